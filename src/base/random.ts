@@ -1,0 +1,38 @@
+/** A seeded source of pseudo-random numbers. The same seed gives the same numbers on every machine. */
+export interface Random {
+  /** Uniform in [0, 1). */
+  next(): number;
+  /** Uniform integer in [0, n). */
+  below(n: number): number;
+}
+
+/** Mulberry32: 32 bits of state, period 2³², good enough for shuffles and initial values. */
+export function seededRandom(seed: number): Random {
+  let state = seed | 0;
+  const next = (): number => {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+  };
+  return { next, below: (n) => Math.floor(next() * n) };
+}
+
+/** A shuffled copy (Fisher–Yates); the input is left alone. */
+export function shuffled<T>(items: readonly T[], random: Random): T[] {
+  const out = items.slice();
+  for (let i = out.length - 1; i > 0; i--) {
+    const j = random.below(i + 1);
+    [out[i], out[j]] = [out[j] as T, out[i] as T];
+  }
+  return out;
+}
+
+/** FNV-1a of a string, to derive one seed from several names (`mixSeed(1, 'shuffle', 'gloss')`). */
+export function mixSeed(seed: number, ...parts: (string | number)[]): number {
+  let hash = 0x811c9dc5 ^ seed;
+  for (const char of parts.join('\u0001')) {
+    hash = Math.imul(hash ^ (char.codePointAt(0) ?? 0), 0x01000193);
+  }
+  return hash | 0;
+}

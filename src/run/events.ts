@@ -1,0 +1,49 @@
+import type { ErrorReport } from '../base/errors.ts';
+import type { DeviceReport, Results, TaskReport, TensorSpace } from './results.ts';
+
+/** What a run is doing now. `weights`, `evaluate` and `train` carry progress. */
+export type Phase = 'device' | 'weights' | 'tasks' | 'compile' | 'evaluate' | 'train' | 'space';
+
+/** What a run tells while it goes on, in order. Plain data: it crosses from the worker to the page. */
+export type RunEvent =
+  | { type: 'device'; device: DeviceReport }
+  /** Sent once tasks and model are known: everything the page needs to lay out its charts. */
+  | { type: 'plan'; tasks: TaskReport[]; stepsPerRound: number[]; model: { name: string; parameters: number; trainable: number } }
+  | {
+      type: 'progress';
+      phase: Phase;
+      /** Round 1..T; 0 before the first. */
+      round: number;
+      /** What is worked on: a file or a task. */
+      item: string;
+      done: number;
+      total: number;
+      unit: 'bytes' | 'steps' | 'examples' | 'items';
+      /** Weights only: where the bytes come from. */
+      source?: 'network' | 'cache';
+      /** Estimated seconds left in the whole run, once there is something to estimate from. */
+      secondsLeft: number | null;
+    }
+  /** Losses read back since the last such event; arrays of equal length, one entry per optimizer step. */
+  | {
+      type: 'steps';
+      round: number;
+      /** Step within the run, from 1. */
+      steps: number[];
+      losses: number[];
+      gradientNorms: number[];
+      tokensPerSecond: number;
+      /** Per projected tensor (names as in `space`), the share of the last gradient's energy that lay in S. */
+      projectedAway: { name: string; share: number }[];
+    }
+  /** R[round][task], both ways of scoring; `round` 0 is before any training, `task` counts from 0. */
+  | { type: 'evaluation'; round: number; task: number; exact: number; ranked: number; examples: number }
+  /** The shared space after a round. */
+  | { type: 'space'; round: number; tensors: TensorSpace[] }
+  | { type: 'memory'; liveBytes: number; peakBytes: number; liveBuffers: number }
+  | { type: 'warning'; message: string }
+  | { type: 'paused' }
+  | { type: 'resumed' }
+  | { type: 'finished'; results: Results }
+  | { type: 'stopped'; results: Results }
+  | { type: 'failed'; error: ErrorReport; results: Results | null };

@@ -1,0 +1,99 @@
+import * as v from 'valibot';
+import { RunSettingsSchema } from './settings.ts';
+
+const accuracy = v.nullable(v.pipe(v.number(), v.minValue(0), v.maxValue(1)));
+/** Rows 0..T (0 = before training), columns tasks 1..T; null where it was not measured. */
+const AccuracyMatrixSchema = v.array(v.array(accuracy));
+const ErrorReportSchema = v.strictObject({ code: v.string(), message: v.string(), nextStep: v.string() });
+
+/** METHOD.md section 6; null where the matrix lacks an entry. Fractions, not percent. */
+export const MeasuresSchema = v.strictObject({
+  /** Mean of R[T][·]. */
+  averagePerformance: v.nullable(v.number()),
+  /** Mean of R[t][1..t], for every t = 1..T. */
+  averagePerformanceCurve: v.array(v.nullable(v.number())),
+  /** Mean over j < T of R[T][j] − R[j][j]. */
+  backwardTransfer: v.nullable(v.number()),
+  /** Mean over j < T of max over t of R[t][j], less R[T][j]. */
+  forgetting: v.nullable(v.number()),
+  /** Mean over j > 1 of R[j−1][j] − R[0][j]. */
+  forwardTransfer: v.nullable(v.number()),
+  /** Mean of R[j][j]. */
+  justLearned: v.nullable(v.number()),
+});
+export type Measures = v.InferOutput<typeof MeasuresSchema>;
+
+export const TensorSpaceSchema = v.strictObject({
+  /** Hugging Face name of the layer, such as `encoder.block.0.layer.0.SelfAttention.q`. */
+  name: v.string(),
+  part: v.picklist(['lora', 'full-rank']),
+  /** Number of dimensions the space lives in. */
+  dimension: v.number(),
+  /** Directions added after this round, and held in all. */
+  added: v.number(),
+  total: v.number(),
+  /** Share of this round's energy that the space held before anything was added. */
+  heldBefore: v.number(),
+  /** Energy of the remaining directions, largest first, as shares of the round's energy. */
+  spectrum: v.array(v.number()),
+  threshold: v.number(),
+});
+export type TensorSpace = v.InferOutput<typeof TensorSpaceSchema>;
+
+export const TaskReportSchema = v.strictObject({
+  name: v.string(),
+  kind: v.string(),
+  labels: v.array(v.string()),
+  trainExamples: v.number(),
+  testExamples: v.number(),
+});
+export type TaskReport = v.InferOutput<typeof TaskReportSchema>;
+
+export const DeviceReportSchema = v.strictObject({
+  vendor: v.string(),
+  architecture: v.string(),
+  description: v.string(),
+  /** True where the adapter computes on the CPU. */
+  software: v.boolean(),
+  features: v.array(v.string()),
+  limits: v.record(v.string(), v.number()),
+});
+export type DeviceReport = v.InferOutput<typeof DeviceReportSchema>;
+
+/** The results file. Its version rises when a field changes its meaning or goes away. */
+export const ResultsSchema = v.strictObject({
+  schema: v.literal('gorp-web/results'),
+  version: v.literal(1),
+  code: v.strictObject({ version: v.string(), commit: v.string() }),
+  status: v.picklist(['finished', 'stopped', 'failed']),
+  error: v.nullable(ErrorReportSchema),
+  startedAt: v.string(),
+  /** Seconds of work, pauses left out. */
+  seconds: v.number(),
+  device: DeviceReportSchema,
+  model: v.strictObject({ name: v.string(), parameters: v.number(), trainable: v.number() }),
+  settings: RunSettingsSchema,
+  tasks: v.array(TaskReportSchema),
+  /** One entry per optimizer step, in columns of equal length. */
+  curves: v.strictObject({
+    round: v.array(v.number()),
+    step: v.array(v.number()),
+    loss: v.array(v.number()),
+    gradientNorm: v.array(v.number()),
+    /** Seconds of work since the start when the step's loss was read. */
+    seconds: v.array(v.number()),
+  }),
+  accuracy: v.strictObject({ exact: AccuracyMatrixSchema, ranked: AccuracyMatrixSchema }),
+  measures: v.strictObject({ exact: MeasuresSchema, ranked: MeasuresSchema }),
+  spaces: v.array(v.strictObject({ round: v.number(), tensors: v.array(TensorSpaceSchema) })),
+  /** Share of each projected gradient's energy that lay in S and was taken away, sampled over the run. */
+  projectedAway: v.array(
+    v.strictObject({
+      round: v.number(),
+      step: v.number(),
+      tensors: v.array(v.strictObject({ name: v.string(), share: v.number() })),
+    }),
+  ),
+  memory: v.strictObject({ peakBytes: v.number(), liveBuffersAtEnd: v.number() }),
+});
+export type Results = v.InferOutput<typeof ResultsSchema>;

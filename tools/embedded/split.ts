@@ -1,0 +1,67 @@
+import { seededRandom, shuffled } from '../../src/base/random.ts';
+
+/** One labelled text before it is split. */
+export interface Item {
+  label: string;
+  sentence: string;
+  /** The text that must not stand in both a test set and anything trained on (a definition, say). */
+  core: string;
+}
+
+export interface TaskSource {
+  /** Dataset name, as in the prompt. */
+  name: string;
+  /** Kind of the benchmark: TC, SC, … */
+  kind: string;
+  instruction: string;
+  labels: string[];
+  items: Item[];
+  trainSize: number;
+  testSize: number;
+}
+
+export interface SplitTask extends TaskSource {
+  train: Item[];
+  test: Item[];
+}
+
+/** How two texts are compared for leaks: case, punctuation and spacing do not count. */
+export function normalised(text: string): string {
+  return text
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, ' ')
+    .trim();
+}
+
+/**
+ * Splits every task into balanced train and test sets. All test sets are drawn first; a text that stands in any of them
+ * is then left out of every training set, so that no task trains on another's test text.
+ */
+export function splitTasks(sources: readonly TaskSource[], seed: number): SplitTask[] {
+  const pools = sources.map((source) => {
+    const random = seededRandom(seed);
+    const seen = new Set<string>();
+    const unique = shuffled(source.items, random).filter((item) => {
+      const key = normalised(item.core);
+      if (seen.has(key)) return false;
+      seen.add(key);
+      return true;
+    });
+    return { source, unique, random };
+  });
+  const tests = pools.map(({ source, unique }) => balanced(source, unique, source.testSize));
+  const held = new Set(tests.flat().map((item) => normalised(item.core)));
+  return pools.map(({ source, unique, random }, i) => {
+    const free = unique.filter((item) => !held.has(normalised(item.core)));
+    return {
+      ...source,
+      test: shuffled(tests[i] ?? [], random),
+      train: shuffled(balanced(source, free, source.trainSize), random),
+    };
+  });
+}
+
+function balanced(source: TaskSource, items: readonly Item[], size: number): Item[] {
+  const each = Math.floor(size / source.labels.length);
+  return source.labels.flatMap((label) => items.filter((item) => item.label === label).slice(0, each));
+}
