@@ -1,0 +1,28 @@
+import { describe, expect, it } from 'vitest';
+import { goldenReal, readGolden, relativeError } from './golden.ts';
+import { hasShared } from './shared.ts';
+
+describe.skipIf(!hasShared)('readGolden', () => {
+  it('reads every tensor with as many values as its shape says, reals and integers apart', () => {
+    const batch = readGolden('golden/llama-tiny/batch.safetensors');
+    for (const { shape, data } of batch.values()) expect(data.length).toBe(shape.reduce((a, b) => a * b, 1));
+    expect(batch.get('input_ids')?.data).toBeInstanceOf(Int32Array);
+    expect(batch.get('loss_mask')?.data).toBeInstanceOf(Float32Array);
+    expect(new Set(batch.get('attention_mask')?.data)).toEqual(new Set([0, 1]));
+  });
+
+  it('refuses a missing name and integers where reals are asked for', () => {
+    const batch = readGolden('golden/llama-tiny/batch.safetensors');
+    expect(() => goldenReal(batch, 'nothing')).toThrow('nothing');
+    expect(() => goldenReal(batch, 'input_ids')).toThrow('float32');
+  });
+});
+
+describe('relativeError', () => {
+  it('is relative, infinite on unequal lengths and absolute against zeros', () => {
+    expect(relativeError([3, 4], [3, 5])).toBeCloseTo(1 / Math.sqrt(34), 12);
+    expect(relativeError([1], [1, 2])).toBe(Infinity);
+    expect(relativeError([3, 4], [0, 0])).toBe(5);
+    expect(relativeError([NaN], [1])).toBeNaN();
+  });
+});
