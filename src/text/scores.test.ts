@@ -1,0 +1,113 @@
+import { readFileSync } from 'node:fs';
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { hasShared, sharedPath } from '../testing/shared.ts';
+import { averageScores, type GroupedScore, normalisedAnswer, roundedTo4, scoreOf } from './scores.ts';
+
+interface Pair {
+  task: string;
+  dataset: string;
+  prediction: string;
+  label: string;
+  normalized_prediction: string;
+  normalized_label: string;
+  exact_match: boolean;
+  rouge1: number;
+  rougeL: number;
+}
+
+const golden = <T>(name: string): T => JSON.parse(readFileSync(sharedPath('golden', 'metrics', name), 'utf8')) as T;
+
+describe.skipIf(!hasShared)('against golden/metrics', () => {
+  it('scores every pair as the reference does', () => {
+    const pairs = golden<Pair[]>('pairs.json');
+    expect(pairs.length).toBeGreaterThan(0);
+    for (const pair of pairs) {
+      const score = scoreOf(pair.prediction, pair.label);
+      const name = JSON.stringify([pair.prediction, pair.label]);
+      expect(normalisedAnswer(pair.prediction), name).toBe(pair.normalized_prediction);
+      expect(normalisedAnswer(pair.label), name).toBe(pair.normalized_label);
+      expect(score.exactMatch, name).toBe(pair.exact_match);
+      expect(Math.abs(score.rouge1 - pair.rouge1), name).toBeLessThanOrEqual(1e-12);
+      expect(Math.abs(score.rougeL - pair.rougeL), name).toBeLessThanOrEqual(1e-12);
+    }
+  });
+
+  it('averages them under the same keys, in the same order, with the same rounding', () => {
+    const scores = golden<Pair[]>('pairs.json').map((pair): GroupedScore => {
+      return { kind: pair.task, dataset: pair.dataset, ...scoreOf(pair.prediction, pair.label) };
+    });
+    const { merged } = golden<{ merged: Record<string, number> }>('aggregated.json');
+    expect(Object.entries(averageScores(scores))).toEqual(Object.entries(merged));
+  });
+});
+
+describe('scoreOf', () => {
+  it('works a case by hand', () => {
+    // "the cats sat" against "cat the sat down": stems the/cat/sat shared 3 of 3 and 4; in order 2 (the sat or cat sat).
+    const score = scoreOf('The cats, sat', 'cat the sat down');
+    expect(score.exactMatch).toBe(false);
+    expect(score.rouge1).toBeCloseTo(6 / 7, 12);
+    expect(score.rougeL).toBeCloseTo(4 / 7, 12);
+  });
+
+  it('counts repeated words as often as they stand in both', () => {
+    expect(scoreOf('a a a', 'a').rouge1).toBeCloseTo(0.5, 12);
+  });
+
+  it('takes two empty texts as equal, with nothing shared', () => {
+    expect(scoreOf('', ' .')).toEqual({ exactMatch: true, rouge1: 0, rougeL: 0 });
+  });
+
+  it('is symmetric, at most 1, and ROUGE-L never exceeds ROUGE-1', () => {
+    const text = fc.array(fc.constantFrom('true', 'false', 'very', 'positive', 'Sports!'), { maxLength: 8 });
+    fc.assert(
+      fc.property(text, text, (a, b) => {
+        const score = scoreOf(a.join(' '), b.join(' '));
+        const back = scoreOf(b.join(' '), a.join(' '));
+        expect(back.rouge1).toBeCloseTo(score.rouge1, 12);
+        expect(back.rougeL).toBeCloseTo(score.rougeL, 12);
+        expect(score.rougeL).toBeLessThanOrEqual(score.rouge1 + 1e-12);
+        expect(score.rouge1).toBeLessThanOrEqual(1);
+        if (score.exactMatch && a.length > 0) expect(score.rougeL).toBe(1);
+      }),
+    );
+  });
+});
+
+describe('normalisedAnswer', () => {
+  it('folds what Python calls white space and keeps what it does not', () => {
+    expect(normalisedAnswer('  A\u00a0b\u0085c\u001cd\u3000e\n')).toBe('a b c d e');
+    expect(normalisedAnswer('a\ufeffb\u200bc')).toBe('a\ufeffb\u200bc');
+  });
+
+  it('takes away ASCII punctuation only', () => {
+    expect(normalisedAnswer('!"#$%&\'()*+,-./:;<=>?@[\\]^_`{|}~x“y”')).toBe('x“y”');
+  });
+});
+
+describe('averageScores', () => {
+  const score = (kind: string, dataset: string, exactMatch: boolean, rouge: number): GroupedScore => {
+    return { kind, dataset, exactMatch, rouge1: rouge, rougeL: rouge };
+  };
+
+  it('lets a dataset overwrite a kind of the same name', () => {
+    const averages = averageScores([score('QQP', 'QQP', true, 1), score('QQP', 'other', false, 0)]);
+    expect(averages['exact_match']).toBe(50);
+    expect(averages['exact_match_for_QQP']).toBe(100);
+    expect(averages['exact_match_for_other']).toBe(0);
+  });
+
+  it('gives nothing for nothing', () => {
+    expect(averageScores([])).toEqual({});
+  });
+});
+
+describe('roundedTo4', () => {
+  it('rounds halves to even, as 1 of 640 right answers needs', () => {
+    expect(roundedTo4(100 / 640)).toBe(0.1562);
+    expect(roundedTo4(300 / 640)).toBe(0.4688);
+    expect(roundedTo4(200 / 3)).toBe(66.6667);
+    expect(roundedTo4(100)).toBe(100);
+  });
+});

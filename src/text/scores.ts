@@ -1,0 +1,120 @@
+import { porterStem } from './porter.ts';
+
+/** How well one answer meets its label, each from 0 to 1. METHOD.md section 6. */
+export interface Score {
+  exactMatch: boolean;
+  rouge1: number;
+  rougeL: number;
+}
+
+/** A score with the groups it is averaged in. */
+export interface GroupedScore extends Score {
+  /** Kind of the task: TC, SC, … */
+  kind: string;
+  /** Name of the task: agnews, … */
+  dataset: string;
+}
+
+const ASCII_PUNCTUATION = /[!-/:-@[-`{-~]/g;
+// What Python's str.split() splits at: unlike \s with U+001C–U+001F and U+0085, and without U+FEFF.
+// eslint-disable-next-line no-control-regex -- control characters are meant
+const PYTHON_WHITE_SPACE = /[\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+/;
+
+/** Text as exact match compares it: lower case, no ASCII punctuation, white space folded to single spaces. */
+export function normalisedAnswer(text: string): string {
+  return text.toLowerCase().replace(ASCII_PUNCTUATION, '').split(PYTHON_WHITE_SPACE).filter(Boolean).join(' ');
+}
+
+/** Scores one generated answer. ROUGE as Python's `rouge_score` computes it with `use_stemmer=True`. */
+export function scoreOf(prediction: string, label: string): Score {
+  const predicted = rougeTokens(prediction);
+  const wanted = rougeTokens(label);
+  return {
+    exactMatch: normalisedAnswer(prediction) === normalisedAnswer(label),
+    rouge1: fMeasure(sharedTokens(predicted, wanted), predicted.length, wanted.length),
+    rougeL: fMeasure(longestCommonSubsequence(predicted, wanted), predicted.length, wanted.length),
+  };
+}
+
+/**
+ * Averages scores in percent, rounded to 4 places: over all (`exact_match`, `rouge1`, `rougeL`), then per kind and per
+ * dataset (`exact_match_for_TC`, …). Where a kind and a dataset share a name, the dataset's average stands, as in the
+ * released code (`compute_metrics`, `compute_grouped_metrics`).
+ *
+ * @returns an empty record when there is nothing to average.
+ */
+export function averageScores(scores: readonly GroupedScore[]): Record<string, number> {
+  if (scores.length === 0) return {};
+  const averages = averagesOf(scores, '');
+  for (const groupOf of [(score: GroupedScore) => score.kind, (score: GroupedScore) => score.dataset]) {
+    const groups = new Map<string, GroupedScore[]>();
+    for (const score of scores) {
+      const members = groups.get(groupOf(score));
+      if (members === undefined) groups.set(groupOf(score), [score]);
+      else members.push(score);
+    }
+    for (const [name, members] of groups) Object.assign(averages, averagesOf(members, `_for_${name}`));
+  }
+  return averages;
+}
+
+function averagesOf(scores: readonly Score[], suffix: string): Record<string, number> {
+  const percent = (valueOf: (score: Score) => number): number =>
+    roundedTo4((100 * scores.reduce((sum, score) => sum + valueOf(score), 0)) / scores.length);
+  return {
+    [`exact_match${suffix}`]: percent((score) => (score.exactMatch ? 1 : 0)),
+    [`rouge1${suffix}`]: percent((score) => score.rouge1),
+    [`rougeL${suffix}`]: percent((score) => score.rougeL),
+  };
+}
+
+/** Rounds to 4 places as Python's `round` does: a value exactly half-way goes to the even neighbour. */
+export function roundedTo4(value: number): number {
+  // A binary fraction is half-way between two 4-place decimals only if it is an odd multiple of 1/32.
+  const half = Math.abs(value * 32) % 2 === 1;
+  if (!half) return Number(value.toFixed(4));
+  const below = Math.floor(value * 1e4);
+  return (below % 2 === 0 ? below : below + 1) / 1e4;
+}
+
+/** Lower-case runs of a–z and 0–9, stemmed where longer than three letters. */
+function rougeTokens(text: string): string[] {
+  const tokens = text.toLowerCase().match(/[a-z0-9]+/g) ?? [];
+  return tokens.map((token) => (token.length > 3 ? porterStem(token) : token));
+}
+
+/** Number of tokens in common, each counted as often as it stands in both. */
+function sharedTokens(a: readonly string[], b: readonly string[]): number {
+  const left = new Map<string, number>();
+  for (const token of a) left.set(token, (left.get(token) ?? 0) + 1);
+  let shared = 0;
+  for (const token of b) {
+    const count = left.get(token) ?? 0;
+    if (count === 0) continue;
+    left.set(token, count - 1);
+    shared++;
+  }
+  return shared;
+}
+
+function longestCommonSubsequence(a: readonly string[], b: readonly string[]): number {
+  // lengths[j]: longest one of a's tokens so far and b's first j.
+  const lengths = new Array<number>(b.length + 1).fill(0);
+  for (const token of a) {
+    let diagonal = 0;
+    for (let j = 1; j <= b.length; j++) {
+      const above = lengths[j];
+      lengths[j] = token === b[j - 1] ? diagonal + 1 : Math.max(above, lengths[j - 1]);
+      diagonal = above;
+    }
+  }
+  return lengths[b.length];
+}
+
+/** Harmonic mean of precision and recall, 0 when nothing is shared. */
+function fMeasure(shared: number, predicted: number, wanted: number): number {
+  if (shared === 0) return 0;
+  const precision = shared / predicted;
+  const recall = shared / wanted;
+  return (2 * precision * recall) / (precision + recall);
+}

@@ -1,0 +1,139 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { GorpError } from '../base/errors.ts';
+import { hasShared, sharedPath } from '../testing/shared.ts';
+import { checkVocabulary, loadTokenizer, type Tokenizer } from './tokenizer.ts';
+
+const readShared = (...path: string[]): unknown => JSON.parse(readFileSync(sharedPath('tokenizers', ...path), 'utf8'));
+const loadShared = (model: string): Tokenizer =>
+  loadTokenizer(readShared(model, 'tokenizer.json'), readShared(model, 'tokenizer_config.json'));
+
+interface Golden {
+  items: { text: string; t5: number[]; llama2: number[] }[];
+  labels: { text: string; t5: number[]; llama2: number[] }[];
+  t5_equal_score_splits: { items: { text: string; ids: number[]; sentencepiece_ids: number[] }[] };
+}
+
+describe.skipIf(!hasShared)('against tokenizers/golden.json', () => {
+  const golden = hasShared ? (readShared('golden.json') as Golden) : undefined;
+  const texts = [...(golden?.items ?? []), ...(golden?.labels ?? [])];
+  const t5 = hasShared ? loadShared('t5') : undefined;
+  const llama2 = hasShared ? loadShared('llama2') : undefined;
+
+  it('gives the ids of T5, with </s> behind', () => {
+    expect(texts.length).toBeGreaterThan(0);
+    for (const { text, t5: ids } of texts) expect([...(t5?.encode(text) ?? []), t5?.eosId], text).toEqual(ids);
+  });
+
+  it('gives the ids of LLaMA-2, with <s> in front', () => {
+    for (const { text, llama2: ids } of texts)
+      expect([llama2?.bosId, ...(llama2?.encode(text) ?? [])], text).toEqual(ids);
+  });
+
+  it('splits words of equal score as the fast tokenizer does, all of them', () => {
+    const ties = golden?.t5_equal_score_splits.items ?? [];
+    const rule = (ids: (text: (typeof ties)[number]) => number[]): boolean =>
+      ties.every((tie) => JSON.stringify([...(t5?.encode(tie.text) ?? []), t5?.eosId]) === JSON.stringify(ids(tie)));
+    expect(ties.length).toBeGreaterThan(0);
+    expect(rule((tie) => tie.ids) || rule((tie) => tie.sentencepiece_ids)).toBe(true);
+  });
+
+  it('gives labels back, and leaves special tokens and padding rows out', () => {
+    for (const { text, t5: ids, llama2: llamaIds } of golden?.labels ?? []) {
+      expect(t5?.decode([t5.padId, ...ids, t5.padId, t5.size + 1])).toBe(text);
+      expect(llama2?.decode(llamaIds)).toBe(text);
+    }
+  });
+
+  it('fits a vocabulary with padding rows, not a smaller one', () => {
+    const size = t5?.size ?? 0;
+    expect(() => t5 && checkVocabulary(t5, size)).not.toThrow();
+    expect(() => t5 && checkVocabulary(t5, size + 28)).not.toThrow();
+    expect(() => t5 && checkVocabulary(t5, size - 1)).toThrow(GorpError);
+  });
+});
+
+/** A small tokenizer of our own; `change` may break it. */
+function small(change: (json: Record<string, Record<string, unknown>>) => void = () => undefined): unknown {
+  const special = (id: number, content: string) => ({ id, content, special: true, normalized: false });
+  const json = {
+    added_tokens: [special(0, '<pad>'), special(1, '</s>'), special(2, '<unk>')],
+    normalizer: null,
+    pre_tokenizer: {
+      type: 'Sequence',
+      pretokenizers: [{ type: 'WhitespaceSplit' }, { type: 'Metaspace', replacement: '▁', prepend_scheme: 'always' }],
+    },
+    post_processor: null,
+    decoder: { type: 'Metaspace', replacement: '▁', prepend_scheme: 'always' },
+    model: {
+      type: 'Unigram',
+      unk_id: 2,
+      vocab: [
+        ['<pad>', 0],
+        ['</s>', 0],
+        ['<unk>', 0],
+        ['▁', -2],
+        ['▁a', -3],
+        ['b', -4],
+      ],
+    },
+  };
+  const copy = JSON.parse(JSON.stringify(json)) as Record<string, Record<string, unknown>>;
+  change(copy);
+  return copy;
+}
+
+describe('loadTokenizer', () => {
+  const tokenizer = loadTokenizer(small(), {});
+
+  it('takes the special tokens of the Hugging Face classes where the configuration names none', () => {
+    expect(tokenizer).toMatchObject({ padId: 0, eosId: 1, unkId: 2, bosId: null, size: 6 });
+  });
+
+  it('takes a special token given as text or as an object', () => {
+    expect(loadTokenizer(small(), { eos_token: { content: 'b' }, pad_token: '▁' })).toMatchObject({
+      eosId: 5,
+      padId: 3,
+    });
+  });
+
+  it('keeps pieces that are names of object members', () => {
+    const model = { type: 'BPE', vocab: { constructor: 0, '</s>': 1, toString: 2 }, merges: [] };
+    const json = small((whole) => Object.assign(whole, { added_tokens: [], model }));
+    expect(loadTokenizer(json, { pad_token: 'constructor', unk_token: 'toString' })).toMatchObject({
+      padId: 0,
+      unkId: 2,
+    });
+  });
+
+  it('takes empty and unknown text', () => {
+    expect(tokenizer.encode('')).toEqual([]);
+    expect(tokenizer.encode(' \n ')).toEqual([]);
+    expect(tokenizer.encode('ab ☃')).toEqual([4, 5, 3, 2]);
+    expect(tokenizer.encode('a\ud800').length).toBeGreaterThan(0);
+    expect(tokenizer.decode([])).toBe('');
+    expect(tokenizer.decode([4, 5, 3, 2, 1, 0, 99])).toBe('ab ');
+  });
+
+  it.each<[string, unknown, unknown]>([
+    ['no object', null, {}],
+    ['a text', '{}', {}],
+    ['an empty object', {}, {}],
+    ['no configuration', small(), null],
+    ['no model', small((json) => delete json['model']), {}],
+    ['an unknown kind of model', small((json) => (json['model']['type'] = 'Telepathy')), {}],
+    ['a piece without a score', small((json) => (json['model']['vocab'] = [['a']])), {}],
+    ['a score that is no number', small((json) => (json['model']['vocab'] = [['a', 'b']])), {}],
+    ['an unknown token outside the vocabulary', small((json) => (json['model']['unk_id'] = 6)), {}],
+    [
+      'an added token without text',
+      small((json) => Object.assign(json, { added_tokens: [{ id: 1, content: '' }] })),
+      {},
+    ],
+    ['an unknown normaliser', small((json) => Object.assign(json, { normalizer: { type: 'Magic' } })), {}],
+    ['an end token that is not in the vocabulary', small(), { eos_token: '<end>' }],
+    ['a special token that is a number', small(), { eos_token: 1 }],
+  ])('refuses %s', (_, json, config) => {
+    expect(() => loadTokenizer(json, config)).toThrow(expect.objectContaining({ code: 'text/bad-tokenizer' }) as Error);
+  });
+});
