@@ -1,0 +1,104 @@
+import * as v from 'valibot';
+import { GorpError, type ErrorCode } from '../base/errors.ts';
+import type { Example, Task } from './task.ts';
+
+/** Reads a text file by its path below the benchmark's root, with forward slashes; rejects when it cannot. */
+export type ReadText = (path: string) => Promise<string>;
+
+const SPLITS = ['train', 'dev', 'test'] as const;
+type Split = (typeof SPLITS)[number];
+
+/** Rows whose label the task does not list, which no answer could meet: MNLI's `-`. */
+export interface LeftOut {
+  split: Split;
+  label: string;
+  rows: number;
+}
+
+const RowsSchema = v.array(v.looseObject({ label: v.string(), sentence: v.string() }), 'Expected a list of rows');
+const LabelsSchema = v.pipe(
+  v.array(v.pipe(v.string(), v.nonEmpty('A label is empty')), 'Expected a list of labels'),
+  v.nonEmpty('No label is listed'),
+  v.check((labels) => new Set(labels).size === labels.length, 'A label is listed twice'),
+);
+const InstructionsSchema = v.record(
+  v.string(),
+  v.pipe(v.array(v.looseObject({ instruction: v.string() })), v.nonEmpty('No instruction is listed')),
+);
+
+/**
+ * Loads a task laid out as CL_Benchmark is: `CL_Benchmark/{kind}/{name}/{train,dev,test,labels}.json`, and the first
+ * instruction of its kind in `configs/instruction_config.json` (METHOD.md section 5).
+ *
+ * @param read reads below the folder that holds `CL_Benchmark` and `configs`.
+ * @returns the task, and how many rows of which label were left out of it.
+ * @throws GorpError, naming file, row and field: `tasks/unreadable`, `tasks/malformed-json`, `tasks/wrong-shape`, or
+ * `tasks/empty` when nothing is left to train on or to test.
+ */
+export async function loadTask(
+  read: ReadText,
+  kind: string,
+  name: string,
+): Promise<{ task: Task; leftOut: LeftOut[] }> {
+  const folder = `CL_Benchmark/${kind}/${name}`;
+  const [instructions, labels, ...files] = await Promise.all([
+    readJson(read, 'configs/instruction_config.json', InstructionsSchema),
+    readJson(read, `${folder}/labels.json`, LabelsSchema),
+    ...SPLITS.map((split) => readJson(read, `${folder}/${split}.json`, RowsSchema)),
+  ]);
+  const [train, dev, test] = files.map((rows) => rows.filter(({ label }) => labels.includes(label)).map(exampleOf));
+  for (const [split, examples] of Object.entries({ train, test })) {
+    if (examples.length === 0) {
+      throw taskError('tasks/empty', `${folder}/${split}.json has no row with a label of ${labels.join(', ')}`);
+    }
+  }
+  const instruction = Object.hasOwn(instructions, kind) ? instructions[kind][0].instruction : null;
+  const leftOut = SPLITS.flatMap((split, i) => countUnlisted(split, files[i], labels));
+  return { task: { name, kind, instruction, labels, train, dev, test }, leftOut };
+}
+
+/** A row without the columns that own data may have besides. */
+const exampleOf = ({ sentence, label }: Example): Example => ({ sentence, label });
+
+function countUnlisted(split: Split, rows: readonly Example[], labels: readonly string[]): LeftOut[] {
+  const counts = new Map<string, number>();
+  for (const { label } of rows) if (!labels.includes(label)) counts.set(label, (counts.get(label) ?? 0) + 1);
+  return Array.from(counts, ([label, rows]) => ({ split, label, rows }));
+}
+
+async function readJson<S extends v.GenericSchema>(read: ReadText, path: string, schema: S): Promise<v.InferOutput<S>> {
+  let text: string;
+  try {
+    text = await read(path);
+  } catch (error) {
+    if (error instanceof GorpError) throw error;
+    throw taskError('tasks/unreadable', `${path} could not be read (${messageOf(error)})`, error);
+  }
+  let json: unknown;
+  try {
+    json = JSON.parse(text.replace(/^\ufeff/, ''));
+  } catch (error) {
+    throw taskError('tasks/malformed-json', `${path} is not JSON (${messageOf(error)})`, error);
+  }
+  const parsed = v.safeParse(schema, json, { abortEarly: true });
+  if (parsed.success) return parsed.output;
+  const [issue] = parsed.issues;
+  throw taskError('tasks/wrong-shape', `${path}${placeOf(issue)}: ${issue.message}`, parsed.issues);
+}
+
+/** Where in a file an issue is: rows count from 1, as in an editor's list; fields are named. */
+function placeOf(issue: v.BaseIssue<unknown>): string {
+  const keys: unknown[] = issue.path?.map(({ key }) => key) ?? [];
+  return keys.map((key) => (typeof key === 'number' ? `, row ${key + 1}` : `, field "${String(key)}"`)).join('');
+}
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+function taskError(code: ErrorCode, message: string, cause?: unknown): GorpError {
+  return new GorpError(
+    code,
+    `${message}.`,
+    'Check that the folder is laid out as CL_Benchmark is and correct the named file, then load the tasks again.',
+    { cause },
+  );
+}

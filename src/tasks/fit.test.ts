@@ -1,0 +1,127 @@
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { readGoldenJson } from '../testing/golden.ts';
+import { hasShared } from '../testing/shared.ts';
+import { loadTokenizer, type Tokenizer } from '../text/tokenizer.ts';
+import { encodeExamples, fitLabel, fitPrompt } from './fit.ts';
+import { promptFrame, promptOf } from './prompt.ts';
+import type { Task } from './task.ts';
+
+const EOS = 1;
+/** One token per character but white space, so that lengths are plain to see. */
+const characters: Tokenizer = {
+  encode: (text) => Array.from(text.replace(/\s+/g, ''), (character) => character.codePointAt(0) ?? 0),
+  decode: (ids) => String.fromCodePoint(...ids),
+  eosId: EOS,
+  padId: 0,
+  bosId: null,
+  unkId: null,
+  size: 0x110000,
+};
+const task: Task = {
+  name: 'own',
+  kind: 'TC',
+  instruction: 'Which?\n',
+  labels: ['a', 'bb'],
+  train: [],
+  dev: [],
+  test: [],
+};
+const frame = characters.encode(promptOf(task, '')).length + 1;
+const textOf = (ids: number[]): string => characters.decode(ids.slice(0, -1));
+const around = (sentence: string): string => textOf([...characters.encode(promptOf(task, sentence)), EOS]);
+
+describe('fitPrompt', () => {
+  it('gives the ids of the whole prompt when it fits exactly', () => {
+    const fitted = fitPrompt(characters, task, 'one two', frame + 6);
+    expect(fitted.cut).toBe(false);
+    expect(fitted.ids).toEqual([...characters.encode(promptOf(task, 'one two')), EOS]);
+  });
+
+  it('cuts behind a word, and keeps white space inside what is left', () => {
+    for (const [room, left] of [
+      [5, 'one'],
+      [3, 'one'],
+      [0, ''],
+    ] as const) {
+      const fitted = fitPrompt(characters, task, 'one  two', frame + room);
+      expect(fitted.cut).toBe(true);
+      expect(textOf(fitted.ids)).toBe(around(left));
+    }
+  });
+
+  it('cuts inside a word only when the first does not fit, never through a character', () => {
+    expect(textOf(fitPrompt(characters, task, ' 😀😀😀 x', frame + 2).ids)).toBe(around('😀😀'));
+  });
+
+  it('refuses a prompt that does not fit without a sentence, naming the task and both lengths', () => {
+    const refused = (sentence: string) => () => fitPrompt(characters, task, sentence, frame - 1);
+    for (const sentence of ['one two', '', ' ']) {
+      expect(refused(sentence)).toThrow(expect.objectContaining({ code: 'tasks/prompt-too-long' }) as Error);
+      expect(refused(sentence)).toThrow(new RegExp(`own.*${frame}.*${frame - 1}`));
+    }
+  });
+
+  it('always fits, keeps both ends, and drops no more than it must', () => {
+    const word = fc.string({ unit: fc.constantFrom('x', 'y', '😀'), minLength: 1, maxLength: 6 });
+    fc.assert(
+      fc.property(fc.array(word, { maxLength: 12 }), fc.nat(30), (words, room) => {
+        const { ids, cut } = fitPrompt(characters, task, words.join(' '), frame + room);
+        let kept = 0;
+        for (let used = 0; kept < words.length; kept++) {
+          used += Array.from(words[kept]).length;
+          if (used > room) break;
+        }
+        const inside = kept === 0 && words.length > 0 ? Array.from(words[0]).slice(0, room).join('') : '';
+        expect(cut).toBe(kept < words.length);
+        expect(textOf(ids)).toBe(around(words.slice(0, kept).join(' ') + inside));
+        expect(ids.at(-1)).toBe(EOS);
+      }),
+    );
+  });
+});
+
+describe('fitLabel', () => {
+  it('closes a label, and cuts a long one so that it is still closed', () => {
+    expect(fitLabel(characters, 'ab', 3)).toEqual([97, 98, EOS]);
+    expect(fitLabel(characters, 'abc', 3)).toEqual([97, 98, EOS]);
+  });
+});
+
+describe('encodeExamples', () => {
+  it('keeps the order and counts what was cut', () => {
+    const examples = ['one', 'one two', 'three'].map((sentence) => ({ sentence, label: 'bb' }));
+    const { encoded, cut } = encodeExamples(characters, task, examples, { sourceLength: frame + 3, targetLength: 9 });
+    expect(encoded.map(({ source }) => textOf(source))).toEqual([around('one'), around('one'), around('thr')]);
+    expect(encoded[1].label).toEqual([98, 98, EOS]);
+    expect(cut).toBe(2);
+  });
+});
+
+describe.skipIf(!hasShared)('with the tokenizer of T5', () => {
+  it('fits real prompts into half their length and keeps instruction and "Answer:"', () => {
+    const tokenizer = loadTokenizer(
+      readGoldenJson('tokenizers/t5/tokenizer.json'),
+      readGoldenJson('tokenizers/t5/tokenizer_config.json'),
+    );
+    const prompts =
+      readGoldenJson<{ task: string; dataset: string; sentence: string; labels_json: string[] }[]>(
+        'golden/prompts.json',
+      );
+    for (const { task: kind, dataset: name, sentence, labels_json: labels } of prompts) {
+      const real: Task = { ...task, kind, name, labels };
+      const whole = [...tokenizer.encode(promptOf(real, sentence)), tokenizer.eosId];
+      expect(fitPrompt(tokenizer, real, sentence, whole.length)).toEqual({ ids: whole, cut: false });
+      const { before, after } = promptFrame(real);
+      const [head, tail] = [tokenizer.encode(before), [...tokenizer.encode(after), tokenizer.eosId]];
+      const room = head.length + tail.length + Math.ceil((whole.length - head.length - tail.length) / 2);
+      const { ids, cut } = fitPrompt(tokenizer, real, sentence, room);
+      expect(cut).toBe(true);
+      expect(ids.length).toBeLessThanOrEqual(room);
+      expect(ids.slice(0, head.length)).toEqual(head);
+      expect(ids.slice(-tail.length)).toEqual(tail);
+      // Words are tokenised one by one, so what is left is a beginning of the whole.
+      expect(ids.slice(0, -tail.length)).toEqual(whole.slice(0, ids.length - tail.length));
+    }
+  });
+});

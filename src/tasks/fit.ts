@@ -1,0 +1,94 @@
+import { GorpError } from '../base/errors.ts';
+import type { Tokenizer } from '../text/tokenizer.ts';
+import { promptFrame } from './prompt.ts';
+import type { Example, Task } from './task.ts';
+
+/** The longest source and label in tokens, the closing end-of-text token included. */
+export interface Lengths {
+  sourceLength: number;
+  targetLength: number;
+}
+
+/** An example as T5 reads it: token ids of prompt and label, each closed by the end-of-text token. */
+export interface EncodedExample {
+  source: number[];
+  label: number[];
+}
+
+/** A prompt's token ids, and whether its sentence was cut. */
+export interface FittedPrompt {
+  ids: number[];
+  cut: boolean;
+}
+
+/**
+ * A task's prompt for a sentence as at most `sourceLength` token ids, end-of-text token last.
+ *
+ * A prompt that fits is tokenised as it is. Otherwise the sentence, and only it, is cut behind a word; when not even its
+ * first word fits, inside that word. (The released code cuts the prompt's end instead, and with it "Answer:".)
+ *
+ * @throws GorpError `tasks/prompt-too-long` when the prompt does not fit without any sentence.
+ */
+export function fitPrompt(tokenizer: Tokenizer, task: Task, sentence: string, sourceLength: number): FittedPrompt {
+  const { before, after } = promptFrame(task);
+  const encode = (text: string): number[] => [...tokenizer.encode(before + text + after), tokenizer.eosId];
+  const whole = encode(sentence);
+  if (whole.length <= sourceLength) return { ids: whole, cut: false };
+
+  // The longest part of the sentence that fits, by bisection: more text never takes fewer tokens, or hardly ever.
+  const longest = (cuts: readonly number[]): number[] | null => {
+    let best: number[] | null = null;
+    let low = 0;
+    let high = cuts.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      const ids = encode(sentence.slice(0, cuts[middle]));
+      if (ids.length <= sourceLength) {
+        best = ids;
+        low = middle + 1;
+      } else high = middle;
+    }
+    return best;
+  };
+  const words = ends(sentence, /\S+/g);
+  const ids = longest(words) ?? longest(ends(sentence.slice(0, words[0] ?? 0), /./gsu)) ?? encode('');
+  if (ids.length > sourceLength) {
+    throw new GorpError(
+      'tasks/prompt-too-long',
+      `The prompt of task ${task.name} takes ${ids.length} tokens without any text, but only ${sourceLength} are allowed.`,
+      'Raise the source length, or shorten the instruction or the labels of this task.',
+    );
+  }
+  return { ids, cut: true };
+}
+
+/** A label as at most `targetLength` token ids, end-of-text token last. */
+export function fitLabel(tokenizer: Tokenizer, label: string, targetLength: number): number[] {
+  return [...tokenizer.encode(label).slice(0, targetLength - 1), tokenizer.eosId];
+}
+
+/**
+ * Encodes examples of a task, in their order.
+ *
+ * @returns the encoded examples, and of how many the sentence was cut.
+ * @throws GorpError `tasks/prompt-too-long`.
+ */
+export function encodeExamples(
+  tokenizer: Tokenizer,
+  task: Task,
+  examples: readonly Example[],
+  { sourceLength, targetLength }: Lengths,
+): { encoded: EncodedExample[]; cut: number } {
+  let cut = 0;
+  const encoded = examples.map(({ sentence, label }) => {
+    const prompt = fitPrompt(tokenizer, task, sentence, sourceLength);
+    if (prompt.cut) cut++;
+    return { source: prompt.ids, label: fitLabel(tokenizer, label, targetLength) };
+  });
+  return { encoded, cut };
+}
+
+/** Where each match ends in the text. */
+function ends(text: string, pattern: RegExp): number[] {
+  return Array.from(text.matchAll(pattern), (match) => match.index + match[0].length);
+}
