@@ -1,0 +1,40 @@
+import { defineConfig } from '@playwright/test';
+import { findBrowser } from './tools/test/browser.ts';
+
+// Playwright reads this file again in its workers, which inherit what is found here.
+const browser = (process.env['CHROME_PATH'] ??= findBrowser() ?? '');
+if (browser === '')
+  throw new Error('No browser found. Install Chrome or Chromium, or set CHROME_PATH; `npm test` does it.');
+
+const port = Number(process.env['E2E_PORT'] ?? 5318);
+const url = `http://localhost:${port}/`;
+
+export default defineConfig({
+  testDir: 'e2e',
+  outputDir: 'test-results',
+  // One at a time: the tests compute on the CPU, on every core there is.
+  workers: 1,
+  fullyParallel: false,
+  forbidOnly: process.env['CI'] !== undefined,
+  retries: 0,
+  timeout: 180_000,
+  globalTimeout: 45 * 60_000,
+  expect: { timeout: 30_000 },
+  use: {
+    baseURL: url,
+    headless: true,
+    screenshot: 'only-on-failure',
+    trace: 'retain-on-failure',
+    launchOptions: {
+      executablePath: browser,
+      // WebGPU without a GPU: Chromium offers its software adapter only when asked for it by these flags.
+      args: ['--no-sandbox', '--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader'],
+    },
+  },
+  webServer: {
+    command: `node node_modules/vite/bin/vite.js preview --host localhost --port ${port} --strictPort`,
+    url,
+    reuseExistingServer: false,
+    timeout: 60_000,
+  },
+});

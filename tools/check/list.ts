@@ -1,0 +1,12 @@
+import { type Command, nodeCommand } from '../setup/process.ts';
+
+/** The checks of `npm run check` and `npm test` that need neither a GPU nor a browser. */
+export const CHECKS: readonly { name: string; command: Command }[] = [
+  {
+    name: 'format (prettier)',
+    command: nodeCommand('prettier/bin/prettier.cjs', '--check', '--log-level', 'warn', '.'),
+  },
+  { name: 'types (tsc)', command: nodeCommand('typescript/bin/tsc', '--noEmit') },
+  { name: 'lint (eslint)', command: nodeCommand('eslint/bin/eslint.js', '--max-warnings', '0', '.') },
+  { name: 'layers', command: nodeCommand('tsx/dist/cli.mjs', 'tools/check/layers.ts') },
+];

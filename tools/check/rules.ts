@@ -1,0 +1,52 @@
+/** What the files of one folder of `src/` may import. */
+export interface LayerRule {
+  /** Folders of `src/`, beside its own. */
+  layers: readonly string[];
+  /** Files outside those folders, relative to `src/`. */
+  files?: readonly string[];
+  /** Folders of which only pure files may be imported: those from which no value import leads to `IMPURE`. */
+  pureFilesOf?: readonly string[];
+  /** True where the code has to run in a page, in a worker and in Node alike. */
+  core: boolean;
+}
+
+const models = ['base', 'gpu', 'graph'];
+const gorp = [...models, 'models'];
+const run = [...gorp, 'gorp', 'text', 'tasks', 'weights'];
+
+/** The layers, lowest first: imports run downwards only. A folder of `src/` that is not named here is an error. */
+export const LAYERS: Readonly<Record<string, LayerRule>> = {
+  base: { layers: [], core: true },
+  gpu: { layers: ['base'], core: true },
+  graph: { layers: ['base', 'gpu'], core: true },
+  models: { layers: models, core: true },
+  gorp: { layers: gorp, core: true },
+  text: { layers: ['base'], core: true },
+  tasks: { layers: ['base', 'text'], core: true },
+  weights: { layers: ['base'], core: true },
+  run: { layers: run, core: true },
+  worker: { layers: [...run, 'run'], core: false },
+  cli: { layers: [...run, 'run'], core: false },
+  app: { layers: ['base'], files: ['worker/protocol.ts'], pureFilesOf: ['run', 'gorp'], core: false },
+};
+
+/** What a pure file has no value import of, directly or through others. */
+export const IMPURE: readonly string[] = ['gpu', 'graph', 'models'];
+
+/** Packages that need a page, React, Node or a test runner, so that the core may not import them. */
+export const NOT_FOR_CORE: readonly string[] = [
+  'react',
+  'react-dom',
+  'zustand',
+  'uplot',
+  'webgpu',
+  'vitest',
+  'fast-check',
+  '@playwright/test',
+];
+
+/** The only folder of `src/` that may import from `shaders/`. */
+export const SHADERS_USER = 'gpu';
+
+/** Helpers of the tests: they may import anything, and only tests may import them. */
+export const TESTING = 'testing';

@@ -1,0 +1,116 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { readImports } from './imports.ts';
+import { findViolations } from './violations.ts';
+
+/** A small tree that keeps every rule. */
+const GOOD: Record<string, string> = {
+  'src/base/errors.ts': `export const x = 1;`,
+  'src/gpu/device.ts': `import '../base/errors.ts'; import matmul from '../../shaders/matmul.wgsl?raw';`,
+  'src/gpu/device.test.ts': `import 'node:fs'; import 'vitest'; import '../run/run.ts'; import '../testing/gpu.ts';`,
+  'src/graph/graph.ts': `import type { D } from '../gpu/device.ts';`,
+  'src/models/t5.ts': `import '../graph/graph.ts';`,
+  'src/gorp/space.ts': `import { t5 } from '../models/t5.ts';`,
+  'src/gorp/methods.ts': `export type { T } from '../models/t5.ts';`,
+  'src/text/tokenizer.ts': `import '@huggingface/tokenizers';`,
+  'src/tasks/prompts.ts': `import '../text/tokenizer.ts';`,
+  'src/weights/store.ts': `import 'idb-keyval';`,
+  'src/run/settings.ts': `import 'valibot'; import '../gorp/methods.ts';`,
+  'src/run/run.ts': `import '../gorp/space.ts'; import '../weights/store.ts'; import '../tasks/prompts.ts'; import './settings.ts';`,
+  'src/worker/protocol.ts': `import type { S } from '../run/settings.ts';`,
+  'src/worker/worker.ts': `import '../run/run.ts'; import './protocol.ts';`,
+  'src/cli/main.ts': `import 'node:fs'; import 'webgpu'; import '../run/run.ts';`,
+  'src/app/main.tsx': `
+    import 'react';
+    import { METHODS } from '../run/settings.ts';
+    import type { Run } from '../run/run.ts';
+    import type { C } from '../worker/protocol.ts';
+    new Worker(new URL('../worker/worker.ts', import.meta.url), { type: 'module' });`,
+  'src/testing/gpu.ts': `import 'webgpu'; import '../gpu/device.ts';`,
+};
+
+describe('findViolations', () => {
+  let root: string;
+  const check = (changes: Record<string, string>): string[] => {
+    for (const [path, text] of Object.entries({ ...GOOD, ...changes })) {
+      mkdirSync(dirname(join(root, path)), { recursive: true });
+      writeFileSync(join(root, path), text);
+    }
+    return findViolations(readImports(root, 'src'));
+  };
+
+  beforeEach(() => {
+    root = mkdtempSync(join(tmpdir(), 'gorp-layers-'));
+  });
+  afterEach(() => {
+    rmSync(root, { recursive: true, force: true });
+  });
+
+  it('finds nothing in a tree that keeps the rules', () => {
+    expect(check({})).toEqual([]);
+  });
+
+  it.each<[rule: string, path: string, text: string, fault: string]>([
+    ['an upward import', 'src/gpu/a.ts', `import '../graph/graph.ts';`, 'gpu may import only base'],
+    [
+      'an upward type import',
+      'src/base/a.ts',
+      `import type { G } from '../gpu/device.ts';`,
+      'base may import only itself',
+    ],
+    ['an upward import type', 'src/base/a.ts', `let d: import('../gpu/device.ts').D;`, 'base may import only itself'],
+    ['an upward re-export', 'src/graph/a.ts', `export * from '../models/t5.ts';`, 'graph may import only base, gpu'],
+    ['an upward dynamic import', 'src/run/a.ts', `await import('../worker/worker.ts');`, 'run may import only'],
+    ['a sideways import', 'src/weights/a.ts', `import '../text/tokenizer.ts';`, 'weights may import only base'],
+    [
+      'a shader outside src/gpu',
+      'src/graph/a.ts',
+      `import s from '../../shaders/a.wgsl?raw';`,
+      'only src/gpu may import shaders',
+    ],
+    [
+      'a glob of shaders',
+      'src/run/a.ts',
+      `import.meta.glob(['../../shaders/*.wgsl']);`,
+      'only src/gpu may import shaders',
+    ],
+    ['the address of a shader', 'src/cli/a.ts', `new URL('../../shaders/a.wgsl', import.meta.url);`, 'only src/gpu'],
+    ['a module of Node in the core', 'src/run/a.ts', `import 'node:fs';`, 'run is core code'],
+    ['the same without its prefix', 'src/run/a.ts', `import 'fs/promises';`, 'run is core code'],
+    ['React in the core', 'src/run/a.ts', `import 'react-dom/client';`, 'run is core code'],
+    ['Dawn in the core', 'src/gpu/a.ts', `import 'webgpu';`, 'gpu is core code'],
+    ['test helpers outside tests', 'src/run/a.ts', `import '../testing/gpu.ts';`, 'only tests may import'],
+    ['a test as a module', 'src/run/a.ts', `import '../gpu/device.test.ts';`, 'only tests may import'],
+    ['the worker from the page', 'src/app/a.ts', `import '../worker/worker.ts';`, 'app may import only'],
+    ['the GPU from the page', 'src/app/a.ts', `import type { D } from '../gpu/device.ts';`, 'app may import only'],
+    ['an impure file from the page', 'src/app/a.ts', `import '../run/run.ts';`, 'src/gorp/space.ts → src/models/t5.ts'],
+    ['a folder without a rule', 'src/misc/a.ts', `import '../base/errors.ts';`, 'src/misc is no layer'],
+    ['a file outside the folders', 'src/a.ts', `import './base/errors.ts';`, 'is no layer'],
+  ])('finds %s', (_, path, text, fault) => {
+    const violations = check({ [path]: text });
+    expect(violations).toHaveLength(1);
+    expect(violations[0]).toContain(`${path}:1 imports`);
+    expect(violations[0]).toContain(fault);
+  });
+
+  it('says on which line an import stands', () => {
+    expect(check({ 'src/base/a.ts': `// one\n\nimport {\n  D,\n} from '../gpu/device.ts';` })[0]).toContain(
+      'src/base/a.ts:5 ',
+    );
+  });
+
+  it('finds each cycle once, type imports included', () => {
+    const violations = check({
+      'src/base/a.ts': `import type { B } from './b.ts';`,
+      'src/base/b.ts': `import './c.ts';`,
+      'src/base/c.ts': `import './a.ts';`,
+      'src/base/self.ts': `import './self.ts';`,
+    });
+    expect(violations).toEqual([
+      'cycle: src/base/a.ts → src/base/b.ts → src/base/c.ts → src/base/a.ts',
+      'cycle: src/base/self.ts → src/base/self.ts',
+    ]);
+  });
+});

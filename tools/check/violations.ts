@@ -1,0 +1,108 @@
+import { isBuiltin } from 'node:module';
+import type { Import } from './imports.ts';
+import { IMPURE, LAYERS, NOT_FOR_CORE, SHADERS_USER, TESTING } from './rules.ts';
+
+type Imports = ReadonlyMap<string, readonly Import[]>;
+
+const isTest = (path: string): boolean => /\.test\.tsx?$/.test(path) || folderOf(path) === TESTING;
+
+/** The folder of `src/` that a path lies in, `''` for a file directly in `src/`, undefined outside `src/`. */
+function folderOf(path: string): string | undefined {
+  const [top, folder, ...rest] = path.split('/');
+  if (top !== 'src' || folder === undefined) return undefined;
+  return rest.length === 0 ? '' : folder;
+}
+
+/** `@scope/name/deep/file` → `@scope/name`. */
+const packageOf = (specifier: string): string =>
+  specifier
+    .split('/')
+    .slice(0, specifier.startsWith('@') ? 2 : 1)
+    .join('/');
+
+/**
+ * Everything in the imports of `src/` that goes against `rules.ts`, one sentence each; tests are free to import anything.
+ * @param imports path from the root (`src/gpu/device.ts`) → its imports.
+ */
+export function findViolations(imports: Imports): string[] {
+  const found: string[] = [];
+  for (const [path, list] of imports) {
+    if (isTest(path)) continue;
+    for (const one of list) {
+      const fault = faultOf(path, one, imports);
+      if (fault !== undefined) found.push(`${path}:${one.line} imports "${one.specifier}": ${fault}`);
+    }
+  }
+  return [...found, ...findCycles(imports).map((cycle) => `cycle: ${cycle.join(' → ')}`)];
+}
+
+/** What is wrong with one import, or undefined. */
+function faultOf(path: string, { specifier, target, kind }: Import, imports: Imports): string | undefined {
+  const folder = folderOf(path) ?? '';
+  if (target === undefined) return packageFault(folder, specifier);
+  if (target.startsWith('shaders/')) {
+    return folder === SHADERS_USER ? undefined : `only src/${SHADERS_USER} may import shaders`;
+  }
+  const other = folderOf(target);
+  if (kind === 'address' || other === undefined || other === folder) return undefined;
+  if (isTest(target)) return 'only tests may import tests and what helps them';
+  const rule = LAYERS[folder];
+  if (!rule) return `src/${folder} is no layer; give it a rule in tools/check/rules.ts`;
+  if (rule.layers.includes(other) || rule.files?.includes(target.slice('src/'.length))) return undefined;
+  if (rule.pureFilesOf?.includes(other)) {
+    const way = kind === 'type' ? undefined : wayToImpure(target, imports);
+    return way && `${folder} may import only pure files of ${other}, and this one leads to ${way.join(' → ')}`;
+  }
+  const allowed = [
+    ...rule.layers,
+    ...(rule.files ?? []),
+    ...(rule.pureFilesOf ?? []).map((name) => `pure files of ${name}`),
+  ];
+  return `${folder} may import only ${allowed.join(', ') || 'itself'}`;
+}
+
+/** What is wrong with the import of a package or of a module of Node. */
+function packageFault(folder: string, specifier: string): string | undefined {
+  if (!LAYERS[folder]?.core) return undefined;
+  if (isBuiltin(specifier)) return `${folder} is core code, which runs in a page as well, where Node's modules are not`;
+  if (NOT_FOR_CORE.includes(packageOf(specifier))) {
+    return `${folder} is core code, which runs in a page, a worker and Node, and this package does not`;
+  }
+  return undefined;
+}
+
+/** A chain of value imports from a file to a file of an impure layer, the file first; undefined when it is pure. */
+function wayToImpure(start: string, imports: Imports): string[] | undefined {
+  const seen = new Set<string>();
+  const search = (path: string): string[] | undefined => {
+    if (IMPURE.includes(folderOf(path) ?? '')) return [path];
+    if (seen.has(path)) return undefined;
+    seen.add(path);
+    for (const { target, kind } of imports.get(path) ?? []) {
+      const way = target !== undefined && kind === 'value' ? search(target) : undefined;
+      if (way) return [path, ...way];
+    }
+    return undefined;
+  };
+  return search(start);
+}
+
+/** Cycles of files, each once, with the first file repeated at the end. Type imports count: a layer is a way to read, too. */
+function findCycles(imports: Imports): string[][] {
+  const cycles: string[][] = [];
+  const done = new Set<string>();
+  const walk = (path: string, above: string[]): void => {
+    const start = above.indexOf(path);
+    if (start >= 0) {
+      cycles.push([...above.slice(start), path]);
+      return;
+    }
+    if (done.has(path)) return;
+    for (const { target, kind } of imports.get(path) ?? []) {
+      if (kind !== 'address' && target !== undefined && imports.has(target)) walk(target, [...above, path]);
+    }
+    done.add(path);
+  };
+  for (const path of imports.keys()) walk(path, []);
+  return cycles;
+}

@@ -1,0 +1,43 @@
+import { spawnSync } from 'node:child_process';
+import { nodeCommand, projectPath, projectRoot, runOrFail } from './process.ts';
+import { runIfDue, type Step } from './stamp.ts';
+
+const EMBEDDED: Step = {
+  // The lock file stands for the packages that the tasks are made from.
+  inputs: ['tools/embedded', 'package-lock.json'],
+  outputs: ['public/embedded/tasks', 'public/embedded/NOTICES.txt'],
+};
+
+/** The commit, which the app writes into its results; empty in a copy without its history. */
+const commit = (): string =>
+  spawnSync('git', ['rev-parse', 'HEAD'], { cwd: projectRoot, encoding: 'utf8' }).stdout?.trim() ?? '';
+
+const APP: Step = {
+  version: commit(),
+  inputs: [
+    'index.html',
+    'src',
+    'shaders',
+    'public',
+    'vite.config.ts',
+    'tsconfig.json',
+    'package.json',
+    'package-lock.json',
+  ],
+  outputs: ['dist/index.html'],
+};
+
+// In node_modules, so that a new install brings a new build.
+const stampFile = (name: string): string => projectPath('node_modules', '.cache', 'gorp-web', name);
+
+/** Makes the embedded tasks, then the app in `dist/`, each only when what it is made from has changed. */
+export async function buildApp(): Promise<void> {
+  await runIfDue(projectRoot, EMBEDDED, stampFile('embedded'), () => {
+    console.log('Making the embedded tasks …');
+    return runOrFail(nodeCommand('tsx/dist/cli.mjs', 'tools/embedded/build.ts'));
+  });
+  await runIfDue(projectRoot, APP, stampFile('app'), () => {
+    console.log('Building the app …');
+    return runOrFail(nodeCommand('vite/bin/vite.js', 'build'));
+  });
+}
