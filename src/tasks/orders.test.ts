@@ -1,0 +1,84 @@
+import { describe, expect, it } from 'vitest';
+import { readGoldenJson } from '../testing/golden.ts';
+import { hasShared } from '../testing/shared.ts';
+import { BENCHMARK_KINDS, EMBEDDED_KINDS, EMBEDDED_ORDER, PUBLISHED_ORDERS, type RoundSettings } from './orders.ts';
+
+interface ReferenceRound {
+  [name: string]: unknown;
+  task: string;
+  dataset: string;
+  devices: number;
+  gradient_accumulation_steps: number;
+  global_batch_size: number;
+  tests_after_round: { task: string; dataset: string }[];
+}
+interface ReferenceOrder {
+  family: string;
+  order: number;
+  sequence: string[];
+  rounds: ReferenceRound[];
+}
+
+/** Names in cl-benchmark/ORDERS.json; the accumulation is compared by the number of examples in a step. */
+const NAMES: Record<Exclude<keyof RoundSettings, 'gradientAccumulation'>, string> = {
+  seed: 'seed',
+  epochs: 'num_train_epochs',
+  batchSize: 'per_device_train_batch_size',
+  evaluationBatchSize: 'per_device_eval_batch_size',
+  sourceLength: 'max_source_length',
+  targetLength: 'max_target_length',
+  maxGradNorm: 'max_grad_norm',
+  learningRate: 'learning_rate',
+  loraRank: 'lora_r',
+  loraAlpha: 'lora_alpha',
+  loraDropout: 'lora_dropout',
+  galoreRank: 'galore_rank',
+  galoreLearningRate: 'galore_lr',
+  galoreScale: 'galore_scale',
+  updateProjGap: 'galore_update_proj_gap',
+  projType: 'galore_proj_type',
+};
+
+describe.skipIf(!hasShared)('PUBLISHED_ORDERS', () => {
+  const reference = hasShared
+    ? Object.values(readGoldenJson<{ orders: Record<string, ReferenceOrder> }>('cl-benchmark/ORDERS.json').orders)
+    : [];
+
+  it('are all of the reference, in its order', () => {
+    const names = (orders: readonly { family: string; order: number }[]) =>
+      orders.map((one) => [one.family, one.order]);
+    expect(names(PUBLISHED_ORDERS)).toEqual(names(reference));
+  });
+
+  it.each(reference)('$family $order has the datasets and hyper-parameters of every round', (expected) => {
+    const found = PUBLISHED_ORDERS.find((one) => one.family === expected.family && one.order === expected.order);
+    expect(found?.rounds.map(({ dataset }) => dataset)).toEqual(expected.sequence);
+    for (const [i, round] of expected.rounds.entries()) {
+      const { dataset, kind, settings } = found?.rounds[i] ?? {};
+      const { gradientAccumulation, ...others } = settings ?? ({} as Partial<RoundSettings>);
+      expect([kind, dataset]).toEqual([round.task, round.dataset]);
+      expect((settings?.batchSize ?? 0) * (gradientAccumulation ?? 0)).toBe(round.global_batch_size);
+      expect(others).toEqual(Object.fromEntries(Object.entries(NAMES).map(([ours, theirs]) => [ours, round[theirs]])));
+    }
+  });
+
+  it.each(reference)('$family $order is tested after each round on all tasks so far, as the run does', ({ rounds }) => {
+    for (const [i, round] of rounds.entries()) {
+      const tested = round.tests_after_round.map(({ dataset }) => dataset).sort();
+      expect(tested).toEqual(
+        rounds
+          .slice(0, i + 1)
+          .map(({ dataset }) => dataset)
+          .sort(),
+      );
+    }
+  });
+});
+
+describe('kinds', () => {
+  it('are known for every dataset of every order, and no name stands for two tasks', () => {
+    for (const { rounds } of PUBLISHED_ORDERS) for (const { kind } of rounds) expect(kind).toEqual(expect.any(String));
+    for (const name of EMBEDDED_ORDER) expect(EMBEDDED_KINDS[name]).toBe('TC');
+    expect(Object.keys(EMBEDDED_KINDS).filter((name) => name in BENCHMARK_KINDS)).toEqual([]);
+  });
+});

@@ -1,0 +1,27 @@
+import { mixSeed, seededRandom, shuffled } from '../base/random.ts';
+import type { Example } from './task.ts';
+
+/**
+ * A random sample, balanced over labels: no label has more than one example more than another, unless the other has no
+ * more to give; what is missing then comes from the rest. So the sample is as large as asked, or everything.
+ *
+ * The same seed gives the same sample, and a smaller one is part of a larger one.
+ *
+ * @param size number of examples wanted; 0 = all.
+ * @returns examples in the order they were given in.
+ */
+export function sampleBalanced(examples: readonly Example[], size: number, seed: number): Example[] {
+  if (size === 0 || size >= examples.length) return examples.slice();
+  const pools = new Map<string, number[]>();
+  for (const [i, { label }] of examples.entries()) {
+    const pool = pools.get(label);
+    if (pool === undefined) pools.set(label, [i]);
+    else pool.push(i);
+  }
+  const queues = Array.from(pools, ([label, pool]) => shuffled(pool, seededRandom(mixSeed(seed, 'sample', label))));
+  const taken: number[] = [];
+  for (let round = 0; taken.length < size; round++) {
+    for (const queue of queues) if (round < queue.length && taken.length < size) taken.push(queue[round]);
+  }
+  return taken.sort((a, b) => a - b).map((i) => examples[i]);
+}
