@@ -1,0 +1,41 @@
+import * as v from 'valibot';
+import { describe, expect, it } from 'vitest';
+import { METHOD_NAMES, MethodSchema } from './method-settings.ts';
+import { methodPreset, methodSummary } from './methods.ts';
+
+describe.each(METHOD_NAMES)('%s', (name) => {
+  const preset = methodPreset(name);
+
+  it('passes the schema under its own name', () => {
+    expect(v.parse(MethodSchema, preset)).toEqual(preset);
+    expect(preset.name).toBe(name);
+  });
+
+  it('trains something, and has a shared space only where there is a gradient to project', () => {
+    expect([preset.adapters, preset.fullRank]).not.toEqual(['none', 'none']);
+    if (preset.sharedSpace) expect(preset.adapters === 'per-task' || preset.fullRank === 'projected').toBe(true);
+  });
+
+  it('builds the space from inputs only where it acts on the input side', () => {
+    if (preset.spaceSource === 'activation') expect(preset.loraSpace).toBe('input');
+  });
+
+  it('is described in one sentence', () => {
+    expect(methodSummary(name)).toMatch(/^[A-Z][^.]*\.$/);
+  });
+});
+
+describe('methodPreset', () => {
+  it('gives an object of its own each time', () => {
+    methodPreset('gorp').threshold = 0.5;
+    expect(methodPreset('gorp').threshold).not.toBe(0.5);
+  });
+
+  it('lets the ablations of GORP differ from it in the named parts only', () => {
+    const { name, ...gorp } = methodPreset('gorp');
+    expect(name).toBe('gorp');
+    expect({ ...methodPreset('gorp-bl'), name, sharedSpace: true }).toEqual({ name, ...gorp });
+    expect({ ...methodPreset('gorp-bs'), name, fullRank: 'projected' }).toEqual({ name, ...gorp });
+    expect({ ...methodPreset('gorp-b'), name, sharedSpace: true, fullRank: 'projected' }).toEqual({ name, ...gorp });
+  });
+});
