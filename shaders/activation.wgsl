@@ -1,0 +1,80 @@
+// Activations, plain and gated, and their gradients
+//
+//   forward   y = f(x)            or  y = f(x) * u          (GATED)
+//   gradient  dx = dy f'(x)       or  dx = dy u f'(x),  du = dy f(x)
+// f: relu; gelu_new (tanh form, Hugging Face NewGELUActivation); silu. All tensors have `size` elements.
+//
+// Plan: one thread per element.
+// Care: tanh is clamped to ±15 inside, where it is ±1 in f32, since some drivers overflow in its exponentials.
+
+struct Params { size: u32 }
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> x: array<f32>;
+#if !GRADIENT
+#if GATED
+@group(0) @binding(2) var<storage, read> u: array<f32>;
+@group(0) @binding(3) var<storage, read_write> y: array<f32>;
+#else
+@group(0) @binding(2) var<storage, read_write> y: array<f32>;
+#endif
+#else
+@group(0) @binding(2) var<storage, read> dy: array<f32>;
+@group(0) @binding(3) var<storage, read_write> dx: array<f32>;
+#if GATED
+@group(0) @binding(4) var<storage, read> u: array<f32>;
+@group(0) @binding(5) var<storage, read_write> du: array<f32>;
+#endif
+#endif
+
+const C = 0.7978845608028654; // sqrt(2 / pi)
+const A = 0.044715;
+
+fn f(v: f32) -> f32 {
+#if RELU
+  return max(v, 0.0);
+#endif
+#if GELU
+  return 0.5 * v * (1.0 + tanh(clamp(C * (v + A * v * v * v), -15.0, 15.0)));
+#endif
+#if SILU
+  return v / (1.0 + exp(-v));
+#endif
+}
+
+fn df(v: f32) -> f32 {
+#if RELU
+  return select(0.0, 1.0, v > 0.0);
+#endif
+#if GELU
+  let t = tanh(clamp(C * (v + A * v * v * v), -15.0, 15.0));
+  return 0.5 * (1.0 + t) + 0.5 * v * (1.0 - t * t) * C * (1.0 + 3.0 * A * v * v);
+#endif
+#if SILU
+  let s = 1.0 / (1.0 + exp(-v));
+  return s * (1.0 + v * (1.0 - s));
+#endif
+}
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) w: vec3u,
+  @builtin(num_workgroups) grid: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let i = (w.y * grid.x + w.x) * 64u + local;
+  if (i >= p.size) { return; }
+#if !GRADIENT
+#if GATED
+  y[i] = f(x[i]) * u[i];
+#else
+  y[i] = f(x[i]);
+#endif
+#else
+#if GATED
+  dx[i] = dy[i] * u[i] * df(x[i]);
+  du[i] = dy[i] * f(x[i]);
+#else
+  dx[i] = dy[i] * df(x[i]);
+#endif
+#endif
+}

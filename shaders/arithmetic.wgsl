@@ -1,0 +1,36 @@
+// Elementwise sums  out = alpha a [+ beta b] [scaled by row]
+//
+//   BINARY   out = alpha a + beta b
+//   ROWS     out[r, c] = alpha a[r, c] * weight[r]      weight [rows]; masks padded rows
+// `size` elements, rows of `columns`. IN_PLACE: b is the output, out = alpha a + beta out.
+//
+// Plan: one thread per element.
+
+struct Params { size: u32, columns: u32, alpha: f32, beta: f32 }
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> a: array<f32>;
+#if IN_PLACE
+@group(0) @binding(2) var<storage, read_write> out: array<f32>;
+#else
+@group(0) @binding(2) var<storage, read> b: array<f32>;
+@group(0) @binding(3) var<storage, read_write> out: array<f32>;
+#endif
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) w: vec3u,
+  @builtin(num_workgroups) grid: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let i = (w.y * grid.x + w.x) * 64u + local;
+  if (i >= p.size) { return; }
+#if ROWS
+  out[i] = p.alpha * a[i] * b[i / p.columns];
+#endif
+#if BINARY
+  out[i] = p.alpha * a[i] + p.beta * b[i];
+#endif
+#if IN_PLACE
+  out[i] = p.alpha * a[i] + p.beta * out[i];
+#endif
+}

@@ -1,0 +1,34 @@
+// Embedding  y[r] = table[ids[r]], and its gradient  dtable[id] = Σ over rows r with ids[r] = id of dy[r]
+//
+// table [vocabulary, columns], ids [rows], y [rows, columns].
+// Plan: one thread per element of the result. The gradient walks over all rows for each element, in order: slow but free
+// of atomics and the same on every run; embeddings are frozen in every method here, so only tests and seq-ft of whole
+// models use it.
+
+struct Params { rows: u32, columns: u32, vocabulary: u32 }
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> source: array<f32>; // table, or dy
+@group(0) @binding(2) var<storage, read> ids: array<u32>;
+@group(0) @binding(3) var<storage, read_write> out: array<f32>;
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) w: vec3u,
+  @builtin(num_workgroups) grid: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let at = (w.y * grid.x + w.x) * 64u + local;
+  let column = at % p.columns;
+#if GRADIENT
+  if (at >= p.vocabulary * p.columns) { return; }
+  let id = at / p.columns;
+  var sum = 0.0;
+  for (var r = 0u; r < p.rows; r++) {
+    if (ids[r] == id) { sum += source[r * p.columns + column]; }
+  }
+  out[at] = sum;
+#else
+  if (at >= p.rows * p.columns) { return; }
+  out[at] = source[ids[at / p.columns] * p.columns + column];
+#endif
+}

@@ -1,0 +1,50 @@
+// Small steps of greedy generation, all on the GPU
+//
+//   APPEND_KV  cache[b, position] = x[b]         cache [B, capacity, columns], x [B, columns]
+//   NEXT       tokens[b, position + 1] = done[b] ? pad : best[b];  done[b] |= best[b] = eos;  remaining = rows not done
+//              current[b] = that token, the input of the next step;  position += 1
+// `position` [1] is the index of the token that is being read.
+//
+// Plan: APPEND_KV one thread per element; NEXT one thread for all rows, since it also counts.
+
+struct Params { B: u32, columns: u32, capacity: u32, eos: u32, pad: u32 }
+@group(0) @binding(0) var<uniform> p: Params;
+#if APPEND_KV
+@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(2) var<storage, read> position: array<u32>;
+@group(0) @binding(3) var<storage, read_write> cache: array<f32>;
+#endif
+#if NEXT
+@group(0) @binding(1) var<storage, read> best: array<u32>;
+@group(0) @binding(2) var<storage, read_write> position: array<u32>;
+@group(0) @binding(3) var<storage, read_write> current: array<u32>;
+@group(0) @binding(4) var<storage, read_write> done: array<u32>;
+@group(0) @binding(5) var<storage, read_write> tokens: array<u32>;
+@group(0) @binding(6) var<storage, read_write> remaining: array<u32>;
+#endif
+
+@compute @workgroup_size({{WG}})
+fn main(
+  @builtin(workgroup_id) w: vec3u,
+  @builtin(num_workgroups) grid: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+#if APPEND_KV
+  let at = (w.y * grid.x + w.x) * {{WG}}u + local;
+  if (at >= p.B * p.columns) { return; }
+  let b = at / p.columns;
+  cache[(b * p.capacity + position[0]) * p.columns + at % p.columns] = x[at];
+#endif
+#if NEXT
+  var open = 0u;
+  for (var b = 0u; b < p.B; b++) {
+    let token = select(best[b], p.pad, done[b] != 0u);
+    if (token == p.eos) { done[b] = 1u; }
+    if (done[b] == 0u) { open++; }
+    current[b] = token;
+    tokens[b * p.capacity + position[0] + 1u] = token;
+  }
+  remaining[0] = open;
+  position[0] += 1u;
+#endif
+}

@@ -1,0 +1,211 @@
+// Matrix product  C = alpha * op(A) op(B) [+ D] [+ C]      f32, row-major, batched
+//
+// C [batch, M, N]; op(A) [M, K], op(B) [K, N]. Layouts of what is stored:
+//   NT  A [M, K], B [N, K]    y = x Wᵀ, the forward of a linear layer
+//   NN  A [M, K], B [K, N]    dx = dy W
+//   TN  A [K, M], B [K, N]    dW = dyᵀ x
+// D has the shape of C. ACCUMULATE adds to what C holds.
+//
+// Plan: one thread computes a tile of TM x TN in registers, unrolled; no workgroup memory, so it suits adapters whose
+// barriers are dear, and any size: rows and columns beyond the edge are clamped when read and not written.
+// VEC reads four floats at once along the contiguous side (K for NT; K and N for NN; M and N for TN), which then must be
+// multiples of 4. SPLIT cuts K into `splits` parts whose sums are written to C [batch * splits, M, N] and added by
+// reduce-splits: long K with a small C would otherwise keep few threads busy.
+// Grid: x over column tiles, y over row tiles, z = batch * splits + split.
+// Care: f32 sums in order of K, 4 partial products at a time; the error bound is K eps |A||B|.
+
+struct Params {
+  M: u32, N: u32, K: u32, splits: u32,
+  batchA: u32, batchB: u32, batchC: u32, batchD: u32,  // elements from one batch to the next; 0 = shared
+  alpha: f32,
+}
+@group(0) @binding(0) var<uniform> p: Params;
+#if VEC
+@group(0) @binding(1) var<storage, read> A: array<vec4f>;
+@group(0) @binding(2) var<storage, read> B: array<vec4f>;
+#else
+@group(0) @binding(1) var<storage, read> A: array<f32>;
+@group(0) @binding(2) var<storage, read> B: array<f32>;
+#endif
+@group(0) @binding(3) var<storage, read_write> C: array<f32>;
+#if ADDEND
+@group(0) @binding(4) var<storage, read> D: array<f32>;
+#endif
+
+// Writes up to four neighbouring columns; one call for four keeps the unrolled code, and so its compile time, small.
+fn put(row: u32, column: u32, z: u32, values: vec4f) {
+  if (row >= p.M) { return; }
+  for (var n = 0u; n < min(4u, p.N - min(column, p.N)); n++) {
+    let at = row * p.N + column + n;
+#if SPLIT
+    C[z * p.M * p.N + at] = p.alpha * values[n];
+#else
+    var sum = p.alpha * values[n];
+#if ADDEND
+    sum += D[z * p.batchD + at];
+#endif
+#if ACCUMULATE
+    sum += C[z * p.batchC + at];
+#endif
+    C[z * p.batchC + at] = sum;
+#endif
+  }
+}
+
+@compute @workgroup_size({{WX}}, {{WY}})
+fn main(@builtin(global_invocation_id) id: vec3u) {
+  let row = id.y * {{TM}}u;
+  let column = id.x * {{TN}}u;
+  if (row >= p.M || column >= p.N) { return; }
+#if SPLIT
+  let split = id.z % p.splits;
+  let batch = id.z / p.splits;
+  let part = (p.K + 4u * p.splits - 1u) / (4u * p.splits) * 4u;
+  let first = min(p.K, split * part);
+  let last = min(p.K, first + part);
+#else
+  let batch = id.z;
+  let first = 0u;
+  let last = p.K;
+#endif
+#if VEC
+  let a0 = batch * p.batchA / 4u;
+  let b0 = batch * p.batchB / 4u;
+#else
+  let a0 = batch * p.batchA;
+  let b0 = batch * p.batchB;
+#endif
+#for i in TM
+#if !TN_LAYOUT
+  let r{{i}} = a0 + min(row + {{i}}u, p.M - 1u) * {{STRIDE_A}};
+#endif
+#endfor
+
+#if NT_VEC
+#for i in TM
+#for j in TN
+  var c{{i}}_{{j}} = 0.0;
+#endfor
+#endfor
+#for j in TN
+  let s{{j}} = b0 + min(column + {{j}}u, p.N - 1u) * (p.K / 4u);
+#endfor
+  for (var k = first / 4u; k < last / 4u; k++) {
+#for i in TM
+    let x{{i}} = A[r{{i}} + k];
+#endfor
+#for j in TN
+    let y{{j}} = B[s{{j}} + k];
+#for i in TM
+    c{{i}}_{{j}} += dot(x{{i}}, y{{j}});
+#endfor
+#endfor
+  }
+#for i in TM
+#for g in TN4
+  put(row + {{i}}u, column + {{g * 4}}u, id.z, vec4f(c{{i}}_{{g * 4}}, c{{i}}_{{g * 4 + 1}}, c{{i}}_{{g * 4 + 2}}, c{{i}}_{{g * 4 + 3}}));
+#endfor
+#endfor
+#endif
+#if NN_VEC
+#for i in TM
+#for g in TN4
+  var c{{i}}_{{g}} = vec4f();
+#endfor
+#endfor
+#for g in TN4
+  let s{{g}} = b0 + min(column / 4u + {{g}}u, p.N / 4u - 1u);
+#endfor
+  for (var k = first / 4u; k < last / 4u; k++) {
+    let k0 = k * p.N;
+#for i in TM
+    let x{{i}} = A[r{{i}} + k];
+#endfor
+#for q in 4
+#for g in TN4
+    let y{{q}}_{{g}} = B[s{{g}} + k0 + {{q}}u * (p.N / 4u)];
+#for i in TM
+    c{{i}}_{{g}} = fma(vec4f(x{{i}}[{{q}}]), y{{q}}_{{g}}, c{{i}}_{{g}});
+#endfor
+#endfor
+#endfor
+  }
+#for i in TM
+#for g in TN4
+  put(row + {{i}}u, column + {{g * 4}}u, id.z, c{{i}}_{{g}});
+#endfor
+#endfor
+#endif
+#if TN_VEC
+#for i in TM4
+#for e in 4
+#for g in TN4
+  var c{{i * 4 + e}}_{{g}} = vec4f();
+#endfor
+#endfor
+  let t{{i}} = a0 + min(row / 4u + {{i}}u, p.M / 4u - 1u);
+#endfor
+#for g in TN4
+  let s{{g}} = b0 + min(column / 4u + {{g}}u, p.N / 4u - 1u);
+#endfor
+  for (var k = first; k < last; k++) {
+#for g in TN4
+    let y{{g}} = B[s{{g}} + k * (p.N / 4u)];
+#endfor
+#for i in TM4
+    let x{{i}} = A[t{{i}} + k * (p.M / 4u)];
+#for e in 4
+#for g in TN4
+    c{{i * 4 + e}}_{{g}} = fma(vec4f(x{{i}}[{{e}}]), y{{g}}, c{{i * 4 + e}}_{{g}});
+#endfor
+#endfor
+#endfor
+  }
+#for i in TM
+#for g in TN4
+  put(row + {{i}}u, column + {{g * 4}}u, id.z, c{{i}}_{{g}});
+#endfor
+#endfor
+#endif
+#if !VEC
+#for i in TM
+#for j in TN
+  var c{{i}}_{{j}} = 0.0;
+#endfor
+#if TN_LAYOUT
+  let r{{i}} = a0 + min(row + {{i}}u, p.M - 1u);
+#endif
+#endfor
+#for j in TN
+#if NT_LAYOUT
+  let s{{j}} = b0 + min(column + {{j}}u, p.N - 1u) * p.K;
+#else
+  let s{{j}} = b0 + min(column + {{j}}u, p.N - 1u);
+#endif
+#endfor
+  for (var k = first; k < last; k++) {
+#for i in TM
+#if TN_LAYOUT
+    let x{{i}} = A[r{{i}} + k * p.M];
+#else
+    let x{{i}} = A[r{{i}} + k];
+#endif
+#endfor
+#for j in TN
+#if NT_LAYOUT
+    let y{{j}} = B[s{{j}} + k];
+#else
+    let y{{j}} = B[s{{j}} + k * p.N];
+#endif
+#for i in TM
+    c{{i}}_{{j}} += x{{i}} * y{{j}};
+#endfor
+#endfor
+  }
+#for i in TM
+#for g in TN4
+  put(row + {{i}}u, column + {{g * 4}}u, id.z, vec4f(c{{i}}_{{g * 4}}, c{{i}}_{{g * 4 + 1}}, c{{i}}_{{g * 4 + 2}}, c{{i}}_{{g * 4 + 3}}));
+#endfor
+#endfor
+#endif
+}

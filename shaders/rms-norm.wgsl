@@ -1,0 +1,82 @@
+// RMS norm and its gradients (T5LayerNorm, LlamaRMSNorm)
+//
+//   FORWARD   y = x s w,                s = 1 / sqrt(mean(x²) + eps)
+//   GRAD_X    dx = s (w dy) - x s³ mean(w dy x)  [+ d]
+//   GRAD_W    dw[c] = Σ_rows dy x s
+// x, y, dy, dx, d [rows, columns]; w, dw [columns]; s is recomputed where it is needed: one more pass over a row that
+// is in the cache is cheaper than storing it.
+//
+// Plan: FORWARD and GRAD_X one thread per row; GRAD_W one thread per column (only when the norm itself is trained).
+
+struct Params { rows: u32, columns: u32, eps: f32 }
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> x: array<f32>;
+#if FORWARD
+@group(0) @binding(2) var<storage, read> weight: array<f32>;
+@group(0) @binding(3) var<storage, read_write> y: array<f32>;
+#endif
+#if GRAD_X
+@group(0) @binding(2) var<storage, read> weight: array<f32>;
+@group(0) @binding(3) var<storage, read> dy: array<f32>;
+@group(0) @binding(4) var<storage, read_write> dx: array<f32>;
+#if ADDEND
+@group(0) @binding(5) var<storage, read> d: array<f32>;
+#endif
+#endif
+#if GRAD_W
+@group(0) @binding(2) var<storage, read> dy: array<f32>;
+@group(0) @binding(3) var<storage, read_write> dw: array<f32>;
+#endif
+
+fn scale(row: u32) -> f32 {
+  var sum = 0.0;
+  for (var c = 0u; c < p.columns; c++) {
+    let v = x[row * p.columns + c];
+    sum += v * v;
+  }
+  return inverseSqrt(sum / f32(p.columns) + p.eps);
+}
+
+@compute @workgroup_size(16)
+fn main(
+  @builtin(workgroup_id) w: vec3u,
+  @builtin(num_workgroups) grid: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let i = (w.y * grid.x + w.x) * 16u + local;
+#if FORWARD
+  if (i >= p.rows) { return; }
+  let s = scale(i);
+  for (var c = 0u; c < p.columns; c++) {
+    let at = i * p.columns + c;
+    y[at] = x[at] * s * weight[c];
+  }
+#endif
+#if GRAD_X
+  if (i >= p.rows) { return; }
+  let s = scale(i);
+  var inner = 0.0;
+  for (var c = 0u; c < p.columns; c++) {
+    let at = i * p.columns + c;
+    inner += weight[c] * dy[at] * x[at];
+  }
+  inner *= s * s * s / f32(p.columns);
+  for (var c = 0u; c < p.columns; c++) {
+    let at = i * p.columns + c;
+    var sum = s * weight[c] * dy[at] - x[at] * inner;
+#if ADDEND
+    sum += d[at];
+#endif
+    dx[at] = sum;
+  }
+#endif
+#if GRAD_W
+  if (i >= p.columns) { return; }
+  var sum = 0.0;
+  for (var row = 0u; row < p.rows; row++) {
+    let at = row * p.columns + i;
+    sum += dy[at] * x[at] * scale(row);
+  }
+  dw[i] = sum;
+#endif
+}

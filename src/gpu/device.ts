@@ -1,0 +1,125 @@
+import { GorpError } from '../base/errors.ts';
+import { BufferLedger } from './buffers.ts';
+import { PipelineCache } from './kernel.ts';
+
+/** What the adapter says of itself. */
+export interface AdapterFacts {
+  vendor: string;
+  architecture: string;
+  description: string;
+  /** True where the adapter computes on the CPU (SwiftShader, llvmpipe, WARP). */
+  software: boolean;
+  features: string[];
+  limits: Record<string, number>;
+}
+
+/** A device with what goes with it: its buffers, its pipelines, and the news of its loss. */
+export interface Gpu {
+  readonly device: GPUDevice;
+  readonly facts: AdapterFacts;
+  readonly buffers: BufferLedger;
+  readonly pipelines: PipelineCache;
+  /** Throws GorpError `gpu/device-lost` once the device is gone. */
+  check(): void;
+  /** Rejects with GorpError `gpu/device-lost` when the device goes away unasked; pending otherwise. */
+  readonly lost: Promise<never>;
+  /** Frees every buffer and the device. */
+  destroy(): void;
+}
+
+const WANTED_FEATURES: GPUFeatureName[] = ['timestamp-query', 'subgroups'];
+// Limits that are raised to what the adapter has; the defaults of the others are enough.
+const WANTED_LIMITS = [
+  'maxBufferSize',
+  'maxStorageBufferBindingSize',
+  'maxStorageBuffersPerShaderStage',
+  'maxComputeInvocationsPerWorkgroup',
+  'maxComputeWorkgroupSizeX',
+  'maxComputeWorkgroupStorageSize',
+] as const;
+
+/**
+ * Asks for an adapter and a device with every feature and limit the kernels can use.
+ *
+ * @param gpu `navigator.gpu` in a browser, Dawn's in Node; undefined where there is none.
+ * @throws GorpError `gpu/unsupported`, `gpu/no-adapter` or `gpu/no-device`.
+ */
+export async function acquireGpu(gpu: GPU | undefined): Promise<Gpu> {
+  if (gpu === undefined) {
+    throw new GorpError(
+      'gpu/unsupported',
+      'This browser has no WebGPU.',
+      'Open the page in Chrome or Edge 121 or newer, over https or on localhost.',
+    );
+  }
+  const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
+  if (adapter === null) {
+    throw new GorpError(
+      'gpu/no-adapter',
+      'WebGPU is there, but it found no graphics adapter it may use.',
+      'Turn on hardware acceleration in the browser settings, update the graphics driver, and look at chrome://gpu.',
+    );
+  }
+  const requiredLimits: Record<string, number> = {};
+  for (const name of WANTED_LIMITS) requiredLimits[name] = adapter.limits[name];
+  let device: GPUDevice;
+  try {
+    device = await adapter.requestDevice({
+      requiredFeatures: WANTED_FEATURES.filter((feature) => adapter.features.has(feature)),
+      requiredLimits,
+    });
+  } catch (cause) {
+    throw new GorpError(
+      'gpu/no-device',
+      'The graphics adapter refused to open a device.',
+      'Close other programs that use the GPU, reload the page, and try again.',
+      { cause },
+    );
+  }
+  return wrapDevice(device, factsOf(adapter));
+}
+
+function factsOf(adapter: GPUAdapter): AdapterFacts {
+  const { vendor, architecture, description, device } = adapter.info;
+  const name = [description, device, architecture].join(' ');
+  const limits: Record<string, number> = {};
+  for (const limit of WANTED_LIMITS) limits[limit] = adapter.limits[limit];
+  return {
+    vendor,
+    architecture,
+    description: description || device,
+    software: /swiftshader|llvmpipe|lavapipe|basic render|warp/i.test(name),
+    features: [...adapter.features].sort(),
+    limits,
+  };
+}
+
+function wrapDevice(device: GPUDevice, facts: AdapterFacts): Gpu {
+  const buffers = new BufferLedger(device);
+  let lossOf: GorpError | undefined;
+  const lost = new Promise<never>((_, reject) => {
+    void device.lost.then((info) => {
+      lossOf = new GorpError(
+        'gpu/device-lost',
+        `The GPU device was lost${info.message ? `: ${info.message}` : ''} (reason: ${info.reason}).`,
+        'Start again. If it happens again, close other tabs that use the GPU or choose a smaller batch.',
+      );
+      reject(lossOf);
+    });
+  });
+  lost.catch(() => undefined); // whoever waits for it hears of it; nobody has to
+  return {
+    device,
+    facts,
+    buffers,
+    pipelines: new PipelineCache(device),
+    lost,
+    check: () => {
+      if (lossOf !== undefined) throw lossOf;
+    },
+    destroy: () => {
+      buffers.destroyAll();
+      device.destroy();
+    },
+  };
+}

@@ -1,0 +1,139 @@
+import template from '../../../shaders/matmul.wgsl?raw';
+import reduceTemplate from '../../../shaders/reduce-splits.wgsl?raw';
+import { f32, flatWorkgroups, type Kernel, type Param, u32, type Workgroups } from '../kernel.ts';
+import { fillTemplate } from '../template.ts';
+
+/** How the operands are stored: see `shaders/matmul.wgsl`. */
+export type MatmulLayout = 'nt' | 'nn' | 'tn';
+
+/** A product C [batch, M, N] = alpha op(A) op(B) (+ D) (+ C). Batch strides are in elements; 0 shares an operand. */
+export interface MatmulShape {
+  readonly layout: MatmulLayout;
+  readonly M: number;
+  readonly N: number;
+  readonly K: number;
+  readonly batch: number;
+  readonly batchStrideA: number;
+  readonly batchStrideB: number;
+  readonly batchStrideC: number;
+  readonly batchStrideD: number;
+  readonly alpha: number;
+  readonly addend: boolean;
+  readonly accumulate: boolean;
+}
+
+/** How one product is cut up. */
+export interface MatmulTile {
+  /** Rows and columns of C per thread. */
+  readonly tm: number;
+  readonly tn: number;
+  /** Threads of a workgroup in x (columns) and y (rows). */
+  readonly wx: number;
+  readonly wy: number;
+  /** Parts of K summed separately. */
+  readonly splits: number;
+}
+
+const tiles = (size: number, tile: number, threads: number): number => Math.ceil(size / (tile * threads));
+
+function canUseVectors({ layout, M, N, K, batchStrideA, batchStrideB }: MatmulShape): boolean {
+  const sides = layout === 'nt' ? [K] : layout === 'nn' ? [K, N] : [M, N];
+  return [...sides, batchStrideA, batchStrideB].every((size) => size % 4 === 0);
+}
+
+/**
+ * A tile for a shape: large where there is enough to do for many threads, small (and K split) where there is not.
+ * The numbers come from `npm run bench` on SwiftShader and lavapipe.
+ */
+export function chooseTile(shape: MatmulShape): MatmulTile {
+  const { M, N, K, batch } = shape;
+  const tm = M >= 8 * 8 ? 8 : 4;
+  const tn = N >= 8 * 4 ? 8 : 4;
+  const [wx, wy] = N <= 8 ? [1, 32] : M <= 8 ? [32, 1] : [4, 8];
+  const groups = batch * tiles(M, tm, wy) * tiles(N, tn, wx);
+  const splits = shape.accumulate ? 1 : Math.max(1, Math.min(Math.floor(16 / groups), Math.floor(K / 128)));
+  return { tm, tn, wx, wy, splits };
+}
+
+export interface MatmulPlan {
+  readonly kernel: Kernel;
+  readonly params: readonly Param[];
+  readonly workgroups: Workgroups;
+  /** Present when K is split: the partial sums [batch · splits, M, N] and the kernel that adds them. */
+  readonly reduce?: { kernel: Kernel; params: readonly Param[]; workgroups: Workgroups; partialSize: number };
+}
+
+/** The kernels of a product. Bindings: A, B, C (partial sums when split), then D; of the reduction: partial sums, C, D. */
+export function planMatmul(shape: MatmulShape, tile: MatmulTile = chooseTile(shape)): MatmulPlan {
+  const { layout, M, N, K, batch, addend, accumulate } = shape;
+  const vec = canUseVectors(shape);
+  const split = tile.splits > 1;
+  const kernel: Kernel = {
+    name: `matmul/${layout}-${tile.tm}x${tile.tn}${vec ? '' : '-scalar'}${split ? '-split' : ''}`,
+    wgsl: fillTemplate(template, {
+      VEC: vec,
+      NT_VEC: vec && layout === 'nt',
+      NN_VEC: vec && layout === 'nn',
+      TN_VEC: vec && layout === 'tn',
+      NT_LAYOUT: layout === 'nt',
+      TN_LAYOUT: layout === 'tn',
+      STRIDE_A: vec ? '(p.K / 4u)' : 'p.K',
+      TM: tile.tm,
+      TN: tile.tn,
+      TM4: tile.tm / 4,
+      TN4: tile.tn / 4,
+      WX: tile.wx,
+      WY: tile.wy,
+      SPLIT: split,
+      ADDEND: addend && !split,
+      ACCUMULATE: accumulate && !split,
+    }),
+  };
+  const strides = [shape.batchStrideA, shape.batchStrideB, shape.batchStrideC, shape.batchStrideD].map(u32);
+  const plan: MatmulPlan = {
+    kernel,
+    params: [u32(M), u32(N), u32(K), u32(tile.splits), ...strides, f32(shape.alpha)],
+    workgroups: [tiles(N, tile.tn, tile.wx), tiles(M, tile.tm, tile.wy), batch * tile.splits],
+  };
+  if (!split) return plan;
+  return {
+    ...plan,
+    reduce: {
+      kernel: {
+        name: 'matmul/reduce-splits',
+        wgsl: fillTemplate(reduceTemplate, { ADDEND: addend, ACCUMULATE: accumulate }),
+      },
+      params: [u32(M * N), u32(tile.splits), u32(batch), u32(shape.batchStrideC), u32(shape.batchStrideD)],
+      workgroups: flatWorkgroups(batch * M * N, 64),
+      partialSize: batch * tile.splits * M * N,
+    },
+  };
+}
+
+/** The plain twin of every matmul kernel. Arrays hold whole tensors; offsets follow from the batch strides. */
+export function matmulTwin(
+  shape: MatmulShape,
+  a: ArrayLike<number>,
+  b: ArrayLike<number>,
+  c: Float64Array,
+  d?: ArrayLike<number>,
+): void {
+  const { layout, M, N, K, batch } = shape;
+  for (let z = 0; z < batch; z++) {
+    const a0 = z * shape.batchStrideA;
+    const b0 = z * shape.batchStrideB;
+    for (let m = 0; m < M; m++) {
+      for (let n = 0; n < N; n++) {
+        let sum = 0;
+        for (let k = 0; k < K; k++) {
+          const x = layout === 'tn' ? a[a0 + k * M + m] : a[a0 + m * K + k];
+          const y = layout === 'nt' ? b[b0 + n * K + k] : b[b0 + k * N + n];
+          sum += x * y;
+        }
+        const at = z * shape.batchStrideC + m * N + n;
+        const before = shape.accumulate ? c[at] : 0;
+        c[at] = before + shape.alpha * sum + (shape.addend && d ? d[z * shape.batchStrideD + m * N + n] : 0);
+      }
+    }
+  }
+}

@@ -1,0 +1,91 @@
+import type { OwnedBuffer } from './buffers.ts';
+import type { Gpu } from './device.ts';
+import type { Kernel, Param, Workgroups } from './kernel.ts';
+
+/** A part of a buffer. */
+export interface BufferRange {
+  readonly buffer: OwnedBuffer;
+  /** In bytes; a multiple of 256. */
+  readonly offset: number;
+  readonly bytes: number;
+}
+
+/** One kernel with everything it needs to run. */
+export interface Dispatch {
+  readonly kernel: Kernel;
+  readonly params: readonly Param[];
+  readonly tensors: readonly BufferRange[];
+  readonly workgroups: Workgroups;
+}
+
+interface Recorded {
+  readonly pipeline: GPUComputePipeline;
+  readonly bindGroup: GPUBindGroup;
+  readonly workgroups: Workgroups;
+}
+
+// WebGPU's smallest guaranteed alignment of a uniform binding.
+const UNIFORM_ALIGNMENT = 256;
+
+/** A list of dispatches, recorded once and replayed: encoding it allocates nothing and compiles nothing. */
+export class Program {
+  private constructor(
+    readonly name: string,
+    private readonly dispatches: readonly Recorded[],
+    private readonly uniforms: OwnedBuffer,
+  ) {}
+
+  /** Compiles what is new, writes the parameters, and makes the bind groups. */
+  static async record(gpu: Gpu, name: string, dispatches: readonly Dispatch[]): Promise<Program> {
+    const pipelines = await Promise.all(dispatches.map(({ kernel }) => gpu.pipelines.get(kernel)));
+    const bytes = Math.max(1, dispatches.length) * UNIFORM_ALIGNMENT;
+    const usage = GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST;
+    const uniforms = gpu.buffers.create(`${name} parameters`, bytes, usage);
+    const contents = new DataView(new ArrayBuffer(bytes));
+    const recorded = dispatches.map(({ params, tensors, workgroups }, i): Recorded => {
+      const offset = i * UNIFORM_ALIGNMENT;
+      params.forEach((param, p) => {
+        if ('u32' in param) contents.setUint32(offset + p * 4, param.u32, true);
+        else contents.setFloat32(offset + p * 4, param.f32, true);
+      });
+      const entries: GPUBindGroupEntry[] = [
+        { binding: 0, resource: { buffer: uniforms.gpuBuffer, offset, size: UNIFORM_ALIGNMENT } },
+        ...tensors.map((range, t) => ({
+          binding: t + 1,
+          resource: { buffer: range.buffer.gpuBuffer, offset: range.offset, size: range.bytes },
+        })),
+      ];
+      const bindGroup = gpu.device.createBindGroup({ layout: pipelines[i].getBindGroupLayout(0), entries });
+      return { pipeline: pipelines[i], bindGroup, workgroups };
+    });
+    gpu.device.queue.writeBuffer(uniforms.gpuBuffer, 0, contents.buffer);
+    return new Program(name, recorded, uniforms);
+  }
+
+  get dispatchCount(): number {
+    return this.dispatches.length;
+  }
+
+  /** Encodes the dispatches into a compute pass that is open. */
+  encode(pass: GPUComputePassEncoder): void {
+    let pipeline: GPUComputePipeline | undefined;
+    for (const dispatch of this.dispatches) {
+      if (dispatch.pipeline !== pipeline) pass.setPipeline((pipeline = dispatch.pipeline));
+      pass.setBindGroup(0, dispatch.bindGroup);
+      pass.dispatchWorkgroups(...dispatch.workgroups);
+    }
+  }
+
+  destroy(): void {
+    this.uniforms.destroy();
+  }
+}
+
+/** Encodes programs into one pass and submits it. */
+export function submit(gpu: Gpu, ...programs: readonly Program[]): void {
+  const encoder = gpu.device.createCommandEncoder();
+  const pass = encoder.beginComputePass();
+  for (const program of programs) program.encode(pass);
+  pass.end();
+  gpu.device.queue.submit([encoder.finish()]);
+}

@@ -1,0 +1,120 @@
+import type { Kernel, Param, Workgroups } from '../gpu/kernel.ts';
+import type { BufferRange } from '../gpu/program.ts';
+import { type DataType, sizeOf, type Tensor } from './tensor.ts';
+
+/** Values of tensors on the CPU: reals as f64, so that finite differences are sharp; ids as integers. */
+export type Numbers = Float64Array | Int32Array | Uint32Array;
+
+/** A kernel on tensors of the graph. */
+export interface KernelCall {
+  readonly kernel: Kernel;
+  readonly params: readonly Param[];
+  /** In the order of the kernel's bindings, from binding 1. */
+  readonly tensors: readonly Tensor[];
+  readonly workgroups: Workgroups;
+}
+
+/** One recorded operation. */
+export interface Operation {
+  readonly name: string;
+  readonly inputs: readonly Tensor[];
+  readonly outputs: readonly Tensor[];
+  /** Memory an operation needs only while it runs. */
+  readonly scratch?: readonly Tensor[];
+  /** True when it changes a persistent tensor in place and must run even if nobody reads its outputs. */
+  readonly effect?: boolean;
+  /** The kernels that compute the outputs, given which outputs anyone needs. */
+  calls(): readonly KernelCall[];
+  /** The same on the CPU: reads inputs, fills outputs. */
+  twin(value: (tensor: Tensor) => Numbers): void;
+  /**
+   * Records the gradient: d loss / d input for each input (undefined where there is none), given d loss / d output.
+   * `wanted` tells which inputs need one.
+   */
+  gradient?(outputGradients: readonly (Tensor | undefined)[], wanted: readonly boolean[]): (Tensor | undefined)[];
+  /** Set on operations that can add another tensor to their result for free. */
+  fuseAddend?(addend: Tensor): boolean;
+}
+
+/** Records operations in the order in which they run. */
+export class Graph {
+  readonly operations: Operation[] = [];
+  readonly #producer = new Map<Tensor, Operation>();
+
+  /** A persistent tensor: `storage` may be left out in graphs that run on the CPU only. */
+  persistent(
+    name: string,
+    shape: readonly number[],
+    options: { dtype?: DataType; storage?: BufferRange; trainable?: boolean } = {},
+  ): Tensor {
+    const { dtype = 'f32', storage, trainable = false } = options;
+    return { name, shape, dtype, trainable, ...(storage && { storage }) };
+  }
+
+  /** A value that some operation will produce. */
+  intermediate(name: string, shape: readonly number[], dtype: DataType = 'f32'): Tensor {
+    return { name, shape, dtype, trainable: false };
+  }
+
+  /** Appends an operation. @returns its first output. */
+  record(operation: Operation): Tensor {
+    this.operations.push(operation);
+    for (const output of operation.outputs) this.#producer.set(output, operation);
+    return operation.outputs[0];
+  }
+
+  producerOf(tensor: Tensor): Operation | undefined {
+    return this.#producer.get(tensor);
+  }
+
+  /**
+   * Appends the backward pass of a scalar.
+   *
+   * Only tensors on a path from a trainable tensor to `loss` get a gradient, so frozen layers below the first trainable
+   * one cost nothing.
+   *
+   * @param loss a tensor of one element.
+   * @param add records the sum of two gradients.
+   * @returns gradients of the trainable tensors that `loss` depends on.
+   */
+  backward(loss: Tensor, lossGradient: Tensor, add: (a: Tensor, b: Tensor) => Tensor): Map<Tensor, Tensor> {
+    if (sizeOf(loss.shape) !== 1) throw new Error(`backward needs a scalar, not [${loss.shape.join(', ')}]`);
+    const forward = this.operations.slice();
+    const needed = new Set<Tensor>();
+    for (const { inputs, outputs } of forward) {
+      for (const input of inputs) if (input.trainable) needed.add(input);
+      if (inputs.some((input) => needed.has(input))) for (const output of outputs) needed.add(output);
+    }
+    const gradients = new Map<Tensor, Tensor>([[loss, lossGradient]]);
+    for (const operation of forward.reverse()) {
+      if (!operation.outputs.some((output) => gradients.has(output) && needed.has(output))) continue;
+      if (operation.gradient === undefined) {
+        if (operation.inputs.some((input) => needed.has(input))) throw new Error(`${operation.name} has no gradient`);
+        continue;
+      }
+      const wanted = operation.inputs.map((input) => needed.has(input));
+      const mark = this.operations.length;
+      const inputGradients = operation.gradient(
+        operation.outputs.map((output) => gradients.get(output)),
+        wanted,
+      );
+      operation.inputs.forEach((input, i) => {
+        const gradient = inputGradients[i];
+        if (!wanted[i] || gradient === undefined) return;
+        const known = gradients.get(input);
+        if (known === undefined) {
+          gradients.set(input, gradient);
+          return;
+        }
+        // A gradient can take in the other one for free if it was made just now for this input alone.
+        const producer = this.producerOf(gradient);
+        const isOwn =
+          producer !== undefined &&
+          this.operations.indexOf(producer, mark) >= 0 &&
+          inputGradients.filter((other) => other === gradient).length === 1;
+        gradients.set(input, isOwn && producer.fuseAddend?.(known) ? gradient : add(known, gradient));
+      });
+    }
+    return new Map([...gradients].filter(([tensor]) => tensor.trainable));
+  }
+}

@@ -1,0 +1,195 @@
+import activationTemplate from '../../../shaders/activation.wgsl?raw';
+import arithmeticTemplate from '../../../shaders/arithmetic.wgsl?raw';
+import dropoutTemplate from '../../../shaders/dropout.wgsl?raw';
+import { f32, flatWorkgroups, u32 } from '../../gpu/kernel.ts';
+import { fillTemplate } from '../../gpu/template.ts';
+import type { Graph, KernelCall } from '../graph.ts';
+import { sizeOf, type Tensor } from '../tensor.ts';
+
+/** Activations by their Hugging Face names. */
+export type Activation = 'relu' | 'gelu_new' | 'silu';
+
+const GELU_C = Math.sqrt(2 / Math.PI);
+const GELU_A = 0.044715;
+
+function activate(kind: Activation, x: number): [value: number, slope: number] {
+  if (kind === 'relu') return [Math.max(x, 0), x > 0 ? 1 : 0];
+  if (kind === 'silu') {
+    const s = 1 / (1 + Math.exp(-x));
+    return [x * s, s * (1 + x * (1 - s))];
+  }
+  const t = Math.tanh(GELU_C * (x + GELU_A * x ** 3));
+  return [0.5 * x * (1 + t), 0.5 * (1 + t) + 0.5 * x * (1 - t * t) * GELU_C * (1 + 3 * GELU_A * x * x)];
+}
+
+function activationCall(kind: Activation, gated: boolean, gradient: boolean, tensors: Tensor[]): KernelCall {
+  const size = sizeOf(tensors[0].shape);
+  return {
+    kernel: {
+      name: `activation/${kind}${gated ? '-gated' : ''}${gradient ? '-gradient' : ''}`,
+      wgsl: fillTemplate(activationTemplate, {
+        RELU: kind === 'relu',
+        GELU: kind === 'gelu_new',
+        SILU: kind === 'silu',
+        GATED: gated,
+        GRADIENT: gradient,
+      }),
+    },
+    params: [u32(size)],
+    tensors,
+    workgroups: flatWorkgroups(size, 64),
+  };
+}
+
+/** y = f(x), elementwise. */
+export function activation(g: Graph, kind: Activation, x: Tensor): Tensor {
+  const y = g.intermediate(`${kind}(${x.name})`, x.shape);
+  return g.record({
+    name: 'activation',
+    inputs: [x],
+    outputs: [y],
+    calls: () => [activationCall(kind, false, false, [x, y])],
+    twin: (value) => value(x).forEach((v, i) => (value(y)[i] = activate(kind, v)[0])),
+    gradient: ([dy]) => {
+      if (dy === undefined) return [];
+      const dx = g.intermediate(`d ${x.name}`, x.shape);
+      g.record({
+        name: 'activation gradient',
+        inputs: [x, dy],
+        outputs: [dx],
+        calls: () => [activationCall(kind, false, true, [x, dy, dx])],
+        twin: (value) => value(x).forEach((v, i) => (value(dx)[i] = value(dy)[i] * activate(kind, v)[1])),
+      });
+      return [dx];
+    },
+  });
+}
+
+/** y = f(x) u, elementwise: the gated feed-forward of T5 v1.1 (gelu_new) and LLaMA (silu). */
+export function gatedActivation(g: Graph, kind: Activation, x: Tensor, u: Tensor): Tensor {
+  const y = g.intermediate(`${kind}(${x.name})·${u.name}`, x.shape);
+  return g.record({
+    name: 'gated activation',
+    inputs: [x, u],
+    outputs: [y],
+    calls: () => [activationCall(kind, true, false, [x, u, y])],
+    twin: (value) => value(x).forEach((v, i) => (value(y)[i] = activate(kind, v)[0] * value(u)[i])),
+    gradient: ([dy]) => {
+      if (dy === undefined) return [];
+      const dx = g.intermediate(`d ${x.name}`, x.shape);
+      const du = g.intermediate(`d ${u.name}`, u.shape);
+      g.record({
+        name: 'gated activation gradient',
+        inputs: [x, dy, u],
+        outputs: [dx, du],
+        calls: () => [activationCall(kind, true, true, [x, dy, dx, u, du])],
+        twin: (value) =>
+          value(x).forEach((v, i) => {
+            const [y0, slope] = activate(kind, v);
+            value(dx)[i] = value(dy)[i] * value(u)[i] * slope;
+            value(du)[i] = value(dy)[i] * y0;
+          }),
+      });
+      return [dx, du];
+    },
+  });
+}
+
+/** The hash of `shaders/dropout.wgsl`, so that the twin drops the same elements. */
+function hash(word: number): number {
+  const state = (Math.imul(word, 747796405) + 2891336453) >>> 0;
+  const mixed = Math.imul((state >>> ((state >>> 28) + 4)) ^ state, 277803737) >>> 0;
+  return ((mixed >>> 22) ^ mixed) >>> 0;
+}
+
+/** Whether dropout removes element `index` in this step. */
+export function isDropped(step: number, salt: number, index: number, rate: number): boolean {
+  const random = hash((index ^ hash((salt ^ hash(step)) >>> 0)) >>> 0);
+  return Math.fround((random >>> 8) / 2 ** 24) < Math.fround(rate);
+}
+
+/**
+ * Inverted dropout. The mask depends on the step and the salt alone, so the gradient applies it again.
+ *
+ * @param step u32 [1], changed by the host before every optimizer step.
+ * @param salt tells this layer's mask from others.
+ * @param rate probability of dropping, in [0, 1).
+ */
+export function dropout(g: Graph, x: Tensor, step: Tensor, salt: number, rate: number): Tensor {
+  if (rate === 0) return x;
+  const size = sizeOf(x.shape);
+  const y = g.intermediate(`dropout(${x.name})`, x.shape);
+  return g.record({
+    name: 'dropout',
+    inputs: [x, step],
+    outputs: [y],
+    calls: () => [
+      {
+        kernel: { name: 'dropout', wgsl: fillTemplate(dropoutTemplate, {}) },
+        params: [u32(size), u32(salt), f32(rate)],
+        tensors: [x, step, y],
+        workgroups: flatWorkgroups(size, 64),
+      },
+    ],
+    twin: (value) =>
+      value(x).forEach((v, i) => (value(y)[i] = isDropped(value(step)[0], salt, i, rate) ? 0 : v / (1 - rate))),
+    gradient: ([dy]) => [dy && dropout(g, dy, step, salt, rate)],
+  });
+}
+
+function arithmeticCall(form: 'ROWS' | 'BINARY' | 'IN_PLACE', alpha: number, beta: number, tensors: Tensor[]): KernelCall {
+  const [a] = tensors;
+  const size = sizeOf(a.shape);
+  return {
+    kernel: {
+      name: `arithmetic/${form.toLowerCase()}`,
+      wgsl: fillTemplate(arithmeticTemplate, {
+        ROWS: form === 'ROWS',
+        BINARY: form === 'BINARY',
+        IN_PLACE: form === 'IN_PLACE',
+      }),
+    },
+    params: [u32(size), u32(a.shape.at(-1) ?? 1), f32(alpha), f32(beta)],
+    tensors,
+    workgroups: flatWorkgroups(size, 64),
+  };
+}
+
+/** alpha a + beta b, elementwise. */
+export function add(g: Graph, a: Tensor, b: Tensor, alpha = 1, beta = 1): Tensor {
+  const y = g.intermediate(`${a.name}+${b.name}`, a.shape);
+  const scaled = (dy: Tensor, factor: number): Tensor => (factor === 1 ? dy : add(g, dy, dy, factor, 0));
+  return g.record({
+    name: 'add',
+    inputs: [a, b],
+    outputs: [y],
+    calls: () => [arithmeticCall('BINARY', alpha, beta, [a, b, y])],
+    twin: (value) => value(a).forEach((v, i) => (value(y)[i] = alpha * v + beta * value(b)[i])),
+    gradient: ([dy]) => [dy && scaled(dy, alpha), dy && scaled(dy, beta)],
+  });
+}
+
+/** into ← alpha a + beta into: sums gradients of micro-batches. */
+export function addInto(g: Graph, a: Tensor, into: Tensor, alpha: number, beta: number): void {
+  g.record({
+    name: 'add into',
+    inputs: [a],
+    outputs: [into],
+    effect: true,
+    calls: () => [arithmeticCall('IN_PLACE', alpha, beta, [a, into])],
+    twin: (value) => value(a).forEach((v, i) => (value(into)[i] = alpha * v + beta * value(into)[i])),
+  });
+}
+
+/** Row r of x times weight[r]: hides padded rows. x [rows, columns], weight [rows]. */
+export function scaleRows(g: Graph, x: Tensor, weight: Tensor): Tensor {
+  const columns = x.shape.at(-1) ?? 1;
+  const y = g.intermediate(`rows of ${x.name}`, x.shape);
+  return g.record({
+    name: 'scale rows',
+    inputs: [x, weight],
+    outputs: [y],
+    calls: () => [arithmeticCall('ROWS', 1, 0, [x, weight, y])],
+    twin: (value) => value(x).forEach((v, i) => (value(y)[i] = v * value(weight)[Math.floor(i / columns)])),
+  });
+}

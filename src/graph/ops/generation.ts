@@ -1,0 +1,79 @@
+import template from '../../../shaders/generation.wgsl?raw';
+import { flatWorkgroups, u32 } from '../../gpu/kernel.ts';
+import { fillTemplate } from '../../gpu/template.ts';
+import type { Graph } from '../graph.ts';
+import type { Tensor } from '../tensor.ts';
+
+/** Puts x [B, 1, columns] into place `position` of a cache [B, capacity, columns]. */
+export function appendToCache(g: Graph, x: Tensor, position: Tensor, cache: Tensor): void {
+  const [B, capacity, columns] = cache.shape;
+  g.record({
+    name: 'append to cache',
+    inputs: [x, position],
+    outputs: [cache],
+    effect: true,
+    calls: () => [
+      {
+        kernel: {
+          name: 'generation/append-kv',
+          wgsl: fillTemplate(template, { APPEND_KV: true, NEXT: false, WG: 64 }),
+        },
+        params: [B, columns, capacity, 0, 0].map(u32),
+        tensors: [x, position, cache],
+        workgroups: flatWorkgroups(B * columns, 64),
+      },
+    ],
+    twin: (value) => {
+      for (let at = 0; at < B * columns; at++) {
+        const b = Math.floor(at / columns);
+        value(cache)[(b * capacity + value(position)[0]) * columns + (at % columns)] = value(x)[at];
+      }
+    },
+  });
+}
+
+/** The persistent state of greedy generation, all u32. */
+export interface GenerationState {
+  /** [1]: index of the token being read. */
+  readonly position: Tensor;
+  /** [B]: the token being read. */
+  readonly current: Tensor;
+  /** [B]: 1 where the row has ended. */
+  readonly done: Tensor;
+  /** [B, capacity]: what was generated, behind the start token. */
+  readonly tokens: Tensor;
+  /** [1]: rows that have not ended. */
+  readonly remaining: Tensor;
+}
+
+/** Takes the best token of each row, ends rows at `eos`, and moves on by one position. */
+export function nextToken(g: Graph, best: Tensor, state: GenerationState, eos: number, pad: number): void {
+  const [B, capacity] = state.tokens.shape;
+  const { position, current, done, tokens, remaining } = state;
+  g.record({
+    name: 'next token',
+    inputs: [best],
+    outputs: [position, current, done, tokens, remaining],
+    effect: true,
+    calls: () => [
+      {
+        kernel: { name: 'generation/next', wgsl: fillTemplate(template, { APPEND_KV: false, NEXT: true, WG: 1 }) },
+        params: [B, 0, capacity, eos, pad].map(u32),
+        tensors: [best, position, current, done, tokens, remaining],
+        workgroups: [1, 1, 1],
+      },
+    ],
+    twin: (value) => {
+      let open = 0;
+      for (let b = 0; b < B; b++) {
+        const token = value(done)[b] ? pad : value(best)[b];
+        if (token === eos) value(done)[b] = 1;
+        if (!value(done)[b]) open++;
+        value(current)[b] = token;
+        value(tokens)[b * capacity + value(position)[0] + 1] = token;
+      }
+      value(remaining)[0] = open;
+      value(position)[0]++;
+    },
+  });
+}

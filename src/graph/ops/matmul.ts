@@ -1,0 +1,134 @@
+import { type MatmulLayout, type MatmulShape, matmulTwin, planMatmul } from '../../gpu/kernels/matmul.ts';
+import type { Graph, KernelCall, Operation } from '../graph.ts';
+import { sizeOf, type Tensor } from '../tensor.ts';
+
+/** Options of a product of two matrices, or of two stacks of matrices. */
+export interface MatmulOptions {
+  /** `nt`: a [M, K] b [N, K]; `nn`: a [M, K] b [K, N]; `tn`: a [K, M] b [K, N]. */
+  layout: MatmulLayout;
+  /** Factor of the product; 1 when left out. */
+  alpha?: number;
+  /** Added to the product; of its shape. */
+  addend?: Tensor | undefined;
+  /** Where the result goes: a persistent tensor. Without it the result is an intermediate. */
+  into?: Tensor | undefined;
+  /** Adds to what `into` holds. */
+  accumulate?: boolean;
+  /** Elements from one matrix of a stack to the next, where stacks are padded. */
+  strides?: { a?: number; b?: number; c?: number };
+}
+
+/** Rows and columns of a tensor seen as a matrix: all dimensions but the last are rows. */
+function matrixOf(tensor: Tensor): [rows: number, columns: number] {
+  const columns = tensor.shape.at(-1) ?? 1;
+  return [columns === 0 ? 0 : sizeOf(tensor.shape) / columns, columns];
+}
+
+/**
+ * Product of two matrices, y = alpha op(a) op(b) + addend. Leading dimensions of `a` and `b` count as rows:
+ * x [B, S, in] times W [out, in] (`nt`) gives [B, S, out].
+ */
+export function matmul(g: Graph, a: Tensor, b: Tensor, options: MatmulOptions): Tensor {
+  const [aRows, aColumns] = matrixOf(a);
+  const [bRows, bColumns] = matrixOf(b);
+  const { layout } = options;
+  const [M, K] = layout === 'tn' ? [aColumns, aRows] : [aRows, aColumns];
+  const [N, bK] = layout === 'nt' ? [bRows, bColumns] : [bColumns, bRows];
+  if (bK !== K) throw new Error(`matmul ${a.name} × ${b.name}: inner sizes ${K} and ${bK} differ`);
+  const shape = layout === 'tn' ? [M, N] : [...a.shape.slice(0, -1), N];
+  return recordMatmul(g, a, b, shape, { ...options, M, N, K, batch: 1 });
+}
+
+/** Products of stacks: a [n, …], b [n, …] matrix by matrix; a stack of one matrix is shared by all. */
+export function batchedMatmul(g: Graph, a: Tensor, b: Tensor, options: MatmulOptions): Tensor {
+  const [an, a1, a2] = a.shape;
+  const [bn, b1, b2] = b.shape;
+  const { layout } = options;
+  const [M, K] = layout === 'tn' ? [a2, a1] : [a1, a2];
+  const [N, bK] = layout === 'nt' ? [b1, b2] : [b2, b1];
+  if (bK !== K) throw new Error(`matmul ${a.name} × ${b.name}: inner sizes ${K} and ${bK} differ`);
+  const batch = Math.max(an, bn);
+  const strides = {
+    a: options.strides?.a ?? (an === 1 ? 0 : a1 * a2),
+    b: options.strides?.b ?? (bn === 1 ? 0 : b1 * b2),
+    ...(options.strides?.c !== undefined && { c: options.strides.c }),
+  };
+  return recordMatmul(g, a, b, [batch, M, N], { ...options, strides, M, N, K, batch });
+}
+
+function recordMatmul(
+  g: Graph,
+  a: Tensor,
+  b: Tensor,
+  resultShape: readonly number[],
+  options: MatmulOptions & { M: number; N: number; K: number; batch: number },
+): Tensor {
+  const { layout, alpha = 1, into, accumulate = false, M, N, K, batch } = options;
+  let addend = options.addend;
+  const y = into ?? g.intermediate(`${a.name}·${b.name}`, resultShape);
+  const strideC = options.strides?.c ?? M * N;
+  const shapeNow = (): MatmulShape => ({
+    layout,
+    M,
+    N,
+    K,
+    batch,
+    batchStrideA: options.strides?.a ?? 0,
+    batchStrideB: options.strides?.b ?? 0,
+    batchStrideC: strideC,
+    batchStrideD: strideC,
+    alpha,
+    addend: addend !== undefined,
+    accumulate,
+  });
+  const inputs = addend ? [a, b, addend] : [a, b];
+  // Whether K is split depends on the shape alone, so the memory for partial sums is known now.
+  const partialSize = planMatmul(shapeNow()).reduce?.partialSize;
+  const partial = partialSize === undefined ? undefined : g.intermediate('partial sums', [partialSize]);
+  const operation: Operation = {
+    name: 'matmul',
+    inputs,
+    outputs: [y],
+    ...(partial && { scratch: [partial] }),
+    ...(into && { effect: true }),
+    calls: (): KernelCall[] => {
+      const plan = planMatmul(shapeNow());
+      const extra = addend ? [addend] : [];
+      const { kernel, params, workgroups, reduce } = plan;
+      if (reduce === undefined || partial === undefined) {
+        return [{ kernel, params, workgroups, tensors: [a, b, y, ...extra] }];
+      }
+      return [
+        { kernel, params, workgroups, tensors: [a, b, partial] },
+        { ...reduce, tensors: [partial, y, ...extra] },
+      ];
+    },
+    twin: (value) =>
+      matmulTwin(shapeNow(), value(a), value(b), value(y) as Float64Array, addend && value(addend)),
+    fuseAddend: (tensor) => {
+      if (addend !== undefined || into !== undefined || batch !== 1) return false;
+      addend = tensor;
+      inputs.push(tensor);
+      return true;
+    },
+  };
+  if (batch === 1 && !into) {
+    operation.gradient = ([dy], [wantsA, wantsB]) => {
+      if (dy === undefined) return [];
+      const da = wantsA ? gradientOfA(g, layout, alpha, dy, b) : undefined;
+      const db = wantsB ? gradientOfB(g, layout, alpha, dy, a) : undefined;
+      return [da, db, dy];
+    };
+  }
+  return g.record(operation);
+}
+
+function gradientOfA(g: Graph, layout: MatmulLayout, alpha: number, dy: Tensor, b: Tensor): Tensor {
+  if (layout === 'tn') return matmul(g, b, dy, { layout: 'nt', alpha });
+  return matmul(g, dy, b, { layout: layout === 'nt' ? 'nn' : 'nt', alpha });
+}
+
+function gradientOfB(g: Graph, layout: MatmulLayout, alpha: number, dy: Tensor, a: Tensor): Tensor {
+  if (layout === 'nt') return matmul(g, dy, a, { layout: 'tn', alpha });
+  return matmul(g, a, dy, { layout: layout === 'nn' ? 'tn' : 'nn', alpha });
+}

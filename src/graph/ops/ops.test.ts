@@ -1,0 +1,271 @@
+import { afterAll, beforeAll, describe, test } from 'vitest';
+import type { Gpu } from '../../gpu/device.ts';
+import type { MatmulLayout } from '../../gpu/kernels/matmul.ts';
+import { acquireTestGpu } from '../../testing/gpu.ts';
+import { GraphUnderTest, noise, type TestInput } from '../../testing/graphs.ts';
+import { attention } from './attention.ts';
+import { argMax, crossEntropy } from './cross-entropy.ts';
+import { activation, add, dropout, gatedActivation, scaleRows } from './elementwise.ts';
+import { embedding } from './embedding.ts';
+import { batchedMatmul, matmul } from './matmul.ts';
+import { rmsNorm } from './norm.ts';
+import { relativeBias } from './position-bias.ts';
+
+let gpu: Gpu;
+beforeAll(async () => {
+  gpu = await acquireTestGpu();
+});
+afterAll(() => gpu.destroy());
+
+// Relative Frobenius error allowed between the GPU (f32) and the twin (f64).
+const F32 = 2e-5;
+
+const weight = (shape: number[]): TestInput => ({ shape, trainable: true });
+const integers = (size: number, below: number, seed = 3): number[] =>
+  Array.from(noise(size, seed), (x) => Math.floor(Math.abs(x) * 1000) % below);
+
+describe('matmul', () => {
+  const operands: Record<MatmulLayout, (M: number, N: number, K: number) => [number[], number[]]> = {
+    nt: (M, N, K) => [[M, K], [N, K]],
+    nn: (M, N, K) => [[M, K], [K, N]],
+    tn: (M, N, K) => [[K, M], [K, N]],
+  };
+  // 1, primes, tile - 1, tile, tile + 1; vector and scalar kernels; K long enough to be split.
+  const shapes = [
+    [1, 1, 1],
+    [7, 13, 11],
+    [31, 33, 32],
+    [32, 32, 32],
+    [33, 31, 36],
+    [64, 4, 128],
+    [8, 64, 520],
+    [5, 3, 1031],
+    [100, 68, 20],
+    [129, 8, 16],
+  ];
+  for (const layout of ['nt', 'nn', 'tn'] as const) {
+    test.each(shapes)(`${layout} %i × %i × %i`, async (M, N, K) => {
+      const [a, b] = operands[layout](M, N, K);
+      const t = new GraphUnderTest({ a: weight(a), b: weight(b), d: weight([M, N]) }, (g, input) => ({
+        y: matmul(g, input('a'), input('b'), { layout, alpha: 0.5, addend: input('d') }),
+        plain: matmul(g, input('a'), input('b'), { layout }),
+      })).withGradients('y');
+      if (M * N * K < 4000) t.checkFiniteDifferences();
+      await t.checkGpu(gpu, F32);
+    });
+  }
+
+  test.each([
+    [3, 5, 7, 9],
+    [4, 8, 12, 256],
+  ])('stacks of %i, %i × %i × %i, padded and shared', async (n, M, N, K) => {
+    const stride = M * N + 5;
+    const t = new GraphUnderTest(
+      { a: { shape: [n, M, K] }, b: { shape: [n, N, K] }, shared: { shape: [1, N, K] }, into: { shape: [n, stride] } },
+      (g, input) => ({
+        y: batchedMatmul(g, input('a'), input('b'), { layout: 'nt' }),
+        shared: batchedMatmul(g, input('a'), input('shared'), { layout: 'nt' }),
+        into: batchedMatmul(g, input('a'), input('b'), {
+          layout: 'nt',
+          alpha: -2,
+          into: input('into'),
+          accumulate: true,
+          strides: { c: stride },
+        }),
+      }),
+    );
+    await t.checkGpu(gpu, F32);
+  });
+
+  test('zero rows', async () => {
+    const t = new GraphUnderTest({ a: { shape: [0, 8] }, b: { shape: [4, 8] } }, (g, input) => ({
+      y: matmul(g, input('a'), input('b'), { layout: 'nt' }),
+    }));
+    await t.checkGpu(gpu, F32);
+  });
+});
+
+describe('elementwise', () => {
+  test.each(['relu', 'gelu_new', 'silu'] as const)('%s, plain and gated', async (kind) => {
+    for (const size of [1, 63, 65]) {
+      const t = new GraphUnderTest({ x: weight([size]), u: weight([size]) }, (g, input) => ({
+        y: add(g, activation(g, kind, input('x')), gatedActivation(g, kind, input('x'), input('u')), 1, 3),
+      })).withGradients('y');
+      t.checkFiniteDifferences();
+      await t.checkGpu(gpu, F32);
+    }
+  });
+
+  test('gelu of large numbers does not overflow', async () => {
+    const x = { shape: [5], values: [-1e4, -60, 0, 60, 1e4] };
+    await new GraphUnderTest({ x }, (g, input) => ({ y: activation(g, 'gelu_new', input('x')) })).checkGpu(gpu, F32);
+  });
+
+  test('dropout', async () => {
+    const step = { shape: [1], dtype: 'u32' as const, values: [17] };
+    const t = new GraphUnderTest({ x: weight([40, 25]), step }, (g, input) => ({
+      y: dropout(g, input('x'), input('step'), 4, 0.3),
+    })).withGradients('y');
+    t.checkFiniteDifferences();
+    await t.checkGpu(gpu, F32);
+  });
+
+  test('more than 65,535 workgroups', async () => {
+    const size = 65_536 * 64 + 3;
+    const x = { shape: [size], values: new Float32Array(size).fill(1.5) };
+    await new GraphUnderTest({ x }, (g, input) => ({ y: add(g, input('x'), input('x'), 1, 2) })).checkGpu(gpu, F32);
+  });
+
+  test('rows scaled', async () => {
+    await new GraphUnderTest({ x: { shape: [6, 7] }, w: { shape: [6] } }, (g, input) => ({
+      y: scaleRows(g, input('x'), input('w')),
+    })).checkGpu(gpu, F32);
+  });
+});
+
+describe('rms norm', () => {
+  test.each([
+    [1, 1],
+    [17, 7],
+    [16, 32],
+    [33, 128],
+  ])('%i rows of %i', async (rows, columns) => {
+    const t = new GraphUnderTest({ x: weight([rows, columns]), w: weight([columns]) }, (g, input) => {
+      // x is used twice, so that the residual gradient is folded into the norm's.
+      return { y: add(g, rmsNorm(g, input('x'), input('w'), 1e-6), input('x')) };
+    }).withGradients('y');
+    t.checkFiniteDifferences(1e-5);
+    await t.checkGpu(gpu, F32);
+  });
+
+  test('a row of zeros', async () => {
+    const x = { shape: [2, 4], values: [0, 0, 0, 0, 1, 2, 3, 4], trainable: true };
+    await new GraphUnderTest({ x, w: weight([4]) }, (g, input) => ({ y: rmsNorm(g, input('x'), input('w'), 1e-6) }))
+      .withGradients('y')
+      .checkGpu(gpu, F32);
+  });
+});
+
+describe('attention', () => {
+  interface Case {
+    B: number;
+    Bk?: number;
+    Sq: number;
+    Sk: number;
+    H: number;
+    Hk?: number;
+    d: number;
+    causal?: boolean;
+    bias?: boolean;
+  }
+  const cases: Case[] = [
+    { B: 1, Sq: 1, Sk: 1, H: 1, d: 1 },
+    { B: 2, Sq: 5, Sk: 7, H: 3, d: 5, bias: true },
+    { B: 2, Sq: 33, Sk: 33, H: 2, d: 8, bias: true, causal: true },
+    { B: 1, Sq: 17, Sk: 31, H: 2, d: 12 },
+    { B: 2, Sq: 6, Sk: 6, H: 4, Hk: 2, d: 4, causal: true },
+    { B: 6, Bk: 2, Sq: 2, Sk: 9, H: 2, d: 8, bias: true },
+  ];
+  test.each(cases)('%o', async (c) => {
+    const { B, Bk = B, Sq, Sk, H, Hk = H, d, causal = false, bias = false } = c;
+    // The last keys of every row are hidden, and every key of the last row.
+    const mask = Array.from({ length: Bk * Sk }, (_, n) =>
+      n % Sk < Sk - Math.floor(Sk / 4) && (Bk === 1 || n < (Bk - 1) * Sk) ? 1 : 0,
+    );
+    const t = new GraphUnderTest(
+      {
+        q: weight([B, Sq, H * d]),
+        k: weight([Bk, Sk, Hk * d]),
+        v: weight([Bk, Sk, Hk * d]),
+        mask: { shape: [Bk, Sk], values: mask },
+        bias: weight([H, Sq, Sk]),
+      },
+      (g, input) => ({
+        o: attention(g, {
+          q: input('q'),
+          k: input('k'),
+          v: input('v'),
+          mask: input('mask'),
+          bias: bias ? input('bias') : undefined,
+          heads: H,
+          keyHeads: Hk,
+          scale: 0.7,
+          causal,
+        }),
+      }),
+    ).withGradients('o');
+    t.checkFiniteDifferences(1e-5);
+    await t.checkGpu(gpu, 1e-4);
+  });
+
+  test('with a position, as in generation', async () => {
+    const position = { shape: [1], dtype: 'u32' as const, values: [2] };
+    await new GraphUnderTest(
+      {
+        q: { shape: [2, 1, 8] },
+        k: { shape: [2, 6, 8] },
+        v: { shape: [2, 6, 8] },
+        mask: { shape: [2, 6], values: new Float32Array(12).fill(1) },
+        position,
+      },
+      (g, input) => ({
+        o: attention(g, {
+          q: input('q'),
+          k: input('k'),
+          v: input('v'),
+          mask: input('mask'),
+          heads: 2,
+          keyHeads: 2,
+          scale: 1,
+          causal: true,
+          position: input('position'),
+        }),
+      }),
+    ).checkGpu(gpu, F32);
+  });
+});
+
+test.each([
+  [1, 1],
+  [3, 5],
+])('relative bias %i × %i', async (Sq, Sk) => {
+  const buckets = { shape: [Sq + Sk], dtype: 'u32' as const, values: integers(Sq + Sk, 6) };
+  const t = new GraphUnderTest(
+    { table: weight([6, 3]), buckets, position: { shape: [1], dtype: 'u32', values: [0] } },
+    (g, input) => ({
+      bias: relativeBias(
+        g,
+        input('table'),
+        { buckets: input('buckets'), offset: Sq - 1, position: input('position') },
+        Sq,
+        Sk,
+      ),
+    }),
+  ).withGradients('bias');
+  t.checkFiniteDifferences();
+  await t.checkGpu(gpu, F32);
+});
+
+test('embedding', async () => {
+  const ids = { shape: [3, 5], dtype: 'u32' as const, values: integers(15, 7) };
+  const t = new GraphUnderTest({ table: weight([7, 11]), ids }, (g, input) => ({
+    y: embedding(g, input('table'), input('ids')),
+  })).withGradients('y');
+  t.checkFiniteDifferences();
+  await t.checkGpu(gpu, F32);
+});
+
+test.each([
+  [1, 1],
+  [3, 5],
+  [7, 97],
+  [4, 1000],
+])('cross-entropy of %i rows over %i', async (rows, V) => {
+  const labels = { shape: [rows], dtype: 'i32' as const, values: integers(rows, V).map((l, r) => (r === 2 ? -100 : l)) };
+  const t = new GraphUnderTest({ logits: weight([rows, V]), labels, w: { shape: [rows] } }, (g, input) => ({
+    loss: crossEntropy(g, input('logits'), input('labels'), input('w')),
+    best: argMax(g, input('logits')),
+  })).withGradients('loss');
+  t.checkFiniteDifferences();
+  await t.checkGpu(gpu, F32);
+});

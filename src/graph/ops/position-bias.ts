@@ -1,0 +1,59 @@
+import template from '../../../shaders/relative-bias.wgsl?raw';
+import { flatWorkgroups, u32 } from '../../gpu/kernel.ts';
+import { fillTemplate } from '../../gpu/template.ts';
+import type { Graph, KernelCall, Numbers } from '../graph.ts';
+import { sizeOf, type Tensor } from '../tensor.ts';
+
+/** Where the buckets of relative positions are looked up; made by {@link bucketTable} of the model. */
+export interface BucketLookup {
+  /** u32 [n]: entry `distance + offset` is the bucket of distance = key − query. */
+  readonly buckets: Tensor;
+  readonly offset: number;
+  /** u32 [1]: index of the first query. */
+  readonly position: Tensor;
+}
+
+/** T5's relative position bias [H, Sq, Sk] from its table [buckets, H]. */
+export function relativeBias(g: Graph, table: Tensor, lookup: BucketLookup, Sq: number, Sk: number): Tensor {
+  const [buckets, H] = table.shape;
+  const bias = g.intermediate('position bias', [H, Sq, Sk]);
+  const call = (gradient: boolean, source: Tensor, out: Tensor): KernelCall => ({
+    kernel: {
+      name: `relative-bias${gradient ? '/gradient' : ''}`,
+      wgsl: fillTemplate(template, { GRADIENT: gradient }),
+    },
+    params: [H, Sq, Sk, buckets, lookup.offset].map(u32),
+    tensors: [source, lookup.buckets, lookup.position, out],
+    workgroups: flatWorkgroups(sizeOf(out.shape), 64),
+  });
+  const each = (value: (t: Tensor) => Numbers, visit: (biasAt: number, tableAt: number) => void): void => {
+    for (let h = 0; h < H; h++)
+      for (let i = 0; i < Sq; i++)
+        for (let j = 0; j < Sk; j++) {
+          const bucket = value(lookup.buckets)[j + lookup.offset - i - value(lookup.position)[0]];
+          visit((h * Sq + i) * Sk + j, bucket * H + h);
+        }
+  };
+  return g.record({
+    name: 'relative bias',
+    inputs: [table, lookup.buckets, lookup.position],
+    outputs: [bias],
+    calls: () => [call(false, table, bias)],
+    twin: (value) => each(value, (biasAt, tableAt) => (value(bias)[biasAt] = value(table)[tableAt])),
+    gradient: ([dbias]) => {
+      if (dbias === undefined) return [];
+      const dtable = g.intermediate(`d ${table.name}`, table.shape);
+      g.record({
+        name: 'relative bias gradient',
+        inputs: [dbias, lookup.buckets, lookup.position],
+        outputs: [dtable],
+        calls: () => [call(true, dbias, dtable)],
+        twin: (value) => {
+          value(dtable).fill(0);
+          each(value, (biasAt, tableAt) => (value(dtable)[tableAt] += value(dbias)[biasAt]));
+        },
+      });
+      return [dtable];
+    },
+  });
+}

@@ -1,0 +1,26 @@
+import type { Graph, Numbers } from './graph.ts';
+import { sizeOf, type Tensor } from './tensor.ts';
+
+/** An array for the values of a tensor on the CPU, filled with zeros. */
+export function emptyValues(tensor: Tensor): Numbers {
+  const size = sizeOf(tensor.shape);
+  if (tensor.dtype === 'f32') return new Float64Array(size);
+  return tensor.dtype === 'i32' ? new Int32Array(size) : new Uint32Array(size);
+}
+
+/**
+ * Runs a graph on the CPU in f64 with the plain TypeScript twins of its kernels.
+ *
+ * @param values of persistent tensors; those that are written to are changed in place.
+ * @returns the value of any tensor of the graph.
+ */
+export function runOnCpu(graph: Graph, values: ReadonlyMap<Tensor, Numbers>): (tensor: Tensor) => Numbers {
+  const all = new Map(values);
+  const valueOf = (tensor: Tensor): Numbers => {
+    let value = all.get(tensor);
+    if (value === undefined) all.set(tensor, (value = emptyValues(tensor)));
+    return value;
+  };
+  for (const operation of graph.operations) operation.twin(valueOf);
+  return valueOf;
+}

@@ -1,0 +1,21 @@
+import type { Graph } from '../graph/graph.ts';
+import { matmul } from '../graph/ops/matmul.ts';
+import type { Tensor } from '../graph/tensor.ts';
+
+/** What a model is built on: its parameters by Hugging Face name, and its linear layers, adapters included. */
+export interface Layers {
+  /** A parameter by its full name, `encoder.block.0.layer.0.layer_norm.weight`. */
+  parameter(name: string): Tensor;
+  /**
+   * y = x Wᵀ [+ adapters] [+ addend] for the layer with this name (without `.weight`); x [..., in] → [..., out].
+   */
+  linear(g: Graph, name: string, x: Tensor, addend?: Tensor): Tensor;
+}
+
+/** Layers without adapters. */
+export function plainLayers(parameter: (name: string) => Tensor): Layers {
+  return {
+    parameter,
+    linear: (g, name, x, addend) => matmul(g, x, parameter(`${name}.weight`), { layout: 'nt', addend }),
+  };
+}

@@ -1,0 +1,128 @@
+import { ConfigReader } from './config.ts';
+
+/** What of a T5 config changes the computation; T5Config of Hugging Face transformers. */
+export interface T5Config {
+  vocabSize: number;
+  dModel: number;
+  /** Size of a head; heads · dKv need not be dModel. */
+  dKv: number;
+  dFf: number;
+  numHeads: number;
+  numLayers: number;
+  numDecoderLayers: number;
+  buckets: number;
+  maxDistance: number;
+  eps: number;
+  /** `relu` with wi, wo (v1.0); gated `gelu_new` with wi_0, wi_1, wo (v1.1). */
+  activation: 'relu' | 'gelu_new';
+  gated: boolean;
+  /** Tied: the output layer is the embedding, its input scaled by dModel^-0.5. */
+  tied: boolean;
+  padId: number;
+  eosId: number;
+  startId: number;
+}
+
+/** @throws GorpError `model/bad-config`, naming the field. */
+export function parseT5Config(config: unknown): T5Config {
+  const read = ConfigReader.from(config, 'T5');
+  read.choice('model_type', ['t5']);
+  const numLayers = read.size('num_layers');
+  const feedForward = read.choice('feed_forward_proj', ['relu', 'gated-gelu'], 'relu');
+  return {
+    vocabSize: read.size('vocab_size'),
+    dModel: read.size('d_model'),
+    dKv: read.size('d_kv'),
+    dFf: read.size('d_ff'),
+    numHeads: read.size('num_heads'),
+    numLayers,
+    numDecoderLayers: read.size('num_decoder_layers', numLayers),
+    buckets: read.size('relative_attention_num_buckets', 32),
+    maxDistance: read.size('relative_attention_max_distance', 128),
+    eps: read.number('layer_norm_epsilon', 1e-6),
+    activation: feedForward === 'relu' ? 'relu' : 'gelu_new',
+    gated: feedForward === 'gated-gelu',
+    tied: read.flag('tie_word_embeddings', true),
+    padId: read.number('pad_token_id', 0),
+    eosId: read.number('eos_token_id', 1),
+    startId: read.number('decoder_start_token_id', 0),
+  };
+}
+
+/** Names and shapes of every parameter, Hugging Face's. */
+export function t5ParameterShapes(config: T5Config): Map<string, number[]> {
+  const { dModel, dFf, vocabSize } = config;
+  const inner = config.numHeads * config.dKv;
+  const shapes = new Map<string, number[]>([['shared.weight', [vocabSize, dModel]]]);
+  const attention = (name: string): void => {
+    for (const part of ['q', 'k', 'v']) shapes.set(`${name}.${part}.weight`, [inner, dModel]);
+    shapes.set(`${name}.o.weight`, [dModel, inner]);
+  };
+  for (const [stack, layers] of [
+    ['encoder', config.numLayers],
+    ['decoder', config.numDecoderLayers],
+  ] as const) {
+    for (let i = 0; i < layers; i++) {
+      const block = `${stack}.block.${i}.layer`;
+      attention(`${block}.0.SelfAttention`);
+      shapes.set(`${block}.0.layer_norm.weight`, [dModel]);
+      if (i === 0) {
+        shapes.set(`${block}.0.SelfAttention.relative_attention_bias.weight`, [config.buckets, config.numHeads]);
+      }
+      let last = 1;
+      if (stack === 'decoder') {
+        attention(`${block}.1.EncDecAttention`);
+        shapes.set(`${block}.1.layer_norm.weight`, [dModel]);
+        last = 2;
+      }
+      const dense = `${block}.${last}.DenseReluDense`;
+      for (const wi of config.gated ? ['wi_0', 'wi_1'] : ['wi']) shapes.set(`${dense}.${wi}.weight`, [dFf, dModel]);
+      shapes.set(`${dense}.wo.weight`, [dModel, dFf]);
+      shapes.set(`${block}.${last}.layer_norm.weight`, [dModel]);
+    }
+    shapes.set(`${stack}.final_layer_norm.weight`, [dModel]);
+  }
+  if (!config.tied) shapes.set('lm_head.weight', [vocabSize, dModel]);
+  return shapes;
+}
+
+/**
+ * Names that published T5 checkpoints hold besides: copies of the embedding, and a table no T5 uses
+ * (decoder.block.0.layer.1.EncDecAttention.relative_attention_bias).
+ */
+export function isRedundantT5Name(name: string, config: T5Config): boolean {
+  return (
+    name === 'encoder.embed_tokens.weight' ||
+    name === 'decoder.embed_tokens.weight' ||
+    (config.tied && name === 'lm_head.weight') ||
+    name === 'decoder.block.0.layer.1.EncDecAttention.relative_attention_bias.weight'
+  );
+}
+
+/**
+ * Bucket of a relative position (key − query): T5Attention._relative_position_bucket. Near positions have a bucket each,
+ * far ones share logarithmic ones, up to `maxDistance`.
+ */
+export function relativePositionBucket(
+  relative: number,
+  bidirectional: boolean,
+  buckets: number,
+  maxDistance: number,
+): number {
+  let count = buckets;
+  let base = 0;
+  let distance = relative;
+  if (bidirectional) {
+    count = Math.floor(count / 2);
+    if (distance > 0) base = count;
+    distance = Math.abs(distance);
+  } else {
+    distance = Math.max(-distance, 0);
+  }
+  const exact = Math.floor(count / 2);
+  if (distance < exact) return base + distance;
+  // Hugging Face computes this in float32; the same rounding keeps the borders between buckets where it has them.
+  const f = Math.fround;
+  const ratio = f(f(Math.log(f(distance / exact))) / f(Math.log(maxDistance / exact)));
+  return base + Math.min(count - 1, exact + Math.floor(f(ratio * (count - exact))));
+}

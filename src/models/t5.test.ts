@@ -1,0 +1,145 @@
+import { readFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Gpu } from '../gpu/device.ts';
+import { submit } from '../gpu/program.ts';
+import { readBytes } from '../gpu/readback.ts';
+import { compile } from '../graph/compile.ts';
+import { Graph, type Numbers } from '../graph/graph.ts';
+import { bytesOf, type DataType, sizeOf, type Tensor } from '../graph/tensor.ts';
+import { runOnCpu } from '../graph/twin.ts';
+import { relativeError } from '../testing/compare.ts';
+import { readGolden } from '../testing/golden.ts';
+import { acquireTestGpu } from '../testing/gpu.ts';
+import { hasShared, sharedPath } from '../testing/shared.ts';
+import { bucketTable } from './buckets.ts';
+import { plainLayers } from './layers.ts';
+import { parseT5Config, relativePositionBucket } from './t5-config.ts';
+import { crossEntropy } from '../graph/ops/cross-entropy.ts';
+import { sumGradients, T5 } from './t5.ts';
+
+let gpu: Gpu;
+beforeAll(async () => {
+  gpu = await acquireTestGpu();
+});
+afterAll(() => gpu.destroy());
+
+const readJson = (...path: string[]): unknown => JSON.parse(readFileSync(sharedPath(...path), 'utf8'));
+
+test.skipIf(!hasShared)('relative position buckets equal the reference', () => {
+  const { bidirectional, unidirectional } = readBuckets();
+  for (const [i, distance] of bidirectional.distances.entries()) {
+    expect(relativePositionBucket(distance, true, 32, 128)).toBe(bidirectional.buckets[i]);
+    expect(relativePositionBucket(distance, false, 32, 128)).toBe(unidirectional.buckets[i]);
+  }
+});
+
+function readBuckets(): Record<'bidirectional' | 'unidirectional', { distances: number[]; buckets: number[] }> {
+  const data = readJson('golden', 't5_relative_buckets.json') as Record<string, number[]>;
+  const reach = (data['bidirectional'].length - 1) / 2;
+  const distances = Array.from({ length: 2 * reach + 1 }, (_, i) => i - reach);
+  return {
+    bidirectional: { distances, buckets: data['bidirectional'] },
+    unidirectional: { distances, buckets: data['unidirectional'] },
+  };
+}
+
+describe.skipIf(!hasShared).each(['t5-tiny', 't5-v1_1-tiny'])('%s', (family) => {
+  const config = parseT5Config(readJson('golden', family, 'config.json'));
+  const golden = (file: string): ReturnType<typeof readGolden> => readGolden(`golden/${family}/${file}.safetensors`);
+  const model = golden('model');
+  const batch = golden('batch');
+  const [B, S] = batch.get('input_ids')?.shape ?? [];
+  const [, T] = batch.get('labels')?.shape ?? [];
+
+  const g = new Graph();
+  const values = new Map<Tensor, Numbers>();
+  const add = (name: string, shape: readonly number[], dtype: DataType, data: ArrayLike<number>, trainable = false): Tensor => {
+    const tensor = g.persistent(name, shape, { dtype, trainable });
+    const types = { f32: Float64Array, i32: Int32Array, u32: Uint32Array };
+    values.set(tensor, types[dtype].from(data));
+    return tensor;
+  };
+  const parameters = new Map([...model].map(([name, t]) => [name, add(name, t.shape, 'f32', t.data, true)]));
+  const input = (name: string, dtype: DataType): Tensor => {
+    const t = batch.get(name);
+    if (t === undefined) throw new Error(`no ${name} in the batch`);
+    return add(name, t.shape, dtype, t.data);
+  };
+  const position = add('position', [1], 'u32', [0]);
+  const reach = 64;
+  const lookup = (bidirectional: boolean) => ({
+    buckets: add('buckets', [2 * reach + 1], 'u32', bucketTable(config, bidirectional, reach)),
+    offset: reach,
+    position,
+  });
+  const layers = plainLayers((name) => {
+    const tensor = parameters.get(name);
+    if (tensor === undefined) throw new Error(`no parameter ${name}`);
+    return tensor;
+  });
+  const t5 = new T5(config, layers, { encoderBuckets: lookup(true), decoderBuckets: lookup(false) });
+  const mask = input('attention_mask', 'f32');
+  const labels = input('labels', 'i32');
+  const tokens = Array.from(batch.get('labels')?.data ?? []).filter((label) => label >= 0).length;
+  const encoderHidden: Tensor[] = [];
+  const decoderHidden: Tensor[] = [];
+  const memory = t5.encode(g, input('input_ids', 'u32'), mask, encoderHidden);
+  const last = t5.decode(
+    g,
+    input('decoder_input_ids', 'u32'),
+    add('target mask', [B, T], 'f32', new Float32Array(B * T).fill(1)),
+    t5.crossKeyValues(g, memory),
+    mask,
+    decoderHidden,
+  );
+  const logits = t5.logits(g, last);
+  const weights = add('weights', [B * T], 'f32', new Float32Array(B * T).fill(1 / tokens));
+  const loss = crossEntropy(g, logits, labels, weights);
+  const gradients = g.backward(loss, add('one', [1], 'f32', [1]), sumGradients(g));
+
+  const expected = golden('expected');
+  const outputs = new Map<string, Tensor>([
+    ['logits', logits],
+    ...encoderHidden.map((t, i): [string, Tensor] => [`encoder_hidden.${i}`, t]),
+    ...decoderHidden.map((t, i): [string, Tensor] => [`decoder_hidden.${i}`, t]),
+  ]);
+
+  function checkAll(actual: (tensor: Tensor) => ArrayLike<number>, tolerance: { value: number; loss: number; gradient: number }) {
+    for (const [name, tensor] of outputs) {
+      expect(relativeError(actual(tensor), expected.get(name)?.data ?? []), name).toBeLessThan(tolerance.value);
+    }
+    expect(relativeError(actual(loss), expected.get('loss')?.data ?? [])).toBeLessThan(tolerance.loss);
+    const wanted = golden('grads');
+    expect(gradients.size).toBe(wanted.size);
+    for (const [tensor, gradient] of gradients) {
+      const error = relativeError(actual(gradient), wanted.get(tensor.name)?.data ?? []);
+      expect(error, `d ${tensor.name}`).toBeLessThan(tolerance.gradient);
+    }
+  }
+
+  test('the twin in f64 gives the logits, hidden states, loss and every gradient', () => {
+    expect(S).toBeGreaterThan(0);
+    checkAll(runOnCpu(g, values), { value: 2e-5, loss: 2e-6, gradient: 3e-4 });
+  });
+
+  test('the GPU gives the logits, hidden states, loss and every gradient', async () => {
+    const buffers = [...values].map(([tensor, data]) => {
+      const buffer = gpu.buffers.storage(tensor.name, bytesOf(tensor));
+      const typed = tensor.dtype === 'f32' ? Float32Array.from(data) : data;
+      gpu.device.queue.writeBuffer(buffer.gpuBuffer, 0, typed as Float32Array<ArrayBuffer>);
+      tensor.storage = { buffer, offset: 0, bytes: buffer.bytes };
+      return buffer;
+    });
+    const roots = [...outputs.values(), loss, ...gradients.values()];
+    const compiled = await compile(gpu, family, g, roots);
+    submit(gpu, compiled.program);
+    const actual = new Map<Tensor, Float32Array>();
+    for (const tensor of roots) {
+      actual.set(tensor, new Float32Array(await readBytes(gpu, compiled.rangeOf(tensor)), 0, sizeOf(tensor.shape)));
+    }
+    checkAll((tensor) => actual.get(tensor) ?? [], { value: 2e-4, loss: 2e-5, gradient: 2e-3 });
+    compiled.destroy();
+    for (const buffer of buffers) buffer.destroy();
+    expect(gpu.buffers.liveBuffers).toBe(0);
+  });
+});

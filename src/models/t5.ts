@@ -1,0 +1,204 @@
+import type { Graph } from '../graph/graph.ts';
+import { attention } from '../graph/ops/attention.ts';
+import { activation, add, gatedActivation } from '../graph/ops/elementwise.ts';
+import { embedding } from '../graph/ops/embedding.ts';
+import { appendToCache } from '../graph/ops/generation.ts';
+import { matmul } from '../graph/ops/matmul.ts';
+import { rmsNorm } from '../graph/ops/norm.ts';
+import { type BucketLookup, relativeBias } from '../graph/ops/position-bias.ts';
+import type { Tensor } from '../graph/tensor.ts';
+import type { Layers } from './layers.ts';
+import type { T5Config } from './t5-config.ts';
+
+/** What a T5 graph needs besides its parameters. Letters in shape comments: B batch, S source, T target, D d_model. */
+export interface T5Inputs {
+  /** Buckets of relative positions, for the encoder and for the decoder. */
+  encoderBuckets: BucketLookup;
+  decoderBuckets: BucketLookup;
+}
+
+/** Keys and values of one attention, [B, S, heads · d_kv] each. */
+export interface KeyValue {
+  k: Tensor;
+  v: Tensor;
+}
+
+/** T5 (v1.0 and v1.1) as graph builder; T5ForConditionalGeneration of Hugging Face transformers. */
+export class T5 {
+  constructor(
+    readonly config: T5Config,
+    private readonly layers: Layers,
+    private readonly inputs: T5Inputs,
+  ) {}
+
+  /**
+   * The encoder.
+   *
+   * @param ids u32 [B, S].
+   * @param mask f32 [B, S]: 0 for padding.
+   * @param hidden collects the embedding and the output of every block, and of the final norm last (for tests).
+   * @returns [B, S, D].
+   */
+  encode(g: Graph, ids: Tensor, mask: Tensor, hidden: Tensor[] = []): Tensor {
+    const { layers, config } = this;
+    const [, S] = ids.shape;
+    const table = layers.parameter(this.#biasTable('encoder'));
+    const bias = relativeBias(g, table, this.inputs.encoderBuckets, S, S); // [H, S, S]
+    let x = embedding(g, layers.parameter('shared.weight'), ids); // [B, S, D]
+    hidden.push(x);
+    for (let i = 0; i < config.numLayers; i++) {
+      const block = `encoder.block.${i}.layer`;
+      const y = this.#norm(g, `${block}.0`, x); // [B, S, D]
+      const own = this.#keyValue(g, `${block}.0.SelfAttention`, y); // [B, S, H·d]
+      x = this.#attend(g, `${block}.0.SelfAttention`, x, y, own, mask, { bias, causal: false }); // [B, S, D]
+      x = this.#feedForward(g, `${block}.1`, x); // [B, S, D]
+      hidden.push(x);
+    }
+    const memory = rmsNorm(g, x, layers.parameter('encoder.final_layer_norm.weight'), config.eps); // [B, S, D]
+    hidden[hidden.length - 1] = memory;
+    return memory;
+  }
+
+  /** Keys and values that every decoder block reads from the encoded source; [B, S, H·d] each. */
+  crossKeyValues(g: Graph, memory: Tensor): KeyValue[] {
+    return Array.from({ length: this.config.numDecoderLayers }, (_, i) =>
+      this.#keyValue(g, `decoder.block.${i}.layer.1.EncDecAttention`, memory),
+    );
+  }
+
+  /**
+   * The decoder on whole target sequences.
+   *
+   * @param ids u32 [B, T]: labels shifted right behind the start token.
+   * @param targetMask f32 [B, T], all ones: no target position is hidden, as in Hugging Face without decoder mask.
+   * @param cross keys and values of the source; their batch may divide B, when several targets share a source.
+   * @param mask f32 of the source.
+   * @returns [B, T, D], behind the final norm.
+   */
+  decode(
+    g: Graph,
+    ids: Tensor,
+    targetMask: Tensor,
+    cross: readonly KeyValue[],
+    mask: Tensor,
+    hidden: Tensor[] = [],
+  ): Tensor {
+    const [, T] = ids.shape;
+    const table = this.layers.parameter(this.#biasTable('decoder'));
+    const bias = relativeBias(g, table, this.inputs.decoderBuckets, T, T); // [H, T, T]
+    let x = embedding(g, this.layers.parameter('shared.weight'), ids); // [B, T, D]
+    hidden.push(x);
+    for (let i = 0; i < this.config.numDecoderLayers; i++) {
+      const block = `decoder.block.${i}.layer`;
+      const y = this.#norm(g, `${block}.0`, x); // [B, T, D]
+      const own = this.#keyValue(g, `${block}.0.SelfAttention`, y); // [B, T, H·d]
+      x = this.#attend(g, `${block}.0.SelfAttention`, x, y, own, targetMask, { bias, causal: true }); // [B, T, D]
+      x = this.#crossAttendAndFeed(g, block, x, cross[i], mask); // [B, T, D]
+      hidden.push(x);
+    }
+    const last = this.#finalNorm(g, x); // [B, T, D]
+    hidden[hidden.length - 1] = last;
+    return last;
+  }
+
+  /**
+   * One step of the decoder with caches: reads the token at `position`, appends its keys and values.
+   *
+   * @param ids u32 [B, 1].
+   * @param position u32 [1].
+   * @param caches per block, [B, capacity, H·d] each, persistent.
+   * @param cacheMask f32 [B, capacity], all ones: what lies ahead is hidden by the causal rule.
+   * @returns [B, 1, D].
+   */
+  decodeStep(
+    g: Graph,
+    ids: Tensor,
+    position: Tensor,
+    caches: readonly KeyValue[],
+    cacheMask: Tensor,
+    cross: readonly KeyValue[],
+    mask: Tensor,
+  ): Tensor {
+    const capacity = caches[0].k.shape[1];
+    const table = this.layers.parameter(this.#biasTable('decoder'));
+    const bias = relativeBias(g, table, { ...this.inputs.decoderBuckets, position }, 1, capacity); // [H, 1, capacity]
+    let x = embedding(g, this.layers.parameter('shared.weight'), ids); // [B, 1, D]
+    caches.forEach((cache, i) => {
+      const block = `decoder.block.${i}.layer`;
+      const y = this.#norm(g, `${block}.0`, x); // [B, 1, D]
+      const own = this.#keyValue(g, `${block}.0.SelfAttention`, y); // [B, 1, H·d]
+      appendToCache(g, own.k, position, cache.k);
+      appendToCache(g, own.v, position, cache.v);
+      const how = { bias, causal: true, position };
+      x = this.#attend(g, `${block}.0.SelfAttention`, x, y, cache, cacheMask, how); // [B, 1, D]
+      x = this.#crossAttendAndFeed(g, block, x, cross[i], mask); // [B, 1, D]
+    });
+    return this.#finalNorm(g, x); // [B, 1, D]
+  }
+
+  /** Scores over the vocabulary: [B, T, D] → [B, T, V]. Tied models scale by D^-0.5. */
+  logits(g: Graph, x: Tensor): Tensor {
+    const { tied, dModel } = this.config;
+    const head = this.layers.parameter(tied ? 'shared.weight' : 'lm_head.weight'); // [V, D]
+    return matmul(g, x, head, { layout: 'nt', alpha: tied ? dModel ** -0.5 : 1 }); // [B, T, V]
+  }
+
+  #biasTable(stack: 'encoder' | 'decoder'): string {
+    return `${stack}.block.0.layer.0.SelfAttention.relative_attention_bias.weight`; // later blocks use block 0's
+  }
+
+  #norm(g: Graph, layer: string, x: Tensor): Tensor {
+    return rmsNorm(g, x, this.layers.parameter(`${layer}.layer_norm.weight`), this.config.eps);
+  }
+
+  #finalNorm(g: Graph, x: Tensor): Tensor {
+    return rmsNorm(g, x, this.layers.parameter('decoder.final_layer_norm.weight'), this.config.eps);
+  }
+
+  #keyValue(g: Graph, name: string, x: Tensor): KeyValue {
+    return { k: this.layers.linear(g, `${name}.k`, x), v: this.layers.linear(g, `${name}.v`, x) };
+  }
+
+  /** x + o(attention(q(y), k, v)); T5 does not scale q·k. */
+  #attend(
+    g: Graph,
+    name: string,
+    x: Tensor,
+    y: Tensor,
+    { k, v }: KeyValue,
+    mask: Tensor,
+    how: { bias?: Tensor; causal: boolean; position?: Tensor },
+  ): Tensor {
+    const { numHeads: heads } = this.config;
+    const q = this.layers.linear(g, `${name}.q`, y); // [B, T, H·d]
+    const out = attention(g, { q, k, v, mask, heads, keyHeads: heads, scale: 1, ...how }); // [B, T, H·d]
+    return this.layers.linear(g, `${name}.o`, out, x); // [B, T, D]
+  }
+
+  #crossAttendAndFeed(g: Graph, block: string, x: Tensor, cross: KeyValue, mask: Tensor): Tensor {
+    const y = this.#norm(g, `${block}.1`, x); // [B, T, D]
+    const z = this.#attend(g, `${block}.1.EncDecAttention`, x, y, cross, mask, { causal: false }); // [B, T, D]
+    return this.#feedForward(g, `${block}.2`, z); // [B, T, D]
+  }
+
+  #feedForward(g: Graph, layer: string, x: Tensor): Tensor {
+    const { gated, activation: kind } = this.config;
+    const dense = `${layer}.DenseReluDense`;
+    const y = this.#norm(g, layer, x); // [B, T, D]
+    const inner = gated
+      ? gatedActivation(
+          g,
+          kind,
+          this.layers.linear(g, `${dense}.wi_0`, y), // [B, T, F]
+          this.layers.linear(g, `${dense}.wi_1`, y), // [B, T, F]
+        )
+      : activation(g, kind, this.layers.linear(g, `${dense}.wi`, y)); // [B, T, F]
+    return this.layers.linear(g, `${dense}.wo`, inner, x); // [B, T, D]
+  }
+}
+
+/** Adds two gradients; what {@link Graph.backward} asks for. */
+export const sumGradients =
+  (g: Graph) =>
+  (a: Tensor, b: Tensor): Tensor =>
+    add(g, a, b);

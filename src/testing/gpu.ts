@@ -1,0 +1,13 @@
+import { create, globals } from 'webgpu';
+import { acquireGpu, type Gpu } from '../gpu/device.ts';
+
+Object.assign(globalThis, globals);
+
+// Kept for the life of the process: Dawn crashes when its instance is collected before its devices.
+let instance: GPU | undefined;
+
+/** A device of Dawn in Node for tests. Its absence is a failure: the test command has promised an adapter. */
+export function acquireTestGpu(): Promise<Gpu> {
+  instance ??= create([]);
+  return acquireGpu(instance);
+}

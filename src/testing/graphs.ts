@@ -1,0 +1,142 @@
+import { expect } from 'vitest';
+import { seededRandom } from '../base/random.ts';
+import type { Gpu } from '../gpu/device.ts';
+import { submit } from '../gpu/program.ts';
+import { readBytes } from '../gpu/readback.ts';
+import { compile } from '../graph/compile.ts';
+import { Graph, type Numbers } from '../graph/graph.ts';
+import { add } from '../graph/ops/elementwise.ts';
+import { runOnCpu } from '../graph/twin.ts';
+import { bytesOf, type DataType, sizeOf, type Tensor } from '../graph/tensor.ts';
+import { relativeError } from './compare.ts';
+
+/** Named input of a graph under test. */
+export interface TestInput {
+  shape: number[];
+  dtype?: DataType;
+  trainable?: boolean;
+  /** Values; normal-ish random numbers when left out. */
+  values?: ArrayLike<number>;
+}
+
+/** Random numbers with mean 0 and deviation about 1. */
+export function noise(size: number, seed: number): Float64Array {
+  const random = seededRandom(seed);
+  return Float64Array.from({ length: size }, () => (random.next() + random.next() + random.next() - 1.5) * 2);
+}
+
+/** A graph under test: its inputs with values, and its outputs by name. */
+export class GraphUnderTest {
+  readonly graph = new Graph();
+  readonly values = new Map<Tensor, Numbers>();
+  readonly inputs = new Map<string, Tensor>();
+  outputs = new Map<string, Tensor>();
+
+  constructor(inputs: Record<string, TestInput>, build: (g: Graph, input: (name: string) => Tensor) => Record<string, Tensor>) {
+    let seed = 1;
+    for (const [name, { shape, dtype = 'f32', trainable = false, values }] of Object.entries(inputs)) {
+      const tensor = this.graph.persistent(name, shape, { dtype, trainable });
+      const data = values ?? noise(sizeOf(shape), seed++);
+      this.values.set(
+        tensor,
+        dtype === 'f32' ? Float64Array.from(data) : dtype === 'i32' ? Int32Array.from(data) : Uint32Array.from(data),
+      );
+      this.inputs.set(name, tensor);
+    }
+    this.outputs = new Map(Object.entries(build(this.graph, (name) => this.input(name))));
+  }
+
+  input(name: string): Tensor {
+    const tensor = this.inputs.get(name);
+    if (tensor === undefined) throw new Error(`no input ${name}`);
+    return tensor;
+  }
+
+  /** Adds the gradients of every trainable input with respect to Σ probe · output, as outputs `d <input>`. */
+  withGradients(output: string): this {
+    const g = this.graph;
+    const y = this.outputs.get(output);
+    if (y === undefined) throw new Error(`no output ${output}`);
+    const loss = g.intermediate('probe loss', [1]);
+    const probe = noise(sizeOf(y.shape), 99);
+    const dy = g.persistent('d output', y.shape);
+    const one = g.persistent('one', [1]);
+    this.values.set(dy, probe);
+    this.values.set(one, Float64Array.of(1));
+    g.record({
+      name: 'probe',
+      inputs: [y],
+      outputs: [loss],
+      calls: () => [],
+      twin: (value) => (value(loss)[0] = probe.reduce((sum, p, i) => sum + p * value(y)[i], 0)),
+      gradient: () => [dy],
+    });
+    this.outputs.set('probe loss', loss);
+    for (const [tensor, gradient] of g.backward(loss, one, (a, b) => add(g, a, b))) {
+      this.outputs.set(`d ${tensor.name}`, gradient);
+    }
+    return this;
+  }
+
+  /** Values of all outputs from the CPU twins; inputs that are written to are left as they were. */
+  onCpu(values: ReadonlyMap<Tensor, Numbers> = this.values): Map<string, Float64Array> {
+    const value = runOnCpu(this.graph, new Map([...values].map(([tensor, data]) => [tensor, data.slice()])));
+    return new Map([...this.outputs].map(([name, tensor]) => [name, Float64Array.from(value(tensor))]));
+  }
+
+  /** Compares every analytic gradient with central differences of the twin, at up to `probes` places each. */
+  checkFiniteDifferences(tolerance = 1e-6, probes = 12): void {
+    const analytic = this.onCpu();
+    for (const [tensor, data] of this.values) {
+      const gradient = analytic.get(`d ${tensor.name}`);
+      if (!tensor.trainable || gradient === undefined) continue;
+      const random = seededRandom(5);
+      for (let n = 0; n < Math.min(probes, data.length); n++) {
+        const i = data.length <= probes ? n : random.below(data.length);
+        const at = (x: number): number => {
+          const moved = data.slice();
+          moved[i] = x;
+          return this.onCpu(new Map(this.values).set(tensor, moved)).get('probe loss')?.[0] ?? NaN;
+        };
+        const h = 1e-5;
+        const slope = (at(data[i] + h) - at(data[i] - h)) / (2 * h);
+        const error = Math.abs(slope - gradient[i]) / Math.max(1, Math.abs(slope));
+        expect(error, `d ${tensor.name}[${i}]: ${gradient[i]}, differences give ${slope}`).toBeLessThan(tolerance);
+      }
+    }
+  }
+
+  /** Compares every output of the GPU with the twin; inside error scopes, and without leaving a buffer alive. */
+  async checkGpu(gpu: Gpu, tolerance: number): Promise<void> {
+    const expected = this.onCpu();
+    const before = gpu.buffers.liveBuffers;
+    gpu.device.pushErrorScope('validation');
+    const stored = new Map<Tensor, ReturnType<Gpu['buffers']['storage']>>();
+    for (const [tensor, data] of this.values) {
+      const buffer = gpu.buffers.storage(tensor.name, bytesOf(tensor));
+      const typed = tensor.dtype === 'f32' ? Float32Array.from(data) : data;
+      gpu.device.queue.writeBuffer(buffer.gpuBuffer, 0, typed as Float32Array<ArrayBuffer>);
+      tensor.storage = { buffer, offset: 0, bytes: buffer.bytes };
+      stored.set(tensor, buffer);
+    }
+    const wanted = [...this.outputs].filter(([name]) => name !== 'probe loss');
+    const compiled = await compile(gpu, 'test', this.graph, wanted.map(([, tensor]) => tensor));
+    submit(gpu, compiled.program);
+    for (const [name, tensor] of wanted) {
+      if (sizeOf(tensor.shape) === 0) continue;
+      const bytes = await readBytes(gpu, compiled.rangeOf(tensor));
+      const size = sizeOf(tensor.shape);
+      const actual =
+        tensor.dtype === 'f32' ? new Float32Array(bytes, 0, size) : new Int32Array(bytes, 0, size);
+      expect(relativeError(actual, expected.get(name) ?? []), `${name} on the GPU`).toBeLessThan(tolerance);
+    }
+    compiled.destroy();
+    for (const [tensor, buffer] of stored) {
+      buffer.destroy();
+      delete tensor.storage;
+    }
+    const error = await gpu.device.popErrorScope();
+    expect(error?.message ?? '').toBe('');
+    expect(gpu.buffers.liveBuffers).toBe(before);
+  }
+}
