@@ -33,9 +33,34 @@ export function normalised(text: string): string {
     .trim();
 }
 
+// Shorter ones, such as an emoji's name, are words of the language and stand in other texts by right.
+const WORDS_OF_A_TEXT = 4;
+
 /**
- * Splits every task into balanced train and test sets. All test sets are drawn first; a text that stands in any of them
- * is then left out of every training set, so that no task trains on another's test text.
+ * Whether a text holds one of the given texts word for word, in whole words. Texts of fewer than
+ * {@link WORDS_OF_A_TEXT} words are not looked for. All of them normalised.
+ */
+export function textFinder(texts: Iterable<string>): (text: string) => boolean {
+  const byBeginning = new Map<string, string[]>();
+  const beginningAt = (words: readonly string[], at: number): string => words.slice(at, at + WORDS_OF_A_TEXT).join(' ');
+  for (const text of texts) {
+    const words = text.split(' ');
+    if (words.length < WORDS_OF_A_TEXT) continue;
+    const beginning = beginningAt(words, 0);
+    byBeginning.set(beginning, [...(byBeginning.get(beginning) ?? []), `${text} `]);
+  }
+  return (text) => {
+    const words = text.split(' ');
+    return words.some((_, at) => {
+      const candidates = byBeginning.get(beginningAt(words, at)) ?? [];
+      return candidates.some((candidate) => `${words.slice(at).join(' ')} `.startsWith(candidate));
+    });
+  };
+}
+
+/**
+ * Splits every task into balanced train and test sets. All test sets are drawn first; a text that holds any of theirs is
+ * then left out of every training set, so that no task trains on another's test text.
  */
 export function splitTasks(sources: readonly TaskSource[], seed: number): SplitTask[] {
   const pools = sources.map((source) => {
@@ -51,8 +76,14 @@ export function splitTasks(sources: readonly TaskSource[], seed: number): SplitT
   });
   const tests = pools.map(({ source, unique }) => balanced(source, unique, source.testSize));
   const held = new Set(tests.flat().map((item) => normalised(item.core)));
+  const holdsTestText = textFinder(tests.flat().flatMap((item) => [normalised(item.core), normalised(item.sentence)]));
   return pools.map(({ source, unique, random }, i) => {
-    const free = unique.filter((item) => !held.has(normalised(item.core)));
+    const free = unique.filter(
+      (item) =>
+        !held.has(normalised(item.core)) &&
+        !holdsTestText(normalised(item.core)) &&
+        !holdsTestText(normalised(item.sentence)),
+    );
     return {
       ...source,
       test: shuffled(tests[i] ?? [], random),

