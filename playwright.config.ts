@@ -6,7 +6,7 @@ const browser = (process.env['CHROME_PATH'] ??= findBrowser() ?? '');
 if (browser === '')
   throw new Error('No browser found. Install Chrome or Chromium, or set CHROME_PATH; `npm test` does it.');
 
-const port = Number(process.env['E2E_PORT'] ?? 5318);
+const port = Number(process.env['E2E_PORT'] ?? 5417);
 const url = `http://localhost:${port}/`;
 
 export default defineConfig({

@@ -3,7 +3,7 @@
  * The last line is `N passed, N failed` (and `, N skipped`), a check counting as one test.
  * Where CI is `true` a skipped test is a failure: there everything that a test needs has been provided.
  */
-import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { CHECKS } from '../check/list.ts';
 import { buildApp } from '../setup/build.ts';
@@ -46,6 +46,8 @@ async function runTests(
   // The report of an earlier run must not be taken for this one's.
   rmSync(reportFile, { force: true });
   const code = await work();
+  if (!existsSync(reportFile))
+    throw new Error(`The runner wrote no report and ended with exit code ${code}; see above.`);
   const counts = count(readFileSync(reportFile, 'utf8'));
   if (code !== 0 && counts.failed.length === 0) counts.failed.push(`${name}: ended with exit code ${code}`);
   if (counts.passed + counts.failed.length + counts.skipped.length === 0)
