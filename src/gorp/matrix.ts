@@ -1,0 +1,163 @@
+import { GorpError } from '../base/errors.ts';
+
+/** A dense row-major matrix in f64. Functions here return new matrices and leave their arguments alone. */
+export interface Matrix {
+  readonly rows: number;
+  readonly columns: number;
+  /** `rows · columns` values; entry (i, j) is at `i · columns + j`. */
+  readonly data: Float64Array;
+}
+
+/** A matrix of the given values, copied; of zeros without them. @throws GorpError `internal/shape` */
+export function matrix(rows: number, columns: number, values?: ArrayLike<number>): Matrix {
+  if (values !== undefined && values.length !== rows * columns) {
+    throw shapeError(`${values.length} values do not fill a ${rows}×${columns} matrix`);
+  }
+  return { rows, columns, data: values === undefined ? new Float64Array(rows * columns) : Float64Array.from(values) };
+}
+
+/** a · b. @throws GorpError `internal/shape` */
+export function multiply(a: Matrix, b: Matrix): Matrix {
+  if (a.columns !== b.rows) throw shapeError(`${shape(a)} · ${shape(b)}`);
+  const out = matrix(a.rows, b.columns);
+  for (let i = 0; i < a.rows; i++) {
+    combineRows(out.data, i * b.columns, b.columns, a.data, i * a.columns, 1, b);
+  }
+  return out;
+}
+
+/** aᵀ · b. @throws GorpError `internal/shape` */
+export function transposeMultiply(a: Matrix, b: Matrix): Matrix {
+  if (a.rows !== b.rows) throw shapeError(`(${shape(a)})ᵀ · ${shape(b)}`);
+  const out = matrix(a.columns, b.columns);
+  for (let i = 0; i < a.columns; i++) {
+    combineRows(out.data, i * b.columns, b.columns, a.data, i, a.columns, b);
+  }
+  return out;
+}
+
+/** a · bᵀ. @throws GorpError `internal/shape` */
+export function multiplyTranspose(a: Matrix, b: Matrix): Matrix {
+  if (a.columns !== b.columns) throw shapeError(`${shape(a)} · (${shape(b)})ᵀ`);
+  // Transposing is cheap beside the product, and makes the inner loop of combineRows long.
+  return multiply(a, transpose(b));
+}
+
+/** aᵀ · a, of which only the lower triangle is computed: the upper one is zero. */
+export function lowerGram(a: Matrix): Matrix {
+  const out = matrix(a.columns, a.columns);
+  for (let i = 0; i < a.columns; i++) {
+    combineRows(out.data, i * a.columns, i + 1, a.data, i, a.columns, a);
+  }
+  return out;
+}
+
+/**
+ * out[at … at + width) += Σ_k w_k · b[k, 0 … width), with w_k = weights[from + k · stride].
+ *
+ * The inner loop runs along rows, which lie side by side in memory, and takes four of them at once, so that each value
+ * of `out` is read and written once for four products.
+ */
+function combineRows(
+  out: Float64Array,
+  at: number,
+  width: number,
+  weights: Float64Array,
+  from: number,
+  stride: number,
+  b: Matrix,
+): void {
+  const { rows, columns, data } = b;
+  let k = 0;
+  for (; k + 3 < rows; k += 4) {
+    const w0 = weights[from + k * stride];
+    const w1 = weights[from + (k + 1) * stride];
+    const w2 = weights[from + (k + 2) * stride];
+    const w3 = weights[from + (k + 3) * stride];
+    const b0 = k * columns;
+    const b1 = b0 + columns;
+    const b2 = b1 + columns;
+    const b3 = b2 + columns;
+    for (let j = 0; j < width; j++) {
+      out[at + j] += w0 * data[b0 + j] + w1 * data[b1 + j] + w2 * data[b2 + j] + w3 * data[b3 + j];
+    }
+  }
+  for (; k < rows; k++) {
+    const w = weights[from + k * stride];
+    for (let j = 0; j < width; j++) out[at + j] += w * data[k * columns + j];
+  }
+}
+
+/** aᵀ. */
+export function transpose(a: Matrix): Matrix {
+  const out = matrix(a.columns, a.rows);
+  for (let i = 0; i < a.rows; i++) {
+    for (let j = 0; j < a.columns; j++) out.data[j * a.rows + i] = a.data[i * a.columns + j];
+  }
+  return out;
+}
+
+/** Columns `from` up to, not including, `to`. */
+export function columnSlice(a: Matrix, from: number, to: number): Matrix {
+  const out = matrix(a.rows, to - from);
+  for (let i = 0; i < a.rows; i++) {
+    out.data.set(a.data.subarray(i * a.columns + from, i * a.columns + to), i * out.columns);
+  }
+  return out;
+}
+
+/** [a, b]: the columns of a, then those of b. @throws GorpError `internal/shape` */
+export function concatColumns(a: Matrix, b: Matrix): Matrix {
+  if (a.rows !== b.rows) throw shapeError(`[${shape(a)}, ${shape(b)}]`);
+  const out = matrix(a.rows, a.columns + b.columns);
+  for (let i = 0; i < a.rows; i++) {
+    out.data.set(a.data.subarray(i * a.columns, (i + 1) * a.columns), i * out.columns);
+    out.data.set(b.data.subarray(i * b.columns, (i + 1) * b.columns), i * out.columns + a.columns);
+  }
+  return out;
+}
+
+/** a − b. @throws GorpError `internal/shape` */
+export function subtract(a: Matrix, b: Matrix): Matrix {
+  if (a.rows !== b.rows || a.columns !== b.columns) throw shapeError(`${shape(a)} − ${shape(b)}`);
+  return { rows: a.rows, columns: a.columns, data: a.data.map((value, i) => value - b.data[i]) };
+}
+
+/** The squared Frobenius norm: the sum of squared entries. */
+export function energy(a: Matrix): number {
+  let sum = 0;
+  for (const value of a.data) sum += value * value;
+  return sum;
+}
+
+/**
+ * The largest magnitude of an entry, and the matrix divided by it: squares of its entries neither overflow nor vanish
+ * where they matter. A zero matrix is divided by 1.
+ *
+ * @throws GorpError `run/not-finite` when an entry is infinite or not a number.
+ */
+export function normalised(a: Matrix): { unit: number; normal: Matrix } {
+  let largest = 0;
+  for (const value of a.data) {
+    if (!Number.isFinite(value)) {
+      throw new GorpError(
+        'run/not-finite',
+        `A ${shape(a)} matrix to be decomposed holds the value ${value}.`,
+        'Training has diverged: start again with a smaller learning rate.',
+      );
+    }
+    largest = Math.max(largest, Math.abs(value));
+  }
+  const unit = largest || 1;
+  return { unit, normal: { rows: a.rows, columns: a.columns, data: a.data.map((value) => value / unit) } };
+}
+
+const shape = ({ rows, columns }: Matrix): string => `${rows}×${columns}`;
+
+function shapeError(what: string): GorpError {
+  return new GorpError(
+    'internal/shape',
+    `Matrix shapes do not fit: ${what}.`,
+    'This is a fault of gorp-web. Please report it with the steps that led here.',
+  );
+}

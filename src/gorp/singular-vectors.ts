@@ -1,0 +1,59 @@
+import { lowerGram, type Matrix, multiplyTranspose, normalised, transpose, transposeMultiply } from './matrix.ts';
+import { orthonormaliseRows } from './orthonormal.ts';
+import { symmetricEigen } from './symmetric-eigen.ts';
+
+export interface SingularVectors {
+  /** m × count, orthonormal columns, largest singular value first. */
+  left: Matrix;
+  /** n × count, likewise; column j belongs to column j of `left`, signs included. */
+  right: Matrix;
+}
+
+/**
+ * The singular vectors of the largest singular values, from the eigenvectors of the smaller of g gᵀ and gᵀ g.
+ *
+ * This is exact to the precision of f64 for singular values down to 1e-8 of the largest; vectors of smaller ones are
+ * still orthonormal, but a gradient in f32 says nothing about them. It is the quickest route here: in Node on one core
+ * 8 vectors take 5 ms at 128 × 128 and 1.3 s at 1024 × 1024, where all of them take 6 s.
+ *
+ * @param g m × n.
+ * @param count at most min(m, n) are returned.
+ * @throws GorpError `run/not-finite` when an entry is infinite or not a number.
+ */
+export function leadingSingularVectors(g: Matrix, count: number): SingularVectors {
+  const { normal } = normalised(g);
+  if (g.rows <= g.columns) {
+    const left = symmetricEigen(lowerGram(transpose(normal)), count).vectors;
+    return { left, right: partners(transposeMultiply(left, normal)) };
+  }
+  const right = symmetricEigen(lowerGram(normal), count).vectors;
+  return { left: partners(multiplyTranspose(transpose(right), normal)), right };
+}
+
+/** Rows σ_j u_jᵀ as columns u_j. Dividing by σ_j would fail where it is zero. */
+function partners(rows: Matrix): Matrix {
+  orthonormaliseRows(rows);
+  return transpose(rows);
+}
+
+/**
+ * The rule for the arbitrary signs of singular vectors (METHOD.md section 3): in each column of `vectors` the entry of
+ * largest magnitude is positive, the first of them on a tie. With `partners`, their columns are negated together with
+ * those of `vectors`.
+ */
+export function signFix(vectors: Matrix, partners?: Matrix): { vectors: Matrix; partners: Matrix | undefined } {
+  const signs = new Float64Array(vectors.columns);
+  for (let j = 0; j < vectors.columns; j++) {
+    let largest = 0;
+    for (let i = 0; i < vectors.rows; i++) {
+      const value = vectors.data[i * vectors.columns + j];
+      if (Math.abs(value) > Math.abs(largest)) largest = value;
+    }
+    signs[j] = largest < 0 ? -1 : 1;
+  }
+  return { vectors: scaleColumns(vectors, signs), partners: partners && scaleColumns(partners, signs) };
+}
+
+function scaleColumns({ rows, columns, data }: Matrix, factors: Float64Array): Matrix {
+  return { rows, columns, data: data.map((value, i) => value * factors[i % columns]) };
+}

@@ -1,0 +1,92 @@
+import type { OwnedBuffer } from '../gpu/buffers.ts';
+import type { Gpu } from '../gpu/device.ts';
+import type { BufferRange } from '../gpu/program.ts';
+import { readBytes } from '../gpu/readback.ts';
+import type { StackShape } from '../graph/ops/optimizer.ts';
+import type { Tensor } from '../graph/tensor.ts';
+import { type Matrix, matrix } from './matrix.ts';
+
+// A part of a buffer can be bound only at a multiple of 256 bytes.
+const ALIGNMENT_FLOATS = 64;
+
+/**
+ * n matrices of one shape in one buffer, so that one dispatch serves all layers. Each begins at a multiple of 256 bytes,
+ * so that a single one can be bound too; the gap between them holds nothing anyone reads.
+ */
+export class Stack {
+  readonly shape: StackShape;
+  /** All matrices as one tensor [n, rows, columns], `shape.stride` elements apart. */
+  readonly tensor: Tensor;
+  readonly #buffer: OwnedBuffer;
+
+  constructor(
+    private readonly gpu: Gpu,
+    readonly label: string,
+    readonly names: readonly string[],
+    readonly rows: number,
+    readonly columns: number,
+  ) {
+    const size = rows * columns;
+    const stride = Math.max(1, Math.ceil(size / ALIGNMENT_FLOATS)) * ALIGNMENT_FLOATS;
+    this.shape = { count: names.length, size, stride };
+    this.#buffer = gpu.buffers.storage(label, names.length * stride * 4);
+    this.tensor = {
+      name: label,
+      shape: [names.length, rows, columns],
+      dtype: 'f32',
+      trainable: false,
+      elements: names.length * stride,
+      storage: { buffer: this.#buffer, offset: 0, bytes: this.#buffer.bytes },
+    };
+  }
+
+  /** Where one matrix lies. */
+  range(name: string): BufferRange {
+    const index = this.names.indexOf(name);
+    if (index < 0) throw new Error(`${this.label} does not hold ${name}`);
+    const bytes = Math.max(16, Math.ceil(this.shape.size / 4) * 16);
+    return { buffer: this.#buffer, offset: index * this.shape.stride * 4, bytes };
+  }
+
+  /** One matrix as a tensor of its own. */
+  view(name: string, trainable: boolean): Tensor {
+    return {
+      name,
+      shape: [this.rows, this.columns],
+      dtype: 'f32',
+      trainable,
+      elements: this.shape.size,
+      storage: this.range(name),
+    };
+  }
+
+  /** Overwrites one matrix. */
+  write(name: string, values: Float32Array<ArrayBuffer> | Matrix): void {
+    const data = 'data' in values ? Float32Array.from(values.data) : values;
+    const { buffer, offset } = this.range(name);
+    this.gpu.device.queue.writeBuffer(buffer.gpuBuffer, offset, data);
+  }
+
+  /** Sets every matrix to zero. */
+  clear(): void {
+    const encoder = this.gpu.device.createCommandEncoder();
+    encoder.clearBuffer(this.#buffer.gpuBuffer);
+    this.gpu.device.queue.submit([encoder.finish()]);
+  }
+
+  /** All matrices, read back in one go; waits for the GPU. */
+  async read(): Promise<Map<string, Matrix>> {
+    const bytes = await readBytes(this.gpu, { buffer: this.#buffer, offset: 0, bytes: this.#buffer.bytes });
+    const { stride, size } = this.shape;
+    return new Map(
+      this.names.map((name, i) => [
+        name,
+        matrix(this.rows, this.columns, new Float32Array(bytes, i * stride * 4, size)),
+      ]),
+    );
+  }
+
+  destroy(): void {
+    this.#buffer.destroy();
+  }
+}
