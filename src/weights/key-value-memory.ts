@@ -1,0 +1,55 @@
+import type { KeyValue } from './key-value.ts';
+
+/** Values in this process's memory: for Node, where the operating system caches files anyway, and for tests. */
+export class MemoryKeyValue implements KeyValue {
+  readonly #objects = new Map<string, object>();
+  readonly #bytes = new Map<string, Uint8Array<ArrayBuffer>>();
+  readonly #running = new Set<string>();
+
+  getObject(key: string): Promise<unknown> {
+    return Promise.resolve(structuredClone(this.#objects.get(key)));
+  }
+
+  getBytes(key: string): Promise<Uint8Array<ArrayBuffer> | undefined> {
+    return Promise.resolve(this.#bytes.get(key)?.slice());
+  }
+
+  setObject(key: string, value: object): Promise<void> {
+    this.#objects.set(key, structuredClone(value));
+    return Promise.resolve();
+  }
+
+  setBytes(key: string, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
+    this.#bytes.set(key, bytes.slice());
+    return Promise.resolve();
+  }
+
+  delete(keys: readonly string[]): Promise<void> {
+    for (const key of keys) {
+      this.#objects.delete(key);
+      this.#bytes.delete(key);
+    }
+    return Promise.resolve();
+  }
+
+  keys(): Promise<string[]> {
+    return Promise.resolve([...this.#objects.keys(), ...this.#bytes.keys()]);
+  }
+
+  room(): Promise<null> {
+    return Promise.resolve(null);
+  }
+
+  async run<T>(name: string, work: () => Promise<T>): Promise<T> {
+    this.#running.add(name);
+    try {
+      return await work();
+    } finally {
+      this.#running.delete(name);
+    }
+  }
+
+  running(): Promise<Set<string>> {
+    return Promise.resolve(new Set(this.#running));
+  }
+}

@@ -1,0 +1,59 @@
+import type { KeyValue } from '../key-value.ts';
+
+/** Another {@link KeyValue} with a quota, and with numbers a test can look at. */
+export class WatchedKeyValue implements KeyValue {
+  /** Bytes of byte arrays kept so far. */
+  bytesKept = 0;
+  bytesRead = 0;
+  /** Kept bytes beyond which a write fails as in a browser whose quota is full. */
+  quotaBytes = Infinity;
+  /** What {@link room} tells, true or not: a browser's estimate may be wrong. */
+  roomBytes: number | null = null;
+
+  /** @param keepBytes false to count the bytes only, for files that need not be read again. */
+  constructor(
+    private readonly inner: KeyValue,
+    private readonly keepBytes = true,
+  ) {}
+
+  getObject(key: string): Promise<unknown> {
+    return this.inner.getObject(key);
+  }
+
+  async getBytes(key: string): Promise<Uint8Array<ArrayBuffer> | undefined> {
+    const bytes = await this.inner.getBytes(key);
+    this.bytesRead += bytes?.length ?? 0;
+    return bytes;
+  }
+
+  setObject(key: string, value: object): Promise<void> {
+    return this.inner.setObject(key, value);
+  }
+
+  async setBytes(key: string, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
+    if (this.bytesKept + bytes.length > this.quotaBytes)
+      throw new DOMException('The quota is full.', 'QuotaExceededError');
+    if (this.keepBytes) await this.inner.setBytes(key, bytes);
+    this.bytesKept += bytes.length;
+  }
+
+  delete(keys: readonly string[]): Promise<void> {
+    return this.inner.delete(keys);
+  }
+
+  keys(): Promise<string[]> {
+    return this.inner.keys();
+  }
+
+  room(): Promise<number | null> {
+    return Promise.resolve(this.roomBytes);
+  }
+
+  run<T>(name: string, work: () => Promise<T>): Promise<T> {
+    return this.inner.run(name, work);
+  }
+
+  running(): Promise<Set<string>> {
+    return this.inner.running();
+  }
+}
