@@ -1,0 +1,105 @@
+import { GorpError } from '../base/errors.ts';
+import { type Dtype, floatData } from './dtypes.ts';
+import { headerLength, LENGTH_BYTES, parseHeader, type SafetensorsHeader, type TensorInfo } from './safetensors.ts';
+
+/** A file that can be read in parts, wherever it lies. */
+export interface ByteFile {
+  /** Plain name, as `config.json`. */
+  name: string;
+  bytes: number;
+  /** Bytes `begin` to `end` (exclusive), in memory of their own. */
+  read(begin: number, end: number): Promise<Uint8Array<ArrayBuffer>>;
+  /** Called when the content is of no use: a cached copy is dropped, so that the next start fetches it anew. */
+  discard(): Promise<void>;
+}
+
+/** A tensor as stored: its bytes are little-endian, row-major. */
+export interface RawTensor {
+  dtype: Dtype;
+  shape: readonly number[];
+  bytes: Uint8Array<ArrayBuffer>;
+}
+
+/** The tensors of a model, of one safetensors file or of several. */
+export interface ModelTensors {
+  /** By Hugging Face name; `file` is the safetensors file it lies in, `begin` and `end` are places in its data. */
+  tensors: Map<string, TensorInfo & { file: string }>;
+  /** One tensor as float32. @throws GorpError `weights/no-tensor`, `weights/unsupported-dtype`, and what the file throws. */
+  readTensor(name: string): Promise<Float32Array>;
+  /** One tensor as stored. @throws GorpError `weights/no-tensor`, and what the file throws. */
+  readRaw(name: string): Promise<RawTensor>;
+}
+
+/** Reads a small JSON file. @throws GorpError `weights/invalid-json`; the file is discarded then. */
+export async function readJson(file: ByteFile): Promise<unknown> {
+  const bytes = await file.read(0, file.bytes);
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)) as unknown;
+  } catch (cause) {
+    await file.discard();
+    throw new GorpError(
+      'weights/invalid-json',
+      `${file.name} is not valid JSON: ${cause instanceof Error ? cause.message : String(cause)}.`,
+      'Start again to fetch it anew; if it stays so, the file is damaged where it comes from.',
+      { cause },
+    );
+  }
+}
+
+/** Reads and checks a safetensors header. @throws GorpError as {@link parseHeader}; the file is discarded then. */
+async function readHeader(file: ByteFile): Promise<SafetensorsHeader> {
+  const start = await file.read(0, Math.min(LENGTH_BYTES, file.bytes));
+  try {
+    const dataStart = LENGTH_BYTES + headerLength(start, file.bytes);
+    return parseHeader(await file.read(0, dataStart), file.bytes);
+  } catch (cause) {
+    if (!(cause instanceof GorpError)) throw cause;
+    await file.discard();
+    throw new GorpError(cause.code, `${file.name}: ${cause.message}`, cause.nextStep, { cause });
+  }
+}
+
+/**
+ * Opens the tensors of a model that lies in one or several safetensors files.
+ *
+ * @throws GorpError as {@link parseHeader}, and `weights/duplicate-tensor` when two files hold the same name; the
+ * files are discarded then.
+ */
+export async function openTensors(files: readonly ByteFile[]): Promise<ModelTensors> {
+  const tensors: ModelTensors['tensors'] = new Map();
+  const places = new Map<string, { file: ByteFile; begin: number; end: number }>();
+  for (const file of files) {
+    const header = await readHeader(file);
+    for (const [name, info] of header.tensors) {
+      const other = tensors.get(name);
+      if (other !== undefined) {
+        await Promise.all(files.map((file) => file.discard()));
+        throw new GorpError(
+          'weights/duplicate-tensor',
+          `Tensor ${name} is both in ${other.file} and in ${file.name}.`,
+          'Save the model anew: its shards do not fit together.',
+        );
+      }
+      tensors.set(name, { ...info, file: file.name });
+      places.set(name, { file, begin: header.dataStart + info.begin, end: header.dataStart + info.end });
+    }
+  }
+
+  const readRaw = async (name: string): Promise<RawTensor> => {
+    const info = tensors.get(name);
+    const place = places.get(name);
+    if (info === undefined || place === undefined) {
+      throw new GorpError(
+        'weights/no-tensor',
+        `The weights have no tensor ${name}.`,
+        'Use weights that fit the model named in config.json.',
+      );
+    }
+    return { dtype: info.dtype, shape: info.shape, bytes: await place.file.read(place.begin, place.end) };
+  };
+  const readTensor = async (name: string): Promise<Float32Array> => {
+    const { dtype, bytes } = await readRaw(name);
+    return floatData(name, dtype, bytes);
+  };
+  return { tensors, readRaw, readTensor };
+}
