@@ -3,15 +3,15 @@
 // A stack holds n tensors of one shape, `stride` elements from one to the next, so that one dispatch serves all layers.
 //   SQUARES   squares[i] = Σ x²  of tensor i                                (x: `size` elements each)
 //   CLIP      norm = sqrt(Σ squares), factor = min(1, limit / (norm + 1e-6))         (torch clip_grad_norm_)
-//   ADAM      g = factor x;  m = b1 m + (1-b1) g;  v = b2 v + (1-b2) g²;  u = m / (sqrt(v) + eps)
-//             with ε added to the uncorrected root (METHOD.md section 3); u is written to `update`
-//   APPLY     w = w - rate u, rate = hyper[hyperIndex] with the bias correction already in it
+//   ADAM      g = factor x;  m = b1 m + (1-b1) g;  v = b2 v + (1-b2) g²;  update = rate m / (sqrt(v) + eps)
+//             with ε added to the uncorrected root, rate = rates[index] with the bias correction in it
+//   APPLY     w = w - update
 //   SHARE     share[i] = before[i] > 0 ? 1 - after[i] / before[i] : 0        (energy taken away by a projection)
 //
 // Plan: SQUARES one workgroup of 64 per tensor, strided, partial sums added in order; ADAM and APPLY one thread per
 // element; CLIP and SHARE one thread per entry or one in all.
 
-struct Params { count: u32, size: u32, stride: u32, hyperIndex: u32, beta1: f32, beta2: f32, eps: f32, limit: f32 }
+struct Params { count: u32, size: u32, stride: u32, index: u32, beta1: f32, beta2: f32, eps: f32, limit: f32 }
 @group(0) @binding(0) var<uniform> p: Params;
 #if SQUARES
 @group(0) @binding(1) var<storage, read> x: array<f32>;
@@ -27,12 +27,12 @@ var<workgroup> parts: array<f32, 64>;
 @group(0) @binding(2) var<storage, read> clip: array<f32>;
 @group(0) @binding(3) var<storage, read_write> m: array<f32>;
 @group(0) @binding(4) var<storage, read_write> v: array<f32>;
-@group(0) @binding(5) var<storage, read_write> update: array<f32>;
+@group(0) @binding(5) var<storage, read> rates: array<f32>;
+@group(0) @binding(6) var<storage, read_write> update: array<f32>;
 #endif
 #if APPLY
 @group(0) @binding(1) var<storage, read> update: array<f32>;
-@group(0) @binding(2) var<storage, read> hyper: array<f32>;
-@group(0) @binding(3) var<storage, read_write> weight: array<f32>;
+@group(0) @binding(2) var<storage, read_write> weight: array<f32>;
 #endif
 #if SHARE
 @group(0) @binding(1) var<storage, read> before: array<f32>;
@@ -77,11 +77,11 @@ fn main(
   let second = p.beta2 * v[at] + (1.0 - p.beta2) * g * g;
   m[at] = first;
   v[at] = second;
-  update[at] = first / (sqrt(second) + p.eps);
+  update[at] = rates[p.index] * first / (sqrt(second) + p.eps);
 #endif
 #if APPLY
   if (at >= p.count * p.stride) { return; }
-  weight[at] -= hyper[p.hyperIndex] * update[at];
+  weight[at] -= update[at];
 #endif
 #if SHARE
   if (at >= p.count) { return; }

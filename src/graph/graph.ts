@@ -48,12 +48,16 @@ export class Graph {
     options: { dtype?: DataType; storage?: BufferRange; trainable?: boolean } = {},
   ): Tensor {
     const { dtype = 'f32', storage, trainable = false } = options;
-    return { name, shape, dtype, trainable, ...(storage && { storage }) };
+    return { name, shape, dtype, trainable, elements: sizeOf(shape), ...(storage && { storage }) };
   }
 
-  /** A value that some operation will produce. */
-  intermediate(name: string, shape: readonly number[], dtype: DataType = 'f32'): Tensor {
-    return { name, shape, dtype, trainable: false };
+  /**
+   * A value that some operation will produce.
+   *
+   * @param elements memory to set aside, where a stack of matrices is padded and needs more than its shape says.
+   */
+  intermediate(name: string, shape: readonly number[], dtype: DataType = 'f32', elements = sizeOf(shape)): Tensor {
+    return { name, shape, dtype, trainable: false, elements };
   }
 
   /** Appends an operation. @returns its first output. */

@@ -10,6 +10,8 @@ export interface Tensor {
   readonly name: string;
   readonly shape: readonly number[];
   readonly dtype: DataType;
+  /** Elements of memory; more than the shape says for padded stacks of matrices. */
+  readonly elements: number;
   /** Set for persistent tensors. */
   storage?: BufferRange;
   /** Whether a gradient is wanted with respect to this tensor. */
@@ -19,4 +21,4 @@ export interface Tensor {
 /** Number of elements. */
 export const sizeOf = (shape: readonly number[]): number => shape.reduce((product, n) => product * n, 1);
 /** Bytes on the GPU; at least one vec4f, the smallest thing that can be bound. */
-export const bytesOf = (tensor: Tensor): number => Math.max(4, sizeOf(tensor.shape)) * 4;
+export const bytesOf = (tensor: Tensor): number => Math.max(4, tensor.elements) * 4;

@@ -14,8 +14,8 @@ export interface MatmulOptions {
   into?: Tensor | undefined;
   /** Adds to what `into` holds. */
   accumulate?: boolean;
-  /** Elements from one matrix of a stack to the next, where stacks are padded. */
-  strides?: { a?: number; b?: number; c?: number };
+  /** Elements from one matrix of the result to the next, where a stack is padded; operands know their own. */
+  stride?: number;
 }
 
 /** Rows and columns of a tensor seen as a matrix: all dimensions but the last are rows. */
@@ -48,13 +48,12 @@ export function batchedMatmul(g: Graph, a: Tensor, b: Tensor, options: MatmulOpt
   const [N, bK] = layout === 'nt' ? [b1, b2] : [b2, b1];
   if (bK !== K) throw new Error(`matmul ${a.name} × ${b.name}: inner sizes ${K} and ${bK} differ`);
   const batch = Math.max(an, bn);
-  const strides = {
-    a: options.strides?.a ?? (an === 1 ? 0 : a1 * a2),
-    b: options.strides?.b ?? (bn === 1 ? 0 : b1 * b2),
-    ...(options.strides?.c !== undefined && { c: options.strides.c }),
-  };
-  return recordMatmul(g, a, b, [batch, M, N], { ...options, strides, M, N, K, batch });
+  return recordMatmul(g, a, b, [batch, M, N], { ...options, M, N, K, batch });
 }
+
+/** Elements from one matrix of a stack to the next; 0 shares a single one. */
+const strideOf = (stack: Tensor, batch: number): number =>
+  batch === 1 || stack.shape[0] === 1 ? 0 : stack.elements / stack.shape[0];
 
 function recordMatmul(
   g: Graph,
@@ -65,18 +64,18 @@ function recordMatmul(
 ): Tensor {
   const { layout, alpha = 1, into, accumulate = false, M, N, K, batch } = options;
   let addend = options.addend;
-  const y = into ?? g.intermediate(`${a.name}·${b.name}`, resultShape);
-  const strideC = options.strides?.c ?? M * N;
+  const strideC = into ? into.elements / batch : (options.stride ?? M * N);
+  const y = into ?? g.intermediate(`${a.name}·${b.name}`, resultShape, 'f32', batch * strideC);
   const shapeNow = (): MatmulShape => ({
     layout,
     M,
     N,
     K,
     batch,
-    batchStrideA: options.strides?.a ?? 0,
-    batchStrideB: options.strides?.b ?? 0,
+    batchStrideA: strideOf(a, batch),
+    batchStrideB: strideOf(b, batch),
     batchStrideC: strideC,
-    batchStrideD: strideC,
+    batchStrideD: addend ? addend.elements / batch : 0,
     alpha,
     addend: addend !== undefined,
     accumulate,

@@ -70,7 +70,6 @@ describe('matmul', () => {
           alpha: -2,
           into: input('into'),
           accumulate: true,
-          strides: { c: stride },
         }),
       }),
     );

@@ -1,0 +1,118 @@
+import { mixSeed, seededRandom } from '../base/random.ts';
+import type { OwnedBuffer } from '../gpu/buffers.ts';
+import type { Gpu } from '../gpu/device.ts';
+import type { Graph } from '../graph/graph.ts';
+import { dropout } from '../graph/ops/elementwise.ts';
+import { matmul } from '../graph/ops/matmul.ts';
+import type { Tensor } from '../graph/tensor.ts';
+import { concatColumns, type Matrix, matrix, multiply, multiplyTranspose, subtract } from './matrix.ts';
+import { Stack } from './stack.ts';
+
+/** LoRA adapters of layers of one shape: the new pair, trained, and the pairs of earlier tasks, frozen. */
+export class AdapterGroup {
+  /** A [n, r, in] and B [n, out, r] of the pair that is being trained. */
+  readonly A: Stack;
+  readonly B: Stack;
+  /** Pairs of earlier tasks one after another, A_prev [(t−1) r, in] and B_prev [out, (t−1) r], on the host. */
+  readonly previous = new Map<string, { A: Matrix; B: Matrix }>();
+  #previousOnGpu = new Map<string, { A: Tensor; B: Tensor }>();
+  #owned: OwnedBuffer[] = [];
+
+  /** @param names layers, without `.weight`, all [out, in]. */
+  constructor(
+    private readonly gpu: Gpu,
+    readonly names: readonly string[],
+    readonly out: number,
+    readonly inputs: number,
+    readonly rank: number,
+  ) {
+    this.A = new Stack(gpu, 'lora_A', names, rank, inputs);
+    this.B = new Stack(gpu, 'lora_B', names, out, rank);
+  }
+
+  /**
+   * A fresh pair: A ~ U(−1/√in, 1/√in) (Kaiming uniform with a = √5), B = 0.
+   *
+   * @param inputSpace S [in, k] per layer, out of which the fresh A is kept: A ← A − A S Sᵀ.
+   */
+  reset(seed: number, inputSpace?: ReadonlyMap<string, Matrix>): void {
+    const bound = 1 / Math.sqrt(this.inputs);
+    for (const name of this.names) {
+      const random = seededRandom(mixSeed(seed, 'lora_A', name));
+      const values = Float64Array.from({ length: this.rank * this.inputs }, () => (2 * random.next() - 1) * bound);
+      let A = matrix(this.rank, this.inputs, values);
+      const S = inputSpace?.get(name);
+      if (S !== undefined && S.columns > 0) A = subtract(A, multiplyTranspose(multiply(A, S), S));
+      this.A.write(name, A);
+    }
+    this.B.clear();
+  }
+
+  /** Freezes the trained pair behind the earlier ones: METHOD.md section 2. Waits for the GPU. */
+  async freeze(): Promise<void> {
+    const [newA, newB] = [await this.A.read(), await this.B.read()];
+    this.#destroyPrevious();
+    for (const name of this.names) {
+      const [A, B] = [newA.get(name) as Matrix, newB.get(name) as Matrix];
+      const before = this.previous.get(name);
+      const pair = before ? { A: stackRows(before.A, A), B: concatColumns(before.B, B) } : { A, B };
+      this.previous.set(name, pair);
+      this.#previousOnGpu.set(name, {
+        A: this.#upload(`${name} A_prev`, pair.A),
+        B: this.#upload(`${name} B_prev`, pair.B),
+      });
+    }
+  }
+
+  #upload(name: string, m: Matrix): Tensor {
+    const buffer = this.gpu.buffers.storage(name, m.data.length * 4);
+    this.#owned.push(buffer);
+    this.gpu.device.queue.writeBuffer(buffer.gpuBuffer, 0, Float32Array.from(m.data));
+    const storage = { buffer, offset: 0, bytes: buffer.bytes };
+    return { name, shape: [m.rows, m.columns], dtype: 'f32', trainable: false, elements: m.data.length, storage };
+  }
+
+  /**
+   * y + s (d(x) A_prevᵀ) B_prevᵀ + s (d(x) Aᵀ) Bᵀ with one dropout mask for both terms.
+   *
+   * @param pair the new pair as tensors of this graph.
+   * @param drop dropout of this layer, or undefined when evaluating.
+   */
+  apply(
+    g: Graph,
+    name: string,
+    x: Tensor,
+    y: Tensor,
+    pair: { A: Tensor; B: Tensor },
+    scale: number,
+    drop?: { step: Tensor; salt: number; rate: number },
+  ): Tensor {
+    const dropped = drop ? dropout(g, x, drop.step, drop.salt, drop.rate) : x; // [..., in]
+    let sum = y; // [..., out]
+    const previous = this.#previousOnGpu.get(name);
+    for (const { A, B } of previous ? [previous, pair] : [pair]) {
+      const h = matmul(g, dropped, A, { layout: 'nt' }); // [..., r]
+      sum = matmul(g, h, B, { layout: 'nt', alpha: scale, addend: sum }); // [..., out]
+    }
+    return sum;
+  }
+
+  #destroyPrevious(): void {
+    for (const buffer of this.#owned) buffer.destroy();
+    this.#owned = [];
+    this.#previousOnGpu = new Map();
+  }
+
+  destroy(): void {
+    this.A.destroy();
+    this.B.destroy();
+    this.#destroyPrevious();
+  }
+}
+
+function stackRows(a: Matrix, b: Matrix): Matrix {
+  const joined = matrix(a.rows + b.rows, a.columns);
+  joined.data.set(a.data);
+  joined.data.set(b.data, a.data.length);
+  return joined;
+}

@@ -1,0 +1,77 @@
+import type { Gpu } from '../gpu/device.ts';
+import { AdapterGroup } from './adapters.ts';
+import { type Matrix, transpose } from './matrix.ts';
+import type { LayerGroup } from './method-groups.ts';
+import type { MethodSettings } from './method-settings.ts';
+import { Stack } from './stack.ts';
+import { GroupSpace, Moments, type UpdateContext } from './trainable-group.ts';
+import { recordPlainUpdate } from './update.ts';
+
+/** Place of the adapters' step size in `rates`. */
+const RATE = 0;
+
+/** Adapters of layers of one shape with their gradients, moments and shared space. */
+export class LoraGroup {
+  readonly adapters: AdapterGroup;
+  readonly gradA: Stack;
+  readonly gradB: Stack;
+  readonly momentsA: Moments;
+  readonly #momentsB: Moments;
+  readonly space: GroupSpace | undefined;
+
+  constructor(
+    gpu: Gpu,
+    readonly layers: LayerGroup,
+    private readonly method: MethodSettings,
+  ) {
+    const { names, out, inputs } = layers;
+    const r = method.loraRank;
+    this.adapters = new AdapterGroup(gpu, names, out, inputs, r);
+    this.gradA = new Stack(gpu, 'gradient of lora_A', names, r, inputs);
+    this.gradB = new Stack(gpu, 'gradient of lora_B', names, out, r);
+    this.momentsA = new Moments(gpu, 'lora_A', names, r, inputs);
+    this.#momentsB = new Moments(gpu, 'lora_B', names, out, r);
+    if (method.sharedSpace) {
+      const onInput = method.loraSpace === 'input';
+      this.space = new GroupSpace(gpu, names, onInput ? inputs : r, onInput ? 'columns' : 'rows');
+    }
+  }
+
+  /** Fresh pair and moments, and the space of the tasks before. */
+  beginTask(seed: number, freshPair: boolean): void {
+    this.space?.upload();
+    this.momentsA.clear();
+    this.#momentsB.clear();
+    if (freshPair) this.adapters.reset(seed, this.method.loraSpace === 'input' ? this.space?.spaces : undefined);
+  }
+
+  /** A: kept out of the space; B: plain Adam. */
+  recordUpdate({ g, clip, rates, record }: UpdateContext): void {
+    const { A, B } = this.adapters;
+    recordPlainUpdate(
+      g,
+      { gradient: this.gradA.tensor, weights: A.tensor, shape: A.shape },
+      this.momentsA.state(clip, rates, RATE),
+      this.space?.stackSpace,
+      { projectUpdate: this.method.project === 'update', record },
+    );
+    recordPlainUpdate(
+      g,
+      { gradient: this.gradB.tensor, weights: B.tensor, shape: B.shape },
+      this.#momentsB.state(clip, rates, RATE),
+    );
+  }
+
+  /** First moments of A, turned so that their columns are vectors of the space. */
+  async moments(): Promise<Map<string, Matrix>> {
+    const moments = await this.momentsA.m.read();
+    if (this.method.loraSpace === 'rank') return moments;
+    return new Map([...moments].map(([name, m]) => [name, transpose(m)]));
+  }
+
+  destroy(): void {
+    this.adapters.destroy();
+    for (const part of [this.gradA, this.gradB, this.momentsA, this.#momentsB]) part.destroy();
+    this.space?.destroy();
+  }
+}

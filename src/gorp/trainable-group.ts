@@ -1,0 +1,106 @@
+import type { Gpu } from '../gpu/device.ts';
+import type { BufferRange } from '../gpu/program.ts';
+import type { Graph } from '../graph/graph.ts';
+import type { AdamState } from '../graph/ops/optimizer.ts';
+import type { Tensor } from '../graph/tensor.ts';
+import { type Matrix, matrix } from './matrix.ts';
+import { growSpace, growSpaceFromCovariance, type SpaceGrowth } from './space.ts';
+import { Stack } from './stack.ts';
+import type { ShareRecord, Side, StackSpace } from './update.ts';
+
+/** A tensor [n] inside a buffer that many share, by place. */
+export function slice(name: string, whole: BufferRange, first: number, count: number): Tensor {
+  const storage = { buffer: whole.buffer, offset: whole.offset + first * 4, bytes: Math.ceil(count / 4) * 16 };
+  return { name, shape: [count], dtype: 'f32', trainable: false, elements: count, storage };
+}
+
+/** Adam's moments of a stack of (possibly compressed) gradients, fresh at the start of each task. */
+export class Moments {
+  readonly m: Stack;
+  readonly v: Stack;
+
+  constructor(gpu: Gpu, label: string, names: readonly string[], rows: number, columns: number) {
+    this.m = new Stack(gpu, `${label} first moment`, names, rows, columns);
+    this.v = new Stack(gpu, `${label} second moment`, names, rows, columns);
+  }
+
+  state(clip: Tensor, rates: Tensor, index: number): AdamState {
+    return { m: this.m.tensor, v: this.v.tensor, clip, rates, index };
+  }
+
+  clear(): void {
+    this.m.clear();
+    this.v.clear();
+  }
+
+  destroy(): void {
+    this.m.destroy();
+    this.v.destroy();
+  }
+}
+
+/** The shared spaces of the tensors of a group: on the host as they grow, on the GPU for the task that keeps out. */
+export class GroupSpace {
+  /** S [dimension, k] of each tensor; absent before the first task. */
+  readonly spaces = new Map<string, Matrix>();
+  #onGpu: Stack | undefined;
+
+  /**
+   * @param dimension size of the side on which S acts.
+   * @param side where that side lies in the matrices that are projected.
+   */
+  constructor(
+    private readonly gpu: Gpu,
+    readonly names: readonly string[],
+    readonly dimension: number,
+    readonly side: Side,
+  ) {}
+
+  /** Puts the spaces on the GPU for the task that begins; narrower ones are filled with zero columns. */
+  upload(): void {
+    this.#onGpu?.destroy();
+    this.#onGpu = undefined;
+    const widest = Math.max(0, ...[...this.spaces.values()].map((S) => S.columns));
+    if (widest === 0) return;
+    this.#onGpu = new Stack(this.gpu, 'shared space', this.names, this.dimension, widest);
+    for (const [name, S] of this.spaces) {
+      const padded = matrix(this.dimension, widest);
+      for (let i = 0; i < S.rows; i++) {
+        padded.data.set(S.data.subarray(i * S.columns, (i + 1) * S.columns), i * widest);
+      }
+      this.#onGpu.write(name, padded);
+    }
+  }
+
+  /** The spaces for an update program; undefined while there is nothing to keep out of. */
+  get stackSpace(): StackSpace | undefined {
+    return this.#onGpu && { S: this.#onGpu.tensor, side: this.side };
+  }
+
+  /** Takes in what a task left: a first moment whose columns are vectors of the space. */
+  growFromMoment(name: string, moment: Matrix, threshold: number, rule: 'paper' | 'official'): SpaceGrowth {
+    const growth = growSpace({ space: this.spaces.get(name) ?? null, moment, threshold, rule });
+    this.spaces.set(name, growth.space);
+    return growth;
+  }
+
+  /** Takes in the covariance of a layer's inputs. */
+  growFromCovariance(name: string, covariance: Matrix, threshold: number): SpaceGrowth {
+    const growth = growSpaceFromCovariance(this.spaces.get(name) ?? null, covariance, threshold);
+    this.spaces.set(name, growth.space);
+    return growth;
+  }
+
+  destroy(): void {
+    this.#onGpu?.destroy();
+  }
+}
+
+/** What update programs of all groups share. */
+export interface UpdateContext {
+  readonly g: Graph;
+  readonly clip: Tensor;
+  readonly rates: Tensor;
+  /** Where this group's shares of energy taken away are recorded. */
+  readonly record: ShareRecord;
+}

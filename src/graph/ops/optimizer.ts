@@ -1,0 +1,155 @@
+import template from '../../../shaders/optimizer.wgsl?raw';
+import { f32, flatWorkgroups, u32, type Workgroups } from '../../gpu/kernel.ts';
+import { fillTemplate } from '../../gpu/template.ts';
+import type { Graph, KernelCall } from '../graph.ts';
+import { sizeOf, type Tensor } from '../tensor.ts';
+
+/** Adam's constants; METHOD.md section 3. */
+export const ADAM = { beta1: 0.9, beta2: 0.999, eps: 1e-6 } as const;
+
+/**
+ * The factor of m / (√v + ε) in a step: the learning rate with the bias of both moments corrected.
+ *
+ * @param step counted from 1, the first step of a task.
+ */
+export function adamStepSize(learningRate: number, step: number): number {
+  return (learningRate * Math.sqrt(1 - ADAM.beta2 ** step)) / (1 - ADAM.beta1 ** step);
+}
+
+type Form = 'SQUARES' | 'CLIP' | 'ADAM' | 'APPLY' | 'SHARE';
+
+/** n tensors of `size` elements, `stride` elements from one to the next. */
+export interface StackShape {
+  count: number;
+  size: number;
+  stride: number;
+}
+
+function call(form: Form, stack: StackShape, tensors: Tensor[], options: { index?: number; limit?: number } = {}): KernelCall {
+  const { count, size, stride } = stack;
+  const threads = form === 'CLIP' ? 1 : form === 'SHARE' ? count : count * stride;
+  const workgroups: Workgroups = form === 'SQUARES' ? flatWorkgroups(count, 1) : flatWorkgroups(threads, 64);
+  return {
+    kernel: {
+      name: `optimizer/${form.toLowerCase()}`,
+      wgsl: fillTemplate(template, {
+        SQUARES: form === 'SQUARES',
+        CLIP: form === 'CLIP',
+        ADAM: form === 'ADAM',
+        APPLY: form === 'APPLY',
+        SHARE: form === 'SHARE',
+      }),
+    },
+    params: [
+      ...[count, size, stride, options.index ?? 0].map(u32),
+      ...[ADAM.beta1, ADAM.beta2, ADAM.eps, options.limit ?? 0].map(f32),
+    ],
+    tensors,
+    workgroups,
+  };
+}
+
+/** ‖x‖² of every tensor of a stack, into `into` [≥ count]. */
+export function squares(g: Graph, x: Tensor, stack: StackShape, into: Tensor): void {
+  g.record({
+    name: 'squares',
+    inputs: [x],
+    outputs: [into],
+    effect: true,
+    calls: () => [call('SQUARES', stack, [x, into])],
+    twin: (value) => {
+      for (let n = 0; n < stack.count; n++) {
+        let sum = 0;
+        for (let i = 0; i < stack.size; i++) sum += value(x)[n * stack.stride + i] ** 2;
+        value(into)[n] = sum;
+      }
+    },
+  });
+}
+
+/**
+ * Norm of all gradients together and the factor that clips it, as torch.nn.utils.clip_grad_norm_ has it.
+ *
+ * @param squared [n]: ‖·‖² of every trainable tensor; places that hold none are 0.
+ * @param into [2]: norm, factor.
+ */
+export function clipFactor(g: Graph, squared: Tensor, maxNorm: number, into: Tensor): void {
+  const count = sizeOf(squared.shape);
+  g.record({
+    name: 'clip factor',
+    inputs: [squared],
+    outputs: [into],
+    effect: true,
+    calls: () => [call('CLIP', { count, size: 1, stride: 1 }, [squared, into], { limit: maxNorm })],
+    twin: (value) => {
+      const norm = Math.sqrt(Float64Array.from(value(squared)).reduce((sum, x) => sum + x, 0));
+      value(into)[0] = norm;
+      value(into)[1] = Math.min(1, maxNorm / (norm + 1e-6));
+    },
+  });
+}
+
+/** What Adam keeps and reads. */
+export interface AdamState {
+  /** First and second moment, of the gradient's shape; changed in place. */
+  m: Tensor;
+  v: Tensor;
+  /** [2]: norm, factor; the gradient is multiplied by the factor. */
+  clip: Tensor;
+  /** Step sizes of the groups, lr √(1−β₂ᵗ)/(1−β₁ᵗ), written by the host before every step. */
+  rates: Tensor;
+  /** This group's place in `rates`. */
+  index: number;
+}
+
+/** One step of Adam on a stack of gradients. @returns rate · m / (√v + ε), to be subtracted from the weights. */
+export function adam(g: Graph, gradient: Tensor, stack: StackShape, state: AdamState): Tensor {
+  const { m, v, clip, rates, index } = state;
+  const elements = stack.count * stack.stride;
+  const update = g.intermediate(`update of ${gradient.name}`, gradient.shape, 'f32', elements);
+  return g.record({
+    name: 'adam',
+    inputs: [gradient, clip, rates],
+    outputs: [update, m, v],
+    effect: true,
+    calls: () => [call('ADAM', stack, [gradient, clip, m, v, rates, update], { index })],
+    twin: (value) => {
+      for (let i = 0; i < stack.count * stack.stride; i++) {
+        const x = value(gradient)[i] * value(clip)[1];
+        value(m)[i] = ADAM.beta1 * value(m)[i] + (1 - ADAM.beta1) * x;
+        value(v)[i] = ADAM.beta2 * value(v)[i] + (1 - ADAM.beta2) * x * x;
+        value(update)[i] = (value(rates)[index] * value(m)[i]) / (Math.sqrt(value(v)[i]) + ADAM.eps);
+      }
+    },
+  });
+}
+
+/** weights ← weights − update. */
+export function applyUpdate(g: Graph, update: Tensor, stack: StackShape, weights: Tensor): void {
+  g.record({
+    name: 'apply update',
+    inputs: [update],
+    outputs: [weights],
+    effect: true,
+    calls: () => [call('APPLY', stack, [update, weights])],
+    twin: (value) => {
+      for (let i = 0; i < stack.count * stack.stride; i++) value(weights)[i] -= value(update)[i];
+    },
+  });
+}
+
+/** Share of energy a projection took away, 1 − after / before per tensor; 0 where there was none. */
+export function shareTaken(g: Graph, before: Tensor, after: Tensor, count: number, into: Tensor): void {
+  g.record({
+    name: 'share taken',
+    inputs: [before, after],
+    outputs: [into],
+    effect: true,
+    calls: () => [call('SHARE', { count, size: 1, stride: 1 }, [before, after, into])],
+    twin: (value) => {
+      for (let n = 0; n < count; n++) {
+        value(into)[n] = value(before)[n] > 0 ? 1 - value(after)[n] / value(before)[n] : 0;
+      }
+    },
+  });
+}
