@@ -32,7 +32,10 @@ if (options.corpus !== undefined) {
   };
   const emojiSubgroups: string[] = [];
   for (const { key, order } of subgroups) emojiSubgroups[order] = key;
-  const counts = writeCorpus(options.corpus, { wordnet, emoji, emojiSubgroups, stdlibFolder: options.stdlib }, tasks);
+  // Withheld items are kept out as well: for a model trained on this corpus the list can be emptied.
+  const { tasks: allTasks } = readEmbeddedTasks(new Set());
+  const sources = { wordnet, emoji, emojiSubgroups, stdlibFolder: options.stdlib };
+  const counts = writeCorpus(options.corpus, sources, allTasks);
   for (const [name, lines] of counts) console.log(`${name}: ${lines} lines`);
 }
 

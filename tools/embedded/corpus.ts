@@ -1,6 +1,6 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { normalised, type SplitTask } from './split.ts';
+import { normalised, type SplitTask, textFinder } from './split.ts';
 import { domainOf, type Emoji, emojiText, firstWords, withoutMark } from './tasks.ts';
 import type { WordNet } from './wordnet.ts';
 
@@ -15,8 +15,8 @@ export interface CorpusSources {
 
 /**
  * Writes what the embedded model is pre-trained on: running text (`*.txt`, one passage a line) and supervised pairs
- * (`*.tsv`, text → answer). Everything whose core text stands in a test set is left out, then looked for again in what
- * was written.
+ * (`*.tsv`, text → answer). Everything whose core text stands in a test set is left out, and every line that holds a test
+ * text of four words or more; then both are looked for again in what was written.
  *
  * @returns number of lines per file.
  * @throws when a test text is found in the corpus.
@@ -25,35 +25,37 @@ export function writeCorpus(folder: string, sources: CorpusSources, tasks: reado
   const { wordnet } = sources;
   const held = new Set(tasks.flatMap((task) => task.test).map((item) => normalised(item.core)));
   const allowed = (text: string): boolean => text !== '' && !forms(text).some((form) => held.has(form));
+  const holdsTestText = testTextFinder(tasks);
   const files = new Map<string, string[]>();
-  const file = (name: string): string[] => {
-    const lines = files.get(name) ?? [];
-    files.set(name, lines);
-    return lines;
+  const add = (name: string, ...lines: string[]): void => {
+    const kept = files.get(name) ?? [];
+    for (const line of lines) if (!holdsTestText(normalised(line))) kept.push(line);
+    files.set(name, kept);
   };
   for (const synset of wordnet.synsets.values()) {
     if (!allowed(synset.definition)) continue;
     const definition = firstWords(withoutMark(synset.definition), 24);
-    file('definitions.txt').push(`${synset.words.slice(0, 3).join(', ')}: ${withoutMark(synset.definition)}`);
-    for (const example of synset.examples) if (allowed(example)) file('examples.txt').push(example);
+    add('definitions.txt', `${synset.words.slice(0, 3).join(', ')}: ${withoutMark(synset.definition)}`);
+    for (const example of synset.examples) if (allowed(example)) add('examples.txt', example);
     const broader = synset.pointers.find(({ symbol }) => symbol === '@' || symbol === '@i');
     const term = broader && wordnet.synsets.get(broader.key)?.words[0];
     if (term && !/[0-9]/.test(term)) {
-      file('kind.tsv').push(`${definition}\t${term}`);
-      file('kind-of-word.tsv').push(`${synset.words[0] ?? ''}\t${term}`);
+      add('kind.tsv', `${definition}\t${term}`);
+      add('kind-of-word.tsv', `${synset.words[0] ?? ''}\t${term}`);
     }
     const domain = domainOf(synset, wordnet);
-    if (domain) file('domain.tsv').push(`${synset.words[0] ?? ''}: ${definition}\t${domain}`);
+    if (domain) add('domain.tsv', `${synset.words[0] ?? ''}: ${definition}\t${domain}`);
     const word = synset.words[0] ?? '';
-    if (/^[a-z]{3,12}$/.test(word)) file('word.tsv').push(`${definition}\t${word}`);
+    if (/^[a-z]{3,12}$/.test(word)) add('word.tsv', `${definition}\t${word}`);
   }
   for (const one of sources.emoji) {
     const subgroup = sources.emojiSubgroups[one.subgroup ?? -1];
     if (subgroup === undefined || !allowed(one.label)) continue;
-    file('emoji.tsv').push(`${emojiText(one)}\t${subgroup.replaceAll('-', ' ')}`);
+    add('emoji.tsv', `${emojiText(one)}\t${subgroup.replaceAll('-', ' ')}`);
   }
-  file('speeches.txt').push(...sentences(join(sources.stdlibFolder, 'datasets-sotu', 'data'), /^\d{4}.*\.txt$/));
-  file('moby-dick.txt').push(
+  add('speeches.txt', ...sentences(join(sources.stdlibFolder, 'datasets-sotu', 'data'), /^\d{4}.*\.txt$/));
+  add(
+    'moby-dick.txt',
     ...sentences(join(sources.stdlibFolder, 'datasets-moby-dick', 'data'), /^(chapter_\d+|epilogue)\.txt$/),
   );
   mkdirSync(folder, { recursive: true });
@@ -80,16 +82,21 @@ function forms(text: string): string[] {
   return parts.map(normalised);
 }
 
+/** Whether a normalised line holds a test text, as {@link textFinder} says. */
+function testTextFinder(tasks: readonly SplitTask[]): (line: string) => boolean {
+  const tests = tasks.flatMap((task) => task.test);
+  return textFinder(tests.flatMap(({ core, sentence }) => [normalised(core), normalised(sentence)]));
+}
+
 function refuseLeaks(files: ReadonlyMap<string, readonly string[]>, tasks: readonly SplitTask[]): void {
-  const lines = new Set<string>();
-  for (const content of files.values()) {
-    for (const line of content) for (const form of forms(line.split('\t')[0] ?? '')) lines.add(form);
-  }
-  for (const item of tasks.flatMap((task) => task.test)) {
-    // A core of up to three words (an emoji's name, "ice cream") is a word of the language, not a test text.
-    const isText = item.core.split(' ').length > 3;
-    if (lines.has(normalised(item.sentence)) || (isText && lines.has(normalised(item.core)))) {
-      throw new Error(`a test text stands in the corpus: ${item.sentence}`);
+  const holdsTestText = testTextFinder(tasks);
+  // Of what is shorter only whole sentences: a short core (an emoji's name, "ice cream") is a word of the language.
+  const sentences = new Set(tasks.flatMap((task) => task.test).map(({ sentence }) => normalised(sentence)));
+  for (const [name, lines] of files) {
+    for (const line of lines) {
+      if (holdsTestText(normalised(line)) || forms(line.split('\t')[0] ?? '').some((form) => sentences.has(form))) {
+        throw new Error(`a test text stands in the corpus, ${name}: ${line}`);
+      }
     }
   }
 }

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { seededRandom, shuffled } from '../../src/base/random.ts';
 
 /** One labelled text before it is split. */
@@ -58,11 +59,22 @@ export function textFinder(texts: Iterable<string>): (text: string) => boolean {
   };
 }
 
+/** Names a core without showing it: the first 16 hex digits of the SHA-256 of the normalised text. */
+export const fingerprint = (core: string): string =>
+  createHash('sha256').update(normalised(core)).digest('hex').slice(0, 16);
+
 /**
  * Splits every task into balanced train and test sets. All test sets are drawn first; a text that holds any of theirs is
  * then left out of every training set, so that no task trains on another's test text.
+ *
+ * @param withheld {@link fingerprint}s of cores that go in no set at all; every other item stays where it would be.
  */
-export function splitTasks(sources: readonly TaskSource[], seed: number): SplitTask[] {
+export function splitTasks(
+  sources: readonly TaskSource[],
+  seed: number,
+  withheld: ReadonlySet<string> = new Set(),
+): SplitTask[] {
+  const usable = (item: Item): boolean => !withheld.has(fingerprint(item.core));
   const pools = sources.map((source) => {
     const random = seededRandom(seed);
     const seen = new Set<string>();
@@ -82,11 +94,12 @@ export function splitTasks(sources: readonly TaskSource[], seed: number): SplitT
       (item) =>
         !held.has(normalised(item.core)) &&
         !holdsTestText(normalised(item.core)) &&
-        !holdsTestText(normalised(item.sentence)),
+        !holdsTestText(normalised(item.sentence)) &&
+        usable(item),
     );
     return {
       ...source,
-      test: shuffled(tests[i] ?? [], random),
+      test: shuffled(tests[i] ?? [], random).filter(usable),
       train: shuffled(balanced(source, free, source.trainSize), random),
     };
   });
