@@ -38,10 +38,10 @@ function partners(rows: Matrix): Matrix {
 
 /**
  * The rule for the arbitrary signs of singular vectors (METHOD.md section 3): in each column of `vectors` the entry of
- * largest magnitude is positive, the first of them on a tie. With `partners`, their columns are negated together with
- * those of `vectors`.
+ * largest magnitude becomes positive, the first of them on a tie. Columns of `partners` are negated together with those
+ * of `vectors`.
  */
-export function signFix(vectors: Matrix, partners?: Matrix): { vectors: Matrix; partners: Matrix | undefined } {
+export function signFix(vectors: Matrix, partners: Matrix): { vectors: Matrix; partners: Matrix } {
   const signs = new Float64Array(vectors.columns);
   for (let j = 0; j < vectors.columns; j++) {
     let largest = 0;
@@ -51,7 +51,7 @@ export function signFix(vectors: Matrix, partners?: Matrix): { vectors: Matrix; 
     }
     signs[j] = largest < 0 ? -1 : 1;
   }
-  return { vectors: scaleColumns(vectors, signs), partners: partners && scaleColumns(partners, signs) };
+  return { vectors: scaleColumns(vectors, signs), partners: scaleColumns(partners, signs) };
 }
 
 function scaleColumns({ rows, columns, data }: Matrix, factors: Float64Array): Matrix {

@@ -1,0 +1,117 @@
+import { describe, expect, it } from 'vitest';
+import { type GoldenTensor, goldenReal, readGolden, readGoldenJson, relativeError } from '../testing/golden.ts';
+import { hasShared } from '../testing/shared.ts';
+import { type Matrix, matrix, subtract, transpose } from './matrix.ts';
+import type { ProjType } from './projection.ts';
+import { type ReferenceGroup, referenceState, referenceStep } from './reference-optimizer.ts';
+
+interface Case {
+  id: string;
+  shape: [number, number];
+  group: 'regular' | 'lora' | 'galore';
+  lr: number;
+  has_S: boolean;
+  weight_decay?: number;
+  rank?: number;
+  update_proj_gap?: number;
+  scale?: number;
+  proj_type?: ProjType;
+  sign_sensitivity?: Record<string, number>;
+}
+
+interface Cases {
+  defaults: { weight_decay: number };
+  steps: number;
+  snapshots_after_step: number[];
+  refresh_at_step_index: number[];
+  cases: Case[];
+}
+
+/** The float32 column of the reference data's tolerances: relative Frobenius errors. */
+const TOLERANCE = { weight: 1e-5, m: 5e-5, v: 1e-4, vectors: 1e-4 };
+function changeTolerance({ group, proj_type }: Case): number {
+  if (group !== 'galore') return 1e-4;
+  return proj_type === 'full' ? 2e-2 : 5e-4;
+}
+
+function groupOf(one: Case, weightDecay: number, space: Matrix | null): ReferenceGroup {
+  const rates = { learningRate: one.lr, weightDecay };
+  const projected = { space, project: 'gradient' } as const;
+  if (one.group === 'regular') return { kind: 'regular', ...rates };
+  if (one.group === 'lora') return { kind: 'lora', ...rates, ...projected, loraSpace: 'rank' };
+  const { rank, update_proj_gap, scale, proj_type } = one;
+  if (rank === undefined || update_proj_gap === undefined || scale === undefined || proj_type === undefined) {
+    throw new Error(`Case ${one.id} lacks a setting of its group.`);
+  }
+  return {
+    kind: 'galore',
+    ...rates,
+    ...projected,
+    rank,
+    updateProjGap: update_proj_gap,
+    scale,
+    projType: proj_type,
+    spaceSide: 'left',
+  };
+}
+
+function golden(tensors: Map<string, GoldenTensor>, name: string): Matrix {
+  const { shape, data } = goldenReal(tensors, name);
+  return matrix(shape[0], shape[1], data);
+}
+
+describe.skipIf(!hasShared)('the reference trajectories', () => {
+  const reference = hasShared ? readGoldenJson<Cases>('golden/optimizer/cases.json') : undefined;
+  const gradients = hasShared ? readGolden('golden/optimizer/gradients.safetensors') : new Map<string, GoldenTensor>();
+  const expected = hasShared ? readGolden('golden/optimizer/trajectories.safetensors') : gradients;
+
+  it.each(reference?.cases ?? [])('$id', (one) => {
+    if (!reference) throw new Error('There are no cases.');
+    const { steps, snapshots_after_step, refresh_at_step_index, defaults } = reference;
+    const [rows, columns] = one.shape;
+    const shape = `${rows}x${columns}`;
+    const g = goldenReal(gradients, `${shape}.g`);
+    expect(g.shape).toEqual([steps, rows, columns]);
+    const start = golden(gradients, `${shape}.w0`);
+    const space = one.has_S ? golden(expected, `${one.id}/S`) : null;
+    const group = groupOf(one, one.weight_decay ?? defaults.weight_decay, space);
+    // The sign rule of METHOD.md section 3 is that of the `signfix` runs; without singular vectors there is one run.
+    const run = one.group === 'galore' ? 'signfix' : 'official';
+    const compared: string[] = [];
+    const compare = (name: string, found: Matrix, tolerance: number): void => {
+      const wanted = golden(expected, name);
+      expect([found.rows, found.columns], name).toEqual([wanted.rows, wanted.columns]);
+      expect(relativeError(found.data, wanted.data), name).toBeLessThan(tolerance);
+      compared.push(name);
+    };
+
+    let weight = start;
+    let state = referenceState(rows, columns, group);
+    for (let step = 0; step < steps; step++) {
+      const gradient = matrix(rows, columns, g.data.subarray(step * rows * columns, (step + 1) * rows * columns));
+      ({ weight, state } = referenceStep(weight, gradient, state, group));
+      if (one.group === 'galore' && refresh_at_step_index.includes(step)) {
+        const { left, right } = state.basis ?? { left: null, right: null };
+        if (left) compare(`${one.id}/${run}/U.${step}`, left, TOLERANCE.vectors);
+        if (right) compare(`${one.id}/${run}/V.${step}`, transpose(right), TOLERANCE.vectors);
+      }
+      if (!snapshots_after_step.includes(step + 1)) continue;
+      // Where signs do not matter yet, the run with LAPACK's signs has to come out too.
+      const unsigned = run !== 'official' && one.sign_sensitivity?.[step + 1] === 0;
+      for (const name of [run, ...(unsigned ? ['official'] : [])]) {
+        const snapshot = `${one.id}/${name}/w.${step + 1}`;
+        compare(snapshot, weight, TOLERANCE.weight);
+        const change = subtract(golden(expected, snapshot), start).data;
+        expect(relativeError(subtract(weight, start).data, change), `change of ${snapshot}`).toBeLessThan(
+          changeTolerance(one),
+        );
+      }
+    }
+    compare(`${one.id}/${run}/exp_avg`, state.m, TOLERANCE.m);
+    compare(`${one.id}/${run}/exp_avg_sq`, state.v, TOLERANCE.v);
+
+    const stored = [...expected.keys()].filter((name) => name.startsWith(`${one.id}/${run}/`));
+    // Of a one-sided basis the reference may store the other side too.
+    expect(stored.filter((name) => !/\/[UV]\.\d+$/.test(name) && !compared.includes(name))).toEqual([]);
+  });
+});

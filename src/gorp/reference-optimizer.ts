@@ -1,0 +1,138 @@
+import type { MethodSettings } from './method-settings.ts';
+import { type Matrix, matrix, subtract } from './matrix.ts';
+import { type Basis, compress, compressedShape, expand, makeBasis, type ProjType } from './projection.ts';
+import { projectOutLeft, projectOutRight } from './space.ts';
+
+// A reference has its own constants: it must not follow a slip of what is compared with it.
+const BETA1 = 0.9;
+const BETA2 = 0.999;
+const EPSILON = 1e-6;
+
+/**
+ * Side of a full-rank gradient on which the shared space S acts.
+ * - `kept`: the one the low-rank form keeps whole: out for G V_r, in for U_rᵀ G. U_rᵀ G V_r keeps none, and S acts on
+ *   its left, in r dimensions, as released.
+ * - `left`: always the left of the low-rank form, as released.
+ * - `input`: the input side of the full gradient, before its SVD (activation space).
+ */
+export type FullRankSpaceSide = MethodSettings['spaceSide'] | 'input';
+
+interface Rates {
+  learningRate: number;
+  /** Decoupled weight decay: W ← W (1 − learningRate · weightDecay) after the step. */
+  weightDecay: number;
+}
+
+interface Projected {
+  /** S with orthonormal columns, in the dimension of the side it acts on; null acts as an empty one. */
+  space: Matrix | null;
+  /** What is kept out of S: the gradient, or the update as well. */
+  project: MethodSettings['project'];
+}
+
+/** How a tensor is trained, in the groups of the released optimizer: METHOD.md section 3. */
+export type ReferenceGroup =
+  | (Rates & { kind: 'regular' })
+  | (Rates & Projected & { kind: 'lora'; loraSpace: MethodSettings['loraSpace'] })
+  | (Rates &
+      Projected & {
+        kind: 'galore';
+        rank: number;
+        /** Steps between two refreshes of the basis. */
+        updateProjGap: number;
+        scale: number;
+        projType: ProjType;
+        spaceSide: FullRankSpaceSide;
+      });
+
+export interface ReferenceState {
+  /** Adam's moments: of the weight's shape, or of the low-rank shape in the galore group. */
+  m: Matrix;
+  v: Matrix;
+  /** Steps done. */
+  step: number;
+  /** The basis of the last refresh; null before the first step and in other groups. */
+  basis: Basis | null;
+}
+
+/** The state before a task's first step, for a weight of `rows` × `columns`. */
+export function referenceState(rows: number, columns: number, group: ReferenceGroup): ReferenceState {
+  const shape: [number, number] =
+    group.kind === 'galore' ? compressedShape(rows, columns, group.rank, group.projType) : [rows, columns];
+  return { m: matrix(...shape), v: matrix(...shape), step: 0, basis: null };
+}
+
+/**
+ * One step of the projected AdamW in f64: the plain twin of what the GPU does (METHOD.md section 3). Gradients are
+ * taken as given, clipped and averaged already.
+ *
+ * @param weight out × in; LoRA's A as r × in, its B as out × r.
+ * @param gradient of the same shape.
+ * @returns the weight and state after the step; the arguments are left alone.
+ */
+export function referenceStep(
+  weight: Matrix,
+  gradient: Matrix,
+  state: ReferenceState,
+  group: ReferenceGroup,
+): { weight: Matrix; state: ReferenceState } {
+  const { basis, kept } = keptGradient(gradient, state, group);
+  const m = combine(state.m, kept, (old, g) => BETA1 * old + (1 - BETA1) * g);
+  const v = combine(state.v, kept, (old, g) => BETA2 * old + (1 - BETA2) * g * g);
+  const step = state.step + 1;
+  // The bias of both moments is corrected here; ε is added to the uncorrected √v.
+  const stepSize = (group.learningRate * Math.sqrt(1 - BETA2 ** step)) / (1 - BETA1 ** step);
+  const quotient = combine(m, v, (first, second) => (stepSize * first) / (Math.sqrt(second) + EPSILON));
+  const moved = subtract(weight, keptUpdate(quotient, basis, group));
+  const decay = 1 - group.learningRate * group.weightDecay;
+  return {
+    weight: { ...moved, data: moved.data.map((value) => value * decay) },
+    state: { m, v, step, basis },
+  };
+}
+
+/** The gradient as Adam sees it: outside S, and in its low-rank form where there is one. */
+function keptGradient(
+  gradient: Matrix,
+  { step, basis }: ReferenceState,
+  group: ReferenceGroup,
+): { kept: Matrix; basis: Basis | null } {
+  switch (group.kind) {
+    case 'regular':
+      return { kept: gradient, basis };
+    case 'lora':
+      return { kept: outside(gradient, group.space, group.loraSpace === 'rank'), basis };
+    case 'galore': {
+      const { space, spaceSide, rank, projType } = group;
+      const full = spaceSide === 'input' ? outside(gradient, space, false) : gradient;
+      const current = basis && step % group.updateProjGap !== 0 ? basis : makeBasis(full, rank, projType);
+      const low = compress(full, current);
+      const kept = spaceSide === 'input' ? low : outside(low, space, actsOnLeft(current, spaceSide));
+      return { kept, basis: current };
+    }
+  }
+}
+
+/** What is subtracted from the weight. */
+function keptUpdate(update: Matrix, basis: Basis | null, group: ReferenceGroup): Matrix {
+  if (group.kind === 'regular') return update;
+  const space = group.project === 'update' ? group.space : null;
+  if (group.kind === 'lora') return outside(update, space, group.loraSpace === 'rank');
+  if (!basis) return update;
+  const { spaceSide } = group;
+  const low = spaceSide === 'input' ? update : outside(update, space, actsOnLeft(basis, spaceSide));
+  const expanded = expand(low, basis);
+  const full = spaceSide === 'input' ? outside(expanded, space, false) : expanded;
+  return { ...full, data: full.data.map((value) => value * group.scale) };
+}
+
+const actsOnLeft = ({ right }: Basis, side: MethodSettings['spaceSide']): boolean => side === 'left' || right !== null;
+
+function outside(a: Matrix, space: Matrix | null, left: boolean): Matrix {
+  if (!space) return a;
+  return left ? projectOutLeft(a, space) : projectOutRight(a, space);
+}
+
+function combine(a: Matrix, b: Matrix, entry: (a: number, b: number) => number): Matrix {
+  return { rows: a.rows, columns: a.columns, data: a.data.map((value, i) => entry(value, b.data[i])) };
+}

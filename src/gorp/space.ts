@@ -1,0 +1,138 @@
+import type { MethodSettings } from './method-settings.ts';
+import {
+  columnSlice,
+  concatColumns,
+  energy,
+  type Matrix,
+  matrix,
+  multiply,
+  multiplyTranspose,
+  subtract,
+  transpose,
+  transposeMultiply,
+} from './matrix.ts';
+import { orthonormaliseRows } from './orthonormal.ts';
+import { svd } from './svd.ts';
+import { symmetricEigen } from './symmetric-eigen.ts';
+
+export type SpaceRule = MethodSettings['spaceRule'];
+
+/** What a task added to the shared space of one tensor. */
+export interface SpaceGrowth {
+  /** S: dimension × total, orthonormal columns. The columns held before come first, unchanged. */
+  space: Matrix;
+  /** Number of directions added, and held in all. */
+  added: number;
+  total: number;
+  /** Share of the task's energy that the space held before; 0 where the task has no energy at all. */
+  heldBefore: number;
+  /**
+   * Energy of the directions outside the space before, as shares of the task's energy, descending: the first `added` of
+   * them were added. As many as could be told apart and had room.
+   */
+  spectrum: number[];
+}
+
+/**
+ * Slack of the comparison of energy shares with the threshold, for rounding. It lets a threshold of 1 be reached: what
+ * is left below it is noise.
+ */
+const ROUNDING = 1e-12;
+
+/** a − S Sᵀ a: what of the columns of a lies outside the space. */
+export function projectOutLeft(a: Matrix, space: Matrix): Matrix {
+  return subtract(a, multiply(space, transposeMultiply(space, a)));
+}
+
+/** a − a S Sᵀ: what of the rows of a lies outside the space. */
+export function projectOutRight(a: Matrix, space: Matrix): Matrix {
+  return subtract(a, multiplyTranspose(multiply(a, space), space));
+}
+
+/**
+ * Grows the shared gradient space of a tensor by a task's main directions (METHOD.md section 4).
+ *
+ * Rule `paper`: the fewest left singular vectors of M − S Sᵀ M are added with which the space holds `threshold` of
+ * ‖M‖². Rule `official`, as released: the same, but one fewer on the first task.
+ *
+ * @param options.space S so far, dimension × columns; null before the first task. (An empty space after a task that
+ *   added nothing is not null: the official rule treats it as a later task.)
+ * @param options.moment M, dimension × any: what is kept of the task's gradients, turned so that its columns are
+ *   vectors of the space.
+ * @param options.threshold share of ‖M‖² that the space is to hold, in (0, 1].
+ * @throws GorpError `run/not-finite` when M holds an infinite value or not a number, `internal/shape` when M and S do
+ *   not have the same number of rows.
+ */
+export function growSpace(options: {
+  space: Matrix | null;
+  moment: Matrix;
+  threshold: number;
+  rule: SpaceRule;
+}): SpaceGrowth {
+  const { moment, threshold, rule } = options;
+  const space = options.space ?? matrix(moment.rows, 0);
+  const { u, singularValues } = svd(projectOutLeft(moment, space));
+  const all = energy(moment);
+  const heldBefore = all > 0 ? Math.min(1, energy(transposeMultiply(space, moment)) / all) : 0;
+  const spectrum = Array.from(singularValues, (value) => (all > 0 ? value ** 2 / all : 0)).slice(0, room(space));
+  const added =
+    rule === 'official' && options.space === null
+      ? firstOfficial(spectrum, threshold)
+      : fewest(spectrum, heldBefore, threshold);
+  return extended(space, columnSlice(u, 0, added), heldBefore, spectrum);
+}
+
+/**
+ * Grows the space of a layer's inputs (METHOD.md section 4, `space_source: 'activation'`, after GPM). The same as
+ * {@link growSpace} by the paper's rule with a moment M for which M Mᵀ is the covariance, the inputs X themselves
+ * (dimension × tokens) among them.
+ *
+ * @param space S so far, dimension × columns; null before the first task.
+ * @param covariance C = X Xᵀ of the inputs as columns, dimension × dimension, not necessarily divided by their number.
+ * @throws GorpError as {@link growSpace}.
+ */
+export function growSpaceFromCovariance(space: Matrix | null, covariance: Matrix, threshold: number): SpaceGrowth {
+  const held = space ?? matrix(covariance.rows, 0);
+  const all = trace(covariance);
+  const heldBefore = all > 0 ? Math.min(1, trace(multiply(transposeMultiply(held, covariance), held)) / all) : 0;
+  const outside = projectOutRight(projectOutLeft(covariance, held), held);
+  let spectrum: number[] = [];
+  const { vectors } = symmetricEigen(outside, (values) => {
+    // Rounding makes some of the zeros negative.
+    spectrum = Array.from(values, (value) => (all > 0 ? Math.max(0, value) / all : 0)).slice(0, room(held));
+    return fewest(spectrum, heldBefore, threshold);
+  });
+  return extended(held, vectors, heldBefore, spectrum);
+}
+
+/** How many more columns the space can take. */
+const room = ({ rows, columns }: Matrix): number => rows - columns;
+
+/** The smallest number of directions with which the space holds the threshold. */
+function fewest(spectrum: readonly number[], heldBefore: number, threshold: number): number {
+  let held = heldBefore;
+  let count = 0;
+  while (count < spectrum.length && spectrum[count] > 0 && held < threshold - ROUNDING) held += spectrum[count++];
+  return count;
+}
+
+/** The released rule for a first task: the number of cumulative shares that are below the threshold. */
+function firstOfficial(spectrum: readonly number[], threshold: number): number {
+  let held = 0;
+  const reached = spectrum.findIndex((share) => (held += share) >= threshold - ROUNDING);
+  return Math.max(0, reached);
+}
+
+function extended(space: Matrix, added: Matrix, heldBefore: number, spectrum: number[]): SpaceGrowth {
+  // The new directions are orthogonal to S up to rounding, and S is only as orthonormal as it was kept: without this
+  // the errors would add up from task to task.
+  const rows = transpose(concatColumns(space, added));
+  orthonormaliseRows(rows, space.columns);
+  return { space: transpose(rows), added: added.columns, total: rows.rows, heldBefore, spectrum };
+}
+
+function trace({ rows, data }: Matrix): number {
+  let sum = 0;
+  for (let i = 0; i < rows; i++) sum += data[i * rows + i];
+  return sum;
+}
