@@ -76,7 +76,8 @@ describe.skipIf(!hasShared)('two tasks on the GPU equal the released optimizer (
       }
       const accumulation = number('gradient_accumulation_steps');
       for (let epoch = 0; epoch < number('num_train_epochs'); epoch++) {
-        for (let i = 0; i < batches[t].length; i += accumulation) await learner.step(batches[t].slice(i, i + accumulation));
+        for (let i = 0; i < batches[t].length; i += accumulation)
+          await learner.step(batches[t].slice(i, i + accumulation));
       }
       const records = await learner.takeRecords();
       expect(records.length).toBe(golden.step_losses.length);
@@ -96,7 +97,9 @@ describe.skipIf(!hasShared)('two tasks on the GPU equal the released optimizer (
           const name = `base_model.model.${layer}.loranew_${ab}.weight`;
           const start = get(init, `task${task}/${name}`).data;
           const change = (x: ArrayLike<number>): Float64Array => Float64Array.from(x, (v, i) => v - start[i]);
-          expect(relativeError(change(value.data), change(get(expected, `${finals}/${name}`).data)), name).toBeLessThan(2e-2);
+          expect(relativeError(change(value.data), change(get(expected, `${finals}/${name}`).data)), name).toBeLessThan(
+            2e-2,
+          );
         }
       }
       for (const [layer, W] of after.weights) {
@@ -120,7 +123,7 @@ describe.skipIf(!hasShared)('two tasks on the GPU equal the released optimizer (
   });
 });
 
-function readBatches(task: number, count: number): (LearnerBatch & { sizes: { B: number; S: number; T: number; candidates: number } })[] {
+function readBatches(task: number, count: number): (LearnerBatch & { sizes: { B: number; S: number; T: number } })[] {
   const tensors = readGolden('golden/continual/batches.safetensors');
   return Array.from({ length: count }, (_, i) => {
     const part = (name: string): GoldenTensor => tensors.get(`task${task}/batch${i}/${name}`) as GoldenTensor;
@@ -130,7 +133,7 @@ function readBatches(task: number, count: number): (LearnerBatch & { sizes: { B:
       Array.from(mask.data.slice(b * S, (b + 1) * S)).reduce((sum, x) => sum + x, 0),
     );
     return {
-      sizes: { B, S, T: part('labels').shape[1], candidates: 1 },
+      sizes: { B, S, T: part('labels').shape[1] },
       sourceIds: part('input_ids').data,
       sourceLengths,
       decoderInputIds: part('decoder_input_ids').data,

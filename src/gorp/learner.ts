@@ -199,7 +199,14 @@ export class Learner {
         const layer = name.replace(/\.weight$/, '');
         const group = this.#full.find(({ layers }) => layers.names.includes(layer));
         const storage = this.parameters.range(name);
-        tensor = { name, shape, dtype: 'f32', trainable: training && group !== undefined, elements: sizeOf(shape), storage };
+        tensor = {
+          name,
+          shape,
+          dtype: 'f32',
+          trainable: training && group !== undefined,
+          elements: sizeOf(shape),
+          storage,
+        };
         cache.set(name, tensor);
         if (group) trainables?.set(tensor, group.gradient.view(layer, false));
       }

@@ -19,7 +19,7 @@ export interface Gpu {
   readonly facts: AdapterFacts;
   readonly buffers: BufferLedger;
   readonly pipelines: PipelineCache;
-  /** Throws GorpError `gpu/device-lost` once the device is gone. */
+  /** Throws GorpError `gpu/device-lost` once the device is gone, `gpu/invalid-operation` once it has refused work. */
   check(): void;
   /** Rejects with GorpError `gpu/device-lost` when the device goes away unasked; pending otherwise. */
   readonly lost: Promise<never>;
@@ -96,17 +96,25 @@ function factsOf(adapter: GPUAdapter): AdapterFacts {
 
 function wrapDevice(device: GPUDevice, facts: AdapterFacts): Gpu {
   const buffers = new BufferLedger(device);
-  let lossOf: GorpError | undefined;
+  let failure: GorpError | undefined;
   const lost = new Promise<never>((_, reject) => {
     void device.lost.then((info) => {
-      lossOf = new GorpError(
+      failure = new GorpError(
         'gpu/device-lost',
         `The GPU device was lost${info.message ? `: ${info.message}` : ''} (reason: ${info.reason}).`,
         'Start again. If it happens again, close other tabs that use the GPU or choose a smaller batch.',
       );
-      reject(lossOf);
+      reject(failure);
     });
   });
+  // A mistake of this program, or of a driver: going on would compute rubbish in silence.
+  device.onuncapturederror = ({ error }) => {
+    failure ??= new GorpError(
+      'gpu/invalid-operation',
+      `The GPU refused an operation: ${error.message}`,
+      'Start again. If it happens again, please report it with the name of the graphics card.',
+    );
+  };
   lost.catch(() => undefined); // whoever waits for it hears of it; nobody has to
   return {
     device,
@@ -115,7 +123,7 @@ function wrapDevice(device: GPUDevice, facts: AdapterFacts): Gpu {
     pipelines: new PipelineCache(device),
     lost,
     check: () => {
-      if (lossOf !== undefined) throw lossOf;
+      if (failure !== undefined) throw failure;
     },
     destroy: () => {
       buffers.destroyAll();

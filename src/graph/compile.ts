@@ -100,14 +100,12 @@ export async function compile(gpu: Gpu, name: string, graph: Graph, roots: reado
       return { buffer: buffers[slot], offset: 0, bytes: bytesOf(tensor) };
     };
     const dispatches = operations.flatMap((operation) =>
-      operation.calls().map(
-        ({ kernel, params, tensors, workgroups }): Dispatch => ({
-          kernel,
-          params,
-          tensors: tensors.map(rangeOf),
-          workgroups,
-        }),
-      ),
+      operation.calls().map(({ kernel, params, tensors, workgroups }): Dispatch => ({
+        kernel,
+        params,
+        tensors: tensors.map(rangeOf),
+        workgroups,
+      })),
     );
     program = await Program.record(gpu, name, dispatches);
     await gpu.buffers.verified();

@@ -10,7 +10,11 @@ export class ConfigReader {
   /** @throws GorpError `model/bad-config` */
   static from(config: unknown, family: string): ConfigReader {
     if (typeof config !== 'object' || config === null || Array.isArray(config)) {
-      throw new GorpError('model/bad-config', 'config.json is not a JSON object.', 'Choose a Hugging Face model folder.');
+      throw new GorpError(
+        'model/bad-config',
+        'config.json is not a JSON object.',
+        'Choose a Hugging Face model folder.',
+      );
     }
     return new ConfigReader(config as Record<string, unknown>, family);
   }

@@ -95,7 +95,11 @@ export function checkShapes(
   }
   for (const name of found.keys()) {
     if (!wanted.has(name) && !isRedundant(name)) {
-      throw new GorpError('model/extra-tensor', `The checkpoint holds ${name}, which this model does not have.`, nextStep);
+      throw new GorpError(
+        'model/extra-tensor',
+        `The checkpoint holds ${name}, which this model does not have.`,
+        nextStep,
+      );
     }
   }
 }

@@ -10,13 +10,21 @@ import type { Layers } from './layers.ts';
 import { type KeyValue, T5 } from './t5.ts';
 import { isRedundantT5Name, type T5Config, t5ParameterShapes } from './t5-config.ts';
 
-/** Sizes of a batch: rows, padded source and target length, and targets per source. */
+/** Sizes of a batch: rows, padded source and target length. */
 export interface BatchSizes {
   readonly B: number;
   readonly S: number;
   readonly T: number;
-  /** Candidate answers per source; 1 in training. */
-  readonly candidates: number;
+}
+
+/** The persistent inputs of candidate answers; R = B · candidates rows. */
+export interface CandidateInputs {
+  /** u32 [R, T]: candidates shifted right. */
+  readonly decoderIds: Tensor;
+  /** f32 [R, T], all ones. */
+  readonly targetMask: Tensor;
+  /** i32 [R, T], −100 for padding. */
+  readonly labels: Tensor;
 }
 
 /** The persistent inputs of one batch shape. */
@@ -25,13 +33,13 @@ export interface BatchInputs {
   readonly sourceIds: Tensor;
   /** f32 [B, S]: 1 for tokens, 0 for padding. */
   readonly sourceMask: Tensor;
-  /** u32 [B · candidates, T]: labels shifted right. */
+  /** u32 [B, T]: labels shifted right. */
   readonly decoderIds: Tensor;
-  /** f32 [B · candidates, T], all ones: the decoder hides no target position. */
+  /** f32 [B, T], all ones: the decoder hides no target position. */
   readonly targetMask: Tensor;
-  /** i32 [B · candidates, T], −100 for padding. */
+  /** i32 [B, T], −100 for padding. */
   readonly labels: Tensor;
-  /** f32 [B · candidates · T]: loss mask over its divisor. */
+  /** f32 [B · T]: loss mask over its divisor. */
   readonly weights: Tensor;
 }
 
@@ -86,23 +94,24 @@ export class T5Network {
   }
 
   /** Buffers for batches of one shape; the caller destroys what is put into `owned`. */
-  batchInputs({ B, S, T, candidates }: BatchSizes, owned: OwnedBuffer[]): BatchInputs {
-    const rows = B * candidates;
-    const make = (name: string, shape: number[], dtype: DataType): Tensor => this.#persistent(owned, name, shape, dtype);
+  batchInputs({ B, S, T }: BatchSizes, owned: OwnedBuffer[]): BatchInputs {
+    const make = (name: string, shape: number[], dtype: DataType): Tensor =>
+      this.#persistent(owned, name, shape, dtype);
     const inputs: BatchInputs = {
       sourceIds: make('source ids', [B, S], 'u32'),
       sourceMask: make('source mask', [B, S], 'f32'),
-      decoderIds: make('decoder ids', [rows, T], 'u32'),
-      targetMask: make('target mask', [rows, T], 'f32'),
-      labels: make('labels', [rows, T], 'i32'),
-      weights: make('loss weights', [rows * T], 'f32'),
+      decoderIds: make('decoder ids', [B, T], 'u32'),
+      targetMask: make('target mask', [B, T], 'f32'),
+      labels: make('labels', [B, T], 'i32'),
+      weights: make('loss weights', [B * T], 'f32'),
     };
-    this.#write(inputs.targetMask, new Float32Array(rows * T).fill(1));
+    this.#write(inputs.targetMask, new Float32Array(B * T).fill(1));
     return inputs;
   }
 
   #write(tensor: Tensor, values: Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer> | Int32Array<ArrayBuffer>): void {
-    if (tensor.storage) this.gpu.device.queue.writeBuffer(tensor.storage.buffer.gpuBuffer, tensor.storage.offset, values);
+    if (tensor.storage)
+      this.gpu.device.queue.writeBuffer(tensor.storage.buffer.gpuBuffer, tensor.storage.offset, values);
   }
 
   /**
@@ -137,23 +146,46 @@ export class T5Network {
   /** Mean cross-entropy over label tokens: a scalar [1]. */
   loss(g: Graph, layers: Layers, batch: BatchInputs): Tensor {
     const model = this.#model(layers);
-    const last = this.#decode(g, model, batch); // [B, T, D]
+    const memory = model.encode(g, batch.sourceIds, batch.sourceMask); // [B, S, D]
+    const cross = model.crossKeyValues(g, memory);
+    const last = model.decode(g, batch.decoderIds, batch.targetMask, cross, batch.sourceMask); // [B, T, D]
     return crossEntropy(g, model.logits(g, last), batch.labels, batch.weights);
   }
 
   /**
-   * −log p of every label token, [B · candidates · T]: what `ranked` accuracy compares. Each source is encoded once.
+   * −log p of every label token, [B · candidates · T], for candidate answers to sources that {@link prefill} has
+   * encoded: what `ranked` accuracy compares.
    */
-  candidateLosses(g: Graph, layers: Layers, batch: BatchInputs): Tensor {
+  candidateLosses(g: Graph, layers: Layers, state: T5Generation, candidates: CandidateInputs): Tensor {
     const model = this.#model(layers);
-    const last = this.#decode(g, model, batch); // [B · candidates, T, D]
-    return rowLosses(g, model.logits(g, last), batch.labels).loss;
+    const { decoderIds, targetMask, labels } = candidates;
+    const last = model.decode(g, decoderIds, targetMask, state.cross, state.sourceMask); // [B · candidates, T, D]
+    return rowLosses(g, model.logits(g, last), labels).loss;
   }
 
-  #decode(g: Graph, model: T5, batch: BatchInputs): Tensor {
-    const memory = model.encode(g, batch.sourceIds, batch.sourceMask); // [B, S, D]
-    const cross = model.crossKeyValues(g, memory);
-    return model.decode(g, batch.decoderIds, batch.targetMask, cross, batch.sourceMask);
+  /** Buffers for candidate answers of T tokens, `rows` = B · candidates of them, those of a source side by side. */
+  candidateInputs(rows: number, T: number, owned: OwnedBuffer[]): CandidateInputs {
+    const inputs: CandidateInputs = {
+      decoderIds: this.#persistent(owned, 'candidate decoder ids', [rows, T], 'u32'),
+      targetMask: this.#persistent(owned, 'candidate mask', [rows, T], 'f32'),
+      labels: this.#persistent(owned, 'candidate labels', [rows, T], 'i32'),
+    };
+    this.#write(inputs.targetMask, new Float32Array(rows * T).fill(1));
+    return inputs;
+  }
+
+  /** Puts the same candidates, token ids with end-of-text last, behind every source. */
+  writeCandidates(inputs: CandidateInputs, candidates: readonly (readonly number[])[]): void {
+    const [rows, T] = inputs.labels.shape;
+    const labels = new Int32Array(rows * T).fill(-100);
+    const decoder = new Uint32Array(rows * T).fill(this.config.padId);
+    for (let row = 0; row < rows; row++) {
+      const ids = candidates[row % candidates.length];
+      labels.set(ids, row * T);
+      decoder.set([this.config.startId, ...ids.slice(0, T - 1)], row * T);
+    }
+    this.#write(inputs.decoderIds, decoder);
+    this.#write(inputs.labels, labels);
   }
 
   /** Which rows of the inputs of a layer are tokens and not padding: f32, one per row. */
@@ -165,7 +197,8 @@ export class T5Network {
   /** The persistent state of greedy generation for B rows of at most `capacity` tokens, start token included. */
   generationState(B: number, S: number, capacity: number, owned: OwnedBuffer[]): T5Generation {
     const width = this.config.numHeads * this.config.dKv;
-    const make = (name: string, shape: number[], dtype: DataType): Tensor => this.#persistent(owned, name, shape, dtype);
+    const make = (name: string, shape: number[], dtype: DataType): Tensor =>
+      this.#persistent(owned, name, shape, dtype);
     const keyValues = (length: number): KeyValue[] =>
       Array.from({ length: this.config.numDecoderLayers }, () => ({
         k: make('cached keys', [B, length, width], 'f32'),
@@ -197,7 +230,10 @@ export class T5Network {
     this.#write(state.sourceMask, mask);
     this.#write(state.position, Uint32Array.of(0));
     this.#write(state.current, new Uint32Array(B).fill(startId));
-    this.#write(state.done, Uint32Array.from(sourceLengths, (length) => (length === 0 ? 1 : 0)));
+    this.#write(
+      state.done,
+      Uint32Array.from(sourceLengths, (length) => (length === 0 ? 1 : 0)),
+    );
     const tokens = new Uint32Array(sizeOf(state.tokens.shape)).fill(padId);
     for (let b = 0; b < B; b++) tokens[b * state.tokens.shape[1]] = startId;
     this.#write(state.tokens, tokens);

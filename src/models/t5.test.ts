@@ -53,7 +53,13 @@ describe.skipIf(!hasShared).each(['t5-tiny', 't5-v1_1-tiny'])('%s', (family) => 
 
   const g = new Graph();
   const values = new Map<Tensor, Numbers>();
-  const add = (name: string, shape: readonly number[], dtype: DataType, data: ArrayLike<number>, trainable = false): Tensor => {
+  const add = (
+    name: string,
+    shape: readonly number[],
+    dtype: DataType,
+    data: ArrayLike<number>,
+    trainable = false,
+  ): Tensor => {
     const tensor = g.persistent(name, shape, { dtype, trainable });
     const types = { f32: Float64Array, i32: Int32Array, u32: Uint32Array };
     values.set(tensor, types[dtype].from(data));
@@ -104,7 +110,10 @@ describe.skipIf(!hasShared).each(['t5-tiny', 't5-v1_1-tiny'])('%s', (family) => 
     ...decoderHidden.map((t, i): [string, Tensor] => [`decoder_hidden.${i}`, t]),
   ]);
 
-  function checkAll(actual: (tensor: Tensor) => ArrayLike<number>, tolerance: { value: number; loss: number; gradient: number }) {
+  function checkAll(
+    actual: (tensor: Tensor) => ArrayLike<number>,
+    tolerance: { value: number; loss: number; gradient: number },
+  ) {
     for (const [name, tensor] of outputs) {
       expect(relativeError(actual(tensor), expected.get(name)?.data ?? []), name).toBeLessThan(tolerance.value);
     }

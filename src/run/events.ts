@@ -8,7 +8,12 @@ export type Phase = 'device' | 'weights' | 'tasks' | 'compile' | 'evaluate' | 't
 export type RunEvent =
   | { type: 'device'; device: DeviceReport }
   /** Sent once tasks and model are known: everything the page needs to lay out its charts. */
-  | { type: 'plan'; tasks: TaskReport[]; stepsPerRound: number[]; model: { name: string; parameters: number; trainable: number } }
+  | {
+      type: 'plan';
+      tasks: TaskReport[];
+      stepsPerRound: number[];
+      model: { name: string; parameters: number; trainable: number };
+    }
   | {
       type: 'progress';
       phase: Phase;

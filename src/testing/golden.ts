@@ -58,8 +58,8 @@ export function relativeError(x: ArrayLike<number>, reference: ArrayLike<number>
   let difference = 0;
   let norm = 0;
   for (let i = 0; i < reference.length; i++) {
-    difference += ((x[i] as number) - (reference[i] as number)) ** 2;
-    norm += (reference[i] as number) ** 2;
+    difference += (x[i] - reference[i]) ** 2;
+    norm += reference[i] ** 2;
   }
   return norm === 0 ? Math.sqrt(difference) : Math.sqrt(difference / norm);
 }

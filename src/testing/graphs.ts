@@ -32,7 +32,10 @@ export class GraphUnderTest {
   readonly inputs = new Map<string, Tensor>();
   outputs = new Map<string, Tensor>();
 
-  constructor(inputs: Record<string, TestInput>, build: (g: Graph, input: (name: string) => Tensor) => Record<string, Tensor>) {
+  constructor(
+    inputs: Record<string, TestInput>,
+    build: (g: Graph, input: (name: string) => Tensor) => Record<string, Tensor>,
+  ) {
     let seed = 1;
     for (const [name, { shape, dtype = 'f32', trainable = false, values }] of Object.entries(inputs)) {
       const tensor = this.graph.persistent(name, shape, { dtype, trainable });
@@ -120,14 +123,18 @@ export class GraphUnderTest {
       stored.set(tensor, buffer);
     }
     const wanted = [...this.outputs].filter(([name]) => name !== 'probe loss');
-    const compiled = await compile(gpu, 'test', this.graph, wanted.map(([, tensor]) => tensor));
+    const compiled = await compile(
+      gpu,
+      'test',
+      this.graph,
+      wanted.map(([, tensor]) => tensor),
+    );
     submit(gpu, compiled.program);
     for (const [name, tensor] of wanted) {
       if (sizeOf(tensor.shape) === 0) continue;
       const bytes = await readBytes(gpu, compiled.rangeOf(tensor));
       const size = sizeOf(tensor.shape);
-      const actual =
-        tensor.dtype === 'f32' ? new Float32Array(bytes, 0, size) : new Int32Array(bytes, 0, size);
+      const actual = tensor.dtype === 'f32' ? new Float32Array(bytes, 0, size) : new Int32Array(bytes, 0, size);
       expect(relativeError(actual, expected.get(name) ?? []), `${name} on the GPU`).toBeLessThan(tolerance);
     }
     compiled.destroy();

@@ -45,8 +45,8 @@ export const NOT_FOR_CORE: readonly string[] = [
   '@playwright/test',
 ];
 
-/** The only folder of `src/` that may import from `shaders/`. */
-export const SHADERS_USER = 'gpu';
+/** The only folders of `src/` that may import from `shaders/`: kernels in gpu, and the operations built on them in graph. */
+export const SHADERS_USERS: readonly string[] = ['gpu', 'graph'];
 
 /** Helpers of the tests: they may import anything, and only tests may import them. */
 export const TESTING = 'testing';

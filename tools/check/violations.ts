@@ -1,6 +1,6 @@
 import { isBuiltin } from 'node:module';
 import type { Import } from './imports.ts';
-import { IMPURE, LAYERS, NOT_FOR_CORE, SHADERS_USER, TESTING } from './rules.ts';
+import { IMPURE, LAYERS, NOT_FOR_CORE, SHADERS_USERS, TESTING } from './rules.ts';
 
 type Imports = ReadonlyMap<string, readonly Import[]>;
 
@@ -41,7 +41,7 @@ function faultOf(path: string, { specifier, target, kind }: Import, imports: Imp
   const folder = folderOf(path) ?? '';
   if (target === undefined) return packageFault(folder, specifier);
   if (target.startsWith('shaders/')) {
-    return folder === SHADERS_USER ? undefined : `only src/${SHADERS_USER} may import shaders`;
+    return SHADERS_USERS.includes(folder) ? undefined : `only src/{${SHADERS_USERS.join(',')}} may import shaders`;
   }
   const other = folderOf(target);
   if (kind === 'address' || other === undefined || other === folder) return undefined;

@@ -249,9 +249,7 @@ function recordBiasGradient(
     name: 'attention bias gradient',
     inputs: [at.q, at.k, at.v, at.mask, t.lse, t.dout, t.delta, bias],
     outputs: [dbias],
-    calls: () => [
-      attentionCall('GRAD_BIAS', at, [at.q, at.k, at.v, at.mask, t.lse, t.dout, t.delta, dbias, bias]),
-    ],
+    calls: () => [attentionCall('GRAD_BIAS', at, [at.q, at.k, at.v, at.mask, t.lse, t.dout, t.delta, dbias, bias])],
     twin: (value) => {
       value(dbias).fill(0);
       const back = backOfPair(at, value, t);

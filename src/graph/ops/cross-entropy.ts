@@ -8,7 +8,11 @@ type Form = 'ROWS' | 'TOTAL' | 'GRADIENT' | 'ARGMAX';
 
 function call(form: Form, rows: number, vocabulary: number, tensors: Tensor[]): KernelCall {
   const workgroups: Workgroups =
-    form === 'TOTAL' ? [1, 1, 1] : form === 'GRADIENT' ? flatWorkgroups(rows * vocabulary, 64) : flatWorkgroups(rows, 1);
+    form === 'TOTAL'
+      ? [1, 1, 1]
+      : form === 'GRADIENT'
+        ? flatWorkgroups(rows * vocabulary, 64)
+        : flatWorkgroups(rows, 1);
   return {
     kernel: {
       name: `cross-entropy/${form.toLowerCase()}`,

@@ -137,7 +137,12 @@ export function dropout(g: Graph, x: Tensor, step: Tensor, salt: number, rate: n
   });
 }
 
-function arithmeticCall(form: 'ROWS' | 'BINARY' | 'IN_PLACE', alpha: number, beta: number, tensors: Tensor[]): KernelCall {
+function arithmeticCall(
+  form: 'ROWS' | 'BINARY' | 'IN_PLACE',
+  alpha: number,
+  beta: number,
+  tensors: Tensor[],
+): KernelCall {
   const [a] = tensors;
   const size = sizeOf(a.shape);
   return {

@@ -102,8 +102,7 @@ function recordMatmul(
         { ...reduce, tensors: [partial, y, ...extra] },
       ];
     },
-    twin: (value) =>
-      matmulTwin(shapeNow(), value(a), value(b), value(y) as Float64Array, addend && value(addend)),
+    twin: (value) => matmulTwin(shapeNow(), value(a), value(b), value(y) as Float64Array, addend && value(addend)),
     fuseAddend: (tensor) => {
       if (addend !== undefined || into !== undefined || batch !== 1) return false;
       addend = tensor;

@@ -6,7 +6,13 @@ import { sizeOf, type Tensor } from '../tensor.ts';
 
 const WORKGROUP = 16;
 
-function normCall(form: 'FORWARD' | 'GRAD_X' | 'GRAD_W', addend: boolean, x: Tensor, eps: number, rest: Tensor[]): KernelCall {
+function normCall(
+  form: 'FORWARD' | 'GRAD_X' | 'GRAD_W',
+  addend: boolean,
+  x: Tensor,
+  eps: number,
+  rest: Tensor[],
+): KernelCall {
   const columns = x.shape.at(-1) ?? 1;
   const rows = sizeOf(x.shape) / columns;
   return {

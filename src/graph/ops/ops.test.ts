@@ -26,9 +26,18 @@ const integers = (size: number, below: number, seed = 3): number[] =>
 
 describe('matmul', () => {
   const operands: Record<MatmulLayout, (M: number, N: number, K: number) => [number[], number[]]> = {
-    nt: (M, N, K) => [[M, K], [N, K]],
-    nn: (M, N, K) => [[M, K], [K, N]],
-    tn: (M, N, K) => [[K, M], [K, N]],
+    nt: (M, N, K) => [
+      [M, K],
+      [N, K],
+    ],
+    nn: (M, N, K) => [
+      [M, K],
+      [K, N],
+    ],
+    tn: (M, N, K) => [
+      [K, M],
+      [K, N],
+    ],
   };
   // 1, primes, tile - 1, tile, tile + 1; vector and scalar kernels; K long enough to be split.
   const shapes = [
@@ -260,7 +269,11 @@ test.each([
   [7, 97],
   [4, 1000],
 ])('cross-entropy of %i rows over %i', async (rows, V) => {
-  const labels = { shape: [rows], dtype: 'i32' as const, values: integers(rows, V).map((l, r) => (r === 2 ? -100 : l)) };
+  const labels = {
+    shape: [rows],
+    dtype: 'i32' as const,
+    values: integers(rows, V).map((l, r) => (r === 2 ? -100 : l)),
+  };
   const t = new GraphUnderTest({ logits: weight([rows, V]), labels, w: { shape: [rows] } }, (g, input) => ({
     loss: crossEntropy(g, input('logits'), input('labels'), input('w')),
     best: argMax(g, input('logits')),

@@ -25,7 +25,12 @@ export interface StackShape {
   stride: number;
 }
 
-function call(form: Form, stack: StackShape, tensors: Tensor[], options: { index?: number; limit?: number } = {}): KernelCall {
+function call(
+  form: Form,
+  stack: StackShape,
+  tensors: Tensor[],
+  options: { index?: number; limit?: number } = {},
+): KernelCall {
   const { count, size, stride } = stack;
   const threads = form === 'CLIP' ? 1 : form === 'SHARE' ? count : count * stride;
   const workgroups: Workgroups = form === 'SQUARES' ? flatWorkgroups(count, 1) : flatWorkgroups(threads, 64);

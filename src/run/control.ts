@@ -1,0 +1,60 @@
+import { GorpError } from '../base/errors.ts';
+
+/** Thrown inside a run when the person stops it: not a failure. */
+export class Stopped extends GorpError {
+  constructor() {
+    super('run/stopped', 'The run was stopped.', 'Start a new run; results up to here can be downloaded.');
+  }
+}
+
+/** Pause, resume and stop from outside; seconds of work without the pauses. */
+export class RunControl {
+  #stopped = false;
+  #paused: { promise: Promise<void>; resume: () => void } | undefined;
+  #startedAt: number;
+  #pausedFor = 0;
+
+  /** @param now a clock in milliseconds. */
+  constructor(private readonly now: () => number) {
+    this.#startedAt = now();
+  }
+
+  pause(): void {
+    if (this.#paused || this.#stopped) return;
+    let resume = (): void => undefined;
+    const promise = new Promise<void>((resolve) => (resume = resolve));
+    this.#paused = { promise, resume };
+  }
+
+  resume(): void {
+    this.#paused?.resume();
+    this.#paused = undefined;
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.resume();
+  }
+
+  /** Seconds of work since the start. */
+  get seconds(): number {
+    return (this.now() - this.#startedAt - this.#pausedFor) / 1000;
+  }
+
+  /**
+   * A place where the run may be held up: waits while paused.
+   *
+   * @param onPause told when it begins and ends to wait.
+   * @throws Stopped
+   */
+  async checkpoint(onPause: (paused: boolean) => void): Promise<void> {
+    if (this.#paused) {
+      const began = this.now();
+      onPause(true);
+      await this.#paused.promise;
+      this.#pausedFor += this.now() - began;
+      if (!this.#stopped) onPause(false);
+    }
+    if (this.#stopped) throw new Stopped();
+  }
+}

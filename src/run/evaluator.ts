@@ -1,0 +1,176 @@
+import type { Learner } from '../gorp/learner.ts';
+import type { OwnedBuffer } from '../gpu/buffers.ts';
+import type { Gpu } from '../gpu/device.ts';
+import { submit } from '../gpu/program.ts';
+import { readBytes } from '../gpu/readback.ts';
+import { type Compiled, compile } from '../graph/compile.ts';
+import { Graph } from '../graph/graph.ts';
+import { sizeOf, type Tensor } from '../graph/tensor.ts';
+import type { CandidateInputs, T5Generation, T5Network } from '../models/t5-network.ts';
+import { evaluationOrder, makeBatch } from '../tasks/batches.ts';
+import { scoreOf } from '../text/scores.ts';
+import type { Tokenizer } from '../text/tokenizer.ts';
+import type { EncodedTask } from './task-data.ts';
+import type { TrainingSettings } from './settings.ts';
+
+/** Accuracy of a task, both ways: the share of right answers. */
+export interface Accuracy {
+  /** The generated text equals the label (METHOD.md section 6). */
+  exact: number;
+  /** The label is the most likely of the task's own labels. */
+  ranked: number;
+  examples: number;
+}
+
+/** Programs of one batch shape and one number of candidates. */
+interface Programs {
+  state: T5Generation;
+  candidates: CandidateInputs;
+  losses: Tensor;
+  prefill: Compiled;
+  step: Compiled;
+  rank: Compiled;
+  owned: OwnedBuffer[];
+}
+
+export const SOURCE_BUCKET = 16;
+
+/**
+ * Measures a model as it is now: greedy generation and ranking of the task's labels, a whole batch at a time. Sources
+ * are encoded once for both.
+ */
+export class Evaluator {
+  readonly #programs = new Map<string, Programs>();
+
+  constructor(
+    private readonly gpu: Gpu,
+    private readonly network: T5Network,
+    private readonly learner: Learner,
+    private readonly tokenizer: Tokenizer,
+    private readonly settings: TrainingSettings,
+  ) {}
+
+  /**
+   * @param onBatch called behind every batch with the number of examples done; it may throw to stop.
+   * @throws GorpError `gpu/device-lost`.
+   */
+  async evaluate(task: EncodedTask, onBatch: (done: number) => Promise<void>): Promise<Accuracy> {
+    const { sourceLength, targetLength, evaluationBatchSize } = this.settings;
+    const { padId, startId } = this.network.config;
+    const batchSize = Math.min(evaluationBatchSize, task.test.length);
+    const T = Math.max(...task.candidates.map((ids) => ids.length));
+    let exact = 0;
+    let ranked = 0;
+    let done = 0;
+    for (const indexes of evaluationOrder(task.test, batchSize)) {
+      const shape = {
+        batchSize,
+        sourceLength,
+        sourceBucket: SOURCE_BUCKET,
+        targetLength,
+        targetBucket: 1,
+        padId,
+        startId,
+      };
+      const batch = makeBatch(task.test, indexes, shape);
+      const programs = await this.#programsFor(batchSize, batch.sourceLength, task.candidates.length, T);
+      this.network.startGeneration(programs.state, batch.sourceIds, batch.sourceLengths);
+      this.network.writeCandidates(programs.candidates, task.candidates);
+      submit(this.gpu, programs.prefill.program, programs.rank.program);
+      const tokens = await this.#generate(programs);
+      const losses = await this.#read(programs.rank, programs.losses, Float32Array);
+      indexes.forEach((example, row) => {
+        const label = task.testLabels[example];
+        const answer = this.#answer(tokens, row, programs.state.tokens.shape[1]);
+        if (scoreOf(answer, label).exactMatch) exact++;
+        if (task.labels[mostLikely(losses, row, task.candidates.length, T)] === label) ranked++;
+      });
+      done += indexes.length;
+      await onBatch(done);
+    }
+    return { exact: exact / done, ranked: ranked / done, examples: done };
+  }
+
+  /** Replays the decoding step until every row has ended. @returns tokens [B, capacity]. */
+  async #generate({ state, step }: Programs): Promise<Uint32Array> {
+    const capacity = state.tokens.shape[1];
+    let chunk = 2; // most answers are one word and the end; the rest is looked for in growing strides
+    for (let done = 0; done < capacity - 1;) {
+      const steps = Math.min(chunk, capacity - 1 - done);
+      submit(this.gpu, ...new Array<typeof step.program>(steps).fill(step.program));
+      done += steps;
+      chunk *= 2;
+      const remaining = await this.#read(step, state.remaining, Uint32Array);
+      if (remaining[0] === 0) break;
+    }
+    return this.#read(step, state.tokens, Uint32Array);
+  }
+
+  #answer(tokens: Uint32Array, row: number, capacity: number): string {
+    const ids = Array.from(tokens.subarray(row * capacity + 1, (row + 1) * capacity));
+    const end = ids.indexOf(this.network.config.eosId);
+    return this.tokenizer.decode(end < 0 ? ids : ids.slice(0, end));
+  }
+
+  async #read<T>(
+    compiled: Compiled,
+    tensor: Tensor,
+    type: new (b: ArrayBuffer, o: number, n: number) => T,
+  ): Promise<T> {
+    return new type(await readBytes(this.gpu, compiled.rangeOf(tensor)), 0, sizeOf(tensor.shape));
+  }
+
+  async #programsFor(B: number, S: number, candidateCount: number, T: number): Promise<Programs> {
+    const key = `${B}×${S}×${candidateCount}×${T}`;
+    const known = this.#programs.get(key);
+    if (known) return known;
+    const owned: OwnedBuffer[] = [];
+    const compiled: Compiled[] = [];
+    const add = async (name: string, g: Graph, roots: Tensor[]): Promise<Compiled> => {
+      const one = await compile(this.gpu, `${name} ${key}`, g, roots);
+      compiled.push(one);
+      return one;
+    };
+    try {
+      const { layers } = this.learner;
+      const state = this.network.generationState(B, S, this.settings.targetLength + 1, owned);
+      const candidates = this.network.candidateInputs(B * candidateCount, T, owned);
+      const encoding = new Graph();
+      const prefill = await add('encode', encoding, this.network.prefill(encoding, layers, state));
+      const decoding = new Graph();
+      this.network.decodeStep(decoding, layers, state);
+      const step = await add('decode', decoding, []);
+      const ranking = new Graph();
+      const losses = this.network.candidateLosses(ranking, layers, state, candidates);
+      const rank = await add('rank', ranking, [losses]);
+      const programs = { state, candidates, losses, prefill, step, rank, owned };
+      this.#programs.set(key, programs);
+      return programs;
+    } catch (error) {
+      for (const one of compiled) one.destroy();
+      for (const buffer of owned) buffer.destroy();
+      throw error;
+    }
+  }
+
+  /** Frees programs and buffers. An evaluator serves one state of the adapters' shapes: make a new one each round. */
+  destroy(): void {
+    for (const { prefill, step, rank, owned } of this.#programs.values()) {
+      for (const one of [prefill, step, rank]) one.destroy();
+      for (const buffer of owned) buffer.destroy();
+    }
+    this.#programs.clear();
+  }
+}
+
+/** The candidate with the smallest summed loss. losses [B, candidates, T]. */
+function mostLikely(losses: Float32Array, row: number, candidates: number, T: number): number {
+  let best = 0;
+  let bestLoss = Infinity;
+  for (let c = 0; c < candidates; c++) {
+    let sum = 0;
+    for (let t = 0; t < T; t++) sum += losses[(row * candidates + c) * T + t];
+    if (sum < bestLoss) [best, bestLoss] = [c, sum];
+  }
+  return best;
+}

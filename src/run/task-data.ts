@@ -1,0 +1,78 @@
+import { GorpError } from '../base/errors.ts';
+import { mixSeed } from '../base/random.ts';
+import { type ReadText, loadTask } from '../tasks/benchmark.ts';
+import { type EncodedExample, encodeExamples, fitLabel } from '../tasks/fit.ts';
+import { BENCHMARK_KINDS, EMBEDDED_KINDS } from '../tasks/orders.ts';
+import { sampleBalanced } from '../tasks/sample.ts';
+import type { Tokenizer } from '../text/tokenizer.ts';
+import type { TaskReport } from './results.ts';
+import type { RunSettings } from './settings.ts';
+
+/** A task ready for the model. */
+export interface EncodedTask {
+  readonly name: string;
+  readonly kind: string;
+  readonly labels: readonly string[];
+  readonly train: readonly EncodedExample[];
+  readonly test: readonly EncodedExample[];
+  readonly testLabels: readonly string[];
+  /** The task's labels as token ids, end-of-text last. */
+  readonly candidates: readonly (readonly number[])[];
+}
+
+export const reportOfTask = ({ name, kind, labels, train, test }: EncodedTask): TaskReport => ({
+  name,
+  kind,
+  labels: labels.slice(),
+  trainExamples: train.length,
+  testExamples: test.length,
+});
+
+/**
+ * Loads one task of the order, draws the sample that the settings ask for, and encodes it.
+ *
+ * @param warn is told of rows left out and of texts cut.
+ * @throws GorpError `tasks/…`, naming file, row and field.
+ */
+export async function prepareTask(
+  read: ReadText,
+  name: string,
+  settings: RunSettings,
+  tokenizer: Tokenizer,
+  warn: (message: string) => void,
+): Promise<EncodedTask> {
+  const { seed, trainExamples, testExamples } = settings.training;
+  const { task, leftOut } = await loadTask(read, kindOf(name, settings.tasks), name);
+  for (const { split, label, rows } of leftOut) {
+    warn(`${name}: ${rows} rows of the ${split} set are left out; their label “${label}” is not listed.`);
+  }
+  const train = sampleBalanced(task.train, trainExamples, mixSeed(seed, 'train', name));
+  // Every seed is measured on the same test examples.
+  const test = sampleBalanced(task.test, testExamples, mixSeed(0, 'test', name));
+  const encodedTrain = encodeExamples(tokenizer, task, train, settings.training);
+  const encodedTest = encodeExamples(tokenizer, task, test, settings.training);
+  const cut = encodedTrain.cut + encodedTest.cut;
+  if (cut > 0) {
+    const all = train.length + test.length;
+    warn(`${name}: ${cut} of ${all} texts are cut to fit ${settings.training.sourceLength} tokens.`);
+  }
+  return {
+    name,
+    kind: task.kind,
+    labels: task.labels,
+    train: encodedTrain.encoded,
+    test: encodedTest.encoded,
+    testLabels: test.map(({ label }) => label),
+    candidates: task.labels.map((label) => fitLabel(tokenizer, label, settings.training.targetLength)),
+  };
+}
+
+function kindOf(name: string, source: string): string {
+  const kinds = source === 'embedded' ? EMBEDDED_KINDS : BENCHMARK_KINDS;
+  if (Object.hasOwn(kinds, name)) return kinds[name];
+  throw new GorpError(
+    'tasks/unknown-dataset',
+    `The order names ${name}, which is not among ${Object.keys(kinds).join(', ')}.`,
+    'Take it out of the order, or choose the task source that has it.',
+  );
+}
