@@ -390,14 +390,18 @@ export class Learner {
     const { threshold, spaceRule, spaceSource } = this.method;
     const growths: NamedGrowth[] = [];
     const covariances = spaceSource === 'activation' ? await this.#covariances(sample) : undefined;
+    // Layers that read the same inputs (q and v, and every layer on the encoder's output) grow the same space once.
+    const shared = new Map<Matrix, SpaceGrowth>();
     const grow = (group: LoraGroup | FullRankGroup, part: NamedGrowth['part'], moments: Map<string, Matrix>): void => {
       const { space } = group;
       if (space === undefined) return;
       for (const name of space.names) {
         const covariance = covariances?.get(name);
         const growth = covariance
-          ? space.growFromCovariance(name, covariance, threshold)
-          : space.growFromMoment(name, moments.get(name) as Matrix, threshold, spaceRule);
+          ? (shared.get(covariance) ?? space.grownFromCovariance(name, covariance, threshold))
+          : space.grownFromMoment(name, moments.get(name) as Matrix, threshold, spaceRule);
+        space.spaces.set(name, growth.space);
+        if (covariance) shared.set(covariance, growth);
         growths.push({ ...growth, name, part, dimension: space.dimension });
       }
     };

@@ -77,18 +77,14 @@ export class GroupSpace {
     return this.#onGpu && { S: this.#onGpu.tensor, side: this.side };
   }
 
-  /** Takes in what a task left: a first moment whose columns are vectors of the space. */
-  growFromMoment(name: string, moment: Matrix, threshold: number, rule: 'paper' | 'official'): SpaceGrowth {
-    const growth = growSpace({ space: this.spaces.get(name) ?? null, moment, threshold, rule });
-    this.spaces.set(name, growth.space);
-    return growth;
+  /** The space of a tensor with a task's first moment, whose columns are vectors of the space. */
+  grownFromMoment(name: string, moment: Matrix, threshold: number, rule: 'paper' | 'official'): SpaceGrowth {
+    return growSpace({ space: this.spaces.get(name) ?? null, moment, threshold, rule });
   }
 
-  /** Takes in the covariance of a layer's inputs. */
-  growFromCovariance(name: string, covariance: Matrix, threshold: number): SpaceGrowth {
-    const growth = growSpaceFromCovariance(this.spaces.get(name) ?? null, covariance, threshold);
-    this.spaces.set(name, growth.space);
-    return growth;
+  /** The space of a tensor with the covariance of its layer's inputs. */
+  grownFromCovariance(name: string, covariance: Matrix, threshold: number): SpaceGrowth {
+    return growSpaceFromCovariance(this.spaces.get(name) ?? null, covariance, threshold);
   }
 
   destroy(): void {
