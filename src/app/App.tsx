@@ -1,0 +1,66 @@
+import { useEffect } from 'react';
+import styles from './App.module.css';
+import { Header } from './Header.tsx';
+import { usePage, usePageState } from './page-context.tsx';
+import { Notices } from './Notices.tsx';
+import { RunTab } from './progress/RunTab.tsx';
+import { RanksTab } from './ranks/RanksTab.tsx';
+import { ResultsTab } from './results/ResultsTab.tsx';
+import { isActive } from './run-state.ts';
+import { RunBar } from './setup/RunBar.tsx';
+import { SetupPanel } from './setup/SetupPanel.tsx';
+import { runTitle } from './progress/phase.ts';
+import type { Tab } from './store.ts';
+import { Tabs } from './ui/Tabs.tsx';
+
+const TABS: readonly { id: Tab; label: string }[] = [
+  { id: 'run', label: 'Run' },
+  { id: 'ranks', label: 'Ranks' },
+  { id: 'results', label: 'Results' },
+];
+
+/** The workbench: settings on the left, what comes of them in the centre. */
+export function App() {
+  const { look } = usePage();
+  const tab = usePageState(({ view }) => view.tab);
+  useLeaveGuard();
+  useTitle();
+  return (
+    <>
+      <Header />
+      <div className={styles.bench}>
+        <aside className={styles.side} aria-label="Set-up">
+          <RunBar />
+          <SetupPanel />
+        </aside>
+        <main className={styles.centre}>
+          <Notices />
+          <Tabs tabs={TABS} selected={tab} onSelect={(next) => look({ tab: next })} label="Views of the run">
+            {tab === 'run' && <RunTab />}
+            {tab === 'ranks' && <RanksTab />}
+            {tab === 'results' && <ResultsTab />}
+          </Tabs>
+        </main>
+      </div>
+    </>
+  );
+}
+
+/** The browser asks before it leaves the page while a run would be lost. */
+function useLeaveGuard(): void {
+  const active = usePageState(({ run }) => isActive(run.status));
+  useEffect(() => {
+    if (!active) return undefined;
+    const ask = (event: BeforeUnloadEvent): void => event.preventDefault();
+    window.addEventListener('beforeunload', ask);
+    return () => window.removeEventListener('beforeunload', ask);
+  }, [active]);
+}
+
+/** The tab's title tells how far the run is, for a tab in the background. */
+function useTitle(): void {
+  const title = usePageState(({ run }) => runTitle(run));
+  useEffect(() => {
+    document.title = title;
+  }, [title]);
+}

@@ -1,0 +1,30 @@
+import styles from './Header.module.css';
+import { usePage, usePageState } from './page-context.tsx';
+import { applyTheme, type Theme } from './theme.ts';
+import { Segmented } from './ui/Segmented.tsx';
+
+const THEMES: readonly { value: Theme; label: string }[] = [
+  { value: 'system', label: 'Auto' },
+  { value: 'light', label: 'Light' },
+  { value: 'dark', label: 'Dark' },
+];
+
+export function Header() {
+  const { look } = usePage();
+  const theme = usePageState(({ view }) => view.theme);
+  return (
+    <header className={styles.header}>
+      <h1 className={styles.name}>gorp-web</h1>
+      <p className={styles.line}>Continual fine-tuning on your own GPU. Nothing leaves this machine.</p>
+      <Segmented
+        label="Colours"
+        options={THEMES}
+        value={theme}
+        onChange={(next) => {
+          applyTheme(next);
+          look({ theme: next });
+        }}
+      />
+    </header>
+  );
+}

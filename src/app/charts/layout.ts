@@ -1,0 +1,61 @@
+/** Pure geometry of the hand-drawn charts: scales, label placement, paths, intervals. Lengths in CSS pixels. */
+
+/** Maps [from, to] on [start, end] linearly; a range without length goes to the middle. */
+export function linearScale(from: number, to: number, start: number, end: number): (value: number) => number {
+  if (from === to) return () => (start + end) / 2;
+  return (value) => start + ((value - from) / (to - from)) * (end - start);
+}
+
+/**
+ * Moves labels apart so that none overlaps, as little as it can, in the order they are in.
+ *
+ * @param wanted centre of each label, any order.
+ * @param gap smallest distance of two centres.
+ * @param low @param high limits of the centres; when all cannot fit, they are spread evenly between the limits.
+ * @returns centres in the order of `wanted`.
+ */
+export function spreadLabels(wanted: readonly number[], gap: number, low: number, high: number): number[] {
+  const order = wanted.map((_, i) => i).sort((a, b) => (wanted[a] ?? 0) - (wanted[b] ?? 0));
+  const count = order.length;
+  const step = count > 1 ? Math.min(gap, (high - low) / (count - 1)) : 0;
+  const placed: number[] = [];
+  // Down from the top each keeps its distance to the one above; up from the bottom, to the one below.
+  for (const index of order) placed.push(Math.max(wanted[index] ?? low, (placed.at(-1) ?? low - step) + step, low));
+  for (let i = count - 1; i >= 0; i--) {
+    const limit = high - (count - 1 - i) * step;
+    const below = placed[i + 1];
+    placed[i] = Math.min(placed[i] ?? low, limit, below === undefined ? Infinity : below - step);
+  }
+  const centres = new Array<number>(count).fill(low);
+  order.forEach((index, i) => (centres[index] = placed[i] ?? low));
+  return centres;
+}
+
+/** SVG path through points; a null starts a new piece. */
+export function linePath(points: readonly (readonly [x: number, y: number] | null)[]): string {
+  let pen = 'M';
+  let path = '';
+  for (const point of points) {
+    if (point === null) {
+      pen = 'M';
+      continue;
+    }
+    path += `${pen}${point[0].toFixed(1)} ${point[1].toFixed(1)}`;
+    pen = 'L';
+  }
+  return path;
+}
+
+/**
+ * Wilson's 95 % interval of a proportion.
+ *
+ * @param share measured fraction.
+ * @param count number of examples behind it, at least 1.
+ */
+export function wilsonInterval(share: number, count: number): [low: number, high: number] {
+  const z = 1.959964;
+  const scale = 1 + (z * z) / count;
+  const centre = (share + (z * z) / (2 * count)) / scale;
+  const half = (z / scale) * Math.sqrt((share * (1 - share)) / count + (z * z) / (4 * count * count));
+  return [Math.max(0, centre - half), Math.min(1, centre + half)];
+}

@@ -1,0 +1,105 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { drawnIndices, drawnPoints, lossColumns, sampledRows, smoothed, taskStretches } from './series.ts';
+
+const oneRound = (values: readonly unknown[]): number[] => values.map(() => 1);
+
+describe('lossColumns', () => {
+  it('lays chunks end to end and turns what is not finite into a gap', () => {
+    const columns = lossColumns([
+      { round: 1, steps: [1, 2], losses: [2, NaN], gradientNorms: [1, Infinity] },
+      { round: 2, steps: [3], losses: [1], gradientNorms: [0.5] },
+    ]);
+    expect(columns).toEqual({
+      steps: [1, 2, 3],
+      rounds: [1, 1, 2],
+      losses: [2, null, 1],
+      gradientNorms: [1, null, 0.5],
+    });
+  });
+
+  it('is empty before the first step', () => {
+    expect(lossColumns([]).steps).toEqual([]);
+  });
+});
+
+describe('smoothed', () => {
+  it('gives the values back at weight 0', () => {
+    expect(smoothed([3, 1, null, 2], oneRound([1, 2, 3, 4]), 0)).toEqual([3, 1, null, 2]);
+  });
+
+  it('leaves a constant as it is, at any weight', () => {
+    fc.assert(
+      fc.property(fc.double({ min: 0, max: 0.999, noNaN: true }), fc.integer({ min: -5, max: 5 }), (weight, value) => {
+        for (const out of smoothed([value, value, value], [1, 1, 1], weight)) expect(out).toBeCloseTo(value, 9);
+      }),
+    );
+  });
+
+  it('starts anew with each round and carries on behind a gap', () => {
+    const out = smoothed([4, 0, null, 0, 8], [1, 1, 1, 1, 2], 0.5);
+    expect(out[0]).toBe(4);
+    expect(out[1]).toBeCloseTo(4 / 3);
+    expect(out[2]).toBeNull();
+    expect(out[3]).toBeCloseTo(4 / 7);
+    expect(out[4]).toBe(8);
+  });
+});
+
+describe('drawnIndices', () => {
+  it('keeps all of a short series', () => {
+    expect(drawnIndices([5, 6, 7], 10)).toEqual([0, 1, 2]);
+    expect(drawnIndices([], 10)).toEqual([]);
+  });
+
+  it('keeps ends, every spike and its bound', () => {
+    const values = Array.from({ length: 10_000 }, (_, i) => (i === 4321 ? 99 : i === 8765 ? -99 : Math.sin(i / 500)));
+    const kept = drawnIndices(values, 400);
+    expect(kept.length).toBeLessThanOrEqual(400);
+    expect(kept).toEqual(expect.arrayContaining([0, 4321, 8765, 9999]));
+  });
+
+  it('rises, stays in range and within its bound for any series', () => {
+    const value = fc.option(fc.double({ noNaN: true, min: -10, max: 10 }), { nil: null });
+    fc.assert(
+      fc.property(fc.array(value, { maxLength: 200 }), fc.integer({ min: 4, max: 50 }), (values, most) => {
+        const kept = drawnIndices(values, most);
+        expect(kept.length).toBeLessThanOrEqual(Math.max(most, 0));
+        kept.forEach((index, i) => {
+          expect(index).toBeGreaterThan(kept[i - 1] ?? -1);
+          expect(index).toBeLessThan(values.length);
+        });
+      }),
+    );
+  });
+});
+
+describe('drawnPoints', () => {
+  it('breaks the line between rounds, and only there', () => {
+    const columns = { steps: [1, 2, 3], rounds: [1, 1, 2], losses: [3, null, 2], gradientNorms: [1, 1, 1] };
+    expect(drawnPoints(columns, [3, null, 2], 100)).toEqual({
+      steps: [1, 2, 2.5, 3],
+      losses: [3, null, null, 2],
+      averages: [3, null, null, 2],
+    });
+  });
+});
+
+describe('taskStretches', () => {
+  it('counts steps from 1 through the run and leaves out rounds without steps', () => {
+    const tasks = [{ name: 'gloss' }, { name: 'field' }, { name: 'people' }];
+    expect(taskStretches([10, 0, 5], tasks)).toEqual([
+      { task: 'gloss', from: 1, to: 10 },
+      { task: 'people', from: 11, to: 15 },
+    ]);
+  });
+});
+
+describe('sampledRows', () => {
+  it('keeps first and last', () => {
+    expect(sampledRows(0, 5)).toEqual([]);
+    expect(sampledRows(3, 5)).toEqual([0, 1, 2]);
+    const rows = sampledRows(1000, 5);
+    expect(rows).toEqual([0, 250, 500, 749, 999]);
+  });
+});

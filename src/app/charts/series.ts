@@ -1,0 +1,127 @@
+import type { StepChunk } from '../run-state.ts';
+
+/** Losses of a run in columns of equal length, one entry per optimizer step. */
+export interface LossColumns {
+  steps: number[];
+  rounds: number[];
+  /** null where the loss is not finite: a gap in the line, not a value. */
+  losses: (number | null)[];
+  gradientNorms: (number | null)[];
+}
+
+const finite = (value: number): number | null => (Number.isFinite(value) ? value : null);
+
+/** The chunks of a run laid end to end. */
+export function lossColumns(curve: readonly StepChunk[]): LossColumns {
+  const columns: LossColumns = { steps: [], rounds: [], losses: [], gradientNorms: [] };
+  for (const chunk of curve) {
+    chunk.steps.forEach((step, i) => {
+      columns.steps.push(step);
+      columns.rounds.push(chunk.round);
+      columns.losses.push(finite(chunk.losses[i] ?? NaN));
+      columns.gradientNorms.push(finite(chunk.gradientNorms[i] ?? NaN));
+    });
+  }
+  return columns;
+}
+
+/**
+ * Exponential moving average, corrected for its start as Adam's moments are, so that it begins at the first value and
+ * leaves a constant as it is. It starts anew with every round, because the next task's loss says nothing of the last's.
+ *
+ * @param weight share that the past keeps at each step, in [0, 1); 0 gives the values back.
+ * @returns null where the value is null; the average goes on behind a gap.
+ */
+export function smoothed(
+  values: readonly (number | null)[],
+  rounds: readonly number[],
+  weight: number,
+): (number | null)[] {
+  let average = 0;
+  let correction = 0;
+  return values.map((value, i) => {
+    if (i > 0 && rounds[i] !== rounds[i - 1]) average = correction = 0;
+    if (value === null) return null;
+    average = weight * average + (1 - weight) * value;
+    correction = weight * correction + (1 - weight);
+    return average / correction;
+  });
+}
+
+/**
+ * Which points to draw when there are too many: the first, the last, and of each stretch the lowest and the highest, so
+ * that no spike is lost. What is smoothed is smoothed before, over all points, and does not depend on this choice.
+ *
+ * @param most upper bound on the number of indices returned, at least 4.
+ * @returns indices in rising order, without repeats.
+ */
+export function drawnIndices(values: readonly (number | null)[], most: number): number[] {
+  const { length } = values;
+  if (length <= most) return values.map((_, i) => i);
+  const kept = new Set([0, length - 1]);
+  const stretches = Math.floor((most - 2) / 2);
+  for (let s = 0; s < stretches; s++) {
+    const from = Math.floor((s * length) / stretches);
+    const to = Math.floor(((s + 1) * length) / stretches);
+    let low = from;
+    let high = from;
+    for (let i = from; i < to; i++) {
+      if ((values[i] ?? Infinity) < (values[low] ?? Infinity)) low = i;
+      if ((values[i] ?? -Infinity) > (values[high] ?? -Infinity)) high = i;
+    }
+    kept.add(low).add(high);
+  }
+  return [...kept].sort((a, b) => a - b);
+}
+
+/**
+ * What is drawn of a run, with a gap between two rounds so that no line leads from one task to the next.
+ *
+ * @param most upper bound on the points, gaps aside.
+ * @returns columns of equal length; a gap lies half a step before its round.
+ */
+export function drawnPoints(
+  { steps, rounds, losses }: LossColumns,
+  averages: readonly (number | null)[],
+  most: number,
+): { steps: number[]; losses: (number | null)[]; averages: (number | null)[] } {
+  const points = { steps: [] as number[], losses: [] as (number | null)[], averages: [] as (number | null)[] };
+  const add = (step: number, loss: number | null, average: number | null): void => {
+    points.steps.push(step);
+    points.losses.push(loss);
+    points.averages.push(average);
+  };
+  let round: number | undefined;
+  for (const i of drawnIndices(losses, most)) {
+    const step = steps[i] ?? 0;
+    if (round !== undefined && rounds[i] !== round) add(step - 0.5, null, null);
+    round = rounds[i];
+    add(step, losses[i] ?? null, averages[i] ?? null);
+  }
+  return points;
+}
+
+/** A stretch of the step axis that belongs to one task. Steps count from 1 and both ends belong to it. */
+export interface TaskStretch {
+  task: string;
+  from: number;
+  to: number;
+}
+
+/** Where each task lies on the step axis, from the plan: known before the first step. Rounds without steps are left out. */
+export function taskStretches(stepsPerRound: readonly number[], tasks: readonly { name: string }[]): TaskStretch[] {
+  let end = 0;
+  return stepsPerRound
+    .map((count, i) => {
+      const from = end + 1;
+      end += count;
+      return { task: tasks[i]?.name ?? `task ${i + 1}`, from, to: end };
+    })
+    .filter(({ from, to }) => to >= from);
+}
+
+/** At most `most` indices of `length`, evenly spread, first and last among them: rows of a table behind a chart. */
+export function sampledRows(length: number, most: number): number[] {
+  if (length <= most) return Array.from({ length }, (_, i) => i);
+  return Array.from({ length: most }, (_, i) => Math.round((i * (length - 1)) / (most - 1)));
+}

@@ -1,0 +1,150 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { embeddedSettings } from '../run/presets.ts';
+import type { WorkerCommand, WorkerEvent } from '../worker/protocol.ts';
+import { BATCH_MS, createPage, type PageParts } from './page.ts';
+import { memoryHistory } from './testing/memory-history.ts';
+import { scriptedRun } from './testing/script.ts';
+
+/** A page with a session that does nothing by itself. */
+function setUp(parts: Partial<PageParts> = {}) {
+  const commands: WorkerCommand[] = [];
+  let emit: (event: WorkerEvent) => void = () => undefined;
+  let closed = 0;
+  const page = createPage({
+    openSession: (onEvent) => {
+      emit = onEvent;
+      return { send: (command) => commands.push(command), close: () => (closed += 1) };
+    },
+    history: memoryHistory(),
+    findSupport: () => Promise.resolve('ready'),
+    theme: 'system',
+    ...parts,
+  });
+  return {
+    page,
+    commands,
+    emit: (...events: WorkerEvent[]) => events.forEach((event) => emit(event)),
+    closed: () => closed,
+    run: () => page.store.getState().run,
+  };
+}
+
+const settle = (): Promise<unknown> => vi.advanceTimersByTimeAsync(BATCH_MS);
+
+beforeEach(() => vi.useFakeTimers());
+afterEach(() => vi.useRealTimers());
+
+describe('createPage', () => {
+  it('starts with settings that can be started', () => {
+    const { page, commands, run } = setUp();
+    page.start();
+    expect(commands).toEqual([{ type: 'start', settings: embeddedSettings('full', 'gorp-plus') }]);
+    expect(run().status).toBe('starting');
+    page.start();
+    expect(commands).toHaveLength(1);
+  });
+
+  it('refuses settings that are wrong, without a worker, and says which', () => {
+    const { page, commands, run } = setUp();
+    page.edit((draft) => ({ ...draft, training: { ...draft.training, epochs: NaN } }));
+    page.start();
+    expect(commands).toEqual([]);
+    expect(run().status).toBe('idle');
+    expect(page.store.getState().refused).toMatchObject({ code: 'settings/invalid' });
+    expect(page.store.getState().refused?.message).toContain('training.epochs');
+    page.choosePreset('quick');
+    expect(page.store.getState().refused).toBeNull();
+  });
+
+  it('shows events in batches: one change of state for thousands of them', async () => {
+    const { page, emit, run } = setUp();
+    page.start();
+    let changes = 0;
+    page.store.subscribe(() => changes++);
+    const events = scriptedRun(embeddedSettings('full', 'gorp')).slice(0, -1);
+    emit(...events);
+    expect(changes).toBe(0);
+    await settle();
+    expect(changes).toBe(1);
+    expect(
+      run()
+        .exact.at(-1)
+        ?.every((cell) => cell !== null),
+    ).toBe(true);
+  });
+
+  it('ends the worker and keeps the run when it is finished', async () => {
+    const { page, emit, closed } = setUp();
+    page.start();
+    emit(...scriptedRun(embeddedSettings('quick', 'gorp'), { startedAt: '2026-11-24T10:00:00.000Z' }));
+    await settle();
+    expect(closed()).toBe(1);
+    expect(page.store.getState().history.map(({ startedAt }) => startedAt)).toEqual(['2026-11-24T10:00:00.000Z']);
+    await page.forget('2026-11-24T10:00:00.000Z');
+    expect(page.store.getState().history).toEqual([]);
+  });
+
+  it('asks for pause, resume and stop only where they mean something', async () => {
+    const { page, commands, emit, run } = setUp();
+    page.pause();
+    page.stop();
+    expect(commands).toEqual([]);
+    page.start();
+    emit({
+      type: 'progress',
+      phase: 'device',
+      round: 0,
+      item: '',
+      done: 0,
+      total: 1,
+      unit: 'items',
+      secondsLeft: null,
+    });
+    await settle();
+    page.resume();
+    page.pause();
+    page.pause();
+    expect(run().status).toBe('pausing');
+    emit({ type: 'paused' });
+    await settle();
+    page.resume();
+    page.stop();
+    page.stop();
+    expect(commands.map(({ type }) => type)).toEqual(['start', 'pause', 'resume', 'stop']);
+    expect(run().status).toBe('stopping');
+  });
+
+  it('can start again after a failure, from a clean state', async () => {
+    const { page, emit, closed, run } = setUp();
+    page.start();
+    const error = { code: 'gpu/device-lost', message: 'gone', nextStep: 'again' } as const;
+    emit({ type: 'warning', message: 'slow' }, { type: 'failed', error, results: null });
+    await settle();
+    expect(run()).toMatchObject({ status: 'failed', error });
+    expect(closed()).toBe(1);
+    page.start();
+    expect(run()).toMatchObject({ status: 'starting', error: null, warnings: [] });
+  });
+
+  it('keeps seed and training when preset and method change', () => {
+    const { page } = setUp();
+    const draft = () => page.store.getState().draft;
+    page.edit((old) => ({ ...old, training: { ...old.training, seed: 7 } }));
+    page.choosePreset('quick');
+    expect(draft()).toMatchObject({ order: ['gloss', 'field'], training: { seed: 7, epochs: 1 } });
+    page.chooseMethod('seq-lora');
+    expect(draft()).toMatchObject({ method: { name: 'seq-lora' }, training: { seed: 7, epochs: 1 } });
+  });
+
+  it('says so where the browser does not keep runs, and works on', async () => {
+    const refuse = () => Promise.reject(new Error('storage is off'));
+    const { page, emit, run } = setUp({ history: { list: refuse, add: refuse, remove: refuse } });
+    await page.load();
+    expect(page.store.getState()).toMatchObject({ support: 'ready', historyProblem: 'storage is off' });
+    page.start();
+    emit(...scriptedRun(embeddedSettings('quick', 'gorp')));
+    await settle();
+    expect(run().status).toBe('finished');
+    expect(page.store.getState().historyProblem).toBe('storage is off');
+  });
+});

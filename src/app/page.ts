@@ -1,0 +1,144 @@
+import { reportOf } from '../base/errors.ts';
+import type { MethodName } from '../gorp/method-settings.ts';
+import { embeddedMethod, embeddedSettings, type PresetName } from '../run/presets.ts';
+import type { RunSettings } from '../run/settings.ts';
+import type { WorkerEvent } from '../worker/protocol.ts';
+import { type RunHistory, summaryOf } from './history.ts';
+import { applyEvents, isActive, type RunStatus, startingRun } from './run-state.ts';
+import type { OpenSession, TrainingSession } from './session.ts';
+import { checkedSettings } from './setup/validate.ts';
+import { createPageStore, type PageStore, type View } from './store.ts';
+import type { Support } from './support.ts';
+import type { Theme } from './theme.ts';
+
+/** Events are shown in batches this far apart, however fast they come. Milliseconds. */
+export const BATCH_MS = 80;
+
+/** What the page needs from outside. */
+export interface PageParts {
+  openSession: OpenSession;
+  history: RunHistory;
+  findSupport: () => Promise<Support>;
+  theme: Theme;
+}
+
+/** Everything a person can do on the page, over one store. */
+export interface Page {
+  readonly store: PageStore;
+  /** Looks for WebGPU again, and reads the earlier runs. */
+  readonly load: () => Promise<void>;
+  readonly edit: (change: (draft: RunSettings) => RunSettings) => void;
+  readonly choosePreset: (preset: PresetName) => void;
+  readonly chooseMethod: (method: MethodName) => void;
+  readonly look: (change: Partial<View>) => void;
+  readonly start: () => void;
+  readonly pause: () => void;
+  readonly resume: () => void;
+  readonly stop: () => void;
+  readonly forget: (startedAt: string) => Promise<void>;
+}
+
+export function createPage({ openSession, history, findSupport, theme }: PageParts): Page {
+  const store = createPageStore(theme);
+  const { getState, setState } = store;
+  let session: TrainingSession | null = null;
+  let waiting: WorkerEvent[] = [];
+  let timer: ReturnType<typeof setTimeout> | null = null;
+
+  const setStatus = (status: RunStatus): void => setState(({ run }) => ({ run: { ...run, status } }));
+
+  const refreshHistory = async (): Promise<void> => {
+    try {
+      setState({ history: await history.list(), historyProblem: null });
+    } catch (error) {
+      setState({ historyProblem: reportOf(error).message });
+    }
+  };
+
+  const keep = async (): Promise<void> => {
+    const { results } = getState().run;
+    if (results === null) return;
+    try {
+      await history.add(summaryOf(results));
+    } catch (error) {
+      setState({ historyProblem: reportOf(error).message });
+      return;
+    }
+    await refreshHistory();
+  };
+
+  const flush = (): void => {
+    timer = null;
+    const events = waiting;
+    waiting = [];
+    setState(({ run }) => ({ run: applyEvents(run, events) }));
+    if (session !== null && !isActive(getState().run.status)) {
+      session.close();
+      session = null;
+      void keep();
+    }
+  };
+
+  const receive = (event: WorkerEvent): void => {
+    waiting.push(event);
+    timer ??= setTimeout(flush, BATCH_MS);
+  };
+
+  return {
+    store,
+    load: async () => {
+      const [support] = await Promise.all([findSupport(), refreshHistory()]);
+      setState({ support });
+    },
+    edit: (change) => setState(({ draft }) => ({ draft: change(draft), refused: null })),
+    choosePreset: (preset) =>
+      setState(({ draft }) => {
+        const next = embeddedSettings(preset, draft.method.name);
+        return { draft: { ...next, training: { ...next.training, seed: draft.training.seed } }, refused: null };
+      }),
+    chooseMethod: (method) =>
+      setState(({ draft }) => ({ draft: { ...draft, method: embeddedMethod(method) }, refused: null })),
+    look: (change) => setState(({ view }) => ({ view: { ...view, ...change } })),
+    start: () => {
+      if (isActive(getState().run.status)) return;
+      let settings: RunSettings;
+      try {
+        settings = checkedSettings(getState().draft);
+      } catch (error) {
+        setState({ refused: reportOf(error) });
+        return;
+      }
+      setState(({ view }) => ({
+        run: startingRun(settings),
+        refused: null,
+        view: { ...view, selected: null, tab: view.tab === 'results' ? 'run' : view.tab },
+      }));
+      session = openSession(receive);
+      session.send({ type: 'start', settings });
+    },
+    pause: () => {
+      if (getState().run.status !== 'running') return;
+      setStatus('pausing');
+      session?.send({ type: 'pause' });
+    },
+    resume: () => {
+      if (getState().run.status !== 'paused') return;
+      session?.send({ type: 'resume' });
+    },
+    stop: () => {
+      const { status } = getState().run;
+      if (!isActive(status) || status === 'stopping') return;
+      setStatus('stopping');
+      session?.send({ type: 'stop' });
+    },
+    forget: async (startedAt) => {
+      try {
+        await history.remove(startedAt);
+      } catch (error) {
+        setState({ historyProblem: reportOf(error).message });
+        return;
+      }
+      await refreshHistory();
+    },
+  };
+}

@@ -1,0 +1,133 @@
+import { type KeyboardEvent, useRef, useState } from 'react';
+import { wilsonInterval } from '../charts/layout.ts';
+import { percent, points, whole } from '../format.ts';
+import { usePageState } from '../page-context.tsx';
+import { changeSinceLearned, gridStep } from './matrix.ts';
+import styles from './AccuracyMatrix.module.css';
+
+type Cell = readonly [round: number, task: number];
+
+/** R as a heat map that is a table: rows are rounds from 0, columns are tasks. One tab stop; arrow keys move in it. */
+export function AccuracyMatrix() {
+  const order = usePageState(({ run, draft }) => run.settings?.order ?? draft.order);
+  const matrix = usePageState(({ run, view }) => run[view.score]);
+  const examples = usePageState(({ run }) => run.examples);
+  const heat = usePageState(({ view }) => view.heat);
+  const score = usePageState(({ view }) => view.score);
+  const [focused, setFocused] = useState<Cell>([0, 0]);
+  const [shown, setShown] = useState<Cell | null>(null);
+  const table = useRef<HTMLTableElement>(null);
+  const rows = order.length + 1;
+
+  const onKeyDown = (event: KeyboardEvent): void => {
+    const next = gridStep(event.key, focused, rows, order.length);
+    if (next === null) return;
+    event.preventDefault();
+    setFocused(next);
+    table.current?.querySelector<HTMLElement>(`[data-testid="cell-${next[0]}-${next[1]}"]`)?.focus();
+  };
+
+  const describe = ([round, task]: Cell): string => {
+    const value = matrix[round]?.[task] ?? null;
+    const name = order[task] ?? '';
+    const when = round === 0 ? 'before training' : `after ${order[round - 1] ?? ''}`;
+    if (value === null) return `${name} ${when}: not measured.`;
+    const count = examples[round]?.[task] ?? null;
+    const parts = [`${name} ${when}: ${percent(value)} % ${score}`];
+    if (count !== null) {
+      const [low, high] = wilsonInterval(value, count);
+      parts[0] += ` (${whole(value * count)} of ${count}, 95 % interval ${percent(low)} to ${percent(high)})`;
+    }
+    const change = changeSinceLearned(matrix, round, task);
+    if (round === task + 1) parts.push('just learned');
+    else if (change !== null) parts.push(`${points(change)} points since it was learned`);
+    else if (round > 0 && round <= task) parts.push('not learned yet');
+    return `${parts.join('; ')}.`;
+  };
+
+  return (
+    <div>
+      <div className={styles.scroll}>
+        <table
+          ref={table}
+          role="grid"
+          className={styles.matrix}
+          data-testid="r-matrix"
+          data-heat={heat}
+          data-many={order.length > 6}
+          onKeyDown={onKeyDown}
+          onMouseLeave={() => setShown(null)}
+        >
+          <caption className="hidden-visually">
+            Accuracy in percent, {score}: rows are rounds, columns are tasks. Empty cells were not measured.
+          </caption>
+          <thead>
+            <tr>
+              <td />
+              {order.map((name) => (
+                <th key={name} scope="col" title={name}>
+                  <span>{name}</span>
+                </th>
+              ))}
+            </tr>
+          </thead>
+          <tbody>
+            {Array.from({ length: rows }, (_, round) => (
+              <tr key={round}>
+                <th scope="row">
+                  <span className={styles.round}>{round}</span> {round === 0 ? 'before' : (order[round - 1] ?? '')}
+                </th>
+                {order.map((name, task) => {
+                  const value = matrix[round]?.[task] ?? null;
+                  const tint = tintOf(heat, value, changeSinceLearned(matrix, round, task));
+                  return (
+                    <td
+                      key={name}
+                      role="gridcell"
+                      data-testid={`cell-${round}-${task}`}
+                      data-own={round === task + 1}
+                      data-tint={tint?.kind}
+                      data-strength={tint === null ? undefined : strengthOf(tint.share)}
+                      style={tint === null ? undefined : { '--share': `${Math.round(tint.share * 100)}%` }}
+                      tabIndex={focused[0] === round && focused[1] === task ? 0 : -1}
+                      aria-label={describe([round, task])}
+                      onFocus={() => {
+                        setFocused([round, task]);
+                        setShown([round, task]);
+                      }}
+                      onBlur={() => setShown(null)}
+                      onMouseEnter={() => setShown([round, task])}
+                    >
+                      {value === null ? '' : percent(value)}
+                    </td>
+                  );
+                })}
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+      <p className={styles.detail} aria-hidden="true">
+        {shown === null ? 'Point at a cell for its count, its interval and its change.' : describe(shown)}
+      </p>
+    </div>
+  );
+}
+
+interface Tint {
+  kind: 'level' | 'loss' | 'gain';
+  /** Strength of the colour, 0..1. */
+  share: number;
+}
+
+/** Which colour of text can be read on a tint. */
+const strengthOf = (share: number): 'low' | 'mid' | 'high' => (share > 0.77 ? 'high' : share > 0.6 ? 'mid' : 'low');
+
+/** A change of this many points has the full colour. */
+const FULL_CHANGE = 0.6;
+
+function tintOf(heat: 'accuracy' | 'change', value: number | null, change: number | null): Tint | null {
+  if (heat === 'accuracy') return value === null ? null : { kind: 'level', share: value };
+  if (change === null) return null;
+  return { kind: change < 0 ? 'loss' : 'gain', share: Math.min(1, Math.abs(change) / FULL_CHANGE) };
+}

@@ -1,0 +1,155 @@
+import 'uplot/dist/uPlot.min.css';
+import { useEffect, useMemo, useRef } from 'react';
+import { resolvedColor } from '../charts/colors.ts';
+import { drawnPoints, lossColumns, sampledRows, smoothed, taskStretches } from '../charts/series.ts';
+import { NONE, significant } from '../format.ts';
+import { usePage, usePageState } from '../page-context.tsx';
+import { DataTable } from '../ui/DataTable.tsx';
+import { Section } from '../ui/Section.tsx';
+import { useWidth } from '../ui/use-width.ts';
+import { useDark } from '../use-dark.ts';
+import styles from './LossChart.module.css';
+import { createLossPlot, type LossPlot, type LossPlotData } from './loss-plot.ts';
+
+const HEIGHT = 260;
+/** More points than pixels cannot be seen. */
+const MOST_POINTS = 2400;
+const TABLE_ROWS = 60;
+
+/** Loss of every optimizer step, live. */
+export function LossChart() {
+  const { look } = usePage();
+  const curve = usePageState(({ run }) => run.curve);
+  const plan = usePageState(({ run }) => run.plan);
+  const smoothing = usePageState(({ view }) => view.smoothing);
+  const log = usePageState(({ view }) => view.logLoss);
+  const dark = useDark();
+  const frame = useRef<HTMLDivElement>(null);
+  const host = useRef<HTMLDivElement>(null);
+  const readout = useRef<HTMLOutputElement>(null);
+  const plot = useRef<LossPlot | null>(null);
+  const width = useWidth(frame);
+  const measured = width > 0;
+
+  const columns = useMemo(() => lossColumns(curve), [curve]);
+  const averages = useMemo(() => smoothed(columns.losses, columns.rounds, smoothing), [columns, smoothing]);
+  const data = useMemo((): LossPlotData => {
+    const stretches = plan === null ? [] : taskStretches(plan.stepsPerRound, plan.tasks);
+    return {
+      ...drawnPoints(columns, averages, MOST_POINTS),
+      stretches,
+      total: Math.max(stretches.at(-1)?.to ?? 0, columns.steps.at(-1) ?? 0),
+    };
+  }, [columns, averages, plan]);
+  // What the plot's listener reads: the data it shows now.
+  const latest = useRef(data);
+
+  useEffect(() => {
+    const element = host.current;
+    if (element === null || !measured) return undefined;
+    const color = (property: string): string => resolvedColor(element, property);
+    const made = createLossPlot(element, {
+      width: element.clientWidth,
+      height: HEIGHT,
+      log,
+      colors: {
+        raw: color('--loss-raw'),
+        average: color('--accent'),
+        text: color('--muted'),
+        grid: color('--line'),
+        boundary: color('--line-strong'),
+      },
+      font: getComputedStyle(element).fontFamily,
+      onPoint: (index) => {
+        if (readout.current !== null) readout.current.textContent = pointText(latest.current, index);
+      },
+    });
+    made.show(latest.current);
+    plot.current = made;
+    return () => {
+      made.destroy();
+      plot.current = null;
+    };
+    // The colours are read from the page, so they belong to `dark` though it is not used by name.
+  }, [measured, log, dark]);
+
+  useEffect(() => {
+    latest.current = data;
+    plot.current?.show(data);
+  }, [data]);
+
+  useEffect(() => {
+    if (width > 0) plot.current?.resize(width);
+  }, [width]);
+
+  const last = columns.steps.length - 1;
+  const taskAt = (step: number): string =>
+    data.stretches.find(({ from, to }) => step >= from && step <= to)?.task ?? NONE;
+  return (
+    <Section
+      title="Loss"
+      testId="loss-chart"
+      tools={
+        <>
+          <label className={styles.smoothing}>
+            Smoothing
+            <input
+              type="range"
+              min={0}
+              max={0.98}
+              step={0.02}
+              value={smoothing}
+              aria-valuetext={smoothing.toFixed(2)}
+              title="Weight of the past in the moving average. It starts anew with each task."
+              onChange={({ target }) => look({ smoothing: target.valueAsNumber })}
+            />
+            <span className={styles.weight}>{smoothing.toFixed(2)}</span>
+          </label>
+          <label className={styles.log}>
+            <input type="checkbox" checked={log} onChange={({ target }) => look({ logLoss: target.checked })} />
+            Log scale
+          </label>
+        </>
+      }
+    >
+      <p className={styles.readout}>
+        <span className={styles.keyRaw}>each step</span>
+        <span className={styles.keyAverage}>average</span>
+        <output ref={readout} />
+      </p>
+      <div ref={frame} className={styles.frame}>
+        <div
+          ref={host}
+          role="img"
+          aria-label={
+            last < 0
+              ? 'Loss per step: none yet.'
+              : `Loss per step: ${significant(columns.losses[last] ?? null)} at step ${columns.steps[last] ?? 0}, average ${significant(averages[last] ?? null)}.`
+          }
+        />
+        {last < 0 && <p className={styles.empty}>The first losses come with the first training steps.</p>}
+      </div>
+      <DataTable
+        caption={columns.steps.length > TABLE_ROWS ? `Loss at ${TABLE_ROWS} steps of the run` : 'Loss per step'}
+        columns={['Step', 'Task', 'Loss', 'Average', 'Gradient norm']}
+        rows={() =>
+          sampledRows(columns.steps.length, TABLE_ROWS).map((i) => [
+            String(columns.steps[i] ?? 0),
+            taskAt(columns.steps[i] ?? 0),
+            significant(columns.losses[i] ?? null),
+            significant(averages[i] ?? null),
+            significant(columns.gradientNorms[i] ?? null),
+          ])
+        }
+      />
+    </Section>
+  );
+}
+
+function pointText({ steps, losses, averages, stretches }: LossPlotData, index: number | null): string {
+  const step = index === null ? undefined : steps[index];
+  if (index === null || step === undefined || !Number.isInteger(step)) return '';
+  const task = stretches.find(({ from, to }) => step >= from && step <= to)?.task ?? '';
+  const values = `loss ${significant(losses[index] ?? null)}, average ${significant(averages[index] ?? null)}`;
+  return `step ${step}${task === '' ? '' : ` (${task})`}: ${values}`;
+}

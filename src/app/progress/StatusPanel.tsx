@@ -1,0 +1,132 @@
+import { bytes, duration, NONE, whole } from '../format.ts';
+import { usePageState } from '../page-context.tsx';
+import { isActive, type RunState } from '../run-state.ts';
+import { phaseText, progressText, roundShares, roundText } from './phase.ts';
+import styles from './StatusPanel.module.css';
+
+/** Where the run is and how fast it goes. */
+export function StatusPanel() {
+  const run = usePageState((state) => state.run);
+  const active = isActive(run.status);
+  const where = active ? [roundText(run), progressText(run.progress)].filter((text) => text !== '').join(', ') : '';
+  const left = active ? (run.progress?.secondsLeft ?? null) : null;
+  return (
+    <section className={styles.panel} aria-label="Status" data-testid="status" data-status={run.status}>
+      <div className={styles.line}>
+        <h2 className={styles.phase} data-testid="phase" role="status">
+          {phaseText(run)}
+        </h2>
+        <p className={styles.where}>{where}</p>
+        {left !== null && <p className={styles.left}>about {duration(left)} left</p>}
+        {run.results !== null && <p className={styles.left}>{duration(run.results.seconds)} of work</p>}
+      </div>
+      <Rounds run={run} />
+      <dl className={styles.facts}>
+        <Fact name="Method" value={run.settings?.method.name ?? NONE} />
+        <Fact name="Tokens/s" value={whole(run.tokensPerSecond)} />
+        <Fact
+          name="GPU memory"
+          value={run.memory === null ? NONE : bytes(run.memory.liveBytes)}
+          note={run.memory === null ? '' : `peak ${bytes(run.memory.peakBytes)}`}
+          title={run.memory === null ? undefined : `${run.memory.liveBuffers} buffers`}
+        />
+        <Fact name="Device" value={deviceName(run.device)} note={run.device?.software === true ? 'software' : ''} />
+        {run.plan !== null && (
+          <Fact
+            name="Parameters"
+            value={whole(run.plan.model.parameters)}
+            note={`${whole(run.plan.model.trainable)} trained`}
+          />
+        )}
+      </dl>
+      {run.device?.software === true && (
+        <p className={styles.software}>
+          This adapter is software: it computes on the CPU. Its numbers are as good as a graphics card’s, but it takes
+          many times as long, and its tokens/s say nothing about your GPU.
+        </p>
+      )}
+    </section>
+  );
+}
+
+const deviceName = (device: RunState['device']): string =>
+  device === null
+    ? NONE
+    : device.description || [device.vendor, device.architecture].filter(Boolean).join(' ') || 'unnamed';
+
+interface FactProps {
+  name: string;
+  value: string;
+  note?: string;
+  title?: string | undefined;
+}
+
+function Fact({ name, value, note = '', title }: FactProps) {
+  return (
+    <div title={title}>
+      <dt>{name}</dt>
+      <dd>
+        {value}
+        {note !== '' && <span className={styles.factNote}> {note}</span>}
+      </dd>
+    </div>
+  );
+}
+
+/** One bar a task, as long as its share of the steps, filled as they are done; then the thing worked on now. */
+function Rounds({ run }: { run: RunState }) {
+  const { plan, progress, status } = run;
+  const shares = status === 'finished' ? (plan?.stepsPerRound.map(() => 1) ?? []) : roundShares(run);
+  const steps = plan?.stepsPerRound ?? [];
+  const total = steps.reduce((sum, count) => sum + count, 0);
+  const done = steps.reduce((sum, count, i) => sum + count * (shares[i] ?? 0), 0);
+  const part = progress === null || progress.total === 0 ? 0 : progress.done / progress.total;
+  const active = isActive(status);
+  if (plan === null) {
+    return <Bar label={phaseText(run)} share={part} className={styles.single} />;
+  }
+  return (
+    <div className={styles.rounds}>
+      <div
+        className={styles.track}
+        role="progressbar"
+        aria-label="Training steps of the whole run"
+        aria-valuemin={0}
+        aria-valuemax={100}
+        aria-valuenow={total === 0 ? 0 : Math.round((100 * done) / total)}
+      >
+        {plan.tasks.map((task, i) => (
+          <div
+            key={task.name}
+            className={styles.round}
+            style={{ flexGrow: Math.max(steps[i] ?? 0, 1) }}
+            data-current={active && progress?.round === i + 1}
+          >
+            <div className={styles.groove}>
+              <div className={`${styles.fill} eased`} style={{ width: `${100 * (shares[i] ?? 0)}%` }} />
+            </div>
+            <span className={styles.task}>{task.name}</span>
+          </div>
+        ))}
+      </div>
+      {active && progress !== null && progress.phase !== 'train' && (
+        <Bar label={phaseText(run)} share={part} className={styles.thin} />
+      )}
+    </div>
+  );
+}
+
+function Bar({ label, share, className }: { label: string; share: number; className: string | undefined }) {
+  return (
+    <div
+      className={`${styles.groove} ${className ?? ''}`}
+      role="progressbar"
+      aria-label={label}
+      aria-valuemin={0}
+      aria-valuemax={100}
+      aria-valuenow={Math.round(100 * share)}
+    >
+      <div className={`${styles.fill} eased`} style={{ width: `${100 * share}%` }} />
+    </div>
+  );
+}

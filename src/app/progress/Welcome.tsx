@@ -1,0 +1,47 @@
+import { usePageState } from '../page-context.tsx';
+import { EMBEDDED_TASKS } from '../setup/catalogue.ts';
+import styles from './Welcome.module.css';
+
+/** Before the first run: what Start does, and what will be seen. */
+export function Welcome() {
+  const order = usePageState(({ draft }) => draft.order);
+  const embedded = usePageState(({ draft }) => draft.tasks === 'embedded');
+  const cards = order.map((name) => ({ name, card: EMBEDDED_TASKS.find((task) => embedded && task.name === name) }));
+  return (
+    <div className={styles.welcome}>
+      <h2 className={styles.title}>Teach a language model one task after another, and see what it forgets.</h2>
+      <p className={styles.lead}>
+        Start trains a small T5 on your own GPU, in this tab. It learns the tasks below in order and is tested on all of
+        them after each. Trained plainly, it forgets nearly everything but the last. GORP keeps its gradients out of the
+        directions that earlier tasks needed: choose another method and compare.
+      </p>
+      <ol className={styles.tasks}>
+        {cards.map(({ name, card }, index) => (
+          <li key={name} className={styles.task}>
+            <span className={styles.number}>{index + 1}</span>
+            <h3 className={styles.name}>{name}</h3>
+            <p className={styles.question}>{card?.question ?? 'A task from your folder.'}</p>
+            {card !== undefined && <p className={styles.labels}>{card.labels.join(', ')}</p>}
+          </li>
+        ))}
+      </ol>
+      <dl className={styles.views}>
+        <div>
+          <dt>Run</dt>
+          <dd>The loss of every step, and a matrix of accuracies that fills in row by row as tasks are learned.</dd>
+        </div>
+        <div>
+          <dt>Ranks</dt>
+          <dd>
+            The directions each layer keeps for earlier tasks, the room left, and how much of each gradient they take
+            away.
+          </dd>
+        </div>
+        <div>
+          <dt>Results</dt>
+          <dd>Your runs side by side, with the published averages, and every number as a JSON file.</dd>
+        </div>
+      </dl>
+    </div>
+  );
+}

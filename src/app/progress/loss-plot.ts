@@ -1,0 +1,135 @@
+import uPlot from 'uplot';
+import type { TaskStretch } from '../charts/series.ts';
+
+export interface LossPlotOptions {
+  width: number;
+  height: number;
+  /** Logarithmic loss axis. */
+  log: boolean;
+  colors: { raw: string; average: string; text: string; grid: string; boundary: string };
+  font: string;
+  /** Hears of the point under the pointer, as an index into the data shown; null when it leaves. */
+  onPoint: (index: number | null) => void;
+}
+
+export interface LossPlotData {
+  steps: number[];
+  losses: (number | null)[];
+  averages: (number | null)[];
+  stretches: TaskStretch[];
+  /** Steps of the whole run: the axis has its final length from the start. */
+  total: number;
+}
+
+export interface LossPlot {
+  show(data: LossPlotData): void;
+  resize(width: number): void;
+  destroy(): void;
+}
+
+/** A line that is lifted at a gap. uPlot's own clips a line drawn through it, which shows where it is steep. */
+const brokenLine: uPlot.Series.PathBuilder = (plot, series, first, last) => {
+  const steps = plot.data[0];
+  const values = plot.data[series] ?? [];
+  const stroke = new Path2D();
+  let drawing = false;
+  for (let i = first; i <= last; i++) {
+    const value = values[i] ?? null;
+    if (value === null) {
+      drawing = false;
+      continue;
+    }
+    const x = plot.valToPos(steps[i] ?? 0, 'x', true);
+    const y = plot.valToPos(value, 'y', true);
+    // A point alone is a dot, as wide as a pixel.
+    if (!drawing) stroke.moveTo(x - 0.5, y);
+    stroke.lineTo(drawing ? x : x + 0.5, y);
+    drawing = true;
+  }
+  return { stroke };
+};
+
+/** A canvas with the loss of every step, its average and the boundaries of the tasks. */
+export function createLossPlot(host: HTMLElement, options: LossPlotOptions): LossPlot {
+  const { width, height, log, colors, font, onPoint } = options;
+  let stretches: TaskStretch[] = [];
+  let total = 1;
+
+  // A boundary lies between two steps; the name of the task stands behind it where there is room.
+  const drawBoundaries = (plot: uPlot): void => {
+    const { ctx, bbox } = plot;
+    ctx.save();
+    ctx.font = `${11 * uPlot.pxRatio}px ${font}`;
+    ctx.textBaseline = 'top';
+    ctx.textAlign = 'left';
+    ctx.lineWidth = uPlot.pxRatio;
+    for (const { task, from, to } of stretches) {
+      const start = plot.valToPos(from - 0.5, 'x', true);
+      const end = plot.valToPos(to + 0.5, 'x', true);
+      if (from > 1) {
+        ctx.strokeStyle = colors.boundary;
+        ctx.beginPath();
+        ctx.moveTo(Math.round(start) + 0.5, bbox.top);
+        ctx.lineTo(Math.round(start) + 0.5, bbox.top + bbox.height);
+        ctx.stroke();
+      }
+      const inset = 6 * uPlot.pxRatio;
+      if (ctx.measureText(task).width + 2 * inset > end - start) continue;
+      ctx.fillStyle = colors.text;
+      ctx.fillText(task, start + inset, bbox.top + inset / 3);
+    }
+    ctx.restore();
+  };
+
+  const axis: uPlot.Axis = {
+    stroke: colors.text,
+    font: `11px ${font}`,
+    grid: { stroke: colors.grid, width: 1 },
+    ticks: { show: false },
+  };
+  const plot = new uPlot(
+    {
+      width,
+      height,
+      padding: [8, 12, 0, 0],
+      legend: { show: false },
+      cursor: { y: false, drag: { x: false, y: false }, points: { size: 7, width: 0 } },
+      scales: {
+        x: { time: false, range: () => [0.5, Math.max(total, 2) + 0.5] },
+        y: log ? { distr: 3 } : { range: (_, __, high) => [0, high > 0 ? high * 1.08 : 1] },
+      },
+      axes: [
+        {
+          ...axis,
+          size: 30,
+          grid: { show: false },
+          values: (_, ticks) => ticks.map((tick) => (Number.isInteger(tick) ? String(tick) : '')),
+        },
+        { ...axis, size: 44 },
+      ],
+      series: [
+        {},
+        { stroke: colors.raw, width: 1, points: { show: false }, paths: brokenLine },
+        { stroke: colors.average, width: 2, points: { show: false }, paths: brokenLine },
+      ],
+      hooks: {
+        drawAxes: [drawBoundaries],
+        setCursor: [({ cursor }) => onPoint(cursor.idx ?? null)],
+      },
+    },
+    [[], [], []],
+    host,
+  );
+
+  return {
+    show: (data) => {
+      ({ stretches, total } = data);
+      // A logarithm has no place for 0.
+      const drawable = (values: (number | null)[]): (number | null)[] =>
+        log ? values.map((value) => (value !== null && value > 0 ? value : null)) : values;
+      plot.setData([data.steps, drawable(data.losses), drawable(data.averages)]);
+    },
+    resize: (next) => plot.setSize({ width: next, height }),
+    destroy: () => plot.destroy(),
+  };
+}

@@ -1,0 +1,46 @@
+import type { AccuracyMatrix } from '../../run/measures.ts';
+
+/** Number of rounds whose learned tasks have all been tested: the measures can be taken over these. */
+export function roundsTested(matrix: AccuracyMatrix): number {
+  let rounds = 0;
+  while (rounds + 1 < matrix.length && matrix[rounds + 1]?.slice(0, rounds + 1).every((cell) => cell !== null))
+    rounds++;
+  return rounds;
+}
+
+/**
+ * R[round][task] less R[j][j] of the same task: what became of it since it was learned. null before it was learned and
+ * where either is missing.
+ *
+ * @param task column, from 0; its own round is `task + 1`.
+ */
+export function changeSinceLearned(matrix: AccuracyMatrix, round: number, task: number): number | null {
+  const now = matrix[round]?.[task] ?? null;
+  const learned = matrix[task + 1]?.[task] ?? null;
+  return round <= task || now === null || learned === null ? null : now - learned;
+}
+
+/** Where the arrow keys lead in a grid of `rows` × `columns`; null for other keys. Movement stops at the edges. */
+export function gridStep(
+  key: string,
+  [row, column]: readonly [number, number],
+  rows: number,
+  columns: number,
+): [row: number, column: number] | null {
+  switch (key) {
+    case 'ArrowUp':
+      return [Math.max(row - 1, 0), column];
+    case 'ArrowDown':
+      return [Math.min(row + 1, rows - 1), column];
+    case 'ArrowLeft':
+      return [row, Math.max(column - 1, 0)];
+    case 'ArrowRight':
+      return [row, Math.min(column + 1, columns - 1)];
+    case 'Home':
+      return [row, 0];
+    case 'End':
+      return [row, columns - 1];
+    default:
+      return null;
+  }
+}

@@ -1,0 +1,68 @@
+import { describe, expect, it } from 'vitest';
+import { IDLE, type RunState } from '../run-state.ts';
+import { phaseText, progressText, roundShares, roundText, runTitle } from './phase.ts';
+
+const task = (name: string) => ({ name, kind: 'TC', labels: [], trainExamples: 1, testExamples: 1 });
+const plan = {
+  type: 'plan' as const,
+  tasks: [task('gloss'), task('field'), task('emoji')],
+  stepsPerRound: [10, 20, 0],
+  model: { name: 'm', parameters: 1, trainable: 1 },
+};
+const at = (progress: Partial<RunState['progress']>): RunState => ({
+  ...IDLE,
+  status: 'running',
+  plan,
+  progress: {
+    type: 'progress',
+    phase: 'train',
+    round: 1,
+    item: 'gloss',
+    done: 5,
+    total: 10,
+    unit: 'steps',
+    secondsLeft: null,
+    ...progress,
+  },
+});
+
+describe('phaseText and progressText', () => {
+  it('says what is done with what, and how far', () => {
+    expect(phaseText(at({}))).toBe('Learning gloss');
+    expect(progressText(at({}).progress)).toBe('step 5 of 10');
+    const weights = at({ phase: 'weights', unit: 'bytes', done: 1024, total: 4096, source: 'cache' });
+    expect(phaseText(weights)).toBe('Loading weights');
+    expect(progressText(weights.progress)).toBe('1.00 KiB of 4.00 KiB from this browser');
+    expect(progressText(at({ total: 0 }).progress)).toBe('');
+    expect(progressText(null)).toBe('');
+  });
+
+  it('lets the status of the run win over its phase', () => {
+    expect(phaseText({ ...at({}), status: 'paused' })).toBe('Paused');
+    expect(phaseText({ ...IDLE, status: 'running' })).toBe('Starting');
+  });
+});
+
+describe('roundShares', () => {
+  it('counts rounds before as done and later ones as not begun', () => {
+    expect(roundShares(at({ round: 2, done: 5 }))).toEqual([1, 0.25, 0]);
+    expect(roundShares(at({ phase: 'evaluate', round: 0 }))).toEqual([0, 0, 0]);
+    expect(roundShares(at({ phase: 'evaluate', round: 1 }))).toEqual([1, 0, 0]);
+    expect(roundShares({ ...IDLE })).toEqual([]);
+  });
+
+  it('takes the losses where they are further than the last progress', () => {
+    const curve = [{ round: 2, steps: [24, 25], losses: [1, 1], gradientNorms: [1, 1] }];
+    expect(roundShares({ ...at({ round: 2, done: 5 }), curve })).toEqual([1, 0.75, 0]);
+  });
+});
+
+describe('roundText and runTitle', () => {
+  it('follow the run', () => {
+    expect(roundText(at({ round: 0 }))).toBe('before training');
+    expect(roundText(at({ round: 2 }))).toBe('task 2 of 3');
+    expect(runTitle(IDLE)).toBe('gorp-web');
+    expect(runTitle({ ...at({ round: 2 }), status: 'paused' })).toBe('Paused, task 2 of 3 – gorp-web');
+    expect(runTitle({ ...IDLE, status: 'failed' })).toBe('Failed – gorp-web');
+  });
+});

@@ -1,0 +1,89 @@
+import { bytes, whole } from '../format.ts';
+import { isActive, type RunState } from '../run-state.ts';
+
+type Known = Pick<RunState, 'status' | 'progress' | 'plan'>;
+
+/** What a run is doing now, in a few words. */
+export function phaseText({ status, progress }: Known): string {
+  switch (status) {
+    case 'idle':
+      return 'Ready';
+    case 'starting':
+      return 'Starting';
+    case 'pausing':
+      return 'Pausing';
+    case 'paused':
+      return 'Paused';
+    case 'stopping':
+      return 'Stopping';
+    case 'finished':
+      return 'Finished';
+    case 'stopped':
+      return 'Stopped';
+    case 'failed':
+      return 'Failed';
+    case 'running':
+      break;
+  }
+  switch (progress?.phase) {
+    case undefined:
+      return 'Starting';
+    case 'device':
+      return 'Opening the GPU';
+    case 'weights':
+      return 'Loading weights';
+    case 'tasks':
+      return 'Reading tasks';
+    case 'compile':
+      return 'Compiling shaders';
+    case 'evaluate':
+      return `Testing on ${progress.item}`;
+    case 'train':
+      return `Learning ${progress.item}`;
+    case 'space':
+      return `Measuring the space of ${progress.item}`;
+  }
+}
+
+/** How far the thing worked on is: `step 42 of 75`, `1.2 of 3.6 MiB from the network`. Empty where there is nothing to say. */
+export function progressText(progress: RunState['progress']): string {
+  if (progress === null || progress.total === 0) return '';
+  const { done, total, unit, source } = progress;
+  if (unit === 'bytes') {
+    const from = source === 'cache' ? ' from this browser' : source === 'network' ? ' from the network' : '';
+    return `${bytes(done)} of ${bytes(total)}${from}`;
+  }
+  const noun = { steps: 'step ', examples: 'example ', items: '' }[unit];
+  return `${noun}${whole(done)} of ${whole(total)}`;
+}
+
+/** Where the run is among its rounds: `after 0 of 4 tasks`, `task 2 of 4`. Empty before the plan is known. */
+export function roundText({ progress, plan }: Known): string {
+  if (plan === null || progress === null) return '';
+  const { round } = progress;
+  return round === 0 ? 'before training' : `task ${round} of ${plan.tasks.length}`;
+}
+
+/** Share of each round's steps that is done, in [0, 1]. */
+export function roundShares({ progress, plan, curve }: Pick<RunState, 'progress' | 'plan' | 'curve'>): number[] {
+  if (plan === null) return [];
+  const lastRound = progress?.round ?? 0;
+  const shown = curve.at(-1);
+  return plan.stepsPerRound.map((steps, i) => {
+    const round = i + 1;
+    if (round < lastRound || (round === lastRound && progress?.phase !== 'train')) return 1;
+    if (round > lastRound || steps === 0) return 0;
+    // Progress events may be rarer than losses: whichever is further.
+    const before = plan.stepsPerRound.slice(0, i).reduce((sum, count) => sum + count, 0);
+    const byLosses = shown?.round === round ? (shown.steps.at(-1) ?? before) - before : 0;
+    const byProgress = progress?.phase === 'train' && progress.unit === 'steps' ? progress.done : 0;
+    return Math.min(1, Math.max(byLosses, byProgress) / steps);
+  });
+}
+
+/** Title of the browser's tab. */
+export function runTitle(run: Known): string {
+  if (!isActive(run.status)) return run.status === 'idle' ? 'gorp-web' : `${phaseText(run)} – gorp-web`;
+  const where = run.plan !== null && run.progress !== null && run.progress.round > 0 ? roundText(run) : phaseText(run);
+  return `${run.status === 'paused' ? 'Paused, ' : ''}${where} – gorp-web`;
+}

@@ -1,0 +1,27 @@
+import { usePage, usePageState } from '../page-context.tsx';
+import type { Score, View } from '../store.ts';
+import { Segmented } from '../ui/Segmented.tsx';
+
+const SCORES: readonly { value: Score; label: string }[] = [
+  { value: 'exact', label: 'Exact' },
+  { value: 'ranked', label: 'Ranked' },
+];
+
+const HEATS: readonly { value: View['heat']; label: string }[] = [
+  { value: 'accuracy', label: 'Accuracy' },
+  { value: 'change', label: 'Change since learned' },
+];
+
+/** Which score the charts show: one choice for all of them. */
+export function ScoreTool() {
+  const { look } = usePage();
+  const score = usePageState(({ view }) => view.score);
+  return <Segmented label="Score" options={SCORES} value={score} onChange={(next) => look({ score: next })} />;
+}
+
+/** What the colour of a matrix cell stands for. */
+export function HeatTool() {
+  const { look } = usePage();
+  const heat = usePageState(({ view }) => view.heat);
+  return <Segmented label="Colour by" options={HEATS} value={heat} onChange={(next) => look({ heat: next })} />;
+}

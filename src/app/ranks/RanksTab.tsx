@@ -1,0 +1,70 @@
+import { useMemo } from 'react';
+import { usePageState } from '../page-context.tsx';
+import { Section } from '../ui/Section.tsx';
+import { RanksMap } from './RanksMap.tsx';
+import { shortName, tensorRows } from './ranks.ts';
+import styles from './RanksTab.module.css';
+import { Spectrum } from './Spectrum.tsx';
+
+/** What the shared space holds: directions by layer and round, their spectrum, and what they take from each gradient. */
+export function RanksTab() {
+  const spaces = usePageState(({ run }) => run.spaces);
+  const settings = usePageState(({ run, draft }) => run.settings ?? draft);
+  const started = usePageState(({ run }) => run.status !== 'idle');
+  const selected = usePageState(({ view }) => view.selected);
+  const rows = useMemo(() => tensorRows(spaces, settings.order.length), [spaces, settings]);
+
+  if (!settings.method.sharedSpace) {
+    return (
+      <p className={styles.empty}>
+        <code>{settings.method.name}</code> keeps no shared space: nothing of earlier tasks is held, and nothing is
+        taken from a gradient. Choose <code>gorp-plus</code>, <code>gorp</code> or <code>gorp-bs</code> to see one.
+      </p>
+    );
+  }
+  const full = rows.filter((row) => row.full);
+  const latest = spaces.at(-1)?.round ?? 1;
+  const name = selected?.name ?? rows[0]?.name;
+  const round = selected?.round ?? latest;
+  const space = rows.find((row) => row.name === name)?.rounds[round - 1];
+  return (
+    <div className={styles.stack}>
+      {full.length > 0 && (
+        <div className={styles.full} role="status" data-testid="space-full">
+          <strong>
+            {full.length === rows.length
+              ? 'Every space is full.'
+              : full.length === 1
+                ? '1 space is full.'
+                : `${full.length} of ${rows.length} spaces are full.`}
+          </strong>{' '}
+          {full.length === 1 ? 'This tensor no longer learns' : 'These tensors no longer learn'}, since every direction
+          is kept for earlier tasks:{' '}
+          {full
+            .slice(0, 6)
+            .map((row) => shortName(row.name))
+            .join(', ')}
+          {full.length > 6 ? ` and ${full.length - 6} more` : ''}.
+          {full.some(({ part }) => part === 'lora') && ' The B of an adapter still learns.'}
+        </div>
+      )}
+      <div className={styles.pair}>
+        <Section
+          title="Directions kept, by layer and task"
+          note="The rank that each task added (+), and the directions held after it; the bar is their share of the dimension. Choose a cell for its spectrum."
+        >
+          {rows.length === 0 ? (
+            <p className={styles.empty} data-testid="ranks-map">
+              {started
+                ? 'The first space is built at the end of the first task.'
+                : 'Start a run: the first space is built at the end of its first task.'}
+            </p>
+          ) : (
+            <RanksMap rows={rows} selected={name === undefined ? null : { name, round }} />
+          )}
+        </Section>
+        {space !== undefined && <Spectrum space={space} round={round} task={settings.order[round - 1] ?? ''} />}
+      </div>
+    </div>
+  );
+}

@@ -1,0 +1,125 @@
+import { useRef } from 'react';
+import type { TensorSpace } from '../../run/results.ts';
+import { linearScale, linePath } from '../charts/layout.ts';
+import { percent } from '../format.ts';
+import { DataTable } from '../ui/DataTable.tsx';
+import { Section } from '../ui/Section.tsx';
+import { useWidth } from '../ui/use-width.ts';
+import { shortName, spectrumPoints } from './ranks.ts';
+import styles from './Spectrum.module.css';
+
+interface Props {
+  space: TensorSpace;
+  round: number;
+  task: string;
+}
+
+const HEIGHT = 230;
+const PLOT = { top: 12, right: 12, bottom: 34, left: 34 };
+/** So that few directions are not drawn as broad blocks. */
+const LEAST_PLACES = 12;
+const TICKS = [0, 0.25, 0.5, 0.75, 1];
+
+/** Energy of the directions of one tensor and round: bars for each, a line for their sum, the threshold across. */
+export function Spectrum({ space, round, task }: Props) {
+  const frame = useRef<HTMLDivElement>(null);
+  const width = useWidth(frame);
+  const points = spectrumPoints(space);
+  const count = points.length;
+  const x = linearScale(0, Math.max(count, LEAST_PLACES), PLOT.left + 14, width - PLOT.right);
+  const y = linearScale(0, 1, HEIGHT - PLOT.bottom, PLOT.top);
+  const bar = Math.max(1, (x(1) - x(0)) * 0.7);
+  const every = Math.max(1, Math.ceil((count * 24) / Math.max(width - PLOT.left - PLOT.right, 1)));
+  const held = space.heldBefore;
+  const heldAfter = points[space.added - 1]?.cumulative ?? held;
+  return (
+    <Section
+      title="Energy spectrum"
+      testId="spectrum"
+      note={
+        <>
+          <code className={styles.name}>{shortName(space.name)}</code> after task {round}, {task}: {space.added} of{' '}
+          {count} directions added. {percent(heldAfter)} % of the energy is held, {percent(held)} % was before.
+          {space.total >= space.dimension && ' The space is full.'}
+        </>
+      }
+    >
+      <div ref={frame} className={styles.frame}>
+        {width > 0 && (
+          <svg width={width} height={HEIGHT} role="img" aria-label="Energy spectrum; the table below has the numbers.">
+            {TICKS.map((tick) => (
+              <g key={tick}>
+                <line className={styles.grid} x1={PLOT.left} x2={width - PLOT.right} y1={y(tick)} y2={y(tick)} />
+                <text className={styles.tick} x={PLOT.left - 8} y={y(tick)} dy="0.32em" textAnchor="end">
+                  {tick * 100}
+                </text>
+              </g>
+            ))}
+            <rect
+              className={styles.before}
+              x={PLOT.left + 2}
+              width={10}
+              y={y(held)}
+              height={Math.max(0, y(0) - y(held))}
+            />
+            {points.map(({ index, energy, added }) => (
+              <rect
+                key={index}
+                className={added ? styles.added : styles.left}
+                x={x(index - 0.5) - bar / 2}
+                width={bar}
+                y={y(energy)}
+                height={Math.max(0, y(0) - y(energy))}
+              />
+            ))}
+            <path
+              className={styles.sum}
+              d={linePath([
+                [PLOT.left + 2, y(held)],
+                ...points.map(({ index, cumulative }) => [x(index - 0.5), y(Math.min(1, cumulative))] as const),
+              ])}
+            />
+            <line
+              className={styles.threshold}
+              x1={PLOT.left}
+              x2={width - PLOT.right}
+              y1={y(space.threshold)}
+              y2={y(space.threshold)}
+            />
+            <text className={styles.thresholdName} x={width - PLOT.right} y={y(space.threshold) + 14} textAnchor="end">
+              threshold {percent(space.threshold)}
+            </text>
+            {points.map(({ index }) =>
+              index === 1 || index % every === 0 ? (
+                <text key={index} className={styles.tick} x={x(index - 0.5)} y={HEIGHT - 20} textAnchor="middle">
+                  {index}
+                </text>
+              ) : null,
+            )}
+            <text className={styles.tick} x={(PLOT.left + width - PLOT.right) / 2} y={HEIGHT - 4} textAnchor="middle">
+              direction, by energy in percent
+            </text>
+          </svg>
+        )}
+      </div>
+      <ul className={styles.key}>
+        <li className={styles.keyBefore}>held before</li>
+        <li className={styles.keyAdded}>added</li>
+        <li className={styles.keyLeft}>left out</li>
+        <li className={styles.keySum}>sum</li>
+      </ul>
+      <DataTable
+        caption="Energy spectrum, percent"
+        columns={['Direction', 'Energy', 'Sum', 'Added']}
+        rows={() =>
+          points.map(({ index, energy, cumulative, added }) => [
+            String(index),
+            percent(energy),
+            percent(cumulative),
+            added ? 'yes' : 'no',
+          ])
+        }
+      />
+    </Section>
+  );
+}

@@ -1,0 +1,53 @@
+import { NONE } from '../format.ts';
+import { PUBLISHED } from '../published.ts';
+import { Section } from '../ui/Section.tsx';
+import styles from './ResultsTab.module.css';
+
+const fixed = (value: number | null): string => (value === null ? NONE : value.toFixed(1).replace('-', '\u2212'));
+
+/** The published averages of METHOD.md section 6. */
+export function PublishedTable() {
+  return (
+    <Section
+      title="Published averages"
+      note="AP in percent, means over task orders, on the 4 and 15 datasets of CL_Benchmark with models hundreds of times larger. They compare with a run of those models on those tasks, not with the embedded ones."
+    >
+      <div className={styles.scroll}>
+        <table className={`${styles.table} ${styles.published}`} data-testid="published">
+          <caption className="hidden-visually">Published averages</caption>
+          <thead>
+            <tr>
+              <th scope="col">Method</th>
+              <th scope="col" className={styles.number}>
+                T5-large, orders 1–3
+              </th>
+              <th scope="col" className={styles.number}>
+                T5-large, orders 4–6
+              </th>
+              <th scope="col" className={styles.number}>
+                LLaMA2-7B, orders 1–3
+              </th>
+              <th scope="col" className={styles.number}>
+                BWT, LLaMA2-7B
+              </th>
+            </tr>
+          </thead>
+          <tbody>
+            {PUBLISHED.map((row) => (
+              <tr key={row.method}>
+                <th scope="row">{row.method}</th>
+                <td className={styles.number}>{fixed(row.t5Short)}</td>
+                <td className={styles.number}>{fixed(row.t5Long)}</td>
+                <td className={styles.number}>{fixed(row.llama)}</td>
+                <td className={styles.number}>{fixed(row.llamaBackwardTransfer)}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+      <p className={styles.source}>
+        Wang, Lyu, Sun and Jing: Continual Gradient Low-Rank Projection Fine-Tuning for LLMs, ACL 2025.
+      </p>
+    </Section>
+  );
+}

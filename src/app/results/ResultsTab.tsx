@@ -1,0 +1,146 @@
+import { downloadResults } from '../download.ts';
+import { duration, moment, percent, points } from '../format.ts';
+import type { RunSummary } from '../history.ts';
+import { usePage, usePageState } from '../page-context.tsx';
+import { isActive } from '../run-state.ts';
+import { Section } from '../ui/Section.tsx';
+import { ScoreTool } from '../progress/tools.tsx';
+import { PublishedTable } from './PublishedTable.tsx';
+import styles from './ResultsTab.module.css';
+
+/** This run beside earlier ones of this browser and beside what was published; the results file. */
+export function ResultsTab() {
+  const results = usePageState(({ run }) => run.results);
+  const active = usePageState(({ run }) => isActive(run.status));
+  const history = usePageState((state) => state.history);
+  const problem = usePageState((state) => state.historyProblem);
+  return (
+    <div className={styles.stack}>
+      <div className={styles.download}>
+        <button
+          type="button"
+          className={styles.button}
+          data-testid="download-results"
+          disabled={results === null}
+          onClick={() => results !== null && downloadResults(results)}
+        >
+          Download results (JSON)
+        </button>
+        <p className={styles.about}>
+          {results !== null
+            ? 'Settings, seed, device, every loss, both matrices, measures and spaces: enough to draw all of this again.'
+            : active
+              ? 'The file is ready when the run ends or is stopped.'
+              : 'A run of this visit makes the file: settings, losses, matrices, measures and spaces.'}
+        </p>
+      </div>
+      <Section
+        title="Runs of this browser"
+        note="Summaries are kept on this machine only. Points are differences of percent; see Run for the formulas."
+        tools={<ScoreTool />}
+        testId="history"
+      >
+        {problem !== null && <p className={styles.problem}>This browser does not keep runs: {problem}</p>}
+        {history.length === 0 ? (
+          <p className={styles.about}>
+            None yet. A finished or stopped run appears here, so that the next can be compared.
+          </p>
+        ) : (
+          <HistoryTable runs={history} current={results?.startedAt ?? null} />
+        )}
+      </Section>
+      <PublishedTable />
+    </div>
+  );
+}
+
+function HistoryTable({ runs, current }: { runs: readonly RunSummary[]; current: string | null }) {
+  const { edit, forget } = usePage();
+  const score = usePageState(({ view }) => view.score);
+  const active = usePageState(({ run }) => isActive(run.status));
+  return (
+    <div className={styles.scroll}>
+      <table className={styles.table}>
+        <caption className="hidden-visually">Runs of this browser, newest first</caption>
+        <thead>
+          <tr>
+            <th scope="col">Method</th>
+            <th scope="col" className={styles.number}>
+              AP %
+            </th>
+            <th scope="col" className={styles.number}>
+              Just learned %
+            </th>
+            <th scope="col" className={styles.number}>
+              BWT
+            </th>
+            <th scope="col" className={styles.number}>
+              Forgetting
+            </th>
+            <th scope="col" className={styles.number}>
+              FWT
+            </th>
+            <th scope="col">Tasks and training</th>
+            <th scope="col">Model and device</th>
+            <td />
+          </tr>
+        </thead>
+        <tbody>
+          {runs.map((run) => {
+            const { startedAt, settings, device, status } = run;
+            const measures = run.measures[score];
+            return (
+              <tr key={startedAt} data-current={startedAt === current}>
+                <th scope="row">
+                  {settings.method.name}
+                  {status !== 'finished' && <span className={styles.tag}>{status}</span>}
+                  <span className={styles.second}>{startedAt === current ? 'this run' : moment(startedAt)}</span>
+                </th>
+                <td className={styles.number}>{percent(measures.averagePerformance)}</td>
+                <td className={styles.number}>{percent(measures.justLearned)}</td>
+                <td className={styles.number}>{points(measures.backwardTransfer)}</td>
+                <td className={styles.number}>{points(measures.forgetting).replace(/^[+±]/, '')}</td>
+                <td className={styles.number}>{points(measures.forwardTransfer)}</td>
+                <td className={styles.tasks} title={settings.order.join(', ')}>
+                  {settings.order.length > 5 ? `${settings.order.length} tasks` : settings.order.join(', ')}
+                  <span className={styles.second}>{trainingText(run)}</span>
+                </td>
+                <td>
+                  {run.model}
+                  <span className={styles.second}>
+                    {device.software ? `${device.architecture} (software)` : `${device.vendor} ${device.architecture}`},{' '}
+                    {duration(run.seconds)}
+                  </span>
+                </td>
+                <td className={styles.acts}>
+                  <button
+                    type="button"
+                    className={styles.act}
+                    disabled={active}
+                    aria-label={`Use the settings of the ${settings.method.name} run of ${moment(startedAt)}`}
+                    onClick={() => edit(() => settings)}
+                  >
+                    Use settings
+                  </button>
+                  <button
+                    type="button"
+                    className={styles.act}
+                    aria-label={`Forget the ${settings.method.name} run of ${moment(startedAt)}`}
+                    onClick={() => void forget(startedAt)}
+                  >
+                    Forget
+                  </button>
+                </td>
+              </tr>
+            );
+          })}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+function trainingText({ settings }: RunSummary): string {
+  const { trainExamples, epochs, seed } = settings.training;
+  return `${trainExamples || 'all'} each, ${epochs === 1 ? '1 epoch' : `${epochs} epochs`}, seed ${seed}`;
+}

@@ -1,0 +1,148 @@
+import type { ErrorReport } from '../base/errors.ts';
+import type { RunEvent } from '../run/events.ts';
+import type { AccuracyMatrix } from '../run/measures.ts';
+import type { DeviceReport, Results, TensorSpace } from '../run/results.ts';
+import type { RunSettings } from '../run/settings.ts';
+
+type EventOf<Type extends RunEvent['type']> = Extract<RunEvent, { type: Type }>;
+
+/** Where a run is. `pausing` and `stopping` last from the button to the worker's answer. */
+export type RunStatus =
+  'idle' | 'starting' | 'running' | 'pausing' | 'paused' | 'stopping' | 'finished' | 'stopped' | 'failed';
+
+/** Losses as they came, one entry per optimizer step; chunks are kept so that adding one copies nothing else. */
+export type StepChunk = Pick<EventOf<'steps'>, 'round' | 'steps' | 'losses' | 'gradientNorms'>;
+
+/** Shares of the gradients' energy that was taken away, at one step. */
+export interface ProjectionSample {
+  round: number;
+  step: number;
+  tensors: { name: string; share: number }[];
+}
+
+/** What the page knows of a run: the events so far, folded. Plain data. */
+export interface RunState {
+  status: RunStatus;
+  /** The settings the run was started with, which the form may have left behind. */
+  settings: RunSettings | null;
+  device: DeviceReport | null;
+  plan: EventOf<'plan'> | null;
+  progress: EventOf<'progress'> | null;
+  curve: readonly StepChunk[];
+  tokensPerSecond: number | null;
+  exact: AccuracyMatrix;
+  ranked: AccuracyMatrix;
+  /** Number of test examples behind each cell of the matrices. */
+  examples: AccuracyMatrix;
+  spaces: readonly { round: number; tensors: TensorSpace[] }[];
+  projections: readonly ProjectionSample[];
+  memory: EventOf<'memory'> | null;
+  warnings: readonly string[];
+  results: Results | null;
+  error: ErrorReport | null;
+}
+
+export const IDLE: RunState = {
+  status: 'idle',
+  settings: null,
+  device: null,
+  plan: null,
+  progress: null,
+  curve: [],
+  tokensPerSecond: null,
+  exact: [],
+  ranked: [],
+  examples: [],
+  spaces: [],
+  projections: [],
+  memory: null,
+  warnings: [],
+  results: null,
+  error: null,
+};
+
+/** Most samples of projected-away shares that are kept for drawing; the results file has them all. */
+export const KEPT_PROJECTIONS = 400;
+
+/** A run just asked for. */
+export const startingRun = (settings: RunSettings): RunState => ({ ...IDLE, status: 'starting', settings });
+
+/** Whether a worker is busy with the run, so that leaving the page would lose it. */
+export const isActive = (status: RunStatus): boolean =>
+  status !== 'idle' && status !== 'finished' && status !== 'stopped' && status !== 'failed';
+
+/** The state after an event. Pure; events after the end of a run change nothing. */
+export function applyEvent(state: RunState, event: RunEvent): RunState {
+  if (!isActive(state.status)) return state;
+  switch (event.type) {
+    case 'device':
+      return { ...running(state), device: event.device };
+    case 'plan': {
+      const empty = emptyMatrix(event.tasks.length);
+      return { ...running(state), plan: event, exact: empty, ranked: empty, examples: empty };
+    }
+    case 'progress':
+      return { ...running(state), progress: event };
+    case 'steps': {
+      const { round, steps, losses, gradientNorms, tokensPerSecond, projectedAway } = event;
+      const step = steps.at(-1);
+      return {
+        ...state,
+        curve: step === undefined ? state.curve : [...state.curve, { round, steps, losses, gradientNorms }],
+        tokensPerSecond,
+        projections:
+          step === undefined || projectedAway.length === 0
+            ? state.projections
+            : thinned([...state.projections, { round, step, tensors: projectedAway }]),
+      };
+    }
+    case 'evaluation': {
+      const { round, task, exact, ranked, examples } = event;
+      return {
+        ...state,
+        exact: withCell(state.exact, round, task, exact),
+        ranked: withCell(state.ranked, round, task, ranked),
+        examples: withCell(state.examples, round, task, examples),
+      };
+    }
+    case 'space':
+      return { ...state, spaces: [...state.spaces, { round: event.round, tensors: event.tensors }] };
+    case 'memory':
+      return { ...state, memory: event };
+    case 'warning':
+      return state.warnings.includes(event.message)
+        ? state
+        : { ...state, warnings: [...state.warnings, event.message] };
+    case 'paused':
+      return { ...state, status: state.status === 'stopping' ? 'stopping' : 'paused' };
+    case 'resumed':
+      return { ...state, status: state.status === 'stopping' ? 'stopping' : 'running' };
+    case 'finished':
+    case 'stopped':
+      return { ...state, status: event.type, results: event.results };
+    case 'failed':
+      return { ...state, status: 'failed', results: event.results, error: event.error };
+  }
+}
+
+/** Events that came together, in order. */
+export const applyEvents = (state: RunState, events: readonly RunEvent[]): RunState => events.reduce(applyEvent, state);
+
+/** First sign of life of the worker ends `starting`. */
+const running = (state: RunState): RunState => (state.status === 'starting' ? { ...state, status: 'running' } : state);
+
+/** (T+1)×T of nulls: rows are rounds from 0 (before training), columns are tasks. */
+const emptyMatrix = (tasks: number): AccuracyMatrix =>
+  Array.from({ length: tasks + 1 }, () => Array.from({ length: tasks }, () => null));
+
+/** The matrix with one cell set; only its row is copied. A cell outside the plan is left out. */
+function withCell(matrix: AccuracyMatrix, round: number, task: number, value: number): AccuracyMatrix {
+  return matrix.map((row, t) => (t === round ? row.map((old, j) => (j === task ? value : old)) : row));
+}
+
+/** Every second sample of the older half once there are too many: the newest stay exact, memory stays bounded. */
+function thinned(samples: ProjectionSample[]): ProjectionSample[] {
+  if (samples.length <= KEPT_PROJECTIONS) return samples;
+  const half = samples.length >> 1;
+  return samples.filter((_, index) => index >= half || index % 2 === 0);
+}

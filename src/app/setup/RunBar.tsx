@@ -1,0 +1,109 @@
+import { embeddedSettings, type PresetName } from '../../run/presets.ts';
+import type { RunSettings } from '../../run/settings.ts';
+import { usePage, usePageState } from '../page-context.tsx';
+import { isActive } from '../run-state.ts';
+import { obstacleOf } from '../support.ts';
+import styles from './RunBar.module.css';
+
+const PRESETS: readonly { name: PresetName; label: string }[] = [
+  { name: 'full', label: 'Full: four tasks' },
+  { name: 'quick', label: 'Quick: two tasks' },
+];
+
+/** The preset a draft is, its seed aside; null once anything else was changed. */
+function presetOf(draft: RunSettings): PresetName | null {
+  const { seed } = draft.training;
+  for (const { name } of PRESETS) {
+    const preset = embeddedSettings(name, draft.method.name);
+    const text = JSON.stringify({ ...preset, training: { ...preset.training, seed } });
+    if (text === JSON.stringify(draft)) return name;
+  }
+  return null;
+}
+
+/** What the draft amounts to, in a line. */
+function amount({ order, training }: RunSettings): string {
+  const tasks = order.length === 1 ? '1 task' : `${order.length} tasks`;
+  const examples = training.trainExamples === 0 ? 'all examples' : `${training.trainExamples} examples each`;
+  const epochs = training.epochs === 1 ? '1 epoch' : `${training.epochs} epochs`;
+  return `${tasks}, ${examples}, ${epochs}`;
+}
+
+/** Preset and Start; while a run goes on, Pause or Resume, and Stop. */
+export function RunBar() {
+  const page = usePage();
+  const status = usePageState(({ run }) => run.status);
+  const draft = usePageState((state) => state.draft);
+  const support = usePageState((state) => state.support);
+  const preset = presetOf(draft);
+  const blocked = obstacleOf(support) !== null;
+  if (isActive(status)) {
+    return (
+      <div className={styles.bar}>
+        <div className={styles.buttons}>
+          {status === 'paused' ? (
+            <button type="button" className={styles.primary} data-testid="resume" onClick={page.resume}>
+              Resume
+            </button>
+          ) : (
+            <button
+              type="button"
+              className={styles.plain}
+              data-testid="pause"
+              disabled={status !== 'running'}
+              onClick={page.pause}
+            >
+              {status === 'pausing' ? 'Pausing…' : 'Pause'}
+            </button>
+          )}
+          <button
+            type="button"
+            className={styles.plain}
+            data-testid="stop"
+            disabled={status === 'stopping'}
+            onClick={page.stop}
+          >
+            {status === 'stopping' ? 'Stopping…' : 'Stop'}
+          </button>
+        </div>
+        <p className={styles.amount}>Settings are locked while the run goes on.</p>
+      </div>
+    );
+  }
+  return (
+    <div className={styles.bar}>
+      <div className={styles.buttons}>
+        <button
+          type="button"
+          className={styles.primary}
+          data-testid="start"
+          disabled={blocked}
+          aria-describedby="run-amount"
+          onClick={page.start}
+        >
+          Start
+        </button>
+        <select
+          className={styles.preset}
+          data-testid="preset-select"
+          aria-label="Preset"
+          value={preset ?? 'custom'}
+          onChange={({ target }) => {
+            const chosen = PRESETS.find(({ name }) => name === target.value);
+            if (chosen !== undefined) page.choosePreset(chosen.name);
+          }}
+        >
+          {PRESETS.map(({ name, label }) => (
+            <option key={name} value={name}>
+              {label}
+            </option>
+          ))}
+          {preset === null && <option value="custom">Your own settings</option>}
+        </select>
+      </div>
+      <p className={styles.amount} id="run-amount">
+        {blocked ? 'This browser cannot train yet: see the steps to change that.' : amount(draft)}
+      </p>
+    </div>
+  );
+}

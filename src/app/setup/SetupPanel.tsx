@@ -1,0 +1,66 @@
+import { useState } from 'react';
+import { usePageState } from '../page-context.tsx';
+import { isActive } from '../run-state.ts';
+import { COMMON_FIELDS, MORE_GROUPS } from './fields.ts';
+import { MethodField } from './MethodField.tsx';
+import { ModelField } from './ModelField.tsx';
+import { OrderField } from './OrderField.tsx';
+import { SettingField } from './SettingField.tsx';
+import styles from './SetupPanel.module.css';
+import { draftIssues } from './validate.ts';
+
+/** The form of a run. On a narrow page it is folded, so that the run stays in sight. */
+export function SetupPanel() {
+  const draft = usePageState((state) => state.draft);
+  const active = usePageState(({ run }) => isActive(run.status));
+  const [open, setOpen] = useState(false);
+  const issues = draftIssues(draft);
+  const groups = MORE_GROUPS.map(({ title, fields }) => ({
+    title,
+    fields: fields.filter((field) => field.applies(draft.method)),
+  })).filter(({ fields }) => fields.length > 0);
+  return (
+    <div className={styles.panel}>
+      <button
+        type="button"
+        className={styles.fold}
+        aria-expanded={open}
+        aria-controls="setup-form"
+        onClick={() => setOpen(!open)}
+      >
+        Settings
+        <span className={styles.foldNow}>
+          {draft.method.name} · {draft.order.join(', ')}
+        </span>
+      </button>
+      <form id="setup-form" className={styles.form} data-open={open} onSubmit={(event) => event.preventDefault()}>
+        <fieldset disabled={active} className={styles.fields}>
+          <MethodField />
+          <OrderField issue={issues.get('order') ?? issues.get('tasks')} />
+          <ModelField issue={issues.get('model')} />
+          <section className={styles.group} aria-labelledby="setup-common">
+            <h2 id="setup-common" className={styles.title}>
+              Settings
+            </h2>
+            {COMMON_FIELDS.filter((field) => field.applies(draft.method)).map((field) => (
+              <SettingField key={field.id} field={field} settings={draft} issue={issues.get(field.id)} />
+            ))}
+          </section>
+          <details className={styles.more}>
+            <summary className={styles.moreTitle}>
+              All settings of <code>{draft.method.name}</code>
+            </summary>
+            {groups.map(({ title, fields }) => (
+              <section key={title} className={styles.group} aria-label={title}>
+                <h3 className={styles.subtitle}>{title}</h3>
+                {fields.map((field) => (
+                  <SettingField key={field.id} field={field} settings={draft} issue={issues.get(field.id)} />
+                ))}
+              </section>
+            ))}
+          </details>
+        </fieldset>
+      </form>
+    </div>
+  );
+}

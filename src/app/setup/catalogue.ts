@@ -1,0 +1,50 @@
+/** The embedded tasks as the page describes them. */
+export interface TaskCard {
+  name: string;
+  /** What the model is asked. */
+  question: string;
+  labels: readonly string[];
+}
+
+export const EMBEDDED_TASKS: readonly TaskCard[] = [
+  {
+    name: 'gloss',
+    question: 'What does a dictionary definition describe?',
+    labels: ['animal', 'plant', 'food', 'person', 'place', 'body', 'object', 'feeling'],
+  },
+  {
+    name: 'field',
+    question: 'Which field is a word from?',
+    labels: ['science', 'sport', 'war', 'law', 'music', 'computer'],
+  },
+  {
+    name: 'people',
+    question: 'What was a person known for?',
+    labels: ['artist', 'leader', 'writer', 'scientist', 'musician'],
+  },
+  {
+    name: 'emoji',
+    question: 'Which group does an emoji belong to?',
+    labels: ['face', 'people', 'nature', 'food', 'travel', 'object', 'symbol'],
+  },
+  { name: 'mood', question: 'Is a word meant well or ill? Hard for a small model.', labels: ['good', 'bad'] },
+];
+
+/** Datasets of CL_Benchmark (METHOD.md section 5), offered when tasks come from a folder. */
+export const BENCHMARK_TASKS: readonly string[] = [
+  'dbpedia',
+  'amazon',
+  'yahoo',
+  'agnews',
+  'yelp',
+  'IMDB',
+  'SST-2',
+  'MNLI',
+  'CB',
+  'RTE',
+  'QQP',
+  'BoolQA',
+  'COPA',
+  'MultiRC',
+  'WiC',
+];

@@ -1,0 +1,55 @@
+import * as v from 'valibot';
+import { GorpError } from '../../base/errors.ts';
+import { parseSettings, type RunSettings, RunSettingsSchema } from '../../run/settings.ts';
+import { COMMON_FIELDS, MORE_GROUPS } from './fields.ts';
+
+const RANGES = new Map(
+  [...COMMON_FIELDS, ...MORE_GROUPS.flatMap(({ fields }) => fields)].flatMap((field) =>
+    field.kind === 'number' ? [[field.id, field.range] as const] : [],
+  ),
+);
+
+/** Whether a text can be the address of a folder: http(s), or relative to the page. */
+export function isFolderAddress(text: string): boolean {
+  if (/^\.{0,2}\//.test(text)) return true;
+  try {
+    return /^https?:$/.test(new URL(text).protocol);
+  } catch {
+    return false;
+  }
+}
+
+const FOLDER_HELP = 'Enter the address of a folder, beginning with https:// or /.';
+
+/**
+ * What is wrong with a draft, by dotted path of the setting, in words for its field. Empty when it can be started.
+ * The same schema as {@link parseSettings}, which names the first fault only.
+ */
+export function draftIssues(draft: RunSettings): ReadonlyMap<string, string> {
+  const issues = new Map<string, string>();
+  const parsed = v.safeParse(RunSettingsSchema, draft);
+  for (const issue of parsed.issues ?? []) {
+    const path = v.getDotPath(issue) ?? '';
+    const range = RANGES.get(path);
+    issues.set(path, range === undefined ? issue.message : `Must be ${range}.`);
+  }
+  if (draft.order.length === 0) issues.set('order', 'Choose at least one task.');
+  if (new Set(draft.order).size < draft.order.length) issues.set('order', 'Each task can be learned once.');
+  if (draft.model !== 'embedded' && !isFolderAddress(draft.model)) issues.set('model', FOLDER_HELP);
+  if (draft.tasks !== 'embedded' && !isFolderAddress(draft.tasks)) issues.set('tasks', FOLDER_HELP);
+  return issues;
+}
+
+/** A draft as settings to start with. @throws GorpError `settings/invalid`, naming the setting. */
+export function checkedSettings(draft: RunSettings): RunSettings {
+  const [first] = draftIssues(draft);
+  if (first !== undefined) {
+    const [path, message] = first;
+    throw new GorpError(
+      'settings/invalid',
+      `Setting ${path}: ${message}`,
+      'Correct the marked setting and start again.',
+    );
+  }
+  return parseSettings(draft);
+}

@@ -1,0 +1,53 @@
+import { createStore, type StoreApi } from 'zustand/vanilla';
+import type { ErrorReport } from '../base/errors.ts';
+import { embeddedSettings } from '../run/presets.ts';
+import type { RunSettings } from '../run/settings.ts';
+import type { RunSummary } from './history.ts';
+import { IDLE, type RunState } from './run-state.ts';
+import type { Support } from './support.ts';
+import type { Theme } from './theme.ts';
+
+export type Tab = 'run' | 'ranks' | 'results';
+/** How an answer is scored: what the model writes by itself, or the best of the task's own labels. */
+export type Score = 'exact' | 'ranked';
+
+/** What the viewer chose to look at; none of it touches a run. */
+export interface View {
+  tab: Tab;
+  score: Score;
+  /** What the colour of a matrix cell stands for: its accuracy, or its change since the task was learned. */
+  heat: 'accuracy' | 'change';
+  /** Weight of the past in the loss curve's moving average, [0, 1). */
+  smoothing: number;
+  logLoss: boolean;
+  /** Tensor and round whose spectrum is shown; null until one is chosen. */
+  selected: { name: string; round: number } | null;
+  theme: Theme;
+}
+
+export interface PageState {
+  support: Support;
+  /** The form: may hold values that do not pass the schema, NaN for an empty number. */
+  draft: RunSettings;
+  /** Why the last start was refused before a worker was asked. */
+  refused: ErrorReport | null;
+  run: RunState;
+  history: readonly RunSummary[];
+  /** Why runs are not kept, where the browser refuses. */
+  historyProblem: string | null;
+  view: View;
+}
+
+export type PageStore = StoreApi<PageState>;
+
+/** The page's one store, usable without React. */
+export const createPageStore = (theme: Theme): PageStore =>
+  createStore<PageState>(() => ({
+    support: 'unknown',
+    draft: embeddedSettings('full', 'gorp-plus'),
+    refused: null,
+    run: IDLE,
+    history: [],
+    historyProblem: null,
+    view: { tab: 'run', score: 'exact', heat: 'accuracy', smoothing: 0.8, logLoss: false, selected: null, theme },
+  }));

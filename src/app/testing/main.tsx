@@ -1,0 +1,78 @@
+/**
+ * The page with a script in place of the worker, served by `vite` at `/src/app/testing/`. The address says what to show:
+ * `scene` (idle, running, finished, failed, quick, software, many, insecure, no-webgpu, no-adapter), `method`, `tab`, `theme`,
+ * `ahead` (share of the events that has come).
+ */
+import { StrictMode } from 'react';
+import { createRoot } from 'react-dom/client';
+import { METHOD_NAMES } from '../../gorp/method-settings.ts';
+import type { RunEvent } from '../../run/events.ts';
+import { embeddedSettings } from '../../run/presets.ts';
+import type { RunSettings } from '../../run/settings.ts';
+import { App } from '../App.tsx';
+import '../base.css';
+import { summaryOf } from '../history.ts';
+import { createPage } from '../page.ts';
+import { PageProvider } from '../page-context.tsx';
+import { BENCHMARK_TASKS } from '../setup/catalogue.ts';
+import type { Tab } from '../store.ts';
+import type { Support } from '../support.ts';
+import { applyTheme, type Theme } from '../theme.ts';
+import { memoryHistory } from './memory-history.ts';
+import { scriptedRun, SOFTWARE_DEVICE } from './script.ts';
+import { scriptedSession } from './scripted-session.ts';
+
+const asked = new URLSearchParams(location.search);
+const scene = asked.get('scene') ?? 'idle';
+const pick = <Value extends string>(key: string, values: readonly Value[], otherwise: Value): Value =>
+  values.find((value) => value === asked.get(key)) ?? otherwise;
+
+const method = pick('method', METHOD_NAMES, 'gorp-plus');
+const theme = pick<Theme>('theme', ['light', 'dark'], 'system');
+const ahead =
+  scene === 'finished' || scene === 'many' ? 1 : Number(asked.get('ahead') ?? (scene === 'idle' ? 0 : 0.62));
+
+function script(settings: RunSettings): RunEvent[] {
+  const startedAt = new Date().toISOString();
+  const events = scriptedRun(settings, scene === 'software' ? { device: SOFTWARE_DEVICE, startedAt } : { startedAt });
+  if (scene !== 'failed') return events;
+  const kept = events.slice(0, Math.floor(events.length * 0.62));
+  const error = {
+    code: 'gpu/device-lost' as const,
+    message: 'The GPU device was lost: the driver was reset (reason: unknown).',
+    nextStep: 'Start again. If it happens again, close other tabs that use the GPU or choose a smaller batch.',
+  };
+  return [...kept, { type: 'failed', error, results: null }];
+}
+
+const earlier = (['seq-lora', 'gorp', 'o-lora'] as const).flatMap((name, i) => {
+  const startedAt = `2026-11-2${3 - i}T1${i}:2${i}:00.000Z`;
+  const last = scriptedRun(embeddedSettings('full', name), { startedAt }).at(-1);
+  return last?.type === 'finished' ? [summaryOf(last.results)] : [];
+});
+
+const SUPPORTS: readonly Support[] = ['insecure', 'no-webgpu', 'no-adapter'];
+applyTheme(theme);
+const page = createPage({
+  openSession: scriptedSession({ script, ahead: scene === 'failed' ? 1 : ahead, pace: 250 }),
+  history: memoryHistory(earlier),
+  findSupport: () => Promise.resolve(SUPPORTS.find((support) => support === scene) ?? 'ready'),
+  theme,
+});
+await page.load();
+page.chooseMethod(method);
+if (scene === 'quick') page.choosePreset('quick');
+if (scene === 'many')
+  page.edit((draft) => ({ ...draft, tasks: 'https://example.org/tasks/', order: [...BENCHMARK_TASKS] }));
+if (scene !== 'idle' && !SUPPORTS.some((support) => support === scene)) page.start();
+page.look({ tab: pick<Tab>('tab', ['run', 'ranks', 'results'], 'run') });
+
+const root = document.getElementById('root');
+if (root === null) throw new Error('index.html has no element #root.');
+createRoot(root).render(
+  <StrictMode>
+    <PageProvider value={page}>
+      <App />
+    </PageProvider>
+  </StrictMode>,
+);

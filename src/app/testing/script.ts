@@ -1,0 +1,218 @@
+import { mixSeed, type Random, seededRandom } from '../../base/random.ts';
+import type { RunEvent } from '../../run/events.ts';
+import { type AccuracyMatrix, measuresOf } from '../../run/measures.ts';
+import type { DeviceReport, Results, TaskReport, TensorSpace } from '../../run/results.ts';
+import type { RunSettings } from '../../run/settings.ts';
+import { EMBEDDED_TASKS } from '../setup/catalogue.ts';
+
+/** Invented events of a whole run, to build and test the page without a worker. Nothing here is a measurement. */
+
+export const GPU_DEVICE: DeviceReport = {
+  vendor: 'nvidia',
+  architecture: 'ampere',
+  description: 'NVIDIA GeForce RTX 3060 Laptop GPU',
+  software: false,
+  features: ['shader-f16', 'subgroups', 'timestamp-query'],
+  limits: { maxBufferSize: 2 ** 32, maxStorageBufferBindingSize: 2 ** 31 },
+};
+
+export const SOFTWARE_DEVICE: DeviceReport = {
+  vendor: 'google',
+  architecture: 'swiftshader',
+  description: 'SwiftShader Device (Subzero)',
+  software: true,
+  features: ['subgroups', 'timestamp-query'],
+  limits: { maxBufferSize: 2 ** 30, maxStorageBufferBindingSize: 2 ** 30 },
+};
+
+const TENSORS = [
+  ...[0, 1, 2].flatMap((i) => [
+    `encoder.block.${i}.layer.0.SelfAttention.q`,
+    `encoder.block.${i}.layer.0.SelfAttention.v`,
+  ]),
+  ...[0, 1, 2].flatMap((i) => [
+    `decoder.block.${i}.layer.0.SelfAttention.q`,
+    `decoder.block.${i}.layer.0.SelfAttention.v`,
+  ]),
+  ...[0, 1, 2].flatMap((i) => [
+    `decoder.block.${i}.layer.1.EncDecAttention.q`,
+    `decoder.block.${i}.layer.1.EncDecAttention.v`,
+  ]),
+];
+const STEPS_PER_EVENT = 3;
+
+export interface ScriptOptions {
+  device?: DeviceReport;
+  startedAt?: string;
+  commit?: string;
+}
+
+/** All events of a run with these settings, `finished` last. The same settings give the same events. */
+export function scriptedRun(settings: RunSettings, options: ScriptOptions = {}): RunEvent[] {
+  const { order, method, training } = settings;
+  const device = options.device ?? GPU_DEVICE;
+  const random = seededRandom(mixSeed(training.seed, method.name, ...order));
+  const events: RunEvent[] = [];
+  const rounds = order.length;
+  const tasks = order.map((name): TaskReport => {
+    const labels = EMBEDDED_TASKS.find((task) => task.name === name)?.labels ?? ['yes', 'no'];
+    const { trainExamples, testExamples } = training;
+    return { name, kind: 'TC', labels: [...labels], trainExamples, testExamples };
+  });
+  const steps = Math.ceil((training.trainExamples * training.epochs) / training.batchSize);
+  const model = { name: 'embedded', parameters: 1_902_976, trainable: method.fullRank === 'none' ? 24_576 : 221_184 };
+  const exact: AccuracyMatrix = Array.from({ length: rounds + 1 }, () => order.map(() => null));
+  const ranked: AccuracyMatrix = exact.map((row) => [...row]);
+  const curves: Results['curves'] = { round: [], step: [], loss: [], gradientNorm: [], seconds: [] };
+  const spaces: Results['spaces'] = [];
+  const projectedAway: Results['projectedAway'] = [];
+  const totalSeconds = 40 * rounds;
+  let secondsLeft = totalSeconds;
+
+  const progress = (event: Omit<Extract<RunEvent, { type: 'progress' }>, 'type' | 'secondsLeft'>): void => {
+    events.push({
+      type: 'progress',
+      secondsLeft: event.round === 0 && event.phase !== 'evaluate' ? null : secondsLeft,
+      ...event,
+    });
+  };
+  const evaluate = (round: number): void => {
+    for (let task = 0; task < rounds; task++) {
+      const item = order[task] ?? '';
+      for (const done of [0, Math.ceil(training.testExamples / 2), training.testExamples]) {
+        progress({ phase: 'evaluate', round, item, done, total: training.testExamples, unit: 'examples' });
+      }
+      const score = scripted(settings, round, task, random);
+      const row = exact[round];
+      const rankedRow = ranked[round];
+      if (row === undefined || rankedRow === undefined) continue;
+      const { testExamples: examples } = training;
+      const free = rounded(score, examples);
+      const best = rounded(Math.max(score, 1 / (tasks[task]?.labels.length ?? 2) + 0.5 * score), examples);
+      row[task] = free;
+      rankedRow[task] = best;
+      events.push({ type: 'evaluation', round, task, exact: free, ranked: best, examples });
+    }
+  };
+
+  events.push({ type: 'device', device });
+  for (const part of [0, 0.25, 0.5, 0.75, 1]) {
+    progress({
+      phase: 'weights',
+      round: 0,
+      item: 'model.safetensors',
+      done: Math.round(part * 3_810_000),
+      total: 3_810_000,
+      unit: 'bytes',
+      source: 'network',
+    });
+  }
+  progress({ phase: 'tasks', round: 0, item: order[0] ?? '', done: rounds, total: rounds, unit: 'items' });
+  events.push({ type: 'plan', tasks, stepsPerRound: order.map(() => steps), model });
+  progress({ phase: 'compile', round: 0, item: 'training step', done: 14, total: 14, unit: 'items' });
+  if (device.software) {
+    events.push({
+      type: 'warning',
+      message: 'This adapter computes on the CPU: expect a run to take many times longer.',
+    });
+  }
+  evaluate(0);
+
+  let step = 0;
+  for (let round = 1; round <= rounds; round++) {
+    for (let done = 0; done < steps; done += STEPS_PER_EVENT) {
+      const count = Math.min(STEPS_PER_EVENT, steps - done);
+      const numbers = Array.from({ length: count }, (_, i) => step + i + 1);
+      const losses = numbers.map((_, i) => {
+        const age = (done + i) / steps;
+        return (0.32 + 2.1 * Math.exp(-6 * age)) * Math.exp(0.45 * (random.next() + random.next() - 1));
+      });
+      const gradientNorms = losses.map((loss) => 0.4 + loss * (0.5 + random.next()));
+      step += count;
+      secondsLeft = totalSeconds * (1 - step / (steps * rounds));
+      const shares = method.sharedSpace && round > 1 ? sharesOf(round, done / steps, random) : [];
+      curves.round.push(...numbers.map(() => round));
+      curves.step.push(...numbers);
+      curves.loss.push(...losses);
+      curves.gradientNorm.push(...gradientNorms);
+      curves.seconds.push(...numbers.map(() => totalSeconds - secondsLeft));
+      if (shares.length > 0) projectedAway.push({ round, step, tensors: shares });
+      events.push({
+        type: 'steps',
+        round,
+        steps: numbers,
+        losses,
+        gradientNorms,
+        tokensPerSecond: 21_000 + 3_000 * random.next(),
+        projectedAway: shares,
+      });
+      const item = order[round - 1] ?? '';
+      progress({ phase: 'train', round, item, done: done + count, total: steps, unit: 'steps' });
+      events.push({ type: 'memory', liveBytes: 187e6 + 4e6 * random.next(), peakBytes: 214e6, liveBuffers: 412 });
+    }
+    if (method.sharedSpace) {
+      progress({ phase: 'space', round, item: order[round - 1] ?? '', done: 1, total: 1, unit: 'items' });
+      const tensors = spaceOf(spaces.at(-1)?.tensors ?? [], method, random);
+      spaces.push({ round, tensors });
+      events.push({ type: 'space', round, tensors });
+    }
+    evaluate(round);
+  }
+
+  const results: Results = {
+    schema: 'gorp-web/results',
+    version: 1,
+    code: { version: '0.1.0', commit: options.commit ?? 'scripted' },
+    status: 'finished',
+    error: null,
+    startedAt: options.startedAt ?? '2026-11-24T16:05:00.000Z',
+    seconds: totalSeconds,
+    device,
+    model,
+    settings,
+    tasks,
+    curves,
+    accuracy: { exact, ranked },
+    measures: { exact: measuresOf(exact), ranked: measuresOf(ranked) },
+    spaces,
+    projectedAway,
+    memory: { peakBytes: 214e6, liveBuffersAtEnd: 0 },
+  };
+  events.push({ type: 'finished', results });
+  return events;
+}
+
+/** Accuracy to the grain of the test set, as a measured one is. */
+const rounded = (share: number, examples: number): number => Math.round(Math.min(1, share) * examples) / examples;
+
+function scripted({ method }: RunSettings, round: number, task: number, random: Random): number {
+  const learned = 0.62 + 0.3 * ((task * 7 + 3) % 5) * 0.25;
+  if (round === 0) return 0.02 * random.next();
+  if (task + 1 > round) return 0.08 * random.next();
+  const kept = method.name === 'gorp-plus' ? 0.96 : method.sharedSpace ? 0.72 : 0.35;
+  return learned * kept ** (round - task - 1) * (0.97 + 0.06 * random.next());
+}
+
+const sharesOf = (round: number, age: number, random: Random): { name: string; share: number }[] =>
+  TENSORS.map((name, i) => ({
+    name,
+    share: Math.min(1, (0.12 + 0.13 * round) * (0.6 + 0.07 * i) * (1 - 0.3 * age) * (0.85 + 0.3 * random.next())),
+  }));
+
+function spaceOf(before: TensorSpace[], method: RunSettings['method'], random: Random): TensorSpace[] {
+  return TENSORS.map((name, i) => {
+    const lora = name.includes('SelfAttention');
+    const dimension = lora && method.loraSpace === 'rank' ? method.loraRank : 128;
+    const held = before[i]?.total ?? 0;
+    const heldBefore = held === 0 ? 0 : Math.min(0.85, 0.35 + 0.1 * random.next() + held / dimension / 2);
+    const decay = 0.55 + 0.3 * random.next();
+    const raw = Array.from({ length: Math.min(dimension - held, 32) }, (_, k) => decay ** k);
+    const sum = raw.reduce((a, b) => a + b, 0);
+    const spectrum = raw.map((value) => ((1 - heldBefore) * value) / sum);
+    let reached = heldBefore;
+    let added = 0;
+    while (added < spectrum.length && reached < method.threshold) reached += spectrum[added++] ?? 0;
+    const part = lora ? 'lora' : 'full-rank';
+    return { name, part, dimension, added, total: held + added, heldBefore, spectrum, threshold: method.threshold };
+  });
+}

@@ -1,0 +1,52 @@
+import type { RunEvent } from '../../run/events.ts';
+import type { RunSettings } from '../../run/settings.ts';
+import type { OpenSession } from '../session.ts';
+
+export interface Playback {
+  script: (settings: RunSettings) => RunEvent[];
+  /** Share of the events that comes at once at the start, in [0, 1]. */
+  ahead: number;
+  /** Milliseconds between two of the others. */
+  pace: number;
+}
+
+/** A session that plays a script and obeys pause, resume and stop as a worker would. */
+export const scriptedSession =
+  ({ script, ahead, pace }: Playback): OpenSession =>
+  (onEvent) => {
+    let events: RunEvent[] = [];
+    let next = 0;
+    let timer: ReturnType<typeof setInterval> | undefined;
+    const tick = (): void => {
+      const event = events[next++];
+      if (event === undefined) clearInterval(timer);
+      else onEvent(event);
+    };
+    return {
+      send: (command) => {
+        switch (command.type) {
+          case 'start':
+            events = script(command.settings);
+            while (next < Math.floor(events.length * ahead)) tick();
+            timer = setInterval(tick, pace);
+            break;
+          case 'pause':
+            clearInterval(timer);
+            onEvent({ type: 'paused' });
+            break;
+          case 'resume':
+            timer = setInterval(tick, pace);
+            onEvent({ type: 'resumed' });
+            break;
+          case 'stop': {
+            clearInterval(timer);
+            const last = events.at(-1);
+            if (last?.type === 'finished')
+              onEvent({ type: 'stopped', results: { ...last.results, status: 'stopped' } });
+            break;
+          }
+        }
+      },
+      close: () => clearInterval(timer),
+    };
+  };
