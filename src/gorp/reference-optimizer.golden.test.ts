@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { type GoldenTensor, goldenReal, readGolden, readGoldenJson, relativeError } from '../testing/golden.ts';
+import { goldenMatrix } from '../testing/matrices.ts';
 import { hasShared } from '../testing/shared.ts';
 import { type Matrix, matrix, subtract, transpose } from './matrix.ts';
 import type { ProjType } from './projection.ts';
@@ -55,11 +56,6 @@ function groupOf(one: Case, weightDecay: number, space: Matrix | null): Referenc
   };
 }
 
-function golden(tensors: Map<string, GoldenTensor>, name: string): Matrix {
-  const { shape, data } = goldenReal(tensors, name);
-  return matrix(shape[0], shape[1], data);
-}
-
 describe.skipIf(!hasShared)('the reference trajectories', () => {
   const reference = hasShared ? readGoldenJson<Cases>('golden/optimizer/cases.json') : undefined;
   const gradients = hasShared ? readGolden('golden/optimizer/gradients.safetensors') : new Map<string, GoldenTensor>();
@@ -72,14 +68,14 @@ describe.skipIf(!hasShared)('the reference trajectories', () => {
     const shape = `${rows}x${columns}`;
     const g = goldenReal(gradients, `${shape}.g`);
     expect(g.shape).toEqual([steps, rows, columns]);
-    const start = golden(gradients, `${shape}.w0`);
-    const space = one.has_S ? golden(expected, `${one.id}/S`) : null;
+    const start = goldenMatrix(gradients, `${shape}.w0`);
+    const space = one.has_S ? goldenMatrix(expected, `${one.id}/S`) : null;
     const group = groupOf(one, one.weight_decay ?? defaults.weight_decay, space);
     // The sign rule of METHOD.md section 3 is that of the `signfix` runs; without singular vectors there is one run.
     const run = one.group === 'galore' ? 'signfix' : 'official';
     const compared: string[] = [];
     const compare = (name: string, found: Matrix, tolerance: number): void => {
-      const wanted = golden(expected, name);
+      const wanted = goldenMatrix(expected, name);
       expect([found.rows, found.columns], name).toEqual([wanted.rows, wanted.columns]);
       expect(relativeError(found.data, wanted.data), name).toBeLessThan(tolerance);
       compared.push(name);
@@ -101,7 +97,7 @@ describe.skipIf(!hasShared)('the reference trajectories', () => {
       for (const name of [run, ...(unsigned ? ['official'] : [])]) {
         const snapshot = `${one.id}/${name}/w.${step + 1}`;
         compare(snapshot, weight, TOLERANCE.weight);
-        const change = subtract(golden(expected, snapshot), start).data;
+        const change = subtract(goldenMatrix(expected, snapshot), start).data;
         expect(relativeError(subtract(weight, start).data, change), `change of ${snapshot}`).toBeLessThan(
           changeTolerance(one),
         );

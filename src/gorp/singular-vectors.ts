@@ -14,7 +14,7 @@ export interface SingularVectors {
  *
  * This is exact to the precision of f64 for singular values down to 1e-8 of the largest; vectors of smaller ones are
  * still orthonormal, but a gradient in f32 says nothing about them. It is the quickest route here: in Node on one core
- * 8 vectors take 5 ms at 128 × 128 and 1.3 s at 1024 × 1024, where all of them take 6 s.
+ * 8 vectors take 5 ms at 128 × 128 and 1.3 s at 1024 × 1024, where all of them take 5 s.
  *
  * @param g m × n.
  * @param count at most min(m, n) are returned.

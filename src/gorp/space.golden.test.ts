@@ -1,17 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { type GoldenTensor, goldenReal, readGolden, readGoldenJson } from '../testing/golden.ts';
+import { type GoldenTensor, readGolden, readGoldenJson } from '../testing/golden.ts';
+import { goldenMatrix } from '../testing/matrices.ts';
 import { hasShared } from '../testing/shared.ts';
-import { energy, type Matrix, matrix, multiplyTranspose, subtract } from './matrix.ts';
+import { energy, type Matrix, multiplyTranspose, subtract } from './matrix.ts';
 import { growSpace, growSpaceFromCovariance, type SpaceGrowth } from './space.ts';
 
 /** Absolute Frobenius errors of S Sᵀ that the reference data allows in float32. */
 const GRADSPACE_TOLERANCE = 1e-3;
 const CONTINUAL_TOLERANCE = 2e-3;
-
-function golden(tensors: Map<string, GoldenTensor>, name: string): Matrix {
-  const { shape, data } = goldenReal(tensors, name);
-  return matrix(shape[0], shape[1], data);
-}
 
 const projectorError = ({ space }: SpaceGrowth, expected: Matrix): number =>
   Math.sqrt(energy(subtract(multiplyTranspose(space, space), expected)));
@@ -34,7 +30,7 @@ describe.skipIf(!hasShared)('the reference gradient spaces', () => {
   describe.each(Object.entries(sequences))('%s', (name, { tasks }) => {
     it('has the energies of the reference', () => {
       for (const [t, { energy_cumulative_of_M: cumulative }] of tasks.entries()) {
-        const moment = golden(moments, `${name}/M.${t}`);
+        const moment = goldenMatrix(moments, `${name}/M.${t}`);
         let sum = 0;
         growSpace({ space: null, moment, threshold: 0.9, rule: 'paper' }).spectrum.forEach((share, i) => {
           sum += share;
@@ -48,12 +44,14 @@ describe.skipIf(!hasShared)('the reference gradient spaces', () => {
       for (const [t, { official_new, official_total }] of tasks.entries()) {
         const growth = growSpace({
           space,
-          moment: golden(moments, `${name}/M.${t}`),
+          moment: goldenMatrix(moments, `${name}/M.${t}`),
           threshold: 0.9,
           rule: 'official',
         });
         expect([growth.added, growth.total]).toEqual([official_new, official_total]);
-        expect(projectorError(growth, golden(expected, `${name}/official/P.${t}`))).toBeLessThan(GRADSPACE_TOLERANCE);
+        expect(projectorError(growth, goldenMatrix(expected, `${name}/official/P.${t}`))).toBeLessThan(
+          GRADSPACE_TOLERANCE,
+        );
         ({ space } = growth);
       }
     });
@@ -61,13 +59,13 @@ describe.skipIf(!hasShared)('the reference gradient spaces', () => {
     it.each(Object.keys(tasks[0].paper_new))('grows as in the paper (%s), from moments and from covariances', (key) => {
       let space: Matrix | null = null;
       for (const [t, { paper_new, paper_total }] of tasks.entries()) {
-        const moment = golden(moments, `${name}/M.${t}`);
+        const moment = goldenMatrix(moments, `${name}/M.${t}`);
         const threshold = Number(key);
         const growth = growSpace({ space, moment, threshold, rule: 'paper' });
         const other = growSpaceFromCovariance(space, multiplyTranspose(moment, moment), threshold);
         for (const one of [growth, other]) {
           expect([one.added, one.total]).toEqual([paper_new[key], paper_total[key]]);
-          expect(projectorError(one, golden(expected, `${name}/paper_${key}/P.${t}`))).toBeLessThan(
+          expect(projectorError(one, goldenMatrix(expected, `${name}/paper_${key}/P.${t}`))).toBeLessThan(
             GRADSPACE_TOLERANCE,
           );
         }
@@ -95,12 +93,12 @@ describe.skipIf(!hasShared)('the spaces of the reference continual run', () => {
         const folder = `${run}/task${i + 1}`;
         const growth = growSpace({
           space,
-          moment: golden(tensors, `${folder}/exp_avg/${module}`),
+          moment: goldenMatrix(tensors, `${folder}/exp_avg/${module}`),
           threshold,
           rule: 'official',
         });
         expect(growth.total).toBe(space_ranks[module]);
-        expect(projectorError(growth, golden(tensors, `${folder}/space_projector/${module}`))).toBeLessThan(
+        expect(projectorError(growth, goldenMatrix(tensors, `${folder}/space_projector/${module}`))).toBeLessThan(
           CONTINUAL_TOLERANCE,
         );
         ({ space } = growth);

@@ -165,6 +165,22 @@ describe('growSpaceFromCovariance', () => {
     }
   });
 
+  it.each([
+    [200, 5, 0.98],
+    [200, 100, 0.98],
+    [200, 400, 0.9],
+    [250, 125, 0.5],
+  ])('copes with %i dimensions of which rounding noise fills most: %i inputs, decay %f', (dimension, tokens, decay) => {
+    const spread = diagonalMatrix(Float64Array.from({ length: dimension }, (_, i) => decay ** i));
+    let space: Matrix | null = null;
+    for (let task = 0; task < 2; task++) {
+      const inputs = multiply(spread, randomMatrix(dimension, tokens, task));
+      ({ space } = growSpaceFromCovariance(space, multiplyTranspose(inputs, inputs), 0.97));
+      expect(orthonormalityError(space)).toBeLessThan(1e-13);
+      expect(energy(projectOutLeft(inputs, space))).toBeLessThan(0.03 * energy(inputs));
+    }
+  });
+
   it('adds nothing for a covariance of zeros, and nothing to a full space', () => {
     expect(growSpaceFromCovariance(null, matrix(6, 6), 0.97)).toMatchObject({ added: 0, total: 0, heldBefore: 0 });
     const full = randomOrthonormal(6, 6, 1);

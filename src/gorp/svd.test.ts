@@ -65,6 +65,11 @@ describe('svd', () => {
     });
   });
 
+  it.each([0.98, 0.7, 0.3])('copes with matrices that are mostly rounding noise: decay %f', (decay) => {
+    const spread = diagonalMatrix(Float64Array.from({ length: 120 }, (_, i) => decay ** i));
+    expectSvd(multiply(multiply(spread, randomMatrix(120, 40, 1)), randomMatrix(40, 90, 2)));
+  });
+
   it('knows 1 × n and 2 × 2', () => {
     expect(svd(matrix(1, 2, [3, -4])).singularValues[0]).toBeCloseTo(5, 14);
     const values = svd(matrix(2, 2, [3, 0, 4, 5])).singularValues;

@@ -12,6 +12,8 @@ export interface Svd {
   v: Matrix;
 }
 
+/** A sum of squares, beside a largest entry of 1, below which products lose digits to the end of the number range. */
+const VANISHED = 1e-290;
 /** Jacobi converges quadratically: matrices of any kind need fewer than 15 sweeps. */
 const MOST_SWEEPS = 40;
 
@@ -40,7 +42,10 @@ export function svd(a: Matrix): Svd {
   for (let i = 0; i < n; i++) rotations.data[i * n + i] = 1;
   orthogonaliseRows(r, rotations);
 
-  const lengths = Float64Array.from({ length: n }, (_, i) => Math.sqrt(dotRows(r, i, i)));
+  const lengths = Float64Array.from({ length: n }, (_, i) => {
+    const square = dotRows(r, i, i);
+    return square > VANISHED ? Math.sqrt(square) : 0;
+  });
   const order = [...lengths.keys()].sort((i, j) => lengths[j] - lengths[i]);
   const u = matrix(n, a.rows);
   const v = matrix(n, n);
@@ -78,7 +83,7 @@ function triangularise(columns: Matrix): { r: Matrix; factors: Float64Array } {
     for (let i = k + 1; i < m; i++) tail += v[i] * v[i];
     const head = v[k];
     r.data[k * n + k] = head;
-    if (tail > 0) {
+    if (tail > VANISHED) {
       const norm = Math.sqrt(head * head + tail);
       r.data[k * n + k] = head > 0 ? -norm : norm;
       v[k] = head - r.data[k * n + k];
@@ -101,7 +106,8 @@ function orthogonaliseRows(r: Matrix, rotations: Matrix): void {
         const alpha = dotRows(r, p, p);
         const beta = dotRows(r, q, q);
         const gamma = dotRows(r, p, q);
-        if (!(Math.abs(gamma) > tolerance * Math.sqrt(alpha * beta))) continue;
+        if (alpha <= VANISHED || beta <= VANISHED) continue;
+        if (Math.abs(gamma) <= tolerance * Math.sqrt(alpha) * Math.sqrt(beta)) continue;
         rotated = true;
         const zeta = (beta - alpha) / (2 * gamma);
         const tangent = (zeta < 0 ? -1 : 1) / (Math.abs(zeta) + Math.sqrt(1 + zeta * zeta));

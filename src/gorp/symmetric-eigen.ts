@@ -23,6 +23,8 @@ interface Tridiagonal {
   factors: Float64Array;
 }
 
+/** A sum of squares, beside a largest entry of 1, whose root is far below rounding noise. */
+const NEGLIGIBLE = Number.EPSILON ** 4;
 /** Up to this share of all eigenvectors, computing each alone is quicker than computing all at once. */
 const FEW = 1 / 8;
 /** Below this size all eigenvectors are computed at once, however few are asked for. */
@@ -70,7 +72,7 @@ function tridiagonalise(a: Matrix): Tridiagonal {
       if (i > k + 1) tail += v[i] * v[i];
     }
     const head = v[k + 1];
-    if (tail === 0) {
+    if (tail <= NEGLIGIBLE) {
       offDiagonal[k] = head;
       continue;
     }
@@ -128,13 +130,13 @@ function reflectBothSides(
  */
 function implicitQl(diagonal: Float64Array, offDiagonal: Float64Array, vectors?: Matrix): void {
   const n = diagonal.length;
-  const negligible = (m: number): boolean =>
-    Math.abs(offDiagonal[m]) <=
-    Number.EPSILON * (Math.abs(diagonal[m]) + Math.abs(diagonal[m + 1])) + Number.EPSILON ** 2;
+  // Measured against the largest entries: beside them, smaller ones are rounding noise that would never settle.
+  const noise =
+    Number.EPSILON * diagonal.reduce((max, d, i) => Math.max(max, Math.abs(d) + Math.abs(offDiagonal[i])), 0);
   for (let l = 0; l < n; l++) {
     for (let attempt = 0; ; attempt++) {
       let m = l;
-      while (m < n - 1 && !negligible(m)) m++;
+      while (m < n - 1 && Math.abs(offDiagonal[m]) > noise) m++;
       if (m === l) break;
       if (attempt === 100) throw notConverged(n);
       const half = (diagonal[l + 1] - diagonal[l]) / (2 * offDiagonal[l]);

@@ -16,7 +16,8 @@ interface HeaderEntry {
 /**
  * Reads a safetensors file of the reference data, whole.
  *
- * For tests only: the file is trusted, so nothing is checked but the two dtypes that the reference data uses.
+ * For tests only: the file is trusted, so nothing is checked but the two dtypes that the reference data uses. It shares
+ * no code with `src/weights`, whose reader is compared with it.
  *
  * @param path below the reference folder, with forward slashes: `golden/optimizer/gradients.safetensors`.
  */

@@ -1,6 +1,13 @@
 import fc from 'fast-check';
 import { seededRandom } from '../base/random.ts';
 import { type Matrix, matrix, multiply, transpose, transposeMultiply } from '../gorp/matrix.ts';
+import { type GoldenTensor, goldenReal } from './golden.ts';
+
+/** A tensor of the reference data with two dimensions. @throws Error when it is missing or holds integers. */
+export function goldenMatrix(tensors: Map<string, GoldenTensor>, name: string): Matrix {
+  const { shape, data } = goldenReal(tensors, name);
+  return matrix(shape[0], shape[1], data);
+}
 
 /** Entries uniform in (−1, 1). */
 export function randomMatrix(rows: number, columns: number, seed: number): Matrix {
@@ -55,7 +62,7 @@ export function orthonormalityError(a: Matrix): number {
  */
 export function awkwardMatrix(largest: number): fc.Arbitrary<Matrix> {
   const size = fc.oneof(fc.constantFrom(1, 2, 3, 7, 31, largest), fc.integer({ min: 1, max: largest }));
-  const kind = fc.constantFrom('random', 'deficient', 'zero', 'equal', 'graded', 'huge', 'tiny');
+  const kind = fc.constantFrom('random', 'deficient', 'zero', 'equal', 'graded', 'steep', 'huge', 'tiny');
   return fc.record({ rows: size, columns: size, kind, seed: fc.nat() }).map(({ rows, columns, kind, seed }) => {
     const random = randomMatrix(rows, columns, seed);
     const map = (change: (value: number, i: number) => number): Matrix => ({
@@ -72,6 +79,8 @@ export function awkwardMatrix(largest: number): fc.Arbitrary<Matrix> {
         return map((_, i) => (Math.floor(i / columns) === i % columns ? 1 : 0));
       case 'graded':
         return map((value, i) => value * 10 ** -(i % columns));
+      case 'steep':
+        return map((value, i) => value * 10 ** (-8 * (i % columns)));
       case 'huge':
         return map((value) => value * 1e200);
       case 'tiny':
