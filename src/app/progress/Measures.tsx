@@ -31,7 +31,7 @@ export function Measures() {
           short="AP"
           value={percent(measures.averagePerformance)}
           unit="%"
-          formula={`mean of R[T][j] over j = 1…T`}
+          formula="mean of R[T][j] over all j"
           about={`Mean accuracy over the tasks learned, at the end (T = ${t}).`}
         />
         <Measure
@@ -39,7 +39,7 @@ export function Measures() {
           short="JL"
           value={percent(measures.justLearned)}
           unit="%"
-          formula="mean of R[j][j] over j = 1…T"
+          formula="mean of R[j][j] over all j"
           about="Mean accuracy of each task right after it was learned: how well the model still takes in new things."
         />
         <Measure

@@ -13,9 +13,11 @@ export function StatusPanel() {
   return (
     <section className={styles.panel} aria-label="Status" data-testid="status" data-status={run.status}>
       <div className={styles.line}>
-        <h2 className={styles.phase} data-testid="phase" role="status">
-          {phaseText(run)}
-        </h2>
+        <div role="status">
+          <h2 className={styles.phase} data-testid="phase">
+            {phaseText(run)}
+          </h2>
+        </div>
         <p className={styles.where}>{where}</p>
         {left !== null && <p className={styles.left}>about {duration(left)} left</p>}
         {run.results !== null && <p className={styles.left}>{duration(run.results.seconds)} of work</p>}

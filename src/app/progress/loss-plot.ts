@@ -27,6 +27,9 @@ export interface LossPlot {
   destroy(): void;
 }
 
+/** 1, 2 or 5 times a power of ten: the lines of a logarithmic axis that are named, and enough of them. */
+const isRound = (value: number): boolean => /^[125](\.0*)?e/.test(value.toExponential(6));
+
 /** A line that is lifted at a gap. uPlot's own clips a line drawn through it, which shows where it is steep. */
 const brokenLine: uPlot.Series.PathBuilder = (plot, series, first, last) => {
   const steps = plot.data[0];
@@ -105,7 +108,11 @@ export function createLossPlot(host: HTMLElement, options: LossPlotOptions): Los
           grid: { show: false },
           values: (_, ticks) => ticks.map((tick) => (Number.isInteger(tick) ? String(tick) : '')),
         },
-        { ...axis, size: 44 },
+        {
+          ...axis,
+          size: 44,
+          grid: { ...axis.grid, filter: (_, ticks) => ticks.map((tick) => (!log || isRound(tick) ? tick : null)) },
+        },
       ],
       series: [
         {},

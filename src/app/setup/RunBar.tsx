@@ -72,7 +72,7 @@ export function RunBar() {
   }
   return (
     <div className={styles.bar}>
-      <div className={styles.buttons}>
+      <div className={`${styles.buttons} ${styles.begin}`}>
         <button
           type="button"
           className={styles.primary}

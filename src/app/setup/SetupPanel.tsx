@@ -14,11 +14,13 @@ export function SetupPanel() {
   const draft = usePageState((state) => state.draft);
   const active = usePageState(({ run }) => isActive(run.status));
   const [open, setOpen] = useState(false);
+  const [moreOpen, setMoreOpen] = useState(false);
   const issues = draftIssues(draft);
   const groups = MORE_GROUPS.map(({ title, fields }) => ({
     title,
     fields: fields.filter((field) => field.applies(draft.method)),
   })).filter(({ fields }) => fields.length > 0);
+  const hidesIssue = groups.some(({ fields }) => fields.some(({ id }) => issues.has(id)));
   return (
     <div className={styles.panel}>
       <button
@@ -46,7 +48,11 @@ export function SetupPanel() {
               <SettingField key={field.id} field={field} settings={draft} issue={issues.get(field.id)} />
             ))}
           </section>
-          <details className={styles.more}>
+          <details
+            className={styles.more}
+            open={moreOpen || hidesIssue}
+            onToggle={(event) => setMoreOpen(event.currentTarget.open)}
+          >
             <summary className={styles.moreTitle}>
               All settings of <code>{draft.method.name}</code>
             </summary>

@@ -3,15 +3,12 @@ import { GorpError } from '../../base/errors.ts';
 import { parseSettings, type RunSettings, RunSettingsSchema } from '../../run/settings.ts';
 import { COMMON_FIELDS, MORE_GROUPS } from './fields.ts';
 
-const RANGES = new Map(
-  [...COMMON_FIELDS, ...MORE_GROUPS.flatMap(({ fields }) => fields)].flatMap((field) =>
-    field.kind === 'number' ? [[field.id, field.range] as const] : [],
-  ),
+const FIELDS = new Map(
+  [...COMMON_FIELDS, ...MORE_GROUPS.flatMap(({ fields }) => fields)].map((field) => [field.id, field]),
 );
 
-/** Whether a text can be the address of a folder: http(s), or relative to the page. */
+/** Whether a text can be the address of a folder that the worker can fetch from. */
 export function isFolderAddress(text: string): boolean {
-  if (/^\.{0,2}\//.test(text)) return true;
   try {
     return /^https?:$/.test(new URL(text).protocol);
   } catch {
@@ -19,7 +16,7 @@ export function isFolderAddress(text: string): boolean {
   }
 }
 
-const FOLDER_HELP = 'Enter the address of a folder, beginning with https:// or /.';
+const FOLDER_HELP = 'Enter the address of a folder, beginning with https://.';
 
 /**
  * What is wrong with a draft, by dotted path of the setting, in words for its field. Empty when it can be started.
@@ -30,8 +27,8 @@ export function draftIssues(draft: RunSettings): ReadonlyMap<string, string> {
   const parsed = v.safeParse(RunSettingsSchema, draft);
   for (const issue of parsed.issues ?? []) {
     const path = v.getDotPath(issue) ?? '';
-    const range = RANGES.get(path);
-    issues.set(path, range === undefined ? issue.message : `Must be ${range}.`);
+    const field = FIELDS.get(path);
+    issues.set(path, field?.kind === 'number' ? `Must be ${field.range}.` : issue.message);
   }
   if (draft.order.length === 0) issues.set('order', 'Choose at least one task.');
   if (new Set(draft.order).size < draft.order.length) issues.set('order', 'Each task can be learned once.');
@@ -47,7 +44,7 @@ export function checkedSettings(draft: RunSettings): RunSettings {
     const [path, message] = first;
     throw new GorpError(
       'settings/invalid',
-      `Setting ${path}: ${message}`,
+      `${FIELDS.get(path)?.label ?? 'Setting'} (${path}): ${message}`,
       'Correct the marked setting and start again.',
     );
   }
