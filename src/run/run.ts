@@ -94,6 +94,8 @@ export class Run {
         tokenizer,
         tasks,
       }).run();
+    } catch (thrown) {
+      throw await causeOf(thrown, gpu);
     } finally {
       for (const part of owned.reverse()) part.destroy();
       this.#record.memory = { peakBytes: gpu.buffers.peakBytes, liveBuffersAtEnd: gpu.buffers.liveBuffers };
@@ -178,6 +180,19 @@ export class Run {
   #checkpoint(): Promise<void> {
     return this.#control.checkpoint((paused) => this.host.emit({ type: paused ? 'paused' : 'resumed' }));
   }
+}
+
+// Milliseconds from the first call that fails on a lost device to the news of its loss, at most.
+const NEWS_OF_LOSS = 1000;
+
+/** Calls on a lost device fail with errors of the browser's own, a moment before the loss is told: the loss then. */
+function causeOf(thrown: unknown, gpu: Gpu): Promise<unknown> {
+  if (thrown instanceof GorpError) return Promise.resolve(thrown);
+  const waited = new Promise<void>((resolve) => setTimeout(resolve, NEWS_OF_LOSS));
+  return Promise.race([gpu.lost, waited]).then(
+    () => thrown,
+    (loss: unknown) => loss,
+  );
 }
 
 const memoryOf = (gpu: Gpu): { liveBytes: number; peakBytes: number; liveBuffers: number } => {
@@ -283,7 +298,7 @@ class Rounds {
     const shuffleSeed = mixSeed(seed, 'round', this.#round);
     let done = 0;
     for (let epoch = 0; epoch < epochs; epoch++) {
-      const batches = trainingOrder(task.train.length, batchSize, shuffleSeed, epoch);
+      const batches = trainingOrder(task.train, batchSize, shuffleSeed, epoch);
       for (let at = 0; at < batches.length; at += gradientAccumulation) {
         const micro = batches.slice(at, at + gradientAccumulation).map((indexes) => this.#batch(task, indexes));
         for (const { sourceLengths } of micro) this.#tokens += sourceLengths.reduce((a, b) => a + b, 0);
