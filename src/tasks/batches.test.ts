@@ -102,7 +102,7 @@ describe('orders of batches', () => {
       fc.property(fc.array(fc.nat(9)), fc.integer({ min: 1, max: 7 }), fc.integer(), (lengths, batchSize, seed) => {
         const examples = lengths.map((length) => ofLength(length, 1));
         for (const order of [
-          trainingOrder(examples.length, batchSize, seed, 0),
+          trainingOrder(examples, batchSize, seed, 0),
           evaluationOrder(examples, batchSize),
         ]) {
           expect(order.flat().sort((a, b) => a - b)).toEqual(examples.map((_, i) => i));
@@ -114,9 +114,19 @@ describe('orders of batches', () => {
   });
 
   it('train in another order for another seed or epoch, the same for the same', () => {
-    const order = (seed: number, epoch: number): string => JSON.stringify(trainingOrder(40, 8, seed, epoch));
+    const same = Array.from({ length: 40 }, () => ofLength(5, 1));
+    const order = (seed: number, epoch: number): string => JSON.stringify(trainingOrder(same, 8, seed, epoch));
     expect(order(1, 0)).toBe(order(1, 0));
     expect(new Set([order(1, 0), order(2, 0), order(1, 1), order(2, 1)]).size).toBe(4);
+  });
+
+  it('train on examples of like length together', () => {
+    const examples = Array.from({ length: 64 }, (_, i) => ofLength(1 + ((i * 37) % 64), 1));
+    const spread = (batch: number[]): number => {
+      const lengths = batch.map((i) => examples[i].source.length);
+      return Math.max(...lengths) - Math.min(...lengths);
+    };
+    expect(Math.max(...trainingOrder(examples, 8, 1, 0).map(spread))).toBeLessThan(8);
   });
 
   it('evaluate the longest first', () => {

@@ -45,13 +45,32 @@ export function bucketLength(length: number, bucket: number, maximum: number): n
   return Math.min(Math.max(1, Math.ceil(length / bucket)) * bucket, maximum);
 }
 
+// Batches that are drawn together and sorted by length among themselves.
+const POOL_BATCHES = 8;
+
 /**
  * Which examples each training batch of an epoch holds: every example once, in an order drawn anew from seed and epoch.
- * The last batch may be smaller.
+ * Examples of like length go into a batch together, within a pool of batches drawn at random, so that little is padding
+ * (the idea of Hugging Face's `group_by_length`). The last batch may be smaller.
  */
-export function trainingOrder(count: number, batchSize: number, seed: number, epoch: number): number[][] {
-  const indexes = Array.from({ length: count }, (_, i) => i);
-  return inBatches(shuffled(indexes, seededRandom(mixSeed(seed, 'epoch', epoch))), batchSize);
+export function trainingOrder(
+  examples: readonly EncodedExample[],
+  batchSize: number,
+  seed: number,
+  epoch: number,
+): number[][] {
+  const random = seededRandom(mixSeed(seed, 'epoch', epoch));
+  const drawn = shuffled(
+    examples.map((_, i) => i),
+    random,
+  );
+  const batches = inBatches(drawn, batchSize * POOL_BATCHES).flatMap((pool) => {
+    pool.sort((a, b) => examples[b].source.length - examples[a].source.length);
+    return inBatches(pool, batchSize);
+  });
+  // Only whole batches change places: the smaller one, if any, stays the last.
+  const whole = batches.filter((batch) => batch.length === batchSize);
+  return [...shuffled(whole, random), ...batches.slice(whole.length)];
 }
 
 /**

@@ -27,11 +27,21 @@ INSTRUCTIONS = [
     "Choose one from the option.",
 ]
 HEADS = [("TC", "kind"), ("TC", "topic"), ("TC", "word"), ("SC", "type"), ("WiC", "kind"), ("BoolQA", "pick")]
-# Share of examples of each source, in open pairs and in prompts with options.
-OPEN = {"kind": 0.58, "kind-of-word": 0.08, "word": 0.10, "domain": 0.14, "emoji": 0.10}
-CHOICE = {"kind": 0.62, "domain": 0.22, "emoji": 0.16}
 ROWS = {"open": 192, "choose": 64, "yes-no": 64, "span": 64}
-STEPS = {"open": 0.42, "choose": 0.38, "yes-no": 0.06, "span": 0.14}
+# Shares of steps by kind of example, and of sources among open pairs and among prompts with options. The first leg
+# learns words broadly; the second, resumed from it, learns to choose among options, which tasks ask for.
+MIXTURES = {
+    "broad": {
+        "steps": {"open": 0.42, "choose": 0.38, "yes-no": 0.06, "span": 0.14},
+        "open": {"kind": 0.58, "kind-of-word": 0.08, "word": 0.10, "domain": 0.14, "emoji": 0.10},
+        "choose": {"kind": 0.62, "domain": 0.22, "emoji": 0.16},
+    },
+    "choices": {
+        "steps": {"open": 0.36, "choose": 0.60, "yes-no": 0.0, "span": 0.04},
+        "open": {"kind": 0.60, "kind-of-word": 0.10, "word": 0.05, "domain": 0.15, "emoji": 0.10},
+        "choose": {"kind": 0.56, "domain": 0.24, "emoji": 0.20},
+    },
+}
 POOL = 4  # batches drawn at once and sorted by length, so that little is padding
 
 
@@ -55,13 +65,17 @@ class Pairs:
 class Examples:
     """Draws training examples as (source ids, target ids)."""
 
-    def __init__(self, corpus, pieces):
-        self.pieces = pieces
-        self.pairs = {name: Pairs(corpus, name) for name in OPEN}
+    def __init__(self, corpus, pieces, mixture):
+        self.pieces, self.mixture = pieces, mixture
+        self.pairs = {name: Pairs(corpus, name) for name in mixture["open"]}
         self.sentinel = pieces.piece_to_id("<extra_id_0>")
         with open(f"{corpus}/definitions.txt", encoding="utf8") as file:
             encoded = pieces.encode([fold(line) for line in file])
         self.texts = [ids[:48] for ids in encoded if len(ids) >= 8]
+
+    def draw(self, kind, rnd):
+        shares = self.mixture[kind]
+        return rnd.choices(list(shares), list(shares.values()))[0]
 
     def ids(self, text, longest=95):
         return self.pieces.encode(fold(text))[:longest] + [EOS]
@@ -75,13 +89,13 @@ class Examples:
         return f"{label}: {' '.join(words[:rnd.randint(2, 10)])}"
 
     def open(self, rnd, held=False, name=None):
-        name = name or rnd.choices(list(OPEN), list(OPEN.values()))[0]
+        name = name or self.draw("open", rnd)
         pairs = self.pairs[name]
         text, answer = rnd.choice(pairs.held if held else pairs.rows)
         return self.ids(f"{name}: {self.text(name, text, rnd)}", 48), self.ids(answer)
 
     def choose(self, rnd, held=False, name=None):
-        name = name or rnd.choices(list(CHOICE), list(CHOICE.values()))[0]
+        name = name or self.draw("choose", rnd)
         pairs = self.pairs[name]
         text, answer = rnd.choice(pairs.held_choosable if held else pairs.choosable)
         options, count = {answer}, rnd.choice([2, 2, 3, 4, 5, 6, 7, 8])
@@ -149,16 +163,25 @@ def main():
     parser.add_argument("--minutes", type=float, default=75)
     parser.add_argument("--rate", type=float, default=2e-3)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--mixture", choices=list(MIXTURES), default="broad")
+    parser.add_argument("--resume", help="checkpoint to go on from, with a fresh optimizer")
     options = parser.parse_args()
     torch.manual_seed(options.seed)
     torch.set_num_threads(1)  # two threads on shared cores stall each other
     rnd = random.Random(options.seed)
     pieces = spm.SentencePieceProcessor(model_file=f"{options.tokenizer}/spiece.model")
-    examples = Examples(options.corpus, pieces)
+    mixture = MIXTURES[options.mixture]
+    examples = Examples(options.corpus, pieces, mixture)
     config = dict(CONFIG, vocab_size=pieces.get_piece_size())
     model = T5(config)
-    embedding = cooccurrence_embedding(options.corpus, pieces, config["d_model"])
-    model.shared.weight.data = torch.tensor(embedding * 0.05)
+    step = tokens = 0
+    if options.resume:
+        saved = torch.load(options.resume)
+        model.load_state_dict(saved["state"])
+        step, tokens = saved["steps"], saved["tokens"]
+    else:
+        embedding = cooccurrence_embedding(options.corpus, pieces, config["d_model"])
+        model.shared.weight.data = torch.tensor(embedding * 0.05)
     optimizer = torch.optim.AdamW(model.parameters(), lr=options.rate, betas=(0.9, 0.98), weight_decay=0.01)
     draw = {"open": examples.open, "choose": examples.choose, "yes-no": examples.yes_no, "span": examples.span}
     queues = {name: [] for name in draw}
@@ -186,13 +209,12 @@ def main():
                     "minutes": options.minutes, "seed": options.seed}, options.out)
 
     started = last = time.time()
-    step = tokens = 0
-    average = None
+    first, average = step, None
     while (done := (time.time() - started) / (options.minutes * 60)) < 1:
-        rate = options.rate * min(1, (step + 1) / 200) * (1 if done < 0.4 else max(0.02, (1 - done) / 0.6))
+        rate = options.rate * min(1, (step - first + 1) / 200) * (1 if done < 0.4 else max(0.02, (1 - done) / 0.6))
         for group in optimizer.param_groups:
             group["lr"] = rate
-        batch = next_batch(rnd.choices(list(STEPS), list(STEPS.values()))[0])
+        batch = next_batch(examples.draw("steps", rnd))
         source, target = padded([s for s, _ in batch]), padded([t for _, t in batch])
         loss = loss_of(model, source, target)
         optimizer.zero_grad(set_to_none=True)
