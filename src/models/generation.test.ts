@@ -1,0 +1,168 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { OwnedBuffer } from '../gpu/buffers.ts';
+import type { Gpu } from '../gpu/device.ts';
+import { submit } from '../gpu/program.ts';
+import { readBytes } from '../gpu/readback.ts';
+import { type Compiled, compile } from '../graph/compile.ts';
+import { Graph } from '../graph/graph.ts';
+import { sizeOf, type Tensor } from '../graph/tensor.ts';
+import { type GoldenTensor, goldenReal, readGolden, readGoldenJson, relativeError } from '../testing/golden.ts';
+import { acquireTestGpu } from '../testing/gpu.ts';
+import { hasShared } from '../testing/shared.ts';
+import { type Layers, plainLayers } from './layers.ts';
+import { Parameters } from './parameters.ts';
+import { parseT5Config } from './t5-config.ts';
+import { T5Network } from './t5-network.ts';
+
+/** The GPU columns of the reference data's tolerances. */
+const LOGITS_TOLERANCE = 2e-4;
+const LOSS_TOLERANCE = 2e-5;
+
+let gpu: Gpu;
+beforeAll(async () => {
+  gpu = await acquireTestGpu();
+});
+afterAll(() => gpu.destroy());
+
+describe.skipIf(!hasShared)('generation and ranking on the GPU', () => {
+  describe.each(hasShared ? ['t5-tiny', 't5-v1_1-tiny'] : [])('%s', checkFamily);
+});
+
+function checkFamily(family: string): void {
+  const model = readGolden(`golden/${family}/model.safetensors`);
+  const batch = readGolden(`golden/${family}/batch.safetensors`);
+  const config = parseT5Config(readGoldenJson(`golden/${family}/config.json`));
+  const part = (name: string): GoldenTensor => {
+    const tensor = batch.get(name);
+    if (!tensor) throw new Error(`The batch has no ${name}.`);
+    return tensor;
+  };
+  const sourceIds = part('input_ids').data;
+  const [B, S] = part('input_ids').shape;
+  const [, T] = part('labels').shape;
+  const rowsOf = (tensor: GoldenTensor): number[][] => {
+    const [rows, columns] = tensor.shape;
+    return Array.from({ length: rows }, (_, b) => Array.from(tensor.data.slice(b * columns, (b + 1) * columns)));
+  };
+  const sourceLengths = rowsOf(part('attention_mask')).map((mask) => mask.reduce((sum, one) => sum + one, 0));
+  const labels = rowsOf(part('labels')).map((row) => row.filter((id) => id >= 0));
+
+  let network: T5Network;
+  let parameters: Parameters;
+  let layers: Layers;
+  const owned: OwnedBuffer[] = [];
+  const compiled: Compiled[] = [];
+  beforeAll(async () => {
+    network = new T5Network(gpu, config, S);
+    parameters = await Parameters.load(gpu, network.shapes, (name) => Promise.resolve(goldenReal(model, name).data));
+    layers = plainLayers((name) => {
+      const shape = network.shapes.get(name) ?? [];
+      const storage = parameters.range(name);
+      return { name, shape, dtype: 'f32', trainable: false, elements: sizeOf(shape), storage };
+    });
+  });
+  afterAll(() => {
+    for (const one of compiled) one.destroy();
+    for (const buffer of owned) buffer.destroy();
+    parameters.destroy();
+    network.destroy();
+    expect(gpu.buffers.liveLabels).toEqual([]);
+  });
+
+  async function program(name: string, build: (g: Graph) => Tensor[]): Promise<Compiled> {
+    const g = new Graph();
+    const one = await compile(gpu, name, g, build(g));
+    compiled.push(one);
+    return one;
+  }
+  const readIds = async (one: Compiled, tensor: Tensor): Promise<number[][]> =>
+    rowsOf({ shape: tensor.shape.slice(), data: new Int32Array(await readBytes(gpu, one.rangeOf(tensor))) });
+  const readReals = async (one: Compiled, tensor: Tensor): Promise<number[]> =>
+    Array.from(new Float32Array(await readBytes(gpu, one.rangeOf(tensor)), 0, sizeOf(tensor.shape)));
+
+  test('greedy generation gives the ids of the reference, a whole batch and a part of one', async () => {
+    const golden = readGoldenJson<{ max_new_tokens: number; output_ids: number[][] }>(`golden/${family}/generate.json`);
+    const capacity = golden.max_new_tokens + 1;
+    const wanted = golden.output_ids.map((row) => [
+      ...row,
+      ...new Array<number>(capacity - row.length).fill(config.padId),
+    ]);
+    // One row more than there are sources, as in the last batch of a test set.
+    const rows = B + 1;
+    const state = network.generationState(rows, S, capacity, owned);
+    const prefill = await program('encode', (g) => network.prefill(g, layers, state));
+    const step = await program('decode', (g) => {
+      network.decodeStep(g, layers, state);
+      return [];
+    });
+    const empty = [config.startId, ...new Array<number>(capacity - 1).fill(config.padId)];
+    const generate = async (): Promise<number[][]> => {
+      submit(gpu, prefill.program);
+      for (let i = 1; i < capacity; i++) submit(gpu, step.program);
+      return readIds(step, state.tokens);
+    };
+
+    const paddedIds = [...sourceIds, ...new Array<number>(S).fill(config.padId)];
+    network.startGeneration(state, paddedIds, [...sourceLengths, 0]);
+    expect(await generate()).toEqual([...wanted, empty]);
+    const open = wanted.filter((row) => !row.includes(config.eosId)).length;
+    expect(new Uint32Array(await readBytes(gpu, step.rangeOf(state.remaining)))[0]).toBe(open);
+
+    // The same state again with other rows: nothing of the first batch may be left in the caches.
+    network.startGeneration(
+      state,
+      [...sourceIds.slice(S), ...new Array<number>(2 * S).fill(config.padId)],
+      [...sourceLengths.slice(1), 0, 0],
+    );
+    expect(await generate()).toEqual([...wanted.slice(1), empty, empty]);
+  });
+
+  test('losses of candidate answers are those of the reference and of a plain forward pass', async () => {
+    // Every source is asked about every label of the batch.
+    const state = network.generationState(B, S, 2, owned);
+    const candidates = network.candidateInputs(B * B, T, owned);
+    const prefill = await program('encode', (g) => network.prefill(g, layers, state));
+    let losses: Tensor | undefined;
+    const rank = await program('rank', (g) => [(losses = network.candidateLosses(g, layers, state, candidates))]);
+    network.startGeneration(state, sourceIds, sourceLengths);
+    network.writeCandidates(candidates, labels);
+    submit(gpu, prefill.program, rank.program);
+    const flat = losses ? await readReals(rank, losses) : [];
+    const lossesOf = (source: number, candidate: number): number[] =>
+      flat.slice((source * B + candidate) * T, (source * B + candidate + 1) * T);
+
+    const logits = goldenReal(readGolden(`golden/${family}/expected.safetensors`), 'logits');
+    const V = logits.shape[2];
+    labels.forEach((ids, b) => {
+      const expected = Array.from({ length: T }, (_, t) => {
+        const row = logits.data.subarray((b * T + t) * V, (b * T + t + 1) * V);
+        return t < ids.length ? logSumExp(row) - row[ids[t]] : 0;
+      });
+      expect(relativeError(lossesOf(b, b), expected), `source ${b} with its own label`).toBeLessThan(LOGITS_TOLERANCE);
+    });
+
+    const inputs = network.batchInputs({ B, S, T }, owned);
+    let loss: Tensor | undefined;
+    const forward = await program('loss', (g) => [(loss = network.loss(g, layers, inputs))]);
+    for (let shift = 0; shift < B; shift++) {
+      const chosen = labels.map((_, b) => labels[(b + shift) % B]);
+      const padded = (row: readonly number[], filling: number): number[] =>
+        [...row, ...new Array<number>(T).fill(filling)].slice(0, T);
+      network.writeBatch(inputs, {
+        sourceIds,
+        sourceLengths,
+        decoderInputIds: chosen.flatMap((ids) => padded([config.startId, ...ids], config.padId)),
+        labelIds: chosen.flatMap((ids) => padded(ids, -100)),
+      });
+      submit(gpu, forward.program);
+      const [mean] = loss ? await readReals(forward, loss) : [];
+      const sum = labels.flatMap((_, b) => lossesOf(b, (b + shift) % B)).reduce((a, b) => a + b, 0);
+      expect(Math.abs(sum / chosen.flat().length / mean - 1), `labels moved by ${shift}`).toBeLessThan(LOSS_TOLERANCE);
+    }
+  });
+}
+
+function logSumExp(row: Float32Array): number {
+  const top = row.reduce((a, b) => Math.max(a, b), -Infinity);
+  return top + Math.log(row.reduce((sum, x) => sum + Math.exp(x - top), 0));
+}
