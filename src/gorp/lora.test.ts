@@ -1,0 +1,204 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { OwnedBuffer } from '../gpu/buffers.ts';
+import type { Gpu } from '../gpu/device.ts';
+import { submit } from '../gpu/program.ts';
+import { readBytes } from '../gpu/readback.ts';
+import { compile } from '../graph/compile.ts';
+import { Graph } from '../graph/graph.ts';
+import { crossEntropy } from '../graph/ops/cross-entropy.ts';
+import { matmul } from '../graph/ops/matmul.ts';
+import { bytesOf, type DataType, sizeOf, type Tensor } from '../graph/tensor.ts';
+import { bucketTable } from '../models/buckets.ts';
+import type { Layers } from '../models/layers.ts';
+import { sumGradients, T5 } from '../models/t5.ts';
+import { parseT5Config, t5ParameterShapes } from '../models/t5-config.ts';
+import { T5Network } from '../models/t5-network.ts';
+import { type GoldenTensor, goldenReal, readGolden, readGoldenJson, relativeError } from '../testing/golden.ts';
+import { acquireTestGpu } from '../testing/gpu.ts';
+import { goldenMatrix } from '../testing/matrices.ts';
+import { hasShared } from '../testing/shared.ts';
+import { AdapterGroup } from './adapters.ts';
+import { Learner } from './learner.ts';
+import { layerGroups, T5_TARGETS } from './method-groups.ts';
+import { methodPreset } from './methods.ts';
+
+/** The GPU column of the reference data's tolerances: T5 logits, loss, gradients. */
+const TOLERANCE = { logits: 2e-4, loss: 2e-5, gradient: 2e-3 };
+
+interface AdapterConfig {
+  r: number;
+  r_sum: number;
+  lora_alpha: number;
+  scaling: number;
+  trainable: string[];
+}
+
+let gpu: Gpu;
+beforeAll(async () => {
+  gpu = await acquireTestGpu();
+});
+afterAll(() => gpu.destroy());
+
+describe.skipIf(!hasShared)('an adapter with a frozen earlier pair, and full-rank weights (golden/lora)', () => {
+  const empty = new Map<string, GoldenTensor>();
+  const read = (file: string): Map<string, GoldenTensor> =>
+    hasShared ? readGolden(`golden/${file}.safetensors`) : empty;
+  const model = read('t5-tiny/model');
+  const adapter = read('lora/adapter');
+  const batch = read('lora/batch');
+  const expected = read('lora/expected');
+  const gradients = read('lora/grads');
+  const { r, r_sum, lora_alpha, scaling, trainable } = hasShared
+    ? readGoldenJson<AdapterConfig>('golden/lora/adapter_config.json')
+    : { r: 0, r_sum: 0, lora_alpha: 0, scaling: 0, trainable: [] };
+  const names = (layer: string, part: string): string => `base_model.model.${layer}.${part}.weight`;
+  const part = (name: string): GoldenTensor => {
+    const tensor = batch.get(name);
+    if (!tensor) throw new Error(`The batch has no ${name}.`);
+    return tensor;
+  };
+  const config = hasShared ? parseT5Config(readGoldenJson('golden/t5-tiny/config.json')) : undefined;
+
+  test('logits, loss and the gradients of all trainable tensors', async () => {
+    if (!config) throw new Error('There is no config.');
+    const shapes = t5ParameterShapes(config);
+    const groups = layerGroups(shapes, T5_TARGETS.lora).map(
+      (group) => new AdapterGroup(gpu, group.names, group.out, group.inputs, r),
+    );
+    // As training leaves it: the earlier pair frozen behind the new one.
+    for (const which of ['lora', 'loranew']) {
+      for (const group of groups) {
+        for (const layer of group.names) {
+          group.A.write(layer, goldenMatrix(adapter, names(layer, `${which}_A`)));
+          group.B.write(layer, goldenMatrix(adapter, names(layer, `${which}_B`)));
+        }
+        if (which === 'lora') await group.freeze();
+      }
+    }
+    for (const { previous } of groups) for (const { A } of previous.values()) expect(A.rows).toBe(r_sum);
+
+    const g = new Graph();
+    const owned: OwnedBuffer[] = [];
+    const stored = (
+      name: string,
+      shape: readonly number[],
+      dtype: DataType,
+      data: ArrayLike<number>,
+      isTrained = false,
+    ): Tensor => {
+      const tensor = g.persistent(name, shape, { dtype, trainable: isTrained });
+      const buffer = gpu.buffers.storage(name, bytesOf(tensor));
+      const types = { f32: Float32Array, i32: Int32Array, u32: Uint32Array };
+      gpu.device.queue.writeBuffer(buffer.gpuBuffer, 0, types[dtype].from(data));
+      tensor.storage = { buffer, offset: 0, bytes: buffer.bytes };
+      owned.push(buffer);
+      return tensor;
+    };
+    const parameters = new Map(
+      [...shapes].map(([name, shape]) => {
+        const isTrained = T5_TARGETS.fullRank.test(name.replace(/\.weight$/, ''));
+        return [name, stored(name, shape, 'f32', goldenReal(model, name).data, isTrained)];
+      }),
+    );
+    const parameter = (name: string): Tensor => {
+      const tensor = parameters.get(name);
+      if (!tensor) throw new Error(`The model has no ${name}.`);
+      return tensor;
+    };
+    const trained = new Map<Tensor, string>(); // by the names of the reference
+    for (const [name, tensor] of parameters) if (tensor.trainable) trained.set(tensor, name);
+    const layers: Layers = {
+      parameter,
+      linear: (graph, name, x, addend) => {
+        const y = matmul(graph, x, parameter(`${name}.weight`), { layout: 'nt', addend });
+        const group = groups.find((one) => one.names.includes(name));
+        if (!group) return y;
+        const pair = { A: group.A.view(name, true), B: group.B.view(name, true) };
+        trained.set(pair.A, names(name, 'loranew_A')).set(pair.B, names(name, 'loranew_B'));
+        return group.apply(graph, name, x, y, pair, lora_alpha / r);
+      },
+    };
+    const [B, S] = part('input_ids').shape;
+    const [, T] = part('labels').shape;
+    const reach = Math.max(S, T);
+    const position = stored('position', [1], 'u32', [0]);
+    const lookup = (bidirectional: boolean) => ({
+      buckets: stored('buckets', [2 * reach + 1], 'u32', bucketTable(config, bidirectional, reach)),
+      offset: reach,
+      position,
+    });
+    const t5 = new T5(config, layers, { encoderBuckets: lookup(true), decoderBuckets: lookup(false) });
+    const mask = stored('mask', [B, S], 'f32', part('attention_mask').data);
+    const memory = t5.encode(g, stored('source', [B, S], 'u32', part('input_ids').data), mask);
+    const decoderIds = stored('decoder ids', [B, T], 'u32', part('decoder_input_ids').data);
+    const targetMask = stored('target mask', [B, T], 'f32', new Float32Array(B * T).fill(1));
+    const last = t5.decode(g, decoderIds, targetMask, t5.crossKeyValues(g, memory), mask);
+    const logits = t5.logits(g, last);
+    const labels = part('labels').data;
+    const tokens = Array.from(labels).filter((label) => label >= 0).length;
+    const weights = stored('weights', [B * T], 'f32', new Float32Array(B * T).fill(1 / tokens));
+    const loss = crossEntropy(g, logits, stored('labels', [B, T], 'i32', labels), weights);
+    const found = g.backward(loss, stored('one', [1], 'f32', [1]), sumGradients(g));
+
+    const compiled = await compile(gpu, 'lora', g, [logits, loss, ...found.values()]);
+    submit(gpu, compiled.program);
+    const valuesOf = async (tensor: Tensor): Promise<Float32Array> =>
+      new Float32Array(await readBytes(gpu, compiled.rangeOf(tensor)), 0, sizeOf(tensor.shape));
+    const errorOf = async (tensor: Tensor, wanted: Float32Array): Promise<number> =>
+      relativeError(await valuesOf(tensor), wanted);
+    expect(scaling).toBe(lora_alpha / r);
+    expect(await errorOf(logits, goldenReal(expected, 'logits').data)).toBeLessThan(TOLERANCE.logits);
+    expect(await errorOf(loss, goldenReal(expected, 'loss').data)).toBeLessThan(TOLERANCE.loss);
+    for (const [tensor, gradient] of found) {
+      const name = trained.get(tensor) ?? tensor.name;
+      expect(await errorOf(gradient, goldenReal(gradients, name).data), name).toBeLessThan(TOLERANCE.gradient);
+    }
+    expect([...found.keys()].map((tensor) => trained.get(tensor)).sort()).toEqual(trainable.slice().sort());
+    expect([...gradients.keys()].sort()).toEqual(trainable.slice().sort());
+
+    compiled.destroy();
+    for (const buffer of owned) buffer.destroy();
+    for (const group of groups) group.destroy();
+    expect(gpu.buffers.liveLabels).toEqual([]);
+  });
+
+  test('the learner in its second task sees the same loss, and the norm of all those gradients', async () => {
+    if (!config) throw new Error('There is no config.');
+    const [B, S] = part('input_ids').shape;
+    const [, T] = part('labels').shape;
+    const network = new T5Network(gpu, config, Math.max(S, T));
+    const method = { ...methodPreset('gorp'), loraRank: r, loraAlpha: lora_alpha, loraDropout: 0, galoreRank: r };
+    const learner = await Learner.create(
+      gpu,
+      network,
+      method,
+      T5_TARGETS,
+      { seed: 1, maxGradNorm: 1, gradientAccumulation: 1 },
+      (name) => Promise.resolve(goldenReal(model, name).data),
+    );
+    for (const which of ['lora', 'loranew']) {
+      await learner.beginTask();
+      for (const layer of (await learner.readTrained()).adapters.keys()) {
+        const pair = ['A', 'B'].map((ab) => goldenMatrix(adapter, names(layer, `${which}_${ab}`)));
+        learner.setAdapter(layer, pair[0], pair[1]);
+      }
+    }
+    const masks = part('attention_mask').data;
+    await learner.step([
+      {
+        sizes: { B, S, T },
+        sourceIds: part('input_ids').data,
+        sourceLengths: Array.from({ length: B }, (_, b) => masks.slice(b * S, (b + 1) * S).filter((one) => one).length),
+        decoderInputIds: part('decoder_input_ids').data,
+        labelIds: part('labels').data,
+      },
+    ]);
+    const [record] = await learner.takeRecords();
+    expect(Math.abs(record.loss / goldenReal(expected, 'loss').data[0] - 1)).toBeLessThan(TOLERANCE.loss);
+    const norm = Math.hypot(...trainable.map((name) => Math.hypot(...goldenReal(gradients, name).data)));
+    expect(Math.abs(record.gradientNorm / norm - 1)).toBeLessThan(TOLERANCE.gradient);
+    learner.destroy();
+    network.destroy();
+    expect(gpu.buffers.liveLabels).toEqual([]);
+  });
+});
