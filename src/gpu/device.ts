@@ -1,6 +1,7 @@
 import { GorpError } from '../base/errors.ts';
 import { BufferLedger } from './buffers.ts';
 import { PipelineCache } from './kernel.ts';
+import { DEFAULT_TUNING, type Tuning } from './tuning.ts';
 
 /** What the adapter says of itself. */
 export interface AdapterFacts {
@@ -19,6 +20,7 @@ export interface Gpu {
   readonly facts: AdapterFacts;
   readonly buffers: BufferLedger;
   readonly pipelines: PipelineCache;
+  readonly tuning: Tuning;
   /** Throws GorpError `gpu/device-lost` once the device is gone, `gpu/invalid-operation` once it has refused work. */
   check(): void;
   /** Rejects with GorpError `gpu/device-lost` when the device goes away unasked; pending otherwise. */
@@ -121,6 +123,7 @@ function wrapDevice(device: GPUDevice, facts: AdapterFacts): Gpu {
     facts,
     buffers,
     pipelines: new PipelineCache(device),
+    tuning: { ...DEFAULT_TUNING },
     lost,
     check: () => {
       if (failure !== undefined) throw failure;

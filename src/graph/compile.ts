@@ -100,7 +100,7 @@ export async function compile(gpu: Gpu, name: string, graph: Graph, roots: reado
       return { buffer: buffers[slot], offset: 0, bytes: bytesOf(tensor) };
     };
     const dispatches = operations.flatMap((operation) =>
-      operation.calls().map(({ kernel, params, tensors, workgroups }): Dispatch => ({
+      operation.calls(gpu.tuning).map(({ kernel, params, tensors, workgroups }): Dispatch => ({
         kernel,
         params,
         tensors: tensors.map(rangeOf),

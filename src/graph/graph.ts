@@ -1,5 +1,6 @@
 import type { Kernel, Param, Workgroups } from '../gpu/kernel.ts';
 import type { BufferRange } from '../gpu/program.ts';
+import type { Tuning } from '../gpu/tuning.ts';
 import { type DataType, sizeOf, type Tensor } from './tensor.ts';
 
 /** Values of tensors on the CPU: reals as f64, so that finite differences are sharp; ids as integers. */
@@ -23,8 +24,8 @@ export interface Operation {
   readonly scratch?: readonly Tensor[];
   /** True when it changes a persistent tensor in place and must run even if nobody reads its outputs. */
   readonly effect?: boolean;
-  /** The kernels that compute the outputs, given which outputs anyone needs. */
-  calls(): readonly KernelCall[];
+  /** The kernels that compute the outputs, as the device was measured to like them. */
+  calls(tuning: Tuning): readonly KernelCall[];
   /** The same on the CPU: reads inputs, fills outputs. */
   twin(value: (tensor: Tensor) => Numbers): void;
   /**

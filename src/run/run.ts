@@ -3,6 +3,7 @@ import { mixSeed } from '../base/random.ts';
 import { Learner, type LearnerBatch } from '../gorp/learner.ts';
 import { T5_TARGETS } from '../gorp/method-groups.ts';
 import type { Gpu } from '../gpu/device.ts';
+import { tuneGpu } from '../gpu/tuning.ts';
 import { sizeOf } from '../graph/tensor.ts';
 import { checkShapes } from '../models/parameters.ts';
 import { parseT5Config } from '../models/t5-config.ts';
@@ -84,6 +85,8 @@ export class Run {
     const owned: { destroy(): void }[] = [];
     try {
       this.#emitDevice(gpu);
+      this.#progress({ phase: 'device', item: 'kernels', done: 0, total: 1, unit: 'items' });
+      await tuneGpu(gpu, () => this.host.now());
       const { model, tokenizer, network } = await this.#openModel(gpu, owned);
       const tasks = await this.#prepareTasks(tokenizer);
       const learner = await this.#createLearner(gpu, network, model, owned);
@@ -237,6 +240,15 @@ class Rounds {
   }
 
   async run(): Promise<void> {
+    try {
+      await this.#learn();
+    } finally {
+      // A read that is under way holds a buffer, and brings the last losses.
+      await this.#pending?.catch(() => undefined);
+    }
+  }
+
+  async #learn(): Promise<void> {
     const { tasks, learner } = this.parts;
     await this.#evaluate();
     for (const task of tasks) {

@@ -34,6 +34,9 @@ export interface MatmulTile {
   readonly splits: number;
 }
 
+/** Side of the register tile of large products: 8 for most devices, 16 where many registers are cheap. */
+export type LargeTile = 8 | 16;
+
 const tiles = (size: number, tile: number, threads: number): number => Math.ceil(size / (tile * threads));
 
 function canUseVectors({ layout, M, N, K, batchStrideA, batchStrideB }: MatmulShape): boolean {
@@ -43,10 +46,13 @@ function canUseVectors({ layout, M, N, K, batchStrideA, batchStrideB }: MatmulSh
 
 /**
  * A tile for a shape: large where there is enough to do for many threads, small (and K split) where there is not.
- * The numbers come from `npm run bench` on SwiftShader and lavapipe.
+ *
+ * @param largeTile side of the tile for large products, as this device was measured to like it ({@link tuneGpu}).
  */
-export function chooseTile(shape: MatmulShape): MatmulTile {
+export function chooseTile(shape: MatmulShape, largeTile: LargeTile = 8): MatmulTile {
   const { M, N, K, batch } = shape;
+  const isLarge = largeTile === 16 && batch === 1 && M >= 256 && N >= 64 && K >= 32;
+  if (isLarge && canUseVectors(shape)) return { tm: 16, tn: 16, wx: 2, wy: 4, splits: 1 };
   const tm = M >= 8 * 8 ? 8 : 4;
   const tn = N >= 8 * 4 ? 8 : 4;
   const [wx, wy] = N <= 8 ? [1, 32] : M <= 8 ? [32, 1] : [4, 8];

@@ -1,4 +1,4 @@
-import { type MatmulLayout, type MatmulShape, matmulTwin, planMatmul } from '../../gpu/kernels/matmul.ts';
+import { chooseTile, type MatmulLayout, type MatmulShape, matmulTwin, planMatmul } from '../../gpu/kernels/matmul.ts';
 import type { Graph, KernelCall, Operation } from '../graph.ts';
 import { sizeOf, type Tensor } from '../tensor.ts';
 
@@ -90,8 +90,9 @@ function recordMatmul(
     outputs: [y],
     ...(partial && { scratch: [partial] }),
     ...(into && { effect: true }),
-    calls: (): KernelCall[] => {
-      const plan = planMatmul(shapeNow());
+    calls: ({ largeTile }): KernelCall[] => {
+      const shape = shapeNow();
+      const plan = planMatmul(shape, chooseTile(shape, partial ? 8 : largeTile));
       const extra = addend ? [addend] : [];
       const { kernel, params, workgroups, reduce } = plan;
       if (reduce === undefined || partial === undefined) {
