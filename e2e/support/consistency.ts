@@ -1,0 +1,89 @@
+import { expect } from '@playwright/test';
+import { roundsTested } from '../../src/app/progress/matrix.ts';
+import { measuresOf } from '../../src/run/measures.ts';
+import type { Results } from '../../src/run/results.ts';
+
+/** Checks that the parts of a results file agree with each other. The run must have come to its first step. */
+export function expectConsistent(results: Results): void {
+  const { settings, tasks, accuracy, measures, memory, model } = results;
+  // Rounds that came to their end.
+  const rounds = results.status === 'finished' ? tasks.length : roundsTested(accuracy.exact);
+  expect(tasks.map(({ name }) => name)).toEqual(settings.order);
+  expect(Date.now() - Date.parse(results.startedAt)).toBeGreaterThan(1000 * results.seconds - 1000);
+  expect(model.trainable).toBeGreaterThan(0);
+  expect(model.parameters).toBeGreaterThan(model.trainable);
+  expect(memory.liveBuffersAtEnd).toBe(0);
+  expect(memory.peakBytes).toBeGreaterThan(0);
+  expectCurves(results, rounds);
+  for (const score of ['exact', 'ranked'] as const) {
+    expect(measures[score]).toEqual(measuresOf(accuracy[score]));
+    expect(accuracy[score].length).toBe(tasks.length + 1);
+    accuracy[score].forEach((row, round) => {
+      expect(row.length).toBe(tasks.length);
+      row.forEach((value, task) => {
+        const where = `R[${round}][${task}], ${score}`;
+        // The round that a stop broke off may have been tested on some tasks.
+        if (round !== rounds + 1)
+          expect(value !== null, `${where} is there`).toBe(round <= rounds && isMeasured(round, task));
+        const right = (value ?? 0) * tasks[task].testExamples;
+        expect(Math.abs(right - Math.round(right)), `${where} is a share of the examples`).toBeLessThan(1e-9);
+      });
+    });
+  }
+  expectSpaces(results, rounds);
+}
+
+/** Before training all tasks are tested; behind round t the tasks learned, and the next one. */
+const isMeasured = (round: number, task: number): boolean => round === 0 || task <= round;
+
+function expectCurves({ settings, tasks, curves, seconds }: Results, rounds: number): void {
+  const { step, round, loss, gradientNorm } = curves;
+  for (const column of Object.values(curves)) expect(column.length).toBe(step.length);
+  expect(step).toEqual(step.map((_, i) => i + 1));
+  const { epochs, batchSize, gradientAccumulation } = settings.training;
+  tasks.slice(0, rounds).forEach(({ trainExamples }, i) => {
+    const steps = epochs * Math.ceil(Math.ceil(trainExamples / batchSize) / gradientAccumulation);
+    expect(round.filter((r) => r === i + 1).length, `steps of round ${i + 1}`).toBe(steps);
+  });
+  expect(round).toEqual(round.toSorted((a, b) => a - b));
+  expect(Math.min(...loss, ...gradientNorm)).toBeGreaterThan(0);
+  expect(curves.seconds).toEqual(curves.seconds.toSorted((a, b) => a - b));
+  expect(curves.seconds.at(-1) ?? 0).toBeLessThanOrEqual(seconds);
+}
+
+function expectSpaces({ settings, tasks, spaces, projectedAway }: Results, rounds: number): void {
+  if (!settings.method.sharedSpace) {
+    expect([spaces, projectedAway]).toEqual([[], []]);
+    return;
+  }
+  // The space of a round is there before its tests.
+  const built = rounds < tasks.length && spaces.length > rounds ? rounds + 1 : rounds;
+  expect(spaces.map(({ round }) => round)).toEqual(Array.from({ length: built }, (_, i) => i + 1));
+  const names = new Set(spaces[0]?.tensors.map(({ name }) => name));
+  const totals = new Map<string, number>();
+  for (const { tensors } of spaces) {
+    expect(new Set(tensors.map(({ name }) => name))).toEqual(names);
+    expect(tensors.length).toBe(names.size);
+    for (const { name, added, total, dimension, heldBefore, spectrum, threshold } of tensors) {
+      expect(total, name).toBe((totals.get(name) ?? 0) + added);
+      expect(total, name).toBeLessThanOrEqual(dimension);
+      totals.set(name, total);
+      expect(threshold).toBe(settings.method.threshold);
+      expect(spectrum).toEqual(spectrum.toSorted((a, b) => b - a));
+      const held = spectrum.slice(0, added).reduce((sum, share) => sum + share, heldBefore);
+      expect(held, `${name}: share held`).toBeLessThan(1 + 1e-6);
+      // The paper's rule: just as many directions as the threshold needs, while there is room.
+      expect(held > threshold - 1e-9 || total === dimension, `${name}: threshold reached`).toBe(true);
+      if (added > 0) expect(held - spectrum[added - 1], `${name}: none too many`).toBeLessThan(threshold);
+    }
+  }
+  for (const { round, tensors } of projectedAway) {
+    expect(round, 'nothing is taken away while there is no space').toBeGreaterThan(1);
+    expect(new Set(tensors.map(({ name }) => name))).toEqual(names);
+    for (const { share } of tensors) {
+      expect(share).toBeGreaterThanOrEqual(0);
+      expect(share).toBeLessThan(1 + 1e-4);
+    }
+  }
+  if (rounds > 1) expect(projectedAway.length).toBeGreaterThan(0);
+}

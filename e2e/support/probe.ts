@@ -1,0 +1,56 @@
+import type { Page } from '@playwright/test';
+import type { WorkerEvent } from '../../src/worker/protocol.ts';
+
+/** What a page under test tells of itself. */
+interface Probe {
+  /** What the training workers sent, in order. */
+  events: WorkerEvent[];
+  /** Longest time between two turns of a timer and between two frames, in milliseconds. */
+  longestGap: number;
+}
+
+/** Watches every page that is loaded from now on: what its workers send, and whether it hangs. */
+export async function installProbe(page: Page): Promise<void> {
+  await page.addInitScript(install);
+}
+
+/** Runs in the page, before its own scripts. */
+function install(): void {
+  const probe: Probe = { events: [], longestGap: 0 };
+  Object.assign(globalThis, { probe });
+  globalThis.Worker = class extends Worker {
+    constructor(...args: ConstructorParameters<typeof Worker>) {
+      super(...args);
+      this.addEventListener('message', ({ data }: MessageEvent<WorkerEvent>) => probe.events.push(data));
+    }
+  };
+  const clock = (): (() => void) => {
+    let last = performance.now();
+    return () => {
+      const now = performance.now();
+      probe.longestGap = Math.max(probe.longestGap, now - last);
+      last = now;
+    };
+  };
+  setInterval(clock(), 20);
+  const tick = clock();
+  const frame = (): void => {
+    tick();
+    requestAnimationFrame(frame);
+  };
+  requestAnimationFrame(frame);
+}
+
+/** Events of the workers since the page was loaded. */
+export const workerEvents = (page: Page): Promise<WorkerEvent[]> =>
+  // The cast names what `install` has put there.
+  page.evaluate(() => (globalThis as unknown as { probe: Probe }).probe.events);
+
+/** The longest that the page hung since it was last asked, in milliseconds. */
+export const longestGap = (page: Page): Promise<number> =>
+  page.evaluate(() => {
+    const { probe } = globalThis as unknown as { probe: Probe };
+    const gap = probe.longestGap;
+    probe.longestGap = 0;
+    return gap;
+  });

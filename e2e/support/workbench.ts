@@ -1,0 +1,77 @@
+import { readFile } from 'node:fs/promises';
+import { expect, type Page } from '@playwright/test';
+import * as v from 'valibot';
+import { type Results, ResultsSchema } from '../../src/run/results.ts';
+import type { RunStatus } from '../../src/app/run-state.ts';
+
+/** Settings of a run as they are entered on the page, on top of the quick preset. */
+export interface Choice {
+  method?: string;
+  /** Tasks of the preset that are not learned. */
+  leaveOut?: string[];
+  trainExamples: number;
+  testExamples: number;
+  batchSize: number;
+}
+
+/** Opens the page and waits until it can be used. */
+export async function openWorkbench(page: Page, url = '/'): Promise<void> {
+  await page.goto(url);
+  await expect(page.getByTestId('start')).toBeEnabled();
+}
+
+/** Enters settings. */
+export async function choose(page: Page, { method, leaveOut = [], ...training }: Choice): Promise<void> {
+  await page.getByTestId('preset-select').selectOption('quick');
+  if (method !== undefined) await page.getByTestId('method-select').selectOption(method);
+  for (const task of leaveOut) await page.getByLabel(`Leave out ${task}`).click();
+  for (const [name, value] of Object.entries(training)) {
+    await page.locator(`[data-setting="training.${name}"]`).fill(String(value));
+  }
+}
+
+export const start = (page: Page): Promise<void> => page.getByTestId('start').click();
+
+/** Waits until the run is at `status`, and fails at once with the page's own words when it fails instead. */
+export async function waitForStatus(page: Page, status: RunStatus, timeout = 120_000): Promise<void> {
+  const either = page.locator(`[data-testid=status]:is([data-status=${status}], [data-status=failed])`);
+  await either.waitFor({ timeout });
+  if (status === 'failed') return;
+  const failure = page.getByTestId('error-panel');
+  if (await failure.isVisible()) throw new Error(`The run failed: ${await failure.innerText()}`);
+}
+
+/** The step whose loss the chart shows last; 0 before the first. */
+export async function lastStep(page: Page): Promise<number> {
+  const chart = page.getByTestId('loss-chart').getByRole('img');
+  return Number(/ at step (\d+)/.exec((await chart.getAttribute('aria-label')) ?? '')?.[1] ?? 0);
+}
+
+/** Waits until the loss of a step is shown. */
+export const waitForStep = (page: Page, step: number): Promise<void> =>
+  expect.poll(() => lastStep(page), { timeout: 120_000 }).toBeGreaterThanOrEqual(step);
+
+/** Opens the table of the chart in a section, and reads its rows. */
+export async function chartTable(page: Page, section: string): Promise<string[][]> {
+  const details = page.getByTestId(section).locator('details');
+  await details.locator('summary').click();
+  const rows = await details.locator('tbody tr').all();
+  return Promise.all(rows.map((row) => row.locator('th, td').allInnerTexts()));
+}
+
+/** Downloads the results file as a person does, and checks it against its schema. */
+export async function downloadResults(page: Page): Promise<{ name: string; results: Results }> {
+  await page.getByTestId('tab-results').click();
+  const [download] = await Promise.all([page.waitForEvent('download'), page.getByTestId('download-results').click()]);
+  const text = await readFile(await download.path(), 'utf8');
+  return { name: download.suggestedFilename(), results: v.parse(ResultsSchema, JSON.parse(text)) };
+}
+
+/** The error that the page shows: its code, and all its text. It must say what to do next. */
+export async function shownError(page: Page): Promise<{ code: string; text: string }> {
+  const panel = page.getByTestId('error-panel');
+  await expect(panel).toBeVisible();
+  const text = await panel.innerText();
+  expect(text).toMatch(/What to do: \S+/);
+  return { code: await panel.locator('code').last().innerText(), text };
+}

@@ -1,0 +1,128 @@
+import { readFile } from 'node:fs/promises';
+import { expect, test } from '@playwright/test';
+import { percent, significant } from '../src/app/format.ts';
+import { resultsFileName } from '../src/app/download.ts';
+import { shortName } from '../src/app/ranks/ranks.ts';
+import type { Results } from '../src/run/results.ts';
+import { expectTablesBehindCharts } from './support/access.ts';
+import { expectConsistent } from './support/consistency.ts';
+import { installProbe, longestGap, workerEvents } from './support/probe.ts';
+import {
+  chartTable,
+  choose,
+  downloadResults,
+  openWorkbench,
+  start,
+  waitForStatus,
+  waitForStep,
+} from './support/workbench.ts';
+
+const CHOICE = { trainExamples: 12, testExamples: 6, batchSize: 4 };
+/** Longest time that the page may hang while the worker trains. Milliseconds. */
+const MOST_GAP = 1000;
+
+test('a run goes to its end, shows what it measured and gives it as a file; the next takes its weights from the browser', async ({
+  page,
+}) => {
+  const requests: string[] = [];
+  page.context().on('request', (request) => requests.push(new URL(request.url()).pathname));
+  const modelRequests = (file: string): number => requests.filter((path) => path.endsWith(`/model/${file}`)).length;
+  await installProbe(page);
+  await openWorkbench(page);
+  await choose(page, CHOICE);
+
+  await test.step('a page that hangs would be noticed', async () => {
+    await page.evaluate((until) => {
+      const begin = performance.now();
+      while (performance.now() - begin < until);
+    }, MOST_GAP);
+    await expect.poll(() => longestGap(page)).toBeGreaterThanOrEqual(MOST_GAP);
+  });
+
+  await start(page);
+  await waitForStatus(page, 'finished');
+  expect(await longestGap(page), 'the page stayed quick').toBeLessThan(MOST_GAP);
+  await expect(page.getByTestId('phase')).toHaveText('Finished');
+  expect(page.workers(), 'the worker has ended').toHaveLength(0);
+  expect(modelRequests('model.safetensors')).toBe(1);
+  await expectTablesBehindCharts(page);
+  const lossTable = await chartTable(page, 'loss-chart');
+  const shownExact = await shownMatrix();
+  await page.getByRole('radiogroup', { name: 'Score' }).getByText('Ranked').click();
+  const shownRanked = await shownMatrix();
+
+  const { name, results } = await downloadResults(page);
+  await test.step('the results file agrees with itself, with what was asked and with the page', async () => {
+    const { version } = JSON.parse(await readFile('package.json', 'utf8')) as { version: string };
+    expect(results).toMatchObject({ status: 'finished', error: null, code: { version } });
+    expect(name).toBe(resultsFileName(results));
+    expect(results.settings).toMatchObject({ model: 'embedded', tasks: 'embedded', training: CHOICE });
+    expect(results.tasks.length).toBeGreaterThan(1);
+    for (const { trainExamples, testExamples } of results.tasks) {
+      expect({ trainExamples, testExamples, batchSize: CHOICE.batchSize }).toEqual(CHOICE);
+    }
+    expectConsistent(results);
+    const { step, loss, gradientNorm } = results.curves;
+    expect(lossTable.map(([step, , loss, , norm]) => [step, loss, norm])).toEqual(
+      step.map((s, i) => [String(s), significant(loss[i]), significant(gradientNorm[i])]),
+    );
+    expect(shownExact).toEqual(inPercent(results.accuracy.exact));
+    expect(shownRanked).toEqual(inPercent(results.accuracy.ranked));
+  });
+
+  await test.step('the ranks are shown, with a spectrum for each layer and round', async () => {
+    await page.getByTestId('tab-ranks').click();
+    const cells = page.getByTestId('ranks-map').getByRole('button');
+    const shown = await cells.evaluateAll((buttons) => buttons.map((button) => button.getAttribute('aria-label')));
+    expect(shown.toSorted()).toEqual(rankLabels(results).toSorted());
+    const { tensors } = results.spaces[1];
+    const last = tensors[tensors.length - 1];
+    await page.getByRole('button', { name: rankLabel(last, results.settings.order[1]), exact: true }).click();
+    await expect(page.getByTestId('spectrum').locator('code')).toHaveText(shortName(last.name));
+    // A bar for each direction, and one for what was held before.
+    await expect(page.getByTestId('spectrum').locator('svg rect')).toHaveCount(last.spectrum.length + 1);
+    await expectTablesBehindCharts(page);
+    expect(await chartTable(page, 'spectrum')).toHaveLength(last.spectrum.length);
+  });
+
+  await test.step('after a reload the run is remembered, and weights come from the browser', async () => {
+    await page.reload();
+    await page.getByTestId('tab-results').click();
+    await expect(page.getByTestId('history').locator('tbody tr')).toHaveCount(1);
+    await choose(page, CHOICE);
+    requests.length = 0;
+    await start(page);
+    await waitForStep(page, 1);
+    await page.getByTestId('stop').click();
+    await waitForStatus(page, 'stopped');
+    expect(requests.filter((path) => path.includes('/model/'))).toEqual([]);
+    expect(
+      requests.some((path) => path.includes('/tasks/')),
+      'requests of the worker are seen',
+    ).toBe(true);
+    const sources = (await workerEvents(page)).flatMap((event) => ('source' in event ? [event.source] : []));
+    expect(new Set(sources)).toEqual(new Set(['cache']));
+    const second = await downloadResults(page);
+    expect(second.results.status).toBe('stopped');
+    expectConsistent(second.results);
+    const { loss } = second.results.curves;
+    expect(loss, 'same seed, same run').toEqual(results.curves.loss.slice(0, loss.length));
+    await expect(page.getByTestId('history').locator('tbody tr')).toHaveCount(2);
+  });
+
+  async function shownMatrix(): Promise<string[][]> {
+    const rows = await page.getByTestId('r-matrix').locator('tbody tr').all();
+    return Promise.all(rows.map((row) => row.getByRole('gridcell').allInnerTexts()));
+  }
+});
+
+const inPercent = (matrix: Results['accuracy']['exact']): string[][] =>
+  matrix.map((row) => row.map((value) => (value === null ? '' : percent(value))));
+
+type Space = Results['spaces'][number]['tensors'][number];
+
+const rankLabel = ({ name, added, total, dimension }: Space, task: string): string =>
+  `${shortName(name)}, ${task}: ${added} added, ${total} of ${dimension} held`;
+
+const rankLabels = ({ spaces, settings }: Results): string[] =>
+  spaces.flatMap(({ round, tensors }) => tensors.map((space) => rankLabel(space, settings.order[round - 1])));
