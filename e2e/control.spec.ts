@@ -1,0 +1,61 @@
+import { expect, test } from '@playwright/test';
+import { expectConsistent } from './support/consistency.ts';
+import { installProbe, workerEvents } from './support/probe.ts';
+import {
+  choose,
+  downloadResults,
+  lastStep,
+  openWorkbench,
+  start,
+  waitForStatus,
+  waitForStep,
+} from './support/workbench.ts';
+
+test('a run pauses, goes on and stops, and leaves nothing on the GPU', async ({ page }) => {
+  await installProbe(page);
+  await openWorkbench(page);
+  await choose(page, { leaveOut: ['field'], trainExamples: 80, testExamples: 4, batchSize: 2 });
+  await start(page);
+  await waitForStep(page, 1);
+  await expect(page.getByTestId('preset-select'), 'settings are locked').toBeHidden();
+
+  await page.getByTestId('pause').click();
+  await waitForStatus(page, 'paused');
+  // The numbers of steps done before the pause may come just after it.
+  await page.waitForTimeout(1000);
+  const atPause = { step: await lastStep(page), events: (await workerEvents(page)).length };
+  await page.waitForTimeout(2000);
+  expect(await lastStep(page), 'no step while paused').toBe(atPause.step);
+  expect((await workerEvents(page)).length, 'the worker is at rest').toBe(atPause.events);
+
+  await test.step('closing the tab would lose the run: the browser asks', async () => {
+    const [dialog] = await Promise.all([page.waitForEvent('dialog'), page.close({ runBeforeUnload: true })]);
+    expect(dialog.type()).toBe('beforeunload');
+    await dialog.dismiss();
+  });
+
+  await page.getByTestId('resume').click();
+  await waitForStep(page, atPause.step + 1);
+  await expect(page.getByTestId('status')).toHaveAttribute('data-status', 'running');
+
+  await page.getByTestId('pause').click();
+  await waitForStatus(page, 'paused');
+  await page.getByTestId('stop').click();
+  await waitForStatus(page, 'stopped');
+  await expect(page.getByTestId('phase')).toHaveText('Stopped');
+  await expect(page.getByTestId('status').locator('dl > div', { hasText: 'GPU memory' }).locator('dd')).toHaveText(
+    /^0 B/,
+  );
+  expect(page.workers(), 'the worker has ended').toHaveLength(0);
+  await expect(page.getByTestId('start')).toBeEnabled();
+  const steps = await lastStep(page);
+
+  const { results } = await downloadResults(page);
+  expect(results).toMatchObject({ status: 'stopped', error: null });
+  expectConsistent(results);
+  expect(results.curves.step).toHaveLength(steps);
+  expect(results.accuracy.exact[1], 'not measured is not 0').toEqual([null]);
+  expect(results.measures.exact.averagePerformance).toBeNull();
+  const elapsed = (Date.now() - Date.parse(results.startedAt)) / 1000;
+  expect(results.seconds, 'pauses are left out').toBeLessThan(elapsed - 3);
+});
