@@ -13,9 +13,9 @@
 // several targets share one encoded source.
 // CAUSAL: key j is allowed for j <= i + position[0] (POSITION) or j <= i.
 //
-// Plan: FORWARD, GRAD_Q: one thread per (b, h, i), its q, o and sums in registers, keys streamed in fours with an online
-// softmax; GRAD_KV: one thread per (bk, hk, j); GRAD_BIAS: one thread per (h, i, j). Workgroups run along i (or j), so
-// neighbours read the same keys. {{D}} = d is unrolled into registers; loads are vec4 where d % 4 = 0 (then E = d / 4
+// Plan: FORWARD, GRAD_Q: one thread per (b, h) and R neighbouring queries, their q, o and sums in registers, keys
+// streamed with an online softmax; GRAD_KV: likewise R keys; GRAD_BIAS: one thread per (h, i, j). Workgroups run along i
+// (or j), so neighbours read the same keys. R > 1 reads keys less often, where registers are plenty. {{D}} = d is unrolled into registers; loads are vec4 where d % 4 = 0 (then E = d / 4
 // and T = vec4f), else scalar.
 // Care: the running maximum keeps exp in range; a row without any allowed key gives o = 0 and gradients 0.
 
@@ -57,15 +57,17 @@ const NONE = -3.0e38;
 fn product(a: f32, b: f32) -> f32 { return a * b; }
 #endif
 
-fn allowed(bk: u32, i: u32, j: u32) -> bool {
+// Whether the causal rule lets query i see key j.
+fn ahead(i: u32, j: u32) -> bool {
 #if CAUSAL
 #if POSITION
-  if (j > i + position[0]) { return false; }
+  return j <= i + position[0];
 #else
-  if (j > i) { return false; }
+  return j <= i;
 #endif
+#else
+  return true;
 #endif
-  return mask[bk * p.Sk + j] != 0.0;
 }
 
 fn biasAt(h: u32, i: u32, j: u32) -> f32 {
@@ -79,134 +81,164 @@ fn biasAt(h: u32, i: u32, j: u32) -> f32 {
 @compute @workgroup_size({{WG}})
 fn main(@builtin(global_invocation_id) id: vec3u) {
 #if PER_QUERY
-  let i = id.x;
   let h = id.y;
   let b = id.z;
-  if (i >= p.Sq) { return; }
+  if (id.x * {{R}}u >= p.Sq) { return; }
   let bk = b / (p.B / p.Bk);
   let hk = h / (p.H / p.Hk);
-  let row = ((b * p.Sq + i) * p.H + h) * {{E}}u;
-  let at = (b * p.H + h) * p.Sq + i;
+#for r in R
+  let i{{r}} = min(id.x * {{R}}u + {{r}}u, p.Sq - 1u);
+  let row{{r}} = ((b * p.Sq + i{{r}}) * p.H + h) * {{E}}u;
+  let at{{r}} = (b * p.H + h) * p.Sq + i{{r}};
 #for e in E
-  let q{{e}} = q[row + {{e}}u] * p.scale;
+  let q{{r}}_{{e}} = q[row{{r}} + {{e}}u] * p.scale;
+#endfor
 #endfor
 #endif
 #if FORWARD
+#for r in R
 #for e in E
-  var o{{e}} = {{T}}();
+  var o{{r}}_{{e}} = {{T}}();
 #endfor
-  var top = NONE;
-  var sum = 0.0;
-  for (var j0 = 0u; j0 < p.Sk; j0 += 4u) {
-    var s = vec4f(NONE);
-    for (var n = 0u; n < 4u; n++) {
-      let j = j0 + n;
-      if (j < p.Sk && allowed(bk, i, j)) {
-        let key = ((bk * p.Sk + j) * p.Hk + hk) * {{E}}u;
-        var score = biasAt(h, i, j);
+  var top{{r}} = NONE;
+  var sum{{r}} = 0.0;
+#endfor
+  for (var j = 0u; j < p.Sk; j++) {
+    if (mask[bk * p.Sk + j] == 0.0) { continue; }
+    let key = ((bk * p.Sk + j) * p.Hk + hk) * {{E}}u;
+#for r in R
+    var s{{r}} = biasAt(h, i{{r}}, j);
+#endfor
 #for e in E
-        score += {{DOT}}(q{{e}}, k[key + {{e}}u]);
+    let k{{e}} = k[key + {{e}}u];
+#for r in R
+    s{{r}} += {{DOT}}(q{{r}}_{{e}}, k{{e}});
 #endfor
-        s[n] = score;
-      }
+#endfor
+#for r in R
+    s{{r}} = select(NONE, s{{r}}, ahead(i{{r}}, j));
+    if (s{{r}} > top{{r}}) {
+      let shrink = exp(top{{r}} - s{{r}});
+      sum{{r}} *= shrink;
+#for e in E
+      o{{r}}_{{e}} *= shrink;
+#endfor
+      top{{r}} = s{{r}};
     }
-    let best = max(max(s.x, s.y), max(s.z, s.w));
-    if (best > NONE) {
-      if (best > top) {
-        let shrink = exp(top - best);
-        sum *= shrink;
-#for e in E
-        o{{e}} *= shrink;
+    let w{{r}} = select(0.0, exp(s{{r}} - top{{r}}), s{{r}} > NONE);
+    sum{{r}} += w{{r}};
 #endfor
-        top = best;
-      }
-      for (var n = 0u; n < 4u; n++) {
-        if (s[n] > NONE) {
-          let weight = exp(s[n] - top);
-          let key = ((bk * p.Sk + j0 + n) * p.Hk + hk) * {{E}}u;
-          sum += weight;
 #for e in E
-          o{{e}} += weight * v[key + {{e}}u];
+    let v{{e}} = v[key + {{e}}u];
+#for r in R
+    o{{r}}_{{e}} += w{{r}} * v{{e}};
 #endfor
-        }
-      }
-    }
+#endfor
   }
-  lse[at] = select(0.0, top + log(max(sum, 1e-37)), sum > 0.0);
-  let inverse = select(0.0, 1.0 / max(sum, 1e-37), sum > 0.0);
+#for r in R
+  if (id.x * {{R}}u + {{r}}u < p.Sq) {
+    lse[at{{r}}] = select(0.0, top{{r}} + log(max(sum{{r}}, 1e-37)), sum{{r}} > 0.0);
+    let inverse = select(0.0, 1.0 / max(sum{{r}}, 1e-37), sum{{r}} > 0.0);
 #for e in E
-  o[row + {{e}}u] = o{{e}} * inverse;
+    o[row{{r}} + {{e}}u] = o{{r}}_{{e}} * inverse;
+#endfor
+  }
 #endfor
 #endif
 #if GRAD_Q
-  var d = 0.0;
+#for r in R
+  var d{{r}} = 0.0;
 #for e in E
-  let g{{e}} = dout[row + {{e}}u];
-  d += {{DOT}}(g{{e}}, o[row + {{e}}u]);
-  var dq{{e}} = {{T}}();
+  let g{{r}}_{{e}} = dout[row{{r}} + {{e}}u];
+  d{{r}} += {{DOT}}(g{{r}}_{{e}}, o[row{{r}} + {{e}}u]);
+  var dq{{r}}_{{e}} = {{T}}();
 #endfor
-  delta[at] = d;
+  let lse{{r}} = lse[at{{r}}];
+#endfor
   for (var j = 0u; j < p.Sk; j++) {
-    if (allowed(bk, i, j)) {
-      let key = ((bk * p.Sk + j) * p.Hk + hk) * {{E}}u;
-      var score = biasAt(h, i, j);
-      var dp = 0.0;
-#for e in E
-      let k{{e}} = k[key + {{e}}u];
-      score += {{DOT}}(q{{e}}, k{{e}});
-      dp += {{DOT}}(g{{e}}, v[key + {{e}}u]);
+    if (mask[bk * p.Sk + j] == 0.0) { continue; }
+    let key = ((bk * p.Sk + j) * p.Hk + hk) * {{E}}u;
+#for r in R
+    var s{{r}} = biasAt(h, i{{r}}, j);
+    var dp{{r}} = 0.0;
 #endfor
-      let ds = exp(score - lse[at]) * (dp - d) * p.scale;
 #for e in E
-      dq{{e}} += ds * k{{e}};
+    let k{{e}} = k[key + {{e}}u];
+    let v{{e}} = v[key + {{e}}u];
+#for r in R
+    s{{r}} += {{DOT}}(q{{r}}_{{e}}, k{{e}});
+    dp{{r}} += {{DOT}}(g{{r}}_{{e}}, v{{e}});
 #endfor
-    }
+#endfor
+#for r in R
+    let ds{{r}} = select(0.0, exp(s{{r}} - lse{{r}}) * (dp{{r}} - d{{r}}) * p.scale, ahead(i{{r}}, j));
+#for e in E
+    dq{{r}}_{{e}} += ds{{r}} * k{{e}};
+#endfor
+#endfor
   }
+#for r in R
+  if (id.x * {{R}}u + {{r}}u < p.Sq) {
+    delta[at{{r}}] = d{{r}};
 #for e in E
-  out1[row + {{e}}u] = dq{{e}};
+    out1[row{{r}} + {{e}}u] = dq{{r}}_{{e}};
+#endfor
+  }
 #endfor
 #endif
 #if GRAD_KV
-  let j = id.x;
   let hk = id.y;
   let bk = id.z;
-  if (j >= p.Sk) { return; }
-  let key = ((bk * p.Sk + j) * p.Hk + hk) * {{E}}u;
+  if (id.x * {{R}}u >= p.Sk) { return; }
+#for r in R
+  let j{{r}} = min(id.x * {{R}}u + {{r}}u, p.Sk - 1u);
+  let shown{{r}} = mask[bk * p.Sk + j{{r}}] != 0.0;
+  let key{{r}} = ((bk * p.Sk + j{{r}}) * p.Hk + hk) * {{E}}u;
 #for e in E
-  let k{{e}} = k[key + {{e}}u];
-  let v{{e}} = v[key + {{e}}u];
-  var dk{{e}} = {{T}}();
-  var dv{{e}} = {{T}}();
+  let k{{r}}_{{e}} = k[key{{r}} + {{e}}u];
+  let v{{r}}_{{e}} = v[key{{r}} + {{e}}u];
+  var dk{{r}}_{{e}} = {{T}}();
+  var dv{{r}}_{{e}} = {{T}}();
+#endfor
 #endfor
   let group = p.H / p.Hk;
   let share = p.B / p.Bk;
   for (var b = bk * share; b < (bk + 1u) * share; b++) {
     for (var h = hk * group; h < (hk + 1u) * group; h++) {
       for (var i = 0u; i < p.Sq; i++) {
-        if (allowed(bk, i, j)) {
-          let row = ((b * p.Sq + i) * p.H + h) * {{E}}u;
-          let at = (b * p.H + h) * p.Sq + i;
-          var score = 0.0;
-          var dp = 0.0;
-#for e in E
-          let q{{e}} = q[row + {{e}}u];
-          let g{{e}} = dout[row + {{e}}u];
-          score += {{DOT}}(q{{e}}, k{{e}});
-          dp += {{DOT}}(g{{e}}, v{{e}});
+        let row = ((b * p.Sq + i) * p.H + h) * {{E}}u;
+        let at = (b * p.H + h) * p.Sq + i;
+#for r in R
+        var s{{r}} = 0.0;
+        var dp{{r}} = 0.0;
 #endfor
-          let weight = exp(score * p.scale + biasAt(h, i, j) - lse[at]);
-          let ds = weight * (dp - delta[at]) * p.scale;
 #for e in E
-          dv{{e}} += weight * g{{e}};
-          dk{{e}} += ds * q{{e}};
+        let q{{e}} = q[row + {{e}}u];
+        let g{{e}} = dout[row + {{e}}u];
+#for r in R
+        s{{r}} += {{DOT}}(q{{e}}, k{{r}}_{{e}});
+        dp{{r}} += {{DOT}}(g{{e}}, v{{r}}_{{e}});
 #endfor
-        }
+#endfor
+#for r in R
+        let seen{{r}} = shown{{r}} && ahead(i, j{{r}});
+        let w{{r}} = select(0.0, exp(s{{r}} * p.scale + biasAt(h, i, j{{r}}) - lse[at]), seen{{r}});
+        let ds{{r}} = w{{r}} * (dp{{r}} - delta[at]) * p.scale;
+#for e in E
+        dv{{r}}_{{e}} += w{{r}} * g{{e}};
+        dk{{r}}_{{e}} += ds{{r}} * q{{e}};
+#endfor
+#endfor
       }
     }
   }
+#for r in R
+  if (id.x * {{R}}u + {{r}}u < p.Sk) {
 #for e in E
-  out1[key + {{e}}u] = dk{{e}};
-  out2[key + {{e}}u] = dv{{e}};
+    out1[key{{r}} + {{e}}u] = dk{{r}}_{{e}};
+    out2[key{{r}} + {{e}}u] = dv{{r}}_{{e}};
+#endfor
+  }
 #endfor
 #endif
 #if GRAD_BIAS
@@ -218,7 +250,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   var sum = 0.0;
   for (var b = 0u; b < p.B; b++) {
     let bk = b / (p.B / p.Bk);
-    if (allowed(bk, i, j)) {
+    if (mask[bk * p.Sk + j] != 0.0 && ahead(i, j)) {
       let row = ((b * p.Sq + i) * p.H + h) * {{E}}u;
       let key = ((bk * p.Sk + j) * p.Hk + hk) * {{E}}u;
       let at = (b * p.H + h) * p.Sq + i;

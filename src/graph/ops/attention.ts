@@ -1,6 +1,7 @@
 import template from '../../../shaders/attention.wgsl?raw';
 import { f32, u32, type Workgroups } from '../../gpu/kernel.ts';
 import { fillTemplate } from '../../gpu/template.ts';
+import type { Tuning } from '../../gpu/tuning.ts';
 import type { Graph, KernelCall, Numbers } from '../graph.ts';
 import type { Tensor } from '../tensor.ts';
 
@@ -44,21 +45,24 @@ function sizesOf({ q, k, heads, keyHeads }: AttentionInputs): Sizes {
 
 type Form = 'FORWARD' | 'GRAD_Q' | 'GRAD_KV' | 'GRAD_BIAS';
 
-function attentionCall(form: Form, at: AttentionInputs, tensors: Tensor[]): KernelCall {
+function attentionCall(form: Form, at: AttentionInputs, tensors: Tensor[], { largeTile }: Tuning): KernelCall {
   const { B, Sq, Bk, Sk, H, Hk, d } = sizesOf(at);
   const vec = d % 4 === 0;
   const along = form === 'FORWARD' || form === 'GRAD_Q' ? Sq : Sk;
-  const wg = along <= 4 ? 4 : along <= 16 ? 16 : 32;
+  // Rows per thread: where large tiles pay, and there are rows enough to keep all threads busy.
+  const R = largeTile === 16 && along >= 16 && form !== 'GRAD_BIAS' ? 4 : 1;
+  const threads = Math.ceil(along / R);
+  const wg = threads <= 4 ? 4 : threads <= 16 ? 16 : 32;
   const grid: Workgroups =
     form === 'GRAD_BIAS'
-      ? [Math.ceil(Sk / wg), Sq, H]
+      ? [Math.ceil(threads / wg), Sq, H]
       : form === 'GRAD_KV'
-        ? [Math.ceil(Sk / wg), Hk, Bk]
-        : [Math.ceil(Sq / wg), H, B];
+        ? [Math.ceil(threads / wg), Hk, Bk]
+        : [Math.ceil(threads / wg), H, B];
   const type = vec ? 'vec4f' : 'f32';
   return {
     kernel: {
-      name: `attention/${form.toLowerCase()}-${d}`,
+      name: `attention/${form.toLowerCase()}-${d}×${R}`,
       wgsl: fillTemplate(template, {
         FORWARD: form === 'FORWARD',
         GRAD_Q: form === 'GRAD_Q',
@@ -74,6 +78,7 @@ function attentionCall(form: Form, at: AttentionInputs, tensors: Tensor[]): Kern
         T1: form === 'GRAD_BIAS' ? 'f32' : type,
         DOT: vec ? 'dot' : 'product',
         SCALAR: !vec,
+        R,
         D: d,
         E: vec ? d / 4 : d,
         WG: wg,
@@ -144,7 +149,7 @@ export function attention(g: Graph, at: AttentionInputs): Tensor {
     name: 'attention',
     inputs,
     outputs: [o, lse],
-    calls: () => [attentionCall('FORWARD', at, [q, k, v, mask, lse, o, ...optional(bias, position)])],
+    calls: (tuning) => [attentionCall('FORWARD', at, [q, k, v, mask, lse, o, ...optional(bias, position)], tuning)],
     twin: (value) => forwardTwin(at, value, value(lse), value(o)),
     gradient: ([dout], [wantsQ, wantsK, wantsV, , wantsBias]) => {
       if (dout === undefined) return [];
@@ -186,7 +191,7 @@ function recordQueryGradient(
     name: 'attention query gradient',
     inputs: [at.q, at.k, at.v, at.mask, t.lse, t.dout, t.o, ...bias],
     outputs: [t.dq, t.delta],
-    calls: () => [attentionCall('GRAD_Q', at, [at.q, at.k, at.v, at.mask, t.lse, t.dout, t.delta, t.dq, t.o, ...bias])],
+    calls: (tuning) => [attentionCall('GRAD_Q', at, [at.q, at.k, at.v, at.mask, t.lse, t.dout, t.delta, t.dq, t.o, ...bias], tuning)],
     twin: (value) => {
       const [o, dout, delta, dq, k] = [t.o, t.dout, t.delta, t.dq, at.k].map(value);
       delta.fill(0);
@@ -220,7 +225,7 @@ function recordKeyGradient(
     name: 'attention key gradient',
     inputs: [at.q, at.k, at.v, at.mask, t.lse, t.dout, t.delta, ...bias],
     outputs: [dk, dv],
-    calls: () => [attentionCall('GRAD_KV', at, [at.q, at.k, at.v, at.mask, t.lse, t.dout, t.delta, dk, dv, ...bias])],
+    calls: (tuning) => [attentionCall('GRAD_KV', at, [at.q, at.k, at.v, at.mask, t.lse, t.dout, t.delta, dk, dv, ...bias], tuning)],
     twin: (value) => {
       const [q, dout, dks, dvs] = [at.q, t.dout, dk, dv].map(value);
       dks.fill(0);
@@ -249,7 +254,7 @@ function recordBiasGradient(
     name: 'attention bias gradient',
     inputs: [at.q, at.k, at.v, at.mask, t.lse, t.dout, t.delta, bias],
     outputs: [dbias],
-    calls: () => [attentionCall('GRAD_BIAS', at, [at.q, at.k, at.v, at.mask, t.lse, t.dout, t.delta, dbias, bias])],
+    calls: (tuning) => [attentionCall('GRAD_BIAS', at, [at.q, at.k, at.v, at.mask, t.lse, t.dout, t.delta, dbias, bias], tuning)],
     twin: (value) => {
       value(dbias).fill(0);
       const back = backOfPair(at, value, t);

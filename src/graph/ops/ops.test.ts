@@ -64,6 +64,16 @@ describe('matmul', () => {
     });
   }
 
+  test.each(['nt', 'nn', 'tn'] as const)('large tiles, %s', async (layout) => {
+    gpu.tuning.largeTile = 16;
+    const [M, N, K] = [260, 68, 36]; // no multiples of 16
+    const [a, b] = operands[layout](M, N, K);
+    await new GraphUnderTest({ a: { shape: a }, b: { shape: b }, d: { shape: [M, N] } }, (g, input) => ({
+      y: matmul(g, input('a'), input('b'), { layout, addend: input('d') }),
+    })).checkGpu(gpu, F32);
+    gpu.tuning.largeTile = 8;
+  });
+
   test.each([
     [3, 5, 7, 9],
     [4, 8, 12, 256],
@@ -203,7 +213,11 @@ describe('attention', () => {
       }),
     ).withGradients('o');
     t.checkFiniteDifferences(1e-5);
-    await t.checkGpu(gpu, 1e-4);
+    for (const largeTile of [8, 16] as const) {
+      gpu.tuning.largeTile = largeTile; // one query per thread, then several where there are enough
+      await t.checkGpu(gpu, 1e-4);
+    }
+    gpu.tuning.largeTile = 8;
   });
 
   test('with a position, as in generation', async () => {
