@@ -1,0 +1,226 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Gpu } from '../gpu/device.ts';
+import { submit } from '../gpu/program.ts';
+import { type Compiled, compile } from '../graph/compile.ts';
+import { Graph, type Numbers } from '../graph/graph.ts';
+import { adamStepSize } from '../graph/ops/optimizer.ts';
+import type { Tensor } from '../graph/tensor.ts';
+import { runOnCpu } from '../graph/twin.ts';
+import { type GoldenTensor, goldenReal, readGolden, readGoldenJson, relativeError } from '../testing/golden.ts';
+import { acquireTestGpu } from '../testing/gpu.ts';
+import { goldenMatrix } from '../testing/matrices.ts';
+import { hasShared } from '../testing/shared.ts';
+import { type Matrix, matrix, subtract, transpose } from './matrix.ts';
+import { type Basis, basisSide, compressedShape, makeBasis, type ProjType } from './projection.ts';
+import { Stack } from './stack.ts';
+import { slice } from './trainable-group.ts';
+import { recordPlainUpdate, recordProjectedUpdate } from './update.ts';
+
+let gpu: Gpu;
+beforeAll(async () => {
+  gpu = await acquireTestGpu();
+});
+afterAll(() => gpu.destroy());
+
+interface Case {
+  id: string;
+  shape: [number, number];
+  group: 'regular' | 'lora' | 'galore';
+  lr: number;
+  has_S: boolean;
+  weight_decay?: number;
+  rank?: number;
+  update_proj_gap?: number;
+  scale?: number;
+  proj_type?: ProjType;
+}
+
+interface Cases {
+  defaults: { weight_decay: number };
+  steps: number;
+  snapshots_after_step: number[];
+  refresh_at_step_index: number[];
+  cases: Case[];
+}
+
+/** Tolerances of the reference data: relative Frobenius errors of float32 and of the GPU. */
+interface Tolerance {
+  weight: number;
+  change: number;
+  m: number;
+  v: number;
+}
+function toleranceOf({ group, proj_type }: Case, place: Place): Tolerance {
+  const onGpu = place === 'gpu';
+  const change = group !== 'galore' ? 1e-4 : proj_type === 'full' ? 2e-2 : onGpu ? 2e-3 : 5e-4;
+  return { weight: 1e-5, change, m: onGpu ? 2e-4 : 5e-5, v: onGpu ? 4e-4 : 1e-4 };
+}
+
+// Each case is trained beside its mirror image, with start and gradients negated: that shows whether stacks are kept apart.
+const NAMES = ['case', 'mirror'];
+const mirrored = (m: Matrix): Matrix => ({ ...m, data: m.data.map((value) => -value) });
+
+type Place = 'twin' | 'gpu';
+
+/** The update of a stack as a graph with its persistent tensors, on the CPU and on the GPU side by side. */
+class UpdateUnderTest {
+  readonly #graph = new Graph();
+  readonly #stacks = new Map<string, Stack>();
+  readonly #values = new Map<Tensor, Numbers>();
+  readonly #clip = this.#stack('clip', 1, 2);
+  readonly #rates = this.#stack('rates', 1, 1);
+  #compiled: Compiled | undefined;
+
+  constructor(one: Case, space: Matrix | null) {
+    const [rows, columns] = one.shape;
+    const { rank = 0, proj_type = 'std', scale = 0 } = one;
+    const low = one.group === 'galore' ? compressedShape(rows, columns, rank, proj_type) : one.shape;
+    const weights = this.#stack('weights', rows, columns);
+    const gradient = this.#stack('gradient', rows, columns);
+    const [m, v] = [this.#stack('m', ...low), this.#stack('v', ...low)];
+    // Norm and clip factor, and the step size, are the same for all of a stack: places of the first matrix.
+    const firstOf = (stack: Stack): Tensor => {
+      const tensor = slice(stack.label, stack.range(NAMES[0]), 0, stack.shape.size);
+      this.#values.set(tensor, this.#valuesOf(stack));
+      return tensor;
+    };
+    const state = { m: m.tensor, v: v.tensor, clip: firstOf(this.#clip), rates: firstOf(this.#rates), index: 0 };
+    // The released code has S on the left of whatever Adam sees.
+    const S = space && { S: this.#stack('space', space.rows, space.columns).tensor, side: 'rows' as const };
+    const whole = { gradient: gradient.tensor, weights: weights.tensor, shape: weights.shape };
+    if (one.group === 'galore') {
+      const side = basisSide(proj_type, rows, columns);
+      const basis = {
+        U: side === 'right' ? undefined : this.#stack('U', rows, rank).tensor,
+        Vt: side === 'left' ? undefined : this.#stack('Vt', rank, columns).tensor,
+      };
+      recordProjectedUpdate(this.#graph, { ...whole, lowRank: m.shape, basis, scale }, state, S ?? undefined);
+    } else recordPlainUpdate(this.#graph, whole, state, S ?? undefined);
+    if (space) this.write('space', [space, space]);
+    const unclipped = matrix(1, 2, [0, 1]);
+    this.write('clip', [unclipped, unclipped]);
+  }
+
+  #stack(name: string, rows: number, columns: number): Stack {
+    const stack = new Stack(gpu, name, NAMES, rows, columns);
+    this.#stacks.set(name, stack);
+    this.#values.set(stack.tensor, new Float64Array(stack.tensor.elements));
+    return stack;
+  }
+
+  #named(name: string): Stack {
+    const stack = this.#stacks.get(name);
+    if (!stack) throw new Error(`The update has no ${name}.`);
+    return stack;
+  }
+
+  #valuesOf(stack: Stack): Numbers {
+    return this.#values.get(stack.tensor) ?? new Float64Array(0);
+  }
+
+  write(name: string, matrices: readonly Matrix[]): void {
+    const stack = this.#named(name);
+    matrices.forEach((m, i) => {
+      stack.write(NAMES[i], m);
+      this.#valuesOf(stack).set(m.data, i * stack.shape.stride);
+    });
+  }
+
+  writeBases(bases: readonly Basis[]): void {
+    const present = (side: (basis: Basis) => Matrix | null): Matrix[] => bases.map(side).filter((m) => m !== null);
+    if (bases[0].left)
+      this.write(
+        'U',
+        present(({ left }) => left),
+      );
+    if (bases[0].right)
+      this.write(
+        'Vt',
+        present(({ right }) => right && transpose(right)),
+      );
+  }
+
+  /** One step in both places. */
+  async step(learningRate: number, step: number): Promise<void> {
+    const rate = matrix(1, 1, [adamStepSize(learningRate, step)]);
+    this.write('rates', [rate, rate]);
+    runOnCpu(this.#graph, this.#values);
+    this.#compiled ??= await compile(gpu, 'update', this.#graph, []);
+    submit(gpu, this.#compiled.program);
+  }
+
+  async read(name: string): Promise<Record<Place, Matrix[]>> {
+    const stack = this.#named(name);
+    const onGpu = await stack.read();
+    const { size, stride } = stack.shape;
+    const twin = NAMES.map((_, i) =>
+      matrix(stack.rows, stack.columns, this.#valuesOf(stack).subarray(i * stride, i * stride + size)),
+    );
+    return { twin, gpu: NAMES.map((which) => onGpu.get(which) ?? matrix(0, 0)) };
+  }
+
+  destroy(): void {
+    this.#compiled?.destroy();
+    for (const stack of this.#stacks.values()) stack.destroy();
+  }
+}
+
+// METHOD.md section 3 has no weight decay, so these graphs have none; reference-optimizer.golden.test.ts covers its case.
+describe.skipIf(!hasShared)('updates equal the reference trajectories without weight decay, twin and GPU', () => {
+  const reference = hasShared ? readGoldenJson<Cases>('golden/optimizer/cases.json') : undefined;
+  const gradients = hasShared ? readGolden('golden/optimizer/gradients.safetensors') : new Map<string, GoldenTensor>();
+  const expected = hasShared ? readGolden('golden/optimizer/trajectories.safetensors') : gradients;
+  const all = reference?.cases ?? [];
+  const decays = ({ weight_decay = reference?.defaults.weight_decay }: Case): boolean => weight_decay !== 0;
+
+  test.each(all.filter((one) => !decays(one)))('$id', async (one) => {
+    if (!reference) throw new Error('There are no cases.');
+    const { steps, snapshots_after_step, refresh_at_step_index } = reference;
+    const [rows, columns] = one.shape;
+    const g = goldenReal(gradients, `${rows}x${columns}.g`);
+    const start = goldenMatrix(gradients, `${rows}x${columns}.w0`);
+    const update = new UpdateUnderTest(one, one.has_S ? goldenMatrix(expected, `${one.id}/S`) : null);
+    const run = `${one.id}/${one.group === 'galore' ? 'signfix' : 'official'}`;
+    const compare = async (name: string, wanted: string, tolerance: (t: Tolerance) => number): Promise<void> => {
+      for (const [place, [found]] of placesOf(await update.read(name))) {
+        const error = relativeError(found.data, goldenMatrix(expected, `${run}/${wanted}`).data);
+        expect(error, `${wanted}, ${place}`).toBeLessThan(tolerance(toleranceOf(one, place)));
+      }
+    };
+
+    update.write('weights', [start, mirrored(start)]);
+    for (let step = 0; step < steps; step++) {
+      const G = matrix(rows, columns, g.data.subarray(step * rows * columns, (step + 1) * rows * columns));
+      const both = [G, mirrored(G)];
+      update.write('gradient', both);
+      if (one.group === 'galore' && refresh_at_step_index.includes(step)) {
+        update.writeBases(both.map((each) => makeBasis(each, one.rank ?? 0, one.proj_type ?? 'std')));
+      }
+      await update.step(one.lr, step + 1);
+      if (!snapshots_after_step.includes(step + 1)) continue;
+      await compare('weights', `w.${step + 1}`, ({ weight }) => weight);
+      const wanted = subtract(goldenMatrix(expected, `${run}/w.${step + 1}`), start).data;
+      for (const [place, [found, mirror]] of placesOf(await update.read('weights'))) {
+        const { change } = toleranceOf(one, place);
+        const label = `change after step ${step + 1}, ${place}`;
+        expect(relativeError(subtract(found, start).data, wanted), label).toBeLessThan(change);
+        expect(
+          relativeError(
+            subtract(start, mirrored(mirror)).data,
+            wanted.map((x) => -x),
+          ),
+          label,
+        ).toBeLessThan(change);
+      }
+    }
+    await compare('m', 'exp_avg', ({ m }) => m);
+    await compare('v', 'exp_avg_sq', ({ v }) => v);
+    update.destroy();
+    expect(gpu.buffers.liveLabels).toEqual([]);
+  });
+});
+
+const placesOf = (read: Record<Place, Matrix[]>): [Place, Matrix[]][] => [
+  ['twin', read.twin],
+  ['gpu', read.gpu],
+];
