@@ -3,7 +3,7 @@ import { type Matrix, transpose } from './matrix.ts';
 import type { LayerGroup } from './method-groups.ts';
 import type { MethodSettings } from './method-settings.ts';
 import { type BasisSide, basisSide, compressedShape, makeBasis } from './projection.ts';
-import { projectOutRight } from './space.ts';
+import { projectOutLeft, projectOutRight } from './space.ts';
 import { Stack } from './stack.ts';
 import { GroupSpace, Moments, type UpdateContext } from './trainable-group.ts';
 import { recordPlainUpdate, recordProjectedUpdate, type Side } from './update.ts';
@@ -73,7 +73,8 @@ export class FullRankGroup {
       const S = this.#onInputs ? this.space?.spaces.get(name) : undefined;
       const { left, right } = makeBasis(S ? projectOutRight(G, S) : G, this.method.galoreRank, this.method.projType);
       if (left) this.#U?.write(name, left);
-      if (right) this.#Vt?.write(name, transpose(right));
+      // Where S leaves fewer directions than the rank asks for, the other right vectors are arbitrary and can lie in S.
+      if (right) this.#Vt?.write(name, transpose(S ? projectOutLeft(right, S) : right));
     }
   }
 
