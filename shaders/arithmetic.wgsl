@@ -2,6 +2,7 @@
 //
 //   BINARY   out = alpha a + beta b
 //   ROWS     out[r, c] = alpha a[r, c] * weight[r]      weight [rows]; masks padded rows
+//   SIGN     out = sign(a): −1, 0 or 1
 // `size` elements, rows of `columns`. IN_PLACE: b is the output, out = alpha a + beta out.
 //
 // Plan: one thread per element.
@@ -9,7 +10,7 @@
 struct Params { size: u32, columns: u32, alpha: f32, beta: f32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> a: array<f32>;
-#if IN_PLACE
+#if UNARY
 @group(0) @binding(2) var<storage, read_write> out: array<f32>;
 #else
 @group(0) @binding(2) var<storage, read> b: array<f32>;
@@ -29,6 +30,9 @@ fn main(
 #endif
 #if BINARY
   out[i] = p.alpha * a[i] + p.beta * b[i];
+#endif
+#if SIGN
+  out[i] = sign(a[i]);
 #endif
 #if IN_PLACE
   out[i] = p.alpha * a[i] + p.beta * out[i];

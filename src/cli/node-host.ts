@@ -32,6 +32,7 @@ export async function openModelFolder(folder: string): Promise<ModelFiles> {
     generationConfig: null,
     ...tensors,
     fromCache: true,
+    discard: () => Promise.resolve(),
   };
 }
 

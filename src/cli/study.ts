@@ -36,11 +36,12 @@ export async function main(args: string[]): Promise<number> {
       const results = await runOnce(method, seed, options.preset);
       if (results === undefined) return 1;
       all.push(results);
+      // After every run, so that a study that is ended early leaves what it found.
+      await mkdir(options.out, { recursive: true });
+      await writeFile(join(options.out, 'results.json'), JSON.stringify(all));
+      await writeFile(join(options.out, 'table.md'), studyTable(all));
     }
   }
-  await mkdir(options.out, { recursive: true });
-  await writeFile(join(options.out, 'results.json'), JSON.stringify(all));
-  await writeFile(join(options.out, 'table.md'), studyTable(all));
   console.log(studyTable(all));
   return 0;
 }

@@ -72,6 +72,11 @@ export class AdapterGroup {
     return { name, shape: [m.rows, m.columns], dtype: 'f32', trainable: false, elements: m.data.length, storage };
   }
 
+  /** A_prev of a layer on the GPU, [(t−1) r, in]; undefined in the first task. */
+  previousA(name: string): Tensor | undefined {
+    return this.#previousOnGpu.get(name)?.A;
+  }
+
   /**
    * y + s (d(x) A_prevᵀ) B_prevᵀ + s (d(x) Aᵀ) Bᵀ with one dropout mask for both terms.
    *

@@ -290,9 +290,10 @@ export class Learner {
 
   #normProgram: Compiled | undefined;
 
-  /** Squared norms of all gradient stacks and the clip factor. */
+  /** What a method adds to the loss, then squared norms of all gradient stacks and the clip factor. */
   async #compileNorm(): Promise<Compiled> {
     const g = new Graph();
+    for (const group of this.#lora) group.recordPenalties(g);
     const place = (first: number, count: number): Tensor =>
       slice('squares', this.#squares.storage as NonNullable<Tensor['storage']>, first, count);
     for (const [group, first] of this.#places) {
@@ -405,8 +406,10 @@ export class Learner {
         growths.push({ ...growth, name, part, dimension: space.dimension });
       }
     };
-    for (const group of this.#lora) grow(group, 'lora', covariances ? new Map() : await group.moments());
-    for (const group of this.#full) grow(group, 'full-rank', covariances ? new Map() : await group.momentsForSpace());
+    for (const group of this.#lora)
+      grow(group, 'lora', covariances ? new Map<string, Matrix>() : await group.moments());
+    for (const group of this.#full)
+      grow(group, 'full-rank', covariances ? new Map<string, Matrix>() : await group.momentsForSpace());
     return growths;
   }
 
@@ -522,12 +525,12 @@ export class Learner {
     }
     this.#programs = new Map();
     this.#update?.destroy();
-    this.#update = undefined;
+    this.#normProgram?.destroy();
+    this.#update = this.#normProgram = undefined;
   }
 
   destroy(): void {
     this.#dropPrograms();
-    this.#normProgram?.destroy();
     this.#ring.destroy();
     for (const group of [...this.#lora, ...this.#full]) group.destroy();
     this.parameters.destroy();

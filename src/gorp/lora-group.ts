@@ -1,8 +1,10 @@
 import type { Gpu } from '../gpu/device.ts';
+import type { Graph } from '../graph/graph.ts';
 import { AdapterGroup } from './adapters.ts';
 import { type Matrix, transpose } from './matrix.ts';
 import type { LayerGroup } from './method-groups.ts';
 import type { MethodSettings } from './method-settings.ts';
+import { recordOrthogonalPenalty, recordSparsityPenalty } from './penalties.ts';
 import { Stack } from './stack.ts';
 import { GroupSpace, Moments, type UpdateContext } from './trainable-group.ts';
 import { recordPlainUpdate } from './update.ts';
@@ -43,6 +45,22 @@ export class LoraGroup {
     this.momentsA.clear();
     this.#momentsB.clear();
     if (freshPair) this.adapters.reset(seed, this.method.loraSpace === 'input' ? this.space?.spaces : undefined);
+  }
+
+  /** Adds the gradients of O-LoRA's and N-LoRA's terms to those of the loss. */
+  recordPenalties(g: Graph): void {
+    const { orthogonalPenalty, sparsityPenalty } = this.method;
+    for (const name of this.layers.names) {
+      const pair = {
+        A: this.adapters.A.view(name, false),
+        B: this.adapters.B.view(name, false),
+        gradA: this.gradA.view(name, false),
+        gradB: this.gradB.view(name, false),
+      };
+      const previous = this.adapters.previousA(name);
+      if (orthogonalPenalty > 0 && previous) recordOrthogonalPenalty(g, pair, previous, orthogonalPenalty);
+      if (sparsityPenalty > 0) recordSparsityPenalty(g, pair, sparsityPenalty);
+    }
   }
 
   /** A: kept out of the space; B: plain Adam. */

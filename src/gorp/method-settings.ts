@@ -53,9 +53,8 @@ export const MethodSchema = v.strictObject({
   /** Steps between two refreshes of the projection basis. */
   updateProjGap: count,
   projType: v.picklist(['std', 'reverse_std', 'left', 'right', 'full']),
-  /** O-LoRA: weight of Σ|A_prev Aᵀ| (λ₁) and of the new pair's norm (λ₂); N-LoRA: weight of Σ|B A|. Zero elsewhere. */
+  /** O-LoRA: weight of Σ|A_prev Aᵀ| (λ₁; λ₂ is 0 in all published orders). N-LoRA: weight of Σ|B A|. Zero elsewhere. */
   orthogonalPenalty: notNegative,
-  normPenalty: notNegative,
   sparsityPenalty: notNegative,
 });
 export type MethodSettings = v.InferOutput<typeof MethodSchema>;

@@ -27,7 +27,6 @@ const COMMON: Omit<MethodSettings, 'name'> = {
   updateProjGap: 10,
   projType: 'std',
   orthogonalPenalty: 0,
-  normPenalty: 0,
   sparsityPenalty: 0,
 };
 

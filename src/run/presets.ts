@@ -10,13 +10,13 @@ export const EMBEDDED_ORDER = ['gloss', 'field', 'people', 'emoji'];
 const FULL: TrainingSettings = {
   seed: 1,
   epochs: 2,
-  batchSize: 16,
+  batchSize: 8,
   gradientAccumulation: 1,
   maxGradNorm: 1,
   sourceLength: 96,
   targetLength: 4,
-  trainExamples: 600,
-  testExamples: 150,
+  trainExamples: 320,
+  testExamples: 100,
   evaluationBatchSize: 50,
 };
 

@@ -38,7 +38,7 @@ function start(input: unknown): void {
   const settings = parseSettings(input);
   run = new Run(
     {
-      acquireGpu: () => acquireGpu(navigator.gpu as GPU | undefined),
+      acquireGpu: () => acquireGpu(navigator.gpu),
       openModel: async (model, onProgress) => {
         const isEmbedded = model === 'embedded';
         const url = isEmbedded ? new URL('embedded/model/', appRoot).href : model;

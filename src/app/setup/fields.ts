@@ -159,12 +159,6 @@ export const MORE_GROUPS: readonly FieldGroup[] = [
         range: NOT_NEGATIVE,
         applies: ({ name }) => name === 'o-lora',
       }),
-      method('normPenalty', {
-        label: 'Norm penalty λ₂',
-        help: 'O-LoRA: weight of the new pair’s norm in the loss.',
-        range: NOT_NEGATIVE,
-        applies: ({ name }) => name === 'o-lora',
-      }),
       method('sparsityPenalty', {
         label: 'Sparsity penalty',
         help: 'N-LoRA: weight of Σ|B A| in the loss.',

@@ -191,7 +191,9 @@ function recordQueryGradient(
     name: 'attention query gradient',
     inputs: [at.q, at.k, at.v, at.mask, t.lse, t.dout, t.o, ...bias],
     outputs: [t.dq, t.delta],
-    calls: (tuning) => [attentionCall('GRAD_Q', at, [at.q, at.k, at.v, at.mask, t.lse, t.dout, t.delta, t.dq, t.o, ...bias], tuning)],
+    calls: (tuning) => [
+      attentionCall('GRAD_Q', at, [at.q, at.k, at.v, at.mask, t.lse, t.dout, t.delta, t.dq, t.o, ...bias], tuning),
+    ],
     twin: (value) => {
       const [o, dout, delta, dq, k] = [t.o, t.dout, t.delta, t.dq, at.k].map(value);
       delta.fill(0);
@@ -225,7 +227,9 @@ function recordKeyGradient(
     name: 'attention key gradient',
     inputs: [at.q, at.k, at.v, at.mask, t.lse, t.dout, t.delta, ...bias],
     outputs: [dk, dv],
-    calls: (tuning) => [attentionCall('GRAD_KV', at, [at.q, at.k, at.v, at.mask, t.lse, t.dout, t.delta, dk, dv, ...bias], tuning)],
+    calls: (tuning) => [
+      attentionCall('GRAD_KV', at, [at.q, at.k, at.v, at.mask, t.lse, t.dout, t.delta, dk, dv, ...bias], tuning),
+    ],
     twin: (value) => {
       const [q, dout, dks, dvs] = [at.q, t.dout, dk, dv].map(value);
       dks.fill(0);
@@ -254,7 +258,9 @@ function recordBiasGradient(
     name: 'attention bias gradient',
     inputs: [at.q, at.k, at.v, at.mask, t.lse, t.dout, t.delta, bias],
     outputs: [dbias],
-    calls: (tuning) => [attentionCall('GRAD_BIAS', at, [at.q, at.k, at.v, at.mask, t.lse, t.dout, t.delta, dbias, bias], tuning)],
+    calls: (tuning) => [
+      attentionCall('GRAD_BIAS', at, [at.q, at.k, at.v, at.mask, t.lse, t.dout, t.delta, dbias, bias], tuning),
+    ],
     twin: (value) => {
       value(dbias).fill(0);
       const back = backOfPair(at, value, t);

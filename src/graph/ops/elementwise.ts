@@ -138,7 +138,7 @@ export function dropout(g: Graph, x: Tensor, step: Tensor, salt: number, rate: n
 }
 
 function arithmeticCall(
-  form: 'ROWS' | 'BINARY' | 'IN_PLACE',
+  form: 'ROWS' | 'BINARY' | 'IN_PLACE' | 'SIGN',
   alpha: number,
   beta: number,
   tensors: Tensor[],
@@ -152,6 +152,8 @@ function arithmeticCall(
         ROWS: form === 'ROWS',
         BINARY: form === 'BINARY',
         IN_PLACE: form === 'IN_PLACE',
+        SIGN: form === 'SIGN',
+        UNARY: form === 'IN_PLACE' || form === 'SIGN',
       }),
     },
     params: [u32(size), u32(a.shape.at(-1) ?? 1), f32(alpha), f32(beta)],
@@ -196,5 +198,17 @@ export function scaleRows(g: Graph, x: Tensor, weight: Tensor): Tensor {
     outputs: [y],
     calls: () => [arithmeticCall('ROWS', 1, 0, [x, weight, y])],
     twin: (value) => value(x).forEach((v, i) => (value(y)[i] = v * value(weight)[Math.floor(i / columns)])),
+  });
+}
+
+/** Sign of every element: −1, 0 or 1. Its gradient is 0 almost everywhere, so it has none. */
+export function sign(g: Graph, x: Tensor): Tensor {
+  const y = g.intermediate(`sign(${x.name})`, x.shape);
+  return g.record({
+    name: 'sign',
+    inputs: [x],
+    outputs: [y],
+    calls: () => [arithmeticCall('SIGN', 0, 0, [x, y])],
+    twin: (value) => value(x).forEach((v, i) => (value(y)[i] = Math.sign(v))),
   });
 }
