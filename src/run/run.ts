@@ -85,10 +85,11 @@ export class Run {
     const owned: { destroy(): void }[] = [];
     try {
       this.#emitDevice(gpu);
-      this.#progress({ phase: 'device', item: 'kernels', done: 0, total: 1, unit: 'items' });
-      await tuneGpu(gpu, () => this.host.now());
       const { model, tokenizer, network } = await this.#openModel(gpu, owned);
       const tasks = await this.#prepareTasks(tokenizer);
+      // Once the files are known to be good: it takes seconds where shaders compile slowly.
+      this.#progress({ phase: 'compile', item: 'kernels', done: 0, total: 1, unit: 'items' });
+      await tuneGpu(gpu, () => this.host.now());
       const learner = await this.#createLearner(gpu, network, model, owned);
       await new Rounds(this.host, this.settings, this.#control, this.#record, {
         gpu,
@@ -127,14 +128,20 @@ export class Run {
       this.#progress({ phase: 'weights', item: file, done: bytes, total: totalBytes ?? bytes, unit: 'bytes', source });
     });
     await this.#checkpoint();
-    const config = parseT5Config(model.config);
-    const tokenizer = loadTokenizer(model.tokenizer, model.tokenizerConfig);
-    checkVocabulary(tokenizer, config.vocabSize);
-    const { sourceLength, targetLength } = this.settings.training;
-    const network = new T5Network(gpu, config, Math.max(sourceLength, targetLength + 1));
-    owned.push(network);
-    checkShapes(network.shapes, model.tensors, (name) => network.isRedundant(name));
-    return { model, tokenizer, network };
+    try {
+      const config = parseT5Config(model.config);
+      const tokenizer = loadTokenizer(model.tokenizer, model.tokenizerConfig);
+      checkVocabulary(tokenizer, config.vocabSize);
+      const { sourceLength, targetLength } = this.settings.training;
+      const network = new T5Network(gpu, config, Math.max(sourceLength, targetLength + 1));
+      owned.push(network);
+      checkShapes(network.shapes, model.tensors, (name) => network.isRedundant(name));
+      return { model, tokenizer, network };
+    } catch (thrown) {
+      // Kept, files that are no model would fail every later start, though they were mended where they come from.
+      if (/^(model|text)\//.test(reportOf(thrown).code)) await model.discard();
+      throw thrown;
+    }
   }
 
   async #prepareTasks(tokenizer: Tokenizer): Promise<EncodedTask[]> {

@@ -285,6 +285,16 @@ describe.each(kinds)('openModel, with the store in %s', (_, make) => {
     expect(await (await open()).readTensor('shared.weight')).toEqual(ramp(200));
   });
 
+  it('fetches everything anew once a model was discarded, and leaves other folders alone', async () => {
+    folder.delete('generation_config.json');
+    await openModel(`${server.url}m`, store, { version: '1' });
+    const other = { url: `${server.url}m/other/config.json`, etag: null, bytes: null };
+    await store.write(other.url, other, new Blob(['{}']).stream());
+    await (await open()).discard();
+    expect((await store.list()).map(({ url }) => url)).toEqual([other.url]);
+    expect(await open()).toMatchObject({ fromCache: false });
+  });
+
   it('heals a damaged copy at the next start', async () => {
     await open();
     const weights = (await store.list()).find(({ file }) => file.endsWith('model.safetensors'));

@@ -42,6 +42,8 @@ export interface ModelFiles extends ModelTensors {
   generationConfig: unknown;
   /** Whether every file was in the store already. */
   fromCache: boolean;
+  /** Called when the files turn out not to be a model that can be used: the next start fetches them anew. */
+  discard(): Promise<void>;
 }
 
 /**
@@ -68,7 +70,8 @@ export async function openModel(
   const generationFile = await folder.optionalFile('generation_config.json', MAX_CONFIG_BYTES);
   const generationConfig = generationFile === null ? null : await readJson(generationFile);
   const weights = await openWeights(folder);
-  return { config, tokenizer, tokenizerConfig, generationConfig, ...weights, fromCache: folder.fromCache };
+  const discard = (): Promise<void> => folder.discard();
+  return { config, tokenizer, tokenizerConfig, generationConfig, ...weights, fromCache: folder.fromCache, discard };
 }
 
 async function openWeights(folder: CachedFolder): Promise<ModelTensors> {
@@ -171,10 +174,18 @@ class CachedFolder {
 
   /** They can never be read again, and would take the room that this version needs. */
   async removeOtherVersions(): Promise<void> {
-    for (const { url, file } of await this.#store.list()) {
-      const isInFolder = url.startsWith(this.#base) && !url.slice(this.#base.length).includes('/');
-      if (isInFolder && file !== this.#nameOf(url)) await this.#store.remove(file);
-    }
+    for (const { url, file } of await this.#stored()) if (file !== this.#nameOf(url)) await this.#store.remove(file);
+  }
+
+  /** Removes what the store has of the folder. */
+  async discard(): Promise<void> {
+    for (const { file } of await this.#stored()) await this.#store.remove(file);
+  }
+
+  /** Copies of files that lie in the folder itself, of every version. */
+  async #stored(): Promise<Manifest[]> {
+    const all = await this.#store.list();
+    return all.filter(({ url }) => url.startsWith(this.#base) && !url.slice(this.#base.length).includes('/'));
   }
 
   /** A file of the folder, downloaded if the store lacks it. */
