@@ -1,0 +1,173 @@
+import { type Browser, expect, type Page, test } from '@playwright/test';
+import { expectConsistent } from './support/consistency.ts';
+import { type Answer, serveWithFaults } from './support/faulty-server.ts';
+import { storedWeights } from './support/stored.ts';
+import {
+  type Choice,
+  choose,
+  downloadResults,
+  openWorkbench,
+  shownError,
+  start,
+  waitForStatus,
+  waitForStep,
+} from './support/workbench.ts';
+
+/** The quickest run there is: one task, adapters only. */
+const TINY: Choice = { method: 'seq-lora', leaveOut: ['field'], trainExamples: 8, testExamples: 2, batchSize: 2 };
+
+const utf8 = (text: string): Uint8Array<ArrayBuffer> => new TextEncoder().encode(text);
+const WEB_PAGE: Answer = { type: 'text/html', body: utf8('<!doctype html><title>Not here</title>') };
+
+/** Starts a run that must fail, with an error that names what is at fault. */
+async function expectFailure(page: Page, code: string, named: string): Promise<void> {
+  await start(page);
+  await waitForStatus(page, 'failed');
+  const error = await shownError(page);
+  expect(error.code).toBe(code);
+  expect(error.text).toContain(named);
+  expect(page.workers(), 'the worker has ended').toHaveLength(0);
+}
+
+test('files that are missing, damaged or do not fit are named, and nothing half-written is kept', async ({
+  page,
+  baseURL,
+}) => {
+  const server = await serveWithFaults(baseURL ?? '');
+  const weights = await server.original('embedded/model/model.safetensors');
+  const rows = JSON.parse(
+    new TextDecoder().decode(await server.original('embedded/tasks/CL_Benchmark/TC/gloss/train.json')),
+  ) as object[];
+  await openWorkbench(page, server.url);
+  await choose(page, TINY);
+  const { origin } = new URL(server.url);
+  const cdp = await page.context().newCDPSession(page);
+
+  await test.step('a server that answers with a web page', async () => {
+    const config = 'embedded/model/config.json';
+    server.fault(config, { ...WEB_PAGE, status: 404 });
+    await expectFailure(page, 'weights/not-found', config);
+    server.fault(config, WEB_PAGE);
+    await expectFailure(page, 'weights/html', config);
+    server.fault(config, null);
+    expect(await storedWeights(page)).toEqual({ files: [], strayChunks: 0 });
+  });
+
+  await test.step('no room in the browser', async () => {
+    await cdp.send('Storage.overrideQuotaForOrigin', { origin, quotaSize: weights.length / 4 });
+    await expectFailure(page, 'store/quota', 'model.safetensors');
+    await expectNoWeights();
+    await cdp.send('Storage.overrideQuotaForOrigin', { origin });
+  });
+
+  for (const [what, answer, code] of [
+    ['a connection that breaks', { body: weights, breaks: true }, 'weights/interrupted'],
+    ['a file cut short', { body: weights.slice(0, weights.length / 2) }, 'weights/incomplete-file'],
+    ['a damaged header', { body: weights.slice().fill(0x55, 8, 12) }, 'weights/invalid-header'],
+  ] as const) {
+    await test.step(what, async () => {
+      server.fault('embedded/model/model.safetensors', answer);
+      await expectFailure(page, code, 'model.safetensors');
+      await expectNoWeights();
+      server.fault('embedded/model/model.safetensors', null);
+    });
+  }
+
+  await test.step('weights of another model', async () => {
+    const renamed = weights.slice();
+    const at = new TextDecoder('latin1').decode(weights).indexOf('"shared.weight"');
+    expect(at).toBeGreaterThan(0);
+    renamed.set(utf8('"shaped.weight"'), at);
+    server.fault('embedded/model/model.safetensors', { body: renamed });
+    await expectFailure(page, 'model/missing-tensor', 'shared.weight');
+    // Any of the files may be the wrong one.
+    expect(await storedWeights(page)).toEqual({ files: [], strayChunks: 0 });
+    server.fault('embedded/model/model.safetensors', null);
+  });
+
+  await test.step('task files that are no tasks', async () => {
+    const file = 'CL_Benchmark/TC/gloss/train.json';
+    server.fault(`embedded/tasks/${file}`, { body: utf8(JSON.stringify(rows).slice(0, -9)) });
+    await expectFailure(page, 'tasks/malformed-json', file);
+    server.fault(`embedded/tasks/${file}`, { body: utf8(JSON.stringify([rows[0], { sentence: 'no label' }])) });
+    await expectFailure(page, 'tasks/wrong-shape', `${file}, row 2, field "label"`);
+    server.fault(`embedded/tasks/${file}`, null);
+  });
+
+  await test.step('with everything mended, the same page trains', async () => {
+    await start(page);
+    await waitForStep(page, 1);
+    await expect(page.getByTestId('error-panel')).toBeHidden();
+    const { files, strayChunks } = await storedWeights(page);
+    expect(files).toContain('model.safetensors');
+    expect(strayChunks).toBe(0);
+  });
+  await server.close();
+
+  async function expectNoWeights(): Promise<void> {
+    const { files, strayChunks } = await storedWeights(page);
+    expect(files, 'the files before it are kept').toContain('config.json');
+    expect(files).not.toContain('model.safetensors');
+    expect(strayChunks).toBe(0);
+  }
+});
+
+test('when the GPU process crashes the run fails with what it has measured, and another can be started', async ({
+  playwright,
+  launchOptions,
+  baseURL,
+}) => {
+  // A browser of its own: browsers remember crashes, and may switch the GPU off.
+  const browser = await playwright.chromium.launch(launchOptions);
+  try {
+    const page = await browser.newPage({ baseURL: baseURL ?? '' });
+    await openWorkbench(page);
+    await choose(page, { ...TINY, trainExamples: 200 });
+    await start(page);
+    await waitForStep(page, 2);
+    await crashGpuProcess(browser);
+    await waitForStatus(page, 'failed', 10_000);
+    expect((await shownError(page)).code).toBe('gpu/device-lost');
+    expect(page.workers(), 'the worker has ended').toHaveLength(0);
+    const { results } = await downloadResults(page);
+    expect(results).toMatchObject({ status: 'failed', error: { code: 'gpu/device-lost' } });
+    expectConsistent(results);
+    expect(results.curves.step.length).toBeGreaterThanOrEqual(2);
+
+    await start(page);
+    await waitForStep(page, 1);
+    await expect(page.getByTestId('error-panel')).toBeHidden();
+  } finally {
+    await browser.close();
+  }
+});
+
+async function crashGpuProcess(browser: Browser): Promise<void> {
+  const session = await browser.newBrowserCDPSession();
+  await session.send('Browser.crashGpuProcess');
+}
+
+test('a page without WebGPU says what to do', async ({ page, playwright, launchOptions, baseURL }) => {
+  const expectHelp = async (page: Page, obstacle: string): Promise<void> => {
+    await page.goto(baseURL ?? '');
+    const help = page.getByTestId('no-webgpu');
+    await expect(help).toHaveAttribute('data-obstacle', obstacle);
+    await expect(help.getByRole('heading')).toContainText('WebGPU');
+    expect(await help.getByRole('listitem').count()).toBeGreaterThan(1);
+    await expect(page.getByTestId('start')).toBeDisabled();
+  };
+
+  await test.step('a browser that does not know WebGPU', async () => {
+    await page.addInitScript(() => Reflect.deleteProperty(Navigator.prototype, 'gpu'));
+    await expectHelp(page, 'no-webgpu');
+  });
+
+  await test.step('a browser that has no adapter for it', async () => {
+    const browser = await playwright.chromium.launch({ ...launchOptions, args: ['--no-sandbox', '--disable-gpu'] });
+    try {
+      await expectHelp(await browser.newPage(), 'no-adapter');
+    } finally {
+      await browser.close();
+    }
+  });
+});
