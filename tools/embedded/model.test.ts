@@ -1,0 +1,94 @@
+/** The embedded model as it is committed: the files fit each other, the embedded tasks and the model card. */
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { checkShapes } from '../../src/models/parameters.ts';
+import { isRedundantT5Name, parseT5Config, type T5Config, t5ParameterShapes } from '../../src/models/t5-config.ts';
+import { embeddedSettings } from '../../src/run/presets.ts';
+import { encodeExamples, fitLabel } from '../../src/tasks/fit.ts';
+import { checkVocabulary, loadTokenizer, type Tokenizer } from '../../src/text/tokenizer.ts';
+import { type ModelTensors, openTensors } from '../../src/weights/model-files.ts';
+import { readEmbeddedTasks, root } from './sources.ts';
+
+const folder = join(root, 'public', 'embedded', 'model');
+const WEIGHTS = 'model.safetensors';
+/** All files together: what a first visit downloads before it can train. */
+const MOST_BYTES = 8e6;
+/** With the end-of-text token they fill the four places of an answer, and generating them stays short. */
+const MOST_LABEL_PIECES = 3;
+
+const readBytes = (name: string): Uint8Array<ArrayBuffer> => new Uint8Array(readFileSync(join(folder, name)));
+const readJson = (name: string): unknown => JSON.parse(readFileSync(join(folder, name), 'utf8'));
+
+describe('the embedded model', () => {
+  const weights = readBytes(WEIGHTS);
+  let config: T5Config;
+  let tokenizer: Tokenizer;
+  let model: ModelTensors;
+  beforeAll(async () => {
+    config = parseT5Config(readJson('config.json'));
+    tokenizer = loadTokenizer(readJson('tokenizer.json'), readJson('tokenizer_config.json'));
+    model = await openTensors([
+      {
+        name: WEIGHTS,
+        bytes: weights.length,
+        read: (begin, end) => Promise.resolve(weights.slice(begin, end)),
+        discard: () => Promise.reject(new Error('the weights are of no use')),
+      },
+    ]);
+  });
+
+  it('has a tokenizer whose pieces all have an embedding, and the special tokens that the config names', () => {
+    checkVocabulary(tokenizer, config.vocabSize);
+    const { padId, eosId } = tokenizer;
+    expect({ padId, eosId }).toEqual({ padId: config.padId, eosId: config.eosId });
+  });
+
+  it('has weights with the shapes of its config, every value finite', async () => {
+    checkShapes(t5ParameterShapes(config), model.tensors, (name) => isRedundantT5Name(name, config));
+    for (const name of model.tensors.keys()) {
+      const values = await model.readTensor(name);
+      // float16 ends at 65,504: a weight beyond it would have been saved as infinity.
+      expect(values.every(Number.isFinite), name).toBe(true);
+      expect(
+        values.some((value) => value !== 0),
+        name,
+      ).toBe(true);
+    }
+  });
+
+  it('reads and writes the labels and prompts of the embedded tasks', () => {
+    const { training } = embeddedSettings('full', 'gorp');
+    const { tasks } = readEmbeddedTasks();
+    expect(tasks).toHaveLength(5);
+    for (const task of tasks) {
+      for (const label of task.labels) {
+        const ids = tokenizer.encode(label);
+        expect(ids.length, label).toBeLessThanOrEqual(MOST_LABEL_PIECES);
+        expect(fitLabel(tokenizer, label, training.targetLength), label).toEqual([...ids, tokenizer.eosId]);
+        expect(tokenizer.decode(ids), label).toBe(label);
+      }
+      const { test } = task;
+      const { cut } = encodeExamples(tokenizer, { ...task, dev: [] }, test, training);
+      expect(cut / test.length, `${task.name}: share of texts that are cut`).toBeLessThan(0.1);
+    }
+  });
+
+  it('is small', () => {
+    const bytes = readdirSync(folder).reduce((sum, name) => sum + statSync(join(folder, name)).size, 0);
+    expect(bytes).toBeLessThan(MOST_BYTES);
+  });
+
+  it('is the one that its card describes', () => {
+    const hash = createHash('sha256').update(weights).digest('hex');
+    const card = readFileSync(join(folder, 'README.md'), 'utf8');
+    // How to bring the card up to date: tools/pretrain/README.md.
+    expect(/^sha256: ([0-9a-f]{64})$/m.exec(card)?.[1]).toBe(hash);
+    const parameters = [...model.tensors.values()].reduce(
+      (sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1),
+      0,
+    );
+    expect(card).toContain(`${parameters.toLocaleString('en')} parameters`);
+  });
+});
