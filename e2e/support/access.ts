@@ -15,7 +15,6 @@ export async function expectTablesBehindCharts(page: Page): Promise<void> {
 /** Controls without a name, as the browser computes names for screen readers, in the words of its accessibility tree. */
 export async function namelessControls(page: Page): Promise<string[]> {
   const tree = await page.locator('body').ariaSnapshot();
-  const roles =
-    'button|checkbox|combobox|link|radio|radiogroup|slider|spinbutton|tab|textbox|group|region|img|table|grid';
+  const roles = 'button|checkbox|combobox|link|radio|radiogroup|slider|spinbutton|tab|textbox|region|img|table|grid';
   return tree.split('\n').filter((line) => new RegExp(`^\\s*- (?:${roles})(?! ")\\b`).test(line));
 }

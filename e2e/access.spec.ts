@@ -1,0 +1,88 @@
+import { expect, type Page, test } from '@playwright/test';
+import { namelessControls } from './support/access.ts';
+import { openWorkbench, shownError } from './support/workbench.ts';
+
+test('the page can be used without seeing it and without a mouse', async ({ page }) => {
+  await openWorkbench(page);
+
+  await test.step('it says what it is', async () => {
+    await expect(page.locator('html')).toHaveAttribute('lang', /^\w/);
+    await expect(page).toHaveTitle(/\w/);
+    await expect(page.getByRole('heading', { level: 1 })).toHaveCount(1);
+    await expect(page.getByRole('main')).toHaveCount(1);
+    const ids = await page.locator('[id]').evaluateAll((elements) => elements.map(({ id }) => id));
+    expect(
+      ids.filter((id, i) => ids.indexOf(id) !== i),
+      'ids are there once',
+    ).toEqual([]);
+  });
+
+  await test.step('every control has a name, in every view and form', async () => {
+    // What is folded or chosen away is shown first; with every method, since each has settings of its own.
+    await page.locator('#setup-form details > summary').click();
+    await page.getByLabel('Folder with Hugging Face files').check();
+    await page.getByLabel('Folder laid out as CL_Benchmark').check();
+    const method = page.getByTestId('method-select');
+    for (const name of await method.locator('option').evaluateAll((options) => options.map((o) => o.textContent))) {
+      await method.selectOption(name);
+      expect(await namelessControls(page), name).toEqual([]);
+    }
+    for (const tab of ['ranks', 'results']) {
+      await page.getByTestId(`tab-${tab}`).click();
+      expect(await namelessControls(page), tab).toEqual([]);
+    }
+  });
+
+  await test.step('a control without a name would be noticed', async () => {
+    await page.evaluate(() => document.body.append(document.createElement('input')));
+    expect(await namelessControls(page)).toHaveLength(1);
+  });
+});
+
+test('the keyboard reaches every control, and Start names a setting that is wrong', async ({ page }) => {
+  await openWorkbench(page);
+  const stops = await tabThrough(page);
+  expect(stops.missed).toEqual([]);
+  expect(stops.unmarked, 'the focus can be seen').toEqual([]);
+  expect(stops.start, 'Start is among the first').toBeLessThan(8);
+
+  await page.locator('[data-setting="training.epochs"]').fill('0');
+  await page.getByTestId('start').focus();
+  await page.keyboard.press('Enter');
+  const error = await shownError(page);
+  expect(error.code).toBe('settings/invalid');
+  expect(error.text).toContain('Epochs');
+  await expect(page.locator('[data-setting="training.epochs"]')).toHaveAttribute('aria-invalid', 'true');
+  expect(page.workers(), 'nothing is started').toHaveLength(0);
+});
+
+/** Goes through the page with the Tab key: what was not reached, what did not show its focus, and where Start came. */
+async function tabThrough(page: Page): Promise<{ missed: string[]; unmarked: string[]; start: number }> {
+  const unmarked: string[] = [];
+  let start = Infinity;
+  for (let stop = 0; ; stop++) {
+    expect(stop, 'the focus goes round').toBeLessThan(200);
+    await page.keyboard.press('Tab');
+    const focused = await page.evaluate(() => {
+      const element = document.activeElement;
+      if (!(element instanceof HTMLElement) || element === document.body || element.dataset['reached']) return null;
+      element.dataset['reached'] = 'yes';
+      // A radio button drawn as a segment marks its text.
+      const marked = [element, element.nextElementSibling].some(
+        (candidate) => candidate !== null && getComputedStyle(candidate).outlineStyle !== 'none',
+      );
+      return { html: element.outerHTML.slice(0, 120), marked, isStart: element.dataset['testid'] === 'start' };
+    });
+    if (focused === null) break;
+    if (!focused.marked) unmarked.push(focused.html);
+    if (focused.isStart) start = stop;
+  }
+  const missed = await page.locator('a[href], button, input, select, textarea, summary').evaluateAll((elements) =>
+    elements
+      .filter((element) => element.checkVisibility() && !element.matches(':disabled, [tabindex="-1"], [data-reached]'))
+      // Of a group of radio buttons the chosen one is reached; arrow keys lead to the others.
+      .filter((element) => !element.matches('[type=radio]:not(:checked)'))
+      .map((element) => element.outerHTML.slice(0, 120)),
+  );
+  return { missed, unmarked, start };
+}
