@@ -13,6 +13,7 @@ export class RunControl {
   #paused: { promise: Promise<void>; resume: () => void } | undefined;
   #startedAt: number;
   #pausedFor = 0;
+  #waitingSince: number | undefined;
 
   /** @param now a clock in milliseconds. */
   constructor(private readonly now: () => number) {
@@ -38,7 +39,8 @@ export class RunControl {
 
   /** Seconds of work since the start. */
   get seconds(): number {
-    return (this.now() - this.#startedAt - this.#pausedFor) / 1000;
+    // While it waits the clock stands still: what the GPU had still to tell comes in then.
+    return ((this.#waitingSince ?? this.now()) - this.#startedAt - this.#pausedFor) / 1000;
   }
 
   /**
@@ -50,8 +52,10 @@ export class RunControl {
   async checkpoint(onPause: (paused: boolean) => void): Promise<void> {
     if (this.#paused) {
       const began = this.now();
+      this.#waitingSince = began;
       onPause(true);
       await this.#paused.promise;
+      this.#waitingSince = undefined;
       this.#pausedFor += this.now() - began;
       if (!this.#stopped) onPause(false);
     }
