@@ -13,7 +13,7 @@ import { studyTable } from './study-table.ts';
 
 const USAGE = `Trains the embedded order with several methods and seeds, one run after another.
 
-  npm run study -- [--methods seq-lora,gorp,gorp-plus] [--seeds 1,2,3] [--preset full] [--out study]
+  npm run study -- [--methods seq-lora,gorp,gorp-plus] [--seeds 1,2,3] [--preset full] [--out build/study]
 
 Writes OUT/results.json (all runs) and OUT/table.md (means and R matrices).
 Methods: ${METHOD_NAMES.join(', ')}.`;
@@ -56,7 +56,7 @@ function readOptions(
         methods: { type: 'string', default: 'seq-lora,gorp,gorp-plus' },
         seeds: { type: 'string', default: '1,2,3' },
         preset: { type: 'string', default: 'full' },
-        out: { type: 'string', default: 'study' },
+        out: { type: 'string', default: 'build/study' },
       },
     });
     const methods = values.methods.split(',').map((name) => METHOD_NAMES.find((known) => known === name));

@@ -3,7 +3,7 @@ import { mixSeed } from '../base/random.ts';
 import { Learner, type LearnerBatch } from '../gorp/learner.ts';
 import { T5_TARGETS } from '../gorp/method-groups.ts';
 import type { Gpu } from '../gpu/device.ts';
-import { tuneGpu } from '../gpu/tuning.ts';
+import { tuneGpu } from '../gpu/tune.ts';
 import { sizeOf } from '../graph/tensor.ts';
 import { checkShapes } from '../models/parameters.ts';
 import { parseT5Config } from '../models/t5-config.ts';

@@ -101,10 +101,7 @@ describe('orders of batches', () => {
     fc.assert(
       fc.property(fc.array(fc.nat(9)), fc.integer({ min: 1, max: 7 }), fc.integer(), (lengths, batchSize, seed) => {
         const examples = lengths.map((length) => ofLength(length, 1));
-        for (const order of [
-          trainingOrder(examples, batchSize, seed, 0),
-          evaluationOrder(examples, batchSize),
-        ]) {
+        for (const order of [trainingOrder(examples, batchSize, seed, 0), evaluationOrder(examples, batchSize)]) {
           expect(order.flat().sort((a, b) => a - b)).toEqual(examples.map((_, i) => i));
           expect(order.slice(0, -1).every((batch) => batch.length === batchSize)).toBe(true);
           expect(order.every((batch) => batch.length > 0)).toBe(true);

@@ -76,7 +76,12 @@ describe('findViolations', () => {
       `import.meta.glob(['../../shaders/*.wgsl']);`,
       'only src/{gpu,graph} may import shaders',
     ],
-    ['the address of a shader', 'src/cli/a.ts', `new URL('../../shaders/a.wgsl', import.meta.url);`, 'only src/{gpu,graph}'],
+    [
+      'the address of a shader',
+      'src/cli/a.ts',
+      `new URL('../../shaders/a.wgsl', import.meta.url);`,
+      'only src/{gpu,graph}',
+    ],
     ['a module of Node in the core', 'src/run/a.ts', `import 'node:fs';`, 'run is core code'],
     ['the same without its prefix', 'src/run/a.ts', `import 'fs/promises';`, 'run is core code'],
     ['React in the core', 'src/run/a.ts', `import 'react-dom/client';`, 'run is core code'],
