@@ -14,7 +14,7 @@ import {
 test('a run pauses, goes on and stops, and leaves nothing on the GPU', async ({ page }) => {
   await installProbe(page);
   await openWorkbench(page);
-  await choose(page, { leaveOut: ['field'], trainExamples: 80, testExamples: 4, batchSize: 2 });
+  await choose(page, { leaveOut: ['field'], trainExamples: 400, testExamples: 4, batchSize: 2 });
   await start(page);
   await waitForStep(page, 1);
   await expect(page.getByTestId('preset-select'), 'settings are locked').toBeHidden();

@@ -122,7 +122,7 @@ test('when the GPU process crashes the run fails with what it has measured, and 
   try {
     const page = await browser.newPage({ baseURL: baseURL ?? '' });
     await openWorkbench(page);
-    await choose(page, { ...TINY, trainExamples: 200 });
+    await choose(page, { ...TINY, trainExamples: 400 });
     await start(page);
     await waitForStep(page, 2);
     await crashGpuProcess(browser);
