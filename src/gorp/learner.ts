@@ -317,7 +317,9 @@ export class Learner {
     if (!this.#training || this.#update === undefined) throw new Error('step before beginTask');
     this.gpu.check();
     const { queue } = this.gpu.device;
-    const programs = await Promise.all(batches.map(({ sizes }) => this.#gradientProgram(sizes)));
+    const programs: GradientProgram[] = [];
+    // One after another, so that batches of one size share a program.
+    for (const { sizes } of batches) programs.push(await this.#gradientProgram(sizes));
     this.#normProgram ??= await this.#compileNorm();
     const t = this.#step + 1;
     const rates = [this.method.learningRate, this.method.galoreLearningRate].map((rate) => adamStepSize(rate, t));

@@ -1,6 +1,6 @@
 import { GorpError, reportOf } from '../base/errors.ts';
 import { mixSeed } from '../base/random.ts';
-import { Learner, type LearnerBatch } from '../gorp/learner.ts';
+import { Learner, type LearnerBatch, type StepRecord } from '../gorp/learner.ts';
 import { T5_TARGETS } from '../gorp/method-groups.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { tuneGpu } from '../gpu/tune.ts';
@@ -348,21 +348,24 @@ class Rounds {
       const seconds = now - this.#lastReport;
       this.#lastReport = now;
       this.#estimate.didSteps(count, seconds);
-      const steps = records.map((_, i) => this.#step + i + 1);
-      this.#step += count;
-      this.record.addSteps(round, steps, records, now);
-      const last = records[records.length - 1];
-      this.host.emit({
-        type: 'steps',
-        round,
-        steps,
-        losses: records.map(({ loss }) => loss),
-        gradientNorms: records.map(({ gradientNorm }) => gradientNorm),
-        tokensPerSecond: tokens / seconds,
-        projectedAway: last.projectedAway,
-      });
+      const broken = records.findIndex(isBroken);
+      const sound = broken < 0 ? records : records.slice(0, broken);
+      const steps = sound.map((_, i) => this.#step + i + 1);
+      this.#step += sound.length;
+      if (sound.length > 0) {
+        this.record.addSteps(round, steps, sound, now);
+        this.host.emit({
+          type: 'steps',
+          round,
+          steps,
+          losses: sound.map(({ loss }) => loss),
+          gradientNorms: sound.map(({ gradientNorm }) => gradientNorm),
+          tokensPerSecond: tokens / seconds,
+          projectedAway: sound[sound.length - 1].projectedAway,
+        });
+      }
       this.host.emit({ type: 'memory', ...memoryOf(gpu) });
-      refuseNotFinite(records, steps);
+      if (broken >= 0) throw diverged(this.#step + 1);
     });
     this.#pending.catch(() => undefined); // heard by whoever awaits it next
   }
@@ -434,12 +437,17 @@ class Rounds {
   }
 }
 
-function refuseNotFinite(records: readonly { loss: number; gradientNorm: number }[], steps: readonly number[]): void {
-  const bad = records.findIndex(({ loss, gradientNorm }) => !Number.isFinite(loss) || !Number.isFinite(gradientNorm));
-  if (bad < 0) return;
-  throw new GorpError(
+/**
+ * Whether the numbers of a model have left the range of f32. RMS norm turns what is too large into zeros, so that the
+ * loss may stay finite; nothing that is trained has any part in it then, though it is not 0.
+ */
+function isBroken({ loss, gradientNorm }: StepRecord): boolean {
+  return !Number.isFinite(loss) || !Number.isFinite(gradientNorm) || (gradientNorm === 0 && loss > 0);
+}
+
+const diverged = (step: number): GorpError =>
+  new GorpError(
     'run/not-finite',
-    `The loss or its gradient is no longer a number in step ${steps[bad]}.`,
+    `Training has diverged: in step ${step} the loss or its gradient is no longer a number, or nothing trained has any part in it.`,
     'Start again with a smaller learning rate.',
   );
-}

@@ -1,0 +1,328 @@
+import * as v from 'valibot';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { GorpError } from '../base/errors.ts';
+import { METHOD_NAMES } from '../gorp/method-settings.ts';
+import { BufferLedger } from '../gpu/buffers.ts';
+import type { Gpu } from '../gpu/device.ts';
+import { acquireTestGpu } from '../testing/gpu.ts';
+import { tinyHost, tinySettings } from '../testing/tiny-run.ts';
+import type { RunEvent } from './events.ts';
+import { type Results, ResultsSchema } from './results.ts';
+import { Run, type RunHost } from './run.ts';
+import type { RunSettings } from './settings.ts';
+
+// Runs that leave the device as it was share one, so that every kernel is compiled once; each has a ledger of its own.
+let device: Gpu;
+const sharedGpu = (): Promise<Gpu> => {
+  const buffers = new BufferLedger(device.device);
+  return Promise.resolve({ ...device, buffers, destroy: () => buffers.destroyAll() });
+};
+beforeAll(async () => {
+  device = await acquireTestGpu();
+});
+afterAll(() => device.destroy());
+
+type EventOf<T extends RunEvent['type']> = Extract<RunEvent, { type: T }>;
+
+/** Events of a run that has ended. */
+class Ended {
+  constructor(readonly events: readonly RunEvent[]) {}
+
+  of<T extends RunEvent['type']>(type: T): EventOf<T>[] {
+    return this.events.filter((event): event is EventOf<T> => event.type === type);
+  }
+
+  get last(): RunEvent {
+    const event = this.events.at(-1);
+    if (!event) throw new Error('The run told nothing.');
+    return event;
+  }
+
+  /** The results of the last event, which must be such as the results file allows, also after a trip through JSON. */
+  get results(): Results {
+    if (!('results' in this.last) || !this.last.results) throw new Error(`${this.last.type} without results`);
+    return v.parse(ResultsSchema, JSON.parse(JSON.stringify(this.last.results)));
+  }
+}
+
+/**
+ * Runs to the end, and checks what every end has in common: one last word, and no buffer left alive.
+ *
+ * @param interfere is told of every event while the run goes on.
+ */
+async function execute(
+  settings: RunSettings,
+  interfere: (event: RunEvent, run: Run) => void = () => undefined,
+  parts: Partial<RunHost> = {},
+): Promise<Ended> {
+  const events: RunEvent[] = [];
+  const emit = (event: RunEvent): void => {
+    events.push(structuredClone(event)); // as it would cross to the page
+    interfere(event, run);
+  };
+  const run: Run = new Run(tinyHost(emit, { acquireGpu: sharedGpu, ...parts }), settings);
+  await run.execute();
+  const ended = new Ended(events);
+  expect(['finished', 'stopped', 'failed']).toContain(ended.last.type);
+  expect(events.filter(({ type }) => ['finished', 'stopped', 'failed'].includes(type))).toHaveLength(1);
+  const memory = ended.of('memory').at(-1);
+  if (memory) expect(memory).toMatchObject({ liveBuffers: 0, liveBytes: 0 });
+  if ('results' in ended.last && ended.last.results) expect(ended.results.memory.liveBuffersAtEnd).toBe(0);
+  return ended;
+}
+
+/** True once a phase of a round has come to `done`. */
+const at =
+  (phase: EventOf<'progress'>['phase'], round: number, done = 0) =>
+  (event: RunEvent): boolean =>
+    event.type === 'progress' && event.phase === phase && event.round === round && event.done >= done;
+
+/** Does something the first time an event is met. */
+function once(is: (event: RunEvent) => boolean, act: (run: Run) => void): (event: RunEvent, run: Run) => void {
+  let done = false;
+  return (event, run) => {
+    if (done || !is(event)) return;
+    done = true;
+    act(run);
+  };
+}
+
+const isFraction = (value: unknown): boolean => typeof value === 'number' && value >= 0 && value <= 1;
+
+describe('a run to the end', () => {
+  test('tells its plan, its losses, its accuracies and its spaces, and gives them all as results', async () => {
+    const settings = tinySettings('gorp-plus');
+    const ended = await execute(settings, undefined, { acquireGpu: acquireTestGpu });
+    expect(ended.last.type).toBe('finished');
+    const { results } = ended;
+    const [plan] = ended.of('plan');
+    const steps = plan.stepsPerRound.reduce((a, b) => a + b, 0);
+
+    expect(results).toMatchObject({ status: 'finished', error: null, settings, tasks: plan.tasks, model: plan.model });
+    expect(ended.events[0].type).toBe('device');
+    expect(results.device).toEqual(ended.of('device')[0].device);
+    expect(results.memory.peakBytes).toBeGreaterThan(plan.model.parameters * 4);
+    expect(plan.model.trainable).toBeGreaterThan(0);
+
+    const { curves } = results;
+    expect(curves.step).toEqual(Array.from({ length: steps }, (_, i) => i + 1));
+    expect(curves.round).toEqual(plan.stepsPerRound.flatMap((count, i) => new Array<number>(count).fill(i + 1)));
+    expect([curves.loss, curves.gradientNorm, curves.seconds].map(({ length }) => length)).toEqual([
+      steps,
+      steps,
+      steps,
+    ]);
+    expect(ended.of('steps').flatMap((event) => event.losses)).toEqual(curves.loss);
+    expect(curves.seconds.every((second, i) => second >= (curves.seconds[i - 1] ?? 0))).toBe(true);
+    expect(results.seconds).toBeGreaterThanOrEqual(curves.seconds.at(-1) ?? Infinity);
+    // The tasks are easy: within a round the loss falls.
+    expect(curves.loss[plan.stepsPerRound[0] - 1]).toBeLessThan(curves.loss[0]);
+
+    // All tasks before training; then those seen and the next one.
+    for (const matrix of [results.accuracy.exact, results.accuracy.ranked]) {
+      expect(matrix.map((row) => row.map(isFraction))).toEqual([
+        [true, true],
+        [true, true],
+        [true, true],
+      ]);
+    }
+    for (const { round, task, exact, ranked, examples } of ended.of('evaluation')) {
+      expect(results.accuracy.exact[round][task]).toBe(exact);
+      expect(results.accuracy.ranked[round][task]).toBe(ranked);
+      expect(examples).toBe(results.tasks[task].testExamples);
+    }
+    expect(Object.values(results.measures.ranked).flat()).not.toContain(null);
+
+    expect(results.spaces.map(({ round }) => round)).toEqual([1, 2]);
+    expect(ended.of('space').map(({ tensors }) => tensors)).toEqual(results.spaces.map(({ tensors }) => tensors));
+    const [first, second] = results.spaces.map(({ tensors }) => tensors);
+    expect(first.map(({ name }) => name).filter((name) => name.includes('.SelfAttention.'))).toHaveLength(6);
+    expect(first.map(({ name }) => name).filter((name) => name.includes('.EncDecAttention.'))).toHaveLength(4);
+    first.forEach((tensor, i) => {
+      expect(tensor.added).toBe(tensor.total);
+      expect(tensor.total).toBeGreaterThan(0);
+      expect(second[i]).toMatchObject({ name: tensor.name, total: tensor.total + second[i].added });
+      expect(second[i].total).toBeLessThanOrEqual(tensor.dimension);
+    });
+    // There is nothing to be projected away in the first round.
+    expect(new Set(results.projectedAway.map(({ round }) => round))).toEqual(new Set([2]));
+    for (const { tensors, step } of results.projectedAway) {
+      expect(tensors.map(({ name }) => name)).toEqual(first.map(({ name }) => name));
+      for (const { name, share } of tensors) {
+        // While B is still 0, the fresh A has no gradient of which anything could be taken.
+        const isFresh = step === plan.stepsPerRound[0] + 1 && name.includes('.SelfAttention.');
+        if (isFresh) expect(share).toBe(0);
+        else expect(share > 0 && share < 1.001, `${name} in step ${step}: ${share}`).toBe(true);
+      }
+    }
+  });
+
+  test('counts every optimizer step once, with micro-batches of one size and a smaller last step', async () => {
+    const ended = await execute(tinySettings('gorp', { gradientAccumulation: 2, epochs: 1 }));
+    expect(ended.last.type).toBe('finished');
+    expect(ended.of('plan')[0].stepsPerRound).toEqual([2, 2]);
+    expect(ended.results.curves.step).toEqual([1, 2, 3, 4]);
+  });
+
+  test('gives the same losses and accuracies with the same seed, and others with another', async () => {
+    const runs = [];
+    for (const seed of [5, 5, 6]) {
+      runs.push((await execute(tinySettings('gorp', { seed, epochs: 1 }, { loraDropout: 0.3 }))).results);
+    }
+    const [one, same, other] = runs;
+    expect(same.curves.loss).toEqual(one.curves.loss);
+    expect(same.curves.gradientNorm).toEqual(one.curves.gradientNorm);
+    expect(same.accuracy).toEqual(one.accuracy);
+    expect(same.spaces).toEqual(one.spaces);
+    expect(other.curves.loss).not.toEqual(one.curves.loss);
+  });
+
+  test.each(METHOD_NAMES)('method %s', async (name) => {
+    const ended = await execute(tinySettings(name, { epochs: 1 }));
+    expect(ended.last.type).toBe('finished');
+    const { curves, spaces, settings } = ended.results;
+    expect(curves.loss.every(Number.isFinite)).toBe(true);
+    expect(new Set(curves.loss).size).toBeGreaterThan(1);
+    expect(spaces).toHaveLength(settings.method.sharedSpace ? 2 : 0);
+  });
+});
+
+describe('a run that is stopped', () => {
+  test('in the middle of a round keeps what there is', async () => {
+    const ended = await execute(
+      tinySettings('gorp'),
+      once(at('train', 2, 2), (run) => run.stop()),
+    );
+    expect(ended.last.type).toBe('stopped');
+    const { results } = ended;
+    const [{ stepsPerRound }] = ended.of('plan');
+    expect(results).toMatchObject({ status: 'stopped', error: null });
+    expect(results.accuracy.ranked.map((row) => row.map(isFraction))).toEqual([
+      [true, true],
+      [true, true],
+      [false, false],
+    ]);
+    expect(results.measures.ranked.averagePerformance).toBeNull();
+    expect(results.measures.ranked.averagePerformanceCurve[0]).not.toBeNull();
+    expect(results.curves.step.length).toBeGreaterThanOrEqual(stepsPerRound[0]);
+    expect(results.curves.step.length).toBeLessThanOrEqual(stepsPerRound[0] + 2);
+    expect(results.spaces.map(({ round }) => round)).toEqual([1]);
+  });
+
+  test('in the middle of an evaluation has no accuracy for it', async () => {
+    const ended = await execute(
+      tinySettings('seq-lora'),
+      once(at('evaluate', 0, 4), (run) => run.stop()),
+    );
+    expect(ended.last.type).toBe('stopped');
+    expect(ended.results.accuracy.exact.flat()).toEqual(new Array(6).fill(null));
+    expect(ended.of('evaluation')).toEqual([]);
+  });
+
+  test('before it has begun ends at the first occasion', async () => {
+    const ended = await execute(
+      tinySettings('gorp'),
+      once(
+        () => true,
+        (run) => run.stop(),
+      ),
+    );
+    expect(ended.last.type).toBe('stopped');
+    expect(ended.results).toMatchObject({ tasks: [], accuracy: { exact: [], ranked: [] }, curves: { step: [] } });
+  });
+
+  test('while it is paused does not go on', async () => {
+    const ended = await execute(tinySettings('seq-lora'), (event, run) => {
+      if (at('train', 1, 1)(event)) run.pause();
+      if (event.type === 'paused') setTimeout(() => run.stop(), 0);
+    });
+    expect(ended.last.type).toBe('stopped');
+    expect(ended.of('resumed')).toEqual([]);
+  });
+});
+
+describe('a run that fails', () => {
+  test.each([
+    ['training', at('train', 1, 2)],
+    ['evaluation', at('evaluate', 1, 4)],
+    ['a round that is beginning', at('compile', 1)],
+    ['the growth of the spaces', at('space', 1)],
+    ['loading', at('tasks', 0)],
+  ])('says so when the device is lost during %s', async (_, is) => {
+    const ended = await execute(
+      tinySettings('gorp-plus'),
+      once(is, (run) => run.breakDevice()),
+      { acquireGpu: acquireTestGpu },
+    );
+    expect(ended.last).toMatchObject({ type: 'failed', error: { code: 'gpu/device-lost' } });
+    const [{ error }] = ended.of('failed');
+    expect(error.message).toContain('GPU device was lost');
+    expect(error.nextStep).not.toBe('');
+    if (ended.of('plan').length > 0) expect(ended.results).toMatchObject({ status: 'failed', error });
+  });
+
+  // At 1e20 hidden states overflow and the norm makes zeros of them; at 1e38 the loss itself is no longer a number.
+  test.each([
+    ['gorp', 1e20],
+    ['seq-lora', 1e20],
+    ['gorp', 1e38],
+    ['seq-ft', 1e38],
+  ] as const)('says so when %s diverges at a learning rate of %f', async (name, rate) => {
+    const ended = await execute(tinySettings(name, {}, { learningRate: rate, galoreLearningRate: rate }));
+    expect(ended.last).toMatchObject({ type: 'failed', error: { code: 'run/not-finite' } });
+    const { curves, error } = ended.results;
+    expect(error?.nextStep).toContain('learning rate');
+    expect(curves.loss.every(Number.isFinite)).toBe(true);
+  });
+
+  const lost = new GorpError('weights/unreachable', 'There is no model.', 'Look elsewhere.');
+  test.each<[string, RunSettings, Partial<RunHost>, string]>([
+    ['no GPU', tinySettings('gorp'), { acquireGpu: () => Promise.reject(lost) }, lost.code],
+    ['no model', tinySettings('gorp'), { openModel: () => Promise.reject(lost) }, lost.code],
+    ['no tasks', tinySettings('gorp'), { taskReader: () => () => Promise.reject(lost) }, lost.code],
+    ['an unknown task', { ...tinySettings('gorp'), order: ['gloss', 'nothing'] }, {}, 'tasks/unknown-dataset'],
+    ['a rank that is too large', tinySettings('gorp', {}, { loraRank: 17 }), {}, 'settings/rank-too-large'],
+    ['prompts that do not fit', tinySettings('gorp', { sourceLength: 3 }), {}, 'tasks/prompt-too-long'],
+    [
+      'a fault of the program',
+      tinySettings('gorp'),
+      { openModel: () => Promise.reject(new Error('oh')) },
+      'internal/unexpected',
+    ],
+  ])('names the cause: %s', async (_, settings, parts, code) => {
+    const ended = await execute(settings, undefined, parts);
+    expect(ended.last).toMatchObject({ type: 'failed', error: { code }, results: null });
+  });
+});
+
+test('a pause is told, holds the run up, and does not count as work', async () => {
+  let ahead = 0;
+  let stepsAtPause = 0;
+  let stepsAtResume = 0;
+  let steps = 0;
+  const pause = once(at('train', 1, 2), (run) => run.pause());
+  const ended = await execute(
+    tinySettings('seq-lora'),
+    (event, run) => {
+      pause(event, run);
+      if (event.type === 'progress' && event.phase === 'train') steps++;
+      if (event.type === 'resumed') stepsAtResume = steps;
+      if (event.type !== 'paused') return;
+      stepsAtPause = steps;
+      setTimeout(() => {
+        ahead = 1e9;
+        run.resume();
+      }, 50);
+    },
+    { now: () => performance.now() + ahead },
+  );
+  expect(ended.last.type).toBe('finished');
+  const told = ended.events.filter(({ type }) => type === 'paused' || type === 'resumed').map(({ type }) => type);
+  expect(told).toEqual(['paused', 'resumed']);
+  expect(stepsAtResume).toBe(stepsAtPause);
+  const { seconds, curves } = ended.results;
+  expect(seconds).toBeLessThan(1e5);
+  expect(curves.seconds.at(-1)).toBeLessThanOrEqual(seconds);
+  const { secondsLeft } = ended.of('progress').at(-1) ?? {};
+  expect(secondsLeft).toBeLessThan(1e5);
+});

@@ -1,0 +1,159 @@
+import { mixSeed, seededRandom } from '../base/random.ts';
+import { methodPreset } from '../gorp/methods.ts';
+import type { MethodName, MethodSettings } from '../gorp/method-settings.ts';
+import { sizeOf } from '../graph/tensor.ts';
+import { parseT5Config, t5ParameterShapes } from '../models/t5-config.ts';
+import type { RunEvent } from '../run/events.ts';
+import type { RunHost } from '../run/run.ts';
+import type { RunSettings, TrainingSettings } from '../run/settings.ts';
+import type { TensorInfo } from '../weights/safetensors.ts';
+import type { ModelFiles } from '../weights/source.ts';
+import { acquireTestGpu } from './gpu.ts';
+
+const WORDS = ['red', 'blue', 'round', 'square', 'ball', 'box', 'warm', 'cold', 'roll', 'stand'];
+/** Sentences of two words, and the label that the task's rule gives them. */
+const TASKS: Record<string, { labels: string[]; examples: [sentence: string, label: string][] }> = {
+  gloss: {
+    labels: ['warm', 'cold'],
+    examples: [
+      ['red ball', 'warm'],
+      ['blue ball', 'cold'],
+      ['red box', 'warm'],
+      ['blue box', 'cold'],
+      ['red', 'warm'],
+      ['blue', 'cold'],
+    ],
+  },
+  field: {
+    labels: ['roll', 'stand', 'ball box'],
+    examples: [
+      ['round ball', 'roll'],
+      ['square box', 'stand'],
+      ['round square ball', 'ball box'],
+      ['round box', 'roll'],
+      ['square ball', 'stand'],
+    ],
+  },
+};
+
+const CONFIG = {
+  model_type: 't5',
+  vocab_size: 24, // more rows than tokens, as in published models
+  d_model: 16,
+  d_kv: 8,
+  d_ff: 32,
+  num_layers: 1,
+  num_decoder_layers: 2,
+  num_heads: 2,
+  relative_attention_num_buckets: 8,
+  relative_attention_max_distance: 16,
+};
+
+/** A tokenizer of a few words; what it does not know is `<unk>`. */
+function tinyTokenizer(): unknown {
+  const special = (id: number, content: string) => ({ id, content, special: true, normalized: false });
+  const metaspace = { type: 'Metaspace', replacement: '▁', prepend_scheme: 'always' };
+  return {
+    added_tokens: [special(0, '<pad>'), special(1, '</s>'), special(2, '<unk>')],
+    normalizer: null,
+    pre_tokenizer: { type: 'Sequence', pretokenizers: [{ type: 'WhitespaceSplit' }, metaspace] },
+    post_processor: null,
+    decoder: metaspace,
+    model: {
+      type: 'Unigram',
+      unk_id: 2,
+      vocab: [
+        ['<pad>', 0],
+        ['</s>', 0],
+        ['<unk>', 0],
+        ...WORDS.map((word, i): [string, number] => [`▁${word}`, -1 - i / 8]),
+      ],
+    },
+  };
+}
+
+/** A T5 with random weights, as the weight store would give it. */
+export function tinyModel(): ModelFiles {
+  const shapes = t5ParameterShapes(parseT5Config(CONFIG));
+  const tensors = new Map<string, TensorInfo & { file: string }>();
+  for (const [name, shape] of shapes) {
+    tensors.set(name, { name, dtype: 'F32', shape, begin: 0, end: sizeOf(shape) * 4, file: 'model.safetensors' });
+  }
+  const readTensor = (name: string): Promise<Float32Array> => {
+    const shape = shapes.get(name) ?? [];
+    if (name.endsWith('norm.weight')) return Promise.resolve(new Float32Array(sizeOf(shape)).fill(1));
+    const random = seededRandom(mixSeed(1, name));
+    const bound = name === 'shared.weight' ? 2 : 1.5 / Math.sqrt(shape[1]);
+    return Promise.resolve(Float32Array.from({ length: sizeOf(shape) }, () => bound * (2 * random.next() - 1)));
+  };
+  return {
+    config: CONFIG,
+    tokenizer: tinyTokenizer(),
+    tokenizerConfig: {},
+    generationConfig: null,
+    tensors,
+    readTensor,
+    readRaw: () => Promise.reject(new Error('The tiny model has no file.')),
+    fromCache: true,
+    discard: () => Promise.resolve(),
+  };
+}
+
+/** Reads the tiny tasks as if they lay in a CL_Benchmark folder. */
+export function readTinyTask(path: string): Promise<string> {
+  if (path === 'configs/instruction_config.json') {
+    return Promise.resolve(JSON.stringify({ TC: [{ instruction: 'warm or cold\n' }] }));
+  }
+  const [name, file] = path.split('/').slice(-2);
+  const { labels, examples } = TASKS[name];
+  const rows = examples.map(([sentence, label]) => ({ sentence, label }));
+  return Promise.resolve(JSON.stringify(file === 'labels.json' ? labels : rows));
+}
+
+/** Settings of a run of seconds: two tasks of two epochs. */
+export function tinySettings(
+  name: MethodName,
+  training: Partial<TrainingSettings> = {},
+  method: Partial<MethodSettings> = {},
+): RunSettings {
+  return {
+    model: 'tiny',
+    tasks: 'embedded',
+    order: ['gloss', 'field'],
+    method: {
+      ...methodPreset(name),
+      loraRank: 4,
+      galoreRank: 4,
+      updateProjGap: 3,
+      learningRate: 0.01,
+      galoreLearningRate: 0.01,
+      ...method,
+    },
+    training: {
+      seed: 1,
+      epochs: 2,
+      batchSize: 2,
+      gradientAccumulation: 1,
+      maxGradNorm: 1,
+      sourceLength: 24,
+      targetLength: 3,
+      trainExamples: 0,
+      testExamples: 0,
+      evaluationBatchSize: 4,
+      ...training,
+    },
+  };
+}
+
+/** What a run asks for, in memory. */
+export function tinyHost(emit: (event: RunEvent) => void, parts: Partial<RunHost> = {}): RunHost {
+  return {
+    acquireGpu: acquireTestGpu,
+    openModel: () => Promise.resolve(tinyModel()),
+    taskReader: () => readTinyTask,
+    emit,
+    now: () => performance.now(),
+    code: { version: '0.0.0', commit: 'test' },
+    ...parts,
+  };
+}
