@@ -24,6 +24,8 @@ const MOST_GAP = 1000;
 test('a run goes to its end, shows what it measured and gives it as a file; the next takes its weights from the browser', async ({
   page,
 }) => {
+  // Two starts, and shaders compile slowly on a busy machine.
+  test.setTimeout(300_000);
   const requests: string[] = [];
   page.context().on('request', (request) => requests.push(new URL(request.url()).pathname));
   const modelRequests = (file: string): number => requests.filter((path) => path.endsWith(`/model/${file}`)).length;

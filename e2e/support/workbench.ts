@@ -33,7 +33,7 @@ export async function choose(page: Page, { method, leaveOut = [], ...training }:
 export const start = (page: Page): Promise<void> => page.getByTestId('start').click();
 
 /** Waits until the run is at `status`, and fails at once with the page's own words when it fails instead. */
-export async function waitForStatus(page: Page, status: RunStatus, timeout = 120_000): Promise<void> {
+export async function waitForStatus(page: Page, status: RunStatus, timeout = 180_000): Promise<void> {
   const either = page.locator(`[data-testid=status]:is([data-status=${status}], [data-status=failed])`);
   await either.waitFor({ timeout });
   if (status === 'failed') return;
