@@ -25,11 +25,13 @@ const COMPILE_LIMIT = 4000;
 
 /**
  * Times the register tiles on the device and remembers the quickest in `gpu.tuning`: the best tile of one adapter is a
- * bad one of another, and its name does not tell. Contenders take turns, and the best round of each counts.
+ * bad one of another, and its name does not tell. Contenders take turns, and the best round of each counts. A device
+ * that has been measured is left as it is.
  *
  * @param now a clock in milliseconds.
  */
 export async function tuneGpu(gpu: Gpu, now: () => number): Promise<void> {
+  if (gpu.tuning.isMeasured) return;
   const { M, N, K } = PROBE;
   const buffers = [M * K, N * K, M * N].map((floats, i) => gpu.buffers.storage(`tuning ${i}`, floats * 4));
   const tensors = buffers.map((buffer) => ({ buffer, offset: 0, bytes: buffer.bytes }));
@@ -52,6 +54,7 @@ export async function tuneGpu(gpu: Gpu, now: () => number): Promise<void> {
       }
     }
     gpu.tuning.largeTile = programs.reduce((a, b) => (b.best < a.best ? b : a)).tile;
+    gpu.tuning.isMeasured = true;
   } finally {
     for (const { program } of programs) program.destroy();
     for (const buffer of buffers) buffer.destroy();

@@ -4,6 +4,7 @@ import { GorpError } from '../base/errors.ts';
 import { METHOD_NAMES } from '../gorp/method-settings.ts';
 import { BufferLedger } from '../gpu/buffers.ts';
 import type { Gpu } from '../gpu/device.ts';
+import { DEFAULT_TUNING, type Tuning } from '../gpu/tuning.ts';
 import { acquireTestGpu } from '../testing/gpu.ts';
 import { tinyHost, tinySettings } from '../testing/tiny-run.ts';
 import type { RunEvent } from './events.ts';
@@ -11,11 +12,14 @@ import { type Results, ResultsSchema } from './results.ts';
 import { Run, type RunHost } from './run.ts';
 import type { RunSettings } from './settings.ts';
 
+// Measuring the device takes longer than the rest of these runs: all but one take it as measured.
+const MEASURED: Tuning = { ...DEFAULT_TUNING, isMeasured: true };
+const ownGpu = async (): Promise<Gpu> => ({ ...(await acquireTestGpu()), tuning: MEASURED });
 // Runs that leave the device as it was share one, so that every kernel is compiled once; each has a ledger of its own.
 let device: Gpu;
 const sharedGpu = (): Promise<Gpu> => {
   const buffers = new BufferLedger(device.device);
-  return Promise.resolve({ ...device, buffers, destroy: () => buffers.destroyAll() });
+  return Promise.resolve({ ...device, tuning: MEASURED, buffers, destroy: () => buffers.destroyAll() });
 };
 beforeAll(async () => {
   device = await acquireTestGpu();
@@ -252,7 +256,7 @@ describe('a run that fails', () => {
     const ended = await execute(
       tinySettings('gorp-plus'),
       once(is, (run) => run.breakDevice()),
-      { acquireGpu: acquireTestGpu },
+      { acquireGpu: ownGpu },
     );
     expect(ended.last).toMatchObject({ type: 'failed', error: { code: 'gpu/device-lost' } });
     const [{ error }] = ended.of('failed');
