@@ -1,37 +1,77 @@
 import { describe, expect, it } from 'vitest';
 import { RunControl, Stopped } from './control.ts';
 
-const quiet = (): void => undefined;
+/** A control with a clock that is set by hand, and what it told. */
+function underTest(): { control: RunControl; clock: { ms: number }; told: boolean[]; pass: () => Promise<void> } {
+  const clock = { ms: 500 };
+  const control = new RunControl(() => clock.ms);
+  const told: boolean[] = [];
+  return { control, clock, told, pass: () => control.checkpoint((paused) => told.push(paused)) };
+}
 
 describe('RunControl', () => {
-  it('waits while paused, tells it, and leaves the pause out of the seconds of work, from its beginning on', async () => {
-    let now = 500;
-    const control = new RunControl(() => now);
-    const told: boolean[] = [];
-    now += 2000;
-    control.pause();
-    now += 1000; // until the run comes to its next checkpoint it works on
-    const held = control.checkpoint((paused) => told.push(paused));
-    now += 60_000;
-    expect(control.seconds).toBe(3);
-    expect(told).toEqual([true]);
-    control.resume();
-    await held;
-    expect(told).toEqual([true, false]);
-    now += 1500;
-    expect(control.seconds).toBe(4.5);
-    await control.checkpoint(() => told.push(true));
-    expect(told).toHaveLength(2);
+  it('lets a run pass that is not held up', async () => {
+    const { control, clock, told, pass } = underTest();
+    await pass();
+    clock.ms += 2500;
+    expect(control.seconds).toBe(2.5);
+    expect(told).toEqual([]);
   });
 
-  it('stops at the next checkpoint, out of a pause too, and for good', async () => {
-    const control = new RunControl(() => 0);
+  it('holds a paused run up until it is resumed, and does not count that time', async () => {
+    const { control, clock, told, pass } = underTest();
+    clock.ms += 1000;
     control.pause();
-    const held = control.checkpoint(quiet);
-    control.stop();
-    await expect(held).rejects.toThrow(Stopped);
+    control.pause();
+    clock.ms += 1000; // still at work: it comes to a checkpoint only now
+    let passed = false;
+    const waiting = pass().then(() => (passed = true));
+    await Promise.resolve();
+    clock.ms += 60_000;
+    expect(control.seconds).toBe(2);
+    expect([passed, told]).toEqual([false, [true]]);
     control.resume();
+    await waiting;
+    clock.ms += 1000;
+    expect(control.seconds).toBe(3);
+    expect(told).toEqual([true, false]);
+    await pass();
+    expect(told).toEqual([true, false]);
+  });
+
+  it('does not hold up a run that is resumed before it notices, and can be paused again', async () => {
+    const { control, told, pass } = underTest();
     control.pause();
-    await expect(control.checkpoint(quiet)).rejects.toThrow(Stopped);
+    control.resume();
+    control.resume();
+    await pass();
+    expect(told).toEqual([]);
+    control.pause();
+    const waiting = pass();
+    control.resume();
+    await waiting;
+    expect(told).toEqual([true, false]);
+  });
+
+  it('can be resumed by whoever hears of the pause', async () => {
+    const { control } = underTest();
+    const told: boolean[] = [];
+    control.pause();
+    await control.checkpoint((paused) => {
+      told.push(paused);
+      control.resume();
+    });
+    expect(told).toEqual([true, false]);
+  });
+
+  it('stops a run at its next checkpoint, also one that waits; it cannot be paused then', async () => {
+    const { control, told, pass } = underTest();
+    control.pause();
+    const waiting = pass();
+    control.stop();
+    await expect(waiting).rejects.toThrow(Stopped);
+    control.pause();
+    await expect(pass()).rejects.toThrow(expect.objectContaining({ code: 'run/stopped' }));
+    expect(told).toEqual([true]);
   });
 });

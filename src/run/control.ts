@@ -51,10 +51,11 @@ export class RunControl {
    */
   async checkpoint(onPause: (paused: boolean) => void): Promise<void> {
     if (this.#paused) {
+      const { promise } = this.#paused; // whoever is told may resume at once
       const began = this.now();
       this.#waitingSince = began;
       onPause(true);
-      await this.#paused.promise;
+      await promise;
       this.#waitingSince = undefined;
       this.#pausedFor += this.now() - began;
       if (!this.#stopped) onPause(false);

@@ -169,7 +169,7 @@ describe('a run to the end', () => {
   });
 
   test('gives the same losses and accuracies with the same seed, and others with another', async () => {
-    const runs = [];
+    const runs: Results[] = [];
     for (const seed of [5, 5, 6]) {
       runs.push((await execute(tinySettings('gorp', { seed, epochs: 1 }, { loraDropout: 0.3 }))).results);
     }

@@ -1,0 +1,94 @@
+import { describe, expect, it } from 'vitest';
+import { loadTokenizer } from '../text/tokenizer.ts';
+import { readTinyTask, tinyModel, tinySettings } from '../testing/tiny-run.ts';
+import type { TrainingSettings } from './settings.ts';
+import { type EncodedTask, prepareTask, reportOfTask } from './task-data.ts';
+
+const { tokenizer: json } = tinyModel();
+const tokenizer = loadTokenizer(json, {});
+
+async function prepared(
+  name: string,
+  training: Partial<TrainingSettings> = {},
+  read = readTinyTask,
+): Promise<{ task: EncodedTask; warnings: string[] }> {
+  const warnings: string[] = [];
+  const warn = (message: string): number => warnings.push(message);
+  return { task: await prepareTask(read, name, tinySettings('gorp', training), tokenizer, warn), warnings };
+}
+
+describe('prepareTask', () => {
+  it('encodes every example, and the labels as candidates that end', async () => {
+    const { task, warnings } = await prepared('field');
+    expect(warnings).toEqual([]);
+    expect(task.candidates.map((ids) => tokenizer.decode(ids))).toEqual(task.labels);
+    expect(task.candidates.every((ids) => ids.at(-1) === tokenizer.eosId)).toBe(true);
+    expect(task.testLabels).toHaveLength(task.test.length);
+    task.test.forEach(({ label }, i) => {
+      expect(label).toEqual(task.candidates[task.labels.indexOf(task.testLabels[i])]);
+    });
+    const text = tokenizer.decode(task.train[0].source);
+    expect(text).toContain('round ball');
+    expect(reportOfTask(task)).toEqual({
+      name: 'field',
+      kind: 'TC',
+      labels: ['roll', 'stand', 'ball box'],
+      trainExamples: 5,
+      testExamples: 5,
+    });
+  });
+
+  it('cuts labels to the target length, the end included', async () => {
+    const { task } = await prepared('field', { targetLength: 2 });
+    expect(task.candidates.map((ids) => ids.length)).toEqual([2, 2, 2]);
+    expect(task.candidates.every((ids) => ids[1] === tokenizer.eosId)).toBe(true);
+  });
+
+  it('draws other training examples with another seed, but always the same test examples', async () => {
+    const sizes = { trainExamples: 2, testExamples: 2 };
+    const tasks: EncodedTask[] = [];
+    for (let seed = 0; seed < 8; seed++) tasks.push((await prepared('gloss', { ...sizes, seed })).task);
+    const different = (pick: (task: EncodedTask) => unknown): number =>
+      new Set(tasks.map((task) => JSON.stringify(pick(task)))).size;
+    expect(different(({ train }) => train)).toBeGreaterThan(1);
+    expect(different(({ test }) => test)).toBe(1);
+    for (const { train, testLabels } of tasks) {
+      expect(train).toHaveLength(2);
+      expect(new Set(testLabels).size).toBe(2); // balanced
+    }
+  });
+
+  it('tells of rows whose label is not listed and of texts that are cut', async () => {
+    const long = `${'red '.repeat(40)}ball`;
+    const rows = JSON.stringify([
+      { sentence: long, label: 'warm' },
+      { sentence: 'blue ball', label: 'cold' },
+      { sentence: 'blue box', label: '-' },
+    ]);
+    const read = (path: string): Promise<string> =>
+      path.endsWith('train.json') ? Promise.resolve(rows) : readTinyTask(path);
+    const { task, warnings } = await prepared('gloss', {}, read);
+    expect(task.train).toHaveLength(2);
+    expect(task.train[0].source).toHaveLength(24);
+    expect(warnings).toHaveLength(2);
+    expect(warnings[0]).toMatch(/^gloss: 1 rows of the train set .*“-”/);
+    expect(warnings[1]).toMatch(/^gloss: 1 of 8 texts are cut to fit 24 tokens/);
+  });
+
+  it('knows the datasets of the source that is chosen, and no other', async () => {
+    for (const name of ['agnews', 'constructor', '']) {
+      await expect(prepared(name)).rejects.toThrow(
+        expect.objectContaining({ code: 'tasks/unknown-dataset', message: expect.stringContaining(name) as string }),
+      );
+    }
+    const settings = { ...tinySettings('gorp'), tasks: 'https://example.org/tasks' };
+    const paths: string[] = [];
+    const read = (path: string): Promise<string> => {
+      paths.push(path);
+      return readTinyTask(path.replace('agnews', 'gloss'));
+    };
+    const task = await prepareTask(read, 'agnews', settings, tokenizer, () => undefined);
+    expect(task).toMatchObject({ name: 'agnews', kind: 'TC' });
+    expect(paths).toContain('CL_Benchmark/TC/agnews/train.json');
+  });
+});
