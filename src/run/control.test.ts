@@ -70,6 +70,7 @@ describe('RunControl', () => {
     const waiting = pass();
     control.stop();
     await expect(waiting).rejects.toThrow(Stopped);
+    control.resume();
     control.pause();
     await expect(pass()).rejects.toThrow(expect.objectContaining({ code: 'run/stopped' }));
     expect(told).toEqual([true]);
