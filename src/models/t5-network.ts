@@ -37,6 +37,8 @@ export interface BatchInputs {
   readonly decoderIds: Tensor;
   /** f32 [B, T], all ones: the decoder hides no target position. */
   readonly targetMask: Tensor;
+  /** f32 [B, T]: 1 where there is a label, 0 for padding. */
+  readonly targetRows: Tensor;
   /** i32 [B, T], −100 for padding. */
   readonly labels: Tensor;
   /** f32 [B · T]: loss mask over its divisor. */
@@ -102,6 +104,7 @@ export class T5Network {
       sourceMask: make('source mask', [B, S], 'f32'),
       decoderIds: make('decoder ids', [B, T], 'u32'),
       targetMask: make('target mask', [B, T], 'f32'),
+      targetRows: make('target rows', [B, T], 'f32'),
       labels: make('labels', [B, T], 'i32'),
       weights: make('loss weights', [B * T], 'f32'),
     };
@@ -137,6 +140,10 @@ export class T5Network {
     this.#write(inputs.sourceMask, mask);
     this.#write(inputs.decoderIds, Uint32Array.from(batch.decoderInputIds));
     this.#write(inputs.labels, labels);
+    this.#write(
+      inputs.targetRows,
+      Float32Array.from(labels, (label) => (label >= 0 ? 1 : 0)),
+    );
     this.#write(
       inputs.weights,
       Float32Array.from(labels, (label) => (label >= 0 ? 1 / tokens : 0)),
@@ -191,7 +198,7 @@ export class T5Network {
   /** Which rows of the inputs of a layer are tokens and not padding: f32, one per row. */
   rowMask(layer: string, batch: BatchInputs): Tensor {
     const readsSource = layer.startsWith('encoder.') || /EncDecAttention\.[kv]$/.test(layer);
-    return readsSource ? batch.sourceMask : batch.targetMask;
+    return readsSource ? batch.sourceMask : batch.targetRows;
   }
 
   /** The persistent state of greedy generation for B rows of at most `capacity` tokens, start token included. */
