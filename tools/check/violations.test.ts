@@ -65,8 +65,8 @@ describe('findViolations', () => {
     ['an upward dynamic import', 'src/run/a.ts', `await import('../worker/worker.ts');`, 'run may import only'],
     ['a sideways import', 'src/weights/a.ts', `import '../text/tokenizer.ts';`, 'weights may import only base'],
     [
-      'a shader outside src/gpu',
-      'src/graph/a.ts',
+      'a shader outside src/gpu and src/graph',
+      'src/models/a.ts',
       `import s from '../../shaders/a.wgsl?raw';`,
       'only src/{gpu,graph} may import shaders',
     ],
