@@ -159,7 +159,7 @@ describe('a run to the end', () => {
         else expect(share > 0 && share < 1.001, `${name} in step ${step}: ${share}`).toBe(true);
       }
     }
-  });
+  }, 180_000); // where nothing is in the driver's shader cache, it is a matter of minutes
 
   test('counts every optimizer step once, with micro-batches of one size and a smaller last step', async () => {
     const ended = await execute(tinySettings('gorp', { gradientAccumulation: 2, epochs: 1 }));
