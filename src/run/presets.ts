@@ -1,11 +1,11 @@
 import type { MethodName, MethodSettings } from '../gorp/method-settings.ts';
 import { methodPreset } from '../gorp/methods.ts';
+import { EMBEDDED_ORDER } from '../tasks/orders.ts';
 import type { RunSettings, TrainingSettings } from './settings.ts';
 
-export type PresetName = 'full' | 'quick';
+export { EMBEDDED_ORDER };
 
-/** The embedded tasks in the order of the trial run. `mood` is there too, but is hard for a model of this size. */
-export const EMBEDDED_ORDER = ['gloss', 'field', 'people', 'emoji'];
+export type PresetName = 'full' | 'quick';
 
 const FULL: TrainingSettings = {
   seed: 1,
