@@ -1,0 +1,74 @@
+"""Turns an exported model folder back into what pretrain.py goes on from: a checkpoint and a SentencePiece model.
+
+    python3 reopen.py public/embedded/model OUT_DIR      writes OUT_DIR/model.pt and OUT_DIR/tokenizer/
+
+Weights come back as stored, rounded to float16; the moments of the optimizer are not kept. Needs Debian's
+python3-protobuf beside the packages of the README.
+"""
+import json
+import os
+import shutil
+import struct
+import sys
+
+import sentencepiece.sentencepiece_model_pb2 as sentencepiece_model
+import torch
+
+from model import T5
+from tokenizer import EOS, PAD, UNK
+
+CONFIG_FIELDS = ["d_model", "d_kv", "d_ff", "num_heads", "num_layers", "relative_attention_num_buckets", "vocab_size"]
+
+
+def read_safetensors(path):
+    with open(path, "rb") as file:
+        (length,) = struct.unpack("<Q", file.read(8))
+        header = json.loads(file.read(length))
+        data = bytearray(file.read())
+    header.pop("__metadata__", None)
+    tensors = {}
+    for name, entry in header.items():
+        first, end = entry["data_offsets"]
+        values = torch.frombuffer(data, dtype=torch.float16, count=(end - first) // 2, offset=first)
+        tensors[name] = values.reshape(entry["shape"]).float()
+    return tensors
+
+
+def write_pieces(tokenizer, path):
+    """The SentencePiece model of a unigram tokenizer.json that tokenizer.py wrote."""
+    special = {PAD: "CONTROL", EOS: "CONTROL", UNK: "UNKNOWN"}
+    added = {token["id"] for token in tokenizer["added_tokens"]}
+    model = sentencepiece_model.ModelProto()
+    for i, (piece, score) in enumerate(tokenizer["model"]["vocab"]):
+        kind = special.get(i) or ("USER_DEFINED" if i in added else "NORMAL")
+        model.pieces.add(piece=piece, score=score, type=getattr(model.SentencePiece, kind))
+    spec = model.trainer_spec
+    spec.model_type, spec.vocab_size = spec.UNIGRAM, len(model.pieces)
+    spec.pad_id, spec.eos_id, spec.unk_id, spec.bos_id = PAD, EOS, UNK, -1
+    model.normalizer_spec.name = "identity"
+    with open(path, "wb") as file:
+        file.write(model.SerializeToString())
+
+
+def main():
+    folder, out = sys.argv[1:]
+    with open(os.path.join(folder, "config.json")) as file:
+        config = json.load(file)
+    model = T5({name: config[name] for name in CONFIG_FIELDS})
+    state = read_safetensors(os.path.join(folder, "model.safetensors"))
+    # What export folded into the weights comes out again (T5.hugging_face_state).
+    state["shared.weight"] /= model.input_scale
+    state["decoder.final_layer_norm.weight"] *= model.input_scale / config["d_model"] ** 0.5
+    model.load_state_dict(state)
+    tokenizer = os.path.join(out, "tokenizer")
+    os.makedirs(tokenizer, exist_ok=True)
+    torch.save({"state": model.state_dict(), "config": model.config, "steps": 0, "tokens": 0},
+               os.path.join(out, "model.pt"))
+    with open(os.path.join(folder, "tokenizer.json"), encoding="utf8") as file:
+        write_pieces(json.load(file), os.path.join(tokenizer, "spiece.model"))
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        shutil.copy(os.path.join(folder, name), tokenizer)
+
+
+if __name__ == "__main__":
+    main()
