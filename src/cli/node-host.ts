@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { create, globals } from 'webgpu';
 import { GorpError } from '../base/errors.ts';
 import { acquireGpu, type Gpu } from '../gpu/device.ts';
-import type { RunHost } from '../run/run.ts';
+import type { RunHost } from '../run/host.ts';
 import { type ByteFile, openTensors } from '../weights/model-files.ts';
 import type { ModelFiles } from '../weights/source.ts';
 

@@ -2,12 +2,13 @@ import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Gpu } from '../gpu/device.ts';
 import { parseT5Config } from '../models/t5-config.ts';
+import type { SizedBatch } from '../models/network.ts';
 import { T5Network } from '../models/t5-network.ts';
 import { relativeError } from '../testing/compare.ts';
-import { type GoldenTensor, readGolden } from '../testing/golden.ts';
+import { goldenBatch, type GoldenTensor, readGolden } from '../testing/golden.ts';
 import { acquireTestGpu } from '../testing/gpu.ts';
 import { hasShared, sharedPath } from '../testing/shared.ts';
-import { Learner, type LearnerBatch } from './learner.ts';
+import { Learner } from './learner.ts';
 import { type Matrix, matrix, multiplyTranspose, subtract } from './matrix.ts';
 import { T5_TARGETS } from './method-groups.ts';
 import { methodPreset } from './methods.ts';
@@ -123,21 +124,10 @@ describe.skipIf(!hasShared)('two tasks on the GPU equal the released optimizer (
   });
 });
 
-function readBatches(task: number, count: number): (LearnerBatch & { sizes: { B: number; S: number; T: number } })[] {
+function readBatches(task: number, count: number): SizedBatch[] {
   const tensors = readGolden('golden/continual/batches.safetensors');
   return Array.from({ length: count }, (_, i) => {
     const part = (name: string): GoldenTensor => tensors.get(`task${task}/batch${i}/${name}`) as GoldenTensor;
-    const mask = part('attention_mask');
-    const [B, S] = mask.shape;
-    const sourceLengths = Array.from({ length: B }, (_, b) =>
-      Array.from(mask.data.slice(b * S, (b + 1) * S)).reduce((sum, x) => sum + x, 0),
-    );
-    return {
-      sizes: { B, S, T: part('labels').shape[1] },
-      sourceIds: part('input_ids').data,
-      sourceLengths,
-      decoderInputIds: part('decoder_input_ids').data,
-      labelIds: part('labels').data,
-    };
+    return goldenBatch(part('input_ids'), part('attention_mask'), part('labels'));
   });
 }

@@ -3,33 +3,24 @@ import { mixSeed } from '../base/random.ts';
 import type { OwnedBuffer } from '../gpu/buffers.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { type Program, submit } from '../gpu/program.ts';
-import { readBytes } from '../gpu/readback.ts';
 import { ScalarRing } from '../gpu/scalar-ring.ts';
 import { type Compiled, compile } from '../graph/compile.ts';
 import { Graph } from '../graph/graph.ts';
-import { addInto, scaleRows } from '../graph/ops/elementwise.ts';
-import { matmul } from '../graph/ops/matmul.ts';
 import { adamStepSize, clipFactor, squares } from '../graph/ops/optimizer.ts';
-import { sizeOf, type Tensor } from '../graph/tensor.ts';
+import type { Tensor } from '../graph/tensor.ts';
 import type { Layers } from '../models/layers.ts';
 import { Parameters } from '../models/parameters.ts';
-import { sumGradients } from '../models/t5.ts';
-import type { BatchInputs, BatchSizes, T5Network } from '../models/t5-network.ts';
+import type { Network, SizedBatch } from '../models/network.ts';
+import { inputCovariances } from './activations.ts';
 import { FullRankGroup } from './full-rank-group.ts';
+import { type GradientProgram, GradientPrograms } from './gradient-programs.ts';
 import { LoraGroup } from './lora-group.ts';
-import { type Matrix, matrix } from './matrix.ts';
+import type { Matrix } from './matrix.ts';
 import { layerGroups, type TargetModules } from './method-groups.ts';
 import type { MethodSettings } from './method-settings.ts';
-import type { SpaceGrowth } from './space.ts';
+import { growSpaces, type NamedGrowth } from './space-growth.ts';
+import { trainedLayers, type TrainedParts } from './trained-layers.ts';
 import { slice, type UpdateContext } from './trainable-group.ts';
-
-/** A batch as the network takes it. */
-export interface LearnerBatch {
-  sourceIds: ArrayLike<number>;
-  sourceLengths: readonly number[];
-  decoderInputIds: ArrayLike<number>;
-  labelIds: ArrayLike<number>;
-}
 
 /** What is known of a step when its numbers have been read back. */
 export interface StepRecord {
@@ -37,21 +28,6 @@ export interface StepRecord {
   gradientNorm: number;
   /** Energy share of each projected gradient that lay in the shared space; empty while there is none. */
   projectedAway: { name: string; share: number }[];
-}
-
-/** The growth of one tensor's space after a task. */
-export interface NamedGrowth extends SpaceGrowth {
-  name: string;
-  part: 'lora' | 'full-rank';
-  dimension: number;
-}
-
-interface GradientProgram {
-  sizes: BatchSizes;
-  inputs: BatchInputs;
-  compiled: Compiled;
-  loss: Tensor;
-  owned: OwnedBuffer[];
 }
 
 // Steps between two reads of losses, at most: the ring's size.
@@ -75,7 +51,8 @@ export class Learner {
   readonly #loss: Tensor;
   readonly #shares: { before: Tensor; after: Tensor; share: Tensor };
   readonly #places = new Map<LoraGroup | FullRankGroup, number>();
-  #programs = new Map<string, GradientProgram>();
+  readonly #parts: TrainedParts;
+  #programs: GradientPrograms;
   #update: Compiled | undefined;
   readonly #ring: ScalarRing;
   #task = 0;
@@ -85,7 +62,7 @@ export class Learner {
 
   private constructor(
     private readonly gpu: Gpu,
-    private readonly network: T5Network,
+    private readonly network: Network,
     private readonly method: MethodSettings,
     private readonly options: { seed: number; maxGradNorm: number; gradientAccumulation: number },
     groups: { lora: LoraGroup[]; full: FullRankGroup[] },
@@ -115,7 +92,10 @@ export class Learner {
       bytes: t.elements * 4,
     }));
     this.#ring = new ScalarRing(gpu, sources, RING_STEPS);
-    this.layers = this.#makeLayers(undefined, undefined);
+    const { shapes } = network;
+    this.#parts = { shapes, parameters, ...groups, method, dropoutStep: this.#dropoutStep };
+    this.layers = trainedLayers(this.#parts);
+    this.#programs = this.#newPrograms();
   }
 
   /**
@@ -126,7 +106,7 @@ export class Learner {
    */
   static async create(
     gpu: Gpu,
-    network: T5Network,
+    network: Network,
     method: MethodSettings,
     targets: TargetModules,
     options: { seed: number; maxGradNorm: number; gradientAccumulation: number },
@@ -182,50 +162,9 @@ export class Learner {
     return { name, shape: [elements], dtype: 'f32', trainable: false, elements, storage };
   }
 
-  /**
-   * Layers of the model as they are now.
-   *
-   * @param trainables receives the trainable tensors and the place of their gradients; undefined when only evaluating.
-   * @param captured receives the input of every layer whose inputs span a space.
-   */
-  #makeLayers(trainables: Map<Tensor, Tensor> | undefined, captured: Map<string, Tensor> | undefined): Layers {
-    const cache = new Map<string, Tensor>();
-    const training = trainables !== undefined;
-    const parameter = (name: string): Tensor => {
-      let tensor = cache.get(name);
-      if (tensor === undefined) {
-        const shape = this.network.shapes.get(name);
-        if (shape === undefined) throw new Error(`the model has no parameter ${name}`);
-        const layer = name.replace(/\.weight$/, '');
-        const group = this.#full.find(({ layers }) => layers.names.includes(layer));
-        const storage = this.parameters.range(name);
-        tensor = {
-          name,
-          shape,
-          dtype: 'f32',
-          trainable: training && group !== undefined,
-          elements: sizeOf(shape),
-          storage,
-        };
-        cache.set(name, tensor);
-        if (group) trainables?.set(tensor, group.gradient.view(layer, false));
-      }
-      return tensor;
-    };
-    const linear: Layers['linear'] = (g, name, x, addend) => {
-      const y = matmul(g, x, parameter(`${name}.weight`), { layout: 'nt', addend });
-      const group = this.#lora.find(({ layers }) => layers.names.includes(name));
-      const isFull = this.#full.some(({ layers }) => layers.names.includes(name));
-      if (group || isFull) captured?.set(name, x);
-      if (!group) return y;
-      const pair = { A: group.adapters.A.view(name, training), B: group.adapters.B.view(name, training) };
-      trainables?.set(pair.A, group.gradA.view(name, false));
-      trainables?.set(pair.B, group.gradB.view(name, false));
-      const { loraAlpha, loraRank, loraDropout: rate } = this.method;
-      const drop = training ? { step: this.#dropoutStep, salt: mixSeed(0, name) >>> 0, rate } : undefined;
-      return group.adapters.apply(g, name, x, y, pair, loraAlpha / loraRank, drop);
-    };
-    return { parameter, linear };
+  #newPrograms(): GradientPrograms {
+    const { gradientAccumulation } = this.options;
+    return new GradientPrograms(this.gpu, this.network, this.#parts, this.#loss, gradientAccumulation);
   }
 
   /** Starts task t = 1, 2, …: fresh adapter pair, moments at zero, the space of the tasks before. */
@@ -255,39 +194,6 @@ export class Learner {
     return compile(this.gpu, 'update', g, []);
   }
 
-  /** The forward and backward pass of a batch shape, gradients in their stacks, their norm and clip factor. */
-  async #gradientProgram(sizes: BatchSizes): Promise<GradientProgram> {
-    const key = `${sizes.B}×${sizes.S}×${sizes.T}`;
-    const known = this.#programs.get(key);
-    if (known) return known;
-    const owned: OwnedBuffer[] = [];
-    try {
-      const g = new Graph();
-      const inputs = this.network.batchInputs(sizes, owned);
-      const trainables = new Map<Tensor, Tensor>();
-      const loss = this.network.loss(g, this.#makeLayers(trainables, undefined), inputs);
-      const gradients = g.backward(loss, this.network.one, sumGradients(g));
-      const share = 1 / this.options.gradientAccumulation;
-      addInto(g, loss, this.#loss, share, 1);
-      const roots: Tensor[] = [];
-      for (const [tensor, place] of trainables) {
-        const gradient = gradients.get(tensor);
-        if (gradient === undefined) throw new Error(`${tensor.name} has no part in the loss`);
-        // With one micro-batch gradients are written where they belong; with more they are added there.
-        if (this.options.gradientAccumulation === 1) gradient.storage = place.storage as NonNullable<Tensor['storage']>;
-        else addInto(g, gradient, place, share, 1);
-        roots.push(gradient);
-      }
-      const compiled = await compile(this.gpu, `gradients ${key}`, g, [loss, ...roots]);
-      const program = { sizes, inputs, compiled, loss, owned };
-      this.#programs.set(key, program);
-      return program;
-    } catch (error) {
-      for (const buffer of owned) buffer.destroy();
-      throw error;
-    }
-  }
-
   #normProgram: Compiled | undefined;
 
   /** What a method adds to the loss, then squared norms of all gradient stacks and the clip factor. */
@@ -311,15 +217,15 @@ export class Learner {
   /**
    * One optimizer step. Nothing is waited for, except at a refresh of the projection basis.
    *
-   * @param batches `gradientAccumulation` micro-batches, each with its sizes; the last step of an epoch may have fewer.
+   * @param batches `gradientAccumulation` micro-batches; the last step of an epoch may have fewer.
    */
-  async step(batches: readonly (LearnerBatch & { sizes: BatchSizes })[]): Promise<void> {
+  async step(batches: readonly SizedBatch[]): Promise<void> {
     if (!this.#training || this.#update === undefined) throw new Error('step before beginTask');
     this.gpu.check();
     const { queue } = this.gpu.device;
     const programs: GradientProgram[] = [];
     // One after another, so that batches of one size share a program.
-    for (const { sizes } of batches) programs.push(await this.#gradientProgram(sizes));
+    for (const { sizes } of batches) programs.push(await this.#programs.of(sizes));
     this.#normProgram ??= await this.#compileNorm();
     const t = this.#step + 1;
     const rates = [this.method.learningRate, this.method.galoreLearningRate].map((rate) => adamStepSize(rate, t));
@@ -334,9 +240,9 @@ export class Learner {
       for (const { gradient } of this.#full) gradient.clear();
     }
     const first: Program[] = [];
-    for (const [i, batch] of batches.entries()) {
-      const { inputs, compiled } = programs[i];
-      this.network.writeBatch(inputs, batch);
+    for (const [i, { rows }] of batches.entries()) {
+      const { batch, compiled } = programs[i];
+      batch.write(rows);
       const mask = mixSeed(this.options.seed, 'dropout', this.#totalSteps, i) >>> 0;
       queue.writeBuffer(buffer(this.#dropoutStep), 0, Uint32Array.of(mask));
       if (i < batches.length - 1) submit(this.gpu, compiled.program);
@@ -386,102 +292,15 @@ export class Learner {
    *
    * @param sample batches of the task's training prompts, read when the space comes from activations.
    */
-  async endTask(sample: readonly (LearnerBatch & { sizes: BatchSizes })[]): Promise<NamedGrowth[]> {
+  async endTask(sample: readonly SizedBatch[]): Promise<NamedGrowth[]> {
     this.#training = false;
     this.#dropPrograms();
     if (!this.method.sharedSpace) return [];
-    const { threshold, spaceRule, spaceSource } = this.method;
-    const growths: NamedGrowth[] = [];
-    const covariances = spaceSource === 'activation' ? await this.#covariances(sample) : undefined;
-    // Layers that read the same inputs (q and v, and every layer on the encoder's output) grow the same space once.
-    const shared = new Map<Matrix, SpaceGrowth>();
-    const grow = (group: LoraGroup | FullRankGroup, part: NamedGrowth['part'], moments: Map<string, Matrix>): void => {
-      const { space } = group;
-      if (space === undefined) return;
-      for (const name of space.names) {
-        const covariance = covariances?.get(name);
-        const growth = covariance
-          ? (shared.get(covariance) ?? space.grownFromCovariance(name, covariance, threshold))
-          : space.grownFromMoment(name, moments.get(name) as Matrix, threshold, spaceRule);
-        space.spaces.set(name, growth.space);
-        if (covariance) shared.set(covariance, growth);
-        growths.push({ ...growth, name, part, dimension: space.dimension });
-      }
-    };
-    for (const group of this.#lora)
-      grow(group, 'lora', covariances ? new Map<string, Matrix>() : await group.moments());
-    for (const group of this.#full)
-      grow(group, 'full-rank', covariances ? new Map<string, Matrix>() : await group.momentsForSpace());
-    return growths;
-  }
-
-  /** C = XᵀX of every trained layer's inputs over the sample's tokens, padding left out. */
-  async #covariances(sample: readonly (LearnerBatch & { sizes: BatchSizes })[]): Promise<Map<string, Matrix>> {
-    const owned: OwnedBuffer[] = [];
-    const compiled: Compiled[] = [];
-    try {
-      const sums = new Map<string, { tensor: Tensor; names: string[] }>();
-      const programs = new Map<string, { inputs: BatchInputs; program: Program }>();
-      for (const batch of sample) {
-        const key = `${batch.sizes.B}×${batch.sizes.S}×${batch.sizes.T}`;
-        let known = programs.get(key);
-        if (known === undefined) {
-          const g = new Graph();
-          const inputs = this.network.batchInputs(batch.sizes, owned);
-          const captured = new Map<string, Tensor>();
-          this.network.loss(g, this.#makeLayers(undefined, captured), inputs);
-          this.#recordCovariances(g, captured, inputs, sums, owned);
-          const one = await compile(this.gpu, `inputs ${key}`, g, []);
-          compiled.push(one);
-          known = { inputs, program: one.program };
-          programs.set(key, known);
-        }
-        this.network.writeBatch(known.inputs, batch);
-        submit(this.gpu, known.program);
-      }
-      const result = new Map<string, Matrix>();
-      for (const { tensor, names } of sums.values()) {
-        const [size] = tensor.shape;
-        const bytes = await readBytes(this.gpu, tensor.storage as NonNullable<Tensor['storage']>);
-        const covariance = matrix(size, size, new Float32Array(bytes, 0, size * size));
-        for (const name of names) result.set(name, covariance);
-      }
-      return result;
-    } finally {
-      for (const one of compiled) one.destroy();
-      for (const buffer of owned) buffer.destroy();
-    }
-  }
-
-  /** Adds XᵀX of each distinct input to its sum; layers that read the same tensor (q and v) share one. */
-  #recordCovariances(
-    g: Graph,
-    captured: ReadonlyMap<string, Tensor>,
-    inputs: BatchInputs,
-    sums: Map<string, { tensor: Tensor; names: string[] }>,
-    owned: OwnedBuffer[],
-  ): void {
-    const firstReader = new Map<Tensor, string>();
-    for (const [name, x] of captured) {
-      const reader = firstReader.get(x);
-      const sum = sums.get(reader ?? name);
-      if (reader !== undefined) {
-        if (sum && !sum.names.includes(name)) sum.names.push(name);
-        continue;
-      }
-      firstReader.set(x, name);
-      const size = x.shape.at(-1) ?? 1;
-      let into = sum?.tensor;
-      if (into === undefined) {
-        const buffer = this.gpu.buffers.storage(`covariance of ${name}`, size * size * 4);
-        owned.push(buffer);
-        const storage = { buffer, offset: 0, bytes: buffer.bytes };
-        into = { name, shape: [size, size], dtype: 'f32', trainable: false, elements: size * size, storage };
-        sums.set(name, { tensor: into, names: [name] });
-      }
-      const rows = scaleRows(g, x, this.network.rowMask(name, inputs));
-      matmul(g, rows, rows, { layout: 'tn', into, accumulate: true });
-    }
+    const covariances =
+      this.method.spaceSource === 'activation'
+        ? await inputCovariances(this.gpu, this.network, this.#parts, sample)
+        : undefined;
+    return growSpaces([...this.#lora, ...this.#full], this.method, covariances);
   }
 
   /** Replaces the pair that is being trained: to go on from saved adapters. A [r, in], B [out, r]. */
@@ -521,11 +340,8 @@ export class Learner {
   }
 
   #dropPrograms(): void {
-    for (const { compiled, owned } of this.#programs.values()) {
-      compiled.destroy();
-      for (const buffer of owned) buffer.destroy();
-    }
-    this.#programs = new Map();
+    this.#programs.destroy();
+    this.#programs = this.#newPrograms();
     this.#update?.destroy();
     this.#normProgram?.destroy();
     this.#update = this.#normProgram = undefined;

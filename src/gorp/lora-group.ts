@@ -81,7 +81,7 @@ export class LoraGroup {
   }
 
   /** First moments of A, turned so that their columns are vectors of the space. */
-  async moments(): Promise<Map<string, Matrix>> {
+  async momentsForSpace(): Promise<Map<string, Matrix>> {
     const moments = await this.momentsA.m.read();
     if (this.method.loraSpace === 'rank') return moments;
     return new Map([...moments].map(([name, m]) => [name, transpose(m)]));

@@ -6,14 +6,22 @@ import { readBytes } from '../gpu/readback.ts';
 import { compile } from '../graph/compile.ts';
 import { Graph } from '../graph/graph.ts';
 import { crossEntropy } from '../graph/ops/cross-entropy.ts';
+import { sumGradients } from '../graph/ops/elementwise.ts';
 import { matmul } from '../graph/ops/matmul.ts';
 import { bytesOf, type DataType, sizeOf, type Tensor } from '../graph/tensor.ts';
 import { bucketTable } from '../models/buckets.ts';
 import type { Layers } from '../models/layers.ts';
-import { sumGradients, T5 } from '../models/t5.ts';
+import { T5 } from '../models/t5.ts';
 import { parseT5Config, t5ParameterShapes } from '../models/t5-config.ts';
 import { T5Network } from '../models/t5-network.ts';
-import { type GoldenTensor, goldenReal, readGolden, readGoldenJson, relativeError } from '../testing/golden.ts';
+import {
+  goldenBatch,
+  type GoldenTensor,
+  goldenReal,
+  readGolden,
+  readGoldenJson,
+  relativeError,
+} from '../testing/golden.ts';
 import { acquireTestGpu } from '../testing/gpu.ts';
 import { goldenMatrix } from '../testing/matrices.ts';
 import { hasShared } from '../testing/shared.ts';
@@ -164,9 +172,8 @@ describe.skipIf(!hasShared)('an adapter with a frozen earlier pair, and full-ran
 
   test('the learner in its second task sees the same loss, and the norm of all those gradients', async () => {
     if (!config) throw new Error('There is no config.');
-    const [B, S] = part('input_ids').shape;
-    const [, T] = part('labels').shape;
-    const network = new T5Network(gpu, config, Math.max(S, T));
+    const batch = goldenBatch(part('input_ids'), part('attention_mask'), part('labels'));
+    const network = new T5Network(gpu, config, Math.max(batch.sizes.S, batch.sizes.T));
     const method = { ...methodPreset('gorp'), loraRank: r, loraAlpha: lora_alpha, loraDropout: 0, galoreRank: r };
     const learner = await Learner.create(
       gpu,
@@ -183,16 +190,7 @@ describe.skipIf(!hasShared)('an adapter with a frozen earlier pair, and full-ran
         learner.setAdapter(layer, pair[0], pair[1]);
       }
     }
-    const masks = part('attention_mask').data;
-    await learner.step([
-      {
-        sizes: { B, S, T },
-        sourceIds: part('input_ids').data,
-        sourceLengths: Array.from({ length: B }, (_, b) => masks.slice(b * S, (b + 1) * S).filter((one) => one).length),
-        decoderInputIds: part('decoder_input_ids').data,
-        labelIds: part('labels').data,
-      },
-    ]);
+    await learner.step([batch]);
     const [record] = await learner.takeRecords();
     expect(Math.abs(record.loss / goldenReal(expected, 'loss').data[0] - 1)).toBeLessThan(TOLERANCE.loss);
     const norm = Math.hypot(...trainable.map((name) => Math.hypot(...goldenReal(gradients, name).data)));

@@ -6,7 +6,14 @@ import { readBytes } from '../gpu/readback.ts';
 import { type Compiled, compile } from '../graph/compile.ts';
 import { Graph } from '../graph/graph.ts';
 import { sizeOf, type Tensor } from '../graph/tensor.ts';
-import { type GoldenTensor, goldenReal, readGolden, readGoldenJson, relativeError } from '../testing/golden.ts';
+import {
+  goldenBatch,
+  type GoldenTensor,
+  goldenReal,
+  readGolden,
+  readGoldenJson,
+  relativeError,
+} from '../testing/golden.ts';
 import { acquireTestGpu } from '../testing/gpu.ts';
 import { hasShared } from '../testing/shared.ts';
 import { type Layers, plainLayers } from './layers.ts';
@@ -37,15 +44,15 @@ function checkFamily(family: string): void {
     if (!tensor) throw new Error(`The batch has no ${name}.`);
     return tensor;
   };
-  const sourceIds = part('input_ids').data;
   const [B, S] = part('input_ids').shape;
   const [, T] = part('labels').shape;
   const rowsOf = (tensor: GoldenTensor): number[][] => {
     const [rows, columns] = tensor.shape;
     return Array.from({ length: rows }, (_, b) => Array.from(tensor.data.slice(b * columns, (b + 1) * columns)));
   };
-  const sourceLengths = rowsOf(part('attention_mask')).map((mask) => mask.reduce((sum, one) => sum + one, 0));
-  const labels = rowsOf(part('labels')).map((row) => row.filter((id) => id >= 0));
+  const { rows: examples } = goldenBatch(part('input_ids'), part('attention_mask'), part('labels'));
+  const sources = examples.map(({ source }) => source);
+  const labels = examples.map(({ label }) => label);
 
   let network: T5Network;
   let parameters: Parameters;
@@ -89,10 +96,11 @@ function checkFamily(family: string): void {
     ]);
     // One row more than there are sources, as in the last batch of a test set.
     const rows = B + 1;
-    const state = network.generationState(rows, S, capacity, owned);
-    const prefill = await program('encode', (g) => network.prefill(g, layers, state));
+    const generation = network.generation({ B: rows, S, capacity }, owned);
+    const { state } = generation;
+    const prefill = await program('encode', (g) => generation.prefill(g, layers));
     const step = await program('decode', (g) => {
-      network.decodeStep(g, layers, state);
+      generation.decodeStep(g, layers);
       return [];
     });
     const empty = [config.startId, ...new Array<number>(capacity - 1).fill(config.padId)];
@@ -102,30 +110,25 @@ function checkFamily(family: string): void {
       return readIds(step, state.tokens);
     };
 
-    const paddedIds = [...sourceIds, ...new Array<number>(S).fill(config.padId)];
-    network.startGeneration(state, paddedIds, [...sourceLengths, 0]);
+    generation.start(sources);
     expect(await generate()).toEqual([...wanted, empty]);
     const open = wanted.filter((row) => !row.includes(config.eosId)).length;
     expect(new Uint32Array(await readBytes(gpu, step.rangeOf(state.remaining)))[0]).toBe(open);
 
     // The same state again with other rows: nothing of the first batch may be left in the caches.
-    network.startGeneration(
-      state,
-      [...sourceIds.slice(S), ...new Array<number>(2 * S).fill(config.padId)],
-      [...sourceLengths.slice(1), 0, 0],
-    );
+    generation.start(sources.slice(1));
     expect(await generate()).toEqual([...wanted.slice(1), empty, empty]);
   });
 
   test('losses of candidate answers are those of the reference and of a plain forward pass', async () => {
     // Every source is asked about every label of the batch.
-    const state = network.generationState(B, S, 2, owned);
-    const candidates = network.candidateInputs(B * B, T, owned);
-    const prefill = await program('encode', (g) => network.prefill(g, layers, state));
+    const generation = network.generation({ B, S, capacity: 2 }, owned);
+    const candidates = generation.candidates(B, T, owned);
+    const prefill = await program('encode', (g) => generation.prefill(g, layers));
     let losses: Tensor | undefined;
-    const rank = await program('rank', (g) => [(losses = network.candidateLosses(g, layers, state, candidates))]);
-    network.startGeneration(state, sourceIds, sourceLengths);
-    network.writeCandidates(candidates, labels);
+    const rank = await program('rank', (g) => [(losses = candidates.losses(g, layers))]);
+    generation.start(sources);
+    candidates.write(labels);
     submit(gpu, prefill.program, rank.program);
     const flat = losses ? await readReals(rank, losses) : [];
     const lossesOf = (source: number, candidate: number): number[] =>
@@ -141,19 +144,12 @@ function checkFamily(family: string): void {
       expect(relativeError(lossesOf(b, b), expected), `source ${b} with its own label`).toBeLessThan(LOGITS_TOLERANCE);
     });
 
-    const inputs = network.batchInputs({ B, S, T }, owned);
+    const batchOf = network.batch({ B, S, T }, owned);
     let loss: Tensor | undefined;
-    const forward = await program('loss', (g) => [(loss = network.loss(g, layers, inputs))]);
+    const forward = await program('loss', (g) => [(loss = batchOf.loss(g, layers))]);
     for (let shift = 0; shift < B; shift++) {
       const chosen = labels.map((_, b) => labels[(b + shift) % B]);
-      const padded = (row: readonly number[], filling: number): number[] =>
-        [...row, ...new Array<number>(T).fill(filling)].slice(0, T);
-      network.writeBatch(inputs, {
-        sourceIds,
-        sourceLengths,
-        decoderInputIds: chosen.flatMap((ids) => padded([config.startId, ...ids], config.padId)),
-        labelIds: chosen.flatMap((ids) => padded(ids, -100)),
-      });
+      batchOf.write(sources.map((source, b) => ({ source, label: chosen[b] })));
       submit(gpu, forward.program);
       const [mean] = loss ? await readReals(forward, loss) : [];
       const sum = labels.flatMap((_, b) => lossesOf(b, (b + shift) % B)).reduce((a, b) => a + b, 0);

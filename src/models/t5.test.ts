@@ -5,6 +5,7 @@ import { submit } from '../gpu/program.ts';
 import { readBytes } from '../gpu/readback.ts';
 import { compile } from '../graph/compile.ts';
 import { Graph, type Numbers } from '../graph/graph.ts';
+import { sumGradients } from '../graph/ops/elementwise.ts';
 import { bytesOf, type DataType, sizeOf, type Tensor } from '../graph/tensor.ts';
 import { runOnCpu } from '../graph/twin.ts';
 import { relativeError } from '../testing/compare.ts';
@@ -15,7 +16,7 @@ import { bucketTable } from './buckets.ts';
 import { plainLayers } from './layers.ts';
 import { parseT5Config, relativePositionBucket } from './t5-config.ts';
 import { crossEntropy } from '../graph/ops/cross-entropy.ts';
-import { sumGradients, T5 } from './t5.ts';
+import { T5 } from './t5.ts';
 
 let gpu: Gpu;
 beforeAll(async () => {

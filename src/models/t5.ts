@@ -1,6 +1,6 @@
 import type { Graph } from '../graph/graph.ts';
 import { attention } from '../graph/ops/attention.ts';
-import { activation, add, gatedActivation } from '../graph/ops/elementwise.ts';
+import { activation, gatedActivation } from '../graph/ops/elementwise.ts';
 import { embedding } from '../graph/ops/embedding.ts';
 import { appendToCache } from '../graph/ops/generation.ts';
 import { matmul } from '../graph/ops/matmul.ts';
@@ -196,9 +196,3 @@ export class T5 {
     return this.layers.linear(g, `${dense}.wo`, inner, x); // [B, T, D]
   }
 }
-
-/** Adds two gradients; what {@link Graph.backward} asks for. */
-export const sumGradients =
-  (g: Graph) =>
-  (a: Tensor, b: Tensor): Tensor =>
-    add(g, a, b);

@@ -6,8 +6,8 @@ import { readBytes } from '../gpu/readback.ts';
 import { type Compiled, compile } from '../graph/compile.ts';
 import { Graph } from '../graph/graph.ts';
 import { sizeOf, type Tensor } from '../graph/tensor.ts';
-import type { CandidateInputs, T5Generation, T5Network } from '../models/t5-network.ts';
-import { evaluationOrder, makeBatch } from '../tasks/batches.ts';
+import type { Candidates, Generation, Network } from '../models/network.ts';
+import { evaluationOrder, sizedBatch } from '../tasks/batches.ts';
 import { scoreOf } from '../text/scores.ts';
 import type { Tokenizer } from '../text/tokenizer.ts';
 import type { EncodedTask } from './task-data.ts';
@@ -24,16 +24,14 @@ export interface Accuracy {
 
 /** Programs of one batch shape and one number of candidates. */
 interface Programs {
-  state: T5Generation;
-  candidates: CandidateInputs;
+  generation: Generation;
+  candidates: Candidates;
   losses: Tensor;
   prefill: Compiled;
   step: Compiled;
   rank: Compiled;
   owned: OwnedBuffer[];
 }
-
-export const SOURCE_BUCKET = 16;
 
 /**
  * Measures a model as it is now: greedy generation and ranking of the task's labels, a whole batch at a time. Sources
@@ -44,7 +42,7 @@ export class Evaluator {
 
   constructor(
     private readonly gpu: Gpu,
-    private readonly network: T5Network,
+    private readonly network: Network,
     private readonly learner: Learner,
     private readonly tokenizer: Tokenizer,
     private readonly settings: TrainingSettings,
@@ -56,32 +54,22 @@ export class Evaluator {
    */
   async evaluate(task: EncodedTask, onBatch: (done: number) => Promise<void>): Promise<Accuracy> {
     const { sourceLength, targetLength, evaluationBatchSize } = this.settings;
-    const { padId, startId } = this.network.config;
     const batchSize = Math.min(evaluationBatchSize, task.test.length);
     const T = Math.max(...task.candidates.map((ids) => ids.length));
     let exact = 0;
     let ranked = 0;
     let done = 0;
     for (const indexes of evaluationOrder(task.test, batchSize)) {
-      const shape = {
-        batchSize,
-        sourceLength,
-        sourceBucket: SOURCE_BUCKET,
-        targetLength,
-        targetBucket: 1,
-        padId,
-        startId,
-      };
-      const batch = makeBatch(task.test, indexes, shape);
-      const programs = await this.#programsFor(batchSize, batch.sourceLength, task.candidates.length, T);
-      this.network.startGeneration(programs.state, batch.sourceIds, batch.sourceLengths);
-      this.network.writeCandidates(programs.candidates, task.candidates);
+      const { sizes, rows } = sizedBatch(task.test, indexes, { batchSize, sourceLength, targetLength });
+      const programs = await this.#programsFor(batchSize, sizes.S, task.candidates.length, T);
+      programs.generation.start(rows.map(({ source }) => source));
+      programs.candidates.write(task.candidates);
       submit(this.gpu, programs.prefill.program, programs.rank.program);
       const tokens = await this.#generate(programs);
       const losses = await this.#read(programs.rank, programs.losses, Float32Array);
       indexes.forEach((example, row) => {
         const label = task.testLabels[example];
-        const answer = this.#answer(tokens, row, programs.state.tokens.shape[1]);
+        const answer = this.#answer(tokens, row, programs.generation.state.tokens.shape[1]);
         if (scoreOf(answer, label).exactMatch) exact++;
         if (task.labels[mostLikely(losses, row, task.candidates.length, T)] === label) ranked++;
       });
@@ -92,7 +80,7 @@ export class Evaluator {
   }
 
   /** Replays the decoding step until every row has ended. @returns tokens [B, capacity]. */
-  async #generate({ state, step }: Programs): Promise<Uint32Array> {
+  async #generate({ generation: { state }, step }: Programs): Promise<Uint32Array> {
     const capacity = state.tokens.shape[1];
     let chunk = 2; // most answers are one word and the end; the rest is looked for in growing strides
     for (let done = 0; done < capacity - 1;) {
@@ -108,7 +96,7 @@ export class Evaluator {
 
   #answer(tokens: Uint32Array, row: number, capacity: number): string {
     const ids = Array.from(tokens.subarray(row * capacity + 1, (row + 1) * capacity));
-    const end = ids.indexOf(this.network.config.eosId);
+    const end = ids.indexOf(this.network.tokens.eosId);
     return this.tokenizer.decode(end < 0 ? ids : ids.slice(0, end));
   }
 
@@ -133,17 +121,17 @@ export class Evaluator {
     };
     try {
       const { layers } = this.learner;
-      const state = this.network.generationState(B, S, this.settings.targetLength + 1, owned);
-      const candidates = this.network.candidateInputs(B * candidateCount, T, owned);
+      const generation = this.network.generation({ B, S, capacity: this.settings.targetLength + 1 }, owned);
+      const candidates = generation.candidates(candidateCount, T, owned);
       const encoding = new Graph();
-      const prefill = await add('encode', encoding, this.network.prefill(encoding, layers, state));
+      const prefill = await add('encode', encoding, generation.prefill(encoding, layers));
       const decoding = new Graph();
-      this.network.decodeStep(decoding, layers, state);
+      generation.decodeStep(decoding, layers);
       const step = await add('decode', decoding, []);
       const ranking = new Graph();
-      const losses = this.network.candidateLosses(ranking, layers, state, candidates);
+      const losses = candidates.losses(ranking, layers);
       const rank = await add('rank', ranking, [losses]);
-      const programs = { state, candidates, losses, prefill, step, rank, owned };
+      const programs = { generation, candidates, losses, prefill, step, rank, owned };
       this.#programs.set(key, programs);
       return programs;
     } catch (error) {

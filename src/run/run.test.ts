@@ -9,7 +9,8 @@ import { acquireTestGpu } from '../testing/gpu.ts';
 import { tinyHost, tinySettings } from '../testing/tiny-run.ts';
 import type { RunEvent } from './events.ts';
 import { type Results, ResultsSchema } from './results.ts';
-import { Run, type RunHost } from './run.ts';
+import type { RunHost } from './host.ts';
+import { Run } from './run.ts';
 import type { RunSettings } from './settings.ts';
 
 // Measuring the device takes longer than the rest of these runs: all but one take it as measured.

@@ -1,19 +1,9 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { readGolden, readGoldenJson } from '../testing/golden.ts';
-import { hasShared } from '../testing/shared.ts';
-import { type BatchShape, bucketLength, evaluationOrder, makeBatch, trainingOrder } from './batches.ts';
+import { type BatchShape, bucketLength, evaluationOrder, sizedBatch, trainingOrder } from './batches.ts';
 import type { EncodedExample } from './fit.ts';
 
-const shape: BatchShape = {
-  batchSize: 3,
-  sourceLength: 10,
-  sourceBucket: 4,
-  targetLength: 5,
-  targetBucket: 2,
-  padId: 0,
-  startId: 9,
-};
+const shape: BatchShape = { batchSize: 3, sourceLength: 40, targetLength: 5 };
 const ofLength = (source: number, label: number): EncodedExample => ({
   source: Array.from({ length: source }, (_, i) => 100 + i),
   label: Array.from({ length: label }, (_, i) => 200 + i),
@@ -25,74 +15,28 @@ describe('bucketLength', () => {
   });
 });
 
-describe('makeBatch', () => {
-  it('pads sources and labels, shifts labels right, and leaves missing rows empty', () => {
-    const examples: EncodedExample[] = [
-      { source: [5, 6, 1], label: [7, 8, 1] },
-      { source: [5, 1], label: [1] },
-    ];
-    expect(makeBatch(examples, [1, 0], shape)).toEqual({
-      batchSize: 3,
-      sourceLength: 4,
-      targetLength: 4,
-      sourceIds: Int32Array.of(5, 1, 0, 0, 5, 6, 1, 0, 0, 0, 0, 0),
-      sourceLengths: [2, 3, 0],
-      labelIds: Int32Array.of(1, -100, -100, -100, 7, 8, 1, -100, -100, -100, -100, -100),
-      decoderInputIds: Int32Array.of(9, 1, 0, 0, 9, 7, 8, 1, 9, 0, 0, 0),
-      exampleIndexes: [1, 0],
-    });
+describe('sizedBatch', () => {
+  const sizesOf = (source: number, label: number): unknown =>
+    sizedBatch([ofLength(source, label), ofLength(1, 1)], [1, 0], shape).sizes;
+
+  it('pads sources to the next bucket, labels to the longest, and keeps the order that was asked for', () => {
+    expect([sizesOf(16, 2), sizesOf(17, 1), sizesOf(33, 5)]).toEqual([
+      { B: 3, S: 16, T: 2 },
+      { B: 3, S: 32, T: 1 },
+      { B: 3, S: 40, T: 5 },
+    ]);
+    const examples = [ofLength(3, 1), ofLength(4, 2)];
+    expect(sizedBatch(examples, [1, 0], shape).rows).toEqual([examples[1], examples[0]]);
   });
 
-  it('drops the last label from the decoder input when a label fills its row', () => {
-    const batch = makeBatch([ofLength(10, 5)], [0], { ...shape, batchSize: 1 });
-    expect([batch.sourceLength, batch.targetLength]).toEqual([10, 5]);
-    expect([...batch.decoderInputIds]).toEqual([9, 200, 201, 202, 203]);
-  });
-
-  it('makes an empty batch of empty rows', () => {
-    const batch = makeBatch([], [], shape);
-    expect(batch.sourceIds.length).toBe(3 * 4);
-    expect(batch.sourceLengths).toEqual([0, 0, 0]);
-    expect(batch.labelIds.every((id) => id === -100)).toBe(true);
+  it('makes an empty batch of the smallest size', () => {
+    expect(sizedBatch([], [], shape)).toEqual({ sizes: { B: 3, S: 16, T: 1 }, rows: [] });
   });
 
   it('refuses what does not fit', () => {
-    expect(() => makeBatch([ofLength(11, 1)], [0], shape)).toThrow(RangeError);
-    expect(() => makeBatch([ofLength(1, 6)], [0], shape)).toThrow(RangeError);
-    expect(() => makeBatch([ofLength(1, 1)], [0, 0, 0, 0], shape)).toThrow(RangeError);
-  });
-
-  it.skipIf(!hasShared)('lays out the batch of golden/t5-tiny as the reference does', () => {
-    const golden = readGolden('golden/t5-tiny/batch.safetensors');
-    const config = readGoldenJson<{ pad_token_id: number; decoder_start_token_id: number }>(
-      'golden/t5-tiny/config.json',
-    );
-    const [ids, mask, labels, inputs] = ['input_ids', 'attention_mask', 'labels', 'decoder_input_ids'].map((name) => {
-      const tensor = golden.get(name);
-      if (tensor === undefined) throw new Error(`no tensor ${name}`);
-      return { rows: tensor.shape[0], width: tensor.shape[1], data: Array.from(tensor.data) };
-    });
-    const rowOf = ({ width, data }: typeof ids, row: number): number[] => data.slice(row * width, (row + 1) * width);
-    const examples = Array.from({ length: ids.rows }, (_, row): EncodedExample => {
-      const length = rowOf(mask, row).filter((on) => on === 1).length;
-      return { source: rowOf(ids, row).slice(0, length), label: rowOf(labels, row).filter((id) => id !== -100) };
-    });
-    const batch = makeBatch(
-      examples,
-      examples.map((_, i) => i),
-      {
-        batchSize: ids.rows,
-        sourceLength: ids.width,
-        sourceBucket: ids.width,
-        targetLength: labels.width,
-        targetBucket: labels.width,
-        padId: config.pad_token_id,
-        startId: config.decoder_start_token_id,
-      },
-    );
-    expect([...batch.sourceIds]).toEqual(ids.data);
-    expect([...batch.labelIds]).toEqual(labels.data);
-    expect([...batch.decoderInputIds]).toEqual(inputs.data);
+    expect(() => sizedBatch([ofLength(41, 1)], [0], shape)).toThrow(RangeError);
+    expect(() => sizedBatch([ofLength(1, 6)], [0], shape)).toThrow(RangeError);
+    expect(() => sizedBatch([ofLength(1, 1)], [0, 0, 0, 0], shape)).toThrow(RangeError);
   });
 });
 

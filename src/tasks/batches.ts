@@ -1,43 +1,23 @@
 import { mixSeed, seededRandom, shuffled } from '../base/random.ts';
 import type { EncodedExample } from './fit.ts';
 
-/** Label id of a place that the loss leaves out, as in PyTorch. */
-export const IGNORED_LABEL = -100;
+/** Padded lengths of sources grow in this step, in tokens, so that few lengths occur. */
+export const SOURCE_BUCKET = 16;
 
 /** How batches are laid out. Lengths in tokens. */
 export interface BatchShape {
   /** Rows, B. */
   batchSize: number;
-  /** The longest source, and the step in which padded lengths grow up to it, so that few lengths occur. */
+  /** The longest source and label. */
   sourceLength: number;
-  sourceBucket: number;
-  /** The same for labels. */
   targetLength: number;
-  targetBucket: number;
-  /** Fills sources, and decoder inputs behind a label. */
-  padId: number;
-  /** What the decoder starts from (`decoder_start_token_id`). */
-  startId: number;
 }
 
-/** A batch for T5, row-major. Rows without an example have source length 0 and no label. */
+/** Examples of one batch, and the sizes they are padded to: B rows, S source and T label tokens. */
 export interface Batch {
-  /** B. */
-  batchSize: number;
-  /** S, the padded source length: the smallest bucket that holds every source. */
-  sourceLength: number;
-  /** T, likewise for labels. */
-  targetLength: number;
-  /** [B, S], padded on the right. */
-  sourceIds: Int32Array;
-  /** Tokens of each row's source, padding left out. */
-  sourceLengths: number[];
-  /** [B, T], padded with {@link IGNORED_LABEL}. */
-  labelIds: Int32Array;
-  /** [B, T]: the start token, then the labels without their last place. */
-  decoderInputIds: Int32Array;
-  /** Which example stands in each of the first rows; shorter than B where rows are empty. */
-  exampleIndexes: number[];
+  sizes: { B: number; S: number; T: number };
+  /** Fewer than B where the last rows are empty. */
+  rows: EncodedExample[];
 }
 
 /** The smallest multiple of `bucket` that holds `length` tokens, at most `maximum`. */
@@ -84,49 +64,24 @@ export function evaluationOrder(examples: readonly EncodedExample[], batchSize: 
 }
 
 /**
- * Lays out examples as one batch of `shape.batchSize` rows; where fewer are given, the last rows are empty.
- *
- * Decoder inputs as Hugging Face's `T5PreTrainedModel._shift_right` makes them.
+ * Examples as one batch of `shape.batchSize` rows, padded to the smallest sizes that hold them.
  *
  * @param indexes which of the examples, one per row.
  * @throws RangeError when an example is longer than the shape allows, or there are more of them than rows.
  */
-export function makeBatch(examples: readonly EncodedExample[], indexes: readonly number[], shape: BatchShape): Batch {
-  const { batchSize, padId, startId } = shape;
+export function sizedBatch(examples: readonly EncodedExample[], indexes: readonly number[], shape: BatchShape): Batch {
+  const { batchSize, sourceLength, targetLength } = shape;
   const rows = indexes.map((i) => examples[i]);
   const longest = (lengths: number[]): number => lengths.reduce((a, b) => Math.max(a, b), 0);
-  const sourceLengths = rows.map(({ source }) => source.length);
-  const longestSource = longest(sourceLengths);
-  const longestLabel = longest(rows.map(({ label }) => label.length));
-  if (rows.length > batchSize || longestSource > shape.sourceLength || longestLabel > shape.targetLength) {
+  const S = longest(rows.map(({ source }) => source.length));
+  const T = longest(rows.map(({ label }) => label.length));
+  if (rows.length > batchSize || S > sourceLength || T > targetLength) {
     throw new RangeError(
-      `${rows.length} examples of up to ${longestSource} and ${longestLabel} tokens exceed a batch of ` +
-        `${batchSize} rows of ${shape.sourceLength} and ${shape.targetLength}.`,
+      `${rows.length} examples of up to ${S} and ${T} tokens exceed a batch of ` +
+        `${batchSize} rows of ${sourceLength} and ${targetLength}.`,
     );
   }
-  const sourceLength = bucketLength(longestSource, shape.sourceBucket, shape.sourceLength);
-  const targetLength = bucketLength(longestLabel, shape.targetBucket, shape.targetLength);
-  const sourceIds = new Int32Array(batchSize * sourceLength).fill(padId);
-  const labelIds = new Int32Array(batchSize * targetLength).fill(IGNORED_LABEL);
-  const decoderInputIds = new Int32Array(batchSize * targetLength).fill(padId);
-  for (let row = 0; row < batchSize; row++) {
-    decoderInputIds[row * targetLength] = startId;
-    if (row >= rows.length) continue;
-    const { source, label } = rows[row];
-    sourceIds.set(source, row * sourceLength);
-    labelIds.set(label, row * targetLength);
-    decoderInputIds.set(label.slice(0, targetLength - 1), row * targetLength + 1);
-  }
-  return {
-    batchSize,
-    sourceLength,
-    targetLength,
-    sourceIds,
-    sourceLengths: [...sourceLengths, ...new Array<number>(batchSize - rows.length).fill(0)],
-    labelIds,
-    decoderInputIds,
-    exampleIndexes: indexes.slice(),
-  };
+  return { sizes: { B: batchSize, S: bucketLength(S, SOURCE_BUCKET, sourceLength), T: Math.max(1, T) }, rows };
 }
 
 function inBatches(indexes: readonly number[], batchSize: number): number[][] {

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import type { SizedBatch } from '../models/network.ts';
 import { sharedPath } from './shared.ts';
 
 /** A tensor of the reference data, row-major. Reals are float32; ids, masks and labels are int32. */
@@ -63,4 +64,17 @@ export function relativeError(x: ArrayLike<number>, reference: ArrayLike<number>
     norm += reference[i] ** 2;
   }
   return norm === 0 ? Math.sqrt(difference) : Math.sqrt(difference / norm);
+}
+
+/** A padded batch of the reference data as examples, with the sizes it is padded to. Shapes [B, S], [B, S], [B, T]. */
+export function goldenBatch(ids: GoldenTensor, mask: GoldenTensor, labels: GoldenTensor): SizedBatch {
+  const [B, S] = ids.shape;
+  const T = labels.shape[1];
+  const row = ({ data }: GoldenTensor, b: number, width: number): number[] =>
+    Array.from(data.slice(b * width, (b + 1) * width));
+  const rows = Array.from({ length: B }, (_, b) => ({
+    source: row(ids, b, S).slice(0, row(mask, b, S).filter((one) => one === 1).length),
+    label: row(labels, b, T).filter((id) => id >= 0),
+  }));
+  return { sizes: { B, S, T }, rows };
 }

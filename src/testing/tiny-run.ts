@@ -4,7 +4,7 @@ import type { MethodName, MethodSettings } from '../gorp/method-settings.ts';
 import { sizeOf } from '../graph/tensor.ts';
 import { parseT5Config, t5ParameterShapes } from '../models/t5-config.ts';
 import type { RunEvent } from '../run/events.ts';
-import type { RunHost } from '../run/run.ts';
+import type { RunHost } from '../run/host.ts';
 import type { RunSettings, TrainingSettings } from '../run/settings.ts';
 import type { TensorInfo } from '../weights/safetensors.ts';
 import type { ModelFiles } from '../weights/source.ts';

@@ -212,3 +212,9 @@ export function sign(g: Graph, x: Tensor): Tensor {
     twin: (value) => value(x).forEach((v, i) => (value(y)[i] = Math.sign(v))),
   });
 }
+
+/** Adds two gradients; what {@link Graph.backward} asks for. */
+export const sumGradients =
+  (g: Graph) =>
+  (a: Tensor, b: Tensor): Tensor =>
+    add(g, a, b);

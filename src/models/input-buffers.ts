@@ -1,0 +1,67 @@
+import type { OwnedBuffer } from '../gpu/buffers.ts';
+import type { Gpu } from '../gpu/device.ts';
+import type { GenerationState } from '../graph/ops/generation.ts';
+import { bytesOf, type DataType, sizeOf, type Tensor } from '../graph/tensor.ts';
+
+type Values = Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer> | Int32Array<ArrayBuffer>;
+
+/** Makes persistent tensors that the host writes: batches, masks, the state of generation. */
+export class InputBuffers {
+  /** @param owned receives the buffers; whoever has the list destroys them. */
+  constructor(
+    private readonly gpu: Gpu,
+    private readonly owned: OwnedBuffer[],
+  ) {}
+
+  /** A tensor in a buffer of its own, zero unless `values` are given. */
+  make(name: string, shape: readonly number[], dtype: DataType, values?: Values): Tensor {
+    const tensor: Tensor = { name, shape, dtype, trainable: false, elements: sizeOf(shape) };
+    const buffer = this.gpu.buffers.storage(name, bytesOf(tensor));
+    this.owned.push(buffer);
+    tensor.storage = { buffer, offset: 0, bytes: buffer.bytes };
+    if (values) this.write(tensor, values);
+    return tensor;
+  }
+
+  write(tensor: Tensor, values: Values): void {
+    const { buffer, offset } = tensor.storage as NonNullable<Tensor['storage']>;
+    this.gpu.device.queue.writeBuffer(buffer.gpuBuffer, offset, values);
+  }
+
+  generationState(B: number, capacity: number): GenerationState {
+    return {
+      position: this.make('position', [1], 'u32'),
+      current: this.make('current token', [B, 1], 'u32'),
+      done: this.make('done', [B], 'u32'),
+      tokens: this.make('tokens', [B, capacity], 'u32'),
+      remaining: this.make('remaining', [1], 'u32'),
+    };
+  }
+
+  /**
+   * Sets the state to the beginning.
+   *
+   * @param first the token that each row starts from; null for rows that are ended from the start.
+   * @param at the position of that token, and what stands for it in rows that are ended.
+   */
+  startState(
+    state: GenerationState,
+    first: readonly (number | null)[],
+    at: { position: number; startId: number; padId: number },
+  ): void {
+    const [B, capacity] = state.tokens.shape;
+    const tokens = new Uint32Array(B * capacity).fill(at.padId);
+    first.forEach((token, b) => (tokens[b * capacity] = token ?? at.startId));
+    this.write(state.position, Uint32Array.of(at.position));
+    this.write(
+      state.current,
+      Uint32Array.from(first, (token) => token ?? at.startId),
+    );
+    this.write(
+      state.done,
+      Uint32Array.from(first, (token) => (token === null ? 1 : 0)),
+    );
+    this.write(state.tokens, tokens);
+    this.write(state.remaining, Uint32Array.of(first.filter((token) => token !== null).length));
+  }
+}

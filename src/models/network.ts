@@ -1,0 +1,73 @@
+import type { OwnedBuffer } from '../gpu/buffers.ts';
+import type { Graph } from '../graph/graph.ts';
+import type { GenerationState } from '../graph/ops/generation.ts';
+import type { Tensor } from '../graph/tensor.ts';
+import type { Layers } from './layers.ts';
+
+/** A source and the answer to it, as token ids. */
+export interface TokenPair {
+  readonly source: readonly number[];
+  readonly label: readonly number[];
+}
+
+/** Sizes of a batch: rows, padded length of sources and of labels, in tokens. */
+export interface BatchSizes {
+  readonly B: number;
+  readonly S: number;
+  readonly T: number;
+}
+
+/** Examples with the sizes they are padded to; fewer examples than B leave the last rows empty. */
+export interface SizedBatch {
+  readonly sizes: BatchSizes;
+  readonly rows: readonly TokenPair[];
+}
+
+/** The inputs of one batch shape on the GPU, and what is computed from them. */
+export interface TrainingBatch {
+  /** Puts examples into the inputs. The loss is the mean over all label tokens of the batch. */
+  write(rows: readonly TokenPair[]): void;
+  /** Mean cross-entropy over label tokens: a scalar [1]. */
+  loss(g: Graph, layers: Layers): Tensor;
+  /** Which rows of the inputs of a layer are tokens and not padding: f32, one per row. */
+  rowMask(layer: string): Tensor;
+}
+
+/** Greedy generation for a batch of sources, and the ranking of candidate answers to them. */
+export interface Generation {
+  readonly state: GenerationState;
+  /** Sets the state to the beginning; rows without a source are ended from the start. */
+  start(sources: readonly (readonly number[])[]): void;
+  /** Reads the sources, whatever decoding and ranking need of them. @returns what must be computed. */
+  prefill(g: Graph, layers: Layers): Tensor[];
+  /** One decoding step, arg-max and bookkeeping included: replayed until all rows have ended. */
+  decodeStep(g: Graph, layers: Layers): void;
+  /** Inputs for `count` candidate answers of at most T tokens to each of the B sources. */
+  candidates(count: number, T: number, owned: OwnedBuffer[]): Candidates;
+}
+
+/** Candidate answers to the sources of a generation that has been prefilled. */
+export interface Candidates {
+  /** Puts the same candidates, token ids with end-of-text last, behind every source. */
+  write(candidates: readonly (readonly number[])[]): void;
+  /** −log p of every token, [B · candidates · T], 0 for padding: what `ranked` accuracy compares. */
+  losses(g: Graph, layers: Layers): Tensor;
+}
+
+/**
+ * A model family as the method and the run see it: its parameters, and the graphs of training, generation and ranking.
+ * Buffers for a batch shape are put into `owned`, and the caller destroys them.
+ */
+export interface Network {
+  /** Parameters by Hugging Face name. */
+  readonly shapes: ReadonlyMap<string, readonly number[]>;
+  readonly tokens: { readonly padId: number; readonly eosId: number };
+  /** The gradient of a loss with respect to itself. */
+  readonly one: Tensor;
+  /** Names that a checkpoint may hold besides its parameters. */
+  isRedundant(name: string): boolean;
+  batch(sizes: BatchSizes, owned: OwnedBuffer[]): TrainingBatch;
+  /** @param capacity tokens of an answer at most, and one more: the token that generation starts from. */
+  generation(sizes: { B: number; S: number; capacity: number }, owned: OwnedBuffer[]): Generation;
+  destroy(): void;
+}

@@ -1,0 +1,61 @@
+import { describe, expect, it } from 'vitest';
+import { readGolden, readGoldenJson } from '../testing/golden.ts';
+import { hasShared } from '../testing/shared.ts';
+import type { TokenPair } from './network.ts';
+import { layOutT5Batch } from './t5-batch.ts';
+
+const tokens = { padId: 0, startId: 9 };
+const ofLength = (source: number, label: number): TokenPair => ({
+  source: Array.from({ length: source }, (_, i) => 100 + i),
+  label: Array.from({ length: label }, (_, i) => 200 + i),
+});
+
+describe('layOutT5Batch', () => {
+  it('pads sources and labels, shifts labels right, and leaves missing rows empty', () => {
+    const rows: TokenPair[] = [
+      { source: [5, 1], label: [1] },
+      { source: [5, 6, 1], label: [7, 8, 1] },
+    ];
+    expect(layOutT5Batch(rows, { B: 3, S: 4, T: 4 }, tokens)).toEqual({
+      sourceIds: Uint32Array.of(5, 1, 0, 0, 5, 6, 1, 0, 0, 0, 0, 0),
+      sourceMask: Float32Array.of(1, 1, 0, 0, 1, 1, 1, 0, 0, 0, 0, 0),
+      labels: Int32Array.of(1, -100, -100, -100, 7, 8, 1, -100, -100, -100, -100, -100),
+      decoderIds: Uint32Array.of(9, 1, 0, 0, 9, 7, 8, 1, 9, 0, 0, 0),
+    });
+  });
+
+  it('drops the last label from the decoder input when a label fills its row', () => {
+    expect([...layOutT5Batch([ofLength(10, 5)], { B: 1, S: 10, T: 5 }, tokens).decoderIds]).toEqual([
+      9, 200, 201, 202, 203,
+    ]);
+  });
+
+  it('refuses what does not fit', () => {
+    expect(() => layOutT5Batch([ofLength(11, 1)], { B: 1, S: 10, T: 5 }, tokens)).toThrow(RangeError);
+    expect(() => layOutT5Batch([ofLength(1, 6)], { B: 1, S: 10, T: 5 }, tokens)).toThrow(RangeError);
+    expect(() => layOutT5Batch([ofLength(1, 1), ofLength(1, 1)], { B: 1, S: 10, T: 5 }, tokens)).toThrow(RangeError);
+  });
+
+  it.skipIf(!hasShared)('lays out the batch of golden/t5-tiny as the reference does', () => {
+    const golden = readGolden('golden/t5-tiny/batch.safetensors');
+    const config = readGoldenJson<{ pad_token_id: number; decoder_start_token_id: number }>(
+      'golden/t5-tiny/config.json',
+    );
+    const [ids, mask, labels, inputs] = ['input_ids', 'attention_mask', 'labels', 'decoder_input_ids'].map((name) => {
+      const tensor = golden.get(name);
+      if (tensor === undefined) throw new Error(`no tensor ${name}`);
+      return { rows: tensor.shape[0], width: tensor.shape[1], data: Array.from(tensor.data) };
+    });
+    const rowOf = ({ width, data }: typeof ids, row: number): number[] => data.slice(row * width, (row + 1) * width);
+    const rows = Array.from({ length: ids.rows }, (_, row): TokenPair => {
+      const length = rowOf(mask, row).filter((on) => on === 1).length;
+      return { source: rowOf(ids, row).slice(0, length), label: rowOf(labels, row).filter((id) => id !== -100) };
+    });
+    const sizes = { B: ids.rows, S: ids.width, T: labels.width };
+    const batch = layOutT5Batch(rows, sizes, { padId: config.pad_token_id, startId: config.decoder_start_token_id });
+    expect([...batch.sourceIds]).toEqual(ids.data);
+    expect([...batch.sourceMask]).toEqual(mask.data);
+    expect([...batch.labels]).toEqual(labels.data);
+    expect([...batch.decoderIds]).toEqual(inputs.data);
+  });
+});

@@ -1,0 +1,66 @@
+import type { BatchSizes, TokenPair } from './network.ts';
+
+/** Label id of a place that the loss leaves out, as in PyTorch. */
+export const IGNORED_LABEL = -100;
+
+/** A batch as T5 reads it, row-major. Rows without an example have source length 0 and no label. */
+export interface T5Batch {
+  /** [B, S], padded on the right. */
+  sourceIds: Uint32Array<ArrayBuffer>;
+  /** [B, S]: 1 for tokens, 0 for padding. */
+  sourceMask: Float32Array<ArrayBuffer>;
+  /** [B, T], padded with {@link IGNORED_LABEL}. */
+  labels: Int32Array<ArrayBuffer>;
+  /** [B, T]: the start token, then the labels without their last place (HF `T5PreTrainedModel._shift_right`). */
+  decoderIds: Uint32Array<ArrayBuffer>;
+}
+
+/** Sources as T5's encoder reads them: ids [B, S] and mask [B, S]. */
+export function layOutSources(
+  sources: readonly (readonly number[])[],
+  { B, S }: { B: number; S: number },
+  padId: number,
+): Pick<T5Batch, 'sourceIds' | 'sourceMask'> {
+  checkFits('source', sources, B, S);
+  const sourceIds = new Uint32Array(B * S).fill(padId);
+  const sourceMask = new Float32Array(B * S);
+  sources.forEach((ids, b) => {
+    sourceIds.set(ids, b * S);
+    sourceMask.fill(1, b * S, b * S + ids.length);
+  });
+  return { sourceIds, sourceMask };
+}
+
+/** Answers as T5's decoder reads and predicts them. */
+export function layOutLabels(
+  answers: readonly (readonly number[])[],
+  { B, T }: { B: number; T: number },
+  { padId, startId }: { padId: number; startId: number },
+): Pick<T5Batch, 'labels' | 'decoderIds'> {
+  checkFits('label', answers, B, T);
+  const labels = new Int32Array(B * T).fill(IGNORED_LABEL);
+  const decoderIds = new Uint32Array(B * T).fill(padId);
+  for (let b = 0; b < B; b++) decoderIds[b * T] = startId;
+  answers.forEach((ids, b) => {
+    labels.set(ids, b * T);
+    decoderIds.set(ids.slice(0, T - 1), b * T + 1);
+  });
+  return { labels, decoderIds };
+}
+
+/** Examples as one batch of T5. @throws RangeError when they do not fit the sizes. */
+export function layOutT5Batch(
+  rows: readonly TokenPair[],
+  sizes: BatchSizes,
+  tokens: { padId: number; startId: number },
+): T5Batch {
+  const sources = rows.map(({ source }) => source);
+  const labels = rows.map(({ label }) => label);
+  return { ...layOutSources(sources, sizes, tokens.padId), ...layOutLabels(labels, sizes, tokens) };
+}
+
+function checkFits(what: string, rows: readonly (readonly number[])[], B: number, length: number): void {
+  const longest = Math.max(0, ...rows.map((ids) => ids.length));
+  if (rows.length <= B && longest <= length) return;
+  throw new RangeError(`${rows.length} ${what}s of up to ${longest} tokens exceed a batch of ${B} rows of ${length}.`);
+}

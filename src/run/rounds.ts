@@ -1,0 +1,249 @@
+import { GorpError } from '../base/errors.ts';
+import { mixSeed } from '../base/random.ts';
+import type { Learner, StepRecord } from '../gorp/learner.ts';
+import type { Gpu } from '../gpu/device.ts';
+import type { Network, SizedBatch } from '../models/network.ts';
+import { sizedBatch, trainingOrder } from '../tasks/batches.ts';
+import type { Tokenizer } from '../text/tokenizer.ts';
+import type { RunControl } from './control.ts';
+import { TimeEstimate } from './estimate.ts';
+import { Evaluator } from './evaluator.ts';
+import { memoryOf, type RunHost } from './host.ts';
+import type { RunRecord } from './record.ts';
+import type { RunSettings } from './settings.ts';
+import { type EncodedTask, reportOfTask } from './task-data.ts';
+
+// Prompts of a task that its activation space is built from.
+const ACTIVATION_SAMPLE = 192;
+// Seconds of training between two reports, about.
+const REPORT_SECONDS = 0.25;
+
+/** The rounds of a run: evaluation before training, then for each task training, growing of the space, evaluation. */
+export class Rounds {
+  readonly #estimate: TimeEstimate;
+  #round = 0;
+  #step = 0;
+  #pending: Promise<void> | undefined;
+  #tokens = 0;
+
+  constructor(
+    private readonly host: RunHost,
+    private readonly settings: RunSettings,
+    private readonly control: RunControl,
+    private readonly record: RunRecord,
+    private readonly parts: {
+      gpu: Gpu;
+      network: Network;
+      learner: Learner;
+      tokenizer: Tokenizer;
+      tasks: EncodedTask[];
+    },
+  ) {
+    const { tasks } = parts;
+    const steps = tasks.map((task) => this.#stepsOf(task));
+    const examples = Array.from({ length: tasks.length + 1 }, (_, round) => this.#toEvaluate(round))
+      .flat()
+      .reduce((sum, task) => sum + tasks[task].test.length, 0);
+    this.#estimate = new TimeEstimate(
+      steps.reduce((a, b) => a + b, 0),
+      examples,
+    );
+    record.start(tasks.map(reportOfTask));
+    host.emit({ type: 'plan', tasks: tasks.map(reportOfTask), stepsPerRound: steps, model: record.model });
+  }
+
+  async run(): Promise<void> {
+    try {
+      await this.#learn();
+    } finally {
+      // A read that is under way holds a buffer, and brings the last losses.
+      await this.#pending?.catch(() => undefined);
+    }
+  }
+
+  async #learn(): Promise<void> {
+    const { tasks, learner } = this.parts;
+    await this.#evaluate();
+    for (const task of tasks) {
+      this.#round++;
+      this.#progress('compile', task.name, 0, 1, 'items');
+      await learner.beginTask();
+      await this.#trainTask(task);
+      this.#progress('space', task.name, 0, 1, 'items');
+      const growths = await learner.endTask(this.#sample(task));
+      if (growths.length > 0) this.#emitSpaces(growths);
+      await this.#evaluate();
+    }
+  }
+
+  /** Tasks seen, and the next one, which forward transfer asks for; all of them before training. */
+  #toEvaluate(round: number): number[] {
+    const all = this.parts.tasks.map((_, i) => i);
+    return round === 0 ? all : all.slice(0, round + 1);
+  }
+
+  #stepsOf(task: EncodedTask): number {
+    const { batchSize, gradientAccumulation, epochs } = this.settings.training;
+    return epochs * Math.ceil(Math.ceil(task.train.length / batchSize) / gradientAccumulation);
+  }
+
+  #batch(task: EncodedTask, indexes: readonly number[]): SizedBatch {
+    const { batchSize, sourceLength, targetLength } = this.settings.training;
+    const rows = Math.min(batchSize, task.train.length);
+    return sizedBatch(task.train, indexes, { batchSize: rows, sourceLength, targetLength });
+  }
+
+  /** Batches of the first training examples, for the activation space. */
+  #sample(task: EncodedTask): SizedBatch[] {
+    const { batchSize } = this.settings.training;
+    const count = Math.min(ACTIVATION_SAMPLE, task.train.length);
+    const starts = Array.from({ length: Math.ceil(count / batchSize) }, (_, i) => i * batchSize);
+    return starts.map((start) => {
+      const length = Math.min(batchSize, count - start);
+      return this.#batch(
+        task,
+        Array.from({ length }, (_, i) => start + i),
+      );
+    });
+  }
+
+  async #trainTask(task: EncodedTask): Promise<void> {
+    const { seed, epochs, batchSize, gradientAccumulation } = this.settings.training;
+    const total = this.#stepsOf(task);
+    const shuffleSeed = mixSeed(seed, 'round', this.#round);
+    let done = 0;
+    for (let epoch = 0; epoch < epochs; epoch++) {
+      const batches = trainingOrder(task.train, batchSize, shuffleSeed, epoch);
+      for (let at = 0; at < batches.length; at += gradientAccumulation) {
+        const micro = batches.slice(at, at + gradientAccumulation).map((indexes) => this.#batch(task, indexes));
+        for (const { rows } of micro) this.#tokens += rows.reduce((sum, { source }) => sum + source.length, 0);
+        await this.parts.learner.step(micro);
+        done++;
+        const every = Math.max(1, Math.round(REPORT_SECONDS / (this.#estimate.stepSeconds ?? REPORT_SECONDS)));
+        if (this.parts.learner.untakenSteps >= Math.min(every, this.parts.learner.ringSteps)) await this.#report();
+        this.#progress('train', task.name, done, total, 'steps');
+        await this.#checkpoint();
+      }
+    }
+    await this.#report();
+    await this.#pending;
+  }
+
+  #lastReport = 0;
+
+  /** Asks for the numbers of the steps so far, once the numbers asked for before have come: one report of lead. */
+  async #report(): Promise<void> {
+    await this.#pending;
+    const { learner, gpu } = this.parts;
+    const count = learner.untakenSteps;
+    if (count === 0) return;
+    const [round, tokens] = [this.#round, this.#tokens];
+    this.#tokens = 0;
+    this.#pending = learner.takeRecords().then((records) => {
+      const now = this.control.seconds;
+      const seconds = now - this.#lastReport;
+      this.#lastReport = now;
+      this.#estimate.didSteps(count, seconds);
+      const broken = records.findIndex(isBroken);
+      const sound = broken < 0 ? records : records.slice(0, broken);
+      const steps = sound.map((_, i) => this.#step + i + 1);
+      this.#step += sound.length;
+      if (sound.length > 0) {
+        this.record.addSteps(round, steps, sound, now);
+        this.host.emit({
+          type: 'steps',
+          round,
+          steps,
+          losses: sound.map(({ loss }) => loss),
+          gradientNorms: sound.map(({ gradientNorm }) => gradientNorm),
+          tokensPerSecond: tokens / seconds,
+          projectedAway: sound[sound.length - 1].projectedAway,
+        });
+      }
+      this.host.emit({ type: 'memory', ...memoryOf(gpu) });
+      if (broken >= 0) throw diverged(this.#step + 1);
+    });
+    this.#pending.catch(() => undefined); // heard by whoever awaits it next
+  }
+
+  async #evaluate(): Promise<void> {
+    const { gpu, network, learner, tokenizer, tasks } = this.parts;
+    const evaluator = new Evaluator(gpu, network, learner, tokenizer, this.settings.training);
+    try {
+      for (const index of this.#toEvaluate(this.#round)) {
+        if (index >= tasks.length) continue;
+        const task = tasks[index];
+        let before = this.control.seconds;
+        let counted = 0;
+        const accuracy = await evaluator.evaluate(task, async (done) => {
+          const now = this.control.seconds;
+          this.#estimate.didExamples(done - counted, now - before);
+          [before, counted] = [now, done];
+          this.#progress('evaluate', task.name, done, task.test.length, 'examples');
+          await this.#checkpoint();
+        });
+        this.record.setAccuracy(this.#round, index, accuracy);
+        this.host.emit({ type: 'evaluation', round: this.#round, task: index, ...accuracy });
+      }
+    } finally {
+      evaluator.destroy();
+    }
+    this.#lastReport = this.control.seconds;
+  }
+
+  #emitSpaces(growths: Awaited<ReturnType<Learner['endTask']>>): void {
+    const { threshold } = this.settings.method;
+    const tensors = growths.map(({ name, part, dimension, added, total, heldBefore, spectrum }) => ({
+      name,
+      part,
+      dimension,
+      added,
+      total,
+      heldBefore,
+      spectrum,
+      threshold,
+    }));
+    this.record.addSpaces(this.#round, tensors);
+    this.host.emit({ type: 'space', round: this.#round, tensors });
+    const full = tensors.filter(({ total, dimension }) => total >= dimension);
+    if (full.length > 0 && this.#round < this.parts.tasks.length) {
+      this.host.emit({
+        type: 'warning',
+        message: `The shared space of ${full.length} of ${tensors.length} tensors is full; these no longer learn: ${full
+          .map(({ name }) => name)
+          .slice(0, 3)
+          .join(', ')}${full.length > 3 ? ', …' : ''}.`,
+      });
+    }
+  }
+
+  #progress(
+    phase: 'compile' | 'train' | 'space' | 'evaluate',
+    item: string,
+    done: number,
+    total: number,
+    unit: 'steps' | 'examples' | 'items',
+  ): void {
+    const { secondsLeft } = this.#estimate;
+    this.host.emit({ type: 'progress', phase, round: this.#round, item, done, total, unit, secondsLeft });
+  }
+
+  #checkpoint(): Promise<void> {
+    return this.control.checkpoint((paused) => this.host.emit({ type: paused ? 'paused' : 'resumed' }));
+  }
+}
+
+/**
+ * Whether the numbers of a model have left the range of f32. RMS norm turns what is too large into zeros, so that the
+ * loss may stay finite; nothing that is trained has any part in it then, though it is not 0.
+ */
+function isBroken({ loss, gradientNorm }: StepRecord): boolean {
+  return !Number.isFinite(loss) || !Number.isFinite(gradientNorm) || (gradientNorm === 0 && loss > 0);
+}
+
+const diverged = (step: number): GorpError =>
+  new GorpError(
+    'run/not-finite',
+    `Training has diverged: in step ${step} the loss or its gradient is no longer a number, or nothing trained has any part in it.`,
+    'Start again with a smaller learning rate.',
+  );
