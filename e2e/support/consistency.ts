@@ -2,6 +2,7 @@ import { expect } from '@playwright/test';
 import { roundsTested } from '../../src/app/progress/matrix.ts';
 import { measuresOf } from '../../src/run/measures.ts';
 import type { Results } from '../../src/run/results.ts';
+import { lessonsOf } from '../../src/run/schedule.ts';
 
 /** Checks that the parts of a results file agree with each other. The run must have come to its first step. */
 export function expectConsistent(results: Results): void {
@@ -24,7 +25,7 @@ export function expectConsistent(results: Results): void {
         const where = `R[${round}][${task}], ${score}`;
         // The round that a stop broke off may have been tested on some tasks.
         if (round !== rounds + 1)
-          expect(value !== null, `${where} is there`).toBe(round <= rounds && isMeasured(round, task));
+          expect(value !== null, `${where} is there`).toBe(round <= rounds && isMeasured(settings, round, task));
         const right = (value ?? 0) * tasks[task].testExamples;
         expect(Math.abs(right - Math.round(right)), `${where} is a share of the examples`).toBeLessThan(1e-9);
       });
@@ -33,8 +34,10 @@ export function expectConsistent(results: Results): void {
   expectSpaces(results, rounds);
 }
 
-/** Before training all tasks are tested; behind round t the tasks learned, and the next one. */
-const isMeasured = (round: number, task: number): boolean => round === 0 || task <= round;
+/** Before training all tasks are tested; behind a round those of its lesson. */
+const isMeasured = ({ method, order }: Results['settings'], round: number, task: number): boolean =>
+  round === 0 ||
+  lessonsOf(method.schedule, order.length).some((lesson) => lesson.round === round && lesson.tests.includes(task));
 
 function expectCurves({ settings, tasks, curves, seconds }: Results, rounds: number): void {
   const { step, round, loss, gradientNorm } = curves;

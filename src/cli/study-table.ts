@@ -1,4 +1,5 @@
 import type { Results } from '../run/results.ts';
+import { namedRounds } from '../run/schedule.ts';
 
 /** Mean and standard deviation (n − 1) of what is known; "–" where nothing is. */
 function meanAndDeviation(values: readonly (number | null)[], digits = 1): string {
@@ -50,12 +51,13 @@ export function studyTable(runs: readonly Results[]): string {
   }
   for (const method of methods) {
     const own = runs.filter(({ settings }) => settings.method.name === method);
-    const { order } = own[0].settings;
+    const { settings } = own[0];
+    const { order } = settings;
     lines.push('', `**${method}**, exact match after each round, ${own.length} seeds`, '');
     lines.push(`| after | ${order.join(' | ')} |`, `|${' --- |'.repeat(order.length + 1)}`);
-    for (let t = 0; t <= order.length; t++) {
-      const cells = order.map((_, j) => meanAndDeviation(own.map((r) => percent(r.accuracy.exact[t][j]))));
-      lines.push(`| ${[t === 0 ? 'nothing' : order[t - 1], ...cells].join(' | ')} |`);
+    for (const { round, name } of [{ round: 0, name: 'nothing' }, ...namedRounds(settings)]) {
+      const cells = order.map((_, j) => meanAndDeviation(own.map((r) => percent(r.accuracy.exact[round][j]))));
+      lines.push(`| ${[name, ...cells].join(' | ')} |`);
     }
   }
   return `${lines.join('\n')}\n`;

@@ -167,14 +167,18 @@ export class Learner {
     return new GradientPrograms(this.gpu, this.network, this.#parts, this.#loss, gradientAccumulation);
   }
 
-  /** Starts task t = 1, 2, …: fresh adapter pair, moments at zero, the space of the tasks before. */
+  /**
+   * Starts task t = 1, 2, …: fresh adapter pair, moments at zero, the space of the tasks before. Where tasks are learned
+   * apart, the pair of the task before is given up, so that the model is the base model again.
+   */
   async beginTask(): Promise<void> {
     this.#task++;
     this.#step = 0;
     this.#training = true;
     this.#dropPrograms();
     const fresh = this.#task === 1 || this.method.adapters === 'per-task';
-    if (fresh && this.#task > 1) for (const group of this.#lora) await group.adapters.freeze();
+    const keeps = this.method.schedule !== 'apart';
+    if (fresh && keeps && this.#task > 1) for (const group of this.#lora) await group.adapters.freeze();
     for (const group of this.#lora) group.beginTask(mixSeed(this.options.seed, 'task', this.#task), fresh);
     for (const group of this.#full) group.beginTask();
     this.#update = await this.#compileUpdate();

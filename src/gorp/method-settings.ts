@@ -18,12 +18,16 @@ export const METHOD_NAMES = [
   'n-lora',
   'seq-ft',
   'galore',
+  'mtl',
+  'per-task',
 ] as const;
 export type MethodName = (typeof METHOD_NAMES)[number];
 
 /** How a method trains: METHOD.md sections 2-4. */
-export const MethodSchema = v.strictObject({
+const Fields = v.strictObject({
   name: v.picklist(METHOD_NAMES),
+  /** How tasks come: one after another, all mixed in a single round, or each one alone, from the base model. */
+  schedule: v.picklist(['in-turn', 'mixed', 'apart']),
   /** `none`, `one` pair trained on every task in turn, or `per-task`: a new pair per task, earlier ones frozen. */
   adapters: v.picklist(['none', 'one', 'per-task']),
   /** Full-rank target modules: frozen, trained with plain Adam, or with a projected gradient. */
@@ -57,4 +61,17 @@ export const MethodSchema = v.strictObject({
   orthogonalPenalty: notNegative,
   sparsityPenalty: notNegative,
 });
+
+/** {@link Fields} that go together. */
+export const MethodSchema = v.pipe(
+  Fields,
+  v.forward(
+    v.check(
+      ({ schedule, adapters, fullRank, sharedSpace }) =>
+        schedule !== 'apart' || (adapters === 'per-task' && fullRank === 'none' && !sharedSpace),
+      'Tasks apart from each other need adapters per task, no full-rank weights and no shared space.',
+    ),
+    ['schedule'],
+  ),
+);
 export type MethodSettings = v.InferOutput<typeof MethodSchema>;

@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import { describe, expect, it } from 'vitest';
-import { METHOD_NAMES, MethodSchema } from './method-settings.ts';
+import { METHOD_NAMES, MethodSchema, type MethodSettings } from './method-settings.ts';
 import { methodPreset, methodSummary } from './methods.ts';
 
 describe.each(METHOD_NAMES)('%s', (name) => {
@@ -29,6 +29,28 @@ describe('methodPreset', () => {
   it('gives an object of its own each time', () => {
     methodPreset('gorp').threshold = 0.5;
     expect(methodPreset('gorp').threshold).not.toBe(0.5);
+  });
+
+  it('has upper bounds that train what GORP trains, and one adapter per task', () => {
+    const { name, adapters, ...gorp } = methodPreset('gorp');
+    expect(adapters).toBe('per-task');
+    expect({ ...methodPreset('mtl'), name, schedule: 'in-turn', sharedSpace: true }).toEqual({
+      name,
+      adapters: 'one',
+      ...gorp,
+    });
+    expect({ ...methodPreset('per-task'), name: 'inc-lora', schedule: 'in-turn' }).toEqual(methodPreset('inc-lora'));
+  });
+
+  it('refuses tasks apart from each other together with what is carried from one to the next', () => {
+    const paths = (change: Partial<MethodSettings>): (string | null)[] => {
+      const { issues = [] } = v.safeParse(MethodSchema, { ...methodPreset('per-task'), ...change });
+      return issues.map((issue) => v.getDotPath(issue));
+    };
+    expect(paths({})).toEqual([]);
+    expect(paths({ fullRank: 'adam' })).toEqual(['schedule']);
+    expect(paths({ sharedSpace: true })).toEqual(['schedule']);
+    expect(paths({ adapters: 'one' })).toEqual(['schedule']);
   });
 
   it('lets the ablations of GORP differ from it in the named parts only', () => {

@@ -8,6 +8,7 @@ interface Method {
 
 /** What all methods share: the published settings of orders 1-3, with nothing trained (METHOD.md sections 2-5). */
 const COMMON: Omit<MethodSettings, 'name'> = {
+  schedule: 'in-turn',
   adapters: 'none',
   fullRank: 'none',
   sharedSpace: false,
@@ -118,6 +119,20 @@ const METHODS: Record<MethodName, Method> = {
       'GaLore: trains the full-rank weights on every task in turn through a low-rank projection of the gradient, with ' +
       'nothing done against forgetting.',
     differs: { fullRank: 'projected' },
+  },
+  /** The upper bound: what `gorp` trains, on all tasks at once. Nothing can be forgotten. */
+  mtl: {
+    summary:
+      'Multi-task training, the upper bound: trains an adapter and the full-rank weights on all tasks mixed, so that ' +
+      'nothing has to be remembered.',
+    differs: { schedule: 'mixed', adapters: 'one', fullRank: 'projected' },
+  },
+  /** The ceiling for just-learned accuracy: an adapter pair per task, each alone on the base model. */
+  'per-task': {
+    summary:
+      'One adapter per task, each on the untouched base model, the ceiling for what a task can learn: only the ' +
+      'adapter of the task at hand is active, so nothing is forgotten and nothing is shared.',
+    differs: { schedule: 'apart', adapters: 'per-task' },
   },
 };
 

@@ -11,6 +11,7 @@ import { Evaluator } from './evaluator.ts';
 import { memoryOf, type RunHost } from './host.ts';
 import type { RunRecord } from './record.ts';
 import type { RunSettings } from './settings.ts';
+import { type Lesson, lessonsOf, roundName } from './schedule.ts';
 import { type EncodedTask, reportOfTask } from './task-data.ts';
 
 // Prompts of a task that its activation space is built from.
@@ -18,9 +19,13 @@ const ACTIVATION_SAMPLE = 192;
 // Seconds of training between two reports, about.
 const REPORT_SECONDS = 0.25;
 
-/** The rounds of a run: evaluation before training, then for each task training, growing of the space, evaluation. */
+/** What a round trains on: a task's examples, or those of all tasks together. */
+type TrainingData = Pick<EncodedTask, 'name' | 'train'>;
+
+/** The rounds of a run: evaluation before training, then for each lesson training, growing of the space, evaluation. */
 export class Rounds {
   readonly #estimate: TimeEstimate;
+  readonly #lessons: Lesson[];
   #round = 0;
   #step = 0;
   #pending: Promise<void> | undefined;
@@ -40,8 +45,10 @@ export class Rounds {
     },
   ) {
     const { tasks } = parts;
-    const steps = tasks.map((task) => this.#stepsOf(task));
-    const examples = Array.from({ length: tasks.length + 1 }, (_, round) => this.#toEvaluate(round))
+    this.#lessons = lessonsOf(settings.method.schedule, tasks.length);
+    const steps = tasks.map(() => 0);
+    for (const lesson of this.#lessons) steps[lesson.round - 1] = this.#stepsOf(this.#dataOf(lesson));
+    const examples = [this.#all, ...this.#lessons.map(({ tests }) => tests)]
       .flat()
       .reduce((sum, task) => sum + tasks[task].test.length, 0);
     this.#estimate = new TimeEstimate(
@@ -62,39 +69,43 @@ export class Rounds {
   }
 
   async #learn(): Promise<void> {
-    const { tasks, learner } = this.parts;
-    await this.#evaluate();
-    for (const task of tasks) {
-      this.#round++;
-      this.#progress('compile', task.name, 0, 1, 'items');
+    const { learner } = this.parts;
+    await this.#evaluate(this.#all);
+    for (const lesson of this.#lessons) {
+      this.#round = lesson.round;
+      const data = this.#dataOf(lesson);
+      this.#progress('compile', data.name, 0, 1, 'items');
       await learner.beginTask();
-      await this.#trainTask(task);
-      this.#progress('space', task.name, 0, 1, 'items');
-      const growths = await learner.endTask(this.#sample(task));
+      await this.#trainTask(data);
+      this.#progress('space', data.name, 0, 1, 'items');
+      const growths = await learner.endTask(this.#sample(data));
       if (growths.length > 0) this.#emitSpaces(growths);
-      await this.#evaluate();
+      await this.#evaluate(lesson.tests);
     }
   }
 
-  /** Tasks seen, and the next one, which forward transfer asks for; all of them before training. */
-  #toEvaluate(round: number): number[] {
-    const all = this.parts.tasks.map((_, i) => i);
-    return round === 0 ? all : all.slice(0, round + 1);
+  get #all(): number[] {
+    return this.parts.tasks.map((_, task) => task);
   }
 
-  #stepsOf(task: EncodedTask): number {
+  #dataOf({ round, trains }: Lesson): TrainingData {
+    const train = trains.flatMap((task) => this.parts.tasks[task].train);
+    return { name: roundName(this.settings, round), train };
+  }
+
+  #stepsOf(task: TrainingData): number {
     const { batchSize, gradientAccumulation, epochs } = this.settings.training;
     return epochs * Math.ceil(Math.ceil(task.train.length / batchSize) / gradientAccumulation);
   }
 
-  #batch(task: EncodedTask, indexes: readonly number[]): SizedBatch {
+  #batch(task: TrainingData, indexes: readonly number[]): SizedBatch {
     const { batchSize, sourceLength, targetLength } = this.settings.training;
     const rows = Math.min(batchSize, task.train.length);
     return sizedBatch(task.train, indexes, { batchSize: rows, sourceLength, targetLength });
   }
 
   /** Batches of the first training examples, for the activation space. */
-  #sample(task: EncodedTask): SizedBatch[] {
+  #sample(task: TrainingData): SizedBatch[] {
     const { batchSize } = this.settings.training;
     const count = Math.min(ACTIVATION_SAMPLE, task.train.length);
     const starts = Array.from({ length: Math.ceil(count / batchSize) }, (_, i) => i * batchSize);
@@ -107,7 +118,7 @@ export class Rounds {
     });
   }
 
-  async #trainTask(task: EncodedTask): Promise<void> {
+  async #trainTask(task: TrainingData): Promise<void> {
     const { seed, epochs, batchSize, gradientAccumulation } = this.settings.training;
     const total = this.#stepsOf(task);
     const shuffleSeed = mixSeed(seed, 'round', this.#round);
@@ -166,12 +177,11 @@ export class Rounds {
     this.#pending.catch(() => undefined); // heard by whoever awaits it next
   }
 
-  async #evaluate(): Promise<void> {
+  async #evaluate(indexes: readonly number[]): Promise<void> {
     const { gpu, network, learner, tokenizer, tasks } = this.parts;
     const evaluator = new Evaluator(gpu, network, learner, tokenizer, this.settings.training);
     try {
-      for (const index of this.#toEvaluate(this.#round)) {
-        if (index >= tasks.length) continue;
+      for (const index of indexes) {
         const task = tasks[index];
         let before = this.control.seconds;
         let counted = 0;

@@ -192,6 +192,48 @@ describe('a run to the end', () => {
   });
 });
 
+describe('upper bounds', () => {
+  const measured = ({ accuracy }: Results): boolean[][] => accuracy.ranked.map((row) => row.map(isFraction));
+
+  test('mtl: one round of all examples, tested on all tasks', async () => {
+    const ended = await execute(tinySettings('mtl', { epochs: 1, gradientAccumulation: 2 }));
+    const { results } = ended;
+    const examples = results.tasks.reduce((sum, { trainExamples }) => sum + trainExamples, 0);
+    const steps = Math.ceil(Math.ceil(examples / 2) / 2);
+    expect(ended.of('plan')[0].stepsPerRound).toEqual([0, steps]);
+    expect(results.curves.round).toEqual(new Array<number>(steps).fill(2));
+    expect(measured(results)).toEqual([
+      [true, true],
+      [false, false],
+      [true, true],
+    ]);
+    const { averagePerformance, backwardTransfer, forgetting, forwardTransfer, justLearned } = results.measures.ranked;
+    expect(isFraction(averagePerformance)).toBe(true);
+    expect([backwardTransfer, forgetting, forwardTransfer, justLearned]).toEqual([null, null, null, null]);
+  });
+
+  test('per-task: each task is learned by the base model, as if there had been none before it', async () => {
+    const { results } = await execute(tinySettings('per-task'));
+    expect(measured(results)).toEqual([
+      [true, true],
+      [true, false],
+      [false, true],
+    ]);
+    const { averagePerformance, backwardTransfer, justLearned } = results.measures.ranked;
+    expect([averagePerformance, backwardTransfer]).toEqual([null, null]);
+    expect(isFraction(justLearned)).toBe(true);
+
+    // While B is 0 an adapter says nothing: with all examples in one batch, the first loss is that of the model before.
+    const firstLoss = async (name: 'per-task' | 'inc-lora', order: string[]): Promise<number> => {
+      const { curves } = (await execute({ ...tinySettings(name, { batchSize: 6 }), order })).results;
+      return curves.loss[curves.round.indexOf(order.length)];
+    };
+    const base = await firstLoss('per-task', ['gloss']);
+    expect(await firstLoss('per-task', ['field', 'gloss'])).toBeCloseTo(base, 5);
+    expect(Math.abs((await firstLoss('inc-lora', ['field', 'gloss'])) - base)).toBeGreaterThan(1e-3);
+  });
+});
+
 describe('a run that is stopped', () => {
   test('in the middle of a round keeps what there is', async () => {
     const ended = await execute(

@@ -109,13 +109,13 @@ export interface TaskStretch {
 }
 
 /** Where each task lies on the step axis, from the plan: known before the first step. Rounds without steps are left out. */
-export function taskStretches(stepsPerRound: readonly number[], tasks: readonly { name: string }[]): TaskStretch[] {
+export function taskStretches(stepsPerRound: readonly number[], nameOf: (round: number) => string): TaskStretch[] {
   let end = 0;
   return stepsPerRound
     .map((count, i) => {
       const from = end + 1;
       end += count;
-      return { task: tasks[i]?.name ?? `task ${i + 1}`, from, to: end };
+      return { task: nameOf(i + 1), from, to: end };
     })
     .filter(({ from, to }) => to >= from);
 }

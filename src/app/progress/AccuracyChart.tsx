@@ -1,4 +1,5 @@
 import { useRef } from 'react';
+import { namedRounds, roundOf } from '../../run/schedule.ts';
 import { seriesColor, seriesDash } from '../charts/colors.ts';
 import { linearScale, linePath, spreadLabels } from '../charts/layout.ts';
 import { percent } from '../format.ts';
@@ -14,17 +15,19 @@ const LABEL_GAP = 14;
 
 /** Accuracy of each task over the rounds: a line a task, named at its end. */
 export function AccuracyChart() {
-  const order = usePageState(({ run, draft }) => run.settings?.order ?? draft.order);
+  const settings = usePageState(({ run, draft }) => run.settings ?? draft);
   const matrix = usePageState(({ run, view }) => run[view.score]);
   const frame = useRef<HTMLDivElement>(null);
   const width = useWidth(frame);
-  const rounds = order.length;
-  const x = linearScale(0, rounds, PLOT.left, width - PLOT.right);
+  const rounds = [{ round: 0, name: 'before' }, ...namedRounds(settings)];
+  const last = rounds.length - 1;
+  const x = linearScale(0, last, PLOT.left, width - PLOT.right);
   const y = linearScale(0, 1, HEIGHT - PLOT.bottom, PLOT.top);
-  const lines = order.map((name, task) => {
-    const values = Array.from({ length: rounds + 1 }, (_, round) => matrix[round]?.[task] ?? null);
-    const last = values.findLastIndex((value) => value !== null);
-    return { name, task, values, last, end: last < 0 ? null : (values[last] ?? null) };
+  const lines = settings.order.map((name, task) => {
+    const values = rounds.map(({ round }) => matrix[round]?.[task] ?? null);
+    const learned = rounds.findIndex(({ round }) => round === roundOf(settings, task));
+    const at = values.findLastIndex((value) => value !== null);
+    return { name, task, values, learned, at, end: at < 0 ? null : (values[at] ?? null) };
   });
   const ended = lines.filter(({ end }) => end !== null);
   const labels = spreadLabels(
@@ -34,7 +37,7 @@ export function AccuracyChart() {
     HEIGHT - PLOT.bottom,
   );
   // Names of rounds are left out where they would run into each other.
-  const every = Math.max(1, Math.ceil((rounds * 58) / Math.max(width - PLOT.left - PLOT.right, 1)));
+  const every = Math.max(1, Math.ceil((last * 58) / Math.max(width - PLOT.left - PLOT.right, 1)));
   return (
     <div>
       <div ref={frame} className={styles.frame}>
@@ -53,58 +56,56 @@ export function AccuracyChart() {
                 </text>
               </g>
             ))}
-            {Array.from({ length: rounds + 1 }, (_, round) => (
+            {rounds.map(({ round, name }, i) => (
               <text
                 key={round}
                 className={styles.tick}
-                x={x(round)}
+                x={x(i)}
                 y={HEIGHT - 8}
-                textAnchor={round === 0 ? 'start' : 'middle'}
-                visibility={round % every === 0 ? 'visible' : 'hidden'}
+                textAnchor={i === 0 ? 'start' : 'middle'}
+                visibility={i % every === 0 ? 'visible' : 'hidden'}
               >
-                {round === 0 ? 'before' : order[round - 1]}
+                {name}
               </text>
             ))}
-            {lines.map(({ name, task, values }) => (
+            {lines.map(({ name, task, values, learned }) => (
               <g key={name} className={styles.series} style={{ '--series': seriesColor(task) }}>
                 <path
                   d={linePath(
-                    values.slice(0, task + 2).map((value, round) => (value === null ? null : [x(round), y(value)])),
+                    values.slice(0, learned + 1).map((value, i) => (value === null ? null : [x(i), y(value)])),
                   )}
                   className={styles.before}
                 />
                 <path
-                  d={linePath(
-                    values.map((value, round) => (value === null || round <= task ? null : [x(round), y(value)])),
-                  )}
+                  d={linePath(values.map((value, i) => (value === null || i < learned ? null : [x(i), y(value)])))}
                   className={styles.line}
                   strokeDasharray={seriesDash(task)}
                 />
-                {values.map((value, round) =>
-                  value === null || round === 0 ? null : (
+                {values.map((value, i) =>
+                  value === null || i === 0 ? null : (
                     <circle
-                      key={round}
-                      className={round === task + 1 ? styles.own : styles.dot}
-                      cx={x(round)}
+                      key={i}
+                      className={i === learned ? styles.own : styles.dot}
+                      cx={x(i)}
                       cy={y(value)}
-                      r={round === task + 1 ? 4.5 : round > task ? 2.5 : 0}
+                      r={i === learned ? 4.5 : i > learned ? 2.5 : 0}
                     />
                   ),
                 )}
               </g>
             ))}
-            {ended.map(({ name, task, last, end }, i) => {
+            {ended.map(({ name, task, at, end }, i) => {
               const labelY = labels[i] ?? 0;
               return (
                 <g key={name} className={styles.series} style={{ '--series': seriesColor(task) }}>
                   <path
                     className={styles.leader}
                     d={linePath([
-                      [x(last) + 5, y(end ?? 0)],
-                      [x(last) + 12, labelY],
+                      [x(at) + 5, y(end ?? 0)],
+                      [x(at) + 12, labelY],
                     ])}
                   />
-                  <text className={styles.label} x={x(last) + 15} y={labelY} dy="0.32em">
+                  <text className={styles.label} x={x(at) + 15} y={labelY} dy="0.32em">
                     {name}
                   </text>
                 </g>
@@ -115,7 +116,7 @@ export function AccuracyChart() {
       </div>
       <DataTable
         caption="Accuracy of each task over the rounds, percent"
-        columns={['Task', 'before', ...order.map((name) => `after ${name}`)]}
+        columns={['Task', ...rounds.map(({ round, name }) => (round === 0 ? name : `after ${name}`))]}
         rows={() => lines.map(({ name, values }) => [name, ...values.map(percent)])}
       />
     </div>

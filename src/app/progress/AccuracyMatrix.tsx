@@ -1,5 +1,6 @@
 import { type KeyboardEvent, useRef, useState } from 'react';
 import { wilsonInterval } from '../charts/layout.ts';
+import { namedRounds, roundName, roundOf } from '../../run/schedule.ts';
 import { percent, points, whole } from '../format.ts';
 import { usePageState } from '../page-context.tsx';
 import { changeSinceLearned, gridStep } from './matrix.ts';
@@ -7,9 +8,10 @@ import styles from './AccuracyMatrix.module.css';
 
 type Cell = readonly [round: number, task: number];
 
-/** R as a heat map that is a table: rows are rounds from 0, columns are tasks. One tab stop; arrow keys move in it. */
+/** R as a heat map that is a table: rows are rounds, columns are tasks. One tab stop; arrow keys move in it. */
 export function AccuracyMatrix() {
-  const order = usePageState(({ run, draft }) => run.settings?.order ?? draft.order);
+  const settings = usePageState(({ run, draft }) => run.settings ?? draft);
+  const { order } = settings;
   const matrix = usePageState(({ run, view }) => run[view.score]);
   const examples = usePageState(({ run }) => run.examples);
   const heat = usePageState(({ view }) => view.heat);
@@ -17,20 +19,22 @@ export function AccuracyMatrix() {
   const [focused, setFocused] = useState<Cell>([0, 0]);
   const [shown, setShown] = useState<Cell | null>(null);
   const table = useRef<HTMLTableElement>(null);
-  const rows = order.length + 1;
+  const rows = [{ round: 0, name: 'before' }, ...namedRounds(settings)];
 
   const onKeyDown = (event: KeyboardEvent): void => {
-    const next = gridStep(event.key, focused, rows, order.length);
+    const row = rows.findIndex(({ round }) => round === focused[0]);
+    const next = gridStep(event.key, [row, focused[1]], rows.length, order.length);
     if (next === null) return;
     event.preventDefault();
-    setFocused(next);
-    table.current?.querySelector<HTMLElement>(`[data-testid="cell-${next[0]}-${next[1]}"]`)?.focus();
+    const cell: Cell = [rows[next[0]]?.round ?? 0, next[1]];
+    setFocused(cell);
+    table.current?.querySelector<HTMLElement>(`[data-testid="cell-${cell[0]}-${cell[1]}"]`)?.focus();
   };
 
   const describe = ([round, task]: Cell): string => {
     const value = matrix[round]?.[task] ?? null;
     const name = order[task] ?? '';
-    const when = round === 0 ? 'before training' : `after ${order[round - 1] ?? ''}`;
+    const when = round === 0 ? 'before training' : `after ${roundName(settings, round)}`;
     if (value === null) return `${name} ${when}: not measured.`;
     const count = examples[round]?.[task] ?? null;
     const parts = [`${name} ${when}: ${percent(value)} % ${score}`];
@@ -39,9 +43,9 @@ export function AccuracyMatrix() {
       parts[0] += ` (${whole(value * count)} of ${count}, 95 % interval ${percent(low)} to ${percent(high)})`;
     }
     const change = changeSinceLearned(matrix, round, task);
-    if (round === task + 1) parts.push('just learned');
+    if (round === roundOf(settings, task)) parts.push('just learned');
     else if (change !== null) parts.push(`${points(change)} points since it was learned`);
-    else if (round > 0 && round <= task) parts.push('not learned yet');
+    else if (round > 0 && round < roundOf(settings, task)) parts.push('not learned yet');
     return `${parts.join('; ')}.`;
   };
 
@@ -72,10 +76,10 @@ export function AccuracyMatrix() {
             </tr>
           </thead>
           <tbody>
-            {Array.from({ length: rows }, (_, round) => (
+            {rows.map(({ round, name: learned }) => (
               <tr key={round}>
                 <th scope="row">
-                  <span className={styles.round}>{round}</span> {round === 0 ? 'before' : (order[round - 1] ?? '')}
+                  <span className={styles.round}>{round}</span> {learned}
                 </th>
                 {order.map((name, task) => {
                   const value = matrix[round]?.[task] ?? null;
@@ -85,7 +89,7 @@ export function AccuracyMatrix() {
                       key={name}
                       role="gridcell"
                       data-testid={`cell-${round}-${task}`}
-                      data-own={round === task + 1}
+                      data-own={round === roundOf(settings, task)}
                       data-tint={tint?.kind}
                       data-strength={tint === null ? undefined : strengthOf(tint.share)}
                       style={tint === null ? undefined : { '--share': `${Math.round(tint.share * 100)}%` }}

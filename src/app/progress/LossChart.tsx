@@ -1,5 +1,6 @@
 import 'uplot/dist/uPlot.min.css';
 import { useEffect, useMemo, useRef } from 'react';
+import { roundName } from '../../run/schedule.ts';
 import { resolvedColor } from '../charts/colors.ts';
 import { drawnPoints, lossColumns, sampledRows, smoothed, taskStretches } from '../charts/series.ts';
 import { NONE, significant } from '../format.ts';
@@ -21,6 +22,7 @@ export function LossChart() {
   const { look } = usePage();
   const curve = usePageState(({ run }) => run.curve);
   const plan = usePageState(({ run }) => run.plan);
+  const settings = usePageState(({ run }) => run.settings);
   const smoothing = usePageState(({ view }) => view.smoothing);
   const log = usePageState(({ view }) => view.logLoss);
   const dark = useDark();
@@ -34,13 +36,16 @@ export function LossChart() {
   const columns = useMemo(() => lossColumns(curve), [curve]);
   const averages = useMemo(() => smoothed(columns.losses, columns.rounds, smoothing), [columns, smoothing]);
   const data = useMemo((): LossPlotData => {
-    const stretches = plan === null ? [] : taskStretches(plan.stepsPerRound, plan.tasks);
+    const stretches =
+      plan === null || settings === null
+        ? []
+        : taskStretches(plan.stepsPerRound, (round) => roundName(settings, round));
     return {
       ...drawnPoints(columns, averages, MOST_POINTS),
       stretches,
       total: Math.max(stretches.at(-1)?.to ?? 0, columns.steps.at(-1) ?? 0),
     };
-  }, [columns, averages, plan]);
+  }, [columns, averages, plan, settings]);
   // What the plot's listener reads: the data it shows now.
   const latest = useRef(data);
 

@@ -1,3 +1,4 @@
+import { namedRounds } from '../../run/schedule.ts';
 import { bytes, duration, NONE, whole } from '../format.ts';
 import { usePageState } from '../page-context.tsx';
 import { isActive, type RunState } from '../run-state.ts';
@@ -75,16 +76,16 @@ function Fact({ name, value, note = '', title }: FactProps) {
   );
 }
 
-/** One bar a task, as long as its share of the steps, filled as they are done; then the thing worked on now. */
+/** One bar a round, as long as its share of the steps, filled as they are done; then the thing worked on now. */
 function Rounds({ run }: { run: RunState }) {
-  const { plan, progress, status } = run;
+  const { plan, progress, status, settings } = run;
   const shares = status === 'finished' ? (plan?.stepsPerRound.map(() => 1) ?? []) : roundShares(run);
   const steps = plan?.stepsPerRound ?? [];
   const total = steps.reduce((sum, count) => sum + count, 0);
   const done = steps.reduce((sum, count, i) => sum + count * (shares[i] ?? 0), 0);
   const part = progress === null || progress.total === 0 ? 0 : progress.done / progress.total;
   const active = isActive(status);
-  if (plan === null) {
+  if (plan === null || settings === null) {
     return <Bar label={phaseText(run)} share={part} className={styles.single} />;
   }
   return (
@@ -97,17 +98,17 @@ function Rounds({ run }: { run: RunState }) {
         aria-valuemax={100}
         aria-valuenow={total === 0 ? 0 : Math.round((100 * done) / total)}
       >
-        {plan.tasks.map((task, i) => (
+        {namedRounds(settings).map(({ round, name }) => (
           <div
-            key={task.name}
+            key={round}
             className={styles.round}
-            style={{ flexGrow: Math.max(steps[i] ?? 0, 1) }}
-            data-current={active && progress?.round === i + 1}
+            style={{ flexGrow: Math.max(steps[round - 1] ?? 0, 1) }}
+            data-current={active && progress?.round === round}
           >
             <div className={styles.groove}>
-              <div className={`${styles.fill} eased`} style={{ width: `${100 * (shares[i] ?? 0)}%` }} />
+              <div className={`${styles.fill} eased`} style={{ width: `${100 * (shares[round - 1] ?? 0)}%` }} />
             </div>
-            <span className={styles.task}>{task.name}</span>
+            <span className={styles.task}>{name}</span>
           </div>
         ))}
       </div>

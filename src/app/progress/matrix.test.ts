@@ -9,8 +9,10 @@ const R = [
 ];
 
 describe('roundsTested', () => {
-  it('stops at the first round with a gap among the tasks learned', () => {
-    expect(roundsTested(R)).toBe(2);
+  it('is the last round that was tested on its own task, whatever else was measured', () => {
+    expect(roundsTested(R)).toBe(3);
+    expect(roundsTested(R.slice(0, 3))).toBe(2);
+    expect(roundsTested([...R.slice(0, 3), [0.4, null, null]])).toBe(2);
     expect(roundsTested([[null], [null]])).toBe(0);
     expect(roundsTested([[null], [0]])).toBe(1);
     expect(roundsTested([])).toBe(0);

@@ -1,12 +1,14 @@
 import type { AccuracyMatrix } from '../../run/measures.ts';
 
-/** Number of rounds whose learned tasks have all been tested: the measures can be taken over these. */
-export function roundsTested(matrix: AccuracyMatrix): number {
-  let rounds = 0;
-  while (rounds + 1 < matrix.length && matrix[rounds + 1]?.slice(0, rounds + 1).every((cell) => cell !== null))
-    rounds++;
-  return rounds;
-}
+/**
+ * The last round whose own task has been tested, which is the last of the learned tasks to be tested: the measures can
+ * be taken over the rounds up to it.
+ */
+export const roundsTested = (matrix: AccuracyMatrix): number =>
+  Math.max(
+    0,
+    matrix.findLastIndex((row, round) => round > 0 && typeof row[round - 1] === 'number'),
+  );
 
 /**
  * R[round][task] less R[j][j] of the same task: what became of it since it was learned. null before it was learned and

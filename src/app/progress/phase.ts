@@ -1,7 +1,7 @@
 import { bytes, whole } from '../format.ts';
 import { isActive, type RunState } from '../run-state.ts';
 
-type Known = Pick<RunState, 'status' | 'progress' | 'plan'>;
+type Known = Pick<RunState, 'status' | 'progress' | 'plan' | 'settings'>;
 
 /** What a run is doing now, in a few words. */
 export function phaseText({ status, progress }: Known): string {
@@ -57,10 +57,11 @@ export function progressText(progress: RunState['progress']): string {
   return `${noun}${whole(done)} of ${whole(total)}`;
 }
 
-/** Where the run is among its rounds: `after 0 of 4 tasks`, `task 2 of 4`. Empty before the plan is known. */
-export function roundText({ progress, plan }: Known): string {
+/** Where the run is among its rounds: `before training`, `task 2 of 4`, `all 4 tasks`. Empty before the plan is known. */
+export function roundText({ progress, plan, settings }: Known): string {
   if (plan === null || progress === null) return '';
   const { round } = progress;
+  if (round > 0 && settings?.method.schedule === 'mixed') return `all ${plan.tasks.length} tasks`;
   return round === 0 ? 'before training' : `task ${round} of ${plan.tasks.length}`;
 }
 

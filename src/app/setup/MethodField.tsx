@@ -10,6 +10,7 @@ const GROUPS: readonly { title: string; names: readonly MethodName[] }[] = [
   { title: 'Parts of GORP', names: ['gorp-b', 'gorp-bl', 'gorp-bs'] },
   { title: 'LoRA methods', names: ['seq-lora', 'inc-lora', 'o-lora', 'n-lora'] },
   { title: 'Full-rank methods', names: ['seq-ft', 'galore'] },
+  { title: 'Upper bounds', names: ['mtl', 'per-task'] },
 ];
 
 export function MethodField() {

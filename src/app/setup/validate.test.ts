@@ -12,7 +12,7 @@ describe('fields', () => {
   it('cover every number and choice of the settings once', () => {
     const ids = FIELDS.map(({ id }) => id).sort();
     // What makes a method is chosen with its name.
-    const fixed = ['name', 'adapters', 'fullRank', 'sharedSpace'];
+    const fixed = ['name', 'schedule', 'adapters', 'fullRank', 'sharedSpace'];
     const expected = [
       ...Object.keys(preset.training).map((key) => `training.${key}`),
       ...Object.keys(preset.method)

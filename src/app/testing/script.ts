@@ -3,6 +3,7 @@ import type { RunEvent } from '../../run/events.ts';
 import { type AccuracyMatrix, measuresOf } from '../../run/measures.ts';
 import type { DeviceReport, Results, TaskReport, TensorSpace } from '../../run/results.ts';
 import type { RunSettings } from '../../run/settings.ts';
+import { lessonsOf, roundName } from '../../run/schedule.ts';
 import { EMBEDDED_TASKS } from '../setup/catalogue.ts';
 
 /** Invented events of a whole run, to build and test the page without a worker. Nothing here is a measurement. */
@@ -59,7 +60,11 @@ export function scriptedRun(settings: RunSettings, options: ScriptOptions = {}):
     const { trainExamples, testExamples } = training;
     return { name, kind: 'TC', labels: [...labels], trainExamples, testExamples };
   });
-  const steps = Math.ceil((training.trainExamples * training.epochs) / training.batchSize);
+  const stepsEach = Math.ceil((training.trainExamples * training.epochs) / training.batchSize);
+  const lessons = lessonsOf(method.schedule, rounds);
+  const stepsPerRound = order.map(
+    (_, i) => stepsEach * (lessons.find(({ round }) => round === i + 1)?.trains.length ?? 0),
+  );
   const model = { name: 'embedded', parameters: 1_902_976, trainable: method.fullRank === 'none' ? 24_576 : 221_184 };
   const exact: AccuracyMatrix = Array.from({ length: rounds + 1 }, () => order.map(() => null));
   const ranked: AccuracyMatrix = exact.map((row) => [...row]);
@@ -76,8 +81,8 @@ export function scriptedRun(settings: RunSettings, options: ScriptOptions = {}):
       ...event,
     });
   };
-  const evaluate = (round: number): void => {
-    for (let task = 0; task < rounds; task++) {
+  const evaluate = (round: number, tests: readonly number[]): void => {
+    for (const task of tests) {
       const item = order[task] ?? '';
       for (const done of [0, Math.ceil(training.testExamples / 2), training.testExamples]) {
         progress({ phase: 'evaluate', round, item, done, total: training.testExamples, unit: 'examples' });
@@ -108,7 +113,7 @@ export function scriptedRun(settings: RunSettings, options: ScriptOptions = {}):
     });
   }
   progress({ phase: 'tasks', round: 0, item: order[0] ?? '', done: rounds, total: rounds, unit: 'items' });
-  events.push({ type: 'plan', tasks, stepsPerRound: order.map(() => steps), model });
+  events.push({ type: 'plan', tasks, stepsPerRound, model });
   progress({ phase: 'compile', round: 0, item: 'training step', done: 14, total: 14, unit: 'items' });
   if (device.software) {
     events.push({
@@ -116,10 +121,15 @@ export function scriptedRun(settings: RunSettings, options: ScriptOptions = {}):
       message: 'This adapter computes on the CPU: expect a run to take many times longer.',
     });
   }
-  evaluate(0);
+  evaluate(
+    0,
+    tasks.map((_, task) => task),
+  );
 
   let step = 0;
-  for (let round = 1; round <= rounds; round++) {
+  for (const { round, trains, tests } of lessons) {
+    const steps = stepsEach * trains.length;
+    const learned = roundName(settings, round);
     for (let done = 0; done < steps; done += STEPS_PER_EVENT) {
       const count = Math.min(STEPS_PER_EVENT, steps - done);
       const numbers = Array.from({ length: count }, (_, i) => step + i + 1);
@@ -129,7 +139,7 @@ export function scriptedRun(settings: RunSettings, options: ScriptOptions = {}):
       });
       const gradientNorms = losses.map((loss) => 0.4 + loss * (0.5 + random.next()));
       step += count;
-      secondsLeft = totalSeconds * (1 - step / (steps * rounds));
+      secondsLeft = totalSeconds * (1 - step / (stepsEach * rounds));
       const shares = method.sharedSpace && round > 1 ? sharesOf(round, done / steps, random) : [];
       curves.round.push(...numbers.map(() => round));
       curves.step.push(...numbers);
@@ -146,17 +156,16 @@ export function scriptedRun(settings: RunSettings, options: ScriptOptions = {}):
         tokensPerSecond: 21_000 + 3_000 * random.next(),
         projectedAway: shares,
       });
-      const item = order[round - 1] ?? '';
-      progress({ phase: 'train', round, item, done: done + count, total: steps, unit: 'steps' });
+      progress({ phase: 'train', round, item: learned, done: done + count, total: steps, unit: 'steps' });
       events.push({ type: 'memory', liveBytes: 187e6 + 4e6 * random.next(), peakBytes: 214e6, liveBuffers: 412 });
     }
     if (method.sharedSpace) {
-      progress({ phase: 'space', round, item: order[round - 1] ?? '', done: 1, total: 1, unit: 'items' });
+      progress({ phase: 'space', round, item: learned, done: 1, total: 1, unit: 'items' });
       const tensors = spaceOf(spaces.at(-1)?.tensors ?? [], method, random);
       spaces.push({ round, tensors });
       events.push({ type: 'space', round, tensors });
     }
-    evaluate(round);
+    evaluate(round, tests);
   }
 
   const results: Results = {

@@ -1,0 +1,47 @@
+import type { MethodSettings } from '../gorp/method-settings.ts';
+
+/** What a round is: the tasks it trains on and those it is tested on, both counted from 0. */
+export interface Lesson {
+  /** Row of the accuracy matrix: R[t] is what the model can do once tasks 1..t have been learned. */
+  readonly round: number;
+  readonly trains: readonly number[];
+  readonly tests: readonly number[];
+}
+
+/**
+ * The rounds of a run.
+ *
+ * - `in-turn`: round t trains task t, and tests the tasks seen and the next one, which forward transfer asks for.
+ * - `mixed`: a single round of all tasks, tested on all. It is round T, for all T tasks are learned behind it; the rounds
+ *   before it do not take place.
+ * - `apart`: round t trains task t, and tests nothing else: its adapter has no part in other tasks.
+ */
+export function lessonsOf(schedule: MethodSettings['schedule'], tasks: number): Lesson[] {
+  const all = Array.from({ length: tasks }, (_, task) => task);
+  if (schedule === 'mixed') return [{ round: tasks, trains: all, tests: all }];
+  return all.map((task) => {
+    const tests = schedule === 'apart' ? [task] : all.slice(0, task + 2);
+    return { round: task + 1, trains: [task], tests };
+  });
+}
+
+/** The settings that rounds depend on. */
+export interface Scheduled {
+  readonly order: readonly string[];
+  readonly method: Pick<MethodSettings, 'schedule'>;
+}
+
+/** What is learned in a round, in a word: its task, or `all tasks`. */
+export const roundName = ({ order, method }: Scheduled, round: number): string =>
+  method.schedule === 'mixed' ? 'all tasks' : (order[round - 1] ?? '');
+
+/** The rounds that take place, by name. */
+export const namedRounds = (settings: Scheduled): { round: number; name: string }[] =>
+  lessonsOf(settings.method.schedule, settings.order.length).map(({ round }) => ({
+    round,
+    name: roundName(settings, round),
+  }));
+
+/** The round in which a task, counted from 0, is learned. */
+export const roundOf = ({ order, method }: Scheduled, task: number): number =>
+  method.schedule === 'mixed' ? order.length : task + 1;
