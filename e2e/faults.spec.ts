@@ -33,6 +33,7 @@ test('files that are missing, damaged or do not fit are named, and nothing half-
   page,
   baseURL,
 }) => {
+  test.setTimeout(300_000); // a connection that breaks is tried again for some seconds
   const server = await serveWithFaults(baseURL ?? '');
   const weights = await server.original('embedded/model/model.safetensors');
   const rows = JSON.parse(

@@ -38,7 +38,8 @@ describe('createPage', () => {
   it('starts with settings that can be started', () => {
     const { page, commands, run } = setUp();
     page.start();
-    expect(commands).toEqual([{ type: 'start', settings: embeddedSettings('full', 'gorp-plus') }]);
+    const access = { hub: { endpoint: 'https://huggingface.co', token: null }, files: [] };
+    expect(commands).toEqual([{ type: 'start', settings: embeddedSettings('full', 'gorp-plus'), access }]);
     expect(run().status).toBe('starting');
     page.start();
     expect(commands).toHaveLength(1);

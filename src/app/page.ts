@@ -2,6 +2,7 @@ import { reportOf } from '../base/errors.ts';
 import type { MethodName } from '../gorp/method-settings.ts';
 import { embeddedMethod, embeddedSettings, type PresetName } from '../run/presets.ts';
 import type { RunSettings } from '../run/settings.ts';
+import type { ModelAccess } from '../weights/source.ts';
 import type { WorkerEvent } from '../worker/protocol.ts';
 import { type RunHistory, summaryOf } from './history.ts';
 import { applyEvents, isActive, type RunStatus, startingRun } from './run-state.ts';
@@ -28,6 +29,7 @@ export interface Page {
   /** Looks for WebGPU again, and reads the earlier runs. */
   readonly load: () => Promise<void>;
   readonly edit: (change: (draft: RunSettings) => RunSettings) => void;
+  readonly setAccess: (change: Partial<ModelAccess>) => void;
   readonly choosePreset: (preset: PresetName) => void;
   readonly chooseMethod: (method: MethodName) => void;
   readonly look: (change: Partial<View>) => void;
@@ -91,6 +93,7 @@ export function createPage({ openSession, history, findSupport, theme }: PagePar
       setState({ support });
     },
     edit: (change) => setState(({ draft }) => ({ draft: change(draft), refused: null })),
+    setAccess: (change) => setState(({ access }) => ({ access: { ...access, ...change }, refused: null })),
     choosePreset: (preset) =>
       setState(({ draft }) => {
         const next = embeddedSettings(preset, draft.method.name);
@@ -114,7 +117,7 @@ export function createPage({ openSession, history, findSupport, theme }: PagePar
         view: { ...view, selected: null, tab: view.tab === 'results' ? 'run' : view.tab },
       }));
       session = openSession(receive);
-      session.send({ type: 'start', settings });
+      session.send({ type: 'start', settings, access: getState().access });
     },
     pause: () => {
       if (getState().run.status !== 'running') return;

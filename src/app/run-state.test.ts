@@ -11,7 +11,7 @@ const plan: RunEvent = {
   type: 'plan',
   tasks: [task('gloss'), task('field')],
   stepsPerRound: [2, 2],
-  model: { name: 'm', parameters: 10, trainable: 4 },
+  model: { name: 'm', commit: null, parameters: 10, trainable: 4 },
 };
 const steps = (from: number, count: number, projectedAway: { name: string; share: number }[] = []): RunEvent => {
   const numbers = Array.from({ length: count }, (_, i) => from + i);

@@ -1,6 +1,12 @@
 import * as v from 'valibot';
 import { type ErrorCode, GorpError } from '../base/errors.ts';
-import { DeviceReportSchema, ResultsSchema, TaskReportSchema, TensorSpaceSchema } from '../run/results.ts';
+import {
+  DeviceReportSchema,
+  ModelReportSchema,
+  ResultsSchema,
+  TaskReportSchema,
+  TensorSpaceSchema,
+} from '../run/results.ts';
 import type { WorkerEvent } from '../worker/protocol.ts';
 
 const isErrorCode = (text: string): text is ErrorCode => /^[a-z]+\/[a-z0-9-]+$/.test(text);
@@ -20,7 +26,7 @@ const EventSchema = v.variant('type', [
     type: v.literal('plan'),
     tasks: v.array(TaskReportSchema),
     stepsPerRound: v.array(v.number()),
-    model: v.strictObject({ name: v.string(), parameters: v.number(), trainable: v.number() }),
+    model: ModelReportSchema,
   }),
   v.strictObject({
     type: v.literal('progress'),
@@ -31,6 +37,7 @@ const EventSchema = v.variant('type', [
     total: v.number(),
     unit: v.picklist(['bytes', 'steps', 'examples', 'items']),
     source: v.exactOptional(v.picklist(['network', 'cache'])),
+    bytesPerSecond: v.exactOptional(v.number()),
     secondsLeft: v.nullable(v.number()),
   }),
   v.strictObject({

@@ -36,8 +36,9 @@ describe('openWorkerSession', () => {
   it('passes commands and events', () => {
     const { events, session, worker } = open();
     const settings = embeddedSettings('quick', 'gorp');
-    session.send({ type: 'start', settings });
-    expect(worker.sent).toEqual([{ type: 'start', settings }]);
+    const access = { hub: { endpoint: 'https://hub', token: null }, files: [] };
+    session.send({ type: 'start', settings, access });
+    expect(worker.sent).toEqual([{ type: 'start', settings, access }]);
     worker.onmessage?.({ data: { type: 'paused' } });
     expect(events).toEqual([{ type: 'paused' }]);
     expect(worker.url.pathname).toMatch(/worker\/main\.ts$/);

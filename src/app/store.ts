@@ -2,6 +2,8 @@ import { createStore, type StoreApi } from 'zustand/vanilla';
 import type { ErrorReport } from '../base/errors.ts';
 import { embeddedSettings } from '../run/presets.ts';
 import type { RunSettings } from '../run/settings.ts';
+import { HUB } from '../weights/hub.ts';
+import type { ModelAccess } from '../weights/source.ts';
 import type { RunSummary } from './history.ts';
 import { IDLE, type RunState } from './run-state.ts';
 import type { Support } from './support.ts';
@@ -29,6 +31,8 @@ export interface PageState {
   support: Support;
   /** The form: may hold values that do not pass the schema, NaN for an empty number. */
   draft: RunSettings;
+  /** What the model needs beside its name: never stored, recorded or put into an address. */
+  access: ModelAccess;
   /** Why the last start was refused before a worker was asked. */
   refused: ErrorReport | null;
   run: RunState;
@@ -45,6 +49,7 @@ export const createPageStore = (theme: Theme): PageStore =>
   createStore<PageState>(() => ({
     support: 'unknown',
     draft: embeddedSettings('full', 'gorp-plus'),
+    access: { hub: { endpoint: HUB, token: null }, files: [] },
     refused: null,
     run: IDLE,
     history: [],

@@ -1,11 +1,11 @@
-import { type FileHandle, open, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { create, globals } from 'webgpu';
 import { GorpError } from '../base/errors.ts';
 import { acquireGpu, type Gpu } from '../gpu/device.ts';
 import type { RunHost } from '../run/host.ts';
-import { type ByteFile, openTensors } from '../weights/model-files.ts';
-import type { ModelFiles } from '../weights/source.ts';
+import { openModelFolder } from '../weights/model-folder.ts';
+import { DiskFolder } from './disk-folder.ts';
 
 Object.assign(globalThis, globals);
 // Kept for the life of the process: Dawn crashes when its instance is collected before its devices.
@@ -17,25 +17,6 @@ export function acquireNodeGpu(): Promise<Gpu> {
   return acquireGpu(dawn);
 }
 
-/** Opens a model in a folder on disk; its weights file stays open for the life of the process. */
-export async function openModelFolder(folder: string): Promise<ModelFiles> {
-  const json = async (name: string): Promise<unknown> => JSON.parse(await readText(join(folder, name)));
-  const path = join(folder, 'model.safetensors');
-  const handle = await open(path).catch((cause: unknown) => {
-    throw missing(path, cause);
-  });
-  const tensors = await openTensors([await byteFile(handle)]);
-  return {
-    config: await json('config.json'),
-    tokenizer: await json('tokenizer.json'),
-    tokenizerConfig: await json('tokenizer_config.json'),
-    generationConfig: null,
-    ...tensors,
-    fromCache: true,
-    discard: () => Promise.resolve(),
-  };
-}
-
 /** What a run needs, in Node: Dawn, folders on disk. */
 export function nodeHost(
   folders: { model: string; tasks: string },
@@ -44,26 +25,11 @@ export function nodeHost(
 ): RunHost {
   return {
     acquireGpu: acquireNodeGpu,
-    openModel: () => openModelFolder(folders.model),
+    openModel: async () => openModelFolder(await DiskFolder.open(folders.model)),
     taskReader: () => (path) => readText(join(folders.tasks, path)),
     emit,
     now: () => performance.now(),
     code,
-  };
-}
-
-/** The weights as a file that is read in parts. A file on disk is the user's own: it is never removed. */
-async function byteFile(handle: FileHandle): Promise<ByteFile> {
-  const { size } = await handle.stat();
-  return {
-    name: 'model.safetensors',
-    bytes: size,
-    read: async (begin, end) => {
-      const bytes = new Uint8Array(end - begin);
-      await handle.read(bytes, 0, bytes.length, begin);
-      return bytes;
-    },
-    discard: () => Promise.resolve(),
   };
 }
 

@@ -75,4 +75,16 @@ describe('RunControl', () => {
     await expect(pass()).rejects.toThrow(expect.objectContaining({ code: 'run/stopped' }));
     expect(told).toEqual([true]);
   });
+
+  it('interrupts work that cannot be held up, once for every pause, and for good when stopped', () => {
+    const { control } = underTest();
+    const first = control.interruption();
+    control.pause();
+    expect([first.aborted, control.interruption().aborted]).toEqual([true, true]);
+    control.resume();
+    const second = control.interruption();
+    expect(second.aborted).toBe(false);
+    control.stop();
+    expect([second.aborted, control.interruption().aborted]).toEqual([true, true]);
+  });
 });

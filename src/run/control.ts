@@ -14,6 +14,7 @@ export class RunControl {
   #startedAt: number;
   #pausedFor = 0;
   #waitingSince: number | undefined;
+  #interruption = new AbortController();
 
   /** @param now a clock in milliseconds. */
   constructor(private readonly now: () => number) {
@@ -25,6 +26,7 @@ export class RunControl {
     let resume = (): void => undefined;
     const promise = new Promise<void>((resolve) => (resume = resolve));
     this.#paused = { promise, resume };
+    this.#interruption.abort();
   }
 
   resume(): void {
@@ -35,6 +37,13 @@ export class RunControl {
   stop(): void {
     this.#stopped = true;
     this.resume();
+    this.#interruption.abort();
+  }
+
+  /** Ends with the next pause or stop, at once while paused: for work that is broken off then and taken up again. */
+  interruption(): AbortSignal {
+    if (!this.#paused && !this.#stopped) this.#interruption = new AbortController();
+    return this.#interruption.signal;
   }
 
   /** Seconds of work since the start. */

@@ -1,5 +1,5 @@
 import type { ErrorReport } from '../base/errors.ts';
-import type { DeviceReport, Results, TaskReport, TensorSpace } from './results.ts';
+import type { DeviceReport, ModelReport, Results, TaskReport, TensorSpace } from './results.ts';
 
 /** What a run is doing now. `weights`, `evaluate` and `train` carry progress. */
 export type Phase = 'device' | 'weights' | 'tasks' | 'compile' | 'evaluate' | 'train' | 'space';
@@ -12,7 +12,7 @@ export type RunEvent =
       type: 'plan';
       tasks: TaskReport[];
       stepsPerRound: number[];
-      model: { name: string; parameters: number; trainable: number };
+      model: ModelReport;
     }
   | {
       type: 'progress';
@@ -26,6 +26,8 @@ export type RunEvent =
       unit: 'bytes' | 'steps' | 'examples' | 'items';
       /** Weights only: where the bytes come from. */
       source?: 'network' | 'cache';
+      /** Of late, from the network. */
+      bytesPerSecond?: number;
       /** Estimated seconds left in the whole run, once there is something to estimate from. */
       secondsLeft: number | null;
     }

@@ -1,13 +1,18 @@
 import type { Gpu } from '../gpu/device.ts';
 import type { ReadText } from '../tasks/benchmark.ts';
-import type { ModelFiles, ModelProgress } from '../weights/source.ts';
+import type { ModelFiles } from '../weights/model-folder.ts';
+import type { ModelProgress } from '../weights/remote-folder.ts';
 import type { RunEvent } from './events.ts';
 
 /** What a run needs from where it runs: a page's worker, or Node. */
 export interface RunHost {
   acquireGpu(): Promise<Gpu>;
-  /** Opens the model of the settings through the weight store. */
-  openModel(model: string, onProgress: (progress: ModelProgress) => void): Promise<ModelFiles>;
+  /**
+   * Opens the model of the settings through the weight store.
+   *
+   * @param signal breaks a download off; another call goes on with it.
+   */
+  openModel(model: string, onProgress: (progress: ModelProgress) => void, signal: AbortSignal): Promise<ModelFiles>;
   /** Reads text files of the tasks of the settings. */
   taskReader(tasks: string): ReadText;
   emit(event: RunEvent): void;

@@ -5,7 +5,7 @@ import { checkShapes } from '../models/parameters.ts';
 import { parseT5Config } from '../models/t5-config.ts';
 import { T5Network } from '../models/t5-network.ts';
 import { checkVocabulary, loadTokenizer, type Tokenizer } from '../text/tokenizer.ts';
-import type { ModelFiles } from '../weights/source.ts';
+import type { ModelFiles } from '../weights/model-folder.ts';
 import type { TrainingSettings } from './settings.ts';
 
 /** A network ready for weights, what reads text for it, and the layers that methods train in it by default. */

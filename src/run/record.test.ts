@@ -39,7 +39,7 @@ describe('RunRecord', () => {
   it('gives the results as they stand, gaps as null', () => {
     const one = record();
     one.device = DEVICE;
-    one.model = { name: 'tiny', parameters: 10, trainable: 2 };
+    one.model = { name: 'tiny', commit: null, parameters: 10, trainable: 2 };
     one.memory = { peakBytes: 100, liveBuffersAtEnd: 0 };
     one.start(['gloss', 'field'].map(taskNamed));
     one.setAccuracy(0, 1, { exact: 0.25, ranked: 0.5 });

@@ -23,7 +23,7 @@ export class RunRecord {
     private readonly code: Results['code'],
     private readonly seconds: () => number,
   ) {
-    this.model = { name: settings.model, parameters: 0, trainable: 0 };
+    this.model = { name: settings.model, commit: null, parameters: 0, trainable: 0 };
   }
 
   /** Whether there is anything to show: device and tasks are known. */

@@ -60,6 +60,15 @@ export const DeviceReportSchema = v.strictObject({
 });
 export type DeviceReport = v.InferOutput<typeof DeviceReportSchema>;
 
+export const ModelReportSchema = v.strictObject({
+  name: v.string(),
+  /** The commit that a repository on the hub was pinned to. */
+  commit: v.nullable(v.string()),
+  parameters: v.number(),
+  trainable: v.number(),
+});
+export type ModelReport = v.InferOutput<typeof ModelReportSchema>;
+
 /** The results file. Its version rises when a field changes its meaning or goes away. */
 export const ResultsSchema = v.strictObject({
   schema: v.literal('gorp-web/results'),
@@ -71,7 +80,7 @@ export const ResultsSchema = v.strictObject({
   /** Seconds of work, pauses left out. */
   seconds: v.number(),
   device: DeviceReportSchema,
-  model: v.strictObject({ name: v.string(), parameters: v.number(), trainable: v.number() }),
+  model: ModelReportSchema,
   settings: RunSettingsSchema,
   tasks: v.array(TaskReportSchema),
   /** One entry per optimizer step, in columns of equal length. */

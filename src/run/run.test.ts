@@ -6,7 +6,7 @@ import { BufferLedger } from '../gpu/buffers.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { DEFAULT_TUNING, type Tuning } from '../gpu/tuning.ts';
 import { acquireTestGpu } from '../testing/gpu.ts';
-import { tinyHost, tinySettings } from '../testing/tiny-run.ts';
+import { tinyHost, tinyModel, tinySettings } from '../testing/tiny-run.ts';
 import type { RunEvent } from './events.ts';
 import { type Results, ResultsSchema } from './results.ts';
 import type { RunHost } from './host.ts';
@@ -276,6 +276,30 @@ describe('a run that is stopped', () => {
     );
     expect(ended.last.type).toBe('stopped');
     expect(ended.results).toMatchObject({ tasks: [], accuracy: { exact: [], ranked: [] }, curves: { step: [] } });
+  });
+
+  test.each(['paused and resumed', 'stopped'])('while its model comes, when %s', async (how) => {
+    let calls = 0;
+    // A download ends when it is interrupted, and goes on when it is asked for again.
+    const openModel: RunHost['openModel'] = async (_, onProgress, signal) => {
+      calls++;
+      onProgress({ file: 'w', bytes: calls, totalBytes: 2, source: 'network', bytesPerSecond: 5 });
+      if (calls === 2) return { ...tinyModel(), commit: 'abc' };
+      await new Promise((resolve) => signal.addEventListener('abort', resolve));
+      throw new GorpError('weights/aborted', 'It was stopped.', 'Start again.');
+    };
+    const ended = await execute(
+      tinySettings('seq-lora'),
+      (event, run) => {
+        if (at('weights', 0)(event) && calls === 1) setTimeout(() => (how === 'stopped' ? run.stop() : run.pause()), 0);
+        if (event.type === 'paused') run.resume();
+        if (event.type === 'plan') run.stop();
+      },
+      { openModel },
+    );
+    expect([ended.last.type, calls]).toEqual(['stopped', how === 'stopped' ? 1 : 2]);
+    expect(ended.of('progress')).toContainEqual(expect.objectContaining({ item: 'w', bytesPerSecond: 5 }));
+    if (how !== 'stopped') expect(ended.results?.model.commit).toBe('abc');
   });
 
   test('while it is paused does not go on', async () => {

@@ -6,7 +6,8 @@ import { tuneGpu } from '../gpu/tune.ts';
 import { sizeOf } from '../graph/tensor.ts';
 import type { Network } from '../models/network.ts';
 import type { Tokenizer } from '../text/tokenizer.ts';
-import type { ModelFiles } from '../weights/source.ts';
+import type { ModelFiles } from '../weights/model-folder.ts';
+import type { ModelProgress } from '../weights/remote-folder.ts';
 import { RunControl, Stopped } from './control.ts';
 import type { RunEvent } from './events.ts';
 import { memoryOf, type RunHost } from './host.ts';
@@ -102,9 +103,8 @@ export class Run {
     gpu: Gpu,
     owned: { destroy(): void }[],
   ): Promise<OpenedNetwork & { model: ModelFiles; tokenizer: Tokenizer }> {
-    const model = await this.host.openModel(this.settings.model, ({ file, bytes, totalBytes, source }) => {
-      this.#progress({ phase: 'weights', item: file, done: bytes, total: totalBytes ?? bytes, unit: 'bytes', source });
-    });
+    const model = await this.#fetchModel();
+    this.#record.model = { ...this.#record.model, commit: model.commit };
     await this.#checkpoint();
     try {
       const opened = openNetwork(gpu, model, this.settings.training);
@@ -115,6 +115,25 @@ export class Run {
       if (/^(model|text)\//.test(reportOf(thrown).code)) await model.discard();
       throw thrown;
     }
+  }
+
+  /** A pause or stop breaks a download off; it goes on behind what has come. */
+  async #fetchModel(): Promise<ModelFiles> {
+    for (;;) {
+      const signal = this.#control.interruption();
+      try {
+        return await this.host.openModel(this.settings.model, (progress) => this.#reportWeights(progress), signal);
+      } catch (thrown) {
+        if (!signal.aborted) throw thrown;
+        await this.#checkpoint();
+      }
+    }
+  }
+
+  #reportWeights({ file, bytes, totalBytes, source, bytesPerSecond }: ModelProgress): void {
+    const total = totalBytes ?? bytes;
+    const rate = bytesPerSecond === null ? {} : { bytesPerSecond };
+    this.#progress({ phase: 'weights', item: file, done: bytes, total, unit: 'bytes', source, ...rate });
   }
 
   async #prepareTasks(tokenizer: Tokenizer): Promise<EncodedTask[]> {
@@ -153,7 +172,7 @@ export class Run {
     );
     owned.push(learner);
     const parameters = [...network.shapes.values()].reduce((sum, shape) => sum + sizeOf(shape), 0);
-    this.#record.model = { name: this.settings.model, parameters, trainable: learner.trainableParameters };
+    this.#record.model = { ...this.#record.model, parameters, trainable: learner.trainableParameters };
     return learner;
   }
 

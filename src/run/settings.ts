@@ -23,7 +23,11 @@ export const TrainingSchema = v.strictObject({
 export type TrainingSettings = v.InferOutput<typeof TrainingSchema>;
 
 export const RunSettingsSchema = v.strictObject({
-  /** Where the model comes from: `embedded`, or the URL of a folder with Hugging Face files. */
+  /**
+   * Where the model comes from: `embedded`, a repository on the hub as `org/name` or `org/name@revision`, the URL of a
+   * folder with Hugging Face files, or `picked:NAME` for files that are handed over beside the settings
+   * (src/weights/model-reference.ts).
+   */
   model: v.string(),
   /** Where the tasks come from: `embedded`, or the URL of a CL_Benchmark folder. */
   tasks: v.string(),

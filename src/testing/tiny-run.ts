@@ -7,7 +7,7 @@ import type { RunEvent } from '../run/events.ts';
 import type { RunHost } from '../run/host.ts';
 import type { RunSettings, TrainingSettings } from '../run/settings.ts';
 import type { TensorInfo } from '../weights/safetensors.ts';
-import type { ModelFiles } from '../weights/source.ts';
+import type { ModelFiles } from '../weights/model-folder.ts';
 import { acquireTestGpu } from './gpu.ts';
 
 const WORDS = ['red', 'blue', 'round', 'square', 'ball', 'box', 'warm', 'cold', 'roll', 'stand'];
@@ -94,6 +94,7 @@ export function tinyModel(): ModelFiles {
     tensors,
     readTensor,
     readRaw: () => Promise.reject(new Error('The tiny model has no file.')),
+    commit: null,
     fromCache: true,
     discard: () => Promise.resolve(),
   };

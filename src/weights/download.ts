@@ -1,11 +1,35 @@
-import { GorpError } from '../base/errors.ts';
-import type { Manifest, WeightStore } from './store.ts';
+import type { GorpError } from '../base/errors.ts';
+import type { FileWriter, Origin } from './file-writer.ts';
+import {
+  aborted,
+  BrokenDownload,
+  htmlInstead,
+  interrupted,
+  looksLikeHtml,
+  refusalOf,
+  stalled,
+  tooLarge,
+  unreachable,
+  wrongLength,
+} from './response-checks.ts';
+import type { WeightStore } from './store.ts';
+import { isResumable, isStrong, type Manifest } from './store-format.ts';
+
+/** How long to wait for a server, and how often to try again. */
+export interface Patience {
+  /** Milliseconds without a byte after which a connection is given up. */
+  stallMs: number;
+  /** Milliseconds before each new try; as many tries in a row as there are entries may bring nothing. */
+  backoffMs: readonly number[];
+}
+
+const PATIENCE: Patience = { stallMs: 30_000, backoffMs: [1000, 3000, 8000] };
 
 /** How to fetch a file, and what to tell while it comes. */
 export interface DownloadOptions {
   /** Replaces the global fetch, to add credentials or to test. */
   fetch?: typeof globalThis.fetch | undefined;
-  /** Ends the download with `weights/aborted`. */
+  /** Ends the download with `weights/aborted`; what came is kept where it can be gone on from. */
   signal?: AbortSignal | undefined;
   /** Bytes of the file that have come, and its length where known. Called for every piece that the network gives. */
   onProgress?: ((bytes: number, total: number | null) => void) | undefined;
@@ -13,61 +37,255 @@ export interface DownloadOptions {
   file?: string | undefined;
   /** Longest file that is accepted. */
   maxBytes?: number | undefined;
+  /** What its publisher says of the file: other content is refused. */
+  expected?: Pick<Origin, 'bytes' | 'sha256'> | undefined;
+  patience?: Patience | undefined;
 }
 
 /**
  * Streams a file into the store; one chunk of it is held in memory at a time. The file is there only when all of it has
- * come; whatever fails, nothing of it stays.
+ * come. What an earlier download has left is gone on from, by a Range request, when the server still has the same
+ * content; a connection that breaks or stalls is taken up again in the same way, a few times. When that does not help
+ * the chunks so far stay for the next download; when the content itself is wrong or does not fit, nothing stays.
  *
- * @throws GorpError `weights/network`, `weights/not-found`, `weights/http`, `weights/html`, `weights/interrupted`,
- * `weights/wrong-length`, `weights/too-large`, `weights/aborted`, and what {@link WeightStore.write} throws.
+ * @throws GorpError `weights/offline`, `weights/cors`, `weights/network`, `weights/not-found`, `weights/denied`,
+ * `weights/gated`, `weights/http`, `weights/html`, `weights/interrupted`, `weights/stalled`, `weights/wrong-length`,
+ * `weights/too-large`, `weights/aborted`, and what {@link WeightStore.write} throws.
  */
-export async function fetchToStore(url: string, store: WeightStore, options: DownloadOptions = {}): Promise<Manifest> {
-  const response = await request(url, options);
-  const length = declaredLength(response);
-  const refusal = refusalOf(response, url) ?? tooLarge(url, length.bytes, options);
-  if (refusal !== null) {
-    await response.body?.cancel();
-    throw refusal;
-  }
-  const origin = { url, etag: response.headers.get('etag'), bytes: length.bytes };
-  return store.write(options.file ?? url, origin, piecesOf(response, url, length, options));
+export function fetchToStore(url: string, store: WeightStore, options: DownloadOptions = {}): Promise<Manifest> {
+  const { file = url, signal } = options;
+  if (signal?.aborted === true) return Promise.reject(aborted(url));
+  const fill = async (writer: FileWriter): Promise<void> => {
+    const transfer = new Transfer(url, writer, options);
+    try {
+      await transfer.run();
+    } catch (thrown) {
+      if (!transfer.hasBadContent && writer.origin !== null && isResumable(writer.origin)) writer.keep();
+      throw thrown;
+    }
+  };
+  return store.write(file, fill, signal).catch((thrown: unknown) => {
+    // Stopped while another tab was writing the same file.
+    throw thrown === signal?.reason ? aborted(url) : thrown;
+  });
 }
 
-async function request(url: string, { fetch = globalThis.fetch, signal }: DownloadOptions): Promise<Response> {
-  try {
-    // no-store: the browser's own cache would keep a second copy, and could answer with an older version.
-    return await fetch(url, { cache: 'no-store', signal: signal ?? null });
-  } catch (cause) {
-    if (signal?.aborted === true) throw aborted(url);
-    throw new GorpError(
-      'weights/network',
-      `${url} could not be reached: ${cause instanceof Error ? cause.message : String(cause)}.`,
-      'Check the address and the connection and start again. A server of another site must allow this page to read from it (CORS).',
-      { cause },
-    );
+/** One file on its way into the store, over as many connections as it takes. */
+class Transfer {
+  readonly #fetch: typeof globalThis.fetch;
+  readonly #patience: Patience;
+  /** A request with If-Range needs the server's consent (CORS preflight), which some give for Range only. */
+  #usesIfRange = true;
+  /** Whether what came is of no use, or could not be stored: nothing to go on from. */
+  hasBadContent = false;
+
+  constructor(
+    private readonly url: string,
+    private readonly writer: FileWriter,
+    private readonly options: DownloadOptions,
+  ) {
+    // Browsers refuse their fetch when it is called as a method of something else.
+    this.#fetch = options.fetch ?? ((...request) => globalThis.fetch(...request));
+    this.#patience = options.patience ?? PATIENCE;
+  }
+
+  async run(): Promise<void> {
+    const { backoffMs } = this.#patience;
+    let furthest = this.writer.bytes;
+    for (let vainTries = 0; ;) {
+      try {
+        return await this.#attempt();
+      } catch (thrown) {
+        if (!(thrown instanceof BrokenDownload) || this.options.signal?.aborted === true) throw thrown;
+        if (this.writer.bytes > furthest) vainTries = 0;
+        furthest = Math.max(furthest, this.writer.bytes);
+        if (vainTries === backoffMs.length) throw thrown;
+        await pause(backoffMs[vainTries++], this.options.signal);
+      }
+    }
+  }
+
+  /** One connection: the rest of the file when some of it is there, else all of it. */
+  async #attempt(): Promise<void> {
+    const { origin, bytes } = this.writer;
+    const connection = new Connection(this.url, this.#patience.stallMs, this.options.signal);
+    try {
+      if (origin !== null && bytes > 0 && isResumable(origin)) {
+        const response = await this.#requestRest(connection, origin);
+        if (response.status === 206 && continues(response, origin, bytes)) {
+          await this.#take(connection, response, origin.bytes);
+          return;
+        }
+        // Anything but the rest of the same content: all of it anew, from this answer if it holds that.
+        if (response.status === 200) return await this.#takeAll(connection, response);
+        await response.body?.cancel();
+        const refusal =
+          response.status === 206 || response.status === 416 ? null : refusalOf(response, this.url, 'rest');
+        if (refusal !== null) throw refusal;
+      }
+      await this.#takeAll(connection, await this.#request(connection, {}));
+    } finally {
+      connection.close();
+    }
+  }
+
+  async #requestRest(connection: Connection, origin: Origin): Promise<Response> {
+    const range = { range: `bytes=${this.writer.bytes}-` };
+    // Where a hash is known it tells other content, so the server need not.
+    if (origin.sha256 !== null || origin.etag === null || !this.#usesIfRange) return this.#request(connection, range);
+    try {
+      return await this.#request(connection, { ...range, 'if-range': origin.etag });
+    } catch (thrown) {
+      if (this.options.signal?.aborted !== true) this.#usesIfRange = false;
+      throw thrown;
+    }
+  }
+
+  /** @throws GorpError; a {@link BrokenDownload} once anything has come of the file. */
+  async #request(connection: Connection, headers: Record<string, string>): Promise<Response> {
+    try {
+      // no-store: the browser's own cache would keep a second copy, and could answer with an older version.
+      return await connection.within(
+        this.#fetch(this.url, { cache: 'no-store', signal: connection.signal, headers }),
+        this.writer.bytes,
+      );
+    } catch (cause) {
+      if (this.options.signal?.aborted === true) throw aborted(this.url);
+      if (cause instanceof BrokenDownload) throw cause;
+      if (this.writer.bytes > 0) throw interrupted(this.url, this.writer.bytes, cause);
+      throw await unreachable(this.url, this.#fetch, cause);
+    }
+  }
+
+  /** The whole file from an answer to a request for it. */
+  async #takeAll(connection: Connection, response: Response): Promise<void> {
+    const { expected, maxBytes } = this.options;
+    const announced = declaredLength(response);
+    const bytes = expected?.bytes ?? announced.bytes;
+    const refusal =
+      refusalOf(response, this.url, 'all') ??
+      tooLarge(this.url, bytes, maxBytes) ??
+      (expected?.bytes != null && announced.binding && announced.bytes !== expected.bytes
+        ? wrongLength(this.url, expected.bytes, announced.bytes ?? 0)
+        : null);
+    if (refusal !== null) {
+      await response.body?.cancel();
+      throw refusal;
+    }
+    const origin = { url: this.url, etag: response.headers.get('etag'), bytes, sha256: expected?.sha256 ?? null };
+    await this.writer.begin(origin);
+    await this.#take(connection, response, expected?.bytes ?? (announced.binding ? announced.bytes : null), bytes);
+  }
+
+  /** @param binding length that the file must have. @param told the same, or a length that may be wrong. */
+  async #take(connection: Connection, response: Response, binding: number | null, told = binding): Promise<void> {
+    try {
+      await this.writer.append(this.#pieces(connection, response, binding, told));
+    } catch (thrown) {
+      this.hasBadContent = !(thrown instanceof BrokenDownload || this.options.signal?.aborted === true);
+      throw thrown;
+    }
+  }
+
+  /** The body, piece by piece, checked as it passes. */
+  async *#pieces(
+    connection: Connection,
+    response: Response,
+    binding: number | null,
+    told: number | null,
+  ): AsyncGenerator<Uint8Array> {
+    const { maxBytes, onProgress } = this.options;
+    const reader = response.body?.getReader();
+    let bytes = this.writer.bytes;
+    try {
+      while (reader !== undefined) {
+        const piece = await this.#next(connection, reader, bytes);
+        if (piece === undefined) break;
+        if (bytes === 0 && looksLikeHtml(piece)) throw htmlInstead(this.url);
+        bytes += piece.length;
+        const refusal: GorpError | null =
+          tooLarge(this.url, bytes, maxBytes) ??
+          (binding !== null && bytes > binding ? wrongLength(this.url, binding, bytes) : null);
+        if (refusal !== null) throw refusal;
+        onProgress?.(bytes, told !== null && bytes <= told ? told : null);
+        yield piece;
+      }
+      if (binding !== null && bytes < binding) throw wrongLength(this.url, binding, bytes);
+    } finally {
+      // Closes the connection when the rest is not wanted; a stream that has failed answers with its failure once more.
+      await reader?.cancel().catch(() => undefined);
+    }
+  }
+
+  async #next(
+    connection: Connection,
+    reader: ReadableStreamDefaultReader<Uint8Array>,
+    bytes: number,
+  ): Promise<Uint8Array | undefined> {
+    try {
+      const { value } = await connection.within(reader.read(), bytes);
+      this.options.signal?.throwIfAborted();
+      return value;
+    } catch (cause) {
+      if (this.options.signal?.aborted === true) throw aborted(this.url);
+      throw cause instanceof BrokenDownload ? cause : interrupted(this.url, bytes, cause);
+    }
   }
 }
 
-/** Why a response is not the file, or null. */
-function refusalOf(response: Response, url: string): GorpError | null {
-  const { status } = response;
-  if (status === 404 || status === 410) {
-    return new GorpError(
-      'weights/not-found',
-      `There is no ${url} (HTTP ${status}).`,
-      'Check the address of the model.',
-    );
+/** One request: ends when the user stops it, or when nothing has come for too long. */
+class Connection {
+  readonly #controller = new AbortController();
+  readonly #stop = (): void => this.#controller.abort(this.stopped?.reason);
+
+  constructor(
+    private readonly url: string,
+    private readonly stallMs: number,
+    private readonly stopped: AbortSignal | undefined,
+  ) {
+    stopped?.addEventListener('abort', this.#stop);
+    if (stopped?.aborted === true) this.#stop();
   }
-  if (status !== 200) {
-    const locked = status === 401 || status === 403;
-    return new GorpError(
-      'weights/http',
-      `The server answered HTTP ${status} to the request for ${url}.`,
-      locked ? 'Ask for access to this model, or use one that is public.' : 'Wait a moment and start again.',
-    );
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
   }
-  return /^text\/html\b/i.test(response.headers.get('content-type') ?? '') ? htmlInstead(url) : null;
+
+  /** What is waited for, if it comes in time. @throws BrokenDownload `weights/stalled`. */
+  async within<T>(awaited: Promise<T>, bytes: number): Promise<T> {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    let onAbort = (): void => undefined;
+    const ended = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(stalled(this.url, bytes, this.stallMs / 1000)), this.stallMs);
+      onAbort = () => reject(new Error('The request was ended.'));
+      this.signal.addEventListener('abort', onAbort);
+    });
+    try {
+      return await Promise.race([awaited, ended]);
+    } finally {
+      clearTimeout(timer);
+      this.signal.removeEventListener('abort', onAbort);
+    }
+  }
+
+  /** Ends what may still be under way. */
+  close(): void {
+    this.stopped?.removeEventListener('abort', this.#stop);
+    this.#controller.abort();
+  }
+}
+
+/** Whether a 206 holds the bytes behind the first `bytes` of the same content. */
+function continues(response: Response, origin: Origin, bytes: number): boolean {
+  const { headers } = response;
+  const etag = headers.get('etag');
+  if (isStrong(etag) && isStrong(origin.etag) && etag !== origin.etag) return false;
+  if (origin.sha256 === null && etag !== origin.etag) return false;
+  // Both may be hidden from a page; what is told must fit.
+  const range = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(headers.get('content-range') ?? '');
+  if (range !== null && (Number(range[1]) !== bytes || ![`${origin.bytes}`, '*'].includes(range[2]))) return false;
+  const { bytes: length, binding } = declaredLength(response);
+  return range !== null || (binding && origin.bytes !== null && length === origin.bytes - bytes) || !binding;
 }
 
 interface DeclaredLength {
@@ -87,92 +305,13 @@ function declaredLength(response: Response): DeclaredLength {
   return { bytes: Number(text), binding: response.type !== 'cors' };
 }
 
-/** The body, piece by piece, checked as it passes. */
-async function* piecesOf(
-  response: Response,
-  url: string,
-  length: DeclaredLength,
-  options: DownloadOptions,
-): AsyncGenerator<Uint8Array> {
-  const reader = response.body?.getReader();
-  let bytes = 0;
-  try {
-    while (reader !== undefined) {
-      const piece = await nextPiece(reader, url, bytes, options.signal);
-      if (piece === undefined) break;
-      if (bytes === 0 && looksLikeHtml(piece)) throw htmlInstead(url);
-      bytes += piece.length;
-      const refusal =
-        tooLarge(url, bytes, options) ?? (bytes > (length.bytes ?? Infinity) ? wrongLength(url, length, bytes) : null);
-      if (refusal !== null) throw refusal;
-      options.onProgress?.(bytes, length.bytes !== null && bytes <= length.bytes ? length.bytes : null);
-      yield piece;
-    }
-    const refusal = bytes < (length.bytes ?? 0) ? wrongLength(url, length, bytes) : null;
-    if (refusal !== null) throw refusal;
-  } finally {
-    // Closes the connection when the rest is not wanted; a stream that has failed answers with its failure once more.
-    await reader?.cancel().catch(() => undefined);
-  }
-}
-
-async function nextPiece(
-  reader: ReadableStreamDefaultReader<Uint8Array>,
-  url: string,
-  bytes: number,
-  signal: AbortSignal | undefined,
-): Promise<Uint8Array | undefined> {
-  try {
-    const { value } = await reader.read();
-    signal?.throwIfAborted();
-    return value;
-  } catch (cause) {
-    if (signal?.aborted === true) throw aborted(url);
-    throw new GorpError(
-      'weights/interrupted',
-      `The connection broke after ${bytes} bytes of ${url}.`,
-      'Check the connection and start again.',
-      { cause },
-    );
-  }
-}
-
-/** Whether a body begins as a web page does. No JSON and no safetensors file begins so. */
-function looksLikeHtml(start: Uint8Array): boolean {
-  return /^\s*<(?:!doctype|html)/i.test(new TextDecoder('latin1').decode(start.subarray(0, 256)));
-}
-
-function tooLarge(url: string, bytes: number | null, { maxBytes = Infinity }: DownloadOptions): GorpError | null {
-  if (bytes === null || bytes <= maxBytes) return null;
-  return new GorpError(
-    'weights/too-large',
-    `${url} has ${bytes} bytes or more; ${maxBytes} are allowed for this file.`,
-    'Check that the address is that of a model folder with Hugging Face files.',
-  );
-}
-
-function wrongLength(url: string, length: DeclaredLength, bytes: number): GorpError | null {
-  if (!length.binding) return null;
-  const got = bytes > (length.bytes ?? 0) ? 'more came' : `only ${bytes} came`;
-  return new GorpError(
-    'weights/wrong-length',
-    `${url} was announced with ${length.bytes} bytes, but ${got}.`,
-    'Start again; if it stays so, the file is damaged on the server.',
-  );
-}
-
-function htmlInstead(url: string): GorpError {
-  return new GorpError(
-    'weights/html',
-    `${url} is a web page, not a file of a model.`,
-    'Check the address: it may need a login, or be that of a page about the file and not of the file itself.',
-  );
-}
-
-function aborted(url: string): GorpError {
-  return new GorpError(
-    'weights/aborted',
-    `The download of ${url} was stopped.`,
-    'Start again; files that were already complete are kept.',
-  );
+/** Waits; shorter when the signal comes. */
+function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, ms);
+    signal?.addEventListener('abort', () => {
+      clearTimeout(timer);
+      resolve();
+    });
+  });
 }

@@ -67,9 +67,10 @@ export class IndexedDbKeyValue implements KeyValue {
     return quota === undefined || usage === undefined ? null : Math.max(0, quota - usage);
   }
 
-  async run<T>(name: string, work: () => Promise<T>): Promise<T> {
+  async run<T>(name: string, work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
     const locks = globalThis.navigator?.locks;
-    return locks === undefined ? work() : locks.request(this.#lockPrefix + name, work);
+    if (locks === undefined) return work();
+    return locks.request(this.#lockPrefix + name, signal === undefined ? {} : { signal }, work);
   }
 
   async running(): Promise<Set<string>> {

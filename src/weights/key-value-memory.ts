@@ -4,7 +4,8 @@ import type { KeyValue } from './key-value.ts';
 export class MemoryKeyValue implements KeyValue {
   readonly #objects = new Map<string, object>();
   readonly #bytes = new Map<string, Uint8Array<ArrayBuffer>>();
-  readonly #running = new Set<string>();
+  /** The last work of each name, settled or not. */
+  readonly #running = new Map<string, Promise<unknown>>();
 
   getObject(key: string): Promise<unknown> {
     return Promise.resolve(structuredClone(this.#objects.get(key)));
@@ -40,16 +41,22 @@ export class MemoryKeyValue implements KeyValue {
     return Promise.resolve(null);
   }
 
-  async run<T>(name: string, work: () => Promise<T>): Promise<T> {
-    this.#running.add(name);
+  async run<T>(name: string, work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+    const before = this.#running.get(name) ?? Promise.resolve();
+    const mine = before.then(() => {
+      signal?.throwIfAborted();
+      return work();
+    });
+    const settled = mine.catch(() => undefined);
+    this.#running.set(name, settled);
     try {
-      return await work();
+      return await mine;
     } finally {
-      this.#running.delete(name);
+      if (this.#running.get(name) === settled) this.#running.delete(name);
     }
   }
 
   running(): Promise<Set<string>> {
-    return Promise.resolve(new Set(this.#running));
+    return Promise.resolve(new Set(this.#running.keys()));
   }
 }

@@ -12,7 +12,12 @@ export interface KeyValue {
   keys(): Promise<string[]>;
   /** Bytes that can still be kept, as far as is known. */
   room(): Promise<number | null>;
-  /** Runs work under a name that {@link running} tells, also in other tabs, until the work ends or its tab dies. */
-  run<T>(name: string, work: () => Promise<T>): Promise<T>;
+  /**
+   * Runs work under a name that {@link running} tells, also in other tabs, until the work ends or its tab dies. Works of
+   * one name follow each other.
+   *
+   * @param signal ends the waiting for its turn: the promise rejects with the signal's reason.
+   */
+  run<T>(name: string, work: () => Promise<T>, signal?: AbortSignal): Promise<T>;
   running(): Promise<Set<string>>;
 }

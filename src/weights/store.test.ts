@@ -1,14 +1,16 @@
 import 'fake-indexeddb/auto';
+import { createHash } from 'node:crypto';
 import * as fc from 'fast-check';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { KeyValue } from './key-value.ts';
 import { IndexedDbKeyValue } from './key-value-idb.ts';
 import { MemoryKeyValue } from './key-value-memory.ts';
-import { openBrowserStore, openMemoryStore, openStore, type Origin } from './store.ts';
+import type { Origin } from './file-writer.ts';
+import { openBrowserStore, openMemoryStore, openStore, type WeightStore, writePieces } from './store.ts';
 import { WatchedKeyValue } from './testing/watched-key-value.ts';
 
 const CHUNK = 100;
-const origin = (url: string, bytes: number | null = null): Origin => ({ url, etag: '"v1"', bytes });
+const origin = (url: string, bytes: number | null = null): Origin => ({ url, etag: '"v1"', bytes, sha256: null });
 const numbered = (length: number, first = 0): Uint8Array<ArrayBuffer> =>
   Uint8Array.from({ length }, (_, i) => first + i * 7);
 
@@ -35,7 +37,7 @@ describe.each(kinds)('a weight store in %s', (_, make) => {
   it.each([0, 1, 99, 100, 101, 250, 300])('keeps a file of %i bytes in chunks with their hashes', async (length) => {
     const { values, store } = await open();
     const bytes = numbered(length);
-    const manifest = await store.write('w', origin('https://a/w', length), pieces(bytes, 33));
+    const manifest = await writePieces(store, 'w', origin('https://a/w', length), pieces(bytes, 33));
     expect(await store.manifest('w')).toEqual(manifest);
     expect(manifest).toMatchObject({ file: 'w', url: 'https://a/w', etag: '"v1"', bytes: length, chunkBytes: CHUNK });
     expect(manifest.chunks.map((chunk) => chunk.bytes)).toEqual(
@@ -59,7 +61,7 @@ describe.each(kinds)('a weight store in %s', (_, make) => {
         async (length, size, a, b) => {
           const { store } = await open();
           const bytes = numbered(length);
-          await store.write('w', origin('u'), pieces(bytes, size));
+          await writePieces(store, 'w', origin('u'), pieces(bytes, size));
           const [begin, end] = [Math.min(a, length), Math.min(b, length)].sort((x, y) => x - y);
           expect(await store.read('w', begin, end)).toEqual(bytes.slice(begin, end));
         },
@@ -70,7 +72,7 @@ describe.each(kinds)('a weight store in %s', (_, make) => {
 
   it('gives memory of the caller’s own', async () => {
     const { store } = await open();
-    await store.write('w', origin('u'), pieces(numbered(150), 50));
+    await writePieces(store, 'w', origin('u'), pieces(numbered(150), 50));
     (await store.read('w', 0, 100)).fill(0);
     expect(await store.read('w', 0, 150)).toEqual(numbered(150));
     await expect(store.read('w', 100, 151)).rejects.toThrow(RangeError);
@@ -81,8 +83,8 @@ describe.each(kinds)('a weight store in %s', (_, make) => {
   it('lists, counts and removes files', async () => {
     const { values, store } = await open();
     expect([await store.list(), await store.size(), await store.manifest('a')]).toEqual([[], 0, null]);
-    await store.write('a', origin('u/a'), pieces(numbered(150), 50));
-    await store.write('b/c#d', origin('u/b'), pieces(numbered(30), 50));
+    await writePieces(store, 'a', origin('u/a'), pieces(numbered(150), 50));
+    await writePieces(store, 'b/c#d', origin('u/b'), pieces(numbered(30), 50));
     expect((await store.list()).map(({ file, url, bytes }) => [file, url, bytes]).sort()).toEqual([
       ['a', 'u/a', 150],
       ['b/c#d', 'u/b', 30],
@@ -98,9 +100,9 @@ describe.each(kinds)('a weight store in %s', (_, make) => {
 
   it('puts a new file in the place of an old one, and reads the new one', async () => {
     const { values, store } = await open();
-    await store.write('w', origin('u'), pieces(numbered(250), 50));
+    await writePieces(store, 'w', origin('u'), pieces(numbered(250), 50));
     await store.read('w', 0, 10);
-    await store.write('w', origin('u'), pieces(numbered(120, 3), 50));
+    await writePieces(store, 'w', origin('u'), pieces(numbered(120, 3), 50));
     expect(await store.read('w', 0, 120)).toEqual(numbered(120, 3));
     expect(await chunkKeys(values)).toHaveLength(2);
     expect(await store.size()).toBe(120);
@@ -108,11 +110,11 @@ describe.each(kinds)('a weight store in %s', (_, make) => {
 
   it('keeps nothing of a write whose pieces fail, and the earlier file as it was', async () => {
     const { values, store } = await open();
-    await store.write('w', origin('u'), pieces(numbered(150), 50));
+    await writePieces(store, 'w', origin('u'), pieces(numbered(150), 50));
     const before = (await values.keys()).sort();
     const failure = new Error('the cable is out');
-    await expect(store.write('w', origin('u'), pieces(numbered(350), 50, failure))).rejects.toBe(failure);
-    await expect(store.write('x', origin('u'), pieces(numbered(50), 50, failure))).rejects.toBe(failure);
+    await expect(writePieces(store, 'w', origin('u'), pieces(numbered(350), 50, failure))).rejects.toBe(failure);
+    await expect(writePieces(store, 'x', origin('u'), pieces(numbered(50), 50, failure))).rejects.toBe(failure);
     expect((await values.keys()).sort()).toEqual(before);
     expect(await store.read('w', 0, 150)).toEqual(numbered(150));
     expect(await store.manifest('x')).toBeNull();
@@ -125,7 +127,9 @@ describe.each(kinds)('a weight store in %s', (_, make) => {
       [900, 'needs 900 bytes'],
       [null, 'needs at least 300 bytes'],
     ] as const) {
-      await expect(store.write('w', origin('https://a/w', bytes), pieces(numbered(900), 90))).rejects.toMatchObject({
+      await expect(
+        writePieces(store, 'w', origin('https://a/w', bytes), pieces(numbered(900), 90)),
+      ).rejects.toMatchObject({
         code: 'store/quota',
         message: expect.stringContaining(needs) as string,
         nextStep: expect.stringMatching(/free|remove/i) as string,
@@ -147,7 +151,7 @@ describe.each(kinds)('a weight store in %s', (_, make) => {
         stopped = true;
       }
     };
-    await expect(store.write('w', origin('u'), endless())).rejects.toMatchObject({ code: 'store/quota' });
+    await expect(writePieces(store, 'w', origin('u'), endless())).rejects.toMatchObject({ code: 'store/quota' });
     expect(stopped).toBe(true);
   });
 
@@ -159,9 +163,9 @@ describe.each(kinds)('a weight store in %s', (_, make) => {
       asked = true;
       yield await Promise.resolve(numbered(501));
     };
-    await expect(store.write('w', origin('u', 501), source())).rejects.toMatchObject({ code: 'store/quota' });
+    await expect(writePieces(store, 'w', origin('u', 501), source())).rejects.toMatchObject({ code: 'store/quota' });
     expect(asked).toBe(false);
-    await store.write('w', origin('u', 500), pieces(numbered(500), 500));
+    await writePieces(store, 'w', origin('u', 500), pieces(numbered(500), 500));
     expect(await store.size()).toBe(500);
   });
 
@@ -171,8 +175,8 @@ describe.each(kinds)('a weight store in %s', (_, make) => {
     ['an empty chunk', 2, () => new Uint8Array()],
   ])('finds %s, names it, and removes the file', async (_, index, damage) => {
     const { values, store } = await open();
-    await store.write('other', origin('u'), pieces(numbered(10), 10));
-    const { id } = await store.write('w', origin('https://a/w'), pieces(numbered(250), 50));
+    await writePieces(store, 'other', origin('u'), pieces(numbered(10), 10));
+    const { id } = await writePieces(store, 'w', origin('https://a/w'), pieces(numbered(250), 50));
     const key = `chunk/${id}/${index}`;
     const good = (await values.getBytes(key)) ?? new Uint8Array();
     await values.setBytes(key, damage(good));
@@ -186,13 +190,13 @@ describe.each(kinds)('a weight store in %s', (_, make) => {
     expect(await store.manifest('w')).toBeNull();
     expect(await chunkKeys(values)).toHaveLength(1);
     // A fresh copy is read as if nothing had happened.
-    await store.write('w', origin('https://a/w'), pieces(numbered(250), 50));
+    await writePieces(store, 'w', origin('https://a/w'), pieces(numbered(250), 50));
     expect(await store.read('w', 0, 250)).toEqual(numbered(250));
   });
 
   it('finds a chunk that is gone', async () => {
     const { values, store } = await open();
-    const { id } = await store.write('w', origin('u'), pieces(numbered(250), 50));
+    const { id } = await writePieces(store, 'w', origin('u'), pieces(numbered(250), 50));
     await values.delete([`chunk/${id}/1`]);
     await expect(store.read('w', 120, 130)).rejects.toMatchObject({ code: 'weights/corrupt-chunk' });
     expect(await values.keys()).toEqual([]);
@@ -201,7 +205,7 @@ describe.each(kinds)('a weight store in %s', (_, make) => {
   it('checks each chunk’s hash once in a session, and reads neighbours in one chunk once', async () => {
     const digest = vi.spyOn(crypto.subtle, 'digest');
     const { values, store } = await open();
-    await store.write('w', origin('u'), pieces(numbered(250), 50));
+    await writePieces(store, 'w', origin('u'), pieces(numbered(250), 50));
     digest.mockClear();
     for (const begin of [0, 10, 20, 90]) await store.read('w', begin, begin + 10);
     expect([digest.mock.calls.length, values.bytesRead]).toEqual([1, 100]);
@@ -215,14 +219,14 @@ describe.each(kinds)('a weight store in %s', (_, make) => {
 
   it('reads files of another chunk size, from an earlier session', async () => {
     const { values, store } = await open();
-    await store.write('w', origin('u'), pieces(numbered(250), 50));
+    await writePieces(store, 'w', origin('u'), pieces(numbered(250), 50));
     const later = await openStore(values, 64);
     expect(await later.read('w', 95, 205)).toEqual(numbered(250).slice(95, 205));
   });
 
   it('removes at the next start what an interrupted write or another format left', async () => {
     const { values, store } = await open();
-    const { id } = await store.write('w', origin('u'), pieces(numbered(250), 50));
+    const { id } = await writePieces(store, 'w', origin('u'), pieces(numbered(250), 50));
     await values.setBytes('chunk/interrupted/0', numbered(CHUNK));
     await values.setBytes('chunk/interrupted/1', numbered(CHUNK));
     await values.setObject('manifest/strange', { file: 'strange', id: 'strange', pages: 3 });
@@ -248,9 +252,144 @@ describe('a store opened while another tab writes', () => {
       opened++;
       yield numbered(150, 150 * 7);
     };
-    await store.write('w', origin('u'), source());
+    await writePieces(store, 'w', origin('u'), source());
     expect(opened).toBe(1);
     expect(await store.read('w', 0, 300)).toEqual(numbered(300));
+  });
+});
+
+describe.each(kinds)('an interrupted write in %s', (_, make) => {
+  const cut = new Error('the cable is out');
+  const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
+  const open = async (): Promise<{ values: KeyValue; store: WeightStore }> => {
+    const values = make();
+    return { values, store: await openStore(values, CHUNK) };
+  };
+  /** Writes the first bytes, then fails and keeps them. */
+  const interrupt = (store: WeightStore, of: Origin, bytes: Uint8Array): Promise<unknown> =>
+    store
+      .write('w', async (writer) => {
+        await writer.begin(of);
+        writer.keep();
+        await writer.append(pieces(bytes, 33, cut));
+      })
+      .catch((thrown: unknown) => thrown);
+
+  it('is no file, counts in the size, and is gone on from in a later session', async () => {
+    const { values, store } = await open();
+    const bytes = numbered(350);
+    const of = { ...origin('u', 350), sha256: sha256(bytes) };
+    expect(await interrupt(store, of, bytes.subarray(0, 240))).toBe(cut);
+    const later = await openStore(values, CHUNK);
+    expect([await later.manifest('w'), await later.list(), await later.size()]).toEqual([null, [], 200]);
+    expect(await later.partials()).toMatchObject([{ file: 'w', url: 'u', etag: '"v1"', bytes: 350 }]);
+    await expect(later.read('w', 0, 1)).rejects.toMatchObject({ code: 'store/missing' });
+    await later.write('w', async (writer) => {
+      expect([writer.bytes, writer.origin?.etag]).toEqual([200, '"v1"']);
+      await writer.append(pieces(bytes.subarray(200), 60));
+    });
+    expect(await later.read('w', 0, 350)).toEqual(bytes);
+    expect([await later.partials(), (await values.keys()).length]).toEqual([[], 5]);
+  });
+
+  it('can be gone on from by the same writer, as when a connection is taken up again', async () => {
+    const { store } = await open();
+    const bytes = numbered(350);
+    await store.write('w', async (writer) => {
+      await writer.begin({ ...origin('u'), sha256: sha256(bytes) });
+      await writer.append(pieces(bytes.subarray(0, 140), 70, cut)).catch(() => undefined);
+      expect(writer.bytes).toBe(100);
+      await writer.append(pieces(bytes.subarray(100), 70));
+    });
+    expect(await store.read('w', 0, 350)).toEqual(bytes);
+  });
+
+  it('is forgotten when the write begins anew, with a smaller file', async () => {
+    const { values, store } = await open();
+    await interrupt(store, origin('u'), numbered(450));
+    await writePieces(store, 'w', origin('u'), pieces(numbered(120, 3), 50));
+    expect(await store.read('w', 0, 120)).toEqual(numbered(120, 3));
+    expect(await values.keys()).toHaveLength(3);
+  });
+
+  it('goes with remove', async () => {
+    const { values, store } = await open();
+    await interrupt(store, origin('u'), numbered(250));
+    await store.remove('w');
+    expect(await values.keys()).toEqual([]);
+  });
+
+  it.each([
+    ['without a strong ETag or a hash', { etag: 'W/"v1"' }],
+    ['without any ETag', { etag: null }],
+  ])('%s cannot be gone on from: the next session removes it', async (_, of) => {
+    const { values, store } = await open();
+    await interrupt(store, { ...origin('u'), ...of }, numbered(250));
+    expect(await store.partials()).toHaveLength(1);
+    await openStore(values, CHUNK);
+    expect(await values.keys()).toEqual([]);
+  });
+
+  it('is removed when what is known of it makes no sense', async () => {
+    const { values, store } = await open();
+    await interrupt(store, { ...origin('u'), sha256: sha256(numbered(9)) }, numbered(250));
+    const [partial] = await store.partials();
+    await values.setObject('partial/w', { ...partial, hash: 'no state' });
+    await store.write('w', async (writer) => {
+      expect([writer.bytes, writer.origin]).toEqual([0, null]);
+      await writer.begin(origin('u'));
+      await writer.append(pieces(numbered(10), 10));
+    });
+    await interrupt(store, origin('u'), numbered(250));
+    await values.setObject('partial/w', { file: 'w', id: 'w', pages: 3 });
+    const later = await openStore(values, CHUNK);
+    expect([await later.partials(), await later.size(), (await values.keys()).length]).toEqual([[], 10, 2]);
+  });
+
+  it('refuses content of another hash, and keeps nothing of it', async () => {
+    const { values, store } = await open();
+    const of = { ...origin('https://a/w'), sha256: sha256(numbered(350)) };
+    await expect(writePieces(store, 'w', of, pieces(numbered(350, 1), 90))).rejects.toMatchObject({
+      code: 'weights/wrong-hash',
+      message: expect.stringContaining('https://a/w') as string,
+    });
+    expect(await values.keys()).toEqual([]);
+    await writePieces(store, 'w', of, pieces(numbered(350), 90));
+    expect(await store.size()).toBe(350);
+  });
+});
+
+describe('two writes of one file', () => {
+  it('follow each other: the later one takes what the earlier one has brought', async () => {
+    const store = await openStore(new MemoryKeyValue(), CHUNK);
+    const filled: string[] = [];
+    const write = (name: string): ReturnType<typeof store.write> =>
+      store.write('w', async (writer) => {
+        filled.push(name);
+        await writer.begin(origin('u'));
+        await writer.append(pieces(numbered(250), 50));
+      });
+    const [first, second] = await Promise.all([write('first'), write('second')]);
+    expect([filled, second.id]).toEqual([['first'], first.id]);
+    // One that begins later does write.
+    await write('third');
+    expect(filled).toEqual(['first', 'third']);
+  });
+
+  it('the later one can be stopped while it waits', async () => {
+    const store = await openStore(new MemoryKeyValue(), CHUNK);
+    let finish: (() => void) | undefined;
+    const first = store.write('w', async (writer) => {
+      await writer.begin(origin('u'));
+      await new Promise<void>((resolve) => (finish = resolve));
+    });
+    const stop = new AbortController();
+    const second = store.write('w', () => Promise.reject(new Error('not its turn')), stop.signal);
+    stop.abort(new Error('enough'));
+    await vi.waitFor(() => expect(finish).toBeDefined());
+    finish?.();
+    await expect(second).rejects.toThrow('enough');
+    expect((await first).bytes).toBe(0);
   });
 });
 
@@ -260,7 +399,7 @@ describe('IndexedDbKeyValue', () => {
   it('tells running work of all tabs by Web Locks, its own names only', async () => {
     const held = new Set<string>(['another app/lock']);
     const locks = {
-      request: async (name: string, work: () => Promise<unknown>) => {
+      request: async (name: string, _: object, work: () => Promise<unknown>) => {
         held.add(name);
         return work().finally(() => held.delete(name));
       },
@@ -288,7 +427,7 @@ describe('IndexedDbKeyValue', () => {
   it('takes a Blob that cannot be read for a chunk that is gone', async () => {
     const values = new IndexedDbKeyValue('lost-blob');
     const store = await openStore(values, CHUNK);
-    await store.write('w', origin('u'), pieces(numbered(50), 50));
+    await writePieces(store, 'w', origin('u'), pieces(numbered(50), 50));
     const unreadable = vi
       .spyOn(Blob.prototype, 'arrayBuffer')
       .mockRejectedValue(new DOMException('gone', 'NotReadableError'));
@@ -302,7 +441,7 @@ describe('the stores of the app', () => {
   it('use chunks of 4 MiB; the browser’s is the same one whenever it is opened', async () => {
     const bytes = new Uint8Array(4 * 2 ** 20 + 1).fill(5);
     for (const open of [openMemoryStore, openBrowserStore]) {
-      const manifest = await (await open()).write('w', origin('u'), pieces(bytes, 2 ** 20));
+      const manifest = await writePieces(await open(), 'w', origin('u'), pieces(bytes, 2 ** 20));
       expect(manifest.chunks.map((chunk) => chunk.bytes)).toEqual([4 * 2 ** 20, 1]);
     }
     expect(await (await openBrowserStore()).size()).toBe(bytes.length);

@@ -2,64 +2,50 @@
  * Weight files kept between visits. A file is a row of chunks, each with its SHA-256, and a manifest that is written
  * last: without manifest there is no file, so a write that ends midway leaves nothing that could be taken for one.
  */
-import * as v from 'valibot';
 import { GorpError } from '../base/errors.ts';
+import { ChunkWriter, type FileWriter, noRoom, type Origin, removePartial, requireRoom } from './file-writer.ts';
 import type { KeyValue } from './key-value.ts';
 import { IndexedDbKeyValue } from './key-value-idb.ts';
 import { MemoryKeyValue } from './key-value-memory.ts';
+import { toHex } from './sha256.ts';
+import {
+  chunkKey,
+  chunkKeys,
+  fileNames,
+  loadManifest,
+  loadPartial,
+  type Manifest,
+  manifestKey,
+  type PartialManifest,
+  removeLeftovers,
+  writeLock,
+} from './store-format.ts';
 
 const CHUNK_BYTES = 4 * 2 ** 20;
-/** The format below belongs to this name: another format needs another name. */
+/** The format in store-format.ts belongs to this name: another format needs another name. */
 const DATABASE = 'gorp-web-weights';
-
-const bytesSchema = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
-const ManifestSchema = v.pipe(
-  v.object({
-    /** The file's name in the store. */
-    file: v.string(),
-    /** Part of its chunks' keys; differs between two writes of one file. */
-    id: v.string(),
-    /** Where the content came from. */
-    url: v.string(),
-    etag: v.nullable(v.string()),
-    bytes: bytesSchema,
-    /** Bytes of every chunk but the last. */
-    chunkBytes: v.pipe(bytesSchema, v.minValue(1)),
-    chunks: v.array(v.object({ sha256: v.string(), bytes: bytesSchema })),
-  }),
-  v.check(
-    ({ bytes, chunkBytes, chunks }) =>
-      chunks.length === Math.ceil(bytes / chunkBytes) &&
-      chunks.every((chunk, i) => chunk.bytes === Math.min(chunkBytes, bytes - i * chunkBytes)),
-  ),
-);
-
-/** What the store knows of a file. */
-export type Manifest = v.InferOutput<typeof ManifestSchema>;
-
-/** Where a file's content comes from. */
-export interface Origin {
-  url: string;
-  /** The server's name for this version of the content. */
-  etag: string | null;
-  /** Bytes to expect, where known: to find out early that they do not fit. */
-  bytes: number | null;
-}
 
 /** A cache of weight files. All methods may throw GorpError `store/failed` when the database does. */
 export interface WeightStore {
   /** The file's manifest, or null when the file is not (wholly) there. */
   manifest(file: string): Promise<Manifest | null>;
   list(): Promise<Manifest[]>;
-  /** Bytes of all files. */
+  /** Interrupted writes that can be gone on from, and those under way. */
+  partials(): Promise<PartialManifest[]>;
+  /** Bytes of all files, interrupted ones included. */
   size(): Promise<number>;
+  /** @throws GorpError `store/quota` when the browser says that there is no room for so many bytes. */
+  requireRoom(origin: Pick<Origin, 'url' | 'bytes'>): Promise<void>;
   /**
-   * Writes a file from pieces of any size, holding one chunk of it. An earlier file of that name stays readable until
-   * the new one is complete. When the pieces or the database fail, nothing of the new file stays.
+   * Writes a file, holding one chunk of it. An earlier file of that name stays readable until the new one is complete.
+   * When `fill` or the database fails nothing of the new file stays, unless `fill` said that it should. One write of a
+   * file goes on at a time, in all tabs: a later one waits, and takes the file that the earlier one has brought.
    *
-   * @throws GorpError `store/quota` when it does not fit, and whatever `pieces` throws.
+   * @param fill begins (or goes on from {@link FileWriter.origin}) and appends all bytes.
+   * @param signal ends the waiting.
+   * @throws GorpError `store/quota` when it does not fit, `weights/wrong-hash`, and whatever `fill` throws.
    */
-  write(file: string, origin: Origin, pieces: AsyncIterable<Uint8Array>): Promise<Manifest>;
+  write(file: string, fill: (writer: FileWriter) => Promise<void>, signal?: AbortSignal): Promise<Manifest>;
   /**
    * Bytes `begin` to `end` (exclusive) of a file, in memory of their own. Every chunk's hash is checked when this store
    * object first reads it.
@@ -68,7 +54,7 @@ export interface WeightStore {
    * gone: the file is removed then, so that it will be downloaded anew.
    */
   read(file: string, begin: number, end: number): Promise<Uint8Array<ArrayBuffer>>;
-  /** Removes a file, if it is there. */
+  /** Removes a file, if it is there, and what an interrupted write of it has left. */
   remove(file: string): Promise<void>;
 }
 
@@ -88,30 +74,17 @@ export async function openStore(values: KeyValue, chunkBytes = CHUNK_BYTES): Pro
   return new ChunkStore(values, chunkBytes);
 }
 
-const MANIFEST = 'manifest/';
-const CHUNK = 'chunk/';
-const manifestKey = (file: string): string => MANIFEST + file;
-const chunkKey = (id: string, index: number): string => `${CHUNK}${id}/${index}`;
-const chunkKeys = (id: string, count: number): string[] => Array.from({ length: count }, (_, i) => chunkKey(id, i));
-
-async function loadManifest(values: KeyValue, key: string): Promise<Manifest | null> {
-  const parsed = v.safeParse(ManifestSchema, await values.getObject(key));
-  return parsed.success ? parsed.output : null;
-}
-
-/** Deletes unreadable manifests and chunks that belong to no manifest, save those of a write that goes on elsewhere. */
-async function removeLeftovers(values: KeyValue): Promise<void> {
-  // In this order: a write that ends in between has its manifest before it stops running.
-  const keys = await values.keys();
-  const owned = await values.running();
-  const leftovers: string[] = [];
-  for (const key of keys.filter((key) => key.startsWith(MANIFEST))) {
-    const manifest = await loadManifest(values, key);
-    if (manifest === null) leftovers.push(key);
-    else owned.add(manifest.id);
-  }
-  leftovers.push(...keys.filter((key) => key.startsWith(CHUNK) && !owned.has(key.split('/')[1])));
-  await values.delete(leftovers);
+/** Writes a file whose bytes come in one go. @throws GorpError as {@link WeightStore.write}, and whatever `pieces` throws. */
+export function writePieces(
+  store: WeightStore,
+  file: string,
+  origin: Origin,
+  pieces: AsyncIterable<Uint8Array>,
+): Promise<Manifest> {
+  return store.write(file, async (writer) => {
+    await writer.begin(origin);
+    await writer.append(pieces);
+  });
 }
 
 class ChunkStore implements WeightStore {
@@ -128,50 +101,55 @@ class ChunkStore implements WeightStore {
   ) {}
 
   manifest(file: string): Promise<Manifest | null> {
-    return loadManifest(this.values, manifestKey(file));
+    return loadManifest(this.values, file);
   }
 
   async list(): Promise<Manifest[]> {
-    const keys = (await this.values.keys()).filter((key) => key.startsWith(MANIFEST));
-    const manifests = await Promise.all(keys.map((key) => loadManifest(this.values, key)));
+    const { complete } = await fileNames(this.values);
+    const manifests = await Promise.all(complete.map((file) => loadManifest(this.values, file)));
+    return manifests.filter((manifest) => manifest !== null);
+  }
+
+  async partials(): Promise<PartialManifest[]> {
+    const { partial } = await fileNames(this.values);
+    const manifests = await Promise.all(partial.map((file) => loadPartial(this.values, file)));
     return manifests.filter((manifest) => manifest !== null);
   }
 
   async size(): Promise<number> {
-    return (await this.list()).reduce((sum, { bytes }) => sum + bytes, 0);
+    const complete = (await this.list()).reduce((sum, { bytes }) => sum + bytes, 0);
+    return (await this.partials()).reduce((sum, { chunks, chunkBytes }) => sum + chunks.length * chunkBytes, complete);
   }
 
-  async write(file: string, origin: Origin, pieces: AsyncIterable<Uint8Array>): Promise<Manifest> {
-    const room = origin.bytes === null ? null : await this.values.room();
-    if (origin.bytes !== null && room !== null && room < origin.bytes) throw noRoom(origin, origin.bytes, room);
-    const id = crypto.randomUUID();
-    return this.values.run(id, () => this.#write(id, file, origin, pieces));
+  requireRoom(origin: Pick<Origin, 'url' | 'bytes'>): Promise<void> {
+    return requireRoom(this.values, origin);
   }
 
-  async #write(id: string, file: string, origin: Origin, pieces: AsyncIterable<Uint8Array>): Promise<Manifest> {
-    const chunks: Manifest['chunks'] = [];
-    let bytes = 0;
-    let replaced: Manifest | null;
+  async write(file: string, fill: (writer: FileWriter) => Promise<void>, signal?: AbortSignal): Promise<Manifest> {
+    const before = await this.manifest(file);
+    return this.values.run(
+      writeLock(file),
+      async () => {
+        const now = await this.manifest(file);
+        return now !== null && now.id !== before?.id ? now : this.#write(file, fill);
+      },
+      signal,
+    );
+  }
+
+  async #write(file: string, fill: (writer: FileWriter) => Promise<void>): Promise<Manifest> {
+    const writer = await ChunkWriter.open(this.values, file, this.chunkBytes);
     let manifest: Manifest;
     try {
-      for await (const chunk of inChunks(pieces, this.chunkBytes)) {
-        bytes += chunk.length;
-        chunks.push({ sha256: await sha256(chunk), bytes: chunk.length });
-        await this.values.setBytes(chunkKey(id, chunks.length - 1), chunk);
-      }
-      manifest = { file, id, url: origin.url, etag: origin.etag, bytes, chunkBytes: this.chunkBytes, chunks };
-      replaced = await this.manifest(file);
-      await this.values.setObject(manifestKey(file), manifest);
+      await fill(writer);
+      manifest = await writer.finish();
     } catch (thrown) {
-      // What cannot be deleted now goes when the store is opened next; what made the write fail matters more.
-      await this.values.delete(chunkKeys(id, chunks.length)).catch(() => undefined);
-      if (thrown instanceof Error && thrown.name === 'QuotaExceededError') {
-        throw noRoom(origin, Math.max(bytes, origin.bytes ?? 0), null, thrown);
-      }
-      throw thrown;
+      const { origin, bytes } = writer;
+      await writer.fail();
+      if (origin === null || !(thrown instanceof Error && thrown.name === 'QuotaExceededError')) throw thrown;
+      throw noRoom(origin, Math.max(bytes + writer.chunkBytes, origin.bytes ?? 0), null, thrown);
     }
     this.#open.delete(file);
-    if (replaced !== null) await this.values.delete(chunkKeys(replaced.id, replaced.chunks.length));
     return manifest;
   }
 
@@ -225,6 +203,8 @@ class ChunkStore implements WeightStore {
   async remove(file: string): Promise<void> {
     const manifest = await this.manifest(file);
     if (manifest !== null) await this.#removeCopy(manifest);
+    const partial = await loadPartial(this.values, file);
+    if (partial !== null) await removePartial(this.values, partial);
   }
 
   /** Removes what one write left, but not what a later one of the same file has put in its place. */
@@ -237,40 +217,6 @@ class ChunkStore implements WeightStore {
   }
 }
 
-/** The same bytes in chunks of one size, the last one shorter. A chunk is valid until the next one is asked for. */
-async function* inChunks(
-  pieces: AsyncIterable<Uint8Array>,
-  chunkBytes: number,
-): AsyncGenerator<Uint8Array<ArrayBuffer>> {
-  const buffer = new Uint8Array(chunkBytes);
-  let filled = 0;
-  for await (const piece of pieces) {
-    for (let at = 0; at < piece.length;) {
-      const part = piece.subarray(at, at + chunkBytes - filled);
-      buffer.set(part, filled);
-      at += part.length;
-      filled += part.length;
-      if (filled === chunkBytes) {
-        yield buffer;
-        filled = 0;
-      }
-    }
-  }
-  if (filled > 0) yield buffer.slice(0, filled);
-}
-
 async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
-  const digest = await crypto.subtle.digest('SHA-256', bytes);
-  return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, '0')).join('');
-}
-
-function noRoom(origin: Origin, needed: number, room: number | null, cause?: unknown): GorpError {
-  const has = room === null ? 'the browser has no more room for this page' : `the browser has room for ${room}`;
-  const atLeast = origin.bytes === null ? 'at least ' : '';
-  return new GorpError(
-    'store/quota',
-    `${origin.url} needs ${atLeast}${needed} bytes of storage, but ${has}. Nothing of it was kept.`,
-    'Remove stored models that are not needed, or free disk space, and start again.',
-    { cause },
-  );
+  return toHex(new Uint8Array(await crypto.subtle.digest('SHA-256', bytes)));
 }

@@ -2,25 +2,23 @@ import { GorpError } from '../base/errors.ts';
 import { acquireGpu } from '../gpu/device.ts';
 import { Run } from '../run/run.ts';
 import { parseSettings } from '../run/settings.ts';
-import { openModel } from '../weights/source.ts';
-import { openBrowserStore } from '../weights/store.ts';
+import { parseModelReference } from '../weights/model-reference.ts';
+import { type ModelAccess, openModel, requireReference } from '../weights/source.ts';
+import { appRoot, openPlaces } from './places.ts';
 import type { WorkerCommand, WorkerEvent } from './protocol.ts';
 
 // The training worker: one run, told by commands, telling by events.
 declare const self: DedicatedWorkerGlobalScope;
 declare const __APP_VERSION__: string;
 declare const __APP_COMMIT__: string;
-declare const __MODEL_VERSION__: string;
 
-// The built worker lies in `assets/`, one folder below the page; the development server serves it from `src/`.
-const appRoot = import.meta.env.DEV ? new URL('/', self.location.href) : new URL('../', self.location.href);
 const emit = (event: WorkerEvent): void => self.postMessage(event);
 let run: Run | undefined;
 
 self.onmessage = ({ data }: MessageEvent<WorkerCommand>) => {
   switch (data.type) {
     case 'start':
-      start(data.settings);
+      start(data.settings, data.access);
       break;
     case 'pause':
       run?.pause();
@@ -34,16 +32,14 @@ self.onmessage = ({ data }: MessageEvent<WorkerCommand>) => {
   }
 };
 
-function start(input: unknown): void {
+function start(input: unknown, access: ModelAccess): void {
   const settings = parseSettings(input);
   run = new Run(
     {
       acquireGpu: () => acquireGpu(navigator.gpu),
-      openModel: async (model, onProgress) => {
-        const isEmbedded = model === 'embedded';
-        const url = isEmbedded ? new URL('embedded/model/', appRoot).href : model;
-        const version = isEmbedded ? __MODEL_VERSION__ : undefined;
-        return openModel(url, await openBrowserStore(), { onProgress, version });
+      openModel: async (model, onProgress, signal) => {
+        const reference = requireReference(parseModelReference(model), model);
+        return openModel(reference, await openPlaces(access), { onProgress, signal });
       },
       taskReader: (tasks) => {
         const root = tasks === 'embedded' ? new URL('embedded/tasks/', appRoot) : new URL(withSlash(tasks));

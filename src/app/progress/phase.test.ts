@@ -7,7 +7,7 @@ const plan = {
   type: 'plan' as const,
   tasks: [task('gloss'), task('field'), task('emoji')],
   stepsPerRound: [10, 20, 0],
-  model: { name: 'm', parameters: 1, trainable: 1 },
+  model: { name: 'm', commit: null, parameters: 1, trainable: 1 },
 };
 const at = (progress: Partial<RunState['progress']>): RunState => ({
   ...IDLE,

@@ -1,6 +1,7 @@
 import * as v from 'valibot';
 import { GorpError } from '../../base/errors.ts';
 import { parseSettings, type RunSettings, RunSettingsSchema } from '../../run/settings.ts';
+import { parseModelReference } from '../../weights/model-reference.ts';
 import { COMMON_FIELDS, MORE_GROUPS } from './fields.ts';
 
 const FIELDS = new Map(
@@ -16,6 +17,7 @@ export function isFolderAddress(text: string): boolean {
   }
 }
 
+const MODEL_HELP = 'Give a repository as org/name, the address of a folder beginning with https://, or choose files.';
 const FOLDER_HELP = 'Enter the address of a folder, beginning with https://.';
 
 /**
@@ -32,7 +34,7 @@ export function draftIssues(draft: RunSettings): ReadonlyMap<string, string> {
   }
   if (draft.order.length === 0) issues.set('order', 'Choose at least one task.');
   if (new Set(draft.order).size < draft.order.length) issues.set('order', 'Each task can be learned once.');
-  if (draft.model !== 'embedded' && !isFolderAddress(draft.model)) issues.set('model', FOLDER_HELP);
+  if (parseModelReference(draft.model) === null) issues.set('model', MODEL_HELP);
   if (draft.tasks !== 'embedded' && !isFolderAddress(draft.tasks)) issues.set('tasks', FOLDER_HELP);
   return issues;
 }

@@ -65,7 +65,12 @@ export function scriptedRun(settings: RunSettings, options: ScriptOptions = {}):
   const stepsPerRound = order.map(
     (_, i) => stepsEach * (lessons.find(({ round }) => round === i + 1)?.trains.length ?? 0),
   );
-  const model = { name: 'embedded', parameters: 1_902_976, trainable: method.fullRank === 'none' ? 24_576 : 221_184 };
+  const model = {
+    name: 'embedded',
+    commit: null,
+    parameters: 1_902_976,
+    trainable: method.fullRank === 'none' ? 24_576 : 221_184,
+  };
   const exact: AccuracyMatrix = Array.from({ length: rounds + 1 }, () => order.map(() => null));
   const ranked: AccuracyMatrix = exact.map((row) => [...row]);
   const curves: Results['curves'] = { round: [], step: [], loss: [], gradientNorm: [], seconds: [] };

@@ -49,8 +49,8 @@ export class WatchedKeyValue implements KeyValue {
     return Promise.resolve(this.roomBytes);
   }
 
-  run<T>(name: string, work: () => Promise<T>): Promise<T> {
-    return this.inner.run(name, work);
+  run<T>(name: string, work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+    return this.inner.run(name, work, signal);
   }
 
   running(): Promise<Set<string>> {

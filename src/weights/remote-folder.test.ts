@@ -1,28 +1,21 @@
 import 'fake-indexeddb/auto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type LocalServer, serveLocally } from '../testing/local-server.ts';
-import type { Dtype } from './dtypes.ts';
+import type { Origin } from './file-writer.ts';
 import { float32ToHalf } from './half.ts';
 import type { KeyValue } from './key-value.ts';
 import { IndexedDbKeyValue } from './key-value-idb.ts';
 import { MemoryKeyValue } from './key-value-memory.ts';
-import { writeSafetensors } from './safetensors.ts';
-import { type ModelProgress, openModel, type OpenModelOptions } from './source.ts';
-import { openStore, type WeightStore } from './store.ts';
+import { type ModelFiles, openModelFolder } from './model-folder.ts';
+import { type ModelProgress, RemoteFolder, type RemoteOptions } from './remote-folder.ts';
+import { openStore, type WeightStore, writePieces } from './store.ts';
+import { ramp, safetensorsOf, type Tensors } from './testing/model-of.ts';
 import { WatchedKeyValue } from './testing/watched-key-value.ts';
 
 const CHUNK = 256;
 
-type Tensors = Record<string, { dtype: Dtype; shape: number[]; data: ArrayBufferView }>;
+const origin = (url: string): Origin => ({ url, etag: null, bytes: null, sha256: null });
 
-async function safetensors(tensors: Tensors): Promise<Buffer> {
-  const sources = Object.entries(tensors).map(([name, { data, ...info }]) => ({ name, ...info, read: () => data }));
-  const pieces: Uint8Array[] = [];
-  for await (const piece of writeSafetensors(sources)) pieces.push(piece);
-  return Buffer.concat(pieces);
-}
-
-const ramp = (length: number): Float32Array => Float32Array.from({ length }, (_, i) => i / 8 - 3);
 const first: Tensors = {
   'shared.weight': { dtype: 'F32', shape: [20, 10], data: ramp(200) },
   'block.0.half': { dtype: 'F16', shape: [3], data: float32ToHalf(Float32Array.of(1, -2, 65504)) },
@@ -37,7 +30,16 @@ const kinds: [name: string, make: () => KeyValue][] = [
   ['IndexedDB', () => new IndexedDbKeyValue(`source-test-${Math.random()}`)],
 ];
 
-describe.each(kinds)('openModel, with the store in %s', (_, make) => {
+type Options = RemoteOptions & { version?: string };
+
+/** Opens the model of a folder by its address. */
+async function openModel(url: string, store: WeightStore, { version, ...options }: Options = {}): Promise<ModelFiles> {
+  const folder = new RemoteFolder(url, store, options, { version });
+  await folder.removeOtherVersions();
+  return openModelFolder(folder);
+}
+
+describe.each(kinds)('a model in a remote folder, with the store in %s', (_, make) => {
   let folder: Map<string, Buffer | string>;
   let server: LocalServer;
   let values: WatchedKeyValue;
@@ -50,7 +52,7 @@ describe.each(kinds)('openModel, with the store in %s', (_, make) => {
       ['tokenizer.json', '{"version":"1.0"}'],
       ['tokenizer_config.json', '{"model_max_length":512}'],
       ['generation_config.json', '{"eos_token_id":1}'],
-      ['model.safetensors', await safetensors({ ...first, ...second })],
+      ['model.safetensors', await safetensorsOf({ ...first, ...second })],
     ]);
     server = await serveLocally((request, response) => {
       const content = folder.get(request.url?.replace('/m/', '') ?? '');
@@ -65,13 +67,13 @@ describe.each(kinds)('openModel, with the store in %s', (_, make) => {
   });
   afterEach(() => server.close());
 
-  const open = (options: OpenModelOptions = {}): ReturnType<typeof openModel> =>
+  const open = (options: Options = {}): Promise<ModelFiles> =>
     openModel(`${server.url}m`, store, { onProgress: (at) => progress.push(at), ...options });
   const totalBytes = (): number => [...folder.values()].reduce((sum, content) => sum + Buffer.byteLength(content), 0);
   const sharded = async (index: object): Promise<void> => {
     folder.delete('model.safetensors');
-    folder.set('model-00001-of-00002.safetensors', await safetensors(first));
-    folder.set('model-00002-of-00002.safetensors', await safetensors(second));
+    folder.set('model-00001-of-00002.safetensors', await safetensorsOf(first));
+    folder.set('model-00002-of-00002.safetensors', await safetensorsOf(second));
     folder.set('model.safetensors.index.json', JSON.stringify(index));
   };
   const weightMap = {
@@ -147,7 +149,7 @@ describe.each(kinds)('openModel, with the store in %s', (_, make) => {
     const weights = folder.get('model.safetensors') ?? '';
     folder.delete('model.safetensors');
     await expect(open()).rejects.toMatchObject({
-      code: 'weights/not-found',
+      code: 'weights/no-safetensors',
       message: expect.stringContaining('neither model.safetensors nor model.safetensors.index.json') as string,
     });
     folder.set('model.safetensors', weights);
@@ -171,7 +173,7 @@ describe.each(kinds)('openModel, with the store in %s', (_, make) => {
     const other = await openModel(`${server.url}m/deeper/`, store).catch((thrown: unknown) => thrown);
     expect(other).toMatchObject({ code: 'weights/not-found' });
     const oneByte = new Response(Uint8Array.of(1)).body as ReadableStream<Uint8Array>; // Made from bytes, so not null.
-    await store.write('https://elsewhere/x', { url: 'https://elsewhere/x', etag: null, bytes: null }, oneByte);
+    await writePieces(store, 'https://elsewhere/x', origin('https://elsewhere/x'), oneByte);
     const model = await open({ version: 'two' });
     expect([model.config, model.fromCache]).toEqual([{ model_type: 'llama' }, false]);
     expect(await store.size()).toBe(totalBytes() + 1);
@@ -235,7 +237,7 @@ describe.each(kinds)('openModel, with the store in %s', (_, make) => {
     await sharded({ weight_map: weightMap });
     folder.set(
       'model-00002-of-00002.safetensors',
-      await safetensors({ ...second, 'block.0.half': first['block.0.half'] }),
+      await safetensorsOf({ ...second, 'block.0.half': first['block.0.half'] }),
     );
     await expect(open()).rejects.toMatchObject({ code: 'weights/duplicate-tensor' });
     await sharded({ weight_map: weightMap });
@@ -288,8 +290,8 @@ describe.each(kinds)('openModel, with the store in %s', (_, make) => {
   it('fetches everything anew once a model was discarded, and leaves other folders alone', async () => {
     folder.delete('generation_config.json');
     await openModel(`${server.url}m`, store, { version: '1' });
-    const other = { url: `${server.url}m/other/config.json`, etag: null, bytes: null };
-    await store.write(other.url, other, new Blob(['{}']).stream());
+    const other = origin(`${server.url}m/other/config.json`);
+    await writePieces(store, other.url, other, new Blob(['{}']).stream());
     await (await open()).discard();
     expect((await store.list()).map(({ url }) => url)).toEqual([other.url]);
     expect(await open()).toMatchObject({ fromCache: false });

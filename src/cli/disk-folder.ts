@@ -1,0 +1,79 @@
+import { open, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { GorpError } from '../base/errors.ts';
+import { noSafetensors } from '../weights/hub.ts';
+import type { ByteFile } from '../weights/model-files.ts';
+import { missingFile, type ModelFolder } from '../weights/model-folder.ts';
+
+/** A model folder on disk, read where it is. Its files stay open for the life of the process; they are never removed. */
+export class DiskFolder implements ModelFolder {
+  readonly commit = null;
+  readonly fromCache = true;
+
+  private constructor(
+    readonly name: string,
+    private readonly files: ReadonlySet<string>,
+  ) {}
+
+  /** @throws GorpError `run/unreadable-file`. */
+  static async open(path: string): Promise<DiskFolder> {
+    const names = await readdir(path).catch((cause: unknown) => {
+      throw unreadable(path, cause);
+    });
+    return new DiskFolder(path, new Set(names));
+  }
+
+  async file(name: string, maxBytes = Infinity): Promise<ByteFile> {
+    if (!this.files.has(name)) throw missingFile(this.name, name);
+    const path = join(this.name, name);
+    const handle = await open(path).catch((cause: unknown) => {
+      throw unreadable(path, cause);
+    });
+    const { size } = await handle.stat();
+    if (size > maxBytes) {
+      throw new GorpError(
+        'weights/too-large',
+        `${path} has ${size} bytes; ${maxBytes} are allowed for this file.`,
+        'Name a model folder with Hugging Face files.',
+      );
+    }
+    const read = async (begin: number, end: number): Promise<Uint8Array<ArrayBuffer>> => {
+      const bytes = new Uint8Array(end - begin);
+      const { bytesRead } = await handle.read(bytes, 0, bytes.length, begin);
+      if (bytesRead < bytes.length) throw unreadable(path, new Error('it has become shorter'));
+      return bytes;
+    };
+    return { name, bytes: size, read, discard: () => Promise.resolve() };
+  }
+
+  async optionalFile(name: string, maxBytes: number): Promise<ByteFile | null> {
+    return this.files.has(name) ? this.file(name, maxBytes) : null;
+  }
+
+  has(name: string): Promise<boolean> {
+    return Promise.resolve(this.files.has(name));
+  }
+
+  expectWeights(): Promise<void> {
+    const names = [...this.files];
+    if (names.some((name) => /^model\.safetensors(?:\.index\.json)?$/.test(name))) return Promise.resolve();
+    return Promise.reject(
+      noSafetensors(
+        this.name,
+        names.filter((name) => name.endsWith('.bin')),
+      ),
+    );
+  }
+
+  discard(): Promise<void> {
+    return Promise.resolve();
+  }
+}
+
+const unreadable = (path: string, cause: unknown): GorpError =>
+  new GorpError(
+    'run/unreadable-file',
+    `${path} cannot be read: ${cause instanceof Error ? cause.message : String(cause)}.`,
+    'Check the path.',
+    { cause },
+  );

@@ -1,0 +1,185 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { mkdir, open, readdir, readFile, rename, rm, stat, statfs, utimes, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+import { GorpError } from '../base/errors.ts';
+import type { KeyValue } from '../weights/key-value.ts';
+
+/** A lock whose process is alive is touched this often; one not touched for longer than STALE_MS counts for nothing. */
+const BEAT_MS = 5000;
+const STALE_MS = 30_000;
+const RETRY_MS = 200;
+
+interface Named {
+  key: string;
+  value: unknown;
+}
+
+/** Keys may be addresses, too long and too odd for file names. */
+const hashOf = (key: string): string => createHash('sha256').update(key).digest('hex').slice(0, 40);
+const isMissing = (thrown: unknown): boolean => (thrown as NodeJS.ErrnoException | null)?.code === 'ENOENT';
+
+/**
+ * Values in a folder on disk, for the weight store in Node. A value is a file that is renamed into its place when it is
+ * complete; running work holds a lock file, which other processes on the same disk heed.
+ */
+export class FolderKeyValue implements KeyValue {
+  readonly #objects: string;
+  readonly #bytes: string;
+  readonly #locks: string;
+
+  private constructor(private readonly root: string) {
+    this.#objects = join(root, 'objects');
+    this.#bytes = join(root, 'bytes');
+    this.#locks = join(root, 'locks');
+  }
+
+  /** Makes the folder where there is none. @throws GorpError `store/failed`. */
+  static async open(root: string): Promise<FolderKeyValue> {
+    const values = new FolderKeyValue(root);
+    await values.#guarded(async () => {
+      for (const folder of [values.#objects, values.#bytes, values.#locks]) await mkdir(folder, { recursive: true });
+    });
+    return values;
+  }
+
+  /** Passes a full disk on as a browser tells a full quota, and names every other failure. */
+  async #guarded<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (cause) {
+      const { code, message } = cause as NodeJS.ErrnoException;
+      if (code === 'ENOSPC' || code === 'EDQUOT') throw new DOMException(message, 'QuotaExceededError');
+      throw new GorpError(
+        'store/failed',
+        `The folder ${this.root} could not be used: ${message}`,
+        'Check that it can be written to, or name another.',
+        { cause },
+      );
+    }
+  }
+
+  #objectPath(key: string): string {
+    return join(this.#objects, `${hashOf(key)}.json`);
+  }
+
+  #bytesPath(key: string): string {
+    return join(this.#bytes, encodeURIComponent(key));
+  }
+
+  async #readNamed(path: string): Promise<Named | null> {
+    try {
+      return JSON.parse(await readFile(path, 'utf8')) as Named;
+    } catch (thrown) {
+      if (isMissing(thrown) || thrown instanceof SyntaxError) return null;
+      throw thrown;
+    }
+  }
+
+  getObject(key: string): Promise<unknown> {
+    return this.#guarded(async () => (await this.#readNamed(this.#objectPath(key)))?.value);
+  }
+
+  async getBytes(key: string): Promise<Uint8Array<ArrayBuffer> | undefined> {
+    return readFile(this.#bytesPath(key)).then(
+      (bytes) => new Uint8Array(bytes),
+      () => undefined,
+    );
+  }
+
+  setObject(key: string, value: object): Promise<void> {
+    const named: Named = { key, value };
+    return this.#write(this.#objectPath(key), JSON.stringify(named));
+  }
+
+  setBytes(key: string, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
+    return this.#write(this.#bytesPath(key), bytes);
+  }
+
+  #write(path: string, content: string | Uint8Array): Promise<void> {
+    return this.#guarded(async () => {
+      const draft = `${path}.${randomUUID()}.draft`;
+      try {
+        await writeFile(draft, content);
+        await rename(draft, path);
+      } catch (thrown) {
+        await rm(draft, { force: true });
+        throw thrown;
+      }
+    });
+  }
+
+  delete(keys: readonly string[]): Promise<void> {
+    return this.#guarded(async () => {
+      for (const key of keys) {
+        await rm(this.#objectPath(key), { force: true });
+        await rm(this.#bytesPath(key), { force: true });
+      }
+    });
+  }
+
+  keys(): Promise<string[]> {
+    return this.#guarded(async () => {
+      const isWhole = (name: string): boolean => !name.endsWith('.draft');
+      const names = (await readdir(this.#objects)).filter(isWhole);
+      const objects = await Promise.all(names.map((name) => this.#readNamed(join(this.#objects, name))));
+      const bytes = (await readdir(this.#bytes)).filter(isWhole).map(decodeURIComponent);
+      return [...objects.filter((named) => named !== null).map(({ key }) => key), ...bytes];
+    });
+  }
+
+  room(): Promise<number | null> {
+    return this.#guarded(async () => {
+      const { bavail, bsize } = await statfs(this.root);
+      return bavail * bsize;
+    });
+  }
+
+  async run<T>(name: string, work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+    const path = join(this.#locks, hashOf(name));
+    while (!(await this.#guarded(() => this.#lock(path, name)))) {
+      signal?.throwIfAborted();
+      await wait(RETRY_MS);
+    }
+    const beat = setInterval(() => void utimes(path, new Date(), new Date()).catch(() => undefined), BEAT_MS);
+    try {
+      return await work();
+    } finally {
+      clearInterval(beat);
+      await rm(path, { force: true });
+    }
+  }
+
+  /** @returns whether the lock is ours now. */
+  async #lock(path: string, name: string): Promise<boolean> {
+    try {
+      const file = await open(path, 'wx');
+      await file.writeFile(name);
+      await file.close();
+      return true;
+    } catch (thrown) {
+      if ((thrown as NodeJS.ErrnoException).code !== 'EEXIST') throw thrown;
+      if (!(await this.#isAlive(path))) await rm(path, { force: true });
+      return false;
+    }
+  }
+
+  async #isAlive(path: string): Promise<boolean> {
+    const touched = await stat(path).then(
+      ({ mtimeMs }) => mtimeMs,
+      () => -Infinity,
+    );
+    return Date.now() - touched < STALE_MS;
+  }
+
+  running(): Promise<Set<string>> {
+    return this.#guarded(async () => {
+      const names = new Set<string>();
+      for (const file of await readdir(this.#locks)) {
+        const path = join(this.#locks, file);
+        if (await this.#isAlive(path)) names.add(await readFile(path, 'utf8').catch(() => ''));
+      }
+      return names;
+    });
+  }
+}

@@ -1,0 +1,207 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type LocalHub, startLocalHub } from '../testing/local-hub.ts';
+import { MemoryKeyValue } from './key-value-memory.ts';
+import type { ModelFiles } from './model-folder.ts';
+import { parseModelReference } from './model-reference.ts';
+import type { ModelProgress, RemoteOptions } from './remote-folder.ts';
+import { openModel, requireReference } from './source.ts';
+import { openStore, type WeightStore } from './store.ts';
+import { modelFiles, ramp, safetensorsOf } from './testing/model-of.ts';
+import { WatchedKeyValue } from './testing/watched-key-value.ts';
+
+const REPO = 'some-org/tiny.t5';
+const TOKEN = 'hf_abcdefghijklmnop';
+const CHUNK = 256;
+
+let hub: LocalHub;
+let values: WatchedKeyValue;
+let store: WeightStore;
+let progress: ModelProgress[];
+let files: Awaited<ReturnType<typeof modelFiles>>;
+
+beforeEach(async () => {
+  hub = await startLocalHub();
+  values = new WatchedKeyValue(new MemoryKeyValue());
+  store = await openStore(values, CHUNK);
+  progress = [];
+  files = await modelFiles();
+});
+afterEach(() => hub.close());
+
+const open = (name = REPO, token: string | null = null, options: RemoteOptions = {}): Promise<ModelFiles> =>
+  openModel(
+    requireReference(parseModelReference(name), name),
+    { store, embedded: { url: '', version: '' }, hub: { endpoint: hub.endpoint, token }, files: [] },
+    { onProgress: (at) => progress.push(at), patience: { stallMs: 2000, backoffMs: [1, 1] }, ...options },
+  );
+/** Everything that the store holds, as text. */
+const everythingKept = async (): Promise<string> => {
+  let text = '';
+  for (const key of await values.keys()) {
+    const bytes = await values.getBytes(key);
+    text += key + JSON.stringify(await values.getObject(key)) + new TextDecoder('latin1').decode(bytes);
+  }
+  return text;
+};
+
+describe('a repository on the hub', () => {
+  it('is pinned to the commit that its revision stands for', async () => {
+    const commit = hub.push(REPO, files);
+    const model = await open();
+    expect(model.commit).toBe(commit);
+    expect(await model.readTensor('shared.weight')).toEqual(ramp(200));
+    expect(model.generationConfig).toBeNull();
+    expect(hub.requests[0]).toBe(`/api/models/${REPO}/revision/main?blobs=true`);
+    expect(hub.requests.slice(1).every((path) => path.startsWith(`/${REPO}/resolve/${commit}/`))).toBe(true);
+    // No request for a file that the hub does not list.
+    expect(hub.cdnRequests.map(({ file }) => file)).toEqual(Object.keys(files));
+  });
+
+  it('tells the bytes of all files from the first one on', async () => {
+    hub.push(REPO, { ...files, 'pytorch_model.bin': 'x'.repeat(9999), 'onnx/model.safetensors': 'no' });
+    await open();
+    const total = Object.values(files).reduce((sum, content) => sum + Buffer.byteLength(content), 0);
+    expect(new Set(progress.map(({ totalBytes }) => totalBytes))).toEqual(new Set([total]));
+    expect(progress.at(-1)?.bytes).toBe(total);
+  });
+
+  it('is asked for once more each time, and fetched again only when it has moved on', async () => {
+    hub.push(REPO, files);
+    await open();
+    hub.requests.length = 0;
+    expect((await open()).fromCache).toBe(true);
+    expect(hub.requests).toHaveLength(1);
+    const second = hub.push(REPO, { ...files, 'config.json': '{"model_type":"llama"}' });
+    const model = await open();
+    expect([model.commit, model.config, model.fromCache]).toEqual([second, { model_type: 'llama' }, false]);
+  });
+
+  it('opens another branch, a tag or a commit', async () => {
+    const first = hub.push(REPO, files);
+    hub.push(REPO, { ...files, 'config.json': '{"model_type":"other"}' });
+    const dev = hub.push(REPO, { ...files, 'config.json': '{"model_type":"dev"}' }, 'refs/pr/3');
+    expect((await open(`${REPO}@refs/pr/3`)).commit).toBe(dev);
+    expect((await open(`${REPO}@${first}`)).config).toEqual({ model_type: 't5' });
+    // What a commit holds never changes: nothing is asked the second time.
+    hub.requests.length = 0;
+    expect((await open(`${REPO}@${first}`)).fromCache).toBe(true);
+    expect(hub.requests).toEqual([]);
+  });
+
+  it('can be used again without network, as it was when last asked for', async () => {
+    const commit = hub.push(REPO, files);
+    await open();
+    hub.fault('api', { status: 503 });
+    expect((await open()).commit).toBe(commit);
+    await hub.close();
+    const model = await open();
+    expect([model.commit, model.fromCache]).toEqual([commit, true]);
+    await expect(open('some-org/other')).rejects.toMatchObject({ code: 'weights/network' });
+    await expect(open(`${REPO}@dev`)).rejects.toMatchObject({ code: 'weights/network' });
+  });
+
+  it('opens sharded weights', async () => {
+    const { 'model.safetensors': single, ...small } = files;
+    const other = await safetensorsOf({ b: { dtype: 'F32', shape: [2], data: ramp(2) } });
+    const names = ['model-00001-of-00002.safetensors', 'model-00002-of-00002.safetensors'];
+    const index = JSON.stringify({ weight_map: { 'shared.weight': names[0], b: names[1] } });
+    hub.push(REPO, { ...small, 'model.safetensors.index.json': index, [names[0]]: single, [names[1]]: other });
+    const model = await open();
+    expect([...model.tensors.keys()].sort()).toEqual(['b', 'shared.weight']);
+    expect(progress.every(({ totalBytes }) => totalBytes === progress[0].totalBytes)).toBe(true);
+    expect(progress.at(-1)?.bytes).toBe(progress[0].totalBytes);
+  });
+
+  it('goes on with an interrupted download, and refuses wrong bytes by the hub’s own SHA-256', async () => {
+    hub.push(REPO, files);
+    hub.fault('model.safetensors', { cutAfter: 700 });
+    await open();
+    expect(hub.cdnRequests.slice(-2).map(({ range, ifRange }) => [range, ifRange])).toEqual([
+      [undefined, undefined],
+      ['bytes=512-', undefined],
+    ]);
+    hub.push(REPO, files, 'again');
+    hub.fault('model.safetensors', { corrupts: true });
+    await expect(open(`${REPO}@again`)).rejects.toMatchObject({ code: 'weights/wrong-hash' });
+    expect((await store.partials()).length).toBe(0);
+    expect((await open(`${REPO}@again`)).commit).not.toBeNull();
+  });
+
+  it('asks for room for all weights before the first byte of them', async () => {
+    hub.push(REPO, files);
+    values.roomBytes = 500;
+    await expect(open()).rejects.toMatchObject({ code: 'store/quota' });
+    expect(hub.cdnRequests.map(({ file }) => file)).not.toContain('model.safetensors');
+  });
+});
+
+describe('a gated repository', () => {
+  beforeEach(() => {
+    hub.push(REPO, files);
+    hub.gate(REPO, TOKEN);
+  });
+
+  it('is opened with the token, which goes to the hub alone and is kept nowhere', async () => {
+    const model = await open(REPO, TOKEN);
+    expect(await model.readTensor('shared.weight')).toEqual(ramp(200));
+    expect(hub.cdnRequests.every(({ authorization }) => authorization === undefined)).toBe(true);
+    expect(hub.cdnRequests.length).toBeGreaterThan(0);
+    expect(await everythingKept()).not.toContain(TOKEN);
+    expect(JSON.stringify(progress)).not.toContain(TOKEN);
+  });
+
+  it('says without token what to do', async () => {
+    await expect(open()).rejects.toMatchObject({
+      code: 'weights/gated',
+      nextStep: expect.stringMatching(/accept the terms.*token/i) as string,
+    });
+  });
+
+  it.each([
+    ['wrong', 'hf_wrong', 'weights/denied'],
+    ['mistyped', 'hf_ab cd', 'weights/bad-token'],
+  ])('names a %s token without repeating it', async (_, token, code) => {
+    const thrown = await open(REPO, token).catch((error: unknown) => error);
+    expect(thrown).toMatchObject({ code, nextStep: expect.stringMatching(/token/i) as string });
+    expect(String(thrown) + JSON.stringify(thrown) + String((thrown as Error).cause)).not.toContain(token);
+    expect(await values.keys()).toEqual([]);
+  });
+
+  it('is no obstacle once its files are there', async () => {
+    await open(REPO, TOKEN);
+    expect((await open()).fromCache).toBe(true);
+  });
+});
+
+describe('what is wrong with a repository', () => {
+  it.each([
+    ['that is not there', 'some-org/none', 'weights/no-repository', /private/],
+    ['without that revision', `${REPO}@v9`, 'weights/no-revision', /v9/],
+    ['with pickled weights only', 'some-org/bin', 'weights/no-safetensors', /pytorch_model.bin/],
+    ['without a fast tokenizer', 'some-org/slow', 'weights/not-found', /tokenizer.json/],
+  ])('%s is named before anything is downloaded', async (_, name, code, message) => {
+    const { 'model.safetensors': weights, ...small } = files;
+    const { 'tokenizer.json': tokenizer, ...slow } = files;
+    hub.push(REPO, files);
+    hub.push('some-org/bin', { ...small, 'pytorch_model.bin': weights });
+    hub.push('some-org/slow', { ...slow, 'spiece.model': tokenizer });
+    await expect(open(name)).rejects.toMatchObject({ code, message: expect.stringMatching(message) as string });
+    expect([hub.cdnRequests, await values.keys()]).toEqual([[], []]);
+  });
+
+  it('a hub that is none, or is busy, is named too', async () => {
+    hub.push(REPO, files);
+    hub.fault('api', { status: 200 }, { status: 429 });
+    await expect(open()).rejects.toMatchObject({ code: 'weights/hub-answer' });
+    await expect(open()).rejects.toMatchObject({ code: 'weights/http' });
+    const access = { store, embedded: { url: '', version: '' }, files: [] };
+    const repository = { kind: 'hub' as const, repository: REPO, revision: 'main' };
+    await expect(
+      openModel(repository, { ...access, hub: { endpoint: 'ftp://hub', token: null } }),
+    ).rejects.toMatchObject({ code: 'weights/bad-hub' });
+  });
+
+  it('a name that is none is a wrong setting', () => {
+    expect(() => requireReference(parseModelReference('t5-small'), 't5-small')).toThrow(/org\/name|t5-small/);
+  });
+});

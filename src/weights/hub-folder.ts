@@ -1,0 +1,81 @@
+import * as v from 'valibot';
+import { GorpError } from '../base/errors.ts';
+import {
+  authorizedFetch,
+  checkAccess,
+  checkListing,
+  commitUrl,
+  type HubAccess,
+  type HubListing,
+  HubListingSchema,
+  resolveRevision,
+} from './hub.ts';
+import { RemoteFolder, type RemoteOptions } from './remote-folder.ts';
+import { type WeightStore, writePieces } from './store.ts';
+
+/** Failures of the hub that leave an earlier answer as good as it was. */
+const UNREACHED = ['weights/offline', 'weights/network', 'weights/cors', 'weights/http'];
+
+/**
+ * A repository on the hub, pinned to the commit that its revision stands for now. The hub's answer is kept beside the
+ * files, so that a model that was used before can be used again without network; a revision that is a commit itself is
+ * asked for only once.
+ *
+ * @throws GorpError as {@link resolveRevision} and {@link checkListing}; `weights/bad-hub`, `weights/bad-token`.
+ */
+export async function openHubFolder(
+  asked: { repository: string; revision: string },
+  access: HubAccess,
+  store: WeightStore,
+  options: RemoteOptions,
+): Promise<RemoteFolder> {
+  const checkedAccess = checkAccess(access);
+  const { endpoint } = checkedAccess;
+  const fetch = authorizedFetch(checkedAccess, options.fetch);
+  const listing = await findListing(asked, checkedAccess, store, { ...options, fetch });
+  const { id, commit, files } = listing;
+  return new RemoteFolder(commitUrl(endpoint, id, commit), store, { ...options, fetch }, { name: id, commit, files });
+}
+
+async function findListing(
+  asked: { repository: string; revision: string },
+  access: HubAccess,
+  store: WeightStore,
+  options: RemoteOptions,
+): Promise<HubListing> {
+  const kept = (await keptListings(store, access.endpoint)).filter(
+    ({ repository, id, revision, commit }) =>
+      [repository, id].includes(asked.repository) && (revision === asked.revision || commit === asked.revision),
+  );
+  const pinned = kept.find(({ commit }) => commit === asked.revision);
+  if (pinned !== undefined) return pinned;
+  try {
+    const listing = await resolveRevision(asked, access, options);
+    checkListing(listing);
+    await keepListing(store, access.endpoint, listing);
+    return listing;
+  } catch (thrown) {
+    const latest = kept.sort((a, b) => b.resolvedAt.localeCompare(a.resolvedAt)).at(0);
+    if (latest === undefined || !(thrown instanceof GorpError) || !UNREACHED.includes(thrown.code)) throw thrown;
+    return latest;
+  }
+}
+
+/** A listing lies in the store under the address of its folder. */
+async function keepListing(store: WeightStore, endpoint: string, listing: HubListing): Promise<void> {
+  const url = commitUrl(endpoint, listing.id, listing.commit);
+  const bytes = new TextEncoder().encode(JSON.stringify(listing));
+  const origin = { url, etag: null, bytes: bytes.length, sha256: null };
+  await writePieces(store, url, origin, new Blob([bytes]).stream());
+}
+
+async function keptListings(store: WeightStore, endpoint: string): Promise<HubListing[]> {
+  const listings: HubListing[] = [];
+  for (const { file, url, bytes } of await store.list()) {
+    if (!url.startsWith(`${endpoint}/`) || !url.endsWith('/')) continue;
+    const text = new TextDecoder().decode(await store.read(file, 0, bytes));
+    const parsed = v.safeParse(v.pipe(v.string(), v.parseJson(), HubListingSchema), text);
+    if (parsed.success) listings.push(parsed.output);
+  }
+  return listings;
+}

@@ -1,0 +1,197 @@
+import * as v from 'valibot';
+import { GorpError } from '../base/errors.ts';
+import { denied, unreachable } from './response-checks.ts';
+
+/** The hub that Hugging Face runs. Others speak the same language: mirrors, and the one that tests play. */
+export const HUB = 'https://huggingface.co';
+
+/** How to reach the hub. */
+export interface HubAccess {
+  /** Its address, as `HF_ENDPOINT` names it for Hugging Face's own tools. */
+  endpoint: string;
+  /** An access token of the user's account. It goes to the hub with requests, and nowhere else. */
+  token: string | null;
+}
+
+/** A file of a repository, as the hub lists it. */
+const HubFileSchema = v.object({
+  name: v.string(),
+  bytes: v.nullable(v.pipe(v.number(), v.safeInteger(), v.minValue(0))),
+  /** Known of big files, which the hub keeps by Git LFS. */
+  sha256: v.nullable(v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/))),
+});
+export type HubFile = v.InferOutput<typeof HubFileSchema>;
+
+/** A commit of a repository with the files at its root. */
+export const HubListingSchema = v.object({
+  /** As it was asked for. */
+  repository: v.string(),
+  revision: v.string(),
+  /** Full name of the repository, which may have moved. */
+  id: v.string(),
+  commit: v.pipe(v.string(), v.regex(/^[0-9a-f]{40}$/)),
+  /** ISO 8601, UTC. */
+  resolvedAt: v.string(),
+  files: v.array(HubFileSchema),
+});
+export type HubListing = v.InferOutput<typeof HubListingSchema>;
+
+/** What the hub answers: huggingface_hub, `ModelInfo` with `files_metadata=True`. */
+const ModelInfoSchema = v.object({
+  id: v.pipe(v.string(), v.regex(/^[\w.-]+(?:\/[\w.-]+)?$/)),
+  sha: HubListingSchema.entries.commit,
+  siblings: v.array(
+    v.object({
+      rfilename: v.string(),
+      size: v.optional(HubFileSchema.entries.bytes, null),
+      lfs: v.nullish(v.object({ sha256: HubFileSchema.entries.sha256 })),
+    }),
+  ),
+});
+
+/** @throws GorpError `weights/bad-hub`, `weights/bad-token`; the token is not repeated in it. */
+export function checkAccess({ endpoint, token }: HubAccess): HubAccess {
+  const isUrl = URL.canParse(endpoint) && /^https?:$/.test(new URL(endpoint).protocol);
+  if (!isUrl) {
+    throw new GorpError(
+      'weights/bad-hub',
+      `${JSON.stringify(endpoint)} is not the address of a hub.`,
+      `Give an address as ${HUB}, or leave it empty.`,
+    );
+  }
+  if (token !== null && !/^[\x21-\x7e]{1,1000}$/.test(token)) {
+    throw new GorpError(
+      'weights/bad-token',
+      'The access token has characters that no token has.',
+      'Copy the token again from the settings of your account on the hub; it begins with hf_.',
+    );
+  }
+  return { endpoint: endpoint.replace(/\/+$/, ''), token };
+}
+
+/** A fetch that shows the token to the hub, and to no other server that a redirect may lead to. */
+export function authorizedFetch({ endpoint, token }: HubAccess, fetch = globalThis.fetch): typeof globalThis.fetch {
+  if (token === null) return fetch;
+  return (input, init) => {
+    const url = input instanceof Request ? input.url : input.toString();
+    if (new URL(url).origin !== new URL(endpoint).origin || init?.mode === 'no-cors') return fetch(input, init);
+    const headers = new Headers(init?.headers);
+    headers.set('authorization', `Bearer ${token}`);
+    return fetch(input, { ...init, headers });
+  };
+}
+
+/** The folder that the files of a commit are fetched from, with a slash at its end. Its content never changes. */
+export const commitUrl = (endpoint: string, id: string, commit: string): string =>
+  `${endpoint}/${id}/resolve/${commit}/`;
+
+/** `org/name` and commit of a folder on a hub, from its {@link commitUrl}; null for any other address. */
+export function parseCommitUrl(url: string): { id: string; commit: string } | null {
+  const [, id, commit] = /\/([\w.-]+(?:\/[\w.-]+)?)\/resolve\/([0-9a-f]{40})\/$/.exec(new URL(url).pathname) ?? [];
+  return id === undefined ? null : { id, commit };
+}
+
+/**
+ * Asks the hub which commit a revision stands for now, and for its files.
+ *
+ * @throws GorpError `weights/offline`, `weights/cors`, `weights/network`, `weights/denied`, `weights/no-repository`,
+ * `weights/no-revision`, `weights/hub-answer`, `weights/http`.
+ */
+export async function resolveRevision(
+  { repository, revision }: { repository: string; revision: string },
+  { endpoint, token }: HubAccess,
+  {
+    fetch = globalThis.fetch,
+    signal,
+  }: { fetch?: typeof globalThis.fetch | undefined; signal?: AbortSignal | undefined },
+): Promise<HubListing> {
+  const url = `${endpoint}/api/models/${repository}/revision/${encodeURIComponent(revision)}?blobs=true`;
+  const response = await fetch(url, { signal: signal ?? null }).catch(async (cause: unknown) => {
+    signal?.throwIfAborted();
+    throw await unreachable(url, fetch, cause);
+  });
+  if (response.status !== 200) throw hubRefusal(response, { repository, revision, url, hasToken: token !== null });
+  const json: unknown = await response.json().catch(() => null);
+  const parsed = v.safeParse(ModelInfoSchema, json);
+  if (!parsed.success) {
+    throw new GorpError(
+      'weights/hub-answer',
+      `${endpoint} did not answer as a hub does (${v.getDotPath(parsed.issues[0]) ?? 'no JSON object'}).`,
+      `Check the address of the hub; that of Hugging Face is ${HUB}.`,
+    );
+  }
+  const { id, sha, siblings } = parsed.output;
+  const files = siblings
+    .filter(({ rfilename }) => !rfilename.includes('/'))
+    .map(({ rfilename, size, lfs }) => ({ name: rfilename, bytes: size, sha256: lfs?.sha256 ?? null }));
+  return { repository, revision, id, commit: sha, resolvedAt: new Date().toISOString(), files };
+}
+
+interface Asked {
+  repository: string;
+  revision: string;
+  url: string;
+  hasToken: boolean;
+}
+
+function hubRefusal(response: Response, { repository, revision, url, hasToken }: Asked): GorpError {
+  const { status, headers } = response;
+  const code = headers.get('x-error-code');
+  if (code === 'RevisionNotFound') {
+    return new GorpError(
+      'weights/no-revision',
+      `${repository} has no branch, tag or commit ${JSON.stringify(revision)}.`,
+      'Check the part behind the @, or leave it away for the main branch.',
+    );
+  }
+  // To those without token the hub does not tell a private repository from none.
+  if (status === 404 || code === 'RepoNotFound' || (status === 401 && !hasToken)) {
+    return new GorpError(
+      'weights/no-repository',
+      `The hub has no model ${repository}${hasToken ? ' that this token may read' : ', or it is private'}.`,
+      'Check the name, as org/name; for a private model enter an access token of an account that may read it.',
+    );
+  }
+  if (status === 401 || status === 403) return denied(response, url);
+  return new GorpError(
+    'weights/http',
+    `The hub answered HTTP ${status} to the request for ${repository}.`,
+    status === 429
+      ? 'It asks for fewer requests: wait some minutes and start again.'
+      : 'Wait a moment and start again.',
+  );
+}
+
+/**
+ * Whether a repository has what this project reads, before anything is downloaded.
+ *
+ * @throws GorpError `weights/no-safetensors`, `weights/not-found`.
+ */
+export function checkListing({ id, files }: HubListing): void {
+  const names = new Set(files.map(({ name }) => name));
+  for (const name of ['config.json', 'tokenizer.json', 'tokenizer_config.json']) {
+    if (!names.has(name)) {
+      throw new GorpError(
+        'weights/not-found',
+        `${id} has no ${name}.`,
+        name === 'tokenizer.json'
+          ? 'Choose a repository with a fast tokenizer, or save one with AutoTokenizer of transformers and pick the folder.'
+          : 'Choose the repository of a transformers model.',
+      );
+    }
+  }
+  if (names.has('model.safetensors') || names.has('model.safetensors.index.json')) return;
+  throw noSafetensors(
+    id,
+    [...names].filter((name) => /\.(?:bin|h5|msgpack|gguf|pt|pth)$/.test(name)),
+  );
+}
+
+/** @param others weight files in other formats. */
+export const noSafetensors = (where: string, others: readonly string[], cause?: unknown): GorpError =>
+  new GorpError(
+    'weights/no-safetensors',
+    `${where} has neither model.safetensors nor model.safetensors.index.json${others.length === 0 ? '' : `, only ${others.slice(0, 3).join(', ')}`}.`,
+    'Weights in other formats (pytorch_model.bin, GGUF) must be saved as safetensors first: load the model with transformers, call save_pretrained, and pick the folder.',
+    { cause },
+  );

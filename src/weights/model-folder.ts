@@ -1,0 +1,118 @@
+import { GorpError } from '../base/errors.ts';
+import { noSafetensors } from './hub.ts';
+import { type ByteFile, type ModelTensors, openTensors, readJson } from './model-files.ts';
+import { checkShards, parseShardIndex } from './shards.ts';
+
+const MIB = 2 ** 20;
+/** Longest JSON files that are accepted, in bytes; those of the largest published models are several times smaller. */
+const MAX_CONFIG_BYTES = 4 * MIB;
+const MAX_TOKENIZER_BYTES = 128 * MIB;
+const MAX_INDEX_BYTES = 64 * MIB;
+
+const SINGLE = 'model.safetensors';
+const INDEX = `${SINGLE}.index.json`;
+
+/** Files of a model side by side, wherever they lie. */
+export interface ModelFolder {
+  /** For messages: an address, a path, `org/name`. */
+  readonly name: string;
+  /** The commit that the files are pinned to; null where they have none. */
+  readonly commit: string | null;
+  /** False once anything was asked of the network. */
+  readonly fromCache: boolean;
+  /** A file of the folder. @throws GorpError `weights/not-found`, and what fetching it throws. */
+  file(name: string, maxBytes?: number): Promise<ByteFile>;
+  /** A file that the folder may lack: null then. */
+  optionalFile(name: string, maxBytes: number): Promise<ByteFile | null>;
+  /** Whether a file is known to be there, without asking for it. */
+  has(name: string): Promise<boolean>;
+  /**
+   * Told before the weights are asked for: their files, and the bytes of the tensors in them where known.
+   *
+   * @throws GorpError `store/quota` when the browser has no room for what is missing of them.
+   */
+  expectWeights(names: readonly string[], bytes: number | null): Promise<void>;
+  /** Called when the files turn out not to be a model that can be used: the next start fetches them anew. */
+  discard(): Promise<void>;
+}
+
+/** The files of a model. */
+export interface ModelFiles extends ModelTensors {
+  /** The JSON files' content, unchecked. */
+  config: unknown;
+  tokenizer: unknown;
+  tokenizerConfig: unknown;
+  /** Null when the folder has no `generation_config.json`. */
+  generationConfig: unknown;
+  /** The commit that the files are pinned to; null where they have none. */
+  commit: string | null;
+  /** Whether nothing had to be asked of the network. */
+  fromCache: boolean;
+  /** Called when the files turn out not to be a model that can be used: the next start fetches them anew. */
+  discard(): Promise<void>;
+}
+
+/**
+ * Opens a model in a folder of Hugging Face files: `config.json`, `tokenizer.json`, `tokenizer_config.json`,
+ * `generation_config.json` (where there is one) and `model.safetensors`, or the shards that
+ * `model.safetensors.index.json` names.
+ *
+ * @throws GorpError as {@link openTensors}; `weights/no-safetensors`, `weights/invalid-json`, `weights/invalid-index`.
+ * A file that turns out unusable is discarded.
+ */
+export async function openModelFolder(folder: ModelFolder): Promise<ModelFiles> {
+  // The small files first, and each checked at once: a wrong address should not cost a long download.
+  const config = await readJson(await folder.file('config.json', MAX_CONFIG_BYTES));
+  const tokenizer = await readJson(await folder.file('tokenizer.json', MAX_TOKENIZER_BYTES));
+  const tokenizerConfig = await readJson(await folder.file('tokenizer_config.json', MAX_CONFIG_BYTES));
+  const generationFile = await folder.optionalFile('generation_config.json', MAX_CONFIG_BYTES);
+  const generationConfig = generationFile === null ? null : await readJson(generationFile);
+  const weights = await openWeights(folder);
+  const { commit, fromCache } = folder;
+  const discard = (): Promise<void> => folder.discard();
+  return { config, tokenizer, tokenizerConfig, generationConfig, ...weights, commit, fromCache, discard };
+}
+
+async function openWeights(folder: ModelFolder): Promise<ModelTensors> {
+  if ((await folder.has(SINGLE)) || !(await folder.has(INDEX))) {
+    try {
+      await folder.expectWeights([SINGLE], null);
+      return await openTensors([await folder.file(SINGLE)]);
+    } catch (thrown) {
+      if (!isAbsence(thrown)) throw thrown;
+    }
+  }
+  const indexFile = await folder.file(INDEX, MAX_INDEX_BYTES).catch((thrown: unknown) => {
+    throw isAbsence(thrown) ? noSafetensors(folder.name, [], thrown) : thrown;
+  });
+  const indexJson = await readJson(indexFile);
+  const index = await checked([indexFile], () => parseShardIndex(indexJson));
+  await folder.expectWeights(index.files, index.tensorBytes);
+  const files: ByteFile[] = [];
+  for (const name of index.files) files.push(await folder.file(name));
+  const tensors = await openTensors(files);
+  await checked([indexFile, ...files], () => checkShards(index, tensors));
+  return tensors;
+}
+
+/** What `check` returns; when it throws, the files that it found at fault are discarded first. */
+async function checked<T>(files: readonly ByteFile[], check: () => T): Promise<T> {
+  try {
+    return check();
+  } catch (thrown) {
+    await Promise.all(files.map((file) => file.discard()));
+    throw thrown;
+  }
+}
+
+/** Whether a file could not be had because there is no such file. Some servers answer with their start page then. */
+export const isAbsence = (thrown: unknown): thrown is GorpError =>
+  thrown instanceof GorpError && (thrown.code === 'weights/not-found' || thrown.code === 'weights/html');
+
+/** @param where the folder's name. */
+export const missingFile = (where: string, name: string): GorpError =>
+  new GorpError(
+    'weights/not-found',
+    `${where} has no ${name}.`,
+    'Choose a folder with config.json, tokenizer.json, tokenizer_config.json and model.safetensors or its shards.',
+  );

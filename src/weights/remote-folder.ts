@@ -1,0 +1,230 @@
+import { GorpError } from '../base/errors.ts';
+import { type DownloadOptions, fetchToStore, type Patience } from './download.ts';
+import type { HubFile } from './hub.ts';
+import type { ByteFile } from './model-files.ts';
+import { isAbsence, missingFile, type ModelFolder } from './model-folder.ts';
+import { type WeightStore, writePieces } from './store.ts';
+import type { Manifest } from './store-format.ts';
+import { TransferRate } from './transfer-rate.ts';
+
+/** Milliseconds between two reports of one file, at least. */
+const REPORT_MS = 100;
+
+/** How far the files of a model have come, counted over all of them. */
+export interface ModelProgress {
+  /** The file that is worked on. */
+  file: string;
+  bytes: number;
+  /** Null until the weights' length is known. Where no list of files is to be had it is close for sharded weights. */
+  totalBytes: number | null;
+  source: 'network' | 'cache';
+  /** Of late; null until it is known, and for the cache. */
+  bytesPerSecond: number | null;
+}
+
+export interface RemoteOptions {
+  fetch?: DownloadOptions['fetch'];
+  signal?: AbortSignal | undefined;
+  /** Called at the first and last piece of every file, and some times a second in between. */
+  onProgress?: ((progress: ModelProgress) => void) | undefined;
+  patience?: Patience | undefined;
+}
+
+/** What is known of a folder beforehand. */
+export interface RemoteFacts {
+  /** For messages; the address when not given. */
+  name?: string;
+  commit?: string;
+  /**
+   * Names the content behind the URL, a checksum for instance. Copies of another version are not used, and are removed.
+   * Without it a cached copy is good for ever.
+   */
+  version?: string | undefined;
+  /** All files that there are; null when only asking for one tells. */
+  files?: readonly HubFile[];
+}
+
+/**
+ * A folder on a server, seen through the store: what the store lacks is downloaded into it first; what it has is used as
+ * it is, without a request.
+ */
+export class RemoteFolder implements ModelFolder {
+  readonly name: string;
+  readonly commit: string | null;
+  readonly #base: string;
+  readonly #version: string;
+  readonly #listed: ReadonlyMap<string, HubFile> | null;
+  readonly #rate = new TransferRate(() => performance.now());
+  #finishedBytes = 0;
+  #reportedAt = -Infinity;
+  /** Weight files that will be asked for, and what is known of their bytes together. */
+  #weights: { left: Set<string>; bytes: number | null } = { left: new Set(), bytes: null };
+
+  fromCache = true;
+
+  /** @param url absolute URL of the folder. @throws GorpError `weights/bad-url`. */
+  constructor(
+    url: string,
+    private readonly store: WeightStore,
+    private readonly options: RemoteOptions,
+    { name, commit, version, files }: RemoteFacts = {},
+  ) {
+    this.#base = folderUrl(url);
+    this.name = name ?? this.#base;
+    this.commit = commit ?? null;
+    this.#version = version ?? '';
+    this.#listed = files === undefined ? null : new Map(files.map((file) => [file.name, file]));
+  }
+
+  /** A copy's name in the store. A URL without version is a name too, and the mark between them is in no such URL. */
+  #nameOf(url: string): string {
+    return this.#version === '' ? url : `${url}#${this.#version}`;
+  }
+
+  #manifest(name: string): Promise<Manifest | null> {
+    return this.store.manifest(this.#nameOf(this.#base + name));
+  }
+
+  async has(name: string): Promise<boolean> {
+    return (await this.#manifest(name)) !== null;
+  }
+
+  /** They can never be read again, and would take the room that this version needs. */
+  async removeOtherVersions(): Promise<void> {
+    for (const { url, file } of await this.#stored()) if (file !== this.#nameOf(url)) await this.store.remove(file);
+  }
+
+  async discard(): Promise<void> {
+    // Of a commit the same would come again.
+    if (this.commit !== null) return;
+    for (const { file } of await this.#stored()) await this.store.remove(file);
+  }
+
+  /** Copies of files that lie in the folder itself, of every version. */
+  async #stored(): Promise<{ url: string; file: string }[]> {
+    const all = [...(await this.store.list()), ...(await this.store.partials())];
+    return all.filter(({ url }) => url.startsWith(this.#base) && !url.slice(this.#base.length).includes('/'));
+  }
+
+  async file(name: string, maxBytes?: number): Promise<ByteFile> {
+    if (this.#listed?.has(name) === false) throw missingFile(this.name, name);
+    const stored = await this.#manifest(name);
+    const { bytes } = stored ?? (await this.#download(name, maxBytes));
+    this.#report(name, bytes, bytes, stored === null ? 'network' : 'cache', 'last');
+    this.#finishedBytes += bytes;
+    this.#weights.left.delete(name);
+    const copy = this.#nameOf(this.#base + name);
+    return {
+      name,
+      bytes,
+      read: (begin, end) => this.store.read(copy, begin, end),
+      discard: () => this.store.remove(copy),
+    };
+  }
+
+  /** An empty copy stands for a file that is not there, so that the next start need not ask. */
+  async optionalFile(name: string, maxBytes: number): Promise<ByteFile | null> {
+    try {
+      const file = await this.file(name, maxBytes);
+      return file.bytes === 0 ? null : file;
+    } catch (thrown) {
+      if (!isAbsence(thrown)) throw thrown;
+      const url = this.#base + name;
+      if (this.#listed === null) {
+        await writePieces(this.store, this.#nameOf(url), { url, etag: null, bytes: 0, sha256: null }, nothing());
+      }
+      return null;
+    }
+  }
+
+  async expectWeights(names: readonly string[], tensorBytes: number | null): Promise<void> {
+    const sizes = names.map((name) => this.#listed?.get(name)?.bytes ?? null);
+    const listed = sizes.every((size) => size !== null) ? sizes.reduce((sum, size) => sum + size, 0) : null;
+    const bytes = listed ?? tensorBytes;
+    this.#weights = { left: new Set(names), bytes: bytes === null ? null : this.#finishedBytes + bytes };
+    if (bytes === null) return;
+    const copies = new Set(names.map((name) => this.#nameOf(this.#base + name)));
+    const complete = (await this.store.list()).filter(({ file }) => copies.has(file));
+    const begun = (await this.store.partials()).filter(({ file }) => copies.has(file));
+    const have =
+      complete.reduce((sum, { bytes }) => sum + bytes, 0) +
+      begun.reduce((sum, { chunks, chunkBytes }) => sum + chunks.length * chunkBytes, 0);
+    await this.store.requireRoom({ url: this.name, bytes: Math.max(0, bytes - have) });
+  }
+
+  async #download(name: string, maxBytes: number | undefined): Promise<Manifest> {
+    this.fromCache = false;
+    const url = this.#base + encodeURIComponent(name);
+    const { fetch, signal, patience } = this.options;
+    const listed = this.#listed?.get(name);
+    let pieces = 0;
+    return fetchToStore(url, this.store, {
+      fetch,
+      signal,
+      patience,
+      maxBytes,
+      file: this.#nameOf(this.#base + name),
+      expected: listed === undefined ? undefined : { bytes: listed.bytes, sha256: listed.sha256 },
+      onProgress: (bytes, total) => this.#report(name, bytes, total, 'network', pieces++ === 0 ? 'first' : 'between'),
+    });
+  }
+
+  #report(
+    file: string,
+    bytes: number,
+    total: number | null,
+    source: ModelProgress['source'],
+    place: 'first' | 'between' | 'last',
+  ): void {
+    const now = performance.now();
+    const all = this.#finishedBytes + bytes;
+    const rate = source === 'network' ? this.#rate.update(all) : null;
+    if (place === 'between' && now - this.#reportedAt < REPORT_MS) return;
+    this.#reportedAt = now;
+    this.options.onProgress?.({ file, bytes: all, totalBytes: this.#total(file, total), source, bytesPerSecond: rate });
+  }
+
+  /** Bytes of all files, as far as is known; `bytes` are those of the file under way. */
+  #total(file: string, bytes: number | null): number | null {
+    const { left } = this.#weights;
+    if (!left.has(file)) return this.#listedTotal();
+    // The last of the weights tells the sum exactly, as far as it tells anything.
+    if (left.size === 1) return bytes === null ? this.#weights.bytes : this.#finishedBytes + bytes;
+    return bytes === null || this.#weights.bytes === null
+      ? null
+      : Math.max(this.#weights.bytes, this.#finishedBytes + bytes);
+  }
+
+  /** What a list of all files says before the weights come. */
+  #listedTotal(): number | null {
+    const single = this.#listed?.has('model.safetensors') === true;
+    let sum = 0;
+    for (const { name, bytes } of this.#listed?.values() ?? []) {
+      const isWeights = single ? name === 'model.safetensors' : /^model-\d+-of-\d+\.safetensors$/.test(name);
+      const isSmall = SMALL_FILES.includes(name) || (!single && name === 'model.safetensors.index.json');
+      if (isWeights || isSmall) sum += bytes ?? NaN;
+    }
+    return Number.isNaN(sum) || this.#listed === null ? null : sum;
+  }
+}
+
+const SMALL_FILES = ['config.json', 'tokenizer.json', 'tokenizer_config.json', 'generation_config.json'];
+
+/** A folder's address in one form: with a slash at its end, without query. @throws GorpError `weights/bad-url`. */
+export function folderUrl(text: string): string {
+  if (!URL.canParse(text)) {
+    throw new GorpError(
+      'weights/bad-url',
+      `${JSON.stringify(text)} is not the address of a folder.`,
+      'Give the whole address, beginning with https://.',
+    );
+  }
+  const url = new URL(text);
+  if (!url.pathname.endsWith('/')) url.pathname += '/';
+  return new URL('.', url).href;
+}
+
+// eslint-disable-next-line @typescript-eslint/require-await -- the store takes what a download gives: async pieces.
+async function* nothing(): AsyncGenerator<Uint8Array> {
+  yield* [];
+}

@@ -1,0 +1,136 @@
+import { GorpError } from '../base/errors.ts';
+
+/**
+ * A download that broke off for a reason that may pass: the connection, a stall, a server that is busy. It is tried
+ * again, and what came of the file is kept.
+ */
+export class BrokenDownload extends GorpError {}
+
+// Servers that are busy, or restarted, or behind a proxy that lost them.
+const PASSING = [408, 425, 429, 500, 502, 503, 504];
+
+/** Why a response is not the file that was asked for, or null. A 206 has to have been asked for. */
+export function refusalOf(response: Response, url: string, asked: 'all' | 'rest'): GorpError | null {
+  const { status } = response;
+  if (status === 401 || status === 403) return denied(response, url);
+  if (status === 404 || status === 410) {
+    return new GorpError(
+      'weights/not-found',
+      `There is no ${url} (HTTP ${status}).`,
+      'Check the address of the model.',
+    );
+  }
+  if (status !== 200 && !(status === 206 && asked === 'rest')) {
+    const kind = PASSING.includes(status) ? BrokenDownload : GorpError;
+    return new kind(
+      'weights/http',
+      `The server answered HTTP ${status} to the request for ${url}.`,
+      'Wait a moment and start again.',
+    );
+  }
+  return /^text\/html\b/i.test(response.headers.get('content-type') ?? '') ? htmlInstead(url) : null;
+}
+
+/** What a 401 or 403 means. The hub says in a header whether it is about the repository's terms or about the token. */
+export function denied(response: Response, url: string): GorpError {
+  const { status, headers } = response;
+  if (headers.get('x-error-code') === 'GatedRepo') {
+    return new GorpError(
+      'weights/gated',
+      `${url} belongs to a gated repository: its owner gives access to accounts that have accepted the terms.`,
+      'Accept the terms on the page of the repository, then enter an access token of that account (Settings, Access Tokens on the hub).',
+    );
+  }
+  return new GorpError(
+    'weights/denied',
+    `The server refused access to ${url} (HTTP ${status}).`,
+    'Check the access token: it may be mistyped, expired or without permission to read this model. Or use a model that is public.',
+  );
+}
+
+/** Whether a body begins as a web page does. No JSON and no safetensors file begins so. */
+export function looksLikeHtml(start: Uint8Array): boolean {
+  return /^\s*<(?:!doctype|html)/i.test(new TextDecoder('latin1').decode(start.subarray(0, 256)));
+}
+
+export function htmlInstead(url: string): GorpError {
+  return new GorpError(
+    'weights/html',
+    `${url} is a web page, not a file of a model.`,
+    'Check the address: it may need a login, or be that of a page about the file and not of the file itself.',
+  );
+}
+
+export function tooLarge(url: string, bytes: number | null, maxBytes = Infinity): GorpError | null {
+  if (bytes === null || bytes <= maxBytes) return null;
+  return new GorpError(
+    'weights/too-large',
+    `${url} has ${bytes} bytes or more; ${maxBytes} are allowed for this file.`,
+    'Check that the address is that of a model folder with Hugging Face files.',
+  );
+}
+
+export function wrongLength(url: string, announced: number, got: number): GorpError {
+  const kind = got < announced ? BrokenDownload : GorpError;
+  return new kind(
+    'weights/wrong-length',
+    `${url} was announced with ${announced} bytes, but ${got > announced ? 'more came' : `only ${got} came`}.`,
+    'Start again; if it stays so, the file is damaged on the server.',
+  );
+}
+
+export const interrupted = (url: string, bytes: number, cause: unknown): GorpError =>
+  new BrokenDownload(
+    'weights/interrupted',
+    `The connection broke after ${bytes} bytes of ${url}.`,
+    'Check the connection and start again: it goes on from there where the server allows it.',
+    { cause },
+  );
+
+export const stalled = (url: string, bytes: number, seconds: number): GorpError =>
+  new BrokenDownload(
+    'weights/stalled',
+    `Nothing came for ${seconds} s after ${bytes} bytes of ${url}.`,
+    'Check the connection and start again: it goes on from there where the server allows it.',
+  );
+
+export const aborted = (url: string): GorpError =>
+  new GorpError(
+    'weights/aborted',
+    `The download of ${url} was stopped.`,
+    'Start again; files that were already complete are kept, and this one goes on where the server allows it.',
+  );
+
+/**
+ * Why a request failed without any answer. A page is not told; so a second request that asks for nothing to be read
+ * shows whether the server is there.
+ */
+export async function unreachable(url: string, fetch: typeof globalThis.fetch, cause: unknown): Promise<GorpError> {
+  const why = cause instanceof Error ? cause.message : String(cause);
+  if (globalThis.navigator?.onLine === false) {
+    return new GorpError(
+      'weights/offline',
+      `${url} could not be reached: this machine is offline.`,
+      'Connect to the network and start again; models that were downloaded before work without.',
+      { cause },
+    );
+  }
+  const isThere = await fetch(url, { mode: 'no-cors', method: 'HEAD', cache: 'no-store' }).then(
+    () => true,
+    () => false,
+  );
+  if (isThere) {
+    return new GorpError(
+      'weights/cors',
+      `The server of ${url} does not allow this page to read from it (CORS).`,
+      'Let the server send Access-Control-Allow-Origin, or download the files and choose them from disk.',
+      { cause },
+    );
+  }
+  return new GorpError(
+    'weights/network',
+    `${url} could not be reached: ${why}.`,
+    'Check the address and the connection and start again.',
+    { cause },
+  );
+}

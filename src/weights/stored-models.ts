@@ -1,0 +1,115 @@
+import { GorpError } from '../base/errors.ts';
+import { parseCommitUrl } from './hub.ts';
+import { parseShardIndex, type ShardIndex } from './shards.ts';
+import type { WeightStore } from './store.ts';
+import type { Manifest, PartialManifest } from './store-format.ts';
+
+/** A model in the store: the files of one folder. */
+export interface StoredModel {
+  /** Address of the folder, with a slash at its end: its name in the functions below. */
+  folder: string;
+  /** As the settings of a run name it: `org/name@commit`, or the address. */
+  reference: string;
+  /** Bytes that are there. */
+  bytes: number;
+  /** Whether every file is there; a download that was interrupted can be gone on with. */
+  isComplete: boolean;
+}
+
+interface StoredFolder {
+  files: Map<string, Manifest>;
+  partials: PartialManifest[];
+}
+
+const folderOf = (url: string): string => url.slice(0, url.lastIndexOf('/') + 1);
+const nameOf = (url: string): string => decodeURIComponent(url.slice(url.lastIndexOf('/') + 1));
+
+async function foldersOf(store: WeightStore): Promise<Map<string, StoredFolder>> {
+  const folders = new Map<string, StoredFolder>();
+  const at = (url: string): StoredFolder => {
+    const folder = folders.get(folderOf(url)) ?? { files: new Map(), partials: [] };
+    folders.set(folderOf(url), folder);
+    return folder;
+  };
+  for (const manifest of await store.list()) at(manifest.url).files.set(nameOf(manifest.url), manifest);
+  for (const partial of await store.partials()) at(partial.url).partials.push(partial);
+  return folders;
+}
+
+/** All models that the store has something of, by address. */
+export async function listModels(store: WeightStore): Promise<StoredModel[]> {
+  const folders = [...(await foldersOf(store))].sort(([a], [b]) => (a < b ? -1 : 1));
+  return Promise.all(
+    folders.map(async ([folder, { files, partials }]) => {
+      const pinned = parseCommitUrl(folder);
+      const whole = [...files.values()].reduce((sum, { bytes }) => sum + bytes, 0);
+      const begun = partials.reduce((sum, { chunks, chunkBytes }) => sum + chunks.length * chunkBytes, 0);
+      const isComplete = partials.length === 0 && (await hasAllFiles(store, files));
+      const reference = pinned === null ? folder : `${pinned.id}@${pinned.commit}`;
+      return { folder, reference, bytes: whole + begun, isComplete };
+    }),
+  );
+}
+
+async function hasAllFiles(store: WeightStore, files: ReadonlyMap<string, Manifest>): Promise<boolean> {
+  if (!['config.json', 'tokenizer.json', 'tokenizer_config.json'].every((name) => files.has(name))) return false;
+  const index = files.get('model.safetensors.index.json');
+  if (index === undefined) return files.has('model.safetensors');
+  const shards = await readIndex(store, index);
+  return shards?.files.every((name) => files.has(name)) === true;
+}
+
+async function readIndex(store: WeightStore, { file, bytes }: Manifest): Promise<ShardIndex | null> {
+  try {
+    return parseShardIndex(JSON.parse(new TextDecoder().decode(await store.read(file, 0, bytes))));
+  } catch {
+    return null;
+  }
+}
+
+/** How far checking a model has come. */
+export interface VerifyProgress {
+  bytes: number;
+  totalBytes: number;
+}
+
+/**
+ * Reads all of a model and compares every chunk with its hash. Files that are damaged are removed, so that the next use
+ * of the model fetches them anew.
+ *
+ * @param store opened for this: another may have checked some of the chunks before.
+ * @returns names of the files that were damaged.
+ */
+export async function verifyModel(
+  store: WeightStore,
+  folder: string,
+  onProgress: (progress: VerifyProgress) => void,
+): Promise<string[]> {
+  const manifests = [...((await foldersOf(store)).get(folder)?.files.values() ?? [])];
+  const totalBytes = manifests.reduce((sum, { bytes }) => sum + bytes, 0);
+  const damaged: string[] = [];
+  let bytes = 0;
+  for (const manifest of manifests) {
+    try {
+      for (let at = 0; at < manifest.bytes; at += manifest.chunkBytes) {
+        await store.read(manifest.file, at, Math.min(manifest.bytes, at + manifest.chunkBytes));
+        onProgress({ bytes: bytes + at, totalBytes });
+      }
+    } catch (thrown) {
+      if (!(thrown instanceof GorpError && thrown.code === 'weights/corrupt-chunk')) throw thrown;
+      damaged.push(nameOf(manifest.url));
+    }
+    bytes += manifest.bytes;
+    onProgress({ bytes, totalBytes });
+  }
+  return damaged;
+}
+
+/** Removes everything that the store has of a model. */
+export async function removeModel(store: WeightStore, folder: string): Promise<void> {
+  const { files, partials } = (await foldersOf(store)).get(folder) ?? {
+    files: new Map<string, Manifest>(),
+    partials: [],
+  };
+  for (const { file } of [...files.values(), ...partials]) await store.remove(file);
+}

@@ -1,0 +1,24 @@
+/** Milliseconds that the rate is a mean over. */
+const WINDOW_MS = 5000;
+/** Samples closer together are one. */
+const SAMPLE_MS = 250;
+
+/** How fast bytes have come lately. */
+export class TransferRate {
+  #samples: { at: number; bytes: number }[] = [];
+
+  /** @param now a clock in milliseconds. */
+  constructor(private readonly now: () => number) {}
+
+  /** @param bytes all bytes so far; fewer than before when something began anew. @returns bytes a second, null at first. */
+  update(bytes: number): number | null {
+    const at = this.now();
+    const last = this.#samples.at(-1);
+    if (last !== undefined && bytes < last.bytes) this.#samples = [];
+    const previous = this.#samples.at(-1);
+    if (previous === undefined || at - previous.at >= SAMPLE_MS) this.#samples.push({ at, bytes });
+    while (this.#samples.length > 2 && at - this.#samples[1].at >= WINDOW_MS) this.#samples.shift();
+    const first = this.#samples[0];
+    return at - first.at < SAMPLE_MS ? null : (1000 * (bytes - first.bytes)) / (at - first.at);
+  }
+}

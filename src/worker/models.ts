@@ -1,0 +1,69 @@
+import { reportOf } from '../base/errors.ts';
+import { parseModelReference } from '../weights/model-reference.ts';
+import { type ModelAccess, openModel, requireReference } from '../weights/source.ts';
+import { openBrowserStore } from '../weights/store.ts';
+import { listModels, removeModel, verifyModel } from '../weights/stored-models.ts';
+import { openPlaces } from './places.ts';
+import type { ModelsCommand, ModelsEvent } from './protocol.ts';
+
+// The worker that keeps the models: it fetches, checks and removes them while nothing is trained.
+declare const self: DedicatedWorkerGlobalScope;
+
+const emit = (event: ModelsEvent): void => self.postMessage(event);
+let stop = new AbortController();
+/** Commands follow each other. */
+let last: Promise<void> = Promise.resolve();
+
+self.onmessage = ({ data }: MessageEvent<ModelsCommand>) => {
+  if (data.type === 'break') {
+    stop.abort();
+    return;
+  }
+  last = last.then(() => obey(data)).catch((thrown: unknown) => emit({ type: 'failed', error: reportOf(thrown) }));
+};
+
+async function obey(command: Exclude<ModelsCommand, { type: 'break' }>): Promise<void> {
+  try {
+    switch (command.type) {
+      case 'list':
+        break;
+      case 'fetch':
+        await fetchModel(command.model, command.access);
+        break;
+      case 'verify': {
+        const { folder } = command;
+        const store = await openBrowserStore();
+        const damaged = await verifyModel(store, folder, (progress) => emit({ type: 'verifying', folder, progress }));
+        emit({ type: 'verified', folder, damaged });
+        break;
+      }
+      case 'remove':
+        await removeModel(await openBrowserStore(), command.folder);
+        break;
+    }
+  } finally {
+    await tellStored();
+  }
+}
+
+async function fetchModel(model: string, access: ModelAccess): Promise<void> {
+  stop = new AbortController();
+  const reference = requireReference(parseModelReference(model), model);
+  const { signal } = stop;
+  try {
+    await openModel(reference, await openPlaces(access), {
+      signal,
+      onProgress: (progress) => emit({ type: 'fetching', model, progress }),
+    });
+    emit({ type: 'fetched', model });
+  } catch (thrown) {
+    if (!signal.aborted) throw thrown;
+    emit({ type: 'broken-off', model });
+  }
+}
+
+async function tellStored(): Promise<void> {
+  const models = await listModels(await openBrowserStore());
+  const { usage = null, quota = null } = (await navigator.storage?.estimate?.()) ?? {};
+  emit({ type: 'stored', models, usageBytes: usage, quotaBytes: quota });
+}
