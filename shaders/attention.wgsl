@@ -17,7 +17,7 @@
 // streamed with an online softmax; GRAD_KV: likewise R keys; GRAD_BIAS: one thread per (h, i, j). Workgroups run along i
 // (or j), so neighbours read the same keys. R > 1 reads keys less often, where registers are plenty. {{D}} = d is unrolled into registers; loads are vec4 where d % 4 = 0 (then E = d / 4
 // and T = vec4f), else scalar.
-// Care: the running maximum keeps exp in range; a row without any allowed key gives o = 0 and gradients 0.
+// Care: the running maximum keeps exp in range; a row without any allowed key gives o = 0, lse = -3e38 and gradients 0.
 
 struct Params {
   B: u32, H: u32, Sq: u32, Sk: u32, Bk: u32, Hk: u32,
@@ -137,7 +137,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   }
 #for r in R
   if (id.x * {{R}}u + {{r}}u < p.Sq) {
-    lse[at{{r}}] = select(0.0, top{{r}} + log(max(sum{{r}}, 1e-37)), sum{{r}} > 0.0);
+    lse[at{{r}}] = select(NONE, top{{r}} + log(max(sum{{r}}, 1e-37)), sum{{r}} > 0.0);
     let inverse = select(0.0, 1.0 / max(sum{{r}}, 1e-37), sum{{r}} > 0.0);
 #for e in E
     o[row{{r}} + {{e}}u] = o{{r}}_{{e}} * inverse;

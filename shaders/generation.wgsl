@@ -1,13 +1,13 @@
 // Small steps of greedy generation, all on the GPU
 //
 //   APPEND_KV  cache[b, position] = x[b]         cache [B, capacity, columns], x [B, columns]
-//   NEXT       tokens[b, position + 1] = done[b] ? pad : best[b];  done[b] |= best[b] = eos;  remaining = rows not done
+//   NEXT       tokens[b, position + 1] = done[b] ? pad : best[b];  done[b] |= best[b] in ENDS;  remaining = rows not done
 //              current[b] = that token, the input of the next step;  position += 1
 // `position` [1] is the index of the token that is being read.
 //
 // Plan: APPEND_KV one thread per element; NEXT one thread for all rows, since it also counts.
 
-struct Params { B: u32, columns: u32, capacity: u32, eos: u32, pad: u32 }
+struct Params { B: u32, columns: u32, capacity: u32, pad: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
 #if APPEND_KV
 @group(0) @binding(1) var<storage, read> x: array<f32>;
@@ -39,7 +39,7 @@ fn main(
   var open = 0u;
   for (var b = 0u; b < p.B; b++) {
     let token = select(best[b], p.pad, done[b] != 0u);
-    if (token == p.eos) { done[b] = 1u; }
+    if ({{ENDS}}) { done[b] = 1u; }
     if (done[b] == 0u) { open++; }
     current[b] = token;
     tokens[b * p.capacity + position[0] + 1u] = token;

@@ -5,37 +5,62 @@ export class ConfigReader {
   constructor(
     private readonly fields: Record<string, unknown>,
     private readonly family: string,
+    /** What stands in front of names, where the fields are those of an object inside the file. */
+    private readonly prefix = '',
   ) {}
 
   /** @throws GorpError `model/bad-config` */
   static from(config: unknown, family: string): ConfigReader {
-    if (typeof config !== 'object' || config === null || Array.isArray(config)) {
+    if (!isRecord(config)) {
       throw new GorpError(
         'model/bad-config',
         'config.json is not a JSON object.',
         'Choose a Hugging Face model folder.',
       );
     }
-    return new ConfigReader(config as Record<string, unknown>, family);
+    return new ConfigReader(config, family);
   }
 
   /** A positive integer. */
   size(name: string, fallback?: number): number {
     const value = this.fields[name] ?? fallback;
-    if (typeof value !== 'number' || !Number.isInteger(value) || value < 1) throw this.#refuse(name, value);
+    if (!isWhole(value) || value < 1) throw this.refuse(name, 'a positive whole number');
     return value;
   }
 
-  /** Any finite number, such as an id or an epsilon. */
-  number(name: string, fallback?: number): number {
+  /** A positive number, such as an epsilon. */
+  positive(name: string, fallback?: number): number {
     const value = this.fields[name] ?? fallback;
-    if (typeof value !== 'number' || !Number.isFinite(value)) throw this.#refuse(name, value);
+    if (typeof value !== 'number' || !Number.isFinite(value) || value <= 0) {
+      throw this.refuse(name, 'a positive number');
+    }
     return value;
+  }
+
+  /** The id of a token. */
+  token(name: string, vocabSize: number, fallback?: number): number {
+    const value = this.fields[name] ?? fallback;
+    if (!isWhole(value) || value < 0 || value >= vocabSize) throw this.refuse(name, `a token id below ${vocabSize}`);
+    return value;
+  }
+
+  /** The id of a token that a model may lack: undefined where the field is missing, null or −1. */
+  tokenOrNone(name: string, vocabSize: number): number | undefined {
+    return this.has(name) && this.fields[name] !== -1 ? this.token(name, vocabSize) : undefined;
+  }
+
+  /** The ids of one or of several tokens. */
+  tokens(name: string, vocabSize: number, fallback: number): number[] {
+    const value = this.fields[name] ?? fallback;
+    const ids: unknown[] = Array.isArray(value) ? value : [value];
+    const known = ids.filter((id): id is number => isWhole(id) && id >= 0 && id < vocabSize);
+    if (known.length === 0 || known.length < ids.length) throw this.refuse(name, `token ids below ${vocabSize}`);
+    return known;
   }
 
   flag(name: string, fallback: boolean): boolean {
     const value = this.fields[name] ?? fallback;
-    if (typeof value !== 'boolean') throw this.#refuse(name, value);
+    if (typeof value !== 'boolean') throw this.refuse(name, 'true or false');
     return value;
   }
 
@@ -43,15 +68,53 @@ export class ConfigReader {
   choice<T extends string>(name: string, allowed: readonly T[], fallback?: T): T {
     const value = this.fields[name] ?? fallback;
     const found = allowed.find((option) => option === value);
-    if (found === undefined) throw this.#refuse(name, value, `one of ${allowed.join(', ')}`);
+    if (found === undefined) throw this.refuse(name, `one of ${allowed.join(', ')}`);
     return found;
   }
 
-  #refuse(name: string, value: unknown, wanted = 'a sensible value'): GorpError {
+  /** The fields of an object inside the file; undefined where it is missing or null. */
+  part(name: string): ConfigReader | undefined {
+    const value = this.fields[name] ?? undefined;
+    if (value === undefined) return undefined;
+    if (!isRecord(value)) throw this.refuse(name, 'an object');
+    return new ConfigReader(value, this.family, `${this.prefix}${name}.`);
+  }
+
+  has(name: string): boolean {
+    return (this.fields[name] ?? null) !== null;
+  }
+
+  /**
+   * Fields that change the computation of some models in ways that are not implemented. Missing or null is always fine.
+   *
+   * @param neutral for each name the values that leave the computation as it is.
+   */
+  refuseUnlessNeutral(neutral: Readonly<Record<string, readonly unknown[]>>): void {
+    for (const [name, values] of Object.entries(neutral)) {
+      if (!this.has(name) || values.includes(this.fields[name])) continue;
+      const shown = values.map((value) => JSON.stringify(value));
+      throw this.refuse(name, ['nothing', ...shown].join(' or '));
+    }
+  }
+
+  /** The `architectures` that a checkpoint was saved as, where it says so, must be able to answer. */
+  architecture(allowed: readonly string[]): void {
+    const names = this.fields['architectures'] ?? [];
+    if (Array.isArray(names) && names.every((name: unknown) => allowed.some((known) => known === name))) return;
+    throw this.refuse('architectures', allowed.join(' or '));
+  }
+
+  /** The error for a value that cannot be used. */
+  refuse(name: string, wanted: string): GorpError {
+    const value = this.fields[name];
     return new GorpError(
       'model/bad-config',
-      `config.json of this ${this.family} model has ${name} = ${JSON.stringify(value)}; ${wanted} is needed.`,
+      `config.json of this ${this.family} model has ${this.prefix}${name} = ${value === undefined ? 'nothing' : JSON.stringify(value)}; ${wanted} is needed.`,
       'Choose another model, or correct its config.json if it was edited.',
     );
   }
 }
+
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+const isWhole = (value: unknown): value is number => typeof value === 'number' && Number.isSafeInteger(value);

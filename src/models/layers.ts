@@ -12,6 +12,12 @@ export interface Layers {
   linear(g: Graph, name: string, x: Tensor, addend?: Tensor): Tensor;
 }
 
+/** Keys and values of one attention, [B, S, heads · size of a head] each. */
+export interface KeyValue {
+  k: Tensor;
+  v: Tensor;
+}
+
 /** Layers without adapters. */
 export function plainLayers(parameter: (name: string) => Tensor): Layers {
   return {

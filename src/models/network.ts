@@ -4,6 +4,9 @@ import type { GenerationState } from '../graph/ops/generation.ts';
 import type { Tensor } from '../graph/tensor.ts';
 import type { Layers } from './layers.ts';
 
+/** Label id of a place that the loss leaves out, as in PyTorch. */
+export const IGNORED_LABEL = -100;
+
 /** A source and the answer to it, as token ids. */
 export interface TokenPair {
   readonly source: readonly number[];
@@ -48,7 +51,7 @@ export interface Generation {
 
 /** Candidate answers to the sources of a generation that has been prefilled. */
 export interface Candidates {
-  /** Puts the same candidates, token ids with end-of-text last, behind every source. */
+  /** Puts the same candidates, token ids with end-of-text last, behind every source that generation has started with. */
   write(candidates: readonly (readonly number[])[]): void;
   /** −log p of every token, [B · candidates · T], 0 for padding: what `ranked` accuracy compares. */
   losses(g: Graph, layers: Layers): Tensor;
@@ -61,7 +64,7 @@ export interface Candidates {
 export interface Network {
   /** Parameters by Hugging Face name. */
   readonly shapes: ReadonlyMap<string, readonly number[]>;
-  readonly tokens: { readonly padId: number; readonly eosId: number };
+  readonly tokens: { readonly padId: number; readonly endIds: readonly number[] };
   /** The gradient of a loss with respect to itself. */
   readonly one: Tensor;
   /** Names that a checkpoint may hold besides its parameters. */

@@ -1,7 +1,4 @@
-import type { BatchSizes, TokenPair } from './network.ts';
-
-/** Label id of a place that the loss leaves out, as in PyTorch. */
-export const IGNORED_LABEL = -100;
+import { type BatchSizes, IGNORED_LABEL, type TokenPair } from './network.ts';
 
 /** A batch as T5 reads it, row-major. Rows without an example have source length 0 and no label. */
 export interface T5Batch {

@@ -1,3 +1,4 @@
+import type { Activation } from '../graph/ops/elementwise.ts';
 import { ConfigReader } from './config.ts';
 
 /** What of a T5 config changes the computation; T5Config of Hugging Face transformers. */
@@ -13,39 +14,73 @@ export interface T5Config {
   buckets: number;
   maxDistance: number;
   eps: number;
-  /** `relu` with wi, wo (v1.0); gated `gelu_new` with wi_0, wi_1, wo (v1.1). */
-  activation: 'relu' | 'gelu_new';
+  /** Plain with wi, wo (v1.0: relu); gated with wi_0, wi_1, wo (v1.1: gelu_new). */
+  activation: Activation;
   gated: boolean;
   /** Tied: the output layer is the embedding, its input scaled by dModel^-0.5. */
   tied: boolean;
   padId: number;
-  eosId: number;
+  /** Tokens that end an answer. */
+  endIds: number[];
   startId: number;
 }
 
-/** @throws GorpError `model/bad-config`, naming the field. */
+/** `feed_forward_proj` as T5Config reads it: "gated-gelu" means gelu_new, for the sake of the published files. */
+const FEED_FORWARD: Readonly<Record<string, { activation: Activation; gated: boolean }>> = {
+  relu: { activation: 'relu', gated: false },
+  silu: { activation: 'silu', gated: false },
+  gelu_new: { activation: 'gelu_new', gated: false },
+  'gated-relu': { activation: 'relu', gated: true },
+  'gated-silu': { activation: 'silu', gated: true },
+  'gated-gelu': { activation: 'gelu_new', gated: true },
+  'gated-gelu_new': { activation: 'gelu_new', gated: true },
+};
+
+/**
+ * Reads config.json. Dropout of the base model (`dropout_rate`) is not applied in training; adapters have their own.
+ *
+ * @throws GorpError `model/bad-config`, naming the field.
+ */
 export function parseT5Config(config: unknown): T5Config {
   const read = ConfigReader.from(config, 'T5');
   read.choice('model_type', ['t5']);
+  read.architecture(['T5ForConditionalGeneration', 'T5WithLMHeadModel']); // the first files of T5 say the latter
+  const vocabSize = read.size('vocab_size');
   const numLayers = read.size('num_layers');
-  const feedForward = read.choice('feed_forward_proj', ['relu', 'gated-gelu'], 'relu');
+  const { activation, gated } = FEED_FORWARD[read.choice('feed_forward_proj', Object.keys(FEED_FORWARD), 'relu')];
+  const tied = read.flag('tie_word_embeddings', true);
+  read.refuseUnlessNeutral({
+    dense_act_fn: [activation],
+    is_gated_act: [gated],
+    is_encoder_decoder: [true],
+    is_decoder: [false],
+    tie_encoder_decoder: [false],
+    scale_decoder_outputs: [tied],
+    num_experts: [0],
+    quantization_config: [],
+  });
+  const buckets = read.size('relative_attention_num_buckets', 32);
+  // Half of the encoder's buckets are for either direction, and half of those for one distance each.
+  if (buckets < 4) throw read.refuse('relative_attention_num_buckets', 'at least 4');
+  const maxDistance = read.size('relative_attention_max_distance', 128);
+  if (maxDistance <= buckets / 2) throw read.refuse('relative_attention_max_distance', `more than ${buckets / 2}`);
   return {
-    vocabSize: read.size('vocab_size'),
+    vocabSize,
     dModel: read.size('d_model'),
     dKv: read.size('d_kv'),
     dFf: read.size('d_ff'),
     numHeads: read.size('num_heads'),
     numLayers,
     numDecoderLayers: read.size('num_decoder_layers', numLayers),
-    buckets: read.size('relative_attention_num_buckets', 32),
-    maxDistance: read.size('relative_attention_max_distance', 128),
-    eps: read.number('layer_norm_epsilon', 1e-6),
-    activation: feedForward === 'relu' ? 'relu' : 'gelu_new',
-    gated: feedForward === 'gated-gelu',
-    tied: read.flag('tie_word_embeddings', true),
-    padId: read.number('pad_token_id', 0),
-    eosId: read.number('eos_token_id', 1),
-    startId: read.number('decoder_start_token_id', 0),
+    buckets,
+    maxDistance,
+    eps: read.positive('layer_norm_epsilon', 1e-6),
+    activation,
+    gated,
+    tied,
+    padId: read.token('pad_token_id', vocabSize, 0),
+    endIds: read.tokens('eos_token_id', vocabSize, 1),
+    startId: read.token('decoder_start_token_id', vocabSize, 0),
   };
 }
 

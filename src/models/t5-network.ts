@@ -7,10 +7,10 @@ import type { BucketLookup } from '../graph/ops/position-bias.ts';
 import type { Tensor } from '../graph/tensor.ts';
 import { bucketTable } from './buckets.ts';
 import { InputBuffers } from './input-buffers.ts';
-import type { Layers } from './layers.ts';
+import type { KeyValue, Layers } from './layers.ts';
 import type { BatchSizes, Candidates, Generation, Network, TokenPair, TrainingBatch } from './network.ts';
 import { layOutLabels, layOutSources, layOutT5Batch } from './t5-batch.ts';
-import { type KeyValue, T5 } from './t5.ts';
+import { T5 } from './t5.ts';
 import { isRedundantT5Name, type T5Config, t5ParameterShapes } from './t5-config.ts';
 
 /** Everything of T5 that the method and the run need: programs' graphs, and the constants they share on the GPU. */
@@ -39,7 +39,7 @@ export class T5Network implements Network {
     this.#decoderBuckets = lookup(false);
   }
 
-  get tokens(): { padId: number; eosId: number } {
+  get tokens(): { padId: number; endIds: readonly number[] } {
     return this.config;
   }
 
@@ -174,7 +174,7 @@ export class T5Generation implements Generation {
     const model = this.model(layers);
     const { current, position } = this.state;
     const last = model.decodeStep(g, current, position, this.#own, this.#cacheMask, this.#cross, this.#sourceMask); // [B, 1, D]
-    nextToken(g, argMax(g, model.logits(g, last)), this.state, this.config.eosId, this.config.padId);
+    nextToken(g, argMax(g, model.logits(g, last)), this.state, this.config.endIds, this.config.padId);
   }
 
   candidates(count: number, T: number, owned: OwnedBuffer[]): Candidates {

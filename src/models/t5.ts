@@ -7,7 +7,7 @@ import { matmul } from '../graph/ops/matmul.ts';
 import { rmsNorm } from '../graph/ops/norm.ts';
 import { type BucketLookup, relativeBias } from '../graph/ops/position-bias.ts';
 import type { Tensor } from '../graph/tensor.ts';
-import type { Layers } from './layers.ts';
+import type { KeyValue, Layers } from './layers.ts';
 import type { T5Config } from './t5-config.ts';
 
 /** What a T5 graph needs besides its parameters. Letters in shape comments: B batch, S source, T target, D d_model. */
@@ -15,12 +15,6 @@ export interface T5Inputs {
   /** Buckets of relative positions, for the encoder and for the decoder. */
   encoderBuckets: BucketLookup;
   decoderBuckets: BucketLookup;
-}
-
-/** Keys and values of one attention, [B, S, heads · d_kv] each. */
-export interface KeyValue {
-  k: Tensor;
-  v: Tensor;
 }
 
 /** T5 (v1.0 and v1.1) as graph builder; T5ForConditionalGeneration of Hugging Face transformers. */

@@ -96,7 +96,7 @@ export class Evaluator {
 
   #answer(tokens: Uint32Array, row: number, capacity: number): string {
     const ids = Array.from(tokens.subarray(row * capacity + 1, (row + 1) * capacity));
-    const end = ids.indexOf(this.network.tokens.eosId);
+    const end = ids.findIndex((id) => this.network.tokens.endIds.includes(id));
     return this.tokenizer.decode(end < 0 ? ids : ids.slice(0, end));
   }
 

@@ -42,7 +42,7 @@ describe('the embedded model', () => {
   it('has a tokenizer whose pieces all have an embedding, and the special tokens that the config names', () => {
     checkVocabulary(tokenizer, config.vocabSize);
     const { padId, eosId } = tokenizer;
-    expect({ padId, eosId }).toEqual({ padId: config.padId, eosId: config.eosId });
+    expect({ padId, endIds: [eosId] }).toEqual({ padId: config.padId, endIds: config.endIds });
   });
 
   it('has weights with the shapes of its config, every value finite', async () => {

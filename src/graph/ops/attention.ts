@@ -26,6 +26,9 @@ export interface AttentionInputs {
   position?: Tensor | undefined;
 }
 
+/** Log-sum-exp of the scores of a query that may see no key; `NONE` in the shader. */
+const NO_KEYS = -3e38;
+
 interface Sizes {
   B: number;
   Sq: number;
@@ -129,7 +132,7 @@ function forwardTwin(at: AttentionInputs, value: (t: Tensor) => Numbers, lse: Nu
   const sum = new Float64Array(lse.length);
   for (const p of pairs(at, mask, position)) top[p.at] = Math.max(top[p.at], score(p));
   for (const p of pairs(at, mask, position)) sum[p.at] += Math.exp(score(p) - top[p.at]);
-  for (let i = 0; i < lse.length; i++) lse[i] = sum[i] > 0 ? top[i] + Math.log(sum[i]) : 0;
+  for (let i = 0; i < lse.length; i++) lse[i] = sum[i] > 0 ? top[i] + Math.log(sum[i]) : NO_KEYS;
   o.fill(0);
   for (const p of pairs(at, mask, position)) {
     const weight = Math.exp(score(p) - lse[p.at]);
@@ -139,13 +142,18 @@ function forwardTwin(at: AttentionInputs, value: (t: Tensor) => Numbers, lse: Nu
 
 /** Multi-head attention, o = softmax(scale q kᵀ + bias) v over the allowed keys. @returns o, of q's shape. */
 export function attention(g: Graph, at: AttentionInputs): Tensor {
+  return attentionParts(g, at).o;
+}
+
+/** The same with the logarithms of the sums that it divides by, lse [B, heads, Sq]; {@link NO_KEYS} where no key is allowed. */
+export function attentionParts(g: Graph, at: AttentionInputs): { o: Tensor; lse: Tensor } {
   const { q, k, v, mask, bias, position } = at;
   const { B, Sq, H } = sizesOf(at);
   const o = g.intermediate('attention', q.shape);
   const lse = g.intermediate('log-sum-exp of scores', [B, H, Sq]);
   const optional = (...tensors: (Tensor | undefined)[]): Tensor[] => tensors.filter((t) => t !== undefined);
   const inputs = [q, k, v, mask, ...optional(bias, position)];
-  return g.record({
+  g.record({
     name: 'attention',
     inputs,
     outputs: [o, lse],
@@ -162,6 +170,7 @@ export function attention(g: Graph, at: AttentionInputs): Tensor {
       return [wantsQ ? dq : undefined, wantsK ? dk : undefined, wantsV ? dv : undefined, undefined, dbias];
     },
   });
+  return { o, lse };
 }
 
 /** Probability and ds/scale of one pair, from what the forward pass left behind. */

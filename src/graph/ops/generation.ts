@@ -16,9 +16,9 @@ export function appendToCache(g: Graph, x: Tensor, position: Tensor, cache: Tens
       {
         kernel: {
           name: 'generation/append-kv',
-          wgsl: fillTemplate(template, { APPEND_KV: true, NEXT: false, WG: 64 }),
+          wgsl: fillTemplate(template, { APPEND_KV: true, NEXT: false, WG: 64, ENDS: '' }),
         },
-        params: [B, columns, capacity, 0, 0].map(u32),
+        params: [B, columns, capacity, 0].map(u32),
         tensors: [x, position, cache],
         workgroups: flatWorkgroups(B * columns, 64),
       },
@@ -46,8 +46,8 @@ export interface GenerationState {
   readonly remaining: Tensor;
 }
 
-/** Takes the best token of each row, ends rows at `eos`, and moves on by one position. */
-export function nextToken(g: Graph, best: Tensor, state: GenerationState, eos: number, pad: number): void {
+/** Takes the best token of each row, ends rows at any of `ends`, and moves on by one position. */
+export function nextToken(g: Graph, best: Tensor, state: GenerationState, ends: readonly number[], pad: number): void {
   const [B, capacity] = state.tokens.shape;
   const { position, current, done, tokens, remaining } = state;
   g.record({
@@ -57,8 +57,11 @@ export function nextToken(g: Graph, best: Tensor, state: GenerationState, eos: n
     effect: true,
     calls: () => [
       {
-        kernel: { name: 'generation/next', wgsl: fillTemplate(template, { APPEND_KV: false, NEXT: true, WG: 1 }) },
-        params: [B, 0, capacity, eos, pad].map(u32),
+        kernel: {
+          name: 'generation/next',
+          wgsl: fillTemplate(template, { APPEND_KV: false, NEXT: true, WG: 1, ENDS: endsIn(ends) }),
+        },
+        params: [B, 0, capacity, pad].map(u32),
         tensors: [best, position, current, done, tokens, remaining],
         workgroups: [1, 1, 1],
       },
@@ -67,7 +70,7 @@ export function nextToken(g: Graph, best: Tensor, state: GenerationState, eos: n
       let open = 0;
       for (let b = 0; b < B; b++) {
         const token = value(done)[b] ? pad : value(best)[b];
-        if (token === eos) value(done)[b] = 1;
+        if (ends.includes(token)) value(done)[b] = 1;
         if (!value(done)[b]) open++;
         value(current)[b] = token;
         value(tokens)[b * capacity + value(position)[0] + 1] = token;
@@ -77,3 +80,5 @@ export function nextToken(g: Graph, best: Tensor, state: GenerationState, eos: n
     },
   });
 }
+
+const endsIn = (ends: readonly number[]): string => ends.map((id) => `token == ${id}u`).join(' || ');

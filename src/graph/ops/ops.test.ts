@@ -1,15 +1,19 @@
-import { afterAll, beforeAll, describe, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Gpu } from '../../gpu/device.ts';
 import type { MatmulLayout } from '../../gpu/kernels/matmul.ts';
+import { relativeError } from '../../testing/compare.ts';
 import { acquireTestGpu } from '../../testing/gpu.ts';
 import { GraphUnderTest, noise, type TestInput } from '../../testing/graphs.ts';
 import { attention } from './attention.ts';
 import { argMax, crossEntropy } from './cross-entropy.ts';
 import { activation, add, dropout, gatedActivation, scaleRows } from './elementwise.ts';
 import { embedding } from './embedding.ts';
+import { lastTokens } from './last-tokens.ts';
 import { batchedMatmul, matmul } from './matmul.ts';
+import { mergedAttention } from './merged-attention.ts';
 import { rmsNorm } from './norm.ts';
 import { relativeBias } from './position-bias.ts';
+import { rotary } from './rotary.ts';
 
 let gpu: Gpu;
 beforeAll(async () => {
@@ -245,6 +249,115 @@ describe('attention', () => {
       }),
     ).checkGpu(gpu, F32);
   });
+});
+
+describe('attention over two sets of keys', () => {
+  test.each([
+    [1, 1, 1, 1, 1, 2],
+    [6, 2, 3, 5, 4, 4],
+    [3, 3, 17, 33, 1, 6],
+  ])('%i answers, %i prompts of %i tokens, own %i', async (B, Bk, P, S, Hk, d) => {
+    const H = 2 * Hk;
+    // The first prompt is padding only.
+    const mask = Array.from({ length: Bk * P }, (_, n) => (n < P || n % P < P / 3 ? 0 : 1));
+    const t = new GraphUnderTest(
+      {
+        q: { shape: [B, S, H * d] },
+        k1: { shape: [Bk, P, Hk * d] },
+        v1: { shape: [Bk, P, Hk * d] },
+        mask1: { shape: [Bk, P], values: mask },
+        k2: { shape: [B, S, Hk * d] },
+        v2: { shape: [B, S, Hk * d] },
+        mask2: { shape: [B, S], values: new Float32Array(B * S).fill(1) },
+      },
+      (g, input) => {
+        const heads = { q: input('q'), heads: H, keyHeads: Hk, scale: 0.7 };
+        const prompt = { ...heads, k: input('k1'), v: input('v1'), mask: input('mask1'), causal: false };
+        const own = { ...heads, k: input('k2'), v: input('v2'), mask: input('mask2'), causal: true };
+        return { o: mergedAttention(g, prompt, own) };
+      },
+    );
+    await t.checkGpu(gpu, F32);
+  });
+
+  test('equals attention over all keys at once', async () => {
+    const [B, P, S, H, d] = [2, 5, 4, 2, 3];
+    const [k, v] = [noise(B * (P + S) * H * d, 7), noise(B * (P + S) * H * d, 8)];
+    const part = (x: Float64Array, from: number, count: number): number[] =>
+      Array.from({ length: B }, (_, b) => {
+        const row = x.subarray(b * (P + S) * H * d, (b + 1) * (P + S) * H * d);
+        return Array.from(row.subarray(from * H * d, (from + count) * H * d));
+      }).flat();
+    const ones = (n: number): TestInput => ({ shape: [B, n], values: new Float32Array(B * n).fill(1) });
+    const t = new GraphUnderTest(
+      {
+        q: { shape: [B, S, H * d] },
+        k: { shape: [B, P + S, H * d], values: k },
+        v: { shape: [B, P + S, H * d], values: v },
+        mask: ones(P + S),
+        k1: { shape: [B, P, H * d], values: part(k, 0, P) },
+        v1: { shape: [B, P, H * d], values: part(v, 0, P) },
+        mask1: ones(P),
+        k2: { shape: [B, S, H * d], values: part(k, P, S) },
+        v2: { shape: [B, S, H * d], values: part(v, P, S) },
+        mask2: ones(S),
+        position: { shape: [1], dtype: 'u32', values: [P] },
+      },
+      (g, input) => {
+        const heads = { q: input('q'), heads: H, keyHeads: H, scale: 0.4 };
+        const keys = (n: '' | '1' | '2') => ({ k: input(`k${n}`), v: input(`v${n}`), mask: input(`mask${n}`) });
+        const all = attention(g, { ...heads, ...keys(''), causal: true, position: input('position') });
+        const prompt = { ...heads, ...keys('1'), causal: false };
+        const merged = mergedAttention(g, prompt, { ...heads, ...keys('2'), causal: true });
+        return { all, merged };
+      },
+    );
+    const outputs = t.onCpu();
+    expect(relativeError(outputs.get('merged') ?? [], outputs.get('all') ?? [])).toBeLessThan(1e-12);
+    await t.checkGpu(gpu, F32);
+  });
+});
+
+describe('rotary embedding', () => {
+  test.each([
+    [1, 1, 1, 1, 2],
+    [2, 2, 5, 3, 6],
+    [6, 3, 4, 2, 8],
+    [1, 1, 33, 2, 16],
+  ])('%i rows of %i texts, %i tokens, %i heads of %i', async (B, Bs, S, H, d) => {
+    const positions = S + 5;
+    const angles = noise((positions * d) / 2, 4);
+    const table = Array.from({ length: positions * d }, (_, i) => {
+      const angle = angles[Math.floor(i / d) * (d / 2) + (i % (d / 2))];
+      return i % d < d / 2 ? Math.cos(angle) : Math.sin(angle);
+    });
+    const t = new GraphUnderTest(
+      {
+        x: weight([B, S, H * d]),
+        table: { shape: [positions, d], values: table },
+        start: { shape: [Bs], dtype: 'i32', values: Array.from({ length: Bs }, (_, b) => 1 - 2 * b) },
+        position: { shape: [1], dtype: 'u32', values: [3] },
+      },
+      (g, input) => ({
+        y: rotary(g, input('x'), H, { table: input('table'), start: input('start'), position: input('position') }),
+      }),
+    ).withGradients('y');
+    t.checkFiniteDifferences();
+    await t.checkGpu(gpu, F32);
+  });
+});
+
+test.each([
+  [1, 1, 1, 1],
+  [2, 7, 3, 5],
+  [3, 16, 16, 4],
+  [5, 33, 32, 3],
+])('last tokens: %i rows of %i, the last %i of size %i', async (B, S, T, columns) => {
+  const t = new GraphUnderTest({ x: weight([B, S, columns]) }, (g, input) => ({
+    y: add(g, lastTokens(g, input('x'), T), lastTokens(g, input('x'), T), 1, 2),
+  })).withGradients('y');
+  t.checkFiniteDifferences();
+  await t.checkGpu(gpu, F32);
 });
 
 test.each([

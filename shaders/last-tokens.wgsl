@@ -1,0 +1,34 @@
+// The last tokens of every row, and the gradient of taking them
+//
+//   y[b, t, c]  = x[b, S - T + t, c]
+//   GRADIENT    dx[b, s, c] = s < S - T ? 0 : dy[b, s - (S - T), c]
+// x [B, S, columns], y [B, T, columns], T <= S.
+//
+// Plan: one thread per element of the result.
+
+struct Params { size: u32, S: u32, T: u32, columns: u32 }
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> source: array<f32>; // x, or dy
+@group(0) @binding(2) var<storage, read_write> out: array<f32>;
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) w: vec3u,
+  @builtin(num_workgroups) grid: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let at = (w.y * grid.x + w.x) * 64u + local;
+  if (at >= p.size) { return; }
+  let c = at % p.columns;
+  let token = at / p.columns;
+#if GRADIENT
+  let s = token % p.S;
+  if (s < p.S - p.T) {
+    out[at] = 0.0;
+    return;
+  }
+  out[at] = source[((token / p.S) * p.T + s - (p.S - p.T)) * p.columns + c];
+#else
+  out[at] = source[((token / p.T) * p.S + p.S - p.T + token % p.T) * p.columns + c];
+#endif
+}

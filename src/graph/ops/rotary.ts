@@ -1,0 +1,62 @@
+import template from '../../../shaders/rotary.wgsl?raw';
+import { flatWorkgroups, u32 } from '../../gpu/kernel.ts';
+import { fillTemplate } from '../../gpu/template.ts';
+import type { Graph } from '../graph.ts';
+import { sizeOf, type Tensor } from '../tensor.ts';
+
+/** Where tokens stand in their texts, and the angles of positions. */
+export interface RotaryLookup {
+  /** f32 [positions, d]: cos of the d/2 angles of each position, then sin. */
+  readonly table: Tensor;
+  /** i32 [Bs], Bs divides B: position of the first place of a row, below 0 where the row begins with padding. */
+  readonly start: Tensor;
+  /** u32 [1], added to the place of every token: 0 but for generation. */
+  readonly position: Tensor;
+}
+
+/**
+ * Rotary position embedding of queries or keys x [B, S, heads · d], pairs (e, e + d/2) as in Hugging Face's
+ * `apply_rotary_pos_emb`. The token at place s of row b stands at max(0, s + position + start[b / (B / Bs)]).
+ */
+export function rotary(g: Graph, x: Tensor, heads: number, lookup: RotaryLookup): Tensor {
+  return rotate(g, x, heads, lookup, false);
+}
+
+function rotate(g: Graph, x: Tensor, heads: number, lookup: RotaryLookup, back: boolean): Tensor {
+  const [B, S, width] = x.shape;
+  const { table, start, position } = lookup;
+  const half = width / heads / 2;
+  const [Bs] = start.shape;
+  const [positions] = table.shape;
+  const pairs = sizeOf(x.shape) / 2;
+  const y = g.intermediate(`rotary(${x.name})`, x.shape);
+  return g.record({
+    name: 'rotary embedding',
+    inputs: [x, table, start, position],
+    outputs: [y],
+    calls: () => [
+      {
+        kernel: { name: `rotary${back ? '/gradient' : ''}`, wgsl: fillTemplate(template, { GRADIENT: back }) },
+        params: [pairs, B, S, heads, half, Bs, positions].map(u32),
+        tensors: [x, table, start, position, y],
+        workgroups: flatWorkgroups(pairs, 64),
+      },
+    ],
+    twin: (value) => {
+      const [xs, ys, angles] = [value(x), value(y), value(table)];
+      for (let at = 0; at < pairs; at++) {
+        const e = at % half;
+        const head = Math.floor(at / half);
+        const token = Math.floor(head / heads);
+        const row = Math.floor(Math.floor(token / S) / (B / Bs));
+        const n = (token % S) + value(position)[0] + value(start)[row];
+        const angle = Math.min(Math.max(n, 0), positions - 1) * half * 2 + e;
+        const [c, s] = [angles[angle], angles[angle + half] * (back ? -1 : 1)];
+        const first = head * half * 2 + e;
+        ys[first] = xs[first] * c - xs[first + half] * s;
+        ys[first + half] = xs[first + half] * c + xs[first] * s;
+      }
+    },
+    gradient: ([dy]) => [dy && rotate(g, dy, heads, lookup, !back)],
+  });
+}

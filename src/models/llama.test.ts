@@ -1,0 +1,203 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Gpu } from '../gpu/device.ts';
+import { submit } from '../gpu/program.ts';
+import { readBytes } from '../gpu/readback.ts';
+import { compile } from '../graph/compile.ts';
+import { Graph, type Numbers } from '../graph/graph.ts';
+import { crossEntropy } from '../graph/ops/cross-entropy.ts';
+import { sumGradients } from '../graph/ops/elementwise.ts';
+import { bytesOf, type DataType, sizeOf, type Tensor } from '../graph/tensor.ts';
+import { runOnCpu } from '../graph/twin.ts';
+import { relativeError } from '../testing/compare.ts';
+import { type GoldenTensor, readGolden, readGoldenJson } from '../testing/golden.ts';
+import { acquireTestGpu } from '../testing/gpu.ts';
+import { hasShared } from '../testing/shared.ts';
+import { plainLayers } from './layers.ts';
+import { Llama } from './llama.ts';
+import { parseLlamaConfig } from './llama-config.ts';
+import { rotaryTable } from './rotary-angles.ts';
+
+let gpu: Gpu;
+beforeAll(async () => {
+  gpu = await acquireTestGpu();
+});
+afterAll(() => gpu.destroy());
+
+/** A whole text through a model, its loss and every gradient, as a graph with values. */
+class TextGraph {
+  readonly graph = new Graph();
+  readonly values = new Map<Tensor, Numbers>();
+  readonly hidden: Tensor[] = [];
+  readonly logits: Tensor;
+  readonly loss: Tensor;
+  readonly gradients: Map<Tensor, Tensor>;
+
+  /** @param text ids, mask [B, S], start [B]; labels and loss weights [B · S]: what each place predicts. */
+  constructor(
+    config: unknown,
+    model: ReadonlyMap<string, GoldenTensor>,
+    text: {
+      shape: number[];
+      ids: ArrayLike<number>;
+      mask: ArrayLike<number>;
+      start: ArrayLike<number>;
+      labels: ArrayLike<number>;
+      weights: ArrayLike<number>;
+    },
+  ) {
+    const g = this.graph;
+    const parsed = parseLlamaConfig(config);
+    const [B, S] = text.shape;
+    const parameters = new Map([...model].map(([name, t]) => [name, this.#add(name, t.shape, 'f32', t.data, true)]));
+    const layers = plainLayers((name) => {
+      const tensor = parameters.get(name);
+      if (tensor === undefined) throw new Error(`no parameter ${name}`);
+      return tensor;
+    });
+    const llama = new Llama(parsed, layers);
+    const at = {
+      table: this.#add('angles', [S, parsed.headDim], 'f32', rotaryTable(parsed, S)),
+      start: this.#add('start', [B], 'i32', text.start),
+      position: this.#add('position', [1], 'u32', [0]),
+    };
+    const ids = this.#add('ids', [B, S], 'u32', text.ids);
+    const mask = this.#add('mask', [B, S], 'f32', text.mask);
+    this.logits = llama.logits(g, llama.read(g, ids, mask, at, this.hidden).last);
+    const labels = this.#add('labels', [B, S], 'i32', text.labels);
+    this.loss = crossEntropy(g, this.logits, labels, this.#add('weights', [B * S], 'f32', text.weights));
+    this.gradients = g.backward(this.loss, this.#add('one', [1], 'f32', [1]), sumGradients(g));
+  }
+
+  #add(name: string, shape: readonly number[], dtype: DataType, data: ArrayLike<number>, trainable = false): Tensor {
+    const tensor = this.graph.persistent(name, shape, { dtype, trainable });
+    const types = { f32: Float64Array, i32: Int32Array, u32: Uint32Array };
+    this.values.set(tensor, types[dtype].from(data));
+    return tensor;
+  }
+
+  onCpu(): (tensor: Tensor) => ArrayLike<number> {
+    return runOnCpu(this.graph, this.values);
+  }
+
+  async onGpu(): Promise<(tensor: Tensor) => ArrayLike<number>> {
+    const buffers = [...this.values].map(([tensor, data]) => {
+      const buffer = gpu.buffers.storage(tensor.name, bytesOf(tensor));
+      const typed = tensor.dtype === 'f32' ? Float32Array.from(data) : data;
+      gpu.device.queue.writeBuffer(buffer.gpuBuffer, 0, typed as Float32Array<ArrayBuffer>);
+      tensor.storage = { buffer, offset: 0, bytes: buffer.bytes };
+      return buffer;
+    });
+    const roots = [...this.hidden, this.logits, this.loss, ...this.gradients.values()];
+    const compiled = await compile(gpu, 'text', this.graph, roots);
+    submit(gpu, compiled.program);
+    const actual = new Map<Tensor, Float32Array>();
+    for (const tensor of roots) {
+      actual.set(tensor, new Float32Array(await readBytes(gpu, compiled.rangeOf(tensor)), 0, sizeOf(tensor.shape)));
+    }
+    compiled.destroy();
+    for (const buffer of buffers) buffer.destroy();
+    for (const tensor of this.values.keys()) delete tensor.storage;
+    expect(gpu.buffers.liveBuffers).toBe(0);
+    return (tensor) => actual.get(tensor) ?? [];
+  }
+}
+
+const find = (tensors: ReadonlyMap<string, GoldenTensor>, name: string): GoldenTensor => {
+  const tensor = tensors.get(name);
+  if (tensor === undefined) throw new Error(`The reference data has no ${name}.`);
+  return tensor;
+};
+
+describe.skipIf(!hasShared)('golden/llama-tiny', () => {
+  if (!hasShared) return;
+  const golden = (file: string): Map<string, GoldenTensor> => readGolden(`golden/llama-tiny/${file}.safetensors`);
+  const batch = golden('batch');
+  const shape = find(batch, 'input_ids').shape;
+  const [B, S] = shape;
+  const mask = find(batch, 'attention_mask').data;
+  const labels = find(batch, 'labels').data;
+  const lossMask = find(batch, 'loss_mask').data;
+  // The official formula: place s predicts label s + 1; the divisor counts the last place, which predicts nothing.
+  const divisor = Array.from(lossMask).reduce((sum, x) => sum + x, 0) + 1e-8;
+  const isLast = (i: number): boolean => i % S === S - 1;
+  const positions = find(batch, 'position_ids_from_mask').data;
+  const text = new TextGraph(readGoldenJson('golden/llama-tiny/config.json'), golden('model'), {
+    shape,
+    ids: find(batch, 'input_ids').data,
+    mask,
+    start: Array.from({ length: B }, (_, b) => positions[b * S + S - 1] - (S - 1)),
+    labels: labels.map((_, i) => (isLast(i) ? -100 : labels[i + 1])),
+    weights: Float64Array.from(lossMask, (x, i) => (isLast(i) ? 0 : x / divisor)),
+  });
+
+  /** Rows at padding are 0 in the reference, and undefined here. */
+  function atTokens(tensor: Tensor, values: ArrayLike<number>): number[] {
+    const columns = tensor.shape.at(-1) ?? 1;
+    return Array.from(values, (x, i) => (mask[Math.floor(i / columns)] === 1 ? x : 0));
+  }
+
+  function check(
+    actual: (tensor: Tensor) => ArrayLike<number>,
+    tolerance: Record<'value' | 'loss' | 'gradient', number>,
+  ) {
+    const expected = golden('expected');
+    const outputs = new Map([
+      ['logits', text.logits],
+      ...text.hidden.map((tensor, i): [string, Tensor] => [`hidden.${i}`, tensor]),
+    ]);
+    expect([...outputs.keys(), 'loss'].sort()).toEqual([...expected.keys()].sort());
+    for (const [name, tensor] of outputs) {
+      const error = relativeError(atTokens(tensor, actual(tensor)), find(expected, name).data);
+      expect(error, name).toBeLessThan(tolerance.value);
+    }
+    expect(relativeError(actual(text.loss), find(expected, 'loss').data)).toBeLessThan(tolerance.loss);
+    const wanted = golden('grads');
+    expect([...text.gradients.keys()].map(({ name }) => name).sort()).toEqual([...wanted.keys()].sort());
+    for (const [tensor, gradient] of text.gradients) {
+      const error = relativeError(actual(gradient), find(wanted, tensor.name).data);
+      expect(error, `d ${tensor.name}`).toBeLessThan(tolerance.gradient);
+    }
+  }
+
+  // The columns F32 and GPU of golden/README.md.
+  test('the twin in f64 gives the logits, hidden states, loss and every gradient', () => {
+    check(text.onCpu(), { value: 1e-5, loss: 2e-6, gradient: 5e-5 });
+  });
+
+  test('the GPU gives the logits, hidden states, loss and every gradient', async () => {
+    check(await text.onGpu(), { value: 1e-4, loss: 2e-5, gradient: 1e-3 });
+  });
+});
+
+describe.skipIf(!hasShared)('models/stories260K-hf', () => {
+  if (!hasShared) return;
+  const folder = 'models/stories260K-hf';
+  interface Score {
+    text: string;
+    ids: number[];
+    mean_nll: number;
+    grad_frobenius: Record<string, number>;
+  }
+  const { scores } = readGoldenJson<{ scores: Score[] }>(`${folder}/golden.json`);
+  const model = readGolden(`${folder}/model.safetensors`);
+
+  test.each(scores)('loss and gradient norms of “$text”', async ({ ids, mean_nll: mean, grad_frobenius: norms }) => {
+    const S = ids.length;
+    const text = new TextGraph(readGoldenJson(`${folder}/config.json`), model, {
+      shape: [1, S],
+      ids,
+      mask: new Float32Array(S).fill(1),
+      start: [0],
+      labels: ids.map((_, i) => ids[i + 1] ?? -100),
+      weights: ids.map((_, i) => (i === S - 1 ? 0 : 1 / (S - 1))),
+    });
+    const actual = await text.onGpu();
+    expect(Math.abs(actual(text.loss)[0] - mean)).toBeLessThan(2e-5 * mean + 1e-6); // six places are given
+    for (const [name, wanted] of Object.entries(norms)) {
+      const [, gradient] = [...text.gradients].find(([tensor]) => tensor.name === name) ?? [];
+      if (gradient === undefined) throw new Error(`${name} has no gradient`);
+      const norm = Math.hypot(...Array.from(actual(gradient)));
+      expect(Math.abs(norm / wanted - 1), name).toBeLessThan(1e-3);
+    }
+  });
+});
