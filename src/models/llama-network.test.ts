@@ -1,0 +1,221 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { OwnedBuffer } from '../gpu/buffers.ts';
+import type { Gpu } from '../gpu/device.ts';
+import { submit } from '../gpu/program.ts';
+import { readBytes } from '../gpu/readback.ts';
+import { type Compiled, compile } from '../graph/compile.ts';
+import { Graph } from '../graph/graph.ts';
+import { sizeOf, type Tensor } from '../graph/tensor.ts';
+import { goldenReal, readGolden, readGoldenJson, relativeError } from '../testing/golden.ts';
+import { acquireTestGpu } from '../testing/gpu.ts';
+import { hasShared } from '../testing/shared.ts';
+import { type Layers, plainLayers } from './layers.ts';
+import { parseLlamaConfig } from './llama-config.ts';
+import { LlamaNetwork } from './llama-network.ts';
+import type { Generation, TokenPair } from './network.ts';
+import { Parameters } from './parameters.ts';
+
+// The GPU column of the reference data's tolerances.
+const LOSS_TOLERANCE = 2e-5;
+
+let gpu: Gpu;
+beforeAll(async () => {
+  gpu = await acquireTestGpu();
+});
+afterAll(() => gpu.destroy());
+
+/** A model of the reference data on the GPU. */
+class OpenedModel {
+  readonly #owned: OwnedBuffer[] = [];
+  readonly #compiled: Compiled[] = [];
+
+  private constructor(
+    readonly network: LlamaNetwork,
+    readonly layers: Layers,
+    private readonly parameters: Parameters,
+  ) {}
+
+  static async open(folder: string, reach: number): Promise<OpenedModel> {
+    const network = new LlamaNetwork(gpu, parseLlamaConfig(readGoldenJson(`${folder}/config.json`)), reach);
+    const model = readGolden(`${folder}/model.safetensors`);
+    const read = (name: string): Promise<Float32Array> => Promise.resolve(goldenReal(model, name).data);
+    const parameters = await Parameters.load(gpu, network.shapes, read);
+    const layers = plainLayers((name) => {
+      const shape = network.shapes.get(name) ?? [];
+      const storage = parameters.range(name);
+      return { name, shape, dtype: 'f32', trainable: false, elements: sizeOf(shape), storage };
+    });
+    return new OpenedModel(network, layers, parameters);
+  }
+
+  get owned(): OwnedBuffer[] {
+    return this.#owned;
+  }
+
+  async program(name: string, build: (g: Graph) => Tensor[]): Promise<Compiled> {
+    const g = new Graph();
+    const one = await compile(gpu, name, g, build(g));
+    this.#compiled.push(one);
+    return one;
+  }
+
+  async generator(B: number, S: number, capacity: number): Promise<Generator> {
+    const generation = this.network.generation({ B, S, capacity }, this.#owned);
+    const prefill = await this.program('prefill', (g) => generation.prefill(g, this.layers));
+    const step = await this.program('step', (g) => {
+      generation.decodeStep(g, this.layers);
+      return [];
+    });
+    return { generation, prefill, step };
+  }
+
+  destroy(): void {
+    for (const one of this.#compiled) one.destroy();
+    for (const buffer of this.#owned) buffer.destroy();
+    this.parameters.destroy();
+    this.network.destroy();
+    expect(gpu.buffers.liveLabels).toEqual([]);
+  }
+}
+
+interface Generator {
+  generation: Generation;
+  prefill: Compiled;
+  step: Compiled;
+}
+
+/** The ids behind the prompts: [B][capacity − 1], and how many rows have not ended. */
+async function generate(
+  { generation, prefill, step }: Generator,
+  sources: readonly (readonly number[])[],
+): Promise<{ rows: number[][]; remaining: number }> {
+  generation.start(sources);
+  submit(gpu, prefill.program);
+  const { tokens, remaining } = generation.state;
+  const [B, capacity] = tokens.shape;
+  for (let i = 1; i < capacity; i++) submit(gpu, step.program);
+  const ids = Array.from(new Uint32Array(await readBytes(gpu, step.rangeOf(tokens)), 0, B * capacity));
+  const rows = Array.from({ length: B }, (_, b) => ids.slice(b * capacity + 1, (b + 1) * capacity));
+  return { rows, remaining: new Uint32Array(await readBytes(gpu, step.rangeOf(remaining)))[0] };
+}
+
+const readReals = async (one: Compiled, tensor: Tensor): Promise<number[]> =>
+  Array.from(new Float32Array(await readBytes(gpu, one.rangeOf(tensor)), 0, sizeOf(tensor.shape)));
+
+describe.skipIf(!hasShared)('golden/llama-tiny', () => {
+  if (!hasShared) return;
+  interface Golden {
+    max_new_tokens: number;
+    input_ids: number[][];
+    attention_mask: number[][];
+    output_ids: number[][];
+  }
+  const golden = readGoldenJson<Golden>('golden/llama-tiny/generate.json');
+  const [S, count] = [golden.input_ids[0].length, golden.max_new_tokens];
+  const sources = golden.input_ids.map((row, b) => row.filter((_, i) => golden.attention_mask[b][i] === 1));
+  const wanted = golden.output_ids.map((row) => row.slice(S));
+
+  let model: OpenedModel;
+  beforeAll(async () => {
+    model = await OpenedModel.open('golden/llama-tiny', S + count + 1);
+  });
+  afterAll(() => model.destroy());
+
+  test('greedy generation gives the ids of the reference, padded on the left, a whole batch and a part of one', async () => {
+    const { padId, endIds } = model.network.tokens;
+    const empty = new Array<number>(count).fill(padId);
+    // One row and some places more than there are prompts, as in the last batch of a test set.
+    const generator = await model.generator(sources.length + 1, S + 3, count + 1);
+    const all = await generate(generator, sources);
+    expect(all.rows).toEqual([...wanted, empty]);
+    expect(all.remaining).toBe(wanted.filter((row) => !row.some((id) => endIds.includes(id))).length);
+    // Again with other rows: nothing of the first batch may be left in the caches.
+    const part = await generate(generator, [sources[2], sources[1]]);
+    expect(part.rows).toEqual([wanted[2], wanted[1], empty, empty]);
+  });
+
+  test('losses of candidate answers are those of a plain forward pass', async () => {
+    const T = 4;
+    const labels = wanted.map((row, b) => row.slice(0, T - b));
+    const B = sources.length;
+    const { generation, prefill } = await model.generator(B, S, 2);
+    const candidates = generation.candidates(labels.length, T, model.owned);
+    let losses: Tensor | undefined;
+    const rank = await model.program('rank', (g) => [(losses = candidates.losses(g, model.layers))]);
+    generation.start(sources);
+    candidates.write(labels);
+    submit(gpu, prefill.program, rank.program);
+    const flat = losses ? await readReals(rank, losses) : [];
+    const sumOf = (source: number, candidate: number): number =>
+      flat.slice((source * B + candidate) * T, (source * B + candidate + 1) * T).reduce((a, b) => a + b, 0);
+
+    const batch = model.network.batch({ B, S: S + 1, T }, model.owned);
+    let loss: Tensor | undefined;
+    const forward = await model.program('loss', (g) => [(loss = batch.loss(g, model.layers))]);
+    for (let shift = 0; shift < B; shift++) {
+      const rows: TokenPair[] = sources.map((source, b) => ({ source, label: labels[(b + shift) % B] }));
+      batch.write(rows);
+      submit(gpu, forward.program);
+      const [mean] = loss ? await readReals(forward, loss) : [];
+      const sum = sources.reduce((total, _, b) => total + sumOf(b, (b + shift) % B), 0);
+      expect(Math.abs(sum / labels.flat().length / mean - 1), `labels moved by ${shift}`).toBeLessThan(LOSS_TOLERANCE);
+    }
+  });
+
+  test('the loss is that of the reference logits over the label, whatever the padding', async () => {
+    const [logits, batchOf] = ['expected', 'batch'].map((file) => readGolden(`golden/llama-tiny/${file}.safetensors`));
+    const part = (name: string): number[] => Array.from(batchOf.get(name)?.data ?? []);
+    const [ids, mask, lossMask] = ['input_ids', 'attention_mask', 'loss_mask'].map(part);
+    const { data, shape } = goldenReal(logits, 'logits');
+    const [B, L, V] = shape;
+    const losses: number[] = [];
+    const rows = Array.from({ length: B }, (_, b): TokenPair => {
+      const place = (i: number): number => b * L + i;
+      const places = Array.from({ length: L }, (_, i) => i).filter((i) => mask[place(i)] === 1);
+      // The mask is 1 from the place that predicts the first token of the label.
+      const border = places.findIndex((i) => lossMask[place(i)] === 1) + 1;
+      for (const i of places.slice(border)) {
+        const row = data.subarray(place(i - 1) * V, place(i) * V);
+        losses.push(Math.log(row.reduce((sum, x) => sum + Math.exp(x), 0)) - row[ids[place(i)]]);
+      }
+      const text = places.map((i) => ids[place(i)]);
+      return { source: text.slice(0, border), label: text.slice(border) };
+    });
+    const mean = losses.reduce((a, b) => a + b, 0) / losses.length;
+    const batch = model.network.batch({ B: B + 1, S: L, T: L }, model.owned);
+    let loss: Tensor | undefined;
+    const forward = await model.program('loss', (g) => [(loss = batch.loss(g, model.layers))]);
+    batch.write(rows);
+    submit(gpu, forward.program);
+    expect(relativeError(loss ? await readReals(forward, loss) : [], [mean])).toBeLessThan(LOSS_TOLERANCE);
+    const masked = await readReals(forward, batch.rowMask('model.layers.0.mlp.gate_proj'));
+    expect(masked.reduce((a, b) => a + b, 0)).toBe(
+      rows.reduce((n, { source, label }) => n + source.length + label.length - 1, 0),
+    );
+  });
+
+  test('refuses texts longer than the model has positions', () => {
+    const config = model.network.config;
+    const make = (): LlamaNetwork => new LlamaNetwork(gpu, config, config.maxPositions + 1);
+    expect(make).toThrow(expect.objectContaining({ code: 'model/text-too-long' }) as Error);
+  });
+});
+
+describe.skipIf(!hasShared)('models/stories260K-hf', () => {
+  if (!hasShared) return;
+  const folder = 'models/stories260K-hf';
+  const { greedy } = readGoldenJson<{ greedy: { prompt_ids: number[]; new_ids: number[] }[] }>(`${folder}/golden.json`);
+  const S = Math.max(...greedy.map(({ prompt_ids: ids }) => ids.length));
+  const count = Math.max(...greedy.map(({ new_ids: ids }) => ids.length));
+
+  test('greedy continuations of all prompts in one batch', async () => {
+    const model = await OpenedModel.open(folder, S + count + 1);
+    const generator = await model.generator(greedy.length, S, count + 1);
+    const { rows } = await generate(
+      generator,
+      greedy.map(({ prompt_ids: ids }) => ids),
+    );
+    greedy.forEach(({ new_ids: ids }, b) => expect(rows[b].slice(0, ids.length)).toEqual(ids));
+    model.destroy();
+  });
+});
