@@ -5,8 +5,9 @@ import type { Graph } from '../graph/graph.ts';
 import { dropout } from '../graph/ops/elementwise.ts';
 import { matmul } from '../graph/ops/matmul.ts';
 import type { Tensor } from '../graph/tensor.ts';
-import { concatColumns, type Matrix, matrix, multiply, multiplyTranspose, subtract } from './matrix.ts';
+import { columnSlice, concatColumns, type Matrix, matrix, multiply, multiplyTranspose, subtract } from './matrix.ts';
 import { Stack } from './stack.ts';
+import type { TrainedAdapter } from './trained.ts';
 
 /** LoRA adapters of layers of one shape: the new pair, trained, and the pairs of earlier tasks, frozen. */
 export class AdapterGroup {
@@ -56,12 +57,44 @@ export class AdapterGroup {
       const [A, B] = [newA.get(name) as Matrix, newB.get(name) as Matrix];
       const before = this.previous.get(name);
       const pair = before ? { A: stackRows(before.A, A), B: concatColumns(before.B, B) } : { A, B };
-      this.previous.set(name, pair);
-      this.#previousOnGpu.set(name, {
-        A: this.#upload(`${name} A_prev`, pair.A),
-        B: this.#upload(`${name} B_prev`, pair.B),
-      });
+      this.#setPrevious(name, pair);
     }
+  }
+
+  #setPrevious(name: string, pair: { A: Matrix; B: Matrix }): void {
+    this.previous.set(name, pair);
+    this.#previousOnGpu.set(name, {
+      A: this.#upload(`${name} A_prev`, pair.A),
+      B: this.#upload(`${name} B_prev`, pair.B),
+    });
+  }
+
+  /** The pairs of all tasks so far: [A_prev; A] and [B_prev, B]. */
+  trained(name: string): TrainedAdapter {
+    const { out, inputs, rank } = this;
+    const previous = this.previous.get(name);
+    return {
+      layer: name,
+      out,
+      inputs,
+      rank: rank + (previous?.A.rows ?? 0),
+      A: async () => {
+        const A = matrix(rank, inputs, await this.A.readOne(name));
+        return Float32Array.from((previous ? stackRows(previous.A, A) : A).data);
+      },
+      B: async () => {
+        const B = matrix(out, rank, await this.B.readOne(name));
+        return Float32Array.from((previous ? concatColumns(previous.B, B) : B).data);
+      },
+    };
+  }
+
+  /** Takes up the pairs of all tasks so far, as {@link trained} gave them: the last is the one that was trained. */
+  restore(name: string, { A, B }: { A: Matrix; B: Matrix }): void {
+    const before = A.rows - this.rank;
+    if (before > 0) this.#setPrevious(name, { A: firstRows(A, before), B: columnSlice(B, 0, before) });
+    this.A.write(name, matrix(this.rank, this.inputs, A.data.subarray(before * this.inputs)));
+    this.B.write(name, columnSlice(B, before, A.rows));
   }
 
   #upload(name: string, m: Matrix): Tensor {
@@ -121,3 +154,6 @@ function stackRows(a: Matrix, b: Matrix): Matrix {
   joined.data.set(b.data, a.data.length);
   return joined;
 }
+
+const firstRows = ({ columns, data }: Matrix, rows: number): Matrix =>
+  matrix(rows, columns, data.subarray(0, rows * columns));

@@ -6,6 +6,7 @@ import { type BasisSide, basisSide, compressedShape, makeBasis } from './project
 import { projectOutLeft, projectOutRight } from './space.ts';
 import { Stack } from './stack.ts';
 import { GroupSpace, Moments, type UpdateContext } from './trainable-group.ts';
+import { fitting, type SavedTraining, type TrainedWeights } from './trained.ts';
 import { recordPlainUpdate, recordProjectedUpdate, type Side } from './update.ts';
 
 /** Place of the full-rank step size in `rates`. */
@@ -97,6 +98,23 @@ export class FullRankGroup {
       this.space?.stackSpace,
       { projectUpdate: this.method.project === 'update', onFullGradient: this.#onInputs, record },
     );
+  }
+
+  trained(): TrainedWeights[] {
+    const { names, out, inputs } = this.layers;
+    return names.map((layer) => ({ layer, out, inputs, read: () => this.weights.readOne(layer) }));
+  }
+
+  /** Adds what earlier tasks changed to the weights of the base model. @throws GorpError `run/round-does-not-fit`. */
+  async restore(saved: SavedTraining): Promise<void> {
+    const { names, out, inputs } = this.layers;
+    for (const name of names) {
+      const { data } = fitting(`The change of ${name}`, await saved.delta(name), out, inputs);
+      const weights = await this.weights.readOne(name);
+      for (let i = 0; i < weights.length; i++) weights[i] += data[i];
+      this.weights.write(name, weights);
+    }
+    await this.space?.restore(saved);
   }
 
   /** First moments, turned so that their columns are vectors of the space. */

@@ -20,6 +20,7 @@ import { layerGroups, type TargetModules } from './method-groups.ts';
 import type { MethodSettings } from './method-settings.ts';
 import { growSpaces, type NamedGrowth } from './space-growth.ts';
 import { trainedLayers, type TrainedParts } from './trained-layers.ts';
+import type { SavedTraining, Trained } from './trained.ts';
 import { slice, type UpdateContext } from './trainable-group.ts';
 
 /** What is known of a step when its numbers have been read back. */
@@ -305,6 +306,30 @@ export class Learner {
         ? await inputCovariances(this.gpu, this.network, this.#parts, sample)
         : undefined;
     return growSpaces([...this.#lora, ...this.#full], this.method, covariances);
+  }
+
+  /** Everything that was trained, to be saved: to be read before the next task begins. */
+  get trained(): Trained {
+    const { loraAlpha, loraRank } = this.method;
+    return {
+      tasks: this.#task,
+      optimizerSteps: this.#totalSteps,
+      scaling: loraAlpha / loraRank,
+      adapters: this.#lora.flatMap((group) => group.trained()),
+      weights: this.#full.flatMap((group) => group.trained()),
+      spaces: new Map([...this.#lora, ...this.#full].flatMap(({ space }) => [...(space?.spaces ?? [])])),
+    };
+  }
+
+  /**
+   * Goes on from where another learner was after a task; the next task is the one behind it.
+   *
+   * @throws GorpError `run/round-does-not-fit` when it was of another model or method.
+   */
+  async restore(saved: SavedTraining): Promise<void> {
+    for (const group of [...this.#lora, ...this.#full]) await group.restore(saved);
+    this.#task = saved.tasks;
+    this.#totalSteps = saved.optimizerSteps;
   }
 
   /** Replaces the pair that is being trained: to go on from saved adapters. A [r, in], B [out, r]. */

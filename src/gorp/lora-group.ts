@@ -7,6 +7,7 @@ import type { MethodSettings } from './method-settings.ts';
 import { recordOrthogonalPenalty, recordSparsityPenalty } from './penalties.ts';
 import { Stack } from './stack.ts';
 import { GroupSpace, Moments, type UpdateContext } from './trainable-group.ts';
+import { fitting, type SavedTraining, type TrainedAdapter } from './trained.ts';
 import { recordPlainUpdate } from './update.ts';
 
 /** Place of the adapters' step size in `rates`. */
@@ -78,6 +79,23 @@ export class LoraGroup {
       { gradient: this.gradB.tensor, weights: B.tensor, shape: B.shape },
       this.#momentsB.state(clip, rates, RATE),
     );
+  }
+
+  trained(): TrainedAdapter[] {
+    return this.layers.names.map((name) => this.adapters.trained(name));
+  }
+
+  /** @throws GorpError `run/round-does-not-fit`. */
+  async restore(saved: SavedTraining): Promise<void> {
+    const { names, out, inputs } = this.layers;
+    const rank = this.method.loraRank * (this.method.adapters === 'per-task' ? saved.tasks : 1);
+    for (const name of names) {
+      const pair = await saved.adapter(name);
+      const A = fitting(`lora_A of ${name}`, pair?.A, rank, inputs);
+      const B = fitting(`lora_B of ${name}`, pair?.B, out, rank);
+      this.adapters.restore(name, { A, B });
+    }
+    await this.space?.restore(saved);
   }
 
   /** First moments of A, turned so that their columns are vectors of the space. */

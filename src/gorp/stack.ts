@@ -86,6 +86,11 @@ export class Stack {
     );
   }
 
+  /** One matrix, read back; waits for the GPU. */
+  async readOne(name: string): Promise<Float32Array<ArrayBuffer>> {
+    return new Float32Array(await readBytes(this.gpu, this.range(name)), 0, this.shape.size);
+  }
+
   destroy(): void {
     this.#buffer.destroy();
   }

@@ -6,6 +6,7 @@ import type { Tensor } from '../graph/tensor.ts';
 import { type Matrix, matrix } from './matrix.ts';
 import { growSpace, growSpaceFromCovariance, type SpaceGrowth } from './space.ts';
 import { Stack } from './stack.ts';
+import { fitting, type SavedTraining } from './trained.ts';
 import type { ShareRecord, Side, StackSpace } from './update.ts';
 
 /** A tensor [n] inside a buffer that many share, by place. */
@@ -69,6 +70,14 @@ export class GroupSpace {
         padded.data.set(S.data.subarray(i * S.columns, (i + 1) * S.columns), i * widest);
       }
       this.#onGpu.write(name, padded);
+    }
+  }
+
+  /** Takes up the spaces of the tasks before. @throws GorpError `run/round-does-not-fit`. */
+  async restore(saved: SavedTraining): Promise<void> {
+    for (const name of this.names) {
+      const S = fitting(`The shared space of ${name}`, await saved.space(name), this.dimension, null);
+      this.spaces.set(name, S);
     }
   }
 

@@ -8,7 +8,7 @@ import { Graph } from '../graph/graph.ts';
 import { sizeOf, type Tensor } from '../graph/tensor.ts';
 import type { Candidates, Generation, Network } from '../models/network.ts';
 import { evaluationOrder, sizedBatch } from '../tasks/batches.ts';
-import { scoreOf } from '../text/scores.ts';
+import { type Score, scoreOf } from '../text/scores.ts';
 import type { Tokenizer } from '../text/tokenizer.ts';
 import type { EncodedTask } from './task-data.ts';
 import type { TrainingSettings } from './settings.ts';
@@ -20,6 +20,16 @@ export interface Accuracy {
   /** The label is the most likely of the task's own labels. */
   ranked: number;
   examples: number;
+}
+
+/** What the model answered to one example. */
+export interface Answer extends Score {
+  text: string;
+  /** Tokens written, the end-of-text token among them. */
+  generated: number;
+  /** −log p of the right label: summed up over its tokens, and their number. */
+  loss: number;
+  labelTokens: number;
 }
 
 /** Programs of one batch shape and one number of candidates. */
@@ -50,13 +60,17 @@ export class Evaluator {
 
   /**
    * @param onBatch called behind every batch with the number of examples done; it may throw to stop.
+   * @returns the accuracy, and the answers in the order of the task's test examples.
    * @throws GorpError `gpu/device-lost`.
    */
-  async evaluate(task: EncodedTask, onBatch: (done: number) => Promise<void>): Promise<Accuracy> {
+  async evaluate(
+    task: EncodedTask,
+    onBatch: (done: number) => Promise<void>,
+  ): Promise<{ accuracy: Accuracy; answers: Answer[] }> {
     const { sourceLength, targetLength, evaluationBatchSize } = this.settings;
     const batchSize = Math.min(evaluationBatchSize, task.test.length);
     const T = Math.max(...task.candidates.map((ids) => ids.length));
-    let exact = 0;
+    const answers: Answer[] = [];
     let ranked = 0;
     let done = 0;
     for (const indexes of evaluationOrder(task.test, batchSize)) {
@@ -69,14 +83,18 @@ export class Evaluator {
       const losses = await this.#read(programs.rank, programs.losses, Float32Array);
       indexes.forEach((example, row) => {
         const label = task.testLabels[example];
-        const answer = this.#answer(tokens, row, programs.generation.state.tokens.shape[1]);
-        if (scoreOf(answer, label).exactMatch) exact++;
-        if (task.labels[mostLikely(losses, row, task.candidates.length, T)] === label) ranked++;
+        const { text, generated } = this.#answer(tokens, row, programs.generation.state.tokens.shape[1]);
+        const summed = summedLosses(losses, row, task.candidates.length, T);
+        const right = task.labels.indexOf(label);
+        if (summed.indexOf(Math.min(...summed)) === right) ranked++;
+        const labelTokens = task.candidates[right].length;
+        answers[example] = { ...scoreOf(text, label), text, generated, loss: summed[right], labelTokens };
       });
       done += indexes.length;
       await onBatch(done);
     }
-    return { exact: exact / done, ranked: ranked / done, examples: done };
+    const exact = answers.filter(({ exactMatch }) => exactMatch).length;
+    return { accuracy: { exact: exact / done, ranked: ranked / done, examples: done }, answers };
   }
 
   /** Replays the decoding step until every row has ended. @returns tokens [B, capacity]. */
@@ -94,10 +112,11 @@ export class Evaluator {
     return this.#read(step, state.tokens, Uint32Array);
   }
 
-  #answer(tokens: Uint32Array, row: number, capacity: number): string {
+  #answer(tokens: Uint32Array, row: number, capacity: number): { text: string; generated: number } {
     const ids = Array.from(tokens.subarray(row * capacity + 1, (row + 1) * capacity));
     const end = ids.findIndex((id) => this.network.tokens.endIds.includes(id));
-    return this.tokenizer.decode(end < 0 ? ids : ids.slice(0, end));
+    const generated = end < 0 ? ids.length : end + 1;
+    return { text: this.tokenizer.decode(end < 0 ? ids : ids.slice(0, end)), generated };
   }
 
   async #read<T>(
@@ -151,14 +170,11 @@ export class Evaluator {
   }
 }
 
-/** The candidate with the smallest summed loss. losses [B, candidates, T]. */
-function mostLikely(losses: Float32Array, row: number, candidates: number, T: number): number {
-  let best = 0;
-  let bestLoss = Infinity;
-  for (let c = 0; c < candidates; c++) {
+/** −log p of each candidate of a row. losses [B, candidates, T]. */
+function summedLosses(losses: Float32Array, row: number, candidates: number, T: number): number[] {
+  return Array.from({ length: candidates }, (_, c) => {
     let sum = 0;
     for (let t = 0; t < T; t++) sum += losses[(row * candidates + c) * T + t];
-    if (sum < bestLoss) [best, bestLoss] = [c, sum];
-  }
-  return best;
+    return sum;
+  });
 }

@@ -3,6 +3,7 @@ import { mixSeed } from '../base/random.ts';
 import { type ReadText, loadTask } from '../tasks/benchmark.ts';
 import { type EncodedExample, encodeExamples, fitLabel } from '../tasks/fit.ts';
 import { BENCHMARK_KINDS, EMBEDDED_KINDS } from '../tasks/orders.ts';
+import { instructionTemplate } from '../tasks/prompt.ts';
 import { sampleBalanced } from '../tasks/sample.ts';
 import type { Tokenizer } from '../text/tokenizer.ts';
 import type { TaskReport } from './results.ts';
@@ -16,6 +17,9 @@ export interface EncodedTask {
   readonly train: readonly EncodedExample[];
   readonly test: readonly EncodedExample[];
   readonly testLabels: readonly string[];
+  /** Sentences of the test examples, and what is asked of them, `{0}` being the sentence: for result files. */
+  readonly testSentences: readonly string[];
+  readonly instruction: string;
   /** The task's labels as token ids, end-of-text last. */
   readonly candidates: readonly (readonly number[])[];
 }
@@ -63,6 +67,8 @@ export async function prepareTask(
     train: encodedTrain.encoded,
     test: encodedTest.encoded,
     testLabels: test.map(({ label }) => label),
+    testSentences: test.map(({ sentence }) => sentence),
+    instruction: instructionTemplate(task),
     candidates: task.labels.map((label) => fitLabel(tokenizer, label, settings.training.targetLength)),
   };
 }

@@ -11,9 +11,14 @@ export interface PromptFrame {
 /** The task's prompt without a sentence: METHOD.md section 5, as every script of the released code builds it. */
 export function promptFrame(task: Prompted): PromptFrame {
   const names = `Task:${task.kind}\nDataset:${task.name}\n`;
-  const question = task.instruction === null ? '' : `${task.instruction}Option: ${task.labels.join(', ')} \n`;
-  return { before: names + question, after: '\nAnswer:' };
+  return { before: names + questionOf(task), after: '\nAnswer:' };
 }
+
+/** What the task asks, with `{0}` for the sentence and without the task's names: the `instruction` of result files. */
+export const instructionTemplate = (task: Prompted): string => `${questionOf(task)}{0}\nAnswer:`;
+
+const questionOf = ({ instruction, labels }: Prompted): string =>
+  instruction === null ? '' : `${instruction}Option: ${labels.join(', ')} \n`;
 
 /** The whole prompt that asks for a sentence's label. */
 export function promptOf(task: Prompted, sentence: string): string {

@@ -1,0 +1,61 @@
+import { GorpError } from '../base/errors.ts';
+import type { Matrix } from './matrix.ts';
+
+/** The adapter of a layer, the pairs of all tasks so far one after another. */
+export interface TrainedAdapter {
+  layer: string;
+  out: number;
+  inputs: number;
+  /** R: the ranks of all pairs together. */
+  rank: number;
+  /** A [R, in] and B [out, R], row-major; read from the GPU when asked for. */
+  A: () => Promise<Float32Array<ArrayBuffer>>;
+  B: () => Promise<Float32Array<ArrayBuffer>>;
+}
+
+/** The weights of a layer that were trained themselves. */
+export interface TrainedWeights {
+  layer: string;
+  out: number;
+  inputs: number;
+  /** W [out, in]; read from the GPU when asked for. */
+  read: () => Promise<Float32Array<ArrayBuffer>>;
+}
+
+/**
+ * What a learner has after a task, layer by layer (names without `.weight`). Nothing is copied before it is asked for;
+ * the readers serve until the next task begins.
+ */
+export interface Trained {
+  /** Tasks learned, and optimizer steps taken in all of them. */
+  tasks: number;
+  optimizerSteps: number;
+  /** s, by which B A is multiplied. */
+  scaling: number;
+  adapters: TrainedAdapter[];
+  weights: TrainedWeights[];
+  /** S [dimension, k] of every projected tensor. */
+  spaces: Map<string, Matrix>;
+}
+
+/** What a learner goes on from, as {@link Trained} gave it: names are layers, undefined is what was not saved. */
+export interface SavedTraining {
+  tasks: number;
+  optimizerSteps: number;
+  /** A [R, in] and B [out, R]. */
+  adapter(layer: string): Promise<{ A: Matrix; B: Matrix } | undefined>;
+  /** W − W₀ [out, in]. */
+  delta(layer: string): Promise<Matrix | undefined>;
+  space(layer: string): Promise<Matrix | undefined>;
+}
+
+/** A saved matrix, checked. @throws GorpError `run/round-does-not-fit` when it is absent or of another size. */
+export function fitting(what: string, saved: Matrix | undefined, rows: number, columns: number | null): Matrix {
+  if (saved?.rows === rows && (columns === null || saved.columns === columns)) return saved;
+  const found = saved === undefined ? 'not saved' : `saved as [${saved.rows}, ${saved.columns}]`;
+  throw new GorpError(
+    'run/round-does-not-fit',
+    `${what} is ${found}, but this run needs [${rows}, ${columns ?? 'any number'}].`,
+    'Go on with the model, the method and the ranks that the round was trained with.',
+  );
+}

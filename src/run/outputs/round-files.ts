@@ -1,0 +1,104 @@
+import type { Trained } from '../../gorp/trained.ts';
+import { jsonFile, type OutputFile, textFile } from '../../weights/exports/output-file.ts';
+import { peftConfig, peftTensors } from '../../weights/exports/peft.ts';
+import { PT_FORMAT } from '../../weights/exports/sharding.ts';
+import { type TensorSource, writeSafetensors } from '../../weights/safetensors.ts';
+import type { ModelFiles } from '../../weights/source.ts';
+import type { Results } from '../results.ts';
+import type { EncodedTask } from '../task-data.ts';
+import { type Metrics, predictMetrics, type TestedTask, trainMetrics, type TrainedRound } from './metrics.ts';
+import { pythonJson } from './python-json.ts';
+
+/** Names of the files of a round that hold what was trained, below the round's folder. */
+export const ADAPTER_FILE = 'adapter/adapter_model.safetensors';
+export const ADAPTER_CONFIG_FILE = 'adapter/adapter_config.json';
+export const DELTAS_FILE = 'full_rank_deltas.safetensors';
+export const SPACES_FILE = 'shared_space.safetensors';
+export const ROUND_FILE = 'round.json';
+
+/** A round as it ended. */
+export interface EndedRound {
+  round: number;
+  trained: TrainedRound;
+  /** Tasks seen so far with the answers of this round's test. */
+  tests: readonly (TestedTask & { task: EncodedTask })[];
+  /** The results of the run so far. */
+  results: Results;
+}
+
+/**
+ * The result files of a round, with the names, keys and number formats of the released code (METHOD.md section 6):
+ * `train_results.json`, `predict_results.json`, `all_results.json`, `predict_eval_predictions.jsonl`.
+ */
+export function resultFiles({ trained, tests }: EndedRound): OutputFile[] {
+  const train = trainMetrics(trained);
+  const predict = predictMetrics(tests, trained.epochs, trained.losses.length);
+  const metricsFile = (name: string, metrics: Metrics): OutputFile =>
+    textFile(`${name}_results.json`, () => pythonJson(metrics, 4));
+  return [
+    metricsFile('train', train),
+    metricsFile('predict', predict),
+    metricsFile('all', { ...train, ...predict }),
+    { path: 'predict_eval_predictions.jsonl', content: () => predictions(tests) },
+  ];
+}
+
+/** A line for every test example: the task, the example and what the model wrote. */
+// eslint-disable-next-line @typescript-eslint/require-await -- all content is asked for in the same way.
+async function* predictions(tests: EndedRound['tests']): AsyncGenerator<Uint8Array> {
+  for (const { task, answers } of tests) {
+    const lines = answers.map(({ text }, i) => {
+      const label = task.testLabels[i];
+      const sentence = task.testSentences[i];
+      const { instruction } = task;
+      const Instance = { id: String(i), sentence, label, instruction, ground_truth: label };
+      return `${pythonJson({ Task: task.kind, Dataset: task.name, Instance, Prediction: text })}\n`;
+    });
+    yield new TextEncoder().encode(lines.join(''));
+  }
+}
+
+/**
+ * What a round leaves behind for the next one: the adapter in PEFT's format, the changes of full-rank weights, the
+ * shared spaces, and where the run was. Weights are read from the GPU when a file is written.
+ *
+ * @param base the model that was trained, as it was loaded.
+ */
+export function trainedFiles(trained: Trained, base: ModelFiles, { round, results }: EndedRound): OutputFile[] {
+  const { adapters, weights, spaces, scaling, optimizerSteps } = trained;
+  const files: OutputFile[] = [];
+  if (adapters.length > 0) {
+    const task = isDecoderOnly(base.config) ? 'CAUSAL_LM' : 'SEQ_2_SEQ_LM';
+    const { model, method } = results.settings;
+    const facts = { baseModel: model, task, scaling, dropout: method.loraDropout } as const;
+    files.push(jsonFile(ADAPTER_CONFIG_FILE, peftConfig(adapters, facts)));
+    files.push(tensorFile(ADAPTER_FILE, peftTensors(adapters)));
+  }
+  if (weights.length > 0) {
+    const deltas = weights.map(({ layer, out, inputs, read }): TensorSource => {
+      const name = `${layer}.weight`;
+      const delta = async (): Promise<Float32Array> => {
+        const [now, before] = [await read(), await base.readTensor(name)];
+        return now.map((w, i) => w - before[i]);
+      };
+      return { name, dtype: 'F32', shape: [out, inputs], read: delta };
+    });
+    files.push(tensorFile(DELTAS_FILE, deltas));
+  }
+  if (spaces.size > 0) {
+    const sources = [...spaces].map(([name, { rows, columns, data }]): TensorSource => {
+      return { name, dtype: 'F32', shape: [rows, columns], read: () => Float32Array.from(data) };
+    });
+    files.push(tensorFile(SPACES_FILE, sources));
+  }
+  files.push(jsonFile(ROUND_FILE, { schema: 'gorp-web/round', version: 1, round, optimizerSteps, results }));
+  return files;
+}
+
+const tensorFile = (path: string, tensors: readonly TensorSource[]): OutputFile => ({
+  path,
+  content: () => writeSafetensors(tensors, PT_FORMAT),
+});
+
+const isDecoderOnly = (config: unknown): boolean =>
+  typeof config === 'object' && config !== null && 'model_type' in config && config.model_type !== 't5';

@@ -1,0 +1,120 @@
+import * as v from 'valibot';
+import { GorpError } from '../../base/errors.ts';
+import { type Matrix, matrix } from '../../gorp/matrix.ts';
+import type { SavedTraining } from '../../gorp/trained.ts';
+import type { WeightChanges } from '../../weights/exports/merge.ts';
+import { peftName } from '../../weights/exports/peft.ts';
+import { type ByteFile, type ModelTensors, openTensors, readJson } from '../../weights/model-files.ts';
+import { type Results, ResultsSchema } from '../results.ts';
+import { ADAPTER_CONFIG_FILE, ADAPTER_FILE, DELTAS_FILE, ROUND_FILE, SPACES_FILE } from './round-files.ts';
+
+/** A file of a round's folder by its path in it, or null where there is none. */
+export type OpenFile = (path: string) => Promise<ByteFile | null>;
+
+/** A round that was saved: to go on from, or to merge into its model. */
+export interface SavedRound {
+  /** Rounds that are done. */
+  round: number;
+  /** The run as it was after the round. */
+  results: Results;
+  training: SavedTraining;
+  changes: WeightChanges;
+  /** Layers, without `.weight`, that {@link changes} has anything for. */
+  changed: ReadonlySet<string>;
+}
+
+const RoundSchema = v.object({
+  schema: v.literal('gorp-web/round'),
+  version: v.literal(1),
+  round: v.pipe(v.number(), v.integer(), v.minValue(1)),
+  optimizerSteps: v.pipe(v.number(), v.integer(), v.minValue(0)),
+  results: ResultsSchema,
+});
+const AdapterConfigSchema = v.object({
+  peft_type: v.literal('LORA'),
+  r: v.pipe(v.number(), v.integer(), v.minValue(1)),
+  lora_alpha: v.number(),
+});
+
+/**
+ * Opens the folder of a round as {@link trainedFiles} wrote it. Tensors are read when they are asked for.
+ *
+ * @throws GorpError `run/bad-round` when files are missing or of something else, and as {@link openTensors}.
+ */
+export async function openSavedRound(open: OpenFile): Promise<SavedRound> {
+  const state = await json(open, ROUND_FILE, RoundSchema);
+  if (state === null) throw badRound(`the folder has no ${ROUND_FILE}`);
+  const { round, optimizerSteps, results } = state;
+  const { method } = results.settings;
+  const [adapters, deltas, spaces] = [
+    await tensors(open, ADAPTER_FILE, method.adapters !== 'none'),
+    await tensors(open, DELTAS_FILE, method.fullRank !== 'none'),
+    await tensors(open, SPACES_FILE, method.sharedSpace),
+  ];
+  const config = adapters && (await json(open, ADAPTER_CONFIG_FILE, AdapterConfigSchema));
+  if (config === null && adapters !== null) throw badRound(`the folder has no ${ADAPTER_CONFIG_FILE}`);
+  const pair = async (layer: string): Promise<{ A: Matrix; B: Matrix } | undefined> => {
+    const [A, B] = [await read(adapters, peftName(layer, 'lora_A')), await read(adapters, peftName(layer, 'lora_B'))];
+    return A && B && { A, B };
+  };
+  return {
+    round,
+    results,
+    training: {
+      tasks: round,
+      optimizerSteps,
+      adapter: pair,
+      delta: (layer) => read(deltas, `${layer}.weight`),
+      space: (layer) => read(spaces, layer),
+    },
+    changes: {
+      scaling: config ? config.lora_alpha / config.r : 0,
+      adapter: async (layer) => {
+        const found = await pair(layer);
+        return found && { A: Float32Array.from(found.A.data), B: Float32Array.from(found.B.data) };
+      },
+      delta: async (layer) => {
+        const name = `${layer}.weight`;
+        return deltas?.tensors.has(name) ? deltas.readTensor(name) : undefined;
+      },
+    },
+    changed: new Set([...(adapters?.tensors.keys() ?? []), ...(deltas?.tensors.keys() ?? [])].map(layerOf)),
+  };
+}
+
+/** `base_model.model.X.lora_A.weight` and `X.weight` → X. */
+const layerOf = (name: string): string =>
+  name.replace(/^base_model\.model\./, '').replace(/(\.lora_[AB])?\.weight$/, '');
+
+async function read(file: ModelTensors | null, name: string): Promise<Matrix | undefined> {
+  const info = file?.tensors.get(name);
+  if (!file || info?.shape.length !== 2) return undefined;
+  return matrix(info.shape[0], info.shape[1], await file.readTensor(name));
+}
+
+async function tensors(open: OpenFile, path: string, isNeeded: boolean): Promise<ModelTensors | null> {
+  if (!isNeeded) return null;
+  const file = await open(path);
+  if (file === null) throw badRound(`the folder has no ${path}`);
+  return openTensors([file]);
+}
+
+async function json<S extends v.GenericSchema>(
+  open: OpenFile,
+  path: string,
+  schema: S,
+): Promise<v.InferOutput<S> | null> {
+  const file = await open(path);
+  if (file === null) return null;
+  const parsed = v.safeParse(schema, await readJson(file));
+  if (parsed.success) return parsed.output;
+  const [issue] = parsed.issues;
+  throw badRound(`${path}: ${v.getDotPath(issue) ?? 'the file'}: ${issue.message}`);
+}
+
+const badRound = (problem: string): GorpError =>
+  new GorpError(
+    'run/bad-round',
+    `This is no saved round: ${problem}.`,
+    `Choose the folder of one round, such as 1-dbpedia, with ${ROUND_FILE} and the files that were saved beside it.`,
+  );

@@ -1,0 +1,56 @@
+import type { TensorSource } from '../safetensors.ts';
+
+/** The adapter of a layer, the pairs of all tasks one after another: A [R, in] and B [out, R], row-major. */
+export interface AdapterPair {
+  layer: string;
+  out: number;
+  inputs: number;
+  /** R, the ranks of all tasks together. */
+  rank: number;
+  A: () => Promise<Float32Array>;
+  B: () => Promise<Float32Array>;
+}
+
+/** What PEFT has to know of an adapter besides its tensors. */
+export interface AdapterFacts {
+  /** Where the base model comes from: `t5-large`, a folder, … */
+  baseModel: string;
+  task: 'SEQ_2_SEQ_LM' | 'CAUSAL_LM';
+  /** s, by which B A is multiplied. */
+  scaling: number;
+  dropout: number;
+}
+
+/** The name that PEFT gives the part of an adapter: `base_model.model.{layer}.lora_A.weight`. */
+export const peftName = (layer: string, part: 'lora_A' | 'lora_B'): string => `base_model.model.${layer}.${part}.weight`;
+
+/**
+ * `adapter_config.json` of PEFT's LoRA. PEFT multiplies B A by `lora_alpha / r`, and r is that of all tasks together
+ * here, so alpha grows with it: the quotient stays s (METHOD.md section 2).
+ *
+ * @param pairs of all layers that have an adapter, of one rank.
+ */
+export function peftConfig(pairs: readonly AdapterPair[], facts: AdapterFacts): Record<string, unknown> {
+  const [{ rank }] = pairs;
+  return {
+    base_model_name_or_path: facts.baseModel,
+    bias: 'none',
+    fan_in_fan_out: false,
+    inference_mode: true,
+    init_lora_weights: true,
+    lora_alpha: facts.scaling * rank,
+    lora_dropout: facts.dropout,
+    modules_to_save: null,
+    peft_type: 'LORA',
+    r: rank,
+    target_modules: pairs.map(({ layer }) => layer),
+    task_type: facts.task,
+  };
+}
+
+/** The tensors of `adapter_model.safetensors`. */
+export const peftTensors = (pairs: readonly AdapterPair[]): TensorSource[] =>
+  pairs.flatMap(({ layer, out, inputs, rank, A, B }): TensorSource[] => [
+    { name: peftName(layer, 'lora_A'), dtype: 'F32', shape: [rank, inputs], read: A },
+    { name: peftName(layer, 'lora_B'), dtype: 'F32', shape: [out, rank], read: B },
+  ]);

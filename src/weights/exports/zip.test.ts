@@ -1,0 +1,48 @@
+import { unzipSync } from 'fflate';
+import { expect, test } from 'vitest';
+import { crc32 } from '../../base/crc32.ts';
+import { type OutputFile, textFile } from './output-file.ts';
+import { zipped } from './zip.ts';
+
+async function collect(pieces: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+  const all: Uint8Array[] = [];
+  for await (const piece of pieces) all.push(piece.slice());
+  return new Uint8Array(await new Blob(all as BlobPart[]).arrayBuffer());
+}
+
+test('the checksum of nine digits is the one every CRC-32 gives, in one piece and in two', () => {
+  const digits = new TextEncoder().encode('123456789');
+  expect(crc32(digits)).toBe(0xcbf43926);
+  expect(crc32(digits.subarray(4), crc32(digits.subarray(0, 4)))).toBe(0xcbf43926);
+  expect(crc32(new Uint8Array(0))).toBe(0);
+});
+
+test('files come out of the archive as they went in, text compressed and weights as they are', async () => {
+  const weights = Uint8Array.from({ length: 5000 }, (_, i) => (i * 7919) % 251);
+  const files: OutputFile[] = [
+    textFile('a/long é.jsonl', () => 'the same line\n'.repeat(4000)),
+    textFile('empty.json', () => ''),
+    {
+      path: 'a/w.safetensors',
+      // One buffer that is written over, as a reader of files may give it.
+      // eslint-disable-next-line @typescript-eslint/require-await -- content is asynchronous
+      async *content() {
+        const piece = new Uint8Array(1000);
+        for (let at = 0; at < weights.length; at += 1000) {
+          piece.set(weights.subarray(at, at + 1000));
+          yield piece;
+        }
+      },
+    },
+    { path: 'none.safetensors', content: () => new Blob([]).stream() },
+  ];
+  const begun: string[] = [];
+  const archive = await collect(zipped(files, (path) => begun.push(path)));
+  expect(begun).toEqual(files.map(({ path }) => path));
+  expect(archive.length).toBeLessThan(8000);
+  const found = unzipSync(archive);
+  expect(Object.keys(found)).toEqual(files.map(({ path }) => path));
+  for (const { path, content } of files) {
+    expect(crc32(found[path]), path).toBe(crc32(await collect(content())));
+  }
+});
