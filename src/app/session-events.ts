@@ -30,7 +30,7 @@ const EventSchema = v.variant('type', [
   }),
   v.strictObject({
     type: v.literal('progress'),
-    phase: v.picklist(['device', 'weights', 'tasks', 'compile', 'evaluate', 'train', 'space']),
+    phase: v.picklist(['device', 'weights', 'tasks', 'compile', 'evaluate', 'train', 'space', 'save']),
     round: v.number(),
     item: v.string(),
     done: v.number(),

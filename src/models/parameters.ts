@@ -68,6 +68,15 @@ export class Parameters {
   }
 }
 
+/** Number of a model's parameters that are no embeddings: `num_parameters(exclude_embeddings=True)` of Hugging Face. */
+export function parametersWithoutEmbeddings(shapes: ReadonlyMap<string, readonly number[]>): number {
+  let count = 0;
+  for (const [name, shape] of shapes) if (!EMBEDDING.test(name)) count += sizeOf(shape);
+  return count;
+}
+
+const EMBEDDING = /(?:^|\.)(?:shared|embed_tokens|relative_attention_bias)\.weight$/;
+
 /**
  * Checks a checkpoint against what the config asks for.
  *

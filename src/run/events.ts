@@ -2,7 +2,7 @@ import type { ErrorReport } from '../base/errors.ts';
 import type { DeviceReport, ModelReport, Results, TaskReport, TensorSpace } from './results.ts';
 
 /** What a run is doing now. `weights`, `evaluate` and `train` carry progress. */
-export type Phase = 'device' | 'weights' | 'tasks' | 'compile' | 'evaluate' | 'train' | 'space';
+export type Phase = 'device' | 'weights' | 'tasks' | 'compile' | 'evaluate' | 'train' | 'space' | 'save';
 
 /** What a run tells while it goes on, in order. Plain data: it crosses from the worker to the page. */
 export type RunEvent =

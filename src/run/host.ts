@@ -1,8 +1,21 @@
 import type { Gpu } from '../gpu/device.ts';
 import type { ReadText } from '../tasks/benchmark.ts';
+import type { OutputFile } from '../weights/exports/output-file.ts';
 import type { ModelFiles } from '../weights/model-folder.ts';
 import type { ModelProgress } from '../weights/remote-folder.ts';
 import type { RunEvent } from './events.ts';
+import type { SavedRound } from './outputs/saved-round.ts';
+
+/** The files of a round that has ended; they are made while they are read, which must be before the next one begins. */
+export interface RoundOutput {
+  /** `logs_and_outputs/order_1/outputs`, and below it the folder of the round: `1-dbpedia`. */
+  orderFolder: string;
+  roundFolder: string;
+  /** Scores and answers: small. */
+  results: OutputFile[];
+  /** Adapter, changes of weights, spaces, and where the run was: what the next round builds on. */
+  trained: OutputFile[];
+}
 
 /** What a run needs from where it runs: a page's worker, or Node. */
 export interface RunHost {
@@ -15,6 +28,10 @@ export interface RunHost {
   openModel(model: string, onProgress: (progress: ModelProgress) => void, signal: AbortSignal): Promise<ModelFiles>;
   /** Reads text files of the tasks of the settings. */
   taskReader(tasks: string): ReadText;
+  /** A round of an earlier run to go on from. */
+  savedRound?(): Promise<SavedRound>;
+  /** Keeps the files of a round. When it throws, the run warns and goes on. */
+  saveRound?(output: RoundOutput): Promise<void>;
   emit(event: RunEvent): void;
   /** A clock in milliseconds. */
   now(): number;

@@ -1,6 +1,7 @@
 import type { ErrorReport } from '../base/errors.ts';
 import type { StepRecord } from '../gorp/learner.ts';
 import { measuresOf } from './measures.ts';
+import type { SavedRound } from './outputs/saved-round.ts';
 import type { DeviceReport, Results, TaskReport, TensorSpace } from './results.ts';
 import type { RunSettings } from './settings.ts';
 
@@ -10,6 +11,7 @@ export class RunRecord {
   model: Results['model'];
   memory: Results['memory'] = { peakBytes: 0, liveBuffersAtEnd: 0 };
   readonly #startedAt = new Date().toISOString();
+  #secondsBefore = 0;
   #tasks: TaskReport[] = [];
   readonly #curves: Results['curves'] = { round: [], step: [], loss: [], gradientNorm: [], seconds: [] };
   #exact: Results['accuracy']['exact'] = [];
@@ -17,7 +19,7 @@ export class RunRecord {
   readonly #spaces: Results['spaces'] = [];
   readonly #projectedAway: Results['projectedAway'] = [];
 
-  /** @param seconds of work so far. */
+  /** @param seconds of work of this run so far. */
   constructor(
     private readonly settings: RunSettings,
     private readonly code: Results['code'],
@@ -39,13 +41,43 @@ export class RunRecord {
     this.#ranked = empty();
   }
 
+  /** Goes on with the rows, curves and spaces of an earlier run, as far as its rounds and this run's tasks go. */
+  resume({ round, results }: Pick<SavedRound, 'round' | 'results'>): void {
+    const { curves, accuracy, spaces, projectedAway } = results;
+    for (const key of ['round', 'step', 'loss', 'gradientNorm', 'seconds'] as const) {
+      for (const value of curves[key]) this.#curves[key].push(value);
+    }
+    const copy = (from: Results['accuracy']['exact'], to: Results['accuracy']['exact']): void => {
+      for (let t = 0; t <= round; t++) {
+        // A column is a task: the learned ones come first in both orders, the others may differ.
+        from[t].forEach((value, j) => {
+          if (results.settings.order[j] === this.settings.order[j]) to[t][j] = value;
+        });
+      }
+    };
+    copy(accuracy.exact, this.#exact);
+    copy(accuracy.ranked, this.#ranked);
+    this.#spaces.push(...spaces);
+    this.#projectedAway.push(...projectedAway);
+    this.#secondsBefore = results.seconds;
+  }
+
+  /** Losses of a round's steps. */
+  lossesOf(round: number): number[] {
+    return this.#curves.loss.filter((_, i) => this.#curves.round[i] === round);
+  }
+
+  isMeasured(round: number, task: number): boolean {
+    return this.#exact[round][task] !== null;
+  }
+
   addSteps(round: number, steps: readonly number[], records: readonly StepRecord[], seconds: number): void {
     records.forEach(({ loss, gradientNorm }, i) => {
       this.#curves.round.push(round);
       this.#curves.step.push(steps[i]);
       this.#curves.loss.push(loss);
       this.#curves.gradientNorm.push(gradientNorm);
-      this.#curves.seconds.push(seconds);
+      this.#curves.seconds.push(this.#secondsBefore + seconds);
     });
     const tensors = records[records.length - 1].projectedAway;
     if (tensors.length > 0) this.#projectedAway.push({ round, step: steps[steps.length - 1], tensors });
@@ -71,7 +103,7 @@ export class RunRecord {
       status,
       error,
       startedAt: this.#startedAt,
-      seconds: this.seconds(),
+      seconds: this.#secondsBefore + this.seconds(),
       device,
       model: this.model,
       settings: this.settings,

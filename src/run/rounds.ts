@@ -1,14 +1,21 @@
-import { GorpError } from '../base/errors.ts';
+import { GorpError, reportOf } from '../base/errors.ts';
 import { mixSeed } from '../base/random.ts';
 import type { Learner, StepRecord } from '../gorp/learner.ts';
 import type { Gpu } from '../gpu/device.ts';
 import type { Network, SizedBatch } from '../models/network.ts';
+import { parametersWithoutEmbeddings } from '../models/parameters.ts';
 import { sizedBatch, trainingOrder } from '../tasks/batches.ts';
 import type { Tokenizer } from '../text/tokenizer.ts';
+import type { ModelFiles } from '../weights/model-folder.ts';
 import type { RunControl } from './control.ts';
 import { TimeEstimate } from './estimate.ts';
 import { Evaluator } from './evaluator.ts';
 import { memoryOf, type RunHost } from './host.ts';
+import { ordersFolder, roundFolder } from './outputs/layout.ts';
+import type { TestedTask } from './outputs/metrics.ts';
+import { retold } from './outputs/retold.ts';
+import { type EndedRound, resultFiles, trainedFiles } from './outputs/round-files.ts';
+import type { SavedRound } from './outputs/saved-round.ts';
 import type { RunRecord } from './record.ts';
 import type { RunSettings } from './settings.ts';
 import { type Lesson, lessonsOf, roundName } from './schedule.ts';
@@ -18,6 +25,9 @@ import { type EncodedTask, reportOfTask } from './task-data.ts';
 const ACTIVATION_SAMPLE = 192;
 // Seconds of training between two reports, about.
 const REPORT_SECONDS = 0.25;
+
+/** A test, with the task it was made with. */
+type TestOfTask = TestedTask & { task: EncodedTask };
 
 /** What a round trains on: a task's examples, or those of all tasks together. */
 type TrainingData = Pick<EncodedTask, 'name' | 'train'>;
@@ -30,6 +40,7 @@ export class Rounds {
   #step = 0;
   #pending: Promise<void> | undefined;
   #tokens = 0;
+  #paddedTokens = 0;
 
   constructor(
     private readonly host: RunHost,
@@ -42,21 +53,32 @@ export class Rounds {
       learner: Learner;
       tokenizer: Tokenizer;
       tasks: EncodedTask[];
+      model: ModelFiles;
+      /** The round of an earlier run to go on from: the learner has been restored to it. */
+      saved: SavedRound | undefined;
     },
   ) {
     const { tasks } = parts;
     this.#lessons = lessonsOf(settings.method.schedule, tasks.length);
     const steps = tasks.map(() => 0);
     for (const lesson of this.#lessons) steps[lesson.round - 1] = this.#stepsOf(this.#dataOf(lesson));
-    const examples = [this.#all, ...this.#lessons.map(({ tests }) => tests)]
+    const done = parts.saved?.round ?? 0;
+    const left = this.#lessons.filter(({ round }) => round > done);
+    const examples = [done === 0 ? this.#all : [], ...left.map(({ tests }) => tests)]
       .flat()
       .reduce((sum, task) => sum + tasks[task].test.length, 0);
     this.#estimate = new TimeEstimate(
-      steps.reduce((a, b) => a + b, 0),
+      steps.slice(done).reduce((a, b) => a + b, 0),
       examples,
     );
-    record.start(tasks.map(reportOfTask));
-    host.emit({ type: 'plan', tasks: tasks.map(reportOfTask), stepsPerRound: steps, model: record.model });
+    const reports = tasks.map(reportOfTask);
+    record.start(reports);
+    host.emit({ type: 'plan', tasks: reports, stepsPerRound: steps, model: record.model });
+    if (parts.saved) {
+      record.resume(parts.saved);
+      this.#step = parts.saved.results.curves.step.at(-1) ?? 0;
+      for (const event of retold(record.results('stopped', null), reports)) host.emit(event);
+    }
   }
 
   async run(): Promise<void> {
@@ -69,18 +91,55 @@ export class Rounds {
   }
 
   async #learn(): Promise<void> {
-    const { learner } = this.parts;
-    await this.#evaluate(this.#all);
-    for (const lesson of this.#lessons) {
+    const { learner, saved } = this.parts;
+    this.#round = saved?.round ?? 0;
+    // Of a row that was begun elsewhere, the tasks are tested that it lacks: those that were not in that order.
+    const first = this.#lessons.find(({ round }) => round === this.#round)?.tests ?? this.#all;
+    await this.#evaluate(first.filter((task) => !this.record.isMeasured(this.#round, task)));
+    for (const [i, lesson] of this.#lessons.entries()) {
+      if (lesson.round <= this.#round) continue;
       this.#round = lesson.round;
       const data = this.#dataOf(lesson);
       this.#progress('compile', data.name, 0, 1, 'items');
       await learner.beginTask();
+      const before = this.control.seconds;
       await this.#trainTask(data);
+      const seconds = this.control.seconds - before;
       this.#progress('space', data.name, 0, 1, 'items');
       const growths = await learner.endTask(this.#sample(data));
       if (growths.length > 0) this.#emitSpaces(growths);
-      await this.#evaluate(lesson.tests);
+      const tests = await this.#evaluate(lesson.tests);
+      const seen = tests.filter((_, k) => lesson.tests[k] < lesson.round);
+      await this.#save(roundFolder(i + 1, data.name), { examples: data.train.length, seconds }, seen);
+    }
+  }
+
+  /** Hands the files of the round to the host. What prevents it from keeping them does not end the run. */
+  async #save(
+    folder: string,
+    { examples, seconds }: { examples: number; seconds: number },
+    tests: TestOfTask[],
+  ): Promise<void> {
+    const { host, record, settings } = this;
+    const { learner, model, network } = this.parts;
+    if (!host.saveRound) return;
+    this.#progress('save', folder, 0, 1, 'items');
+    const { epochs } = settings.training;
+    const losses = record.lossesOf(this.#round);
+    const parameters = parametersWithoutEmbeddings(network.shapes);
+    const trained = { epochs, examples, losses, seconds, paddedTokens: this.#paddedTokens, parameters };
+    const ended: EndedRound = { round: this.#round, trained, tests, results: record.results('stopped', null) };
+    try {
+      await host.saveRound({
+        orderFolder: ordersFolder(settings.order),
+        roundFolder: folder,
+        results: resultFiles(ended),
+        trained: trainedFiles(learner.trained, model, ended),
+      });
+    } catch (thrown) {
+      const { code, message, nextStep } = reportOf(thrown);
+      if (code.startsWith('gpu/')) throw thrown;
+      host.emit({ type: 'warning', message: `The files of ${folder} could not be kept: ${message} ${nextStep}` });
     }
   }
 
@@ -123,11 +182,15 @@ export class Rounds {
     const total = this.#stepsOf(task);
     const shuffleSeed = mixSeed(seed, 'round', this.#round);
     let done = 0;
+    this.#paddedTokens = 0;
     for (let epoch = 0; epoch < epochs; epoch++) {
       const batches = trainingOrder(task.train, batchSize, shuffleSeed, epoch);
       for (let at = 0; at < batches.length; at += gradientAccumulation) {
         const micro = batches.slice(at, at + gradientAccumulation).map((indexes) => this.#batch(task, indexes));
-        for (const { rows } of micro) this.#tokens += rows.reduce((sum, { source }) => sum + source.length, 0);
+        for (const { rows, sizes } of micro) {
+          this.#tokens += rows.reduce((sum, { source }) => sum + source.length, 0);
+          this.#paddedTokens += sizes.B * sizes.S;
+        }
         await this.parts.learner.step(micro);
         done++;
         const every = Math.max(1, Math.round(REPORT_SECONDS / (this.#estimate.stepSeconds ?? REPORT_SECONDS)));
@@ -177,15 +240,17 @@ export class Rounds {
     this.#pending.catch(() => undefined); // heard by whoever awaits it next
   }
 
-  async #evaluate(indexes: readonly number[]): Promise<void> {
+  async #evaluate(indexes: readonly number[]): Promise<TestOfTask[]> {
     const { gpu, network, learner, tokenizer, tasks } = this.parts;
     const evaluator = new Evaluator(gpu, network, learner, tokenizer, this.settings.training);
+    const tests: TestOfTask[] = [];
     try {
       for (const index of indexes) {
         const task = tasks[index];
-        let before = this.control.seconds;
+        const start = this.control.seconds;
+        let before = start;
         let counted = 0;
-        const accuracy = await evaluator.evaluate(task, async (done) => {
+        const { accuracy, answers } = await evaluator.evaluate(task, async (done) => {
           const now = this.control.seconds;
           this.#estimate.didExamples(done - counted, now - before);
           [before, counted] = [now, done];
@@ -194,11 +259,15 @@ export class Rounds {
         });
         this.record.setAccuracy(this.#round, index, accuracy);
         this.host.emit({ type: 'evaluation', round: this.#round, task: index, ...accuracy });
+        const batches = Math.ceil(answers.length / this.settings.training.evaluationBatchSize);
+        const { kind, name } = task;
+        tests.push({ task, kind, name, answers, batches, seconds: this.control.seconds - start });
       }
     } finally {
       evaluator.destroy();
     }
     this.#lastReport = this.control.seconds;
+    return tests;
   }
 
   #emitSpaces(growths: Awaited<ReturnType<Learner['endTask']>>): void {
@@ -228,7 +297,7 @@ export class Rounds {
   }
 
   #progress(
-    phase: 'compile' | 'train' | 'space' | 'evaluate',
+    phase: 'compile' | 'train' | 'space' | 'evaluate' | 'save',
     item: string,
     done: number,
     total: number,

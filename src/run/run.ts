@@ -12,6 +12,7 @@ import { RunControl, Stopped } from './control.ts';
 import type { RunEvent } from './events.ts';
 import { memoryOf, type RunHost } from './host.ts';
 import { type OpenedNetwork, openNetwork } from './open-network.ts';
+import { checkGoesOn } from './outputs/saved-round.ts';
 import { RunRecord } from './record.ts';
 import type { DeviceReport } from './results.ts';
 import { Rounds } from './rounds.ts';
@@ -70,12 +71,19 @@ export class Run {
       this.#progress({ phase: 'compile', item: 'kernels', done: 0, total: 1, unit: 'items' });
       await tuneGpu(gpu, () => this.host.now());
       const learner = await this.#createLearner(gpu, network, targets, model, owned);
+      const saved = await this.host.savedRound?.();
+      if (saved) {
+        checkGoesOn(saved, this.settings, this.#record.model.parameters);
+        await learner.restore(saved.training);
+      }
       await new Rounds(this.host, this.settings, this.#control, this.#record, {
         gpu,
         network,
         learner,
         tokenizer,
         tasks,
+        model,
+        saved,
       }).run();
     } catch (thrown) {
       throw await causeOf(thrown, gpu);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { readGoldenJson } from '../testing/golden.ts';
 import { hasShared } from '../testing/shared.ts';
-import { promptFrame, promptOf } from './prompt.ts';
+import { instructionTemplate, promptFrame, promptOf } from './prompt.ts';
 
 interface GoldenPrompt {
   task: string;
@@ -9,6 +9,7 @@ interface GoldenPrompt {
   sentence: string;
   labels_json: string[];
   source: string;
+  instruction_template: string;
 }
 
 describe('promptOf', () => {
@@ -18,9 +19,11 @@ describe('promptOf', () => {
     );
     const prompts = readGoldenJson<GoldenPrompt[]>('golden/prompts.json');
     expect(prompts.length).toBeGreaterThan(0);
-    for (const { task: kind, dataset: name, sentence, labels_json: labels, source } of prompts) {
-      const instruction = instructions[kind]?.[0].instruction ?? null;
-      expect(promptOf({ kind, name, instruction, labels }, sentence)).toBe(source);
+    for (const prompt of prompts) {
+      const { task: kind, dataset: name, labels_json: labels } = prompt;
+      const task = { kind, name, instruction: instructions[kind]?.[0].instruction ?? null, labels };
+      expect(promptOf(task, prompt.sentence)).toBe(prompt.source);
+      expect(instructionTemplate(task)).toBe(prompt.instruction_template);
     }
   });
 

@@ -93,7 +93,10 @@ export function tinyModel(): ModelFiles {
     generationConfig: null,
     tensors,
     readTensor,
-    readRaw: () => Promise.reject(new Error('The tiny model has no file.')),
+    readRaw: async (name) => {
+      const bytes = new Uint8Array((await readTensor(name)).slice().buffer);
+      return { dtype: 'F32', shape: shapes.get(name) ?? [], bytes };
+    },
     commit: null,
     fromCache: true,
     discard: () => Promise.resolve(),

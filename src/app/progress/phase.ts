@@ -42,6 +42,8 @@ export function phaseText({ status, progress }: Known): string {
       return `Learning ${progress.item}`;
     case 'space':
       return `Measuring the space of ${progress.item}`;
+    case 'save':
+      return `Keeping the files of ${progress.item}`;
   }
 }
 

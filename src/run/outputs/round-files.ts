@@ -3,7 +3,7 @@ import { jsonFile, type OutputFile, textFile } from '../../weights/exports/outpu
 import { peftConfig, peftTensors } from '../../weights/exports/peft.ts';
 import { PT_FORMAT } from '../../weights/exports/sharding.ts';
 import { type TensorSource, writeSafetensors } from '../../weights/safetensors.ts';
-import type { ModelFiles } from '../../weights/source.ts';
+import type { ModelFiles } from '../../weights/model-folder.ts';
 import type { Results } from '../results.ts';
 import type { EncodedTask } from '../task-data.ts';
 import { type Metrics, predictMetrics, type TestedTask, trainMetrics, type TrainedRound } from './metrics.ts';

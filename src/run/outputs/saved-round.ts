@@ -6,6 +6,7 @@ import type { WeightChanges } from '../../weights/exports/merge.ts';
 import { peftName } from '../../weights/exports/peft.ts';
 import { type ByteFile, type ModelTensors, openTensors, readJson } from '../../weights/model-files.ts';
 import { type Results, ResultsSchema } from '../results.ts';
+import type { RunSettings } from '../settings.ts';
 import { ADAPTER_CONFIG_FILE, ADAPTER_FILE, DELTAS_FILE, ROUND_FILE, SPACES_FILE } from './round-files.ts';
 
 /** A file of a round's folder by its path in it, or null where there is none. */
@@ -80,6 +81,48 @@ export async function openSavedRound(open: OpenFile): Promise<SavedRound> {
     },
     changed: new Set([...(adapters?.tensors.keys() ?? []), ...(deltas?.tensors.keys() ?? [])].map(layerOf)),
   };
+}
+
+/**
+ * Checks that a run can go on from a round.
+ *
+ * @param parameters number of parameters of the run's model.
+ * @throws GorpError `run/round-does-not-fit`, naming what is different.
+ */
+export function checkGoesOn({ round, results }: SavedRound, settings: RunSettings, parameters: number): void {
+  const before = results.settings;
+  const learned = before.order.slice(0, round).join(', ');
+  const differences: [boolean, string, string][] = [
+    [
+      settings.method.schedule !== 'in-turn',
+      `${settings.method.name} does not build on earlier rounds`,
+      'Choose a method that learns tasks in turn.',
+    ],
+    [
+      before.method.name !== settings.method.name,
+      `it was trained with ${before.method.name}, not with ${settings.method.name}`,
+      `Choose ${before.method.name}.`,
+    ],
+    [
+      results.model.parameters !== parameters,
+      `its model has ${results.model.parameters} parameters, this one ${parameters}`,
+      `Choose the model it was trained on, ${before.model}.`,
+    ],
+    [
+      settings.order.slice(0, round).join(', ') !== learned,
+      `it has learned ${learned}, and the order begins otherwise`,
+      `Begin the order with ${learned}, and put new tasks behind.`,
+    ],
+    [
+      settings.order.length <= round,
+      `it has learned all ${round} tasks of the order`,
+      'Put a task behind those that it has learned.',
+    ],
+  ];
+  for (const [differs, what, nextStep] of differences) {
+    if (differs)
+      throw new GorpError('run/round-does-not-fit', `The run cannot go on from this round: ${what}.`, nextStep);
+  }
 }
 
 /** `base_model.model.X.lora_A.weight` and `X.weight` → X. */

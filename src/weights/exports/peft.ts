@@ -22,7 +22,8 @@ export interface AdapterFacts {
 }
 
 /** The name that PEFT gives the part of an adapter: `base_model.model.{layer}.lora_A.weight`. */
-export const peftName = (layer: string, part: 'lora_A' | 'lora_B'): string => `base_model.model.${layer}.${part}.weight`;
+export const peftName = (layer: string, part: 'lora_A' | 'lora_B'): string =>
+  `base_model.model.${layer}.${part}.weight`;
 
 /**
  * `adapter_config.json` of PEFT's LoRA. PEFT multiplies B A by `lora_alpha / r`, and r is that of all tasks together

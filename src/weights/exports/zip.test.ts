@@ -17,23 +17,22 @@ test('the checksum of nine digits is the one every CRC-32 gives, in one piece an
   expect(crc32(new Uint8Array(0))).toBe(0);
 });
 
+/** One buffer that is written over, as a reader of files may give it. */
+// eslint-disable-next-line @typescript-eslint/require-await -- content is asynchronous.
+async function* overwritten(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  const piece = new Uint8Array(1000);
+  for (let at = 0; at < bytes.length; at += 1000) {
+    piece.set(bytes.subarray(at, at + 1000));
+    yield piece;
+  }
+}
+
 test('files come out of the archive as they went in, text compressed and weights as they are', async () => {
   const weights = Uint8Array.from({ length: 5000 }, (_, i) => (i * 7919) % 251);
   const files: OutputFile[] = [
     textFile('a/long é.jsonl', () => 'the same line\n'.repeat(4000)),
     textFile('empty.json', () => ''),
-    {
-      path: 'a/w.safetensors',
-      // One buffer that is written over, as a reader of files may give it.
-      // eslint-disable-next-line @typescript-eslint/require-await -- content is asynchronous
-      async *content() {
-        const piece = new Uint8Array(1000);
-        for (let at = 0; at < weights.length; at += 1000) {
-          piece.set(weights.subarray(at, at + 1000));
-          yield piece;
-        }
-      },
-    },
+    { path: 'a/w.safetensors', content: () => overwritten(weights) },
     { path: 'none.safetensors', content: () => new Blob([]).stream() },
   ];
   const begun: string[] = [];

@@ -1,0 +1,260 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { BufferLedger } from '../../gpu/buffers.ts';
+import type { Gpu } from '../../gpu/device.ts';
+import { DEFAULT_TUNING } from '../../gpu/tuning.ts';
+import { readGoldenJson } from '../../testing/golden.ts';
+import { acquireTestGpu } from '../../testing/gpu.ts';
+import { bytesOfFile, memoryFile } from '../../testing/output-files.ts';
+import { hasShared } from '../../testing/shared.ts';
+import { tinyHost, tinyModel, tinySettings } from '../../testing/tiny-run.ts';
+import { mergedTensors } from '../../weights/exports/merge.ts';
+import { shardedWeights } from '../../weights/exports/sharding.ts';
+import { openTensors } from '../../weights/model-files.ts';
+import { readSafetensors } from '../../weights/safetensors.ts';
+import { checkShards, parseShardIndex } from '../../weights/shards.ts';
+import type { ModelFiles } from '../../weights/model-folder.ts';
+import type { RunEvent } from '../events.ts';
+import type { RunHost } from '../host.ts';
+import type { Results } from '../results.ts';
+import { Run } from '../run.ts';
+import type { RunSettings } from '../settings.ts';
+import { openSavedRound, type SavedRound } from './saved-round.ts';
+
+// One device for all runs, so that every kernel is compiled once; each run has a ledger of its own.
+let device: Gpu;
+beforeAll(async () => {
+  device = await acquireTestGpu();
+});
+afterAll(() => device.destroy());
+const acquireGpu = (): Promise<Gpu> => {
+  const buffers = new BufferLedger(device.device);
+  const tuning = { ...DEFAULT_TUNING, isMeasured: true };
+  return Promise.resolve({ ...device, tuning, buffers, destroy: () => buffers.destroyAll() });
+};
+
+type Files = Map<string, Uint8Array<ArrayBuffer>>;
+
+/** Runs to the end, and keeps the files of every round by the round's folder. */
+async function runKeepingRounds(
+  settings: RunSettings,
+  parts: Partial<RunHost> = {},
+): Promise<{ results: Results; rounds: Map<string, Files>; events: RunEvent[] }> {
+  const rounds = new Map<string, Files>();
+  const events: RunEvent[] = [];
+  const saveRound: RunHost['saveRound'] = async ({ orderFolder, roundFolder, results, trained }) => {
+    const files: Files = new Map();
+    for (const file of [...results, ...trained]) files.set(file.path, await bytesOfFile(file));
+    rounds.set(`${orderFolder}/${roundFolder}`, files);
+  };
+  await new Run(
+    tinyHost((event) => events.push(event), { acquireGpu, saveRound, ...parts }),
+    settings,
+  ).execute();
+  const last = events.at(-1);
+  if (last?.type !== 'finished') throw new Error(JSON.stringify(last));
+  expect(last.results.memory.liveBuffersAtEnd).toBe(0);
+  return { results: last.results, rounds, events };
+}
+
+const textOf = (files: Files | undefined, path: string): string => new TextDecoder().decode(files?.get(path));
+const jsonOf = (files: Files | undefined, path: string): Record<string, unknown> =>
+  JSON.parse(textOf(files, path)) as Record<string, unknown>;
+const openRound = (files: Files): Promise<SavedRound> =>
+  openSavedRound((path) => {
+    const bytes = files.get(path);
+    return Promise.resolve(bytes ? memoryFile(path, bytes) : null);
+  });
+
+const FOLDER = 'logs_and_outputs/order_custom/outputs';
+
+describe('a round that was saved', () => {
+  // Dropout, so that its masks go on as well; a refresh of the basis falls into the second round.
+  const settings = tinySettings('gorp', {}, { loraDropout: 0.2 });
+  let whole: Awaited<ReturnType<typeof runKeepingRounds>>;
+  beforeAll(async () => {
+    whole = await runKeepingRounds(settings);
+  }, 180_000); // on a new machine the kernels are compiled at first use
+  const files = (folder: string): Files => whole.rounds.get(`${FOLDER}/${folder}`) as Files;
+
+  test('is gone on from as if there had been no break', async () => {
+    const first = files('1-gloss');
+    const resumed = await runKeepingRounds(settings, { savedRound: () => openRound(first) });
+    const steps = whole.results.curves.step.length;
+    expect(resumed.results.curves.step).toEqual(whole.results.curves.step);
+    expect(resumed.results.curves.round).toEqual(whole.results.curves.round);
+    const firstOfSecond = whole.results.curves.round.indexOf(2);
+    expect(firstOfSecond).toBeGreaterThan(0);
+    for (let i = 0; i < steps; i++) {
+      const [now, then] = [resumed.results.curves.loss[i], whole.results.curves.loss[i]];
+      if (i < firstOfSecond) expect(now).toBe(then);
+      // Weights and spaces have been rounded to f32 once more.
+      else expect(Math.abs(now / then - 1), `loss of step ${i}`).toBeLessThan(1e-4);
+    }
+    expect(resumed.results.accuracy).toEqual(whole.results.accuracy);
+    expect(resumed.results.spaces.map(({ round, tensors }) => [round, tensors.map(({ total }) => total)])).toEqual(
+      whole.results.spaces.map(({ round, tensors }) => [round, tensors.map(({ total }) => total)]),
+    );
+    expect([...resumed.rounds.keys()]).toEqual([`${FOLDER}/2-field`]);
+    // Who listens is told everything once, the first round too.
+    const told = resumed.events.flatMap((event) => (event.type === 'steps' ? event.steps : []));
+    expect(told).toEqual(whole.results.curves.step);
+    expect(resumed.events.filter(({ type }) => type === 'evaluation')).toHaveLength(6);
+  });
+
+  test('merged into its model gives the same answers without adapters', async () => {
+    const first = files('1-gloss');
+    const base = tinyModel();
+    const { changes, changed } = await openRound(first);
+    const shards = shardedWeights(mergedTensors(base, changed, changes), 4000);
+    expect(shards.map(({ path }) => path)).toContain('model.safetensors.index.json');
+    const written = new Map<string, Uint8Array<ArrayBuffer>>();
+    for (const file of shards) written.set(file.path, await bytesOfFile(file));
+    const index = parseShardIndex(jsonOf(written, 'model.safetensors.index.json'));
+    expect(index.files.length).toBeGreaterThan(2);
+    const tensors = await openTensors(
+      index.files.map((name) => memoryFile(name, written.get(name) as Uint8Array<ArrayBuffer>)),
+    );
+    checkShards(index, tensors);
+    const shapes = (model: Pick<ModelFiles, 'tensors'>): [string, readonly number[]][] =>
+      [...model.tensors].map(([name, { shape }]): [string, readonly number[]] => [name, shape]).sort();
+    expect(shapes(tensors)).toEqual(shapes(base));
+    const merged: ModelFiles = { ...base, ...tensors };
+    const asItIs = tinySettings('seq-lora', { epochs: 1 }, { learningRate: 1e-30 });
+    const { rounds } = await runKeepingRounds(asItIs, { openModel: () => Promise.resolve(merged) });
+    const predicted = (all: Files | undefined): Record<string, unknown> => {
+      const { predict_loss, predict_gen_len, ...rest } = jsonOf(all, 'predict_results.json');
+      const scores = Object.entries(rest).filter(([key]) => /exact|rouge/.test(key));
+      return { predict_gen_len, ...Object.fromEntries(scores), predict_loss: Number(predict_loss).toPrecision(5) };
+    };
+    expect(predicted(rounds.get(`${FOLDER}/1-gloss`))).toEqual(predicted(first));
+  });
+
+  test('has the result files of the released code', () => {
+    const second = files('2-field');
+    const predict = jsonOf(second, 'predict_results.json');
+    const groups = ['', '_for_TC', '_for_gloss', '_for_field'];
+    expect(Object.keys(predict)).toEqual(
+      [
+        'epoch',
+        ...['exact_match', 'rouge1', 'rougeL'].flatMap((score) => groups.map((group) => `predict_${score}${group}`)),
+        'predict_gen_len',
+        'predict_global_step',
+        'predict_loss',
+        'predict_runtime',
+        'predict_samples',
+        'predict_samples_per_second',
+        'predict_steps_per_second',
+      ].sort(),
+    );
+    const { exact } = whole.results.accuracy;
+    const percent = [exact[2][0], exact[2][1]].map((share) => Number((100 * (share ?? NaN)).toFixed(4)));
+    expect([predict['predict_exact_match_for_gloss'], predict['predict_exact_match_for_field']]).toEqual(percent);
+    expect(predict['predict_samples']).toBe(11);
+    const all = jsonOf(second, 'all_results.json');
+    expect(all).toEqual({ ...predict, ...jsonOf(second, 'train_results.json') });
+    expect(Object.keys(all).filter((key) => !(key in predict))).toEqual([
+      'total_flos',
+      'train_loss',
+      'train_runtime',
+      'train_samples',
+      'train_samples_per_second',
+      'train_steps_per_second',
+    ]);
+    const losses = whole.results.curves.loss.filter((_, i) => whole.results.curves.round[i] === 2);
+    expect(all['train_loss']).toBeCloseTo(losses.reduce((a, b) => a + b) / losses.length, 10);
+    expect(textOf(second, 'all_results.json')).toMatch(/^ {4}"epoch": 2\.0,$/m);
+    expect(textOf(second, 'all_results.json')).toMatch(/^ {4}"predict_global_step": 6,$/m);
+
+    const lines = textOf(second, 'predict_eval_predictions.jsonl').trimEnd().split('\n');
+    expect(lines).toHaveLength(11);
+    const first = JSON.parse(lines[0]) as Record<string, unknown>;
+    expect(Object.keys(first)).toEqual(['Task', 'Dataset', 'Instance', 'Prediction']);
+    expect(first['Instance']).toEqual({
+      id: '0',
+      sentence: 'red ball',
+      label: 'warm',
+      instruction: 'warm or cold\nOption: warm, cold \n{0}\nAnswer:',
+      ground_truth: 'warm',
+    });
+  });
+
+  test('has an adapter of all tasks so far whose scaling PEFT keeps', () => {
+    const [one, two] = ['1-gloss', '2-field'].map((folder) => ({
+      config: jsonOf(files(folder), 'adapter/adapter_config.json'),
+      tensors: readSafetensors(files(folder).get('adapter/adapter_model.safetensors') as Uint8Array),
+    }));
+    const { loraRank, loraAlpha } = settings.method;
+    for (const [i, { config }] of [one, two].entries()) {
+      expect(config).toMatchObject({ peft_type: 'LORA', task_type: 'SEQ_2_SEQ_LM', r: loraRank * (i + 1) });
+      expect(Number(config['lora_alpha']) / Number(config['r'])).toBe(loraAlpha / loraRank);
+    }
+    expect([...two.tensors.keys()]).toEqual([...one.tensors.keys()]);
+    for (const [name, { shape, data }] of one.tensors) {
+      const later = two.tensors.get(name);
+      const isA = name.endsWith('.lora_A.weight');
+      expect(later?.shape).toEqual(isA ? [2 * shape[0], shape[1]] : [shape[0], 2 * shape[1]]);
+      // The pair of the first task stays as it was, in front: rows of A, columns of B.
+      const width = isA ? shape[1] : 2 * shape[1];
+      const before = Array.from({ length: data.length }, (_, i) =>
+        isA ? later?.data[i] : later?.data[Math.floor(i / shape[1]) * width + (i % shape[1])],
+      );
+      expect(before, name).toEqual(Array.from(data as Float32Array));
+    }
+  });
+
+  test.skipIf(!hasShared)('names its adapter tensors as golden/lora does', () => {
+    const { trainable } = readGoldenJson<{ trainable: string[] }>('golden/lora/adapter_config.json');
+    const general = (names: Iterable<string>): string[] =>
+      [...new Set([...names].map((name) => name.replaceAll(/\d+/g, 'N')))].sort();
+    const tensors = readSafetensors(files('1-gloss').get('adapter/adapter_model.safetensors') as Uint8Array);
+    const wanted = trainable.filter((name) => name.includes('loranew')).map((name) => name.replace('loranew', 'lora'));
+    expect(general(tensors.keys())).toEqual(general(wanted));
+  });
+
+  test.each<[string, (files: Files) => void, Partial<RunSettings>, string]>([
+    ['the round file is missing', (all) => all.delete('round.json'), {}, 'run/bad-round'],
+    ['the adapter is missing', (all) => all.delete('adapter/adapter_model.safetensors'), {}, 'run/bad-round'],
+    ['the order begins otherwise', () => undefined, { order: ['field', 'gloss'] }, 'run/round-does-not-fit'],
+    ['nothing is left to learn', () => undefined, { order: ['gloss'] }, 'run/round-does-not-fit'],
+    [
+      'another method is chosen',
+      () => undefined,
+      { method: tinySettings('inc-lora').method },
+      'run/round-does-not-fit',
+    ],
+    [
+      'another rank is chosen',
+      () => undefined,
+      { method: { ...settings.method, loraRank: 2 } },
+      'run/round-does-not-fit',
+    ],
+  ])('is refused when %s', async (_, damage, change, code) => {
+    const all = new Map(files('1-gloss'));
+    damage(all);
+    const events: RunEvent[] = [];
+    const host = tinyHost((event) => events.push(event), { acquireGpu, savedRound: () => openRound(all) });
+    await new Run(host, { ...settings, ...change }).execute();
+    expect(events.at(-1)).toMatchObject({ type: 'failed', error: { code } });
+    expect(events.filter((event) => event.type === 'memory').at(-1)).toMatchObject({ liveBuffers: 0 });
+  });
+});
+
+test('rounds that cannot be kept are told, and the run goes on', async () => {
+  const full = (): Promise<void> => Promise.reject(new Error('disk full'));
+  const { events } = await runKeepingRounds(tinySettings('seq-lora', { epochs: 1 }), { saveRound: full });
+  const warnings = events.filter((event) => event.type === 'warning').map(({ message }) => message);
+  expect(warnings.filter((text) => text.includes('disk full'))).toHaveLength(2);
+});
+
+test.each(['galore', 'mtl', 'per-task'] as const)('method %s has its files', async (name) => {
+  const settings = tinySettings(name, { epochs: 1 });
+  const { rounds } = await runKeepingRounds(settings);
+  const wanted = { galore: ['1-gloss', '2-field'], mtl: ['1-all_tasks'], 'per-task': ['1-gloss', '2-field'] }[name];
+  expect([...rounds.keys()]).toEqual(wanted.map((folder) => `${FOLDER}/${folder}`));
+  for (const files of rounds.values()) {
+    expect(files.has('full_rank_deltas.safetensors')).toBe(settings.method.fullRank !== 'none');
+    expect(files.has('adapter/adapter_model.safetensors')).toBe(settings.method.adapters !== 'none');
+    expect(files.has('shared_space.safetensors')).toBe(false);
+    expect(files.has('all_results.json')).toBe(true);
+  }
+});
