@@ -29,7 +29,8 @@ INSTRUCTIONS = [
 HEADS = [("TC", "kind"), ("TC", "topic"), ("TC", "word"), ("SC", "type"), ("WiC", "kind"), ("BoolQA", "pick")]
 ROWS = {"open": 192, "choose": 64, "yes-no": 64, "span": 64}
 # Shares of steps by kind of example, and of sources among open pairs and among prompts with options. The first leg
-# learns words broadly; the second, resumed from it, learns to choose among options, which tasks ask for.
+# learns words broadly; the second, resumed from it, learns to choose among options, which tasks ask for; the last also
+# chooses for single words, as emoji are described by.
 MIXTURES = {
     "broad": {
         "steps": {"open": 0.42, "choose": 0.38, "yes-no": 0.06, "span": 0.14},
@@ -40,6 +41,11 @@ MIXTURES = {
         "steps": {"open": 0.36, "choose": 0.60, "yes-no": 0.0, "span": 0.04},
         "open": {"kind": 0.60, "kind-of-word": 0.10, "word": 0.05, "domain": 0.15, "emoji": 0.10},
         "choose": {"kind": 0.56, "domain": 0.24, "emoji": 0.20},
+    },
+    "words": {
+        "steps": {"open": 0.30, "choose": 0.66, "yes-no": 0.0, "span": 0.04},
+        "open": {"kind": 0.50, "kind-of-word": 0.20, "word": 0.05, "domain": 0.15, "emoji": 0.10},
+        "choose": {"kind": 0.36, "kind-of-word": 0.18, "domain": 0.22, "emoji": 0.24},
     },
 }
 POOL = 4  # batches drawn at once and sorted by length, so that little is padding
