@@ -2,17 +2,22 @@
 //
 //   ROWS      loss[r] = lse[r] - logits[r, label[r]], lse[r] = log Σ_v exp logits[r, v];  0 where label[r] < 0
 //   TOTAL     total = Σ_r weight[r] loss[r]           (weight holds mask / divisor)
-//   GRADIENT  dlogits[r, v] = dtotal weight[r] (exp(logits - lse) - [v = label])
+//   GRADIENT  logits[r, v] ← dtotal weight[r] (exp(logits - lse) - [v = label]), in place
 //   ARGMAX    best[r] = the lowest v with the largest logits[r, v]
-// logits [rows, V], labels i32 [rows], weight [rows].
+// logits [rows, V], labels i32, lse, loss and weight [rows]. Logits may be those of some rows only: then row r of logits
+// is row first + r of the others.
 //
 // Plan: ROWS and ARGMAX one workgroup of 64 per row, strided over V, combined in workgroup memory; GRADIENT one thread per
 // element; TOTAL one workgroup, in order of strides, so the sum is the same on every run.
 // Care: the maximum is subtracted first.
 
-struct Params { rows: u32, V: u32 }
+struct Params { rows: u32, V: u32, first: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
+#if GRADIENT
+@group(0) @binding(1) var<storage, read_write> logits: array<f32>;
+#else
 @group(0) @binding(1) var<storage, read> logits: array<f32>; // TOTAL: loss per row
+#endif
 #if ROWS
 @group(0) @binding(2) var<storage, read> labels: array<i32>;
 @group(0) @binding(3) var<storage, read_write> loss: array<f32>;
@@ -27,7 +32,6 @@ struct Params { rows: u32, V: u32 }
 @group(0) @binding(3) var<storage, read> lse: array<f32>;
 @group(0) @binding(4) var<storage, read> weight: array<f32>;
 @group(0) @binding(5) var<storage, read> dtotal: array<f32>;
-@group(0) @binding(6) var<storage, read_write> dlogits: array<f32>;
 #endif
 #if ARGMAX
 @group(0) @binding(2) var<storage, read_write> best: array<u32>;
@@ -46,13 +50,13 @@ fn main(
 #if GRADIENT
   let at = group * 64u + local;
   if (at >= p.rows * p.V) { return; }
-  let r = at / p.V;
+  let r = p.first + at / p.V;
   if (labels[r] < 0) {
-    dlogits[at] = 0.0;
+    logits[at] = 0.0;
     return;
   }
   let hit = select(0.0, 1.0, u32(labels[r]) == at % p.V);
-  dlogits[at] = dtotal[0] * weight[r] * (exp(logits[at] - lse[r]) - hit);
+  logits[at] = dtotal[0] * weight[r] * (exp(logits[at] - lse[r]) - hit);
 #endif
 #if TOTAL
   var part = 0.0;
@@ -101,9 +105,9 @@ fn main(
     var sum = 0.0;
     for (var n = 0u; n < 64u; n++) { sum += values[n]; }
     let log_sum = top + log(sum);
-    lse[r] = log_sum;
-    let label = labels[r];
-    loss[r] = select(log_sum - logits[row + u32(max(label, 0))], 0.0, label < 0);
+    lse[p.first + r] = log_sum;
+    let label = labels[p.first + r];
+    loss[p.first + r] = select(log_sum - logits[row + u32(max(label, 0))], 0.0, label < 0);
   }
 #endif
 #endif

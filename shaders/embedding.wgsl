@@ -1,13 +1,19 @@
 // Embedding  y[r] = table[ids[r]], and its gradient  dtable[id] = Σ over rows r with ids[r] = id of dy[r]
 //
-// table [vocabulary, columns], ids [rows], y [rows, columns].
+// table [vocabulary, columns], ids [rows], y [rows, columns]. The table bound may be some of its rows only, from row `first`
+// on: rows of y whose id is not among them are left alone. PACKED: it is stored as `shaders/packed.wgsl` says.
 // Plan: one thread per element of the result. The gradient walks over all rows for each element, in order: slow but free
 // of atomics and the same on every run; embeddings are frozen in every method here, so only tests and seq-ft of whole
 // models use it.
 
-struct Params { rows: u32, columns: u32, vocabulary: u32 }
+struct Params { rows: u32, columns: u32, vocabulary: u32, first: u32, scales: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
+#if PACKED
+fn value_at(i: u32) -> f32 { return unpacked(i / 4u, p.scales)[i % 4u]; }
+#else
 @group(0) @binding(1) var<storage, read> source: array<f32>; // table, or dy
+fn value_at(i: u32) -> f32 { return source[i]; }
+#endif
 @group(0) @binding(2) var<storage, read> ids: array<u32>;
 @group(0) @binding(3) var<storage, read_write> out: array<f32>;
 
@@ -24,11 +30,12 @@ fn main(
   let id = at / p.columns;
   var sum = 0.0;
   for (var r = 0u; r < p.rows; r++) {
-    if (ids[r] == id) { sum += source[r * p.columns + column]; }
+    if (ids[r] == id) { sum += value_at(r * p.columns + column); }
   }
   out[at] = sum;
 #else
   if (at >= p.rows * p.columns) { return; }
-  out[at] = source[ids[at / p.columns] * p.columns + column];
+  let row = ids[at / p.columns] - p.first; // wraps around where the id is smaller
+  if (row < p.vocabulary) { out[at] = value_at(row * p.columns + column); }
 #endif
 }

@@ -4,7 +4,9 @@
 //   NT  A [M, K], B [N, K]    y = x Wᵀ, the forward of a linear layer
 //   NN  A [M, K], B [K, N]    dx = dy W
 //   TN  A [K, M], B [K, N]    dW = dyᵀ x
-// D has the shape of C. ACCUMULATE adds to what C holds.
+// D has the shape of C. ACCUMULATE adds to what C holds. Rows of A are `rowA` elements apart and begin at `offsetA`, those
+// of C and D are `rowC` apart and begin at `offsetC`, B begins at `offsetB`: so a product can work on some rows or columns
+// of larger matrices. PACKED: B is a frozen matrix stored as `shaders/packed.wgsl` says.
 //
 // Plan: one thread computes a tile of TM x TN in registers, unrolled; no workgroup memory, so it suits adapters whose
 // barriers are dear, and any size: rows and columns beyond the edge are clamped when read and not written.
@@ -18,14 +20,28 @@ struct Params {
   M: u32, N: u32, K: u32, splits: u32,
   batchA: u32, batchB: u32, batchC: u32, batchD: u32,  // elements from one batch to the next; 0 = shared
   alpha: f32,
+  rowA: u32, offsetA: u32, offsetB: u32, rowC: u32, offsetC: u32, scalesB: u32,
 }
 @group(0) @binding(0) var<uniform> p: Params;
 #if VEC
 @group(0) @binding(1) var<storage, read> A: array<vec4f>;
-@group(0) @binding(2) var<storage, read> B: array<vec4f>;
 #else
 @group(0) @binding(1) var<storage, read> A: array<f32>;
+#endif
+#if PACKED
+#if VEC
+fn b(i: u32) -> vec4f { return unpacked(i, p.scalesB); }
+#else
+fn b(i: u32) -> f32 { return unpacked(i / 4u, p.scalesB)[i % 4u]; }
+#endif
+#else
+#if VEC
+@group(0) @binding(2) var<storage, read> B: array<vec4f>;
+fn b(i: u32) -> vec4f { return B[i]; }
+#else
 @group(0) @binding(2) var<storage, read> B: array<f32>;
+fn b(i: u32) -> f32 { return B[i]; }
+#endif
 #endif
 @group(0) @binding(3) var<storage, read_write> C: array<f32>;
 #if ADDEND
@@ -36,10 +52,10 @@ struct Params {
 fn put(row: u32, column: u32, z: u32, values: vec4f) {
   if (row >= p.M) { return; }
   for (var n = 0u; n < min(4u, p.N - min(column, p.N)); n++) {
-    let at = row * p.N + column + n;
 #if SPLIT
-    C[z * p.M * p.N + at] = p.alpha * values[n];
+    C[(z * p.M + row) * p.N + column + n] = p.alpha * values[n];
 #else
+    let at = p.offsetC + row * p.rowC + column + n;
     var sum = p.alpha * values[n];
 #if ADDEND
     sum += D[z * p.batchD + at];
@@ -69,11 +85,11 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   let last = p.K;
 #endif
 #if VEC
-  let a0 = batch * p.batchA / 4u;
-  let b0 = batch * p.batchB / 4u;
+  let a0 = (p.offsetA + batch * p.batchA) / 4u;
+  let b0 = (p.offsetB + batch * p.batchB) / 4u;
 #else
-  let a0 = batch * p.batchA;
-  let b0 = batch * p.batchB;
+  let a0 = p.offsetA + batch * p.batchA;
+  let b0 = p.offsetB + batch * p.batchB;
 #endif
 #for i in TM
 #if !TN_LAYOUT
@@ -95,7 +111,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
     let x{{i}} = A[r{{i}} + k];
 #endfor
 #for j in TN
-    let y{{j}} = B[s{{j}} + k];
+    let y{{j}} = b(s{{j}} + k);
 #for i in TM
     c{{i}}_{{j}} += dot(x{{i}}, y{{j}});
 #endfor
@@ -123,7 +139,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
 #endfor
 #for q in 4
 #for g in TN4
-    let y{{q}}_{{g}} = B[s{{g}} + k0 + {{q}}u * (p.N / 4u)];
+    let y{{q}}_{{g}} = b(s{{g}} + k0 + {{q}}u * (p.N / 4u));
 #for i in TM
     c{{i}}_{{g}} = fma(vec4f(x{{i}}[{{q}}]), y{{q}}_{{g}}, c{{i}}_{{g}});
 #endfor
@@ -150,10 +166,10 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
 #endfor
   for (var k = first; k < last; k++) {
 #for g in TN4
-    let y{{g}} = B[s{{g}} + k * (p.N / 4u)];
+    let y{{g}} = b(s{{g}} + k * (p.N / 4u));
 #endfor
 #for i in TM4
-    let x{{i}} = A[t{{i}} + k * (p.M / 4u)];
+    let x{{i}} = A[t{{i}} + k * (p.rowA / 4u)];
 #for e in 4
 #for g in TN4
     c{{i * 4 + e}}_{{g}} = fma(vec4f(x{{i}}[{{e}}]), y{{g}}, c{{i * 4 + e}}_{{g}});
@@ -186,16 +202,16 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   for (var k = first; k < last; k++) {
 #for i in TM
 #if TN_LAYOUT
-    let x{{i}} = A[r{{i}} + k * p.M];
+    let x{{i}} = A[r{{i}} + k * p.rowA];
 #else
     let x{{i}} = A[r{{i}} + k];
 #endif
 #endfor
 #for j in TN
 #if NT_LAYOUT
-    let y{{j}} = B[s{{j}} + k];
+    let y{{j}} = b(s{{j}} + k);
 #else
-    let y{{j}} = B[s{{j}} + k * p.N];
+    let y{{j}} = b(s{{j}} + k * p.N);
 #endif
 #for i in TM
     c{{i}}_{{j}} += x{{i}} * y{{j}};

@@ -1,9 +1,10 @@
 // Second half of a matrix product whose K was split:  C = Σ_s partial[s] [+ D] [+ C]
 //
-// partial [batch * splits, size], C [batch, size] (batches `batchC` elements apart), D likewise.
+// partial [batch * splits, size], C [batch, M, N] with size = M N (batches `batchC` elements apart, rows `rowC`, the first
+// at `offsetC`), D likewise.
 // Plan: one thread per element of C. Sums run in order of s, so the result does not depend on scheduling.
 
-struct Params { size: u32, splits: u32, batch: u32, batchC: u32, batchD: u32 }
+struct Params { size: u32, splits: u32, batch: u32, batchC: u32, batchD: u32, N: u32, rowC: u32, offsetC: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> partials: array<f32>;
 @group(0) @binding(2) var<storage, read_write> C: array<f32>;
@@ -25,11 +26,12 @@ fn main(
   for (var s = 0u; s < p.splits; s++) {
     sum += partials[(batch * p.splits + s) * p.size + at];
   }
+  let place = p.offsetC + at / p.N * p.rowC + at % p.N;
 #if ADDEND
-  sum += D[batch * p.batchD + at];
+  sum += D[batch * p.batchD + place];
 #endif
 #if ACCUMULATE
-  sum += C[batch * p.batchC + at];
+  sum += C[batch * p.batchC + place];
 #endif
-  C[batch * p.batchC + at] = sum;
+  C[batch * p.batchC + place] = sum;
 }

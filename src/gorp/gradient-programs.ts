@@ -1,8 +1,11 @@
+import { RecentMap } from '../base/recent.ts';
 import type { OwnedBuffer } from '../gpu/buffers.ts';
 import type { Gpu } from '../gpu/device.ts';
+import { Arena } from '../graph/arena.ts';
 import { type Compiled, compile } from '../graph/compile.ts';
 import { Graph } from '../graph/graph.ts';
 import { addInto, sumGradients } from '../graph/ops/elementwise.ts';
+import { recomputeBlocks } from '../graph/recompute.ts';
 import type { Tensor } from '../graph/tensor.ts';
 import type { BatchSizes, Network, TrainingBatch } from '../models/network.ts';
 import { trainedLayers, type TrainedParts } from './trained-layers.ts';
@@ -14,52 +17,100 @@ export const sizesKey = ({ B, S, T }: BatchSizes): string => `${B}×${S}×${T}`;
 export interface GradientProgram {
   readonly batch: TrainingBatch;
   readonly compiled: Compiled;
+  /** Buffers of the batch. */
+  readonly owned: readonly OwnedBuffer[];
+  /** State of the shared memory that it was compiled for. */
+  readonly arenaVersion: number;
 }
 
-/** The forward and backward passes of a task, one program per batch shape, compiled when first asked for. */
+/** Batch shapes whose programs are kept. A program that has made room is compiled anew when its shape comes back. */
+export const PROGRAM_LIMIT = 16;
+
+/**
+ * The forward and backward passes of a task, one program per batch shape, compiled when first asked for. They share the
+ * memory of their intermediates.
+ */
 export class GradientPrograms {
-  readonly #programs = new Map<string, GradientProgram>();
-  readonly #owned: OwnedBuffer[] = [];
+  readonly #programs: RecentMap<GradientProgram>;
+  readonly #arena: Arena;
 
   /**
    * @param loss f32 [1]: where losses of micro-batches are added up, each times its share.
-   * @param accumulation micro-batches of a step; gradients are averaged over them.
+   * @param options `accumulation`: micro-batches of a step, over which gradients are averaged; `recompute`: whether
+   *   activations of a block are dropped after it and computed again for the backward pass.
    */
   constructor(
     private readonly gpu: Gpu,
     private readonly network: Network,
     private readonly parts: TrainedParts,
     private readonly loss: Tensor,
-    private readonly accumulation: number,
-  ) {}
+    private readonly options: { accumulation: number; recompute: boolean },
+  ) {
+    this.#arena = new Arena(gpu, 'gradients');
+    const limit = Math.max(PROGRAM_LIMIT, options.accumulation); // a step needs all of its own
+    this.#programs = new RecentMap(limit, (program) => destroyProgram(program));
+  }
 
-  async of(sizes: BatchSizes): Promise<GradientProgram> {
+  /** Programs that are kept. */
+  get count(): number {
+    return this.#programs.size;
+  }
+
+  /** The programs of a step's micro-batches; batches of one size share one. */
+  async of(sizes: readonly BatchSizes[]): Promise<GradientProgram[]> {
+    for (const each of sizes) await this.#compiled(each);
+    // A large shape may have taken new memory behind the back of a smaller one; the second time all is large enough.
+    const programs: GradientProgram[] = [];
+    for (const each of sizes) programs.push(await this.#compiled(each));
+    return programs;
+  }
+
+  async #compiled(sizes: BatchSizes): Promise<GradientProgram> {
     const key = sizesKey(sizes);
     const known = this.#programs.get(key);
-    if (known) return known;
+    if (known && known.arenaVersion === this.#arena.version) return known;
+    this.#programs.delete(key);
+    const owned: OwnedBuffer[] = [];
+    try {
+      const { batch, compiled } = await this.#compile(sizes, owned);
+      const program = { batch, compiled, owned, arenaVersion: this.#arena.version };
+      this.#programs.set(key, program);
+      return program;
+    } catch (error) {
+      for (const buffer of owned) buffer.destroy();
+      throw error;
+    }
+  }
+
+  async #compile(sizes: BatchSizes, owned: OwnedBuffer[]): Promise<Pick<GradientProgram, 'batch' | 'compiled'>> {
+    const { accumulation, recompute } = this.options;
     const g = new Graph();
-    const batch = this.network.batch(sizes, this.#owned);
+    const batch = this.network.batch(sizes, owned);
     const trainables = new Map<Tensor, Tensor>();
     const loss = batch.loss(g, trainedLayers(this.parts, { trainables }));
     const gradients = g.backward(loss, this.network.one, sumGradients(g));
-    const share = 1 / this.accumulation;
+    const share = 1 / accumulation;
     addInto(g, loss, this.loss, share, 1);
     const roots: Tensor[] = [loss];
     for (const [tensor, place] of trainables) {
       const gradient = gradients.get(tensor);
       if (gradient === undefined) throw new Error(`${tensor.name} has no part in the loss`);
       // With one micro-batch gradients are written where they belong; with more they are added there.
-      if (this.accumulation === 1) gradient.storage = place.storage as NonNullable<Tensor['storage']>;
+      if (accumulation === 1) gradient.storage = place.storage as NonNullable<Tensor['storage']>;
       else addInto(g, gradient, place, share, 1);
       roots.push(gradient);
     }
-    const program = { batch, compiled: await compile(this.gpu, `gradients ${key}`, g, roots) };
-    this.#programs.set(key, program);
-    return program;
+    if (recompute) recomputeBlocks(g);
+    return { batch, compiled: await compile(this.gpu, `gradients ${sizesKey(sizes)}`, g, roots, this.#arena) };
   }
 
   destroy(): void {
-    for (const { compiled } of this.#programs.values()) compiled.destroy();
-    for (const buffer of this.#owned) buffer.destroy();
+    this.#programs.clear();
+    this.#arena.destroy();
   }
+}
+
+function destroyProgram({ compiled, owned }: GradientProgram): void {
+  compiled.destroy();
+  for (const buffer of owned) buffer.destroy();
 }

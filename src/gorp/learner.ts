@@ -2,6 +2,7 @@ import { GorpError } from '../base/errors.ts';
 import { mixSeed } from '../base/random.ts';
 import type { OwnedBuffer } from '../gpu/buffers.ts';
 import type { Gpu } from '../gpu/device.ts';
+import type { Packing } from '../gpu/packing.ts';
 import { type Program, submit } from '../gpu/program.ts';
 import { ScalarRing } from '../gpu/scalar-ring.ts';
 import { type Compiled, compile } from '../graph/compile.ts';
@@ -9,8 +10,8 @@ import { Graph } from '../graph/graph.ts';
 import { adamStepSize, clipFactor, squares } from '../graph/ops/optimizer.ts';
 import type { Tensor } from '../graph/tensor.ts';
 import type { Layers } from '../models/layers.ts';
-import { Parameters } from '../models/parameters.ts';
-import type { Network, SizedBatch } from '../models/network.ts';
+import { Parameters, type ReadParameter } from '../models/parameters.ts';
+import type { BatchSizes, Network, SizedBatch } from '../models/network.ts';
 import { inputCovariances } from './activations.ts';
 import { FullRankGroup } from './full-rank-group.ts';
 import { type GradientProgram, GradientPrograms } from './gradient-programs.ts';
@@ -22,6 +23,17 @@ import { growSpaces, type NamedGrowth } from './space-growth.ts';
 import { trainedLayers, type TrainedParts } from './trained-layers.ts';
 import type { SavedTraining, Trained } from './trained.ts';
 import { slice, type UpdateContext } from './trainable-group.ts';
+
+/** How a learner trains, beside its method. */
+export interface LearnerOptions {
+  readonly seed: number;
+  readonly maxGradNorm: number;
+  readonly gradientAccumulation: number;
+  /** Whether activations are computed again for the backward pass, block by block, rather than kept. */
+  readonly recompute?: boolean;
+  /** How a frozen parameter is stored; undefined is f32. */
+  readonly packing?: (name: string) => Packing | undefined;
+}
 
 /** What is known of a step when its numbers have been read back. */
 export interface StepRecord {
@@ -65,7 +77,7 @@ export class Learner {
     private readonly gpu: Gpu,
     private readonly network: Network,
     private readonly method: MethodSettings,
-    private readonly options: { seed: number; maxGradNorm: number; gradientAccumulation: number },
+    private readonly options: LearnerOptions,
     groups: { lora: LoraGroup[]; full: FullRankGroup[] },
     private readonly parameters: Parameters,
   ) {
@@ -93,8 +105,7 @@ export class Learner {
       bytes: t.elements * 4,
     }));
     this.#ring = new ScalarRing(gpu, sources, RING_STEPS);
-    const { shapes } = network;
-    this.#parts = { shapes, parameters, ...groups, method, dropoutStep: this.#dropoutStep };
+    this.#parts = { parameters, ...groups, method, dropoutStep: this.#dropoutStep };
     this.layers = trainedLayers(this.#parts);
     this.#programs = this.#newPrograms();
   }
@@ -102,7 +113,7 @@ export class Learner {
   /**
    * Loads a model for training.
    *
-   * @param read values of a parameter by Hugging Face name.
+   * @param read values of a parameter by Hugging Face name; null leaves them as they are: for a plan of memory.
    * @throws GorpError `settings/rank-too-large`, `gpu/out-of-memory`, …; nothing stays allocated then.
    */
   static async create(
@@ -110,8 +121,8 @@ export class Learner {
     network: Network,
     method: MethodSettings,
     targets: TargetModules,
-    options: { seed: number; maxGradNorm: number; gradientAccumulation: number },
-    read: (name: string) => Promise<Float32Array>,
+    options: LearnerOptions,
+    read: ReadParameter | null,
     onLoaded?: (name: string) => void,
   ): Promise<Learner> {
     const lora: LoraGroup[] = [];
@@ -136,7 +147,8 @@ export class Learner {
           const name = parameter.replace(/\.weight$/, '');
           return full.find((group) => group.layers.names.includes(name))?.weights.range(name);
         },
-        ...(onLoaded && { onLoaded }),
+        packing: options.packing,
+        onLoaded,
       });
       return new Learner(gpu, network, method, options, { lora, full }, parameters);
     } catch (error) {
@@ -164,8 +176,8 @@ export class Learner {
   }
 
   #newPrograms(): GradientPrograms {
-    const { gradientAccumulation } = this.options;
-    return new GradientPrograms(this.gpu, this.network, this.#parts, this.#loss, gradientAccumulation);
+    const { gradientAccumulation: accumulation, recompute = false } = this.options;
+    return new GradientPrograms(this.gpu, this.network, this.#parts, this.#loss, { accumulation, recompute });
   }
 
   /**
@@ -219,6 +231,12 @@ export class Learner {
     return compile(this.gpu, 'gradient norm', g, []);
   }
 
+  /** Compiles what a step of micro-batches of these sizes needs, as far as it is not there yet. */
+  async prepareStep(sizes: readonly BatchSizes[]): Promise<{ gradients: GradientProgram[]; norm: Compiled }> {
+    const gradients = await this.#programs.of(sizes);
+    return { gradients, norm: (this.#normProgram ??= await this.#compileNorm()) };
+  }
+
   /**
    * One optimizer step. Nothing is waited for, except at a refresh of the projection basis.
    *
@@ -228,10 +246,7 @@ export class Learner {
     if (!this.#training || this.#update === undefined) throw new Error('step before beginTask');
     this.gpu.check();
     const { queue } = this.gpu.device;
-    const programs: GradientProgram[] = [];
-    // One after another, so that batches of one size share a program.
-    for (const { sizes } of batches) programs.push(await this.#programs.of(sizes));
-    this.#normProgram ??= await this.#compileNorm();
+    const { gradients: programs, norm } = await this.prepareStep(batches.map(({ sizes }) => sizes));
     const t = this.#step + 1;
     const rates = [this.method.learningRate, this.method.galoreLearningRate].map((rate) => adamStepSize(rate, t));
     const buffer = (tensor: Tensor): GPUBuffer => (tensor.storage as NonNullable<Tensor['storage']>).buffer.gpuBuffer;
@@ -256,10 +271,10 @@ export class Learner {
     const isRefresh = this.#step % this.method.updateProjGap === 0;
     const projected = this.#full.filter((group) => group.isProjected);
     if (isRefresh && projected.length > 0) {
-      submit(this.gpu, ...first.splice(0), this.#normProgram.program);
+      submit(this.gpu, ...first.splice(0), norm.program);
       for (const group of projected) await group.refreshBasis();
       first.push(this.#update.program);
-    } else first.push(this.#normProgram.program, this.#update.program);
+    } else first.push(norm.program, this.#update.program);
     const encoder = this.gpu.device.createCommandEncoder();
     const pass = encoder.beginComputePass();
     for (const program of first) program.encode(pass);

@@ -140,12 +140,12 @@ describe.skipIf(!hasShared)('an adapter with a frozen earlier pair, and full-ran
     const memory = t5.encode(g, stored('source', [B, S], 'u32', part('input_ids').data), mask);
     const decoderIds = stored('decoder ids', [B, T], 'u32', part('decoder_input_ids').data);
     const targetMask = stored('target mask', [B, T], 'f32', new Float32Array(B * T).fill(1));
-    const last = t5.decode(g, decoderIds, targetMask, t5.crossKeyValues(g, memory), mask);
+    const last = t5.decode(g, decoderIds, targetMask, (i) => t5.crossKeyValue(g, i, memory), mask);
     const logits = t5.logits(g, last);
     const labels = part('labels').data;
     const tokens = Array.from(labels).filter((label) => label >= 0).length;
     const weights = stored('weights', [B * T], 'f32', new Float32Array(B * T).fill(1 / tokens));
-    const loss = crossEntropy(g, logits, stored('labels', [B, T], 'i32', labels), weights);
+    const loss = crossEntropy(g, t5.projection(last), stored('labels', [B, T], 'i32', labels), weights);
     const found = g.backward(loss, stored('one', [1], 'f32', [1]), sumGradients(g));
 
     const compiled = await compile(gpu, 'lora', g, [logits, loss, ...found.values()]);

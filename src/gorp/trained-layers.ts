@@ -1,6 +1,6 @@
 import { mixSeed } from '../base/random.ts';
 import { matmul } from '../graph/ops/matmul.ts';
-import { sizeOf, type Tensor } from '../graph/tensor.ts';
+import type { Tensor } from '../graph/tensor.ts';
 import type { Layers } from '../models/layers.ts';
 import type { Parameters } from '../models/parameters.ts';
 import type { FullRankGroup } from './full-rank-group.ts';
@@ -9,7 +9,6 @@ import type { MethodSettings } from './method-settings.ts';
 
 /** What layers are made of: the model's parameters, and the groups of those that are trained. */
 export interface TrainedParts {
-  readonly shapes: ReadonlyMap<string, readonly number[]>;
   readonly parameters: Parameters;
   readonly lora: readonly LoraGroup[];
   readonly full: readonly FullRankGroup[];
@@ -28,19 +27,16 @@ export interface LayerUses {
 
 /** The layers of a model as they are now, adapters included (METHOD.md section 2). */
 export function trainedLayers(parts: TrainedParts, { trainables, captured }: LayerUses = {}): Layers {
-  const { shapes, parameters, lora, full, method, dropoutStep } = parts;
+  const { parameters, lora, full, method, dropoutStep } = parts;
   const cache = new Map<string, Tensor>();
   const training = trainables !== undefined;
   const parameter = (name: string): Tensor => {
     const known = cache.get(name);
     if (known) return known;
-    const shape = shapes.get(name);
-    if (shape === undefined) throw new Error(`the model has no parameter ${name}`);
     const layer = name.replace(/\.weight$/, '');
     const group = full.find(({ layers }) => layers.names.includes(layer));
     const trainable = training && group !== undefined;
-    const storage = parameters.range(name);
-    const tensor: Tensor = { name, shape, dtype: 'f32', trainable, elements: sizeOf(shape), storage };
+    const tensor: Tensor = { ...parameters.tensor(name), trainable };
     cache.set(name, tensor);
     if (group) trainables?.set(tensor, group.gradient.view(layer, false));
     return tensor;

@@ -1,6 +1,6 @@
-import type { OwnedBuffer } from '../gpu/buffers.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { type BufferRange, type Dispatch, Program } from '../gpu/program.ts';
+import { Arena } from './arena.ts';
 import type { Graph, Operation } from './graph.ts';
 import { bytesOf, type Tensor } from './tensor.ts';
 
@@ -71,8 +71,6 @@ export interface Compiled {
   readonly program: Program;
   /** Where a tensor lives; intermediates only when they were among the roots. */
   rangeOf(tensor: Tensor): BufferRange;
-  /** Bytes of the arena. */
-  readonly arenaBytes: number;
   destroy(): void;
 }
 
@@ -80,19 +78,26 @@ export interface Compiled {
  * Turns a graph into a program.
  *
  * @param roots tensors whose values are wanted; those without storage keep their memory to the end.
+ * @param arena memory that is shared with other programs, whose owner frees it; without it the program has its own.
  * @throws GorpError `gpu/out-of-memory` or `gpu/buffer-too-large`; nothing stays allocated then.
  */
-export async function compile(gpu: Gpu, name: string, graph: Graph, roots: readonly Tensor[]): Promise<Compiled> {
+export async function compile(
+  gpu: Gpu,
+  name: string,
+  graph: Graph,
+  roots: readonly Tensor[],
+  arena?: Arena,
+): Promise<Compiled> {
   const operations = liveOperations(graph, roots);
   const plan = planMemory(operations, roots);
-  const buffers: OwnedBuffer[] = [];
+  const own = arena ? undefined : new Arena(gpu, name);
   let program: Program | undefined;
   const release = (): void => {
     program?.destroy();
-    for (const buffer of buffers) buffer.destroy();
+    own?.destroy();
   };
   try {
-    for (const [i, bytes] of plan.slots.entries()) buffers.push(gpu.buffers.storage(`${name} slot ${i}`, bytes));
+    const buffers = (arena ?? own)?.take(plan.slots) ?? [];
     const rangeOf = (tensor: Tensor): BufferRange => {
       if (tensor.storage) return tensor.storage;
       const slot = plan.slotOf.get(tensor);
@@ -109,8 +114,7 @@ export async function compile(gpu: Gpu, name: string, graph: Graph, roots: reado
     );
     program = await Program.record(gpu, name, dispatches);
     await gpu.buffers.verified();
-    const arenaBytes = buffers.reduce((sum, buffer) => sum + buffer.bytes, 0);
-    return { program, rangeOf, arenaBytes, destroy: release };
+    return { program, rangeOf, destroy: release };
   } catch (error) {
     release();
     throw error;

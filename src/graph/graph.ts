@@ -40,6 +40,9 @@ export interface Operation {
 /** Records operations in the order in which they run. */
 export class Graph {
   readonly operations: Operation[] = [];
+  /** Parts of the forward pass that {@link recomputeBlocks} may compute again, by places of operations. */
+  readonly blocks: { readonly first: number; readonly end: number }[] = [];
+  #forwardOperations: number | undefined;
   readonly #producer = new Map<Tensor, Operation>();
 
   /** A persistent tensor: `storage` may be left out in graphs that run on the CPU only. */
@@ -68,6 +71,19 @@ export class Graph {
     return operation.outputs[0];
   }
 
+  /** Records a block of the model, such as a transformer layer: a part that hands little to the rest. */
+  block<T>(record: () => T): T {
+    const first = this.operations.length;
+    const result = record();
+    this.blocks.push({ first, end: this.operations.length });
+    return result;
+  }
+
+  /** Operations of the forward pass: all that were recorded before the backward pass. */
+  get forwardOperations(): number {
+    return this.#forwardOperations ?? this.operations.length;
+  }
+
   producerOf(tensor: Tensor): Operation | undefined {
     return this.#producer.get(tensor);
   }
@@ -85,6 +101,7 @@ export class Graph {
   backward(loss: Tensor, lossGradient: Tensor, add: (a: Tensor, b: Tensor) => Tensor): Map<Tensor, Tensor> {
     if (sizeOf(loss.shape) !== 1) throw new Error(`backward needs a scalar, not [${loss.shape.join(', ')}]`);
     const forward = this.operations.slice();
+    this.#forwardOperations = forward.length;
     const needed = new Set<Tensor>();
     for (const { inputs, outputs } of forward) {
       for (const input of inputs) if (input.trainable) needed.add(input);

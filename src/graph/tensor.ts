@@ -1,3 +1,4 @@
+import { type Packing, packedBytes } from '../gpu/packing.ts';
 import type { BufferRange } from '../gpu/program.ts';
 
 export type DataType = 'f32' | 'u32' | 'i32';
@@ -16,9 +17,17 @@ export interface Tensor {
   storage?: BufferRange;
   /** Whether a gradient is wanted with respect to this tensor. */
   readonly trainable: boolean;
+  /** How a frozen matrix is stored when not as f32. Only `matmul`, as its second operand, and `embedding` read those. */
+  readonly packing?: Packing;
+  /**
+   * Consecutive rows of a frozen matrix that is too large for one buffer, as tensors of their own; the whole has no
+   * storage then. The same two operations read them.
+   */
+  readonly parts?: readonly Tensor[];
 }
 
 /** Number of elements. */
 export const sizeOf = (shape: readonly number[]): number => shape.reduce((product, n) => product * n, 1);
 /** Bytes on the GPU; at least one vec4f, the smallest thing that can be bound. */
-export const bytesOf = (tensor: Tensor): number => Math.max(4, tensor.elements) * 4;
+export const bytesOf = ({ elements, packing }: Tensor): number =>
+  packing ? packedBytes(packing, elements) : Math.max(4, elements) * 4;

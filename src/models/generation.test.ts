@@ -62,11 +62,7 @@ function checkFamily(family: string): void {
   beforeAll(async () => {
     network = new T5Network(gpu, config, S);
     parameters = await Parameters.load(gpu, network.shapes, (name) => Promise.resolve(goldenReal(model, name).data));
-    layers = plainLayers((name) => {
-      const shape = network.shapes.get(name) ?? [];
-      const storage = parameters.range(name);
-      return { name, shape, dtype: 'f32', trainable: false, elements: sizeOf(shape), storage };
-    });
+    layers = plainLayers((name) => parameters.tensor(name));
   });
   afterAll(() => {
     for (const one of compiled) one.destroy();

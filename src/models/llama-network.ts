@@ -123,7 +123,7 @@ class LlamaTrainingBatch implements TrainingBatch {
     const at = { table, start: this.#start, position: zero };
     const { last } = model.read(g, this.#ids, this.#mask, at); // [B, S + T − 1, D]
     const predicting = lastTokens(g, last, this.sizes.T); // [B, T, D]
-    return crossEntropy(g, model.logits(g, predicting), this.#labels, this.#weights);
+    return crossEntropy(g, model.projection(predicting), this.#labels, this.#weights);
   }
 
   rowMask(): Tensor {
@@ -241,7 +241,7 @@ class LlamaGeneration implements Generation {
         const model = new Llama(this.config, layers);
         const at = { table, start: this.#answerStart, position: zero };
         const last = model.answer(g, ids, mask, at, this.#prompts); // [B · count, T, D]
-        return rowLosses(g, model.logits(g, last), labels).loss;
+        return rowLosses(g, model.projection(last), labels).loss;
       },
     };
   }

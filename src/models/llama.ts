@@ -1,5 +1,6 @@
 import type { Graph } from '../graph/graph.ts';
 import { attention, type AttentionInputs } from '../graph/ops/attention.ts';
+import type { Projection } from '../graph/ops/cross-entropy.ts';
 import { gatedActivation } from '../graph/ops/elementwise.ts';
 import { embedding } from '../graph/ops/embedding.ts';
 import { appendToCache } from '../graph/ops/generation.ts';
@@ -93,10 +94,15 @@ export class Llama {
     });
   }
 
+  /** What the scores over the vocabulary are computed from: x [B, S, D]. */
+  projection(x: Tensor): Projection {
+    const head = this.layers.parameter(this.config.tied ? 'model.embed_tokens.weight' : 'lm_head.weight'); // [V, D]
+    return { x, head, alpha: 1 };
+  }
+
   /** Scores over the vocabulary: [B, S, D] → [B, S, V]. */
   logits(g: Graph, x: Tensor): Tensor {
-    const head = this.layers.parameter(this.config.tied ? 'model.embed_tokens.weight' : 'lm_head.weight'); // [V, D]
-    return matmul(g, x, head, { layout: 'nt' });
+    return matmul(g, x, this.projection(x).head, { layout: 'nt' });
   }
 
   /** Every layer; `attend` gives the attention of a layer from its queries and its own keys and values, rotated. */
@@ -112,20 +118,22 @@ export class Llama {
     let x = embedding(g, this.layers.parameter('model.embed_tokens.weight'), ids); // [B, S, D]
     hidden.push(x);
     for (let i = 0; i < numLayers; i++) {
-      const layer = `model.layers.${i}`;
-      const y = this.#norm(g, `${layer}.input_layernorm`, x); // [B, S, D]
-      const q = rotary(g, linear(g, `${layer}.self_attn.q_proj`, y), numHeads, at); // [B, S, H·d]
-      const k = rotary(g, linear(g, `${layer}.self_attn.k_proj`, y), numKeyHeads, at); // [B, S, Hk·d]
-      const v = linear(g, `${layer}.self_attn.v_proj`, y); // [B, S, Hk·d]
-      x = linear(g, `${layer}.self_attn.o_proj`, attend(i, q, { k, v }), x); // [B, S, D]
-      const z = this.#norm(g, `${layer}.post_attention_layernorm`, x); // [B, S, D]
-      const inner = gatedActivation(
-        g,
-        activation,
-        linear(g, `${layer}.mlp.gate_proj`, z), // [B, S, F]
-        linear(g, `${layer}.mlp.up_proj`, z), // [B, S, F]
-      );
-      x = linear(g, `${layer}.mlp.down_proj`, inner, x); // [B, S, D]
+      const [layer, input] = [`model.layers.${i}`, x];
+      x = g.block(() => {
+        const y = this.#norm(g, `${layer}.input_layernorm`, input); // [B, S, D]
+        const q = rotary(g, linear(g, `${layer}.self_attn.q_proj`, y), numHeads, at); // [B, S, H·d]
+        const k = rotary(g, linear(g, `${layer}.self_attn.k_proj`, y), numKeyHeads, at); // [B, S, Hk·d]
+        const v = linear(g, `${layer}.self_attn.v_proj`, y); // [B, S, Hk·d]
+        const attended = linear(g, `${layer}.self_attn.o_proj`, attend(i, q, { k, v }), input); // [B, S, D]
+        const z = this.#norm(g, `${layer}.post_attention_layernorm`, attended); // [B, S, D]
+        const inner = gatedActivation(
+          g,
+          activation,
+          linear(g, `${layer}.mlp.gate_proj`, z), // [B, S, F]
+          linear(g, `${layer}.mlp.up_proj`, z), // [B, S, F]
+        );
+        return linear(g, `${layer}.mlp.down_proj`, inner, attended); // [B, S, D]
+      });
       hidden.push(x);
     }
     const last = this.#norm(g, 'model.norm', x); // [B, S, D]

@@ -1,66 +1,80 @@
 import { GorpError } from '../base/errors.ts';
 import type { OwnedBuffer } from '../gpu/buffers.ts';
 import type { Gpu } from '../gpu/device.ts';
+import { pack, packedBytes, type Packing } from '../gpu/packing.ts';
 import type { BufferRange } from '../gpu/program.ts';
-import { sizeOf } from '../graph/tensor.ts';
+import { bytesOf, sizeOf, type Tensor } from '../graph/tensor.ts';
 
-/** A model's parameters on the GPU, f32, by Hugging Face name. */
+/** Gives the values of a parameter by Hugging Face name. */
+export type ReadParameter = (name: string) => Promise<Float32Array>;
+
+export interface LoadOptions {
+  /** Where a parameter is to live when it must lie inside another buffer (trainable full-rank weights, f32). */
+  place?: (name: string) => BufferRange | undefined;
+  /** How a frozen parameter is stored; undefined is f32. */
+  packing?: ((name: string) => Packing | undefined) | undefined;
+  onLoaded?: ((name: string) => void) | undefined;
+}
+
+/** A model's parameters on the GPU by Hugging Face name: f32 or packed, the largest in parts. */
 export class Parameters {
   private constructor(
-    private readonly ranges: ReadonlyMap<string, BufferRange>,
+    private readonly tensors: ReadonlyMap<string, Tensor>,
     private readonly owned: readonly OwnedBuffer[],
   ) {}
 
   /**
-   * Loads parameters one tensor at a time, so that the host never holds the model.
+   * Loads parameters one tensor at a time, so that the host never holds the model. A matrix that exceeds what the device
+   * allows in one buffer is stored in parts of consecutive rows.
    *
    * @param shapes names and shapes that the config asks for.
-   * @param read gives a tensor's values.
-   * @param place where a tensor is to live when it must lie inside another buffer (trainable full-rank weights).
-   * @throws GorpError `gpu/out-of-memory`, `model/bad-shape`; nothing stays allocated then.
+   * @param read null sets the memory aside and leaves it as it is: for a plan.
+   * @throws GorpError `gpu/out-of-memory`, `gpu/buffer-too-large`, `model/bad-shape`; nothing stays allocated then.
    */
   static async load(
     gpu: Gpu,
     shapes: ReadonlyMap<string, readonly number[]>,
-    read: (name: string) => Promise<Float32Array>,
-    options: { place?: (name: string) => BufferRange | undefined; onLoaded?: (name: string) => void } = {},
+    read: ReadParameter | null,
+    { place, packing, onLoaded }: LoadOptions = {},
   ): Promise<Parameters> {
-    const ranges = new Map<string, BufferRange>();
+    const tensors = new Map<string, Tensor>();
     const owned: OwnedBuffer[] = [];
+    const store = (tensor: Tensor): void => {
+      const buffer = gpu.buffers.storage(tensor.name, bytesOf(tensor));
+      owned.push(buffer);
+      tensor.storage = { buffer, offset: 0, bytes: buffer.bytes };
+    };
+    const { maxBufferSize, maxStorageBufferBindingSize } = gpu.device.limits;
     try {
       for (const [name, shape] of shapes) {
-        const values = await read(name);
-        if (values.length !== sizeOf(shape)) {
-          throw new GorpError(
-            'model/bad-shape',
-            `${name} has ${values.length} values; the config asks for [${shape.join(', ')}].`,
-            'The weights and config.json do not belong together: fetch both again from the same place.',
-          );
-        }
-        let range = options.place?.(name);
-        if (range === undefined) {
-          const buffer = gpu.buffers.storage(name, values.byteLength);
-          owned.push(buffer);
-          range = { buffer, offset: 0, bytes: buffer.bytes };
-        }
+        const values = await read?.(name);
+        if (values) checkSize(name, shape, values.length);
         gpu.check();
-        gpu.device.queue.writeBuffer(range.buffer.gpuBuffer, range.offset, values as Float32Array<ArrayBuffer>);
-        ranges.set(name, range);
-        options.onLoaded?.(name);
+        const storage = place?.(name);
+        const tensor = storage
+          ? { ...plain(name, shape), storage }
+          : frozen(name, shape, packing?.(name), Math.min(maxBufferSize, maxStorageBufferBindingSize));
+        let at = 0;
+        for (const part of tensor.parts ?? [tensor]) {
+          if (part.storage === undefined) store(part);
+          if (values) write(gpu, part, values.subarray(at, (at += part.elements)));
+        }
+        tensors.set(name, tensor);
+        onLoaded?.(name);
       }
       await gpu.buffers.verified();
     } catch (error) {
       for (const buffer of owned) buffer.destroy();
       throw error;
     }
-    return new Parameters(ranges, owned);
+    return new Parameters(tensors, owned);
   }
 
-  /** Where a parameter lives. */
-  range(name: string): BufferRange {
-    const range = this.ranges.get(name);
-    if (range === undefined) throw new Error(`the model has no parameter ${name}`);
-    return range;
+  /** A parameter as a tensor of any graph. */
+  tensor(name: string): Tensor {
+    const tensor = this.tensors.get(name);
+    if (tensor === undefined) throw new Error(`the model has no parameter ${name}`);
+    return tensor;
   }
 
   destroy(): void {
@@ -76,6 +90,45 @@ export function parametersWithoutEmbeddings(shapes: ReadonlyMap<string, readonly
 }
 
 const EMBEDDING = /(?:^|\.)(?:shared|embed_tokens|relative_attention_bias)\.weight$/;
+
+function checkSize(name: string, shape: readonly number[], found: number): void {
+  if (found === sizeOf(shape)) return;
+  throw new GorpError(
+    'model/bad-shape',
+    `${name} has ${found} values; the config asks for [${shape.join(', ')}].`,
+    'The weights and config.json do not belong together: fetch both again from the same place.',
+  );
+}
+
+const plain = (name: string, shape: readonly number[]): Tensor => ({
+  name,
+  shape,
+  dtype: 'f32',
+  trainable: false,
+  elements: sizeOf(shape),
+});
+
+/** A frozen parameter, in parts of consecutive rows where the whole is larger than `limit` bytes. */
+function frozen(name: string, shape: readonly number[], packing: Packing | undefined, limit: number): Tensor {
+  const stored = (label: string, rows: readonly number[]): Tensor => ({
+    ...plain(label, rows),
+    ...(packing && { packing }),
+  });
+  const [rows, columns] = shape;
+  if (shape.length !== 2 || bytesOf(stored(name, shape)) <= limit) return stored(name, shape);
+  const rowBytes = packing ? packedBytes(packing, columns) : columns * 4; // of a row on its own: at least its share
+  const most = Math.max(1, Math.floor(limit / rowBytes));
+  const parts = Array.from({ length: Math.ceil(rows / most) }, (_, i) =>
+    stored(`${name}, rows from ${i * most}`, [Math.min(most, rows - i * most), columns]),
+  );
+  return { ...plain(name, shape), parts };
+}
+
+function write(gpu: Gpu, { storage, packing }: Tensor, values: Float32Array): void {
+  if (storage === undefined) return;
+  const data = packing ? pack(values, packing) : (values as Float32Array<ArrayBuffer>);
+  gpu.device.queue.writeBuffer(storage.buffer.gpuBuffer, storage.offset, data);
+}
 
 /**
  * Checks a checkpoint against what the config asks for.

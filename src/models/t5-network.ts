@@ -105,9 +105,9 @@ class T5TrainingBatch implements TrainingBatch {
   loss(g: Graph, layers: Layers): Tensor {
     const model = this.model(layers);
     const memory = model.encode(g, this.#sourceIds, this.#sourceMask); // [B, S, D]
-    const cross = model.crossKeyValues(g, memory);
+    const cross = (i: number): KeyValue => model.crossKeyValue(g, i, memory);
     const last = model.decode(g, this.#decoderIds, this.#targetMask, cross, this.#sourceMask); // [B, T, D]
-    return crossEntropy(g, model.logits(g, last), this.#labels, this.#weights);
+    return crossEntropy(g, model.projection(last), this.#labels, this.#weights);
   }
 
   rowMask(layer: string): Tensor {
@@ -161,11 +161,12 @@ export class T5Generation implements Generation {
 
   prefill(g: Graph, layers: Layers): Tensor[] {
     const model = this.model(layers);
-    const computed = model.crossKeyValues(g, model.encode(g, this.#sourceIds, this.#sourceMask));
-    return computed.flatMap(({ k, v }, i) => {
+    const memory = model.encode(g, this.#sourceIds, this.#sourceMask); // [B, S, D]
+    return this.#cross.flatMap((place, i) => {
+      const { k, v } = model.crossKeyValue(g, i, memory);
       // The last kernel of each key and value writes straight into the state.
-      Object.assign(k, { storage: this.#cross[i].k.storage });
-      Object.assign(v, { storage: this.#cross[i].v.storage });
+      Object.assign(k, { storage: place.k.storage });
+      Object.assign(v, { storage: place.v.storage });
       return [k, v];
     });
   }
@@ -192,8 +193,8 @@ export class T5Generation implements Generation {
       },
       losses: (g, layers) => {
         const model = this.model(layers);
-        const last = model.decode(g, decoderIds, targetMask, this.#cross, this.#sourceMask); // [B · count, T, D]
-        return rowLosses(g, model.logits(g, last), labels).loss;
+        const last = model.decode(g, decoderIds, targetMask, (i) => this.#cross[i], this.#sourceMask); // [B · count, T, D]
+        return rowLosses(g, model.projection(last), labels).loss;
       },
     };
   }

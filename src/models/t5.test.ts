@@ -95,13 +95,13 @@ describe.each(hasShared ? ['t5-tiny', 't5-v1_1-tiny'] : [])('%s', (family) => {
     g,
     input('decoder_input_ids', 'u32'),
     add('target mask', [B, T], 'f32', new Float32Array(B * T).fill(1)),
-    t5.crossKeyValues(g, memory),
+    (i) => t5.crossKeyValue(g, i, memory),
     mask,
     decoderHidden,
   );
   const logits = t5.logits(g, last);
   const weights = add('weights', [B * T], 'f32', new Float32Array(B * T).fill(1 / tokens));
-  const loss = crossEntropy(g, logits, labels, weights);
+  const loss = crossEntropy(g, t5.projection(last), labels, weights);
   const gradients = g.backward(loss, add('one', [1], 'f32', [1]), sumGradients(g));
 
   const expected = golden('expected');

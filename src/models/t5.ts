@@ -1,5 +1,6 @@
 import type { Graph } from '../graph/graph.ts';
 import { attention } from '../graph/ops/attention.ts';
+import type { Projection } from '../graph/ops/cross-entropy.ts';
 import { activation, gatedActivation } from '../graph/ops/elementwise.ts';
 import { embedding } from '../graph/ops/embedding.ts';
 import { appendToCache } from '../graph/ops/generation.ts';
@@ -41,11 +42,14 @@ export class T5 {
     let x = embedding(g, layers.parameter('shared.weight'), ids); // [B, S, D]
     hidden.push(x);
     for (let i = 0; i < config.numLayers; i++) {
-      const block = `encoder.block.${i}.layer`;
-      const y = this.#norm(g, `${block}.0`, x); // [B, S, D]
-      const own = this.#keyValue(g, `${block}.0.SelfAttention`, y); // [B, S, H·d]
-      x = this.#attend(g, `${block}.0.SelfAttention`, x, y, own, mask, { bias, causal: false }); // [B, S, D]
-      x = this.#feedForward(g, `${block}.1`, x); // [B, S, D]
+      const [block, input] = [`encoder.block.${i}.layer`, x];
+      x = g.block(() => {
+        const y = this.#norm(g, `${block}.0`, input); // [B, S, D]
+        const own = this.#keyValue(g, `${block}.0.SelfAttention`, y); // [B, S, H·d]
+        const how = { bias, causal: false };
+        const z = this.#attend(g, `${block}.0.SelfAttention`, input, y, own, mask, how); // [B, S, D]
+        return this.#feedForward(g, `${block}.1`, z); // [B, S, D]
+      });
       hidden.push(x);
     }
     const memory = rmsNorm(g, x, layers.parameter('encoder.final_layer_norm.weight'), config.eps); // [B, S, D]
@@ -53,11 +57,9 @@ export class T5 {
     return memory;
   }
 
-  /** Keys and values that every decoder block reads from the encoded source; [B, S, H·d] each. */
-  crossKeyValues(g: Graph, memory: Tensor): KeyValue[] {
-    return Array.from({ length: this.config.numDecoderLayers }, (_, i) =>
-      this.#keyValue(g, `decoder.block.${i}.layer.1.EncDecAttention`, memory),
-    );
+  /** Keys and values that decoder block `i` reads from the encoded source; [B, S, H·d] each. */
+  crossKeyValue(g: Graph, i: number, memory: Tensor): KeyValue {
+    return this.#keyValue(g, `decoder.block.${i}.layer.1.EncDecAttention`, memory);
   }
 
   /**
@@ -65,7 +67,8 @@ export class T5 {
    *
    * @param ids u32 [B, T]: labels shifted right behind the start token.
    * @param targetMask f32 [B, T], all ones: no target position is hidden, as in Hugging Face without decoder mask.
-   * @param cross keys and values of the source; their batch may divide B, when several targets share a source.
+   * @param cross keys and values of the source for block `i`; their batch may divide B, when several targets share a
+   *   source.
    * @param mask f32 of the source.
    * @returns [B, T, D], behind the final norm.
    */
@@ -73,7 +76,7 @@ export class T5 {
     g: Graph,
     ids: Tensor,
     targetMask: Tensor,
-    cross: readonly KeyValue[],
+    cross: (i: number) => KeyValue,
     mask: Tensor,
     hidden: Tensor[] = [],
   ): Tensor {
@@ -83,11 +86,14 @@ export class T5 {
     let x = embedding(g, this.layers.parameter('shared.weight'), ids); // [B, T, D]
     hidden.push(x);
     for (let i = 0; i < this.config.numDecoderLayers; i++) {
-      const block = `decoder.block.${i}.layer`;
-      const y = this.#norm(g, `${block}.0`, x); // [B, T, D]
-      const own = this.#keyValue(g, `${block}.0.SelfAttention`, y); // [B, T, H·d]
-      x = this.#attend(g, `${block}.0.SelfAttention`, x, y, own, targetMask, { bias, causal: true }); // [B, T, D]
-      x = this.#crossAttendAndFeed(g, block, x, cross[i], mask); // [B, T, D]
+      const [block, input] = [`decoder.block.${i}.layer`, x];
+      x = g.block(() => {
+        const y = this.#norm(g, `${block}.0`, input); // [B, T, D]
+        const own = this.#keyValue(g, `${block}.0.SelfAttention`, y); // [B, T, H·d]
+        const how = { bias, causal: true };
+        const z = this.#attend(g, `${block}.0.SelfAttention`, input, y, own, targetMask, how); // [B, T, D]
+        return this.#crossAttendAndFeed(g, block, z, cross(i), mask); // [B, T, D]
+      });
       hidden.push(x);
     }
     const last = this.#finalNorm(g, x); // [B, T, D]
@@ -130,11 +136,17 @@ export class T5 {
     return this.#finalNorm(g, x); // [B, 1, D]
   }
 
-  /** Scores over the vocabulary: [B, T, D] → [B, T, V]. Tied models scale by D^-0.5. */
-  logits(g: Graph, x: Tensor): Tensor {
+  /** What the scores over the vocabulary are computed from: x [B, T, D]. Tied models scale by D^-0.5. */
+  projection(x: Tensor): Projection {
     const { tied, dModel } = this.config;
     const head = this.layers.parameter(tied ? 'shared.weight' : 'lm_head.weight'); // [V, D]
-    return matmul(g, x, head, { layout: 'nt', alpha: tied ? dModel ** -0.5 : 1 }); // [B, T, V]
+    return { x, head, alpha: tied ? dModel ** -0.5 : 1 };
+  }
+
+  /** Scores over the vocabulary: [B, T, D] → [B, T, V]. */
+  logits(g: Graph, x: Tensor): Tensor {
+    const { head, alpha } = this.projection(x);
+    return matmul(g, x, head, { layout: 'nt', alpha }); // [B, T, V]
   }
 
   #biasTable(stack: 'encoder' | 'decoder'): string {

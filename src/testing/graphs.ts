@@ -1,6 +1,7 @@
 import { expect } from 'vitest';
 import { seededRandom } from '../base/random.ts';
 import type { Gpu } from '../gpu/device.ts';
+import { pack, type Packing, unpack } from '../gpu/packing.ts';
 import { submit } from '../gpu/program.ts';
 import { readBytes } from '../gpu/readback.ts';
 import { compile } from '../graph/compile.ts';
@@ -15,6 +16,10 @@ export interface TestInput {
   shape: number[];
   dtype?: DataType;
   trainable?: boolean;
+  /** Stores a matrix packed; its values become those that the packing can hold. */
+  packing?: Packing;
+  /** Stores a matrix in parts of so many rows each. */
+  rowsPerPart?: number;
   /** Values; normal-ish random numbers when left out. */
   values?: ArrayLike<number>;
 }
@@ -23,6 +28,33 @@ export interface TestInput {
 export function noise(size: number, seed: number): Float64Array {
   const random = seededRandom(seed);
   return Float64Array.from({ length: size }, () => (random.next() + random.next() + random.next() - 1.5) * 2);
+}
+
+const rowParts = (name: string, [rows, columns]: number[], most: number, packing: Packing | undefined): Tensor[] =>
+  Array.from({ length: Math.ceil(rows / most) }, (_, i) => {
+    const count = Math.min(most, rows - i * most);
+    const shape = [count, columns];
+    const part = {
+      name: `${name} part ${i}`,
+      shape,
+      dtype: 'f32' as const,
+      trainable: false,
+      elements: count * columns,
+    };
+    return packing ? { ...part, packing } : part;
+  });
+
+/** Tensors that are stored, with their values: a matrix in parts gives its parts. */
+function partsWithValues(tensor: Tensor, data: Numbers): [Tensor, Numbers][] {
+  let at = 0;
+  return (tensor.parts ?? [tensor]).map((part) => [part, data.slice(at, (at += part.elements))]);
+}
+
+/** Values as the packing of a tensor, or of its parts, can hold them. */
+function packed(values: ArrayLike<number>, tensor: Tensor): ArrayLike<number> {
+  return partsWithValues(tensor, Float64Array.from(values)).flatMap(([{ packing, elements }, data]) =>
+    Array.from(packing ? unpack(pack(Float32Array.from(data), packing), packing, elements) : data),
+  );
 }
 
 /** A graph under test: its inputs with values, and its outputs by name. */
@@ -37,9 +69,12 @@ export class GraphUnderTest {
     build: (g: Graph, input: (name: string) => Tensor) => Record<string, Tensor>,
   ) {
     let seed = 1;
-    for (const [name, { shape, dtype = 'f32', trainable = false, values }] of Object.entries(inputs)) {
-      const tensor = this.graph.persistent(name, shape, { dtype, trainable });
-      const data = values ?? noise(sizeOf(shape), seed++);
+    for (const [name, input] of Object.entries(inputs)) {
+      const { shape, dtype = 'f32', trainable = false, packing, rowsPerPart, values } = input;
+      const parts = rowsPerPart === undefined ? undefined : rowParts(name, shape, rowsPerPart, packing);
+      const plain = this.graph.persistent(name, shape, { dtype, trainable });
+      const tensor: Tensor = { ...plain, ...(parts ? { parts } : packing && { packing }) };
+      const data = packed(values ?? noise(sizeOf(shape), seed++), tensor);
       this.values.set(
         tensor,
         dtype === 'f32' ? Float64Array.from(data) : dtype === 'i32' ? Int32Array.from(data) : Uint32Array.from(data),
@@ -115,9 +150,10 @@ export class GraphUnderTest {
     const before = gpu.buffers.liveBuffers;
     gpu.device.pushErrorScope('validation');
     const stored = new Map<Tensor, ReturnType<Gpu['buffers']['storage']>>();
-    for (const [tensor, data] of this.values) {
+    for (const [tensor, data] of [...this.values].flatMap(([tensor, data]) => partsWithValues(tensor, data))) {
       const buffer = gpu.buffers.storage(tensor.name, bytesOf(tensor));
-      const typed = tensor.dtype === 'f32' ? Float32Array.from(data) : data;
+      const reals = tensor.dtype === 'f32' ? Float32Array.from(data) : data;
+      const typed = tensor.packing ? pack(reals as Float32Array, tensor.packing) : reals;
       gpu.device.queue.writeBuffer(buffer.gpuBuffer, 0, typed as Float32Array<ArrayBuffer>);
       tensor.storage = { buffer, offset: 0, bytes: buffer.bytes };
       stored.set(tensor, buffer);

@@ -1,5 +1,5 @@
 import { GorpError } from '../base/errors.ts';
-import { bfloat16ToFloat32, halfToFloat32 } from './half.ts';
+import { bfloat16ToFloat32, halfToFloat32 } from '../base/half.ts';
 
 /**
  * Bits per element of every safetensors dtype, in the format's order of alignment

@@ -2,7 +2,7 @@ import 'fake-indexeddb/auto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type LocalServer, serveLocally } from '../testing/local-server.ts';
 import type { Origin } from './file-writer.ts';
-import { float32ToHalf } from './half.ts';
+import { float32ToHalf } from '../base/half.ts';
 import type { KeyValue } from './key-value.ts';
 import { IndexedDbKeyValue } from './key-value-idb.ts';
 import { MemoryKeyValue } from './key-value-memory.ts';

@@ -5,7 +5,7 @@ import { GorpError } from '../base/errors.ts';
 import { readGolden } from '../testing/golden.ts';
 import { hasShared, sharedPath } from '../testing/shared.ts';
 import { DTYPE_BITS, type Dtype, tensorBytes } from './dtypes.ts';
-import { float32ToHalf } from './half.ts';
+import { float32ToHalf } from '../base/half.ts';
 import {
   parseHeader,
   readSafetensors,

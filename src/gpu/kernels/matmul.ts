@@ -1,6 +1,7 @@
 import template from '../../../shaders/matmul.wgsl?raw';
 import reduceTemplate from '../../../shaders/reduce-splits.wgsl?raw';
 import { f32, flatWorkgroups, type Kernel, type Param, u32, type Workgroups } from '../kernel.ts';
+import { type Packing, packedReader, valueWords } from '../packing.ts';
 import { fillTemplate } from '../template.ts';
 
 /** How the operands are stored: see `shaders/matmul.wgsl`. */
@@ -20,6 +21,25 @@ export interface MatmulShape {
   readonly alpha: number;
   readonly addend: boolean;
   readonly accumulate: boolean;
+  /** Set where the operands are parts of larger matrices. */
+  readonly window?: MatmulWindow;
+  /** Set where B is packed: how, and the elements of all of it. */
+  readonly packedB?: { readonly packing: Packing; readonly elements: number };
+}
+
+/** Where operands lie in larger matrices, in elements; what is left out is as if they were whole. */
+export interface MatmulWindow {
+  /** From one stored row of A to the next, and the first. */
+  readonly rowA?: number;
+  readonly offsetA?: number;
+  readonly offsetB?: number;
+  /** The same of C and D. */
+  readonly rowC?: number;
+  readonly offsetC?: number;
+}
+
+function windowOf({ layout, M, N, K, window = {} }: MatmulShape): Required<MatmulWindow> {
+  return { rowA: layout === 'tn' ? M : K, offsetA: 0, offsetB: 0, rowC: N, offsetC: 0, ...window };
 }
 
 /** How one product is cut up. */
@@ -39,9 +59,11 @@ export type LargeTile = 8 | 16;
 
 const tiles = (size: number, tile: number, threads: number): number => Math.ceil(size / (tile * threads));
 
-function canUseVectors({ layout, M, N, K, batchStrideA, batchStrideB }: MatmulShape): boolean {
+function canUseVectors(shape: MatmulShape): boolean {
+  const { layout, M, N, K, batchStrideA, batchStrideB } = shape;
+  const { rowA, offsetA, offsetB } = windowOf(shape);
   const sides = layout === 'nt' ? [K] : layout === 'nn' ? [K, N] : [M, N];
-  return [...sides, batchStrideA, batchStrideB].every((size) => size % 4 === 0);
+  return [...sides, batchStrideA, batchStrideB, rowA, offsetA, offsetB].every((size) => size % 4 === 0);
 }
 
 /**
@@ -71,34 +93,41 @@ export interface MatmulPlan {
 
 /** The kernels of a product. Bindings: A, B, C (partial sums when split), then D; of the reduction: partial sums, C, D. */
 export function planMatmul(shape: MatmulShape, tile: MatmulTile = chooseTile(shape)): MatmulPlan {
-  const { layout, M, N, K, batch, addend, accumulate } = shape;
+  const { layout, M, N, K, batch, addend, accumulate, packedB } = shape;
+  const { rowA, offsetA, offsetB, rowC, offsetC } = windowOf(shape);
+  const reader = packedB ? packedReader(packedB.packing, 2) : '';
   const vec = canUseVectors(shape);
   const split = tile.splits > 1;
   const kernel: Kernel = {
-    name: `matmul/${layout}-${tile.tm}x${tile.tn}${vec ? '' : '-scalar'}${split ? '-split' : ''}`,
-    wgsl: fillTemplate(template, {
-      VEC: vec,
-      NT_VEC: vec && layout === 'nt',
-      NN_VEC: vec && layout === 'nn',
-      TN_VEC: vec && layout === 'tn',
-      NT_LAYOUT: layout === 'nt',
-      TN_LAYOUT: layout === 'tn',
-      STRIDE_A: vec ? '(p.K / 4u)' : 'p.K',
-      TM: tile.tm,
-      TN: tile.tn,
-      TM4: tile.tm / 4,
-      TN4: tile.tn / 4,
-      WX: tile.wx,
-      WY: tile.wy,
-      SPLIT: split,
-      ADDEND: addend && !split,
-      ACCUMULATE: accumulate && !split,
-    }),
+    name: `matmul/${layout}-${tile.tm}x${tile.tn}${vec ? '' : '-scalar'}${split ? '-split' : ''}${packedB ? `-${packedB.packing}` : ''}`,
+    wgsl:
+      reader +
+      fillTemplate(template, {
+        PACKED: packedB !== undefined,
+        VEC: vec,
+        NT_VEC: vec && layout === 'nt',
+        NN_VEC: vec && layout === 'nn',
+        TN_VEC: vec && layout === 'tn',
+        NT_LAYOUT: layout === 'nt',
+        TN_LAYOUT: layout === 'tn',
+        STRIDE_A: vec ? '(p.rowA / 4u)' : 'p.rowA',
+        TM: tile.tm,
+        TN: tile.tn,
+        TM4: tile.tm / 4,
+        TN4: tile.tn / 4,
+        WX: tile.wx,
+        WY: tile.wy,
+        SPLIT: split,
+        ADDEND: addend && !split,
+        ACCUMULATE: accumulate && !split,
+      }),
   };
+  const scalesB = packedB ? valueWords(packedB.packing, packedB.elements) : 0;
+  const places = [rowA, offsetA, offsetB, rowC, offsetC, scalesB].map(u32);
   const strides = [shape.batchStrideA, shape.batchStrideB, shape.batchStrideC, shape.batchStrideD].map(u32);
   const plan: MatmulPlan = {
     kernel,
-    params: [u32(M), u32(N), u32(K), u32(tile.splits), ...strides, f32(shape.alpha)],
+    params: [u32(M), u32(N), u32(K), u32(tile.splits), ...strides, f32(shape.alpha), ...places],
     workgroups: [tiles(N, tile.tn, tile.wx), tiles(M, tile.tm, tile.wy), batch * tile.splits],
   };
   if (!split) return plan;
@@ -109,7 +138,7 @@ export function planMatmul(shape: MatmulShape, tile: MatmulTile = chooseTile(sha
         name: 'matmul/reduce-splits',
         wgsl: fillTemplate(reduceTemplate, { ADDEND: addend, ACCUMULATE: accumulate }),
       },
-      params: [u32(M * N), u32(tile.splits), u32(batch), u32(shape.batchStrideC), u32(shape.batchStrideD)],
+      params: [M * N, tile.splits, batch, shape.batchStrideC, shape.batchStrideD, N, rowC, offsetC].map(u32),
       workgroups: flatWorkgroups(batch * M * N, 64),
       partialSize: batch * tile.splits * M * N,
     },
@@ -125,20 +154,22 @@ export function matmulTwin(
   d?: ArrayLike<number>,
 ): void {
   const { layout, M, N, K, batch } = shape;
+  const { rowA, offsetA, offsetB, rowC, offsetC } = windowOf(shape);
   for (let z = 0; z < batch; z++) {
-    const a0 = z * shape.batchStrideA;
-    const b0 = z * shape.batchStrideB;
+    const a0 = offsetA + z * shape.batchStrideA;
+    const b0 = offsetB + z * shape.batchStrideB;
     for (let m = 0; m < M; m++) {
       for (let n = 0; n < N; n++) {
         let sum = 0;
         for (let k = 0; k < K; k++) {
-          const x = layout === 'tn' ? a[a0 + k * M + m] : a[a0 + m * K + k];
+          const x = layout === 'tn' ? a[a0 + k * rowA + m] : a[a0 + m * rowA + k];
           const y = layout === 'nt' ? b[b0 + n * K + k] : b[b0 + k * N + n];
           sum += x * y;
         }
-        const at = z * shape.batchStrideC + m * N + n;
+        const place = offsetC + m * rowC + n;
+        const at = z * shape.batchStrideC + place;
         const before = shape.accumulate ? c[at] : 0;
-        c[at] = before + shape.alpha * sum + (shape.addend && d ? d[z * shape.batchStrideD + m * N + n] : 0);
+        c[at] = before + shape.alpha * sum + (shape.addend && d ? d[z * shape.batchStrideD + place] : 0);
       }
     }
   }

@@ -1,12 +1,14 @@
 import template from '../../../shaders/cross-entropy.wgsl?raw';
+import { type MatmulShape, matmulTwin } from '../../gpu/kernels/matmul.ts';
 import { flatWorkgroups, u32, type Workgroups } from '../../gpu/kernel.ts';
 import { fillTemplate } from '../../gpu/template.ts';
-import type { Graph, KernelCall } from '../graph.ts';
+import type { Graph, KernelCall, Numbers } from '../graph.ts';
 import { sizeOf, type Tensor } from '../tensor.ts';
+import { partialSumsOf, productCalls } from './matmul.ts';
 
 type Form = 'ROWS' | 'TOTAL' | 'GRADIENT' | 'ARGMAX';
 
-function call(form: Form, rows: number, vocabulary: number, tensors: Tensor[]): KernelCall {
+function call(form: Form, rows: number, vocabulary: number, tensors: Tensor[], first = 0): KernelCall {
   const workgroups: Workgroups =
     form === 'TOTAL'
       ? [1, 1, 1]
@@ -24,10 +26,96 @@ function call(form: Form, rows: number, vocabulary: number, tensors: Tensor[]): 
         PER_ROW: form === 'ROWS' || form === 'ARGMAX',
       }),
     },
-    params: [u32(rows), u32(vocabulary)],
+    params: [rows, vocabulary, first].map(u32),
     tensors,
     workgroups,
   };
+}
+
+/** Scores over a vocabulary, logits = alpha x headᵀ: x [..., D], head [V, D]. */
+export interface Projection {
+  readonly x: Tensor;
+  readonly head: Tensor;
+  readonly alpha: number;
+}
+
+/** Bytes of logits that are held at once, at most. */
+const CHUNK_BYTES = 2 ** 25;
+
+/** Some rows of the logits. */
+interface Chunk {
+  readonly first: number;
+  readonly rows: number;
+}
+
+/** The logits of a projection in chunks of rows, so that those of a whole batch are never held. */
+class ChunkedLogits {
+  readonly rows: number;
+  readonly columns: number;
+  readonly vocabulary: number;
+  readonly chunks: readonly Chunk[];
+
+  constructor(
+    readonly projection: Projection,
+    chunkBytes: number,
+  ) {
+    const { x, head } = projection;
+    [this.vocabulary, this.columns] = head.shape;
+    this.rows = sizeOf(x.shape) / this.columns;
+    const most = Math.max(1, Math.min(this.rows, Math.floor(chunkBytes / (this.vocabulary * 4))));
+    this.chunks = Array.from({ length: Math.ceil(this.rows / most) }, (_, i) => ({
+      first: i * most,
+      rows: Math.min(most, this.rows - i * most),
+    }));
+  }
+
+  /** Memory that a pass over the chunks needs: logits of one chunk, and partial sums of its products. */
+  scratch(g: Graph, forms: readonly ((chunk: Chunk) => [shape: MatmulShape, b: Tensor])[]): ChunkMemory {
+    const most = this.chunks[0]?.rows ?? 0;
+    const sums = Math.max(0, ...this.chunks.flatMap((chunk) => forms.map((form) => partialSumsOf(...form(chunk)))));
+    const logits = g.intermediate('logits', [most, this.vocabulary]);
+    return { logits, partial: sums > 0 ? g.intermediate('partial sums', [sums]) : undefined };
+  }
+
+  /** logits [rows, V] = alpha x[chunk] headᵀ. */
+  readonly forward = ({ first, rows }: Chunk): [shape: MatmulShape, b: Tensor] => {
+    const { alpha, head } = this.projection;
+    const shape = product('nt', rows, this.vocabulary, this.columns, alpha);
+    return [{ ...shape, window: { offsetA: first * this.columns } }, head];
+  };
+
+  /** dx[chunk] = alpha dlogits head. */
+  readonly toInput = ({ first, rows }: Chunk): [shape: MatmulShape, b: Tensor] => {
+    const { alpha, head } = this.projection;
+    const shape = product('nn', rows, this.columns, this.vocabulary, alpha);
+    return [{ ...shape, window: { offsetC: first * this.columns } }, head];
+  };
+
+  /** dhead += alpha dlogitsᵀ x[chunk]. */
+  readonly toHead = ({ first, rows }: Chunk): [shape: MatmulShape, b: Tensor] => {
+    const { alpha, x } = this.projection;
+    const shape = product('tn', this.vocabulary, this.columns, rows, alpha, first > 0);
+    return [{ ...shape, window: { offsetB: first * this.columns } }, x];
+  };
+}
+
+interface ChunkMemory {
+  readonly logits: Tensor;
+  readonly partial: Tensor | undefined;
+}
+
+const scratchOf = ({ logits, partial }: ChunkMemory): Tensor[] => (partial ? [logits, partial] : [logits]);
+
+function product(
+  layout: MatmulShape['layout'],
+  M: number,
+  N: number,
+  K: number,
+  alpha: number,
+  accumulate = false,
+): MatmulShape {
+  const strides = { batchStrideA: 0, batchStrideB: 0, batchStrideC: 0, batchStrideD: 0 };
+  return { layout, M, N, K, alpha, accumulate, addend: false, batch: 1, ...strides };
 }
 
 /** Loss of each row, and what its gradient needs. */
@@ -37,71 +125,144 @@ export interface RowLosses {
   readonly logSumExp: Tensor;
 }
 
-/** Cross-entropy of each row. logits [..., V], labels i32 [...]; negative labels (−100) do not count. */
-export function rowLosses(g: Graph, logits: Tensor, labels: Tensor): RowLosses {
-  const vocabulary = logits.shape.at(-1) ?? 1;
-  const rows = sizeOf(labels.shape);
+/**
+ * Cross-entropy of each row of x. Labels i32 [...]; negative labels (−100) do not count.
+ *
+ * @param chunkBytes of logits held at once.
+ */
+export function rowLosses(g: Graph, projection: Projection, labels: Tensor, chunkBytes = CHUNK_BYTES): RowLosses {
+  const { x, head } = projection;
+  const chunked = new ChunkedLogits(projection, chunkBytes);
+  const { rows, vocabulary, chunks } = chunked;
+  const memory = chunked.scratch(g, [chunked.forward]);
+  const { logits, partial } = memory;
   const loss = g.intermediate('row losses', [rows]);
   const logSumExp = g.intermediate('log-sum-exp of logits', [rows]);
   g.record({
     name: 'cross-entropy',
-    inputs: [logits, labels],
+    inputs: [x, head, labels],
     outputs: [loss, logSumExp],
-    calls: () => [call('ROWS', rows, vocabulary, [logits, labels, loss, logSumExp])],
+    scratch: scratchOf(memory),
+    calls: (tuning) =>
+      chunks.flatMap((chunk) => {
+        const [shape, b] = chunked.forward(chunk);
+        return [
+          ...productCalls(shape, { a: x, b, c: logits, partial }, tuning),
+          call('ROWS', chunk.rows, vocabulary, [logits, labels, loss, logSumExp], chunk.first),
+        ];
+      }),
     twin: (value) => {
-      for (let r = 0; r < rows; r++) {
-        const row = Float64Array.from(value(logits).subarray(r * vocabulary, (r + 1) * vocabulary));
-        const top = row.reduce((a, b) => Math.max(a, b), -Infinity);
-        const sum = row.reduce((total, x) => total + Math.exp(x - top), 0);
-        const label = value(labels)[r];
-        value(logSumExp)[r] = top + Math.log(sum);
-        value(loss)[r] = label < 0 ? 0 : value(logSumExp)[r] - row[label];
+      for (const chunk of chunks) {
+        const scores = scoresOf(chunked, chunk, value);
+        for (let r = 0; r < chunk.rows; r++) {
+          const row = scores.subarray(r * vocabulary, (r + 1) * vocabulary);
+          const top = row.reduce((a, b) => Math.max(a, b), -Infinity);
+          const sum = row.reduce((total, x) => total + Math.exp(x - top), 0);
+          const label = value(labels)[chunk.first + r];
+          value(logSumExp)[chunk.first + r] = top + Math.log(sum);
+          value(loss)[chunk.first + r] = label < 0 ? 0 : top + Math.log(sum) - row[label];
+        }
       }
     },
   });
   return { loss, logSumExp };
 }
 
+/** Logits of a chunk by the twin of the matrix product, [rows, V]. */
+function scoresOf(chunked: ChunkedLogits, chunk: Chunk, value: (tensor: Tensor) => Numbers): Float64Array {
+  const [shape, head] = chunked.forward(chunk);
+  const scores = new Float64Array(chunk.rows * chunked.vocabulary);
+  matmulTwin(shape, value(chunked.projection.x), value(head), scores);
+  return scores;
+}
+
 /**
- * Weighted sum of row losses, Σ_r weight[r] loss[r]: a scalar [1].
+ * Weighted sum of row losses, Σ_r weight[r] loss[r]: a scalar [1]. Projection and loss are one operation, so that the
+ * logits of a whole batch are never held: the backward pass computes them again, chunk by chunk.
  *
  * @param weight f32 [rows]: loss mask over its divisor, 1 / (number of label tokens) for T5.
+ * @param chunkBytes of logits held at once.
  */
-export function crossEntropy(g: Graph, logits: Tensor, labels: Tensor, weight: Tensor): Tensor {
-  const vocabulary = logits.shape.at(-1) ?? 1;
-  const rows = sizeOf(labels.shape);
-  const { loss, logSumExp } = rowLosses(g, logits, labels);
+export function crossEntropy(
+  g: Graph,
+  projection: Projection,
+  labels: Tensor,
+  weight: Tensor,
+  chunkBytes = CHUNK_BYTES,
+): Tensor {
+  const { x, head } = projection;
+  const { loss, logSumExp } = rowLosses(g, projection, labels, chunkBytes);
   const total = g.intermediate('loss', [1]);
   return g.record({
     name: 'weighted loss',
-    inputs: [logits, loss, logSumExp, labels, weight],
+    inputs: [x, head, loss, logSumExp, labels, weight],
     outputs: [total],
-    calls: () => [call('TOTAL', rows, vocabulary, [loss, weight, total])],
+    calls: () => [call('TOTAL', sizeOf(labels.shape), head.shape[0], [loss, weight, total])],
     twin: (value) => {
       value(total)[0] = Float64Array.from(value(loss)).reduce((sum, x, r) => sum + value(weight)[r] * x, 0);
     },
-    // The gradient goes straight to the logits: row losses and log-sum-exp are only on the way.
-    gradient: ([dtotal]) => {
+    // The gradient goes straight to x and head: row losses and log-sum-exp are only on the way.
+    gradient: ([dtotal], [wantsX, wantsHead]) => {
       if (dtotal === undefined) return [];
-      const dlogits = g.intermediate('d logits', logits.shape);
-      g.record({
-        name: 'cross-entropy gradient',
-        inputs: [logits, labels, logSumExp, weight, dtotal],
-        outputs: [dlogits],
-        calls: () => [call('GRADIENT', rows, vocabulary, [logits, labels, logSumExp, weight, dtotal, dlogits])],
-        twin: (value) => {
-          for (let i = 0; i < rows * vocabulary; i++) {
-            const r = Math.floor(i / vocabulary);
-            const label = value(labels)[r];
-            const probability = Math.exp(value(logits)[i] - value(logSumExp)[r]);
-            const hit = label === i % vocabulary ? 1 : 0;
-            value(dlogits)[i] = label < 0 ? 0 : value(dtotal)[0] * value(weight)[r] * (probability - hit);
-          }
-        },
-      });
-      return [dlogits];
+      const chunked = new ChunkedLogits(projection, chunkBytes);
+      const rest = { labels, logSumExp, weight, dtotal };
+      return recordProjectionGradient(g, chunked, rest, { wantsX, wantsHead });
     },
   });
+}
+
+function recordProjectionGradient(
+  g: Graph,
+  chunked: ChunkedLogits,
+  given: { labels: Tensor; logSumExp: Tensor; weight: Tensor; dtotal: Tensor },
+  { wantsX, wantsHead }: { wantsX: boolean; wantsHead: boolean },
+): (Tensor | undefined)[] {
+  const { x, head } = chunked.projection;
+  const { labels, logSumExp, weight, dtotal } = given;
+  const { vocabulary, chunks } = chunked;
+  const dx = wantsX ? g.intermediate(`d ${x.name}`, x.shape) : undefined;
+  const dhead = wantsHead ? g.intermediate(`d ${head.name}`, head.shape) : undefined;
+  const memory = chunked.scratch(g, [chunked.forward, chunked.toInput, chunked.toHead]);
+  const { logits, partial } = memory;
+  g.record({
+    name: 'cross-entropy gradient',
+    inputs: [x, head, labels, logSumExp, weight, dtotal],
+    outputs: [dx, dhead].filter((t) => t !== undefined),
+    scratch: scratchOf(memory),
+    calls: (tuning) =>
+      chunks.flatMap((chunk) => {
+        const back = (form: (chunk: Chunk) => [shape: MatmulShape, b: Tensor], c: Tensor | undefined): KernelCall[] => {
+          if (c === undefined) return [];
+          const [shape, b] = form(chunk);
+          return productCalls(shape, { a: logits, b, c, partial }, tuning);
+        };
+        const [shape, b] = chunked.forward(chunk);
+        return [
+          ...productCalls(shape, { a: x, b, c: logits, partial }, tuning),
+          call('GRADIENT', chunk.rows, vocabulary, [logits, labels, logSumExp, weight, dtotal], chunk.first),
+          ...back(chunked.toInput, dx),
+          ...back(chunked.toHead, dhead),
+        ];
+      }),
+    twin: (value) => {
+      for (const chunk of chunks) {
+        const scores = scoresOf(chunked, chunk, value);
+        const dlogits = scores.map((score, i) => {
+          const r = chunk.first + Math.floor(i / vocabulary);
+          const label = value(labels)[r];
+          const probability = Math.exp(score - value(logSumExp)[r]);
+          const hit = label === i % vocabulary ? 1 : 0;
+          return label < 0 ? 0 : value(dtotal)[0] * value(weight)[r] * (probability - hit);
+        });
+        for (const [form, c] of [[chunked.toInput, dx] as const, [chunked.toHead, dhead] as const]) {
+          if (c === undefined) continue;
+          const [shape, b] = form(chunk);
+          matmulTwin(shape, dlogits, value(b), value(c) as Float64Array);
+        }
+      }
+    },
+  });
+  return [dx, dhead];
 }
 
 /** Index of the largest logit of each row (the lowest on a tie): u32 [rows]. */

@@ -1,25 +1,45 @@
 import template from '../../../shaders/embedding.wgsl?raw';
 import { flatWorkgroups, u32 } from '../../gpu/kernel.ts';
+import { packedReader, valueWords } from '../../gpu/packing.ts';
 import { fillTemplate } from '../../gpu/template.ts';
 import type { Graph, KernelCall } from '../graph.ts';
 import { sizeOf, type Tensor } from '../tensor.ts';
 
-/** Rows of a table: ids u32 [B, S], table [vocabulary, columns] → [B, S, columns]. */
+/**
+ * Rows of a table: ids u32 [B, S], table [vocabulary, columns] → [B, S, columns]. A frozen table may be packed and may
+ * lie in parts.
+ */
 export function embedding(g: Graph, table: Tensor, ids: Tensor): Tensor {
-  const [vocabulary, columns] = table.shape;
+  const columns = table.shape[1];
   const rows = sizeOf(ids.shape);
   const y = g.intermediate('embedding', [...ids.shape, columns]);
-  const call = (gradient: boolean, source: Tensor, out: Tensor): KernelCall => ({
-    kernel: { name: `embedding${gradient ? '/gradient' : ''}`, wgsl: fillTemplate(template, { GRADIENT: gradient }) },
-    params: [rows, columns, vocabulary].map(u32),
-    tensors: [source, ids, out],
-    workgroups: flatWorkgroups(sizeOf(out.shape), 64),
-  });
+  const call = (form: 'lookup' | 'gradient', source: Tensor, out: Tensor, first = 0): KernelCall => {
+    const { packing, elements } = source;
+    const vocabulary = (form === 'lookup' ? source : table).shape[0];
+    const values = { GRADIENT: form === 'gradient', PACKED: packing !== undefined };
+    return {
+      kernel: {
+        name: `embedding/${form}${packing ? `-${packing}` : ''}`,
+        wgsl: (packing ? packedReader(packing, 1) : '') + fillTemplate(template, values),
+      },
+      params: [rows, columns, vocabulary, first, packing ? valueWords(packing, elements) : 0].map(u32),
+      tensors: [source, ids, out],
+      workgroups: flatWorkgroups(sizeOf(out.shape), 64),
+    };
+  };
+  const lookUp = (): KernelCall[] => {
+    let first = 0;
+    return (table.parts ?? [table]).map((part) => {
+      const one = call('lookup', part, y, first);
+      first += part.shape[0];
+      return one;
+    });
+  };
   return g.record({
     name: 'embedding',
     inputs: [table, ids],
     outputs: [y],
-    calls: () => [call(false, table, y)],
+    calls: lookUp,
     twin: (value) => {
       for (let i = 0; i < rows * columns; i++) {
         value(y)[i] = value(table)[value(ids)[Math.floor(i / columns)] * columns + (i % columns)];
@@ -32,7 +52,7 @@ export function embedding(g: Graph, table: Tensor, ids: Tensor): Tensor {
         name: 'embedding gradient',
         inputs: [dy, ids],
         outputs: [dtable],
-        calls: () => [call(true, dy, dtable)],
+        calls: () => [call('gradient', dy, dtable)],
         twin: (value) => {
           value(dtable).fill(0);
           for (let i = 0; i < rows * columns; i++) {

@@ -1,4 +1,5 @@
 import { chooseTile, type MatmulLayout, type MatmulShape, matmulTwin, planMatmul } from '../../gpu/kernels/matmul.ts';
+import type { Tuning } from '../../gpu/tuning.ts';
 import type { Graph, KernelCall, Operation } from '../graph.ts';
 import { sizeOf, type Tensor } from '../tensor.ts';
 
@@ -82,27 +83,15 @@ function recordMatmul(
   });
   const inputs = addend ? [a, b, addend] : [a, b];
   // Whether K is split depends on the shape alone, so the memory for partial sums is known now.
-  const partialSize = planMatmul(shapeNow()).reduce?.partialSize;
-  const partial = partialSize === undefined ? undefined : g.intermediate('partial sums', [partialSize]);
+  const partialSize = partialSumsOf(shapeNow(), b);
+  const partial = partialSize === 0 ? undefined : g.intermediate('partial sums', [partialSize]);
   const operation: Operation = {
     name: 'matmul',
     inputs,
     outputs: [y],
     ...(partial && { scratch: [partial] }),
     ...(into && { effect: true }),
-    calls: ({ largeTile }): KernelCall[] => {
-      const shape = shapeNow();
-      const plan = planMatmul(shape, chooseTile(shape, partial ? 8 : largeTile));
-      const extra = addend ? [addend] : [];
-      const { kernel, params, workgroups, reduce } = plan;
-      if (reduce === undefined || partial === undefined) {
-        return [{ kernel, params, workgroups, tensors: [a, b, y, ...extra] }];
-      }
-      return [
-        { kernel, params, workgroups, tensors: [a, b, partial] },
-        { ...reduce, tensors: [partial, y, ...extra] },
-      ];
-    },
+    calls: (tuning) => productCalls(shapeNow(), { a, b, c: y, d: addend, partial }, tuning),
     twin: (value) => matmulTwin(shapeNow(), value(a), value(b), value(y) as Float64Array, addend && value(addend)),
     fuseAddend: (tensor) => {
       if (addend !== undefined || into !== undefined || batch !== 1) return false;
@@ -120,6 +109,59 @@ function recordMatmul(
     };
   }
   return g.record(operation);
+}
+
+/** Tensors of a product C = alpha op(A) op(B) (+ D); `partial` takes the sums of parts of K, where it is split. */
+interface ProductTensors {
+  a: Tensor;
+  b: Tensor;
+  c: Tensor;
+  d?: Tensor | undefined;
+  partial?: Tensor | undefined;
+}
+
+/** The products that B is read in: one, or one for each of its parts, which are consecutive rows. */
+function productsOf(shape: MatmulShape, b: Tensor): { shape: MatmulShape; b: Tensor }[] {
+  const packed = (part: Tensor): Pick<MatmulShape, 'packedB'> =>
+    part.packing ? { packedB: { packing: part.packing, elements: part.elements } } : {};
+  if (b.parts === undefined) return [{ shape: { ...shape, ...packed(b) }, b }];
+  const { layout, N, K, window = {} } = shape;
+  if (layout === 'tn') throw new Error(`${b.name} lies in parts: it can be multiplied as nt or nn only`);
+  let row = 0;
+  return b.parts.map((part) => {
+    const rows = part.shape[0];
+    const first = row;
+    row += rows;
+    if (layout === 'nt') {
+      const place = { rowC: window.rowC ?? N, offsetC: (window.offsetC ?? 0) + first };
+      return { shape: { ...shape, ...packed(part), N: rows, window: { ...window, ...place } }, b: part };
+    }
+    const place = { rowA: window.rowA ?? K, offsetA: (window.offsetA ?? 0) + first };
+    const rest = first === 0 ? {} : { accumulate: true, addend: false };
+    return { shape: { ...shape, ...packed(part), ...rest, K: rows, window: { ...window, ...place } }, b: part };
+  });
+}
+
+/** Elements of the partial sums that a product needs; 0 where K is not split. */
+export function partialSumsOf(shape: MatmulShape, b: Tensor): number {
+  return Math.max(0, ...productsOf(shape, b).map((product) => planMatmul(product.shape).reduce?.partialSize ?? 0));
+}
+
+/** The kernels of a product. B may be packed and may lie in parts. */
+export function productCalls(shape: MatmulShape, tensors: ProductTensors, { largeTile }: Tuning): KernelCall[] {
+  const { a, c, d, partial } = tensors;
+  return productsOf(shape, tensors.b).flatMap(({ shape, b }): KernelCall[] => {
+    const plan = planMatmul(shape, chooseTile(shape, partial ? 8 : largeTile));
+    const extra = shape.addend && d ? [d] : [];
+    const { kernel, params, workgroups, reduce } = plan;
+    if (reduce === undefined || partial === undefined) {
+      return [{ kernel, params, workgroups, tensors: [a, b, c, ...extra] }];
+    }
+    return [
+      { kernel, params, workgroups, tensors: [a, b, partial] },
+      { ...reduce, tensors: [partial, c, ...extra] },
+    ];
+  });
 }
 
 function gradientOfA(g: Graph, layout: MatmulLayout, alpha: number, dy: Tensor, b: Tensor): Tensor {

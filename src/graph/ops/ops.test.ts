@@ -24,6 +24,8 @@ afterAll(() => gpu.destroy());
 // Relative Frobenius error allowed between the GPU (f32) and the twin (f64).
 const F32 = 2e-5;
 
+const PACKINGS = ['f16', 'bf16', 'int8', 'int4'] as const;
+
 const weight = (shape: number[]): TestInput => ({ shape, trainable: true });
 const integers = (size: number, below: number, seed = 3): number[] =>
   Array.from(noise(size, seed), (x) => Math.floor(Math.abs(x) * 1000) % below);
@@ -97,6 +99,44 @@ describe('matmul', () => {
       }),
     );
     await t.checkGpu(gpu, F32);
+  });
+
+  describe.each(PACKINGS)('with a frozen matrix stored as %s', (packing) => {
+    // Sides that vectors of four do not fit and that they fit; blocks of 32 that end within a row; K long enough to be split.
+    test.each([
+      [7, 13, 11],
+      [9, 32, 260],
+    ])('%i × %i × %i, whole and in parts of rows, and its gradient', async (M, N, K) => {
+      for (const rowsPerPart of [undefined, Math.ceil(N / 3)]) {
+        const frozen = { shape: [N, K], packing, ...(rowsPerPart && { rowsPerPart }) };
+        const t = new GraphUnderTest({ a: weight([M, K]), b: frozen, d: { shape: [M, N] } }, (g, input) => ({
+          y: matmul(g, input('a'), input('b'), { layout: 'nt', alpha: 0.5, addend: input('d') }),
+          again: matmul(g, input('d'), input('b'), { layout: 'nn', addend: input('a') }),
+        })).withGradients('y');
+        if (M * N * K < 4000) t.checkFiniteDifferences();
+        await t.checkGpu(gpu, F32);
+      }
+    });
+  });
+
+  test('with a large f32 matrix in parts of rows', async () => {
+    const b = { shape: [70, 20], rowsPerPart: 33 };
+    const t = new GraphUnderTest({ a: weight([9, 20]), b, d: { shape: [9, 70] } }, (g, input) => ({
+      y: matmul(g, input('a'), input('b'), { layout: 'nt', addend: input('d') }),
+    })).withGradients('y');
+    t.checkFiniteDifferences();
+    await t.checkGpu(gpu, F32);
+  });
+
+  test('large tiles over a packed matrix', async () => {
+    gpu.tuning.largeTile = 16;
+    const b = { shape: [68, 36], packing: 'int8' as const };
+    await new GraphUnderTest({ a: weight([260, 36]), b }, (g, input) => ({
+      y: matmul(g, input('a'), input('b'), { layout: 'nt' }),
+    }))
+      .withGradients('y')
+      .checkGpu(gpu, F32);
+    gpu.tuning.largeTile = 8;
   });
 
   test('zero rows', async () => {
@@ -390,21 +430,60 @@ test('embedding', async () => {
   await t.checkGpu(gpu, F32);
 });
 
-test.each([
-  [1, 1],
-  [3, 5],
-  [7, 97],
-  [4, 1000],
-])('cross-entropy of %i rows over %i', async (rows, V) => {
-  const labels = {
-    shape: [rows],
-    dtype: 'i32' as const,
-    values: integers(rows, V).map((l, r) => (r === 2 ? -100 : l)),
-  };
-  const t = new GraphUnderTest({ logits: weight([rows, V]), labels, w: { shape: [rows] } }, (g, input) => ({
-    loss: crossEntropy(g, input('logits'), input('labels'), input('w')),
-    best: argMax(g, input('logits')),
-  })).withGradients('loss');
-  t.checkFiniteDifferences();
-  await t.checkGpu(gpu, F32);
+test.each(PACKINGS)('embedding from a frozen table stored as %s, whole and in parts', async (packing) => {
+  const ids = { shape: [3, 5], dtype: 'u32' as const, values: integers(15, 7) };
+  for (const columns of [11, 64]) {
+    for (const rowsPerPart of [7, 3]) {
+      const t = new GraphUnderTest({ table: { shape: [7, columns], packing, rowsPerPart }, ids }, (g, input) => ({
+        y: embedding(g, input('table'), input('ids')),
+      }));
+      await t.checkGpu(gpu, F32);
+    }
+  }
+});
+
+describe('cross-entropy over a vocabulary', () => {
+  const inputs = (rows: number, D: number, V: number, head: Omit<TestInput, 'shape'>) => ({
+    x: weight([rows, D]),
+    head: { shape: [V, D], ...head },
+    labels: {
+      shape: [rows],
+      dtype: 'i32' as const,
+      values: integers(rows, V).map((label, r) => (r === 2 ? -100 : label)),
+    },
+    w: { shape: [rows] },
+  });
+
+  test.each([
+    [1, 1, 1],
+    [3, 4, 5],
+    [7, 5, 97],
+    [4, 8, 1000],
+  ])('of %i rows of %i over %i: in one chunk, and in chunks of one, two and three rows', async (rows, D, V) => {
+    for (const chunkRows of [rows, 1, 2, 3]) {
+      const t = new GraphUnderTest(inputs(rows, D, V, { trainable: true }), (g, input) => {
+        const projection = { x: input('x'), head: input('head'), alpha: 0.5 };
+        return {
+          loss: crossEntropy(g, projection, input('labels'), input('w'), chunkRows * V * 4),
+          best: argMax(g, matmul(g, input('x'), input('head'), { layout: 'nt' })),
+        };
+      }).withGradients('loss');
+      t.checkFiniteDifferences(1e-6, 4);
+      await t.checkGpu(gpu, F32);
+    }
+  });
+
+  test.each(PACKINGS)('with a frozen head stored as %s, in parts', async (packing) => {
+    const t = new GraphUnderTest(inputs(7, 36, 50, { packing, rowsPerPart: 21 }), (g, input) => ({
+      loss: crossEntropy(
+        g,
+        { x: input('x'), head: input('head'), alpha: 1 },
+        input('labels'),
+        input('w'),
+        3 * 50 * 4, // three rows at a time
+      ),
+    })).withGradients('loss');
+    t.checkFiniteDifferences();
+    await t.checkGpu(gpu, F32);
+  });
 });

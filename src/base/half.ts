@@ -55,3 +55,14 @@ export function bfloat16ToFloat32(values: Uint16Array): Float32Array<ArrayBuffer
   for (let i = 0; i < bits.length; i++) bits[i] = values[i] << 16;
   return new Float32Array(bits.buffer);
 }
+
+/** float32 → BF16, round to nearest, ties to even; NaN stays NaN. Exact for what {@link bfloat16ToFloat32} gave. */
+export function float32ToBfloat16(values: Float32Array): Uint16Array<ArrayBuffer> {
+  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  const uppers = new Uint16Array(bits.length);
+  for (let i = 0; i < bits.length; i++) {
+    const isNaN = (bits[i] & 0x7fffffff) > 0x7f800000;
+    uppers[i] = (isNaN ? bits[i] | 0x400000 : bits[i] + 0x7fff + ((bits[i] >>> 16) & 1)) >>> 16;
+  }
+  return uppers;
+}

@@ -1,0 +1,48 @@
+import type { OwnedBuffer } from '../gpu/buffers.ts';
+import type { Gpu } from '../gpu/device.ts';
+
+/**
+ * Memory for the intermediates of programs that run one after another and read nothing that another left there. They
+ * share it, so that many batch shapes need no more than the largest.
+ */
+export class Arena {
+  /** Largest first. */
+  #buffers: OwnedBuffer[] = [];
+  #version = 0;
+
+  constructor(
+    private readonly gpu: Gpu,
+    private readonly label: string,
+  ) {}
+
+  /** Changes when memory has been made anew: programs compiled before must be compiled again. */
+  get version(): number {
+    return this.#version;
+  }
+
+  /**
+   * A buffer for each of these slots. Where those that there are do not suffice, larger ones take their place.
+   *
+   * @param slots bytes.
+   * @throws GorpError `gpu/buffer-too-large`; lack of memory is told by `gpu.buffers.verified`.
+   */
+  take(slots: readonly number[]): OwnedBuffer[] {
+    const largestFirst = slots.map((_, slot) => slot).sort((a, b) => slots[b] - slots[a]);
+    const buffers = new Array<OwnedBuffer>(slots.length);
+    for (const [i, slot] of largestFirst.entries()) {
+      const known: OwnedBuffer | undefined = this.#buffers[i];
+      if (known === undefined || known.bytes < slots[slot]) {
+        if (known !== undefined) this.#version++;
+        known?.destroy();
+        this.#buffers[i] = this.gpu.buffers.storage(`${this.label} slot ${i}`, slots[slot]);
+      }
+      buffers[slot] = this.#buffers[i];
+    }
+    return buffers;
+  }
+
+  destroy(): void {
+    for (const buffer of this.#buffers) buffer.destroy();
+    this.#buffers = [];
+  }
+}

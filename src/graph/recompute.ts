@@ -1,0 +1,51 @@
+import type { Graph, Operation } from './graph.ts';
+import type { Tensor } from './tensor.ts';
+
+/**
+ * Trades time for memory: what a block of the forward pass makes and only its own backward pass reads is dropped after
+ * the block and computed again, by the same kernels, when the backward pass gets there (activation recomputation, or
+ * gradient checkpointing). What other blocks read, such as a block's output, is kept. Values are the same bit for bit.
+ *
+ * Call it when everything is recorded; blocks are what {@link Graph.block} marked.
+ */
+export function recomputeBlocks(graph: Graph): void {
+  const { operations, blocks, forwardOperations } = graph;
+  const forward = operations.slice(0, forwardOperations);
+  const kept = new Set<Tensor>();
+  const dropped = new Map<Tensor, Operation>();
+  for (const { first, end } of blocks) {
+    for (const operation of forward.slice(first, end)) {
+      for (const output of operation.outputs) if (!output.storage) dropped.set(output, operation);
+    }
+    for (const { inputs } of [...forward.slice(0, first), ...forward.slice(end)]) for (const t of inputs) kept.add(t);
+  }
+  for (const tensor of kept) dropped.delete(tensor);
+
+  const again = new Map<Tensor, Tensor>();
+  const result = forward;
+  const makeAgain = (tensor: Tensor): void => {
+    const operation = dropped.get(tensor);
+    if (operation === undefined || again.has(tensor)) return;
+    operation.inputs.forEach(makeAgain);
+    for (const made of [...operation.outputs, ...(operation.scratch ?? [])]) again.set(made, { ...made });
+    result.push(withTensors(operation, again));
+  };
+  for (const operation of operations.slice(forwardOperations)) {
+    operation.inputs.forEach(makeAgain);
+    result.push(withTensors(operation, again));
+  }
+  operations.splice(0, operations.length, ...result);
+}
+
+/** The same operation on other tensors. */
+function withTensors(operation: Operation, others: ReadonlyMap<Tensor, Tensor>): Operation {
+  const other = (tensor: Tensor): Tensor => others.get(tensor) ?? tensor;
+  return {
+    ...operation,
+    inputs: operation.inputs.map(other),
+    outputs: operation.outputs.map(other),
+    ...(operation.scratch && { scratch: operation.scratch.map(other) }),
+    calls: (tuning) => operation.calls(tuning).map((call) => ({ ...call, tensors: call.tensors.map(other) })),
+    twin: (value) => operation.twin((tensor) => value(other(tensor))),
+  };
+}

@@ -1,0 +1,31 @@
+import type { Packing } from '../gpu/packing.ts';
+
+/**
+ * How frozen weights are kept on the GPU: as f32; as the checkpoint stores them, where it stores 16 bits; or in blocks of
+ * 8-bit or 4-bit integers. Trained weights are f32 always, and so is arithmetic.
+ */
+export const FROZEN_WEIGHTS = ['f32', 'stored', '8-bit', '4-bit'] as const;
+export type FrozenWeights = (typeof FROZEN_WEIGHTS)[number];
+
+/** Tables whose single rows are looked up, or that give the scores over the vocabulary: 4 bits would be felt most here. */
+const VOCABULARY = /(^|\.)(shared|embed_tokens|lm_head)\.weight$/;
+/** T5's table of position biases is a matrix in name only. */
+const POSITIONS = /\.relative_attention_bias\.weight$/;
+
+/**
+ * The packing of a frozen parameter.
+ *
+ * @param stored its type in the checkpoint, as safetensors names it.
+ * @returns undefined for f32: norms and position biases always, since they are small and read value by value.
+ */
+export function frozenPacking(
+  setting: FrozenWeights,
+  name: string,
+  shape: readonly number[],
+  stored: string | undefined,
+): Packing | undefined {
+  if (setting === 'f32' || shape.length !== 2 || POSITIONS.test(name)) return undefined;
+  if (setting === '8-bit') return 'int8';
+  if (setting === '4-bit') return VOCABULARY.test(name) ? 'int8' : 'int4';
+  return stored === 'F16' ? 'f16' : stored === 'BF16' ? 'bf16' : undefined;
+}
