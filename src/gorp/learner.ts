@@ -231,6 +231,11 @@ export class Learner {
     return compile(this.gpu, 'gradient norm', g, []);
   }
 
+  /** Programs of batch shapes that are kept at the moment. */
+  get keptPrograms(): number {
+    return this.#programs.count;
+  }
+
   /** Compiles what a step of micro-batches of these sizes needs, as far as it is not there yet. */
   async prepareStep(sizes: readonly BatchSizes[]): Promise<{ gradients: GradientProgram[]; norm: Compiled }> {
     const gradients = await this.#programs.of(sizes);

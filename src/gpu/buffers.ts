@@ -29,6 +29,10 @@ export class BufferLedger {
   get peakBytes(): number {
     return this.#peakBytes;
   }
+  /** What is alive, with its size. */
+  get live(): { label: string; bytes: number }[] {
+    return [...this.#live.keys()].map(({ label, bytes }) => ({ label, bytes }));
+  }
   /** Labels of what is alive, for messages of leak tests. */
   get liveLabels(): string[] {
     return [...this.#live.keys()].map((buffer) => buffer.label);

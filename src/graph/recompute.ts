@@ -11,15 +11,13 @@ import type { Tensor } from './tensor.ts';
 export function recomputeBlocks(graph: Graph): void {
   const { operations, blocks, forwardOperations } = graph;
   const forward = operations.slice(0, forwardOperations);
-  const kept = new Set<Tensor>();
   const dropped = new Map<Tensor, Operation>();
   for (const { first, end } of blocks) {
+    const readElsewhere = new Set([...forward.slice(0, first), ...forward.slice(end)].flatMap(({ inputs }) => inputs));
     for (const operation of forward.slice(first, end)) {
-      for (const output of operation.outputs) if (!output.storage) dropped.set(output, operation);
+      for (const made of operation.outputs) if (!made.storage && !readElsewhere.has(made)) dropped.set(made, operation);
     }
-    for (const { inputs } of [...forward.slice(0, first), ...forward.slice(end)]) for (const t of inputs) kept.add(t);
   }
-  for (const tensor of kept) dropped.delete(tensor);
 
   const again = new Map<Tensor, Tensor>();
   const result = forward;

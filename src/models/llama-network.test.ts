@@ -40,11 +40,7 @@ class OpenedModel {
     const model = readGolden(`${folder}/model.safetensors`);
     const read = (name: string): Promise<Float32Array> => Promise.resolve(goldenReal(model, name).data);
     const parameters = await Parameters.load(gpu, network.shapes, read);
-    const layers = plainLayers((name) => {
-      const shape = network.shapes.get(name) ?? [];
-      const storage = parameters.range(name);
-      return { name, shape, dtype: 'f32', trainable: false, elements: sizeOf(shape), storage };
-    });
+    const layers = plainLayers((name) => parameters.tensor(name));
     return new OpenedModel(network, layers, parameters);
   }
 

@@ -62,9 +62,11 @@ class TextGraph {
     };
     const ids = this.#add('ids', [B, S], 'u32', text.ids);
     const mask = this.#add('mask', [B, S], 'f32', text.mask);
-    this.logits = llama.logits(g, llama.read(g, ids, mask, at, this.hidden).last);
+    const { last } = llama.read(g, ids, mask, at, this.hidden);
+    this.logits = llama.logits(g, last);
     const labels = this.#add('labels', [B, S], 'i32', text.labels);
-    this.loss = crossEntropy(g, this.logits, labels, this.#add('weights', [B * S], 'f32', text.weights));
+    const weights = this.#add('weights', [B * S], 'f32', text.weights);
+    this.loss = crossEntropy(g, llama.projection(last), labels, weights);
     this.gradients = g.backward(this.loss, this.#add('one', [1], 'f32', [1]), sumGradients(g));
   }
 

@@ -72,9 +72,10 @@ function tinyTokenizer(): unknown {
   };
 }
 
-/** A T5 with random weights, as the weight store would give it. */
-export function tinyModel(): ModelFiles {
-  const shapes = t5ParameterShapes(parseT5Config(CONFIG));
+/** A T5 with random weights, as the weight store would give it; `more` overrides its config. */
+export function tinyModel(more: Record<string, number> = {}): ModelFiles {
+  const config = { ...CONFIG, ...more };
+  const shapes = t5ParameterShapes(parseT5Config(config));
   const tensors = new Map<string, TensorInfo & { file: string }>();
   for (const [name, shape] of shapes) {
     tensors.set(name, { name, dtype: 'F32', shape, begin: 0, end: sizeOf(shape) * 4, file: 'model.safetensors' });
@@ -87,7 +88,7 @@ export function tinyModel(): ModelFiles {
     return Promise.resolve(Float32Array.from({ length: sizeOf(shape) }, () => bound * (2 * random.next() - 1)));
   };
   return {
-    config: CONFIG,
+    config,
     tokenizer: tinyTokenizer(),
     tokenizerConfig: {},
     generationConfig: null,

@@ -1,0 +1,112 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Gpu } from '../gpu/device.ts';
+import type { BatchSizes, SizedBatch } from '../models/network.ts';
+import { parseT5Config } from '../models/t5-config.ts';
+import { T5Network } from '../models/t5-network.ts';
+import { acquireTestGpu } from '../testing/gpu.ts';
+import { tinyModel } from '../testing/tiny-run.ts';
+import { PROGRAM_LIMIT } from './gradient-programs.ts';
+import { Learner, type LearnerOptions } from './learner.ts';
+import { T5_TARGETS } from './method-groups.ts';
+import { methodPreset } from './methods.ts';
+
+let gpu: Gpu;
+beforeAll(async () => {
+  gpu = await acquireTestGpu();
+});
+afterAll(() => gpu.destroy());
+
+/** Numbers that belong to a batch of these sizes, with every row filled. */
+function batchOf(sizes: BatchSizes): SizedBatch {
+  const ids = (length: number, row: number): number[] => Array.from({ length }, (_, i) => 3 + ((7 * row + 3 * i) % 10));
+  const { B, S, T } = sizes;
+  const rows = Array.from({ length: B }, (_, row) => ({
+    source: ids(1 + ((S - 1) >> (row % 2)), row),
+    label: ids(T, row + 1),
+  }));
+  return { sizes, rows };
+}
+
+/** A learner on a T5 of four blocks with its network; `end` frees both and checks that nothing is left. */
+async function learnerOf(options: Partial<LearnerOptions>): Promise<{ learner: Learner; end: () => void }> {
+  const model = tinyModel({ num_layers: 4, num_decoder_layers: 2 });
+  const network = new T5Network(gpu, parseT5Config(model.config), 64);
+  const method = { ...methodPreset('gorp'), loraRank: 4, galoreRank: 4, updateProjGap: 2, learningRate: 0.01 };
+  const learner = await Learner.create(
+    gpu,
+    network,
+    method,
+    T5_TARGETS,
+    { seed: 1, maxGradNorm: 1, gradientAccumulation: 1, ...options },
+    (name) => model.readTensor(name),
+  );
+  await learner.beginTask();
+  const end = (): void => {
+    learner.destroy();
+    network.destroy();
+    expect(gpu.buffers.liveLabels).toEqual([]);
+  };
+  return { learner, end };
+}
+
+const slotBytes = (): number =>
+  gpu.buffers.live.filter(({ label }) => label.startsWith('gradients slot')).reduce((sum, { bytes }) => sum + bytes, 0);
+
+describe('recomputation of activations', () => {
+  test('gives the same losses, norms and weights bit for bit, dropout included, in less memory', async () => {
+    const runs = [];
+    for (const recompute of [false, true]) {
+      const { learner, end } = await learnerOf({ recompute });
+      const batch = batchOf({ B: 4, S: 48, T: 5 });
+      for (let step = 0; step < 3; step++) await learner.step([batch]);
+      const records = await learner.takeRecords();
+      const { adapters, weights } = await learner.readTrained();
+      runs.push({ records, adapters, weights, bytes: slotBytes() });
+      end();
+    }
+    const [kept, again] = runs;
+    expect(again.records).toEqual(kept.records);
+    expect(again.weights).toEqual(kept.weights);
+    expect(again.adapters).toEqual(kept.adapters);
+    expect(again.bytes).toBeLessThan(kept.bytes * 0.7);
+    expect(kept.records.every(({ loss, gradientNorm }) => loss > 0 && gradientNorm > 0)).toBe(true);
+  });
+});
+
+describe('programs of many batch shapes', () => {
+  test('share the memory of the largest, and only the latest are kept', async () => {
+    const { learner, end } = await learnerOf({});
+    const sizes = (i: number): BatchSizes => ({ B: 2, S: 4 + i, T: 2 });
+    const most = PROGRAM_LIMIT + 3;
+    await learner.prepareStep([sizes(most)]);
+    const largest = slotBytes();
+    for (let i = 0; i < most; i++) await learner.prepareStep([sizes(i)]);
+    expect(learner.keptPrograms).toBe(PROGRAM_LIMIT);
+    expect(slotBytes()).toBe(largest);
+    // What had made room comes back and computes as before.
+    const first = batchOf(sizes(0));
+    await learner.step([first]);
+    const [{ loss }] = await learner.takeRecords();
+    end();
+    const alone = await learnerOf({});
+    await alone.learner.step([first]);
+    expect((await alone.learner.takeRecords())[0].loss).toBe(loss);
+    alone.end();
+  });
+
+  test('a larger shape among micro-batches takes new memory, and the smaller one goes with it', async () => {
+    const losses: number[] = [];
+    const [small, large] = [batchOf({ B: 1, S: 3, T: 1 }), batchOf({ B: 4, S: 40, T: 4 })];
+    for (const order of [
+      [small, large],
+      [large, small],
+    ]) {
+      const { learner, end } = await learnerOf({ gradientAccumulation: 2 });
+      await learner.step(order);
+      losses.push((await learner.takeRecords())[0].loss);
+      end();
+    }
+    expect(losses[0]).toBeCloseTo(losses[1], 5);
+    expect(losses[0]).toBeGreaterThan(0);
+  });
+});
