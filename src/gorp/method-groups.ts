@@ -11,6 +11,11 @@ export const T5_TARGETS: TargetModules = {
   fullRank: /\.EncDecAttention\.[qv]$/,
 };
 
+export const LLAMA_TARGETS: TargetModules = {
+  lora: /\.self_attn\.(q_proj|v_proj)$/,
+  fullRank: /\.mlp\.gate_proj$/,
+};
+
 /** Layers of one shape that are trained in one way. */
 export interface LayerGroup {
   readonly names: readonly string[];

@@ -193,7 +193,7 @@ describe.skipIf(!hasShared)('golden/llama-tiny', () => {
   test('refuses texts longer than the model has positions', () => {
     const config = model.network.config;
     const make = (): LlamaNetwork => new LlamaNetwork(gpu, config, config.maxPositions + 1);
-    expect(make).toThrow(expect.objectContaining({ code: 'model/text-too-long' }) as Error);
+    expect(make).toThrow(expect.objectContaining({ code: 'settings/text-too-long' }) as Error);
   });
 });
 

@@ -39,7 +39,7 @@ export class LlamaNetwork implements Network {
 
   /**
    * @param reach tokens of the longest prompt and answer together that will be asked for.
-   * @throws GorpError `model/text-too-long` when the model has fewer positions.
+   * @throws GorpError `settings/text-too-long` when the model has fewer positions.
    */
   constructor(
     private readonly gpu: Gpu,
@@ -48,7 +48,7 @@ export class LlamaNetwork implements Network {
   ) {
     if (reach > config.maxPositions) {
       throw new GorpError(
-        'model/text-too-long',
+        'settings/text-too-long',
         `Prompt and answer may take ${reach} tokens together; this model reads at most ${config.maxPositions} (max_position_embeddings).`,
         'Set shorter prompts or answers.',
       );

@@ -9,8 +9,11 @@ import type { Task } from './task.ts';
 
 const EOS = 1;
 /** One token per character but white space, so that lengths are plain to see. */
+const encode = (text: string): number[] =>
+  Array.from(text.replace(/\s+/g, ''), (character) => character.codePointAt(0) ?? 0);
 const characters: Tokenizer = {
-  encode: (text) => Array.from(text.replace(/\s+/g, ''), (character) => character.codePointAt(0) ?? 0),
+  encode,
+  encodePrompt: (text) => [...encode(text), EOS],
   decode: (ids) => String.fromCodePoint(...ids),
   eosId: EOS,
   padId: 0,

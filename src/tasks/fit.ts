@@ -3,13 +3,13 @@ import type { Tokenizer } from '../text/tokenizer.ts';
 import { promptFrame } from './prompt.ts';
 import type { Example, Task } from './task.ts';
 
-/** The longest source and label in tokens, the closing end-of-text token included. */
+/** The longest source and label in tokens, special tokens included. */
 export interface Lengths {
   sourceLength: number;
   targetLength: number;
 }
 
-/** An example as T5 reads it: token ids of prompt and label, each closed by the end-of-text token. */
+/** An example as a model reads it: token ids of the prompt, marked by a special token, and of the label, closed by end-of-text. */
 export interface EncodedExample {
   source: number[];
   label: number[];
@@ -22,7 +22,7 @@ export interface FittedPrompt {
 }
 
 /**
- * A task's prompt for a sentence as at most `sourceLength` token ids, end-of-text token last.
+ * A task's prompt for a sentence as at most `sourceLength` token ids, the special token that marks it included.
  *
  * A prompt that fits is tokenised as it is. Otherwise the sentence, and only it, is cut behind a word; when not even its
  * first word fits, inside that word. (The released code cuts the prompt's end instead, and with it "Answer:".)
@@ -31,7 +31,7 @@ export interface FittedPrompt {
  */
 export function fitPrompt(tokenizer: Tokenizer, task: Task, sentence: string, sourceLength: number): FittedPrompt {
   const { before, after } = promptFrame(task);
-  const encode = (text: string): number[] => [...tokenizer.encode(before + text + after), tokenizer.eosId];
+  const encode = (text: string): number[] => tokenizer.encodePrompt(before + text + after);
   const whole = encode(sentence);
   if (whole.length <= sourceLength) return { ids: whole, cut: false };
 

@@ -2,10 +2,18 @@ import { Tokenizer as HuggingFaceTokenizer } from '@huggingface/tokenizers';
 import * as v from 'valibot';
 import { GorpError } from '../base/errors.ts';
 
+/**
+ * How a model family marks a prompt: closed by the end-of-text token (T5), or begun by the one token that begins a text,
+ * where the tokenizer has one (decoder-only models; METHOD.md section 5).
+ */
+export type PromptForm = 'closed' | 'begun';
+
 /** Text to token ids and back, as the Hugging Face files of a model say. */
 export interface Tokenizer {
   /** Token ids of a text, without special tokens in front or behind. A special token written out becomes that token. */
   encode(text: string): number[];
+  /** Token ids of a whole prompt, with the special token that its {@link PromptForm} asks for. */
+  encodePrompt(text: string): number[];
   /** Text of token ids; special tokens and ids without an entry are left out. */
   decode(ids: readonly number[]): string;
   readonly eosId: number;
@@ -50,7 +58,11 @@ const TokenizerConfigSchema = v.looseObject({
  *
  * @throws GorpError `text/bad-tokenizer` when the files are malformed or lack an end-of-text token.
  */
-export function loadTokenizer(tokenizerJson: unknown, tokenizerConfig: unknown): Tokenizer {
+export function loadTokenizer(
+  tokenizerJson: unknown,
+  tokenizerConfig: unknown,
+  promptForm: PromptForm = 'closed',
+): Tokenizer {
   const json = checked(TokenizerJsonSchema, tokenizerJson, 'tokenizer.json');
   const config = checked(TokenizerConfigSchema, tokenizerConfig, 'tokenizer_config.json');
   let library: HuggingFaceTokenizer;
@@ -70,8 +82,12 @@ export function loadTokenizer(tokenizerJson: unknown, tokenizerConfig: unknown):
   const eosId = idOf(config.eos_token, '</s>');
   if (eosId === null) throw badTokenizer('the vocabulary has no end-of-text token');
   const bosId = idOf(config.bos_token, '<s>');
+  const encode = (text: string): number[] => library.encode(text, { add_special_tokens: false }).ids;
+  const front = promptForm === 'begun' && bosId !== null ? [bosId] : [];
+  const behind = promptForm === 'closed' ? [eosId] : [];
   return {
-    encode: (text) => library.encode(text, { add_special_tokens: false }).ids,
+    encode,
+    encodePrompt: (text) => [...front, ...encode(text), ...behind],
     decode: (ids) => decodeIds(library, ids),
     eosId,
     padId: idOf(config.pad_token, '<pad>') ?? bosId ?? eosId,

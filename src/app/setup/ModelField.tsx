@@ -40,7 +40,7 @@ export function ModelField({ issue }: Props) {
           />
           <p id={`${id}-help`} className={issue === undefined ? styles.help : styles.issue}>
             {issue ??
-              'A T5: config.json, tokenizer.json, tokenizer_config.json, model.safetensors. The presets suit the embedded model; the paper trains t5-large with rates 1e-3 and 1e-5, prompts of 512 and answers of 50 tokens.'}
+              'A T5 or a LLaMA: config.json, tokenizer.json, tokenizer_config.json, model.safetensors. The presets suit the embedded model; the paper trains t5-large with rates 1e-3 and 1e-5, prompts of 512 and answers of 50 tokens.'}
           </p>
         </>
       )}

@@ -1,0 +1,191 @@
+import { readFile } from 'node:fs/promises';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { DiskFolder } from '../cli/disk-folder.ts';
+import { BufferLedger } from '../gpu/buffers.ts';
+import type { Gpu } from '../gpu/device.ts';
+import { DEFAULT_TUNING } from '../gpu/tuning.ts';
+import { acquireTestGpu } from '../testing/gpu.ts';
+import { hasShared, sharedPath } from '../testing/shared.ts';
+import { tinyHost, tinySettings } from '../testing/tiny-run.ts';
+import { type ModelFiles, openModelFolder } from '../weights/model-folder.ts';
+import type { RunEvent } from './events.ts';
+import type { RunHost } from './host.ts';
+import type { Results } from './results.ts';
+import { Run } from './run.ts';
+import type { RunSettings } from './settings.ts';
+
+let device: Gpu;
+beforeAll(async () => {
+  device = await acquireTestGpu();
+});
+afterAll(() => device.destroy());
+
+const storiesModel = async (): Promise<ModelFiles> =>
+  openModelFolder(await DiskFolder.open(sharedPath('models', 'stories260K-hf')));
+
+/** Runs stories260K to the end; whatever the end is, nothing is left on the GPU. */
+async function execute(settings: RunSettings, parts: Partial<RunHost> = {}): Promise<RunEvent> {
+  const events: RunEvent[] = [];
+  const host = tinyHost((event) => events.push(event), {
+    acquireGpu: () => {
+      const buffers = new BufferLedger(device.device);
+      const tuning = { ...DEFAULT_TUNING, isMeasured: true }; // measuring takes longer than the run
+      return Promise.resolve({ ...device, tuning, buffers, destroy: () => buffers.destroyAll() });
+    },
+    openModel: storiesModel,
+    ...parts,
+  });
+  await new Run(host, settings).execute();
+  const memory = events.filter((event) => event.type === 'memory').at(-1);
+  expect(memory).toMatchObject({ liveBuffers: 0, liveBytes: 0 });
+  const last = events.at(-1);
+  if (last === undefined) throw new Error('The run told nothing.');
+  return last;
+}
+
+function resultsOf(end: RunEvent): Results {
+  if (end.type !== 'finished') throw new Error(`${end.type}: ${JSON.stringify('error' in end ? end.error : '')}`);
+  return end.results;
+}
+
+const isFraction = (value: number | null): boolean => value !== null && value >= 0 && value <= 1;
+
+describe.skipIf(!hasShared)('a run of models/stories260K-hf', () => {
+  test('gorp-plus learns two tasks, measured both ways, with a space for every trained layer', async () => {
+    const training = { sourceLength: 112, targetLength: 12, epochs: 2 };
+    const results = resultsOf(await execute(tinySettings('gorp-plus', training)));
+    const { curves } = results;
+    expect(curves.loss.every(Number.isFinite)).toBe(true);
+    for (const round of [1, 2]) {
+      const losses = curves.loss.filter((_, i) => curves.round[i] === round);
+      const mean = (part: number[]): number => part.reduce((a, b) => a + b, 0) / part.length;
+      expect(mean(losses.slice(-2)), `round ${round}: ${losses.join(', ')}`).toBeLessThan(mean(losses.slice(0, 2)) / 2);
+    }
+    expect(results.accuracy.ranked.map((row) => row.every(isFraction))).toEqual([true, true, true]);
+    expect(results.accuracy.exact.map((row) => row.every(isFraction))).toEqual([true, true, true]);
+    expect(results.spaces.map(({ round }) => round)).toEqual([1, 2]);
+    for (const { tensors } of results.spaces) {
+      const names = (part: string): string[] => tensors.filter((one) => one.part === part).map(({ name }) => name);
+      const layers = [0, 1, 2, 3, 4].map((i) => `model.layers.${i}`);
+      const lora = layers.flatMap((layer) => [`${layer}.self_attn.q_proj`, `${layer}.self_attn.v_proj`]);
+      expect(names('lora').sort()).toEqual(lora.sort());
+      expect(names('full-rank').sort()).toEqual(layers.map((layer) => `${layer}.mlp.gate_proj`));
+      expect(tensors.every(({ added, dimension, total }) => added > 0 && total <= dimension)).toBe(true);
+    }
+  }, 120_000);
+
+  test('gorp with micro-batches on a dataset of CL_Benchmark', async () => {
+    const training = {
+      sourceLength: 200,
+      targetLength: 6,
+      trainExamples: 8,
+      testExamples: 4,
+      epochs: 2,
+      gradientAccumulation: 2,
+    };
+    const settings = { ...tinySettings('gorp', training), tasks: 'benchmark', order: ['SST-2'] };
+    const read = (path: string): Promise<string> => readFile(sharedPath('cl-benchmark', ...path.split('/')), 'utf8');
+    const results = resultsOf(await execute(settings, { taskReader: () => read }));
+    const { loss } = results.curves;
+    expect(loss).toHaveLength(4);
+    expect(loss[3]).toBeLessThan(loss[0]);
+    expect(results.accuracy.ranked.flat().every(isFraction)).toBe(true);
+    expect(results.tasks).toMatchObject([{ name: 'SST-2', trainExamples: 8, testExamples: 4 }]);
+  }, 120_000);
+
+  interface Broken {
+    what: string;
+    code: string;
+    names: string;
+    change: (model: ModelFiles) => Partial<ModelFiles>;
+  }
+  const without = (model: ModelFiles, name: string): ModelFiles['tensors'] =>
+    new Map([...model.tensors].filter(([other]) => other !== name));
+  const withTensor = (model: ModelFiles, name: string, shape: number[]): ModelFiles['tensors'] => {
+    const [like] = model.tensors.values();
+    return new Map([...model.tensors, [name, { ...like, name, shape }]]);
+  };
+  const configOf = (model: ModelFiles, fields: Record<string, unknown>): { config: unknown } => ({
+    config: { ...(model.config as object), ...fields },
+  });
+  const broken: Broken[] = [
+    {
+      what: 'a tensor is missing',
+      code: 'model/missing-tensor',
+      names: 'model.layers.2.mlp.up_proj.weight',
+      change: (model) => ({ tensors: without(model, 'model.layers.2.mlp.up_proj.weight') }),
+    },
+    {
+      what: 'a tensor is one too many',
+      code: 'model/extra-tensor',
+      names: 'model.layers.0.self_attn.q_proj.bias',
+      change: (model) => ({ tensors: withTensor(model, 'model.layers.0.self_attn.q_proj.bias', [64]) }),
+    },
+    {
+      what: 'a shape disagrees with the config',
+      code: 'model/bad-shape',
+      names: 'model.layers.0.self_attn.k_proj.weight',
+      change: (model) => configOf(model, { num_key_value_heads: 2 }),
+    },
+    {
+      what: 'the head is not tied and not there',
+      code: 'model/missing-tensor',
+      names: 'lm_head.weight',
+      change: (model) => configOf(model, { tie_word_embeddings: false }),
+    },
+    {
+      what: 'the vocabulary is too small for the tokenizer',
+      code: 'text/bad-tokenizer',
+      names: '500',
+      change: (model) => configOf(model, { vocab_size: 500 }),
+    },
+    {
+      what: 'the family is another',
+      code: 'model/bad-config',
+      names: 'mistral',
+      change: (model) => configOf(model, { model_type: 'mistral' }),
+    },
+    {
+      what: 'texts may be longer than the model reads',
+      code: 'settings/text-too-long',
+      names: '100',
+      change: (model) => configOf(model, { max_position_embeddings: 100 }),
+    },
+  ];
+  test.each(broken)('ends before anything is loaded when $what', async ({ code, names, change }) => {
+    let read = 0;
+    let discarded = 0;
+    const openModel = async (): Promise<ModelFiles> => {
+      const model = await storiesModel();
+      return {
+        ...model,
+        ...change(model),
+        readTensor: (name) => {
+          read++;
+          return model.readTensor(name);
+        },
+        discard: () => {
+          discarded++;
+          return Promise.resolve();
+        },
+      };
+    };
+    const end = await execute(tinySettings('gorp', { sourceLength: 112, targetLength: 12 }), { openModel });
+    expect(end).toMatchObject({ type: 'failed', error: { code } });
+    expect(end.type === 'failed' && end.error.message).toContain(names);
+    expect(read).toBe(0);
+    expect(discarded).toBe(code.startsWith('settings/') ? 0 : 1); // settings are no fault of the files
+  });
+
+  test('what published checkpoints hold besides is passed over', async () => {
+    const openModel = async (): Promise<ModelFiles> => {
+      const model = await storiesModel();
+      const tied = withTensor(model, 'lm_head.weight', [512, 64]);
+      const buffers = withTensor({ ...model, tensors: tied }, 'model.layers.0.self_attn.rotary_emb.inv_freq', [4]);
+      return { ...model, tensors: buffers };
+    };
+    const training = { sourceLength: 112, targetLength: 12, epochs: 1, trainExamples: 2, testExamples: 1 };
+    const settings = { ...tinySettings('seq-lora', training), order: ['gloss'] };
+    expect(resultsOf(await execute(settings, { openModel })).status).toBe('finished');
+  });
+});
