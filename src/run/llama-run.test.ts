@@ -48,50 +48,63 @@ function resultsOf(end: RunEvent): Results {
   return end.results;
 }
 
+// Milliseconds: where nothing is in the driver's shader cache, a run is a matter of minutes.
+const COLD = 300_000;
+
 const isFraction = (value: number | null): boolean => value !== null && value >= 0 && value <= 1;
 
 describe.skipIf(!hasShared)('a run of models/stories260K-hf', () => {
-  test('gorp-plus learns two tasks, measured both ways, with a space for every trained layer', async () => {
-    const training = { sourceLength: 112, targetLength: 12, epochs: 2 };
-    const results = resultsOf(await execute(tinySettings('gorp-plus', training)));
-    const { curves } = results;
-    expect(curves.loss.every(Number.isFinite)).toBe(true);
-    for (const round of [1, 2]) {
-      const losses = curves.loss.filter((_, i) => curves.round[i] === round);
-      const mean = (part: number[]): number => part.reduce((a, b) => a + b, 0) / part.length;
-      expect(mean(losses.slice(-2)), `round ${round}: ${losses.join(', ')}`).toBeLessThan(mean(losses.slice(0, 2)) / 2);
-    }
-    expect(results.accuracy.ranked.map((row) => row.every(isFraction))).toEqual([true, true, true]);
-    expect(results.accuracy.exact.map((row) => row.every(isFraction))).toEqual([true, true, true]);
-    expect(results.spaces.map(({ round }) => round)).toEqual([1, 2]);
-    for (const { tensors } of results.spaces) {
-      const names = (part: string): string[] => tensors.filter((one) => one.part === part).map(({ name }) => name);
-      const layers = [0, 1, 2, 3, 4].map((i) => `model.layers.${i}`);
-      const lora = layers.flatMap((layer) => [`${layer}.self_attn.q_proj`, `${layer}.self_attn.v_proj`]);
-      expect(names('lora').sort()).toEqual(lora.sort());
-      expect(names('full-rank').sort()).toEqual(layers.map((layer) => `${layer}.mlp.gate_proj`));
-      expect(tensors.every(({ added, dimension, total }) => added > 0 && total <= dimension)).toBe(true);
-    }
-  }, 120_000);
+  test(
+    'gorp-plus learns two tasks, measured both ways, with a space for every trained layer',
+    async () => {
+      const training = { sourceLength: 112, targetLength: 12, epochs: 2 };
+      const results = resultsOf(await execute(tinySettings('gorp-plus', training)));
+      const { curves } = results;
+      expect(curves.loss.every(Number.isFinite)).toBe(true);
+      for (const round of [1, 2]) {
+        const losses = curves.loss.filter((_, i) => curves.round[i] === round);
+        const mean = (part: number[]): number => part.reduce((a, b) => a + b, 0) / part.length;
+        expect(mean(losses.slice(-2)), `round ${round}: ${losses.join(', ')}`).toBeLessThan(
+          mean(losses.slice(0, 2)) / 2,
+        );
+      }
+      expect(results.accuracy.ranked.map((row) => row.every(isFraction))).toEqual([true, true, true]);
+      expect(results.accuracy.exact.map((row) => row.every(isFraction))).toEqual([true, true, true]);
+      expect(results.spaces.map(({ round }) => round)).toEqual([1, 2]);
+      for (const { tensors } of results.spaces) {
+        const names = (part: string): string[] => tensors.filter((one) => one.part === part).map(({ name }) => name);
+        const layers = [0, 1, 2, 3, 4].map((i) => `model.layers.${i}`);
+        const lora = layers.flatMap((layer) => [`${layer}.self_attn.q_proj`, `${layer}.self_attn.v_proj`]);
+        expect(names('lora').sort()).toEqual(lora.sort());
+        expect(names('full-rank').sort()).toEqual(layers.map((layer) => `${layer}.mlp.gate_proj`));
+        expect(tensors.every(({ added, dimension, total }) => added > 0 && total <= dimension)).toBe(true);
+      }
+    },
+    COLD,
+  );
 
-  test('gorp with micro-batches on a dataset of CL_Benchmark', async () => {
-    const training = {
-      sourceLength: 200,
-      targetLength: 6,
-      trainExamples: 8,
-      testExamples: 4,
-      epochs: 2,
-      gradientAccumulation: 2,
-    };
-    const settings = { ...tinySettings('gorp', training), tasks: 'benchmark', order: ['SST-2'] };
-    const read = (path: string): Promise<string> => readFile(sharedPath('cl-benchmark', ...path.split('/')), 'utf8');
-    const results = resultsOf(await execute(settings, { taskReader: () => read }));
-    const { loss } = results.curves;
-    expect(loss).toHaveLength(4);
-    expect(loss[3]).toBeLessThan(loss[0]);
-    expect(results.accuracy.ranked.flat().every(isFraction)).toBe(true);
-    expect(results.tasks).toMatchObject([{ name: 'SST-2', trainExamples: 8, testExamples: 4 }]);
-  }, 120_000);
+  test(
+    'gorp with micro-batches on a dataset of CL_Benchmark',
+    async () => {
+      const training = {
+        sourceLength: 200,
+        targetLength: 6,
+        trainExamples: 8,
+        testExamples: 4,
+        epochs: 2,
+        gradientAccumulation: 2,
+      };
+      const settings = { ...tinySettings('gorp', training), tasks: 'benchmark', order: ['SST-2'] };
+      const read = (path: string): Promise<string> => readFile(sharedPath('cl-benchmark', ...path.split('/')), 'utf8');
+      const results = resultsOf(await execute(settings, { taskReader: () => read }));
+      const { loss } = results.curves;
+      expect(loss).toHaveLength(4);
+      expect(loss[3]).toBeLessThan(loss[0]);
+      expect(results.accuracy.ranked.flat().every(isFraction)).toBe(true);
+      expect(results.tasks).toMatchObject([{ name: 'SST-2', trainExamples: 8, testExamples: 4 }]);
+    },
+    COLD,
+  );
 
   interface Broken {
     what: string;
@@ -177,15 +190,19 @@ describe.skipIf(!hasShared)('a run of models/stories260K-hf', () => {
     expect(discarded).toBe(code.startsWith('settings/') ? 0 : 1); // settings are no fault of the files
   });
 
-  test('what published checkpoints hold besides is passed over', async () => {
-    const openModel = async (): Promise<ModelFiles> => {
-      const model = await storiesModel();
-      const tied = withTensor(model, 'lm_head.weight', [512, 64]);
-      const buffers = withTensor({ ...model, tensors: tied }, 'model.layers.0.self_attn.rotary_emb.inv_freq', [4]);
-      return { ...model, tensors: buffers };
-    };
-    const training = { sourceLength: 112, targetLength: 12, epochs: 1, trainExamples: 2, testExamples: 1 };
-    const settings = { ...tinySettings('seq-lora', training), order: ['gloss'] };
-    expect(resultsOf(await execute(settings, { openModel })).status).toBe('finished');
-  });
+  test(
+    'what published checkpoints hold besides is passed over',
+    async () => {
+      const openModel = async (): Promise<ModelFiles> => {
+        const model = await storiesModel();
+        const tied = withTensor(model, 'lm_head.weight', [512, 64]);
+        const buffers = withTensor({ ...model, tensors: tied }, 'model.layers.0.self_attn.rotary_emb.inv_freq', [4]);
+        return { ...model, tensors: buffers };
+      };
+      const training = { sourceLength: 112, targetLength: 12, epochs: 1, trainExamples: 2, testExamples: 1 };
+      const settings = { ...tinySettings('seq-lora', training), order: ['gloss'] };
+      expect(resultsOf(await execute(settings, { openModel })).status).toBe('finished');
+    },
+    COLD,
+  );
 });

@@ -1,0 +1,147 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Gpu } from '../gpu/device.ts';
+import { Graph, type Numbers } from '../graph/graph.ts';
+import { crossEntropy } from '../graph/ops/cross-entropy.ts';
+import { sumGradients } from '../graph/ops/elementwise.ts';
+import { lastTokens } from '../graph/ops/last-tokens.ts';
+import { ADAM, adamStepSize } from '../graph/ops/optimizer.ts';
+import type { DataType, Tensor } from '../graph/tensor.ts';
+import { runOnCpu } from '../graph/twin.ts';
+import { plainLayers } from '../models/layers.ts';
+import { Llama } from '../models/llama.ts';
+import { layOutLlamaBatch } from '../models/llama-batch.ts';
+import { type LlamaConfig, parseLlamaConfig } from '../models/llama-config.ts';
+import { LlamaNetwork } from '../models/llama-network.ts';
+import type { SizedBatch, TokenPair } from '../models/network.ts';
+import { rotaryTable } from '../models/rotary-angles.ts';
+import { relativeError } from '../testing/compare.ts';
+import { goldenReal, type GoldenTensor, readGolden, readGoldenJson } from '../testing/golden.ts';
+import { acquireTestGpu } from '../testing/gpu.ts';
+import { hasShared } from '../testing/shared.ts';
+import { loadTokenizer } from '../text/tokenizer.ts';
+import { Learner } from './learner.ts';
+import { LLAMA_TARGETS } from './method-groups.ts';
+import { methodPreset } from './methods.ts';
+
+let gpu: Gpu;
+beforeAll(async () => {
+  gpu = await acquireTestGpu();
+});
+afterAll(() => gpu.destroy());
+
+const RATE = 2e-3;
+const STEPS = 36;
+// Steps that the twin, which is slow, takes as well.
+const TWIN_STEPS = 4;
+
+describe.skipIf(!hasShared)('stories260K learns sentences of SST-2 with plain Adam', () => {
+  test('on the GPU as the twin in f64 does, and goes on until it knows them', async () => {
+    const config = parseLlamaConfig(readGoldenJson('models/stories260K-hf/config.json'));
+    const model = readGolden('models/stories260K-hf/model.safetensors');
+    const batch = sentences();
+    const network = new LlamaNetwork(gpu, config, batch.sizes.S + batch.sizes.T);
+    const learner = await Learner.create(
+      gpu,
+      network,
+      { ...methodPreset('seq-ft'), galoreLearningRate: RATE },
+      LLAMA_TARGETS,
+      { seed: 1, maxGradNorm: 1e6, gradientAccumulation: 1 },
+      (name) => Promise.resolve(goldenReal(model, name).data),
+    );
+    await learner.beginTask();
+    const losses: number[] = [];
+    for (let step = 0; step < STEPS; step++) {
+      await learner.step([batch]);
+      if (learner.untakenSteps === learner.ringSteps || step === STEPS - 1) {
+        losses.push(...(await learner.takeRecords()).map(({ loss }) => loss));
+      }
+    }
+    learner.destroy();
+    network.destroy();
+    expect(gpu.buffers.liveLabels).toEqual([]);
+
+    expect(losses).toHaveLength(STEPS);
+    // The golden data allows a loss of f32 on the GPU 2e-5; steps of Adam divide by small moments and add to it.
+    expect(relativeError(losses.slice(0, TWIN_STEPS), twinLosses(config, model, batch))).toBeLessThan(2e-4);
+    expect(losses[TWIN_STEPS - 1]).toBeLessThan(losses[0]);
+    expect(losses[STEPS - 1], losses.join(', ')).toBeLessThan(losses[0] / 2);
+  }, 180_000); // where nothing is in the driver's shader cache, most of it is compilation
+});
+
+/** Three short sentences, begun by `<s>` and a few tokens; the label is what follows. */
+function sentences(): SizedBatch {
+  const folder = 'models/stories260K-hf';
+  const [json, options] = ['tokenizer', 'tokenizer_config'].map((file) => readGoldenJson(`${folder}/${file}.json`));
+  const tokenizer = loadTokenizer(json, options, 'begun');
+  const examples = readGoldenJson<{ sentence: string }[]>('cl-benchmark/CL_Benchmark/SC/SST-2/train.json');
+  const rows = examples
+    .map(({ sentence }) => tokenizer.encodePrompt(sentence))
+    .filter((ids) => ids.length >= 12 && ids.length <= 24)
+    .slice(0, 3)
+    .map((ids): TokenPair => ({ source: ids.slice(0, 4), label: [...ids.slice(4), tokenizer.eosId] }));
+  return { sizes: { B: rows.length, S: 4, T: Math.max(...rows.map(({ label }) => label.length)) }, rows };
+}
+
+/** Losses of the first steps in f64: the graph's twins, and Adam as METHOD.md section 3 has it. */
+function twinLosses(
+  config: LlamaConfig,
+  model: ReadonlyMap<string, GoldenTensor>,
+  { sizes, rows }: SizedBatch,
+): number[] {
+  const { B, S, T } = sizes;
+  const L = S + T - 1;
+  const g = new Graph();
+  const values = new Map<Tensor, Numbers>();
+  const types = { f32: Float64Array, i32: Int32Array, u32: Uint32Array };
+  const add = (name: string, shape: readonly number[], dtype: DataType, data: ArrayLike<number>): Tensor => {
+    const trainable = LLAMA_TARGETS.fullRank.test(name.replace(/\.weight$/, ''));
+    const tensor = g.persistent(name, shape, { dtype, trainable });
+    values.set(tensor, types[dtype].from(data));
+    return tensor;
+  };
+  const parameters = new Map([...model].map(([name, { shape, data }]) => [name, add(name, shape, 'f32', data)]));
+  const llama = new Llama(
+    config,
+    plainLayers((name) => {
+      const tensor = parameters.get(name);
+      if (tensor === undefined) throw new Error(`no parameter ${name}`);
+      return tensor;
+    }),
+  );
+  const { ids, mask, start, labels } = layOutLlamaBatch(rows, sizes, config.padId);
+  const tokens = labels.filter((label) => label >= 0).length;
+  const weights = Array.from(labels, (label) => (label >= 0 ? 1 / tokens : 0));
+  const at = {
+    table: add('angles', [L, config.headDim], 'f32', rotaryTable(config, L)),
+    start: add('start', [B], 'i32', start),
+    position: add('position', [1], 'u32', [0]),
+  };
+  const { last } = llama.read(g, add('ids', [B, L], 'u32', ids), add('mask', [B, L], 'f32', mask), at);
+  const loss = crossEntropy(
+    g,
+    llama.projection(lastTokens(g, last, T)),
+    add('labels', [B, T], 'i32', labels),
+    add('weights', [B * T], 'f32', weights),
+  );
+  const gradients = g.backward(loss, add('one', [1], 'f32', [1]), sumGradients(g));
+  expect(gradients.size).toBe(config.numLayers);
+  const moments = new Map(
+    [...gradients.keys()].map((tensor) => [
+      tensor,
+      { m: new Float64Array(tensor.elements), v: new Float64Array(tensor.elements) },
+    ]),
+  );
+  return Array.from({ length: TWIN_STEPS }, (_, step) => {
+    const value = runOnCpu(g, values);
+    const rate = adamStepSize(RATE, step + 1);
+    for (const [tensor, { m, v }] of moments) {
+      const [w, gradient] = [value(tensor), value(gradients.get(tensor) as Tensor)];
+      for (let i = 0; i < w.length; i++) {
+        m[i] = ADAM.beta1 * m[i] + (1 - ADAM.beta1) * gradient[i];
+        v[i] = ADAM.beta2 * v[i] + (1 - ADAM.beta2) * gradient[i] ** 2;
+        w[i] -= (rate * m[i]) / (Math.sqrt(v[i]) + ADAM.eps);
+      }
+    }
+    return value(loss)[0];
+  });
+}
