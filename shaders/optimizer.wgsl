@@ -6,10 +6,9 @@
 //   ADAM      g = factor x;  m = b1 m + (1-b1) g;  v = b2 v + (1-b2) g²;  update = rate m / (sqrt(v) + eps)
 //             with ε added to the uncorrected root, rate = rates[index] with the bias correction in it
 //   APPLY     w = w - update
-//   SHARE     share[i] = before[i] > 0 ? 1 - after[i] / before[i] : 0        (energy taken away by a projection)
 //
 // Plan: SQUARES one workgroup of 64 per tensor, strided, partial sums added in order; ADAM and APPLY one thread per
-// element; CLIP and SHARE one thread per entry or one in all.
+// element; CLIP one thread in all.
 
 struct Params { count: u32, size: u32, stride: u32, index: u32, beta1: f32, beta2: f32, eps: f32, limit: f32 }
 @group(0) @binding(0) var<uniform> p: Params;
@@ -33,11 +32,6 @@ var<workgroup> parts: array<f32, 64>;
 #if APPLY
 @group(0) @binding(1) var<storage, read> update: array<f32>;
 @group(0) @binding(2) var<storage, read_write> weight: array<f32>;
-#endif
-#if SHARE
-@group(0) @binding(1) var<storage, read> before: array<f32>;
-@group(0) @binding(2) var<storage, read> after: array<f32>;
-@group(0) @binding(3) var<storage, read_write> share: array<f32>;
 #endif
 
 @compute @workgroup_size(64)
@@ -82,9 +76,5 @@ fn main(
 #if APPLY
   if (at >= p.count * p.stride) { return; }
   weight[at] -= update[at];
-#endif
-#if SHARE
-  if (at >= p.count) { return; }
-  share[at] = select(0.0, 1.0 - after[at] / before[at], before[at] > 0.0);
 #endif
 }

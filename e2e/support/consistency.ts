@@ -54,9 +54,13 @@ function expectCurves({ settings, tasks, curves, seconds }: Results, rounds: num
   expect(curves.seconds.at(-1) ?? 0).toBeLessThanOrEqual(seconds);
 }
 
-function expectSpaces({ settings, tasks, spaces, projectedAway }: Results, rounds: number): void {
+function expectSpaces({ settings, tasks, spaces, health }: Results, rounds: number): void {
+  expect(health.length).toBeGreaterThan(0);
   if (!settings.method.sharedSpace) {
-    expect([spaces, projectedAway]).toEqual([[], []]);
+    expect(spaces).toEqual([]);
+    for (const { layers } of health) {
+      for (const { projectedAway, leakage } of layers) expect([projectedAway, leakage]).toEqual([null, null]);
+    }
     return;
   }
   // The space of a round is there before its tests.
@@ -80,13 +84,27 @@ function expectSpaces({ settings, tasks, spaces, projectedAway }: Results, round
       if (added > 0) expect(held - spectrum[added - 1], `${name}: none too many`).toBeLessThan(threshold);
     }
   }
-  for (const { round, tensors } of projectedAway) {
-    expect(round, 'nothing is taken away while there is no space').toBeGreaterThan(1);
-    expect(new Set(tensors.map(({ name }) => name))).toEqual(names);
-    for (const { share } of tensors) {
-      expect(share).toBeGreaterThanOrEqual(0);
-      expect(share).toBeLessThan(1 + 1e-4);
+  for (const { round, tensors } of spaces) {
+    for (const { name, orthonormality, directions, angles } of tensors) {
+      expect(orthonormality, name).toBeLessThan(1e-4);
+      expect(angles.map(({ task }) => task)).toEqual(Array.from({ length: round - 1 }, (_, i) => i + 1));
+      for (const { task, cosines } of angles) {
+        const other = spaces[task - 1].tensors.find((tensor) => tensor.name === name);
+        expect(cosines.length).toBe(Math.min(directions, other?.directions ?? 0));
+        expect(cosines.every((cosine) => cosine >= 0 && cosine <= 1)).toBe(true);
+      }
     }
   }
-  if (rounds > 1) expect(projectedAway.length).toBeGreaterThan(0);
+  for (const { round, layers } of health) {
+    expect(new Set(layers.map(({ name }) => name))).toEqual(names);
+    for (const { gradientNorm, projectedAway, leakage } of layers) {
+      expect(gradientNorm).toBeGreaterThanOrEqual(0);
+      // Nothing is taken away while there is no space.
+      for (const share of [projectedAway, leakage]) {
+        expect(share === null).toBe(round === 1);
+        expect(share ?? 0).toBeGreaterThanOrEqual(0);
+        expect(share ?? 0).toBeLessThan(1 + 1e-4);
+      }
+    }
+  }
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { RunEvent } from '../run/events.ts';
 import { embeddedSettings } from '../run/presets.ts';
-import { applyEvent, applyEvents, IDLE, isActive, KEPT_PROJECTIONS, type RunState, startingRun } from './run-state.ts';
+import { applyEvent, applyEvents, IDLE, isActive, KEPT_HEALTH, type RunState, startingRun } from './run-state.ts';
 import { scriptedRun } from './testing/script.ts';
 
 const settings = embeddedSettings('quick', 'gorp');
@@ -13,7 +13,8 @@ const plan: RunEvent = {
   stepsPerRound: [2, 2],
   model: { name: 'm', commit: null, parameters: 10, trainable: 4 },
 };
-const steps = (from: number, count: number, projectedAway: { name: string; share: number }[] = []): RunEvent => {
+const layers = [{ name: 'q', part: 'lora' as const, gradientNorm: 1, projectedAway: 0.5, leakage: null }];
+const steps = (from: number, count: number): RunEvent => {
   const numbers = Array.from({ length: count }, (_, i) => from + i);
   return {
     type: 'steps',
@@ -22,7 +23,7 @@ const steps = (from: number, count: number, projectedAway: { name: string; share
     losses: numbers.map(() => 1),
     gradientNorms: numbers.map(() => 2),
     tokensPerSecond: 100,
-    projectedAway,
+    layers,
   };
 };
 const failure: RunEvent = {
@@ -81,14 +82,15 @@ describe('applyEvent', () => {
     expect(applyEvent(two, steps(4, 0)).curve).toBe(two.curve);
   });
 
-  it('keeps a bounded number of projection samples, the newest exactly', () => {
+  it('keeps a bounded number of health samples, the newest exactly', () => {
     let state: RunState = started;
-    const count = 3 * KEPT_PROJECTIONS;
-    for (let i = 1; i <= count; i++) state = applyEvent(state, steps(i, 1, [{ name: 'q', share: 0.5 }]));
-    expect(state.projections.length).toBeLessThanOrEqual(KEPT_PROJECTIONS);
-    expect(state.projections[0]?.step).toBe(1);
-    expect(state.projections.slice(-3).map(({ step }) => step)).toEqual([count - 2, count - 1, count]);
-    expect(applyEvent(started, steps(1, 1)).projections).toEqual([]);
+    const count = 3 * KEPT_HEALTH;
+    for (let i = 1; i <= count; i++) state = applyEvent(state, steps(i, 1));
+    expect(state.health.length).toBeLessThanOrEqual(KEPT_HEALTH);
+    expect(state.health[0]?.step).toBe(1);
+    expect(state.health.slice(-3).map(({ step }) => step)).toEqual([count - 2, count - 1, count]);
+    expect(state.health.at(-1)?.layers).toBe(layers);
+    expect(applyEvent(started, steps(1, 0)).health).toEqual([]);
   });
 
   it('goes from starting to running at the first sign of life, and follows pause and resume', () => {

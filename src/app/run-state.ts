@@ -1,7 +1,7 @@
 import type { ErrorReport } from '../base/errors.ts';
 import type { RunEvent } from '../run/events.ts';
 import type { AccuracyMatrix } from '../run/measures.ts';
-import type { DeviceReport, Results, TensorSpace } from '../run/results.ts';
+import type { DeviceReport, HealthSample, Results, TensorSpace } from '../run/results.ts';
 import type { RunSettings } from '../run/settings.ts';
 
 type EventOf<Type extends RunEvent['type']> = Extract<RunEvent, { type: Type }>;
@@ -12,13 +12,6 @@ export type RunStatus =
 
 /** Losses as they came, one entry per optimizer step; chunks are kept so that adding one copies nothing else. */
 export type StepChunk = Pick<EventOf<'steps'>, 'round' | 'steps' | 'losses' | 'gradientNorms'>;
-
-/** Shares of the gradients' energy that was taken away, at one step. */
-export interface ProjectionSample {
-  round: number;
-  step: number;
-  tensors: { name: string; share: number }[];
-}
 
 /** What the page knows of a run: the events so far, folded. Plain data. */
 export interface RunState {
@@ -35,7 +28,7 @@ export interface RunState {
   /** Number of test examples behind each cell of the matrices. */
   examples: AccuracyMatrix;
   spaces: readonly { round: number; tensors: TensorSpace[] }[];
-  projections: readonly ProjectionSample[];
+  health: readonly HealthSample[];
   memory: EventOf<'memory'> | null;
   warnings: readonly string[];
   results: Results | null;
@@ -54,15 +47,15 @@ export const IDLE: RunState = {
   ranked: [],
   examples: [],
   spaces: [],
-  projections: [],
+  health: [],
   memory: null,
   warnings: [],
   results: null,
   error: null,
 };
 
-/** Most samples of projected-away shares that are kept for drawing; the results file has them all. */
-export const KEPT_PROJECTIONS = 400;
+/** Most samples of the layers' health that are kept for drawing. */
+export const KEPT_HEALTH = 400;
 
 /** A run just asked for. */
 export const startingRun = (settings: RunSettings): RunState => ({ ...IDLE, status: 'starting', settings });
@@ -84,16 +77,16 @@ export function applyEvent(state: RunState, event: RunEvent): RunState {
     case 'progress':
       return { ...running(state), progress: event };
     case 'steps': {
-      const { round, steps, losses, gradientNorms, tokensPerSecond, projectedAway } = event;
+      const { round, steps, losses, gradientNorms, tokensPerSecond, layers } = event;
       const step = steps.at(-1);
       return {
         ...state,
         curve: step === undefined ? state.curve : [...state.curve, { round, steps, losses, gradientNorms }],
         tokensPerSecond,
-        projections:
-          step === undefined || projectedAway.length === 0
-            ? state.projections
-            : thinned([...state.projections, { round, step, tensors: projectedAway }]),
+        health:
+          step === undefined || layers.length === 0
+            ? state.health
+            : thinned([...state.health, { round, step, layers }]),
       };
     }
     case 'evaluation': {
@@ -141,8 +134,8 @@ function withCell(matrix: AccuracyMatrix, round: number, task: number, value: nu
 }
 
 /** Every second sample of the older half once there are too many: the newest stay exact, memory stays bounded. */
-function thinned(samples: ProjectionSample[]): ProjectionSample[] {
-  if (samples.length <= KEPT_PROJECTIONS) return samples;
+function thinned(samples: HealthSample[]): HealthSample[] {
+  if (samples.length <= KEPT_HEALTH) return samples;
   const half = samples.length >> 1;
   return samples.filter((_, index) => index >= half || index % 2 === 0);
 }

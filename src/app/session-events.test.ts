@@ -33,7 +33,7 @@ describe('parseEvent', () => {
   });
 
   it('refuses columns of different length', () => {
-    const steps = { type: 'steps', round: 1, gradientNorms: [1, 1], tokensPerSecond: 1, projectedAway: [] };
+    const steps = { type: 'steps', round: 1, gradientNorms: [1, 1], tokensPerSecond: 1, layers: [] };
     expect(codeOf({ ...steps, steps: [1, 2], losses: [1, 1] })).toBe('none');
     expect(codeOf({ ...steps, steps: [1, 2], losses: [1] })).toBe('worker/bad-event');
     expect(codeOf({ ...steps, steps: [1], losses: [1] })).toBe('worker/bad-event');

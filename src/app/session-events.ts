@@ -2,6 +2,7 @@ import * as v from 'valibot';
 import { type ErrorCode, GorpError } from '../base/errors.ts';
 import {
   DeviceReportSchema,
+  LayerHealthSchema,
   ModelReportSchema,
   ResultsSchema,
   TaskReportSchema,
@@ -47,7 +48,7 @@ const EventSchema = v.variant('type', [
     losses: numbers,
     gradientNorms: numbers,
     tokensPerSecond: v.number(),
-    projectedAway: v.array(v.strictObject({ name: v.string(), share: v.number() })),
+    layers: v.array(LayerHealthSchema),
   }),
   v.strictObject({
     type: v.literal('evaluation'),

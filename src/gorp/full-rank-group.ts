@@ -1,11 +1,11 @@
 import type { Gpu } from '../gpu/device.ts';
-import { type Matrix, transpose } from './matrix.ts';
+import { transpose } from './matrix.ts';
 import type { LayerGroup } from './method-groups.ts';
 import type { MethodSettings } from './method-settings.ts';
 import { type BasisSide, basisSide, compressedShape, makeBasis } from './projection.ts';
 import { projectOutLeft, projectOutRight } from './space.ts';
 import { Stack } from './stack.ts';
-import { GroupSpace, Moments, type UpdateContext } from './trainable-group.ts';
+import { GroupSpace, type MomentPair, Moments, pairMoments, type UpdateContext } from './trainable-group.ts';
 import { fitting, type SavedTraining, type TrainedWeights } from './trained.ts';
 import { recordPlainUpdate, recordProjectedUpdate, type Side } from './update.ts';
 
@@ -20,6 +20,7 @@ export class FullRankGroup {
   readonly space: GroupSpace | undefined;
   readonly #U: Stack | undefined;
   readonly #Vt: Stack | undefined;
+  readonly #unprojected: Stack | undefined;
   readonly #side: BasisSide;
 
   constructor(
@@ -45,6 +46,7 @@ export class FullRankGroup {
       const side = this.#spaceSide();
       const dimension = this.#onInputs ? inputs : side === 'rows' ? rows : columns;
       this.space = new GroupSpace(gpu, names, dimension, side);
+      if (!this.#onInputs) this.#unprojected = new Stack(gpu, 'full-rank unprojected', names, rows, columns);
     }
   }
 
@@ -66,6 +68,7 @@ export class FullRankGroup {
   beginTask(): void {
     this.space?.upload();
     this.moments.clear();
+    this.#unprojected?.clear();
   }
 
   /** New bases from the gradients as they are now: exact SVD on the host. Waits for the GPU. */
@@ -79,7 +82,7 @@ export class FullRankGroup {
     }
   }
 
-  recordUpdate({ g, clip, rates, record }: UpdateContext): void {
+  recordUpdate({ g, clip, rates, meters }: UpdateContext): void {
     const state = this.moments.state(clip, rates, RATE);
     const stack = { gradient: this.gradient.tensor, weights: this.weights.tensor, shape: this.weights.shape };
     if (!this.isProjected) {
@@ -96,7 +99,12 @@ export class FullRankGroup {
       },
       state,
       this.space?.stackSpace,
-      { projectUpdate: this.method.project === 'update', onFullGradient: this.#onInputs, record },
+      {
+        projectUpdate: this.method.project === 'update',
+        onFullGradient: this.#onInputs,
+        meters,
+        unprojected: this.#unprojected?.tensor,
+      },
     );
   }
 
@@ -117,14 +125,16 @@ export class FullRankGroup {
     await this.space?.restore(saved);
   }
 
-  /** First moments, turned so that their columns are vectors of the space. */
-  async momentsForSpace(): Promise<Map<string, Matrix>> {
-    const moments = await this.moments.m.read();
-    if (this.#spaceSide() === 'rows') return moments;
-    return new Map([...moments].map(([name, m]) => [name, transpose(m)]));
+  /**
+   * First moments, turned so that their columns are vectors of the space: as Adam has them, and as they would be with
+   * nothing projected away.
+   */
+  async momentsForSpace(): Promise<MomentPair[]> {
+    return pairMoments(this.moments.m, this.space?.stackSpace && this.#unprojected, this.#spaceSide() === 'columns');
   }
 
   destroy(): void {
-    for (const part of [this.weights, this.gradient, this.moments, this.#U, this.#Vt, this.space]) part?.destroy();
+    for (const part of [this.weights, this.gradient, this.moments, this.#unprojected, this.#U, this.#Vt, this.space])
+      part?.destroy();
   }
 }

@@ -45,9 +45,14 @@ function shareInside(x: Matrix, S: Matrix, side: Side): number {
 /**
  * Trains a group on random gradients at learning rate 0.01, as the learner does, without a model.
  *
- * @returns the shares of the last gradients' energy that were projected away.
+ * @returns of the last step, by tensor: the share of the gradient's energy that was projected away, and the share of the
+ * update's energy that is in the space nevertheless.
  */
-async function train(group: LoraGroup | FullRankGroup, gradients: readonly Stack[]): Promise<Matrix> {
+async function train(
+  group: LoraGroup | FullRankGroup,
+  gradients: readonly Stack[],
+  steps = STEPS,
+): Promise<{ taken: number; leaked: number }[]> {
   const owned: Stack[] = [];
   const vector = (label: string, values: readonly number[]): { stack: Stack; tensor: Tensor } => {
     const stack = new Stack(gpu, label, [label], 1, values.length);
@@ -56,30 +61,35 @@ async function train(group: LoraGroup | FullRankGroup, gradients: readonly Stack
     return { stack, tensor: slice(label, stack.range(label), 0, values.length) };
   };
   const { names } = group.layers;
-  const zeros = names.map(() => 0);
-  const [rates, share] = [vector('rates', [0, 0]), vector('share', zeros)];
-  const record = {
-    before: vector('before', zeros).tensor,
-    after: vector('after', zeros).tensor,
-    share: share.tensor,
-  };
+  const rates = vector('rates', [0, 0]);
+  const [before, after, update, leaked] = ['before', 'after', 'update', 'leaked'].map((label) =>
+    vector(
+      label,
+      names.map(() => 0),
+    ),
+  );
+  const meters = { before: before.tensor, after: after.tensor, update: update.tensor, leaked: leaked.tensor };
   const g = new Graph();
-  group.recordUpdate({ g, clip: vector('clip', [0, 1]).tensor, rates: rates.tensor, record });
-  const update = await compile(gpu, 'update', g, []);
-  for (let step = 0; step < STEPS; step++) {
+  group.recordUpdate({ g, clip: vector('clip', [0, 1]).tensor, rates: rates.tensor, meters });
+  const compiled = await compile(gpu, 'update', g, []);
+  for (let step = 0; step < steps; step++) {
     const rate = adamStepSize(0.01, step + 1);
     rates.stack.write('rates', matrix(1, 2, [rate, rate]));
     for (const [i, stack] of gradients.entries()) {
       names.forEach((name, n) => stack.write(name, randomMatrix(stack.rows, stack.columns, 100 * i + 10 * step + n)));
     }
     if (group instanceof FullRankGroup && step % GAP === 0) await group.refreshBasis();
-    submit(gpu, update.program);
+    submit(gpu, compiled.program);
   }
-  const shares = (await share.stack.read()).get('share');
-  update.destroy();
+  const read = async ({ stack }: { stack: Stack }): Promise<Float64Array> =>
+    found(await stack.read(), stack.label).data;
+  const energies = [await read(before), await read(after), await read(update), await read(leaked)];
+  compiled.destroy();
   for (const stack of owned) stack.destroy();
-  if (!shares) throw new Error('No shares were recorded.');
-  return shares;
+  return names.map((_, i) => ({
+    taken: 1 - energies[1][i] / energies[0][i],
+    leaked: energies[3][i] / energies[2][i],
+  }));
 }
 
 /** Spaces of 3 directions and 1 direction: the narrower one is filled up with zeros on the GPU. */
@@ -91,7 +101,12 @@ const NAMES = ['first', 'second'];
 describe('adapters', () => {
   async function trained(
     settings: Partial<MethodSettings>,
-    check: (name: string, S: Matrix, pair: { start: Matrix; A: Matrix; moment: Matrix }, share: number) => void,
+    check: (
+      name: string,
+      S: Matrix,
+      pair: { start: Matrix; A: Matrix; moment: Matrix },
+      shares: { taken: number; leaked: number },
+    ) => void,
   ): Promise<void> {
     const method = { ...methodPreset('gorp'), loraRank: RANK, ...settings };
     const side = method.loraSpace === 'input' ? 'columns' : 'rows';
@@ -103,13 +118,14 @@ describe('adapters', () => {
     const shares = await train(group, [group.gradA, group.gradB]);
     const [A, moment] = [await group.adapters.A.read(), await group.momentsA.m.read()];
     for (const [i, [name, S]] of spaces.entries()) {
-      check(name, S, { start: found(start, name), A: found(A, name), moment: found(moment, name) }, shares.data[i]);
+      check(name, S, { start: found(start, name), A: found(A, name), moment: found(moment, name) }, shares[i]);
     }
     group.destroy();
   }
 
   test('input side, updates projected: A S = 0 from the fresh A on', async () => {
-    await trained({ loraSpace: 'input', project: 'update' }, (name, S, { start, A }) => {
+    await trained({ loraSpace: 'input', project: 'update' }, (name, S, { start, A }, { leaked }) => {
+      expect(leaked, name).toBeLessThan(EXACT ** 2);
       expect(shareInside(start, S, 'columns'), name).toBeLessThan(EXACT);
       expect(shareInside(subtract(A, start), S, 'columns'), name).toBeLessThan(EXACT);
       expect(shareInside(A, S, 'columns'), name).toBeLessThan(EXACT);
@@ -123,12 +139,13 @@ describe('adapters', () => {
     });
   });
 
-  test('as published: the first moment is outside S, the update is not, and the share taken is recorded', async () => {
-    await trained({}, (name, S, { start, A, moment }, share) => {
+  test('as published: the first moment is outside S, the update is not, and both shares are recorded', async () => {
+    await trained({}, (name, S, { start, A, moment }, { taken, leaked }) => {
       expect(shareInside(moment, S, 'rows'), name).toBeLessThan(EXACT);
       expect(shareInside(subtract(A, start), S, 'rows'), name).toBeGreaterThan(FAR);
       const last = randomMatrix(RANK, 20, 10 * (STEPS - 1) + NAMES.indexOf(name));
-      expect(share).toBeCloseTo(shareInside(last, S, 'rows') ** 2, 5);
+      expect(leaked, name).toBeGreaterThan(FAR ** 2);
+      expect(taken).toBeCloseTo(shareInside(last, S, 'rows') ** 2, 5);
     });
   });
 });
@@ -210,6 +227,60 @@ describe('full-rank weights', () => {
       );
     },
   );
+});
+
+describe('what is measured', () => {
+  const adapters = (settings: Partial<MethodSettings>): LoraGroup =>
+    new LoraGroup(gpu, { names: NAMES, out: 12, inputs: 20 }, { ...methodPreset('gorp'), loraRank: RANK, ...settings });
+  const weights = ([out, inputs]: [number, number], settings: Partial<MethodSettings>): FullRankGroup =>
+    new FullRankGroup(gpu, { names: NAMES, out, inputs }, { ...methodPreset('gorp'), galoreRank: RANK, ...settings });
+  const inputsOnly = { spaceSource: 'activation', loraSpace: 'input' } as const;
+
+  test.each<[string, () => LoraGroup | FullRankGroup, number, Side]>([
+    ['A, rank side', () => adapters({}), RANK, 'rows'],
+    ['A, input side', () => adapters({ loraSpace: 'input' }), 20, 'columns'],
+    ['tall W', () => weights([20, 12], {}), 20, 'rows'],
+    ['wide W', () => weights([12, 20], {}), 20, 'columns'],
+    ['W, inputs, left basis', () => weights([20, 12], { ...inputsOnly, projType: 'left' }), 12, 'columns'],
+  ])('%s: the leakage is the share of the change of weights inside S', async (_, make, dimension, side) => {
+    const group = make();
+    const spaces = spacesOf(NAMES, dimension);
+    for (const [name, S] of spaces) group.space?.spaces.set(name, S);
+    const isLora = group instanceof LoraGroup;
+    if (isLora) group.beginTask(7, true);
+    else group.beginTask();
+    const stack = isLora ? group.adapters.A : group.weights;
+    const start = await stack.read();
+    const shares = await train(group, isLora ? [group.gradA, group.gradB] : [group.gradient], 1);
+    const end = await stack.read();
+    for (const [i, [name, S]] of spaces.entries()) {
+      const inside = shareInside(subtract(found(end, name), found(start, name)), S, side) ** 2;
+      expect(inside, name).toBeGreaterThan(FAR);
+      expect(shares[i].leaked, name).toBeCloseTo(inside, 4);
+    }
+    group.destroy();
+  });
+
+  test.each<[string, () => LoraGroup | FullRankGroup, number]>([
+    ['A, rank side', () => adapters({}), RANK],
+    ['A, input side', () => adapters({ loraSpace: 'input' }), 20],
+    ['tall W', () => weights([20, 12], {}), 20],
+    ['wide W', () => weights([12, 20], {}), 20],
+  ])('%s: Adam’s moment is what the unprojected one has outside S', async (_, make, dimension) => {
+    const group = make();
+    const spaces = spacesOf(NAMES, dimension);
+    for (const [name, S] of spaces) group.space?.spaces.set(name, S);
+    if (group instanceof LoraGroup) group.beginTask(7, true);
+    else group.beginTask();
+    await train(group, group instanceof LoraGroup ? [group.gradA, group.gradB] : [group.gradient]);
+    for (const { name, moment, unprojected } of await group.momentsForSpace()) {
+      const S = found(new Map(spaces), name);
+      expect(shareInside(unprojected, S, 'rows'), name).toBeGreaterThan(FAR);
+      const outside = subtract(unprojected, multiply(S, transposeMultiply(S, unprojected)));
+      expect(Math.sqrt(energy(subtract(moment, outside)) / energy(outside)), name).toBeLessThan(EXACT);
+    }
+    group.destroy();
+  });
 });
 
 function found(matrices: ReadonlyMap<string, Matrix>, name: string): Matrix {

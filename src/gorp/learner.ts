@@ -14,6 +14,7 @@ import { Parameters, type ReadParameter } from '../models/parameters.ts';
 import type { BatchSizes, Network, SizedBatch } from '../models/network.ts';
 import { inputCovariances } from './activations.ts';
 import { FullRankGroup } from './full-rank-group.ts';
+import { type LayerHealth, Meters } from './health.ts';
 import { type GradientProgram, GradientPrograms } from './gradient-programs.ts';
 import { LoraGroup } from './lora-group.ts';
 import type { Matrix } from './matrix.ts';
@@ -22,7 +23,6 @@ import type { MethodSettings } from './method-settings.ts';
 import { growSpaces, type NamedGrowth } from './space-growth.ts';
 import { trainedLayers, type TrainedParts } from './trained-layers.ts';
 import type { SavedTraining, Trained } from './trained.ts';
-import { slice, type UpdateContext } from './trainable-group.ts';
 
 /** How a learner trains, beside its method. */
 export interface LearnerOptions {
@@ -39,14 +39,11 @@ export interface LearnerOptions {
 export interface StepRecord {
   loss: number;
   gradientNorm: number;
-  /** Energy share of each projected gradient that lay in the shared space; empty while there is none. */
-  projectedAway: { name: string; share: number }[];
+  layers: LayerHealth[];
 }
 
 // Steps between two reads of losses, at most: the ring's size.
 const RING_STEPS = 32;
-// Floats between the places of two groups in shared buffers, so that each can be bound.
-const PLACE = 64;
 
 /**
  * A model that learns tasks one after another by a method: parameters, adapters, optimizer state and shared spaces on
@@ -57,13 +54,11 @@ export class Learner {
   #lora: LoraGroup[];
   #full: FullRankGroup[];
   readonly #owned: OwnedBuffer[] = [];
-  readonly #squares: Tensor;
+  readonly #meters: Meters;
   readonly #clip: Tensor;
   readonly #rates: Tensor;
   readonly #dropoutStep: Tensor;
   readonly #loss: Tensor;
-  readonly #shares: { before: Tensor; after: Tensor; share: Tensor };
-  readonly #places = new Map<LoraGroup | FullRankGroup, number>();
   readonly #parts: TrainedParts;
   #programs: GradientPrograms;
   #update: Compiled | undefined;
@@ -83,28 +78,17 @@ export class Learner {
   ) {
     this.#lora = groups.lora;
     this.#full = groups.full;
-    const all = [...this.#lora, ...this.#full];
-    const places = all.reduce((first, group) => {
-      this.#places.set(group, first);
-      // Adapters take two places: A and B.
-      return first + Math.ceil(group.layers.names.length / PLACE) * PLACE * (group instanceof LoraGroup ? 2 : 1);
-    }, 0);
-    this.#squares = this.#persistent('squared gradient norms', Math.max(1, places));
+    this.#meters = new Meters(gpu, [...this.#lora, ...this.#full]);
     this.#clip = this.#persistent('clip', 2);
     this.#rates = this.#persistent('step sizes', 2);
     this.#dropoutStep = { ...this.#persistent('dropout step', 1), dtype: 'u32' };
     this.#loss = this.#persistent('loss', 1);
-    this.#shares = {
-      before: this.#persistent('energy before', Math.max(1, places)),
-      after: this.#persistent('energy after', Math.max(1, places)),
-      share: this.#persistent('share taken', Math.max(1, places)),
-    };
-    const sources = [this.#loss, this.#clip, this.#shares.share].map((t) => ({
+    const scalars = [this.#loss, this.#clip].map((t) => ({
       buffer: (t.storage as NonNullable<Tensor['storage']>).buffer,
       offset: 0,
       bytes: t.elements * 4,
     }));
-    this.#ring = new ScalarRing(gpu, sources, RING_STEPS);
+    this.#ring = new ScalarRing(gpu, [...scalars, ...this.#meters.sources], RING_STEPS);
     this.#parts = { parameters, ...groups, method, dropoutStep: this.#dropoutStep };
     this.layers = trainedLayers(this.#parts);
     this.#programs = this.#newPrograms();
@@ -199,15 +183,10 @@ export class Learner {
 
   async #compileUpdate(): Promise<Compiled> {
     const g = new Graph();
-    const context = (group: LoraGroup | FullRankGroup): UpdateContext => {
-      const first = this.#places.get(group) ?? 0;
-      const count = group.layers.names.length;
-      const part = (t: Tensor): Tensor => slice(t.name, t.storage as NonNullable<Tensor['storage']>, first, count);
-      const { before, after, share } = this.#shares;
-      const record = { before: part(before), after: part(after), share: part(share) };
-      return { g, clip: this.#clip, rates: this.#rates, record };
-    };
-    for (const group of [...this.#lora, ...this.#full]) group.recordUpdate(context(group));
+    for (const group of [...this.#lora, ...this.#full]) {
+      const meters = this.#meters.spaceMetersOf(group);
+      group.recordUpdate({ g, clip: this.#clip, rates: this.#rates, meters });
+    }
     return compile(this.gpu, 'update', g, []);
   }
 
@@ -217,17 +196,12 @@ export class Learner {
   async #compileNorm(): Promise<Compiled> {
     const g = new Graph();
     for (const group of this.#lora) group.recordPenalties(g);
-    const place = (first: number, count: number): Tensor =>
-      slice('squares', this.#squares.storage as NonNullable<Tensor['storage']>, first, count);
-    for (const [group, first] of this.#places) {
-      const count = group.layers.names.length;
-      const next = first + Math.ceil(count / PLACE) * PLACE;
-      if (group instanceof LoraGroup) {
-        squares(g, group.gradA.tensor, group.gradA.shape, place(first, count));
-        squares(g, group.gradB.tensor, group.gradB.shape, place(next, count));
-      } else squares(g, group.gradient.tensor, group.gradient.shape, place(first, count));
+    for (const group of [...this.#lora, ...this.#full]) {
+      const gradients = group instanceof LoraGroup ? [group.gradA, group.gradB] : [group.gradient];
+      const places = this.#meters.squaresOf(group);
+      for (const [i, { tensor, shape }] of gradients.entries()) squares(g, tensor, shape, places[i]);
     }
-    clipFactor(g, this.#squares, this.options.maxGradNorm, this.#clip);
+    clipFactor(g, this.#meters.squares, this.options.maxGradNorm, this.#clip);
     return compile(this.gpu, 'gradient norm', g, []);
   }
 
@@ -300,15 +274,11 @@ export class Learner {
 
   /** Numbers of the steps since the last call; resolves when the GPU has done them. */
   async takeRecords(): Promise<StepRecord[]> {
-    const hasSpace = (group: LoraGroup | FullRankGroup): boolean => group.space?.stackSpace !== undefined;
-    const projected = [...this.#places].filter(([group]) => hasSpace(group));
     const steps = await this.#ring.take();
-    return steps.map(([loss, clip, shares]) => ({
+    return steps.map(([loss, clip, ...energies]) => ({
       loss: loss[0],
       gradientNorm: clip[0],
-      projectedAway: projected.flatMap(([{ layers }, first]) =>
-        layers.names.map((name, i) => ({ name, share: shares[first + i] })),
-      ),
+      layers: this.#meters.health(energies),
     }));
   }
 
@@ -325,7 +295,7 @@ export class Learner {
       this.method.spaceSource === 'activation'
         ? await inputCovariances(this.gpu, this.network, this.#parts, sample)
         : undefined;
-    return growSpaces([...this.#lora, ...this.#full], this.method, covariances);
+    return growSpaces(this.gpu, [...this.#lora, ...this.#full], this.method, covariances);
   }
 
   /** Everything that was trained, to be saved: to be read before the next task begins. */
@@ -338,6 +308,7 @@ export class Learner {
       adapters: this.#lora.flatMap((group) => group.trained()),
       weights: this.#full.flatMap((group) => group.trained()),
       spaces: new Map([...this.#lora, ...this.#full].flatMap(({ space }) => [...(space?.spaces ?? [])])),
+      directions: new Map([...this.#lora, ...this.#full].flatMap(({ space }) => [...(space?.directions ?? [])])),
     };
   }
 
@@ -399,6 +370,7 @@ export class Learner {
   destroy(): void {
     this.#dropPrograms();
     this.#ring.destroy();
+    this.#meters.destroy();
     for (const group of [...this.#lora, ...this.#full]) group.destroy();
     this.parameters.destroy();
     for (const buffer of this.#owned) buffer.destroy();

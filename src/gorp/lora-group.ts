@@ -1,12 +1,11 @@
 import type { Gpu } from '../gpu/device.ts';
 import type { Graph } from '../graph/graph.ts';
 import { AdapterGroup } from './adapters.ts';
-import { type Matrix, transpose } from './matrix.ts';
 import type { LayerGroup } from './method-groups.ts';
 import type { MethodSettings } from './method-settings.ts';
 import { recordOrthogonalPenalty, recordSparsityPenalty } from './penalties.ts';
 import { Stack } from './stack.ts';
-import { GroupSpace, Moments, type UpdateContext } from './trainable-group.ts';
+import { GroupSpace, type MomentPair, Moments, pairMoments, type UpdateContext } from './trainable-group.ts';
 import { fitting, type SavedTraining, type TrainedAdapter } from './trained.ts';
 import { recordPlainUpdate } from './update.ts';
 
@@ -21,6 +20,7 @@ export class LoraGroup {
   readonly momentsA: Moments;
   readonly #momentsB: Moments;
   readonly space: GroupSpace | undefined;
+  readonly #unprojected: Stack | undefined;
 
   constructor(
     gpu: Gpu,
@@ -37,6 +37,7 @@ export class LoraGroup {
     if (method.sharedSpace) {
       const onInput = method.loraSpace === 'input';
       this.space = new GroupSpace(gpu, names, onInput ? inputs : r, onInput ? 'columns' : 'rows');
+      if (method.spaceSource === 'moment') this.#unprojected = new Stack(gpu, 'lora_A unprojected', names, r, inputs);
     }
   }
 
@@ -44,6 +45,7 @@ export class LoraGroup {
   beginTask(seed: number, freshPair: boolean): void {
     this.space?.upload();
     this.momentsA.clear();
+    this.#unprojected?.clear();
     this.#momentsB.clear();
     if (freshPair) this.adapters.reset(seed, this.method.loraSpace === 'input' ? this.space?.spaces : undefined);
   }
@@ -65,14 +67,14 @@ export class LoraGroup {
   }
 
   /** A: kept out of the space; B: plain Adam. */
-  recordUpdate({ g, clip, rates, record }: UpdateContext): void {
+  recordUpdate({ g, clip, rates, meters }: UpdateContext): void {
     const { A, B } = this.adapters;
     recordPlainUpdate(
       g,
       { gradient: this.gradA.tensor, weights: A.tensor, shape: A.shape },
       this.momentsA.state(clip, rates, RATE),
       this.space?.stackSpace,
-      { projectUpdate: this.method.project === 'update', record },
+      { projectUpdate: this.method.project === 'update', meters, unprojected: this.#unprojected?.tensor },
     );
     recordPlainUpdate(
       g,
@@ -98,16 +100,18 @@ export class LoraGroup {
     await this.space?.restore(saved);
   }
 
-  /** First moments of A, turned so that their columns are vectors of the space. */
-  async momentsForSpace(): Promise<Map<string, Matrix>> {
-    const moments = await this.momentsA.m.read();
-    if (this.method.loraSpace === 'rank') return moments;
-    return new Map([...moments].map(([name, m]) => [name, transpose(m)]));
+  /**
+   * First moments of A, turned so that their columns are vectors of the space: as Adam has them, and as they would be
+   * with nothing projected away.
+   */
+  async momentsForSpace(): Promise<MomentPair[]> {
+    return pairMoments(this.momentsA.m, this.space?.stackSpace && this.#unprojected, this.method.loraSpace === 'input');
   }
 
   destroy(): void {
     this.adapters.destroy();
     for (const part of [this.gradA, this.gradB, this.momentsA, this.#momentsB]) part.destroy();
+    this.#unprojected?.destroy();
     this.space?.destroy();
   }
 }

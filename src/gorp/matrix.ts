@@ -130,6 +130,13 @@ export function energy(a: Matrix): number {
   return sum;
 }
 
+/** Sum of the diagonal of a square matrix. */
+export function trace({ rows, data }: Matrix): number {
+  let sum = 0;
+  for (let i = 0; i < rows; i++) sum += data[i * rows + i];
+  return sum;
+}
+
 /**
  * The largest magnitude of an entry, and the matrix divided by it: squares of its entries neither overflow nor vanish
  * where they matter. A zero matrix is divided by 1.

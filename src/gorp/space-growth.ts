@@ -1,44 +1,121 @@
+import type { Gpu } from '../gpu/device.ts';
+import { submit } from '../gpu/program.ts';
+import { readBytes } from '../gpu/readback.ts';
+import { compile } from '../graph/compile.ts';
+import { Graph } from '../graph/graph.ts';
+import { orthonormality } from '../graph/ops/orthonormality.ts';
+import { anglesToEarlier, directionsOfCovariance, directionsOfMoment, type TaskAngles } from './directions.ts';
 import type { FullRankGroup } from './full-rank-group.ts';
 import { LoraGroup } from './lora-group.ts';
 import type { Matrix } from './matrix.ts';
 import type { MethodSettings } from './method-settings.ts';
 import type { SpaceGrowth } from './space.ts';
+import type { GroupSpace } from './trainable-group.ts';
 
 /** The growth of one tensor's space after a task. */
-export interface NamedGrowth extends SpaceGrowth {
+export interface NamedGrowth extends Omit<SpaceGrowth, 'space'> {
   name: string;
   part: 'lora' | 'full-rank';
   dimension: number;
+  /** ‖SᵀS − I‖max of the space as the GPU holds it. */
+  orthonormality: number;
+  /** Number of the task's own main directions. */
+  directions: number;
+  /** How these lie to the main directions of each earlier task. */
+  angles: TaskAngles[];
+}
+
+/** A tensor's growth, and the task's own main directions behind it. */
+interface Grown {
+  growth: SpaceGrowth;
+  directions: Matrix;
 }
 
 /**
- * Grows the shared space of every tensor at the end of a task (METHOD.md section 4).
+ * Grows the shared space of every tensor at the end of a task (METHOD.md section 4), puts it on the GPU, and measures it.
  *
  * @param covariances of the inputs of each layer, where spaces are built from activations; else first moments are read
  * from the GPU.
  */
 export async function growSpaces(
+  gpu: Gpu,
   groups: readonly (LoraGroup | FullRankGroup)[],
   { threshold, spaceRule }: MethodSettings,
   covariances: ReadonlyMap<string, Matrix> | undefined,
 ): Promise<NamedGrowth[]> {
   const growths: NamedGrowth[] = [];
   // Layers that read the same inputs (q and v, and every layer on the encoder's output) grow the same space once.
-  const shared = new Map<Matrix, SpaceGrowth>();
+  const shared = new Map<Matrix, Grown>();
+  const fromCovariance = (space: GroupSpace, name: string, covariance: Matrix): Grown => {
+    const growth = space.grownFromCovariance(name, covariance, threshold);
+    return { growth, directions: directionsOfCovariance(covariance, threshold, growth) };
+  };
   for (const group of groups) {
     const { space } = group;
     if (space === undefined) continue;
-    const moments = covariances ? undefined : await group.momentsForSpace();
-    for (const name of space.names) {
-      const covariance = covariances?.get(name);
-      const growth = covariance
-        ? (shared.get(covariance) ?? space.grownFromCovariance(name, covariance, threshold))
-        : space.grownFromMoment(name, moments?.get(name) as Matrix, threshold, spaceRule);
-      space.spaces.set(name, growth.space);
-      if (covariance) shared.set(covariance, growth);
-      const part = group instanceof LoraGroup ? 'lora' : 'full-rank';
-      growths.push({ ...growth, name, part, dimension: space.dimension });
+    const grown = new Map<string, Grown>();
+    if (covariances) {
+      for (const name of space.names) {
+        const covariance = covariances.get(name) as Matrix;
+        const one = shared.get(covariance) ?? fromCovariance(space, name, covariance);
+        shared.set(covariance, one);
+        grown.set(name, one);
+      }
+    } else {
+      for (const { name, moment, unprojected } of await group.momentsForSpace()) {
+        const growth = space.grownFromMoment(name, moment, threshold, spaceRule);
+        grown.set(name, { growth, directions: directionsOfMoment(unprojected, threshold) });
+      }
+    }
+    for (const [name, { growth }] of grown) space.spaces.set(name, growth.space);
+    space.upload();
+    const errors = await measureOrthonormality(gpu, space);
+    for (const [i, [name, { growth, directions }]] of [...grown].entries()) {
+      const earlier = space.directions.get(name) ?? [];
+      const { added, total, heldBefore, spectrum } = growth;
+      growths.push({
+        name,
+        part: group instanceof LoraGroup ? 'lora' : 'full-rank',
+        dimension: space.dimension,
+        added,
+        total,
+        heldBefore,
+        spectrum,
+        orthonormality: errors[i],
+        directions: directions.columns,
+        angles: anglesToEarlier(directions, earlier),
+      });
+      space.directions.set(name, [...earlier, directions]);
     }
   }
   return growths;
+}
+
+/** ‖SᵀS − I‖max of the spaces of a group on the GPU, in the order of their names; 0 where all are empty. */
+async function measureOrthonormality(gpu: Gpu, { names, stackSpace }: GroupSpace): Promise<ArrayLike<number>> {
+  if (stackSpace === undefined) return names.map(() => 0);
+  const buffer = gpu.buffers.storage('orthonormality', names.length * 4);
+  const storage = { buffer, offset: 0, bytes: buffer.bytes };
+  try {
+    const g = new Graph();
+    const shape = [names.length];
+    const errors = {
+      name: 'orthonormality',
+      shape,
+      dtype: 'f32',
+      trainable: false,
+      elements: shape[0],
+      storage,
+    } as const;
+    orthonormality(g, stackSpace.S, errors);
+    const compiled = await compile(gpu, 'orthonormality', g, []);
+    try {
+      submit(gpu, compiled.program);
+      return new Float32Array(await readBytes(gpu, storage));
+    } finally {
+      compiled.destroy();
+    }
+  } finally {
+    buffer.destroy();
+  }
 }

@@ -8,6 +8,7 @@ import {
   multiply,
   multiplyTranspose,
   subtract,
+  trace,
   transpose,
   transposeMultiply,
 } from './matrix.ts';
@@ -129,10 +130,4 @@ function extended(space: Matrix, added: Matrix, heldBefore: number, spectrum: nu
   const rows = transpose(concatColumns(space, added));
   orthonormaliseRows(rows, space.columns);
   return { space: transpose(rows), added: added.columns, total: rows.rows, heldBefore, spectrum };
-}
-
-function trace({ rows, data }: Matrix): number {
-  let sum = 0;
-  for (let i = 0; i < rows; i++) sum += data[i * rows + i];
-  return sum;
 }

@@ -3,11 +3,11 @@ import type { BufferRange } from '../gpu/program.ts';
 import type { Graph } from '../graph/graph.ts';
 import type { AdamState } from '../graph/ops/optimizer.ts';
 import type { Tensor } from '../graph/tensor.ts';
-import { type Matrix, matrix } from './matrix.ts';
+import { type Matrix, matrix, transpose } from './matrix.ts';
 import { growSpace, growSpaceFromCovariance, type SpaceGrowth } from './space.ts';
 import { Stack } from './stack.ts';
 import { fitting, type SavedTraining } from './trained.ts';
-import type { ShareRecord, Side, StackSpace } from './update.ts';
+import type { Side, SpaceMeters, StackSpace } from './update.ts';
 
 /** A tensor [n] inside a buffer that many share, by place. */
 export function slice(name: string, whole: BufferRange, first: number, count: number): Tensor {
@@ -44,6 +44,8 @@ export class Moments {
 export class GroupSpace {
   /** S [dimension, k] of each tensor; absent before the first task. */
   readonly spaces = new Map<string, Matrix>();
+  /** Main directions [dimension, ≤ 16] of each task learned, by tensor: to compare tasks with each other. */
+  readonly directions = new Map<string, Matrix[]>();
   #onGpu: Stack | undefined;
 
   /**
@@ -57,7 +59,7 @@ export class GroupSpace {
     readonly side: Side,
   ) {}
 
-  /** Puts the spaces on the GPU for the task that begins; narrower ones are filled with zero columns. */
+  /** Puts the spaces on the GPU as they are now; narrower ones are filled with zero columns. */
   upload(): void {
     this.#onGpu?.destroy();
     this.#onGpu = undefined;
@@ -73,11 +75,17 @@ export class GroupSpace {
     }
   }
 
-  /** Takes up the spaces of the tasks before. @throws GorpError `run/round-does-not-fit`. */
+  /** Takes up the spaces and directions of the tasks before. @throws GorpError `run/round-does-not-fit`. */
   async restore(saved: SavedTraining): Promise<void> {
     for (const name of this.names) {
       const S = fitting(`The shared space of ${name}`, await saved.space(name), this.dimension, null);
       this.spaces.set(name, S);
+      const directions: Matrix[] = [];
+      for (let task = 1; task <= saved.tasks; task++) {
+        const what = `What task ${task} used of ${name}`;
+        directions.push(fitting(what, await saved.directions(name, task), this.dimension, null));
+      }
+      this.directions.set(name, directions);
     }
   }
 
@@ -106,6 +114,23 @@ export interface UpdateContext {
   readonly g: Graph;
   readonly clip: Tensor;
   readonly rates: Tensor;
-  /** Where this group's shares of energy taken away are recorded. */
-  readonly record: ShareRecord;
+  /** Where the energies of this group are noted. */
+  readonly meters: SpaceMeters;
+}
+
+/** First moments of a tensor, whose columns are vectors of its space. */
+export interface MomentPair {
+  readonly name: string;
+  /** As Adam has it: without its part in the space so far. */
+  readonly moment: Matrix;
+  /** With nothing projected away. The same while there is no space. */
+  readonly unprojected: Matrix;
+}
+
+/** Reads moments back, transposed where vectors of the space are rows; waits for the GPU. */
+export async function pairMoments(m: Stack, unprojected: Stack | undefined, turned: boolean): Promise<MomentPair[]> {
+  const moments = await m.read();
+  const others = unprojected ? await unprojected.read() : moments;
+  const turn = (x: Matrix | undefined): Matrix => (turned ? transpose(x as Matrix) : (x as Matrix));
+  return m.names.map((name) => ({ name, moment: turn(moments.get(name)), unprojected: turn(others.get(name)) }));
 }

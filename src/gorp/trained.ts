@@ -36,6 +36,8 @@ export interface Trained {
   weights: TrainedWeights[];
   /** S [dimension, k] of every projected tensor. */
   spaces: Map<string, Matrix>;
+  /** Main directions [dimension, any] of each task learned, by projected tensor. */
+  directions: Map<string, readonly Matrix[]>;
 }
 
 /** What a learner goes on from, as {@link Trained} gave it: names are layers, undefined is what was not saved. */
@@ -47,6 +49,8 @@ export interface SavedTraining {
   /** W − W₀ [out, in]. */
   delta(layer: string): Promise<Matrix | undefined>;
   space(layer: string): Promise<Matrix | undefined>;
+  /** @param task from 1. */
+  directions(layer: string, task: number): Promise<Matrix | undefined>;
 }
 
 /** A saved matrix, checked. @throws GorpError `run/round-does-not-fit` when it is absent or of another size. */

@@ -1,5 +1,6 @@
 import type { Graph } from '../graph/graph.ts';
-import { type AdamState, adam, applyUpdate, shareTaken, squares, type StackShape } from '../graph/ops/optimizer.ts';
+import { addInto } from '../graph/ops/elementwise.ts';
+import { ADAM, type AdamState, adam, applyUpdate, squares, type StackShape } from '../graph/ops/optimizer.ts';
 import { batchedMatmul } from '../graph/ops/matmul.ts';
 import type { Tensor } from '../graph/tensor.ts';
 
@@ -18,11 +19,23 @@ export interface StackBasis {
   readonly Vt?: Tensor | undefined;
 }
 
-/** Where the energy that a projection takes away is recorded: [n] each. */
-export interface ShareRecord {
+/** What is measured while a stack is kept out of a space: [n] each, energies (‖·‖²). */
+export interface SpaceMeters {
+  /** Of the gradient, before and after its part in the space is projected away. */
   readonly before: Tensor;
   readonly after: Tensor;
-  readonly share: Tensor;
+  /** Of the update that Adam makes of it, and of the part of the update that lies in the space again. */
+  readonly update: Tensor;
+  readonly leaked: Tensor;
+}
+
+/** How a stack is kept out of a space, beside what its gradient is. */
+export interface KeepingOut {
+  /** Whether updates are kept out of the space, not gradients alone. */
+  readonly projectUpdate?: boolean;
+  readonly meters?: SpaceMeters | undefined;
+  /** Adam's first moment as it would be with nothing projected away, of the projected form; changed in place. */
+  readonly unprojected?: Tensor | undefined;
 }
 
 /**
@@ -31,29 +44,39 @@ export interface ShareRecord {
  * @param x [n, rows, columns], `stride` elements apart.
  */
 export function projectAway(g: Graph, x: Tensor, space: StackSpace, stride: number): Tensor {
-  if (space.side === 'rows') {
-    const inside = batchedMatmul(g, space.S, x, { layout: 'tn' }); // [n, k, columns]
-    return batchedMatmul(g, space.S, inside, { layout: 'nn', alpha: -1, addend: x, stride });
-  }
-  const inside = batchedMatmul(g, x, space.S, { layout: 'nn' }); // [n, rows, k]
-  return batchedMatmul(g, inside, space.S, { layout: 'nt', alpha: -1, addend: x, stride });
+  const inside = partInside(g, x, space);
+  return space.side === 'rows'
+    ? batchedMatmul(g, space.S, inside, { layout: 'nn', alpha: -1, addend: x, stride })
+    : batchedMatmul(g, inside, space.S, { layout: 'nt', alpha: -1, addend: x, stride });
 }
 
-function projectedAndRecorded(
+/** Coordinates of a stack in the space: Sᵀ x [n, k, columns], or x S [n, rows, k]. */
+const partInside = (g: Graph, x: Tensor, { S, side }: StackSpace): Tensor =>
+  side === 'rows' ? batchedMatmul(g, S, x, { layout: 'tn' }) : batchedMatmul(g, x, S, { layout: 'nn' });
+
+/** The gradient without its part in the space; notes what it was before. */
+function keptOut(
   g: Graph,
   x: Tensor,
   space: StackSpace | undefined,
   stack: StackShape,
-  record: ShareRecord | undefined,
+  { meters, unprojected }: KeepingOut,
 ): Tensor {
   if (space === undefined) return x;
+  if (unprojected !== undefined) addInto(g, x, unprojected, 1 - ADAM.beta1, ADAM.beta1);
   const y = projectAway(g, x, space, stack.stride);
-  if (record !== undefined) {
-    squares(g, x, stack, record.before);
-    squares(g, y, stack, record.after);
-    shareTaken(g, record.before, record.after, stack.count, record.share);
+  if (meters !== undefined) {
+    squares(g, x, stack, meters.before);
+    squares(g, y, stack, meters.after);
   }
   return y;
+}
+
+/** Notes the energy of an update, and of its coordinates in the space. S is orthonormal, so these have its energy. */
+function measureLeakage(g: Graph, update: Tensor, inside: Tensor, stack: StackShape, meters: SpaceMeters): void {
+  const stride = inside.elements / stack.count;
+  squares(g, update, stack, meters.update);
+  squares(g, inside, { count: stack.count, size: stride, stride }, meters.leaked);
 }
 
 /** One step for a stack of plainly trained tensors or of LoRA's A: METHOD.md section 3, first two bullets. */
@@ -62,11 +85,12 @@ export function recordPlainUpdate(
   stack: { gradient: Tensor; weights: Tensor; shape: StackShape },
   state: AdamState,
   space?: StackSpace,
-  options: { projectUpdate?: boolean; record?: ShareRecord | undefined } = {},
+  options: KeepingOut = {},
 ): void {
-  const gradient = projectedAndRecorded(g, stack.gradient, space, stack.shape, options.record);
+  const gradient = keptOut(g, stack.gradient, space, stack.shape, options);
   const update = adam(g, gradient, stack.shape, state);
   const kept = space && options.projectUpdate ? projectAway(g, update, space, stack.shape.stride) : update;
+  if (space && options.meters) measureLeakage(g, kept, partInside(g, kept, space), stack.shape, options.meters);
   applyUpdate(g, kept, stack.shape, stack.weights);
 }
 
@@ -92,17 +116,24 @@ export function recordProjectedUpdate(
   stack: ProjectedStack,
   state: AdamState,
   space?: StackSpace,
-  options: { projectUpdate?: boolean; onFullGradient?: boolean; record?: ShareRecord | undefined } = {},
+  options: KeepingOut & { onFullGradient?: boolean } = {},
 ): void {
   const { shape, lowRank, basis, scale } = stack;
   const onFull = options.onFullGradient === true;
-  const G = onFull ? projectedAndRecorded(g, stack.gradient, space, shape, options.record) : stack.gradient;
+  const G = onFull ? keptOut(g, stack.gradient, space, shape, options) : stack.gradient;
   const compressed = compress(g, G, basis, lowRank);
-  const R = onFull ? compressed : projectedAndRecorded(g, compressed, space, lowRank, options.record);
+  const R = onFull ? compressed : keptOut(g, compressed, space, lowRank, options);
   let N = adam(g, R, lowRank, state);
   // With a right basis inside the complement of S, N Vᵀ cannot leave it; a left one keeps the input side whole.
   if (space && options.projectUpdate && (!onFull || basis.Vt === undefined))
     N = projectAway(g, N, space, lowRank.stride);
+  if (space && options.meters) {
+    // The update is N Vᵀ (U and V are orthonormal): its part in a space of inputs is N (Vᵀ S).
+    const { S } = space;
+    const isBehindV = onFull && basis.Vt !== undefined;
+    const reached = isBehindV ? { S: batchedMatmul(g, basis.Vt, S, { layout: 'nn' }), side: space.side } : space;
+    measureLeakage(g, N, partInside(g, N, reached), lowRank, options.meters);
+  }
   const into = { into: stack.weights, accumulate: true, alpha: -scale };
   if (basis.U === undefined && basis.Vt !== undefined) {
     batchedMatmul(g, N, basis.Vt, { layout: 'nn', ...into });

@@ -1,5 +1,5 @@
 import type { ErrorReport } from '../base/errors.ts';
-import type { DeviceReport, ModelReport, Results, TaskReport, TensorSpace } from './results.ts';
+import type { DeviceReport, HealthSample, ModelReport, Results, TaskReport, TensorSpace } from './results.ts';
 
 /** What a run is doing now. `weights`, `evaluate` and `train` carry progress. */
 export type Phase = 'device' | 'weights' | 'tasks' | 'compile' | 'evaluate' | 'train' | 'space' | 'save';
@@ -40,8 +40,8 @@ export type RunEvent =
       losses: number[];
       gradientNorms: number[];
       tokensPerSecond: number;
-      /** Per projected tensor (names as in `space`), the share of the last gradient's energy that lay in S. */
-      projectedAway: { name: string; share: number }[];
+      /** Every trained layer in the last of these steps; none where that is not known. */
+      layers: HealthSample['layers'];
     }
   /** R[round][task], both ways of scoring; `round` 0 is before any training, `task` counts from 0. */
   | { type: 'evaluation'; round: number; task: number; exact: number; ranked: number; examples: number }

@@ -44,17 +44,18 @@ describe('RunRecord', () => {
     one.start(['gloss', 'field'].map(taskNamed));
     one.setAccuracy(0, 1, { exact: 0.25, ranked: 0.5 });
     one.setAccuracy(1, 0, { exact: 0, ranked: 1 });
-    const projectedAway = [{ name: 'a layer', share: 0.5 }];
+    const layer = { name: 'a layer', part: 'lora' as const, gradientNorm: 1, projectedAway: 0.5, leakage: 0.125 };
+    const before = { ...layer, projectedAway: null, leakage: null };
     one.addSteps(
       1,
       [1, 2],
       [
-        { loss: 3, gradientNorm: 1, projectedAway: [] },
-        { loss: 2, gradientNorm: 0.5, projectedAway: [] },
+        { loss: 3, gradientNorm: 1, layers: [{ ...before, gradientNorm: 7 }] },
+        { loss: 2, gradientNorm: 0.5, layers: [before] },
       ],
       7,
     );
-    one.addSteps(2, [3], [{ loss: 1, gradientNorm: 0.25, projectedAway }], 8);
+    one.addSteps(2, [3], [{ loss: 1, gradientNorm: 0.25, layers: [layer] }], 8);
     const error = { code: 'gpu/device-lost' as const, message: 'It is gone.', nextStep: 'Start again.' };
     const results = one.results('failed', error);
     expect(v.parse(ResultsSchema, results)).toEqual(results);
@@ -85,8 +86,11 @@ describe('RunRecord', () => {
         gradientNorm: [1, 0.5, 0.25],
         seconds: [7, 7, 8],
       },
-      // While there is no space, nothing is taken away, and nothing is noted.
-      projectedAway: [{ round: 2, step: 3, tensors: projectedAway }],
+      // The last step of each report stands for the others.
+      health: [
+        { round: 1, step: 2, layers: [before] },
+        { round: 2, step: 3, layers: [layer] },
+      ],
     });
     expect(results.measures.ranked.averagePerformanceCurve).toEqual([1, null]);
     expect(Number.isNaN(Date.parse(results.startedAt))).toBe(false);

@@ -2,8 +2,12 @@ import type { ErrorReport } from '../base/errors.ts';
 import type { StepRecord } from '../gorp/learner.ts';
 import { measuresOf } from './measures.ts';
 import type { SavedRound } from './outputs/saved-round.ts';
-import type { DeviceReport, Results, TaskReport, TensorSpace } from './results.ts';
+import { EvenSamples } from './samples.ts';
+import type { DeviceReport, HealthSample, Results, TaskReport, TensorSpace } from './results.ts';
 import type { RunSettings } from './settings.ts';
+
+// Samples of the layers' health in a results file.
+const MOST_SAMPLES = 400;
 
 /** Gathers what a run finds out, and gives it as a results file at any time. */
 export class RunRecord {
@@ -17,7 +21,7 @@ export class RunRecord {
   #exact: Results['accuracy']['exact'] = [];
   #ranked: Results['accuracy']['ranked'] = [];
   readonly #spaces: Results['spaces'] = [];
-  readonly #projectedAway: Results['projectedAway'] = [];
+  readonly #health = new EvenSamples<HealthSample>(MOST_SAMPLES);
 
   /** @param seconds of work of this run so far. */
   constructor(
@@ -43,7 +47,7 @@ export class RunRecord {
 
   /** Goes on with the rows, curves and spaces of an earlier run, as far as its rounds and this run's tasks go. */
   resume({ round, results }: Pick<SavedRound, 'round' | 'results'>): void {
-    const { curves, accuracy, spaces, projectedAway } = results;
+    const { curves, accuracy, spaces, health } = results;
     for (const key of ['round', 'step', 'loss', 'gradientNorm', 'seconds'] as const) {
       for (const value of curves[key]) this.#curves[key].push(value);
     }
@@ -58,7 +62,7 @@ export class RunRecord {
     copy(accuracy.exact, this.#exact);
     copy(accuracy.ranked, this.#ranked);
     this.#spaces.push(...spaces);
-    this.#projectedAway.push(...projectedAway);
+    for (const sample of health) this.#health.add(sample);
     this.#secondsBefore = results.seconds;
   }
 
@@ -79,8 +83,7 @@ export class RunRecord {
       this.#curves.gradientNorm.push(gradientNorm);
       this.#curves.seconds.push(this.#secondsBefore + seconds);
     });
-    const tensors = records[records.length - 1].projectedAway;
-    if (tensors.length > 0) this.#projectedAway.push({ round, step: steps[steps.length - 1], tensors });
+    this.#health.add({ round, step: steps[steps.length - 1], layers: records[records.length - 1].layers });
   }
 
   setAccuracy(round: number, task: number, { exact, ranked }: { exact: number; ranked: number }): void {
@@ -98,7 +101,7 @@ export class RunRecord {
     if (device === undefined) throw new Error('no results before the device is known');
     return {
       schema: 'gorp-web/results',
-      version: 1,
+      version: 2,
       code: this.code,
       status,
       error,
@@ -112,7 +115,7 @@ export class RunRecord {
       accuracy: { exact: this.#exact, ranked: this.#ranked },
       measures: { exact: measuresOf(this.#exact), ranked: measuresOf(this.#ranked) },
       spaces: this.#spaces,
-      projectedAway: this.#projectedAway,
+      health: this.#health.kept.slice(),
       memory: this.memory,
     };
   }

@@ -37,8 +37,34 @@ export const TensorSpaceSchema = v.strictObject({
   /** Energy of the remaining directions, largest first, as shares of the round's energy. */
   spectrum: v.array(v.number()),
   threshold: v.number(),
+  /** ‖SᵀS − I‖max: how far the space is from orthonormal as the GPU holds it. */
+  orthonormality: v.number(),
+  /** Number of this task's own main directions, counted without regard to the space; at most 16. */
+  directions: v.number(),
+  /** Principal angles between these and the main directions of each earlier task, from 1: cosines, descending. */
+  angles: v.array(v.strictObject({ task: v.number(), cosines: v.array(v.number()) })),
 });
 export type TensorSpace = v.InferOutput<typeof TensorSpaceSchema>;
+
+/** A trained layer in one step. */
+export const LayerHealthSchema = v.strictObject({
+  name: v.string(),
+  part: v.picklist(['lora', 'full-rank']),
+  /** Norm of its gradient before clipping, of A and B together for adapters. */
+  gradientNorm: v.number(),
+  /** Share of the gradient's energy that lay in the shared space and was taken away; null while there is none. */
+  projectedAway: v.nullable(v.number()),
+  /** Share of the update's energy that lies in the shared space nevertheless; null while there is none. */
+  leakage: v.nullable(v.number()),
+});
+
+/** All trained layers in one step. */
+export const HealthSampleSchema = v.strictObject({
+  round: v.number(),
+  step: v.number(),
+  layers: v.array(LayerHealthSchema),
+});
+export type HealthSample = v.InferOutput<typeof HealthSampleSchema>;
 
 export const TaskReportSchema = v.strictObject({
   name: v.string(),
@@ -72,7 +98,7 @@ export type ModelReport = v.InferOutput<typeof ModelReportSchema>;
 /** The results file. Its version rises when a field changes its meaning or goes away. */
 export const ResultsSchema = v.strictObject({
   schema: v.literal('gorp-web/results'),
-  version: v.literal(1),
+  version: v.literal(2),
   code: v.strictObject({ version: v.string(), commit: v.string() }),
   status: v.picklist(['finished', 'stopped', 'failed']),
   error: v.nullable(ErrorReportSchema),
@@ -95,14 +121,8 @@ export const ResultsSchema = v.strictObject({
   accuracy: v.strictObject({ exact: AccuracyMatrixSchema, ranked: AccuracyMatrixSchema }),
   measures: v.strictObject({ exact: MeasuresSchema, ranked: MeasuresSchema }),
   spaces: v.array(v.strictObject({ round: v.number(), tensors: v.array(TensorSpaceSchema) })),
-  /** Share of each projected gradient's energy that lay in S and was taken away, sampled over the run. */
-  projectedAway: v.array(
-    v.strictObject({
-      round: v.number(),
-      step: v.number(),
-      tensors: v.array(v.strictObject({ name: v.string(), share: v.number() })),
-    }),
-  ),
+  /** Sampled evenly over the run, at most 400 times. */
+  health: v.array(HealthSampleSchema),
   memory: v.strictObject({ peakBytes: v.number(), liveBuffersAtEnd: v.number() }),
 });
 export type Results = v.InferOutput<typeof ResultsSchema>;

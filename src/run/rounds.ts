@@ -231,11 +231,11 @@ export class Rounds {
           losses: sound.map(({ loss }) => loss),
           gradientNorms: sound.map(({ gradientNorm }) => gradientNorm),
           tokensPerSecond: tokens / seconds,
-          projectedAway: sound[sound.length - 1].projectedAway,
+          layers: sound[sound.length - 1].layers,
         });
       }
       this.host.emit({ type: 'memory', ...memoryOf(gpu) });
-      if (broken >= 0) throw diverged(this.#step + 1);
+      if (broken >= 0) throw diverged(this.#step + 1, records[broken], this.parts.network);
     });
     this.#pending.catch(() => undefined); // heard by whoever awaits it next
   }
@@ -272,16 +272,7 @@ export class Rounds {
 
   #emitSpaces(growths: Awaited<ReturnType<Learner['endTask']>>): void {
     const { threshold } = this.settings.method;
-    const tensors = growths.map(({ name, part, dimension, added, total, heldBefore, spectrum }) => ({
-      name,
-      part,
-      dimension,
-      added,
-      total,
-      heldBefore,
-      spectrum,
-      threshold,
-    }));
+    const tensors = growths.map((growth) => ({ ...growth, threshold }));
     this.record.addSpaces(this.#round, tensors);
     this.host.emit({ type: 'space', round: this.#round, tensors });
     const full = tensors.filter(({ total, dimension }) => total >= dimension);
@@ -320,9 +311,22 @@ function isBroken({ loss, gradientNorm }: StepRecord): boolean {
   return !Number.isFinite(loss) || !Number.isFinite(gradientNorm) || (gradientNorm === 0 && loss > 0);
 }
 
-const diverged = (step: number): GorpError =>
-  new GorpError(
+function diverged(step: number, record: StepRecord, { shapes }: Network): GorpError {
+  return new GorpError(
     'run/not-finite',
-    `Training has diverged: in step ${step} the loss or its gradient is no longer a number, or nothing trained has any part in it.`,
+    `Training has diverged: in step ${step} ${whatBroke(record, [...shapes.keys()])}.`,
     'Start again with a smaller learning rate.',
   );
+}
+
+/** @param parameters of the model, in the order in which it uses them. */
+function whatBroke({ loss, gradientNorm, layers }: StepRecord, parameters: readonly string[]): string {
+  if (!Number.isFinite(loss)) return 'the loss is no longer a number';
+  if (gradientNorm === 0) return 'nothing that is trained has any part in the loss';
+  const place = ({ name }: { name: string }): number => parameters.indexOf(`${name}.weight`);
+  // Gradients go from the last layer to the first, so the last one that is bad was the first to be.
+  const bad = layers.filter((layer) => !Number.isFinite(layer.gradientNorm)).toSorted((a, b) => place(b) - place(a));
+  if (bad.length === 0) return 'the norm of all gradients together is beyond the range of numbers';
+  const others = bad.length === 1 ? '' : `, and behind it of ${bad.length - 1} more`;
+  return `the gradient of ${bad[0].name}${bad[0].part === 'lora' ? ' (adapter)' : ''} is no longer a number${others}`;
+}

@@ -149,15 +149,33 @@ describe('a run to the end', () => {
       expect(second[i]).toMatchObject({ name: tensor.name, total: tensor.total + second[i].added });
       expect(second[i].total).toBeLessThanOrEqual(tensor.dimension);
     });
-    // There is nothing to be projected away in the first round.
-    expect(new Set(results.projectedAway.map(({ round }) => round))).toEqual(new Set([2]));
-    for (const { tensors, step } of results.projectedAway) {
-      expect(tensors.map(({ name }) => name)).toEqual(first.map(({ name }) => name));
-      for (const { name, share } of tensors) {
+    for (const tensor of [...first, ...second]) expect(tensor.orthonormality).toBeLessThan(1e-5);
+    first.forEach((tensor, i) => {
+      expect(tensor.angles).toEqual([]);
+      const [{ task, cosines }] = second[i].angles;
+      expect([task, cosines.length]).toEqual([1, Math.min(tensor.directions, second[i].directions)]);
+      // The tasks share their words: by their inputs they are alike, and yet not the same.
+      expect(cosines[0] > 0.1 && cosines.every((cosine) => cosine <= 1), tensor.name).toBe(true);
+    });
+
+    expect(new Set(results.health.map(({ round }) => round))).toEqual(new Set([1, 2]));
+    for (const { layers, step, round } of results.health) {
+      expect(layers.map(({ name }) => name)).toEqual(first.map(({ name }) => name));
+      const energy = layers.reduce((sum, { gradientNorm }) => sum + gradientNorm ** 2, 0);
+      expect(Math.sqrt(energy) / curves.gradientNorm[step - 1]).toBeCloseTo(1, 4);
+      for (const { name, projectedAway, leakage } of layers) {
+        // There is nothing to be kept out of in the first round.
+        if (round === 1) {
+          expect([projectedAway, leakage]).toEqual([null, null]);
+          continue;
+        }
+        const share = projectedAway ?? NaN;
         // While B is still 0, the fresh A has no gradient of which anything could be taken.
         const isFresh = step === plan.stepsPerRound[0] + 1 && name.includes('.SelfAttention.');
         if (isFresh) expect(share).toBe(0);
         else expect(share > 0 && share < 1.001, `${name} in step ${step}: ${share}`).toBe(true);
+        // gorp-plus keeps the update out too, to rounding.
+        expect(leakage).toBeLessThan(1e-9);
       }
     }
   }, 180_000); // where nothing is in the driver's shader cache, it is a matter of minutes
@@ -344,6 +362,7 @@ describe('a run that fails', () => {
     const { curves, error } = ended.results;
     expect(error?.nextStep).toContain('learning rate');
     expect(curves.loss.every(Number.isFinite)).toBe(true);
+    expect(error?.message).toMatch(/the loss is no longer|the gradient of \S+|nothing that is trained/);
   });
 
   const lost = new GorpError('weights/unreachable', 'There is no model.', 'Look elsewhere.');

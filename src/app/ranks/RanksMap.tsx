@@ -1,7 +1,7 @@
-import { useMemo } from 'react';
+import { Fragment, useMemo } from 'react';
 import { percent } from '../format.ts';
 import { usePage, usePageState } from '../page-context.tsx';
-import { projectionLines, shortName, type TensorRow } from './ranks.ts';
+import { healthLines, lineOf, shortName, type TensorRow } from './ranks.ts';
 import styles from './RanksMap.module.css';
 import { Sparkline } from './Sparkline.tsx';
 
@@ -12,20 +12,20 @@ interface Props {
 
 const PARTS: Record<TensorRow['part'], string> = { lora: 'Adapters, A', 'full-rank': 'Full-rank weights, W' };
 
-/** Layers × rounds: rank added, share of the dimension held, room left, and what is taken from the gradients now. */
+/** Layers × rounds: rank added, share of the dimension held, room left; what is taken from gradients and comes back. */
 export function RanksMap({ rows, selected }: Props) {
   const { look } = usePage();
   const order = usePageState(({ run, draft }) => run.settings?.order ?? draft.order);
   const steps = usePageState(({ run }) => run.plan?.stepsPerRound.reduce((sum, count) => sum + count, 0) ?? 0);
-  const samples = usePageState(({ run }) => run.projections);
-  const lines = useMemo(() => projectionLines(samples), [samples]);
+  const samples = usePageState(({ run }) => run.health);
+  const lines = useMemo(() => healthLines(samples), [samples]);
   const parts = (['lora', 'full-rank'] as const).filter((part) => rows.some((row) => row.part === part));
   return (
     <div className={styles.scroll}>
       <table className={styles.map} data-testid="ranks-map">
         <caption className="hidden-visually">
-          Rank that each task added to the shared space of each layer, the room left, and the share of the latest
-          gradient that was projected away.
+          Rank that each task added to the shared space of each layer, the room left, the share of the latest gradient
+          that was projected away, and the share of the update that leaked back in.
         </caption>
         <thead>
           <tr>
@@ -41,12 +41,15 @@ export function RanksMap({ rows, selected }: Props) {
             <th scope="col" colSpan={2} className={styles.away}>
               Projected away
             </th>
+            <th scope="col" colSpan={2} className={styles.away}>
+              Leakage
+            </th>
           </tr>
         </thead>
         {parts.map((part) => (
           <tbody key={part}>
             <tr>
-              <th scope="rowgroup" colSpan={order.length + 4} className={styles.part}>
+              <th scope="rowgroup" colSpan={order.length + 6} className={styles.part}>
                 {PARTS[part]}
               </th>
             </tr>
@@ -54,7 +57,7 @@ export function RanksMap({ rows, selected }: Props) {
               .filter((row) => row.part === part)
               .map((row) => {
                 const line = lines.get(row.name) ?? [];
-                const share = line.at(-1)?.share ?? null;
+                const latest = line.at(-1);
                 return (
                   <tr key={row.name}>
                     <th scope="row" title={row.name}>
@@ -90,10 +93,16 @@ export function RanksMap({ rows, selected }: Props) {
                         </>
                       )}
                     </td>
-                    <td className={styles.number}>{share === null ? '' : `${percent(share)} %`}</td>
-                    <td className={styles.spark}>
-                      <Sparkline points={line} steps={steps} />
-                    </td>
+                    {(['projectedAway', 'leakage'] as const).map((field) => (
+                      <Fragment key={field}>
+                        <td className={styles.number}>
+                          {typeof latest?.[field] === 'number' ? `${percent(latest[field])} %` : ''}
+                        </td>
+                        <td className={styles.spark}>
+                          <Sparkline points={lineOf(line, field)} steps={steps} />
+                        </td>
+                      </Fragment>
+                    ))}
                   </tr>
                 );
               })}

@@ -1,34 +1,43 @@
 import { useMemo } from 'react';
 import { usePageState } from '../page-context.tsx';
 import { Section } from '../ui/Section.tsx';
+import { Angles } from './Angles.tsx';
+import { Gradients } from './Gradients.tsx';
+import { Health } from './Health.tsx';
 import { RanksMap } from './RanksMap.tsx';
-import { shortName, tensorRows } from './ranks.ts';
+import { shortName, taskLikeness, tensorRows } from './ranks.ts';
 import styles from './RanksTab.module.css';
 import { Spectrum } from './Spectrum.tsx';
 
-/** What the shared space holds: directions by layer and round, their spectrum, and what they take from each gradient. */
+/** What the shared space holds, by layer and round; what it does to gradients and updates; how alike the tasks are. */
 export function RanksTab() {
   const spaces = usePageState(({ run }) => run.spaces);
   const settings = usePageState(({ run, draft }) => run.settings ?? draft);
   const started = usePageState(({ run }) => run.status !== 'idle');
   const selected = usePageState(({ view }) => view.selected);
   const rows = useMemo(() => tensorRows(spaces, settings.order.length), [spaces, settings]);
+  const likeness = useMemo(() => taskLikeness(spaces, settings.order.length), [spaces, settings]);
 
   if (!settings.method.sharedSpace) {
     return (
-      <p className={styles.empty}>
-        <code>{settings.method.name}</code> keeps no shared space: nothing of earlier tasks is held, and nothing is
-        taken from a gradient. Choose <code>gorp-plus</code>, <code>gorp</code> or <code>gorp-bs</code> to see one.
-      </p>
+      <div className={styles.stack}>
+        <p className={styles.empty}>
+          <code>{settings.method.name}</code> keeps no shared space: nothing of earlier tasks is held, and nothing is
+          taken from a gradient. Choose <code>gorp-plus</code>, <code>gorp</code> or <code>gorp-bs</code> to see one.
+        </p>
+        <Gradients />
+      </div>
     );
   }
   const full = rows.filter((row) => row.full);
   const latest = spaces.at(-1)?.round ?? 1;
   const name = selected?.name ?? rows[0]?.name;
   const round = selected?.round ?? latest;
-  const space = rows.find((row) => row.name === name)?.rounds[round - 1];
+  const row = rows.find((one) => one.name === name);
+  const space = row?.rounds[round - 1];
   return (
     <div className={styles.stack}>
+      <Health />
       {full.length > 0 && (
         <div className={styles.full} role="status" data-testid="space-full">
           <strong>
@@ -65,6 +74,10 @@ export function RanksTab() {
         </Section>
         {space !== undefined && <Spectrum space={space} round={round} task={settings.order[round - 1] ?? ''} />}
       </div>
+      {row !== undefined && settings.order.length > 1 && (
+        <Angles likeness={likeness} row={row} round={round} order={settings.order} />
+      )}
+      <Gradients />
     </div>
   );
 }

@@ -1,6 +1,16 @@
 import { describe, expect, it } from 'vitest';
 import type { TensorSpace } from '../../run/results.ts';
-import { projectionLines, shortName, spectrumPoints, tensorRows } from './ranks.ts';
+import {
+  chanceAngle,
+  degrees,
+  healthFacts,
+  healthLines,
+  lineOf,
+  shortName,
+  spectrumPoints,
+  taskLikeness,
+  tensorRows,
+} from './ranks.ts';
 
 const space = (name: string, added: number, total: number, dimension = 8): TensorSpace => ({
   name,
@@ -11,6 +21,9 @@ const space = (name: string, added: number, total: number, dimension = 8): Tenso
   heldBefore: 0.25,
   spectrum: [0.5, 0.125, 0.125],
   threshold: 0.9,
+  orthonormality: 2e-7,
+  directions: 3,
+  angles: [],
 });
 
 describe('tensorRows', () => {
@@ -54,24 +67,70 @@ describe('spectrumPoints', () => {
   });
 });
 
-describe('projectionLines', () => {
-  it('follows each tensor through the samples that name it', () => {
-    const lines = projectionLines([
-      { round: 2, step: 5, tensors: [{ name: 'a', share: 0.5 }] },
-      {
-        round: 2,
-        step: 9,
-        tensors: [
-          { name: 'a', share: 0.25 },
-          { name: 'b', share: 1 },
-        ],
-      },
+const layer = (name: string, gradientNorm: number, projectedAway: number | null = null) => ({
+  name,
+  part: 'lora' as const,
+  gradientNorm,
+  projectedAway,
+  leakage: projectedAway === null ? null : projectedAway / 2,
+});
+
+describe('healthLines', () => {
+  it('follows each layer through the samples, and leaves out what is not known', () => {
+    const lines = healthLines([
+      { round: 1, step: 5, layers: [layer('a', 2), layer('b', 3)] },
+      { round: 2, step: 9, layers: [layer('a', 1, 0.5), layer('b', 4, 0)] },
     ]);
-    expect(lines.get('a')).toEqual([
-      { step: 5, share: 0.5 },
-      { step: 9, share: 0.25 },
+    expect([...lines.keys()]).toEqual(['a', 'b']);
+    const a = lines.get('a') ?? [];
+    expect(lineOf(a, 'gradientNorm')).toEqual([
+      { step: 5, value: 2 },
+      { step: 9, value: 1 },
     ]);
-    expect(lines.get('b')).toEqual([{ step: 9, share: 1 }]);
-    expect(lines.get('c')).toBeUndefined();
+    expect(lineOf(a, 'projectedAway')).toEqual([{ step: 9, value: 0.5 }]);
+    expect(lineOf(lines.get('b') ?? [], 'leakage')).toEqual([{ step: 9, value: 0 }]);
+  });
+});
+
+describe('healthFacts', () => {
+  it('takes the worst space, the means of the latest step, and the layer with the largest gradient', () => {
+    const spaces = [
+      { round: 1, tensors: [{ ...space('a', 1, 1), orthonormality: 1 }] },
+      { round: 2, tensors: [space('a', 1, 1), { ...space('b', 1, 1), orthonormality: 1e-6 }] },
+    ];
+    const samples = [
+      { round: 1, step: 1, layers: [layer('a', 9)] },
+      { round: 2, step: 2, layers: [layer('a', 1, 0.25), layer('b', 2, 0.75)] },
+    ];
+    expect(healthFacts(spaces, samples)).toEqual({
+      orthonormality: 1e-6,
+      projectedAway: 0.5,
+      leakage: 0.25,
+      largest: { name: 'b', gradientNorm: 2 },
+    });
+    expect(healthFacts([], [])).toEqual({ orthonormality: null, projectedAway: null, leakage: null, largest: null });
+  });
+});
+
+describe('angles between tasks', () => {
+  it('are told as the mean cosine over tensors, by pair of tasks', () => {
+    const tensors = [
+      { ...space('a', 1, 1), angles: [{ task: 1, cosines: [1, 0.5] }] },
+      { ...space('b', 1, 1), angles: [{ task: 1, cosines: [0.25] }] },
+    ];
+    const likeness = taskLikeness(
+      [
+        { round: 1, tensors: [space('a', 1, 1)] },
+        { round: 2, tensors },
+      ],
+      3,
+    );
+    expect(likeness).toEqual([[], [0.5], [null, null]]);
+  });
+
+  it('are 0° for a cosine of 1, 90° for 0, and what chance would give', () => {
+    expect([1, 1.0000001, 0.5, 0].map(degrees)).toEqual([0, 0, 60, 90].map((x) => expect.closeTo(x, 10) as number));
+    expect(chanceAngle(8, 3, 8)).toBe(0);
+    expect(chanceAngle(1, 2, 8)).toBeCloseTo(60, 10);
   });
 });

@@ -1,5 +1,5 @@
-import type { TensorSpace } from '../../run/results.ts';
-import type { ProjectionSample, RunState } from '../run-state.ts';
+import type { HealthSample, TensorSpace } from '../../run/results.ts';
+import type { RunState } from '../run-state.ts';
 
 /** One projected tensor over the rounds of a run. */
 export interface TensorRow {
@@ -65,15 +65,85 @@ export function spectrumPoints({ spectrum, heldBefore, added }: TensorSpace): Sp
   });
 }
 
-/** The projected-away share of each tensor over the run, as lines over steps. */
-export function projectionLines(samples: readonly ProjectionSample[]): Map<string, { step: number; share: number }[]> {
-  const lines = new Map<string, { step: number; share: number }[]>();
-  for (const { step, tensors } of samples) {
-    for (const { name, share } of tensors) {
+/** A layer at one sampled step. */
+export interface HealthPoint {
+  step: number;
+  gradientNorm: number;
+  projectedAway: number | null;
+  leakage: number | null;
+}
+
+/** The health of each layer over the run, as lines over steps. */
+export function healthLines(samples: readonly HealthSample[]): Map<string, HealthPoint[]> {
+  const lines = new Map<string, HealthPoint[]>();
+  for (const { step, layers } of samples) {
+    for (const { name, gradientNorm, projectedAway, leakage } of layers) {
+      const point = { step, gradientNorm, projectedAway, leakage };
       const line = lines.get(name);
-      if (line === undefined) lines.set(name, [{ step, share }]);
-      else line.push({ step, share });
+      if (line === undefined) lines.set(name, [point]);
+      else line.push(point);
     }
   }
   return lines;
+}
+
+/** One number of each point of a line; points without it are left out. */
+export const lineOf = (
+  line: readonly HealthPoint[],
+  field: 'gradientNorm' | 'projectedAway' | 'leakage',
+): { step: number; value: number }[] =>
+  line.flatMap(({ step, [field]: value }) => (value === null ? [] : [{ step, value }]));
+
+/** Mean of what is known; null where nothing is. */
+export function mean(values: readonly (number | null)[]): number | null {
+  const known = values.filter((value) => value !== null);
+  return known.length === 0 ? null : known.reduce((sum, value) => sum + value, 0) / known.length;
+}
+
+/**
+ * How alike the main directions of two tasks are: the mean cosine of their principal angles, over all tensors.
+ *
+ * @returns by the later task and the earlier one, both from 0; null where they were not compared.
+ */
+export function taskLikeness(spaces: RunState['spaces'], tasks: number): (number | null)[][] {
+  return Array.from({ length: tasks }, (_, later) => {
+    const tensors = spaces.find(({ round }) => round === later + 1)?.tensors ?? [];
+    return Array.from({ length: later }, (__, earlier) => {
+      const cosines = tensors.map(({ angles }) => angles.find(({ task }) => task === earlier + 1)?.cosines ?? []);
+      return mean(cosines.map(mean));
+    });
+  });
+}
+
+/** The angle of a cosine in degrees, from 0 to 90. */
+export const degrees = (cosine: number): number => (Math.acos(Math.min(1, cosine)) * 180) / Math.PI;
+
+/**
+ * The angle that directions of unrelated tasks would have: for random subspaces of k and l dimensions out of d, the mean
+ * squared cosine is max(k, l) / d.
+ */
+export const chanceAngle = (k: number, l: number, dimension: number): number =>
+  degrees(Math.sqrt(Math.max(k, l) / dimension));
+
+/** What the spaces and the latest step say of the run's health, in a few numbers. */
+export interface HealthFacts {
+  /** The worst ‖SᵀS − I‖max of the latest round. */
+  orthonormality: number | null;
+  /** Means over layers at the latest step. */
+  projectedAway: number | null;
+  leakage: number | null;
+  /** The layer with the largest gradient at the latest step. */
+  largest: { name: string; gradientNorm: number } | null;
+}
+
+export function healthFacts(spaces: RunState['spaces'], samples: readonly HealthSample[]): HealthFacts {
+  const layers = samples.at(-1)?.layers ?? [];
+  const errors = spaces.at(-1)?.tensors.map(({ orthonormality }) => orthonormality) ?? [];
+  const [first] = layers.toSorted((a, b) => b.gradientNorm - a.gradientNorm);
+  return {
+    orthonormality: errors.length === 0 ? null : Math.max(...errors),
+    projectedAway: mean(layers.map(({ projectedAway }) => projectedAway)),
+    leakage: mean(layers.map(({ leakage }) => leakage)),
+    largest: first === undefined ? null : { name: first.name, gradientNorm: first.gradientNorm },
+  };
 }

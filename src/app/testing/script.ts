@@ -1,7 +1,7 @@
 import { mixSeed, type Random, seededRandom } from '../../base/random.ts';
 import type { RunEvent } from '../../run/events.ts';
 import { type AccuracyMatrix, measuresOf } from '../../run/measures.ts';
-import type { DeviceReport, Results, TaskReport, TensorSpace } from '../../run/results.ts';
+import type { DeviceReport, HealthSample, Results, TaskReport, TensorSpace } from '../../run/results.ts';
 import type { RunSettings } from '../../run/settings.ts';
 import { lessonsOf, roundName } from '../../run/schedule.ts';
 import { EMBEDDED_TASKS } from '../setup/catalogue.ts';
@@ -40,6 +40,8 @@ const TENSORS = [
     `decoder.block.${i}.layer.1.EncDecAttention.v`,
   ]),
 ];
+type LayerHealth = HealthSample['layers'][number];
+
 const STEPS_PER_EVENT = 3;
 
 export interface ScriptOptions {
@@ -75,7 +77,7 @@ export function scriptedRun(settings: RunSettings, options: ScriptOptions = {}):
   const ranked: AccuracyMatrix = exact.map((row) => [...row]);
   const curves: Results['curves'] = { round: [], step: [], loss: [], gradientNorm: [], seconds: [] };
   const spaces: Results['spaces'] = [];
-  const projectedAway: Results['projectedAway'] = [];
+  const health: Results['health'] = [];
   const totalSeconds = 40 * rounds;
   let secondsLeft = totalSeconds;
 
@@ -145,13 +147,13 @@ export function scriptedRun(settings: RunSettings, options: ScriptOptions = {}):
       const gradientNorms = losses.map((loss) => 0.4 + loss * (0.5 + random.next()));
       step += count;
       secondsLeft = totalSeconds * (1 - step / (stepsEach * rounds));
-      const shares = method.sharedSpace && round > 1 ? sharesOf(round, done / steps, random) : [];
+      const layers = layersOf(method, round, done / steps, random);
       curves.round.push(...numbers.map(() => round));
       curves.step.push(...numbers);
       curves.loss.push(...losses);
       curves.gradientNorm.push(...gradientNorms);
       curves.seconds.push(...numbers.map(() => totalSeconds - secondsLeft));
-      if (shares.length > 0) projectedAway.push({ round, step, tensors: shares });
+      health.push({ round, step, layers });
       events.push({
         type: 'steps',
         round,
@@ -159,7 +161,7 @@ export function scriptedRun(settings: RunSettings, options: ScriptOptions = {}):
         losses,
         gradientNorms,
         tokensPerSecond: 21_000 + 3_000 * random.next(),
-        projectedAway: shares,
+        layers,
       });
       progress({ phase: 'train', round, item: learned, done: done + count, total: steps, unit: 'steps' });
       events.push({ type: 'memory', liveBytes: 187e6 + 4e6 * random.next(), peakBytes: 214e6, liveBuffers: 412 });
@@ -175,7 +177,7 @@ export function scriptedRun(settings: RunSettings, options: ScriptOptions = {}):
 
   const results: Results = {
     schema: 'gorp-web/results',
-    version: 1,
+    version: 2,
     code: { version: '0.1.0', commit: options.commit ?? 'scripted' },
     status: 'finished',
     error: null,
@@ -189,7 +191,7 @@ export function scriptedRun(settings: RunSettings, options: ScriptOptions = {}):
     accuracy: { exact, ranked },
     measures: { exact: measuresOf(exact), ranked: measuresOf(ranked) },
     spaces,
-    projectedAway,
+    health,
     memory: { peakBytes: 214e6, liveBuffersAtEnd: 0 },
   };
   events.push({ type: 'finished', results });
@@ -207,16 +209,26 @@ function scripted({ method }: RunSettings, round: number, task: number, random: 
   return learned * kept ** (round - task - 1) * (0.97 + 0.06 * random.next());
 }
 
-const sharesOf = (round: number, age: number, random: Random): { name: string; share: number }[] =>
-  TENSORS.map((name, i) => ({
-    name,
-    share: Math.min(1, (0.12 + 0.13 * round) * (0.6 + 0.07 * i) * (1 - 0.3 * age) * (0.85 + 0.3 * random.next())),
-  }));
+function layersOf(method: RunSettings['method'], round: number, age: number, random: Random): LayerHealth[] {
+  const hasSpace = method.sharedSpace && round > 1;
+  const leaks = method.project === 'update' ? 1e-13 : 0.18;
+  return TENSORS.map((name, i) => {
+    const share = (0.12 + 0.13 * round) * (0.6 + 0.07 * i) * (1 - 0.3 * age) * (0.85 + 0.3 * random.next());
+    return {
+      name,
+      part: partOf(name),
+      gradientNorm: (0.05 + 0.4 * random.next()) * Math.exp(-2 * age),
+      projectedAway: hasSpace ? Math.min(1, share) : null,
+      leakage: hasSpace ? leaks * (0.7 + 0.6 * random.next()) : null,
+    };
+  });
+}
+
+const partOf = (name: string): LayerHealth['part'] => (name.includes('SelfAttention') ? 'lora' : 'full-rank');
 
 function spaceOf(before: TensorSpace[], method: RunSettings['method'], random: Random): TensorSpace[] {
   return TENSORS.map((name, i) => {
-    const lora = name.includes('SelfAttention');
-    const dimension = lora && method.loraSpace === 'rank' ? method.loraRank : 128;
+    const dimension = partOf(name) === 'lora' && method.loraSpace === 'rank' ? method.loraRank : 128;
     const held = before[i]?.total ?? 0;
     const heldBefore = held === 0 ? 0 : Math.min(0.85, 0.35 + 0.1 * random.next() + held / dimension / 2);
     const decay = 0.55 + 0.3 * random.next();
@@ -226,7 +238,23 @@ function spaceOf(before: TensorSpace[], method: RunSettings['method'], random: R
     let reached = heldBefore;
     let added = 0;
     while (added < spectrum.length && reached < method.threshold) reached += spectrum[added++] ?? 0;
-    const part = lora ? 'lora' : 'full-rank';
-    return { name, part, dimension, added, total: held + added, heldBefore, spectrum, threshold: method.threshold };
+    const directions = Math.max(1, Math.min(16, added));
+    const tasks = before.length === 0 ? 0 : (before[i]?.angles.length ?? 0) + 1;
+    return {
+      name,
+      part: partOf(name),
+      dimension,
+      added,
+      total: held + added,
+      heldBefore,
+      spectrum,
+      threshold: method.threshold,
+      orthonormality: 2.4e-7 * (0.5 + random.next()),
+      directions,
+      angles: Array.from({ length: tasks }, (_, task) => ({
+        task: task + 1,
+        cosines: Array.from({ length: directions }, (__, k) => (0.95 - 0.08 * task) * 0.88 ** k),
+      })),
+    };
   });
 }

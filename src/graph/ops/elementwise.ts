@@ -144,7 +144,8 @@ function arithmeticCall(
   tensors: Tensor[],
 ): KernelCall {
   const [a] = tensors;
-  const size = sizeOf(a.shape);
+  // In place, both have one layout: the gaps of a stack go along.
+  const size = form === 'IN_PLACE' ? a.elements : sizeOf(a.shape);
   return {
     kernel: {
       name: `arithmetic/${form.toLowerCase()}`,
@@ -176,7 +177,7 @@ export function add(g: Graph, a: Tensor, b: Tensor, alpha = 1, beta = 1): Tensor
   });
 }
 
-/** into ← alpha a + beta into: sums gradients of micro-batches. */
+/** into ← alpha a + beta into, both of one layout: sums gradients of micro-batches, and keeps a moving average. */
 export function addInto(g: Graph, a: Tensor, into: Tensor, alpha: number, beta: number): void {
   g.record({
     name: 'add into',

@@ -12,6 +12,7 @@ import { lastTokens } from './last-tokens.ts';
 import { batchedMatmul, matmul } from './matmul.ts';
 import { mergedAttention } from './merged-attention.ts';
 import { rmsNorm } from './norm.ts';
+import { orthonormality } from './orthonormality.ts';
 import { relativeBias } from './position-bias.ts';
 import { rotary } from './rotary.ts';
 
@@ -485,5 +486,50 @@ describe('cross-entropy over a vocabulary', () => {
     })).withGradients('loss');
     t.checkFiniteDifferences();
     await t.checkGpu(gpu, F32);
+  });
+});
+
+describe('orthonormality', () => {
+  /** Columns of the unit matrix, the last `empty` of them zeros, plus an error at one entry of each matrix. */
+  const nearly = (n: number, dimension: number, k: number, empty: number, error: number): number[] =>
+    Array.from({ length: n * dimension * k }, (_, at) => {
+      const [row, column] = [Math.floor(at / k) % dimension, at % k];
+      const unit = row === column && column < k - empty ? 1 : 0;
+      return unit + (row === 0 && column === 0 ? error * (1 + Math.floor(at / (dimension * k))) : 0);
+    });
+
+  test.each([
+    [1, 1, 1, 0],
+    [3, 5, 3, 1],
+    [2, 16, 9, 0],
+    [5, 40, 13, 6],
+  ])('%i matrices %i × %i, %i columns empty', async (n, dimension, k, empty) => {
+    for (const error of [0, 0.01]) {
+      const values = nearly(n, dimension, k, empty, error);
+      const t = new GraphUnderTest({ S: { shape: [n, dimension, k], values }, error: { shape: [n] } }, (g, input) => {
+        orthonormality(g, input('S'), input('error'));
+        return { error: input('error') };
+      });
+      const after = t.onCpu().get('error') ?? [];
+      for (let i = 0; i < n; i++) expect(after[i]).toBeCloseTo((1 + error * (1 + i)) ** 2 - 1, 6);
+      await t.checkGpu(gpu, F32);
+    }
+  });
+
+  test('of random columns, of zeros, and of what is not a number', async () => {
+    const values = [...noise(24, 7), ...new Array<number>(24).fill(0)];
+    const t = new GraphUnderTest({ S: { shape: [2, 8, 3], values }, error: { shape: [2] } }, (g, input) => {
+      orthonormality(g, input('S'), input('error'));
+      return { error: input('error') };
+    });
+    expect(t.onCpu().get('error')?.[1]).toBe(0);
+    await t.checkGpu(gpu, F32);
+    values[0] = NaN;
+    const bad = new GraphUnderTest({ S: { shape: [2, 8, 3], values }, error: { shape: [2] } }, (g, input) => {
+      orthonormality(g, input('S'), input('error'));
+      return { error: input('error') };
+    });
+    expect(bad.onCpu().get('error')?.[0]).toBeGreaterThan(1e38);
+    await bad.checkGpu(gpu, F32);
   });
 });

@@ -16,7 +16,7 @@ export function adamStepSize(learningRate: number, step: number): number {
   return (learningRate * Math.sqrt(1 - ADAM.beta2 ** step)) / (1 - ADAM.beta1 ** step);
 }
 
-type Form = 'SQUARES' | 'CLIP' | 'ADAM' | 'APPLY' | 'SHARE';
+type Form = 'SQUARES' | 'CLIP' | 'ADAM' | 'APPLY';
 
 /** n tensors of `size` elements, `stride` elements from one to the next. */
 export interface StackShape {
@@ -32,7 +32,7 @@ function call(
   options: { index?: number; limit?: number } = {},
 ): KernelCall {
   const { count, size, stride } = stack;
-  const threads = form === 'CLIP' ? 1 : form === 'SHARE' ? count : count * stride;
+  const threads = form === 'CLIP' ? 1 : count * stride;
   const workgroups: Workgroups = form === 'SQUARES' ? flatWorkgroups(count, 1) : flatWorkgroups(threads, 64);
   return {
     kernel: {
@@ -42,7 +42,6 @@ function call(
         CLIP: form === 'CLIP',
         ADAM: form === 'ADAM',
         APPLY: form === 'APPLY',
-        SHARE: form === 'SHARE',
       }),
     },
     params: [
@@ -139,22 +138,6 @@ export function applyUpdate(g: Graph, update: Tensor, stack: StackShape, weights
     calls: () => [call('APPLY', stack, [update, weights])],
     twin: (value) => {
       for (let i = 0; i < stack.count * stack.stride; i++) value(weights)[i] -= value(update)[i];
-    },
-  });
-}
-
-/** Share of energy a projection took away, 1 − after / before per tensor; 0 where there was none. */
-export function shareTaken(g: Graph, before: Tensor, after: Tensor, count: number, into: Tensor): void {
-  g.record({
-    name: 'share taken',
-    inputs: [before, after],
-    outputs: [into],
-    effect: true,
-    calls: () => [call('SHARE', { count, size: 1, stride: 1 }, [before, after, into])],
-    twin: (value) => {
-      for (let n = 0; n < count; n++) {
-        value(into)[n] = value(before)[n] > 0 ? 1 - value(after)[n] / value(before)[n] : 0;
-      }
     },
   });
 }

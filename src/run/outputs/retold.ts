@@ -2,19 +2,24 @@ import type { RunEvent } from '../events.ts';
 import type { Results, TaskReport } from '../results.ts';
 
 /** What an earlier run told of its rounds, from its results: so that who listens to the run that goes on has it all. */
-export function retold({ curves, accuracy, spaces }: Results, tasks: readonly TaskReport[]): RunEvent[] {
+export function retold({ curves, accuracy, spaces, health }: Results, tasks: readonly TaskReport[]): RunEvent[] {
   const events: RunEvent[] = [];
   accuracy.exact.forEach((row, round) => {
-    const indexes = curves.round.flatMap((one, i) => (one === round ? [i] : []));
-    if (indexes.length > 0) {
+    let indexes = curves.round.flatMap((one, i) => (one === round ? [i] : []));
+    // A sample of the layers' health ends the report it came with; behind the last one there may be steps without.
+    const samples = health.filter((sample) => sample.round === round);
+    for (const { step, layers } of [...samples, { step: Infinity, layers: [] }]) {
+      const told = indexes.filter((i) => curves.step[i] <= step);
+      indexes = indexes.slice(told.length);
+      if (told.length === 0) continue;
       events.push({
         type: 'steps',
         round,
-        steps: indexes.map((i) => curves.step[i]),
-        losses: indexes.map((i) => curves.loss[i]),
-        gradientNorms: indexes.map((i) => curves.gradientNorm[i]),
+        steps: told.map((i) => curves.step[i]),
+        losses: told.map((i) => curves.loss[i]),
+        gradientNorms: told.map((i) => curves.gradientNorm[i]),
         tokensPerSecond: 0,
-        projectedAway: [],
+        layers,
       });
     }
     for (const space of spaces) if (space.round === round) events.push({ type: 'space', ...space });

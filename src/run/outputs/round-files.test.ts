@@ -94,6 +94,15 @@ describe('a round that was saved', () => {
     expect(resumed.results.spaces.map(({ round, tensors }) => [round, tensors.map(({ total }) => total)])).toEqual(
       whole.results.spaces.map(({ round, tensors }) => [round, tensors.map(({ total }) => total)]),
     );
+    // Tasks on both sides of the break are compared with each other.
+    resumed.results.spaces[1].tensors.forEach(({ name, angles }, i) => {
+      const [{ task, cosines }] = angles;
+      expect(task).toBe(1);
+      const wanted = whole.results.spaces[1].tensors[i].angles[0].cosines;
+      expect(cosines, name).toEqual(wanted.map((cosine) => expect.closeTo(cosine, 3) as number));
+    });
+    const healthOf = ({ health }: Results): unknown => health.filter(({ round }) => round === 1);
+    expect(healthOf(resumed.results)).toEqual(healthOf(JSON.parse(JSON.stringify(whole.results)) as Results));
     expect([...resumed.rounds.keys()]).toEqual([`${FOLDER}/2-field`]);
     // Who listens is told everything once, the first round too.
     const told = resumed.events.flatMap((event) => (event.type === 'steps' ? event.steps : []));

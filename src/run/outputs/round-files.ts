@@ -1,3 +1,4 @@
+import type { Matrix } from '../../gorp/matrix.ts';
 import type { Trained } from '../../gorp/trained.ts';
 import { jsonFile, type OutputFile, textFile } from '../../weights/exports/output-file.ts';
 import { peftConfig, peftTensors } from '../../weights/exports/peft.ts';
@@ -14,6 +15,7 @@ export const ADAPTER_FILE = 'adapter/adapter_model.safetensors';
 export const ADAPTER_CONFIG_FILE = 'adapter/adapter_config.json';
 export const DELTAS_FILE = 'full_rank_deltas.safetensors';
 export const SPACES_FILE = 'shared_space.safetensors';
+export const DIRECTIONS_FILE = 'task_directions.safetensors';
 export const ROUND_FILE = 'round.json';
 
 /** A round as it ended. */
@@ -65,7 +67,7 @@ async function* predictions(tests: EndedRound['tests']): AsyncGenerator<Uint8Arr
  * @param base the model that was trained, as it was loaded.
  */
 export function trainedFiles(trained: Trained, base: ModelFiles, { round, results }: EndedRound): OutputFile[] {
-  const { adapters, weights, spaces, scaling, optimizerSteps } = trained;
+  const { adapters, weights, spaces, directions, scaling, optimizerSteps } = trained;
   const files: OutputFile[] = [];
   if (adapters.length > 0) {
     const task = isDecoderOnly(base.config) ? 'CAUSAL_LM' : 'SEQ_2_SEQ_LM';
@@ -86,14 +88,26 @@ export function trainedFiles(trained: Trained, base: ModelFiles, { round, result
     files.push(tensorFile(DELTAS_FILE, deltas));
   }
   if (spaces.size > 0) {
-    const sources = [...spaces].map(([name, { rows, columns, data }]): TensorSource => {
+    const source = (name: string, { rows, columns, data }: Matrix): TensorSource => {
       return { name, dtype: 'F32', shape: [rows, columns], read: () => Float32Array.from(data) };
-    });
-    files.push(tensorFile(SPACES_FILE, sources));
+    };
+    const ofTasks = [...directions].flatMap(([layer, tasks]) =>
+      tasks.map((one, i) => source(directionsName(layer, i + 1), one)),
+    );
+    files.push(
+      tensorFile(
+        SPACES_FILE,
+        [...spaces].map(([layer, S]) => source(layer, S)),
+      ),
+    );
+    files.push(tensorFile(DIRECTIONS_FILE, ofTasks));
   }
   files.push(jsonFile(ROUND_FILE, { schema: 'gorp-web/round', version: 1, round, optimizerSteps, results }));
   return files;
 }
+
+/** Name of a task's main directions for a layer; tasks count from 1. */
+export const directionsName = (layer: string, task: number): string => `${layer}.task_${task}`;
 
 const tensorFile = (path: string, tensors: readonly TensorSource[]): OutputFile => ({
   path,

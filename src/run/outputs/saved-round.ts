@@ -7,7 +7,15 @@ import { peftName } from '../../weights/exports/peft.ts';
 import { type ByteFile, type ModelTensors, openTensors, readJson } from '../../weights/model-files.ts';
 import { type Results, ResultsSchema } from '../results.ts';
 import type { RunSettings } from '../settings.ts';
-import { ADAPTER_CONFIG_FILE, ADAPTER_FILE, DELTAS_FILE, ROUND_FILE, SPACES_FILE } from './round-files.ts';
+import {
+  ADAPTER_CONFIG_FILE,
+  ADAPTER_FILE,
+  DELTAS_FILE,
+  DIRECTIONS_FILE,
+  directionsName,
+  ROUND_FILE,
+  SPACES_FILE,
+} from './round-files.ts';
 
 /** A file of a round's folder by its path in it, or null where there is none. */
 export type OpenFile = (path: string) => Promise<ByteFile | null>;
@@ -47,10 +55,11 @@ export async function openSavedRound(open: OpenFile): Promise<SavedRound> {
   if (state === null) throw badRound(`the folder has no ${ROUND_FILE}`);
   const { round, optimizerSteps, results } = state;
   const { method } = results.settings;
-  const [adapters, deltas, spaces] = [
+  const [adapters, deltas, spaces, directions] = [
     await tensors(open, ADAPTER_FILE, method.adapters !== 'none'),
     await tensors(open, DELTAS_FILE, method.fullRank !== 'none'),
     await tensors(open, SPACES_FILE, method.sharedSpace),
+    await tensors(open, DIRECTIONS_FILE, method.sharedSpace),
   ];
   const config = adapters && (await json(open, ADAPTER_CONFIG_FILE, AdapterConfigSchema));
   if (config === null && adapters !== null) throw badRound(`the folder has no ${ADAPTER_CONFIG_FILE}`);
@@ -67,6 +76,7 @@ export async function openSavedRound(open: OpenFile): Promise<SavedRound> {
       adapter: pair,
       delta: (layer) => read(deltas, `${layer}.weight`),
       space: (layer) => read(spaces, layer),
+      directions: (layer, task) => read(directions, directionsName(layer, task)),
     },
     changes: {
       scaling: config ? config.lora_alpha / config.r : 0,

@@ -1,0 +1,43 @@
+// How far the columns of S are from orthonormal, from the Gram matrices G = SᵀS of a stack
+//
+//   error[n] = max over i, j of |G[n][i][j] - d(i, j)|        G: [n, k, k], one after another
+//   d(i, j)  = 1 where i = j and G[n][j][j] is not 0, else 0
+//
+// Narrower spaces of a stack are filled up with columns of zeros, which are to be nothing: hence the condition.
+//
+// Plan: one workgroup of 64 per tensor, strided over the k² entries; each thread keeps its largest error, and the first
+// one takes the largest of those.
+// Numerical care: a maximum has no rounding. max() may drop a value that is not a number, so such an entry counts as the
+// largest float.
+
+struct Params { count: u32, k: u32 }
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> gram: array<f32>;
+@group(0) @binding(2) var<storage, read_write> error: array<f32>;
+var<workgroup> parts: array<f32, 64>;
+
+const LARGEST = 3.4e38;
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) w: vec3u,
+  @builtin(num_workgroups) grid: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let group = w.y * grid.x + w.x;
+  let tensor = min(group, p.count - 1u);
+  let size = p.k * p.k;
+  var largest = 0.0;
+  for (var at = local; at < size; at += 64u) {
+    let value = gram[tensor * size + at];
+    let isDiagonal = at / p.k == at % p.k;
+    let off = abs(value - select(0.0, 1.0, isDiagonal && value != 0.0));
+    largest = max(largest, select(LARGEST, off, off < LARGEST));
+  }
+  parts[local] = largest;
+  workgroupBarrier();
+  if (local == 0u && group < p.count) {
+    for (var n = 0u; n < 64u; n++) { largest = max(largest, parts[n]); }
+    error[tensor] = largest;
+  }
+}

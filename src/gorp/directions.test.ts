@@ -1,0 +1,62 @@
+import { describe, expect, it } from 'vitest';
+import { randomMatrix, randomOrthonormal } from '../testing/matrices.ts';
+import { anglesToEarlier, directionsOfCovariance, directionsOfMoment, MOST_DIRECTIONS } from './directions.ts';
+import { columnSlice, type Matrix, matrix, multiply, multiplyTranspose } from './matrix.ts';
+import { growSpaceFromCovariance } from './space.ts';
+
+/** U diag(σ) Vᵀ of dimension × 30 with given left vectors. */
+function withDirections(u: Matrix, values: readonly number[], seed: number): Matrix {
+  const scaled = matrix(
+    u.rows,
+    u.columns,
+    u.data.map((x, i) => x * values[i % u.columns]),
+  );
+  return multiplyTranspose(scaled, randomOrthonormal(30, u.columns, seed));
+}
+
+describe('directions of a task', () => {
+  const u = randomOrthonormal(24, 3, 1);
+  const moment = withDirections(u, [3, 2, 0.5], 2); // energies 9, 4, 0.25
+
+  it('are the fewest that hold the threshold', () => {
+    expect(directionsOfMoment(moment, 0.95).columns).toBe(2);
+    const [{ cosines }] = anglesToEarlier(directionsOfMoment(moment, 0.95), [columnSlice(u, 0, 2)]);
+    expect(cosines).toEqual([1, 1].map(() => expect.closeTo(1, 10) as number));
+  });
+
+  it('are at most so many, and at least one', () => {
+    expect(directionsOfMoment(randomMatrix(40, 40, 3), 1).columns).toBe(MOST_DIRECTIONS);
+    expect(directionsOfMoment(moment, 1e-9).columns).toBe(1);
+  });
+
+  it('are the same from a covariance, whatever the space holds already', () => {
+    const covariance = multiplyTranspose(moment, moment);
+    const expected = directionsOfMoment(moment, 0.95);
+    for (const space of [null, columnSlice(u, 0, 1), randomOrthonormal(24, 5, 4)]) {
+      const growth = growSpaceFromCovariance(space, covariance, 0.95);
+      const found = directionsOfCovariance(covariance, 0.95, growth);
+      expect(found.columns).toBe(2);
+      expect(anglesToEarlier(found, [expected])[0].cosines).toEqual([1, 1].map(() => expect.closeTo(1, 6) as number));
+    }
+  });
+
+  it('say nothing where there was no gradient', () => {
+    const none = directionsOfMoment(matrix(24, 30), 0.9);
+    expect(none.columns).toBe(0);
+    expect(anglesToEarlier(none, [u, none])).toEqual([
+      { task: 1, cosines: [] },
+      { task: 2, cosines: [] },
+    ]);
+    const covariance = matrix(24, 24);
+    const growth = growSpaceFromCovariance(u, covariance, 0.9);
+    expect(directionsOfCovariance(covariance, 0.9, growth).columns).toBe(0);
+  });
+
+  it('tell a task that turned by an angle from one that did not', () => {
+    const axes = randomOrthonormal(24, 4, 5);
+    const turned = multiply(axes, matrix(4, 2, [1, 0, 0, Math.cos(0.6), 0, Math.sin(0.6), 0, 0]));
+    const [first, second] = anglesToEarlier(turned, [columnSlice(axes, 0, 2), columnSlice(axes, 3, 4)]);
+    expect(first).toEqual({ task: 1, cosines: [1, Math.cos(0.6)].map((x) => expect.closeTo(x, 10) as number) });
+    expect(second).toEqual({ task: 2, cosines: [expect.closeTo(0, 10)] });
+  });
+});

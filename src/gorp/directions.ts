@@ -1,0 +1,50 @@
+import { principalAngles } from './angles.ts';
+import { columnSlice, type Matrix, matrix, trace } from './matrix.ts';
+import { growSpace, type SpaceGrowth } from './space.ts';
+import { symmetricEigen } from './symmetric-eigen.ts';
+
+/** Most directions of a task that are kept to compare it with others. */
+export const MOST_DIRECTIONS = 16;
+
+/** How the main directions of a task lie to those of an earlier one, for one tensor. */
+export interface TaskAngles {
+  /** The earlier task, from 1. */
+  task: number;
+  /** Cosines of the principal angles, descending. 1 = a direction that both tasks use, 0 = none in common. */
+  cosines: number[];
+}
+
+/**
+ * A task's own main directions: the fewest left singular vectors of a matrix that hold `threshold` of its energy, at most
+ * {@link MOST_DIRECTIONS}. Unlike what a task adds to the shared space they may lie inside it: what is added is orthogonal
+ * to the space by construction, so that it could say nothing about how alike two tasks are.
+ *
+ * @param moment dimension × any: mean gradient from which nothing was projected away.
+ */
+export function directionsOfMoment(moment: Matrix, threshold: number): Matrix {
+  const { space } = growSpace({ space: null, moment, threshold, rule: 'paper' });
+  return atMost(space);
+}
+
+/**
+ * The same from a covariance X Xᵀ (dimension × dimension).
+ *
+ * @param growth what the task added to the space, if it was the first: its directions are the same then.
+ */
+export function directionsOfCovariance(covariance: Matrix, threshold: number, growth: SpaceGrowth): Matrix {
+  if (growth.added === growth.total) return atMost(growth.space);
+  const all = trace(covariance);
+  if (!(all > 0)) return matrix(covariance.rows, 0);
+  return symmetricEigen(covariance, (values) => {
+    let held = 0;
+    const reached = values.findIndex((value) => (held += value) >= threshold * all);
+    return Math.min(MOST_DIRECTIONS, reached < 0 ? values.length : reached + 1);
+  }).vectors;
+}
+
+const atMost = (directions: Matrix): Matrix =>
+  columnSlice(directions, 0, Math.min(directions.columns, MOST_DIRECTIONS));
+
+/** Principal angles between a task's directions and those of each task before, in order. */
+export const anglesToEarlier = (directions: Matrix, earlier: readonly Matrix[]): TaskAngles[] =>
+  earlier.map((other, i) => ({ task: i + 1, cosines: principalAngles(other, directions) }));

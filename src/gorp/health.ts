@@ -1,0 +1,107 @@
+import type { OwnedBuffer } from '../gpu/buffers.ts';
+import type { Gpu } from '../gpu/device.ts';
+import type { BufferRange } from '../gpu/program.ts';
+import type { Tensor } from '../graph/tensor.ts';
+import type { FullRankGroup } from './full-rank-group.ts';
+import { LoraGroup } from './lora-group.ts';
+import { slice } from './trainable-group.ts';
+import type { SpaceMeters } from './update.ts';
+
+/** A layer's health in one step. */
+export interface LayerHealth {
+  /** Hugging Face name of the layer. */
+  name: string;
+  part: 'lora' | 'full-rank';
+  /** Norm of its gradient before clipping, of A and B together for adapters. */
+  gradientNorm: number;
+  /** Share of the gradient's energy that lay in the shared space and was taken away; null while there is none. */
+  projectedAway: number | null;
+  /** Share of the update's energy that lies in the shared space nevertheless; null while there is none. */
+  leakage: number | null;
+}
+
+// Floats between the places of two stacks in a buffer that all share, so that each can be bound.
+const PLACE = 64;
+
+const places = (count: number): number => Math.ceil(count / PLACE) * PLACE;
+
+/** The energies of a step on the GPU, one number per trained tensor in each buffer, and what they say. */
+export class Meters {
+  /** ‖G‖² of every tensor. Adapters have two places: A, and behind all of A, B. */
+  readonly squares: Tensor;
+  readonly #space: SpaceMeters;
+  readonly #first = new Map<LoraGroup | FullRankGroup, number>();
+  readonly #owned: OwnedBuffer[] = [];
+
+  constructor(gpu: Gpu, groups: readonly (LoraGroup | FullRankGroup)[]) {
+    let total = 0;
+    for (const group of groups) {
+      this.#first.set(group, total);
+      total += places(group.layers.names.length) * (group instanceof LoraGroup ? 2 : 1);
+    }
+    const vector = (name: string): Tensor => {
+      const buffer = gpu.buffers.storage(name, Math.max(1, total) * 4);
+      this.#owned.push(buffer);
+      return slice(name, { buffer, offset: 0, bytes: buffer.bytes }, 0, Math.max(1, total));
+    };
+    this.squares = vector('squared gradient norms');
+    this.#space = {
+      before: vector('energy before'),
+      after: vector('energy after'),
+      update: vector('energy of updates'),
+      leaked: vector('energy leaked'),
+    };
+  }
+
+  /** What is to be read of a step, in the order that {@link health} expects it. */
+  get sources(): BufferRange[] {
+    const { before, after, update, leaked } = this.#space;
+    return [this.squares, before, after, update, leaked].map((t) => t.storage as BufferRange);
+  }
+
+  /** Places of a group's gradient energies: of A and B, or of W. */
+  squaresOf(group: LoraGroup | FullRankGroup): Tensor[] {
+    const count = group.layers.names.length;
+    return group instanceof LoraGroup
+      ? [this.#part(this.squares, group), this.#part(this.squares, group, places(count))]
+      : [this.#part(this.squares, group)];
+  }
+
+  spaceMetersOf(group: LoraGroup | FullRankGroup): SpaceMeters {
+    const { before, after, update, leaked } = this.#space;
+    const part = (t: Tensor): Tensor => this.#part(t, group);
+    return { before: part(before), after: part(after), update: part(update), leaked: part(leaked) };
+  }
+
+  #part(whole: Tensor, group: LoraGroup | FullRankGroup, further = 0): Tensor {
+    const first = (this.#first.get(group) ?? 0) + further;
+    return slice(whole.name, whole.storage as BufferRange, first, group.layers.names.length);
+  }
+
+  /** The health of every layer from the numbers of a step. */
+  health([squares, before, after, update, leaked]: readonly Float32Array[]): LayerHealth[] {
+    return [...this.#first].flatMap(([group, first]) => {
+      const { names } = group.layers;
+      const hasSpace = group.space?.stackSpace !== undefined;
+      const isLora = group instanceof LoraGroup;
+      return names.map((name, i): LayerHealth => {
+        const at = first + i;
+        const energy = squares[at] + (isLora ? squares[at + places(names.length)] : 0);
+        return {
+          name,
+          part: isLora ? 'lora' : 'full-rank',
+          gradientNorm: Math.sqrt(energy),
+          projectedAway: hasSpace ? ratio(before[at] - after[at], before[at]) : null,
+          leakage: hasSpace ? ratio(leaked[at], update[at]) : null,
+        };
+      });
+    });
+  }
+
+  destroy(): void {
+    for (const buffer of this.#owned) buffer.destroy();
+  }
+}
+
+/** A part of a whole of which there may be nothing. Rounding can leave a little less than 0. */
+const ratio = (part: number, whole: number): number => (whole > 0 ? Math.max(0, part / whole) : 0);

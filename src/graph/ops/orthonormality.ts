@@ -1,0 +1,44 @@
+import wgsl from '../../../shaders/orthonormality.wgsl?raw';
+import { flatWorkgroups, u32 } from '../../gpu/kernel.ts';
+import type { Graph } from '../graph.ts';
+import type { Tensor } from '../tensor.ts';
+import { batchedMatmul } from './matmul.ts';
+
+/** What an entry that is not a number counts as. */
+const LARGEST = 3.4e38;
+
+/**
+ * ‖SᵀS − I‖max of every matrix of a stack: how far its columns are from orthonormal. Columns of zeros, which fill up
+ * narrower matrices, count as none.
+ *
+ * @param S [n, dimension, k].
+ * @param into [≥ n].
+ */
+export function orthonormality(g: Graph, S: Tensor, into: Tensor): void {
+  const gram = batchedMatmul(g, S, S, { layout: 'tn' }); // [n, k, k]
+  const [count, k] = gram.shape;
+  g.record({
+    name: 'orthonormality',
+    inputs: [gram],
+    outputs: [into],
+    effect: true,
+    calls: () => [
+      {
+        kernel: { name: 'orthonormality', wgsl },
+        params: [u32(count), u32(k)],
+        tensors: [gram, into],
+        workgroups: flatWorkgroups(count, 1),
+      },
+    ],
+    twin: (value) => {
+      for (let n = 0; n < count; n++) {
+        const one = value(gram).subarray(n * k * k, (n + 1) * k * k);
+        const errors = Array.from(one, (x, at) => {
+          const error = Math.abs(x - (at % (k + 1) === 0 && x !== 0 ? 1 : 0));
+          return error < LARGEST ? error : LARGEST;
+        });
+        value(into)[n] = Math.max(...errors);
+      }
+    },
+  });
+}

@@ -1,0 +1,22 @@
+/** At most `most` of what comes, evenly spread over all of it, however much that gets: for a record of a long run. */
+export class EvenSamples<T> {
+  #kept: T[] = [];
+  #every = 1;
+  #seen = 0;
+
+  /** @param most even. */
+  constructor(private readonly most: number) {}
+
+  add(one: T): void {
+    if (this.#seen++ % this.#every !== 0) return;
+    this.#kept.push(one);
+    if (this.#kept.length < this.most) return;
+    this.#kept = this.#kept.filter((_, i) => i % 2 === 0);
+    this.#every *= 2;
+  }
+
+  /** What is kept, in order. */
+  get kept(): readonly T[] {
+    return this.#kept;
+  }
+}
