@@ -22,7 +22,10 @@ let gpu: Gpu;
 beforeAll(async () => {
   gpu = await acquireTestGpu();
 });
-afterAll(() => gpu.destroy());
+afterAll(() => {
+  expect(gpu.buffers.liveLabels).toEqual([]);
+  gpu.destroy();
+});
 
 /** A model of the reference data on the GPU. */
 class OpenedModel {
@@ -35,8 +38,10 @@ class OpenedModel {
     private readonly parameters: Parameters,
   ) {}
 
-  static async open(folder: string, reach: number): Promise<OpenedModel> {
-    const network = new LlamaNetwork(gpu, parseLlamaConfig(readGoldenJson(`${folder}/config.json`)), reach);
+  /** @param fields of config.json that are to be others. */
+  static async open(folder: string, reach: number, fields: Record<string, unknown> = {}): Promise<OpenedModel> {
+    const config = parseLlamaConfig({ ...readGoldenJson<object>(`${folder}/config.json`), ...fields });
+    const network = new LlamaNetwork(gpu, config, reach);
     const model = readGolden(`${folder}/model.safetensors`);
     const read = (name: string): Promise<Float32Array> => Promise.resolve(goldenReal(model, name).data);
     const parameters = await Parameters.load(gpu, network.shapes, read);
@@ -70,7 +75,6 @@ class OpenedModel {
     for (const buffer of this.#owned) buffer.destroy();
     this.parameters.destroy();
     this.network.destroy();
-    expect(gpu.buffers.liveLabels).toEqual([]);
   }
 }
 
@@ -128,6 +132,22 @@ describe.skipIf(!hasShared)('golden/llama-tiny', () => {
     // Again with other rows: nothing of the first batch may be left in the caches.
     const part = await generate(generator, [sources[2], sources[1]]);
     expect(part.rows).toEqual([wanted[2], wanted[1], empty, empty]);
+  });
+
+  test('an answer ends at any of several end-of-text tokens', async () => {
+    const end = wanted[0][3];
+    const { padId, endIds } = model.network.tokens;
+    const ends = { eos_token_id: [...endIds, end] };
+    const other = await OpenedModel.open('golden/llama-tiny', S + count + 1, ends);
+    const { rows, remaining } = await generate(await other.generator(sources.length, S, count + 1), sources);
+    const cut = wanted.map((row) => {
+      const at = row.findIndex((id) => [...endIds, end].includes(id));
+      return row.map((id, i) => (at < 0 || i <= at ? id : padId));
+    });
+    expect(rows).toEqual(cut);
+    expect(rows[0].slice(wanted[0].indexOf(end) + 1).every((id) => id === padId)).toBe(true);
+    expect(remaining).toBe(cut.filter((row) => !row.some((id) => [...endIds, end].includes(id))).length);
+    other.destroy();
   });
 
   test('losses of candidate answers are those of a plain forward pass', async () => {
