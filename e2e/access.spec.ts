@@ -21,7 +21,7 @@ test('the page can be used without seeing it and without a mouse', async ({ page
     // What is folded or chosen away is shown first; with every method, since each has settings of its own.
     await page.locator('#setup-form details > summary').click();
     await page.getByLabel('Folder with Hugging Face files').check();
-    await page.getByLabel('Folder laid out as CL_Benchmark').check();
+    await page.getByRole('button', { name: 'Own tasks, CL_Benchmark' }).click();
     const method = page.getByTestId('method-select');
     for (const name of await method.locator('option').evaluateAll((options) => options.map((o) => o.textContent))) {
       await method.selectOption(name);

@@ -11,6 +11,7 @@ import { RunBar } from './setup/RunBar.tsx';
 import { SetupPanel } from './setup/SetupPanel.tsx';
 import { runTitle } from './progress/phase.ts';
 import type { Tab } from './store.ts';
+import { ImportDialog } from './tasks/ImportDialog.tsx';
 import { Tabs } from './ui/Tabs.tsx';
 
 const TABS: readonly { id: Tab; label: string }[] = [
@@ -42,6 +43,7 @@ export function App() {
           </Tabs>
         </main>
       </div>
+      <ImportDialog />
     </>
   );
 }

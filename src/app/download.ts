@@ -7,11 +7,15 @@ export function resultsFileName({ settings, startedAt }: Pick<Results, 'settings
 }
 
 /** Hands a results file to the browser's downloads. */
-export function downloadResults(results: Results): void {
-  const url = URL.createObjectURL(new Blob([`${JSON.stringify(results, null, 1)}\n`], { type: 'application/json' }));
+export const downloadResults = (results: Results): void =>
+  downloadText(resultsFileName(results), `${JSON.stringify(results, null, 1)}\n`);
+
+/** Hands JSON text to the browser's downloads, as a file. */
+export function downloadText(name: string, text: string): void {
+  const url = URL.createObjectURL(new Blob([text], { type: 'application/json' }));
   const link = document.createElement('a');
   link.href = url;
-  link.download = resultsFileName(results);
+  link.download = name;
   link.click();
   // The browser has read the address by the next task; revoked at once, some lose the download.
   setTimeout(() => URL.revokeObjectURL(url), 0);

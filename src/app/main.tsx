@@ -7,6 +7,7 @@ import { createPage } from './page.ts';
 import { PageProvider } from './page-context.tsx';
 import { openWorkerSession } from './session.ts';
 import { webGpuSupport } from './support.ts';
+import { browserTasks } from './tasks/task-store.ts';
 import { applyTheme, storedTheme } from './theme.ts';
 
 const root = document.getElementById('root');
@@ -20,6 +21,7 @@ const gpu = 'gpu' in navigator ? navigator.gpu : undefined;
 const page = createPage({
   openSession: openWorkerSession,
   history: browserHistory(),
+  tasks: browserTasks(),
   findSupport: () => webGpuSupport(gpu, isSecureContext),
   theme,
 });

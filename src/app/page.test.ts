@@ -3,6 +3,7 @@ import { embeddedSettings } from '../run/presets.ts';
 import type { WorkerCommand, WorkerEvent } from '../worker/protocol.ts';
 import { BATCH_MS, createPage, type PageParts } from './page.ts';
 import { memoryHistory } from './testing/memory-history.ts';
+import { memoryTasks } from './testing/memory-tasks.ts';
 import { scriptedRun } from './testing/script.ts';
 
 /** A page with a session that does nothing by itself. */
@@ -16,6 +17,7 @@ function setUp(parts: Partial<PageParts> = {}) {
       return { send: (command) => commands.push(command), close: () => (closed += 1) };
     },
     history: memoryHistory(),
+    tasks: memoryTasks(),
     findSupport: () => Promise.resolve('ready'),
     theme: 'system',
     ...parts,
@@ -39,7 +41,8 @@ describe('createPage', () => {
     const { page, commands, run } = setUp();
     page.start();
     const access = { hub: { endpoint: 'https://huggingface.co', token: null }, files: [] };
-    expect(commands).toEqual([{ type: 'start', settings: embeddedSettings('full', 'gorp-plus'), access }]);
+    const tasks = { folder: new Map(), own: new Map() };
+    expect(commands).toEqual([{ type: 'start', settings: embeddedSettings('full', 'gorp-plus'), access, tasks }]);
     expect(run().status).toBe('starting');
     page.start();
     expect(commands).toHaveLength(1);

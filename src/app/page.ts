@@ -1,7 +1,15 @@
 import { reportOf } from '../base/errors.ts';
 import type { MethodName } from '../gorp/method-settings.ts';
-import { embeddedMethod, embeddedSettings, type PresetName } from '../run/presets.ts';
+import {
+  embeddedMethod,
+  embeddedSettings,
+  type PresetName,
+  publishedMethod,
+  publishedOrderOf,
+  publishedSettings,
+} from '../run/presets.ts';
 import type { RunSettings } from '../run/settings.ts';
+import { publishedOrder } from '../tasks/orders.ts';
 import type { ModelAccess } from '../weights/source.ts';
 import type { WorkerEvent } from '../worker/protocol.ts';
 import { type RunHistory, summaryOf } from './history.ts';
@@ -10,6 +18,9 @@ import type { OpenSession, TrainingSession } from './session.ts';
 import { checkedSettings } from './setup/validate.ts';
 import { createPageStore, type PageStore, type View } from './store.ts';
 import type { Support } from './support.ts';
+import { createTaskActions, type TaskActions } from './tasks/actions.ts';
+import { pageTasksOf } from './tasks/sources.ts';
+import type { TaskStore } from './tasks/task-store.ts';
 import type { Theme } from './theme.ts';
 
 /** Events are shown in batches this far apart, however fast they come. Milliseconds. */
@@ -19,6 +30,7 @@ export const BATCH_MS = 80;
 export interface PageParts {
   openSession: OpenSession;
   history: RunHistory;
+  tasks: TaskStore;
   findSupport: () => Promise<Support>;
   theme: Theme;
 }
@@ -31,7 +43,11 @@ export interface Page {
   readonly edit: (change: (draft: RunSettings) => RunSettings) => void;
   readonly setAccess: (change: Partial<ModelAccess>) => void;
   readonly choosePreset: (preset: PresetName) => void;
+  /** A published order by its id, with its settings; the method stays. */
+  readonly chooseOrder: (id: string) => void;
   readonly chooseMethod: (method: MethodName) => void;
+  /** Own tasks, the CL_Benchmark folder, order files. */
+  readonly tasks: TaskActions;
   readonly look: (change: Partial<View>) => void;
   readonly start: () => void;
   readonly pause: () => void;
@@ -40,9 +56,10 @@ export interface Page {
   readonly forget: (startedAt: string) => Promise<void>;
 }
 
-export function createPage({ openSession, history, findSupport, theme }: PageParts): Page {
+export function createPage({ openSession, history, tasks, findSupport, theme }: PageParts): Page {
   const store = createPageStore(theme);
   const { getState, setState } = store;
+  const taskActions = createTaskActions(store, tasks);
   let session: TrainingSession | null = null;
   let waiting: WorkerEvent[] = [];
   let timer: ReturnType<typeof setTimeout> | null = null;
@@ -89,7 +106,7 @@ export function createPage({ openSession, history, findSupport, theme }: PagePar
   return {
     store,
     load: async () => {
-      const [support] = await Promise.all([findSupport(), refreshHistory()]);
+      const [support] = await Promise.all([findSupport(), refreshHistory(), taskActions.load()]);
       setState({ support });
     },
     edit: (change) => setState(({ draft }) => ({ draft: change(draft), refused: null })),
@@ -100,13 +117,30 @@ export function createPage({ openSession, history, findSupport, theme }: PagePar
         return { draft: { ...next, training: { ...next.training, seed: draft.training.seed } }, refused: null };
       }),
     chooseMethod: (method) =>
-      setState(({ draft }) => ({ draft: { ...draft, method: embeddedMethod(method) }, refused: null })),
+      setState(({ draft }) => {
+        const order = publishedOrderOf(draft);
+        const chosen = order === null ? embeddedMethod(method) : publishedMethod(order, method);
+        return { draft: { ...draft, method: chosen }, refused: null };
+      }),
+    chooseOrder: (id) => {
+      const order = publishedOrder(id);
+      if (order === undefined) return;
+      setState(({ draft: { model, tasks: source, method }, taskData }) => ({
+        draft: {
+          model,
+          tasks: source === 'embedded' && taskData.folder !== null ? 'picked' : source,
+          ...publishedSettings(order, method.name),
+        },
+        refused: null,
+      }));
+    },
+    tasks: taskActions,
     look: (change) => setState(({ view }) => ({ view: { ...view, ...change } })),
     start: () => {
       if (isActive(getState().run.status)) return;
       let settings: RunSettings;
       try {
-        settings = checkedSettings(getState().draft);
+        settings = checkedSettings(getState().draft, getState().taskData);
       } catch (error) {
         setState({ refused: reportOf(error) });
         return;
@@ -117,7 +151,8 @@ export function createPage({ openSession, history, findSupport, theme }: PagePar
         view: { ...view, selected: null, tab: view.tab === 'results' ? 'run' : view.tab },
       }));
       session = openSession(receive);
-      session.send({ type: 'start', settings, access: getState().access });
+      const { access, taskData } = getState();
+      session.send({ type: 'start', settings, access, tasks: pageTasksOf(settings, taskData) });
     },
     pause: () => {
       if (getState().run.status !== 'running') return;

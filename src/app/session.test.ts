@@ -37,8 +37,9 @@ describe('openWorkerSession', () => {
     const { events, session, worker } = open();
     const settings = embeddedSettings('quick', 'gorp');
     const access = { hub: { endpoint: 'https://hub', token: null }, files: [] };
-    session.send({ type: 'start', settings, access });
-    expect(worker.sent).toEqual([{ type: 'start', settings, access }]);
+    const tasks = { folder: new Map(), own: new Map() };
+    session.send({ type: 'start', settings, access, tasks });
+    expect(worker.sent).toEqual([{ type: 'start', settings, access, tasks }]);
     worker.onmessage?.({ data: { type: 'paused' } });
     expect(events).toEqual([{ type: 'paused' }]);
     expect(worker.url.pathname).toMatch(/worker\/main\.ts$/);

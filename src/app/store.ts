@@ -2,11 +2,13 @@ import { createStore, type StoreApi } from 'zustand/vanilla';
 import type { ErrorReport } from '../base/errors.ts';
 import { embeddedSettings } from '../run/presets.ts';
 import type { RunSettings } from '../run/settings.ts';
+import type { TableFile } from '../tasks/table.ts';
 import { HUB } from '../weights/hub.ts';
 import type { ModelAccess } from '../weights/source.ts';
 import type { RunSummary } from './history.ts';
 import { IDLE, type RunState } from './run-state.ts';
 import type { Support } from './support.ts';
+import { NO_TASKS, type TaskData } from './tasks/task-store.ts';
 import type { Theme } from './theme.ts';
 
 export type Tab = 'run' | 'ranks' | 'results';
@@ -35,6 +37,13 @@ export interface PageState {
   access: ModelAccess;
   /** Why the last start was refused before a worker was asked. */
   refused: ErrorReport | null;
+  /** Own tasks, and the CL_Benchmark folder on disk. */
+  taskData: TaskData;
+  /** The file of examples whose columns are being chosen. */
+  openFile: TableFile | null;
+  /** Why the last thing asked for with tasks was not done; what to look at when it was. */
+  taskProblem: ErrorReport | null;
+  taskNotes: readonly string[];
   run: RunState;
   history: readonly RunSummary[];
   /** Why runs are not kept, where the browser refuses. */
@@ -51,6 +60,10 @@ export const createPageStore = (theme: Theme): PageStore =>
     draft: embeddedSettings('full', 'gorp-plus'),
     access: { hub: { endpoint: HUB, token: null }, files: [] },
     refused: null,
+    taskData: NO_TASKS,
+    openFile: null,
+    taskProblem: null,
+    taskNotes: [],
     run: IDLE,
     history: [],
     historyProblem: null,

@@ -26,6 +26,7 @@ export function nodeHost(
   return {
     acquireGpu: acquireNodeGpu,
     openModel: async () => openModelFolder(await DiskFolder.open(folders.model)),
+    ownTask: () => Promise.resolve(undefined),
     taskReader: () => (path) => readText(join(folders.tasks, path)),
     emit,
     now: () => performance.now(),

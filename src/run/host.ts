@@ -1,10 +1,10 @@
 import type { Gpu } from '../gpu/device.ts';
-import type { ReadText } from '../tasks/benchmark.ts';
 import type { OutputFile } from '../weights/exports/output-file.ts';
 import type { ModelFiles } from '../weights/model-folder.ts';
 import type { ModelProgress } from '../weights/remote-folder.ts';
 import type { RunEvent } from './events.ts';
 import type { SavedRound } from './outputs/saved-round.ts';
+import type { TaskHost } from './task-data.ts';
 
 /** The files of a round that has ended; they are made while they are read, which must be before the next one begins. */
 export interface RoundOutput {
@@ -18,7 +18,7 @@ export interface RoundOutput {
 }
 
 /** What a run needs from where it runs: a page's worker, or Node. */
-export interface RunHost {
+export interface RunHost extends TaskHost {
   acquireGpu(): Promise<Gpu>;
   /**
    * Opens the model of the settings through the weight store.
@@ -26,8 +26,6 @@ export interface RunHost {
    * @param signal breaks a download off; another call goes on with it.
    */
   openModel(model: string, onProgress: (progress: ModelProgress) => void, signal: AbortSignal): Promise<ModelFiles>;
-  /** Reads text files of the tasks of the settings. */
-  taskReader(tasks: string): ReadText;
   /** A round of an earlier run to go on from. */
   savedRound?(): Promise<SavedRound>;
   /** Keeps the files of a round. When it throws, the run warns and goes on. */

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { METHOD_NAMES } from '../gorp/method-settings.ts';
-import { embeddedMethod, embeddedSettings } from './presets.ts';
-import { parseSettings } from './settings.ts';
+import { orderId, PUBLISHED_ORDERS } from '../tasks/orders.ts';
+import { embeddedMethod, embeddedSettings, publishedOrderOf, publishedSettings } from './presets.ts';
+import { epochsOf, parseSettings } from './settings.ts';
 
 describe('embeddedSettings', () => {
   it.each(METHOD_NAMES)('gives settings that pass the schema for %s', (method) => {
@@ -37,5 +38,36 @@ describe('embeddedMethod', () => {
   it('keeps what makes the method, and changes only rates and dropout', () => {
     expect(embeddedMethod('seq-lora')).toMatchObject({ adapters: 'one', sharedSpace: false, loraDropout: 0 });
     expect(embeddedMethod('gorp')).toMatchObject({ adapters: 'per-task', fullRank: 'projected', sharedSpace: true });
+  });
+});
+
+describe('publishedSettings', () => {
+  const orders = PUBLISHED_ORDERS.map((order) => [orderId(order), order] as const);
+
+  it.each(orders)('of order %s give every round what the released scripts set', (_, order) => {
+    const settings = parseSettings({ ...embeddedSettings('full', 'gorp'), ...publishedSettings(order, 'gorp') });
+    expect(settings.order).toEqual(order.rounds.map(({ dataset }) => dataset));
+    for (const { dataset, settings: expected } of order.rounds) {
+      const used = { ...settings.method, ...settings.training, epochs: epochsOf(settings, [dataset]) };
+      expect(used).toMatchObject(expected);
+    }
+  });
+
+  it.each(orders)(
+    'of order %s are known again whatever the method and the amount of data, not after a change',
+    (id, order) => {
+      for (const name of METHOD_NAMES) {
+        const settings = publishedSettings(order, name);
+        expect(settings.method.name).toBe(name);
+        const found = publishedOrderOf(settings);
+        expect(found && orderId(found)).toBe(id);
+        expect(publishedOrderOf({ ...settings, order: settings.order.slice(1) })).toBeNull();
+        expect(publishedOrderOf({ ...settings, method: { ...settings.method, learningRate: 0.5 } })).toBeNull();
+      }
+    },
+  );
+
+  it('leave embedded settings unknown', () => {
+    expect(publishedOrderOf(embeddedSettings('full', 'gorp'))).toBeNull();
   });
 });

@@ -1,6 +1,6 @@
 import type { MethodName, MethodSettings } from '../gorp/method-settings.ts';
 import { methodPreset } from '../gorp/methods.ts';
-import { EMBEDDED_ORDER } from '../tasks/orders.ts';
+import { EMBEDDED_ORDER, PUBLISHED_ORDERS, type PublishedOrder } from '../tasks/orders.ts';
 import type { RunSettings, TrainingSettings } from './settings.ts';
 
 export { EMBEDDED_ORDER };
@@ -40,4 +40,60 @@ export function embeddedSettings(preset: PresetName, method: MethodName): RunSet
     method: embeddedMethod(method),
     training: { ...(preset === 'full' ? FULL : QUICK) },
   };
+}
+
+/** A method with the rates, ranks and scale that the released scripts give it in an order. */
+export function publishedMethod({ rounds }: PublishedOrder, name: MethodName): MethodSettings {
+  const { settings } = rounds[0];
+  return {
+    ...methodPreset(name),
+    learningRate: settings.learningRate,
+    loraRank: settings.loraRank,
+    loraAlpha: settings.loraAlpha,
+    loraDropout: settings.loraDropout,
+    galoreRank: settings.galoreRank,
+    galoreLearningRate: settings.galoreLearningRate,
+    galoreScale: settings.galoreScale,
+    updateProjGap: settings.updateProjGap,
+    projType: settings.projType,
+  };
+}
+
+/**
+ * A published order as settings of a run, over all examples. What the scripts set is the same in every round but for the
+ * epochs, which {@link RunSettings.perTask} holds where they are not the usual number.
+ */
+export function publishedSettings(
+  order: PublishedOrder,
+  name: MethodName,
+): Pick<RunSettings, 'order' | 'method' | 'training' | 'perTask'> {
+  const { settings } = order.rounds[0];
+  const usual = Math.min(...order.rounds.map((round) => round.settings.epochs));
+  const others = order.rounds.filter((round) => round.settings.epochs !== usual);
+  const perTask = Object.fromEntries(others.map((round) => [round.dataset, { epochs: round.settings.epochs }]));
+  return {
+    order: order.rounds.map(({ dataset }) => dataset),
+    method: publishedMethod(order, name),
+    training: {
+      seed: settings.seed,
+      epochs: usual,
+      batchSize: settings.batchSize,
+      gradientAccumulation: settings.gradientAccumulation,
+      maxGradNorm: settings.maxGradNorm,
+      sourceLength: settings.sourceLength,
+      targetLength: settings.targetLength,
+      trainExamples: 0,
+      testExamples: 0,
+      evaluationBatchSize: settings.evaluationBatchSize,
+    },
+    ...(others.length > 0 && { perTask }),
+  };
+}
+
+/** The published order that settings follow in their sequence of tasks and in the method; the amount of data is free. */
+export function publishedOrderOf({ order, method }: Pick<RunSettings, 'order' | 'method'>): PublishedOrder | null {
+  const same = (one: PublishedOrder): boolean =>
+    one.rounds.map(({ dataset }) => dataset).join('\n') === order.join('\n') &&
+    JSON.stringify(publishedMethod(one, method.name)) === JSON.stringify(method);
+  return PUBLISHED_ORDERS.find(same) ?? null;
 }

@@ -17,7 +17,7 @@ import { retold } from './outputs/retold.ts';
 import { type EndedRound, resultFiles, trainedFiles } from './outputs/round-files.ts';
 import type { SavedRound } from './outputs/saved-round.ts';
 import type { RunRecord } from './record.ts';
-import type { RunSettings } from './settings.ts';
+import { epochsOf, type RunSettings } from './settings.ts';
 import { type Lesson, lessonsOf, roundName } from './schedule.ts';
 import { type EncodedTask, reportOfTask } from './task-data.ts';
 
@@ -30,7 +30,7 @@ const REPORT_SECONDS = 0.25;
 type TestOfTask = TestedTask & { task: EncodedTask };
 
 /** What a round trains on: a task's examples, or those of all tasks together. */
-type TrainingData = Pick<EncodedTask, 'name' | 'train'>;
+type TrainingData = Pick<EncodedTask, 'name' | 'train'> & { readonly epochs: number };
 
 /** The rounds of a run: evaluation before training, then for each lesson training, growing of the space, evaluation. */
 export class Rounds {
@@ -110,21 +110,24 @@ export class Rounds {
       if (growths.length > 0) this.#emitSpaces(growths);
       const tests = await this.#evaluate(lesson.tests);
       const seen = tests.filter((_, k) => lesson.tests[k] < lesson.round);
-      await this.#save(roundFolder(i + 1, data.name), { examples: data.train.length, seconds }, seen);
+      await this.#save(
+        roundFolder(i + 1, data.name),
+        { epochs: data.epochs, examples: data.train.length, seconds },
+        seen,
+      );
     }
   }
 
   /** Hands the files of the round to the host. What prevents it from keeping them does not end the run. */
   async #save(
     folder: string,
-    { examples, seconds }: { examples: number; seconds: number },
+    { epochs, examples, seconds }: { epochs: number; examples: number; seconds: number },
     tests: TestOfTask[],
   ): Promise<void> {
     const { host, record, settings } = this;
     const { learner, model, network } = this.parts;
     if (!host.saveRound) return;
     this.#progress('save', folder, 0, 1, 'items');
-    const { epochs } = settings.training;
     const losses = record.lossesOf(this.#round);
     const parameters = parametersWithoutEmbeddings(network.shapes);
     const trained = { epochs, examples, losses, seconds, paddedTokens: this.#paddedTokens, parameters };
@@ -148,13 +151,17 @@ export class Rounds {
   }
 
   #dataOf({ round, trains }: Lesson): TrainingData {
-    const train = trains.flatMap((task) => this.parts.tasks[task].train);
-    return { name: roundName(this.settings, round), train };
+    const tasks = trains.map((task) => this.parts.tasks[task]);
+    const epochs = epochsOf(
+      this.settings,
+      tasks.map(({ name }) => name),
+    );
+    return { name: roundName(this.settings, round), train: tasks.flatMap(({ train }) => train), epochs };
   }
 
-  #stepsOf(task: TrainingData): number {
-    const { batchSize, gradientAccumulation, epochs } = this.settings.training;
-    return epochs * Math.ceil(Math.ceil(task.train.length / batchSize) / gradientAccumulation);
+  #stepsOf({ train, epochs }: TrainingData): number {
+    const { batchSize, gradientAccumulation } = this.settings.training;
+    return epochs * Math.ceil(Math.ceil(train.length / batchSize) / gradientAccumulation);
   }
 
   #batch(task: TrainingData, indexes: readonly number[]): SizedBatch {
@@ -178,12 +185,12 @@ export class Rounds {
   }
 
   async #trainTask(task: TrainingData): Promise<void> {
-    const { seed, epochs, batchSize, gradientAccumulation } = this.settings.training;
+    const { seed, batchSize, gradientAccumulation } = this.settings.training;
     const total = this.#stepsOf(task);
     const shuffleSeed = mixSeed(seed, 'round', this.#round);
     let done = 0;
     this.#paddedTokens = 0;
-    for (let epoch = 0; epoch < epochs; epoch++) {
+    for (let epoch = 0; epoch < task.epochs; epoch++) {
       const batches = trainingOrder(task.train, batchSize, shuffleSeed, epoch);
       for (let at = 0; at < batches.length; at += gradientAccumulation) {
         const micro = batches.slice(at, at + gradientAccumulation).map((indexes) => this.#batch(task, indexes));

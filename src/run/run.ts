@@ -145,13 +145,12 @@ export class Run {
   }
 
   async #prepareTasks(tokenizer: Tokenizer): Promise<EncodedTask[]> {
-    const { order, tasks: source } = this.settings;
-    const read = this.host.taskReader(source);
+    const { order } = this.settings;
     const tasks: EncodedTask[] = [];
     for (const [i, name] of order.entries()) {
       this.#progress({ phase: 'tasks', item: name, done: i, total: order.length, unit: 'items' });
       const warn = (message: string): void => this.host.emit({ type: 'warning', message });
-      tasks.push(await prepareTask(read, name, this.settings, tokenizer, warn));
+      tasks.push(await prepareTask(this.host, name, this.settings, tokenizer, warn));
       await this.#checkpoint();
     }
     return tasks;

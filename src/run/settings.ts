@@ -22,6 +22,9 @@ export const TrainingSchema = v.strictObject({
 });
 export type TrainingSettings = v.InferOutput<typeof TrainingSchema>;
 
+/** What differs for single tasks, by name: the published orders 5 and 6 pass over MNLI twice. */
+export const PerTaskSchema = v.record(v.string(), v.strictObject({ epochs: count }));
+
 export const RunSettingsSchema = v.strictObject({
   /**
    * Where the model comes from: `embedded`, a repository on the hub as `org/name` or `org/name@revision`, the URL of a
@@ -29,14 +32,24 @@ export const RunSettingsSchema = v.strictObject({
    * (src/weights/model-reference.ts).
    */
   model: v.string(),
-  /** Where the tasks come from: `embedded`, or the URL of a CL_Benchmark folder. */
+  /**
+   * Where datasets of CL_Benchmark come from: the URL of a folder, `picked` for the folder that was chosen or dropped,
+   * `embedded` for none, so that only embedded and own tasks can be in the order.
+   */
   tasks: v.string(),
-  /** Dataset names in the order they are learned. */
+  /** Task names in the order they are learned; the name tells whether a task is embedded, of CL_Benchmark or the user's. */
   order: v.pipe(v.array(v.string()), v.minLength(1)),
   method: MethodSchema,
   training: TrainingSchema,
+  perTask: v.exactOptional(PerTaskSchema),
 });
 export type RunSettings = v.InferOutput<typeof RunSettingsSchema>;
+
+/** Passes over the examples of a round: those of its one task, or of the run where it trains on several. */
+export function epochsOf({ training, perTask = {} }: RunSettings, tasks: readonly string[]): number {
+  const own = tasks.length === 1 && Object.hasOwn(perTask, tasks[0]) ? perTask[tasks[0]] : undefined;
+  return own?.epochs ?? training.epochs;
+}
 
 /** Checks settings from outside (a form, a file, a message). @throws GorpError `settings/invalid`, naming the field. */
 export function parseSettings(input: unknown): RunSettings {

@@ -1,20 +1,27 @@
 import { describe, expect, it } from 'vitest';
+import { loadTask, type ReadText } from '../tasks/benchmark.ts';
+import type { Task } from '../tasks/task.ts';
 import { loadTokenizer } from '../text/tokenizer.ts';
 import { readTinyTask, tinyModel, tinySettings } from '../testing/tiny-run.ts';
 import type { TrainingSettings } from './settings.ts';
-import { type EncodedTask, prepareTask, reportOfTask } from './task-data.ts';
+import { type EncodedTask, prepareTask, reportOfTask, type TaskHost } from './task-data.ts';
 
 const { tokenizer: json } = tinyModel();
 const tokenizer = loadTokenizer(json, {});
 
+const hostOf = (read: ReadText, own?: Task): TaskHost => ({
+  taskReader: () => read,
+  ownTask: (name) => Promise.resolve(name === own?.name ? own : undefined),
+});
+
 async function prepared(
   name: string,
   training: Partial<TrainingSettings> = {},
-  read = readTinyTask,
+  read: ReadText = readTinyTask,
 ): Promise<{ task: EncodedTask; warnings: string[] }> {
   const warnings: string[] = [];
   const warn = (message: string): number => warnings.push(message);
-  return { task: await prepareTask(read, name, tinySettings('gorp', training), tokenizer, warn), warnings };
+  return { task: await prepareTask(hostOf(read), name, tinySettings('gorp', training), tokenizer, warn), warnings };
 }
 
 describe('prepareTask', () => {
@@ -71,11 +78,11 @@ describe('prepareTask', () => {
     expect(task.train).toHaveLength(2);
     expect(task.train[0].source).toHaveLength(24);
     expect(warnings).toHaveLength(2);
-    expect(warnings[0]).toMatch(/^gloss: 1 rows of the train set .*“-”/);
+    expect(warnings[0]).toMatch(/^gloss: 1 row of the train set is left out.*“-”/);
     expect(warnings[1]).toMatch(/^gloss: 1 of 8 texts are cut to fit 24 tokens/);
   });
 
-  it('knows the datasets of the source that is chosen, and no other', async () => {
+  it('knows embedded tasks, those of a folder that is chosen, and no other', async () => {
     for (const name of ['agnews', 'constructor', '']) {
       await expect(prepared(name)).rejects.toThrow(
         expect.objectContaining({ code: 'tasks/unknown-dataset', message: expect.stringContaining(name) as string }),
@@ -87,8 +94,18 @@ describe('prepareTask', () => {
       paths.push(path);
       return readTinyTask(path.replace('agnews', 'gloss'));
     };
-    const task = await prepareTask(read, 'agnews', settings, tokenizer, () => undefined);
+    const task = await prepareTask(hostOf(read), 'agnews', settings, tokenizer, () => undefined);
     expect(task).toMatchObject({ name: 'agnews', kind: 'TC' });
     expect(paths).toContain('CL_Benchmark/TC/agnews/train.json');
+  });
+
+  it('takes own tasks by their name, beside the others', async () => {
+    const { task: loaded } = await loadTask(readTinyTask, 'TC', 'gloss');
+    const own: Task = { ...loaded, name: 'mine' };
+    const host = hostOf(readTinyTask, own);
+    const settings = { ...tinySettings('gorp'), order: ['gloss', 'mine'] };
+    const encoded = await prepareTask(host, 'mine', settings, tokenizer, () => undefined);
+    expect(reportOfTask(encoded)).toMatchObject({ name: 'mine', kind: 'TC', trainExamples: loaded.train.length });
+    expect((await prepareTask(host, 'gloss', settings, tokenizer, () => undefined)).name).toBe('gloss');
   });
 });

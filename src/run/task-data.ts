@@ -1,10 +1,11 @@
 import { GorpError } from '../base/errors.ts';
 import { mixSeed } from '../base/random.ts';
-import { type ReadText, loadTask } from '../tasks/benchmark.ts';
+import { type LoadedTask, loadTask, type ReadText } from '../tasks/benchmark.ts';
 import { type EncodedExample, encodeExamples, fitLabel } from '../tasks/fit.ts';
 import { BENCHMARK_KINDS, EMBEDDED_KINDS } from '../tasks/orders.ts';
 import { instructionTemplate } from '../tasks/prompt.ts';
 import { sampleBalanced } from '../tasks/sample.ts';
+import type { Task } from '../tasks/task.ts';
 import type { Tokenizer } from '../text/tokenizer.ts';
 import type { TaskReport } from './results.ts';
 import type { RunSettings } from './settings.ts';
@@ -32,6 +33,14 @@ export const reportOfTask = ({ name, kind, labels, train, test }: EncodedTask): 
   testExamples: test.length,
 });
 
+/** Where tasks are read from. */
+export interface TaskHost {
+  /** Reads text files of the embedded tasks (`embedded`), or of the CL_Benchmark folder that the settings name. */
+  taskReader(tasks: string): ReadText;
+  /** The user's own task of that name, if there is one. */
+  ownTask(name: string): Promise<Task | undefined>;
+}
+
 /**
  * Loads one task of the order, draws the sample that the settings ask for, and encodes it.
  *
@@ -39,16 +48,20 @@ export const reportOfTask = ({ name, kind, labels, train, test }: EncodedTask): 
  * @throws GorpError `tasks/…`, naming file, row and field.
  */
 export async function prepareTask(
-  read: ReadText,
+  host: TaskHost,
   name: string,
   settings: RunSettings,
   tokenizer: Tokenizer,
   warn: (message: string) => void,
 ): Promise<EncodedTask> {
   const { seed, trainExamples, testExamples } = settings.training;
-  const { task, leftOut } = await loadTask(read, kindOf(name, settings.tasks), name);
+  const { task, leftOut } = await loadNamed(host, name, settings.tasks);
   for (const { split, label, rows } of leftOut) {
-    warn(`${name}: ${rows} rows of the ${split} set are left out; their label “${label}” is not listed.`);
+    const left =
+      rows === 1
+        ? `1 row of the ${split} set is left out; its`
+        : `${rows} rows of the ${split} set are left out; their`;
+    warn(`${name}: ${left} label “${label}” is not listed.`);
   }
   const train = sampleBalanced(task.train, trainExamples, mixSeed(seed, 'train', name));
   // Every seed is measured on the same test examples.
@@ -73,12 +86,22 @@ export async function prepareTask(
   };
 }
 
-function kindOf(name: string, source: string): string {
-  const kinds = source === 'embedded' ? EMBEDDED_KINDS : BENCHMARK_KINDS;
-  if (Object.hasOwn(kinds, name)) return kinds[name];
-  throw new GorpError(
-    'tasks/unknown-dataset',
-    `The order names ${name}, which is not among ${Object.keys(kinds).join(', ')}.`,
-    'Take it out of the order, or choose the task source that has it.',
-  );
+/** The name tells where a task is from: own tasks cannot take one of the others' names. */
+async function loadNamed(host: TaskHost, name: string, source: string): Promise<LoadedTask> {
+  if (Object.hasOwn(EMBEDDED_KINDS, name)) return loadTask(host.taskReader('embedded'), EMBEDDED_KINDS[name], name);
+  if (Object.hasOwn(BENCHMARK_KINDS, name)) {
+    if (source !== 'embedded') return loadTask(host.taskReader(source), BENCHMARK_KINDS[name], name);
+    throw unknownTask(`${name}, a dataset of CL_Benchmark, but no folder is chosen to read it from`);
+  }
+  const task = await host.ownTask(name);
+  if (task === undefined)
+    throw unknownTask(`${name}, which is no embedded task, no dataset of CL_Benchmark and no own task`);
+  return { task, leftOut: [] };
 }
+
+const unknownTask = (what: string): GorpError =>
+  new GorpError(
+    'tasks/unknown-dataset',
+    `The order names ${what}.`,
+    'Take it out of the order, or give the folder or the file that it is read from.',
+  );

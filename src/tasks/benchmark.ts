@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import { GorpError, type ErrorCode } from '../base/errors.ts';
+import { INSTRUCTIONS_PATH } from './folder.ts';
 import type { Example, Task } from './task.ts';
 
 /** Reads a text file by its path below the benchmark's root, with forward slashes; rejects when it cannot. */
@@ -13,6 +14,12 @@ export interface LeftOut {
   split: Split;
   label: string;
   rows: number;
+}
+
+/** A task, and what was left out of it. */
+export interface LoadedTask {
+  task: Task;
+  leftOut: LeftOut[];
 }
 
 const RowsSchema = v.array(v.looseObject({ label: v.string(), sentence: v.string() }), 'Expected a list of rows');
@@ -35,14 +42,10 @@ const InstructionsSchema = v.record(
  * @throws GorpError, naming file, row and field: `tasks/unreadable`, `tasks/malformed-json`, `tasks/wrong-shape`, or
  * `tasks/empty` when nothing is left to train on or to test.
  */
-export async function loadTask(
-  read: ReadText,
-  kind: string,
-  name: string,
-): Promise<{ task: Task; leftOut: LeftOut[] }> {
+export async function loadTask(read: ReadText, kind: string, name: string): Promise<LoadedTask> {
   const folder = `CL_Benchmark/${kind}/${name}`;
   const [instructions, labels, ...files] = await Promise.all([
-    readJson(read, 'configs/instruction_config.json', InstructionsSchema),
+    readJson(read, INSTRUCTIONS_PATH, InstructionsSchema),
     readJson(read, `${folder}/labels.json`, LabelsSchema),
     ...SPLITS.map((split) => readJson(read, `${folder}/${split}.json`, RowsSchema)),
   ]);

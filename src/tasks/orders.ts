@@ -129,6 +129,13 @@ export const PUBLISHED_ORDERS: readonly PublishedOrder[] = [
   ...SHORT.map((sequence, i) => published('llama', i + 1, sequence, LLAMA)),
 ];
 
+/** What an order is called on the command line and in order files: `1` to `6`, `llama-1` to `llama-3`. */
+export const orderId = ({ family, order }: PublishedOrder): string => (family === 't5' ? `${order}` : `llama-${order}`);
+
+/** The published order of that {@link orderId}, if there is one. */
+export const publishedOrder = (id: string): PublishedOrder | undefined =>
+  PUBLISHED_ORDERS.find((order) => orderId(order) === id);
+
 function published(
   family: PublishedOrder['family'],
   order: number,

@@ -156,6 +156,7 @@ export function tinyHost(emit: (event: RunEvent) => void, parts: Partial<RunHost
     acquireGpu: acquireTestGpu,
     openModel: () => Promise.resolve(tinyModel()),
     taskReader: () => readTinyTask,
+    ownTask: () => Promise.resolve(undefined),
     emit,
     now: () => performance.now(),
     code: { version: '0.0.0', commit: 'test' },

@@ -1,11 +1,14 @@
+import * as v from 'valibot';
 import { GorpError } from '../base/errors.ts';
 import { acquireGpu } from '../gpu/device.ts';
 import { Run } from '../run/run.ts';
 import { parseSettings } from '../run/settings.ts';
+import { TaskSchema } from '../tasks/own-task.ts';
+import { rawFolder, remoteReader } from '../tasks/remote.ts';
 import { parseModelReference } from '../weights/model-reference.ts';
 import { type ModelAccess, openModel, requireReference } from '../weights/source.ts';
 import { appRoot, openPlaces } from './places.ts';
-import type { WorkerCommand, WorkerEvent } from './protocol.ts';
+import type { PageTasks, WorkerCommand, WorkerEvent } from './protocol.ts';
 
 // The training worker: one run, told by commands, telling by events.
 declare const self: DedicatedWorkerGlobalScope;
@@ -18,7 +21,7 @@ let run: Run | undefined;
 self.onmessage = ({ data }: MessageEvent<WorkerCommand>) => {
   switch (data.type) {
     case 'start':
-      start(data.settings, data.access);
+      start(data.settings, data.access, data.tasks);
       break;
     case 'pause':
       run?.pause();
@@ -32,7 +35,7 @@ self.onmessage = ({ data }: MessageEvent<WorkerCommand>) => {
   }
 };
 
-function start(input: unknown, access: ModelAccess): void {
+function start(input: unknown, access: ModelAccess, pageTasks: PageTasks): void {
   const settings = parseSettings(input);
   run = new Run(
     {
@@ -42,8 +45,12 @@ function start(input: unknown, access: ModelAccess): void {
         return openModel(reference, await openPlaces(access), { onProgress, signal });
       },
       taskReader: (tasks) => {
-        const root = tasks === 'embedded' ? new URL('embedded/tasks/', appRoot) : new URL(withSlash(tasks));
-        return (path) => fetchText(new URL(path, root));
+        if (tasks === 'picked') return (path) => pickedText(pageTasks.folder, path);
+        return remoteReader(tasks === 'embedded' ? new URL('embedded/tasks/', appRoot) : rawFolder(tasks));
+      },
+      ownTask: async (name) => {
+        const json: unknown = JSON.parse((await pageTasks.own.get(name)?.text()) ?? 'null');
+        return json === null ? undefined : v.parse(TaskSchema, json);
       },
       emit,
       now: () => performance.now(),
@@ -54,14 +61,12 @@ function start(input: unknown, access: ModelAccess): void {
   void run.execute();
 }
 
-const withSlash = (url: string): string => (url.endsWith('/') ? url : `${url}/`);
-
-async function fetchText(url: URL): Promise<string> {
-  const response = await fetch(url);
-  if (response.ok && !response.headers.get('content-type')?.includes('html')) return response.text();
+async function pickedText(folder: PageTasks['folder'], path: string): Promise<string> {
+  const file = folder.get(path);
+  if (file !== undefined) return file.text();
   throw new GorpError(
     'tasks/not-found',
-    `${url.href} answered ${response.status} ${response.statusText}.`,
-    'Check the address of the task folder.',
+    `The folder that was chosen holds no ${path}.`,
+    'Choose the folder with all files of the dataset, or take it out of the order.',
   );
 }

@@ -5,9 +5,20 @@ import type { ModelProgress } from '../weights/remote-folder.ts';
 import type { ModelAccess } from '../weights/source.ts';
 import type { StoredModel, VerifyProgress } from '../weights/stored-models.ts';
 
+/**
+ * Texts that the page holds and a run needs, sent along with its start; a Blob is passed on, not copied. Unknown to the
+ * results.
+ */
+export interface PageTasks {
+  /** The CL_Benchmark folder that was picked: path below it → file. */
+  folder: ReadonlyMap<string, Blob>;
+  /** The user's own tasks by name, each as JSON. */
+  own: ReadonlyMap<string, Blob>;
+}
+
 /** What the page may ask of the training worker. The access goes beside the settings, so that no record of them has it. */
 export type WorkerCommand =
-  | { type: 'start'; settings: RunSettings; access: ModelAccess }
+  | { type: 'start'; settings: RunSettings; access: ModelAccess; tasks: PageTasks }
   | { type: 'pause' }
   | { type: 'resume' }
   | { type: 'stop' };

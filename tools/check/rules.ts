@@ -27,7 +27,12 @@ export const LAYERS: Readonly<Record<string, LayerRule>> = {
   run: { layers: run, core: true },
   worker: { layers: [...run, 'run'], core: false },
   cli: { layers: [...run, 'run'], core: false },
-  app: { layers: ['base'], files: ['worker/protocol.ts'], pureFilesOf: ['run', 'gorp', 'weights'], core: false },
+  app: {
+    layers: ['base'],
+    files: ['worker/protocol.ts'],
+    pureFilesOf: ['run', 'gorp', 'tasks', 'weights'],
+    core: false,
+  },
 };
 
 /** What a pure file has no value import of, directly or through others. */

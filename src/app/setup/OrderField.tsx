@@ -1,143 +1,233 @@
-import { useEffect, useId, useRef } from 'react';
-import { EMBEDDED_ORDER } from '../../run/presets.ts';
+import { type DragEvent, useEffect, useId, useRef, useState } from 'react';
+import { publishedOrderOf } from '../../run/presets.ts';
+import { orderId, PUBLISHED_ORDERS } from '../../tasks/orders.ts';
 import { usePage, usePageState } from '../page-context.tsx';
-import { BENCHMARK_TASKS, EMBEDDED_TASKS } from './catalogue.ts';
+import { filesOfDrop } from '../tasks/given-files.ts';
+import { addableTasks } from '../tasks/sources.ts';
+import { TaskSources } from '../tasks/TaskSources.tsx';
+import { moved } from './arrange.ts';
 import fieldStyles from './field.module.css';
 import styles from './OrderField.module.css';
 
 interface Props {
+  /** What is wrong with the order, and with the address of CL_Benchmark. */
   issue: string | undefined;
+  sourceIssue: string | undefined;
 }
 
 type Direction = 'up' | 'down';
 
-/** The tasks in the order they are learned, and where they come from. */
-export function OrderField({ issue }: Props) {
+/** The tasks in the order they are learned, and where they come from. Files and folders can be dropped on it. */
+export function OrderField({ issue, sourceIssue }: Props) {
+  const { tasks } = usePage();
+  const plain = usePageState(({ draft, taskData }) => draft.tasks === 'embedded' && taskData.own.length === 0);
+  const [asked, setAsked] = useState(false);
+  const [dropping, setDropping] = useState(false);
+  const id = useId();
+  const open = asked || !plain || issue !== undefined;
+  const carriesFiles = (event: DragEvent): boolean => event.dataTransfer.types.includes('Files');
+  return (
+    <fieldset
+      className={`${fieldStyles.block} ${styles.field}`}
+      data-dropping={dropping}
+      data-testid="task-field"
+      onDragOver={(event) => {
+        if (!carriesFiles(event)) return;
+        event.preventDefault();
+        setDropping(true);
+      }}
+      onDragLeave={() => setDropping(false)}
+      onDrop={(event) => {
+        setDropping(false);
+        if (!carriesFiles(event)) return;
+        event.preventDefault();
+        void tasks.give(filesOfDrop(event.dataTransfer));
+      }}
+    >
+      <legend className={fieldStyles.label}>Tasks, in the order they are learned</legend>
+      <PublishedOrders />
+      <TaskList />
+      <AddTask />
+      {issue !== undefined && <p className={fieldStyles.issue}>{issue}</p>}
+      <button
+        type="button"
+        className={styles.fold}
+        aria-expanded={open}
+        aria-controls={`${id}-sources`}
+        onClick={() => setAsked(!open)}
+      >
+        Own tasks, CL_Benchmark, order files
+      </button>
+      <div id={`${id}-sources`} hidden={!open}>
+        <TaskSources issue={sourceIssue} />
+      </div>
+    </fieldset>
+  );
+}
+
+const FAMILIES = [
+  { family: 't5', title: 'Published for T5' },
+  { family: 'llama', title: 'Published for LLaMA' },
+] as const;
+
+function PublishedOrders() {
+  const { chooseOrder } = usePage();
+  const draft = usePageState((state) => state.draft);
+  const chosen = publishedOrderOf(draft);
+  return (
+    <>
+      <select
+        className={fieldStyles.select}
+        data-testid="order-select"
+        aria-label="Order"
+        value={chosen === null ? 'own' : orderId(chosen)}
+        onChange={({ target }) => chooseOrder(target.value)}
+      >
+        <option value="own" disabled>
+          Your own order
+        </option>
+        {FAMILIES.map(({ family, title }) => (
+          <optgroup key={family} label={title}>
+            {PUBLISHED_ORDERS.filter((order) => order.family === family).map((order) => (
+              <option key={orderId(order)} value={orderId(order)}>
+                {family === 't5' ? 'T5' : 'LLaMA'} order {order.order}: {order.rounds.length} datasets
+              </option>
+            ))}
+          </optgroup>
+        ))}
+      </select>
+      {chosen !== null && (
+        <p className={fieldStyles.help}>
+          With the published method settings, {draft.training.batchSize} × {draft.training.gradientAccumulation}{' '}
+          examples a step. For a laptop, lower “Training examples” and “Test examples”; 0 takes all, as published.
+        </p>
+      )}
+    </>
+  );
+}
+
+/** The order itself: by dragging, or by the buttons of each task. */
+function TaskList() {
   const { edit } = usePage();
   const order = usePageState(({ draft }) => draft.order);
-  const source = usePageState(({ draft }) => draft.tasks);
-  const id = useId();
   const list = useRef<HTMLOListElement>(null);
-  const moved = useRef<{ name: string; direction: Direction } | null>(null);
-  const embedded = source === 'embedded';
-  const known = embedded ? EMBEDDED_TASKS.map(({ name }) => name) : BENCHMARK_TASKS;
-  const addable = known.filter((name) => !order.includes(name));
+  const lastMove = useRef<{ name: string; direction: Direction } | null>(null);
+  const [dragged, setDragged] = useState<string | null>(null);
+  const [over, setOver] = useState<number | null>(null);
 
   const setOrder = (next: string[]): void => edit((draft) => ({ ...draft, order: next }));
   const move = (index: number, direction: Direction): void => {
-    const target = direction === 'up' ? index - 1 : index + 1;
     const name = order[index];
-    const other = order[target];
-    if (name === undefined || other === undefined) return;
-    moved.current = { name, direction };
-    setOrder(order.map((old, i) => (i === index ? other : i === target ? name : old)));
+    if (name === undefined) return;
+    lastMove.current = { name, direction };
+    setOrder(moved(order, index, direction === 'up' ? index - 1 : index + 1));
+  };
+  const endDrag = (): void => {
+    setDragged(null);
+    setOver(null);
   };
 
   // Moving an item takes the focus from its button; give it back, or to the other one at an end of the list.
   useEffect(() => {
-    if (moved.current === null) return;
-    const { name, direction } = moved.current;
-    moved.current = null;
+    if (lastMove.current === null) return;
+    const { name, direction } = lastMove.current;
+    lastMove.current = null;
     const item = list.current?.querySelector(`[data-task="${CSS.escape(name)}"]`);
     const button = item?.querySelector<HTMLButtonElement>(`[data-move=${direction}]:not(:disabled)`);
     (button ?? item?.querySelector<HTMLButtonElement>('[data-move]:not(:disabled)'))?.focus();
   }, [order]);
 
   return (
-    <fieldset className={fieldStyles.block}>
-      <legend className={fieldStyles.label}>Tasks, in the order they are learned</legend>
-      <ol className={styles.list} ref={list} data-testid="task-order">
-        {order.map((name, index) => (
-          <li key={name} className={styles.item} data-task={name}>
-            <span className={styles.number}>{index + 1}</span>
-            <span className={styles.name}>{name}</span>
-            <button
-              type="button"
-              className={styles.button}
-              data-move="up"
-              aria-label={`Learn ${name} earlier`}
-              disabled={index === 0}
-              onClick={() => move(index, 'up')}
-            >
-              ↑
-            </button>
-            <button
-              type="button"
-              className={styles.button}
-              data-move="down"
-              aria-label={`Learn ${name} later`}
-              disabled={index === order.length - 1}
-              onClick={() => move(index, 'down')}
-            >
-              ↓
-            </button>
-            <button
-              type="button"
-              className={styles.button}
-              aria-label={`Leave out ${name}`}
-              onClick={() => setOrder(order.filter((other) => other !== name))}
-            >
-              ×
-            </button>
-          </li>
-        ))}
-      </ol>
-      {addable.length > 0 && (
-        <select
-          className={fieldStyles.select}
-          aria-label="Add a task"
-          value=""
-          onChange={({ target }) => setOrder([...order, target.value])}
+    <ol className={styles.list} ref={list} data-testid="task-order">
+      {order.map((name, index) => (
+        <li
+          key={name}
+          className={styles.item}
+          data-task={name}
+          data-dragged={name === dragged}
+          data-over={index === over && name !== dragged}
+          draggable
+          onDragStart={(event) => {
+            event.dataTransfer.effectAllowed = 'move';
+            event.dataTransfer.setData('text/plain', name);
+            setDragged(name);
+          }}
+          onDragOver={(event) => {
+            if (dragged === null) return;
+            event.preventDefault();
+            setOver(index);
+          }}
+          onDrop={(event) => {
+            if (dragged === null) return;
+            event.preventDefault();
+            setOrder(moved(order, order.indexOf(dragged), index));
+            endDrag();
+          }}
+          onDragEnd={endDrag}
         >
-          <option value="" disabled>
-            Add a task…
-          </option>
-          {addable.map((name) => (
+          <span className={styles.number}>{index + 1}</span>
+          <span className={styles.name}>
+            <bdi>{name}</bdi>
+          </span>
+          <button
+            type="button"
+            className={styles.button}
+            data-move="up"
+            aria-label={`Learn ${name} earlier`}
+            disabled={index === 0}
+            onClick={() => move(index, 'up')}
+          >
+            ↑
+          </button>
+          <button
+            type="button"
+            className={styles.button}
+            data-move="down"
+            aria-label={`Learn ${name} later`}
+            disabled={index === order.length - 1}
+            onClick={() => move(index, 'down')}
+          >
+            ↓
+          </button>
+          <button
+            type="button"
+            className={styles.button}
+            aria-label={`Leave out ${name}`}
+            onClick={() => setOrder(order.filter((other) => other !== name))}
+          >
+            ×
+          </button>
+        </li>
+      ))}
+    </ol>
+  );
+}
+
+function AddTask() {
+  const { edit } = usePage();
+  const draft = usePageState((state) => state.draft);
+  const data = usePageState((state) => state.taskData);
+  const groups = addableTasks(draft, data);
+  if (groups.length === 0) return null;
+  return (
+    <select
+      className={fieldStyles.select}
+      aria-label="Add a task"
+      value=""
+      onChange={({ target }) => edit((old) => ({ ...old, order: [...old.order, target.value] }))}
+    >
+      <option value="" disabled>
+        Add a task…
+      </option>
+      {groups.map(({ title, names }) => (
+        <optgroup key={title} label={title}>
+          {names.map((name) => (
             <option key={name} value={name}>
               {name}
             </option>
           ))}
-        </select>
-      )}
-      <div className={fieldStyles.radios}>
-        <label className={fieldStyles.radio}>
-          <input
-            type="radio"
-            name={id}
-            checked={embedded}
-            onChange={() => edit((draft) => ({ ...draft, tasks: 'embedded', order: EMBEDDED_ORDER.slice() }))}
-          />
-          Embedded tasks
-        </label>
-        <label className={fieldStyles.radio}>
-          <input
-            type="radio"
-            name={id}
-            checked={!embedded}
-            onChange={() => edit((draft) => ({ ...draft, tasks: '', order: BENCHMARK_TASKS.slice(0, 4) }))}
-          />
-          Folder laid out as CL_Benchmark
-        </label>
-      </div>
-      {!embedded && (
-        <input
-          className={fieldStyles.input}
-          type="url"
-          aria-label="Address of the task folder"
-          placeholder="https://example.org/tasks/"
-          value={source}
-          aria-invalid={issue !== undefined}
-          aria-describedby={`${id}-help`}
-          onChange={({ target }) => edit((draft) => ({ ...draft, tasks: target.value.trim() }))}
-        />
-      )}
-      <p
-        id={`${id}-help`}
-        className={issue === undefined ? fieldStyles.help : fieldStyles.issue}
-        hidden={embedded && issue === undefined}
-      >
-        {issue ?? 'It holds CL_Benchmark/ and configs/, as published.'}
-      </p>
-    </fieldset>
+        </optgroup>
+      ))}
+    </select>
   );
 }

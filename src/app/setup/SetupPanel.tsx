@@ -1,7 +1,7 @@
 import { useState } from 'react';
 import { usePageState } from '../page-context.tsx';
 import { isActive } from '../run-state.ts';
-import { COMMON_FIELDS, MORE_GROUPS } from './fields.ts';
+import { COMMON_FIELDS, MORE_GROUPS, perTaskFields } from './fields.ts';
 import { MethodField } from './MethodField.tsx';
 import { ModelField } from './ModelField.tsx';
 import { OrderField } from './OrderField.tsx';
@@ -12,10 +12,17 @@ import { draftIssues } from './validate.ts';
 /** The form of a run. On a narrow page it is folded, so that the run stays in sight. */
 export function SetupPanel() {
   const draft = usePageState((state) => state.draft);
+  const data = usePageState((state) => state.taskData);
   const active = usePageState(({ run }) => isActive(run.status));
   const [open, setOpen] = useState(false);
   const [moreOpen, setMoreOpen] = useState(false);
-  const issues = draftIssues(draft);
+  const issues = draftIssues(draft, data);
+  const epochs = COMMON_FIELDS.findIndex(({ id }) => id === 'training.epochs') + 1;
+  const commonFields = [
+    ...COMMON_FIELDS.slice(0, epochs),
+    ...perTaskFields(draft),
+    ...COMMON_FIELDS.slice(epochs),
+  ].filter((field) => field.applies(draft.method));
   const groups = MORE_GROUPS.map(({ title, fields }) => ({
     title,
     fields: fields.filter((field) => field.applies(draft.method)),
@@ -38,13 +45,13 @@ export function SetupPanel() {
       <form id="setup-form" className={styles.form} data-open={open} onSubmit={(event) => event.preventDefault()}>
         <fieldset disabled={active} className={styles.fields}>
           <MethodField />
-          <OrderField issue={issues.get('order') ?? issues.get('tasks')} />
+          <OrderField issue={issues.get('order')} sourceIssue={issues.get('tasks')} />
           <ModelField issue={issues.get('model')} />
           <section className={styles.group} aria-labelledby="setup-common">
             <h2 id="setup-common" className={styles.title}>
               Settings
             </h2>
-            {COMMON_FIELDS.filter((field) => field.applies(draft.method)).map((field) => (
+            {commonFields.map((field) => (
               <SettingField key={field.id} field={field} settings={draft} issue={issues.get(field.id)} />
             ))}
           </section>

@@ -29,22 +29,3 @@ export const EMBEDDED_TASKS: readonly TaskCard[] = [
   },
   { name: 'mood', question: 'Is a word meant well or ill? Hard for a small model.', labels: ['good', 'bad'] },
 ];
-
-/** Datasets of CL_Benchmark (METHOD.md section 5), offered when tasks come from a folder. */
-export const BENCHMARK_TASKS: readonly string[] = [
-  'dbpedia',
-  'amazon',
-  'yahoo',
-  'agnews',
-  'yelp',
-  'IMDB',
-  'SST-2',
-  'MNLI',
-  'CB',
-  'RTE',
-  'QQP',
-  'BoolQA',
-  'COPA',
-  'MultiRC',
-  'WiC',
-];

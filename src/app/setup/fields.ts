@@ -135,6 +135,22 @@ export const COMMON_FIELDS: readonly Field[] = [
   }),
 ];
 
+/** Epochs of the tasks that have their own number of them. */
+export const perTaskFields = ({ order, perTask = {} }: RunSettings): NumberField[] =>
+  order
+    .filter((name) => Object.hasOwn(perTask, name))
+    .map((name) => ({
+      kind: 'number',
+      id: `perTask.${name}.epochs`,
+      label: `Epochs, ${name}`,
+      help: `Passes over the examples of ${name}.`,
+      integer: true,
+      range: COUNT,
+      applies: always,
+      read: (settings) => settings.perTask?.[name]?.epochs ?? settings.training.epochs,
+      write: (settings, value) => ({ ...settings, perTask: { ...settings.perTask, [name]: { epochs: value } } }),
+    }));
+
 /** Folded away: the method's own settings, then those of the training. */
 export const MORE_GROUPS: readonly FieldGroup[] = [
   {

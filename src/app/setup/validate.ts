@@ -2,11 +2,17 @@ import * as v from 'valibot';
 import { GorpError } from '../../base/errors.ts';
 import { parseSettings, type RunSettings, RunSettingsSchema } from '../../run/settings.ts';
 import { parseModelReference } from '../../weights/model-reference.ts';
-import { COMMON_FIELDS, MORE_GROUPS } from './fields.ts';
+import { orderProblem } from '../tasks/sources.ts';
+import { NO_TASKS, type TaskData } from '../tasks/task-store.ts';
+import { COMMON_FIELDS, type Field, MORE_GROUPS, perTaskFields } from './fields.ts';
 
-const FIELDS = new Map(
-  [...COMMON_FIELDS, ...MORE_GROUPS.flatMap(({ fields }) => fields)].map((field) => [field.id, field]),
-);
+const fieldsOf = (draft: RunSettings): ReadonlyMap<string, Field> =>
+  new Map(
+    [...COMMON_FIELDS, ...perTaskFields(draft), ...MORE_GROUPS.flatMap(({ fields }) => fields)].map((field) => [
+      field.id,
+      field,
+    ]),
+  );
 
 /** Whether a text can be the address of a folder that the worker can fetch from. */
 export function isFolderAddress(text: string): boolean {
@@ -21,32 +27,38 @@ const MODEL_HELP = 'Give a repository as org/name, the address of a folder begin
 const FOLDER_HELP = 'Enter the address of a folder, beginning with https://.';
 
 /**
- * What is wrong with a draft, by dotted path of the setting, in words for its field. Empty when it can be started.
+ * What is wrong with a draft, by dotted path of the setting, in words for its field. Empty when it can be started with
+ * the tasks that are here.
  * The same schema as {@link parseSettings}, which names the first fault only.
  */
-export function draftIssues(draft: RunSettings): ReadonlyMap<string, string> {
+export function draftIssues(draft: RunSettings, data: TaskData = NO_TASKS): ReadonlyMap<string, string> {
   const issues = new Map<string, string>();
+  const fields = fieldsOf(draft);
   const parsed = v.safeParse(RunSettingsSchema, draft);
   for (const issue of parsed.issues ?? []) {
     const path = v.getDotPath(issue) ?? '';
-    const field = FIELDS.get(path);
+    const field = fields.get(path);
     issues.set(path, field?.kind === 'number' ? `Must be ${field.range}.` : issue.message);
   }
   if (draft.order.length === 0) issues.set('order', 'Choose at least one task.');
   if (new Set(draft.order).size < draft.order.length) issues.set('order', 'Each task can be learned once.');
   if (parseModelReference(draft.model) === null) issues.set('model', MODEL_HELP);
-  if (draft.tasks !== 'embedded' && !isFolderAddress(draft.tasks)) issues.set('tasks', FOLDER_HELP);
+  const unread = orderProblem(draft, data);
+  if (unread !== null) issues.set('order', unread);
+  if (draft.tasks !== 'embedded' && draft.tasks !== 'picked' && !isFolderAddress(draft.tasks)) {
+    issues.set('tasks', FOLDER_HELP);
+  }
   return issues;
 }
 
 /** A draft as settings to start with. @throws GorpError `settings/invalid`, naming the setting. */
-export function checkedSettings(draft: RunSettings): RunSettings {
-  const [first] = draftIssues(draft);
+export function checkedSettings(draft: RunSettings, data: TaskData = NO_TASKS): RunSettings {
+  const [first] = draftIssues(draft, data);
   if (first !== undefined) {
     const [path, message] = first;
     throw new GorpError(
       'settings/invalid',
-      `${FIELDS.get(path)?.label ?? 'Setting'} (${path}): ${message}`,
+      `${fieldsOf(draft).get(path)?.label ?? 'Setting'} (${path}): ${message}`,
       'Correct the marked setting and start again.',
     );
   }

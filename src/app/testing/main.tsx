@@ -14,11 +14,12 @@ import '../base.css';
 import { summaryOf } from '../history.ts';
 import { createPage } from '../page.ts';
 import { PageProvider } from '../page-context.tsx';
-import { BENCHMARK_TASKS } from '../setup/catalogue.ts';
+import { PUBLISHED_ORDERS } from '../../tasks/orders.ts';
 import type { Tab } from '../store.ts';
 import type { Support } from '../support.ts';
 import { applyTheme, type Theme } from '../theme.ts';
 import { memoryHistory } from './memory-history.ts';
+import { memoryTasks } from './memory-tasks.ts';
 import { scriptedRun, SOFTWARE_DEVICE } from './script.ts';
 import { scriptedSession } from './scripted-session.ts';
 
@@ -56,6 +57,7 @@ applyTheme(theme);
 const page = createPage({
   openSession: scriptedSession({ script, ahead: scene === 'failed' ? 1 : ahead, pace: 250 }),
   history: memoryHistory(earlier),
+  tasks: memoryTasks(),
   findSupport: () => Promise.resolve(SUPPORTS.find((support) => support === scene) ?? 'ready'),
   theme,
 });
@@ -63,7 +65,11 @@ await page.load();
 page.chooseMethod(method);
 if (scene === 'quick') page.choosePreset('quick');
 if (scene === 'many')
-  page.edit((draft) => ({ ...draft, tasks: 'https://example.org/tasks/', order: [...BENCHMARK_TASKS] }));
+  page.edit((draft) => ({
+    ...draft,
+    tasks: 'https://example.org/tasks/',
+    order: PUBLISHED_ORDERS[3].rounds.map(({ dataset }) => dataset),
+  }));
 if (scene !== 'idle' && !SUPPORTS.some((support) => support === scene)) page.start();
 page.look({ tab: pick<Tab>('tab', ['run', 'ranks', 'results'], 'run') });
 

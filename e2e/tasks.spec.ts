@@ -1,0 +1,146 @@
+import { readFile } from 'node:fs/promises';
+import { expect, type Page, test } from '@playwright/test';
+import { choose, downloadResults, openWorkbench, start, waitForStatus } from './support/workbench.ts';
+
+const MARKUP = '<img src=x onerror="document.title=1">';
+const ODD = ['\u202ereversed', 'bell \u0007 sound', MARKUP, 'x'.repeat(2 ** 20)];
+
+/** A CSV of reviews, odd texts among them. */
+const REVIEWS = [
+  'text,label',
+  ...ODD.map((text) => `"${text.replaceAll('"', '""')}",good`),
+  ...Array.from({ length: 8 }, (_, i) => `"fine, text ${i}",good`),
+  ...Array.from({ length: 8 }, (_, i) => `poor text ${i},bad`),
+  'three,cells,here',
+].join('\n');
+
+const csv = (name: string, content: string) => ({ name, mimeType: 'text/csv', buffer: Buffer.from(content) });
+const sources = (page: Page) => page.getByRole('button', { name: 'Own tasks, CL_Benchmark, order files' });
+const order = (page: Page): Promise<string[]> =>
+  page.getByTestId('task-order').locator('[data-task]').evaluateAll((items) => items.map((item) => item.getAttribute('data-task') ?? '')); // prettier-ignore
+
+test('an own file becomes a task that stays after a reload, is learned with embedded ones, and goes with its order file', async ({
+  page,
+}) => {
+  await openWorkbench(page);
+  await choose(page, { method: 'seq-lora', leaveOut: ['field'], trainExamples: 6, testExamples: 2, batchSize: 2 });
+  await sources(page).click();
+  const add = page.getByLabel('Add a file…').locator('visible=false');
+
+  await test.step('a file that can be no task changes nothing and says what to do', async () => {
+    await add.setInputFiles(csv('one.csv', 'text\na\nb\n'));
+    await expect(page.getByTestId('task-problem')).toContainText(/one column.*What to do: \S+/s);
+    await expect(page.getByTestId('import-dialog')).toHaveCount(0);
+    expect(await order(page)).toEqual(['gloss']);
+  });
+
+  await test.step('rows, labels and what is odd are shown, and nothing in them is obeyed', async () => {
+    await add.setInputFiles(csv('reviews.csv', REVIEWS));
+    const dialog = page.getByTestId('import-dialog');
+    await expect(dialog).toBeVisible();
+    await expect(page.getByTestId('task-problem')).toHaveCount(0);
+    const preview = page.getByTestId('import-preview');
+    await expect(preview.locator('tbody tr')).toHaveCount(10);
+    await expect(preview).toContainText(MARKUP);
+    await expect(preview).toContainText('[U+202E]reversed');
+    await expect(preview).toContainText('[U+0007]');
+    expect((await preview.innerText()).length, 'a megabyte is cut').toBeLessThan(3000);
+    await expect(preview.locator('img')).toHaveCount(0);
+    await expect(page.getByTestId('import-labels').locator('li')).toHaveText(['bad 8', 'good 12']);
+    await expect(dialog).toContainText('line 22');
+    await dialog.getByLabel('Name', { exact: true }).fill('gloss');
+    await expect(dialog.getByRole('button', { name: 'Add task' })).toBeDisabled();
+    await dialog.getByLabel('Name', { exact: true }).fill('reviews');
+    await dialog.getByLabel('Kind').fill('SC');
+    await dialog.getByRole('button', { name: 'Add task' }).click();
+    await expect(dialog).toHaveCount(0);
+    expect(await order(page)).toEqual(['gloss', 'reviews']);
+    expect(await page.title()).not.toBe('1');
+  });
+
+  await test.step('the order is changed by dragging', async () => {
+    await page.locator('[data-task=reviews]').dragTo(page.locator('[data-task=gloss]'));
+    expect(await order(page)).toEqual(['reviews', 'gloss']);
+  });
+
+  const saved = await test.step('the order is saved, without texts', async () => {
+    const [download] = await Promise.all([
+      page.waitForEvent('download'),
+      page.getByRole('button', { name: 'Save order' }).click(),
+    ]);
+    const text = await readFile(await download.path(), 'utf8');
+    expect(text).toContain('"reviews.csv"');
+    expect(text).not.toContain('poor text');
+    return { name: download.suggestedFilename(), mimeType: 'application/json', buffer: Buffer.from(text) };
+  });
+
+  await test.step('a run learns both; its results hold names and counts only', async () => {
+    await start(page);
+    await waitForStatus(page, 'finished');
+    const { results } = await downloadResults(page);
+    expect(results.settings.order).toEqual(['reviews', 'gloss']);
+    expect(results.tasks[0]).toMatchObject({ name: 'reviews', kind: 'SC', labels: ['bad', 'good'], trainExamples: 6 });
+    expect(JSON.stringify(results)).not.toContain('poor text');
+  });
+
+  const load = page.getByLabel('Load order…').locator('visible=false');
+  await test.step('a reload keeps the task; deleted, it comes back by the order file and its data', async () => {
+    await page.reload();
+    await expect(page.getByTestId('own-tasks')).toContainText('reviews');
+    await page.getByLabel('Delete the own task reviews').click();
+    await expect(page.getByTestId('own-tasks')).toHaveCount(0);
+    const before = await order(page);
+    await load.setInputFiles(saved);
+    await expect(page.getByTestId('task-problem')).toContainText('reviews.csv');
+    expect(await order(page)).toEqual(before);
+    await load.setInputFiles([csv('renamed.csv', REVIEWS), saved]);
+    await expect(page.getByTestId('own-tasks')).toContainText('reviews');
+    expect(await order(page)).toEqual(['reviews', 'gloss']);
+    await expect(page.getByTestId('method-select')).toHaveValue('seq-lora');
+  });
+});
+
+test('a published order fills in its settings, and reads a folder from disk', async ({ page }, info) => {
+  await openWorkbench(page);
+  const value = (name: string) => page.locator(`[data-setting="${name}"]`);
+  await page.getByTestId('method-select').selectOption('gorp');
+  await page.getByTestId('order-select').selectOption('5');
+  expect(await order(page)).toHaveLength(15);
+  await expect(value('method.learningRate')).toHaveValue('0.001');
+  await expect(value('training.epochs')).toHaveValue('1');
+  await expect(value('perTask.MNLI.epochs')).toHaveValue('2');
+  await page.getByTestId('method-select').selectOption('seq-lora');
+  await expect(page.getByTestId('order-select')).toHaveValue('5');
+  await start(page);
+  await expect(page.getByTestId('error-panel')).toContainText('CL_Benchmark');
+
+  const folder = page.getByLabel('Choose the folder…').locator('visible=false');
+  const { mkdir, writeFile } = await import('node:fs/promises');
+  const root = info.outputPath('benchmark');
+  const write = async (path: string, content: unknown): Promise<void> => {
+    await mkdir(`${root}/${path}`.replace(/[^/]+$/, ''), { recursive: true });
+    await writeFile(`${root}/${path}`, JSON.stringify(content));
+  };
+  for (const name of ['agnews', 'yahoo']) {
+    const rows = ['a', 'b', '-'].map((label) => ({ label, sentence: `${name} of ${label}` }));
+    await write(`CL_Benchmark/TC/${name}/labels.json`, ['a', 'b']);
+    for (const split of ['train', 'dev', 'test']) await write(`CL_Benchmark/TC/${name}/${split}.json`, rows);
+  }
+  await test.step('a folder without its configuration is refused', async () => {
+    await folder.setInputFiles(root);
+    await expect(page.getByTestId('task-problem')).toContainText('instruction_config.json');
+    await expect(page.getByTestId('picked-folder')).toHaveCount(0);
+  });
+  await write('configs/instruction_config.json', { TC: [{ instruction: 'Which?\n' }] });
+  await folder.setInputFiles(root);
+  await expect(page.getByTestId('picked-folder')).toContainText('2 datasets');
+  await expect(page.getByTestId('task-field')).toContainText('MNLI');
+  for (const name of await order(page)) {
+    if (name !== 'agnews') await page.getByLabel(`Leave out ${name}`).click();
+  }
+  await page.locator('[data-setting="training.trainExamples"]').fill('2');
+  await start(page);
+  await expect(page.getByTestId('warnings')).toContainText('agnews: 1 row of the train set is left out');
+  await page.getByTestId('stop').click();
+  await waitForStatus(page, 'stopped');
+});

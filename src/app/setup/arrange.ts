@@ -1,0 +1,7 @@
+/** A copy of a list with the item at one place moved to another; the same items where a place is not in it. */
+export function moved<T>(items: readonly T[], from: number, to: number): T[] {
+  const copy = items.slice();
+  if (from < 0 || from >= copy.length || to < 0 || to >= copy.length) return copy;
+  copy.splice(to, 0, ...copy.splice(from, 1));
+  return copy;
+}

@@ -1,0 +1,183 @@
+import { useEffect, useId, useRef } from 'react';
+import { downloadText } from '../download.ts';
+import { usePage, usePageState } from '../page-context.tsx';
+import fieldStyles from '../setup/field.module.css';
+import { ErrorNote } from './ErrorNote.tsx';
+import { filesOfInput } from './given-files.ts';
+import { visibleText } from './visible.ts';
+import styles from './TaskSources.module.css';
+
+/** Where tasks come from besides the embedded ones: own files, CL_Benchmark, an order as a file. */
+export function TaskSources({ issue }: { issue: string | undefined }) {
+  const problem = usePageState((state) => state.taskProblem);
+  const open = usePageState((state) => state.openFile !== null);
+  const notes = usePageState((state) => state.taskNotes);
+  return (
+    <div className={styles.sources}>
+      {problem !== null && !open && <ErrorNote error={problem} title="That did not work" />}
+      {notes.map((note) => (
+        <p key={note} className={styles.warning}>
+          {note}
+        </p>
+      ))}
+      <OwnTasks />
+      <Benchmark issue={issue} />
+      <OrderFiles />
+    </div>
+  );
+}
+
+interface PickProps {
+  label: string;
+  accept?: string;
+  folder?: boolean;
+  multiple?: boolean;
+}
+
+/** A button that opens the browser's choice of files, and gives what was chosen. */
+function Pick({ label, accept, folder = false, multiple = false }: PickProps) {
+  const { tasks } = usePage();
+  const input = useRef<HTMLInputElement>(null);
+  // React does not know the attribute.
+  useEffect(() => {
+    if (input.current !== null) input.current.webkitdirectory = folder;
+  }, [folder]);
+  return (
+    <>
+      <button type="button" className={styles.button} onClick={() => input.current?.click()}>
+        {label}
+      </button>
+      <input
+        ref={input}
+        type="file"
+        hidden
+        aria-label={label}
+        accept={accept}
+        multiple={multiple}
+        onChange={({ target }) => {
+          const files = filesOfInput(target.files);
+          // So that choosing the same file once more is a change.
+          target.value = '';
+          void tasks.give(files);
+        }}
+      />
+    </>
+  );
+}
+
+function OwnTasks() {
+  const { tasks } = usePage();
+  const own = usePageState(({ taskData }) => taskData.own);
+  return (
+    <div className={styles.part}>
+      <h3 className={styles.title}>Own tasks</h3>
+      {own.length > 0 && (
+        <ul className={styles.list} data-testid="own-tasks">
+          {own.map(({ spec, labels, trainExamples, testExamples }) => (
+            <li key={spec.name} className={styles.item}>
+              <span className={styles.name}>
+                <bdi>{spec.name}</bdi>
+                <span className={styles.facts} title={visibleText(labels.join(', '), 400)}>
+                  {spec.kind}, {labels.length} labels, {trainExamples} to train, {testExamples} to test
+                </span>
+              </span>
+              <button
+                type="button"
+                className={styles.remove}
+                aria-label={`Delete the own task ${spec.name}`}
+                onClick={() => void tasks.removeTask(spec.name)}
+              >
+                ×
+              </button>
+            </li>
+          ))}
+        </ul>
+      )}
+      <div className={styles.row}>
+        <Pick label="Add a file…" accept=".csv,.tsv,.tab,.txt,.json,.jsonl,.ndjson" />
+      </div>
+      <p className={fieldStyles.help}>
+        CSV, TSV, JSON or JSONL with a text and a label in each row; or drop it here. It stays in this browser.
+      </p>
+    </div>
+  );
+}
+
+function Benchmark({ issue }: { issue: string | undefined }) {
+  const { edit, tasks } = usePage();
+  const source = usePageState(({ draft }) => draft.tasks);
+  const folder = usePageState(({ taskData }) => taskData.folder);
+  const id = useId();
+  const without = folder === null ? 'embedded' : 'picked';
+  return (
+    <div className={styles.part}>
+      <h3 className={styles.title}>CL_Benchmark</h3>
+      {folder !== null && (
+        <ul className={styles.list} data-testid="picked-folder">
+          <li className={styles.item}>
+            <span className={styles.name}>
+              <bdi>{visibleText(folder.name, 60)}</bdi>
+              <span className={styles.facts} title={folder.datasets.join(', ')}>
+                {folder.datasets.length === 1 ? '1 dataset' : `${folder.datasets.length} datasets`}, kept in this
+                browser
+                {source === 'picked' ? '' : '; not used, since an address is given'}
+              </span>
+            </span>
+            <button
+              type="button"
+              className={styles.remove}
+              aria-label="Forget the CL_Benchmark folder"
+              onClick={() => void tasks.forgetFolder()}
+            >
+              ×
+            </button>
+          </li>
+        </ul>
+      )}
+      <div className={styles.row}>
+        <Pick label="Choose the folder…" folder />
+      </div>
+      <input
+        className={fieldStyles.input}
+        type="url"
+        aria-label="Address of the CL_Benchmark folder"
+        placeholder="https://github.com/owner/repository"
+        value={source === 'embedded' || source === 'picked' ? '' : source}
+        aria-invalid={issue !== undefined}
+        aria-describedby={`${id}-help`}
+        onChange={({ target }) => {
+          const address = target.value.trim();
+          edit((draft) => ({ ...draft, tasks: address === '' ? without : address }));
+        }}
+      />
+      <p id={`${id}-help`} className={issue === undefined ? fieldStyles.help : fieldStyles.issue}>
+        {issue ??
+          'The folder as published, with CL_Benchmark and configs in it: from disk, dropped here, or by address.'}
+      </p>
+    </div>
+  );
+}
+
+function OrderFiles() {
+  const { tasks } = usePage();
+  const empty = usePageState(({ draft }) => draft.order.length === 0);
+  return (
+    <div className={styles.part}>
+      <h3 className={styles.title}>Order as a file</h3>
+      <div className={styles.row}>
+        <button
+          type="button"
+          className={styles.button}
+          disabled={empty}
+          onClick={() => downloadText('gorp-web-order.json', tasks.orderText())}
+        >
+          Save order
+        </button>
+        <Pick label="Load order…" accept=".json,.csv,.tsv,.tab,.txt,.jsonl,.ndjson" multiple />
+      </div>
+      <p className={fieldStyles.help}>
+        Tasks, method and settings, no texts. Where own tasks are missing, choose their data files together with it.
+      </p>
+    </div>
+  );
+}

@@ -1,0 +1,47 @@
+import { GorpError } from '../../base/errors.ts';
+import type { GivenFile } from './actions.ts';
+
+// A benchmark has some hundred files; more is some other folder.
+const MOST_FILES = 20_000;
+
+/** Files of a file input; those of a folder carry their path in it. */
+export const filesOfInput = (files: FileList | null): GivenFile[] =>
+  Array.from(files ?? [], (file) => ({ path: file.webkitRelativePath || file.name, file }));
+
+/**
+ * What was dropped, folders with all that is in them. Must be called while the event is handled: the browser forgets
+ * afterwards what was dropped.
+ *
+ * @throws GorpError `tasks/too-many-files`.
+ */
+export async function filesOfDrop(data: DataTransfer): Promise<GivenFile[]> {
+  const entries = Array.from(data.items, (item) => item.webkitGetAsEntry()).filter((entry) => entry !== null);
+  const found: GivenFile[] = [];
+  const visit = async (entry: FileSystemEntry): Promise<void> => {
+    const path = entry.fullPath.replace(/^\//, '');
+    if (isFile(entry)) found.push({ path, file: await new Promise<File>((good, bad) => entry.file(good, bad)) });
+    else if (isFolder(entry)) for (const child of await childrenOf(entry)) await visit(child);
+    if (found.length <= MOST_FILES) return;
+    throw new GorpError(
+      'tasks/too-many-files',
+      `The folder holds more than ${MOST_FILES} files.`,
+      'Drop the folder that holds CL_Benchmark and configs, and nothing else.',
+    );
+  };
+  for (const entry of entries) await visit(entry);
+  return found;
+}
+
+const isFile = (entry: FileSystemEntry): entry is FileSystemFileEntry => entry.isFile;
+const isFolder = (entry: FileSystemEntry): entry is FileSystemDirectoryEntry => entry.isDirectory;
+
+/** The entries of a folder; the browser gives them in parts of a hundred. */
+async function childrenOf(folder: FileSystemDirectoryEntry): Promise<FileSystemEntry[]> {
+  const reader = folder.createReader();
+  const children: FileSystemEntry[] = [];
+  for (;;) {
+    const part = await new Promise<FileSystemEntry[]>((good, bad) => reader.readEntries(good, bad));
+    if (part.length === 0) return children;
+    children.push(...part);
+  }
+}

@@ -1,0 +1,56 @@
+import type { RunSettings } from '../../run/settings.ts';
+import { BENCHMARK_KINDS, EMBEDDED_KINDS } from '../../tasks/orders.ts';
+import type { PageTasks } from '../../worker/protocol.ts';
+import { EMBEDDED_TASKS } from '../setup/catalogue.ts';
+import type { TaskData } from './task-store.ts';
+
+/** Tasks that can be added to an order, by where they come from. */
+export interface TaskGroup {
+  title: string;
+  names: readonly string[];
+}
+
+const isBenchmark = (name: string): boolean => Object.hasOwn(BENCHMARK_KINDS, name);
+const isEmbedded = (name: string): boolean => Object.hasOwn(EMBEDDED_KINDS, name);
+
+/** What can be added to the order of a draft. Datasets of CL_Benchmark are offered once there is a folder for them. */
+export function addableTasks({ order, tasks }: Pick<RunSettings, 'order' | 'tasks'>, data: TaskData): TaskGroup[] {
+  const groups: TaskGroup[] = [
+    { title: 'Own', names: data.own.map(({ spec }) => spec.name) },
+    { title: 'Embedded', names: EMBEDDED_TASKS.map(({ name }) => name) },
+    { title: 'CL_Benchmark', names: datasetsOf(tasks, data) },
+  ];
+  return groups
+    .map(({ title, names }) => ({ title, names: names.filter((name) => !order.includes(name)) }))
+    .filter(({ names }) => names.length > 0);
+}
+
+/** Datasets that a source has, as far as is known before it is read. */
+function datasetsOf(tasks: string, { folder }: TaskData): readonly string[] {
+  if (tasks === 'picked') return folder?.datasets ?? [];
+  return tasks === 'embedded' ? [] : Object.keys(BENCHMARK_KINDS);
+}
+
+/** Why an order cannot be read from what is here, in words; null where it can. */
+export function orderProblem({ order, tasks }: Pick<RunSettings, 'order' | 'tasks'>, data: TaskData): string | null {
+  const own = data.own.map(({ spec }) => spec.name);
+  const unknown = order.filter((name) => !isEmbedded(name) && !isBenchmark(name) && !own.includes(name));
+  if (unknown.length > 0) return `${listed(unknown)} not here: add the file again, or leave the task out.`;
+  const wanted = order.filter(isBenchmark);
+  if (wanted.length === 0) return null;
+  if (tasks === 'embedded') return 'Choose the CL_Benchmark folder, or enter its address, below.';
+  const missing = wanted.filter((name) => !datasetsOf(tasks, data).includes(name));
+  return missing.length === 0 ? null : `${listed(missing)} not in the chosen folder.`;
+}
+
+const listed = (names: readonly string[]): string =>
+  `${names.slice(0, 3).join(', ')}${names.length > 3 ? ' and others' : ''} ${names.length === 1 ? 'is' : 'are'}`;
+
+/** What a run with these settings needs of the page's own. */
+export function pageTasksOf({ order, tasks }: RunSettings, { own, folder }: TaskData): PageTasks {
+  const needed = own.filter(({ spec }) => order.includes(spec.name));
+  return {
+    folder: tasks === 'picked' && folder !== null ? folder.files : new Map(),
+    own: new Map(needed.map(({ spec, data }) => [spec.name, data])),
+  };
+}

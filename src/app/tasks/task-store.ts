@@ -1,0 +1,101 @@
+import { createStore, del, entries, set, type UseStore } from 'idb-keyval';
+import * as v from 'valibot';
+import { GorpError } from '../../base/errors.ts';
+import { TaskSpecSchema } from '../../tasks/own-task.ts';
+
+const OwnTaskSchema = v.strictObject({
+  spec: TaskSpecSchema,
+  labels: v.array(v.string()),
+  trainExamples: v.number(),
+  testExamples: v.number(),
+  /** What to look at, in sentences. */
+  warnings: v.array(v.string()),
+  /** The task with its texts, as JSON. */
+  data: v.instance(Blob),
+});
+/** A task that the user made from a file. */
+export type OwnTask = v.InferOutput<typeof OwnTaskSchema>;
+
+const PickedFolderSchema = v.strictObject({
+  name: v.string(),
+  /** Path below the folder that holds CL_Benchmark and configs → file. */
+  files: v.map(v.string(), v.instance(Blob)),
+  /** Datasets whose files are all there. */
+  datasets: v.array(v.string()),
+});
+/** The CL_Benchmark folder that was chosen or dropped. */
+export type PickedFolder = v.InferOutput<typeof PickedFolderSchema>;
+
+/** What the page holds of tasks besides those that are embedded. */
+export interface TaskData {
+  own: readonly OwnTask[];
+  folder: PickedFolder | null;
+}
+
+export const NO_TASKS: TaskData = { own: [], folder: null };
+
+/** Keeps tasks so that a reload of the page finds them. Promises reject where the browser refuses to store. */
+export interface TaskStore {
+  load(): Promise<TaskData>;
+  addOwn(tasks: readonly OwnTask[]): Promise<void>;
+  removeOwn(name: string): Promise<void>;
+  setFolder(folder: PickedFolder | null): Promise<void>;
+}
+
+const FOLDER_KEY = 'folder';
+const ownKey = (name: string): string => `own/${name}`;
+
+/** A store in IndexedDB. Blobs stay on disk until a run reads them. */
+export function browserTasks(): TaskStore {
+  // Opened at the first use, so that a browser without IndexedDB can still show the page.
+  let opened: UseStore | undefined;
+  const store = (): UseStore => (opened ??= createStore('gorp-web-tasks', 'tasks'));
+  return {
+    load: async () => {
+      const own: OwnTask[] = [];
+      let folder: PickedFolder | null = null;
+      // What an older version left and this one cannot read is skipped.
+      for (const [key, value] of await guarded(() => entries<string, unknown>(store()))) {
+        if (key === FOLDER_KEY) {
+          const parsed = v.safeParse(PickedFolderSchema, value);
+          if (parsed.success) folder = parsed.output;
+        } else {
+          const parsed = v.safeParse(OwnTaskSchema, value);
+          if (parsed.success) own.push(parsed.output);
+        }
+      }
+      return { own, folder };
+    },
+    addOwn: async (tasks) => {
+      const added: string[] = [];
+      try {
+        for (const task of tasks) {
+          await guarded(() => set(ownKey(task.spec.name), task, store()));
+          added.push(task.spec.name);
+        }
+      } catch (error) {
+        for (const name of added) await del(ownKey(name), store());
+        throw error;
+      }
+    },
+    removeOwn: (name) => guarded(() => del(ownKey(name), store())),
+    setFolder: (folder) =>
+      guarded(() => (folder === null ? del(FOLDER_KEY, store()) : set(FOLDER_KEY, folder, store()))),
+  };
+}
+
+async function guarded<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (cause) {
+    const full = cause instanceof Error && cause.name === 'QuotaExceededError';
+    throw new GorpError(
+      full ? 'store/quota' : 'store/failed',
+      full ? 'The browser has no room to keep these tasks.' : 'The browser does not keep tasks.',
+      full
+        ? 'Delete tasks or cached models that are not needed, or take fewer rows, and try again.'
+        : 'Reload the page and allow it to store data (a private window may not).',
+      { cause },
+    );
+  }
+}

@@ -1,0 +1,131 @@
+import * as v from 'valibot';
+import { GorpError } from '../base/errors.ts';
+import { MethodSchema } from '../gorp/method-settings.ts';
+import { BENCHMARK_KINDS, EMBEDDED_KINDS } from '../tasks/orders.ts';
+import { makeOwnTask, type TaskSpec, TaskSpecSchema } from '../tasks/own-task.ts';
+import { readTableFile, tableOf } from '../tasks/table.ts';
+import type { Task } from '../tasks/task.ts';
+import { PerTaskSchema, type RunSettings, TrainingSchema } from './settings.ts';
+
+/**
+ * An order with its settings, as a file. It holds no texts: an own task is described by how it is made from a file, which
+ * the reader must have too and which is known by its hash.
+ */
+export const OrderFileSchema = v.strictObject({
+  schema: v.literal('gorp-web/order'),
+  version: v.literal(1),
+  /** As in the settings of a run. */
+  tasks: v.string(),
+  order: v.pipe(
+    v.array(v.string()),
+    v.minLength(1, 'It names no task'),
+    v.check((order) => new Set(order).size === order.length, 'It names a task twice'),
+  ),
+  method: MethodSchema,
+  training: TrainingSchema,
+  perTask: v.exactOptional(PerTaskSchema),
+  /** The own tasks of the order. */
+  own: v.array(TaskSpecSchema),
+});
+export type OrderFile = v.InferOutput<typeof OrderFileSchema>;
+
+/** The settings of a run without its model, and the own tasks among the known ones, as an order file. */
+export function orderFileOf(
+  { tasks, order, method, training, perTask }: RunSettings,
+  known: readonly TaskSpec[],
+): OrderFile {
+  const own = known.filter(({ name }) => order.includes(name));
+  const file = { schema: 'gorp-web/order' as const, version: 1 as const, tasks, order, method, training };
+  return { ...file, ...(perTask !== undefined && { perTask }), own };
+}
+
+/** Whether a text looks like an order file, rather than like a file of examples. */
+export const isOrderFile = (text: string): boolean => /^\ufeff?\s*\{\s*"schema"\s*:\s*"gorp-web\/order"/.test(text);
+
+/**
+ * Reads an order file.
+ *
+ * @param name of the file, for messages.
+ * @throws GorpError `tasks/bad-order-file`, naming the field; `tasks/unknown-dataset` for a task that it neither describes
+ * nor is known by its name.
+ */
+export function parseOrderFile(text: string, name: string): OrderFile {
+  let json: unknown;
+  try {
+    json = JSON.parse(text.replace(/^\ufeff/, ''));
+  } catch (cause) {
+    throw badOrder(name, `it is not JSON (${cause instanceof Error ? cause.message : String(cause)})`, cause);
+  }
+  const parsed = v.safeParse(OrderFileSchema, json);
+  if (!parsed.success) {
+    const [issue] = parsed.issues;
+    throw badOrder(name, `${v.getDotPath(issue) ?? 'its content'}: ${issue.message}`, parsed.issues);
+  }
+  const file = parsed.output;
+  const own = file.own.map((spec) => spec.name);
+  const unknown = file.order.find(
+    (task) => !own.includes(task) && !Object.hasOwn(EMBEDDED_KINDS, task) && !Object.hasOwn(BENCHMARK_KINDS, task),
+  );
+  if (unknown === undefined) return file;
+  throw new GorpError(
+    'tasks/unknown-dataset',
+    `${name} names ${unknown}, which is no embedded task, no dataset of CL_Benchmark and not described in it.`,
+    'Add its description to the list "own", or take it out of the order.',
+  );
+}
+
+/** An own task made from a file. */
+export interface MadeTask {
+  spec: TaskSpec;
+  task: Task;
+  warnings: string[];
+}
+
+/**
+ * Makes the own tasks of an order from the files at hand; those that are kept already are not made again.
+ *
+ * @param kept own tasks that are there.
+ * @param files name and bytes of each; which of them is meant is told by its hash alone.
+ * @throws GorpError `tasks/name-taken` when another task of that name is kept, `tasks/data-missing` when the file is not
+ * among those at hand, and as `readTableFile` and `makeOwnTask`.
+ */
+export async function makeOrderTasks(
+  { own }: OrderFile,
+  kept: readonly TaskSpec[],
+  files: readonly { name: string; bytes: Uint8Array<ArrayBuffer> }[],
+): Promise<MadeTask[]> {
+  const wanted = own.filter((spec) => {
+    const other = kept.find(({ name }) => name === spec.name);
+    if (other === undefined) return true;
+    if (sameSpec(other, spec)) return false;
+    throw new GorpError(
+      'tasks/name-taken',
+      `The order describes an own task ${spec.name}, but another task of that name is here.`,
+      'Delete the one that is here, or give the one in the order file another name, and load the order again.',
+    );
+  });
+  if (wanted.length === 0) return [];
+  const tables = await Promise.all(files.map(({ name, bytes }) => readTableFile(name, bytes)));
+  return wanted.map((spec) => {
+    const table = tables.find(({ sha256 }) => sha256 === spec.sha256);
+    if (table === undefined) {
+      throw new GorpError(
+        'tasks/data-missing',
+        `The own task ${spec.name} is made from the file ${spec.file} (SHA-256 ${spec.sha256.slice(0, 12)}…), which is not here.`,
+        'Choose the order file together with its data files, unchanged.',
+      );
+    }
+    return { spec, ...makeOwnTask(tableOf(table, spec.header), spec) };
+  });
+}
+
+const sameSpec = (a: TaskSpec, b: TaskSpec): boolean =>
+  (Object.keys(TaskSpecSchema.entries) as (keyof TaskSpec)[]).every((key) => a[key] === b[key]);
+
+const badOrder = (name: string, what: string, cause: unknown): GorpError =>
+  new GorpError(
+    'tasks/bad-order-file',
+    `${name} is no order file: ${what}.`,
+    'Choose a file that “Save order” wrote, or correct the named field as README.md describes it.',
+    { cause },
+  );

@@ -1,0 +1,76 @@
+import { GorpError } from '../base/errors.ts';
+import type { Records } from './csv.ts';
+
+/** Rows of objects as a table: its columns are all keys, in the order in which they first occur. */
+export interface JsonRecords extends Records {
+  columns: string[];
+  /** Columns some of whose values are lists or objects; these values are taken for missing. */
+  nested: string[];
+}
+
+// More than a table for labelled texts has; sparse objects would otherwise fill the memory with empty cells.
+const MOST_COLUMNS = 200;
+// An escape can write half of a character, which no encoding knows.
+const LONE_SURROGATE = /\p{Surrogate}/gu;
+
+/** A JSON file: a list of objects. @throws GorpError `tasks/malformed-json`, `tasks/wrong-shape`. */
+export function parseJsonRows(text: string, name: string): JsonRecords {
+  const rows: unknown = parsed(text, name);
+  if (!Array.isArray(rows)) throw wrongShape(name, 'it is no list of objects');
+  return tabulated(
+    rows,
+    (i) => `${name}, entry ${i + 1}`,
+    (i) => i + 1,
+  );
+}
+
+/** A JSONL file: an object in each line; blank lines are left out. @throws as {@link parseJsonRows}, naming the line. */
+export function parseJsonLines(text: string, name: string): JsonRecords {
+  const lines = text.split(/\r\n|\n|\r/).map((content, i) => ({ content, line: i + 1 }));
+  const filled = lines.filter(({ content }) => content.trim() !== '');
+  const rows = filled.map(({ content, line }) => parsed(content, `${name}, line ${line}`));
+  return tabulated(
+    rows,
+    (i) => `${name}, line ${filled[i].line}`,
+    (i) => filled[i].line,
+  );
+}
+
+function parsed(text: string, where: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new GorpError(
+      'tasks/malformed-json',
+      `${where} is not JSON (${cause instanceof Error ? cause.message : String(cause)}).`,
+      'Correct the file, and choose it again: .json holds one list of objects, .jsonl one object in each line.',
+      { cause },
+    );
+  }
+}
+
+function tabulated(rows: unknown[], where: (row: number) => string, lineOf: (row: number) => number): JsonRecords {
+  const columns = new Map<string, number>();
+  const nested = new Set<string>();
+  const cells = rows.map((row, i) => {
+    if (typeof row !== 'object' || row === null || Array.isArray(row)) throw wrongShape(where(i), 'it is no object');
+    const values: string[] = [];
+    for (const [key, value] of Object.entries(row)) {
+      let column = columns.get(key);
+      if (column === undefined) columns.set(key, (column = columns.size));
+      if (columns.size > MOST_COLUMNS) throw wrongShape(where(i), `the objects have more than ${MOST_COLUMNS} keys`);
+      if (typeof value === 'object' && value !== null) nested.add(key);
+      else values[column] = value === null ? '' : String(value).replace(LONE_SURROGATE, '\ufffd');
+    }
+    return values;
+  });
+  const filled = cells.map((values) => Array.from({ length: columns.size }, (_, i) => values[i] ?? ''));
+  return { columns: [...columns.keys()], rows: filled, lines: rows.map((_, i) => lineOf(i)), nested: [...nested] };
+}
+
+const wrongShape = (where: string, what: string): GorpError =>
+  new GorpError(
+    'tasks/wrong-shape',
+    `${where}: ${what}.`,
+    'Write each example as an object such as {"text": "…", "label": "…"}, and choose the file again.',
+  );

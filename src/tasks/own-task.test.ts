@@ -1,0 +1,183 @@
+import * as fc from 'fast-check';
+import * as v from 'valibot';
+import { describe, expect, it } from 'vitest';
+import { labelledTexts, makeOwnTask, MOST_LABELS, type TaskSpec, TaskSchema, TaskSpecSchema } from './own-task.ts';
+import { splitExamples } from './split.ts';
+import type { Example } from './task.ts';
+
+const SPEC: TaskSpec = {
+  name: 'mine',
+  kind: 'TC',
+  instruction: 'Which?',
+  file: 'a.csv',
+  sha256: '0'.repeat(64),
+  header: true,
+  textColumn: 'text',
+  labelColumn: 'label',
+  testShare: 0.25,
+  seed: 1,
+};
+const table = (rows: [string, string][]) => ({ columns: ['text', 'label'], rows, warnings: [] });
+const many = (labels: string[], each: number): [string, string][] =>
+  labels.flatMap((label) => Array.from({ length: each }, (_, i): [string, string] => [`${label} ${i}`, label]));
+
+describe('splitExamples', () => {
+  const examples = fc.array(
+    fc.record({ sentence: fc.constantFrom(...'abcdefghijk'), label: fc.constantFrom('x', 'y', 'z') }),
+  );
+
+  it('keeps every example, equal texts on one side, and order', () => {
+    fc.assert(
+      fc.property(examples, fc.double({ min: 0.01, max: 0.99, noNaN: true }), fc.integer(), (all, share, seed) => {
+        const { train, test } = splitExamples(all, share, seed);
+        const tested = new Set(test.map(({ sentence }) => sentence));
+        expect(train.every(({ sentence }) => !tested.has(sentence))).toBe(true);
+        expect(all.filter((one) => !tested.has(one.sentence))).toEqual(train);
+        expect(train.length + test.length).toBe(all.length);
+      }),
+    );
+  });
+
+  it('takes the share of each label, at least one where there are two', () => {
+    const rows: Example[] = [...many(['a'], 100), ...many(['b'], 10), ...many(['c'], 2), ...many(['d'], 1)].map(
+      ([sentence, label]) => ({ sentence, label }),
+    );
+    const { test } = splitExamples(rows, 0.2, 3);
+    const count = (label: string): number => test.filter((one) => one.label === label).length;
+    expect(['a', 'b', 'c', 'd'].map(count)).toEqual([20, 2, 1, 0]);
+  });
+
+  it('chooses by the seed', () => {
+    const rows = many(['a', 'b'], 50).map(([sentence, label]) => ({ sentence, label }));
+    expect(splitExamples(rows, 0.2, 1)).toEqual(splitExamples(rows, 0.2, 1));
+    expect(splitExamples(rows, 0.2, 1)).not.toEqual(splitExamples(rows, 0.2, 2));
+  });
+});
+
+describe('labelledTexts', () => {
+  it('counts labels, sorted, and leaves out rows that lack a part', () => {
+    const rows: [string, string][] = [
+      ['one', ' b\n c '],
+      ['two', 'a'],
+      ['', 'a'],
+      ['three', ' '],
+      ['four', 'a'],
+    ];
+    expect(labelledTexts(table(rows), 'text', 'label')).toEqual({
+      examples: [
+        { sentence: 'one', label: 'b c' },
+        { sentence: 'two', label: 'a' },
+        { sentence: 'four', label: 'a' },
+      ],
+      labels: [
+        { label: 'a', rows: 2 },
+        { label: 'b c', rows: 1 },
+      ],
+      warnings: ['One row without a text left out.', 'One row without a label left out.'],
+    });
+  });
+
+  it('sorts numbers by their value, only where all are numbers', () => {
+    const sorted = (labels: string[]) =>
+      labelledTexts(table(many(labels, 1)), 'text', 'label').labels.map(({ label }) => label);
+    expect(sorted(['10', '9', '2'])).toEqual(['2', '9', '10']);
+    expect(sorted(['10', '9', '2', '1a'])).toEqual(['10', '1a', '2', '9']);
+  });
+
+  it('warns of commas in labels and of texts with two labels', () => {
+    const { warnings } = labelledTexts(table([['t', 'a, b'], ['t', 'c'], ['u', 'c']]), 'text', 'label'); // prettier-ignore
+    expect(warnings).toEqual([expect.stringContaining('“a, b”'), expect.stringContaining('different labels: 1')]);
+  });
+
+  it.each<[string, [string, string][], string]>([
+    ['one label', many(['a'], 5), 'tasks/one-label'],
+    [
+      'texts as labels',
+      many(
+        Array.from({ length: MOST_LABELS + 1 }, (_, i) => `l${i}`),
+        1,
+      ),
+      'tasks/too-many-labels',
+    ],
+    ['labels that differ in case', many(['Yes', 'yes'], 2), 'tasks/labels-alike'],
+    ['labels that differ in punctuation', many(['a-b', 'ab'], 2), 'tasks/labels-alike'],
+    ['signs', many(['+', 'a'], 2), 'tasks/labels-alike'],
+    ['nothing', [['', ''], ['x', ''], ['', 'y']], 'tasks/empty'], // prettier-ignore
+  ])('refuses %s', (_, rows, code) => {
+    expect(() => labelledTexts(table(rows), 'text', 'label')).toThrow(expect.objectContaining({ code }));
+  });
+
+  it('refuses a column that is not there', () => {
+    expect(() => labelledTexts(table([]), 'text', 'answer')).toThrow(
+      expect.objectContaining({ code: 'tasks/unknown-column', message: expect.stringContaining('answer') as string }),
+    );
+  });
+});
+
+describe('makeOwnTask', () => {
+  it('makes a task that passes its schema, the question ending in a line feed', () => {
+    const { task, warnings } = makeOwnTask(table(many(['b', 'a'], 8)), SPEC);
+    expect(v.parse(TaskSchema, task)).toEqual(task);
+    expect(task).toMatchObject({ name: 'mine', kind: 'TC', instruction: 'Which?\n', labels: ['a', 'b'] });
+    expect([task.train.length, task.test.length]).toEqual([12, 4]);
+    expect(warnings).toEqual([]);
+    expect(makeOwnTask(table(many(['a', 'b'], 8)), { ...SPEC, instruction: null }).task.instruction).toBeNull();
+  });
+
+  it('says which labels cannot be tested or trained', () => {
+    const { warnings } = makeOwnTask(table([...many(['a'], 8), ['only', 'b']]), SPEC);
+    expect(warnings).toEqual([expect.stringContaining('test “b”')]);
+  });
+
+  it('refuses texts that are all equal', () => {
+    expect(() =>
+      makeOwnTask(
+        table([
+          ['t', 'a'],
+          ['t', 'b'],
+        ]),
+        SPEC,
+      ),
+    ).toThrow(
+      // prettier-ignore
+      expect.objectContaining({ code: 'tasks/empty' }),
+    );
+  });
+});
+
+describe('TaskSpecSchema', () => {
+  const issues = (change: Partial<TaskSpec>) => v.safeParse(TaskSpecSchema, { ...SPEC, ...change }).issues?.length ?? 0;
+
+  it.each(['mine', 'Mine 2', 'größe', 'a-b_c.d', '評判'])('takes the name %j', (name) => {
+    expect(issues({ name })).toBe(0);
+  });
+
+  it.each([
+    '',
+    ' a',
+    'a ',
+    'a/b',
+    '../a',
+    'a..b',
+    '.a',
+    'a.',
+    '__proto__',
+    'constructor',
+    'toString',
+    'a\nb',
+    '<b>',
+    'a\u202eb',
+    'x'.repeat(41),
+    'gloss',
+    'agnews',
+  ])('refuses the name %j', (name) => {
+    expect(issues({ name })).toBeGreaterThan(0);
+  });
+
+  it('refuses shares that leave a side empty, and a missing question that is not said to be none', () => {
+    for (const testShare of [0, 1, NaN]) expect(issues({ testShare })).toBe(1);
+    expect(issues({ instruction: '  ' })).toBe(1);
+    expect(issues({ seed: 0.5 })).toBe(1);
+    expect(issues({ sha256: 'abc' })).toBe(1);
+  });
+});

@@ -1,0 +1,201 @@
+import * as v from 'valibot';
+import { GorpError, type ErrorCode } from '../base/errors.ts';
+import { normalisedAnswer } from '../text/scores.ts';
+import { BENCHMARK_KINDS, EMBEDDED_KINDS } from './orders.ts';
+import { splitExamples } from './split.ts';
+import type { Table } from './table.ts';
+import type { Example, Task } from './task.ts';
+
+/** A name that can stand in a prompt, in a file's name and as a key. */
+const Name = v.pipe(
+  v.string(),
+  v.regex(
+    /^[\p{L}\p{N}](?:[\p{L}\p{N}_-]|[ .](?=[\p{L}\p{N}]))*$/u,
+    'Use letters and digits, with - _ . or a space between them',
+  ),
+  v.maxLength(40, 'Use at most 40 characters'),
+  v.check((name) => !(name in {}), 'Take another name'),
+);
+
+/** Name of an own task: none that an embedded task or a dataset of CL_Benchmark has. */
+export const OwnNameSchema = v.pipe(
+  Name,
+  v.check(
+    (name) => !Object.hasOwn(EMBEDDED_KINDS, name) && !Object.hasOwn(BENCHMARK_KINDS, name),
+    'An embedded task or a dataset of CL_Benchmark has this name',
+  ),
+);
+
+/** How an own task is made from a file: all that another machine needs beside that file. */
+export const TaskSpecSchema = v.strictObject({
+  name: OwnNameSchema,
+  kind: Name,
+  /** The question of the prompt, in one line; null: the prompt has neither question nor options. */
+  instruction: v.nullable(v.pipe(v.string(), v.trim(), v.nonEmpty('Write a question, or choose none'))),
+  /** Name of the file, and SHA-256 of its bytes in hexadecimal digits, which alone tells whether a file is the one. */
+  file: v.string(),
+  sha256: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/, 'Expected 64 hexadecimal digits')),
+  /** Whether the first row of the file names its columns. */
+  header: v.boolean(),
+  textColumn: v.string(),
+  labelColumn: v.string(),
+  /** Share of the texts that is tested on and not trained on. */
+  testShare: v.pipe(v.number(), v.gtValue(0, 'Must be above 0'), v.ltValue(1, 'Must be below 1')),
+  seed: v.pipe(v.number('Must be a whole number'), v.integer('Must be a whole number')),
+});
+export type TaskSpec = v.InferOutput<typeof TaskSpecSchema>;
+
+const ExampleSchema = v.strictObject({ sentence: v.string(), label: v.string() });
+/** A task as it is kept and sent. */
+export const TaskSchema = v.strictObject({
+  name: v.string(),
+  kind: v.string(),
+  instruction: v.nullable(v.string()),
+  labels: v.pipe(v.array(v.string()), v.minLength(2)),
+  train: v.pipe(v.array(ExampleSchema), v.minLength(1)),
+  dev: v.array(ExampleSchema),
+  test: v.pipe(v.array(ExampleSchema), v.minLength(1)),
+});
+
+/** The labelled texts in two columns of a table. */
+export interface Labelled {
+  examples: Example[];
+  /** In the order the prompt names them: by number where all are numbers, otherwise by their characters. */
+  labels: { label: string; rows: number }[];
+  /** What was left out, and what to look at, in sentences. */
+  warnings: string[];
+}
+
+/** More labels than this are no labels: the prompt names them all. */
+export const MOST_LABELS = 100;
+
+/**
+ * Takes texts and labels from a table. White space around a label is dropped and within it folded; rows that lack a text
+ * or a label are left out.
+ *
+ * @throws GorpError `tasks/unknown-column`; `tasks/empty` when no row has both; `tasks/one-label`;
+ * `tasks/too-many-labels`; `tasks/labels-alike` when exact match cannot tell two labels apart.
+ */
+export function labelledTexts(table: Table, textColumn: string, labelColumn: string): Labelled {
+  const [text, label] = [textColumn, labelColumn].map((name) => {
+    const column = table.columns.indexOf(name);
+    if (column >= 0) return column;
+    throw ownTaskError('tasks/unknown-column', `The file has no column “${name}”`, 'Choose one of its columns.');
+  });
+  let withoutText = 0;
+  let withoutLabel = 0;
+  const counts = new Map<string, number>();
+  const examples: Example[] = [];
+  for (const row of table.rows) {
+    const example = { sentence: row[text].trim(), label: row[label].replace(/\s+/g, ' ').trim() };
+    if (example.sentence === '') withoutText++;
+    else if (example.label === '') withoutLabel++;
+    else {
+      examples.push(example);
+      counts.set(example.label, (counts.get(example.label) ?? 0) + 1);
+    }
+  }
+  if (examples.length === 0) {
+    throw ownTaskError('tasks/empty', 'No row has both a text and a label', 'Choose other columns.');
+  }
+  const labels = sortLabels(Array.from(counts, ([name, rows]) => ({ label: name, rows })));
+  checkLabels(labels.map((one) => one.label));
+  const warnings: string[] = [];
+  if (withoutText > 0) warnings.push(`${rowsText(withoutText)} without a text left out.`);
+  if (withoutLabel > 0) warnings.push(`${rowsText(withoutLabel)} without a label left out.`);
+  const commas = labels.filter((one) => one.label.includes(',')).map((one) => `“${one.label}”`);
+  if (commas.length > 0) {
+    warnings.push(`The prompt separates options by commas, which stand within ${listed(commas)}: consider renaming.`);
+  }
+  const contradicted = contradictions(examples);
+  if (contradicted > 0) warnings.push(`Texts that occur with different labels: ${contradicted}.`);
+  return { examples, labels, warnings };
+}
+
+/**
+ * Makes a task of a table, as its specification says.
+ *
+ * @returns the task, and what to look at, in sentences.
+ * @throws as {@link labelledTexts}; GorpError `tasks/empty` when there are too few texts to train and to test.
+ */
+export function makeOwnTask(table: Table, spec: TaskSpec): { task: Task; warnings: string[] } {
+  const { examples, labels, warnings } = labelledTexts(table, spec.textColumn, spec.labelColumn);
+  const { train, test } = splitExamples(examples, spec.testShare, spec.seed);
+  if (test.length === 0) {
+    throw ownTaskError(
+      'tasks/empty',
+      'No label has two different texts, one to train and one to test',
+      'Add examples.',
+    );
+  }
+  const trained = new Set(train.map(({ label }) => label));
+  const untested = labels.filter(({ label }) => !test.some((example) => example.label === label));
+  const untrained = labels.filter(({ label }) => !trained.has(label));
+  const all = [...table.warnings, ...warnings];
+  const named = (rows: typeof labels): string => listed(rows.map(({ label }) => `“${label}”`));
+  if (untested.length > 0) all.push(`There are too few texts to test ${named(untested)}.`);
+  if (untrained.length > 0) all.push(`There are too few texts to train ${named(untrained)}.`);
+  const { name, kind } = spec;
+  const instruction = spec.instruction === null ? null : `${spec.instruction}\n`;
+  return {
+    task: { name, kind, instruction, labels: labels.map(({ label }) => label), train, dev: [], test },
+    warnings: all,
+  };
+}
+
+function sortLabels(labels: Labelled['labels']): Labelled['labels'] {
+  const byNumber = labels.every(({ label }) => Number.isFinite(Number(label)));
+  return labels.sort((a, b) => {
+    const difference = byNumber ? Number(a.label) - Number(b.label) : 0;
+    return difference || (a.label < b.label ? -1 : 1);
+  });
+}
+
+function checkLabels(labels: readonly string[]): void {
+  if (labels.length < 2) {
+    throw ownTaskError(
+      'tasks/one-label',
+      `All rows have the label “${labels[0]}”`,
+      'Choose the column that holds the answers; a task needs two different ones.',
+    );
+  }
+  if (labels.length > MOST_LABELS) {
+    throw ownTaskError(
+      'tasks/too-many-labels',
+      `The column holds ${labels.length} different labels; at most ${MOST_LABELS} fit into a prompt`,
+      'Choose the column that holds the answers, or fold rare labels into one.',
+    );
+  }
+  const seen = new Map<string, string>();
+  for (const label of labels) {
+    const compared = normalisedAnswer(label);
+    const other = seen.get(compared);
+    if (other !== undefined || compared === '') {
+      throw ownTaskError(
+        'tasks/labels-alike',
+        other === undefined
+          ? `The label “${label}” has neither letters nor digits, and answers are compared by these alone`
+          : `The labels “${other}” and “${label}” are the same once case and punctuation are left out, as answers are compared`,
+        'Rename labels in the file, to words that differ.',
+      );
+    }
+    seen.set(compared, label);
+  }
+}
+
+function contradictions(examples: readonly Example[]): number {
+  const labelOf = new Map<string, string>();
+  const found = new Set<string>();
+  for (const { sentence, label } of examples) {
+    const known = labelOf.get(sentence);
+    if (known === undefined) labelOf.set(sentence, label);
+    else if (known !== label) found.add(sentence);
+  }
+  return found.size;
+}
+
+const rowsText = (count: number): string => (count === 1 ? 'One row' : `${count} rows`);
+const listed = (names: readonly string[]): string => names.slice(0, 5).join(', ') + (names.length > 5 ? ', …' : '');
+
+const ownTaskError = (code: ErrorCode, message: string, nextStep: string): GorpError =>
+  new GorpError(code, `${message}.`, nextStep);

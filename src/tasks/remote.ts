@@ -1,0 +1,56 @@
+import { GorpError } from '../base/errors.ts';
+import type { ReadText } from './benchmark.ts';
+
+/**
+ * The address from which the raw files of a folder come: pages of GitHub and of Hugging Face data sets, as a browser
+ * shows them, become the folder of their raw files; any other address stays. Ends in a slash.
+ */
+export function rawFolder(address: string): URL {
+  const url = new URL(address);
+  const parts = url.pathname.split('/').filter(Boolean);
+  if (url.hostname === 'github.com' && parts.length >= 2) {
+    const [owner, repository, view, ref = 'HEAD', ...below] = parts;
+    if (view === undefined || view === 'tree') {
+      return folder(`https://raw.githubusercontent.com/${[owner, repository, ref, ...below].join('/')}`);
+    }
+  }
+  if (url.hostname === 'huggingface.co' && parts[0] === 'datasets' && parts.length >= 3) {
+    const [, owner, repository, view, ref = 'main', ...below] = parts;
+    if (view === undefined || view === 'tree') {
+      return folder(`https://huggingface.co/${['datasets', owner, repository, 'resolve', ref, ...below].join('/')}`);
+    }
+  }
+  return folder(url.href.replace(/[?#].*$/, ''));
+}
+
+const folder = (address: string): URL => new URL(address.endsWith('/') ? address : `${address}/`);
+
+/**
+ * Reads text files below an address.
+ *
+ * @returns a reader that rejects with GorpError `tasks/unreachable` when no answer comes (no network, or the server does
+ * not let other pages read), `tasks/not-found` when there is no such file.
+ */
+export function remoteReader(root: URL, fetchFile: typeof fetch = fetch): ReadText {
+  return async (path) => {
+    const url = new URL(path, root);
+    let response: Response;
+    try {
+      response = await fetchFile(url);
+    } catch (cause) {
+      throw new GorpError(
+        'tasks/unreachable',
+        `${url.href} gave no answer that this page may read.`,
+        'Check the network, and that the server lets other pages read its files (CORS); or download the folder and choose it from disk.',
+        { cause },
+      );
+    }
+    if (response.ok && !response.headers.get('content-type')?.includes('html')) return response.text();
+    const answer = response.ok ? 'answered with a web page' : `answered ${response.status} ${response.statusText}`;
+    throw new GorpError(
+      'tasks/not-found',
+      `${url.href} ${answer.trim()}.`,
+      'Check the address of the task folder: CL_Benchmark and configs lie directly below it.',
+    );
+  };
+}

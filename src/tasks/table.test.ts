@@ -1,0 +1,142 @@
+import * as fc from 'fast-check';
+import Papa from 'papaparse';
+import { describe, expect, it } from 'vitest';
+import { checkFileSize, LARGEST_FILE, readTableFile, tableOf } from './table.ts';
+
+const utf8 = (text: string): Uint8Array<ArrayBuffer> => new TextEncoder().encode(text);
+const read = async (name: string, content: string | Uint8Array<ArrayBuffer>, header = true) =>
+  tableOf(await readTableFile(name, typeof content === 'string' ? utf8(content) : content), header);
+
+/** UTF-16 with its mark, little or big end first. */
+function utf16(text: string, littleEnd: boolean): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(2 + 2 * text.length);
+  const view = new DataView(bytes.buffer);
+  view.setUint16(0, 0xfeff, littleEnd);
+  for (let i = 0; i < text.length; i++) view.setUint16(2 + 2 * i, text.charCodeAt(i), littleEnd);
+  return bytes;
+}
+
+const EXPECTED = {
+  columns: ['text', 'label'],
+  rows: [
+    ['Grüße, "du"\nda', 'a'],
+    ['x', 'b'],
+  ],
+  warnings: [],
+};
+const CSV = 'text,label\r\n"Grüße, ""du""\nda",a\r\n\r\nx,b\r\n';
+
+describe('a file of examples', () => {
+  it.each<[string, string, string | Uint8Array<ArrayBuffer>]>([
+    ['CSV', 'a.csv', CSV],
+    ['CSV with LF, without an end', 'A.CSV', CSV.replaceAll('\r\n', '\n').trimEnd()],
+    ['CSV with semicolons', 'a.csv', CSV.replaceAll(',a', ';a').replaceAll(',b', ';b').replace(',label', ';label')],
+    ['CSV with a byte order mark', 'a.csv', `\ufeff${CSV}`],
+    ['UTF-16, little end first', 'a.csv', utf16(CSV, true)],
+    ['UTF-16, big end first', 'a.csv', utf16(CSV, false)],
+    ['TSV', 'a.tsv', 'text\tlabel\n"Grüße, ""du""\nda"\ta\nx\tb\n'],
+    ['JSON', 'a.json', '[{"text": "Grüße, \\"du\\"\\nda", "label": "a"}, {"label": "b", "text": "x"}]'],
+    ['JSONL', 'a.jsonl', '{"text": "Grüße, \\"du\\"\\nda", "label": "a"}\r\n\n{"label": "b", "text": "x"}\n'],
+  ])('is read from %s', async (_, name, content) => {
+    expect(await read(name, content)).toEqual(EXPECTED);
+  });
+
+  it('has a hash of its bytes', async () => {
+    const { sha256 } = await readTableFile('a.csv', utf8('abc'));
+    expect(sha256).toBe('ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad');
+  });
+
+  it('tells of letters that were no UTF-8', async () => {
+    const { rows, warnings } = await read('a.csv', Uint8Array.of(...utf8('t,l\nGr'), 0xfc, 0xdf, ...utf8('e,a\n')));
+    expect(rows).toEqual([['Grüße', 'a']]);
+    expect(warnings).toEqual([expect.stringContaining('Latin-1')]);
+  });
+
+  it('gives back what a writer of CSV wrote, whatever stands in the cells', async () => {
+    const cell = fc.oneof(
+      fc.string({ unit: 'grapheme' }),
+      fc.constantFrom('"', ',', '\n', '\r\n', ';', '\t', "'", '""'),
+    );
+    const table = fc.array(fc.tuple(cell, cell, cell), { minLength: 1, maxLength: 8 });
+    await fc.assert(
+      fc.asyncProperty(table, async (rows) => {
+        fc.pre(!rows.flat().some((text) => text.includes('\0')));
+        const text = Papa.unparse([['a', 'b', 'c'], ...rows], { newline: '\n', quotes: true });
+        expect((await read('x.csv', text)).rows).toEqual(rows);
+      }),
+    );
+  });
+
+  it('leaves out rows of another length, and names their lines, quoted line breaks counted', async () => {
+    const { rows, warnings } = await read('a.csv', 't,l\n"a\nb",x\none\n\nc,d,e\nf,y\n');
+    expect(rows).toEqual([
+      ['a\nb', 'x'],
+      ['f', 'y'],
+    ]);
+    expect(warnings).toEqual(['2 rows do not have 2 columns and are left out: lines 4, 6.']);
+  });
+
+  it('names columns, with and without a first row for it', async () => {
+    expect((await read('a.csv', 'a,,a,a\n1,2,3,4\n')).columns).toEqual(['a', 'column 2', 'a (2)', 'a (3)']);
+    expect(await read('a.csv', 'good,1\nbad,0\n', false)).toEqual({
+      columns: ['column 1', 'column 2'],
+      rows: [
+        ['good', '1'],
+        ['bad', '0'],
+      ],
+      warnings: [],
+    });
+  });
+
+  it('takes numbers, truth values, missing keys and keys of any name from JSON, and no nested values', async () => {
+    const rows = '[{"__proto__": "x", "label": 1}, {"text": true, "label": null}, {"text": ["a"], "label": "\\ud800"}]';
+    expect(await read('a.json', rows)).toEqual({
+      columns: ['__proto__', 'label', 'text'],
+      rows: [
+        ['x', '1', ''],
+        ['', '', 'true'],
+        ['', '\ufffd', ''],
+      ],
+      warnings: [expect.stringContaining('text')],
+    });
+  });
+
+  it.each<[string, string, string | Uint8Array<ArrayBuffer>, string, RegExp]>([
+    ['one column', 'a.csv', 'text\none\ntwo\n', 'tasks/one-column', /a\.csv/],
+    ['an empty file', 'a.csv', '', 'tasks/empty', /no rows/],
+    ['blank lines', 'a.csv', '\n\n  \n', 'tasks/empty', /no rows/],
+    ['a first row alone', 'a.csv', 'text,label\n', 'tasks/empty', /below/],
+    ['an empty list', 'a.json', '[]', 'tasks/empty', /no rows/],
+    ['an open quote', 'a.csv', 't,l\na,b\n"c,d\n', 'tasks/malformed-csv', /line 3/],
+    ['a quote in the wrong place', 'a.csv', 't,l\n"a" b,c\n', 'tasks/malformed-csv', /line 2/],
+    ['a spreadsheet', 'a.csv', Uint8Array.of(0x50, 0x4b, 3, 4, 0, 0), 'tasks/not-text', /a\.csv/],
+    ['unquoted commas', 'a.csv', 't,l\na,b,c\nd,e,f\ng,h\n', 'tasks/ragged', /line 2/],
+    ['another kind of file', 'a.xlsx', 'a,b', 'tasks/unknown-format', /xlsx/],
+    ['a file without an ending', 'csv', 'a,b', 'tasks/unknown-format', /csv/],
+    ['malformed JSON', 'a.json', '[{"a": 1', 'tasks/malformed-json', /a\.json/],
+    ['a malformed line', 'a.jsonl', '{"a": 1}\n\n{"a"\n', 'tasks/malformed-json', /line 3/],
+    ['JSON that is no list', 'a.json', '{"rows": []}', 'tasks/wrong-shape', /list/],
+    ['lists in a list', 'a.json', '[["a", "b"]]', 'tasks/wrong-shape', /entry 1/],
+    ['text in lines', 'a.jsonl', '"a"', 'tasks/wrong-shape', /line 1/],
+    [
+      'sparse objects',
+      'a.json',
+      JSON.stringify(Array.from({ length: 300 }, (_, i) => ({ [`k${i}`]: 1 }))),
+      'tasks/wrong-shape',
+      /keys/,
+    ],
+  ])('is refused: %s', async (_, name, content, code, message) => {
+    await expect(read(name, content)).rejects.toMatchObject({
+      code,
+      message: expect.stringMatching(message) as string,
+      nextStep: expect.stringMatching(/\w/) as string,
+    });
+  });
+
+  it('is refused before it is read when it is too large', () => {
+    expect(() => checkFileSize('big.csv', LARGEST_FILE)).not.toThrow();
+    expect(() => checkFileSize('big.csv', 500 * 2 ** 20)).toThrow(
+      expect.objectContaining({ code: 'tasks/too-large', message: expect.stringContaining('500 MB') as string }),
+    );
+  });
+});

@@ -1,0 +1,154 @@
+import { GorpError } from '../base/errors.ts';
+import { parseCsv } from './csv.ts';
+import { decodeText, type DecodedText } from './decode.ts';
+import { parseJsonLines, parseJsonRows } from './json-rows.ts';
+
+/** A file of examples as it was read, before columns have names. */
+export interface TableFile {
+  /** Name of the file. */
+  name: string;
+  /** SHA-256 of its bytes, in hexadecimal digits. */
+  sha256: string;
+  encoding: DecodedText['encoding'];
+  /** Names of the columns; null where the first row may hold them. */
+  columns: string[] | null;
+  rows: string[][];
+  /** The line in which each row begins, or its place in a list; both count from 1. */
+  lines: number[];
+  /** What to know about the file, in sentences. */
+  warnings: string[];
+}
+
+/** Rows of equal length under named columns. */
+export interface Table {
+  columns: string[];
+  rows: string[][];
+  /** What was left out, in sentences. */
+  warnings: string[];
+}
+
+/** The largest file that is read: the page holds its text, and no run trains on that many examples. */
+export const LARGEST_FILE = 50 * 2 ** 20;
+
+/** @throws GorpError `tasks/too-large`; asked before the bytes of a file are read. */
+export function checkFileSize(name: string, bytes: number): void {
+  if (bytes <= LARGEST_FILE) return;
+  const megabytes = (count: number): number => Math.round(count / 2 ** 20);
+  throw new GorpError(
+    'tasks/too-large',
+    `${name} has ${megabytes(bytes)} MB; files of up to ${megabytes(LARGEST_FILE)} MB are read.`,
+    'Take a part of its rows, some thousands for each label: a run draws its examples from them.',
+  );
+}
+
+/**
+ * Reads a file of examples: CSV and TSV (also .txt, with the separator found out), JSON, JSONL; by the end of its name.
+ *
+ * @throws GorpError `tasks/too-large`, `tasks/unknown-format`, `tasks/not-text`, `tasks/empty`, `tasks/malformed-csv`,
+ * `tasks/malformed-json`, `tasks/wrong-shape`.
+ */
+export async function readTableFile(name: string, bytes: Uint8Array<ArrayBuffer>): Promise<TableFile> {
+  checkFileSize(name, bytes.length);
+  const format = /\.([a-z]+)$/i.exec(name)?.[1].toLowerCase() ?? '';
+  const { text, encoding } = decodeText(bytes, name);
+  const warnings =
+    encoding === 'Windows-1252'
+      ? ['The file is not UTF-8; it was read as Windows-1252 (Latin-1). Look at its letters.']
+      : [];
+  const facts = { name, sha256: await sha256Of(bytes), encoding };
+  const { columns, rows, lines, nested } = await parse(text, name, format);
+  if (rows.length === 0) {
+    throw new GorpError('tasks/empty', `${name} holds no rows.`, 'Choose a file with a row for each example.');
+  }
+  if (nested.length > 0) {
+    warnings.push(`Values that are lists or objects are taken for missing, in ${nested.slice(0, 5).join(', ')}.`);
+  }
+  return { ...facts, columns, rows, lines, warnings };
+}
+
+async function parse(
+  text: string,
+  name: string,
+  format: string,
+): Promise<Pick<TableFile, 'columns' | 'rows' | 'lines'> & { nested: string[] }> {
+  switch (format) {
+    case 'csv':
+    case 'txt':
+      return { ...(await parseCsv(text, name)), columns: null, nested: [] };
+    case 'tsv':
+    case 'tab':
+      return { ...(await parseCsv(text, name, '\t')), columns: null, nested: [] };
+    case 'json':
+      return parseJsonRows(text, name);
+    case 'jsonl':
+    case 'ndjson':
+      return parseJsonLines(text, name);
+    default:
+      throw new GorpError(
+        'tasks/unknown-format',
+        `${name} is not of a kind that is read.`,
+        'Choose a file that ends in .csv, .tsv, .json or .jsonl.',
+      );
+  }
+}
+
+/**
+ * Names the columns, and leaves out rows that have more or fewer of them.
+ *
+ * @param header whether the first row holds the names; without it, and for names that are empty, columns are numbered.
+ * @throws GorpError `tasks/one-column`; `tasks/ragged` when most rows are of another length; `tasks/empty`.
+ */
+export function tableOf(file: TableFile, header: boolean): Table {
+  const hasHeader = header && file.columns === null;
+  const names = file.columns ?? file.rows[0].map((name) => (header ? name.trim() : ''));
+  if (names.length < 2) {
+    throw new GorpError(
+      'tasks/one-column',
+      `${file.name} has one column only; a text and a label are needed.`,
+      'Check that commas, semicolons or tabs separate its columns, and choose it again.',
+    );
+  }
+  const from = hasHeader ? 1 : 0;
+  const ragged: number[] = [];
+  const rows = file.rows.slice(from).filter((row, i) => {
+    if (row.length === names.length) return true;
+    ragged.push(file.lines[from + i]);
+    return false;
+  });
+  if (ragged.length > rows.length) {
+    throw new GorpError(
+      'tasks/ragged',
+      `In ${file.name} most rows do not have ${names.length} columns as the first row has; line ${ragged[0]} is the first.`,
+      'Put texts that hold the separator in double quotes, and choose the file again.',
+    );
+  }
+  if (rows.length === 0) {
+    throw new GorpError('tasks/empty', `${file.name} holds no rows below its first.`, 'Choose a file with examples.');
+  }
+  const warnings = file.warnings.slice();
+  if (ragged.length > 0) {
+    const shown = ragged.slice(0, 5).join(', ') + (ragged.length > 5 ? ', …' : '');
+    warnings.push(
+      ragged.length === 1
+        ? `One row does not have ${names.length} columns and is left out: line ${shown}.`
+        : `${ragged.length} rows do not have ${names.length} columns and are left out: lines ${shown}.`,
+    );
+  }
+  return { columns: uniqueNames(names), rows, warnings };
+}
+
+function uniqueNames(names: readonly string[]): string[] {
+  const taken = new Set<string>();
+  return names.map((given, i) => {
+    const name = given === '' ? `column ${i + 1}` : given;
+    let unique = name;
+    for (let copy = 2; taken.has(unique); copy++) unique = `${name} (${copy})`;
+    taken.add(unique);
+    return unique;
+  });
+}
+
+async function sha256Of(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
+  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes));
+  return Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('');
+}
