@@ -1,12 +1,13 @@
 import { usePageState } from '../page-context.tsx';
-import { EMBEDDED_TASKS } from '../setup/catalogue.ts';
+import { taskCard } from '../tasks/sources.ts';
+import { visibleText } from '../tasks/visible.ts';
 import styles from './Welcome.module.css';
 
 /** Before the first run: what Start does, and what will be seen. */
 export function Welcome() {
   const order = usePageState(({ draft }) => draft.order);
-  const embedded = usePageState(({ draft }) => draft.tasks === 'embedded');
-  const cards = order.map((name) => ({ name, card: EMBEDDED_TASKS.find((task) => embedded && task.name === name) }));
+  const data = usePageState((state) => state.taskData);
+  const cards = order.map((name) => taskCard(name, data));
   return (
     <div className={styles.welcome}>
       <h2 className={styles.title}>Teach a language model one task after another, and see what it forgets.</h2>
@@ -16,12 +17,12 @@ export function Welcome() {
         directions that earlier tasks needed: choose another method and compare.
       </p>
       <ol className={styles.tasks}>
-        {cards.map(({ name, card }, index) => (
+        {cards.map(({ name, question, labels }, index) => (
           <li key={name} className={styles.task}>
             <span className={styles.number}>{index + 1}</span>
             <h3 className={styles.name}>{name}</h3>
-            <p className={styles.question}>{card?.question ?? 'A task from your folder.'}</p>
-            {card !== undefined && <p className={styles.labels}>{card.labels.join(', ')}</p>}
+            <p className={styles.question}>{question}</p>
+            {labels.length > 0 && <p className={styles.labels}>{visibleText(labels.join(', '), 400)}</p>}
           </li>
         ))}
       </ol>

@@ -1,4 +1,4 @@
-/** The embedded tasks as the page describes them. */
+/** A task as the page describes it. */
 export interface TaskCard {
   name: string;
   /** What the model is asked. */

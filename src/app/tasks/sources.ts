@@ -1,7 +1,8 @@
 import type { RunSettings } from '../../run/settings.ts';
+import { KINDS } from '../../tasks/kinds.ts';
 import { BENCHMARK_KINDS, EMBEDDED_KINDS } from '../../tasks/orders.ts';
 import type { PageTasks } from '../../worker/protocol.ts';
-import { EMBEDDED_TASKS } from '../setup/catalogue.ts';
+import { EMBEDDED_TASKS, type TaskCard } from '../setup/catalogue.ts';
 import type { TaskData } from './task-store.ts';
 
 /** Tasks that can be added to an order, by where they come from. */
@@ -29,6 +30,17 @@ export function addableTasks({ order, tasks }: Pick<RunSettings, 'order' | 'task
 function datasetsOf(tasks: string, { folder }: TaskData): readonly string[] {
   if (tasks === 'picked') return folder?.datasets ?? [];
   return tasks === 'embedded' ? [] : Object.keys(BENCHMARK_KINDS);
+}
+
+/** What is asked in a task; its labels where they are known before it is read. */
+export function taskCard(name: string, { own }: TaskData): TaskCard {
+  const embedded = EMBEDDED_TASKS.find((task) => task.name === name);
+  if (embedded !== undefined) return embedded;
+  if (isBenchmark(name)) {
+    return { name, question: KINDS[BENCHMARK_KINDS[name] ?? ''] ?? 'A dataset of CL_Benchmark.', labels: [] };
+  }
+  const task = own.find(({ spec }) => spec.name === name);
+  return { name, question: task?.spec.instruction ?? 'A task of your own.', labels: task?.labels ?? [] };
 }
 
 /** Why an order cannot be read from what is here, in words; null where it can. */

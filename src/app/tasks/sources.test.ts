@@ -1,0 +1,64 @@
+import { describe, expect, it } from 'vitest';
+import { embeddedSettings } from '../../run/presets.ts';
+import { addableTasks, orderProblem, pageTasksOf, taskCard } from './sources.ts';
+import type { TaskData } from './task-store.ts';
+
+const SPEC = {
+  name: 'mine',
+  kind: 'TC',
+  instruction: 'Which?',
+  file: 'a.csv',
+  sha256: '0'.repeat(64),
+  header: true,
+  textColumn: 'text',
+  labelColumn: 'label',
+  testShare: 0.2,
+  seed: 1,
+};
+const DATA: TaskData = {
+  own: [{ spec: SPEC, labels: ['a', 'b'], trainExamples: 4, testExamples: 1, warnings: [], data: new Blob(['{}']) }],
+  folder: { name: 'repository', files: new Map([['x', new Blob(['[]'])]]), datasets: ['agnews'] },
+};
+const draft = (tasks: string, ...order: string[]) => ({ ...embeddedSettings('full', 'gorp'), tasks, order });
+
+describe('orderProblem', () => {
+  it.each([
+    ['embedded', ['gloss', 'mine'], null],
+    ['picked', ['gloss', 'agnews', 'mine'], null],
+    ['https://example.org/', ['MNLI'], null],
+    ['embedded', ['agnews'], 'Choose the CL_Benchmark folder'],
+    ['picked', ['MNLI'], 'MNLI is not in the chosen folder'],
+    ['embedded', ['lost', 'gone'], 'lost, gone are not here'],
+  ])('%s %j', (tasks, order, problem) => {
+    const found = orderProblem(draft(tasks, ...order), DATA);
+    if (problem === null) expect(found).toBeNull();
+    else expect(found).toContain(problem);
+  });
+});
+
+describe('tasks of the page', () => {
+  it('are offered by where they come from, without those of the order', () => {
+    const offered = (tasks: string) =>
+      addableTasks(draft(tasks, 'gloss'), DATA).map(({ title, names }) => [title, names]);
+    expect(offered('picked')).toEqual([
+      ['Own', ['mine']],
+      ['Embedded', ['field', 'people', 'emoji', 'mood']],
+      ['CL_Benchmark', ['agnews']],
+    ]);
+    expect(offered('embedded').map(([title]) => title)).toEqual(['Own', 'Embedded']);
+    expect(offered('https://example.org/')[2]?.[1]).toHaveLength(15);
+  });
+
+  it('are sent only where the order needs them', () => {
+    expect(pageTasksOf(draft('embedded', 'gloss'), DATA)).toEqual({ folder: new Map(), own: new Map() });
+    const sent = pageTasksOf(draft('picked', 'mine', 'agnews'), DATA);
+    expect([[...sent.folder.keys()], [...sent.own.keys()]]).toEqual([['x'], ['mine']]);
+  });
+
+  it('are described', () => {
+    expect(taskCard('mine', DATA)).toEqual({ name: 'mine', question: 'Which?', labels: ['a', 'b'] });
+    expect(taskCard('agnews', DATA).question).toContain('topic');
+    expect(taskCard('COPA', DATA).question).toContain('CL_Benchmark');
+    expect(taskCard('gloss', DATA).labels.length).toBeGreaterThan(1);
+  });
+});
