@@ -51,7 +51,7 @@ test('files that are missing, damaged or do not fit are named, and nothing half-
     server.fault(config, WEB_PAGE);
     await expectFailure(page, 'weights/html', config);
     server.fault(config, null);
-    expect(await storedWeights(page)).toEqual({ files: [], strayChunks: 0 });
+    expect(await storedWeights(page)).toEqual({ files: [], strayChunks: 0, begunChunks: 0 });
   });
 
   await test.step('no room in the browser', async () => {
@@ -82,7 +82,7 @@ test('files that are missing, damaged or do not fit are named, and nothing half-
     server.fault('embedded/model/model.safetensors', { body: renamed });
     await expectFailure(page, 'model/missing-tensor', 'shared.weight');
     // Any of the files may be the wrong one.
-    expect(await storedWeights(page)).toEqual({ files: [], strayChunks: 0 });
+    expect(await storedWeights(page)).toEqual({ files: [], strayChunks: 0, begunChunks: 0 });
     server.fault('embedded/model/model.safetensors', null);
   });
 

@@ -6,13 +6,16 @@ export interface Stored {
   files: string[];
   /** Number of chunks that belong to no file. */
   strayChunks: number;
+  /** Number of chunks of downloads that can be gone on with. */
+  begunChunks: number;
 }
 
 export const storedWeights = (page: Page): Promise<Stored> =>
   page.evaluate(async () => {
     const name = 'gorp-web-weights';
     // Opening a database that is not there would make one without its object store.
-    if (!(await indexedDB.databases()).some((database) => database.name === name)) return { files: [], strayChunks: 0 };
+    if (!(await indexedDB.databases()).some((database) => database.name === name))
+      return { files: [], strayChunks: 0, begunChunks: 0 };
     const settled = <T>(request: IDBRequest<T>): Promise<T> =>
       new Promise((resolve, reject) => {
         request.onsuccess = () => resolve(request.result);
@@ -22,11 +25,18 @@ export const storedWeights = (page: Page): Promise<Stored> =>
     const values = database.transaction('values').objectStore('values');
     const keys = (await settled(values.getAllKeys())).map(String);
     const manifests = keys.filter((key) => key.startsWith('manifest/'));
-    const ids = new Set<string>();
-    for (const key of manifests) ids.add(((await settled(values.get(key))) as { id: string }).id);
+    const idsOf = async (keys: string[]): Promise<Set<string>> => {
+      const ids = new Set<string>();
+      for (const key of keys) ids.add(((await settled(values.get(key))) as { id: string }).id);
+      return ids;
+    };
+    const whole = await idsOf(manifests);
+    const begun = await idsOf(keys.filter((key) => key.startsWith('partial/')));
+    const owners = keys.filter((key) => key.startsWith('chunk/')).map((key) => key.split('/')[1]);
     database.close();
     return {
       files: manifests.map((key) => new URL(key.slice('manifest/'.length)).pathname.split('/').at(-1) ?? '').sort(),
-      strayChunks: keys.filter((key) => key.startsWith('chunk/') && !ids.has(key.split('/')[1])).length,
+      strayChunks: owners.filter((id) => !whole.has(id) && !begun.has(id)).length,
+      begunChunks: owners.filter((id) => begun.has(id)).length,
     };
   });

@@ -2,6 +2,7 @@ import { useEffect } from 'react';
 import styles from './App.module.css';
 import { Header } from './Header.tsx';
 import { usePage, usePageState } from './page-context.tsx';
+import { ModelsTab } from './models/ModelsTab.tsx';
 import { Notices } from './Notices.tsx';
 import { RunTab } from './progress/RunTab.tsx';
 import { RanksTab } from './ranks/RanksTab.tsx';
@@ -18,6 +19,7 @@ const TABS: readonly { id: Tab; label: string }[] = [
   { id: 'run', label: 'Run' },
   { id: 'ranks', label: 'Ranks' },
   { id: 'results', label: 'Results' },
+  { id: 'models', label: 'Models' },
 ];
 
 /** The workbench: settings on the left, what comes of them in the centre. */
@@ -40,6 +42,7 @@ export function App() {
             {tab === 'run' && <RunTab />}
             {tab === 'ranks' && <RanksTab />}
             {tab === 'results' && <ResultsTab />}
+            {tab === 'models' && <ModelsTab />}
           </Tabs>
         </main>
       </div>

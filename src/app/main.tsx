@@ -3,6 +3,7 @@ import { createRoot } from 'react-dom/client';
 import { App } from './App.tsx';
 import './base.css';
 import { browserHistory } from './history.ts';
+import { openModelsWorker } from './models/models-session.ts';
 import { createPage } from './page.ts';
 import { PageProvider } from './page-context.tsx';
 import { openWorkerSession } from './session.ts';
@@ -24,6 +25,7 @@ const page = createPage({
   tasks: browserTasks(),
   findSupport: () => webGpuSupport(gpu, isSecureContext),
   theme,
+  models: { openModels: openModelsWorker, storage: navigator.storage, gpu },
 });
 void page.load();
 

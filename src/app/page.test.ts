@@ -20,6 +20,7 @@ function setUp(parts: Partial<PageParts> = {}) {
     tasks: memoryTasks(),
     findSupport: () => Promise.resolve('ready'),
     theme: 'system',
+    models: { openModels: () => ({ send: () => undefined }), storage: undefined, gpu: undefined },
     ...parts,
   });
   return {

@@ -13,6 +13,7 @@ import { publishedOrder } from '../tasks/orders.ts';
 import type { ModelAccess } from '../weights/source.ts';
 import type { WorkerEvent } from '../worker/protocol.ts';
 import { type RunHistory, summaryOf } from './history.ts';
+import { createModelsActions, type ModelsActions, type ModelsParts } from './models/models-actions.ts';
 import { applyEvents, isActive, type RunStatus, startingRun } from './run-state.ts';
 import type { OpenSession, TrainingSession } from './session.ts';
 import { checkedSettings } from './setup/validate.ts';
@@ -33,6 +34,7 @@ export interface PageParts {
   tasks: TaskStore;
   findSupport: () => Promise<Support>;
   theme: Theme;
+  models: ModelsParts;
 }
 
 /** Everything a person can do on the page, over one store. */
@@ -41,6 +43,8 @@ export interface Page {
   /** Looks for WebGPU again, and reads the earlier runs. */
   readonly load: () => Promise<void>;
   readonly edit: (change: (draft: RunSettings) => RunSettings) => void;
+  /** The models kept in this browser. */
+  readonly models: ModelsActions;
   readonly setAccess: (change: Partial<ModelAccess>) => void;
   readonly choosePreset: (preset: PresetName) => void;
   /** A published order by its id, with its settings; the method stays. */
@@ -56,7 +60,7 @@ export interface Page {
   readonly forget: (startedAt: string) => Promise<void>;
 }
 
-export function createPage({ openSession, history, tasks, findSupport, theme }: PageParts): Page {
+export function createPage({ openSession, history, tasks, findSupport, theme, models }: PageParts): Page {
   const store = createPageStore(theme);
   const { getState, setState } = store;
   const taskActions = createTaskActions(store, tasks);
@@ -105,6 +109,7 @@ export function createPage({ openSession, history, tasks, findSupport, theme }: 
 
   return {
     store,
+    models: createModelsActions(store, models),
     load: async () => {
       const [support] = await Promise.all([findSupport(), refreshHistory(), taskActions.load()]);
       setState({ support });
@@ -148,7 +153,7 @@ export function createPage({ openSession, history, tasks, findSupport, theme }: 
       setState(({ view }) => ({
         run: startingRun(settings),
         refused: null,
-        view: { ...view, selected: null, tab: view.tab === 'results' ? 'run' : view.tab },
+        view: { ...view, selected: null, tab: view.tab === 'ranks' ? 'ranks' : 'run' },
       }));
       session = openSession(receive);
       const { access, taskData } = getState();

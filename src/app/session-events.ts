@@ -11,7 +11,7 @@ import {
 import type { WorkerEvent } from '../worker/protocol.ts';
 
 const isErrorCode = (text: string): text is ErrorCode => /^[a-z]+\/[a-z0-9-]+$/.test(text);
-const ErrorReportSchema = v.strictObject({
+export const ErrorReportSchema = v.strictObject({
   code: v.custom<ErrorCode>((input) => typeof input === 'string' && isErrorCode(input)),
   message: v.string(),
   nextStep: v.string(),

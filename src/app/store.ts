@@ -6,12 +6,13 @@ import type { TableFile } from '../tasks/table.ts';
 import { HUB } from '../weights/hub.ts';
 import type { ModelAccess } from '../weights/source.ts';
 import type { RunSummary } from './history.ts';
+import { type ModelsState, NO_MODELS } from './models/models-state.ts';
 import { IDLE, type RunState } from './run-state.ts';
 import type { Support } from './support.ts';
 import { NO_TASKS, type TaskData } from './tasks/task-store.ts';
 import type { Theme } from './theme.ts';
 
-export type Tab = 'run' | 'ranks' | 'results';
+export type Tab = 'run' | 'ranks' | 'results' | 'models';
 /** How an answer is scored: what the model writes by itself, or the best of the task's own labels. */
 export type Score = 'exact' | 'ranked';
 
@@ -35,6 +36,7 @@ export interface PageState {
   draft: RunSettings;
   /** What the model needs beside its name: never stored, recorded or put into an address. */
   access: ModelAccess;
+  models: ModelsState;
   /** Why the last start was refused before a worker was asked. */
   refused: ErrorReport | null;
   /** Own tasks, and the CL_Benchmark folder on disk. */
@@ -59,6 +61,7 @@ export const createPageStore = (theme: Theme): PageStore =>
     support: 'unknown',
     draft: embeddedSettings('full', 'gorp-plus'),
     access: { hub: { endpoint: HUB, token: null }, files: [] },
+    models: NO_MODELS,
     refused: null,
     taskData: NO_TASKS,
     openFile: null,

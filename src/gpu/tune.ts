@@ -53,7 +53,9 @@ export async function tuneGpu(gpu: Gpu, now: () => number): Promise<void> {
         if (round > 0) entry.best = Math.min(entry.best, now() - before); // round 0 warms up
       }
     }
-    gpu.tuning.largeTile = programs.reduce((a, b) => (b.best < a.best ? b : a)).tile;
+    // On a busy machine no tile may compile in time: the default stays.
+    const [first, ...others] = programs;
+    if (first !== undefined) gpu.tuning.largeTile = others.reduce((a, b) => (b.best < a.best ? b : a), first).tile;
     gpu.tuning.isMeasured = true;
   } finally {
     for (const { program } of programs) program.destroy();

@@ -85,7 +85,8 @@ class Transfer {
     private readonly options: DownloadOptions,
   ) {
     // Browsers refuse their fetch when it is called as a method of something else.
-    this.#fetch = options.fetch ?? ((...request) => globalThis.fetch(...request));
+    const { fetch = globalThis.fetch } = options;
+    this.#fetch = (...request) => fetch(...request);
     this.#patience = options.patience ?? PATIENCE;
   }
 

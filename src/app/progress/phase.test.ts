@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { IDLE, type RunState } from '../run-state.ts';
-import { phaseText, progressText, roundShares, roundText, runTitle } from './phase.ts';
+import { paceTexts, phaseText, progressText, roundShares, roundText, runTitle } from './phase.ts';
 
 const task = (name: string) => ({ name, kind: 'TC', labels: [], trainExamples: 1, testExamples: 1 });
 const plan = {
@@ -33,6 +33,16 @@ describe('phaseText and progressText', () => {
     const weights = at({ phase: 'weights', unit: 'bytes', done: 1024, total: 4096, source: 'cache' });
     expect(phaseText(weights)).toBe('Loading weights');
     expect(progressText(weights.progress)).toBe('1.00 KiB of 4.00 KiB from this browser');
+    const coming = at({
+      phase: 'weights',
+      unit: 'bytes',
+      done: 1024,
+      total: 4096,
+      source: 'network',
+      bytesPerSecond: 100,
+    });
+    expect(progressText(coming.progress)).toBe('1.00 KiB of 4.00 KiB from the network, 100 B/s, 31 s left');
+    expect([paceTexts(null, 0), paceTexts(5)]).toEqual([['0 B/s'], []]);
     expect(progressText(at({ total: 0 }).progress)).toBe('');
     expect(progressText(null)).toBe('');
   });

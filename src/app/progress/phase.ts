@@ -1,4 +1,4 @@
-import { bytes, whole } from '../format.ts';
+import { bytes, duration, whole } from '../format.ts';
 import { isActive, type RunState } from '../run-state.ts';
 
 type Known = Pick<RunState, 'status' | 'progress' | 'plan' | 'settings'>;
@@ -47,13 +47,20 @@ export function phaseText({ status, progress }: Known): string {
   }
 }
 
+/** `24.1 MiB/s` and `1 min 05 s left`, as far as they are known. */
+export function paceTexts(bytesLeft: number | null, bytesPerSecond: number | null = null): string[] {
+  if (bytesPerSecond === null) return [];
+  const rate = `${bytes(bytesPerSecond)}/s`;
+  return bytesPerSecond > 0 && bytesLeft !== null ? [rate, `${duration(bytesLeft / bytesPerSecond)} left`] : [rate];
+}
+
 /** How far the thing worked on is: `step 42 of 75`, `1.2 of 3.6 MiB from the network`. Empty where there is nothing to say. */
 export function progressText(progress: RunState['progress']): string {
   if (progress === null || progress.total === 0) return '';
   const { done, total, unit, source } = progress;
   if (unit === 'bytes') {
     const from = source === 'cache' ? ' from this browser' : source === 'network' ? ' from the network' : '';
-    return `${bytes(done)} of ${bytes(total)}${from}`;
+    return [`${bytes(done)} of ${bytes(total)}${from}`, ...paceTexts(total - done, progress.bytesPerSecond)].join(', ');
   }
   const noun = { steps: 'step ', examples: 'example ', items: '' }[unit];
   return `${noun}${whole(done)} of ${whole(total)}`;

@@ -1,7 +1,8 @@
 /**
  * The page with a script in place of the worker, served by `vite` at `/src/app/testing/`. The address says what to show:
  * `scene` (idle, running, finished, failed, quick, software, many, insecure, no-webgpu, no-adapter), `method`, `tab`, `theme`,
- * `ahead` (share of the events that has come).
+ * `ahead` (share of the events that has come). `model` fills the model field. With `tab=models` a download is under way (`scene=running`), or has failed
+ * (`scene=failed`).
  */
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
@@ -21,6 +22,7 @@ import { applyTheme, type Theme } from '../theme.ts';
 import { memoryHistory } from './memory-history.ts';
 import { memoryTasks } from './memory-tasks.ts';
 import { scriptedRun, SOFTWARE_DEVICE } from './script.ts';
+import { scriptedModels } from './scripted-models.ts';
 import { scriptedSession } from './scripted-session.ts';
 
 const asked = new URLSearchParams(location.search);
@@ -60,6 +62,7 @@ const page = createPage({
   tasks: memoryTasks(),
   findSupport: () => Promise.resolve(SUPPORTS.find((support) => support === scene) ?? 'ready'),
   theme,
+  models: { openModels: scriptedModels(scene), storage: undefined, gpu: undefined },
 });
 await page.load();
 page.chooseMethod(method);
@@ -70,8 +73,14 @@ if (scene === 'many')
     tasks: 'https://example.org/tasks/',
     order: PUBLISHED_ORDERS[3].rounds.map(({ dataset }) => dataset),
   }));
-if (scene !== 'idle' && !SUPPORTS.some((support) => support === scene)) page.start();
-page.look({ tab: pick<Tab>('tab', ['run', 'ranks', 'results'], 'run') });
+if (scene !== 'idle' && asked.get('tab') !== 'models' && !SUPPORTS.some((support) => support === scene)) page.start();
+if (asked.get('tab') === 'models') {
+  await page.models.refresh();
+  if (scene === 'running' || scene === 'failed') page.models.fetch('google-t5/t5-large');
+}
+const model = asked.get('model');
+if (model !== null) page.edit((draft) => ({ ...draft, model }));
+page.look({ tab: pick<Tab>('tab', ['run', 'ranks', 'results', 'models'], 'run') });
 
 const root = document.getElementById('root');
 if (root === null) throw new Error('index.html has no element #root.');

@@ -1,0 +1,140 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, type Page, test } from '@playwright/test';
+import { type LocalHub, startLocalHub } from '../src/testing/local-hub.ts';
+import { storedWeights } from './support/stored.ts';
+import {
+  choose,
+  downloadResults,
+  openWorkbench,
+  shownError,
+  start,
+  waitForStatus,
+  waitForStep,
+} from './support/workbench.ts';
+
+const REPO = 'some-org/tiny-t5';
+const TOKEN = 'hf_AbCdEfGhIjKlMn';
+const TINY = { method: 'seq-lora', leaveOut: ['field'], trainExamples: 8, testExamples: 2, batchSize: 2 };
+const NAMES = ['config.json', 'tokenizer.json', 'tokenizer_config.json', 'model.safetensors'];
+
+let hub: LocalHub;
+let commit: string;
+let files: Record<string, Uint8Array>;
+
+test.beforeEach(async () => {
+  files = {};
+  for (const name of NAMES) files[name] = await readFile(join('public', 'embedded', 'model', name));
+  // Padded to several chunks: safetensors has no room for more, so a tokenizer of spaces is what is long.
+  files['tokenizer.json'] = Buffer.concat([files['tokenizer.json'], Buffer.alloc(20 * 2 ** 20, ' ')]);
+  hub = await startLocalHub();
+  commit = hub.push(REPO, files);
+});
+test.afterEach(() => hub.close());
+
+/** Enters a repository of the local hub, and perhaps a token. */
+async function chooseRepository(page: Page, token?: string): Promise<void> {
+  const field = page.getByTestId('model-field');
+  await field.getByLabel('From the Hugging Face hub').check();
+  await field.getByLabel('Repository or address').fill(REPO);
+  const access = field.locator('details', { hasText: 'Gated models and mirrors' });
+  if ((await access.getAttribute('open')) === null) await access.locator('summary').click();
+  await field.getByLabel('Hub', { exact: true }).fill(hub.endpoint);
+  if (token !== undefined) await field.getByLabel('Access token').fill(token);
+}
+
+test('a model of the hub is fetched, goes on after a reload in mid-download, and trains pinned to its commit', async ({
+  page,
+}) => {
+  await openWorkbench(page);
+
+  await test.step('the download stalls and the page is reloaded', async () => {
+    hub.fault('tokenizer.json', { stallAfter: 9.5 * 2 ** 20 });
+    await choose(page, TINY);
+    await chooseRepository(page);
+    await start(page);
+    await expect.poll(async () => (await storedWeights(page)).begunChunks, { timeout: 60_000 }).toBe(2);
+    page.on('dialog', (dialog) => void dialog.accept());
+    await page.reload();
+    await page.getByTestId('tab-models').click();
+    const row = page.getByTestId('stored-models').locator('tr', { hasText: REPO });
+    await expect(row).toHaveAttribute('data-complete', 'false');
+    await expect(row).toContainText(commit.slice(0, 7));
+  });
+
+  await test.step('it goes on behind what has come, until it is paused', async () => {
+    await chooseRepository(page);
+    hub.fault('tokenizer.json', { stallAfter: 5 * 2 ** 20 });
+    await page.getByRole('button', { name: `Go on fetching ${REPO}` }).click();
+    await expect(page.getByTestId('work-detail')).toContainText(' of ');
+    await expect.poll(async () => (await storedWeights(page)).begunChunks, { timeout: 60_000 }).toBe(3);
+    await page.getByTestId('pause-fetch').click();
+    await page.getByTestId('resume-fetch').click();
+    await expect(page.getByTestId('models-work')).toContainText('is stored in this browser', { timeout: 60_000 });
+    const ranges = hub.cdnRequests.filter(({ file }) => file === 'tokenizer.json').map(({ range }) => range);
+    expect(ranges).toEqual([undefined, `bytes=${8 * 2 ** 20}-`, `bytes=${12 * 2 ** 20}-`]);
+    expect((await storedWeights(page)).strayChunks).toBe(0);
+  });
+
+  await test.step('it is checked, and trains', async () => {
+    await page.getByRole('button', { name: `Check ${REPO}` }).click();
+    await expect(page.getByTestId('models-work')).toContainText('Every part has the content', { timeout: 60_000 });
+    await choose(page, TINY);
+    await chooseRepository(page);
+    hub.cdnRequests.length = 0;
+    await start(page);
+    await waitForStatus(page, 'finished');
+    expect(hub.cdnRequests).toEqual([]);
+    const { results } = await downloadResults(page);
+    expect(results.model).toMatchObject({ name: REPO, commit });
+    expect(results.settings.model).toBe(REPO);
+  });
+
+  await test.step('it is removed', async () => {
+    await page.getByTestId('tab-models').click();
+    await page.getByRole('button', { name: `Remove ${REPO}` }).click();
+    await expect(page.getByTestId('stored-models')).not.toContainText(REPO);
+    expect(await storedWeights(page)).toEqual({ files: [], strayChunks: 0, begunChunks: 0 });
+  });
+});
+
+test('a gated model asks for a token, which is kept nowhere', async ({ page }) => {
+  hub.gate(REPO, TOKEN);
+  await openWorkbench(page);
+  await choose(page, TINY);
+  for (const [token, code] of [
+    [undefined, 'weights/gated'],
+    ['hf_wrong', 'weights/denied'],
+  ] as const) {
+    await chooseRepository(page, token);
+    await start(page);
+    await waitForStatus(page, 'failed');
+    const error = await shownError(page);
+    expect(error.code).toBe(code);
+    expect(error.text).not.toContain('hf_wrong');
+  }
+  await page.getByTestId('model-field').getByLabel('Access token').fill(TOKEN);
+  await start(page);
+  await waitForStep(page, 1);
+  await page.getByTestId('stop').click();
+  await waitForStatus(page, 'stopped');
+  const { results } = await downloadResults(page);
+  expect(JSON.stringify(results)).not.toContain(TOKEN);
+  expect(page.url()).not.toContain(TOKEN);
+  expect(await page.evaluate(() => JSON.stringify([{ ...localStorage }, { ...sessionStorage }]))).not.toContain(TOKEN);
+  expect(hub.cdnRequests.every(({ authorization }) => authorization === undefined)).toBe(true);
+});
+
+test('a model folder on this machine is trained where it is', async ({ page }, testInfo) => {
+  const folder = testInfo.outputPath('picked-t5');
+  await mkdir(folder, { recursive: true });
+  for (const [name, body] of Object.entries(files)) await writeFile(join(folder, name), body);
+  await openWorkbench(page);
+  await choose(page, TINY);
+  await page.getByLabel('Files on this machine').check();
+  await page.getByTestId('pick-model-folder').setInputFiles(folder);
+  await expect(page.getByTestId('model-field')).toContainText('picked-t5: 4 files');
+  await start(page);
+  await waitForStep(page, 1);
+  expect(await storedWeights(page)).toEqual({ files: [], strayChunks: 0, begunChunks: 0 });
+});

@@ -1,0 +1,108 @@
+import { GALLERY, type GalleryModel } from '../../weights/gallery.ts';
+import { parseModelReference } from '../../weights/model-reference.ts';
+import type { StoredModel } from '../../weights/stored-models.ts';
+import { bytes } from '../format.ts';
+import { usePage, usePageState } from '../page-context.tsx';
+import { isActive } from '../run-state.ts';
+import { roughTrainingBytes, whyTooLarge } from './device-fit.ts';
+import styles from './ModelsTab.module.css';
+import { roomLeft } from './models-state.ts';
+
+/** Models that are known to work, with what they take and whether this device can hold them. */
+export function Gallery() {
+  return (
+    <div className={styles.scroll}>
+      <table className={styles.table}>
+        <caption className="hidden-visually">Known models</caption>
+        <thead>
+          <tr>
+            <th scope="col">Model</th>
+            <th scope="col" className={styles.number}>
+              Parameters
+            </th>
+            <th scope="col" className={styles.number}>
+              Download
+            </th>
+            <th scope="col" className={styles.number}>
+              GPU memory
+            </th>
+            <th scope="col">Licence</th>
+            <td />
+          </tr>
+        </thead>
+        <tbody>
+          {GALLERY.map((model) => (
+            <Row key={model.reference} model={model} />
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+function Row({ model }: { model: GalleryModel }) {
+  const { edit, models } = usePage();
+  const busy = usePageState((state) => state.models.work !== null);
+  const active = usePageState(({ run }) => isActive(run.status));
+  const chosen = usePageState(({ draft }) => draft.model === model.reference);
+  const stored = usePageState((state) => isStored(state.models.stored, model));
+  const bufferBytes = usePageState((state) => state.models.bufferBytes);
+  const storageBytes = usePageState((state) => roomLeft(state.models));
+  const obstacle = whyTooLarge(
+    model,
+    bufferBytes === null ? null : { bufferBytes, storageBytes: stored ? null : storageBytes },
+  );
+  return (
+    <tr data-model={model.reference}>
+      <th scope="row">
+        {model.name}
+        <span className={styles.second}>
+          <code>{model.reference}</code>
+        </span>
+        <span className={styles.second}>{model.note}</span>
+      </th>
+      <td className={styles.number}>{millions(model.parameters)}</td>
+      <td className={styles.number}>{bytes(model.bytes)}</td>
+      <td className={styles.number}>
+        {bytes(roughTrainingBytes(model.parameters))}
+        {obstacle !== null && <span className={styles.obstacle}>not on this device: {obstacle}</span>}
+      </td>
+      <td>
+        {model.licence}
+        {model.isGated && <span className={styles.second}>gated: terms and a token</span>}
+      </td>
+      <td className={styles.acts}>
+        <button
+          type="button"
+          className={styles.act}
+          disabled={active || chosen}
+          aria-label={`Train ${model.name}`}
+          onClick={() => edit((draft) => ({ ...draft, model: model.reference }))}
+        >
+          {chosen ? 'Chosen' : 'Choose'}
+        </button>
+        <button
+          type="button"
+          className={styles.act}
+          disabled={busy || active || stored}
+          aria-label={`Fetch ${model.name}`}
+          onClick={() => models.fetch(model.reference)}
+        >
+          {stored ? 'Fetched' : 'Fetch now'}
+        </button>
+      </td>
+    </tr>
+  );
+}
+
+const millions = (count: number): string =>
+  count >= 1e9 ? `${(count / 1e9).toPrecision(3)} B` : `${(count / 1e6).toPrecision(3)} M`;
+
+/** Whether some commit of the model is there as a whole. */
+function isStored(stored: readonly StoredModel[] | null, { reference }: GalleryModel): boolean {
+  const asked = parseModelReference(reference);
+  return (
+    asked?.kind === 'hub' &&
+    stored?.some((model) => model.isComplete && model.reference.startsWith(`${asked.repository}@`)) === true
+  );
+}

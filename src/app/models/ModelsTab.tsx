@@ -1,0 +1,56 @@
+import { useEffect } from 'react';
+import { bytes } from '../format.ts';
+import { usePage, usePageState } from '../page-context.tsx';
+import { Section } from '../ui/Section.tsx';
+import { Gallery } from './Gallery.tsx';
+import styles from './ModelsTab.module.css';
+import { roomLeft } from './models-state.ts';
+import { StoredModels } from './StoredModels.tsx';
+import { WorkPanel } from './WorkPanel.tsx';
+
+/** Models that are known to work, and those that this browser keeps. */
+export function ModelsTab() {
+  const { models } = usePage();
+  const runStatus = usePageState(({ run }) => run.status);
+  // A run may have fetched a model, too.
+  useEffect(() => void models.refresh(), [models, runStatus]);
+  return (
+    <div className={styles.stack}>
+      <WorkPanel />
+      <Section
+        title="In this browser"
+        note="Fetched once, checked by hash, and read from here by every later run."
+        tools={<Storage />}
+        testId="stored-models"
+      >
+        <StoredModels />
+      </Section>
+      <Section
+        title="Known models"
+        note="Any T5 or LLaMA repository with safetensors and a tokenizer.json should do; these are known to. GPU memory is about what training a small batch takes, with weights in 32 bits."
+        testId="gallery"
+      >
+        <Gallery />
+      </Section>
+    </div>
+  );
+}
+
+/** Room for models, and whether the browser promises to keep them. */
+function Storage() {
+  const { models } = usePage();
+  const isPersistent = usePageState((state) => state.models.isPersistent);
+  const room = usePageState((state) => roomLeft(state.models));
+  return (
+    <>
+      {room !== null && <span className={styles.muted}>room for {bytes(room)}</span>}
+      {isPersistent === true ? (
+        <span className={styles.muted}>kept until you remove them</span>
+      ) : (
+        <button type="button" className={styles.act} data-testid="persist" onClick={() => void models.persist()}>
+          Ask the browser to keep them
+        </button>
+      )}
+    </>
+  );
+}

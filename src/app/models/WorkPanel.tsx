@@ -1,0 +1,100 @@
+import { bytes } from '../format.ts';
+import { paceTexts } from '../progress/phase.ts';
+import { usePage, usePageState } from '../page-context.tsx';
+import type { ModelProgress } from '../../weights/remote-folder.ts';
+import styles from './ModelsTab.module.css';
+
+/** What is being done with the models, how far it is, and how the last of it ended. */
+export function WorkPanel() {
+  const { models } = usePage();
+  const { work, paused, outcome, error } = usePageState((state) => state.models);
+  const isQuiet = work === null && paused === null && outcome === null && error === null;
+  return (
+    <div className={styles.work} data-testid="models-work" hidden={isQuiet}>
+      {work?.kind === 'fetch' && (
+        <>
+          <Bar title={`Fetching ${work.model}`} detail={fetchText(work.progress)} share={shareOf(work.progress)} />
+          <button
+            type="button"
+            className={styles.button}
+            data-testid="pause-fetch"
+            disabled={work.isPausing}
+            onClick={models.pause}
+          >
+            {work.isPausing ? 'Pausing…' : 'Pause'}
+          </button>
+        </>
+      )}
+      {work?.kind === 'verify' && (
+        <Bar title={`Checking ${work.folder}`} detail={fetchText(work.progress)} share={shareOf(work.progress)} />
+      )}
+      {work?.kind === 'remove' && <p>Removing {work.folder}</p>}
+      {error !== null && (
+        <div role="alert" className={styles.error}>
+          <p>{error.message}</p>
+          <p>
+            <strong>What to do: </strong>
+            {error.nextStep}
+          </p>
+          <p className={styles.muted}>
+            <code>{error.code}</code>
+          </p>
+        </div>
+      )}
+      {paused !== null && (
+        <>
+          <Bar
+            title={`${paused.model} is not complete`}
+            detail={paused.progress === null ? '' : `${fetchText({ ...paused.progress, bytesPerSecond: null })} so far`}
+            share={shareOf(paused.progress)}
+          />
+          <button
+            type="button"
+            className={styles.button}
+            data-testid="resume-fetch"
+            onClick={() => models.fetch(paused.model)}
+          >
+            Go on
+          </button>
+        </>
+      )}
+      <p role="status">{outcome}</p>
+    </div>
+  );
+}
+
+type Progress = Pick<ModelProgress, 'bytes' | 'totalBytes'> & Partial<Pick<ModelProgress, 'bytesPerSecond'>>;
+
+const shareOf = (progress: Progress | null): number =>
+  progress?.totalBytes == null || progress.totalBytes === 0 ? 0 : progress.bytes / progress.totalBytes;
+
+/** `1.2 GiB of 2.7 GiB, 24 MiB/s, 1 min 05 s left`. */
+function fetchText(progress: Progress | null): string {
+  if (progress === null) return 'asking for the files';
+  const { bytes: done, totalBytes, bytesPerSecond = null } = progress;
+  const amount = totalBytes === null ? bytes(done) : `${bytes(done)} of ${bytes(totalBytes)}`;
+  const left = totalBytes === null ? null : totalBytes - done;
+  return [amount, ...paceTexts(left, bytesPerSecond)].join(', ');
+}
+
+function Bar({ title, detail, share }: { title: string; detail: string; share: number }) {
+  return (
+    <div className={styles.progress}>
+      <p className={styles.title}>{title}</p>
+      <div
+        className={styles.groove}
+        role="progressbar"
+        aria-label={title}
+        aria-valuemin={0}
+        aria-valuemax={100}
+        aria-valuenow={Math.round(100 * share)}
+        aria-valuetext={detail}
+      >
+        <div className={`${styles.fill} eased`} style={{ width: `${100 * share}%` }} />
+      </div>
+      <p className={styles.muted} data-testid="work-detail">
+        {detail}
+      </p>
+    </div>
+  );
+}

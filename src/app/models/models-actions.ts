@@ -1,0 +1,74 @@
+import { reportOf } from '../../base/errors.ts';
+import type { PageStore } from '../store.ts';
+import { bufferLimit } from './device-fit.ts';
+import type { ModelsSession, OpenModelsSession } from './models-session.ts';
+import { applyModelsEvent, type ModelsState, startingWork } from './models-state.ts';
+
+/** What a person can do with the models of this browser. One thing at a time: while one goes on others do nothing. */
+export interface ModelsActions {
+  /** Asks what is stored, and what the browser and the GPU allow. */
+  readonly refresh: () => Promise<void>;
+  readonly fetch: (model: string) => void;
+  readonly pause: () => void;
+  readonly verify: (folder: string) => void;
+  readonly remove: (folder: string) => void;
+  /** Asks the browser to keep what is stored when disks run full. Browsers want a click for that. */
+  readonly persist: () => Promise<void>;
+}
+
+/** What the actions need from the browser. */
+export interface ModelsParts {
+  openModels: OpenModelsSession;
+  storage: Pick<StorageManager, 'persist' | 'persisted'> | undefined;
+  gpu: Pick<GPU, 'requestAdapter'> | undefined;
+}
+
+export function createModelsActions(store: PageStore, { openModels, storage, gpu }: ModelsParts): ModelsActions {
+  const change = (next: (models: ModelsState) => ModelsState): void =>
+    store.setState(({ models }) => ({ models: next(models) }));
+  let session: ModelsSession | null = null;
+  const open = (): ModelsSession =>
+    (session ??= openModels((event) => change((models) => applyModelsEvent(models, event))));
+  const isBusy = (): boolean => store.getState().models.work !== null;
+
+  return {
+    refresh: async () => {
+      if (!isBusy()) open().send({ type: 'list' });
+      const isPersistent = (await storage?.persisted()) ?? false;
+      const bufferBytes = await bufferLimit(gpu);
+      change((models) => ({ ...models, isPersistent, bufferBytes }));
+    },
+    fetch: (model) => {
+      if (isBusy()) return;
+      change((models) => startingWork(models, { kind: 'fetch', model, progress: null, isPausing: false }));
+      open().send({ type: 'fetch', model, access: store.getState().access });
+    },
+    pause: () => {
+      change((models) =>
+        models.work?.kind === 'fetch' ? { ...models, work: { ...models.work, isPausing: true } } : models,
+      );
+      session?.send({ type: 'break' });
+    },
+    verify: (folder) => {
+      if (isBusy()) return;
+      change((models) => startingWork(models, { kind: 'verify', folder, progress: null }));
+      open().send({ type: 'verify', folder });
+    },
+    remove: (folder) => {
+      if (isBusy()) return;
+      change((models) => startingWork(models, { kind: 'remove', folder }));
+      open().send({ type: 'remove', folder });
+    },
+    persist: async () => {
+      try {
+        const isPersistent = (await storage?.persist()) ?? false;
+        const outcome = isPersistent
+          ? 'The browser will keep the models until you remove them.'
+          : 'The browser does not promise it: when its disk runs full it may remove them. Installing or bookmarking the page can change that.';
+        change((models) => ({ ...models, isPersistent, outcome, error: null }));
+      } catch (thrown) {
+        change((models) => ({ ...models, error: reportOf(thrown) }));
+      }
+    },
+  };
+}

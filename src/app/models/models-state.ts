@@ -1,0 +1,85 @@
+import type { ErrorReport } from '../../base/errors.ts';
+import type { ModelProgress } from '../../weights/remote-folder.ts';
+import type { StoredModel, VerifyProgress } from '../../weights/stored-models.ts';
+import type { ModelsEvent } from '../../worker/protocol.ts';
+
+/** What the models worker is busy with. */
+export type ModelsWork =
+  | { kind: 'fetch'; model: string; progress: ModelProgress | null; isPausing: boolean }
+  | { kind: 'verify'; folder: string; progress: VerifyProgress | null }
+  | { kind: 'remove'; folder: string };
+
+/** What the page knows of the models in this browser. Plain data. */
+export interface ModelsState {
+  /** Null until the worker has told. */
+  stored: readonly StoredModel[] | null;
+  usageBytes: number | null;
+  quotaBytes: number | null;
+  work: ModelsWork | null;
+  /** A download that was paused, or broke off, and how far it was. */
+  paused: { model: string; progress: ModelProgress | null } | null;
+  /** How the last work ended, in words. */
+  outcome: string | null;
+  error: ErrorReport | null;
+  /** Whether the browser has promised to keep what is stored; null until it was asked. */
+  isPersistent: boolean | null;
+  /** Largest buffer of the GPU; null until it is known. */
+  bufferBytes: number | null;
+}
+
+export const NO_MODELS: ModelsState = {
+  stored: null,
+  usageBytes: null,
+  quotaBytes: null,
+  work: null,
+  paused: null,
+  outcome: null,
+  error: null,
+  isPersistent: null,
+  bufferBytes: null,
+};
+
+/** The state once a work was asked for. */
+export const startingWork = (state: ModelsState, work: ModelsWork): ModelsState => ({
+  ...state,
+  work,
+  paused: null,
+  outcome: null,
+  error: null,
+});
+
+/** The state after an event. Pure. */
+export function applyModelsEvent(state: ModelsState, event: ModelsEvent): ModelsState {
+  const { work } = state;
+  switch (event.type) {
+    case 'stored': {
+      const { models, usageBytes, quotaBytes } = event;
+      // It follows the end of a removal; of the other works their own events tell.
+      return { ...state, stored: models, usageBytes, quotaBytes, work: work?.kind === 'remove' ? null : work };
+    }
+    case 'fetching':
+      return work?.kind === 'fetch' ? { ...state, work: { ...work, progress: event.progress } } : state;
+    case 'fetched':
+      return { ...state, work: null, outcome: `${event.model} is stored in this browser.` };
+    case 'broken-off':
+      return { ...state, work: null, paused: pausedOf(work) };
+    case 'verifying':
+      return work?.kind === 'verify' ? { ...state, work: { ...work, progress: event.progress } } : state;
+    case 'verified':
+      return { ...state, work: null, outcome: verdict(event.damaged) };
+    case 'failed':
+      return { ...state, work: null, paused: pausedOf(work), error: event.error };
+  }
+}
+
+const pausedOf = (work: ModelsWork | null): ModelsState['paused'] =>
+  work?.kind === 'fetch' ? { model: work.model, progress: work.progress } : null;
+
+const verdict = (damaged: readonly string[]): string =>
+  damaged.length === 0
+    ? 'Every part has the content that was downloaded.'
+    : `Damaged and removed: ${damaged.join(', ')}. The next download fetches ${damaged.length === 1 ? 'it' : 'them'} anew.`;
+
+/** Bytes that can still be stored; null where the browser does not tell. */
+export const roomLeft = ({ usageBytes, quotaBytes }: ModelsState): number | null =>
+  usageBytes === null || quotaBytes === null ? null : Math.max(0, quotaBytes - usageBytes);

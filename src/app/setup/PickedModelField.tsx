@@ -1,0 +1,75 @@
+import { type DragEvent, useState } from 'react';
+import { pickedReference } from '../../weights/model-reference.ts';
+import { modelFilesOf } from '../../weights/picked-folder.ts';
+import { bytes } from '../format.ts';
+import { type Picked, pickedFrom, pickedFromDrop } from '../models/picked-files.ts';
+import { usePage, usePageState } from '../page-context.tsx';
+import styles from './field.module.css';
+
+interface Props {
+  issue: string | undefined;
+}
+
+/** A model folder, or its files, picked or dropped. They stay where they are. */
+export function PickedModelField({ issue }: Props) {
+  const { edit, setAccess } = usePage();
+  const files = usePageState(({ access }) => access.files);
+  const name = usePageState(({ draft }) => draft.model.slice('picked:'.length));
+  const [isOver, setIsOver] = useState(false);
+  const take = (picked: Picked | null): void => {
+    if (picked === null) return;
+    setAccess({ files: picked.files });
+    edit((draft) => ({ ...draft, model: pickedReference(picked.name) }));
+  };
+  const drop = (event: DragEvent): void => {
+    event.preventDefault();
+    setIsOver(false);
+    void pickedFromDrop(event.dataTransfer.items).then(take);
+  };
+  const used = modelFilesOf(files);
+  return (
+    <div
+      className={styles.drop}
+      data-over={isOver}
+      onDragOver={(event) => {
+        event.preventDefault();
+        setIsOver(true);
+      }}
+      onDragLeave={() => setIsOver(false)}
+      onDrop={drop}
+    >
+      <p>
+        {used.length === 0 || name === ''
+          ? 'Drop a model folder here, or'
+          : `${name}: ${used.length} files, ${bytes(used.reduce((sum, { blob }) => sum + blob.size, 0))}`}
+      </p>
+      <div className={styles.picks}>
+        <label className={styles.pick}>
+          Choose a folder
+          <input
+            type="file"
+            className="hidden-visually"
+            data-testid="pick-model-folder"
+            {...{ webkitdirectory: '' }}
+            onChange={({ target }) => take(pickedFrom(target.files ?? []))}
+          />
+        </label>
+        <label className={styles.pick}>
+          Choose files
+          <input
+            type="file"
+            className="hidden-visually"
+            data-testid="pick-model-files"
+            multiple
+            onChange={({ target }) => take(pickedFrom(target.files ?? []))}
+          />
+        </label>
+      </div>
+      <p className={issue === undefined || name === '' ? styles.help : styles.issue}>
+        {issue === undefined || name === ''
+          ? 'config.json, tokenizer.json, tokenizer_config.json and model.safetensors or its shards. They are read in place and sent nowhere.'
+          : issue}
+      </p>
+    </div>
+  );
+}

@@ -1,0 +1,110 @@
+/** A model on the hub that this project is known to read. */
+export interface GalleryModel {
+  /** As the settings of a run name it. */
+  reference: string;
+  name: string;
+  family: 't5' | 'llama';
+  parameters: number;
+  /** Elements of the largest tensor: the embedding. */
+  largestTensor: number;
+  /** Bytes of weights and tokenizer, to three digits; the hub tells them exactly before a download. */
+  bytes: number;
+  licence: string;
+  /** Whether its owner asks for consent and a token. */
+  isGated: boolean;
+  note: string;
+}
+
+const T5_VOCABULARY = 32_128;
+const t5 = (width: number): Pick<GalleryModel, 'family' | 'largestTensor' | 'licence' | 'isGated'> => ({
+  family: 't5',
+  largestTensor: T5_VOCABULARY * width,
+  licence: 'Apache-2.0',
+  isGated: false,
+});
+
+/** Smallest first within a family. */
+export const GALLERY: readonly GalleryModel[] = [
+  {
+    ...t5(256),
+    // The main branch has pickled weights only; the hub's own bot has added safetensors here.
+    reference: 'google/t5-efficient-tiny@refs/pr/1',
+    name: 'T5-efficient-tiny',
+    parameters: 15_600_000,
+    bytes: 63_700_000,
+    note: 'Pre-trained only; the quickest to try.',
+  },
+  {
+    ...t5(512),
+    reference: 'google-t5/t5-small',
+    name: 'T5-small',
+    parameters: 60_500_000,
+    bytes: 243_000_000,
+    note: 'Already trained on several tasks.',
+  },
+  {
+    ...t5(512),
+    reference: 'google/flan-t5-small',
+    name: 'Flan-T5-small',
+    parameters: 77_000_000,
+    bytes: 310_000_000,
+    note: 'Tuned on instructions.',
+  },
+  {
+    ...t5(768),
+    reference: 'google-t5/t5-base',
+    name: 'T5-base',
+    parameters: 223_000_000,
+    bytes: 893_000_000,
+    note: 'Already trained on several tasks.',
+  },
+  {
+    ...t5(768),
+    reference: 'google/flan-t5-base',
+    name: 'Flan-T5-base',
+    parameters: 248_000_000,
+    bytes: 993_000_000,
+    note: 'Tuned on instructions.',
+  },
+  {
+    ...t5(1024),
+    reference: 'google-t5/t5-large',
+    name: 'T5-large',
+    parameters: 738_000_000,
+    bytes: 2_950_000_000,
+    note: 'The model of the paper’s orders 1 to 6.',
+  },
+  {
+    reference: 'HuggingFaceTB/SmolLM2-135M',
+    name: 'SmolLM2-135M',
+    family: 'llama',
+    parameters: 135_000_000,
+    largestTensor: 49_152 * 576,
+    bytes: 271_000_000,
+    licence: 'Apache-2.0',
+    isGated: false,
+    note: 'The smallest of its kind, 16-bit.',
+  },
+  {
+    reference: 'TinyLlama/TinyLlama-1.1B-Chat-v1.0',
+    name: 'TinyLlama-1.1B',
+    family: 'llama',
+    parameters: 1_100_000_000,
+    largestTensor: 32_000 * 2048,
+    bytes: 2_200_000_000,
+    licence: 'Apache-2.0',
+    isGated: false,
+    note: 'Tuned for chat, 16-bit.',
+  },
+  {
+    reference: 'meta-llama/Llama-2-7b-hf',
+    name: 'LLaMA-2-7B',
+    family: 'llama',
+    parameters: 6_740_000_000,
+    largestTensor: 32_000 * 4096,
+    bytes: 13_500_000_000,
+    licence: 'Llama 2 Community License',
+    isGated: true,
+    note: 'The model of the paper’s LLaMA orders, 16-bit.',
+  },
+];
