@@ -1,4 +1,5 @@
 import { type KeyboardEvent, useRef, useState } from 'react';
+import { strengthOf } from '../charts/colors.ts';
 import { wilsonInterval } from '../charts/layout.ts';
 import { namedRounds, roundName, roundOf } from '../../run/schedule.ts';
 import { percent, points, whole } from '../format.ts';
@@ -123,9 +124,6 @@ interface Tint {
   /** Strength of the colour, 0..1. */
   share: number;
 }
-
-/** Which colour of text can be read on a tint. */
-const strengthOf = (share: number): 'low' | 'mid' | 'high' => (share > 0.77 ? 'high' : share > 0.6 ? 'mid' : 'low');
 
 /** A change of this many points has the full colour. */
 const FULL_CHANGE = 0.6;

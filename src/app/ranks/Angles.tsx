@@ -1,4 +1,5 @@
 import { useRef } from 'react';
+import { strengthOf } from '../charts/colors.ts';
 import { linearScale } from '../charts/layout.ts';
 import { usePage } from '../page-context.tsx';
 import { DataTable } from '../ui/DataTable.tsx';
@@ -65,7 +66,7 @@ function Likeness({ likeness, name, round, order }: Omit<Props, 'row'> & { name:
                     {value !== null && (
                       <button
                         type="button"
-                        data-high={value > 0.6}
+                        data-strength={strengthOf(value)}
                         aria-pressed={later === round}
                         aria-label={`${order[later - 1] ?? ''} and ${order[earlier] ?? ''}: mean cosine ${value.toFixed(2)}`}
                         style={{ '--share': `${Math.round(100 * value)}%` }}

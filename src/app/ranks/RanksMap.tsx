@@ -1,4 +1,4 @@
-import { Fragment, useMemo } from 'react';
+import { useMemo } from 'react';
 import { percent } from '../format.ts';
 import { usePage, usePageState } from '../page-context.tsx';
 import { healthLines, lineOf, shortName, type TensorRow } from './ranks.ts';
@@ -11,6 +11,10 @@ interface Props {
 }
 
 const PARTS: Record<TensorRow['part'], string> = { lora: 'Adapters, A', 'full-rank': 'Full-rank weights, W' };
+
+/** Percent; empty while there is nothing to be kept out of. */
+const shareText = (share: number | null | undefined): string =>
+  typeof share === 'number' ? `${percent(share)} %` : '';
 
 /** Layers × rounds: rank added, share of the dimension held, room left; what is taken from gradients and comes back. */
 export function RanksMap({ rows, selected }: Props) {
@@ -41,7 +45,7 @@ export function RanksMap({ rows, selected }: Props) {
             <th scope="col" colSpan={2} className={styles.away}>
               Projected away
             </th>
-            <th scope="col" colSpan={2} className={styles.away}>
+            <th scope="col" className={styles.number}>
               Leakage
             </th>
           </tr>
@@ -49,7 +53,7 @@ export function RanksMap({ rows, selected }: Props) {
         {parts.map((part) => (
           <tbody key={part}>
             <tr>
-              <th scope="rowgroup" colSpan={order.length + 6} className={styles.part}>
+              <th scope="rowgroup" colSpan={order.length + 5} className={styles.part}>
                 {PARTS[part]}
               </th>
             </tr>
@@ -93,16 +97,11 @@ export function RanksMap({ rows, selected }: Props) {
                         </>
                       )}
                     </td>
-                    {(['projectedAway', 'leakage'] as const).map((field) => (
-                      <Fragment key={field}>
-                        <td className={styles.number}>
-                          {typeof latest?.[field] === 'number' ? `${percent(latest[field])} %` : ''}
-                        </td>
-                        <td className={styles.spark}>
-                          <Sparkline points={lineOf(line, field)} steps={steps} />
-                        </td>
-                      </Fragment>
-                    ))}
+                    <td className={styles.number}>{shareText(latest?.projectedAway)}</td>
+                    <td className={styles.spark}>
+                      <Sparkline points={lineOf(line, 'projectedAway')} steps={steps} />
+                    </td>
+                    <td className={styles.number}>{shareText(latest?.leakage)}</td>
                   </tr>
                 );
               })}

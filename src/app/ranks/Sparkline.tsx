@@ -1,7 +1,7 @@
 import { linearScale, linePath } from '../charts/layout.ts';
 import styles from './Sparkline.module.css';
 
-const WIDTH = 84;
+const WIDTH = 64;
 const HEIGHT = 22;
 
 interface Props {
