@@ -318,6 +318,9 @@ describe('writeSafetensors', () => {
   });
 });
 
+/** `npm run test:slow` looks at more cases. */
+const FACTOR = Number(process.env['GORP_PROPERTY_FACTOR'] ?? 1);
+
 describe('mutated files', () => {
   const mutated = (mutate: fc.Arbitrary<(file: Uint8Array) => Uint8Array>, numRuns: number): Promise<void> =>
     fc.assert(
@@ -338,7 +341,7 @@ describe('mutated files', () => {
         for (const [where, byte] of list) changed[Math.floor(where * headerEnd)] = byte;
         return changed;
       }),
-      400,
+      400 * FACTOR,
     );
   });
 
@@ -356,7 +359,7 @@ describe('mutated files', () => {
         }
         return changed;
       }),
-      400,
+      400 * FACTOR,
     );
   });
 
@@ -389,7 +392,7 @@ describe('mutated files', () => {
         const changed = fileOf(json.slice(0, begin) + middle + json.slice(end), file.length - dataStart);
         return changed;
       }),
-      400,
+      400 * FACTOR,
     );
   });
 
@@ -402,7 +405,7 @@ describe('mutated files', () => {
         longer.set(file);
         expect(refusal(longer)).toBe('weights/incomplete-file');
       }),
-      { numRuns: 200 },
+      { numRuns: 200 * FACTOR },
     );
   });
 
@@ -417,7 +420,7 @@ describe('mutated files', () => {
           if (refusal(bytes) === null) expectConsistent(parse(bytes), bytes.length);
         },
       ),
-      { numRuns: 400 },
+      { numRuns: 400 * FACTOR },
     );
   });
 });

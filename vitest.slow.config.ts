@@ -1,0 +1,10 @@
+import { defineConfig } from 'vitest/config';
+
+/** What takes too long for `npm test`: a file of 1 GiB, and ten times as many mutated files. */
+export default defineConfig({
+  test: {
+    include: ['src/**/*.slow.ts', 'src/weights/safetensors.test.ts'],
+    env: { GORP_PROPERTY_FACTOR: '10' },
+    testTimeout: 900_000,
+  },
+});
