@@ -5,12 +5,12 @@
 //   CLIP      norm = sqrt(Σ squares), factor = min(1, limit / (norm + 1e-6))         (torch clip_grad_norm_)
 //   ADAM      g = factor x;  m = b1 m + (1-b1) g;  v = b2 v + (1-b2) g²;  update = rate m / (sqrt(v) + eps)
 //             with ε added to the uncorrected root, rate = rates[index] with the bias correction in it
-//   APPLY     w = w - update
+//   APPLY     w = w - scale update
 //
 // Plan: SQUARES one workgroup of 64 per tensor, strided, partial sums added in order; ADAM and APPLY one thread per
 // element; CLIP one thread in all.
 
-struct Params { count: u32, size: u32, stride: u32, index: u32, beta1: f32, beta2: f32, eps: f32, limit: f32 }
+struct Params { count: u32, size: u32, stride: u32, index: u32, beta1: f32, beta2: f32, eps: f32, limit: f32, scale: f32 }
 @group(0) @binding(0) var<uniform> p: Params;
 #if SQUARES
 @group(0) @binding(1) var<storage, read> x: array<f32>;
@@ -75,6 +75,6 @@ fn main(
 #endif
 #if APPLY
   if (at >= p.count * p.stride) { return; }
-  weight[at] -= update[at];
+  weight[at] -= p.scale * update[at];
 #endif
 }

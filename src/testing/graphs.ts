@@ -144,9 +144,16 @@ export class GraphUnderTest {
     }
   }
 
-  /** Compares every output of the GPU with the twin; inside error scopes, and without leaving a buffer alive. */
+  /** Compares every output of the GPU with the twin. */
   async checkGpu(gpu: Gpu, tolerance: number): Promise<void> {
     const expected = this.onCpu();
+    for (const [name, actual] of await this.onGpu(gpu)) {
+      expect(relativeError(actual, expected.get(name) ?? []), `${name} on the GPU`).toBeLessThan(tolerance);
+    }
+  }
+
+  /** Values of all outputs on the GPU, inside error scopes, and without leaving a buffer alive. */
+  async onGpu(gpu: Gpu): Promise<Map<string, Float64Array>> {
     const before = gpu.buffers.liveBuffers;
     gpu.device.pushErrorScope('validation');
     const stored = new Map<Tensor, ReturnType<Gpu['buffers']['storage']>>();
@@ -166,12 +173,13 @@ export class GraphUnderTest {
       wanted.map(([, tensor]) => tensor),
     );
     submit(gpu, compiled.program);
+    const found = new Map<string, Float64Array>();
     for (const [name, tensor] of wanted) {
-      if (sizeOf(tensor.shape) === 0) continue;
-      const bytes = await readBytes(gpu, compiled.rangeOf(tensor));
       const size = sizeOf(tensor.shape);
-      const actual = tensor.dtype === 'f32' ? new Float32Array(bytes, 0, size) : new Int32Array(bytes, 0, size);
-      expect(relativeError(actual, expected.get(name) ?? []), `${name} on the GPU`).toBeLessThan(tolerance);
+      if (size === 0) continue;
+      const bytes = await readBytes(gpu, compiled.rangeOf(tensor));
+      const values = tensor.dtype === 'f32' ? new Float32Array(bytes, 0, size) : new Int32Array(bytes, 0, size);
+      found.set(name, Float64Array.from(values));
     }
     compiled.destroy();
     for (const [tensor, buffer] of stored) {
@@ -181,5 +189,6 @@ export class GraphUnderTest {
     const error = await gpu.device.popErrorScope();
     expect(error?.message ?? '').toBe('');
     expect(gpu.buffers.liveBuffers).toBe(before);
+    return found;
   }
 }

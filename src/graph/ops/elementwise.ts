@@ -5,6 +5,7 @@ import { f32, flatWorkgroups, u32 } from '../../gpu/kernel.ts';
 import { fillTemplate } from '../../gpu/template.ts';
 import type { Graph, KernelCall } from '../graph.ts';
 import { sizeOf, type Tensor } from '../tensor.ts';
+import { hash } from './random-bits.ts';
 
 /** Activations by their Hugging Face names. */
 export type Activation = 'relu' | 'gelu_new' | 'silu';
@@ -93,13 +94,6 @@ export function gatedActivation(g: Graph, kind: Activation, x: Tensor, u: Tensor
       return [dx, du];
     },
   });
-}
-
-/** The hash of `shaders/dropout.wgsl`, so that the twin drops the same elements. */
-function hash(word: number): number {
-  const state = (Math.imul(word, 747796405) + 2891336453) >>> 0;
-  const mixed = Math.imul((state >>> ((state >>> 28) + 4)) ^ state, 277803737) >>> 0;
-  return ((mixed >>> 22) ^ mixed) >>> 0;
 }
 
 /** Whether dropout removes element `index` in this step. */

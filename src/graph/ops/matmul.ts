@@ -15,6 +15,11 @@ export interface MatmulOptions {
   into?: Tensor | undefined;
   /** Adds to what `into` holds. */
   accumulate?: boolean;
+  /**
+   * Records what is wanted of b's gradient, given d loss / d y, where the gradient itself is not to be formed. What it
+   * returns stands for the gradient of b.
+   */
+  gradientOfB?: ((dy: Tensor) => Tensor | undefined) | undefined;
   /** Elements from one matrix of the result to the next, where a stack is padded; operands know their own. */
   stride?: number;
 }
@@ -104,7 +109,8 @@ function recordMatmul(
     operation.gradient = ([dy], [wantsA, wantsB]) => {
       if (dy === undefined) return [];
       const da = wantsA ? gradientOfA(g, layout, alpha, dy, b) : undefined;
-      const db = wantsB ? gradientOfB(g, layout, alpha, dy, a) : undefined;
+      const ofB = options.gradientOfB ?? ((d: Tensor) => gradientOfB(g, layout, alpha, d, a));
+      const db = wantsB ? ofB(dy) : undefined;
       return [da, db, dy];
     };
   }

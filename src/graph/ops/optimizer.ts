@@ -29,7 +29,7 @@ function call(
   form: Form,
   stack: StackShape,
   tensors: Tensor[],
-  options: { index?: number; limit?: number } = {},
+  options: { index?: number; limit?: number; scale?: number } = {},
 ): KernelCall {
   const { count, size, stride } = stack;
   const threads = form === 'CLIP' ? 1 : count * stride;
@@ -46,7 +46,7 @@ function call(
     },
     params: [
       ...[count, size, stride, options.index ?? 0].map(u32),
-      ...[ADAM.beta1, ADAM.beta2, ADAM.eps, options.limit ?? 0].map(f32),
+      ...[ADAM.beta1, ADAM.beta2, ADAM.eps, options.limit ?? 0, options.scale ?? 1].map(f32),
     ],
     tensors,
     workgroups,
@@ -128,16 +128,16 @@ export function adam(g: Graph, gradient: Tensor, stack: StackShape, state: AdamS
   });
 }
 
-/** weights ← weights − update. */
-export function applyUpdate(g: Graph, update: Tensor, stack: StackShape, weights: Tensor): void {
+/** weights ← weights − scale · update. */
+export function applyUpdate(g: Graph, update: Tensor, stack: StackShape, weights: Tensor, scale = 1): void {
   g.record({
     name: 'apply update',
     inputs: [update],
     outputs: [weights],
     effect: true,
-    calls: () => [call('APPLY', stack, [update, weights])],
+    calls: () => [call('APPLY', stack, [update, weights], { scale })],
     twin: (value) => {
-      for (let i = 0; i < stack.count * stack.stride; i++) value(weights)[i] -= value(update)[i];
+      for (let i = 0; i < stack.count * stack.stride; i++) value(weights)[i] -= scale * value(update)[i];
     },
   });
 }

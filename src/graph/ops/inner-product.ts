@@ -1,0 +1,39 @@
+import template from '../../../shaders/inner-product.wgsl?raw';
+import { flatWorkgroups, u32 } from '../../gpu/kernel.ts';
+import { fillTemplate } from '../../gpu/template.ts';
+import type { Graph, KernelCall } from '../graph.ts';
+import { sizeOf, type Tensor } from '../tensor.ts';
+
+/** Elements that one workgroup sums, about, and the most workgroups: enough to fill a device. */
+const ELEMENTS_PER_GROUP = 4096;
+const MOST_GROUPS = 256;
+
+/** into[index] ← Σ a b over all elements; a and b of one size. The rest of `into` is left as it is. */
+export function innerProduct(g: Graph, a: Tensor, b: Tensor, into: Tensor, index: number): void {
+  const size = sizeOf(a.shape);
+  if (size !== sizeOf(b.shape)) throw new Error(`inner product of ${a.name} and ${b.name}: sizes differ`);
+  const groups = Math.max(1, Math.min(MOST_GROUPS, Math.ceil(size / ELEMENTS_PER_GROUP)));
+  const parts = g.intermediate('parts of an inner product', [groups]);
+  const call = (isPart: boolean, tensors: Tensor[]): KernelCall => ({
+    kernel: {
+      name: `inner-product/${isPart ? 'parts' : 'total'}`,
+      wgsl: fillTemplate(template, { PARTS: isPart }),
+    },
+    params: [size, groups, index].map(u32),
+    tensors,
+    workgroups: flatWorkgroups(isPart ? groups : 1, 1),
+  });
+  g.record({
+    name: 'inner product',
+    inputs: [a, b],
+    outputs: [into],
+    scratch: [parts],
+    effect: true,
+    calls: () => [call(true, [a, b, parts]), call(false, [parts, into])],
+    twin: (value) => {
+      let sum = 0;
+      for (let i = 0; i < size; i++) sum += value(a)[i] * value(b)[i];
+      value(into)[index] = sum;
+    },
+  });
+}

@@ -1,0 +1,169 @@
+import template from '../../../shaders/subspace.wgsl?raw';
+import { f32, flatWorkgroups, u32 } from '../../gpu/kernel.ts';
+import { fillTemplate } from '../../gpu/template.ts';
+import type { Graph, KernelCall, Numbers } from '../graph.ts';
+import type { Tensor } from '../tensor.ts';
+import { hash } from './random-bits.ts';
+
+/** A row that keeps less than this share of its length outside the rows before it is noise in f32. */
+const NOISE = 1e-5;
+/** Jacobi sweeps: convergence is quadratic, and f32 is reached in six to eight for any size here. */
+const SWEEPS = 10;
+
+type Form = 'ORTHONORMALISE' | 'ROTATE' | 'SIGNS';
+
+function call(form: Form, tensors: readonly Tensor[]): KernelCall {
+  const [rows, columns] = tensors[0].shape;
+  // Long rows keep more threads busy; each of them costs something at every barrier.
+  const threads = form !== 'ROTATE' && columns >= 1024 ? 256 : 64;
+  return {
+    kernel: {
+      name: `subspace/${form.toLowerCase()}-${threads}`,
+      wgsl: fillTemplate(template, {
+        ORTHONORMALISE: form === 'ORTHONORMALISE',
+        ROTATE: form === 'ROTATE',
+        SIGNS: form === 'SIGNS',
+        THREADS: threads,
+      }),
+    },
+    params: [u32(rows), u32(columns), u32(SWEEPS), f32(NOISE)],
+    tensors,
+    workgroups: flatWorkgroups(form === 'SIGNS' ? rows : 1, 1),
+  };
+}
+
+/**
+ * Rows made orthonormal in order: each loses its part in the rows before it. A row that depends on them, or is zero, is
+ * replaced by a pseudo-random one.
+ *
+ * @param x [rows, columns], rows ≤ columns.
+ */
+export function orthonormaliseRows(g: Graph, x: Tensor): Tensor {
+  const [rows, columns] = x.shape;
+  if (rows > columns) throw new Error(`${rows} rows of ${columns} columns cannot be orthonormal`);
+  const y = g.intermediate(`orthonormal ${x.name}`, x.shape);
+  return g.record({
+    name: 'orthonormalise rows',
+    inputs: [x],
+    outputs: [y],
+    calls: () => [call('ORTHONORMALISE', [x, y])],
+    twin: (value) => {
+      let unit = 0;
+      for (const v of value(x)) unit = Math.max(unit, Math.abs(v));
+      if (unit === 0) unit = 1;
+      const out = value(y);
+      for (let row = 0; row < rows; row++) {
+        const at = row * columns;
+        for (let c = 0; c < columns; c++) out[at + c] = value(x)[at + c] / unit;
+        const before = rowLength(out, row, columns);
+        removeRowsBefore(out, row, columns);
+        if (!(rowLength(out, row, columns) > NOISE * before)) {
+          for (let c = 0; c < columns; c++) out[at + c] = (hash(at + c) >>> 8) / 2 ** 23 - 1;
+          removeRowsBefore(out, row, columns);
+        }
+        const length = rowLength(out, row, columns);
+        for (let c = 0; c < columns; c++) out[at + c] /= length;
+      }
+    },
+  });
+}
+
+function rowLength(rows: Numbers, row: number, columns: number): number {
+  let sum = 0;
+  for (let c = 0; c < columns; c++) sum += rows[row * columns + c] ** 2;
+  return Math.sqrt(sum);
+}
+
+/** Gram–Schmidt of one row, twice. */
+function removeRowsBefore(rows: Numbers, row: number, columns: number): void {
+  for (let k = 0; k < 2 * row; k++) {
+    const other = (k % row) * columns;
+    let dot = 0;
+    for (let c = 0; c < columns; c++) dot += rows[other + c] * rows[row * columns + c];
+    for (let c = 0; c < columns; c++) rows[row * columns + c] -= dot * rows[other + c];
+  }
+}
+
+/**
+ * The right singular vectors of a small matrix as rows, largest singular value first: Pᵀ of x = W Σ Pᵀ. Orthonormal
+ * whatever the rank of x.
+ *
+ * @param x [size, size].
+ */
+export function rightSingularRows(g: Graph, x: Tensor): Tensor {
+  const [size] = x.shape;
+  const y = g.intermediate(`right singular rows of ${x.name}`, [size, size]);
+  const work = g.intermediate('columns and rotations', [2, size, size]);
+  return g.record({
+    name: 'right singular rows',
+    inputs: [x],
+    outputs: [y],
+    scratch: [work],
+    calls: () => [call('ROTATE', [x, y, work])],
+    twin: (value) => {
+      const at = (i: number): number[] => Array.from(value(x).subarray(i * size, (i + 1) * size));
+      const rows = Array.from({ length: size }, (_, i) => at(i));
+      const columns = rows.map((_, j) => rows.map((row) => row[j]));
+      const vectors = rows.map((_, j) => rows.map((__, i) => (i === j ? 1 : 0)));
+      for (let sweep = 0; sweep < SWEEPS; sweep++) for (const pair of pairsOf(size)) rotatePair(columns, vectors, pair);
+      const length = columns.map((column) => column.reduce((sum, v) => sum + v * v, 0));
+      const order = length.map((_, j) => j).sort((a, b) => length[b] - length[a] || a - b);
+      order.forEach((j, place) => vectors[j].forEach((v, i) => (value(y)[place * size + i] = v)));
+    },
+  });
+}
+
+/** Every pair of columns once, in the order of the circle method: rounds of disjoint pairs. */
+function pairsOf(size: number): [number, number][] {
+  const even = size + (size % 2);
+  const pairs: [number, number][] = [];
+  for (let round = 0; round < even - 1; round++) {
+    for (let pair = 0; pair < even / 2; pair++) {
+      const one = pair === 0 ? even - 1 : (round + pair) % (even - 1);
+      const other = (round + even - 1 - pair) % (even - 1);
+      if (Math.max(one, other) < size) pairs.push([Math.min(one, other), Math.max(one, other)]);
+    }
+  }
+  return pairs;
+}
+
+function rotatePair(columns: number[][], vectors: number[][], [a, b]: [number, number]): void {
+  const dot = (u: number[], v: number[]): number => u.reduce((sum, x, i) => sum + x * v[i], 0);
+  const [aa, bb, ab] = [dot(columns[a], columns[a]), dot(columns[b], columns[b]), dot(columns[a], columns[b])];
+  if (!(Math.abs(ab) > 1e-7 * Math.sqrt(aa) * Math.sqrt(bb))) return;
+  const zeta = (bb - aa) / (2 * ab);
+  const tangent = (zeta >= 0 ? 1 : -1) / (Math.abs(zeta) + Math.sqrt(1 + zeta * zeta));
+  const cosine = 1 / Math.sqrt(1 + tangent * tangent);
+  const sine = cosine * tangent;
+  for (const rows of [columns, vectors]) {
+    const [u, v] = [rows[a], rows[b]];
+    rows[a] = u.map((x, i) => cosine * x - sine * v[i]);
+    rows[b] = u.map((x, i) => sine * x + cosine * v[i]);
+  }
+}
+
+/**
+ * The rule for the arbitrary signs of singular vectors (METHOD.md section 3): in each row the entry of largest magnitude
+ * becomes positive, the first of them on a tie.
+ *
+ * @param x [rows, columns].
+ * @param into where the rows go: a persistent tensor of the same shape.
+ */
+export function fixSigns(g: Graph, x: Tensor, into: Tensor): void {
+  const [rows, columns] = x.shape;
+  g.record({
+    name: 'fix signs',
+    inputs: [x],
+    outputs: [into],
+    effect: true,
+    calls: () => [call('SIGNS', [x, into])],
+    twin: (value) => {
+      for (let row = 0; row < rows; row++) {
+        const part = value(x).subarray(row * columns, (row + 1) * columns);
+        let largest = 0;
+        for (const v of part) if (Math.abs(v) > Math.abs(largest)) largest = v;
+        part.forEach((v, c) => (value(into)[row * columns + c] = largest < 0 ? -v : v));
+      }
+    },
+  });
+}
