@@ -1,4 +1,5 @@
 import type { Gpu } from '../gpu/device.ts';
+import { FastProjection } from './fast-projection.ts';
 import { transpose } from './matrix.ts';
 import type { LayerGroup } from './method-groups.ts';
 import type { MethodSettings } from './method-settings.ts';
@@ -7,7 +8,7 @@ import { projectOutLeft, projectOutRight } from './space.ts';
 import { Stack } from './stack.ts';
 import { GroupSpace, type MomentPair, Moments, pairMoments, type UpdateContext } from './trainable-group.ts';
 import { fitting, type SavedTraining, type TrainedWeights } from './trained.ts';
-import { recordPlainUpdate, recordProjectedUpdate, type Side } from './update.ts';
+import { recordCompressedUpdate, recordPlainUpdate, recordProjectedUpdate, type Side } from './update.ts';
 
 /** Place of the full-rank step size in `rates`. */
 const RATE = 1;
@@ -15,9 +16,12 @@ const RATE = 1;
 /** Full-rank weights of one shape with gradients, projection basis, moments and shared space. */
 export class FullRankGroup {
   readonly weights: Stack;
+  /** G, or with a fast projection its compressed form R. */
   readonly gradient: Stack;
   readonly moments: Moments;
   readonly space: GroupSpace | undefined;
+  /** Set where gradients are projected and never formed. */
+  readonly fast: FastProjection | undefined;
   readonly #U: Stack | undefined;
   readonly #Vt: Stack | undefined;
   readonly #unprojected: Stack | undefined;
@@ -31,27 +35,31 @@ export class FullRankGroup {
     const { names, out, inputs } = layers;
     const { galoreRank, projType } = method;
     this.weights = new Stack(gpu, 'full-rank weights', names, out, inputs);
-    this.gradient = new Stack(gpu, 'gradient of full-rank weights', names, out, inputs);
     this.#side = basisSide(projType, out, inputs);
-    if (!this.isProjected) {
-      this.moments = new Moments(gpu, 'full-rank', names, out, inputs);
-      return;
-    }
-    const [rows, columns] = compressedShape(out, inputs, galoreRank, projType);
-    const r = Math.min(galoreRank, out, inputs);
+    const isProjected = method.fullRank === 'projected';
+    const lowRank = compressedShape(out, inputs, galoreRank, projType);
+    const [rows, columns] = isProjected ? lowRank : [out, inputs];
     this.moments = new Moments(gpu, 'full-rank', names, rows, columns);
-    if (this.#side !== 'right') this.#U = new Stack(gpu, 'left basis', names, out, r);
-    if (this.#side !== 'left') this.#Vt = new Stack(gpu, 'right basis', names, r, inputs);
-    if (method.sharedSpace) {
+    if (this.isExact) {
+      const r = Math.min(galoreRank, out, inputs);
+      if (this.#side !== 'right') this.#U = new Stack(gpu, 'left basis', names, out, r);
+      if (this.#side !== 'left') this.#Vt = new Stack(gpu, 'right basis', names, r, inputs);
+    }
+    if (isProjected && method.sharedSpace) {
       const side = this.#spaceSide();
       const dimension = this.#onInputs ? inputs : side === 'rows' ? rows : columns;
       this.space = new GroupSpace(gpu, names, dimension, side);
       if (!this.#onInputs) this.#unprojected = new Stack(gpu, 'full-rank unprojected', names, rows, columns);
     }
+    if (isProjected && method.projection === 'fast') {
+      this.gradient = new Stack(gpu, 'compressed gradient of full-rank weights', names, rows, columns);
+      this.fast = new FastProjection(gpu, layers, method, this.#onInputs ? this.space : undefined);
+    } else this.gradient = new Stack(gpu, 'gradient of full-rank weights', names, out, inputs);
   }
 
-  get isProjected(): boolean {
-    return this.method.fullRank === 'projected';
+  /** Whether the host makes the basis, from a gradient that is formed. */
+  get isExact(): boolean {
+    return this.method.fullRank === 'projected' && this.method.projection === 'exact';
   }
 
   /** Whether S lives in the layer's inputs, before compression. */
@@ -69,6 +77,7 @@ export class FullRankGroup {
     this.space?.upload();
     this.moments.clear();
     this.#unprojected?.clear();
+    this.fast?.beginTask();
   }
 
   /** New bases from the gradients as they are now: exact SVD on the host. Waits for the GPU. */
@@ -84,27 +93,27 @@ export class FullRankGroup {
 
   recordUpdate({ g, clip, rates, meters }: UpdateContext): void {
     const state = this.moments.state(clip, rates, RATE);
-    const stack = { gradient: this.gradient.tensor, weights: this.weights.tensor, shape: this.weights.shape };
-    if (!this.isProjected) {
+    const gradient = this.gradient.tensor;
+    const { galoreScale: scale, project, fullRank } = this.method;
+    const lowRank = this.moments.m.shape;
+    const space = this.space?.stackSpace;
+    const keeping = { projectUpdate: project === 'update', meters, unprojected: this.#unprojected?.tensor };
+    if (this.fast) {
+      const stack = { gradient, change: this.fast.pair.tensor, lowRank, scale };
+      recordCompressedUpdate(g, stack, state, space, { ...keeping, behind: this.#onInputs ? this.fast.Vt : undefined });
+      return;
+    }
+    const stack = { gradient, weights: this.weights.tensor, shape: this.weights.shape };
+    if (fullRank !== 'projected') {
       recordPlainUpdate(g, stack, state);
       return;
     }
     recordProjectedUpdate(
       g,
-      {
-        ...stack,
-        lowRank: this.moments.m.shape,
-        basis: { U: this.#U?.tensor, Vt: this.#Vt?.tensor },
-        scale: this.method.galoreScale,
-      },
+      { ...stack, lowRank, basis: { U: this.#U?.tensor, Vt: this.#Vt?.tensor }, scale },
       state,
-      this.space?.stackSpace,
-      {
-        projectUpdate: this.method.project === 'update',
-        onFullGradient: this.#onInputs,
-        meters,
-        unprojected: this.#unprojected?.tensor,
-      },
+      space,
+      { ...keeping, onFullGradient: this.#onInputs },
     );
   }
 
@@ -134,7 +143,7 @@ export class FullRankGroup {
   }
 
   destroy(): void {
-    for (const part of [this.weights, this.gradient, this.moments, this.#unprojected, this.#U, this.#Vt, this.space])
-      part?.destroy();
+    const { weights, gradient, moments, space, fast } = this;
+    for (const part of [weights, gradient, moments, this.#unprojected, fast, this.#U, this.#Vt, space]) part?.destroy();
   }
 }

@@ -56,23 +56,27 @@ export class GradientPrograms {
     return this.#programs.size;
   }
 
-  /** The programs of a step's micro-batches; batches of one size share one. */
-  async of(sizes: readonly BatchSizes[]): Promise<GradientProgram[]> {
-    for (const each of sizes) await this.#compiled(each);
+  /**
+   * The programs of a step's micro-batches; batches of one size share one.
+   *
+   * @param refresh whether fast projections take a new basis from the first micro-batch, before it is compressed.
+   */
+  async of(sizes: readonly BatchSizes[], refresh: boolean): Promise<GradientProgram[]> {
+    for (const [i, each] of sizes.entries()) await this.#compiled(each, refresh && i === 0);
     // A large shape may have taken new memory behind the back of a smaller one; the second time all is large enough.
     const programs: GradientProgram[] = [];
-    for (const each of sizes) programs.push(await this.#compiled(each));
+    for (const [i, each] of sizes.entries()) programs.push(await this.#compiled(each, refresh && i === 0));
     return programs;
   }
 
-  async #compiled(sizes: BatchSizes): Promise<GradientProgram> {
-    const key = sizesKey(sizes);
+  async #compiled(sizes: BatchSizes, refresh: boolean): Promise<GradientProgram> {
+    const key = `${sizesKey(sizes)}${refresh ? ', refresh' : ''}`;
     const known = this.#programs.get(key);
     if (known && known.arenaVersion === this.#arena.version) return known;
     this.#programs.delete(key);
     const owned: OwnedBuffer[] = [];
     try {
-      const { batch, compiled } = await this.#compile(sizes, owned);
+      const { batch, compiled } = await this.#compile(sizes, refresh, owned);
       const program = { batch, compiled, owned, arenaVersion: this.#arena.version };
       this.#programs.set(key, program);
       return program;
@@ -82,12 +86,16 @@ export class GradientPrograms {
     }
   }
 
-  async #compile(sizes: BatchSizes, owned: OwnedBuffer[]): Promise<Pick<GradientProgram, 'batch' | 'compiled'>> {
+  async #compile(
+    sizes: BatchSizes,
+    refresh: boolean,
+    owned: OwnedBuffer[],
+  ): Promise<Pick<GradientProgram, 'batch' | 'compiled'>> {
     const { accumulation, recompute } = this.options;
     const g = new Graph();
     const batch = this.network.batch(sizes, owned);
     const trainables = new Map<Tensor, Tensor>();
-    const loss = batch.loss(g, trainedLayers(this.parts, { trainables }));
+    const loss = batch.loss(g, trainedLayers(this.parts, { trainables, refresh }));
     const gradients = g.backward(loss, this.network.one, sumGradients(g));
     const share = 1 / accumulation;
     addInto(g, loss, this.loss, share, 1);

@@ -163,7 +163,14 @@ describe('full-rank weights', () => {
     check: (name: string, result: Trained) => void,
     spaces = spacesOf(NAMES, dimension),
   ): Promise<void> {
-    const method = { ...methodPreset('gorp'), galoreRank: RANK, updateProjGap: GAP, galoreScale: 0.5, ...settings };
+    const method = {
+      ...methodPreset('gorp'),
+      projection: 'exact' as const,
+      galoreRank: RANK,
+      updateProjGap: GAP,
+      galoreScale: 0.5,
+      ...settings,
+    };
     const group = new FullRankGroup(gpu, { names: NAMES, out, inputs }, method);
     for (const [name, S] of spaces) group.space?.spaces.set(name, S);
     group.beginTask();
@@ -231,9 +238,17 @@ describe('full-rank weights', () => {
 
 describe('what is measured', () => {
   const adapters = (settings: Partial<MethodSettings>): LoraGroup =>
-    new LoraGroup(gpu, { names: NAMES, out: 12, inputs: 20 }, { ...methodPreset('gorp'), loraRank: RANK, ...settings });
+    new LoraGroup(
+      gpu,
+      { names: NAMES, out: 12, inputs: 20 },
+      { ...methodPreset('gorp'), projection: 'exact' as const, loraRank: RANK, ...settings },
+    );
   const weights = ([out, inputs]: [number, number], settings: Partial<MethodSettings>): FullRankGroup =>
-    new FullRankGroup(gpu, { names: NAMES, out, inputs }, { ...methodPreset('gorp'), galoreRank: RANK, ...settings });
+    new FullRankGroup(
+      gpu,
+      { names: NAMES, out, inputs },
+      { ...methodPreset('gorp'), projection: 'exact' as const, galoreRank: RANK, ...settings },
+    );
   const inputsOnly = { spaceSource: 'activation', loraSpace: 'input' } as const;
 
   test.each<[string, () => LoraGroup | FullRankGroup, number, Side]>([

@@ -53,6 +53,23 @@ export class Meters {
     };
   }
 
+  /** Energies of gradients before and after their part in a space is taken out of them. */
+  get before(): Tensor {
+    return this.#space.before;
+  }
+  get after(): Tensor {
+    return this.#space.after;
+  }
+
+  /** Place of a full-rank layer in every buffer. */
+  placeOf(layer: string): number {
+    for (const [group, first] of this.#first) {
+      const i = group instanceof LoraGroup ? -1 : group.layers.names.indexOf(layer);
+      if (i >= 0) return first + i;
+    }
+    throw new Error(`${layer} is not trained full-rank`);
+  }
+
   /** What is to be read of a step, in the order that {@link health} expects it. */
   get sources(): BufferRange[] {
     const { before, after, update, leaked } = this.#space;

@@ -47,6 +47,7 @@ describe.skipIf(!hasShared)('two tasks on the GPU equal the released optimizer (
     const network = new T5Network(gpu, config, 64);
     const method = {
       ...methodPreset('gorp'),
+      projection: 'exact' as const,
       loraRank: number('r'),
       loraAlpha: number('lora_alpha'),
       loraDropout: number('lora_dropout'),

@@ -62,6 +62,9 @@ export class Learner {
   readonly #parts: TrainedParts;
   #programs: GradientPrograms;
   #update: Compiled | undefined;
+  #merge: Compiled | undefined;
+  /** Whether fast projections hold changes beside the weights. */
+  #isUnmerged = false;
   readonly #ring: ScalarRing;
   #task = 0;
   #step = 0;
@@ -89,7 +92,7 @@ export class Learner {
       bytes: t.elements * 4,
     }));
     this.#ring = new ScalarRing(gpu, [...scalars, ...this.#meters.sources], RING_STEPS);
-    this.#parts = { parameters, ...groups, method, dropoutStep: this.#dropoutStep };
+    this.#parts = { parameters, ...groups, method, dropoutStep: this.#dropoutStep, records: this.#meters };
     this.layers = trainedLayers(this.#parts);
     this.#programs = this.#newPrograms();
   }
@@ -172,6 +175,7 @@ export class Learner {
     this.#task++;
     this.#step = 0;
     this.#training = true;
+    this.#mergeChanges();
     this.#dropPrograms();
     const fresh = this.#task === 1 || this.method.adapters === 'per-task';
     const keeps = this.method.schedule !== 'apart';
@@ -179,6 +183,7 @@ export class Learner {
     for (const group of this.#lora) group.beginTask(mixSeed(this.options.seed, 'task', this.#task), fresh);
     for (const group of this.#full) group.beginTask();
     this.#update = await this.#compileUpdate();
+    this.#merge = await this.#compileMerge();
   }
 
   async #compileUpdate(): Promise<Compiled> {
@@ -190,6 +195,21 @@ export class Learner {
     return compile(this.gpu, 'update', g, []);
   }
 
+  /** Moves what fast projections hold beside the weights into them. */
+  async #compileMerge(): Promise<Compiled> {
+    const g = new Graph();
+    for (const { fast, weights } of this.#full) fast?.recordMerge(g, weights.tensor);
+    return compile(this.gpu, 'merge', g, []);
+  }
+
+  /** Merges, if there is anything to merge: the model computes the same, and evaluation sees all of it. */
+  #mergeChanges(): void {
+    if (!this.#isUnmerged || this.#merge === undefined) return;
+    submit(this.gpu, this.#merge.program);
+    for (const { fast } of this.#full) fast?.pair.clear();
+    this.#isUnmerged = false;
+  }
+
   #normProgram: Compiled | undefined;
 
   /** What a method adds to the loss, then squared norms of all gradient stacks and the clip factor. */
@@ -197,12 +217,27 @@ export class Learner {
     const g = new Graph();
     for (const group of this.#lora) group.recordPenalties(g);
     for (const group of [...this.#lora, ...this.#full]) {
+      // Fast projections whose gradients count whole have put their norms there as they went.
+      if (group instanceof FullRankGroup && group.fast && this.method.clipNorm === 'exact') continue;
       const gradients = group instanceof LoraGroup ? [group.gradA, group.gradB] : [group.gradient];
       const places = this.#meters.squaresOf(group);
       for (const [i, { tensor, shape }] of gradients.entries()) squares(g, tensor, shape, places[i]);
     }
     clipFactor(g, this.#meters.squares, this.options.maxGradNorm, this.#clip);
     return compile(this.gpu, 'gradient norm', g, []);
+  }
+
+  get #hasFast(): boolean {
+    return this.#full.some(({ fast }) => fast !== undefined);
+  }
+
+  get #isRefresh(): boolean {
+    return this.#step % this.method.updateProjGap === 0;
+  }
+
+  /** Whether fast projections take a new basis in the next step: from its first micro-batch, for all of it. */
+  get #takesBasis(): boolean {
+    return this.#isRefresh && this.#hasFast;
   }
 
   /** Programs of batch shapes that are kept at the moment. */
@@ -212,12 +247,12 @@ export class Learner {
 
   /** Compiles what a step of micro-batches of these sizes needs, as far as it is not there yet. */
   async prepareStep(sizes: readonly BatchSizes[]): Promise<{ gradients: GradientProgram[]; norm: Compiled }> {
-    const gradients = await this.#programs.of(sizes);
+    const gradients = await this.#programs.of(sizes, this.#takesBasis);
     return { gradients, norm: (this.#normProgram ??= await this.#compileNorm()) };
   }
 
   /**
-   * One optimizer step. Nothing is waited for, except at a refresh of the projection basis.
+   * One optimizer step. Nothing is waited for, except at the refresh of an exact projection's basis.
    *
    * @param batches `gradientAccumulation` micro-batches; the last step of an epoch may have fewer.
    */
@@ -226,6 +261,7 @@ export class Learner {
     this.gpu.check();
     const { queue } = this.gpu.device;
     const { gradients: programs, norm } = await this.prepareStep(batches.map(({ sizes }) => sizes));
+    if (this.#takesBasis) this.#mergeChanges();
     const t = this.#step + 1;
     const rates = [this.method.learningRate, this.method.galoreLearningRate].map((rate) => adamStepSize(rate, t));
     const buffer = (tensor: Tensor): GPUBuffer => (tensor.storage as NonNullable<Tensor['storage']>).buffer.gpuBuffer;
@@ -247,11 +283,10 @@ export class Learner {
       if (i < batches.length - 1) submit(this.gpu, compiled.program);
       else first.push(compiled.program);
     }
-    const isRefresh = this.#step % this.method.updateProjGap === 0;
-    const projected = this.#full.filter((group) => group.isProjected);
-    if (isRefresh && projected.length > 0) {
+    const exact = this.#full.filter((group) => group.isExact);
+    if (this.#isRefresh && exact.length > 0) {
       submit(this.gpu, ...first.splice(0), norm.program);
-      for (const group of projected) await group.refreshBasis();
+      for (const group of exact) await group.refreshBasis();
       first.push(this.#update.program);
     } else first.push(norm.program, this.#update.program);
     const encoder = this.gpu.device.createCommandEncoder();
@@ -260,6 +295,7 @@ export class Learner {
     pass.end();
     this.#ring.record(encoder);
     queue.submit([encoder.finish()]);
+    this.#isUnmerged = this.#hasFast;
     this.#step++;
     this.#totalSteps++;
   }
@@ -289,6 +325,7 @@ export class Learner {
    */
   async endTask(sample: readonly SizedBatch[]): Promise<NamedGrowth[]> {
     this.#training = false;
+    this.#mergeChanges();
     this.#dropPrograms();
     if (!this.method.sharedSpace) return [];
     const covariances =
@@ -338,6 +375,7 @@ export class Learner {
     moments: Map<string, Matrix>;
     spaces: Map<string, Matrix>;
   }> {
+    this.#mergeChanges();
     const adapters = new Map<string, { A: Matrix; B: Matrix; previous: { A: Matrix; B: Matrix } | undefined }>();
     const weights = new Map<string, Matrix>();
     const moments = new Map<string, Matrix>();
@@ -362,9 +400,8 @@ export class Learner {
   #dropPrograms(): void {
     this.#programs.destroy();
     this.#programs = this.#newPrograms();
-    this.#update?.destroy();
-    this.#normProgram?.destroy();
-    this.#update = this.#normProgram = undefined;
+    for (const program of [this.#update, this.#merge, this.#normProgram]) program?.destroy();
+    this.#update = this.#merge = this.#normProgram = undefined;
   }
 
   destroy(): void {

@@ -174,7 +174,14 @@ describe.skipIf(!hasShared)('an adapter with a frozen earlier pair, and full-ran
     if (!config) throw new Error('There is no config.');
     const batch = goldenBatch(part('input_ids'), part('attention_mask'), part('labels'));
     const network = new T5Network(gpu, config, Math.max(batch.sizes.S, batch.sizes.T));
-    const method = { ...methodPreset('gorp'), loraRank: r, loraAlpha: lora_alpha, loraDropout: 0, galoreRank: r };
+    const method = {
+      ...methodPreset('gorp'),
+      projection: 'exact' as const,
+      loraRank: r,
+      loraAlpha: lora_alpha,
+      loraDropout: 0,
+      galoreRank: r,
+    };
     const learner = await Learner.create(
       gpu,
       network,

@@ -57,6 +57,16 @@ const Fields = v.strictObject({
   /** Steps between two refreshes of the projection basis. */
   updateProjGap: count,
   projType: v.picklist(['std', 'reverse_std', 'left', 'right', 'full']),
+  /**
+   * `exact`: gradients are formed, and singular vectors come from an exact decomposition on the host. `fast`: gradients
+   * are never formed, and singular vectors come from block power iteration on the GPU.
+   */
+  projection: v.optional(v.picklist(['exact', 'fast']), 'exact'), // results from before there was a choice are exact
+  /**
+   * What stands for a projected gradient in the norm that clips when `projection` is `fast`: ‖G‖ itself, at a price
+   * ({@link recordSquaredNorm}), or ‖R‖ of its compressed form for nothing. An exact projection has ‖G‖ at hand.
+   */
+  clipNorm: v.optional(v.picklist(['exact', 'projected']), 'exact'),
   /** O-LoRA: weight of Σ|A_prev Aᵀ| (λ₁; λ₂ is 0 in all published orders). N-LoRA: weight of Σ|B A|. Zero elsewhere. */
   orthogonalPenalty: notNegative,
   sparsityPenalty: notNegative,
@@ -72,6 +82,14 @@ export const MethodSchema = v.pipe(
       'Tasks apart from each other need adapters per task, no full-rank weights and no shared space.',
     ),
     ['schedule'],
+  ),
+  v.forward(
+    v.check(
+      ({ sharedSpace, spaceSource, adapters, loraSpace }) =>
+        !sharedSpace || spaceSource === 'moment' || adapters === 'none' || loraSpace === 'input',
+      'A space of the layers’ inputs acts on the input side of A: choose the input side, or the first moment.',
+    ),
+    ['loraSpace'],
   ),
 );
 export type MethodSettings = v.InferOutput<typeof MethodSchema>;

@@ -53,6 +53,19 @@ describe('methodPreset', () => {
     expect(paths({ adapters: 'one' })).toEqual(['schedule']);
   });
 
+  it('refuses a space of inputs that would act on the rank side of A', () => {
+    const plus = methodPreset('gorp-plus');
+    const { issues = [] } = v.safeParse(MethodSchema, { ...plus, loraSpace: 'rank' });
+    expect(issues.map((issue) => v.getDotPath(issue))).toEqual(['loraSpace']);
+    expect(v.safeParse(MethodSchema, { ...plus, loraSpace: 'rank', adapters: 'none' }).success).toBe(true);
+  });
+
+  it('reads settings of before there was a fast projection as exact', () => {
+    const { projection, clipNorm, ...before } = methodPreset('gorp');
+    expect([projection, clipNorm]).toEqual(['fast', 'projected']);
+    expect(v.parse(MethodSchema, before)).toEqual({ ...before, projection: 'exact', clipNorm: 'exact' });
+  });
+
   it('lets the ablations of GORP differ from it in the named parts only', () => {
     const { name, ...gorp } = methodPreset('gorp');
     expect(name).toBe('gorp');

@@ -27,6 +27,8 @@ const COMMON: Omit<MethodSettings, 'name'> = {
   galoreScale: 1,
   updateProjGap: 10,
   projType: 'std',
+  projection: 'fast',
+  clipNorm: 'projected',
   orthogonalPenalty: 0,
   sparsityPenalty: 0,
 };

@@ -48,16 +48,21 @@ export class Stack {
     return { buffer: this.#buffer, offset: index * this.shape.stride * 4, bytes };
   }
 
-  /** One matrix as a tensor of its own. */
-  view(name: string, trainable: boolean): Tensor {
+  /** One matrix as a tensor of its own, or its first rows. */
+  view(name: string, trainable: boolean, rows = this.rows): Tensor {
     return {
       name,
-      shape: [this.rows, this.columns],
+      shape: [rows, this.columns],
       dtype: 'f32',
       trainable,
-      elements: this.shape.size,
+      elements: rows * this.columns,
       storage: this.range(name),
     };
+  }
+
+  /** The first rows of every matrix as one tensor [n, rows, columns], as far apart as the matrices. */
+  leadingRows(rows: number): Tensor {
+    return { ...this.tensor, shape: [this.names.length, rows, this.columns] };
   }
 
   /** Overwrites one matrix. */

@@ -94,6 +94,11 @@ export class GroupSpace {
     return this.#onGpu && { S: this.#onGpu.tensor, side: this.side };
   }
 
+  /** The space of one tensor, [dimension, k], for programs that treat tensors one by one. */
+  viewOf(name: string): Tensor | undefined {
+    return this.#onGpu?.view(name, false);
+  }
+
   /** The space of a tensor with a task's first moment, whose columns are vectors of the space. */
   grownFromMoment(name: string, moment: Matrix, threshold: number, rule: 'paper' | 'official'): SpaceGrowth {
     return growSpace({ space: this.spaces.get(name) ?? null, moment, threshold, rule });

@@ -94,6 +94,32 @@ export function recordPlainUpdate(
   applyUpdate(g, kept, stack.shape, stack.weights);
 }
 
+/**
+ * One step for a stack of full-rank weights whose gradients come compressed, and whose change is kept in that form
+ * beside them: N ← N − scale · update. METHOD.md section 3, `projection: 'fast'`.
+ *
+ * @param options.behind V_rᵀ [n, r, in] that lies outside a space of inputs by itself, and with it the gradient and the
+ *   update: nothing is projected away here, and the refresh has noted the gradient's energies.
+ */
+export function recordCompressedUpdate(
+  g: Graph,
+  stack: { gradient: Tensor; change: Tensor; lowRank: StackShape; scale: number },
+  state: AdamState,
+  space?: StackSpace,
+  options: KeepingOut & { behind?: Tensor | undefined } = {},
+): void {
+  const { lowRank } = stack;
+  const { behind, meters } = options;
+  const R = behind ? stack.gradient : keptOut(g, stack.gradient, space, lowRank, options);
+  let update = adam(g, R, lowRank, state);
+  if (space && options.projectUpdate && !behind) update = projectAway(g, update, space, lowRank.stride);
+  if (space && meters) {
+    const reached = behind ? { S: batchedMatmul(g, behind, space.S, { layout: 'nn' }), side: space.side } : space;
+    measureLeakage(g, update, partInside(g, update, reached), lowRank, meters);
+  }
+  applyUpdate(g, update, lowRank, stack.change, stack.scale);
+}
+
 /** What a projected full-rank stack is updated with. */
 export interface ProjectedStack {
   gradient: Tensor;

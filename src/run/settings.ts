@@ -25,7 +25,7 @@ export type TrainingSettings = v.InferOutput<typeof TrainingSchema>;
 /** What differs for single tasks, by name: the published orders 5 and 6 pass over MNLI twice. */
 export const PerTaskSchema = v.record(v.string(), v.strictObject({ epochs: count }));
 
-export const RunSettingsSchema = v.strictObject({
+const Settings = v.strictObject({
   /**
    * Where the model comes from: `embedded`, a repository on the hub as `org/name` or `org/name@revision`, the URL of a
    * folder with Hugging Face files, or `picked:NAME` for files that are handed over beside the settings
@@ -43,6 +43,20 @@ export const RunSettingsSchema = v.strictObject({
   training: TrainingSchema,
   perTask: v.exactOptional(PerTaskSchema),
 });
+
+/** {@link Settings} that go together. */
+export const RunSettingsSchema = v.pipe(
+  Settings,
+  v.forward(
+    v.check(
+      ({ method: { fullRank, projection, clipNorm }, training: { gradientAccumulation } }) =>
+        fullRank !== 'projected' || projection === 'exact' || clipNorm === 'projected' || gradientAccumulation === 1,
+      'The exact norm of a sum of micro-batches needs the whole gradient: choose the projected norm, the exact ' +
+        'projection, or no gradient accumulation.',
+    ),
+    ['method', 'clipNorm'],
+  ),
+);
 export type RunSettings = v.InferOutput<typeof RunSettingsSchema>;
 
 /** Passes over the examples of a round: those of its one task, or of the run where it trains on several. */

@@ -71,7 +71,8 @@ function method(key: KeysOf<MethodSettings, number>, shape: Shape): NumberField 
   };
 }
 
-type ChoiceKey = 'loraSpace' | 'spaceSource' | 'spaceSide' | 'spaceRule' | 'project' | 'projType';
+type ChoiceKey =
+  'loraSpace' | 'spaceSource' | 'spaceSide' | 'spaceRule' | 'project' | 'projType' | 'projection' | 'clipNorm';
 
 function choice<K extends ChoiceKey>(
   key: K,
@@ -96,7 +97,9 @@ const hasFullRank = ({ fullRank }: MethodSettings): boolean => fullRank !== 'non
 const isProjected = ({ fullRank }: MethodSettings): boolean => fullRank === 'projected';
 const hasSpace = ({ sharedSpace }: MethodSettings): boolean => sharedSpace;
 const hasLoraSpace = (m: MethodSettings): boolean => hasSpace(m) && hasLora(m);
-const hasFullRankSpace = (m: MethodSettings): boolean => hasSpace(m) && isProjected(m);
+const isFast = (m: MethodSettings): boolean => isProjected(m) && m.projection === 'fast';
+const hasMomentSpace = (m: MethodSettings): boolean => hasSpace(m) && m.spaceSource === 'moment';
+const hasFullRankMomentSpace = (m: MethodSettings): boolean => hasMomentSpace(m) && isProjected(m);
 
 /** Shown at once: what most runs change. */
 export const COMMON_FIELDS: readonly Field[] = [
@@ -215,6 +218,30 @@ export const MORE_GROUPS: readonly FieldGroup[] = [
           { value: 'full', label: 'full: both' },
         ],
       ),
+      choice(
+        'projection',
+        {
+          label: 'Projection',
+          help: 'Fast never forms the gradient; exact does, and is slower, for comparison with the paper’s code.',
+          applies: isProjected,
+        },
+        [
+          { value: 'fast', label: 'fast: block power iteration on the GPU' },
+          { value: 'exact', label: 'exact: singular values on the CPU' },
+        ],
+      ),
+      choice(
+        'clipNorm',
+        {
+          label: 'Norm for clipping',
+          help: 'Which norm of a projected gradient counts; the whole one costs time in every step.',
+          applies: isFast,
+        },
+        [
+          { value: 'projected', label: 'of the compressed gradient' },
+          { value: 'exact', label: 'of the whole gradient' },
+        ],
+      ),
     ],
   },
   {
@@ -240,16 +267,20 @@ export const MORE_GROUPS: readonly FieldGroup[] = [
       ]),
       choice(
         'spaceSide',
-        { label: 'Side of W', help: 'Side of a full-rank gradient on which it acts.', applies: hasFullRankSpace },
+        { label: 'Side of W', help: 'Side of a full-rank gradient on which it acts.', applies: hasFullRankMomentSpace },
         [
           { value: 'kept', label: 'the side kept whole' },
           { value: 'left', label: 'always left, as released' },
         ],
       ),
-      choice('spaceRule', { label: 'Rule for new directions', help: 'How many each task adds.', applies: hasSpace }, [
-        { value: 'paper', label: 'as in the paper' },
-        { value: 'official', label: 'as in the released code' },
-      ]),
+      choice(
+        'spaceRule',
+        { label: 'Rule for new directions', help: 'How many each task adds.', applies: hasMomentSpace },
+        [
+          { value: 'paper', label: 'as in the paper' },
+          { value: 'official', label: 'as in the released code' },
+        ],
+      ),
       choice(
         'project',
         { label: 'Kept out of the space', help: 'Adam lets part of the update back in.', applies: hasSpace },

@@ -1,0 +1,149 @@
+import { seededRandom } from '../base/random.ts';
+import type { Gpu } from '../gpu/device.ts';
+import type { Graph } from '../graph/graph.ts';
+import { innerProduct } from '../graph/ops/inner-product.ts';
+import { batchedMatmul, matmul } from '../graph/ops/matmul.ts';
+import { sizeOf, type Tensor } from '../graph/tensor.ts';
+import {
+  type ImplicitGradient,
+  recordLeadingVectors,
+  recordRightPartners,
+  recordShareEstimate,
+  sketchSize,
+} from './block-power.ts';
+import type { LayerGroup } from './method-groups.ts';
+import type { MethodSettings } from './method-settings.ts';
+import { type BasisSide, basisSide, compressedShape } from './projection.ts';
+import { Stack } from './stack.ts';
+import type { GroupSpace } from './trainable-group.ts';
+
+/** Probes of an estimate: its error is a few percent of the energy where several directions matter, and none for one. */
+const PROBES = 16;
+
+/**
+ * Projected full-rank training in which no gradient is formed (METHOD.md section 3 with `projection: 'fast'`). What the
+ * weights have gained since the last refresh is kept beside them as a low-rank pair,
+ *
+ *     y = x Wᵀ + (x V_r) Nᵀ      or  (x Nᵀ) U_rᵀ      or  ((x V_r) Nᵀ) U_rᵀ
+ *
+ * whose N has the compressed gradient as its gradient: R = dYᵀ(X V_r), (dY U_r)ᵀ X or (dY U_r)ᵀ (X V_r).
+ */
+export class FastProjection {
+  /** N: out × r, r × in, or r × r. */
+  readonly pair: Stack;
+  /** Singular vectors as rows, largest first: V_rᵀ with `right`, else U_rᵀ; the first r are the basis, the rest oversampling. */
+  readonly #sketch: Stack;
+  /** V_rᵀ where both sides are kept. */
+  readonly #partners: Stack | undefined;
+  /** Random signs that the share of gradients inside the input space is estimated with. */
+  readonly #probes: Stack | undefined;
+  readonly #side: BasisSide;
+  readonly #rank: number;
+
+  /** @param inputSpace the space of each layer's inputs that its basis is kept out of. */
+  constructor(
+    gpu: Gpu,
+    { names, out, inputs }: LayerGroup,
+    { galoreRank, projType }: MethodSettings,
+    private readonly inputSpace: GroupSpace | undefined,
+  ) {
+    this.#side = basisSide(projType, out, inputs);
+    this.#rank = Math.min(galoreRank, out, inputs);
+    const size = sketchSize(this.#rank, out, inputs);
+    this.#sketch = new Stack(gpu, 'singular vectors', names, size, this.#side === 'right' ? inputs : out);
+    this.pair = new Stack(
+      gpu,
+      'change since the last basis',
+      names,
+      ...compressedShape(out, inputs, galoreRank, projType),
+    );
+    if (this.#side === 'full') this.#partners = new Stack(gpu, 'right basis', names, this.#rank, inputs);
+    if (inputSpace && this.#side !== 'left') {
+      this.#probes = new Stack(gpu, 'probes', ['all layers'], PROBES, out);
+      const random = seededRandom(out);
+      this.#probes.write(
+        'all layers',
+        Float32Array.from({ length: PROBES * out }, () => (random.next() < 0.5 ? -1 : 1)),
+      );
+    }
+  }
+
+  /** V_rᵀ [n, r, in] where right vectors are kept. */
+  get Vt(): Tensor | undefined {
+    return this.#basis((stack, rows) => stack.leadingRows(rows)).Vt;
+  }
+
+  /** Forgets the basis, so that a task begins the same whatever came before it. The pair must have been merged. */
+  beginTask(): void {
+    this.#sketch.clear();
+    this.pair.clear();
+  }
+
+  /** y + the pair's part for a layer. @param N the layer's part of the pair as a tensor of this graph. */
+  addPair(g: Graph, name: string, x: Tensor, y: Tensor, N: Tensor): Tensor {
+    const { Ut, Vt } = this.#basis((stack, rows) => stack.view(name, false, rows));
+    const inner = Vt ? matmul(g, x, Vt, { layout: 'nt' }) : x; // [..., r] or [..., in]
+    const changed = matmul(g, inner, N, { layout: 'nt', ...(!Ut && { addend: y }) }); // [..., out] or [..., r]
+    return Ut ? matmul(g, changed, Ut, { layout: 'nn', addend: y }) : changed; // [..., out]
+  }
+
+  /**
+   * Records a new basis for a layer from its implicit gradient. Must run while N is zero, that is merged.
+   *
+   * @param energies where the gradient's energy is estimated before and after the input space is taken out of it.
+   * @returns R of the same gradient in the new basis.
+   */
+  recordRefresh(
+    g: Graph,
+    name: string,
+    { x, dy }: ImplicitGradient,
+    energies: { before: Tensor; after: Tensor; index: number },
+  ): Tensor {
+    const gradient = { x, dy, outside: this.inputSpace?.viewOf(name) };
+    if (gradient.outside && this.#probes) {
+      recordShareEstimate(g, gradient, this.#probes.view('all layers', false), energies);
+    }
+    recordLeadingVectors(g, gradient, this.#side === 'right' ? 'right' : 'left', this.#sketch.view(name, false));
+    const { Ut, Vt } = this.#basis((stack, rows) => stack.view(name, false, rows));
+    if (Ut && Vt) recordRightPartners(g, gradient, Ut, Vt);
+    const left = Ut ? matmul(g, dy, Ut, { layout: 'nt' }) : dy; // [tokens, r] or [tokens, out]
+    const right = Vt ? matmul(g, x, Vt, { layout: 'nt' }) : x; // [tokens, r] or [tokens, in]
+    return matmul(g, left, right, { layout: 'tn' });
+  }
+
+  /** W ← W + N V_rᵀ, U_r N or U_r N V_rᵀ for all layers; {@link Stack.clear} of the pair is left to the caller. */
+  recordMerge(g: Graph, weights: Tensor): void {
+    const { Ut, Vt } = this.#basis((stack, rows) => stack.leadingRows(rows));
+    const N = this.pair.tensor;
+    const into = { into: weights, accumulate: true };
+    if (Ut && Vt) batchedMatmul(g, batchedMatmul(g, Ut, N, { layout: 'tn' }), Vt, { layout: 'nn', ...into });
+    else if (Ut) batchedMatmul(g, Ut, N, { layout: 'tn', ...into });
+    else if (Vt) batchedMatmul(g, N, Vt, { layout: 'nn', ...into });
+  }
+
+  #basis(part: (stack: Stack, rows: number) => Tensor): { Ut?: Tensor; Vt?: Tensor } {
+    const sketch = part(this.#sketch, this.#rank);
+    if (this.#side === 'right') return { Vt: sketch };
+    return { Ut: sketch, ...(this.#partners && { Vt: part(this.#partners, this.#rank) }) };
+  }
+
+  destroy(): void {
+    for (const part of [this.pair, this.#sketch, this.#partners, this.#probes]) part?.destroy();
+  }
+}
+
+/**
+ * ‖G‖² of an implicit gradient into `into[index]`: Σ (dY dYᵀ) ∘ (X Xᵀ), which costs tokens² (in + out), or where that
+ * would be dearer with G formed for the moment, which costs tokens · in · out.
+ */
+export function recordSquaredNorm(g: Graph, { x, dy }: ImplicitGradient, into: Tensor, index: number): void {
+  const [inputs, out] = [x, dy].map((tensor) => tensor.shape.at(-1) ?? 1);
+  const tokens = sizeOf(x.shape) / inputs;
+  if (tokens * (inputs + out) < inputs * out) {
+    const rows = (tensor: Tensor): Tensor => matmul(g, tensor, tensor, { layout: 'nt' }); // [tokens, tokens]
+    innerProduct(g, rows(dy), rows(x), into, index);
+  } else {
+    const G = matmul(g, dy, x, { layout: 'tn' }); // [out, in]
+    innerProduct(g, G, G, into, index);
+  }
+}

@@ -1,0 +1,65 @@
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import type { Gpu } from '../gpu/device.ts';
+import type { Network, SizedBatch } from '../models/network.ts';
+import { openNetwork } from '../run/open-network.ts';
+import { sizedBatch } from '../tasks/batches.ts';
+import { encodeExamples } from '../tasks/fit.ts';
+import type { Task } from '../tasks/task.ts';
+import { openTensors } from '../weights/model-files.ts';
+
+const file = (name: string): Buffer =>
+  readFileSync(fileURLToPath(new URL(`../../public/embedded/model/${name}`, import.meta.url)));
+
+const PLANTS = ['a tall tree with white bark', 'a climbing shrub with red berries', 'a herb with yellow flowers'];
+const ANIMALS = ['a large striped cat of Asia', 'a small bird that sings at night', 'a breed of horse from Wales'];
+const FOODS = ['a flat cake baked on a stone', 'a thick soup of beans and pork', 'a sweet drink made from apples'];
+const PLACES = ['the largest city in Portugal', 'a river that flows north to the sea', 'a mountain pass in the Alps'];
+const LABELS = { plant: PLANTS, animal: ANIMALS, food: FOODS, place: PLACES };
+
+/** The embedded model, and batches of a small task whose texts it can read. */
+export async function embeddedModel(
+  gpu: Gpu,
+): Promise<{ network: Network; read: (name: string) => Promise<Float32Array>; batches: SizedBatch[] }> {
+  const json = (name: string): unknown => JSON.parse(file(name).toString('utf8'));
+  const weights = file('model.safetensors');
+  const tensors = await openTensors([
+    {
+      name: 'model.safetensors',
+      bytes: weights.length,
+      read: (begin, end) => Promise.resolve(new Uint8Array(weights.subarray(begin, end))),
+      discard: () => Promise.resolve(),
+    },
+  ]);
+  const lengths = { sourceLength: 64, targetLength: 4 };
+  const { network, tokenizer } = openNetwork(
+    gpu,
+    {
+      config: json('config.json'),
+      tokenizer: json('tokenizer.json'),
+      tokenizerConfig: json('tokenizer_config.json'),
+      generationConfig: null,
+      ...tensors,
+      readRaw: () => Promise.reject(new Error('not asked for')),
+      fromCache: true,
+      commit: null,
+      discard: () => Promise.resolve(),
+    },
+    lengths,
+  );
+  const instruction = 'What is the topic of the following paragraph? Choose one from the option.\n';
+  // One text of every kind after another, so that every batch has several labels.
+  const train = PLANTS.flatMap((_, i) =>
+    Object.entries(LABELS).map(([label, sentences]) => ({ sentence: sentences[i], label })),
+  );
+  const task: Task = { name: 'gloss', kind: 'TC', instruction, labels: Object.keys(LABELS), train, dev: [], test: [] };
+  const { encoded } = encodeExamples(tokenizer, task, train, lengths);
+  const batches = [0, 6].map((first) =>
+    sizedBatch(
+      encoded,
+      Array.from({ length: 6 }, (_, i) => first + i),
+      { batchSize: 6, ...lengths },
+    ),
+  );
+  return { network, read: (name) => tensors.readTensor(name), batches };
+}
