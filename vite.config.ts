@@ -39,15 +39,18 @@ function relaxPolicyWhileServing(): Plugin {
   };
 }
 
+/** What the code knows of its build. */
+export const constants = {
+  __APP_VERSION__: JSON.stringify(version),
+  __APP_COMMIT__: JSON.stringify(commit()),
+  __MODEL_VERSION__: JSON.stringify(modelVersion()),
+};
+
 export default defineConfig({
   // Relative addresses, so that the built page also works from a folder of a site.
   base: './',
   plugins: [react(), relaxPolicyWhileServing()],
-  define: {
-    __APP_VERSION__: JSON.stringify(version),
-    __APP_COMMIT__: JSON.stringify(commit()),
-    __MODEL_VERSION__: JSON.stringify(modelVersion()),
-  },
+  define: constants,
   worker: { format: 'es' },
   build: { target: 'esnext', outDir: 'dist' },
 });

@@ -11,8 +11,12 @@ export const downloadResults = (results: Results): void =>
   downloadText(resultsFileName(results), `${JSON.stringify(results, null, 1)}\n`);
 
 /** Hands JSON text to the browser's downloads, as a file. */
-export function downloadText(name: string, text: string): void {
-  const url = URL.createObjectURL(new Blob([text], { type: 'application/json' }));
+export const downloadText = (name: string, text: string): void =>
+  download(new Blob([text], { type: 'application/json' }), name);
+
+/** Hands content to the browser's downloads. */
+export function download(content: Blob, name: string): void {
+  const url = URL.createObjectURL(content);
   const link = document.createElement('a');
   link.href = url;
   link.download = name;

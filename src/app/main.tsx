@@ -5,7 +5,10 @@ import './base.css';
 import { browserHistory } from './history.ts';
 import { openModelsWorker } from './models/models-session.ts';
 import { createPage } from './page.ts';
+import { download } from './download.ts';
 import { PageProvider } from './page-context.tsx';
+import { askWhereToSave, createKeptRounds, openExportsWorker } from './results/kept-rounds.ts';
+import { KeptRoundsProvider } from './results/kept-rounds-context.tsx';
 import { openWorkerSession } from './session.ts';
 import { webGpuSupport } from './support.ts';
 import { browserTasks } from './tasks/task-store.ts';
@@ -27,12 +30,15 @@ const page = createPage({
   theme,
   models: { openModels: openModelsWorker, storage: navigator.storage, gpu },
 });
+const kept = createKeptRounds(openExportsWorker, askWhereToSave, download);
 void page.load();
 
 createRoot(root).render(
   <StrictMode>
     <PageProvider value={page}>
-      <App />
+      <KeptRoundsProvider value={kept}>
+        <App />
+      </KeptRoundsProvider>
     </PageProvider>
   </StrictMode>,
 );

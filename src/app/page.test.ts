@@ -43,10 +43,23 @@ describe('createPage', () => {
     page.start();
     const access = { hub: { endpoint: 'https://huggingface.co', token: null }, files: [] };
     const tasks = { folder: new Map(), own: new Map() };
-    expect(commands).toEqual([{ type: 'start', settings: embeddedSettings('full', 'gorp-plus'), access, tasks }]);
+    const rounds = { everyRound: false, goesOn: false };
+    const settings = embeddedSettings('full', 'gorp-plus');
+    expect(commands).toEqual([{ type: 'start', settings, access, tasks, rounds }]);
     expect(run().status).toBe('starting');
     page.start();
     expect(commands).toHaveLength(1);
+  });
+
+  it('goes on from a kept round once, with its settings', () => {
+    const { page, commands } = setUp();
+    const settings = embeddedSettings('quick', 'gorp');
+    page.keepEveryRound(true);
+    page.goOnFrom({ round: 1, settings });
+    expect(page.store.getState().draft).toEqual(settings);
+    page.start();
+    expect(commands[0]).toMatchObject({ settings, rounds: { everyRound: true, goesOn: true } });
+    expect(page.store.getState().goOn).toBeNull();
   });
 
   it('refuses settings that are wrong, without a worker, and says which', () => {

@@ -53,6 +53,10 @@ export interface Page {
   /** Own tasks, the CL_Benchmark folder, order files. */
   readonly tasks: TaskActions;
   readonly look: (change: Partial<View>) => void;
+  /** Whether the weights of every round are kept by the next run. */
+  readonly keepEveryRound: (everyRound: boolean) => void;
+  /** Lets the next run go on from a kept round, with its settings; null begins anew. */
+  readonly goOnFrom: (last: { round: number; settings: RunSettings } | null) => void;
   readonly start: () => void;
   readonly pause: () => void;
   readonly resume: () => void;
@@ -141,6 +145,13 @@ export function createPage({ openSession, history, tasks, findSupport, theme, mo
     },
     tasks: taskActions,
     look: (change) => setState(({ view }) => ({ view: { ...view, ...change } })),
+    keepEveryRound: (everyRound) => setState({ everyRound }),
+    goOnFrom: (last) =>
+      setState(({ draft }) => ({
+        draft: last?.settings ?? draft,
+        goOn: last && { round: last.round },
+        refused: null,
+      })),
     start: () => {
       if (isActive(getState().run.status)) return;
       let settings: RunSettings;
@@ -150,14 +161,17 @@ export function createPage({ openSession, history, tasks, findSupport, theme, mo
         setState({ refused: reportOf(error) });
         return;
       }
+      const { access, everyRound, goOn, taskData } = getState();
       setState(({ view }) => ({
         run: startingRun(settings),
         refused: null,
+        goOn: null,
         view: { ...view, selected: null, tab: view.tab === 'ranks' ? 'ranks' : 'run' },
       }));
       session = openSession(receive);
-      const { access, taskData } = getState();
-      session.send({ type: 'start', settings, access, tasks: pageTasksOf(settings, taskData) });
+      const tasks = pageTasksOf(settings, taskData);
+      const rounds = { everyRound, goesOn: goOn !== null };
+      session.send({ type: 'start', settings, access, tasks, rounds });
     },
     pause: () => {
       if (getState().run.status !== 'running') return;

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { embeddedSettings } from '../run/presets.ts';
-import type { WorkerEvent } from '../worker/protocol.ts';
+import type { WorkerCommand, WorkerEvent } from '../worker/protocol.ts';
 import { openWorkerSession } from './session.ts';
 
 class FakeWorker {
@@ -37,9 +37,11 @@ describe('openWorkerSession', () => {
     const { events, session, worker } = open();
     const settings = embeddedSettings('quick', 'gorp');
     const access = { hub: { endpoint: 'https://hub', token: null }, files: [] };
-    const tasks = { folder: new Map(), own: new Map() };
-    session.send({ type: 'start', settings, access, tasks });
-    expect(worker.sent).toEqual([{ type: 'start', settings, access, tasks }]);
+    const tasks = { folder: new Map<string, Blob>(), own: new Map<string, Blob>() };
+    const rounds = { everyRound: false, goesOn: false };
+    const command: WorkerCommand = { type: 'start', settings, access, tasks, rounds };
+    session.send(command);
+    expect(worker.sent).toEqual([command]);
     worker.onmessage?.({ data: { type: 'paused' } });
     expect(events).toEqual([{ type: 'paused' }]);
     expect(worker.url.pathname).toMatch(/worker\/main\.ts$/);

@@ -37,6 +37,10 @@ export interface PageState {
   /** What the model needs beside its name: never stored, recorded or put into an address. */
   access: ModelAccess;
   models: ModelsState;
+  /** Whether the weights of every round are kept by the next run. */
+  everyRound: boolean;
+  /** The round that the next run goes on from; null when it begins anew. */
+  goOn: { round: number } | null;
   /** Why the last start was refused before a worker was asked. */
   refused: ErrorReport | null;
   /** Own tasks, and the CL_Benchmark folder on disk. */
@@ -62,6 +66,8 @@ export const createPageStore = (theme: Theme): PageStore =>
     draft: embeddedSettings('full', 'gorp-plus'),
     access: { hub: { endpoint: HUB, token: null }, files: [] },
     models: NO_MODELS,
+    everyRound: false,
+    goOn: null,
     refused: null,
     taskData: NO_TASKS,
     openFile: null,

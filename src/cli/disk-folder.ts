@@ -1,11 +1,11 @@
-import { open, readdir } from 'node:fs/promises';
+import { open, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { GorpError } from '../base/errors.ts';
 import { noSafetensors } from '../weights/hub.ts';
 import type { ByteFile } from '../weights/model-files.ts';
 import { missingFile, type ModelFolder } from '../weights/model-folder.ts';
 
-/** A model folder on disk, read where it is. Its files stay open for the life of the process; they are never removed. */
+/** A model folder on disk, read where it is; its files are never removed. */
 export class DiskFolder implements ModelFolder {
   readonly commit = null;
   readonly fromCache = true;
@@ -26,10 +26,9 @@ export class DiskFolder implements ModelFolder {
   async file(name: string, maxBytes = Infinity): Promise<ByteFile> {
     if (!this.files.has(name)) throw missingFile(this.name, name);
     const path = join(this.name, name);
-    const handle = await open(path).catch((cause: unknown) => {
+    const { size } = await stat(path).catch((cause: unknown) => {
       throw unreadable(path, cause);
     });
-    const { size } = await handle.stat();
     if (size > maxBytes) {
       throw new GorpError(
         'weights/too-large',
@@ -38,10 +37,17 @@ export class DiskFolder implements ModelFolder {
       );
     }
     const read = async (begin: number, end: number): Promise<Uint8Array<ArrayBuffer>> => {
-      const bytes = new Uint8Array(end - begin);
-      const { bytesRead } = await handle.read(bytes, 0, bytes.length, begin);
-      if (bytesRead < bytes.length) throw unreadable(path, new Error('it has become shorter'));
-      return bytes;
+      const handle = await open(path).catch((cause: unknown) => {
+        throw unreadable(path, cause);
+      });
+      try {
+        const bytes = new Uint8Array(end - begin);
+        const { bytesRead } = await handle.read(bytes, 0, bytes.length, begin);
+        if (bytesRead < bytes.length) throw unreadable(path, new Error('it has become shorter'));
+        return bytes;
+      } finally {
+        await handle.close();
+      }
     };
     return { name, bytes: size, read, discard: () => Promise.resolve() };
   }

@@ -1,100 +1,95 @@
-import { mkdir, writeFile } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
-import { reportOf } from '../base/errors.ts';
 import { METHOD_NAMES, type MethodName } from '../gorp/method-settings.ts';
-import type { RunEvent } from '../run/events.ts';
-import { embeddedSettings } from '../run/presets.ts';
-import type { Results } from '../run/results.ts';
-import { Run } from '../run/run.ts';
-import { nodeHost } from './node-host.ts';
-import { studyTable } from './study-table.ts';
+import type { RunSettings } from '../run/settings.ts';
+import { oneOf, readArguments, wholeNumber } from './arguments.ts';
+import { EXIT, UsageError } from './exit-codes.ts';
+import { nodeHost } from './host.ts';
+import { runReporter } from './reporter.ts';
+import { runOnce } from './run-once.ts';
+import { chooseRun, SETTINGS_OPTIONS } from './run-settings.ts';
+import { partOf, readShard } from './shard.ts';
+import { readRuns, StudyFiles } from './study-files.ts';
+import { spell, Terminal } from './terminal.ts';
 
-const USAGE = `Trains the embedded order with several methods and seeds, one run after another.
+export const STUDY_USAGE = `Usage: gorp-web study [options]
+       gorp-web study --merge DIR… --out DIR
 
-  npm run study -- [--methods seq-lora,gorp,gorp-plus] [--seeds 1,2,3] [--preset full] [--out build/study]
+Trains an order with several methods and seeds, one run after another. Runs that are in OUT already are not made again,
+so a study that was broken off goes on when it is started again; a run that fails does not end the others.
 
-Writes OUT/results.json (all runs) and OUT/table.md (means and R matrices).
-Methods: ${METHOD_NAMES.join(', ')}.`;
+  --methods LIST   default seq-lora,gorp,gorp-plus
+  --seeds LIST     default 1,2,3
+  --out DIR        default build/study; gets runs/METHOD-seedS.json, results.json (all runs) and table.md
+  --shard I/N      does part I of N, from 0 to N − 1; by default what Slurm (SLURM_ARRAY_TASK_ID and _COUNT) or
+                   Kubernetes (JOB_COMPLETION_INDEX and JOB_COMPLETION_COUNT) says
+  --merge          puts the runs of several folders together in OUT
+  --model, --tasks, --order, --preset, --set: as for train
+  --json           the runs' events on stdout, one JSON object a line, "run" before those of each, "table" at the end
+  --help`;
 
-const root = resolve(dirname(fileURLToPath(import.meta.url)), '..', '..');
+const OPTIONS = {
+  model: SETTINGS_OPTIONS.model,
+  tasks: SETTINGS_OPTIONS.tasks,
+  order: SETTINGS_OPTIONS.order,
+  preset: SETTINGS_OPTIONS.preset,
+  set: SETTINGS_OPTIONS.set,
+  methods: { type: 'string', default: 'seq-lora,gorp,gorp-plus' },
+  seeds: { type: 'string', default: '1,2,3' },
+  out: { type: 'string', default: 'build/study' },
+  shard: { type: 'string' },
+  merge: { type: 'boolean', default: false },
+} as const;
 
-declare const __APP_VERSION__: string;
-declare const __APP_COMMIT__: string;
-
-/** `npm run study`. @returns exit code: 0, 1 when a run failed, 2 for wrong usage. */
-export async function main(args: string[]): Promise<number> {
-  const options = readOptions(args);
-  if (options === undefined) {
-    console.error(USAGE);
-    return 2;
+/** `gorp-web study`. @returns the exit code: 0, or that of the first run that failed. */
+export async function study(args: string[]): Promise<number> {
+  const { values, positionals } = readArguments(args, OPTIONS);
+  const terminal = new Terminal(values.json);
+  const files = new StudyFiles(values.out);
+  if (values.merge) {
+    if (positionals.length === 0) throw new UsageError('--merge needs the folders to put together.');
+    for (const folder of positionals) for (const results of await readRuns(folder)) await files.keep(results);
+    return conclude(files, terminal);
   }
-  const all: Results[] = [];
-  for (const method of options.methods) {
-    for (const seed of options.seeds) {
-      const results = await runOnce(method, seed, options.preset);
-      if (results === undefined) return 1;
-      all.push(results);
-      // After every run, so that a study that is ended early leaves what it found.
-      await mkdir(options.out, { recursive: true });
-      await writeFile(join(options.out, 'results.json'), JSON.stringify(all));
-      await writeFile(join(options.out, 'table.md'), studyTable(all));
+  if (positionals.length > 0) throw new UsageError(`What is ${JSON.stringify(positionals[0])} for?`);
+  const methods = values.methods.split(',').map((name) => oneOf('--methods', name, METHOD_NAMES));
+  const seeds = values.seeds.split(',').map((text) => wholeNumber('--seeds', text));
+  const shard = readShard(values.shard, process.env);
+  const runs = methods.flatMap((method) => seeds.map((seed): [MethodName, number] => [method, seed]));
+  let exit: number = EXIT.ok;
+  for (const [method, seed] of partOf(runs, shard)) {
+    const { settings, ownTasks } = await chooseRun({ ...values, method, seed: String(seed) });
+    if (await files.finished(settings)) {
+      terminal.note(`${method} seed ${seed}: is in ${values.out} already`);
+      continue;
     }
+    const code = await oneRun(settings, ownTasks, files, terminal);
+    if (code === EXIT.interrupted) return code;
+    if (exit === EXIT.ok) exit = code;
   }
-  console.log(studyTable(all));
-  return 0;
+  const code = await conclude(files, terminal);
+  return exit === EXIT.ok ? code : exit;
 }
 
-function readOptions(
-  args: string[],
-): { methods: MethodName[]; seeds: number[]; preset: 'full' | 'quick'; out: string } | undefined {
-  try {
-    const { values } = parseArgs({
-      args,
-      options: {
-        methods: { type: 'string', default: 'seq-lora,gorp,gorp-plus' },
-        seeds: { type: 'string', default: '1,2,3' },
-        preset: { type: 'string', default: 'full' },
-        out: { type: 'string', default: 'build/study' },
-      },
-    });
-    const methods = values.methods.split(',').map((name) => METHOD_NAMES.find((known) => known === name));
-    const seeds = values.seeds.split(',').map(Number);
-    const { preset, out } = values;
-    if (methods.includes(undefined) || !seeds.every(Number.isInteger)) return undefined;
-    if (preset !== 'full' && preset !== 'quick') return undefined;
-    return { methods: methods.filter((name) => name !== undefined), seeds, preset, out };
-  } catch {
-    return undefined;
-  }
+async function oneRun(
+  settings: RunSettings,
+  ownTasks: Parameters<typeof nodeHost>[0],
+  files: StudyFiles,
+  terminal: Terminal,
+): Promise<number> {
+  const { method, training } = settings;
+  const label = `${method.name} seed ${training.seed}: `;
+  terminal.event({ type: 'run', method: method.name, seed: training.seed });
+  const { exit, results, error } = await runOnce(nodeHost(ownTasks), settings, runReporter(terminal, label));
+  if (error) terminal.note(`${label}${error.code}: ${error.message} ${error.nextStep}`);
+  if (exit !== EXIT.ok || results === null) return exit;
+  await files.keep(results);
+  await files.summarise();
+  terminal.note(`${label}${spell(results.seconds)}`);
+  return EXIT.ok;
 }
 
-/** @returns undefined when the run failed; the reason is on the terminal. */
-async function runOnce(method: MethodName, seed: number, preset: 'full' | 'quick'): Promise<Results | undefined> {
-  const settings = embeddedSettings(preset, method);
-  settings.training.seed = seed;
-  let results: Results | undefined;
-  const emit = (event: RunEvent): void => {
-    if (event.type === 'evaluation' && event.round > 0) {
-      const score = `exact ${event.exact.toFixed(3)} ranked ${event.ranked.toFixed(3)}`;
-      console.log(`${method} seed ${seed} round ${event.round} ${settings.order[event.task]}: ${score}`);
-    } else if (event.type === 'warning') console.log(event.message);
-    else if (event.type === 'finished') results = event.results;
-    else if (event.type === 'failed') {
-      const { code, message, nextStep } = event.error;
-      console.error(`${code}: ${message} ${nextStep}`);
-    }
-  };
-  const folders = {
-    model: join(root, 'public', 'embedded', 'model'),
-    tasks: join(root, 'public', 'embedded', 'tasks'),
-  };
-  try {
-    await new Run(nodeHost(folders, { version: __APP_VERSION__, commit: __APP_COMMIT__ }, emit), settings).execute();
-  } catch (error) {
-    console.error(reportOf(error).message);
-  }
-  if (results) console.log(`${method} seed ${seed}: ${results.seconds.toFixed(0)} s`);
-  return results;
+async function conclude(files: StudyFiles, terminal: Terminal): Promise<number> {
+  const { runs, table } = await files.summarise();
+  terminal.event({ type: 'table', runs: runs.length, table });
+  terminal.result(table);
+  return EXIT.ok;
 }

@@ -10,11 +10,11 @@ import type { ModelFiles } from '../weights/model-folder.ts';
 import type { RunControl } from './control.ts';
 import { TimeEstimate } from './estimate.ts';
 import { Evaluator } from './evaluator.ts';
-import { memoryOf, type RunHost } from './host.ts';
+import { memoryOf, type RoundOutput, type RunHost } from './host.ts';
 import { ordersFolder, roundFolder } from './outputs/layout.ts';
 import type { TestedTask } from './outputs/metrics.ts';
 import { retold } from './outputs/retold.ts';
-import { type EndedRound, resultFiles, trainedFiles } from './outputs/round-files.ts';
+import { type EndedRound, resultFiles, testFiles, trainedFiles } from './outputs/round-files.ts';
 import type { SavedRound } from './outputs/saved-round.ts';
 import type { RunRecord } from './record.ts';
 import { epochsOf, type RunSettings } from './settings.ts';
@@ -90,6 +90,13 @@ export class Rounds {
     }
   }
 
+  /** Tests on all tasks, and trains nothing: row 0 of the matrix is the model as it is. */
+  async test(): Promise<void> {
+    const tests = await this.#evaluate(this.#all);
+    const orderFolder = ordersFolder(this.settings.order);
+    await this.#keep({ orderFolder, roundFolder: 'test', results: testFiles(tests), trained: [] });
+  }
+
   async #learn(): Promise<void> {
     const { learner, saved } = this.parts;
     this.#round = saved?.round ?? 0;
@@ -124,25 +131,31 @@ export class Rounds {
     { epochs, examples, seconds }: { epochs: number; examples: number; seconds: number },
     tests: TestOfTask[],
   ): Promise<void> {
-    const { host, record, settings } = this;
+    const { record, settings } = this;
     const { learner, model, network } = this.parts;
-    if (!host.saveRound) return;
-    this.#progress('save', folder, 0, 1, 'items');
+    if (!this.host.saveRound) return;
     const losses = record.lossesOf(this.#round);
     const parameters = parametersWithoutEmbeddings(network.shapes);
     const trained = { epochs, examples, losses, seconds, paddedTokens: this.#paddedTokens, parameters };
     const ended: EndedRound = { round: this.#round, trained, tests, results: record.results('stopped', null) };
+    await this.#keep({
+      orderFolder: ordersFolder(settings.order),
+      roundFolder: folder,
+      results: resultFiles(ended),
+      trained: trainedFiles(learner.trained, model, ended),
+    });
+  }
+
+  async #keep(output: RoundOutput): Promise<void> {
+    if (!this.host.saveRound) return;
+    this.#progress('save', output.roundFolder, 0, 1, 'items');
     try {
-      await host.saveRound({
-        orderFolder: ordersFolder(settings.order),
-        roundFolder: folder,
-        results: resultFiles(ended),
-        trained: trainedFiles(learner.trained, model, ended),
-      });
+      await this.host.saveRound(output);
     } catch (thrown) {
       const { code, message, nextStep } = reportOf(thrown);
       if (code.startsWith('gpu/')) throw thrown;
-      host.emit({ type: 'warning', message: `The files of ${folder} could not be kept: ${message} ${nextStep}` });
+      const what = `The files of ${output.roundFolder} could not be kept: ${message} ${nextStep}`;
+      this.host.emit({ type: 'warning', message: what });
     }
   }
 

@@ -12,7 +12,7 @@ import { RunControl, Stopped } from './control.ts';
 import type { RunEvent } from './events.ts';
 import { memoryOf, type RunHost } from './host.ts';
 import { type OpenedNetwork, openNetwork } from './open-network.ts';
-import { checkGoesOn } from './outputs/saved-round.ts';
+import { checkFits, checkGoesOn } from './outputs/saved-round.ts';
 import { RunRecord } from './record.ts';
 import type { DeviceReport } from './results.ts';
 import { Rounds } from './rounds.ts';
@@ -44,9 +44,18 @@ export class Run {
   }
 
   /** Runs to the end and tells it by an event: `finished`, `stopped` or `failed`. Never throws. */
-  async execute(): Promise<void> {
+  execute(): Promise<void> {
+    return this.#toTheEnd(true);
+  }
+
+  /** Tests the model on all tasks as it is, or as a saved round left it, and trains nothing. Tells as {@link execute}. */
+  evaluate(): Promise<void> {
+    return this.#toTheEnd(false);
+  }
+
+  async #toTheEnd(trains: boolean): Promise<void> {
     try {
-      await this.#train();
+      await this.#work(trains);
       this.host.emit({ type: 'finished', results: this.#record.results('finished', null) });
     } catch (thrown) {
       if (thrown instanceof Stopped) {
@@ -59,7 +68,7 @@ export class Run {
     }
   }
 
-  async #train(): Promise<void> {
+  async #work(trains: boolean): Promise<void> {
     const gpu = await this.host.acquireGpu();
     this.#gpu = gpu;
     const owned: { destroy(): void }[] = [];
@@ -73,18 +82,20 @@ export class Run {
       const learner = await this.#createLearner(gpu, network, targets, model, owned);
       const saved = await this.host.savedRound?.();
       if (saved) {
-        checkGoesOn(saved, this.settings, this.#record.model.parameters);
+        checkFits(saved, this.settings, this.#record.model.parameters);
+        if (trains) checkGoesOn(saved, this.settings);
         await learner.restore(saved.training);
       }
-      await new Rounds(this.host, this.settings, this.#control, this.#record, {
+      const rounds = new Rounds(this.host, this.settings, this.#control, this.#record, {
         gpu,
         network,
         learner,
         tokenizer,
         tasks,
         model,
-        saved,
-      }).run();
+        saved: trains ? saved : undefined,
+      });
+      await (trains ? rounds.run() : rounds.test());
     } catch (thrown) {
       throw await causeOf(thrown, gpu);
     } finally {

@@ -7,8 +7,9 @@ import { TaskSchema } from '../tasks/own-task.ts';
 import { rawFolder, remoteReader } from '../tasks/remote.ts';
 import { parseModelReference } from '../weights/model-reference.ts';
 import { type ModelAccess, openModel, requireReference } from '../weights/source.ts';
+import { openLastRound, RoundKeeper } from './kept-rounds.ts';
 import { appRoot, openPlaces } from './places.ts';
-import type { PageTasks, WorkerCommand, WorkerEvent } from './protocol.ts';
+import type { PageTasks, RoundsChoice, WorkerCommand, WorkerEvent } from './protocol.ts';
 
 // The training worker: one run, told by commands, telling by events.
 declare const self: DedicatedWorkerGlobalScope;
@@ -21,7 +22,7 @@ let run: Run | undefined;
 self.onmessage = ({ data }: MessageEvent<WorkerCommand>) => {
   switch (data.type) {
     case 'start':
-      start(data.settings, data.access, data.tasks);
+      start(data.settings, data.access, data.tasks, data.rounds);
       break;
     case 'pause':
       run?.pause();
@@ -35,8 +36,9 @@ self.onmessage = ({ data }: MessageEvent<WorkerCommand>) => {
   }
 };
 
-function start(input: unknown, access: ModelAccess, pageTasks: PageTasks): void {
+function start(input: unknown, access: ModelAccess, pageTasks: PageTasks, { everyRound, goesOn }: RoundsChoice): void {
   const settings = parseSettings(input);
+  const keeper = new RoundKeeper(everyRound, goesOn);
   run = new Run(
     {
       acquireGpu: () => acquireGpu(navigator.gpu),
@@ -52,6 +54,8 @@ function start(input: unknown, access: ModelAccess, pageTasks: PageTasks): void 
         const json: unknown = JSON.parse((await pageTasks.own.get(name)?.text()) ?? 'null');
         return json === null ? undefined : v.parse(TaskSchema, json);
       },
+      ...(goesOn && { savedRound: openLastRound }),
+      saveRound: (output) => keeper.keep(output),
       emit,
       now: () => performance.now(),
       code: { version: __APP_VERSION__, commit: __APP_COMMIT__ },

@@ -18,7 +18,7 @@ export interface PageTasks {
 
 /** What the page may ask of the training worker. The access goes beside the settings, so that no record of them has it. */
 export type WorkerCommand =
-  | { type: 'start'; settings: RunSettings; access: ModelAccess; tasks: PageTasks }
+  | { type: 'start'; settings: RunSettings; access: ModelAccess; tasks: PageTasks; rounds: RoundsChoice }
   | { type: 'pause' }
   | { type: 'resume' }
   | { type: 'stop' };
@@ -42,4 +42,40 @@ export type ModelsEvent =
   | { type: 'broken-off'; model: string }
   | { type: 'verifying'; folder: string; progress: VerifyProgress }
   | { type: 'verified'; folder: string; damaged: string[] }
+  | { type: 'failed'; error: ErrorReport };
+
+/** What is kept of a run's rounds, and whether it goes on from the last one that is. */
+export interface RoundsChoice {
+  /** Whether the weights of every round are kept, and not only those of the last. */
+  everyRound: boolean;
+  goesOn: boolean;
+}
+
+/** A round whose files are kept. */
+export interface KeptRound {
+  /** `1-gloss`. */
+  name: string;
+  bytes: number;
+  /** Whether its adapter, weights and spaces are kept, and not its result files only. */
+  hasWeights: boolean;
+}
+
+/** A file of the kept rounds, by its path below them: `logs_and_outputs/order_1/outputs/1-dbpedia/round.json`. */
+export interface KeptFile {
+  path: string;
+  file: File;
+}
+
+/** What the page may ask of the worker that writes files. `to` is where; null is the browser's downloads. */
+export type ExportsCommand =
+  | { type: 'list' }
+  | { type: 'import'; files: KeptFile[] }
+  | { type: 'zip'; name: string; to: FileSystemFileHandle | null }
+  | { type: 'merge'; name: string; to: FileSystemFileHandle | null; access: ModelAccess };
+
+/** What that worker tells the page. `kept` ends every command that went well. */
+export type ExportsEvent =
+  | { type: 'kept'; rounds: KeptRound[]; last: { round: number; settings: RunSettings } | null }
+  | { type: 'writing'; bytes: number }
+  | { type: 'written'; name: string; file: File | null }
   | { type: 'failed'; error: ErrorReport };

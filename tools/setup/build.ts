@@ -27,17 +27,45 @@ const APP: Step = {
   outputs: ['dist/index.html'],
 };
 
+const LIBRARY: Step = {
+  version: commit(),
+  inputs: [
+    'src',
+    'shaders',
+    'public/embedded/model',
+    'vite.config.ts',
+    'vite.lib.config.ts',
+    'tsconfig.lib.json',
+    'package-lock.json',
+  ],
+  outputs: ['dist-lib/index.js', 'dist-lib/node.js', 'dist-lib/cli.js', 'dist-lib/types/index.d.ts'],
+};
+
 // In node_modules, so that a new install brings a new build.
 const stampFile = (name: string): string => projectPath('node_modules', '.cache', 'gorp-web', name);
 
-/** Makes the embedded tasks, then the app in `dist/`, each only when what it is made from has changed. */
-export async function buildApp(): Promise<void> {
+async function buildEmbedded(): Promise<void> {
   await runIfDue(projectRoot, EMBEDDED, stampFile('embedded'), () => {
     console.log('Making the embedded tasks …');
     return runOrFail(nodeCommand('tsx/dist/cli.mjs', 'tools/embedded/build.ts'));
   });
+}
+
+/** Makes the embedded tasks, then the app in `dist/`, each only when what it is made from has changed. */
+export async function buildApp(): Promise<void> {
+  await buildEmbedded();
   await runIfDue(projectRoot, APP, stampFile('app'), () => {
     console.log('Building the app …');
     return runOrFail(nodeCommand('vite/bin/vite.js', 'build'));
+  });
+}
+
+/** Makes the embedded tasks, then the package's library and command line in `dist-lib/`, likewise. */
+export async function buildLibrary(): Promise<void> {
+  await buildEmbedded();
+  await runIfDue(projectRoot, LIBRARY, stampFile('library'), async () => {
+    console.log('Building the library …');
+    await runOrFail(nodeCommand('vite/bin/vite.js', 'build', '--config', 'vite.lib.config.ts', '--logLevel', 'warn'));
+    await runOrFail(nodeCommand('typescript/bin/tsc', '-p', 'tsconfig.lib.json'));
   });
 }

@@ -6,7 +6,7 @@
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { CHECKS } from '../check/list.ts';
-import { buildApp } from '../setup/build.ts';
+import { buildApp, buildLibrary } from '../setup/build.ts';
 import { nodeCommand, projectPath, run } from '../setup/process.ts';
 import { closingLine, type Counts, countPlaywright, countVitest } from './counts.ts';
 import { provideTestGround, type TestGround } from './provide.ts';
@@ -91,6 +91,7 @@ for (const { name, command } of CHECKS) {
 
 await stage('build', async () => {
   await buildApp();
+  await buildLibrary();
   return single(true, 'build');
 });
 

@@ -5,6 +5,7 @@ import { usePage, usePageState } from '../page-context.tsx';
 import { isActive } from '../run-state.ts';
 import { Section } from '../ui/Section.tsx';
 import { ScoreTool } from '../progress/tools.tsx';
+import { FilesSection } from './FilesSection.tsx';
 import { PublishedTable } from './PublishedTable.tsx';
 import styles from './ResultsTab.module.css';
 
@@ -34,6 +35,7 @@ export function ResultsTab() {
               : 'A run of this visit makes the file: settings, losses, matrices, measures and spaces.'}
         </p>
       </div>
+      <FilesSection />
       <Section
         title="Runs of this browser"
         note="Summaries are kept on this machine only. Points are differences of percent; see Run for the formulas."

@@ -35,6 +35,7 @@ export function RunBar() {
   const status = usePageState(({ run }) => run.status);
   const draft = usePageState((state) => state.draft);
   const support = usePageState((state) => state.support);
+  const goOn = usePageState((state) => state.goOn);
   const preset = presetOf(draft);
   const blocked = obstacleOf(support) !== null;
   if (isActive(status)) {
@@ -104,6 +105,14 @@ export function RunBar() {
       <p className={styles.amount} id="run-amount">
         {blocked ? 'This browser cannot train yet: see the steps to change that.' : amount(draft)}
       </p>
+      {goOn !== null && (
+        <p className={styles.amount} data-testid="goes-on">
+          Goes on after round {goOn.round} of the run that this browser keeps.{' '}
+          <button type="button" className={styles.plain} onClick={() => page.goOnFrom(null)}>
+            Begin anew instead
+          </button>
+        </p>
+      )}
     </div>
   );
 }

@@ -16,6 +16,8 @@ import { summaryOf } from '../history.ts';
 import { createPage } from '../page.ts';
 import { PageProvider } from '../page-context.tsx';
 import { PUBLISHED_ORDERS } from '../../tasks/orders.ts';
+import { createKeptRounds } from '../results/kept-rounds.ts';
+import { KeptRoundsProvider } from '../results/kept-rounds-context.tsx';
 import type { Tab } from '../store.ts';
 import type { Support } from '../support.ts';
 import { applyTheme, type Theme } from '../theme.ts';
@@ -23,6 +25,7 @@ import { memoryHistory } from './memory-history.ts';
 import { memoryTasks } from './memory-tasks.ts';
 import { scriptedRun, SOFTWARE_DEVICE } from './script.ts';
 import { scriptedModels } from './scripted-models.ts';
+import { scriptedExports } from './scripted-exports.ts';
 import { scriptedSession } from './scripted-session.ts';
 
 const asked = new URLSearchParams(location.search);
@@ -64,6 +67,11 @@ const page = createPage({
   theme,
   models: { openModels: scriptedModels(scene), storage: undefined, gpu: undefined },
 });
+const kept = createKeptRounds(
+  scriptedExports,
+  () => Promise.resolve(null),
+  () => undefined,
+);
 await page.load();
 page.chooseMethod(method);
 if (scene === 'quick') page.choosePreset('quick');
@@ -87,7 +95,9 @@ if (root === null) throw new Error('index.html has no element #root.');
 createRoot(root).render(
   <StrictMode>
     <PageProvider value={page}>
-      <App />
+      <KeptRoundsProvider value={kept}>
+        <App />
+      </KeptRoundsProvider>
     </PageProvider>
   </StrictMode>,
 );

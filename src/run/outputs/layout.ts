@@ -12,3 +12,16 @@ export function ordersFolder(order: readonly string[]): string {
 
 /** The folder of a round within it: `1-dbpedia`. What a file system would not take in a task's name becomes `_`. */
 export const roundFolder = (round: number, name: string): string => `${round}-${name.replaceAll(/[^\w.-]+/g, '_')}`;
+
+/** Names of the files of a round that hold what was trained, below the round's folder. */
+export const ADAPTER_FILE = 'adapter/adapter_model.safetensors';
+export const ADAPTER_CONFIG_FILE = 'adapter/adapter_config.json';
+export const DELTAS_FILE = 'full_rank_deltas.safetensors';
+export const SPACES_FILE = 'shared_space.safetensors';
+export const DIRECTIONS_FILE = 'task_directions.safetensors';
+export const ROUND_FILE = 'round.json';
+/** What lies in a round's folder besides its result files. */
+export const TRAINED_NAMES: readonly string[] = ['adapter', DELTAS_FILE, SPACES_FILE, DIRECTIONS_FILE, ROUND_FILE];
+
+/** Name of a task's main directions for a layer; tasks count from 1. */
+export const directionsName = (layer: string, task: number): string => `${layer}.task_${task}`;

@@ -138,6 +138,30 @@ describe('a round that was saved', () => {
     expect(predicted(rounds.get(`${FOLDER}/1-gloss`))).toEqual(predicted(first));
   });
 
+  test('is tested as it is, without training', async () => {
+    const events: RunEvent[] = [];
+    let kept: Files = new Map();
+    const host = tinyHost((event) => events.push(event), {
+      acquireGpu,
+      savedRound: () => openRound(files('1-gloss')),
+      saveRound: async ({ results, trained }) => {
+        expect(trained).toEqual([]);
+        kept = new Map();
+        for (const file of results) kept.set(file.path, await bytesOfFile(file));
+      },
+    });
+    await new Run(host, settings).evaluate();
+    const last = events.at(-1);
+    if (last?.type !== 'finished') throw new Error(JSON.stringify(last));
+    expect(last.results.accuracy.exact).toEqual([whole.results.accuracy.exact[1], [null, null], [null, null]]);
+    expect(last.results.curves.step).toEqual([]);
+    expect(last.results.memory.liveBuffersAtEnd).toBe(0);
+    expect([...kept.keys()]).toEqual(['predict_results.json', 'predict_eval_predictions.jsonl']);
+    expect(jsonOf(kept, 'predict_results.json')['predict_exact_match_for_gloss']).toBe(
+      jsonOf(files('1-gloss'), 'predict_results.json')['predict_exact_match_for_gloss'],
+    );
+  });
+
   test('has the result files of the released code', () => {
     const second = files('2-field');
     const predict = jsonOf(second, 'predict_results.json');

@@ -7,16 +7,17 @@ import { type TensorSource, writeSafetensors } from '../../weights/safetensors.t
 import type { ModelFiles } from '../../weights/model-folder.ts';
 import type { Results } from '../results.ts';
 import type { EncodedTask } from '../task-data.ts';
+import {
+  ADAPTER_CONFIG_FILE,
+  ADAPTER_FILE,
+  DELTAS_FILE,
+  DIRECTIONS_FILE,
+  directionsName,
+  ROUND_FILE,
+  SPACES_FILE,
+} from './layout.ts';
 import { type Metrics, predictMetrics, type TestedTask, trainMetrics, type TrainedRound } from './metrics.ts';
 import { pythonJson } from './python-json.ts';
-
-/** Names of the files of a round that hold what was trained, below the round's folder. */
-export const ADAPTER_FILE = 'adapter/adapter_model.safetensors';
-export const ADAPTER_CONFIG_FILE = 'adapter/adapter_config.json';
-export const DELTAS_FILE = 'full_rank_deltas.safetensors';
-export const SPACES_FILE = 'shared_space.safetensors';
-export const DIRECTIONS_FILE = 'task_directions.safetensors';
-export const ROUND_FILE = 'round.json';
 
 /** A round as it ended. */
 export interface EndedRound {
@@ -35,15 +36,27 @@ export interface EndedRound {
 export function resultFiles({ trained, tests }: EndedRound): OutputFile[] {
   const train = trainMetrics(trained);
   const predict = predictMetrics(tests, trained.epochs, trained.losses.length);
-  const metricsFile = (name: string, metrics: Metrics): OutputFile =>
-    textFile(`${name}_results.json`, () => pythonJson(metrics, 4));
   return [
     metricsFile('train', train),
     metricsFile('predict', predict),
     metricsFile('all', { ...train, ...predict }),
-    { path: 'predict_eval_predictions.jsonl', content: () => predictions(tests) },
+    predictionsFile(tests),
   ];
 }
+
+/** The result files of a test without training: `predict_results.json`, `predict_eval_predictions.jsonl`. */
+export const testFiles = (tests: EndedRound['tests']): OutputFile[] => [
+  metricsFile('predict', predictMetrics(tests, 0, 0)),
+  predictionsFile(tests),
+];
+
+const metricsFile = (name: string, metrics: Metrics): OutputFile =>
+  textFile(`${name}_results.json`, () => pythonJson(metrics, 4));
+
+const predictionsFile = (tests: EndedRound['tests']): OutputFile => ({
+  path: 'predict_eval_predictions.jsonl',
+  content: () => predictions(tests),
+});
 
 /** A line for every test example: the task, the example and what the model wrote. */
 // eslint-disable-next-line @typescript-eslint/require-await -- all content is asked for in the same way.
@@ -105,9 +118,6 @@ export function trainedFiles(trained: Trained, base: ModelFiles, { round, result
   files.push(jsonFile(ROUND_FILE, { schema: 'gorp-web/round', version: 1, round, optimizerSteps, results }));
   return files;
 }
-
-/** Name of a task's main directions for a layer; tasks count from 1. */
-export const directionsName = (layer: string, task: number): string => `${layer}.task_${task}`;
 
 const tensorFile = (path: string, tensors: readonly TensorSource[]): OutputFile => ({
   path,

@@ -15,7 +15,7 @@ import {
   directionsName,
   ROUND_FILE,
   SPACES_FILE,
-} from './round-files.ts';
+} from './layout.ts';
 
 /** A file of a round's folder by its path in it, or null where there is none. */
 export type OpenFile = (path: string) => Promise<ByteFile | null>;
@@ -46,7 +46,7 @@ const AdapterConfigSchema = v.object({
 });
 
 /**
- * Opens the folder of a round as {@link trainedFiles} wrote it. Tensors are read when they are asked for.
+ * Opens the folder of a round as `trainedFiles` wrote it. Tensors are read when they are asked for.
  *
  * @throws GorpError `run/bad-round` when files are missing or of something else, and as {@link openTensors}.
  */
@@ -94,46 +94,46 @@ export async function openSavedRound(open: OpenFile): Promise<SavedRound> {
 }
 
 /**
- * Checks that a run can go on from a round.
+ * Checks that a round was trained on the model of a run, with its method.
  *
  * @param parameters number of parameters of the run's model.
  * @throws GorpError `run/round-does-not-fit`, naming what is different.
  */
-export function checkGoesOn({ round, results }: SavedRound, settings: RunSettings, parameters: number): void {
+export function checkFits({ results }: SavedRound, { method }: RunSettings, parameters: number): void {
   const before = results.settings;
-  const learned = before.order.slice(0, round).join(', ');
-  const differences: [boolean, string, string][] = [
-    [
-      settings.method.schedule !== 'in-turn',
-      `${settings.method.name} does not build on earlier rounds`,
-      'Choose a method that learns tasks in turn.',
-    ],
-    [
-      before.method.name !== settings.method.name,
-      `it was trained with ${before.method.name}, not with ${settings.method.name}`,
+  if (before.method.name !== method.name) {
+    throw doesNotFit(
+      `it was trained with ${before.method.name}, not with ${method.name}`,
       `Choose ${before.method.name}.`,
-    ],
-    [
-      results.model.parameters !== parameters,
+    );
+  }
+  if (results.model.parameters !== parameters) {
+    throw doesNotFit(
       `its model has ${results.model.parameters} parameters, this one ${parameters}`,
       `Choose the model it was trained on, ${before.model}.`,
-    ],
-    [
-      settings.order.slice(0, round).join(', ') !== learned,
-      `it has learned ${learned}, and the order begins otherwise`,
-      `Begin the order with ${learned}, and put new tasks behind.`,
-    ],
-    [
-      settings.order.length <= round,
-      `it has learned all ${round} tasks of the order`,
-      'Put a task behind those that it has learned.',
-    ],
-  ];
-  for (const [differs, what, nextStep] of differences) {
-    if (differs)
-      throw new GorpError('run/round-does-not-fit', `The run cannot go on from this round: ${what}.`, nextStep);
+    );
   }
 }
+
+/** Checks that a run can go on from a round. @throws GorpError `run/round-does-not-fit`, naming what is different. */
+export function checkGoesOn({ round, results }: SavedRound, { order, method }: RunSettings): void {
+  if (method.schedule !== 'in-turn') {
+    throw doesNotFit(`${method.name} does not build on earlier rounds`, 'Choose a method that learns tasks in turn.');
+  }
+  const learned = results.settings.order.slice(0, round).join(', ');
+  if (order.slice(0, round).join(', ') !== learned) {
+    throw doesNotFit(
+      `it has learned ${learned}, and the order begins otherwise`,
+      `Begin the order with ${learned}, and put new tasks behind.`,
+    );
+  }
+  if (order.length <= round) {
+    throw doesNotFit(`it has learned all ${round} tasks of the order`, 'Put a task behind those that it has learned.');
+  }
+}
+
+const doesNotFit = (what: string, nextStep: string): GorpError =>
+  new GorpError('run/round-does-not-fit', `The run cannot go on from this round: ${what}.`, nextStep);
 
 /** `base_model.model.X.lora_A.weight` and `X.weight` → X. */
 const layerOf = (name: string): string =>

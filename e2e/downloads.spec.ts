@@ -1,0 +1,83 @@
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { expect, type Page, test } from '@playwright/test';
+import { unzipSync } from 'fflate';
+import { choose, downloadResults, openWorkbench, start, waitForStatus, waitForStep } from './support/workbench.ts';
+
+const CHOICE = { method: 'gorp', trainExamples: 16, testExamples: 6, batchSize: 4 };
+const STEPS_PER_ROUND = 4;
+const ROUNDS = 'logs_and_outputs/order_custom/outputs';
+const RESULT_FILES = [
+  'all_results.json',
+  'predict_eval_predictions.jsonl',
+  'predict_results.json',
+  'train_results.json',
+];
+const TRAINED_FILES = [
+  'adapter/adapter_config.json',
+  'adapter/adapter_model.safetensors',
+  'full_rank_deltas.safetensors',
+  'round.json',
+  'shared_space.safetensors',
+  'task_directions.safetensors',
+];
+
+/** Presses a button that ends in a download, and unpacks the zip. */
+async function unzipped(page: Page, button: string): Promise<Record<string, Uint8Array>> {
+  const [download] = await Promise.all([page.waitForEvent('download'), page.getByTestId(button).click()]);
+  return unzipSync(new Uint8Array(await readFile(await download.path())));
+}
+
+test('rounds are kept: a stopped run goes on from the last, and they are downloaded and loaded', async ({ page }) => {
+  test.setTimeout(400_000);
+  // A test cannot press a button of the browser's own dialogue: the way of browsers without one is taken.
+  await page.addInitScript(() => Reflect.deleteProperty(globalThis, 'showSaveFilePicker'));
+  await openWorkbench(page);
+  await choose(page, CHOICE);
+  await start(page);
+  await waitForStep(page, STEPS_PER_ROUND + 1);
+  await page.getByTestId('stop').click();
+  await waitForStatus(page, 'stopped');
+  const { results: stopped } = await downloadResults(page);
+  await expect(page.getByTestId('kept-rounds')).toContainText('1-gloss');
+
+  await page.getByTestId('go-on').click();
+  await expect(page.getByTestId('goes-on')).toContainText('after round 1');
+  await start(page);
+  await waitForStatus(page, 'finished');
+  const { results } = await downloadResults(page);
+  expect(results.accuracy.exact.slice(0, 2)).toEqual(stopped.accuracy.exact.slice(0, 2));
+  expect(results.curves.step).toEqual(Array.from({ length: 2 * STEPS_PER_ROUND }, (_, i) => i + 1));
+  await expect(page.getByTestId('kept-rounds')).toContainText('2-field');
+
+  const files = await unzipped(page, 'download-files');
+  expect(Object.keys(files).sort()).toEqual(
+    [
+      ...RESULT_FILES.map((name) => `${ROUNDS}/1-gloss/${name}`),
+      ...[...RESULT_FILES, ...TRAINED_FILES].map((name) => `${ROUNDS}/2-field/${name}`),
+    ].sort(),
+  );
+  const predict = new TextDecoder().decode(files[`${ROUNDS}/2-field/predict_results.json`]);
+  const score = (JSON.parse(predict) as Record<string, number>)['predict_exact_match_for_field'];
+  expect(score).toBeCloseTo(100 * (results.accuracy.exact[2][1] ?? NaN), 3);
+
+  const model = await unzipped(page, 'download-merged');
+  expect(Object.keys(model)).toEqual(
+    expect.arrayContaining(['config.json', 'tokenizer.json', 'tokenizer_config.json', 'model.safetensors']),
+  );
+
+  const disk = await mkdtemp(join(tmpdir(), 'gorp-round-'));
+  try {
+    for (const name of TRAINED_FILES) {
+      const target = join(disk, '2-field', name);
+      await mkdir(dirname(target), { recursive: true });
+      await writeFile(target, files[`${ROUNDS}/2-field/${name}`]);
+    }
+    await page.getByTestId('load-round').setInputFiles(join(disk, '2-field'));
+    await expect(page.getByTestId('kept-rounds')).toContainText('1 round ');
+    await expect(page.getByTestId('go-on')).toHaveText('Go on after round 2');
+  } finally {
+    await rm(disk, { recursive: true, force: true });
+  }
+});

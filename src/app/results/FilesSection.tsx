@@ -1,0 +1,109 @@
+import { useEffect, useId } from 'react';
+import { bytes } from '../format.ts';
+import { usePage, usePageState } from '../page-context.tsx';
+import { isActive } from '../run-state.ts';
+import { Section } from '../ui/Section.tsx';
+import { useKeptRounds, useKeptState } from './kept-rounds-context.tsx';
+import styles from './FilesSection.module.css';
+
+/** What the last run leaves behind besides its results: to be downloaded, and to go on from. */
+export function FilesSection() {
+  const kept = useKeptRounds();
+  const page = usePage();
+  const { rounds, last, writing, problem } = useKeptState((state) => state);
+  const status = usePageState(({ run }) => run.status);
+  const access = usePageState((state) => state.access);
+  const active = isActive(status);
+  const picker = useId();
+  // Rounds come while a run goes on; what there is is shown once it has ended.
+  useEffect(() => {
+    if (!active) kept.refresh();
+  }, [active, kept]);
+  const withWeights = rounds.filter(({ hasWeights }) => hasWeights).map(({ name }) => name);
+  const busy = active || writing !== null;
+  return (
+    <Section
+      title="Files of the last run"
+      note="Kept by this browser until the next run has finished a round."
+      testId="files"
+    >
+      {rounds.length === 0 ? (
+        <p className={styles.about}>
+          None yet. Every round leaves result files as the paper’s code writes them, the adapter (PEFT), changes of
+          full-rank weights and the shared space.
+        </p>
+      ) : (
+        <p className={styles.about} data-testid="kept-rounds">
+          {rounds.length === 1 ? '1 round' : `${rounds.length} rounds`} (
+          {bytes(rounds.reduce((sum, round) => sum + round.bytes, 0))}): {rounds.map(({ name }) => name).join(', ')}.
+          {withWeights.length > 0 && ` Adapter, weights and space of ${withWeights.join(', ')}.`}
+        </p>
+      )}
+      <div className={styles.buttons}>
+        <button
+          type="button"
+          className={styles.button}
+          data-testid="download-files"
+          disabled={busy || rounds.length === 0}
+          onClick={() => void kept.save('zip', access)}
+        >
+          Result files, adapter, space (zip)
+        </button>
+        <button
+          type="button"
+          className={styles.button}
+          data-testid="download-merged"
+          disabled={busy || last === null}
+          onClick={() => void kept.save('merge', access)}
+        >
+          Merged model (zip)
+        </button>
+        <button
+          type="button"
+          className={styles.button}
+          data-testid="go-on"
+          disabled={busy || last === null}
+          onClick={() => last !== null && page.goOnFrom(last)}
+        >
+          {last === null ? 'Go on from a round' : `Go on after round ${last.round}`}
+        </button>
+        <label className={styles.button} data-disabled={busy} htmlFor={picker}>
+          Load a round’s folder…
+        </label>
+        <input
+          id={picker}
+          className="hidden-visually"
+          type="file"
+          multiple
+          disabled={busy}
+          data-testid="load-round"
+          {...{ webkitdirectory: '' }}
+          onChange={({ target }) => {
+            const files = [...(target.files ?? [])];
+            target.value = '';
+            if (files.length > 0) kept.take(files);
+          }}
+        />
+      </div>
+      <label className={styles.choice}>
+        <input
+          type="checkbox"
+          data-testid="keep-every-round"
+          checked={usePageState((state) => state.everyRound)}
+          disabled={active}
+          onChange={({ target }) => page.keepEveryRound(target.checked)}
+        />
+        In the next run, keep adapter, weights and space of every round, not of the last alone
+      </label>
+      <p className={styles.about} role="status" data-testid="files-status">
+        {writing !== null &&
+          (writing.what === 'import' ? 'Reading the folder…' : `Writing… ${bytes(writing.bytes)} so far`)}
+      </p>
+      {problem !== null && (
+        <p className={styles.problem} role="alert">
+          {problem.message} {problem.nextStep} <code>{problem.code}</code>
+        </p>
+      )}
+    </Section>
+  );
+}

@@ -1,0 +1,118 @@
+import { createStore, type StoreApi } from 'zustand/vanilla';
+import { type ErrorReport, GorpError, reportOf } from '../../base/errors.ts';
+import type { RunSettings } from '../../run/settings.ts';
+import type { ModelAccess } from '../../weights/source.ts';
+import type { ExportsCommand, ExportsEvent, KeptFile, KeptRound } from '../../worker/protocol.ts';
+
+/** What this browser keeps of the last run's rounds. */
+export interface KeptState {
+  rounds: readonly KeptRound[];
+  /** The last round whose weights are there, and the settings of its run. */
+  last: { round: number; settings: RunSettings } | null;
+  /** What is being written, and how much of it has been. */
+  writing: { what: 'zip' | 'merge' | 'import'; bytes: number } | null;
+  problem: ErrorReport | null;
+}
+
+/** The worker of exports seen from the page. */
+export interface ExportsWorker {
+  send(command: ExportsCommand): void;
+}
+export type OpenExports = (onEvent: (event: ExportsEvent) => void) => ExportsWorker;
+
+/** Asks where a file is to be written; null where the browser only knows downloads. @throws DOMException when given up. */
+export type AskWhere = (name: string) => Promise<FileSystemFileHandle | null>;
+
+/** What a person can do with the kept rounds. */
+export interface KeptRounds {
+  readonly store: StoreApi<KeptState>;
+  readonly refresh: () => void;
+  /** Writes all files of the rounds, or the model with the last round merged in, as one zip. */
+  readonly save: (what: 'zip' | 'merge', access: ModelAccess) => Promise<void>;
+  /** Takes a round's folder from disk in place of what is kept. */
+  readonly take: (files: readonly File[]) => void;
+}
+
+/** @param handOver gives a file to the browser's downloads. */
+export function createKeptRounds(
+  open: OpenExports,
+  askWhere: AskWhere,
+  handOver: (file: File, name: string) => void,
+): KeptRounds {
+  const store = createStore<KeptState>(() => ({ rounds: [], last: null, writing: null, problem: null }));
+  const { setState, getState } = store;
+  let worker: ExportsWorker | undefined;
+
+  const receive = (event: ExportsEvent): void => {
+    switch (event.type) {
+      case 'kept':
+        setState(({ writing }) => ({
+          rounds: event.rounds,
+          last: event.last,
+          writing: writing?.what === 'import' ? null : writing,
+        }));
+        break;
+      case 'writing':
+        setState(({ writing }) => ({ writing: writing && { ...writing, bytes: event.bytes } }));
+        break;
+      case 'written':
+        setState({ writing: null });
+        if (event.file !== null) handOver(event.file, event.name);
+        break;
+      case 'failed':
+        setState({ writing: null, problem: event.error });
+        break;
+    }
+  };
+  const send = (command: ExportsCommand): void => {
+    worker ??= open(receive);
+    worker.send(command);
+  };
+
+  return {
+    store,
+    refresh: () => send({ type: 'list' }),
+    save: async (what, access) => {
+      const { last, writing } = getState();
+      if (writing !== null) return;
+      const name = what === 'zip' ? 'gorp-web-rounds.zip' : `gorp-web-model-${last?.settings.method.name ?? ''}.zip`;
+      let to: FileSystemFileHandle | null;
+      try {
+        to = await askWhere(name);
+      } catch (thrown) {
+        // Given up in the dialogue.
+        if (!(thrown instanceof DOMException && thrown.name === 'AbortError')) setState({ problem: reportOf(thrown) });
+        return;
+      }
+      setState({ writing: { what, bytes: 0 }, problem: null });
+      send(what === 'zip' ? { type: 'zip', name, to } : { type: 'merge', name, to, access });
+    },
+    take: (files) => {
+      const named = files.map((file): KeptFile => ({ path: file.webkitRelativePath || file.name, file }));
+      setState({ writing: { what: 'import', bytes: 0 }, problem: null });
+      send({ type: 'import', files: named });
+    },
+  };
+}
+
+/** A Web Worker that is started when it is first needed, and serves as long as the page is there. */
+export const openExportsWorker: OpenExports = (onEvent) => {
+  const worker = new Worker(new URL('../../worker/exports.ts', import.meta.url), { type: 'module', name: 'exports' });
+  worker.onmessage = ({ data }: MessageEvent<ExportsEvent>) => onEvent(data);
+  worker.onerror = (event) => {
+    event.preventDefault();
+    const error = new GorpError(
+      'worker/crashed',
+      `The worker that writes files stopped: ${event.message || 'it could not be loaded'}.`,
+      'Reload the page and try again.',
+    );
+    onEvent({ type: 'failed', error: reportOf(error) });
+  };
+  return { send: (command) => worker.postMessage(command) };
+};
+
+/** The browser's own dialogue where it has one: what is written goes straight to disk then. */
+export const askWhereToSave: AskWhere = (name) =>
+  'showSaveFilePicker' in globalThis
+    ? showSaveFilePicker({ suggestedName: name, types: [{ accept: { 'application/zip': ['.zip'] } }] })
+    : Promise.resolve(null);

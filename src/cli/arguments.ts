@@ -1,0 +1,47 @@
+import { parseArgs, type ParseArgsConfig } from 'node:util';
+import { UsageError } from './exit-codes.ts';
+
+type Options = NonNullable<ParseArgsConfig['options']>;
+
+/** Options of every command. */
+const COMMON = {
+  json: { type: 'boolean', default: false },
+  help: { type: 'boolean', short: 'h', default: false },
+} as const satisfies Options;
+
+/** The options and positionals of a command line. @throws UsageError. */
+export function readArguments<O extends Options>(
+  args: string[],
+  options: O,
+): ReturnType<typeof parseArgs<{ args: string[]; options: O & typeof COMMON; allowPositionals: true }>> {
+  try {
+    return parseArgs({ args, options: { ...options, ...COMMON }, allowPositionals: true });
+  } catch (thrown) {
+    throw new UsageError(thrown instanceof Error ? thrown.message : String(thrown));
+  }
+}
+
+/** A whole number. @throws UsageError. */
+export function wholeNumber(option: string, text: string): number {
+  const value = Number(text);
+  if (text.trim() === '' || !Number.isSafeInteger(value)) {
+    throw new UsageError(`${option} takes a whole number, not ${JSON.stringify(text)}.`);
+  }
+  return value;
+}
+
+/** One of a list of words. @throws UsageError naming them. */
+export function oneOf<T extends string>(option: string, text: string, allowed: readonly T[]): T {
+  const found = allowed.find((one) => one === text);
+  if (found === undefined) throw new UsageError(`${option} takes one of ${allowed.join(', ')}; not ${text}.`);
+  return found;
+}
+
+/** @throws UsageError when a command that takes none is given any. */
+export function noPositionals(positionals: readonly string[]): void {
+  if (positionals.length > 0) throw new UsageError(`What is ${JSON.stringify(positionals[0])} for?`);
+}
+
+/** Whether an option was given, and is not only its default. */
+export const isGiven = (args: readonly string[], option: string): boolean =>
+  args.some((arg) => arg === `--${option}` || arg.startsWith(`--${option}=`));

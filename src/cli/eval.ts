@@ -1,0 +1,69 @@
+import { join } from 'node:path';
+import type { SavedRound } from '../run/outputs/saved-round.ts';
+import { isGiven, noPositionals, readArguments } from './arguments.ts';
+import { nodeHost } from './host.ts';
+import { runReporter } from './reporter.ts';
+import { openRoundFolder, writeFiles, writeText } from './round-folder.ts';
+import { runOnce } from './run-once.ts';
+import {
+  changed,
+  chooseRun,
+  type ChosenRun,
+  SETTINGS_OPTIONS,
+  SETTINGS_USAGE,
+  type SettingsValues,
+} from './run-settings.ts';
+import { Terminal } from './terminal.ts';
+
+export const EVAL_USAGE = `Usage: gorp-web eval [options]
+
+Tests a model on the tasks of an order, without training: as it is, or with what a round has trained.
+
+${SETTINGS_USAGE}
+  --round DIR      the folder of a round that train --out wrote; the settings are its own then, but for --order's tasks
+                   and --set
+  --out DIR        keeps results.json, predict_results.json and predict_eval_predictions.jsonl
+  --json           events on stdout, one JSON object a line; the last has the results
+  --help`;
+
+/** `gorp-web eval`. @returns the exit code. */
+export async function evaluate(args: string[]): Promise<number> {
+  const options = { ...SETTINGS_OPTIONS, round: { type: 'string' }, out: { type: 'string' } } as const;
+  const { values, positionals } = readArguments(args, options);
+  noPositionals(positionals);
+  const terminal = new Terminal(values.json);
+  const saved = values.round === undefined ? undefined : await openRoundFolder(values.round);
+  const { settings, ownTasks } = await whatToTest(args, values, saved);
+  const { out } = values;
+  const host = {
+    ...nodeHost(ownTasks),
+    ...(saved && { savedRound: () => Promise.resolve(saved) }),
+    ...(out !== undefined && {
+      saveRound: ({ results }: { results: Parameters<typeof writeFiles>[1] }) => writeFiles(out, results),
+    }),
+  };
+  const { exit, results, error } = await runOnce(host, settings, runReporter(terminal), 'evaluate');
+  if (results) {
+    if (out !== undefined) await writeText(join(out, 'results.json'), `${JSON.stringify(results)}\n`);
+    const row = results.accuracy.exact[0] ?? [];
+    const ranked = results.accuracy.ranked[0] ?? [];
+    const percent = (share: number | null | undefined): string => (share == null ? '–' : (100 * share).toFixed(2));
+    const lines = results.tasks.map(({ name }, i) => `| ${name} | ${percent(row[i])} | ${percent(ranked[i])} |`);
+    terminal.result(['| task | exact % | ranked % |', '| --- | --- | --- |', ...lines].join('\n'));
+  }
+  if (error) terminal.note(`${error.code}: ${error.message} ${error.nextStep}`);
+  return exit;
+}
+
+/** The settings of the command line, or those of a round, with the tasks of `--order` where it is given. */
+async function whatToTest(
+  args: readonly string[],
+  values: SettingsValues,
+  saved: SavedRound | undefined,
+): Promise<ChosenRun> {
+  if (saved === undefined) return chooseRun(values);
+  const { settings } = saved.results;
+  if (!isGiven(args, 'order')) return { settings: changed(settings, values.seed, values.set), ownTasks: [] };
+  const { settings: chosen, ownTasks } = await chooseRun({ ...values, method: settings.method.name });
+  return { settings: { ...chosen, model: settings.model, method: settings.method }, ownTasks };
+}

@@ -1,0 +1,36 @@
+import type { ErrorCode } from '../base/errors.ts';
+
+/** Exit codes: which kind of cause ended a command. */
+export const EXIT = {
+  ok: 0,
+  /** The command line is not understood. */
+  usage: 2,
+  /** A model, task, setting, file or place on disk that was named is not usable. */
+  input: 3,
+  /** No GPU, or it failed. */
+  device: 4,
+  /** A fault of gorp-web (EX_SOFTWARE of BSD). */
+  internal: 70,
+  /** Ended by Ctrl-C or SIGTERM; what there was is kept. */
+  interrupted: 130,
+} as const;
+
+/** The exit code for the cause of an error. */
+export function exitCodeOf(code: ErrorCode): number {
+  if (code === 'run/stopped') return EXIT.interrupted;
+  switch (code.split('/')[0]) {
+    case 'gpu':
+      return EXIT.device;
+    case 'graph':
+    case 'worker':
+    case 'internal':
+      return EXIT.internal;
+    default:
+      return EXIT.input;
+  }
+}
+
+/** A command line that is not understood; its message goes to the terminal with the command's usage. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError';
+}

@@ -1,0 +1,41 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { GorpError } from '../base/errors.ts';
+import type { RunHost } from '../run/host.ts';
+import type { ReadText } from '../tasks/benchmark.ts';
+import { rawFolder, remoteReader } from '../tasks/remote.ts';
+import type { Task } from '../tasks/task.ts';
+import { acquireNodeGpu } from './node-gpu.ts';
+import { embeddedFolder, openNamedModel } from './places.ts';
+
+declare const __APP_VERSION__: string;
+declare const __APP_COMMIT__: string;
+
+/** What a run needs, in Node: Dawn, and models and tasks as the command line names them. */
+export function nodeHost(ownTasks: readonly Task[] = []): Omit<RunHost, 'emit'> {
+  return {
+    acquireGpu: acquireNodeGpu,
+    openModel: (model, onProgress, signal) => openNamedModel(model, { onProgress, signal }),
+    ownTask: (name) => Promise.resolve(ownTasks.find((task) => task.name === name)),
+    taskReader: nodeTaskReader,
+    now: () => performance.now(),
+    code: { version: __APP_VERSION__, commit: __APP_COMMIT__ },
+  };
+}
+
+/** Reads text files of the embedded tasks, of a folder on disk, or of one by address. */
+export function nodeTaskReader(tasks: string): ReadText {
+  if (/^https?:/.test(tasks)) return remoteReader(rawFolder(tasks));
+  const folder = tasks === 'embedded' ? join(embeddedFolder, 'tasks') : tasks;
+  return async (path) => {
+    const file = join(folder, path);
+    return readFile(file, 'utf8').catch((cause: unknown) => {
+      throw new GorpError(
+        'tasks/not-found',
+        `${file} cannot be read.`,
+        'Name the folder in which CL_Benchmark and configs lie.',
+        { cause },
+      );
+    });
+  };
+}

@@ -1,0 +1,8 @@
+// `gorp-web/node`: what a program in Node needs beside the core.
+
+export { acquireNodeGpu } from './node-gpu.ts';
+export { nodeHost, nodeTaskReader } from './host.ts';
+export { DiskFolder } from './disk-folder.ts';
+export { FolderKeyValue } from './key-value-folder.ts';
+export { openRoundFolder, writeFiles, writeRound } from './round-folder.ts';
+export { openNamedModel } from './places.ts';

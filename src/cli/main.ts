@@ -1,0 +1,65 @@
+import { reportOf } from '../base/errors.ts';
+import { EVAL_USAGE, evaluate } from './eval.ts';
+import { EXIT, exitCodeOf, UsageError } from './exit-codes.ts';
+import { merge, MERGE_USAGE } from './merge.ts';
+import { models, MODELS_USAGE } from './models.ts';
+import { study, STUDY_USAGE } from './study.ts';
+import { train, TRAIN_USAGE } from './train.ts';
+
+declare const __APP_VERSION__: string;
+
+const USAGE = `gorp-web ${__APP_VERSION__}: continual fine-tuning of language models on the GPU
+
+Usage: gorp-web COMMAND [options]
+
+  train    trains a model on tasks one after another
+  eval     tests a model, or what a round has trained
+  study    methods × seeds, also split over many machines
+  merge    writes a model with a round's training merged in
+  models   lists, fetches, verifies and deletes models
+
+"gorp-web COMMAND --help" tells the options of a command.
+Exit codes: 0 done, 2 wrong usage, 3 unusable input or place on disk, 4 no GPU or a failing one, 70 a fault of gorp-web,
+130 interrupted.`;
+
+const COMMANDS: Readonly<Record<string, { run: (args: string[]) => Promise<number>; usage: string }>> = {
+  train: { run: train, usage: TRAIN_USAGE },
+  eval: { run: evaluate, usage: EVAL_USAGE },
+  study: { run: study, usage: STUDY_USAGE },
+  merge: { run: merge, usage: MERGE_USAGE },
+  models: { run: models, usage: MODELS_USAGE },
+};
+
+/** The command line. @returns the exit code. */
+export async function main(args: string[]): Promise<number> {
+  const [name = '', ...rest] = args;
+  if (['--help', '-h', 'help'].includes(name)) {
+    console.log(USAGE);
+    return EXIT.ok;
+  }
+  if (name === '--version') {
+    console.log(__APP_VERSION__);
+    return EXIT.ok;
+  }
+  const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+  if (command === undefined) {
+    console.error(name === '' ? USAGE : `There is no command ${JSON.stringify(name)}.\n\n${USAGE}`);
+    return EXIT.usage;
+  }
+  if (rest.includes('--help') || rest.includes('-h')) {
+    console.log(command.usage);
+    return EXIT.ok;
+  }
+  try {
+    return await command.run(rest);
+  } catch (thrown) {
+    if (thrown instanceof UsageError) {
+      console.error(`${thrown.message}\n\n${command.usage}`);
+      return EXIT.usage;
+    }
+    const { code, message, nextStep } = reportOf(thrown);
+    if (rest.includes('--json')) console.log(JSON.stringify({ type: 'failed', error: { code, message, nextStep } }));
+    console.error(`${code}: ${message} ${nextStep}`);
+    return exitCodeOf(code);
+  }
+}

@@ -1,0 +1,90 @@
+import { GorpError } from '../base/errors.ts';
+import { listModels, removeModel, type StoredModel, verifyModel } from '../weights/stored-models.ts';
+import type { WeightStore } from '../weights/store.ts';
+import { readArguments } from './arguments.ts';
+import { EXIT, UsageError } from './exit-codes.ts';
+import { modelsFolder, openModels, openNamedModel } from './places.ts';
+import { megabytes, Terminal } from './terminal.ts';
+
+export const MODELS_USAGE = `Usage: gorp-web models list
+       gorp-web models fetch NAME
+       gorp-web models verify NAME
+       gorp-web models delete NAME
+
+Models that have been fetched from the hub or from an address. NAME is org/name[@revision] or an address; verify and
+delete take a name as list shows it too. They are kept in GORP_WEB_CACHE, by default ~/.cache/gorp-web/models.
+HF_TOKEN opens gated repositories; HF_ENDPOINT names another hub.
+
+  --json           one JSON object on stdout
+  --help`;
+
+/** `gorp-web models`. @returns the exit code. */
+export async function models(args: string[]): Promise<number> {
+  const { values, positionals } = readArguments(args, {});
+  const terminal = new Terminal(values.json);
+  const [action, name, ...rest] = positionals;
+  if (rest.length > 0 || (action === 'list') !== (name === undefined)) throw new UsageError('What is to be done?');
+  const store = await openModels();
+  switch (action) {
+    case 'list':
+      return list(store, terminal);
+    case 'fetch':
+      await openNamedModel(name, {
+        onProgress: ({ file, bytes, totalBytes }) =>
+          terminal.live(`Loading ${file}: ${megabytes(bytes)} of ${totalBytes === null ? '?' : megabytes(totalBytes)}`),
+      });
+      terminal.event({ type: 'fetched', model: name });
+      terminal.result(`${name} is here.`);
+      return EXIT.ok;
+    case 'verify':
+      return verify(store, await find(store, name), terminal);
+    case 'delete': {
+      const { folder, reference, bytes } = await find(store, name);
+      await removeModel(store, folder);
+      terminal.event({ type: 'deleted', model: reference, bytes });
+      terminal.result(`Deleted ${reference}, ${megabytes(bytes)}.`);
+      return EXIT.ok;
+    }
+    default:
+      throw new UsageError(`There is no action ${JSON.stringify(action)}.`);
+  }
+}
+
+async function list(store: WeightStore, terminal: Terminal): Promise<number> {
+  const all = await listModels(store);
+  terminal.event({ type: 'models', folder: modelsFolder(), models: all });
+  const lines = all.map(
+    ({ reference, bytes, isComplete }) =>
+      `${reference}  ${megabytes(bytes)}${isComplete ? '' : '  (incomplete: fetch goes on with it)'}`,
+  );
+  terminal.result(lines.length === 0 ? `No model is kept in ${modelsFolder()}.` : lines.join('\n'));
+  return EXIT.ok;
+}
+
+async function verify(store: WeightStore, { folder, reference }: StoredModel, terminal: Terminal): Promise<number> {
+  const damaged = await verifyModel(store, folder, ({ bytes, totalBytes }) =>
+    terminal.live(`Checking ${reference}: ${megabytes(bytes)} of ${megabytes(totalBytes)}`),
+  );
+  terminal.event({ type: 'verified', model: reference, damaged });
+  if (damaged.length === 0) {
+    terminal.result(`${reference} is as it was fetched.`);
+    return EXIT.ok;
+  }
+  terminal.result(`Damaged and removed: ${damaged.join(', ')}. "gorp-web models fetch" gets them anew.`);
+  return EXIT.input;
+}
+
+/** A stored model by its name, its repository's name or its address. @throws GorpError `store/no-model`. */
+async function find(store: WeightStore, name: string): Promise<StoredModel> {
+  const all = await listModels(store);
+  const isNamed = ({ reference, folder }: StoredModel): boolean =>
+    [reference, reference.split('@')[0], folder, folder.replace(/\/$/, '')].includes(name);
+  const found = all.filter(isNamed);
+  if (found.length === 1) return found[0];
+  const which = all.map(({ reference }) => reference).join(', ') || 'none';
+  throw new GorpError(
+    'store/no-model',
+    found.length === 0 ? `No model ${name} is kept.` : `${found.length} versions of ${name} are kept.`,
+    `Name one of these: ${which}.`,
+  );
+}

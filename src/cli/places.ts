@@ -1,0 +1,52 @@
+import { existsSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { ModelProgress } from '../weights/remote-folder.ts';
+import { HUB } from '../weights/hub.ts';
+import { type ModelFiles, openModelFolder } from '../weights/model-folder.ts';
+import { parseModelReference } from '../weights/model-reference.ts';
+import { openModel, requireReference } from '../weights/source.ts';
+import { openStore, type WeightStore } from '../weights/store.ts';
+import { DiskFolder } from './disk-folder.ts';
+import { FolderKeyValue } from './key-value-folder.ts';
+
+/** The folder with the model and the tasks that come with the package, built or not. */
+export const embeddedFolder = findEmbedded(dirname(fileURLToPath(import.meta.url)));
+
+function findEmbedded(from: string): string {
+  const folder = join(from, 'public', 'embedded');
+  if (existsSync(folder)) return folder;
+  const above = dirname(from);
+  if (above === from) throw new Error('The package lacks public/embedded.');
+  return findEmbedded(above);
+}
+
+/** Where fetched models are kept: `GORP_WEB_CACHE`, else the user's folder for caches. */
+export const modelsFolder = (env = process.env): string =>
+  env['GORP_WEB_CACHE'] ?? join(env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'gorp-web', 'models');
+
+/** The models that have been fetched. @throws GorpError `store/failed`. */
+export const openModels = async (): Promise<WeightStore> => openStore(await FolderKeyValue.open(modelsFolder()));
+
+/**
+ * Opens a model as the command line names it: `embedded`, a folder on disk, `org/name[@revision]` or an address. What
+ * has to be fetched is kept. `HF_TOKEN` opens gated repositories, `HF_ENDPOINT` names another hub, as for Hugging
+ * Face's own tools.
+ *
+ * @throws GorpError as {@link openModel}.
+ */
+export async function openNamedModel(
+  name: string,
+  options: { onProgress?: (progress: ModelProgress) => void; signal?: AbortSignal } = {},
+): Promise<ModelFiles> {
+  if (name === 'embedded') return openModelFolder(await DiskFolder.open(join(embeddedFolder, 'model')));
+  if (isFolder(name)) return openModelFolder(await DiskFolder.open(name));
+  const { HF_ENDPOINT: endpoint = HUB, HF_TOKEN: token = null } = process.env;
+  const reference = requireReference(parseModelReference(name), name);
+  const embedded = { url: '', version: '' }; // read from disk above
+  return openModel(reference, { hub: { endpoint, token }, files: [], embedded, store: await openModels() }, options);
+}
+
+/** Whether a model's name means a folder on disk; `org/name` does when there is such a folder. */
+export const isFolder = (name: string): boolean => name.startsWith('.') || name.startsWith('/') || existsSync(name);

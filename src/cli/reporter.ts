@@ -1,0 +1,84 @@
+import type { RunEvent } from '../run/events.ts';
+import { megabytes, spell, type Terminal } from './terminal.ts';
+
+type Progress = Extract<RunEvent, { type: 'progress' }>;
+
+/**
+ * Tells a run in the terminal as it goes on: one line that is written over where there is a terminal, else a line for
+ * everything that has come to an end. With `--json` every event is a line of JSON.
+ *
+ * @param label put before each line, where several runs share the terminal.
+ */
+export function runReporter(terminal: Terminal, label = ''): (event: RunEvent) => void {
+  let loss = '';
+  let tasks: string[] = [];
+  let round = 0;
+  const note = (text: string): void => terminal.note(label + text);
+  return (event) => {
+    terminal.event(event);
+    switch (event.type) {
+      case 'device': {
+        const { vendor, architecture, description, software } = event.device;
+        const name = description || `${vendor} ${architecture}`;
+        note(`GPU: ${name}${software ? ' (software: slow)' : ''}`);
+        break;
+      }
+      case 'plan': {
+        const { parameters, trainable, name } = event.model;
+        tasks = event.tasks.map((task) => task.name);
+        note(
+          `Model: ${name}, ${(parameters / 1e6).toFixed(1)} M parameters, ${(trainable / 1e6).toFixed(2)} M trained`,
+        );
+        break;
+      }
+      case 'progress':
+        if (event.phase === 'train' && event.round !== round) {
+          round = event.round;
+          note(`Round ${round}: learning ${event.item}, ${event.total} steps`);
+        }
+        terminal.live(`${label}${progressText(event)}${event.phase === 'train' ? loss : ''}${timeLeft(event)}`);
+        break;
+      case 'steps': {
+        const last = event.losses.at(-1);
+        const speed = event.tokensPerSecond > 0 ? `, ${Math.round(event.tokensPerSecond)} tokens/s` : '';
+        loss = last === undefined ? '' : `, loss ${last.toFixed(4)}${speed}`;
+        break;
+      }
+      case 'evaluation': {
+        const [exact, ranked] = [event.exact, event.ranked].map((share) => `${(100 * share).toFixed(1)} %`);
+        const after = event.round === 0 ? 'Before training' : `After round ${event.round}`;
+        note(`${after}: ${tasks[event.task]} exact ${exact}, ranked ${ranked}`);
+        break;
+      }
+      case 'warning':
+        note(`Warning: ${event.message}`);
+        break;
+      case 'space':
+      case 'memory':
+      case 'paused':
+      case 'resumed':
+      case 'finished':
+      case 'stopped':
+      case 'failed':
+        break;
+    }
+  };
+}
+
+const DOING: Record<Progress['phase'], string> = {
+  device: 'Opening the GPU',
+  weights: 'Loading',
+  tasks: 'Reading',
+  compile: 'Preparing',
+  evaluate: 'Testing on',
+  train: 'Learning',
+  space: 'Measuring the space of',
+  save: 'Keeping',
+};
+
+function progressText({ phase, item, done, total, unit }: Progress): string {
+  const count = unit === 'bytes' ? `${megabytes(done)} of ${megabytes(total)}` : `${done} of ${total}`;
+  return `${DOING[phase]} ${item}: ${count}`;
+}
+
+const timeLeft = ({ secondsLeft }: Progress): string => (secondsLeft === null ? '' : `, ${spell(secondsLeft)} left`);

@@ -1,0 +1,73 @@
+import { reportOf, type ErrorReport } from '../base/errors.ts';
+import type { RunEvent } from '../run/events.ts';
+import type { RunHost } from '../run/host.ts';
+import type { Results } from '../run/results.ts';
+import { Run } from '../run/run.ts';
+import type { RunSettings } from '../run/settings.ts';
+import { EXIT, exitCodeOf } from './exit-codes.ts';
+
+/** How a run ended. */
+export interface Ended {
+  exit: number;
+  results: Results | null;
+  error: ErrorReport | null;
+  /** Whether files of a round could not be written. */
+  lostFiles: boolean;
+}
+
+/**
+ * One run, to its end. Ctrl-C and SIGTERM stop it at the next step, with what it has; a second one ends the process.
+ *
+ * @param host all that a run needs but `emit`.
+ * @param work `execute` or `evaluate`.
+ */
+export async function runOnce(
+  host: Omit<RunHost, 'emit'>,
+  settings: RunSettings,
+  report: (event: RunEvent) => void,
+  work: 'execute' | 'evaluate' = 'execute',
+): Promise<Ended> {
+  const ended: Ended = { exit: EXIT.internal, results: null, error: null, lostFiles: false };
+  const emit = (event: RunEvent): void => {
+    report(event);
+    if ('results' in event) ended.results = event.results;
+    if (event.type === 'finished') ended.exit = EXIT.ok;
+    else if (event.type === 'stopped') ended.exit = EXIT.interrupted;
+    else if (event.type === 'failed') {
+      ended.error = event.error;
+      ended.exit = exitCodeOf(event.error.code);
+    }
+  };
+  const { saveRound } = host;
+  const run = new Run(
+    {
+      ...host,
+      emit,
+      ...(saveRound && {
+        saveRound: async (output) => {
+          try {
+            await saveRound(output);
+          } catch (thrown) {
+            ended.lostFiles = !reportOf(thrown).code.startsWith('gpu/');
+            throw thrown;
+          }
+        },
+      }),
+    },
+    settings,
+  );
+  const stop = (): void => {
+    process.once('SIGINT', () => process.exit(EXIT.interrupted));
+    run.stop();
+  };
+  process.once('SIGINT', stop);
+  process.once('SIGTERM', stop);
+  try {
+    await run[work]();
+  } finally {
+    process.off('SIGINT', stop);
+    process.off('SIGTERM', stop);
+  }
+  if (ended.exit === EXIT.ok && ended.lostFiles) ended.exit = EXIT.input;
+  return ended;
+}

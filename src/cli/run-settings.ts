@@ -1,0 +1,128 @@
+import { readFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { GorpError } from '../base/errors.ts';
+import { METHOD_NAMES, type MethodName } from '../gorp/method-settings.ts';
+import { methodPreset } from '../gorp/methods.ts';
+import { makeOrderTasks, parseOrderFile } from '../run/order-file.ts';
+import { embeddedMethod, embeddedSettings, publishedSettings } from '../run/presets.ts';
+import { parseSettings, type RunSettings } from '../run/settings.ts';
+import { publishedOrder } from '../tasks/orders.ts';
+import type { Task } from '../tasks/task.ts';
+import { oneOf, wholeNumber } from './arguments.ts';
+import { UsageError } from './exit-codes.ts';
+
+/** Options that choose what is trained on what. */
+export const SETTINGS_OPTIONS = {
+  model: { type: 'string', default: 'embedded' },
+  tasks: { type: 'string', default: 'embedded' },
+  order: { type: 'string', default: 'embedded' },
+  method: { type: 'string' },
+  seed: { type: 'string' },
+  preset: { type: 'string', default: 'full' },
+  set: { type: 'string', multiple: true, default: [] as string[] },
+} as const;
+
+export const SETTINGS_USAGE = `  --model NAME     embedded (default), a folder on disk, org/name[@revision] of the hub, or an address
+  --tasks NAME     embedded (default), a CL_Benchmark folder on disk, or its address
+  --order NAME     embedded (default), 1 to 6, llama-1 to llama-3, or an order file (the page writes them)
+  --method NAME    ${METHOD_NAMES.join(', ')};
+                   default gorp-plus, or the order file's
+  --seed N         of samples, orders of examples and initial values; default 1, published orders 42
+  --preset NAME    full (default) or quick, for the embedded order
+  --set PATH=VALUE any other setting, as often as needed: --set training.trainExamples=500
+                   (training.epochs, .batchSize, .testExamples, …; method.loraRank, .learningRate, …)`;
+
+export interface SettingsValues {
+  model: string;
+  tasks: string;
+  order: string;
+  method?: string | undefined;
+  seed?: string | undefined;
+  preset: string;
+  set: string[];
+}
+
+/** Settings of a run, and the user's own tasks that its order file describes. */
+export interface ChosenRun {
+  settings: RunSettings;
+  ownTasks: readonly Task[];
+}
+
+/**
+ * The run that a command line asks for.
+ *
+ * @throws UsageError; GorpError `settings/…`, `tasks/…` for what is named but not usable.
+ */
+export async function chooseRun(values: SettingsValues): Promise<ChosenRun> {
+  const { model, tasks, order, preset } = values;
+  const method = values.method === undefined ? undefined : oneOf('--method', values.method, METHOD_NAMES);
+  const published = publishedOrder(order);
+  let settings: RunSettings;
+  let ownTasks: readonly Task[] = [];
+  if (published) {
+    if (tasks === 'embedded') throw new UsageError(`Order ${order} is of CL_Benchmark: name its folder with --tasks.`);
+    settings = { model, tasks, ...publishedSettings(published, method ?? 'gorp-plus') };
+  } else if (order === 'embedded') {
+    const chosen = embeddedSettings(oneOf('--preset', preset, ['full', 'quick']), method ?? 'gorp-plus');
+    settings = { ...chosen, model, tasks };
+  } else ({ settings, ownTasks } = await fromFile(order, model, tasks, method));
+  return { settings: changed(settings, values.seed, values.set), ownTasks };
+}
+
+async function fromFile(
+  path: string,
+  model: string,
+  tasks: string,
+  method: MethodName | undefined,
+): Promise<ChosenRun> {
+  const text = await readFile(path, 'utf8').catch((cause: unknown) => {
+    throw new GorpError(
+      'run/unreadable-file',
+      `There is no order ${JSON.stringify(path)}: it is no published order, and no file that can be read.`,
+      'Name embedded, 1 to 6, llama-1 to llama-3 or the path of an order file.',
+      { cause },
+    );
+  });
+  const file = parseOrderFile(text, basename(path));
+  const names = [...new Set(file.own.map((spec) => spec.file))];
+  // The files that own tasks are made from lie beside the order; which is missing, makeOrderTasks says.
+  const read = await Promise.allSettled(
+    names.map(async (name) => ({ name, bytes: new Uint8Array(await readFile(join(dirname(path), basename(name)))) })),
+  );
+  const files = read.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+  const made = await makeOrderTasks(file, [], files);
+  const own = method === undefined || method === file.method.name ? file.method : methodFor(model, method);
+  const { order, training, perTask } = file;
+  const settings = { model, tasks, order, method: own, training, ...(perTask !== undefined && { perTask }) };
+  return { settings, ownTasks: made.map(({ task }) => task) };
+}
+
+const methodFor = (model: string, name: MethodName): RunSettings['method'] =>
+  model === 'embedded' ? embeddedMethod(name) : methodPreset(name);
+
+/** The settings with `--seed` and every `--set`. @throws UsageError; GorpError `settings/invalid`. */
+export function changed(settings: RunSettings, seed: string | undefined, sets: readonly string[]): RunSettings {
+  const copy = structuredClone(settings);
+  if (seed !== undefined) copy.training.seed = wholeNumber('--seed', seed);
+  for (const one of sets) {
+    const [, path, text] = /^([\w.-]+)=(.*)$/s.exec(one) ?? [];
+    if (path === undefined) throw new UsageError(`--set takes PATH=VALUE, not ${JSON.stringify(one)}.`);
+    put(copy, path.split('.'), text);
+  }
+  return parseSettings(copy);
+}
+
+/** Puts a value, JSON or else a word, at a path that is there. @throws UsageError when there is no such setting. */
+function put(settings: RunSettings, path: readonly string[], text: string): void {
+  let at: unknown = settings;
+  for (const key of path.slice(0, -1)) at = isRecord(at) && Object.hasOwn(at, key) ? at[key] : undefined;
+  const last = path[path.length - 1];
+  if (!isRecord(at) || !Object.hasOwn(at, last)) throw new UsageError(`There is no setting ${path.join('.')}.`);
+  try {
+    at[last] = JSON.parse(text) as unknown;
+  } catch {
+    at[last] = text;
+  }
+}
+
+const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;

@@ -1,0 +1,31 @@
+import { expect, test } from 'vitest';
+import { UsageError } from './exit-codes.ts';
+import { partOf, readShard } from './shard.ts';
+
+test.each<[string | undefined, NodeJS.ProcessEnv, [number, number]]>([
+  [undefined, {}, [0, 1]],
+  ['2/3', {}, [2, 3]],
+  ['0/2', { SLURM_ARRAY_TASK_ID: '7', SLURM_ARRAY_TASK_COUNT: '9' }, [0, 2]],
+  [undefined, { SLURM_ARRAY_TASK_ID: '3', SLURM_ARRAY_TASK_MIN: '1', SLURM_ARRAY_TASK_COUNT: '4' }, [2, 4]],
+  [undefined, { SLURM_ARRAY_TASK_ID: '0', SLURM_ARRAY_TASK_COUNT: '1' }, [0, 1]],
+  [undefined, { JOB_COMPLETION_INDEX: '1', JOB_COMPLETION_COUNT: '2' }, [1, 2]],
+])('--shard %s with %j is part %j', (option, env, [index, count]) => {
+  expect(readShard(option, env)).toEqual({ index, count });
+});
+
+test.each<[string | undefined, NodeJS.ProcessEnv]>([
+  ['3/3', {}],
+  ['1', {}],
+  ['-1/2', {}],
+  [undefined, { JOB_COMPLETION_INDEX: '0' }],
+  [undefined, { JOB_COMPLETION_INDEX: 'x', JOB_COMPLETION_COUNT: '2' }],
+])('--shard %s with %j is refused', (option, env) => {
+  expect(() => readShard(option, env)).toThrow(UsageError);
+});
+
+test('the parts together are the whole, each run once', () => {
+  const runs = Array.from({ length: 11 }, (_, i) => i);
+  const parts = Array.from({ length: 4 }, (_, index) => partOf(runs, { index, count: 4 }));
+  expect(parts.flat().sort((a, b) => a - b)).toEqual(runs);
+  expect(Math.max(...parts.map(({ length }) => length)) - Math.min(...parts.map(({ length }) => length))).toBe(1);
+});

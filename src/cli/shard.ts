@@ -1,0 +1,46 @@
+import { UsageError } from './exit-codes.ts';
+
+/** Which part of a list of runs this process does: those at `index`, `index + count`, …; index from 0. */
+export interface Shard {
+  index: number;
+  count: number;
+}
+
+/**
+ * `--shard I/N`, or what the scheduler says: a task of a Slurm array (`SLURM_ARRAY_TASK_ID`, `…_MIN`, `…_COUNT`), a pod
+ * of a Kubernetes indexed job (`JOB_COMPLETION_INDEX`, and `JOB_COMPLETION_COUNT`, which the manifest has to set). All of
+ * the list where nothing is said.
+ *
+ * @throws UsageError when the part is not one of N, or a scheduler tells an index without a count.
+ */
+export function readShard(option: string | undefined, env: NodeJS.ProcessEnv): Shard {
+  if (option !== undefined) {
+    const parts = /^(\d+)\/(\d+)$/.exec(option);
+    if (parts === null) throw new UsageError(`--shard takes I/N with I from 0 to N − 1, not ${option}.`);
+    return checked(Number(parts[1]), Number(parts[2]), '--shard');
+  }
+  const {
+    SLURM_ARRAY_TASK_ID: task,
+    SLURM_ARRAY_TASK_MIN: first = '0',
+    SLURM_ARRAY_TASK_COUNT: tasks,
+    JOB_COMPLETION_INDEX: pod,
+    JOB_COMPLETION_COUNT: pods,
+  } = env;
+  if (task !== undefined && tasks !== undefined) return checked(Number(task) - Number(first), Number(tasks), 'Slurm');
+  if (pod === undefined) return { index: 0, count: 1 };
+  if (pods === undefined) {
+    throw new UsageError(
+      'JOB_COMPLETION_INDEX is set, but not JOB_COMPLETION_COUNT: set it in the manifest, or give --shard.',
+    );
+  }
+  return checked(Number(pod), Number(pods), 'Kubernetes');
+}
+
+function checked(index: number, count: number, source: string): Shard {
+  if (Number.isInteger(index) && Number.isInteger(count) && index >= 0 && index < count) return { index, count };
+  throw new UsageError(`${source}: part ${index} of ${count} is none; parts count from 0.`);
+}
+
+/** The part of a list. */
+export const partOf = <T>(list: readonly T[], { index, count }: Shard): T[] =>
+  list.filter((_, i) => i % count === index);

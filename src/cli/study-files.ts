@@ -1,0 +1,82 @@
+import { existsSync } from 'node:fs';
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import * as v from 'valibot';
+import { GorpError } from '../base/errors.ts';
+import { type Results, ResultsSchema } from '../run/results.ts';
+import type { RunSettings } from '../run/settings.ts';
+import { writeText } from './round-folder.ts';
+import { studyTable } from './study-table.ts';
+
+/** The runs of a study on disk: `OUT/runs/METHOD-seedS.json` each, and `results.json` and `table.md` of them all. */
+export class StudyFiles {
+  constructor(private readonly out: string) {}
+
+  #path({ method, training }: RunSettings): string {
+    return join(this.out, 'runs', `${method.name}-seed${training.seed}.json`);
+  }
+
+  /**
+   * The results of a run that has been finished before; null where there are none.
+   *
+   * @throws GorpError `run/other-study` when those that are there have other settings, `run/bad-results`.
+   */
+  async finished(settings: RunSettings): Promise<Results | null> {
+    const path = this.#path(settings);
+    if (!existsSync(path)) return null;
+    const results = await readResults(path);
+    if (JSON.stringify(results.settings) !== JSON.stringify(v.parse(ResultsSchema.entries.settings, settings))) {
+      throw new GorpError(
+        'run/other-study',
+        `${path} is of a run with other settings.`,
+        'Name another folder with --out, or delete that file to have its run made again.',
+      );
+    }
+    return results;
+  }
+
+  keep(results: Results): Promise<void> {
+    return writeText(this.#path(results.settings), JSON.stringify(results));
+  }
+
+  /** Writes what is there of all runs: `results.json`, `table.md`. @returns the table. */
+  async summarise(): Promise<{ runs: Results[]; table: string }> {
+    const runs = await readRuns(this.out);
+    const table = studyTable(runs);
+    await writeText(join(this.out, 'results.json'), JSON.stringify(runs));
+    await writeText(join(this.out, 'table.md'), table);
+    return { runs, table };
+  }
+}
+
+/** The runs in a study's folder, in order of their names. @throws GorpError `run/bad-results`. */
+export async function readRuns(out: string): Promise<Results[]> {
+  const folder = join(out, 'runs');
+  const names = await readdir(folder).catch((cause: unknown) => {
+    throw new GorpError('run/unreadable-file', `${out} has no runs of a study.`, 'Name the --out of a study.', {
+      cause,
+    });
+  });
+  return Promise.all(
+    names
+      .filter((name) => name.endsWith('.json'))
+      .sort((a, b) => a.localeCompare(b, 'en', { numeric: true }))
+      .map((name) => readResults(join(folder, name))),
+  );
+}
+
+async function readResults(path: string): Promise<Results> {
+  let problem: string;
+  try {
+    const parsed = v.safeParse(ResultsSchema, JSON.parse(await readFile(path, 'utf8')));
+    if (parsed.success) return parsed.output;
+    problem = `${v.getDotPath(parsed.issues[0]) ?? ''} ${parsed.issues[0].message}`;
+  } catch (cause) {
+    problem = cause instanceof Error ? cause.message : String(cause);
+  }
+  throw new GorpError(
+    'run/bad-results',
+    `${path} is no results file: ${problem}.`,
+    'Delete it; its run is made again then.',
+  );
+}

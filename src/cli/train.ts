@@ -1,0 +1,64 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { GorpError } from '../base/errors.ts';
+import type { Results } from '../run/results.ts';
+import { isGiven, noPositionals, readArguments } from './arguments.ts';
+import { nodeHost } from './host.ts';
+import { runReporter } from './reporter.ts';
+import { openRoundFolder, writeRound, writeText } from './round-folder.ts';
+import { runOnce } from './run-once.ts';
+import { changed, chooseRun, SETTINGS_OPTIONS, SETTINGS_USAGE } from './run-settings.ts';
+import { studyTable } from './study-table.ts';
+import { spell, Terminal } from './terminal.ts';
+
+export const TRAIN_USAGE = `Usage: gorp-web train [options]
+
+Trains a model on the tasks of an order, one after another, and tests it after each.
+
+${SETTINGS_USAGE}
+  --out DIR        keeps results.json, and for every round its result files, adapter, changes of full-rank weights
+                   and shared spaces, as DIR/logs_and_outputs/order_K/outputs/N-TASK
+  --resume DIR     goes on from the folder of a round, with its settings; with --order from there into another order
+                   that begins with the same tasks
+  --json           events of the run on stdout, one JSON object a line; the last has the results
+  --help`;
+
+/** `gorp-web train`. @returns the exit code. */
+export async function train(args: string[]): Promise<number> {
+  const options = { ...SETTINGS_OPTIONS, out: { type: 'string' }, resume: { type: 'string' } } as const;
+  const { values, positionals } = readArguments(args, options);
+  noPositionals(positionals);
+  const terminal = new Terminal(values.json);
+  const saved = values.resume === undefined ? undefined : await openRoundFolder(values.resume);
+  const { settings, ownTasks } =
+    saved && !isGiven(args, 'order')
+      ? { settings: changed(saved.results.settings, values.seed, values.set), ownTasks: [] }
+      : await chooseRun(values);
+  const { out } = values;
+  if (out !== undefined && saved === undefined) refuseToOverwrite(out);
+  const host = {
+    ...nodeHost(ownTasks),
+    ...(saved && { savedRound: () => Promise.resolve(saved) }),
+    ...(out !== undefined && { saveRound: writeRound.bind(null, out, settings.order) }),
+  };
+  const { exit, results, error } = await runOnce(host, settings, runReporter(terminal));
+  if (results && out !== undefined) await writeText(join(out, 'results.json'), `${JSON.stringify(results)}\n`);
+  if (results) terminal.result(resultText(results, out));
+  if (error) terminal.note(`${error.code}: ${error.message} ${error.nextStep}`);
+  return exit;
+}
+
+function refuseToOverwrite(out: string): void {
+  if (!existsSync(join(out, 'results.json'))) return;
+  throw new GorpError(
+    'run/out-is-taken',
+    `${out} has the results of a run already.`,
+    'Name another folder with --out, or delete this one.',
+  );
+}
+
+function resultText(results: Results, out: string | undefined): string {
+  const where = out === undefined ? '' : `\nFiles are in ${out}.`;
+  const head = results.status === 'finished' ? 'Finished' : `Ended early (${results.status})`;
+  return `${head} after ${spell(results.seconds)}. Percent; R, then measures:\n\n${studyTable([results])}${where}`;
+}

@@ -1,0 +1,47 @@
+/// <reference types="@webgpu/types" preserve="true" />
+// The library: the core that the page and the command line are built on. `gorp-web/node` has what only Node offers.
+
+export { type ErrorCode, type ErrorReport, GorpError, reportOf } from './base/errors.ts';
+export { acquireGpu, type Gpu } from './gpu/device.ts';
+
+// Runs
+export { Run } from './run/run.ts';
+export type { RoundOutput, RunHost } from './run/host.ts';
+export type { Phase, RunEvent } from './run/events.ts';
+export { parseSettings, type RunSettings, RunSettingsSchema, type TrainingSettings } from './run/settings.ts';
+export { type Measures, type Results, ResultsSchema, type TaskReport, type TensorSpace } from './run/results.ts';
+export { measuresOf } from './run/measures.ts';
+export { embeddedMethod, embeddedSettings, type PresetName, publishedSettings } from './run/presets.ts';
+export { type OrderFile, parseOrderFile } from './run/order-file.ts';
+export { type OpenFile, openSavedRound, type SavedRound } from './run/outputs/saved-round.ts';
+
+// Methods
+export { METHOD_NAMES, type MethodName, type MethodSettings } from './gorp/method-settings.ts';
+export { methodPreset, methodSummary } from './gorp/methods.ts';
+
+// Tasks and text
+export { loadTask, type ReadText } from './tasks/benchmark.ts';
+export { BENCHMARK_KINDS, EMBEDDED_ORDER, PUBLISHED_ORDERS, publishedOrder } from './tasks/orders.ts';
+export { promptOf } from './tasks/prompt.ts';
+export type { Example, Task } from './tasks/task.ts';
+export { averageScores, type Score, scoreOf } from './text/scores.ts';
+export { loadTokenizer, type Tokenizer } from './text/tokenizer.ts';
+
+// Weights
+export { type ByteFile, type ModelTensors, openTensors } from './weights/model-files.ts';
+export { type ModelFiles, type ModelFolder, openModelFolder } from './weights/model-folder.ts';
+export { type ModelReference, parseModelReference } from './weights/model-reference.ts';
+export { HUB } from './weights/hub.ts';
+export { openModel } from './weights/source.ts';
+export { openBrowserStore, openMemoryStore, openStore, type WeightStore } from './weights/store.ts';
+export {
+  type LoadedTensor,
+  parseHeader,
+  readSafetensors,
+  type TensorInfo,
+  type TensorSource,
+  writeSafetensors,
+} from './weights/safetensors.ts';
+export { mergedModelFiles } from './weights/exports/merged-model.ts';
+export type { OutputFile } from './weights/exports/output-file.ts';
+export { zipped } from './weights/exports/zip.ts';

@@ -1,0 +1,28 @@
+import { GorpError } from '../../base/errors.ts';
+import type { ModelFiles } from '../model-folder.ts';
+import { mergedTensors, type WeightChanges } from './merge.ts';
+import { jsonFile, type OutputFile } from './output-file.ts';
+import { shardedWeights } from './sharding.ts';
+
+/**
+ * A model with everything that was trained merged in, as a folder that Hugging Face's tools and this project load.
+ *
+ * @throws GorpError `weights/other-model` when it lacks a layer that was trained.
+ */
+export function mergedModelFiles(base: ModelFiles, changed: ReadonlySet<string>, changes: WeightChanges): OutputFile[] {
+  const missing = [...changed].find((layer) => !base.tensors.has(`${layer}.weight`));
+  if (missing !== undefined) {
+    throw new GorpError(
+      'weights/other-model',
+      `The base model has no layer ${missing}, which was trained.`,
+      'Name the model that the round was trained on.',
+    );
+  }
+  return [
+    jsonFile('config.json', base.config),
+    jsonFile('tokenizer.json', base.tokenizer),
+    jsonFile('tokenizer_config.json', base.tokenizerConfig),
+    ...(base.generationConfig === null ? [] : [jsonFile('generation_config.json', base.generationConfig)]),
+    ...shardedWeights(mergedTensors(base, changed, changes)),
+  ];
+}

@@ -1,0 +1,128 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { buildLibrary } from '../setup/build.ts';
+import { nodeCommand, projectPath } from '../setup/process.ts';
+
+// Below the project, so that the package finds its dependencies as it would find them beside it.
+const consumer = projectPath('build', 'consumer');
+const installed = join(consumer, 'node_modules', 'gorp-web');
+
+/** Runs the installed package's command line from another folder. */
+function gorpWeb(...args: string[]): { code: number | null; out: string; err: string } {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [join(installed, 'dist-lib', 'cli.js'), ...args], {
+    cwd: consumer,
+    encoding: 'utf8',
+    env: { ...process.env, GORP_WEB_CACHE: join(consumer, 'models') },
+  });
+  return { code: status, out: stdout, err: stderr };
+}
+
+beforeAll(async () => {
+  await buildLibrary();
+  rmSync(consumer, { recursive: true, force: true });
+  mkdirSync(installed, { recursive: true });
+  // `npm pack` and an install of what it packs, without npm's own rebuild.
+  const pack = ['pack', '--ignore-scripts', '--json', '--pack-destination', consumer];
+  const options = { cwd: projectPath(), encoding: 'utf8', shell: process.platform === 'win32' } as const;
+  const [{ filename }] = JSON.parse(execFileSync('npm', pack, options)) as { filename: string }[];
+  execFileSync('tar', ['-xzf', join(consumer, filename), '--strip-components=1', '-C', installed]);
+}, 300_000);
+
+describe('the command line of the package', () => {
+  test('tells its commands, and the options of each', () => {
+    const help = gorpWeb('--help');
+    expect(help).toMatchObject({ code: 0, err: '' });
+    for (const command of ['train', 'eval', 'study', 'merge', 'models']) {
+      expect(help.out).toContain(`\n  ${command} `);
+      expect(gorpWeb(command, '--help')).toMatchObject({ code: 0, err: '' });
+    }
+    const { version } = JSON.parse(readFileSync(projectPath('package.json'), 'utf8')) as { version: string };
+    expect(gorpWeb('--version').out.trim()).toBe(version);
+  });
+
+  test.each<[string[], number, string]>([
+    [[], 2, 'Usage'],
+    [['frobnicate'], 2, 'no command'],
+    [['train', '--frobnicate'], 2, 'Usage: gorp-web train'],
+    [['train', '--seed', 'x'], 2, 'whole number'],
+    [['train', '--set', 'training.nothing=1'], 2, 'no setting training.nothing'],
+    [['train', '--order', '1'], 2, '--tasks'],
+    [['train', '--set', 'training.batchSize=0'], 3, 'settings/invalid'],
+    [['train', '--order', 'absent.json'], 3, 'run/unreadable-file'],
+    [['train', '--resume', 'absent'], 3, 'run/bad-round'],
+    [['merge', '--round', 'x'], 2, '--out'],
+    [['models', 'verify', 'no/model'], 3, 'store/no-model'],
+    [['study', '--shard', '2/2'], 2, '--shard'],
+  ])('%j ends with %i', (args, code, text) => {
+    const ended = gorpWeb(...args);
+    expect(ended.err).toContain(text);
+    expect(ended.code).toBe(code);
+  });
+
+  test('--json gives JSON only', () => {
+    const { out, code } = gorpWeb('models', 'list', '--json');
+    expect(code).toBe(0);
+    expect(JSON.parse(out)).toMatchObject({ type: 'models', models: [] });
+    const failed = gorpWeb('train', '--resume', 'absent', '--json');
+    expect(JSON.parse(failed.out)).toMatchObject({ type: 'failed', error: { code: 'run/bad-round' } });
+  });
+
+  test('a run leaves its rounds, and a round is merged into a model', () => {
+    const small = ['--preset', 'quick', '--method', 'seq-lora'];
+    for (const set of ['order=["gloss"]', 'training.trainExamples=8', 'training.testExamples=4'])
+      small.push('--set', set);
+    const first = gorpWeb('train', ...small, '--out', 'run', '--json');
+    expect(first.code, first.err).toBe(0);
+    const events = first.out
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { type: string });
+    expect(events.map(({ type }) => type)).toEqual(expect.arrayContaining(['device', 'plan', 'steps', 'evaluation']));
+    expect(events.at(-1)?.type).toBe('finished');
+    const rounds = join('run', 'logs_and_outputs', 'order_custom', 'outputs');
+    expect(existsSync(join(consumer, rounds, '1-gloss', 'all_results.json'))).toBe(true);
+    // Nothing is written over.
+    expect(gorpWeb('train', ...small, '--out', 'run').err).toContain('run/out-is-taken');
+
+    const merged = gorpWeb('merge', '--round', join(rounds, '1-gloss'), '--out', 'model', '--json');
+    expect(merged.code, merged.err).toBe(0);
+    for (const file of (JSON.parse(merged.out) as { files: string[] }).files) {
+      expect(existsSync(join(consumer, 'model', file)), file).toBe(true);
+    }
+  }, 300_000);
+});
+
+describe('the library of the package', () => {
+  test('is typed, and trains nothing to be used', () => {
+    const source = `
+      import { parseSettings, scoreOf, embeddedSettings, Run, type RunEvent, type RunHost } from 'gorp-web';
+      import { nodeHost } from 'gorp-web/node';
+      const settings = parseSettings(embeddedSettings('quick', 'gorp'));
+      const events: RunEvent[] = [];
+      const host: RunHost = { ...nodeHost(), emit: (event) => events.push(event) };
+      const run: Run = new Run(host, settings);
+      run.stop();
+      console.log(settings.order.join(' '), scoreOf('A cat.', 'a cat').exactMatch);
+      // @ts-expect-error a method that there is not
+      embeddedSettings('quick', 'none');
+    `;
+    writeFileSync(join(consumer, 'use.mts'), source);
+    const compilerOptions = {
+      strict: true,
+      target: 'ES2023',
+      module: 'NodeNext',
+      lib: ['ES2023', 'DOM', 'DOM.Iterable', 'DOM.AsyncIterable'],
+      types: [],
+      outDir: 'out',
+    };
+    writeFileSync(join(consumer, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['use.mts'] }));
+    const [program, ...args] = nodeCommand('typescript/bin/tsc', '-p', consumer);
+    const typed = spawnSync(program, args, { encoding: 'utf8' });
+    expect(typed.stdout).toBe('');
+    const used = spawnSync(process.execPath, [join(consumer, 'out', 'use.mjs')], { encoding: 'utf8', cwd: consumer });
+    expect(used.stderr).toBe('');
+    expect(used.stdout.trim()).toBe('gloss field true');
+  }, 120_000);
+});
