@@ -1,3 +1,4 @@
+import { GorpError } from '../base/errors.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { FastProjection } from './fast-projection.ts';
 import { transpose } from './matrix.ts';
@@ -83,6 +84,13 @@ export class FullRankGroup {
   /** New bases from the gradients as they are now: exact SVD on the host. Waits for the GPU. */
   async refreshBasis(): Promise<void> {
     for (const [name, G] of await this.gradient.read()) {
+      if (!G.data.every(Number.isFinite)) {
+        throw new GorpError(
+          'run/not-finite',
+          `Training has diverged: the gradient of ${name} is no longer a number.`,
+          'Start again with a smaller learning rate.',
+        );
+      }
       const S = this.#onInputs ? this.space?.spaces.get(name) : undefined;
       const { left, right } = makeBasis(S ? projectOutRight(G, S) : G, this.method.galoreRank, this.method.projType);
       if (left) this.#U?.write(name, left);

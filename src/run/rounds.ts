@@ -84,6 +84,11 @@ export class Rounds {
   async run(): Promise<void> {
     try {
       await this.#learn();
+    } catch (thrown) {
+      // What stumbles over numbers that are none comes behind the step that broke them: its record says what broke.
+      if (thrown instanceof GorpError && thrown.code === 'run/not-finite')
+        await this.#report().then(() => this.#pending);
+      throw thrown;
     } finally {
       // A read that is under way holds a buffer, and brings the last losses.
       await this.#pending?.catch(() => undefined);
