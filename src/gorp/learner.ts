@@ -114,15 +114,17 @@ export class Learner {
   ): Promise<Learner> {
     const lora: LoraGroup[] = [];
     const full: FullRankGroup[] = [];
+    const { maxBufferSize, maxStorageBufferBindingSize } = gpu.device.limits;
+    const limit = Math.min(maxBufferSize, maxStorageBufferBindingSize);
     try {
       if (method.adapters !== 'none') {
-        for (const group of layerGroups(network.shapes, targets.lora)) {
+        for (const group of layerGroups(network.shapes, targets.lora, limit)) {
           checkRank('loraRank', method.loraRank, group.names[0], group.out, group.inputs);
           lora.push(new LoraGroup(gpu, group, method));
         }
       }
       if (method.fullRank !== 'none') {
-        for (const group of layerGroups(network.shapes, targets.fullRank)) {
+        for (const group of layerGroups(network.shapes, targets.fullRank, limit)) {
           if (method.fullRank === 'projected') {
             checkRank('galoreRank', method.galoreRank, group.names[0], group.out, group.inputs);
           }

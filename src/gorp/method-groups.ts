@@ -27,15 +27,27 @@ export interface LayerGroup {
  * The layers that a pattern picks, in groups of one shape each.
  *
  * @param shapes parameters by name; those ending in `.weight` with two dimensions are layers.
+ * @param limit bytes that the f32 matrices of a group may take together: they share a buffer.
  */
-export function layerGroups(shapes: ReadonlyMap<string, readonly number[]>, pattern: RegExp): LayerGroup[] {
-  const groups = new Map<string, { names: string[]; out: number; inputs: number }>();
+export function layerGroups(
+  shapes: ReadonlyMap<string, readonly number[]>,
+  pattern: RegExp,
+  limit = Infinity,
+): LayerGroup[] {
+  const open = new Map<string, { names: string[]; out: number; inputs: number }>();
+  const groups: LayerGroup[] = [];
   for (const [parameter, [out, inputs]] of shapes) {
     const name = parameter.replace(/\.weight$/, '');
     if (name === parameter || !pattern.test(name)) continue;
-    const group = groups.get(`${out}×${inputs}`) ?? { names: [], out, inputs };
+    const key = `${out}×${inputs}`;
+    const matrixBytes = Math.ceil((out * inputs) / 64) * 256; // each begins where it can be bound
+    let group = open.get(key);
+    if (group === undefined || (group.names.length + 1) * matrixBytes > limit) {
+      group = { names: [], out, inputs };
+      open.set(key, group);
+      groups.push(group);
+    }
     group.names.push(name);
-    groups.set(`${out}×${inputs}`, group);
   }
-  return [...groups.values()];
+  return groups;
 }

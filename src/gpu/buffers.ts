@@ -1,4 +1,5 @@
 import { GorpError } from '../base/errors.ts';
+import { USAGE } from './usage.ts';
 
 /** A GPU buffer with an owner: it counts as live until `destroy` is called. */
 export interface OwnedBuffer {
@@ -46,7 +47,7 @@ export class BufferLedger {
   create(label: string, bytes: number, usage: GPUBufferUsageFlags): OwnedBuffer {
     const size = Math.max(16, Math.ceil(bytes / 16) * 16);
     const { maxBufferSize, maxStorageBufferBindingSize } = this.device.limits;
-    const isStorage = (usage & GPUBufferUsage.STORAGE) !== 0;
+    const isStorage = (usage & USAGE.storage) !== 0;
     const limit = isStorage ? Math.min(maxBufferSize, maxStorageBufferBindingSize) : maxBufferSize;
     if (size > limit) {
       throw new GorpError(
@@ -86,7 +87,7 @@ export class BufferLedger {
 
   /** A storage buffer that can be written from and copied to the host. */
   storage(label: string, bytes: number): OwnedBuffer {
-    return this.create(label, bytes, GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC);
+    return this.create(label, bytes, USAGE.storage | USAGE.copyTarget | USAGE.copySource);
   }
 
   /** Resolves when the device has confirmed every buffer made so far. @throws GorpError `gpu/out-of-memory`. */

@@ -1,6 +1,7 @@
 import type { OwnedBuffer } from './buffers.ts';
 import type { Gpu } from './device.ts';
 import type { Kernel, Param, Workgroups } from './kernel.ts';
+import { USAGE } from './usage.ts';
 
 /** A part of a buffer. */
 export interface BufferRange {
@@ -39,7 +40,7 @@ export class Program {
   static async record(gpu: Gpu, name: string, dispatches: readonly Dispatch[]): Promise<Program> {
     const pipelines = await Promise.all(dispatches.map(({ kernel }) => gpu.pipelines.get(kernel)));
     const bytes = Math.max(1, dispatches.length) * UNIFORM_ALIGNMENT;
-    const usage = GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST;
+    const usage = USAGE.uniform | USAGE.copyTarget;
     const uniforms = gpu.buffers.create(`${name} parameters`, bytes, usage);
     const contents = new DataView(new ArrayBuffer(bytes));
     const recorded = dispatches.map(({ params, tensors, workgroups }, i): Recorded => {

@@ -1,10 +1,11 @@
 import type { Gpu } from './device.ts';
 import type { BufferRange } from './program.ts';
+import { USAGE } from './usage.ts';
 
 /** Reads a part of a buffer back to the host; waits for the GPU. @throws GorpError `gpu/device-lost`. */
 export async function readBytes(gpu: Gpu, range: BufferRange): Promise<ArrayBuffer> {
   gpu.check();
-  const usage = GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST;
+  const usage = USAGE.mapRead | USAGE.copyTarget;
   const staging = gpu.buffers.create(`read ${range.buffer.label}`, range.bytes, usage);
   try {
     const encoder = gpu.device.createCommandEncoder();

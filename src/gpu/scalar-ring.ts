@@ -1,6 +1,7 @@
 import type { OwnedBuffer } from './buffers.ts';
 import type { Gpu } from './device.ts';
 import type { BufferRange } from './program.ts';
+import { USAGE } from './usage.ts';
 
 /**
  * Collects a few numbers of every step on the GPU and reads many steps back at once, so that the loop never waits for a
@@ -21,11 +22,7 @@ export class ScalarRing {
     readonly capacity: number,
   ) {
     this.#floats = sources.reduce((sum, source) => sum + source.bytes / 4, 0);
-    this.#ring = gpu.buffers.create(
-      'step records',
-      capacity * this.#floats * 4,
-      GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC,
-    );
+    this.#ring = gpu.buffers.create('step records', capacity * this.#floats * 4, USAGE.copyTarget | USAGE.copySource);
   }
 
   /** Steps recorded and not yet taken. */
@@ -55,7 +52,7 @@ export class ScalarRing {
     const steps = this.#used;
     this.#used = 0;
     if (steps === 0) return [];
-    const usage = GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST;
+    const usage = USAGE.mapRead | USAGE.copyTarget;
     const staging = this.gpu.buffers.create('step records, read back', steps * this.#floats * 4, usage);
     try {
       const encoder = this.gpu.device.createCommandEncoder();

@@ -18,6 +18,8 @@ const FULL: TrainingSettings = {
   trainExamples: 320,
   testExamples: 100,
   evaluationBatchSize: 50,
+  frozenWeights: 'f32',
+  recompute: false,
 };
 
 const QUICK: TrainingSettings = { ...FULL, epochs: 1, batchSize: 8, trainExamples: 48, testExamples: 24 };

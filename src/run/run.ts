@@ -2,8 +2,10 @@ import { GorpError, reportOf } from '../base/errors.ts';
 import { Learner } from '../gorp/learner.ts';
 import type { TargetModules } from '../gorp/method-groups.ts';
 import type { Gpu } from '../gpu/device.ts';
+import type { Packing } from '../gpu/packing.ts';
 import { tuneGpu } from '../gpu/tune.ts';
 import { sizeOf } from '../graph/tensor.ts';
+import { frozenPacking } from './frozen-weights.ts';
 import type { Network } from '../models/network.ts';
 import type { Tokenizer } from '../text/tokenizer.ts';
 import type { ModelFiles } from '../weights/model-folder.ts';
@@ -175,13 +177,15 @@ export class Run {
     owned: { destroy(): void }[],
   ): Promise<Learner> {
     let loaded = 0;
-    const { seed, maxGradNorm, gradientAccumulation } = this.settings.training;
+    const { seed, maxGradNorm, gradientAccumulation, frozenWeights, recompute } = this.settings.training;
+    const packing = (name: string): Packing | undefined =>
+      frozenPacking(frozenWeights, name, network.shapes.get(name) ?? [], model.tensors.get(name)?.dtype);
     const learner = await Learner.create(
       gpu,
       network,
       this.settings.method,
       targets,
-      { seed, maxGradNorm, gradientAccumulation },
+      { seed, maxGradNorm, gradientAccumulation, recompute, packing },
       (name) => model.readTensor(name),
       (name) => {
         loaded++;

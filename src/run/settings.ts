@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import { GorpError } from '../base/errors.ts';
+import { FROZEN_WEIGHTS } from './frozen-weights.ts';
 import { MethodSchema } from '../gorp/method-settings.ts';
 
 const positive = v.pipe(v.number(), v.gtValue(0), v.finite());
@@ -19,6 +20,10 @@ export const TrainingSchema = v.strictObject({
   trainExamples: v.pipe(v.number(), v.integer(), v.minValue(0)),
   testExamples: v.pipe(v.number(), v.integer(), v.minValue(0)),
   evaluationBatchSize: count,
+  /** How weights that are not trained are kept on the GPU. Results of earlier versions do not name it. */
+  frozenWeights: v.optional(v.picklist(FROZEN_WEIGHTS), 'f32'),
+  /** Computes activations again in the backward pass, block by block, instead of keeping them all. */
+  recompute: v.optional(v.boolean(), false),
 });
 export type TrainingSettings = v.InferOutput<typeof TrainingSchema>;
 

@@ -145,6 +145,8 @@ export function tinySettings(
       trainExamples: 0,
       testExamples: 0,
       evaluationBatchSize: 4,
+      frozenWeights: 'f32',
+      recompute: false,
       ...training,
     },
   };
