@@ -50,9 +50,20 @@ const LLAMA: Family<ReturnType<typeof parseLlamaConfig>> = {
  *   allocated then.
  */
 export function openNetwork(gpu: Gpu, model: ModelFiles, lengths: Lengths): OpenedNetwork {
-  const type = ConfigReader.from(model.config, 'language').choice('model_type', ['t5', 'llama']);
-  return type === 't5' ? open(T5, gpu, model, lengths) : open(LLAMA, gpu, model, lengths);
+  return familyOf(model.config) === 't5' ? open(T5, gpu, model, lengths) : open(LLAMA, gpu, model, lengths);
 }
+
+/** The network that a config.json alone describes: for a plan of its memory. @throws GorpError `model/…`. */
+export function networkOf(gpu: Gpu, config: unknown, lengths: Lengths): Omit<OpenedNetwork, 'tokenizer'> {
+  const made = <Config>({ parse, make, targets }: Family<Config>): Omit<OpenedNetwork, 'tokenizer'> => ({
+    network: make(gpu, parse(config), lengths),
+    targets,
+  });
+  return familyOf(config) === 't5' ? made(T5) : made(LLAMA);
+}
+
+const familyOf = (config: unknown): 't5' | 'llama' =>
+  ConfigReader.from(config, 'language').choice('model_type', ['t5', 'llama']);
 
 function open<Config extends { vocabSize: number; endIds: number[] }>(
   { parse, make, prompts, targets }: Family<Config>,

@@ -64,18 +64,18 @@ describe('a plan is what training takes', () => {
   });
 });
 
-/** Published sizes: config.json of t5-small. */
-const T5_SMALL = {
+/** As wide as t5-small, but two layers of six. */
+const WIDE = {
   model_type: 't5',
   vocab_size: 32128,
   d_model: 512,
   d_kv: 64,
   d_ff: 2048,
-  num_layers: 6,
+  num_layers: 2,
   num_heads: 8,
 };
 const question = (more: Partial<TrainingSettings> = {}) => ({
-  config: T5_SMALL,
+  config: WIDE,
   method: embeddedMethod('gorp'),
   training: { ...tinySettings('gorp').training, batchSize: 8, sourceLength: 512, targetLength: 50, ...more },
   limits: LIMITS,
@@ -89,10 +89,10 @@ test('each setting that is said to save memory does', async () => {
   const [f32, f16, int8, int4] = weights;
   expect(f16 / f32).toBeCloseTo(1 / 2, 2);
   expect(int8 / f32).toBeCloseTo(9 / 32, 2);
-  expect(int4).toBeLessThan(int8 * 0.9); // the vocabulary stays at 8 bits, and is a third of this model
+  expect(int4).toBeLessThan(int8 * 0.95); // the vocabulary stays at 8 bits, and is half of this model
   const kept = await planMemory(question());
   const again = await planMemory(question({ recompute: true }));
-  expect(again.arena).toBeLessThan(kept.arena * 0.5);
+  expect(again.arena).toBeLessThan(kept.arena * 0.9);
   expect((await planMemory(question({ batchSize: 4 }))).arena).toBeLessThan(kept.arena * 0.6);
 });
 

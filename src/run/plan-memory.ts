@@ -1,16 +1,12 @@
 import { GorpError } from '../base/errors.ts';
 import { Learner } from '../gorp/learner.ts';
-import { layerGroups, LLAMA_TARGETS, T5_TARGETS, type TargetModules } from '../gorp/method-groups.ts';
+import { layerGroups, type TargetModules } from '../gorp/method-groups.ts';
 import type { MethodSettings } from '../gorp/method-settings.ts';
 import { type BufferLimits, countingGpu } from '../gpu/counting-gpu.ts';
 import type { Gpu } from '../gpu/device.ts';
-import { ConfigReader } from '../models/config.ts';
 import { frozenPacking } from './frozen-weights.ts';
-import { parseLlamaConfig } from '../models/llama-config.ts';
-import { LlamaNetwork } from '../models/llama-network.ts';
 import type { Network } from '../models/network.ts';
-import { parseT5Config } from '../models/t5-config.ts';
-import { T5Network } from '../models/t5-network.ts';
+import { networkOf } from './open-network.ts';
 import type { TrainingSettings } from './settings.ts';
 
 /** What a plan of memory depends on. */
@@ -96,22 +92,6 @@ export async function planMemory({ config, method, training, storedAs, limits }:
   const staging = method.fullRank === 'projected' ? largestStack(shapes, targets.fullRank, limits) : 0;
   const total = Object.values(parts).reduce((sum, bytes) => sum + bytes, staging);
   return { ...parts, staging, total, spaceAfterTask: spaceBytes(shapes, targets, method) };
-}
-
-function networkOf(
-  gpu: Gpu,
-  config: unknown,
-  { sourceLength, targetLength }: Pick<TrainingSettings, 'sourceLength' | 'targetLength'>,
-): { network: Network; targets: TargetModules } {
-  const type = ConfigReader.from(config, 'language').choice('model_type', ['t5', 'llama']);
-  if (type === 't5') {
-    const network = new T5Network(gpu, parseT5Config(config), Math.max(sourceLength, targetLength + 1));
-    return { network, targets: T5_TARGETS };
-  }
-  return {
-    network: new LlamaNetwork(gpu, parseLlamaConfig(config), sourceLength + targetLength),
-    targets: LLAMA_TARGETS,
-  };
 }
 
 function largestStack(shapes: Network['shapes'], pattern: RegExp, limits: BufferLimits): number {

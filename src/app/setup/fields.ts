@@ -1,4 +1,5 @@
 import type { MethodSettings } from '../../gorp/method-settings.ts';
+import { FROZEN_WEIGHTS } from '../../run/frozen-weights.ts';
 import type { RunSettings, TrainingSettings } from '../../run/settings.ts';
 
 /** Keys of T whose values are of type V. */
@@ -319,6 +320,46 @@ export const MORE_GROUPS: readonly FieldGroup[] = [
         help: 'Examples answered at once.',
         range: COUNT,
       }),
+    ],
+  },
+  {
+    title: 'Memory',
+    fields: [
+      {
+        kind: 'choice',
+        id: 'training.frozenWeights',
+        label: 'Frozen weights',
+        help: 'As stored is exact. 8 bits change the loss in the third digit or so; 4 bits are felt. Arithmetic stays f32.',
+        applies: always,
+        options: [
+          { value: 'f32', label: 'f32' },
+          { value: 'stored', label: '16-bit, where so stored' },
+          { value: '8-bit', label: '8-bit blocks' },
+          { value: '4-bit', label: '4-bit blocks' },
+        ],
+        read: ({ training }) => training.frozenWeights,
+        write: (settings, value) => {
+          const option = FROZEN_WEIGHTS.find((known) => known === value);
+          if (option === undefined) return settings;
+          return { ...settings, training: { ...settings.training, frozenWeights: option } };
+        },
+      },
+      {
+        kind: 'choice',
+        id: 'training.recompute',
+        label: 'Activations',
+        help: 'Computing them again gives the same numbers in a fraction of the memory, a third slower.',
+        applies: always,
+        options: [
+          { value: 'keep', label: 'keep' },
+          { value: 'again', label: 'compute again' },
+        ],
+        read: ({ training }) => (training.recompute ? 'again' : 'keep'),
+        write: (settings, value) =>
+          value === 'keep' || value === 'again'
+            ? { ...settings, training: { ...settings.training, recompute: value === 'again' } }
+            : settings,
+      },
     ],
   },
 ];

@@ -1,0 +1,133 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { OwnedBuffer } from '../gpu/buffers.ts';
+import type { Gpu } from '../gpu/device.ts';
+import type { Packing } from '../gpu/packing.ts';
+import { submit } from '../gpu/program.ts';
+import { readBytes } from '../gpu/readback.ts';
+import { compile } from '../graph/compile.ts';
+import { Graph } from '../graph/graph.ts';
+import { goldenBatch, type GoldenTensor, goldenReal, readGolden, readGoldenJson } from '../testing/golden.ts';
+import { acquireTestGpu } from '../testing/gpu.ts';
+import { hasShared } from '../testing/shared.ts';
+import { plainLayers } from './layers.ts';
+import { parseLlamaConfig } from './llama-config.ts';
+import { LlamaNetwork } from './llama-network.ts';
+import type { Network, SizedBatch } from './network.ts';
+import { type LoadOptions, Parameters } from './parameters.ts';
+import { parseT5Config } from './t5-config.ts';
+import { T5Network } from './t5-network.ts';
+
+let gpu: Gpu;
+beforeAll(async () => {
+  gpu = await acquireTestGpu();
+});
+afterAll(() => gpu.destroy());
+
+/** The same device, said to allow less in one buffer. */
+function limited(bytes: number): Gpu {
+  const { queue } = gpu.device;
+  const limits = { maxBufferSize: bytes, maxStorageBufferBindingSize: bytes };
+  return { ...gpu, device: { limits, queue } as unknown as GPUDevice };
+}
+
+interface Case {
+  name: string;
+  network: (gpu: Gpu) => Network;
+  folder: string;
+  batch: SizedBatch;
+}
+
+function t5Case(): Case {
+  const batch = readGolden('golden/t5-tiny/batch.safetensors');
+  const part = (name: string): GoldenTensor => batch.get(name) as GoldenTensor;
+  return {
+    name: 't5-tiny',
+    folder: 'golden/t5-tiny',
+    network: (device) => new T5Network(device, parseT5Config(readGoldenJson('golden/t5-tiny/config.json')), 64),
+    batch: goldenBatch(part('input_ids'), part('attention_mask'), part('labels')),
+  };
+}
+
+function storiesCase(): Case {
+  const folder = 'models/stories260K-hf';
+  // Any text does: losses with packed weights are compared with those of f32 weights.
+  const ids = (length: number, from: number): number[] => Array.from({ length }, (_, i) => 3 + ((from + 37 * i) % 500));
+  const rows = [1, 2].map((row) => ({ source: [1, ...ids(30, row)], label: ids(12, 100 * row) }));
+  return {
+    name: 'stories260K',
+    folder,
+    network: (device) => new LlamaNetwork(device, parseLlamaConfig(readGoldenJson(`${folder}/config.json`)), 64),
+    batch: { sizes: { B: 2, S: 31, T: 12 }, rows },
+  };
+}
+
+/** Loss of a batch with the model's weights loaded in some way, on a device with some limit. */
+async function lossOf({ network: make, folder, batch }: Case, options: LoadOptions, limit?: number): Promise<number> {
+  const model = readGolden(`${folder}/model.safetensors`);
+  const network = make(gpu);
+  const device = limit === undefined ? gpu : limited(limit);
+  const parameters = await Parameters.load(
+    device,
+    network.shapes,
+    (name) => Promise.resolve(goldenReal(model, name).data),
+    options,
+  );
+  const owned: OwnedBuffer[] = [];
+  const inputs = network.batch(batch.sizes, owned);
+  const g = new Graph();
+  const loss = inputs.loss(
+    g,
+    plainLayers((name) => parameters.tensor(name)),
+  );
+  const compiled = await compile(gpu, 'loss', g, [loss]);
+  inputs.write(batch.rows);
+  submit(gpu, compiled.program);
+  const [value] = new Float32Array(await readBytes(gpu, compiled.rangeOf(loss)));
+  compiled.destroy();
+  for (const buffer of owned) buffer.destroy();
+  parameters.destroy();
+  network.destroy();
+  expect(gpu.buffers.liveLabels).toEqual([]);
+  return value;
+}
+
+/** Matrices packed, position biases and norms not. */
+const packedAs =
+  (packing: Packing, shapes: ReadonlyMap<string, readonly number[]>) =>
+  (name: string): Packing | undefined =>
+    shapes.get(name)?.length === 2 && !name.includes('relative_attention_bias') ? packing : undefined;
+
+// Relative change of the loss that a packing may make.
+const BOUNDS: [Packing, number][] = [
+  ['f16', 1e-3],
+  ['bf16', 1e-2],
+  ['int8', 2e-2],
+  ['int4', 0.25],
+];
+
+describe.skipIf(!hasShared)('a model loaded', () => {
+  describe.each(hasShared ? [t5Case(), storiesCase()] : [])('$name', (one) => {
+    test('in packed form loses little', async () => {
+      const exact = await lossOf(one, {});
+      const probe = one.network(gpu);
+      const { shapes } = probe;
+      probe.destroy();
+      const changes: [Packing, number][] = [];
+      for (const [packing] of BOUNDS) {
+        const loss = await lossOf(one, { packing: packedAs(packing, shapes) });
+        changes.push([packing, Math.abs(loss / exact - 1)]);
+      }
+      console.log(one.name, exact, changes);
+      for (const [i, [packing, change]] of changes.entries()) {
+        expect(change, packing).toBeLessThan(BOUNDS[i][1]);
+        expect(change, packing).toBeGreaterThan(0);
+      }
+    });
+
+    test('in parts, where the device allows little in one buffer, is the same', async () => {
+      const exact = await lossOf(one, {});
+      const parts = await lossOf(one, {}, 4096);
+      expect(Math.abs(parts / exact - 1)).toBeLessThan(1e-6);
+    });
+  });
+});
