@@ -87,6 +87,8 @@ export function publishedSettings(
       trainExamples: 0,
       testExamples: 0,
       evaluationBatchSize: settings.evaluationBatchSize,
+      frozenWeights: 'f32',
+      recompute: true, // the models are large, and the numbers the same
     },
     ...(others.length > 0 && { perTask }),
   };
