@@ -3,6 +3,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['src/**/*.test.ts', 'tools/**/*.test.ts'],
+    exclude: ['node_modules/**', 'src/**/*.large.test.ts'],
     pool: 'forks',
     maxWorkers: 2,
     testTimeout: 180_000, // on a new machine the kernels are compiled at first use

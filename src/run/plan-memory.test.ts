@@ -23,13 +23,13 @@ const LIMITS = { maxBufferSize: 2 ** 31, maxStorageBufferBindingSize: 2 ** 31 };
 describe('a plan is what training takes', () => {
   test.each<[MethodName, Partial<TrainingSettings>]>([
     ['gorp', {}],
-    ['gorp-plus', { recompute: true, frozenWeights: '8-bit' }],
+    ['gorp-plus', { activations: 'recompute', frozenWeights: '8-bit' }],
     ['seq-ft', { batchSize: 5, frozenWeights: '4-bit' }],
     ['seq-lora', { gradientAccumulation: 2, sourceLength: 40, frozenWeights: 'stored' }],
   ])('%s with %o', async (name, more) => {
     const { method, training } = tinySettings(name, more);
     const model = tinyModel({ num_layers: 2 });
-    const { batchSize: B, sourceLength: S, targetLength: T, gradientAccumulation, recompute } = training;
+    const { batchSize: B, sourceLength: S, targetLength: T, gradientAccumulation, activations } = training;
     const network = new T5Network(gpu, parseT5Config(model.config), Math.max(S, T + 1));
     const storedAs = (): string => 'BF16';
     const learner = await Learner.create(
@@ -41,7 +41,7 @@ describe('a plan is what training takes', () => {
         seed: 1,
         maxGradNorm: 1,
         gradientAccumulation,
-        recompute,
+        recompute: activations === 'recompute',
         packing: (n) => frozenPacking(training.frozenWeights, n, network.shapes.get(n) ?? [], storedAs()),
       },
       (n) => model.readTensor(n),
@@ -91,15 +91,15 @@ test('each setting that is said to save memory does', async () => {
   expect(int8 / f32).toBeCloseTo(9 / 32, 2);
   expect(int4).toBeLessThan(int8 * 0.95); // the vocabulary stays at 8 bits, and is half of this model
   const kept = await planMemory(question());
-  const again = await planMemory(question({ recompute: true }));
+  const again = await planMemory(question({ activations: 'recompute' }));
   expect(again.arena).toBeLessThan(kept.arena * 0.9);
   expect((await planMemory(question({ batchSize: 4 }))).arena).toBeLessThan(kept.arena * 0.6);
 });
 
 test('no buffer exceeds what the device allows in one; where one would have to, the plan fails', async () => {
   const small = { maxBufferSize: 2 ** 25, maxStorageBufferBindingSize: 2 ** 25 };
-  const plan = await planMemory({ ...question({ recompute: true, sourceLength: 128 }), limits: small });
-  const whole = await planMemory(question({ recompute: true, sourceLength: 128 }));
+  const plan = await planMemory({ ...question({ activations: 'recompute', sourceLength: 128 }), limits: small });
+  const whole = await planMemory(question({ activations: 'recompute', sourceLength: 128 }));
   expect(plan.weights / whole.weights).toBeCloseTo(1, 4);
   await expect(
     planMemory({ ...question(), limits: { ...small, maxBufferSize: 2 ** 22, maxStorageBufferBindingSize: 2 ** 22 } }),

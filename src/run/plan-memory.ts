@@ -16,7 +16,7 @@ export interface MemoryQuestion {
   readonly method: MethodSettings;
   readonly training: Pick<
     TrainingSettings,
-    'batchSize' | 'sourceLength' | 'targetLength' | 'gradientAccumulation' | 'frozenWeights' | 'recompute'
+    'batchSize' | 'sourceLength' | 'targetLength' | 'gradientAccumulation' | 'frozenWeights' | 'activations'
   >;
   /** The type that a parameter has in the checkpoint, as safetensors names it; F32 when left out. */
   readonly storedAs?: (name: string) => string;
@@ -80,7 +80,7 @@ export async function planMemory({ config, method, training, storedAs, limits }:
       seed: 0,
       maxGradNorm: 1,
       gradientAccumulation: training.gradientAccumulation,
-      recompute: training.recompute,
+      recompute: training.activations === 'recompute',
       packing: (name) => frozenPacking(training.frozenWeights, name, shapes.get(name) ?? [], storedAs?.(name) ?? 'F32'),
     },
     null,
@@ -135,7 +135,7 @@ export const inGiB = (bytes: number): string => `${(bytes / GIB).toFixed(bytes <
 export function checkBudget(plan: MemoryPlan, budget: number, training: MemoryQuestion['training']): void {
   if (plan.total <= budget) return;
   const advice = [
-    ...(training.recompute ? [] : ['compute activations again instead of keeping them']),
+    ...(training.activations === 'recompute' ? [] : ['compute activations again instead of keeping them']),
     ...(training.frozenWeights === '4-bit' ? [] : ['store frozen weights in 8 or 4 bits']),
     'use a smaller batch or shorter prompts',
   ];

@@ -19,7 +19,7 @@ const FULL: TrainingSettings = {
   testExamples: 100,
   evaluationBatchSize: 50,
   frozenWeights: 'f32',
-  recompute: false,
+  activations: 'keep',
 };
 
 const QUICK: TrainingSettings = { ...FULL, epochs: 1, batchSize: 8, trainExamples: 48, testExamples: 24 };
@@ -88,7 +88,7 @@ export function publishedSettings(
       testExamples: 0,
       evaluationBatchSize: settings.evaluationBatchSize,
       frozenWeights: 'f32',
-      recompute: true, // the models are large, and the numbers the same
+      activations: 'recompute', // the models are large, and the numbers the same
     },
     ...(others.length > 0 && { perTask }),
   };

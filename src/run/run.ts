@@ -177,7 +177,7 @@ export class Run {
     owned: { destroy(): void }[],
   ): Promise<Learner> {
     let loaded = 0;
-    const { seed, maxGradNorm, gradientAccumulation, frozenWeights, recompute } = this.settings.training;
+    const { seed, maxGradNorm, gradientAccumulation, frozenWeights, activations } = this.settings.training;
     const packing = (name: string): Packing | undefined =>
       frozenPacking(frozenWeights, name, network.shapes.get(name) ?? [], model.tensors.get(name)?.dtype);
     const learner = await Learner.create(
@@ -185,7 +185,7 @@ export class Run {
       network,
       this.settings.method,
       targets,
-      { seed, maxGradNorm, gradientAccumulation, recompute, packing },
+      { seed, maxGradNorm, gradientAccumulation, recompute: activations === 'recompute', packing },
       (name) => model.readTensor(name),
       (name) => {
         loaded++;

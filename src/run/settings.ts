@@ -22,8 +22,8 @@ export const TrainingSchema = v.strictObject({
   evaluationBatchSize: count,
   /** How weights that are not trained are kept on the GPU. Results of earlier versions do not name it. */
   frozenWeights: v.optional(v.picklist(FROZEN_WEIGHTS), 'f32'),
-  /** Computes activations again in the backward pass, block by block, instead of keeping them all. */
-  recompute: v.optional(v.boolean(), false),
+  /** Whether activations are kept for the backward pass, or computed again there block by block. */
+  activations: v.optional(v.picklist(['keep', 'recompute']), 'keep'),
 });
 export type TrainingSettings = v.InferOutput<typeof TrainingSchema>;
 

@@ -146,7 +146,7 @@ export function tinySettings(
       testExamples: 0,
       evaluationBatchSize: 4,
       frozenWeights: 'f32',
-      recompute: false,
+      activations: 'keep',
       ...training,
     },
   };

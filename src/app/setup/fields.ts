@@ -346,18 +346,18 @@ export const MORE_GROUPS: readonly FieldGroup[] = [
       },
       {
         kind: 'choice',
-        id: 'training.recompute',
+        id: 'training.activations',
         label: 'Activations',
         help: 'Computing them again gives the same numbers in a fraction of the memory, a third slower.',
         applies: always,
         options: [
           { value: 'keep', label: 'keep' },
-          { value: 'again', label: 'compute again' },
+          { value: 'recompute', label: 'compute again' },
         ],
-        read: ({ training }) => (training.recompute ? 'again' : 'keep'),
+        read: ({ training }) => training.activations,
         write: (settings, value) =>
-          value === 'keep' || value === 'again'
-            ? { ...settings, training: { ...settings.training, recompute: value === 'again' } }
+          value === 'keep' || value === 'recompute'
+            ? { ...settings, training: { ...settings.training, activations: value } }
             : settings,
       },
     ],
