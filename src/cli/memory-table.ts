@@ -85,7 +85,7 @@ export async function main(): Promise<number> {
   for (const { name, config, batchSize, frozenWeights, activations } of ROWS) {
     const plan = await planMemory({
       config,
-      method: methodPreset('gorp'),
+      method: { ...methodPreset('gorp'), projection: 'exact' },
       training: { batchSize, sourceLength: 512, targetLength: 50, gradientAccumulation: 1, frozenWeights, activations },
       storedAs: () => (name.startsWith('t5') ? 'F32' : 'F16'),
       limits: { maxBufferSize: 2 ** 31, maxStorageBufferBindingSize: 2 ** 31 - 4 },

@@ -89,7 +89,8 @@ export async function planMemory({ config, method, training, storedAs, limits }:
   const { batchSize: B, sourceLength: S, targetLength: T } = training;
   await learner.prepareStep([{ B, S, T }]);
   const parts = bytesByPart(gpu, shapes);
-  const staging = method.fullRank === 'projected' ? largestStack(shapes, targets.fullRank, limits) : 0;
+  const readsGradients = method.fullRank === 'projected' && method.projection === 'exact';
+  const staging = readsGradients ? largestStack(shapes, targets.fullRank, limits) : 0;
   const total = Object.values(parts).reduce((sum, bytes) => sum + bytes, staging);
   return { ...parts, staging, total, spaceAfterTask: spaceBytes(shapes, targets, method) };
 }
