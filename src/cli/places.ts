@@ -23,7 +23,7 @@ function findEmbedded(from: string): string {
 }
 
 /** Where fetched models are kept: `GORP_WEB_CACHE`, else the user's folder for caches. */
-export const modelsFolder = (env = process.env): string =>
+export const modelsFolder = (env: Readonly<Record<string, string | undefined>> = process.env): string =>
   env['GORP_WEB_CACHE'] ?? join(env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'gorp-web', 'models');
 
 /** The models that have been fetched. @throws GorpError `store/failed`. */

@@ -23,6 +23,8 @@ beforeAll(async () => {
   await buildLibrary();
   rmSync(consumer, { recursive: true, force: true });
   mkdirSync(installed, { recursive: true });
+  // A scope of its own: without it the package's name would mean the project around it.
+  writeFileSync(join(consumer, 'package.json'), JSON.stringify({ private: true, type: 'module' }));
   // `npm pack` and an install of what it packs, without npm's own rebuild.
   const pack = ['pack', '--ignore-scripts', '--json', '--pack-destination', consumer];
   const options = { cwd: projectPath(), encoding: 'utf8', shell: process.platform === 'win32' } as const;
@@ -106,7 +108,7 @@ describe('the library of the package', () => {
       run.stop();
       console.log(settings.order.join(' '), scoreOf('A cat.', 'a cat').exactMatch);
       // @ts-expect-error a method that there is not
-      embeddedSettings('quick', 'none');
+      export const refused = () => embeddedSettings('quick', 'none');
     `;
     writeFileSync(join(consumer, 'use.mts'), source);
     const compilerOptions = {
@@ -115,6 +117,7 @@ describe('the library of the package', () => {
       module: 'NodeNext',
       lib: ['ES2023', 'DOM', 'DOM.Iterable', 'DOM.AsyncIterable'],
       types: [],
+      rootDir: '.',
       outDir: 'out',
     };
     writeFileSync(join(consumer, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['use.mts'] }));
