@@ -16,8 +16,8 @@ const run = [...gorp, 'gorp', 'text', 'tasks', 'weights'];
 
 /** The layers, lowest first: imports run downwards only. A folder of `src/` that is not named here is an error. */
 export const LAYERS: Readonly<Record<string, LayerRule>> = {
-  // The library's entry, src/index.ts.
-  '': { layers: [...run, 'run'], core: true },
+  // The library's entry.
+  'index.ts': { layers: [...run, 'run'], core: true },
   base: { layers: [], core: true },
   gpu: { layers: ['base'], core: true },
   graph: { layers: ['base', 'gpu'], core: true },

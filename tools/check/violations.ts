@@ -6,11 +6,10 @@ type Imports = ReadonlyMap<string, readonly Import[]>;
 
 const isTest = (path: string): boolean => /\.test\.tsx?$/.test(path) || folderOf(path) === TESTING;
 
-/** The folder of `src/` that a path lies in, `''` for a file directly in `src/`, undefined outside `src/`. */
+/** The folder of `src/` that a path lies in, or the name of a file directly in `src/`; undefined outside `src/`. */
 function folderOf(path: string): string | undefined {
-  const [top, folder, ...rest] = path.split('/');
-  if (top !== 'src' || folder === undefined) return undefined;
-  return rest.length === 0 ? '' : folder;
+  const [top, name] = path.split('/');
+  return top === 'src' ? name : undefined;
 }
 
 /** `@scope/name/deep/file` → `@scope/name`. */
