@@ -8,7 +8,7 @@ import { roughTrainingBytes, whyTooLarge } from './device-fit.ts';
 import styles from './ModelsTab.module.css';
 import { roomLeft } from './models-state.ts';
 
-/** Models that are known to work, with what they take and whether this device can hold them. */
+/** Models to begin with, with what they take and whether this device can hold them. */
 export function Gallery() {
   return (
     <div className={styles.scroll}>

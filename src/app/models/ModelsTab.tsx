@@ -8,7 +8,7 @@ import { roomLeft } from './models-state.ts';
 import { StoredModels } from './StoredModels.tsx';
 import { WorkPanel } from './WorkPanel.tsx';
 
-/** Models that are known to work, and those that this browser keeps. */
+/** Models to begin with, and those that this browser keeps. */
 export function ModelsTab() {
   const { models } = usePage();
   const runStatus = usePageState(({ run }) => run.status);
@@ -27,7 +27,7 @@ export function ModelsTab() {
       </Section>
       <Section
         title="Known models"
-        note="Any T5 or LLaMA repository with safetensors and a tokenizer.json should do; these are known to. GPU memory is about what training a small batch takes, with weights in 32 bits."
+        note="Any T5 or LLaMA repository with safetensors and a tokenizer.json should do; these are some to begin with. GPU memory is about what training a small batch takes, with weights in 32 bits."
         testId="gallery"
       >
         <Gallery />

@@ -84,7 +84,7 @@ function PublishedOrders() {
         onChange={({ target }) => chooseOrder(target.value)}
       >
         <option value="own" disabled>
-          Your own order
+          As listed below
         </option>
         {FAMILIES.map(({ family, title }) => (
           <optgroup key={family} label={title}>
