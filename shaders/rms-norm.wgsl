@@ -6,7 +6,8 @@
 // x, y, dy, dx, d [rows, columns]; w, dw [columns]; s is recomputed where it is needed: one more pass over a row that
 // is in the cache is cheaper than storing it.
 //
-// Plan: FORWARD and GRAD_X one thread per row; GRAD_W one thread per column (only when the norm itself is trained).
+// Plan: FORWARD and GRAD_X one thread per row; GRAD_W one thread per column (only when the norm itself is
+// trained), and each of a workgroup computes the scale of one of 16 rows for all.
 
 struct Params { rows: u32, columns: u32, eps: f32 }
 @group(0) @binding(0) var<uniform> p: Params;
@@ -26,6 +27,7 @@ struct Params { rows: u32, columns: u32, eps: f32 }
 #if GRAD_W
 @group(0) @binding(2) var<storage, read> dy: array<f32>;
 @group(0) @binding(3) var<storage, read_write> dw: array<f32>;
+var<workgroup> scales: array<f32, 16>;
 #endif
 
 fn scale(row: u32) -> f32 {
@@ -71,12 +73,17 @@ fn main(
   }
 #endif
 #if GRAD_W
-  if (i >= p.columns) { return; }
+  let column = min(i, p.columns - 1u);
   var sum = 0.0;
-  for (var row = 0u; row < p.rows; row++) {
-    let at = row * p.columns + i;
-    sum += dy[at] * x[at] * scale(row);
+  for (var row0 = 0u; row0 < p.rows; row0 += 16u) {
+    scales[local] = scale(min(row0 + local, p.rows - 1u));
+    workgroupBarrier();
+    for (var n = 0u; n < min(16u, p.rows - row0); n++) {
+      let at = (row0 + n) * p.columns + column;
+      sum += dy[at] * x[at] * scales[n];
+    }
+    workgroupBarrier();
   }
-  dw[i] = sum;
+  if (i < p.columns) { dw[i] = sum; }
 #endif
 }

@@ -7,6 +7,7 @@ import { rawFolder, remoteReader } from '../tasks/remote.ts';
 import type { Task } from '../tasks/task.ts';
 import { acquireNodeGpu } from './node-gpu.ts';
 import { embeddedFolder, openNamedModel } from './places.ts';
+import { fileTuningStore } from './tuning-store.ts';
 
 declare const __APP_VERSION__: string;
 declare const __APP_COMMIT__: string;
@@ -20,6 +21,7 @@ export function nodeHost(ownTasks: readonly Task[] = []): Omit<RunHost, 'emit'> 
     taskReader: nodeTaskReader,
     now: () => performance.now(),
     code: { version: __APP_VERSION__, commit: __APP_COMMIT__ },
+    tuning: { store: fileTuningStore(), platform: `Node ${process.versions.node}` },
   };
 }
 

@@ -1,7 +1,7 @@
 import { GorpError } from '../base/errors.ts';
 import { BufferLedger } from './buffers.ts';
 import { PipelineCache } from './kernel.ts';
-import { DEFAULT_TUNING, type Tuning } from './tuning.ts';
+import { Tuning } from './tuning.ts';
 
 /** What the adapter says of itself. */
 export interface AdapterFacts {
@@ -123,7 +123,7 @@ function wrapDevice(device: GPUDevice, facts: AdapterFacts): Gpu {
     facts,
     buffers,
     pipelines: new PipelineCache(device),
-    tuning: { ...DEFAULT_TUNING },
+    tuning: new Tuning(),
     lost,
     check: () => {
       if (failure !== undefined) throw failure;

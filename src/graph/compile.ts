@@ -1,7 +1,7 @@
 import type { Gpu } from '../gpu/device.ts';
 import { type BufferRange, type Dispatch, Program } from '../gpu/program.ts';
 import { Arena } from './arena.ts';
-import type { Graph, Operation } from './graph.ts';
+import type { Graph, KernelCall, Operation } from './graph.ts';
 import { bytesOf, type Tensor } from './tensor.ts';
 
 /** The operations that are needed for `roots`, in order: dead gradients and unused branches drop out. */
@@ -104,14 +104,15 @@ export async function compile(
       if (slot === undefined) throw new Error(`${tensor.name} is not computed by ${name}`);
       return { buffer: buffers[slot], offset: 0, bytes: bytesOf(tensor) };
     };
-    const dispatches = operations.flatMap((operation) =>
-      operation.calls(gpu.tuning).map(({ kernel, params, tensors, workgroups }): Dispatch => ({
-        kernel,
-        params,
-        tensors: tensors.map(rangeOf),
-        workgroups,
-      })),
-    );
+    const calls = (): KernelCall[] => operations.flatMap((operation) => operation.calls(gpu.tuning));
+    let planned = calls();
+    if (await gpu.tuning.settle()) planned = calls(); // now with the kernels that were measured to be quickest
+    const dispatches = planned.map(({ kernel, params, tensors, workgroups }): Dispatch => ({
+      kernel,
+      params,
+      tensors: tensors.map(rangeOf),
+      workgroups,
+    }));
     program = await Program.record(gpu, name, dispatches);
     await gpu.buffers.verified();
     return { program, rangeOf, destroy: release };

@@ -1,4 +1,5 @@
 import type { Gpu } from '../gpu/device.ts';
+import type { TuningHost } from '../gpu/tune.ts';
 import type { OutputFile } from '../weights/exports/output-file.ts';
 import type { ModelFiles } from '../weights/model-folder.ts';
 import type { ModelProgress } from '../weights/remote-folder.ts';
@@ -34,6 +35,8 @@ export interface RunHost extends TaskHost {
   /** A clock in milliseconds. */
   now(): number;
   code: { version: string; commit: string };
+  /** Where measured kernel choices are kept. */
+  tuning: Pick<TuningHost, 'store' | 'platform'>;
 }
 
 /** What the ledger of a device counts. */

@@ -3,8 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { DiskFolder } from '../cli/disk-folder.ts';
 import { BufferLedger } from '../gpu/buffers.ts';
 import type { Gpu } from '../gpu/device.ts';
-import { DEFAULT_TUNING } from '../gpu/tuning.ts';
-import { acquireTestGpu } from '../testing/gpu.ts';
+import { acquireTestGpu, measuredTuning } from '../testing/gpu.ts';
 import { hasShared, sharedPath } from '../testing/shared.ts';
 import { tinyHost, tinySettings } from '../testing/tiny-run.ts';
 import { type ModelFiles, openModelFolder } from '../weights/model-folder.ts';
@@ -29,7 +28,7 @@ async function execute(settings: RunSettings, parts: Partial<RunHost> = {}): Pro
   const host = tinyHost((event) => events.push(event), {
     acquireGpu: () => {
       const buffers = new BufferLedger(device.device);
-      const tuning = { ...DEFAULT_TUNING, isMeasured: true }; // measuring takes longer than the run
+      const tuning = measuredTuning(); // measuring takes longer than the run
       return Promise.resolve({ ...device, tuning, buffers, destroy: () => buffers.destroyAll() });
     },
     openModel: storiesModel,

@@ -80,7 +80,7 @@ export class Run {
       const tasks = await this.#prepareTasks(tokenizer);
       // Once the files are known to be good: it takes seconds where shaders compile slowly.
       this.#progress({ phase: 'compile', item: 'kernels', done: 0, total: 1, unit: 'items' });
-      await tuneGpu(gpu, () => this.host.now());
+      await tuneGpu(gpu, { ...this.host.tuning, now: () => this.host.now() });
       const learner = await this.#createLearner(gpu, network, targets, model, owned);
       const saved = await this.host.savedRound?.();
       if (saved) {

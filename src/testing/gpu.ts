@@ -1,5 +1,6 @@
 import { create, globals } from 'webgpu';
 import { acquireGpu, type Gpu } from '../gpu/device.ts';
+import { Tuning } from '../gpu/tuning.ts';
 
 Object.assign(globalThis, globals);
 
@@ -10,4 +11,11 @@ let instance: GPU | undefined;
 export function acquireTestGpu(): Promise<Gpu> {
   instance ??= create([]);
   return acquireGpu(instance);
+}
+
+/** Choices of a device that is taken as measured: measuring takes longer than most tests. */
+export function measuredTuning(): Tuning {
+  const tuning = new Tuning();
+  tuning.measureWith(() => Promise.resolve());
+  return tuning;
 }

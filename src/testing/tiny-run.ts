@@ -162,6 +162,10 @@ export function tinyHost(emit: (event: RunEvent) => void, parts: Partial<RunHost
     emit,
     now: () => performance.now(),
     code: { version: '0.0.0', commit: 'test' },
+    tuning: {
+      store: { read: () => Promise.resolve(undefined), write: () => Promise.resolve() },
+      platform: 'test',
+    },
     ...parts,
   };
 }

@@ -10,6 +10,7 @@ import { type ModelAccess, openModel, requireReference } from '../weights/source
 import { openLastRound, RoundKeeper } from './kept-rounds.ts';
 import { appRoot, openPlaces } from './places.ts';
 import type { PageTasks, RoundsChoice, WorkerCommand, WorkerEvent } from './protocol.ts';
+import { browserTuningStore } from './tuning-store.ts';
 
 // The training worker: one run, told by commands, telling by events.
 declare const self: DedicatedWorkerGlobalScope;
@@ -59,6 +60,7 @@ function start(input: unknown, access: ModelAccess, pageTasks: PageTasks, { ever
       emit,
       now: () => performance.now(),
       code: { version: __APP_VERSION__, commit: __APP_COMMIT__ },
+      tuning: { store: browserTuningStore(), platform: navigator.userAgent },
     },
     settings,
   );

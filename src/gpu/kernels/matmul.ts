@@ -59,7 +59,8 @@ export type LargeTile = 8 | 16;
 
 const tiles = (size: number, tile: number, threads: number): number => Math.ceil(size / (tile * threads));
 
-function canUseVectors(shape: MatmulShape): boolean {
+/** Whether every row that is read starts at a multiple of four floats, so that four can be read at once. */
+export function canUseVectors(shape: MatmulShape): boolean {
   const { layout, M, N, K, batchStrideA, batchStrideB } = shape;
   const { rowA, offsetA, offsetB } = windowOf(shape);
   const sides = layout === 'nt' ? [K] : layout === 'nn' ? [K, N] : [M, N];

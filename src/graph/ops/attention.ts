@@ -48,12 +48,12 @@ function sizesOf({ q, k, heads, keyHeads }: AttentionInputs): Sizes {
 
 type Form = 'FORWARD' | 'GRAD_Q' | 'GRAD_KV' | 'GRAD_BIAS';
 
-function attentionCall(form: Form, at: AttentionInputs, tensors: Tensor[], { largeTile }: Tuning): KernelCall {
+function attentionCall(form: Form, at: AttentionInputs, tensors: Tensor[], { attentionRows }: Tuning): KernelCall {
   const { B, Sq, Bk, Sk, H, Hk, d } = sizesOf(at);
   const vec = d % 4 === 0;
   const along = form === 'FORWARD' || form === 'GRAD_Q' ? Sq : Sk;
-  // Rows per thread: where large tiles pay, and there are rows enough to keep all threads busy.
-  const R = largeTile === 16 && along >= 16 && form !== 'GRAD_BIAS' ? 4 : 1;
+  // Rows per thread: as many as the device was measured to like, where there are rows enough to keep all threads busy.
+  const R = along >= 16 && form !== 'GRAD_BIAS' ? attentionRows : 1;
   const threads = Math.ceil(along / R);
   const wg = threads <= 4 ? 4 : threads <= 16 ? 16 : 32;
   const grid: Workgroups =

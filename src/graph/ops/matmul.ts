@@ -1,4 +1,5 @@
-import { chooseTile, type MatmulLayout, type MatmulShape, matmulTwin, planMatmul } from '../../gpu/kernels/matmul.ts';
+import { type MatmulLayout, type MatmulShape, matmulTwin, planMatmul } from '../../gpu/kernels/matmul.ts';
+import { planVariant } from '../../gpu/kernels/matmul-variants.ts';
 import type { Tuning } from '../../gpu/tuning.ts';
 import type { Graph, KernelCall, Operation } from '../graph.ts';
 import { sizeOf, type Tensor } from '../tensor.ts';
@@ -154,10 +155,10 @@ export function partialSumsOf(shape: MatmulShape, b: Tensor): number {
 }
 
 /** The kernels of a product. B may be packed and may lie in parts. */
-export function productCalls(shape: MatmulShape, tensors: ProductTensors, { largeTile }: Tuning): KernelCall[] {
+export function productCalls(shape: MatmulShape, tensors: ProductTensors, tuning: Tuning): KernelCall[] {
   const { a, c, d, partial } = tensors;
   return productsOf(shape, tensors.b).flatMap(({ shape, b }): KernelCall[] => {
-    const plan = planMatmul(shape, chooseTile(shape, partial ? 8 : largeTile));
+    const plan = planVariant(shape, tuning.variantOf(shape));
     const extra = shape.addend && d ? [d] : [];
     const { kernel, params, workgroups, reduce } = plan;
     if (reduce === undefined || partial === undefined) {

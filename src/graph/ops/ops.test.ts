@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Gpu } from '../../gpu/device.ts';
 import type { MatmulLayout } from '../../gpu/kernels/matmul.ts';
+import { shapeClass } from '../../gpu/kernels/matmul-variants.ts';
 import { relativeError } from '../../testing/compare.ts';
 import { acquireTestGpu } from '../../testing/gpu.ts';
 import { GraphUnderTest, noise, type TestInput } from '../../testing/graphs.ts';
@@ -26,6 +27,17 @@ afterAll(() => gpu.destroy());
 const F32 = 2e-5;
 
 const PACKINGS = ['f16', 'bf16', 'int8', 'int4'] as const;
+
+const PLAIN = {
+  batch: 1,
+  batchStrideA: 0,
+  batchStrideB: 0,
+  batchStrideC: 0,
+  batchStrideD: 0,
+  alpha: 0.5,
+  addend: true,
+  accumulate: false,
+};
 
 const weight = (shape: number[]): TestInput => ({ shape, trainable: true });
 const integers = (size: number, below: number, seed = 3): number[] =>
@@ -71,14 +83,18 @@ describe('matmul', () => {
     });
   }
 
-  test.each(['nt', 'nn', 'tn'] as const)('large tiles, %s', async (layout) => {
-    gpu.tuning.largeTile = 16;
-    const [M, N, K] = [260, 68, 36]; // no multiples of 16
+  // No multiples of the tiles; odd sizes, for which there is no register tile of 16.
+  const large = (['nt', 'nn', 'tn'] as const).flatMap((layout) => [
+    { layout, variant: 'register-16' as const, sizes: [260, 68, 36] },
+    { layout, variant: 'block' as const, sizes: [260, 132, 36] },
+    { layout, variant: 'block' as const, sizes: [67, 129, 37] },
+  ]);
+  test.each(large)('$layout by $variant, $sizes', async ({ layout, variant, sizes: [M, N, K] }) => {
+    gpu.tuning.choose(shapeClass({ ...PLAIN, layout, M, N, K }) ?? '', variant);
     const [a, b] = operands[layout](M, N, K);
     await new GraphUnderTest({ a: { shape: a }, b: { shape: b }, d: { shape: [M, N] } }, (g, input) => ({
-      y: matmul(g, input('a'), input('b'), { layout, addend: input('d') }),
+      y: matmul(g, input('a'), input('b'), { layout, alpha: 0.5, addend: input('d') }),
     })).checkGpu(gpu, F32);
-    gpu.tuning.largeTile = 8;
   });
 
   test.each([
@@ -130,14 +146,15 @@ describe('matmul', () => {
   });
 
   test('large tiles over a packed matrix', async () => {
-    gpu.tuning.largeTile = 16;
+    const packedB = { packing: 'int8' as const, elements: 68 * 36 };
+    const name = shapeClass({ ...PLAIN, layout: 'nt', M: 260, N: 68, K: 36, packedB }) ?? '';
+    gpu.tuning.choose(name, 'register-16');
     const b = { shape: [68, 36], packing: 'int8' as const };
     await new GraphUnderTest({ a: weight([260, 36]), b }, (g, input) => ({
       y: matmul(g, input('a'), input('b'), { layout: 'nt' }),
     }))
       .withGradients('y')
       .checkGpu(gpu, F32);
-    gpu.tuning.largeTile = 8;
   });
 
   test('zero rows', async () => {
@@ -258,11 +275,11 @@ describe('attention', () => {
       }),
     ).withGradients('o');
     t.checkFiniteDifferences(1e-5);
-    for (const largeTile of [8, 16] as const) {
-      gpu.tuning.largeTile = largeTile; // one query per thread, then several where there are enough
+    for (const rows of [1, 4] as const) {
+      gpu.tuning.attentionRows = rows; // one query per thread, then several where there are enough
       await t.checkGpu(gpu, 1e-4);
     }
-    gpu.tuning.largeTile = 8;
+    gpu.tuning.attentionRows = 1;
   });
 
   test('with a position, as in generation', async () => {

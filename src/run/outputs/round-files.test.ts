@@ -1,9 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { BufferLedger } from '../../gpu/buffers.ts';
 import type { Gpu } from '../../gpu/device.ts';
-import { DEFAULT_TUNING } from '../../gpu/tuning.ts';
 import { readGoldenJson } from '../../testing/golden.ts';
-import { acquireTestGpu } from '../../testing/gpu.ts';
+import { acquireTestGpu, measuredTuning } from '../../testing/gpu.ts';
 import { bytesOfFile, memoryFile } from '../../testing/output-files.ts';
 import { hasShared } from '../../testing/shared.ts';
 import { tinyHost, tinyModel, tinySettings } from '../../testing/tiny-run.ts';
@@ -28,7 +27,7 @@ beforeAll(async () => {
 afterAll(() => device.destroy());
 const acquireGpu = (): Promise<Gpu> => {
   const buffers = new BufferLedger(device.device);
-  const tuning = { ...DEFAULT_TUNING, isMeasured: true };
+  const tuning = measuredTuning();
   return Promise.resolve({ ...device, tuning, buffers, destroy: () => buffers.destroyAll() });
 };
 

@@ -1,0 +1,30 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import type { Choices } from '../gpu/tuning.ts';
+import { fileTuningStore } from './tuning-store.ts';
+
+const CHOICES: Choices = { attentionRows: 4, matmul: { 'nt 64×64×64': 'block' } };
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'tuning-'));
+});
+afterEach(() => rm(folder, { recursive: true }));
+
+it('keeps the choices of several devices in one file', async () => {
+  const file = join(folder, 'deep', 'tuning.json');
+  expect(await fileTuningStore(file).read('one')).toBeUndefined();
+  await fileTuningStore(file).write('one', CHOICES);
+  await fileTuningStore(file).write('two', { ...CHOICES, attentionRows: 1 });
+  expect(await fileTuningStore(file).read('one')).toEqual(CHOICES);
+  expect(await fileTuningStore(file).read('two')).toEqual({ ...CHOICES, attentionRows: 1 });
+});
+
+it('takes a damaged file for none, and a folder that cannot be written to for nothing worse', async () => {
+  const file = join(folder, 'tuning.json');
+  await writeFile(file, '{"one": ');
+  expect(await fileTuningStore(file).read('one')).toBeUndefined();
+  await fileTuningStore(join(file, 'below a file')).write('one', CHOICES);
+  expect(await readFile(file, 'utf8')).toBe('{"one": ');
+});

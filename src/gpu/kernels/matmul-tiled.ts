@@ -1,0 +1,51 @@
+import template from '../../../shaders/matmul-tiled.wgsl?raw';
+import { f32, u32 } from '../kernel.ts';
+import { fillTemplate } from '../template.ts';
+import { canUseVectors, type MatmulPlan, type MatmulShape } from './matmul.ts';
+
+/** How a product is cut up when its operands pass through workgroup memory. */
+export interface BlockTile {
+  /** Rows and columns of C per thread; multiples of 4. */
+  readonly tm: number;
+  readonly tn: number;
+  /** Threads of a workgroup in x (columns) and y (rows). */
+  readonly wx: number;
+  readonly wy: number;
+  /** Steps of K that are held at once, over 4. */
+  readonly bk4: number;
+}
+
+/** The kernel of a product through workgroup memory. Bindings: A, B, C, then D. K is not split. */
+export function planTiledMatmul(shape: MatmulShape, { tm, tn, wx, wy, bk4 }: BlockTile): MatmulPlan {
+  const { layout, M, N, K, batch, addend, accumulate } = shape;
+  const vec = canUseVectors(shape);
+  const [bm, bn, threads] = [tm * wy, tn * wx, wx * wy];
+  const strides = [shape.batchStrideA, shape.batchStrideB, shape.batchStrideC, shape.batchStrideD].map(u32);
+  return {
+    kernel: {
+      name: `matmul/${layout}-${bm}x${bn}-tiled-${tm}x${tn}${vec ? '' : '-scalar'}`,
+      wgsl: fillTemplate(template, {
+        VEC: vec,
+        NT_LAYOUT: layout === 'nt',
+        TN_LAYOUT: layout === 'tn',
+        TM: tm,
+        TN: tn,
+        TM4: tm / 4,
+        TN4: tn / 4,
+        WX: wx,
+        WY: wy,
+        BM: bm,
+        BN: bn,
+        BM4: bm / 4,
+        BN4: bn / 4,
+        BK4: bk4,
+        LOADS_A: (bm * bk4) / threads,
+        LOADS_B: (bn * bk4) / threads,
+        ADDEND: addend,
+        ACCUMULATE: accumulate,
+      }),
+    },
+    params: [u32(M), u32(N), u32(K), u32(1), ...strides, f32(shape.alpha)],
+    workgroups: [Math.ceil(N / bn), Math.ceil(M / bm), batch],
+  };
+}

@@ -1,0 +1,11 @@
+import { createStore, get, set } from 'idb-keyval';
+import type { TuningStore } from '../gpu/tune.ts';
+
+/** Kernel choices in IndexedDB. A browser that stores nothing (a private window may not) measures at every start. */
+export function browserTuningStore(): TuningStore {
+  const store = createStore('gorp-web-tuning', 'values');
+  return {
+    read: (device) => get<unknown>(device, store).catch(() => undefined),
+    write: (device, choices) => set(device, choices, store).catch(() => undefined),
+  };
+}
