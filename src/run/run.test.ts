@@ -4,8 +4,7 @@ import { GorpError } from '../base/errors.ts';
 import { METHOD_NAMES } from '../gorp/method-settings.ts';
 import { BufferLedger } from '../gpu/buffers.ts';
 import type { Gpu } from '../gpu/device.ts';
-import { Tuning } from '../gpu/tuning.ts';
-import { acquireTestGpu } from '../testing/gpu.ts';
+import { acquireTestGpu, measuredTuning } from '../testing/gpu.ts';
 import { tinyHost, tinyModel, tinySettings } from '../testing/tiny-run.ts';
 import type { RunEvent } from './events.ts';
 import { type Results, ResultsSchema } from './results.ts';
@@ -14,8 +13,7 @@ import { Run } from './run.ts';
 import type { RunSettings } from './settings.ts';
 
 // Measuring the device takes longer than the rest of these runs: all but one take it as measured.
-const MEASURED = new Tuning();
-MEASURED.measureWith(() => Promise.resolve());
+const MEASURED = measuredTuning();
 const ownGpu = async (): Promise<Gpu> => ({ ...(await acquireTestGpu()), tuning: MEASURED });
 // Runs that leave the device as it was share one, so that every kernel is compiled once; each has a ledger of its own.
 let device: Gpu;

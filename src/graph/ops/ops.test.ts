@@ -83,12 +83,15 @@ describe('matmul', () => {
     });
   }
 
-  // No multiples of the tiles; odd sizes, for which there is no register tile of 16.
-  const large = (['nt', 'nn', 'tn'] as const).flatMap((layout) => [
-    { layout, variant: 'register-16' as const, sizes: [260, 68, 36] },
-    { layout, variant: 'block' as const, sizes: [260, 132, 36] },
-    { layout, variant: 'block' as const, sizes: [67, 129, 37] },
-  ]);
+  // No multiples of the tiles; of odd sizes there is no register tile of 16.
+  const large = [
+    { layout: 'nt', variant: 'register-16', sizes: [260, 68, 36] },
+    { layout: 'nn', variant: 'register-16', sizes: [260, 68, 36] },
+    { layout: 'tn', variant: 'register-16', sizes: [260, 68, 36] },
+    { layout: 'nt', variant: 'block', sizes: [260, 132, 36] },
+    { layout: 'nn', variant: 'block', sizes: [67, 129, 37] },
+    { layout: 'tn', variant: 'block', sizes: [67, 129, 37] },
+  ] as const;
   test.each(large)('$layout by $variant, $sizes', async ({ layout, variant, sizes: [M, N, K] }) => {
     gpu.tuning.choose(shapeClass({ ...PLAIN, layout, M, N, K }) ?? '', variant);
     const [a, b] = operands[layout](M, N, K);

@@ -1,0 +1,169 @@
+import type { OwnedBuffer } from '../src/gpu/buffers.ts';
+import type { Gpu } from '../src/gpu/device.ts';
+import { submit } from '../src/gpu/program.ts';
+import { readBytes } from '../src/gpu/readback.ts';
+import { type Compiled, compile } from '../src/graph/compile.ts';
+import { Graph } from '../src/graph/graph.ts';
+import { attention } from '../src/graph/ops/attention.ts';
+import { activation, sumGradients } from '../src/graph/ops/elementwise.ts';
+import { matmul } from '../src/graph/ops/matmul.ts';
+import { rmsNorm } from '../src/graph/ops/norm.ts';
+import { adam, adamStepSize, applyUpdate } from '../src/graph/ops/optimizer.ts';
+import { sizeOf, type Tensor } from '../src/graph/tensor.ts';
+import { meanSquaredError } from './mean-squared-error.ts';
+
+/** Sizes of the block: batch, sequence, model, heads, feed-forward. */
+export const BLOCK = { B: 8, S: 64, D: 256, H: 4, F: 1024 } as const;
+const LEARNING_RATE = 1e-3;
+const EPS = 1e-6;
+
+/** Shapes of the parameters as the peers' harness has them: y = x W, W [in, out]. */
+export const BLOCK_SHAPES: Readonly<Record<string, readonly number[]>> = {
+  g1: [256],
+  wq: [256, 256],
+  wk: [256, 256],
+  wv: [256, 256],
+  wo: [256, 256],
+  pb: [4, 64, 64],
+  g2: [256],
+  w1: [256, 1024],
+  w2: [1024, 256],
+};
+
+/** Initial values of the parameters, the input and what the output should be, [8, 64, 256] each. */
+export interface BlockValues {
+  p: Readonly<Record<string, Float32Array>>;
+  x: Float32Array;
+  y: Float32Array;
+}
+
+// Adam here adds 1e-6 to √v, the peers 1e-8 to its corrected form. A loss gradient this large makes both vanish beside
+// √v, and Adam's step does not depend on the gradient's scale otherwise.
+const LOSS_GRADIENT = 3000;
+// Floats between the places of two tensors in the buffer of all parameters, so that each can be bound.
+const PLACE = 64;
+
+/**
+ * One encoder block of T5 (RMS norm, unscaled attention with a learned position bias, ReLU feed-forward, residuals):
+ * forward and backward pass and Adam, by the project's own graph. Everything is trained, and in buffers of one layout,
+ * so that Adam takes all parameters in one dispatch.
+ */
+export class BlockStep {
+  #steps = 0;
+
+  private constructor(
+    private readonly gpu: Gpu,
+    private readonly owned: readonly OwnedBuffer[],
+    private readonly train: Compiled,
+    private readonly infer: Compiled,
+    private readonly tensors: { loss: Tensor; rates: Tensor; y: Tensor },
+  ) {}
+
+  static async create(gpu: Gpu, values: BlockValues): Promise<BlockStep> {
+    const owned: OwnedBuffer[] = [];
+    const { B, S, D } = BLOCK;
+    const persistent = (name: string, shape: readonly number[], data?: Float32Array, trainable = false): Tensor => {
+      const buffer = gpu.buffers.storage(name, sizeOf(shape) * 4);
+      owned.push(buffer);
+      if (data) gpu.device.queue.writeBuffer(buffer.gpuBuffer, 0, Float32Array.from(data));
+      return { ...fixed(name, shape, { buffer, offset: 0, bytes: sizeOf(shape) * 4 }), trainable };
+    };
+    const places = new Map<string, number>();
+    let total = 0;
+    for (const [name, shape] of Object.entries(BLOCK_SHAPES)) {
+      places.set(name, total);
+      total += Math.ceil(sizeOf(shape) / PLACE) * PLACE;
+    }
+    const weights = persistent('parameters', [total]);
+    const gradients = persistent('gradients', [total]);
+    const state = {
+      m: persistent('first moments', [total]),
+      v: persistent('second moments', [total]),
+      clip: persistent('clip', [2], Float32Array.of(0, 1)),
+      rates: persistent('step sizes', [1]),
+      index: 0,
+    };
+    const x = persistent('x', [B, S, D], values.x);
+    const goal = persistent('goal', [B, S, D], values.y);
+    const mask = persistent('mask', [B, S], new Float32Array(B * S).fill(1));
+    const loss = persistent('loss', [1]);
+    const lossGradient = persistent('loss gradient', [1], Float32Array.of(LOSS_GRADIENT));
+    const partOf = (whole: Tensor, name: string): NonNullable<Tensor['storage']> => {
+      const { buffer } = whole.storage as NonNullable<Tensor['storage']>;
+      return { buffer, offset: (places.get(name) ?? 0) * 4, bytes: sizeOf(BLOCK_SHAPES[name]) * 4 };
+    };
+    const parameters = new Map<string, Tensor>();
+    for (const [name, shape] of Object.entries(BLOCK_SHAPES)) {
+      const storage = partOf(weights, name);
+      const isMatrix = name.startsWith('w');
+      const data = isMatrix ? transposed(values.p[name], shape) : Float32Array.from(values.p[name]);
+      gpu.device.queue.writeBuffer(storage.buffer.gpuBuffer, storage.offset, data);
+      parameters.set(name, { ...fixed(name, isMatrix ? [...shape].reverse() : shape, storage), trainable: true });
+    }
+
+    const g = new Graph();
+    meanSquaredError(g, forward(g, parameters, x, mask), goal, loss);
+    const found = g.backward(loss, lossGradient, sumGradients(g));
+    for (const [tensor, gradient] of found) gradient.storage = partOf(gradients, tensor.name);
+    const whole = { count: 1, size: total, stride: total };
+    // Adam reads the one buffer of which each gradient is a part: the order of recording is the order of execution.
+    applyUpdate(g, adam(g, gradients, whole, state), whole, weights);
+    const train = await compile(gpu, 'block step', g, [loss, ...found.values()]);
+
+    const inference = new Graph();
+    const y = forward(inference, parameters, x, mask);
+    const infer = await compile(gpu, 'block forward', inference, [y]);
+    return new BlockStep(gpu, owned, train, infer, { loss, rates: state.rates, y });
+  }
+
+  get dispatches(): number {
+    return this.train.program.dispatchCount;
+  }
+
+  /** One step. @returns the loss before it. */
+  async step(): Promise<number> {
+    this.#steps++;
+    const rate = Float32Array.of(adamStepSize(LEARNING_RATE, this.#steps));
+    this.gpu.device.queue.writeBuffer(storageOf(this.tensors.rates).buffer.gpuBuffer, 0, rate);
+    submit(this.gpu, this.train.program);
+    return new Float32Array(await readBytes(this.gpu, { ...storageOf(this.tensors.loss), bytes: 4 }))[0];
+  }
+
+  /** The forward pass alone. */
+  async forward(): Promise<void> {
+    submit(this.gpu, this.infer.program);
+    await readBytes(this.gpu, { ...this.infer.rangeOf(this.tensors.y), bytes: 4 });
+  }
+
+  destroy(): void {
+    this.train.destroy();
+    this.infer.destroy();
+    for (const buffer of this.owned) buffer.destroy();
+  }
+}
+
+function forward(g: Graph, parameters: ReadonlyMap<string, Tensor>, x: Tensor, mask: Tensor): Tensor {
+  const weight = (name: string): Tensor => parameters.get(name) as Tensor;
+  const linear = (from: Tensor, name: string, addend?: Tensor): Tensor =>
+    matmul(g, from, weight(name), { layout: 'nt', addend });
+  const h = rmsNorm(g, x, weight('g1'), EPS); // [B, S, D]
+  const [q, k, v] = ['wq', 'wk', 'wv'].map((name) => linear(h, name)); // [B, S, D] each
+  const bias = weight('pb'); // [H, S, S]
+  const o = attention(g, { q, k, v, mask, bias, heads: BLOCK.H, keyHeads: BLOCK.H, scale: 1, causal: false });
+  const r = linear(o, 'wo', x); // [B, S, D]
+  const f = activation(g, 'relu', linear(rmsNorm(g, r, weight('g2'), EPS), 'w1')); // [B, S, F]
+  return linear(f, 'w2', r); // [B, S, D]
+}
+
+const storageOf = (tensor: Tensor): NonNullable<Tensor['storage']> => tensor.storage as NonNullable<Tensor['storage']>;
+
+function fixed(name: string, shape: readonly number[], storage: NonNullable<Tensor['storage']>): Tensor {
+  return { name, shape, dtype: 'f32', trainable: false, elements: sizeOf(shape), storage };
+}
+
+/** [rows, columns] → [columns, rows]. */
+function transposed(values: Float32Array, [rows, columns]: readonly number[]): Float32Array<ArrayBuffer> {
+  const out = new Float32Array(values.length);
+  for (let r = 0; r < rows; r++) for (let c = 0; c < columns; c++) out[c * rows + r] = values[r * columns + c];
+  return out;
+}

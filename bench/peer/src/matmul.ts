@@ -1,0 +1,36 @@
+import type { Param } from '../../../src/gpu/kernel.ts';
+import type { MatmulShape } from '../../../src/gpu/kernels/matmul.ts';
+import { MATMUL_VARIANTS, planVariant } from '../../../src/gpu/kernels/matmul-variants.ts';
+
+const productOf = (M: number, K: number, N: number): MatmulShape => ({
+  layout: 'nn',
+  M,
+  N,
+  K,
+  batch: 1,
+  batchStrideA: 0,
+  batchStrideB: 0,
+  batchStrideC: 0,
+  batchStrideD: 0,
+  alpha: 1,
+  addend: false,
+  accumulate: false,
+});
+
+/** The kernel as the harness binds it: A, B and C from binding 0; what the project passes as a uniform is constant. */
+function withoutUniform(wgsl: string, params: readonly Param[]): string {
+  const values = params.map((param) => ('u32' in param ? `${param.u32}u` : `f32(${param.f32})`));
+  return wgsl
+    .replace(/@group\(0\) @binding\(0\) var<uniform> p: Params;/, `const p = Params(${values.join(', ')});`)
+    .replace(/@binding\((\d)\)/g, (_, binding: string) => `@binding(${Number(binding) - 1})`);
+}
+
+/** The project's matrix products in the form of the peers' harness. */
+export const variants = MATMUL_VARIANTS.map((variant) => ({
+  name: `gorp-web ${variant}`,
+  code: (M: number, K: number, N: number): string => {
+    const { kernel, params } = planVariant(productOf(M, K, N), variant);
+    return withoutUniform(kernel.wgsl, params);
+  },
+  grid: (M: number, K: number, N: number): readonly number[] => planVariant(productOf(M, K, N), variant).workgroups,
+}));
