@@ -1,7 +1,7 @@
 import { BufferLedger } from './buffers.ts';
 import type { Gpu } from './device.ts';
 import type { PipelineCache } from './kernel.ts';
-import { DEFAULT_TUNING } from './tuning.ts';
+import { Tuning } from './tuning.ts';
 
 /** What bounds a single buffer of a device, in bytes. */
 export interface BufferLimits {
@@ -34,7 +34,7 @@ export function countingGpu(limits: BufferLimits): Gpu {
     facts: { vendor: '', architecture: '', description: '', software: false, features: [], limits: { ...limits } },
     buffers,
     pipelines: pipelines as PipelineCache,
-    tuning: { ...DEFAULT_TUNING },
+    tuning: new Tuning(),
     lost: new Promise<never>(nothing),
     check: nothing,
     destroy: () => buffers.destroyAll(),
