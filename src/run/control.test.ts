@@ -6,7 +6,7 @@ function underTest(): { control: RunControl; clock: { ms: number }; told: boolea
   const clock = { ms: 500 };
   const control = new RunControl(() => clock.ms);
   const told: boolean[] = [];
-  return { control, clock, told, pass: () => control.checkpoint((paused) => told.push(paused)) };
+  return { control, clock, told, pass: () => control.checkpoint({ onPause: (paused) => told.push(paused) }) };
 }
 
 describe('RunControl', () => {
@@ -57,9 +57,11 @@ describe('RunControl', () => {
     const { control } = underTest();
     const told: boolean[] = [];
     control.pause();
-    await control.checkpoint((paused) => {
-      told.push(paused);
-      control.resume();
+    await control.checkpoint({
+      onPause: (paused) => {
+        told.push(paused);
+        control.resume();
+      },
     });
     expect(told).toEqual([true, false]);
   });
@@ -74,6 +76,33 @@ describe('RunControl', () => {
     control.pause();
     await expect(pass()).rejects.toThrow(expect.objectContaining({ code: 'run/stopped' }));
     expect(told).toEqual([true]);
+  });
+
+  it.each(['pause', 'stop'] as const)('settles what is under way before it heeds a %s', async (what) => {
+    const { control, clock, told } = underTest();
+    control[what]();
+    const settle = (): Promise<void> => {
+      expect(told).toEqual([]);
+      clock.ms += 2000;
+      control.resume();
+      return Promise.resolve();
+    };
+    await control.checkpoint({ settle, onPause: (paused) => told.push(paused) }).catch(() => undefined);
+    expect([control.seconds, told]).toEqual([2, []]); // resumed in the meantime, it did not wait
+  });
+
+  it('does not wait for a resume when what it works with is gone; its clock goes on', async () => {
+    const { control, clock, told } = underTest();
+    control.pause();
+    let lose: (reason: Error) => void = () => undefined;
+    const broken = new Promise<never>((_, reject) => (lose = reject));
+    const waiting = control.checkpoint({ onPause: (paused) => told.push(paused), broken });
+    await Promise.resolve();
+    clock.ms += 5000;
+    lose(new Error('gone'));
+    await expect(waiting).rejects.toThrow('gone');
+    clock.ms += 1000;
+    expect([control.seconds, told]).toEqual([1, [true]]);
   });
 
   it('interrupts work that cannot be held up, once for every pause, and for good when stopped', () => {

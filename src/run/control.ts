@@ -7,6 +7,16 @@ export class Stopped extends GorpError {
   }
 }
 
+/** What a run does at a place where it may be held up. */
+export interface HoldUp {
+  /** Brings what is still under way to its end, before the clock stops or the run ends. */
+  readonly settle?: () => Promise<void>;
+  /** Told when the run begins and ends to wait. */
+  readonly onPause: (paused: boolean) => void;
+  /** Rejects with what ends a waiting run: the loss of its device. */
+  readonly broken?: Promise<never> | undefined;
+}
+
 /** Pause, resume and stop from outside; seconds of work without the pauses. */
 export class RunControl {
   #stopped = false;
@@ -46,27 +56,29 @@ export class RunControl {
     return this.#interruption.signal;
   }
 
-  /** Seconds of work since the start. */
+  /** Seconds of work since the start. They stand still while the run waits. */
   get seconds(): number {
-    // While it waits the clock stands still: what the GPU had still to tell comes in then.
     return ((this.#waitingSince ?? this.now()) - this.#startedAt - this.#pausedFor) / 1000;
   }
 
   /**
    * A place where the run may be held up: waits while paused.
    *
-   * @param onPause told when it begins and ends to wait.
-   * @throws Stopped
+   * @throws Stopped, and whatever {@link HoldUp.settle} and {@link HoldUp.broken} throw.
    */
-  async checkpoint(onPause: (paused: boolean) => void): Promise<void> {
+  async checkpoint({ settle, onPause, broken }: HoldUp): Promise<void> {
+    if (settle && (this.#paused || this.#stopped)) await settle();
     if (this.#paused) {
       const { promise } = this.#paused; // whoever is told may resume at once
       const began = this.now();
       this.#waitingSince = began;
       onPause(true);
-      await promise;
-      this.#waitingSince = undefined;
-      this.#pausedFor += this.now() - began;
+      try {
+        await Promise.race([promise, ...(broken ? [broken] : [])]);
+      } finally {
+        this.#waitingSince = undefined;
+        this.#pausedFor += this.now() - began;
+      }
       if (!this.#stopped) onPause(false);
     }
     if (this.#stopped) throw new Stopped();

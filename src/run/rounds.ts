@@ -324,7 +324,12 @@ export class Rounds {
   }
 
   #checkpoint(): Promise<void> {
-    return this.control.checkpoint((paused) => this.host.emit({ type: paused ? 'paused' : 'resumed' }));
+    return this.control.checkpoint({
+      // The numbers of steps that the GPU has still to do belong to the time before.
+      settle: () => this.#report().then(() => this.#pending),
+      onPause: (paused) => this.host.emit({ type: paused ? 'paused' : 'resumed' }),
+      broken: this.parts.gpu.lost,
+    });
   }
 }
 

@@ -330,6 +330,18 @@ describe('a run that is stopped', () => {
 });
 
 describe('a run that fails', () => {
+  test('says so at once when the device is lost while it is paused', async () => {
+    const ended = await execute(
+      tinySettings('seq-lora'),
+      (event, run) => {
+        if (at('train', 1, 1)(event)) run.pause();
+        if (event.type === 'paused') run.breakDevice();
+      },
+      { acquireGpu: ownGpu },
+    );
+    expect(ended.last).toMatchObject({ type: 'failed', error: { code: 'gpu/device-lost' } });
+  });
+
   test.each([
     ['training', at('train', 1, 2)],
     ['evaluation', at('evaluate', 1, 4)],
@@ -410,6 +422,12 @@ test('a pause is told, holds the run up, and does not count as work', async () =
   expect(told).toEqual(['paused', 'resumed']);
   expect(stepsAtResume).toBe(stepsAtPause);
   const { seconds, curves } = ended.results;
+  const before = ended.events.slice(
+    0,
+    ended.events.findIndex(({ type }) => type === 'paused'),
+  );
+  const reported = before.flatMap((event) => (event.type === 'steps' ? event.steps : []));
+  expect(reported, 'the losses of all steps done come before the pause').toHaveLength(stepsAtPause);
   expect(seconds).toBeLessThan(1e5);
   expect(curves.seconds.at(-1)).toBeLessThanOrEqual(seconds);
   const { secondsLeft } = ended.of('progress').at(-1) ?? {};

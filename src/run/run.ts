@@ -203,7 +203,10 @@ export class Run {
   }
 
   #checkpoint(): Promise<void> {
-    return this.#control.checkpoint((paused) => this.host.emit({ type: paused ? 'paused' : 'resumed' }));
+    return this.#control.checkpoint({
+      onPause: (paused) => this.host.emit({ type: paused ? 'paused' : 'resumed' }),
+      broken: this.#gpu?.lost,
+    });
   }
 }
 
