@@ -7,7 +7,10 @@ import { LoraGroup } from './lora-group.ts';
 import { slice } from './trainable-group.ts';
 import type { SpaceMeters } from './update.ts';
 
-/** A layer's health in one step. */
+/**
+ * A layer's health in one step. Shares are measured at every refresh of the projection basis; the steps between have
+ * those of the last one.
+ */
 export interface LayerHealth {
   /** Hugging Face name of the layer. */
   name: string;

@@ -42,6 +42,12 @@ export interface StepRecord {
   layers: LayerHealth[];
 }
 
+/** An optimizer step of everything that is trained; `measuring` also notes what shared spaces take away and let back. */
+interface Updates {
+  readonly measuring: Compiled;
+  readonly plain: Compiled;
+}
+
 // Steps between two reads of losses, at most: the ring's size.
 const RING_STEPS = 32;
 
@@ -61,7 +67,7 @@ export class Learner {
   readonly #loss: Tensor;
   readonly #parts: TrainedParts;
   #programs: GradientPrograms;
-  #update: Compiled | undefined;
+  #update: Updates | undefined;
   #merge: Compiled | undefined;
   /** Whether fast projections hold changes beside the weights. */
   #isUnmerged = false;
@@ -184,14 +190,22 @@ export class Learner {
     if (fresh && keeps && this.#task > 1) for (const group of this.#lora) await group.adapters.freeze();
     for (const group of this.#lora) group.beginTask(mixSeed(this.options.seed, 'task', this.#task), fresh);
     for (const group of this.#full) group.beginTask();
-    this.#update = await this.#compileUpdate();
+    this.#update = await this.#compileUpdates();
     this.#merge = await this.#compileMerge();
   }
 
-  async #compileUpdate(): Promise<Compiled> {
+  async #compileUpdates(): Promise<Updates> {
+    const groups = [...this.#lora, ...this.#full];
+    const measuring = await this.#compileUpdate(groups, true);
+    // Without a space there is nothing to measure.
+    const hasSpace = groups.some(({ space }) => space?.stackSpace !== undefined);
+    return { measuring, plain: hasSpace ? await this.#compileUpdate(groups, false) : measuring };
+  }
+
+  #compileUpdate(groups: readonly (LoraGroup | FullRankGroup)[], measures: boolean): Promise<Compiled> {
     const g = new Graph();
-    for (const group of [...this.#lora, ...this.#full]) {
-      const meters = this.#meters.spaceMetersOf(group);
+    for (const group of groups) {
+      const meters = measures ? this.#meters.spaceMetersOf(group) : undefined;
       group.recordUpdate({ g, clip: this.#clip, rates: this.#rates, meters });
     }
     return compile(this.gpu, 'update', g, []);
@@ -285,12 +299,13 @@ export class Learner {
       if (i < batches.length - 1) submit(this.gpu, compiled.program);
       else first.push(compiled.program);
     }
+    const update = this.#isRefresh ? this.#update.measuring : this.#update.plain;
     const exact = this.#full.filter((group) => group.isExact);
     if (this.#isRefresh && exact.length > 0) {
       submit(this.gpu, ...first.splice(0), norm.program);
       for (const group of exact) await group.refreshBasis();
-      first.push(this.#update.program);
-    } else first.push(norm.program, this.#update.program);
+      first.push(update.program);
+    } else first.push(norm.program, update.program);
     const encoder = this.gpu.device.createCommandEncoder();
     const pass = encoder.beginComputePass();
     for (const program of first) program.encode(pass);
@@ -402,7 +417,8 @@ export class Learner {
   #dropPrograms(): void {
     this.#programs.destroy();
     this.#programs = this.#newPrograms();
-    for (const program of [this.#update, this.#merge, this.#normProgram]) program?.destroy();
+    const updates = new Set([this.#update?.measuring, this.#update?.plain]);
+    for (const program of [...updates, this.#merge, this.#normProgram]) program?.destroy();
     this.#update = this.#merge = this.#normProgram = undefined;
   }
 

@@ -119,8 +119,8 @@ export interface UpdateContext {
   readonly g: Graph;
   readonly clip: Tensor;
   readonly rates: Tensor;
-  /** Where the energies of this group are noted. */
-  readonly meters: SpaceMeters;
+  /** Where the energies of this group are noted; undefined where they are not measured. */
+  readonly meters: SpaceMeters | undefined;
 }
 
 /** First moments of a tensor, whose columns are vectors of its space. */

@@ -1,0 +1,261 @@
+import { concatColumns, energy, type Matrix, matrix, multiply, transpose } from '../gorp/matrix.ts';
+import type { TargetModules } from '../gorp/method-groups.ts';
+import type { MethodSettings } from '../gorp/method-settings.ts';
+import {
+  type ReferenceGroup,
+  type ReferenceState,
+  referenceState,
+  referenceStep,
+} from '../gorp/reference-optimizer.ts';
+import { growSpace, growSpaceFromCovariance } from '../gorp/space.ts';
+import type { OwnedBuffer } from '../gpu/buffers.ts';
+import type { Gpu } from '../gpu/device.ts';
+import { readBytes } from '../gpu/readback.ts';
+import { Graph, type Numbers } from '../graph/graph.ts';
+import { sumGradients } from '../graph/ops/elementwise.ts';
+import { matmul } from '../graph/ops/matmul.ts';
+import type { Tensor } from '../graph/tensor.ts';
+import { runOnCpu } from '../graph/twin.ts';
+import type { Layers } from '../models/layers.ts';
+import type { Network, SizedBatch, TrainingBatch } from '../models/network.ts';
+
+/** An adapter pair: A [r, in], B [out, r]. */
+interface Pair {
+  A: Matrix;
+  B: Matrix;
+}
+
+/** A forward and backward pass: the loss, the gradients of what is trained, and the rows that layers read. */
+interface Pass {
+  loss: number;
+  /** Gradients by key of {@link TwinLearner}: `W name`, `A name`, `B name`. */
+  gradients: Map<string, Matrix>;
+  /** Inputs of the trained layers, a token a row, padding left out. */
+  inputs: Map<string, Matrix>;
+}
+
+/**
+ * A model that learns by a method on the CPU in f64, one tensor at a time and straight from the formulas of METHOD.md
+ * sections 2-4 and 7: what the learner does in stacks on the GPU. The optimizer is {@link referenceStep}; gradients are
+ * those of the graph's twins. Projections are exact, and dropout is none.
+ */
+export class TwinLearner {
+  /** Full-rank weights by layer, and what is trained of adapters. */
+  readonly weights = new Map<string, Matrix>();
+  readonly pairs = new Map<string, Pair>();
+  readonly #frozen = new Map<string, Pair[]>();
+  readonly #parameters = new Map<string, { shape: readonly number[]; values: Float64Array }>();
+  readonly #spaces = new Map<string, Matrix>();
+  #states = new Map<string, ReferenceState>();
+
+  /** @param read values of a parameter by Hugging Face name. */
+  static async create(
+    gpu: Gpu,
+    network: Network,
+    method: MethodSettings,
+    targets: TargetModules,
+    read: (name: string) => Promise<ArrayLike<number>>,
+  ): Promise<TwinLearner> {
+    const learner = new TwinLearner(gpu, network, method, targets);
+    for (const [name, shape] of network.shapes) {
+      const values = Float64Array.from(await read(name));
+      const layer = name.replace(/\.weight$/, '');
+      if (method.fullRank !== 'none' && targets.fullRank.test(layer)) {
+        learner.weights.set(layer, matrix(shape[0], shape[1], values));
+      } else learner.#parameters.set(name, { shape, values });
+    }
+    return learner;
+  }
+
+  private constructor(
+    private readonly gpu: Gpu,
+    private readonly network: Network,
+    private readonly method: MethodSettings,
+    private readonly targets: TargetModules,
+  ) {}
+
+  /** The shared space of a layer's A or W, [dimension, k]; undefined before there is one. */
+  spaceOf(layer: string): Matrix | undefined {
+    return this.#spaces.get(layer);
+  }
+
+  /** @param fresh the pair that each layer with adapters starts the task from; where one pair serves all, its own. */
+  beginTask(fresh: ReadonlyMap<string, Pair>): void {
+    this.#states = new Map();
+    for (const [layer, pair] of fresh) {
+      const before = this.pairs.get(layer);
+      const isKept = this.method.adapters === 'per-task' && this.method.schedule !== 'apart';
+      if (before && isKept) this.#frozen.set(layer, [...(this.#frozen.get(layer) ?? []), before]);
+      if (before === undefined || this.method.adapters === 'per-task') this.pairs.set(layer, pair);
+    }
+  }
+
+  /** One optimizer step. @returns the loss before it, and the norm of all gradients before they are clipped. */
+  async step(batch: SizedBatch, maxGradNorm: number): Promise<{ loss: number; gradientNorm: number }> {
+    const { loss, gradients } = await this.#pass(batch);
+    for (const layer of this.pairs.keys()) this.#addPenalties(layer, gradients);
+    const gradientNorm = Math.sqrt([...gradients.values()].reduce((sum, G) => sum + energy(G), 0));
+    const clip = Math.min(1, maxGradNorm / (gradientNorm + 1e-6)); // as torch.nn.utils.clip_grad_norm_
+    for (const [key, G] of gradients) {
+      const [part, layer] = key.split(' ');
+      const group = this.#groupOf(part, layer);
+      const weight = this.#trained(part, layer);
+      const state = this.#states.get(key) ?? referenceState(weight.rows, weight.columns, group);
+      const stepped = referenceStep(weight, scaled(G, clip), state, group);
+      this.#states.set(key, stepped.state);
+      if (part === 'W') this.weights.set(layer, stepped.weight);
+      else Object.assign(this.pairs.get(layer) as Pair, { [part]: stepped.weight });
+    }
+    return { loss, gradientNorm };
+  }
+
+  /** Grows the spaces: METHOD.md section 4. */
+  async endTask(sample: readonly SizedBatch[]): Promise<void> {
+    const { sharedSpace, spaceSource, spaceRule: rule, loraSpace, threshold } = this.method;
+    if (!sharedSpace) return;
+    const passes = spaceSource === 'activation' ? await Promise.all(sample.map((batch) => this.#pass(batch))) : [];
+    for (const key of [...this.#states.keys()].filter((one) => !one.startsWith('B '))) {
+      const [part, layer] = key.split(' ');
+      const space = this.#spaces.get(layer) ?? null;
+      if (spaceSource === 'activation') {
+        const covariance = sumOf(
+          passes.map(({ inputs }) => inputs.get(layer) as Matrix).map((X) => multiply(transpose(X), X)),
+        );
+        this.#spaces.set(layer, growSpaceFromCovariance(space, covariance, threshold).space);
+      } else {
+        const { m } = this.#states.get(key) as ReferenceState;
+        const moment = part === 'A' && loraSpace === 'input' ? transpose(m) : m;
+        this.#spaces.set(layer, growSpace({ space, moment, threshold, rule }).space);
+      }
+    }
+  }
+
+  #trained(part: string, layer: string): Matrix {
+    return part === 'W' ? (this.weights.get(layer) as Matrix) : (this.pairs.get(layer) as Pair)[part as 'A' | 'B'];
+  }
+
+  #groupOf(part: string, layer: string): ReferenceGroup {
+    const { method } = this;
+    const rates = { learningRate: part === 'W' ? method.galoreLearningRate : method.learningRate, weightDecay: 0 };
+    const projected = { space: this.#spaces.get(layer) ?? null, project: method.project };
+    if (part === 'A') return { ...rates, ...projected, kind: 'lora', loraSpace: method.loraSpace };
+    if (part === 'B' || method.fullRank === 'adam') return { ...rates, kind: 'regular' };
+    const { galoreRank: rank, updateProjGap, galoreScale: scale, projType, spaceSource } = method;
+    const spaceSide = spaceSource === 'activation' ? 'input' : method.spaceSide;
+    return { ...rates, ...projected, kind: 'galore', rank, updateProjGap, scale, projType, spaceSide };
+  }
+
+  /** λ Σ|A_prev Aᵀ| and λ Σ|B A|, entry by entry. */
+  #addPenalties(layer: string, gradients: Map<string, Matrix>): void {
+    const { orthogonalPenalty, sparsityPenalty } = this.method;
+    const { A, B } = this.pairs.get(layer) as Pair;
+    const [dA, dB] = ['A', 'B'].map((part) => (gradients.get(`${part} ${layer}`) as Matrix).data);
+    const width = A.columns;
+    for (const { A: previous } of this.#frozen.get(layer) ?? []) {
+      const overlap = multiply(previous, transpose(A));
+      for (let p = 0; p < previous.rows; p++)
+        for (let i = 0; i < A.rows; i++)
+          for (let j = 0; j < width; j++)
+            dA[i * width + j] +=
+              orthogonalPenalty * Math.sign(overlap.data[p * A.rows + i]) * previous.data[p * width + j];
+    }
+    const change = multiply(B, A);
+    for (let o = 0; o < B.rows; o++)
+      for (let j = 0; j < width; j++)
+        for (let i = 0; i < A.rows; i++) {
+          const push = sparsityPenalty * Math.sign(change.data[o * width + j]);
+          dA[i * width + j] += push * B.data[o * A.rows + i];
+          dB[o * A.rows + i] += push * A.data[i * width + j];
+        }
+  }
+
+  async #pass({ sizes, rows }: SizedBatch): Promise<Pass> {
+    const owned: OwnedBuffer[] = [];
+    try {
+      const batch = this.network.batch(sizes, owned);
+      batch.write(rows);
+      const g = new Graph();
+      const values = new Map<Tensor, Numbers>();
+      const trained = new Map<Tensor, string>();
+      const captured = new Map<string, Tensor>();
+      const loss = batch.loss(g, this.#layers(g, values, trained, captured));
+      const gradients = g.backward(loss, this.network.one, sumGradients(g));
+      for (const tensor of [...new Set(g.operations.flatMap(({ inputs }) => inputs)), ...masks(batch, captured)])
+        if (tensor.storage) values.set(tensor, await readValues(this.gpu, tensor));
+      const valueOf = runOnCpu(g, values);
+      return {
+        loss: valueOf(loss)[0],
+        gradients: new Map([...trained].map(([tensor, key]) => [key, asMatrix(gradients.get(tensor), valueOf)])),
+        inputs: new Map(
+          [...captured].map(([name, x]) => [name, withoutPadding(asMatrix(x, valueOf), valueOf(batch.rowMask(name)))]),
+        ),
+      };
+    } finally {
+      for (const buffer of owned) buffer.destroy();
+    }
+  }
+
+  /** y = x Wᵀ + s Σ (x A_iᵀ) B_iᵀ over the frozen pairs and the one that is trained. */
+  #layers(g: Graph, values: Map<Tensor, Numbers>, trained: Map<Tensor, string>, captured: Map<string, Tensor>): Layers {
+    const known = new Map<string, Tensor>();
+    const place = (key: string, shape: readonly number[], data: Float64Array, trainable: boolean): Tensor => {
+      const tensor = known.get(key) ?? g.persistent(key, shape, { trainable });
+      known.set(key, tensor);
+      values.set(tensor, data);
+      if (trainable) trained.set(tensor, key);
+      return tensor;
+    };
+    const ofMatrix = (key: string, { rows, columns, data }: Matrix, trainable: boolean): Tensor =>
+      place(key, [rows, columns], data, trainable);
+    const parameter: Layers['parameter'] = (name) => {
+      const layer = name.replace(/\.weight$/, '');
+      const W = this.weights.get(layer);
+      if (W) return ofMatrix(`W ${layer}`, W, true);
+      const { shape, values: data } = this.#parameters.get(name) as { shape: readonly number[]; values: Float64Array };
+      return place(name, shape, data, false);
+    };
+    const scale = this.method.loraAlpha / this.method.loraRank;
+    const linear: Layers['linear'] = (graph, name, x, addend) => {
+      if (this.weights.has(name) || this.targets.lora.test(name)) captured.set(name, x);
+      let y = matmul(graph, x, parameter(`${name}.weight`), { layout: 'nt', addend });
+      const add = (A: Tensor, B: Tensor): void => {
+        const h = matmul(graph, x, A, { layout: 'nt' }); // [..., r]
+        y = matmul(graph, h, B, { layout: 'nt', alpha: scale, addend: y }); // [..., out]
+      };
+      for (const [i, { A, B }] of (this.#frozen.get(name) ?? []).entries())
+        add(ofMatrix(`frozen A${i} ${name}`, A, false), ofMatrix(`frozen B${i} ${name}`, B, false));
+      const pair = this.pairs.get(name);
+      if (pair) add(ofMatrix(`A ${name}`, pair.A, true), ofMatrix(`B ${name}`, pair.B, true));
+      return y;
+    };
+    return { parameter, linear };
+  }
+}
+
+const masks = (batch: TrainingBatch, captured: ReadonlyMap<string, Tensor>): Tensor[] =>
+  [...captured.keys()].map((name) => batch.rowMask(name));
+
+async function readValues(gpu: Gpu, tensor: Tensor): Promise<Numbers> {
+  const bytes = await readBytes(gpu, tensor.storage as NonNullable<Tensor['storage']>);
+  const types = { f32: Float32Array, i32: Int32Array, u32: Uint32Array };
+  const values = new types[tensor.dtype](bytes, 0, tensor.elements);
+  return values instanceof Float32Array ? Float64Array.from(values) : values;
+}
+
+/** A tensor [..., columns] as a matrix. */
+function asMatrix(tensor: Tensor | undefined, valueOf: (tensor: Tensor) => Numbers): Matrix {
+  if (tensor === undefined) throw new Error('Something that is trained has no part in the loss.');
+  const columns = tensor.shape[tensor.shape.length - 1];
+  return matrix(tensor.elements / columns, columns, valueOf(tensor));
+}
+
+const scaled = (a: Matrix, factor: number): Matrix => ({ ...a, data: a.data.map((value) => value * factor) });
+
+const sumOf = (all: readonly Matrix[]): Matrix =>
+  all.reduce((sum, one) => ({ ...sum, data: sum.data.map((value, i) => value + one.data[i]) }));
+
+function withoutPadding(x: Matrix, mask: Numbers): Matrix {
+  const rows = Array.from(mask.keys()).filter((row) => mask[row] > 0);
+  const kept = rows.map((row) => matrix(x.columns, 1, x.data.subarray(row * x.columns, (row + 1) * x.columns)));
+  return transpose(kept.reduce((sum, column) => concatColumns(sum, column), matrix(x.columns, 0)));
+}
