@@ -5,9 +5,7 @@ import type { Gpu } from '../gpu/device.ts';
 import type { Packing } from '../gpu/packing.ts';
 import { type Program, submit } from '../gpu/program.ts';
 import { ScalarRing } from '../gpu/scalar-ring.ts';
-import { type Compiled, compile } from '../graph/compile.ts';
-import { Graph } from '../graph/graph.ts';
-import { adamStepSize, clipFactor, squares } from '../graph/ops/optimizer.ts';
+import { adamStepSize } from '../graph/ops/optimizer.ts';
 import type { Tensor } from '../graph/tensor.ts';
 import type { Layers } from '../models/layers.ts';
 import { Parameters, type ReadParameter } from '../models/parameters.ts';
@@ -20,6 +18,7 @@ import { LoraGroup } from './lora-group.ts';
 import type { Matrix } from './matrix.ts';
 import { layerGroups, type TargetModules } from './method-groups.ts';
 import type { MethodSettings } from './method-settings.ts';
+import { OptimizerPrograms } from './optimizer-programs.ts';
 import { growSpaces, type NamedGrowth } from './space-growth.ts';
 import { trainedLayers, type TrainedParts } from './trained-layers.ts';
 import type { SavedTraining, Trained } from './trained.ts';
@@ -42,12 +41,6 @@ export interface StepRecord {
   layers: LayerHealth[];
 }
 
-/** An optimizer step of everything that is trained; `measuring` also notes what shared spaces take away and let back. */
-interface Updates {
-  readonly measuring: Compiled;
-  readonly plain: Compiled;
-}
-
 // Steps between two reads of losses, at most: the ring's size.
 const RING_STEPS = 32;
 
@@ -67,15 +60,14 @@ export class Learner {
   readonly #loss: Tensor;
   readonly #parts: TrainedParts;
   #programs: GradientPrograms;
-  #update: Updates | undefined;
-  #merge: Compiled | undefined;
+  #optimizer: OptimizerPrograms | undefined;
   /** Whether fast projections hold changes beside the weights. */
   #isUnmerged = false;
   readonly #ring: ScalarRing;
   #task = 0;
   #step = 0;
   #totalSteps = 0;
-  #training = true;
+  #training = false;
 
   private constructor(
     private readonly gpu: Gpu,
@@ -190,57 +182,12 @@ export class Learner {
     if (fresh && keeps && this.#task > 1) for (const group of this.#lora) await group.adapters.freeze();
     for (const group of this.#lora) group.beginTask(mixSeed(this.options.seed, 'task', this.#task), fresh);
     for (const group of this.#full) group.beginTask();
-    this.#update = await this.#compileUpdates();
-    this.#merge = await this.#compileMerge();
-  }
-
-  async #compileUpdates(): Promise<Updates> {
-    const groups = [...this.#lora, ...this.#full];
-    const measuring = await this.#compileUpdate(groups, true);
-    // Without a space there is nothing to measure.
-    const hasSpace = groups.some(({ space }) => space?.stackSpace !== undefined);
-    return { measuring, plain: hasSpace ? await this.#compileUpdate(groups, false) : measuring };
-  }
-
-  #compileUpdate(groups: readonly (LoraGroup | FullRankGroup)[], measures: boolean): Promise<Compiled> {
-    const g = new Graph();
-    for (const group of groups) {
-      const meters = measures ? this.#meters.spaceMetersOf(group) : undefined;
-      group.recordUpdate({ g, clip: this.#clip, rates: this.#rates, meters });
-    }
-    return compile(this.gpu, 'update', g, []);
-  }
-
-  /** Moves what fast projections hold beside the weights into them. */
-  async #compileMerge(): Promise<Compiled> {
-    const g = new Graph();
-    for (const { fast, weights } of this.#full) fast?.recordMerge(g, weights.tensor);
-    return compile(this.gpu, 'merge', g, []);
   }
 
   /** Merges, if there is anything to merge: the model computes the same, and evaluation sees all of it. */
   #mergeChanges(): void {
-    if (!this.#isUnmerged || this.#merge === undefined) return;
-    submit(this.gpu, this.#merge.program);
-    for (const { fast } of this.#full) fast?.pair.clear();
+    if (this.#isUnmerged) this.#optimizer?.merge();
     this.#isUnmerged = false;
-  }
-
-  #normProgram: Compiled | undefined;
-
-  /** What a method adds to the loss, then squared norms of all gradient stacks and the clip factor. */
-  async #compileNorm(): Promise<Compiled> {
-    const g = new Graph();
-    for (const group of this.#lora) group.recordPenalties(g);
-    for (const group of [...this.#lora, ...this.#full]) {
-      // Fast projections whose gradients count whole have put their norms there as they went.
-      if (group instanceof FullRankGroup && group.fast && this.method.clipNorm === 'exact') continue;
-      const gradients = group instanceof LoraGroup ? [group.gradA, group.gradB] : [group.gradient];
-      const places = this.#meters.squaresOf(group);
-      for (const [i, { tensor, shape }] of gradients.entries()) squares(g, tensor, shape, places[i]);
-    }
-    clipFactor(g, this.#meters.squares, this.options.maxGradNorm, this.#clip);
-    return compile(this.gpu, 'gradient norm', g, []);
   }
 
   get #hasFast(): boolean {
@@ -262,9 +209,15 @@ export class Learner {
   }
 
   /** Compiles what a step of micro-batches of these sizes needs, as far as it is not there yet. */
-  async prepareStep(sizes: readonly BatchSizes[]): Promise<{ gradients: GradientProgram[]; norm: Compiled }> {
+  async prepareStep(
+    sizes: readonly BatchSizes[],
+  ): Promise<{ gradients: GradientProgram[]; optimizer: OptimizerPrograms }> {
     const gradients = await this.#programs.of(sizes, this.#takesBasis);
-    return { gradients, norm: (this.#normProgram ??= await this.#compileNorm()) };
+    const { gpu, method } = this;
+    const { maxGradNorm } = this.options;
+    const [lora, full, meters, clip, rates] = [this.#lora, this.#full, this.#meters, this.#clip, this.#rates];
+    this.#optimizer ??= await OptimizerPrograms.compile(gpu, { lora, full, method, maxGradNorm, meters, clip, rates });
+    return { gradients, optimizer: this.#optimizer };
   }
 
   /**
@@ -273,10 +226,10 @@ export class Learner {
    * @param batches `gradientAccumulation` micro-batches; the last step of an epoch may have fewer.
    */
   async step(batches: readonly SizedBatch[]): Promise<void> {
-    if (!this.#training || this.#update === undefined) throw new Error('step before beginTask');
+    if (!this.#training) throw new Error('step before beginTask');
     this.gpu.check();
     const { queue } = this.gpu.device;
-    const { gradients: programs, norm } = await this.prepareStep(batches.map(({ sizes }) => sizes));
+    const { gradients: programs, optimizer } = await this.prepareStep(batches.map(({ sizes }) => sizes));
     if (this.#takesBasis) this.#mergeChanges();
     const t = this.#step + 1;
     const rates = [this.method.learningRate, this.method.galoreLearningRate].map((rate) => adamStepSize(rate, t));
@@ -299,13 +252,13 @@ export class Learner {
       if (i < batches.length - 1) submit(this.gpu, compiled.program);
       else first.push(compiled.program);
     }
-    const update = this.#isRefresh ? this.#update.measuring : this.#update.plain;
+    const update = optimizer.update(this.#isRefresh);
     const exact = this.#full.filter((group) => group.isExact);
     if (this.#isRefresh && exact.length > 0) {
-      submit(this.gpu, ...first.splice(0), norm.program);
+      submit(this.gpu, ...first.splice(0), optimizer.norm);
       for (const group of exact) await group.refreshBasis();
-      first.push(update.program);
-    } else first.push(norm.program, update.program);
+      first.push(update);
+    } else first.push(optimizer.norm, update);
     const encoder = this.gpu.device.createCommandEncoder();
     const pass = encoder.beginComputePass();
     for (const program of first) program.encode(pass);
@@ -417,9 +370,8 @@ export class Learner {
   #dropPrograms(): void {
     this.#programs.destroy();
     this.#programs = this.#newPrograms();
-    const updates = new Set([this.#update?.measuring, this.#update?.plain]);
-    for (const program of [...updates, this.#merge, this.#normProgram]) program?.destroy();
-    this.#update = this.#merge = this.#normProgram = undefined;
+    this.#optimizer?.destroy();
+    this.#optimizer = undefined;
   }
 
   destroy(): void {

@@ -1,0 +1,109 @@
+import type { Gpu } from '../gpu/device.ts';
+import { type Program, submit } from '../gpu/program.ts';
+import { type Compiled, compile } from '../graph/compile.ts';
+import { Graph } from '../graph/graph.ts';
+import { clipFactor, squares } from '../graph/ops/optimizer.ts';
+import type { Tensor } from '../graph/tensor.ts';
+import { FullRankGroup } from './full-rank-group.ts';
+import type { Meters } from './health.ts';
+import { LoraGroup } from './lora-group.ts';
+import type { MethodSettings } from './method-settings.ts';
+
+/** What an optimizer works with, beside the groups that it trains. */
+export interface OptimizerParts {
+  readonly lora: readonly LoraGroup[];
+  readonly full: readonly FullRankGroup[];
+  readonly method: MethodSettings;
+  readonly maxGradNorm: number;
+  readonly meters: Meters;
+  /** f32 [2]: norm of all gradients, and the factor that clips them. */
+  readonly clip: Tensor;
+  /** f32 [2]: Adam's step sizes of adapters and of full-rank weights. */
+  readonly rates: Tensor;
+}
+
+/** What follows the gradients in a step of a task: norm and clip factor, the update, and the merge of what is kept beside. */
+export class OptimizerPrograms {
+  readonly #compiled: readonly Compiled[];
+  /** What a method adds to the loss, then squared norms of all gradient stacks and the clip factor. */
+  readonly norm: Program;
+  readonly #update: Program;
+  readonly #measuringUpdate: Program;
+  readonly #merge: Program;
+
+  private constructor(
+    private readonly gpu: Gpu,
+    private readonly full: readonly FullRankGroup[],
+    [norm, measuring, merge, plain]: readonly Compiled[],
+  ) {
+    this.#compiled = [norm, measuring, merge, ...(plain ? [plain] : [])];
+    this.norm = norm.program;
+    this.#measuringUpdate = measuring.program;
+    this.#update = (plain ?? measuring).program;
+    this.#merge = merge.program;
+  }
+
+  /** For the groups as they are at the beginning of a task, with the spaces of the tasks before. */
+  static async compile(gpu: Gpu, parts: OptimizerParts): Promise<OptimizerPrograms> {
+    const { lora, full } = parts;
+    // Without a space there is nothing to measure.
+    const hasSpace = [...lora, ...full].some(({ space }) => space?.stackSpace !== undefined);
+    const graphs: [string, Graph][] = [
+      ['gradient norm', normGraph(parts)],
+      ['update', updateGraph(parts, true)],
+      ['merge', mergeGraph(full)],
+      ...(hasSpace ? [['update', updateGraph(parts, false)] as [string, Graph]] : []),
+    ];
+    const compiled: Compiled[] = [];
+    try {
+      for (const [name, g] of graphs) compiled.push(await compile(gpu, name, g, []));
+    } catch (error) {
+      for (const one of compiled) one.destroy();
+      throw error;
+    }
+    return new OptimizerPrograms(gpu, full, compiled);
+  }
+
+  /** Adam for everything that is trained. @param measures whether it notes what spaces take away and let back. */
+  update(measures: boolean): Program {
+    return measures ? this.#measuringUpdate : this.#update;
+  }
+
+  /** Moves what fast projections hold beside the weights into them. */
+  merge(): void {
+    submit(this.gpu, this.#merge);
+    for (const { fast } of this.full) fast?.pair.clear();
+  }
+
+  destroy(): void {
+    for (const one of this.#compiled) one.destroy();
+  }
+}
+
+function normGraph({ lora, full, method, maxGradNorm, meters, clip }: OptimizerParts): Graph {
+  const g = new Graph();
+  for (const group of lora) group.recordPenalties(g);
+  for (const group of [...lora, ...full]) {
+    // Fast projections whose gradients count whole have put their norms there as they went.
+    if (group instanceof FullRankGroup && group.fast && method.clipNorm === 'exact') continue;
+    const gradients = group instanceof LoraGroup ? [group.gradA, group.gradB] : [group.gradient];
+    const places = meters.squaresOf(group);
+    for (const [i, { tensor, shape }] of gradients.entries()) squares(g, tensor, shape, places[i]);
+  }
+  clipFactor(g, meters.squares, maxGradNorm, clip);
+  return g;
+}
+
+function updateGraph({ lora, full, meters, clip, rates }: OptimizerParts, measures: boolean): Graph {
+  const g = new Graph();
+  for (const group of [...lora, ...full]) {
+    group.recordUpdate({ g, clip, rates, meters: measures ? meters.spaceMetersOf(group) : undefined });
+  }
+  return g;
+}
+
+function mergeGraph(full: readonly FullRankGroup[]): Graph {
+  const g = new Graph();
+  for (const { fast, weights } of full) fast?.recordMerge(g, weights.tensor);
+  return g;
+}
