@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config';
 
-/** What takes too long for `npm test`: a file of 1 GiB, and ten times as many mutated files. */
+/** What takes too long for `npm test`: a file of 1 GiB, ten times as many mutated files, a round with either projection. */
 export default defineConfig({
   test: {
     include: ['src/**/*.slow.ts', 'src/weights/safetensors.test.ts'],
