@@ -1,3 +1,4 @@
+#!/usr/bin/env node
 import { main } from './main.ts';
 
 // Dawn keeps the process alive: the exit must be explicit, once what was written has gone out.

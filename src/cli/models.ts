@@ -1,9 +1,11 @@
 import { GorpError } from '../base/errors.ts';
+import { authorizedFetch, checkAccess } from '../weights/hub.ts';
+import { refetchByRange } from '../weights/refetch.ts';
 import { listModels, removeModel, type StoredModel, verifyModel } from '../weights/stored-models.ts';
 import type { WeightStore } from '../weights/store.ts';
 import { readArguments } from './arguments.ts';
 import { EXIT, UsageError } from './exit-codes.ts';
-import { modelsFolder, openModels, openNamedModel } from './places.ts';
+import { hubAccess, modelsFolder, openModels, openNamedModel } from './places.ts';
 import { megabytes, Terminal } from './terminal.ts';
 
 export const MODELS_USAGE = `Usage: gorp-web models list
@@ -62,16 +64,18 @@ async function list(store: WeightStore, terminal: Terminal): Promise<number> {
 }
 
 async function verify(store: WeightStore, { folder, reference }: StoredModel, terminal: Terminal): Promise<number> {
-  const damaged = await verifyModel(store, folder, ({ bytes, totalBytes }) =>
+  const refetch = refetchByRange({ fetch: authorizedFetch(checkAccess(hubAccess())) });
+  const { mended, removed } = await verifyModel(store, folder, refetch, ({ bytes, totalBytes }) =>
     terminal.live(`Checking ${reference}: ${megabytes(bytes)} of ${megabytes(totalBytes)}`),
   );
-  terminal.event({ type: 'verified', model: reference, damaged });
-  if (damaged.length === 0) {
-    terminal.result(`${reference} is as it was fetched.`);
-    return EXIT.ok;
+  terminal.event({ type: 'verified', model: reference, mended, removed });
+  if (mended.length > 0) terminal.result(`Damaged parts were fetched again: ${mended.join(', ')}.`);
+  if (removed.length > 0) {
+    terminal.result(`Damaged and removed: ${removed.join(', ')}. "gorp-web models fetch" gets them anew.`);
+    return EXIT.input;
   }
-  terminal.result(`Damaged and removed: ${damaged.join(', ')}. "gorp-web models fetch" gets them anew.`);
-  return EXIT.input;
+  terminal.result(`${reference} is as it was fetched.`);
+  return EXIT.ok;
 }
 
 /** A stored model by its name, its repository's name or its address. @throws GorpError `store/no-model`. */

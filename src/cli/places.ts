@@ -3,7 +3,7 @@ import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ModelProgress } from '../weights/remote-folder.ts';
-import { HUB } from '../weights/hub.ts';
+import { HUB, type HubAccess } from '../weights/hub.ts';
 import { type ModelFiles, openModelFolder } from '../weights/model-folder.ts';
 import { parseModelReference } from '../weights/model-reference.ts';
 import { openModel, requireReference } from '../weights/source.ts';
@@ -29,6 +29,12 @@ export const modelsFolder = (env: Readonly<Record<string, string | undefined>> =
 /** The models that have been fetched. @throws GorpError `store/failed`. */
 export const openModels = async (): Promise<WeightStore> => openStore(await FolderKeyValue.open(modelsFolder()));
 
+/** The hub as the environment names it. */
+export function hubAccess(): HubAccess {
+  const { HF_ENDPOINT: endpoint = HUB, HF_TOKEN: token = null } = process.env;
+  return { endpoint, token };
+}
+
 /**
  * Opens a model as the command line names it: `embedded`, a folder on disk, `org/name[@revision]` or an address. What
  * has to be fetched is kept. `HF_TOKEN` opens gated repositories, `HF_ENDPOINT` names another hub, as for Hugging
@@ -42,10 +48,9 @@ export async function openNamedModel(
 ): Promise<ModelFiles> {
   if (name === 'embedded') return openModelFolder(await DiskFolder.open(join(embeddedFolder, 'model')));
   if (isFolder(name)) return openModelFolder(await DiskFolder.open(name));
-  const { HF_ENDPOINT: endpoint = HUB, HF_TOKEN: token = null } = process.env;
   const reference = requireReference(parseModelReference(name), name);
   const embedded = { url: '', version: '' }; // read from disk above
-  return openModel(reference, { hub: { endpoint, token }, files: [], embedded, store: await openModels() }, options);
+  return openModel(reference, { hub: hubAccess(), files: [], embedded, store: await openModels() }, options);
 }
 
 /** Whether a model's name means a folder on disk; `org/name` does when there is such a folder. */

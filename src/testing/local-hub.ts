@@ -164,21 +164,23 @@ export function sendFile(
     response.writeHead(200, { ...CORS, 'content-type': 'text/html' }).end('<!doctype html><title>Log in</title>');
     return;
   }
-  const first = Number(/^bytes=(\d+)-$/.exec(range ?? '')?.[1] ?? NaN);
-  const asksRest = fault.ignoresRange !== true && !Number.isNaN(first) && (ifRange === undefined || ifRange === etag);
-  if (asksRest && first >= whole.length) {
+  const asked = /^bytes=(\d+)-(\d*)$/.exec(range ?? '');
+  const first = Number(asked?.[1] ?? 0);
+  const end = Math.min(whole.length, asked === null || asked[2] === '' ? Infinity : Number(asked[2]) + 1);
+  const asksPart = fault.ignoresRange !== true && asked !== null && (ifRange === undefined || ifRange === etag);
+  if (asksPart && first >= whole.length) {
     response.writeHead(416, { ...CORS, 'content-range': `bytes */${whole.length}` }).end();
     return;
   }
-  const body = Buffer.from(whole.subarray(asksRest ? first : 0));
+  const body = Buffer.from(asksPart ? whole.subarray(first, end) : whole);
   if (fault.corrupts === true) body[body.length - 1] ^= 1;
-  response.writeHead(asksRest ? 206 : 200, {
+  response.writeHead(asksPart ? 206 : 200, {
     ...CORS,
     etag,
     'accept-ranges': 'bytes',
     'content-type': 'application/octet-stream',
     'content-length': body.length,
-    ...(asksRest ? { 'content-range': `bytes ${first}-${whole.length - 1}/${whole.length}` } : {}),
+    ...(asksPart ? { 'content-range': `bytes ${first}-${end - 1}/${whole.length}` } : {}),
     ...fault.headers,
   });
   if (fault.cutAfter !== undefined) response.write(body.subarray(0, fault.cutAfter), () => response.destroy());

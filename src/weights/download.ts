@@ -1,4 +1,5 @@
 import type { GorpError } from '../base/errors.ts';
+import { Connection, PATIENCE, type Patience, patiently } from './connection.ts';
 import type { FileWriter, Origin } from './file-writer.ts';
 import {
   aborted,
@@ -7,23 +8,12 @@ import {
   interrupted,
   looksLikeHtml,
   refusalOf,
-  stalled,
   tooLarge,
   unreachable,
   wrongLength,
 } from './response-checks.ts';
 import type { WeightStore } from './store.ts';
 import { isResumable, isStrong, type Manifest } from './store-format.ts';
-
-/** How long to wait for a server, and how often to try again. */
-export interface Patience {
-  /** Milliseconds without a byte after which a connection is given up. */
-  stallMs: number;
-  /** Milliseconds before each new try; as many tries in a row as there are entries may bring nothing. */
-  backoffMs: readonly number[];
-}
-
-const PATIENCE: Patience = { stallMs: 30_000, backoffMs: [1000, 3000, 8000] };
 
 /** How to fetch a file, and what to tell while it comes. */
 export interface DownloadOptions {
@@ -90,20 +80,13 @@ class Transfer {
     this.#patience = options.patience ?? PATIENCE;
   }
 
-  async run(): Promise<void> {
-    const { backoffMs } = this.#patience;
-    let furthest = this.writer.bytes;
-    for (let vainTries = 0; ;) {
-      try {
-        return await this.#attempt();
-      } catch (thrown) {
-        if (!(thrown instanceof BrokenDownload) || this.options.signal?.aborted === true) throw thrown;
-        if (this.writer.bytes > furthest) vainTries = 0;
-        furthest = Math.max(furthest, this.writer.bytes);
-        if (vainTries === backoffMs.length) throw thrown;
-        await pause(backoffMs[vainTries++], this.options.signal);
-      }
-    }
+  run(): Promise<void> {
+    return patiently(
+      () => this.#attempt(),
+      this.#patience,
+      this.options.signal,
+      () => this.writer.bytes,
+    );
   }
 
   /** One connection: the rest of the file when some of it is there, else all of it. */
@@ -234,48 +217,6 @@ class Transfer {
   }
 }
 
-/** One request: ends when the user stops it, or when nothing has come for too long. */
-class Connection {
-  readonly #controller = new AbortController();
-  readonly #stop = (): void => this.#controller.abort(this.stopped?.reason);
-
-  constructor(
-    private readonly url: string,
-    private readonly stallMs: number,
-    private readonly stopped: AbortSignal | undefined,
-  ) {
-    stopped?.addEventListener('abort', this.#stop);
-    if (stopped?.aborted === true) this.#stop();
-  }
-
-  get signal(): AbortSignal {
-    return this.#controller.signal;
-  }
-
-  /** What is waited for, if it comes in time. @throws BrokenDownload `weights/stalled`. */
-  async within<T>(awaited: Promise<T>, bytes: number): Promise<T> {
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    let onAbort = (): void => undefined;
-    const ended = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(stalled(this.url, bytes, this.stallMs / 1000)), this.stallMs);
-      onAbort = () => reject(new Error('The request was ended.'));
-      this.signal.addEventListener('abort', onAbort);
-    });
-    try {
-      return await Promise.race([awaited, ended]);
-    } finally {
-      clearTimeout(timer);
-      this.signal.removeEventListener('abort', onAbort);
-    }
-  }
-
-  /** Ends what may still be under way. */
-  close(): void {
-    this.stopped?.removeEventListener('abort', this.#stop);
-    this.#controller.abort();
-  }
-}
-
 /** Whether a 206 holds the bytes behind the first `bytes` of the same content. */
 function continues(response: Response, origin: Origin, bytes: number): boolean {
   const { headers } = response;
@@ -304,15 +245,4 @@ function declaredLength(response: Response): DeclaredLength {
   if (!/^\d{1,15}$/.test(text) || encoding !== 'identity') return { bytes: null, binding: false };
   // Another site's Content-Encoding is hidden from the page unless the server exposes it.
   return { bytes: Number(text), binding: response.type !== 'cors' };
-}
-
-/** Waits; shorter when the signal comes. */
-function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms);
-    signal?.addEventListener('abort', () => {
-      clearTimeout(timer);
-      resolve();
-    });
-  });
 }

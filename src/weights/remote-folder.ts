@@ -1,8 +1,10 @@
 import { GorpError } from '../base/errors.ts';
-import { type DownloadOptions, fetchToStore, type Patience } from './download.ts';
+import type { Patience } from './connection.ts';
+import { type DownloadOptions, fetchToStore } from './download.ts';
 import type { HubFile } from './hub.ts';
 import type { ByteFile } from './model-files.ts';
 import { isAbsence, missingFile, type ModelFolder } from './model-folder.ts';
+import { type Refetch, refetchByRange } from './refetch.ts';
 import { type WeightStore, writePieces } from './store.ts';
 import type { Manifest } from './store-format.ts';
 import { TransferRate } from './transfer-rate.ts';
@@ -46,7 +48,7 @@ export interface RemoteFacts {
 
 /**
  * A folder on a server, seen through the store: what the store lacks is downloaded into it first; what it has is used as
- * it is, without a request.
+ * it is, without a request, but for a part that has been damaged: that one is fetched again.
  */
 export class RemoteFolder implements ModelFolder {
   readonly name: string;
@@ -60,6 +62,8 @@ export class RemoteFolder implements ModelFolder {
   /** Weight files that will be asked for, and what is known of their bytes together. */
   #weights: { left: Set<string>; bytes: number | null } = { left: new Set(), bytes: null };
 
+  readonly #refetch: Refetch;
+
   fromCache = true;
 
   /** @param url absolute URL of the folder. @throws GorpError `weights/bad-url`. */
@@ -70,6 +74,7 @@ export class RemoteFolder implements ModelFolder {
     { name, commit, version, files }: RemoteFacts = {},
   ) {
     this.#base = folderUrl(url);
+    this.#refetch = refetchByRange(options);
     this.name = name ?? this.#base;
     this.commit = commit ?? null;
     this.#version = version ?? '';
@@ -117,7 +122,7 @@ export class RemoteFolder implements ModelFolder {
     return {
       name,
       bytes,
-      read: (begin, end) => this.store.read(copy, begin, end),
+      read: (begin, end) => this.store.read(copy, begin, end, this.#refetch),
       discard: () => this.store.remove(copy),
     };
   }

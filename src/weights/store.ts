@@ -7,6 +7,7 @@ import { ChunkWriter, type FileWriter, noRoom, type Origin, removePartial, requi
 import type { KeyValue } from './key-value.ts';
 import { IndexedDbKeyValue } from './key-value-idb.ts';
 import { MemoryKeyValue } from './key-value-memory.ts';
+import type { Refetch } from './refetch.ts';
 import { toHex } from './sha256.ts';
 import {
   chunkKey,
@@ -50,10 +51,12 @@ export interface WeightStore {
    * Bytes `begin` to `end` (exclusive) of a file, in memory of their own. Every chunk's hash is checked when this store
    * object first reads it.
    *
-   * @throws GorpError `store/missing` when the file is not there; `weights/corrupt-chunk` when a chunk is damaged or
-   * gone: the file is removed then, so that it will be downloaded anew.
+   * @param refetch brings a chunk that is damaged or gone anew: it takes its place when its hash is right.
+   * @throws GorpError `store/missing` when the file is not there; `weights/corrupt-chunk` when a chunk is damaged and
+   * stays so: the file is removed then, so that it will be downloaded anew, unless `refetch` threw, which the message
+   * tells. `weights/aborted` as `refetch` throws it.
    */
-  read(file: string, begin: number, end: number): Promise<Uint8Array<ArrayBuffer>>;
+  read(file: string, begin: number, end: number, refetch?: Refetch): Promise<Uint8Array<ArrayBuffer>>;
   /** Removes a file, if it is there, and what an interrupted write of it has left. */
   remove(file: string): Promise<void>;
 }
@@ -146,14 +149,14 @@ class ChunkStore implements WeightStore {
     } catch (thrown) {
       const { origin, bytes } = writer;
       await writer.fail();
-      if (origin === null || !(thrown instanceof Error && thrown.name === 'QuotaExceededError')) throw thrown;
+      if (origin === null || !isQuota(thrown)) throw thrown;
       throw noRoom(origin, Math.max(bytes + writer.chunkBytes, origin.bytes ?? 0), null, thrown);
     }
     this.#open.delete(file);
     return manifest;
   }
 
-  async read(file: string, begin: number, end: number): Promise<Uint8Array<ArrayBuffer>> {
+  async read(file: string, begin: number, end: number, refetch?: Refetch): Promise<Uint8Array<ArrayBuffer>> {
     const manifest = this.#open.get(file) ?? (await this.manifest(file));
     if (manifest === null) {
       throw new GorpError(
@@ -169,7 +172,7 @@ class ChunkStore implements WeightStore {
     const out = new Uint8Array(end - begin);
     for (let at = begin; at < end;) {
       const index = Math.floor(at / manifest.chunkBytes);
-      const chunk = await this.#chunk(manifest, index);
+      const chunk = await this.#chunk(manifest, index, refetch);
       const from = at - index * manifest.chunkBytes;
       const part = chunk.subarray(from, from + end - at);
       out.set(part, at - begin);
@@ -178,21 +181,45 @@ class ChunkStore implements WeightStore {
     return out;
   }
 
-  async #chunk(manifest: Manifest, index: number): Promise<Uint8Array<ArrayBuffer>> {
+  async #chunk(manifest: Manifest, index: number, refetch: Refetch | undefined): Promise<Uint8Array<ArrayBuffer>> {
     const key = chunkKey(manifest.id, index);
     if (this.#last?.key === key) return this.#last.bytes;
-    const chunk = await this.values.getBytes(key);
-    if (chunk === undefined || !(await this.#isRight(key, chunk, manifest.chunks[index]))) {
-      await this.#removeCopy(manifest);
-      throw new GorpError(
-        'weights/corrupt-chunk',
-        `The stored copy of ${manifest.url} is damaged (part ${index + 1} of ${manifest.chunks.length}) and was removed.`,
-        'Start again: the file will be downloaded anew.',
-      );
-    }
+    const kept = await this.values.getBytes(key);
+    const isSound = kept !== undefined && (await this.#isRight(key, kept, manifest.chunks[index]));
+    const chunk = isSound ? kept : await this.#mend(manifest, index, refetch);
     this.#verified.add(key);
     this.#last = { key, bytes: chunk };
     return chunk;
+  }
+
+  /** A damaged chunk anew, put in its place; or the end of the whole file. */
+  async #mend(manifest: Manifest, index: number, refetch: Refetch | undefined): Promise<Uint8Array<ArrayBuffer>> {
+    const { id, file, url, chunks } = manifest;
+    const key = chunkKey(id, index);
+    this.#verified.delete(key);
+    try {
+      const anew = await refetch?.(manifest, index);
+      if (anew != null && (await this.#isRight(key, anew, chunks[index]))) {
+        await this.values.setBytes(key, anew);
+        // Removed or replaced meanwhile, perhaps by another tab: then nobody would ever delete the chunk.
+        if ((await this.manifest(file))?.id !== id) await this.values.delete([key]);
+        return anew;
+      }
+    } catch (thrown) {
+      const cause = isQuota(thrown)
+        ? noRoom({ url, bytes: chunks[index].bytes }, chunks[index].bytes, null, thrown)
+        : thrown;
+      if (!(cause instanceof GorpError) || cause.code === 'weights/aborted') throw cause;
+      const what = `The stored copy of ${url} is damaged (part ${index + 1} of ${chunks.length})`;
+      const message = `${what}, and this part could not be fetched again. ${cause.message}`;
+      throw new GorpError('weights/corrupt-chunk', message, cause.nextStep, { cause });
+    }
+    await this.#removeCopy(manifest);
+    throw new GorpError(
+      'weights/corrupt-chunk',
+      `The stored copy of ${url} is damaged (part ${index + 1} of ${chunks.length}) and was removed.`,
+      'Start again: the file will be downloaded anew.',
+    );
   }
 
   async #isRight(key: string, chunk: Uint8Array<ArrayBuffer>, expected: Manifest['chunks'][number]): Promise<boolean> {
@@ -216,6 +243,8 @@ class ChunkStore implements WeightStore {
     await this.values.delete(chunkKeys(id, chunks.length));
   }
 }
+
+const isQuota = (thrown: unknown): boolean => thrown instanceof Error && thrown.name === 'QuotaExceededError';
 
 async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
   return toHex(new Uint8Array(await crypto.subtle.digest('SHA-256', bytes)));

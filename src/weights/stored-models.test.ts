@@ -2,9 +2,10 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type LocalHub, startLocalHub } from '../testing/local-hub.ts';
 import { MemoryKeyValue } from './key-value-memory.ts';
 import { parseModelReference } from './model-reference.ts';
+import { refetchByRange } from './refetch.ts';
 import { openModel, requireReference } from './source.ts';
 import { openStore, type WeightStore } from './store.ts';
-import { listModels, removeModel, verifyModel } from './stored-models.ts';
+import { listModels, removeModel, type Verdict, verifyModel, type VerifyProgress } from './stored-models.ts';
 import { modelFiles, ramp, safetensorsOf } from './testing/model-of.ts';
 
 const CHUNK = 256;
@@ -61,22 +62,60 @@ describe('listModels', () => {
 });
 
 describe('verifyModel', () => {
-  it('finds damage, removes the damaged file alone, and the next use fetches it anew', async () => {
-    await open('org/one');
-    const [{ folder, bytes }] = await listModels(store);
-    const progress: number[] = [];
-    const verify = async (): Promise<string[]> =>
-      verifyModel(await openStore(values, CHUNK), folder, (at) => progress.push(at.bytes));
-    expect(await verify()).toEqual([]);
-    expect(progress.at(-1)).toBe(bytes);
+  const refetch = refetchByRange({ patience: { stallMs: 1000, backoffMs: [] } });
+  const verify = async (onProgress: (at: VerifyProgress) => void = () => undefined): Promise<Verdict> => {
+    const [{ folder }] = await listModels(store);
+    return verifyModel(await openStore(values, CHUNK), folder, refetch, onProgress);
+  };
+  const damage = async (index: number): Promise<void> => {
     const weights = (await store.list()).find(({ url }) => url.endsWith('model.safetensors'));
-    await values.setBytes(`chunk/${weights?.id}/1`, new Uint8Array(CHUNK));
-    expect(await verify()).toEqual(['model.safetensors']);
+    await values.setBytes(`chunk/${weights?.id}/${index}`, new Uint8Array(CHUNK));
+  };
+  const asked = (): object[] => hub.cdnRequests.map(({ file, range }) => ({ file, range }));
+
+  beforeEach(async () => {
+    await open('org/one');
+    hub.cdnRequests.length = 0;
+  });
+
+  it('finds nothing wrong with what is sound, and tells how far it is', async () => {
+    const progress: number[] = [];
+    expect(await verify((at) => progress.push(at.bytes))).toEqual({ mended: [], removed: [] });
+    expect(progress.at(-1)).toBe((await listModels(store))[0].bytes);
+    expect(asked()).toEqual([]);
+  });
+
+  it('fetches the damaged parts again, and no other', async () => {
+    await damage(0);
+    await damage(2);
+    expect(await verify()).toEqual({ mended: ['model.safetensors'], removed: [] });
+    expect(asked()).toEqual([
+      { file: 'model.safetensors', range: 'bytes=0-255' },
+      { file: 'model.safetensors', range: 'bytes=512-767' },
+    ]);
+    expect(await verify()).toEqual({ mended: [], removed: [] });
+  });
+
+  it('removes a file that cannot be mended, which the next use fetches anew', async () => {
+    await damage(1);
+    hub.fault('model.safetensors', { ignoresRange: true });
+    expect(await verify()).toEqual({ mended: [], removed: ['model.safetensors'] });
     expect((await listModels(store))[0].isComplete).toBe(false);
     hub.cdnRequests.length = 0;
     await open('org/one');
-    expect(hub.cdnRequests.map(({ file }) => file)).toEqual(['model.safetensors']);
-    expect(await verify()).toEqual([]);
+    expect(asked()).toEqual([{ file: 'model.safetensors', range: undefined }]);
+    expect(await verify()).toEqual({ mended: [], removed: [] });
+  });
+
+  it('leaves a file that cannot be mended now as it is', async () => {
+    await damage(1);
+    hub.fault('model.safetensors', { status: 503 });
+    await expect(verify()).rejects.toMatchObject({
+      code: 'weights/corrupt-chunk',
+      message: expect.stringMatching(/part 2 of \d+\), and this part could not be fetched again\. .*503/) as string,
+    });
+    expect((await listModels(store))[0].isComplete).toBe(true);
+    expect((await verify()).mended).toEqual(['model.safetensors']);
   });
 });
 

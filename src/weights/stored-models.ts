@@ -1,5 +1,5 @@
-import { GorpError } from '../base/errors.ts';
 import { parseCommitUrl } from './hub.ts';
+import type { Refetch } from './refetch.ts';
 import { parseShardIndex, type ShardIndex } from './shards.ts';
 import type { WeightStore } from './store.ts';
 import type { Manifest, PartialManifest } from './store-format.ts';
@@ -73,37 +73,57 @@ export interface VerifyProgress {
   totalBytes: number;
 }
 
+/** What checking a model has found, by the files' names. */
+export interface Verdict {
+  /** Had damaged parts, which were fetched again. */
+  mended: string[];
+  /** Could not be mended, and are removed: the next use of the model fetches them anew. */
+  removed: string[];
+}
+
 /**
- * Reads all of a model and compares every chunk with its hash. Files that are damaged are removed, so that the next use
- * of the model fetches them anew.
+ * Reads all of a model and compares every chunk with its hash; what is damaged is fetched again.
  *
  * @param store opened for this: another may have checked some of the chunks before.
- * @returns names of the files that were damaged.
+ * @throws GorpError `weights/corrupt-chunk` when a damaged chunk cannot be fetched now; the file stays as it is.
  */
 export async function verifyModel(
   store: WeightStore,
   folder: string,
+  refetch: Refetch,
   onProgress: (progress: VerifyProgress) => void,
-): Promise<string[]> {
+): Promise<Verdict> {
   const manifests = [...((await foldersOf(store)).get(folder)?.files.values() ?? [])];
   const totalBytes = manifests.reduce((sum, { bytes }) => sum + bytes, 0);
-  const damaged: string[] = [];
+  const mended = new Set<string>();
+  const removed: string[] = [];
   let bytes = 0;
   for (const manifest of manifests) {
+    const name = nameOf(manifest.url);
+    const mend: Refetch = async (of, index) => {
+      const chunk = await refetch(of, index);
+      if (chunk !== null) mended.add(name);
+      return chunk;
+    };
     try {
       for (let at = 0; at < manifest.bytes; at += manifest.chunkBytes) {
-        await store.read(manifest.file, at, Math.min(manifest.bytes, at + manifest.chunkBytes));
+        // A name ends the address of a file; the hub's answer, kept beside the files, can be asked for only as a whole.
+        const end = Math.min(manifest.bytes, at + manifest.chunkBytes);
+        await store.read(manifest.file, at, end, name === '' ? undefined : mend);
         onProgress({ bytes: bytes + at, totalBytes });
       }
     } catch (thrown) {
-      if (!(thrown instanceof GorpError && thrown.code === 'weights/corrupt-chunk')) throw thrown;
-      damaged.push(nameOf(manifest.url));
+      if ((await store.manifest(manifest.file)) !== null) throw thrown;
+      mended.delete(name);
+      removed.push(name === '' ? LISTING : name);
     }
     bytes += manifest.bytes;
     onProgress({ bytes, totalBytes });
   }
-  return damaged;
+  return { mended: [...mended], removed };
 }
+
+const LISTING = 'list of files';
 
 /** Removes everything that the store has of a model. */
 export async function removeModel(store: WeightStore, folder: string): Promise<void> {

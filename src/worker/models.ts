@@ -1,5 +1,7 @@
 import { reportOf } from '../base/errors.ts';
+import { authorizedFetch, checkAccess } from '../weights/hub.ts';
 import { parseModelReference } from '../weights/model-reference.ts';
+import { refetchByRange } from '../weights/refetch.ts';
 import { type ModelAccess, openModel, requireReference } from '../weights/source.ts';
 import { openBrowserStore } from '../weights/store.ts';
 import { listModels, removeModel, verifyModel } from '../weights/stored-models.ts';
@@ -30,13 +32,9 @@ async function obey(command: Exclude<ModelsCommand, { type: 'break' }>): Promise
       case 'fetch':
         await fetchModel(command.model, command.access);
         break;
-      case 'verify': {
-        const { folder } = command;
-        const store = await openBrowserStore();
-        const damaged = await verifyModel(store, folder, (progress) => emit({ type: 'verifying', folder, progress }));
-        emit({ type: 'verified', folder, damaged });
+      case 'verify':
+        await verify(command.folder, command.access);
         break;
-      }
       case 'remove':
         await removeModel(await openBrowserStore(), command.folder);
         break;
@@ -44,6 +42,14 @@ async function obey(command: Exclude<ModelsCommand, { type: 'break' }>): Promise
   } finally {
     await tellStored();
   }
+}
+
+async function verify(folder: string, { hub }: ModelAccess): Promise<void> {
+  const refetch = refetchByRange({ fetch: authorizedFetch(checkAccess(hub)) });
+  const verdict = await verifyModel(await openBrowserStore(), folder, refetch, (progress) =>
+    emit({ type: 'verifying', folder, progress }),
+  );
+  emit({ type: 'verified', folder, verdict });
 }
 
 async function fetchModel(model: string, access: ModelAccess): Promise<void> {

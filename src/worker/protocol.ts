@@ -3,7 +3,7 @@ import type { RunEvent } from '../run/events.ts';
 import type { RunSettings } from '../run/settings.ts';
 import type { ModelProgress } from '../weights/remote-folder.ts';
 import type { ModelAccess } from '../weights/source.ts';
-import type { StoredModel, VerifyProgress } from '../weights/stored-models.ts';
+import type { StoredModel, Verdict, VerifyProgress } from '../weights/stored-models.ts';
 
 /**
  * Texts that the page holds and a run needs, sent along with its start; a Blob is passed on, not copied. Unknown to the
@@ -31,7 +31,7 @@ export type ModelsCommand =
   | { type: 'list' }
   | { type: 'fetch'; model: string; access: ModelAccess }
   | { type: 'break' }
-  | { type: 'verify'; folder: string }
+  | { type: 'verify'; folder: string; access: ModelAccess }
   | { type: 'remove'; folder: string };
 
 /** What that worker tells the page. `stored` follows everything that may have changed the store. */
@@ -41,7 +41,7 @@ export type ModelsEvent =
   | { type: 'fetched'; model: string }
   | { type: 'broken-off'; model: string }
   | { type: 'verifying'; folder: string; progress: VerifyProgress }
-  | { type: 'verified'; folder: string; damaged: string[] }
+  | { type: 'verified'; folder: string; verdict: Verdict }
   | { type: 'failed'; error: ErrorReport };
 
 /** What is kept of a run's rounds, and whether it goes on from the last one that is. */

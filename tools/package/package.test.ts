@@ -33,6 +33,10 @@ beforeAll(async () => {
 }, 300_000);
 
 describe('the command line of the package', () => {
+  test('is a program by itself, as npx starts it', () => {
+    expect(readFileSync(join(installed, 'dist-lib', 'cli.js'), 'utf8')).toMatch(/^#!\/usr\/bin\/env node\n/);
+  });
+
   test('tells its commands, and the options of each', () => {
     const help = gorpWeb('--help');
     expect(help).toMatchObject({ code: 0, err: '' });

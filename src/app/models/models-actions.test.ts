@@ -31,7 +31,7 @@ describe('createModelsActions', () => {
     expect(models().work).toMatchObject({ isPausing: true });
     emit({ type: 'broken-off', model: 'a/b' });
     actions.verify('f');
-    expect(commands.slice(1)).toEqual([{ type: 'break' }, { type: 'verify', folder: 'f' }]);
+    expect(commands.slice(1)).toEqual([{ type: 'break' }, { type: 'verify', folder: 'f', access }]);
   });
 
   it('asks for a lasting store and says what the browser answers', async () => {

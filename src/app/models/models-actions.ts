@@ -52,7 +52,7 @@ export function createModelsActions(store: PageStore, { openModels, storage, gpu
     verify: (folder) => {
       if (isBusy()) return;
       change((models) => startingWork(models, { kind: 'verify', folder, progress: null }));
-      open().send({ type: 'verify', folder });
+      open().send({ type: 'verify', folder, access: store.getState().access });
     },
     remove: (folder) => {
       if (isBusy()) return;

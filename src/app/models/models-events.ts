@@ -30,7 +30,11 @@ const EventSchema = v.variant('type', [
     folder: v.string(),
     progress: v.strictObject({ bytes, totalBytes: bytes }),
   }),
-  v.strictObject({ type: v.literal('verified'), folder: v.string(), damaged: v.array(v.string()) }),
+  v.strictObject({
+    type: v.literal('verified'),
+    folder: v.string(),
+    verdict: v.strictObject({ mended: v.array(v.string()), removed: v.array(v.string()) }),
+  }),
   v.strictObject({ type: v.literal('failed'), error: ErrorReportSchema }),
 ]);
 

@@ -49,10 +49,11 @@ describe('applyModelsEvent', () => {
     const checking = startingWork(NO_MODELS, { kind: 'verify', folder: 'f', progress: null });
     const midway = after(checking, { type: 'verifying', folder: 'f', progress: { bytes: 1, totalBytes: 2 } });
     expect(midway.work).toMatchObject({ progress: { bytes: 1 } });
-    expect(after(midway, { type: 'verified', folder: 'f', damaged: [] }).outcome).toMatch(/^Every part/);
-    expect(after(midway, { type: 'verified', folder: 'f', damaged: ['w'] }).outcome).toContain(
-      'Damaged and removed: w.',
-    );
+    const told = (mended: string[], removed: string[]): string | null =>
+      after(midway, { type: 'verified', folder: 'f', verdict: { mended, removed } }).outcome;
+    expect(told([], [])).toMatch(/^Every part/);
+    expect(told(['w'], [])).toBe('Damaged parts were fetched again: w.');
+    expect(told(['v'], ['w'])).toMatch(/fetched again: v\. Damaged and removed: w\./);
   });
 
   it('ends a removal with the list that lacks the model', () => {

@@ -1,6 +1,6 @@
 import type { ErrorReport } from '../../base/errors.ts';
 import type { ModelProgress } from '../../weights/remote-folder.ts';
-import type { StoredModel, VerifyProgress } from '../../weights/stored-models.ts';
+import type { StoredModel, Verdict, VerifyProgress } from '../../weights/stored-models.ts';
 import type { ModelsEvent } from '../../worker/protocol.ts';
 
 /** What the models worker is busy with. */
@@ -66,7 +66,7 @@ export function applyModelsEvent(state: ModelsState, event: ModelsEvent): Models
     case 'verifying':
       return work?.kind === 'verify' ? { ...state, work: { ...work, progress: event.progress } } : state;
     case 'verified':
-      return { ...state, work: null, outcome: verdict(event.damaged) };
+      return { ...state, work: null, outcome: inWords(event.verdict) };
     case 'failed':
       return { ...state, work: null, paused: pausedOf(work), error: event.error };
   }
@@ -75,10 +75,17 @@ export function applyModelsEvent(state: ModelsState, event: ModelsEvent): Models
 const pausedOf = (work: ModelsWork | null): ModelsState['paused'] =>
   work?.kind === 'fetch' ? { model: work.model, progress: work.progress } : null;
 
-const verdict = (damaged: readonly string[]): string =>
-  damaged.length === 0
-    ? 'Every part has the content that was downloaded.'
-    : `Damaged and removed: ${damaged.join(', ')}. The next download fetches ${damaged.length === 1 ? 'it' : 'them'} anew.`;
+function inWords({ mended, removed }: Verdict): string {
+  const found = [
+    ...(mended.length === 0 ? [] : [`Damaged parts were fetched again: ${mended.join(', ')}.`]),
+    ...(removed.length === 0
+      ? []
+      : [
+          `Damaged and removed: ${removed.join(', ')}. The next download fetches ${removed.length === 1 ? 'it' : 'them'} anew.`,
+        ]),
+  ];
+  return found.length === 0 ? 'Every part has the content that was downloaded.' : found.join(' ');
+}
 
 /** Bytes that can still be stored; null where the browser does not tell. */
 export const roomLeft = ({ usageBytes, quotaBytes }: ModelsState): number | null =>

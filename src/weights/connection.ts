@@ -1,0 +1,91 @@
+import { BrokenDownload, stalled } from './response-checks.ts';
+
+/** How long to wait for a server, and how often to try again. */
+export interface Patience {
+  /** Milliseconds without a byte after which a connection is given up. */
+  stallMs: number;
+  /** Milliseconds before each new try; as many tries in a row as there are entries may bring nothing. */
+  backoffMs: readonly number[];
+}
+
+export const PATIENCE: Patience = { stallMs: 30_000, backoffMs: [1000, 3000, 8000] };
+
+/** One request: ends when the user stops it, or when nothing has come for too long. */
+export class Connection {
+  readonly #controller = new AbortController();
+  readonly #stop = (): void => this.#controller.abort(this.stopped?.reason);
+
+  constructor(
+    private readonly url: string,
+    private readonly stallMs: number,
+    private readonly stopped: AbortSignal | undefined,
+  ) {
+    stopped?.addEventListener('abort', this.#stop);
+    if (stopped?.aborted === true) this.#stop();
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  /** What is waited for, if it comes in time. @throws BrokenDownload `weights/stalled`. */
+  async within<T>(awaited: Promise<T>, bytes: number): Promise<T> {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    let onAbort = (): void => undefined;
+    const ended = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(stalled(this.url, bytes, this.stallMs / 1000)), this.stallMs);
+      onAbort = () => reject(new Error('The request was ended.'));
+      this.signal.addEventListener('abort', onAbort);
+    });
+    try {
+      return await Promise.race([awaited, ended]);
+    } finally {
+      clearTimeout(timer);
+      this.signal.removeEventListener('abort', onAbort);
+    }
+  }
+
+  /** Ends what may still be under way. */
+  close(): void {
+    this.stopped?.removeEventListener('abort', this.#stop);
+    this.#controller.abort();
+  }
+}
+
+/**
+ * Tries again what breaks off, unless it was stopped, as often as there is patience for; a try that gets further than
+ * all before it renews the patience.
+ *
+ * @param reached how far the tries have come.
+ * @throws whatever the last try threw; at once what is no {@link BrokenDownload}.
+ */
+export async function patiently<T>(
+  attempt: () => Promise<T>,
+  { backoffMs }: Patience,
+  signal: AbortSignal | undefined,
+  reached: () => number = () => 0,
+): Promise<T> {
+  let furthest = reached();
+  for (let vainTries = 0; ;) {
+    try {
+      return await attempt();
+    } catch (thrown) {
+      if (!(thrown instanceof BrokenDownload) || signal?.aborted === true) throw thrown;
+      if (reached() > furthest) vainTries = 0;
+      furthest = Math.max(furthest, reached());
+      if (vainTries === backoffMs.length) throw thrown;
+      await pause(backoffMs[vainTries++], signal);
+    }
+  }
+}
+
+/** Waits; shorter when the signal comes. */
+function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, ms);
+    signal?.addEventListener('abort', () => {
+      clearTimeout(timer);
+      resolve();
+    });
+  });
+}
