@@ -57,6 +57,20 @@ describe('fitPrompt', () => {
     expect(textOf(fitPrompt(characters, task, ' 😀😀😀 x', frame + 2).ids)).toBe(around('😀😀'));
   });
 
+  it('reads of a long text only what can be of use', () => {
+    let read = 0;
+    const encodePrompt = (text: string): number[] => {
+      read += text.length;
+      return characters.encodePrompt(text);
+    };
+    for (const text of ['one two '.repeat(200_000), 'x'.repeat(1_600_000)]) {
+      read = 0;
+      const { ids, cut } = fitPrompt({ ...characters, encodePrompt }, task, text, frame + 30);
+      expect([ids.length, cut]).toEqual([frame + 30, true]);
+      expect(read).toBeLessThan(20_000);
+    }
+  });
+
   it('refuses a prompt that does not fit without a sentence, naming the task and both lengths', () => {
     const refused = (sentence: string) => () => fitPrompt(characters, task, sentence, frame - 1);
     for (const sentence of ['one two', '', ' ']) {

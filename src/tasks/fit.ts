@@ -15,6 +15,9 @@ export interface EncodedExample {
   label: number[];
 }
 
+/** What prose takes, or less: a text that fits is mostly found to fit at once. */
+const CHARACTERS_PER_TOKEN = 6;
+
 /** A prompt's token ids, and whether its sentence was cut. */
 export interface FittedPrompt {
   ids: number[];
@@ -32,17 +35,23 @@ export interface FittedPrompt {
 export function fitPrompt(tokenizer: Tokenizer, task: Task, sentence: string, sourceLength: number): FittedPrompt {
   const { before, after } = promptFrame(task);
   const encode = (text: string): number[] => tokenizer.encodePrompt(before + text + after);
-  const whole = encode(sentence);
-  if (whole.length <= sourceLength) return { ids: whole, cut: false };
+  // A beginning that does not fit holds all that can be of use; a text may be thousands of times as long.
+  let beginning = '';
+  for (let length = CHARACTERS_PER_TOKEN * sourceLength; ; length *= 2) {
+    beginning = beginningOf(sentence, length);
+    const ids = encode(beginning);
+    if (ids.length > sourceLength) break;
+    if (beginning.length === sentence.length) return { ids, cut: false };
+  }
 
-  // The longest part of the sentence that fits, by bisection: more text never takes fewer tokens, or hardly ever.
+  // The longest part that fits, by bisection: more text never takes fewer tokens, or hardly ever.
   const longest = (cuts: readonly number[]): number[] | null => {
     let best: number[] | null = null;
     let low = 0;
     let high = cuts.length;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      const ids = encode(sentence.slice(0, cuts[middle]));
+      const ids = encode(beginning.slice(0, cuts[middle]));
       if (ids.length <= sourceLength) {
         best = ids;
         low = middle + 1;
@@ -50,8 +59,8 @@ export function fitPrompt(tokenizer: Tokenizer, task: Task, sentence: string, so
     }
     return best;
   };
-  const words = ends(sentence, /\S+/g);
-  const ids = longest(words) ?? longest(ends(sentence.slice(0, words[0] ?? 0), /./gsu)) ?? encode('');
+  const words = ends(beginning, /\S+/g);
+  const ids = longest(words) ?? longest(ends(beginning.slice(0, words[0] ?? 0), /./gsu)) ?? encode('');
   if (ids.length > sourceLength) {
     throw new GorpError(
       'tasks/prompt-too-long',
@@ -86,6 +95,12 @@ export function encodeExamples(
     return { source: prompt.ids, label: fitLabel(tokenizer, label, targetLength) };
   });
   return { encoded, cut };
+}
+
+/** The first characters of a text, `length` at least, none of them torn in two. */
+function beginningOf(text: string, length: number): string {
+  const last = text.codePointAt(length - 1) ?? 0;
+  return text.slice(0, last > 0xffff ? length + 1 : length);
 }
 
 /** Where each match ends in the text. */
