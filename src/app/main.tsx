@@ -11,6 +11,7 @@ import { askWhereToSave, createKeptRounds, openExportsWorker } from './results/k
 import { KeptRoundsProvider } from './results/kept-rounds-context.tsx';
 import { openWorkerSession } from './session.ts';
 import { webGpuSupport } from './support.ts';
+import { createTableDesk, openTablesWorker } from './tasks/table-desk.ts';
 import { browserTasks } from './tasks/task-store.ts';
 import { applyTheme, storedTheme } from './theme.ts';
 
@@ -26,6 +27,7 @@ const page = createPage({
   openSession: openWorkerSession,
   history: browserHistory(),
   tasks: browserTasks(),
+  desk: createTableDesk(openTablesWorker),
   findSupport: () => webGpuSupport(gpu, isSecureContext),
   theme,
   models: { openModels: openModelsWorker, storage: navigator.storage, gpu },

@@ -3,6 +3,8 @@ import { embeddedSettings } from '../run/presets.ts';
 import type { WorkerCommand, WorkerEvent } from '../worker/protocol.ts';
 import { BATCH_MS, createPage, type PageParts } from './page.ts';
 import { memoryHistory } from './testing/memory-history.ts';
+import { createTableDesk } from './tasks/table-desk.ts';
+import { tablesHere } from './testing/tables-here.ts';
 import { memoryTasks } from './testing/memory-tasks.ts';
 import { scriptedRun } from './testing/script.ts';
 
@@ -18,6 +20,7 @@ function setUp(parts: Partial<PageParts> = {}) {
     },
     history: memoryHistory(),
     tasks: memoryTasks(),
+    desk: createTableDesk(tablesHere),
     findSupport: () => Promise.resolve('ready'),
     theme: 'system',
     models: { openModels: () => ({ send: () => undefined }), storage: undefined, gpu: undefined },

@@ -21,6 +21,7 @@ import { createPageStore, type PageStore, type View } from './store.ts';
 import type { Support } from './support.ts';
 import { createTaskActions, type TaskActions } from './tasks/actions.ts';
 import { pageTasksOf } from './tasks/sources.ts';
+import type { TableDesk } from './tasks/table-desk.ts';
 import type { TaskStore } from './tasks/task-store.ts';
 import type { Theme } from './theme.ts';
 
@@ -32,6 +33,7 @@ export interface PageParts {
   openSession: OpenSession;
   history: RunHistory;
   tasks: TaskStore;
+  desk: TableDesk;
   findSupport: () => Promise<Support>;
   theme: Theme;
   models: ModelsParts;
@@ -64,10 +66,10 @@ export interface Page {
   readonly forget: (startedAt: string) => Promise<void>;
 }
 
-export function createPage({ openSession, history, tasks, findSupport, theme, models }: PageParts): Page {
+export function createPage({ openSession, history, tasks, desk, findSupport, theme, models }: PageParts): Page {
   const store = createPageStore(theme);
   const { getState, setState } = store;
-  const taskActions = createTaskActions(store, tasks);
+  const taskActions = createTaskActions(store, tasks, desk);
   let session: TrainingSession | null = null;
   let waiting: WorkerEvent[] = [];
   let timer: ReturnType<typeof setTimeout> | null = null;

@@ -2,9 +2,9 @@ import { createStore, type StoreApi } from 'zustand/vanilla';
 import type { ErrorReport } from '../base/errors.ts';
 import { embeddedSettings } from '../run/presets.ts';
 import type { RunSettings } from '../run/settings.ts';
-import type { TableFile } from '../tasks/table.ts';
 import { HUB } from '../weights/hub.ts';
 import type { ModelAccess } from '../weights/source.ts';
+import type { OpenedFile } from '../worker/protocol.ts';
 import type { RunSummary } from './history.ts';
 import { type ModelsState, NO_MODELS } from './models/models-state.ts';
 import { IDLE, type RunState } from './run-state.ts';
@@ -46,7 +46,7 @@ export interface PageState {
   /** Own tasks, and the CL_Benchmark folder on disk. */
   taskData: TaskData;
   /** The file of examples whose columns are being chosen. */
-  openFile: TableFile | null;
+  openFile: OpenedFile | null;
   /** Why the last thing asked for with tasks was not done; what to look at when it was. */
   taskProblem: ErrorReport | null;
   taskNotes: readonly string[];

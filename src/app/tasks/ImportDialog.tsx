@@ -1,9 +1,10 @@
-import { useEffect, useId, useMemo, useRef, useState } from 'react';
+import { useEffect, useId, useRef, useState } from 'react';
 import * as v from 'valibot';
 import { type ErrorReport, reportOf } from '../../base/errors.ts';
 import { KINDS } from '../../tasks/kinds.ts';
-import { type Labelled, labelledTexts, type TaskSpec, TaskSpecSchema } from '../../tasks/own-task.ts';
-import { type Table, type TableFile, tableOf } from '../../tasks/table.ts';
+import { type TaskSpec, TaskSpecSchema } from '../../tasks/own-task.ts';
+import type { ChosenColumns, Sight } from '../../tasks/sight.ts';
+import type { OpenedFile } from '../../worker/protocol.ts';
 import fieldStyles from '../setup/field.module.css';
 import { usePage, usePageState } from '../page-context.tsx';
 import { ErrorNote } from './ErrorNote.tsx';
@@ -11,8 +12,7 @@ import styles from './ImportDialog.module.css';
 import { guessedSpec, nameIssue } from './import-form.ts';
 import { visibleText } from './visible.ts';
 
-// Rows to look at, and the characters of each cell that are shown.
-const PREVIEW_ROWS = 10;
+// Characters of each cell that are shown.
 const PREVIEW_CHARACTERS = 160;
 const MOST_SHOWN_LABELS = 20;
 
@@ -22,36 +22,38 @@ export function ImportDialog() {
   return file === null ? null : <ImportForm key={file.sha256} file={file} />;
 }
 
-function ImportForm({ file }: { file: TableFile }) {
+function ImportForm({ file }: { file: OpenedFile }) {
   const { tasks } = usePage();
-  const taken = usePageState(({ taskData }) => taskData.own);
+  const own = usePageState(({ taskData }) => taskData.own);
+  const taken = own.map((task) => task.spec.name);
   const problem = usePageState((state) => state.taskProblem);
   const dialog = useRef<HTMLDialogElement>(null);
-  const [spec, setSpec] = useState<TaskSpec>(() =>
-    guessedSpec(
-      file,
-      taken.map((task) => task.spec.name),
-    ),
-  );
+  const [spec, setSpec] = useState<TaskSpec>(() => guessedSpec(file, taken));
+  const [{ sight, error, isLooking }, look] = useSight(file);
+  const [isAdding, setAdding] = useState(false);
   const id = useId();
-  const read = useMemo(() => attempt(() => tableOf(file, spec.header)), [file, spec.header]);
-  const { textColumn, labelColumn } = spec;
-  const found = useMemo(
-    () => (read.value === null ? read : attempt(() => labelledTexts(read.value, textColumn, labelColumn))),
-    [read, textColumn, labelColumn],
-  );
   useEffect(() => dialog.current?.showModal(), []);
 
-  const table = read.value;
   const change = (part: Partial<TaskSpec>): void => setSpec((old) => ({ ...old, ...part }));
+  const { textColumn, labelColumn } = spec;
+  const choose = (columns: ChosenColumns): void => {
+    change(columns);
+    void look(spec.header, columns);
+  };
+  const nameColumns = async (header: boolean): Promise<void> => {
+    change({ header });
+    const seen = await look(header, null);
+    if (seen !== null) change({ textColumn: seen.textColumn, labelColumn: seen.labelColumn });
+  };
   const issues = specIssues(spec);
-  const nameTaken =
-    nameIssue(
-      spec.name,
-      taken.map((task) => task.spec.name),
-    ) ?? issues.get('name');
-  const labelled = found.value !== null && 'examples' in found.value ? found.value : null;
-  const ready = labelled !== null && nameTaken === undefined && issues.size === 0;
+  const nameTaken = nameIssue(spec.name, taken) ?? issues.get('name');
+  const unusable = error ?? sight.problem;
+  const isReady = unusable === null && !isLooking && !isAdding && nameTaken === undefined && issues.size === 0;
+  const add = async (): Promise<void> => {
+    setAdding(true);
+    await tasks.addTask(spec);
+    setAdding(false);
+  };
   const field = (key: keyof TaskSpec): { id: string; 'aria-invalid': boolean; 'aria-describedby': string } => ({
     id: `${id}-${key}`,
     'aria-invalid': key === 'name' ? nameTaken !== undefined : issues.has(key),
@@ -78,51 +80,39 @@ function ImportForm({ file }: { file: TableFile }) {
         className={styles.form}
         onSubmit={(event) => {
           event.preventDefault();
-          if (ready) void tasks.addTask(spec);
+          if (isReady) void add();
         }}
       >
         <h2 id={`${id}-title`} className={styles.title}>
           A task from <bdi>{visibleText(file.name, 60)}</bdi>
         </h2>
         <div className={styles.columns}>
-          {table !== null && (
-            <>
-              <ColumnField
-                label="Text"
-                value={textColumn}
-                table={table}
-                onChange={(textColumn) => change({ textColumn })}
-              />
-              <ColumnField
-                label="Label"
-                value={labelColumn}
-                table={table}
-                onChange={(labelColumn) => change({ labelColumn })}
-              />
-            </>
-          )}
-          {file.columns === null && (
+          <ColumnField
+            label="Text"
+            value={textColumn}
+            columns={sight.columns}
+            onChange={(textColumn) => choose({ textColumn, labelColumn })}
+          />
+          <ColumnField
+            label="Label"
+            value={labelColumn}
+            columns={sight.columns}
+            onChange={(labelColumn) => choose({ textColumn, labelColumn })}
+          />
+          {!file.namesColumns && (
             <label className={fieldStyles.radio}>
               <input
                 type="checkbox"
                 checked={spec.header}
-                onChange={({ target }) =>
-                  setSpec(
-                    guessedSpec(
-                      file,
-                      taken.map((task) => task.spec.name),
-                      target.checked,
-                    ),
-                  )
-                }
+                onChange={({ target }) => void nameColumns(target.checked)}
               />
               The first row names the columns
             </label>
           )}
         </div>
-        {table !== null && <Preview table={table} textColumn={textColumn} labelColumn={labelColumn} />}
-        {found.error !== null && <ErrorNote error={found.error} title="These columns make no task" />}
-        {labelled !== null && <LabelCounts labelled={labelled} warnings={table?.warnings ?? []} />}
+        <Preview sight={sight} />
+        {unusable !== null && <ErrorNote error={unusable} title="These columns make no task" />}
+        {sight.found !== null && <LabelCounts found={sight.found} warnings={sight.warnings} />}
         <div className={styles.fields}>
           <label htmlFor={`${id}-name`}>Name</label>
           <input
@@ -185,7 +175,7 @@ function ImportForm({ file }: { file: TableFile }) {
           <button type="button" className={styles.button} onClick={() => dialog.current?.close()}>
             Cancel
           </button>
-          <button type="submit" className={`${styles.button} ${styles.primary}`} disabled={!ready}>
+          <button type="submit" className={`${styles.button} ${styles.primary}`} disabled={!isReady}>
             Add task
           </button>
         </div>
@@ -197,17 +187,17 @@ function ImportForm({ file }: { file: TableFile }) {
 interface ColumnFieldProps {
   label: string;
   value: string;
-  table: Table;
+  columns: readonly string[];
   onChange: (column: string) => void;
 }
 
-function ColumnField({ label, value, table, onChange }: ColumnFieldProps) {
+function ColumnField({ label, value, columns, onChange }: ColumnFieldProps) {
   const id = useId();
   return (
     <div className={styles.column}>
       <label htmlFor={id}>{label}</label>
       <select id={id} className={fieldStyles.select} value={value} onChange={({ target }) => onChange(target.value)}>
-        {table.columns.map((column) => (
+        {columns.map((column) => (
           <option key={column} value={column}>
             {visibleText(column, 60)}
           </option>
@@ -217,7 +207,7 @@ function ColumnField({ label, value, table, onChange }: ColumnFieldProps) {
   );
 }
 
-function Preview({ table, textColumn, labelColumn }: { table: Table; textColumn: string; labelColumn: string }) {
+function Preview({ sight: { columns, rows, textColumn, labelColumn } }: { sight: Sight }) {
   const role = (column: string): string | undefined =>
     column === textColumn ? 'text' : column === labelColumn ? 'label' : undefined;
   return (
@@ -225,7 +215,7 @@ function Preview({ table, textColumn, labelColumn }: { table: Table; textColumn:
       <table className={styles.table} data-testid="import-preview">
         <thead>
           <tr>
-            {table.columns.map((column) => (
+            {columns.map((column) => (
               <th key={column} scope="col" data-role={role(column)}>
                 <bdi>{visibleText(column, 60)}</bdi>
               </th>
@@ -233,10 +223,10 @@ function Preview({ table, textColumn, labelColumn }: { table: Table; textColumn:
           </tr>
         </thead>
         <tbody>
-          {table.rows.slice(0, PREVIEW_ROWS).map((row, i) => (
+          {rows.map((row, i) => (
             <tr key={i}>
               {row.map((cell, column) => (
-                <td key={column} data-role={role(table.columns[column] ?? '')}>
+                <td key={column} data-role={role(columns[column] ?? '')}>
                   <bdi>{visibleText(cell, PREVIEW_CHARACTERS)}</bdi>
                 </td>
               ))}
@@ -248,13 +238,17 @@ function Preview({ table, textColumn, labelColumn }: { table: Table; textColumn:
   );
 }
 
-function LabelCounts({ labelled, warnings }: { labelled: Labelled; warnings: readonly string[] }) {
-  const { labels, examples } = labelled;
+interface LabelCountsProps {
+  found: NonNullable<Sight['found']>;
+  warnings: readonly string[];
+}
+
+function LabelCounts({ found: { examples, labels }, warnings }: LabelCountsProps) {
   const more = labels.length - MOST_SHOWN_LABELS;
   return (
     <div className={styles.found}>
       <p>
-        {examples.length} examples, {labels.length} labels
+        {examples} examples, {labels.length} labels
       </p>
       <ul className={styles.labels} aria-label="Labels" data-testid="import-labels">
         {labels.slice(0, MOST_SHOWN_LABELS).map(({ label, rows }) => (
@@ -264,7 +258,7 @@ function LabelCounts({ labelled, warnings }: { labelled: Labelled; warnings: rea
         ))}
         {more > 0 && <li>and {more} more</li>}
       </ul>
-      {[...warnings, ...labelled.warnings].map((warning) => (
+      {warnings.map((warning) => (
         <p key={warning} className={styles.warning}>
           {warning}
         </p>
@@ -273,14 +267,33 @@ function LabelCounts({ labelled, warnings }: { labelled: Labelled; warnings: rea
   );
 }
 
-type Attempt<T> = { value: T; error: null } | { value: null; error: ErrorReport };
+interface Looking {
+  sight: Sight;
+  /** Why the file cannot be read in this way. */
+  error: ErrorReport | null;
+  isLooking: boolean;
+}
 
-function attempt<T>(work: () => T): Attempt<T> {
-  try {
-    return { value: work(), error: null };
-  } catch (error) {
-    return { value: null, error: reportOf(error) };
-  }
+/** What is to be seen of a file, and a function that looks at it in another way; the last look counts. */
+function useSight(file: OpenedFile) {
+  const { tasks } = usePage();
+  const [state, setState] = useState<Looking>({ sight: file.sight, error: null, isLooking: false });
+  const latest = useRef(0);
+  /** Null when it failed, or another look has begun since. */
+  const look = async (header: boolean, columns: ChosenColumns | null): Promise<Sight | null> => {
+    const turn = ++latest.current;
+    setState((old) => ({ ...old, isLooking: true }));
+    try {
+      const sight = await tasks.look(header, columns);
+      if (turn !== latest.current) return null;
+      setState({ sight, error: null, isLooking: false });
+      return sight;
+    } catch (thrown) {
+      if (turn === latest.current) setState((old) => ({ ...old, error: reportOf(thrown), isLooking: false }));
+      return null;
+    }
+  };
+  return [state, look] as const;
 }
 
 function specIssues(spec: TaskSpec): ReadonlyMap<string, string> {

@@ -1,11 +1,13 @@
 import { GorpError, reportOf } from '../../base/errors.ts';
-import { isOrderFile, makeOrderTasks, type MadeTask, orderFileOf, parseOrderFile } from '../../run/order-file.ts';
-import { findBenchmark } from '../../tasks/folder.ts';
-import { makeOwnTask, type TaskSpec } from '../../tasks/own-task.ts';
-import { checkFileSize, readTableFile, tableOf } from '../../tasks/table.ts';
+import { isOrderFile, orderFileOf, parseOrderFile } from '../../run/order-file.ts';
 import { decodeText } from '../../tasks/decode.ts';
+import { findBenchmark } from '../../tasks/folder.ts';
+import type { TaskSpec } from '../../tasks/own-task.ts';
+import type { ChosenColumns, Sight } from '../../tasks/sight.ts';
+import type { NamedFile } from '../../worker/protocol.ts';
 import type { PageStore } from '../store.ts';
-import type { OwnTask, TaskStore } from './task-store.ts';
+import type { TableDesk } from './table-desk.ts';
+import type { TaskStore } from './task-store.ts';
 
 /** A file that was chosen or dropped; its path has forward slashes and begins with the folder that was chosen. */
 export interface GivenFile {
@@ -19,6 +21,8 @@ export interface TaskActions {
   load(): Promise<void>;
   /** A CL_Benchmark folder, an order file with its data files, or a file of examples: whichever was given. */
   give(files: readonly GivenFile[] | Promise<readonly GivenFile[]>): Promise<void>;
+  /** The open file with other columns; null: those that are likely to be meant. Rejects with a GorpError. */
+  look(header: boolean, columns: ChosenColumns | null): Promise<Sight>;
   /** Makes a task of the file that is open and puts it at the end of the order. */
   addTask(spec: TaskSpec): Promise<void>;
   closeFile(): void;
@@ -28,7 +32,7 @@ export interface TaskActions {
   orderText(): string;
 }
 
-export function createTaskActions(store: PageStore, tasks: TaskStore): TaskActions {
+export function createTaskActions(store: PageStore, tasks: TaskStore, desk: TableDesk): TaskActions {
   const { getState, setState } = store;
 
   const refresh = async (): Promise<void> => setState({ taskData: await tasks.load() });
@@ -61,10 +65,9 @@ export function createTaskActions(store: PageStore, tasks: TaskStore): TaskActio
 
   const takeOrder = async (name: string, text: string, files: readonly GivenFile[]): Promise<void> => {
     const order = parseOrderFile(text, name);
-    const data = await Promise.all(files.map(readBytes));
     const kept = getState().taskData.own.map(({ spec }) => spec);
-    const made = await makeOrderTasks(order, kept, data);
-    await tasks.addOwn(made.map(keptTask));
+    const made = await desk.makeOrder(order, kept, files.map(namedFile)).finally(() => desk.close());
+    await tasks.addOwn(made);
     await refresh();
     const { perTask, method, training } = order;
     setState(({ draft: { model }, taskData }) => {
@@ -87,11 +90,10 @@ export function createTaskActions(store: PageStore, tasks: TaskStore): TaskActio
     }
     for (const given of files) {
       if (!/\.json$/i.test(given.path)) continue;
-      const { name, bytes } = await readBytes(given);
-      const { text } = decodeText(bytes, name);
-      if (!isOrderFile(text)) continue;
+      const text = await orderText(given);
+      if (text === null) continue;
       await takeOrder(
-        name,
+        given.path,
         text,
         files.filter((other) => other !== given),
       );
@@ -105,30 +107,34 @@ export function createTaskActions(store: PageStore, tasks: TaskStore): TaskActio
         'Give files of examples one at a time.',
       );
     }
-    const { name, bytes } = await readBytes(first);
-    const file = await readTableFile(name, bytes);
-    // A file that can be no table is told at once, not in the form for its columns.
-    tableOf(file, true);
-    setState({ openFile: file });
+    try {
+      setState({ openFile: await desk.open(namedFile(first)) });
+    } catch (thrown) {
+      desk.close();
+      throw thrown;
+    }
   };
 
   return {
     load: () => guarded(refresh),
     give: (files) => guarded(async () => give(await files)),
+    look: (header, columns) => desk.look(header, columns),
     addTask: (spec) =>
       guarded(async () => {
-        const { openFile } = getState();
-        if (openFile === null) return;
-        const made = { spec, ...makeOwnTask(tableOf(openFile, spec.header), spec) };
-        await tasks.addOwn([keptTask(made)]);
+        const made = await desk.make(spec);
+        await tasks.addOwn(made);
+        desk.close();
         await refresh();
         setState(({ draft }) => ({
           draft: { ...draft, order: [...draft.order, spec.name] },
           openFile: null,
-          taskNotes: made.warnings,
+          taskNotes: made.flatMap(({ warnings }) => warnings),
         }));
       }),
-    closeFile: () => setState({ openFile: null }),
+    closeFile: () => {
+      desk.close();
+      setState({ openFile: null });
+    },
     removeTask: (name) =>
       guarded(async () => {
         await tasks.removeOwn(name);
@@ -149,16 +155,14 @@ export function createTaskActions(store: PageStore, tasks: TaskStore): TaskActio
   };
 }
 
-async function readBytes({ path, file }: GivenFile): Promise<{ name: string; bytes: Uint8Array<ArrayBuffer> }> {
-  checkFileSize(path, file.size);
-  return { name: path, bytes: new Uint8Array(await file.arrayBuffer()) };
-}
+const namedFile = ({ path, file }: GivenFile): NamedFile => ({ name: path, file });
 
-const keptTask = ({ spec, task, warnings }: MadeTask): OwnTask => ({
-  spec,
-  labels: task.labels.slice(),
-  trainExamples: task.train.length,
-  testExamples: task.test.length,
-  warnings,
-  data: new Blob([JSON.stringify(task)]),
-});
+// An order file holds no texts: a larger one is a file of examples.
+const LONGEST_ORDER_FILE = 2 ** 20;
+
+/** The text of an order file; null when the file is none. */
+async function orderText({ path, file }: GivenFile): Promise<string | null> {
+  if (file.size > LONGEST_ORDER_FILE) return null;
+  const { text } = decodeText(new Uint8Array(await file.arrayBuffer()), path);
+  return isOrderFile(text) ? text : null;
+}

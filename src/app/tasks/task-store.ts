@@ -3,7 +3,8 @@ import * as v from 'valibot';
 import { GorpError } from '../../base/errors.ts';
 import { TaskSpecSchema } from '../../tasks/own-task.ts';
 
-const OwnTaskSchema = v.strictObject({
+/** As `KeptTask` of the worker's protocol. */
+export const OwnTaskSchema = v.strictObject({
   spec: TaskSpecSchema,
   labels: v.array(v.string()),
   trainExamples: v.number(),

@@ -22,6 +22,8 @@ import type { Tab } from '../store.ts';
 import type { Support } from '../support.ts';
 import { applyTheme, type Theme } from '../theme.ts';
 import { memoryHistory } from './memory-history.ts';
+import { createTableDesk } from '../tasks/table-desk.ts';
+import { tablesHere } from './tables-here.ts';
 import { memoryTasks } from './memory-tasks.ts';
 import { scriptedRun, SOFTWARE_DEVICE } from './script.ts';
 import { scriptedModels } from './scripted-models.ts';
@@ -63,6 +65,7 @@ const page = createPage({
   openSession: scriptedSession({ script, ahead: scene === 'failed' ? 1 : ahead, pace: 250 }),
   history: memoryHistory(earlier),
   tasks: memoryTasks(),
+  desk: createTableDesk(tablesHere),
   findSupport: () => Promise.resolve(SUPPORTS.find((support) => support === scene) ?? 'ready'),
   theme,
   models: { openModels: scriptedModels(scene), storage: undefined, gpu: undefined },

@@ -1,0 +1,12 @@
+import { reportOf } from '../../base/errors.ts';
+import { createTableWork } from '../../worker/table-work.ts';
+import type { TablesWorker } from '../tasks/table-desk.ts';
+
+/** The work of the tables worker without a worker. */
+export function tablesHere(): TablesWorker {
+  const work = createTableWork();
+  return {
+    ask: (command) => work(command).catch((thrown: unknown) => ({ type: 'failed', error: reportOf(thrown) })),
+    close: () => undefined,
+  };
+}

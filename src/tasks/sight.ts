@@ -1,0 +1,65 @@
+import { type ErrorReport, reportOf } from '../base/errors.ts';
+import { type Labelled, labelledTexts } from './own-task.ts';
+import { type Table, type TableFile, tableOf } from './table.ts';
+
+/** The columns that hold text and label. */
+export interface ChosenColumns {
+  textColumn: string;
+  labelColumn: string;
+}
+
+/** What is to be seen of a file while its columns are chosen: little, however large the file. */
+export interface Sight extends ChosenColumns {
+  columns: string[];
+  /** The first rows; of each cell the beginning. */
+  rows: string[][];
+  /** What these columns hold; null where they make no task. */
+  found: { examples: number; labels: Labelled['labels'] } | null;
+  /** Why they make none. */
+  problem: ErrorReport | null;
+  /** What was left out, and what to look at, in sentences. */
+  warnings: string[];
+}
+
+// Of a cell that holds a megabyte nobody reads more.
+const [SHOWN_ROWS, SHOWN_CHARACTERS] = [10, 400];
+
+/**
+ * What there is to see with these columns, or with those that are likely to be meant.
+ *
+ * @throws GorpError as {@link tableOf}.
+ */
+export function sightOf(file: TableFile, header: boolean, chosen: ChosenColumns | null): Sight {
+  const table = tableOf(file, header);
+  const columns = chosen ?? likelyColumns(table);
+  const rows = table.rows.slice(0, SHOWN_ROWS).map((row) => row.map((cell) => cell.slice(0, SHOWN_CHARACTERS)));
+  const seen = { ...columns, columns: table.columns, rows };
+  try {
+    const { examples, labels, warnings } = labelledTexts(table, columns.textColumn, columns.labelColumn);
+    const found = { examples: examples.length, labels };
+    return { ...seen, found, problem: null, warnings: [...table.warnings, ...warnings] };
+  } catch (thrown) {
+    return { ...seen, found: null, problem: reportOf(thrown), warnings: table.warnings };
+  }
+}
+
+const TEXT_NAMES = /^(text|sentence|review|content|comment|message|title|question)/i;
+const LABEL_NAMES = /^(label|class|category|target|sentiment|topic|answer|rating|stars)/i;
+const SAMPLE_ROWS = 100;
+
+/** The columns by their names, else that of the longest texts and that of the fewest different values. */
+function likelyColumns({ columns, rows }: Table): ChosenColumns {
+  const sample = rows.slice(0, SAMPLE_ROWS);
+  const facts = columns.map((name, i) => ({
+    name,
+    length: sample.reduce((sum, row) => sum + row[i].length, 0),
+    different: new Set(sample.map((row) => row[i])).size,
+  }));
+  const label =
+    facts.find(({ name }) => LABEL_NAMES.test(name)) ??
+    facts.reduce((a, b) => (b.different > 1 && (a.different < 2 || b.different < a.different) ? b : a));
+  const others = facts.filter((fact) => fact !== label);
+  const text =
+    others.find(({ name }) => TEXT_NAMES.test(name)) ?? others.reduce((a, b) => (b.length > a.length ? b : a));
+  return { textColumn: text.name, labelColumn: label.name };
+}

@@ -1,0 +1,52 @@
+import { GorpError } from '../base/errors.ts';
+import { makeOrderTasks, type MadeTask } from '../run/order-file.ts';
+import { makeOwnTask } from '../tasks/own-task.ts';
+import { sightOf } from '../tasks/sight.ts';
+import { checkFileSize, readTableFile, type TableFile, tableOf } from '../tasks/table.ts';
+import type { KeptTask, NamedFile, TablesAnswer, TablesCommand } from './protocol.ts';
+
+/** What the worker of tables does: it holds the file that is open, so that the page need not. */
+export function createTableWork(): (command: TablesCommand) => Promise<TablesAnswer> {
+  let open: TableFile | null = null;
+  const opened = (): TableFile => {
+    if (open === null) throw new GorpError('tasks/no-file', 'No file is open.', 'Choose the file again.');
+    return open;
+  };
+  return async (command) => {
+    switch (command.type) {
+      case 'open': {
+        const { name, bytes } = await readBytes(command.file);
+        const file = await readTableFile(name, bytes);
+        // A file that can be no table is told at once, not in the form for its columns.
+        const sight = sightOf(file, true, null);
+        open = file;
+        return { type: 'opened', file: { name, sha256: file.sha256, namesColumns: file.columns !== null, sight } };
+      }
+      case 'look':
+        return { type: 'seen', sight: sightOf(opened(), command.header, command.columns) };
+      case 'make': {
+        const { spec } = command;
+        return { type: 'made', tasks: [keptTask({ spec, ...makeOwnTask(tableOf(opened(), spec.header), spec) })] };
+      }
+      case 'make-order': {
+        const files = await Promise.all(command.files.map(readBytes));
+        const made = await makeOrderTasks(command.order, command.kept, files);
+        return { type: 'made', tasks: made.map(keptTask) };
+      }
+    }
+  };
+}
+
+async function readBytes({ name, file }: NamedFile): Promise<{ name: string; bytes: Uint8Array<ArrayBuffer> }> {
+  checkFileSize(name, file.size);
+  return { name, bytes: new Uint8Array(await file.arrayBuffer()) };
+}
+
+const keptTask = ({ spec, task, warnings }: MadeTask): KeptTask => ({
+  spec,
+  labels: task.labels.slice(),
+  trainExamples: task.train.length,
+  testExamples: task.test.length,
+  warnings,
+  data: new Blob([JSON.stringify(task)]),
+});
