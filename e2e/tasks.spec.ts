@@ -1,4 +1,5 @@
-import { readFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { expect, type Page, test } from '@playwright/test';
 import { choose, downloadResults, openWorkbench, start, waitForStatus } from './support/workbench.ts';
 
@@ -115,10 +116,9 @@ test('a published order fills in its settings, and reads a folder from disk', as
   await expect(page.getByTestId('error-panel')).toContainText('CL_Benchmark');
 
   const folder = page.getByLabel('Choose the folder…').locator('visible=false');
-  const { mkdir, writeFile } = await import('node:fs/promises');
   const root = info.outputPath('benchmark');
   const write = async (path: string, content: unknown): Promise<void> => {
-    await mkdir(`${root}/${path}`.replace(/[^/]+$/, ''), { recursive: true });
+    await mkdir(dirname(`${root}/${path}`), { recursive: true });
     await writeFile(`${root}/${path}`, JSON.stringify(content));
   };
   for (const name of ['agnews', 'yahoo']) {
@@ -143,4 +143,72 @@ test('a published order fills in its settings, and reads a folder from disk', as
   await expect(page.getByTestId('warnings')).toContainText('agnews: 1 row of the train set is left out');
   await page.getByTestId('stop').click();
   await waitForStatus(page, 'stopped');
+});
+
+/** Drops files or a folder from disk, as the system's file manager does. */
+async function dropFromDisk(page: Page, path: string): Promise<void> {
+  const box = await page.getByTestId('task-field').boundingBox();
+  if (box === null) throw new Error('The field of tasks is not to be seen.');
+  const client = await page.context().newCDPSession(page);
+  const at = { x: box.x + box.width / 2, y: box.y + 20, data: { items: [], files: [path], dragOperationsMask: 1 } };
+  for (const type of ['dragEnter', 'dragOver', 'drop'] as const)
+    await client.send('Input.dispatchDragEvent', { type, ...at });
+  await client.detach();
+}
+
+test('a folder that is dropped is walked to its end', async ({ page }, info) => {
+  const root = info.outputPath('dropped');
+  const write = async (path: string, content: unknown): Promise<void> => {
+    await mkdir(dirname(`${root}/${path}`), { recursive: true });
+    await writeFile(`${root}/${path}`, JSON.stringify(content));
+  };
+  const rows = ['a', 'b'].map((label) => ({ label, sentence: label }));
+  for (const split of ['train', 'dev', 'test']) await write(`CL_Benchmark/TC/agnews/${split}.json`, rows);
+  // The browser lists a folder in parts of a hundred; what is looked for comes behind them.
+  for (let i = 0; i < 250; i++) await write(`CL_Benchmark/TC/agnews/a${i}.json`, 0);
+  await openWorkbench(page);
+  await dropFromDisk(page, root);
+  await expect(page.getByTestId('task-problem')).toContainText('instruction_config.json');
+  await write('configs/instruction_config.json', { TC: [{ instruction: 'Which?\n' }] });
+  await write('CL_Benchmark/TC/agnews/labels.json', ['a', 'b']);
+  await dropFromDisk(page, root);
+  await expect(page.getByTestId('picked-folder')).toContainText('dropped');
+  await expect(page.getByTestId('picked-folder')).toContainText('1 dataset');
+});
+
+test('the page stays quick while a large file is read, and a task is made of it', async ({ page }, info) => {
+  const file = info.outputPath('large.csv');
+  await mkdir(dirname(file), { recursive: true });
+  const row = (i: number): string => `"text ${i} ${'and so on, '.repeat(20)}",${i % 2 === 0 ? 'good' : 'bad'}`;
+  await writeFile(file, ['text,label', ...Array.from({ length: 80_000 }, (_, i) => row(i))].join('\n'));
+  await openWorkbench(page);
+  await page.evaluate(() => {
+    const tasks: number[] = [];
+    Object.assign(window, { tasks });
+    new PerformanceObserver((list) => tasks.push(...list.getEntries().map(({ duration }) => duration))).observe({
+      type: 'longtask',
+    });
+  });
+  await dropFromDisk(page, file);
+  const dialog = page.getByTestId('import-dialog');
+  await expect(dialog).toContainText('80000 examples');
+  await dialog.getByLabel('Text', { exact: true }).selectOption('label');
+  await dialog.getByLabel('Text', { exact: true }).selectOption('text');
+  await dialog.getByRole('button', { name: 'Add task' }).click();
+  await expect(page.getByTestId('own-tasks')).toContainText('64000 to train');
+  const tasks = await page.evaluate(() => (window as unknown as { tasks: number[] }).tasks);
+  // On the page's own thread reading 20 MB takes more than a second.
+  expect(Math.max(0, ...tasks)).toBeLessThan(600);
+});
+
+test('an order is changed by the keyboard', async ({ page }) => {
+  await openWorkbench(page);
+  await page.getByTestId('preset-select').selectOption('full');
+  const before = await order(page);
+  const later = page.getByLabel(`Learn ${before[0]} later`);
+  await later.focus();
+  await page.keyboard.press('Enter');
+  await expect(later, 'the focus goes with the task').toBeFocused();
+  await page.keyboard.press('Enter');
+  expect(await order(page)).toEqual([before[1], before[2], before[0], before[3]]);
 });

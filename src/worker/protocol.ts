@@ -1,9 +1,6 @@
 import type { ErrorReport } from '../base/errors.ts';
 import type { RunEvent } from '../run/events.ts';
-import type { OrderFile } from '../run/order-file.ts';
 import type { RunSettings } from '../run/settings.ts';
-import type { TaskSpec } from '../tasks/own-task.ts';
-import type { ChosenColumns, Sight } from '../tasks/sight.ts';
 import type { ModelProgress } from '../weights/remote-folder.ts';
 import type { ModelAccess } from '../weights/source.ts';
 import type { StoredModel, Verdict, VerifyProgress } from '../weights/stored-models.ts';
@@ -83,45 +80,5 @@ export type ExportsEvent =
   | { type: 'written'; name: string; file: File | null }
   | { type: 'failed'; error: ErrorReport };
 
-/** A file and its name; a Blob is passed on, not copied. */
-export interface NamedFile {
-  name: string;
-  file: Blob;
-}
-
-/** A task made from a file, as the page keeps it: its texts are in a Blob, as JSON. */
-export interface KeptTask {
-  spec: TaskSpec;
-  labels: string[];
-  trainExamples: number;
-  testExamples: number;
-  /** What to look at, in sentences. */
-  warnings: string[];
-  data: Blob;
-}
-
-/** The file of examples whose columns are being chosen. */
-export interface OpenedFile {
-  name: string;
-  /** Of its bytes, in hexadecimal digits. */
-  sha256: string;
-  /** Whether its format names the columns, so that the first row does not. */
-  namesColumns: boolean;
-  /** With the first row as names, and the columns that are likely to be meant. */
-  sight: Sight;
-}
-
-/** What the page may ask of the worker that reads files of examples. Each command has one answer, in their order. */
-export type TablesCommand =
-  | { type: 'open'; file: NamedFile }
-  /** `columns` null: those that are likely to be meant. */
-  | { type: 'look'; header: boolean; columns: ChosenColumns | null }
-  | { type: 'make'; spec: TaskSpec }
-  | { type: 'make-order'; order: OrderFile; kept: TaskSpec[]; files: NamedFile[] };
-
-/** What that worker answers. */
-export type TablesAnswer =
-  | { type: 'opened'; file: OpenedFile }
-  | { type: 'seen'; sight: Sight }
-  | { type: 'made'; tasks: KeptTask[] }
-  | { type: 'failed'; error: ErrorReport };
+// Reading files of examples, in a worker of its own.
+export type { KeptTask, NamedFile, OpenedFile, TablesAnswer, TablesCommand } from '../run/table-work.ts';

@@ -1,5 +1,5 @@
 import { reportOf } from '../../base/errors.ts';
-import { createTableWork } from '../../worker/table-work.ts';
+import { createTableWork } from '../../run/table-work.ts';
 import type { TablesWorker } from '../tasks/table-desk.ts';
 
 /** The work of the tables worker without a worker. */

@@ -1,9 +1,51 @@
-import { GorpError } from '../base/errors.ts';
-import { makeOrderTasks, type MadeTask } from '../run/order-file.ts';
-import { makeOwnTask } from '../tasks/own-task.ts';
-import { sightOf } from '../tasks/sight.ts';
+import { type ErrorReport, GorpError } from '../base/errors.ts';
+import { makeOwnTask, type TaskSpec } from '../tasks/own-task.ts';
+import { type ChosenColumns, type Sight, sightOf } from '../tasks/sight.ts';
 import { checkFileSize, readTableFile, type TableFile, tableOf } from '../tasks/table.ts';
-import type { KeptTask, NamedFile, TablesAnswer, TablesCommand } from './protocol.ts';
+import { makeOrderTasks, type MadeTask, type OrderFile } from './order-file.ts';
+
+/** A file and its name; a Blob is passed on, not copied. */
+export interface NamedFile {
+  name: string;
+  file: Blob;
+}
+
+/** A task made from a file, as the page keeps it: its texts are in a Blob, as JSON. */
+export interface KeptTask {
+  spec: TaskSpec;
+  labels: string[];
+  trainExamples: number;
+  testExamples: number;
+  /** What to look at, in sentences. */
+  warnings: string[];
+  data: Blob;
+}
+
+/** The file of examples whose columns are being chosen. */
+export interface OpenedFile {
+  name: string;
+  /** Of its bytes, in hexadecimal digits. */
+  sha256: string;
+  /** Whether its format names the columns, so that the first row does not. */
+  namesColumns: boolean;
+  /** With the first row as names, and the columns that are likely to be meant. */
+  sight: Sight;
+}
+
+/** What the page may ask of the worker that reads files of examples. Each command has one answer, in their order. */
+export type TablesCommand =
+  | { type: 'open'; file: NamedFile }
+  /** `columns` null: those that are likely to be meant. */
+  | { type: 'look'; header: boolean; columns: ChosenColumns | null }
+  | { type: 'make'; spec: TaskSpec }
+  | { type: 'make-order'; order: OrderFile; kept: TaskSpec[]; files: NamedFile[] };
+
+/** What that worker answers. */
+export type TablesAnswer =
+  | { type: 'opened'; file: OpenedFile }
+  | { type: 'seen'; sight: Sight }
+  | { type: 'made'; tasks: KeptTask[] }
+  | { type: 'failed'; error: ErrorReport };
 
 /** What the worker of tables does: it holds the file that is open, so that the page need not. */
 export function createTableWork(): (command: TablesCommand) => Promise<TablesAnswer> {
