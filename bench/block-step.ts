@@ -1,7 +1,5 @@
 import type { OwnedBuffer } from '../src/gpu/buffers.ts';
 import type { Gpu } from '../src/gpu/device.ts';
-import { submit } from '../src/gpu/program.ts';
-import { readBytes } from '../src/gpu/readback.ts';
 import { type Compiled, compile } from '../src/graph/compile.ts';
 import { Graph } from '../src/graph/graph.ts';
 import { attention } from '../src/graph/ops/attention.ts';
@@ -11,6 +9,7 @@ import { rmsNorm } from '../src/graph/ops/norm.ts';
 import { adam, adamStepSize, applyUpdate } from '../src/graph/ops/optimizer.ts';
 import { sizeOf, type Tensor } from '../src/graph/tensor.ts';
 import { meanSquaredError } from './mean-squared-error.ts';
+import { SubmitAndRead } from './submit-and-read.ts';
 
 /** Sizes of the block: batch, sequence, model, heads, feed-forward. */
 export const BLOCK = { B: 8, S: 64, D: 256, H: 4, F: 1024 } as const;
@@ -50,6 +49,7 @@ const PLACE = 64;
  */
 export class BlockStep {
   #steps = 0;
+  readonly #reader: SubmitAndRead;
 
   private constructor(
     private readonly gpu: Gpu,
@@ -57,7 +57,9 @@ export class BlockStep {
     private readonly train: Compiled,
     private readonly infer: Compiled,
     private readonly tensors: { loss: Tensor; rates: Tensor; y: Tensor },
-  ) {}
+  ) {
+    this.#reader = new SubmitAndRead(gpu);
+  }
 
   static async create(gpu: Gpu, values: BlockValues): Promise<BlockStep> {
     const owned: OwnedBuffer[] = [];
@@ -121,23 +123,22 @@ export class BlockStep {
   }
 
   /** One step. @returns the loss before it. */
-  async step(): Promise<number> {
+  step(): Promise<number> {
     this.#steps++;
     const rate = Float32Array.of(adamStepSize(LEARNING_RATE, this.#steps));
     this.gpu.device.queue.writeBuffer(storageOf(this.tensors.rates).buffer.gpuBuffer, 0, rate);
-    submit(this.gpu, this.train.program);
-    return new Float32Array(await readBytes(this.gpu, { ...storageOf(this.tensors.loss), bytes: 4 }))[0];
+    return this.#reader.run(this.train.program, storageOf(this.tensors.loss));
   }
 
   /** The forward pass alone. */
   async forward(): Promise<void> {
-    submit(this.gpu, this.infer.program);
-    await readBytes(this.gpu, { ...this.infer.rangeOf(this.tensors.y), bytes: 4 });
+    await this.#reader.run(this.infer.program, this.infer.rangeOf(this.tensors.y));
   }
 
   destroy(): void {
     this.train.destroy();
     this.infer.destroy();
+    this.#reader.destroy();
     for (const buffer of this.owned) buffer.destroy();
   }
 }

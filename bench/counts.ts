@@ -10,7 +10,7 @@ const counts: ApiCounts = { dispatches: 0, passes: 0, submits: 0, pipelines: 0 }
 let isCounting = false;
 
 /** Counts the WebGPU calls that some work makes. */
-export async function countCalls(work: () => Promise<void>): Promise<ApiCounts> {
+export async function countCalls(work: () => Promise<unknown>): Promise<ApiCounts> {
   startCounting();
   const before = { ...counts };
   await work();

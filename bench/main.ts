@@ -1,87 +1,90 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { acquireNodeGpu } from '../src/cli/node-gpu.ts';
-import { fileTuningStore } from '../src/cli/tuning-store.ts';
-import { tuneGpu } from '../src/gpu/tune.ts';
-import { nodeClock } from './clock.ts';
-import { benchBlock, type BlockResult } from './sections/block.ts';
-import { benchMatmul, MATMUL_SIZES, type MatmulResult } from './sections/matmul.ts';
-import { markdownTable } from './table.ts';
+import type { Effort, Report } from './bench.ts';
+import { openChromium } from './chromium.ts';
+import { nodePlace } from './node-place.ts';
+import { type SectionName, SECTIONS } from './sections/index.ts';
 
-const USAGE = `npm run bench -- [--only matmul,block] [--quick] [--out FILE]
-  --only   sections to run (default: all)
-  --quick  one shape and one round
-  --out    where the numbers go as JSON (default: build/bench/results.json)`;
+const NAMES = Object.keys(SECTIONS) as SectionName[];
+const PLACES = ['node', 'chromium'] as const;
+// Takes minutes where an adapter computes on the CPU.
+const SLOW: SectionName = 't5-small';
 
-const digits = (value: number): string => value.toFixed(value >= 100 ? 0 : 1);
+const USAGE = `npm run bench -- [--on node,chromium] [--only SECTION,…] [--quick] [--rounds N] [--hardware] [--out FILE]
+  --on        where to measure (default: both)
+  --only      ${NAMES.join(', ')} (default: all; with --quick all but ${SLOW})
+  --quick     few shapes and examples, one round: a minute or two
+  --rounds    turns that contenders take (default: 5)
+  --hardware  Chromium on the graphics card, not on its software adapter; Node takes what Dawn finds either way
+  --out       where the numbers go as JSON (default: build/bench/results.json)`;
 
-/** Measures kernels and training steps on the adapter that Dawn finds, prints tables and writes JSON. */
+interface Where {
+  readonly name: string;
+  readonly adapter: string;
+  run(section: SectionName, effort: Effort): Promise<Report>;
+  close(): Promise<void>;
+}
+
+/** Measures kernels, training steps and tests, prints tables and writes JSON. @returns the exit code. */
 export async function main(args: string[]): Promise<number> {
   const { values } = parseArgs({
     args,
     options: {
-      only: { type: 'string', default: 'matmul,block' },
+      on: { type: 'string', default: PLACES.join(',') },
+      only: { type: 'string' },
       quick: { type: 'boolean', default: false },
+      rounds: { type: 'string' },
+      hardware: { type: 'boolean', default: false },
       out: { type: 'string', default: join('build', 'bench', 'results.json') },
       help: { type: 'boolean', default: false },
     },
   });
-  const sections = values.only.split(',');
-  if (values.help || sections.some((section) => section !== 'matmul' && section !== 'block')) {
+  const places = chosenFrom(PLACES, values.on);
+  const usual = NAMES.filter((name) => !values.quick || name !== SLOW);
+  const sections = values.only === undefined ? usual : chosenFrom(NAMES, values.only);
+  const rounds = Number(values.rounds ?? (values.quick ? 1 : 5));
+  if (values.help || !places || !sections || !Number.isInteger(rounds) || rounds < 1) {
     console.log(USAGE);
     return values.help ? 0 : 2;
   }
-  const gpu = await acquireNodeGpu();
-  console.log(`${gpu.facts.description || gpu.facts.vendor}, Dawn in Node ${process.versions.node}`);
-  const tuning = { store: fileTuningStore(), platform: `Node ${process.versions.node}` };
-  await tuneGpu(gpu, { ...tuning, now: () => performance.now() });
-  const rounds = values.quick ? 1 : 5;
-  const results: { adapter: typeof gpu.facts; matmul: MatmulResult[]; block: BlockResult | null } = {
-    adapter: gpu.facts,
-    matmul: [],
-    block: null,
-  };
-  if (sections.includes('matmul')) {
-    for (const sizes of values.quick ? MATMUL_SIZES.slice(0, 1) : MATMUL_SIZES) {
-      for (const layout of ['nt', 'nn', 'tn'] as const) {
-        const result = await benchMatmul(gpu, nodeClock, layout, sizes, rounds);
-        results.matmul.push(result);
-        printMatmul(result);
+  const out = resolve(values.out);
+  const results: { date: string; places: Record<string, unknown>[] } = { date: new Date().toISOString(), places: [] };
+  for (const place of places) {
+    const where = place === 'node' ? await inNode() : await openChromium(values.hardware);
+    try {
+      console.log(`\n# ${where.name}, ${where.adapter}`);
+      const found: Record<string, unknown> = { place: where.name, adapter: where.adapter };
+      results.places.push(found);
+      for (const section of sections) {
+        const { numbers, text } = await where.run(section, { rounds, quick: values.quick });
+        console.log(`\n## ${section}\n\n${text}`);
+        found[section] = numbers;
+        await mkdir(dirname(out), { recursive: true });
+        await writeFile(out, `${JSON.stringify(results, null, 2)}\n`);
       }
+    } finally {
+      await where.close();
     }
   }
-  if (sections.includes('block')) {
-    results.block = await benchBlock(gpu, nodeClock, rounds);
-    printBlock(results.block);
-  }
-  gpu.check();
-  const out = resolve(values.out);
-  await mkdir(dirname(out), { recursive: true });
-  await writeFile(out, `${JSON.stringify(results, null, 2)}\n`);
-  console.log(`\nnumbers in ${out}`);
+  console.log(`\nNumbers in ${out}`);
   return 0;
 }
 
-function printMatmul({ layout, sizes, chosen, timings }: MatmulResult): void {
-  const flops = 2 * sizes[0] * sizes[1] * sizes[2];
-  console.log(`\n## ${layout}, ${sizes.join(' × ')} (M × K × N)\n`);
-  const rows = timings.map(({ name, wallMedian, wallMin, cpuMedian, first }) => [
-    name === chosen ? `${name} (chosen)` : name,
-    ...[wallMedian, wallMin, cpuMedian, flops / cpuMedian / 1e6, first].map(digits),
-  ]);
-  console.log(markdownTable(['kernel', 'ms median', 'ms min', 'CPU ms', 'GFLOP per CPU s', 'first ms'], rows));
+/** The names of a list with commas; undefined when one is unknown. */
+function chosenFrom<T extends string>(known: readonly T[], list: string): T[] | undefined {
+  const names = list.split(',');
+  return names.every((name) => known.some((one) => one === name)) ? (names as T[]) : undefined;
 }
 
-function printBlock({ losses, first, calls, peakBytes, timings }: BlockResult): void {
-  console.log('\n## Encoder block: batch 8, sequence 64, d 256, 4 heads, feed-forward 1024\n');
-  const rows = timings.map(({ name, wallMedian, wallMin, cpuMedian }) => [
-    name,
-    ...[wallMedian, wallMin, cpuMedian].map(digits),
-  ]);
-  console.log(markdownTable(['', 'ms median', 'ms min', 'CPU ms'], rows));
-  console.log(
-    `\n${calls.dispatches} dispatches, ${calls.passes} pass, ${calls.submits} submits a step (one of them reads the loss); ` +
-      `first step ${digits(first)} ms; peak ${digits(peakBytes / 2 ** 20)} MiB; losses ${losses.map((l) => l.toFixed(5)).join(' ')}`,
-  );
+async function inNode(): Promise<Where> {
+  const gpu = await nodePlace.acquire();
+  const { vendor, description } = gpu.facts;
+  gpu.destroy();
+  return {
+    name: nodePlace.platform,
+    adapter: description || vendor,
+    run: (section, effort) => SECTIONS[section](nodePlace, effort),
+    close: () => Promise.resolve(),
+  };
 }

@@ -3,3 +3,11 @@ export function markdownTable(head: readonly string[], rows: readonly (readonly 
   const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
   return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
 }
+
+/** A quantity to read: three digits or so; a dash where it could not be measured. */
+export function digits(value: number | null): string {
+  if (value === null || !Number.isFinite(value)) return '–';
+  return value.toFixed(value >= 100 ? 0 : value >= 10 ? 1 : 2);
+}
+
+export const mebibytes = (bytes: number): string => `${digits(bytes / 2 ** 20)} MiB`;

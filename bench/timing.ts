@@ -2,8 +2,15 @@
 export interface Clock {
   /** Wall clock in milliseconds. */
   now(): number;
-  /** CPU milliseconds of everything that computes, drivers and browser processes included. */
-  cpuMs(): Promise<number>;
+  /** CPU milliseconds of everything that computes, drivers and browser processes included; null where it is unknown. */
+  cpuMs(): Promise<number | null>;
+}
+
+/** Milliseconds of some work. */
+export interface Spent {
+  readonly wall: number;
+  /** On a software adapter every cycle of the "GPU" is one of the CPU: it hardly moves when others use the machine. */
+  readonly cpu: number | null;
 }
 
 /** One of several ways to do the same. */
@@ -18,16 +25,26 @@ export interface Timing {
   readonly name: string;
   readonly wallMin: number;
   readonly wallMedian: number;
-  /** On a software adapter every cycle of the "GPU" is one of the CPU: it hardly moves when others use the machine. */
-  readonly cpuMedian: number;
+  readonly cpuMedian: number | null;
   /** The first execution: compilation included, where the driver compiles at first use. */
   readonly first: number;
 }
+
+/** What to compare timings of one run by: CPU time where it is known, since it is the steadier. */
+export const cost = ({ cpuMedian, wallMin }: Pick<Timing, 'cpuMedian' | 'wallMin'>): number => cpuMedian ?? wallMin;
 
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   const middle = sorted.length >> 1;
   return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+}
+
+/** Minimum and medians of several measurements of the same. */
+export function summary(name: string, first: number, spent: readonly Spent[]): Timing {
+  const wall = spent.map((each) => each.wall);
+  const cpu = spent.map((each) => each.cpu).filter((each) => each !== null);
+  const cpuMedian = cpu.length > 0 ? median(cpu) : null;
+  return { name, wallMin: Math.min(...wall), wallMedian: median(wall), cpuMedian, first };
 }
 
 // A measurement shorter than this is repeated until it is as long. Milliseconds, wall clock.
@@ -36,33 +53,27 @@ const MOST_REPEATS = 200;
 
 /** Measures contenders that take turns, so that a slow spell of the machine hits all alike. */
 export async function takeTurns(clock: Clock, contenders: readonly Contender[], rounds: number): Promise<Timing[]> {
-  const entries: { contender: Contender; first: number; times: number; wall: number[]; cpu: number[] }[] = [];
+  const entries: { contender: Contender; first: number; times: number; spent: Spent[] }[] = [];
   for (const contender of contenders) {
     const first = (await timed(clock, () => contender.run(1))).wall;
     const one = (await timed(clock, () => contender.run(1))).wall;
     const times = Math.max(1, Math.min(MOST_REPEATS, Math.ceil(SHORTEST / Math.max(one, 0.01))));
-    entries.push({ contender, first, times, wall: [], cpu: [] });
+    entries.push({ contender, first, times, spent: [] });
   }
   for (let round = 0; round < rounds; round++) {
-    for (const { contender, times, wall, cpu } of entries) {
-      const spent = await timed(clock, () => contender.run(times));
-      wall.push(spent.wall / times);
-      cpu.push(spent.cpu / times);
+    for (const { contender, times, spent } of entries) {
+      const { wall, cpu } = await timed(clock, () => contender.run(times));
+      spent.push({ wall: wall / times, cpu: cpu === null ? null : cpu / times });
     }
   }
-  return entries.map(({ contender, first, wall, cpu }) => ({
-    name: contender.name,
-    wallMin: Math.min(...wall),
-    wallMedian: median(wall),
-    cpuMedian: median(cpu),
-    first,
-  }));
+  return entries.map(({ contender, first, spent }) => summary(contender.name, first, spent));
 }
 
 /** Wall and CPU milliseconds of some work. */
-export async function timed(clock: Clock, work: () => Promise<void>): Promise<{ wall: number; cpu: number }> {
+export async function timed(clock: Clock, work: () => Promise<unknown>): Promise<Spent> {
   const [cpu, wall] = [await clock.cpuMs(), clock.now()];
   await work();
   const wallSpent = clock.now() - wall;
-  return { wall: wallSpent, cpu: (await clock.cpuMs()) - cpu };
+  const after = await clock.cpuMs();
+  return { wall: wallSpent, cpu: cpu === null || after === null ? null : after - cpu };
 }

@@ -1,44 +1,69 @@
 import type { Gpu } from '../../src/gpu/device.ts';
+import type { TuningStore } from '../../src/gpu/tune.ts';
+import { apiOverhead } from '../api-overhead.ts';
+import { memoryStore, type Place, type Section, tunedGpu } from '../bench.ts';
 import { BlockStep } from '../block-step.ts';
 import { blockValues } from '../block-values.ts';
-import { type ApiCounts, countCalls } from '../counts.ts';
-import { type Clock, takeTurns, timed, type Timing } from '../timing.ts';
+import { countCalls } from '../counts.ts';
+import { digits, markdownTable, mebibytes } from '../table.ts';
+import { takeTurns, timed } from '../timing.ts';
 
-export interface BlockResult {
-  /** Losses of the first steps; the peers' agree to four digits. */
-  losses: number[];
-  /** Milliseconds from nothing to the first loss: measuring and compiling kernels included. */
-  first: number;
-  /** Calls of one step. */
-  calls: ApiCounts;
-  peakBytes: number;
-  timings: Timing[];
-}
-
-/** One encoder block: a step of training, and its forward pass. */
-export async function benchBlock(gpu: Gpu, clock: Clock, rounds: number): Promise<BlockResult> {
-  const losses: number[] = [];
-  let block: BlockStep | undefined;
+/** One encoder block: its first step, a step of training, its forward pass, and what the API takes of it. */
+export const blockSection: Section = async (place, { rounds }) => {
+  const store = memoryStore();
+  const fresh = await firstStep(place, store);
+  fresh.block.destroy();
+  fresh.gpu.destroy();
+  const { gpu, block, losses, milliseconds } = await firstStep(place, store);
   try {
-    const { wall: first } = await timed(clock, async () => {
-      block = await BlockStep.create(gpu, blockValues());
-      losses.push(await block.step());
-    });
-    const created = block as unknown as BlockStep;
-    const calls = await countCalls(async () => {
-      losses.push(await created.step());
-    });
-    losses.push(await created.step());
+    const calls = await countCalls(async () => losses.push(await block.step()));
+    losses.push(await block.step());
     const repeat = (work: () => Promise<unknown>) => async (times: number) => {
       for (let i = 0; i < times; i++) await work();
     };
     const contenders = [
-      { name: 'step', run: repeat(() => created.step()) },
-      { name: 'forward', run: repeat(() => created.forward()) },
+      { name: 'step', run: repeat(() => block.step()) },
+      { name: 'forward', run: repeat(() => block.forward()) },
     ];
-    const timings = await takeTurns(clock, contenders, rounds);
-    return { losses, first, calls, peakBytes: gpu.buffers.peakBytes, timings };
+    const timings = await takeTurns(place.clock, contenders, rounds);
+    const overhead = await apiOverhead(gpu, place.clock, calls.dispatches, rounds);
+    const { peakBytes } = gpu.buffers;
+    const first = { measuring: fresh.milliseconds, knownChoices: milliseconds };
+    const rows = [...timings, overhead].map(({ name, wallMedian, wallMin, cpuMedian }) => [
+      name,
+      ...[wallMedian, wallMin, cpuMedian].map(digits),
+    ]);
+    return {
+      numbers: { losses, first, calls, peakBytes, timings, overhead },
+      text: [
+        'Batch 8, sequence 64, d 256, 4 heads, feed-forward 1024; forward and backward pass and Adam.\n',
+        markdownTable(['', 'ms median', 'ms min', 'CPU ms'], rows),
+        `\n${calls.dispatches} dispatches, ${calls.passes} pass, ${calls.submits} submit a step. First step ` +
+          `${digits(first.measuring)} ms with kernels to measure, ${digits(first.knownChoices)} ms with known choices. ` +
+          `Peak ${mebibytes(peakBytes)}. Losses ${losses.map((loss) => loss.toFixed(5)).join(' ')}.`,
+      ].join('\n'),
+    };
   } finally {
-    block?.destroy();
+    block.destroy();
+    gpu.destroy();
   }
+};
+
+/** From a device of which the store may know to the first loss. */
+async function firstStep(
+  place: Place,
+  store: TuningStore,
+): Promise<{ gpu: Gpu; block: BlockStep; losses: number[]; milliseconds: number }> {
+  let made: { gpu: Gpu; block: BlockStep; losses: number[] } | undefined;
+  const { wall } = await timed(place.clock, async () => {
+    const gpu = await tunedGpu(place, store);
+    try {
+      const block = await BlockStep.create(gpu, blockValues());
+      made = { gpu, block, losses: [await block.step()] };
+    } catch (error) {
+      gpu.destroy();
+      throw error;
+    }
+  });
+  return { ...(made as NonNullable<typeof made>), milliseconds: wall };
 }

@@ -1,76 +1,112 @@
 import type { Gpu } from '../../src/gpu/device.ts';
-import type { MatmulLayout, MatmulShape } from '../../src/gpu/kernels/matmul.ts';
-import { planVariant, shapeClass, variantsOf } from '../../src/gpu/kernels/matmul-variants.ts';
-import { type BufferRange, Program, submit } from '../../src/gpu/program.ts';
-import { readBytes } from '../../src/gpu/readback.ts';
-import { type Clock, type Contender, takeTurns, type Timing } from '../timing.ts';
+import type { MatmulLayout } from '../../src/gpu/kernels/matmul.ts';
+import { type Place, type Section, tunedGpu } from '../bench.ts';
+import { chosenKernel, compareKernels, type Comparison, productBy, productOf, type Sizes } from '../product.ts';
+import { digits, markdownTable } from '../table.ts';
+import { cost, takeTurns } from '../timing.ts';
 
-/** M, K, N. */
-export type Sizes = readonly [number, number, number];
-
-/** The four of the peers' harness, odd sizes, and the skinny ones of adapters and projections. */
-export const MATMUL_SIZES: readonly Sizes[] = [
+/** The four of the peers' harness, and the skinny ones of adapters and projections. */
+const SHAPES: readonly Sizes[] = [
   [512, 512, 512],
   [1024, 512, 512],
   [512, 512, 2048],
   [128, 512, 4096],
-  [511, 509, 513],
   [1024, 512, 8],
   [1024, 32, 512],
 ];
+/** Odd sizes, and the sizes that padding to multiples of four would make of them. */
+const ODD: readonly (readonly [odd: Sizes, padded: Sizes])[] = [
+  [
+    [511, 509, 513],
+    [512, 512, 516],
+  ],
+  [
+    [255, 130, 1021],
+    [256, 132, 1024],
+  ],
+];
+const LAYOUTS: readonly MatmulLayout[] = ['nt', 'nn', 'tn'];
 
-/** What every kernel needs for one product, and which one the device chose. */
-export interface MatmulResult {
+/**
+ * Every kernel of a matrix product beside each other, by shape and layout, and another library's where there is one;
+ * then what odd sizes cost beside padded ones.
+ */
+export const matmulSection: Section = async (place, { rounds, quick }) => {
+  const gpu = await tunedGpu(place);
+  try {
+    const products: Comparison[] = [];
+    for (const sizes of quick ? SHAPES.slice(0, 1) : SHAPES) {
+      for (const layout of LAYOUTS) {
+        // Other libraries multiply matrices as they are: layout nn.
+        const peers = layout === 'nn' && place.peerMatmul ? [await place.peerMatmul(...sizes)] : [];
+        products.push(await compareKernels(place.clock, gpu, { layout, sizes }, rounds, peers));
+      }
+    }
+    const odd: OddRatio[] = [];
+    for (const pair of quick ? ODD.slice(0, 1) : ODD) {
+      for (const layout of LAYOUTS) odd.push(await oddRatio(place, gpu, layout, pair, rounds));
+    }
+    const oddTable = markdownTable(
+      ['layout', 'odd', 'by', 'padded', 'by', 'time of odd / padded'],
+      odd.map(({ layout, odd, padded, kernels, ratio }) => [
+        layout,
+        odd.join(' × '),
+        kernels[0],
+        padded.join(' × '),
+        kernels[1],
+        digits(ratio),
+      ]),
+    );
+    return {
+      numbers: { products, odd },
+      text: [...products.map(productText), `### Odd sizes beside padded ones, kernels as chosen\n\n${oddTable}`].join(
+        '\n',
+      ),
+    };
+  } finally {
+    gpu.destroy();
+  }
+};
+
+interface OddRatio {
   layout: MatmulLayout;
-  sizes: Sizes;
-  chosen: string;
-  timings: Timing[];
+  odd: Sizes;
+  padded: Sizes;
+  kernels: readonly [odd: string, padded: string];
+  /** Time of the odd product over that of the padded one. */
+  ratio: number;
 }
 
-/** Every kernel of a product, beside each other. */
-export async function benchMatmul(
+async function oddRatio(
+  { clock }: Place,
   gpu: Gpu,
-  clock: Clock,
   layout: MatmulLayout,
-  sizes: Sizes,
+  [odd, padded]: readonly [Sizes, Sizes],
   rounds: number,
-): Promise<MatmulResult> {
-  const [M, K, N] = sizes;
-  const plain = { batch: 1, batchStrideA: 0, batchStrideB: 0, batchStrideC: 0, batchStrideD: 0 };
-  const shape: MatmulShape = { ...plain, layout, M, N, K, alpha: 1, addend: false, accumulate: false };
-  gpu.tuning.variantOf(shape);
-  await gpu.tuning.settle();
-  const buffers = [M * K, N * K, M * N].map((floats, i) => gpu.buffers.storage(`operand ${i}`, floats * 4));
-  const [a, b, c] = buffers.map((buffer): BufferRange => ({ buffer, offset: 0, bytes: buffer.bytes }));
-  const programs: Program[] = [];
-  const partials: { destroy(): void }[] = [];
+): Promise<OddRatio> {
+  const contenders = [];
   try {
-    const contenders: Contender[] = [];
-    const variants = shapeClass(shape) === undefined ? (['register-8'] as const) : variantsOf(shape);
-    for (const variant of variants) {
-      const { kernel, params, workgroups, reduce } = planVariant(shape, variant);
-      let into = c;
-      if (reduce) {
-        const buffer = gpu.buffers.storage('partial sums', reduce.partialSize * 4);
-        partials.push(buffer);
-        into = { buffer, offset: 0, bytes: buffer.bytes };
-      }
-      const program = await Program.record(gpu, variant, [
-        { kernel, params, workgroups, tensors: [a, b, into] },
-        ...(reduce ? [{ ...reduce, tensors: [into, c] }] : []),
-      ]);
-      programs.push(program);
-      contenders.push({
-        name: variant,
-        run: async (times) => {
-          submit(gpu, ...new Array<Program>(times).fill(program));
-          await readBytes(gpu, { ...c, bytes: 16 });
-        },
-      });
+    for (const sizes of [odd, padded]) {
+      const shape = productOf(layout, sizes);
+      contenders.push(await productBy(gpu, shape, await chosenKernel(gpu, shape)));
     }
-    const timings = await takeTurns(clock, contenders, rounds);
-    return { layout, sizes, chosen: gpu.tuning.variantOf(shape), timings };
+    const [a, b] = await takeTurns(clock, contenders, rounds);
+    return { layout, odd, padded, kernels: [a.name, b.name], ratio: cost(a) / cost(b) };
   } finally {
-    for (const owned of [...programs, ...partials, ...buffers]) owned.destroy();
+    for (const contender of contenders) contender.destroy();
   }
+}
+
+function productText({ layout, sizes, chosen, timings }: Comparison): string {
+  const flops = 2 * sizes[0] * sizes[1] * sizes[2];
+  const rows = timings.map((timing) => {
+    const { name, wallMedian, wallMin, cpuMedian, first } = timing;
+    const gigaflops = flops / cost(timing) / 1e6;
+    return [
+      name === chosen ? `${name} (chosen)` : name,
+      ...[wallMedian, wallMin, cpuMedian, gigaflops, first].map(digits),
+    ];
+  });
+  const head = ['kernel', 'ms median', 'ms min', 'CPU ms', 'GFLOP per (CPU) second', 'first ms'];
+  return `### ${layout}, ${sizes.join(' × ')} (M × K × N)\n\n${markdownTable(head, rows)}\n`;
 }

@@ -3,11 +3,18 @@ import { tuneGpu } from '../../../src/gpu/tune.ts';
 import { BlockStep } from '../../block-step.ts';
 import { blockValues } from '../../block-values.ts';
 
-/** The block step in the form of the peers' harness. */
+/**
+ * The block step in the form of the peers' harness. Like the peers it compiles in its first step, so that the harness
+ * times that step with all the measuring of kernels that a device without a store of choices needs.
+ */
 export async function step(): Promise<{ name: string; step: () => Promise<number>; fwd: () => Promise<void> }> {
   const gpu = await acquireGpu(navigator.gpu);
   const store = { read: () => Promise.resolve(undefined), write: () => Promise.resolve() };
-  await tuneGpu(gpu, { now: () => performance.now(), store, platform: 'peers' });
-  const block = await BlockStep.create(gpu, blockValues());
-  return { name: 'gorp-web', step: () => block.step(), fwd: () => block.forward() };
+  let created: Promise<BlockStep> | undefined;
+  const create = async (): Promise<BlockStep> => {
+    await tuneGpu(gpu, { now: () => performance.now(), store, platform: 'peers' });
+    return BlockStep.create(gpu, blockValues());
+  };
+  const block = (): Promise<BlockStep> => (created ??= create());
+  return { name: 'gorp-web', step: async () => (await block()).step(), fwd: async () => (await block()).forward() };
 }

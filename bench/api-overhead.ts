@@ -1,0 +1,36 @@
+import type { Gpu } from '../src/gpu/device.ts';
+import { type Kernel, u32 } from '../src/gpu/kernel.ts';
+import { Program } from '../src/gpu/program.ts';
+import { SubmitAndRead } from './submit-and-read.ts';
+import { type Clock, takeTurns, type Timing } from './timing.ts';
+
+/** Reads its parameter, so that the binding is there, and does nothing. */
+const IDLE: Kernel = {
+  name: 'bench/idle',
+  wgsl: `
+struct Params { go: u32 }
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read_write> x: array<f32>;
+@compute @workgroup_size(1) fn main() { if (p.go == 1u) { x[0] = 1.0; } }`,
+};
+
+/** What the API takes for a step of that many dispatches which compute nothing: one submit, and four bytes read back. */
+export async function apiOverhead(gpu: Gpu, clock: Clock, dispatches: number, rounds: number): Promise<Timing> {
+  const buffer = gpu.buffers.storage('idle', 16);
+  const reader = new SubmitAndRead(gpu);
+  let program: Program | undefined;
+  try {
+    const range = { buffer, offset: 0, bytes: 16 };
+    const idle = { kernel: IDLE, params: [u32(0)], tensors: [range], workgroups: [1, 1, 1] as const };
+    const recorded = (program = await Program.record(gpu, 'idle', new Array<typeof idle>(dispatches).fill(idle)));
+    const run = async (times: number): Promise<void> => {
+      for (let i = 0; i < times; i++) await reader.run(recorded, range);
+    };
+    const [timing] = await takeTurns(clock, [{ name: `${dispatches} idle dispatches`, run }], rounds);
+    return timing;
+  } finally {
+    program?.destroy();
+    reader.destroy();
+    buffer.destroy();
+  }
+}

@@ -1,0 +1,49 @@
+import type { Gpu } from '../src/gpu/device.ts';
+import { tuneGpu, type TuningStore } from '../src/gpu/tune.ts';
+import type { OwnedContender } from './product.ts';
+import type { Clock } from './timing.ts';
+
+/** Where sections run: a page of a browser, or Node. */
+export interface Place {
+  readonly clock: Clock;
+  /** Names browser or Node, with the version. */
+  readonly platform: string;
+  /** A device of its own for whoever asks, so that its peak memory and its first step are its own. */
+  acquire(): Promise<Gpu>;
+  /** A file below `public/embedded`. */
+  readEmbedded(path: string): Promise<Uint8Array<ArrayBuffer>>;
+  /** Another library's product of [M, K] and [K, N], where it runs. */
+  peerMatmul?(M: number, K: number, N: number): Promise<OwnedContender>;
+}
+
+/** How thoroughly to measure. */
+export interface Effort {
+  /** Turns that contenders take. */
+  readonly rounds: number;
+  /** Few shapes and examples. */
+  readonly quick: boolean;
+}
+
+/** What a section found, as numbers for the JSON file and as text to read. */
+export interface Report {
+  readonly numbers: unknown;
+  readonly text: string;
+}
+
+export type Section = (place: Place, effort: Effort) => Promise<Report>;
+
+/** Kernel choices in memory: what a bench measures must not come from an earlier, busier day. */
+export function memoryStore(): TuningStore {
+  const kept = new Map<string, unknown>();
+  return {
+    read: (device) => Promise.resolve(kept.get(device)),
+    write: (device, choices) => Promise.resolve(void kept.set(device, structuredClone(choices))),
+  };
+}
+
+/** A device that chooses its kernels by measurement. Devices that share a store share what was measured. */
+export async function tunedGpu(place: Place, store = memoryStore()): Promise<Gpu> {
+  const gpu = await place.acquire();
+  await tuneGpu(gpu, { now: () => place.clock.now(), store, platform: place.platform });
+  return gpu;
+}

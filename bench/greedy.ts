@@ -1,0 +1,71 @@
+import type { OwnedBuffer } from '../src/gpu/buffers.ts';
+import type { Gpu } from '../src/gpu/device.ts';
+import { submit } from '../src/gpu/program.ts';
+import { readBytes } from '../src/gpu/readback.ts';
+import { type Compiled, compile } from '../src/graph/compile.ts';
+import { Graph } from '../src/graph/graph.ts';
+import type { Layers } from '../src/models/layers.ts';
+import type { Generation, Network } from '../src/models/network.ts';
+
+/** Greedy generation for one batch shape, without ranking or scores. */
+export class Greedy {
+  private constructor(
+    private readonly gpu: Gpu,
+    private readonly generation: Generation,
+    private readonly prefill: Compiled,
+    private readonly step: Compiled,
+    private readonly owned: readonly OwnedBuffer[],
+  ) {}
+
+  /** @param sizes `capacity`: tokens of an answer at most, and one more. */
+  static async create(
+    gpu: Gpu,
+    network: Network,
+    layers: Layers,
+    sizes: { B: number; S: number; capacity: number },
+  ): Promise<Greedy> {
+    const owned: OwnedBuffer[] = [];
+    let prefill: Compiled | undefined;
+    try {
+      const generation = network.generation(sizes, owned);
+      const [encoding, decoding] = [new Graph(), new Graph()];
+      prefill = await compile(gpu, 'encode', encoding, generation.prefill(encoding, layers));
+      generation.decodeStep(decoding, layers);
+      return new Greedy(gpu, generation, prefill, await compile(gpu, 'decode', decoding, []), owned);
+    } catch (error) {
+      prefill?.destroy();
+      for (const buffer of owned) buffer.destroy();
+      throw error;
+    }
+  }
+
+  /** Writes exactly `steps` tokens a row, whether the answer has ended or not. @returns tokens [B, capacity]. */
+  async write(sources: readonly (readonly number[])[], steps: number): Promise<Uint32Array> {
+    this.generation.start(sources);
+    submit(this.gpu, this.prefill.program, ...new Array<typeof this.step.program>(steps).fill(this.step.program));
+    return this.#tokens();
+  }
+
+  /** Writes token by token until every row has ended, as is usual. @returns tokens [B, capacity]. */
+  async answer(sources: readonly (readonly number[])[]): Promise<Uint32Array> {
+    const { remaining, tokens } = this.generation.state;
+    this.generation.start(sources);
+    submit(this.gpu, this.prefill.program);
+    for (let done = 0; done < tokens.shape[1] - 1; done++) {
+      submit(this.gpu, this.step.program);
+      const [left] = new Uint32Array(await readBytes(this.gpu, this.step.rangeOf(remaining)));
+      if (left === 0) break;
+    }
+    return this.#tokens();
+  }
+
+  async #tokens(): Promise<Uint32Array> {
+    const { tokens } = this.generation.state;
+    return new Uint32Array(await readBytes(this.gpu, this.step.rangeOf(tokens)), 0, tokens.elements);
+  }
+
+  destroy(): void {
+    for (const compiled of [this.prefill, this.step]) compiled.destroy();
+    for (const buffer of this.owned) buffer.destroy();
+  }
+}

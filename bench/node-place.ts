@@ -1,0 +1,19 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { acquireNodeGpu } from '../src/cli/node-gpu.ts';
+import { embeddedFolder } from '../src/cli/places.ts';
+import type { Place } from './bench.ts';
+
+/** This process: all of Dawn, the driver and the kernels of a software adapter run in it. */
+export const nodePlace: Place = {
+  platform: `Node ${process.versions.node}`,
+  clock: {
+    now: () => performance.now(),
+    cpuMs: () => {
+      const { user, system } = process.cpuUsage();
+      return Promise.resolve((user + system) / 1e3);
+    },
+  },
+  acquire: acquireNodeGpu,
+  readEmbedded: async (path) => new Uint8Array(await readFile(join(embeddedFolder, path))),
+};

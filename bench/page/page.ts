@@ -1,0 +1,34 @@
+import { acquireGpu } from '../../src/gpu/device.ts';
+import type { Effort, Place, Report } from '../bench.ts';
+import { SECTIONS, type SectionName } from '../sections/index.ts';
+import { ortMatmul } from './ort.ts';
+
+declare global {
+  interface Window {
+    /** CPU milliseconds of the browser's processes, from the bench that has opened it. */
+    browserCpuMs(): Promise<number | null>;
+    gorpBench: { adapter(): Promise<string>; run(section: SectionName, effort: Effort): Promise<Report> };
+  }
+}
+
+const place: Place = {
+  platform: navigator.userAgent,
+  clock: { now: () => performance.now(), cpuMs: () => window.browserCpuMs() },
+  acquire: () => acquireGpu(navigator.gpu),
+  readEmbedded: async (path) => {
+    const response = await fetch(`embedded/${path}`);
+    if (!response.ok) throw new Error(`embedded/${path}: ${response.status}`);
+    return new Uint8Array(await response.arrayBuffer());
+  },
+  peerMatmul: ortMatmul,
+};
+
+window.gorpBench = {
+  adapter: async () => {
+    const gpu = await place.acquire();
+    const { vendor, description, architecture } = gpu.facts;
+    gpu.destroy();
+    return [vendor, description || architecture].filter((part) => part !== '').join(' ');
+  },
+  run: (section, effort) => SECTIONS[section](place, effort),
+};

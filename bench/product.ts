@@ -1,0 +1,104 @@
+import { mixSeed, seededRandom } from '../src/base/random.ts';
+import type { Gpu } from '../src/gpu/device.ts';
+import type { MatmulLayout, MatmulShape } from '../src/gpu/kernels/matmul.ts';
+import {
+  type MatmulVariant,
+  planVariant,
+  SAFE_VARIANT,
+  shapeClass,
+  variantsOf,
+} from '../src/gpu/kernels/matmul-variants.ts';
+import { type BufferRange, Program, submit } from '../src/gpu/program.ts';
+import { readBytes } from '../src/gpu/readback.ts';
+import { type Clock, type Contender, takeTurns, type Timing } from './timing.ts';
+
+/** M, K, N. */
+export type Sizes = readonly [number, number, number];
+
+/** A contender with what it holds on the device. */
+export type OwnedContender = Contender & { destroy(): void };
+
+/** A product of two whole matrices. */
+export function productOf(layout: MatmulLayout, [M, K, N]: Sizes): MatmulShape {
+  const plain = { batch: 1, batchStrideA: 0, batchStrideB: 0, batchStrideC: 0, batchStrideD: 0 };
+  return { ...plain, layout, M, N, K, alpha: 1, addend: false, accumulate: false };
+}
+
+/** The kernel that the device chooses for a product, measured now if it has not been. */
+export async function chosenKernel(gpu: Gpu, shape: MatmulShape): Promise<MatmulVariant> {
+  gpu.tuning.variantOf(shape);
+  await gpu.tuning.settle();
+  return gpu.tuning.variantOf(shape);
+}
+
+/** A product by one of its kernels, over random numbers. */
+export async function productBy(gpu: Gpu, shape: MatmulShape, variant: MatmulVariant): Promise<OwnedContender> {
+  const { M, N, K } = shape;
+  const owned: { destroy(): void }[] = [];
+  const buffer = (name: string, floats: number): BufferRange => {
+    const made = gpu.buffers.storage(name, floats * 4);
+    owned.push(made);
+    return { buffer: made, offset: 0, bytes: made.bytes };
+  };
+  try {
+    const [a, b, c] = [buffer('A', M * K), buffer('B', N * K), buffer('C', M * N)];
+    for (const [i, range] of [a, b].entries()) {
+      gpu.device.queue.writeBuffer(range.buffer.gpuBuffer, 0, noise(range.bytes / 4, i));
+    }
+    const { kernel, params, workgroups, reduce } = planVariant(shape, variant);
+    const into = reduce ? buffer('partial sums', reduce.partialSize) : c;
+    const program = await Program.record(gpu, variant, [
+      { kernel, params, workgroups, tensors: [a, b, into] },
+      ...(reduce ? [{ ...reduce, tensors: [into, c] }] : []),
+    ]);
+    owned.push(program);
+    return {
+      name: variant,
+      run: async (times) => {
+        submit(gpu, ...new Array<Program>(times).fill(program));
+        await readBytes(gpu, { ...c, bytes: 16 });
+      },
+      destroy: () => owned.forEach((each) => each.destroy()),
+    };
+  } catch (error) {
+    for (const each of owned) each.destroy();
+    throw error;
+  }
+}
+
+/** Every kernel of a product beside each other. */
+export interface Comparison {
+  readonly layout: MatmulLayout;
+  readonly sizes: Sizes;
+  /** Products that one choice is for; null where there is nothing to choose. */
+  readonly shapeClass: string | null;
+  readonly chosen: MatmulVariant;
+  readonly timings: readonly Timing[];
+}
+
+/** @param peers others that do the same, freed behind it. */
+export async function compareKernels(
+  clock: Clock,
+  gpu: Gpu,
+  product: { layout: MatmulLayout; sizes: Sizes },
+  rounds: number,
+  peers: readonly OwnedContender[] = [],
+): Promise<Comparison> {
+  const shape = productOf(product.layout, product.sizes);
+  const contenders = [...peers];
+  try {
+    const name = shapeClass(shape) ?? null;
+    const chosen = await chosenKernel(gpu, shape);
+    for (const variant of name === null ? [SAFE_VARIANT] : variantsOf(shape)) {
+      contenders.push(await productBy(gpu, shape, variant));
+    }
+    return { ...product, shapeClass: name, chosen, timings: await takeTurns(clock, contenders, rounds) };
+  } finally {
+    for (const contender of contenders) contender.destroy();
+  }
+}
+
+function noise(floats: number, seed: number): Float32Array<ArrayBuffer> {
+  const random = seededRandom(mixSeed(seed, 'bench'));
+  return Float32Array.from({ length: floats }, () => 2 * random.next() - 1);
+}

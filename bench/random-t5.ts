@@ -1,0 +1,38 @@
+import { mixSeed } from '../src/base/random.ts';
+import type { SizedBatch } from '../src/models/network.ts';
+import { sizeOf } from '../src/graph/tensor.ts';
+
+/** config.json of t5-small, as far as it computes. */
+export const T5_SMALL = {
+  model_type: 't5',
+  vocab_size: 32128,
+  d_model: 512,
+  d_kv: 64,
+  d_ff: 2048,
+  num_layers: 6,
+  num_heads: 8,
+} as const;
+
+/** Random weights of a T5: norms 1, matrices so small that activations neither vanish nor explode. */
+export function randomWeights(shapes: ReadonlyMap<string, readonly number[]>) {
+  return (name: string): Promise<Float32Array> => {
+    const shape = shapes.get(name) ?? [];
+    const values = new Float32Array(sizeOf(shape)).fill(1);
+    if (shape.length === 1) return Promise.resolve(values);
+    const bound = name === 'shared.weight' ? 1 : 1 / Math.sqrt(shape[1]);
+    let state = mixSeed(1, name) >>> 0; // a linear congruential generator: there are tens of millions
+    values.forEach((_, i) => {
+      state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+      values[i] = bound * (state / 2 ** 31 - 1);
+    });
+    return Promise.resolve(values);
+  };
+}
+
+/** A batch of random tokens, all of full length. */
+export function randomBatch(B: number, S: number, T: number): SizedBatch {
+  const ids = (length: number, seed: number): number[] =>
+    Array.from({ length }, (_, i) => 3 + ((7919 * (i + 131 * seed)) % 30_000));
+  const rows = Array.from({ length: B }, (_, row) => ({ source: ids(S, row), label: ids(T, B + row) }));
+  return { sizes: { B, S, T }, rows };
+}

@@ -1,0 +1,18 @@
+import type { Section } from '../bench.ts';
+import { blockSection } from './block.ts';
+import { evaluationSection } from './evaluation.ts';
+import { matmulSection } from './matmul.ts';
+import { selectionSection } from './selection.ts';
+import { embeddedSteps, t5SmallSteps } from './steps.ts';
+
+/** What can be measured, in the order in which it is. */
+export const SECTIONS = {
+  matmul: matmulSection,
+  selection: selectionSection,
+  block: blockSection,
+  embedded: embeddedSteps,
+  evaluation: evaluationSection,
+  't5-small': t5SmallSteps,
+} satisfies Record<string, Section>;
+
+export type SectionName = keyof typeof SECTIONS;

@@ -1,0 +1,89 @@
+import { embeddedMethod } from '../../src/run/presets.ts';
+import { networkOf } from '../../src/run/open-network.ts';
+import { sizedBatch } from '../../src/tasks/batches.ts';
+import { apiOverhead } from '../api-overhead.ts';
+import { memoryStore, type Place, type Section } from '../bench.ts';
+import { EMBEDDED, embeddedTasks, openEmbedded } from '../embedded.ts';
+import { type OpenModel, STEP_METHODS, SteppingModel, type StepTimings } from '../stepping-model.ts';
+import { randomBatch, randomWeights, T5_SMALL } from '../random-t5.ts';
+import { digits, markdownTable, mebibytes } from '../table.ts';
+import type { Timing } from '../timing.ts';
+
+/** Steps of the embedded model as the page's preset trains it, on a batch of its longest prompts. */
+export const embeddedSteps: Section = (place, { rounds }) =>
+  steps(place, rounds, 'the embedded model', async (gpu) => {
+    const { network, targets, tokenizer, model } = await openEmbedded(place, gpu);
+    const [task] = await embeddedTasks(place, tokenizer, 1);
+    const { batchSize, sourceLength, targetLength } = EMBEDDED.training;
+    const longest = task.train
+      .map((_, i) => i)
+      .sort((a, b) => task.train[b].source.length - task.train[a].source.length)
+      .slice(0, batchSize);
+    const batch = sizedBatch(task.train, longest, { batchSize, sourceLength, targetLength });
+    return { network, targets, read: (name) => model.readTensor(name), batch };
+  });
+
+/** Steps of a random t5-small at 8 × 128. */
+export const t5SmallSteps: Section = (place, { rounds }) =>
+  steps(place, rounds, 't5-small, random weights', (gpu) => {
+    const { network, targets } = networkOf(gpu, T5_SMALL, { sourceLength: 128, targetLength: 4 });
+    return Promise.resolve({ network, targets, read: randomWeights(network.shapes), batch: randomBatch(8, 128, 4) });
+  });
+
+async function steps(place: Place, rounds: number, name: string, open: OpenModel) {
+  const store = memoryStore();
+  const models: SteppingModel[] = [];
+  try {
+    for (const { label, method } of STEP_METHODS) {
+      const settings = { ...embeddedMethod(method.name), ...method };
+      models.push(await SteppingModel.open(place, store, label, settings, open));
+    }
+    for (let round = 0; round < rounds; round++) for (const model of models) await model.measure();
+    const found = models.map((model) => model.timings);
+    const [{ gpu, sizes }] = models;
+    const most = Math.max(...found.map(({ calls }) => calls.dispatches));
+    const overhead = await apiOverhead(gpu, place.clock, most, rounds);
+    return { numbers: { model: name, sizes, methods: found, overhead }, text: textOf(name, sizes, found, overhead) };
+  } finally {
+    for (const model of models) model.destroy();
+  }
+}
+
+function textOf(
+  name: string,
+  { B, S, T }: { B: number; S: number; T: number },
+  found: readonly StepTimings[],
+  overhead: Timing,
+): string {
+  const [lora] = found;
+  const rows = found.map((each) => [
+    each.label,
+    ...[each.step.cpuMedian, each.refresh.cpuMedian, each.period.cpu].map(digits),
+    each.period.cpu === null || lora.period.cpu === null ? '–' : digits(each.period.cpu / lora.period.cpu),
+    ...[each.period.wall, each.period.wall / lora.period.wall, each.host, each.first].map(digits),
+    `${each.calls.dispatches} / ${each.refreshCalls.dispatches}`,
+    `${each.calls.submits} / ${each.refreshCalls.submits}`,
+    mebibytes(each.peakBytes),
+    each.losses.map((loss) => loss.toFixed(4)).join(' '),
+  ]);
+  const head = [
+    '',
+    'step, CPU ms',
+    'refresh step, CPU ms',
+    'mean over a period, CPU ms',
+    '/ LoRA',
+    'mean, wall ms',
+    '/ LoRA',
+    'host ms a step',
+    'first step ms',
+    'dispatches',
+    'submits',
+    'peak',
+    'losses',
+  ];
+  return [
+    `Second task of ${name}, ${B} × ${S} tokens, labels of ${T}; a basis for ${found[1].period.steps} steps.\n`,
+    markdownTable(head, rows),
+    `\n${overhead.name}, one submit, four bytes read back: ${digits(overhead.wallMedian)} ms, ${digits(overhead.cpuMedian)} CPU ms.`,
+  ].join('\n');
+}

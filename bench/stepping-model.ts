@@ -1,0 +1,152 @@
+import { Learner } from '../src/gorp/learner.ts';
+import type { MethodSettings } from '../src/gorp/method-settings.ts';
+import type { TargetModules } from '../src/gorp/method-groups.ts';
+import type { Gpu } from '../src/gpu/device.ts';
+import type { TuningStore } from '../src/gpu/tune.ts';
+import type { Network, SizedBatch } from '../src/models/network.ts';
+import type { ReadParameter } from '../src/models/parameters.ts';
+import { type Place, tunedGpu } from './bench.ts';
+import { type ApiCounts, countCalls } from './counts.ts';
+import { median, type Spent, summary, timed, type Timing } from './timing.ts';
+
+/** The methods whose steps are compared, LoRA alone first. */
+export const STEP_METHODS: readonly {
+  label: string;
+  method: Pick<MethodSettings, 'name'> & Partial<MethodSettings>;
+}[] = [
+  { label: 'LoRA only', method: { name: 'gorp-b' } },
+  { label: 'GORP fast', method: { name: 'gorp', projection: 'fast' } },
+  { label: 'GORP exact', method: { name: 'gorp', projection: 'exact', clipNorm: 'exact' } },
+];
+
+/** Opens a network on a device with what it is to train on. */
+export type OpenModel = (
+  gpu: Gpu,
+) => Promise<{ network: Network; targets: TargetModules; read: ReadParameter; batch: SizedBatch }>;
+
+/** Steps of one method, in milliseconds. */
+export interface StepTimings {
+  readonly label: string;
+  /** From a loaded model to the first loss; kernels that no device before it has measured are measured. */
+  readonly first: number;
+  /** A step between two refreshes of the basis, and one with a refresh. */
+  readonly step: Timing;
+  readonly refresh: Timing;
+  /** Mean over the steps from one refresh to the next. */
+  readonly period: Spent & { readonly steps: number };
+  /** Until the host has encoded a step, the median. */
+  readonly host: number;
+  readonly calls: ApiCounts;
+  readonly refreshCalls: ApiCounts;
+  readonly peakBytes: number;
+  readonly losses: readonly number[];
+}
+
+/**
+ * A model in the second task of a run, the first that has a shared space, stepping over one batch on a device of its
+ * own. Every other step takes a new basis, so that both kinds are measured as often.
+ */
+export class SteppingModel {
+  readonly #steps: Spent[] = [];
+  readonly #refreshes: Spent[] = [];
+  readonly #host: number[] = [];
+  readonly #losses: number[] = [];
+  #first = 0;
+  #calls: ApiCounts | undefined;
+  #refreshCalls: ApiCounts | undefined;
+
+  private constructor(
+    private readonly place: Place,
+    readonly gpu: Gpu,
+    private readonly label: string,
+    private readonly updateProjGap: number,
+    private readonly network: Network,
+    private readonly learner: Learner,
+    private readonly batch: SizedBatch,
+  ) {}
+
+  static async open(
+    place: Place,
+    store: TuningStore,
+    label: string,
+    method: MethodSettings,
+    open: OpenModel,
+  ): Promise<SteppingModel> {
+    const gpu = await tunedGpu(place, store);
+    try {
+      const { network, targets, read, batch } = await open(gpu);
+      const options = { seed: 1, maxGradNorm: 1, gradientAccumulation: 1 };
+      const learner = await Learner.create(gpu, network, { ...method, updateProjGap: 2 }, targets, options, read);
+      const model = new SteppingModel(place, gpu, label, method.updateProjGap, network, learner, batch);
+      await model.#warmUp();
+      return model;
+    } catch (error) {
+      gpu.destroy();
+      throw error;
+    }
+  }
+
+  get sizes(): SizedBatch['sizes'] {
+    return this.batch.sizes;
+  }
+
+  /** Learns a task of two steps, and goes on to the second task, where all that a step needs is compiled. */
+  async #warmUp(): Promise<void> {
+    const { wall } = await timed(this.place.clock, async () => {
+      await this.learner.beginTask();
+      await this.#step();
+    });
+    this.#first = wall;
+    await this.#step();
+    await this.learner.endTask([]);
+    await this.learner.beginTask();
+    await this.#step();
+    await this.#step();
+    this.#refreshCalls = await countCalls(() => this.#step());
+    this.#calls = await countCalls(() => this.#step());
+  }
+
+  /** A step, until its loss is known. @returns milliseconds until it was encoded. */
+  async #step(): Promise<number> {
+    const { clock } = this.place;
+    const start = clock.now();
+    await this.learner.step([this.batch]);
+    const host = clock.now() - start;
+    for (const { loss } of await this.learner.takeRecords()) this.#losses.push(loss);
+    return host;
+  }
+
+  /** One step with a refresh and one without. */
+  async measure(): Promise<void> {
+    const { clock } = this.place;
+    this.#refreshes.push(await timed(clock, () => this.#step()));
+    this.#steps.push(await timed(clock, async () => this.#host.push(await this.#step())));
+  }
+
+  get timings(): StepTimings {
+    if (this.#calls === undefined || this.#refreshCalls === undefined) throw new Error('timings before warming up');
+    const step = summary('step', this.#first, this.#steps);
+    const refresh = summary('refresh step', this.#first, this.#refreshes);
+    const steps = this.updateProjGap;
+    const mean = (a: number, b: number): number => (a + (steps - 1) * b) / steps;
+    const cpu = refresh.cpuMedian === null || step.cpuMedian === null ? null : mean(refresh.cpuMedian, step.cpuMedian);
+    return {
+      label: this.label,
+      first: this.#first,
+      step,
+      refresh,
+      period: { wall: mean(refresh.wallMedian, step.wallMedian), cpu, steps },
+      host: median(this.#host),
+      calls: this.#calls,
+      refreshCalls: this.#refreshCalls,
+      peakBytes: this.gpu.buffers.peakBytes,
+      losses: this.#losses.slice(0, 4),
+    };
+  }
+
+  destroy(): void {
+    this.learner.destroy();
+    this.network.destroy();
+    this.gpu.destroy();
+  }
+}

@@ -1,0 +1,32 @@
+import type { OwnedBuffer } from '../src/gpu/buffers.ts';
+import type { Gpu } from '../src/gpu/device.ts';
+import type { BufferRange, Program } from '../src/gpu/program.ts';
+import { USAGE } from '../src/gpu/usage.ts';
+
+/** Runs programs and reads a number of theirs back, all in one submit: what a step costs at least. */
+export class SubmitAndRead {
+  readonly #staging: OwnedBuffer;
+
+  constructor(private readonly gpu: Gpu) {
+    this.#staging = gpu.buffers.create('number read back', 4, USAGE.mapRead | USAGE.copyTarget);
+  }
+
+  /** @param from where the number stands, f32. @returns it, when the GPU is done. @throws GorpError `gpu/device-lost`. */
+  async run(program: Program, from: BufferRange): Promise<number> {
+    const { gpuBuffer: staging } = this.#staging;
+    const encoder = this.gpu.device.createCommandEncoder();
+    const pass = encoder.beginComputePass();
+    program.encode(pass);
+    pass.end();
+    encoder.copyBufferToBuffer(from.buffer.gpuBuffer, from.offset, staging, 0, 4);
+    this.gpu.device.queue.submit([encoder.finish()]);
+    await Promise.race([staging.mapAsync(GPUMapMode.READ, 0, 4), this.gpu.lost]);
+    const [value] = new Float32Array(staging.getMappedRange(0, 4).slice(0));
+    staging.unmap();
+    return value;
+  }
+
+  destroy(): void {
+    this.#staging.destroy();
+  }
+}
