@@ -45,7 +45,7 @@ export async function productBy(gpu: Gpu, shape: MatmulShape, variant: MatmulVar
     for (const [i, range] of [a, b].entries()) {
       gpu.device.queue.writeBuffer(range.buffer.gpuBuffer, 0, noise(range.bytes / 4, i));
     }
-    const { kernel, params, workgroups, reduce } = planVariant(shape, variant);
+    const { kernel, params, workgroups, reduce } = planVariant(shape, variant, gpu.tuning.lanes);
     const into = reduce ? buffer('partial sums', reduce.partialSize) : c;
     const program = await Program.record(gpu, variant, [
       { kernel, params, workgroups, tensors: [a, b, into] },
@@ -89,7 +89,7 @@ export async function compareKernels(
   try {
     const name = shapeClass(shape) ?? null;
     const chosen = await chosenKernel(gpu, shape);
-    for (const variant of name === null ? [SAFE_VARIANT] : variantsOf(shape)) {
+    for (const variant of name === null ? [SAFE_VARIANT] : variantsOf(shape, gpu.tuning.lanes)) {
       contenders.push(await productBy(gpu, shape, variant));
     }
     return { ...product, shapeClass: name, chosen, timings: await takeTurns(clock, contenders, rounds) };

@@ -78,7 +78,13 @@ export async function acquireGpu(gpu: GPU | undefined): Promise<Gpu> {
       { cause },
     );
   }
-  return wrapDevice(device, factsOf(adapter));
+  return wrapDevice(device, factsOf(adapter), new Tuning(subgroupSizeOf(adapter)));
+}
+
+/** Threads of a subgroup, where that is one number: where it is not, a kernel cannot know what it runs with. */
+function subgroupSizeOf({ features, info }: GPUAdapter): number | undefined {
+  const { subgroupMinSize, subgroupMaxSize } = info;
+  return features.has('subgroups') && subgroupMinSize === subgroupMaxSize ? subgroupMinSize : undefined;
 }
 
 function factsOf(adapter: GPUAdapter): AdapterFacts {
@@ -96,7 +102,7 @@ function factsOf(adapter: GPUAdapter): AdapterFacts {
   };
 }
 
-function wrapDevice(device: GPUDevice, facts: AdapterFacts): Gpu {
+function wrapDevice(device: GPUDevice, facts: AdapterFacts, tuning: Tuning): Gpu {
   const buffers = new BufferLedger(device);
   let failure: GorpError | undefined;
   const lost = new Promise<never>((_, reject) => {
@@ -123,7 +129,7 @@ function wrapDevice(device: GPUDevice, facts: AdapterFacts): Gpu {
     facts,
     buffers,
     pipelines: new PipelineCache(device),
-    tuning: new Tuning(),
+    tuning,
     lost,
     check: () => {
       if (failure !== undefined) throw failure;

@@ -1,7 +1,7 @@
 import { mixSeed, seededRandom } from '../base/random.ts';
 import type { Gpu } from './device.ts';
 import type { MatmulShape } from './kernels/matmul.ts';
-import { type MatmulVariant, planVariant, variantsOf } from './kernels/matmul-variants.ts';
+import { MATMUL_VARIANTS, type MatmulVariant, planVariant, variantsOf } from './kernels/matmul-variants.ts';
 import { type BufferRange, Program, submit } from './program.ts';
 import { readBytes } from './readback.ts';
 import { type Choices, readChoices } from './tuning.ts';
@@ -39,8 +39,10 @@ const LARGEST = 512;
 const ROUNDS = 3;
 // A measurement of a device with its own clock repeats a product this often.
 const REPEATS = 4;
-// Once a kernel takes longer to be ready than this, those that compile longer still are left out. Milliseconds.
+// What a kernel may take to be ready, in milliseconds, or how many times what the safe one took, if that is more. One that
+// takes longer is left out, and so are those that compile longer still: on this device they are not tried again.
 const COMPILE_LIMIT = 4000;
+const COMPILE_FACTOR = 6;
 // Largest difference from the safe kernel, relative to Σ|a||b| of an entry, that rounding explains.
 const TOLERANCE = 1e-5;
 
@@ -52,11 +54,13 @@ const TOLERANCE = 1e-5;
 export async function tuneGpu(gpu: Gpu, host: TuningHost): Promise<void> {
   if (gpu.tuning.isMeasuring) return;
   const { vendor, architecture, description } = gpu.facts;
-  const device = [vendor, architecture, description, host.platform].join(' | ');
+  // Where there are other kernels to choose from, other choices may be right.
+  const device = [vendor, architecture, description, host.platform, ...MATMUL_VARIANTS].join(' | ');
   const keep = (): Promise<void> => host.store.write(device, gpu.tuning.choices);
   const known = readChoices(await host.store.read(device));
+  const measuring = { now: host.now, tooSlow: new Set<MatmulVariant>() };
   if (known === undefined) {
-    const times = await timesOf(gpu, PROBE, ['register-8', 'register-16'], host.now);
+    const times = await timesOf(gpu, PROBE, ['register-8', 'register-16'], measuring);
     const [small, large] = [times.get('register-8') ?? Infinity, times.get('register-16') ?? Infinity];
     gpu.tuning.attentionRows = large < small ? 4 : 1;
     await keep();
@@ -66,7 +70,7 @@ export async function tuneGpu(gpu: Gpu, host: TuningHost): Promise<void> {
   }
   gpu.tuning.measureWith(async (shapes) => {
     for (const [name, shape] of shapes) {
-      const times = await timesOf(gpu, measured(shape), variantsOf(shape), host.now);
+      const times = await timesOf(gpu, measured(shape), variantsOf(shape, gpu.tuning.lanes), measuring);
       gpu.tuning.choose(name, quickest(times));
     }
     await keep();
@@ -96,7 +100,7 @@ async function timesOf(
   gpu: Gpu,
   shape: MatmulShape,
   variants: readonly MatmulVariant[],
-  now: () => number,
+  { now, tooSlow }: { now: () => number; tooSlow: Set<MatmulVariant> },
 ): Promise<Map<MatmulVariant, number>> {
   const { M, N, K } = shape;
   const buffers = [M * K, N * K, M * N].map((floats, i) => gpu.buffers.storage(`tuning ${i}`, floats * 4));
@@ -105,15 +109,19 @@ async function timesOf(
   try {
     for (const { buffer, bytes } of [a, b]) gpu.device.queue.writeBuffer(buffer.gpuBuffer, 0, noise(bytes / 4));
     let right: Float32Array | undefined;
+    let limit = Infinity; // the first is needed in any case, however busy the machine is
     for (const variant of variants) {
+      if (tooSlow.has(variant)) break;
       const start = now();
-      const { kernel, params, workgroups } = planVariant(shape, variant);
+      const { kernel, params, workgroups } = planVariant(shape, variant, gpu.tuning.lanes);
       const compiled = gpu.pipelines.get(kernel).then(
         () => true,
         () => false,
       );
-      // The first is needed in any case, however busy the machine is.
-      if (entries.length > 0 && !(await Promise.race([compiled, later(COMPILE_LIMIT)]))) break;
+      if (limit < Infinity && !(await Promise.race([compiled, later(limit)]))) {
+        tooSlow.add(variant);
+        break;
+      }
       const program = await Program.record(gpu, `tuning ${variant}`, [
         { kernel, params, tensors: [a, b, c], workgroups },
       ]);
@@ -122,7 +130,9 @@ async function timesOf(
       const result = new Float32Array(await readBytes(gpu, c));
       right ??= result;
       if (!agree(result, right, K)) entries.pop()?.program.destroy();
-      if (now() - start > COMPILE_LIMIT) break;
+      const taken = now() - start;
+      if (limit === Infinity) limit = Math.max(COMPILE_LIMIT, COMPILE_FACTOR * taken);
+      else if (taken > limit) tooSlow.add(variant);
     }
     for (let round = 0; round < ROUNDS; round++) {
       for (const entry of entries) {

@@ -23,6 +23,9 @@ export class Tuning {
   #unknown = new Map<string, MatmulShape>();
   #measure: Measure | undefined;
 
+  /** @param lanes threads of a subgroup, where the device has subgroups of one size. */
+  constructor(readonly lanes?: number) {}
+
   /** The kernel of a product; {@link SAFE_VARIANT} where nothing was measured. */
   variantOf(shape: MatmulShape): MatmulVariant {
     const name = shapeClass(shape);

@@ -1,13 +1,14 @@
 import { canUseVectors, chooseTile, type MatmulPlan, type MatmulShape, planMatmul } from './matmul.ts';
+import { canUseSubgroups, planSubgroupMatmul, type SubgroupTile } from './matmul-subgroup.ts';
 import { planTiledMatmul } from './matmul-tiled.ts';
 
 /**
  * Kernels of a large product that compute the same, in the order of how long they take to compile: register tiles of
- * side 8 and 16 (`shaders/matmul.wgsl`), and blocks in workgroup memory (`shaders/matmul-tiled.wgsl`).
+ * side 8 and 16 (`shaders/matmul.wgsl`), operands handed from lane to lane (`shaders/matmul-subgroup.wgsl`), and blocks
+ * in workgroup memory (`shaders/matmul-tiled.wgsl`).
  */
-export const MATMUL_VARIANTS = ['register-8', 'block', 'register-16'] as const;
+export const MATMUL_VARIANTS = ['register-8', 'subgroup-wide', 'subgroup-tall', 'block', 'register-16'] as const;
 export type MatmulVariant = (typeof MATMUL_VARIANTS)[number];
-
 /** Compiles quickly and runs everywhere: what is used before anything has been measured. */
 export const SAFE_VARIANT: MatmulVariant = 'register-8';
 
@@ -25,20 +26,44 @@ const sizeClass = (size: number): number => Math.min(256, 2 ** Math.floor(Math.l
 export function shapeClass(shape: MatmulShape): string | undefined {
   const { layout, M, N, K, batch } = shape;
   if (batch > 1 || M < 64 || N < 32 || K < 32 || chooseTile(shape).splits > 1) return undefined;
-  const form = `${layout}${canUseVectors(shape) ? '' : '-odd'}${isWhole(shape) ? '' : '-part'}`;
-  return `${form} ${[M, N, K].map(sizeClass).join('×')}`;
+  const alignment = canUseSubgroups(shape) ? '' : canUseVectors(shape) ? '-ragged' : '-odd';
+  return `${layout}${alignment}${isWhole(shape) ? '' : '-part'} ${[M, N, K].map(sizeClass).join('×')}`;
 }
 
-/** The kernels that can compute a product of a class, {@link SAFE_VARIANT} first. */
-export function variantsOf(shape: MatmulShape): MatmulVariant[] {
-  const hasLargeTile = chooseTile(shape, 16).tm === 16;
-  return MATMUL_VARIANTS.filter((variant) =>
-    variant === 'block' ? isWhole(shape) : variant !== 'register-16' || hasLargeTile,
-  );
+/**
+ * The kernels that can compute a product of a class, {@link SAFE_VARIANT} first.
+ *
+ * @param lanes threads of a subgroup, where the device has subgroups of one size.
+ */
+export function variantsOf(shape: MatmulShape, lanes: number | undefined): MatmulVariant[] {
+  const can: Record<MatmulVariant, boolean> = {
+    'register-8': true,
+    'subgroup-wide': lanes !== undefined && canUseSubgroups(shape),
+    'subgroup-tall': lanes !== undefined && canUseSubgroups(shape),
+    block: isWhole(shape),
+    'register-16': chooseTile(shape, 16).tm === 16,
+  };
+  return MATMUL_VARIANTS.filter((variant) => can[variant]);
 }
 
-/** The kernel of a product by a variant. */
-export function planVariant(shape: MatmulShape, variant: MatmulVariant): MatmulPlan {
-  if (variant === 'block') return planTiledMatmul(shape, { tm: 8, tn: 16, wx: 8, wy: 8, bk4: 2 });
-  return planMatmul(shape, chooseTile(shape, variant === 'register-16' ? 16 : 8));
+/** The kernel of a product by a variant. @param lanes as for {@link variantsOf}. */
+export function planVariant(shape: MatmulShape, variant: MatmulVariant, lanes: number | undefined): MatmulPlan {
+  switch (variant) {
+    case 'register-8':
+      return planMatmul(shape, chooseTile(shape, 8));
+    case 'register-16':
+      return planMatmul(shape, chooseTile(shape, 16));
+    case 'block':
+      return planTiledMatmul(shape, { tm: 8, tn: 16, wx: 8, wy: 8, bk4: 2 });
+    case 'subgroup-wide':
+    case 'subgroup-tall':
+      if (lanes === undefined) throw new Error(`${variant}: the size of subgroups is not known`);
+      return planSubgroupMatmul(shape, { lanes, ...subgroupTile(shape, variant) });
+  }
+}
+
+/** Tall: few columns per lane, as suits wide subgroups; wide: more of them for the narrow ones. */
+function subgroupTile({ layout }: MatmulShape, variant: MatmulVariant): Omit<SubgroupTile, 'lanes'> {
+  if (variant === 'subgroup-tall') return { tm: 32, tg: 1 };
+  return { tm: layout === 'nn' ? 8 : 16, tg: 2 };
 }

@@ -38,7 +38,8 @@ export interface MatmulWindow {
   readonly offsetC?: number;
 }
 
-function windowOf({ layout, M, N, K, window = {} }: MatmulShape): Required<MatmulWindow> {
+/** Where the operands of a product lie, whole or not. */
+export function windowOf({ layout, M, N, K, window = {} }: MatmulShape): Required<MatmulWindow> {
   return { rowA: layout === 'tn' ? M : K, offsetA: 0, offsetB: 0, rowC: N, offsetC: 0, ...window };
 }
 

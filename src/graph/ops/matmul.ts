@@ -158,7 +158,7 @@ export function partialSumsOf(shape: MatmulShape, b: Tensor): number {
 export function productCalls(shape: MatmulShape, tensors: ProductTensors, tuning: Tuning): KernelCall[] {
   const { a, c, d, partial } = tensors;
   return productsOf(shape, tensors.b).flatMap(({ shape, b }): KernelCall[] => {
-    const plan = planVariant(shape, tuning.variantOf(shape));
+    const plan = planVariant(shape, tuning.variantOf(shape), tuning.lanes);
     const extra = shape.addend && d ? [d] : [];
     const { kernel, params, workgroups, reduce } = plan;
     if (reduce === undefined || partial === undefined) {

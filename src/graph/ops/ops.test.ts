@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Gpu } from '../../gpu/device.ts';
 import type { MatmulLayout } from '../../gpu/kernels/matmul.ts';
-import { shapeClass } from '../../gpu/kernels/matmul-variants.ts';
+import { shapeClass, variantsOf } from '../../gpu/kernels/matmul-variants.ts';
 import { relativeError } from '../../testing/compare.ts';
 import { acquireTestGpu } from '../../testing/gpu.ts';
 import { GraphUnderTest, noise, type TestInput } from '../../testing/graphs.ts';
@@ -91,12 +91,27 @@ describe('matmul', () => {
     { layout: 'nt', variant: 'block', sizes: [260, 132, 36] },
     { layout: 'nn', variant: 'block', sizes: [67, 129, 37] },
     { layout: 'tn', variant: 'block', sizes: [67, 129, 37] },
+    { layout: 'nt', variant: 'subgroup-wide', sizes: [67, 132, 36] },
+    { layout: 'nn', variant: 'subgroup-wide', sizes: [67, 36, 260] },
+    { layout: 'tn', variant: 'subgroup-wide', sizes: [68, 132, 37] },
+    { layout: 'nt', variant: 'subgroup-tall', sizes: [67, 36, 260] },
+    { layout: 'tn', variant: 'subgroup-tall', sizes: [68, 36, 37] },
   ] as const;
   test.each(large)('$layout by $variant, $sizes', async ({ layout, variant, sizes: [M, N, K] }) => {
-    gpu.tuning.choose(shapeClass({ ...PLAIN, layout, M, N, K }) ?? '', variant);
+    const shape = { ...PLAIN, layout, M, N, K };
+    expect(variantsOf(shape, gpu.tuning.lanes)).toContain(variant);
+    gpu.tuning.choose(shapeClass(shape) ?? '', variant);
     const [a, b] = operands[layout](M, N, K);
     await new GraphUnderTest({ a: { shape: a }, b: { shape: b }, d: { shape: [M, N] } }, (g, input) => ({
       y: matmul(g, input('a'), input('b'), { layout, alpha: 0.5, addend: input('d') }),
+    })).checkGpu(gpu, F32);
+  });
+
+  test('a product by subgroups is added to what is there', async () => {
+    gpu.tuning.choose(shapeClass({ ...PLAIN, layout: 'nt', M: 67, N: 132, K: 36 }) ?? '', 'subgroup-wide');
+    const inputs = { a: { shape: [67, 36] }, b: { shape: [132, 36] }, into: { shape: [67, 132] } };
+    await new GraphUnderTest(inputs, (g, input) => ({
+      into: matmul(g, input('a'), input('b'), { layout: 'nt', into: input('into'), accumulate: true }),
     })).checkGpu(gpu, F32);
   });
 
@@ -148,10 +163,10 @@ describe('matmul', () => {
     await t.checkGpu(gpu, F32);
   });
 
-  test('large tiles over a packed matrix', async () => {
+  test.each(['register-16', 'subgroup-tall'] as const)('%s over a packed matrix', async (variant) => {
     const packedB = { packing: 'int8' as const, elements: 68 * 36 };
     const name = shapeClass({ ...PLAIN, layout: 'nt', M: 260, N: 68, K: 36, packedB }) ?? '';
-    gpu.tuning.choose(name, 'register-16');
+    gpu.tuning.choose(name, variant);
     const b = { shape: [68, 36], packing: 'int8' as const };
     await new GraphUnderTest({ a: weight([260, 36]), b }, (g, input) => ({
       y: matmul(g, input('a'), input('b'), { layout: 'nt' }),
