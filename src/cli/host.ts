@@ -1,5 +1,6 @@
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { GorpError } from '../base/errors.ts';
 import type { RunHost } from '../run/host.ts';
 import type { ReadText } from '../tasks/benchmark.ts';
@@ -25,10 +26,16 @@ export function nodeHost(ownTasks: readonly Task[] = []): Omit<RunHost, 'emit'> 
   };
 }
 
+/** The folder that holds CL_Benchmark and configs: the one that is named, or that in which a named CL_Benchmark lies. */
+const benchmarkRoot = (folder: string): string =>
+  basename(resolve(folder)) === 'CL_Benchmark' && !existsSync(join(folder, 'CL_Benchmark'))
+    ? join(folder, '..')
+    : folder;
+
 /** Reads text files of the embedded tasks, of a folder on disk, or of one by address. */
 export function nodeTaskReader(tasks: string): ReadText {
   if (/^https?:/.test(tasks)) return remoteReader(rawFolder(tasks));
-  const folder = tasks === 'embedded' ? join(embeddedFolder, 'tasks') : tasks;
+  const folder = tasks === 'embedded' ? join(embeddedFolder, 'tasks') : benchmarkRoot(tasks);
   return async (path) => {
     const file = join(folder, path);
     return readFile(file, 'utf8').catch((cause: unknown) => {

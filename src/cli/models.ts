@@ -63,15 +63,29 @@ async function list(store: WeightStore, terminal: Terminal): Promise<number> {
   return EXIT.ok;
 }
 
-async function verify(store: WeightStore, { folder, reference }: StoredModel, terminal: Terminal): Promise<number> {
+async function verify(
+  store: WeightStore,
+  { folder, reference, isComplete }: StoredModel,
+  terminal: Terminal,
+): Promise<number> {
   const refetch = refetchByRange({ fetch: authorizedFetch(checkAccess(hubAccess())) });
   const { mended, removed } = await verifyModel(store, folder, refetch, ({ bytes, totalBytes }) =>
     terminal.live(`Checking ${reference}: ${megabytes(bytes)} of ${megabytes(totalBytes)}`),
   );
-  terminal.event({ type: 'verified', model: reference, mended, removed });
+  terminal.event({
+    type: 'verified',
+    model: reference,
+    isComplete: isComplete && removed.length === 0,
+    mended,
+    removed,
+  });
   if (mended.length > 0) terminal.result(`Damaged parts were fetched again: ${mended.join(', ')}.`);
   if (removed.length > 0) {
     terminal.result(`Damaged and removed: ${removed.join(', ')}. "gorp-web models fetch" gets them anew.`);
+    return EXIT.input;
+  }
+  if (!isComplete) {
+    terminal.result(`${reference} is not complete. "gorp-web models fetch" goes on with it.`);
     return EXIT.input;
   }
   terminal.result(`${reference} is as it was fetched.`);

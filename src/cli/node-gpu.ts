@@ -7,7 +7,17 @@ let dawn: GPU | undefined;
 /** A GPU device of Dawn in Node. @throws GorpError `gpu/no-dawn`, and as {@link acquireGpu}. */
 export async function acquireNodeGpu(): Promise<Gpu> {
   dawn ??= await openDawn();
-  return acquireGpu(dawn);
+  try {
+    return await acquireGpu(dawn);
+  } catch (thrown) {
+    if (!(thrown instanceof GorpError && thrown.code === 'gpu/no-adapter')) throw thrown;
+    throw new GorpError(
+      thrown.code,
+      'No graphics adapter was found.',
+      'Install a driver: for Vulkan on Linux, in containers too (Mesa’s computes on the CPU where there is no GPU); on macOS and Windows update the system.',
+      { cause: thrown },
+    );
+  }
 }
 
 /** Loaded when it is needed, since the package is optional: not every platform has a build of it. */

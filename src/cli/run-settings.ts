@@ -23,7 +23,7 @@ export const SETTINGS_OPTIONS = {
 } as const;
 
 export const SETTINGS_USAGE = `  --model NAME     embedded (default), a folder on disk, org/name[@revision] of the hub, or an address
-  --tasks NAME     embedded (default), a CL_Benchmark folder on disk, or its address
+  --tasks NAME     embedded (default), CL_Benchmark on disk or the folder it lies in, or an address
   --order NAME     embedded (default), 1 to 6, llama-1 to llama-3, or an order file (the page writes them)
   --method NAME    ${METHOD_NAMES.join(', ')};
                    default gorp-plus, or the order file's

@@ -1,13 +1,22 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { GorpError } from '../base/errors.ts';
+import type { SavedRound } from '../run/outputs/saved-round.ts';
 import type { Results } from '../run/results.ts';
+import type { RunSettings } from '../run/settings.ts';
 import { isGiven, noPositionals, readArguments } from './arguments.ts';
 import { nodeHost } from './host.ts';
 import { runReporter } from './reporter.ts';
 import { openRoundFolder, writeRound, writeText } from './round-folder.ts';
 import { runOnce } from './run-once.ts';
-import { changed, chooseRun, SETTINGS_OPTIONS, SETTINGS_USAGE } from './run-settings.ts';
+import {
+  changed,
+  chooseRun,
+  type ChosenRun,
+  SETTINGS_OPTIONS,
+  SETTINGS_USAGE,
+  type SettingsValues,
+} from './run-settings.ts';
 import { studyTable } from './study-table.ts';
 import { spell, Terminal } from './terminal.ts';
 
@@ -18,8 +27,8 @@ Trains a model on the tasks of an order, one after another, and tests it after e
 ${SETTINGS_USAGE}
   --out DIR        keeps results.json, and for every round its result files, adapter, changes of full-rank weights
                    and shared spaces, as DIR/logs_and_outputs/order_K/outputs/N-TASK
-  --resume DIR     goes on from the folder of a round, with its settings; with --order from there into another order
-                   that begins with the same tasks
+  --resume DIR     goes on from the folder of a round, with its settings; with --order (and --tasks) from there into
+                   another order that begins with the same tasks
   --json           events of the run on stdout, one JSON object a line; the last has the results
   --help`;
 
@@ -30,10 +39,7 @@ export async function train(args: string[]): Promise<number> {
   noPositionals(positionals);
   const terminal = new Terminal(values.json);
   const saved = values.resume === undefined ? undefined : await openRoundFolder(values.resume);
-  const { settings, ownTasks } =
-    saved && !isGiven(args, 'order')
-      ? { settings: changed(saved.results.settings, values.seed, values.set), ownTasks: [] }
-      : await chooseRun(values);
+  const { settings, ownTasks } = await whatToTrain(args, values, saved);
   const { out } = values;
   if (out !== undefined && saved === undefined) refuseToOverwrite(out);
   const host = {
@@ -46,6 +52,26 @@ export async function train(args: string[]): Promise<number> {
   if (results) terminal.result(resultText(results, out));
   if (error) terminal.note(`${error.code}: ${error.message} ${error.nextStep}`);
   return exit;
+}
+
+/** The run of the command line; on from a round it is that round's run, with what `--order` and others name beside it. */
+async function whatToTrain(
+  args: readonly string[],
+  values: SettingsValues,
+  saved: SavedRound | undefined,
+): Promise<ChosenRun> {
+  if (saved === undefined) return chooseRun(values);
+  const { settings } = saved.results;
+  if (!isGiven(args, 'order')) return { settings: changed(settings, values.seed, values.set), ownTasks: [] };
+  const method = values.method ?? settings.method.name;
+  const { settings: chosen, ownTasks } = await chooseRun({ ...values, method, set: [] });
+  const onward: RunSettings = {
+    ...chosen,
+    model: isGiven(args, 'model') ? chosen.model : settings.model,
+    method: settings.method.name === method ? settings.method : chosen.method,
+    training: settings.training,
+  };
+  return { settings: changed(onward, values.seed, values.set), ownTasks };
 }
 
 function refuseToOverwrite(out: string): void {

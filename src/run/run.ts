@@ -14,7 +14,7 @@ import { RunControl, Stopped } from './control.ts';
 import type { RunEvent } from './events.ts';
 import { memoryOf, type RunHost } from './host.ts';
 import { type OpenedNetwork, openNetwork } from './open-network.ts';
-import { checkFits, checkGoesOn } from './outputs/saved-round.ts';
+import { checkFits, checkGoesOn, type SavedRound } from './outputs/saved-round.ts';
 import { RunRecord } from './record.ts';
 import type { DeviceReport } from './results.ts';
 import { Rounds } from './rounds.ts';
@@ -77,17 +77,13 @@ export class Run {
     try {
       this.#emitDevice(gpu);
       const { model, tokenizer, network, targets } = await this.#openModel(gpu, owned);
+      const saved = await this.#openRound(network, trains);
       const tasks = await this.#prepareTasks(tokenizer);
       // Once the files are known to be good: it takes seconds where shaders compile slowly.
       this.#progress({ phase: 'compile', item: 'kernels', done: 0, total: 1, unit: 'items' });
       await tuneGpu(gpu, { ...this.host.tuning, now: () => this.host.now() });
       const learner = await this.#createLearner(gpu, network, targets, model, owned);
-      const saved = await this.host.savedRound?.();
-      if (saved) {
-        checkFits(saved, this.settings, this.#record.model.parameters);
-        if (trains) checkGoesOn(saved, this.settings);
-        await learner.restore(saved.training);
-      }
+      if (saved) await learner.restore(saved.training);
       const rounds = new Rounds(this.host, this.settings, this.#control, this.#record, {
         gpu,
         network,
@@ -157,6 +153,15 @@ export class Run {
     this.#progress({ phase: 'weights', item: file, done: bytes, total, unit: 'bytes', source, ...rate });
   }
 
+  /** The round to go on from. Checked before the tasks are read, which may take a minute. */
+  async #openRound(network: Network, trains: boolean): Promise<SavedRound | undefined> {
+    const saved = await this.host.savedRound?.();
+    if (saved === undefined) return undefined;
+    checkFits(saved, this.settings, parametersOf(network));
+    if (trains) checkGoesOn(saved, this.settings);
+    return saved;
+  }
+
   async #prepareTasks(tokenizer: Tokenizer): Promise<EncodedTask[]> {
     const { order } = this.settings;
     const tasks: EncodedTask[] = [];
@@ -193,8 +198,11 @@ export class Run {
       },
     );
     owned.push(learner);
-    const parameters = [...network.shapes.values()].reduce((sum, shape) => sum + sizeOf(shape), 0);
-    this.#record.model = { ...this.#record.model, parameters, trainable: learner.trainableParameters };
+    this.#record.model = {
+      ...this.#record.model,
+      parameters: parametersOf(network),
+      trainable: learner.trainableParameters,
+    };
     return learner;
   }
 
@@ -209,6 +217,9 @@ export class Run {
     });
   }
 }
+
+const parametersOf = ({ shapes }: Network): number =>
+  [...shapes.values()].reduce((sum, shape) => sum + sizeOf(shape), 0);
 
 // Milliseconds from the first call that fails on a lost device to the news of its loss, at most.
 const NEWS_OF_LOSS = 1000;

@@ -7,7 +7,10 @@ export interface GalleryModel {
   parameters: number;
   /** Elements of the largest tensor: the embedding. */
   largestTensor: number;
-  /** Bytes of weights and tokenizer, to three digits; the hub tells them exactly before a download. */
+  /**
+   * Bytes of weights and tokenizer, to three digits: as the hub's pages of T5-efficient-tiny, T5-small and both Flan-T5
+   * list their files; of the others parameters × bytes of a value. The hub tells them exactly before a download.
+   */
   bytes: number;
   licence: string;
   /** Whether its owner asks for consent and a token. */

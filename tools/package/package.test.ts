@@ -92,6 +92,15 @@ describe('the command line of the package', () => {
     // Nothing is written over.
     expect(gorpWeb('train', ...small, '--out', 'run').err).toContain('run/out-is-taken');
 
+    // On from the round into a longer order: method and settings are the round's.
+    const onward = ['--resume', join(rounds, '1-gloss'), '--order', 'embedded', '--preset', 'quick', '--out', 'onward'];
+    const second = gorpWeb('train', ...onward);
+    expect(second.code, second.err).toBe(0);
+    const results = readFileSync(join(consumer, 'onward', 'results.json'), 'utf8');
+    expect(JSON.parse(results)).toMatchObject({
+      settings: { order: ['gloss', 'field'], method: { name: 'seq-lora' }, training: { trainExamples: 8 } },
+    });
+
     const merged = gorpWeb('merge', '--round', join(rounds, '1-gloss'), '--out', 'model', '--json');
     expect(merged.code, merged.err).toBe(0);
     for (const file of (JSON.parse(merged.out) as { files: string[] }).files) {
