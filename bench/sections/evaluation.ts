@@ -81,7 +81,7 @@ function inBatches({ gpu, network, learner, tokenizer, tasks }: Opened): Contend
   const answers: string[] = [];
   const test = async (): Promise<void> => {
     answers.length = 0;
-    const evaluator = new Evaluator(gpu, network, learner, tokenizer, EMBEDDED.training);
+    const evaluator = new Evaluator(gpu, network, learner, tokenizer, EMBEDDED.training, () => performance.now());
     for (const task of tasks) {
       const found = await evaluator.evaluate(task, () => Promise.resolve());
       answers.push(...found.answers.map(({ text }) => text));

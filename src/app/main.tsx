@@ -3,6 +3,8 @@ import { createRoot } from 'react-dom/client';
 import { App } from './App.tsx';
 import './base.css';
 import { browserHistory } from './history.ts';
+import { keepBudget, storedBudget } from './memory/budget.ts';
+import { askPlanWorker } from './memory/plan-worker.ts';
 import { openModelsWorker } from './models/models-session.ts';
 import { createPage } from './page.ts';
 import { download } from './download.ts';
@@ -31,6 +33,7 @@ const page = createPage({
   findSupport: () => webGpuSupport(gpu, isSecureContext),
   theme,
   models: { openModels: openModelsWorker, storage: navigator.storage, gpu },
+  memory: { ask: askPlanWorker, budget: storedBudget(), keep: keepBudget },
 });
 const kept = createKeptRounds(openExportsWorker, askWhereToSave, download);
 void page.load();

@@ -24,6 +24,7 @@ function setUp(parts: Partial<PageParts> = {}) {
     findSupport: () => Promise.resolve('ready'),
     theme: 'system',
     models: { openModels: () => ({ send: () => undefined }), storage: undefined, gpu: undefined },
+    memory: { ask: () => () => undefined, budget: null, keep: () => undefined },
     ...parts,
   });
   return {
@@ -48,7 +49,7 @@ describe('createPage', () => {
     const tasks = { folder: new Map(), own: new Map() };
     const rounds = { everyRound: false, goesOn: false };
     const settings = embeddedSettings('full', 'gorp-plus');
-    expect(commands).toEqual([{ type: 'start', settings, access, tasks, rounds }]);
+    expect(commands).toEqual([{ type: 'start', settings, access, tasks, rounds, memoryBudget: null }]);
     expect(run().status).toBe('starting');
     page.start();
     expect(commands).toHaveLength(1);

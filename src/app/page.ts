@@ -13,6 +13,9 @@ import { publishedOrder } from '../tasks/orders.ts';
 import type { ModelAccess } from '../weights/source.ts';
 import type { WorkerEvent } from '../worker/protocol.ts';
 import { type RunHistory, summaryOf } from './history.ts';
+import { budgetBytes } from './memory/budget.ts';
+import type { AskForPlan } from './memory/plan-worker.ts';
+import { createMemoryPlanner } from './memory/planner.ts';
 import { createModelsActions, type ModelsActions, type ModelsParts } from './models/models-actions.ts';
 import { applyEvents, isActive, type RunStatus, startingRun } from './run-state.ts';
 import type { OpenSession, TrainingSession } from './session.ts';
@@ -37,6 +40,14 @@ export interface PageParts {
   findSupport: () => Promise<Support>;
   theme: Theme;
   models: ModelsParts;
+  memory: MemoryParts;
+}
+
+/** Where plans of memory are made, and the budget is kept. */
+export interface MemoryParts {
+  ask: AskForPlan;
+  budget: number | null;
+  keep: (budget: number | null) => void;
 }
 
 /** Everything a person can do on the page, over one store. */
@@ -55,6 +66,8 @@ export interface Page {
   /** Own tasks, the CL_Benchmark folder, order files. */
   readonly tasks: TaskActions;
   readonly look: (change: Partial<View>) => void;
+  /** GiB of GPU memory that runs may take; null for no limit. */
+  readonly setMemoryBudget: (budget: number | null) => void;
   /** Whether the weights of every round are kept by the next run. */
   readonly keepEveryRound: (everyRound: boolean) => void;
   /** Lets the next run go on from a kept round, with its settings; null begins anew. */
@@ -66,9 +79,10 @@ export interface Page {
   readonly forget: (startedAt: string) => Promise<void>;
 }
 
-export function createPage({ openSession, history, tasks, desk, findSupport, theme, models }: PageParts): Page {
-  const store = createPageStore(theme);
+export function createPage({ openSession, history, tasks, desk, findSupport, theme, models, memory }: PageParts): Page {
+  const store = createPageStore(theme, memory.budget);
   const { getState, setState } = store;
+  const watchMemory = createMemoryPlanner(store, memory.ask);
   const taskActions = createTaskActions(store, tasks, desk);
   let session: TrainingSession | null = null;
   let waiting: WorkerEvent[] = [];
@@ -117,6 +131,7 @@ export function createPage({ openSession, history, tasks, desk, findSupport, the
     store,
     models: createModelsActions(store, models),
     load: async () => {
+      watchMemory();
       const [support] = await Promise.all([findSupport(), refreshHistory(), taskActions.load()]);
       setState({ support });
     },
@@ -147,6 +162,10 @@ export function createPage({ openSession, history, tasks, desk, findSupport, the
     },
     tasks: taskActions,
     look: (change) => setState(({ view }) => ({ view: { ...view, ...change } })),
+    setMemoryBudget: (memoryBudget) => {
+      memory.keep(memoryBudget);
+      setState({ memoryBudget, refused: null });
+    },
     keepEveryRound: (everyRound) => setState({ everyRound }),
     goOnFrom: (last) =>
       setState(({ draft }) => ({
@@ -163,7 +182,7 @@ export function createPage({ openSession, history, tasks, desk, findSupport, the
         setState({ refused: reportOf(error) });
         return;
       }
-      const { access, everyRound, goOn, taskData } = getState();
+      const { access, everyRound, goOn, taskData, memoryBudget: budget } = getState();
       setState(({ view }) => ({
         run: startingRun(settings),
         refused: null,
@@ -173,7 +192,7 @@ export function createPage({ openSession, history, tasks, desk, findSupport, the
       session = openSession(receive);
       const tasks = pageTasksOf(settings, taskData);
       const rounds = { everyRound, goesOn: goOn !== null };
-      session.send({ type: 'start', settings, access, tasks, rounds });
+      session.send({ type: 'start', settings, access, tasks, rounds, memoryBudget: budgetBytes(budget) });
     },
     pause: () => {
       if (getState().run.status !== 'running') return;

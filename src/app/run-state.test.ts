@@ -59,7 +59,15 @@ describe('applyEvent', () => {
 
   it('sets one cell and shares the other rows', () => {
     const before = applyEvent(started, plan);
-    const after = applyEvent(before, { type: 'evaluation', round: 1, task: 0, exact: 0, ranked: 0.5, examples: 24 });
+    const after = applyEvent(before, {
+      type: 'evaluation',
+      round: 1,
+      task: 0,
+      exact: 0,
+      ranked: 0.5,
+      examples: 24,
+      time: null,
+    });
     expect(after.exact[1]).toEqual([0, null]);
     expect(after.ranked[1]).toEqual([0.5, null]);
     expect(after.examples[1]).toEqual([24, null]);
@@ -69,7 +77,15 @@ describe('applyEvent', () => {
 
   it('leaves out a cell outside the plan', () => {
     const planned = applyEvent(started, plan);
-    const outside = applyEvent(planned, { type: 'evaluation', round: 7, task: 9, exact: 1, ranked: 1, examples: 1 });
+    const outside = applyEvent(planned, {
+      type: 'evaluation',
+      round: 7,
+      task: 9,
+      exact: 1,
+      ranked: 1,
+      examples: 1,
+      time: null,
+    });
     expect(outside.exact).toEqual(planned.exact);
   });
 

@@ -1,6 +1,7 @@
 import type { ErrorReport } from '../base/errors.ts';
 import type { RunEvent } from '../run/events.ts';
 import type { AccuracyMatrix } from '../run/measures.ts';
+import type { MemoryPlan } from '../run/memory-plan.ts';
 import type { DeviceReport, HealthSample, Results, TensorSpace } from '../run/results.ts';
 import type { RunSettings } from '../run/settings.ts';
 
@@ -23,12 +24,15 @@ export interface RunState {
   progress: EventOf<'progress'> | null;
   curve: readonly StepChunk[];
   tokensPerSecond: number | null;
+  /** Of the last test: tokens of prompts read, and of answers written, a second. */
+  testSpeed: { prompts: number; answers: number } | null;
   exact: AccuracyMatrix;
   ranked: AccuracyMatrix;
   /** Number of test examples behind each cell of the matrices. */
   examples: AccuracyMatrix;
   spaces: readonly { round: number; tensors: TensorSpace[] }[];
   health: readonly HealthSample[];
+  memoryPlan: MemoryPlan | null;
   memory: EventOf<'memory'> | null;
   warnings: readonly string[];
   results: Results | null;
@@ -43,11 +47,13 @@ export const IDLE: RunState = {
   progress: null,
   curve: [],
   tokensPerSecond: null,
+  testSpeed: null,
   exact: [],
   ranked: [],
   examples: [],
   spaces: [],
   health: [],
+  memoryPlan: null,
   memory: null,
   warnings: [],
   results: null,
@@ -90,9 +96,13 @@ export function applyEvent(state: RunState, event: RunEvent): RunState {
       };
     }
     case 'evaluation': {
-      const { round, task, exact, ranked, examples } = event;
+      const { round, task, exact, ranked, examples, time } = event;
       return {
         ...state,
+        testSpeed: time && {
+          prompts: time.promptTokens / time.promptSeconds,
+          answers: time.answerTokens / time.answerSeconds,
+        },
         exact: withCell(state.exact, round, task, exact),
         ranked: withCell(state.ranked, round, task, ranked),
         examples: withCell(state.examples, round, task, examples),
@@ -100,6 +110,8 @@ export function applyEvent(state: RunState, event: RunEvent): RunState {
     }
     case 'space':
       return { ...state, spaces: [...state.spaces, { round: event.round, tensors: event.tensors }] };
+    case 'memory-plan':
+      return { ...state, memoryPlan: event.plan };
     case 'memory':
       return { ...state, memory: event };
     case 'warning':

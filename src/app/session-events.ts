@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import { type ErrorCode, GorpError } from '../base/errors.ts';
+import { MemoryPlanSchema } from '../run/memory-plan.ts';
 import {
   DeviceReportSchema,
   LayerHealthSchema,
@@ -7,6 +8,7 @@ import {
   ResultsSchema,
   TaskReportSchema,
   TensorSpaceSchema,
+  TestTimeSchema,
 } from '../run/results.ts';
 import type { WorkerEvent } from '../worker/protocol.ts';
 
@@ -57,8 +59,10 @@ const EventSchema = v.variant('type', [
     exact: v.number(),
     ranked: v.number(),
     examples: v.number(),
+    time: v.nullable(TestTimeSchema),
   }),
   v.strictObject({ type: v.literal('space'), round: v.number(), tensors: v.array(TensorSpaceSchema) }),
+  v.strictObject({ type: v.literal('memory-plan'), plan: MemoryPlanSchema }),
   v.strictObject({
     type: v.literal('memory'),
     liveBytes: v.number(),

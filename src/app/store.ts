@@ -6,6 +6,7 @@ import { HUB } from '../weights/hub.ts';
 import type { ModelAccess } from '../weights/source.ts';
 import type { OpenedFile } from '../worker/protocol.ts';
 import type { RunSummary } from './history.ts';
+import { NO_PLAN, type PlanState } from './memory/plan-state.ts';
 import { type ModelsState, NO_MODELS } from './models/models-state.ts';
 import { IDLE, type RunState } from './run-state.ts';
 import type { Support } from './support.ts';
@@ -37,6 +38,10 @@ export interface PageState {
   /** What the model needs beside its name: never stored, recorded or put into an address. */
   access: ModelAccess;
   models: ModelsState;
+  /** GiB of GPU memory that a run may take; null where the person has not said. Kept in this browser. */
+  memoryBudget: number | null;
+  /** The memory that a run with the draft's settings would take. */
+  memoryPlan: PlanState;
   /** Whether the weights of every round are kept by the next run. */
   everyRound: boolean;
   /** The round that the next run goes on from; null when it begins anew. */
@@ -60,12 +65,14 @@ export interface PageState {
 export type PageStore = StoreApi<PageState>;
 
 /** The page's one store, usable without React. */
-export const createPageStore = (theme: Theme): PageStore =>
+export const createPageStore = (theme: Theme, memoryBudget: number | null = null): PageStore =>
   createStore<PageState>(() => ({
     support: 'unknown',
     draft: embeddedSettings('full', 'gorp-plus'),
     access: { hub: { endpoint: HUB, token: null }, files: [] },
     models: NO_MODELS,
+    memoryBudget,
+    memoryPlan: NO_PLAN,
     everyRound: false,
     goOn: null,
     refused: null,

@@ -30,6 +30,19 @@ export function wholeNumber(option: string, text: string): number {
   return value;
 }
 
+/** A number above 0. @throws UsageError. */
+function positiveNumber(option: string, text: string): number {
+  const value = Number(text);
+  if (!(value > 0) || !Number.isFinite(value)) {
+    throw new UsageError(`${option} takes a number above 0, not ${JSON.stringify(text)}.`);
+  }
+  return value;
+}
+
+/** `--gpu-memory` as bytes; null where it is not given. @throws UsageError. */
+export const memoryBudget = (gib: string | undefined): number | null =>
+  gib === undefined ? null : positiveNumber('--gpu-memory', gib) * 2 ** 30;
+
 /** One of a list of words. @throws UsageError naming them. */
 export function oneOf<T extends string>(option: string, text: string, allowed: readonly T[]): T {
   const found = allowed.find((one) => one === text);

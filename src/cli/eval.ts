@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { SavedRound } from '../run/outputs/saved-round.ts';
-import { isGiven, noPositionals, readArguments } from './arguments.ts';
+import { isGiven, memoryBudget, noPositionals, readArguments } from './arguments.ts';
 import { nodeHost } from './host.ts';
 import { runReporter } from './reporter.ts';
 import { openRoundFolder, writeFiles, writeText } from './round-folder.ts';
@@ -23,12 +23,18 @@ ${SETTINGS_USAGE}
   --round DIR      the folder of a round that train --out wrote; the settings are its own then, but for --order's tasks
                    and --set
   --out DIR        keeps results.json, predict_results.json and predict_eval_predictions.jsonl
+  --gpu-memory GIB refuses what needs more, before weights are fetched
   --json           events on stdout, one JSON object a line; the last has the results
   --help`;
 
 /** `gorp-web eval`. @returns the exit code. */
 export async function evaluate(args: string[]): Promise<number> {
-  const options = { ...SETTINGS_OPTIONS, round: { type: 'string' }, out: { type: 'string' } } as const;
+  const options = {
+    ...SETTINGS_OPTIONS,
+    round: { type: 'string' },
+    out: { type: 'string' },
+    'gpu-memory': { type: 'string' },
+  } as const;
   const { values, positionals } = readArguments(args, options);
   noPositionals(positionals);
   const terminal = new Terminal(values.json);
@@ -36,7 +42,7 @@ export async function evaluate(args: string[]): Promise<number> {
   const { settings, ownTasks } = await whatToTest(args, values, saved);
   const { out } = values;
   const host = {
-    ...nodeHost(ownTasks),
+    ...nodeHost(ownTasks, memoryBudget(values['gpu-memory'])),
     ...(saved && { savedRound: () => Promise.resolve(saved) }),
     ...(out !== undefined && {
       saveRound: ({ results }: { results: Parameters<typeof writeFiles>[1] }) => writeFiles(out, results),

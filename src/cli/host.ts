@@ -14,12 +14,13 @@ declare const __APP_VERSION__: string;
 declare const __APP_COMMIT__: string;
 
 /** What a run needs, in Node: Dawn, and models and tasks as the command line names them. */
-export function nodeHost(ownTasks: readonly Task[] = []): Omit<RunHost, 'emit'> {
+export function nodeHost(ownTasks: readonly Task[] = [], memoryBudget: number | null = null): Omit<RunHost, 'emit'> {
   return {
     acquireGpu: acquireNodeGpu,
-    openModel: (model, onProgress, signal) => openNamedModel(model, { onProgress, signal }),
+    openModel: (model, onProgress, signal, inspect) => openNamedModel(model, { onProgress, signal, inspect }),
     ownTask: (name) => Promise.resolve(ownTasks.find((task) => task.name === name)),
     taskReader: nodeTaskReader,
+    memoryBudget,
     now: () => performance.now(),
     code: { version: __APP_VERSION__, commit: __APP_COMMIT__ },
     tuning: { store: fileTuningStore(), platform: `Node ${process.versions.node}` },

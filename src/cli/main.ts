@@ -3,6 +3,7 @@ import { EVAL_USAGE, evaluate } from './eval.ts';
 import { EXIT, exitCodeOf, UsageError } from './exit-codes.ts';
 import { merge, MERGE_USAGE } from './merge.ts';
 import { models, MODELS_USAGE } from './models.ts';
+import { plan, PLAN_USAGE } from './plan.ts';
 import { study, STUDY_USAGE } from './study.ts';
 import { train, TRAIN_USAGE } from './train.ts';
 
@@ -16,6 +17,7 @@ Usage: gorp-web COMMAND [options]
   eval     tests a model, or what a round has trained
   study    methods × seeds, also split over many machines
   merge    writes a model with a round's training merged in
+  plan     tells what training takes on a GPU
   models   lists, fetches, verifies and deletes models
 
 "gorp-web COMMAND --help" tells the options of a command.
@@ -27,6 +29,7 @@ const COMMANDS: Readonly<Record<string, { run: (args: string[]) => Promise<numbe
   eval: { run: evaluate, usage: EVAL_USAGE },
   study: { run: study, usage: STUDY_USAGE },
   merge: { run: merge, usage: MERGE_USAGE },
+  plan: { run: plan, usage: PLAN_USAGE },
   models: { run: models, usage: MODELS_USAGE },
 };
 

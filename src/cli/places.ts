@@ -2,11 +2,10 @@ import { existsSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { ModelProgress } from '../weights/remote-folder.ts';
 import { HUB, type HubAccess } from '../weights/hub.ts';
-import { type ModelFiles, openModelFolder } from '../weights/model-folder.ts';
+import { type ModelFiles, openConfig, openModelFolder } from '../weights/model-folder.ts';
 import { parseModelReference } from '../weights/model-reference.ts';
-import { openModel, requireReference } from '../weights/source.ts';
+import { type ModelPlaces, openModel, type OpenOptions, readConfig, requireReference } from '../weights/source.ts';
 import { openStore, type WeightStore } from '../weights/store.ts';
 import { DiskFolder } from './disk-folder.ts';
 import { FolderKeyValue } from './key-value-folder.ts';
@@ -42,15 +41,25 @@ export function hubAccess(): HubAccess {
  *
  * @throws GorpError as {@link openModel}.
  */
-export async function openNamedModel(
-  name: string,
-  options: { onProgress?: (progress: ModelProgress) => void; signal?: AbortSignal } = {},
-): Promise<ModelFiles> {
-  if (name === 'embedded') return openModelFolder(await DiskFolder.open(join(embeddedFolder, 'model')));
-  if (isFolder(name)) return openModelFolder(await DiskFolder.open(name));
+export async function openNamedModel(name: string, options: OpenOptions = {}): Promise<ModelFiles> {
+  if (name === 'embedded')
+    return openModelFolder(await DiskFolder.open(join(embeddedFolder, 'model')), options.inspect);
+  if (isFolder(name)) return openModelFolder(await DiskFolder.open(name), options.inspect);
   const reference = requireReference(parseModelReference(name), name);
-  const embedded = { url: '', version: '' }; // read from disk above
-  return openModel(reference, { hub: hubAccess(), files: [], embedded, store: await openModels() }, options);
+  return openModel(reference, await places(), options);
+}
+
+async function places(): Promise<ModelPlaces> {
+  const embedded = { url: '', version: '' }; // read from disk
+  return { hub: hubAccess(), files: [], embedded, store: await openModels() };
+}
+
+/** The config.json of a model as the command line names it; nothing is kept. @throws GorpError as {@link readConfig}. */
+export async function openNamedConfig(name: string): Promise<unknown> {
+  if (name === 'embedded') return openConfig(await DiskFolder.open(join(embeddedFolder, 'model')));
+  if (isFolder(name)) return openConfig(await DiskFolder.open(name));
+  const reference = requireReference(parseModelReference(name), name);
+  return readConfig(reference, await places());
 }
 
 /** Whether a model's name means a folder on disk; `org/name` does when there is such a folder. */

@@ -51,16 +51,18 @@ export interface ChosenRun {
 /**
  * The run that a command line asks for.
  *
+ * @param options `readsTasks`: whether tasks must be named that can be read.
  * @throws UsageError; GorpError `settings/…`, `tasks/…` for what is named but not usable.
  */
-export async function chooseRun(values: SettingsValues): Promise<ChosenRun> {
+export async function chooseRun(values: SettingsValues, { readsTasks = true } = {}): Promise<ChosenRun> {
   const { model, tasks, order, preset } = values;
   const method = values.method === undefined ? undefined : oneOf('--method', values.method, METHOD_NAMES);
   const published = publishedOrder(order);
   let settings: RunSettings;
   let ownTasks: readonly Task[] = [];
   if (published) {
-    if (tasks === 'embedded') throw new UsageError(`Order ${order} is of CL_Benchmark: name its folder with --tasks.`);
+    if (tasks === 'embedded' && readsTasks)
+      throw new UsageError(`Order ${order} is of CL_Benchmark: name its folder with --tasks.`);
     settings = { model, tasks, ...publishedSettings(published, method ?? 'gorp-plus') };
   } else if (order === 'embedded') {
     const chosen = embeddedSettings(oneOf('--preset', preset, ['full', 'quick']), method ?? 'gorp-plus');

@@ -2,12 +2,13 @@ import type { OwnedBuffer } from '../gpu/buffers.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { submit } from '../gpu/program.ts';
 import { readBytes } from '../gpu/readback.ts';
+import { Arena } from '../graph/arena.ts';
 import { type Compiled, compile } from '../graph/compile.ts';
 import { Graph } from '../graph/graph.ts';
 import { scaleRows } from '../graph/ops/elementwise.ts';
 import { matmul } from '../graph/ops/matmul.ts';
 import type { Tensor } from '../graph/tensor.ts';
-import type { Network, SizedBatch, TrainingBatch } from '../models/network.ts';
+import type { BatchSizes, Network, SizedBatch, TrainingBatch } from '../models/network.ts';
 import { sizesKey } from './gradient-programs.ts';
 import { type Matrix, matrix } from './matrix.ts';
 import { trainedLayers, type TrainedParts } from './trained-layers.ts';
@@ -22,73 +23,103 @@ interface CovarianceSum {
  * C = XᵀX of the inputs of every trained layer over the tokens of a sample, padding left out: what a space of
  * activations is built from (METHOD.md section 4). Layers that read the same tensor (q and v) share one matrix.
  */
-export async function inputCovariances(
-  gpu: Gpu,
-  network: Network,
-  parts: TrainedParts,
-  sample: readonly SizedBatch[],
-): Promise<Map<string, Matrix>> {
-  const owned: OwnedBuffer[] = [];
-  const programs = new Map<string, { batch: TrainingBatch; compiled: Compiled }>();
-  const sums = new Map<string, CovarianceSum>();
-  try {
-    for (const { sizes, rows } of sample) {
-      const key = sizesKey(sizes);
-      let program = programs.get(key);
-      if (program === undefined) {
-        const g = new Graph();
-        const batch = network.batch(sizes, owned);
-        const captured = new Map<string, Tensor>();
-        batch.loss(g, trainedLayers(parts, { captured }));
-        recordCovariances(gpu, g, captured, batch, sums, owned);
-        program = { batch, compiled: await compile(gpu, `inputs ${key}`, g, []) };
-        programs.set(key, program);
-      }
-      program.batch.write(rows);
-      submit(gpu, program.compiled.program);
+export class InputCovariances {
+  readonly #sums = new Map<string, CovarianceSum>();
+  readonly #batches = new Map<string, TrainingBatch>();
+  readonly #programs = new Map<string, Compiled>();
+  readonly #owned: OwnedBuffer[] = [];
+  readonly #arena: Arena;
+
+  constructor(
+    private readonly gpu: Gpu,
+    private readonly network: Network,
+    private readonly parts: TrainedParts,
+  ) {
+    this.#arena = new Arena(gpu, 'inputs');
+  }
+
+  /** Compiles the programs of all batch shapes that will be added, in memory that they share. */
+  async prepare(shapes: readonly BatchSizes[]): Promise<void> {
+    const distinct = new Map(shapes.map((sizes) => [sizesKey(sizes), sizes]));
+    for (let version: number | undefined; version !== this.#arena.version;) {
+      // A later one may have taken larger memory behind the back of those before it; the next time all fit.
+      ({ version } = this.#arena);
+      this.#destroyPrograms();
+      for (const [key, sizes] of distinct) this.#programs.set(key, await this.#compile(key, sizes));
     }
+  }
+
+  async #compile(key: string, sizes: BatchSizes): Promise<Compiled> {
+    const batch = this.#batches.get(key) ?? this.network.batch(sizes, this.#owned);
+    this.#batches.set(key, batch);
+    const g = new Graph();
+    const captured = new Map<string, Tensor>();
+    batch.loss(g, trainedLayers(this.parts, { captured }));
+    this.#record(g, captured, batch);
+    return compile(this.gpu, `inputs ${key}`, g, [], this.#arena);
+  }
+
+  /** Adds XᵀX of each distinct input to its sum. */
+  #record(g: Graph, captured: ReadonlyMap<string, Tensor>, batch: TrainingBatch): void {
+    const firstReader = new Map<Tensor, string>();
+    for (const [name, x] of captured) {
+      const reader = firstReader.get(x);
+      const sum = this.#sums.get(reader ?? name);
+      if (reader !== undefined) {
+        if (sum && !sum.names.includes(name)) sum.names.push(name);
+        continue;
+      }
+      firstReader.set(x, name);
+      const into = sum?.tensor ?? this.#newSum(name, x.shape.at(-1) ?? 1);
+      const rows = scaleRows(g, x, batch.rowMask(name));
+      matmul(g, rows, rows, { layout: 'tn', into, accumulate: true });
+    }
+  }
+
+  #newSum(name: string, size: number): Tensor {
+    const buffer = this.gpu.buffers.storage(`covariance of ${name}`, size * size * 4);
+    this.#owned.push(buffer);
+    const storage = { buffer, offset: 0, bytes: buffer.bytes };
+    const elements = size * size;
+    const tensor: Tensor = { name, shape: [size, size], dtype: 'f32', trainable: false, elements, storage };
+    this.#sums.set(name, { tensor, names: [name] });
+    return tensor;
+  }
+
+  /** Bytes of the largest sum: they are read back one by one. */
+  get largestBytes(): number {
+    return Math.max(0, ...[...this.#sums.values()].map(({ tensor }) => tensor.elements * 4));
+  }
+
+  /** Adds a batch of a prepared shape. */
+  add({ sizes, rows }: SizedBatch): void {
+    const key = sizesKey(sizes);
+    const program = this.#programs.get(key);
+    if (program === undefined) throw new Error(`no program for ${key}`);
+    this.#batches.get(key)?.write(rows);
+    submit(this.gpu, program.program);
+  }
+
+  /** The sums of all batches, by layer; waits for the GPU. */
+  async read(): Promise<Map<string, Matrix>> {
     const result = new Map<string, Matrix>();
-    for (const { tensor, names } of sums.values()) {
+    for (const { tensor, names } of this.#sums.values()) {
       const [size] = tensor.shape;
-      const bytes = await readBytes(gpu, tensor.storage as NonNullable<Tensor['storage']>);
+      const bytes = await readBytes(this.gpu, tensor.storage as NonNullable<Tensor['storage']>);
       const covariance = matrix(size, size, new Float32Array(bytes, 0, size * size));
       for (const name of names) result.set(name, covariance);
     }
     return result;
-  } finally {
-    for (const { compiled } of programs.values()) compiled.destroy();
-    for (const buffer of owned) buffer.destroy();
   }
-}
 
-/** Adds XᵀX of each distinct input to its sum. */
-function recordCovariances(
-  gpu: Gpu,
-  g: Graph,
-  captured: ReadonlyMap<string, Tensor>,
-  batch: TrainingBatch,
-  sums: Map<string, CovarianceSum>,
-  owned: OwnedBuffer[],
-): void {
-  const firstReader = new Map<Tensor, string>();
-  for (const [name, x] of captured) {
-    const reader = firstReader.get(x);
-    const sum = sums.get(reader ?? name);
-    if (reader !== undefined) {
-      if (sum && !sum.names.includes(name)) sum.names.push(name);
-      continue;
-    }
-    firstReader.set(x, name);
-    const size = x.shape.at(-1) ?? 1;
-    let into = sum?.tensor;
-    if (into === undefined) {
-      const buffer = gpu.buffers.storage(`covariance of ${name}`, size * size * 4);
-      owned.push(buffer);
-      const storage = { buffer, offset: 0, bytes: buffer.bytes };
-      into = { name, shape: [size, size], dtype: 'f32', trainable: false, elements: size * size, storage };
-      sums.set(name, { tensor: into, names: [name] });
-    }
-    const rows = scaleRows(g, x, batch.rowMask(name));
-    matmul(g, rows, rows, { layout: 'tn', into, accumulate: true });
+  #destroyPrograms(): void {
+    for (const program of this.#programs.values()) program.destroy();
+    this.#programs.clear();
+  }
+
+  destroy(): void {
+    this.#destroyPrograms();
+    this.#arena.destroy();
+    for (const buffer of this.#owned) buffer.destroy();
   }
 }

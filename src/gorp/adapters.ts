@@ -63,10 +63,12 @@ export class AdapterGroup {
 
   #setPrevious(name: string, pair: { A: Matrix; B: Matrix }): void {
     this.previous.set(name, pair);
-    this.#previousOnGpu.set(name, {
-      A: this.#upload(`${name} A_prev`, pair.A),
-      B: this.#upload(`${name} B_prev`, pair.B),
-    });
+    const upload = (label: string, m: Matrix): Tensor => {
+      const tensor = this.#make(label, m.rows, m.columns);
+      this.gpu.device.queue.writeBuffer(tensor.storage!.buffer.gpuBuffer, 0, Float32Array.from(m.data));
+      return tensor;
+    };
+    this.#previousOnGpu.set(name, { A: upload(`${name} A_prev`, pair.A), B: upload(`${name} B_prev`, pair.B) });
   }
 
   /** The pairs of all tasks so far: [A_prev; A] and [B_prev, B]. */
@@ -97,12 +99,26 @@ export class AdapterGroup {
     this.B.write(name, columnSlice(B, before, A.rows));
   }
 
-  #upload(name: string, m: Matrix): Tensor {
-    const buffer = this.gpu.buffers.storage(name, m.data.length * 4);
+  /** Sets memory aside for the frozen pairs of so many tasks, and puts nothing there: for a plan of memory. */
+  reserve(earlier: number): void {
+    this.#destroyPrevious();
+    if (earlier === 0) return;
+    const rank = earlier * this.rank;
+    for (const name of this.names) {
+      const pair = {
+        A: this.#make(`${name} A_prev`, rank, this.inputs),
+        B: this.#make(`${name} B_prev`, this.out, rank),
+      };
+      this.#previousOnGpu.set(name, pair);
+    }
+  }
+
+  #make(name: string, rows: number, columns: number): Tensor {
+    const elements = rows * columns;
+    const buffer = this.gpu.buffers.storage(name, elements * 4);
     this.#owned.push(buffer);
-    this.gpu.device.queue.writeBuffer(buffer.gpuBuffer, 0, Float32Array.from(m.data));
     const storage = { buffer, offset: 0, bytes: buffer.bytes };
-    return { name, shape: [m.rows, m.columns], dtype: 'f32', trainable: false, elements: m.data.length, storage };
+    return { name, shape: [rows, columns], dtype: 'f32', trainable: false, elements, storage };
   }
 
   /** A_prev of a layer on the GPU, [(t−1) r, in]; undefined in the first task. */

@@ -81,6 +81,12 @@ export class FullRankGroup {
     this.fast?.beginTask();
   }
 
+  /** Sets memory aside for the spaces of earlier tasks, as large as they can be: for a plan of memory. */
+  reserve({ spaces }: { spaces: number }): void {
+    const { out, inputs } = this.layers;
+    this.space?.reserve(spaces * (this.#onInputs ? inputs : Math.min(this.method.galoreRank, out, inputs)));
+  }
+
   /** New bases from the gradients as they are now: exact SVD on the host. Waits for the GPU. */
   async refreshBasis(): Promise<void> {
     for (const [name, G] of await this.gradient.read()) {

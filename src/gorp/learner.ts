@@ -10,7 +10,7 @@ import type { Tensor } from '../graph/tensor.ts';
 import type { Layers } from '../models/layers.ts';
 import { Parameters, type ReadParameter } from '../models/parameters.ts';
 import type { BatchSizes, Network, SizedBatch } from '../models/network.ts';
-import { inputCovariances } from './activations.ts';
+import { InputCovariances } from './activations.ts';
 import { FullRankGroup } from './full-rank-group.ts';
 import { type LayerHealth, Meters } from './health.ts';
 import { type GradientProgram, GradientPrograms } from './gradient-programs.ts';
@@ -213,11 +213,22 @@ export class Learner {
     sizes: readonly BatchSizes[],
   ): Promise<{ gradients: GradientProgram[]; optimizer: OptimizerPrograms }> {
     const gradients = await this.#programs.of(sizes, this.#takesBasis);
+    return { gradients, optimizer: await this.#compiledOptimizer() };
+  }
+
+  async #compiledOptimizer(): Promise<OptimizerPrograms> {
     const { gpu, method } = this;
     const { maxGradNorm } = this.options;
     const [lora, full, meters, clip, rates] = [this.#lora, this.#full, this.#meters, this.#clip, this.#rates];
-    this.#optimizer ??= await OptimizerPrograms.compile(gpu, { lora, full, method, maxGradNorm, meters, clip, rates });
-    return { gradients, optimizer: this.#optimizer };
+    return (this.#optimizer ??= await OptimizerPrograms.compile(gpu, {
+      lora,
+      full,
+      method,
+      maxGradNorm,
+      meters,
+      clip,
+      rates,
+    }));
   }
 
   /**
@@ -270,6 +281,11 @@ export class Learner {
     this.#totalSteps++;
   }
 
+  /** Bytes that are read back at most when numbers are taken. */
+  get recordBytes(): number {
+    return this.#ring.bytes;
+  }
+
   /** Steps whose numbers have not been taken; at {@link RING_STEPS} they must be. */
   get untakenSteps(): number {
     return this.#ring.used;
@@ -298,11 +314,48 @@ export class Learner {
     this.#mergeChanges();
     this.#dropPrograms();
     if (!this.method.sharedSpace) return [];
-    const covariances =
-      this.method.spaceSource === 'activation'
-        ? await inputCovariances(this.gpu, this.network, this.#parts, sample)
-        : undefined;
+    const covariances = this.method.spaceSource === 'activation' ? await this.#inputCovariances(sample) : undefined;
     return growSpaces(this.gpu, [...this.#lora, ...this.#full], this.method, covariances);
+  }
+
+  async #inputCovariances(sample: readonly SizedBatch[]): Promise<Map<string, Matrix>> {
+    const sums = new InputCovariances(this.gpu, this.network, this.#parts);
+    try {
+      await sums.prepare(sample.map(({ sizes }) => sizes));
+      for (const batch of sample) sums.add(batch);
+      return await sums.read();
+    } finally {
+      sums.destroy();
+    }
+  }
+
+  /**
+   * Sets memory aside as for steps of the last of a number of tasks, with spaces as large as they can be by then, and
+   * puts nothing there: for a plan of memory.
+   */
+  async reserveTraining(tasks: number, sizes: readonly BatchSizes[]): Promise<void> {
+    this.#dropPrograms();
+    for (const group of [...this.#lora, ...this.#full]) group.reserve({ pairs: tasks - 1, spaces: tasks - 1 });
+    for (const refresh of this.#hasFast ? [true, false] : [false]) await this.#programs.of(sizes, refresh);
+    await this.#compiledOptimizer();
+  }
+
+  /** Sets memory aside as behind the last of a number of tasks, when its spaces have grown: for a plan of memory. */
+  reserveTesting(tasks: number): void {
+    this.#dropPrograms();
+    for (const group of [...this.#lora, ...this.#full]) group.reserve({ pairs: tasks - 1, spaces: tasks });
+  }
+
+  /**
+   * What {@link endTask} would measure the inputs of all layers with, for a plan of memory: the caller destroys it.
+   * Undefined where spaces come from moments, whose reading takes less than training.
+   */
+  async reserveMeasuring(sizes: BatchSizes): Promise<InputCovariances | undefined> {
+    this.#dropPrograms();
+    if (!this.method.sharedSpace || this.method.spaceSource !== 'activation') return undefined;
+    const sums = new InputCovariances(this.gpu, this.network, this.#parts);
+    await sums.prepare([sizes]);
+    return sums;
   }
 
   /** Everything that was trained, to be saved: to be read before the next task begins. */

@@ -50,6 +50,13 @@ export class LoraGroup {
     if (freshPair) this.adapters.reset(seed, this.method.loraSpace === 'input' ? this.space?.spaces : undefined);
   }
 
+  /** Sets memory aside for the pairs and spaces of earlier tasks, as large as they can be: for a plan of memory. */
+  reserve({ pairs, spaces }: { pairs: number; spaces: number }): void {
+    const { adapters, schedule, spaceSource, loraRank } = this.method;
+    if (adapters === 'per-task' && schedule === 'in-turn') this.adapters.reserve(pairs);
+    this.space?.reserve(spaces * (spaceSource === 'activation' ? this.layers.inputs : loraRank));
+  }
+
   /** Adds the gradients of O-LoRA's and N-LoRA's terms to those of the loss. */
   recordPenalties(g: Graph): void {
     const { orthogonalPenalty, sparsityPenalty } = this.method;

@@ -75,6 +75,13 @@ export class GroupSpace {
     }
   }
 
+  /** Sets memory aside for spaces of so many directions each, and puts nothing there: for a plan of memory. */
+  reserve(directions: number): void {
+    this.#onGpu?.destroy();
+    const widest = Math.min(directions, this.dimension);
+    this.#onGpu = widest === 0 ? undefined : new Stack(this.gpu, 'shared space', this.names, this.dimension, widest);
+  }
+
   /** Takes up the spaces and directions of the tasks before. @throws GorpError `run/round-does-not-fit`. */
   async restore(saved: SavedTraining): Promise<void> {
     for (const name of this.names) {

@@ -30,6 +30,11 @@ export class ScalarRing {
     return this.#used;
   }
 
+  /** Bytes of all that it can hold: what is read back at most. */
+  get bytes(): number {
+    return this.#ring.bytes;
+  }
+
   /** Encodes the copies of one step, behind its compute pass. */
   record(encoder: GPUCommandEncoder): void {
     if (this.#used === this.capacity) throw new Error('the ring of step records is full');

@@ -7,18 +7,15 @@ export class ConfigReader {
     private readonly family: string,
     /** What stands in front of names, where the fields are those of an object inside the file. */
     private readonly prefix = '',
+    private readonly file = 'config.json',
   ) {}
 
   /** @throws GorpError `model/bad-config` */
-  static from(config: unknown, family: string): ConfigReader {
+  static from(config: unknown, family: string, file = 'config.json'): ConfigReader {
     if (!isRecord(config)) {
-      throw new GorpError(
-        'model/bad-config',
-        'config.json is not a JSON object.',
-        'Choose a Hugging Face model folder.',
-      );
+      throw new GorpError('model/bad-config', `${file} is not a JSON object.`, 'Choose a Hugging Face model folder.');
     }
-    return new ConfigReader(config, family);
+    return new ConfigReader(config, family, '', file);
   }
 
   /** A positive integer. */
@@ -77,7 +74,7 @@ export class ConfigReader {
     const value = this.fields[name] ?? undefined;
     if (value === undefined) return undefined;
     if (!isRecord(value)) throw this.refuse(name, 'an object');
-    return new ConfigReader(value, this.family, `${this.prefix}${name}.`);
+    return new ConfigReader(value, this.family, `${this.prefix}${name}.`, this.file);
   }
 
   has(name: string): boolean {
@@ -109,8 +106,8 @@ export class ConfigReader {
     const value = this.fields[name];
     return new GorpError(
       'model/bad-config',
-      `config.json of this ${this.family} model has ${this.prefix}${name} = ${value === undefined ? 'nothing' : JSON.stringify(value)}; ${wanted} is needed.`,
-      'Choose another model, or correct its config.json if it was edited.',
+      `${this.file} of this ${this.family} model has ${this.prefix}${name} = ${value === undefined ? 'nothing' : JSON.stringify(value)}; ${wanted} is needed.`,
+      `Choose another model, or correct its ${this.file} if it was edited.`,
     );
   }
 }

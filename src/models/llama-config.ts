@@ -124,9 +124,14 @@ export function llamaParameterShapes(config: LlamaConfig): Map<string, number[]>
   return shapes;
 }
 
+/** The other name of an embedding that is the output layer too. */
+export const tiedLlamaNames = (parameter: string, { tied }: Pick<LlamaConfig, 'tied'>): string[] =>
+  tied && parameter === 'model.embed_tokens.weight' ? ['lm_head.weight'] : [];
+
 /** Names that published LLaMA checkpoints hold besides: angles that are computed here, and a copy of a tied embedding. */
 export function isRedundantLlamaName(name: string, config: LlamaConfig): boolean {
   return (
-    /^model\.(layers\.\d+\.self_attn\.)?rotary_emb\.inv_freq$/.test(name) || (config.tied && name === 'lm_head.weight')
+    /^model\.(layers\.\d+\.self_attn\.)?rotary_emb\.inv_freq$/.test(name) ||
+    tiedLlamaNames('model.embed_tokens.weight', config).includes(name)
   );
 }

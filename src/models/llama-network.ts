@@ -10,7 +10,7 @@ import { InputBuffers } from './input-buffers.ts';
 import type { KeyValue, Layers } from './layers.ts';
 import { Llama, type Prompts } from './llama.ts';
 import { layOutLlamaBatch, padLeft } from './llama-batch.ts';
-import { isRedundantLlamaName, type LlamaConfig, llamaParameterShapes } from './llama-config.ts';
+import { isRedundantLlamaName, type LlamaConfig, llamaParameterShapes, tiedLlamaNames } from './llama-config.ts';
 import {
   type BatchSizes,
   type Candidates,
@@ -64,6 +64,10 @@ export class LlamaNetwork implements Network {
 
   get tokens(): { padId: number; endIds: readonly number[] } {
     return this.config;
+  }
+
+  tiedNames(parameter: string): readonly string[] {
+    return tiedLlamaNames(parameter, this.config);
   }
 
   isRedundant(name: string): boolean {

@@ -67,6 +67,8 @@ export interface Network {
   readonly tokens: { readonly padId: number; readonly endIds: readonly number[] };
   /** The gradient of a loss with respect to itself. */
   readonly one: Tensor;
+  /** Names of tensors that are one with a parameter: a checkpoint may hold it under any of them, and under several. */
+  tiedNames(parameter: string): readonly string[];
   /** Names that a checkpoint may hold besides its parameters. */
   isRedundant(name: string): boolean;
   batch(sizes: BatchSizes, owned: OwnedBuffer[]): TrainingBatch;

@@ -134,23 +134,25 @@ function write(gpu: Gpu, { storage, packing }: Tensor, values: Float32Array): vo
  * Checks a checkpoint against what the config asks for.
  *
  * @param isRedundant names that may be there besides.
+ * @param storedName under which the checkpoint holds a parameter.
  * @throws GorpError `model/missing-tensor`, `model/extra-tensor` or `model/bad-shape`, naming the tensor.
  */
 export function checkShapes(
   wanted: ReadonlyMap<string, readonly number[]>,
   found: ReadonlyMap<string, { readonly shape: readonly number[] }>,
   isRedundant: (name: string) => boolean,
+  storedName: (name: string) => string = (name) => name,
 ): void {
   const nextStep = 'The weights and config.json do not belong together: fetch both again from the same place.';
   for (const [name, shape] of wanted) {
-    const tensor = found.get(name);
+    const tensor = found.get(storedName(name));
     if (tensor === undefined) {
       throw new GorpError('model/missing-tensor', `The checkpoint lacks ${name} [${shape.join(', ')}].`, nextStep);
     }
     if (tensor.shape.length !== shape.length || tensor.shape.some((size, i) => size !== shape[i])) {
       throw new GorpError(
         'model/bad-shape',
-        `${name} is [${tensor.shape.join(', ')}]; config.json asks for [${shape.join(', ')}].`,
+        `${storedName(name)} is [${tensor.shape.join(', ')}]; config.json asks for [${shape.join(', ')}].`,
         nextStep,
       );
     }

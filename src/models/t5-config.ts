@@ -121,15 +121,19 @@ export function t5ParameterShapes(config: T5Config): Map<string, number[]> {
   return shapes;
 }
 
+/** Other names of the embedding, which both stacks share, and the output layer where it is tied to them. */
+export function tiedT5Names(parameter: string, { tied }: Pick<T5Config, 'tied'>): string[] {
+  if (parameter !== 'shared.weight') return [];
+  return ['encoder.embed_tokens.weight', 'decoder.embed_tokens.weight', ...(tied ? ['lm_head.weight'] : [])];
+}
+
 /**
  * Names that published T5 checkpoints hold besides: copies of the embedding, and a table no T5 uses
  * (decoder.block.0.layer.1.EncDecAttention.relative_attention_bias).
  */
 export function isRedundantT5Name(name: string, config: T5Config): boolean {
   return (
-    name === 'encoder.embed_tokens.weight' ||
-    name === 'decoder.embed_tokens.weight' ||
-    (config.tied && name === 'lm_head.weight') ||
+    tiedT5Names('shared.weight', config).includes(name) ||
     name === 'decoder.block.0.layer.1.EncDecAttention.relative_attention_bias.weight'
   );
 }

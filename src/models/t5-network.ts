@@ -11,7 +11,7 @@ import type { KeyValue, Layers } from './layers.ts';
 import type { BatchSizes, Candidates, Generation, Network, TokenPair, TrainingBatch } from './network.ts';
 import { layOutLabels, layOutSources, layOutT5Batch } from './t5-batch.ts';
 import { T5 } from './t5.ts';
-import { isRedundantT5Name, type T5Config, t5ParameterShapes } from './t5-config.ts';
+import { isRedundantT5Name, type T5Config, t5ParameterShapes, tiedT5Names } from './t5-config.ts';
 
 /** Everything of T5 that the method and the run need: programs' graphs, and the constants they share on the GPU. */
 export class T5Network implements Network {
@@ -41,6 +41,10 @@ export class T5Network implements Network {
 
   get tokens(): { padId: number; endIds: readonly number[] } {
     return this.config;
+  }
+
+  tiedNames(parameter: string): readonly string[] {
+    return tiedT5Names(parameter, this.config);
   }
 
   isRedundant(name: string): boolean {

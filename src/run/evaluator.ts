@@ -1,16 +1,16 @@
 import type { Learner } from '../gorp/learner.ts';
-import type { OwnedBuffer } from '../gpu/buffers.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { submit } from '../gpu/program.ts';
 import { readBytes } from '../gpu/readback.ts';
-import { type Compiled, compile } from '../graph/compile.ts';
-import { Graph } from '../graph/graph.ts';
+import type { Compiled } from '../graph/compile.ts';
 import { sizeOf, type Tensor } from '../graph/tensor.ts';
-import type { Candidates, Generation, Network } from '../models/network.ts';
+import type { Network } from '../models/network.ts';
 import { evaluationOrder, sizedBatch } from '../tasks/batches.ts';
 import { type Score, scoreOf } from '../text/scores.ts';
 import type { Tokenizer } from '../text/tokenizer.ts';
+import { type EvaluationPrograms, Evaluations } from './evaluation-programs.ts';
 import type { EncodedTask } from './task-data.ts';
+import type { TestTime } from './results.ts';
 import type { TrainingSettings } from './settings.ts';
 
 /** Accuracy of a task, both ways: the share of right answers. */
@@ -32,58 +32,62 @@ export interface Answer extends Score {
   labelTokens: number;
 }
 
-/** Programs of one batch shape and one number of candidates. */
-interface Programs {
-  generation: Generation;
-  candidates: Candidates;
-  losses: Tensor;
-  prefill: Compiled;
-  step: Compiled;
-  rank: Compiled;
-  owned: OwnedBuffer[];
-}
+const NO_TIME: TestTime = { promptTokens: 0, promptSeconds: 0, answerTokens: 0, answerSeconds: 0 };
 
 /**
  * Measures a model as it is now: greedy generation and ranking of the task's labels, a whole batch at a time. Sources
  * are encoded once for both.
  */
 export class Evaluator {
-  readonly #programs = new Map<string, Programs>();
+  readonly #programs: Evaluations;
 
+  /** @param now a clock in milliseconds. */
   constructor(
     private readonly gpu: Gpu,
     private readonly network: Network,
-    private readonly learner: Learner,
+    learner: Learner,
     private readonly tokenizer: Tokenizer,
     private readonly settings: TrainingSettings,
-  ) {}
+    private readonly now: () => number,
+  ) {
+    this.#programs = new Evaluations(gpu, network, learner.layers, settings.targetLength + 1);
+  }
 
   /**
    * @param onBatch called behind every batch with the number of examples done; it may throw to stop.
-   * @returns the accuracy, and the answers in the order of the task's test examples.
+   * @returns the accuracy, the answers in the order of the task's test examples, and the time it took.
    * @throws GorpError `gpu/device-lost`.
    */
   async evaluate(
     task: EncodedTask,
     onBatch: (done: number) => Promise<void>,
-  ): Promise<{ accuracy: Accuracy; answers: Answer[] }> {
+  ): Promise<{ accuracy: Accuracy; answers: Answer[]; time: TestTime }> {
     const { sourceLength, targetLength, evaluationBatchSize } = this.settings;
     const batchSize = Math.min(evaluationBatchSize, task.test.length);
     const T = Math.max(...task.candidates.map((ids) => ids.length));
     const answers: Answer[] = [];
+    const time = { ...NO_TIME };
     let ranked = 0;
     let done = 0;
     for (const indexes of evaluationOrder(task.test, batchSize)) {
       const { sizes, rows } = sizedBatch(task.test, indexes, { batchSize, sourceLength, targetLength });
-      const programs = await this.#programsFor(batchSize, sizes.S, task.candidates.length, T);
+      const programs = await this.#programs.of({ B: batchSize, S: sizes.S, candidates: task.candidates.length, T });
       programs.generation.start(rows.map(({ source }) => source));
       programs.candidates.write(task.candidates);
-      submit(this.gpu, programs.prefill.program, programs.rank.program);
-      const tokens = await this.#generate(programs);
+      const began = this.now();
+      submit(this.gpu, programs.prefill.program);
+      await this.#read(programs.step, programs.generation.state.remaining, Uint32Array); // the prompts have been read
+      time.promptSeconds += (this.now() - began) / 1000;
+      submit(this.gpu, programs.rank.program);
       const losses = await this.#read(programs.rank, programs.losses, Float32Array);
+      const ranks = this.now();
+      const tokens = await this.#generate(programs);
+      time.answerSeconds += (this.now() - ranks) / 1000;
+      time.promptTokens += rows.reduce((sum, { source }) => sum + source.length, 0);
       indexes.forEach((example, row) => {
         const label = task.testLabels[example];
         const { text, generated } = this.#answer(tokens, row, programs.generation.state.tokens.shape[1]);
+        time.answerTokens += generated;
         const summed = summedLosses(losses, row, task.candidates.length, T);
         const right = task.labels.indexOf(label);
         if (summed.indexOf(Math.min(...summed)) === right) ranked++;
@@ -94,11 +98,11 @@ export class Evaluator {
       await onBatch(done);
     }
     const exact = answers.filter(({ exactMatch }) => exactMatch).length;
-    return { accuracy: { exact: exact / done, ranked: ranked / done, examples: done }, answers };
+    return { accuracy: { exact: exact / done, ranked: ranked / done, examples: done }, answers, time };
   }
 
   /** Replays the decoding step until every row has ended. @returns tokens [B, capacity]. */
-  async #generate({ generation: { state }, step }: Programs): Promise<Uint32Array> {
+  async #generate({ generation: { state }, step }: EvaluationPrograms): Promise<Uint32Array> {
     const capacity = state.tokens.shape[1];
     let chunk = 2; // most answers are one word and the end; the rest is looked for in growing strides
     for (let done = 0; done < capacity - 1;) {
@@ -127,46 +131,9 @@ export class Evaluator {
     return new type(await readBytes(this.gpu, compiled.rangeOf(tensor)), 0, sizeOf(tensor.shape));
   }
 
-  async #programsFor(B: number, S: number, candidateCount: number, T: number): Promise<Programs> {
-    const key = `${B}×${S}×${candidateCount}×${T}`;
-    const known = this.#programs.get(key);
-    if (known) return known;
-    const owned: OwnedBuffer[] = [];
-    const compiled: Compiled[] = [];
-    const add = async (name: string, g: Graph, roots: Tensor[]): Promise<Compiled> => {
-      const one = await compile(this.gpu, `${name} ${key}`, g, roots);
-      compiled.push(one);
-      return one;
-    };
-    try {
-      const { layers } = this.learner;
-      const generation = this.network.generation({ B, S, capacity: this.settings.targetLength + 1 }, owned);
-      const candidates = generation.candidates(candidateCount, T, owned);
-      const encoding = new Graph();
-      const prefill = await add('encode', encoding, generation.prefill(encoding, layers));
-      const decoding = new Graph();
-      generation.decodeStep(decoding, layers);
-      const step = await add('decode', decoding, []);
-      const ranking = new Graph();
-      const losses = candidates.losses(ranking, layers);
-      const rank = await add('rank', ranking, [losses]);
-      const programs = { generation, candidates, losses, prefill, step, rank, owned };
-      this.#programs.set(key, programs);
-      return programs;
-    } catch (error) {
-      for (const one of compiled) one.destroy();
-      for (const buffer of owned) buffer.destroy();
-      throw error;
-    }
-  }
-
   /** Frees programs and buffers. An evaluator serves one state of the adapters' shapes: make a new one each round. */
   destroy(): void {
-    for (const { prefill, step, rank, owned } of this.#programs.values()) {
-      for (const one of [prefill, step, rank]) one.destroy();
-      for (const buffer of owned) buffer.destroy();
-    }
-    this.#programs.clear();
+    this.#programs.destroy();
   }
 }
 

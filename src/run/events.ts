@@ -1,5 +1,6 @@
 import type { ErrorReport } from '../base/errors.ts';
-import type { DeviceReport, HealthSample, ModelReport, Results, TaskReport, TensorSpace } from './results.ts';
+import type { MemoryPlan } from './memory-plan.ts';
+import type { DeviceReport, HealthSample, ModelReport, Results, TaskReport, TensorSpace, TestTime } from './results.ts';
 
 /** What a run is doing now. `weights`, `evaluate` and `train` carry progress. */
 export type Phase = 'device' | 'weights' | 'tasks' | 'compile' | 'evaluate' | 'train' | 'space' | 'save';
@@ -44,9 +45,20 @@ export type RunEvent =
       layers: HealthSample['layers'];
     }
   /** R[round][task], both ways of scoring; `round` 0 is before any training, `task` counts from 0. */
-  | { type: 'evaluation'; round: number; task: number; exact: number; ranked: number; examples: number }
+  | {
+      type: 'evaluation';
+      round: number;
+      task: number;
+      exact: number;
+      ranked: number;
+      examples: number;
+      /** Null for a test of an earlier run that is told again. */
+      time: TestTime | null;
+    }
   /** The shared space after a round. */
   | { type: 'space'; round: number; tensors: TensorSpace[] }
+  /** What the run will take on the GPU; sent before weights are fetched. */
+  | { type: 'memory-plan'; plan: MemoryPlan }
   | { type: 'memory'; liveBytes: number; peakBytes: number; liveBuffers: number }
   | { type: 'warning'; message: string }
   | { type: 'paused' }

@@ -1,7 +1,7 @@
 import type { Gpu } from '../gpu/device.ts';
 import type { TuningHost } from '../gpu/tune.ts';
 import type { OutputFile } from '../weights/exports/output-file.ts';
-import type { ModelFiles } from '../weights/model-folder.ts';
+import type { InspectTexts, ModelFiles } from '../weights/model-folder.ts';
 import type { ModelProgress } from '../weights/remote-folder.ts';
 import type { RunEvent } from './events.ts';
 import type { SavedRound } from './outputs/saved-round.ts';
@@ -25,8 +25,16 @@ export interface RunHost extends TaskHost {
    * Opens the model of the settings through the weight store.
    *
    * @param signal breaks a download off; another call goes on with it.
+   * @param inspect to be called with the small files before the weights are fetched.
    */
-  openModel(model: string, onProgress: (progress: ModelProgress) => void, signal: AbortSignal): Promise<ModelFiles>;
+  openModel(
+    model: string,
+    onProgress: (progress: ModelProgress) => void,
+    signal: AbortSignal,
+    inspect: InspectTexts,
+  ): Promise<ModelFiles>;
+  /** Bytes of GPU memory that the run may take, where that is known; browsers do not tell. */
+  memoryBudget?: number | null;
   /** A round of an earlier run to go on from. */
   savedRound?(): Promise<SavedRound>;
   /** Keeps the files of a round. When it throws, the run warns and goes on. */

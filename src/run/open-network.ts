@@ -8,7 +8,7 @@ import { checkShapes } from '../models/parameters.ts';
 import { parseT5Config } from '../models/t5-config.ts';
 import { T5Network } from '../models/t5-network.ts';
 import { checkVocabulary, loadTokenizer, type PromptForm, type Tokenizer } from '../text/tokenizer.ts';
-import type { ModelFiles } from '../weights/model-folder.ts';
+import type { ModelFiles, ModelTexts } from '../weights/model-folder.ts';
 import type { TrainingSettings } from './settings.ts';
 
 /** A network ready for weights, what reads text for it, and the layers that methods train in it by default. */
@@ -16,6 +16,8 @@ export interface OpenedNetwork {
   network: Network;
   tokenizer: Tokenizer;
   targets: TargetModules;
+  /** The name under which the checkpoint holds a parameter. */
+  storedName: (name: string) => string;
 }
 
 type Lengths = Pick<TrainingSettings, 'sourceLength' | 'targetLength'>;
@@ -43,19 +45,68 @@ const LLAMA: Family<ReturnType<typeof parseLlamaConfig>> = {
   targets: LLAMA_TARGETS,
 };
 
+/** What the small files of a model say, once they are known to belong together. */
+export interface KnownModel {
+  readonly tokenizer: Tokenizer;
+  readonly targets: TargetModules;
+  /** @throws GorpError `settings/text-too-long`. */
+  readonly networkOn: (gpu: Gpu, lengths: Lengths) => Network;
+}
+
+/** @throws GorpError `model/…` or `text/…`, naming the field or token. */
+export function readTexts(texts: Texts): KnownModel {
+  return familyOf(texts.config) === 't5' ? known(T5, texts) : known(LLAMA, texts);
+}
+
+type Texts = Pick<ModelTexts, 'config' | 'tokenizer' | 'tokenizerConfig' | 'generationConfig'>;
+
+function known<Config extends { vocabSize: number; endIds: number[] }>(
+  { parse, make, prompts, targets }: Family<Config>,
+  { config: json, tokenizer: tokenizerJson, tokenizerConfig, generationConfig }: Texts,
+): KnownModel {
+  const config = parse(json);
+  const tokenizer = loadTokenizer(tokenizerJson, tokenizerConfig, prompts);
+  checkVocabulary(tokenizer, config.vocabSize);
+  // Generation ends where generation_config.json says, which overrides config.json. Labels end with the tokenizer's
+  // end-of-text token, so answers do, too, should neither of them name it.
+  const named = generationEnds(generationConfig, config.vocabSize) ?? config.endIds;
+  const endIds = [...new Set([...named, tokenizer.eosId])];
+  return { tokenizer, targets, networkOn: (gpu, lengths) => make(gpu, { ...config, endIds }, lengths) };
+}
+
+/** Tokens that end an answer by `generation_config.json`; null where it names none. @throws GorpError `model/bad-config`. */
+function generationEnds(generationConfig: unknown, vocabSize: number): number[] | null {
+  if (generationConfig === null) return null;
+  const read = ConfigReader.from(generationConfig, 'language', 'generation_config.json');
+  return read.has('eos_token_id') ? read.tokens('eos_token_id', vocabSize, 0) : null;
+}
+
 /**
  * Makes the network that a model's files describe, once they are known to belong together.
  *
- * @throws GorpError `model/…` or `text/…`, naming the field, tensor or token, or `settings/text-too-long`; nothing stays
+ * @throws GorpError as {@link readTexts}, `model/…` naming the tensor, or `settings/text-too-long`; nothing stays
  *   allocated then.
  */
-export function openNetwork(gpu: Gpu, model: ModelFiles, lengths: Lengths): OpenedNetwork {
-  return familyOf(model.config) === 't5' ? open(T5, gpu, model, lengths) : open(LLAMA, gpu, model, lengths);
+export function openNetwork(
+  gpu: Gpu,
+  model: Texts & Pick<ModelFiles, 'tensors'>,
+  lengths: Lengths,
+  { tokenizer, targets, networkOn }: KnownModel = readTexts(model),
+): OpenedNetwork {
+  const network = networkOn(gpu, lengths);
+  try {
+    const storedName = tiedNames(network, model.tensors);
+    checkShapes(network.shapes, model.tensors, (name) => network.isRedundant(name), storedName);
+    return { network, tokenizer, targets, storedName };
+  } catch (thrown) {
+    network.destroy();
+    throw thrown;
+  }
 }
 
 /** The network that a config.json alone describes: for a plan of its memory. @throws GorpError `model/…`. */
-export function networkOf(gpu: Gpu, config: unknown, lengths: Lengths): Omit<OpenedNetwork, 'tokenizer'> {
-  const made = <Config>({ parse, make, targets }: Family<Config>): Omit<OpenedNetwork, 'tokenizer'> => ({
+export function networkOf(gpu: Gpu, config: unknown, lengths: Lengths): Pick<OpenedNetwork, 'network' | 'targets'> {
+  const made = <Config>({ parse, make, targets }: Family<Config>): Pick<OpenedNetwork, 'network' | 'targets'> => ({
     network: make(gpu, parse(config), lengths),
     targets,
   });
@@ -65,23 +116,7 @@ export function networkOf(gpu: Gpu, config: unknown, lengths: Lengths): Omit<Ope
 const familyOf = (config: unknown): 't5' | 'llama' =>
   ConfigReader.from(config, 'language').choice('model_type', ['t5', 'llama']);
 
-function open<Config extends { vocabSize: number; endIds: number[] }>(
-  { parse, make, prompts, targets }: Family<Config>,
-  gpu: Gpu,
-  model: ModelFiles,
-  lengths: Lengths,
-): OpenedNetwork {
-  const config = parse(model.config);
-  const tokenizer = loadTokenizer(model.tokenizer, model.tokenizerConfig, prompts);
-  checkVocabulary(tokenizer, config.vocabSize);
-  // Labels end with the tokenizer's end-of-text token, so answers do, too, should the config name others.
-  const endIds = [...new Set([...config.endIds, tokenizer.eosId])];
-  const network = make(gpu, { ...config, endIds }, lengths);
-  try {
-    checkShapes(network.shapes, model.tensors, (name) => network.isRedundant(name));
-  } catch (thrown) {
-    network.destroy();
-    throw thrown;
-  }
-  return { network, tokenizer, targets };
+/** The name that a parameter has in a checkpoint: its own, or the first of those of the tensors that it is tied to. */
+function tiedNames(network: Network, found: ReadonlyMap<string, unknown>): (name: string) => string {
+  return (name) => (found.has(name) ? name : (network.tiedNames(name).find((other) => found.has(other)) ?? name));
 }

@@ -1,17 +1,24 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { GorpError } from '../base/errors.ts';
+import { DiskFolder } from '../cli/disk-folder.ts';
+import { embeddedFolder } from '../cli/places.ts';
+import { nodeTaskReader } from '../cli/host.ts';
 import { Learner } from '../gorp/learner.ts';
-import { T5_TARGETS } from '../gorp/method-groups.ts';
-import type { MethodName } from '../gorp/method-settings.ts';
+import type { MethodName, MethodSettings } from '../gorp/method-settings.ts';
+import { BufferLedger } from '../gpu/buffers.ts';
 import type { Gpu } from '../gpu/device.ts';
-import { parseT5Config } from '../models/t5-config.ts';
-import { T5Network } from '../models/t5-network.ts';
-import { acquireTestGpu } from '../testing/gpu.ts';
-import { tinyModel, tinySettings } from '../testing/tiny-run.ts';
+import { acquireTestGpu, measuredTuning } from '../testing/gpu.ts';
+import { hasShared, sharedPath } from '../testing/shared.ts';
+import { tinyHost, tinyModel, tinySettings } from '../testing/tiny-run.ts';
+import { type ModelFiles, openModelFolder } from '../weights/model-folder.ts';
+import type { RunEvent } from './events.ts';
 import { FROZEN_WEIGHTS, frozenPacking } from './frozen-weights.ts';
-import { bytesByPart, checkBudget, planMemory } from './plan-memory.ts';
-import { embeddedMethod } from './presets.ts';
-import type { TrainingSettings } from './settings.ts';
+import type { RunHost } from './host.ts';
+import { asRefusal, checkBudget, type MemoryPlan, totalOf } from './memory-plan.ts';
+import { networkOf } from './open-network.ts';
+import { bytesByPart, type MemoryQuestion, planMemory } from './plan-memory.ts';
+import { embeddedMethod, embeddedSettings } from './presets.ts';
+import { Run } from './run.ts';
+import type { RunSettings, TrainingSettings } from './settings.ts';
 
 let gpu: Gpu;
 beforeAll(async () => {
@@ -21,23 +28,50 @@ afterAll(() => gpu.destroy());
 
 const LIMITS = { maxBufferSize: 2 ** 31, maxStorageBufferBindingSize: 2 ** 31 };
 
-describe('a plan is what training takes', () => {
-  test.each<[MethodName, Partial<TrainingSettings>]>([
+/** What a run has planned, and what it took at most. */
+async function runOf(settings: RunSettings, parts: Partial<RunHost>): Promise<{ plan: MemoryPlan; peak: number }> {
+  const events: RunEvent[] = [];
+  const host = tinyHost((event) => events.push(event), {
+    acquireGpu: () => {
+      const buffers = new BufferLedger(gpu.device);
+      // Measuring kernels takes buffers of its own, and longer than the run.
+      return Promise.resolve({ ...gpu, tuning: measuredTuning(), buffers, destroy: () => buffers.destroyAll() });
+    },
+    ...parts,
+  });
+  await new Run(host, settings).execute();
+  const last = events.at(-1);
+  if (last?.type !== 'finished') throw new Error(JSON.stringify(last).slice(0, 500));
+  const planned = events.find((event) => event.type === 'memory-plan');
+  if (planned === undefined) throw new Error('The run made no plan.');
+  return { plan: planned.plan, peak: last.results.memory.peakBytes };
+}
+
+/** The work of one task with batches of the settings' sizes. */
+const workOf = ({ batchSize: B, sourceLength: S, targetLength: T, evaluationBatchSize }: TrainingSettings) => ({
+  tasks: 1,
+  batch: { B, S, T },
+  tests: [{ B: evaluationBatchSize, S, candidates: 3, T }],
+});
+
+describe('a plan of training is what training takes', () => {
+  test.each<[MethodName, Partial<TrainingSettings>, Partial<MethodSettings>?]>([
     ['gorp', {}],
+    ['gorp', {}, { projection: 'exact' }],
     ['gorp-plus', { activations: 'recompute', frozenWeights: '8-bit' }],
     ['seq-ft', { batchSize: 5, frozenWeights: '4-bit' }],
     ['seq-lora', { gradientAccumulation: 2, sourceLength: 40, frozenWeights: 'stored' }],
-  ])('%s with %o', async (name, more) => {
-    const { method, training } = tinySettings(name, more);
+  ])('%s with %o %o', async (name, more, changes) => {
+    const { method, training } = tinySettings(name, more, changes);
     const model = tinyModel({ num_layers: 2 });
-    const { batchSize: B, sourceLength: S, targetLength: T, gradientAccumulation, activations } = training;
-    const network = new T5Network(gpu, parseT5Config(model.config), Math.max(S, T + 1));
+    const { gradientAccumulation, activations } = training;
+    const { network, targets } = networkOf(gpu, model.config, training);
     const storedAs = (): string => 'BF16';
     const learner = await Learner.create(
       gpu,
       network,
       method,
-      T5_TARGETS,
+      targets,
       {
         seed: 1,
         maxGradNorm: 1,
@@ -48,21 +82,56 @@ describe('a plan is what training takes', () => {
       (n) => model.readTensor(n),
     );
     await learner.beginTask();
-    const batch = { sizes: { B, S, T }, rows: Array.from({ length: B }, () => ({ source: [3, 4, 1], label: [5, 1] })) };
-    await learner.step(new Array(gradientAccumulation).fill(batch));
+    const work = workOf(training);
+    const { B } = work.batch;
+    const batch = { sizes: work.batch, rows: Array.from({ length: B }, () => ({ source: [3, 4, 1], label: [5, 1] })) };
+    // The first step refreshes bases, and the second does not.
+    for (let step = 0; step < 2; step++) await learner.step(new Array(gradientAccumulation).fill(batch));
     const measured = bytesByPart(gpu, network.shapes);
-    const live = gpu.buffers.liveBytes;
     await learner.takeRecords();
     learner.destroy();
     network.destroy();
 
-    const plan = await planMemory({ config: model.config, method, training, storedAs, limits: LIMITS });
-    const { staging, total, spaceAfterTask, ...parts } = plan;
-    expect(parts).toEqual(measured);
-    expect(total - staging).toBe(live);
-    expect(spaceAfterTask > 0).toBe(method.sharedSpace);
-    for (const bytes of [parts.weights, parts.trained, parts.optimizer, parts.arena]) expect(bytes).toBeGreaterThan(0);
+    const plan = await planMemory({ config: model.config, method, training, work, storedAs, limits: LIMITS });
+    expect({ ...plan.parts, readBack: 0 }).toEqual({ ...measured, readBack: 0 });
+    for (const part of ['weights', 'trained', 'optimizer', 'arena'] as const) expect(measured[part]).toBeGreaterThan(0);
+    expect(totalOf(plan.parts)).toBe(plan.total);
   });
+});
+
+describe('a whole run takes what was planned, tests and spaces included', () => {
+  interface Case {
+    settings: RunSettings;
+    host: Partial<RunHost>;
+  }
+  const embedded = (name: MethodName): Case => {
+    const settings = embeddedSettings('quick', name);
+    const training = { ...settings.training, trainExamples: 16, testExamples: 2, epochs: 1 };
+    const openModel = async (): Promise<ModelFiles> =>
+      openModelFolder(await DiskFolder.open(`${embeddedFolder}/model`));
+    return { settings: { ...settings, training }, host: { openModel, taskReader: nodeTaskReader } };
+  };
+  const stories = (name: MethodName, method: Partial<MethodSettings> = {}): Case => {
+    const openModel = async (): Promise<ModelFiles> =>
+      openModelFolder(await DiskFolder.open(sharedPath('models', 'stories260K-hf')));
+    const training = { sourceLength: 112, targetLength: 12, batchSize: 4, epochs: 1 };
+    return { settings: tinySettings(name, training, method), host: { openModel } };
+  };
+  const cases: [string, Case][] = [['the embedded T5', embedded('gorp')]];
+  if (hasShared) {
+    cases.push(['a small LLaMA, fast projection', stories('gorp')]);
+    cases.push(['a small LLaMA, exact projection', stories('gorp', { projection: 'exact' })]);
+  }
+  test.each(cases)(
+    '%s',
+    async (_, { settings, host }) => {
+      const { plan, peak } = await runOf(settings, host);
+      expect(Math.abs(peak / plan.total - 1)).toBeLessThan(0.05);
+      expect(plan.moments.testing).toBeGreaterThan(plan.parts.weights);
+      expect(plan.parts.spaces).toBeGreaterThan(0);
+    },
+    300_000, // where nothing is in the driver's shader cache
+  );
 });
 
 /** As wide as t5-small, but two layers of six. */
@@ -75,17 +144,17 @@ const WIDE = {
   num_layers: 2,
   num_heads: 8,
 };
-const question = (more: Partial<TrainingSettings> = {}) => ({
-  config: WIDE,
-  method: embeddedMethod('gorp'),
-  training: { ...tinySettings('gorp').training, batchSize: 8, sourceLength: 512, targetLength: 50, ...more },
-  limits: LIMITS,
-});
+const question = (more: Partial<TrainingSettings> = {}): MemoryQuestion & { training: TrainingSettings } => {
+  const lengths = { batchSize: 8, sourceLength: 512, targetLength: 50, evaluationBatchSize: 8 };
+  const training = { ...tinySettings('gorp').training, ...lengths, ...more };
+  return { config: WIDE, method: embeddedMethod('gorp'), training, work: workOf(training), limits: LIMITS };
+};
 
 test('each setting that is said to save memory does', async () => {
   const weights: number[] = [];
   for (const frozenWeights of FROZEN_WEIGHTS) {
-    weights.push((await planMemory({ ...question({ frozenWeights }), storedAs: () => 'F16' })).weights);
+    const { parts } = await planMemory({ ...question({ frozenWeights }), storedAs: () => 'F16' });
+    weights.push(parts.weights);
   }
   const [f32, f16, int8, int4] = weights;
   expect(f16 / f32).toBeCloseTo(1 / 2, 2);
@@ -93,30 +162,36 @@ test('each setting that is said to save memory does', async () => {
   expect(int4).toBeLessThan(int8 * 0.95); // the vocabulary stays at 8 bits, and is half of this model
   const kept = await planMemory(question());
   const again = await planMemory(question({ activations: 'recompute' }));
-  expect(again.arena).toBeLessThan(kept.arena * 0.9);
-  expect((await planMemory(question({ batchSize: 4 }))).arena).toBeLessThan(kept.arena * 0.6);
+  expect(again.parts.arena).toBeLessThan(kept.parts.arena * 0.9);
+  expect((await planMemory(question({ batchSize: 4 }))).parts.arena).toBeLessThan(kept.parts.arena * 0.6);
+  const { moments } = await planMemory(question({ evaluationBatchSize: 4 }));
+  expect(moments.testing).toBeLessThan(kept.moments.testing ?? 0);
 });
 
 test('no buffer exceeds what the device allows in one; where one would have to, the plan fails', async () => {
   const small = { maxBufferSize: 2 ** 25, maxStorageBufferBindingSize: 2 ** 25 };
-  const plan = await planMemory({ ...question({ activations: 'recompute', sourceLength: 128 }), limits: small });
-  const whole = await planMemory(question({ activations: 'recompute', sourceLength: 128 }));
-  expect(plan.weights / whole.weights).toBeCloseTo(1, 4);
-  await expect(
-    planMemory({ ...question(), limits: { ...small, maxBufferSize: 2 ** 22, maxStorageBufferBindingSize: 2 ** 22 } }),
-  ).rejects.toMatchObject({ code: 'gpu/buffer-too-large' });
+  const short = question({ activations: 'recompute', sourceLength: 128 });
+  const plan = await planMemory({ ...short, limits: small });
+  const whole = await planMemory(short);
+  expect(plan.parts.weights / whole.parts.weights).toBeCloseTo(1, 4);
+  const tiny = { maxBufferSize: 2 ** 22, maxStorageBufferBindingSize: 2 ** 22 };
+  const refusal: unknown = await planMemory({ ...question(), limits: tiny }).catch((thrown: unknown) => thrown);
+  expect(refusal).toMatchObject({ code: 'gpu/buffer-too-large' });
+  const advised = asRefusal(refusal, question().training);
+  expect(advised).toMatchObject({ code: 'run/too-little-memory', nextStep: expect.stringMatching(ADVICE) as string });
 });
+
+const ADVICE = /again.*8 or 4 bits.*smaller batch or shorter prompts/;
 
 test('a plan beyond the budget is refused with what would help', async () => {
   const { training } = question();
   const plan = await planMemory(question());
   expect(() => checkBudget(plan, plan.total, training)).not.toThrow();
-  let refusal: unknown;
-  try {
-    checkBudget(plan, plan.total - 1, training);
-  } catch (thrown) {
-    refusal = thrown;
-  }
-  expect(refusal).toMatchObject({ code: 'run/too-little-memory' });
-  expect((refusal as GorpError).nextStep).toMatch(/again.*8 or 4 bits.*smaller batch/);
+  expect(() => checkBudget(plan, null, training)).not.toThrow();
+  expect(() => checkBudget(plan, plan.total - 1, training)).toThrow(
+    expect.objectContaining({
+      code: 'run/too-little-memory',
+      nextStep: expect.stringMatching(ADVICE) as string,
+    }) as Error,
+  );
 });

@@ -3,7 +3,7 @@ import type { StepRecord } from '../gorp/learner.ts';
 import { measuresOf } from './measures.ts';
 import type { SavedRound } from './outputs/saved-round.ts';
 import { EvenSamples } from './samples.ts';
-import type { DeviceReport, HealthSample, Results, TaskReport, TensorSpace } from './results.ts';
+import type { DeviceReport, HealthSample, Results, TaskReport, TensorSpace, TestTime } from './results.ts';
 import type { RunSettings } from './settings.ts';
 
 // Samples of the layers' health in a results file.
@@ -22,6 +22,8 @@ export class RunRecord {
   #ranked: Results['accuracy']['ranked'] = [];
   readonly #spaces: Results['spaces'] = [];
   readonly #health = new EvenSamples<HealthSample>(MOST_SAMPLES);
+
+  readonly #testTime: TestTime = { promptTokens: 0, promptSeconds: 0, answerTokens: 0, answerSeconds: 0 };
 
   /** @param seconds of work of this run so far. */
   constructor(
@@ -91,6 +93,12 @@ export class RunRecord {
     this.#ranked[round][task] = ranked;
   }
 
+  addTestTime(time: TestTime): void {
+    for (const key of ['promptTokens', 'promptSeconds', 'answerTokens', 'answerSeconds'] as const) {
+      this.#testTime[key] += time[key];
+    }
+  }
+
   addSpaces(round: number, tensors: TensorSpace[]): void {
     this.#spaces.push({ round, tensors });
   }
@@ -116,6 +124,7 @@ export class RunRecord {
       measures: { exact: measuresOf(this.#exact), ranked: measuresOf(this.#ranked) },
       spaces: this.#spaces,
       health: this.#health.kept.slice(),
+      testTime: { ...this.#testTime },
       memory: this.memory,
     };
   }

@@ -95,6 +95,15 @@ export const ModelReportSchema = v.strictObject({
 });
 export type ModelReport = v.InferOutput<typeof ModelReportSchema>;
 
+/** Tokens of prompts that tests have read and of answers that they have written, padding left out, and the time for it. */
+export const TestTimeSchema = v.strictObject({
+  promptTokens: v.number(),
+  promptSeconds: v.number(),
+  answerTokens: v.number(),
+  answerSeconds: v.number(),
+});
+export type TestTime = v.InferOutput<typeof TestTimeSchema>;
+
 /** The results file. Its version rises when a field changes its meaning or goes away. */
 export const ResultsSchema = v.strictObject({
   schema: v.literal('gorp-web/results'),
@@ -123,6 +132,8 @@ export const ResultsSchema = v.strictObject({
   spaces: v.array(v.strictObject({ round: v.number(), tensors: v.array(TensorSpaceSchema) })),
   /** Sampled evenly over the run, at most 400 times. */
   health: v.array(HealthSampleSchema),
+  /** Over all tests of this run; files of earlier versions lack it. */
+  testTime: v.optional(TestTimeSchema),
   memory: v.strictObject({ peakBytes: v.number(), liveBuffersAtEnd: v.number() }),
 });
 export type Results = v.InferOutput<typeof ResultsSchema>;

@@ -267,7 +267,7 @@ export class Rounds {
 
   async #evaluate(indexes: readonly number[]): Promise<TestOfTask[]> {
     const { gpu, network, learner, tokenizer, tasks } = this.parts;
-    const evaluator = new Evaluator(gpu, network, learner, tokenizer, this.settings.training);
+    const evaluator = new Evaluator(gpu, network, learner, tokenizer, this.settings.training, () => this.host.now());
     const tests: TestOfTask[] = [];
     try {
       for (const index of indexes) {
@@ -275,7 +275,7 @@ export class Rounds {
         const start = this.control.seconds;
         let before = start;
         let counted = 0;
-        const { accuracy, answers } = await evaluator.evaluate(task, async (done) => {
+        const { accuracy, answers, time } = await evaluator.evaluate(task, async (done) => {
           const now = this.control.seconds;
           this.#estimate.didExamples(done - counted, now - before);
           [before, counted] = [now, done];
@@ -283,7 +283,8 @@ export class Rounds {
           await this.#checkpoint();
         });
         this.record.setAccuracy(this.#round, index, accuracy);
-        this.host.emit({ type: 'evaluation', round: this.#round, task: index, ...accuracy });
+        this.record.addTestTime(time);
+        this.host.emit({ type: 'evaluation', round: this.#round, task: index, ...accuracy, time });
         const batches = Math.ceil(answers.length / this.settings.training.evaluationBatchSize);
         const { kind, name } = task;
         tests.push({ task, kind, name, answers, batches, seconds: this.control.seconds - start });

@@ -1,25 +1,18 @@
 import { GorpError, reportOf } from '../base/errors.ts';
 import { Learner } from '../gorp/learner.ts';
-import type { TargetModules } from '../gorp/method-groups.ts';
 import type { Gpu } from '../gpu/device.ts';
 import type { Packing } from '../gpu/packing.ts';
 import { tuneGpu } from '../gpu/tune.ts';
-import { sizeOf } from '../graph/tensor.ts';
 import { frozenPacking } from './frozen-weights.ts';
-import type { Network } from '../models/network.ts';
-import type { Tokenizer } from '../text/tokenizer.ts';
-import type { ModelFiles } from '../weights/model-folder.ts';
-import type { ModelProgress } from '../weights/remote-folder.ts';
 import { RunControl, Stopped } from './control.ts';
 import type { RunEvent } from './events.ts';
 import { memoryOf, type RunHost } from './host.ts';
-import { type OpenedNetwork, openNetwork } from './open-network.ts';
-import { checkFits, checkGoesOn, type SavedRound } from './outputs/saved-round.ts';
+import { withAdvice } from './memory-plan.ts';
+import { type Opened, Opening, parametersOf } from './opening.ts';
 import { RunRecord } from './record.ts';
 import type { DeviceReport } from './results.ts';
 import { Rounds } from './rounds.ts';
 import type { RunSettings } from './settings.ts';
-import { type EncodedTask, prepareTask } from './task-data.ts';
 
 /** One run: a model learns the tasks of an order one after another. Every end, good or bad, frees the GPU. */
 export class Run {
@@ -76,13 +69,14 @@ export class Run {
     const owned: { destroy(): void }[] = [];
     try {
       this.#emitDevice(gpu);
-      const { model, tokenizer, network, targets } = await this.#openModel(gpu, owned);
-      const saved = await this.#openRound(network, trains);
-      const tasks = await this.#prepareTasks(tokenizer);
+      const opened = await new Opening(this.host, this.settings, this.#control, gpu).open(trains);
+      const { model, tokenizer, network, tasks, saved } = opened;
+      owned.push(network);
+      this.#record.model = { ...this.#record.model, commit: model.commit };
       // Once the files are known to be good: it takes seconds where shaders compile slowly.
       this.#progress({ phase: 'compile', item: 'kernels', done: 0, total: 1, unit: 'items' });
       await tuneGpu(gpu, { ...this.host.tuning, now: () => this.host.now() });
-      const learner = await this.#createLearner(gpu, network, targets, model, owned);
+      const learner = await this.#createLearner(gpu, opened, owned);
       if (saved) await learner.restore(saved.training);
       const rounds = new Rounds(this.host, this.settings, this.#control, this.#record, {
         gpu,
@@ -95,7 +89,7 @@ export class Run {
       });
       await (trains ? rounds.run() : rounds.test());
     } catch (thrown) {
-      throw await causeOf(thrown, gpu);
+      throw withAdvice(await causeOf(thrown, gpu), this.settings.training);
     } finally {
       for (const part of owned.reverse()) part.destroy();
       this.#record.memory = { peakBytes: gpu.buffers.peakBytes, liveBuffersAtEnd: gpu.buffers.liveBuffers };
@@ -116,82 +110,22 @@ export class Run {
     this.host.emit({ type: 'device', device });
   }
 
-  async #openModel(
-    gpu: Gpu,
-    owned: { destroy(): void }[],
-  ): Promise<OpenedNetwork & { model: ModelFiles; tokenizer: Tokenizer }> {
-    const model = await this.#fetchModel();
-    this.#record.model = { ...this.#record.model, commit: model.commit };
-    await this.#checkpoint();
-    try {
-      const opened = openNetwork(gpu, model, this.settings.training);
-      owned.push(opened.network);
-      return { ...opened, model };
-    } catch (thrown) {
-      // Kept, files that are no model would fail every later start, though they were mended where they come from.
-      if (/^(model|text)\//.test(reportOf(thrown).code)) await model.discard();
-      throw thrown;
-    }
-  }
-
-  /** A pause or stop breaks a download off; it goes on behind what has come. */
-  async #fetchModel(): Promise<ModelFiles> {
-    for (;;) {
-      const signal = this.#control.interruption();
-      try {
-        return await this.host.openModel(this.settings.model, (progress) => this.#reportWeights(progress), signal);
-      } catch (thrown) {
-        if (!signal.aborted) throw thrown;
-        await this.#checkpoint();
-      }
-    }
-  }
-
-  #reportWeights({ file, bytes, totalBytes, source, bytesPerSecond }: ModelProgress): void {
-    const total = totalBytes ?? bytes;
-    const rate = bytesPerSecond === null ? {} : { bytesPerSecond };
-    this.#progress({ phase: 'weights', item: file, done: bytes, total, unit: 'bytes', source, ...rate });
-  }
-
-  /** The round to go on from. Checked before the tasks are read, which may take a minute. */
-  async #openRound(network: Network, trains: boolean): Promise<SavedRound | undefined> {
-    const saved = await this.host.savedRound?.();
-    if (saved === undefined) return undefined;
-    checkFits(saved, this.settings, parametersOf(network));
-    if (trains) checkGoesOn(saved, this.settings);
-    return saved;
-  }
-
-  async #prepareTasks(tokenizer: Tokenizer): Promise<EncodedTask[]> {
-    const { order } = this.settings;
-    const tasks: EncodedTask[] = [];
-    for (const [i, name] of order.entries()) {
-      this.#progress({ phase: 'tasks', item: name, done: i, total: order.length, unit: 'items' });
-      const warn = (message: string): void => this.host.emit({ type: 'warning', message });
-      tasks.push(await prepareTask(this.host, name, this.settings, tokenizer, warn));
-      await this.#checkpoint();
-    }
-    return tasks;
-  }
-
   async #createLearner(
     gpu: Gpu,
-    network: Network,
-    targets: TargetModules,
-    model: ModelFiles,
+    { network, targets, model, storedName }: Opened,
     owned: { destroy(): void }[],
   ): Promise<Learner> {
     let loaded = 0;
     const { seed, maxGradNorm, gradientAccumulation, frozenWeights, activations } = this.settings.training;
     const packing = (name: string): Packing | undefined =>
-      frozenPacking(frozenWeights, name, network.shapes.get(name) ?? [], model.tensors.get(name)?.dtype);
+      frozenPacking(frozenWeights, name, network.shapes.get(name) ?? [], model.tensors.get(storedName(name))?.dtype);
     const learner = await Learner.create(
       gpu,
       network,
       this.settings.method,
       targets,
       { seed, maxGradNorm, gradientAccumulation, recompute: activations === 'recompute', packing },
-      (name) => model.readTensor(name),
+      (name) => model.readTensor(storedName(name)),
       (name) => {
         loaded++;
         this.#progress({ phase: 'compile', item: name, done: loaded, total: network.shapes.size, unit: 'items' });
@@ -209,17 +143,7 @@ export class Run {
   #progress(progress: Omit<Extract<RunEvent, { type: 'progress' }>, 'type' | 'round' | 'secondsLeft'>): void {
     this.host.emit({ type: 'progress', round: 0, secondsLeft: null, ...progress });
   }
-
-  #checkpoint(): Promise<void> {
-    return this.#control.checkpoint({
-      onPause: (paused) => this.host.emit({ type: paused ? 'paused' : 'resumed' }),
-      broken: this.#gpu?.lost,
-    });
-  }
 }
-
-const parametersOf = ({ shapes }: Network): number =>
-  [...shapes.values()].reduce((sum, shape) => sum + sizeOf(shape), 0);
 
 // Milliseconds from the first call that fails on a lost device to the news of its loss, at most.
 const NEWS_OF_LOSS = 1000;

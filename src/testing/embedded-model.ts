@@ -40,10 +40,6 @@ export async function embeddedModel(
       tokenizerConfig: json('tokenizer_config.json'),
       generationConfig: null,
       ...tensors,
-      readRaw: () => Promise.reject(new Error('not asked for')),
-      fromCache: true,
-      commit: null,
-      discard: () => Promise.resolve(),
     },
     lengths,
   );

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { GorpError } from '../base/errors.ts';
+import { fitLabel } from '../tasks/fit.ts';
 import { hasShared, sharedPath } from '../testing/shared.ts';
 import { checkVocabulary, loadTokenizer, type PromptForm, type Tokenizer } from './tokenizer.ts';
 
@@ -140,5 +141,54 @@ describe('loadTokenizer', () => {
     ['a special token that is a number', small(), { eos_token: 1 }],
   ])('refuses %s', (_, json, config) => {
     expect(() => loadTokenizer(json, config)).toThrow(expect.objectContaining({ code: 'text/bad-tokenizer' }) as Error);
+  });
+});
+
+/** The letters that stand for bytes in GPT-2's byte-level BPE: printable ones for themselves, the others from U+0100 on. */
+function byteLetters(): string[] {
+  let next = 0x100;
+  const isPlain = (byte: number): boolean =>
+    (byte >= 0x21 && byte <= 0x7e) || (byte >= 0xa1 && byte <= 0xac) || byte >= 0xae;
+  return Array.from({ length: 256 }, (_, byte) => String.fromCodePoint(isPlain(byte) ? byte : next++));
+}
+
+describe('a byte-level BPE, as SmolLM has it', () => {
+  const merges = ['t h', 'Ġ th', 'Ġth e', 'a t'];
+  const pieces = [...byteLetters(), ...merges.map((merge) => merge.replace(' ', ''))];
+  const special = { id: 0, content: '<|endoftext|>', special: true, normalized: false };
+  const json = {
+    added_tokens: [special],
+    normalizer: null,
+    pre_tokenizer: {
+      type: 'Sequence',
+      pretokenizers: [
+        { type: 'Digits', individual_digits: true },
+        { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: true },
+      ],
+    },
+    post_processor: null,
+    decoder: { type: 'ByteLevel', add_prefix_space: true, trim_offsets: true, use_regex: true },
+    model: {
+      type: 'BPE',
+      vocab: Object.fromEntries([special.content, ...pieces].map((piece, id) => [piece, id])),
+      merges,
+    },
+  };
+  const end = { bos_token: '<|endoftext|>', eos_token: '<|endoftext|>', unk_token: '<|endoftext|>' };
+  const tokenizer = loadTokenizer(json, end, 'begun');
+  const id = (piece: string): number => pieces.indexOf(piece) + 1;
+
+  it('merges letters in order, across the bytes of a space', () => {
+    expect(tokenizer.encode('that the cat')).toEqual([id('th'), id('at'), id('Ġthe'), id('Ġ'), id('c'), id('at')]);
+    expect(tokenizer).toMatchObject({ eosId: 0, bosId: 0, padId: 0, size: 261 });
+  });
+
+  it('reads a prompt behind one token that begins it, and gives every text back', () => {
+    const prompt = 'Task:TC\nthe naïve cat, 42 ☃\nAnswer:';
+    const [first, ...rest] = tokenizer.encodePrompt(prompt);
+    expect([first, rest]).toEqual([0, tokenizer.encode(prompt)]);
+    expect(tokenizer.decode([first, ...rest, tokenizer.eosId])).toBe(prompt);
+    expect(fitLabel(tokenizer, ' cat', 4)).toEqual([id('Ġ'), id('c'), id('at'), 0]);
+    expect(() => checkVocabulary(tokenizer, 260)).toThrow(/261 tokens/);
   });
 });

@@ -36,8 +36,8 @@ export interface ModelFolder {
   discard(): Promise<void>;
 }
 
-/** The files of a model. */
-export interface ModelFiles extends ModelTensors {
+/** The small files of a model, and what is known of where they come from. */
+export interface ModelTexts {
   /** The JSON files' content, unchecked. */
   config: unknown;
   tokenizer: unknown;
@@ -52,26 +52,38 @@ export interface ModelFiles extends ModelTensors {
   discard(): Promise<void>;
 }
 
+/** The files of a model. */
+export interface ModelFiles extends ModelTexts, ModelTensors {}
+
+/** Looks at the small files of a model before its weights are asked for. What it throws ends the opening. */
+export type InspectTexts = (texts: ModelTexts) => Promise<void>;
+
 /**
  * Opens a model in a folder of Hugging Face files: `config.json`, `tokenizer.json`, `tokenizer_config.json`,
  * `generation_config.json` (where there is one) and `model.safetensors`, or the shards that
  * `model.safetensors.index.json` names.
  *
+ * @param inspect decides whether the weights are worth fetching.
  * @throws GorpError as {@link openTensors}; `weights/no-safetensors`, `weights/invalid-json`, `weights/invalid-index`.
  * A file that turns out unusable is discarded.
  */
-export async function openModelFolder(folder: ModelFolder): Promise<ModelFiles> {
+export async function openModelFolder(folder: ModelFolder, inspect?: InspectTexts): Promise<ModelFiles> {
   // The small files first, and each checked at once: a wrong address should not cost a long download.
   const config = await readJson(await folder.file('config.json', MAX_CONFIG_BYTES));
   const tokenizer = await readJson(await folder.file('tokenizer.json', MAX_TOKENIZER_BYTES));
   const tokenizerConfig = await readJson(await folder.file('tokenizer_config.json', MAX_CONFIG_BYTES));
   const generationFile = await folder.optionalFile('generation_config.json', MAX_CONFIG_BYTES);
   const generationConfig = generationFile === null ? null : await readJson(generationFile);
-  const weights = await openWeights(folder);
-  const { commit, fromCache } = folder;
   const discard = (): Promise<void> => folder.discard();
-  return { config, tokenizer, tokenizerConfig, generationConfig, ...weights, commit, fromCache, discard };
+  const texts = { config, tokenizer, tokenizerConfig, generationConfig, discard };
+  await inspect?.({ ...texts, commit: folder.commit, fromCache: folder.fromCache });
+  const weights = await openWeights(folder);
+  return { ...texts, ...weights, commit: folder.commit, fromCache: folder.fromCache };
 }
+
+/** The config.json of a folder alone: some KB. @throws GorpError as {@link openModelFolder}. */
+export const openConfig = async (folder: ModelFolder): Promise<unknown> =>
+  readJson(await folder.file('config.json', MAX_CONFIG_BYTES));
 
 async function openWeights(folder: ModelFolder): Promise<ModelTensors> {
   if ((await folder.has(SINGLE)) || !(await folder.has(INDEX))) {

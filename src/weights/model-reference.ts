@@ -8,7 +8,8 @@ export type ModelReference =
   /** Files that the person picked, which are handed over beside the settings. */
   | { kind: 'picked'; name: string };
 
-const DEFAULT_REVISION = 'main';
+/** The branch that a name without revision means. */
+export const DEFAULT_REVISION = 'main';
 /** As the hub has it: `org/name`, letters, digits, `-`, `_`, `.`; no part begins with a dot. */
 const REPOSITORY = /^[A-Za-z0-9_-][\w.-]*\/[A-Za-z0-9_-][\w.-]*$/;
 /** A branch, a tag, a commit or `refs/pr/N`. */

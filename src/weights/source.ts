@@ -1,11 +1,12 @@
 import { GorpError } from '../base/errors.ts';
-import type { HubAccess } from './hub.ts';
+import { type HubAccess, parseCommitUrl } from './hub.ts';
 import { openHubFolder } from './hub-folder.ts';
-import { type ModelFiles, type ModelFolder, openModelFolder } from './model-folder.ts';
-import type { ModelReference } from './model-reference.ts';
+import { readJson } from './model-files.ts';
+import { type InspectTexts, type ModelFiles, type ModelFolder, openConfig, openModelFolder } from './model-folder.ts';
+import { DEFAULT_REVISION, type ModelReference } from './model-reference.ts';
 import { type PickedFile, PickedFolder } from './picked-folder.ts';
-import { RemoteFolder, type RemoteOptions } from './remote-folder.ts';
-import type { WeightStore } from './store.ts';
+import { folderUrl, RemoteFolder, type RemoteOptions } from './remote-folder.ts';
+import { openMemoryStore, type WeightStore } from './store.ts';
 
 /** What opening a model may need beside its name. None of it is a setting: it is not recorded anywhere. */
 export interface ModelAccess {
@@ -21,6 +22,10 @@ export interface ModelPlaces extends ModelAccess {
   embedded: { url: string; version: string };
 }
 
+export interface OpenOptions extends RemoteOptions {
+  inspect?: InspectTexts | undefined;
+}
+
 /**
  * Opens a model wherever it comes from. What has to be fetched goes into the store first, and is used from there ever
  * after; picked files are read where they are.
@@ -30,9 +35,41 @@ export interface ModelPlaces extends ModelAccess {
 export async function openModel(
   reference: ModelReference,
   places: ModelPlaces,
-  options: RemoteOptions = {},
+  { inspect, ...options }: OpenOptions = {},
 ): Promise<ModelFiles> {
-  return openModelFolder(await folderOf(reference, places, options));
+  return openModelFolder(await folderOf(reference, places, options), inspect);
+}
+
+/**
+ * The config.json of a model alone, some KB: what the store has of it, else from where the model lies. Nothing is kept.
+ *
+ * @throws GorpError as {@link openModel}.
+ */
+export async function readConfig(reference: ModelReference, places: ModelPlaces): Promise<unknown> {
+  const stored = await storedConfig(reference, places.store);
+  if (stored !== null) return stored;
+  return openConfig(await folderOf(reference, { ...places, store: await openMemoryStore() }, {}));
+}
+
+/** Of a repository's commits in the store, the one that came last. */
+async function storedConfig(reference: ModelReference, store: WeightStore): Promise<unknown> {
+  if (reference.kind !== 'hub' && reference.kind !== 'url') return null;
+  const isThere = (folder: string): boolean => {
+    if (reference.kind === 'url') return folder === folderUrl(reference.url);
+    const pinned = parseCommitUrl(folder);
+    const { repository, revision } = reference;
+    return pinned?.id === repository && [DEFAULT_REVISION, pinned.commit].includes(revision);
+  };
+  const named = (await store.list()).filter(({ url }) => url.endsWith('/config.json'));
+  const last = named.findLast(({ url }) => isThere(url.slice(0, -'config.json'.length)));
+  if (last === undefined) return null;
+  const { file, bytes } = last;
+  return readJson({
+    name: 'config.json',
+    bytes,
+    read: (begin, end) => store.read(file, begin, end),
+    discard: () => store.remove(file),
+  });
 }
 
 async function folderOf(

@@ -1,15 +1,18 @@
 import * as v from 'valibot';
-import { GorpError } from '../base/errors.ts';
+import { GorpError, reportOf } from '../base/errors.ts';
 import { acquireGpu } from '../gpu/device.ts';
+import { asRefusal } from '../run/memory-plan.ts';
+import { declaredType, planMemory } from '../run/plan-memory.ts';
+import { workAhead } from '../run/planned-work.ts';
 import { Run } from '../run/run.ts';
 import { parseSettings } from '../run/settings.ts';
 import { TaskSchema } from '../tasks/own-task.ts';
 import { rawFolder, remoteReader } from '../tasks/remote.ts';
 import { parseModelReference } from '../weights/model-reference.ts';
-import { type ModelAccess, openModel, requireReference } from '../weights/source.ts';
+import { openModel, readConfig, requireReference } from '../weights/source.ts';
 import { openLastRound, RoundKeeper } from './kept-rounds.ts';
 import { appRoot, openPlaces } from './places.ts';
-import type { PageTasks, RoundsChoice, WorkerCommand, WorkerEvent } from './protocol.ts';
+import type { PageTasks, PlanAnswer, PlanCommand, WorkerCommand, WorkerEvent } from './protocol.ts';
 import { browserTuningStore } from './tuning-store.ts';
 
 // The training worker: one run, told by commands, telling by events.
@@ -20,10 +23,13 @@ declare const __APP_COMMIT__: string;
 const emit = (event: WorkerEvent): void => self.postMessage(event);
 let run: Run | undefined;
 
-self.onmessage = ({ data }: MessageEvent<WorkerCommand>) => {
+self.onmessage = ({ data }: MessageEvent<WorkerCommand | PlanCommand>) => {
   switch (data.type) {
+    case 'plan':
+      void plan(data);
+      break;
     case 'start':
-      start(data.settings, data.access, data.tasks, data.rounds);
+      start(data);
       break;
     case 'pause':
       run?.pause();
@@ -37,15 +43,35 @@ self.onmessage = ({ data }: MessageEvent<WorkerCommand>) => {
   }
 };
 
-function start(input: unknown, access: ModelAccess, pageTasks: PageTasks, { everyRound, goesOn }: RoundsChoice): void {
-  const settings = parseSettings(input);
+/** Plans the memory of a run whose tasks have not been read. */
+async function plan({ settings, access, labels, config: known }: PlanCommand): Promise<void> {
+  const answer = (message: PlanAnswer): void => self.postMessage(message);
+  const { model, method, training } = settings;
+  try {
+    const config =
+      known ?? (await readConfig(requireReference(parseModelReference(model), model), await openPlaces(access)));
+    const limits = (await navigator.gpu.requestAdapter({ powerPreference: 'high-performance' }))?.limits ?? NO_LIMITS;
+    const work = workAhead(settings, labels);
+    const storedAs = (): string => declaredType(config);
+    answer({ type: 'planned', plan: await planMemory({ config, method, training, work, storedAs, limits }), config });
+  } catch (thrown) {
+    answer({ type: 'unplanned', error: reportOf(asRefusal(thrown, training)) });
+  }
+}
+
+const NO_LIMITS = { maxBufferSize: Infinity, maxStorageBufferBindingSize: Infinity };
+
+function start(command: Extract<WorkerCommand, { type: 'start' }>): void {
+  const { access, tasks: pageTasks, rounds, memoryBudget } = command;
+  const { everyRound, goesOn } = rounds;
+  const settings = parseSettings(command.settings);
   const keeper = new RoundKeeper(everyRound, goesOn);
   run = new Run(
     {
       acquireGpu: () => acquireGpu(navigator.gpu),
-      openModel: async (model, onProgress, signal) => {
+      openModel: async (model, onProgress, signal, inspect) => {
         const reference = requireReference(parseModelReference(model), model);
-        return openModel(reference, await openPlaces(access), { onProgress, signal });
+        return openModel(reference, await openPlaces(access), { onProgress, signal, inspect });
       },
       taskReader: (tasks) => {
         if (tasks === 'picked') return (path) => pickedText(pageTasks.folder, path);
@@ -57,6 +83,7 @@ function start(input: unknown, access: ModelAccess, pageTasks: PageTasks, { ever
       },
       ...(goesOn && { savedRound: openLastRound }),
       saveRound: (output) => keeper.keep(output),
+      memoryBudget,
       emit,
       now: () => performance.now(),
       code: { version: __APP_VERSION__, commit: __APP_COMMIT__ },

@@ -1,5 +1,6 @@
 import type { ErrorReport } from '../base/errors.ts';
 import type { RunEvent } from '../run/events.ts';
+import type { MemoryPlan } from '../run/memory-plan.ts';
 import type { RunSettings } from '../run/settings.ts';
 import type { ModelProgress } from '../weights/remote-folder.ts';
 import type { ModelAccess } from '../weights/source.ts';
@@ -18,10 +19,35 @@ export interface PageTasks {
 
 /** What the page may ask of the training worker. The access goes beside the settings, so that no record of them has it. */
 export type WorkerCommand =
-  | { type: 'start'; settings: RunSettings; access: ModelAccess; tasks: PageTasks; rounds: RoundsChoice }
+  | {
+      type: 'start';
+      settings: RunSettings;
+      access: ModelAccess;
+      tasks: PageTasks;
+      rounds: RoundsChoice;
+      /** Bytes of GPU memory that the run may take; null where the person has not said. */
+      memoryBudget: number | null;
+    }
   | { type: 'pause' }
   | { type: 'resume' }
   | { type: 'stop' };
+
+/** What the page may ask a training worker instead of a run: how much memory a run with these settings would take. */
+export interface PlanCommand {
+  type: 'plan';
+  settings: RunSettings;
+  access: ModelAccess;
+  /** Labels of each task of the order, empty where the page does not know them. */
+  labels: string[][];
+  /** The model's config.json from an earlier answer, so that it need not be fetched again; null where there is none. */
+  config: unknown;
+}
+
+/** The answer, which is the only message. */
+export type PlanAnswer =
+  | { type: 'planned'; plan: MemoryPlan; config: unknown }
+  /** The device cannot hold it, or the config cannot be had or used. */
+  | { type: 'unplanned'; error: ErrorReport };
 
 /** What the worker tells the page: the events of the run, as they come. */
 export type WorkerEvent = RunEvent;

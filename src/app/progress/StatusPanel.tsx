@@ -28,9 +28,14 @@ export function StatusPanel() {
         <Fact name="Method" value={run.settings?.method.name ?? NONE} />
         <Fact name="Tokens/s" value={whole(run.tokensPerSecond)} />
         <Fact
+          name="Testing, tokens/s"
+          value={whole(run.testSpeed?.prompts ?? null)}
+          note={run.testSpeed === null ? '' : `read, ${whole(run.testSpeed.answers)} written`}
+        />
+        <Fact
           name="GPU memory"
           value={run.memory === null ? NONE : bytes(run.memory.liveBytes)}
-          note={run.memory === null ? '' : `peak ${bytes(run.memory.peakBytes)}`}
+          note={memoryNote(run)}
           title={run.memory === null ? undefined : `${run.memory.liveBuffers} buffers`}
         />
         <Fact name="Device" value={deviceName(run.device)} note={run.device?.software === true ? 'software' : ''} />
@@ -56,6 +61,13 @@ const deviceName = (device: RunState['device']): string =>
   device === null
     ? NONE
     : device.description || [device.vendor, device.architecture].filter(Boolean).join(' ') || 'unnamed';
+
+/** `peak 84 MiB of 91 MiB planned`, as far as it is known. */
+function memoryNote({ memory, memoryPlan }: RunState): string {
+  const planned = memoryPlan === null ? '' : `${bytes(memoryPlan.total)} planned`;
+  if (memory === null) return planned;
+  return `peak ${bytes(memory.peakBytes)}${planned === '' ? '' : ` of ${planned}`}`;
+}
 
 interface FactProps {
   name: string;

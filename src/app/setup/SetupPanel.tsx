@@ -2,6 +2,7 @@ import { useState } from 'react';
 import { usePageState } from '../page-context.tsx';
 import { isActive } from '../run-state.ts';
 import { COMMON_FIELDS, MORE_GROUPS, perTaskFields } from './fields.ts';
+import { MemoryField } from './MemoryField.tsx';
 import { MethodField } from './MethodField.tsx';
 import { ModelField } from './ModelField.tsx';
 import { OrderField } from './OrderField.tsx';
@@ -55,6 +56,7 @@ export function SetupPanel() {
               <SettingField key={field.id} field={field} settings={draft} issue={issues.get(field.id)} />
             ))}
           </section>
+          <MemoryField />
           <details
             className={styles.more}
             open={moreOpen || hidesIssue}

@@ -1,6 +1,6 @@
 /**
  * The page with a script in place of the worker, served by `vite` at `/src/app/testing/`. The address says what to show:
- * `scene` (idle, running, finished, failed, quick, software, many, insecure, no-webgpu, no-adapter), `method`, `tab`, `theme`,
+ * `scene` (idle, running, finished, failed, quick, software, many, too-large, insecure, no-webgpu, no-adapter), `method`, `tab`, `theme`,
  * `ahead` (share of the events that has come). `model` fills the model field. With `tab=models` a download is under way (`scene=running`), or has failed
  * (`scene=failed`).
  */
@@ -26,6 +26,7 @@ import { createTableDesk } from '../tasks/table-desk.ts';
 import { tablesHere } from './tables-here.ts';
 import { memoryTasks } from './memory-tasks.ts';
 import { scriptedRun, SOFTWARE_DEVICE } from './script.ts';
+import { scriptedPlan } from './scripted-plan.ts';
 import { scriptedModels } from './scripted-models.ts';
 import { scriptedExports } from './scripted-exports.ts';
 import { scriptedSession } from './scripted-session.ts';
@@ -69,6 +70,7 @@ const page = createPage({
   findSupport: () => Promise.resolve(SUPPORTS.find((support) => support === scene) ?? 'ready'),
   theme,
   models: { openModels: scriptedModels(scene), storage: undefined, gpu: undefined },
+  memory: { ask: scriptedPlan, budget: scene === 'too-large' ? 1 : null, keep: () => undefined },
 });
 const kept = createKeptRounds(
   scriptedExports,

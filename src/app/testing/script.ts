@@ -103,7 +103,20 @@ export function scriptedRun(settings: RunSettings, options: ScriptOptions = {}):
       const best = rounded(Math.max(score, 1 / (tasks[task]?.labels.length ?? 2) + 0.5 * score), examples);
       row[task] = free;
       rankedRow[task] = best;
-      events.push({ type: 'evaluation', round, task, exact: free, ranked: best, examples });
+      events.push({
+        type: 'evaluation',
+        round,
+        task,
+        exact: free,
+        ranked: best,
+        examples,
+        time: {
+          promptTokens: 41 * examples,
+          promptSeconds: 0.003 * examples,
+          answerTokens: 3 * examples,
+          answerSeconds: 0.006 * examples,
+        },
+      });
     }
   };
 

@@ -26,7 +26,7 @@ export function retold({ curves, accuracy, spaces, health }: Results, tasks: rea
     row.forEach((exact, task) => {
       const ranked = accuracy.ranked[round][task];
       if (exact === null || ranked === null) return;
-      events.push({ type: 'evaluation', round, task, exact, ranked, examples: tasks[task].testExamples });
+      events.push({ type: 'evaluation', round, task, exact, ranked, examples: tasks[task].testExamples, time: null });
     });
   });
   return events;

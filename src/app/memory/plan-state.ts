@@ -1,0 +1,12 @@
+import type { ErrorReport } from '../../base/errors.ts';
+import type { MemoryPlan } from '../../run/memory-plan.ts';
+
+/** What is known of the memory that a run with the present settings would take. */
+export type PlanState =
+  | { status: 'none' }
+  /** `last` is the plan of the settings before. */
+  | { status: 'planning'; last: MemoryPlan | null }
+  | { status: 'planned'; plan: MemoryPlan }
+  | { status: 'failed'; error: ErrorReport };
+
+export const NO_PLAN: PlanState = { status: 'none' };

@@ -1,0 +1,133 @@
+import { useId, useState } from 'react';
+import { type MemoryPlan, type Moment, PART_NAMES, PARTS } from '../../run/memory-plan.ts';
+import { bytes } from '../format.ts';
+import { refusalOf } from '../memory/budget.ts';
+import { usePage, usePageState } from '../page-context.tsx';
+import fields from './field.module.css';
+import styles from './MemoryField.module.css';
+
+/** What the run would take on the GPU, and what it may. */
+export function MemoryField() {
+  const state = usePageState(({ memoryPlan }) => memoryPlan);
+  const plan = state.status === 'planned' ? state.plan : state.status === 'planning' ? state.last : null;
+  return (
+    <section
+      className={styles.memory}
+      aria-labelledby="setup-memory"
+      data-testid="memory-plan"
+      data-status={state.status}
+    >
+      <h2 id="setup-memory" className={styles.title}>
+        GPU memory
+      </h2>
+      <div role="status">
+        {plan !== null && <Planned plan={plan} isOld={state.status === 'planning'} />}
+        {plan === null && state.status !== 'failed' && (
+          <p className={fields.help}>
+            {state.status === 'planning' ? 'Planning…' : 'Known once the config of the model can be read.'}
+          </p>
+        )}
+        {state.status === 'failed' && state.error.code === 'run/too-little-memory' && (
+          <Refusal message={state.error.message} nextStep={state.error.nextStep} />
+        )}
+        {state.status === 'failed' && state.error.code !== 'run/too-little-memory' && (
+          <p className={fields.help}>Known once the config of the model can be read. {state.error.message}</p>
+        )}
+      </div>
+      <Budget />
+    </section>
+  );
+}
+
+const WHILE: Readonly<Record<Moment, string>> = {
+  training: 'while training',
+  measuring: 'while spaces grow',
+  testing: 'while testing',
+};
+
+function Planned({ plan, isOld }: { plan: MemoryPlan; isOld: boolean }) {
+  const budget = usePageState(({ memoryBudget }) => memoryBudget);
+  const draft = usePageState((state) => state.draft);
+  const refusal = refusalOf(plan, budget, draft);
+  const others = (Object.keys(plan.moments) as Moment[]).filter((moment) => moment !== plan.moment);
+  return (
+    <div className={styles.planned} data-old={isOld}>
+      <p>
+        At most <strong data-testid="planned-total">{bytes(plan.total)}</strong> {WHILE[plan.moment]}
+      </p>
+      {refusal !== null && <Refusal message={refusal.message} nextStep={refusal.nextStep} />}
+      <details className={styles.details}>
+        <summary>What for</summary>
+        <table className={styles.parts}>
+          <caption className="hidden-visually">GPU memory by use, {WHILE[plan.moment]}</caption>
+          <tbody>
+            {PARTS.filter((part) => plan.parts[part] > 0).map((part) => (
+              <tr key={part}>
+                <th scope="row">{PART_NAMES[part]}</th>
+                <td>{bytes(plan.parts[part])}</td>
+              </tr>
+            ))}
+            {others.map((moment) => (
+              <tr key={moment} className={styles.other}>
+                <th scope="row">In all, {WHILE[moment]}</th>
+                <td>{bytes(plan.moments[moment] ?? 0)}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+        <p className={fields.help}>
+          For texts of the full length. The run plans again from its tasks before it fetches weights. Drivers take some
+          more.
+        </p>
+      </details>
+    </div>
+  );
+}
+
+function Refusal({ message, nextStep }: { message: string; nextStep: string }) {
+  return (
+    <p className={styles.refusal} data-testid="memory-refusal">
+      {message} {nextStep}
+    </p>
+  );
+}
+
+function Budget() {
+  const { setMemoryBudget } = usePage();
+  const budget = usePageState(({ memoryBudget }) => memoryBudget);
+  const id = useId();
+  // While it is typed in, the field shows what was typed.
+  const [typed, setTyped] = useState<string | null>(null);
+  const isWrong = typed !== null && typed !== '' && !isBudget(Number(typed));
+  return (
+    <div className={fields.row}>
+      <label htmlFor={id}>Memory to use, GiB</label>
+      <input
+        id={id}
+        className={`${fields.input} ${fields.number}`}
+        type="number"
+        inputMode="decimal"
+        step="any"
+        min="0"
+        placeholder="any"
+        data-testid="memory-budget"
+        value={typed ?? budget ?? ''}
+        aria-invalid={isWrong}
+        aria-describedby={`${id}-help`}
+        onChange={({ target }) => {
+          setTyped(target.value);
+          const value = target.valueAsNumber;
+          setMemoryBudget(isBudget(value) ? value : null);
+        }}
+        onBlur={() => setTyped(null)}
+      />
+      <p id={`${id}-help`} className={isWrong ? fields.issue : fields.help}>
+        {isWrong
+          ? 'Must be a number above 0, or empty.'
+          : 'Browsers do not tell how much your GPU has. Enter it, and a run that needs more is refused before anything is fetched.'}
+      </p>
+    </div>
+  );
+}
+
+const isBudget = (value: number): boolean => Number.isFinite(value) && value > 0;

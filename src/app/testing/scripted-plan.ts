@@ -1,0 +1,22 @@
+import { PARTS, type Parts, totalOf } from '../../run/memory-plan.ts';
+import type { AskForPlan } from '../memory/plan-worker.ts';
+
+const MIB = 2 ** 20;
+const PLANNED: Readonly<Partial<Parts>> = {
+  weights: 742 * MIB,
+  trained: 207 * MIB,
+  optimizer: 24 * MIB,
+  spaces: 31 * MIB,
+  arena: 806 * MIB,
+  inputs: 5 * MIB,
+  readBack: MIB / 4,
+};
+
+/** A plan of invented numbers. */
+export const scriptedPlan: AskForPlan = (_, onAnswer) => {
+  const parts = Object.fromEntries(PARTS.map((part) => [part, PLANNED[part] ?? 0])) as Parts;
+  const total = totalOf(parts);
+  const plan = { total, moment: 'training' as const, parts, moments: { training: total, testing: 1240 * MIB } };
+  const timer = setTimeout(() => onAnswer({ type: 'planned', plan, config: null }), 50);
+  return () => clearTimeout(timer);
+};

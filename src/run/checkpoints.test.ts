@@ -1,0 +1,118 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { float32ToBfloat16, float32ToHalf } from '../base/half.ts';
+import { BufferLedger } from '../gpu/buffers.ts';
+import type { Gpu } from '../gpu/device.ts';
+import { acquireTestGpu, measuredTuning } from '../testing/gpu.ts';
+import { tinyHost, tinyModel, tinySettings } from '../testing/tiny-run.ts';
+import { type ModelFiles, openModelFolder } from '../weights/model-folder.ts';
+import { PickedFolder } from '../weights/picked-folder.ts';
+import { safetensorsOf, type Tensors } from '../weights/testing/model-of.ts';
+import type { RunEvent } from './events.ts';
+import type { RunHost } from './host.ts';
+import { openNetwork } from './open-network.ts';
+import { Run } from './run.ts';
+
+let gpu: Gpu;
+beforeAll(async () => {
+  gpu = await acquireTestGpu();
+});
+afterAll(() => gpu.destroy());
+
+const TYPES = {
+  F32: (values: Float32Array) => values,
+  F16: float32ToHalf,
+  BF16: float32ToBfloat16,
+};
+
+/** The tiny T5 as files on disk: of one type, its embedding under some name. */
+async function filesOf(dtype: keyof typeof TYPES, embedding = 'shared.weight'): Promise<PickedFolder> {
+  const model = tinyModel();
+  const { config, tokenizer, tokenizerConfig, tensors } = model;
+  const stored: Tensors = {};
+  for (const [name, { shape }] of tensors) {
+    const data = TYPES[dtype](await model.readTensor(name));
+    stored[name === 'shared.weight' ? embedding : name] = { dtype, shape: [...shape], data };
+  }
+  const texts = { 'config.json': config, 'tokenizer.json': tokenizer, 'tokenizer_config.json': tokenizerConfig };
+  const files = Object.entries(texts).map(([path, json]) => ({ path, blob: new Blob([JSON.stringify(json)]) }));
+  const weights = new Blob([new Uint8Array(await safetensorsOf(stored))]);
+  return new PickedFolder('tiny', [...files, { path: 'model.safetensors', blob: weights }]);
+}
+
+/** The losses of a whole run from files, with weights kept as they are stored. */
+async function lossesOf(folder: PickedFolder): Promise<number[]> {
+  const events: RunEvent[] = [];
+  const parts: Partial<RunHost> = {
+    acquireGpu: () => {
+      const buffers = new BufferLedger(gpu.device);
+      return Promise.resolve({ ...gpu, tuning: measuredTuning(), buffers, destroy: () => buffers.destroyAll() });
+    },
+    openModel: (_, __, ___, inspect) => openModelFolder(folder, inspect),
+  };
+  const settings = { ...tinySettings('gorp', { epochs: 1, frozenWeights: 'stored' }), order: ['gloss'] };
+  await new Run(
+    tinyHost((event) => events.push(event), parts),
+    settings,
+  ).execute();
+  const last = events.at(-1);
+  if (last?.type !== 'finished') throw new Error(JSON.stringify(last).slice(0, 500));
+  return last.results.curves.loss;
+}
+
+describe('a run from files as people store them', () => {
+  test('f16 and bf16 give the losses of f32, as far as their digits go', async () => {
+    const exact = await lossesOf(await filesOf('F32'));
+    // Half a unit in the last place of a weight is 2^-11 and 2^-8 of it.
+    for (const [type, share] of [
+      ['F16', 0.005],
+      ['BF16', 0.04],
+    ] as const) {
+      const losses = await lossesOf(await filesOf(type));
+      expect(losses).toHaveLength(exact.length);
+      losses.forEach((loss, step) => expect(Math.abs(loss / exact[step] - 1), `${type}, ${step}`).toBeLessThan(share));
+    }
+  });
+
+  test.each(['encoder.embed_tokens.weight', 'decoder.embed_tokens.weight', 'lm_head.weight'])(
+    'an embedding that is stored as %s alone is the shared one',
+    async (name) => {
+      expect(await lossesOf(await filesOf('F32', name))).toEqual(await lossesOf(await filesOf('F32')));
+    },
+  );
+
+  test('a config that cannot be used costs no weights', async () => {
+    const folder = await filesOf('F32');
+    let asked = 0;
+    const watched = Object.assign(Object.create(folder) as PickedFolder, {
+      expectWeights: () => Promise.resolve(void asked++),
+      has: (file: string) => folder.has(file),
+      optionalFile: (file: string) => folder.optionalFile(file),
+      file: async (file: string) => {
+        if (file !== 'config.json') return folder.file(file);
+        const bytes = new TextEncoder().encode('{"model_type":"gpt2"}');
+        return {
+          name: file,
+          bytes: bytes.length,
+          read: () => Promise.resolve(bytes),
+          discard: () => Promise.resolve(),
+        };
+      },
+    });
+    await expect(lossesOf(watched)).rejects.toThrow('model/bad-config');
+    expect(asked).toBe(0);
+  });
+});
+
+test('answers end at the tokens that generation_config.json names, and at those of the labels', () => {
+  const ends = (generationConfig: unknown): readonly number[] => {
+    const model: ModelFiles = { ...tinyModel(), generationConfig };
+    const { network } = openNetwork(gpu, model, { sourceLength: 8, targetLength: 3 });
+    const { endIds } = network.tokens;
+    network.destroy();
+    return endIds;
+  };
+  expect(ends(null)).toEqual([1]);
+  expect(ends({ eos_token_id: [5, 7] })).toEqual([5, 7, 1]);
+  expect(() => ends({ eos_token_id: 99 })).toThrow(/generation_config\.json.*eos_token_id = 99/);
+  expect(gpu.buffers.liveLabels).toEqual([]);
+});

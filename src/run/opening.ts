@@ -1,0 +1,165 @@
+import { reportOf } from '../base/errors.ts';
+import { countingGpu } from '../gpu/counting-gpu.ts';
+import type { Gpu } from '../gpu/device.ts';
+import { sizeOf } from '../graph/tensor.ts';
+import type { Network } from '../models/network.ts';
+import type { InspectTexts, ModelFiles, ModelTexts } from '../weights/model-folder.ts';
+import type { ModelProgress } from '../weights/remote-folder.ts';
+import type { RunControl } from './control.ts';
+import type { RunEvent } from './events.ts';
+import type { RunHost } from './host.ts';
+import { asRefusal, checkBudget } from './memory-plan.ts';
+import { type KnownModel, networkOf, type OpenedNetwork, openNetwork, readTexts } from './open-network.ts';
+import { checkFits, checkGoesOn, type SavedRound } from './outputs/saved-round.ts';
+import { declaredType, planMemory } from './plan-memory.ts';
+import { workOf } from './planned-work.ts';
+import type { RunSettings } from './settings.ts';
+import { type EncodedTask, prepareTask } from './task-data.ts';
+
+type Progress = Extract<RunEvent, { type: 'progress' }>;
+
+/** What a run works with, all of it known to fit together. */
+export interface Opened extends OpenedNetwork {
+  readonly model: ModelFiles;
+  readonly tasks: EncodedTask[];
+  /** The round of an earlier run to go on from. */
+  readonly saved: SavedRound | undefined;
+}
+
+/** What the small files are good for: they are looked at once, however often a download is taken up again. */
+interface Inspected {
+  readonly known: KnownModel;
+  readonly tasks: EncodedTask[];
+  readonly saved: SavedRound | undefined;
+}
+
+/**
+ * Opens a run's model and tasks. The model's small files come first: whether they belong together, whether the tasks can
+ * be read and whether the device can hold the run is known before the weights are fetched.
+ */
+export class Opening {
+  #inspected: Inspected | undefined;
+
+  constructor(
+    private readonly host: RunHost,
+    private readonly settings: RunSettings,
+    private readonly control: RunControl,
+    private readonly gpu: Gpu,
+  ) {}
+
+  /**
+   * @param trains whether the run is to train, and not only to test.
+   * @throws GorpError `model/…`, `text/…`, `tasks/…`, `settings/…`, `run/too-little-memory`, and what fetching the files
+   *   throws; nothing stays allocated then. Stopped.
+   */
+  async open(trains: boolean): Promise<Opened> {
+    const model = await this.#fetch(trains);
+    await this.#checkpoint();
+    const { known, tasks, saved } = await this.#inspect(model, trains); // hosts need not have asked for it
+    const opened = await discarding(model, () => openNetwork(this.gpu, model, this.settings.training, known));
+    const { network, storedName } = opened;
+    if (this.settings.training.frozenWeights === 'stored') {
+      try {
+        await this.#plan(model, tasks, (name) => model.tensors.get(storedName(name))?.dtype);
+      } catch (thrown) {
+        network.destroy();
+        throw thrown;
+      }
+    }
+    return { ...opened, model, tasks, saved };
+  }
+
+  /** A pause or stop breaks a download off; it goes on behind what has come. */
+  async #fetch(trains: boolean): Promise<ModelFiles> {
+    const inspect: InspectTexts = async (texts) => void (await this.#inspect(texts, trains));
+    for (;;) {
+      const signal = this.control.interruption();
+      try {
+        return await this.host.openModel(this.settings.model, (at) => this.#reportWeights(at), signal, inspect);
+      } catch (thrown) {
+        if (!signal.aborted) throw thrown;
+        await this.#checkpoint();
+      }
+    }
+  }
+
+  async #inspect(texts: ModelTexts, trains: boolean): Promise<Inspected> {
+    if (this.#inspected) return this.#inspected;
+    const known = await discarding(texts, () => readTexts(texts));
+    const saved = await this.#openRound(texts, trains);
+    const tasks = await this.#prepareTasks(known);
+    await this.#plan(texts, tasks, () => declaredType(texts.config));
+    this.#inspected = { known, tasks, saved };
+    return this.#inspected;
+  }
+
+  /** The round to go on from. Checked before the tasks are read, which may take a minute. */
+  async #openRound({ config }: ModelTexts, trains: boolean): Promise<SavedRound | undefined> {
+    const saved = await this.host.savedRound?.();
+    if (saved === undefined) return undefined;
+    const { network } = networkOf(countingGpu(this.gpu.device.limits), config, this.settings.training);
+    checkFits(saved, this.settings, parametersOf(network));
+    if (trains) checkGoesOn(saved, this.settings);
+    return saved;
+  }
+
+  async #prepareTasks({ tokenizer }: KnownModel): Promise<EncodedTask[]> {
+    const { order } = this.settings;
+    const tasks: EncodedTask[] = [];
+    for (const [i, name] of order.entries()) {
+      this.#progress({ phase: 'tasks', item: name, done: i, total: order.length, unit: 'items' });
+      const warn = (message: string): void => this.host.emit({ type: 'warning', message });
+      tasks.push(await prepareTask(this.host, name, this.settings, tokenizer, warn));
+      await this.#checkpoint();
+    }
+    return tasks;
+  }
+
+  /** Tells what the run will take on the GPU, and refuses it where that is too much. */
+  async #plan(
+    { config }: ModelTexts,
+    tasks: readonly EncodedTask[],
+    storedAs: (name: string) => string | undefined,
+  ): Promise<void> {
+    const { method, training } = this.settings;
+    const { limits } = this.gpu.device;
+    const work = workOf(this.settings, tasks);
+    try {
+      const plan = await planMemory({ config, method, training, work, storedAs, limits });
+      this.host.emit({ type: 'memory-plan', plan });
+      checkBudget(plan, this.host.memoryBudget ?? null, training);
+    } catch (thrown) {
+      throw asRefusal(thrown, training);
+    }
+  }
+
+  #reportWeights({ file, bytes, totalBytes, source, bytesPerSecond }: ModelProgress): void {
+    const total = totalBytes ?? bytes;
+    const rate = bytesPerSecond === null ? {} : { bytesPerSecond };
+    this.#progress({ phase: 'weights', item: file, done: bytes, total, unit: 'bytes', source, ...rate });
+  }
+
+  #progress(progress: Omit<Progress, 'type' | 'round' | 'secondsLeft'>): void {
+    this.host.emit({ type: 'progress', round: 0, secondsLeft: null, ...progress });
+  }
+
+  #checkpoint(): Promise<void> {
+    return this.control.checkpoint({
+      onPause: (paused) => this.host.emit({ type: paused ? 'paused' : 'resumed' }),
+      broken: this.gpu.lost,
+    });
+  }
+}
+
+export const parametersOf = ({ shapes }: Pick<Network, 'shapes'>): number =>
+  [...shapes.values()].reduce((sum, shape) => sum + sizeOf(shape), 0);
+
+/** Kept, files that are no model would fail every later start, though they were mended where they come from. */
+async function discarding<T>(files: Pick<ModelTexts, 'discard'>, read: () => T): Promise<T> {
+  try {
+    return read();
+  } catch (thrown) {
+    if (/^(model|text)\//.test(reportOf(thrown).code)) await files.discard();
+    throw thrown;
+  }
+}

@@ -1,0 +1,80 @@
+import type { BatchSizes } from '../models/network.ts';
+import { bucketLength, SOURCE_BUCKET } from '../tasks/batches.ts';
+import type { EncodedExample } from '../tasks/fit.ts';
+import type { EvaluationSizes } from './evaluation-programs.ts';
+import { lessonsOf } from './schedule.ts';
+import type { RunSettings } from './settings.ts';
+import type { EncodedTask } from './task-data.ts';
+
+/** The work of a run, as far as memory depends on it. */
+export interface PlannedWork {
+  /** Tasks that are learned one after another: what spaces and frozen adapters grow with. */
+  readonly tasks: number;
+  /** The largest batch of training. */
+  readonly batch: BatchSizes;
+  /** The largest batch of each test. */
+  readonly tests: readonly EvaluationSizes[];
+}
+
+type Planned = Pick<RunSettings, 'method' | 'training'>;
+
+/** The work of a run on tasks that are encoded. */
+export function workOf({ method, training }: Planned, tasks: readonly EncodedTask[]): PlannedWork {
+  const { batchSize, sourceLength, evaluationBatchSize } = training;
+  const lessons = lessonsOf(method.schedule, tasks.length);
+  const padded = (examples: readonly EncodedExample[]): number =>
+    bucketLength(longest(examples.map(({ source }) => source)), SOURCE_BUCKET, sourceLength);
+  const learned = tasks.flatMap(({ train }) => train);
+  const rows = lessons.map(({ trains }) => trains.reduce((sum, task) => sum + tasks[task].train.length, 0));
+  return {
+    tasks: lessons.length,
+    batch: {
+      B: Math.min(batchSize, Math.max(...rows)),
+      S: padded(learned),
+      T: longest(learned.map(({ label }) => label)),
+    },
+    tests: distinct(
+      tasks.map(({ test, candidates }) => ({
+        B: Math.min(evaluationBatchSize, test.length),
+        S: padded(test),
+        candidates: candidates.length,
+        T: longest(candidates),
+      })),
+    ),
+  };
+}
+
+/** Letters of a label that make a token, about. */
+const LETTERS = 3;
+/** Labels that are not known are taken to be as many and as long as the most of CL_Benchmark, dbpedia's. */
+const MOST_LABELS = { candidates: 14, letters: 'Educational Institution'.length };
+
+/**
+ * The work of a run whose tasks have not been read: prompts of the longest length, and labels by the length of their
+ * text.
+ *
+ * @param labels of each task; empty where they are not known.
+ */
+export function workAhead({ method, training }: Planned, labels: readonly (readonly string[])[]): PlannedWork {
+  const { batchSize, sourceLength: S, targetLength, evaluationBatchSize } = training;
+  const tokens = (letters: number): number => Math.min(targetLength, Math.ceil(letters / LETTERS) + 1);
+  const answers = labels.map((list) => {
+    const { candidates, letters } =
+      list.length === 0
+        ? MOST_LABELS
+        : { candidates: list.length, letters: Math.max(...list.map((one) => one.length)) };
+    return { candidates, T: tokens(letters) };
+  });
+  return {
+    tasks: lessonsOf(method.schedule, labels.length).length,
+    batch: { B: batchSize, S, T: Math.max(...answers.map(({ T }) => T)) },
+    tests: distinct(answers.map((sizes) => ({ B: evaluationBatchSize, S, ...sizes }))),
+  };
+}
+
+const longest = (rows: readonly (readonly number[])[]): number =>
+  rows.reduce((most, { length }) => Math.max(most, length), 1);
+
+const distinct = (tests: readonly EvaluationSizes[]): EvaluationSizes[] => [
+  ...new Map(tests.map((sizes) => [JSON.stringify(sizes), sizes])).values(),
+];
