@@ -2,7 +2,8 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, type Page, test } from '@playwright/test';
 import { type LocalHub, startLocalHub } from '../src/testing/local-hub.ts';
-import { storedWeights } from './support/stored.ts';
+import { serveLocally } from '../src/testing/local-server.ts';
+import { damageChunk, storedWeights } from './support/stored.ts';
 import {
   choose,
   downloadResults,
@@ -79,6 +80,16 @@ test('a model of the hub is fetched, goes on after a reload in mid-download, and
   await test.step('it is checked, and trains', async () => {
     await page.getByRole('button', { name: `Check ${REPO}` }).click();
     await expect(page.getByTestId('models-work')).toContainText('Every part has the content', { timeout: 60_000 });
+    await damageChunk(page, 'tokenizer.json', 3);
+    hub.cdnRequests.length = 0;
+    await page.getByRole('button', { name: `Check ${REPO}` }).click();
+    await expect(page.getByTestId('models-work')).toContainText('fetched again: tokenizer.json', { timeout: 60_000 });
+    const [part, ...more] = hub.cdnRequests;
+    expect([part?.file, part?.range, more]).toEqual([
+      'tokenizer.json',
+      `bytes=${12 * 2 ** 20}-${16 * 2 ** 20 - 1}`,
+      [],
+    ]);
     await choose(page, TINY);
     await chooseRepository(page);
     hub.cdnRequests.length = 0;
@@ -123,6 +134,33 @@ test('a gated model asks for a token, which is kept nowhere', async ({ page }) =
   expect(page.url()).not.toContain(TOKEN);
   expect(await page.evaluate(() => JSON.stringify([{ ...localStorage }, { ...sessionStorage }]))).not.toContain(TOKEN);
   expect(hub.cdnRequests.every(({ authorization }) => authorization === undefined)).toBe(true);
+});
+
+test('a server that pages may not read from is told from one that lacks the model, and nothing stays', async ({
+  page,
+}) => {
+  const closed = await serveLocally((_, response) => response.end('{}'));
+  const empty = await serveLocally((_, response) => {
+    response.writeHead(404, { 'access-control-allow-origin': '*' }).end();
+  });
+  try {
+    await openWorkbench(page);
+    await choose(page, TINY);
+    const field = page.getByTestId('model-field');
+    await field.getByLabel('From the Hugging Face hub').check();
+    for (const [server, code] of [
+      [closed, 'weights/cors'],
+      [empty, 'weights/not-found'],
+    ] as const) {
+      await field.getByLabel('Repository or address').fill(`${server.url}model/`);
+      await start(page);
+      await waitForStatus(page, 'failed');
+      expect((await shownError(page)).code).toBe(code);
+    }
+    expect(await storedWeights(page)).toEqual({ files: [], strayChunks: 0, begunChunks: 0 });
+  } finally {
+    await Promise.all([closed.close(), empty.close()]);
+  }
 });
 
 test('a model folder on this machine is trained where it is', async ({ page }, testInfo) => {

@@ -40,3 +40,23 @@ export const storedWeights = (page: Page): Promise<Stored> =>
       begunChunks: owners.filter((id) => begun.has(id)).length,
     };
   });
+
+/** Writes zeros in place of a kept chunk of a file, as a failing disk may. */
+export const damageChunk = (page: Page, file: string, index: number): Promise<void> =>
+  page.evaluate(
+    async ({ file, index }) => {
+      const settled = <T>(request: IDBRequest<T>): Promise<T> =>
+        new Promise((resolve, reject) => {
+          request.onsuccess = () => resolve(request.result);
+          request.onerror = () => reject(request.error ?? new Error('no reason given'));
+        });
+      const database = await settled(indexedDB.open('gorp-web-weights'));
+      const values = database.transaction('values', 'readwrite').objectStore('values');
+      const keys = (await settled(values.getAllKeys())).map(String);
+      const manifest = keys.find((key) => key.startsWith('manifest/') && key.endsWith(`/${file}`)) ?? '';
+      const { id, chunks } = (await settled(values.get(manifest))) as { id: string; chunks: { bytes: number }[] };
+      await settled(values.put(new Blob([new Uint8Array(chunks[index].bytes)]), `chunk/${id}/${index}`));
+      database.close();
+    },
+    { file, index },
+  );
