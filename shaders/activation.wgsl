@@ -4,49 +4,50 @@
 //   gradient  dx = dy f'(x)       or  dx = dy u f'(x),  du = dy f(x)
 // f: relu; gelu_new (tanh form, Hugging Face NewGELUActivation); silu. All tensors have `size` elements.
 //
-// Plan: one thread per element.
+// Plan: a workgroup of 64 takes a few times 64 values, neighbours side by side: one value would cost less than starting a
+// thread. A value is a vec4 where `size` is a multiple of four, and an element otherwise.
 // Care: tanh is clamped to ±15 inside, where it is ±1 in f32, since some drivers overflow in its exponentials.
 
-struct Params { size: u32 }
+struct Params { size: u32 }  // in values
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read> x: array<{{T}}>;
 #if !GRADIENT
 #if GATED
-@group(0) @binding(2) var<storage, read> u: array<f32>;
-@group(0) @binding(3) var<storage, read_write> y: array<f32>;
+@group(0) @binding(2) var<storage, read> u: array<{{T}}>;
+@group(0) @binding(3) var<storage, read_write> y: array<{{T}}>;
 #else
-@group(0) @binding(2) var<storage, read_write> y: array<f32>;
+@group(0) @binding(2) var<storage, read_write> y: array<{{T}}>;
 #endif
 #else
-@group(0) @binding(2) var<storage, read> dy: array<f32>;
-@group(0) @binding(3) var<storage, read_write> dx: array<f32>;
+@group(0) @binding(2) var<storage, read> dy: array<{{T}}>;
+@group(0) @binding(3) var<storage, read_write> dx: array<{{T}}>;
 #if GATED
-@group(0) @binding(4) var<storage, read> u: array<f32>;
-@group(0) @binding(5) var<storage, read_write> du: array<f32>;
+@group(0) @binding(4) var<storage, read> u: array<{{T}}>;
+@group(0) @binding(5) var<storage, read_write> du: array<{{T}}>;
 #endif
 #endif
 
 const C = 0.7978845608028654; // sqrt(2 / pi)
 const A = 0.044715;
 
-fn f(v: f32) -> f32 {
+fn f(v: {{T}}) -> {{T}} {
 #if RELU
-  return max(v, 0.0);
+  return max(v, {{T}}());
 #endif
 #if GELU
-  return 0.5 * v * (1.0 + tanh(clamp(C * (v + A * v * v * v), -15.0, 15.0)));
+  return 0.5 * v * (1.0 + tanh(clamp(C * (v + A * v * v * v), {{T}}(-15.0), {{T}}(15.0))));
 #endif
 #if SILU
   return v / (1.0 + exp(-v));
 #endif
 }
 
-fn df(v: f32) -> f32 {
+fn df(v: {{T}}) -> {{T}} {
 #if RELU
-  return select(0.0, 1.0, v > 0.0);
+  return select({{T}}(), {{T}}(1.0), v > {{T}}());
 #endif
 #if GELU
-  let t = tanh(clamp(C * (v + A * v * v * v), -15.0, 15.0));
+  let t = tanh(clamp(C * (v + A * v * v * v), {{T}}(-15.0), {{T}}(15.0)));
   return 0.5 * (1.0 + t) + 0.5 * v * (1.0 - t * t) * C * (1.0 + 3.0 * A * v * v);
 #endif
 #if SILU
@@ -61,20 +62,21 @@ fn main(
   @builtin(num_workgroups) grid: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let i = (w.y * grid.x + w.x) * 64u + local;
-  if (i >= p.size) { return; }
+  let first = (w.y * grid.x + w.x) * {{EACH * 64}}u + local;
+  for (var i = first; i < min(p.size, first + {{EACH * 64}}u); i += 64u) {
 #if !GRADIENT
 #if GATED
-  y[i] = f(x[i]) * u[i];
+    y[i] = f(x[i]) * u[i];
 #else
-  y[i] = f(x[i]);
+    y[i] = f(x[i]);
 #endif
 #else
 #if GATED
-  dx[i] = dy[i] * u[i] * df(x[i]);
-  du[i] = dy[i] * f(x[i]);
+    dx[i] = dy[i] * u[i] * df(x[i]);
+    du[i] = dy[i] * f(x[i]);
 #else
-  dx[i] = dy[i] * df(x[i]);
+    dx[i] = dy[i] * df(x[i]);
 #endif
 #endif
+  }
 }

@@ -11,6 +11,18 @@
 export type TemplateValue = number | string | boolean;
 
 export function fillTemplate(template: string, values: Readonly<Record<string, TemplateValue>>): string {
+  const key = JSON.stringify(values);
+  const known = filledTexts.get(template) ?? new Map<string, string>();
+  filledTexts.set(template, known);
+  const text = known.get(key) ?? fill(template, values);
+  known.set(key, text);
+  return text;
+}
+
+// Hundreds of operations of a program use few kernels between them.
+const filledTexts = new Map<string, Map<string, string>>();
+
+function fill(template: string, values: Readonly<Record<string, TemplateValue>>): string {
   const lines = template.split('\n');
   const out: string[] = [];
   const end = emit(lines, 0, values, true, out);

@@ -1,8 +1,6 @@
+import type { AttentionRows } from './kernels/attention.ts';
 import type { MatmulShape } from './kernels/matmul.ts';
 import { MATMUL_VARIANTS, type MatmulVariant, SAFE_VARIANT, shapeClass } from './kernels/matmul-variants.ts';
-
-/** Queries or keys that one thread of an attention kernel takes: several where registers are plenty. */
-export type AttentionRows = 1 | 4;
 
 /** What was measured about a device, as it is kept: kernels by shape class. */
 export interface Choices {

@@ -1,6 +1,4 @@
-import template from '../../../shaders/attention.wgsl?raw';
-import { f32, u32, type Workgroups } from '../../gpu/kernel.ts';
-import { fillTemplate } from '../../gpu/template.ts';
+import { type AttentionForm, type AttentionSizes, planAttention } from '../../gpu/kernels/attention.ts';
 import type { Tuning } from '../../gpu/tuning.ts';
 import type { Graph, KernelCall, Numbers } from '../graph.ts';
 import type { Tensor } from '../tensor.ts';
@@ -29,68 +27,21 @@ export interface AttentionInputs {
 /** Log-sum-exp of the scores of a query that may see no key; `NONE` in the shader. */
 const NO_KEYS = -3e38;
 
-interface Sizes {
-  B: number;
-  Sq: number;
-  Bk: number;
-  Sk: number;
-  H: number;
-  Hk: number;
-  /** Size of a head. */
-  d: number;
-}
-
-function sizesOf({ q, k, heads, keyHeads }: AttentionInputs): Sizes {
+function sizesOf({ q, k, heads, keyHeads }: AttentionInputs): AttentionSizes {
   const [B, Sq, width] = q.shape;
   const [Bk, Sk] = k.shape;
   return { B, Sq, Bk, Sk, H: heads, Hk: keyHeads, d: width / heads };
 }
 
-type Form = 'FORWARD' | 'GRAD_Q' | 'GRAD_KV' | 'GRAD_BIAS';
-
-function attentionCall(form: Form, at: AttentionInputs, tensors: Tensor[], { attentionRows }: Tuning): KernelCall {
-  const { B, Sq, Bk, Sk, H, Hk, d } = sizesOf(at);
-  const vec = d % 4 === 0;
-  const along = form === 'FORWARD' || form === 'GRAD_Q' ? Sq : Sk;
-  // Rows per thread: as many as the device was measured to like, where there are rows enough to keep all threads busy.
-  const R = along >= 16 && form !== 'GRAD_BIAS' ? attentionRows : 1;
-  const threads = Math.ceil(along / R);
-  const wg = threads <= 4 ? 4 : threads <= 16 ? 16 : 32;
-  const grid: Workgroups =
-    form === 'GRAD_BIAS'
-      ? [Math.ceil(threads / wg), Sq, H]
-      : form === 'GRAD_KV'
-        ? [Math.ceil(threads / wg), Hk, Bk]
-        : [Math.ceil(threads / wg), H, B];
-  const type = vec ? 'vec4f' : 'f32';
-  return {
-    kernel: {
-      name: `attention/${form.toLowerCase()}-${d}×${R}`,
-      wgsl: fillTemplate(template, {
-        FORWARD: form === 'FORWARD',
-        GRAD_Q: form === 'GRAD_Q',
-        GRAD_KV: form === 'GRAD_KV',
-        GRAD_BIAS: form === 'GRAD_BIAS',
-        PER_QUERY: form === 'FORWARD' || form === 'GRAD_Q',
-        BIAS: at.bias !== undefined,
-        CAUSAL: at.causal,
-        POSITION: at.position !== undefined,
-        BIAS_BINDING: form === 'FORWARD' ? 7 : form === 'GRAD_BIAS' ? 9 : 10,
-        POSITION_BINDING: at.bias ? 8 : 7,
-        T: type,
-        T1: form === 'GRAD_BIAS' ? 'f32' : type,
-        DOT: vec ? 'dot' : 'product',
-        SCALAR: !vec,
-        R,
-        D: d,
-        E: vec ? d / 4 : d,
-        WG: wg,
-      }),
-    },
-    params: [...[B, H, Sq, Sk, Bk, Hk].map(u32), f32(at.scale)],
-    tensors,
-    workgroups: grid,
-  };
+function attentionCall(
+  form: AttentionForm,
+  at: AttentionInputs,
+  tensors: Tensor[],
+  { attentionRows }: Tuning,
+): KernelCall {
+  const { bias, position, scale, causal } = at;
+  const shape = { ...sizesOf(at), scale, causal, bias: bias !== undefined, position: position !== undefined };
+  return { ...planAttention(form, shape, attentionRows), tensors };
 }
 
 /** Visits every allowed (b, h, i, j) with the offsets of its rows, in the order of the kernels. */

@@ -10,6 +10,8 @@ import { hash } from './random-bits.ts';
 /** Activations by their Hugging Face names. */
 export type Activation = 'relu' | 'gelu_new' | 'silu';
 
+const VALUES_PER_THREAD = 4;
+
 const GELU_C = Math.sqrt(2 / Math.PI);
 const GELU_A = 0.044715;
 
@@ -24,7 +26,9 @@ function activate(kind: Activation, x: number): [value: number, slope: number] {
 }
 
 function activationCall(kind: Activation, gated: boolean, gradient: boolean, tensors: Tensor[]): KernelCall {
-  const size = sizeOf(tensors[0].shape);
+  const elements = sizeOf(tensors[0].shape);
+  const vec = elements % 4 === 0;
+  const size = vec ? elements / 4 : elements;
   return {
     kernel: {
       name: `activation/${kind}${gated ? '-gated' : ''}${gradient ? '-gradient' : ''}`,
@@ -34,11 +38,13 @@ function activationCall(kind: Activation, gated: boolean, gradient: boolean, ten
         SILU: kind === 'silu',
         GATED: gated,
         GRADIENT: gradient,
+        T: vec ? 'vec4f' : 'f32',
+        EACH: VALUES_PER_THREAD,
       }),
     },
     params: [u32(size)],
     tensors,
-    workgroups: flatWorkgroups(size, 64),
+    workgroups: flatWorkgroups(size, 64 * VALUES_PER_THREAD),
   };
 }
 

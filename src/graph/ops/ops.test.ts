@@ -185,7 +185,8 @@ describe('matmul', () => {
 
 describe('elementwise', () => {
   test.each(['relu', 'gelu_new', 'silu'] as const)('%s, plain and gated', async (kind) => {
-    for (const size of [1, 63, 65]) {
+    // Elements and vectors of four, of one workgroup and of several.
+    for (const size of [1, 65, 1028, 1031]) {
       const t = new GraphUnderTest({ x: weight([size]), u: weight([size]) }, (g, input) => ({
         y: add(g, activation(g, kind, input('x')), gatedActivation(g, kind, input('x'), input('u')), 1, 3),
       })).withGradients('y');
