@@ -1,0 +1,63 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { type MemoryPlan, PARTS, type Parts } from '../../run/memory-plan.ts';
+import type { PlanAnswer, PlanCommand } from '../../worker/protocol.ts';
+import { createPageStore } from '../store.ts';
+import { refusalOf } from './budget.ts';
+import { createMemoryPlanner, QUIET_MS } from './planner.ts';
+
+beforeEach(() => vi.useFakeTimers());
+afterEach(() => vi.useRealTimers());
+
+const parts = Object.fromEntries(PARTS.map((part) => [part, 2 ** 20])) as Parts;
+const plan: MemoryPlan = { total: 8 * 2 ** 20, moment: 'testing', parts, moments: { testing: 8 * 2 ** 20 } };
+
+test('plans once settings rest, gives up what is out of date, and fetches the config of a model once', () => {
+  const store = createPageStore('system');
+  const asked: { command: PlanCommand; answer: (answer: PlanAnswer) => void; givenUp: boolean }[] = [];
+  createMemoryPlanner(store, (command, answer) => {
+    const one = { command, answer, givenUp: false };
+    asked.push(one);
+    return () => (one.givenUp = true);
+  })();
+  const setBatch = (batchSize: number): void =>
+    store.setState(({ draft }) => ({ draft: { ...draft, training: { ...draft.training, batchSize } } }));
+
+  store.setState({ support: 'ready' });
+  vi.advanceTimersByTime(QUIET_MS - 1);
+  setBatch(3);
+  vi.advanceTimersByTime(QUIET_MS - 1);
+  expect(asked).toEqual([]);
+  vi.advanceTimersByTime(1);
+  expect(asked.map(({ command }) => [command.settings.training.batchSize, command.config])).toEqual([[3, null]]);
+  expect(asked[0].command.labels.map(({ length }) => length)).toEqual([8, 6, 5, 7]);
+
+  setBatch(4);
+  vi.advanceTimersByTime(QUIET_MS);
+  expect(asked.map(({ givenUp }) => givenUp)).toEqual([true, false]);
+  asked[1].answer({ type: 'planned', plan, config: { model_type: 't5' } });
+  expect(store.getState().memoryPlan).toEqual({ status: 'planned', plan });
+
+  setBatch(5);
+  vi.advanceTimersByTime(QUIET_MS);
+  expect(asked[2].command.config).toEqual({ model_type: 't5' });
+  expect(store.getState().memoryPlan).toEqual({ status: 'planning', last: plan });
+  store.setState(({ draft }) => ({ draft: { ...draft, model: 'org/other' } }));
+  vi.advanceTimersByTime(QUIET_MS);
+  expect(asked[3].command.config).toBeNull();
+
+  setBatch(0);
+  vi.advanceTimersByTime(QUIET_MS);
+  expect([asked.length, asked[3].givenUp, store.getState().memoryPlan]).toEqual([4, true, { status: 'none' }]);
+});
+
+test('a plan is refused under a budget in GiB, with what helps at its fullest moment', () => {
+  const { draft } = createPageStore('system').getState();
+  expect([refusalOf(plan, null, draft), refusalOf(plan, 8 / 1024, draft)]).toEqual([null, null]);
+  const refusal = refusalOf(plan, 7 / 1024, draft);
+  expect(refusal).toMatchObject({
+    code: 'run/too-little-memory',
+    message: expect.stringContaining('Testing') as string,
+  });
+  expect(refusal?.nextStep).toContain('smaller test batch');
+  expect(refusal?.nextStep).not.toContain('compute activations again');
+});

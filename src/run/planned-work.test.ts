@@ -1,0 +1,47 @@
+import { expect, test } from 'vitest';
+import { tinySettings } from '../testing/tiny-run.ts';
+import { workAhead, workOf } from './planned-work.ts';
+import type { EncodedTask } from './task-data.ts';
+
+const example = (source: number, label: number) => ({
+  source: new Array<number>(source).fill(3),
+  label: new Array<number>(label).fill(4),
+});
+const task = (lengths: number[], test: number, candidates: number[]): EncodedTask => ({
+  name: 'gloss',
+  kind: 'TC',
+  labels: candidates.map(String),
+  train: lengths.map((length) => example(length, 2)),
+  test: [example(test, 1)],
+  testLabels: ['0'],
+  testSentences: [''],
+  instruction: '',
+  candidates: candidates.map((length) => new Array<number>(length).fill(5)),
+});
+
+test('the work of tasks is that of their longest texts; equal tests count once', () => {
+  const settings = tinySettings('gorp', { sourceLength: 40, batchSize: 8, evaluationBatchSize: 4 });
+  const tasks = [task([5, 17], 10, [2, 3]), task([39], 12, [3, 1]), task([1], 33, [2])];
+  expect(workOf(settings, tasks)).toEqual({
+    tasks: 3,
+    batch: { B: 2, S: 40, T: 2 },
+    tests: [
+      { B: 1, S: 16, candidates: 2, T: 3 },
+      { B: 1, S: 40, candidates: 1, T: 2 },
+    ],
+  });
+  const mixed = tinySettings('mtl', { sourceLength: 40, batchSize: 8 });
+  expect(workOf(mixed, tasks)).toMatchObject({ tasks: 1, batch: { B: 4 } });
+});
+
+test('ahead of the tasks texts have the full length, and labels are counted by their letters', () => {
+  const settings = tinySettings('gorp', { sourceLength: 40, targetLength: 5, batchSize: 8, evaluationBatchSize: 4 });
+  expect(workAhead(settings, [['yes', 'no'], []])).toEqual({
+    tasks: 2,
+    batch: { B: 8, S: 40, T: 5 },
+    tests: [
+      { B: 4, S: 40, candidates: 2, T: 2 },
+      { B: 4, S: 40, candidates: 14, T: 5 },
+    ],
+  });
+});
