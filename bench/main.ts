@@ -14,7 +14,7 @@ const SLOW: SectionName = 't5-small';
 const USAGE = `npm run bench -- [--on node,chromium] [--only SECTION,…] [--quick] [--rounds N] [--hardware] [--out FILE]
   --on        where to measure (default: both)
   --only      ${NAMES.join(', ')} (default: all; with --quick all but ${SLOW})
-  --quick     few shapes and examples, one round: a minute or two
+  --quick     few shapes and examples, one round: a few minutes where an adapter computes on the CPU
   --rounds    turns that contenders take (default: 5)
   --hardware  Chromium on the graphics card, not on its software adapter; Node takes what Dawn finds either way
   --out       where the numbers go as JSON (default: build/bench/results.json)`;

@@ -52,8 +52,7 @@ export class SteppingModel {
   readonly #host: number[] = [];
   readonly #losses: number[] = [];
   #first = 0;
-  #calls: ApiCounts | undefined;
-  #refreshCalls: ApiCounts | undefined;
+  #calls: { step: ApiCounts; refresh: ApiCounts } | undefined;
 
   private constructor(
     private readonly place: Place,
@@ -90,20 +89,17 @@ export class SteppingModel {
     return this.batch.sizes;
   }
 
-  /** Learns a task of two steps, and goes on to the second task, where all that a step needs is compiled. */
+  /** Learns a task of one step, and goes on to the second task, until all that a step needs is compiled. */
   async #warmUp(): Promise<void> {
     const { wall } = await timed(this.place.clock, async () => {
       await this.learner.beginTask();
       await this.#step();
     });
     this.#first = wall;
-    await this.#step();
     await this.learner.endTask([]);
     await this.learner.beginTask();
     await this.#step();
     await this.#step();
-    this.#refreshCalls = await countCalls(() => this.#step());
-    this.#calls = await countCalls(() => this.#step());
   }
 
   /** A step, until its loss is known. @returns milliseconds until it was encoded. */
@@ -119,12 +115,17 @@ export class SteppingModel {
   /** One step with a refresh and one without. */
   async measure(): Promise<void> {
     const { clock } = this.place;
-    this.#refreshes.push(await timed(clock, () => this.#step()));
-    this.#steps.push(await timed(clock, async () => this.#host.push(await this.#step())));
+    const refresh = await countCalls(async () => {
+      this.#refreshes.push(await timed(clock, () => this.#step()));
+    });
+    const step = await countCalls(async () => {
+      this.#steps.push(await timed(clock, async () => this.#host.push(await this.#step())));
+    });
+    this.#calls = { step, refresh };
   }
 
   get timings(): StepTimings {
-    if (this.#calls === undefined || this.#refreshCalls === undefined) throw new Error('timings before warming up');
+    if (this.#calls === undefined) throw new Error('nothing has been measured');
     const step = summary('step', this.#first, this.#steps);
     const refresh = summary('refresh step', this.#first, this.#refreshes);
     const steps = this.updateProjGap;
@@ -137,8 +138,8 @@ export class SteppingModel {
       refresh,
       period: { wall: mean(refresh.wallMedian, step.wallMedian), cpu, steps },
       host: median(this.#host),
-      calls: this.#calls,
-      refreshCalls: this.#refreshCalls,
+      calls: this.#calls.step,
+      refreshCalls: this.#calls.refresh,
       peakBytes: this.gpu.buffers.peakBytes,
       losses: this.#losses.slice(0, 4),
     };

@@ -11,8 +11,9 @@ export class SubmitAndRead {
     this.#staging = gpu.buffers.create('number read back', 4, USAGE.mapRead | USAGE.copyTarget);
   }
 
-  /** @param from where the number stands, f32. @returns it, when the GPU is done. @throws GorpError `gpu/device-lost`. */
+  /** @param from where the number stands, f32. @returns it, when the GPU is done. @throws GorpError as {@link Gpu.check}. */
   async run(program: Program, from: BufferRange): Promise<number> {
+    this.gpu.check();
     const { gpuBuffer: staging } = this.#staging;
     const encoder = this.gpu.device.createCommandEncoder();
     const pass = encoder.beginComputePass();
