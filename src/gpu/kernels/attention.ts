@@ -28,10 +28,13 @@ export type AttentionForm = 'FORWARD' | 'GRAD_Q' | 'GRAD_KV' | 'GRAD_BIAS';
 /** Queries or keys that one thread takes: several where registers are plenty. */
 export type AttentionRows = 1 | 4;
 
+// Several rows are measured with heads of this size: those of larger ones take more registers, and far longer to compile.
+const LARGEST_HEAD = 32;
+
 /**
  * The kernel of an attention or of one of its gradients; the order of bindings is in the shader.
  *
- * @param rows per thread; where there are few rows, one, to keep all threads busy.
+ * @param rows per thread; one where there are few rows, to keep all threads busy, and where heads are large.
  */
 export function planAttention(
   form: AttentionForm,
@@ -41,7 +44,7 @@ export function planAttention(
   const { B, Sq, Bk, Sk, H, Hk, d } = shape;
   const vec = d % 4 === 0;
   const along = form === 'FORWARD' || form === 'GRAD_Q' ? Sq : Sk;
-  const R = along >= 16 && form !== 'GRAD_BIAS' ? rows : 1;
+  const R = along >= 16 && d <= LARGEST_HEAD && form !== 'GRAD_BIAS' ? rows : 1;
   const threads = Math.ceil(along / R);
   const wg = threads <= 4 ? 4 : threads <= 16 ? 16 : 32;
   const workgroups: Workgroups =
