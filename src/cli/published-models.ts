@@ -1,6 +1,7 @@
 import type { FrozenWeights } from '../run/frozen-weights.ts';
 
-const t5 = (d_model: number, d_ff: number, num_layers: number, num_heads: number): Record<string, unknown> => ({
+/** A config.json of T5 of these sizes. */
+export const t5 = (d_model: number, d_ff: number, num_layers: number, num_heads: number): Record<string, unknown> => ({
   model_type: 't5',
   vocab_size: 32128,
   d_kv: 64,
@@ -9,7 +10,8 @@ const t5 = (d_model: number, d_ff: number, num_layers: number, num_heads: number
   num_layers,
   num_heads,
 });
-const llama = (
+/** A config.json of LLaMA of these sizes. */
+export const llama = (
   hidden_size: number,
   intermediate_size: number,
   num_hidden_layers: number,

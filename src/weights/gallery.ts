@@ -5,8 +5,13 @@ export interface GalleryModel {
   name: string;
   family: 't5' | 'llama';
   parameters: number;
-  /** Elements of the largest tensor: the embedding. */
-  largestTensor: number;
+  /**
+   * Bytes on the GPU, to three digits, as planned for `gorp` with prompts of 512 tokens, batches of 8 (T5) or 1 (LLaMA),
+   * weights as the checkpoint stores them and activations computed again.
+   */
+  trainingBytes: number;
+  /** Elements of the largest matrix that is trained full-rank by default: it has to fit one buffer, as f32. */
+  largestTrained: number;
   /**
    * Bytes of weights and tokenizer, to three digits: as the hub's pages of T5-efficient-tiny, T5-small and both Flan-T5
    * list their files; of the others parameters × bytes of a value. The hub tells them exactly before a download.
@@ -18,10 +23,9 @@ export interface GalleryModel {
   note: string;
 }
 
-const T5_VOCABULARY = 32_128;
-const t5 = (width: number): Pick<GalleryModel, 'family' | 'largestTensor' | 'licence' | 'isGated'> => ({
+const t5 = (width: number, keys: number): Pick<GalleryModel, 'family' | 'largestTrained' | 'licence' | 'isGated'> => ({
   family: 't5',
-  largestTensor: T5_VOCABULARY * width,
+  largestTrained: width * keys,
   licence: 'Apache-2.0',
   isGated: false,
 });
@@ -29,51 +33,57 @@ const t5 = (width: number): Pick<GalleryModel, 'family' | 'largestTensor' | 'lic
 /** Smallest first within a family. */
 export const GALLERY: readonly GalleryModel[] = [
   {
-    ...t5(256),
+    ...t5(256, 256),
     // The main branch has pickled weights only; the hub's own bot has added safetensors here.
     reference: 'google/t5-efficient-tiny@refs/pr/1',
     name: 'T5-efficient-tiny',
     parameters: 15_600_000,
+    trainingBytes: 196_000_000,
     bytes: 63_700_000,
     note: 'Pre-trained only; the quickest to try.',
   },
   {
-    ...t5(512),
+    ...t5(512, 512),
     reference: 'google-t5/t5-small',
     name: 'T5-small',
     parameters: 60_500_000,
+    trainingBytes: 517_000_000,
     bytes: 243_000_000,
     note: 'Already trained on several tasks.',
   },
   {
-    ...t5(512),
+    ...t5(512, 384),
     reference: 'google/flan-t5-small',
     name: 'Flan-T5-small',
     parameters: 77_000_000,
+    trainingBytes: 640_000_000,
     bytes: 310_000_000,
     note: 'Tuned on instructions.',
   },
   {
-    ...t5(768),
+    ...t5(768, 768),
     reference: 'google-t5/t5-base',
     name: 'T5-base',
     parameters: 223_000_000,
+    trainingBytes: 1_410_000_000,
     bytes: 893_000_000,
     note: 'Already trained on several tasks.',
   },
   {
-    ...t5(768),
+    ...t5(768, 768),
     reference: 'google/flan-t5-base',
     name: 'Flan-T5-base',
     parameters: 248_000_000,
+    trainingBytes: 1_510_000_000,
     bytes: 993_000_000,
     note: 'Tuned on instructions.',
   },
   {
-    ...t5(1024),
+    ...t5(1024, 1024),
     reference: 'google-t5/t5-large',
     name: 'T5-large',
     parameters: 738_000_000,
+    trainingBytes: 4_120_000_000,
     bytes: 2_950_000_000,
     note: 'The model of the paper’s orders 1 to 6.',
   },
@@ -82,7 +92,8 @@ export const GALLERY: readonly GalleryModel[] = [
     name: 'SmolLM2-135M',
     family: 'llama',
     parameters: 135_000_000,
-    largestTensor: 49_152 * 576,
+    trainingBytes: 480_000_000,
+    largestTrained: 1536 * 576,
     bytes: 271_000_000,
     licence: 'Apache-2.0',
     isGated: false,
@@ -93,7 +104,8 @@ export const GALLERY: readonly GalleryModel[] = [
     name: 'TinyLlama-1.1B',
     family: 'llama',
     parameters: 1_100_000_000,
-    largestTensor: 32_000 * 2048,
+    trainingBytes: 3_150_000_000,
+    largestTrained: 5632 * 2048,
     bytes: 2_200_000_000,
     licence: 'Apache-2.0',
     isGated: false,
@@ -104,7 +116,8 @@ export const GALLERY: readonly GalleryModel[] = [
     name: 'LLaMA-2-7B',
     family: 'llama',
     parameters: 6_740_000_000,
-    largestTensor: 32_000 * 4096,
+    trainingBytes: 17_300_000_000,
+    largestTrained: 11_008 * 4096,
     bytes: 13_500_000_000,
     licence: 'Llama 2 Community License',
     isGated: true,

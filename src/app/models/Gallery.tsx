@@ -4,7 +4,8 @@ import type { StoredModel } from '../../weights/stored-models.ts';
 import { bytes } from '../format.ts';
 import { usePage, usePageState } from '../page-context.tsx';
 import { isActive } from '../run-state.ts';
-import { roughTrainingBytes, whyTooLarge } from './device-fit.ts';
+import { budgetBytes } from '../memory/budget.ts';
+import { whyTooLarge } from './device-fit.ts';
 import styles from './ModelsTab.module.css';
 import { roomLeft } from './models-state.ts';
 
@@ -48,10 +49,9 @@ function Row({ model }: { model: GalleryModel }) {
   const stored = usePageState((state) => isStored(state.models.stored, model));
   const bufferBytes = usePageState((state) => state.models.bufferBytes);
   const storageBytes = usePageState((state) => roomLeft(state.models));
-  const obstacle = whyTooLarge(
-    model,
-    bufferBytes === null ? null : { bufferBytes, storageBytes: stored ? null : storageBytes },
-  );
+  const budget = usePageState((state) => budgetBytes(state.memoryBudget));
+  const room = stored ? null : storageBytes;
+  const obstacle = whyTooLarge(model, { bufferBytes, budgetBytes: budget, storageBytes: room });
   return (
     <tr data-model={model.reference}>
       <th scope="row">
@@ -64,7 +64,7 @@ function Row({ model }: { model: GalleryModel }) {
       <td className={styles.number}>{millions(model.parameters)}</td>
       <td className={styles.number}>{bytes(model.bytes)}</td>
       <td className={styles.number}>
-        {bytes(roughTrainingBytes(model.parameters))}
+        {bytes(model.trainingBytes)}
         {obstacle !== null && <span className={styles.obstacle}>not on this device: {obstacle}</span>}
       </td>
       <td>

@@ -27,7 +27,7 @@ export function ModelsTab() {
       </Section>
       <Section
         title="Known models"
-        note="Any T5 or LLaMA repository with safetensors and a tokenizer.json should do; these are some to begin with. GPU memory is about what training a small batch takes, with weights in 32 bits."
+        note="Any T5 or LLaMA repository with safetensors and a tokenizer.json should do; these are some to begin with. GPU memory is what gorp takes with prompts of 512 tokens, 8 at a time (LLaMA: 1), weights as they are stored and activations computed again; what your settings take is planned beside them."
         testId="gallery"
       >
         <Gallery />

@@ -2,32 +2,27 @@ import type { GalleryModel } from '../../weights/gallery.ts';
 
 /** What can be known of a device before anything is put on it. */
 export interface DeviceLimits {
-  /** Largest buffer, and largest part of one that a kernel may see. */
-  bufferBytes: number;
+  /** Largest buffer, and largest part of one that a kernel may see. Null without WebGPU. */
+  bufferBytes: number | null;
+  /** GPU memory that the user lets a run have. Null where nothing was entered. */
+  budgetBytes: number | null;
   /** Free and used storage of this page together, less what is used. Null where the browser does not tell. */
   storageBytes: number | null;
 }
 
-/** Weights are kept as f32. */
-const BYTES_PER_PARAMETER = 4;
-/** Adapters, optimizer state and activations of a small batch, as a share of the weights, and at least so many bytes. */
-const MARGIN_SHARE = 0.25;
-const MARGIN_BYTES = 256 * 2 ** 20;
-
-/** Bytes of GPU memory that training a model takes, about. */
-export function roughTrainingBytes(parameters: number): number {
-  const weights = parameters * BYTES_PER_PARAMETER;
-  return weights + Math.max(MARGIN_BYTES, weights * MARGIN_SHARE);
-}
+/** Trained weights are f32. */
+const BYTES_PER_VALUE = 4;
 
 /** Why a device cannot hold a model, in words; null where nothing is known against it. */
 export function whyTooLarge(
-  { largestTensor, bytes }: Pick<GalleryModel, 'largestTensor' | 'bytes'>,
-  limits: DeviceLimits | null,
+  { trainingBytes, largestTrained, bytes }: Pick<GalleryModel, 'trainingBytes' | 'largestTrained' | 'bytes'>,
+  { bufferBytes, budgetBytes, storageBytes }: DeviceLimits,
 ): string | null {
-  if (limits === null) return null;
-  if (largestTensor * BYTES_PER_PARAMETER > limits.bufferBytes) return 'its embedding is larger than a buffer may be';
-  if (limits.storageBytes !== null && bytes > limits.storageBytes) return 'the browser has no room for the files';
+  if (bufferBytes !== null && largestTrained * BYTES_PER_VALUE > bufferBytes)
+    return 'a weight that is trained is larger than one buffer may be';
+  if (budgetBytes !== null && trainingBytes > budgetBytes)
+    return 'more than the memory to use; fewer bits and shorter prompts take less';
+  if (storageBytes !== null && bytes > storageBytes) return 'the browser has no room for the files';
   return null;
 }
 

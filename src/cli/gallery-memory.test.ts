@@ -1,0 +1,48 @@
+import { expect, test } from 'vitest';
+import { methodPreset } from '../gorp/methods.ts';
+import { planMemory } from '../run/plan-memory.ts';
+import { GALLERY } from '../weights/gallery.ts';
+import { llama, t5 } from './published-models.ts';
+
+const FLAN = { feed_forward_proj: 'gated-gelu', tie_word_embeddings: false };
+const SMOL = { vocab_size: 49_152, tie_word_embeddings: true, bos_token_id: 0, eos_token_id: 0 };
+
+/** The sizes of the gallery's models, as their config.json has them. */
+const CONFIGS: Readonly<Record<string, Record<string, unknown>>> = {
+  'T5-efficient-tiny': t5(256, 1024, 4, 4),
+  'T5-small': t5(512, 2048, 6, 8),
+  'Flan-T5-small': { ...t5(512, 1024, 8, 6), ...FLAN },
+  'T5-base': t5(768, 3072, 12, 12),
+  'Flan-T5-base': { ...t5(768, 2048, 12, 12), ...FLAN },
+  'T5-large': t5(1024, 4096, 24, 16),
+  'SmolLM2-135M': { ...llama(576, 1536, 30, 9, 3), ...SMOL },
+  'TinyLlama-1.1B': llama(2048, 5632, 22, 32, 4),
+  'LLaMA-2-7B': llama(4096, 11_008, 32, 32, 32),
+};
+
+test.each(GALLERY.map((model) => [model.name, model] as const))(
+  'the gallery says what %s takes as the planner does',
+  async (name, { family, trainingBytes, largestTrained }) => {
+    const config = CONFIGS[name];
+    const [B, storedAs] = family === 't5' ? [8, 'F32'] : [1, 'F16'];
+    const sizes = { B, S: 512, T: 10 };
+    const plan = await planMemory({
+      config,
+      method: methodPreset('gorp'),
+      training: {
+        sourceLength: 512,
+        targetLength: 50,
+        gradientAccumulation: 1,
+        frozenWeights: 'stored',
+        activations: 'recompute',
+      },
+      work: { tasks: 4, batch: sizes, tests: [{ ...sizes, candidates: 14 }] }, // as dbpedia's
+      storedAs: () => storedAs,
+      limits: { maxBufferSize: 2 ** 31, maxStorageBufferBindingSize: 2 ** 31 - 4 },
+    });
+    expect(Math.abs(plan.total / trainingBytes - 1)).toBeLessThan(0.01);
+    const { d_model, d_kv, num_heads, hidden_size, intermediate_size } = config as Record<string, number>;
+    const trained = family === 't5' ? d_model * d_kv * num_heads : hidden_size * intermediate_size;
+    expect(largestTrained).toBe(trained);
+  },
+);
