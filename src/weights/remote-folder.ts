@@ -47,6 +47,12 @@ export interface RemoteFacts {
 }
 
 /**
+ * Name in the store of the copy of a file. A URL without version is a name too, and the mark between them is in no such
+ * URL.
+ */
+export const nameInStore = (url: string, version: string): string => (version === '' ? url : `${url}#${version}`);
+
+/**
  * A folder on a server, seen through the store: what the store lacks is downloaded into it first; what it has is used as
  * it is, without a request, but for a part that has been damaged: that one is fetched again.
  */
@@ -81,9 +87,8 @@ export class RemoteFolder implements ModelFolder {
     this.#listed = files === undefined ? null : new Map(files.map((file) => [file.name, file]));
   }
 
-  /** A copy's name in the store. A URL without version is a name too, and the mark between them is in no such URL. */
   #nameOf(url: string): string {
-    return this.#version === '' ? url : `${url}#${this.#version}`;
+    return nameInStore(url, this.#version);
   }
 
   #manifest(name: string): Promise<Manifest | null> {

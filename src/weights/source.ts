@@ -5,7 +5,7 @@ import { readJson } from './model-files.ts';
 import { type InspectTexts, type ModelFiles, type ModelFolder, openConfig, openModelFolder } from './model-folder.ts';
 import { DEFAULT_REVISION, type ModelReference } from './model-reference.ts';
 import { type PickedFile, PickedFolder } from './picked-folder.ts';
-import { folderUrl, RemoteFolder, type RemoteOptions } from './remote-folder.ts';
+import { folderUrl, nameInStore, RemoteFolder, type RemoteOptions } from './remote-folder.ts';
 import { openMemoryStore, type WeightStore } from './store.ts';
 
 /** What opening a model may need beside its name. None of it is a setting: it is not recorded anywhere. */
@@ -40,32 +40,40 @@ export async function openModel(
   return openModelFolder(await folderOf(reference, places, options), inspect);
 }
 
+const CONFIG = 'config.json';
+
 /**
  * The config.json of a model alone, some KB: what the store has of it, else from where the model lies. Nothing is kept.
  *
  * @throws GorpError as {@link openModel}.
  */
 export async function readConfig(reference: ModelReference, places: ModelPlaces): Promise<unknown> {
-  const stored = await storedConfig(reference, places.store);
+  const stored = await storedConfig(reference, places);
   if (stored !== null) return stored;
   return openConfig(await folderOf(reference, { ...places, store: await openMemoryStore() }, {}));
 }
 
 /** Of a repository's commits in the store, the one that came last. */
-async function storedConfig(reference: ModelReference, store: WeightStore): Promise<unknown> {
-  if (reference.kind !== 'hub' && reference.kind !== 'url') return null;
-  const isThere = (folder: string): boolean => {
+async function storedConfig(
+  reference: ModelReference,
+  { store, embedded }: Pick<ModelPlaces, 'store' | 'embedded'>,
+): Promise<unknown> {
+  if (reference.kind === 'picked') return null;
+  const isThere = ({ url, file }: { url: string; file: string }): boolean => {
+    if (reference.kind === 'embedded') {
+      return file === nameInStore(`${folderUrl(embedded.url)}${CONFIG}`, embedded.version);
+    }
+    const folder = url.slice(0, -CONFIG.length);
     if (reference.kind === 'url') return folder === folderUrl(reference.url);
     const pinned = parseCommitUrl(folder);
     const { repository, revision } = reference;
     return pinned?.id === repository && [DEFAULT_REVISION, pinned.commit].includes(revision);
   };
-  const named = (await store.list()).filter(({ url }) => url.endsWith('/config.json'));
-  const last = named.findLast(({ url }) => isThere(url.slice(0, -'config.json'.length)));
+  const last = (await store.list()).filter(({ url }) => url.endsWith(`/${CONFIG}`)).findLast(isThere);
   if (last === undefined) return null;
   const { file, bytes } = last;
   return readJson({
-    name: 'config.json',
+    name: CONFIG,
     bytes,
     read: (begin, end) => store.read(file, begin, end),
     discard: () => store.remove(file),
