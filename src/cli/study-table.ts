@@ -27,6 +27,7 @@ export function studyTable(runs: readonly Results[]): string {
     'FWT',
     'just learned',
     'seconds',
+    'peak MiB',
   ];
   lines.push(`| ${head.join(' | ')} |`, `|${' --- |'.repeat(head.length)}`);
   for (const method of methods) {
@@ -44,6 +45,10 @@ export function studyTable(runs: readonly Results[]): string {
         of((r) => r.measures.exact.justLearned),
         meanAndDeviation(
           own.map((r) => r.seconds),
+          0,
+        ),
+        meanAndDeviation(
+          own.map((r) => r.memory.peakBytes / 2 ** 20),
           0,
         ),
       ].join(' | ')} |`,
