@@ -68,6 +68,26 @@ describe('tuneGpu', () => {
     next.destroy();
   });
 
+  it('leaves classes for the next start once measuring has taken long, and keeps to the safe kernel till then', async () => {
+    const { host, kept } = memoryHost();
+    let ms = 0;
+    const slow = { ...host, now: () => (ms += 6000) };
+    const other = { ...SHAPE, layout: 'nn' } as const;
+    await tuneGpu(gpu, slow);
+    for (const shape of [SHAPE, other]) gpu.tuning.variantOf(shape);
+    expect(await gpu.tuning.settle()).toBe(true);
+    expect(gpu.tuning.variantOf(other)).toBe(SAFE_VARIANT);
+    expect(await gpu.tuning.settle()).toBe(false);
+    expect((kept.values().next().value as Choices).matmul).toEqual({ [CLASS]: gpu.tuning.variantOf(SHAPE) });
+
+    const next = await acquireTestGpu();
+    await tuneGpu(next, host);
+    next.tuning.variantOf(other);
+    expect(await next.tuning.settle()).toBe(true);
+    expect(Object.keys((kept.values().next().value as Choices).matmul)).toEqual([CLASS, shapeClass(other)]);
+    next.destroy();
+  });
+
   it('takes choices from a store as they are, and asks by the name of device and platform', async () => {
     const asked: string[] = [];
     const { host } = memoryHost();

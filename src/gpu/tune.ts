@@ -51,6 +51,9 @@ const REPEATS = 4;
 // takes longer is left out, and so are those that compile longer still: on this device they are not tried again.
 const COMPILE_LIMIT = 4000;
 const COMPILE_FACTOR = 6;
+// What measuring may delay a start, in milliseconds, or a little more: a class that is begun is measured to its end. Where
+// kernels compile in an instant, all are measured within it.
+const START_LIMIT = 10_000;
 // Largest difference from the safe kernel that rounding explains: of a product, for each term of at most 1 of an entry; of
 // an attention, for a weighted mean of values of at most 1.
 const MATMUL_ERROR = 1e-5;
@@ -59,7 +62,7 @@ const ATTENTION_ERROR = 1e-4;
 /**
  * Makes the device choose its kernels by measurement: the best of one adapter is a bad one of another, and its name
  * does not tell. What is known of the device is taken from the store; the rest is measured when a program first needs
- * a shape class (see {@link compile}), and kept.
+ * a shape class (see {@link compile}), as far as it does not delay the start for long, and kept.
  */
 export async function tuneGpu(gpu: Gpu, host: TuningHost): Promise<void> {
   if (gpu.tuning.isMeasuring) return;
@@ -77,9 +80,16 @@ export async function tuneGpu(gpu: Gpu, host: TuningHost): Promise<void> {
     gpu.tuning.attentionRows = known.attentionRows;
     for (const [name, variant] of Object.entries(known.matmul)) gpu.tuning.choose(name, variant);
   }
+  let spent = 0;
   gpu.tuning.measureWith(async (shapes) => {
     for (const [name, shape] of shapes) {
+      if (spent >= START_LIMIT) {
+        gpu.tuning.postpone(name);
+        continue;
+      }
+      const start = host.now();
       const times = await matmulTimes(gpu, measured(shape), measuring);
+      spent += host.now() - start;
       gpu.tuning.choose(name, quickest(times));
     }
     await keep();

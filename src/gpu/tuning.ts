@@ -13,12 +13,15 @@ export type Measure = (shapes: ReadonlyMap<string, MatmulShape>) => Promise<void
 
 /**
  * Which of several kernels that compute the same a device uses. A choice, once made, stays: other kernels round
- * differently, and a run has to give the same losses from its first step to its last, and when it is started again.
+ * differently, and a run has to give the same losses from its first step to its last, and, where everything has been
+ * measured, when it is started again.
  */
 export class Tuning {
   attentionRows: AttentionRows = 1;
   #matmul = new Map<string, MatmulVariant>();
   #unknown = new Map<string, MatmulShape>();
+  /** Classes that have to do without a measurement until the next start. */
+  readonly #unmeasured = new Set<string>();
   #measure: Measure | undefined;
 
   /** @param lanes threads of a subgroup, where the device has subgroups of one size. */
@@ -35,6 +38,12 @@ export class Tuning {
 
   choose(shapeClass: string, variant: MatmulVariant): void {
     this.#matmul.set(shapeClass, variant);
+  }
+
+  /** Uses {@link SAFE_VARIANT} for a class from here on, and leaves it to be measured at the next start. */
+  postpone(shapeClass: string): void {
+    this.#unmeasured.add(shapeClass);
+    this.choose(shapeClass, SAFE_VARIANT);
   }
 
   /** From now on {@link settle} measures the classes that were asked for and are unknown. */
@@ -55,8 +64,10 @@ export class Tuning {
     return true;
   }
 
+  /** What was measured. */
   get choices(): Choices {
-    return { attentionRows: this.attentionRows, matmul: Object.fromEntries(this.#matmul) };
+    const measured = [...this.#matmul].filter(([name]) => !this.#unmeasured.has(name));
+    return { attentionRows: this.attentionRows, matmul: Object.fromEntries(measured) };
   }
 }
 
