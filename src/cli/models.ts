@@ -1,4 +1,5 @@
 import { GorpError } from '../base/errors.ts';
+import { inspectTexts } from '../run/open-network.ts';
 import { authorizedFetch, checkAccess } from '../weights/hub.ts';
 import { refetchByRange } from '../weights/refetch.ts';
 import { listModels, removeModel, type StoredModel, verifyModel } from '../weights/stored-models.ts';
@@ -32,6 +33,7 @@ export async function models(args: string[]): Promise<number> {
       return list(store, terminal);
     case 'fetch':
       await openNamedModel(name, {
+        inspect: inspectTexts,
         onProgress: ({ file, bytes, totalBytes }) =>
           terminal.live(`Loading ${file}: ${megabytes(bytes)} of ${totalBytes === null ? '?' : megabytes(totalBytes)}`),
       });

@@ -19,6 +19,7 @@ export function studyTable(runs: readonly Results[]): string {
   const lines: string[] = [];
   const head = [
     'method',
+    'seeds',
     'AP exact',
     'AP ranked',
     'BWT exact',
@@ -36,6 +37,7 @@ export function studyTable(runs: readonly Results[]): string {
     lines.push(
       `| ${[
         method,
+        own.length,
         of((r) => r.measures.exact.averagePerformance),
         of((r) => r.measures.ranked.averagePerformance),
         of((r) => r.measures.exact.backwardTransfer),
@@ -58,7 +60,11 @@ export function studyTable(runs: readonly Results[]): string {
     const own = runs.filter(({ settings }) => settings.method.name === method);
     const { settings } = own[0];
     const { order } = settings;
-    lines.push('', `**${method}**, exact match after each round, ${own.length} seeds`, '');
+    lines.push(
+      '',
+      `**${method}**, exact match after each round, ${own.length === 1 ? '1 seed' : `${own.length} seeds`}`,
+      '',
+    );
     lines.push(`| after | ${order.join(' | ')} |`, `|${' --- |'.repeat(order.length + 1)}`);
     for (const { round, name } of [{ round: 0, name: 'nothing' }, ...namedRounds(settings)]) {
       const cells = order.map((_, j) => meanAndDeviation(own.map((r) => percent(r.accuracy.exact[round][j]))));

@@ -1,3 +1,4 @@
+import { reportOf } from '../base/errors.ts';
 import { LLAMA_TARGETS, T5_TARGETS, type TargetModules } from '../gorp/method-groups.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { ConfigReader } from '../models/config.ts';
@@ -8,7 +9,7 @@ import { checkShapes } from '../models/parameters.ts';
 import { parseT5Config } from '../models/t5-config.ts';
 import { T5Network } from '../models/t5-network.ts';
 import { checkVocabulary, loadTokenizer, type PromptForm, type Tokenizer } from '../text/tokenizer.ts';
-import type { ModelFiles, ModelTexts } from '../weights/model-folder.ts';
+import type { InspectTexts, ModelFiles, ModelTexts } from '../weights/model-folder.ts';
 import type { TrainingSettings } from './settings.ts';
 
 /** A network ready for weights, what reads text for it, and the layers that methods train in it by default. */
@@ -56,6 +57,19 @@ export interface KnownModel {
 /** @throws GorpError `model/…` or `text/…`, naming the field or token. */
 export function readTexts(texts: Texts): KnownModel {
   return familyOf(texts.config) === 't5' ? known(T5, texts) : known(LLAMA, texts);
+}
+
+/** Refuses a model whose small files are not such as {@link readTexts} reads, and forgets them. */
+export const inspectTexts: InspectTexts = async (texts) => void (await discarding(texts, () => readTexts(texts)));
+
+/** Kept, files that are no model would fail every later start, though they were mended where they come from. */
+export async function discarding<T>(files: Pick<ModelTexts, 'discard'>, read: () => T): Promise<T> {
+  try {
+    return read();
+  } catch (thrown) {
+    if (/^(model|text)\//.test(reportOf(thrown).code)) await files.discard();
+    throw thrown;
+  }
 }
 
 type Texts = Pick<ModelTexts, 'config' | 'tokenizer' | 'tokenizerConfig' | 'generationConfig'>;

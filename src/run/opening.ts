@@ -1,4 +1,3 @@
-import { reportOf } from '../base/errors.ts';
 import { countingGpu } from '../gpu/counting-gpu.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { sizeOf } from '../graph/tensor.ts';
@@ -9,7 +8,7 @@ import type { RunControl } from './control.ts';
 import type { RunEvent } from './events.ts';
 import type { RunHost } from './host.ts';
 import { asRefusal, checkBudget } from './memory-plan.ts';
-import { type KnownModel, networkOf, type OpenedNetwork, openNetwork, readTexts } from './open-network.ts';
+import { discarding, type KnownModel, networkOf, type OpenedNetwork, openNetwork, readTexts } from './open-network.ts';
 import { checkFits, checkGoesOn, type SavedRound } from './outputs/saved-round.ts';
 import { declaredType, planMemory } from './plan-memory.ts';
 import { workOf } from './planned-work.ts';
@@ -153,13 +152,3 @@ export class Opening {
 
 export const parametersOf = ({ shapes }: Pick<Network, 'shapes'>): number =>
   [...shapes.values()].reduce((sum, shape) => sum + sizeOf(shape), 0);
-
-/** Kept, files that are no model would fail every later start, though they were mended where they come from. */
-async function discarding<T>(files: Pick<ModelTexts, 'discard'>, read: () => T): Promise<T> {
-  try {
-    return read();
-  } catch (thrown) {
-    if (/^(model|text)\//.test(reportOf(thrown).code)) await files.discard();
-    throw thrown;
-  }
-}

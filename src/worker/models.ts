@@ -1,4 +1,5 @@
 import { reportOf } from '../base/errors.ts';
+import { inspectTexts } from '../run/open-network.ts';
 import { authorizedFetch, checkAccess } from '../weights/hub.ts';
 import { parseModelReference } from '../weights/model-reference.ts';
 import { refetchByRange } from '../weights/refetch.ts';
@@ -59,6 +60,7 @@ async function fetchModel(model: string, access: ModelAccess): Promise<void> {
   try {
     await openModel(reference, await openPlaces(access), {
       signal,
+      inspect: inspectTexts,
       onProgress: (progress) => emit({ type: 'fetching', model, progress }),
     });
     emit({ type: 'fetched', model });
