@@ -1,6 +1,7 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { expect, type Page, test } from '@playwright/test';
+import { dropFromDisk } from './support/drop.ts';
 import { choose, downloadResults, openWorkbench, start, waitForStatus } from './support/workbench.ts';
 
 const MARKUP = '<img src=x onerror="document.title=1">';
@@ -145,17 +146,6 @@ test('a published order fills in its settings, and reads a folder from disk', as
   await waitForStatus(page, 'stopped');
 });
 
-/** Drops files or a folder from disk, as the system's file manager does. */
-async function dropFromDisk(page: Page, path: string): Promise<void> {
-  const box = await page.getByTestId('task-field').boundingBox();
-  if (box === null) throw new Error('The field of tasks is not to be seen.');
-  const client = await page.context().newCDPSession(page);
-  const at = { x: box.x + box.width / 2, y: box.y + 20, data: { items: [], files: [path], dragOperationsMask: 1 } };
-  for (const type of ['dragEnter', 'dragOver', 'drop'] as const)
-    await client.send('Input.dispatchDragEvent', { type, ...at });
-  await client.detach();
-}
-
 test('a folder that is dropped is walked to its end', async ({ page }, info) => {
   const root = info.outputPath('dropped');
   const write = async (path: string, content: unknown): Promise<void> => {
@@ -167,11 +157,11 @@ test('a folder that is dropped is walked to its end', async ({ page }, info) => 
   // The browser lists a folder in parts of a hundred; what is looked for comes behind them.
   for (let i = 0; i < 250; i++) await write(`CL_Benchmark/TC/agnews/a${i}.json`, 0);
   await openWorkbench(page);
-  await dropFromDisk(page, root);
+  await dropFromDisk(page.getByTestId('task-field'), root);
   await expect(page.getByTestId('task-problem')).toContainText('instruction_config.json');
   await write('configs/instruction_config.json', { TC: [{ instruction: 'Which?\n' }] });
   await write('CL_Benchmark/TC/agnews/labels.json', ['a', 'b']);
-  await dropFromDisk(page, root);
+  await dropFromDisk(page.getByTestId('task-field'), root);
   await expect(page.getByTestId('picked-folder')).toContainText('dropped');
   await expect(page.getByTestId('picked-folder')).toContainText('1 dataset');
 });
@@ -189,7 +179,7 @@ test('the page stays quick while a large file is read, and a task is made of it'
       type: 'longtask',
     });
   });
-  await dropFromDisk(page, file);
+  await dropFromDisk(page.getByTestId('task-field'), file);
   const dialog = page.getByTestId('import-dialog');
   await expect(dialog).toContainText('80000 examples');
   await dialog.getByLabel('Text', { exact: true }).selectOption('label');

@@ -1,8 +1,9 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, type Page, test } from '@playwright/test';
 import { type LocalHub, startLocalHub } from '../src/testing/local-hub.ts';
 import { serveLocally } from '../src/testing/local-server.ts';
+import { dropFromDisk } from './support/drop.ts';
 import { damageChunk, storedWeights } from './support/stored.ts';
 import {
   choose,
@@ -172,6 +173,10 @@ test('a model folder on this machine is trained where it is', async ({ page }, t
   await page.getByLabel('Files on this machine').check();
   await page.getByTestId('pick-model-folder').setInputFiles(folder);
   await expect(page.getByTestId('model-field')).toContainText('picked-t5: 4 files');
+  const dropped = testInfo.outputPath('dropped-t5');
+  await cp(folder, dropped, { recursive: true });
+  await dropFromDisk(page.getByTestId('model-drop'), dropped);
+  await expect(page.getByTestId('model-field')).toContainText('dropped-t5: 4 files');
   await start(page);
   await waitForStep(page, 1);
   expect(await storedWeights(page)).toEqual({ files: [], strayChunks: 0, begunChunks: 0 });

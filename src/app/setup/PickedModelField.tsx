@@ -30,6 +30,7 @@ export function PickedModelField({ issue }: Props) {
   return (
     <div
       className={styles.drop}
+      data-testid="model-drop"
       data-over={isOver}
       onDragOver={(event) => {
         event.preventDefault();
