@@ -129,7 +129,8 @@ test('a published order fills in its settings, and reads a folder from disk', as
   }
   await test.step('a folder without its configuration is refused', async () => {
     await folder.setInputFiles(root);
-    await expect(page.getByTestId('task-problem')).toContainText('instruction_config.json');
+    await expect(page.getByTestId('task-problem')).toBeVisible();
+  await expect(page.getByTestId('task-problem')).toContainText('instruction_config.json');
     await expect(page.getByTestId('picked-folder')).toHaveCount(0);
   });
   await write('configs/instruction_config.json', { TC: [{ instruction: 'Which?\n' }] });

@@ -41,6 +41,7 @@ export function OrderField({ issue, sourceIssue }: Props) {
         setDropping(false);
         if (!carriesFiles(event)) return;
         event.preventDefault();
+        setAsked(true); // what comes of it, good or bad, is told there
         void tasks.give(filesOfDrop(event.dataTransfer));
       }}
     >
