@@ -130,7 +130,7 @@ test('a published order fills in its settings, and reads a folder from disk', as
   await test.step('a folder without its configuration is refused', async () => {
     await folder.setInputFiles(root);
     await expect(page.getByTestId('task-problem')).toBeVisible();
-  await expect(page.getByTestId('task-problem')).toContainText('instruction_config.json');
+    await expect(page.getByTestId('task-problem')).toContainText('instruction_config.json');
     await expect(page.getByTestId('picked-folder')).toHaveCount(0);
   });
   await write('configs/instruction_config.json', { TC: [{ instruction: 'Which?\n' }] });
@@ -158,11 +158,12 @@ test('a folder that is dropped is walked to its end', async ({ page }, info) => 
   // The browser lists a folder in parts of a hundred; what is looked for comes behind them.
   for (let i = 0; i < 250; i++) await write(`CL_Benchmark/TC/agnews/a${i}.json`, 0);
   await openWorkbench(page);
-  await dropFromDisk(page.getByTestId('task-field'), root);
+  await dropFromDisk(page.getByTestId('task-order'), root);
+  await expect(page.getByTestId('task-problem'), 'told where it is seen').toBeVisible();
   await expect(page.getByTestId('task-problem')).toContainText('instruction_config.json');
   await write('configs/instruction_config.json', { TC: [{ instruction: 'Which?\n' }] });
   await write('CL_Benchmark/TC/agnews/labels.json', ['a', 'b']);
-  await dropFromDisk(page.getByTestId('task-field'), root);
+  await dropFromDisk(page.getByTestId('task-order'), root);
   await expect(page.getByTestId('picked-folder')).toContainText('dropped');
   await expect(page.getByTestId('picked-folder')).toContainText('1 dataset');
 });
@@ -180,7 +181,7 @@ test('the page stays quick while a large file is read, and a task is made of it'
       type: 'longtask',
     });
   });
-  await dropFromDisk(page.getByTestId('task-field'), file);
+  await dropFromDisk(page.getByTestId('task-order'), file);
   const dialog = page.getByTestId('import-dialog');
   await expect(dialog).toContainText('80000 examples');
   await dialog.getByLabel('Text', { exact: true }).selectOption('label');

@@ -2,11 +2,15 @@ import type { Locator } from '@playwright/test';
 
 /** Drops a file or folder of the disk on an element, as a file manager does. */
 export async function dropFromDisk(target: Locator, path: string): Promise<void> {
-  await target.scrollIntoViewIfNeeded();
+  await target.evaluate((element) => element.scrollIntoView({ block: 'center' }));
   const box = await target.boundingBox();
   if (box === null) throw new Error('What it is to be dropped on is not to be seen.');
   const client = await target.page().context().newCDPSession(target.page());
-  const at = { x: box.x + box.width / 2, y: box.y + 20, data: { items: [], files: [path], dragOperationsMask: 1 } };
+  const at = {
+    x: box.x + box.width / 2,
+    y: box.y + box.height / 2,
+    data: { items: [], files: [path], dragOperationsMask: 1 },
+  };
   for (const type of ['dragEnter', 'dragOver', 'drop'] as const)
     await client.send('Input.dispatchDragEvent', { type, ...at });
   await client.detach();
