@@ -1,6 +1,6 @@
 import { mixSeed, seededRandom } from '../src/base/random.ts';
 import type { Gpu } from '../src/gpu/device.ts';
-import type { MatmulLayout, MatmulShape } from '../src/gpu/kernels/matmul.ts';
+import { type MatmulLayout, type MatmulShape, plainProduct } from '../src/gpu/kernels/matmul.ts';
 import {
   type MatmulVariant,
   planVariant,
@@ -17,12 +17,6 @@ export type Sizes = readonly [number, number, number];
 
 /** A contender with what it holds on the device. */
 export type OwnedContender = Contender & { destroy(): void };
-
-/** A product of two whole matrices. */
-export function productOf(layout: MatmulLayout, [M, K, N]: Sizes): MatmulShape {
-  const plain = { batch: 1, batchStrideA: 0, batchStrideB: 0, batchStrideC: 0, batchStrideD: 0 };
-  return { ...plain, layout, M, N, K, alpha: 1, addend: false, accumulate: false };
-}
 
 /** The kernel that the device chooses for a product, measured now if it has not been. */
 export async function chosenKernel(gpu: Gpu, shape: MatmulShape): Promise<MatmulVariant> {
@@ -84,7 +78,8 @@ export async function compareKernels(
   rounds: number,
   peers: readonly OwnedContender[] = [],
 ): Promise<Comparison> {
-  const shape = productOf(product.layout, product.sizes);
+  const [M, K, N] = product.sizes;
+  const shape = plainProduct(product.layout, M, N, K);
   const contenders = [...peers];
   try {
     const name = shapeClass(shape) ?? null;

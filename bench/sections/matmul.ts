@@ -1,7 +1,8 @@
 import type { Gpu } from '../../src/gpu/device.ts';
 import type { MatmulLayout } from '../../src/gpu/kernels/matmul.ts';
 import { type Place, type Section, tunedGpu } from '../bench.ts';
-import { chosenKernel, compareKernels, type Comparison, productBy, productOf, type Sizes } from '../product.ts';
+import { plainProduct } from '../../src/gpu/kernels/matmul.ts';
+import { chosenKernel, compareKernels, type Comparison, productBy, type Sizes } from '../product.ts';
 import { digits, markdownTable } from '../table.ts';
 import { cost, takeTurns } from '../timing.ts';
 
@@ -87,7 +88,8 @@ async function oddRatio(
   const contenders = [];
   try {
     for (const sizes of [odd, padded]) {
-      const shape = productOf(layout, sizes);
+      const [M, K, N] = sizes;
+      const shape = plainProduct(layout, M, N, K);
       contenders.push(await productBy(gpu, shape, await chosenKernel(gpu, shape)));
     }
     const [a, b] = await takeTurns(clock, contenders, rounds);

@@ -42,86 +42,25 @@ interface PublishedModel {
   storedAs: string;
 }
 
+type Fit = readonly [FrozenWeights, PublishedModel['activations']];
+
+/** A T5, 8 prompts at a time, for each way to make it fit. */
+const t5Rows = (name: string, config: Record<string, unknown>, ...fits: Fit[]): PublishedModel[] =>
+  fits.map(([frozenWeights, activations]) => {
+    return { name, config, batchSize: 8, frozenWeights, activations, storedAs: 'F32' };
+  });
+
+/** A LLaMA, one prompt at a time, activations computed again. */
+const llamaRows = (name: string, config: Record<string, unknown>, ...frozen: FrozenWeights[]): PublishedModel[] =>
+  frozen.map((frozenWeights) => {
+    return { name, config, batchSize: 1, frozenWeights, activations: 'recompute', storedAs: 'F16' };
+  });
+
 /** Sizes of published models, as their config.json has them. */
 export const PUBLISHED_MODELS: readonly PublishedModel[] = [
-  {
-    name: 't5-small',
-    config: t5(512, 2048, 6, 8),
-    batchSize: 8,
-    frozenWeights: 'f32',
-    activations: 'keep',
-    storedAs: 'F32',
-  },
-  {
-    name: 't5-base',
-    config: t5(768, 3072, 12, 12),
-    batchSize: 8,
-    frozenWeights: 'f32',
-    activations: 'keep',
-    storedAs: 'F32',
-  },
-  {
-    name: 't5-base',
-    config: t5(768, 3072, 12, 12),
-    batchSize: 8,
-    frozenWeights: 'f32',
-    activations: 'recompute',
-    storedAs: 'F32',
-  },
-  {
-    name: 't5-large',
-    config: t5(1024, 4096, 24, 16),
-    batchSize: 8,
-    frozenWeights: 'f32',
-    activations: 'keep',
-    storedAs: 'F32',
-  },
-  {
-    name: 't5-large',
-    config: t5(1024, 4096, 24, 16),
-    batchSize: 8,
-    frozenWeights: 'f32',
-    activations: 'recompute',
-    storedAs: 'F32',
-  },
-  {
-    name: 't5-large',
-    config: t5(1024, 4096, 24, 16),
-    batchSize: 8,
-    frozenWeights: '8-bit',
-    activations: 'recompute',
-    storedAs: 'F32',
-  },
-  {
-    name: 'TinyLlama-1.1B',
-    config: llama(2048, 5632, 22, 32, 4),
-    batchSize: 1,
-    frozenWeights: 'stored',
-    activations: 'recompute',
-    storedAs: 'F16',
-  },
-  {
-    name: 'TinyLlama-1.1B',
-    config: llama(2048, 5632, 22, 32, 4),
-    batchSize: 1,
-    frozenWeights: '8-bit',
-    activations: 'recompute',
-    storedAs: 'F16',
-  },
-  {
-    name: 'LLaMA-2-7B',
-    config: llama(4096, 11008, 32, 32, 32),
-    batchSize: 1,
-    frozenWeights: '8-bit',
-    activations: 'recompute',
-    storedAs: 'F16',
-  },
-  {
-    name: 'LLaMA-2-7B',
-    config: llama(4096, 11008, 32, 32, 32),
-    batchSize: 1,
-    frozenWeights: '4-bit',
-    activations: 'recompute',
-    storedAs: 'F16',
-  },
+  ...t5Rows('t5-small', t5(512, 2048, 6, 8), ['f32', 'keep']),
+  ...t5Rows('t5-base', t5(768, 3072, 12, 12), ['f32', 'keep'], ['f32', 'recompute']),
+  ...t5Rows('t5-large', t5(1024, 4096, 24, 16), ['f32', 'keep'], ['f32', 'recompute'], ['8-bit', 'recompute']),
+  ...llamaRows('TinyLlama-1.1B', llama(2048, 5632, 22, 32, 4), 'stored', '8-bit'),
+  ...llamaRows('LLaMA-2-7B', llama(4096, 11008, 32, 32, 32), '8-bit', '4-bit'),
 ];

@@ -1,4 +1,3 @@
-import { GorpError } from '../base/errors.ts';
 import { mixSeed } from '../base/random.ts';
 import type { OwnedBuffer } from '../gpu/buffers.ts';
 import type { Gpu } from '../gpu/device.ts';
@@ -11,15 +10,16 @@ import type { Layers } from '../models/layers.ts';
 import { Parameters, type ReadParameter } from '../models/parameters.ts';
 import type { BatchSizes, Network, SizedBatch } from '../models/network.ts';
 import { InputCovariances } from './activations.ts';
-import { FullRankGroup } from './full-rank-group.ts';
+import type { FullRankGroup } from './full-rank-group.ts';
 import { type LayerHealth, Meters } from './health.ts';
 import { type GradientProgram, GradientPrograms } from './gradient-programs.ts';
-import { LoraGroup } from './lora-group.ts';
+import type { LoraGroup } from './lora-group.ts';
 import type { Matrix } from './matrix.ts';
-import { layerGroups, type TargetModules } from './method-groups.ts';
+import type { TargetModules } from './method-groups.ts';
 import type { MethodSettings } from './method-settings.ts';
 import { OptimizerPrograms } from './optimizer-programs.ts';
 import { growSpaces, type NamedGrowth } from './space-growth.ts';
+import { createGroups, readTrained, type ReadTrained, type TrainedGroups } from './trained-groups.ts';
 import { trainedLayers, type TrainedParts } from './trained-layers.ts';
 import type { SavedTraining, Trained } from './trained.ts';
 
@@ -74,7 +74,7 @@ export class Learner {
     private readonly network: Network,
     private readonly method: MethodSettings,
     private readonly options: LearnerOptions,
-    groups: { lora: LoraGroup[]; full: FullRankGroup[] },
+    groups: TrainedGroups,
     private readonly parameters: Parameters,
   ) {
     this.#lora = groups.lora;
@@ -110,36 +110,19 @@ export class Learner {
     read: ReadParameter | null,
     onLoaded?: (name: string) => void,
   ): Promise<Learner> {
-    const lora: LoraGroup[] = [];
-    const full: FullRankGroup[] = [];
-    const { maxBufferSize, maxStorageBufferBindingSize } = gpu.device.limits;
-    const limit = Math.min(maxBufferSize, maxStorageBufferBindingSize);
+    const groups = createGroups(gpu, network.shapes, method, targets);
     try {
-      if (method.adapters !== 'none') {
-        for (const group of layerGroups(network.shapes, targets.lora, limit)) {
-          checkRank('loraRank', method.loraRank, group.names[0], group.out, group.inputs);
-          lora.push(new LoraGroup(gpu, group, method));
-        }
-      }
-      if (method.fullRank !== 'none') {
-        for (const group of layerGroups(network.shapes, targets.fullRank, limit)) {
-          if (method.fullRank === 'projected') {
-            checkRank('galoreRank', method.galoreRank, group.names[0], group.out, group.inputs);
-          }
-          full.push(new FullRankGroup(gpu, group, method));
-        }
-      }
       const parameters = await Parameters.load(gpu, network.shapes, read, {
         place: (parameter) => {
           const name = parameter.replace(/\.weight$/, '');
-          return full.find((group) => group.layers.names.includes(name))?.weights.range(name);
+          return groups.full.find((group) => group.layers.names.includes(name))?.weights.range(name);
         },
         packing: options.packing,
         onLoaded,
       });
-      return new Learner(gpu, network, method, options, { lora, full }, parameters);
+      return new Learner(gpu, network, method, options, groups, parameters);
     } catch (error) {
-      for (const group of [...lora, ...full]) group.destroy();
+      for (const group of [...groups.lora, ...groups.full]) group.destroy();
       throw error;
     }
   }
@@ -392,32 +375,9 @@ export class Learner {
   }
 
   /** Everything that was trained, as it is now; waits for the GPU. Names are layers, without `.weight`. */
-  async readTrained(): Promise<{
-    adapters: Map<string, { A: Matrix; B: Matrix; previous: { A: Matrix; B: Matrix } | undefined }>;
-    weights: Map<string, Matrix>;
-    moments: Map<string, Matrix>;
-    spaces: Map<string, Matrix>;
-  }> {
+  readTrained(): Promise<ReadTrained> {
     this.#mergeChanges();
-    const adapters = new Map<string, { A: Matrix; B: Matrix; previous: { A: Matrix; B: Matrix } | undefined }>();
-    const weights = new Map<string, Matrix>();
-    const moments = new Map<string, Matrix>();
-    const spaces = new Map<string, Matrix>();
-    for (const group of this.#lora) {
-      const [A, B] = [await group.adapters.A.read(), await group.adapters.B.read()];
-      for (const name of group.layers.names) {
-        const pair = { A: A.get(name) as Matrix, B: B.get(name) as Matrix };
-        adapters.set(name, { ...pair, previous: group.adapters.previous.get(name) });
-      }
-      for (const [name, m] of await group.momentsA.m.read()) moments.set(name, m);
-      for (const [name, S] of group.space?.spaces ?? []) spaces.set(name, S);
-    }
-    for (const group of this.#full) {
-      for (const [name, W] of await group.weights.read()) weights.set(name, W);
-      for (const [name, m] of await group.moments.m.read()) moments.set(name, m);
-      for (const [name, S] of group.space?.spaces ?? []) spaces.set(name, S);
-    }
-    return { adapters, weights, moments, spaces };
+    return readTrained({ lora: this.#lora, full: this.#full });
   }
 
   #dropPrograms(): void {
@@ -435,13 +395,4 @@ export class Learner {
     this.parameters.destroy();
     for (const buffer of this.#owned) buffer.destroy();
   }
-}
-
-function checkRank(setting: string, rank: number, layer: string, out: number, inputs: number): void {
-  if (rank <= Math.min(out, inputs)) return;
-  throw new GorpError(
-    'settings/rank-too-large',
-    `${setting} is ${rank}, but ${layer} is only [${out}, ${inputs}].`,
-    `Choose a rank of at most ${Math.min(out, inputs)}.`,
-  );
 }

@@ -1,26 +1,13 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { acquireTestGpu } from '../testing/gpu.ts';
 import type { Gpu } from './device.ts';
-import type { MatmulShape } from './kernels/matmul.ts';
+import { plainProduct } from './kernels/matmul.ts';
 import { SAFE_VARIANT, shapeClass, variantsOf } from './kernels/matmul-variants.ts';
 import { tuneGpu, type TuningHost } from './tune.ts';
 import { type Choices, readChoices } from './tuning.ts';
 
-const SHAPE: MatmulShape = {
-  layout: 'nt',
-  // Odd, and too few rows for the largest tile: two kernels that compile quickly are left to choose from.
-  M: 70,
-  N: 64,
-  K: 33,
-  batch: 1,
-  batchStrideA: 0,
-  batchStrideB: 0,
-  batchStrideC: 0,
-  batchStrideD: 0,
-  alpha: 1,
-  addend: false,
-  accumulate: false,
-};
+// Odd, and too few rows for the largest tile: two kernels that compile quickly are left to choose from.
+const SHAPE = plainProduct('nt', 70, 64, 33);
 const CLASS = shapeClass(SHAPE) ?? '';
 
 /** Keeps choices in memory; `clock` counts how often the time was asked for. */

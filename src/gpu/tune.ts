@@ -1,7 +1,7 @@
 import { mixSeed, seededRandom } from '../base/random.ts';
 import type { Gpu } from './device.ts';
 import { type AttentionRows, type AttentionShape, planAttention } from './kernels/attention.ts';
-import type { MatmulShape } from './kernels/matmul.ts';
+import { type MatmulShape, plainProduct } from './kernels/matmul.ts';
 import { MATMUL_VARIANTS, type MatmulVariant, planVariant, variantsOf } from './kernels/matmul-variants.ts';
 import { type BufferRange, type Dispatch, Program, submit } from './program.ts';
 import { readBytes } from './readback.ts';
@@ -22,20 +22,6 @@ export interface TuningHost {
   platform: string;
 }
 
-const PLAIN: MatmulShape = {
-  layout: 'nt',
-  M: 0,
-  N: 0,
-  K: 0,
-  batch: 1,
-  batchStrideA: 0,
-  batchStrideB: 0,
-  batchStrideC: 0,
-  batchStrideD: 0,
-  alpha: 1,
-  addend: false,
-  accumulate: false,
-};
 /** An attention like those that fill a training step of the embedded model. */
 const ATTENTION: AttentionShape = {
   ...{ B: 4, Sq: 64, Bk: 4, Sk: 64, H: 4, Hk: 4, d: 32 },
@@ -102,7 +88,7 @@ function measured(shape: MatmulShape): MatmulShape {
   // Sides stay odd or multiples of four, as they were.
   const side = (size: number): number => (size > LARGEST ? LARGEST + (size % 4) : size);
   const [M, N, K] = [shape.M, shape.N, shape.K].map(side);
-  return { ...PLAIN, layout, M, N, K };
+  return plainProduct(layout, M, N, K);
 }
 
 const quickest = <Name>(times: ReadonlyMap<Name, number>): Name =>

@@ -1,21 +1,6 @@
 import type { Param } from '../../../src/gpu/kernel.ts';
-import type { MatmulShape } from '../../../src/gpu/kernels/matmul.ts';
+import { plainProduct } from '../../../src/gpu/kernels/matmul.ts';
 import { MATMUL_VARIANTS, planVariant } from '../../../src/gpu/kernels/matmul-variants.ts';
-
-const productOf = (M: number, K: number, N: number): MatmulShape => ({
-  layout: 'nn',
-  M,
-  N,
-  K,
-  batch: 1,
-  batchStrideA: 0,
-  batchStrideB: 0,
-  batchStrideC: 0,
-  batchStrideD: 0,
-  alpha: 1,
-  addend: false,
-  accumulate: false,
-});
 
 /** The kernel as the harness binds it: A, B and C from binding 0; what the project passes as a uniform is constant. */
 function withoutUniform(wgsl: string, params: readonly Param[]): string {
@@ -35,10 +20,10 @@ export const variants = MATMUL_VARIANTS.flatMap((variant) => {
     name: `gorp-web ${variant}${lanes === undefined ? '' : ` of ${lanes}`}`,
     ...(isSubgroup && { needs: ['subgroups'] }),
     code: (M: number, K: number, N: number): string => {
-      const { kernel, params } = planVariant(productOf(M, K, N), variant, lanes);
+      const { kernel, params } = planVariant(plainProduct('nn', M, N, K), variant, lanes);
       return withoutUniform(kernel.wgsl, params);
     },
     grid: (M: number, K: number, N: number): readonly number[] =>
-      planVariant(productOf(M, K, N), variant, lanes).workgroups,
+      planVariant(plainProduct('nn', M, N, K), variant, lanes).workgroups,
   }));
 });

@@ -27,6 +27,12 @@ export interface MatmulShape {
   readonly packedB?: { readonly packing: Packing; readonly elements: number };
 }
 
+/** The product of two whole matrices, with nothing added. */
+export const plainProduct = (layout: MatmulLayout, M: number, N: number, K: number): MatmulShape => ({
+  ...{ layout, M, N, K, alpha: 1, addend: false, accumulate: false },
+  ...{ batch: 1, batchStrideA: 0, batchStrideB: 0, batchStrideC: 0, batchStrideD: 0 },
+});
+
 /** Where operands lie in larger matrices, in elements; what is left out is as if they were whole. */
 export interface MatmulWindow {
   /** From one stored row of A to the next, and the first. */

@@ -1,0 +1,85 @@
+import { GorpError } from '../base/errors.ts';
+import type { Gpu } from '../gpu/device.ts';
+import type { Network } from '../models/network.ts';
+import { FullRankGroup } from './full-rank-group.ts';
+import { LoraGroup } from './lora-group.ts';
+import type { Matrix } from './matrix.ts';
+import { layerGroups, type TargetModules } from './method-groups.ts';
+import type { MethodSettings } from './method-settings.ts';
+
+/** Everything that a method trains, in groups of layers of one shape. */
+export interface TrainedGroups {
+  readonly lora: LoraGroup[];
+  readonly full: FullRankGroup[];
+}
+
+/** @throws GorpError `settings/rank-too-large`, `gpu/out-of-memory`, …; nothing stays allocated then. */
+export function createGroups(
+  gpu: Gpu,
+  shapes: Network['shapes'],
+  method: MethodSettings,
+  targets: TargetModules,
+): TrainedGroups {
+  const lora: LoraGroup[] = [];
+  const full: FullRankGroup[] = [];
+  const { maxBufferSize, maxStorageBufferBindingSize } = gpu.device.limits;
+  const limit = Math.min(maxBufferSize, maxStorageBufferBindingSize);
+  try {
+    if (method.adapters !== 'none') {
+      for (const group of layerGroups(shapes, targets.lora, limit)) {
+        checkRank('loraRank', method.loraRank, group.names[0], group.out, group.inputs);
+        lora.push(new LoraGroup(gpu, group, method));
+      }
+    }
+    if (method.fullRank !== 'none') {
+      for (const group of layerGroups(shapes, targets.fullRank, limit)) {
+        if (method.fullRank === 'projected') {
+          checkRank('galoreRank', method.galoreRank, group.names[0], group.out, group.inputs);
+        }
+        full.push(new FullRankGroup(gpu, group, method));
+      }
+    }
+    return { lora, full };
+  } catch (error) {
+    for (const group of [...lora, ...full]) group.destroy();
+    throw error;
+  }
+}
+
+function checkRank(setting: string, rank: number, layer: string, out: number, inputs: number): void {
+  if (rank <= Math.min(out, inputs)) return;
+  throw new GorpError(
+    'settings/rank-too-large',
+    `${setting} is ${rank}, but ${layer} is only [${out}, ${inputs}].`,
+    `Choose a rank of at most ${Math.min(out, inputs)}.`,
+  );
+}
+
+/** What was trained, read from the GPU. Names are layers, without `.weight`. */
+export interface ReadTrained {
+  readonly adapters: Map<string, { A: Matrix; B: Matrix; previous: { A: Matrix; B: Matrix } | undefined }>;
+  readonly weights: Map<string, Matrix>;
+  /** Adam's first moments of A and of full-rank weights. */
+  readonly moments: Map<string, Matrix>;
+  readonly spaces: Map<string, Matrix>;
+}
+
+/** Waits for the GPU. What fast projections hold beside the weights must have been merged. */
+export async function readTrained({ lora, full }: TrainedGroups): Promise<ReadTrained> {
+  const read: ReadTrained = { adapters: new Map(), weights: new Map(), moments: new Map(), spaces: new Map() };
+  for (const group of lora) {
+    const [A, B] = [await group.adapters.A.read(), await group.adapters.B.read()];
+    for (const name of group.layers.names) {
+      const pair = { A: A.get(name) as Matrix, B: B.get(name) as Matrix };
+      read.adapters.set(name, { ...pair, previous: group.adapters.previous.get(name) });
+    }
+    for (const [name, m] of await group.momentsA.m.read()) read.moments.set(name, m);
+    for (const [name, S] of group.space?.spaces ?? []) read.spaces.set(name, S);
+  }
+  for (const group of full) {
+    for (const [name, W] of await group.weights.read()) read.weights.set(name, W);
+    for (const [name, m] of await group.moments.m.read()) read.moments.set(name, m);
+    for (const [name, S] of group.space?.spaces ?? []) read.spaces.set(name, S);
+  }
+  return read;
+}
