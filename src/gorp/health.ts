@@ -8,8 +8,8 @@ import { slice } from './trainable-group.ts';
 import type { SpaceMeters } from './update.ts';
 
 /**
- * A layer's health in one step. Shares are measured at every refresh of the projection basis; the steps between have
- * those of the last one.
+ * A layer's health in one step. Shares are measured at every refresh of the projection basis and in a task's second step;
+ * the steps between have those of the last one.
  */
 export interface LayerHealth {
   /** Hugging Face name of the layer. */
@@ -17,9 +17,9 @@ export interface LayerHealth {
   part: 'lora' | 'full-rank';
   /** Norm of its gradient before clipping, of A and B together for adapters. */
   gradientNorm: number;
-  /** Share of the gradient's energy that lay in the shared space and was taken away; null while there is none. */
+  /** Share of the gradient's energy that lay in the shared space and was taken away; null while there is none, or no gradient. */
   projectedAway: number | null;
-  /** Share of the update's energy that lies in the shared space nevertheless; null while there is none. */
+  /** Share of the update's energy that lies in the shared space nevertheless; null while there is none, or no update. */
   leakage: number | null;
 }
 
@@ -111,8 +111,8 @@ export class Meters {
           name,
           part: isLora ? 'lora' : 'full-rank',
           gradientNorm: Math.sqrt(energy),
-          projectedAway: hasSpace ? ratio(before[at] - after[at], before[at]) : null,
-          leakage: hasSpace ? ratio(leaked[at], update[at]) : null,
+          projectedAway: hasSpace ? share(before[at] - after[at], before[at]) : null,
+          leakage: hasSpace ? share(leaked[at], update[at]) : null,
         };
       });
     });
@@ -123,5 +123,5 @@ export class Meters {
   }
 }
 
-/** A part of a whole of which there may be nothing. Rounding can leave a little less than 0. */
-const ratio = (part: number, whole: number): number => (whole > 0 ? Math.max(0, part / whole) : 0);
+/** The share of a part; null where there is nothing to have a part of. Rounding can leave a little less than 0. */
+const share = (part: number, whole: number): number | null => (whole > 0 ? Math.max(0, part / whole) : null);

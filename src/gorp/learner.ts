@@ -246,7 +246,8 @@ export class Learner {
       if (i < batches.length - 1) submit(this.gpu, compiled.program);
       else first.push(compiled.program);
     }
-    const update = optimizer.update(this.#isRefresh);
+    // A task's first step tells nothing of its adapters: while B is 0, A has no gradient.
+    const update = optimizer.update(this.#isRefresh || this.#step === 1);
     const exact = this.#full.filter((group) => group.isExact);
     if (this.#isRefresh && exact.length > 0) {
       submit(this.gpu, ...first.splice(0), optimizer.norm);

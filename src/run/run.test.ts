@@ -168,12 +168,13 @@ describe('a run to the end', () => {
           expect([projectedAway, leakage]).toEqual([null, null]);
           continue;
         }
+        // In the first step of a task B is still 0: the fresh A has no gradient of which anything could be taken.
+        if (step === plan.stepsPerRound[0] + 1 && name.includes('.SelfAttention.')) {
+          expect([projectedAway, leakage]).toEqual([null, null]);
+          continue;
+        }
         const share = projectedAway ?? NaN;
-        // While B is still 0, the fresh A has no gradient of which anything could be taken; it is measured at refreshes.
-        const isFresh =
-          step <= plan.stepsPerRound[0] + settings.method.updateProjGap && name.includes('.SelfAttention.');
-        if (isFresh) expect(share).toBe(0);
-        else expect(share > 0 && share < 1.001, `${name} in step ${step}: ${share}`).toBe(true);
+        expect(share > 0 && share < 1.001, `${name} in step ${step}: ${share}`).toBe(true);
         // gorp-plus keeps the update out too, to rounding.
         expect(leakage).toBeLessThan(1e-9);
       }
