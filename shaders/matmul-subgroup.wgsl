@@ -1,13 +1,17 @@
 // Matrix product with operands handed from lane to lane  C = alpha * op(A) op(B) [+ D] [+ C]      f32, row-major, batched
 //
-// Operands, layouts (NT, NN, TN), windows and parameters as in matmul.wgsl. Contiguous sides, row lengths and offsets are
-// multiples of four, N among them; PACKED as there.
+// Operands, layouts (NT, NN, TN), windows and parameters as in matmul.wgsl; PACKED as there, with VEC only.
 //
 // Plan: a workgroup is one subgroup of LANES threads and computes TM x (4 TG LANES) of C. Every lane keeps TG groups of four
-// neighbouring columns for all TM rows in registers, unrolled. It loads four floats of A that no other lane loads, and all
-// lanes get them by subgroupBroadcast: a float of A is loaded once for the whole workgroup, without a barrier or workgroup
-// memory. That pays where loads are dear, as on software adapters, which gather them lane by lane.
-// Edges: rows and columns beyond the end are clamped when read and not written.
+// neighbouring columns for all TM rows in registers, unrolled. It loads floats of A that no other lane loads, and all lanes
+// get them by a broadcast: a float of A is loaded once for the whole workgroup, without a barrier or workgroup memory. That
+// pays where loads are dear, as on software adapters, which gather them lane by lane. In subgroups of four a broadcast
+// within a quad is one, and cheaper. Four steps of K at a time are one product of a matrix and a vector: compilers of
+// software adapters then finish one sum after another, which needs few registers.
+// VEC reads and writes four floats at once: contiguous sides, row lengths and offsets are multiples of four, N among them.
+// Without it they are read one by one, from where they are.
+// Edges: rows beyond the end are clamped when read and not written; columns beyond the end are read as they come and not
+// written; k beyond the end meets a zero in A.
 // Grid: x over column blocks, y over row blocks, z = batch.
 // Care: LANES must be the device's one and only subgroup size, so the kernel is used only where the smallest and the largest
 // are the same, and where its numbers agree with those of matmul.wgsl (tune.ts). f32 sums in order of K, 4 partial products
@@ -20,38 +24,64 @@ struct Params {
   rowA: u32, offsetA: u32, offsetB: u32, rowC: u32, offsetC: u32, scalesB: u32,
 }
 @group(0) @binding(0) var<uniform> p: Params;
+// Four neighbours from an index in elements.
+#if VEC
 @group(0) @binding(1) var<storage, read> A: array<vec4f>;
+fn a(i: u32) -> vec4f { return A[i / 4u]; }
 #if PACKED
-fn b(i: u32) -> vec4f { return unpacked(i, p.scalesB); }
+fn b(i: u32) -> vec4f { return unpacked(i / 4u, p.scalesB); }
 #else
 @group(0) @binding(2) var<storage, read> B: array<vec4f>;
-fn b(i: u32) -> vec4f { return B[i]; }
+fn b(i: u32) -> vec4f { return B[i / 4u]; }
 #endif
 @group(0) @binding(3) var<storage, read_write> C: array<vec4f>;
 #if ADDEND
 @group(0) @binding(4) var<storage, read> D: array<vec4f>;
 #endif
+#else
+@group(0) @binding(1) var<storage, read> A: array<f32>;
+fn a(i: u32) -> vec4f { return vec4f(A[i], A[i + 1u], A[i + 2u], A[i + 3u]); }
+@group(0) @binding(2) var<storage, read> B: array<f32>;
+fn b(i: u32) -> vec4f { return vec4f(B[i], B[i + 1u], B[i + 2u], B[i + 3u]); }
+@group(0) @binding(3) var<storage, read_write> C: array<f32>;
+#if ADDEND
+@group(0) @binding(4) var<storage, read> D: array<f32>;
+#endif
+#endif
 
-// Writes four neighbouring columns.
+// Writes four neighbouring columns, as far as there are any.
 fn put(row: u32, column: u32, z: u32, values: vec4f) {
-  if (row >= p.M || column >= p.N / 4u) { return; }
-  let at = (p.offsetC + row * p.rowC) / 4u + column;
+  if (row >= p.M || column >= p.N) { return; }
+  let at = p.offsetC + row * p.rowC + column;
+#if VEC
   var sum = p.alpha * values;
 #if ADDEND
-  sum += D[z * p.batchD / 4u + at];
+  sum += D[(z * p.batchD + at) / 4u];
 #endif
 #if ACCUMULATE
-  sum += C[z * p.batchC / 4u + at];
+  sum += C[(z * p.batchC + at) / 4u];
 #endif
-  C[z * p.batchC / 4u + at] = sum;
+  C[(z * p.batchC + at) / 4u] = sum;
+#else
+  for (var n = 0u; n < min(4u, p.N - column); n++) {
+    var sum = p.alpha * values[n];
+#if ADDEND
+    sum += D[z * p.batchD + at + n];
+#endif
+#if ACCUMULATE
+    sum += C[z * p.batchC + at + n];
+#endif
+    C[z * p.batchC + at + n] = sum;
+  }
+#endif
 }
 
 @compute @workgroup_size({{LANES}})
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) lane: u32) {
   let row = group.y * {{TM}}u;
-  let column = group.x * {{TG * LANES}}u + lane;  // in groups of four
-  let a0 = (p.offsetA + group.z * p.batchA) / 4u;
-  let b0 = (p.offsetB + group.z * p.batchB) / 4u;
+  let column = (group.x * {{TG * LANES}}u + lane) * 4u;
+  let a0 = p.offsetA + group.z * p.batchA;
+  let b0 = p.offsetB + group.z * p.batchB;
 #for i in TM
 #for g in TG
   var c{{i}}_{{g}} = vec4f();
@@ -59,70 +89,95 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
 #endfor
 #for l in LOADS
 #if TN_LAYOUT
-  let r{{l}} = a0 + min(row / 4u + {{l * LANES}}u + lane, p.M / 4u - 1u);
+  let r{{l}} = a0 + min(row + ({{l * LANES}}u + lane) * 4u, p.M - 1u);
 #else
-  let r{{l}} = a0 + min(row + {{l * LANES}}u + lane, p.M - 1u) * (p.rowA / 4u);
+  let r{{l}} = a0 + min(row + {{l * LANES}}u + lane, p.M - 1u) * p.rowA;
 #endif
 #endfor
 #for g in TG
 #if NT_LAYOUT
 #for j in 4
-  let s{{g}}_{{j}} = b0 + min((column + {{g * LANES}}u) * 4u + {{j}}u, p.N - 1u) * (p.K / 4u);
+  let s{{g}}_{{j}} = b0 + min(column + {{g * LANES * 4 + j}}u, p.N - 1u) * p.K;
 #endfor
 #else
-  let s{{g}} = b0 + min(column + {{g * LANES}}u, p.N / 4u - 1u);
+  let s{{g}} = b0 + min(column + {{g * LANES * 4}}u, p.N - 1u);
 #endif
 #endfor
-#if TN_LAYOUT
-  for (var k = 0u; k < p.K; k++) {
-#for g in TG
-    let y{{g}} = b(s{{g}} + k * (p.N / 4u));
-#endfor
-#for l in LOADS
-    let a{{l}} = A[r{{l}} + k * (p.rowA / 4u)];
-#for q in LENT
-    let x{{l}}_{{q}} = subgroupBroadcast(a{{l}}, {{q}}u);
-#for e in 4
-#for g in TG
-    c{{l * LENT * 4 + q * 4 + e}}_{{g}} = fma(vec4f(x{{l}}_{{q}}[{{e}}]), y{{g}}, c{{l * LENT * 4 + q * 4 + e}}_{{g}});
-#endfor
-#endfor
-#endfor
-#endfor
-  }
-#else
-  for (var k = 0u; k < p.K / 4u; k++) {
+  for (var k = 0u; k < p.K; k += 4u) {
 #if NT_LAYOUT
 #for g in TG
     let y{{g}} = mat4x4f(b(s{{g}}_0 + k), b(s{{g}}_1 + k), b(s{{g}}_2 + k), b(s{{g}}_3 + k));
 #endfor
 #else
-#for q in 4
+    let k0 = k * p.N;
+#if TAIL
+    // Rows of B beyond the last are not there.
+    let k1 = min(k + 1u, p.K - 1u) * p.N;
+    let k2 = min(k + 2u, p.K - 1u) * p.N;
+    let k3 = min(k + 3u, p.K - 1u) * p.N;
+#else
+    let k1 = k0 + p.N;
+    let k2 = k1 + p.N;
+    let k3 = k2 + p.N;
+#endif
 #for g in TG
-    let y{{q}}_{{g}} = b(s{{g}} + (k * 4u + {{q}}u) * (p.N / 4u));
-#endfor
+    let y{{g}} = mat4x4f(b(s{{g}} + k0), b(s{{g}} + k1), b(s{{g}} + k2), b(s{{g}} + k3));
 #endfor
 #endif
 #for l in LOADS
-    let a{{l}} = A[r{{l}} + k];
+#if TN_LAYOUT
+#for q in 4
+#if TAIL
+    let a{{l}}_{{q}} = select(vec4f(), a(r{{l}} + min(k + {{q}}u, p.K - 1u) * p.rowA), k + {{q}}u < p.K);
+#else
+    let a{{l}}_{{q}} = a(r{{l}} + (k + {{q}}u) * p.rowA);
+#endif
+#endfor
 #for i in LENT
-    let x{{l}}_{{i}} = subgroupBroadcast(a{{l}}, {{i}}u);
+#for q in 4
+    let x{{l}}_{{i}}_{{q}} = {{BROADCAST}}(a{{l}}_{{q}}, {{i}}u);
+#endfor
+#for e in 4
+#for g in TG
+    c{{l * LENT * 4 + i * 4 + e}}_{{g}} += y{{g}} * vec4f(x{{l}}_{{i}}_0[{{e}}], x{{l}}_{{i}}_1[{{e}}], x{{l}}_{{i}}_2[{{e}}], x{{l}}_{{i}}_3[{{e}}]);
+#endfor
+#endfor
+#endfor
+#else
+#if TAIL
+    let a{{l}} = select(vec4f(), a(r{{l}} + k), vec4u(k, k + 1u, k + 2u, k + 3u) < vec4u(p.K));
+#else
+    let a{{l}} = a(r{{l}} + k);
+#endif
+#for i in LENT
+    let x{{l}}_{{i}} = {{BROADCAST}}(a{{l}}, {{i}}u);
 #for g in TG
 #if NT_LAYOUT
     c{{l * LENT + i}}_{{g}} += x{{l}}_{{i}} * y{{g}};
 #else
-#for q in 4
-    c{{l * LENT + i}}_{{g}} = fma(vec4f(x{{l}}_{{i}}[{{q}}]), y{{q}}_{{g}}, c{{l * LENT + i}}_{{g}});
-#endfor
+    c{{l * LENT + i}}_{{g}} += y{{g}} * x{{l}}_{{i}};
 #endif
 #endfor
 #endfor
+#endif
 #endfor
   }
-#endif
+#if VEC
 #for i in TM
 #for g in TG
-  put(row + {{i}}u, column + {{g * LANES}}u, group.z, c{{i}}_{{g}});
+  put(row + {{i}}u, column + {{g * LANES * 4}}u, group.z, c{{i}}_{{g}});
 #endfor
 #endfor
+#else
+  // One copy of the code that writes column by column: with one for each of them it takes seconds to compile.
+  var sums: array<vec4f, {{TM * TG}}>;
+#for i in TM
+#for g in TG
+  sums[{{i * TG + g}}] = c{{i}}_{{g}};
+#endfor
+#endfor
+  for (var i = 0u; i < {{TM * TG}}u; i++) {
+    put(row + i / {{TG}}u, column + i % {{TG}}u * {{LANES * 4}}u, group.z, sums[i]);
+  }
+#endif
 }

@@ -132,17 +132,16 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
 #for g in TN4
   let s{{g}} = b0 + min(column / 4u + {{g}}u, p.N / 4u - 1u);
 #endfor
+  let n4 = p.N / 4u;
   for (var k = first / 4u; k < last / 4u; k++) {
-    let k0 = k * p.N;
 #for i in TM
     let x{{i}} = A[r{{i}} + k];
 #endfor
-#for q in 4
 #for g in TN4
-    let y{{q}}_{{g}} = b(s{{g}} + k0 + {{q}}u * (p.N / 4u));
+    let at{{g}} = s{{g}} + k * p.N;
+    let y{{g}} = mat4x4f(b(at{{g}}), b(at{{g}} + n4), b(at{{g}} + 2u * n4), b(at{{g}} + 3u * n4));
 #for i in TM
-    c{{i}}_{{g}} = fma(vec4f(x{{i}}[{{q}}]), y{{q}}_{{g}}, c{{i}}_{{g}});
-#endfor
+    c{{i}}_{{g}} += y{{g}} * x{{i}};
 #endfor
 #endfor
   }

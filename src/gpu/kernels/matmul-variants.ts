@@ -1,5 +1,5 @@
 import { canUseVectors, chooseTile, type MatmulPlan, type MatmulShape, planMatmul } from './matmul.ts';
-import { canUseSubgroups, planSubgroupMatmul, type SubgroupTile } from './matmul-subgroup.ts';
+import { canUseSubgroups, isAligned, planSubgroupMatmul, type SubgroupTile } from './matmul-subgroup.ts';
 import { planTiledMatmul } from './matmul-tiled.ts';
 
 /**
@@ -26,7 +26,7 @@ const sizeClass = (size: number): number => Math.min(256, 2 ** Math.floor(Math.l
 export function shapeClass(shape: MatmulShape): string | undefined {
   const { layout, M, N, K, batch } = shape;
   if (batch > 1 || M < 64 || N < 32 || K < 32 || chooseTile(shape).splits > 1) return undefined;
-  const alignment = canUseSubgroups(shape) ? '' : canUseVectors(shape) ? '-ragged' : '-odd';
+  const alignment = isAligned(shape) ? '' : canUseVectors(shape) ? '-ragged' : '-odd';
   return `${layout}${alignment}${isWhole(shape) ? '' : '-part'} ${[M, N, K].map(sizeClass).join('×')}`;
 }
 
@@ -58,12 +58,10 @@ export function planVariant(shape: MatmulShape, variant: MatmulVariant, lanes: n
     case 'subgroup-wide':
     case 'subgroup-tall':
       if (lanes === undefined) throw new Error(`${variant}: the size of subgroups is not known`);
-      return planSubgroupMatmul(shape, { lanes, ...subgroupTile(shape, variant) });
+      return planSubgroupMatmul(shape, { lanes, ...subgroupTile(variant) });
   }
 }
 
 /** Tall: few columns per lane, as suits wide subgroups; wide: more of them for the narrow ones. */
-function subgroupTile({ layout }: MatmulShape, variant: MatmulVariant): Omit<SubgroupTile, 'lanes'> {
-  if (variant === 'subgroup-tall') return { tm: 32, tg: 1 };
-  return { tm: layout === 'nn' ? 8 : 16, tg: 2 };
-}
+const subgroupTile = (variant: 'subgroup-wide' | 'subgroup-tall'): Omit<SubgroupTile, 'lanes'> =>
+  variant === 'subgroup-tall' ? { tm: 32, tg: 1 } : { tm: 16, tg: 2 };

@@ -96,6 +96,10 @@ describe('matmul', () => {
     { layout: 'tn', variant: 'subgroup-wide', sizes: [68, 132, 37] },
     { layout: 'nt', variant: 'subgroup-tall', sizes: [67, 36, 260] },
     { layout: 'tn', variant: 'subgroup-tall', sizes: [68, 36, 37] },
+    { layout: 'nt', variant: 'subgroup-wide', sizes: [67, 129, 37] },
+    { layout: 'nn', variant: 'subgroup-wide', sizes: [67, 129, 37] },
+    { layout: 'tn', variant: 'subgroup-wide', sizes: [67, 129, 37] },
+    { layout: 'nn', variant: 'subgroup-tall', sizes: [65, 33, 259] },
   ] as const;
   test.each(large)('$layout by $variant, $sizes', async ({ layout, variant, sizes: [M, N, K] }) => {
     const shape = { ...PLAIN, layout, M, N, K };
@@ -107,9 +111,12 @@ describe('matmul', () => {
     })).checkGpu(gpu, F32);
   });
 
-  test('a product by subgroups is added to what is there', async () => {
-    gpu.tuning.choose(shapeClass({ ...PLAIN, layout: 'nt', M: 67, N: 132, K: 36 }) ?? '', 'subgroup-wide');
-    const inputs = { a: { shape: [67, 36] }, b: { shape: [132, 36] }, into: { shape: [67, 132] } };
+  test.each([
+    [67, 132, 36],
+    [67, 129, 35],
+  ])('a product by subgroups is added to what is there, %i × %i × %i', async (M, N, K) => {
+    gpu.tuning.choose(shapeClass({ ...PLAIN, layout: 'nt', M, N, K }) ?? '', 'subgroup-wide');
+    const inputs = { a: { shape: [M, K] }, b: { shape: [N, K] }, into: { shape: [M, N] } };
     await new GraphUnderTest(inputs, (g, input) => ({
       into: matmul(g, input('a'), input('b'), { layout: 'nt', into: input('into'), accumulate: true }),
     })).checkGpu(gpu, F32);
