@@ -4,19 +4,19 @@
 //   FORWARD   o, and lse_i = log Σ_j exp s_ij
 //   GRAD_Q    delta_i = do_i·o_i;  ds_ij = p_ij (do_i·v_j - delta_i);  dq_i = scale Σ_j ds_ij k_j
 //   GRAD_KV   dk_j = scale Σ_i ds_ij q_i,  dv_j = Σ_i p_ij do_i       (sums also over the query heads of a key head)
-//   GRAD_BIAS dbias[h, i, j] = Σ_b ds_ij
+//             and with SCORES ds [B, H, Sq, Sk] itself, whose sum over b is the gradient of the bias
 // (the scheme of FlashAttention, Dao et al. 2022: p is recomputed from lse in the gradients.)
 //
 // q, o, do, dq [B, Sq, H, d]; k, v, dk, dv [Bk, Sk, Hk, d]: heads side by side, as linear layers leave them.
-// bias [H, Sq, Sk] (BIAS). mask [Bk, Sk]: 0 hides a key. lse, delta [B, H, Sq].
+// bias [H, Sq, Sk] (BIAS). mask [Bk, Sk]: 0 hides a key. lse [B, H, Sq]; back [B, H, Sq, 2] has lse and delta.
 // Query head h uses key head h / (H / Hk) (grouped-query attention); query batch b uses key batch b / (B / Bk), so that
 // several targets share one encoded source.
 // CAUSAL: key j is allowed for j <= i + position[0] (POSITION) or j <= i.
 //
 // Plan: FORWARD, GRAD_Q: one thread per (b, h) and R neighbouring queries, their q, o and sums in registers, keys
-// streamed with an online softmax; GRAD_KV: likewise R keys; GRAD_BIAS: one thread per (h, i, j). Workgroups run along i
-// (or j), so neighbours read the same keys. R > 1 reads keys less often, where registers are plenty. {{D}} = d is unrolled into registers; loads are vec4 where d % 4 = 0 (then E = d / 4
-// and T = vec4f), else scalar.
+// streamed with an online softmax; GRAD_KV: likewise R keys. Workgroups run along i (or j), so neighbours read the same
+// keys. R > 1 reads keys less often, where registers are plenty. d is unrolled into registers; loads are vec4 where
+// d % 4 = 0 (then E = d / 4 and T = vec4f), else scalar.
 // Care: the running maximum keeps exp in range; a row without any allowed key gives o = 0, lse = -3e38 and gradients 0.
 
 struct Params {
@@ -28,28 +28,31 @@ struct Params {
 @group(0) @binding(2) var<storage, read> k: array<{{T}}>;
 @group(0) @binding(3) var<storage, read> v: array<{{T}}>;
 @group(0) @binding(4) var<storage, read> mask: array<f32>;
-@group(0) @binding(5) var<storage, read_write> lse: array<f32>;
 #if FORWARD
+@group(0) @binding(5) var<storage, read_write> lse: array<f32>;
 @group(0) @binding(6) var<storage, read_write> o: array<{{T}}>;
+#endif
+#if GRAD_Q
+@group(0) @binding(5) var<storage, read> lse: array<f32>;
+@group(0) @binding(6) var<storage, read> dout: array<{{T}}>;
+@group(0) @binding(7) var<storage, read> o: array<{{T}}>;
+@group(0) @binding(8) var<storage, read_write> back: array<vec2f>;
+@group(0) @binding(9) var<storage, read_write> dq: array<{{T}}>;
+#endif
+#if GRAD_KV
+@group(0) @binding(5) var<storage, read> back: array<vec2f>;
+@group(0) @binding(6) var<storage, read> dout: array<{{T}}>;
+@group(0) @binding(7) var<storage, read_write> dk: array<{{T}}>;
+@group(0) @binding(8) var<storage, read_write> dv: array<{{T}}>;
+#endif
 #if BIAS
 @group(0) @binding({{BIAS_BINDING}}) var<storage, read> bias: array<f32>;
+#endif
+#if SCORES
+@group(0) @binding({{SCORES_BINDING}}) var<storage, read_write> scores: array<f32>;
 #endif
 #if POSITION
 @group(0) @binding({{POSITION_BINDING}}) var<storage, read> position: array<u32>;
-#endif
-#else
-@group(0) @binding(6) var<storage, read> dout: array<{{T}}>;
-@group(0) @binding(7) var<storage, read_write> delta: array<f32>;
-@group(0) @binding(8) var<storage, read_write> out1: array<{{T1}}>;
-#if GRAD_KV
-@group(0) @binding(9) var<storage, read_write> out2: array<{{T}}>;
-#endif
-#if GRAD_Q
-@group(0) @binding(9) var<storage, read> o: array<{{T}}>;
-#endif
-#if BIAS
-@group(0) @binding({{BIAS_BINDING}}) var<storage, read> bias: array<f32>;
-#endif
 #endif
 
 const NONE = -3.0e38;
@@ -179,9 +182,9 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   }
 #for r in R
   if (id.x * {{R}}u + {{r}}u < p.Sq) {
-    delta[at{{r}}] = d{{r}};
+    back[at{{r}}] = vec2f(lse{{r}}, d{{r}});
 #for e in E
-    out1[row{{r}} + {{e}}u] = dq{{r}}_{{e}};
+    dq[row{{r}} + {{e}}u] = dq{{r}}_{{e}};
 #endfor
   }
 #endfor
@@ -207,7 +210,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
     for (var h = hk * group; h < (hk + 1u) * group; h++) {
       for (var i = 0u; i < p.Sq; i++) {
         let row = ((b * p.Sq + i) * p.H + h) * {{E}}u;
-        let at = (b * p.H + h) * p.Sq + i;
+        let saved = back[(b * p.H + h) * p.Sq + i];
 #for r in R
         var s{{r}} = 0.0;
         var dp{{r}} = 0.0;
@@ -222,11 +225,15 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
 #endfor
 #for r in R
         let seen{{r}} = shown{{r}} && ahead(i, j{{r}});
-        let w{{r}} = select(0.0, exp(s{{r}} * p.scale + biasAt(h, i, j{{r}}) - lse[at]), seen{{r}});
-        let ds{{r}} = w{{r}} * (dp{{r}} - delta[at]) * p.scale;
+        let w{{r}} = select(0.0, exp(s{{r}} * p.scale + biasAt(h, i, j{{r}}) - saved.x), seen{{r}});
+        let ds{{r}} = w{{r}} * (dp{{r}} - saved.y);
+        let dqk{{r}} = ds{{r}} * p.scale;
+#if SCORES
+        if (id.x * {{R}}u + {{r}}u < p.Sk) { scores[((b * p.H + h) * p.Sq + i) * p.Sk + j{{r}}] = ds{{r}}; }
+#endif
 #for e in E
         dv{{r}}_{{e}} += w{{r}} * g{{e}};
-        dk{{r}}_{{e}} += ds{{r}} * q{{e}};
+        dk{{r}}_{{e}} += dqk{{r}} * q{{e}};
 #endfor
 #endfor
       }
@@ -235,34 +242,10 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
 #for r in R
   if (id.x * {{R}}u + {{r}}u < p.Sk) {
 #for e in E
-    out1[key{{r}} + {{e}}u] = dk{{r}}_{{e}};
-    out2[key{{r}} + {{e}}u] = dv{{r}}_{{e}};
+    dk[key{{r}} + {{e}}u] = dk{{r}}_{{e}};
+    dv[key{{r}} + {{e}}u] = dv{{r}}_{{e}};
 #endfor
   }
 #endfor
-#endif
-#if GRAD_BIAS
-  let j = id.x;
-  let i = id.y;
-  let h = id.z;
-  if (j >= p.Sk) { return; }
-  let hk = h / (p.H / p.Hk);
-  var sum = 0.0;
-  for (var b = 0u; b < p.B; b++) {
-    let bk = b / (p.B / p.Bk);
-    if (mask[bk * p.Sk + j] != 0.0 && ahead(i, j)) {
-      let row = ((b * p.Sq + i) * p.H + h) * {{E}}u;
-      let key = ((bk * p.Sk + j) * p.Hk + hk) * {{E}}u;
-      let at = (b * p.H + h) * p.Sq + i;
-      var score = 0.0;
-      var dp = 0.0;
-#for e in E
-      score += {{DOT}}(q[row + {{e}}u], k[key + {{e}}u]);
-      dp += {{DOT}}(dout[row + {{e}}u], v[key + {{e}}u]);
-#endfor
-      sum += exp(score * p.scale + biasAt(h, i, j) - lse[at]) * (dp - delta[at]);
-    }
-  }
-  out1[(h * p.Sq + i) * p.Sk + j] = sum;
 #endif
 }

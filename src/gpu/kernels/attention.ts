@@ -20,16 +20,18 @@ export interface AttentionShape extends AttentionSizes {
   readonly causal: boolean;
   readonly bias: boolean;
   readonly position: boolean;
+  /** Whether `GRAD_KV` also gives the gradient of the scores. */
+  readonly scores?: boolean;
 }
 
-/** What is computed: the result, or a gradient. */
-export type AttentionForm = 'FORWARD' | 'GRAD_Q' | 'GRAD_KV' | 'GRAD_BIAS';
+/** What is computed: the result, or gradients. */
+export type AttentionForm = 'FORWARD' | 'GRAD_Q' | 'GRAD_KV';
 
 /** Queries or keys that one thread takes: several where registers are plenty. */
 export type AttentionRows = 1 | 4;
 
-// Several rows are measured with heads of this size: those of larger ones take more registers, and far longer to compile.
-const LARGEST_HEAD = 32;
+// Floats of a query that the rows of one thread hold together: more take more registers, and far longer to compile.
+const MOST_FLOATS = 128;
 
 /**
  * The kernel of an attention or of one of its gradients; the order of bindings is in the shader.
@@ -43,16 +45,12 @@ export function planAttention(
 ): { kernel: Kernel; params: readonly Param[]; workgroups: Workgroups } {
   const { B, Sq, Bk, Sk, H, Hk, d } = shape;
   const vec = d % 4 === 0;
-  const along = form === 'FORWARD' || form === 'GRAD_Q' ? Sq : Sk;
-  const R = along >= 16 && d <= LARGEST_HEAD && form !== 'GRAD_BIAS' ? rows : 1;
+  const along = form === 'GRAD_KV' ? Sk : Sq;
+  const R = along >= 16 ? Math.max(1, Math.min(rows, 2 ** Math.floor(Math.log2(MOST_FLOATS / d)))) : 1;
   const threads = Math.ceil(along / R);
   const wg = threads <= 4 ? 4 : threads <= 16 ? 16 : 32;
-  const workgroups: Workgroups =
-    form === 'GRAD_BIAS'
-      ? [Math.ceil(threads / wg), Sq, H]
-      : form === 'GRAD_KV'
-        ? [Math.ceil(threads / wg), Hk, Bk]
-        : [Math.ceil(threads / wg), H, B];
+  const [heads, batch] = form === 'GRAD_KV' ? [Hk, Bk] : [H, B];
+  const optional = form === 'FORWARD' ? 7 : form === 'GRAD_KV' ? 9 : 10; // the first binding behind those that are always there
   const type = vec ? 'vec4f' : 'f32';
   return {
     kernel: {
@@ -61,24 +59,23 @@ export function planAttention(
         FORWARD: form === 'FORWARD',
         GRAD_Q: form === 'GRAD_Q',
         GRAD_KV: form === 'GRAD_KV',
-        GRAD_BIAS: form === 'GRAD_BIAS',
-        PER_QUERY: form === 'FORWARD' || form === 'GRAD_Q',
+        PER_QUERY: form !== 'GRAD_KV',
         BIAS: shape.bias,
         CAUSAL: shape.causal,
         POSITION: shape.position,
-        BIAS_BINDING: form === 'FORWARD' ? 7 : form === 'GRAD_BIAS' ? 9 : 10,
-        POSITION_BINDING: shape.bias ? 8 : 7,
+        SCORES: shape.scores === true,
+        BIAS_BINDING: optional,
+        SCORES_BINDING: optional + (shape.bias ? 1 : 0),
+        POSITION_BINDING: optional + (shape.bias ? 1 : 0),
         T: type,
-        T1: form === 'GRAD_BIAS' ? 'f32' : type,
         DOT: vec ? 'dot' : 'product',
         SCALAR: !vec,
         R,
-        D: d,
         E: vec ? d / 4 : d,
         WG: wg,
       }),
     },
     params: [...[B, H, Sq, Sk, Bk, Hk].map(u32), f32(shape.scale)],
-    workgroups,
+    workgroups: [Math.ceil(threads / wg), heads, batch],
   };
 }

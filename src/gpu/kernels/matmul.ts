@@ -1,8 +1,8 @@
 import template from '../../../shaders/matmul.wgsl?raw';
-import reduceTemplate from '../../../shaders/reduce-splits.wgsl?raw';
-import { f32, flatWorkgroups, type Kernel, type Param, u32, type Workgroups } from '../kernel.ts';
+import { f32, type Kernel, type Param, u32, type Workgroups } from '../kernel.ts';
 import { type Packing, packedReader, valueWords } from '../packing.ts';
 import { fillTemplate } from '../template.ts';
+import { planReduction } from './reduce-splits.ts';
 
 /** How the operands are stored: see `shaders/matmul.wgsl`. */
 export type MatmulLayout = 'nt' | 'nn' | 'tn';
@@ -139,18 +139,9 @@ export function planMatmul(shape: MatmulShape, tile: MatmulTile = chooseTile(sha
     workgroups: [tiles(N, tile.tn, tile.wx), tiles(M, tile.tm, tile.wy), batch * tile.splits],
   };
   if (!split) return plan;
-  return {
-    ...plan,
-    reduce: {
-      kernel: {
-        name: 'matmul/reduce-splits',
-        wgsl: fillTemplate(reduceTemplate, { ADDEND: addend, ACCUMULATE: accumulate }),
-      },
-      params: [M * N, tile.splits, batch, shape.batchStrideC, shape.batchStrideD, N, rowC, offsetC].map(u32),
-      workgroups: flatWorkgroups(batch * M * N, 64),
-      partialSize: batch * tile.splits * M * N,
-    },
-  };
+  const { batchStrideC: batchC, batchStrideD: batchD } = shape;
+  const sums = { splits: tile.splits, batch, M, N, batchC, batchD, rowC, offsetC, addend, accumulate };
+  return { ...plan, reduce: { ...planReduction(sums), partialSize: batch * tile.splits * M * N } };
 }
 
 /** The plain twin of every matmul kernel. Arrays hold whole tensors; offsets follow from the batch strides. */

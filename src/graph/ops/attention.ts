@@ -1,4 +1,5 @@
 import { type AttentionForm, type AttentionSizes, planAttention } from '../../gpu/kernels/attention.ts';
+import { planSumOfParts } from '../../gpu/kernels/reduce-splits.ts';
 import type { Tuning } from '../../gpu/tuning.ts';
 import type { Graph, KernelCall, Numbers } from '../graph.ts';
 import type { Tensor } from '../tensor.ts';
@@ -38,9 +39,10 @@ function attentionCall(
   at: AttentionInputs,
   tensors: Tensor[],
   { attentionRows }: Tuning,
+  scores = false,
 ): KernelCall {
   const { bias, position, scale, causal } = at;
-  const shape = { ...sizesOf(at), scale, causal, bias: bias !== undefined, position: position !== undefined };
+  const shape = { ...sizesOf(at), scale, causal, bias: bias !== undefined, position: position !== undefined, scores };
   return { ...planAttention(form, shape, attentionRows), tensors };
 }
 
@@ -112,119 +114,122 @@ export function attentionParts(g: Graph, at: AttentionInputs): { o: Tensor; lse:
     twin: (value) => forwardTwin(at, value, value(lse), value(o)),
     gradient: ([dout], [wantsQ, wantsK, wantsV, , wantsBias]) => {
       if (dout === undefined) return [];
-      const delta = g.intermediate('delta', [B, H, Sq]);
-      const dq = g.intermediate('d q', q.shape);
-      recordQueryGradient(g, at, { lse, o, dout, delta, dq });
+      const back = g.intermediate('log-sum-exp and delta', [B, H, Sq, 2]);
+      const dq = recordQueryGradient(g, at, { lse, o, dout, back });
       let [dk, dv, dbias]: (Tensor | undefined)[] = [];
-      if (wantsK || wantsV) [dk, dv] = recordKeyGradient(g, at, { lse, dout, delta });
-      if (wantsBias && bias) dbias = recordBiasGradient(g, at, bias, { lse, dout, delta });
+      if (wantsK || wantsV || wantsBias) [dk, dv, dbias] = recordKeyGradient(g, at, { dout, back }, wantsBias);
       return [wantsQ ? dq : undefined, wantsK ? dk : undefined, wantsV ? dv : undefined, undefined, dbias];
     },
   });
   return { o, lse };
 }
 
-/** Probability and ds/scale of one pair, from what the forward pass left behind. */
+/** Probability and ds of one pair, from what the forward pass left behind. */
 function backOfPair(
   at: AttentionInputs,
   value: (t: Tensor) => Numbers,
-  saved: { lse: Tensor; dout: Tensor; delta: Tensor },
+  saved: { dout: Tensor; back: Tensor },
 ): (p: { at: number; row: number; key: number; bias: number }) => [weight: number, ds: number] {
   const { d } = sizesOf(at);
-  const [q, k, v, lse, dout, delta] = [at.q, at.k, at.v, saved.lse, saved.dout, saved.delta].map(value);
+  const [q, k, v, dout, back] = [at.q, at.k, at.v, saved.dout, saved.back].map(value);
   const bias = at.bias && value(at.bias);
   return (p) => {
     const score = at.scale * dot(q, p.row, k, p.key, d) + (bias ? bias[p.bias] : 0);
-    const weight = Math.exp(score - lse[p.at]);
-    return [weight, weight * (dot(dout, p.row, v, p.key, d) - delta[p.at])];
+    const weight = Math.exp(score - back[2 * p.at]);
+    return [weight, weight * (dot(dout, p.row, v, p.key, d) - back[2 * p.at + 1])];
   };
 }
 
+/** @returns dq. Leaves lse and delta of every query in `back`. */
 function recordQueryGradient(
   g: Graph,
   at: AttentionInputs,
-  t: { lse: Tensor; o: Tensor; dout: Tensor; delta: Tensor; dq: Tensor },
-): void {
-  const { d } = sizesOf(at);
+  t: { lse: Tensor; o: Tensor; dout: Tensor; back: Tensor },
+): Tensor {
+  const { d, B, Sq, H } = sizesOf(at);
+  const dq = g.intermediate('d q', at.q.shape);
   const bias = at.bias ? [at.bias] : [];
   g.record({
     name: 'attention query gradient',
     inputs: [at.q, at.k, at.v, at.mask, t.lse, t.dout, t.o, ...bias],
-    outputs: [t.dq, t.delta],
+    outputs: [dq, t.back],
     calls: (tuning) => [
-      attentionCall('GRAD_Q', at, [at.q, at.k, at.v, at.mask, t.lse, t.dout, t.delta, t.dq, t.o, ...bias], tuning),
+      attentionCall('GRAD_Q', at, [at.q, at.k, at.v, at.mask, t.lse, t.dout, t.o, t.back, dq, ...bias], tuning),
     ],
     twin: (value) => {
-      const [o, dout, delta, dq, k] = [t.o, t.dout, t.delta, t.dq, at.k].map(value);
-      delta.fill(0);
-      dq.fill(0);
-      const { B, Sq, H } = sizesOf(at);
+      const [o, dout, lse, back, dqs, k] = [t.o, t.dout, t.lse, t.back, dq, at.k].map(value);
+      dqs.fill(0);
       for (let b = 0; b < B; b++)
         for (let h = 0; h < H; h++)
           for (let i = 0; i < Sq; i++) {
             const row = ((b * Sq + i) * H + h) * d;
-            delta[(b * H + h) * Sq + i] = dot(dout, row, o, row, d);
+            const query = (b * H + h) * Sq + i;
+            back[2 * query] = lse[query];
+            back[2 * query + 1] = dot(dout, row, o, row, d);
           }
-      const back = backOfPair(at, value, t);
+      const pair = backOfPair(at, value, t);
       for (const p of pairs(at, value(at.mask), 0)) {
-        const [, ds] = back(p);
-        for (let e = 0; e < d; e++) dq[p.row + e] += at.scale * ds * k[p.key + e];
+        const [, ds] = pair(p);
+        for (let e = 0; e < d; e++) dqs[p.row + e] += at.scale * ds * k[p.key + e];
       }
     },
   });
+  return dq;
 }
 
+/** @returns dk, dv, and where it is wanted the gradient of the bias: that of the scores, summed over batches. */
 function recordKeyGradient(
   g: Graph,
   at: AttentionInputs,
-  t: { lse: Tensor; dout: Tensor; delta: Tensor },
-): [Tensor, Tensor] {
-  const { d } = sizesOf(at);
+  t: { dout: Tensor; back: Tensor },
+  wantsBias: boolean,
+): [dk: Tensor, dv: Tensor, dbias: Tensor | undefined] {
+  const { d, B, H, Sq, Sk } = sizesOf(at);
   const dk = g.intermediate('d k', at.k.shape);
   const dv = g.intermediate('d v', at.v.shape);
+  const ds = at.bias && wantsBias ? g.intermediate('d scores', [B, H, Sq, Sk]) : undefined;
   const bias = at.bias ? [at.bias] : [];
+  const scores = ds ? [ds] : [];
   g.record({
     name: 'attention key gradient',
-    inputs: [at.q, at.k, at.v, at.mask, t.lse, t.dout, t.delta, ...bias],
-    outputs: [dk, dv],
-    calls: (tuning) => [
-      attentionCall('GRAD_KV', at, [at.q, at.k, at.v, at.mask, t.lse, t.dout, t.delta, dk, dv, ...bias], tuning),
-    ],
+    inputs: [at.q, at.k, at.v, at.mask, t.dout, t.back, ...bias],
+    outputs: [dk, dv, ...scores],
+    calls: (tuning) => {
+      const tensors = [at.q, at.k, at.v, at.mask, t.back, t.dout, dk, dv, ...bias, ...scores];
+      return [attentionCall('GRAD_KV', at, tensors, tuning, ds !== undefined)];
+    },
     twin: (value) => {
       const [q, dout, dks, dvs] = [at.q, t.dout, dk, dv].map(value);
-      dks.fill(0);
-      dvs.fill(0);
-      const back = backOfPair(at, value, t);
+      for (const tensor of [dk, dv, ...scores]) value(tensor).fill(0);
+      const pair = backOfPair(at, value, t);
       for (const p of pairs(at, value(at.mask), 0)) {
-        const [weight, ds] = back(p);
+        const [weight, dscore] = pair(p);
         for (let e = 0; e < d; e++) {
-          dks[p.key + e] += at.scale * ds * q[p.row + e];
+          dks[p.key + e] += at.scale * dscore * q[p.row + e];
           dvs[p.key + e] += weight * dout[p.row + e];
         }
+        if (ds) value(ds)[p.at * Sk + (p.bias % Sk)] = dscore;
       }
     },
   });
-  return [dk, dv];
+  return [dk, dv, ds && sumOverBatch(g, ds)];
 }
 
-function recordBiasGradient(
-  g: Graph,
-  at: AttentionInputs,
-  bias: Tensor,
-  t: { lse: Tensor; dout: Tensor; delta: Tensor },
-): Tensor {
-  const dbias = g.intermediate('d bias', bias.shape);
+/** Σ_b of the gradients of scores [B, H, Sq, Sk]: that of a bias [H, Sq, Sk]. */
+function sumOverBatch(g: Graph, ds: Tensor): Tensor {
+  const [B, ...shape] = ds.shape;
+  const dbias = g.intermediate('d bias', shape);
   return g.record({
-    name: 'attention bias gradient',
-    inputs: [at.q, at.k, at.v, at.mask, t.lse, t.dout, t.delta, bias],
+    name: 'sum over batch',
+    inputs: [ds],
     outputs: [dbias],
-    calls: (tuning) => [
-      attentionCall('GRAD_BIAS', at, [at.q, at.k, at.v, at.mask, t.lse, t.dout, t.delta, dbias, bias], tuning),
-    ],
+    calls: () => [{ ...planSumOfParts(B, dbias.elements), tensors: [ds, dbias] }],
     twin: (value) => {
-      value(dbias).fill(0);
-      const back = backOfPair(at, value, t);
-      for (const p of pairs(at, value(at.mask), 0)) value(dbias)[p.bias] += back(p)[1];
+      const [from, sums] = [value(ds), value(dbias)];
+      for (let i = 0; i < dbias.elements; i++) {
+        sums[i] = 0;
+        for (let b = 0; b < B; b++) sums[i] += from[b * dbias.elements + i];
+      }
     },
   });
 }
