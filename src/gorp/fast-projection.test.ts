@@ -58,14 +58,15 @@ async function learnTwoTasks(
   const learner = await Learner.create(gpu, network, method, T5_TARGETS, options, (one) => model.readTensor(one));
   const before = (await learner.readTrained()).weights;
   for (let task = 0; task < 2; task++) {
-    await learner.beginTask();
+    const sample = [batchOf(2 * task), batchOf(2 * task + 1)];
+    await learner.beginTask(sample);
     for (let step = 0; step < STEPS; step++) {
       const first = 2 * task + gradientAccumulation * step;
       await learner.step(Array.from({ length: gradientAccumulation }, (_, i) => batchOf(first + i)));
       // Reading in the middle of a task moves the pair into the weights, and changes nothing.
       if (step === 4) await learner.readTrained();
     }
-    await learner.endTask([batchOf(2 * task), batchOf(2 * task + 1)]);
+    await learner.endTask(sample);
   }
   const records = await learner.takeRecords();
   const { weights, spaces } = await learner.readTrained();
@@ -125,7 +126,7 @@ test('a space of inputs: no change of the second task lies in it, whatever the s
     await learner.step([batchOf(0)]);
     await learner.endTask([batchOf(0)]);
     const { weights: before, spaces } = await learner.readTrained();
-    await learner.beginTask();
+    await learner.beginTask([batchOf(1)]);
     for (let step = 0; step < STEPS; step++) await learner.step([batchOf(step)]);
     const records = await learner.takeRecords();
     const { weights } = await learner.readTrained();

@@ -20,6 +20,7 @@ import type { MethodSettings } from './method-settings.ts';
 import { OptimizerPrograms } from './optimizer-programs.ts';
 import { growSpaces, type NamedGrowth } from './space-growth.ts';
 import { createGroups, readTrained, type ReadTrained, type TrainedGroups } from './trained-groups.ts';
+import { compensation } from './task-rates.ts';
 import { trainedLayers, type TrainedParts } from './trained-layers.ts';
 import type { SavedTraining, Trained } from './trained.ts';
 
@@ -68,6 +69,7 @@ export class Learner {
   #step = 0;
   #totalSteps = 0;
   #training = false;
+  #rateFactors: readonly [lora: number, full: number] = [1, 1];
 
   private constructor(
     private readonly gpu: Gpu,
@@ -153,8 +155,10 @@ export class Learner {
   /**
    * Starts task t = 1, 2, …: fresh adapter pair, moments at zero, the space of the tasks before. Where tasks are learned
    * apart, the pair of the task before is given up, so that the model is the base model again.
+   *
+   * @param sample batches of the task's training prompts, read when learning rates are to make up for a space of inputs.
    */
-  async beginTask(): Promise<void> {
+  async beginTask(sample: readonly SizedBatch[] = []): Promise<void> {
     this.#task++;
     this.#step = 0;
     this.#training = true;
@@ -165,6 +169,17 @@ export class Learner {
     if (fresh && keeps && this.#task > 1) for (const group of this.#lora) await group.adapters.freeze();
     for (const group of this.#lora) group.beginTask(mixSeed(this.options.seed, 'task', this.#task), fresh);
     for (const group of this.#full) group.beginTask();
+    this.#rateFactors = await this.#compensations(sample);
+  }
+
+  /** Factors of the learning rates of adapters and of full-rank weights in the task that begins. */
+  async #compensations(sample: readonly SizedBatch[]): Promise<[lora: number, full: number]> {
+    const groups = [this.#lora, this.#full];
+    const spaces = groups.map((each) => each.flatMap(({ space }) => [...(space?.spaces ?? [])]));
+    if (this.method.taskRates === 'constant' || spaces.flat().length === 0) return [1, 1];
+    const covariances = await this.#inputCovariances(sample);
+    const [lora, full] = spaces.map((each) => compensation(each, covariances));
+    return [lora, full];
   }
 
   /** Merges, if there is anything to merge: the model computes the same, and evaluation sees all of it. */
@@ -226,7 +241,9 @@ export class Learner {
     const { gradients: programs, optimizer } = await this.prepareStep(batches.map(({ sizes }) => sizes));
     if (this.#takesBasis) this.#mergeChanges();
     const t = this.#step + 1;
-    const rates = [this.method.learningRate, this.method.galoreLearningRate].map((rate) => adamStepSize(rate, t));
+    const rates = [this.method.learningRate, this.method.galoreLearningRate].map((rate, i) =>
+      adamStepSize(rate * this.#rateFactors[i], t),
+    );
     const buffer = (tensor: Tensor): GPUBuffer => (tensor.storage as NonNullable<Tensor['storage']>).buffer.gpuBuffer;
     queue.writeBuffer(buffer(this.#rates), 0, Float32Array.from(rates));
     queue.writeBuffer(buffer(this.#loss), 0, new Float32Array(1));

@@ -50,6 +50,11 @@ const Fields = v.strictObject({
   project: v.picklist(['gradient', 'update']),
   /** Energy that S must hold of each tensor, in (0, 1]. */
   threshold: share,
+  /**
+   * Learning rates from task to task: the same, or raised by what a space of inputs takes away from a step's effect
+   * ({@link compensation}).
+   */
+  taskRates: v.optional(v.picklist(['constant', 'compensated']), 'constant'), // there was no choice in earlier results
   galoreRank: count,
   /** Learning rate of full-rank weights, projected or not. */
   galoreLearningRate: positive,
@@ -90,6 +95,14 @@ export const MethodSchema = v.pipe(
       'A space of the layers’ inputs acts on the input side of A: choose the input side, or the first moment.',
     ),
     ['loraSpace'],
+  ),
+  v.forward(
+    v.check(
+      ({ taskRates, sharedSpace, spaceSource }) =>
+        taskRates === 'constant' || (sharedSpace && spaceSource === 'activation'),
+      'Learning rates can be compensated for a space of the layers’ inputs only.',
+    ),
+    ['taskRates'],
   ),
 );
 export type MethodSettings = v.InferOutput<typeof MethodSchema>;

@@ -22,6 +22,7 @@ const COMMON: Omit<MethodSettings, 'name'> = {
   spaceRule: 'paper',
   project: 'gradient',
   threshold: 0.9,
+  taskRates: 'constant',
   galoreRank: 8,
   galoreLearningRate: 1e-3,
   galoreScale: 1,

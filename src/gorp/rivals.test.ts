@@ -53,9 +53,9 @@ describe.each(METHOD_NAMES)('%s', (name) => {
     const twin = await TwinLearner.create(gpu, network, method, targets, read);
     for (let task = 0; task < TASKS; task++) {
       const batches = batchesOf(task);
-      await learner.beginTask();
+      await learner.beginTask(batches);
       const start = await learner.readTrained();
-      twin.beginTask(start.adapters);
+      await twin.beginTask(start.adapters, batches);
       for (const [layer, { A }] of start.adapters) {
         const S = twin.spaceOf(layer);
         if (S && method.loraSpace === 'input') {

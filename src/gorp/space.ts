@@ -95,7 +95,7 @@ export function growSpace(options: {
 export function growSpaceFromCovariance(space: Matrix | null, covariance: Matrix, threshold: number): SpaceGrowth {
   const held = space ?? matrix(covariance.rows, 0);
   const all = trace(covariance);
-  const heldBefore = all > 0 ? Math.min(1, trace(multiply(transposeMultiply(held, covariance), held)) / all) : 0;
+  const heldBefore = heldShare(held, covariance);
   const outside = projectOutRight(projectOutLeft(covariance, held), held);
   let spectrum: number[] = [];
   const { vectors } = symmetricEigen(outside, (values) => {
@@ -104,6 +104,12 @@ export function growSpaceFromCovariance(space: Matrix | null, covariance: Matrix
     return fewest(spectrum, heldBefore, threshold);
   });
   return extended(held, vectors, heldBefore, spectrum);
+}
+
+/** Share of the energy of inputs with the covariance C = X Xᵀ that the space holds; 0 where there is no energy. */
+export function heldShare(space: Matrix, covariance: Matrix): number {
+  const all = trace(covariance);
+  return all > 0 ? Math.min(1, trace(multiply(transposeMultiply(space, covariance), space)) / all) : 0;
 }
 
 /** How many more columns the space can take. */

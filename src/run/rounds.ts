@@ -113,12 +113,13 @@ export class Rounds {
       this.#round = lesson.round;
       const data = this.#dataOf(lesson);
       this.#progress('compile', data.name, 0, 1, 'items');
-      await learner.beginTask();
+      const sample = this.#sample(data);
+      await learner.beginTask(sample);
       const before = this.control.seconds;
       await this.#trainTask(data);
       const seconds = this.control.seconds - before;
       this.#progress('space', data.name, 0, 1, 'items');
-      const growths = await learner.endTask(this.#sample(data));
+      const growths = await learner.endTask(sample);
       if (growths.length > 0) this.#emitSpaces(growths);
       const tests = await this.#evaluate(lesson.tests);
       const seen = tests.filter((_, k) => lesson.tests[k] < lesson.round);

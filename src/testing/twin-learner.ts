@@ -8,6 +8,7 @@ import {
   referenceStep,
 } from '../gorp/reference-optimizer.ts';
 import { growSpace, growSpaceFromCovariance } from '../gorp/space.ts';
+import { compensation } from '../gorp/task-rates.ts';
 import type { OwnedBuffer } from '../gpu/buffers.ts';
 import type { Gpu } from '../gpu/device.ts';
 import { readBytes } from '../gpu/readback.ts';
@@ -47,6 +48,7 @@ export class TwinLearner {
   readonly #parameters = new Map<string, { shape: readonly number[]; values: Float64Array }>();
   readonly #spaces = new Map<string, Matrix>();
   #states = new Map<string, ReferenceState>();
+  #rateFactors = { lora: 1, full: 1 };
 
   /** @param read values of a parameter by Hugging Face name. */
   static async create(
@@ -79,8 +81,11 @@ export class TwinLearner {
     return this.#spaces.get(layer);
   }
 
-  /** @param fresh the pair that each layer with adapters starts the task from; where one pair serves all, its own. */
-  beginTask(fresh: ReadonlyMap<string, Pair>): void {
+  /**
+   * @param fresh the pair that each layer with adapters starts the task from; where one pair serves all, its own.
+   * @param sample as for {@link endTask}, of the task that begins.
+   */
+  async beginTask(fresh: ReadonlyMap<string, Pair>, sample: readonly SizedBatch[]): Promise<void> {
     this.#states = new Map();
     for (const [layer, pair] of fresh) {
       const before = this.pairs.get(layer);
@@ -88,6 +93,26 @@ export class TwinLearner {
       if (before && isKept) this.#frozen.set(layer, [...(this.#frozen.get(layer) ?? []), before]);
       if (before === undefined || this.method.adapters === 'per-task') this.pairs.set(layer, pair);
     }
+    if (this.method.taskRates === 'constant') return;
+    const covariances = await this.#covariances(sample);
+    const factor = (layers: readonly string[]): number =>
+      compensation(
+        layers.flatMap((layer): [string, Matrix][] => {
+          const space = this.#spaces.get(layer);
+          return space ? [[layer, space]] : [];
+        }),
+        covariances,
+      );
+    this.#rateFactors = { lora: factor([...this.pairs.keys()]), full: factor([...this.weights.keys()]) };
+  }
+
+  /** X Xᵀ of the inputs of every layer over a sample, tokens as columns of X. */
+  async #covariances(sample: readonly SizedBatch[]): Promise<Map<string, Matrix>> {
+    const passes = await Promise.all(sample.map((batch) => this.#pass(batch)));
+    const layers = [...(passes[0]?.inputs.keys() ?? [])];
+    const ofLayer = (layer: string): Matrix =>
+      sumOf(passes.map(({ inputs }) => inputs.get(layer) as Matrix).map((X) => multiply(transpose(X), X)));
+    return new Map(layers.map((layer) => [layer, ofLayer(layer)]));
   }
 
   /** One optimizer step. @returns the loss before it, and the norm of all gradients before they are clipped. */
@@ -113,14 +138,12 @@ export class TwinLearner {
   async endTask(sample: readonly SizedBatch[]): Promise<void> {
     const { sharedSpace, spaceSource, spaceRule: rule, loraSpace, threshold } = this.method;
     if (!sharedSpace) return;
-    const passes = spaceSource === 'activation' ? await Promise.all(sample.map((batch) => this.#pass(batch))) : [];
+    const covariances = spaceSource === 'activation' ? await this.#covariances(sample) : new Map<string, Matrix>();
     for (const key of [...this.#states.keys()].filter((one) => !one.startsWith('B '))) {
       const [part, layer] = key.split(' ');
       const space = this.#spaces.get(layer) ?? null;
       if (spaceSource === 'activation') {
-        const covariance = sumOf(
-          passes.map(({ inputs }) => inputs.get(layer) as Matrix).map((X) => multiply(transpose(X), X)),
-        );
+        const covariance = covariances.get(layer) as Matrix;
         this.#spaces.set(layer, growSpaceFromCovariance(space, covariance, threshold).space);
       } else {
         const { m } = this.#states.get(key) as ReferenceState;
@@ -136,7 +159,9 @@ export class TwinLearner {
 
   #groupOf(part: string, layer: string): ReferenceGroup {
     const { method } = this;
-    const rates = { learningRate: part === 'W' ? method.galoreLearningRate : method.learningRate, weightDecay: 0 };
+    const { lora, full } = this.#rateFactors;
+    const learningRate = part === 'W' ? full * method.galoreLearningRate : lora * method.learningRate;
+    const rates = { learningRate, weightDecay: 0 };
     const projected = { space: this.#spaces.get(layer) ?? null, project: method.project };
     if (part === 'A') return { ...rates, ...projected, kind: 'lora', loraSpace: method.loraSpace };
     if (part === 'B' || method.fullRank === 'adam') return { ...rates, kind: 'regular' };

@@ -73,7 +73,15 @@ function method(key: KeysOf<MethodSettings, number>, shape: Shape): NumberField 
 }
 
 type ChoiceKey =
-  'loraSpace' | 'spaceSource' | 'spaceSide' | 'spaceRule' | 'project' | 'projType' | 'projection' | 'clipNorm';
+  | 'loraSpace'
+  | 'spaceSource'
+  | 'taskRates'
+  | 'spaceSide'
+  | 'spaceRule'
+  | 'project'
+  | 'projType'
+  | 'projection'
+  | 'clipNorm';
 
 function choice<K extends ChoiceKey>(
   key: K,
@@ -99,6 +107,7 @@ const isProjected = ({ fullRank }: MethodSettings): boolean => fullRank === 'pro
 const hasSpace = ({ sharedSpace }: MethodSettings): boolean => sharedSpace;
 const hasLoraSpace = (m: MethodSettings): boolean => hasSpace(m) && hasLora(m);
 const isFast = (m: MethodSettings): boolean => isProjected(m) && m.projection === 'fast';
+const hasInputSpace = (m: MethodSettings): boolean => hasSpace(m) && m.spaceSource === 'activation';
 const hasMomentSpace = (m: MethodSettings): boolean => hasSpace(m) && m.spaceSource === 'moment';
 const hasFullRankMomentSpace = (m: MethodSettings): boolean => hasMomentSpace(m) && isProjected(m);
 
@@ -260,6 +269,18 @@ export const MORE_GROUPS: readonly FieldGroup[] = [
         [
           { value: 'moment', label: 'Adam’s first moment, as published' },
           { value: 'activation', label: 'the layers’ inputs, as GPM' },
+        ],
+      ),
+      choice(
+        'taskRates',
+        {
+          label: 'Learning rates',
+          help: 'A space of inputs leaves a step less effect; higher rates make up for it.',
+          applies: hasInputSpace,
+        },
+        [
+          { value: 'constant', label: 'the same in every task' },
+          { value: 'compensated', label: 'higher, the less lies outside the space' },
         ],
       ),
       choice('loraSpace', { label: 'Side of A', help: 'Side of A on which the space acts.', applies: hasLoraSpace }, [
