@@ -25,8 +25,14 @@ export interface AttentionShape extends AttentionSizes {
 /** What is computed: the result, or a gradient. */
 export type AttentionForm = 'FORWARD' | 'GRAD_Q' | 'GRAD_KV' | 'GRAD_BIAS';
 
-/** Queries or keys that one thread takes: several where registers are plenty. */
-export type AttentionRows = 1 | 4;
+/**
+ * Kernels of an attention that compute the same, in the order of how long they take to compile: with loops over the size of
+ * a head, and with heads in registers, of one or of several queries or keys for each thread.
+ */
+export const ATTENTION_VARIANTS = ['rolled', 'one-row', 'four-rows'] as const;
+export type AttentionVariant = (typeof ATTENTION_VARIANTS)[number];
+/** Compiles quickly: what is used before anything has been measured. */
+export const SAFE_ATTENTION: AttentionVariant = 'rolled';
 
 // Several rows are measured with heads of this size: those of larger ones take more registers, and far longer to compile.
 const LARGEST_HEAD = 32;
@@ -34,17 +40,18 @@ const LARGEST_HEAD = 32;
 /**
  * The kernel of an attention or of one of its gradients; the order of bindings is in the shader.
  *
- * @param rows per thread; one where there are few rows, to keep all threads busy, and where heads are large.
+ * @param variant takes one row for each thread where there are few, to keep all threads busy, and where heads are large.
  */
 export function planAttention(
   form: AttentionForm,
   shape: AttentionShape,
-  rows: AttentionRows,
+  variant: AttentionVariant,
 ): { kernel: Kernel; params: readonly Param[]; workgroups: Workgroups } {
   const { B, Sq, Bk, Sk, H, Hk, d } = shape;
   const vec = d % 4 === 0;
   const along = form === 'FORWARD' || form === 'GRAD_Q' ? Sq : Sk;
-  const R = along >= 16 && d <= LARGEST_HEAD && form !== 'GRAD_BIAS' ? rows : 1;
+  const R = variant === 'four-rows' && along >= 16 && d <= LARGEST_HEAD && form !== 'GRAD_BIAS' ? 4 : 1;
+  const rolled = variant === 'rolled';
   const threads = Math.ceil(along / R);
   const wg = threads <= 4 ? 4 : threads <= 16 ? 16 : 32;
   const workgroups: Workgroups =
@@ -56,13 +63,14 @@ export function planAttention(
   const type = vec ? 'vec4f' : 'f32';
   return {
     kernel: {
-      name: `attention/${form.toLowerCase()}-${d}×${R}`,
+      name: `attention/${form.toLowerCase()}-${d}×${rolled ? 'rolled' : R}`,
       wgsl: fillTemplate(template, {
         FORWARD: form === 'FORWARD',
         GRAD_Q: form === 'GRAD_Q',
         GRAD_KV: form === 'GRAD_KV',
         GRAD_BIAS: form === 'GRAD_BIAS',
         PER_QUERY: form === 'FORWARD' || form === 'GRAD_Q',
+        ROLLED: rolled,
         BIAS: shape.bias,
         CAUSAL: shape.causal,
         POSITION: shape.position,

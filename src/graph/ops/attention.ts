@@ -33,15 +33,10 @@ function sizesOf({ q, k, heads, keyHeads }: AttentionInputs): AttentionSizes {
   return { B, Sq, Bk, Sk, H: heads, Hk: keyHeads, d: width / heads };
 }
 
-function attentionCall(
-  form: AttentionForm,
-  at: AttentionInputs,
-  tensors: Tensor[],
-  { attentionRows }: Tuning,
-): KernelCall {
+function attentionCall(form: AttentionForm, at: AttentionInputs, tensors: Tensor[], tuning: Tuning): KernelCall {
   const { bias, position, scale, causal } = at;
   const shape = { ...sizesOf(at), scale, causal, bias: bias !== undefined, position: position !== undefined };
-  return { ...planAttention(form, shape, attentionRows), tensors };
+  return { ...planAttention(form, shape, tuning.attention), tensors };
 }
 
 /** Visits every allowed (b, h, i, j) with the offsets of its rows, in the order of the kernels. */
