@@ -17,12 +17,14 @@
 // streamed with an online softmax; GRAD_KV: likewise R keys; GRAD_BIAS: one thread per (h, i, j). Workgroups run along i
 // (or j), so neighbours read the same keys. R > 1 reads keys less often, where registers are plenty. {{D}} = d is unrolled into
 // registers; loads are vec4 where d % 4 = 0 (then E = d / 4 and T = vec4f), else scalar. ROLLED: loops over d instead, with
-// R = 1 and sums in arrays: a tenth of the code, so that it compiles at once where each load of the text is compiled anew.
+// R = 1 and sums in arrays: a tenth of the code, for compilers that take long for each load of the text. Its E is the one of
+// the parameters, since some would unroll a loop whose length they know.
 // Care: the running maximum keeps exp in range; a row without any allowed key gives o = 0, lse = -3e38 and gradients 0.
 
 struct Params {
   B: u32, H: u32, Sq: u32, Sk: u32, Bk: u32, Hk: u32,
   scale: f32,
+  E: u32,
 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> q: array<{{T}}>;
@@ -107,18 +109,18 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
     if (mask[bk * p.Sk + j] == 0.0) { continue; }
     let key = ((bk * p.Sk + j) * p.Hk + hk) * {{E}}u;
     var s = biasAt(h, i0, j);
-    for (var e = 0u; e < {{E}}u; e++) { s += {{DOT}}(q[row0 + e] * p.scale, k[key + e]); }
+    for (var e = 0u; e < p.E; e++) { s += {{DOT}}(q[row0 + e] * p.scale, k[key + e]); }
     s = select(NONE, s, ahead(i0, j));
     let higher = max(top, s);
     let shrink = exp(top - higher);
     let w = select(0.0, exp(s - higher), s > NONE);
     top = higher;
     sum = sum * shrink + w;
-    for (var e = 0u; e < {{E}}u; e++) { sums[e] = sums[e] * shrink + w * v[key + e]; }
+    for (var e = 0u; e < p.E; e++) { sums[e] = sums[e] * shrink + w * v[key + e]; }
   }
   lse[at0] = select(NONE, top + log(max(sum, 1e-37)), sum > 0.0);
   let inverse = select(0.0, 1.0 / max(sum, 1e-37), sum > 0.0);
-  for (var e = 0u; e < {{E}}u; e++) { o[row0 + e] = sums[e] * inverse; }
+  for (var e = 0u; e < p.E; e++) { o[row0 + e] = sums[e] * inverse; }
 #else
 #for r in R
 #for e in E
@@ -173,7 +175,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
 #if GRAD_Q
 #if ROLLED
   var d = 0.0;
-  for (var e = 0u; e < {{E}}u; e++) { d += {{DOT}}(dout[row0 + e], o[row0 + e]); }
+  for (var e = 0u; e < p.E; e++) { d += {{DOT}}(dout[row0 + e], o[row0 + e]); }
   let lse0 = lse[at0];
   var dq: array<{{T}}, {{E}}>;
   for (var j = 0u; j < p.Sk; j++) {
@@ -181,15 +183,15 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
     let key = ((bk * p.Sk + j) * p.Hk + hk) * {{E}}u;
     var s = biasAt(h, i0, j);
     var dp = 0.0;
-    for (var e = 0u; e < {{E}}u; e++) {
+    for (var e = 0u; e < p.E; e++) {
       s += {{DOT}}(q[row0 + e] * p.scale, k[key + e]);
       dp += {{DOT}}(dout[row0 + e], v[key + e]);
     }
     let ds = select(0.0, exp(s - lse0) * (dp - d) * p.scale, ahead(i0, j));
-    for (var e = 0u; e < {{E}}u; e++) { dq[e] += ds * k[key + e]; }
+    for (var e = 0u; e < p.E; e++) { dq[e] += ds * k[key + e]; }
   }
   delta[at0] = d;
-  for (var e = 0u; e < {{E}}u; e++) { out1[row0 + e] = dq[e]; }
+  for (var e = 0u; e < p.E; e++) { out1[row0 + e] = dq[e]; }
 #else
 #for r in R
   var d{{r}} = 0.0;
@@ -262,14 +264,14 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
 #if ROLLED
         var s = 0.0;
         var dp = 0.0;
-        for (var e = 0u; e < {{E}}u; e++) {
+        for (var e = 0u; e < p.E; e++) {
           s += {{DOT}}(q[row + e], k[key0 + e]);
           dp += {{DOT}}(dout[row + e], v[key0 + e]);
         }
         let seen = shown0 && ahead(i, j0);
         let w = select(0.0, exp(s * p.scale + biasAt(h, i, j0) - lse[at]), seen);
         let ds = w * (dp - delta[at]) * p.scale;
-        for (var e = 0u; e < {{E}}u; e++) {
+        for (var e = 0u; e < p.E; e++) {
           dv[e] += w * dout[row + e];
           dk[e] += ds * q[row + e];
         }
@@ -300,7 +302,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
     }
   }
 #if ROLLED
-  for (var e = 0u; e < {{E}}u; e++) {
+  for (var e = 0u; e < p.E; e++) {
     out1[key0 + e] = dk[e];
     out2[key0 + e] = dv[e];
   }
@@ -331,7 +333,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
       var score = 0.0;
       var dp = 0.0;
 #if ROLLED
-      for (var e = 0u; e < {{E}}u; e++) {
+      for (var e = 0u; e < p.E; e++) {
         score += {{DOT}}(q[row + e], k[key + e]);
         dp += {{DOT}}(dout[row + e], v[key + e]);
       }

@@ -26,9 +26,12 @@ const ATTENTION: AttentionShape = {
 
 // Largest side that is measured: beyond it the order of the kernels does not change.
 const LARGEST = 512;
-// Rounds in which contenders take turns, at most, and how many times the best one's time is still in the running behind
-// each: the minimum of several rounds tells kernels apart that are close, and the others need not be repeated.
-const STILL_IN = [2, 1.5, 1.25, 1.15, 1.1, 1];
+// Contenders take turns in rounds. How many times the best one's time is still in the running behind each: the minimum of
+// several rounds tells kernels apart that are close, and the others need not be repeated. The last factor goes for more
+// rounds, as many as there may be, as long as all together take no longer than so many milliseconds.
+const STILL_IN = [2, 1.5, 1.25, 1.1];
+const MOST_ROUNDS = 12;
+const LONGEST = 500;
 // What a kernel may take to be ready, in milliseconds, or how many times what the safe one took, if that is more. One that
 // takes longer is left out, and so are those that compile longer still: on this device they are not tried again.
 const COMPILE_LIMIT = 4000;
@@ -108,18 +111,21 @@ async function quickestOf<Name>(
     await enter(gpu, candidates, { tensors, error }, entries, timer, measuring);
     const repeats = entries.length > 1 ? await timer.repeatsFor(entries[0].program) : 1;
     let left = entries;
-    for (const factor of STILL_IN) {
-      if (left.length === 1) break;
+    let all = 0;
+    for (let round = 0; left.length > 1 && round < (all < LONGEST ? MOST_ROUNDS : STILL_IN.length); round++) {
       const times = await timer.times(
         left.map(({ program }) => program),
         repeats,
       );
       left.forEach((entry, i) => (entry.best = Math.min(entry.best, times[i])));
       const least = Math.min(...left.map(({ best }) => best));
+      const factor = STILL_IN[Math.min(round, STILL_IN.length - 1)];
       left = left.filter(({ best }) => best <= factor * least);
-      await pause(repeats * times.reduce((sum, time) => sum + time, 0));
+      const used = repeats * times.reduce((sum, time) => sum + time, 0);
+      all += used;
+      await pause(used);
     }
-    return left[0].name;
+    return left.reduce((a, b) => (b.best < a.best ? b : a)).name;
   } finally {
     timer.destroy();
     for (const { program } of entries) program.destroy();

@@ -133,6 +133,30 @@ describe('tuneGpu', () => {
     expect(gpu.buffers.liveLabels).toEqual([]);
   });
 
+  it('gives no kernel to a program that has been destroyed, and the latest to one that is being compiled', async () => {
+    const [gone, compiling] = [await product(gpu), product(gpu)];
+    gpu.tuning.choose(CLASS, 'block');
+    gone.destroy();
+    const set = vi.spyOn(GPUComputePassEncoder.prototype, 'setPipeline');
+    const { values, destroy } = await compiling;
+    await gpu.tuning.settled();
+    await values();
+    expect(set.mock.calls).toEqual([[await gpu.pipelines.get(planVariant(SHAPE, 'block', gpu.tuning.lanes).kernel)]]);
+    destroy();
+    expect(gpu.buffers.liveLabels).toEqual([]);
+  });
+
+  it('leaves a program as it is where a chosen kernel cannot be had', async () => {
+    const { values, destroy } = await product(gpu);
+    const first = await values();
+    vi.spyOn(gpu.pipelines, 'get').mockRejectedValue(new Error('does not compile'));
+    gpu.tuning.choose(CLASS, 'block');
+    await gpu.tuning.settled();
+    expect(await values()).toEqual(first);
+    destroy();
+    expect(gpu.buffers.liveLabels).toEqual([]);
+  });
+
   it('keeps a choice as soon as it is made, and does without a class that cannot be measured', async () => {
     const { host, choices } = memoryHost();
     await tuneGpu(gpu, host);

@@ -28,7 +28,9 @@ export async function tuneGpu(gpu: Gpu, host: TuningHost): Promise<void> {
   if (gpu.tuning.isMeasuring) return;
   const { vendor, architecture, description } = gpu.facts;
   // Where there are other kernels to choose from, other choices may be right.
-  const device = [vendor, architecture, description, host.platform, ...MATMUL_VARIANTS, ...ATTENTION_VARIANTS].join(' | ');
+  const device = [vendor, architecture, description, host.platform, ...MATMUL_VARIANTS, ...ATTENTION_VARIANTS].join(
+    ' | ',
+  );
   const known = readChoices(await host.store.read(device));
   if (known !== undefined) gpu.tuning.adopt(known);
   gpu.tuning.measureWith(new BackgroundMeasurer(gpu, host.now, () => host.store.write(device, gpu.tuning.choices)));

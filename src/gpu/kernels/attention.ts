@@ -86,7 +86,7 @@ export function planAttention(
         WG: wg,
       }),
     },
-    params: [...[B, H, Sq, Sk, Bk, Hk].map(u32), f32(shape.scale)],
+    params: [...[B, H, Sq, Sk, Bk, Hk].map(u32), f32(shape.scale), u32(vec ? d / 4 : d)],
     workgroups,
   };
 }
