@@ -41,7 +41,10 @@ export function memoryStore(): TuningStore {
   };
 }
 
-/** A device that chooses its kernels by measurement. Devices that share a store share what was measured. */
+/**
+ * A device that chooses its kernels by measurement; `gpu.tuning.settled()` waits until it has. Devices that share a store
+ * share what was measured.
+ */
 export async function tunedGpu(place: Place, store = memoryStore()): Promise<Gpu> {
   const gpu = await place.acquire();
   await tuneGpu(gpu, { now: () => place.clock.now(), store, platform: place.platform });

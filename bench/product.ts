@@ -21,7 +21,7 @@ export type OwnedContender = Contender & { destroy(): void };
 /** The kernel that the device chooses for a product, measured now if it has not been. */
 export async function chosenKernel(gpu: Gpu, shape: MatmulShape): Promise<MatmulVariant> {
   gpu.tuning.variantOf(shape);
-  await gpu.tuning.settle();
+  await gpu.tuning.settled();
   return gpu.tuning.variantOf(shape);
 }
 

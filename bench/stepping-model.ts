@@ -27,7 +27,7 @@ export type OpenModel = (
 /** Steps of one method, in milliseconds. */
 export interface StepTimings {
   readonly label: string;
-  /** From a loaded model to the first loss; kernels that no device before it has measured are measured. */
+  /** From a loaded model to the first loss. */
   readonly first: number;
   /** A step between two refreshes of the basis, and one with a refresh. */
   readonly step: Timing;
@@ -98,6 +98,11 @@ export class SteppingModel {
     this.#first = wall;
     await this.learner.endTask([]);
     await this.learner.beginTask();
+    await this.#step();
+    await this.#step();
+    // The programs of both kinds of steps take the kernels that are measured to be best, which some drivers compile at
+    // first use.
+    await this.gpu.tuning.settled();
     await this.#step();
     await this.#step();
   }

@@ -20,6 +20,8 @@ import {
 const CHOICE = { trainExamples: 12, testExamples: 6, batchSize: 4 };
 /** Longest time that the page may hang while the worker trains. Milliseconds. */
 const MOST_GAP = 1000;
+/** Relative difference of losses that other kernels explain: rounding, of which Adam makes more within a few steps. */
+const LOSS_TOLERANCE = 1e-3;
 
 test('a run goes to its end, shows what it measured and gives it as a file; the next takes its weights from the browser', async ({
   page,
@@ -108,7 +110,11 @@ test('a run goes to its end, shows what it measured and gives it as a file; the 
     expect(second.results.status).toBe('stopped');
     expectConsistent(second.results);
     const { loss } = second.results.curves;
-    expect(loss, 'same seed, same run').toEqual(results.curves.loss.slice(0, loss.length));
+    // Same seed, same run, but for rounding: in the first one kernels were measured and changed while it trained.
+    expect(loss.length).toBeGreaterThan(0);
+    for (const [i, value] of loss.entries()) {
+      expect(Math.abs(value / results.curves.loss[i] - 1), `loss of step ${i + 1}`).toBeLessThan(LOSS_TOLERANCE);
+    }
     await expect(page.getByTestId('history').locator('tbody tr')).toHaveCount(2);
   });
 

@@ -16,12 +16,15 @@
 // Plan: FORWARD, GRAD_Q: one thread per (b, h) and R neighbouring queries, their q, o and sums in registers, keys
 // streamed with an online softmax; GRAD_KV: likewise R keys. Workgroups run along i (or j), so neighbours read the same
 // keys. R > 1 reads keys less often, where registers are plenty. d is unrolled into registers; loads are vec4 where
-// d % 4 = 0 (then E = d / 4 and T = vec4f), else scalar.
+// d % 4 = 0 (then E = d / 4 and T = vec4f), else scalar. ROLLED: loops over d instead, with R = 1 and sums in arrays: a
+// tenth of the code, for compilers that take long for each load of the text. Its E is the one of the parameters, since some
+// would unroll a loop whose length they know.
 // Care: the running maximum keeps exp in range; a row without any allowed key gives o = 0, lse = -3e38 and gradients 0.
 
 struct Params {
   B: u32, H: u32, Sq: u32, Sk: u32, Bk: u32, Hk: u32,
   scale: f32,
+  E: u32,
 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> q: array<{{T}}>;
@@ -93,12 +96,35 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   let i{{r}} = min(id.x * {{R}}u + {{r}}u, p.Sq - 1u);
   let row{{r}} = ((b * p.Sq + i{{r}}) * p.H + h) * {{E}}u;
   let at{{r}} = (b * p.H + h) * p.Sq + i{{r}};
+#if !ROLLED
 #for e in E
   let q{{r}}_{{e}} = q[row{{r}} + {{e}}u] * p.scale;
 #endfor
+#endif
 #endfor
 #endif
 #if FORWARD
+#if ROLLED
+  var sums: array<{{T}}, {{E}}>;
+  var top = NONE;
+  var sum = 0.0;
+  for (var j = 0u; j < p.Sk; j++) {
+    if (mask[bk * p.Sk + j] == 0.0) { continue; }
+    let key = ((bk * p.Sk + j) * p.Hk + hk) * {{E}}u;
+    var s = biasAt(h, i0, j);
+    for (var e = 0u; e < p.E; e++) { s += {{DOT}}(q[row0 + e] * p.scale, k[key + e]); }
+    s = select(NONE, s, ahead(i0, j));
+    let higher = max(top, s);
+    let shrink = exp(top - higher);
+    let w = select(0.0, exp(s - higher), s > NONE);
+    top = higher;
+    sum = sum * shrink + w;
+    for (var e = 0u; e < p.E; e++) { sums[e] = sums[e] * shrink + w * v[key + e]; }
+  }
+  lse[at0] = select(NONE, top + log(max(sum, 1e-37)), sum > 0.0);
+  let inverse = select(0.0, 1.0 / max(sum, 1e-37), sum > 0.0);
+  for (var e = 0u; e < p.E; e++) { o[row0 + e] = sums[e] * inverse; }
+#else
 #for r in R
 #for e in E
   var o{{r}}_{{e}} = {{T}}();
@@ -148,7 +174,28 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   }
 #endfor
 #endif
+#endif
 #if GRAD_Q
+#if ROLLED
+  var d = 0.0;
+  for (var e = 0u; e < p.E; e++) { d += {{DOT}}(dout[row0 + e], o[row0 + e]); }
+  let lse0 = lse[at0];
+  var sums: array<{{T}}, {{E}}>;
+  for (var j = 0u; j < p.Sk; j++) {
+    if (mask[bk * p.Sk + j] == 0.0) { continue; }
+    let key = ((bk * p.Sk + j) * p.Hk + hk) * {{E}}u;
+    var s = biasAt(h, i0, j);
+    var dp = 0.0;
+    for (var e = 0u; e < p.E; e++) {
+      s += {{DOT}}(q[row0 + e] * p.scale, k[key + e]);
+      dp += {{DOT}}(dout[row0 + e], v[key + e]);
+    }
+    let ds = select(0.0, exp(s - lse0) * (dp - d) * p.scale, ahead(i0, j));
+    for (var e = 0u; e < p.E; e++) { sums[e] += ds * k[key + e]; }
+  }
+  back[at0] = vec2f(lse0, d);
+  for (var e = 0u; e < p.E; e++) { dq[row0 + e] = sums[e]; }
+#else
 #for r in R
   var d{{r}} = 0.0;
 #for e in E
@@ -189,6 +236,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   }
 #endfor
 #endif
+#endif
 #if GRAD_KV
   let hk = id.y;
   let bk = id.z;
@@ -197,13 +245,19 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   let j{{r}} = min(id.x * {{R}}u + {{r}}u, p.Sk - 1u);
   let shown{{r}} = mask[bk * p.Sk + j{{r}}] != 0.0;
   let key{{r}} = ((bk * p.Sk + j{{r}}) * p.Hk + hk) * {{E}}u;
+#if !ROLLED
 #for e in E
   let k{{r}}_{{e}} = k[key{{r}} + {{e}}u];
   let v{{r}}_{{e}} = v[key{{r}} + {{e}}u];
   var dk{{r}}_{{e}} = {{T}}();
   var dv{{r}}_{{e}} = {{T}}();
 #endfor
+#endif
 #endfor
+#if ROLLED
+  var sumsK: array<{{T}}, {{E}}>;
+  var sumsV: array<{{T}}, {{E}}>;
+#endif
   let group = p.H / p.Hk;
   let share = p.B / p.Bk;
   for (var b = bk * share; b < (bk + 1u) * share; b++) {
@@ -211,6 +265,24 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
       for (var i = 0u; i < p.Sq; i++) {
         let row = ((b * p.Sq + i) * p.H + h) * {{E}}u;
         let saved = back[(b * p.H + h) * p.Sq + i];
+#if ROLLED
+        var s = 0.0;
+        var dp = 0.0;
+        for (var e = 0u; e < p.E; e++) {
+          s += {{DOT}}(q[row + e], k[key0 + e]);
+          dp += {{DOT}}(dout[row + e], v[key0 + e]);
+        }
+        let seen = shown0 && ahead(i, j0);
+        let w = select(0.0, exp(s * p.scale + biasAt(h, i, j0) - saved.x), seen);
+        let ds = w * (dp - saved.y);
+#if SCORES
+        scores[((b * p.H + h) * p.Sq + i) * p.Sk + j0] = ds;
+#endif
+        for (var e = 0u; e < p.E; e++) {
+          sumsV[e] += w * dout[row + e];
+          sumsK[e] += ds * p.scale * q[row + e];
+        }
+#else
 #for r in R
         var s{{r}} = 0.0;
         var dp{{r}} = 0.0;
@@ -236,9 +308,16 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
         dk{{r}}_{{e}} += dqk{{r}} * q{{e}};
 #endfor
 #endfor
+#endif
       }
     }
   }
+#if ROLLED
+  for (var e = 0u; e < p.E; e++) {
+    dk[key0 + e] = sumsK[e];
+    dv[key0 + e] = sumsV[e];
+  }
+#else
 #for r in R
   if (id.x * {{R}}u + {{r}}u < p.Sk) {
 #for e in E
@@ -247,5 +326,6 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
 #endfor
   }
 #endfor
+#endif
 #endif
 }

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import type { Choices } from '../gpu/tuning.ts';
 import { fileTuningStore } from './tuning-store.ts';
 
-const CHOICES: Choices = { attentionRows: 4, matmul: { 'nt 64×64×64': 'block' } };
+const CHOICES: Choices = { attention: 'several-rows', matmul: { 'nt 64×64×64': 'block' } };
 let folder: string;
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'tuning-'));
@@ -16,9 +16,9 @@ it('keeps the choices of several devices in one file', async () => {
   const file = join(folder, 'deep', 'tuning.json');
   expect(await fileTuningStore(file).read('one')).toBeUndefined();
   await fileTuningStore(file).write('one', CHOICES);
-  await fileTuningStore(file).write('two', { ...CHOICES, attentionRows: 1 });
+  await fileTuningStore(file).write('two', { ...CHOICES, attention: 'one-row' });
   expect(await fileTuningStore(file).read('one')).toEqual(CHOICES);
-  expect(await fileTuningStore(file).read('two')).toEqual({ ...CHOICES, attentionRows: 1 });
+  expect(await fileTuningStore(file).read('two')).toEqual({ ...CHOICES, attention: 'one-row' });
 });
 
 it('takes a damaged file for none, and a folder that cannot be written to for nothing worse', async () => {

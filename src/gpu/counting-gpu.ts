@@ -27,7 +27,11 @@ export function countingGpu(limits: BufferLimits): Gpu {
     destroy: nothing,
   } as unknown as GPUDevice;
   const pipeline = { getBindGroupLayout: () => ({}) } as unknown as GPUComputePipeline;
-  const pipelines: Pick<PipelineCache, 'size' | 'get'> = { size: 0, get: () => Promise.resolve(pipeline) };
+  const pipelines: Pick<PipelineCache, 'size' | 'get' | 'idle'> = {
+    size: 0,
+    get: () => Promise.resolve(pipeline),
+    idle: () => Promise.resolve(),
+  };
   const buffers = new BufferLedger(device);
   return {
     device,

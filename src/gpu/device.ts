@@ -135,6 +135,7 @@ function wrapDevice(device: GPUDevice, facts: AdapterFacts, tuning: Tuning): Gpu
       if (failure !== undefined) throw failure;
     },
     destroy: () => {
+      void tuning.stop();
       buffers.destroyAll();
       device.destroy();
     },

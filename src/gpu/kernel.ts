@@ -30,6 +30,7 @@ export function flatWorkgroups(threads: number, size: number): Workgroups {
 /** Compiled pipelines of one device, by WGSL text. */
 export class PipelineCache {
   #pipelines = new Map<string, Promise<GPUComputePipeline>>();
+  readonly #compiling = new Set<Promise<void>>();
 
   constructor(private readonly device: GPUDevice) {}
 
@@ -43,8 +44,17 @@ export class PipelineCache {
     if (pipeline === undefined) {
       pipeline = this.#compile(kernel);
       this.#pipelines.set(kernel.wgsl, pipeline);
+      const compiling: Promise<void> = pipeline
+        .catch(() => undefined) // heard by whoever has asked for it
+        .then(() => void this.#compiling.delete(compiling));
+      this.#compiling.add(compiling);
     }
     return pipeline;
+  }
+
+  /** Resolves when nothing is being compiled. */
+  async idle(): Promise<void> {
+    while (this.#compiling.size > 0) await Promise.all(this.#compiling);
   }
 
   async #compile(kernel: Kernel): Promise<GPUComputePipeline> {

@@ -28,49 +28,48 @@ interface Recorded {
 // WebGPU's smallest guaranteed alignment of a uniform binding.
 const UNIFORM_ALIGNMENT = 256;
 
+/** What a program is made of: what it encodes, and the parameters that this reads. */
+interface Recording {
+  readonly dispatches: readonly Recorded[];
+  readonly uniforms: OwnedBuffer;
+}
+
 /** A list of dispatches, recorded once and replayed: encoding it allocates nothing and compiles nothing. */
 export class Program {
+  #isDestroyed = false;
+
   private constructor(
+    private readonly gpu: Gpu,
     readonly name: string,
-    private readonly dispatches: readonly Recorded[],
-    private readonly uniforms: OwnedBuffer,
+    private recording: Recording,
   ) {}
 
   /** Compiles what is new, writes the parameters, and makes the bind groups. */
   static async record(gpu: Gpu, name: string, dispatches: readonly Dispatch[]): Promise<Program> {
-    const pipelines = await Promise.all(dispatches.map(({ kernel }) => gpu.pipelines.get(kernel)));
-    const bytes = Math.max(1, dispatches.length) * UNIFORM_ALIGNMENT;
-    const usage = USAGE.uniform | USAGE.copyTarget;
-    const uniforms = gpu.buffers.create(`${name} parameters`, bytes, usage);
-    const contents = new DataView(new ArrayBuffer(bytes));
-    const recorded = dispatches.map(({ params, tensors, workgroups }, i): Recorded => {
-      const offset = i * UNIFORM_ALIGNMENT;
-      params.forEach((param, p) => {
-        if ('u32' in param) contents.setUint32(offset + p * 4, param.u32, true);
-        else contents.setFloat32(offset + p * 4, param.f32, true);
-      });
-      const entries: GPUBindGroupEntry[] = [
-        { binding: 0, resource: { buffer: uniforms.gpuBuffer, offset, size: UNIFORM_ALIGNMENT } },
-        ...tensors.map((range, t) => ({
-          binding: t + 1,
-          resource: { buffer: range.buffer.gpuBuffer, offset: range.offset, size: range.bytes },
-        })),
-      ];
-      const bindGroup = gpu.device.createBindGroup({ layout: pipelines[i].getBindGroupLayout(0), entries });
-      return { pipeline: pipelines[i], bindGroup, workgroups };
-    });
-    gpu.device.queue.writeBuffer(uniforms.gpuBuffer, 0, contents.buffer);
-    return new Program(name, recorded, uniforms);
+    const pipelines = await pipelinesOf(gpu, dispatches);
+    return new Program(gpu, name, record(gpu, name, dispatches, pipelines));
+  }
+
+  /**
+   * Does the same by other kernels from the next time on that it is encoded, once they are compiled. Nothing happens where
+   * the kernels are those it has, or where it has been destroyed meanwhile.
+   */
+  async replace(dispatches: readonly Dispatch[]): Promise<void> {
+    const pipelines = await pipelinesOf(this.gpu, dispatches);
+    const before = this.recording;
+    if (this.#isDestroyed || before.dispatches.every(({ pipeline }, i) => pipeline === pipelines[i])) return;
+    this.recording = record(this.gpu, this.name, dispatches, pipelines);
+    before.uniforms.destroy();
   }
 
   get dispatchCount(): number {
-    return this.dispatches.length;
+    return this.recording.dispatches.length;
   }
 
   /** Encodes the dispatches into a compute pass that is open. */
   encode(pass: GPUComputePassEncoder): void {
     let pipeline: GPUComputePipeline | undefined;
-    for (const dispatch of this.dispatches) {
+    for (const dispatch of this.recording.dispatches) {
       if (dispatch.pipeline !== pipeline) pass.setPipeline((pipeline = dispatch.pipeline));
       pass.setBindGroup(0, dispatch.bindGroup);
       pass.dispatchWorkgroups(...dispatch.workgroups);
@@ -78,8 +77,42 @@ export class Program {
   }
 
   destroy(): void {
-    this.uniforms.destroy();
+    this.#isDestroyed = true;
+    this.recording.uniforms.destroy();
   }
+}
+
+const pipelinesOf = (gpu: Gpu, dispatches: readonly Dispatch[]): Promise<GPUComputePipeline[]> =>
+  Promise.all(dispatches.map(({ kernel }) => gpu.pipelines.get(kernel)));
+
+function record(
+  gpu: Gpu,
+  name: string,
+  dispatches: readonly Dispatch[],
+  pipelines: readonly GPUComputePipeline[],
+): Recording {
+  const bytes = Math.max(1, dispatches.length) * UNIFORM_ALIGNMENT;
+  const usage = USAGE.uniform | USAGE.copyTarget;
+  const uniforms = gpu.buffers.create(`${name} parameters`, bytes, usage);
+  const contents = new DataView(new ArrayBuffer(bytes));
+  const recorded = dispatches.map(({ params, tensors, workgroups }, i): Recorded => {
+    const offset = i * UNIFORM_ALIGNMENT;
+    params.forEach((param, p) => {
+      if ('u32' in param) contents.setUint32(offset + p * 4, param.u32, true);
+      else contents.setFloat32(offset + p * 4, param.f32, true);
+    });
+    const entries: GPUBindGroupEntry[] = [
+      { binding: 0, resource: { buffer: uniforms.gpuBuffer, offset, size: UNIFORM_ALIGNMENT } },
+      ...tensors.map((range, t) => ({
+        binding: t + 1,
+        resource: { buffer: range.buffer.gpuBuffer, offset: range.offset, size: range.bytes },
+      })),
+    ];
+    const bindGroup = gpu.device.createBindGroup({ layout: pipelines[i].getBindGroupLayout(0), entries });
+    return { pipeline: pipelines[i], bindGroup, workgroups };
+  });
+  gpu.device.queue.writeBuffer(uniforms.gpuBuffer, 0, contents.buffer);
+  return { dispatches: recorded, uniforms };
 }
 
 /** Encodes programs into one pass and submits it. */

@@ -1,14 +1,24 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { type Compiled, compile } from '../graph/compile.ts';
+import { Graph } from '../graph/graph.ts';
+import { matmul } from '../graph/ops/matmul.ts';
+import type { Tensor } from '../graph/tensor.ts';
 import { acquireTestGpu } from '../testing/gpu.ts';
+import type { OwnedBuffer } from './buffers.ts';
 import type { Gpu } from './device.ts';
+import { DeviceTimer } from './device-timer.ts';
+import { SAFE_ATTENTION } from './kernels/attention.ts';
 import { plainProduct } from './kernels/matmul.ts';
-import { SAFE_VARIANT, shapeClass, variantsOf } from './kernels/matmul-variants.ts';
+import { planVariant, SAFE_VARIANT, shapeClass, variantsOf } from './kernels/matmul-variants.ts';
+import { Program, submit } from './program.ts';
+import { readBytes } from './readback.ts';
 import { tuneGpu, type TuningHost } from './tune.ts';
 import { type Choices, readChoices } from './tuning.ts';
 
 // Odd, and too few rows for the largest tile: two kernels that compile quickly are left to choose from.
 const SHAPE = plainProduct('nt', 70, 64, 33);
 const CLASS = shapeClass(SHAPE) ?? '';
+const OTHER = { ...SHAPE, layout: 'nn' } as const;
 
 /** Keeps choices in memory; `clock` counts how often the time was asked for. */
 function memoryHost(kept = new Map<string, unknown>()) {
@@ -21,64 +31,210 @@ function memoryHost(kept = new Map<string, unknown>()) {
       write: (device, choices) => Promise.resolve(void kept.set(device, structuredClone(choices))),
     },
   };
-  return { host, kept, clock };
+  return { host, kept, clock, choices: () => [...kept.values()][0] as Choices | undefined };
+}
+
+/** A product of class {@link CLASS} as a program of its own; `values` runs it. */
+async function product(gpu: Gpu): Promise<{ values: () => Promise<Float32Array>; destroy: () => void }> {
+  const { M, N, K } = SHAPE;
+  const owned: OwnedBuffer[] = [];
+  const operand = (rows: number): Tensor => {
+    const buffer = gpu.buffers.storage('operand', rows * K * 4);
+    owned.push(buffer);
+    const values = Float32Array.from({ length: rows * K }, (_, i) => Math.sin(i));
+    gpu.device.queue.writeBuffer(buffer.gpuBuffer, 0, values);
+    const storage = { buffer, offset: 0, bytes: buffer.bytes };
+    return { name: 'operand', shape: [rows, K], dtype: 'f32', trainable: false, elements: rows * K, storage };
+  };
+  const g = new Graph();
+  const y = matmul(g, operand(M), operand(N), { layout: 'nt' });
+  const compiled: Compiled = await compile(gpu, 'product', g, [y]);
+  return {
+    values: async () => {
+      submit(gpu, compiled.program);
+      return new Float32Array(await readBytes(gpu, compiled.rangeOf(y)), 0, M * N);
+    },
+    destroy: () => {
+      compiled.destroy();
+      for (const buffer of owned) buffer.destroy();
+    },
+  };
+}
+
+/** Names of kernels in the order in which they begin to be compiled. */
+function compiledKernels(gpu: Gpu): string[] {
+  const names: string[] = [];
+  const get = gpu.pipelines.get.bind(gpu.pipelines);
+  vi.spyOn(gpu.pipelines, 'get').mockImplementation((kernel) => (names.push(kernel.name), get(kernel)));
+  return names;
+}
+
+const nameOf = (variant: Parameters<typeof planVariant>[1], gpu: Gpu): string =>
+  planVariant(SHAPE, variant, gpu.tuning.lanes).kernel.name;
+
+/** Makes a kernel the winner, or any other than the safe one. */
+function biased(): void {
+  vi.spyOn(DeviceTimer.prototype, 'times').mockImplementation((programs) =>
+    Promise.resolve(programs.map((_, i) => 10 - i)),
+  );
 }
 
 let gpu: Gpu;
 beforeEach(async () => {
   gpu = await acquireTestGpu();
 });
-afterEach(() => gpu.destroy());
+afterEach(() => {
+  vi.restoreAllMocks();
+  gpu.destroy();
+});
 
 describe('tuneGpu', () => {
-  it('measures a class when it is first asked for, keeps the choice, and measures nothing at the next start', async () => {
-    const { host, kept, clock } = memoryHost();
+  it('measures a class that was asked for, keeps the choice, and measures nothing at the next start', async () => {
+    const { host, clock, choices } = memoryHost();
     await tuneGpu(gpu, host);
     expect(gpu.tuning.variantOf(SHAPE)).toBe(SAFE_VARIANT);
-    expect(await gpu.tuning.settle()).toBe(true);
+    expect(gpu.tuning.attention).toBe(SAFE_ATTENTION);
+    await gpu.tuning.settled();
     const chosen = gpu.tuning.variantOf(SHAPE);
     expect(variantsOf(SHAPE, gpu.tuning.lanes)).toContain(chosen);
-    expect(await gpu.tuning.settle()).toBe(false);
     expect(gpu.buffers.liveLabels).toEqual([]);
-
-    const [choices] = [...kept.values()] as Choices[];
-    expect(choices).toEqual({ attentionRows: gpu.tuning.attentionRows, matmul: { [CLASS]: chosen } });
+    expect(choices()).toEqual({ attention: gpu.tuning.attention, matmul: { [CLASS]: chosen } });
     expect(clock.readings).toBeGreaterThan(0);
 
     const next = await acquireTestGpu();
     clock.readings = 0;
     await tuneGpu(next, host);
     expect(next.tuning.variantOf(SHAPE)).toBe(chosen);
-    expect(next.tuning.choices).toEqual(choices);
-    expect(await next.tuning.settle()).toBe(false);
-    expect(clock.readings).toBe(0);
+    expect(next.tuning.attention).toBe(gpu.tuning.attention);
+    expect(next.tuning.choices).toEqual(choices());
+    await next.tuning.settled();
+    expect([clock.readings, next.pipelines.size]).toEqual([0, 0]);
     next.destroy();
   });
 
-  it('leaves classes for the next start once measuring has taken long, and keeps to the safe kernel till then', async () => {
-    const { host, kept } = memoryHost();
-    let ms = 0;
-    const slow = { ...host, now: () => (ms += 6000) };
-    const other = { ...SHAPE, layout: 'nn' } as const;
-    await tuneGpu(gpu, slow);
-    for (const shape of [SHAPE, other]) gpu.tuning.variantOf(shape);
-    expect(await gpu.tuning.settle()).toBe(true);
-    expect(gpu.tuning.variantOf(other)).toBe(SAFE_VARIANT);
-    expect(await gpu.tuning.settle()).toBe(false);
-    expect((kept.values().next().value as Choices).matmul).toEqual({ [CLASS]: gpu.tuning.variantOf(SHAPE) });
+  it('starts a program on a safe kernel, and gives it the one that is chosen', async () => {
+    biased();
+    const names = compiledKernels(gpu);
+    await tuneGpu(gpu, memoryHost().host);
+    const { values, destroy } = await product(gpu);
+    const first = await values();
+    expect(names).toEqual([nameOf(SAFE_VARIANT, gpu)]); // nothing else has begun
 
-    const next = await acquireTestGpu();
-    await tuneGpu(next, host);
-    next.tuning.variantOf(other);
-    expect(await next.tuning.settle()).toBe(true);
-    expect(Object.keys((kept.values().next().value as Choices).matmul)).toEqual([CLASS, shapeClass(other)]);
-    next.destroy();
+    await gpu.tuning.settled();
+    const chosen = gpu.tuning.variantOf(SHAPE);
+    expect(chosen).not.toBe(SAFE_VARIANT);
+    const set = vi.spyOn(GPUComputePassEncoder.prototype, 'setPipeline');
+    const then = await values();
+    const { kernel } = planVariant(SHAPE, chosen, gpu.tuning.lanes);
+    expect(set.mock.calls).toEqual([[await gpu.pipelines.get(kernel)]]);
+    expect(then.every((value, i) => Math.abs(value - first[i]) < 1e-4)).toBe(true);
+    expect(then).not.toEqual(new Float32Array(then.length));
+    destroy();
+    expect(gpu.buffers.liveLabels).toEqual([]);
+  });
+
+  it('gives no kernel to a program that has been destroyed, and the latest to one that is being compiled', async () => {
+    const [gone, compiling] = [await product(gpu), product(gpu)];
+    gpu.tuning.choose(CLASS, 'block');
+    gone.destroy();
+    const set = vi.spyOn(GPUComputePassEncoder.prototype, 'setPipeline');
+    const { values, destroy } = await compiling;
+    await gpu.tuning.settled();
+    await values();
+    expect(set.mock.calls).toEqual([[await gpu.pipelines.get(planVariant(SHAPE, 'block', gpu.tuning.lanes).kernel)]]);
+    destroy();
+    expect(gpu.buffers.liveLabels).toEqual([]);
+  });
+
+  it('leaves a program as it is where a chosen kernel cannot be had', async () => {
+    const { values, destroy } = await product(gpu);
+    const first = await values();
+    vi.spyOn(gpu.pipelines, 'get').mockRejectedValue(new Error('does not compile'));
+    gpu.tuning.choose(CLASS, 'block');
+    await gpu.tuning.settled();
+    expect(await values()).toEqual(first);
+    destroy();
+    expect(gpu.buffers.liveLabels).toEqual([]);
+  });
+
+  it('keeps a choice as soon as it is made, and does without a class that cannot be measured', async () => {
+    const { host, choices } = memoryHost();
+    await tuneGpu(gpu, host);
+    const create = gpu.buffers.create.bind(gpu.buffers);
+    let isFull = false;
+    vi.spyOn(gpu.buffers, 'create').mockImplementation((...values) => {
+      if (isFull) throw new Error('full');
+      return create(...values);
+    });
+    gpu.tuning.variantOf(SHAPE);
+    await gpu.tuning.settled();
+    const kept = { matmul: { [CLASS]: gpu.tuning.variantOf(SHAPE) } };
+    expect(choices()).toEqual(kept);
+    isFull = true;
+    gpu.tuning.variantOf(OTHER);
+    await gpu.tuning.settled();
+    expect(gpu.tuning.variantOf(OTHER)).toBe(SAFE_VARIANT);
+    expect(choices()).toEqual(kept);
+    expect(gpu.tuning.wanted).toBeUndefined();
+  });
+
+  it('measures a product of a part of a matrix by kernels that can read one', async () => {
+    biased(); // the last is taken
+    const part = { ...plainProduct('nt', 70, 64, 32), window: { rowC: 128 } };
+    await tuneGpu(gpu, memoryHost().host);
+    gpu.tuning.variantOf(part);
+    await gpu.tuning.settled();
+    expect(variantsOf(part, gpu.tuning.lanes)).not.toContain('block');
+    expect(variantsOf(part, gpu.tuning.lanes)).toContain(gpu.tuning.variantOf(part));
+  });
+
+  // Before a class, while kernels run for the first time, while they are timed, and in the next class.
+  it.each([0, 1, 2, 3, 4, 6, 8])('is stopped at its turn %i with everything freed', async (turn) => {
+    const { host, choices } = memoryHost();
+    let turns = 0;
+    let stopped: Promise<void> | undefined;
+    await tuneGpu(gpu, host);
+    const done = gpu.device.queue.onSubmittedWorkDone.bind(gpu.device.queue);
+    vi.spyOn(gpu.device.queue, 'onSubmittedWorkDone').mockImplementation(() => {
+      if (turns++ === turn) stopped = gpu.tuning.stop();
+      return done();
+    });
+    gpu.tuning.variantOf(SHAPE);
+    gpu.tuning.variantOf(OTHER);
+    await gpu.tuning.settled();
+    await stopped;
+    expect(stopped, `${turns} turns`).toBeDefined();
+    expect(gpu.buffers.liveLabels).toEqual([]);
+    expect(choices()?.matmul ?? {}).toEqual(gpu.tuning.choices.matmul);
+    expect(Object.keys(gpu.tuning.choices.matmul)).not.toContain(shapeClass(OTHER));
+    // What is asked for from now on is not measured.
+    const before = turns;
+    gpu.tuning.variantOf(plainProduct('tn', 70, 64, 33));
+    await gpu.tuning.settled();
+    expect(turns).toBe(before);
+  });
+
+  it('ends when the device is lost, and leaves nothing behind', async () => {
+    const { host } = memoryHost();
+    await tuneGpu(gpu, host);
+    const done = gpu.device.queue.onSubmittedWorkDone.bind(gpu.device.queue);
+    let turns = 0;
+    vi.spyOn(gpu.device.queue, 'onSubmittedWorkDone').mockImplementation(() => {
+      if (turns++ === 2) gpu.device.destroy();
+      return done();
+    });
+    gpu.tuning.variantOf(SHAPE);
+    await gpu.tuning.settled();
+    expect(turns).toBeGreaterThan(2);
+    expect(gpu.buffers.liveLabels).toEqual([]);
+    expect(gpu.tuning.variantOf(SHAPE)).toBe(SAFE_VARIANT);
+    await gpu.tuning.stop();
   });
 
   it('takes choices from a store as they are, and asks by the name of device and platform', async () => {
     const asked: string[] = [];
     const { host } = memoryHost();
-    const choices: Choices = { attentionRows: 4, matmul: { [CLASS]: 'block' } };
+    const choices: Choices = { attention: 'several-rows', matmul: { [CLASS]: 'block' } };
     const read = (device: string): Promise<unknown> => Promise.resolve((asked.push(device), choices));
     await tuneGpu(gpu, { ...host, store: { ...host.store, read } });
     expect(gpu.tuning.choices).toEqual(choices);
@@ -88,11 +244,74 @@ describe('tuneGpu', () => {
   });
 });
 
+describe('DeviceTimer', () => {
+  /** Programs of one product, once and four times over. */
+  async function timed(timestamps: boolean, rounds = 8) {
+    const clocks = { now: () => performance.now(), timestamps };
+    const shape = plainProduct('nt', 128, 128, 128);
+    const { kernel, params, workgroups } = planVariant(shape, SAFE_VARIANT, undefined);
+    const tensors = [0, 1, 2].map((i) => {
+      const buffer = gpu.buffers.storage(`${i}`, 128 * 128 * 4);
+      return { buffer, offset: 0, bytes: buffer.bytes };
+    });
+    const dispatch = { kernel, params, workgroups, tensors };
+    const programs = [
+      await Program.record(gpu, 'once', [dispatch]),
+      await Program.record(gpu, 'four times', new Array<typeof dispatch>(4).fill(dispatch)),
+    ];
+    submit(gpu, ...programs); // compiles where that is done at first use
+    const timer = new DeviceTimer(gpu, clocks, 2, new Promise<never>(() => undefined));
+    const repeats = await timer.repeatsFor(programs[0]);
+    // The minimum of some: the machine does other things as well.
+    const least = [Infinity, Infinity];
+    for (let round = 0; round < rounds; round++) {
+      const times = await timer.times(programs, repeats);
+      times.forEach((time, i) => (least[i] = Math.min(least[i], time)));
+    }
+    timer.destroy();
+    return { clocks, least, repeats };
+  }
+
+  it.each([true, false])('tells how long programs take, by the clock of the device: %s', async (timestamps) => {
+    expect(gpu.facts.features).toContain('timestamp-query');
+    const { clocks, least } = await timed(timestamps);
+    expect(clocks.timestamps).toBe(timestamps);
+    expect(least[0]).toBeGreaterThan(0);
+    expect(least[1] / least[0]).toBeGreaterThan(2);
+    expect(least[1] / least[0]).toBeLessThan(8);
+  });
+
+  it.each([
+    ['stands still', () => 0n],
+    ['runs backwards', (i: number) => BigInt(1e12 - i * 1e6)],
+    ['does not heed the work', (i: number) => BigInt(1e12 + i)],
+  ])('does without a clock of the device that %s', async (_, tick) => {
+    let ticks = 0;
+    const original = gpu.device.createCommandEncoder.bind(gpu.device);
+    vi.spyOn(gpu.device, 'createCommandEncoder').mockImplementation(() => {
+      const encoder = original();
+      encoder.resolveQuerySet = (_set, _first, count, target) => {
+        const values = BigUint64Array.from({ length: count }, () => tick(++ticks));
+        gpu.device.queue.writeBuffer(target, 0, values);
+      };
+      return encoder;
+    });
+    const create = gpu.buffers.create.bind(gpu.buffers);
+    vi.spyOn(gpu.buffers, 'create').mockImplementation((label, bytes, usage) =>
+      label === 'timestamps' ? gpu.buffers.storage('mock', bytes) : create(label, bytes, usage),
+    );
+    const { clocks, least } = await timed(true, 2);
+    expect(clocks.timestamps).toBe(false);
+    expect(least[1] / least[0]).toBeGreaterThan(2);
+  });
+});
+
 describe('readChoices', () => {
   it('refuses what this version did not write', () => {
-    const good = { attentionRows: 1, matmul: { [CLASS]: 'register-8' } };
+    const good = { attention: 'one-row', matmul: { [CLASS]: 'register-8' } };
     expect(readChoices(good)).toEqual(good);
-    for (const bad of [undefined, null, 'block', {}, { ...good, attentionRows: 2 }, { ...good, matmul: null }]) {
+    expect(readChoices({ matmul: {} })).toEqual({ matmul: {} });
+    for (const bad of [undefined, null, 'block', {}, { ...good, attention: 'two-rows' }, { ...good, matmul: null }]) {
       expect(readChoices(bad)).toBeUndefined();
     }
     expect(readChoices({ ...good, matmul: { [CLASS]: 'wmma' } })).toBeUndefined();

@@ -1,7 +1,7 @@
 import type { Gpu } from '../gpu/device.ts';
 import { type BufferRange, type Dispatch, Program } from '../gpu/program.ts';
 import { Arena } from './arena.ts';
-import type { Graph, KernelCall, Operation } from './graph.ts';
+import type { Graph, Operation } from './graph.ts';
 import { bytesOf, type Tensor } from './tensor.ts';
 
 /** The operations that are needed for `roots`, in order: dead gradients and unused branches drop out. */
@@ -66,6 +66,32 @@ function takeSlot(slots: number[], free: Set<number>, bytes: number): number {
   return best;
 }
 
+/**
+ * Gives a program the kernels that are measured to be best as they become known. What cannot be had, since the device is
+ * lost or out of memory, leaves it as it is: it computes the same.
+ *
+ * @param planned the version of the choices that it was recorded with.
+ * @returns what ends it.
+ */
+function follow(gpu: Gpu, program: Program, plan: () => Dispatch[], planned: number): () => void {
+  let version = planned;
+  let isAtIt = false;
+  return gpu.tuning.follow(planned, async () => {
+    if (isAtIt) return; // whoever is at it sees the new version, too
+    isAtIt = true;
+    try {
+      while (version !== gpu.tuning.version) {
+        ({ version } = gpu.tuning);
+        await program.replace(plan());
+      }
+    } catch {
+      // as above
+    } finally {
+      isAtIt = false;
+    }
+  });
+}
+
 /** A compiled graph: its program and the memory of its intermediates. */
 export interface Compiled {
   readonly program: Program;
@@ -89,31 +115,31 @@ export async function compile(
   arena?: Arena,
 ): Promise<Compiled> {
   const operations = liveOperations(graph, roots);
-  const plan = planMemory(operations, roots);
+  const memory = planMemory(operations, roots);
   const own = arena ? undefined : new Arena(gpu, name);
   let program: Program | undefined;
+  let unfollow: (() => void) | undefined;
   const release = (): void => {
+    unfollow?.();
     program?.destroy();
     own?.destroy();
   };
   try {
-    const buffers = (arena ?? own)?.take(plan.slots) ?? [];
+    const buffers = (arena ?? own)?.take(memory.slots) ?? [];
     const rangeOf = (tensor: Tensor): BufferRange => {
       if (tensor.storage) return tensor.storage;
-      const slot = plan.slotOf.get(tensor);
+      const slot = memory.slotOf.get(tensor);
       if (slot === undefined) throw new Error(`${tensor.name} is not computed by ${name}`);
       return { buffer: buffers[slot], offset: 0, bytes: bytesOf(tensor) };
     };
-    const calls = (): KernelCall[] => operations.flatMap((operation) => operation.calls(gpu.tuning));
-    let planned = calls();
-    if (await gpu.tuning.settle()) planned = calls(); // now with the kernels that were measured to be quickest
-    const dispatches = planned.map(({ kernel, params, tensors, workgroups }): Dispatch => ({
-      kernel,
-      params,
-      tensors: tensors.map(rangeOf),
-      workgroups,
-    }));
-    program = await Program.record(gpu, name, dispatches);
+    // The kernels that are chosen now; others may be later.
+    const plan = (): Dispatch[] =>
+      operations
+        .flatMap((operation) => operation.calls(gpu.tuning))
+        .map(({ tensors, ...call }) => ({ ...call, tensors: tensors.map(rangeOf) }));
+    const { version } = gpu.tuning;
+    program = await Program.record(gpu, name, plan());
+    unfollow = follow(gpu, program, plan, version);
     await gpu.buffers.verified();
     return { program, rangeOf, destroy: release };
   } catch (error) {

@@ -331,6 +331,40 @@ describe('a run that is stopped', () => {
   });
 });
 
+describe('a run whose kernels are being measured', () => {
+  // It waits for the measuring to begin; what is left alive and rejections that nobody hears fail the test.
+  test.each(['stopped', 'failed', 'finished'] as const)('is %s with everything freed', async (end) => {
+    let run: Run | undefined;
+    let hasBegun = false;
+    const began = (): void => {
+      hasBegun = true;
+      if (end === 'stopped') run?.stop();
+      else if (end === 'failed') run?.breakDevice();
+      else run?.resume();
+    };
+    const acquireGpu = async (): Promise<Gpu> => {
+      const gpu = await acquireTestGpu();
+      const storage = gpu.buffers.storage.bind(gpu.buffers);
+      gpu.buffers.storage = (label, bytes) => {
+        if (label === 'tuning 0') setTimeout(began, 0);
+        return storage(label, bytes);
+      };
+      return gpu;
+    };
+    const ended = await execute(
+      tinySettings('seq-lora', { epochs: 1 }),
+      (event, running) => {
+        run = running;
+        if (!hasBegun && at('train', 1, 1)(event)) run.pause();
+      },
+      { acquireGpu },
+    );
+    expect(hasBegun).toBe(true);
+    expect(ended.last.type).toBe(end);
+    if (end === 'failed') expect(ended.last).toMatchObject({ error: { code: 'gpu/device-lost' } });
+  });
+});
+
 describe('a run that fails', () => {
   test('says so at once when the device is lost while it is paused', async () => {
     const ended = await execute(

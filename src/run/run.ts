@@ -73,8 +73,6 @@ export class Run {
       const { model, tokenizer, network, tasks, saved } = opened;
       owned.push(network);
       this.#record.model = { ...this.#record.model, commit: model.commit };
-      // Once the files are known to be good: it takes seconds where shaders compile slowly.
-      this.#progress({ phase: 'compile', item: 'kernels', done: 0, total: 1, unit: 'items' });
       await tuneGpu(gpu, { ...this.host.tuning, now: () => this.host.now() });
       const learner = await this.#createLearner(gpu, opened, owned);
       if (saved) await learner.restore(saved.training);
@@ -91,6 +89,7 @@ export class Run {
     } catch (thrown) {
       throw withAdvice(await causeOf(thrown, gpu), this.settings.training);
     } finally {
+      await gpu.tuning.stop();
       for (const part of owned.reverse()) part.destroy();
       this.#record.memory = { peakBytes: gpu.buffers.peakBytes, liveBuffersAtEnd: gpu.buffers.liveBuffers };
       this.host.emit({ type: 'memory', ...memoryOf(gpu) });

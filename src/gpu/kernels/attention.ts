@@ -27,26 +27,35 @@ export interface AttentionShape extends AttentionSizes {
 /** What is computed: the result, or gradients. */
 export type AttentionForm = 'FORWARD' | 'GRAD_Q' | 'GRAD_KV';
 
-/** Queries or keys that one thread takes: several where registers are plenty. */
-export type AttentionRows = 1 | 4;
+/**
+ * Kernels of an attention that compute the same, in the order of how long they take to compile: with loops over the size of
+ * a head, and with heads in registers, of one or of several queries or keys for each thread.
+ */
+export const ATTENTION_VARIANTS = ['rolled', 'one-row', 'several-rows'] as const;
+export type AttentionVariant = (typeof ATTENTION_VARIANTS)[number];
+/** Compiles quickly: what is used before anything has been measured. */
+export const SAFE_ATTENTION: AttentionVariant = 'rolled';
 
-// Floats of a query that the rows of one thread hold together: more take more registers, and far longer to compile.
+const MOST_ROWS = 4;
+// Floats of queries that one thread holds: more take more registers, and far longer to compile.
 const MOST_FLOATS = 128;
 
 /**
  * The kernel of an attention or of one of its gradients; the order of bindings is in the shader.
  *
- * @param rows per thread; one where there are few rows, to keep all threads busy, and where heads are large.
+ * @param variant takes one row for each thread where there are few, to keep all threads busy, and where heads are large.
  */
 export function planAttention(
   form: AttentionForm,
   shape: AttentionShape,
-  rows: AttentionRows,
+  variant: AttentionVariant,
 ): { kernel: Kernel; params: readonly Param[]; workgroups: Workgroups } {
   const { B, Sq, Bk, Sk, H, Hk, d } = shape;
   const vec = d % 4 === 0;
   const along = form === 'GRAD_KV' ? Sk : Sq;
-  const R = along >= 16 ? Math.max(1, Math.min(rows, 2 ** Math.floor(Math.log2(MOST_FLOATS / d)))) : 1;
+  const most = Math.max(1, Math.min(MOST_ROWS, 2 ** Math.floor(Math.log2(MOST_FLOATS / d))));
+  const R = variant === 'several-rows' && along >= 16 ? most : 1;
+  const rolled = variant === 'rolled';
   const threads = Math.ceil(along / R);
   const wg = threads <= 4 ? 4 : threads <= 16 ? 16 : 32;
   const [heads, batch] = form === 'GRAD_KV' ? [Hk, Bk] : [H, B];
@@ -54,12 +63,13 @@ export function planAttention(
   const type = vec ? 'vec4f' : 'f32';
   return {
     kernel: {
-      name: `attention/${form.toLowerCase()}-${d}×${R}`,
+      name: `attention/${form.toLowerCase()}-${d}×${rolled ? 'rolled' : R}`,
       wgsl: fillTemplate(template, {
         FORWARD: form === 'FORWARD',
         GRAD_Q: form === 'GRAD_Q',
         GRAD_KV: form === 'GRAD_KV',
         PER_QUERY: form !== 'GRAD_KV',
+        ROLLED: rolled,
         BIAS: shape.bias,
         CAUSAL: shape.causal,
         POSITION: shape.position,
@@ -75,7 +85,7 @@ export function planAttention(
         WG: wg,
       }),
     },
-    params: [...[B, H, Sq, Sk, Bk, Hk].map(u32), f32(shape.scale)],
+    params: [...[B, H, Sq, Sk, Bk, Hk].map(u32), f32(shape.scale), u32(vec ? d / 4 : d)],
     workgroups: [Math.ceil(threads / wg), heads, batch],
   };
 }

@@ -38,12 +38,12 @@ function attentionCall(
   form: AttentionForm,
   at: AttentionInputs,
   tensors: Tensor[],
-  { attentionRows }: Tuning,
+  tuning: Tuning,
   scores = false,
 ): KernelCall {
   const { bias, position, scale, causal } = at;
   const shape = { ...sizesOf(at), scale, causal, bias: bias !== undefined, position: position !== undefined, scores };
-  return { ...planAttention(form, shape, attentionRows), tensors };
+  return { ...planAttention(form, shape, tuning.attention), tensors };
 }
 
 /** Visits every allowed (b, h, i, j) with the offsets of its rows, in the order of the kernels. */

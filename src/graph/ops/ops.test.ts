@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Gpu } from '../../gpu/device.ts';
+import { ATTENTION_VARIANTS, SAFE_ATTENTION } from '../../gpu/kernels/attention.ts';
 import type { MatmulLayout } from '../../gpu/kernels/matmul.ts';
 import { shapeClass, variantsOf } from '../../gpu/kernels/matmul-variants.ts';
 import { relativeError } from '../../testing/compare.ts';
@@ -301,11 +302,11 @@ describe('attention', () => {
       }),
     ).withGradients('o');
     t.checkFiniteDifferences(1e-5);
-    for (const rows of [1, 4] as const) {
-      gpu.tuning.attentionRows = rows; // one query per thread, then several where there are enough
+    for (const variant of ATTENTION_VARIANTS) {
+      gpu.tuning.attention = variant;
       await t.checkGpu(gpu, 1e-4);
     }
-    gpu.tuning.attentionRows = 1;
+    gpu.tuning.attention = SAFE_ATTENTION;
   });
 
   test('with a position, as in generation', async () => {

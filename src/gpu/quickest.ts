@@ -1,0 +1,187 @@
+import { mixSeed, seededRandom } from '../base/random.ts';
+import type { Gpu } from './device.ts';
+import { type Clocks, DeviceTimer } from './device-timer.ts';
+import { ATTENTION_VARIANTS, type AttentionShape, type AttentionVariant, planAttention } from './kernels/attention.ts';
+import { type MatmulShape, plainProduct } from './kernels/matmul.ts';
+import { type MatmulVariant, planVariant, variantsOf } from './kernels/matmul-variants.ts';
+import { type BufferRange, type Dispatch, Program } from './program.ts';
+import { readBytes } from './readback.ts';
+
+/** What measurements of a device have in common. */
+export interface Measuring {
+  readonly clocks: Clocks;
+  /** Kernels that took too long to compile. */
+  readonly tooSlow: Set<unknown>;
+  /** Rejects when nothing is to be measured any more. */
+  readonly givenUp: Promise<never>;
+  /** Leaves the device to others for a while, for the milliseconds that it was used. */
+  readonly pause: (used: number) => Promise<void>;
+}
+
+/** An attention like those that fill a training step of the embedded model. */
+const ATTENTION: AttentionShape = {
+  ...{ B: 4, Sq: 64, Bk: 4, Sk: 64, H: 4, Hk: 4, d: 32 },
+  ...{ scale: 0.1, causal: false, bias: false, position: false },
+};
+
+// Largest side that is measured: beyond it the order of the kernels does not change.
+const LARGEST = 512;
+// Contenders take turns in rounds. How many times the best one's time is still in the running behind each: the minimum of
+// several rounds tells kernels apart that are close, and the others need not be repeated. The last factor goes for more
+// rounds, as many as there may be, as long as all together take no longer than so many milliseconds.
+const STILL_IN = [2, 1.5, 1.25, 1.1];
+const MOST_ROUNDS = 12;
+const LONGEST = 500;
+// What a kernel may take to be ready, in milliseconds, or how many times what the safe one took, if that is more. One that
+// takes longer is left out, and so are those that compile longer still: on this device they are not tried again.
+const COMPILE_LIMIT = 4000;
+const COMPILE_FACTOR = 6;
+// Largest difference from the safe kernel that rounding explains: of a product, for each term of at most 1 of an entry; of
+// an attention, for a weighted mean of values of at most 1.
+const MATMUL_ERROR = 1e-5;
+const ATTENTION_ERROR = 1e-4;
+
+/** A product of the same class that does not take long. */
+function measured({ layout, M, N, K }: MatmulShape): MatmulShape {
+  // Sides stay odd or multiples of four, as they were.
+  const side = (size: number): number => (size > LARGEST ? LARGEST + (size % 4) : size);
+  return plainProduct(layout, side(M), side(N), side(K));
+}
+
+/** The kernel that computes products like this one in the least time. */
+export function quickestMatmul(gpu: Gpu, product: MatmulShape, measuring: Measuring): Promise<MatmulVariant> {
+  const { lanes } = gpu.tuning;
+  const shape = measured(product);
+  const { M, N, K } = shape;
+  // A part of a matrix is measured as a whole one, which more kernels can read.
+  const able = variantsOf(product, lanes);
+  const candidates = variantsOf(shape, lanes)
+    .filter((name) => able.includes(name))
+    .map((name) => ({ name, plan: () => planVariant(shape, name, lanes) }));
+  return quickestOf(gpu, candidates, { inputs: [M * K, N * K], outputs: [M * N], error: MATMUL_ERROR * K }, measuring);
+}
+
+/** The kernel that computes an attention in the least time. */
+export function quickestAttention(gpu: Gpu, measuring: Measuring): Promise<AttentionVariant> {
+  const { B, Sq, H, d } = ATTENTION;
+  const values = B * Sq * H * d;
+  const candidates = ATTENTION_VARIANTS.map((name) => ({
+    name,
+    plan: () => planAttention('FORWARD', ATTENTION, name),
+  }));
+  const inputs = [values, values, values, B * Sq]; // a mask of noise hides no key
+  return quickestOf(gpu, candidates, { inputs, outputs: [B * H * Sq, values], error: ATTENTION_ERROR }, measuring);
+}
+
+/** One of several kernels that compute the same. */
+interface Candidate<Name> {
+  readonly name: Name;
+  readonly plan: () => Omit<Dispatch, 'tensors'>;
+}
+
+interface Entry<Name> {
+  readonly name: Name;
+  readonly program: Program;
+  best: number;
+}
+
+/**
+ * The quickest of the kernels that are right and compile in time.
+ *
+ * @param candidates the safe one first, then in the order of how long they take to compile.
+ * @param tensors floats of what they read and, behind it, write. The last of these is the result, whose entries may differ
+ *   by `error` from those of the first kernel.
+ */
+async function quickestOf<Name>(
+  gpu: Gpu,
+  candidates: readonly Candidate<Name>[],
+  { inputs, outputs, error }: { inputs: readonly number[]; outputs: readonly number[]; error: number },
+  measuring: Measuring,
+): Promise<Name> {
+  const { clocks, givenUp, pause } = measuring;
+  const buffers = [...inputs, ...outputs].map((floats, i) => gpu.buffers.storage(`tuning ${i}`, floats * 4));
+  const tensors = buffers.map((buffer): BufferRange => ({ buffer, offset: 0, bytes: buffer.bytes }));
+  const entries: Entry<Name>[] = [];
+  const timer = new DeviceTimer(gpu, clocks, candidates.length, givenUp);
+  try {
+    inputs.forEach((_, i) => {
+      const { gpuBuffer, bytes } = buffers[i];
+      gpu.device.queue.writeBuffer(gpuBuffer, 0, noise(bytes / 4));
+    });
+    await enter(gpu, candidates, { tensors, error }, entries, timer, measuring);
+    const repeats = entries.length > 1 ? await timer.repeatsFor(entries[0].program) : 1;
+    let left = entries;
+    let all = 0;
+    for (let round = 0; left.length > 1 && round < (all < LONGEST ? MOST_ROUNDS : STILL_IN.length); round++) {
+      const times = await timer.times(
+        left.map(({ program }) => program),
+        repeats,
+      );
+      left.forEach((entry, i) => (entry.best = Math.min(entry.best, times[i])));
+      const least = Math.min(...left.map(({ best }) => best));
+      const factor = STILL_IN[Math.min(round, STILL_IN.length - 1)];
+      left = left.filter(({ best }) => best <= factor * least);
+      const used = repeats * times.reduce((sum, time) => sum + time, 0);
+      all += used;
+      await pause(used);
+    }
+    return left.reduce((a, b) => (b.best < a.best ? b : a)).name;
+  } finally {
+    timer.destroy();
+    for (const { program } of entries) program.destroy();
+    for (const buffer of buffers) buffer.destroy();
+  }
+}
+
+/** Compiles candidates, one after another, and enters those that are right into `entries`. */
+async function enter<Name>(
+  gpu: Gpu,
+  candidates: readonly Candidate<Name>[],
+  { tensors, error }: { tensors: readonly BufferRange[]; error: number },
+  entries: Entry<Name>[],
+  timer: DeviceTimer,
+  { clocks: { now }, tooSlow, givenUp, pause }: Measuring,
+): Promise<void> {
+  const result = tensors[tensors.length - 1];
+  let right: Float32Array | undefined;
+  let limit = Infinity; // the first is needed in any case, however busy the machine is
+  for (const { name, plan } of candidates) {
+    if (tooSlow.has(name)) return;
+    await Promise.race([gpu.pipelines.idle(), givenUp]); // what a program waits for goes first
+    const start = now();
+    const { kernel, params, workgroups } = plan();
+    const compiled = gpu.pipelines.get(kernel).then(
+      () => true,
+      () => false,
+    );
+    const isReady = await Promise.race([compiled, givenUp, ...(limit < Infinity ? [later(limit)] : [])]);
+    if (isReady === 'late') {
+      tooSlow.add(name);
+      return;
+    }
+    if (!isReady && right) continue;
+    const program = await Program.record(gpu, `tuning ${kernel.name}`, [{ kernel, params, tensors, workgroups }]);
+    entries.push({ name, program, best: Infinity });
+    const compiling = now() - start;
+    const first = await timer.hostSpan(program); // some drivers compile only now
+    const values = new Float32Array(await readBytes(gpu, result, givenUp));
+    right ??= values;
+    if (!agree(values, right, error)) entries.pop()?.program.destroy();
+    const taken = compiling + first;
+    if (limit === Infinity) limit = Math.max(COMPILE_LIMIT, COMPILE_FACTOR * taken);
+    else if (taken > limit) tooSlow.add(name);
+    await pause(taken);
+  }
+}
+
+/** Whether two results differ by no more than `error` in any entry. */
+const agree = (x: Float32Array, y: Float32Array, error: number): boolean =>
+  x.every((value, i) => Math.abs(value - y[i]) <= error);
+
+function noise(floats: number): Float32Array<ArrayBuffer> {
+  const random = seededRandom(mixSeed(1, 'tuning'));
+  return Float32Array.from({ length: floats }, () => 2 * random.next() - 1);
+}
+
+const later = (milliseconds: number): Promise<'late'> =>
+  new Promise((resolve) => setTimeout(() => resolve('late'), milliseconds));
