@@ -18,7 +18,8 @@ export interface AttentionSizes {
 export interface AttentionShape extends AttentionSizes {
   readonly scale: number;
   readonly causal: boolean;
-  readonly bias: boolean;
+  /** Whether there is one, for each head or one that all share. */
+  readonly bias: boolean | 'shared';
   readonly position: boolean;
 }
 
@@ -63,11 +64,12 @@ export function planAttention(
         GRAD_KV: form === 'GRAD_KV',
         GRAD_BIAS: form === 'GRAD_BIAS',
         PER_QUERY: form === 'FORWARD' || form === 'GRAD_Q',
-        BIAS: shape.bias,
+        BIAS: shape.bias !== false,
+        BIAS_HEAD: shape.bias === 'shared' ? '0u' : 'h',
         CAUSAL: shape.causal,
         POSITION: shape.position,
         BIAS_BINDING: form === 'FORWARD' ? 7 : form === 'GRAD_BIAS' ? 9 : 10,
-        POSITION_BINDING: shape.bias ? 8 : 7,
+        POSITION_BINDING: shape.bias !== false ? 8 : 7,
         T: type,
         T1: form === 'GRAD_BIAS' ? 'f32' : type,
         DOT: vec ? 'dot' : 'product',
