@@ -15,7 +15,7 @@ const USAGE = `npm run bench -- [--on node,chromium] [--only SECTION,…] [--qui
   --on        where to measure (default: both)
   --only      ${NAMES.join(', ')} (default: all; with --quick all but ${SLOW})
   --quick     few shapes and examples, one round: a few minutes where an adapter computes on the CPU
-  --rounds    turns that contenders take (default: 5)
+  --rounds    turns that contenders take (default: 5; ${SLOW} at most 3)
   --hardware  Chromium on the graphics card, not on its software adapter; Node takes what Dawn finds either way
   --out       where the numbers go as JSON (default: build/bench/results.json)`;
 

@@ -52,7 +52,7 @@ export class SteppingModel {
   readonly #host: number[] = [];
   readonly #losses: number[] = [];
   #first = 0;
-  #calls: { step: ApiCounts; refresh: ApiCounts } | undefined;
+  readonly #calls: { step?: ApiCounts; refresh?: ApiCounts } = {};
 
   private constructor(
     private readonly place: Place,
@@ -117,20 +117,21 @@ export class SteppingModel {
     return host;
   }
 
-  /** One step with a refresh and one without. */
-  async measure(): Promise<void> {
-    const { clock } = this.place;
-    const refresh = await countCalls(async () => {
-      this.#refreshes.push(await timed(clock, () => this.#step()));
+  /** The next step: they are by turns one with a refresh and one without. */
+  async measure(kind: 'refresh' | 'step'): Promise<void> {
+    const isStep = kind === 'step';
+    this.#calls[kind] = await countCalls(async () => {
+      const spent = await timed(this.place.clock, async () => {
+        const host = await this.#step();
+        if (isStep) this.#host.push(host);
+      });
+      (isStep ? this.#steps : this.#refreshes).push(spent);
     });
-    const step = await countCalls(async () => {
-      this.#steps.push(await timed(clock, async () => this.#host.push(await this.#step())));
-    });
-    this.#calls = { step, refresh };
   }
 
   get timings(): StepTimings {
-    if (this.#calls === undefined) throw new Error('nothing has been measured');
+    const { step: calls, refresh: refreshCalls } = this.#calls;
+    if (calls === undefined || refreshCalls === undefined) throw new Error('nothing has been measured');
     const step = summary('step', this.#first, this.#steps);
     const refresh = summary('refresh step', this.#first, this.#refreshes);
     const steps = this.updateProjGap;
@@ -143,8 +144,8 @@ export class SteppingModel {
       refresh,
       period: { wall: mean(refresh.wallMedian, step.wallMedian), cpu, steps },
       host: median(this.#host),
-      calls: this.#calls.step,
-      refreshCalls: this.#calls.refresh,
+      calls,
+      refreshCalls,
       peakBytes: this.gpu.buffers.peakBytes,
       losses: this.#losses.slice(0, 4),
     };

@@ -8,7 +8,8 @@
 // (the scheme of FlashAttention, Dao et al. 2022: p is recomputed from lse in the gradients.)
 //
 // q, o, do, dq [B, Sq, H, d]; k, v, dk, dv [Bk, Sk, Hk, d]: heads side by side, as linear layers leave them.
-// bias [H, Sq, Sk] (BIAS). mask [Bk, Sk]: 0 hides a key. lse [B, H, Sq]; back [B, H, Sq, 2] has lse and delta.
+// bias [H, Sq, Sk], or [1, Sq, Sk] for all heads (BIAS). mask [Bk, Sk]: 0 hides a key. lse [B, H, Sq]; back [B, H, Sq, 2]
+// has lse and delta.
 // Query head h uses key head h / (H / Hk) (grouped-query attention); query batch b uses key batch b / (B / Bk), so that
 // several targets share one encoded source.
 // CAUSAL: key j is allowed for j <= i + position[0] (POSITION) or j <= i.
@@ -78,7 +79,7 @@ fn ahead(i: u32, j: u32) -> bool {
 
 fn biasAt(h: u32, i: u32, j: u32) -> f32 {
 #if BIAS
-  return bias[(h * p.Sq + i) * p.Sk + j];
+  return bias[({{BIAS_HEAD}} * p.Sq + i) * p.Sk + j];
 #else
   return 0.0;
 #endif

@@ -4,14 +4,16 @@
 //   TOTAL     total = Σ_r weight[r] loss[r]           (weight holds mask / divisor)
 //   GRADIENT  logits[r, v] ← dtotal weight[r] (exp(logits - lse) - [v = label]), in place
 //   ARGMAX    best[r] = the lowest v with the largest logits[r, v]
+//   CHOICES   best likewise, and loss[r / N, c] = lse[r] - logits[r, token[c]] for the choices c of node r % N: those from
+//             begins[r % N] to begins[r % N + 1]; begins [N + 1], tokens [C], loss [rows / N, C]
 // logits [rows, V], labels i32, lse, loss and weight [rows]. Logits may be those of some rows only: then row r of logits
 // is row first + r of the others.
 //
-// Plan: ROWS and ARGMAX one workgroup of 64 per row, strided over V, combined in workgroup memory; GRADIENT one thread per
+// Plan: ROWS, ARGMAX and CHOICES one workgroup of 64 per row, strided over V, combined in workgroup memory; GRADIENT one thread per
 // element; TOTAL one workgroup, in order of strides, so the sum is the same on every run.
 // Care: the maximum is subtracted first.
 
-struct Params { rows: u32, V: u32, first: u32 }
+struct Params { rows: u32, V: u32, first: u32, N: u32, C: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
 #if GRADIENT
 @group(0) @binding(1) var<storage, read_write> logits: array<f32>;
@@ -35,6 +37,12 @@ struct Params { rows: u32, V: u32, first: u32 }
 #endif
 #if ARGMAX
 @group(0) @binding(2) var<storage, read_write> best: array<u32>;
+#endif
+#if CHOICES
+@group(0) @binding(2) var<storage, read> begins: array<u32>;
+@group(0) @binding(3) var<storage, read> tokens: array<u32>;
+@group(0) @binding(4) var<storage, read_write> loss: array<f32>;
+@group(0) @binding(5) var<storage, read_write> best: array<u32>;
 #endif
 
 var<workgroup> values: array<f32, 64>;
@@ -95,19 +103,29 @@ fn main(
 #if ARGMAX
   if (local == 0u) { best[r] = where_top; }
 #endif
-#if ROWS
+#if SUMS
   var part = 0.0;
   for (var v = local; v < p.V; v += 64u) { part += exp(logits[row + v] - top); }
   workgroupBarrier();
   values[local] = part;
   workgroupBarrier();
+  var sum = 0.0;
+  for (var n = 0u; n < 64u; n++) { sum += values[n]; }
+  let log_sum = top + log(sum);
+#endif
+#if ROWS
   if (local == 0u) {
-    var sum = 0.0;
-    for (var n = 0u; n < 64u; n++) { sum += values[n]; }
-    let log_sum = top + log(sum);
     lse[p.first + r] = log_sum;
     let label = labels[p.first + r];
     loss[p.first + r] = select(log_sum - logits[row + u32(max(label, 0))], 0.0, label < 0);
+  }
+#endif
+#if CHOICES
+  let of_all = p.first + r;
+  let node = of_all % p.N;
+  if (local == 0u) { best[of_all] = where_top; }
+  for (var c = begins[node] + local; c < begins[node + 1u]; c += 64u) {
+    loss[of_all / p.N * p.C + c] = log_sum - logits[row + tokens[c]];
   }
 #endif
 #endif

@@ -2,20 +2,20 @@
 //
 // table [vocabulary, columns], ids [rows], y [rows, columns]. The table bound may be some of its rows only, from row `first`
 // on: rows of y whose id is not among them are left alone. PACKED: it is stored as `shaders/packed.wgsl` says.
-// Plan: one thread per element of the result. The gradient walks over all rows for each element, in order: slow but free
+// Plan: one thread per element of the result, or per four of them where rows of f32 are multiples of four. The gradient walks over all rows for each element, in order: slow but free
 // of atomics and the same on every run; embeddings are frozen in every method here, so only tests and seq-ft of whole
 // models use it.
 
-struct Params { rows: u32, columns: u32, vocabulary: u32, first: u32, scales: u32 }
+struct Params { rows: u32, columns: u32, vocabulary: u32, first: u32, scales: u32 } // columns in fours where T is vec4f
 @group(0) @binding(0) var<uniform> p: Params;
 #if PACKED
 fn value_at(i: u32) -> f32 { return unpacked(i / 4u, p.scales)[i % 4u]; }
 #else
-@group(0) @binding(1) var<storage, read> source: array<f32>; // table, or dy
-fn value_at(i: u32) -> f32 { return source[i]; }
+@group(0) @binding(1) var<storage, read> source: array<{{T}}>; // table, or dy
+fn value_at(i: u32) -> {{T}} { return source[i]; }
 #endif
 @group(0) @binding(2) var<storage, read> ids: array<u32>;
-@group(0) @binding(3) var<storage, read_write> out: array<f32>;
+@group(0) @binding(3) var<storage, read_write> out: array<{{T}}>;
 
 @compute @workgroup_size(64)
 fn main(
@@ -28,7 +28,7 @@ fn main(
 #if GRADIENT
   if (at >= p.vocabulary * p.columns) { return; }
   let id = at / p.columns;
-  var sum = 0.0;
+  var sum = {{T}}();
   for (var r = 0u; r < p.rows; r++) {
     if (ids[r] == id) { sum += value_at(r * p.columns + column); }
   }

@@ -1,6 +1,7 @@
 // T5's relative position bias  bias[h, i, j] = table[bucket(j - (i + position)), h], and its gradient
 //
 //   FORWARD   bias [H, Sq, Sk] from table [buckets, H]
+//   PAIRS     bias [H, Sq, Sk] likewise, from a bucket for every pair (i, j), one of which hides j from i
 //   GRADIENT  dtable[bucket, h] = Σ over (i, j) in that bucket of dbias[h, i, j]
 // `buckets_of` [Sq + Sk ...] is a look-up made on the host: entry j - i + offset holds the bucket of that distance, so
 // that the logarithm of the bucket rule is never computed in f32 (an off-by-one there changes the model).
@@ -12,11 +13,19 @@ struct Params { H: u32, Sq: u32, Sk: u32, buckets: u32, offset: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> source: array<f32>; // table, or dbias
 @group(0) @binding(2) var<storage, read> buckets_of: array<u32>;
+#if PAIRS
+@group(0) @binding(3) var<storage, read_write> out: array<f32>;
+#else
 @group(0) @binding(3) var<storage, read> position: array<u32>;
 @group(0) @binding(4) var<storage, read_write> out: array<f32>;
+#endif
 
 fn bucket(i: u32, j: u32) -> u32 {
+#if PAIRS
+  return buckets_of[i * p.Sk + j];
+#else
   return buckets_of[j + p.offset - i - position[0]];
+#endif
 }
 
 @compute @workgroup_size(64)
@@ -42,6 +51,13 @@ fn main(
   let j = at % p.Sk;
   let i = at / p.Sk % p.Sq;
   let h = at / (p.Sk * p.Sq);
-  out[at] = source[bucket(i, j) * p.H + h];
+  let b = bucket(i, j);
+#if PAIRS
+  if (b == {{HIDDEN}}u) {
+    out[at] = {{NONE}};
+    return;
+  }
+#endif
+  out[at] = source[b * p.H + h];
 #endif
 }

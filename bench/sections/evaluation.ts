@@ -47,6 +47,7 @@ export const evaluationSection: Section = async (place, { rounds, quick }) => {
     for (const B of BATCHES) generation.push(...(await takeTurns(place.clock, [await writing(opened, B)], rounds)));
     const examples = tasks.reduce((sum, { test }) => sum + test.length, 0);
     const ratio = cost(oneAtATime) / cost(evaluation);
+    const wallRatio = oneAtATime.wallMedian / evaluation.wallMedian;
     const speeds = generation.map((timing, i) => (1000 * BATCHES[i] * LONG_ANSWER) / cost(timing));
     const line = (name: string, { wallMedian, cpuMedian }: typeof evaluation, per: string): string[] => [
       name,
@@ -54,7 +55,7 @@ export const evaluationSection: Section = async (place, { rounds, quick }) => {
       per,
     ];
     return {
-      numbers: { examples, evaluation, oneAtATime, ratio, agreement, generation, tokensPerSecond: speeds },
+      numbers: { examples, evaluation, oneAtATime, ratio, wallRatio, agreement, generation, tokensPerSecond: speeds },
       text: [
         markdownTable(
           ['', 'ms median', 'CPU ms', ''],
@@ -62,7 +63,7 @@ export const evaluationSection: Section = async (place, { rounds, quick }) => {
             line(
               `${examples} examples tested in batches`,
               evaluation,
-              `answers and ranking; ${digits(ratio)} × as fast`,
+              `answers and ranking; ${digits(ratio)} × as fast, ${digits(wallRatio)} × by the wall clock`,
             ),
             line(`${examples} examples answered one by one`, oneAtATime, 'answers alone'),
             ...generation.map((each, i) => line(each.name, each, `${digits(speeds[i])} tokens per (CPU) second`)),

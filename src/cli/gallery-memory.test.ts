@@ -36,7 +36,7 @@ test.each(GALLERY.map((model) => [model.name, model] as const))(
         frozenWeights: 'stored',
         activations: 'recompute',
       },
-      work: { tasks: 4, batch: sizes, tests: [{ ...sizes, candidates: 14 }] }, // as dbpedia's
+      work: { tasks: 4, batch: sizes, tests: [{ B, S: 512, nodes: 1 + 14 * 9, choices: 14 * 10, pool: sizes }] }, // as dbpedia's
       storedAs: () => storedAs,
       limits: { maxBufferSize: 2 ** 31, maxStorageBufferBindingSize: 2 ** 31 - 4 },
     });

@@ -106,7 +106,7 @@ async function published(terminal: Terminal): Promise<number> {
     const work = {
       tasks: 4,
       batch: { B: batchSize, S: 512, T: 50 },
-      tests: [{ B: batchSize, S: 512, candidates: 14, T: 9 }],
+      tests: [{ B: batchSize, S: 512, nodes: 1 + 14 * 8, choices: 14 * 9, pool: { B: batchSize, S: 512 } }],
     };
     const plan = await planMemory({ config, method, training, work, storedAs: () => storedAs, limits: LIMITS });
     terminal.event({ type: 'memory-plan', model: name, method: method.name, training, plan });

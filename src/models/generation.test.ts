@@ -16,6 +16,7 @@ import {
 } from '../testing/golden.ts';
 import { acquireTestGpu } from '../testing/gpu.ts';
 import { hasShared } from '../testing/shared.ts';
+import { labelTree } from './label-tree.ts';
 import { type Layers, plainLayers } from './layers.ts';
 import { Parameters } from './parameters.ts';
 import { parseT5Config } from './t5-config.ts';
@@ -111,31 +112,55 @@ function checkFamily(family: string): void {
     const open = wanted.filter((row) => !row.includes(config.endIds[0])).length;
     expect(new Uint32Array(await readBytes(gpu, step.rangeOf(state.remaining)))[0]).toBe(open);
 
+    // Sources that have been read elsewhere, padded to more there, in another order and beside others.
+    const other = network.generation({ B: 3, S: S + 4, capacity }, owned);
+    const shared = await program('decode the first rows', (g) => {
+      other.decodeStep(g, layers, 2);
+      return [];
+    });
+    other.adopt(generation, [1], 0);
+    other.adopt(generation, [2, 0], 1);
+    other.adopt(generation, [0], 1);
+    other.startAdopted(2);
+    for (let i = 1; i < capacity; i++) submit(gpu, shared.program);
+    expect(await readIds(shared, other.state.tokens)).toEqual([wanted[1], wanted[0], empty]);
+
     // The same state again with other rows: nothing of the first batch may be left in the caches.
     generation.start(sources.slice(1));
     expect(await generate()).toEqual([...wanted.slice(1), empty, empty]);
   });
 
-  test('losses of candidate answers are those of the reference and of a plain forward pass', async () => {
+  test('losses of labels are those of the reference and of a plain forward pass', async () => {
     // Every source is asked about every label of the batch.
     const generation = network.generation({ B, S, capacity: 2 }, owned);
-    const candidates = generation.candidates(B, T, owned);
+    const tree = labelTree(labels);
+    const choices = tree.choices.tokens.length;
+    const ranking = generation.ranking({ nodes: tree.tokens.length, choices }, owned);
     const prefill = await program('encode', (g) => generation.prefill(g, layers));
     let losses: Tensor | undefined;
-    const rank = await program('rank', (g) => [(losses = candidates.losses(g, layers))]);
+    let best: Tensor | undefined;
+    const rank = await program('rank', (g) => {
+      ({ loss: losses, best } = ranking.record(g, layers));
+      return [losses, best];
+    });
     generation.start(sources);
-    candidates.write(labels);
+    ranking.write(tree);
     submit(gpu, prefill.program, rank.program);
     const flat = losses ? await readReals(rank, losses) : [];
-    const lossesOf = (source: number, candidate: number): number[] =>
-      flat.slice((source * B + candidate) * T, (source * B + candidate + 1) * T);
+    const lossesOf = (source: number, label: number): number[] =>
+      tree.paths[label].map((choice) => flat[source * choices + choice]);
+
+    // What is likeliest behind nothing is what generation writes first.
+    const { output_ids } = readGoldenJson<{ output_ids: number[][] }>(`golden/${family}/generate.json`);
+    const likeliest = best ? await readIds(rank, best) : [];
+    expect(likeliest.map(([first]) => first)).toEqual(output_ids.map((row) => row[1]));
 
     const logits = goldenReal(readGolden(`golden/${family}/expected.safetensors`), 'logits');
     const V = logits.shape[2];
     labels.forEach((ids, b) => {
-      const expected = Array.from({ length: T }, (_, t) => {
+      const expected = ids.map((_, t) => {
         const row = logits.data.subarray((b * T + t) * V, (b * T + t + 1) * V);
-        return t < ids.length ? logSumExp(row) - row[ids[t]] : 0;
+        return logSumExp(row) - row[ids[t]];
       });
       expect(relativeError(lossesOf(b, b), expected), `source ${b} with its own label`).toBeLessThan(LOGITS_TOLERANCE);
     });

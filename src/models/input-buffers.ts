@@ -1,7 +1,10 @@
 import type { OwnedBuffer } from '../gpu/buffers.ts';
 import type { Gpu } from '../gpu/device.ts';
+import type { Choices } from '../graph/ops/cross-entropy.ts';
 import type { GenerationState } from '../graph/ops/generation.ts';
 import { bytesOf, type DataType, sizeOf, type Tensor } from '../graph/tensor.ts';
+import type { LabelTree } from './label-tree.ts';
+import type { KeyValue } from './layers.ts';
 
 type Values = Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer> | Int32Array<ArrayBuffer>;
 
@@ -26,6 +29,28 @@ export class InputBuffers {
   write(tensor: Tensor, values: Values): void {
     const { buffer, offset } = tensor.storage as NonNullable<Tensor['storage']>;
     this.gpu.device.queue.writeBuffer(buffer.gpuBuffer, offset, values);
+  }
+
+  choices(nodes: number, choices: number): Choices {
+    return {
+      begins: this.make('first choices', [nodes + 1], 'u32'),
+      tokens: this.make('choices', [choices], 'u32'),
+    };
+  }
+
+  writeChoices({ begins, tokens }: Choices, { choices }: LabelTree): void {
+    this.write(begins, Uint32Array.from(choices.begins));
+    this.write(tokens, Uint32Array.from(choices.tokens));
+  }
+
+  /** Copies rows of a tensor [B, …] into another, whose rows may be longer, from row `at` on. Both lie on the GPU. */
+  copyRows(encoder: GPUCommandEncoder, from: Tensor, rows: readonly number[], into: Tensor, at: number): void {
+    const [source, target] = [from, into].map(({ storage }) => storage as NonNullable<Tensor['storage']>);
+    const [bytes, stride] = [from, into].map(({ elements, shape: [count] }) => (elements / count) * 4);
+    rows.forEach((row, i) => {
+      const [begin, end] = [source.offset + row * bytes, target.offset + (at + i) * stride];
+      encoder.copyBufferToBuffer(source.buffer.gpuBuffer, begin, target.buffer.gpuBuffer, end, bytes);
+    });
   }
 
   generationState(B: number, capacity: number): GenerationState {
@@ -65,3 +90,18 @@ export class InputBuffers {
     this.write(state.remaining, Uint32Array.of(first.filter((token) => token !== null).length));
   }
 }
+
+/** The first rows of a tensor as a tensor of its own. */
+export function firstRows(tensor: Tensor, rows: number): Tensor {
+  const shape = [rows, ...tensor.shape.slice(1)];
+  return { ...tensor, shape, elements: sizeOf(shape) };
+}
+
+/** The same of everything that generation keeps. */
+export function firstStates(state: GenerationState, rows: number): GenerationState {
+  const [current, done, tokens] = [state.current, state.done, state.tokens].map((tensor) => firstRows(tensor, rows));
+  return { ...state, current, done, tokens };
+}
+
+export const firstKeyValues = (keyValues: readonly KeyValue[], rows: number): KeyValue[] =>
+  keyValues.map(({ k, v }) => ({ k: firstRows(k, rows), v: firstRows(v, rows) }));

@@ -9,6 +9,7 @@ import { sizeOf, type Tensor } from '../graph/tensor.ts';
 import { goldenReal, readGolden, readGoldenJson, relativeError } from '../testing/golden.ts';
 import { acquireTestGpu } from '../testing/gpu.ts';
 import { hasShared } from '../testing/shared.ts';
+import { labelTree } from './label-tree.ts';
 import { type Layers, plainLayers } from './layers.ts';
 import { parseLlamaConfig } from './llama-config.ts';
 import { LlamaNetwork } from './llama-network.ts';
@@ -150,31 +151,69 @@ describe.skipIf(!hasShared)('golden/llama-tiny', () => {
     other.destroy();
   });
 
-  test('losses of candidate answers are those of a plain forward pass', async () => {
+  test('prompts that have been read elsewhere are answered as they are there', async () => {
+    const { padId } = model.network.tokens;
+    const empty = new Array<number>(count).fill(padId);
+    const { generation, prefill } = await model.generator(sources.length, S, count + 1);
+    const other = model.network.generation({ B: 3, S: S + 5, capacity: count + 1 }, model.owned);
+    const step = await model.program('first rows', (g) => {
+      other.decodeStep(g, model.layers, 2);
+      return [];
+    });
+    generation.start(sources);
+    submit(gpu, prefill.program);
+    other.adopt(generation, [1], 0);
+    other.adopt(generation, [0, 1], 1);
+    other.adopt(generation, [2], 1);
+    other.startAdopted(2);
+    for (let i = 0; i < count; i++) submit(gpu, step.program);
+    const { tokens } = other.state;
+    const ids = Array.from(new Uint32Array(await readBytes(gpu, step.rangeOf(tokens)), 0, sizeOf(tokens.shape)));
+    const rows = [0, 1, 2].map((b) => ids.slice(b * (count + 1) + 1, (b + 1) * (count + 1)));
+    expect(rows).toEqual([wanted[1], wanted[2], empty]);
+  });
+
+  test('losses of labels are those of a plain forward pass', async () => {
     const T = 4;
     const labels = wanted.map((row, b) => row.slice(0, T - b));
+    labels.push([...labels[0].slice(0, 2), labels[1][0]]); // begins as another does
     const B = sources.length;
     const { generation, prefill } = await model.generator(B, S, 2);
-    const candidates = generation.candidates(labels.length, T, model.owned);
+    const tree = labelTree(labels);
+    const choices = tree.choices.tokens.length;
+    const ranking = generation.ranking({ nodes: tree.tokens.length, choices }, model.owned);
     let losses: Tensor | undefined;
-    const rank = await model.program('rank', (g) => [(losses = candidates.losses(g, model.layers))]);
+    let best: Tensor | undefined;
+    const rank = await model.program('rank', (g) => {
+      ({ loss: losses, best } = ranking.record(g, model.layers));
+      return [losses, best];
+    });
     generation.start(sources);
-    candidates.write(labels);
+    ranking.write(tree);
     submit(gpu, prefill.program, rank.program);
     const flat = losses ? await readReals(rank, losses) : [];
-    const sumOf = (source: number, candidate: number): number =>
-      flat.slice((source * B + candidate) * T, (source * B + candidate + 1) * T).reduce((a, b) => a + b, 0);
+    const sumOf = (source: number, label: number): number =>
+      tree.paths[label].reduce((sum, choice) => sum + flat[source * choices + choice], 0);
+
+    // Behind the nodes of its own answer a prompt goes on as generation does.
+    const ids = best ? new Uint32Array(await readBytes(gpu, rank.rangeOf(best)), 0, sizeOf(best.shape)) : [];
+    sources.forEach((_, b) => {
+      const nodes = [0, ...tree.paths[b].map((choice) => tree.choices.nodes[choice])].slice(0, labels[b].length);
+      expect(nodes.map((node) => ids[b * tree.tokens.length + node])).toEqual(labels[b]);
+    });
 
     const batch = model.network.batch({ B, S: S + 1, T }, model.owned);
     let loss: Tensor | undefined;
     const forward = await model.program('loss', (g) => [(loss = batch.loss(g, model.layers))]);
-    for (let shift = 0; shift < B; shift++) {
-      const rows: TokenPair[] = sources.map((source, b) => ({ source, label: labels[(b + shift) % B] }));
+    for (let shift = 0; shift < labels.length; shift++) {
+      const labelOf = (b: number): number => (b + shift) % labels.length;
+      const rows: TokenPair[] = sources.map((source, b) => ({ source, label: labels[labelOf(b)] }));
       batch.write(rows);
       submit(gpu, forward.program);
       const [mean] = loss ? await readReals(forward, loss) : [];
-      const sum = sources.reduce((total, _, b) => total + sumOf(b, (b + shift) % B), 0);
-      expect(Math.abs(sum / labels.flat().length / mean - 1), `labels moved by ${shift}`).toBeLessThan(LOSS_TOLERANCE);
+      const sum = sources.reduce((total, _, b) => total + sumOf(b, labelOf(b)), 0);
+      const written = rows.flatMap(({ label }) => label).length;
+      expect(Math.abs(sum / written / mean - 1), `labels moved by ${shift}`).toBeLessThan(LOSS_TOLERANCE);
     }
   });
 

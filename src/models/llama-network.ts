@@ -2,24 +2,18 @@ import { GorpError } from '../base/errors.ts';
 import type { OwnedBuffer } from '../gpu/buffers.ts';
 import type { Gpu } from '../gpu/device.ts';
 import type { Graph } from '../graph/graph.ts';
-import { argMax, crossEntropy, rowLosses } from '../graph/ops/cross-entropy.ts';
+import { argMax, choiceLosses, crossEntropy } from '../graph/ops/cross-entropy.ts';
 import { type GenerationState, nextToken } from '../graph/ops/generation.ts';
 import { lastTokens } from '../graph/ops/last-tokens.ts';
+import { HIDING_BIAS } from '../graph/ops/position-bias.ts';
 import type { Tensor } from '../graph/tensor.ts';
-import { InputBuffers } from './input-buffers.ts';
+import { firstKeyValues, firstRows, firstStates, InputBuffers } from './input-buffers.ts';
+import { leadsTo } from './label-tree.ts';
 import type { KeyValue, Layers } from './layers.ts';
 import { Llama, type Prompts } from './llama.ts';
 import { layOutLlamaBatch, padLeft } from './llama-batch.ts';
 import { isRedundantLlamaName, type LlamaConfig, llamaParameterShapes, tiedLlamaNames } from './llama-config.ts';
-import {
-  type BatchSizes,
-  type Candidates,
-  type Generation,
-  IGNORED_LABEL,
-  type Network,
-  type TokenPair,
-  type TrainingBatch,
-} from './network.ts';
+import type { BatchSizes, Generation, Network, Ranking, TokenPair, TrainingBatch, TreeSizes } from './network.ts';
 import { rotaryTable } from './rotary-angles.ts';
 
 /** What all graphs of a LLaMA read besides parameters and a batch. */
@@ -76,6 +70,11 @@ export class LlamaNetwork implements Network {
 
   batch(sizes: BatchSizes, owned: OwnedBuffer[]): TrainingBatch {
     return new LlamaTrainingBatch(this.config, this.#constants, sizes, new InputBuffers(this.gpu, owned));
+  }
+
+  sourceBytes(tokens: number): number {
+    const { numLayers, numKeyHeads, headDim } = this.config;
+    return 2 * numLayers * tokens * numKeyHeads * headDim * 4;
   }
 
   generation(sizes: { B: number; S: number; capacity: number }, owned: OwnedBuffer[]): Generation {
@@ -136,7 +135,7 @@ class LlamaTrainingBatch implements TrainingBatch {
 }
 
 /**
- * Greedy generation with LLaMA. The prompt but for its last token is read once; generation and candidate answers start
+ * Greedy generation with LLaMA. The prompt but for its last token is read once; generation and ranking start
  * from that last token, behind keys and values that they share.
  */
 class LlamaGeneration implements Generation {
@@ -148,8 +147,12 @@ class LlamaGeneration implements Generation {
   readonly #prompts: Prompts; // keys and values [B, P, Hk·d]
   readonly #own: readonly KeyValue[]; // per layer: of the last token and what was generated, [B, capacity, Hk·d]
   readonly #cacheMask: Tensor; // f32 [B, capacity], all ones
+  /** The sources, and the place behind the last token of theirs that has been read. */
+  #read: { source: readonly number[]; end: number }[] = [];
   /** The last token of every prompt, where a row has one. */
   #lastIds: number[] = [];
+  /** The positions of these tokens. */
+  #lastPositions: number[] = [];
 
   constructor(
     private readonly gpu: Gpu,
@@ -190,16 +193,22 @@ class LlamaGeneration implements Generation {
       { B, S: this.#promptLength },
       padId,
     );
-    const rows = Array.from({ length: B }, (_, b) => sources[b]?.at(-1) ?? null);
-    this.#lastIds = rows.map((id) => id ?? padId);
+    this.#read = sources.map((source) => ({ source, end: this.#promptLength }));
     this.#inputs.write(this.#promptIds, ids);
     this.#inputs.write(this.#prompts.mask, mask);
     this.#inputs.write(this.#promptStart, start);
-    this.#inputs.write(
-      this.#answerStart,
-      Int32Array.from({ length: B }, (_, b) => Math.max(0, (sources[b]?.length ?? 0) - 1)),
-    );
-    this.#inputs.startState(this.state, rows, { position: 0, startId: padId, padId });
+    this.#start();
+  }
+
+  #start(): void {
+    const { padId } = this.config;
+    const { B } = this.sizes;
+    const sources = Array.from({ length: B }, (_, b) => this.#read[b]?.source ?? []);
+    const last = sources.map((source) => source.at(-1) ?? null);
+    this.#lastIds = last.map((id) => id ?? padId);
+    this.#lastPositions = sources.map(({ length }) => Math.max(0, length - 1));
+    this.#inputs.write(this.#answerStart, Int32Array.from(this.#lastPositions));
+    this.#inputs.startState(this.state, last, { position: 0, startId: padId, padId });
   }
 
   prefill(g: Graph, layers: Layers): Tensor[] {
@@ -214,38 +223,67 @@ class LlamaGeneration implements Generation {
     });
   }
 
-  decodeStep(g: Graph, layers: Layers): void {
-    const model = new Llama(this.config, layers);
-    const { current, position } = this.state;
-    const at = { table: this.constants.table, start: this.#answerStart, position };
-    const last = model.answerStep(g, current, at, this.#own, this.#cacheMask, this.#prompts); // [B, 1, D]
-    nextToken(g, argMax(g, model.logits(g, last)), this.state, this.config.endIds, this.config.padId);
+  adopt(other: Generation, rows: readonly number[], at: number): void {
+    if (!(other instanceof LlamaGeneration)) throw new Error('LLaMA adopts what LLaMA has read');
+    const encoder = this.gpu.device.createCommandEncoder();
+    const copy = (from: Tensor, into: Tensor): void => this.#inputs.copyRows(encoder, from, rows, into, at);
+    this.#prompts.keyValues.forEach(({ k, v }, i) => {
+      copy(other.#prompts.keyValues[i].k, k);
+      copy(other.#prompts.keyValues[i].v, v);
+    });
+    this.gpu.device.queue.submit([encoder.finish()]);
+    rows.forEach((row, i) => (this.#read[at + i] = other.#read[row]));
   }
 
-  candidates(count: number, T: number, owned: OwnedBuffer[]): Candidates {
-    const rows = this.sizes.B * count; // those of a prompt side by side
+  startAdopted(rows: number): void {
+    this.#read.length = rows;
+    const { B } = this.sizes;
+    const P = this.#promptLength;
+    const mask = new Float32Array(B * P);
+    this.#read.forEach(({ source, end }, b) => mask.fill(1, b * P + end - (source.length - 1), b * P + end));
+    this.#inputs.write(this.#prompts.mask, mask);
+    this.#start();
+  }
+
+  decodeStep(g: Graph, layers: Layers, rows = this.sizes.B): void {
+    const model = new Llama(this.config, layers);
+    const state = firstStates(this.state, rows);
+    const [start, mask, cacheMask] = [this.#answerStart, this.#prompts.mask, this.#cacheMask].map((tensor) =>
+      firstRows(tensor, rows),
+    );
+    const [own, keyValues] = [this.#own, this.#prompts.keyValues].map((each) => firstKeyValues(each, rows));
+    const at = { table: this.constants.table, start, position: state.position };
+    const last = model.answerStep(g, state.current, at, own, cacheMask, { keyValues, mask }); // [rows, 1, D]
+    nextToken(g, argMax(g, model.logits(g, last)), state, this.config.endIds, this.config.padId);
+  }
+
+  ranking({ nodes, choices }: TreeSizes, owned: OwnedBuffer[]): Ranking {
+    const { B } = this.sizes;
     const inputs = new InputBuffers(this.gpu, owned);
-    const ids = inputs.make('candidate ids', [rows, T], 'u32');
-    const mask = inputs.make('candidate mask', [rows, T], 'f32', new Float32Array(rows * T).fill(1));
-    const labels = inputs.make('candidate labels', [rows, T], 'i32');
+    const ids = inputs.make('label ids', [B, nodes], 'u32');
+    const mask = inputs.make('label mask', [B, nodes], 'f32', new Float32Array(B * nodes).fill(1));
+    const start = inputs.make('label positions', [B, nodes], 'i32');
+    const hiding = inputs.make('hidden labels', [1, nodes, nodes], 'f32');
+    const following = inputs.choices(nodes, choices);
     return {
-      write: (candidates) => {
-        const read = new Uint32Array(rows * T).fill(this.config.padId);
-        const predicted = new Int32Array(rows * T).fill(IGNORED_LABEL);
-        for (let row = 0; row < rows; row++) {
-          const candidate = candidates[row % count];
-          read.set([this.#lastIds[Math.floor(row / count)], ...candidate.slice(0, T - 1)], row * T);
-          predicted.set(candidate, row * T);
-        }
-        inputs.write(ids, read);
-        inputs.write(labels, predicted);
+      write: (tree) => {
+        const { tokens, depths } = tree;
+        const each = <T>(of: (row: number, node: number) => T): T[] =>
+          Array.from({ length: B * nodes }, (_, at) => of(Math.floor(at / nodes), at % nodes));
+        inputs.write(ids, Uint32Array.from(each((row, node) => (node === 0 ? this.#lastIds[row] : tokens[node]))));
+        inputs.write(start, Int32Array.from(each((row, node) => this.#lastPositions[row] + depths[node])));
+        const hides = (i: number, j: number): number => (leadsTo(tree, j, i) ? 0 : HIDING_BIAS);
+        const pairs = Float32Array.from({ length: nodes * nodes }, (_, at) =>
+          hides(Math.floor(at / nodes), at % nodes),
+        );
+        inputs.write(hiding, pairs);
+        inputs.writeChoices(following, tree);
       },
-      losses: (g, layers) => {
+      record: (g, layers) => {
         const { table, zero } = this.constants;
         const model = new Llama(this.config, layers);
-        const at = { table, start: this.#answerStart, position: zero };
-        const last = model.answer(g, ids, mask, at, this.#prompts); // [B · count, T, D]
-        return rowLosses(g, model.projection(last), labels).loss;
+        const last = model.answer(g, ids, mask, { table, start, position: zero }, this.#prompts, hiding); // [B, nodes, D]
+        return choiceLosses(g, model.projection(last), following);
       },
     };
   }

@@ -59,12 +59,13 @@ export class Llama {
    *
    * @param ids u32 [R, T]: the last token of the prompt, then the answer; R = prompts · answers of each.
    * @param mask f32 [R, T], all ones: what is padded on the right is seen by padding alone.
-   * @param at its `start` is [prompts]: position of the prompt's last token.
+   * @param at its `start` is [prompts]: position of the prompt's last token; or [R, T], the position of every token.
+   * @param hiding f32 [1, T, T], added to the scores, where tokens do not stand in a line.
    * @returns [R, T, D], behind the final norm.
    */
-  answer(g: Graph, ids: Tensor, mask: Tensor, at: RotaryLookup, prompts: Prompts): Tensor {
+  answer(g: Graph, ids: Tensor, mask: Tensor, at: RotaryLookup, prompts: Prompts, hiding?: Tensor): Tensor {
     return this.#stack(g, ids, at, [], (i, q, own) =>
-      mergedAttention(g, this.#onPrompt(q, prompts, i), { ...this.#heads(q, own), mask, causal: true }),
+      mergedAttention(g, this.#onPrompt(q, prompts, i), { ...this.#heads(q, own), mask, causal: true, bias: hiding }),
     );
   }
 

@@ -2,6 +2,7 @@ import type { OwnedBuffer } from '../gpu/buffers.ts';
 import type { Graph } from '../graph/graph.ts';
 import type { GenerationState } from '../graph/ops/generation.ts';
 import type { Tensor } from '../graph/tensor.ts';
+import type { LabelTree } from './label-tree.ts';
 import type { Layers } from './layers.ts';
 
 /** Label id of a place that the loss leaves out, as in PyTorch. */
@@ -36,25 +37,48 @@ export interface TrainingBatch {
   rowMask(layer: string): Tensor;
 }
 
-/** Greedy generation for a batch of sources, and the ranking of candidate answers to them. */
+/** Greedy generation for a batch of sources, and the ranking of labels as answers to them. */
 export interface Generation {
   readonly state: GenerationState;
   /** Sets the state to the beginning; rows without a source are ended from the start. */
   start(sources: readonly (readonly number[])[]): void;
   /** Reads the sources, whatever decoding and ranking need of them. @returns what must be computed. */
   prefill(g: Graph, layers: Layers): Tensor[];
-  /** One decoding step, arg-max and bookkeeping included: replayed until all rows have ended. */
-  decodeStep(g: Graph, layers: Layers): void;
-  /** Inputs for `count` candidate answers of at most T tokens to each of the B sources. */
-  candidates(count: number, T: number, owned: OwnedBuffer[]): Candidates;
+  /**
+   * Takes over sources that another generation of the same network has read: its `rows` become the rows from `at` on.
+   * Sources may be padded to less there than here.
+   */
+  adopt(other: Generation, rows: readonly number[], at: number): void;
+  /** Sets the state to the beginning for the first rows, which have been adopted; the others are ended. */
+  startAdopted(rows: number): void;
+  /**
+   * One decoding step, arg-max and bookkeeping included: replayed until all rows have ended.
+   *
+   * @param rows how many of the first rows it is for; all when left out.
+   */
+  decodeStep(g: Graph, layers: Layers, rows?: number): void;
+  /** Inputs of the ranking of labels as answers to each of the sources. */
+  ranking(sizes: TreeSizes, owned: OwnedBuffer[]): Ranking;
 }
 
-/** Candidate answers to the sources of a generation that has been prefilled. */
-export interface Candidates {
-  /** Puts the same candidates, token ids with end-of-text last, behind every source that generation has started with. */
-  write(candidates: readonly (readonly number[])[]): void;
-  /** −log p of every token, [B · candidates · T], 0 for padding: what `ranked` accuracy compares. */
-  losses(g: Graph, layers: Layers): Tensor;
+/** Sizes of a {@link LabelTree}. */
+export interface TreeSizes {
+  /** Prefixes that go on, N, and what may follow them in all, C. */
+  readonly nodes: number;
+  readonly choices: number;
+}
+
+/** Labels as answers to the sources of a generation that has been prefilled. */
+export interface Ranking {
+  /** Puts the same labels behind every source that generation has started with. */
+  write(tree: LabelTree): void;
+  /**
+   * Reads all labels behind all sources, prefixes that they share once.
+   *
+   * @returns `loss` [B, C]: −log p of every choice of the tree; `best` u32 [B, N]: the token that greedy generation
+   *   writes behind every node.
+   */
+  record(g: Graph, layers: Layers): { loss: Tensor; best: Tensor };
 }
 
 /**
@@ -72,6 +96,8 @@ export interface Network {
   /** Names that a checkpoint may hold besides its parameters. */
   isRedundant(name: string): boolean;
   batch(sizes: BatchSizes, owned: OwnedBuffer[]): TrainingBatch;
+  /** Bytes of what generation keeps of a source of so many tokens, padding included. */
+  sourceBytes(tokens: number): number;
   /** @param capacity tokens of an answer at most, and one more: the token that generation starts from. */
   generation(sizes: { B: number; S: number; capacity: number }, owned: OwnedBuffer[]): Generation;
   destroy(): void;

@@ -1,17 +1,24 @@
 import type { OwnedBuffer } from '../gpu/buffers.ts';
 import type { Gpu } from '../gpu/device.ts';
 import type { Graph } from '../graph/graph.ts';
-import { argMax, crossEntropy, rowLosses } from '../graph/ops/cross-entropy.ts';
+import { argMax, choiceLosses, crossEntropy } from '../graph/ops/cross-entropy.ts';
 import { type GenerationState, nextToken } from '../graph/ops/generation.ts';
-import type { BucketLookup } from '../graph/ops/position-bias.ts';
+import { type BucketLookup, HIDDEN } from '../graph/ops/position-bias.ts';
 import type { Tensor } from '../graph/tensor.ts';
 import { bucketTable } from './buckets.ts';
-import { InputBuffers } from './input-buffers.ts';
+import { firstKeyValues, firstRows, firstStates, InputBuffers } from './input-buffers.ts';
+import { type LabelTree, leadsTo } from './label-tree.ts';
 import type { KeyValue, Layers } from './layers.ts';
-import type { BatchSizes, Candidates, Generation, Network, TokenPair, TrainingBatch } from './network.ts';
-import { layOutLabels, layOutSources, layOutT5Batch } from './t5-batch.ts';
+import type { BatchSizes, Generation, Network, Ranking, TokenPair, TrainingBatch, TreeSizes } from './network.ts';
+import { layOutSources, layOutT5Batch } from './t5-batch.ts';
 import { T5 } from './t5.ts';
-import { isRedundantT5Name, type T5Config, t5ParameterShapes, tiedT5Names } from './t5-config.ts';
+import {
+  isRedundantT5Name,
+  relativePositionBucket,
+  type T5Config,
+  t5ParameterShapes,
+  tiedT5Names,
+} from './t5-config.ts';
 
 /** Everything of T5 that the method and the run need: programs' graphs, and the constants they share on the GPU. */
 export class T5Network implements Network {
@@ -57,6 +64,11 @@ export class T5Network implements Network {
 
   batch(sizes: BatchSizes, owned: OwnedBuffer[]): TrainingBatch {
     return new T5TrainingBatch(this.config, (layers) => this.#model(layers), sizes, new InputBuffers(this.gpu, owned));
+  }
+
+  sourceBytes(tokens: number): number {
+    const { numDecoderLayers, numHeads, dKv } = this.config;
+    return 2 * numDecoderLayers * tokens * numHeads * dKv * 4;
   }
 
   generation(sizes: { B: number; S: number; capacity: number }, owned: OwnedBuffer[]): T5Generation {
@@ -129,6 +141,8 @@ export class T5Generation implements Generation {
   readonly #cross: readonly KeyValue[]; // per decoder block: of the source, [B, S, H·d]
   readonly #own: readonly KeyValue[]; // per decoder block: of what was generated, [B, capacity, H·d]
   readonly #cacheMask: Tensor; // f32 [B, capacity], all ones
+  /** Tokens of each source. */
+  #lengths: number[] = [];
 
   constructor(
     private readonly gpu: Gpu,
@@ -155,12 +169,17 @@ export class T5Generation implements Generation {
   }
 
   start(sources: readonly (readonly number[])[]): void {
-    const { padId, startId } = this.config;
-    const { sourceIds, sourceMask } = layOutSources(sources, this.sizes, padId);
+    const { sourceIds, sourceMask } = layOutSources(sources, this.sizes, this.config.padId);
     this.#inputs.write(this.#sourceIds, sourceIds);
     this.#inputs.write(this.#sourceMask, sourceMask);
-    const rows = Array.from({ length: this.sizes.B }, (_, b) => ((sources[b] ?? []).length > 0 ? startId : null));
-    this.#inputs.startState(this.state, rows, { position: 0, startId, padId });
+    this.#lengths = sources.map(({ length }) => length);
+    this.#start();
+  }
+
+  #start(): void {
+    const { padId, startId } = this.config;
+    const first = Array.from({ length: this.sizes.B }, (_, b) => (this.#lengths[b] > 0 ? startId : null));
+    this.#inputs.startState(this.state, first, { position: 0, startId, padId });
   }
 
   prefill(g: Graph, layers: Layers): Tensor[] {
@@ -175,31 +194,69 @@ export class T5Generation implements Generation {
     });
   }
 
-  decodeStep(g: Graph, layers: Layers): void {
-    const model = this.model(layers);
-    const { current, position } = this.state;
-    const last = model.decodeStep(g, current, position, this.#own, this.#cacheMask, this.#cross, this.#sourceMask); // [B, 1, D]
-    nextToken(g, argMax(g, model.logits(g, last)), this.state, this.config.endIds, this.config.padId);
+  adopt(other: Generation, rows: readonly number[], at: number): void {
+    if (!(other instanceof T5Generation)) throw new Error('T5 adopts what T5 has read');
+    const encoder = this.gpu.device.createCommandEncoder();
+    const copy = (from: Tensor, into: Tensor): void => this.#inputs.copyRows(encoder, from, rows, into, at);
+    this.#cross.forEach(({ k, v }, i) => {
+      copy(other.#cross[i].k, k);
+      copy(other.#cross[i].v, v);
+    });
+    this.gpu.device.queue.submit([encoder.finish()]);
+    rows.forEach((row, i) => (this.#lengths[at + i] = other.#lengths[row]));
   }
 
-  candidates(count: number, T: number, owned: OwnedBuffer[]): Candidates {
-    const rows = this.sizes.B * count; // those of a source side by side
+  startAdopted(rows: number): void {
+    const { B, S } = this.sizes;
+    this.#lengths.length = rows;
+    const mask = new Float32Array(B * S);
+    this.#lengths.forEach((length, row) => mask.fill(1, row * S, row * S + length));
+    this.#inputs.write(this.#sourceMask, mask);
+    this.#start();
+  }
+
+  decodeStep(g: Graph, layers: Layers, rows = this.sizes.B): void {
+    const model = this.model(layers);
+    const state = firstStates(this.state, rows);
+    const [mask, cacheMask] = [this.#sourceMask, this.#cacheMask].map((tensor) => firstRows(tensor, rows));
+    const [own, cross] = [this.#own, this.#cross].map((keyValues) => firstKeyValues(keyValues, rows));
+    const last = model.decodeStep(g, state.current, state.position, own, cacheMask, cross, mask); // [rows, 1, D]
+    nextToken(g, argMax(g, model.logits(g, last)), state, this.config.endIds, this.config.padId);
+  }
+
+  ranking({ nodes, choices }: TreeSizes, owned: OwnedBuffer[]): Ranking {
+    const { B } = this.sizes;
+    const { config } = this;
     const inputs = new InputBuffers(this.gpu, owned);
-    const decoderIds = inputs.make('candidate decoder ids', [rows, T], 'u32');
-    const targetMask = inputs.make('candidate mask', [rows, T], 'f32', new Float32Array(rows * T).fill(1));
-    const labels = inputs.make('candidate labels', [rows, T], 'i32');
+    const ids = inputs.make('label ids', [B, nodes], 'u32');
+    const mask = inputs.make('label mask', [B, nodes], 'f32', new Float32Array(B * nodes).fill(1));
+    const pairs = inputs.make('label position buckets', [nodes, nodes], 'u32');
+    const following = inputs.choices(nodes, choices);
     return {
-      write: (candidates) => {
-        const repeated = Array.from({ length: rows }, (_, row) => candidates[row % count]);
-        const laidOut = layOutLabels(repeated, { B: rows, T }, this.config);
-        inputs.write(decoderIds, laidOut.decoderIds);
-        inputs.write(labels, laidOut.labels);
+      write: (tree) => {
+        const row = tree.tokens.map((token, node) => (node === 0 ? config.startId : token));
+        inputs.write(
+          ids,
+          Uint32Array.from({ length: B * nodes }, (_, i) => row[i % nodes]),
+        );
+        inputs.write(pairs, pairBuckets(tree, config));
+        inputs.writeChoices(following, tree);
       },
-      losses: (g, layers) => {
+      record: (g, layers) => {
         const model = this.model(layers);
-        const last = model.decode(g, decoderIds, targetMask, (i) => this.#cross[i], this.#sourceMask); // [B · count, T, D]
-        return rowLosses(g, model.projection(last), labels).loss;
+        const last = model.decode(g, ids, mask, (i) => this.#cross[i], this.#sourceMask, [], pairs); // [B, nodes, D]
+        return choiceLosses(g, model.projection(last), following);
       },
     };
   }
+}
+
+/** Buckets of the relative positions of a tree's nodes, [query, key]; a node sees itself and what leads to it. */
+function pairBuckets(tree: LabelTree, { buckets, maxDistance }: T5Config): Uint32Array<ArrayBuffer> {
+  const { depths } = tree;
+  const N = depths.length;
+  return Uint32Array.from({ length: N * N }, (_, at) => {
+    const [i, j] = [Math.floor(at / N), at % N];
+    return leadsTo(tree, j, i) ? relativePositionBucket(depths[j] - depths[i], false, buckets, maxDistance) : HIDDEN;
+  });
 }

@@ -6,7 +6,7 @@ import { embedding } from '../graph/ops/embedding.ts';
 import { appendToCache } from '../graph/ops/generation.ts';
 import { matmul } from '../graph/ops/matmul.ts';
 import { rmsNorm } from '../graph/ops/norm.ts';
-import { type BucketLookup, relativeBias } from '../graph/ops/position-bias.ts';
+import { type BucketLookup, pairwiseBias, relativeBias } from '../graph/ops/position-bias.ts';
 import type { Tensor } from '../graph/tensor.ts';
 import type { KeyValue, Layers } from './layers.ts';
 import type { T5Config } from './t5-config.ts';
@@ -70,6 +70,7 @@ export class T5 {
    * @param cross keys and values of the source for block `i`; their batch may divide B, when several targets share a
    *   source.
    * @param mask f32 of the source.
+   * @param pairs u32 [T, T], buckets of relative positions by {@link pairwiseBias}, where tokens do not stand in a line.
    * @returns [B, T, D], behind the final norm.
    */
   decode(
@@ -79,10 +80,11 @@ export class T5 {
     cross: (i: number) => KeyValue,
     mask: Tensor,
     hidden: Tensor[] = [],
+    pairs?: Tensor,
   ): Tensor {
     const [, T] = ids.shape;
     const table = this.layers.parameter(this.#biasTable('decoder'));
-    const bias = relativeBias(g, table, this.inputs.decoderBuckets, T, T); // [H, T, T]
+    const bias = pairs ? pairwiseBias(g, table, pairs) : relativeBias(g, table, this.inputs.decoderBuckets, T, T); // [H, T, T]
     let x = embedding(g, this.layers.parameter('shared.weight'), ids); // [B, T, D]
     hidden.push(x);
     for (let i = 0; i < this.config.numDecoderLayers; i++) {

@@ -5,34 +5,57 @@ import { type Compiled, compile } from '../graph/compile.ts';
 import { Graph } from '../graph/graph.ts';
 import type { Tensor } from '../graph/tensor.ts';
 import type { Layers } from '../models/layers.ts';
-import type { Candidates, Generation, Network } from '../models/network.ts';
+import type { Generation, Network, Ranking, TreeSizes } from '../models/network.ts';
 
-/** A batch that is tested: rows, tokens of a padded source, candidate answers of a row and their padded length. */
-export interface EvaluationSizes {
+/** A batch that is tested: rows, tokens of a padded source, and the tree of the labels that are ranked. */
+export interface EvaluationSizes extends TreeSizes {
   readonly B: number;
   readonly S: number;
-  readonly candidates: number;
-  readonly T: number;
 }
 
 /** The programs of one batch shape. They share the memory of their intermediates, so one's end is another's beginning. */
 export interface EvaluationPrograms {
   readonly generation: Generation;
-  readonly candidates: Candidates;
-  /** What `rank` leaves, [B · candidates · T]: to be read before another of the programs runs. */
-  readonly losses: Tensor;
+  readonly ranking: Ranking;
+  /** What `rank` leaves, [B, choices] and [B, nodes]: to be read before another of the programs runs. */
+  readonly ranked: { readonly loss: Tensor; readonly best: Tensor };
   readonly prefill: Compiled;
-  readonly step: Compiled;
   readonly rank: Compiled;
 }
 
+// Memory for sources that wait for their answers, at most. They lie in it beside those that are being read.
+const POOL_BYTES = 2 ** 25;
+
 /**
- * Programs that test a model. Those of one batch shape are kept at a time: batches come sorted by length, so a shape
- * that has passed does not come back within a task, and its keys and values are the largest buffers of a test.
+ * How many sources may wait for their answers, so that those of several batches are written together: as many as a batch
+ * has rows, or as there is room for. 0 where that would be but a part of a batch, and each batch is better answered in
+ * its own place.
+ *
+ * @param sizes rows of a batch, and the longest padded source.
+ */
+export function poolRows(network: Pick<Network, 'sourceBytes'>, { B, S }: { B: number; S: number }): number {
+  const rows = Math.min(B, Math.floor(POOL_BYTES / network.sourceBytes(S)));
+  return B > 1 && rows >= B / 2 ? rows : 0;
+}
+
+/** Something on the GPU that is kept until another takes its place. */
+interface Kept<T> {
+  readonly key: string;
+  readonly value: T;
+  /** State of the shared memory that programs were compiled for. */
+  readonly version: number;
+  release(): void;
+}
+
+/**
+ * Programs that test a model. Those of one batch shape are kept at a time: a shape that has passed seldom comes back
+ * within a task, and its keys and values are the largest buffers of a test.
  */
 export class Evaluations {
   readonly #arena: Arena;
-  #kept: { key: string; programs: EvaluationPrograms; release: () => void } | undefined;
+  #batch: Kept<EvaluationPrograms> | undefined;
+  #pool: Kept<Generation> | undefined;
+  #decoder: (Kept<Compiled> & { readonly generation: Generation }) | undefined;
 
   /** @param capacity tokens of an answer at most, and the one that it starts from. */
   constructor(
@@ -46,10 +69,10 @@ export class Evaluations {
 
   /** The programs of a batch shape; those of another are given up. @throws GorpError as {@link compile}. */
   async of(sizes: EvaluationSizes): Promise<EvaluationPrograms> {
-    const { B, S, candidates, T } = sizes;
-    const key = `${B}×${S}×${candidates}×${T}`;
-    if (this.#kept?.key === key) return this.#kept.programs;
-    this.#release();
+    const { B, S, nodes, choices } = sizes;
+    const key = `${B}×${S}×${nodes}×${choices}`;
+    if (this.#batch?.key === key && this.#batch.version === this.#arena.version) return this.#batch.value;
+    this.#releaseBatch();
     const owned: OwnedBuffer[] = [];
     const compiled: Compiled[] = [];
     const releasePrograms = (): void => compiled.splice(0).forEach((one) => one.destroy());
@@ -64,21 +87,18 @@ export class Evaluations {
     };
     try {
       const generation = this.network.generation({ B, S, capacity: this.capacity }, owned);
-      const answers = generation.candidates(candidates, T, owned);
+      const ranking = generation.ranking(sizes, owned);
       for (;;) {
         const { version } = this.#arena;
         const encoding = new Graph();
         const prefill = await add('encode', encoding, generation.prefill(encoding, this.layers));
-        const ranking = new Graph();
-        const losses = answers.losses(ranking, this.layers);
-        const rank = await add('rank', ranking, [losses]);
-        const decoding = new Graph();
-        generation.decodeStep(decoding, this.layers);
-        const step = await add('decode', decoding, []);
+        const reading = new Graph();
+        const ranked = ranking.record(reading, this.layers);
+        const rank = await add('rank', reading, [ranked.loss, ranked.best]);
         if (version === this.#arena.version) {
-          const programs = { generation, candidates: answers, losses, prefill, step, rank };
-          this.#kept = { key, programs, release };
-          return programs;
+          const value = { generation, ranking, ranked, prefill, rank };
+          this.#batch = { key, value, version, release };
+          return value;
         }
         releasePrograms(); // one has taken larger memory behind the back of another; the next time all fit
       }
@@ -88,13 +108,62 @@ export class Evaluations {
     }
   }
 
-  #release(): void {
-    this.#kept?.release();
-    this.#kept = undefined;
+  /**
+   * Room for the sources whose answers are still to be written, of several batches: generation that adopts them.
+   *
+   * @param sizes rows, and the longest padded source.
+   */
+  pool({ B, S }: { B: number; S: number }): Generation {
+    const key = `${B}×${S}`;
+    if (this.#pool?.key === key) return this.#pool.value;
+    this.#releasePool();
+    const owned: OwnedBuffer[] = [];
+    const release = (): void => owned.forEach((buffer) => buffer.destroy());
+    try {
+      const value = this.network.generation({ B, S, capacity: this.capacity }, owned);
+      this.#pool = { key, value, version: 0, release };
+      return value;
+    } catch (error) {
+      release();
+      throw error;
+    }
+  }
+
+  /** The decoding step of the first rows of a generation. @throws GorpError as {@link compile}. */
+  async decoder(generation: Generation, rows: number): Promise<Compiled> {
+    const key = String(rows);
+    const kept = this.#decoder;
+    if (kept?.generation === generation && kept.key === key && kept.version === this.#arena.version) return kept.value;
+    this.#releaseDecoder();
+    const g = new Graph();
+    generation.decodeStep(g, this.layers, rows);
+    const value = await compile(this.gpu, `decode ${key}`, g, [], this.#arena);
+    const { version } = this.#arena;
+    this.#decoder = { key, value, version, generation, release: () => value.destroy() };
+    return value;
+  }
+
+  #releaseBatch(): void {
+    if (this.#batch && this.#decoder?.generation === this.#batch.value.generation) this.#releaseDecoder();
+    this.#batch?.release();
+    this.#batch = undefined;
+  }
+
+  #releasePool(): void {
+    if (this.#pool && this.#decoder?.generation === this.#pool.value) this.#releaseDecoder();
+    this.#pool?.release();
+    this.#pool = undefined;
+  }
+
+  #releaseDecoder(): void {
+    this.#decoder?.release();
+    this.#decoder = undefined;
   }
 
   destroy(): void {
-    this.#release();
+    this.#releaseBatch();
+    this.#releasePool();
+    this.#releaseDecoder();
     this.#arena.destroy();
   }
 }

@@ -4,11 +4,12 @@ import { submit } from '../gpu/program.ts';
 import { readBytes } from '../gpu/readback.ts';
 import type { Compiled } from '../graph/compile.ts';
 import { sizeOf, type Tensor } from '../graph/tensor.ts';
-import type { Network } from '../models/network.ts';
-import { evaluationOrder, sizedBatch } from '../tasks/batches.ts';
+import { choiceOf, type LabelTree, labelTree } from '../models/label-tree.ts';
+import type { Generation, Network } from '../models/network.ts';
+import { type EvaluationBatch, evaluationOrder, longestSource } from '../tasks/batches.ts';
 import { type Score, scoreOf } from '../text/scores.ts';
 import type { Tokenizer } from '../text/tokenizer.ts';
-import { type EvaluationPrograms, Evaluations } from './evaluation-programs.ts';
+import { Evaluations, poolRows } from './evaluation-programs.ts';
 import type { EncodedTask } from './task-data.ts';
 import type { TestTime } from './results.ts';
 import type { TrainingSettings } from './settings.ts';
@@ -36,7 +37,7 @@ const NO_TIME: TestTime = { promptTokens: 0, promptSeconds: 0, answerTokens: 0, 
 
 /**
  * Measures a model as it is now: greedy generation and ranking of the task's labels, a whole batch at a time. Sources
- * are encoded once for both.
+ * are encoded once for both, and an answer that is a label has been written when the labels have been ranked.
  */
 export class Evaluator {
   readonly #programs: Evaluations;
@@ -62,49 +63,114 @@ export class Evaluator {
     task: EncodedTask,
     onBatch: (done: number) => Promise<void>,
   ): Promise<{ accuracy: Accuracy; answers: Answer[]; time: TestTime }> {
-    const { sourceLength, targetLength, evaluationBatchSize } = this.settings;
-    const batchSize = Math.min(evaluationBatchSize, task.test.length);
-    const T = Math.max(...task.candidates.map((ids) => ids.length));
-    const answers: Answer[] = [];
+    const { sourceLength, evaluationBatchSize } = this.settings;
+    const tree = labelTree(task.candidates);
+    const [nodes, choices] = [tree.tokens.length, tree.choices.tokens.length];
+    const batches = evaluationOrder(task.test, { batchSize: evaluationBatchSize, sourceLength });
+    const unanswered = this.#unanswered(task, batches);
+    const written: ArrayLike<number>[] = []; // tokens of the answers, by example
+    const losses: number[][] = []; // −log p of every label, by example
     const time = { ...NO_TIME };
-    let ranked = 0;
     let done = 0;
-    for (const indexes of evaluationOrder(task.test, batchSize)) {
-      const { sizes, rows } = sizedBatch(task.test, indexes, { batchSize, sourceLength, targetLength });
-      const programs = await this.#programs.of({ B: batchSize, S: sizes.S, candidates: task.candidates.length, T });
-      programs.generation.start(rows.map(({ source }) => source));
-      programs.candidates.write(task.candidates);
+    for (const { indexes, S } of batches) {
+      const programs = await this.#programs.of({ B: indexes.length, S, nodes, choices });
+      const sources = indexes.map((example) => task.test[example].source);
+      programs.generation.start(sources);
+      programs.ranking.write(tree);
       const began = this.now();
       submit(this.gpu, programs.prefill.program);
-      await this.#read(programs.step, programs.generation.state.remaining, Uint32Array); // the prompts have been read
-      time.promptSeconds += (this.now() - began) / 1000;
+      const prompts = readBytes(this.gpu, programs.prefill.rangeOf(programs.generation.state.remaining));
+      const hasRead = prompts.then(() => this.now());
       submit(this.gpu, programs.rank.program);
-      const losses = await this.#read(programs.rank, programs.losses, Float32Array);
-      const ranks = this.now();
-      const tokens = await this.#generate(programs);
-      time.answerSeconds += (this.now() - ranks) / 1000;
-      time.promptTokens += rows.reduce((sum, { source }) => sum + source.length, 0);
+      const [read, loss, best] = await Promise.all([
+        hasRead,
+        this.#read(programs.rank, programs.ranked.loss, Float32Array),
+        this.#read(programs.rank, programs.ranked.best, Uint32Array),
+      ]);
+      const open: number[] = []; // rows whose answers are no labels
       indexes.forEach((example, row) => {
-        const label = task.testLabels[example];
-        const { text, generated } = this.#answer(tokens, row, programs.generation.state.tokens.shape[1]);
-        time.answerTokens += generated;
-        const summed = summedLosses(losses, row, task.candidates.length, T);
-        const right = task.labels.indexOf(label);
-        if (summed.indexOf(Math.min(...summed)) === right) ranked++;
-        const labelTokens = task.candidates[right].length;
-        answers[example] = { ...scoreOf(text, label), text, generated, loss: summed[right], labelTokens };
+        losses[example] = tree.paths.map((path) => path.reduce((sum, choice) => sum + loss[row * choices + choice], 0));
+        const answer = this.#alongLabels(tree, best.subarray(row * nodes, (row + 1) * nodes));
+        if (answer === undefined) open.push(row);
+        else written[example] = answer;
       });
+      await unanswered.add(programs.generation, open, indexes, written);
+      time.promptSeconds += (read - began) / 1000;
+      time.answerSeconds += (this.now() - read) / 1000;
+      time.promptTokens += sources.reduce((sum, { length }) => sum + length, 0);
       done += indexes.length;
       await onBatch(done);
     }
+    const rest = this.now();
+    await unanswered.write(written);
+    time.answerSeconds += (this.now() - rest) / 1000;
+    let ranked = 0;
+    const answers = task.testLabels.map((label, example): Answer => {
+      const { text, generated } = this.#textOf(written[example]);
+      time.answerTokens += generated;
+      const right = task.labels.indexOf(label);
+      const of = losses[example];
+      if (of.indexOf(Math.min(...of)) === right) ranked++;
+      const labelTokens = task.candidates[right].length;
+      return { ...scoreOf(text, label), text, generated, loss: of[right], labelTokens };
+    });
     const exact = answers.filter(({ exactMatch }) => exactMatch).length;
     return { accuracy: { exact: exact / done, ranked: ranked / done, examples: done }, answers, time };
   }
 
-  /** Replays the decoding step until every row has ended. @returns tokens [B, capacity]. */
-  async #generate({ generation: { state }, step }: EvaluationPrograms): Promise<Uint32Array> {
+  /**
+   * The answer of a row as greedy generation writes it, from the likeliest token behind every node: as long as it writes
+   * what a label goes on with, the pass that ranked the labels has told what comes next. Undefined when it leaves them.
+   */
+  #alongLabels(tree: LabelTree, best: Uint32Array): number[] | undefined {
+    const answer: number[] = [];
+    for (let node = 0; node >= 0;) {
+      answer.push(best[node]);
+      if (this.network.tokens.endIds.includes(best[node]) || answer.length === this.settings.targetLength)
+        return answer;
+      const choice = choiceOf(tree, node, best[node]);
+      node = choice < 0 ? -1 : tree.choices.nodes[choice];
+    }
+    return undefined;
+  }
+
+  /** Collects rows of batches whose answers must be decoded, so that these are as many at a time as may be. */
+  #unanswered(task: EncodedTask, batches: readonly EvaluationBatch[]): Unanswered {
+    const longest = { B: Math.min(this.settings.evaluationBatchSize, task.test.length), S: longestSource(batches) };
+    const room = { ...longest, B: poolRows(this.network, longest) };
+    let examples: number[] = [];
+    const decode = async (generation: Generation, rows: readonly number[], written: ArrayLike<number>[]) => {
+      const capacity = generation.state.tokens.shape[1];
+      const tokens = await this.#generate(generation, rows.length);
+      rows.forEach((example, row) => (written[example] = tokens.subarray(row * capacity + 1, (row + 1) * capacity)));
+    };
+    const write = async (written: ArrayLike<number>[]): Promise<void> => {
+      if (examples.length === 0) return;
+      const pool = this.#programs.pool(room);
+      pool.startAdopted(examples.length);
+      await decode(pool, examples, written);
+      examples = [];
+    };
+    const add: Unanswered['add'] = async (generation, rows, indexes, written) => {
+      if (rows.length === 0) return;
+      if (room.B === 0) return decode(generation, indexes, written);
+      for (let at = 0; at < rows.length;) {
+        if (examples.length === room.B) await write(written);
+        const taken = rows.slice(at, at + room.B - examples.length);
+        this.#programs.pool(room).adopt(generation, taken, examples.length);
+        examples.push(...taken.map((row) => indexes[row]));
+        at += taken.length;
+      }
+    };
+    return { add, write };
+  }
+
+  /** Replays the decoding step until the first rows have ended. @returns their tokens [rows, capacity], or more. */
+  async #generate(generation: Generation, rows: number): Promise<Uint32Array> {
+    const { state } = generation;
+    const step = await this.#programs.decoder(generation, rows);
     const capacity = state.tokens.shape[1];
-    let chunk = 2; // most answers are one word and the end; the rest is looked for in growing strides
+    let chunk = 2; // most answers are a word or two and the end; the rest is looked for in growing strides
     for (let done = 0; done < capacity - 1;) {
       const steps = Math.min(chunk, capacity - 1 - done);
       submit(this.gpu, ...new Array<typeof step.program>(steps).fill(step.program));
@@ -116,8 +182,8 @@ export class Evaluator {
     return this.#read(step, state.tokens, Uint32Array);
   }
 
-  #answer(tokens: Uint32Array, row: number, capacity: number): { text: string; generated: number } {
-    const ids = Array.from(tokens.subarray(row * capacity + 1, (row + 1) * capacity));
+  #textOf(tokens: ArrayLike<number>): { text: string; generated: number } {
+    const ids = Array.from(tokens);
     const end = ids.findIndex((id) => this.network.tokens.endIds.includes(id));
     const generated = end < 0 ? ids.length : end + 1;
     return { text: this.tokenizer.decode(end < 0 ? ids : ids.slice(0, end)), generated };
@@ -137,11 +203,20 @@ export class Evaluator {
   }
 }
 
-/** −log p of each candidate of a row. losses [B, candidates, T]. */
-function summedLosses(losses: Float32Array, row: number, candidates: number, T: number): number[] {
-  return Array.from({ length: candidates }, (_, c) => {
-    let sum = 0;
-    for (let t = 0; t < T; t++) sum += losses[(row * candidates + c) * T + t];
-    return sum;
-  });
+/** Rows whose answers are still to be written. */
+interface Unanswered {
+  /**
+   * Takes over rows of a batch that has been read, and writes answers where there is no more room.
+   *
+   * @param indexes the example of every row of the batch.
+   * @param written receives tokens by example.
+   */
+  add(
+    generation: Generation,
+    rows: readonly number[],
+    indexes: readonly number[],
+    written: ArrayLike<number>[],
+  ): Promise<void>;
+  /** Writes what is left. */
+  write(written: ArrayLike<number>[]): Promise<void>;
 }

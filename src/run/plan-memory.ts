@@ -4,7 +4,7 @@ import type { MethodSettings } from '../gorp/method-settings.ts';
 import { type BufferLimits, countingGpu } from '../gpu/counting-gpu.ts';
 import type { Gpu } from '../gpu/device.ts';
 import type { Network } from '../models/network.ts';
-import { Evaluations } from './evaluation-programs.ts';
+import { Evaluations, poolRows } from './evaluation-programs.ts';
 import { frozenPacking } from './frozen-weights.ts';
 import { type MemoryPlan, type Moment, PARTS, type Parts, totalOf } from './memory-plan.ts';
 import { networkOf } from './open-network.ts';
@@ -96,8 +96,12 @@ export async function planMemory(question: MemoryQuestion): Promise<MemoryPlan> 
   learner.reserveTesting(work.tasks);
   const evaluations = new Evaluations(gpu, network, learner.layers, training.targetLength + 1);
   for (const sizes of work.tests) {
-    await evaluations.of(sizes);
-    note('testing', Math.max(sizes.B * (training.targetLength + 1), sizes.B * sizes.candidates * sizes.T) * 4);
+    const { generation } = await evaluations.of(sizes);
+    const rows = poolRows(network, sizes.pool);
+    if (rows > 0) await evaluations.decoder(evaluations.pool({ ...sizes.pool, B: rows }), rows);
+    else await evaluations.decoder(generation, sizes.B);
+    const { B, nodes, choices } = sizes;
+    note('testing', Math.max(B * (training.targetLength + 1), B * (nodes + choices)) * 4);
   }
   return planOf(moments);
 }

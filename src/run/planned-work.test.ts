@@ -26,8 +26,8 @@ test('the work of tasks is that of their longest texts; equal tests count once',
     tasks: 3,
     batch: { B: 2, S: 40, T: 2 },
     tests: [
-      { B: 1, S: 16, candidates: 2, T: 3 },
-      { B: 1, S: 40, candidates: 1, T: 2 },
+      { B: 1, S: 12, nodes: 3, choices: 3, pool: { B: 1, S: 12 } },
+      { B: 1, S: 36, nodes: 2, choices: 2, pool: { B: 1, S: 36 } },
     ],
   });
   const mixed = tinySettings('mtl', { sourceLength: 40, batchSize: 8 });
@@ -40,8 +40,19 @@ test('ahead of the tasks texts have the full length, and labels are counted by t
     tasks: 2,
     batch: { B: 8, S: 40, T: 5 },
     tests: [
-      { B: 4, S: 40, candidates: 2, T: 2 },
-      { B: 4, S: 40, candidates: 14, T: 5 },
+      { B: 4, S: 40, nodes: 3, choices: 4, pool: { B: 4, S: 40 } },
+      { B: 4, S: 40, nodes: 57, choices: 70, pool: { B: 4, S: 40 } },
     ],
   });
+});
+
+test('a test is planned by its batches that are not smaller than another in every way', () => {
+  const settings = tinySettings('gorp', { sourceLength: 400, batchSize: 8, evaluationBatchSize: 4 });
+  const { tests } = workOf(settings, [
+    { ...task([5], 1, [2]), test: [400, 100, 100, 100, 100, 20].map((n) => example(n, 1)) },
+  ]);
+  expect(tests.map(({ B, S, pool }) => ({ B, S, pool }))).toEqual([
+    { B: 1, S: 400, pool: { B: 4, S: 400 } },
+    { B: 4, S: 100, pool: { B: 4, S: 400 } },
+  ]);
 });

@@ -1,10 +1,16 @@
 import type { BatchSizes } from '../models/network.ts';
-import { bucketLength, SOURCE_BUCKET } from '../tasks/batches.ts';
+import { labelTree } from '../models/label-tree.ts';
+import { bucketLength, evaluationOrder, longestSource, SOURCE_BUCKET } from '../tasks/batches.ts';
 import type { EncodedExample } from '../tasks/fit.ts';
 import type { EvaluationSizes } from './evaluation-programs.ts';
 import { lessonsOf } from './schedule.ts';
 import type { RunSettings } from './settings.ts';
 import type { EncodedTask } from './task-data.ts';
+
+/** A batch of a test, and the sources that may wait for their answers meanwhile: rows, and their padded length. */
+export interface PlannedTest extends EvaluationSizes {
+  readonly pool: { readonly B: number; readonly S: number };
+}
 
 /** The work of a run, as far as memory depends on it. */
 export interface PlannedWork {
@@ -12,8 +18,8 @@ export interface PlannedWork {
   readonly tasks: number;
   /** The largest batch of training. */
   readonly batch: BatchSizes;
-  /** The largest batch of each test. */
-  readonly tests: readonly EvaluationSizes[];
+  /** The largest batches of each test. */
+  readonly tests: readonly PlannedTest[];
 }
 
 type Planned = Pick<RunSettings, 'method' | 'training'>;
@@ -34,12 +40,14 @@ export function workOf({ method, training }: Planned, tasks: readonly EncodedTas
       T: longest(learned.map(({ label }) => label)),
     },
     tests: distinct(
-      tasks.map(({ test, candidates }) => ({
-        B: Math.min(evaluationBatchSize, test.length),
-        S: padded(test),
-        candidates: candidates.length,
-        T: longest(candidates),
-      })),
+      tasks.flatMap(({ test, candidates }) => {
+        const { tokens, choices } = labelTree(candidates);
+        const tree = { nodes: tokens.length, choices: choices.tokens.length };
+        const batches = evaluationOrder(test, { batchSize: evaluationBatchSize, sourceLength });
+        const pool = { B: Math.min(evaluationBatchSize, test.length), S: longestSource(batches) };
+        const sizes = batches.map(({ indexes, S }) => ({ B: indexes.length, S }));
+        return largest(sizes).map((batch) => ({ ...batch, ...tree, pool }));
+      }),
     ),
   };
 }
@@ -56,7 +64,7 @@ const MOST_LABELS = { candidates: 14, letters: 'Educational Institution'.length 
  * @param labels of each task; empty where they are not known.
  */
 export function workAhead({ method, training }: Planned, labels: readonly (readonly string[])[]): PlannedWork {
-  const { batchSize, sourceLength: S, targetLength, evaluationBatchSize } = training;
+  const { batchSize, sourceLength: S, targetLength, evaluationBatchSize: B } = training;
   const tokens = (letters: number): number => Math.min(targetLength, Math.ceil(letters / LETTERS) + 1);
   const answers = labels.map((list) => {
     const { candidates, letters } =
@@ -65,16 +73,24 @@ export function workAhead({ method, training }: Planned, labels: readonly (reado
         : { candidates: list.length, letters: Math.max(...list.map((one) => one.length)) };
     return { candidates, T: tokens(letters) };
   });
+  // Labels that have nothing in common but where they begin.
+  const trees = answers.map(({ candidates, T }) => ({ nodes: 1 + candidates * (T - 1), choices: candidates * T }));
   return {
     tasks: lessonsOf(method.schedule, labels.length).length,
     batch: { B: batchSize, S, T: Math.max(...answers.map(({ T }) => T)) },
-    tests: distinct(answers.map((sizes) => ({ B: evaluationBatchSize, S, ...sizes }))),
+    tests: distinct(trees.map((tree) => ({ B, S, ...tree, pool: { B, S } }))),
   };
 }
 
 const longest = (rows: readonly (readonly number[])[]): number =>
   rows.reduce((most, { length }) => Math.max(most, length), 1);
 
-const distinct = (tests: readonly EvaluationSizes[]): EvaluationSizes[] => [
+/** Batches that are not smaller than another in every way. */
+const largest = (batches: readonly { B: number; S: number }[]): { B: number; S: number }[] =>
+  batches.filter(({ B, S }, i) =>
+    batches.every((one, j) => one.B < B || one.S < S || (one.B === B && one.S === S && j >= i)),
+  );
+
+const distinct = (tests: readonly PlannedTest[]): PlannedTest[] => [
   ...new Map(tests.map((sizes) => [JSON.stringify(sizes), sizes])).values(),
 ];

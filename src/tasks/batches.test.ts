@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type BatchShape, bucketLength, evaluationOrder, sizedBatch, trainingOrder } from './batches.ts';
+import { type BatchShape, bucketLength, evaluationOrder, longestSource, sizedBatch, trainingOrder } from './batches.ts';
 import type { EncodedExample } from './fit.ts';
 
 const shape: BatchShape = { batchSize: 3, sourceLength: 40, targetLength: 5 };
@@ -41,14 +41,20 @@ describe('sizedBatch', () => {
 });
 
 describe('orders of batches', () => {
-  it('hold every example once, in full batches but the last', () => {
+  it('hold every example once; training in full batches but the last, tests in no larger ones that hold their texts', () => {
     fc.assert(
       fc.property(fc.array(fc.nat(9)), fc.integer({ min: 1, max: 7 }), fc.integer(), (lengths, batchSize, seed) => {
         const examples = lengths.map((length) => ofLength(length, 1));
-        for (const order of [trainingOrder(examples, batchSize, seed, 0), evaluationOrder(examples, batchSize)]) {
+        const tests = evaluationOrder(examples, { batchSize, sourceLength: 9 });
+        const training = trainingOrder(examples, batchSize, seed, 0);
+        for (const order of [training, tests.map(({ indexes }) => indexes)]) {
           expect(order.flat().sort((a, b) => a - b)).toEqual(examples.map((_, i) => i));
-          expect(order.slice(0, -1).every((batch) => batch.length === batchSize)).toBe(true);
-          expect(order.every((batch) => batch.length > 0)).toBe(true);
+          expect(order.every(({ length }) => length > 0 && length <= batchSize)).toBe(true);
+        }
+        expect(training.slice(0, -1).every((batch) => batch.length === batchSize)).toBe(true);
+        for (const { indexes, S } of tests) {
+          const longest = Math.max(...indexes.map((i) => examples[i].source.length));
+          expect(S).toBe(bucketLength(longest, 4, 9));
         }
       }),
     );
@@ -70,8 +76,25 @@ describe('orders of batches', () => {
     expect(Math.max(...trainingOrder(examples, 8, 1, 0).map(spread))).toBeLessThan(8);
   });
 
-  it('evaluate the longest first', () => {
-    const examples = [2, 9, 4, 9, 1].map((length) => ofLength(length, 1));
-    expect(evaluationOrder(examples, 2)).toEqual([[1, 3], [2, 0], [4]]);
+  const evaluated = (lengths: number[], batchSize: number) =>
+    evaluationOrder(
+      lengths.map((length) => ofLength(length, 1)),
+      { batchSize, sourceLength: 512 },
+    ).map(({ indexes, S }) => [S, ...indexes]);
+
+  it('test like lengths together, the most tokens first', () => {
+    expect(evaluated([2, 9, 4, 9, 1], 3)).toEqual([
+      [12, 1, 3],
+      [4, 2, 0, 4],
+    ]);
+    expect(longestSource(evaluationOrder([], { batchSize: 3, sourceLength: 9 }))).toBe(1);
+  });
+
+  it('test few texts that are longer than the rest by themselves, where padding would cost more than a batch', () => {
+    expect(evaluated([10, 300, 10, 10], 4)).toEqual([
+      [300, 1],
+      [12, 0, 2, 3],
+    ]);
+    expect(evaluated([10, 60, 10, 10], 4)).toEqual([[60, 1, 0, 2, 3]]);
   });
 });

@@ -53,15 +53,52 @@ export function trainingOrder(
   return [...shuffled(whole, random), ...batches.slice(whole.length)];
 }
 
-/**
- * Which examples each evaluation batch holds: every example once, neighbours in length together so that little is
- * padding, and the longest first so that a lack of memory shows at once. The last batch may be smaller.
- */
-export function evaluationOrder(examples: readonly EncodedExample[], batchSize: number): number[][] {
-  const indexes = examples.map((_, i) => i);
-  indexes.sort((a, b) => examples[b].source.length - examples[a].source.length);
-  return inBatches(indexes, batchSize);
+/** A batch of a test: which examples, and the length that their sources are padded to. */
+export interface EvaluationBatch {
+  readonly indexes: readonly number[];
+  readonly S: number;
 }
+
+// Padded lengths in tests grow in this step: their programs are made for each batch anyway.
+const EVALUATION_BUCKET = 4;
+// What a batch costs beside its tokens, in tokens: its programs, and kernels that few rows keep less busy.
+const BATCH_COST = 256;
+
+/**
+ * Which examples each evaluation batch holds: every example once, neighbours in length together, and so many that
+ * padding and batches together cost least. The batch of most tokens first, so that a lack of memory shows at once.
+ *
+ * @param batchSize rows of a batch at most.
+ */
+export function evaluationOrder(
+  examples: readonly EncodedExample[],
+  { batchSize, sourceLength }: Pick<BatchShape, 'batchSize' | 'sourceLength'>,
+): EvaluationBatch[] {
+  const order = examples.map((_, i) => i);
+  order.sort((a, b) => examples[b].source.length - examples[a].source.length);
+  const padded = order.map((i) => bucketLength(examples[i].source.length, EVALUATION_BUCKET, sourceLength));
+  // The least that the first `end` examples cost, and where the last batch of these begins.
+  const least = [{ cost: 0, begin: 0 }];
+  for (let end = 1; end <= order.length; end++) {
+    let best = { cost: Infinity, begin: 0 };
+    for (let begin = end - 1; begin >= Math.max(0, end - batchSize); begin--) {
+      const cost = least[begin].cost + BATCH_COST + (end - begin) * padded[begin];
+      if (cost < best.cost) best = { cost, begin };
+    }
+    least.push(best);
+  }
+  const batches: EvaluationBatch[] = [];
+  for (let end = order.length; end > 0; end = least[end].begin) {
+    const { begin } = least[end];
+    batches.push({ indexes: order.slice(begin, end), S: padded[begin] });
+  }
+  const tokens = ({ indexes, S }: EvaluationBatch): number => indexes.length * S;
+  return batches.reverse().sort((a, b) => tokens(b) - tokens(a));
+}
+
+/** The longest padded source of batches. */
+export const longestSource = (batches: readonly EvaluationBatch[]): number =>
+  batches.reduce((longest, { S }) => Math.max(longest, S), 1);
 
 /**
  * Examples as one batch of `shape.batchSize` rows, padded to the smallest sizes that hold them.

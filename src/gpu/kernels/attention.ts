@@ -18,7 +18,8 @@ export interface AttentionSizes {
 export interface AttentionShape extends AttentionSizes {
   readonly scale: number;
   readonly causal: boolean;
-  readonly bias: boolean;
+  /** Whether there is one, for each head or one that all share. */
+  readonly bias: boolean | 'shared';
   readonly position: boolean;
   /** Whether `GRAD_KV` also gives the gradient of the scores. */
   readonly scores?: boolean;
@@ -70,13 +71,14 @@ export function planAttention(
         GRAD_KV: form === 'GRAD_KV',
         PER_QUERY: form !== 'GRAD_KV',
         ROLLED: rolled,
-        BIAS: shape.bias,
+        BIAS: shape.bias !== false,
+        BIAS_HEAD: shape.bias === 'shared' ? '0u' : 'h',
         CAUSAL: shape.causal,
         POSITION: shape.position,
         SCORES: shape.scores === true,
         BIAS_BINDING: optional,
-        SCORES_BINDING: optional + (shape.bias ? 1 : 0),
-        POSITION_BINDING: optional + (shape.bias ? 1 : 0),
+        SCORES_BINDING: optional + (shape.bias !== false ? 1 : 0),
+        POSITION_BINDING: optional + (shape.bias !== false ? 1 : 0),
         T: type,
         DOT: vec ? 'dot' : 'product',
         SCALAR: !vec,

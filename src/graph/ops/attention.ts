@@ -1,4 +1,9 @@
-import { type AttentionForm, type AttentionSizes, planAttention } from '../../gpu/kernels/attention.ts';
+import {
+  type AttentionForm,
+  type AttentionShape,
+  type AttentionSizes,
+  planAttention,
+} from '../../gpu/kernels/attention.ts';
 import { planSumOfParts } from '../../gpu/kernels/reduce-splits.ts';
 import type { Tuning } from '../../gpu/tuning.ts';
 import type { Graph, KernelCall, Numbers } from '../graph.ts';
@@ -13,7 +18,7 @@ export interface AttentionInputs {
   v: Tensor;
   /** [Bk, Sk]; 0 hides a key. */
   mask: Tensor;
-  /** [heads, Sq, Sk], added to the scores. */
+  /** [heads, Sq, Sk], or [1, Sq, Sk] for all heads, which has no gradient then; added to the scores. */
   bias?: Tensor | undefined;
   heads: number;
   keyHeads: number;
@@ -41,14 +46,20 @@ function attentionCall(
   tuning: Tuning,
   scores = false,
 ): KernelCall {
-  const { bias, position, scale, causal } = at;
-  const shape = { ...sizesOf(at), scale, causal, bias: bias !== undefined, position: position !== undefined, scores };
+  const { position, scale, causal } = at;
+  const shape = { ...sizesOf(at), scale, causal, bias: biasOf(at), position: position !== undefined, scores };
   return { ...planAttention(form, shape, tuning.attention), tensors };
+}
+
+function biasOf({ bias, heads }: AttentionInputs): AttentionShape['bias'] {
+  if (bias === undefined) return false;
+  return bias.shape[0] === heads ? true : 'shared';
 }
 
 /** Visits every allowed (b, h, i, j) with the offsets of its rows, in the order of the kernels. */
 function* pairs(at: AttentionInputs, mask: Numbers, position: number) {
   const { B, Sq, Bk, Sk, H, Hk, d } = sizesOf(at);
+  const isShared = biasOf(at) === 'shared';
   for (let b = 0; b < B; b++) {
     const bk = Math.floor(b / (B / Bk));
     for (let h = 0; h < H; h++) {
@@ -60,7 +71,7 @@ function* pairs(at: AttentionInputs, mask: Numbers, position: number) {
             at: (b * H + h) * Sq + i,
             row: ((b * Sq + i) * H + h) * d,
             key: ((bk * Sk + j) * Hk + hk) * d,
-            bias: (h * Sq + i) * Sk + j,
+            bias: ((isShared ? 0 : h) * Sq + i) * Sk + j,
           };
         }
       }

@@ -6,9 +6,16 @@ import type { Graph, KernelCall, Numbers } from '../graph.ts';
 import { sizeOf, type Tensor } from '../tensor.ts';
 import { partialSumsOf, productCalls } from './matmul.ts';
 
-type Form = 'ROWS' | 'TOTAL' | 'GRADIENT' | 'ARGMAX';
+type Form = 'ROWS' | 'TOTAL' | 'GRADIENT' | 'ARGMAX' | 'CHOICES';
 
-function call(form: Form, rows: number, vocabulary: number, tensors: Tensor[], first = 0): KernelCall {
+function call(
+  form: Form,
+  rows: number,
+  vocabulary: number,
+  tensors: Tensor[],
+  first = 0,
+  choices: readonly number[] = [],
+): KernelCall {
   const workgroups: Workgroups =
     form === 'TOTAL'
       ? [1, 1, 1]
@@ -23,10 +30,12 @@ function call(form: Form, rows: number, vocabulary: number, tensors: Tensor[], f
         TOTAL: form === 'TOTAL',
         GRADIENT: form === 'GRADIENT',
         ARGMAX: form === 'ARGMAX',
-        PER_ROW: form === 'ROWS' || form === 'ARGMAX',
+        CHOICES: form === 'CHOICES',
+        PER_ROW: form === 'ROWS' || form === 'ARGMAX' || form === 'CHOICES',
+        SUMS: form === 'ROWS' || form === 'CHOICES',
       }),
     },
-    params: [rows, vocabulary, first].map(u32),
+    params: [rows, vocabulary, first, ...choices].map(u32),
     tensors,
     workgroups,
   };
@@ -263,6 +272,69 @@ function recordProjectionGradient(
     },
   });
   return [dx, dhead];
+}
+
+/** What may follow each of N nodes, C choices in all: node n has those from `begins[n]` to `begins[n + 1]`. */
+export interface Choices {
+  /** u32 [N + 1]. */
+  readonly begins: Tensor;
+  /** u32 [C]. */
+  readonly tokens: Tensor;
+}
+
+/**
+ * How likely the choices behind nodes are, and what is likeliest of all. Has no gradient.
+ *
+ * @param projection x is [B, N, D].
+ * @param chunkBytes of logits held at once.
+ * @returns `loss` [B, C], −log p of every choice behind its node; `best` u32 [B, N], the likeliest token of the
+ *   vocabulary behind every node (the lowest on a tie).
+ */
+export function choiceLosses(
+  g: Graph,
+  projection: Projection,
+  { begins, tokens }: Choices,
+  chunkBytes = CHUNK_BYTES,
+): { loss: Tensor; best: Tensor } {
+  const { x, head } = projection;
+  const [B, N] = x.shape;
+  const C = sizeOf(tokens.shape);
+  const chunked = new ChunkedLogits(projection, chunkBytes);
+  const { vocabulary, chunks } = chunked;
+  const memory = chunked.scratch(g, [chunked.forward]);
+  const { logits, partial } = memory;
+  const loss = g.intermediate('choice losses', [B, C]);
+  const best = g.intermediate('best tokens', [B, N], 'u32');
+  g.record({
+    name: 'choice losses',
+    inputs: [x, head, begins, tokens],
+    outputs: [loss, best],
+    scratch: scratchOf(memory),
+    calls: (tuning) =>
+      chunks.flatMap((chunk) => {
+        const [shape, b] = chunked.forward(chunk);
+        return [
+          ...productCalls(shape, { a: x, b, c: logits, partial }, tuning),
+          call('CHOICES', chunk.rows, vocabulary, [logits, begins, tokens, loss, best], chunk.first, [N, C]),
+        ];
+      }),
+    twin: (value) => {
+      for (const chunk of chunks) {
+        const scores = scoresOf(chunked, chunk, value);
+        for (let r = 0; r < chunk.rows; r++) {
+          const row = scores.subarray(r * vocabulary, (r + 1) * vocabulary);
+          const top = row.reduce((most, x, v) => (x > row[most] ? v : most), 0);
+          const logSumExp = row[top] + Math.log(row.reduce((sum, x) => sum + Math.exp(x - row[top]), 0));
+          const at = chunk.first + r;
+          value(best)[at] = top;
+          for (let c = value(begins)[at % N]; c < value(begins)[(at % N) + 1]; c++) {
+            value(loss)[Math.floor(at / N) * C + c] = logSumExp - row[value(tokens)[c]];
+          }
+        }
+      }
+    },
+  });
+  return { loss, best };
 }
 
 /** Index of the largest logit of each row (the lowest on a tie): u32 [rows]. */

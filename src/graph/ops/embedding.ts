@@ -16,15 +16,16 @@ export function embedding(g: Graph, table: Tensor, ids: Tensor): Tensor {
   const call = (form: 'lookup' | 'gradient', source: Tensor, out: Tensor, first = 0): KernelCall => {
     const { packing, elements } = source;
     const vocabulary = (form === 'lookup' ? source : table).shape[0];
-    const values = { GRADIENT: form === 'gradient', PACKED: packing !== undefined };
+    const width = packing === undefined && columns % 4 === 0 ? 4 : 1;
+    const values = { GRADIENT: form === 'gradient', PACKED: packing !== undefined, T: width === 4 ? 'vec4f' : 'f32' };
     return {
       kernel: {
-        name: `embedding/${form}${packing ? `-${packing}` : ''}`,
+        name: `embedding/${form}${packing ? `-${packing}` : width === 4 ? '' : '-scalar'}`,
         wgsl: (packing ? packedReader(packing, 1) : '') + fillTemplate(template, values),
       },
-      params: [rows, columns, vocabulary, first, packing ? valueWords(packing, elements) : 0].map(u32),
+      params: [rows, columns / width, vocabulary, first, packing ? valueWords(packing, elements) : 0].map(u32),
       tensors: [source, ids, out],
-      workgroups: flatWorkgroups(sizeOf(out.shape), 64),
+      workgroups: flatWorkgroups(sizeOf(out.shape) / width, 64),
     };
   };
   const lookUp = (): KernelCall[] => {

@@ -7,7 +7,7 @@ import { relativeError } from '../../testing/compare.ts';
 import { acquireTestGpu } from '../../testing/gpu.ts';
 import { GraphUnderTest, noise, type TestInput } from '../../testing/graphs.ts';
 import { attention } from './attention.ts';
-import { argMax, crossEntropy } from './cross-entropy.ts';
+import { argMax, choiceLosses, crossEntropy } from './cross-entropy.ts';
 import { activation, add, dropout, gatedActivation, scaleRows } from './elementwise.ts';
 import { embedding } from './embedding.ts';
 import { lastTokens } from './last-tokens.ts';
@@ -15,8 +15,9 @@ import { batchedMatmul, matmul } from './matmul.ts';
 import { mergedAttention } from './merged-attention.ts';
 import { rmsNorm } from './norm.ts';
 import { orthonormality } from './orthonormality.ts';
-import { relativeBias } from './position-bias.ts';
+import { HIDDEN, HIDING_BIAS, pairwiseBias, relativeBias } from './position-bias.ts';
 import { rotary } from './rotary.ts';
+import type { Tensor } from '../tensor.ts';
 
 let gpu: Gpu;
 beforeAll(async () => {
@@ -263,7 +264,7 @@ describe('attention', () => {
     Hk?: number;
     d: number;
     causal?: boolean;
-    bias?: boolean;
+    bias?: boolean | 'shared';
   }
   const cases: Case[] = [
     { B: 1, Sq: 1, Sk: 1, H: 1, d: 1 },
@@ -272,6 +273,7 @@ describe('attention', () => {
     { B: 1, Sq: 17, Sk: 31, H: 2, d: 12 },
     { B: 2, Sq: 6, Sk: 6, H: 4, Hk: 2, d: 4, causal: true },
     { B: 6, Bk: 2, Sq: 2, Sk: 9, H: 2, d: 8, bias: true },
+    { B: 2, Sq: 18, Sk: 18, H: 4, Hk: 2, d: 4, bias: 'shared', causal: true },
   ];
   test.each(cases)('%o', async (c) => {
     const { B, Bk = B, Sq, Sk, H, Hk = H, d, causal = false, bias = false } = c;
@@ -285,7 +287,7 @@ describe('attention', () => {
         k: weight([Bk, Sk, Hk * d]),
         v: weight([Bk, Sk, Hk * d]),
         mask: { shape: [Bk, Sk], values: mask },
-        bias: weight([H, Sq, Sk]),
+        bias: bias === 'shared' ? { shape: [1, Sq, Sk] } : weight([H, Sq, Sk]),
       },
       (g, input) => ({
         o: attention(g, {
@@ -432,6 +434,31 @@ describe('rotary embedding', () => {
   });
 });
 
+test('rotary embedding of tokens with positions of their own is that of the same tokens in a line', async () => {
+  const [B, S, H, d] = [2, 5, 2, 4];
+  const i32 = (shape: number[], values: number[]): TestInput => ({ shape, dtype: 'i32', values });
+  const inputs = {
+    x: weight([B, S, H * d]),
+    table: { shape: [9, d] },
+    position: { shape: [1], dtype: 'u32' as const, values: [1] },
+    rows: i32([B], [-2, 3]),
+    // The same but for two tokens that change places, and one that stands beside another.
+    tokens: i32([B, S], [-2, -1, 0, 1, 2, 4, 3, 5, 5, 7]),
+  };
+  const t = new GraphUnderTest(inputs, (g, input) => {
+    const at = (start: Tensor) => ({ table: input('table'), start, position: input('position') });
+    return { line: rotary(g, input('x'), H, at(input('rows'))), tree: rotary(g, input('x'), H, at(input('tokens'))) };
+  }).withGradients('tree');
+  t.checkFiniteDifferences();
+  await t.checkGpu(gpu, F32);
+  const outputs = t.onCpu();
+  const differs = Array.from({ length: B * S }, (_, token) => {
+    const part = (name: string): number[] => Array.from(outputs.get(name)!.slice(token * H * d, (token + 1) * H * d));
+    return part('line').some((value, i) => value !== part('tree')[i]);
+  });
+  expect(differs.map((different, token) => (different ? token : -1)).filter((token) => token >= 0)).toEqual([5, 6, 8]);
+});
+
 test.each([
   [1, 1, 1, 1],
   [2, 7, 3, 5],
@@ -466,9 +493,23 @@ test.each([
   await t.checkGpu(gpu, F32);
 });
 
-test('embedding', async () => {
+test('position bias from a bucket for every pair, of which some are hidden', async () => {
+  const [S, H, buckets] = [9, 3, 5];
+  const pairs = integers(S * S, buckets + 1).map((bucket) => (bucket === buckets ? HIDDEN : bucket));
+  const t = new GraphUnderTest(
+    { table: { shape: [buckets, H] }, pairs: { shape: [S, S], dtype: 'u32', values: pairs } },
+    (g, input) => ({ bias: pairwiseBias(g, input('table'), input('pairs')) }),
+  );
+  const bias = t.onCpu().get('bias') ?? [];
+  expect(Array.from(bias, (value) => value === HIDING_BIAS)).toEqual(
+    Array.from({ length: H }, () => pairs.map((pair) => pair === HIDDEN)).flat(),
+  );
+  await t.checkGpu(gpu, F32);
+});
+
+test.each([11, 12])('embedding of %i columns', async (columns) => {
   const ids = { shape: [3, 5], dtype: 'u32' as const, values: integers(15, 7) };
-  const t = new GraphUnderTest({ table: weight([7, 11]), ids }, (g, input) => ({
+  const t = new GraphUnderTest({ table: weight([7, columns]), ids }, (g, input) => ({
     y: embedding(g, input('table'), input('ids')),
   })).withGradients('y');
   t.checkFiniteDifferences();
@@ -530,6 +571,56 @@ describe('cross-entropy over a vocabulary', () => {
     })).withGradients('loss');
     t.checkFiniteDifferences();
     await t.checkGpu(gpu, F32);
+  });
+});
+
+describe('choices behind nodes', () => {
+  test.each([
+    [1, 1, 1, [1]],
+    [3, 4, 7, [2, 0, 70, 1]],
+    [2, 8, 300, [3, 1, 1, 2, 5]],
+  ])('%i rows, inner size %i, vocabulary %i, choices %o', async (B, D, V, counts) => {
+    const [N, C] = [counts.length, counts.reduce((a, b) => a + b, 0)];
+    const begins = [0, ...counts.map((_, n) => counts.slice(0, n + 1).reduce((a, b) => a + b, 0))];
+    for (const chunkRows of [B * N, 1, 3]) {
+      const t = new GraphUnderTest(
+        {
+          x: { shape: [B, N, D] },
+          head: { shape: [V, D] },
+          begins: { shape: [N + 1], dtype: 'u32', values: begins },
+          tokens: { shape: [C], dtype: 'u32', values: integers(C, V) },
+        },
+        (g, input) => {
+          const projection = { x: input('x'), head: input('head'), alpha: 0.5 };
+          const choices = { begins: input('begins'), tokens: input('tokens') };
+          return { ...choiceLosses(g, projection, choices, chunkRows * V * 4) };
+        },
+      );
+      await t.checkGpu(gpu, F32);
+    }
+  });
+
+  test('lose what cross-entropy does', () => {
+    const [B, D, V] = [3, 5, 11];
+    const labels = integers(B, V);
+    const t = new GraphUnderTest(
+      {
+        x: { shape: [B, 1, D] },
+        head: { shape: [V, D] },
+        labels: { shape: [B], dtype: 'i32', values: labels },
+        w: { shape: [B], values: [1, 10, 100] },
+        begins: { shape: [2], dtype: 'u32', values: [0, V] },
+        tokens: { shape: [V], dtype: 'u32', values: Array.from({ length: V }, (_, v) => v) },
+      },
+      (g, input) => {
+        const projection = { x: input('x'), head: input('head'), alpha: 2 };
+        const { loss } = choiceLosses(g, projection, { begins: input('begins'), tokens: input('tokens') });
+        return { loss, total: crossEntropy(g, projection, input('labels'), input('w')) };
+      },
+    );
+    const outputs = t.onCpu();
+    const total = labels.reduce((sum, label, b) => sum + 10 ** b * outputs.get('loss')![b * V + label], 0);
+    expect(outputs.get('total')![0]).toBeCloseTo(total, 10);
   });
 });
 

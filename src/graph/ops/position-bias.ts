@@ -13,6 +13,45 @@ export interface BucketLookup {
   readonly position: Tensor;
 }
 
+/** In place of a bucket: the key is hidden from the query. */
+export const HIDDEN = 0xffffffff;
+/** Added to a score, it makes an exponential of nothing. */
+export const HIDING_BIAS = -3e38;
+const HIDING = { HIDDEN, NONE: String(HIDING_BIAS) };
+
+/**
+ * T5's relative position bias [H, S, S] where tokens do not stand in a line. Has no gradient.
+ *
+ * @param table [buckets, H].
+ * @param buckets u32 [S, S]: that of each pair of query and key, or {@link HIDDEN}.
+ */
+export function pairwiseBias(g: Graph, table: Tensor, buckets: Tensor): Tensor {
+  const [, H] = table.shape;
+  const [S] = buckets.shape;
+  const bias = g.intermediate('position bias', [H, S, S]);
+  return g.record({
+    name: 'pairwise bias',
+    inputs: [table, buckets],
+    outputs: [bias],
+    calls: () => [
+      {
+        kernel: {
+          name: 'relative-bias/pairs',
+          wgsl: fillTemplate(template, { GRADIENT: false, PAIRS: true, ...HIDING }),
+        },
+        params: [H, S, S, 0, 0].map(u32),
+        tensors: [table, buckets, bias],
+        workgroups: flatWorkgroups(sizeOf(bias.shape), 64),
+      },
+    ],
+    twin: (value) =>
+      value(bias).forEach((_, at) => {
+        const bucket = value(buckets)[at % (S * S)];
+        value(bias)[at] = bucket === HIDDEN ? HIDING_BIAS : value(table)[bucket * H + Math.floor(at / (S * S))];
+      }),
+  });
+}
+
 /** T5's relative position bias [H, Sq, Sk] from its table [buckets, H]. */
 export function relativeBias(g: Graph, table: Tensor, lookup: BucketLookup, Sq: number, Sk: number): Tensor {
   const [buckets, H] = table.shape;
@@ -20,7 +59,7 @@ export function relativeBias(g: Graph, table: Tensor, lookup: BucketLookup, Sq: 
   const call = (gradient: boolean, source: Tensor, out: Tensor): KernelCall => ({
     kernel: {
       name: `relative-bias${gradient ? '/gradient' : ''}`,
-      wgsl: fillTemplate(template, { GRADIENT: gradient }),
+      wgsl: fillTemplate(template, { GRADIENT: gradient, PAIRS: false, ...HIDING }),
     },
     params: [H, Sq, Sk, buckets, lookup.offset].map(u32),
     tensors: [source, lookup.buckets, lookup.position, out],

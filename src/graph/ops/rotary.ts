@@ -8,7 +8,10 @@ import { sizeOf, type Tensor } from '../tensor.ts';
 export interface RotaryLookup {
   /** f32 [positions, d]: cos of the d/2 angles of each position, then sin. */
   readonly table: Tensor;
-  /** i32 [Bs], Bs divides B: position of the first place of a row, below 0 where the row begins with padding. */
+  /**
+   * i32 [Bs], Bs divides B: position of the first place of a row, below 0 where the row begins with padding. Or [B, S]:
+   * the position of every token, wherever it stands in its row.
+   */
   readonly start: Tensor;
   /** u32 [1], added to the place of every token: 0 but for generation. */
   readonly position: Tensor;
@@ -16,17 +19,20 @@ export interface RotaryLookup {
 
 /**
  * Rotary position embedding of queries or keys x [B, S, heads · d], pairs (e, e + d/2) as in Hugging Face's
- * `apply_rotary_pos_emb`. The token at place s of row b stands at max(0, s + position + start[b / (B / Bs)]).
+ * `apply_rotary_pos_emb`. The token at place s of row b stands at max(0, s + position + start[b / (B / Bs)]), or at
+ * max(0, position + start[b, s]).
  */
 export function rotary(g: Graph, x: Tensor, heads: number, lookup: RotaryLookup): Tensor {
   return rotate(g, x, heads, lookup, false);
 }
 
 function rotate(g: Graph, x: Tensor, heads: number, lookup: RotaryLookup, back: boolean): Tensor {
-  const [B, S, width] = x.shape;
   const { table, start, position } = lookup;
+  const width = x.shape[2];
+  // Tokens with positions of their own are rows of one token.
+  const [B, S] = start.shape.length === 2 ? [x.shape[0] * x.shape[1], 1] : x.shape;
   const half = width / heads / 2;
-  const [Bs] = start.shape;
+  const Bs = sizeOf(start.shape);
   const [positions] = table.shape;
   const pairs = sizeOf(x.shape) / 2;
   const y = g.intermediate(`rotary(${x.name})`, x.shape);

@@ -1,0 +1,159 @@
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { Learner } from '../gorp/learner.ts';
+import type { OwnedBuffer } from '../gpu/buffers.ts';
+import type { Gpu } from '../gpu/device.ts';
+import { submit } from '../gpu/program.ts';
+import { readBytes } from '../gpu/readback.ts';
+import { compile } from '../graph/compile.ts';
+import { Graph } from '../graph/graph.ts';
+import { acquireTestGpu } from '../testing/gpu.ts';
+import { tinyModel, tinySettings } from '../testing/tiny-run.ts';
+import { Evaluations } from './evaluation-programs.ts';
+import { Evaluator } from './evaluator.ts';
+import { openNetwork, type OpenedNetwork } from './open-network.ts';
+import type { EncodedTask } from './task-data.ts';
+
+const { method, training } = tinySettings('gorp-b', { sourceLength: 40, targetLength: 5 });
+// Of lengths that make batches of different shapes, and some texts twice.
+const SOURCES = [3, 40, 5, 9, 21, 3, 7, 12, 38, 4].map((length, i) =>
+  Array.from({ length }, (_, at) => 2 + ((5 * (i % 7) + 3 * at + at * at) % 11)),
+);
+
+let gpu: Gpu;
+let opened: OpenedNetwork;
+let learner: Learner;
+const owned: OwnedBuffer[] = [];
+/** What greedy generation writes for each source by itself, up to the end. */
+let alone: number[][];
+beforeAll(async () => {
+  gpu = await acquireTestGpu();
+  const model = tinyModel();
+  opened = openNetwork(gpu, model, training);
+  const { network, targets } = opened;
+  const options = { seed: 1, maxGradNorm: 1, gradientAccumulation: 1 };
+  learner = await Learner.create(gpu, network, method, targets, options, (name) => model.readTensor(name));
+  await learner.beginTask();
+  alone = [];
+  for (const source of SOURCES) alone.push(await answerTo(source));
+});
+afterAll(() => {
+  for (const buffer of owned) buffer.destroy();
+  learner.destroy();
+  opened.network.destroy();
+  expect(gpu.buffers.liveLabels).toEqual([]);
+  gpu.destroy();
+});
+
+async function answerTo(source: number[]): Promise<number[]> {
+  const { network } = opened;
+  const capacity = training.targetLength + 1;
+  const generation = network.generation({ B: 1, S: source.length, capacity }, owned);
+  const [encoding, decoding] = [new Graph(), new Graph()];
+  const prefill = await compile(gpu, 'encode', encoding, generation.prefill(encoding, learner.layers));
+  generation.decodeStep(decoding, learner.layers);
+  const step = await compile(gpu, 'decode', decoding, []);
+  generation.start([source]);
+  submit(gpu, prefill.program, ...new Array<typeof step.program>(training.targetLength).fill(step.program));
+  const [, ...ids] = new Uint32Array(await readBytes(gpu, step.rangeOf(generation.state.tokens)), 0, capacity);
+  for (const one of [prefill, step]) one.destroy();
+  const end = ids.findIndex((id) => network.tokens.endIds.includes(id));
+  return end < 0 ? ids : ids.slice(0, end + 1);
+}
+
+/** −log p of a label by the loss of a batch of one. */
+async function lossOf(source: number[], label: readonly number[]): Promise<number> {
+  const batch = opened.network.batch({ B: 1, S: source.length, T: label.length }, owned);
+  const g = new Graph();
+  const loss = batch.loss(g, learner.layers);
+  const program = await compile(gpu, 'loss', g, [loss]);
+  batch.write([{ source, label }]);
+  submit(gpu, program.program);
+  const [mean] = new Float32Array(await readBytes(gpu, program.rangeOf(loss)));
+  program.destroy();
+  return mean * label.length;
+}
+
+const taskOf = (candidates: readonly (readonly number[])[]): EncodedTask => ({
+  name: 'gloss',
+  kind: 'TC',
+  labels: candidates.map((_, i) => `label ${i}`),
+  train: [],
+  test: SOURCES.map((source) => ({ source, label: [1] })),
+  testLabels: SOURCES.map((_, i) => `label ${i % candidates.length}`),
+  testSentences: SOURCES.map(String),
+  instruction: '',
+  candidates,
+});
+
+async function evaluated(task: EncodedTask, evaluationBatchSize: number) {
+  const { network, tokenizer } = opened;
+  let now = 0;
+  const settings = { ...training, evaluationBatchSize };
+  const evaluator = new Evaluator(gpu, network, learner, tokenizer, settings, () => now++);
+  const done: number[] = [];
+  const found = await evaluator.evaluate(task, (examples) => Promise.resolve(void done.push(examples)));
+  evaluator.destroy();
+  return { ...found, done };
+}
+
+describe('answers and rankings of batches are those of examples by themselves', () => {
+  const others = [
+    [3, 4, 1],
+    [3, 5, 6, 1],
+    [7, 1],
+  ];
+  const cases: [string, () => number[][]][] = [
+    ['where no answer is a label', () => others],
+    [
+      'where some answers are labels, and some begin as one',
+      () => [...others, alone[0], alone[1], [...alone[3].slice(0, 2), 1]],
+    ],
+    ['where every answer is a label', () => [...others, ...alone]],
+  ];
+  describe.each(cases)('%s', (_, labels) => {
+    // With room for too few sources each batch is answered in its own place.
+    test.each([
+      [1, 20],
+      [3, 20],
+      [4, 20],
+      [10, 20],
+      [4, 3],
+      [4, 1],
+    ])('%i at a time, and room for %i that wait', async (batchSize, room) => {
+      const { network, tokenizer } = opened;
+      const sourceBytes = vi.spyOn(network, 'sourceBytes').mockReturnValue(2 ** 25 / room);
+      const distinct = [...new Map(labels().map((label) => [label.join(), label])).values()];
+      const task = taskOf(distinct);
+      const { accuracy, answers, time, done } = await evaluated(task, batchSize);
+      sourceBytes.mockRestore();
+      const isEnd = (id: number): boolean => network.tokens.endIds.includes(id);
+      expect(answers.map(({ text }) => text)).toEqual(
+        alone.map((ids) => tokenizer.decode(ids.filter((id) => !isEnd(id)))),
+      );
+      expect(answers.map(({ generated }) => generated)).toEqual(alone.map(({ length }) => length));
+      let ranked = 0;
+      for (const [i, source] of SOURCES.entries()) {
+        const losses: number[] = [];
+        for (const label of distinct) losses.push(await lossOf(source, label));
+        const right = i % distinct.length;
+        if (losses.indexOf(Math.min(...losses)) === right) ranked++;
+        expect(Math.abs(answers[i].loss / losses[right] - 1)).toBeLessThan(1e-4); // two orders of sums in f32
+        expect(answers[i].labelTokens).toBe(distinct[right].length);
+      }
+      expect(accuracy.ranked).toBe(ranked / SOURCES.length);
+      expect(done.at(-1)).toBe(SOURCES.length);
+      expect(time.promptTokens).toBe(SOURCES.flat().length);
+      expect(time.answerTokens).toBe(alone.flat().length);
+    });
+  });
+});
+
+test('nothing is decoded where every answer is a label', async () => {
+  const decoder = vi.spyOn(Evaluations.prototype, 'decoder');
+  const distinct = [...new Map(alone.map((label) => [label.join(), label])).values()];
+  await evaluated(taskOf(distinct), 4);
+  expect(decoder).not.toHaveBeenCalled();
+  await evaluated(taskOf([[7, 1]]), 4);
+  expect(decoder).toHaveBeenCalled();
+  decoder.mockRestore();
+});
