@@ -1,7 +1,7 @@
 // How far the columns of S are from orthonormal, from the Gram matrices G = SᵀS of a stack
 //
 //   error[n] = max over i, j of |G[n][i][j] - d(i, j)|        G: [n, k, k], one after another
-//   d(i, j)  = 1 where i = j and G[n][j][j] is not 0, else 0
+//   d(i, j)  = 1 where i = j and G[n][j][j] is not 0, else 0; with anyLength G[n][i][j] itself where i = j
 //
 // Narrower spaces of a stack are filled up with columns of zeros, which are to be nothing: hence the condition.
 //
@@ -10,7 +10,7 @@
 // Numerical care: a maximum has no rounding. max() may drop a value that is not a number, so such an entry counts as the
 // largest float.
 
-struct Params { count: u32, k: u32 }
+struct Params { count: u32, k: u32, anyLength: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> gram: array<f32>;
 @group(0) @binding(2) var<storage, read_write> error: array<f32>;
@@ -31,7 +31,8 @@ fn main(
   for (var at = local; at < size; at += 64u) {
     let value = gram[tensor * size + at];
     let isDiagonal = at / p.k == at % p.k;
-    let off = abs(value - select(0.0, 1.0, isDiagonal && value != 0.0));
+    let length = select(select(0.0, 1.0, value != 0.0), value, p.anyLength == 1u);
+    let off = abs(value - select(0.0, length, isDiagonal));
     largest = max(largest, select(LARGEST, off, off < LARGEST));
   }
   parts[local] = largest;

@@ -29,6 +29,13 @@ export function outsideRows(g: Graph, x: Tensor, S: Tensor | undefined): Tensor 
   return matmul(g, inside, S, { layout: 'nt', alpha: -1, addend: x }); // [rows, in]
 }
 
+/** The same in place. */
+function keepOutside(g: Graph, x: Tensor, S: Tensor | undefined): void {
+  if (S === undefined) return;
+  const inside = matmul(g, x, S, { layout: 'nn' }); // [rows, k]
+  matmul(g, inside, S, { layout: 'nt', alpha: -1, into: x, accumulate: true }); // [rows, in]
+}
+
 /** (G v_j)ᵀ as rows, for v_j the rows of `rows` [n, in], themselves outside S. [n, out] */
 function throughGradient(g: Graph, { x, dy }: ImplicitGradient, rows: Tensor): Tensor {
   const inner = matmul(g, x, rows, { layout: 'nt' }); // [tokens, n]
@@ -73,7 +80,8 @@ export function recordLeadingVectors(
     }
     const lower = matmul(g, image, basis, { layout: 'nt' }); // L [n, n]
     const vectors = matmul(g, rightSingularRows(g, lower), basis, { layout: 'nn' }); // Pᵀ Ω
-    fixSigns(g, outsideRows(g, vectors, outside), sketch);
+    fixSigns(g, vectors, sketch);
+    keepOutside(g, sketch, outside);
     return;
   }
 }

@@ -29,10 +29,10 @@ export function directionsOfMoment(moment: Matrix, threshold: number): Matrix {
 /**
  * The same from a covariance X Xᵀ (dimension × dimension).
  *
- * @param growth what the task added to the space, if it was the first: its directions are the same then.
+ * @param growth what the task added to the space by the same threshold: if it was the first, its directions are the same.
  */
-export function directionsOfCovariance(covariance: Matrix, threshold: number, growth: SpaceGrowth): Matrix {
-  if (growth.added === growth.total) return atMost(growth.space);
+export function directionsOfCovariance(covariance: Matrix, threshold: number, growth?: SpaceGrowth): Matrix {
+  if (growth && growth.added === growth.total) return atMost(growth.space);
   const all = trace(covariance);
   if (!(all > 0)) return matrix(covariance.rows, 0);
   return symmetricEigen(covariance, (values) => {

@@ -110,7 +110,7 @@ describe('two tasks, fast and exact, go the same way', () => {
     }
     for (const [layer, change] of exact.changes) {
       expect(energy(change)).toBeGreaterThan(0);
-      expect(distance(found(fast.changes, layer), change), layer).toBeLessThan(0.2);
+      expect(distance(found(fast.changes, layer), change), layer).toBeLessThan(0.25);
     }
   });
 });
@@ -119,7 +119,7 @@ test('a space of inputs: no change of the second task lies in it, whatever the s
   for (const projType of ['right', 'left', 'full'] as const) {
     const model = tinyModel();
     const network = new T5Network(gpu, parseT5Config(model.config), 32);
-    const method = { ...tinySettings('gorp-plus').method, projType, threshold: 0.7 };
+    const method = { ...tinySettings('gorp-plus').method, projType, threshold: 0.7, softness: 0 };
     const options = { seed: 1, maxGradNorm: 1, gradientAccumulation: 1 };
     const learner = await Learner.create(gpu, network, method, T5_TARGETS, options, (one) => model.readTensor(one));
     await learner.beginTask();

@@ -100,7 +100,8 @@ export class FullRankGroup {
       const S = this.#onInputs ? this.space?.spaces.get(name) : undefined;
       const { left, right } = makeBasis(S ? projectOutRight(G, S) : G, this.method.galoreRank, this.method.projType);
       if (left) this.#U?.write(name, left);
-      // Where S leaves fewer directions than the rank asks for, the other right vectors are arbitrary and can lie in S.
+      // Where S leaves fewer directions than the rank asks for, the other right vectors are arbitrary and can lie in S; and
+      // what a soft S keeps out in part it has to keep out of the update, too.
       if (right) this.#Vt?.write(name, transpose(S ? projectOutLeft(right, S) : right));
     }
   }

@@ -176,7 +176,8 @@ export class Learner {
   async #compensations(sample: readonly SizedBatch[]): Promise<[lora: number, full: number]> {
     const groups = [this.#lora, this.#full];
     const spaces = groups.map((each) => each.flatMap(({ space }) => [...(space?.spaces ?? [])]));
-    if (this.method.taskRates === 'constant' || spaces.flat().length === 0) return [1, 1];
+    const { taskRates, spaceSource } = this.method;
+    if (taskRates === 'constant' || spaceSource === 'moment' || spaces.flat().length === 0) return [1, 1];
     const covariances = await this.#inputCovariances(sample);
     const [lora, full] = spaces.map((each) => compensation(each, covariances));
     return [lora, full];

@@ -51,7 +51,12 @@ const Fields = v.strictObject({
   /** Energy that S must hold of each tensor, in (0, 1]. */
   threshold: share,
   /**
-   * Learning rates from task to task: the same, or raised by what a space of inputs takes away from a step's effect
+   * Of a space of inputs: 0 cuts directions off at the threshold. More keeps each out by a weight that its energy gives, and half of it where that
+   * is so many times the average of all directions ({@link growSoftSpace}); there is no threshold then.
+   */
+  softness: v.optional(notNegative, 0), // earlier results have hard spaces
+  /**
+   * Learning rates from task to task: the same, or raised by what a space of inputs, if it is one, takes away of a step's effect
    * ({@link compensation}).
    */
   taskRates: v.optional(v.picklist(['constant', 'compensated']), 'constant'), // there was no choice in earlier results
@@ -95,14 +100,6 @@ export const MethodSchema = v.pipe(
       'A space of the layers’ inputs acts on the input side of A: choose the input side, or the first moment.',
     ),
     ['loraSpace'],
-  ),
-  v.forward(
-    v.check(
-      ({ taskRates, sharedSpace, spaceSource }) =>
-        taskRates === 'constant' || (sharedSpace && spaceSource === 'activation'),
-      'Learning rates can be compensated for a space of the layers’ inputs only.',
-    ),
-    ['taskRates'],
   ),
 );
 export type MethodSettings = v.InferOutput<typeof MethodSchema>;

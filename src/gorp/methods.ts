@@ -22,6 +22,7 @@ const COMMON: Omit<MethodSettings, 'name'> = {
   spaceRule: 'paper',
   project: 'gradient',
   threshold: 0.9,
+  softness: 0,
   taskRates: 'constant',
   galoreRank: 8,
   galoreLearningRate: 1e-3,
@@ -53,6 +54,8 @@ const METHODS: Record<MethodName, Method> = {
       spaceSource: 'activation',
       project: 'update',
       threshold: 0.97,
+      softness: 0.125,
+      taskRates: 'compensated',
     },
   },
   /** A new adapter pair per task and projected full-rank weights; the gradients of A and W leave the shared space. */

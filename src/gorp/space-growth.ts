@@ -17,7 +17,7 @@ export interface NamedGrowth extends Omit<SpaceGrowth, 'space'> {
   name: string;
   part: 'lora' | 'full-rank';
   dimension: number;
-  /** ‖SᵀS − I‖max of the space as the GPU holds it. */
+  /** ‖SᵀS − I‖max of the space as the GPU holds it; of a soft space, whose columns are shorter, without the diagonal. */
   orthonormality: number;
   /** Number of the task's own main directions. */
   directions: number;
@@ -40,15 +40,15 @@ interface Grown {
 export async function growSpaces(
   gpu: Gpu,
   groups: readonly (LoraGroup | FullRankGroup)[],
-  { threshold, spaceRule }: MethodSettings,
+  { threshold, spaceRule, softness }: MethodSettings,
   covariances: ReadonlyMap<string, Matrix> | undefined,
 ): Promise<NamedGrowth[]> {
   const growths: NamedGrowth[] = [];
   // Layers that read the same inputs (q and v, and every layer on the encoder's output) grow the same space once.
   const shared = new Map<Matrix, Grown>();
   const fromCovariance = (space: GroupSpace, name: string, covariance: Matrix): Grown => {
-    const growth = space.grownFromCovariance(name, covariance, threshold);
-    return { growth, directions: directionsOfCovariance(covariance, threshold, growth) };
+    const growth = space.grownFromCovariance(name, covariance, threshold, softness);
+    return { growth, directions: directionsOfCovariance(covariance, threshold, softness > 0 ? undefined : growth) };
   };
   for (const group of groups) {
     const { space } = group;
@@ -69,10 +69,10 @@ export async function growSpaces(
     }
     for (const [name, { growth }] of grown) space.spaces.set(name, growth.space);
     space.upload();
-    const errors = await measureOrthonormality(gpu, space);
+    const errors = await measureOrthonormality(gpu, space, covariances !== undefined && softness > 0);
     for (const [i, [name, { growth, directions }]] of [...grown].entries()) {
       const earlier = space.directions.get(name) ?? [];
-      const { added, total, heldBefore, spectrum } = growth;
+      const { added, total, heldBefore, spectrum, threshold: held } = growth;
       growths.push({
         name,
         part: group instanceof LoraGroup ? 'lora' : 'full-rank',
@@ -81,6 +81,7 @@ export async function growSpaces(
         total,
         heldBefore,
         spectrum,
+        threshold: held,
         orthonormality: errors[i],
         directions: directions.columns,
         angles: anglesToEarlier(directions, earlier),
@@ -92,7 +93,11 @@ export async function growSpaces(
 }
 
 /** ‖SᵀS − I‖max of the spaces of a group on the GPU, in the order of their names; 0 where all are empty. */
-async function measureOrthonormality(gpu: Gpu, { names, stackSpace }: GroupSpace): Promise<ArrayLike<number>> {
+async function measureOrthonormality(
+  gpu: Gpu,
+  { names, stackSpace }: GroupSpace,
+  isSoft: boolean,
+): Promise<ArrayLike<number>> {
   if (stackSpace === undefined) return names.map(() => 0);
   const buffer = gpu.buffers.storage('orthonormality', names.length * 4);
   const storage = { buffer, offset: 0, bytes: buffer.bytes };
@@ -107,7 +112,7 @@ async function measureOrthonormality(gpu: Gpu, { names, stackSpace }: GroupSpace
       elements: shape[0],
       storage,
     } as const;
-    orthonormality(g, stackSpace.S, errors);
+    orthonormality(g, stackSpace.S, errors, isSoft);
     const compiled = await compile(gpu, 'orthonormality', g, []);
     try {
       submit(gpu, compiled.program);

@@ -32,6 +32,8 @@ export interface SpaceGrowth {
    * them were added. As many as could be told apart and had room.
    */
   spectrum: number[];
+  /** Share of the task's energy that the space had to hold; what it holds now, if it is a soft one. */
+  threshold: number;
 }
 
 /**
@@ -80,7 +82,7 @@ export function growSpace(options: {
     rule === 'official' && options.space === null
       ? firstOfficial(spectrum, threshold)
       : fewest(spectrum, heldBefore, threshold);
-  return extended(space, columnSlice(u, 0, added), heldBefore, spectrum);
+  return extended(space, columnSlice(u, 0, added), { heldBefore, spectrum, threshold });
 }
 
 /**
@@ -103,7 +105,7 @@ export function growSpaceFromCovariance(space: Matrix | null, covariance: Matrix
     spectrum = Array.from(values, (value) => (all > 0 ? Math.max(0, value) / all : 0)).slice(0, room(held));
     return fewest(spectrum, heldBefore, threshold);
   });
-  return extended(held, vectors, heldBefore, spectrum);
+  return extended(held, vectors, { heldBefore, spectrum, threshold });
 }
 
 /** Share of the energy of inputs with the covariance C = X Xᵀ that the space holds; 0 where there is no energy. */
@@ -130,10 +132,14 @@ function firstOfficial(spectrum: readonly number[], threshold: number): number {
   return Math.max(0, reached);
 }
 
-function extended(space: Matrix, added: Matrix, heldBefore: number, spectrum: number[]): SpaceGrowth {
+function extended(
+  space: Matrix,
+  added: Matrix,
+  about: Pick<SpaceGrowth, 'heldBefore' | 'spectrum' | 'threshold'>,
+): SpaceGrowth {
   // The new directions are orthogonal to S up to rounding, and S is only as orthonormal as it was kept: without this
   // the errors would add up from task to task.
   const rows = transpose(concatColumns(space, added));
   orthonormaliseRows(rows, space.columns);
-  return { space: transpose(rows), added: added.columns, total: rows.rows, heldBefore, spectrum };
+  return { space: transpose(rows), added: added.columns, total: rows.rows, ...about };
 }

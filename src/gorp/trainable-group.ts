@@ -4,6 +4,7 @@ import type { Graph } from '../graph/graph.ts';
 import type { AdamState } from '../graph/ops/optimizer.ts';
 import type { Tensor } from '../graph/tensor.ts';
 import { type Matrix, matrix, transpose } from './matrix.ts';
+import { growSoftSpace } from './soft-space.ts';
 import { growSpace, growSpaceFromCovariance, type SpaceGrowth } from './space.ts';
 import { Stack } from './stack.ts';
 import { fitting, type SavedTraining } from './trained.ts';
@@ -111,9 +112,12 @@ export class GroupSpace {
     return growSpace({ space: this.spaces.get(name) ?? null, moment, threshold, rule });
   }
 
-  /** The space of a tensor with the covariance of its layer's inputs. */
-  grownFromCovariance(name: string, covariance: Matrix, threshold: number): SpaceGrowth {
-    return growSpaceFromCovariance(this.spaces.get(name) ?? null, covariance, threshold);
+  /** The space of a tensor with the covariance of its layer's inputs; a soft one where `softness` is not 0. */
+  grownFromCovariance(name: string, covariance: Matrix, threshold: number, softness: number): SpaceGrowth {
+    const space = this.spaces.get(name) ?? null;
+    return softness > 0
+      ? growSoftSpace(space, covariance, softness)
+      : growSpaceFromCovariance(space, covariance, threshold);
   }
 
   destroy(): void {

@@ -146,17 +146,17 @@ export function recordProjectedUpdate(
 ): void {
   const { shape, lowRank, basis, scale } = stack;
   const onFull = options.onFullGradient === true;
+  const isBehindV = onFull && basis.Vt !== undefined;
   const G = onFull ? keptOut(g, stack.gradient, space, shape, options) : stack.gradient;
-  const compressed = compress(g, G, basis, lowRank);
+  // A right basis outside S keeps S out by itself: V is (I − S Sᵀ) V, and G V what (G − G S Sᵀ) V is.
+  const compressed = compress(g, isBehindV ? stack.gradient : G, basis, lowRank);
   const R = onFull ? compressed : keptOut(g, compressed, space, lowRank, options);
   let N = adam(g, R, lowRank, state);
   // With a right basis inside the complement of S, N Vᵀ cannot leave it; a left one keeps the input side whole.
-  if (space && options.projectUpdate && (!onFull || basis.Vt === undefined))
-    N = projectAway(g, N, space, lowRank.stride);
+  if (space && options.projectUpdate && !isBehindV) N = projectAway(g, N, space, lowRank.stride);
   if (space && options.meters) {
     // The update is N Vᵀ (U and V are orthonormal): its part in a space of inputs is N (Vᵀ S).
     const { S } = space;
-    const isBehindV = onFull && basis.Vt !== undefined;
     const reached = isBehindV ? { S: batchedMatmul(g, basis.Vt, S, { layout: 'nn' }), side: space.side } : space;
     measureLeakage(g, N, partInside(g, N, reached), lowRank, options.meters);
   }

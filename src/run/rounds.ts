@@ -297,9 +297,7 @@ export class Rounds {
     return tests;
   }
 
-  #emitSpaces(growths: Awaited<ReturnType<Learner['endTask']>>): void {
-    const { threshold } = this.settings.method;
-    const tensors = growths.map((growth) => ({ ...growth, threshold }));
+  #emitSpaces(tensors: Awaited<ReturnType<Learner['endTask']>>): void {
     this.record.addSpaces(this.#round, tensors);
     this.host.emit({ type: 'space', round: this.#round, tensors });
     const full = tensors.filter(({ total, dimension }) => total >= dimension);

@@ -175,8 +175,8 @@ describe('a run to the end', () => {
         }
         const share = projectedAway ?? NaN;
         expect(share > 0 && share < 1.001, `${name} in step ${step}: ${share}`).toBe(true);
-        // gorp-plus keeps the update out too, to rounding.
-        expect(leakage).toBeLessThan(1e-9);
+        // gorp-plus keeps the update out too; of a soft space, most of it.
+        expect(leakage).toBeLessThan(0.1);
       }
     }
   }, 180_000); // where nothing is in the driver's shader cache, it is a matter of minutes

@@ -7,6 +7,7 @@ import {
   referenceState,
   referenceStep,
 } from '../gorp/reference-optimizer.ts';
+import { growSoftSpace } from '../gorp/soft-space.ts';
 import { growSpace, growSpaceFromCovariance } from '../gorp/space.ts';
 import { compensation } from '../gorp/task-rates.ts';
 import type { OwnedBuffer } from '../gpu/buffers.ts';
@@ -136,7 +137,7 @@ export class TwinLearner {
 
   /** Grows the spaces: METHOD.md section 4. */
   async endTask(sample: readonly SizedBatch[]): Promise<void> {
-    const { sharedSpace, spaceSource, spaceRule: rule, loraSpace, threshold } = this.method;
+    const { sharedSpace, spaceSource, spaceRule: rule, loraSpace, threshold, softness } = this.method;
     if (!sharedSpace) return;
     const covariances = spaceSource === 'activation' ? await this.#covariances(sample) : new Map<string, Matrix>();
     for (const key of [...this.#states.keys()].filter((one) => !one.startsWith('B '))) {
@@ -144,7 +145,11 @@ export class TwinLearner {
       const space = this.#spaces.get(layer) ?? null;
       if (spaceSource === 'activation') {
         const covariance = covariances.get(layer) as Matrix;
-        this.#spaces.set(layer, growSpaceFromCovariance(space, covariance, threshold).space);
+        const grown =
+          softness > 0
+            ? growSoftSpace(space, covariance, softness)
+            : growSpaceFromCovariance(space, covariance, threshold);
+        this.#spaces.set(layer, grown.space);
       } else {
         const { m } = this.#states.get(key) as ReferenceState;
         const moment = part === 'A' && loraSpace === 'input' ? transpose(m) : m;

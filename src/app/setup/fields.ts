@@ -108,6 +108,7 @@ const hasSpace = ({ sharedSpace }: MethodSettings): boolean => sharedSpace;
 const hasLoraSpace = (m: MethodSettings): boolean => hasSpace(m) && hasLora(m);
 const isFast = (m: MethodSettings): boolean => isProjected(m) && m.projection === 'fast';
 const hasInputSpace = (m: MethodSettings): boolean => hasSpace(m) && m.spaceSource === 'activation';
+const isSoft = (m: MethodSettings): boolean => hasInputSpace(m) && m.softness > 0;
 const hasMomentSpace = (m: MethodSettings): boolean => hasSpace(m) && m.spaceSource === 'moment';
 const hasFullRankMomentSpace = (m: MethodSettings): boolean => hasMomentSpace(m) && isProjected(m);
 
@@ -261,7 +262,13 @@ export const MORE_GROUPS: readonly FieldGroup[] = [
         label: 'Energy threshold',
         help: 'Share of each tensor’s energy that the space must hold after a task.',
         range: SHARE,
-        applies: hasSpace,
+        applies: (m) => hasSpace(m) && !isSoft(m),
+      }),
+      method('softness', {
+        label: 'Softness',
+        help: 'Energy, in averages of all directions, at which one is kept out by half; 0 cuts at a threshold.',
+        range: NOT_NEGATIVE,
+        applies: hasInputSpace,
       }),
       choice(
         'spaceSource',

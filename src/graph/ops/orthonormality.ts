@@ -13,8 +13,9 @@ const LARGEST = 3.4e38;
  *
  * @param S [n, dimension, k].
  * @param into [≥ n].
+ * @param anyLength whether columns may be of any length, and need only be orthogonal.
  */
-export function orthonormality(g: Graph, S: Tensor, into: Tensor): void {
+export function orthonormality(g: Graph, S: Tensor, into: Tensor, anyLength = false): void {
   const gram = batchedMatmul(g, S, S, { layout: 'tn' }); // [n, k, k]
   const [count, k] = gram.shape;
   g.record({
@@ -25,7 +26,7 @@ export function orthonormality(g: Graph, S: Tensor, into: Tensor): void {
     calls: () => [
       {
         kernel: { name: 'orthonormality', wgsl },
-        params: [u32(count), u32(k)],
+        params: [u32(count), u32(k), u32(anyLength ? 1 : 0)],
         tensors: [gram, into],
         workgroups: flatWorkgroups(count, 1),
       },
@@ -34,7 +35,8 @@ export function orthonormality(g: Graph, S: Tensor, into: Tensor): void {
       for (let n = 0; n < count; n++) {
         const one = value(gram).subarray(n * k * k, (n + 1) * k * k);
         const errors = Array.from(one, (x, at) => {
-          const error = Math.abs(x - (at % (k + 1) === 0 && x !== 0 ? 1 : 0));
+          const length = anyLength ? x : x !== 0 ? 1 : 0;
+          const error = Math.abs(x - (at % (k + 1) === 0 ? length : 0));
           return error < LARGEST ? error : LARGEST;
         });
         value(into)[n] = Math.max(...errors);

@@ -1,0 +1,87 @@
+import { describe, expect, test } from 'vitest';
+import { seededRandom } from '../base/random.ts';
+import { relativeError } from '../testing/compare.ts';
+import { type Matrix, matrix, multiply, subtract, trace, transpose } from './matrix.ts';
+import { growSoftSpace } from './soft-space.ts';
+import { projectOutLeft } from './space.ts';
+
+const SOFTNESS = 0.1;
+
+/** Inputs of `rank` directions as columns, and noise. */
+function covarianceOf(n: number, rank: number, seed: number, noise = 0.05): Matrix {
+  const random = seededRandom(seed);
+  const uniform = (rows: number, columns: number, scale: number): Matrix =>
+    matrix(
+      rows,
+      columns,
+      Float64Array.from({ length: rows * columns }, () => scale * (2 * random.next() - 1)),
+    );
+  const main = multiply(uniform(n, rank, 1), uniform(rank, 40, 1));
+  const X = subtract(main, uniform(n, 40, noise));
+  return multiply(X, transpose(X));
+}
+
+/** (E/α + I)⁻¹ x by solving, E = Σ C / tr C: what I − S Sᵀ is to be. */
+function kept(covariances: readonly Matrix[], x: Float64Array): Float64Array {
+  const n = x.length;
+  const alpha = SOFTNESS / n;
+  const rows = Array.from({ length: n }, (_, i) =>
+    Float64Array.from({ length: n + 1 }, (_, j) => {
+      if (j === n) return x[i];
+      const energy = covariances.reduce((sum, C) => sum + C.data[i * n + j] / trace(C), 0);
+      return energy / alpha + (i === j ? 1 : 0);
+    }),
+  );
+  for (let i = 0; i < n; i++) {
+    for (let k = 0; k < n; k++) {
+      if (k === i) continue;
+      const factor = rows[k][i] / rows[i][i];
+      for (let j = i; j <= n; j++) rows[k][j] -= factor * rows[i][j];
+    }
+  }
+  return Float64Array.from(rows, (row, i) => row[n] / row[i]);
+}
+
+describe('growSoftSpace', () => {
+  test.each([1, 5, 24])('keeps out what (E/α + I)⁻¹ does, over tasks, in %i dimensions', (n) => {
+    const covariances = [1, 2, 3].map((seed) => covarianceOf(n, Math.ceil(n / 4), seed));
+    const x = Float64Array.from({ length: n }, (_, i) => Math.sin(3 * i + 1));
+    let space: Matrix | null = null;
+    let total = 0;
+    covariances.forEach((C, task) => {
+      const growth = growSoftSpace(space, C, SOFTNESS);
+      const found = projectOutLeft(matrix(n, 1, x), growth.space);
+      const wanted = kept(covariances.slice(0, task + 1), x);
+      // In each task directions below the least weight, 2 %, are let be.
+      expect(relativeError(found.data, wanted)).toBeLessThan(0.02 * (task + 1));
+      expect(growth.total).toBeGreaterThanOrEqual(total);
+      expect(growth.added).toBe(growth.total - total);
+      expect(growth.threshold).toBeGreaterThan(growth.heldBefore);
+      ({ space, total } = growth);
+    });
+  });
+
+  test('is the same whatever the scale of the inputs', () => {
+    const C = covarianceOf(9, 3, 7);
+    const larger = matrix(
+      9,
+      9,
+      C.data.map((value) => 1e6 * value),
+    );
+    const [a, b] = [C, larger].map((each) => growSoftSpace(null, each, SOFTNESS).space);
+    expect(relativeError(multiply(a, transpose(a)).data, multiply(b, transpose(b)).data)).toBeLessThan(1e-9);
+  });
+
+  test('a task without energy changes nothing', () => {
+    const first = growSoftSpace(null, covarianceOf(8, 2, 1), SOFTNESS);
+    const again = growSoftSpace(first.space, matrix(8, 8), SOFTNESS);
+    expect(again).toMatchObject({ added: 0, total: first.total, heldBefore: 0 });
+    const [a, b] = [first.space, again.space].map((S) => multiply(S, transpose(S)).data);
+    expect(relativeError(b, a)).toBeLessThan(1e-9);
+    expect(growSoftSpace(null, matrix(4, 4), SOFTNESS)).toMatchObject({ added: 0, total: 0 });
+  });
+
+  test('refuses inputs that are no numbers', () => {
+    expect(() => growSoftSpace(null, matrix(3, 3, new Float64Array(9).fill(NaN)), SOFTNESS)).toThrow();
+  });
+});

@@ -1,0 +1,67 @@
+import { type Matrix, matrix, trace } from './matrix.ts';
+import { heldShare, projectOutLeft, projectOutRight, type SpaceGrowth } from './space.ts';
+import { symmetricEigen } from './symmetric-eigen.ts';
+
+// Directions that are kept out by less are let be: S stays narrower.
+const LEAST_WEIGHT = 0.02;
+
+/**
+ * Grows the soft space of a layer's inputs (`softness` > 0). Instead of cutting directions off at a threshold it keeps each
+ * out by the weight w = λ / (λ + α), where λ is the energy that earlier tasks had in it: I − S Sᵀ with S = U √w is
+ * α (E + α I)⁻¹, the projector of OWM (Zeng et al. 2019, "Continual learning of context-dependent processing in neural
+ * networks"). Of all changes with one effect on new inputs, those that it lets through change the answers to old ones least.
+ *
+ * E, the sum of the earlier tasks' covariances with a trace of 1 each, is not kept: it follows from S.
+ *
+ * @param space S so far, dimension × columns of length √w; null before the first task.
+ * @param covariance C = X Xᵀ of the inputs as columns, dimension × dimension, not necessarily divided by their number.
+ * @param softness α times the dimension: the energy, relative to the average of all directions, that is kept out by half.
+ * @returns `added` and `total` count directions that are kept out by half or more.
+ * @throws GorpError `run/not-finite` when C holds an infinite value or not a number.
+ */
+export function growSoftSpace(space: Matrix | null, covariance: Matrix, softness: number): SpaceGrowth {
+  const n = covariance.rows;
+  const alpha = softness / n;
+  const held = space ?? matrix(n, 0);
+  const weights = columnEnergies(held);
+  const all = trace(covariance);
+  const energies = matrix(n, n);
+  for (let i = 0; i < n; i++) {
+    for (let j = 0; j < n; j++) {
+      let sum = all > 0 ? covariance.data[i * n + j] / all : 0;
+      weights.forEach((w, c) => {
+        sum += (alpha / (1 - w)) * held.data[i * held.columns + c] * held.data[j * held.columns + c];
+      });
+      energies.data[i * n + j] = sum;
+    }
+  }
+  const weightOf = (energy: number): number => Math.max(0, energy) / (Math.max(0, energy) + alpha);
+  const { values, vectors } = symmetricEigen(
+    energies,
+    (all) => all.filter((value) => weightOf(value) >= LEAST_WEIGHT).length,
+  );
+  const grown = matrix(n, vectors.columns);
+  for (let i = 0; i < n; i++) {
+    for (let j = 0; j < vectors.columns; j++) {
+      grown.data[i * vectors.columns + j] = vectors.data[i * vectors.columns + j] * Math.sqrt(weightOf(values[j]));
+    }
+  }
+  const outside = projectOutRight(projectOutLeft(covariance, held), held);
+  const left = symmetricEigen(outside, 0).values;
+  const total = values.filter((value) => weightOf(value) >= 0.5).length;
+  return {
+    space: grown,
+    added: Math.max(0, total - weights.filter((w) => w >= 0.5).length),
+    total,
+    heldBefore: heldShare(held, covariance),
+    spectrum: Array.from(left, (value) => (all > 0 ? Math.max(0, value) / all : 0)),
+    threshold: heldShare(grown, covariance),
+  };
+}
+
+/** ‖·‖² of every column. */
+function columnEnergies({ rows, columns, data }: Matrix): number[] {
+  const energies = new Array<number>(columns).fill(0);
+  for (let i = 0; i < rows; i++) for (let j = 0; j < columns; j++) energies[j] += data[i * columns + j] ** 2;
+  return energies;
+}
