@@ -6,16 +6,16 @@ import { BlockStep } from '../block-step.ts';
 import { blockValues } from '../block-values.ts';
 import { countCalls } from '../counts.ts';
 import { digits, markdownTable, mebibytes } from '../table.ts';
-import { takeTurns, timed } from '../timing.ts';
+import { type Spent, takeTurns, timed } from '../timing.ts';
 
 /** One encoder block: its first step, a step of training, its forward pass, and what the API takes of it. */
 export const blockSection: Section = async (place, { rounds }) => {
   const store = memoryStore();
   const fresh = await firstStep(place, store);
-  const { wall: measuring } = await timed(place.clock, () => fresh.gpu.tuning.settled());
+  const measuring = await timed(place.clock, () => fresh.gpu.tuning.settled());
   fresh.block.destroy();
   fresh.gpu.destroy();
-  const { gpu, block, losses, milliseconds } = await firstStep(place, store);
+  const { gpu, block, losses, spent } = await firstStep(place, store);
   try {
     const calls = await countCalls(async () => losses.push(await block.step()));
     losses.push(await block.step());
@@ -29,7 +29,7 @@ export const blockSection: Section = async (place, { rounds }) => {
     const timings = await takeTurns(place.clock, contenders, rounds);
     const overhead = await apiOverhead(gpu, place.clock, calls.dispatches, rounds);
     const { peakBytes } = gpu.buffers;
-    const first = { unknownDevice: fresh.milliseconds, measuring, knownChoices: milliseconds };
+    const first = { unknownDevice: fresh.spent, measuring, knownChoices: spent };
     const rows = [...timings, overhead].map(({ name, wallMedian, wallMin, cpuMedian }) => [
       name,
       ...[wallMedian, wallMin, cpuMedian].map(digits),
@@ -40,8 +40,8 @@ export const blockSection: Section = async (place, { rounds }) => {
         'Batch 8, sequence 64, d 256, 4 heads, feed-forward 1024; forward and backward pass and Adam.\n',
         markdownTable(['', 'ms median', 'ms min', 'CPU ms'], rows),
         `\n${calls.dispatches} dispatches, ${calls.passes} pass, ${calls.submits} submit a step. First step ` +
-          `${digits(first.unknownDevice)} ms on an unknown device, whose kernels were then measured for ` +
-          `${digits(first.measuring)} ms, ${digits(first.knownChoices)} ms with known choices. ` +
+          `${both(first.unknownDevice)} on an unknown device, whose kernels were then measured for ` +
+          `${both(first.measuring)}, ${both(first.knownChoices)} with known choices. ` +
           `Peak ${mebibytes(peakBytes)}. Losses ${losses.map((loss) => loss.toFixed(5)).join(' ')}.`,
       ].join('\n'),
     };
@@ -51,13 +51,15 @@ export const blockSection: Section = async (place, { rounds }) => {
   }
 };
 
+const both = ({ wall, cpu }: Spent): string => `${digits(wall)} ms (${digits(cpu)} CPU ms)`;
+
 /** From a device of which the store may know to the first loss. */
 async function firstStep(
   place: Place,
   store: TuningStore,
-): Promise<{ gpu: Gpu; block: BlockStep; losses: number[]; milliseconds: number }> {
+): Promise<{ gpu: Gpu; block: BlockStep; losses: number[]; spent: Spent }> {
   let made: { gpu: Gpu; block: BlockStep; losses: number[] } | undefined;
-  const { wall } = await timed(place.clock, async () => {
+  const spent = await timed(place.clock, async () => {
     const gpu = await tunedGpu(place, store);
     try {
       const block = await BlockStep.create(gpu, blockValues());
@@ -67,5 +69,5 @@ async function firstStep(
       throw error;
     }
   });
-  return { ...(made as NonNullable<typeof made>), milliseconds: wall };
+  return { ...(made as NonNullable<typeof made>), spent };
 }

@@ -26,12 +26,12 @@ const ATTENTION: AttentionShape = {
 
 // Largest side that is measured: beyond it the order of the kernels does not change.
 const LARGEST = 512;
-// Contenders take turns in rounds. How many times the best one's time is still in the running behind each: the minimum of
-// several rounds tells kernels apart that are close, and the others need not be repeated. The last factor goes for more
-// rounds, as many as there may be, as long as all together take no longer than so many milliseconds.
-const STILL_IN = [2, 1.5, 1.25, 1.1];
-const MOST_ROUNDS = 12;
+// Contenders take turns in rounds, and the minimum of several tells kernels apart that are close, on a busy machine too. How
+// many times the best one's time is still in the running behind a round: there are many rounds where all take no longer than
+// so many milliseconds together, and few behind that, of those that are close.
+const MOST_ROUNDS = 24;
 const LONGEST = 500;
+const STILL_IN = { early: [2, 2, 2, 1.5], late: [2, 1.5, 1.25, 1.1] };
 // What a kernel may take to be ready, in milliseconds, or how many times what the safe one took, if that is more. One that
 // takes longer is left out, and so are those that compile longer still: on this device they are not tried again.
 const COMPILE_LIMIT = 4000;
@@ -112,17 +112,17 @@ async function quickestOf<Name>(
     const repeats = entries.length > 1 ? await timer.repeatsFor(entries[0].program) : 1;
     let left = entries;
     let all = 0;
-    for (let round = 0; left.length > 1 && round < (all < LONGEST ? MOST_ROUNDS : STILL_IN.length); round++) {
+    for (let round = 0; left.length > 1 && round < (all < LONGEST ? MOST_ROUNDS : STILL_IN.late.length); round++) {
       const times = await timer.times(
         left.map(({ program }) => program),
         repeats,
       );
       left.forEach((entry, i) => (entry.best = Math.min(entry.best, times[i])));
       const least = Math.min(...left.map(({ best }) => best));
-      const factor = STILL_IN[Math.min(round, STILL_IN.length - 1)];
-      left = left.filter(({ best }) => best <= factor * least);
       const used = repeats * times.reduce((sum, time) => sum + time, 0);
       all += used;
+      const factor = (all < LONGEST ? STILL_IN.early : STILL_IN.late)[Math.min(round, 3)];
+      left = left.filter(({ best }) => best <= factor * least);
       await pause(used);
     }
     return left.reduce((a, b) => (b.best < a.best ? b : a)).name;
