@@ -95,6 +95,12 @@ function record(
   const usage = USAGE.uniform | USAGE.copyTarget;
   const uniforms = gpu.buffers.create(`${name} parameters`, bytes, usage);
   const contents = new DataView(new ArrayBuffer(bytes));
+  const layouts = new Map<GPUComputePipeline, GPUBindGroupLayout>(); // few kernels serve many dispatches
+  const layoutOf = (pipeline: GPUComputePipeline): GPUBindGroupLayout => {
+    const layout = layouts.get(pipeline) ?? pipeline.getBindGroupLayout(0);
+    layouts.set(pipeline, layout);
+    return layout;
+  };
   const recorded = dispatches.map(({ params, tensors, workgroups }, i): Recorded => {
     const offset = i * UNIFORM_ALIGNMENT;
     params.forEach((param, p) => {
@@ -108,7 +114,7 @@ function record(
         resource: { buffer: range.buffer.gpuBuffer, offset: range.offset, size: range.bytes },
       })),
     ];
-    const bindGroup = gpu.device.createBindGroup({ layout: pipelines[i].getBindGroupLayout(0), entries });
+    const bindGroup = gpu.device.createBindGroup({ layout: layoutOf(pipelines[i]), entries });
     return { pipeline: pipelines[i], bindGroup, workgroups };
   });
   gpu.device.queue.writeBuffer(uniforms.gpuBuffer, 0, contents.buffer);
