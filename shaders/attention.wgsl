@@ -20,6 +20,7 @@
 // d % 4 = 0 (then E = d / 4 and T = vec4f), else scalar. ROLLED: loops over d instead, with R = 1 and sums in arrays: a
 // tenth of the code, for compilers that take long for each load of the text. Its E is the one of the parameters, since some
 // would unroll a loop whose length they know.
+// No branch depends on a score or a mask: behind one, compilers of software adapters select every sum anew.
 // Care: the running maximum keeps exp in range; a row without any allowed key gives o = 0, lse = -3e38 and gradients 0.
 
 struct Params {
@@ -110,11 +111,11 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   var top = NONE;
   var sum = 0.0;
   for (var j = 0u; j < p.Sk; j++) {
-    if (mask[bk * p.Sk + j] == 0.0) { continue; }
+    let shown = mask[bk * p.Sk + j] != 0.0;
     let key = ((bk * p.Sk + j) * p.Hk + hk) * {{E}}u;
     var s = biasAt(h, i0, j);
     for (var e = 0u; e < p.E; e++) { s += {{DOT}}(q[row0 + e] * p.scale, k[key + e]); }
-    s = select(NONE, s, ahead(i0, j));
+    s = select(NONE, s, shown && ahead(i0, j));
     let higher = max(top, s);
     let shrink = exp(top - higher);
     let w = select(0.0, exp(s - higher), s > NONE);
@@ -134,7 +135,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   var sum{{r}} = 0.0;
 #endfor
   for (var j = 0u; j < p.Sk; j++) {
-    if (mask[bk * p.Sk + j] == 0.0) { continue; }
+    let shown = mask[bk * p.Sk + j] != 0.0;
     let key = ((bk * p.Sk + j) * p.Hk + hk) * {{E}}u;
 #for r in R
     var s{{r}} = biasAt(h, i{{r}}, j);
@@ -146,22 +147,17 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
 #endfor
 #endfor
 #for r in R
-    s{{r}} = select(NONE, s{{r}}, ahead(i{{r}}, j));
-    if (s{{r}} > top{{r}}) {
-      let shrink = exp(top{{r}} - s{{r}});
-      sum{{r}} *= shrink;
-#for e in E
-      o{{r}}_{{e}} *= shrink;
-#endfor
-      top{{r}} = s{{r}};
-    }
-    let w{{r}} = select(0.0, exp(s{{r}} - top{{r}}), s{{r}} > NONE);
-    sum{{r}} += w{{r}};
+    s{{r}} = select(NONE, s{{r}}, shown && ahead(i{{r}}, j));
+    let higher{{r}} = max(top{{r}}, s{{r}});
+    let shrink{{r}} = exp(top{{r}} - higher{{r}});
+    let w{{r}} = select(0.0, exp(s{{r}} - higher{{r}}), s{{r}} > NONE);
+    top{{r}} = higher{{r}};
+    sum{{r}} = sum{{r}} * shrink{{r}} + w{{r}};
 #endfor
 #for e in E
     let v{{e}} = v[key + {{e}}u];
 #for r in R
-    o{{r}}_{{e}} += w{{r}} * v{{e}};
+    o{{r}}_{{e}} = o{{r}}_{{e}} * shrink{{r}} + w{{r}} * v{{e}};
 #endfor
 #endfor
   }
@@ -183,7 +179,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   let lse0 = lse[at0];
   var sums: array<{{T}}, {{E}}>;
   for (var j = 0u; j < p.Sk; j++) {
-    if (mask[bk * p.Sk + j] == 0.0) { continue; }
+    let shown = mask[bk * p.Sk + j] != 0.0;
     let key = ((bk * p.Sk + j) * p.Hk + hk) * {{E}}u;
     var s = biasAt(h, i0, j);
     var dp = 0.0;
@@ -191,7 +187,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
       s += {{DOT}}(q[row0 + e] * p.scale, k[key + e]);
       dp += {{DOT}}(dout[row0 + e], v[key + e]);
     }
-    let ds = select(0.0, exp(s - lse0) * (dp - d) * p.scale, ahead(i0, j));
+    let ds = select(0.0, exp(s - lse0) * (dp - d) * p.scale, shown && ahead(i0, j));
     for (var e = 0u; e < p.E; e++) { sums[e] += ds * k[key + e]; }
   }
   back[at0] = vec2f(lse0, d);
@@ -207,7 +203,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   let lse{{r}} = lse[at{{r}}];
 #endfor
   for (var j = 0u; j < p.Sk; j++) {
-    if (mask[bk * p.Sk + j] == 0.0) { continue; }
+    let shown = mask[bk * p.Sk + j] != 0.0;
     let key = ((bk * p.Sk + j) * p.Hk + hk) * {{E}}u;
 #for r in R
     var s{{r}} = biasAt(h, i{{r}}, j);
@@ -222,7 +218,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
 #endfor
 #endfor
 #for r in R
-    let ds{{r}} = select(0.0, exp(s{{r}} - lse{{r}}) * (dp{{r}} - d{{r}}) * p.scale, ahead(i{{r}}, j));
+    let ds{{r}} = select(0.0, exp(s{{r}} - lse{{r}}) * (dp{{r}} - d{{r}}) * p.scale, shown && ahead(i{{r}}, j));
 #for e in E
     dq{{r}}_{{e}} += ds{{r}} * k{{e}};
 #endfor
