@@ -4,7 +4,7 @@ import { type MatmulLayout, type MatmulShape, plainProduct } from '../src/gpu/ke
 import {
   type MatmulVariant,
   planVariant,
-  SAFE_VARIANT,
+  ONLY_VARIANT,
   shapeClass,
   variantsOf,
 } from '../src/gpu/kernels/matmul-variants.ts';
@@ -84,7 +84,7 @@ export async function compareKernels(
   try {
     const name = shapeClass(shape) ?? null;
     const chosen = await chosenKernel(gpu, shape);
-    for (const variant of name === null ? [SAFE_VARIANT] : variantsOf(shape, gpu.tuning.lanes)) {
+    for (const variant of name === null ? [ONLY_VARIANT] : variantsOf(shape, gpu.tuning.lanes)) {
       contenders.push(await productBy(gpu, shape, variant));
     }
     return { ...product, shapeClass: name, chosen, timings: await takeTurns(clock, contenders, rounds) };

@@ -1,6 +1,12 @@
 import { ATTENTION_VARIANTS, type AttentionVariant, SAFE_ATTENTION } from './kernels/attention.ts';
 import type { MatmulShape } from './kernels/matmul.ts';
-import { MATMUL_VARIANTS, type MatmulVariant, SAFE_VARIANT, shapeClass } from './kernels/matmul-variants.ts';
+import {
+  MATMUL_VARIANTS,
+  type MatmulVariant,
+  ONLY_VARIANT,
+  SAFE_VARIANT,
+  shapeClass,
+} from './kernels/matmul-variants.ts';
 
 /** What was measured about a device, as it is kept. */
 export interface Choices {
@@ -53,7 +59,7 @@ export class Tuning {
   /** The kernel of a product; {@link SAFE_VARIANT} where nothing was measured. */
   variantOf(shape: MatmulShape): MatmulVariant {
     const name = shapeClass(shape);
-    if (name === undefined) return SAFE_VARIANT;
+    if (name === undefined) return ONLY_VARIANT;
     const chosen = this.#matmul.get(name);
     if (chosen === undefined) this.#want(name, { of: 'matmul', shapeClass: name, shape });
     return chosen ?? SAFE_VARIANT;

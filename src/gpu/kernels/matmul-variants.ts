@@ -4,13 +4,18 @@ import { planTiledMatmul } from './matmul-tiled.ts';
 
 /**
  * Kernels of a large product that compute the same, in the order of how long they take to compile: register tiles of
- * side 8 and 16 (`shaders/matmul.wgsl`), operands handed from lane to lane (`shaders/matmul-subgroup.wgsl`), and blocks
+ * side 4, 8 and 16 (`shaders/matmul.wgsl`), operands handed from lane to lane (`shaders/matmul-subgroup.wgsl`), and blocks
  * in workgroup memory (`shaders/matmul-tiled.wgsl`).
  */
-export const MATMUL_VARIANTS = ['register-8', 'subgroup-wide', 'subgroup-tall', 'block', 'register-16'] as const;
+export const MATMUL_VARIANTS = [
+  ...(['register-4', 'register-8'] as const),
+  ...(['subgroup-wide', 'subgroup-tall', 'block', 'register-16'] as const),
+] as const;
 export type MatmulVariant = (typeof MATMUL_VARIANTS)[number];
 /** Compiles quickly and runs everywhere: what is used before anything has been measured. */
-export const SAFE_VARIANT: MatmulVariant = 'register-8';
+export const SAFE_VARIANT: MatmulVariant = 'register-4';
+/** What computes products that are in no class. */
+export const ONLY_VARIANT: MatmulVariant = 'register-8';
 
 /** Whether the operands are whole matrices of f32, which is all that the kernel with blocks reads. */
 const isWhole = ({ window, packedB }: MatmulShape): boolean => window === undefined && packedB === undefined;
@@ -37,6 +42,7 @@ export function shapeClass(shape: MatmulShape): string | undefined {
  */
 export function variantsOf(shape: MatmulShape, lanes: number | undefined): MatmulVariant[] {
   const can: Record<MatmulVariant, boolean> = {
+    'register-4': true,
     'register-8': true,
     'subgroup-wide': lanes !== undefined && canUseSubgroups(shape),
     'subgroup-tall': lanes !== undefined && canUseSubgroups(shape),
@@ -49,6 +55,8 @@ export function variantsOf(shape: MatmulShape, lanes: number | undefined): Matmu
 /** The kernel of a product by a variant. @param lanes as for {@link variantsOf}. */
 export function planVariant(shape: MatmulShape, variant: MatmulVariant, lanes: number | undefined): MatmulPlan {
   switch (variant) {
+    case 'register-4':
+      return planMatmul(shape, chooseTile(shape, 4));
     case 'register-8':
       return planMatmul(shape, chooseTile(shape, 8));
     case 'register-16':

@@ -61,8 +61,8 @@ export interface MatmulTile {
   readonly splits: number;
 }
 
-/** Side of the register tile of large products: 8 for most devices, 16 where many registers are cheap. */
-export type LargeTile = 8 | 16;
+/** Side of the register tile of large products: 4 compiles quickly, 8 suits most devices, 16 those with registers to spare. */
+export type LargeTile = 4 | 8 | 16;
 
 const tiles = (size: number, tile: number, threads: number): number => Math.ceil(size / (tile * threads));
 
@@ -83,8 +83,8 @@ export function chooseTile(shape: MatmulShape, largeTile: LargeTile = 8): Matmul
   const { M, N, K, batch } = shape;
   const isLarge = largeTile === 16 && batch === 1 && M >= 256 && N >= 64 && K >= 32;
   if (isLarge && canUseVectors(shape)) return { tm: 16, tn: 16, wx: 2, wy: 4, splits: 1 };
-  const tm = M >= 8 * 8 ? 8 : 4;
-  const tn = N >= 8 * 4 ? 8 : 4;
+  const tm = M >= 8 * 8 && largeTile > 4 ? 8 : 4;
+  const tn = N >= 8 * 4 && largeTile > 4 ? 8 : 4;
   const [wx, wy] = N <= 8 ? [1, 32] : M <= 8 ? [32, 1] : [4, 8];
   const groups = batch * tiles(M, tm, wy) * tiles(N, tn, wx);
   const splits = shape.accumulate ? 1 : Math.max(1, Math.min(Math.floor(16 / groups), Math.floor(K / 128)));
