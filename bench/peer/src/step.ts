@@ -5,14 +5,9 @@ import { blockValues } from '../../block-values.ts';
 
 /**
  * The block step in the form of the peers' harness. Like the peers it compiles in its first step. Kernels are measured
- * behind that, as on any device without a store of choices: `settled` waits for it, before a usual step is timed.
+ * behind that, as on any device without a store of choices, and the second step waits for it: it is a usual one.
  */
-export async function step(): Promise<{
-  name: string;
-  step: () => Promise<number>;
-  fwd: () => Promise<void>;
-  settled: () => Promise<void>;
-}> {
+export async function step(): Promise<{ name: string; step: () => Promise<number>; fwd: () => Promise<void> }> {
   const gpu = await acquireGpu(navigator.gpu);
   const store = { read: () => Promise.resolve(undefined), write: () => Promise.resolve() };
   let created: Promise<BlockStep> | undefined;
@@ -20,11 +15,12 @@ export async function step(): Promise<{
     await tuneGpu(gpu, { now: () => performance.now(), store, platform: 'peers' });
     return BlockStep.create(gpu, blockValues());
   };
-  const block = (): Promise<BlockStep> => (created ??= create());
   return {
     name: 'gorp-web',
-    step: async () => (await block()).step(),
-    fwd: async () => (await block()).forward(),
-    settled: () => gpu.tuning.settled(),
+    step: async () => {
+      if (created) await gpu.tuning.settled();
+      return (await (created ??= create())).step();
+    },
+    fwd: async () => (await (created ??= create())).forward(),
   };
 }
