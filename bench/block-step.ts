@@ -6,7 +6,7 @@ import { attention } from '../src/graph/ops/attention.ts';
 import { activation, sumGradients } from '../src/graph/ops/elementwise.ts';
 import { matmul } from '../src/graph/ops/matmul.ts';
 import { rmsNorm } from '../src/graph/ops/norm.ts';
-import { adam, adamStepSize, applyUpdate } from '../src/graph/ops/optimizer.ts';
+import { adamInto, adamStepSize } from '../src/graph/ops/optimizer.ts';
 import { sizeOf, type Tensor } from '../src/graph/tensor.ts';
 import { meanSquaredError } from './mean-squared-error.ts';
 import { SubmitAndRead } from './submit-and-read.ts';
@@ -109,7 +109,7 @@ export class BlockStep {
     for (const [tensor, gradient] of found) gradient.storage = partOf(gradients, tensor.name);
     const whole = { count: 1, size: total, stride: total };
     // Adam reads the one buffer of which each gradient is a part: the order of recording is the order of execution.
-    applyUpdate(g, adam(g, gradients, whole, state), whole, weights);
+    adamInto(g, gradients, whole, state, weights);
     const train = await compile(gpu, 'block step', g, [loss, ...found.values()]);
 
     const inference = new Graph();

@@ -4,11 +4,12 @@
 //   SQUARES   squares[i] = Σ x²  of tensor i                                (x: `size` elements each)
 //   CLIP      norm = sqrt(Σ squares), factor = min(1, limit / (norm + 1e-6))         (torch clip_grad_norm_)
 //   ADAM      g = factor x;  m = b1 m + (1-b1) g;  v = b2 v + (1-b2) g²;  update = rate m / (sqrt(v) + eps)
-//             with ε added to the uncorrected root, rate = rates[index] with the bias correction in it
+//             with ε added to the uncorrected root, rate = rates[index] with the bias correction in it;
+//             with INTO  w = w - scale update  in the same pass
 //   APPLY     w = w - scale update
 //
-// Plan: SQUARES one workgroup of 64 per tensor, strided, partial sums added in order; ADAM and APPLY one thread per
-// element; CLIP one thread in all.
+// Plan: SQUARES one workgroup of 64 per tensor, strided, partial sums added in order; ADAM and APPLY one thread for four
+// elements where the stack is a multiple of four (T = vec4f), else for one; CLIP one thread in all.
 
 struct Params { count: u32, size: u32, stride: u32, index: u32, beta1: f32, beta2: f32, eps: f32, limit: f32, scale: f32 }
 @group(0) @binding(0) var<uniform> p: Params;
@@ -22,16 +23,20 @@ var<workgroup> parts: array<f32, 64>;
 @group(0) @binding(2) var<storage, read_write> clip: array<f32>; // [norm, factor]
 #endif
 #if ADAM
-@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read> x: array<{{T}}>;
 @group(0) @binding(2) var<storage, read> clip: array<f32>;
-@group(0) @binding(3) var<storage, read_write> m: array<f32>;
-@group(0) @binding(4) var<storage, read_write> v: array<f32>;
+@group(0) @binding(3) var<storage, read_write> m: array<{{T}}>;
+@group(0) @binding(4) var<storage, read_write> v: array<{{T}}>;
 @group(0) @binding(5) var<storage, read> rates: array<f32>;
-@group(0) @binding(6) var<storage, read_write> update: array<f32>;
+#if INTO
+@group(0) @binding(6) var<storage, read_write> weight: array<{{T}}>;
+#else
+@group(0) @binding(6) var<storage, read_write> update: array<{{T}}>;
+#endif
 #endif
 #if APPLY
-@group(0) @binding(1) var<storage, read> update: array<f32>;
-@group(0) @binding(2) var<storage, read_write> weight: array<f32>;
+@group(0) @binding(1) var<storage, read> update: array<{{T}}>;
+@group(0) @binding(2) var<storage, read_write> weight: array<{{T}}>;
 #endif
 
 @compute @workgroup_size(64)
@@ -65,16 +70,21 @@ fn main(
   clip[1] = min(1.0, p.limit / (clip[0] + 1e-6));
 #endif
 #if ADAM
-  if (at >= p.count * p.stride) { return; }
+  if (at >= p.count * p.stride / {{WIDTH}}u) { return; }
   let g = x[at] * clip[1];
   let first = p.beta1 * m[at] + (1.0 - p.beta1) * g;
   let second = p.beta2 * v[at] + (1.0 - p.beta2) * g * g;
   m[at] = first;
   v[at] = second;
-  update[at] = rates[p.index] * first / (sqrt(second) + p.eps);
+  let step = rates[p.index] * first / (sqrt(second) + p.eps);
+#if INTO
+  weight[at] -= p.scale * step;
+#else
+  update[at] = step;
+#endif
 #endif
 #if APPLY
-  if (at >= p.count * p.stride) { return; }
+  if (at >= p.count * p.stride / {{WIDTH}}u) { return; }
   weight[at] -= p.scale * update[at];
 #endif
 }

@@ -7,7 +7,7 @@
 // is in the cache is cheaper than storing it.
 //
 // Plan: FORWARD and GRAD_X one thread per row; GRAD_W one thread per column (only when the norm itself is
-// trained), and each of a workgroup computes the scale of one of 16 rows for all.
+// trained), and each of a workgroup of 64 computes the scale of one of 64 rows for all.
 
 struct Params { rows: u32, columns: u32, eps: f32 }
 @group(0) @binding(0) var<uniform> p: Params;
@@ -27,7 +27,7 @@ struct Params { rows: u32, columns: u32, eps: f32 }
 #if GRAD_W
 @group(0) @binding(2) var<storage, read> dy: array<f32>;
 @group(0) @binding(3) var<storage, read_write> dw: array<f32>;
-var<workgroup> scales: array<f32, 16>;
+var<workgroup> scales: array<f32, 64>;
 #endif
 
 fn scale(row: u32) -> f32 {
@@ -39,13 +39,13 @@ fn scale(row: u32) -> f32 {
   return inverseSqrt(sum / f32(p.columns) + p.eps);
 }
 
-@compute @workgroup_size(16)
+@compute @workgroup_size({{SIZE}})
 fn main(
   @builtin(workgroup_id) w: vec3u,
   @builtin(num_workgroups) grid: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let i = (w.y * grid.x + w.x) * 16u + local;
+  let i = (w.y * grid.x + w.x) * {{SIZE}}u + local;
 #if FORWARD
   if (i >= p.rows) { return; }
   let s = scale(i);
@@ -75,10 +75,10 @@ fn main(
 #if GRAD_W
   let column = min(i, p.columns - 1u);
   var sum = 0.0;
-  for (var row0 = 0u; row0 < p.rows; row0 += 16u) {
+  for (var row0 = 0u; row0 < p.rows; row0 += 64u) {
     scales[local] = scale(min(row0 + local, p.rows - 1u));
     workgroupBarrier();
-    for (var n = 0u; n < min(16u, p.rows - row0); n++) {
+    for (var n = 0u; n < min(64u, p.rows - row0); n++) {
       let at = (row0 + n) * p.columns + column;
       sum += dy[at] * x[at] * scales[n];
     }

@@ -1,6 +1,6 @@
 import type { Graph } from '../graph/graph.ts';
 import { addInto } from '../graph/ops/elementwise.ts';
-import { ADAM, type AdamState, adam, applyUpdate, squares, type StackShape } from '../graph/ops/optimizer.ts';
+import { ADAM, type AdamState, adam, adamInto, applyUpdate, squares, type StackShape } from '../graph/ops/optimizer.ts';
 import { batchedMatmul } from '../graph/ops/matmul.ts';
 import type { Tensor } from '../graph/tensor.ts';
 
@@ -88,9 +88,13 @@ export function recordPlainUpdate(
   options: KeepingOut = {},
 ): void {
   const gradient = keptOut(g, stack.gradient, space, stack.shape, options);
+  if (space === undefined || !(options.projectUpdate || options.meters)) {
+    adamInto(g, gradient, stack.shape, state, stack.weights);
+    return;
+  }
   const update = adam(g, gradient, stack.shape, state);
-  const kept = space && options.projectUpdate ? projectAway(g, update, space, stack.shape.stride) : update;
-  if (space && options.meters) measureLeakage(g, kept, partInside(g, kept, space), stack.shape, options.meters);
+  const kept = options.projectUpdate ? projectAway(g, update, space, stack.shape.stride) : update;
+  if (options.meters) measureLeakage(g, kept, partInside(g, kept, space), stack.shape, options.meters);
   applyUpdate(g, kept, stack.shape, stack.weights);
 }
 
@@ -111,9 +115,14 @@ export function recordCompressedUpdate(
   const { lowRank } = stack;
   const { behind, meters } = options;
   const R = behind ? stack.gradient : keptOut(g, stack.gradient, space, lowRank, options);
+  const projects = options.projectUpdate && !behind;
+  if (space === undefined || !(projects || meters)) {
+    adamInto(g, R, lowRank, state, stack.change, stack.scale);
+    return;
+  }
   let update = adam(g, R, lowRank, state);
-  if (space && options.projectUpdate && !behind) update = projectAway(g, update, space, lowRank.stride);
-  if (space && meters) {
+  if (projects) update = projectAway(g, update, space, lowRank.stride);
+  if (meters) {
     const reached = behind ? { S: batchedMatmul(g, behind, space.S, { layout: 'nn' }), side: space.side } : space;
     measureLeakage(g, update, partInside(g, update, reached), lowRank, meters);
   }

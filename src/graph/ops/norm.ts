@@ -4,7 +4,9 @@ import { fillTemplate } from '../../gpu/template.ts';
 import type { Graph, KernelCall, Numbers } from '../graph.ts';
 import { sizeOf, type Tensor } from '../tensor.ts';
 
-const WORKGROUP = 16;
+// Threads of a workgroup: rows are long and few, columns of a weight's gradient many.
+const ROWS = 16;
+const COLUMNS = 64;
 
 function normCall(
   form: 'FORWARD' | 'GRAD_X' | 'GRAD_W',
@@ -15,6 +17,7 @@ function normCall(
 ): KernelCall {
   const columns = x.shape.at(-1) ?? 1;
   const rows = sizeOf(x.shape) / columns;
+  const [threads, size] = form === 'GRAD_W' ? [columns, COLUMNS] : [rows, ROWS];
   return {
     kernel: {
       name: `rms-norm/${form.toLowerCase()}${addend ? '-addend' : ''}`,
@@ -23,11 +26,12 @@ function normCall(
         GRAD_X: form === 'GRAD_X',
         GRAD_W: form === 'GRAD_W',
         ADDEND: addend,
+        SIZE: size,
       }),
     },
     params: [u32(rows), u32(columns), f32(eps)],
     tensors: [x, ...rest],
-    workgroups: flatWorkgroups(form === 'GRAD_W' ? columns : rows, WORKGROUP),
+    workgroups: flatWorkgroups(threads, size),
   };
 }
 

@@ -1,7 +1,7 @@
 import template from '../../../shaders/optimizer.wgsl?raw';
 import { f32, flatWorkgroups, u32, type Workgroups } from '../../gpu/kernel.ts';
 import { fillTemplate } from '../../gpu/template.ts';
-import type { Graph, KernelCall } from '../graph.ts';
+import type { Graph, KernelCall, Numbers } from '../graph.ts';
 import { sizeOf, type Tensor } from '../tensor.ts';
 
 /** Adam's constants; METHOD.md section 3. */
@@ -29,10 +29,11 @@ function call(
   form: Form,
   stack: StackShape,
   tensors: Tensor[],
-  options: { index?: number; limit?: number; scale?: number } = {},
+  options: { index?: number; limit?: number; scale?: number; into?: boolean } = {},
 ): KernelCall {
   const { count, size, stride } = stack;
-  const threads = form === 'CLIP' ? 1 : count * stride;
+  const width = (count * stride) % 4 === 0 ? 4 : 1;
+  const threads = form === 'CLIP' ? 1 : (count * stride) / width;
   const workgroups: Workgroups = form === 'SQUARES' ? flatWorkgroups(count, 1) : flatWorkgroups(threads, 64);
   return {
     kernel: {
@@ -42,6 +43,9 @@ function call(
         CLIP: form === 'CLIP',
         ADAM: form === 'ADAM',
         APPLY: form === 'APPLY',
+        INTO: options.into === true,
+        T: width === 4 ? 'vec4f' : 'f32',
+        WIDTH: width,
       }),
     },
     params: [
@@ -106,6 +110,16 @@ export interface AdamState {
   index: number;
 }
 
+/** Moments of a stack moved on by a gradient. @returns rate · m / (√v + ε) of an element. */
+function adamTwin(value: (t: Tensor) => Numbers, gradient: Tensor, { m, v, clip, rates, index }: AdamState) {
+  return (i: number): number => {
+    const x = value(gradient)[i] * value(clip)[1];
+    value(m)[i] = ADAM.beta1 * value(m)[i] + (1 - ADAM.beta1) * x;
+    value(v)[i] = ADAM.beta2 * value(v)[i] + (1 - ADAM.beta2) * x * x;
+    return (value(rates)[index] * value(m)[i]) / (Math.sqrt(value(v)[i]) + ADAM.eps);
+  };
+}
+
 /** One step of Adam on a stack of gradients. @returns rate · m / (√v + ε), to be subtracted from the weights. */
 export function adam(g: Graph, gradient: Tensor, stack: StackShape, state: AdamState): Tensor {
   const { m, v, clip, rates, index } = state;
@@ -118,12 +132,31 @@ export function adam(g: Graph, gradient: Tensor, stack: StackShape, state: AdamS
     effect: true,
     calls: () => [call('ADAM', stack, [gradient, clip, m, v, rates, update], { index })],
     twin: (value) => {
-      for (let i = 0; i < stack.count * stack.stride; i++) {
-        const x = value(gradient)[i] * value(clip)[1];
-        value(m)[i] = ADAM.beta1 * value(m)[i] + (1 - ADAM.beta1) * x;
-        value(v)[i] = ADAM.beta2 * value(v)[i] + (1 - ADAM.beta2) * x * x;
-        value(update)[i] = (value(rates)[index] * value(m)[i]) / (Math.sqrt(value(v)[i]) + ADAM.eps);
-      }
+      const step = adamTwin(value, gradient, state);
+      for (let i = 0; i < elements; i++) value(update)[i] = step(i);
+    },
+  });
+}
+
+/** One step of Adam, weights ← weights − scale · rate · m / (√v + ε), in one pass. */
+export function adamInto(
+  g: Graph,
+  gradient: Tensor,
+  stack: StackShape,
+  state: AdamState,
+  weights: Tensor,
+  scale = 1,
+): void {
+  const { m, v, clip, rates, index } = state;
+  g.record({
+    name: 'adam into weights',
+    inputs: [gradient, clip, rates],
+    outputs: [weights, m, v],
+    effect: true,
+    calls: () => [call('ADAM', stack, [gradient, clip, m, v, rates, weights], { index, scale, into: true })],
+    twin: (value) => {
+      const step = adamTwin(value, gradient, state);
+      for (let i = 0; i < stack.count * stack.stride; i++) value(weights)[i] -= scale * step(i);
     },
   });
 }
