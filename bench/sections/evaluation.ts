@@ -41,6 +41,9 @@ export const evaluationSection: Section = async (place, { rounds, quick }) => {
     const opened = { gpu, network, tokenizer, learner, tasks };
     const batched = inBatches(opened);
     const single = oneByOne(opened);
+    // The kernels that either needs are chosen before any is timed.
+    for (const contender of [batched, single]) await contender.run(1);
+    await gpu.tuning.settled();
     const [evaluation, oneAtATime] = await takeTurns(place.clock, [batched, single], rounds);
     const agreement = agreed(batched.answers, single.answers);
     const generation = [];
@@ -118,6 +121,7 @@ function oneByOne({ gpu, network, learner, tokenizer, tasks }: Opened): Contende
 async function writing({ gpu, network, learner, tasks }: Opened, B: number): Promise<Contender> {
   const S = EMBEDDED.training.sourceLength;
   const greedy = await Greedy.create(gpu, network, learner.layers, { B, S, capacity: LONG_ANSWER + 1 });
+  await gpu.tuning.settled();
   const prompts = tasks.flatMap(({ test }) => test.map(({ source }) => source));
   const sources = Array.from({ length: B }, (_, row) => prompts[row % prompts.length]);
   const run = (times: number): Promise<void> => repeat(times, () => greedy.write(sources, LONG_ANSWER));

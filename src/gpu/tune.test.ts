@@ -257,7 +257,7 @@ describe('DeviceTimer', () => {
     const dispatch = { kernel, params, workgroups, tensors };
     const programs = [
       await Program.record(gpu, 'once', [dispatch]),
-      await Program.record(gpu, 'four times', new Array<typeof dispatch>(4).fill(dispatch)),
+      await Program.record(gpu, 'many times', new Array<typeof dispatch>(32).fill(dispatch)),
     ];
     submit(gpu, ...programs); // compiles where that is done at first use
     const timer = new DeviceTimer(gpu, clocks, 2, new Promise<never>(() => undefined));
@@ -277,8 +277,9 @@ describe('DeviceTimer', () => {
     const { clocks, least } = await timed(timestamps);
     expect(clocks.timestamps).toBe(timestamps);
     expect(least[0]).toBeGreaterThan(0);
-    expect(least[1] / least[0]).toBeGreaterThan(2);
-    expect(least[1] / least[0]).toBeLessThan(8);
+    // 32 on a machine that does nothing else.
+    expect(least[1] / least[0]).toBeGreaterThan(3);
+    expect(least[1] / least[0]).toBeLessThan(300);
   });
 
   it.each([
