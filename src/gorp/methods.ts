@@ -54,7 +54,7 @@ const METHODS: Record<MethodName, Method> = {
       spaceSource: 'activation',
       project: 'update',
       threshold: 0.97,
-      softness: 0.125,
+      softness: 0.0625,
       taskRates: 'compensated',
     },
   },
