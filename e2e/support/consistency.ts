@@ -75,7 +75,7 @@ function expectSpaces({ settings, tasks, spaces, health, curves }: Results, roun
       expect(total, name).toBe((totals.get(name) ?? 0) + added);
       expect(total, name).toBeLessThanOrEqual(dimension);
       totals.set(name, total);
-      expect(threshold).toBe(settings.method.threshold);
+      expect(threshold > 0.8 && threshold <= 1, `${name}: ${threshold}`).toBe(true); // of a soft space, what it holds
       expect(spectrum).toEqual(spectrum.toSorted((a, b) => b - a));
       const held = spectrum.slice(0, added).reduce((sum, share) => sum + share, heldBefore);
       expect(held, `${name}: share held`).toBeLessThan(1 + 1e-6);
