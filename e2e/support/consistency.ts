@@ -79,6 +79,7 @@ function expectSpaces({ settings, tasks, spaces, health, curves }: Results, roun
       expect(spectrum).toEqual(spectrum.toSorted((a, b) => b - a));
       const held = spectrum.slice(0, added).reduce((sum, share) => sum + share, heldBefore);
       expect(held, `${name}: share held`).toBeLessThan(1 + 1e-6);
+      if (settings.method.softness > 0) continue;
       // The paper's rule: just as many directions as the threshold needs, while there is room.
       expect(held > threshold - 1e-9 || total === dimension, `${name}: threshold reached`).toBe(true);
       if (added > 0) expect(held - spectrum[added - 1], `${name}: none too many`).toBeLessThan(threshold);
