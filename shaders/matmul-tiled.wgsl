@@ -1,3 +1,6 @@
+#if HALVES
+enable f16;
+#endif
 // Matrix product through workgroup memory  C = alpha * op(A) op(B) [+ D] [+ C]      f32, row-major, batched
 //
 // Operands, layouts (NT, NN, TN) and parameters as in matmul.wgsl, any size.
@@ -9,6 +12,8 @@
 // VEC reads storage as vec4f, where the contiguous sides are multiples of 4; else four floats one by one.
 // Edges: rows and columns beyond the end are clamped when read and not written; k beyond the end reads zero in A.
 // Grid: x over column blocks, y over row blocks, z = batch.
+// TYPE_A, TYPE_B: where it is vec4h, the operand lies in workgroup memory as f16, which takes half the room; it is multiplied and summed as
+// f32. A value is then off by 2^-11 of itself, one below 6e-5 by 3e-8; finite ones end at +-65504.
 // Care: f32 sums in order of K, 4 partial products at a time; the error bound is K eps |A||B|.
 
 struct Params {
@@ -28,8 +33,16 @@ struct Params {
 #if ADDEND
 @group(0) @binding(4) var<storage, read> D: array<f32>;
 #endif
-var<workgroup> blockA: array<vec4f, {{BM * BK4}}>;  // NT, NN: [BM][BK / 4]; TN: [BK][BM / 4]
-var<workgroup> blockB: array<vec4f, {{BN * BK4}}>;  // NT: [BN][BK / 4]; NN, TN: [BK][BN / 4]
+var<workgroup> blockA: array<{{TYPE_A}}, {{BM * BK4}}>;  // NT, NN: [BM][BK / 4]; TN: [BK][BM / 4]
+var<workgroup> blockB: array<{{TYPE_B}}, {{BN * BK4}}>;  // NT: [BN][BK / 4]; NN, TN: [BK][BN / 4]
+
+#if HALVES
+// Rounded. What is infinite or no number stays so, by its bits: compilers may take it that there is none.
+fn rounded(four: vec4f) -> vec4h {
+  let isFinite = (bitcast<vec4u>(four) & vec4u(0x7f800000u)) != vec4u(0x7f800000u);
+  return vec4h(select(four, clamp(four, vec4f(-65504.0), vec4f(65504.0)), isFinite));
+}
+#endif
 
 // Four neighbours of a row-major matrix with rows of `width`, from `row` and `column`; both are clamped.
 fn fourOfA(start: u32, row: u32, rows: u32, column: u32, width: u32) -> vec4f {
@@ -91,11 +104,11 @@ fn main(
 #if TN_LAYOUT
       let k = k0 + e / {{BM4}}u;
       let four = fourOfA(startA, k, p.K, row0 + e % {{BM4}}u * 4u, p.M);
-      blockA[e] = select(vec4f(), four, k < p.K);
+      blockA[e] = {{KEEP_A}}(select(vec4f(), four, k < p.K));
 #else
       let k = k0 + e % {{BK4}}u * 4u;
       let four = fourOfA(startA, row0 + e / {{BK4}}u, p.M, k, p.K);
-      blockA[e] = select(vec4f(), four, vec4u(k, k + 1u, k + 2u, k + 3u) < vec4u(p.K));
+      blockA[e] = {{KEEP_A}}(select(vec4f(), four, vec4u(k, k + 1u, k + 2u, k + 3u) < vec4u(p.K)));
 #endif
     }
 #endfor
@@ -103,9 +116,9 @@ fn main(
     {
       let e = thread + {{q * WX * WY}}u;
 #if NT_LAYOUT
-      blockB[e] = fourOfB(startB, column0 + e / {{BK4}}u, p.N, k0 + e % {{BK4}}u * 4u, p.K);
+      blockB[e] = {{KEEP_B}}(fourOfB(startB, column0 + e / {{BK4}}u, p.N, k0 + e % {{BK4}}u * 4u, p.K));
 #else
-      blockB[e] = fourOfB(startB, k0 + e / {{BN4}}u, p.K, column0 + e % {{BN4}}u * 4u, p.N);
+      blockB[e] = {{KEEP_B}}(fourOfB(startB, k0 + e / {{BN4}}u, p.K, column0 + e % {{BN4}}u * 4u, p.N));
 #endif
     }
 #endfor
@@ -113,10 +126,10 @@ fn main(
 #if TN_LAYOUT
     for (var k = 0u; k < {{BK4 * 4}}u; k++) {
 #for g in TN4
-      let y{{g}} = blockB[k * {{BN4}}u + local.x + {{g * WX}}u];
+      let y{{g}} = vec4f(blockB[k * {{BN4}}u + local.x + {{g * WX}}u]);
 #endfor
 #for i in TM4
-      let x{{i}} = blockA[k * {{BM4}}u + local.y * {{TM4}}u + {{i}}u];
+      let x{{i}} = vec4f(blockA[k * {{BM4}}u + local.y * {{TM4}}u + {{i}}u]);
 #for e in 4
 #for g in TN4
       c{{i * 4 + e}}_{{g}} = fma(vec4f(x{{i}}[{{e}}]), y{{g}}, c{{i * 4 + e}}_{{g}});
@@ -127,15 +140,15 @@ fn main(
 #else
     for (var k = 0u; k < {{BK4}}u; k++) {
 #for i in TM
-      let x{{i}} = blockA[(local.y * {{TM}}u + {{i}}u) * {{BK4}}u + k];
+      let x{{i}} = vec4f(blockA[(local.y * {{TM}}u + {{i}}u) * {{BK4}}u + k]);
 #endfor
 #if NT_LAYOUT
 #for g in TN4
       let y{{g}} = mat4x4f(
-        blockB[((local.x + {{g * WX}}u) * 4u) * {{BK4}}u + k],
-        blockB[((local.x + {{g * WX}}u) * 4u + 1u) * {{BK4}}u + k],
-        blockB[((local.x + {{g * WX}}u) * 4u + 2u) * {{BK4}}u + k],
-        blockB[((local.x + {{g * WX}}u) * 4u + 3u) * {{BK4}}u + k],
+        vec4f(blockB[((local.x + {{g * WX}}u) * 4u) * {{BK4}}u + k]),
+        vec4f(blockB[((local.x + {{g * WX}}u) * 4u + 1u) * {{BK4}}u + k]),
+        vec4f(blockB[((local.x + {{g * WX}}u) * 4u + 2u) * {{BK4}}u + k]),
+        vec4f(blockB[((local.x + {{g * WX}}u) * 4u + 3u) * {{BK4}}u + k]),
       );
 #for i in TM
       c{{i}}_{{g}} += x{{i}} * y{{g}};
@@ -144,7 +157,7 @@ fn main(
 #else
 #for q in 4
 #for g in TN4
-      let y{{q}}_{{g}} = blockB[(k * 4u + {{q}}u) * {{BN4}}u + local.x + {{g * WX}}u];
+      let y{{q}}_{{g}} = vec4f(blockB[(k * 4u + {{q}}u) * {{BN4}}u + local.x + {{g * WX}}u]);
 #for i in TM
       c{{i}}_{{g}} = fma(vec4f(x{{i}}[{{q}}]), y{{q}}_{{g}}, c{{i}}_{{g}});
 #endfor

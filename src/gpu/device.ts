@@ -29,7 +29,7 @@ export interface Gpu {
   destroy(): void;
 }
 
-const WANTED_FEATURES: GPUFeatureName[] = ['timestamp-query', 'subgroups'];
+const WANTED_FEATURES: GPUFeatureName[] = ['timestamp-query', 'subgroups', 'shader-f16'];
 // Limits that are raised to what the adapter has; the defaults of the others are enough.
 const WANTED_LIMITS = [
   'maxBufferSize',

@@ -39,13 +39,14 @@ const COMPILE_FACTOR = 6;
 // Largest difference from the safe kernel that rounding explains: of a product, for each term of at most 1 of an entry; of
 // an attention, for a weighted mean of values of at most 1.
 const MATMUL_ERROR = 1e-5;
+const HALF_ERROR = 1e-3; // two operands that are off by 2^-11 of themselves
 const ATTENTION_ERROR = 1e-4;
 
 /** A product of the same class that does not take long. */
-function measured({ layout, M, N, K }: MatmulShape): MatmulShape {
+function measured({ layout, M, N, K, halves }: MatmulShape): MatmulShape {
   // Sides stay odd or multiples of four, as they were.
   const side = (size: number): number => (size > LARGEST ? LARGEST + (size % 4) : size);
-  return plainProduct(layout, side(M), side(N), side(K));
+  return { ...plainProduct(layout, side(M), side(N), side(K)), ...(halves && { halves }) };
 }
 
 /** The kernel that computes products like this one in the least time. */
@@ -57,8 +58,12 @@ export function quickestMatmul(gpu: Gpu, product: MatmulShape, measuring: Measur
   const able = variantsOf(product, lanes);
   const candidates = variantsOf(shape, lanes)
     .filter((name) => able.includes(name))
-    .map((name) => ({ name, plan: () => planVariant(shape, name, lanes) }));
-  return quickestOf(gpu, candidates, { inputs: [M * K, N * K], outputs: [M * N], error: MATMUL_ERROR * K }, measuring);
+    .map((name) => ({
+      name,
+      plan: () => planVariant(shape, name, lanes),
+      error: K * (name === 'block-half' ? HALF_ERROR : MATMUL_ERROR),
+    }));
+  return quickestOf(gpu, candidates, { inputs: [M * K, N * K], outputs: [M * N] }, measuring);
 }
 
 /** The kernel that computes an attention in the least time. */
@@ -68,15 +73,18 @@ export function quickestAttention(gpu: Gpu, measuring: Measuring): Promise<Atten
   const candidates = ATTENTION_VARIANTS.map((name) => ({
     name,
     plan: () => planAttention('FORWARD', ATTENTION, name),
+    error: ATTENTION_ERROR,
   }));
   const inputs = [values, values, values, B * Sq]; // a mask of noise hides no key
-  return quickestOf(gpu, candidates, { inputs, outputs: [B * H * Sq, values], error: ATTENTION_ERROR }, measuring);
+  return quickestOf(gpu, candidates, { inputs, outputs: [B * H * Sq, values] }, measuring);
 }
 
 /** One of several kernels that compute the same. */
 interface Candidate<Name> {
   readonly name: Name;
   readonly plan: () => Omit<Dispatch, 'tensors'>;
+  /** By how much an entry of the result may differ from that of the safe kernel. */
+  readonly error: number;
 }
 
 interface Entry<Name> {
@@ -89,13 +97,12 @@ interface Entry<Name> {
  * The quickest of the kernels that are right and compile in time.
  *
  * @param candidates the safe one first, then in the order of how long they take to compile.
- * @param tensors floats of what they read and, behind it, write. The last of these is the result, whose entries may differ
- *   by `error` from those of the first kernel.
+ * @param tensors floats of what they read and, behind it, write. The last of these is the result.
  */
 async function quickestOf<Name>(
   gpu: Gpu,
   candidates: readonly Candidate<Name>[],
-  { inputs, outputs, error }: { inputs: readonly number[]; outputs: readonly number[]; error: number },
+  { inputs, outputs }: { inputs: readonly number[]; outputs: readonly number[] },
   measuring: Measuring,
 ): Promise<Name> {
   const { clocks, givenUp, pause } = measuring;
@@ -108,7 +115,7 @@ async function quickestOf<Name>(
       const { gpuBuffer, bytes } = buffers[i];
       gpu.device.queue.writeBuffer(gpuBuffer, 0, noise(bytes / 4));
     });
-    await enter(gpu, candidates, { tensors, error }, entries, timer, measuring);
+    await enter(gpu, candidates, tensors, entries, timer, measuring);
     const repeats = entries.length > 1 ? await timer.repeatsFor(entries[0].program) : 1;
     let left = entries;
     let all = 0;
@@ -137,7 +144,7 @@ async function quickestOf<Name>(
 async function enter<Name>(
   gpu: Gpu,
   candidates: readonly Candidate<Name>[],
-  { tensors, error }: { tensors: readonly BufferRange[]; error: number },
+  tensors: readonly BufferRange[],
   entries: Entry<Name>[],
   timer: DeviceTimer,
   { clocks: { now }, tooSlow, givenUp, pause }: Measuring,
@@ -145,7 +152,7 @@ async function enter<Name>(
   const result = tensors[tensors.length - 1];
   let right: Float32Array | undefined;
   let limit = Infinity; // the first is needed in any case, however busy the machine is
-  for (const { name, plan } of candidates) {
+  for (const { name, plan, error } of candidates) {
     if (tooSlow.has(name)) return;
     await Promise.race([gpu.pipelines.idle(), givenUp]); // what a program waits for goes first
     const start = now();

@@ -188,6 +188,20 @@ describe('tuneGpu', () => {
     expect(variantsOf(part, gpu.tuning.lanes)).toContain(gpu.tuning.variantOf(part));
   });
 
+  it('measures a product whose operands may be rounded for itself, by a kernel that does it too', async () => {
+    if (!gpu.device.features.has('shader-f16')) return; // SwiftShader's device has none
+    biased(); // the last that is right is taken
+    const { host, choices } = memoryHost();
+    await tuneGpu(gpu, host);
+    const half = { ...SHAPE, halves: 'both' } as const;
+    gpu.tuning.choose(CLASS, 'register-8');
+    expect(gpu.tuning.variantOf(half)).toBe(SAFE_VARIANT);
+    await gpu.tuning.settled();
+    expect(gpu.tuning.variantOf(half)).toBe('block-half');
+    expect(gpu.tuning.variantOf(SHAPE)).toBe('register-8');
+    expect(choices()?.matmul).toEqual({ [CLASS]: 'register-8', [shapeClass(half) ?? '']: 'block-half' });
+  });
+
   // Before a class, while kernels run for the first time, while they are timed, and in the next class.
   it.each([0, 1, 2, 3, 4, 6, 8])('is stopped at its turn %i with everything freed', async (turn) => {
     const { host, choices } = memoryHost();

@@ -50,6 +50,8 @@ export class Tuning {
   readonly #switching = new Set<Promise<void>>();
   /** Classes that could not be measured. */
   readonly #givenUp = new Set<string>();
+  /** Whether the run allows operands of products to be rounded to 16-bit floats; the device must have `shader-f16`. */
+  halves = false;
   #version = 0;
   #measurer: Measurer | undefined;
 

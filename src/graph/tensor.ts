@@ -20,6 +20,11 @@ export interface Tensor {
   /** How a frozen matrix is stored when not as f32. Only `matmul`, as its second operand, and `embedding` read those. */
   readonly packing?: Packing;
   /**
+   * Set for the parameters of a model, by which a product multiplies activations (`nt`) or their gradients (`nn`): where
+   * the run allows it, a kernel may round both operands or this one alone to 16-bit floats.
+   */
+  readonly mayBeHalf?: true;
+  /**
    * Consecutive rows of a frozen matrix that is too large for one buffer, as tensors of their own; the whole has no
    * storage then. The same two operations read them.
    */

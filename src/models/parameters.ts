@@ -106,6 +106,7 @@ const plain = (name: string, shape: readonly number[]): Tensor => ({
   dtype: 'f32',
   trainable: false,
   elements: sizeOf(shape),
+  mayBeHalf: true,
 });
 
 /** A frozen parameter, in parts of consecutive rows where the whole is larger than `limit` bytes. */

@@ -20,6 +20,8 @@ export interface TestInput {
   packing?: Packing;
   /** Stores a matrix in parts of so many rows each. */
   rowsPerPart?: number;
+  /** Marks a parameter of a model. */
+  mayBeHalf?: true;
   /** Values; normal-ish random numbers when left out. */
   values?: ArrayLike<number>;
 }
@@ -70,10 +72,14 @@ export class GraphUnderTest {
   ) {
     let seed = 1;
     for (const [name, input] of Object.entries(inputs)) {
-      const { shape, dtype = 'f32', trainable = false, packing, rowsPerPart, values } = input;
+      const { shape, dtype = 'f32', trainable = false, packing, rowsPerPart, mayBeHalf, values } = input;
       const parts = rowsPerPart === undefined ? undefined : rowParts(name, shape, rowsPerPart, packing);
       const plain = this.graph.persistent(name, shape, { dtype, trainable });
-      const tensor: Tensor = { ...plain, ...(parts ? { parts } : packing && { packing }) };
+      const tensor: Tensor = {
+        ...plain,
+        ...(mayBeHalf && { mayBeHalf }),
+        ...(parts ? { parts } : packing && { packing }),
+      };
       const data = packed(values ?? noise(sizeOf(shape), seed++), tensor);
       this.values.set(
         tensor,

@@ -1,7 +1,7 @@
 import template from '../../../shaders/matmul-tiled.wgsl?raw';
 import { f32, u32 } from '../kernel.ts';
 import { fillTemplate } from '../template.ts';
-import { canUseVectors, type MatmulPlan, type MatmulShape } from './matmul.ts';
+import { canUseVectors, type HalfOperands, type MatmulPlan, type MatmulShape } from './matmul.ts';
 
 /** How a product is cut up when its operands pass through workgroup memory. */
 export interface BlockTile {
@@ -15,17 +15,30 @@ export interface BlockTile {
   readonly bk4: number;
 }
 
-/** The kernel of a product through workgroup memory. Bindings: A, B, C, then D. K is not split. */
-export function planTiledMatmul(shape: MatmulShape, { tm, tn, wx, wy, bk4 }: BlockTile): MatmulPlan {
+/**
+ * The kernel of a product through workgroup memory. Bindings: A, B, C, then D. K is not split.
+ *
+ * @param halves operands that lie there as 16-bit floats, which asks for the feature `shader-f16`.
+ */
+export function planTiledMatmul(
+  shape: MatmulShape,
+  { tm, tn, wx, wy, bk4 }: BlockTile,
+  halves?: HalfOperands,
+): MatmulPlan {
   const { layout, M, N, K, batch, addend, accumulate } = shape;
   const vec = canUseVectors(shape);
   const [bm, bn, threads] = [tm * wy, tn * wx, wx * wy];
   const strides = [shape.batchStrideA, shape.batchStrideB, shape.batchStrideC, shape.batchStrideD].map(u32);
   return {
     kernel: {
-      name: `matmul/${layout}-${bm}x${bn}-tiled-${tm}x${tn}${vec ? '' : '-scalar'}`,
+      name: `matmul/${layout}-${bm}x${bn}-tiled-${tm}x${tn}${vec ? '' : '-scalar'}${halves ? `-half-${halves}` : ''}`,
       wgsl: fillTemplate(template, {
         VEC: vec,
+        HALVES: halves !== undefined,
+        TYPE_A: halves === 'both' ? 'vec4h' : 'vec4f',
+        TYPE_B: halves ? 'vec4h' : 'vec4f',
+        KEEP_A: halves === 'both' ? 'rounded' : 'vec4f',
+        KEEP_B: halves ? 'rounded' : 'vec4f',
         NT_LAYOUT: layout === 'nt',
         TN_LAYOUT: layout === 'tn',
         TM: tm,

@@ -1,15 +1,22 @@
-import { canUseVectors, chooseTile, type MatmulPlan, type MatmulShape, planMatmul } from './matmul.ts';
+import {
+  canUseVectors,
+  chooseTile,
+  type HalfOperands,
+  type MatmulPlan,
+  type MatmulShape,
+  planMatmul,
+} from './matmul.ts';
 import { canUseSubgroups, isAligned, planSubgroupMatmul, type SubgroupTile } from './matmul-subgroup.ts';
-import { planTiledMatmul } from './matmul-tiled.ts';
+import { type BlockTile, planTiledMatmul } from './matmul-tiled.ts';
 
 /**
  * Kernels of a large product that compute the same, in the order of how long they take to compile: register tiles of
  * side 4, 8 and 16 (`shaders/matmul.wgsl`), operands handed from lane to lane (`shaders/matmul-subgroup.wgsl`), and blocks
- * in workgroup memory (`shaders/matmul-tiled.wgsl`).
+ * in workgroup memory (`shaders/matmul-tiled.wgsl`), of f32 or with operands rounded to 16-bit floats.
  */
 export const MATMUL_VARIANTS = [
   ...(['register-4', 'register-8'] as const),
-  ...(['subgroup-wide', 'subgroup-tall', 'block', 'register-16'] as const),
+  ...(['subgroup-wide', 'subgroup-tall', 'block', 'block-half', 'register-16'] as const),
 ] as const;
 export type MatmulVariant = (typeof MATMUL_VARIANTS)[number];
 /** Compiles quickly and runs everywhere: what is used before anything has been measured. */
@@ -20,11 +27,16 @@ export const ONLY_VARIANT: MatmulVariant = 'register-8';
 /** Whether the operands are whole matrices of f32, which is all that the kernel with blocks reads. */
 const isWhole = ({ window, packedB }: MatmulShape): boolean => window === undefined && packedB === undefined;
 
+/** Whether there is a kernel that makes use of operands being allowed to be rounded. */
+const canUseHalves = (shape: MatmulShape): shape is MatmulShape & { halves: HalfOperands } =>
+  shape.halves !== undefined && isWhole(shape);
+
 /** Largest power of two up to a size, at most 256: beyond, the kernels' order does not change any more. */
 const sizeClass = (size: number): number => Math.min(256, 2 ** Math.floor(Math.log2(size)));
 
 /**
- * Products that one measurement speaks for: those of a layout, of the same alignment and of like sizes.
+ * Products that one measurement speaks for: those of a layout, of the same alignment, of like sizes, and with the
+ * same operands that may be rounded.
  *
  * @returns undefined for products too small to matter, and for those that only one kernel computes.
  */
@@ -32,7 +44,8 @@ export function shapeClass(shape: MatmulShape): string | undefined {
   const { layout, M, N, K, batch } = shape;
   if (batch > 1 || M < 64 || N < 32 || K < 32 || chooseTile(shape).splits > 1) return undefined;
   const alignment = isAligned(shape) ? '' : canUseVectors(shape) ? '-ragged' : '-odd';
-  return `${layout}${alignment}${isWhole(shape) ? '' : '-part'} ${[M, N, K].map(sizeClass).join('×')}`;
+  const halves = canUseHalves(shape) ? ` half ${shape.halves}` : '';
+  return `${layout}${alignment}${isWhole(shape) ? '' : '-part'} ${[M, N, K].map(sizeClass).join('×')}${halves}`;
 }
 
 /**
@@ -47,6 +60,7 @@ export function variantsOf(shape: MatmulShape, lanes: number | undefined): Matmu
     'subgroup-wide': lanes !== undefined && canUseSubgroups(shape),
     'subgroup-tall': lanes !== undefined && canUseSubgroups(shape),
     block: isWhole(shape),
+    'block-half': canUseHalves(shape),
     'register-16': chooseTile(shape, 16).tm === 16,
   };
   return MATMUL_VARIANTS.filter((variant) => can[variant]);
@@ -62,13 +76,18 @@ export function planVariant(shape: MatmulShape, variant: MatmulVariant, lanes: n
     case 'register-16':
       return planMatmul(shape, chooseTile(shape, 16));
     case 'block':
-      return planTiledMatmul(shape, { tm: 8, tn: 16, wx: 8, wy: 8, bk4: 2 });
+      return planTiledMatmul(shape, BLOCK);
+    case 'block-half':
+      if (!canUseHalves(shape)) throw new Error('block-half: no operand may be rounded');
+      return planTiledMatmul(shape, BLOCK, shape.halves);
     case 'subgroup-wide':
     case 'subgroup-tall':
       if (lanes === undefined) throw new Error(`${variant}: the size of subgroups is not known`);
       return planSubgroupMatmul(shape, { lanes, ...subgroupTile(variant) });
   }
 }
+
+const BLOCK: BlockTile = { tm: 8, tn: 16, wx: 8, wy: 8, bk4: 2 };
 
 /** Tall: few columns per lane, as suits wide subgroups; wide: more of them for the narrow ones. */
 const subgroupTile = (variant: 'subgroup-wide' | 'subgroup-tall'): Omit<SubgroupTile, 'lanes'> =>

@@ -7,6 +7,9 @@ import { planReduction } from './reduce-splits.ts';
 /** How the operands are stored: see `shaders/matmul.wgsl`. */
 export type MatmulLayout = 'nt' | 'nn' | 'tn';
 
+/** Operands of a product that may be rounded to 16-bit floats: never gradients, which underflow there. */
+export type HalfOperands = 'both' | 'b';
+
 /** A product C [batch, M, N] = alpha op(A) op(B) (+ D) (+ C). Batch strides are in elements; 0 shares an operand. */
 export interface MatmulShape {
   readonly layout: MatmulLayout;
@@ -25,6 +28,8 @@ export interface MatmulShape {
   readonly window?: MatmulWindow;
   /** Set where B is packed: how, and the elements of all of it. */
   readonly packedB?: { readonly packing: Packing; readonly elements: number };
+  /** Set where a kernel may round operands to 16-bit floats. */
+  readonly halves?: HalfOperands;
 }
 
 /** The product of two whole matrices, with nothing added. */

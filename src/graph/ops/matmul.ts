@@ -1,4 +1,10 @@
-import { type MatmulLayout, type MatmulShape, matmulTwin, planMatmul } from '../../gpu/kernels/matmul.ts';
+import {
+  type HalfOperands,
+  type MatmulLayout,
+  type MatmulShape,
+  matmulTwin,
+  planMatmul,
+} from '../../gpu/kernels/matmul.ts';
 import { planVariant } from '../../gpu/kernels/matmul-variants.ts';
 import type { Tuning } from '../../gpu/tuning.ts';
 import type { Graph, KernelCall, Operation } from '../graph.ts';
@@ -21,6 +27,11 @@ export interface MatmulOptions {
    * returns stands for the gradient of b.
    */
   gradientOfB?: ((dy: Tensor) => Tensor | undefined) | undefined;
+  /**
+   * Operands that may be rounded to 16-bit floats where the run allows it, and neither is a gradient; when left out, the
+   * tensor b says it ({@link Tensor.mayBeHalf}).
+   */
+  halves?: HalfOperands | undefined;
   /** Elements from one matrix of the result to the next, where a stack is padded; operands know their own. */
   stride?: number;
 }
@@ -62,6 +73,9 @@ export function batchedMatmul(g: Graph, a: Tensor, b: Tensor, options: MatmulOpt
 const strideOf = (stack: Tensor, batch: number): number =>
   batch === 1 || stack.shape[0] === 1 ? 0 : stack.elements / stack.shape[0];
 
+/** Operands that may be rounded in a product by a parameter of a model, which in `nn` is one of gradients. */
+const HALVES_BY: Readonly<Record<MatmulLayout, HalfOperands | undefined>> = { nt: 'both', nn: 'b', tn: undefined };
+
 function recordMatmul(
   g: Graph,
   a: Tensor,
@@ -70,10 +84,11 @@ function recordMatmul(
   options: MatmulOptions & { M: number; N: number; K: number; batch: number },
 ): Tensor {
   const { layout, alpha = 1, into, accumulate = false, M, N, K, batch } = options;
+  const halves = options.halves ?? (batch === 1 && b.mayBeHalf ? HALVES_BY[layout] : undefined);
   let addend = options.addend;
   const strideC = into ? into.elements / batch : (options.stride ?? M * N);
   const y = into ?? g.intermediate(`${a.name}·${b.name}`, resultShape, 'f32', batch * strideC);
-  const shapeNow = (): MatmulShape => ({
+  const shapeNow = (allowsHalves = false): MatmulShape => ({
     layout,
     M,
     N,
@@ -86,6 +101,7 @@ function recordMatmul(
     alpha,
     addend: addend !== undefined,
     accumulate,
+    ...(allowsHalves && halves && { halves }),
   });
   const inputs = addend ? [a, b, addend] : [a, b];
   // Whether K is split depends on the shape alone, so the memory for partial sums is known now.
@@ -97,7 +113,7 @@ function recordMatmul(
     outputs: [y],
     ...(partial && { scratch: [partial] }),
     ...(into && { effect: true }),
-    calls: (tuning) => productCalls(shapeNow(), { a, b, c: y, d: addend, partial }, tuning),
+    calls: (tuning) => productCalls(shapeNow(tuning.halves), { a, b, c: y, d: addend, partial }, tuning),
     twin: (value) => matmulTwin(shapeNow(), value(a), value(b), value(y) as Float64Array, addend && value(addend)),
     fuseAddend: (tensor) => {
       if (addend !== undefined || into !== undefined || batch !== 1) return false;
@@ -109,8 +125,8 @@ function recordMatmul(
   if (batch === 1 && !into) {
     operation.gradient = ([dy], [wantsA, wantsB]) => {
       if (dy === undefined) return [];
-      const da = wantsA ? gradientOfA(g, layout, alpha, dy, b) : undefined;
-      const ofB = options.gradientOfB ?? ((d: Tensor) => gradientOfB(g, layout, alpha, d, a));
+      const da = wantsA ? gradientOfA(g, layout, alpha, dy, b, halves) : undefined;
+      const ofB = options.gradientOfB ?? ((d: Tensor) => gradientOfB(g, layout, alpha, d, a, halves));
       const db = wantsB ? ofB(dy) : undefined;
       return [da, db, dy];
     };
@@ -171,12 +187,28 @@ export function productCalls(shape: MatmulShape, tensors: ProductTensors, tuning
   });
 }
 
-function gradientOfA(g: Graph, layout: MatmulLayout, alpha: number, dy: Tensor, b: Tensor): Tensor {
+function gradientOfA(
+  g: Graph,
+  layout: MatmulLayout,
+  alpha: number,
+  dy: Tensor,
+  b: Tensor,
+  halves: HalfOperands | undefined,
+): Tensor {
   if (layout === 'tn') return matmul(g, b, dy, { layout: 'nt', alpha });
-  return matmul(g, dy, b, { layout: layout === 'nt' ? 'nn' : 'nt', alpha });
+  return matmul(g, dy, b, { layout: layout === 'nt' ? 'nn' : 'nt', alpha, halves: halves && 'b' });
 }
 
-function gradientOfB(g: Graph, layout: MatmulLayout, alpha: number, dy: Tensor, a: Tensor): Tensor {
-  if (layout === 'nt') return matmul(g, dy, a, { layout: 'tn', alpha });
+function gradientOfB(
+  g: Graph,
+  layout: MatmulLayout,
+  alpha: number,
+  dy: Tensor,
+  a: Tensor,
+  halves: HalfOperands | undefined,
+): Tensor {
+  // Rounded only where it was as a factor of the product: a is a gradient where that had b rounded alone.
+  const rounded = halves === 'both' ? 'b' : undefined;
+  if (layout === 'nt') return matmul(g, dy, a, { layout: 'tn', alpha, halves: rounded });
   return matmul(g, a, dy, { layout: layout === 'nn' ? 'tn' : 'nn', alpha });
 }

@@ -1,8 +1,9 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { Gpu } from '../../gpu/device.ts';
 import { ATTENTION_VARIANTS, SAFE_ATTENTION } from '../../gpu/kernels/attention.ts';
 import type { MatmulLayout } from '../../gpu/kernels/matmul.ts';
 import { shapeClass, variantsOf } from '../../gpu/kernels/matmul-variants.ts';
+import { Tuning } from '../../gpu/tuning.ts';
 import { relativeError } from '../../testing/compare.ts';
 import { acquireTestGpu } from '../../testing/gpu.ts';
 import { GraphUnderTest, noise, type TestInput } from '../../testing/graphs.ts';
@@ -111,6 +112,115 @@ describe('matmul', () => {
     await new GraphUnderTest({ a: { shape: a }, b: { shape: b }, d: { shape: [M, N] } }, (g, input) => ({
       y: matmul(g, input('a'), input('b'), { layout, alpha: 0.5, addend: input('d') }),
     })).checkGpu(gpu, F32);
+  });
+
+  describe('with operands rounded to 16-bit floats', () => {
+    // Two operands that are off by 2^-11 of themselves at most, at random: half of that for a product, about.
+    const F16 = 5e-4;
+    const HALF = { nt: 'both', nn: 'b', tn: 'b' } as const;
+    const canBeHalf = (): boolean => gpu.device.features.has('shader-f16'); // SwiftShader's cannot
+    beforeAll(() => {
+      gpu.tuning.halves = canBeHalf();
+    });
+    afterAll(() => {
+      gpu.tuning.halves = false;
+    });
+
+    /** Makes the kernel the one of a product; false where the device cannot have it. */
+    function chooseHalf(layout: MatmulLayout, M: number, N: number, K: number): boolean {
+      const shape = { ...PLAIN, layout, M, N, K, halves: HALF[layout] };
+      expect(variantsOf({ ...PLAIN, layout, M, N, K }, gpu.tuning.lanes)).not.toContain('block-half');
+      expect(variantsOf({ ...shape, window: { rowC: 2 * N } }, gpu.tuning.lanes)).not.toContain('block-half');
+      expect(variantsOf(shape, gpu.tuning.lanes)).toContain('block-half');
+      expect(shapeClass(shape)).not.toBe(shapeClass({ ...PLAIN, layout, M, N, K }));
+      gpu.tuning.choose(shapeClass(shape) ?? '', 'block-half');
+      return canBeHalf();
+    }
+
+    // Sides of a tile (64 × 128, 8 of K), one less and one more, odd ones, and none that fits.
+    const sizes = [
+      [64, 128, 64],
+      [65, 129, 65],
+      [127, 127, 63],
+      [260, 132, 36],
+      [67, 129, 37],
+    ];
+    for (const layout of ['nt', 'nn', 'tn'] as const) {
+      test.each(sizes)(`${layout} %i × %i × %i`, async (M, N, K) => {
+        const isHalf = chooseHalf(layout, M, N, K);
+        const [a, b] = operands[layout](M, N, K);
+        const inputs = { a: { shape: a }, b: { shape: b }, d: { shape: [M, N] }, into: { shape: [M, N] } };
+        const t = new GraphUnderTest(inputs, (g, input) => ({
+          y: matmul(g, input('a'), input('b'), { layout, alpha: 0.5, addend: input('d'), halves: HALF[layout] }),
+          into: matmul(g, input('a'), input('b'), {
+            ...{ layout, into: input('into'), accumulate: true, halves: HALF[layout] },
+          }),
+        }));
+        const expected = t.onCpu();
+        for (const [name, actual] of await t.onGpu(gpu)) {
+          const error = relativeError(actual, expected.get(name) ?? []);
+          expect(error, name).toBeLessThan(isHalf ? F16 : F32);
+          if (isHalf) expect(error, `${name} is rounded`).toBeGreaterThan(F32);
+        }
+      });
+    }
+
+    test('gradients of 1e-9, which 16 bits cannot hold, are not rounded', async () => {
+      const [M, N, K] = [64, 64, 64];
+      const isHalf = [chooseHalf('nn', M, K, N), chooseHalf('tn', N, K, M)].every(Boolean);
+      const dy = { shape: [M, N], values: noise(M * N, 4).map((x) => x * 1e-9) };
+      await new GraphUnderTest({ dy, b: { shape: [N, K] }, x: { shape: [M, K] } }, (g, input) => ({
+        dx: matmul(g, input('dy'), input('b'), { layout: 'nn', halves: 'b' }),
+        dw: matmul(g, input('dy'), input('x'), { layout: 'tn', halves: 'b' }),
+      })).checkGpu(gpu, isHalf ? F16 : F32);
+    });
+
+    test('values beyond the range end at its bounds, and what is no number stays so', async () => {
+      const [M, N, K] = [64, 64, 64];
+      const isHalf = chooseHalf('nt', M, N, K);
+      const a = noise(M * K, 1);
+      for (let k = 0; k < K; k++) [a[k], a[K + k]] = [1e6, -1e6];
+      [a[2 * K], a[3 * K]] = [Infinity, NaN];
+      const t = new GraphUnderTest({ a: { shape: [M, K], values: a }, b: { shape: [N, K] } }, (g, input) => ({
+        y: matmul(g, input('a'), input('b'), { layout: 'nt', halves: 'both' }),
+      }));
+      const clamped = new Map(t.values).set(
+        t.input('a'),
+        a.map((x) => (isHalf && Number.isFinite(x) ? Math.min(65504, Math.max(-65504, x)) : x)),
+      );
+      const rows = (y: Float64Array | undefined, first: number, end: number): Float64Array =>
+        (y ?? new Float64Array()).subarray(first * N, end * N);
+      const [found, expected] = [(await t.onGpu(gpu)).get('y'), t.onCpu(clamped).get('y')];
+      for (const [first, end] of [
+        [0, 1],
+        [1, 2],
+        [4, M],
+      ]) {
+        expect(relativeError(rows(found, first, end), rows(expected, first, end))).toBeLessThan(isHalf ? F16 : F32);
+      }
+      expect(rows(found, 2, 4).some((x) => Number.isFinite(x))).toBe(false);
+    });
+
+    test.each([true, false])(
+      'parameters of a model and what they multiply may be rounded where that is %s',
+      (halves) => {
+        const b = { ...weight([64, 64]), mayBeHalf: true } as const;
+        const t = new GraphUnderTest({ a: weight([64, 64]), b }, (g, input) => ({
+          y: matmul(g, input('a'), input('b'), { layout: 'nt' }),
+          plain: matmul(g, input('b'), input('a'), { layout: 'nt' }),
+        })).withGradients('y');
+        const tuning = new Tuning();
+        tuning.halves = halves;
+        const asked: string[] = [];
+        vi.spyOn(tuning, 'variantOf').mockImplementation((shape) => {
+          asked.push(`${shape.layout} ${shape.halves ?? 'none'}`);
+          return 'register-4';
+        });
+        for (const operation of t.graph.operations) if (operation.name === 'matmul') operation.calls(tuning);
+        const allowed = halves ? ['nt both', 'nt none', 'nn b', 'tn b'] : ['nt none', 'nt none', 'nn none', 'tn none'];
+        expect(asked).toEqual(allowed);
+      },
+    );
   });
 
   test.each([
