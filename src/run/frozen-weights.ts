@@ -2,7 +2,7 @@ import type { Packing } from '../gpu/packing.ts';
 
 /**
  * How frozen weights are kept on the GPU: as f32; as the checkpoint stores them, where it stores 16 bits; or in blocks of
- * 8-bit or 4-bit integers. Trained weights are f32 always, and so is arithmetic.
+ * 8-bit or 4-bit integers. Trained weights are f32 always.
  */
 export const FROZEN_WEIGHTS = ['f32', 'stored', '8-bit', '4-bit'] as const;
 export type FrozenWeights = (typeof FROZEN_WEIGHTS)[number];

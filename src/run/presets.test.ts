@@ -13,6 +13,14 @@ describe('embeddedSettings', () => {
     }
   });
 
+  it('are read as before where they are of a version that did not know of 16-bit products', () => {
+    const settings = embeddedSettings('quick', 'gorp');
+    const { arithmetic, ...training } = settings.training;
+    expect(arithmetic).toBe('f32');
+    expect(parseSettings({ ...settings, training })).toEqual(settings);
+    expect(() => parseSettings({ ...settings, training: { ...training, arithmetic: 'bf16' } })).toThrow(/arithmetic/);
+  });
+
   it('makes quick a small part of full', () => {
     const full = embeddedSettings('full', 'gorp');
     const quick = embeddedSettings('quick', 'gorp');

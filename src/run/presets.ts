@@ -20,6 +20,7 @@ const FULL: TrainingSettings = {
   evaluationBatchSize: 50,
   frozenWeights: 'f32',
   activations: 'keep',
+  arithmetic: 'f32',
 };
 
 const QUICK: TrainingSettings = { ...FULL, epochs: 1, batchSize: 8, trainExamples: 48, testExamples: 24 };
@@ -89,6 +90,7 @@ export function publishedSettings(
       evaluationBatchSize: settings.evaluationBatchSize,
       frozenWeights: 'f32',
       activations: 'recompute', // the models are large, and the numbers the same
+      arithmetic: 'f32',
     },
     ...(others.length > 0 && { perTask }),
   };

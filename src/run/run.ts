@@ -12,7 +12,7 @@ import { type Opened, Opening, parametersOf } from './opening.ts';
 import { RunRecord } from './record.ts';
 import type { DeviceReport } from './results.ts';
 import { Rounds } from './rounds.ts';
-import type { RunSettings } from './settings.ts';
+import type { RunSettings, TrainingSettings } from './settings.ts';
 
 /** One run: a model learns the tasks of an order one after another. Every end, good or bad, frees the GPU. */
 export class Run {
@@ -69,6 +69,7 @@ export class Run {
     const owned: { destroy(): void }[] = [];
     try {
       this.#emitDevice(gpu);
+      gpu.tuning.halves = allowsHalves(gpu, this.settings.training);
       const opened = await new Opening(this.host, this.settings, this.#control, gpu).open(trains);
       const { model, tokenizer, network, tasks, saved } = opened;
       owned.push(network);
@@ -142,6 +143,21 @@ export class Run {
   #progress(progress: Omit<Extract<RunEvent, { type: 'progress' }>, 'type' | 'round' | 'secondsLeft'>): void {
     this.host.emit({ type: 'progress', round: 0, secondsLeft: null, ...progress });
   }
+}
+
+/**
+ * Whether operands of products may be rounded to 16-bit floats.
+ *
+ * @throws GorpError `gpu/no-f16` where the settings ask for it and the device cannot.
+ */
+function allowsHalves({ device }: Gpu, { arithmetic }: TrainingSettings): boolean {
+  if (arithmetic === 'f32') return false;
+  if (device.features.has('shader-f16')) return true;
+  throw new GorpError(
+    'gpu/no-f16',
+    'The settings ask for products of 16-bit floats, which this graphics adapter cannot compute (it lacks shader-f16).',
+    'Set Products (training.arithmetic) to f32 and start again, or use another adapter or driver.',
+  );
 }
 
 // Milliseconds from the first call that fails on a lost device to the news of its loss, at most.

@@ -24,6 +24,8 @@ export const TrainingSchema = v.strictObject({
   frozenWeights: v.optional(v.picklist(FROZEN_WEIGHTS), 'f32'),
   /** Whether activations are kept for the backward pass, or computed again there block by block. */
   activations: v.optional(v.picklist(['keep', 'recompute']), 'keep'),
+  /** Whether kernels may round weights and activations in products to 16-bit floats; sums and gradients are f32 always. */
+  arithmetic: v.optional(v.picklist(['f32', 'f16']), 'f32'),
 });
 export type TrainingSettings = v.InferOutput<typeof TrainingSchema>;
 

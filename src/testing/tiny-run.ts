@@ -147,6 +147,7 @@ export function tinySettings(
       evaluationBatchSize: 4,
       frozenWeights: 'f32',
       activations: 'keep',
+      arithmetic: 'f32',
       ...training,
     },
   };

@@ -388,6 +388,22 @@ export const MORE_GROUPS: readonly FieldGroup[] = [
             ? { ...settings, training: { ...settings.training, activations: value } }
             : settings,
       },
+      {
+        kind: 'choice',
+        id: 'training.arithmetic',
+        label: 'Products',
+        help: 'f16 rounds weights and activations in large products; sums and gradients stay f32. Not every graphics card can.',
+        applies: always,
+        options: [
+          { value: 'f32', label: 'f32' },
+          { value: 'f16', label: 'f16, where quicker' },
+        ],
+        read: ({ training }) => training.arithmetic,
+        write: (settings, value) =>
+          value === 'f32' || value === 'f16'
+            ? { ...settings, training: { ...settings.training, arithmetic: value } }
+            : settings,
+      },
     ],
   },
 ];
