@@ -12,8 +12,8 @@ enable f16;
 // VEC reads storage as vec4f, where the contiguous sides are multiples of 4; else four floats one by one.
 // Edges: rows and columns beyond the end are clamped when read and not written; k beyond the end reads zero in A.
 // Grid: x over column blocks, y over row blocks, z = batch.
-// TYPE_A, TYPE_B: where it is vec4h, the operand lies in workgroup memory as f16, which takes half the room; it is multiplied and summed as
-// f32. A value is then off by 2^-11 of itself, one below 6e-5 by 3e-8; finite ones end at +-65504.
+// TYPE_A, TYPE_B: where it is vec4h, the operand lies in workgroup memory as f16, which takes half the room; it is
+// multiplied and summed as f32. A value is then off by 2^-11 of itself, one below 6e-5 by 3e-8; finite ones end at +-65504.
 // Care: f32 sums in order of K, 4 partial products at a time; the error bound is K eps |A||B|.
 
 struct Params {
