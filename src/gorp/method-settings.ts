@@ -51,13 +51,13 @@ const Fields = v.strictObject({
   /** Energy that S must hold of each tensor, in (0, 1]. */
   threshold: share,
   /**
-   * Of a space of inputs: 0 cuts directions off at the threshold. More keeps each out by a weight that its energy gives, and half of it where that
-   * is so many times the average of all directions ({@link growSoftSpace}); there is no threshold then.
+   * Of a space of inputs: 0 cuts directions off at the threshold. More keeps each out by a weight that its energy gives,
+   * and by half where that is so many times the average of all directions ({@link growSoftSpace}); there is no threshold.
    */
   softness: v.optional(notNegative, 0), // earlier results have hard spaces
   /**
-   * Learning rates from task to task: the same, or raised by what a space of inputs, if it is one, takes away of a step's effect
-   * ({@link compensation}).
+   * Learning rates from task to task: the same, or raised by what a space of inputs, if it is one, takes away of a step's
+   * effect ({@link compensation}).
    */
   taskRates: v.optional(v.picklist(['constant', 'compensated']), 'constant'), // there was no choice in earlier results
   galoreRank: count,
@@ -103,3 +103,7 @@ export const MethodSchema = v.pipe(
   ),
 );
 export type MethodSettings = v.InferOutput<typeof MethodSchema>;
+
+/** Whether directions are kept out of updates by weights, and not cut off at a threshold. */
+export const hasSoftSpaces = ({ sharedSpace, spaceSource, softness }: MethodSettings): boolean =>
+  sharedSpace && spaceSource === 'activation' && softness > 0;

@@ -44,8 +44,8 @@ const METHODS: Record<MethodName, Method> = {
   'gorp-plus': {
     summary:
       'GORP in this project’s own form: where the published form keeps gradients out of the main gradient directions ' +
-      'of earlier tasks, it keeps every update out of the main input directions of earlier tasks, for adapters and ' +
-      'full-rank weights alike.',
+      'of earlier tasks, it keeps every update out of the input directions of earlier tasks, by as much as these used ' +
+      'them, for adapters and full-rank weights alike.',
     differs: {
       adapters: 'per-task',
       fullRank: 'projected',

@@ -1,7 +1,9 @@
-import { type Matrix, matrix, trace } from './matrix.ts';
+import { type Matrix, matrix, multiplyTranspose, trace } from './matrix.ts';
 import { heldShare, projectOutLeft, projectOutRight, type SpaceGrowth } from './space.ts';
 import { symmetricEigen } from './symmetric-eigen.ts';
 
+// Weights above this are 1 to rounding in f32, as spaces are saved; the energy behind them could not be told from it.
+const MOST_WEIGHT = 1 - 1e-6;
 // Directions that are kept out by less are let be: S stays narrower.
 const LEAST_WEIGHT = 0.02;
 
@@ -23,29 +25,27 @@ export function growSoftSpace(space: Matrix | null, covariance: Matrix, softness
   const n = covariance.rows;
   const alpha = softness / n;
   const held = space ?? matrix(n, 0);
-  const weights = columnEnergies(held);
+  const weights = columnEnergies(held).map((w) => Math.min(MOST_WEIGHT, w));
   const all = trace(covariance);
-  const energies = matrix(n, n);
-  for (let i = 0; i < n; i++) {
-    for (let j = 0; j < n; j++) {
-      let sum = all > 0 ? covariance.data[i * n + j] / all : 0;
-      weights.forEach((w, c) => {
-        sum += (alpha / (1 - w)) * held.data[i * held.columns + c] * held.data[j * held.columns + c];
-      });
-      energies.data[i * n + j] = sum;
-    }
-  }
-  const weightOf = (energy: number): number => Math.max(0, energy) / (Math.max(0, energy) + alpha);
+  // s sᵀ is w u uᵀ, and λ = α w / (1 − w).
+  const energies = multiplyTranspose(
+    scaledColumns(
+      held,
+      weights.map((w) => alpha / (1 - w)),
+    ),
+    held,
+  );
+  if (all > 0) covariance.data.forEach((value, at) => (energies.data[at] += value / all));
+  const weightOf = (energy: number): number =>
+    Math.min(MOST_WEIGHT, Math.max(0, energy) / (Math.max(0, energy) + alpha));
   const { values, vectors } = symmetricEigen(
     energies,
-    (all) => all.filter((value) => weightOf(value) >= LEAST_WEIGHT).length,
+    (each) => each.filter((value) => weightOf(value) >= LEAST_WEIGHT).length,
   );
-  const grown = matrix(n, vectors.columns);
-  for (let i = 0; i < n; i++) {
-    for (let j = 0; j < vectors.columns; j++) {
-      grown.data[i * vectors.columns + j] = vectors.data[i * vectors.columns + j] * Math.sqrt(weightOf(values[j]));
-    }
-  }
+  const grown = scaledColumns(
+    vectors,
+    Array.from(values, (value) => Math.sqrt(weightOf(value))),
+  );
   const outside = projectOutRight(projectOutLeft(covariance, held), held);
   const left = symmetricEigen(outside, 0).values;
   const total = values.filter((value) => weightOf(value) >= 0.5).length;
@@ -57,6 +57,15 @@ export function growSoftSpace(space: Matrix | null, covariance: Matrix, softness
     spectrum: Array.from(left, (value) => (all > 0 ? Math.max(0, value) / all : 0)),
     threshold: heldShare(grown, covariance),
   };
+}
+
+/** Every column times a factor of its own. */
+function scaledColumns({ rows, columns, data }: Matrix, factors: readonly number[]): Matrix {
+  return matrix(
+    rows,
+    columns,
+    data.map((value, at) => value * factors[at % columns]),
+  );
 }
 
 /** ‖·‖² of every column. */

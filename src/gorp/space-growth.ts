@@ -8,7 +8,7 @@ import { anglesToEarlier, directionsOfCovariance, directionsOfMoment, type TaskA
 import type { FullRankGroup } from './full-rank-group.ts';
 import { LoraGroup } from './lora-group.ts';
 import type { Matrix } from './matrix.ts';
-import type { MethodSettings } from './method-settings.ts';
+import { hasSoftSpaces, type MethodSettings } from './method-settings.ts';
 import type { SpaceGrowth } from './space.ts';
 import type { GroupSpace } from './trainable-group.ts';
 
@@ -40,15 +40,17 @@ interface Grown {
 export async function growSpaces(
   gpu: Gpu,
   groups: readonly (LoraGroup | FullRankGroup)[],
-  { threshold, spaceRule, softness }: MethodSettings,
+  method: MethodSettings,
   covariances: ReadonlyMap<string, Matrix> | undefined,
 ): Promise<NamedGrowth[]> {
+  const { threshold, spaceRule, softness } = method;
+  const isSoft = hasSoftSpaces(method);
   const growths: NamedGrowth[] = [];
   // Layers that read the same inputs (q and v, and every layer on the encoder's output) grow the same space once.
   const shared = new Map<Matrix, Grown>();
   const fromCovariance = (space: GroupSpace, name: string, covariance: Matrix): Grown => {
     const growth = space.grownFromCovariance(name, covariance, threshold, softness);
-    return { growth, directions: directionsOfCovariance(covariance, threshold, softness > 0 ? undefined : growth) };
+    return { growth, directions: directionsOfCovariance(covariance, threshold, isSoft ? undefined : growth) };
   };
   for (const group of groups) {
     const { space } = group;
@@ -69,7 +71,7 @@ export async function growSpaces(
     }
     for (const [name, { growth }] of grown) space.spaces.set(name, growth.space);
     space.upload();
-    const errors = await measureOrthonormality(gpu, space, covariances !== undefined && softness > 0);
+    const errors = await measureOrthonormality(gpu, space, isSoft);
     for (const [i, [name, { growth, directions }]] of [...grown].entries()) {
       const earlier = space.directions.get(name) ?? [];
       const { added, total, heldBefore, spectrum, threshold: held } = growth;

@@ -1,6 +1,7 @@
 import { GorpError, reportOf } from '../base/errors.ts';
 import { mixSeed } from '../base/random.ts';
 import type { Learner, StepRecord } from '../gorp/learner.ts';
+import { hasSoftSpaces } from '../gorp/method-settings.ts';
 import type { Gpu } from '../gpu/device.ts';
 import type { Network, SizedBatch } from '../models/network.ts';
 import { parametersWithoutEmbeddings } from '../models/parameters.ts';
@@ -300,7 +301,10 @@ export class Rounds {
   #emitSpaces(tensors: Awaited<ReturnType<Learner['endTask']>>): void {
     this.record.addSpaces(this.#round, tensors);
     this.host.emit({ type: 'space', round: this.#round, tensors });
-    const full = tensors.filter(({ total, dimension }) => total >= dimension);
+    // A soft space leaves something of every direction.
+    const full = hasSoftSpaces(this.settings.method)
+      ? []
+      : tensors.filter(({ total, dimension }) => total >= dimension);
     if (full.length > 0 && this.#round < this.parts.tasks.length) {
       this.host.emit({
         type: 'warning',

@@ -1,4 +1,5 @@
 import { useMemo } from 'react';
+import { hasSoftSpaces } from '../../gorp/method-settings.ts';
 import { usePageState } from '../page-context.tsx';
 import { Section } from '../ui/Section.tsx';
 import { Angles } from './Angles.tsx';
@@ -29,7 +30,8 @@ export function RanksTab() {
       </div>
     );
   }
-  const full = rows.filter((row) => row.full);
+  const isSoft = hasSoftSpaces(settings.method);
+  const full = isSoft ? [] : rows.filter((row) => row.full);
   const latest = spaces.at(-1)?.round ?? 1;
   const name = selected?.name ?? rows[0]?.name;
   const round = selected?.round ?? latest;
@@ -60,7 +62,11 @@ export function RanksTab() {
       <div className={styles.pair}>
         <Section
           title="Directions kept, by layer and task"
-          note="The rank that each task added (+), and the directions held after it; the bar is their share of the dimension. Choose a cell for its spectrum."
+          note={`${
+            isSoft
+              ? 'The directions that each task added to those kept out of updates by half or more (+), and all of them'
+              : 'The rank that each task added (+), and the directions held after it'
+          }; the bar is their share of the dimension. Choose a cell for its spectrum.`}
         >
           {rows.length === 0 ? (
             <p className={styles.empty} data-testid="ranks-map">
@@ -72,7 +78,9 @@ export function RanksTab() {
             <RanksMap rows={rows} selected={name === undefined ? null : { name, round }} />
           )}
         </Section>
-        {space !== undefined && <Spectrum space={space} round={round} task={settings.order[round - 1] ?? ''} />}
+        {space !== undefined && (
+          <Spectrum space={space} isSoft={isSoft} round={round} task={settings.order[round - 1] ?? ''} />
+        )}
       </div>
       {row !== undefined && settings.order.length > 1 && (
         <Angles likeness={likeness} row={row} round={round} order={settings.order} />

@@ -10,6 +10,8 @@ import styles from './Spectrum.module.css';
 
 interface Props {
   space: TensorSpace;
+  /** Whether directions are kept out by weights: no threshold decides then. */
+  isSoft: boolean;
   round: number;
   task: string;
 }
@@ -21,7 +23,7 @@ const LEAST_PLACES = 12;
 const TICKS = [0, 0.25, 0.5, 0.75, 1];
 
 /** Energy of the directions of one tensor and round: bars for each, a line for their sum, the threshold across. */
-export function Spectrum({ space, round, task }: Props) {
+export function Spectrum({ space, isSoft, round, task }: Props) {
   const frame = useRef<HTMLDivElement>(null);
   const width = useWidth(frame);
   const points = spectrumPoints(space);
@@ -31,7 +33,7 @@ export function Spectrum({ space, round, task }: Props) {
   const bar = Math.max(1, (x(1) - x(0)) * 0.7);
   const every = Math.max(1, Math.ceil((count * 24) / Math.max(width - PLOT.left - PLOT.right, 1)));
   const held = space.heldBefore;
-  const heldAfter = points[space.added - 1]?.cumulative ?? held;
+  const heldAfter = isSoft ? space.threshold : (points[space.added - 1]?.cumulative ?? held);
   return (
     <Section
       title="Energy spectrum"
@@ -40,7 +42,7 @@ export function Spectrum({ space, round, task }: Props) {
         <>
           <code className={styles.name}>{shortName(space.name)}</code> after task {round}, {task}: {space.added} of{' '}
           {count} directions added. {percent(heldAfter)} % of the energy is held, {percent(held)} % was before.
-          {space.total >= space.dimension && ' The space is full.'}
+          {!isSoft && space.total >= space.dimension && ' The space is full.'}
         </>
       }
     >
@@ -87,7 +89,7 @@ export function Spectrum({ space, round, task }: Props) {
               y2={y(space.threshold)}
             />
             <text className={styles.thresholdName} x={width - PLOT.right} y={y(space.threshold) + 14} textAnchor="end">
-              threshold {percent(space.threshold)}
+              {isSoft ? 'held now' : 'threshold'} {percent(space.threshold)}
             </text>
             {points.map(({ index }) =>
               index === 1 || index % every === 0 ? (

@@ -1,4 +1,4 @@
-import type { MethodSettings } from '../../gorp/method-settings.ts';
+import { hasSoftSpaces, type MethodSettings } from '../../gorp/method-settings.ts';
 import { FROZEN_WEIGHTS } from '../../run/frozen-weights.ts';
 import type { RunSettings, TrainingSettings } from '../../run/settings.ts';
 
@@ -108,7 +108,6 @@ const hasSpace = ({ sharedSpace }: MethodSettings): boolean => sharedSpace;
 const hasLoraSpace = (m: MethodSettings): boolean => hasSpace(m) && hasLora(m);
 const isFast = (m: MethodSettings): boolean => isProjected(m) && m.projection === 'fast';
 const hasInputSpace = (m: MethodSettings): boolean => hasSpace(m) && m.spaceSource === 'activation';
-const isSoft = (m: MethodSettings): boolean => hasInputSpace(m) && m.softness > 0;
 const hasMomentSpace = (m: MethodSettings): boolean => hasSpace(m) && m.spaceSource === 'moment';
 const hasFullRankMomentSpace = (m: MethodSettings): boolean => hasMomentSpace(m) && isProjected(m);
 
@@ -262,7 +261,7 @@ export const MORE_GROUPS: readonly FieldGroup[] = [
         label: 'Energy threshold',
         help: 'Share of each tensor’s energy that the space must hold after a task.',
         range: SHARE,
-        applies: (m) => hasSpace(m) && !isSoft(m),
+        applies: (m) => hasSpace(m) && !hasSoftSpaces(m),
       }),
       method('softness', {
         label: 'Softness',

@@ -2,6 +2,7 @@ import template from '../../../shaders/cross-entropy.wgsl?raw';
 import { type MatmulShape, matmulTwin } from '../../gpu/kernels/matmul.ts';
 import { flatWorkgroups, u32, type Workgroups } from '../../gpu/kernel.ts';
 import { fillTemplate } from '../../gpu/template.ts';
+import type { Tuning } from '../../gpu/tuning.ts';
 import type { Graph, KernelCall, Numbers } from '../graph.ts';
 import { sizeOf, type Tensor } from '../tensor.ts';
 import { partialSumsOf, productCalls } from './matmul.ts';
@@ -93,6 +94,12 @@ class ChunkedLogits {
     return [{ ...shape, window: { offsetA: first * this.columns } }, head];
   };
 
+  /** The kernels of {@link forward}, into the memory of a chunk. */
+  forwardCalls(chunk: Chunk, { logits, partial }: ChunkMemory, tuning: Tuning): KernelCall[] {
+    const [shape, b] = this.forward(chunk);
+    return productCalls(shape, { a: this.projection.x, b, c: logits, partial }, tuning);
+  }
+
   /** dx[chunk] = alpha dlogits head. */
   readonly toInput = ({ first, rows }: Chunk): [shape: MatmulShape, b: Tensor] => {
     const { alpha, head } = this.projection;
@@ -144,7 +151,7 @@ export function rowLosses(g: Graph, projection: Projection, labels: Tensor, chun
   const chunked = new ChunkedLogits(projection, chunkBytes);
   const { rows, vocabulary, chunks } = chunked;
   const memory = chunked.scratch(g, [chunked.forward]);
-  const { logits, partial } = memory;
+  const { logits } = memory;
   const loss = g.intermediate('row losses', [rows]);
   const logSumExp = g.intermediate('log-sum-exp of logits', [rows]);
   g.record({
@@ -154,9 +161,8 @@ export function rowLosses(g: Graph, projection: Projection, labels: Tensor, chun
     scratch: scratchOf(memory),
     calls: (tuning) =>
       chunks.flatMap((chunk) => {
-        const [shape, b] = chunked.forward(chunk);
         return [
-          ...productCalls(shape, { a: x, b, c: logits, partial }, tuning),
+          ...chunked.forwardCalls(chunk, memory, tuning),
           call('ROWS', chunk.rows, vocabulary, [logits, labels, loss, logSumExp], chunk.first),
         ];
       }),
@@ -245,9 +251,8 @@ function recordProjectionGradient(
           const [shape, b] = form(chunk);
           return productCalls(shape, { a: logits, b, c, partial }, tuning);
         };
-        const [shape, b] = chunked.forward(chunk);
         return [
-          ...productCalls(shape, { a: x, b, c: logits, partial }, tuning),
+          ...chunked.forwardCalls(chunk, memory, tuning),
           call('GRADIENT', chunk.rows, vocabulary, [logits, labels, logSumExp, weight, dtotal], chunk.first),
           ...back(chunked.toInput, dx),
           ...back(chunked.toHead, dhead),
@@ -302,7 +307,7 @@ export function choiceLosses(
   const chunked = new ChunkedLogits(projection, chunkBytes);
   const { vocabulary, chunks } = chunked;
   const memory = chunked.scratch(g, [chunked.forward]);
-  const { logits, partial } = memory;
+  const { logits } = memory;
   const loss = g.intermediate('choice losses', [B, C]);
   const best = g.intermediate('best tokens', [B, N], 'u32');
   g.record({
@@ -312,9 +317,8 @@ export function choiceLosses(
     scratch: scratchOf(memory),
     calls: (tuning) =>
       chunks.flatMap((chunk) => {
-        const [shape, b] = chunked.forward(chunk);
         return [
-          ...productCalls(shape, { a: x, b, c: logits, partial }, tuning),
+          ...chunked.forwardCalls(chunk, memory, tuning),
           call('CHOICES', chunk.rows, vocabulary, [logits, begins, tokens, loss, best], chunk.first, [N, C]),
         ];
       }),
