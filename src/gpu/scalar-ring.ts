@@ -1,6 +1,7 @@
 import type { OwnedBuffer } from './buffers.ts';
 import type { Gpu } from './device.ts';
 import type { BufferRange } from './program.ts';
+import { readBytes } from './readback.ts';
 import { USAGE } from './usage.ts';
 
 /**
@@ -57,21 +58,12 @@ export class ScalarRing {
     const steps = this.#used;
     this.#used = 0;
     if (steps === 0) return [];
-    const usage = USAGE.mapRead | USAGE.copyTarget;
-    const staging = this.gpu.buffers.create('step records, read back', steps * this.#floats * 4, usage);
-    try {
-      const encoder = this.gpu.device.createCommandEncoder();
-      encoder.copyBufferToBuffer(this.#ring.gpuBuffer, 0, staging.gpuBuffer, 0, steps * this.#floats * 4);
-      this.gpu.device.queue.submit([encoder.finish()]);
-      await Promise.race([staging.gpuBuffer.mapAsync(GPUMapMode.READ), this.gpu.lost]);
-      const floats = new Float32Array(staging.gpuBuffer.getMappedRange().slice(0));
-      return Array.from({ length: steps }, (_, step) => {
-        let at = step * this.#floats;
-        return this.sources.map(({ bytes }) => floats.slice(at, (at += bytes / 4)));
-      });
-    } finally {
-      staging.destroy();
-    }
+    const range = { buffer: this.#ring, offset: 0, bytes: steps * this.#floats * 4 };
+    const floats = new Float32Array(await readBytes(this.gpu, range));
+    return Array.from({ length: steps }, (_, step) => {
+      let at = step * this.#floats;
+      return this.sources.map(({ bytes }) => floats.slice(at, (at += bytes / 4)));
+    });
   }
 
   destroy(): void {
