@@ -1,10 +1,11 @@
 import { mixSeed, seededRandom } from '../src/base/random.ts';
 import type { Gpu } from '../src/gpu/device.ts';
-import { type MatmulLayout, type MatmulShape, plainProduct } from '../src/gpu/kernels/matmul.ts';
+import { type MatmulLayout, type MatmulShape, plainProduct, stepsOf } from '../src/gpu/kernels/matmul.ts';
 import {
   type MatmulVariant,
   planVariant,
   ONLY_VARIANT,
+  scratchOf,
   shapeClass,
   variantsOf,
 } from '../src/gpu/kernels/matmul-variants.ts';
@@ -39,12 +40,16 @@ export async function productBy(gpu: Gpu, shape: MatmulShape, variant: MatmulVar
     for (const [i, range] of [a, b].entries()) {
       gpu.device.queue.writeBuffer(range.buffer.gpuBuffer, 0, noise(range.bytes / 4, i));
     }
-    const { kernel, params, workgroups, reduce } = planVariant(shape, variant, gpu.tuning.lanes);
-    const into = reduce ? buffer('partial sums', reduce.partialSize) : c;
-    const program = await Program.record(gpu, variant, [
-      { kernel, params, workgroups, tensors: [a, b, into] },
-      ...(reduce ? [{ ...reduce, tensors: [into, c] }] : []),
-    ]);
+    const between = scratchOf(shape);
+    const memory = (name: string, floats?: number): BufferRange | undefined =>
+      floats === undefined ? undefined : buffer(name, floats);
+    const scratch = {
+      partial: memory('partial sums', between.partial),
+      a: memory('padded A', between.a),
+      b: memory('padded B', between.b),
+    };
+    const steps = stepsOf(planVariant(shape, variant, gpu.tuning.lanes), { a, b, c, scratch });
+    const program = await Program.record(gpu, variant, steps);
     owned.push(program);
     return {
       name: variant,

@@ -6,14 +6,14 @@
 //   ARGMAX    best[r] = the lowest v with the largest logits[r, v]
 //   CHOICES   best likewise, and loss[r / N, c] = lse[r] - logits[r, token[c]] for the choices c of node r % N: those from
 //             begins[r % N] to begins[r % N + 1]; begins [N + 1], tokens [C], loss [rows / N, C]
-// logits [rows, V], labels i32, lse, loss and weight [rows]. Logits may be those of some rows only: then row r of logits
-// is row first + r of the others.
+// logits [rows, V], their rows `row` elements apart, labels i32, lse, loss and weight [rows]. Logits may be those of some
+// rows only: then row r of logits is row first + r of the others.
 //
 // Plan: ROWS, ARGMAX and CHOICES one workgroup of 64 per row, strided over V, combined in workgroup memory; GRADIENT one thread per
 // element; TOTAL one workgroup, in order of strides, so the sum is the same on every run.
 // Care: the maximum is subtracted first.
 
-struct Params { rows: u32, V: u32, first: u32, N: u32, C: u32 }
+struct Params { rows: u32, V: u32, row: u32, first: u32, N: u32, C: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
 #if GRADIENT
 @group(0) @binding(1) var<storage, read_write> logits: array<f32>;
@@ -56,14 +56,16 @@ fn main(
 ) {
   let group = w.y * grid.x + w.x;
 #if GRADIENT
-  let at = group * 64u + local;
-  if (at >= p.rows * p.V) { return; }
-  let r = p.first + at / p.V;
+  let index = group * 64u + local;
+  if (index >= p.rows * p.V) { return; }
+  let v = index % p.V;
+  let at = index / p.V * p.row + v;
+  let r = p.first + index / p.V;
   if (labels[r] < 0) {
     logits[at] = 0.0;
     return;
   }
-  let hit = select(0.0, 1.0, u32(labels[r]) == at % p.V);
+  let hit = select(0.0, 1.0, u32(labels[r]) == v);
   logits[at] = dtotal[0] * weight[r] * (exp(logits[at] - lse[r]) - hit);
 #endif
 #if TOTAL
@@ -80,7 +82,7 @@ fn main(
 #if PER_ROW
   // Rows beyond the end repeat the last one, so that every thread reaches the barriers.
   let r = min(group, p.rows - 1u);
-  let row = r * p.V;
+  let row = r * p.row;
   var top = -3.0e38;
   var where_top = 0u;
   for (var v = local; v < p.V; v += 64u) {

@@ -8,8 +8,8 @@
 // pays where loads are dear, as on software adapters, which gather them lane by lane. In subgroups of four a broadcast
 // within a quad is one, and cheaper. Four steps of K at a time are one product of a matrix and a vector: compilers of
 // software adapters then finish one sum after another, which needs few registers.
-// VEC reads and writes four floats at once: contiguous sides, row lengths and offsets are multiples of four, N among them.
-// Without it they are read one by one, from where they are.
+// VEC reads four floats at once, as in matmul.wgsl, VEC_C writes so: N, rowC and what C and D begin at are multiples of 4.
+// Without them floats are read and written one by one, where they are.
 // Edges: rows beyond the end are clamped when read and not written; columns beyond the end are read as they come and not
 // written; k beyond the end meets a zero in A.
 // Grid: x over column blocks, y over row blocks, z = batch.
@@ -21,7 +21,7 @@ struct Params {
   M: u32, N: u32, K: u32, splits: u32,
   batchA: u32, batchB: u32, batchC: u32, batchD: u32,  // elements from one batch to the next; 0 = shared
   alpha: f32,
-  rowA: u32, offsetA: u32, offsetB: u32, rowC: u32, offsetC: u32, scalesB: u32,
+  rowA: u32, rowB: u32, offsetA: u32, offsetB: u32, rowC: u32, offsetC: u32, scalesB: u32,
 }
 @group(0) @binding(0) var<uniform> p: Params;
 // Four neighbours from an index in elements.
@@ -34,26 +34,22 @@ fn b(i: u32) -> vec4f { return unpacked(i / 4u, p.scalesB); }
 @group(0) @binding(2) var<storage, read> B: array<vec4f>;
 fn b(i: u32) -> vec4f { return B[i / 4u]; }
 #endif
-@group(0) @binding(3) var<storage, read_write> C: array<vec4f>;
-#if ADDEND
-@group(0) @binding(4) var<storage, read> D: array<vec4f>;
-#endif
 #else
 @group(0) @binding(1) var<storage, read> A: array<f32>;
 fn a(i: u32) -> vec4f { return vec4f(A[i], A[i + 1u], A[i + 2u], A[i + 3u]); }
 @group(0) @binding(2) var<storage, read> B: array<f32>;
 fn b(i: u32) -> vec4f { return vec4f(B[i], B[i + 1u], B[i + 2u], B[i + 3u]); }
-@group(0) @binding(3) var<storage, read_write> C: array<f32>;
-#if ADDEND
-@group(0) @binding(4) var<storage, read> D: array<f32>;
 #endif
+@group(0) @binding(3) var<storage, read_write> C: array<{{TYPE_C}}>;
+#if ADDEND
+@group(0) @binding(4) var<storage, read> D: array<{{TYPE_C}}>;
 #endif
 
 // Writes four neighbouring columns, as far as there are any.
 fn put(row: u32, column: u32, z: u32, values: vec4f) {
   if (row >= p.M || column >= p.N) { return; }
   let at = p.offsetC + row * p.rowC + column;
-#if VEC
+#if VEC_C
   var sum = p.alpha * values;
 #if ADDEND
   sum += D[(z * p.batchD + at) / 4u];
@@ -97,7 +93,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
 #for g in TG
 #if NT_LAYOUT
 #for j in 4
-  let s{{g}}_{{j}} = b0 + min(column + {{g * LANES * 4 + j}}u, p.N - 1u) * p.K;
+  let s{{g}}_{{j}} = b0 + min(column + {{g * LANES * 4 + j}}u, p.N - 1u) * p.rowB;
 #endfor
 #else
   let s{{g}} = b0 + min(column + {{g * LANES * 4}}u, p.N - 1u);
@@ -109,16 +105,16 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
     let y{{g}} = mat4x4f(b(s{{g}}_0 + k), b(s{{g}}_1 + k), b(s{{g}}_2 + k), b(s{{g}}_3 + k));
 #endfor
 #else
-    let k0 = k * p.N;
+    let k0 = k * p.rowB;
 #if TAIL
     // Rows of B beyond the last are not there.
-    let k1 = min(k + 1u, p.K - 1u) * p.N;
-    let k2 = min(k + 2u, p.K - 1u) * p.N;
-    let k3 = min(k + 3u, p.K - 1u) * p.N;
+    let k1 = min(k + 1u, p.K - 1u) * p.rowB;
+    let k2 = min(k + 2u, p.K - 1u) * p.rowB;
+    let k3 = min(k + 3u, p.K - 1u) * p.rowB;
 #else
-    let k1 = k0 + p.N;
-    let k2 = k1 + p.N;
-    let k3 = k2 + p.N;
+    let k1 = k0 + p.rowB;
+    let k2 = k1 + p.rowB;
+    let k3 = k2 + p.rowB;
 #endif
 #for g in TG
     let y{{g}} = mat4x4f(b(s{{g}} + k0), b(s{{g}} + k1), b(s{{g}} + k2), b(s{{g}} + k3));
@@ -162,7 +158,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) la
 #endif
 #endfor
   }
-#if VEC
+#if VEC_C
 #for i in TM
 #for g in TG
   put(row + {{i}}u, column + {{g * LANES * 4}}u, group.z, c{{i}}_{{g}});

@@ -5,13 +5,13 @@
 //   NN  A [M, K], B [K, N]    dx = dy W
 //   TN  A [K, M], B [K, N]    dW = dyᵀ x
 // D has the shape of C. ACCUMULATE adds to what C holds. Rows of A are `rowA` elements apart and begin at `offsetA`, those
-// of C and D are `rowC` apart and begin at `offsetC`, B begins at `offsetB`: so a product can work on some rows or columns
-// of larger matrices. PACKED: B is a frozen matrix stored as `shaders/packed.wgsl` says.
+// of B `rowB` and `offsetB`, those of C and D `rowC` and `offsetC`: so a product can work on some rows or columns of larger
+// matrices. PACKED: B is a frozen matrix stored as `shaders/packed.wgsl` says.
 //
 // Plan: one thread computes a tile of TM x TN in registers, unrolled; no workgroup memory, so it suits adapters whose
 // barriers are dear, and any size: rows and columns beyond the edge are clamped when read and not written.
-// VEC reads four floats at once along the contiguous side (K for NT; K and N for NN; M and N for TN), which then must be
-// multiples of 4. SPLIT cuts K into `splits` parts whose sums are written to C [batch * splits, M, N] and added by
+// VEC reads four floats at once along the contiguous side (K for NT; K and N for NN; M and N for TN): rows then begin at
+// multiples of 4, K is one where it is such a side, and what lies between the end of a row and the next is read too. SPLIT cuts K into `splits` parts whose sums are written to C [batch * splits, M, N] and added by
 // reduce-splits: long K with a small C would otherwise keep few threads busy.
 // Grid: x over column tiles, y over row tiles, z = batch * splits + split.
 // Care: f32 sums in order of K, 4 partial products at a time; the error bound is K eps |A||B|.
@@ -20,7 +20,7 @@ struct Params {
   M: u32, N: u32, K: u32, splits: u32,
   batchA: u32, batchB: u32, batchC: u32, batchD: u32,  // elements from one batch to the next; 0 = shared
   alpha: f32,
-  rowA: u32, offsetA: u32, offsetB: u32, rowC: u32, offsetC: u32, scalesB: u32,
+  rowA: u32, rowB: u32, offsetA: u32, offsetB: u32, rowC: u32, offsetC: u32, scalesB: u32,
 }
 @group(0) @binding(0) var<uniform> p: Params;
 #if VEC
@@ -104,7 +104,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
 #endfor
 #endfor
 #for j in TN
-  let s{{j}} = b0 + min(column + {{j}}u, p.N - 1u) * (p.K / 4u);
+  let s{{j}} = b0 + min(column + {{j}}u, p.N - 1u) * (p.rowB / 4u);
 #endfor
   for (var k = first / 4u; k < last / 4u; k++) {
 #for i in TM
@@ -130,15 +130,15 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
 #endfor
 #endfor
 #for g in TN4
-  let s{{g}} = b0 + min(column / 4u + {{g}}u, p.N / 4u - 1u);
+  let s{{g}} = b0 + min(column / 4u + {{g}}u, (p.N - 1u) / 4u);
 #endfor
-  let n4 = p.N / 4u;
+  let n4 = p.rowB / 4u;
   for (var k = first / 4u; k < last / 4u; k++) {
 #for i in TM
     let x{{i}} = A[r{{i}} + k];
 #endfor
 #for g in TN4
-    let at{{g}} = s{{g}} + k * p.N;
+    let at{{g}} = s{{g}} + k * p.rowB;
     let y{{g}} = mat4x4f(b(at{{g}}), b(at{{g}} + n4), b(at{{g}} + 2u * n4), b(at{{g}} + 3u * n4));
 #for i in TM
     c{{i}}_{{g}} += y{{g}} * x{{i}};
@@ -158,14 +158,14 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   var c{{i * 4 + e}}_{{g}} = vec4f();
 #endfor
 #endfor
-  let t{{i}} = a0 + min(row / 4u + {{i}}u, p.M / 4u - 1u);
+  let t{{i}} = a0 + min(row / 4u + {{i}}u, (p.M - 1u) / 4u);
 #endfor
 #for g in TN4
-  let s{{g}} = b0 + min(column / 4u + {{g}}u, p.N / 4u - 1u);
+  let s{{g}} = b0 + min(column / 4u + {{g}}u, (p.N - 1u) / 4u);
 #endfor
   for (var k = first; k < last; k++) {
 #for g in TN4
-    let y{{g}} = b(s{{g}} + k * (p.N / 4u));
+    let y{{g}} = b(s{{g}} + k * (p.rowB / 4u));
 #endfor
 #for i in TM4
     let x{{i}} = A[t{{i}} + k * (p.rowA / 4u)];
@@ -193,7 +193,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
 #endfor
 #for j in TN
 #if NT_LAYOUT
-  let s{{j}} = b0 + min(column + {{j}}u, p.N - 1u) * p.K;
+  let s{{j}} = b0 + min(column + {{j}}u, p.N - 1u) * p.rowB;
 #else
   let s{{j}} = b0 + min(column + {{j}}u, p.N - 1u);
 #endif
@@ -210,7 +210,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
 #if NT_LAYOUT
     let y{{j}} = b(s{{j}} + k);
 #else
-    let y{{j}} = b(s{{j}} + k * p.N);
+    let y{{j}} = b(s{{j}} + k * p.rowB);
 #endif
 #for i in TM
     c{{i}}_{{j}} += x{{i}} * y{{j}};

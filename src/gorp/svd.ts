@@ -12,8 +12,8 @@ export interface Svd {
   v: Matrix;
 }
 
-/** A sum of squares, beside a largest entry of 1, below which products lose digits to the end of the number range. */
-const VANISHED = 1e-290;
+/** A sum of squares, beside a largest entry of 1, below which products of its rounding errors fall out of the number range. */
+const VANISHED = 1e-275;
 /** Jacobi converges quadratically: matrices of any kind need fewer than 15 sweeps. */
 const MOST_SWEEPS = 40;
 

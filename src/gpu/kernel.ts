@@ -14,6 +14,13 @@ export const f32 = (value: number): Param => ({ f32: value });
 /** How many workgroups to start in x, y and z. */
 export type Workgroups = readonly [number, number, number];
 
+/** A kernel and how it is called, but for the tensors. */
+export interface KernelPlan {
+  readonly kernel: Kernel;
+  readonly params: readonly Param[];
+  readonly workgroups: Workgroups;
+}
+
 /** Most workgroups in one dimension that WebGPU guarantees. */
 const MAX_WORKGROUPS = 65_535;
 

@@ -1,6 +1,6 @@
 import type { OwnedBuffer } from './buffers.ts';
 import type { Gpu } from './device.ts';
-import type { Kernel, Param, Workgroups } from './kernel.ts';
+import type { KernelPlan, Workgroups } from './kernel.ts';
 import { USAGE } from './usage.ts';
 
 /** A part of a buffer. */
@@ -12,11 +12,8 @@ export interface BufferRange {
 }
 
 /** One kernel with everything it needs to run. */
-export interface Dispatch {
-  readonly kernel: Kernel;
-  readonly params: readonly Param[];
+export interface Dispatch extends KernelPlan {
   readonly tensors: readonly BufferRange[];
-  readonly workgroups: Workgroups;
 }
 
 interface Recorded {
@@ -57,7 +54,9 @@ export class Program {
   async replace(dispatches: readonly Dispatch[]): Promise<void> {
     const pipelines = await pipelinesOf(this.gpu, dispatches);
     const before = this.recording;
-    if (this.#isDestroyed || before.dispatches.every(({ pipeline }, i) => pipeline === pipelines[i])) return;
+    const isSame = before.dispatches.length === pipelines.length;
+    if (this.#isDestroyed || (isSame && pipelines.every((pipeline, i) => pipeline === before.dispatches[i].pipeline)))
+      return;
     this.recording = record(this.gpu, this.name, dispatches, pipelines);
     before.uniforms.destroy();
   }

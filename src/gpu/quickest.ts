@@ -2,8 +2,8 @@ import { mixSeed, seededRandom } from '../base/random.ts';
 import type { Gpu } from './device.ts';
 import { type Clocks, DeviceTimer } from './device-timer.ts';
 import { ATTENTION_VARIANTS, type AttentionShape, type AttentionVariant, planAttention } from './kernels/attention.ts';
-import { type MatmulShape, plainProduct } from './kernels/matmul.ts';
-import { type MatmulVariant, planVariant, variantsOf } from './kernels/matmul-variants.ts';
+import { type MatmulShape, plainProduct, stepsOf } from './kernels/matmul.ts';
+import { type MatmulVariant, planVariant, scratchOf, variantsOf } from './kernels/matmul-variants.ts';
 import { type BufferRange, type Dispatch, Program } from './program.ts';
 import { readBytes } from './readback.ts';
 
@@ -56,14 +56,17 @@ export function quickestMatmul(gpu: Gpu, product: MatmulShape, measuring: Measur
   const { M, N, K } = shape;
   // A part of a matrix is measured as a whole one, which more kernels can read.
   const able = variantsOf(product, lanes);
+  const between = scratchOf(shape);
   const candidates = variantsOf(shape, lanes)
     .filter((name) => able.includes(name))
     .map((name) => ({
       name,
-      plan: () => planVariant(shape, name, lanes),
+      steps: ([a, b, paddedA, paddedB, c]: readonly BufferRange[]) =>
+        stepsOf(planVariant(shape, name, lanes), { a, b, c, scratch: { a: paddedA, b: paddedB } }),
       error: K * (name === 'block-half' ? HALF_ERROR : MATMUL_ERROR),
     }));
-  return quickestOf(gpu, candidates, { inputs: [M * K, N * K], outputs: [M * N] }, measuring);
+  const tensors = { inputs: [M * K, N * K], outputs: [between.a ?? 1, between.b ?? 1, M * N] };
+  return quickestOf(gpu, candidates, tensors, measuring);
 }
 
 /** The kernel that computes an attention in the least time. */
@@ -72,7 +75,7 @@ export function quickestAttention(gpu: Gpu, measuring: Measuring): Promise<Atten
   const values = B * Sq * H * d;
   const candidates = ATTENTION_VARIANTS.map((name) => ({
     name,
-    plan: () => planAttention('FORWARD', ATTENTION, name),
+    steps: (tensors: readonly BufferRange[]) => [{ ...planAttention('FORWARD', ATTENTION, name), tensors }],
     error: ATTENTION_ERROR,
   }));
   const inputs = [values, values, values, B * Sq]; // a mask of noise hides no key
@@ -82,7 +85,7 @@ export function quickestAttention(gpu: Gpu, measuring: Measuring): Promise<Atten
 /** One of several kernels that compute the same. */
 interface Candidate<Name> {
   readonly name: Name;
-  readonly plan: () => Omit<Dispatch, 'tensors'>;
+  readonly steps: (tensors: readonly BufferRange[]) => readonly Dispatch[];
   /** By how much an entry of the result may differ from that of the safe kernel. */
   readonly error: number;
 }
@@ -152,12 +155,12 @@ async function enter<Name>(
   const result = tensors[tensors.length - 1];
   let right: Float32Array | undefined;
   let limit = Infinity; // the first is needed in any case, however busy the machine is
-  for (const { name, plan, error } of candidates) {
+  for (const { name, steps, error } of candidates) {
     if (tooSlow.has(name)) return;
     await Promise.race([gpu.pipelines.idle(), givenUp]); // what a program waits for goes first
     const start = now();
-    const { kernel, params, workgroups } = plan();
-    const compiled = gpu.pipelines.get(kernel).then(
+    const dispatches = steps(tensors);
+    const compiled = Promise.all(dispatches.map(({ kernel }) => gpu.pipelines.get(kernel))).then(
       () => true,
       () => false,
     );
@@ -167,7 +170,7 @@ async function enter<Name>(
       return;
     }
     if (!isReady && right) continue;
-    const program = await Program.record(gpu, `tuning ${kernel.name}`, [{ kernel, params, tensors, workgroups }]);
+    const program = await Program.record(gpu, `tuning ${String(name)}`, dispatches);
     entries.push({ name, program, best: Infinity });
     const compiling = now() - start;
     const first = await timer.hostSpan(program); // some drivers compile only now

@@ -1,4 +1,4 @@
-import type { Kernel, Param, Workgroups } from '../gpu/kernel.ts';
+import type { KernelPlan } from '../gpu/kernel.ts';
 import type { BufferRange } from '../gpu/program.ts';
 import type { Tuning } from '../gpu/tuning.ts';
 import { type DataType, sizeOf, type Tensor } from './tensor.ts';
@@ -7,12 +7,9 @@ import { type DataType, sizeOf, type Tensor } from './tensor.ts';
 export type Numbers = Float64Array | Int32Array | Uint32Array;
 
 /** A kernel on tensors of the graph. */
-export interface KernelCall {
-  readonly kernel: Kernel;
-  readonly params: readonly Param[];
+export interface KernelCall extends KernelPlan {
   /** In the order of the kernel's bindings, from binding 1. */
   readonly tensors: readonly Tensor[];
-  readonly workgroups: Workgroups;
 }
 
 /** One recorded operation. */

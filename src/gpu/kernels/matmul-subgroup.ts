@@ -2,7 +2,7 @@ import template from '../../../shaders/matmul-subgroup.wgsl?raw';
 import { f32, u32 } from '../kernel.ts';
 import { packedReader, valueWords } from '../packing.ts';
 import { fillTemplate } from '../template.ts';
-import { canUseVectors, type MatmulPlan, type MatmulShape, windowOf } from './matmul.ts';
+import { type MatmulPlan, type MatmulShape, startsAtFours, windowOf } from './matmul.ts';
 
 /** How a product is cut up for subgroups. */
 export interface SubgroupTile {
@@ -14,29 +14,31 @@ export interface SubgroupTile {
   readonly tg: number;
 }
 
-/** Whether rows of C, too, start at multiples of four floats: then the kernel reads and writes four at once. */
-export function isAligned(shape: MatmulShape): boolean {
+/** Whether all that is written can be written four floats at once. */
+export function endsAtFours(shape: MatmulShape): boolean {
   const { rowC, offsetC } = windowOf(shape);
-  const sides = [shape.N, rowC, offsetC, shape.batchStrideC, shape.batchStrideD];
-  return canUseVectors(shape) && sides.every((size) => size % 4 === 0);
+  return [shape.N, rowC, offsetC, shape.batchStrideC, shape.batchStrideD].every((size) => size % 4 === 0);
 }
 
 /** Whether this kernel computes a product: a packed operand is read in groups of four only. */
-export const canUseSubgroups = (shape: MatmulShape): boolean => shape.packedB === undefined || isAligned(shape);
+export const canUseSubgroups = (shape: MatmulShape): boolean => shape.packedB === undefined || startsAtFours(shape);
 
 /** The kernel of a product by subgroups. Bindings: A, B, C, then D. K is not split. */
 export function planSubgroupMatmul(shape: MatmulShape, { lanes, tm, tg }: SubgroupTile): MatmulPlan {
   const { layout, M, N, K, batch, addend, accumulate, packedB } = shape;
-  const { rowA, offsetA, offsetB, rowC, offsetC } = windowOf(shape);
+  const { rowA, rowB, offsetA, offsetB, rowC, offsetC } = windowOf(shape);
   const rowsPerLane = layout === 'tn' ? 4 : 1;
   const loads = Math.ceil(tm / (lanes * rowsPerLane));
-  const vec = isAligned(shape);
+  const vec = startsAtFours(shape);
+  const vecC = endsAtFours(shape);
   const tail = K % 4 !== 0;
   const filled = fillTemplate(template, {
     NT_LAYOUT: layout === 'nt',
     TN_LAYOUT: layout === 'tn',
     PACKED: packedB !== undefined,
     VEC: vec,
+    VEC_C: vecC,
+    TYPE_C: vecC ? 'vec4f' : 'f32',
     TAIL: tail,
     BROADCAST: lanes === 4 ? 'quadBroadcast' : 'subgroupBroadcast',
     LANES: lanes,
@@ -49,8 +51,8 @@ export function planSubgroupMatmul(shape: MatmulShape, { lanes, tm, tg }: Subgro
   });
   const strides = [shape.batchStrideA, shape.batchStrideB, shape.batchStrideC, shape.batchStrideD].map(u32);
   const scalesB = packedB ? valueWords(packedB.packing, packedB.elements) : 0;
-  const places = [rowA, offsetA, offsetB, rowC, offsetC, scalesB].map(u32);
-  const form = `${vec ? '' : '-scalar'}${tail ? '-tail' : ''}${packedB ? `-${packedB.packing}` : ''}`;
+  const places = [rowA, rowB, offsetA, offsetB, rowC, offsetC, scalesB].map(u32);
+  const form = `${vec ? '' : '-scalar'}${vecC ? '' : '-ragged'}${tail ? '-tail' : ''}${packedB ? `-${packedB.packing}` : ''}`;
   return {
     kernel: {
       name: `matmul/${layout}-subgroup-${tm}x${4 * tg}${form}`,

@@ -5,18 +5,23 @@ import {
   type MatmulPlan,
   type MatmulShape,
   planMatmul,
+  type Scratch,
+  startsAtFours,
 } from './matmul.ts';
-import { canUseSubgroups, isAligned, planSubgroupMatmul, type SubgroupTile } from './matmul-subgroup.ts';
+import { canUseSubgroups, endsAtFours, planSubgroupMatmul, type SubgroupTile } from './matmul-subgroup.ts';
 import { type BlockTile, planTiledMatmul } from './matmul-tiled.ts';
+import { paddedProduct, paddedSize, planPadding, paddedOperands } from './pad-rows.ts';
 
 /**
  * Kernels of a large product that compute the same, in the order of how long they take to compile: register tiles of
- * side 4, 8 and 16 (`shaders/matmul.wgsl`), operands handed from lane to lane (`shaders/matmul-subgroup.wgsl`), and blocks
- * in workgroup memory (`shaders/matmul-tiled.wgsl`), of f32 or with operands rounded to 16-bit floats.
+ * side 4, 8 and 16 (`shaders/matmul.wgsl`), operands handed from lane to lane (`shaders/matmul-subgroup.wgsl`), the same
+ * behind a copy into padded rows (`shaders/pad-rows.wgsl`), and blocks in workgroup memory (`shaders/matmul-tiled.wgsl`),
+ * of f32 or with operands rounded to 16-bit floats.
  */
 export const MATMUL_VARIANTS = [
   ...(['register-4', 'register-8'] as const),
-  ...(['subgroup-wide', 'subgroup-tall', 'block', 'block-half', 'register-16'] as const),
+  ...(['subgroup-wide', 'subgroup-tall', 'padded-wide', 'padded-tall'] as const),
+  ...(['block', 'block-half', 'register-16'] as const),
 ] as const;
 export type MatmulVariant = (typeof MATMUL_VARIANTS)[number];
 /** Compiles quickly and runs everywhere: what is used before anything has been measured. */
@@ -31,6 +36,9 @@ const isWhole = ({ window, packedB }: MatmulShape): boolean => window === undefi
 const canUseHalves = (shape: MatmulShape): shape is MatmulShape & { halves: HalfOperands } =>
   shape.halves !== undefined && isWhole(shape);
 
+/** Whether rows of whole operands are to be padded before they can be read four floats at once. */
+const canPad = (shape: MatmulShape): boolean => isWhole(shape) && shape.batch === 1 && !startsAtFours(shape);
+
 /** Largest power of two up to a size, at most 256: beyond, the kernels' order does not change any more. */
 const sizeClass = (size: number): number => Math.min(256, 2 ** Math.floor(Math.log2(size)));
 
@@ -43,7 +51,7 @@ const sizeClass = (size: number): number => Math.min(256, 2 ** Math.floor(Math.l
 export function shapeClass(shape: MatmulShape): string | undefined {
   const { layout, M, N, K, batch } = shape;
   if (batch > 1 || M < 64 || N < 32 || K < 32 || chooseTile(shape).splits > 1) return undefined;
-  const alignment = isAligned(shape) ? '' : canUseVectors(shape) ? '-ragged' : '-odd';
+  const alignment = !canUseVectors(shape) ? '-odd' : endsAtFours(shape) ? '' : '-ragged';
   const halves = canUseHalves(shape) ? ` half ${shape.halves}` : '';
   return `${layout}${alignment}${isWhole(shape) ? '' : '-part'} ${[M, N, K].map(sizeClass).join('×')}${halves}`;
 }
@@ -59,6 +67,8 @@ export function variantsOf(shape: MatmulShape, lanes: number | undefined): Matmu
     'register-8': true,
     'subgroup-wide': lanes !== undefined && canUseSubgroups(shape),
     'subgroup-tall': lanes !== undefined && canUseSubgroups(shape),
+    'padded-wide': lanes !== undefined && canPad(shape),
+    'padded-tall': lanes !== undefined && canPad(shape),
     block: isWhole(shape),
     'block-half': canUseHalves(shape),
     'register-16': chooseTile(shape, 16).tm === 16,
@@ -82,13 +92,39 @@ export function planVariant(shape: MatmulShape, variant: MatmulVariant, lanes: n
       return planTiledMatmul(shape, BLOCK, shape.halves);
     case 'subgroup-wide':
     case 'subgroup-tall':
+    case 'padded-wide':
+    case 'padded-tall':
       if (lanes === undefined) throw new Error(`${variant}: the size of subgroups is not known`);
-      return planSubgroupMatmul(shape, { lanes, ...subgroupTile(variant) });
+      return planSubgroups(shape, variant, lanes);
   }
+}
+
+/** Floats that any kernel of a product needs for what lies between them; its shape alone tells. */
+export function scratchOf(shape: MatmulShape): Scratch<number> {
+  const { a, b } = shapeClass(shape) !== undefined && canPad(shape) ? paddedOperands(shape) : {};
+  return {
+    partial: planMatmul(shape).reduce?.partialSize,
+    ...(a && { a: paddedSize(a) }),
+    ...(b && { b: paddedSize(b) }),
+  };
 }
 
 const BLOCK: BlockTile = { tm: 8, tn: 16, wx: 8, wy: 8, bk4: 2 };
 
 /** Tall: few columns per lane, as suits wide subgroups; wide: more of them for the narrow ones. */
-const subgroupTile = (variant: 'subgroup-wide' | 'subgroup-tall'): Omit<SubgroupTile, 'lanes'> =>
-  variant === 'subgroup-tall' ? { tm: 32, tg: 1 } : { tm: 16, tg: 2 };
+const SUBGROUP_TILE: Readonly<Record<'tall' | 'wide', Omit<SubgroupTile, 'lanes'>>> = {
+  tall: { tm: 32, tg: 1 },
+  wide: { tm: 16, tg: 2 },
+};
+
+function planSubgroups(
+  shape: MatmulShape,
+  variant: `${'subgroup' | 'padded'}-${'tall' | 'wide'}`,
+  lanes: number,
+): MatmulPlan {
+  const tile = { lanes, ...SUBGROUP_TILE[variant.endsWith('tall') ? 'tall' : 'wide'] };
+  if (variant.startsWith('subgroup')) return planSubgroupMatmul(shape, tile);
+  const { a, b } = paddedOperands(shape);
+  const padding = { ...(a && { a: planPadding(a) }), ...(b && { b: planPadding(b) }) };
+  return { ...planSubgroupMatmul(paddedProduct(shape), tile), padding };
+}

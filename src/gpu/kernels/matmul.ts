@@ -1,5 +1,5 @@
 import template from '../../../shaders/matmul.wgsl?raw';
-import { f32, type Kernel, type Param, u32, type Workgroups } from '../kernel.ts';
+import { f32, type Kernel, type KernelPlan, u32 } from '../kernel.ts';
 import { type Packing, packedReader, valueWords } from '../packing.ts';
 import { fillTemplate } from '../template.ts';
 import { planReduction } from './reduce-splits.ts';
@@ -43,6 +43,8 @@ export interface MatmulWindow {
   /** From one stored row of A to the next, and the first. */
   readonly rowA?: number;
   readonly offsetA?: number;
+  /** The same of B. */
+  readonly rowB?: number;
   readonly offsetB?: number;
   /** The same of C and D. */
   readonly rowC?: number;
@@ -51,7 +53,8 @@ export interface MatmulWindow {
 
 /** Where the operands of a product lie, whole or not. */
 export function windowOf({ layout, M, N, K, window = {} }: MatmulShape): Required<MatmulWindow> {
-  return { rowA: layout === 'tn' ? M : K, offsetA: 0, offsetB: 0, rowC: N, offsetC: 0, ...window };
+  const [rowA, rowB] = [layout === 'tn' ? M : K, layout === 'nt' ? K : N];
+  return { rowA, rowB, offsetA: 0, offsetB: 0, rowC: N, offsetC: 0, ...window };
 }
 
 /** How one product is cut up. */
@@ -71,13 +74,15 @@ export type LargeTile = 4 | 8 | 16;
 
 const tiles = (size: number, tile: number, threads: number): number => Math.ceil(size / (tile * threads));
 
-/** Whether every row that is read starts at a multiple of four floats, so that four can be read at once. */
-export function canUseVectors(shape: MatmulShape): boolean {
-  const { layout, M, N, K, batchStrideA, batchStrideB } = shape;
-  const { rowA, offsetA, offsetB } = windowOf(shape);
-  const sides = layout === 'nt' ? [K] : layout === 'nn' ? [K, N] : [M, N];
-  return [...sides, batchStrideA, batchStrideB, rowA, offsetA, offsetB].every((size) => size % 4 === 0);
+/** Whether every row that is read starts at a multiple of four floats. */
+export function startsAtFours(shape: MatmulShape): boolean {
+  const { rowA, rowB, offsetA, offsetB } = windowOf(shape);
+  return [rowA, rowB, offsetA, offsetB, shape.batchStrideA, shape.batchStrideB].every((size) => size % 4 === 0);
 }
+
+/** Whether all that is read can be read four floats at once. */
+export const canUseVectors = (shape: MatmulShape): boolean =>
+  startsAtFours(shape) && (shape.layout === 'tn' || shape.K % 4 === 0);
 
 /**
  * A tile for a shape: large where there is enough to do for many threads, small (and K split) where there is not.
@@ -96,18 +101,57 @@ export function chooseTile(shape: MatmulShape, largeTile: LargeTile = 8): Matmul
   return { tm, tn, wx, wy, splits };
 }
 
-export interface MatmulPlan {
-  readonly kernel: Kernel;
-  readonly params: readonly Param[];
-  readonly workgroups: Workgroups;
-  /** Present when K is split: the partial sums [batch · splits, M, N] and the kernel that adds them. */
-  readonly reduce?: { kernel: Kernel; params: readonly Param[]; workgroups: Workgroups; partialSize: number };
+export interface MatmulPlan extends KernelPlan {
+  /** Present when K is split: the kernel that adds the partial sums [batch · splits, M, N], of so many floats. */
+  readonly reduce?: KernelPlan & { readonly partialSize: number };
+  /** The kernels that copy operands into padded rows, where it is done. */
+  readonly padding?: { readonly a?: KernelPlan; readonly b?: KernelPlan };
+}
+
+/** Memory for what lies between the kernels of a product: partial sums, and operands in padded rows. */
+export interface Scratch<T> {
+  readonly partial?: T | undefined;
+  readonly a?: T | undefined;
+  readonly b?: T | undefined;
+}
+
+/** What a product C = alpha op(A) op(B) (+ D) reads and writes. */
+export interface ProductTensors<T> {
+  readonly a: T;
+  readonly b: T;
+  readonly c: T;
+  readonly d?: T | undefined;
+  readonly scratch: Scratch<T>;
+}
+
+/** The kernels of a product in their order, each with the tensors that it is bound to. */
+export function stepsOf<T>(
+  { kernel, params, workgroups, reduce, padding = {} }: MatmulPlan,
+  { a, b, c, d, scratch }: ProductTensors<T>,
+): (KernelPlan & { readonly tensors: readonly T[] })[] {
+  const steps: (KernelPlan & { readonly tensors: readonly T[] })[] = [];
+  const padded = (operand: T, plan: KernelPlan | undefined, into: T | undefined): T => {
+    if (plan === undefined) return operand;
+    if (into === undefined) throw new Error(`${kernel.name}: there is no memory for padded rows`);
+    steps.push({ ...plan, tensors: [operand, into] });
+    return into;
+  };
+  const operands = [padded(a, padding.a, scratch.a), padded(b, padding.b, scratch.b)];
+  const rest = d === undefined ? [] : [d];
+  if (reduce === undefined) return [...steps, { kernel, params, workgroups, tensors: [...operands, c, ...rest] }];
+  const { partial } = scratch;
+  if (partial === undefined) throw new Error(`${kernel.name}: there is no memory for partial sums`);
+  return [
+    ...steps,
+    { kernel, params, workgroups, tensors: [...operands, partial] },
+    { ...reduce, tensors: [partial, c, ...rest] },
+  ];
 }
 
 /** The kernels of a product. Bindings: A, B, C (partial sums when split), then D; of the reduction: partial sums, C, D. */
 export function planMatmul(shape: MatmulShape, tile: MatmulTile = chooseTile(shape)): MatmulPlan {
   const { layout, M, N, K, batch, addend, accumulate, packedB } = shape;
-  const { rowA, offsetA, offsetB, rowC, offsetC } = windowOf(shape);
+  const { rowA, rowB, offsetA, offsetB, rowC, offsetC } = windowOf(shape);
   const reader = packedB ? packedReader(packedB.packing, 2) : '';
   const vec = canUseVectors(shape);
   const split = tile.splits > 1;
@@ -136,7 +180,7 @@ export function planMatmul(shape: MatmulShape, tile: MatmulTile = chooseTile(sha
       }),
   };
   const scalesB = packedB ? valueWords(packedB.packing, packedB.elements) : 0;
-  const places = [rowA, offsetA, offsetB, rowC, offsetC, scalesB].map(u32);
+  const places = [rowA, rowB, offsetA, offsetB, rowC, offsetC, scalesB].map(u32);
   const strides = [shape.batchStrideA, shape.batchStrideB, shape.batchStrideC, shape.batchStrideD].map(u32);
   const plan: MatmulPlan = {
     kernel,
@@ -158,7 +202,7 @@ export function matmulTwin(
   d?: ArrayLike<number>,
 ): void {
   const { layout, M, N, K, batch } = shape;
-  const { rowA, offsetA, offsetB, rowC, offsetC } = windowOf(shape);
+  const { rowA, rowB, offsetA, offsetB, rowC, offsetC } = windowOf(shape);
   for (let z = 0; z < batch; z++) {
     const a0 = offsetA + z * shape.batchStrideA;
     const b0 = offsetB + z * shape.batchStrideB;
@@ -167,7 +211,7 @@ export function matmulTwin(
         let sum = 0;
         for (let k = 0; k < K; k++) {
           const x = layout === 'tn' ? a[a0 + k * rowA + m] : a[a0 + m * rowA + k];
-          const y = layout === 'nt' ? b[b0 + n * K + k] : b[b0 + k * N + n];
+          const y = layout === 'nt' ? b[b0 + n * rowB + k] : b[b0 + k * rowB + n];
           sum += x * y;
         }
         const place = offsetC + m * rowC + n;

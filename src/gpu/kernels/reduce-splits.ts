@@ -1,5 +1,5 @@
 import template from '../../../shaders/reduce-splits.wgsl?raw';
-import { flatWorkgroups, type Kernel, type Param, u32, type Workgroups } from '../kernel.ts';
+import { flatWorkgroups, type KernelPlan, u32 } from '../kernel.ts';
 import { fillTemplate } from '../template.ts';
 
 /** Sums of parts, as `shaders/reduce-splits.wgsl` names them. */
@@ -19,11 +19,7 @@ export interface ReductionShape {
 }
 
 /** The kernel that adds up parts of sums. Bindings: parts [batch · splits, M, N], C, then D. */
-export function planReduction(shape: ReductionShape): {
-  kernel: Kernel;
-  params: readonly Param[];
-  workgroups: Workgroups;
-} {
+export function planReduction(shape: ReductionShape): KernelPlan {
   const { splits, batch, M, N, batchC, batchD, rowC, offsetC, addend, accumulate } = shape;
   return {
     kernel: {
@@ -36,7 +32,7 @@ export function planReduction(shape: ReductionShape): {
 }
 
 /** C [size] = Σ_s parts [splits, size]. */
-export const planSumOfParts = (splits: number, size: number): ReturnType<typeof planReduction> =>
+export const planSumOfParts = (splits: number, size: number): KernelPlan =>
   planReduction({
     ...{ splits, batch: 1, M: 1, N: size, addend: false, accumulate: false },
     ...{ batchC: 0, batchD: 0, rowC: size, offsetC: 0 },

@@ -1,22 +1,24 @@
 import template from '../../../shaders/cross-entropy.wgsl?raw';
-import { type MatmulShape, matmulTwin } from '../../gpu/kernels/matmul.ts';
+import { type MatmulShape, matmulTwin, type Scratch } from '../../gpu/kernels/matmul.ts';
 import { flatWorkgroups, u32, type Workgroups } from '../../gpu/kernel.ts';
 import { fillTemplate } from '../../gpu/template.ts';
 import type { Tuning } from '../../gpu/tuning.ts';
 import type { Graph, KernelCall, Numbers } from '../graph.ts';
 import { sizeOf, type Tensor } from '../tensor.ts';
-import { partialSumsOf, productCalls } from './matmul.ts';
+import { productCalls, recordScratch, tensorsOf } from './matmul.ts';
 
 type Form = 'ROWS' | 'TOTAL' | 'GRADIENT' | 'ARGMAX' | 'CHOICES';
 
-function call(
-  form: Form,
-  rows: number,
-  vocabulary: number,
-  tensors: Tensor[],
-  first = 0,
-  choices: readonly number[] = [],
-): KernelCall {
+/** Rows of scores [rows, vocabulary], `row` elements apart; the first is `first` in tensors of all rows. */
+interface Scores {
+  readonly rows: number;
+  readonly vocabulary: number;
+  readonly row: number;
+  readonly first?: number;
+}
+
+function call(form: Form, scores: Scores, tensors: Tensor[], choices: readonly number[] = []): KernelCall {
+  const { rows, vocabulary, row, first = 0 } = scores;
   const workgroups: Workgroups =
     form === 'TOTAL'
       ? [1, 1, 1]
@@ -36,7 +38,7 @@ function call(
         SUMS: form === 'ROWS' || form === 'CHOICES',
       }),
     },
-    params: [rows, vocabulary, first, ...choices].map(u32),
+    params: [rows, vocabulary, row, first, ...choices].map(u32),
     tensors,
     workgroups,
   };
@@ -63,6 +65,8 @@ class ChunkedLogits {
   readonly rows: number;
   readonly columns: number;
   readonly vocabulary: number;
+  /** From one row of logits to the next: a multiple of four, so that products read four at once. */
+  readonly row: number;
   readonly chunks: readonly Chunk[];
 
   constructor(
@@ -72,55 +76,66 @@ class ChunkedLogits {
     const { x, head } = projection;
     [this.vocabulary, this.columns] = head.shape;
     this.rows = sizeOf(x.shape) / this.columns;
-    const most = Math.max(1, Math.min(this.rows, Math.floor(chunkBytes / (this.vocabulary * 4))));
+    this.row = Math.ceil(this.vocabulary / 4) * 4;
+    const most = Math.max(1, Math.min(this.rows, Math.floor(chunkBytes / (this.row * 4))));
     this.chunks = Array.from({ length: Math.ceil(this.rows / most) }, (_, i) => ({
       first: i * most,
       rows: Math.min(most, this.rows - i * most),
     }));
   }
 
-  /** Memory that a pass over the chunks needs: logits of one chunk, and partial sums of its products. */
-  scratch(g: Graph, forms: readonly ((chunk: Chunk) => [shape: MatmulShape, b: Tensor])[]): ChunkMemory {
+  /** Memory that a pass over the chunks needs: logits of one chunk, and what lies between the kernels of its products. */
+  memory(g: Graph, forms: readonly ((chunk: Chunk) => [shape: MatmulShape, b: Tensor])[]): ChunkMemory {
     const most = this.chunks[0]?.rows ?? 0;
-    const sums = Math.max(0, ...this.chunks.flatMap((chunk) => forms.map((form) => partialSumsOf(...form(chunk)))));
-    const logits = g.intermediate('logits', [most, this.vocabulary]);
-    return { logits, partial: sums > 0 ? g.intermediate('partial sums', [sums]) : undefined };
+    const logits = g.intermediate('logits', [most, this.row]);
+    return {
+      logits,
+      scratch: recordScratch(
+        g,
+        this.chunks.flatMap((chunk) => forms.map((form) => form(chunk))),
+      ),
+    };
   }
 
-  /** logits [rows, V] = alpha x[chunk] headᵀ. */
+  /** The logits of a chunk, as kernels read them. */
+  scores({ first, rows }: Chunk): Scores {
+    return { rows, vocabulary: this.vocabulary, row: this.row, first };
+  }
+
+  /** logits = alpha x[chunk] headᵀ. */
   readonly forward = ({ first, rows }: Chunk): [shape: MatmulShape, b: Tensor] => {
     const { alpha, head } = this.projection;
     const shape = product('nt', rows, this.vocabulary, this.columns, alpha);
-    return [{ ...shape, window: { offsetA: first * this.columns } }, head];
+    return [{ ...shape, window: { offsetA: first * this.columns, rowC: this.row } }, head];
   };
 
   /** The kernels of {@link forward}, into the memory of a chunk. */
-  forwardCalls(chunk: Chunk, { logits, partial }: ChunkMemory, tuning: Tuning): KernelCall[] {
+  forwardCalls(chunk: Chunk, { logits, scratch }: ChunkMemory, tuning: Tuning): KernelCall[] {
     const [shape, b] = this.forward(chunk);
-    return productCalls(shape, { a: this.projection.x, b, c: logits, partial }, tuning);
+    return productCalls(shape, { a: this.projection.x, b, c: logits, scratch }, tuning);
   }
 
   /** dx[chunk] = alpha dlogits head. */
   readonly toInput = ({ first, rows }: Chunk): [shape: MatmulShape, b: Tensor] => {
     const { alpha, head } = this.projection;
     const shape = product('nn', rows, this.columns, this.vocabulary, alpha);
-    return [{ ...shape, window: { offsetC: first * this.columns } }, head];
+    return [{ ...shape, window: { rowA: this.row, offsetC: first * this.columns } }, head];
   };
 
   /** dhead += alpha dlogitsᵀ x[chunk]. */
   readonly toHead = ({ first, rows }: Chunk): [shape: MatmulShape, b: Tensor] => {
     const { alpha, x } = this.projection;
     const shape = product('tn', this.vocabulary, this.columns, rows, alpha, first > 0);
-    return [{ ...shape, window: { offsetB: first * this.columns } }, x];
+    return [{ ...shape, window: { rowA: this.row, offsetB: first * this.columns } }, x];
   };
 }
 
 interface ChunkMemory {
   readonly logits: Tensor;
-  readonly partial: Tensor | undefined;
+  readonly scratch: Scratch<Tensor>;
 }
 
-const scratchOf = ({ logits, partial }: ChunkMemory): Tensor[] => (partial ? [logits, partial] : [logits]);
+const tensorsOfMemory = ({ logits, scratch }: ChunkMemory): Tensor[] => [logits, ...tensorsOf(scratch)];
 
 function product(
   layout: MatmulShape['layout'],
@@ -150,7 +165,7 @@ export function rowLosses(g: Graph, projection: Projection, labels: Tensor, chun
   const { x, head } = projection;
   const chunked = new ChunkedLogits(projection, chunkBytes);
   const { rows, vocabulary, chunks } = chunked;
-  const memory = chunked.scratch(g, [chunked.forward]);
+  const memory = chunked.memory(g, [chunked.forward]);
   const { logits } = memory;
   const loss = g.intermediate('row losses', [rows]);
   const logSumExp = g.intermediate('log-sum-exp of logits', [rows]);
@@ -158,19 +173,19 @@ export function rowLosses(g: Graph, projection: Projection, labels: Tensor, chun
     name: 'cross-entropy',
     inputs: [x, head, labels],
     outputs: [loss, logSumExp],
-    scratch: scratchOf(memory),
+    scratch: tensorsOfMemory(memory),
     calls: (tuning) =>
       chunks.flatMap((chunk) => {
         return [
           ...chunked.forwardCalls(chunk, memory, tuning),
-          call('ROWS', chunk.rows, vocabulary, [logits, labels, loss, logSumExp], chunk.first),
+          call('ROWS', chunked.scores(chunk), [logits, labels, loss, logSumExp]),
         ];
       }),
     twin: (value) => {
       for (const chunk of chunks) {
         const scores = scoresOf(chunked, chunk, value);
         for (let r = 0; r < chunk.rows; r++) {
-          const row = scores.subarray(r * vocabulary, (r + 1) * vocabulary);
+          const row = scores.subarray(r * chunked.row, r * chunked.row + vocabulary);
           const top = row.reduce((a, b) => Math.max(a, b), -Infinity);
           const sum = row.reduce((total, x) => total + Math.exp(x - top), 0);
           const label = value(labels)[chunk.first + r];
@@ -183,10 +198,10 @@ export function rowLosses(g: Graph, projection: Projection, labels: Tensor, chun
   return { loss, logSumExp };
 }
 
-/** Logits of a chunk by the twin of the matrix product, [rows, V]. */
+/** Logits of a chunk by the twin of the matrix product. */
 function scoresOf(chunked: ChunkedLogits, chunk: Chunk, value: (tensor: Tensor) => Numbers): Float64Array {
   const [shape, head] = chunked.forward(chunk);
-  const scores = new Float64Array(chunk.rows * chunked.vocabulary);
+  const scores = new Float64Array(chunk.rows * chunked.row);
   matmulTwin(shape, value(chunked.projection.x), value(head), scores);
   return scores;
 }
@@ -212,7 +227,7 @@ export function crossEntropy(
     name: 'weighted loss',
     inputs: [x, head, loss, logSumExp, labels, weight],
     outputs: [total],
-    calls: () => [call('TOTAL', sizeOf(labels.shape), head.shape[0], [loss, weight, total])],
+    calls: () => [call('TOTAL', { rows: sizeOf(labels.shape), vocabulary: 1, row: 1 }, [loss, weight, total])],
     twin: (value) => {
       value(total)[0] = Float64Array.from(value(loss)).reduce((sum, x, r) => sum + value(weight)[r] * x, 0);
     },
@@ -234,26 +249,26 @@ function recordProjectionGradient(
 ): (Tensor | undefined)[] {
   const { x, head } = chunked.projection;
   const { labels, logSumExp, weight, dtotal } = given;
-  const { vocabulary, chunks } = chunked;
+  const { chunks } = chunked;
   const dx = wantsX ? g.intermediate(`d ${x.name}`, x.shape) : undefined;
   const dhead = wantsHead ? g.intermediate(`d ${head.name}`, head.shape) : undefined;
-  const memory = chunked.scratch(g, [chunked.forward, chunked.toInput, chunked.toHead]);
-  const { logits, partial } = memory;
+  const memory = chunked.memory(g, [chunked.forward, chunked.toInput, chunked.toHead]);
+  const { logits, scratch } = memory;
   g.record({
     name: 'cross-entropy gradient',
     inputs: [x, head, labels, logSumExp, weight, dtotal],
     outputs: [dx, dhead].filter((t) => t !== undefined),
-    scratch: scratchOf(memory),
+    scratch: tensorsOfMemory(memory),
     calls: (tuning) =>
       chunks.flatMap((chunk) => {
         const back = (form: (chunk: Chunk) => [shape: MatmulShape, b: Tensor], c: Tensor | undefined): KernelCall[] => {
           if (c === undefined) return [];
           const [shape, b] = form(chunk);
-          return productCalls(shape, { a: logits, b, c, partial }, tuning);
+          return productCalls(shape, { a: logits, b, c, scratch }, tuning);
         };
         return [
           ...chunked.forwardCalls(chunk, memory, tuning),
-          call('GRADIENT', chunk.rows, vocabulary, [logits, labels, logSumExp, weight, dtotal], chunk.first),
+          call('GRADIENT', chunked.scores(chunk), [logits, labels, logSumExp, weight, dtotal]),
           ...back(chunked.toInput, dx),
           ...back(chunked.toHead, dhead),
         ];
@@ -262,10 +277,10 @@ function recordProjectionGradient(
       for (const chunk of chunks) {
         const scores = scoresOf(chunked, chunk, value);
         const dlogits = scores.map((score, i) => {
-          const r = chunk.first + Math.floor(i / vocabulary);
+          const r = chunk.first + Math.floor(i / chunked.row);
           const label = value(labels)[r];
           const probability = Math.exp(score - value(logSumExp)[r]);
-          const hit = label === i % vocabulary ? 1 : 0;
+          const hit = label === i % chunked.row ? 1 : 0;
           return label < 0 ? 0 : value(dtotal)[0] * value(weight)[r] * (probability - hit);
         });
         for (const [form, c] of [[chunked.toInput, dx] as const, [chunked.toHead, dhead] as const]) {
@@ -306,7 +321,7 @@ export function choiceLosses(
   const C = sizeOf(tokens.shape);
   const chunked = new ChunkedLogits(projection, chunkBytes);
   const { vocabulary, chunks } = chunked;
-  const memory = chunked.scratch(g, [chunked.forward]);
+  const memory = chunked.memory(g, [chunked.forward]);
   const { logits } = memory;
   const loss = g.intermediate('choice losses', [B, C]);
   const best = g.intermediate('best tokens', [B, N], 'u32');
@@ -314,19 +329,19 @@ export function choiceLosses(
     name: 'choice losses',
     inputs: [x, head, begins, tokens],
     outputs: [loss, best],
-    scratch: scratchOf(memory),
+    scratch: tensorsOfMemory(memory),
     calls: (tuning) =>
       chunks.flatMap((chunk) => {
         return [
           ...chunked.forwardCalls(chunk, memory, tuning),
-          call('CHOICES', chunk.rows, vocabulary, [logits, begins, tokens, loss, best], chunk.first, [N, C]),
+          call('CHOICES', chunked.scores(chunk), [logits, begins, tokens, loss, best], [N, C]),
         ];
       }),
     twin: (value) => {
       for (const chunk of chunks) {
         const scores = scoresOf(chunked, chunk, value);
         for (let r = 0; r < chunk.rows; r++) {
-          const row = scores.subarray(r * vocabulary, (r + 1) * vocabulary);
+          const row = scores.subarray(r * chunked.row, r * chunked.row + vocabulary);
           const top = row.reduce((most, x, v) => (x > row[most] ? v : most), 0);
           const logSumExp = row[top] + Math.log(row.reduce((sum, x) => sum + Math.exp(x - row[top]), 0));
           const at = chunk.first + r;
@@ -350,7 +365,7 @@ export function argMax(g: Graph, logits: Tensor): Tensor {
     name: 'arg-max',
     inputs: [logits],
     outputs: [best],
-    calls: () => [call('ARGMAX', rows, vocabulary, [logits, best])],
+    calls: () => [call('ARGMAX', { rows, vocabulary, row: vocabulary }, [logits, best])],
     twin: (value) => {
       for (let r = 0; r < rows; r++) {
         const row = Float64Array.from(value(logits).subarray(r * vocabulary, (r + 1) * vocabulary));

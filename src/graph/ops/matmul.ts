@@ -3,9 +3,11 @@ import {
   type MatmulLayout,
   type MatmulShape,
   matmulTwin,
-  planMatmul,
+  type ProductTensors,
+  type Scratch,
+  stepsOf,
 } from '../../gpu/kernels/matmul.ts';
-import { planVariant } from '../../gpu/kernels/matmul-variants.ts';
+import { planVariant, scratchOf } from '../../gpu/kernels/matmul-variants.ts';
 import type { Tuning } from '../../gpu/tuning.ts';
 import type { Graph, KernelCall, Operation } from '../graph.ts';
 import { sizeOf, type Tensor } from '../tensor.ts';
@@ -104,16 +106,14 @@ function recordMatmul(
     ...(allowsHalves && halves && { halves }),
   });
   const inputs = addend ? [a, b, addend] : [a, b];
-  // Whether K is split depends on the shape alone, so the memory for partial sums is known now.
-  const partialSize = partialSumsOf(shapeNow(), b);
-  const partial = partialSize === 0 ? undefined : g.intermediate('partial sums', [partialSize]);
+  const scratch = recordScratch(g, [[shapeNow(), b]]);
   const operation: Operation = {
     name: 'matmul',
     inputs,
     outputs: [y],
-    ...(partial && { scratch: [partial] }),
+    scratch: tensorsOf(scratch),
     ...(into && { effect: true }),
-    calls: (tuning) => productCalls(shapeNow(tuning.halves), { a, b, c: y, d: addend, partial }, tuning),
+    calls: (tuning) => productCalls(shapeNow(tuning.halves), { a, b, c: y, d: addend, scratch }, tuning),
     twin: (value) => matmulTwin(shapeNow(), value(a), value(b), value(y) as Float64Array, addend && value(addend)),
     fuseAddend: (tensor) => {
       if (addend !== undefined || into !== undefined || batch !== 1) return false;
@@ -132,15 +132,6 @@ function recordMatmul(
     };
   }
   return g.record(operation);
-}
-
-/** Tensors of a product C = alpha op(A) op(B) (+ D); `partial` takes the sums of parts of K, where it is split. */
-interface ProductTensors {
-  a: Tensor;
-  b: Tensor;
-  c: Tensor;
-  d?: Tensor | undefined;
-  partial?: Tensor | undefined;
 }
 
 /** The products that B is read in: one, or one for each of its parts, which are consecutive rows. */
@@ -165,25 +156,27 @@ function productsOf(shape: MatmulShape, b: Tensor): { shape: MatmulShape; b: Ten
   });
 }
 
-/** Elements of the partial sums that a product needs; 0 where K is not split. */
-export function partialSumsOf(shape: MatmulShape, b: Tensor): number {
-  return Math.max(0, ...productsOf(shape, b).map((product) => planMatmul(product.shape).reduce?.partialSize ?? 0));
+/** Memory for what lies between the kernels of products that run one after another. */
+export function recordScratch(
+  g: Graph,
+  products: readonly (readonly [shape: MatmulShape, b: Tensor])[],
+): Scratch<Tensor> {
+  const sizes = products.flatMap(([shape, b]) => productsOf(shape, b).map((product) => scratchOf(product.shape)));
+  const memory = (name: string, part: keyof Scratch<number>): Tensor | undefined => {
+    const most = Math.max(0, ...sizes.map((size) => size[part] ?? 0));
+    return most > 0 ? g.intermediate(name, [most]) : undefined;
+  };
+  return { partial: memory('partial sums', 'partial'), a: memory('padded a', 'a'), b: memory('padded b', 'b') };
 }
 
+export const tensorsOf = ({ partial, a, b }: Scratch<Tensor>): Tensor[] =>
+  [partial, a, b].filter((tensor) => tensor !== undefined);
+
 /** The kernels of a product. B may be packed and may lie in parts. */
-export function productCalls(shape: MatmulShape, tensors: ProductTensors, tuning: Tuning): KernelCall[] {
-  const { a, c, d, partial } = tensors;
-  return productsOf(shape, tensors.b).flatMap(({ shape, b }): KernelCall[] => {
-    const plan = planVariant(shape, tuning.variantOf(shape), tuning.lanes);
-    const extra = shape.addend && d ? [d] : [];
-    const { kernel, params, workgroups, reduce } = plan;
-    if (reduce === undefined || partial === undefined) {
-      return [{ kernel, params, workgroups, tensors: [a, b, c, ...extra] }];
-    }
-    return [
-      { kernel, params, workgroups, tensors: [a, b, partial] },
-      { ...reduce, tensors: [partial, c, ...extra] },
-    ];
+export function productCalls(shape: MatmulShape, tensors: ProductTensors<Tensor>, tuning: Tuning): KernelCall[] {
+  return productsOf(shape, tensors.b).flatMap(({ shape, b }) => {
+    const d = shape.addend ? tensors.d : undefined;
+    return stepsOf(planVariant(shape, tuning.variantOf(shape), tuning.lanes), { ...tensors, b, d });
   });
 }
 

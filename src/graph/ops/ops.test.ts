@@ -103,6 +103,17 @@ describe('matmul', () => {
     { layout: 'nn', variant: 'subgroup-wide', sizes: [67, 129, 37] },
     { layout: 'tn', variant: 'subgroup-wide', sizes: [67, 129, 37] },
     { layout: 'nn', variant: 'subgroup-tall', sizes: [65, 33, 259] },
+    { layout: 'nt', variant: 'subgroup-wide', sizes: [67, 129, 36] },
+    { layout: 'tn', variant: 'subgroup-tall', sizes: [68, 33, 37] },
+    // Both operands in padded rows, then one of them.
+    { layout: 'nt', variant: 'padded-wide', sizes: [67, 129, 37] },
+    { layout: 'nn', variant: 'padded-wide', sizes: [67, 129, 37] },
+    { layout: 'tn', variant: 'padded-wide', sizes: [67, 129, 37] },
+    { layout: 'nn', variant: 'padded-tall', sizes: [65, 33, 259] },
+    { layout: 'nn', variant: 'padded-wide', sizes: [67, 132, 37] },
+    { layout: 'nn', variant: 'padded-wide', sizes: [67, 130, 36] },
+    { layout: 'tn', variant: 'padded-tall', sizes: [67, 132, 36] },
+    { layout: 'tn', variant: 'padded-wide', sizes: [68, 131, 37] },
   ] as const;
   test.each(large)('$layout by $variant, $sizes', async ({ layout, variant, sizes: [M, N, K] }) => {
     const shape = { ...PLAIN, layout, M, N, K };
@@ -224,10 +235,11 @@ describe('matmul', () => {
   });
 
   test.each([
-    [67, 132, 36],
-    [67, 129, 35],
-  ])('a product by subgroups is added to what is there, %i × %i × %i', async (M, N, K) => {
-    gpu.tuning.choose(shapeClass({ ...PLAIN, layout: 'nt', M, N, K }) ?? '', 'subgroup-wide');
+    [67, 132, 36, 'subgroup-wide'],
+    [67, 129, 35, 'subgroup-wide'],
+    [67, 129, 35, 'padded-wide'],
+  ] as const)('%i × %i × %i by %s is added to what is there', async (M, N, K, variant) => {
+    gpu.tuning.choose(shapeClass({ ...PLAIN, layout: 'nt', M, N, K }) ?? '', variant);
     const inputs = { a: { shape: [M, K] }, b: { shape: [N, K] }, into: { shape: [M, N] } };
     await new GraphUnderTest(inputs, (g, input) => ({
       into: matmul(g, input('a'), input('b'), { layout: 'nt', into: input('into'), accumulate: true }),
@@ -656,11 +668,12 @@ describe('cross-entropy over a vocabulary', () => {
     [7, 5, 97],
     [4, 8, 1000],
   ])('of %i rows of %i over %i: in one chunk, and in chunks of one, two and three rows', async (rows, D, V) => {
+    const rowBytes = Math.ceil(V / 4) * 16;
     for (const chunkRows of [rows, 1, 2, 3]) {
       const t = new GraphUnderTest(inputs(rows, D, V, { trainable: true }), (g, input) => {
         const projection = { x: input('x'), head: input('head'), alpha: 0.5 };
         return {
-          loss: crossEntropy(g, projection, input('labels'), input('w'), chunkRows * V * 4),
+          loss: crossEntropy(g, projection, input('labels'), input('w'), chunkRows * rowBytes),
           best: argMax(g, matmul(g, input('x'), input('head'), { layout: 'nt' })),
         };
       }).withGradients('loss');
@@ -669,6 +682,24 @@ describe('cross-entropy over a vocabulary', () => {
     }
   });
 
+  test.each(['subgroup-wide', 'register-8'] as const)(
+    'of a size that is no multiple of four, by %s',
+    async (variant) => {
+      const variantOf = vi.spyOn(gpu.tuning, 'variantOf').mockReturnValue(variant);
+      const t = new GraphUnderTest(inputs(70, 36, 131, { trainable: true }), (g, input) => ({
+        loss: crossEntropy(
+          g,
+          { x: input('x'), head: input('head'), alpha: 0.5 },
+          input('labels'),
+          input('w'),
+          33 * 132 * 4,
+        ),
+      })).withGradients('loss');
+      await t.checkGpu(gpu, F32);
+      variantOf.mockRestore();
+    },
+  );
+
   test.each(PACKINGS)('with a frozen head stored as %s, in parts', async (packing) => {
     const t = new GraphUnderTest(inputs(7, 36, 50, { packing, rowsPerPart: 21 }), (g, input) => ({
       loss: crossEntropy(
@@ -676,7 +707,7 @@ describe('cross-entropy over a vocabulary', () => {
         { x: input('x'), head: input('head'), alpha: 1 },
         input('labels'),
         input('w'),
-        3 * 50 * 4, // three rows at a time
+        3 * 52 * 4, // three rows at a time
       ),
     })).withGradients('loss');
     t.checkFiniteDifferences();
