@@ -12,5 +12,5 @@ it('trains the block in few dispatches, and frees what it took', async () => {
   expect(block.dispatches).toBeLessThanOrEqual(60);
   block.destroy();
   expect(gpu.buffers.liveLabels).toEqual([]);
-  gpu.destroy();
+  await gpu.destroy();
 });

@@ -80,7 +80,7 @@ function chosenFrom<T extends string>(known: readonly T[], list: string): T[] | 
 async function inNode(): Promise<Where> {
   const gpu = await nodePlace.acquire();
   const { vendor, description } = gpu.facts;
-  gpu.destroy();
+  await gpu.destroy();
   return {
     name: nodePlace.platform,
     adapter: description || vendor,

@@ -80,7 +80,7 @@ export class SteppingModel {
       await model.#warmUp();
       return model;
     } catch (error) {
-      gpu.destroy();
+      await gpu.destroy();
       throw error;
     }
   }
@@ -151,9 +151,9 @@ export class SteppingModel {
     };
   }
 
-  destroy(): void {
+  async destroy(): Promise<void> {
     this.learner.destroy();
     this.network.destroy();
-    this.gpu.destroy();
+    await this.gpu.destroy();
   }
 }

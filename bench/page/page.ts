@@ -27,7 +27,7 @@ window.gorpBench = {
   adapter: async () => {
     const gpu = await place.acquire();
     const { vendor, description, architecture } = gpu.facts;
-    gpu.destroy();
+    await gpu.destroy();
     return [vendor, description || architecture].filter((part) => part !== '').join(' ');
   },
   run: (section, effort) => SECTIONS[section](place, effort),

@@ -14,7 +14,7 @@ export const blockSection: Section = async (place, { rounds }) => {
   const fresh = await firstStep(place, store);
   const measuring = await timed(place.clock, () => fresh.gpu.tuning.settled());
   fresh.block.destroy();
-  fresh.gpu.destroy();
+  await fresh.gpu.destroy();
   const { gpu, block, losses, spent } = await firstStep(place, store);
   try {
     const calls = await countCalls(async () => losses.push(await block.step()));
@@ -47,7 +47,7 @@ export const blockSection: Section = async (place, { rounds }) => {
     };
   } finally {
     block.destroy();
-    gpu.destroy();
+    await gpu.destroy();
   }
 };
 
@@ -65,7 +65,7 @@ async function firstStep(
       const block = await BlockStep.create(gpu, blockValues());
       made = { gpu, block, losses: [await block.step()] };
     } catch (error) {
-      gpu.destroy();
+      await gpu.destroy();
       throw error;
     }
   });

@@ -76,7 +76,7 @@ export const evaluationSection: Section = async (place, { rounds, quick }) => {
       ].join('\n'),
     };
   } finally {
-    gpu.destroy();
+    await gpu.destroy();
   }
 };
 

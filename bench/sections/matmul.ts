@@ -65,7 +65,7 @@ export const matmulSection: Section = async (place, { rounds, quick }) => {
       ),
     };
   } finally {
-    gpu.destroy();
+    await gpu.destroy();
   }
 };
 

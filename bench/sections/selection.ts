@@ -51,7 +51,7 @@ export const selectionSection: Section = async (place, { rounds, quick }) => {
     const head = ['product', 'class', 'chosen', 'best', 'chosen / best', 'milliseconds'];
     return { numbers: products, text: markdownTable(head, rows) };
   } finally {
-    gpu.destroy();
+    await gpu.destroy();
   }
 };
 

@@ -51,7 +51,7 @@ async function steps(place: Place, rounds: number, name: string, open: OpenModel
     const overhead = await apiOverhead(gpu, place.clock, most, rounds);
     return { numbers: { model: name, sizes, methods: found, overhead }, text: textOf(name, sizes, found, overhead) };
   } finally {
-    for (const model of models) model.destroy();
+    for (const model of models) await model.destroy();
   }
 }
 

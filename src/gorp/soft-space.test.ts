@@ -57,6 +57,7 @@ describe('growSoftSpace', () => {
       expect(growth.total).toBeGreaterThanOrEqual(total);
       expect(growth.added).toBe(growth.total - total);
       expect(growth.threshold).toBeGreaterThan(growth.heldBefore);
+      expect(growth.spectrum.reduce((sum, share) => sum + share, growth.heldBefore)).toBeCloseTo(1, 4);
       ({ space, total } = growth);
     });
   });

@@ -46,7 +46,12 @@ export function growSoftSpace(space: Matrix | null, covariance: Matrix, softness
     vectors,
     Array.from(values, (value) => Math.sqrt(weightOf(value))),
   );
-  const outside = projectOutRight(projectOutLeft(covariance, held), held);
+  // √(I − S Sᵀ) = I − R Rᵀ, so that what S holds and what lies outside add up to all.
+  const root = scaledColumns(
+    held,
+    weights.map((w) => Math.sqrt(w > 0 ? (1 - Math.sqrt(1 - w)) / w : 0)),
+  );
+  const outside = projectOutRight(projectOutLeft(covariance, root), root);
   const left = symmetricEigen(outside, 0).values;
   const total = values.filter((value) => weightOf(value) >= 0.5).length;
   return {

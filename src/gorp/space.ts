@@ -20,7 +20,10 @@ export type SpaceRule = MethodSettings['spaceRule'];
 
 /** What a task added to the shared space of one tensor. */
 export interface SpaceGrowth {
-  /** S: dimension × total, orthonormal columns. The columns held before come first, unchanged. */
+  /**
+   * S: dimension × total, orthonormal columns, those held before first and unchanged. A soft space has other columns after
+   * every task, as many as it needs, of lengths up to 1.
+   */
   space: Matrix;
   /** Number of directions added, and held in all. */
   added: number;
@@ -28,8 +31,8 @@ export interface SpaceGrowth {
   /** Share of the task's energy that the space held before; 0 where the task has no energy at all. */
   heldBefore: number;
   /**
-   * Energy of the directions outside the space before, as shares of the task's energy, descending: the first `added` of
-   * them were added. As many as could be told apart and had room.
+   * Energy of the directions outside the space before, as shares of the task's energy, descending. The first `added` of
+   * them were added, unless the space is soft. As many as could be told apart and had room.
    */
   spectrum: number[];
   /** Share of the task's energy that the space had to hold; what it holds now, if it is a soft one. */

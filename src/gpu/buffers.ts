@@ -1,6 +1,8 @@
 import { GorpError } from '../base/errors.ts';
 import { USAGE } from './usage.ts';
 
+const STORAGE = USAGE.storage | USAGE.copyTarget | USAGE.copySource;
+
 /** A GPU buffer with an owner: it counts as live until `destroy` is called. */
 export interface OwnedBuffer {
   readonly gpuBuffer: GPUBuffer;
@@ -45,6 +47,39 @@ export class BufferLedger {
    *   {@link verified}, since WebGPU tells of it later.
    */
   create(label: string, bytes: number, usage: GPUBufferUsageFlags): OwnedBuffer {
+    const { buffer, confirmed } = this.#create(label, bytes, usage);
+    this.#pending.push(confirmed);
+    return buffer;
+  }
+
+  /** A storage buffer that can be written from and copied to the host. */
+  storage(label: string, bytes: number): OwnedBuffer {
+    return this.create(label, bytes, STORAGE);
+  }
+
+  /**
+   * Storage buffers that the device has confirmed: who asks for them hears that there is no room, nobody else does.
+   *
+   * @param sizes in bytes.
+   * @throws GorpError as {@link create}, `gpu/out-of-memory`; then none is alive.
+   */
+  async confirmed(label: string, sizes: readonly number[]): Promise<OwnedBuffer[]> {
+    const buffers: OwnedBuffer[] = [];
+    try {
+      const confirmations = sizes.map((bytes, i) => {
+        const { buffer, confirmed } = this.#create(`${label} ${i}`, bytes, STORAGE);
+        buffers.push(buffer);
+        return confirmed;
+      });
+      await Promise.all(confirmations);
+      return buffers;
+    } catch (error) {
+      for (const buffer of buffers) buffer.destroy();
+      throw error;
+    }
+  }
+
+  #create(label: string, bytes: number, usage: GPUBufferUsageFlags): { buffer: OwnedBuffer; confirmed: Promise<void> } {
     const size = Math.max(16, Math.ceil(bytes / 16) * 16);
     const { maxBufferSize, maxStorageBufferBindingSize } = this.device.limits;
     const isStorage = (usage & USAGE.storage) !== 0;
@@ -58,17 +93,15 @@ export class BufferLedger {
     }
     this.device.pushErrorScope('out-of-memory');
     const gpuBuffer = this.device.createBuffer({ label, size, usage });
-    this.#pending.push(
-      this.device.popErrorScope().then((error) => {
-        if (error === null) return;
-        throw new GorpError(
-          'gpu/out-of-memory',
-          `The GPU has no room for ${label} (${size} bytes; ${this.#liveBytes} are in use).`,
-          'Close other tabs that use the GPU, or choose a smaller batch, shorter prompts or a smaller model.',
-        );
-      }),
-    );
-    this.#pending.at(-1)?.catch(() => undefined); // reported by verified()
+    const confirmed = this.device.popErrorScope().then((error) => {
+      if (error === null) return;
+      throw new GorpError(
+        'gpu/out-of-memory',
+        `The GPU has no room for ${label} (${size} bytes; ${this.#liveBytes} are in use).`,
+        'Close other tabs that use the GPU, or choose a smaller batch, shorter prompts or a smaller model.',
+      );
+    });
+    confirmed.catch(() => undefined); // heard by who asks for it
     const buffer: OwnedBuffer = {
       gpuBuffer,
       label,
@@ -82,12 +115,7 @@ export class BufferLedger {
     this.#live.set(buffer, size);
     this.#liveBytes += size;
     this.#peakBytes = Math.max(this.#peakBytes, this.#liveBytes);
-    return buffer;
-  }
-
-  /** A storage buffer that can be written from and copied to the host. */
-  storage(label: string, bytes: number): OwnedBuffer {
-    return this.create(label, bytes, USAGE.storage | USAGE.copyTarget | USAGE.copySource);
+    return { buffer, confirmed };
   }
 
   /** Resolves when the device has confirmed every buffer made so far. @throws GorpError `gpu/out-of-memory`. */

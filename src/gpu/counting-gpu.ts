@@ -41,6 +41,6 @@ export function countingGpu(limits: BufferLimits): Gpu {
     tuning: new Tuning(),
     lost: new Promise<never>(nothing),
     check: nothing,
-    destroy: () => buffers.destroyAll(),
+    destroy: () => Promise.resolve(buffers.destroyAll()),
   };
 }

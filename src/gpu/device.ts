@@ -25,8 +25,8 @@ export interface Gpu {
   check(): void;
   /** Rejects with GorpError `gpu/device-lost` when the device goes away unasked; pending otherwise. */
   readonly lost: Promise<never>;
-  /** Frees every buffer and the device. */
-  destroy(): void;
+  /** Ends the measuring of kernels, then frees every buffer and the device. */
+  destroy(): Promise<void>;
 }
 
 const WANTED_FEATURES: GPUFeatureName[] = ['timestamp-query', 'subgroups', 'shader-f16'];
@@ -134,8 +134,8 @@ function wrapDevice(device: GPUDevice, facts: AdapterFacts, tuning: Tuning): Gpu
     check: () => {
       if (failure !== undefined) throw failure;
     },
-    destroy: () => {
-      void tuning.stop();
+    destroy: async () => {
+      await tuning.stop();
       buffers.destroyAll();
       device.destroy();
     },

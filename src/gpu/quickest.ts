@@ -2,8 +2,9 @@ import { mixSeed, seededRandom } from '../base/random.ts';
 import type { Gpu } from './device.ts';
 import { type Clocks, DeviceTimer } from './device-timer.ts';
 import { ATTENTION_VARIANTS, type AttentionShape, type AttentionVariant, planAttention } from './kernels/attention.ts';
-import { type MatmulShape, plainProduct, stepsOf } from './kernels/matmul.ts';
-import { type MatmulVariant, planVariant, scratchOf, variantsOf } from './kernels/matmul-variants.ts';
+import { chooseTile, type MatmulShape, plainProduct, startsAtFours, stepsOf, windowOf } from './kernels/matmul.ts';
+import { endsAtFours } from './kernels/matmul-subgroup.ts';
+import { isWhole, type MatmulVariant, planVariant, scratchOf, variantsOf } from './kernels/matmul-variants.ts';
 import { type BufferRange, type Dispatch, Program } from './program.ts';
 import { readBytes } from './readback.ts';
 
@@ -26,6 +27,8 @@ const ATTENTION: AttentionShape = {
 
 // Largest side that is measured: beyond it the order of the kernels does not change.
 const LARGEST = 512;
+// A multiple of four that is long, and too short to be split.
+const UNSPLIT = 252;
 // Contenders take turns in rounds, and the minimum of several tells kernels apart that are close, on a busy machine too. How
 // many times the best one's time is still in the running behind a round: there are many rounds where all take no longer than
 // so many milliseconds together, and few behind that, of those that are close.
@@ -33,7 +36,7 @@ const MOST_ROUNDS = 24;
 const LONGEST = 500;
 const STILL_IN = { early: [2, 2, 2, 1.5], late: [2, 1.5, 1.25, 1.1] };
 // What a kernel may take to be ready, in milliseconds, or how many times what the safe one took, if that is more. One that
-// takes longer is left out, and so are those that compile longer still: on this device they are not tried again.
+// takes longer is left out, and so are those that compile longer still: this measurer does not try them again.
 const COMPILE_LIMIT = 4000;
 const COMPILE_FACTOR = 6;
 // Largest difference from the safe kernel that rounding explains: of a product, for each term of at most 1 of an entry; of
@@ -42,19 +45,32 @@ const MATMUL_ERROR = 1e-5;
 const HALF_ERROR = 1e-3; // two operands that are off by 2^-11 of themselves
 const ATTENTION_ERROR = 1e-4;
 
-/** A product of the same class that does not take long. */
-function measured({ layout, M, N, K, halves }: MatmulShape): MatmulShape {
+/**
+ * A product that the same kernels compute in the same way, and that does not take long. Parts of larger matrices become
+ * matrices whose rows begin at multiples of four floats where those of the parts do.
+ */
+export function measured(product: MatmulShape): MatmulShape {
+  const { layout, halves } = product;
   // Sides stay odd or multiples of four, as they were.
   const side = (size: number): number => (size > LARGEST ? LARGEST + (size % 4) : size);
-  return { ...plainProduct(layout, side(M), side(N), side(K)), ...(halves && { halves }) };
+  const [M, N, K] = [side(product.M), side(product.N), side(product.K)];
+  const plain = { ...plainProduct(layout, M, N, K), ...(halves && { halves }) };
+  const unsplit = chooseTile(plain).splits > 1 ? { ...plain, K: UNSPLIT + (K % 4) } : plain;
+  if (isWhole(product)) return unsplit;
+  const { rowA, rowB, rowC } = windowOf(unsplit);
+  const row = (size: number, isAligned: boolean): number =>
+    isAligned ? Math.ceil(size / 4) * 4 : size % 4 === 0 ? size + 1 : size;
+  const [starts, ends] = [startsAtFours(product), endsAtFours(product)];
+  return { ...unsplit, window: { rowA: row(rowA, starts), rowB: row(rowB, starts), rowC: row(rowC, ends) } };
 }
 
 /** The kernel that computes products like this one in the least time. */
 export function quickestMatmul(gpu: Gpu, product: MatmulShape, measuring: Measuring): Promise<MatmulVariant> {
   const { lanes } = gpu.tuning;
   const shape = measured(product);
-  const { M, N, K } = shape;
-  // A part of a matrix is measured as a whole one, which more kernels can read.
+  const { layout, M, N, K } = shape;
+  const { rowA, rowB, rowC } = windowOf(shape);
+  // A packed operand is measured as one of f32, which more kernels can read.
   const able = variantsOf(product, lanes);
   const between = scratchOf(shape);
   const candidates = variantsOf(shape, lanes)
@@ -65,7 +81,8 @@ export function quickestMatmul(gpu: Gpu, product: MatmulShape, measuring: Measur
         stepsOf(planVariant(shape, name, lanes), { a, b, c, scratch: { a: paddedA, b: paddedB } }),
       error: K * (name === 'block-half' ? HALF_ERROR : MATMUL_ERROR),
     }));
-  const tensors = { inputs: [M * K, N * K], outputs: [between.a ?? 1, between.b ?? 1, M * N] };
+  const inputs = [(layout === 'tn' ? K : M) * rowA, (layout === 'nt' ? N : K) * rowB];
+  const tensors = { inputs, outputs: [between.a ?? 1, between.b ?? 1, M * rowC] };
   return quickestOf(gpu, candidates, tensors, measuring);
 }
 
@@ -109,7 +126,8 @@ async function quickestOf<Name>(
   measuring: Measuring,
 ): Promise<Name> {
   const { clocks, givenUp, pause } = measuring;
-  const buffers = [...inputs, ...outputs].map((floats, i) => gpu.buffers.storage(`tuning ${i}`, floats * 4));
+  const sizes = [...inputs, ...outputs].map((floats) => floats * 4);
+  const buffers = await gpu.buffers.confirmed('tuning', sizes);
   const tensors = buffers.map((buffer): BufferRange => ({ buffer, offset: 0, bytes: buffer.bytes }));
   const entries: Entry<Name>[] = [];
   const timer = new DeviceTimer(gpu, clocks, candidates.length, givenUp);

@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type Compiled, compile } from '../graph/compile.ts';
 import { Graph } from '../graph/graph.ts';
@@ -8,14 +9,15 @@ import type { OwnedBuffer } from './buffers.ts';
 import type { Gpu } from './device.ts';
 import { DeviceTimer } from './device-timer.ts';
 import { SAFE_ATTENTION } from './kernels/attention.ts';
-import { plainProduct } from './kernels/matmul.ts';
+import { plainProduct, windowOf } from './kernels/matmul.ts';
 import { planVariant, SAFE_VARIANT, shapeClass, variantsOf } from './kernels/matmul-variants.ts';
 import { Program, submit } from './program.ts';
+import { measured } from './quickest.ts';
 import { readBytes } from './readback.ts';
 import { tuneGpu, type TuningHost } from './tune.ts';
 import { type Choices, readChoices } from './tuning.ts';
 
-// Odd, and too few rows for the largest tile: two kernels that compile quickly are left to choose from.
+// Odd, and too few rows for the largest tile: what is left compiles quickly.
 const SHAPE = plainProduct('nt', 70, 64, 33);
 const CLASS = shapeClass(SHAPE) ?? '';
 const OTHER = { ...SHAPE, layout: 'nn' } as const;
@@ -83,9 +85,9 @@ let gpu: Gpu;
 beforeEach(async () => {
   gpu = await acquireTestGpu();
 });
-afterEach(() => {
+afterEach(async () => {
   vi.restoreAllMocks();
-  gpu.destroy();
+  await gpu.destroy();
 });
 
 describe('tuneGpu', () => {
@@ -109,7 +111,7 @@ describe('tuneGpu', () => {
     expect(next.tuning.choices).toEqual(choices());
     await next.tuning.settled();
     expect([clock.readings, next.pipelines.size]).toEqual([0, 0]);
-    next.destroy();
+    await next.destroy();
   });
 
   it('starts a program on a safe kernel, and gives it the one that is chosen', async () => {
@@ -189,6 +191,34 @@ describe('tuneGpu', () => {
     expect(gpu.tuning.variantOf(OTHER)).toBe(SAFE_VARIANT);
     expect(choices()).toEqual(kept);
     expect(gpu.tuning.wanted).toBeUndefined();
+  });
+
+  it('does without a class that there is no room to measure, of which nobody else hears', async () => {
+    await tuneGpu(gpu, memoryHost().host);
+    const createBuffer = vi.spyOn(gpu.device, 'createBuffer');
+    vi.spyOn(gpu.device, 'popErrorScope').mockImplementation(() => {
+      const isTuning = createBuffer.mock.lastCall?.[0].label?.startsWith('tuning') ?? false;
+      return Promise.resolve(isTuning ? ({ message: 'full' } as GPUOutOfMemoryError) : null);
+    });
+    gpu.tuning.variantOf(SHAPE);
+    await gpu.tuning.settled();
+    expect(createBuffer).toHaveBeenCalled();
+    expect(gpu.tuning.choices.matmul).toEqual({});
+    expect(gpu.tuning.wanted).toBeUndefined();
+    expect(gpu.buffers.liveLabels).toEqual([]);
+    await gpu.buffers.verified();
+    gpu.check();
+  });
+
+  it('measures again what is kept of another device, and cannot be run on this one', async () => {
+    const packed = { ...SHAPE, packedB: { packing: 'int8', elements: SHAPE.N * SHAPE.K } } as const;
+    gpu.tuning.choose(shapeClass(packed) ?? '', 'block');
+    expect(gpu.tuning.variantOf(packed)).toBe(SAFE_VARIANT);
+    await tuneGpu(gpu, memoryHost().host);
+    expect(gpu.tuning.variantOf(packed)).toBe(SAFE_VARIANT);
+    await gpu.tuning.settled();
+    expect(variantsOf(packed, gpu.tuning.lanes)).toContain(gpu.tuning.variantOf(packed));
+    expect(gpu.tuning.choices.matmul).not.toEqual({ [shapeClass(packed) ?? '']: 'block' });
   });
 
   it('measures a product of a part of a matrix by kernels that can read one', async () => {
@@ -274,7 +304,7 @@ describe('tuneGpu', () => {
 describe('DeviceTimer', () => {
   const TIMES = 12;
 
-  /** Programs of one product, once and four times over. */
+  /** Programs of one product, once and {@link TIMES} over. */
   async function timed(timestamps: boolean, rounds = 4) {
     const clocks = { now: () => performance.now(), timestamps };
     const shape = plainProduct('nt', 128, 128, 128);
@@ -345,6 +375,43 @@ describe('readChoices', () => {
       expect(readChoices(bad)).toBeUndefined();
     }
     expect(readChoices({ ...good, matmul: { [CLASS]: 'wmma' } })).toBeUndefined();
+  });
+});
+
+describe('measured', () => {
+  const side = fc.oneof(fc.integer({ min: 1, max: 600 }), fc.constantFrom(32, 63, 64, 512, 1024, 4096, 32_001));
+  const window = fc.option(
+    fc.record({ more: fc.nat({ max: 5 }), offsetA: fc.constantFrom(0, 3, 128), offsetC: fc.constantFrom(0, 64, 65) }),
+    { nil: undefined },
+  );
+  const products = fc.record({
+    ...{ layout: fc.constantFrom('nt', 'nn', 'tn'), M: side, N: side, K: side, window },
+    ...{ accumulate: fc.boolean(), halves: fc.constantFrom(undefined, 'b', 'both') },
+  });
+
+  it('is small, and computed by the kernels of the product that it stands for', () => {
+    let classes = 0;
+    fc.assert(
+      fc.property(products, ({ layout, M, N, K, window, accumulate, halves }) => {
+        const whole = { ...plainProduct(layout, M, N, K), accumulate, ...(halves && { halves }) };
+        const { rowA, rowB, rowC } = windowOf(whole);
+        const { more = 0, ...offsets } = window ?? {};
+        const place = { rowA: rowA + more, rowB: rowB + more, rowC: rowC + more, ...offsets };
+        const product = window ? { ...whole, window: place } : whole;
+        if (shapeClass(product) === undefined) return;
+        classes++;
+        const small = measured(product);
+        expect(Math.max(small.M, small.N, small.K)).toBeLessThan(516);
+        expect(variantsOf(small, 8)).toEqual(variantsOf(product, 8));
+        for (const variant of variantsOf(small, 8)) {
+          const [one, other] = [small, product].map((shape) => planVariant(shape, variant, 8));
+          expect(one.reduce).toBeUndefined();
+          expect(one.kernel.name).toBe(other.kernel.name);
+        }
+      }),
+      { numRuns: 3000 },
+    );
+    expect(classes).toBeGreaterThan(1000);
   });
 });
 

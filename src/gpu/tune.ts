@@ -28,9 +28,8 @@ export async function tuneGpu(gpu: Gpu, host: TuningHost): Promise<void> {
   if (gpu.tuning.isMeasuring) return;
   const { vendor, architecture, description } = gpu.facts;
   // Where there are other kernels to choose from, other choices may be right.
-  const device = [vendor, architecture, description, host.platform, ...MATMUL_VARIANTS, ...ATTENTION_VARIANTS].join(
-    ' | ',
-  );
+  const kernels = [`subgroups of ${gpu.tuning.lanes ?? 'many sizes'}`, ...MATMUL_VARIANTS, ...ATTENTION_VARIANTS];
+  const device = [vendor, architecture, description, host.platform, ...kernels].join(' | ');
   const known = readChoices(await host.store.read(device));
   if (known !== undefined) gpu.tuning.adopt(known);
   gpu.tuning.measureWith(new BackgroundMeasurer(gpu, host.now, () => host.store.write(device, gpu.tuning.choices)));
@@ -108,7 +107,7 @@ class BackgroundMeasurer implements Measurer {
         await this.keep();
       }
     } catch {
-      this.#hasEnded = true; // stopped, or there is no device any more, which others tell
+      this.#hasEnded = true; // stopped, nothing can be kept, or there is no device any more, which others tell
     } finally {
       this.#working = undefined;
     }

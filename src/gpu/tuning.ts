@@ -6,6 +6,7 @@ import {
   ONLY_VARIANT,
   SAFE_VARIANT,
   shapeClass,
+  variantsOf,
 } from './kernels/matmul-variants.ts';
 
 /** What was measured about a device, as it is kept. */
@@ -63,8 +64,10 @@ export class Tuning {
     const name = shapeClass(shape);
     if (name === undefined) return ONLY_VARIANT;
     const chosen = this.#matmul.get(name);
-    if (chosen === undefined) this.#want(name, { of: 'matmul', shapeClass: name, shape });
-    return chosen ?? SAFE_VARIANT;
+    // What is kept from outside may be none that this device can run.
+    if (chosen !== undefined && variantsOf(shape, this.lanes).includes(chosen)) return chosen;
+    this.#want(name, { of: 'matmul', shapeClass: name, shape });
+    return SAFE_VARIANT;
   }
 
   /** The kernel of an attention; {@link SAFE_ATTENTION} where nothing was measured. */

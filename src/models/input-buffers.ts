@@ -26,11 +26,13 @@ export class InputBuffers {
     return tensor;
   }
 
+  /** Writes all or the first values of a tensor. */
   write(tensor: Tensor, values: Values): void {
     const { buffer, offset } = tensor.storage as NonNullable<Tensor['storage']>;
     this.gpu.device.queue.writeBuffer(buffer.gpuBuffer, offset, values);
   }
 
+  /** Room for trees of labels with so many nodes and choices. */
   choices(nodes: number, choices: number): Choices {
     return {
       begins: this.make('first choices', [nodes + 1], 'u32'),
@@ -38,6 +40,7 @@ export class InputBuffers {
     };
   }
 
+  /** Writes the choices of a tree, which must be as many as there is room for. */
   writeChoices({ begins, tokens }: Choices, { choices }: LabelTree): void {
     this.write(begins, Uint32Array.from(choices.begins));
     this.write(tokens, Uint32Array.from(choices.tokens));
@@ -53,6 +56,7 @@ export class InputBuffers {
     });
   }
 
+  /** Where a batch of B rows stands in greedy generation, with room for `capacity` tokens each. */
   generationState(B: number, capacity: number): GenerationState {
     return {
       position: this.make('position', [1], 'u32'),

@@ -23,9 +23,9 @@ let gpu: Gpu;
 beforeAll(async () => {
   gpu = await acquireTestGpu();
 });
-afterAll(() => {
+afterAll(async () => {
   expect(gpu.buffers.liveLabels).toEqual([]);
-  gpu.destroy();
+  await gpu.destroy();
 });
 
 /** A model of the reference data on the GPU. */

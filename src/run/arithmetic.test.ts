@@ -15,9 +15,9 @@ let gpu: Gpu;
 beforeEach(async () => {
   gpu = await acquireTestGpu();
 });
-afterEach(() => {
+afterEach(async () => {
   vi.restoreAllMocks();
-  gpu.destroy();
+  await gpu.destroy();
 });
 
 /** SwiftShader's device cannot: the run is refused there, which is what is tested of it. */
@@ -29,7 +29,7 @@ describe('a run with products of 16-bit floats', () => {
     const events: RunEvent[] = [];
     const openModel = vi.fn(() => Promise.resolve(tinyModel()));
     const host = tinyHost((event) => events.push(event), {
-      acquireGpu: () => Promise.resolve({ ...gpu, destroy: () => undefined }),
+      acquireGpu: () => Promise.resolve({ ...gpu, destroy: () => Promise.resolve() }),
       openModel,
     });
     const settings = { ...tinySettings('seq-lora', { epochs: 1, arithmetic }), order: ['gloss'] };

@@ -45,7 +45,12 @@ async function lossesOf(folder: PickedFolder): Promise<number[]> {
   const parts: Partial<RunHost> = {
     acquireGpu: () => {
       const buffers = new BufferLedger(gpu.device);
-      return Promise.resolve({ ...gpu, tuning: measuredTuning(), buffers, destroy: () => buffers.destroyAll() });
+      return Promise.resolve({
+        ...gpu,
+        tuning: measuredTuning(),
+        buffers,
+        destroy: () => Promise.resolve(buffers.destroyAll()),
+      });
     },
     openModel: (_, __, ___, inspect) => openModelFolder(folder, inspect),
   };

@@ -36,12 +36,12 @@ beforeAll(async () => {
   alone = [];
   for (const source of SOURCES) alone.push(await answerTo(source));
 });
-afterAll(() => {
+afterAll(async () => {
   for (const buffer of owned) buffer.destroy();
   learner.destroy();
   opened.network.destroy();
   expect(gpu.buffers.liveLabels).toEqual([]);
-  gpu.destroy();
+  await gpu.destroy();
 });
 
 async function answerTo(source: number[]): Promise<number[]> {

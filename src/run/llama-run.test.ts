@@ -29,7 +29,7 @@ async function execute(settings: RunSettings, parts: Partial<RunHost> = {}): Pro
     acquireGpu: () => {
       const buffers = new BufferLedger(device.device);
       const tuning = measuredTuning(); // measuring takes longer than the run
-      return Promise.resolve({ ...device, tuning, buffers, destroy: () => buffers.destroyAll() });
+      return Promise.resolve({ ...device, tuning, buffers, destroy: () => Promise.resolve(buffers.destroyAll()) });
     },
     openModel: storiesModel,
     ...parts,

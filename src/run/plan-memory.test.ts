@@ -35,7 +35,12 @@ async function runOf(settings: RunSettings, parts: Partial<RunHost>): Promise<{ 
     acquireGpu: () => {
       const buffers = new BufferLedger(gpu.device);
       // Measuring kernels takes buffers of its own, and longer than the run.
-      return Promise.resolve({ ...gpu, tuning: measuredTuning(), buffers, destroy: () => buffers.destroyAll() });
+      return Promise.resolve({
+        ...gpu,
+        tuning: measuredTuning(),
+        buffers,
+        destroy: () => Promise.resolve(buffers.destroyAll()),
+      });
     },
     ...parts,
   });

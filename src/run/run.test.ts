@@ -19,7 +19,12 @@ const ownGpu = async (): Promise<Gpu> => ({ ...(await acquireTestGpu()), tuning:
 let device: Gpu;
 const sharedGpu = (): Promise<Gpu> => {
   const buffers = new BufferLedger(device.device);
-  return Promise.resolve({ ...device, tuning: MEASURED, buffers, destroy: () => buffers.destroyAll() });
+  return Promise.resolve({
+    ...device,
+    tuning: MEASURED,
+    buffers,
+    destroy: () => Promise.resolve(buffers.destroyAll()),
+  });
 };
 beforeAll(async () => {
   device = await acquireTestGpu();
@@ -344,10 +349,10 @@ describe('a run whose kernels are being measured', () => {
     };
     const acquireGpu = async (): Promise<Gpu> => {
       const gpu = await acquireTestGpu();
-      const storage = gpu.buffers.storage.bind(gpu.buffers);
-      gpu.buffers.storage = (label, bytes) => {
-        if (label === 'tuning 0') setTimeout(began, 0);
-        return storage(label, bytes);
+      const confirmed = gpu.buffers.confirmed.bind(gpu.buffers);
+      gpu.buffers.confirmed = (...asked) => {
+        setTimeout(began, 0);
+        return confirmed(...asked);
       };
       return gpu;
     };

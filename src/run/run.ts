@@ -94,7 +94,7 @@ export class Run {
       for (const part of owned.reverse()) part.destroy();
       this.#record.memory = { peakBytes: gpu.buffers.peakBytes, liveBuffersAtEnd: gpu.buffers.liveBuffers };
       this.host.emit({ type: 'memory', ...memoryOf(gpu) });
-      gpu.destroy();
+      await gpu.destroy();
       this.#gpu = undefined;
     }
   }

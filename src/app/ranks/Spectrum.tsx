@@ -26,7 +26,7 @@ const TICKS = [0, 0.25, 0.5, 0.75, 1];
 export function Spectrum({ space, isSoft, round, task }: Props) {
   const frame = useRef<HTMLDivElement>(null);
   const width = useWidth(frame);
-  const points = spectrumPoints(space);
+  const points = spectrumPoints(space, isSoft);
   const count = points.length;
   const x = linearScale(0, Math.max(count, LEAST_PLACES), PLOT.left + 14, width - PLOT.right);
   const y = linearScale(0, 1, HEIGHT - PLOT.bottom, PLOT.top);
@@ -40,8 +40,11 @@ export function Spectrum({ space, isSoft, round, task }: Props) {
       testId="spectrum"
       note={
         <>
-          <code className={styles.name}>{shortName(space.name)}</code> after task {round}, {task}: {space.added} of{' '}
-          {count} directions added. {percent(heldAfter)} % of the energy is held, {percent(held)} % was before.
+          <code className={styles.name}>{shortName(space.name)}</code> after task {round}, {task}:{' '}
+          {isSoft
+            ? `directions kept out by half or more: ${space.added} more, ${space.total} in all.`
+            : `${space.added} of ${count} directions added.`}{' '}
+          {percent(heldAfter)} % of the energy is held, {percent(held)} % was before.
           {!isSoft && space.total >= space.dimension && ' The space is full.'}
         </>
       }
@@ -106,19 +109,19 @@ export function Spectrum({ space, isSoft, round, task }: Props) {
       </div>
       <ul className={styles.key}>
         <li className={styles.keyBefore}>held before</li>
-        <li className={styles.keyAdded}>added</li>
-        <li className={styles.keyLeft}>left out</li>
+        {!isSoft && <li className={styles.keyAdded}>added</li>}
+        <li className={styles.keyLeft}>{isSoft ? 'outside before' : 'left out'}</li>
         <li className={styles.keySum}>sum</li>
       </ul>
       <DataTable
         caption="Energy spectrum, percent"
-        columns={['Direction', 'Energy', 'Sum', 'Added']}
+        columns={['Direction', 'Energy', 'Sum', ...(isSoft ? [] : ['Added'])]}
         rows={() =>
           points.map(({ index, energy, cumulative, added }) => [
             String(index),
             percent(energy),
             percent(cumulative),
-            added ? 'yes' : 'no',
+            ...(isSoft ? [] : [added ? 'yes' : 'no']),
           ])
         }
       />

@@ -58,12 +58,12 @@ describe('shortName', () => {
 
 describe('spectrumPoints', () => {
   it('adds up from what was held, and marks what was added', () => {
-    expect(spectrumPoints(space('a', 2, 2))).toEqual([
+    expect(spectrumPoints(space('a', 2, 2), false)).toEqual([
       { index: 1, energy: 0.5, cumulative: 0.75, added: true },
       { index: 2, energy: 0.125, cumulative: 0.875, added: true },
       { index: 3, energy: 0.125, cumulative: 1, added: false },
     ]);
-    expect(spectrumPoints({ ...space('a', 0, 0), spectrum: [] })).toEqual([]);
+    expect(spectrumPoints({ ...space('a', 0, 0), spectrum: [] }, false)).toEqual([]);
   });
 });
 

@@ -53,15 +53,15 @@ export interface SpectrumPoint {
   energy: number;
   /** Held before, plus this and all larger directions. */
   cumulative: number;
-  /** Whether the direction was added to the space. */
+  /** Whether the direction was added to the space; a soft space adds no direction as such. */
   added: boolean;
 }
 
-export function spectrumPoints({ spectrum, heldBefore, added }: TensorSpace): SpectrumPoint[] {
+export function spectrumPoints({ spectrum, heldBefore, added }: TensorSpace, isSoft: boolean): SpectrumPoint[] {
   let cumulative = heldBefore;
   return spectrum.map((energy, i) => {
     cumulative += energy;
-    return { index: i + 1, energy, cumulative, added: i < added };
+    return { index: i + 1, energy, cumulative, added: !isSoft && i < added };
   });
 }
 

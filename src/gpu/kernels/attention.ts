@@ -1,5 +1,5 @@
 import template from '../../../shaders/attention.wgsl?raw';
-import { f32, type Kernel, type Param, u32, type Workgroups } from '../kernel.ts';
+import { f32, type KernelPlan, u32 } from '../kernel.ts';
 import { fillTemplate } from '../template.ts';
 
 /** Sizes of an attention, as `shaders/attention.wgsl` names them. */
@@ -46,11 +46,7 @@ const MOST_FLOATS = 128;
  *
  * @param variant takes one row for each thread where there are few, to keep all threads busy, and where heads are large.
  */
-export function planAttention(
-  form: AttentionForm,
-  shape: AttentionShape,
-  variant: AttentionVariant,
-): { kernel: Kernel; params: readonly Param[]; workgroups: Workgroups } {
+export function planAttention(form: AttentionForm, shape: AttentionShape, variant: AttentionVariant): KernelPlan {
   const { B, Sq, Bk, Sk, H, Hk, d } = shape;
   const vec = d % 4 === 0;
   const along = form === 'GRAD_KV' ? Sk : Sq;

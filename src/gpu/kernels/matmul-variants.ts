@@ -14,7 +14,7 @@ import { paddedProduct, paddedSize, planPadding, paddedOperands } from './pad-ro
 
 /**
  * Kernels of a large product that compute the same, in the order of how long they take to compile: register tiles of
- * side 4, 8 and 16 (`shaders/matmul.wgsl`), operands handed from lane to lane (`shaders/matmul-subgroup.wgsl`), the same
+ * side 4, 8 and, last, 16 (`shaders/matmul.wgsl`), operands handed from lane to lane (`shaders/matmul-subgroup.wgsl`), the same
  * behind a copy into padded rows (`shaders/pad-rows.wgsl`), and blocks in workgroup memory (`shaders/matmul-tiled.wgsl`),
  * of f32 or with operands rounded to 16-bit floats.
  */
@@ -30,7 +30,7 @@ export const SAFE_VARIANT: MatmulVariant = 'register-4';
 export const ONLY_VARIANT: MatmulVariant = 'register-8';
 
 /** Whether the operands are whole matrices of f32, which is all that the kernel with blocks reads. */
-const isWhole = ({ window, packedB }: MatmulShape): boolean => window === undefined && packedB === undefined;
+export const isWhole = ({ window, packedB }: MatmulShape): boolean => window === undefined && packedB === undefined;
 
 /** Whether there is a kernel that makes use of operands being allowed to be rounded. */
 const canUseHalves = (shape: MatmulShape): shape is MatmulShape & { halves: HalfOperands } =>
@@ -42,6 +42,13 @@ const canPad = (shape: MatmulShape): boolean => isWhole(shape) && shape.batch ==
 /** Largest power of two up to a size, at most 256: beyond, the kernels' order does not change any more. */
 const sizeClass = (size: number): number => Math.min(256, 2 ** Math.floor(Math.log2(size)));
 
+/** How the rows of the operands and of C lie, as far as kernels differ by it. */
+function alignmentOf(shape: MatmulShape): string {
+  if (!startsAtFours(shape)) return '-odd';
+  if (!canUseVectors(shape)) return '-tail'; // rows do, K is no multiple of four
+  return endsAtFours(shape) ? '' : '-ragged';
+}
+
 /**
  * Products that one measurement speaks for: those of a layout, of the same alignment, of like sizes, and with the
  * same operands that may be rounded.
@@ -51,7 +58,7 @@ const sizeClass = (size: number): number => Math.min(256, 2 ** Math.floor(Math.l
 export function shapeClass(shape: MatmulShape): string | undefined {
   const { layout, M, N, K, batch } = shape;
   if (batch > 1 || M < 64 || N < 32 || K < 32 || chooseTile(shape).splits > 1) return undefined;
-  const alignment = !canUseVectors(shape) ? '-odd' : endsAtFours(shape) ? '' : '-ragged';
+  const alignment = alignmentOf(shape);
   const halves = canUseHalves(shape) ? ` half ${shape.halves}` : '';
   return `${layout}${alignment}${isWhole(shape) ? '' : '-part'} ${[M, N, K].map(sizeClass).join('×')}${halves}`;
 }

@@ -1,5 +1,5 @@
 import template from '../../../shaders/cross-entropy.wgsl?raw';
-import { type MatmulShape, matmulTwin, type Scratch } from '../../gpu/kernels/matmul.ts';
+import { type MatmulShape, matmulTwin, plainProduct, type Scratch } from '../../gpu/kernels/matmul.ts';
 import { flatWorkgroups, u32, type Workgroups } from '../../gpu/kernel.ts';
 import { fillTemplate } from '../../gpu/template.ts';
 import type { Tuning } from '../../gpu/tuning.ts';
@@ -87,14 +87,8 @@ class ChunkedLogits {
   /** Memory that a pass over the chunks needs: logits of one chunk, and what lies between the kernels of its products. */
   memory(g: Graph, forms: readonly ((chunk: Chunk) => [shape: MatmulShape, b: Tensor])[]): ChunkMemory {
     const most = this.chunks[0]?.rows ?? 0;
-    const logits = g.intermediate('logits', [most, this.row]);
-    return {
-      logits,
-      scratch: recordScratch(
-        g,
-        this.chunks.flatMap((chunk) => forms.map((form) => form(chunk))),
-      ),
-    };
+    const products = this.chunks.flatMap((chunk) => forms.map((form) => form(chunk)));
+    return { logits: g.intermediate('logits', [most, this.row]), scratch: recordScratch(g, products) };
   }
 
   /** The logits of a chunk, as kernels read them. */
@@ -105,8 +99,8 @@ class ChunkedLogits {
   /** logits = alpha x[chunk] headᵀ. */
   readonly forward = ({ first, rows }: Chunk): [shape: MatmulShape, b: Tensor] => {
     const { alpha, head } = this.projection;
-    const shape = product('nt', rows, this.vocabulary, this.columns, alpha);
-    return [{ ...shape, window: { offsetA: first * this.columns, rowC: this.row } }, head];
+    const window = { offsetA: first * this.columns, rowC: this.row };
+    return [{ ...plainProduct('nt', rows, this.vocabulary, this.columns), alpha, window }, head];
   };
 
   /** The kernels of {@link forward}, into the memory of a chunk. */
@@ -118,15 +112,16 @@ class ChunkedLogits {
   /** dx[chunk] = alpha dlogits head. */
   readonly toInput = ({ first, rows }: Chunk): [shape: MatmulShape, b: Tensor] => {
     const { alpha, head } = this.projection;
-    const shape = product('nn', rows, this.columns, this.vocabulary, alpha);
-    return [{ ...shape, window: { rowA: this.row, offsetC: first * this.columns } }, head];
+    const window = { rowA: this.row, offsetC: first * this.columns };
+    return [{ ...plainProduct('nn', rows, this.columns, this.vocabulary), alpha, window }, head];
   };
 
   /** dhead += alpha dlogitsᵀ x[chunk]. */
   readonly toHead = ({ first, rows }: Chunk): [shape: MatmulShape, b: Tensor] => {
     const { alpha, x } = this.projection;
-    const shape = product('tn', this.vocabulary, this.columns, rows, alpha, first > 0);
-    return [{ ...shape, window: { rowA: this.row, offsetB: first * this.columns } }, x];
+    const window = { rowA: this.row, offsetB: first * this.columns };
+    const shape = plainProduct('tn', this.vocabulary, this.columns, rows);
+    return [{ ...shape, alpha, accumulate: first > 0, window }, x];
   };
 }
 
@@ -136,18 +131,6 @@ interface ChunkMemory {
 }
 
 const tensorsOfMemory = ({ logits, scratch }: ChunkMemory): Tensor[] => [logits, ...tensorsOf(scratch)];
-
-function product(
-  layout: MatmulShape['layout'],
-  M: number,
-  N: number,
-  K: number,
-  alpha: number,
-  accumulate = false,
-): MatmulShape {
-  const strides = { batchStrideA: 0, batchStrideB: 0, batchStrideC: 0, batchStrideD: 0 };
-  return { layout, M, N, K, alpha, accumulate, addend: false, batch: 1, ...strides };
-}
 
 /** Loss of each row, and what its gradient needs. */
 export interface RowLosses {

@@ -169,6 +169,7 @@ export function recordScratch(
   return { partial: memory('partial sums', 'partial'), a: memory('padded a', 'a'), b: memory('padded b', 'b') };
 }
 
+/** The tensors that the memory between kernels is made of. */
 export const tensorsOf = ({ partial, a, b }: Scratch<Tensor>): Tensor[] =>
   [partial, a, b].filter((tensor) => tensor !== undefined);
 

@@ -28,7 +28,7 @@ afterAll(() => device.destroy());
 const acquireGpu = (): Promise<Gpu> => {
   const buffers = new BufferLedger(device.device);
   const tuning = measuredTuning();
-  return Promise.resolve({ ...device, tuning, buffers, destroy: () => buffers.destroyAll() });
+  return Promise.resolve({ ...device, tuning, buffers, destroy: () => Promise.resolve(buffers.destroyAll()) });
 };
 
 type Files = Map<string, Uint8Array<ArrayBuffer>>;
