@@ -56,6 +56,10 @@ const METHODS: Record<MethodName, Method> = {
       threshold: 0.97,
       softness: 0.0625,
       taskRates: 'compensated',
+      // The space leaves less to learn with; higher ranks give that back.
+      loraRank: 16,
+      loraAlpha: 64,
+      galoreRank: 16,
     },
   },
   /** A new adapter pair per task and projected full-rank weights; the gradients of A and W leave the shared space. */
