@@ -9,11 +9,14 @@ import { type Place, tunedGpu } from './bench.ts';
 import { type ApiCounts, countCalls } from './counts.ts';
 import { median, type Spent, summary, timed, type Timing } from './timing.ts';
 
-/** The methods whose steps are compared, LoRA alone first. */
-export const STEP_METHODS: readonly {
-  label: string;
-  method: Pick<MethodSettings, 'name'> & Partial<MethodSettings>;
-}[] = [
+/** A method whose steps are measured. */
+export interface StepMethod {
+  readonly label: string;
+  readonly method: Pick<MethodSettings, 'name'> & Partial<MethodSettings>;
+}
+
+/** The methods whose steps are compared with each other, LoRA alone first. */
+export const STEP_METHODS: readonly StepMethod[] = [
   { label: 'LoRA only', method: { name: 'gorp-b' } },
   { label: 'GORP fast', method: { name: 'gorp', projection: 'fast' } },
   { label: 'GORP exact', method: { name: 'gorp', projection: 'exact', clipNorm: 'exact' } },
@@ -96,8 +99,8 @@ export class SteppingModel {
       await this.#step();
     });
     this.#first = wall;
-    await this.learner.endTask([]);
-    await this.learner.beginTask();
+    await this.learner.endTask([this.batch]);
+    await this.learner.beginTask([this.batch]);
     await this.#step();
     await this.#step();
     // The programs of both kinds of steps take the kernels that are measured to be best, which some drivers compile at

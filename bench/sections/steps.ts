@@ -4,14 +4,21 @@ import { sizedBatch } from '../../src/tasks/batches.ts';
 import { apiOverhead } from '../api-overhead.ts';
 import { memoryStore, type Place, type Section } from '../bench.ts';
 import { EMBEDDED, embeddedTasks, openEmbedded } from '../embedded.ts';
-import { type OpenModel, STEP_METHODS, SteppingModel, type StepTimings } from '../stepping-model.ts';
+import { type OpenModel, STEP_METHODS, type StepMethod, SteppingModel, type StepTimings } from '../stepping-model.ts';
 import { randomBatch, randomWeights, T5_SMALL } from '../random-t5.ts';
 import { digits, markdownTable, mebibytes } from '../table.ts';
 import type { Timing } from '../timing.ts';
 
+// What the default method takes beside one adapter for all tasks.
+const EMBEDDED_METHODS: readonly StepMethod[] = [
+  ...STEP_METHODS,
+  { label: 'seq-lora', method: { name: 'seq-lora' } },
+  { label: 'gorp-plus', method: { name: 'gorp-plus' } },
+];
+
 /** Steps of the embedded model as the page's preset trains it, on a batch of its longest prompts. */
 export const embeddedSteps: Section = (place, { rounds }) =>
-  steps(place, rounds, 'the embedded model', async (gpu) => {
+  steps(place, rounds, 'the embedded model', EMBEDDED_METHODS, async (gpu) => {
     const { network, targets, tokenizer, model } = await openEmbedded(place, gpu);
     const [task] = await embeddedTasks(place, tokenizer, 1);
     const { batchSize, sourceLength, targetLength } = EMBEDDED.training;
@@ -28,16 +35,16 @@ const T5_SMALL_ROUNDS = 3;
 
 /** Steps of a random t5-small at 8 × 128. */
 export const t5SmallSteps: Section = (place, { rounds }) =>
-  steps(place, Math.min(rounds, T5_SMALL_ROUNDS), 't5-small, random weights', (gpu) => {
+  steps(place, Math.min(rounds, T5_SMALL_ROUNDS), 't5-small, random weights', STEP_METHODS, (gpu) => {
     const { network, targets } = networkOf(gpu, T5_SMALL, { sourceLength: 128, targetLength: 4 });
     return Promise.resolve({ network, targets, read: randomWeights(network.shapes), batch: randomBatch(8, 128, 4) });
   });
 
-async function steps(place: Place, rounds: number, name: string, open: OpenModel) {
+async function steps(place: Place, rounds: number, name: string, methods: readonly StepMethod[], open: OpenModel) {
   const store = memoryStore();
   const models: SteppingModel[] = [];
   try {
-    for (const { label, method } of STEP_METHODS) {
+    for (const { label, method } of methods) {
       const settings = { ...embeddedMethod(method.name), ...method };
       models.push(await SteppingModel.open(place, store, label, settings, open));
     }
