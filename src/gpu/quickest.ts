@@ -55,13 +55,14 @@ export function measured(product: MatmulShape): MatmulShape {
   const side = (size: number): number => (size > LARGEST ? LARGEST + (size % 4) : size);
   const [M, N, K] = [side(product.M), side(product.N), side(product.K)];
   const plain = { ...plainProduct(layout, M, N, K), ...(halves && { halves }) };
-  const unsplit = chooseTile(plain).splits > 1 ? { ...plain, K: UNSPLIT + (K % 4) } : plain;
-  if (isWhole(product)) return unsplit;
-  const { rowA, rowB, rowC } = windowOf(unsplit);
+  const isSplit = (shape: MatmulShape): boolean => chooseTile(shape).splits > 1;
+  const small = isSplit(plain) && !isSplit(product) ? { ...plain, K: UNSPLIT + (K % 4) } : plain;
+  if (isWhole(product)) return small;
+  const { rowA, rowB, rowC } = windowOf(small);
   const row = (size: number, isAligned: boolean): number =>
     isAligned ? Math.ceil(size / 4) * 4 : size % 4 === 0 ? size + 1 : size;
   const [starts, ends] = [startsAtFours(product), endsAtFours(product)];
-  return { ...unsplit, window: { rowA: row(rowA, starts), rowB: row(rowB, starts), rowC: row(rowC, ends) } };
+  return { ...small, window: { rowA: row(rowA, starts), rowB: row(rowB, starts), rowC: row(rowC, ends) } };
 }
 
 /** The kernel that computes products like this one in the least time. */
@@ -77,12 +78,12 @@ export function quickestMatmul(gpu: Gpu, product: MatmulShape, measuring: Measur
     .filter((name) => able.includes(name))
     .map((name) => ({
       name,
-      steps: ([a, b, paddedA, paddedB, c]: readonly BufferRange[]) =>
-        stepsOf(planVariant(shape, name, lanes), { a, b, c, scratch: { a: paddedA, b: paddedB } }),
+      steps: ([a, b, partial, paddedA, paddedB, c]: readonly BufferRange[]) =>
+        stepsOf(planVariant(shape, name, lanes), { a, b, c, scratch: { partial, a: paddedA, b: paddedB } }),
       error: K * (name === 'block-half' ? HALF_ERROR : MATMUL_ERROR),
     }));
   const inputs = [(layout === 'tn' ? K : M) * rowA, (layout === 'nt' ? N : K) * rowB];
-  const tensors = { inputs, outputs: [between.a ?? 1, between.b ?? 1, M * rowC] };
+  const tensors = { inputs, outputs: [between.partial ?? 1, between.a ?? 1, between.b ?? 1, M * rowC] };
   return quickestOf(gpu, candidates, tensors, measuring);
 }
 

@@ -39,6 +39,9 @@ const canUseHalves = (shape: MatmulShape): shape is MatmulShape & { halves: Half
 /** Whether rows of whole operands are to be padded before they can be read four floats at once. */
 const canPad = (shape: MatmulShape): boolean => isWhole(shape) && shape.batch === 1 && !startsAtFours(shape);
 
+/** Products that matter: those of adapters of rank 8 are among them, those of a single token are not. */
+const LEAST = { M: 16, N: 8, K: 8, work: 2 ** 17 };
+
 /** Largest power of two up to a size, at most 256: beyond, the kernels' order does not change any more. */
 const sizeClass = (size: number): number => Math.min(256, 2 ** Math.floor(Math.log2(size)));
 
@@ -50,17 +53,18 @@ function alignmentOf(shape: MatmulShape): string {
 }
 
 /**
- * Products that one measurement speaks for: those of a layout, of the same alignment, of like sizes, and with the
- * same operands that may be rounded.
+ * Products that one measurement speaks for: those of a layout, of the same alignment, of like sizes, with K split by those
+ * kernels that can or not, and with the same operands that may be rounded.
  *
- * @returns undefined for products too small to matter, and for those that only one kernel computes.
+ * @returns undefined for products too small to matter, and for stacks, which only one kernel computes.
  */
 export function shapeClass(shape: MatmulShape): string | undefined {
   const { layout, M, N, K, batch } = shape;
-  if (batch > 1 || M < 64 || N < 32 || K < 32 || chooseTile(shape).splits > 1) return undefined;
+  if (batch > 1 || M < LEAST.M || N < LEAST.N || K < LEAST.K || M * N * K < LEAST.work) return undefined;
   const alignment = alignmentOf(shape);
   const halves = canUseHalves(shape) ? ` half ${shape.halves}` : '';
-  return `${layout}${alignment}${isWhole(shape) ? '' : '-part'} ${[M, N, K].map(sizeClass).join('×')}${halves}`;
+  const form = `${alignment}${isWhole(shape) ? '' : '-part'}${chooseTile(shape).splits > 1 ? '-split' : ''}`;
+  return `${layout}${form} ${[M, N, K].map(sizeClass).join('×')}${halves}`;
 }
 
 /**

@@ -93,10 +93,11 @@ export function chooseTile(shape: MatmulShape, largeTile: LargeTile = 8): Matmul
   const { M, N, K, batch } = shape;
   const isLarge = largeTile === 16 && batch === 1 && M >= 256 && N >= 64 && K >= 32;
   if (isLarge && canUseVectors(shape)) return { tm: 16, tn: 16, wx: 2, wy: 4, splits: 1 };
-  const tm = M >= 8 * 8 && largeTile > 4 ? 8 : 4;
-  const tn = N >= 8 * 4 && largeTile > 4 ? 8 : 4;
+  const [rows, columns] = [M >= 8 * 8 ? 8 : 4, N >= 8 * 4 ? 8 : 4];
+  const [tm, tn] = largeTile === 4 ? [4, 4] : [rows, columns];
   const [wx, wy] = N <= 8 ? [1, 32] : M <= 8 ? [32, 1] : [4, 8];
-  const groups = batch * tiles(M, tm, wy) * tiles(N, tn, wx);
+  // Whether K is split, and the memory for that, is a matter of the shape and not of the tile.
+  const groups = batch * tiles(M, rows, wy) * tiles(N, columns, wx);
   const splits = shape.accumulate ? 1 : Math.max(1, Math.min(Math.floor(16 / groups), Math.floor(K / 128)));
   return { tm, tn, wx, wy, splits };
 }
