@@ -312,10 +312,10 @@ describe('tuneGpu', () => {
 });
 
 describe('DeviceTimer', () => {
-  const TIMES = 12;
+  const TIMES = 32;
 
   /** Programs of one product, once and {@link TIMES} over. */
-  async function timed(timestamps: boolean, rounds = 4) {
+  async function timed(timestamps: boolean, rounds = 8) {
     const clocks = { now: () => performance.now(), timestamps };
     const shape = plainProduct('nt', 128, 128, 128);
     const { kernel, params, workgroups } = planVariant(shape, SAFE_VARIANT, undefined);
@@ -346,9 +346,9 @@ describe('DeviceTimer', () => {
     const { clocks, least } = await timed(timestamps);
     expect(clocks.timestamps).toBe(timestamps);
     expect(least[0]).toBeGreaterThan(0);
-    // TIMES, on a machine that does nothing else.
-    expect(least[1] / least[0]).toBeGreaterThan(TIMES / 6);
-    expect(least[1] / least[0]).toBeLessThan(TIMES * 6);
+    // TIMES on a machine that does nothing else; the host's clock counts what others do.
+    expect(least[1] / least[0]).toBeGreaterThan(TIMES / 10);
+    expect(least[1] / least[0]).toBeLessThan(TIMES * 10);
   });
 
   it.each([
