@@ -11,8 +11,9 @@
 // Plan: one thread computes a tile of TM x TN in registers, unrolled; no workgroup memory, so it suits adapters whose
 // barriers are dear, and any size: rows and columns beyond the edge are clamped when read and not written.
 // VEC reads four floats at once along the contiguous side (K for NT; K and N for NN; M and N for TN): rows then begin at
-// multiples of 4, K is one where it is such a side, and what lies between the end of a row and the next is read too. SPLIT cuts K into `splits` parts whose sums are written to C [batch * splits, M, N] and added by
-// reduce-splits: long K with a small C would otherwise keep few threads busy.
+// multiples of 4, K is one where it is such a side, and what lies between the end of a row and the next is read too.
+// SPLIT cuts K into `splits` parts whose sums are written to C [batch * splits, M, N] and added by reduce-splits: long K
+// with a small C would otherwise keep few threads busy.
 // Grid: x over column tiles, y over row tiles, z = batch * splits + split.
 // Care: f32 sums in order of K, 4 partial products at a time; the error bound is K eps |A||B|.
 

@@ -10,13 +10,13 @@ import {
 } from './matmul.ts';
 import { canUseSubgroups, endsAtFours, planSubgroupMatmul, type SubgroupTile } from './matmul-subgroup.ts';
 import { type BlockTile, planTiledMatmul } from './matmul-tiled.ts';
-import { paddedProduct, paddedSize, planPadding, paddedOperands } from './pad-rows.ts';
+import { paddedOperands, paddedProduct, paddedSize, planPadding } from './pad-rows.ts';
 
 /**
  * Kernels of a large product that compute the same, in the order of how long they take to compile: register tiles of
- * side 4, 8 and, last, 16 (`shaders/matmul.wgsl`), operands handed from lane to lane (`shaders/matmul-subgroup.wgsl`), the same
- * behind a copy into padded rows (`shaders/pad-rows.wgsl`), and blocks in workgroup memory (`shaders/matmul-tiled.wgsl`),
- * of f32 or with operands rounded to 16-bit floats.
+ * side 4, 8 and, last, 16 (`shaders/matmul.wgsl`), operands handed from lane to lane (`shaders/matmul-subgroup.wgsl`),
+ * the same behind a copy into padded rows (`shaders/pad-rows.wgsl`), and blocks in workgroup memory
+ * (`shaders/matmul-tiled.wgsl`), of f32 or with operands rounded to 16-bit floats.
  */
 export const MATMUL_VARIANTS = [
   ...(['register-4', 'register-8'] as const),

@@ -125,12 +125,17 @@ export interface ProductTensors<T> {
   readonly scratch: Scratch<T>;
 }
 
-/** The kernels of a product in their order, each with the tensors that it is bound to. */
+/** A kernel with the tensors that it is bound to. */
+interface Step<T> extends KernelPlan {
+  readonly tensors: readonly T[];
+}
+
+/** The kernels of a product in their order. */
 export function stepsOf<T>(
   { kernel, params, workgroups, reduce, padding = {} }: MatmulPlan,
   { a, b, c, d, scratch }: ProductTensors<T>,
-): (KernelPlan & { readonly tensors: readonly T[] })[] {
-  const steps: (KernelPlan & { readonly tensors: readonly T[] })[] = [];
+): Step<T>[] {
+  const steps: Step<T>[] = [];
   const padded = (operand: T, plan: KernelPlan | undefined, into: T | undefined): T => {
     if (plan === undefined) return operand;
     if (into === undefined) throw new Error(`${kernel.name}: there is no memory for padded rows`);

@@ -12,7 +12,7 @@ interface PaddedMatrix {
 }
 
 /** Operands of a product of whole matrices that must be copied before they can be read four floats at once. */
-export interface PaddedOperands {
+interface PaddedOperands {
   readonly a?: PaddedMatrix;
   readonly b?: PaddedMatrix;
 }
