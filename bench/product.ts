@@ -1,6 +1,12 @@
 import { mixSeed, seededRandom } from '../src/base/random.ts';
 import type { Gpu } from '../src/gpu/device.ts';
-import { type MatmulLayout, type MatmulShape, plainProduct, stepsOf } from '../src/gpu/kernels/matmul.ts';
+import {
+  type HalfOperands,
+  type MatmulLayout,
+  type MatmulShape,
+  plainProduct,
+  stepsOf,
+} from '../src/gpu/kernels/matmul.ts';
 import {
   type MatmulVariant,
   planVariant,
@@ -48,7 +54,7 @@ export async function productBy(gpu: Gpu, shape: MatmulShape, variant: MatmulVar
       a: memory('padded A', between.a),
       b: memory('padded B', between.b),
     };
-    const steps = stepsOf(planVariant(shape, variant, gpu.tuning.lanes), { a, b, c, scratch });
+    const steps = stepsOf(planVariant(shape, variant, gpu.tuning.subgroups), { a, b, c, scratch });
     const program = await Program.record(gpu, variant, steps);
     owned.push(program);
     return {
@@ -69,6 +75,8 @@ export async function productBy(gpu: Gpu, shape: MatmulShape, variant: MatmulVar
 export interface Comparison {
   readonly layout: MatmulLayout;
   readonly sizes: Sizes;
+  /** Operands that may be rounded to 16-bit floats. */
+  readonly halves?: HalfOperands;
   /** Products that one choice is for; null where there is nothing to choose. */
   readonly shapeClass: string | null;
   readonly chosen: MatmulVariant;
@@ -79,17 +87,18 @@ export interface Comparison {
 export async function compareKernels(
   clock: Clock,
   gpu: Gpu,
-  product: { layout: MatmulLayout; sizes: Sizes },
+  product: { layout: MatmulLayout; sizes: Sizes; halves?: HalfOperands },
   rounds: number,
   peers: readonly OwnedContender[] = [],
 ): Promise<Comparison> {
   const [M, K, N] = product.sizes;
-  const shape = plainProduct(product.layout, M, N, K);
+  const { layout, halves } = product;
+  const shape = { ...plainProduct(layout, M, N, K), ...(halves && { halves }) };
   const contenders = [...peers];
   try {
     const name = shapeClass(shape) ?? null;
     const chosen = await chosenKernel(gpu, shape);
-    for (const variant of name === null ? [ONLY_VARIANT] : variantsOf(shape, gpu.tuning.lanes)) {
+    for (const variant of name === null ? [ONLY_VARIANT] : variantsOf(shape, gpu.tuning.subgroups)) {
       contenders.push(await productBy(gpu, shape, variant));
     }
     return { ...product, shapeClass: name, chosen, timings: await takeTurns(clock, contenders, rounds) };

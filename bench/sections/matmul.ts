@@ -29,8 +29,8 @@ const ODD: readonly (readonly [odd: Sizes, padded: Sizes])[] = [
 const LAYOUTS: readonly MatmulLayout[] = ['nt', 'nn', 'tn'];
 
 /**
- * Every kernel of a matrix product beside each other, by shape and layout, and another library's where there is one;
- * then what odd sizes cost beside padded ones.
+ * Every kernel of a matrix product beside each other, by shape and layout, and another library's where there is one; those
+ * that round operands where the device can; then what odd sizes cost beside padded ones.
  */
 export const matmulSection: Section = async (place, { rounds, quick }) => {
   const gpu = await tunedGpu(place);
@@ -41,6 +41,11 @@ export const matmulSection: Section = async (place, { rounds, quick }) => {
         // Other libraries multiply matrices as they are: layout nn.
         const peers = layout === 'nn' && place.peerMatmul ? [await place.peerMatmul(...sizes)] : [];
         products.push(await compareKernels(place.clock, gpu, { layout, sizes }, rounds, peers));
+      }
+    }
+    if (gpu.device.features.has('shader-f16')) {
+      for (const sizes of quick ? [] : SHAPES.slice(0, 3)) {
+        products.push(await compareKernels(place.clock, gpu, { layout: 'nt', sizes, halves: 'both' }, rounds));
       }
     }
     const odd: OddRatio[] = [];
@@ -99,7 +104,7 @@ async function oddRatio(
   }
 }
 
-function productText({ layout, sizes, chosen, timings }: Comparison): string {
+function productText({ layout, sizes, halves, chosen, timings }: Comparison): string {
   const flops = 2 * sizes[0] * sizes[1] * sizes[2];
   const rows = timings.map((timing) => {
     const { name, wallMedian, wallMin, cpuMedian, first } = timing;
@@ -110,5 +115,6 @@ function productText({ layout, sizes, chosen, timings }: Comparison): string {
     ];
   });
   const head = ['kernel', 'ms median', 'ms min', 'CPU ms', 'GFLOP per (CPU) second', 'first ms'];
-  return `### ${layout}, ${sizes.join(' × ')} (M × K × N)\n\n${markdownTable(head, rows)}\n`;
+  const rounded = halves ? ', operands may be rounded to f16' : '';
+  return `### ${layout}, ${sizes.join(' × ')} (M × K × N)${rounded}\n\n${markdownTable(head, rows)}\n`;
 }

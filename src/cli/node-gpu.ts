@@ -1,6 +1,9 @@
 import { GorpError } from '../base/errors.ts';
 import { acquireGpu, type Gpu } from '../gpu/device.ts';
 
+/** Subgroup matrices are behind this switch, as they are behind one of browsers. What is not asked for stays off. */
+export const DAWN_OPTIONS = ['enable-dawn-features=allow_unsafe_apis'];
+
 // Kept for the life of the process: Dawn crashes when its instance is collected before its devices.
 let dawn: GPU | undefined;
 
@@ -31,5 +34,5 @@ async function openDawn(): Promise<GPU> {
     );
   });
   Object.assign(globalThis, webgpu.globals);
-  return webgpu.create([]);
+  return webgpu.create(DAWN_OPTIONS);
 }

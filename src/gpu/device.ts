@@ -1,6 +1,7 @@
 import { GorpError } from '../base/errors.ts';
 import { BufferLedger } from './buffers.ts';
 import { PipelineCache } from './kernel.ts';
+import { SUBGROUP_MATRIX, subgroupsOf } from './subgroups.ts';
 import { Tuning } from './tuning.ts';
 
 /** What the adapter says of itself. */
@@ -29,7 +30,7 @@ export interface Gpu {
   destroy(): Promise<void>;
 }
 
-const WANTED_FEATURES: GPUFeatureName[] = ['timestamp-query', 'subgroups', 'shader-f16'];
+const WANTED_FEATURES: GPUFeatureName[] = ['timestamp-query', 'subgroups', 'shader-f16', SUBGROUP_MATRIX];
 // Limits that are raised to what the adapter has; the defaults of the others are enough.
 const WANTED_LIMITS = [
   'maxBufferSize',
@@ -78,13 +79,7 @@ export async function acquireGpu(gpu: GPU | undefined): Promise<Gpu> {
       { cause },
     );
   }
-  return wrapDevice(device, factsOf(adapter), new Tuning(subgroupSizeOf(adapter)));
-}
-
-/** Threads of a subgroup, where that is one number: where it is not, a kernel cannot know what it runs with. */
-function subgroupSizeOf({ features, info }: GPUAdapter): number | undefined {
-  const { subgroupMinSize, subgroupMaxSize } = info;
-  return features.has('subgroups') && subgroupMinSize === subgroupMaxSize ? subgroupMinSize : undefined;
+  return wrapDevice(device, factsOf(adapter), new Tuning(subgroupsOf(adapter)));
 }
 
 function factsOf(adapter: GPUAdapter): AdapterFacts {

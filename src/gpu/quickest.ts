@@ -4,7 +4,14 @@ import { type Clocks, DeviceTimer } from './device-timer.ts';
 import { ATTENTION_VARIANTS, type AttentionShape, type AttentionVariant, planAttention } from './kernels/attention.ts';
 import { chooseTile, type MatmulShape, plainProduct, startsAtFours, stepsOf, windowOf } from './kernels/matmul.ts';
 import { endsAtFours } from './kernels/matmul-subgroup.ts';
-import { isWhole, type MatmulVariant, planVariant, scratchOf, variantsOf } from './kernels/matmul-variants.ts';
+import {
+  isWhole,
+  type MatmulVariant,
+  planVariant,
+  ROUNDING_VARIANTS,
+  scratchOf,
+  variantsOf,
+} from './kernels/matmul-variants.ts';
 import { type BufferRange, type Dispatch, Program } from './program.ts';
 import { readBytes } from './readback.ts';
 
@@ -67,20 +74,20 @@ export function measured(product: MatmulShape): MatmulShape {
 
 /** The kernel that computes products like this one in the least time. */
 export function quickestMatmul(gpu: Gpu, product: MatmulShape, measuring: Measuring): Promise<MatmulVariant> {
-  const { lanes } = gpu.tuning;
+  const { subgroups } = gpu.tuning;
   const shape = measured(product);
   const { layout, M, N, K } = shape;
   const { rowA, rowB, rowC } = windowOf(shape);
   // A packed operand is measured as one of f32, which more kernels can read.
-  const able = variantsOf(product, lanes);
+  const able = variantsOf(product, subgroups);
   const between = scratchOf(shape);
-  const candidates = variantsOf(shape, lanes)
+  const candidates = variantsOf(shape, subgroups)
     .filter((name) => able.includes(name))
     .map((name) => ({
       name,
       steps: ([a, b, partial, paddedA, paddedB, c]: readonly BufferRange[]) =>
-        stepsOf(planVariant(shape, name, lanes), { a, b, c, scratch: { partial, a: paddedA, b: paddedB } }),
-      error: K * (name === 'block-half' ? HALF_ERROR : MATMUL_ERROR),
+        stepsOf(planVariant(shape, name, subgroups), { a, b, c, scratch: { partial, a: paddedA, b: paddedB } }),
+      error: K * (ROUNDING_VARIANTS.has(name) ? HALF_ERROR : MATMUL_ERROR),
     }));
   const inputs = [(layout === 'tn' ? K : M) * rowA, (layout === 'nt' ? N : K) * rowB];
   const tensors = { inputs, outputs: [between.partial ?? 1, between.a ?? 1, between.b ?? 1, M * rowC] };

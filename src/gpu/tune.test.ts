@@ -14,6 +14,7 @@ import { planVariant, SAFE_VARIANT, shapeClass, variantsOf } from './kernels/mat
 import { Program, submit } from './program.ts';
 import { measured } from './quickest.ts';
 import { readBytes } from './readback.ts';
+import type { Subgroups } from './subgroups.ts';
 import { tuneGpu, type TuningHost } from './tune.ts';
 import { type Choices, readChoices } from './tuning.ts';
 
@@ -72,7 +73,7 @@ function compiledKernels(gpu: Gpu): string[] {
 }
 
 const nameOf = (variant: Parameters<typeof planVariant>[1], gpu: Gpu): string =>
-  planVariant(SHAPE, variant, gpu.tuning.lanes).kernel.name;
+  planVariant(SHAPE, variant, gpu.tuning.subgroups).kernel.name;
 
 /** Makes a kernel the winner, or any other than the safe one. */
 function biased(): void {
@@ -98,7 +99,7 @@ describe('tuneGpu', () => {
     expect(gpu.tuning.attention).toBe(SAFE_ATTENTION);
     await gpu.tuning.settled();
     const chosen = gpu.tuning.variantOf(SHAPE);
-    expect(variantsOf(SHAPE, gpu.tuning.lanes)).toContain(chosen);
+    expect(variantsOf(SHAPE, gpu.tuning.subgroups)).toContain(chosen);
     expect(gpu.buffers.liveLabels).toEqual([]);
     expect(choices()).toEqual({ attention: gpu.tuning.attention, matmul: { [CLASS]: chosen } });
     expect(clock.readings).toBeGreaterThan(0);
@@ -127,7 +128,7 @@ describe('tuneGpu', () => {
     expect(chosen).not.toBe(SAFE_VARIANT);
     const set = vi.spyOn(GPUComputePassEncoder.prototype, 'setPipeline');
     const then = await values();
-    const { kernel } = planVariant(SHAPE, chosen, gpu.tuning.lanes);
+    const { kernel } = planVariant(SHAPE, chosen, gpu.tuning.subgroups);
     expect(set.mock.calls).toEqual([[await gpu.pipelines.get(kernel)]]);
     expect(then.every((value, i) => Math.abs(value - first[i]) < 1e-4)).toBe(true);
     expect(then).not.toEqual(new Float32Array(then.length));
@@ -143,7 +144,9 @@ describe('tuneGpu', () => {
     const { values, destroy } = await compiling;
     await gpu.tuning.settled();
     await values();
-    expect(set.mock.calls).toEqual([[await gpu.pipelines.get(planVariant(SHAPE, 'block', gpu.tuning.lanes).kernel)]]);
+    expect(set.mock.calls).toEqual([
+      [await gpu.pipelines.get(planVariant(SHAPE, 'block', gpu.tuning.subgroups).kernel)],
+    ]);
     destroy();
     expect(gpu.buffers.liveLabels).toEqual([]);
   });
@@ -227,7 +230,7 @@ describe('tuneGpu', () => {
     await tuneGpu(gpu, memoryHost().host);
     expect(gpu.tuning.variantOf(packed)).toBe(SAFE_VARIANT);
     await gpu.tuning.settled();
-    expect(variantsOf(packed, gpu.tuning.lanes)).toContain(gpu.tuning.variantOf(packed));
+    expect(variantsOf(packed, gpu.tuning.subgroups)).toContain(gpu.tuning.variantOf(packed));
     expect(gpu.tuning.choices.matmul).not.toEqual({ [shapeClass(packed) ?? '']: 'block' });
   });
 
@@ -237,8 +240,8 @@ describe('tuneGpu', () => {
     await tuneGpu(gpu, memoryHost().host);
     gpu.tuning.variantOf(part);
     await gpu.tuning.settled();
-    expect(variantsOf(part, gpu.tuning.lanes)).not.toContain('block');
-    expect(variantsOf(part, gpu.tuning.lanes)).toContain(gpu.tuning.variantOf(part));
+    expect(variantsOf(part, gpu.tuning.subgroups)).not.toContain('block');
+    expect(variantsOf(part, gpu.tuning.subgroups)).toContain(gpu.tuning.variantOf(part));
   });
 
   it('measures a product whose operands may be rounded for itself, by a kernel that does it too', async () => {
@@ -400,6 +403,8 @@ describe('measured', () => {
   });
 
   it('is small, and computed by the kernels of the product that it stands for', () => {
+    const sizes = [{ M: 16, N: 8, K: 16 }];
+    const subgroups: Subgroups = { lanes: 8, matrices: { f32: sizes, f16: sizes } };
     let classes = 0;
     fc.assert(
       fc.property(products, ({ layout, M, N, K, window, accumulate, halves }) => {
@@ -412,9 +417,9 @@ describe('measured', () => {
         classes++;
         const small = measured(product);
         expect(Math.max(small.M, small.N, small.K)).toBeLessThan(516);
-        expect(variantsOf(small, 8)).toEqual(variantsOf(product, 8));
-        for (const variant of variantsOf(small, 8)) {
-          const [one, other] = [small, product].map((shape) => planVariant(shape, variant, 8));
+        expect(variantsOf(small, subgroups)).toEqual(variantsOf(product, subgroups));
+        for (const variant of variantsOf(small, subgroups)) {
+          const [one, other] = [small, product].map((shape) => planVariant(shape, variant, subgroups));
           expect(one.kernel.name).toBe(other.kernel.name);
           expect(one.reduce === undefined).toBe(other.reduce === undefined);
         }

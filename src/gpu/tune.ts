@@ -2,6 +2,7 @@ import type { Gpu } from './device.ts';
 import { ATTENTION_VARIANTS } from './kernels/attention.ts';
 import { MATMUL_VARIANTS } from './kernels/matmul-variants.ts';
 import { type Measuring, quickestAttention, quickestMatmul } from './quickest.ts';
+import { describeSubgroups } from './subgroups.ts';
 import { type Choices, type Measurer, readChoices, type Wanted } from './tuning.ts';
 
 /** Where choices are kept from one start to the next, by device. */
@@ -28,7 +29,7 @@ export async function tuneGpu(gpu: Gpu, host: TuningHost): Promise<void> {
   if (gpu.tuning.isMeasuring) return;
   const { vendor, architecture, description } = gpu.facts;
   // Where there are other kernels to choose from, other choices may be right.
-  const kernels = [`subgroups of ${gpu.tuning.lanes ?? 'many sizes'}`, ...MATMUL_VARIANTS, ...ATTENTION_VARIANTS];
+  const kernels = [describeSubgroups(gpu.tuning.subgroups), ...MATMUL_VARIANTS, ...ATTENTION_VARIANTS];
   const device = [vendor, architecture, description, host.platform, ...kernels].join(' | ');
   const known = readChoices(await host.store.read(device));
   if (known !== undefined) gpu.tuning.adopt(known);

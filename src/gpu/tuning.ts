@@ -8,6 +8,7 @@ import {
   shapeClass,
   variantsOf,
 } from './kernels/matmul-variants.ts';
+import type { Subgroups } from './subgroups.ts';
 
 /** What was measured about a device, as it is kept. */
 export interface Choices {
@@ -56,8 +57,8 @@ export class Tuning {
   #version = 0;
   #measurer: Measurer | undefined;
 
-  /** @param lanes threads of a subgroup, where the device has subgroups of one size. */
-  constructor(readonly lanes?: number) {}
+  /** @param subgroups those of the device, where they are all of one size. */
+  constructor(readonly subgroups?: Subgroups) {}
 
   /** The kernel of a product; {@link SAFE_VARIANT} where nothing was measured. */
   variantOf(shape: MatmulShape): MatmulVariant {
@@ -65,7 +66,7 @@ export class Tuning {
     if (name === undefined) return ONLY_VARIANT;
     const chosen = this.#matmul.get(name);
     // What is kept from outside may be none that this device can run.
-    if (chosen !== undefined && variantsOf(shape, this.lanes).includes(chosen)) return chosen;
+    if (chosen !== undefined && variantsOf(shape, this.subgroups).includes(chosen)) return chosen;
     this.#want(name, { of: 'matmul', shapeClass: name, shape });
     return SAFE_VARIANT;
   }

@@ -4,7 +4,7 @@ import { T5_TARGETS } from '../gorp/method-groups.ts';
 import type { MethodName } from '../gorp/method-settings.ts';
 import { methodPreset } from '../gorp/methods.ts';
 import type { Gpu } from '../gpu/device.ts';
-import { ONLY_VARIANT, variantsOf } from '../gpu/kernels/matmul-variants.ts';
+import { ONLY_VARIANT, ROUNDING_VARIANTS, variantsOf } from '../gpu/kernels/matmul-variants.ts';
 import { embeddedModel } from '../testing/embedded-model.ts';
 import { acquireTestGpu } from '../testing/gpu.ts';
 import { tinyHost, tinyModel, tinySettings } from '../testing/tiny-run.ts';
@@ -60,9 +60,10 @@ describe('a run with products of 16-bit floats', () => {
 });
 
 describe('the embedded model with every product rounded that may be', () => {
-  // Shares of the loss. Measured on lavapipe: 7e-5 with equal weights. Behind that steps amplify what rounding began: 0.62 %
-  // at most over ten steps of gorp-plus, in which the loss falls to a thirtieth, 0.26 % with seq-ft.
-  const BOUND = { first: 5e-4, later: 0.02 };
+  // Shares of the loss. Measured on lavapipe with equal weights: 7e-5 by block-half, 7e-4 by matrix-half, which sums in
+  // another order: a last bit can decide which way a value is rounded in the next layer. Behind that steps amplify what
+  // rounding began: 0.62 % at most over ten steps of gorp-plus, in which the loss falls to a thirtieth, 0.26 % with seq-ft.
+  const BOUND = { first: 3e-3, later: 0.02 };
 
   test.each<MethodName>(['gorp-plus', 'seq-ft'])('learns by %s as it does in f32', async (name) => {
     if (!canBeHalf()) return; // there are no such kernels
@@ -71,9 +72,9 @@ describe('the embedded model with every product rounded that may be', () => {
       gpu.tuning.halves = halves;
       let rounded = 0;
       const variantOf = vi.spyOn(gpu.tuning, 'variantOf').mockImplementation((shape) => {
-        const isHalf = variantsOf(shape, gpu.tuning.lanes).includes('block-half');
-        if (isHalf) rounded++;
-        return isHalf ? 'block-half' : ONLY_VARIANT;
+        const half = variantsOf(shape, gpu.tuning.subgroups).find((variant) => ROUNDING_VARIANTS.has(variant));
+        if (half) rounded++;
+        return half ?? ONLY_VARIANT;
       });
       const method = { ...methodPreset(name), learningRate: 3e-3, galoreLearningRate: 3e-4, loraDropout: 0 };
       const options = { seed: 1, maxGradNorm: 1, gradientAccumulation: 1 };

@@ -1,4 +1,5 @@
 import { create, globals } from 'webgpu';
+import { DAWN_OPTIONS } from '../cli/node-gpu.ts';
 import { acquireGpu, type Gpu } from '../gpu/device.ts';
 import { Tuning } from '../gpu/tuning.ts';
 
@@ -9,7 +10,7 @@ let instance: GPU | undefined;
 
 /** A device of Dawn in Node for tests. Its absence is a failure: the test command has promised an adapter. */
 export function acquireTestGpu(): Promise<Gpu> {
-  instance ??= create([]);
+  instance ??= create(DAWN_OPTIONS);
   return acquireGpu(instance);
 }
 

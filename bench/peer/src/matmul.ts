@@ -1,6 +1,7 @@
 import type { Param } from '../../../src/gpu/kernel.ts';
 import { plainProduct } from '../../../src/gpu/kernels/matmul.ts';
-import { MATMUL_VARIANTS, planVariant } from '../../../src/gpu/kernels/matmul-variants.ts';
+import { MATMUL_VARIANTS, planVariant, ROUNDING_VARIANTS } from '../../../src/gpu/kernels/matmul-variants.ts';
+import { NO_MATRICES, type Subgroups } from '../../../src/gpu/subgroups.ts';
 
 /** The kernel as the harness binds it: A, B and C from binding 0; what the project passes as a uniform is constant. */
 function withoutUniform(wgsl: string, params: readonly Param[]): string {
@@ -11,22 +12,24 @@ function withoutUniform(wgsl: string, params: readonly Param[]): string {
 }
 
 /** Threads of a subgroup on the two software adapters: llvmpipe and SwiftShader. Where it is another, results are wrong. */
-const LANES = [8, 4];
+const SUBGROUPS: readonly Subgroups[] = [8, 4].map((lanes) => ({ lanes, matrices: NO_MATRICES }));
 
-/** The kernels that compute as the peers do, in f32 and in one dispatch. */
-const F32_VARIANTS = MATMUL_VARIANTS.filter((variant) => variant !== 'block-half' && !variant.startsWith('padded'));
+/** The kernels that compute as the peers do: in f32, in one dispatch, and where there are no subgroup matrices. */
+const F32_VARIANTS = MATMUL_VARIANTS.filter(
+  (variant) => !ROUNDING_VARIANTS.has(variant) && !variant.startsWith('padded') && variant !== 'matrix',
+);
 
 /** The project's matrix products in the form of the peers' harness. */
 export const variants = F32_VARIANTS.flatMap((variant) => {
   const isSubgroup = variant.startsWith('subgroup');
-  return (isSubgroup ? LANES : [undefined]).map((lanes) => ({
-    name: `gorp-web ${variant}${lanes === undefined ? '' : ` of ${lanes}`}`,
+  return (isSubgroup ? SUBGROUPS : [undefined]).map((subgroups) => ({
+    name: `gorp-web ${variant}${subgroups === undefined ? '' : ` of ${subgroups.lanes}`}`,
     ...(isSubgroup && { needs: ['subgroups'] }),
     code: (M: number, K: number, N: number): string => {
-      const { kernel, params } = planVariant(plainProduct('nn', M, N, K), variant, lanes);
+      const { kernel, params } = planVariant(plainProduct('nn', M, N, K), variant, subgroups);
       return withoutUniform(kernel.wgsl, params);
     },
     grid: (M: number, K: number, N: number): readonly number[] =>
-      planVariant(plainProduct('nn', M, N, K), variant, lanes).workgroups,
+      planVariant(plainProduct('nn', M, N, K), variant, subgroups).workgroups,
   }));
 });

@@ -177,7 +177,7 @@ export const tensorsOf = ({ partial, a, b }: Scratch<Tensor>): Tensor[] =>
 export function productCalls(shape: MatmulShape, tensors: ProductTensors<Tensor>, tuning: Tuning): KernelCall[] {
   return productsOf(shape, tensors.b).flatMap(({ shape, b }) => {
     const d = shape.addend ? tensors.d : undefined;
-    return stepsOf(planVariant(shape, tuning.variantOf(shape), tuning.lanes), { ...tensors, b, d });
+    return stepsOf(planVariant(shape, tuning.variantOf(shape), tuning.subgroups), { ...tensors, b, d });
   });
 }
 

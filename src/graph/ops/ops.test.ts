@@ -129,7 +129,7 @@ describe('matmul', () => {
   ] as const;
   test.each(large)('$layout by $variant, $sizes', async ({ layout, variant, sizes: [M, N, K] }) => {
     const shape = { ...PLAIN, layout, M, N, K };
-    expect(variantsOf(shape, gpu.tuning.lanes)).toContain(variant);
+    expect(variantsOf(shape, gpu.tuning.subgroups)).toContain(variant);
     gpu.tuning.choose(classOf(shape), variant);
     expect(gpu.tuning.variantOf(shape)).toBe(variant);
     const [a, b] = operands[layout](M, N, K);
@@ -153,9 +153,9 @@ describe('matmul', () => {
     /** Makes the kernel the one of a product; false where the device cannot have it. */
     function chooseHalf(layout: MatmulLayout, M: number, N: number, K: number): boolean {
       const shape = { ...PLAIN, layout, M, N, K, halves: HALF[layout] };
-      expect(variantsOf({ ...PLAIN, layout, M, N, K }, gpu.tuning.lanes)).not.toContain('block-half');
-      expect(variantsOf({ ...shape, window: { rowC: 2 * N } }, gpu.tuning.lanes)).not.toContain('block-half');
-      expect(variantsOf(shape, gpu.tuning.lanes)).toContain('block-half');
+      expect(variantsOf({ ...PLAIN, layout, M, N, K }, gpu.tuning.subgroups)).not.toContain('block-half');
+      expect(variantsOf({ ...shape, window: { rowC: 2 * N } }, gpu.tuning.subgroups)).not.toContain('block-half');
+      expect(variantsOf(shape, gpu.tuning.subgroups)).toContain('block-half');
       expect(shapeClass(shape)).not.toBe(shapeClass({ ...PLAIN, layout, M, N, K }));
       gpu.tuning.choose(classOf(shape), 'block-half');
       return canBeHalf();

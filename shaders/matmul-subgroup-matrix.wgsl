@@ -1,0 +1,180 @@
+// Matrix product with subgroup matrices  C = alpha * op(A) op(B) [+ D] [+ C]      row-major, batched
+//
+// Operands, layouts (NT, NN, TN), windows and parameters as in matmul.wgsl; PACKED as there, with VEC only. Sums are f32;
+// operands are f32, or rounded to f16 on their way, as the device has matrices of SM x SK times SK x SN for.
+//
+// Plan: a workgroup of SUBGROUPS subgroups, SX of them side by side, computes a block of BM x BN. BK rows or columns of K at
+// a time are copied into workgroup memory, four floats at once where VEC is set, the lines STRIDE_A and STRIDE_B apart, a few
+// floats more than they are long, so that neighbours in a column lie in different banks. Each subgroup multiplies TM x TN of
+// its matrices, whose sums stay with the hardware that adds them. In the end they pass through workgroup memory, TN at a
+// time, for what is added to them and for the edges.
+// VEC: what is read begins at multiples of 4; without it floats are read one by one, where they are.
+// Edges: rows and columns beyond the end are clamped when read and not written; k beyond the end is zero in both operands.
+// Grid: x over column blocks, y over row blocks, z = batch.
+// Care: LANES must be the device's one and only subgroup size. How the hardware rounds on its way is not specified: the
+// kernel is used only where its numbers agree with those of matmul.wgsl (tune.ts). HALVES: as in matmul-tiled.wgsl a value
+// is off by 2^-11 of itself, one below 6e-5 by 3e-8, and finite ones end at +-65504.
+
+alias Left = subgroup_matrix_left<{{TYPE}}, {{SK}}, {{SM}}>;  // columns, rows
+alias Right = subgroup_matrix_right<{{TYPE}}, {{SN}}, {{SK}}>;
+alias Sums = subgroup_matrix_result<f32, {{SN}}, {{SM}}>;
+
+struct Params {
+  M: u32, N: u32, K: u32, splits: u32,
+  batchA: u32, batchB: u32, batchC: u32, batchD: u32,  // elements from one batch to the next; 0 = shared
+  alpha: f32,
+  rowA: u32, rowB: u32, offsetA: u32, offsetB: u32, rowC: u32, offsetC: u32, scalesB: u32,
+}
+@group(0) @binding(0) var<uniform> p: Params;
+#if VEC
+@group(0) @binding(1) var<storage, read> A: array<vec4f>;
+#if PACKED
+fn b(i: u32) -> vec4f { return unpacked(i, p.scalesB); }
+#else
+@group(0) @binding(2) var<storage, read> B: array<vec4f>;
+fn b(i: u32) -> vec4f { return B[i]; }
+#endif
+#else
+@group(0) @binding(1) var<storage, read> A: array<f32>;
+@group(0) @binding(2) var<storage, read> B: array<f32>;
+#endif
+@group(0) @binding(3) var<storage, read_write> C: array<f32>;
+#if ADDEND
+@group(0) @binding(4) var<storage, read> D: array<f32>;
+#endif
+var<workgroup> blockA: array<{{TYPE}}, {{LINES_A * STRIDE_A}}>;  // NT, NN: [BM][BK]; TN: [BK][BM]
+var<workgroup> blockB: array<{{TYPE}}, {{LINES_B * STRIDE_B}}>;  // NT: [BN][BK]; NN, TN: [BK][BN]
+var<workgroup> finished: array<f32, {{SUBGROUPS * SM * TN * SN}}>;  // of each subgroup [SM][TN SN]
+
+#if HALVES
+// Rounded. What is infinite or no number stays so, by its bits: compilers may take it that there is none.
+fn kept(four: vec4f) -> vec4h {
+  let isFinite = (bitcast<vec4u>(four) & vec4u(0x7f800000u)) != vec4u(0x7f800000u);
+  return vec4h(select(four, clamp(four, vec4f(-65504.0), vec4f(65504.0)), isFinite));
+}
+#else
+fn kept(four: vec4f) -> vec4f { return four; }
+#endif
+
+// Four neighbours of a stored line, from `column`; line and column are clamped.
+fn fourOfA(start: u32, line: u32, lines: u32, column: u32, width: u32) -> vec4f {
+  let first = start + min(line, lines - 1u) * p.rowA;
+#if VEC
+  return A[first / 4u + min(column, width - 1u) / 4u];
+#else
+  let at = first + min(vec4u(column, column + 1u, column + 2u, column + 3u), vec4u(width - 1u));
+  return vec4f(A[at.x], A[at.y], A[at.z], A[at.w]);
+#endif
+}
+fn fourOfB(start: u32, line: u32, lines: u32, column: u32, width: u32) -> vec4f {
+  let first = start + min(line, lines - 1u) * p.rowB;
+#if VEC
+  return b(first / 4u + min(column, width - 1u) / 4u);
+#else
+  let at = first + min(vec4u(column, column + 1u, column + 2u, column + 3u), vec4u(width - 1u));
+  return vec4f(B[at.x], B[at.y], B[at.z], B[at.w]);
+#endif
+}
+
+// Writes up to four neighbouring columns.
+fn put(row: u32, column: u32, z: u32, values: vec4f) {
+  if (row >= p.M) { return; }
+  for (var n = 0u; n < min(4u, p.N - min(column, p.N)); n++) {
+    let at = p.offsetC + row * p.rowC + column + n;
+    var sum = p.alpha * values[n];
+#if ADDEND
+    sum += D[z * p.batchD + at];
+#endif
+#if ACCUMULATE
+    sum += C[z * p.batchC + at];
+#endif
+    C[z * p.batchC + at] = sum;
+  }
+}
+
+@compute @workgroup_size({{SUBGROUPS * LANES}})
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(local_invocation_index) thread: u32,
+  @builtin(subgroup_id) subgroup: u32,
+  @builtin(subgroup_invocation_id) lane: u32,
+) {
+  let row0 = group.y * {{BM}}u;
+  let column0 = group.x * {{BN}}u;
+  let startA = p.offsetA + group.z * p.batchA;
+  let startB = p.offsetB + group.z * p.batchB;
+  // What is this subgroup's of the block.
+  let ownRow = subgroup / {{SX}}u * {{TM * SM}}u;
+  let ownColumn = subgroup % {{SX}}u * {{TN * SN}}u;
+#for i in TM
+#for j in TN
+  var c{{i}}_{{j}} = Sums();
+#endfor
+#endfor
+  for (var k0 = 0u; k0 < p.K; k0 += {{BK}}u) {
+    for (var e = thread; e < {{LINES_A * FOURS_A}}u; e += {{SUBGROUPS * LANES}}u) {
+      let line = e / {{FOURS_A}}u;
+      let column = e % {{FOURS_A}}u * 4u;
+#if TN_LAYOUT
+      let k = vec4u(k0 + line);
+      let read = fourOfA(startA, k.x, p.K, row0 + column, p.M);
+#else
+      let k = k0 + column + vec4u(0u, 1u, 2u, 3u);
+      let read = fourOfA(startA, row0 + line, p.M, k.x, p.K);
+#endif
+      let four = kept(select(vec4f(), read, k < vec4u(p.K)));
+#for q in 4
+      blockA[line * {{STRIDE_A}}u + column + {{q}}u] = four[{{q}}];
+#endfor
+    }
+    for (var e = thread; e < {{LINES_B * FOURS_B}}u; e += {{SUBGROUPS * LANES}}u) {
+      let line = e / {{FOURS_B}}u;
+      let column = e % {{FOURS_B}}u * 4u;
+#if NT_LAYOUT
+      let k = k0 + column + vec4u(0u, 1u, 2u, 3u);
+      let read = fourOfB(startB, column0 + line, p.N, k.x, p.K);
+#else
+      let k = vec4u(k0 + line);
+      let read = fourOfB(startB, k.x, p.K, column0 + column, p.N);
+#endif
+      let four = kept(select(vec4f(), read, k < vec4u(p.K)));
+#for q in 4
+      blockB[line * {{STRIDE_B}}u + column + {{q}}u] = four[{{q}}];
+#endfor
+    }
+    workgroupBarrier();
+    for (var k = 0u; k < {{BK}}u; k += {{SK}}u) {
+#for i in TM
+#if TN_LAYOUT
+      let x{{i}} = subgroupMatrixLoad<Left, col_major>(&blockA, k * {{STRIDE_A}}u + ownRow + {{i * SM}}u, {{STRIDE_A}}u);
+#else
+      let x{{i}} = subgroupMatrixLoad<Left, row_major>(&blockA, (ownRow + {{i * SM}}u) * {{STRIDE_A}}u + k, {{STRIDE_A}}u);
+#endif
+#endfor
+#for j in TN
+#if NT_LAYOUT
+      let y{{j}} = subgroupMatrixLoad<Right, col_major>(&blockB, (ownColumn + {{j * SN}}u) * {{STRIDE_B}}u + k, {{STRIDE_B}}u);
+#else
+      let y{{j}} = subgroupMatrixLoad<Right, row_major>(&blockB, k * {{STRIDE_B}}u + ownColumn + {{j * SN}}u, {{STRIDE_B}}u);
+#endif
+#for i in TM
+      c{{i}}_{{j}} = subgroupMatrixMultiplyAccumulate(x{{i}}, y{{j}}, c{{i}}_{{j}});
+#endfor
+#endfor
+    }
+    workgroupBarrier();
+  }
+  let own = subgroup * {{SM * TN * SN}}u;
+#for i in TM
+#for j in TN
+  subgroupMatrixStore<row_major>(&finished, own + {{j * SN}}u, c{{i}}_{{j}}, {{TN * SN}}u);
+#endfor
+  workgroupBarrier();
+  for (var e = lane; e < {{SM * FOURS_C}}u; e += {{LANES}}u) {
+    let at = own + e * 4u;
+    let four = vec4f(finished[at], finished[at + 1u], finished[at + 2u], finished[at + 3u]);
+    put(row0 + ownRow + {{i * SM}}u + e / {{FOURS_C}}u, column0 + ownColumn + e % {{FOURS_C}}u * 4u, group.z, four);
+  }
+  workgroupBarrier();
+#endfor
+}
