@@ -315,7 +315,7 @@ describe('tuneGpu', () => {
 });
 
 describe('DeviceTimer', () => {
-  const TIMES = 32;
+  const TIMES = 8;
 
   /** Programs of one product, once and {@link TIMES} over. */
   async function timed(timestamps: boolean, rounds = 8) {
@@ -350,7 +350,7 @@ describe('DeviceTimer', () => {
     expect(clocks.timestamps).toBe(timestamps);
     expect(least[0]).toBeGreaterThan(0);
     // TIMES on a machine that does nothing else; the host's clock counts what others do.
-    expect(least[1] / least[0]).toBeGreaterThan(TIMES / 10);
+    expect(least[1] / least[0]).toBeGreaterThan(TIMES / 4);
     expect(least[1] / least[0]).toBeLessThan(TIMES * 10);
   });
 

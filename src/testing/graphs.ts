@@ -1,6 +1,7 @@
 import { expect } from 'vitest';
 import { seededRandom } from '../base/random.ts';
 import type { Gpu } from '../gpu/device.ts';
+import type { MatmulLayout } from '../gpu/kernels/matmul.ts';
 import { pack, type Packing, unpack } from '../gpu/packing.ts';
 import { submit } from '../gpu/program.ts';
 import { readBytes } from '../gpu/readback.ts';
@@ -31,6 +32,21 @@ export function noise(size: number, seed: number): Float64Array {
   const random = seededRandom(seed);
   return Float64Array.from({ length: size }, () => (random.next() + random.next() + random.next() - 1.5) * 2);
 }
+
+export const PACKINGS = ['f16', 'bf16', 'int8', 'int4'] as const;
+
+/** An input that is trained. */
+export const weight = (shape: number[]): TestInput => ({ shape, trainable: true });
+
+/** Integers from 0 to below a bound, as random as {@link noise}. */
+export const integers = (size: number, below: number, seed = 3): number[] =>
+  Array.from(noise(size, seed), (x) => Math.floor(Math.abs(x) * 1000) % below);
+
+/** Shapes of the operands of a product as they are stored. */
+export const operandsOf = (layout: MatmulLayout, M: number, N: number, K: number): [a: number[], b: number[]] => [
+  layout === 'tn' ? [K, M] : [M, K],
+  layout === 'nt' ? [N, K] : [K, N],
+];
 
 const rowParts = (name: string, [rows, columns]: number[], most: number, packing: Packing | undefined): Tensor[] =>
   Array.from({ length: Math.ceil(rows / most) }, (_, i) => {

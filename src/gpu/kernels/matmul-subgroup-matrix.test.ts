@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { float32ToHalf, halfToFloat32 } from '../../base/half.ts';
-import { relativeError } from '../../testing/compare.ts';
+import { F32, relativeError } from '../../testing/compare.ts';
 import { acquireTestGpu } from '../../testing/gpu.ts';
 import { noise } from '../../testing/graphs.ts';
 import type { Gpu } from '../device.ts';
@@ -19,7 +19,6 @@ beforeAll(async () => {
 });
 afterAll(() => gpu.destroy());
 
-const F32 = 2e-5;
 // Threads of a subgroup that is none: any number does.
 const LANES = 8;
 // Rows and columns that a subgroup computes.
@@ -131,8 +130,8 @@ const EMULATED = [
 
 /** Products of a layout in all the ways that they are asked for: whole, as parts of others, by packed matrices. */
 function productsOf(layout: MatmulLayout): Product[] {
-  const added = { alpha: 0.5, addend: true };
-  const part = { ...plainProduct(layout, 65, 36, 33), accumulate: true };
+  const added = { alpha: 0.5, addend: true, accumulate: true };
+  const part = { ...plainProduct(layout, 65, 36, 33), ...added };
   const { rowA, rowB } = windowOf(part);
   const aligned = (row: number): number => Math.ceil(row / 4) * 4 + 4;
   const packedB = { packing: 'f16', elements: 68 * 36 } as const;

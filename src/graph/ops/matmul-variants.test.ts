@@ -1,0 +1,217 @@
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import type { Gpu } from '../../gpu/device.ts';
+import { type MatmulLayout, type MatmulShape, plainProduct } from '../../gpu/kernels/matmul.ts';
+import { shapeClass, variantsOf } from '../../gpu/kernels/matmul-variants.ts';
+import { Tuning } from '../../gpu/tuning.ts';
+import { F32, relativeError } from '../../testing/compare.ts';
+import { acquireTestGpu } from '../../testing/gpu.ts';
+import { GraphUnderTest, noise, operandsOf, weight } from '../../testing/graphs.ts';
+import { matmul } from './matmul.ts';
+
+let gpu: Gpu;
+beforeAll(async () => {
+  gpu = await acquireTestGpu();
+});
+afterAll(() => gpu.destroy());
+
+/** The class of a product that kernels are chosen for. */
+function classOf(shape: MatmulShape): string {
+  const name = shapeClass(shape);
+  if (name === undefined) throw new Error('there is nothing to choose for this product');
+  return name;
+}
+
+describe('a product', () => {
+  // No multiples of the tiles; of odd sizes there is no register tile of 16, whose other layouts register-16.slow.ts tests.
+  const large = [
+    { layout: 'nt', variant: 'register-16', sizes: [260, 68, 36] },
+    { layout: 'nt', variant: 'block', sizes: [260, 132, 36] },
+    { layout: 'nn', variant: 'block', sizes: [67, 129, 37] },
+    { layout: 'tn', variant: 'block', sizes: [67, 129, 37] },
+    { layout: 'nt', variant: 'subgroup-wide', sizes: [67, 132, 36] },
+    { layout: 'nn', variant: 'subgroup-wide', sizes: [67, 132, 260] },
+    { layout: 'tn', variant: 'subgroup-wide', sizes: [68, 132, 37] },
+    { layout: 'nt', variant: 'subgroup-tall', sizes: [67, 132, 260] },
+    { layout: 'tn', variant: 'subgroup-tall', sizes: [68, 68, 37] },
+    { layout: 'nt', variant: 'subgroup-wide', sizes: [67, 129, 37] },
+    { layout: 'nn', variant: 'subgroup-wide', sizes: [67, 129, 37] },
+    { layout: 'tn', variant: 'subgroup-wide', sizes: [67, 129, 37] },
+    { layout: 'nn', variant: 'subgroup-tall', sizes: [65, 129, 259] },
+    { layout: 'nt', variant: 'subgroup-wide', sizes: [67, 129, 36] },
+    { layout: 'tn', variant: 'subgroup-tall', sizes: [68, 65, 37] },
+    // Those of adapters, K split by the kernels that can.
+    { layout: 'nt', variant: 'subgroup-tall', sizes: [515, 16, 128] },
+    { layout: 'nn', variant: 'subgroup-wide', sizes: [509, 128, 8] },
+    { layout: 'tn', variant: 'subgroup-wide', sizes: [16, 128, 512] },
+    { layout: 'tn', variant: 'register-4', sizes: [128, 16, 509] },
+    // Both operands in padded rows, then one of them.
+    { layout: 'nt', variant: 'padded-wide', sizes: [67, 129, 37] },
+    { layout: 'nn', variant: 'padded-wide', sizes: [67, 129, 37] },
+    { layout: 'tn', variant: 'padded-wide', sizes: [67, 129, 37] },
+    { layout: 'nn', variant: 'padded-tall', sizes: [65, 129, 259] },
+    { layout: 'nn', variant: 'padded-wide', sizes: [67, 132, 37] },
+    { layout: 'nn', variant: 'padded-wide', sizes: [67, 130, 36] },
+    { layout: 'tn', variant: 'padded-tall', sizes: [67, 132, 36] },
+    { layout: 'tn', variant: 'padded-wide', sizes: [68, 131, 37] },
+  ] as const;
+  test.each(large)('$layout by $variant, $sizes', async ({ layout, variant, sizes: [M, N, K] }) => {
+    const shape = { ...plainProduct(layout, M, N, K), alpha: 0.5, addend: true };
+    expect(variantsOf(shape, gpu.tuning.subgroups)).toContain(variant);
+    gpu.tuning.choose(classOf(shape), variant);
+    expect(gpu.tuning.variantOf(shape)).toBe(variant);
+    const [a, b] = operandsOf(layout, M, N, K);
+    await new GraphUnderTest({ a: { shape: a }, b: { shape: b }, d: { shape: [M, N] } }, (g, input) => ({
+      y: matmul(g, input('a'), input('b'), { layout, alpha: 0.5, addend: input('d') }),
+    })).checkGpu(gpu, F32);
+  });
+
+  describe('with operands rounded to 16-bit floats', () => {
+    // Two operands that are off by 2^-11 of themselves at most, at random: half of that for a product, about.
+    const F16 = 5e-4;
+    const HALF = { nt: 'both', nn: 'b', tn: 'b' } as const;
+    const canBeHalf = (): boolean => gpu.device.features.has('shader-f16'); // SwiftShader's cannot
+    beforeAll(() => {
+      gpu.tuning.halves = canBeHalf();
+    });
+    afterAll(() => {
+      gpu.tuning.halves = false;
+    });
+
+    /** Makes the kernel the one of a product; false where the device cannot have it. */
+    function chooseHalf(layout: MatmulLayout, M: number, N: number, K: number): boolean {
+      const plain = plainProduct(layout, M, N, K);
+      const shape = { ...plain, halves: HALF[layout] };
+      expect(variantsOf(plain, gpu.tuning.subgroups)).not.toContain('block-half');
+      expect(variantsOf({ ...shape, window: { rowC: 2 * N } }, gpu.tuning.subgroups)).not.toContain('block-half');
+      expect(variantsOf(shape, gpu.tuning.subgroups)).toContain('block-half');
+      expect(shapeClass(shape)).not.toBe(shapeClass(plain));
+      gpu.tuning.choose(classOf(shape), 'block-half');
+      return canBeHalf();
+    }
+
+    /** Whether what is computed is as far from the twin as rounding makes it. */
+    async function expectRounded(t: GraphUnderTest, isHalf: boolean): Promise<void> {
+      const expected = t.onCpu();
+      for (const [name, actual] of await t.onGpu(gpu)) {
+        const error = relativeError(actual, expected.get(name) ?? []);
+        expect(error, name).toBeLessThan(isHalf ? F16 : F32);
+        if (isHalf) expect(error, `${name} is rounded`).toBeGreaterThan(F32);
+      }
+    }
+
+    // Sides of a tile (64 × 128, 8 of K), one less and one more, odd ones, and none that fits.
+    const sizes = [
+      [64, 128, 64],
+      [65, 129, 65],
+      [127, 127, 63],
+      [260, 132, 36],
+      [67, 129, 37],
+    ];
+    for (const layout of ['nt', 'nn', 'tn'] as const) {
+      test.each(sizes)(`${layout} %i × %i × %i`, async (M, N, K) => {
+        const isHalf = chooseHalf(layout, M, N, K);
+        const [a, b] = operandsOf(layout, M, N, K);
+        const t = new GraphUnderTest({ a: { shape: a }, b: { shape: b } }, (g, input) => ({
+          y: matmul(g, input('a'), input('b'), { layout, halves: HALF[layout] }),
+        }));
+        await expectRounded(t, isHalf);
+      });
+    }
+
+    test('are added to what is there, with something else', async () => {
+      const [M, N, K] = [68, 132, 36];
+      const isHalf = chooseHalf('nt', M, N, K);
+      const added = { shape: [M, N] };
+      const t = new GraphUnderTest(
+        { a: { shape: [M, K] }, b: { shape: [N, K] }, d: added, into: added },
+        (g, input) => ({
+          into: matmul(g, input('a'), input('b'), {
+            ...{ layout: 'nt', alpha: 0.5, addend: input('d'), into: input('into'), accumulate: true, halves: 'both' },
+          }),
+        }),
+      );
+      await expectRounded(t, isHalf);
+    });
+
+    test('gradients of 1e-9, which 16 bits cannot hold, are not rounded', async () => {
+      const [M, N, K] = [64, 64, 64];
+      const isHalf = [chooseHalf('nn', M, K, N), chooseHalf('tn', N, K, M)].every(Boolean);
+      const dy = { shape: [M, N], values: noise(M * N, 4).map((x) => x * 1e-9) };
+      await new GraphUnderTest({ dy, b: { shape: [N, K] }, x: { shape: [M, K] } }, (g, input) => ({
+        dx: matmul(g, input('dy'), input('b'), { layout: 'nn', halves: 'b' }),
+        dw: matmul(g, input('dy'), input('x'), { layout: 'tn', halves: 'b' }),
+      })).checkGpu(gpu, isHalf ? F16 : F32);
+    });
+
+    test('values beyond the range end at its bounds, and what is no number stays so', async () => {
+      const [M, N, K] = [64, 64, 64];
+      const isHalf = chooseHalf('nt', M, N, K);
+      const a = noise(M * K, 1);
+      for (let k = 0; k < K; k++) [a[k], a[K + k]] = [1e6, -1e6];
+      [a[2 * K], a[3 * K]] = [Infinity, NaN];
+      const t = new GraphUnderTest({ a: { shape: [M, K], values: a }, b: { shape: [N, K] } }, (g, input) => ({
+        y: matmul(g, input('a'), input('b'), { layout: 'nt', halves: 'both' }),
+      }));
+      const clamped = new Map(t.values).set(
+        t.input('a'),
+        a.map((x) => (isHalf && Number.isFinite(x) ? Math.min(65504, Math.max(-65504, x)) : x)),
+      );
+      const rows = (y: Float64Array | undefined, first: number, end: number): Float64Array =>
+        (y ?? new Float64Array()).subarray(first * N, end * N);
+      const [found, expected] = [(await t.onGpu(gpu)).get('y'), t.onCpu(clamped).get('y')];
+      for (const [first, end] of [
+        [0, 1],
+        [1, 2],
+        [4, M],
+      ]) {
+        expect(relativeError(rows(found, first, end), rows(expected, first, end))).toBeLessThan(isHalf ? F16 : F32);
+      }
+      expect(rows(found, 2, 4).some((x) => Number.isFinite(x))).toBe(false);
+    });
+
+    test.each([true, false])(
+      'parameters of a model and what they multiply may be rounded where that is %s',
+      (halves) => {
+        const b = { ...weight([64, 64]), mayBeHalf: true } as const;
+        const t = new GraphUnderTest({ a: weight([64, 64]), b }, (g, input) => ({
+          y: matmul(g, input('a'), input('b'), { layout: 'nt' }),
+          plain: matmul(g, input('b'), input('a'), { layout: 'nt' }),
+        })).withGradients('y');
+        const tuning = new Tuning();
+        tuning.halves = halves;
+        const asked: string[] = [];
+        vi.spyOn(tuning, 'variantOf').mockImplementation((shape) => {
+          asked.push(`${shape.layout} ${shape.halves ?? 'none'}`);
+          return 'register-4';
+        });
+        for (const operation of t.graph.operations) if (operation.name === 'matmul') operation.calls(tuning);
+        const allowed = halves ? ['nt both', 'nt none', 'nn b', 'tn b'] : ['nt none', 'nt none', 'nn none', 'tn none'];
+        expect(asked).toEqual(allowed);
+      },
+    );
+  });
+
+  test.each([
+    [67, 132, 36, 'subgroup-wide'],
+    [67, 129, 35, 'subgroup-wide'],
+    [67, 129, 35, 'padded-wide'],
+  ] as const)('%i × %i × %i by %s is added to what is there', async (M, N, K, variant) => {
+    gpu.tuning.choose(classOf(plainProduct('nt', M, N, K)), variant);
+    const inputs = { a: { shape: [M, K] }, b: { shape: [N, K] }, into: { shape: [M, N] } };
+    await new GraphUnderTest(inputs, (g, input) => ({
+      into: matmul(g, input('a'), input('b'), { layout: 'nt', into: input('into'), accumulate: true }),
+    })).checkGpu(gpu, F32);
+  });
+
+  test.each(['register-8', 'subgroup-tall'] as const)('%s over a packed matrix', async (variant) => {
+    const packedB = { packing: 'int8' as const, elements: 68 * 36 };
+    const name = classOf({ ...plainProduct('nt', 260, 68, 36), packedB });
+    gpu.tuning.choose(name, variant);
+    const b = { shape: [68, 36], packing: 'int8' as const };
+    await new GraphUnderTest({ a: weight([260, 36]), b }, (g, input) => ({
+      y: matmul(g, input('a'), input('b'), { layout: 'nt' }),
+    }))
+      .withGradients('y')
+      .checkGpu(gpu, F32);
+  });
+});
