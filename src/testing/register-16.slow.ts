@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { Gpu } from '../../gpu/device.ts';
-import { plainProduct } from '../../gpu/kernels/matmul.ts';
-import { shapeClass } from '../../gpu/kernels/matmul-variants.ts';
-import { F32 } from '../../testing/compare.ts';
-import { acquireTestGpu } from '../../testing/gpu.ts';
-import { GraphUnderTest, operandsOf } from '../../testing/graphs.ts';
-import { matmul } from './matmul.ts';
+import type { Gpu } from '../gpu/device.ts';
+import { plainProduct } from '../gpu/kernels/matmul.ts';
+import { shapeClass } from '../gpu/kernels/matmul-variants.ts';
+import { F32 } from './compare.ts';
+import { acquireTestGpu } from './gpu.ts';
+import { GraphUnderTest, operandsOf } from './graphs.ts';
+import { matmul } from '../graph/ops/matmul.ts';
 
 // A kernel takes ten seconds to compile where a software adapter does it for the first time.
 let gpu: Gpu;
