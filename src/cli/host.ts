@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import { cpus } from 'node:os';
 import { basename, join, resolve } from 'node:path';
 import { GorpError } from '../base/errors.ts';
 import type { RunHost } from '../run/host.ts';
@@ -23,9 +24,12 @@ export function nodeHost(ownTasks: readonly Task[] = [], memoryBudget: number | 
     memoryBudget,
     now: () => performance.now(),
     code: { version: __APP_VERSION__, commit: __APP_COMMIT__ },
-    tuning: { store: fileTuningStore(), platform: `Node ${process.versions.node}` },
+    tuning: { store: fileTuningStore(), platform: platformName() },
   };
 }
+
+/** Where kernels are chosen, by name: a driver that computes on the CPU says of it only how wide its registers are. */
+const platformName = (): string => [`Node ${process.versions.node}`, cpus().at(0)?.model ?? 'CPU'].join(' on ');
 
 /** The folder that holds CL_Benchmark and configs: the one that is named, or that in which a named CL_Benchmark lies. */
 const benchmarkRoot = (folder: string): string =>

@@ -36,12 +36,11 @@ const ATTENTION: AttentionShape = {
 const LARGEST = 512;
 // A multiple of four that is long, and too short to be split.
 const UNSPLIT = 252;
-// Contenders take turns in rounds, and the minimum of several tells kernels apart that are close, on a busy machine too. How
-// many times the best one's time is still in the running behind a round: there are many rounds where all take no longer than
-// so many milliseconds together, and few behind that, of those that are close.
+// Contenders take turns in rounds. How many times the best one's time is still in the running behind a round: there are many
+// rounds where all take no longer than so many milliseconds together, and few behind that, of those that are close.
 const MOST_ROUNDS = 24;
 const LONGEST = 500;
-const STILL_IN = { early: [2, 2, 2, 1.5], late: [2, 1.5, 1.25, 1.1] };
+const STILL_IN = { early: [3, 2, 2, 1.5], late: [2, 1.5, 1.25, 1.1] };
 // What a kernel may take to be ready, in milliseconds, or how many times what the safe one took, if that is more. One that
 // takes longer is left out, and so are those that compile longer still: this measurer does not try them again.
 const COMPILE_LIMIT = 4000;
@@ -118,8 +117,16 @@ interface Candidate<Name> {
 interface Entry<Name> {
   readonly name: Name;
   readonly program: Program;
-  best: number;
+  /** What it took in every round. */
+  readonly times: number[];
 }
+
+/**
+ * What a kernel takes when nothing else goes on: the lower quartile of its times. On a busy machine most are too long, and
+ * some are too short, where a driver notes the begin of a pass late.
+ */
+export const undisturbed = (times: readonly number[]): number =>
+  [...times].sort((a, b) => a - b)[Math.floor(times.length / 4)];
 
 /**
  * The quickest of the kernels that are right and compile in time.
@@ -153,15 +160,15 @@ async function quickestOf<Name>(
         left.map(({ program }) => program),
         repeats,
       );
-      left.forEach((entry, i) => (entry.best = Math.min(entry.best, times[i])));
-      const least = Math.min(...left.map(({ best }) => best));
+      left.forEach((entry, i) => entry.times.push(times[i]));
+      const least = Math.min(...left.map((entry) => undisturbed(entry.times)));
       const used = repeats * times.reduce((sum, time) => sum + time, 0);
       all += used;
       const factor = (all < LONGEST ? STILL_IN.early : STILL_IN.late)[Math.min(round, 3)];
-      left = left.filter(({ best }) => best <= factor * least);
+      left = left.filter((entry) => undisturbed(entry.times) <= factor * least);
       await pause(used);
     }
-    return left.reduce((a, b) => (b.best < a.best ? b : a)).name;
+    return left.reduce((a, b) => (undisturbed(b.times) < undisturbed(a.times) ? b : a)).name;
   } finally {
     timer.destroy();
     for (const { program } of entries) program.destroy();
@@ -197,7 +204,7 @@ async function enter<Name>(
     }
     if (!isReady && right) continue;
     const program = await Program.record(gpu, `tuning ${String(name)}`, dispatches);
-    entries.push({ name, program, best: Infinity });
+    entries.push({ name, program, times: [] });
     const compiling = now() - start;
     const first = await timer.hostSpan(program); // some drivers compile only now
     const values = new Float32Array(await readBytes(gpu, result));

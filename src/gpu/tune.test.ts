@@ -12,7 +12,7 @@ import { SAFE_ATTENTION } from './kernels/attention.ts';
 import { plainProduct, windowOf } from './kernels/matmul.ts';
 import { planVariant, SAFE_VARIANT, shapeClass, variantsOf } from './kernels/matmul-variants.ts';
 import { Program, submit } from './program.ts';
-import { measured } from './quickest.ts';
+import { measured, undisturbed } from './quickest.ts';
 import { readBytes } from './readback.ts';
 import type { Subgroups } from './subgroups.ts';
 import { tuneGpu, type TuningHost } from './tune.ts';
@@ -388,6 +388,16 @@ describe('readChoices', () => {
       expect(readChoices(bad)).toBeUndefined();
     }
     expect(readChoices({ ...good, matmul: { [CLASS]: 'wmma' } })).toBeUndefined();
+  });
+});
+
+describe('undisturbed', () => {
+  it('is misled neither by times that are too long nor by single ones that are too short', () => {
+    expect(undisturbed([7])).toBe(7);
+    expect(undisturbed([9, 7])).toBe(7);
+    expect(undisturbed([6.1, 3.7, 6, 14])).toBe(6);
+    // Seen on a CPU that computes as a graphics card does, beside others.
+    expect(undisturbed([6.2, 13.9, 6.3, 6.2, 3.7, 6.2, 10, 6.1])).toBe(6.2);
   });
 });
 
