@@ -13,6 +13,7 @@ import {
   variantsOf,
 } from './kernels/matmul-variants.ts';
 import { type BufferRange, type Dispatch, Program } from './program.ts';
+import { QuietTime } from './quiet-time.ts';
 import { readBytes } from './readback.ts';
 
 /** What measurements of a device have in common. */
@@ -41,7 +42,7 @@ const UNSPLIT = 252;
 const MOST_ROUNDS = 24;
 const LONGEST = 500;
 const STILL_IN = { early: [3, 2, 2, 1.5], late: [2, 1.5, 1.25, 1.1] };
-// What a kernel may take to be ready, in milliseconds, or how many times what the safe one took, if that is more. One that
+// What a kernel may take to be ready, in milliseconds of quiet, or how many times what the safe one took, if that is more. One that
 // takes longer is left out, and so are those that compile longer still: this measurer does not try them again.
 const COMPILE_LIMIT = 4000;
 const COMPILE_FACTOR = 6;
@@ -183,7 +184,7 @@ async function enter<Name>(
   tensors: readonly BufferRange[],
   entries: Entry<Name>[],
   timer: DeviceTimer,
-  { clocks: { now }, tooSlow, givenUp, pause }: Measuring,
+  { tooSlow, givenUp, pause }: Measuring,
 ): Promise<void> {
   const result = tensors[tensors.length - 1];
   let right: Float32Array | undefined;
@@ -191,13 +192,13 @@ async function enter<Name>(
   for (const { name, steps, error } of candidates) {
     if (tooSlow.has(name)) return;
     await Promise.race([gpu.pipelines.idle(), givenUp]); // what a program waits for goes first
-    const start = now();
     const dispatches = steps(tensors);
     const compiled = Promise.all(dispatches.map(({ kernel }) => gpu.pipelines.get(kernel))).then(
       () => true,
       () => false,
     );
-    const isReady = await Promise.race([compiled, givenUp, ...(limit < Infinity ? [later(limit)] : [])]);
+    const compiling = new QuietTime(limit, () => gpu.device.queue.onSubmittedWorkDone());
+    const isReady = await Promise.race([compiled, givenUp, compiling.over]).finally(() => compiling.stop());
     if (isReady === 'late') {
       tooSlow.add(name);
       return;
@@ -205,12 +206,11 @@ async function enter<Name>(
     if (!isReady && right) continue;
     const program = await Program.record(gpu, `tuning ${String(name)}`, dispatches);
     entries.push({ name, program, times: [] });
-    const compiling = now() - start;
     const first = await timer.hostSpan(program); // some drivers compile only now
     const values = new Float32Array(await readBytes(gpu, result));
     right ??= values;
     if (!agree(values, right, error)) entries.pop()?.program.destroy();
-    const taken = compiling + first;
+    const taken = compiling.spent + first;
     if (limit === Infinity) limit = Math.max(COMPILE_LIMIT, COMPILE_FACTOR * taken);
     else if (taken > limit) tooSlow.add(name);
     await pause(taken);
@@ -225,6 +225,3 @@ function noise(floats: number): Float32Array<ArrayBuffer> {
   const random = seededRandom(mixSeed(1, 'tuning'));
   return Float32Array.from({ length: floats }, () => 2 * random.next() - 1);
 }
-
-const later = (milliseconds: number): Promise<'late'> =>
-  new Promise((resolve) => setTimeout(() => resolve('late'), milliseconds));

@@ -49,5 +49,5 @@ export function describeSubgroups(subgroups: Subgroups | undefined): string {
   const matrices = Object.entries(subgroups.matrices).flatMap(([component, sizes]) =>
     sizes.map(({ M, N, K }) => `${component} ${M}×${N}×${K}`),
   );
-  return [`subgroups of ${subgroups.lanes}`, ...matrices].join(' with ');
+  return [`subgroups of ${subgroups.lanes}`, ...matrices].join(', ');
 }

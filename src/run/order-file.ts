@@ -126,6 +126,6 @@ const badOrder = (name: string, what: string, cause: unknown): GorpError =>
   new GorpError(
     'tasks/bad-order-file',
     `${name} is no order file: ${what}.`,
-    'Choose a file that “Save order” wrote, or correct the named field as README.md describes it.',
+    'Choose a file that “Save order” wrote, or correct the named field as docs/tasks.md describes it.',
     { cause },
   );
