@@ -1,12 +1,12 @@
 import { mixSeed, seededRandom } from '../src/base/random.ts';
 import type { Gpu } from '../src/gpu/device.ts';
+import { stepsOf } from '../src/gpu/kernels/matmul.ts';
 import {
   type HalfOperands,
   type MatmulLayout,
   type MatmulShape,
   plainProduct,
-  stepsOf,
-} from '../src/gpu/kernels/matmul.ts';
+} from '../src/gpu/kernels/matmul-shape.ts';
 import {
   type MatmulVariant,
   planVariant,

@@ -12,20 +12,13 @@
 // Edges: rows and columns beyond the end are clamped when read and not written; k beyond the end is zero in both operands.
 // Grid: x over column blocks, y over row blocks, z = batch.
 // Care: LANES must be the device's one and only subgroup size. How the hardware rounds on its way is not specified: the
-// kernel is used only where its numbers agree with those of matmul.wgsl (tune.ts). HALVES: as in matmul-tiled.wgsl a value
-// is off by 2^-11 of itself, one below 6e-5 by 3e-8, and finite ones end at +-65504.
+// kernel is used only where its numbers agree with those of matmul.wgsl (tune.ts). What rounding to f16 costs is in
+// product.wgsl.
 
 alias Left = subgroup_matrix_left<{{TYPE}}, {{SK}}, {{SM}}>;  // columns, rows
 alias Right = subgroup_matrix_right<{{TYPE}}, {{SN}}, {{SK}}>;
 alias Sums = subgroup_matrix_result<f32, {{SN}}, {{SM}}>;
 
-struct Params {
-  M: u32, N: u32, K: u32, splits: u32,
-  batchA: u32, batchB: u32, batchC: u32, batchD: u32,  // elements from one batch to the next; 0 = shared
-  alpha: f32,
-  rowA: u32, rowB: u32, offsetA: u32, offsetB: u32, rowC: u32, offsetC: u32, scalesB: u32,
-}
-@group(0) @binding(0) var<uniform> p: Params;
 #if VEC
 @group(0) @binding(1) var<storage, read> A: array<vec4f>;
 #if PACKED
@@ -38,23 +31,9 @@ fn b(i: u32) -> vec4f { return B[i]; }
 @group(0) @binding(1) var<storage, read> A: array<f32>;
 @group(0) @binding(2) var<storage, read> B: array<f32>;
 #endif
-@group(0) @binding(3) var<storage, read_write> C: array<f32>;
-#if ADDEND
-@group(0) @binding(4) var<storage, read> D: array<f32>;
-#endif
 var<workgroup> blockA: array<{{TYPE}}, {{LINES_A * STRIDE_A}}>;  // NT, NN: [BM][BK]; TN: [BK][BM]
 var<workgroup> blockB: array<{{TYPE}}, {{LINES_B * STRIDE_B}}>;  // NT: [BN][BK]; NN, TN: [BK][BN]
 var<workgroup> finished: array<f32, {{SUBGROUPS * SM * TN * SN}}>;  // of each subgroup [SM][TN SN]
-
-#if HALVES
-// Rounded. What is infinite or no number stays so, by its bits: compilers may take it that there is none.
-fn kept(four: vec4f) -> vec4h {
-  let isFinite = (bitcast<vec4u>(four) & vec4u(0x7f800000u)) != vec4u(0x7f800000u);
-  return vec4h(select(four, clamp(four, vec4f(-65504.0), vec4f(65504.0)), isFinite));
-}
-#else
-fn kept(four: vec4f) -> vec4f { return four; }
-#endif
 
 // Four neighbours of a stored line, from `column`; line and column are clamped.
 fn fourOfA(start: u32, line: u32, lines: u32, column: u32, width: u32) -> vec4f {
@@ -74,22 +53,6 @@ fn fourOfB(start: u32, line: u32, lines: u32, column: u32, width: u32) -> vec4f 
   let at = first + min(vec4u(column, column + 1u, column + 2u, column + 3u), vec4u(width - 1u));
   return vec4f(B[at.x], B[at.y], B[at.z], B[at.w]);
 #endif
-}
-
-// Writes up to four neighbouring columns.
-fn put(row: u32, column: u32, z: u32, values: vec4f) {
-  if (row >= p.M) { return; }
-  for (var n = 0u; n < min(4u, p.N - min(column, p.N)); n++) {
-    let at = p.offsetC + row * p.rowC + column + n;
-    var sum = p.alpha * values[n];
-#if ADDEND
-    sum += D[z * p.batchD + at];
-#endif
-#if ACCUMULATE
-    sum += C[z * p.batchC + at];
-#endif
-    C[z * p.batchC + at] = sum;
-  }
 }
 
 @compute @workgroup_size({{SUBGROUPS * LANES}})
@@ -122,7 +85,7 @@ fn main(
       let k = k0 + column + vec4u(0u, 1u, 2u, 3u);
       let read = fourOfA(startA, row0 + line, p.M, k.x, p.K);
 #endif
-      let four = kept(select(vec4f(), read, k < vec4u(p.K)));
+      let four = {{KEPT}}(select(vec4f(), read, k < vec4u(p.K)));
 #for q in 4
       blockA[line * {{STRIDE_A}}u + column + {{q}}u] = four[{{q}}];
 #endfor
@@ -137,7 +100,7 @@ fn main(
       let k = vec4u(k0 + line);
       let read = fourOfB(startB, k.x, p.K, column0 + column, p.N);
 #endif
-      let four = kept(select(vec4f(), read, k < vec4u(p.K)));
+      let four = {{KEPT}}(select(vec4f(), read, k < vec4u(p.K)));
 #for q in 4
       blockB[line * {{STRIDE_B}}u + column + {{q}}u] = four[{{q}}];
 #endfor

@@ -17,13 +17,6 @@
 // are the same, and where its numbers agree with those of matmul.wgsl (tune.ts). f32 sums in order of K, 4 partial products
 // at a time; the error bound is K eps |A||B|.
 
-struct Params {
-  M: u32, N: u32, K: u32, splits: u32,
-  batchA: u32, batchB: u32, batchC: u32, batchD: u32,  // elements from one batch to the next; 0 = shared
-  alpha: f32,
-  rowA: u32, rowB: u32, offsetA: u32, offsetB: u32, rowC: u32, offsetC: u32, scalesB: u32,
-}
-@group(0) @binding(0) var<uniform> p: Params;
 // Four neighbours from an index in elements.
 #if VEC
 @group(0) @binding(1) var<storage, read> A: array<vec4f>;
@@ -40,37 +33,6 @@ fn a(i: u32) -> vec4f { return vec4f(A[i], A[i + 1u], A[i + 2u], A[i + 3u]); }
 @group(0) @binding(2) var<storage, read> B: array<f32>;
 fn b(i: u32) -> vec4f { return vec4f(B[i], B[i + 1u], B[i + 2u], B[i + 3u]); }
 #endif
-@group(0) @binding(3) var<storage, read_write> C: array<{{TYPE_C}}>;
-#if ADDEND
-@group(0) @binding(4) var<storage, read> D: array<{{TYPE_C}}>;
-#endif
-
-// Writes four neighbouring columns, as far as there are any.
-fn put(row: u32, column: u32, z: u32, values: vec4f) {
-  if (row >= p.M || column >= p.N) { return; }
-  let at = p.offsetC + row * p.rowC + column;
-#if VEC_C
-  var sum = p.alpha * values;
-#if ADDEND
-  sum += D[(z * p.batchD + at) / 4u];
-#endif
-#if ACCUMULATE
-  sum += C[(z * p.batchC + at) / 4u];
-#endif
-  C[(z * p.batchC + at) / 4u] = sum;
-#else
-  for (var n = 0u; n < min(4u, p.N - column); n++) {
-    var sum = p.alpha * values[n];
-#if ADDEND
-    sum += D[z * p.batchD + at + n];
-#endif
-#if ACCUMULATE
-    sum += C[z * p.batchC + at + n];
-#endif
-    C[z * p.batchC + at + n] = sum;
-  }
-#endif
-}
 
 @compute @workgroup_size({{LANES}})
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) lane: u32) {

@@ -1,6 +1,3 @@
-#if HALVES
-enable f16;
-#endif
 // Matrix product through workgroup memory  C = alpha * op(A) op(B) [+ D] [+ C]      f32, row-major, batched
 //
 // Operands, layouts (NT, NN, TN) and parameters as in matmul.wgsl, any size.
@@ -13,15 +10,9 @@ enable f16;
 // Edges: rows and columns beyond the end are clamped when read and not written; k beyond the end reads zero in A.
 // Grid: x over column blocks, y over row blocks, z = batch.
 // TYPE_A, TYPE_B: where it is vec4h, the operand lies in workgroup memory as f16, which takes half the room; it is
-// multiplied and summed as f32. A value is then off by 2^-11 of itself, one below 6e-5 by 3e-8; finite ones end at +-65504.
+// multiplied and summed as f32.
 // Care: f32 sums in order of K, 4 partial products at a time; the error bound is K eps |A||B|.
 
-struct Params {
-  M: u32, N: u32, K: u32, splits: u32,
-  batchA: u32, batchB: u32, batchC: u32, batchD: u32,  // elements from one batch to the next; 0 = shared
-  alpha: f32,
-}
-@group(0) @binding(0) var<uniform> p: Params;
 #if VEC
 @group(0) @binding(1) var<storage, read> A: array<vec4f>;
 @group(0) @binding(2) var<storage, read> B: array<vec4f>;
@@ -29,20 +20,8 @@ struct Params {
 @group(0) @binding(1) var<storage, read> A: array<f32>;
 @group(0) @binding(2) var<storage, read> B: array<f32>;
 #endif
-@group(0) @binding(3) var<storage, read_write> C: array<f32>;
-#if ADDEND
-@group(0) @binding(4) var<storage, read> D: array<f32>;
-#endif
 var<workgroup> blockA: array<{{TYPE_A}}, {{BM * BK4}}>;  // NT, NN: [BM][BK / 4]; TN: [BK][BM / 4]
 var<workgroup> blockB: array<{{TYPE_B}}, {{BN * BK4}}>;  // NT: [BN][BK / 4]; NN, TN: [BK][BN / 4]
-
-#if HALVES
-// Rounded. What is infinite or no number stays so, by its bits: compilers may take it that there is none.
-fn rounded(four: vec4f) -> vec4h {
-  let isFinite = (bitcast<vec4u>(four) & vec4u(0x7f800000u)) != vec4u(0x7f800000u);
-  return vec4h(select(four, clamp(four, vec4f(-65504.0), vec4f(65504.0)), isFinite));
-}
-#endif
 
 // Four neighbours of a row-major matrix with rows of `width`, from `row` and `column`; both are clamped.
 fn fourOfA(start: u32, row: u32, rows: u32, column: u32, width: u32) -> vec4f {
@@ -64,22 +43,6 @@ fn fourOfB(start: u32, row: u32, rows: u32, column: u32, width: u32) -> vec4f {
   let last = width - 1u;
   return vec4f(B[first + min(column, last)], B[first + min(column + 1u, last)], B[first + min(column + 2u, last)], B[first + min(column + 3u, last)]);
 #endif
-}
-
-// Writes up to four neighbouring columns.
-fn put(row: u32, column: u32, z: u32, values: vec4f) {
-  if (row >= p.M) { return; }
-  for (var n = 0u; n < min(4u, p.N - min(column, p.N)); n++) {
-    let at = row * p.N + column + n;
-    var sum = p.alpha * values[n];
-#if ADDEND
-    sum += D[z * p.batchD + at];
-#endif
-#if ACCUMULATE
-    sum += C[z * p.batchC + at];
-#endif
-    C[z * p.batchC + at] = sum;
-  }
 }
 
 @compute @workgroup_size({{WX}}, {{WY}})

@@ -17,13 +17,6 @@
 // Grid: x over column tiles, y over row tiles, z = batch * splits + split.
 // Care: f32 sums in order of K, 4 partial products at a time; the error bound is K eps |A||B|.
 
-struct Params {
-  M: u32, N: u32, K: u32, splits: u32,
-  batchA: u32, batchB: u32, batchC: u32, batchD: u32,  // elements from one batch to the next; 0 = shared
-  alpha: f32,
-  rowA: u32, rowB: u32, offsetA: u32, offsetB: u32, rowC: u32, offsetC: u32, scalesB: u32,
-}
-@group(0) @binding(0) var<uniform> p: Params;
 #if VEC
 @group(0) @binding(1) var<storage, read> A: array<vec4f>;
 #else
@@ -44,30 +37,6 @@ fn b(i: u32) -> vec4f { return B[i]; }
 fn b(i: u32) -> f32 { return B[i]; }
 #endif
 #endif
-@group(0) @binding(3) var<storage, read_write> C: array<f32>;
-#if ADDEND
-@group(0) @binding(4) var<storage, read> D: array<f32>;
-#endif
-
-// Writes up to four neighbouring columns; one call for four keeps the unrolled code, and so its compile time, small.
-fn put(row: u32, column: u32, z: u32, values: vec4f) {
-  if (row >= p.M) { return; }
-  for (var n = 0u; n < min(4u, p.N - min(column, p.N)); n++) {
-#if SPLIT
-    C[(z * p.M + row) * p.N + column + n] = p.alpha * values[n];
-#else
-    let at = p.offsetC + row * p.rowC + column + n;
-    var sum = p.alpha * values[n];
-#if ADDEND
-    sum += D[z * p.batchD + at];
-#endif
-#if ACCUMULATE
-    sum += C[z * p.batchC + at];
-#endif
-    C[z * p.batchC + at] = sum;
-#endif
-  }
-}
 
 @compute @workgroup_size({{WX}}, {{WY}})
 fn main(@builtin(global_invocation_id) id: vec3u) {

@@ -2,7 +2,8 @@ import { mixSeed, seededRandom } from '../base/random.ts';
 import type { Gpu } from './device.ts';
 import { type Clocks, DeviceTimer } from './device-timer.ts';
 import { ATTENTION_VARIANTS, type AttentionShape, type AttentionVariant, planAttention } from './kernels/attention.ts';
-import { chooseTile, type MatmulShape, plainProduct, startsAtFours, stepsOf, windowOf } from './kernels/matmul.ts';
+import { chooseTile, stepsOf } from './kernels/matmul.ts';
+import { type MatmulShape, plainProduct, startsAtFours, windowOf } from './kernels/matmul-shape.ts';
 import { endsAtFours } from './kernels/matmul-subgroup.ts';
 import {
   isWhole,

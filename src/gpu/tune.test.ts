@@ -9,7 +9,7 @@ import type { OwnedBuffer } from './buffers.ts';
 import type { Gpu } from './device.ts';
 import { DeviceTimer } from './device-timer.ts';
 import { SAFE_ATTENTION } from './kernels/attention.ts';
-import { plainProduct, windowOf } from './kernels/matmul.ts';
+import { plainProduct, windowOf } from './kernels/matmul-shape.ts';
 import { planVariant, SAFE_VARIANT, shapeClass, variantsOf } from './kernels/matmul-variants.ts';
 import { Program, submit } from './program.ts';
 import { measured, undisturbed } from './quickest.ts';

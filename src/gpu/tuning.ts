@@ -1,5 +1,5 @@
 import { ATTENTION_VARIANTS, type AttentionVariant, SAFE_ATTENTION } from './kernels/attention.ts';
-import type { MatmulShape } from './kernels/matmul.ts';
+import type { MatmulShape } from './kernels/matmul-shape.ts';
 import {
   MATMUL_VARIANTS,
   type MatmulVariant,

@@ -1,7 +1,7 @@
 import { expect } from 'vitest';
 import { seededRandom } from '../base/random.ts';
 import type { Gpu } from '../gpu/device.ts';
-import type { MatmulLayout } from '../gpu/kernels/matmul.ts';
+import type { MatmulLayout } from '../gpu/kernels/matmul-shape.ts';
 import { pack, type Packing, unpack } from '../gpu/packing.ts';
 import { submit } from '../gpu/program.ts';
 import { readBytes } from '../gpu/readback.ts';

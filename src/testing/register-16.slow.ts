@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Gpu } from '../gpu/device.ts';
-import { plainProduct } from '../gpu/kernels/matmul.ts';
+import { plainProduct } from '../gpu/kernels/matmul-shape.ts';
 import { shapeClass } from '../gpu/kernels/matmul-variants.ts';
 import { F32 } from './compare.ts';
 import { acquireTestGpu } from './gpu.ts';

@@ -1,5 +1,5 @@
 import type { Param } from '../../../src/gpu/kernel.ts';
-import { plainProduct } from '../../../src/gpu/kernels/matmul.ts';
+import { plainProduct } from '../../../src/gpu/kernels/matmul-shape.ts';
 import { MATMUL_VARIANTS, planVariant, ROUNDING_VARIANTS } from '../../../src/gpu/kernels/matmul-variants.ts';
 import { NO_MATRICES, type Subgroups } from '../../../src/gpu/subgroups.ts';
 

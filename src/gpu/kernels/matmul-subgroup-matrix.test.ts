@@ -9,7 +9,8 @@ import { pack, type Packing, unpack } from '../packing.ts';
 import { type BufferRange, Program, submit } from '../program.ts';
 import { readBytes } from '../readback.ts';
 import { type MatrixComponent, NO_MATRICES } from '../subgroups.ts';
-import { type MatmulLayout, type MatmulPlan, type MatmulShape, matmulTwin, plainProduct, windowOf } from './matmul.ts';
+import { type MatmulPlan, matmulTwin } from './matmul.ts';
+import { type MatmulLayout, type MatmulShape, plainProduct, windowOf } from './matmul-shape.ts';
 import { matricesFor, type MatrixTile, planSubgroupMatrixMatmul } from './matmul-subgroup-matrix.ts';
 import { planVariant, variantsOf } from './matmul-variants.ts';
 

@@ -1,9 +1,9 @@
 import template from '../../../shaders/matmul-subgroup-matrix.wgsl?raw';
-import { f32, u32 } from '../kernel.ts';
-import { packedReader, valueWords } from '../packing.ts';
 import type { MatrixComponent, MatrixSizes, Subgroups } from '../subgroups.ts';
 import { fillTemplate } from '../template.ts';
-import { type MatmulPlan, type MatmulShape, startsAtFours, windowOf } from './matmul.ts';
+import type { MatmulPlan } from './matmul.ts';
+import { type MatmulShape, startsAtFours } from './matmul-shape.ts';
+import { productParams, productShader } from './product-shader.ts';
 
 /** How a product is cut up for subgroup matrices. */
 export interface MatrixTile {
@@ -44,8 +44,7 @@ export function planSubgroupMatrixMatmul(
   shape: MatmulShape,
   { component, sizes, lanes, side, sx, sy }: MatrixTile,
 ): MatmulPlan {
-  const { layout, M, N, K, batch, addend, accumulate, packedB } = shape;
-  const { rowA, rowB, offsetA, offsetB, rowC, offsetC } = windowOf(shape);
+  const { layout, M, N, batch, packedB } = shape;
   const [held, apart] = [HELD_BYTES / BYTES[component], APART_BYTES / BYTES[component]];
   const [blockM, blockN] = [side * sy, side * sx];
   const [linesA, widthA] = layout === 'tn' ? [held, blockM] : [blockM, held];
@@ -56,7 +55,7 @@ export function planSubgroupMatrixMatmul(
     TN_LAYOUT: layout === 'tn',
     PACKED: packedB !== undefined,
     VEC: vec,
-    HALVES: component === 'f16',
+    KEPT: component === 'f16' ? 'rounded' : 'vec4f',
     TYPE: component,
     LANES: lanes,
     SUBGROUPS: sx * sy,
@@ -76,26 +75,21 @@ export function planSubgroupMatrixMatmul(
     FOURS_C: side / 4,
     STRIDE_A: widthA + apart,
     STRIDE_B: widthB + apart,
-    ADDEND: addend,
-    ACCUMULATE: accumulate,
   });
-  const enabled = [
-    'enable subgroups;',
-    'enable chromium_experimental_subgroup_matrix;',
-    ...(component === 'f16' ? ['enable f16;'] : []),
+  const directives = [
+    'enable subgroups',
+    'enable chromium_experimental_subgroup_matrix',
+    ...(component === 'f16' ? ['enable f16'] : []),
     // What a subgroup does depends on which one it is, and on nothing else.
-    'diagnostic(off, chromium.subgroup_matrix_uniformity);',
+    'diagnostic(off, chromium.subgroup_matrix_uniformity)',
   ];
-  const strides = [shape.batchStrideA, shape.batchStrideB, shape.batchStrideC, shape.batchStrideD].map(u32);
-  const scalesB = packedB ? valueWords(packedB.packing, packedB.elements) : 0;
-  const places = [rowA, rowB, offsetA, offsetB, rowC, offsetC, scalesB].map(u32);
   const form = `${vec ? '' : '-scalar'}${packedB ? `-${packedB.packing}` : ''}`;
   return {
     kernel: {
       name: `matmul/${layout}-matrices-${sizes.M}x${sizes.N}x${sizes.K}-${component}${form}`,
-      wgsl: `${enabled.join('\n')}\n${packedB ? packedReader(packedB.packing, 2) : ''}${filled}`,
+      wgsl: productShader(shape, { halves: component === 'f16', directives }) + filled,
     },
-    params: [u32(M), u32(N), u32(K), u32(1), ...strides, f32(shape.alpha), ...places],
+    params: productParams(shape),
     workgroups: [Math.ceil(N / blockN), Math.ceil(M / blockM), batch],
   };
 }

@@ -1,8 +1,8 @@
 import template from '../../../shaders/matmul-subgroup.wgsl?raw';
-import { f32, u32 } from '../kernel.ts';
-import { packedReader, valueWords } from '../packing.ts';
 import { fillTemplate } from '../template.ts';
-import { type MatmulPlan, type MatmulShape, startsAtFours, windowOf } from './matmul.ts';
+import type { MatmulPlan } from './matmul.ts';
+import { type MatmulShape, startsAtFours, windowOf } from './matmul-shape.ts';
+import { productParams, productShader } from './product-shader.ts';
 
 /** How a product is cut up for subgroups. */
 export interface SubgroupTile {
@@ -25,8 +25,7 @@ export const canUseSubgroups = (shape: MatmulShape): boolean => shape.packedB ==
 
 /** The kernel of a product by subgroups. Bindings: A, B, C, then D. K is not split. */
 export function planSubgroupMatmul(shape: MatmulShape, { lanes, tm, tg }: SubgroupTile): MatmulPlan {
-  const { layout, M, N, K, batch, addend, accumulate, packedB } = shape;
-  const { rowA, rowB, offsetA, offsetB, rowC, offsetC } = windowOf(shape);
+  const { layout, M, N, K, batch, packedB } = shape;
   const rowsPerLane = layout === 'tn' ? 4 : 1;
   const loads = Math.ceil(tm / (lanes * rowsPerLane));
   const vec = startsAtFours(shape);
@@ -38,7 +37,6 @@ export function planSubgroupMatmul(shape: MatmulShape, { lanes, tm, tg }: Subgro
     PACKED: packedB !== undefined,
     VEC: vec,
     VEC_C: vecC,
-    TYPE_C: vecC ? 'vec4f' : 'f32',
     TAIL: tail,
     BROADCAST: lanes === 4 ? 'quadBroadcast' : 'subgroupBroadcast',
     LANES: lanes,
@@ -46,19 +44,14 @@ export function planSubgroupMatmul(shape: MatmulShape, { lanes, tm, tg }: Subgro
     TG: tg,
     LOADS: loads,
     LENT: tm / rowsPerLane / loads, // lanes whose loads are used
-    ADDEND: addend,
-    ACCUMULATE: accumulate,
   });
-  const strides = [shape.batchStrideA, shape.batchStrideB, shape.batchStrideC, shape.batchStrideD].map(u32);
-  const scalesB = packedB ? valueWords(packedB.packing, packedB.elements) : 0;
-  const places = [rowA, rowB, offsetA, offsetB, rowC, offsetC, scalesB].map(u32);
   const form = `${vec ? '' : '-scalar'}${vecC ? '' : '-ragged'}${tail ? '-tail' : ''}${packedB ? `-${packedB.packing}` : ''}`;
   return {
     kernel: {
       name: `matmul/${layout}-subgroup-${tm}x${4 * tg}${form}`,
-      wgsl: `enable subgroups;\n${packedB ? packedReader(packedB.packing, 2) : ''}${filled}`,
+      wgsl: productShader(shape, { vecC, directives: ['enable subgroups'] }) + filled,
     },
-    params: [u32(M), u32(N), u32(K), u32(1), ...strides, f32(shape.alpha), ...places],
+    params: productParams(shape),
     workgroups: [Math.ceil(N / (4 * tg * lanes)), Math.ceil(M / tm), batch],
   };
 }

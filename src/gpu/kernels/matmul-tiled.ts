@@ -1,7 +1,8 @@
 import template from '../../../shaders/matmul-tiled.wgsl?raw';
-import { f32, u32 } from '../kernel.ts';
 import { fillTemplate } from '../template.ts';
-import { canUseVectors, type HalfOperands, type MatmulPlan, type MatmulShape } from './matmul.ts';
+import type { MatmulPlan } from './matmul.ts';
+import { canUseVectors, type HalfOperands, type MatmulShape } from './matmul-shape.ts';
+import { productParams, productShader } from './product-shader.ts';
 
 /** How a product is cut up when its operands pass through workgroup memory. */
 export interface BlockTile {
@@ -25,40 +26,38 @@ export function planTiledMatmul(
   { tm, tn, wx, wy, bk4 }: BlockTile,
   halves?: HalfOperands,
 ): MatmulPlan {
-  const { layout, M, N, K, batch, addend, accumulate } = shape;
+  const { layout, M, N, batch } = shape;
   const vec = canUseVectors(shape);
   const [bm, bn, threads] = [tm * wy, tn * wx, wx * wy];
-  const strides = [shape.batchStrideA, shape.batchStrideB, shape.batchStrideC, shape.batchStrideD].map(u32);
   return {
     kernel: {
       name: `matmul/${layout}-${bm}x${bn}-tiled-${tm}x${tn}${vec ? '' : '-scalar'}${halves ? `-half-${halves}` : ''}`,
-      wgsl: fillTemplate(template, {
-        VEC: vec,
-        HALVES: halves !== undefined,
-        TYPE_A: halves === 'both' ? 'vec4h' : 'vec4f',
-        TYPE_B: halves ? 'vec4h' : 'vec4f',
-        KEEP_A: halves === 'both' ? 'rounded' : 'vec4f',
-        KEEP_B: halves ? 'rounded' : 'vec4f',
-        NT_LAYOUT: layout === 'nt',
-        TN_LAYOUT: layout === 'tn',
-        TM: tm,
-        TN: tn,
-        TM4: tm / 4,
-        TN4: tn / 4,
-        WX: wx,
-        WY: wy,
-        BM: bm,
-        BN: bn,
-        BM4: bm / 4,
-        BN4: bn / 4,
-        BK4: bk4,
-        LOADS_A: (bm * bk4) / threads,
-        LOADS_B: (bn * bk4) / threads,
-        ADDEND: addend,
-        ACCUMULATE: accumulate,
-      }),
+      wgsl:
+        productShader(shape, { halves: halves !== undefined, directives: halves ? ['enable f16'] : [] }) +
+        fillTemplate(template, {
+          VEC: vec,
+          TYPE_A: halves === 'both' ? 'vec4h' : 'vec4f',
+          TYPE_B: halves ? 'vec4h' : 'vec4f',
+          KEEP_A: halves === 'both' ? 'rounded' : 'vec4f',
+          KEEP_B: halves ? 'rounded' : 'vec4f',
+          NT_LAYOUT: layout === 'nt',
+          TN_LAYOUT: layout === 'tn',
+          TM: tm,
+          TN: tn,
+          TM4: tm / 4,
+          TN4: tn / 4,
+          WX: wx,
+          WY: wy,
+          BM: bm,
+          BN: bn,
+          BM4: bm / 4,
+          BN4: bn / 4,
+          BK4: bk4,
+          LOADS_A: (bm * bk4) / threads,
+          LOADS_B: (bn * bk4) / threads,
+        }),
     },
-    params: [u32(M), u32(N), u32(K), u32(1), ...strides, f32(shape.alpha)],
+    params: productParams(shape),
     workgroups: [Math.ceil(N / bn), Math.ceil(M / bm), batch],
   };
 }

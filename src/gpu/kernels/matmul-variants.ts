@@ -1,13 +1,5 @@
-import {
-  canUseVectors,
-  chooseTile,
-  type HalfOperands,
-  type MatmulPlan,
-  type MatmulShape,
-  planMatmul,
-  type Scratch,
-  startsAtFours,
-} from './matmul.ts';
+import { chooseTile, type MatmulPlan, planMatmul, type Scratch } from './matmul.ts';
+import { canUseVectors, type HalfOperands, type MatmulShape, startsAtFours } from './matmul-shape.ts';
 import { canUseSubgroups, endsAtFours, planSubgroupMatmul, type SubgroupTile } from './matmul-subgroup.ts';
 import { canUseMatrices, matricesFor, type MatrixTile, planSubgroupMatrixMatmul } from './matmul-subgroup-matrix.ts';
 import { type BlockTile, planTiledMatmul } from './matmul-tiled.ts';

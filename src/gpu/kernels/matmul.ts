@@ -1,61 +1,9 @@
 import template from '../../../shaders/matmul.wgsl?raw';
-import { f32, type Kernel, type KernelPlan, u32 } from '../kernel.ts';
-import { type Packing, packedReader, valueWords } from '../packing.ts';
+import type { Kernel, KernelPlan } from '../kernel.ts';
 import { fillTemplate } from '../template.ts';
+import { canUseVectors, type MatmulShape, windowOf } from './matmul-shape.ts';
+import { productParams, productShader } from './product-shader.ts';
 import { planReduction } from './reduce-splits.ts';
-
-/** How the operands are stored: see `shaders/matmul.wgsl`. */
-export type MatmulLayout = 'nt' | 'nn' | 'tn';
-
-/** Operands of a product that may be rounded to 16-bit floats: never gradients, which underflow there. */
-export type HalfOperands = 'both' | 'b';
-
-/** A product C [batch, M, N] = alpha op(A) op(B) (+ D) (+ C). Batch strides are in elements; 0 shares an operand. */
-export interface MatmulShape {
-  readonly layout: MatmulLayout;
-  readonly M: number;
-  readonly N: number;
-  readonly K: number;
-  readonly batch: number;
-  readonly batchStrideA: number;
-  readonly batchStrideB: number;
-  readonly batchStrideC: number;
-  readonly batchStrideD: number;
-  readonly alpha: number;
-  readonly addend: boolean;
-  readonly accumulate: boolean;
-  /** Set where the operands are parts of larger matrices. */
-  readonly window?: MatmulWindow;
-  /** Set where B is packed: how, and the elements of all of it. */
-  readonly packedB?: { readonly packing: Packing; readonly elements: number };
-  /** Set where a kernel may round operands to 16-bit floats. */
-  readonly halves?: HalfOperands;
-}
-
-/** The product of two whole matrices, with nothing added. */
-export const plainProduct = (layout: MatmulLayout, M: number, N: number, K: number): MatmulShape => ({
-  ...{ layout, M, N, K, alpha: 1, addend: false, accumulate: false },
-  ...{ batch: 1, batchStrideA: 0, batchStrideB: 0, batchStrideC: 0, batchStrideD: 0 },
-});
-
-/** Where operands lie in larger matrices, in elements; what is left out is as if they were whole. */
-export interface MatmulWindow {
-  /** From one stored row of A to the next, and the first. */
-  readonly rowA?: number;
-  readonly offsetA?: number;
-  /** The same of B. */
-  readonly rowB?: number;
-  readonly offsetB?: number;
-  /** The same of C and D. */
-  readonly rowC?: number;
-  readonly offsetC?: number;
-}
-
-/** Where the operands of a product lie, whole or not. */
-export function windowOf({ layout, M, N, K, window = {} }: MatmulShape): Required<MatmulWindow> {
-  const [rowA, rowB] = [layout === 'tn' ? M : K, layout === 'nt' ? K : N];
-  return { rowA, rowB, offsetA: 0, offsetB: 0, rowC: N, offsetC: 0, ...window };
-}
 
 /** How one product is cut up. */
 export interface MatmulTile {
@@ -73,16 +21,6 @@ export interface MatmulTile {
 export type LargeTile = 4 | 8 | 16;
 
 const tiles = (size: number, tile: number, threads: number): number => Math.ceil(size / (tile * threads));
-
-/** Whether every row that is read starts at a multiple of four floats. */
-export function startsAtFours(shape: MatmulShape): boolean {
-  const { rowA, rowB, offsetA, offsetB } = windowOf(shape);
-  return [rowA, rowB, offsetA, offsetB, shape.batchStrideA, shape.batchStrideB].every((size) => size % 4 === 0);
-}
-
-/** Whether all that is read can be read four floats at once. */
-export const canUseVectors = (shape: MatmulShape): boolean =>
-  startsAtFours(shape) && (shape.layout === 'tn' || shape.K % 4 === 0);
 
 /**
  * A tile for a shape: large where there is enough to do for many threads, small (and K split) where there is not.
@@ -156,15 +94,13 @@ export function stepsOf<T>(
 
 /** The kernels of a product. Bindings: A, B, C (partial sums when split), then D; of the reduction: partial sums, C, D. */
 export function planMatmul(shape: MatmulShape, tile: MatmulTile = chooseTile(shape)): MatmulPlan {
-  const { layout, M, N, K, batch, addend, accumulate, packedB } = shape;
-  const { rowA, rowB, offsetA, offsetB, rowC, offsetC } = windowOf(shape);
-  const reader = packedB ? packedReader(packedB.packing, 2) : '';
+  const { layout, M, N, batch, addend, accumulate, packedB } = shape;
   const vec = canUseVectors(shape);
   const split = tile.splits > 1;
   const kernel: Kernel = {
     name: `matmul/${layout}-${tile.tm}x${tile.tn}${vec ? '' : '-scalar'}${split ? '-split' : ''}${packedB ? `-${packedB.packing}` : ''}`,
     wgsl:
-      reader +
+      productShader(shape, { split }) +
       fillTemplate(template, {
         PACKED: packedB !== undefined,
         VEC: vec,
@@ -181,20 +117,16 @@ export function planMatmul(shape: MatmulShape, tile: MatmulTile = chooseTile(sha
         WX: tile.wx,
         WY: tile.wy,
         SPLIT: split,
-        ADDEND: addend && !split,
-        ACCUMULATE: accumulate && !split,
       }),
   };
-  const scalesB = packedB ? valueWords(packedB.packing, packedB.elements) : 0;
-  const places = [rowA, rowB, offsetA, offsetB, rowC, offsetC, scalesB].map(u32);
-  const strides = [shape.batchStrideA, shape.batchStrideB, shape.batchStrideC, shape.batchStrideD].map(u32);
   const plan: MatmulPlan = {
     kernel,
-    params: [u32(M), u32(N), u32(K), u32(tile.splits), ...strides, f32(shape.alpha), ...places],
+    params: productParams(shape, tile.splits),
     workgroups: [tiles(N, tile.tn, tile.wx), tiles(M, tile.tm, tile.wy), batch * tile.splits],
   };
   if (!split) return plan;
   const { batchStrideC: batchC, batchStrideD: batchD } = shape;
+  const { rowC, offsetC } = windowOf(shape);
   const sums = { splits: tile.splits, batch, M, N, batchC, batchD, rowC, offsetC, addend, accumulate };
   return { ...plan, reduce: { ...planReduction(sums), partialSize: batch * tile.splits * M * N } };
 }

@@ -1,6 +1,6 @@
 import template from '../../../shaders/pad-rows.wgsl?raw';
 import { flatWorkgroups, type KernelPlan, u32 } from '../kernel.ts';
-import type { MatmulShape } from './matmul.ts';
+import type { MatmulShape } from './matmul-shape.ts';
 
 /** A matrix, row-major, and the sides of the copy that it is padded to with zeros. */
 interface PaddedMatrix {

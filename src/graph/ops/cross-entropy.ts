@@ -1,5 +1,6 @@
 import template from '../../../shaders/cross-entropy.wgsl?raw';
-import { type MatmulShape, matmulTwin, plainProduct, type Scratch } from '../../gpu/kernels/matmul.ts';
+import { matmulTwin, type Scratch } from '../../gpu/kernels/matmul.ts';
+import { type MatmulShape, plainProduct } from '../../gpu/kernels/matmul-shape.ts';
 import { flatWorkgroups, u32, type Workgroups } from '../../gpu/kernel.ts';
 import { fillTemplate } from '../../gpu/template.ts';
 import type { Tuning } from '../../gpu/tuning.ts';

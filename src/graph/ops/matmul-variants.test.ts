@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { Gpu } from '../../gpu/device.ts';
-import { type MatmulLayout, type MatmulShape, plainProduct } from '../../gpu/kernels/matmul.ts';
+import { type MatmulLayout, type MatmulShape, plainProduct } from '../../gpu/kernels/matmul-shape.ts';
 import { shapeClass, variantsOf } from '../../gpu/kernels/matmul-variants.ts';
 import { Tuning } from '../../gpu/tuning.ts';
 import { F32, relativeError } from '../../testing/compare.ts';

@@ -1,12 +1,5 @@
-import {
-  type HalfOperands,
-  type MatmulLayout,
-  type MatmulShape,
-  matmulTwin,
-  type ProductTensors,
-  type Scratch,
-  stepsOf,
-} from '../../gpu/kernels/matmul.ts';
+import { matmulTwin, type ProductTensors, type Scratch, stepsOf } from '../../gpu/kernels/matmul.ts';
+import type { HalfOperands, MatmulLayout, MatmulShape } from '../../gpu/kernels/matmul-shape.ts';
 import { planVariant, scratchOf } from '../../gpu/kernels/matmul-variants.ts';
 import type { Tuning } from '../../gpu/tuning.ts';
 import type { Graph, KernelCall, Operation } from '../graph.ts';

@@ -1,0 +1,60 @@
+// What the kernels of a matrix product share, put before them: parameters, the result C, what is added to it, and writing.
+// See matmul.wgsl for what they mean.
+//
+// VEC_C writes four floats at once: N, rowC and what C and D begin at are multiples of 4. SPLIT writes sums of a part of K,
+// C [batch * splits, M, N], to which nothing is added yet.
+// HALVES: operands are rounded to f16 on their way. A value is then off by 2^-11 of itself, one below 6e-5 by 3e-8; finite
+// ones end at +-65504.
+
+struct Params {
+  M: u32, N: u32, K: u32, splits: u32,
+  batchA: u32, batchB: u32, batchC: u32, batchD: u32,  // elements from one batch to the next; 0 = shared
+  alpha: f32,
+  rowA: u32, rowB: u32, offsetA: u32, offsetB: u32, rowC: u32, offsetC: u32, scalesB: u32,
+}
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(3) var<storage, read_write> C: array<{{TYPE_C}}>;
+#if ADDEND
+@group(0) @binding(4) var<storage, read> D: array<{{TYPE_C}}>;
+#endif
+
+// Writes four neighbouring columns, as far as there are any; one call for four keeps unrolled code, and so the time that it
+// takes to compile, small.
+fn put(row: u32, column: u32, z: u32, values: vec4f) {
+  if (row >= p.M || column >= p.N) { return; }
+#if VEC_C
+  let at = p.offsetC + row * p.rowC + column;
+  var sum = p.alpha * values;
+#if ADDEND
+  sum += D[(z * p.batchD + at) / 4u];
+#endif
+#if ACCUMULATE
+  sum += C[(z * p.batchC + at) / 4u];
+#endif
+  C[(z * p.batchC + at) / 4u] = sum;
+#else
+  for (var n = 0u; n < min(4u, p.N - column); n++) {
+#if SPLIT
+    C[(z * p.M + row) * p.N + column + n] = p.alpha * values[n];
+#else
+    let at = p.offsetC + row * p.rowC + column + n;
+    var sum = p.alpha * values[n];
+#if ADDEND
+    sum += D[z * p.batchD + at];
+#endif
+#if ACCUMULATE
+    sum += C[z * p.batchC + at];
+#endif
+    C[z * p.batchC + at] = sum;
+#endif
+  }
+#endif
+}
+
+#if HALVES
+// Rounded. What is infinite or no number stays so, by its bits: compilers may take it that there is none.
+fn rounded(four: vec4f) -> vec4h {
+  let isFinite = (bitcast<vec4u>(four) & vec4u(0x7f800000u)) != vec4u(0x7f800000u);
+  return vec4h(select(four, clamp(four, vec4f(-65504.0), vec4f(65504.0)), isFinite));
+}
+#endif
