@@ -145,13 +145,16 @@ function productsOf(layout: MatmulLayout): Product[] {
 }
 
 describe.each(['nt', 'nn', 'tn'] as const)('%s by subgroup matrices', (layout) => {
-  test.each(EMULATED)('of $component and $sizes, in plain WGSL', async (sized) => {
+  // What rounds, and packed matrices, are the same in every layout.
+  const emulatedHere = EMULATED.filter(({ component }) => layout === 'nt' || component === 'f32');
+  test.each(emulatedHere)('of $component and $sizes, in plain WGSL', async (sized) => {
     if (sized.component === 'f16' && !gpu.device.features.has('shader-f16')) {
       expect(gpu.tuning.subgroups?.matrices.f16 ?? []).toEqual([]);
       return; // there is no such kernel
     }
     const tile = { ...sized, lanes: LANES };
     for (const product of productsOf(layout)) {
+      if (product.packing && layout !== 'nt') continue;
       const plan = planSubgroupMatrixMatmul(product.shape, tile);
       const { rounded } = await errorsOf(product, { ...plan, kernel: emulated(plan.kernel, tile) }, tile.component);
       expect(rounded, plan.kernel.name).toBeLessThan(F32);
