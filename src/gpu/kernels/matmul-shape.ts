@@ -62,3 +62,6 @@ export function startsAtFours(shape: MatmulShape): boolean {
 /** Whether all that is read can be read four floats at once. */
 export const canUseVectors = (shape: MatmulShape): boolean =>
   startsAtFours(shape) && (shape.layout === 'tn' || shape.K % 4 === 0);
+
+/** Whether B can be read by kernels that read a packed one in groups of four only. */
+export const canUnpackByFours = (shape: MatmulShape): boolean => shape.packedB === undefined || startsAtFours(shape);

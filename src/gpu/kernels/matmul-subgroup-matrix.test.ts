@@ -20,7 +20,7 @@ beforeAll(async () => {
 });
 afterAll(() => gpu.destroy());
 
-// Threads of a subgroup that is none: any number does.
+// Threads that stand for a subgroup; the emulation works with any number.
 const LANES = 8;
 // Rows and columns that a subgroup computes.
 const SIDE = 32;

@@ -36,10 +36,7 @@ export function matricesFor(
   return subgroups?.matrices[component].find(({ M, N, K }) => fits(M) && fits(N) && held % K === 0);
 }
 
-/** Whether this kernel computes a product: a packed operand is read in groups of four only. */
-export const canUseMatrices = (shape: MatmulShape): boolean => shape.packedB === undefined || startsAtFours(shape);
-
-/** The kernel of a product by subgroup matrices. Bindings: A, B, C, then D. K is not split. */
+/** The kernel of a product by subgroup matrices. Bindings: A, B, C, then D. K is not split; B as in {@link canUnpackByFours}. */
 export function planSubgroupMatrixMatmul(
   shape: MatmulShape,
   { component, sizes, lanes, side, sx, sy }: MatrixTile,

@@ -20,10 +20,7 @@ export function endsAtFours(shape: MatmulShape): boolean {
   return [shape.N, rowC, offsetC, shape.batchStrideC, shape.batchStrideD].every((size) => size % 4 === 0);
 }
 
-/** Whether this kernel computes a product: a packed operand is read in groups of four only. */
-export const canUseSubgroups = (shape: MatmulShape): boolean => shape.packedB === undefined || startsAtFours(shape);
-
-/** The kernel of a product by subgroups. Bindings: A, B, C, then D. K is not split. */
+/** The kernel of a product by subgroups. Bindings: A, B, C, then D. K is not split; B as in {@link canUnpackByFours}. */
 export function planSubgroupMatmul(shape: MatmulShape, { lanes, tm, tg }: SubgroupTile): MatmulPlan {
   const { layout, M, N, K, batch, packedB } = shape;
   const rowsPerLane = layout === 'tn' ? 4 : 1;

@@ -1,9 +1,9 @@
-import { chooseTile, type MatmulPlan, planMatmul, type Scratch } from './matmul.ts';
-import { canUseVectors, type HalfOperands, type MatmulShape, startsAtFours } from './matmul-shape.ts';
-import { canUseSubgroups, endsAtFours, planSubgroupMatmul, type SubgroupTile } from './matmul-subgroup.ts';
-import { canUseMatrices, matricesFor, type MatrixTile, planSubgroupMatrixMatmul } from './matmul-subgroup-matrix.ts';
-import { type BlockTile, planTiledMatmul } from './matmul-tiled.ts';
 import type { MatrixComponent, Subgroups } from '../subgroups.ts';
+import { chooseTile, type MatmulPlan, planMatmul, type Scratch } from './matmul.ts';
+import { canUnpackByFours, canUseVectors, type HalfOperands, type MatmulShape, startsAtFours } from './matmul-shape.ts';
+import { endsAtFours, planSubgroupMatmul, type SubgroupTile } from './matmul-subgroup.ts';
+import { matricesFor, type MatrixTile, planSubgroupMatrixMatmul } from './matmul-subgroup-matrix.ts';
+import { type BlockTile, planTiledMatmul } from './matmul-tiled.ts';
 import { paddedOperands, paddedProduct, paddedSize, planPadding } from './pad-rows.ts';
 
 /**
@@ -72,12 +72,12 @@ export function shapeClass(shape: MatmulShape): string | undefined {
  */
 export function variantsOf(shape: MatmulShape, subgroups: Subgroups | undefined): MatmulVariant[] {
   const multiplies = (component: MatrixComponent): boolean =>
-    canUseMatrices(shape) && matricesFor(subgroups, component, MATRIX_TILE.side) !== undefined;
+    canUnpackByFours(shape) && matricesFor(subgroups, component, MATRIX_TILE.side) !== undefined;
   const can: Record<MatmulVariant, boolean> = {
     'register-4': true,
     'register-8': true,
-    'subgroup-wide': subgroups !== undefined && canUseSubgroups(shape),
-    'subgroup-tall': subgroups !== undefined && canUseSubgroups(shape),
+    'subgroup-wide': subgroups !== undefined && canUnpackByFours(shape),
+    'subgroup-tall': subgroups !== undefined && canUnpackByFours(shape),
     'padded-wide': subgroups !== undefined && canPad(shape),
     'padded-tall': subgroups !== undefined && canPad(shape),
     matrix: multiplies('f32'),
