@@ -1,8 +1,8 @@
 import activationTemplate from '../../../shaders/activation.wgsl?raw';
 import arithmeticTemplate from '../../../shaders/arithmetic.wgsl?raw';
 import dropoutTemplate from '../../../shaders/dropout.wgsl?raw';
-import { f32, flatWorkgroups, u32 } from '../../gpu/kernel.ts';
-import { fillTemplate } from '../../gpu/template.ts';
+import { f32, flatWorkgroups, u32 } from '../../device/kernel.ts';
+import { fillTemplate } from '../../device/template.ts';
 import type { Graph, KernelCall } from '../graph.ts';
 import { sizeOf, type Tensor } from '../tensor.ts';
 import { hash } from './random-bits.ts';
@@ -32,15 +32,16 @@ function activationCall(kind: Activation, gated: boolean, gradient: boolean, ten
   return {
     kernel: {
       name: `activation/${kind}${gated ? '-gated' : ''}${gradient ? '-gradient' : ''}`,
-      wgsl: fillTemplate(activationTemplate, {
-        RELU: kind === 'relu',
-        GELU: kind === 'gelu_new',
-        SILU: kind === 'silu',
-        GATED: gated,
-        GRADIENT: gradient,
-        T: vec ? 'vec4f' : 'f32',
-        EACH: VALUES_PER_THREAD,
-      }),
+      wgsl: () =>
+        fillTemplate(activationTemplate, {
+          RELU: kind === 'relu',
+          GELU: kind === 'gelu_new',
+          SILU: kind === 'silu',
+          GATED: gated,
+          GRADIENT: gradient,
+          T: vec ? 'vec4f' : 'f32',
+          EACH: VALUES_PER_THREAD,
+        }),
     },
     params: [u32(size)],
     tensors,
@@ -125,7 +126,7 @@ export function dropout(g: Graph, x: Tensor, step: Tensor, salt: number, rate: n
     outputs: [y],
     calls: () => [
       {
-        kernel: { name: 'dropout', wgsl: fillTemplate(dropoutTemplate, {}) },
+        kernel: { name: 'dropout', wgsl: () => fillTemplate(dropoutTemplate, {}) },
         params: [u32(size), u32(salt), f32(rate)],
         tensors: [x, step, y],
         workgroups: flatWorkgroups(size, 64),
@@ -149,13 +150,14 @@ function arithmeticCall(
   return {
     kernel: {
       name: `arithmetic/${form.toLowerCase()}`,
-      wgsl: fillTemplate(arithmeticTemplate, {
-        ROWS: form === 'ROWS',
-        BINARY: form === 'BINARY',
-        IN_PLACE: form === 'IN_PLACE',
-        SIGN: form === 'SIGN',
-        UNARY: form === 'IN_PLACE' || form === 'SIGN',
-      }),
+      wgsl: () =>
+        fillTemplate(arithmeticTemplate, {
+          ROWS: form === 'ROWS',
+          BINARY: form === 'BINARY',
+          IN_PLACE: form === 'IN_PLACE',
+          SIGN: form === 'SIGN',
+          UNARY: form === 'IN_PLACE' || form === 'SIGN',
+        }),
     },
     params: [u32(size), u32(a.shape.at(-1) ?? 1), f32(alpha), f32(beta)],
     tensors,

@@ -1,7 +1,7 @@
 import template from '../../../shaders/embedding.wgsl?raw';
-import { flatWorkgroups, u32 } from '../../gpu/kernel.ts';
-import { packedReader, valueWords } from '../../gpu/packing.ts';
-import { fillTemplate } from '../../gpu/template.ts';
+import { flatWorkgroups, u32 } from '../../device/kernel.ts';
+import { packedReader, valueWords } from '../../device/packing.ts';
+import { fillTemplate } from '../../device/template.ts';
 import type { Graph, KernelCall } from '../graph.ts';
 import { sizeOf, type Tensor } from '../tensor.ts';
 
@@ -21,7 +21,7 @@ export function embedding(g: Graph, table: Tensor, ids: Tensor): Tensor {
     return {
       kernel: {
         name: `embedding/${form}${packing ? `-${packing}` : width === 4 ? '' : '-scalar'}`,
-        wgsl: (packing ? packedReader(packing, 1) : '') + fillTemplate(template, values),
+        wgsl: () => (packing ? packedReader(packing, 1) : '') + fillTemplate(template, values),
       },
       params: [rows, columns / width, vocabulary, first, packing ? valueWords(packing, elements) : 0].map(u32),
       tensors: [source, ids, out],

@@ -1,6 +1,6 @@
 import template from '../../../shaders/rms-norm.wgsl?raw';
-import { f32, flatWorkgroups, u32 } from '../../gpu/kernel.ts';
-import { fillTemplate } from '../../gpu/template.ts';
+import { f32, flatWorkgroups, u32 } from '../../device/kernel.ts';
+import { fillTemplate } from '../../device/template.ts';
 import type { Graph, KernelCall, Numbers } from '../graph.ts';
 import { sizeOf, type Tensor } from '../tensor.ts';
 
@@ -21,13 +21,14 @@ function normCall(
   return {
     kernel: {
       name: `rms-norm/${form.toLowerCase()}${addend ? '-addend' : ''}`,
-      wgsl: fillTemplate(template, {
-        FORWARD: form === 'FORWARD',
-        GRAD_X: form === 'GRAD_X',
-        GRAD_W: form === 'GRAD_W',
-        ADDEND: addend,
-        SIZE: size,
-      }),
+      wgsl: () =>
+        fillTemplate(template, {
+          FORWARD: form === 'FORWARD',
+          GRAD_X: form === 'GRAD_X',
+          GRAD_W: form === 'GRAD_W',
+          ADDEND: addend,
+          SIZE: size,
+        }),
     },
     params: [u32(rows), u32(columns), f32(eps)],
     tensors: [x, ...rest],

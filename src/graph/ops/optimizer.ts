@@ -1,6 +1,6 @@
 import template from '../../../shaders/optimizer.wgsl?raw';
-import { f32, flatWorkgroups, u32, type Workgroups } from '../../gpu/kernel.ts';
-import { fillTemplate } from '../../gpu/template.ts';
+import { f32, flatWorkgroups, u32, type Workgroups } from '../../device/kernel.ts';
+import { fillTemplate } from '../../device/template.ts';
 import type { Graph, KernelCall, Numbers } from '../graph.ts';
 import { sizeOf, type Tensor } from '../tensor.ts';
 
@@ -38,15 +38,16 @@ function call(
   return {
     kernel: {
       name: `optimizer/${form.toLowerCase()}`,
-      wgsl: fillTemplate(template, {
-        SQUARES: form === 'SQUARES',
-        CLIP: form === 'CLIP',
-        ADAM: form === 'ADAM',
-        APPLY: form === 'APPLY',
-        INTO: options.into === true,
-        T: width === 4 ? 'vec4f' : 'f32',
-        WIDTH: width,
-      }),
+      wgsl: () =>
+        fillTemplate(template, {
+          SQUARES: form === 'SQUARES',
+          CLIP: form === 'CLIP',
+          ADAM: form === 'ADAM',
+          APPLY: form === 'APPLY',
+          INTO: options.into === true,
+          T: width === 4 ? 'vec4f' : 'f32',
+          WIDTH: width,
+        }),
     },
     params: [
       ...[count, size, stride, options.index ?? 0].map(u32),

@@ -1,6 +1,6 @@
 import template from '../../../shaders/relative-bias.wgsl?raw';
-import { flatWorkgroups, u32 } from '../../gpu/kernel.ts';
-import { fillTemplate } from '../../gpu/template.ts';
+import { flatWorkgroups, u32 } from '../../device/kernel.ts';
+import { fillTemplate } from '../../device/template.ts';
 import type { Graph, KernelCall, Numbers } from '../graph.ts';
 import { sizeOf, type Tensor } from '../tensor.ts';
 
@@ -37,7 +37,7 @@ export function pairwiseBias(g: Graph, table: Tensor, buckets: Tensor): Tensor {
       {
         kernel: {
           name: 'relative-bias/pairs',
-          wgsl: fillTemplate(template, { GRADIENT: false, PAIRS: true, ...HIDING }),
+          wgsl: () => fillTemplate(template, { GRADIENT: false, PAIRS: true, ...HIDING }),
         },
         params: [H, S, S, 0, 0].map(u32),
         tensors: [table, buckets, bias],
@@ -59,7 +59,7 @@ export function relativeBias(g: Graph, table: Tensor, lookup: BucketLookup, Sq: 
   const call = (gradient: boolean, source: Tensor, out: Tensor): KernelCall => ({
     kernel: {
       name: `relative-bias${gradient ? '/gradient' : ''}`,
-      wgsl: fillTemplate(template, { GRADIENT: gradient, PAIRS: false, ...HIDING }),
+      wgsl: () => fillTemplate(template, { GRADIENT: gradient, PAIRS: false, ...HIDING }),
     },
     params: [H, Sq, Sk, buckets, lookup.offset].map(u32),
     tensors: [source, lookup.buckets, lookup.position, out],
