@@ -53,7 +53,8 @@ export class WasmProgram implements Program {
       const calls = dispatches.map((dispatch, i): Call => {
         const { kernel, params, tensors, units = 1, cost = 0 } = dispatch;
         const place = kernel.wasm && places.get(kernel.wasm.entry);
-        if (kernel.wasm === undefined || place === undefined) throw new Error(`kernel ${kernel.name} has no WebAssembly`);
+        if (kernel.wasm === undefined || place === undefined)
+          throw new Error(`kernel ${kernel.name} has no WebAssembly`);
         const view = new DataView(memory.buffer, at, 4 * words[i]);
         let word = 0;
         for (const param of params) {

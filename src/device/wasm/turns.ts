@@ -42,6 +42,11 @@ export class Turns {
     return this.#follow(() => this.#doPieces(pieces));
   }
 
+  /** Resolves when nothing is under way. */
+  async idle(): Promise<void> {
+    while (this.#last !== undefined) await this.#last;
+  }
+
   #follow(work: () => Promise<void>): Promise<void> {
     const done = this.#last === undefined ? work() : this.#last.then(work);
     const last = done

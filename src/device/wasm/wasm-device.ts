@@ -99,6 +99,7 @@ export class WasmDevice implements Device {
     return this.#turns.work(
       function* (this: WasmDevice) {
         for (const { kernel, args, units, isLarge } of calls) {
+          this.check();
           this.#call(kernel, args, units, isLarge);
           yield;
         }
@@ -157,10 +158,10 @@ export class WasmDevice implements Device {
     this.#lose(this.#failure);
   }
 
-  destroy(): Promise<void> {
+  async destroy(): Promise<void> {
+    await this.#turns.idle();
     this.buffers.destroyAll();
     this.threads?.terminate();
-    return Promise.resolve();
   }
 }
 
