@@ -1,7 +1,7 @@
 // Loops over whole vectors of floats that several kernels share
 //
 // Plan: four accumulators of four floats, since an addition takes about four cycles; a rest below four is added one by one.
-// Care: no vector is longer than 1,024 before its sum goes into a double, so errors do not grow with the length.
+// Care: addresses are unsigned and may be close to 4 GiB, so ends are compared by differences. No vector is longer than 1,024 before its sum goes into a double, so errors do not grow with the length.
 
 import { Lanes } from './math';
 
@@ -11,7 +11,7 @@ const BLOCK: usize = 4096; // bytes
 export function dot(a: usize, b: usize, count: u32): f32 {
   let total: f64 = 0;
   const end = a + ((<usize>count) << 2);
-  while (a + BLOCK < end) {
+  while (end - a > BLOCK) {
     total += dotOfBlock(a, b, a + BLOCK);
     a += BLOCK;
     b += BLOCK;
@@ -24,7 +24,7 @@ function dotOfBlock(a: usize, b: usize, end: usize): f32 {
   let s1 = f32x4.splat(0);
   let s2 = f32x4.splat(0);
   let s3 = f32x4.splat(0);
-  while (a + 64 <= end) {
+  while (end - a >= 64) {
     s0 = Lanes.madd(v128.load(a), v128.load(b), s0);
     s1 = Lanes.madd(v128.load(a, 16), v128.load(b, 16), s1);
     s2 = Lanes.madd(v128.load(a, 32), v128.load(b, 32), s2);
@@ -32,7 +32,7 @@ function dotOfBlock(a: usize, b: usize, end: usize): f32 {
     a += 64;
     b += 64;
   }
-  while (a + 16 <= end) {
+  while (end - a >= 16) {
     s0 = Lanes.madd(v128.load(a), v128.load(b), s0);
     a += 16;
     b += 16;
