@@ -3,7 +3,8 @@ import { defineConfig, globalIgnores } from 'eslint/config';
 import tseslint from 'typescript-eslint';
 
 export default defineConfig([
-  globalIgnores(['dist', 'dist-lib', 'public', 'build', 'test-results']),
+  // The kernels are AssemblyScript, which its own compiler checks.
+  globalIgnores(['dist', 'dist-lib', 'public', 'build', 'test-results', 'src/device/wasm/kernels']),
   { linterOptions: { reportUnusedDisableDirectives: 'error' } },
   {
     files: ['**/*.{ts,tsx}'],

@@ -4,6 +4,7 @@ export default defineConfig({
   test: {
     include: ['src/**/*.test.ts', 'tools/**/*.test.ts', 'bench/**/*.test.ts'],
     exclude: ['node_modules/**', 'src/**/*.large.test.ts'],
+    globalSetup: 'tools/wasm/before-tests.ts',
     pool: 'forks',
     maxWorkers: 2,
     testTimeout: 180_000, // on a new machine the kernels are compiled at first use

@@ -13,11 +13,14 @@ export interface Import {
   line: number;
 }
 
+// AssemblyScript: its imports are its own compiler's affair.
+const NOT_TYPESCRIPT = 'src/device/wasm/kernels/';
+
 /** Path (from the root, with `/`) → imports, for every TypeScript file at or below `folder`. */
 export function readImports(root: string, folder: string): Map<string, Import[]> {
   const files = readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
     .map((name) => posix.join(folder, name.replaceAll('\\', '/')))
-    .filter((path) => /\.tsx?$/.test(path))
+    .filter((path) => /\.tsx?$/.test(path) && !path.startsWith(NOT_TYPESCRIPT))
     .sort();
   return new Map(files.map((path) => [path, importsOf(path, readFileSync(join(root, path), 'utf8'))]));
 }

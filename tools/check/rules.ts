@@ -20,6 +20,7 @@ export const LAYERS: Readonly<Record<string, LayerRule>> = {
   'index.ts': { layers: [...run, 'run'], core: true },
   base: { layers: [], core: true },
   gpu: { layers: ['base'], core: true },
+  device: { layers: ['base', 'gpu'], core: true },
   graph: { layers: ['base', 'gpu'], core: true },
   models: { layers: models, core: true },
   gorp: { layers: gorp, core: true },

@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { buildWasm } from '../wasm/build.ts';
 import { nodeCommand, projectPath, projectRoot, runOrFail } from './process.ts';
 import { runIfDue, type Step } from './stamp.ts';
 
@@ -44,6 +45,10 @@ const LIBRARY: Step = {
 // In node_modules, so that a new install brings a new build.
 const stampFile = (name: string): string => projectPath('node_modules', '.cache', 'gorp-web', name);
 
+async function buildKernels(): Promise<void> {
+  if (await buildWasm()) console.log('Built the WebAssembly kernels.');
+}
+
 async function buildEmbedded(): Promise<void> {
   await runIfDue(projectRoot, EMBEDDED, stampFile('embedded'), () => {
     console.log('Making the embedded tasks …');
@@ -51,8 +56,9 @@ async function buildEmbedded(): Promise<void> {
   });
 }
 
-/** Makes the embedded tasks, then the app in `dist/`, each only when what it is made from has changed. */
+/** Makes the kernels, the embedded tasks, then the app in `dist/`, each only when what it is made from has changed. */
 export async function buildApp(): Promise<void> {
+  await buildKernels();
   await buildEmbedded();
   await runIfDue(projectRoot, APP, stampFile('app'), () => {
     console.log('Building the app …');
@@ -60,8 +66,9 @@ export async function buildApp(): Promise<void> {
   });
 }
 
-/** Makes the embedded tasks, then the package's library and command line in `dist-lib/`, likewise. */
+/** Makes the kernels, the embedded tasks, then the package's library and command line in `dist-lib/`, likewise. */
 export async function buildLibrary(): Promise<void> {
+  await buildKernels();
   await buildEmbedded();
   await runIfDue(projectRoot, LIBRARY, stampFile('library'), async () => {
     console.log('Building the library …');

@@ -1,0 +1,20 @@
+import { expect, test } from 'vitest';
+import { allowRelaxedSimd, wasmBytes } from '../../testing/wasm.ts';
+
+// What every file must offer; a kernel is missing here only until its test calls it.
+const ENTRIES = ['setScratch', 'scratchBytes'];
+
+test.each(['plain', 'relaxed', 'plain-shared', 'relaxed-shared'])('%s.wasm can be loaded', (name) => {
+  allowRelaxedSimd();
+  const shared = name.endsWith('shared');
+  const module = new WebAssembly.Module(wasmBytes(`${name}.wasm`));
+  expect(WebAssembly.Module.imports(module)).toEqual([{ module: 'env', name: 'memory', kind: 'memory' }]);
+  const memoryOf = (isShared: boolean): WebAssembly.Memory =>
+    new WebAssembly.Memory({ initial: 64, maximum: 128, shared: isShared });
+  const memory = memoryOf(shared);
+  const { exports } = new WebAssembly.Instance(module, { env: { memory } });
+  expect(Object.keys(exports)).toEqual(expect.arrayContaining(ENTRIES));
+  expect(() => new WebAssembly.Instance(module, { env: { memory: memoryOf(!shared) } })).toThrow(/memory/);
+  // Static data stays in the first 64 KiB.
+  expect(new Uint8Array(memory.buffer, 65536).every((byte) => byte === 0)).toBe(true);
+});

@@ -1,0 +1,18 @@
+// Memory for what a kernel holds while it runs: packed panels, scores of a head. Each thread has its own.
+
+/** Bytes that {@link setScratch} must give. */
+const BYTES: u32 = 2 << 20;
+
+/** Where this instance's scratch memory begins: 64-byte aligned. A global of the instance, so every thread has its own. */
+export let scratch: usize = 0;
+
+/** Sets this instance's scratch memory; needed once, before the first kernel. */
+export function setScratch(address: usize, bytes: u32): void {
+  if (bytes < BYTES) unreachable();
+  scratch = address;
+}
+
+/** Bytes of scratch memory that an instance needs. */
+export function scratchBytes(): u32 {
+  return BYTES;
+}

@@ -1,0 +1,45 @@
+// Small pieces that every kernel uses: four floats at a time, and the words that a call passes.
+//
+// A line `// @inline` above a function stands for AssemblyScript's decorator, which is not TypeScript: the build puts it in.
+//
+// A call's words (`args`), 4 bytes each: the parameters, the constants, then the byte addresses of the tensors.
+
+/** acc + a b, rounded once where the engine has relaxed SIMD and the processor a fused multiply-add. */
+// @inline
+export function madd(acc: v128, a: v128, b: v128): v128 {
+  if (ASC_FEATURE_RELAXED_SIMD) return f32x4.relaxed_madd(a, b, acc);
+  return f32x4.add(acc, f32x4.mul(a, b));
+}
+
+/** The sum of four floats: (0 + 1) + (2 + 3). */
+// @inline
+export function sum4(v: v128): f32 {
+  return f32x4.extract_lane(v, 0) + f32x4.extract_lane(v, 1) + (f32x4.extract_lane(v, 2) + f32x4.extract_lane(v, 3));
+}
+
+/** The largest of four floats; NaN when one is NaN. */
+// @inline
+export function max4(v: v128): f32 {
+  return max<f32>(
+    max<f32>(f32x4.extract_lane(v, 0), f32x4.extract_lane(v, 1)),
+    max<f32>(f32x4.extract_lane(v, 2), f32x4.extract_lane(v, 3)),
+  );
+}
+
+/** Word i of a call as an unsigned integer or an address. */
+// @inline
+export function word(args: usize, i: u32): u32 {
+  return load<u32>(args + ((<usize>i) << 2));
+}
+
+/** Word i of a call as a float. */
+// @inline
+export function float(args: usize, i: u32): f32 {
+  return load<f32>(args + ((<usize>i) << 2));
+}
+
+/** A mask of all ones in the first n of four lanes, n from 0 to 4. */
+// @inline
+export function firstLanes(n: u32): v128 {
+  return i32x4.gt_s(i32x4.splat(<i32>n), i32x4(0, 1, 2, 3));
+}
