@@ -7,16 +7,15 @@
 // Plan: hashes one by one, since SIMD cannot shift each lane by an amount of its own; the rest four at a time.
 // Care: WGSL compares the upper 24 bits, as a float below 1, with the rate. Both times 2²⁴ are exact, so the bits are
 // compared with the next whole number instead.
-
+import { element, float, word } from './simd';
 import { hash, storeFirst } from './vectors';
-import { element, real, tensor, word } from './words';
 
 export function dropout(args: usize, from: u32, to: u32): void {
-  const rate = real(args, 2);
+  const rate = float(args, 2);
   const unit = word(args, 3);
-  const x = tensor(args, 4);
-  const y = tensor(args, 6);
-  const key = hash(word(args, 1) ^ hash(load<u32>(tensor(args, 5))));
+  const x = word(args, 4);
+  const y = word(args, 6);
+  const key = hash(word(args, 1) ^ hash(load<u32>(word(args, 5))));
   const limit = i32x4.splat(<i32>ceil<f32>(rate * 16777216));
   const kept = f32x4.splat(1 - rate);
   const end = min(word(args, 0), to * unit);

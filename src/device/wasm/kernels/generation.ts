@@ -7,16 +7,15 @@
 //
 // Arguments: B, columns, capacity, pad; of nextToken the number of ends and the ends; tensors as listed at each entry.
 // Units: appendToCache rows of x, nextToken a single one.
-
-import { element, tensor, word } from './words';
+import { element, word } from './simd';
 
 /** Tensors: x, position, cache. */
 export function appendToCache(args: usize, from: u32, to: u32): void {
   const columns = word(args, 1);
   const capacity = word(args, 2);
-  const x = tensor(args, 4);
-  const position = load<u32>(tensor(args, 5));
-  const cache = tensor(args, 6);
+  const x = word(args, 4);
+  const position = load<u32>(word(args, 5));
+  const cache = word(args, 6);
   for (let b = from; b < to; b++) {
     const place = element(cache, (b * capacity + position) * columns);
     memory.copy(place, element(x, b * columns), (<usize>columns) << 2);
@@ -31,11 +30,11 @@ export function nextToken(args: usize, from: u32, to: u32): void {
   const pad = word(args, 3);
   const ends = word(args, 4);
   const first = 5 + ends;
-  const best = tensor(args, first);
-  const position = tensor(args, first + 1);
-  const current = tensor(args, first + 2);
-  const done = tensor(args, first + 3);
-  const tokens = tensor(args, first + 4);
+  const best = word(args, first);
+  const position = word(args, first + 1);
+  const current = word(args, first + 2);
+  const done = word(args, first + 3);
+  const tokens = word(args, first + 4);
   const place = load<u32>(position) + 1;
   let open: u32 = 0;
   for (let b: u32 = 0; b < B; b++) {
@@ -48,6 +47,6 @@ export function nextToken(args: usize, from: u32, to: u32): void {
     store<u32>(element(current, b), token);
     store<u32>(element(tokens, b * capacity + place), token);
   }
-  store<u32>(tensor(args, first + 5), open);
+  store<u32>(word(args, first + 5), open);
   store<u32>(position, place);
 }

@@ -5,18 +5,17 @@
 //
 // Arguments: size, groups, index; tensors as listed at each entry. Units: parts; the total is a single one.
 // Care: the parts are the same however they are shared out, so the sum is, too.
-
+import { element, word } from './simd';
 import { dot } from './vectors';
-import { element, tensor, word } from './words';
 
 /** Tensors: a, b, parts. */
 export function innerProductParts(args: usize, from: u32, to: u32): void {
   const size = word(args, 0);
   const groups = word(args, 1);
   const length = (size + groups - 1) / groups;
-  const a = tensor(args, 3);
-  const b = tensor(args, 4);
-  const parts = tensor(args, 5);
+  const a = word(args, 3);
+  const b = word(args, 4);
+  const parts = word(args, 5);
   for (let g = from; g < to; g++) {
     const first = min(size, g * length);
     const count = min(length, size - first);
@@ -28,8 +27,8 @@ export function innerProductParts(args: usize, from: u32, to: u32): void {
 export function innerProductTotal(args: usize, from: u32, to: u32): void {
   if (from >= to) return;
   const groups = word(args, 1);
-  const parts = tensor(args, 3);
+  const parts = word(args, 3);
   let total: f64 = 0;
   for (let g: u32 = 0; g < groups; g++) total += load<f32>(element(parts, g));
-  store<f32>(element(tensor(args, 4), word(args, 2)), <f32>total);
+  store<f32>(element(word(args, 4), word(args, 2)), <f32>total);
 }

@@ -11,19 +11,17 @@
 // Arguments: count, size, stride, index, beta1, beta2, eps, limit, scale; elements of a unit (a multiple of four); tensors as
 // listed at each entry. Units: tensors of squares; a single one of clipFactor; that many neighbouring elements else.
 // Plan: four elements at a time, those between the tensors of a stack as well.
-
-import { Lanes } from './math';
+import { element, float, madd, nmadd, word } from './simd';
 import { dot, storeFirst } from './vectors';
-import { element, real, tensor, word } from './words';
 
 /** Tensors: x, squares. */
 export function squares(args: usize, from: u32, to: u32): void {
   const size = word(args, 1);
   const stride = word(args, 2);
-  const x = tensor(args, 10);
+  const x = word(args, 10);
   for (let n = from; n < to; n++) {
     const one = element(x, n * stride);
-    store<f32>(element(tensor(args, 11), n), dot(one, one, size));
+    store<f32>(element(word(args, 11), n), dot(one, one, size));
   }
 }
 
@@ -31,52 +29,50 @@ export function squares(args: usize, from: u32, to: u32): void {
 export function clipFactor(args: usize, from: u32, to: u32): void {
   if (from >= to) return;
   const count = word(args, 0);
-  const squared = tensor(args, 10);
-  const clip = tensor(args, 11);
+  const squared = word(args, 10);
+  const clip = word(args, 11);
   let total: f64 = 0;
   for (let i: u32 = 0; i < count; i++) total += load<f32>(element(squared, i));
   const norm = <f32>sqrt(total);
   store<f32>(clip, norm);
-  store<f32>(clip, min<f32>(1, real(args, 7) / (norm + 1e-6)), 4); // NaN stays
+  store<f32>(clip, min<f32>(1, float(args, 7) / (norm + 1e-6)), 4); // NaN stays
 }
 
 /** Tensors: x, clip, m, v, rates, update. */
 export function adam(args: usize, from: u32, to: u32): void {
-  Adam.step(false, args, from, to);
+  step(false, args, from, to);
 }
 
 /** Tensors: x, clip, m, v, rates, weights. */
 export function adamInto(args: usize, from: u32, to: u32): void {
-  Adam.step(true, args, from, to);
+  step(true, args, from, to);
 }
 
-class Adam {
-  @inline
-  static step(isInto: bool, args: usize, from: u32, to: u32): void {
-    const unit = word(args, 9);
-    const end = min(word(args, 0) * word(args, 2), to * unit);
-    const beta1 = f32x4.splat(real(args, 4));
-    const beta2 = f32x4.splat(real(args, 5));
-    const rest1 = f32x4.splat(1 - real(args, 4));
-    const rest2 = f32x4.splat(1 - real(args, 5));
-    const eps = f32x4.splat(real(args, 6));
-    const scale = f32x4.splat(real(args, 8));
-    const x = tensor(args, 10);
-    const factor = f32x4.splat(load<f32>(tensor(args, 11), 4));
-    const m = tensor(args, 12);
-    const v = tensor(args, 13);
-    const rate = f32x4.splat(load<f32>(element(tensor(args, 14), word(args, 3))));
-    const out = tensor(args, 15);
-    for (let i = from * unit; i < end; i += 4) {
-      const g = f32x4.mul(v128.load(element(x, i)), factor);
-      const first = Lanes.madd(beta1, v128.load(element(m, i)), f32x4.mul(rest1, g));
-      const second = Lanes.madd(beta2, v128.load(element(v, i)), f32x4.mul(f32x4.mul(rest2, g), g));
-      let step = f32x4.div(f32x4.mul(rate, first), f32x4.add(f32x4.sqrt(second), eps));
-      if (isInto) step = Lanes.nmadd(scale, step, v128.load(element(out, i)));
-      storeFirst(element(m, i), first, end - i);
-      storeFirst(element(v, i), second, end - i);
-      storeFirst(element(out, i), step, end - i);
-    }
+// @inline
+function step(isInto: bool, args: usize, from: u32, to: u32): void {
+  const unit = word(args, 9);
+  const end = min(word(args, 0) * word(args, 2), to * unit);
+  const beta1 = f32x4.splat(float(args, 4));
+  const beta2 = f32x4.splat(float(args, 5));
+  const rest1 = f32x4.splat(1 - float(args, 4));
+  const rest2 = f32x4.splat(1 - float(args, 5));
+  const eps = f32x4.splat(float(args, 6));
+  const scale = f32x4.splat(float(args, 8));
+  const x = word(args, 10);
+  const factor = f32x4.splat(load<f32>(word(args, 11), 4));
+  const m = word(args, 12);
+  const v = word(args, 13);
+  const rate = f32x4.splat(load<f32>(element(word(args, 14), word(args, 3))));
+  const out = word(args, 15);
+  for (let i = from * unit; i < end; i += 4) {
+    const g = f32x4.mul(v128.load(element(x, i)), factor);
+    const first = madd(f32x4.mul(rest1, g), beta1, v128.load(element(m, i)));
+    const second = madd(f32x4.mul(f32x4.mul(rest2, g), g), beta2, v128.load(element(v, i)));
+    let step = f32x4.div(f32x4.mul(rate, first), f32x4.add(f32x4.sqrt(second), eps));
+    if (isInto) step = nmadd(v128.load(element(out, i)), scale, step);
+    storeFirst(element(m, i), first, end - i);
+    storeFirst(element(v, i), second, end - i);
+    storeFirst(element(out, i), step, end - i);
   }
 }
 
@@ -84,11 +80,11 @@ class Adam {
 export function applyUpdate(args: usize, from: u32, to: u32): void {
   const unit = word(args, 9);
   const end = min(word(args, 0) * word(args, 2), to * unit);
-  const scale = f32x4.splat(real(args, 8));
-  const update = tensor(args, 10);
-  const weights = tensor(args, 11);
+  const scale = f32x4.splat(float(args, 8));
+  const update = word(args, 10);
+  const weights = word(args, 11);
   for (let i = from * unit; i < end; i += 4) {
-    const moved = Lanes.nmadd(scale, v128.load(element(update, i)), v128.load(element(weights, i)));
+    const moved = nmadd(v128.load(element(weights, i)), scale, v128.load(element(update, i)));
     storeFirst(element(weights, i), moved, end - i);
   }
 }

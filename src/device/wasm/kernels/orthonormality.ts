@@ -5,15 +5,14 @@
 //
 // Arguments: count, k, anyLength; gram, error. Units: matrices.
 // Care: an entry that is not a number counts as the largest float.
-
-import { element, tensor, word } from './words';
+import { element, word } from './simd';
 
 const LARGEST: f32 = 3.4e38;
 
 export function orthonormality(args: usize, from: u32, to: u32): void {
   const k = word(args, 1);
   const anyLength = word(args, 2) != 0;
-  const gram = tensor(args, 3);
+  const gram = word(args, 3);
   for (let n = from; n < to; n++) {
     let largest: f32 = 0;
     for (let i: u32 = 0; i < k; i++) {
@@ -24,6 +23,6 @@ export function orthonormality(args: usize, from: u32, to: u32): void {
         largest = max<f32>(largest, error < LARGEST ? error : LARGEST);
       }
     }
-    store<f32>(element(tensor(args, 4), n), largest);
+    store<f32>(element(word(args, 4), n), largest);
   }
 }

@@ -3,16 +3,15 @@
 // Arguments: size, splits, then six words that only the WGSL of this kernel needs; elements of a unit (a multiple of 16);
 // partial, C. Units: that many neighbouring elements.
 // Plan: 16 elements at a time, over all parts; sums run in order of s.
-
+import { element, word } from './simd';
 import { storeFirst } from './vectors';
-import { element, tensor, word } from './words';
 
 export function sumOfParts(args: usize, from: u32, to: u32): void {
   const size = word(args, 0);
   const splits = word(args, 1);
   const unit = word(args, 8);
-  const partial = tensor(args, 9);
-  const C = tensor(args, 10);
+  const partial = word(args, 9);
+  const C = word(args, 10);
   const end = min(size, to * unit);
   let i = from * unit;
   for (; end - i >= 16; i += 16) {

@@ -10,18 +10,17 @@
 // at each entry. Units: rows (h, i) of the bias; of the gradient heads.
 // Plan: the gradient sums diagonals, which have one bucket each.
 // Care: a diagonal is summed as a double.
-
-import { element, real, tensor, word } from './words';
+import { element, float, word } from './simd';
 
 /** Tensors: table, buckets, position, bias. */
 export function relativeBias(args: usize, from: u32, to: u32): void {
   const H = word(args, 0);
   const Sq = word(args, 1);
   const Sk = word(args, 2);
-  const table = tensor(args, 5);
-  const buckets = tensor(args, 6);
-  const position = load<u32>(tensor(args, 7));
-  const bias = tensor(args, 8);
+  const table = word(args, 5);
+  const buckets = word(args, 6);
+  const position = load<u32>(word(args, 7));
+  const bias = word(args, 8);
   for (let row = from; row < to; row++) {
     const first = word(args, 4) - (row % Sq) - position;
     for (let j: u32 = 0; j < Sk; j++) {
@@ -37,10 +36,10 @@ export function pairwiseBias(args: usize, from: u32, to: u32): void {
   const Sq = word(args, 1);
   const Sk = word(args, 2);
   const hidden = word(args, 5);
-  const none = real(args, 6);
-  const table = tensor(args, 7);
-  const buckets = tensor(args, 8);
-  const bias = tensor(args, 9);
+  const none = float(args, 6);
+  const table = word(args, 7);
+  const buckets = word(args, 8);
+  const bias = word(args, 9);
   for (let row = from; row < to; row++) {
     for (let j: u32 = 0; j < Sk; j++) {
       const bucket = load<u32>(element(buckets, (row % Sq) * Sk + j));
@@ -56,10 +55,10 @@ export function relativeBiasGradient(args: usize, from: u32, to: u32): void {
   const Sq = word(args, 1);
   const Sk = word(args, 2);
   const count = word(args, 3);
-  const dbias = tensor(args, 5);
-  const buckets = tensor(args, 6);
-  const position = load<u32>(tensor(args, 7));
-  const dtable = tensor(args, 8);
+  const dbias = word(args, 5);
+  const buckets = word(args, 6);
+  const position = load<u32>(word(args, 7));
+  const dtable = word(args, 8);
   for (let h = from; h < to; h++) {
     for (let bucket: u32 = 0; bucket < count; bucket++) store<f32>(element(dtable, bucket * H + h), 0);
     // Diagonal n holds the pairs with j − i = n − (Sq − 1).

@@ -7,10 +7,8 @@
 //
 // Arguments: pairs, B, S, H, half = d/2, Bs, positions; whether to turn back; x, table, start, position, y. Units: tokens.
 // Care: positions beyond the table are read as its last one, as the WGSL does.
-
-import { Lanes } from './math';
+import { element, madd, nmadd, word } from './simd';
 import { storeFirst } from './vectors';
-import { element, tensor, word } from './words';
 
 export function rotary(args: usize, from: u32, to: u32): void {
   const S = word(args, 2);
@@ -19,23 +17,23 @@ export function rotary(args: usize, from: u32, to: u32): void {
   const rowsPerStart = word(args, 1) / word(args, 5);
   const positions = <i32>word(args, 6);
   const turn = f32x4.splat(word(args, 7) != 0 ? -1 : 1);
-  const position = load<u32>(tensor(args, 11));
+  const position = load<u32>(word(args, 11));
   for (let token = from; token < to; token++) {
-    const start = load<i32>(element(tensor(args, 10), token / S / rowsPerStart));
+    const start = load<i32>(element(word(args, 10), token / S / rowsPerStart));
     const n = max<i32>(0, min<i32>(<i32>((token % S) + position) + start, positions - 1));
-    const cosines = element(tensor(args, 9), <u32>n * half * 2);
+    const cosines = element(word(args, 9), <u32>n * half * 2);
     const sines = element(cosines, half);
     for (let head: u32 = 0; head < H; head++) {
       const first = (token * H + head) * half * 2;
-      const x = element(tensor(args, 8), first);
-      const y = element(tensor(args, 12), first);
+      const x = element(word(args, 8), first);
+      const y = element(word(args, 12), first);
       for (let e: u32 = 0; e < half; e += 4) {
         const c = v128.load(element(cosines, e));
         const s = f32x4.mul(turn, v128.load(element(sines, e)));
         const u = v128.load(element(x, e));
         const v = v128.load(element(x, e + half));
-        storeFirst(element(y, e), Lanes.nmadd(v, s, f32x4.mul(u, c)), half - e);
-        storeFirst(element(y, e + half), Lanes.madd(u, s, f32x4.mul(v, c)), half - e);
+        storeFirst(element(y, e), nmadd(f32x4.mul(u, c), v, s), half - e);
+        storeFirst(element(y, e + half), madd(f32x4.mul(v, c), u, s), half - e);
       }
     }
   }

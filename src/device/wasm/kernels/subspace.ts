@@ -10,17 +10,15 @@
 // Jacobi: pairs of columns in the order of the circle method, until a sweep turns none.
 // Care: as in shaders/subspace.wgsl. Gram-Schmidt runs twice. Entries are divided by the largest, so squares neither
 // overflow nor vanish. A row that keeps less than `noise` of its length is noise: pseudo-random numbers take its place.
-
-import { Lanes } from './math';
+import { element, float, madd, max4, nmadd, sum4, word } from './simd';
 import { dot, hash, storeFirst } from './vectors';
-import { element, real, tensor, word } from './words';
 
 /** Largest magnitude; NaN where an entry is. */
 function largestMagnitude(x: usize, count: u32): f32 {
   let largest = f32x4.splat(0);
   let i: u32 = 0;
   for (; count - i >= 4; i += 4) largest = f32x4.max(largest, f32x4.abs(v128.load(element(x, i))));
-  let top = Lanes.max(largest);
+  let top = max4(largest);
   for (; i < count; i++) top = max<f32>(top, abs<f32>(load<f32>(element(x, i))));
   return top;
 }
@@ -48,22 +46,17 @@ function fourDots(row: usize, r0: usize, r1: usize, r2: usize, r3: usize, count:
   while (end - i >= 32) {
     const u = v128.load(row + i);
     const v = v128.load(row + i, 16);
-    a0 = Lanes.madd(u, v128.load(r0 + i), a0);
-    a1 = Lanes.madd(u, v128.load(r1 + i), a1);
-    a2 = Lanes.madd(u, v128.load(r2 + i), a2);
-    a3 = Lanes.madd(u, v128.load(r3 + i), a3);
-    b0 = Lanes.madd(v, v128.load(r0 + i, 16), b0);
-    b1 = Lanes.madd(v, v128.load(r1 + i, 16), b1);
-    b2 = Lanes.madd(v, v128.load(r2 + i, 16), b2);
-    b3 = Lanes.madd(v, v128.load(r3 + i, 16), b3);
+    a0 = madd(a0, u, v128.load(r0 + i));
+    a1 = madd(a1, u, v128.load(r1 + i));
+    a2 = madd(a2, u, v128.load(r2 + i));
+    a3 = madd(a3, u, v128.load(r3 + i));
+    b0 = madd(b0, v, v128.load(r0 + i, 16));
+    b1 = madd(b1, v, v128.load(r1 + i, 16));
+    b2 = madd(b2, v, v128.load(r2 + i, 16));
+    b3 = madd(b3, v, v128.load(r3 + i, 16));
     i += 32;
   }
-  let sums = f32x4(
-    Lanes.sum(f32x4.add(a0, b0)),
-    Lanes.sum(f32x4.add(a1, b1)),
-    Lanes.sum(f32x4.add(a2, b2)),
-    Lanes.sum(f32x4.add(a3, b3)),
-  );
+  let sums = f32x4(sum4(f32x4.add(a0, b0)), sum4(f32x4.add(a1, b1)), sum4(f32x4.add(a2, b2)), sum4(f32x4.add(a3, b3)));
   while (i < end) {
     const others = f32x4(load<f32>(r0 + i), load<f32>(r1 + i), load<f32>(r2 + i), load<f32>(r3 + i));
     sums = f32x4.add(sums, f32x4.mul(v128.load32_splat(row + i), others));
@@ -80,10 +73,10 @@ function subtractFour(row: usize, r0: usize, r1: usize, r2: usize, r3: usize, fa
   const f3 = v128.shuffle<f32>(factors, factors, 3, 3, 3, 3);
   for (let c: u32 = 0; c < count; c += 4) {
     const at = (<usize>c) << 2;
-    let value = Lanes.nmadd(f0, v128.load(r0 + at), v128.load(row + at));
-    value = Lanes.nmadd(f1, v128.load(r1 + at), value);
-    value = Lanes.nmadd(f2, v128.load(r2 + at), value);
-    value = Lanes.nmadd(f3, v128.load(r3 + at), value);
+    let value = nmadd(v128.load(row + at), f0, v128.load(r0 + at));
+    value = nmadd(value, f1, v128.load(r1 + at));
+    value = nmadd(value, f2, v128.load(r2 + at));
+    value = nmadd(value, f3, v128.load(r3 + at));
     storeFirst(row + at, value, count - c);
   }
 }
@@ -107,9 +100,9 @@ export function orthonormaliseRows(args: usize, from: u32, to: u32): void {
   if (from >= to) return;
   const rows = word(args, 0);
   const columns = word(args, 1);
-  const noise = real(args, 3);
-  const x = tensor(args, 4);
-  const y = tensor(args, 5);
+  const noise = float(args, 3);
+  const x = word(args, 4);
+  const y = word(args, 5);
   const largest = largestMagnitude(x, rows * columns);
   const unit: f32 = largest == 0 ? 1 : largest;
   for (let row: u32 = 0; row < rows; row++) {
@@ -138,8 +131,8 @@ function turn(a: usize, b: usize, cosine: f32, sine: f32, count: u32): void {
   for (let i: u32 = 0; i < count; i += 4) {
     const u = v128.load(element(a, i));
     const v = v128.load(element(b, i));
-    storeFirst(element(a, i), Lanes.nmadd(s, v, f32x4.mul(c, u)), count - i);
-    storeFirst(element(b, i), Lanes.madd(s, u, f32x4.mul(c, v)), count - i);
+    storeFirst(element(a, i), nmadd(f32x4.mul(c, u), s, v), count - i);
+    storeFirst(element(b, i), madd(f32x4.mul(c, v), s, u), count - i);
   }
 }
 
@@ -164,9 +157,9 @@ export function rightSingularRows(args: usize, from: u32, to: u32): void {
   if (from >= to) return;
   const n = word(args, 0);
   const sweeps = word(args, 2);
-  const x = tensor(args, 4);
-  const y = tensor(args, 5);
-  const columns = tensor(args, 6);
+  const x = word(args, 4);
+  const y = word(args, 5);
+  const columns = word(args, 6);
   const vectors = element(columns, n * n);
   const largest = largestMagnitude(x, n * n);
   const unit: f32 = largest == 0 ? 1 : largest;
@@ -215,8 +208,8 @@ function sortRows(columns: usize, vectors: usize, y: usize, n: u32): void {
 export function fixSigns(args: usize, from: u32, to: u32): void {
   const columns = word(args, 1);
   for (let row = from; row < to; row++) {
-    const x = element(tensor(args, 4), row * columns);
-    const y = element(tensor(args, 5), row * columns);
+    const x = element(word(args, 4), row * columns);
+    const y = element(word(args, 5), row * columns);
     const flip = i32x4.splat(isLargestNegative(x, columns) ? 0x80000000 : 0);
     for (let c: u32 = 0; c < columns; c += 4) {
       storeFirst(element(y, c), v128.xor(flip, v128.load(element(x, c))), columns - c);

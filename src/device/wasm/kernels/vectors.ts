@@ -2,8 +2,7 @@
 //
 // Plan: four accumulators of four floats, since an addition takes about four cycles; a rest below four is added one by one.
 // Care: addresses are unsigned and may be close to 4 GiB, so ends are compared by differences. No vector is longer than 1,024 before its sum goes into a double, so errors do not grow with the length.
-
-import { Lanes } from './math';
+import { madd, sum4 } from './simd';
 
 const BLOCK: usize = 4096; // bytes
 
@@ -25,19 +24,19 @@ function dotOfBlock(a: usize, b: usize, end: usize): f32 {
   let s2 = f32x4.splat(0);
   let s3 = f32x4.splat(0);
   while (end - a >= 64) {
-    s0 = Lanes.madd(v128.load(a), v128.load(b), s0);
-    s1 = Lanes.madd(v128.load(a, 16), v128.load(b, 16), s1);
-    s2 = Lanes.madd(v128.load(a, 32), v128.load(b, 32), s2);
-    s3 = Lanes.madd(v128.load(a, 48), v128.load(b, 48), s3);
+    s0 = madd(s0, v128.load(a), v128.load(b));
+    s1 = madd(s1, v128.load(a, 16), v128.load(b, 16));
+    s2 = madd(s2, v128.load(a, 32), v128.load(b, 32));
+    s3 = madd(s3, v128.load(a, 48), v128.load(b, 48));
     a += 64;
     b += 64;
   }
   while (end - a >= 16) {
-    s0 = Lanes.madd(v128.load(a), v128.load(b), s0);
+    s0 = madd(s0, v128.load(a), v128.load(b));
     a += 16;
     b += 16;
   }
-  let sum = Lanes.sum(f32x4.add(f32x4.add(s0, s1), f32x4.add(s2, s3)));
+  let sum = sum4(f32x4.add(f32x4.add(s0, s1), f32x4.add(s2, s3)));
   while (a < end) {
     sum += load<f32>(a) * load<f32>(b);
     a += 4;
