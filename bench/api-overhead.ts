@@ -1,6 +1,6 @@
-import type { Gpu } from '../src/gpu/device.ts';
-import { type Kernel, u32 } from '../src/gpu/kernel.ts';
-import { Program } from '../src/gpu/program.ts';
+import type { Gpu } from '../src/device/webgpu/device.ts';
+import { type Kernel, u32 } from '../src/device/kernel.ts';
+import { Program } from '../src/device/webgpu/program.ts';
 import { SubmitAndRead } from './submit-and-read.ts';
 import { type Clock, takeTurns, type Timing } from './timing.ts';
 

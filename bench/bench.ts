@@ -1,5 +1,5 @@
-import type { Gpu } from '../src/gpu/device.ts';
-import { tuneGpu, type TuningStore } from '../src/gpu/tune.ts';
+import type { Gpu } from '../src/device/webgpu/device.ts';
+import { tuneGpu, type TuningStore } from '../src/device/webgpu/tune.ts';
 import type { OwnedContender } from './product.ts';
 import type { Clock } from './timing.ts';
 

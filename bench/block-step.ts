@@ -1,5 +1,5 @@
-import type { OwnedBuffer } from '../src/gpu/buffers.ts';
-import type { Gpu } from '../src/gpu/device.ts';
+import type { OwnedBuffer } from '../src/device/buffers.ts';
+import type { Gpu } from '../src/device/webgpu/device.ts';
 import { type Compiled, compile } from '../src/graph/compile.ts';
 import { Graph } from '../src/graph/graph.ts';
 import { attention } from '../src/graph/ops/attention.ts';

@@ -1,4 +1,4 @@
-import type { Gpu } from '../src/gpu/device.ts';
+import type { Gpu } from '../src/device/webgpu/device.ts';
 import { type OpenedNetwork, openNetwork } from '../src/run/open-network.ts';
 import { embeddedSettings } from '../src/run/presets.ts';
 import { type EncodedTask, prepareTask } from '../src/run/task-data.ts';

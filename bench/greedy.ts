@@ -1,7 +1,7 @@
-import type { OwnedBuffer } from '../src/gpu/buffers.ts';
-import type { Gpu } from '../src/gpu/device.ts';
-import { submit } from '../src/gpu/program.ts';
-import { readBytes } from '../src/gpu/readback.ts';
+import type { OwnedBuffer } from '../src/device/buffers.ts';
+import type { Gpu } from '../src/device/webgpu/device.ts';
+import { submit } from '../src/device/webgpu/program.ts';
+import { readBytes } from '../src/device/webgpu/readback.ts';
 import { type Compiled, compile } from '../src/graph/compile.ts';
 import { Graph } from '../src/graph/graph.ts';
 import type { Layers } from '../src/models/layers.ts';

@@ -1,4 +1,4 @@
-import { flatWorkgroups, type Kernel, u32 } from '../src/gpu/kernel.ts';
+import { flatWorkgroups, type Kernel, u32 } from '../src/device/kernel.ts';
 import type { Graph } from '../src/graph/graph.ts';
 import { sizeOf, type Tensor } from '../src/graph/tensor.ts';
 

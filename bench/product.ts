@@ -1,12 +1,7 @@
 import { mixSeed, seededRandom } from '../src/base/random.ts';
-import type { Gpu } from '../src/gpu/device.ts';
-import { stepsOf } from '../src/gpu/kernels/matmul.ts';
-import {
-  type HalfOperands,
-  type MatmulLayout,
-  type MatmulShape,
-  plainProduct,
-} from '../src/gpu/kernels/matmul-shape.ts';
+import type { Gpu } from '../src/device/webgpu/device.ts';
+import { stepsOf } from '../src/device/webgpu/kernels/matmul.ts';
+import { type HalfOperands, type MatmulLayout, type MatmulShape, plainProduct } from '../src/device/matmul-shape.ts';
 import {
   type MatmulVariant,
   planVariant,
@@ -14,9 +9,9 @@ import {
   scratchOf,
   shapeClass,
   variantsOf,
-} from '../src/gpu/kernels/matmul-variants.ts';
-import { type BufferRange, Program, submit } from '../src/gpu/program.ts';
-import { readBytes } from '../src/gpu/readback.ts';
+} from '../src/device/webgpu/kernels/matmul-variants.ts';
+import { type BufferRange, Program, submit } from '../src/device/webgpu/program.ts';
+import { readBytes } from '../src/device/webgpu/readback.ts';
 import { type Clock, type Contender, takeTurns, type Timing } from './timing.ts';
 
 /** M, K, N. */

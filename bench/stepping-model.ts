@@ -1,8 +1,8 @@
 import { Learner } from '../src/gorp/learner.ts';
 import type { MethodSettings } from '../src/gorp/method-settings.ts';
 import type { TargetModules } from '../src/gorp/method-groups.ts';
-import type { Gpu } from '../src/gpu/device.ts';
-import type { TuningStore } from '../src/gpu/tune.ts';
+import type { Gpu } from '../src/device/webgpu/device.ts';
+import type { TuningStore } from '../src/device/webgpu/tune.ts';
 import type { Network, SizedBatch } from '../src/models/network.ts';
 import type { ReadParameter } from '../src/models/parameters.ts';
 import { type Place, tunedGpu } from './bench.ts';

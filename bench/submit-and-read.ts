@@ -1,7 +1,7 @@
-import type { OwnedBuffer } from '../src/gpu/buffers.ts';
-import type { Gpu } from '../src/gpu/device.ts';
-import type { BufferRange, Program } from '../src/gpu/program.ts';
-import { USAGE } from '../src/gpu/usage.ts';
+import type { OwnedBuffer } from '../src/device/buffers.ts';
+import type { Gpu } from '../src/device/webgpu/device.ts';
+import type { BufferRange, Program } from '../src/device/webgpu/program.ts';
+import { USAGE } from '../src/device/webgpu/usage.ts';
 
 /** Runs programs and reads a number of theirs back, all in one submit: what a step costs at least. */
 export class SubmitAndRead {

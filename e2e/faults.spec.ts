@@ -128,10 +128,10 @@ test('when the GPU process crashes the run fails with what it has measured, and 
     await waitForStep(page, 2);
     await crashGpuProcess(browser);
     await waitForStatus(page, 'failed', 10_000);
-    expect((await shownError(page)).code).toBe('gpu/device-lost');
+    expect((await shownError(page)).code).toBe('device/lost');
     expect(page.workers(), 'the worker has ended').toHaveLength(0);
     const { results } = await downloadResults(page);
-    expect(results).toMatchObject({ status: 'failed', error: { code: 'gpu/device-lost' } });
+    expect(results).toMatchObject({ status: 'failed', error: { code: 'device/lost' } });
     expectConsistent(results);
     expect(results.curves.step.length).toBeGreaterThanOrEqual(2);
 

@@ -2,7 +2,8 @@
 // The library: the core that the page and the command line are built on. `gorp-web/node` has what only Node offers.
 
 export { type ErrorCode, type ErrorReport, GorpError, reportOf } from './base/errors.ts';
-export { acquireGpu, type Gpu } from './gpu/device.ts';
+export type { Device } from './device/device.ts';
+export { acquireWebGpu } from './device/webgpu/webgpu-device.ts';
 
 // Runs
 export { Run } from './run/run.ts';

@@ -1,4 +1,4 @@
-import { acquireGpu } from '../../src/gpu/device.ts';
+import { acquireGpu } from '../../src/device/webgpu/device.ts';
 import type { Effort, Place, Report } from '../bench.ts';
 import { SECTIONS, type SectionName } from '../sections/index.ts';
 import { ortMatmul } from './ort.ts';

@@ -1,5 +1,5 @@
-import type { Gpu } from '../../src/gpu/device.ts';
-import type { TuningStore } from '../../src/gpu/tune.ts';
+import type { Gpu } from '../../src/device/webgpu/device.ts';
+import type { TuningStore } from '../../src/device/webgpu/tune.ts';
 import { apiOverhead } from '../api-overhead.ts';
 import { memoryStore, type Place, type Section, tunedGpu } from '../bench.ts';
 import { BlockStep } from '../block-step.ts';

@@ -1,5 +1,5 @@
 import { Learner } from '../../src/gorp/learner.ts';
-import type { Gpu } from '../../src/gpu/device.ts';
+import type { Gpu } from '../../src/device/webgpu/device.ts';
 import type { Network } from '../../src/models/network.ts';
 import { Evaluator } from '../../src/run/evaluator.ts';
 import { embeddedMethod } from '../../src/run/presets.ts';

@@ -1,7 +1,7 @@
-import type { Gpu } from '../../src/gpu/device.ts';
-import type { MatmulLayout } from '../../src/gpu/kernels/matmul-shape.ts';
+import type { Gpu } from '../../src/device/webgpu/device.ts';
+import type { MatmulLayout } from '../../src/device/matmul-shape.ts';
 import { type Place, type Section, tunedGpu } from '../bench.ts';
-import { plainProduct } from '../../src/gpu/kernels/matmul-shape.ts';
+import { plainProduct } from '../../src/device/matmul-shape.ts';
 import { chosenKernel, compareKernels, type Comparison, productBy, type Sizes } from '../product.ts';
 import { digits, markdownTable } from '../table.ts';
 import { cost, takeTurns } from '../timing.ts';

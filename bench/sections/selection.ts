@@ -1,4 +1,4 @@
-import type { MatmulLayout } from '../../src/gpu/kernels/matmul-shape.ts';
+import type { MatmulLayout } from '../../src/device/matmul-shape.ts';
 import { type Section, tunedGpu } from '../bench.ts';
 import { compareKernels, type Comparison, type Sizes } from '../product.ts';
 import { digits, markdownTable } from '../table.ts';

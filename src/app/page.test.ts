@@ -139,7 +139,7 @@ describe('createPage', () => {
   it('can start again after a failure, from a clean state', async () => {
     const { page, emit, closed, run } = setUp();
     page.start();
-    const error = { code: 'gpu/device-lost', message: 'gone', nextStep: 'again' } as const;
+    const error = { code: 'device/lost', message: 'gone', nextStep: 'again' } as const;
     emit({ type: 'warning', message: 'slow' }, { type: 'failed', error, results: null });
     await settle();
     expect(run()).toMatchObject({ status: 'failed', error });

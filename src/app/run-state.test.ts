@@ -28,7 +28,7 @@ const steps = (from: number, count: number): RunEvent => {
 };
 const failure: RunEvent = {
   type: 'failed',
-  error: { code: 'gpu/device-lost', message: 'gone', nextStep: 'again' },
+  error: { code: 'device/lost', message: 'gone', nextStep: 'again' },
   results: null,
 };
 
@@ -122,7 +122,7 @@ describe('applyEvent', () => {
 
   it('keeps what was measured when a run fails, and hears nothing afterwards', () => {
     const failed = applyEvents(started, [plan, steps(1, 2), failure]);
-    expect(failed).toMatchObject({ status: 'failed', error: { code: 'gpu/device-lost' } });
+    expect(failed).toMatchObject({ status: 'failed', error: { code: 'device/lost' } });
     expect(failed.curve).toHaveLength(1);
     expect(applyEvent(failed, steps(3, 1))).toBe(failed);
     expect(applyEvent(IDLE, plan)).toBe(IDLE);

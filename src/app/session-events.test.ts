@@ -16,7 +16,7 @@ const codeOf = (data: unknown): string => {
 describe('parseEvent', () => {
   it('lets every event of a run through unchanged', () => {
     for (const event of scriptedRun(embeddedSettings('quick', 'gorp'))) expect(parseEvent(event)).toEqual(event);
-    const error = { code: 'gpu/device-lost', message: 'gone', nextStep: 'again' } as const;
+    const error = { code: 'device/lost', message: 'gone', nextStep: 'again' } as const;
     const failed = { type: 'failed', error, results: null } as const;
     expect(parseEvent(failed)).toEqual(failed);
     for (const type of ['paused', 'resumed'] as const) expect(parseEvent({ type })).toEqual({ type });

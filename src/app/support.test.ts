@@ -34,7 +34,7 @@ describe('obstacleOf and obstacleFromError', () => {
     expect([obstacleOf('unknown'), obstacleOf('ready'), obstacleOf('insecure')]).toEqual([null, null, 'insecure']);
     expect(obstacleFromError('gpu/unsupported')).toBe('no-webgpu');
     expect(obstacleFromError('gpu/no-adapter')).toBe('no-adapter');
-    expect(obstacleFromError('gpu/device-lost')).toBeNull();
+    expect(obstacleFromError('device/lost')).toBeNull();
     expect(obstacleFromError(undefined)).toBeNull();
   });
 });

@@ -1,6 +1,17 @@
 /** Which part of the program an error comes from; the part before the slash of every code. */
 type Area =
-  'gpu' | 'graph' | 'model' | 'weights' | 'store' | 'text' | 'tasks' | 'settings' | 'run' | 'worker' | 'internal';
+  | 'device'
+  | 'gpu'
+  | 'graph'
+  | 'model'
+  | 'weights'
+  | 'store'
+  | 'text'
+  | 'tasks'
+  | 'settings'
+  | 'run'
+  | 'worker'
+  | 'internal';
 
 /** A stable name for a cause, for help texts, tests and exit codes: `gpu/no-adapter`. */
 export type ErrorCode = `${Area}/${string}`;

@@ -19,6 +19,7 @@ export const EXIT = {
 export function exitCodeOf(code: ErrorCode): number {
   if (code === 'run/stopped') return EXIT.interrupted;
   switch (code.split('/')[0]) {
+    case 'device':
     case 'gpu':
       return EXIT.device;
     case 'graph':

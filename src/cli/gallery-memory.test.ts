@@ -38,7 +38,7 @@ test.each(GALLERY.map((model) => [model.name, model] as const))(
       },
       work: { tasks: 4, batch: sizes, tests: [{ B, S: 512, nodes: 1 + 14 * 9, choices: 14 * 10, pool: sizes }] }, // as dbpedia's
       storedAs: () => storedAs,
-      limits: { maxBufferSize: 2 ** 31, maxStorageBufferBindingSize: 2 ** 31 - 4 },
+      device: { kind: 'webgpu', limits: { buffer: 2 ** 31 - 4, total: null } },
     });
     expect(Math.abs(plan.total / trainingBytes - 1)).toBeLessThan(0.01);
     const { d_model, d_kv, num_heads, hidden_size, intermediate_size } = config as Record<string, number>;

@@ -7,7 +7,7 @@ import type { RunHost } from '../run/host.ts';
 import type { ReadText } from '../tasks/benchmark.ts';
 import { rawFolder, remoteReader } from '../tasks/remote.ts';
 import type { Task } from '../tasks/task.ts';
-import { acquireNodeGpu } from './node-gpu.ts';
+import { acquireNodeDevice } from './node-device.ts';
 import { embeddedFolder, openNamedModel } from './places.ts';
 import { fileTuningStore } from './tuning-store.ts';
 
@@ -17,16 +17,17 @@ declare const __APP_COMMIT__: string;
 /** What a run needs, in Node: Dawn, and models and tasks as the command line names them. */
 export function nodeHost(ownTasks: readonly Task[] = [], memoryBudget: number | null = null): Omit<RunHost, 'emit'> {
   return {
-    acquireGpu: acquireNodeGpu,
+    acquireDevice: () => acquireNodeDevice({ store: fileTuningStore(), platform: platformName(), now }),
     openModel: (model, onProgress, signal, inspect) => openNamedModel(model, { onProgress, signal, inspect }),
     ownTask: (name) => Promise.resolve(ownTasks.find((task) => task.name === name)),
     taskReader: nodeTaskReader,
     memoryBudget,
-    now: () => performance.now(),
+    now,
     code: { version: __APP_VERSION__, commit: __APP_COMMIT__ },
-    tuning: { store: fileTuningStore(), platform: platformName() },
   };
 }
+
+const now = (): number => performance.now();
 
 /** Where kernels are chosen, by name: a driver that computes on the CPU says of it only how wide its registers are. */
 const platformName = (): string => [`Node ${process.versions.node}`, cpus().at(0)?.model ?? 'CPU'].join(' on ');

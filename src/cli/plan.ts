@@ -1,3 +1,4 @@
+import type { DeviceOutline } from '../device/counting-device.ts';
 import { methodPreset } from '../gorp/methods.ts';
 import { asRefusal, checkBudget, inGiB, type MemoryPlan, PART_NAMES, PARTS, type Moment } from '../run/memory-plan.ts';
 import { declaredType, type MemoryQuestion, planMemory } from '../run/plan-memory.ts';
@@ -25,7 +26,8 @@ ${SETTINGS_USAGE}
   --help`;
 
 /** What Chrome allows in one buffer on most GPUs, bytes. */
-const LIMITS = { maxBufferSize: 2 ** 31, maxStorageBufferBindingSize: 2 ** 31 - 4 };
+// What browsers allow in one buffer on most cards.
+const DEVICE: DeviceOutline = { kind: 'webgpu', limits: { buffer: 2 ** 31 - 4, total: null } };
 
 /** `gorp-web plan`. @returns the exit code. */
 export async function plan(args: string[]): Promise<number> {
@@ -49,7 +51,7 @@ export async function plan(args: string[]): Promise<number> {
     training,
     work,
     storedAs: () => declaredType(config),
-    limits: LIMITS,
+    device: DEVICE,
   });
   terminal.event({ type: 'memory-plan', model, method: method.name, order, training, plan: planned });
   terminal.result(describe(planned));
@@ -108,7 +110,7 @@ async function published(terminal: Terminal): Promise<number> {
       batch: { B: batchSize, S: 512, T: 50 },
       tests: [{ B: batchSize, S: 512, nodes: 1 + 14 * 8, choices: 14 * 9, pool: { B: batchSize, S: 512 } }],
     };
-    const plan = await planMemory({ config, method, training, work, storedAs: () => storedAs, limits: LIMITS });
+    const plan = await planMemory({ config, method, training, work, storedAs: () => storedAs, device: DEVICE });
     terminal.event({ type: 'memory-plan', model: name, method: method.name, training, plan });
     const { weights, trained, optimizer } = plan.parts;
     const numbers = [weights, trained, optimizer, plan.moments.training ?? 0, plan.moments.testing ?? 0];

@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import type { Choices } from '../gpu/tuning.ts';
+import type { Choices } from '../device/webgpu/tuning.ts';
 import { fileTuningStore } from './tuning-store.ts';
 
 const CHOICES: Choices = { attention: 'several-rows', matmul: { 'nt 64×64×64': 'block' } };

@@ -1,7 +1,7 @@
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
-import type { TuningStore } from '../gpu/tune.ts';
+import type { TuningStore } from '../device/webgpu/tune.ts';
 
 /** Where choices lie by default: in the user's cache folder. */
 const DEFAULT_FILE = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'gorp-web', 'tuning.json');

@@ -1,20 +1,20 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { Gpu } from '../gpu/device.ts';
+import type { Device } from '../device/device.ts';
 import { parseT5Config } from '../models/t5-config.ts';
 import type { SizedBatch } from '../models/network.ts';
 import { T5Network } from '../models/t5-network.ts';
-import { acquireTestGpu } from '../testing/gpu.ts';
+import { acquireTestGpu } from '../testing/devices.ts';
 import { largestDifference } from '../testing/matrices.ts';
 import { tinyModel, tinySettings } from '../testing/tiny-run.ts';
 import { Learner } from './learner.ts';
 import { type Matrix, multiplyTranspose } from './matrix.ts';
 import { T5_TARGETS } from './method-groups.ts';
 
-let gpu: Gpu;
+let device: Device;
 beforeAll(async () => {
-  gpu = await acquireTestGpu();
+  device = await acquireTestGpu();
 });
-afterAll(() => gpu.destroy());
+afterAll(() => device.destroy());
 
 /** Two examples in a batch of a given size; the padding must not matter. */
 const batchOf = (B: number, S: number, T: number): SizedBatch => ({
@@ -27,11 +27,13 @@ const batchOf = (B: number, S: number, T: number): SizedBatch => ({
 
 test('the activation space of a sample does not depend on how the sample is padded', async () => {
   const model = tinyModel();
-  const network = new T5Network(gpu, parseT5Config(model.config), 32);
+  const network = new T5Network(device, parseT5Config(model.config), 32);
   const { method } = tinySettings('gorp-plus');
   const options = { seed: 1, maxGradNorm: 1, gradientAccumulation: 1 };
   const spacesOf = async (sample: SizedBatch[]): Promise<Map<string, Matrix>> => {
-    const learner = await Learner.create(gpu, network, method, T5_TARGETS, options, (name) => model.readTensor(name));
+    const learner = await Learner.create(device, network, method, T5_TARGETS, options, (name) =>
+      model.readTensor(name),
+    );
     await learner.beginTask();
     await learner.endTask(sample);
     const { spaces } = await learner.readTrained();
@@ -49,5 +51,5 @@ test('the activation space of a sample does not depend on how the sample is padd
     expect(largestDifference(multiplyTranspose(S, S), multiplyTranspose(other, other)), name).toBeLessThan(1e-3);
   }
   network.destroy();
-  expect(gpu.buffers.liveLabels).toEqual([]);
+  expect(device.buffers.liveLabels).toEqual([]);
 });

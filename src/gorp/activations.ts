@@ -1,7 +1,5 @@
-import type { OwnedBuffer } from '../gpu/buffers.ts';
-import type { Gpu } from '../gpu/device.ts';
-import { submit } from '../gpu/program.ts';
-import { readBytes } from '../gpu/readback.ts';
+import type { OwnedBuffer } from '../device/buffers.ts';
+import type { Device } from '../device/device.ts';
 import { Arena } from '../graph/arena.ts';
 import { type Compiled, compile } from '../graph/compile.ts';
 import { Graph } from '../graph/graph.ts';
@@ -31,11 +29,11 @@ export class InputCovariances {
   readonly #arena: Arena;
 
   constructor(
-    private readonly gpu: Gpu,
+    private readonly device: Device,
     private readonly network: Network,
     private readonly parts: TrainedParts,
   ) {
-    this.#arena = new Arena(gpu, 'inputs');
+    this.#arena = new Arena(device, 'inputs');
   }
 
   /** Compiles the programs of all batch shapes that will be added, in memory that they share. */
@@ -56,7 +54,7 @@ export class InputCovariances {
     const captured = new Map<string, Tensor>();
     batch.loss(g, trainedLayers(this.parts, { captured }));
     this.#record(g, captured, batch);
-    return compile(this.gpu, `inputs ${key}`, g, [], this.#arena);
+    return compile(this.device, `inputs ${key}`, g, [], this.#arena);
   }
 
   /** Adds XᵀX of each distinct input to its sum. */
@@ -77,7 +75,7 @@ export class InputCovariances {
   }
 
   #newSum(name: string, size: number): Tensor {
-    const buffer = this.gpu.buffers.storage(`covariance of ${name}`, size * size * 4);
+    const buffer = this.device.buffers.storage(`covariance of ${name}`, size * size * 4);
     this.#owned.push(buffer);
     const storage = { buffer, offset: 0, bytes: buffer.bytes };
     const elements = size * size;
@@ -92,12 +90,12 @@ export class InputCovariances {
   }
 
   /** Adds a batch of a prepared shape. */
-  add({ sizes, rows }: SizedBatch): void {
+  async add({ sizes, rows }: SizedBatch): Promise<void> {
     const key = sizesKey(sizes);
     const program = this.#programs.get(key);
     if (program === undefined) throw new Error(`no program for ${key}`);
     this.#batches.get(key)?.write(rows);
-    submit(this.gpu, program.program);
+    await this.device.run([program.program]);
   }
 
   /** The sums of all batches, by layer; waits for the GPU. */
@@ -105,7 +103,7 @@ export class InputCovariances {
     const result = new Map<string, Matrix>();
     for (const { tensor, names } of this.#sums.values()) {
       const [size] = tensor.shape;
-      const bytes = await readBytes(this.gpu, tensor.storage as NonNullable<Tensor['storage']>);
+      const bytes = await this.device.read(tensor.storage as NonNullable<Tensor['storage']>);
       const covariance = matrix(size, size, new Float32Array(bytes, 0, size * size));
       for (const name of names) result.set(name, covariance);
     }

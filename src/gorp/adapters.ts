@@ -1,6 +1,6 @@
 import { mixSeed, seededRandom } from '../base/random.ts';
-import type { OwnedBuffer } from '../gpu/buffers.ts';
-import type { Gpu } from '../gpu/device.ts';
+import type { OwnedBuffer } from '../device/buffers.ts';
+import type { Device } from '../device/device.ts';
 import type { Graph } from '../graph/graph.ts';
 import { dropout } from '../graph/ops/elementwise.ts';
 import { matmul } from '../graph/ops/matmul.ts';
@@ -21,14 +21,14 @@ export class AdapterGroup {
 
   /** @param names layers, without `.weight`, all [out, in]. */
   constructor(
-    private readonly gpu: Gpu,
+    private readonly device: Device,
     readonly names: readonly string[],
     readonly out: number,
     readonly inputs: number,
     readonly rank: number,
   ) {
-    this.A = new Stack(gpu, 'lora_A', names, rank, inputs);
-    this.B = new Stack(gpu, 'lora_B', names, out, rank);
+    this.A = new Stack(device, 'lora_A', names, rank, inputs);
+    this.B = new Stack(device, 'lora_B', names, out, rank);
   }
 
   /**
@@ -65,7 +65,7 @@ export class AdapterGroup {
     this.previous.set(name, pair);
     const upload = (label: string, m: Matrix): Tensor => {
       const tensor = this.#make(label, m.rows, m.columns);
-      this.gpu.device.queue.writeBuffer(tensor.storage!.buffer.gpuBuffer, 0, Float32Array.from(m.data));
+      this.device.write(tensor.storage!.buffer, 0, Float32Array.from(m.data));
       return tensor;
     };
     this.#previousOnGpu.set(name, { A: upload(`${name} A_prev`, pair.A), B: upload(`${name} B_prev`, pair.B) });
@@ -115,7 +115,7 @@ export class AdapterGroup {
 
   #make(name: string, rows: number, columns: number): Tensor {
     const elements = rows * columns;
-    const buffer = this.gpu.buffers.storage(name, elements * 4);
+    const buffer = this.device.buffers.storage(name, elements * 4);
     this.#owned.push(buffer);
     const storage = { buffer, offset: 0, bytes: buffer.bytes };
     return { name, shape: [rows, columns], dtype: 'f32', trainable: false, elements, storage };

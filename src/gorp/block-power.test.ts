@@ -1,8 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { OwnedBuffer } from '../gpu/buffers.ts';
-import type { Gpu } from '../gpu/device.ts';
-import { submit } from '../gpu/program.ts';
-import { readBytes } from '../gpu/readback.ts';
+import type { OwnedBuffer } from '../device/buffers.ts';
+import type { Device } from '../device/device.ts';
 import { compile } from '../graph/compile.ts';
 import { Graph } from '../graph/graph.ts';
 import { addInto, sumGradients } from '../graph/ops/elementwise.ts';
@@ -10,7 +8,7 @@ import { matmul } from '../graph/ops/matmul.ts';
 import { bytesOf, sizeOf, type Tensor } from '../graph/tensor.ts';
 import { Parameters } from '../models/parameters.ts';
 import { embeddedModel } from '../testing/embedded-model.ts';
-import { acquireTestGpu } from '../testing/gpu.ts';
+import { acquireTestGpu } from '../testing/devices.ts';
 import { GraphUnderTest } from '../testing/graphs.ts';
 import { diagonalMatrix, orthonormalityError, randomMatrix, randomOrthonormal } from '../testing/matrices.ts';
 import { principalAngles } from './angles.ts';
@@ -29,11 +27,11 @@ import { T5_TARGETS } from './method-groups.ts';
 import { leadingSingularVectors, signFix } from './singular-vectors.ts';
 import { projectOutRight } from './space.ts';
 
-let gpu: Gpu;
+let device: Device;
 beforeAll(async () => {
-  gpu = await acquireTestGpu();
+  device = await acquireTestGpu();
 });
-afterAll(() => gpu.destroy());
+afterAll(() => device.destroy());
 
 /** The first rows of a sketch as columns. */
 const columnsOf = (sketch: Float64Array, width: number, count: number): Matrix =>
@@ -85,7 +83,7 @@ describe.each(CASES)('$out × $inputs, rank $rank', ({ out, inputs, tokens, rank
     );
     const vectors = leadingSingularVectors(G, known);
     const exact = signFix(side === 'right' ? vectors.right : vectors.left, matrix(1, known)).vectors;
-    for (const found of [t.onCpu(), await t.onGpu(gpu)]) {
+    for (const found of [t.onCpu(), await t.onDevice(device)]) {
       const sketch = found.get('sketch') ?? new Float64Array();
       expect(orthonormalityError(columnsOf(sketch, width, size))).toBeLessThan(1e-5);
       const V = columnsOf(sketch, width, known);
@@ -110,7 +108,7 @@ describe.each(CASES)('$out × $inputs, rank $rank', ({ out, inputs, tokens, rank
       },
     );
     const right = leadingSingularVectors(G, known).right;
-    for (const found of [t.onCpu(), await t.onGpu(gpu)]) {
+    for (const found of [t.onCpu(), await t.onDevice(device)]) {
       const V = columnsOf(found.get('into') ?? new Float64Array(), inputs, known);
       expect(Math.sqrt(energy(subtract(V, right)) / known)).toBeLessThan(1e-3);
     }
@@ -139,24 +137,24 @@ test.each(['right', 'left'] as const)('with a space of inputs, %s: the vectors o
     },
   );
   const exact = leadingSingularVectors(G, rank)[side];
-  const V = columnsOf((await t.onGpu(gpu)).get('sketch') ?? new Float64Array(), width, rank);
+  const V = columnsOf((await t.onDevice(device)).get('sketch') ?? new Float64Array(), width, rank);
   for (const cosine of principalAngles(V, exact)) expect(cosine).toBeGreaterThan(0.999);
   if (side === 'right') expect(energy(multiply(transpose(V), S))).toBeLessThan(1e-10);
 });
 
 test('real gradients: from nothing and from the last batch, at least 0.99 of the exact energy', async () => {
-  const { network, read, batches } = await embeddedModel(gpu);
-  const parameters = await Parameters.load(gpu, network.shapes, read);
+  const { network, read, batches } = await embeddedModel(device);
+  const parameters = await Parameters.load(device, network.shapes, read);
   const owned: OwnedBuffer[] = [];
   const persistent = (name: string, shape: number[]): Tensor => {
     const tensor = { name, shape, dtype: 'f32', trainable: false, elements: sizeOf(shape) } as const;
-    const buffer = gpu.buffers.storage(name, bytesOf(tensor));
+    const buffer = device.buffers.storage(name, bytesOf(tensor));
     owned.push(buffer);
     return { ...tensor, storage: { buffer, offset: 0, bytes: buffer.bytes } };
   };
   const valuesOf = async ({ storage, shape }: Tensor, rows = shape[0]): Promise<Matrix> => {
     if (!storage) throw new Error('not persistent');
-    return matrix(rows, shape[1], new Float32Array(await readBytes(gpu, storage), 0, rows * shape[1]));
+    return matrix(rows, shape[1], new Float32Array(await device.read(storage), 0, rows * shape[1]));
   };
   const rank = 8;
   const places = new Map<string, { G: Tensor; sketch: Tensor }>();
@@ -190,9 +188,9 @@ test('real gradients: from nothing and from the last batch, at least 0.99 of the
         }),
     });
     g.backward(loss, network.one, sumGradients(g));
-    const compiled = await compile(gpu, 'gradients', g, [loss]);
+    const compiled = await compile(device, 'gradients', g, [loss]);
     training.write(batch.rows);
-    submit(gpu, compiled.program);
+    await device.run([compiled.program]);
     expect(places.size).toBeGreaterThan(0);
     for (const [name, { G, sketch }] of places) {
       const gradient = await valuesOf(G);
@@ -206,7 +204,7 @@ test('real gradients: from nothing and from the last batch, at least 0.99 of the
   for (const buffer of owned) buffer.destroy();
   parameters.destroy();
   network.destroy();
-  expect(gpu.buffers.liveLabels).toEqual([]);
+  expect(device.buffers.liveLabels).toEqual([]);
 });
 
 const energyProduct = (a: Matrix, b: Matrix): number => a.data.reduce((sum, v, i) => sum + v * b.data[i], 0);

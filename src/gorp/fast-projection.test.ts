@@ -1,10 +1,10 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import type { Gpu } from '../gpu/device.ts';
+import type { Device } from '../device/device.ts';
 import { parseT5Config } from '../models/t5-config.ts';
 import type { SizedBatch } from '../models/network.ts';
 import { T5Network } from '../models/t5-network.ts';
 import { embeddedModel } from '../testing/embedded-model.ts';
-import { acquireTestGpu } from '../testing/gpu.ts';
+import { acquireTestGpu } from '../testing/devices.ts';
 import { tinyModel, tinySettings } from '../testing/tiny-run.ts';
 import { Learner, type StepRecord } from './learner.ts';
 import { energy, type Matrix, multiply, subtract } from './matrix.ts';
@@ -12,16 +12,16 @@ import { T5_TARGETS } from './method-groups.ts';
 import type { MethodName, MethodSettings } from './method-settings.ts';
 import { methodPreset } from './methods.ts';
 
-let gpu: Gpu;
+let device: Device;
 beforeAll(async () => {
-  gpu = await acquireTestGpu();
+  device = await acquireTestGpu();
 });
 afterEach(() => {
-  const { liveLabels } = gpu.buffers;
-  gpu.buffers.destroyAll();
+  const { liveLabels } = device.buffers;
+  device.buffers.destroyAll();
   expect(liveLabels).toEqual([]);
 });
-afterAll(() => gpu.destroy());
+afterAll(() => device.destroy());
 
 /** What a learner has come to after two tasks. */
 interface Outcome {
@@ -52,10 +52,10 @@ async function learnTwoTasks(
   gradientAccumulation = 1,
 ): Promise<Outcome> {
   const model = tinyModel();
-  const network = new T5Network(gpu, parseT5Config(model.config), 32);
+  const network = new T5Network(device, parseT5Config(model.config), 32);
   const method: MethodSettings = { ...tinySettings(name).method, loraDropout: 0, threshold: 0.7, ...settings };
   const options = { seed: 1, maxGradNorm: 0.05, gradientAccumulation };
-  const learner = await Learner.create(gpu, network, method, T5_TARGETS, options, (one) => model.readTensor(one));
+  const learner = await Learner.create(device, network, method, T5_TARGETS, options, (one) => model.readTensor(one));
   const before = (await learner.readTrained()).weights;
   for (let task = 0; task < 2; task++) {
     const sample = [batchOf(2 * task), batchOf(2 * task + 1)];
@@ -118,10 +118,10 @@ describe('two tasks, fast and exact, go the same way', () => {
 test('a space of inputs: no change of the second task lies in it, whatever the side', async () => {
   for (const projType of ['right', 'left', 'full'] as const) {
     const model = tinyModel();
-    const network = new T5Network(gpu, parseT5Config(model.config), 32);
+    const network = new T5Network(device, parseT5Config(model.config), 32);
     const method = { ...tinySettings('gorp-plus').method, projType, threshold: 0.7, softness: 0 };
     const options = { seed: 1, maxGradNorm: 1, gradientAccumulation: 1 };
-    const learner = await Learner.create(gpu, network, method, T5_TARGETS, options, (one) => model.readTensor(one));
+    const learner = await Learner.create(device, network, method, T5_TARGETS, options, (one) => model.readTensor(one));
     await learner.beginTask();
     await learner.step([batchOf(0)]);
     await learner.endTask([batchOf(0)]);
@@ -166,12 +166,12 @@ test('with gradient accumulation the basis comes from the first micro-batch, and
 });
 
 test('the embedded model: fast and exact go the same way, with either norm', async () => {
-  const { network, read, batches } = await embeddedModel(gpu);
+  const { network, read, batches } = await embeddedModel(device);
   const learn = async (settings: Partial<MethodSettings>): Promise<StepRecord[]> => {
     const preset = methodPreset('gorp');
     const method = { ...preset, learningRate: 3e-3, galoreLearningRate: 3e-3, loraDropout: 0, updateProjGap: 3 };
     const options = { seed: 1, maxGradNorm: 1, gradientAccumulation: 1 };
-    const learner = await Learner.create(gpu, network, { ...method, ...settings }, T5_TARGETS, options, read);
+    const learner = await Learner.create(device, network, { ...method, ...settings }, T5_TARGETS, options, read);
     await learner.beginTask();
     for (let step = 0; step < 6; step++) await learner.step([batches[step % 2]]);
     const records = await learner.takeRecords();

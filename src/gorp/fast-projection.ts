@@ -1,5 +1,5 @@
 import { seededRandom } from '../base/random.ts';
-import type { Gpu } from '../gpu/device.ts';
+import type { Device } from '../device/device.ts';
 import type { Graph } from '../graph/graph.ts';
 import { innerProduct } from '../graph/ops/inner-product.ts';
 import { batchedMatmul, matmul } from '../graph/ops/matmul.ts';
@@ -42,7 +42,7 @@ export class FastProjection {
 
   /** @param inputSpace the space of each layer's inputs that its basis is kept out of. */
   constructor(
-    gpu: Gpu,
+    device: Device,
     { names, out, inputs }: LayerGroup,
     { galoreRank, projType }: MethodSettings,
     private readonly inputSpace: GroupSpace | undefined,
@@ -50,16 +50,16 @@ export class FastProjection {
     this.#side = basisSide(projType, out, inputs);
     this.#rank = Math.min(galoreRank, out, inputs);
     const size = sketchSize(this.#rank, out, inputs);
-    this.#sketch = new Stack(gpu, 'singular vectors', names, size, this.#side === 'right' ? inputs : out);
+    this.#sketch = new Stack(device, 'singular vectors', names, size, this.#side === 'right' ? inputs : out);
     this.pair = new Stack(
-      gpu,
+      device,
       'change since the last basis',
       names,
       ...compressedShape(out, inputs, galoreRank, projType),
     );
-    if (this.#side === 'full') this.#partners = new Stack(gpu, 'right basis', names, this.#rank, inputs);
+    if (this.#side === 'full') this.#partners = new Stack(device, 'right basis', names, this.#rank, inputs);
     if (inputSpace && this.#side !== 'left') {
-      this.#probes = new Stack(gpu, 'probes', ['all layers'], PROBES, out);
+      this.#probes = new Stack(device, 'probes', ['all layers'], PROBES, out);
       const random = seededRandom(out);
       this.#probes.write(
         'all layers',

@@ -1,5 +1,5 @@
 import { GorpError } from '../base/errors.ts';
-import type { Gpu } from '../gpu/device.ts';
+import type { Device } from '../device/device.ts';
 import { FastProjection } from './fast-projection.ts';
 import { transpose } from './matrix.ts';
 import type { LayerGroup } from './method-groups.ts';
@@ -29,33 +29,33 @@ export class FullRankGroup {
   readonly #side: BasisSide;
 
   constructor(
-    gpu: Gpu,
+    device: Device,
     readonly layers: LayerGroup,
     private readonly method: MethodSettings,
   ) {
     const { names, out, inputs } = layers;
     const { galoreRank, projType } = method;
-    this.weights = new Stack(gpu, 'full-rank weights', names, out, inputs);
+    this.weights = new Stack(device, 'full-rank weights', names, out, inputs);
     this.#side = basisSide(projType, out, inputs);
     const isProjected = method.fullRank === 'projected';
     const lowRank = compressedShape(out, inputs, galoreRank, projType);
     const [rows, columns] = isProjected ? lowRank : [out, inputs];
-    this.moments = new Moments(gpu, 'full-rank', names, rows, columns);
+    this.moments = new Moments(device, 'full-rank', names, rows, columns);
     if (this.isExact) {
       const r = Math.min(galoreRank, out, inputs);
-      if (this.#side !== 'right') this.#U = new Stack(gpu, 'left basis', names, out, r);
-      if (this.#side !== 'left') this.#Vt = new Stack(gpu, 'right basis', names, r, inputs);
+      if (this.#side !== 'right') this.#U = new Stack(device, 'left basis', names, out, r);
+      if (this.#side !== 'left') this.#Vt = new Stack(device, 'right basis', names, r, inputs);
     }
     if (isProjected && method.sharedSpace) {
       const side = this.#spaceSide();
       const dimension = this.#onInputs ? inputs : side === 'rows' ? rows : columns;
-      this.space = new GroupSpace(gpu, names, dimension, side);
-      if (!this.#onInputs) this.#unprojected = new Stack(gpu, 'full-rank unprojected', names, rows, columns);
+      this.space = new GroupSpace(device, names, dimension, side);
+      if (!this.#onInputs) this.#unprojected = new Stack(device, 'full-rank unprojected', names, rows, columns);
     }
     if (isProjected && method.projection === 'fast') {
-      this.gradient = new Stack(gpu, 'compressed gradient of full-rank weights', names, rows, columns);
-      this.fast = new FastProjection(gpu, layers, method, this.#onInputs ? this.space : undefined);
-    } else this.gradient = new Stack(gpu, 'gradient of full-rank weights', names, out, inputs);
+      this.gradient = new Stack(device, 'compressed gradient of full-rank weights', names, rows, columns);
+      this.fast = new FastProjection(device, layers, method, this.#onInputs ? this.space : undefined);
+    } else this.gradient = new Stack(device, 'gradient of full-rank weights', names, out, inputs);
   }
 
   /** Whether the host makes the basis, from a gradient that is formed. */

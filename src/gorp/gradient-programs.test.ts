@@ -1,20 +1,20 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Gpu } from '../gpu/device.ts';
+import type { Device } from '../device/device.ts';
 import type { BatchSizes, SizedBatch } from '../models/network.ts';
 import { parseT5Config } from '../models/t5-config.ts';
 import { T5Network } from '../models/t5-network.ts';
-import { acquireTestGpu } from '../testing/gpu.ts';
+import { acquireTestGpu } from '../testing/devices.ts';
 import { tinyModel } from '../testing/tiny-run.ts';
 import { PROGRAM_LIMIT } from './gradient-programs.ts';
 import { Learner, type LearnerOptions } from './learner.ts';
 import { T5_TARGETS } from './method-groups.ts';
 import { methodPreset } from './methods.ts';
 
-let gpu: Gpu;
+let device: Device;
 beforeAll(async () => {
-  gpu = await acquireTestGpu();
+  device = await acquireTestGpu();
 });
-afterAll(() => gpu.destroy());
+afterAll(() => device.destroy());
 
 /** Numbers that belong to a batch of these sizes, with every row filled. */
 function batchOf(sizes: BatchSizes): SizedBatch {
@@ -30,10 +30,10 @@ function batchOf(sizes: BatchSizes): SizedBatch {
 /** A learner on a T5 of four blocks with its network; `end` frees both and checks that nothing is left. */
 async function learnerOf(options: Partial<LearnerOptions>): Promise<{ learner: Learner; end: () => void }> {
   const model = tinyModel({ num_layers: 4, num_decoder_layers: 2 });
-  const network = new T5Network(gpu, parseT5Config(model.config), 64);
+  const network = new T5Network(device, parseT5Config(model.config), 64);
   const method = { ...methodPreset('gorp'), loraRank: 4, galoreRank: 4, updateProjGap: 2, learningRate: 0.01 };
   const learner = await Learner.create(
-    gpu,
+    device,
     network,
     method,
     T5_TARGETS,
@@ -44,13 +44,15 @@ async function learnerOf(options: Partial<LearnerOptions>): Promise<{ learner: L
   const end = (): void => {
     learner.destroy();
     network.destroy();
-    expect(gpu.buffers.liveLabels).toEqual([]);
+    expect(device.buffers.liveLabels).toEqual([]);
   };
   return { learner, end };
 }
 
 const slotBytes = (): number =>
-  gpu.buffers.live.filter(({ label }) => label.startsWith('gradients slot')).reduce((sum, { bytes }) => sum + bytes, 0);
+  device.buffers.live
+    .filter(({ label }) => label.startsWith('gradients slot'))
+    .reduce((sum, { bytes }) => sum + bytes, 0);
 
 describe('recomputation of activations', () => {
   test('gives the same losses, norms and weights bit for bit, dropout included, in less memory', async () => {

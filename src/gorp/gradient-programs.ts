@@ -1,6 +1,6 @@
 import { RecentMap } from '../base/recent.ts';
-import type { OwnedBuffer } from '../gpu/buffers.ts';
-import type { Gpu } from '../gpu/device.ts';
+import type { OwnedBuffer } from '../device/buffers.ts';
+import type { Device } from '../device/device.ts';
 import { Arena } from '../graph/arena.ts';
 import { type Compiled, compile } from '../graph/compile.ts';
 import { Graph } from '../graph/graph.ts';
@@ -40,13 +40,13 @@ export class GradientPrograms {
    *   activations of a block are dropped after it and computed again for the backward pass.
    */
   constructor(
-    private readonly gpu: Gpu,
+    private readonly device: Device,
     private readonly network: Network,
     private readonly parts: TrainedParts,
     private readonly loss: Tensor,
     private readonly options: { accumulation: number; recompute: boolean },
   ) {
-    this.#arena = new Arena(gpu, 'gradients');
+    this.#arena = new Arena(device, 'gradients');
     const limit = Math.max(PROGRAM_LIMIT, options.accumulation); // a step needs all of its own
     this.#programs = new RecentMap(limit, (program) => destroyProgram(program));
   }
@@ -109,7 +109,7 @@ export class GradientPrograms {
       roots.push(gradient);
     }
     if (recompute) recomputeBlocks(g);
-    return { batch, compiled: await compile(this.gpu, `gradients ${sizesKey(sizes)}`, g, roots, this.#arena) };
+    return { batch, compiled: await compile(this.device, `gradients ${sizesKey(sizes)}`, g, roots, this.#arena) };
   }
 
   destroy(): void {

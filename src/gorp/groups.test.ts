@@ -1,11 +1,10 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import type { Gpu } from '../gpu/device.ts';
-import { submit } from '../gpu/program.ts';
+import type { Device } from '../device/device.ts';
 import { compile } from '../graph/compile.ts';
 import { Graph } from '../graph/graph.ts';
 import { adamStepSize } from '../graph/ops/optimizer.ts';
 import type { Tensor } from '../graph/tensor.ts';
-import { acquireTestGpu } from '../testing/gpu.ts';
+import { acquireTestGpu } from '../testing/devices.ts';
 import { randomMatrix, randomOrthonormal } from '../testing/matrices.ts';
 import { FullRankGroup } from './full-rank-group.ts';
 import { LoraGroup } from './lora-group.ts';
@@ -15,16 +14,16 @@ import { methodPreset } from './methods.ts';
 import { Stack } from './stack.ts';
 import { slice } from './trainable-group.ts';
 
-let gpu: Gpu;
+let device: Device;
 beforeAll(async () => {
-  gpu = await acquireTestGpu();
+  device = await acquireTestGpu();
 });
 afterEach(() => {
-  const { liveLabels } = gpu.buffers;
-  gpu.buffers.destroyAll();
+  const { liveLabels } = device.buffers;
+  device.buffers.destroyAll();
   expect(liveLabels).toEqual([]);
 });
-afterAll(() => gpu.destroy());
+afterAll(() => device.destroy());
 
 /** What an exact statement may be off by in f32. */
 const EXACT = 1e-5;
@@ -55,7 +54,7 @@ async function train(
 ): Promise<{ taken: number; leaked: number }[]> {
   const owned: Stack[] = [];
   const vector = (label: string, values: readonly number[]): { stack: Stack; tensor: Tensor } => {
-    const stack = new Stack(gpu, label, [label], 1, values.length);
+    const stack = new Stack(device, label, [label], 1, values.length);
     owned.push(stack);
     stack.write(label, matrix(1, values.length, values));
     return { stack, tensor: slice(label, stack.range(label), 0, values.length) };
@@ -71,7 +70,7 @@ async function train(
   const meters = { before: before.tensor, after: after.tensor, update: update.tensor, leaked: leaked.tensor };
   const g = new Graph();
   group.recordUpdate({ g, clip: vector('clip', [0, 1]).tensor, rates: rates.tensor, meters });
-  const compiled = await compile(gpu, 'update', g, []);
+  const compiled = await compile(device, 'update', g, []);
   for (let step = 0; step < steps; step++) {
     const rate = adamStepSize(0.01, step + 1);
     rates.stack.write('rates', matrix(1, 2, [rate, rate]));
@@ -79,7 +78,7 @@ async function train(
       names.forEach((name, n) => stack.write(name, randomMatrix(stack.rows, stack.columns, 100 * i + 10 * step + n)));
     }
     if (group instanceof FullRankGroup && step % GAP === 0) await group.refreshBasis();
-    submit(gpu, compiled.program);
+    await device.run([compiled.program]);
   }
   const read = async ({ stack }: { stack: Stack }): Promise<Float64Array> =>
     found(await stack.read(), stack.label).data;
@@ -110,7 +109,7 @@ describe('adapters', () => {
   ): Promise<void> {
     const method = { ...methodPreset('gorp'), loraRank: RANK, ...settings };
     const side = method.loraSpace === 'input' ? 'columns' : 'rows';
-    const group = new LoraGroup(gpu, { names: NAMES, out: 12, inputs: 20 }, method);
+    const group = new LoraGroup(device, { names: NAMES, out: 12, inputs: 20 }, method);
     const spaces = spacesOf(NAMES, side === 'columns' ? 20 : RANK);
     for (const [name, S] of spaces) group.space?.spaces.set(name, S);
     group.beginTask(7, true);
@@ -171,7 +170,7 @@ describe('full-rank weights', () => {
       galoreScale: 0.5,
       ...settings,
     };
-    const group = new FullRankGroup(gpu, { names: NAMES, out, inputs }, method);
+    const group = new FullRankGroup(device, { names: NAMES, out, inputs }, method);
     for (const [name, S] of spaces) group.space?.spaces.set(name, S);
     group.beginTask();
     // The weights begin at zero, so that the change is not lost in their rounding.
@@ -239,13 +238,13 @@ describe('full-rank weights', () => {
 describe('what is measured', () => {
   const adapters = (settings: Partial<MethodSettings>): LoraGroup =>
     new LoraGroup(
-      gpu,
+      device,
       { names: NAMES, out: 12, inputs: 20 },
       { ...methodPreset('gorp'), projection: 'exact' as const, loraRank: RANK, ...settings },
     );
   const weights = ([out, inputs]: [number, number], settings: Partial<MethodSettings>): FullRankGroup =>
     new FullRankGroup(
-      gpu,
+      device,
       { names: NAMES, out, inputs },
       { ...methodPreset('gorp'), projection: 'exact' as const, galoreRank: RANK, ...settings },
     );

@@ -1,6 +1,6 @@
-import type { OwnedBuffer } from '../gpu/buffers.ts';
-import type { Gpu } from '../gpu/device.ts';
-import type { BufferRange } from '../gpu/program.ts';
+import type { OwnedBuffer } from '../device/buffers.ts';
+import type { Device } from '../device/device.ts';
+import type { BufferRange } from '../device/buffers.ts';
 import type { Tensor } from '../graph/tensor.ts';
 import type { FullRankGroup } from './full-rank-group.ts';
 import { LoraGroup } from './lora-group.ts';
@@ -36,14 +36,14 @@ export class Meters {
   readonly #first = new Map<LoraGroup | FullRankGroup, number>();
   readonly #owned: OwnedBuffer[] = [];
 
-  constructor(gpu: Gpu, groups: readonly (LoraGroup | FullRankGroup)[]) {
+  constructor(device: Device, groups: readonly (LoraGroup | FullRankGroup)[]) {
     let total = 0;
     for (const group of groups) {
       this.#first.set(group, total);
       total += places(group.layers.names.length) * (group instanceof LoraGroup ? 2 : 1);
     }
     const vector = (name: string): Tensor => {
-      const buffer = gpu.buffers.storage(name, Math.max(1, total) * 4);
+      const buffer = device.buffers.storage(name, Math.max(1, total) * 4);
       this.#owned.push(buffer);
       return slice(name, { buffer, offset: 0, bytes: buffer.bytes }, 0, Math.max(1, total));
     };

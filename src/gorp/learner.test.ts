@@ -1,23 +1,23 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Gpu } from '../gpu/device.ts';
+import type { Device } from '../device/device.ts';
 import { parseT5Config } from '../models/t5-config.ts';
 import type { SizedBatch } from '../models/network.ts';
 import { T5Network } from '../models/t5-network.ts';
 import { relativeError } from '../testing/compare.ts';
 import { goldenBatch, type GoldenTensor, readGolden } from '../testing/golden.ts';
-import { acquireTestGpu } from '../testing/gpu.ts';
+import { acquireTestGpu } from '../testing/devices.ts';
 import { hasShared, sharedPath } from '../testing/shared.ts';
 import { Learner } from './learner.ts';
 import { type Matrix, matrix, multiplyTranspose, subtract } from './matrix.ts';
 import { T5_TARGETS } from './method-groups.ts';
 import { methodPreset } from './methods.ts';
 
-let gpu: Gpu;
+let device: Device;
 beforeAll(async () => {
-  gpu = await acquireTestGpu();
+  device = await acquireTestGpu();
 });
-afterAll(() => gpu.destroy());
+afterAll(() => device.destroy());
 
 interface ContinualRun {
   config: Record<string, number | string>;
@@ -44,7 +44,7 @@ describe.skipIf(!hasShared)('two tasks on the GPU equal the released optimizer (
     const batches = [1, 2].map((task) => readBatches(task, number('micro_batches_per_task')));
 
     const config = parseT5Config(JSON.parse(readFileSync(sharedPath('golden', 't5-tiny', 'config.json'), 'utf8')));
-    const network = new T5Network(gpu, config, 64);
+    const network = new T5Network(device, config, 64);
     const method = {
       ...methodPreset('gorp'),
       projection: 'exact' as const,
@@ -59,7 +59,7 @@ describe.skipIf(!hasShared)('two tasks on the GPU equal the released optimizer (
       spaceRule: 'official' as const,
     };
     const learner = await Learner.create(
-      gpu,
+      device,
       network,
       method,
       T5_TARGETS,
@@ -121,7 +121,7 @@ describe.skipIf(!hasShared)('two tasks on the GPU equal the released optimizer (
     }
     learner.destroy();
     network.destroy();
-    expect(gpu.buffers.liveLabels).toEqual([]);
+    expect(device.buffers.liveLabels).toEqual([]);
   });
 });
 

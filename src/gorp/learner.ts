@@ -1,9 +1,9 @@
 import { mixSeed } from '../base/random.ts';
-import type { OwnedBuffer } from '../gpu/buffers.ts';
-import type { Gpu } from '../gpu/device.ts';
-import type { Packing } from '../gpu/packing.ts';
-import { type Program, submit } from '../gpu/program.ts';
-import { ScalarRing } from '../gpu/scalar-ring.ts';
+import type { OwnedBuffer } from '../device/buffers.ts';
+import type { Device } from '../device/device.ts';
+import type { Packing } from '../device/packing.ts';
+import type { Program } from '../device/device.ts';
+import { ScalarRing } from '../device/scalar-ring.ts';
 import { adamStepSize } from '../graph/ops/optimizer.ts';
 import type { Tensor } from '../graph/tensor.ts';
 import type { Layers } from '../models/layers.ts';
@@ -72,7 +72,7 @@ export class Learner {
   #rateFactors: readonly [lora: number, full: number] = [1, 1];
 
   private constructor(
-    private readonly gpu: Gpu,
+    private readonly device: Device,
     private readonly network: Network,
     private readonly method: MethodSettings,
     private readonly options: LearnerOptions,
@@ -81,7 +81,7 @@ export class Learner {
   ) {
     this.#lora = groups.lora;
     this.#full = groups.full;
-    this.#meters = new Meters(gpu, [...this.#lora, ...this.#full]);
+    this.#meters = new Meters(device, [...this.#lora, ...this.#full]);
     this.#clip = this.#persistent('clip', 2);
     this.#rates = this.#persistent('step sizes', 2);
     this.#dropoutStep = { ...this.#persistent('dropout step', 1), dtype: 'u32' };
@@ -91,7 +91,7 @@ export class Learner {
       offset: 0,
       bytes: t.elements * 4,
     }));
-    this.#ring = new ScalarRing(gpu, [...scalars, ...this.#meters.sources], RING_STEPS);
+    this.#ring = new ScalarRing(device, [...scalars, ...this.#meters.sources], RING_STEPS);
     this.#parts = { parameters, ...groups, method, dropoutStep: this.#dropoutStep, records: this.#meters };
     this.layers = trainedLayers(this.#parts);
     this.#programs = this.#newPrograms();
@@ -101,10 +101,10 @@ export class Learner {
    * Loads a model for training.
    *
    * @param read values of a parameter by Hugging Face name; null leaves them as they are: for a plan of memory.
-   * @throws GorpError `settings/rank-too-large`, `gpu/out-of-memory`, …; nothing stays allocated then.
+   * @throws GorpError `settings/rank-too-large`, `device/out-of-memory`, …; nothing stays allocated then.
    */
   static async create(
-    gpu: Gpu,
+    device: Device,
     network: Network,
     method: MethodSettings,
     targets: TargetModules,
@@ -112,9 +112,9 @@ export class Learner {
     read: ReadParameter | null,
     onLoaded?: (name: string) => void,
   ): Promise<Learner> {
-    const groups = createGroups(gpu, network.shapes, method, targets);
+    const groups = createGroups(device, network.shapes, method, targets);
     try {
-      const parameters = await Parameters.load(gpu, network.shapes, read, {
+      const parameters = await Parameters.load(device, network.shapes, read, {
         place: (parameter) => {
           const name = parameter.replace(/\.weight$/, '');
           return groups.full.find((group) => group.layers.names.includes(name))?.weights.range(name);
@@ -122,7 +122,7 @@ export class Learner {
         packing: options.packing,
         onLoaded,
       });
-      return new Learner(gpu, network, method, options, groups, parameters);
+      return new Learner(device, network, method, options, groups, parameters);
     } catch (error) {
       for (const group of [...groups.lora, ...groups.full]) group.destroy();
       throw error;
@@ -141,7 +141,7 @@ export class Learner {
   }
 
   #persistent(name: string, elements: number): Tensor {
-    const buffer = this.gpu.buffers.storage(name, elements * 4);
+    const buffer = this.device.buffers.storage(name, elements * 4);
     this.#owned.push(buffer);
     const storage = { buffer, offset: 0, bytes: buffer.bytes };
     return { name, shape: [elements], dtype: 'f32', trainable: false, elements, storage };
@@ -149,7 +149,7 @@ export class Learner {
 
   #newPrograms(): GradientPrograms {
     const { gradientAccumulation: accumulation, recompute = false } = this.options;
-    return new GradientPrograms(this.gpu, this.network, this.#parts, this.#loss, { accumulation, recompute });
+    return new GradientPrograms(this.device, this.network, this.#parts, this.#loss, { accumulation, recompute });
   }
 
   /**
@@ -162,7 +162,7 @@ export class Learner {
     this.#task++;
     this.#step = 0;
     this.#training = true;
-    this.#mergeChanges();
+    await this.#mergeChanges();
     this.#dropPrograms();
     const fresh = this.#task === 1 || this.method.adapters === 'per-task';
     const keeps = this.method.schedule !== 'apart';
@@ -184,9 +184,10 @@ export class Learner {
   }
 
   /** Merges, if there is anything to merge: the model computes the same, and evaluation sees all of it. */
-  #mergeChanges(): void {
-    if (this.#isUnmerged) this.#optimizer?.merge();
+  async #mergeChanges(): Promise<void> {
+    const isUnmerged = this.#isUnmerged;
     this.#isUnmerged = false;
+    if (isUnmerged) await this.#optimizer?.merge();
   }
 
   get #hasFast(): boolean {
@@ -216,10 +217,10 @@ export class Learner {
   }
 
   async #compiledOptimizer(): Promise<OptimizerPrograms> {
-    const { gpu, method } = this;
+    const { device, method } = this;
     const { maxGradNorm } = this.options;
     const [lora, full, meters, clip, rates] = [this.#lora, this.#full, this.#meters, this.#clip, this.#rates];
-    return (this.#optimizer ??= await OptimizerPrograms.compile(gpu, {
+    return (this.#optimizer ??= await OptimizerPrograms.compile(device, {
       lora,
       full,
       method,
@@ -237,17 +238,17 @@ export class Learner {
    */
   async step(batches: readonly SizedBatch[]): Promise<void> {
     if (!this.#training) throw new Error('step before beginTask');
-    this.gpu.check();
-    const { queue } = this.gpu.device;
+    const { device } = this;
+    device.check();
     const { gradients: programs, optimizer } = await this.prepareStep(batches.map(({ sizes }) => sizes));
-    if (this.#takesBasis) this.#mergeChanges();
+    if (this.#takesBasis) await this.#mergeChanges();
     const t = this.#step + 1;
     const rates = [this.method.learningRate, this.method.galoreLearningRate].map((rate, i) =>
       adamStepSize(rate * this.#rateFactors[i], t),
     );
-    const buffer = (tensor: Tensor): GPUBuffer => (tensor.storage as NonNullable<Tensor['storage']>).buffer.gpuBuffer;
-    queue.writeBuffer(buffer(this.#rates), 0, Float32Array.from(rates));
-    queue.writeBuffer(buffer(this.#loss), 0, new Float32Array(1));
+    const buffer = (tensor: Tensor): OwnedBuffer => (tensor.storage as NonNullable<Tensor['storage']>).buffer;
+    device.write(buffer(this.#rates), 0, Float32Array.from(rates));
+    device.write(buffer(this.#loss), 0, new Float32Array(1));
     if (this.options.gradientAccumulation > 1) {
       for (const { gradA, gradB } of this.#lora) {
         gradA.clear();
@@ -260,24 +261,19 @@ export class Learner {
       const { batch, compiled } = programs[i];
       batch.write(rows);
       const mask = mixSeed(this.options.seed, 'dropout', this.#totalSteps, i) >>> 0;
-      queue.writeBuffer(buffer(this.#dropoutStep), 0, Uint32Array.of(mask));
-      if (i < batches.length - 1) submit(this.gpu, compiled.program);
+      device.write(buffer(this.#dropoutStep), 0, Uint32Array.of(mask));
+      if (i < batches.length - 1) await device.run([compiled.program]);
       else first.push(compiled.program);
     }
     // A task's first step tells nothing of its adapters: while B is 0, A has no gradient.
     const update = optimizer.update(this.#isRefresh || this.#step === 1);
     const exact = this.#full.filter((group) => group.isExact);
     if (this.#isRefresh && exact.length > 0) {
-      submit(this.gpu, ...first.splice(0), optimizer.norm);
+      await device.run([...first.splice(0), optimizer.norm]);
       for (const group of exact) await group.refreshBasis();
       first.push(update);
     } else first.push(optimizer.norm, update);
-    const encoder = this.gpu.device.createCommandEncoder();
-    const pass = encoder.beginComputePass();
-    for (const program of first) program.encode(pass);
-    pass.end();
-    this.#ring.record(encoder);
-    queue.submit([encoder.finish()]);
+    await device.run(first, this.#ring.record());
     this.#isUnmerged = this.#hasFast;
     this.#step++;
     this.#totalSteps++;
@@ -313,18 +309,18 @@ export class Learner {
    */
   async endTask(sample: readonly SizedBatch[]): Promise<NamedGrowth[]> {
     this.#training = false;
-    this.#mergeChanges();
+    await this.#mergeChanges();
     this.#dropPrograms();
     if (!this.method.sharedSpace) return [];
     const covariances = this.method.spaceSource === 'activation' ? await this.#inputCovariances(sample) : undefined;
-    return growSpaces(this.gpu, [...this.#lora, ...this.#full], this.method, covariances);
+    return growSpaces(this.device, [...this.#lora, ...this.#full], this.method, covariances);
   }
 
   async #inputCovariances(sample: readonly SizedBatch[]): Promise<Map<string, Matrix>> {
-    const sums = new InputCovariances(this.gpu, this.network, this.#parts);
+    const sums = new InputCovariances(this.device, this.network, this.#parts);
     try {
       await sums.prepare(sample.map(({ sizes }) => sizes));
-      for (const batch of sample) sums.add(batch);
+      for (const batch of sample) await sums.add(batch);
       return await sums.read();
     } finally {
       sums.destroy();
@@ -355,7 +351,7 @@ export class Learner {
   async reserveMeasuring(sizes: BatchSizes): Promise<InputCovariances | undefined> {
     this.#dropPrograms();
     if (!this.method.sharedSpace || this.method.spaceSource !== 'activation') return undefined;
-    const sums = new InputCovariances(this.gpu, this.network, this.#parts);
+    const sums = new InputCovariances(this.device, this.network, this.#parts);
     await sums.prepare([sizes]);
     return sums;
   }
@@ -394,8 +390,8 @@ export class Learner {
   }
 
   /** Everything that was trained, as it is now; waits for the GPU. Names are layers, without `.weight`. */
-  readTrained(): Promise<ReadTrained> {
-    this.#mergeChanges();
+  async readTrained(): Promise<ReadTrained> {
+    await this.#mergeChanges();
     return readTrained({ lora: this.#lora, full: this.#full });
   }
 

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Gpu } from '../gpu/device.ts';
+import type { Device } from '../device/device.ts';
 import { Graph, type Numbers } from '../graph/graph.ts';
 import { crossEntropy } from '../graph/ops/cross-entropy.ts';
 import { sumGradients } from '../graph/ops/elementwise.ts';
@@ -16,18 +16,18 @@ import type { SizedBatch, TokenPair } from '../models/network.ts';
 import { rotaryTable } from '../models/rotary-angles.ts';
 import { relativeError } from '../testing/compare.ts';
 import { goldenReal, type GoldenTensor, readGolden, readGoldenJson } from '../testing/golden.ts';
-import { acquireTestGpu } from '../testing/gpu.ts';
+import { acquireTestGpu } from '../testing/devices.ts';
 import { hasShared } from '../testing/shared.ts';
 import { loadTokenizer } from '../text/tokenizer.ts';
 import { Learner } from './learner.ts';
 import { LLAMA_TARGETS } from './method-groups.ts';
 import { methodPreset } from './methods.ts';
 
-let gpu: Gpu;
+let device: Device;
 beforeAll(async () => {
-  gpu = await acquireTestGpu();
+  device = await acquireTestGpu();
 });
-afterAll(() => gpu.destroy());
+afterAll(() => device.destroy());
 
 const RATE = 2e-3;
 const STEPS = 36;
@@ -39,9 +39,9 @@ describe.skipIf(!hasShared)('stories260K learns sentences of SST-2 with plain Ad
     const config = parseLlamaConfig(readGoldenJson('models/stories260K-hf/config.json'));
     const model = readGolden('models/stories260K-hf/model.safetensors');
     const batch = sentences();
-    const network = new LlamaNetwork(gpu, config, batch.sizes.S + batch.sizes.T);
+    const network = new LlamaNetwork(device, config, batch.sizes.S + batch.sizes.T);
     const learner = await Learner.create(
-      gpu,
+      device,
       network,
       { ...methodPreset('seq-ft'), galoreLearningRate: RATE },
       LLAMA_TARGETS,
@@ -58,7 +58,7 @@ describe.skipIf(!hasShared)('stories260K learns sentences of SST-2 with plain Ad
     }
     learner.destroy();
     network.destroy();
-    expect(gpu.buffers.liveLabels).toEqual([]);
+    expect(device.buffers.liveLabels).toEqual([]);
 
     expect(losses).toHaveLength(STEPS);
     // The golden data allows a loss of f32 on the GPU 2e-5; steps of Adam divide by small moments and add to it.

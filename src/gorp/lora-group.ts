@@ -1,4 +1,4 @@
-import type { Gpu } from '../gpu/device.ts';
+import type { Device } from '../device/device.ts';
 import type { Graph } from '../graph/graph.ts';
 import { AdapterGroup } from './adapters.ts';
 import type { LayerGroup } from './method-groups.ts';
@@ -23,21 +23,22 @@ export class LoraGroup {
   readonly #unprojected: Stack | undefined;
 
   constructor(
-    gpu: Gpu,
+    device: Device,
     readonly layers: LayerGroup,
     private readonly method: MethodSettings,
   ) {
     const { names, out, inputs } = layers;
     const r = method.loraRank;
-    this.adapters = new AdapterGroup(gpu, names, out, inputs, r);
-    this.gradA = new Stack(gpu, 'gradient of lora_A', names, r, inputs);
-    this.gradB = new Stack(gpu, 'gradient of lora_B', names, out, r);
-    this.momentsA = new Moments(gpu, 'lora_A', names, r, inputs);
-    this.#momentsB = new Moments(gpu, 'lora_B', names, out, r);
+    this.adapters = new AdapterGroup(device, names, out, inputs, r);
+    this.gradA = new Stack(device, 'gradient of lora_A', names, r, inputs);
+    this.gradB = new Stack(device, 'gradient of lora_B', names, out, r);
+    this.momentsA = new Moments(device, 'lora_A', names, r, inputs);
+    this.#momentsB = new Moments(device, 'lora_B', names, out, r);
     if (method.sharedSpace) {
       const onInput = method.loraSpace === 'input';
-      this.space = new GroupSpace(gpu, names, onInput ? inputs : r, onInput ? 'columns' : 'rows');
-      if (method.spaceSource === 'moment') this.#unprojected = new Stack(gpu, 'lora_A unprojected', names, r, inputs);
+      this.space = new GroupSpace(device, names, onInput ? inputs : r, onInput ? 'columns' : 'rows');
+      if (method.spaceSource === 'moment')
+        this.#unprojected = new Stack(device, 'lora_A unprojected', names, r, inputs);
     }
   }
 

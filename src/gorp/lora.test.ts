@@ -1,8 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { OwnedBuffer } from '../gpu/buffers.ts';
-import type { Gpu } from '../gpu/device.ts';
-import { submit } from '../gpu/program.ts';
-import { readBytes } from '../gpu/readback.ts';
+import type { OwnedBuffer } from '../device/buffers.ts';
+import type { Device } from '../device/device.ts';
 import { compile } from '../graph/compile.ts';
 import { Graph } from '../graph/graph.ts';
 import { crossEntropy } from '../graph/ops/cross-entropy.ts';
@@ -22,7 +20,7 @@ import {
   readGoldenJson,
   relativeError,
 } from '../testing/golden.ts';
-import { acquireTestGpu } from '../testing/gpu.ts';
+import { acquireTestGpu } from '../testing/devices.ts';
 import { goldenMatrix } from '../testing/matrices.ts';
 import { hasShared } from '../testing/shared.ts';
 import { AdapterGroup } from './adapters.ts';
@@ -41,11 +39,11 @@ interface AdapterConfig {
   trainable: string[];
 }
 
-let gpu: Gpu;
+let device: Device;
 beforeAll(async () => {
-  gpu = await acquireTestGpu();
+  device = await acquireTestGpu();
 });
-afterAll(() => gpu.destroy());
+afterAll(() => device.destroy());
 
 describe.skipIf(!hasShared)('an adapter with a frozen earlier pair, and full-rank weights (golden/lora)', () => {
   const empty = new Map<string, GoldenTensor>();
@@ -71,7 +69,7 @@ describe.skipIf(!hasShared)('an adapter with a frozen earlier pair, and full-ran
     if (!config) throw new Error('There is no config.');
     const shapes = t5ParameterShapes(config);
     const groups = layerGroups(shapes, T5_TARGETS.lora).map(
-      (group) => new AdapterGroup(gpu, group.names, group.out, group.inputs, r),
+      (group) => new AdapterGroup(device, group.names, group.out, group.inputs, r),
     );
     // As training leaves it: the earlier pair frozen behind the new one.
     for (const which of ['lora', 'loranew']) {
@@ -95,9 +93,9 @@ describe.skipIf(!hasShared)('an adapter with a frozen earlier pair, and full-ran
       isTrained = false,
     ): Tensor => {
       const tensor = g.persistent(name, shape, { dtype, trainable: isTrained });
-      const buffer = gpu.buffers.storage(name, bytesOf(tensor));
+      const buffer = device.buffers.storage(name, bytesOf(tensor));
       const types = { f32: Float32Array, i32: Int32Array, u32: Uint32Array };
-      gpu.device.queue.writeBuffer(buffer.gpuBuffer, 0, types[dtype].from(data));
+      device.write(buffer, 0, types[dtype].from(data));
       tensor.storage = { buffer, offset: 0, bytes: buffer.bytes };
       owned.push(buffer);
       return tensor;
@@ -148,10 +146,10 @@ describe.skipIf(!hasShared)('an adapter with a frozen earlier pair, and full-ran
     const loss = crossEntropy(g, t5.projection(last), stored('labels', [B, T], 'i32', labels), weights);
     const found = g.backward(loss, stored('one', [1], 'f32', [1]), sumGradients(g));
 
-    const compiled = await compile(gpu, 'lora', g, [logits, loss, ...found.values()]);
-    submit(gpu, compiled.program);
+    const compiled = await compile(device, 'lora', g, [logits, loss, ...found.values()]);
+    await device.run([compiled.program]);
     const valuesOf = async (tensor: Tensor): Promise<Float32Array> =>
-      new Float32Array(await readBytes(gpu, compiled.rangeOf(tensor)), 0, sizeOf(tensor.shape));
+      new Float32Array(await device.read(compiled.rangeOf(tensor)), 0, sizeOf(tensor.shape));
     const errorOf = async (tensor: Tensor, wanted: Float32Array): Promise<number> =>
       relativeError(await valuesOf(tensor), wanted);
     expect(scaling).toBe(lora_alpha / r);
@@ -167,13 +165,13 @@ describe.skipIf(!hasShared)('an adapter with a frozen earlier pair, and full-ran
     compiled.destroy();
     for (const buffer of owned) buffer.destroy();
     for (const group of groups) group.destroy();
-    expect(gpu.buffers.liveLabels).toEqual([]);
+    expect(device.buffers.liveLabels).toEqual([]);
   });
 
   test('the learner in its second task sees the same loss, and the norm of all those gradients', async () => {
     if (!config) throw new Error('There is no config.');
     const batch = goldenBatch(part('input_ids'), part('attention_mask'), part('labels'));
-    const network = new T5Network(gpu, config, Math.max(batch.sizes.S, batch.sizes.T));
+    const network = new T5Network(device, config, Math.max(batch.sizes.S, batch.sizes.T));
     const method = {
       ...methodPreset('gorp'),
       projection: 'exact' as const,
@@ -183,7 +181,7 @@ describe.skipIf(!hasShared)('an adapter with a frozen earlier pair, and full-ran
       galoreRank: r,
     };
     const learner = await Learner.create(
-      gpu,
+      device,
       network,
       method,
       T5_TARGETS,
@@ -204,6 +202,6 @@ describe.skipIf(!hasShared)('an adapter with a frozen earlier pair, and full-ran
     expect(Math.abs(record.gradientNorm / norm - 1)).toBeLessThan(TOLERANCE.gradient);
     learner.destroy();
     network.destroy();
-    expect(gpu.buffers.liveLabels).toEqual([]);
+    expect(device.buffers.liveLabels).toEqual([]);
   });
 });

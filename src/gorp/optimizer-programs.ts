@@ -1,5 +1,5 @@
-import type { Gpu } from '../gpu/device.ts';
-import { type Program, submit } from '../gpu/program.ts';
+import type { Device } from '../device/device.ts';
+import type { Program } from '../device/device.ts';
 import { type Compiled, compile } from '../graph/compile.ts';
 import { Graph } from '../graph/graph.ts';
 import { clipFactor, squares } from '../graph/ops/optimizer.ts';
@@ -32,7 +32,7 @@ export class OptimizerPrograms {
   readonly #merge: Program;
 
   private constructor(
-    private readonly gpu: Gpu,
+    private readonly device: Device,
     private readonly full: readonly FullRankGroup[],
     [norm, measuring, merge, plain]: readonly Compiled[],
   ) {
@@ -44,7 +44,7 @@ export class OptimizerPrograms {
   }
 
   /** For the groups as they are at the beginning of a task, with the spaces of the tasks before. */
-  static async compile(gpu: Gpu, parts: OptimizerParts): Promise<OptimizerPrograms> {
+  static async compile(device: Device, parts: OptimizerParts): Promise<OptimizerPrograms> {
     const { lora, full } = parts;
     // Without a space there is nothing to measure.
     const hasSpace = [...lora, ...full].some(({ space }) => space?.stackSpace !== undefined);
@@ -56,12 +56,12 @@ export class OptimizerPrograms {
     ];
     const compiled: Compiled[] = [];
     try {
-      for (const [name, g] of graphs) compiled.push(await compile(gpu, name, g, []));
+      for (const [name, g] of graphs) compiled.push(await compile(device, name, g, []));
     } catch (error) {
       for (const one of compiled) one.destroy();
       throw error;
     }
-    return new OptimizerPrograms(gpu, full, compiled);
+    return new OptimizerPrograms(device, full, compiled);
   }
 
   /** Adam for everything that is trained. @param measures whether it notes what spaces take away and let back. */
@@ -70,9 +70,10 @@ export class OptimizerPrograms {
   }
 
   /** Moves what fast projections hold beside the weights into them. */
-  merge(): void {
-    submit(this.gpu, this.#merge);
+  async merge(): Promise<void> {
+    const merged = this.device.run([this.#merge]);
     for (const { fast } of this.full) fast?.pair.clear();
+    await merged;
   }
 
   destroy(): void {

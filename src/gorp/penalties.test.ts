@@ -1,14 +1,14 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Gpu } from '../gpu/device.ts';
-import { acquireTestGpu } from '../testing/gpu.ts';
+import type { Device } from '../device/device.ts';
+import { acquireTestGpu } from '../testing/devices.ts';
 import { GraphUnderTest } from '../testing/graphs.ts';
 import { recordOrthogonalPenalty, recordSparsityPenalty } from './penalties.ts';
 
-let gpu: Gpu;
+let device: Device;
 beforeAll(async () => {
-  gpu = await acquireTestGpu();
+  device = await acquireTestGpu();
 });
-afterAll(() => gpu.destroy());
+afterAll(() => device.destroy());
 
 const LAMBDA = 0.3;
 const SHAPES = { A: [3, 8], B: [5, 3], previous: [6, 8], gradA: [3, 8], gradB: [5, 3] };
@@ -62,6 +62,6 @@ describe.each(['orthogonal', 'sparsity'] as const)('%s penalty', (which) => {
     };
     check('A', (A) => term(which, A, other));
     if (which === 'sparsity') check('B', (B) => term(which, value('A'), B));
-    await t.checkGpu(gpu, 2e-5);
+    await t.checkDevice(device, 2e-5);
   });
 });

@@ -1,9 +1,9 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { seededRandom } from '../base/random.ts';
-import type { Gpu } from '../gpu/device.ts';
+import type { Device } from '../device/device.ts';
 import { openNetwork } from '../run/open-network.ts';
 import { relativeError } from '../testing/compare.ts';
-import { acquireTestGpu } from '../testing/gpu.ts';
+import { acquireTestGpu } from '../testing/devices.ts';
 import { tinyModel, tinySettings } from '../testing/tiny-run.ts';
 import { TwinLearner } from '../testing/twin-learner.ts';
 import type { SizedBatch } from '../models/network.ts';
@@ -11,12 +11,12 @@ import { Learner } from './learner.ts';
 import { energy, type Matrix, multiply, subtract, transpose } from './matrix.ts';
 import { METHOD_NAMES } from './method-settings.ts';
 
-let gpu: Gpu;
+let device: Device;
 beforeAll(async () => {
-  gpu = await acquireTestGpu();
+  device = await acquireTestGpu();
 });
-afterEach(() => gpu.buffers.destroyAll());
-afterAll(() => gpu.destroy());
+afterEach(() => device.buffers.destroyAll());
+afterAll(() => device.destroy());
 
 const TASKS = 2;
 const STEPS = 4; // one more than between two refreshes of a basis
@@ -46,11 +46,11 @@ describe.each(METHOD_NAMES)('%s', (name) => {
   test('learns two tasks as its formulas say, tensor by tensor', async () => {
     const { method, training } = tinySettings(name, {}, EXACT);
     const model = tinyModel();
-    const { network, targets } = openNetwork(gpu, model, training);
+    const { network, targets } = openNetwork(device, model, training);
     const read = (parameter: string): Promise<Float32Array> => model.readTensor(parameter);
     const options = { seed: 1, maxGradNorm: MAX_GRAD_NORM, gradientAccumulation: 1 };
-    const learner = await Learner.create(gpu, network, method, targets, options, read);
-    const twin = await TwinLearner.create(gpu, network, method, targets, read);
+    const learner = await Learner.create(device, network, method, targets, options, read);
+    const twin = await TwinLearner.create(device, network, method, targets, read);
     for (let task = 0; task < TASKS; task++) {
       const batches = batchesOf(task);
       await learner.beginTask(batches);
@@ -100,6 +100,6 @@ describe.each(METHOD_NAMES)('%s', (name) => {
     }
     learner.destroy();
     network.destroy();
-    expect(gpu.buffers.liveLabels).toEqual([]);
+    expect(device.buffers.liveLabels).toEqual([]);
   });
 });

@@ -1,6 +1,4 @@
-import type { Gpu } from '../gpu/device.ts';
-import { submit } from '../gpu/program.ts';
-import { readBytes } from '../gpu/readback.ts';
+import type { Device } from '../device/device.ts';
 import { compile } from '../graph/compile.ts';
 import { Graph } from '../graph/graph.ts';
 import { orthonormality } from '../graph/ops/orthonormality.ts';
@@ -38,7 +36,7 @@ interface Grown {
  * from the GPU.
  */
 export async function growSpaces(
-  gpu: Gpu,
+  device: Device,
   groups: readonly (LoraGroup | FullRankGroup)[],
   method: MethodSettings,
   covariances: ReadonlyMap<string, Matrix> | undefined,
@@ -71,7 +69,7 @@ export async function growSpaces(
     }
     for (const [name, { growth }] of grown) space.spaces.set(name, growth.space);
     space.upload();
-    const errors = await measureOrthonormality(gpu, space, isSoft);
+    const errors = await measureOrthonormality(device, space, isSoft);
     for (const [i, [name, { growth, directions }]] of [...grown].entries()) {
       const earlier = space.directions.get(name) ?? [];
       const { added, total, heldBefore, spectrum, threshold: held } = growth;
@@ -96,12 +94,12 @@ export async function growSpaces(
 
 /** ‖SᵀS − I‖max of the spaces of a group on the GPU, in the order of their names; 0 where all are empty. */
 async function measureOrthonormality(
-  gpu: Gpu,
+  device: Device,
   { names, stackSpace }: GroupSpace,
   isSoft: boolean,
 ): Promise<ArrayLike<number>> {
   if (stackSpace === undefined) return names.map(() => 0);
-  const buffer = gpu.buffers.storage('orthonormality', names.length * 4);
+  const buffer = device.buffers.storage('orthonormality', names.length * 4);
   const storage = { buffer, offset: 0, bytes: buffer.bytes };
   try {
     const g = new Graph();
@@ -115,10 +113,10 @@ async function measureOrthonormality(
       storage,
     } as const;
     orthonormality(g, stackSpace.S, errors, isSoft);
-    const compiled = await compile(gpu, 'orthonormality', g, []);
+    const compiled = await compile(device, 'orthonormality', g, []);
     try {
-      submit(gpu, compiled.program);
-      return new Float32Array(await readBytes(gpu, storage));
+      await device.run([compiled.program]);
+      return new Float32Array(await device.read(storage));
     } finally {
       compiled.destroy();
     }

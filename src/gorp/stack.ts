@@ -1,7 +1,6 @@
-import type { OwnedBuffer } from '../gpu/buffers.ts';
-import type { Gpu } from '../gpu/device.ts';
-import type { BufferRange } from '../gpu/program.ts';
-import { readBytes } from '../gpu/readback.ts';
+import type { OwnedBuffer } from '../device/buffers.ts';
+import type { Device } from '../device/device.ts';
+import type { BufferRange } from '../device/buffers.ts';
 import type { StackShape } from '../graph/ops/optimizer.ts';
 import type { Tensor } from '../graph/tensor.ts';
 import { type Matrix, matrix } from './matrix.ts';
@@ -20,7 +19,7 @@ export class Stack {
   readonly #buffer: OwnedBuffer;
 
   constructor(
-    private readonly gpu: Gpu,
+    private readonly device: Device,
     readonly label: string,
     readonly names: readonly string[],
     readonly rows: number,
@@ -29,7 +28,7 @@ export class Stack {
     const size = rows * columns;
     const stride = Math.max(1, Math.ceil(size / ALIGNMENT_FLOATS)) * ALIGNMENT_FLOATS;
     this.shape = { count: names.length, size, stride };
-    this.#buffer = gpu.buffers.storage(label, names.length * stride * 4);
+    this.#buffer = device.buffers.storage(label, names.length * stride * 4);
     this.tensor = {
       name: label,
       shape: [names.length, rows, columns],
@@ -69,19 +68,17 @@ export class Stack {
   write(name: string, values: Float32Array<ArrayBuffer> | Matrix): void {
     const data = 'data' in values ? Float32Array.from(values.data) : values;
     const { buffer, offset } = this.range(name);
-    this.gpu.device.queue.writeBuffer(buffer.gpuBuffer, offset, data);
+    this.device.write(buffer, offset, data);
   }
 
   /** Sets every matrix to zero. */
   clear(): void {
-    const encoder = this.gpu.device.createCommandEncoder();
-    encoder.clearBuffer(this.#buffer.gpuBuffer);
-    this.gpu.device.queue.submit([encoder.finish()]);
+    this.device.clear(this.#buffer);
   }
 
   /** All matrices, read back in one go; waits for the GPU. */
   async read(): Promise<Map<string, Matrix>> {
-    const bytes = await readBytes(this.gpu, { buffer: this.#buffer, offset: 0, bytes: this.#buffer.bytes });
+    const bytes = await this.device.read({ buffer: this.#buffer, offset: 0, bytes: this.#buffer.bytes });
     const { stride, size } = this.shape;
     return new Map(
       this.names.map((name, i) => [
@@ -93,7 +90,7 @@ export class Stack {
 
   /** One matrix, read back; waits for the GPU. */
   async readOne(name: string): Promise<Float32Array<ArrayBuffer>> {
-    return new Float32Array(await readBytes(this.gpu, this.range(name)), 0, this.shape.size);
+    return new Float32Array(await this.device.read(this.range(name)), 0, this.shape.size);
   }
 
   destroy(): void {

@@ -1,5 +1,5 @@
-import type { Gpu } from '../gpu/device.ts';
-import type { BufferRange } from '../gpu/program.ts';
+import type { Device } from '../device/device.ts';
+import type { BufferRange } from '../device/buffers.ts';
 import type { Graph } from '../graph/graph.ts';
 import type { AdamState } from '../graph/ops/optimizer.ts';
 import type { Tensor } from '../graph/tensor.ts';
@@ -21,9 +21,9 @@ export class Moments {
   readonly m: Stack;
   readonly v: Stack;
 
-  constructor(gpu: Gpu, label: string, names: readonly string[], rows: number, columns: number) {
-    this.m = new Stack(gpu, `${label} first moment`, names, rows, columns);
-    this.v = new Stack(gpu, `${label} second moment`, names, rows, columns);
+  constructor(device: Device, label: string, names: readonly string[], rows: number, columns: number) {
+    this.m = new Stack(device, `${label} first moment`, names, rows, columns);
+    this.v = new Stack(device, `${label} second moment`, names, rows, columns);
   }
 
   state(clip: Tensor, rates: Tensor, index: number): AdamState {
@@ -54,7 +54,7 @@ export class GroupSpace {
    * @param side where that side lies in the matrices that are projected.
    */
   constructor(
-    private readonly gpu: Gpu,
+    private readonly device: Device,
     readonly names: readonly string[],
     readonly dimension: number,
     readonly side: Side,
@@ -66,7 +66,7 @@ export class GroupSpace {
     this.#onGpu = undefined;
     const widest = Math.max(0, ...[...this.spaces.values()].map((S) => S.columns));
     if (widest === 0) return;
-    this.#onGpu = new Stack(this.gpu, 'shared space', this.names, this.dimension, widest);
+    this.#onGpu = new Stack(this.device, 'shared space', this.names, this.dimension, widest);
     for (const [name, S] of this.spaces) {
       const padded = matrix(this.dimension, widest);
       for (let i = 0; i < S.rows; i++) {
@@ -80,7 +80,7 @@ export class GroupSpace {
   reserve(directions: number): void {
     this.#onGpu?.destroy();
     const widest = Math.min(directions, this.dimension);
-    this.#onGpu = widest === 0 ? undefined : new Stack(this.gpu, 'shared space', this.names, this.dimension, widest);
+    this.#onGpu = widest === 0 ? undefined : new Stack(this.device, 'shared space', this.names, this.dimension, widest);
   }
 
   /** Takes up the spaces and directions of the tasks before. @throws GorpError `run/round-does-not-fit`. */

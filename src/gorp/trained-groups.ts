@@ -1,5 +1,5 @@
 import { GorpError } from '../base/errors.ts';
-import type { Gpu } from '../gpu/device.ts';
+import type { Device } from '../device/device.ts';
 import type { Network } from '../models/network.ts';
 import { FullRankGroup } from './full-rank-group.ts';
 import { LoraGroup } from './lora-group.ts';
@@ -13,22 +13,21 @@ export interface TrainedGroups {
   readonly full: FullRankGroup[];
 }
 
-/** @throws GorpError `settings/rank-too-large`, `gpu/out-of-memory`, …; nothing stays allocated then. */
+/** @throws GorpError `settings/rank-too-large`, `device/out-of-memory`, …; nothing stays allocated then. */
 export function createGroups(
-  gpu: Gpu,
+  device: Device,
   shapes: Network['shapes'],
   method: MethodSettings,
   targets: TargetModules,
 ): TrainedGroups {
   const lora: LoraGroup[] = [];
   const full: FullRankGroup[] = [];
-  const { maxBufferSize, maxStorageBufferBindingSize } = gpu.device.limits;
-  const limit = Math.min(maxBufferSize, maxStorageBufferBindingSize);
+  const limit = device.limits.buffer;
   try {
     if (method.adapters !== 'none') {
       for (const group of layerGroups(shapes, targets.lora, limit)) {
         checkRank('loraRank', method.loraRank, group.names[0], group.out, group.inputs);
-        lora.push(new LoraGroup(gpu, group, method));
+        lora.push(new LoraGroup(device, group, method));
       }
     }
     if (method.fullRank !== 'none') {
@@ -36,7 +35,7 @@ export function createGroups(
         if (method.fullRank === 'projected') {
           checkRank('galoreRank', method.galoreRank, group.names[0], group.out, group.inputs);
         }
-        full.push(new FullRankGroup(gpu, group, method));
+        full.push(new FullRankGroup(device, group, method));
       }
     }
     return { lora, full };

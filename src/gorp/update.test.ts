@@ -1,13 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Gpu } from '../gpu/device.ts';
-import { submit } from '../gpu/program.ts';
+import type { Device } from '../device/device.ts';
 import { type Compiled, compile } from '../graph/compile.ts';
 import { Graph, type Numbers } from '../graph/graph.ts';
 import { adamStepSize } from '../graph/ops/optimizer.ts';
 import type { Tensor } from '../graph/tensor.ts';
 import { runOnCpu } from '../graph/twin.ts';
 import { type GoldenTensor, goldenReal, readGolden, readGoldenJson, relativeError } from '../testing/golden.ts';
-import { acquireTestGpu } from '../testing/gpu.ts';
+import { acquireTestGpu } from '../testing/devices.ts';
 import { goldenMatrix } from '../testing/matrices.ts';
 import { hasShared } from '../testing/shared.ts';
 import { type Matrix, matrix, subtract, transpose } from './matrix.ts';
@@ -16,11 +15,11 @@ import { Stack } from './stack.ts';
 import { slice } from './trainable-group.ts';
 import { recordPlainUpdate, recordProjectedUpdate } from './update.ts';
 
-let gpu: Gpu;
+let device: Device;
 beforeAll(async () => {
-  gpu = await acquireTestGpu();
+  device = await acquireTestGpu();
 });
-afterAll(() => gpu.destroy());
+afterAll(() => device.destroy());
 
 interface Case {
   id: string;
@@ -102,7 +101,7 @@ class UpdateUnderTest {
   }
 
   #stack(name: string, rows: number, columns: number): Stack {
-    const stack = new Stack(gpu, name, NAMES, rows, columns);
+    const stack = new Stack(device, name, NAMES, rows, columns);
     this.#stacks.set(name, stack);
     this.#values.set(stack.tensor, new Float64Array(stack.tensor.elements));
     return stack;
@@ -145,8 +144,8 @@ class UpdateUnderTest {
     const rate = matrix(1, 1, [adamStepSize(learningRate, step)]);
     this.write('rates', [rate, rate]);
     runOnCpu(this.#graph, this.#values);
-    this.#compiled ??= await compile(gpu, 'update', this.#graph, []);
-    submit(gpu, this.#compiled.program);
+    this.#compiled ??= await compile(device, 'update', this.#graph, []);
+    await device.run([this.#compiled.program]);
   }
 
   async read(name: string): Promise<Record<Place, Matrix[]>> {
@@ -156,7 +155,7 @@ class UpdateUnderTest {
     const twin = NAMES.map((_, i) =>
       matrix(stack.rows, stack.columns, this.#valuesOf(stack).subarray(i * stride, i * stride + size)),
     );
-    return { twin, gpu: NAMES.map((which) => onGpu.get(which) ?? matrix(0, 0)) };
+    return { twin, device: NAMES.map((which) => onGpu.get(which) ?? matrix(0, 0)) };
   }
 
   destroy(): void {
@@ -216,7 +215,7 @@ describe.skipIf(!hasShared)('updates equal the reference trajectories without we
     await compare('m', 'exp_avg', ({ m }) => m);
     await compare('v', 'exp_avg_sq', ({ v }) => v);
     update.destroy();
-    expect(gpu.buffers.liveLabels).toEqual([]);
+    expect(device.buffers.liveLabels).toEqual([]);
   });
 });
 

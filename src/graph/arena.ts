@@ -1,5 +1,5 @@
-import type { OwnedBuffer } from '../gpu/buffers.ts';
-import type { Gpu } from '../gpu/device.ts';
+import type { OwnedBuffer } from '../device/buffers.ts';
+import type { Device } from '../device/device.ts';
 
 /**
  * Memory for the intermediates of programs that run one after another and read nothing that another left there. They
@@ -11,7 +11,7 @@ export class Arena {
   #version = 0;
 
   constructor(
-    private readonly gpu: Gpu,
+    private readonly device: Device,
     private readonly label: string,
   ) {}
 
@@ -24,7 +24,7 @@ export class Arena {
    * A buffer for each of these slots. Where those that there are do not suffice, larger ones take their place.
    *
    * @param slots bytes.
-   * @throws GorpError `gpu/buffer-too-large`; lack of memory is told by `gpu.buffers.verified`.
+   * @throws GorpError `device/buffer-too-large`; lack of memory is told by `gpu.buffers.verified`.
    */
   take(slots: readonly number[]): OwnedBuffer[] {
     const largestFirst = slots.map((_, slot) => slot).sort((a, b) => slots[b] - slots[a]);
@@ -34,7 +34,7 @@ export class Arena {
       if (known === undefined || known.bytes < slots[slot]) {
         if (known !== undefined) this.#version++;
         known?.destroy();
-        this.#buffers[i] = this.gpu.buffers.storage(`${this.label} slot ${i}`, slots[slot]);
+        this.#buffers[i] = this.device.buffers.storage(`${this.label} slot ${i}`, slots[slot]);
       }
       buffers[slot] = this.#buffers[i];
     }

@@ -1,19 +1,19 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { seededRandom } from '../base/random.ts';
-import type { Gpu } from '../gpu/device.ts';
-import { acquireTestGpu } from '../testing/gpu.ts';
+import type { Device } from '../device/device.ts';
+import { acquireTestGpu } from '../testing/devices.ts';
 import { GraphUnderTest } from '../testing/graphs.ts';
 import { compile, liveOperations, planMemory } from './compile.ts';
 import { Graph, type Operation } from './graph.ts';
 import { add } from './ops/elementwise.ts';
 import { bytesOf, type Tensor } from './tensor.ts';
 
-let gpu: Gpu;
+let device: Device;
 beforeAll(async () => {
-  gpu = await acquireTestGpu();
+  device = await acquireTestGpu();
 });
-afterAll(() => gpu.destroy());
+afterAll(() => device.destroy());
 
 /** An operation that computes nothing. */
 function operation(inputs: Tensor[], outputs: Tensor[], more: Partial<Operation> = {}): Operation {
@@ -103,7 +103,7 @@ describe('planMemory', () => {
 
   it('sets nothing aside for tensors that live in buffers of their own', () => {
     const g = new Graph();
-    const buffer = gpu.buffers.storage('own', 16);
+    const buffer = device.buffers.storage('own', 16);
     const own = g.persistent('own', [4], { storage: { buffer, offset: 0, bytes: 16 } });
     expect(planMemory([operation([own], [own])], [own])).toEqual({ slots: [], slotOf: new Map() });
     buffer.destroy();
@@ -141,20 +141,20 @@ describe('compile', () => {
         }
         return { early: tensors[7], middle: tensors[18], last: tensors[31] };
       });
-      await test.checkGpu(gpu, 1e-6);
+      await test.checkDevice(device, 1e-6);
     }
   });
 
   it('leaves nothing allocated when the device cannot hold an intermediate', async () => {
     const g = new Graph();
     const small = g.intermediate('small', [16]);
-    const huge = g.intermediate('huge', [gpu.device.limits.maxStorageBufferBindingSize / 4 + 4]);
+    const huge = g.intermediate('huge', [device.device.limits.maxStorageBufferBindingSize / 4 + 4]);
     g.record(operation([], [small]));
     g.record(operation([small], [huge]));
-    await expect(compile(gpu, 'too large', g, [huge])).rejects.toThrow(
-      expect.objectContaining({ code: 'gpu/buffer-too-large' }),
+    await expect(compile(device, 'too large', g, [huge])).rejects.toThrow(
+      expect.objectContaining({ code: 'device/buffer-too-large' }),
     );
-    expect(gpu.buffers.liveLabels).toEqual([]);
+    expect(device.buffers.liveLabels).toEqual([]);
   });
 
   it('knows the place of its roots, not of tensors whose memory others have taken', async () => {
@@ -162,10 +162,10 @@ describe('compile', () => {
     const [root, other] = ['root', 'other'].map((name) => g.intermediate(name, [5]));
     g.record(operation([], [root]));
     g.record(operation([], [other]));
-    const compiled = await compile(gpu, 'places', g, [root]);
+    const compiled = await compile(device, 'places', g, [root]);
     expect(compiled.rangeOf(root)).toMatchObject({ offset: 0, bytes: 20 });
     expect(() => compiled.rangeOf(other)).toThrow('other is not computed by places');
     compiled.destroy();
-    expect(gpu.buffers.liveLabels).toEqual([]);
+    expect(device.buffers.liveLabels).toEqual([]);
   });
 });

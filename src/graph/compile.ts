@@ -1,5 +1,6 @@
-import type { Gpu } from '../gpu/device.ts';
-import { type BufferRange, type Dispatch, Program } from '../gpu/program.ts';
+import type { BufferRange } from '../device/buffers.ts';
+import type { Device, Program } from '../device/device.ts';
+import type { Planner } from '../device/planner.ts';
 import { Arena } from './arena.ts';
 import type { Graph, Operation } from './graph.ts';
 import { bytesOf, type Tensor } from './tensor.ts';
@@ -23,28 +24,49 @@ export interface MemoryPlan {
   readonly slotOf: ReadonlyMap<Tensor, number>;
 }
 
+/** An operation with the memory that it needs on a device only while it runs. */
+export interface PlannedOperation {
+  readonly operation: Operation;
+  readonly scratch: readonly (Tensor | undefined)[];
+}
+
+/** Sets memory between the kernels of operations aside, as a device needs it. */
+export function withScratch(operations: readonly Operation[], planner: Planner): PlannedOperation[] {
+  return operations.map((operation) => ({
+    operation,
+    scratch: (operation.scratch?.(planner) ?? []).map((elements) =>
+      elements === 0
+        ? undefined
+        : { name: `scratch of ${operation.name}`, shape: [elements], dtype: 'f32', trainable: false, elements },
+    ),
+  }));
+}
+
 /**
  * Gives every intermediate a slot for the time between the operation that makes it and the last that reads it. The slot
  * that fits best is taken; where none fits, the largest free one grows.
  *
  * @param keep intermediates that must survive to the end, because the host reads them.
  */
-export function planMemory(operations: readonly Operation[], keep: readonly Tensor[]): MemoryPlan {
+export function planMemory(planned: readonly PlannedOperation[], keep: readonly Tensor[]): MemoryPlan {
   const lastUse = new Map<Tensor, number>();
-  operations.forEach(({ inputs, outputs, scratch = [] }, i) => {
-    for (const tensor of [...inputs, ...outputs, ...scratch]) if (!tensor.storage) lastUse.set(tensor, i);
+  const steps = planned.map(({ operation: { inputs, outputs }, scratch }) => {
+    const made = [...outputs, ...scratch.filter((tensor) => tensor !== undefined)];
+    return { made, used: new Set([...inputs, ...made]) };
   });
-  for (const tensor of keep) if (!tensor.storage) lastUse.set(tensor, operations.length);
+  steps.forEach(({ used }, i) => {
+    for (const tensor of used) if (!tensor.storage) lastUse.set(tensor, i);
+  });
+  for (const tensor of keep) if (!tensor.storage) lastUse.set(tensor, steps.length);
   const slots: number[] = [];
   const slotOf = new Map<Tensor, number>();
   const free = new Set<number>();
-  operations.forEach(({ inputs, outputs, scratch = [] }, i) => {
-    for (const tensor of [...outputs, ...scratch]) {
+  steps.forEach(({ made, used }, i) => {
+    for (const tensor of made) {
       if (tensor.storage || slotOf.has(tensor)) continue;
-      const slot = takeSlot(slots, free, bytesOf(tensor));
-      slotOf.set(tensor, slot);
+      slotOf.set(tensor, takeSlot(slots, free, bytesOf(tensor)));
     }
-    for (const tensor of new Set([...inputs, ...outputs, ...scratch])) {
+    for (const tensor of used) {
       const slot = slotOf.get(tensor);
       if (slot !== undefined && lastUse.get(tensor) === i) free.add(slot);
     }
@@ -66,32 +88,6 @@ function takeSlot(slots: number[], free: Set<number>, bytes: number): number {
   return best;
 }
 
-/**
- * Gives a program the kernels that are measured to be best as they become known. What cannot be had, since the device is
- * lost or out of memory, leaves it as it is: it computes the same.
- *
- * @param planned the version of the choices that it was recorded with.
- * @returns what ends it.
- */
-function follow(gpu: Gpu, program: Program, plan: () => Dispatch[], planned: number): () => void {
-  let version = planned;
-  let isAtIt = false;
-  return gpu.tuning.follow(planned, async () => {
-    if (isAtIt) return; // whoever is at it sees the new version, too
-    isAtIt = true;
-    try {
-      while (version !== gpu.tuning.version) {
-        ({ version } = gpu.tuning);
-        await program.replace(plan());
-      }
-    } catch {
-      // as above
-    } finally {
-      isAtIt = false;
-    }
-  });
-}
-
 /** A compiled graph: its program and the memory of its intermediates. */
 export interface Compiled {
   readonly program: Program;
@@ -105,22 +101,21 @@ export interface Compiled {
  *
  * @param roots tensors whose values are wanted; those without storage keep their memory to the end.
  * @param arena memory that is shared with other programs, whose owner frees it; without it the program has its own.
- * @throws GorpError `gpu/out-of-memory` or `gpu/buffer-too-large`; nothing stays allocated then.
+ * @throws GorpError `device/out-of-memory` or `device/buffer-too-large`; nothing stays allocated then.
  */
 export async function compile(
-  gpu: Gpu,
+  device: Device,
   name: string,
   graph: Graph,
   roots: readonly Tensor[],
   arena?: Arena,
 ): Promise<Compiled> {
-  const operations = liveOperations(graph, roots);
+  const { planner } = device;
+  const operations = withScratch(liveOperations(graph, roots), planner);
   const memory = planMemory(operations, roots);
-  const own = arena ? undefined : new Arena(gpu, name);
+  const own = arena ? undefined : new Arena(device, name);
   let program: Program | undefined;
-  let unfollow: (() => void) | undefined;
   const release = (): void => {
-    unfollow?.();
     program?.destroy();
     own?.destroy();
   };
@@ -132,15 +127,12 @@ export async function compile(
       if (slot === undefined) throw new Error(`${tensor.name} is not computed by ${name}`);
       return { buffer: buffers[slot], offset: 0, bytes: bytesOf(tensor) };
     };
-    // The kernels that are chosen now; others may be later.
-    const plan = (): Dispatch[] =>
+    program = await device.record(name, () =>
       operations
-        .flatMap((operation) => operation.calls(gpu.tuning))
-        .map(({ tensors, ...call }) => ({ ...call, tensors: tensors.map(rangeOf) }));
-    const { version } = gpu.tuning;
-    program = await Program.record(gpu, name, plan());
-    unfollow = follow(gpu, program, plan, version);
-    await gpu.buffers.verified();
+        .flatMap(({ operation, scratch }) => operation.calls(planner, scratch))
+        .map(({ tensors, ...call }) => ({ ...call, tensors: tensors.map(rangeOf) })),
+    );
+    await device.buffers.verified();
     return { program, rangeOf, destroy: release };
   } catch (error) {
     release();

@@ -1,28 +1,29 @@
-import type { KernelPlan } from '../gpu/kernel.ts';
-import type { BufferRange } from '../gpu/program.ts';
-import type { Tuning } from '../gpu/tuning.ts';
+import type { KernelCall as CallOf } from '../device/kernel.ts';
+import type { BufferRange } from '../device/buffers.ts';
+import type { Planner } from '../device/planner.ts';
 import { type DataType, sizeOf, type Tensor } from './tensor.ts';
 
 /** Values of tensors on the CPU: reals as f64, so that finite differences are sharp; ids as integers. */
 export type Numbers = Float64Array | Int32Array | Uint32Array;
 
 /** A kernel on tensors of the graph. */
-export interface KernelCall extends KernelPlan {
-  /** In the order of the kernel's bindings, from binding 1. */
-  readonly tensors: readonly Tensor[];
-}
+export type KernelCall = CallOf<Tensor>;
 
 /** One recorded operation. */
 export interface Operation {
   readonly name: string;
   readonly inputs: readonly Tensor[];
   readonly outputs: readonly Tensor[];
-  /** Memory an operation needs only while it runs. */
-  readonly scratch?: readonly Tensor[];
   /** True when it changes a persistent tensor in place and must run even if nobody reads its outputs. */
   readonly effect?: boolean;
-  /** The kernels that compute the outputs, as the device was measured to like them. */
-  calls(tuning: Tuning): readonly KernelCall[];
+  /** Floats of each piece of memory that the kernels need only while they run; 0 for a piece that is not needed. */
+  scratch?(planner: Planner): readonly number[];
+  /**
+   * The kernels that compute the outputs, as the device plans them.
+   *
+   * @param scratch the pieces of memory that {@link scratch} asks for; undefined in place of 0.
+   */
+  calls(planner: Planner, scratch: readonly (Tensor | undefined)[]): readonly KernelCall[];
   /** The same on the CPU: reads inputs, fills outputs. */
   twin(value: (tensor: Tensor) => Numbers): void;
   /**
@@ -33,6 +34,10 @@ export interface Operation {
   /** Set on operations that can add another tensor to their result for free. */
   fuseAddend?(addend: Tensor): boolean;
 }
+
+/** The pieces of scratch memory that were asked for. */
+export const present = (scratch: readonly (Tensor | undefined)[]): Tensor[] =>
+  scratch.filter((tensor) => tensor !== undefined);
 
 /** Records operations in the order in which they run. */
 export class Graph {

@@ -25,7 +25,7 @@ export function recomputeBlocks(graph: Graph): void {
     const operation = dropped.get(tensor);
     if (operation === undefined || again.has(tensor)) return;
     operation.inputs.forEach(makeAgain);
-    for (const made of [...operation.outputs, ...(operation.scratch ?? [])]) again.set(made, { ...made });
+    for (const made of operation.outputs) again.set(made, { ...made });
     result.push(withTensors(operation, again));
   };
   for (const operation of operations.slice(forwardOperations)) {
@@ -42,8 +42,8 @@ function withTensors(operation: Operation, others: ReadonlyMap<Tensor, Tensor>):
     ...operation,
     inputs: operation.inputs.map(other),
     outputs: operation.outputs.map(other),
-    ...(operation.scratch && { scratch: operation.scratch.map(other) }),
-    calls: (tuning) => operation.calls(tuning).map((call) => ({ ...call, tensors: call.tensors.map(other) })),
+    calls: (planner, scratch) =>
+      operation.calls(planner, scratch).map((call) => ({ ...call, tensors: call.tensors.map(other) })),
     twin: (value) => operation.twin((tensor) => value(other(tensor))),
   };
 }

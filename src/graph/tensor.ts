@@ -1,5 +1,5 @@
-import { type Packing, packedBytes } from '../gpu/packing.ts';
-import type { BufferRange } from '../gpu/program.ts';
+import { type Packing, packedBytes } from '../device/packing.ts';
+import type { BufferRange } from '../device/buffers.ts';
 
 export type DataType = 'f32' | 'u32' | 'i32';
 

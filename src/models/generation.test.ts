@@ -1,8 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { OwnedBuffer } from '../gpu/buffers.ts';
-import type { Gpu } from '../gpu/device.ts';
-import { submit } from '../gpu/program.ts';
-import { readBytes } from '../gpu/readback.ts';
+import type { OwnedBuffer } from '../device/buffers.ts';
+import type { Device } from '../device/device.ts';
 import { type Compiled, compile } from '../graph/compile.ts';
 import { Graph } from '../graph/graph.ts';
 import { sizeOf, type Tensor } from '../graph/tensor.ts';
@@ -14,7 +12,7 @@ import {
   readGoldenJson,
   relativeError,
 } from '../testing/golden.ts';
-import { acquireTestGpu } from '../testing/gpu.ts';
+import { acquireTestGpu } from '../testing/devices.ts';
 import { hasShared } from '../testing/shared.ts';
 import { labelTree } from './label-tree.ts';
 import { type Layers, plainLayers } from './layers.ts';
@@ -26,11 +24,11 @@ import { T5Network } from './t5-network.ts';
 const LOGITS_TOLERANCE = 2e-4;
 const LOSS_TOLERANCE = 2e-5;
 
-let gpu: Gpu;
+let device: Device;
 beforeAll(async () => {
-  gpu = await acquireTestGpu();
+  device = await acquireTestGpu();
 });
-afterAll(() => gpu.destroy());
+afterAll(() => device.destroy());
 
 describe.skipIf(!hasShared)('generation and ranking on the GPU', () => {
   describe.each(hasShared ? ['t5-tiny', 't5-v1_1-tiny'] : [])('%s', checkFamily);
@@ -61,8 +59,8 @@ function checkFamily(family: string): void {
   const owned: OwnedBuffer[] = [];
   const compiled: Compiled[] = [];
   beforeAll(async () => {
-    network = new T5Network(gpu, config, S);
-    parameters = await Parameters.load(gpu, network.shapes, (name) => Promise.resolve(goldenReal(model, name).data));
+    network = new T5Network(device, config, S);
+    parameters = await Parameters.load(device, network.shapes, (name) => Promise.resolve(goldenReal(model, name).data));
     layers = plainLayers((name) => parameters.tensor(name));
   });
   afterAll(() => {
@@ -70,19 +68,19 @@ function checkFamily(family: string): void {
     for (const buffer of owned) buffer.destroy();
     parameters.destroy();
     network.destroy();
-    expect(gpu.buffers.liveLabels).toEqual([]);
+    expect(device.buffers.liveLabels).toEqual([]);
   });
 
   async function program(name: string, build: (g: Graph) => Tensor[]): Promise<Compiled> {
     const g = new Graph();
-    const one = await compile(gpu, name, g, build(g));
+    const one = await compile(device, name, g, build(g));
     compiled.push(one);
     return one;
   }
   const readIds = async (one: Compiled, tensor: Tensor): Promise<number[][]> =>
-    rowsOf({ shape: tensor.shape.slice(), data: new Int32Array(await readBytes(gpu, one.rangeOf(tensor))) });
+    rowsOf({ shape: tensor.shape.slice(), data: new Int32Array(await device.read(one.rangeOf(tensor))) });
   const readReals = async (one: Compiled, tensor: Tensor): Promise<number[]> =>
-    Array.from(new Float32Array(await readBytes(gpu, one.rangeOf(tensor)), 0, sizeOf(tensor.shape)));
+    Array.from(new Float32Array(await device.read(one.rangeOf(tensor)), 0, sizeOf(tensor.shape)));
 
   test('greedy generation gives the ids of the reference, a whole batch and a part of one', async () => {
     const golden = readGoldenJson<{ max_new_tokens: number; output_ids: number[][] }>(`golden/${family}/generate.json`);
@@ -102,15 +100,15 @@ function checkFamily(family: string): void {
     });
     const empty = [config.startId, ...new Array<number>(capacity - 1).fill(config.padId)];
     const generate = async (): Promise<number[][]> => {
-      submit(gpu, prefill.program);
-      for (let i = 1; i < capacity; i++) submit(gpu, step.program);
+      await device.run([prefill.program]);
+      for (let i = 1; i < capacity; i++) await device.run([step.program]);
       return readIds(step, state.tokens);
     };
 
     generation.start(sources);
     expect(await generate()).toEqual([...wanted, empty]);
     const open = wanted.filter((row) => !row.includes(config.endIds[0])).length;
-    expect(new Uint32Array(await readBytes(gpu, step.rangeOf(state.remaining)))[0]).toBe(open);
+    expect(new Uint32Array(await device.read(step.rangeOf(state.remaining)))[0]).toBe(open);
 
     // Sources that have been read elsewhere, padded to more there, in another order and beside others.
     const other = network.generation({ B: 3, S: S + 4, capacity }, owned);
@@ -122,7 +120,7 @@ function checkFamily(family: string): void {
     other.adopt(generation, [2, 0], 1);
     other.adopt(generation, [0], 1);
     other.startAdopted(2);
-    for (let i = 1; i < capacity; i++) submit(gpu, shared.program);
+    for (let i = 1; i < capacity; i++) await device.run([shared.program]);
     expect(await readIds(shared, other.state.tokens)).toEqual([wanted[1], wanted[0], empty]);
 
     // The same state again with other rows: nothing of the first batch may be left in the caches.
@@ -145,7 +143,7 @@ function checkFamily(family: string): void {
     });
     generation.start(sources);
     ranking.write(tree);
-    submit(gpu, prefill.program, rank.program);
+    await device.run([prefill.program, rank.program]);
     const flat = losses ? await readReals(rank, losses) : [];
     const lossesOf = (source: number, label: number): number[] =>
       tree.paths[label].map((choice) => flat[source * choices + choice]);
@@ -171,7 +169,7 @@ function checkFamily(family: string): void {
     for (let shift = 0; shift < B; shift++) {
       const chosen = labels.map((_, b) => labels[(b + shift) % B]);
       batchOf.write(sources.map((source, b) => ({ source, label: chosen[b] })));
-      submit(gpu, forward.program);
+      await device.run([forward.program]);
       const [mean] = loss ? await readReals(forward, loss) : [];
       const sum = labels.flatMap((_, b) => lossesOf(b, (b + shift) % B)).reduce((a, b) => a + b, 0);
       expect(Math.abs(sum / chosen.flat().length / mean - 1), `labels moved by ${shift}`).toBeLessThan(LOSS_TOLERANCE);

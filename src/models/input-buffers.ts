@@ -1,25 +1,23 @@
-import type { OwnedBuffer } from '../gpu/buffers.ts';
-import type { Gpu } from '../gpu/device.ts';
+import type { OwnedBuffer } from '../device/buffers.ts';
+import type { Copy, Device, Values } from '../device/device.ts';
 import type { Choices } from '../graph/ops/cross-entropy.ts';
 import type { GenerationState } from '../graph/ops/generation.ts';
 import { bytesOf, type DataType, sizeOf, type Tensor } from '../graph/tensor.ts';
 import type { LabelTree } from './label-tree.ts';
 import type { KeyValue } from './layers.ts';
 
-type Values = Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer> | Int32Array<ArrayBuffer>;
-
 /** Makes persistent tensors that the host writes: batches, masks, the state of generation. */
 export class InputBuffers {
   /** @param owned receives the buffers; whoever has the list destroys them. */
   constructor(
-    private readonly gpu: Gpu,
+    private readonly device: Device,
     private readonly owned: OwnedBuffer[],
   ) {}
 
   /** A tensor in a buffer of its own, zero unless `values` are given. */
   make(name: string, shape: readonly number[], dtype: DataType, values?: Values): Tensor {
     const tensor: Tensor = { name, shape, dtype, trainable: false, elements: sizeOf(shape) };
-    const buffer = this.gpu.buffers.storage(name, bytesOf(tensor));
+    const buffer = this.device.buffers.storage(name, bytesOf(tensor));
     this.owned.push(buffer);
     tensor.storage = { buffer, offset: 0, bytes: buffer.bytes };
     if (values) this.write(tensor, values);
@@ -29,7 +27,7 @@ export class InputBuffers {
   /** Writes all or the first values of a tensor. */
   write(tensor: Tensor, values: Values): void {
     const { buffer, offset } = tensor.storage as NonNullable<Tensor['storage']>;
-    this.gpu.device.queue.writeBuffer(buffer.gpuBuffer, offset, values);
+    this.device.write(buffer, offset, values);
   }
 
   /** Room for trees of labels with so many nodes and choices. */
@@ -46,14 +44,17 @@ export class InputBuffers {
     this.write(tokens, Uint32Array.from(choices.tokens));
   }
 
-  /** Copies rows of a tensor [B, …] into another, whose rows may be longer, from row `at` on. Both lie on the GPU. */
-  copyRows(encoder: GPUCommandEncoder, from: Tensor, rows: readonly number[], into: Tensor, at: number): void {
+  /** The copies of rows of a tensor [B, …] into another, whose rows may be longer, from row `at` on. */
+  copiesOfRows(from: Tensor, rows: readonly number[], into: Tensor, at: number): Copy[] {
     const [source, target] = [from, into].map(({ storage }) => storage as NonNullable<Tensor['storage']>);
     const [bytes, stride] = [from, into].map(({ elements, shape: [count] }) => (elements / count) * 4);
-    rows.forEach((row, i) => {
-      const [begin, end] = [source.offset + row * bytes, target.offset + (at + i) * stride];
-      encoder.copyBufferToBuffer(source.buffer.gpuBuffer, begin, target.buffer.gpuBuffer, end, bytes);
-    });
+    return rows.map((row, i) => ({
+      from: source.buffer,
+      fromOffset: source.offset + row * bytes,
+      to: target.buffer,
+      toOffset: target.offset + (at + i) * stride,
+      bytes,
+    }));
   }
 
   /** Where a batch of B rows stands in greedy generation, with room for `capacity` tokens each. */

@@ -1,13 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { OwnedBuffer } from '../gpu/buffers.ts';
-import type { Gpu } from '../gpu/device.ts';
-import { submit } from '../gpu/program.ts';
-import { readBytes } from '../gpu/readback.ts';
+import type { OwnedBuffer } from '../device/buffers.ts';
+import type { Device } from '../device/device.ts';
 import { type Compiled, compile } from '../graph/compile.ts';
 import { Graph } from '../graph/graph.ts';
 import { sizeOf, type Tensor } from '../graph/tensor.ts';
 import { goldenReal, readGolden, readGoldenJson, relativeError } from '../testing/golden.ts';
-import { acquireTestGpu } from '../testing/gpu.ts';
+import { acquireTestGpu } from '../testing/devices.ts';
 import { hasShared } from '../testing/shared.ts';
 import { labelTree } from './label-tree.ts';
 import { type Layers, plainLayers } from './layers.ts';
@@ -19,13 +17,13 @@ import { Parameters } from './parameters.ts';
 // The GPU column of the reference data's tolerances.
 const LOSS_TOLERANCE = 2e-5;
 
-let gpu: Gpu;
+let device: Device;
 beforeAll(async () => {
-  gpu = await acquireTestGpu();
+  device = await acquireTestGpu();
 });
 afterAll(async () => {
-  expect(gpu.buffers.liveLabels).toEqual([]);
-  await gpu.destroy();
+  expect(device.buffers.liveLabels).toEqual([]);
+  await device.destroy();
 });
 
 /** A model of the reference data on the GPU. */
@@ -42,10 +40,10 @@ class OpenedModel {
   /** @param fields of config.json that are to be others. */
   static async open(folder: string, reach: number, fields: Record<string, unknown> = {}): Promise<OpenedModel> {
     const config = parseLlamaConfig({ ...readGoldenJson<object>(`${folder}/config.json`), ...fields });
-    const network = new LlamaNetwork(gpu, config, reach);
+    const network = new LlamaNetwork(device, config, reach);
     const model = readGolden(`${folder}/model.safetensors`);
     const read = (name: string): Promise<Float32Array> => Promise.resolve(goldenReal(model, name).data);
-    const parameters = await Parameters.load(gpu, network.shapes, read);
+    const parameters = await Parameters.load(device, network.shapes, read);
     const layers = plainLayers((name) => parameters.tensor(name));
     return new OpenedModel(network, layers, parameters);
   }
@@ -56,7 +54,7 @@ class OpenedModel {
 
   async program(name: string, build: (g: Graph) => Tensor[]): Promise<Compiled> {
     const g = new Graph();
-    const one = await compile(gpu, name, g, build(g));
+    const one = await compile(device, name, g, build(g));
     this.#compiled.push(one);
     return one;
   }
@@ -91,17 +89,17 @@ async function generate(
   sources: readonly (readonly number[])[],
 ): Promise<{ rows: number[][]; remaining: number }> {
   generation.start(sources);
-  submit(gpu, prefill.program);
+  await device.run([prefill.program]);
   const { tokens, remaining } = generation.state;
   const [B, capacity] = tokens.shape;
-  for (let i = 1; i < capacity; i++) submit(gpu, step.program);
-  const ids = Array.from(new Uint32Array(await readBytes(gpu, step.rangeOf(tokens)), 0, B * capacity));
+  for (let i = 1; i < capacity; i++) await device.run([step.program]);
+  const ids = Array.from(new Uint32Array(await device.read(step.rangeOf(tokens)), 0, B * capacity));
   const rows = Array.from({ length: B }, (_, b) => ids.slice(b * capacity + 1, (b + 1) * capacity));
-  return { rows, remaining: new Uint32Array(await readBytes(gpu, step.rangeOf(remaining)))[0] };
+  return { rows, remaining: new Uint32Array(await device.read(step.rangeOf(remaining)))[0] };
 }
 
 const readReals = async (one: Compiled, tensor: Tensor): Promise<number[]> =>
-  Array.from(new Float32Array(await readBytes(gpu, one.rangeOf(tensor)), 0, sizeOf(tensor.shape)));
+  Array.from(new Float32Array(await device.read(one.rangeOf(tensor)), 0, sizeOf(tensor.shape)));
 
 describe.skipIf(!hasShared)('golden/llama-tiny', () => {
   if (!hasShared) return;
@@ -161,14 +159,14 @@ describe.skipIf(!hasShared)('golden/llama-tiny', () => {
       return [];
     });
     generation.start(sources);
-    submit(gpu, prefill.program);
+    await device.run([prefill.program]);
     other.adopt(generation, [1], 0);
     other.adopt(generation, [0, 1], 1);
     other.adopt(generation, [2], 1);
     other.startAdopted(2);
-    for (let i = 0; i < count; i++) submit(gpu, step.program);
+    for (let i = 0; i < count; i++) await device.run([step.program]);
     const { tokens } = other.state;
-    const ids = Array.from(new Uint32Array(await readBytes(gpu, step.rangeOf(tokens)), 0, sizeOf(tokens.shape)));
+    const ids = Array.from(new Uint32Array(await device.read(step.rangeOf(tokens)), 0, sizeOf(tokens.shape)));
     const rows = [0, 1, 2].map((b) => ids.slice(b * (count + 1) + 1, (b + 1) * (count + 1)));
     expect(rows).toEqual([wanted[1], wanted[2], empty]);
   });
@@ -190,13 +188,13 @@ describe.skipIf(!hasShared)('golden/llama-tiny', () => {
     });
     generation.start(sources);
     ranking.write(tree);
-    submit(gpu, prefill.program, rank.program);
+    await device.run([prefill.program, rank.program]);
     const flat = losses ? await readReals(rank, losses) : [];
     const sumOf = (source: number, label: number): number =>
       tree.paths[label].reduce((sum, choice) => sum + flat[source * choices + choice], 0);
 
     // Behind the nodes of its own answer a prompt goes on as generation does.
-    const ids = best ? new Uint32Array(await readBytes(gpu, rank.rangeOf(best)), 0, sizeOf(best.shape)) : [];
+    const ids = best ? new Uint32Array(await device.read(rank.rangeOf(best)), 0, sizeOf(best.shape)) : [];
     sources.forEach((_, b) => {
       const nodes = [0, ...tree.paths[b].map((choice) => tree.choices.nodes[choice])].slice(0, labels[b].length);
       expect(nodes.map((node) => ids[b * tree.tokens.length + node])).toEqual(labels[b]);
@@ -209,7 +207,7 @@ describe.skipIf(!hasShared)('golden/llama-tiny', () => {
       const labelOf = (b: number): number => (b + shift) % labels.length;
       const rows: TokenPair[] = sources.map((source, b) => ({ source, label: labels[labelOf(b)] }));
       batch.write(rows);
-      submit(gpu, forward.program);
+      await device.run([forward.program]);
       const [mean] = loss ? await readReals(forward, loss) : [];
       const sum = sources.reduce((total, _, b) => total + sumOf(b, labelOf(b)), 0);
       const written = rows.flatMap(({ label }) => label).length;
@@ -241,7 +239,7 @@ describe.skipIf(!hasShared)('golden/llama-tiny', () => {
     let loss: Tensor | undefined;
     const forward = await model.program('loss', (g) => [(loss = batch.loss(g, model.layers))]);
     batch.write(rows);
-    submit(gpu, forward.program);
+    await device.run([forward.program]);
     expect(relativeError(loss ? await readReals(forward, loss) : [], [mean])).toBeLessThan(LOSS_TOLERANCE);
     const masked = await readReals(forward, batch.rowMask('model.layers.0.mlp.gate_proj'));
     expect(masked.reduce((a, b) => a + b, 0)).toBe(
@@ -251,7 +249,7 @@ describe.skipIf(!hasShared)('golden/llama-tiny', () => {
 
   test('refuses texts longer than the model has positions', () => {
     const config = model.network.config;
-    const make = (): LlamaNetwork => new LlamaNetwork(gpu, config, config.maxPositions + 1);
+    const make = (): LlamaNetwork => new LlamaNetwork(device, config, config.maxPositions + 1);
     expect(make).toThrow(expect.objectContaining({ code: 'settings/text-too-long' }) as Error);
   });
 });

@@ -1,6 +1,6 @@
 import { GorpError } from '../base/errors.ts';
-import type { OwnedBuffer } from '../gpu/buffers.ts';
-import type { Gpu } from '../gpu/device.ts';
+import type { OwnedBuffer } from '../device/buffers.ts';
+import type { Copy, Device } from '../device/device.ts';
 import type { Graph } from '../graph/graph.ts';
 import { argMax, choiceLosses, crossEntropy } from '../graph/ops/cross-entropy.ts';
 import { type GenerationState, nextToken } from '../graph/ops/generation.ts';
@@ -36,7 +36,7 @@ export class LlamaNetwork implements Network {
    * @throws GorpError `settings/text-too-long` when the model has fewer positions.
    */
   constructor(
-    private readonly gpu: Gpu,
+    private readonly device: Device,
     readonly config: LlamaConfig,
     reach: number,
   ) {
@@ -48,7 +48,7 @@ export class LlamaNetwork implements Network {
       );
     }
     this.shapes = llamaParameterShapes(config);
-    const constants = new InputBuffers(gpu, this.#owned);
+    const constants = new InputBuffers(device, this.#owned);
     this.one = constants.make('one', [1], 'f32', Float32Array.of(1));
     this.#constants = {
       table: constants.make('rotary angles', [reach, config.headDim], 'f32', rotaryTable(config, reach)),
@@ -69,7 +69,7 @@ export class LlamaNetwork implements Network {
   }
 
   batch(sizes: BatchSizes, owned: OwnedBuffer[]): TrainingBatch {
-    return new LlamaTrainingBatch(this.config, this.#constants, sizes, new InputBuffers(this.gpu, owned));
+    return new LlamaTrainingBatch(this.config, this.#constants, sizes, new InputBuffers(this.device, owned));
   }
 
   sourceBytes(tokens: number): number {
@@ -78,7 +78,7 @@ export class LlamaNetwork implements Network {
   }
 
   generation(sizes: { B: number; S: number; capacity: number }, owned: OwnedBuffer[]): Generation {
-    return new LlamaGeneration(this.gpu, this.config, this.#constants, sizes, owned);
+    return new LlamaGeneration(this.device, this.config, this.#constants, sizes, owned);
   }
 
   destroy(): void {
@@ -155,7 +155,7 @@ class LlamaGeneration implements Generation {
   #lastPositions: number[] = [];
 
   constructor(
-    private readonly gpu: Gpu,
+    private readonly device: Device,
     private readonly config: LlamaConfig,
     private readonly constants: Constants,
     private readonly sizes: { B: number; S: number; capacity: number },
@@ -163,7 +163,7 @@ class LlamaGeneration implements Generation {
   ) {
     const { B, capacity } = sizes;
     const P = this.#promptLength;
-    const inputs = new InputBuffers(gpu, owned);
+    const inputs = new InputBuffers(device, owned);
     const width = config.numKeyHeads * config.headDim;
     const keyValues = (length: number): KeyValue[] =>
       Array.from({ length: config.numLayers }, () => ({
@@ -223,15 +223,14 @@ class LlamaGeneration implements Generation {
     });
   }
 
-  adopt(other: Generation, rows: readonly number[], at: number): void {
+  async adopt(other: Generation, rows: readonly number[], at: number): Promise<void> {
     if (!(other instanceof LlamaGeneration)) throw new Error('LLaMA adopts what LLaMA has read');
-    const encoder = this.gpu.device.createCommandEncoder();
-    const copy = (from: Tensor, into: Tensor): void => this.#inputs.copyRows(encoder, from, rows, into, at);
-    this.#prompts.keyValues.forEach(({ k, v }, i) => {
-      copy(other.#prompts.keyValues[i].k, k);
-      copy(other.#prompts.keyValues[i].v, v);
-    });
-    this.gpu.device.queue.submit([encoder.finish()]);
+    const copies = (from: Tensor, into: Tensor): Copy[] => this.#inputs.copiesOfRows(from, rows, into, at);
+    const read = other.#prompts.keyValues;
+    await this.device.run(
+      [],
+      this.#prompts.keyValues.flatMap(({ k, v }, i) => [...copies(read[i].k, k), ...copies(read[i].v, v)]),
+    );
     rows.forEach((row, i) => (this.#read[at + i] = other.#read[row]));
   }
 
@@ -259,7 +258,7 @@ class LlamaGeneration implements Generation {
 
   ranking({ nodes, choices }: TreeSizes, owned: OwnedBuffer[]): Ranking {
     const { B } = this.sizes;
-    const inputs = new InputBuffers(this.gpu, owned);
+    const inputs = new InputBuffers(this.device, owned);
     const ids = inputs.make('label ids', [B, nodes], 'u32');
     const mask = inputs.make('label mask', [B, nodes], 'f32', new Float32Array(B * nodes).fill(1));
     const start = inputs.make('label positions', [B, nodes], 'i32');

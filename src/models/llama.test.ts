@@ -1,7 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Gpu } from '../gpu/device.ts';
-import { submit } from '../gpu/program.ts';
-import { readBytes } from '../gpu/readback.ts';
+import type { Device } from '../device/device.ts';
 import { compile } from '../graph/compile.ts';
 import { Graph, type Numbers } from '../graph/graph.ts';
 import { crossEntropy } from '../graph/ops/cross-entropy.ts';
@@ -10,18 +8,18 @@ import { bytesOf, type DataType, sizeOf, type Tensor } from '../graph/tensor.ts'
 import { runOnCpu } from '../graph/twin.ts';
 import { relativeError } from '../testing/compare.ts';
 import { type GoldenTensor, readGolden, readGoldenJson } from '../testing/golden.ts';
-import { acquireTestGpu } from '../testing/gpu.ts';
+import { acquireTestGpu } from '../testing/devices.ts';
 import { hasShared } from '../testing/shared.ts';
 import { plainLayers } from './layers.ts';
 import { Llama } from './llama.ts';
 import { parseLlamaConfig } from './llama-config.ts';
 import { rotaryTable } from './rotary-angles.ts';
 
-let gpu: Gpu;
+let device: Device;
 beforeAll(async () => {
-  gpu = await acquireTestGpu();
+  device = await acquireTestGpu();
 });
-afterAll(() => gpu.destroy());
+afterAll(() => device.destroy());
 
 /** A whole text through a model, its loss and every gradient, as a graph with values. */
 class TextGraph {
@@ -83,23 +81,23 @@ class TextGraph {
 
   async onGpu(): Promise<(tensor: Tensor) => ArrayLike<number>> {
     const buffers = [...this.values].map(([tensor, data]) => {
-      const buffer = gpu.buffers.storage(tensor.name, bytesOf(tensor));
+      const buffer = device.buffers.storage(tensor.name, bytesOf(tensor));
       const typed = tensor.dtype === 'f32' ? Float32Array.from(data) : data;
-      gpu.device.queue.writeBuffer(buffer.gpuBuffer, 0, typed as Float32Array<ArrayBuffer>);
+      device.write(buffer, 0, typed as Float32Array<ArrayBuffer>);
       tensor.storage = { buffer, offset: 0, bytes: buffer.bytes };
       return buffer;
     });
     const roots = [...this.hidden, this.logits, this.loss, ...this.gradients.values()];
-    const compiled = await compile(gpu, 'text', this.graph, roots);
-    submit(gpu, compiled.program);
+    const compiled = await compile(device, 'text', this.graph, roots);
+    await device.run([compiled.program]);
     const actual = new Map<Tensor, Float32Array>();
     for (const tensor of roots) {
-      actual.set(tensor, new Float32Array(await readBytes(gpu, compiled.rangeOf(tensor)), 0, sizeOf(tensor.shape)));
+      actual.set(tensor, new Float32Array(await device.read(compiled.rangeOf(tensor)), 0, sizeOf(tensor.shape)));
     }
     compiled.destroy();
     for (const buffer of buffers) buffer.destroy();
     for (const tensor of this.values.keys()) delete tensor.storage;
-    expect(gpu.buffers.liveBuffers).toBe(0);
+    expect(device.buffers.liveBuffers).toBe(0);
     return (tensor) => actual.get(tensor) ?? [];
   }
 }
@@ -167,7 +165,7 @@ describe.skipIf(!hasShared)('golden/llama-tiny', () => {
   });
 
   test('the GPU gives the logits, hidden states, loss and every gradient', async () => {
-    check(await text.onGpu(), { value: 1e-4, loss: 2e-5, gradient: 1e-3 });
+    check(await text.onDevice(), { value: 1e-4, loss: 2e-5, gradient: 1e-3 });
   });
 });
 
@@ -193,7 +191,7 @@ describe.skipIf(!hasShared)('models/stories260K-hf', () => {
       labels: ids.map((_, i) => ids[i + 1] ?? -100),
       weights: ids.map((_, i) => (i === S - 1 ? 0 : 1 / (S - 1))),
     });
-    const actual = await text.onGpu();
+    const actual = await text.onDevice();
     expect(Math.abs(actual(text.loss)[0] - mean)).toBeLessThan(2e-5 * mean + 1e-6); // six places are given
     for (const [name, wanted] of Object.entries(norms)) {
       const [, gradient] = [...text.gradients].find(([tensor]) => tensor.name === name) ?? [];

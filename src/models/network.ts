@@ -1,4 +1,4 @@
-import type { OwnedBuffer } from '../gpu/buffers.ts';
+import type { OwnedBuffer } from '../device/buffers.ts';
 import type { Graph } from '../graph/graph.ts';
 import type { GenerationState } from '../graph/ops/generation.ts';
 import type { Tensor } from '../graph/tensor.ts';
@@ -48,7 +48,7 @@ export interface Generation {
    * Takes over sources that another generation of the same network has read: its `rows` become the rows from `at` on.
    * Sources may be padded to less there than here.
    */
-  adopt(other: Generation, rows: readonly number[], at: number): void;
+  adopt(other: Generation, rows: readonly number[], at: number): Promise<void>;
   /** Sets the state to the beginning for the first rows, which have been adopted; the others are ended. */
   startAdopted(rows: number): void;
   /**

@@ -1,13 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { OwnedBuffer } from '../gpu/buffers.ts';
-import type { Gpu } from '../gpu/device.ts';
-import type { Packing } from '../gpu/packing.ts';
-import { submit } from '../gpu/program.ts';
-import { readBytes } from '../gpu/readback.ts';
+import type { OwnedBuffer } from '../device/buffers.ts';
+import type { Device } from '../device/device.ts';
+import type { Packing } from '../device/packing.ts';
 import { compile } from '../graph/compile.ts';
 import { Graph } from '../graph/graph.ts';
 import { goldenBatch, type GoldenTensor, goldenReal, readGolden, readGoldenJson } from '../testing/golden.ts';
-import { acquireTestGpu } from '../testing/gpu.ts';
+import { acquireTestGpu } from '../testing/devices.ts';
 import { hasShared } from '../testing/shared.ts';
 import { plainLayers } from './layers.ts';
 import { parseLlamaConfig } from './llama-config.ts';
@@ -17,22 +15,22 @@ import { type LoadOptions, Parameters } from './parameters.ts';
 import { parseT5Config } from './t5-config.ts';
 import { T5Network } from './t5-network.ts';
 
-let gpu: Gpu;
+let device: Device;
 beforeAll(async () => {
-  gpu = await acquireTestGpu();
+  device = await acquireTestGpu();
 });
-afterAll(() => gpu.destroy());
+afterAll(() => device.destroy());
 
 /** The same device, said to allow less in one buffer. */
-function limited(bytes: number): Gpu {
-  const { queue } = gpu.device;
+function limited(bytes: number): Device {
+  const { queue } = device.device;
   const limits = { maxBufferSize: bytes, maxStorageBufferBindingSize: bytes };
   return { ...gpu, device: { limits, queue } as unknown as GPUDevice };
 }
 
 interface Case {
   name: string;
-  network: (gpu: Gpu) => Network;
+  network: (device: Device) => Network;
   folder: string;
   batch: SizedBatch;
 }
@@ -64,8 +62,8 @@ function storiesCase(): Case {
 /** Loss of a batch with the model's weights loaded in some way, on a device with some limit. */
 async function lossOf({ network: make, folder, batch }: Case, options: LoadOptions, limit?: number): Promise<number> {
   const model = readGolden(`${folder}/model.safetensors`);
-  const network = make(gpu);
-  const device = limit === undefined ? gpu : limited(limit);
+  const network = make(device);
+  const device = limit === undefined ? device : limited(limit);
   const parameters = await Parameters.load(
     device,
     network.shapes,
@@ -79,15 +77,15 @@ async function lossOf({ network: make, folder, batch }: Case, options: LoadOptio
     g,
     plainLayers((name) => parameters.tensor(name)),
   );
-  const compiled = await compile(gpu, 'loss', g, [loss]);
+  const compiled = await compile(device, 'loss', g, [loss]);
   inputs.write(batch.rows);
-  submit(gpu, compiled.program);
-  const [value] = new Float32Array(await readBytes(gpu, compiled.rangeOf(loss)));
+  await device.run([compiled.program]);
+  const [value] = new Float32Array(await device.read(compiled.rangeOf(loss)));
   compiled.destroy();
   for (const buffer of owned) buffer.destroy();
   parameters.destroy();
   network.destroy();
-  expect(gpu.buffers.liveLabels).toEqual([]);
+  expect(device.buffers.liveLabels).toEqual([]);
   return value;
 }
 
@@ -109,7 +107,7 @@ describe.skipIf(!hasShared)('a model loaded', () => {
   describe.each(hasShared ? [t5Case(), storiesCase()] : [])('$name', (one) => {
     test('in packed form loses little', async () => {
       const exact = await lossOf(one, {});
-      const probe = one.network(gpu);
+      const probe = one.network(device);
       const { shapes } = probe;
       probe.destroy();
       const changes: [Packing, number][] = [];

@@ -1,8 +1,8 @@
 import { GorpError } from '../base/errors.ts';
-import type { OwnedBuffer } from '../gpu/buffers.ts';
-import type { Gpu } from '../gpu/device.ts';
-import { pack, packedBytes, type Packing } from '../gpu/packing.ts';
-import type { BufferRange } from '../gpu/program.ts';
+import type { OwnedBuffer } from '../device/buffers.ts';
+import type { Device } from '../device/device.ts';
+import { pack, packedBytes, type Packing } from '../device/packing.ts';
+import type { BufferRange } from '../device/buffers.ts';
 import { bytesOf, sizeOf, type Tensor } from '../graph/tensor.ts';
 
 /** Gives the values of a parameter by Hugging Face name. */
@@ -29,10 +29,10 @@ export class Parameters {
    *
    * @param shapes names and shapes that the config asks for.
    * @param read null sets the memory aside and leaves it as it is: for a plan.
-   * @throws GorpError `gpu/out-of-memory`, `gpu/buffer-too-large`, `model/bad-shape`; nothing stays allocated then.
+   * @throws GorpError `device/out-of-memory`, `device/buffer-too-large`, `model/bad-shape`; nothing stays allocated then.
    */
   static async load(
-    gpu: Gpu,
+    device: Device,
     shapes: ReadonlyMap<string, readonly number[]>,
     read: ReadParameter | null,
     { place, packing, onLoaded }: LoadOptions = {},
@@ -40,29 +40,28 @@ export class Parameters {
     const tensors = new Map<string, Tensor>();
     const owned: OwnedBuffer[] = [];
     const store = (tensor: Tensor): void => {
-      const buffer = gpu.buffers.storage(tensor.name, bytesOf(tensor));
+      const buffer = device.buffers.storage(tensor.name, bytesOf(tensor));
       owned.push(buffer);
       tensor.storage = { buffer, offset: 0, bytes: buffer.bytes };
     };
-    const { maxBufferSize, maxStorageBufferBindingSize } = gpu.device.limits;
     try {
       for (const [name, shape] of shapes) {
         const values = await read?.(name);
         if (values) checkSize(name, shape, values.length);
-        gpu.check();
+        device.check();
         const storage = place?.(name);
         const tensor = storage
           ? { ...plain(name, shape), storage }
-          : frozen(name, shape, packing?.(name), Math.min(maxBufferSize, maxStorageBufferBindingSize));
+          : frozen(name, shape, packing?.(name), device.limits.buffer);
         let at = 0;
         for (const part of tensor.parts ?? [tensor]) {
           if (part.storage === undefined) store(part);
-          if (values) write(gpu, part, values.subarray(at, (at += part.elements)));
+          if (values) write(device, part, values.subarray(at, (at += part.elements)));
         }
         tensors.set(name, tensor);
         onLoaded?.(name);
       }
-      await gpu.buffers.verified();
+      await device.buffers.verified();
     } catch (error) {
       for (const buffer of owned) buffer.destroy();
       throw error;
@@ -125,10 +124,10 @@ function frozen(name: string, shape: readonly number[], packing: Packing | undef
   return { ...plain(name, shape), parts };
 }
 
-function write(gpu: Gpu, { storage, packing }: Tensor, values: Float32Array): void {
+function write(device: Device, { storage, packing }: Tensor, values: Float32Array): void {
   if (storage === undefined) return;
   const data = packing ? pack(values, packing) : (values as Float32Array<ArrayBuffer>);
-  gpu.device.queue.writeBuffer(storage.buffer.gpuBuffer, storage.offset, data);
+  device.write(storage.buffer, storage.offset, data);
 }
 
 /**

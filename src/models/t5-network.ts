@@ -1,5 +1,5 @@
-import type { OwnedBuffer } from '../gpu/buffers.ts';
-import type { Gpu } from '../gpu/device.ts';
+import type { OwnedBuffer } from '../device/buffers.ts';
+import type { Copy, Device } from '../device/device.ts';
 import type { Graph } from '../graph/graph.ts';
 import { argMax, choiceLosses, crossEntropy } from '../graph/ops/cross-entropy.ts';
 import { type GenerationState, nextToken } from '../graph/ops/generation.ts';
@@ -30,12 +30,12 @@ export class T5Network implements Network {
 
   /** @param reach the longest source or target that will be asked for. */
   constructor(
-    private readonly gpu: Gpu,
+    private readonly device: Device,
     readonly config: T5Config,
     reach: number,
   ) {
     this.shapes = t5ParameterShapes(config);
-    const constants = new InputBuffers(gpu, this.#owned);
+    const constants = new InputBuffers(device, this.#owned);
     this.one = constants.make('one', [1], 'f32', Float32Array.of(1));
     const position = constants.make('position 0', [1], 'u32', Uint32Array.of(0));
     const lookup = (bidirectional: boolean): BucketLookup => {
@@ -63,7 +63,12 @@ export class T5Network implements Network {
   }
 
   batch(sizes: BatchSizes, owned: OwnedBuffer[]): TrainingBatch {
-    return new T5TrainingBatch(this.config, (layers) => this.#model(layers), sizes, new InputBuffers(this.gpu, owned));
+    return new T5TrainingBatch(
+      this.config,
+      (layers) => this.#model(layers),
+      sizes,
+      new InputBuffers(this.device, owned),
+    );
   }
 
   sourceBytes(tokens: number): number {
@@ -72,7 +77,7 @@ export class T5Network implements Network {
   }
 
   generation(sizes: { B: number; S: number; capacity: number }, owned: OwnedBuffer[]): T5Generation {
-    return new T5Generation(this.gpu, this.config, (layers) => this.#model(layers), sizes, owned);
+    return new T5Generation(this.device, this.config, (layers) => this.#model(layers), sizes, owned);
   }
 
   destroy(): void {
@@ -145,14 +150,14 @@ export class T5Generation implements Generation {
   #lengths: number[] = [];
 
   constructor(
-    private readonly gpu: Gpu,
+    private readonly device: Device,
     private readonly config: T5Config,
     private readonly model: (layers: Layers) => T5,
     private readonly sizes: { B: number; S: number; capacity: number },
     owned: OwnedBuffer[],
   ) {
     const { B, S, capacity } = sizes;
-    const inputs = new InputBuffers(gpu, owned);
+    const inputs = new InputBuffers(device, owned);
     const width = config.numHeads * config.dKv;
     const keyValues = (length: number): KeyValue[] =>
       Array.from({ length: config.numDecoderLayers }, () => ({
@@ -194,15 +199,14 @@ export class T5Generation implements Generation {
     });
   }
 
-  adopt(other: Generation, rows: readonly number[], at: number): void {
+  async adopt(other: Generation, rows: readonly number[], at: number): Promise<void> {
     if (!(other instanceof T5Generation)) throw new Error('T5 adopts what T5 has read');
-    const encoder = this.gpu.device.createCommandEncoder();
-    const copy = (from: Tensor, into: Tensor): void => this.#inputs.copyRows(encoder, from, rows, into, at);
-    this.#cross.forEach(({ k, v }, i) => {
-      copy(other.#cross[i].k, k);
-      copy(other.#cross[i].v, v);
-    });
-    this.gpu.device.queue.submit([encoder.finish()]);
+    const copies = (from: Tensor, into: Tensor): Copy[] => this.#inputs.copiesOfRows(from, rows, into, at);
+    const read = other.#cross;
+    await this.device.run(
+      [],
+      this.#cross.flatMap(({ k, v }, i) => [...copies(read[i].k, k), ...copies(read[i].v, v)]),
+    );
     rows.forEach((row, i) => (this.#lengths[at + i] = other.#lengths[row]));
   }
 
@@ -227,7 +231,7 @@ export class T5Generation implements Generation {
   ranking({ nodes, choices }: TreeSizes, owned: OwnedBuffer[]): Ranking {
     const { B } = this.sizes;
     const { config } = this;
-    const inputs = new InputBuffers(this.gpu, owned);
+    const inputs = new InputBuffers(this.device, owned);
     const ids = inputs.make('label ids', [B, nodes], 'u32');
     const mask = inputs.make('label mask', [B, nodes], 'f32', new Float32Array(B * nodes).fill(1));
     const pairs = inputs.make('label position buckets', [nodes, nodes], 'u32');

@@ -1,8 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Gpu } from '../gpu/device.ts';
-import { submit } from '../gpu/program.ts';
-import { readBytes } from '../gpu/readback.ts';
+import type { Device } from '../device/device.ts';
 import { compile } from '../graph/compile.ts';
 import { Graph, type Numbers } from '../graph/graph.ts';
 import { sumGradients } from '../graph/ops/elementwise.ts';
@@ -10,7 +8,7 @@ import { bytesOf, type DataType, sizeOf, type Tensor } from '../graph/tensor.ts'
 import { runOnCpu } from '../graph/twin.ts';
 import { relativeError } from '../testing/compare.ts';
 import { readGolden } from '../testing/golden.ts';
-import { acquireTestGpu } from '../testing/gpu.ts';
+import { acquireTestGpu } from '../testing/devices.ts';
 import { hasShared, sharedPath } from '../testing/shared.ts';
 import { bucketTable } from './buckets.ts';
 import { plainLayers } from './layers.ts';
@@ -18,11 +16,11 @@ import { parseT5Config, relativePositionBucket } from './t5-config.ts';
 import { crossEntropy } from '../graph/ops/cross-entropy.ts';
 import { T5 } from './t5.ts';
 
-let gpu: Gpu;
+let device: Device;
 beforeAll(async () => {
-  gpu = await acquireTestGpu();
+  device = await acquireTestGpu();
 });
-afterAll(() => gpu.destroy());
+afterAll(() => device.destroy());
 
 const readJson = (...path: string[]): unknown => JSON.parse(readFileSync(sharedPath(...path), 'utf8'));
 
@@ -134,22 +132,22 @@ describe.each(hasShared ? ['t5-tiny', 't5-v1_1-tiny'] : [])('%s', (family) => {
 
   test('the GPU gives the logits, hidden states, loss and every gradient', async () => {
     const buffers = [...values].map(([tensor, data]) => {
-      const buffer = gpu.buffers.storage(tensor.name, bytesOf(tensor));
+      const buffer = device.buffers.storage(tensor.name, bytesOf(tensor));
       const typed = tensor.dtype === 'f32' ? Float32Array.from(data) : data;
-      gpu.device.queue.writeBuffer(buffer.gpuBuffer, 0, typed as Float32Array<ArrayBuffer>);
+      device.write(buffer, 0, typed as Float32Array<ArrayBuffer>);
       tensor.storage = { buffer, offset: 0, bytes: buffer.bytes };
       return buffer;
     });
     const roots = [...outputs.values(), loss, ...gradients.values()];
-    const compiled = await compile(gpu, family, g, roots);
-    submit(gpu, compiled.program);
+    const compiled = await compile(device, family, g, roots);
+    await device.run([compiled.program]);
     const actual = new Map<Tensor, Float32Array>();
     for (const tensor of roots) {
-      actual.set(tensor, new Float32Array(await readBytes(gpu, compiled.rangeOf(tensor)), 0, sizeOf(tensor.shape)));
+      actual.set(tensor, new Float32Array(await device.read(compiled.rangeOf(tensor)), 0, sizeOf(tensor.shape)));
     }
     checkAll((tensor) => actual.get(tensor) ?? [], { value: 2e-4, loss: 2e-5, gradient: 2e-3 });
     compiled.destroy();
     for (const buffer of buffers) buffer.destroy();
-    expect(gpu.buffers.liveBuffers).toBe(0);
+    expect(device.buffers.liveBuffers).toBe(0);
   });
 });

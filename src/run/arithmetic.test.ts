@@ -3,25 +3,25 @@ import { Learner } from '../gorp/learner.ts';
 import { T5_TARGETS } from '../gorp/method-groups.ts';
 import type { MethodName } from '../gorp/method-settings.ts';
 import { methodPreset } from '../gorp/methods.ts';
-import type { Gpu } from '../gpu/device.ts';
-import { ONLY_VARIANT, ROUNDING_VARIANTS, variantsOf } from '../gpu/kernels/matmul-variants.ts';
+import type { Device } from '../device/device.ts';
+import { ONLY_VARIANT, ROUNDING_VARIANTS, variantsOf } from '../device/webgpu/kernels/matmul-variants.ts';
 import { embeddedModel } from '../testing/embedded-model.ts';
-import { acquireTestGpu } from '../testing/gpu.ts';
+import { acquireTestGpu } from '../testing/devices.ts';
 import { tinyHost, tinyModel, tinySettings } from '../testing/tiny-run.ts';
 import type { RunEvent } from './events.ts';
 import { Run } from './run.ts';
 
-let gpu: Gpu;
+let device: Device;
 beforeEach(async () => {
-  gpu = await acquireTestGpu();
+  device = await acquireTestGpu();
 });
 afterEach(async () => {
   vi.restoreAllMocks();
-  await gpu.destroy();
+  await device.destroy();
 });
 
 /** SwiftShader's device cannot: the run is refused there, which is what is tested of it. */
-const canBeHalf = (): boolean => gpu.device.features.has('shader-f16');
+const canBeHalf = (): boolean => device.device.features.has('shader-f16');
 
 describe('a run with products of 16-bit floats', () => {
   /** The last event of a run of one task, whether weights were asked for, and what tuning allowed at the end. */
@@ -29,7 +29,7 @@ describe('a run with products of 16-bit floats', () => {
     const events: RunEvent[] = [];
     const openModel = vi.fn(() => Promise.resolve(tinyModel()));
     const host = tinyHost((event) => events.push(event), {
-      acquireGpu: () => Promise.resolve({ ...gpu, destroy: () => Promise.resolve() }),
+      acquireDevice: () => Promise.resolve({ ...gpu, destroy: () => Promise.resolve() }),
       openModel,
     });
     const settings = { ...tinySettings('seq-lora', { epochs: 1, arithmetic }), order: ['gloss'] };
@@ -38,24 +38,24 @@ describe('a run with products of 16-bit floats', () => {
   }
 
   test('is refused before weights are fetched where the device cannot', async () => {
-    Object.defineProperty(gpu.device, 'features', { value: new Set<string>() });
+    Object.defineProperty(device.device, 'features', { value: new Set<string>() });
     const { last, opened } = await run('f16');
-    expect(last).toMatchObject({ type: 'failed', error: { code: 'gpu/no-f16' } });
+    expect(last).toMatchObject({ type: 'failed', error: { code: 'device/no-f16' } });
     expect(last?.type === 'failed' && last.error.nextStep).toMatch(/f32/);
     expect(opened).toBe(false);
-    expect(gpu.tuning.halves).toBe(false);
+    expect(device.tuning.halves).toBe(false);
   });
 
   test('allows its kernels where the device can, and no other run does', async () => {
     const { last } = await run('f16');
     expect(last?.type).toBe(canBeHalf() ? 'finished' : 'failed');
-    expect(gpu.tuning.halves).toBe(canBeHalf());
+    expect(device.tuning.halves).toBe(canBeHalf());
   });
 
   test('is not what settings ask for by themselves', async () => {
-    gpu.tuning.halves = canBeHalf();
+    device.tuning.halves = canBeHalf();
     expect((await run('f32')).last?.type).toBe('finished');
-    expect(gpu.tuning.halves).toBe(false);
+    expect(device.tuning.halves).toBe(false);
   });
 });
 
@@ -67,18 +67,18 @@ describe('the embedded model with every product rounded that may be', () => {
 
   test.each<MethodName>(['gorp-plus', 'seq-ft'])('learns by %s as it does in f32', async (name) => {
     if (!canBeHalf()) return; // there are no such kernels
-    const { network, read, batches } = await embeddedModel(gpu);
+    const { network, read, batches } = await embeddedModel(device);
     const learn = async (halves: boolean): Promise<{ losses: number[]; rounded: number }> => {
-      gpu.tuning.halves = halves;
+      device.tuning.halves = halves;
       let rounded = 0;
-      const variantOf = vi.spyOn(gpu.tuning, 'variantOf').mockImplementation((shape) => {
-        const half = variantsOf(shape, gpu.tuning.subgroups).find((variant) => ROUNDING_VARIANTS.has(variant));
+      const variantOf = vi.spyOn(device.tuning, 'variantOf').mockImplementation((shape) => {
+        const half = variantsOf(shape, device.tuning.subgroups).find((variant) => ROUNDING_VARIANTS.has(variant));
         if (half) rounded++;
         return half ?? ONLY_VARIANT;
       });
       const method = { ...methodPreset(name), learningRate: 3e-3, galoreLearningRate: 3e-4, loraDropout: 0 };
       const options = { seed: 1, maxGradNorm: 1, gradientAccumulation: 1 };
-      const learner = await Learner.create(gpu, network, method, T5_TARGETS, options, read);
+      const learner = await Learner.create(device, network, method, T5_TARGETS, options, read);
       await learner.beginTask(batches);
       for (let step = 0; step < 10; step++) await learner.step([batches[step % 2]]);
       const losses = (await learner.takeRecords()).map(({ loss }) => loss);

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { float32ToBfloat16, float32ToHalf } from '../base/half.ts';
-import { BufferLedger } from '../gpu/buffers.ts';
-import type { Gpu } from '../gpu/device.ts';
-import { acquireTestGpu, measuredTuning } from '../testing/gpu.ts';
+import { BufferLedger } from '../device/buffers.ts';
+import type { Device } from '../device/device.ts';
+import { acquireTestGpu, measuredTuning } from '../testing/devices.ts';
 import { tinyHost, tinyModel, tinySettings } from '../testing/tiny-run.ts';
 import { type ModelFiles, openModelFolder } from '../weights/model-folder.ts';
 import { PickedFolder } from '../weights/picked-folder.ts';
@@ -12,11 +12,11 @@ import type { RunHost } from './host.ts';
 import { openNetwork } from './open-network.ts';
 import { Run } from './run.ts';
 
-let gpu: Gpu;
+let device: Device;
 beforeAll(async () => {
-  gpu = await acquireTestGpu();
+  device = await acquireTestGpu();
 });
-afterAll(() => gpu.destroy());
+afterAll(() => device.destroy());
 
 const TYPES = {
   F32: (values: Float32Array) => values,
@@ -43,8 +43,8 @@ async function filesOf(dtype: keyof typeof TYPES, embedding = 'shared.weight'): 
 async function lossesOf(folder: PickedFolder): Promise<number[]> {
   const events: RunEvent[] = [];
   const parts: Partial<RunHost> = {
-    acquireGpu: () => {
-      const buffers = new BufferLedger(gpu.device);
+    acquireDevice: () => {
+      const buffers = new BufferLedger(device.device);
       return Promise.resolve({
         ...gpu,
         tuning: measuredTuning(),
@@ -111,7 +111,7 @@ describe('a run from files as people store them', () => {
 test('answers end at the tokens that generation_config.json names, and at those of the labels', () => {
   const ends = (generationConfig: unknown): readonly number[] => {
     const model: ModelFiles = { ...tinyModel(), generationConfig };
-    const { network } = openNetwork(gpu, model, { sourceLength: 8, targetLength: 3 });
+    const { network } = openNetwork(device, model, { sourceLength: 8, targetLength: 3 });
     const { endIds } = network.tokens;
     network.destroy();
     return endIds;
@@ -119,5 +119,5 @@ test('answers end at the tokens that generation_config.json names, and at those 
   expect(ends(null)).toEqual([1]);
   expect(ends({ eos_token_id: [5, 7] })).toEqual([5, 7, 1]);
   expect(() => ends({ eos_token_id: 99 })).toThrow(/generation_config\.json.*eos_token_id = 99/);
-  expect(gpu.buffers.liveLabels).toEqual([]);
+  expect(device.buffers.liveLabels).toEqual([]);
 });

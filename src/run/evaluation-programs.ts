@@ -1,5 +1,5 @@
-import type { OwnedBuffer } from '../gpu/buffers.ts';
-import type { Gpu } from '../gpu/device.ts';
+import type { OwnedBuffer } from '../device/buffers.ts';
+import type { Device } from '../device/device.ts';
 import { Arena } from '../graph/arena.ts';
 import { type Compiled, compile } from '../graph/compile.ts';
 import { Graph } from '../graph/graph.ts';
@@ -59,12 +59,12 @@ export class Evaluations {
 
   /** @param capacity tokens of an answer at most, and the one that it starts from. */
   constructor(
-    private readonly gpu: Gpu,
+    private readonly device: Device,
     private readonly network: Network,
     private readonly layers: Layers,
     private readonly capacity: number,
   ) {
-    this.#arena = new Arena(gpu, 'testing');
+    this.#arena = new Arena(device, 'testing');
   }
 
   /** The programs of a batch shape; those of another are given up. @throws GorpError as {@link compile}. */
@@ -81,7 +81,7 @@ export class Evaluations {
       for (const buffer of owned) buffer.destroy();
     };
     const add = async (name: string, g: Graph, roots: Tensor[]): Promise<Compiled> => {
-      const one = await compile(this.gpu, `${name} ${key}`, g, roots, this.#arena);
+      const one = await compile(this.device, `${name} ${key}`, g, roots, this.#arena);
       compiled.push(one);
       return one;
     };
@@ -137,7 +137,7 @@ export class Evaluations {
     this.#releaseDecoder();
     const g = new Graph();
     generation.decodeStep(g, this.layers, rows);
-    const value = await compile(this.gpu, `decode ${key}`, g, [], this.#arena);
+    const value = await compile(this.device, `decode ${key}`, g, [], this.#arena);
     const { version } = this.#arena;
     this.#decoder = { key, value, version, generation, release: () => value.destroy() };
     return value;

@@ -1,12 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { Learner } from '../gorp/learner.ts';
-import type { OwnedBuffer } from '../gpu/buffers.ts';
-import type { Gpu } from '../gpu/device.ts';
-import { submit } from '../gpu/program.ts';
-import { readBytes } from '../gpu/readback.ts';
+import type { OwnedBuffer } from '../device/buffers.ts';
+import type { Device } from '../device/device.ts';
 import { compile } from '../graph/compile.ts';
 import { Graph } from '../graph/graph.ts';
-import { acquireTestGpu } from '../testing/gpu.ts';
+import { acquireTestGpu } from '../testing/devices.ts';
 import { tinyModel, tinySettings } from '../testing/tiny-run.ts';
 import { Evaluations } from './evaluation-programs.ts';
 import { Evaluator } from './evaluator.ts';
@@ -19,19 +17,19 @@ const SOURCES = [3, 40, 5, 9, 21, 3, 7, 12, 38, 4].map((length, i) =>
   Array.from({ length }, (_, at) => 2 + ((5 * (i % 7) + 3 * at + at * at) % 11)),
 );
 
-let gpu: Gpu;
+let device: Device;
 let opened: OpenedNetwork;
 let learner: Learner;
 const owned: OwnedBuffer[] = [];
 /** What greedy generation writes for each source by itself, up to the end. */
 let alone: number[][];
 beforeAll(async () => {
-  gpu = await acquireTestGpu();
+  device = await acquireTestGpu();
   const model = tinyModel();
-  opened = openNetwork(gpu, model, training);
+  opened = openNetwork(device, model, training);
   const { network, targets } = opened;
   const options = { seed: 1, maxGradNorm: 1, gradientAccumulation: 1 };
-  learner = await Learner.create(gpu, network, method, targets, options, (name) => model.readTensor(name));
+  learner = await Learner.create(device, network, method, targets, options, (name) => model.readTensor(name));
   await learner.beginTask();
   alone = [];
   for (const source of SOURCES) alone.push(await answerTo(source));
@@ -40,8 +38,8 @@ afterAll(async () => {
   for (const buffer of owned) buffer.destroy();
   learner.destroy();
   opened.network.destroy();
-  expect(gpu.buffers.liveLabels).toEqual([]);
-  await gpu.destroy();
+  expect(device.buffers.liveLabels).toEqual([]);
+  await device.destroy();
 });
 
 async function answerTo(source: number[]): Promise<number[]> {
@@ -49,12 +47,12 @@ async function answerTo(source: number[]): Promise<number[]> {
   const capacity = training.targetLength + 1;
   const generation = network.generation({ B: 1, S: source.length, capacity }, owned);
   const [encoding, decoding] = [new Graph(), new Graph()];
-  const prefill = await compile(gpu, 'encode', encoding, generation.prefill(encoding, learner.layers));
+  const prefill = await compile(device, 'encode', encoding, generation.prefill(encoding, learner.layers));
   generation.decodeStep(decoding, learner.layers);
-  const step = await compile(gpu, 'decode', decoding, []);
+  const step = await compile(device, 'decode', decoding, []);
   generation.start([source]);
-  submit(gpu, prefill.program, ...new Array<typeof step.program>(training.targetLength).fill(step.program));
-  const [, ...ids] = new Uint32Array(await readBytes(gpu, step.rangeOf(generation.state.tokens)), 0, capacity);
+  await device.run([prefill.program, ...new Array<typeof step.program>(training.targetLength).fill(step.program)]);
+  const [, ...ids] = new Uint32Array(await device.read(step.rangeOf(generation.state.tokens)), 0, capacity);
   for (const one of [prefill, step]) one.destroy();
   const end = ids.findIndex((id) => network.tokens.endIds.includes(id));
   return end < 0 ? ids : ids.slice(0, end + 1);
@@ -65,10 +63,10 @@ async function lossOf(source: number[], label: readonly number[]): Promise<numbe
   const batch = opened.network.batch({ B: 1, S: source.length, T: label.length }, owned);
   const g = new Graph();
   const loss = batch.loss(g, learner.layers);
-  const program = await compile(gpu, 'loss', g, [loss]);
+  const program = await compile(device, 'loss', g, [loss]);
   batch.write([{ source, label }]);
-  submit(gpu, program.program);
-  const [mean] = new Float32Array(await readBytes(gpu, program.rangeOf(loss)));
+  await device.run([program.program]);
+  const [mean] = new Float32Array(await device.read(program.rangeOf(loss)));
   program.destroy();
   return mean * label.length;
 }
@@ -89,7 +87,7 @@ async function evaluated(task: EncodedTask, evaluationBatchSize: number) {
   const { network, tokenizer } = opened;
   let now = 0;
   const settings = { ...training, evaluationBatchSize };
-  const evaluator = new Evaluator(gpu, network, learner, tokenizer, settings, () => now++);
+  const evaluator = new Evaluator(device, network, learner, tokenizer, settings, () => now++);
   const done: number[] = [];
   const found = await evaluator.evaluate(task, (examples) => Promise.resolve(void done.push(examples)));
   evaluator.destroy();

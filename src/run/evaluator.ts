@@ -1,7 +1,5 @@
 import type { Learner } from '../gorp/learner.ts';
-import type { Gpu } from '../gpu/device.ts';
-import { submit } from '../gpu/program.ts';
-import { readBytes } from '../gpu/readback.ts';
+import type { Device } from '../device/device.ts';
 import type { Compiled } from '../graph/compile.ts';
 import { sizeOf, type Tensor } from '../graph/tensor.ts';
 import { choiceOf, type LabelTree, labelTree } from '../models/label-tree.ts';
@@ -44,20 +42,20 @@ export class Evaluator {
 
   /** @param now a clock in milliseconds. */
   constructor(
-    private readonly gpu: Gpu,
+    private readonly device: Device,
     private readonly network: Network,
     learner: Learner,
     private readonly tokenizer: Tokenizer,
     private readonly settings: TrainingSettings,
     private readonly now: () => number,
   ) {
-    this.#programs = new Evaluations(gpu, network, learner.layers, settings.targetLength + 1);
+    this.#programs = new Evaluations(device, network, learner.layers, settings.targetLength + 1);
   }
 
   /**
    * @param onBatch called behind every batch with the number of examples done; it may throw to stop.
    * @returns the accuracy, the answers in the order of the task's test examples, and the time it took.
-   * @throws GorpError `gpu/device-lost`.
+   * @throws GorpError `device/lost`.
    */
   async evaluate(
     task: EncodedTask,
@@ -78,10 +76,10 @@ export class Evaluator {
       programs.generation.start(sources);
       programs.ranking.write(tree);
       const began = this.now();
-      submit(this.gpu, programs.prefill.program);
-      const prompts = readBytes(this.gpu, programs.prefill.rangeOf(programs.generation.state.remaining));
+      await this.device.run([programs.prefill.program]);
+      const prompts = this.device.read(programs.prefill.rangeOf(programs.generation.state.remaining));
       const hasRead = prompts.then(() => this.now());
-      submit(this.gpu, programs.rank.program);
+      await this.device.run([programs.rank.program]);
       const [read, loss, best] = await Promise.all([
         hasRead,
         this.#read(programs.rank, programs.ranked.loss, Float32Array),
@@ -157,7 +155,7 @@ export class Evaluator {
       for (let at = 0; at < rows.length;) {
         if (examples.length === room.B) await write(written);
         const taken = rows.slice(at, at + room.B - examples.length);
-        this.#programs.pool(room).adopt(generation, taken, examples.length);
+        await this.#programs.pool(room).adopt(generation, taken, examples.length);
         examples.push(...taken.map((row) => indexes[row]));
         at += taken.length;
       }
@@ -173,7 +171,7 @@ export class Evaluator {
     let chunk = 2; // most answers are a word or two and the end; the rest is looked for in growing strides
     for (let done = 0; done < capacity - 1;) {
       const steps = Math.min(chunk, capacity - 1 - done);
-      submit(this.gpu, ...new Array<typeof step.program>(steps).fill(step.program));
+      await this.device.run(new Array<typeof step.program>(steps).fill(step.program));
       done += steps;
       chunk *= 2;
       const remaining = await this.#read(step, state.remaining, Uint32Array);
@@ -194,7 +192,7 @@ export class Evaluator {
     tensor: Tensor,
     type: new (b: ArrayBuffer, o: number, n: number) => T,
   ): Promise<T> {
-    return new type(await readBytes(this.gpu, compiled.rangeOf(tensor)), 0, sizeOf(tensor.shape));
+    return new type(await this.device.read(compiled.rangeOf(tensor)), 0, sizeOf(tensor.shape));
   }
 
   /** Frees programs and buffers. An evaluator serves one state of the adapters' shapes: make a new one each round. */

@@ -1,4 +1,4 @@
-import type { Packing } from '../gpu/packing.ts';
+import type { Packing } from '../device/packing.ts';
 
 /**
  * How frozen weights are kept on the GPU: as f32; as the checkpoint stores them, where it stores 16 bits; or in blocks of

@@ -1,5 +1,4 @@
-import type { Gpu } from '../gpu/device.ts';
-import type { TuningHost } from '../gpu/tune.ts';
+import type { Device } from '../device/device.ts';
 import type { OutputFile } from '../weights/exports/output-file.ts';
 import type { InspectTexts, ModelFiles } from '../weights/model-folder.ts';
 import type { ModelProgress } from '../weights/remote-folder.ts';
@@ -20,7 +19,8 @@ export interface RoundOutput {
 
 /** What a run needs from where it runs: a page's worker, or Node. */
 export interface RunHost extends TaskHost {
-  acquireGpu(): Promise<Gpu>;
+  /** The device that the run computes on; it is the run's own, which frees it. */
+  acquireDevice(): Promise<Device>;
   /**
    * Opens the model of the settings through the weight store.
    *
@@ -43,12 +43,10 @@ export interface RunHost extends TaskHost {
   /** A clock in milliseconds. */
   now(): number;
   code: { version: string; commit: string };
-  /** Where measured kernel choices are kept. */
-  tuning: Pick<TuningHost, 'store' | 'platform'>;
 }
 
 /** What the ledger of a device counts. */
-export const memoryOf = (gpu: Gpu): { liveBytes: number; peakBytes: number; liveBuffers: number } => {
-  const { liveBytes, peakBytes, liveBuffers } = gpu.buffers;
+export const memoryOf = (device: Device): { liveBytes: number; peakBytes: number; liveBuffers: number } => {
+  const { liveBytes, peakBytes, liveBuffers } = device.buffers;
   return { liveBytes, peakBytes, liveBuffers };
 };

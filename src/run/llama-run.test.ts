@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { DiskFolder } from '../cli/disk-folder.ts';
-import { BufferLedger } from '../gpu/buffers.ts';
-import type { Gpu } from '../gpu/device.ts';
-import { acquireTestGpu, measuredTuning } from '../testing/gpu.ts';
+import { BufferLedger } from '../device/buffers.ts';
+import type { Device } from '../device/device.ts';
+import { acquireTestGpu, measuredTuning } from '../testing/devices.ts';
 import { hasShared, sharedPath } from '../testing/shared.ts';
 import { tinyHost, tinySettings } from '../testing/tiny-run.ts';
 import { type ModelFiles, openModelFolder } from '../weights/model-folder.ts';
@@ -13,7 +13,7 @@ import type { Results } from './results.ts';
 import { Run } from './run.ts';
 import type { RunSettings } from './settings.ts';
 
-let device: Gpu;
+let device: Device;
 beforeAll(async () => {
   device = await acquireTestGpu();
 });
@@ -26,7 +26,7 @@ const storiesModel = async (): Promise<ModelFiles> =>
 async function execute(settings: RunSettings, parts: Partial<RunHost> = {}): Promise<RunEvent> {
   const events: RunEvent[] = [];
   const host = tinyHost((event) => events.push(event), {
-    acquireGpu: () => {
+    acquireDevice: () => {
       const buffers = new BufferLedger(device.device);
       const tuning = measuredTuning(); // measuring takes longer than the run
       return Promise.resolve({ ...device, tuning, buffers, destroy: () => Promise.resolve(buffers.destroyAll()) });

@@ -79,13 +79,13 @@ export function checkBudget(plan: MemoryPlan, budget: number | null, training: A
 
 /** What no longer fits one buffer while planning, as a refusal of the plan; anything else as it is. */
 export function asRefusal(thrown: unknown, training: Advised): unknown {
-  if (!isCode(thrown, 'gpu/buffer-too-large')) return thrown;
+  if (!isCode(thrown, 'device/buffer-too-large')) return thrown;
   return new GorpError('run/too-little-memory', thrown.message, adviceFor(training), { cause: thrown });
 }
 
 /** What the device had no room for, with the advice for these settings; anything else as it is. */
 export function withAdvice(thrown: unknown, training: Advised): unknown {
-  if (!isCode(thrown, 'gpu/out-of-memory')) return thrown;
+  if (!isCode(thrown, 'device/out-of-memory')) return thrown;
   const { code, message } = thrown;
   const nextStep = `Close other tabs and programs that use the GPU. ${adviceFor(training)}`;
   return new GorpError(code, message, nextStep, { cause: thrown });

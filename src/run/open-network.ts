@@ -1,6 +1,6 @@
 import { reportOf } from '../base/errors.ts';
 import { LLAMA_TARGETS, T5_TARGETS, type TargetModules } from '../gorp/method-groups.ts';
-import type { Gpu } from '../gpu/device.ts';
+import type { Device } from '../device/device.ts';
 import { ConfigReader } from '../models/config.ts';
 import { parseLlamaConfig } from '../models/llama-config.ts';
 import { LlamaNetwork } from '../models/llama-network.ts';
@@ -26,22 +26,23 @@ type Lengths = Pick<TrainingSettings, 'sourceLength' | 'targetLength'>;
 /** A model family, by `model_type` of config.json. */
 interface Family<Config> {
   readonly parse: (config: unknown) => Config;
-  readonly make: (gpu: Gpu, config: Config, lengths: Lengths) => Network;
+  readonly make: (device: Device, config: Config, lengths: Lengths) => Network;
   readonly prompts: PromptForm;
   readonly targets: TargetModules;
 }
 
 const T5: Family<ReturnType<typeof parseT5Config>> = {
   parse: parseT5Config,
-  make: (gpu, config, { sourceLength, targetLength }) =>
-    new T5Network(gpu, config, Math.max(sourceLength, targetLength + 1)),
+  make: (device, config, { sourceLength, targetLength }) =>
+    new T5Network(device, config, Math.max(sourceLength, targetLength + 1)),
   prompts: 'closed',
   targets: T5_TARGETS,
 };
 
 const LLAMA: Family<ReturnType<typeof parseLlamaConfig>> = {
   parse: parseLlamaConfig,
-  make: (gpu, config, { sourceLength, targetLength }) => new LlamaNetwork(gpu, config, sourceLength + targetLength),
+  make: (device, config, { sourceLength, targetLength }) =>
+    new LlamaNetwork(device, config, sourceLength + targetLength),
   prompts: 'begun',
   targets: LLAMA_TARGETS,
 };
@@ -51,7 +52,7 @@ export interface KnownModel {
   readonly tokenizer: Tokenizer;
   readonly targets: TargetModules;
   /** @throws GorpError `settings/text-too-long`. */
-  readonly networkOn: (gpu: Gpu, lengths: Lengths) => Network;
+  readonly networkOn: (device: Device, lengths: Lengths) => Network;
 }
 
 /** @throws GorpError `model/…` or `text/…`, naming the field or token. */
@@ -85,7 +86,7 @@ function known<Config extends { vocabSize: number; endIds: number[] }>(
   // end-of-text token, so answers do, too, should neither of them name it.
   const named = generationEnds(generationConfig, config.vocabSize) ?? config.endIds;
   const endIds = [...new Set([...named, tokenizer.eosId])];
-  return { tokenizer, targets, networkOn: (gpu, lengths) => make(gpu, { ...config, endIds }, lengths) };
+  return { tokenizer, targets, networkOn: (device, lengths) => make(device, { ...config, endIds }, lengths) };
 }
 
 /** Tokens that end an answer by `generation_config.json`; null where it names none. @throws GorpError `model/bad-config`. */
@@ -102,12 +103,12 @@ function generationEnds(generationConfig: unknown, vocabSize: number): number[] 
  *   allocated then.
  */
 export function openNetwork(
-  gpu: Gpu,
+  device: Device,
   model: Texts & Pick<ModelFiles, 'tensors'>,
   lengths: Lengths,
   { tokenizer, targets, networkOn }: KnownModel = readTexts(model),
 ): OpenedNetwork {
-  const network = networkOn(gpu, lengths);
+  const network = networkOn(device, lengths);
   try {
     const storedName = tiedNames(network, model.tensors);
     checkShapes(network.shapes, model.tensors, (name) => network.isRedundant(name), storedName);
@@ -119,9 +120,13 @@ export function openNetwork(
 }
 
 /** The network that a config.json alone describes: for a plan of its memory. @throws GorpError `model/…`. */
-export function networkOf(gpu: Gpu, config: unknown, lengths: Lengths): Pick<OpenedNetwork, 'network' | 'targets'> {
+export function networkOf(
+  device: Device,
+  config: unknown,
+  lengths: Lengths,
+): Pick<OpenedNetwork, 'network' | 'targets'> {
   const made = <Config>({ parse, make, targets }: Family<Config>): Pick<OpenedNetwork, 'network' | 'targets'> => ({
-    network: make(gpu, parse(config), lengths),
+    network: make(device, parse(config), lengths),
     targets,
   });
   return familyOf(config) === 't5' ? made(T5) : made(LLAMA);

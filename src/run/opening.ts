@@ -1,5 +1,5 @@
-import { countingGpu } from '../gpu/counting-gpu.ts';
-import type { Gpu } from '../gpu/device.ts';
+import { countingDevice, outlineOf } from '../device/counting-device.ts';
+import type { Device } from '../device/device.ts';
 import { sizeOf } from '../graph/tensor.ts';
 import type { Network } from '../models/network.ts';
 import type { InspectTexts, ModelFiles, ModelTexts } from '../weights/model-folder.ts';
@@ -43,7 +43,7 @@ export class Opening {
     private readonly host: RunHost,
     private readonly settings: RunSettings,
     private readonly control: RunControl,
-    private readonly gpu: Gpu,
+    private readonly device: Device,
   ) {}
 
   /**
@@ -55,7 +55,7 @@ export class Opening {
     const model = await this.#fetch(trains);
     await this.#checkpoint();
     const { known, tasks, saved } = await this.#inspect(model, trains); // hosts need not have asked for it
-    const opened = await discarding(model, () => openNetwork(this.gpu, model, this.settings.training, known));
+    const opened = await discarding(model, () => openNetwork(this.device, model, this.settings.training, known));
     const { network, storedName } = opened;
     if (this.settings.training.frozenWeights === 'stored') {
       try {
@@ -96,7 +96,7 @@ export class Opening {
   async #openRound({ config }: ModelTexts, trains: boolean): Promise<SavedRound | undefined> {
     const saved = await this.host.savedRound?.();
     if (saved === undefined) return undefined;
-    const { network } = networkOf(countingGpu(this.gpu.device.limits), config, this.settings.training);
+    const { network } = networkOf(countingDevice(outlineOf(this.device)), config, this.settings.training);
     checkFits(saved, this.settings, parametersOf(network));
     if (trains) checkGoesOn(saved, this.settings);
     return saved;
@@ -121,10 +121,10 @@ export class Opening {
     storedAs: (name: string) => string | undefined,
   ): Promise<void> {
     const { method, training } = this.settings;
-    const { limits } = this.gpu.device;
+    const device = outlineOf(this.device);
     const work = workOf(this.settings, tasks);
     try {
-      const plan = await planMemory({ config, method, training, work, storedAs, limits });
+      const plan = await planMemory({ config, method, training, work, storedAs, device });
       this.host.emit({ type: 'memory-plan', plan });
       checkBudget(plan, this.host.memoryBudget ?? null, training);
     } catch (thrown) {
@@ -145,7 +145,7 @@ export class Opening {
   #checkpoint(): Promise<void> {
     return this.control.checkpoint({
       onPause: (paused) => this.host.emit({ type: paused ? 'paused' : 'resumed' }),
-      broken: this.gpu.lost,
+      broken: this.device.lost,
     });
   }
 }

@@ -4,9 +4,9 @@ import { embeddedFolder } from '../cli/places.ts';
 import { nodeTaskReader } from '../cli/host.ts';
 import { Learner } from '../gorp/learner.ts';
 import type { MethodName, MethodSettings } from '../gorp/method-settings.ts';
-import { BufferLedger } from '../gpu/buffers.ts';
-import type { Gpu } from '../gpu/device.ts';
-import { acquireTestGpu, measuredTuning } from '../testing/gpu.ts';
+import { BufferLedger } from '../device/buffers.ts';
+import type { Device } from '../device/device.ts';
+import { acquireTestGpu, measuredTuning } from '../testing/devices.ts';
 import { hasShared, sharedPath } from '../testing/shared.ts';
 import { tinyHost, tinyModel, tinySettings } from '../testing/tiny-run.ts';
 import { type ModelFiles, openModelFolder } from '../weights/model-folder.ts';
@@ -20,11 +20,11 @@ import { embeddedMethod, embeddedSettings } from './presets.ts';
 import { Run } from './run.ts';
 import type { RunSettings, TrainingSettings } from './settings.ts';
 
-let gpu: Gpu;
+let device: Device;
 beforeAll(async () => {
-  gpu = await acquireTestGpu();
+  device = await acquireTestGpu();
 });
-afterAll(() => gpu.destroy());
+afterAll(() => device.destroy());
 
 const LIMITS = { maxBufferSize: 2 ** 31, maxStorageBufferBindingSize: 2 ** 31 };
 
@@ -32,8 +32,8 @@ const LIMITS = { maxBufferSize: 2 ** 31, maxStorageBufferBindingSize: 2 ** 31 };
 async function runOf(settings: RunSettings, parts: Partial<RunHost>): Promise<{ plan: MemoryPlan; peak: number }> {
   const events: RunEvent[] = [];
   const host = tinyHost((event) => events.push(event), {
-    acquireGpu: () => {
-      const buffers = new BufferLedger(gpu.device);
+    acquireDevice: () => {
+      const buffers = new BufferLedger(device.device);
       // Measuring kernels takes buffers of its own, and longer than the run.
       return Promise.resolve({
         ...gpu,
@@ -70,10 +70,10 @@ describe('a plan of training is what training takes', () => {
     const { method, training } = tinySettings(name, more, changes);
     const model = tinyModel({ num_layers: 2 });
     const { gradientAccumulation, activations } = training;
-    const { network, targets } = networkOf(gpu, model.config, training);
+    const { network, targets } = networkOf(device, model.config, training);
     const storedAs = (): string => 'BF16';
     const learner = await Learner.create(
-      gpu,
+      device,
       network,
       method,
       targets,
@@ -92,7 +92,7 @@ describe('a plan of training is what training takes', () => {
     const batch = { sizes: work.batch, rows: Array.from({ length: B }, () => ({ source: [3, 4, 1], label: [5, 1] })) };
     // The first step refreshes bases, and the second does not.
     for (let step = 0; step < 2; step++) await learner.step(new Array(gradientAccumulation).fill(batch));
-    const measured = bytesByPart(gpu, network.shapes);
+    const measured = bytesByPart(device, network.shapes);
     await learner.takeRecords();
     learner.destroy();
     network.destroy();
@@ -181,7 +181,7 @@ test('no buffer exceeds what the device allows in one; where one would have to, 
   expect(plan.parts.weights / whole.parts.weights).toBeCloseTo(1, 4);
   const tiny = { maxBufferSize: 2 ** 22, maxStorageBufferBindingSize: 2 ** 22 };
   const refusal: unknown = await planMemory({ ...question(), limits: tiny }).catch((thrown: unknown) => thrown);
-  expect(refusal).toMatchObject({ code: 'gpu/buffer-too-large' });
+  expect(refusal).toMatchObject({ code: 'device/buffer-too-large' });
   const advised = asRefusal(refusal, question().training);
   expect(advised).toMatchObject({ code: 'run/too-little-memory', nextStep: expect.stringMatching(ADVICE) as string });
 });

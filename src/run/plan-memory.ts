@@ -1,8 +1,8 @@
 import { Learner } from '../gorp/learner.ts';
 import { layerGroups } from '../gorp/method-groups.ts';
 import type { MethodSettings } from '../gorp/method-settings.ts';
-import { type BufferLimits, countingGpu } from '../gpu/counting-gpu.ts';
-import type { Gpu } from '../gpu/device.ts';
+import { countingDevice, type DeviceOutline } from '../device/counting-device.ts';
+import type { Device } from '../device/device.ts';
 import type { Network } from '../models/network.ts';
 import { Evaluations, poolRows } from './evaluation-programs.ts';
 import { frozenPacking } from './frozen-weights.ts';
@@ -23,7 +23,7 @@ export interface MemoryQuestion {
   readonly work: PlannedWork;
   /** The type that a parameter has in the checkpoint, as safetensors names it; F32 when left out. */
   readonly storedAs?: (name: string) => string | undefined;
-  readonly limits: BufferLimits;
+  readonly device: DeviceOutline;
 }
 
 /** The type that config.json says a model's weights are stored as, as safetensors names it; F32 where it does not. */
@@ -46,9 +46,9 @@ function partOf(label: string, shapes: ReadonlyMap<string, unknown>): keyof Part
 }
 
 /** Bytes of buffers by what they are for. Nothing is being read back. */
-export function bytesByPart(gpu: Gpu, shapes: ReadonlyMap<string, unknown>): Parts {
+export function bytesByPart(device: Device, shapes: ReadonlyMap<string, unknown>): Parts {
   const parts = Object.fromEntries(PARTS.map((part) => [part, 0])) as Record<keyof Parts, number>;
-  for (const { label, bytes } of gpu.buffers.live) parts[partOf(label, shapes)] += bytes;
+  for (const { label, bytes } of device.buffers.live) parts[partOf(label, shapes)] += bytes;
   return parts;
 }
 
@@ -56,16 +56,16 @@ export function bytesByPart(gpu: Gpu, shapes: ReadonlyMap<string, unknown>): Par
  * How much memory a run takes, without a GPU and without weights: everything is set up on a device that only counts, as
  * it is in the last of the tasks, with the longest texts and spaces as large as they can be by then.
  *
- * @throws GorpError `model/bad-config`, `settings/…`, or `gpu/buffer-too-large` when something needs a larger buffer than
+ * @throws GorpError `model/bad-config`, `settings/…`, or `device/buffer-too-large` when something needs a larger buffer than
  *   the limits allow.
  */
 export async function planMemory(question: MemoryQuestion): Promise<MemoryPlan> {
-  const { config, method, training, work, storedAs, limits } = question;
-  const gpu = countingGpu(limits);
-  const { network, targets } = networkOf(gpu, config, training);
+  const { config, method, training, work, storedAs } = question;
+  const device = countingDevice(question.device);
+  const { network, targets } = networkOf(device, config, training);
   const { shapes } = network;
   const learner = await Learner.create(
-    gpu,
+    device,
     network,
     method,
     targets,
@@ -80,21 +80,24 @@ export async function planMemory(question: MemoryQuestion): Promise<MemoryPlan> 
   );
   const moments = new Map<Moment, Parts>();
   const note = (moment: Moment, readBack: number): void => {
-    const parts = { ...bytesByPart(gpu, shapes), readBack };
+    const parts = { ...bytesByPart(device, shapes), readBack };
     const before = moments.get(moment);
     if (before === undefined || totalOf(before) < totalOf(parts)) moments.set(moment, parts);
   };
 
   await learner.reserveTraining(work.tasks, [work.batch]);
   const readsGradients = method.fullRank === 'projected' && method.projection === 'exact';
-  note('training', learner.recordBytes + (readsGradients ? largestStack(shapes, targets.fullRank, limits) : 0));
+  note(
+    'training',
+    learner.recordBytes + (readsGradients ? largestStack(shapes, targets.fullRank, device.limits.buffer) : 0),
+  );
 
   const sums = await learner.reserveMeasuring(work.batch);
   if (sums) note('measuring', sums.largestBytes);
   sums?.destroy();
 
   learner.reserveTesting(work.tasks);
-  const evaluations = new Evaluations(gpu, network, learner.layers, training.targetLength + 1);
+  const evaluations = new Evaluations(device, network, learner.layers, training.targetLength + 1);
   for (const sizes of work.tests) {
     const { generation } = await evaluations.of(sizes);
     const rows = poolRows(network, sizes.pool);
@@ -113,8 +116,7 @@ function planOf(moments: ReadonlyMap<Moment, Parts>): MemoryPlan {
 }
 
 /** Bytes of the largest stack of gradients: it is read back as a whole. */
-function largestStack(shapes: Network['shapes'], pattern: RegExp, limits: BufferLimits): number {
-  const limit = Math.min(limits.maxBufferSize, limits.maxStorageBufferBindingSize);
+function largestStack(shapes: Network['shapes'], pattern: RegExp, limit: number): number {
   return Math.max(
     0,
     ...layerGroups(shapes, pattern, limit).map(({ names, out, inputs }) => names.length * out * inputs * 4),

@@ -2,10 +2,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { mixSeed } from '../base/random.ts';
 import { Learner } from '../gorp/learner.ts';
 import { methodPreset } from '../gorp/methods.ts';
-import type { OwnedBuffer } from '../gpu/buffers.ts';
-import type { Gpu } from '../gpu/device.ts';
-import { submit } from '../gpu/program.ts';
-import { readBytes } from '../gpu/readback.ts';
+import type { OwnedBuffer } from '../device/buffers.ts';
+import type { Device } from '../device/device.ts';
 import { compile } from '../graph/compile.ts';
 import { Graph, type Numbers } from '../graph/graph.ts';
 import { embedding } from '../graph/ops/embedding.ts';
@@ -14,15 +12,15 @@ import { rmsNorm } from '../graph/ops/norm.ts';
 import { sizeOf, type Tensor } from '../graph/tensor.ts';
 import { runOnCpu } from '../graph/twin.ts';
 import { relativeError } from '../testing/compare.ts';
-import { acquireTestGpu } from '../testing/gpu.ts';
+import { acquireTestGpu } from '../testing/devices.ts';
 import { frozenPacking } from './frozen-weights.ts';
 import { networkOf } from './open-network.ts';
 
-let gpu: Gpu;
+let device: Device;
 beforeAll(async () => {
-  gpu = await acquireTestGpu();
+  device = await acquireTestGpu();
 });
-afterAll(() => gpu.destroy());
+afterAll(() => device.destroy());
 
 /** Uniform in ±bound, quick enough for tens of millions: a linear congruential generator. */
 function uniform(size: number, seed: number, bound: number): Float32Array<ArrayBuffer> {
@@ -75,7 +73,7 @@ describe.each([
 ])('%s with random weights', (_, config, first) => {
   test('takes a full step of GORP, generates, and its first layer is that of the twin', async () => {
     const lengths = { sourceLength: 32, targetLength: 4 };
-    const { network, targets } = networkOf(gpu, config, lengths);
+    const { network, targets } = networkOf(device, config, lengths);
     const { shapes } = network;
     const read = (name: string): Promise<Float32Array> => {
       const shape = shapes.get(name) ?? [];
@@ -85,7 +83,7 @@ describe.each([
     };
     const began = performance.now();
     const learner = await Learner.create(
-      gpu,
+      device,
       network,
       methodPreset('gorp'),
       targets,
@@ -106,7 +104,7 @@ describe.each([
     await learner.step([{ sizes: { B: 2, S: 32, T: 4 }, rows }]);
     const [{ loss, gradientNorm }] = await learner.takeRecords();
     const stepped = performance.now();
-    const stepBytes = gpu.buffers.liveBytes;
+    const stepBytes = device.buffers.liveBytes;
     expect(loss).toBeGreaterThan(1);
     expect(Number.isFinite(loss)).toBe(true);
     expect(gradientNorm).toBeGreaterThan(0);
@@ -116,12 +114,12 @@ describe.each([
     const owned: OwnedBuffer[] = [];
     const generation = network.generation({ B: 2, S: 32, capacity: 5 }, owned);
     const [encoding, decoding] = [new Graph(), new Graph()];
-    const prefill = await compile(gpu, 'encode', encoding, generation.prefill(encoding, learner.layers));
+    const prefill = await compile(device, 'encode', encoding, generation.prefill(encoding, learner.layers));
     generation.decodeStep(decoding, learner.layers);
-    const step = await compile(gpu, 'decode', decoding, []);
+    const step = await compile(device, 'decode', decoding, []);
     generation.start(rows.map(({ source }) => source));
-    submit(gpu, prefill.program, ...new Array<typeof step.program>(4).fill(step.program));
-    const tokens = new Uint32Array(await readBytes(gpu, step.rangeOf(generation.state.tokens)));
+    await device.run([prefill.program, ...new Array<typeof step.program>(4).fill(step.program)]);
+    const tokens = new Uint32Array(await device.read(step.rangeOf(generation.state.tokens)));
     expect(Array.from(tokens).every((id) => id < config.vocab_size)).toBe(true);
     const generated = performance.now();
     for (const one of [prefill, step]) one.destroy();
@@ -130,21 +128,21 @@ describe.each([
     console.log(
       `${config.model_type}: loaded in ${seconds(began, loaded)}, step ${seconds(loaded, stepped)}, ` +
         `generation ${seconds(stepped, generated)}; ${(stepBytes / 2 ** 20).toFixed(0)} MiB live in the step, ` +
-        `${(gpu.buffers.peakBytes / 2 ** 20).toFixed(0)} MiB at most; loss ${loss.toFixed(3)}`,
+        `${(device.buffers.peakBytes / 2 ** 20).toFixed(0)} MiB at most; loss ${loss.toFixed(3)}`,
     );
     for (const buffer of owned) buffer.destroy();
     learner.destroy();
     network.destroy();
-    expect(gpu.buffers.liveLabels).toEqual([]);
+    expect(device.buffers.liveLabels).toEqual([]);
 
     /** q(norm(embedding)) with 8-bit weights against the same in f64 with the weights that were read. */
     async function firstLayerError(from: Learner, names: readonly string[], mine: OwnedBuffer[]): Promise<number> {
       const tokenIds = ids(8, 3);
       const build = (g: Graph, [table, norm, weight]: Tensor[], at: Tensor): Tensor =>
         matmul(g, rmsNorm(g, embedding(g, table, at), norm, 1e-6), weight, { layout: 'nt' });
-      const buffer = gpu.buffers.storage('ids', 32);
+      const buffer = device.buffers.storage('ids', 32);
       mine.push(buffer);
-      gpu.device.queue.writeBuffer(buffer.gpuBuffer, 0, Uint32Array.from(tokenIds));
+      device.write(buffer, 0, Uint32Array.from(tokenIds));
       const g = new Graph();
       const storage = { buffer, offset: 0, bytes: buffer.bytes };
       const y = build(
@@ -152,9 +150,9 @@ describe.each([
         names.map((name) => from.layers.parameter(name)),
         g.persistent('ids', [1, 8], { dtype: 'u32', storage }),
       );
-      const compiled = await compile(gpu, 'first layer', g, [y]);
-      submit(gpu, compiled.program);
-      const found = new Float32Array(await readBytes(gpu, compiled.rangeOf(y)), 0, y.elements);
+      const compiled = await compile(device, 'first layer', g, [y]);
+      await device.run([compiled.program]);
+      const found = new Float32Array(await device.read(compiled.rangeOf(y)), 0, y.elements);
       compiled.destroy();
       const twin = new Graph();
       const at = twin.persistent('ids', [1, 8], { dtype: 'u32' });

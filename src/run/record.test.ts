@@ -56,7 +56,7 @@ describe('RunRecord', () => {
       7,
     );
     one.addSteps(2, [3], [{ loss: 1, gradientNorm: 0.25, layers: [layer] }], 8);
-    const error = { code: 'gpu/device-lost' as const, message: 'It is gone.', nextStep: 'Start again.' };
+    const error = { code: 'device/lost' as const, message: 'It is gone.', nextStep: 'Start again.' };
     const results = one.results('failed', error);
     expect(v.parse(ResultsSchema, results)).toEqual(results);
     expect(results).toMatchObject({

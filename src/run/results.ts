@@ -81,6 +81,8 @@ export const DeviceReportSchema = v.strictObject({
   description: v.string(),
   /** True where the adapter computes on the CPU. */
   software: v.boolean(),
+  /** What computed; results of versions that knew WebGPU alone do not say. */
+  kind: v.optional(v.picklist(['webgpu', 'wasm']), 'webgpu'),
   features: v.array(v.string()),
   limits: v.record(v.string(), v.number()),
 });

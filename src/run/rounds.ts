@@ -2,7 +2,7 @@ import { GorpError, reportOf } from '../base/errors.ts';
 import { mixSeed } from '../base/random.ts';
 import type { Learner, StepRecord } from '../gorp/learner.ts';
 import { hasSoftSpaces } from '../gorp/method-settings.ts';
-import type { Gpu } from '../gpu/device.ts';
+import type { Device } from '../device/device.ts';
 import type { Network, SizedBatch } from '../models/network.ts';
 import { parametersWithoutEmbeddings } from '../models/parameters.ts';
 import { sizedBatch, trainingOrder } from '../tasks/batches.ts';
@@ -49,7 +49,7 @@ export class Rounds {
     private readonly control: RunControl,
     private readonly record: RunRecord,
     private readonly parts: {
-      gpu: Gpu;
+      device: Device;
       network: Network;
       learner: Learner;
       tokenizer: Tokenizer;
@@ -235,7 +235,7 @@ export class Rounds {
   /** Asks for the numbers of the steps so far, once the numbers asked for before have come: one report of lead. */
   async #report(): Promise<void> {
     await this.#pending;
-    const { learner, gpu } = this.parts;
+    const { learner, device } = this.parts;
     const count = learner.untakenSteps;
     if (count === 0) return;
     const [round, tokens] = [this.#round, this.#tokens];
@@ -261,15 +261,15 @@ export class Rounds {
           layers: sound[sound.length - 1].layers,
         });
       }
-      this.host.emit({ type: 'memory', ...memoryOf(gpu) });
+      this.host.emit({ type: 'memory', ...memoryOf(device) });
       if (broken >= 0) throw diverged(this.#step + 1, records[broken], this.parts.network);
     });
     this.#pending.catch(() => undefined); // heard by whoever awaits it next
   }
 
   async #evaluate(indexes: readonly number[]): Promise<TestOfTask[]> {
-    const { gpu, network, learner, tokenizer, tasks } = this.parts;
-    const evaluator = new Evaluator(gpu, network, learner, tokenizer, this.settings.training, () => this.host.now());
+    const { device, network, learner, tokenizer, tasks } = this.parts;
+    const evaluator = new Evaluator(device, network, learner, tokenizer, this.settings.training, () => this.host.now());
     const tests: TestOfTask[] = [];
     try {
       for (const index of indexes) {
@@ -332,7 +332,7 @@ export class Rounds {
       // The numbers of steps that the GPU has still to do belong to the time before.
       settle: () => this.#report().then(() => this.#pending),
       onPause: (paused) => this.host.emit({ type: paused ? 'paused' : 'resumed' }),
-      broken: this.parts.gpu.lost,
+      broken: this.parts.device.lost,
     });
   }
 }

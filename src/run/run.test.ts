@@ -2,9 +2,9 @@ import * as v from 'valibot';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { GorpError } from '../base/errors.ts';
 import { METHOD_NAMES } from '../gorp/method-settings.ts';
-import { BufferLedger } from '../gpu/buffers.ts';
-import type { Gpu } from '../gpu/device.ts';
-import { acquireTestGpu, measuredTuning } from '../testing/gpu.ts';
+import { BufferLedger } from '../device/buffers.ts';
+import type { Device } from '../device/device.ts';
+import { acquireTestGpu, measuredTuning } from '../testing/devices.ts';
 import { tinyHost, tinyModel, tinySettings } from '../testing/tiny-run.ts';
 import type { RunEvent } from './events.ts';
 import { type Results, ResultsSchema } from './results.ts';
@@ -14,10 +14,10 @@ import type { RunSettings } from './settings.ts';
 
 // Measuring the device takes longer than the rest of these runs: all but one take it as measured.
 const MEASURED = measuredTuning();
-const ownGpu = async (): Promise<Gpu> => ({ ...(await acquireTestGpu()), tuning: MEASURED });
+const ownGpu = async (): Promise<Device> => ({ ...(await acquireTestGpu()), tuning: MEASURED });
 // Runs that leave the device as it was share one, so that every kernel is compiled once; each has a ledger of its own.
-let device: Gpu;
-const sharedGpu = (): Promise<Gpu> => {
+let device: Device;
+const sharedGpu = (): Promise<Device> => {
   const buffers = new BufferLedger(device.device);
   return Promise.resolve({
     ...device,
@@ -69,7 +69,7 @@ async function execute(
     events.push(structuredClone(event)); // as it would cross to the page
     interfere(event, run);
   };
-  const run: Run = new Run(tinyHost(emit, { acquireGpu: sharedGpu, ...parts }), settings);
+  const run: Run = new Run(tinyHost(emit, { acquireDevice: sharedGpu, ...parts }), settings);
   await run.execute();
   const ended = new Ended(events);
   expect(['finished', 'stopped', 'failed']).toContain(ended.last.type);
@@ -101,7 +101,7 @@ const isFraction = (value: unknown): boolean => typeof value === 'number' && val
 describe('a run to the end', () => {
   test('tells its plan, its losses, its accuracies and its spaces, and gives them all as results', async () => {
     const settings = tinySettings('gorp-plus');
-    const ended = await execute(settings, undefined, { acquireGpu: acquireTestGpu });
+    const ended = await execute(settings, undefined, { acquireDevice: acquireTestGpu });
     expect(ended.last.type).toBe('finished');
     const { results } = ended;
     const [plan] = ended.of('plan');
@@ -347,14 +347,14 @@ describe('a run whose kernels are being measured', () => {
       else if (end === 'failed') run?.breakDevice();
       else run?.resume();
     };
-    const acquireGpu = async (): Promise<Gpu> => {
-      const gpu = await acquireTestGpu();
-      const confirmed = gpu.buffers.confirmed.bind(gpu.buffers);
-      gpu.buffers.confirmed = (...asked) => {
+    const acquireGpu = async (): Promise<Device> => {
+      const device = await acquireTestGpu();
+      const confirmed = device.buffers.confirmed.bind(device.buffers);
+      device.buffers.confirmed = (...asked) => {
         setTimeout(began, 0);
         return confirmed(...asked);
       };
-      return gpu;
+      return device;
     };
     const ended = await execute(
       tinySettings('seq-lora', { epochs: 1 }),
@@ -366,7 +366,7 @@ describe('a run whose kernels are being measured', () => {
     );
     expect(hasBegun).toBe(true);
     expect(ended.last.type).toBe(end);
-    if (end === 'failed') expect(ended.last).toMatchObject({ error: { code: 'gpu/device-lost' } });
+    if (end === 'failed') expect(ended.last).toMatchObject({ error: { code: 'device/lost' } });
   });
 });
 
@@ -378,9 +378,9 @@ describe('a run that fails', () => {
         if (at('train', 1, 1)(event)) run.pause();
         if (event.type === 'paused') run.breakDevice();
       },
-      { acquireGpu: ownGpu },
+      { acquireDevice: ownGpu },
     );
-    expect(ended.last).toMatchObject({ type: 'failed', error: { code: 'gpu/device-lost' } });
+    expect(ended.last).toMatchObject({ type: 'failed', error: { code: 'device/lost' } });
   });
 
   test.each([
@@ -393,9 +393,9 @@ describe('a run that fails', () => {
     const ended = await execute(
       tinySettings('gorp-plus'),
       once(is, (run) => run.breakDevice()),
-      { acquireGpu: ownGpu },
+      { acquireDevice: ownGpu },
     );
-    expect(ended.last).toMatchObject({ type: 'failed', error: { code: 'gpu/device-lost' } });
+    expect(ended.last).toMatchObject({ type: 'failed', error: { code: 'device/lost' } });
     const [{ error }] = ended.of('failed');
     expect(error.message).toContain('GPU device was lost');
     expect(error.nextStep).not.toBe('');
@@ -419,7 +419,7 @@ describe('a run that fails', () => {
 
   const lost = new GorpError('weights/unreachable', 'There is no model.', 'Look elsewhere.');
   test.each<[string, RunSettings, Partial<RunHost>, string]>([
-    ['no GPU', tinySettings('gorp'), { acquireGpu: () => Promise.reject(lost) }, lost.code],
+    ['no GPU', tinySettings('gorp'), { acquireDevice: () => Promise.reject(lost) }, lost.code],
     ['no model', tinySettings('gorp'), { openModel: () => Promise.reject(lost) }, lost.code],
     ['no tasks', tinySettings('gorp'), { taskReader: () => () => Promise.reject(lost) }, lost.code],
     ['an unknown task', { ...tinySettings('gorp'), order: ['gloss', 'nothing'] }, {}, 'tasks/unknown-dataset'],

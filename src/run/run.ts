@@ -1,8 +1,7 @@
 import { GorpError, reportOf } from '../base/errors.ts';
 import { Learner } from '../gorp/learner.ts';
-import type { Gpu } from '../gpu/device.ts';
-import type { Packing } from '../gpu/packing.ts';
-import { tuneGpu } from '../gpu/tune.ts';
+import type { Device } from '../device/device.ts';
+import type { Packing } from '../device/packing.ts';
 import { frozenPacking } from './frozen-weights.ts';
 import { RunControl, Stopped } from './control.ts';
 import type { RunEvent } from './events.ts';
@@ -12,13 +11,13 @@ import { type Opened, Opening, parametersOf } from './opening.ts';
 import { RunRecord } from './record.ts';
 import type { DeviceReport } from './results.ts';
 import { Rounds } from './rounds.ts';
-import type { RunSettings, TrainingSettings } from './settings.ts';
+import type { RunSettings } from './settings.ts';
 
 /** One run: a model learns the tasks of an order one after another. Every end, good or bad, frees the GPU. */
 export class Run {
   readonly #control: RunControl;
   readonly #record: RunRecord;
-  #gpu: Gpu | undefined;
+  #device: Device | undefined;
 
   constructor(
     private readonly host: RunHost,
@@ -64,21 +63,20 @@ export class Run {
   }
 
   async #work(trains: boolean): Promise<void> {
-    const gpu = await this.host.acquireGpu();
-    this.#gpu = gpu;
+    const device = await this.host.acquireDevice();
+    this.#device = device;
     const owned: { destroy(): void }[] = [];
     try {
-      this.#emitDevice(gpu);
-      gpu.tuning.halves = allowsHalves(gpu, this.settings.training);
-      const opened = await new Opening(this.host, this.settings, this.#control, gpu).open(trains);
+      this.#emitDevice(device);
+      if (this.settings.training.arithmetic === 'f16') device.allowHalves();
+      const opened = await new Opening(this.host, this.settings, this.#control, device).open(trains);
       const { model, tokenizer, network, tasks, saved } = opened;
       owned.push(network);
       this.#record.model = { ...this.#record.model, commit: model.commit };
-      await tuneGpu(gpu, { ...this.host.tuning, now: () => this.host.now() });
-      const learner = await this.#createLearner(gpu, opened, owned);
+      const learner = await this.#createLearner(device, opened, owned);
       if (saved) await learner.restore(saved.training);
       const rounds = new Rounds(this.host, this.settings, this.#control, this.#record, {
-        gpu,
+        device,
         network,
         learner,
         tokenizer,
@@ -88,30 +86,30 @@ export class Run {
       });
       await (trains ? rounds.run() : rounds.test());
     } catch (thrown) {
-      throw withAdvice(await causeOf(thrown, gpu), this.settings.training);
+      throw withAdvice(await causeOf(thrown, device), this.settings.training);
     } finally {
-      await gpu.tuning.stop();
+      await device.settle();
       for (const part of owned.reverse()) part.destroy();
-      this.#record.memory = { peakBytes: gpu.buffers.peakBytes, liveBuffersAtEnd: gpu.buffers.liveBuffers };
-      this.host.emit({ type: 'memory', ...memoryOf(gpu) });
-      await gpu.destroy();
-      this.#gpu = undefined;
+      this.#record.memory = { peakBytes: device.buffers.peakBytes, liveBuffersAtEnd: device.buffers.liveBuffers };
+      this.host.emit({ type: 'memory', ...memoryOf(device) });
+      await device.destroy();
+      this.#device = undefined;
     }
   }
 
   /** Breaks the device on purpose, as a crash of the GPU process would: for tests of the failure path. */
   breakDevice(): void {
-    this.#gpu?.device.destroy();
+    this.#device?.breakOnPurpose();
   }
 
-  #emitDevice(gpu: Gpu): void {
-    const device: DeviceReport = { ...gpu.facts };
+  #emitDevice({ facts }: Device): void {
+    const device: DeviceReport = { ...facts, features: [...facts.features], limits: { ...facts.limits } };
     this.#record.device = device;
     this.host.emit({ type: 'device', device });
   }
 
   async #createLearner(
-    gpu: Gpu,
+    device: Device,
     { network, targets, model, storedName }: Opened,
     owned: { destroy(): void }[],
   ): Promise<Learner> {
@@ -120,7 +118,7 @@ export class Run {
     const packing = (name: string): Packing | undefined =>
       frozenPacking(frozenWeights, name, network.shapes.get(name) ?? [], model.tensors.get(storedName(name))?.dtype);
     const learner = await Learner.create(
-      gpu,
+      device,
       network,
       this.settings.method,
       targets,
@@ -145,29 +143,14 @@ export class Run {
   }
 }
 
-/**
- * Whether operands of products may be rounded to 16-bit floats.
- *
- * @throws GorpError `gpu/no-f16` where the settings ask for it and the device cannot.
- */
-function allowsHalves({ device }: Gpu, { arithmetic }: TrainingSettings): boolean {
-  if (arithmetic === 'f32') return false;
-  if (device.features.has('shader-f16')) return true;
-  throw new GorpError(
-    'gpu/no-f16',
-    'The settings ask for products of 16-bit floats, which this graphics adapter cannot compute (it lacks shader-f16).',
-    'Set Products (training.arithmetic) to f32 and start again, or use another adapter or driver.',
-  );
-}
-
 // Milliseconds from the first call that fails on a lost device to the news of its loss, at most.
 const NEWS_OF_LOSS = 1000;
 
 /** Calls on a lost device fail with errors of the browser's own, a moment before the loss is told: the loss then. */
-function causeOf(thrown: unknown, gpu: Gpu): Promise<unknown> {
+function causeOf(thrown: unknown, device: Device): Promise<unknown> {
   if (thrown instanceof GorpError) return Promise.resolve(thrown);
   const waited = new Promise<void>((resolve) => setTimeout(resolve, NEWS_OF_LOSS));
-  return Promise.race([gpu.lost, waited]).then(
+  return Promise.race([device.lost, waited]).then(
     () => thrown,
     (loss: unknown) => loss,
   );

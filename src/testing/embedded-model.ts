@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import type { Gpu } from '../gpu/device.ts';
+import type { Device } from '../device/device.ts';
 import type { Network, SizedBatch } from '../models/network.ts';
 import { openNetwork } from '../run/open-network.ts';
 import { sizedBatch } from '../tasks/batches.ts';
@@ -19,7 +19,7 @@ const LABELS = { plant: PLANTS, animal: ANIMALS, food: FOODS, place: PLACES };
 
 /** The embedded model, and batches of a small task whose texts it can read. */
 export async function embeddedModel(
-  gpu: Gpu,
+  device: Device,
 ): Promise<{ network: Network; read: (name: string) => Promise<Float32Array>; batches: SizedBatch[] }> {
   const json = (name: string): unknown => JSON.parse(file(name).toString('utf8'));
   const weights = file('model.safetensors');
@@ -33,7 +33,7 @@ export async function embeddedModel(
   ]);
   const lengths = { sourceLength: 64, targetLength: 4 };
   const { network, tokenizer } = openNetwork(
-    gpu,
+    device,
     {
       config: json('config.json'),
       tokenizer: json('tokenizer.json'),

@@ -1,10 +1,9 @@
 import { expect } from 'vitest';
 import { seededRandom } from '../base/random.ts';
-import type { Gpu } from '../gpu/device.ts';
-import type { MatmulLayout } from '../gpu/kernels/matmul-shape.ts';
-import { pack, type Packing, unpack } from '../gpu/packing.ts';
-import { submit } from '../gpu/program.ts';
-import { readBytes } from '../gpu/readback.ts';
+import { type OwnedBuffer, wholeOf } from '../device/buffers.ts';
+import type { Device, Values } from '../device/device.ts';
+import type { MatmulLayout } from '../device/matmul-shape.ts';
+import { pack, type Packing, unpack } from '../device/packing.ts';
 import { compile } from '../graph/compile.ts';
 import { Graph, type Numbers } from '../graph/graph.ts';
 import { add } from '../graph/ops/elementwise.ts';
@@ -166,40 +165,39 @@ export class GraphUnderTest {
     }
   }
 
-  /** Compares every output of the GPU with the twin. */
-  async checkGpu(gpu: Gpu, tolerance: number): Promise<void> {
+  /** Compares every output of a device with the reference. */
+  async checkDevice(device: Device, tolerance: number): Promise<void> {
     const expected = this.onCpu();
-    for (const [name, actual] of await this.onGpu(gpu)) {
-      expect(relativeError(actual, expected.get(name) ?? []), `${name} on the GPU`).toBeLessThan(tolerance);
+    for (const [name, actual] of await this.onDevice(device)) {
+      expect(relativeError(actual, expected.get(name) ?? []), `${name} on the device`).toBeLessThan(tolerance);
     }
   }
 
-  /** Values of all outputs on the GPU, inside error scopes, and without leaving a buffer alive. */
-  async onGpu(gpu: Gpu): Promise<Map<string, Float64Array>> {
-    const before = gpu.buffers.liveBuffers;
-    gpu.device.pushErrorScope('validation');
-    const stored = new Map<Tensor, ReturnType<Gpu['buffers']['storage']>>();
+  /** Values of all outputs on a device, which accepts every call, without leaving a buffer alive. */
+  async onDevice(device: Device): Promise<Map<string, Float64Array>> {
+    const before = device.buffers.liveBuffers;
+    const stored = new Map<Tensor, OwnedBuffer>();
     for (const [tensor, data] of [...this.values].flatMap(([tensor, data]) => partsWithValues(tensor, data))) {
-      const buffer = gpu.buffers.storage(tensor.name, bytesOf(tensor));
+      const buffer = device.buffers.storage(tensor.name, bytesOf(tensor));
       const reals = tensor.dtype === 'f32' ? Float32Array.from(data) : data;
       const typed = tensor.packing ? pack(reals as Float32Array, tensor.packing) : reals;
-      gpu.device.queue.writeBuffer(buffer.gpuBuffer, 0, typed as Float32Array<ArrayBuffer>);
-      tensor.storage = { buffer, offset: 0, bytes: buffer.bytes };
+      device.write(buffer, 0, typed as Values);
+      tensor.storage = wholeOf(buffer);
       stored.set(tensor, buffer);
     }
     const wanted = [...this.outputs].filter(([name]) => name !== 'probe loss');
     const compiled = await compile(
-      gpu,
+      device,
       'test',
       this.graph,
       wanted.map(([, tensor]) => tensor),
     );
-    submit(gpu, compiled.program);
+    await device.run([compiled.program]);
     const found = new Map<string, Float64Array>();
     for (const [name, tensor] of wanted) {
       const size = sizeOf(tensor.shape);
       if (size === 0) continue;
-      const bytes = await readBytes(gpu, compiled.rangeOf(tensor));
+      const bytes = await device.read(compiled.rangeOf(tensor));
       const values = tensor.dtype === 'f32' ? new Float32Array(bytes, 0, size) : new Int32Array(bytes, 0, size);
       found.set(name, Float64Array.from(values));
     }
@@ -208,9 +206,8 @@ export class GraphUnderTest {
       buffer.destroy();
       delete tensor.storage;
     }
-    const error = await gpu.device.popErrorScope();
-    expect(error?.message ?? '').toBe('');
-    expect(gpu.buffers.liveBuffers).toBe(before);
+    device.check(); // reading has waited for everything, errors included
+    expect(device.buffers.liveBuffers).toBe(before);
     return found;
   }
 }

@@ -1,29 +1,29 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { Gpu } from '../gpu/device.ts';
-import { plainProduct } from '../gpu/kernels/matmul-shape.ts';
-import { shapeClass } from '../gpu/kernels/matmul-variants.ts';
+import type { Device } from '../device/device.ts';
+import { plainProduct } from '../device/matmul-shape.ts';
+import { shapeClass } from '../device/webgpu/kernels/matmul-variants.ts';
 import { F32 } from './compare.ts';
-import { acquireTestGpu } from './gpu.ts';
+import { acquireTestGpu } from './devices.ts';
 import { GraphUnderTest, operandsOf } from './graphs.ts';
 import { matmul } from '../graph/ops/matmul.ts';
 
 // A kernel takes ten seconds to compile where a software adapter does it for the first time.
-let gpu: Gpu;
+let device: Device;
 beforeAll(async () => {
-  gpu = await acquireTestGpu();
+  device = await acquireTestGpu();
 });
-afterAll(() => gpu.destroy());
+afterAll(() => device.destroy());
 
 test.each(['nt', 'nn', 'tn'] as const)('%s by register-16, of a matrix of f32 and of a packed one', async (layout) => {
   const [M, N, K] = [260, 68, 36];
   const product = plainProduct(layout, M, N, K);
   const [a, b] = operandsOf(layout, M, N, K);
   const packedB = { packing: 'int8', elements: N * K } as const;
-  for (const shape of [product, { ...product, packedB }]) gpu.tuning.choose(shapeClass(shape) ?? '', 'register-16');
-  expect(gpu.tuning.variantOf({ ...product, packedB })).toBe('register-16');
+  for (const shape of [product, { ...product, packedB }]) device.tuning.choose(shapeClass(shape) ?? '', 'register-16');
+  expect(device.tuning.variantOf({ ...product, packedB })).toBe('register-16');
   const inputs = { a: { shape: a }, b: { shape: b }, frozen: { shape: b, packing: 'int8' as const } };
   await new GraphUnderTest(inputs, (g, input) => ({
     y: matmul(g, input('a'), input('b'), { layout }),
     packed: matmul(g, input('a'), input('frozen'), { layout }),
-  })).checkGpu(gpu, F32);
+  })).checkDevice(device, F32);
 });

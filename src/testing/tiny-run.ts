@@ -8,7 +8,7 @@ import type { RunHost } from '../run/host.ts';
 import type { RunSettings, TrainingSettings } from '../run/settings.ts';
 import type { TensorInfo } from '../weights/safetensors.ts';
 import type { ModelFiles } from '../weights/model-folder.ts';
-import { acquireTestGpu } from './gpu.ts';
+import { acquireTestGpu } from './devices.ts';
 
 const WORDS = ['red', 'blue', 'round', 'square', 'ball', 'box', 'warm', 'cold', 'roll', 'stand'];
 /** Sentences of two words, and the label that the task's rule gives them. */

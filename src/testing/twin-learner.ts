@@ -10,9 +10,8 @@ import {
 import { growSoftSpace } from '../gorp/soft-space.ts';
 import { growSpace, growSpaceFromCovariance } from '../gorp/space.ts';
 import { compensation } from '../gorp/task-rates.ts';
-import type { OwnedBuffer } from '../gpu/buffers.ts';
-import type { Gpu } from '../gpu/device.ts';
-import { readBytes } from '../gpu/readback.ts';
+import type { OwnedBuffer } from '../device/buffers.ts';
+import type { Device } from '../device/device.ts';
 import { Graph, type Numbers } from '../graph/graph.ts';
 import { sumGradients } from '../graph/ops/elementwise.ts';
 import { matmul } from '../graph/ops/matmul.ts';
@@ -53,13 +52,13 @@ export class TwinLearner {
 
   /** @param read values of a parameter by Hugging Face name. */
   static async create(
-    gpu: Gpu,
+    device: Device,
     network: Network,
     method: MethodSettings,
     targets: TargetModules,
     read: (name: string) => Promise<ArrayLike<number>>,
   ): Promise<TwinLearner> {
-    const learner = new TwinLearner(gpu, network, method, targets);
+    const learner = new TwinLearner(device, network, method, targets);
     for (const [name, shape] of network.shapes) {
       const values = Float64Array.from(await read(name));
       const layer = name.replace(/\.weight$/, '');
@@ -71,7 +70,7 @@ export class TwinLearner {
   }
 
   private constructor(
-    private readonly gpu: Gpu,
+    private readonly device: Device,
     private readonly network: Network,
     private readonly method: MethodSettings,
     private readonly targets: TargetModules,
@@ -211,7 +210,7 @@ export class TwinLearner {
       const loss = batch.loss(g, this.#layers(g, values, trained, captured));
       const gradients = g.backward(loss, this.network.one, sumGradients(g));
       for (const tensor of [...new Set(g.operations.flatMap(({ inputs }) => inputs)), ...masks(batch, captured)])
-        if (tensor.storage) values.set(tensor, await readValues(this.gpu, tensor));
+        if (tensor.storage) values.set(tensor, await readValues(this.device, tensor));
       const valueOf = runOnCpu(g, values);
       return {
         loss: valueOf(loss)[0],
@@ -265,8 +264,8 @@ export class TwinLearner {
 const masks = (batch: TrainingBatch, captured: ReadonlyMap<string, Tensor>): Tensor[] =>
   [...captured.keys()].map((name) => batch.rowMask(name));
 
-async function readValues(gpu: Gpu, tensor: Tensor): Promise<Numbers> {
-  const bytes = await readBytes(gpu, tensor.storage as NonNullable<Tensor['storage']>);
+async function readValues(device: Device, tensor: Tensor): Promise<Numbers> {
+  const bytes = await device.read(tensor.storage as NonNullable<Tensor['storage']>);
   const types = { f32: Float32Array, i32: Int32Array, u32: Uint32Array };
   const values = new types[tensor.dtype](bytes, 0, tensor.elements);
   return values instanceof Float32Array ? Float64Array.from(values) : values;

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import v8 from 'node:v8';
 import { expect } from 'vitest';
 import { seededRandom } from '../base/random.ts';
-import type { Param } from '../gpu/kernel.ts';
+import type { Param } from '../device/kernel.ts';
 
 /** The forms of the WebAssembly kernels that a test runs: every engine has the first. */
 export const WASM_VARIANTS = ['plain', 'relaxed'] as const;

@@ -1,6 +1,7 @@
 import * as v from 'valibot';
 import { GorpError, reportOf } from '../base/errors.ts';
-import { acquireGpu } from '../gpu/device.ts';
+import type { DeviceOutline } from '../device/counting-device.ts';
+import { acquireWebGpu } from '../device/webgpu/webgpu-device.ts';
 import { asRefusal } from '../run/memory-plan.ts';
 import { declaredType, planMemory } from '../run/plan-memory.ts';
 import { workAhead } from '../run/planned-work.ts';
@@ -20,6 +21,7 @@ declare const self: DedicatedWorkerGlobalScope;
 declare const __APP_VERSION__: string;
 declare const __APP_COMMIT__: string;
 
+const now = (): number => performance.now();
 const emit = (event: WorkerEvent): void => self.postMessage(event);
 let run: Run | undefined;
 
@@ -50,16 +52,21 @@ async function plan({ settings, access, labels, config: known }: PlanCommand): P
   try {
     const config =
       known ?? (await readConfig(requireReference(parseModelReference(model), model), await openPlaces(access)));
-    const limits = (await navigator.gpu.requestAdapter({ powerPreference: 'high-performance' }))?.limits ?? NO_LIMITS;
+    const device = await plannedDevice();
     const work = workAhead(settings, labels);
     const storedAs = (): string => declaredType(config);
-    answer({ type: 'planned', plan: await planMemory({ config, method, training, work, storedAs, limits }), config });
+    answer({ type: 'planned', plan: await planMemory({ config, method, training, work, storedAs, device }), config });
   } catch (thrown) {
     answer({ type: 'unplanned', error: reportOf(asRefusal(thrown, training)) });
   }
 }
 
-const NO_LIMITS = { maxBufferSize: Infinity, maxStorageBufferBindingSize: Infinity };
+/** What training would compute on. */
+async function plannedDevice(): Promise<DeviceOutline> {
+  const adapter = await navigator.gpu.requestAdapter({ powerPreference: 'high-performance' });
+  const { maxBufferSize = Infinity, maxStorageBufferBindingSize = Infinity } = adapter?.limits ?? {};
+  return { kind: 'webgpu', limits: { buffer: Math.min(maxBufferSize, maxStorageBufferBindingSize), total: null } };
+}
 
 function start(command: Extract<WorkerCommand, { type: 'start' }>): void {
   const { access, tasks: pageTasks, rounds, memoryBudget } = command;
@@ -68,7 +75,8 @@ function start(command: Extract<WorkerCommand, { type: 'start' }>): void {
   const keeper = new RoundKeeper(everyRound, goesOn);
   run = new Run(
     {
-      acquireGpu: () => acquireGpu(navigator.gpu),
+      acquireDevice: () =>
+        acquireWebGpu(navigator.gpu, { store: browserTuningStore(), platform: navigator.userAgent, now }),
       openModel: async (model, onProgress, signal, inspect) => {
         const reference = requireReference(parseModelReference(model), model);
         return openModel(reference, await openPlaces(access), { onProgress, signal, inspect });
@@ -85,9 +93,8 @@ function start(command: Extract<WorkerCommand, { type: 'start' }>): void {
       saveRound: (output) => keeper.keep(output),
       memoryBudget,
       emit,
-      now: () => performance.now(),
+      now,
       code: { version: __APP_VERSION__, commit: __APP_COMMIT__ },
-      tuning: { store: browserTuningStore(), platform: navigator.userAgent },
     },
     settings,
   );

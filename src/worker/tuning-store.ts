@@ -1,5 +1,5 @@
 import { createStore, get, set } from 'idb-keyval';
-import type { TuningStore } from '../gpu/tune.ts';
+import type { TuningStore } from '../device/webgpu/tune.ts';
 
 /** Kernel choices in IndexedDB. A browser that stores nothing (a private window may not) measures at every start. */
 export function browserTuningStore(): TuningStore {

@@ -10,7 +10,7 @@ export interface LayerRule {
   core: boolean;
 }
 
-const models = ['base', 'gpu', 'graph'];
+const models = ['base', 'device', 'graph'];
 const gorp = [...models, 'models'];
 const run = [...gorp, 'gorp', 'text', 'tasks', 'weights'];
 
@@ -19,9 +19,8 @@ export const LAYERS: Readonly<Record<string, LayerRule>> = {
   // The library's entry.
   'index.ts': { layers: [...run, 'run'], core: true },
   base: { layers: [], core: true },
-  gpu: { layers: ['base'], core: true },
-  device: { layers: ['base', 'gpu'], core: true },
-  graph: { layers: ['base', 'gpu'], core: true },
+  device: { layers: ['base'], core: true },
+  graph: { layers: ['base', 'device'], core: true },
   models: { layers: models, core: true },
   gorp: { layers: gorp, core: true },
   text: { layers: ['base'], core: true },
@@ -39,7 +38,7 @@ export const LAYERS: Readonly<Record<string, LayerRule>> = {
 };
 
 /** What a pure file has no value import of, directly or through others. */
-export const IMPURE: readonly string[] = ['gpu', 'graph', 'models'];
+export const IMPURE: readonly string[] = ['device', 'graph', 'models'];
 
 /** Packages that need a page, React, Node or a test runner, so that the core may not import them. */
 export const NOT_FOR_CORE: readonly string[] = [
@@ -53,8 +52,8 @@ export const NOT_FOR_CORE: readonly string[] = [
   '@playwright/test',
 ];
 
-/** The only folders of `src/` that may import from `shaders/`: kernels in gpu, and the operations built on them in graph. */
-export const SHADERS_USERS: readonly string[] = ['gpu', 'graph'];
+/** The only folders of `src/` that may import from `shaders/`: kernels in device, and the operations built on them in graph. */
+export const SHADERS_USERS: readonly string[] = ['device', 'graph'];
 
 /** Helpers of the tests: they may import anything, and only tests may import them. */
 export const TESTING = 'testing';

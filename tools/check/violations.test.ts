@@ -10,7 +10,7 @@ const GOOD: Record<string, string> = {
   'src/base/errors.ts': `export const x = 1;`,
   'src/gpu/device.ts': `import '../base/errors.ts'; import matmul from '../../shaders/matmul.wgsl?raw';`,
   'src/gpu/device.test.ts': `import 'node:fs'; import 'vitest'; import '../run/run.ts'; import '../testing/gpu.ts';`,
-  'src/graph/graph.ts': `import type { D } from '../gpu/device.ts';`,
+  'src/graph/graph.ts': `import type { D } from '../device/webgpu/device.ts';`,
   'src/models/t5.ts': `import '../graph/graph.ts';`,
   'src/gorp/space.ts': `import { t5 } from '../models/t5.ts';`,
   'src/gorp/methods.ts': `export type { T } from '../models/t5.ts';`,
@@ -28,7 +28,7 @@ const GOOD: Record<string, string> = {
     import type { Run } from '../run/run.ts';
     import type { C } from '../worker/protocol.ts';
     new Worker(new URL('../worker/worker.ts', import.meta.url), { type: 'module' });`,
-  'src/testing/gpu.ts': `import 'webgpu'; import '../gpu/device.ts';`,
+  'src/testing/gpu.ts': `import 'webgpu'; import '../device/webgpu/device.ts';`,
 };
 
 describe('findViolations', () => {
@@ -57,10 +57,15 @@ describe('findViolations', () => {
     [
       'an upward type import',
       'src/base/a.ts',
-      `import type { G } from '../gpu/device.ts';`,
+      `import type { G } from '../device/webgpu/device.ts';`,
       'base may import only itself',
     ],
-    ['an upward import type', 'src/base/a.ts', `let d: import('../gpu/device.ts').D;`, 'base may import only itself'],
+    [
+      'an upward import type',
+      'src/base/a.ts',
+      `let d: import('../device/webgpu/device.ts').D;`,
+      'base may import only itself',
+    ],
     ['an upward re-export', 'src/graph/a.ts', `export * from '../models/t5.ts';`, 'graph may import only base, gpu'],
     ['an upward dynamic import', 'src/run/a.ts', `await import('../worker/worker.ts');`, 'run may import only'],
     ['a sideways import', 'src/weights/a.ts', `import '../text/tokenizer.ts';`, 'weights may import only base'],
@@ -89,7 +94,12 @@ describe('findViolations', () => {
     ['test helpers outside tests', 'src/run/a.ts', `import '../testing/gpu.ts';`, 'only tests may import'],
     ['a test as a module', 'src/run/a.ts', `import '../gpu/device.test.ts';`, 'only tests may import'],
     ['the worker from the page', 'src/app/a.ts', `import '../worker/worker.ts';`, 'app may import only'],
-    ['the GPU from the page', 'src/app/a.ts', `import type { D } from '../gpu/device.ts';`, 'app may import only'],
+    [
+      'the GPU from the page',
+      'src/app/a.ts',
+      `import type { D } from '../device/webgpu/device.ts';`,
+      'app may import only',
+    ],
     ['an impure file from the page', 'src/app/a.ts', `import '../run/run.ts';`, 'src/gorp/space.ts → src/models/t5.ts'],
     ['a folder without a rule', 'src/misc/a.ts', `import '../base/errors.ts';`, 'src/misc is no layer'],
     ['a file outside the folders', 'src/a.ts', `import './base/errors.ts';`, 'is no layer'],
@@ -101,7 +111,7 @@ describe('findViolations', () => {
   });
 
   it('says on which line an import stands', () => {
-    expect(check({ 'src/base/a.ts': `// one\n\nimport {\n  D,\n} from '../gpu/device.ts';` })[0]).toContain(
+    expect(check({ 'src/base/a.ts': `// one\n\nimport {\n  D,\n} from '../device/webgpu/device.ts';` })[0]).toContain(
       'src/base/a.ts:5 ',
     );
   });

@@ -1,7 +1,7 @@
-import type { Param } from '../../../src/gpu/kernel.ts';
-import { plainProduct } from '../../../src/gpu/kernels/matmul-shape.ts';
-import { MATMUL_VARIANTS, planVariant, ROUNDING_VARIANTS } from '../../../src/gpu/kernels/matmul-variants.ts';
-import { NO_MATRICES, type Subgroups } from '../../../src/gpu/subgroups.ts';
+import type { Param } from '../../../src/device/kernel.ts';
+import { plainProduct } from '../../../src/device/matmul-shape.ts';
+import { MATMUL_VARIANTS, planVariant, ROUNDING_VARIANTS } from '../../../src/device/webgpu/kernels/matmul-variants.ts';
+import { NO_MATRICES, type Subgroups } from '../../../src/device/webgpu/subgroups.ts';
 
 /** The kernel as the harness binds it: A, B and C from binding 0; what the project passes as a uniform is constant. */
 function withoutUniform(wgsl: string, params: readonly Param[]): string {

@@ -1,5 +1,5 @@
-import { acquireGpu } from '../../../src/gpu/device.ts';
-import { tuneGpu } from '../../../src/gpu/tune.ts';
+import { acquireGpu } from '../../../src/device/webgpu/device.ts';
+import { tuneGpu } from '../../../src/device/webgpu/tune.ts';
 import { BlockStep } from '../../block-step.ts';
 import { blockValues } from '../../block-values.ts';
 

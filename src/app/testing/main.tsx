@@ -47,7 +47,7 @@ function script(settings: RunSettings): RunEvent[] {
   if (scene !== 'failed') return events;
   const kept = events.slice(0, Math.floor(events.length * 0.62));
   const error = {
-    code: 'gpu/device-lost' as const,
+    code: 'device/lost' as const,
     message: 'The GPU device was lost: the driver was reset (reason: unknown).',
     nextStep: 'Start again. If it happens again, close other tabs that use the GPU or choose a smaller batch.',
   };

@@ -1,17 +1,17 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Gpu } from '../../gpu/device.ts';
-import { ATTENTION_VARIANTS, SAFE_ATTENTION } from '../../gpu/kernels/attention.ts';
+import type { Device } from '../../device/device.ts';
+import { ATTENTION_VARIANTS, SAFE_ATTENTION } from '../../device/webgpu/kernels/attention.ts';
 import { F32, relativeError } from '../../testing/compare.ts';
-import { acquireTestGpu } from '../../testing/gpu.ts';
+import { acquireTestGpu } from '../../testing/devices.ts';
 import { GraphUnderTest, noise, type TestInput, weight } from '../../testing/graphs.ts';
 import { attention } from './attention.ts';
 import { mergedAttention } from './merged-attention.ts';
 
-let gpu: Gpu;
+let device: Device;
 beforeAll(async () => {
-  gpu = await acquireTestGpu();
+  device = await acquireTestGpu();
 });
-afterAll(() => gpu.destroy());
+afterAll(() => device.destroy());
 
 describe('attention', () => {
   interface Case {
@@ -64,10 +64,10 @@ describe('attention', () => {
     ).withGradients('o');
     t.checkFiniteDifferences(1e-5);
     for (const variant of ATTENTION_VARIANTS) {
-      gpu.tuning.attention = variant;
-      await t.checkGpu(gpu, 1e-4);
+      device.tuning.attention = variant;
+      await t.checkDevice(device, 1e-4);
     }
-    gpu.tuning.attention = SAFE_ATTENTION;
+    device.tuning.attention = SAFE_ATTENTION;
   });
 
   test('with a position, as in generation', async () => {
@@ -93,7 +93,7 @@ describe('attention', () => {
           position: input('position'),
         }),
       }),
-    ).checkGpu(gpu, F32);
+    ).checkDevice(device, F32);
   });
 });
 
@@ -123,7 +123,7 @@ describe('attention over two sets of keys', () => {
         return { o: mergedAttention(g, prompt, own) };
       },
     );
-    await t.checkGpu(gpu, F32);
+    await t.checkDevice(device, F32);
   });
 
   test('equals attention over all keys at once', async () => {
@@ -160,6 +160,6 @@ describe('attention over two sets of keys', () => {
     );
     const outputs = t.onCpu();
     expect(relativeError(outputs.get('merged') ?? [], outputs.get('all') ?? [])).toBeLessThan(1e-12);
-    await t.checkGpu(gpu, F32);
+    await t.checkDevice(device, F32);
   });
 });

@@ -1,11 +1,6 @@
-import {
-  type AttentionForm,
-  type AttentionShape,
-  type AttentionSizes,
-  planAttention,
-} from '../../gpu/kernels/attention.ts';
-import { planSumOfParts } from '../../gpu/kernels/reduce-splits.ts';
-import type { Tuning } from '../../gpu/tuning.ts';
+import type { AttentionForm, AttentionShape, AttentionSizes } from '../../device/attention-shape.ts';
+import { planSumOfParts } from '../../device/reduce-splits.ts';
+import type { Planner } from '../../device/planner.ts';
 import type { Graph, KernelCall, Numbers } from '../graph.ts';
 import type { Tensor } from '../tensor.ts';
 
@@ -43,12 +38,12 @@ function attentionCall(
   form: AttentionForm,
   at: AttentionInputs,
   tensors: Tensor[],
-  tuning: Tuning,
+  planner: Planner,
   scores = false,
 ): KernelCall {
   const { position, scale, causal } = at;
   const shape = { ...sizesOf(at), scale, causal, bias: biasOf(at), position: position !== undefined, scores };
-  return { ...planAttention(form, shape, tuning.attention), tensors };
+  return { ...planner.attention(form, shape), tensors };
 }
 
 function biasOf({ bias, heads }: AttentionInputs): AttentionShape['bias'] {
@@ -121,7 +116,7 @@ export function attentionParts(g: Graph, at: AttentionInputs): { o: Tensor; lse:
     name: 'attention',
     inputs,
     outputs: [o, lse],
-    calls: (tuning) => [attentionCall('FORWARD', at, [q, k, v, mask, lse, o, ...optional(bias, position)], tuning)],
+    calls: (planner) => [attentionCall('FORWARD', at, [q, k, v, mask, lse, o, ...optional(bias, position)], planner)],
     twin: (value) => forwardTwin(at, value, value(lse), value(o)),
     gradient: ([dout], [wantsQ, wantsK, wantsV, , wantsBias]) => {
       if (dout === undefined) return [];
@@ -164,8 +159,8 @@ function recordQueryGradient(
     name: 'attention query gradient',
     inputs: [at.q, at.k, at.v, at.mask, t.lse, t.dout, t.o, ...bias],
     outputs: [dq, t.back],
-    calls: (tuning) => [
-      attentionCall('GRAD_Q', at, [at.q, at.k, at.v, at.mask, t.lse, t.dout, t.o, t.back, dq, ...bias], tuning),
+    calls: (planner) => [
+      attentionCall('GRAD_Q', at, [at.q, at.k, at.v, at.mask, t.lse, t.dout, t.o, t.back, dq, ...bias], planner),
     ],
     twin: (value) => {
       const [o, dout, lse, back, dqs, k] = [t.o, t.dout, t.lse, t.back, dq, at.k].map(value);
@@ -205,9 +200,9 @@ function recordKeyGradient(
     name: 'attention key gradient',
     inputs: [at.q, at.k, at.v, at.mask, t.dout, t.back, ...bias],
     outputs: [dk, dv, ...scores],
-    calls: (tuning) => {
+    calls: (planner) => {
       const tensors = [at.q, at.k, at.v, at.mask, t.back, t.dout, dk, dv, ...bias, ...scores];
-      return [attentionCall('GRAD_KV', at, tensors, tuning, ds !== undefined)];
+      return [attentionCall('GRAD_KV', at, tensors, planner, ds !== undefined)];
     },
     twin: (value) => {
       const [q, dout, dks, dvs] = [at.q, t.dout, dk, dv].map(value);

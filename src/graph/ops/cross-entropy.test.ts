@@ -1,16 +1,16 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import type { Gpu } from '../../gpu/device.ts';
+import type { Device } from '../../device/device.ts';
 import { F32 } from '../../testing/compare.ts';
-import { acquireTestGpu } from '../../testing/gpu.ts';
+import { acquireTestGpu } from '../../testing/devices.ts';
 import { GraphUnderTest, integers, PACKINGS, type TestInput, weight } from '../../testing/graphs.ts';
 import { argMax, choiceLosses, crossEntropy } from './cross-entropy.ts';
 import { matmul } from './matmul.ts';
 
-let gpu: Gpu;
+let device: Device;
 beforeAll(async () => {
-  gpu = await acquireTestGpu();
+  device = await acquireTestGpu();
 });
-afterAll(() => gpu.destroy());
+afterAll(() => device.destroy());
 
 describe('cross-entropy over a vocabulary', () => {
   const inputs = (rows: number, D: number, V: number, head: Omit<TestInput, 'shape'>) => ({
@@ -40,14 +40,14 @@ describe('cross-entropy over a vocabulary', () => {
         };
       }).withGradients('loss');
       t.checkFiniteDifferences(1e-6, 4);
-      await t.checkGpu(gpu, F32);
+      await t.checkDevice(device, F32);
     }
   });
 
   test.each(['subgroup-wide', 'register-8'] as const)(
     'of a size that is no multiple of four, by %s',
     async (variant) => {
-      const variantOf = vi.spyOn(gpu.tuning, 'variantOf').mockReturnValue(variant);
+      const variantOf = vi.spyOn(device.tuning, 'variantOf').mockReturnValue(variant);
       const t = new GraphUnderTest(inputs(70, 36, 131, { trainable: true }), (g, input) => ({
         loss: crossEntropy(
           g,
@@ -57,7 +57,7 @@ describe('cross-entropy over a vocabulary', () => {
           33 * 132 * 4,
         ),
       })).withGradients('loss');
-      await t.checkGpu(gpu, F32);
+      await t.checkDevice(device, F32);
       variantOf.mockRestore();
     },
   );
@@ -73,7 +73,7 @@ describe('cross-entropy over a vocabulary', () => {
       ),
     })).withGradients('loss');
     t.checkFiniteDifferences();
-    await t.checkGpu(gpu, F32);
+    await t.checkDevice(device, F32);
   });
 });
 
@@ -99,7 +99,7 @@ describe('choices behind nodes', () => {
           return { ...choiceLosses(g, projection, choices, chunkRows * V * 4) };
         },
       );
-      await t.checkGpu(gpu, F32);
+      await t.checkDevice(device, F32);
     }
   });
 

@@ -1,12 +1,12 @@
 import template from '../../../shaders/cross-entropy.wgsl?raw';
-import { matmulTwin, type Scratch } from '../../gpu/kernels/matmul.ts';
-import { type MatmulShape, plainProduct } from '../../gpu/kernels/matmul-shape.ts';
-import { flatWorkgroups, u32, type Workgroups } from '../../gpu/kernel.ts';
-import { fillTemplate } from '../../gpu/template.ts';
-import type { Tuning } from '../../gpu/tuning.ts';
+import { matmulTwin } from '../../device/matmul-reference.ts';
+import { type MatmulShape, plainProduct } from '../../device/matmul-shape.ts';
+import { flatWorkgroups, u32, type Workgroups } from '../../device/kernel.ts';
+import { fillTemplate } from '../../device/template.ts';
+import type { Planner } from '../../device/planner.ts';
 import type { Graph, KernelCall, Numbers } from '../graph.ts';
 import { sizeOf, type Tensor } from '../tensor.ts';
-import { productCalls, recordScratch, tensorsOf } from './matmul.ts';
+import { productCalls, productScratch } from './matmul.ts';
 
 type Form = 'ROWS' | 'TOTAL' | 'GRADIENT' | 'ARGMAX' | 'CHOICES';
 
@@ -29,15 +29,16 @@ function call(form: Form, scores: Scores, tensors: Tensor[], choices: readonly n
   return {
     kernel: {
       name: `cross-entropy/${form.toLowerCase()}`,
-      wgsl: fillTemplate(template, {
-        ROWS: form === 'ROWS',
-        TOTAL: form === 'TOTAL',
-        GRADIENT: form === 'GRADIENT',
-        ARGMAX: form === 'ARGMAX',
-        CHOICES: form === 'CHOICES',
-        PER_ROW: form === 'ROWS' || form === 'ARGMAX' || form === 'CHOICES',
-        SUMS: form === 'ROWS' || form === 'CHOICES',
-      }),
+      wgsl: () =>
+        fillTemplate(template, {
+          ROWS: form === 'ROWS',
+          TOTAL: form === 'TOTAL',
+          GRADIENT: form === 'GRADIENT',
+          ARGMAX: form === 'ARGMAX',
+          CHOICES: form === 'CHOICES',
+          PER_ROW: form === 'ROWS' || form === 'ARGMAX' || form === 'CHOICES',
+          SUMS: form === 'ROWS' || form === 'CHOICES',
+        }),
     },
     params: [rows, vocabulary, row, first, ...choices].map(u32),
     tensors,
@@ -85,11 +86,11 @@ class ChunkedLogits {
     }));
   }
 
-  /** Memory that a pass over the chunks needs: logits of one chunk, and what lies between the kernels of its products. */
-  memory(g: Graph, forms: readonly ((chunk: Chunk) => [shape: MatmulShape, b: Tensor])[]): ChunkMemory {
+  /** Memory that a pass over the chunks needs: logits of one chunk, then what its products need. Floats. */
+  scratch(planner: Planner, forms: readonly ProductForm[]): number[] {
     const most = this.chunks[0]?.rows ?? 0;
     const products = this.chunks.flatMap((chunk) => forms.map((form) => form(chunk)));
-    return { logits: g.intermediate('logits', [most, this.row]), scratch: recordScratch(g, products) };
+    return [most * this.row, ...productScratch(products, planner)];
   }
 
   /** The logits of a chunk, as kernels read them. */
@@ -105,9 +106,9 @@ class ChunkedLogits {
   };
 
   /** The kernels of {@link forward}, into the memory of a chunk. */
-  forwardCalls(chunk: Chunk, { logits, scratch }: ChunkMemory, tuning: Tuning): KernelCall[] {
+  forwardCalls(chunk: Chunk, { logits, scratch }: ChunkMemory, planner: Planner): KernelCall[] {
     const [shape, b] = this.forward(chunk);
-    return productCalls(shape, { a: this.projection.x, b, c: logits, scratch }, tuning);
+    return productCalls(shape, { a: this.projection.x, b, c: logits }, scratch, planner);
   }
 
   /** dx[chunk] = alpha dlogits head. */
@@ -126,12 +127,19 @@ class ChunkedLogits {
   };
 }
 
+/** A product of a chunk and its second operand. */
+type ProductForm = (chunk: Chunk) => [shape: MatmulShape, b: Tensor];
+
+/** The memory of {@link ChunkedLogits.scratch}. */
 interface ChunkMemory {
   readonly logits: Tensor;
-  readonly scratch: Scratch<Tensor>;
+  readonly scratch: readonly (Tensor | undefined)[];
 }
 
-const tensorsOfMemory = ({ logits, scratch }: ChunkMemory): Tensor[] => [logits, ...tensorsOf(scratch)];
+function chunkMemory([logits, ...scratch]: readonly (Tensor | undefined)[]): ChunkMemory {
+  if (logits === undefined) throw new Error('there is no memory for logits');
+  return { logits, scratch };
+}
 
 /** Loss of each row, and what its gradient needs. */
 export interface RowLosses {
@@ -149,22 +157,22 @@ export function rowLosses(g: Graph, projection: Projection, labels: Tensor, chun
   const { x, head } = projection;
   const chunked = new ChunkedLogits(projection, chunkBytes);
   const { rows, vocabulary, chunks } = chunked;
-  const memory = chunked.memory(g, [chunked.forward]);
-  const { logits } = memory;
   const loss = g.intermediate('row losses', [rows]);
   const logSumExp = g.intermediate('log-sum-exp of logits', [rows]);
   g.record({
     name: 'cross-entropy',
     inputs: [x, head, labels],
     outputs: [loss, logSumExp],
-    scratch: tensorsOfMemory(memory),
-    calls: (tuning) =>
-      chunks.flatMap((chunk) => {
+    scratch: (planner) => chunked.scratch(planner, [chunked.forward]),
+    calls: (planner, scratch) => {
+      const memory = chunkMemory(scratch);
+      return chunks.flatMap((chunk) => {
         return [
-          ...chunked.forwardCalls(chunk, memory, tuning),
-          call('ROWS', chunked.scores(chunk), [logits, labels, loss, logSumExp]),
+          ...chunked.forwardCalls(chunk, memory, planner),
+          call('ROWS', chunked.scores(chunk), [memory.logits, labels, loss, logSumExp]),
         ];
-      }),
+      });
+    },
     twin: (value) => {
       for (const chunk of chunks) {
         const scores = scoresOf(chunked, chunk, value);
@@ -236,27 +244,27 @@ function recordProjectionGradient(
   const { chunks } = chunked;
   const dx = wantsX ? g.intermediate(`d ${x.name}`, x.shape) : undefined;
   const dhead = wantsHead ? g.intermediate(`d ${head.name}`, head.shape) : undefined;
-  const memory = chunked.memory(g, [chunked.forward, chunked.toInput, chunked.toHead]);
-  const { logits, scratch } = memory;
   g.record({
     name: 'cross-entropy gradient',
     inputs: [x, head, labels, logSumExp, weight, dtotal],
     outputs: [dx, dhead].filter((t) => t !== undefined),
-    scratch: tensorsOfMemory(memory),
-    calls: (tuning) =>
-      chunks.flatMap((chunk) => {
-        const back = (form: (chunk: Chunk) => [shape: MatmulShape, b: Tensor], c: Tensor | undefined): KernelCall[] => {
+    scratch: (planner) => chunked.scratch(planner, [chunked.forward, chunked.toInput, chunked.toHead]),
+    calls: (planner, scratch) => {
+      const memory = chunkMemory(scratch);
+      return chunks.flatMap((chunk) => {
+        const back = (form: ProductForm, c: Tensor | undefined): KernelCall[] => {
           if (c === undefined) return [];
           const [shape, b] = form(chunk);
-          return productCalls(shape, { a: logits, b, c, scratch }, tuning);
+          return productCalls(shape, { a: memory.logits, b, c }, memory.scratch, planner);
         };
         return [
-          ...chunked.forwardCalls(chunk, memory, tuning),
-          call('GRADIENT', chunked.scores(chunk), [logits, labels, logSumExp, weight, dtotal]),
+          ...chunked.forwardCalls(chunk, memory, planner),
+          call('GRADIENT', chunked.scores(chunk), [memory.logits, labels, logSumExp, weight, dtotal]),
           ...back(chunked.toInput, dx),
           ...back(chunked.toHead, dhead),
         ];
-      }),
+      });
+    },
     twin: (value) => {
       for (const chunk of chunks) {
         const scores = scoresOf(chunked, chunk, value);
@@ -305,22 +313,22 @@ export function choiceLosses(
   const C = sizeOf(tokens.shape);
   const chunked = new ChunkedLogits(projection, chunkBytes);
   const { vocabulary, chunks } = chunked;
-  const memory = chunked.memory(g, [chunked.forward]);
-  const { logits } = memory;
   const loss = g.intermediate('choice losses', [B, C]);
   const best = g.intermediate('best tokens', [B, N], 'u32');
   g.record({
     name: 'choice losses',
     inputs: [x, head, begins, tokens],
     outputs: [loss, best],
-    scratch: tensorsOfMemory(memory),
-    calls: (tuning) =>
-      chunks.flatMap((chunk) => {
+    scratch: (planner) => chunked.scratch(planner, [chunked.forward]),
+    calls: (planner, scratch) => {
+      const memory = chunkMemory(scratch);
+      return chunks.flatMap((chunk) => {
         return [
-          ...chunked.forwardCalls(chunk, memory, tuning),
-          call('CHOICES', chunked.scores(chunk), [logits, begins, tokens, loss, best], [N, C]),
+          ...chunked.forwardCalls(chunk, memory, planner),
+          call('CHOICES', chunked.scores(chunk), [memory.logits, begins, tokens, loss, best], [N, C]),
         ];
-      }),
+      });
+    },
     twin: (value) => {
       for (const chunk of chunks) {
         const scores = scoresOf(chunked, chunk, value);

@@ -1,6 +1,6 @@
 import template from '../../../shaders/generation.wgsl?raw';
-import { flatWorkgroups, u32 } from '../../gpu/kernel.ts';
-import { fillTemplate } from '../../gpu/template.ts';
+import { flatWorkgroups, u32 } from '../../device/kernel.ts';
+import { fillTemplate } from '../../device/template.ts';
 import type { Graph } from '../graph.ts';
 import type { Tensor } from '../tensor.ts';
 
@@ -16,11 +16,14 @@ export function appendToCache(g: Graph, x: Tensor, position: Tensor, cache: Tens
       {
         kernel: {
           name: 'generation/append-kv',
-          wgsl: fillTemplate(template, { APPEND_KV: true, NEXT: false, WG: 64, ENDS: '' }),
+          wgsl: () => fillTemplate(template, { APPEND_KV: true, NEXT: false, WG: 64, ENDS: '' }),
+          wasm: { entry: 'appendToCache' },
         },
         params: [B, columns, capacity, 0].map(u32),
         tensors: [x, position, cache],
         workgroups: flatWorkgroups(B * columns, 64),
+        units: B,
+        cost: B * columns,
       },
     ],
     twin: (value) => {
@@ -59,11 +62,14 @@ export function nextToken(g: Graph, best: Tensor, state: GenerationState, ends: 
       {
         kernel: {
           name: 'generation/next',
-          wgsl: fillTemplate(template, { APPEND_KV: false, NEXT: true, WG: 1, ENDS: endsIn(ends) }),
+          wgsl: () => fillTemplate(template, { APPEND_KV: false, NEXT: true, WG: 1, ENDS: endsIn(ends) }),
+          wasm: { entry: 'nextToken', constants: [ends.length, ...ends] },
         },
         params: [B, 0, capacity, pad].map(u32),
         tensors: [best, position, current, done, tokens, remaining],
         workgroups: [1, 1, 1],
+        units: 1,
+        cost: B,
       },
     ],
     twin: (value) => {

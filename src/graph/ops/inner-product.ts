@@ -1,7 +1,7 @@
 import template from '../../../shaders/inner-product.wgsl?raw';
-import { flatWorkgroups, u32 } from '../../gpu/kernel.ts';
-import { fillTemplate } from '../../gpu/template.ts';
-import type { Graph, KernelCall } from '../graph.ts';
+import { flatWorkgroups, u32 } from '../../device/kernel.ts';
+import { fillTemplate } from '../../device/template.ts';
+import { type Graph, type KernelCall, present } from '../graph.ts';
 import { sizeOf, type Tensor } from '../tensor.ts';
 
 /** Elements that one workgroup sums, about, and the most workgroups: enough to fill a device. */
@@ -13,23 +13,25 @@ export function innerProduct(g: Graph, a: Tensor, b: Tensor, into: Tensor, index
   const size = sizeOf(a.shape);
   if (size !== sizeOf(b.shape)) throw new Error(`inner product of ${a.name} and ${b.name}: sizes differ`);
   const groups = Math.max(1, Math.min(MOST_GROUPS, Math.ceil(size / ELEMENTS_PER_GROUP)));
-  const parts = g.intermediate('parts of an inner product', [groups]);
   const call = (isPart: boolean, tensors: Tensor[]): KernelCall => ({
     kernel: {
       name: `inner-product/${isPart ? 'parts' : 'total'}`,
-      wgsl: fillTemplate(template, { PARTS: isPart }),
+      wgsl: () => fillTemplate(template, { PARTS: isPart }),
+      wasm: { entry: isPart ? 'innerProductParts' : 'innerProductTotal' },
     },
     params: [size, groups, index].map(u32),
     tensors,
     workgroups: flatWorkgroups(isPart ? groups : 1, 1),
+    units: isPart ? groups : 1,
+    cost: isPart ? size * 8 : groups,
   });
   g.record({
     name: 'inner product',
     inputs: [a, b],
     outputs: [into],
-    scratch: [parts],
+    scratch: () => [groups], // the sum of each part
     effect: true,
-    calls: () => [call(true, [a, b, parts]), call(false, [parts, into])],
+    calls: (_, scratch) => [call(true, [a, b, ...present(scratch)]), call(false, [...present(scratch), into])],
     twin: (value) => {
       let sum = 0;
       for (let i = 0; i < size; i++) sum += value(a)[i] * value(b)[i];

@@ -1,6 +1,6 @@
 import template from '../../../shaders/last-tokens.wgsl?raw';
-import { flatWorkgroups, u32 } from '../../gpu/kernel.ts';
-import { fillTemplate } from '../../gpu/template.ts';
+import { flatWorkgroups, u32 } from '../../device/kernel.ts';
+import { fillTemplate } from '../../device/template.ts';
 import type { Graph, KernelCall } from '../graph.ts';
 import { sizeOf, type Tensor } from '../tensor.ts';
 
@@ -10,10 +10,16 @@ export function lastTokens(g: Graph, x: Tensor, count: number): Tensor {
   if (count === S) return x;
   const y = g.intermediate(`last of ${x.name}`, [B, count, columns]);
   const call = (gradient: boolean, source: Tensor, out: Tensor): KernelCall => ({
-    kernel: { name: `last-tokens${gradient ? '/gradient' : ''}`, wgsl: fillTemplate(template, { GRADIENT: gradient }) },
+    kernel: {
+      name: `last-tokens${gradient ? '/gradient' : ''}`,
+      wgsl: () => fillTemplate(template, { GRADIENT: gradient }),
+      wasm: { entry: gradient ? 'lastTokensGradient' : 'lastTokens' },
+    },
     params: [sizeOf(out.shape), S, count, columns].map(u32),
     tensors: [source, out],
     workgroups: flatWorkgroups(sizeOf(out.shape), 64),
+    units: B,
+    cost: sizeOf(out.shape) * 4,
   });
   /** Place in x of element i of y. */
   const place = (i: number): number => {

@@ -1,18 +1,18 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import type { Gpu } from '../../gpu/device.ts';
-import { type MatmulLayout, type MatmulShape, plainProduct } from '../../gpu/kernels/matmul-shape.ts';
-import { shapeClass, variantsOf } from '../../gpu/kernels/matmul-variants.ts';
-import { Tuning } from '../../gpu/tuning.ts';
+import type { Device } from '../../device/device.ts';
+import { type MatmulLayout, type MatmulShape, plainProduct } from '../../device/matmul-shape.ts';
+import { shapeClass, variantsOf } from '../../device/webgpu/kernels/matmul-variants.ts';
+import { Tuning } from '../../device/webgpu/tuning.ts';
 import { F32, relativeError } from '../../testing/compare.ts';
-import { acquireTestGpu } from '../../testing/gpu.ts';
+import { acquireTestGpu } from '../../testing/devices.ts';
 import { GraphUnderTest, noise, operandsOf, weight } from '../../testing/graphs.ts';
 import { matmul } from './matmul.ts';
 
-let gpu: Gpu;
+let device: Device;
 beforeAll(async () => {
-  gpu = await acquireTestGpu();
+  device = await acquireTestGpu();
 });
-afterAll(() => gpu.destroy());
+afterAll(() => device.destroy());
 
 /** The class of a product that kernels are chosen for. */
 function classOf(shape: MatmulShape): string {
@@ -56,43 +56,43 @@ describe('a product', () => {
   ] as const;
   test.each(large)('$layout by $variant, $sizes', async ({ layout, variant, sizes: [M, N, K] }) => {
     const shape = { ...plainProduct(layout, M, N, K), alpha: 0.5, addend: true };
-    expect(variantsOf(shape, gpu.tuning.subgroups)).toContain(variant);
-    gpu.tuning.choose(classOf(shape), variant);
-    expect(gpu.tuning.variantOf(shape)).toBe(variant);
+    expect(variantsOf(shape, device.tuning.subgroups)).toContain(variant);
+    device.tuning.choose(classOf(shape), variant);
+    expect(device.tuning.variantOf(shape)).toBe(variant);
     const [a, b] = operandsOf(layout, M, N, K);
     await new GraphUnderTest({ a: { shape: a }, b: { shape: b }, d: { shape: [M, N] } }, (g, input) => ({
       y: matmul(g, input('a'), input('b'), { layout, alpha: 0.5, addend: input('d') }),
-    })).checkGpu(gpu, F32);
+    })).checkDevice(device, F32);
   });
 
   describe('with operands rounded to 16-bit floats', () => {
     // Two operands that are off by 2^-11 of themselves at most, at random: half of that for a product, about.
     const F16 = 5e-4;
     const HALF = { nt: 'both', nn: 'b', tn: 'b' } as const;
-    const canBeHalf = (): boolean => gpu.device.features.has('shader-f16'); // SwiftShader's cannot
+    const canBeHalf = (): boolean => device.device.features.has('shader-f16'); // SwiftShader's cannot
     beforeAll(() => {
-      gpu.tuning.halves = canBeHalf();
+      device.tuning.halves = canBeHalf();
     });
     afterAll(() => {
-      gpu.tuning.halves = false;
+      device.tuning.halves = false;
     });
 
     /** Makes the kernel the one of a product; false where the device cannot have it. */
     function chooseHalf(layout: MatmulLayout, M: number, N: number, K: number): boolean {
       const plain = plainProduct(layout, M, N, K);
       const shape = { ...plain, halves: HALF[layout] };
-      expect(variantsOf(plain, gpu.tuning.subgroups)).not.toContain('block-half');
-      expect(variantsOf({ ...shape, window: { rowC: 2 * N } }, gpu.tuning.subgroups)).not.toContain('block-half');
-      expect(variantsOf(shape, gpu.tuning.subgroups)).toContain('block-half');
+      expect(variantsOf(plain, device.tuning.subgroups)).not.toContain('block-half');
+      expect(variantsOf({ ...shape, window: { rowC: 2 * N } }, device.tuning.subgroups)).not.toContain('block-half');
+      expect(variantsOf(shape, device.tuning.subgroups)).toContain('block-half');
       expect(shapeClass(shape)).not.toBe(shapeClass(plain));
-      gpu.tuning.choose(classOf(shape), 'block-half');
+      device.tuning.choose(classOf(shape), 'block-half');
       return canBeHalf();
     }
 
     /** Whether what is computed is as far from the twin as rounding makes it. */
     async function expectRounded(t: GraphUnderTest, isHalf: boolean): Promise<void> {
       const expected = t.onCpu();
-      for (const [name, actual] of await t.onGpu(gpu)) {
+      for (const [name, actual] of await t.onDevice(device)) {
         const error = relativeError(actual, expected.get(name) ?? []);
         expect(error, name).toBeLessThan(isHalf ? F16 : F32);
         if (isHalf) expect(error, `${name} is rounded`).toBeGreaterThan(F32);
@@ -140,7 +140,7 @@ describe('a product', () => {
       await new GraphUnderTest({ dy, b: { shape: [N, K] }, x: { shape: [M, K] } }, (g, input) => ({
         dx: matmul(g, input('dy'), input('b'), { layout: 'nn', halves: 'b' }),
         dw: matmul(g, input('dy'), input('x'), { layout: 'tn', halves: 'b' }),
-      })).checkGpu(gpu, isHalf ? F16 : F32);
+      })).checkDevice(device, isHalf ? F16 : F32);
     });
 
     test('values beyond the range end at its bounds, and what is no number stays so', async () => {
@@ -158,7 +158,7 @@ describe('a product', () => {
       );
       const rows = (y: Float64Array | undefined, first: number, end: number): Float64Array =>
         (y ?? new Float64Array()).subarray(first * N, end * N);
-      const [found, expected] = [(await t.onGpu(gpu)).get('y'), t.onCpu(clamped).get('y')];
+      const [found, expected] = [(await t.onDevice(device)).get('y'), t.onCpu(clamped).get('y')];
       for (const [first, end] of [
         [0, 1],
         [1, 2],
@@ -196,22 +196,22 @@ describe('a product', () => {
     [67, 129, 35, 'subgroup-wide'],
     [67, 129, 35, 'padded-wide'],
   ] as const)('%i × %i × %i by %s is added to what is there', async (M, N, K, variant) => {
-    gpu.tuning.choose(classOf(plainProduct('nt', M, N, K)), variant);
+    device.tuning.choose(classOf(plainProduct('nt', M, N, K)), variant);
     const inputs = { a: { shape: [M, K] }, b: { shape: [N, K] }, into: { shape: [M, N] } };
     await new GraphUnderTest(inputs, (g, input) => ({
       into: matmul(g, input('a'), input('b'), { layout: 'nt', into: input('into'), accumulate: true }),
-    })).checkGpu(gpu, F32);
+    })).checkDevice(device, F32);
   });
 
   test.each(['register-8', 'subgroup-tall'] as const)('%s over a packed matrix', async (variant) => {
     const packedB = { packing: 'int8' as const, elements: 68 * 36 };
     const name = classOf({ ...plainProduct('nt', 260, 68, 36), packedB });
-    gpu.tuning.choose(name, variant);
+    device.tuning.choose(name, variant);
     const b = { shape: [68, 36], packing: 'int8' as const };
     await new GraphUnderTest({ a: weight([260, 36]), b }, (g, input) => ({
       y: matmul(g, input('a'), input('b'), { layout: 'nt' }),
     }))
       .withGradients('y')
-      .checkGpu(gpu, F32);
+      .checkDevice(device, F32);
   });
 });

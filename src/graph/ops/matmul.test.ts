@@ -1,15 +1,15 @@
 import { afterAll, beforeAll, describe, test } from 'vitest';
-import type { Gpu } from '../../gpu/device.ts';
+import type { Device } from '../../device/device.ts';
 import { F32 } from '../../testing/compare.ts';
-import { acquireTestGpu } from '../../testing/gpu.ts';
+import { acquireTestGpu } from '../../testing/devices.ts';
 import { GraphUnderTest, operandsOf, PACKINGS, weight } from '../../testing/graphs.ts';
 import { batchedMatmul, matmul } from './matmul.ts';
 
-let gpu: Gpu;
+let device: Device;
 beforeAll(async () => {
-  gpu = await acquireTestGpu();
+  device = await acquireTestGpu();
 });
-afterAll(() => gpu.destroy());
+afterAll(() => device.destroy());
 
 describe('matmul', () => {
   // 1, primes, tile - 1, tile, tile + 1; vector and scalar kernels; K long enough to be split.
@@ -33,7 +33,7 @@ describe('matmul', () => {
         plain: matmul(g, input('a'), input('b'), { layout }),
       })).withGradients('y');
       if (M * N * K < 4000) t.checkFiniteDifferences();
-      await t.checkGpu(gpu, F32);
+      await t.checkDevice(device, F32);
     });
   }
 
@@ -55,7 +55,7 @@ describe('matmul', () => {
         }),
       }),
     );
-    await t.checkGpu(gpu, F32);
+    await t.checkDevice(device, F32);
   });
 
   describe.each(PACKINGS)('with a frozen matrix stored as %s', (packing) => {
@@ -71,7 +71,7 @@ describe('matmul', () => {
           again: matmul(g, input('d'), input('b'), { layout: 'nn', addend: input('a') }),
         })).withGradients('y');
         if (M * N * K < 4000) t.checkFiniteDifferences();
-        await t.checkGpu(gpu, F32);
+        await t.checkDevice(device, F32);
       }
     });
   });
@@ -82,13 +82,13 @@ describe('matmul', () => {
       y: matmul(g, input('a'), input('b'), { layout: 'nt', addend: input('d') }),
     })).withGradients('y');
     t.checkFiniteDifferences();
-    await t.checkGpu(gpu, F32);
+    await t.checkDevice(device, F32);
   });
 
   test('zero rows', async () => {
     const t = new GraphUnderTest({ a: { shape: [0, 8] }, b: { shape: [4, 8] } }, (g, input) => ({
       y: matmul(g, input('a'), input('b'), { layout: 'nt' }),
     }));
-    await t.checkGpu(gpu, F32);
+    await t.checkDevice(device, F32);
   });
 });

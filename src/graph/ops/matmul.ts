@@ -1,7 +1,6 @@
-import { matmulTwin, type ProductTensors, type Scratch, stepsOf } from '../../gpu/kernels/matmul.ts';
-import type { HalfOperands, MatmulLayout, MatmulShape } from '../../gpu/kernels/matmul-shape.ts';
-import { planVariant, scratchOf } from '../../gpu/kernels/matmul-variants.ts';
-import type { Tuning } from '../../gpu/tuning.ts';
+import type { HalfOperands, MatmulLayout, MatmulShape } from '../../device/matmul-shape.ts';
+import { matmulTwin } from '../../device/matmul-reference.ts';
+import type { Planner, ProductTensors } from '../../device/planner.ts';
 import type { Graph, KernelCall, Operation } from '../graph.ts';
 import { sizeOf, type Tensor } from '../tensor.ts';
 
@@ -83,7 +82,7 @@ function recordMatmul(
   let addend = options.addend;
   const strideC = into ? into.elements / batch : (options.stride ?? M * N);
   const y = into ?? g.intermediate(`${a.name}·${b.name}`, resultShape, 'f32', batch * strideC);
-  const shapeNow = (allowsHalves = false): MatmulShape => ({
+  const shapeNow = (): MatmulShape => ({
     layout,
     M,
     N,
@@ -96,17 +95,16 @@ function recordMatmul(
     alpha,
     addend: addend !== undefined,
     accumulate,
-    ...(allowsHalves && halves && { halves }),
+    ...(halves && { halves }),
   });
   const inputs = addend ? [a, b, addend] : [a, b];
-  const scratch = recordScratch(g, [[shapeNow(), b]]);
   const operation: Operation = {
     name: 'matmul',
     inputs,
     outputs: [y],
-    scratch: tensorsOf(scratch),
     ...(into && { effect: true }),
-    calls: (tuning) => productCalls(shapeNow(tuning.halves), { a, b, c: y, d: addend, scratch }, tuning),
+    scratch: (planner) => productScratch([[shapeNow(), b]], planner),
+    calls: (planner, scratch) => productCalls(shapeNow(), { a, b, c: y, d: addend }, scratch, planner),
     twin: (value) => matmulTwin(shapeNow(), value(a), value(b), value(y) as Float64Array, addend && value(addend)),
     fuseAddend: (tensor) => {
       if (addend !== undefined || into !== undefined || batch !== 1) return false;
@@ -149,29 +147,27 @@ function productsOf(shape: MatmulShape, b: Tensor): { shape: MatmulShape; b: Ten
   });
 }
 
-/** Memory for what lies between the kernels of products that run one after another. */
-export function recordScratch(
-  g: Graph,
+/** Floats of the memory that products need which run one after another: of each piece the most that one of them needs. */
+export function productScratch(
   products: readonly (readonly [shape: MatmulShape, b: Tensor])[],
-): Scratch<Tensor> {
-  const sizes = products.flatMap(([shape, b]) => productsOf(shape, b).map((product) => scratchOf(product.shape)));
-  const memory = (name: string, part: keyof Scratch<number>): Tensor | undefined => {
-    const most = Math.max(0, ...sizes.map((size) => size[part] ?? 0));
-    return most > 0 ? g.intermediate(name, [most]) : undefined;
-  };
-  return { partial: memory('partial sums', 'partial'), a: memory('padded a', 'a'), b: memory('padded b', 'b') };
+  planner: Planner,
+): number[] {
+  const most: number[] = [];
+  for (const { shape } of products.flatMap(([shape, b]) => productsOf(shape, b)))
+    planner.productScratch(shape).forEach((size, i) => (most[i] = Math.max(most[i] ?? 0, size)));
+  return most;
 }
 
-/** The tensors that the memory between kernels is made of. */
-export const tensorsOf = ({ partial, a, b }: Scratch<Tensor>): Tensor[] =>
-  [partial, a, b].filter((tensor) => tensor !== undefined);
-
 /** The kernels of a product. B may be packed and may lie in parts. */
-export function productCalls(shape: MatmulShape, tensors: ProductTensors<Tensor>, tuning: Tuning): KernelCall[] {
-  return productsOf(shape, tensors.b).flatMap(({ shape, b }) => {
-    const d = shape.addend ? tensors.d : undefined;
-    return stepsOf(planVariant(shape, tuning.variantOf(shape), tuning.subgroups), { ...tensors, b, d });
-  });
+export function productCalls(
+  shape: MatmulShape,
+  tensors: ProductTensors<Tensor>,
+  scratch: readonly (Tensor | undefined)[],
+  planner: Planner,
+): KernelCall[] {
+  return productsOf(shape, tensors.b).flatMap(({ shape, b }) =>
+    planner.product(shape, { ...tensors, b, d: shape.addend ? tensors.d : undefined }, scratch),
+  );
 }
 
 function gradientOfA(

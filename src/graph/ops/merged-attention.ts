@@ -1,6 +1,6 @@
 import template from '../../../shaders/merge-attention.wgsl?raw';
-import { flatWorkgroups, u32 } from '../../gpu/kernel.ts';
-import { fillTemplate } from '../../gpu/template.ts';
+import { flatWorkgroups, u32 } from '../../device/kernel.ts';
+import { fillTemplate } from '../../device/template.ts';
 import type { Graph } from '../graph.ts';
 import { sizeOf, type Tensor } from '../tensor.ts';
 import { attentionParts, type AttentionInputs } from './attention.ts';
@@ -25,10 +25,12 @@ export function mergedAttention(g: Graph, one: AttentionInputs, other: Attention
     outputs: [o],
     calls: () => [
       {
-        kernel: { name: 'merge-attention', wgsl: fillTemplate(template, {}) },
+        kernel: { name: 'merge-attention', wgsl: () => fillTemplate(template, {}), wasm: { entry: 'mergeAttention' } },
         params: [size, S, H, d].map(u32),
         tensors: [...inputs, o],
         workgroups: flatWorkgroups(size, 64),
+        units: size / d,
+        cost: size * 8,
       },
     ],
     twin: (value) => {

@@ -1,6 +1,6 @@
 import template from '../../../shaders/rms-norm.wgsl?raw';
-import { f32, flatWorkgroups, u32 } from '../../gpu/kernel.ts';
-import { fillTemplate } from '../../gpu/template.ts';
+import { f32, flatWorkgroups, u32 } from '../../device/kernel.ts';
+import { fillTemplate } from '../../device/template.ts';
 import type { Graph, KernelCall, Numbers } from '../graph.ts';
 import { sizeOf, type Tensor } from '../tensor.ts';
 
@@ -8,30 +8,30 @@ import { sizeOf, type Tensor } from '../tensor.ts';
 const ROWS = 16;
 const COLUMNS = 64;
 
-function normCall(
-  form: 'FORWARD' | 'GRAD_X' | 'GRAD_W',
-  addend: boolean,
-  x: Tensor,
-  eps: number,
-  rest: Tensor[],
-): KernelCall {
+const ENTRIES = { FORWARD: 'rmsNorm', GRAD_X: 'rmsNormGradient', GRAD_W: 'rmsNormWeightGradient' } as const;
+
+function normCall(form: keyof typeof ENTRIES, addend: boolean, x: Tensor, eps: number, rest: Tensor[]): KernelCall {
   const columns = x.shape.at(-1) ?? 1;
   const rows = sizeOf(x.shape) / columns;
   const [threads, size] = form === 'GRAD_W' ? [columns, COLUMNS] : [rows, ROWS];
   return {
     kernel: {
       name: `rms-norm/${form.toLowerCase()}${addend ? '-addend' : ''}`,
-      wgsl: fillTemplate(template, {
-        FORWARD: form === 'FORWARD',
-        GRAD_X: form === 'GRAD_X',
-        GRAD_W: form === 'GRAD_W',
-        ADDEND: addend,
-        SIZE: size,
-      }),
+      wgsl: () =>
+        fillTemplate(template, {
+          FORWARD: form === 'FORWARD',
+          GRAD_X: form === 'GRAD_X',
+          GRAD_W: form === 'GRAD_W',
+          ADDEND: addend,
+          SIZE: size,
+        }),
+      wasm: { entry: ENTRIES[form], constants: form === 'GRAD_X' ? [addend ? 1 : 0] : [] },
     },
     params: [u32(rows), u32(columns), f32(eps)],
     tensors: [x, ...rest],
     workgroups: flatWorkgroups(threads, size),
+    units: form === 'GRAD_W' ? 1 : rows, // every column of the weight needs the scales of all rows
+    cost: rows * columns * (form === 'FORWARD' ? 12 : 20),
   };
 }
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Gpu } from '../../gpu/device.ts';
+import type { Device } from '../../device/device.ts';
 import { F32 } from '../../testing/compare.ts';
-import { acquireTestGpu } from '../../testing/gpu.ts';
+import { acquireTestGpu } from '../../testing/devices.ts';
 import { GraphUnderTest, integers, noise, PACKINGS, type TestInput, weight } from '../../testing/graphs.ts';
 import { activation, add, dropout, gatedActivation, scaleRows } from './elementwise.ts';
 import { embedding } from './embedding.ts';
@@ -12,11 +12,11 @@ import { HIDDEN, HIDING_BIAS, pairwiseBias, relativeBias } from './position-bias
 import { rotary } from './rotary.ts';
 import type { Tensor } from '../tensor.ts';
 
-let gpu: Gpu;
+let device: Device;
 beforeAll(async () => {
-  gpu = await acquireTestGpu();
+  device = await acquireTestGpu();
 });
-afterAll(() => gpu.destroy());
+afterAll(() => device.destroy());
 
 describe('elementwise', () => {
   test.each(['relu', 'gelu_new', 'silu'] as const)('%s, plain and gated', async (kind) => {
@@ -26,13 +26,16 @@ describe('elementwise', () => {
         y: add(g, activation(g, kind, input('x')), gatedActivation(g, kind, input('x'), input('u')), 1, 3),
       })).withGradients('y');
       t.checkFiniteDifferences();
-      await t.checkGpu(gpu, F32);
+      await t.checkDevice(device, F32);
     }
   });
 
   test('gelu of large numbers does not overflow', async () => {
     const x = { shape: [5], values: [-1e4, -60, 0, 60, 1e4] };
-    await new GraphUnderTest({ x }, (g, input) => ({ y: activation(g, 'gelu_new', input('x')) })).checkGpu(gpu, F32);
+    await new GraphUnderTest({ x }, (g, input) => ({ y: activation(g, 'gelu_new', input('x')) })).checkDevice(
+      device,
+      F32,
+    );
   });
 
   test('dropout', async () => {
@@ -41,19 +44,22 @@ describe('elementwise', () => {
       y: dropout(g, input('x'), input('step'), 4, 0.3),
     })).withGradients('y');
     t.checkFiniteDifferences();
-    await t.checkGpu(gpu, F32);
+    await t.checkDevice(device, F32);
   });
 
   test('more than 65,535 workgroups', async () => {
     const size = 65_536 * 64 + 3;
     const x = { shape: [size], values: new Float32Array(size).fill(1.5) };
-    await new GraphUnderTest({ x }, (g, input) => ({ y: add(g, input('x'), input('x'), 1, 2) })).checkGpu(gpu, F32);
+    await new GraphUnderTest({ x }, (g, input) => ({ y: add(g, input('x'), input('x'), 1, 2) })).checkDevice(
+      device,
+      F32,
+    );
   });
 
   test('rows scaled', async () => {
     await new GraphUnderTest({ x: { shape: [6, 7] }, w: { shape: [6] } }, (g, input) => ({
       y: scaleRows(g, input('x'), input('w')),
-    })).checkGpu(gpu, F32);
+    })).checkDevice(device, F32);
   });
 });
 
@@ -69,14 +75,14 @@ describe('rms norm', () => {
       return { y: add(g, rmsNorm(g, input('x'), input('w'), 1e-6), input('x')) };
     }).withGradients('y');
     t.checkFiniteDifferences(1e-5);
-    await t.checkGpu(gpu, F32);
+    await t.checkDevice(device, F32);
   });
 
   test('a row of zeros', async () => {
     const x = { shape: [2, 4], values: [0, 0, 0, 0, 1, 2, 3, 4], trainable: true };
     await new GraphUnderTest({ x, w: weight([4]) }, (g, input) => ({ y: rmsNorm(g, input('x'), input('w'), 1e-6) }))
       .withGradients('y')
-      .checkGpu(gpu, F32);
+      .checkDevice(device, F32);
   });
 });
 
@@ -105,7 +111,7 @@ describe('rotary embedding', () => {
       }),
     ).withGradients('y');
     t.checkFiniteDifferences();
-    await t.checkGpu(gpu, F32);
+    await t.checkDevice(device, F32);
   });
 });
 
@@ -125,7 +131,7 @@ test('rotary embedding of tokens with positions of their own is that of the same
     return { line: rotary(g, input('x'), H, at(input('rows'))), tree: rotary(g, input('x'), H, at(input('tokens'))) };
   }).withGradients('tree');
   t.checkFiniteDifferences();
-  await t.checkGpu(gpu, F32);
+  await t.checkDevice(device, F32);
   const outputs = t.onCpu();
   const differs = Array.from({ length: B * S }, (_, token) => {
     const part = (name: string): number[] => Array.from(outputs.get(name)!.slice(token * H * d, (token + 1) * H * d));
@@ -144,7 +150,7 @@ test.each([
     y: add(g, lastTokens(g, input('x'), T), lastTokens(g, input('x'), T), 1, 2),
   })).withGradients('y');
   t.checkFiniteDifferences();
-  await t.checkGpu(gpu, F32);
+  await t.checkDevice(device, F32);
 });
 
 test.each([
@@ -165,7 +171,7 @@ test.each([
     }),
   ).withGradients('bias');
   t.checkFiniteDifferences();
-  await t.checkGpu(gpu, F32);
+  await t.checkDevice(device, F32);
 });
 
 test('position bias from a bucket for every pair, of which some are hidden', async () => {
@@ -179,7 +185,7 @@ test('position bias from a bucket for every pair, of which some are hidden', asy
   expect(Array.from(bias, (value) => value === HIDING_BIAS)).toEqual(
     Array.from({ length: H }, () => pairs.map((pair) => pair === HIDDEN)).flat(),
   );
-  await t.checkGpu(gpu, F32);
+  await t.checkDevice(device, F32);
 });
 
 test.each([11, 12])('embedding of %i columns', async (columns) => {
@@ -188,7 +194,7 @@ test.each([11, 12])('embedding of %i columns', async (columns) => {
     y: embedding(g, input('table'), input('ids')),
   })).withGradients('y');
   t.checkFiniteDifferences();
-  await t.checkGpu(gpu, F32);
+  await t.checkDevice(device, F32);
 });
 
 test.each(PACKINGS)('embedding from a frozen table stored as %s, whole and in parts', async (packing) => {
@@ -198,7 +204,7 @@ test.each(PACKINGS)('embedding from a frozen table stored as %s, whole and in pa
       const t = new GraphUnderTest({ table: { shape: [7, columns], packing, rowsPerPart }, ids }, (g, input) => ({
         y: embedding(g, input('table'), input('ids')),
       }));
-      await t.checkGpu(gpu, F32);
+      await t.checkDevice(device, F32);
     }
   }
 });
@@ -226,7 +232,7 @@ describe('orthonormality', () => {
       });
       const after = t.onCpu().get('error') ?? [];
       for (let i = 0; i < n; i++) expect(after[i]).toBeCloseTo((1 + error * (1 + i)) ** 2 - 1, 6);
-      await t.checkGpu(gpu, F32);
+      await t.checkDevice(device, F32);
     }
   });
 
@@ -237,13 +243,13 @@ describe('orthonormality', () => {
       return { error: input('error') };
     });
     expect(t.onCpu().get('error')?.[1]).toBe(0);
-    await t.checkGpu(gpu, F32);
+    await t.checkDevice(device, F32);
     values[0] = NaN;
     const bad = new GraphUnderTest({ S: { shape: [2, 8, 3], values }, error: { shape: [2] } }, (g, input) => {
       orthonormality(g, input('S'), input('error'));
       return { error: input('error') };
     });
     expect(bad.onCpu().get('error')?.[0]).toBeGreaterThan(1e38);
-    await bad.checkGpu(gpu, F32);
+    await bad.checkDevice(device, F32);
   });
 });

@@ -1,5 +1,5 @@
 import wgsl from '../../../shaders/orthonormality.wgsl?raw';
-import { flatWorkgroups, u32 } from '../../gpu/kernel.ts';
+import { flatWorkgroups, u32 } from '../../device/kernel.ts';
 import type { Graph } from '../graph.ts';
 import type { Tensor } from '../tensor.ts';
 import { batchedMatmul } from './matmul.ts';
@@ -25,10 +25,12 @@ export function orthonormality(g: Graph, S: Tensor, into: Tensor, anyLength = fa
     effect: true,
     calls: () => [
       {
-        kernel: { name: 'orthonormality', wgsl },
+        kernel: { name: 'orthonormality', wgsl: () => wgsl, wasm: { entry: 'orthonormality' } },
         params: [u32(count), u32(k), u32(anyLength ? 1 : 0)],
         tensors: [gram, into],
         workgroups: flatWorkgroups(count, 1),
+        units: count,
+        cost: count * k * k * 30,
       },
     ],
     twin: (value) => {

@@ -1,16 +1,16 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Gpu } from '../../gpu/device.ts';
-import { acquireTestGpu } from '../../testing/gpu.ts';
+import type { Device } from '../../device/device.ts';
+import { acquireTestGpu } from '../../testing/devices.ts';
 import { GraphUnderTest, noise } from '../../testing/graphs.ts';
 import { matmul } from './matmul.ts';
 import { innerProduct } from './inner-product.ts';
 import { fixSigns, orthonormaliseRows, rightSingularRows } from './subspace.ts';
 
-let gpu: Gpu;
+let device: Device;
 beforeAll(async () => {
-  gpu = await acquireTestGpu();
+  device = await acquireTestGpu();
 });
-afterAll(() => gpu.destroy());
+afterAll(() => device.destroy());
 
 const F32 = 2e-5;
 
@@ -30,7 +30,7 @@ function orthonormalityError(y: Float64Array, rows: number, columns: number): nu
 /** Values on the GPU of a graph with one input and one output. */
 async function onGpu(shape: number[], values: ArrayLike<number>, op: typeof orthonormaliseRows): Promise<Float64Array> {
   const t = new GraphUnderTest({ x: { shape, values } }, (g, input) => ({ y: op(g, input('x')) }));
-  return (await t.onGpu(gpu)).get('y') ?? new Float64Array();
+  return (await t.onDevice(device)).get('y') ?? new Float64Array();
 }
 
 describe('orthonormaliseRows', () => {
@@ -49,7 +49,7 @@ describe('orthonormaliseRows', () => {
     }));
     expect(orthonormalityError(t.onCpu().get('y') ?? new Float64Array(), rows, columns)).toBeLessThan(1e-12);
     // A square matrix leaves little for its last rows, so that rounding shows in them.
-    await t.checkGpu(gpu, rows === columns ? 1e-3 : F32);
+    await t.checkDevice(device, rows === columns ? 1e-3 : F32);
   });
 
   test('zero rows and repeated rows are replaced, the same in both places', async () => {
@@ -60,11 +60,11 @@ describe('orthonormaliseRows', () => {
       y: orthonormaliseRows(g, input('x')),
     }));
     expect(orthonormalityError(t.onCpu().get('y') ?? new Float64Array(), 6, 40)).toBeLessThan(1e-12);
-    await t.checkGpu(gpu, F32);
+    await t.checkDevice(device, F32);
     const zero = new GraphUnderTest({ x: { shape: [3, 5], values: new Float64Array(15) } }, (g, input) => ({
       y: orthonormaliseRows(g, input('x')),
     }));
-    await zero.checkGpu(gpu, 1e-4);
+    await zero.checkDevice(device, 1e-4);
   });
 
   // Gram matrices of such rows are singular in f32: Cholesky would fail on them.
@@ -106,7 +106,7 @@ describe('rightSingularRows', () => {
       const dot = image[j].reduce((sum, v, i) => sum + v * image[j - 1][i], 0);
       expect(Math.abs(dot)).toBeLessThan(1e-6 * lengths[0] ** 2); // pairs below 1e-7 are not turned
     }
-    await t.checkGpu(gpu, 5e-3); // vectors of close singular values are known to few digits
+    await t.checkDevice(device, 5e-3); // vectors of close singular values are known to few digits
   });
 
   test.each([
@@ -130,7 +130,7 @@ test.each([
     fixSigns(g, input('x'), input('into'));
     return { into: input('into') };
   });
-  await t.checkGpu(gpu, F32);
+  await t.checkDevice(device, F32);
 });
 
 test('a tie of magnitudes goes to the first entry', async () => {
@@ -140,7 +140,7 @@ test('a tie of magnitudes goes to the first entry', async () => {
     return { into: input('into') };
   });
   expect(Array.from(t.onCpu().get('into') ?? [])).toEqual([-1, 2, -2, -0.5, 2, 1, -2, 0, 0, 0, 0, 0]);
-  await t.checkGpu(gpu, F32);
+  await t.checkDevice(device, F32);
 });
 
 test.each([1, 63, 64, 65, 4097, 30_011])('inner product of %i elements', async (size) => {
@@ -149,5 +149,5 @@ test.each([1, 63, 64, 65, 4097, 30_011])('inner product of %i elements', async (
     innerProduct(g, input('a'), input('b'), input('into'), 0);
     return { into: input('into') };
   });
-  await t.checkGpu(gpu, F32);
+  await t.checkDevice(device, F32);
 });

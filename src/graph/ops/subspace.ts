@@ -1,7 +1,7 @@
 import template from '../../../shaders/subspace.wgsl?raw';
-import { f32, flatWorkgroups, u32 } from '../../gpu/kernel.ts';
-import { fillTemplate } from '../../gpu/template.ts';
-import type { Graph, KernelCall, Numbers } from '../graph.ts';
+import { f32, flatWorkgroups, u32 } from '../../device/kernel.ts';
+import { fillTemplate } from '../../device/template.ts';
+import { type Graph, type KernelCall, type Numbers, present } from '../graph.ts';
 import type { Tensor } from '../tensor.ts';
 import { hash } from './random-bits.ts';
 
@@ -10,7 +10,8 @@ const NOISE = 1e-5;
 /** Jacobi sweeps: convergence is quadratic, and f32 is reached in six to eight for any size here. */
 const SWEEPS = 10;
 
-type Form = 'ORTHONORMALISE' | 'ROTATE' | 'SIGNS';
+const ENTRIES = { ORTHONORMALISE: 'orthonormaliseRows', ROTATE: 'rightSingularRows', SIGNS: 'fixSigns' } as const;
+type Form = keyof typeof ENTRIES;
 
 function call(form: Form, tensors: readonly Tensor[]): KernelCall {
   const [rows, columns] = tensors[0].shape;
@@ -19,16 +20,20 @@ function call(form: Form, tensors: readonly Tensor[]): KernelCall {
   return {
     kernel: {
       name: `subspace/${form.toLowerCase()}-${threads}`,
-      wgsl: fillTemplate(template, {
-        ORTHONORMALISE: form === 'ORTHONORMALISE',
-        ROTATE: form === 'ROTATE',
-        SIGNS: form === 'SIGNS',
-        THREADS: threads,
-      }),
+      wgsl: () =>
+        fillTemplate(template, {
+          ORTHONORMALISE: form === 'ORTHONORMALISE',
+          ROTATE: form === 'ROTATE',
+          SIGNS: form === 'SIGNS',
+          THREADS: threads,
+        }),
+      wasm: { entry: ENTRIES[form] },
     },
     params: [u32(rows), u32(columns), u32(SWEEPS), f32(NOISE)],
     tensors,
     workgroups: flatWorkgroups(form === 'SIGNS' ? rows : 1, 1),
+    units: form === 'SIGNS' ? rows : 1,
+    cost: rows * columns * (form === 'SIGNS' ? 8 : 4 * rows),
   };
 }
 
@@ -93,13 +98,12 @@ function removeRowsBefore(rows: Numbers, row: number, columns: number): void {
 export function rightSingularRows(g: Graph, x: Tensor): Tensor {
   const [size] = x.shape;
   const y = g.intermediate(`right singular rows of ${x.name}`, [size, size]);
-  const work = g.intermediate('columns and rotations', [2, size, size]);
   return g.record({
     name: 'right singular rows',
     inputs: [x],
     outputs: [y],
-    scratch: [work],
-    calls: () => [call('ROTATE', [x, y, work])],
+    scratch: () => [2 * size * size], // columns and rotations
+    calls: (_, scratch) => [call('ROTATE', [x, y, ...present(scratch)])],
     twin: (value) => {
       const at = (i: number): number[] => Array.from(value(x).subarray(i * size, (i + 1) * size));
       const rows = Array.from({ length: size }, (_, i) => at(i));

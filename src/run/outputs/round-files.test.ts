@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { BufferLedger } from '../../gpu/buffers.ts';
-import type { Gpu } from '../../gpu/device.ts';
+import { BufferLedger } from '../../device/buffers.ts';
+import type { Device } from '../../device/device.ts';
 import { readGoldenJson } from '../../testing/golden.ts';
-import { acquireTestGpu, measuredTuning } from '../../testing/gpu.ts';
+import { acquireTestGpu, measuredTuning } from '../../testing/devices.ts';
 import { bytesOfFile, memoryFile } from '../../testing/output-files.ts';
 import { hasShared } from '../../testing/shared.ts';
 import { tinyHost, tinyModel, tinySettings } from '../../testing/tiny-run.ts';
@@ -20,12 +20,12 @@ import type { RunSettings } from '../settings.ts';
 import { openSavedRound, type SavedRound } from './saved-round.ts';
 
 // One device for all runs, so that every kernel is compiled once; each run has a ledger of its own.
-let device: Gpu;
+let device: Device;
 beforeAll(async () => {
   device = await acquireTestGpu();
 });
 afterAll(() => device.destroy());
-const acquireGpu = (): Promise<Gpu> => {
+const acquireGpu = (): Promise<Device> => {
   const buffers = new BufferLedger(device.device);
   const tuning = measuredTuning();
   return Promise.resolve({ ...device, tuning, buffers, destroy: () => Promise.resolve(buffers.destroyAll()) });

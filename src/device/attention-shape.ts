@@ -1,0 +1,25 @@
+/** Sizes of an attention, as `shaders/attention.wgsl` names them. */
+export interface AttentionSizes {
+  readonly B: number;
+  readonly Sq: number;
+  readonly Bk: number;
+  readonly Sk: number;
+  readonly H: number;
+  readonly Hk: number;
+  /** Size of a head. */
+  readonly d: number;
+}
+
+/** An attention, and which of the optional tensors there are. */
+export interface AttentionShape extends AttentionSizes {
+  readonly scale: number;
+  readonly causal: boolean;
+  /** Whether there is one, for each head or one that all share. */
+  readonly bias: boolean | 'shared';
+  readonly position: boolean;
+  /** Whether `GRAD_KV` also gives the gradient of the scores. */
+  readonly scores?: boolean;
+}
+
+/** What is computed: the result, or gradients. */
+export type AttentionForm = 'FORWARD' | 'GRAD_Q' | 'GRAD_KV';

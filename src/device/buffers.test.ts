@@ -1,0 +1,91 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { acquireTestGpu } from '../testing/gpu.ts';
+import { BufferLedger } from './buffers.ts';
+import type { Gpu } from './device.ts';
+
+let gpu: Gpu;
+beforeAll(async () => {
+  gpu = await acquireTestGpu();
+});
+afterAll(() => gpu.destroy());
+
+describe('BufferLedger', () => {
+  it('counts what is alive and what was at most, in multiples of 16 bytes', () => {
+    const ledger = new BufferLedger(gpu.device);
+    const sizes = [0, 1, 16, 17];
+    const buffers = sizes.map((bytes) => ledger.storage(`${bytes} bytes`, bytes));
+    expect(buffers.map(({ bytes, gpuBuffer }) => [bytes, gpuBuffer.size])).toEqual([
+      [16, 16],
+      [16, 16],
+      [16, 16],
+      [32, 32],
+    ]);
+    expect([ledger.liveBuffers, ledger.liveBytes, ledger.peakBytes]).toEqual([4, 80, 80]);
+    buffers[3].destroy();
+    buffers[3].destroy();
+    expect([ledger.liveBuffers, ledger.liveBytes, ledger.peakBytes]).toEqual([3, 48, 80]);
+    expect(ledger.liveLabels).toEqual(['0 bytes', '1 bytes', '16 bytes']);
+    ledger.storage('another', 16);
+    expect([ledger.liveBytes, ledger.peakBytes]).toEqual([64, 80]);
+    ledger.destroyAll();
+    expect([ledger.liveBuffers, ledger.liveBytes, ledger.liveLabels]).toEqual([0, 0, []]);
+    buffers[0].destroy();
+    expect(ledger.liveBytes).toBe(0);
+  });
+
+  it('refuses what the device cannot bind, by name and with the limit', () => {
+    const ledger = new BufferLedger(gpu.device);
+    const { maxStorageBufferBindingSize, maxBufferSize } = gpu.device.limits;
+    const tooLarge = Math.min(maxStorageBufferBindingSize, maxBufferSize) + 1;
+    const refused = (create: () => unknown, limit: number): void =>
+      expect(create).toThrow(
+        expect.objectContaining({
+          code: 'device/buffer-too-large',
+          message: expect.stringMatching(new RegExp(`^the embedding needs \\d+ bytes .* ${limit}\\.$`)) as string,
+        }),
+      );
+    refused(() => ledger.storage('the embedding', tooLarge), Math.min(maxStorageBufferBindingSize, maxBufferSize));
+    refused(() => ledger.create('the embedding', maxBufferSize + 1, GPUBufferUsage.COPY_DST), maxBufferSize);
+    expect([ledger.liveBuffers, ledger.liveBytes, ledger.peakBytes]).toEqual([0, 0, 0]);
+  });
+
+  it('is verified when the device has confirmed every buffer', async () => {
+    const ledger = new BufferLedger(gpu.device);
+    ledger.storage('small', 16);
+    await expect(ledger.verified()).resolves.toBeUndefined();
+    ledger.destroyAll();
+  });
+
+  it('reports a lack of memory with the buffer it concerns, once', async () => {
+    const device = deviceWithRoomFor(100);
+    const ledger = new BufferLedger(device);
+    ledger.storage('weights', 64);
+    await ledger.verified();
+    ledger.storage('caches', 128);
+    ledger.storage('inputs', 16);
+    await expect(ledger.verified()).rejects.toThrow(
+      expect.objectContaining({
+        code: 'device/out-of-memory',
+        message: expect.stringContaining('caches (128 bytes') as string,
+      }),
+    );
+    await ledger.verified();
+    ledger.destroyAll();
+    expect(ledger.liveBuffers).toBe(0);
+  });
+});
+
+/** A device that reports a lack of memory for larger buffers: a real one would have to be filled. */
+function deviceWithRoomFor(bytes: number): GPUDevice {
+  let lacking = false;
+  const device = {
+    limits: { maxBufferSize: 1e9, maxStorageBufferBindingSize: 1e9 },
+    pushErrorScope: () => (lacking = false),
+    popErrorScope: () => Promise.resolve(lacking ? { message: 'out of memory' } : null),
+    createBuffer: ({ size }: GPUBufferDescriptor) => {
+      lacking = size > bytes;
+      return { destroy: () => undefined };
+    },
+  };
+  return device as unknown as GPUDevice; // the part of a device that the ledger uses
+}

@@ -1,0 +1,175 @@
+import { GorpError } from '../base/errors.ts';
+
+/** Memory of a device with an owner: it counts as live until `destroy` is called. */
+export interface OwnedBuffer {
+  readonly label: string;
+  readonly bytes: number;
+  destroy(): void;
+}
+
+/** A part of a buffer. */
+export interface BufferRange {
+  readonly buffer: OwnedBuffer;
+  /** In bytes; a multiple of 256. */
+  readonly offset: number;
+  readonly bytes: number;
+}
+
+/** All of a buffer. */
+export const wholeOf = (buffer: OwnedBuffer): BufferRange => ({ buffer, offset: 0, bytes: buffer.bytes });
+
+/** The buffers of a device, and how many bytes they take. */
+export interface Buffers {
+  readonly liveBuffers: number;
+  readonly liveBytes: number;
+  readonly peakBytes: number;
+  /** What is alive, with its size. */
+  readonly live: readonly { label: string; bytes: number }[];
+  /** Labels of what is alive, for messages of leak tests. */
+  readonly liveLabels: readonly string[];
+  /**
+   * A buffer that kernels read and write and the host can write, copy and read. Its content is zero.
+   *
+   * @param bytes size; rounded up to a multiple of 16, so that it can always be read as vec4f.
+   * @throws GorpError `device/buffer-too-large`, `device/out-of-memory`. Some devices report lack of memory later:
+   *   {@link verified} tells of it.
+   */
+  storage(label: string, bytes: number): OwnedBuffer;
+  /** Resolves when the device has confirmed every buffer made so far. @throws GorpError `device/out-of-memory`. */
+  verified(): Promise<void>;
+  /** Destroys whatever is still alive: the end of a failed run. */
+  destroyAll(): void;
+}
+
+/** Where a ledger gets memory from. */
+export interface Allocator<Memory> {
+  /** Bytes of the largest buffer. */
+  limit(usage: number): number;
+  /**
+   * @param usage what the memory is for, in the device's own terms; 0 is storage.
+   * @returns `confirmed` resolves to true when there is room, to false when there is none.
+   */
+  allocate(label: string, bytes: number, usage: number): { memory: Memory; confirmed: Promise<boolean> | boolean };
+  free(memory: Memory, bytes: number): void;
+}
+
+/**
+ * Makes every buffer of a device, and knows the bytes: how much is alive, how much was at most. A run, finished or
+ * failed, ends with `liveBuffers` 0. Only live buffers lead to memory, so nothing can be made of a destroyed one.
+ */
+export class BufferLedger<Memory> implements Buffers {
+  readonly #memory = new Map<OwnedBuffer, Memory>();
+  #liveBytes = 0;
+  #peakBytes = 0;
+  #pending: Promise<void>[] = [];
+
+  constructor(private readonly allocator: Allocator<Memory>) {}
+
+  get liveBuffers(): number {
+    return this.#memory.size;
+  }
+  get liveBytes(): number {
+    return this.#liveBytes;
+  }
+  get peakBytes(): number {
+    return this.#peakBytes;
+  }
+  get live(): { label: string; bytes: number }[] {
+    return [...this.#memory.keys()].map(({ label, bytes }) => ({ label, bytes }));
+  }
+  get liveLabels(): string[] {
+    return [...this.#memory.keys()].map((buffer) => buffer.label);
+  }
+
+  storage(label: string, bytes: number): OwnedBuffer {
+    return this.create(label, bytes, 0);
+  }
+
+  /** As {@link Buffers.storage}, for any use. @param usage as in {@link Allocator.allocate}. */
+  create(label: string, bytes: number, usage: number): OwnedBuffer {
+    const { buffer, confirmed } = this.#create(label, bytes, usage);
+    if (confirmed) this.#pending.push(confirmed);
+    return buffer;
+  }
+
+  /**
+   * Storage buffers that the device has confirmed: whoever asks for them learns that there is no room, nobody else does.
+   *
+   * @param sizes in bytes.
+   * @throws GorpError as {@link storage}, `device/out-of-memory`; then none is alive.
+   */
+  async confirmed(label: string, sizes: readonly number[]): Promise<OwnedBuffer[]> {
+    const buffers: OwnedBuffer[] = [];
+    try {
+      const confirmations = sizes.map((bytes, i) => {
+        const { buffer, confirmed } = this.#create(`${label} ${i}`, bytes, 0);
+        buffers.push(buffer);
+        return confirmed;
+      });
+      await Promise.all(confirmations);
+      return buffers;
+    } catch (error) {
+      for (const buffer of buffers) buffer.destroy();
+      throw error;
+    }
+  }
+
+  /** The memory of a live buffer. @throws Error when it has been destroyed: a mistake of this program. */
+  memoryOf(buffer: OwnedBuffer): Memory {
+    const memory = this.#memory.get(buffer);
+    if (memory === undefined) throw new Error(`the buffer ${buffer.label} has been destroyed, or is of another device`);
+    return memory;
+  }
+
+  #create(label: string, bytes: number, usage: number): { buffer: OwnedBuffer; confirmed: Promise<void> | undefined } {
+    const size = Math.max(16, Math.ceil(bytes / 16) * 16);
+    const limit = this.allocator.limit(usage);
+    if (size > limit) {
+      throw new GorpError(
+        'device/buffer-too-large',
+        `${label} needs ${size} bytes in one buffer; this device allows ${limit}.`,
+        'Choose a smaller model, a smaller batch or shorter prompts.',
+      );
+    }
+    const { memory, confirmed } = this.allocator.allocate(label, size, usage);
+    if (confirmed === false) throw outOfMemory(label, size, this.#liveBytes);
+    const buffer: OwnedBuffer = {
+      label,
+      bytes: size,
+      destroy: () => {
+        if (!this.#memory.delete(buffer)) return;
+        this.#liveBytes -= size;
+        this.allocator.free(memory, size);
+      },
+    };
+    this.#memory.set(buffer, memory);
+    this.#liveBytes += size;
+    this.#peakBytes = Math.max(this.#peakBytes, this.#liveBytes);
+    return { buffer, confirmed: confirmed === true ? undefined : this.#heard(label, size, confirmed) };
+  }
+
+  #heard(label: string, size: number, confirmed: Promise<boolean>): Promise<void> {
+    const heard = confirmed.then((hasRoom) => {
+      if (!hasRoom) throw outOfMemory(label, size, this.#liveBytes);
+    });
+    heard.catch(() => undefined); // reported to whoever asks for it
+    return heard;
+  }
+
+  async verified(): Promise<void> {
+    const pending = this.#pending;
+    this.#pending = [];
+    await Promise.all(pending);
+  }
+
+  destroyAll(): void {
+    for (const buffer of [...this.#memory.keys()]) buffer.destroy();
+  }
+}
+
+const outOfMemory = (label: string, bytes: number, used: number): GorpError =>
+  new GorpError(
+    'device/out-of-memory',
+    `The device has no room for ${label} (${bytes} bytes; ${used} are in use).`,
+    'Close other tabs and programs that need memory, or choose a smaller batch, shorter prompts or a smaller model.',
+  );

@@ -1,0 +1,59 @@
+import type { BufferRange } from './buffers.ts';
+
+/** A compute kernel as data, in the forms that the devices run. Shapes travel in parameters, not in its code. */
+export interface Kernel {
+  /** Family and variant, such as `matmul/nt-8x8`. */
+  readonly name: string;
+  /**
+   * Complete WGSL with entry point `main`. Group 0: binding 0 is the uniform `params`, tensors follow from 1. Made when a
+   * WebGPU device asks for it.
+   */
+  readonly wgsl?: () => string;
+  /** The function of `src/device/wasm/kernels` that computes the same. */
+  readonly wasm?: {
+    readonly entry: string;
+    /** What the WGSL is filled in with, as 32-bit words after the parameters. */
+    readonly constants?: readonly number[];
+  };
+}
+
+/** A scalar of a kernel's parameters. */
+export type Param = { readonly u32: number } | { readonly f32: number };
+export const u32 = (value: number): Param => ({ u32: value });
+export const f32 = (value: number): Param => ({ f32: value });
+
+/** How many workgroups to start in x, y and z. */
+export type Workgroups = readonly [number, number, number];
+
+/** A kernel and how it is called, but for the tensors. */
+export interface KernelPlan {
+  readonly kernel: Kernel;
+  readonly params: readonly Param[];
+  /** On WebGPU; one when left out. */
+  readonly workgroups?: Workgroups;
+  /** On WebAssembly: independent pieces that threads may share in any way; one when left out. */
+  readonly units?: number;
+  /** On WebAssembly: about how many operations all pieces take together, which says whether threads are worth it. */
+  readonly cost?: number;
+}
+
+/** A kernel with the tensors that it reads and writes, in the order of its bindings, from binding 1. */
+export interface KernelCall<T> extends KernelPlan {
+  readonly tensors: readonly T[];
+}
+
+/** One kernel with everything it needs to run. */
+export type Dispatch = KernelCall<BufferRange>;
+
+/** Most workgroups in one dimension that WebGPU guarantees. */
+const MAX_WORKGROUPS = 65_535;
+
+/**
+ * Workgroups for `threads` independent threads in workgroups of `size`. Kernels recover the flat index as
+ * `(w.y * grid.x + w.x) * size + local`, so more than 65,535 workgroups spread over two dimensions.
+ */
+export function flatWorkgroups(threads: number, size: number): Workgroups {
+  const groups = Math.max(1, Math.ceil(threads / size));
+  const rows = Math.ceil(groups / MAX_WORKGROUPS);
+  return [Math.ceil(groups / rows), rows, 1];
+}

@@ -1,0 +1,127 @@
+import type { OwnedBuffer } from '../buffers.ts';
+import type { Gpu } from './gpu.ts';
+import { type GpuProgram, submit } from './program.ts';
+import { readBytes } from './readback.ts';
+import { USAGE } from './usage.ts';
+
+/** What times a device: its own clock while that is good for it, and that of the host. */
+export interface Clocks {
+  /** A clock in milliseconds. */
+  readonly now: () => number;
+  /** Whether the device's own clock is asked: false where there is none, and once it has told nonsense. */
+  timestamps: boolean;
+}
+
+// Milliseconds that are told apart well: browsers round a device's clock to a tenth of one, and to be done is told to the
+// host by a message.
+const SHORTEST = { device: 3, host: 30 };
+const MOST_REPEATS = 256;
+const MOST_TRIES = 3;
+// A device whose clock tells of less than the above, while this long passed on the host, is asked again, so often at most.
+const LONG = 50;
+const DOUBTS = 3;
+
+/**
+ * Times programs on a device that others use meanwhile: by timestamps around a pass, where there are any, else from the
+ * end of what was submitted before to the end of the program.
+ */
+export class DeviceTimer {
+  readonly #set: GPUQuerySet | undefined;
+  readonly #ticks: OwnedBuffer | undefined;
+
+  /**
+   * @param most programs that are timed at once, at most.
+   * @param givenUp rejects when no time is wanted any more.
+   */
+  constructor(
+    private readonly gpu: Gpu,
+    private readonly clocks: Clocks,
+    most: number,
+    private readonly givenUp: Promise<never>,
+  ) {
+    if (!clocks.timestamps) return;
+    this.#set = gpu.device.createQuerySet({ type: 'timestamp', count: 2 * most });
+    this.#ticks = gpu.buffers.create('timestamps', 16 * most, USAGE.queryResolve | USAGE.copySource);
+  }
+
+  /** How often a program must be repeated to be timed well. Finds out as well whether the device's clock can be used. */
+  async repeatsFor(program: GpuProgram): Promise<number> {
+    let repeats = 1;
+    for (let doubts = 0; ;) {
+      let spent = await this.#spent(program, repeats);
+      const shortest = this.clocks.timestamps ? SHORTEST.device : SHORTEST.host;
+      if (spent >= shortest) spent = await this.#spent(program, repeats); // what others do may have made it long
+      if (spent >= shortest) return repeats;
+      if (this.clocks.timestamps && (await this.hostSpan(program, repeats)) > LONG) {
+        if (++doubts === DOUBTS) this.clocks.timestamps = false;
+        continue;
+      }
+      if (repeats === MOST_REPEATS) return repeats;
+      const factor = Math.min(8, Math.max(2, Math.ceil((1.5 * shortest) / Math.max(spent, shortest / 8))));
+      repeats = Math.min(MOST_REPEATS, repeats * factor);
+    }
+  }
+
+  async #spent(program: GpuProgram, repeats: number): Promise<number> {
+    const [one] = await this.times([program], repeats);
+    return one * repeats;
+  }
+
+  /** Milliseconds of one execution of each program, repeated as often as it says, in their order. */
+  async times(programs: readonly GpuProgram[], repeats: number): Promise<number[]> {
+    const spans = this.clocks.timestamps ? await this.#deviceSpans(programs, repeats) : undefined;
+    if (spans) return spans.map((span) => span / repeats);
+    this.clocks.timestamps = false;
+    const times: number[] = [];
+    for (const program of programs) times.push((await this.#plausibleSpan(program, repeats)) / repeats);
+    return times;
+  }
+
+  /**
+   * By the host's clock. A host that is busy is told late that what was submitted before is done, with the program's own
+   * end at the worst: what is implausibly short is measured again, and the longest counts.
+   */
+  async #plausibleSpan(program: GpuProgram, repeats: number): Promise<number> {
+    let longest = 0;
+    for (let tries = 0; tries < MOST_TRIES && longest < SHORTEST.host / 4; tries++) {
+      longest = Math.max(longest, await this.hostSpan(program, repeats));
+    }
+    return longest;
+  }
+
+  /** Milliseconds that the device takes for a program, and a driver that compiles at first use. By the host's clock. */
+  async hostSpan(program: GpuProgram, repeats = 1): Promise<number> {
+    const { queue } = this.gpu.device;
+    const before = queue.onSubmittedWorkDone().then(() => this.clocks.now());
+    submit(this.gpu, new Array<GpuProgram>(repeats).fill(program));
+    const behind = queue.onSubmittedWorkDone().then(() => this.clocks.now());
+    const [begin, end] = await Promise.race([Promise.all([before, behind]), this.gpu.lost, this.givenUp]);
+    return end - begin;
+  }
+
+  /** By the device's clock; undefined where it tells nonsense. */
+  async #deviceSpans(programs: readonly GpuProgram[], repeats: number): Promise<number[] | undefined> {
+    const [set, ticks] = [this.#set, this.#ticks];
+    if (set === undefined || ticks === undefined) return undefined;
+    const encoder = this.gpu.device.createCommandEncoder();
+    for (const [i, program] of programs.entries()) {
+      const pass = encoder.beginComputePass({
+        timestampWrites: { querySet: set, beginningOfPassWriteIndex: 2 * i, endOfPassWriteIndex: 2 * i + 1 },
+      });
+      for (let n = 0; n < repeats; n++) program.encode(pass);
+      pass.end();
+    }
+    encoder.resolveQuerySet(set, 0, 2 * programs.length, this.gpu.buffers.memoryOf(ticks), 0);
+    this.gpu.device.queue.submit([encoder.finish()]);
+    const range = { buffer: ticks, offset: 0, bytes: 16 * programs.length };
+    const nanoseconds = new BigUint64Array(await readBytes(this.gpu, range));
+    const spans = programs.map((_, i) => Number(nanoseconds[2 * i + 1] - nanoseconds[2 * i]) / 1e6);
+    const isSound = nanoseconds.every((tick, i) => tick > 0n && (i === 0 || tick >= nanoseconds[i - 1]));
+    return isSound ? spans : undefined;
+  }
+
+  destroy(): void {
+    this.#set?.destroy();
+    this.#ticks?.destroy();
+  }
+}

@@ -1,0 +1,149 @@
+import { GorpError } from '../../base/errors.ts';
+import { type Allocator, BufferLedger } from '../buffers.ts';
+import type { DeviceFacts } from '../device.ts';
+import { PipelineCache } from './pipelines.ts';
+import { SUBGROUP_MATRIX, subgroupsOf } from './subgroups.ts';
+import { Tuning } from './tuning.ts';
+import { USAGE } from './usage.ts';
+
+/** WebGPU's device with what goes with it: its buffers, its pipelines, and the news of its loss. */
+export interface Gpu {
+  readonly device: GPUDevice;
+  readonly facts: DeviceFacts;
+  readonly buffers: BufferLedger<GPUBuffer>;
+  readonly pipelines: PipelineCache;
+  readonly tuning: Tuning;
+  /** Throws GorpError `device/lost` once the device is gone, `device/invalid-operation` once it has refused work. */
+  check(): void;
+  /** Rejects with GorpError `device/lost` when the device goes away unasked; pending otherwise. */
+  readonly lost: Promise<never>;
+  /** Ends the measuring of kernels, then frees every buffer and the device. */
+  destroy(): Promise<void>;
+}
+
+const STORAGE = USAGE.storage | USAGE.copyTarget | USAGE.copySource;
+
+/** Buffers of WebGPU. What they are for is a set of {@link USAGE}; 0 is a storage buffer that the host writes and copies. */
+export function gpuAllocator(device: GPUDevice): Allocator<GPUBuffer> {
+  return {
+    limit: (usage) => {
+      const { maxBufferSize, maxStorageBufferBindingSize } = device.limits;
+      const isStorage = usage === 0 || (usage & USAGE.storage) !== 0;
+      return isStorage ? Math.min(maxBufferSize, maxStorageBufferBindingSize) : maxBufferSize;
+    },
+    allocate: (label, size, usage) => {
+      device.pushErrorScope('out-of-memory');
+      const memory = device.createBuffer({ label, size, usage: usage === 0 ? STORAGE : usage });
+      return { memory, confirmed: device.popErrorScope().then((error) => error === null) };
+    },
+    free: (memory) => memory.destroy(),
+  };
+}
+
+const WANTED_FEATURES: GPUFeatureName[] = ['timestamp-query', 'subgroups', 'shader-f16', SUBGROUP_MATRIX];
+// Limits that are raised to what the adapter has; the defaults of the others are enough.
+const WANTED_LIMITS = [
+  'maxBufferSize',
+  'maxStorageBufferBindingSize',
+  'maxStorageBuffersPerShaderStage',
+  'maxComputeInvocationsPerWorkgroup',
+  'maxComputeWorkgroupSizeX',
+  'maxComputeWorkgroupStorageSize',
+] as const;
+
+/**
+ * Asks for an adapter and a device with every feature and limit the kernels can use.
+ *
+ * @param gpu `navigator.gpu` in a browser, Dawn's in Node; undefined where there is none.
+ * @throws GorpError `gpu/unsupported`, `gpu/no-adapter` or `gpu/no-device`.
+ */
+export async function acquireGpu(gpu: GPU | undefined): Promise<Gpu> {
+  if (gpu === undefined) {
+    throw new GorpError(
+      'gpu/unsupported',
+      'This browser has no WebGPU.',
+      'Open the page in Chrome or Edge 121 or newer, over https or on localhost.',
+    );
+  }
+  const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
+  if (adapter === null) {
+    throw new GorpError(
+      'gpu/no-adapter',
+      'WebGPU is there, but it found no graphics adapter it may use.',
+      'Turn on hardware acceleration in the browser settings, update the graphics driver, and look at chrome://gpu.',
+    );
+  }
+  const requiredLimits: Record<string, number> = {};
+  for (const name of WANTED_LIMITS) requiredLimits[name] = adapter.limits[name];
+  let device: GPUDevice;
+  try {
+    device = await adapter.requestDevice({
+      requiredFeatures: WANTED_FEATURES.filter((feature) => adapter.features.has(feature)),
+      requiredLimits,
+    });
+  } catch (cause) {
+    throw new GorpError(
+      'gpu/no-device',
+      'The graphics adapter refused to open a device.',
+      'Close other programs that use the GPU, reload the page, and try again.',
+      { cause },
+    );
+  }
+  return wrapDevice(device, factsOf(adapter), new Tuning(subgroupsOf(adapter)));
+}
+
+function factsOf(adapter: GPUAdapter): DeviceFacts {
+  const { vendor, architecture, description, device } = adapter.info;
+  const name = [description, device, architecture].join(' ');
+  const limits: Record<string, number> = {};
+  for (const limit of WANTED_LIMITS) limits[limit] = adapter.limits[limit];
+  return {
+    kind: 'webgpu',
+    vendor,
+    architecture,
+    description: description || device,
+    software: /swiftshader|llvmpipe|lavapipe|basic render|warp/i.test(name),
+    features: [...adapter.features].sort(),
+    limits,
+  };
+}
+
+function wrapDevice(device: GPUDevice, facts: DeviceFacts, tuning: Tuning): Gpu {
+  const buffers = new BufferLedger(gpuAllocator(device));
+  let failure: GorpError | undefined;
+  const lost = new Promise<never>((_, reject) => {
+    void device.lost.then((info) => {
+      failure = new GorpError(
+        'device/lost',
+        `The GPU device was lost${info.message ? `: ${info.message}` : ''} (reason: ${info.reason}).`,
+        'Start again. If it happens again, close other tabs that use the GPU or choose a smaller batch.',
+      );
+      reject(failure);
+    });
+  });
+  // A mistake of this program, or of a driver: going on would compute rubbish in silence.
+  device.onuncapturederror = ({ error }) => {
+    failure ??= new GorpError(
+      'device/invalid-operation',
+      `The GPU refused an operation: ${error.message}`,
+      'Start again. If it happens again, please report it with the name of the graphics card.',
+    );
+  };
+  lost.catch(() => undefined); // whoever waits for it hears of it; nobody has to
+  return {
+    device,
+    facts,
+    buffers,
+    pipelines: new PipelineCache(device),
+    tuning,
+    lost,
+    check: () => {
+      if (failure !== undefined) throw failure;
+    },
+    destroy: async () => {
+      await tuning.stop();
+      buffers.destroyAll();
+      device.destroy();
+    },
+  };
+}

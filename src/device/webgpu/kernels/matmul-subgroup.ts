@@ -1,0 +1,54 @@
+import template from '../../../../shaders/matmul-subgroup.wgsl?raw';
+import { fillTemplate } from '../../template.ts';
+import type { MatmulPlan } from './matmul.ts';
+import { type MatmulShape, startsAtFours, windowOf } from '../../matmul-shape.ts';
+import { productParams, productShader } from './product-shader.ts';
+
+/** How a product is cut up for subgroups. */
+export interface SubgroupTile {
+  /** Threads of a subgroup. */
+  readonly lanes: number;
+  /** Rows of C per workgroup; a multiple of 4. */
+  readonly tm: number;
+  /** Groups of four columns of C per lane. */
+  readonly tg: number;
+}
+
+/** Whether all that is written can be written four floats at once. */
+export function endsAtFours(shape: MatmulShape): boolean {
+  const { rowC, offsetC } = windowOf(shape);
+  return [shape.N, rowC, offsetC, shape.batchStrideC, shape.batchStrideD].every((size) => size % 4 === 0);
+}
+
+/** The kernel of a product by subgroups. Bindings: A, B, C, then D. K is not split; B as in {@link canUnpackByFours}. */
+export function planSubgroupMatmul(shape: MatmulShape, { lanes, tm, tg }: SubgroupTile): MatmulPlan {
+  const { layout, M, N, K, batch, packedB } = shape;
+  const rowsPerLane = layout === 'tn' ? 4 : 1;
+  const loads = Math.ceil(tm / (lanes * rowsPerLane));
+  const vec = startsAtFours(shape);
+  const vecC = endsAtFours(shape);
+  const tail = K % 4 !== 0;
+  const filled = fillTemplate(template, {
+    NT_LAYOUT: layout === 'nt',
+    TN_LAYOUT: layout === 'tn',
+    PACKED: packedB !== undefined,
+    VEC: vec,
+    VEC_C: vecC,
+    TAIL: tail,
+    BROADCAST: lanes === 4 ? 'quadBroadcast' : 'subgroupBroadcast',
+    LANES: lanes,
+    TM: tm,
+    TG: tg,
+    LOADS: loads,
+    LENT: tm / rowsPerLane / loads, // lanes whose loads are used
+  });
+  const form = `${vec ? '' : '-scalar'}${vecC ? '' : '-ragged'}${tail ? '-tail' : ''}${packedB ? `-${packedB.packing}` : ''}`;
+  return {
+    kernel: {
+      name: `matmul/${layout}-subgroup-${tm}x${4 * tg}${form}`,
+      wgsl: () => productShader(shape, { vecC, directives: ['enable subgroups'] }) + filled,
+    },
+    params: productParams(shape),
+    workgroups: [Math.ceil(N / (4 * tg * lanes)), Math.ceil(M / tm), batch],
+  };
+}

@@ -1,0 +1,162 @@
+import type { MatrixComponent, Subgroups } from '../subgroups.ts';
+import { chooseTile, type MatmulPlan, planMatmul, type Scratch } from './matmul.ts';
+import {
+  canUnpackByFours,
+  canUseVectors,
+  type HalfOperands,
+  type MatmulShape,
+  startsAtFours,
+} from '../../matmul-shape.ts';
+import { endsAtFours, planSubgroupMatmul, type SubgroupTile } from './matmul-subgroup.ts';
+import { matricesFor, type MatrixTile, planSubgroupMatrixMatmul } from './matmul-subgroup-matrix.ts';
+import { type BlockTile, planTiledMatmul } from './matmul-tiled.ts';
+import { paddedOperands, paddedProduct, paddedSize, planPadding } from './pad-rows.ts';
+
+/**
+ * Kernels of a large product that compute the same, in the order of how long they take to compile: register tiles of
+ * side 4, 8 and, last, 16 (`shaders/matmul.wgsl`), operands handed from lane to lane (`shaders/matmul-subgroup.wgsl`),
+ * the same behind a copy into padded rows (`shaders/pad-rows.wgsl`), the device's own matrix products
+ * (`shaders/matmul-subgroup-matrix.wgsl`), and blocks in workgroup memory (`shaders/matmul-tiled.wgsl`), the last two of f32
+ * or with operands rounded to 16-bit floats.
+ */
+export const MATMUL_VARIANTS = [
+  ...(['register-4', 'register-8'] as const),
+  ...(['subgroup-wide', 'subgroup-tall', 'padded-wide', 'padded-tall'] as const),
+  ...(['matrix', 'matrix-half', 'block', 'block-half', 'register-16'] as const),
+] as const;
+export type MatmulVariant = (typeof MATMUL_VARIANTS)[number];
+/** Compiles quickly and runs everywhere: what is used before anything has been measured. */
+export const SAFE_VARIANT: MatmulVariant = 'register-4';
+/** Those that round operands to 16-bit floats. */
+export const ROUNDING_VARIANTS: ReadonlySet<MatmulVariant> = new Set(['matrix-half', 'block-half']);
+/** What computes products that are in no class. */
+export const ONLY_VARIANT: MatmulVariant = 'register-8';
+
+/** Whether the operands are whole matrices of f32, which is all that the kernel with blocks reads. */
+export const isWhole = ({ window, packedB }: MatmulShape): boolean => window === undefined && packedB === undefined;
+
+/** Operands that some kernel makes use of being allowed to be rounded: of parts of matrices both or none. */
+const usableHalves = (shape: MatmulShape): HalfOperands | undefined =>
+  isWhole(shape) || shape.halves === 'both' ? shape.halves : undefined;
+
+/** Whether rows of whole operands are to be padded before they can be read four floats at once. */
+const canPad = (shape: MatmulShape): boolean => isWhole(shape) && shape.batch === 1 && !startsAtFours(shape);
+
+/** Products that matter: those of adapters of rank 8 are among them, those of a single token are not. */
+const LEAST = { M: 16, N: 8, K: 8, work: 2 ** 17 };
+
+/** Largest power of two up to a size, at most 256: beyond, the kernels' order does not change any more. */
+const sizeClass = (size: number): number => Math.min(256, 2 ** Math.floor(Math.log2(size)));
+
+/** How the rows of the operands and of C lie, as far as kernels differ by it. */
+function alignmentOf(shape: MatmulShape): string {
+  if (!startsAtFours(shape)) return '-odd';
+  if (!canUseVectors(shape)) return '-tail'; // rows do, K is no multiple of four
+  return endsAtFours(shape) ? '' : '-ragged';
+}
+
+/**
+ * Products that one measurement speaks for: those of a layout, of the same alignment, of like sizes, with K split by those
+ * kernels that can or not, and with the same operands that may be rounded.
+ *
+ * @returns undefined for products too small to matter, and for stacks, which only one kernel computes.
+ */
+export function shapeClass(shape: MatmulShape): string | undefined {
+  const { layout, M, N, K, batch } = shape;
+  if (batch > 1 || M < LEAST.M || N < LEAST.N || K < LEAST.K || M * N * K < LEAST.work) return undefined;
+  const alignment = alignmentOf(shape);
+  const rounded = usableHalves(shape);
+  const halves = rounded ? ` half ${rounded}` : '';
+  const form = `${alignment}${isWhole(shape) ? '' : '-part'}${chooseTile(shape).splits > 1 ? '-split' : ''}`;
+  return `${layout}${form} ${[M, N, K].map(sizeClass).join('×')}${halves}`;
+}
+
+/**
+ * The kernels that can compute a product of a class, {@link SAFE_VARIANT} first.
+ *
+ * @param subgroups those of the device, where they are all of one size.
+ */
+export function variantsOf(shape: MatmulShape, subgroups: Subgroups | undefined): MatmulVariant[] {
+  const multiplies = (component: MatrixComponent): boolean =>
+    canUnpackByFours(shape) && matricesFor(subgroups, component, MATRIX_TILE.side) !== undefined;
+  const can: Record<MatmulVariant, boolean> = {
+    'register-4': true,
+    'register-8': true,
+    'subgroup-wide': subgroups !== undefined && canUnpackByFours(shape),
+    'subgroup-tall': subgroups !== undefined && canUnpackByFours(shape),
+    'padded-wide': subgroups !== undefined && canPad(shape),
+    'padded-tall': subgroups !== undefined && canPad(shape),
+    matrix: multiplies('f32'),
+    'matrix-half': shape.halves === 'both' && multiplies('f16'),
+    block: isWhole(shape),
+    'block-half': shape.halves !== undefined && isWhole(shape),
+    'register-16': chooseTile(shape, 16).tm === 16,
+  };
+  return MATMUL_VARIANTS.filter((variant) => can[variant]);
+}
+
+/** The kernel of a product by a variant. @param subgroups as for {@link variantsOf}. */
+export function planVariant(shape: MatmulShape, variant: MatmulVariant, subgroups: Subgroups | undefined): MatmulPlan {
+  switch (variant) {
+    case 'register-4':
+      return planMatmul(shape, chooseTile(shape, 4));
+    case 'register-8':
+      return planMatmul(shape, chooseTile(shape, 8));
+    case 'register-16':
+      return planMatmul(shape, chooseTile(shape, 16));
+    case 'block':
+      return planTiledMatmul(shape, BLOCK);
+    case 'block-half':
+      if (shape.halves === undefined) throw new Error('block-half: no operand may be rounded');
+      return planTiledMatmul(shape, BLOCK, shape.halves);
+    case 'subgroup-wide':
+    case 'subgroup-tall':
+    case 'padded-wide':
+    case 'padded-tall':
+      if (subgroups === undefined) throw new Error(`${variant}: the size of subgroups is not known`);
+      return planSubgroups(shape, variant, subgroups.lanes);
+    case 'matrix':
+      return planMatrices(shape, 'f32', subgroups);
+    case 'matrix-half':
+      if (shape.halves !== 'both') throw new Error('matrix-half: not both operands may be rounded');
+      return planMatrices(shape, 'f16', subgroups);
+  }
+}
+
+/** Floats that any kernel of a product needs for what lies between them; its shape alone tells. */
+export function scratchOf(shape: MatmulShape): Scratch<number> {
+  const { a, b } = shapeClass(shape) !== undefined && canPad(shape) ? paddedOperands(shape) : {};
+  return {
+    partial: planMatmul(shape).reduce?.partialSize,
+    ...(a && { a: paddedSize(a) }),
+    ...(b && { b: paddedSize(b) }),
+  };
+}
+
+const BLOCK: BlockTile = { tm: 8, tn: 16, wx: 8, wy: 8, bk4: 2 };
+
+const MATRIX_TILE: Pick<MatrixTile, 'side' | 'sx' | 'sy'> = { side: 32, sx: 2, sy: 2 };
+
+/** Tall: few columns per lane, as suits wide subgroups; wide: more of them for the narrow ones. */
+const SUBGROUP_TILE: Readonly<Record<'tall' | 'wide', Omit<SubgroupTile, 'lanes'>>> = {
+  tall: { tm: 32, tg: 1 },
+  wide: { tm: 16, tg: 2 },
+};
+
+function planSubgroups(
+  shape: MatmulShape,
+  variant: `${'subgroup' | 'padded'}-${'tall' | 'wide'}`,
+  lanes: number,
+): MatmulPlan {
+  const tile = { lanes, ...SUBGROUP_TILE[variant.endsWith('tall') ? 'tall' : 'wide'] };
+  if (variant.startsWith('subgroup')) return planSubgroupMatmul(shape, tile);
+  const { a, b } = paddedOperands(shape);
+  const padding = { ...(a && { a: planPadding(a) }), ...(b && { b: planPadding(b) }) };
+  return { ...planSubgroupMatmul(paddedProduct(shape), tile), padding };
+}
+
+function planMatrices(shape: MatmulShape, component: MatrixComponent, subgroups: Subgroups | undefined): MatmulPlan {
+  const sizes = matricesFor(subgroups, component, MATRIX_TILE.side);
+  if (subgroups === undefined || sizes === undefined) throw new Error(`the device has no matrices of ${component}`);
+  return planSubgroupMatrixMatmul(shape, { component, sizes, lanes: subgroups.lanes, ...MATRIX_TILE });
+}

@@ -1,0 +1,116 @@
+import template from '../../../../shaders/matmul.wgsl?raw';
+import type { Kernel, KernelCall, KernelPlan } from '../../kernel.ts';
+import type { ProductTensors } from '../../planner.ts';
+import { fillTemplate } from '../../template.ts';
+import { canUseVectors, type MatmulShape, windowOf } from '../../matmul-shape.ts';
+import { productParams, productShader } from './product-shader.ts';
+import { planReduction } from '../../reduce-splits.ts';
+
+/** How one product is cut up. */
+export interface MatmulTile {
+  /** Rows and columns of C per thread. */
+  readonly tm: number;
+  readonly tn: number;
+  /** Threads of a workgroup in x (columns) and y (rows). */
+  readonly wx: number;
+  readonly wy: number;
+  /** Parts of K summed separately. */
+  readonly splits: number;
+}
+
+/** Side of the register tile of large products: 4 compiles quickly, 8 suits most devices, 16 those with registers to spare. */
+export type LargeTile = 4 | 8 | 16;
+
+const tiles = (size: number, tile: number, threads: number): number => Math.ceil(size / (tile * threads));
+
+/**
+ * A tile for a shape: large where there is enough to do for many threads, small (and K split) where there is not.
+ *
+ * @param largeTile side of the tile for large products, as this device was measured to like it ({@link tuneGpu}).
+ */
+export function chooseTile(shape: MatmulShape, largeTile: LargeTile = 8): MatmulTile {
+  const { M, N, K, batch } = shape;
+  const isLarge = largeTile === 16 && batch === 1 && M >= 256 && N >= 64 && K >= 32;
+  if (isLarge && canUseVectors(shape)) return { tm: 16, tn: 16, wx: 2, wy: 4, splits: 1 };
+  const [rows, columns] = [M >= 8 * 8 ? 8 : 4, N >= 8 * 4 ? 8 : 4];
+  const [tm, tn] = largeTile === 4 ? [4, 4] : [rows, columns];
+  const [wx, wy] = N <= 8 ? [1, 32] : M <= 8 ? [32, 1] : [4, 8];
+  // Whether K is split, and the memory for that, is a matter of the shape and not of the tile.
+  const groups = batch * tiles(M, rows, wy) * tiles(N, columns, wx);
+  const splits = shape.accumulate ? 1 : Math.max(1, Math.min(Math.floor(16 / groups), Math.floor(K / 128)));
+  return { tm, tn, wx, wy, splits };
+}
+
+export interface MatmulPlan extends KernelPlan {
+  /** Present when K is split: the kernel that adds the partial sums [batch · splits, M, N], of so many floats. */
+  readonly reduce?: KernelPlan & { readonly partialSize: number };
+  /** The kernels that copy operands into padded rows, where it is done. */
+  readonly padding?: { readonly a?: KernelPlan; readonly b?: KernelPlan };
+}
+
+/** Memory for what lies between the kernels of a product: partial sums, and operands in padded rows. */
+export interface Scratch<T> {
+  readonly partial?: T | undefined;
+  readonly a?: T | undefined;
+  readonly b?: T | undefined;
+}
+
+/** The kernels of a product in their order. */
+export function stepsOf<T>(
+  { reduce, padding = {}, ...product }: MatmulPlan,
+  { a, b, c, d }: ProductTensors<T>,
+  scratch: Scratch<T>,
+): KernelCall<T>[] {
+  const steps: KernelCall<T>[] = [];
+  const padded = (operand: T, plan: KernelPlan | undefined, into: T | undefined): T => {
+    if (plan === undefined) return operand;
+    if (into === undefined) throw new Error(`${product.kernel.name}: there is no memory for padded rows`);
+    steps.push({ ...plan, tensors: [operand, into] });
+    return into;
+  };
+  const operands = [padded(a, padding.a, scratch.a), padded(b, padding.b, scratch.b)];
+  const rest = d === undefined ? [] : [d];
+  if (reduce === undefined) return [...steps, { ...product, tensors: [...operands, c, ...rest] }];
+  const { partial } = scratch;
+  if (partial === undefined) throw new Error(`${product.kernel.name}: there is no memory for partial sums`);
+  return [...steps, { ...product, tensors: [...operands, partial] }, { ...reduce, tensors: [partial, c, ...rest] }];
+}
+
+/** The kernels of a product. Bindings: A, B, C (partial sums when split), then D; of the reduction: partial sums, C, D. */
+export function planMatmul(shape: MatmulShape, tile: MatmulTile = chooseTile(shape)): MatmulPlan {
+  const { layout, M, N, batch, addend, accumulate, packedB } = shape;
+  const vec = canUseVectors(shape);
+  const split = tile.splits > 1;
+  const kernel: Kernel = {
+    name: `matmul/${layout}-${tile.tm}x${tile.tn}${vec ? '' : '-scalar'}${split ? '-split' : ''}${packedB ? `-${packedB.packing}` : ''}`,
+    wgsl: () =>
+      productShader(shape, { split }) +
+      fillTemplate(template, {
+        PACKED: packedB !== undefined,
+        VEC: vec,
+        NT_VEC: vec && layout === 'nt',
+        NN_VEC: vec && layout === 'nn',
+        TN_VEC: vec && layout === 'tn',
+        NT_LAYOUT: layout === 'nt',
+        TN_LAYOUT: layout === 'tn',
+        STRIDE_A: vec ? '(p.rowA / 4u)' : 'p.rowA',
+        TM: tile.tm,
+        TN: tile.tn,
+        TM4: tile.tm / 4,
+        TN4: tile.tn / 4,
+        WX: tile.wx,
+        WY: tile.wy,
+        SPLIT: split,
+      }),
+  };
+  const plan: MatmulPlan = {
+    kernel,
+    params: productParams(shape, tile.splits),
+    workgroups: [tiles(N, tile.tn, tile.wx), tiles(M, tile.tm, tile.wy), batch * tile.splits],
+  };
+  if (!split) return plan;
+  const { batchStrideC: batchC, batchStrideD: batchD } = shape;
+  const { rowC, offsetC } = windowOf(shape);
+  const sums = { splits: tile.splits, batch, M, N, batchC, batchD, rowC, offsetC, addend, accumulate };
+  return { ...plan, reduce: { ...planReduction(sums), partialSize: batch * tile.splits * M * N } };
+}

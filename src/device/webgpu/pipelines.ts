@@ -1,0 +1,53 @@
+import type { Kernel } from '../kernel.ts';
+
+/** Compiled pipelines of one device, by WGSL text. */
+export class PipelineCache {
+  #pipelines = new Map<string, Promise<GPUComputePipeline>>();
+  readonly #compiling = new Set<Promise<void>>();
+
+  constructor(private readonly device: GPUDevice) {}
+
+  get size(): number {
+    return this.#pipelines.size;
+  }
+
+  /** The pipeline of a kernel, compiled at most once. @throws Error with the shader's name and the compiler's message. */
+  get(kernel: Kernel): Promise<GPUComputePipeline> {
+    const wgsl = wgslOf(kernel);
+    let pipeline = this.#pipelines.get(wgsl);
+    if (pipeline === undefined) {
+      pipeline = this.#compile(kernel.name, wgsl);
+      this.#pipelines.set(wgsl, pipeline);
+      const compiling: Promise<void> = pipeline
+        .catch(() => undefined) // heard by whoever has asked for it
+        .then(() => void this.#compiling.delete(compiling));
+      this.#compiling.add(compiling);
+    }
+    return pipeline;
+  }
+
+  /** Resolves when nothing is being compiled. */
+  async idle(): Promise<void> {
+    while (this.#compiling.size > 0) await Promise.all(this.#compiling);
+  }
+
+  async #compile(name: string, code: string): Promise<GPUComputePipeline> {
+    const module = this.device.createShaderModule({ label: name, code });
+    try {
+      return await this.device.createComputePipelineAsync({
+        label: name,
+        layout: 'auto',
+        compute: { module, entryPoint: 'main' },
+      });
+    } catch (cause) {
+      const { messages } = await module.getCompilationInfo();
+      const detail = messages.map((m) => `${m.lineNum}:${m.linePos} ${m.message}`).join('\n');
+      throw new Error(`kernel ${name} does not compile:\n${detail}`, { cause });
+    }
+  }
+}
+
+function wgslOf({ name, wgsl }: Kernel): string {
+  if (wgsl === undefined) throw new Error(`kernel ${name} has no WGSL`);
+  return wgsl();
+}

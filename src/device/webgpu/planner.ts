@@ -1,0 +1,32 @@
+import type { AttentionForm, AttentionShape } from '../attention-shape.ts';
+import type { KernelCall, KernelPlan } from '../kernel.ts';
+import type { MatmulShape } from '../matmul-shape.ts';
+import type { Planner, ProductTensors } from '../planner.ts';
+import { planAttention } from './kernels/attention.ts';
+import { stepsOf } from './kernels/matmul.ts';
+import { planVariant, scratchOf } from './kernels/matmul-variants.ts';
+import type { Tuning } from './tuning.ts';
+
+/** Plans with the kernels that were measured to be the quickest, where they have been measured. */
+export class GpuPlanner implements Planner {
+  constructor(private readonly tuning: Tuning) {}
+
+  productScratch(shape: MatmulShape): number[] {
+    const { partial = 0, a = 0, b = 0 } = scratchOf(shape);
+    return [partial, a, b];
+  }
+
+  product<T>(
+    { halves, ...rest }: MatmulShape,
+    tensors: ProductTensors<T>,
+    [partial, a, b]: readonly (T | undefined)[],
+  ): KernelCall<T>[] {
+    const { tuning } = this;
+    const shape: MatmulShape = tuning.halves && halves ? { ...rest, halves } : rest;
+    return stepsOf(planVariant(shape, tuning.variantOf(shape), tuning.subgroups), tensors, { partial, a, b });
+  }
+
+  attention(form: AttentionForm, shape: AttentionShape): KernelPlan {
+    return planAttention(form, shape, this.tuning.attention);
+  }
+}

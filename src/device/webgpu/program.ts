@@ -1,0 +1,130 @@
+import type { OwnedBuffer } from '../buffers.ts';
+import type { Copy, Program } from '../device.ts';
+import type { Dispatch, Workgroups } from '../kernel.ts';
+import type { Gpu } from './gpu.ts';
+import { USAGE } from './usage.ts';
+
+interface Recorded {
+  readonly pipeline: GPUComputePipeline;
+  readonly bindGroup: GPUBindGroup;
+  readonly workgroups: Workgroups;
+}
+
+// WebGPU's smallest guaranteed alignment of a uniform binding.
+const UNIFORM_ALIGNMENT = 256;
+const ONE_WORKGROUP: Workgroups = [1, 1, 1];
+
+/** What a program is made of: what it encodes, and the parameters that this reads. */
+interface Recording {
+  readonly dispatches: readonly Recorded[];
+  readonly uniforms: OwnedBuffer;
+}
+
+/** A list of dispatches, recorded once and replayed: encoding it allocates nothing and compiles nothing. */
+export class GpuProgram implements Program {
+  #isDestroyed = false;
+
+  private constructor(
+    private readonly gpu: Gpu,
+    readonly name: string,
+    private recording: Recording,
+  ) {}
+
+  /** Compiles what is new, writes the parameters, and makes the bind groups. */
+  static async record(gpu: Gpu, name: string, dispatches: readonly Dispatch[]): Promise<GpuProgram> {
+    const pipelines = await pipelinesOf(gpu, dispatches);
+    return new GpuProgram(gpu, name, record(gpu, name, dispatches, pipelines));
+  }
+
+  /**
+   * Does the same by other kernels from the next time on that it is encoded, once they are compiled. Nothing happens where
+   * the kernels are those it has, or where it has been destroyed meanwhile.
+   */
+  async replace(dispatches: readonly Dispatch[]): Promise<void> {
+    const pipelines = await pipelinesOf(this.gpu, dispatches);
+    const before = this.recording;
+    const isSame = before.dispatches.length === pipelines.length;
+    if (this.#isDestroyed || (isSame && pipelines.every((pipeline, i) => pipeline === before.dispatches[i].pipeline)))
+      return;
+    this.recording = record(this.gpu, this.name, dispatches, pipelines);
+    before.uniforms.destroy();
+  }
+
+  get dispatchCount(): number {
+    return this.recording.dispatches.length;
+  }
+
+  /** Encodes the dispatches into a compute pass that is open. */
+  encode(pass: GPUComputePassEncoder): void {
+    let pipeline: GPUComputePipeline | undefined;
+    for (const dispatch of this.recording.dispatches) {
+      if (dispatch.pipeline !== pipeline) pass.setPipeline((pipeline = dispatch.pipeline));
+      pass.setBindGroup(0, dispatch.bindGroup);
+      pass.dispatchWorkgroups(...dispatch.workgroups);
+    }
+  }
+
+  destroy(): void {
+    this.#isDestroyed = true;
+    this.recording.uniforms.destroy();
+  }
+}
+
+const pipelinesOf = (gpu: Gpu, dispatches: readonly Dispatch[]): Promise<GPUComputePipeline[]> =>
+  Promise.all(dispatches.map(({ kernel }) => gpu.pipelines.get(kernel)));
+
+function record(
+  gpu: Gpu,
+  name: string,
+  dispatches: readonly Dispatch[],
+  pipelines: readonly GPUComputePipeline[],
+): Recording {
+  const bytes = Math.max(1, dispatches.length) * UNIFORM_ALIGNMENT;
+  const uniforms = gpu.buffers.create(`${name} parameters`, bytes, USAGE.uniform | USAGE.copyTarget);
+  const parameters = gpu.buffers.memoryOf(uniforms);
+  const contents = new DataView(new ArrayBuffer(bytes));
+  const layouts = new Map<GPUComputePipeline, GPUBindGroupLayout>(); // few kernels serve many dispatches
+  const layoutOf = (pipeline: GPUComputePipeline): GPUBindGroupLayout => {
+    const layout = layouts.get(pipeline) ?? pipeline.getBindGroupLayout(0);
+    layouts.set(pipeline, layout);
+    return layout;
+  };
+  try {
+    const recorded = dispatches.map(({ params, tensors, workgroups = ONE_WORKGROUP }, i): Recorded => {
+      const offset = i * UNIFORM_ALIGNMENT;
+      params.forEach((param, p) => {
+        if ('u32' in param) contents.setUint32(offset + p * 4, param.u32, true);
+        else contents.setFloat32(offset + p * 4, param.f32, true);
+      });
+      const entries: GPUBindGroupEntry[] = [
+        { binding: 0, resource: { buffer: parameters, offset, size: UNIFORM_ALIGNMENT } },
+        ...tensors.map(({ buffer, offset, bytes: size }, t) => ({
+          binding: t + 1,
+          resource: { buffer: gpu.buffers.memoryOf(buffer), offset, size },
+        })),
+      ];
+      const bindGroup = gpu.device.createBindGroup({ layout: layoutOf(pipelines[i]), entries });
+      return { pipeline: pipelines[i], bindGroup, workgroups };
+    });
+    gpu.device.queue.writeBuffer(parameters, 0, contents.buffer);
+    return { dispatches: recorded, uniforms };
+  } catch (error) {
+    uniforms.destroy();
+    throw error;
+  }
+}
+
+/** Encodes programs into one pass, copies after it, and submits both. */
+export function submit(gpu: Gpu, programs: readonly GpuProgram[], copies: readonly Copy[] = []): void {
+  const encoder = gpu.device.createCommandEncoder();
+  if (programs.length > 0) {
+    const pass = encoder.beginComputePass();
+    for (const program of programs) program.encode(pass);
+    pass.end();
+  }
+  for (const { from, fromOffset, to, toOffset, bytes } of copies) {
+    const [source, target] = [from, to].map((buffer) => gpu.buffers.memoryOf(buffer));
+    encoder.copyBufferToBuffer(source, fromOffset, target, toOffset, bytes);
+  }
+  gpu.device.queue.submit([encoder.finish()]);
+}

@@ -1,0 +1,231 @@
+import { mixSeed, seededRandom } from '../../base/random.ts';
+import type { AttentionShape } from '../attention-shape.ts';
+import { type BufferRange, wholeOf } from '../buffers.ts';
+import type { Dispatch } from '../kernel.ts';
+import type { Gpu } from './gpu.ts';
+import { type Clocks, DeviceTimer } from './device-timer.ts';
+import { ATTENTION_VARIANTS, type AttentionVariant, planAttention } from './kernels/attention.ts';
+import { chooseTile, stepsOf } from './kernels/matmul.ts';
+import { type MatmulShape, plainProduct, startsAtFours, windowOf } from '../matmul-shape.ts';
+import { endsAtFours } from './kernels/matmul-subgroup.ts';
+import {
+  isWhole,
+  type MatmulVariant,
+  planVariant,
+  ROUNDING_VARIANTS,
+  scratchOf,
+  variantsOf,
+} from './kernels/matmul-variants.ts';
+import { GpuProgram } from './program.ts';
+import { QuietTime } from './quiet-time.ts';
+import { readBytes } from './readback.ts';
+
+/** What measurements of a device have in common. */
+export interface Measuring {
+  readonly clocks: Clocks;
+  /** Kernels that took too long to compile. */
+  readonly tooSlow: Set<unknown>;
+  /** Rejects when nothing is to be measured any more. */
+  readonly givenUp: Promise<never>;
+  /** Leaves the device to others for a while, for the milliseconds that it was used. */
+  readonly pause: (used: number) => Promise<void>;
+}
+
+/** An attention like those that fill a training step of the embedded model. */
+const ATTENTION: AttentionShape = {
+  ...{ B: 4, Sq: 64, Bk: 4, Sk: 64, H: 4, Hk: 4, d: 32 },
+  ...{ scale: 0.1, causal: false, bias: false, position: false },
+};
+
+// Largest side that is measured: beyond it the order of the kernels does not change.
+const LARGEST = 512;
+// A multiple of four that is long, and too short to be split.
+const UNSPLIT = 252;
+// Contenders take turns in rounds. How many times the best one's time is still in the running behind a round: there are many
+// rounds where all take no longer than so many milliseconds together, and few behind that, of those that are close.
+const MOST_ROUNDS = 24;
+const LONGEST = 500;
+const STILL_IN = { early: [3, 2, 2, 1.5], late: [2, 1.5, 1.25, 1.1] };
+// What a kernel may take to be ready, in milliseconds of quiet, or how many times what the safe one took, if that is more. One that
+// takes longer is left out, and so are those that compile longer still: this measurer does not try them again.
+const COMPILE_LIMIT = 4000;
+const COMPILE_FACTOR = 6;
+// Largest difference from the safe kernel that rounding explains: of a product, for each term of at most 1 of an entry; of
+// an attention, for a weighted mean of values of at most 1.
+const MATMUL_ERROR = 1e-5;
+const HALF_ERROR = 1e-3; // two operands that are off by 2^-11 of themselves
+const ATTENTION_ERROR = 1e-4;
+
+/**
+ * A product that the same kernels compute in the same way, and that does not take long. Parts of larger matrices become
+ * matrices whose rows begin at multiples of four floats where those of the parts do.
+ */
+export function measured(product: MatmulShape): MatmulShape {
+  const { layout, halves } = product;
+  // Sides stay odd or multiples of four, as they were.
+  const side = (size: number): number => (size > LARGEST ? LARGEST + (size % 4) : size);
+  const [M, N, K] = [side(product.M), side(product.N), side(product.K)];
+  const plain = { ...plainProduct(layout, M, N, K), ...(halves && { halves }) };
+  const isSplit = (shape: MatmulShape): boolean => chooseTile(shape).splits > 1;
+  const small = isSplit(plain) && !isSplit(product) ? { ...plain, K: UNSPLIT + (K % 4) } : plain;
+  if (isWhole(product)) return small;
+  const { rowA, rowB, rowC } = windowOf(small);
+  const row = (size: number, isAligned: boolean): number =>
+    isAligned ? Math.ceil(size / 4) * 4 : size % 4 === 0 ? size + 1 : size;
+  const [starts, ends] = [startsAtFours(product), endsAtFours(product)];
+  return { ...small, window: { rowA: row(rowA, starts), rowB: row(rowB, starts), rowC: row(rowC, ends) } };
+}
+
+/** The kernel that computes products like this one in the least time. */
+export function quickestMatmul(gpu: Gpu, product: MatmulShape, measuring: Measuring): Promise<MatmulVariant> {
+  const { subgroups } = gpu.tuning;
+  const shape = measured(product);
+  const { layout, M, N, K } = shape;
+  const { rowA, rowB, rowC } = windowOf(shape);
+  // A packed operand is measured as one of f32, which more kernels can read.
+  const able = variantsOf(product, subgroups);
+  const between = scratchOf(shape);
+  const candidates = variantsOf(shape, subgroups)
+    .filter((name) => able.includes(name))
+    .map((name) => ({
+      name,
+      steps: ([a, b, partial, paddedA, paddedB, c]: readonly BufferRange[]) =>
+        stepsOf(planVariant(shape, name, subgroups), { a, b, c }, { partial, a: paddedA, b: paddedB }),
+      error: K * (ROUNDING_VARIANTS.has(name) ? HALF_ERROR : MATMUL_ERROR),
+    }));
+  const inputs = [(layout === 'tn' ? K : M) * rowA, (layout === 'nt' ? N : K) * rowB];
+  const tensors = { inputs, outputs: [between.partial ?? 1, between.a ?? 1, between.b ?? 1, M * rowC] };
+  return quickestOf(gpu, candidates, tensors, measuring);
+}
+
+/** The kernel that computes an attention in the least time. */
+export function quickestAttention(gpu: Gpu, measuring: Measuring): Promise<AttentionVariant> {
+  const { B, Sq, H, d } = ATTENTION;
+  const values = B * Sq * H * d;
+  const candidates = ATTENTION_VARIANTS.map((name) => ({
+    name,
+    steps: (tensors: readonly BufferRange[]) => [{ ...planAttention('FORWARD', ATTENTION, name), tensors }],
+    error: ATTENTION_ERROR,
+  }));
+  const inputs = [values, values, values, B * Sq]; // a mask of noise hides no key
+  return quickestOf(gpu, candidates, { inputs, outputs: [B * H * Sq, values] }, measuring);
+}
+
+/** One of several kernels that compute the same. */
+interface Candidate<Name> {
+  readonly name: Name;
+  readonly steps: (tensors: readonly BufferRange[]) => readonly Dispatch[];
+  /** By how much an entry of the result may differ from that of the safe kernel. */
+  readonly error: number;
+}
+
+interface Entry<Name> {
+  readonly name: Name;
+  readonly program: GpuProgram;
+  /** What it took in every round. */
+  readonly times: number[];
+}
+
+/**
+ * What a kernel takes when nothing else goes on: the lower quartile of its times. On a busy machine most are too long, and
+ * some are too short, where a driver notes the begin of a pass late.
+ */
+export const undisturbed = (times: readonly number[]): number =>
+  [...times].sort((a, b) => a - b)[Math.floor(times.length / 4)];
+
+/**
+ * The quickest of the kernels that are right and compile in time.
+ *
+ * @param candidates the safe one first, then in the order of how long they take to compile.
+ * @param tensors floats of what they read and, behind it, write. The last of these is the result.
+ */
+async function quickestOf<Name>(
+  gpu: Gpu,
+  candidates: readonly Candidate<Name>[],
+  { inputs, outputs }: { inputs: readonly number[]; outputs: readonly number[] },
+  measuring: Measuring,
+): Promise<Name> {
+  const { clocks, givenUp, pause } = measuring;
+  const sizes = [...inputs, ...outputs].map((floats) => floats * 4);
+  const buffers = await gpu.buffers.confirmed('tuning', sizes);
+  const tensors = buffers.map(wholeOf);
+  const entries: Entry<Name>[] = [];
+  const timer = new DeviceTimer(gpu, clocks, candidates.length, givenUp);
+  try {
+    inputs.forEach((_, i) => {
+      const memory = gpu.buffers.memoryOf(buffers[i]);
+      gpu.device.queue.writeBuffer(memory, 0, noise(buffers[i].bytes / 4));
+    });
+    await enter(gpu, candidates, tensors, entries, timer, measuring);
+    const repeats = entries.length > 1 ? await timer.repeatsFor(entries[0].program) : 1;
+    let left = entries;
+    let all = 0;
+    for (let round = 0; left.length > 1 && round < (all < LONGEST ? MOST_ROUNDS : STILL_IN.late.length); round++) {
+      const times = await timer.times(
+        left.map(({ program }) => program),
+        repeats,
+      );
+      left.forEach((entry, i) => entry.times.push(times[i]));
+      const least = Math.min(...left.map((entry) => undisturbed(entry.times)));
+      const used = repeats * times.reduce((sum, time) => sum + time, 0);
+      all += used;
+      const factor = (all < LONGEST ? STILL_IN.early : STILL_IN.late)[Math.min(round, 3)];
+      left = left.filter((entry) => undisturbed(entry.times) <= factor * least);
+      await pause(used);
+    }
+    return left.reduce((a, b) => (undisturbed(b.times) < undisturbed(a.times) ? b : a)).name;
+  } finally {
+    timer.destroy();
+    for (const { program } of entries) program.destroy();
+    for (const buffer of buffers) buffer.destroy();
+  }
+}
+
+/** Compiles candidates, one after another, and enters those that are right into `entries`. */
+async function enter<Name>(
+  gpu: Gpu,
+  candidates: readonly Candidate<Name>[],
+  tensors: readonly BufferRange[],
+  entries: Entry<Name>[],
+  timer: DeviceTimer,
+  { tooSlow, givenUp, pause }: Measuring,
+): Promise<void> {
+  const result = tensors[tensors.length - 1];
+  let right: Float32Array | undefined;
+  let limit = Infinity; // the first is needed in any case, however busy the machine is
+  for (const { name, steps, error } of candidates) {
+    if (tooSlow.has(name)) return;
+    await Promise.race([gpu.pipelines.idle(), givenUp]); // what a program waits for goes first
+    const dispatches = steps(tensors);
+    const compiled = Promise.all(dispatches.map(({ kernel }) => gpu.pipelines.get(kernel))).then(
+      () => true,
+      () => false,
+    );
+    const compiling = new QuietTime(limit, () => gpu.device.queue.onSubmittedWorkDone());
+    const isReady = await Promise.race([compiled, givenUp, compiling.over]).finally(() => compiling.stop());
+    if (isReady === 'late') {
+      tooSlow.add(name);
+      return;
+    }
+    if (!isReady && right) continue;
+    const program = await GpuProgram.record(gpu, `tuning ${String(name)}`, dispatches);
+    entries.push({ name, program, times: [] });
+    const first = await timer.hostSpan(program); // some drivers compile only now
+    const values = new Float32Array(await readBytes(gpu, result));
+    right ??= values;
+    if (!agree(values, right, error)) entries.pop()?.program.destroy();
+    const taken = compiling.spent + first;
+    if (limit === Infinity) limit = Math.max(COMPILE_LIMIT, COMPILE_FACTOR * taken);
+    else if (taken > limit) tooSlow.add(name);
+    await pause(taken);
+  }
+}
+
+/** Whether two results differ by no more than `error` in any entry. */
+const agree = (x: Float32Array, y: Float32Array, error: number): boolean =>
+  x.every((value, i) => Math.abs(value - y[i]) <= error);
+
+function noise(floats: number): Float32Array<ArrayBuffer> {
+  const random = seededRandom(mixSeed(1, 'tuning'));
+  return Float32Array.from({ length: floats }, () => 2 * random.next() - 1);
+}

@@ -1,0 +1,453 @@
+import fc from 'fast-check';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { type Compiled, compile } from '../graph/compile.ts';
+import { Graph } from '../graph/graph.ts';
+import { matmul } from '../graph/ops/matmul.ts';
+import type { Tensor } from '../graph/tensor.ts';
+import { acquireTestGpu } from '../../testing/gpu.ts';
+import type { OwnedBuffer } from '../buffers.ts';
+import type { Gpu } from './gpu.ts';
+import { DeviceTimer } from './device-timer.ts';
+import { SAFE_ATTENTION } from './kernels/attention.ts';
+import { plainProduct, windowOf } from '../matmul-shape.ts';
+import { planVariant, SAFE_VARIANT, shapeClass, variantsOf } from './kernels/matmul-variants.ts';
+import { Program, submit } from './program.ts';
+import { measured, undisturbed } from './quickest.ts';
+import { readBytes } from './readback.ts';
+import type { Subgroups } from './subgroups.ts';
+import { tuneGpu, type TuningHost } from './tune.ts';
+import { type Choices, readChoices } from './tuning.ts';
+
+// Odd, and too few rows for the largest tile: what is left compiles quickly.
+const SHAPE = plainProduct('nt', 70, 64, 33);
+const CLASS = shapeClass(SHAPE) ?? '';
+const OTHER = { ...SHAPE, layout: 'nn' } as const;
+
+/** Keeps choices in memory; `clock` counts how often the time was asked for. */
+function memoryHost(kept = new Map<string, unknown>()) {
+  const clock = { readings: 0 };
+  const host: TuningHost = {
+    now: () => (clock.readings++, performance.now()),
+    platform: 'test',
+    store: {
+      read: (device) => Promise.resolve(kept.get(device)),
+      write: (device, choices) => Promise.resolve(void kept.set(device, structuredClone(choices))),
+    },
+  };
+  return { host, kept, clock, choices: () => [...kept.values()][0] as Choices | undefined };
+}
+
+/** A product of class {@link CLASS} as a program of its own; `values` runs it. */
+async function product(gpu: Gpu): Promise<{ values: () => Promise<Float32Array>; destroy: () => void }> {
+  const { M, N, K } = SHAPE;
+  const owned: OwnedBuffer[] = [];
+  const operand = (rows: number): Tensor => {
+    const buffer = gpu.buffers.storage('operand', rows * K * 4);
+    owned.push(buffer);
+    const values = Float32Array.from({ length: rows * K }, (_, i) => Math.sin(i));
+    gpu.device.queue.writeBuffer(buffer.gpuBuffer, 0, values);
+    const storage = { buffer, offset: 0, bytes: buffer.bytes };
+    return { name: 'operand', shape: [rows, K], dtype: 'f32', trainable: false, elements: rows * K, storage };
+  };
+  const g = new Graph();
+  const y = matmul(g, operand(M), operand(N), { layout: 'nt' });
+  const compiled: Compiled = await compile(gpu, 'product', g, [y]);
+  return {
+    values: async () => {
+      submit(gpu, compiled.program);
+      return new Float32Array(await readBytes(gpu, compiled.rangeOf(y)), 0, M * N);
+    },
+    destroy: () => {
+      compiled.destroy();
+      for (const buffer of owned) buffer.destroy();
+    },
+  };
+}
+
+/** Names of kernels in the order in which they begin to be compiled. */
+function compiledKernels(gpu: Gpu): string[] {
+  const names: string[] = [];
+  const get = gpu.pipelines.get.bind(gpu.pipelines);
+  vi.spyOn(gpu.pipelines, 'get').mockImplementation((kernel) => (names.push(kernel.name), get(kernel)));
+  return names;
+}
+
+const nameOf = (variant: Parameters<typeof planVariant>[1], gpu: Gpu): string =>
+  planVariant(SHAPE, variant, gpu.tuning.subgroups).kernel.name;
+
+/** Makes a kernel the winner, or any other than the safe one. */
+function biased(): void {
+  vi.spyOn(DeviceTimer.prototype, 'times').mockImplementation((programs) =>
+    Promise.resolve(programs.map((_, i) => 10 - i)),
+  );
+}
+
+let gpu: Gpu;
+beforeEach(async () => {
+  gpu = await acquireTestGpu();
+});
+afterEach(async () => {
+  vi.restoreAllMocks();
+  await gpu.destroy();
+});
+
+describe('tuneGpu', () => {
+  it('measures a class that was asked for, keeps the choice, and measures nothing at the next start', async () => {
+    const { host, clock, choices } = memoryHost();
+    await tuneGpu(gpu, host);
+    expect(gpu.tuning.variantOf(SHAPE)).toBe(SAFE_VARIANT);
+    expect(gpu.tuning.attention).toBe(SAFE_ATTENTION);
+    await gpu.tuning.settled();
+    const chosen = gpu.tuning.variantOf(SHAPE);
+    expect(variantsOf(SHAPE, gpu.tuning.subgroups)).toContain(chosen);
+    expect(gpu.buffers.liveLabels).toEqual([]);
+    expect(choices()).toEqual({ attention: gpu.tuning.attention, matmul: { [CLASS]: chosen } });
+    expect(clock.readings).toBeGreaterThan(0);
+
+    const next = await acquireTestGpu();
+    clock.readings = 0;
+    await tuneGpu(next, host);
+    expect(next.tuning.variantOf(SHAPE)).toBe(chosen);
+    expect(next.tuning.attention).toBe(gpu.tuning.attention);
+    expect(next.tuning.choices).toEqual(choices());
+    await next.tuning.settled();
+    expect([clock.readings, next.pipelines.size]).toEqual([0, 0]);
+    await next.destroy();
+  });
+
+  it('starts a program on a safe kernel, and gives it the one that is chosen', async () => {
+    biased();
+    const names = compiledKernels(gpu);
+    await tuneGpu(gpu, memoryHost().host);
+    const { values, destroy } = await product(gpu);
+    const first = await values();
+    expect(names).toEqual([nameOf(SAFE_VARIANT, gpu)]); // nothing else has begun
+
+    await gpu.tuning.settled();
+    const chosen = gpu.tuning.variantOf(SHAPE);
+    expect(chosen).not.toBe(SAFE_VARIANT);
+    const set = vi.spyOn(GPUComputePassEncoder.prototype, 'setPipeline');
+    const then = await values();
+    const { kernel } = planVariant(SHAPE, chosen, gpu.tuning.subgroups);
+    expect(set.mock.calls).toEqual([[await gpu.pipelines.get(kernel)]]);
+    expect(then.every((value, i) => Math.abs(value - first[i]) < 1e-4)).toBe(true);
+    expect(then).not.toEqual(new Float32Array(then.length));
+    destroy();
+    expect(gpu.buffers.liveLabels).toEqual([]);
+  });
+
+  it('gives no kernel to a program that has been destroyed, and the latest to one that is being compiled', async () => {
+    const [gone, compiling] = [await product(gpu), product(gpu)];
+    gpu.tuning.choose(CLASS, 'block');
+    gone.destroy();
+    const set = vi.spyOn(GPUComputePassEncoder.prototype, 'setPipeline');
+    const { values, destroy } = await compiling;
+    await gpu.tuning.settled();
+    await values();
+    expect(set.mock.calls).toEqual([
+      [await gpu.pipelines.get(planVariant(SHAPE, 'block', gpu.tuning.subgroups).kernel)],
+    ]);
+    destroy();
+    expect(gpu.buffers.liveLabels).toEqual([]);
+  });
+
+  it('gives a program more dispatches, where the chosen kernel needs operands in padded rows', async () => {
+    const { values, destroy } = await product(gpu);
+    const first = await values();
+    gpu.tuning.choose(CLASS, 'padded-wide');
+    await gpu.tuning.settled();
+    const dispatch = vi.spyOn(GPUComputePassEncoder.prototype, 'dispatchWorkgroups');
+    const then = await values();
+    expect(dispatch).toHaveBeenCalledTimes(3);
+    expect(then.every((value, i) => Math.abs(value - first[i]) < 1e-4)).toBe(true);
+    destroy();
+    expect(gpu.buffers.liveLabels).toEqual([]);
+  });
+
+  it('leaves a program as it is where a chosen kernel cannot be had', async () => {
+    const { values, destroy } = await product(gpu);
+    const first = await values();
+    vi.spyOn(gpu.pipelines, 'get').mockRejectedValue(new Error('does not compile'));
+    gpu.tuning.choose(CLASS, 'block');
+    await gpu.tuning.settled();
+    expect(await values()).toEqual(first);
+    destroy();
+    expect(gpu.buffers.liveLabels).toEqual([]);
+  });
+
+  it('keeps a choice as soon as it is made, and does without a class that cannot be measured', async () => {
+    const { host, choices } = memoryHost();
+    await tuneGpu(gpu, host);
+    const create = gpu.buffers.create.bind(gpu.buffers);
+    let isFull = false;
+    vi.spyOn(gpu.buffers, 'create').mockImplementation((...values) => {
+      if (isFull) throw new Error('full');
+      return create(...values);
+    });
+    gpu.tuning.variantOf(SHAPE);
+    await gpu.tuning.settled();
+    const kept = { matmul: { [CLASS]: gpu.tuning.variantOf(SHAPE) } };
+    expect(choices()).toEqual(kept);
+    isFull = true;
+    gpu.tuning.variantOf(OTHER);
+    await gpu.tuning.settled();
+    expect(gpu.tuning.variantOf(OTHER)).toBe(SAFE_VARIANT);
+    expect(choices()).toEqual(kept);
+    expect(gpu.tuning.wanted).toBeUndefined();
+  });
+
+  it('measures products whose K some kernels split', async () => {
+    const split = plainProduct('tn', 16, 128, 512);
+    expect(planVariant(split, 'register-8', undefined).reduce).toBeDefined();
+    const { host, choices } = memoryHost();
+    await tuneGpu(gpu, host);
+    expect(gpu.tuning.variantOf(split)).toBe(SAFE_VARIANT);
+    await gpu.tuning.settled();
+    expect(choices()?.matmul).toEqual({ [shapeClass(split) ?? '']: gpu.tuning.variantOf(split) });
+  });
+
+  it('does without a class that there is no room to measure, of which nobody else hears', async () => {
+    await tuneGpu(gpu, memoryHost().host);
+    const createBuffer = vi.spyOn(gpu.device, 'createBuffer');
+    vi.spyOn(gpu.device, 'popErrorScope').mockImplementation(() => {
+      const isTuning = createBuffer.mock.lastCall?.[0].label?.startsWith('tuning') ?? false;
+      return Promise.resolve(isTuning ? ({ message: 'full' } as GPUOutOfMemoryError) : null);
+    });
+    gpu.tuning.variantOf(SHAPE);
+    await gpu.tuning.settled();
+    expect(createBuffer).toHaveBeenCalled();
+    expect(gpu.tuning.choices.matmul).toEqual({});
+    expect(gpu.tuning.wanted).toBeUndefined();
+    expect(gpu.buffers.liveLabels).toEqual([]);
+    await gpu.buffers.verified();
+    gpu.check();
+  });
+
+  it('measures again what is kept of another device, and cannot be run on this one', async () => {
+    const packed = { ...SHAPE, packedB: { packing: 'int8', elements: SHAPE.N * SHAPE.K } } as const;
+    gpu.tuning.choose(shapeClass(packed) ?? '', 'block');
+    expect(gpu.tuning.variantOf(packed)).toBe(SAFE_VARIANT);
+    await tuneGpu(gpu, memoryHost().host);
+    expect(gpu.tuning.variantOf(packed)).toBe(SAFE_VARIANT);
+    await gpu.tuning.settled();
+    expect(variantsOf(packed, gpu.tuning.subgroups)).toContain(gpu.tuning.variantOf(packed));
+    expect(gpu.tuning.choices.matmul).not.toEqual({ [shapeClass(packed) ?? '']: 'block' });
+  });
+
+  it('measures a product of a part of a matrix by kernels that can read one', async () => {
+    biased(); // the last is taken
+    const part = { ...plainProduct('nt', 70, 64, 32), window: { rowC: 128 } };
+    await tuneGpu(gpu, memoryHost().host);
+    gpu.tuning.variantOf(part);
+    await gpu.tuning.settled();
+    expect(variantsOf(part, gpu.tuning.subgroups)).not.toContain('block');
+    expect(variantsOf(part, gpu.tuning.subgroups)).toContain(gpu.tuning.variantOf(part));
+  });
+
+  it('measures a product whose operands may be rounded for itself, by a kernel that does it too', async () => {
+    if (!gpu.device.features.has('shader-f16')) return; // SwiftShader's device has none
+    biased(); // the last that is right is taken
+    const { host, choices } = memoryHost();
+    await tuneGpu(gpu, host);
+    const half = { ...SHAPE, halves: 'both' } as const;
+    gpu.tuning.choose(CLASS, 'register-8');
+    expect(gpu.tuning.variantOf(half)).toBe(SAFE_VARIANT);
+    await gpu.tuning.settled();
+    expect(gpu.tuning.variantOf(half)).toBe('block-half');
+    expect(gpu.tuning.variantOf(SHAPE)).toBe('register-8');
+    expect(choices()?.matmul).toEqual({ [CLASS]: 'register-8', [shapeClass(half) ?? '']: 'block-half' });
+  });
+
+  // Before a class, while kernels run for the first time, while they are timed, and in the next class.
+  it.each([0, 1, 2, 3, 4, 6, 8])('is stopped at its turn %i with everything freed', async (turn) => {
+    const { host, choices } = memoryHost();
+    let turns = 0;
+    let stopped: Promise<void> | undefined;
+    await tuneGpu(gpu, host);
+    const done = gpu.device.queue.onSubmittedWorkDone.bind(gpu.device.queue);
+    vi.spyOn(gpu.device.queue, 'onSubmittedWorkDone').mockImplementation(() => {
+      if (turns++ === turn) stopped = gpu.tuning.stop();
+      return done();
+    });
+    gpu.tuning.variantOf(SHAPE);
+    gpu.tuning.variantOf(OTHER);
+    await gpu.tuning.settled();
+    await stopped;
+    expect(stopped, `${turns} turns`).toBeDefined();
+    expect(gpu.buffers.liveLabels).toEqual([]);
+    expect(choices()?.matmul ?? {}).toEqual(gpu.tuning.choices.matmul);
+    expect(Object.keys(gpu.tuning.choices.matmul)).not.toContain(shapeClass(OTHER));
+    // What is asked for from now on is not measured.
+    const before = turns;
+    gpu.tuning.variantOf(plainProduct('tn', 70, 64, 33));
+    await gpu.tuning.settled();
+    expect(turns).toBe(before);
+  });
+
+  it('ends when the device is lost, and leaves nothing behind', async () => {
+    const { host } = memoryHost();
+    await tuneGpu(gpu, host);
+    const done = gpu.device.queue.onSubmittedWorkDone.bind(gpu.device.queue);
+    let turns = 0;
+    vi.spyOn(gpu.device.queue, 'onSubmittedWorkDone').mockImplementation(() => {
+      if (turns++ === 2) gpu.device.destroy();
+      return done();
+    });
+    gpu.tuning.variantOf(SHAPE);
+    await gpu.tuning.settled();
+    expect(turns).toBeGreaterThan(2);
+    expect(gpu.buffers.liveLabels).toEqual([]);
+    expect(gpu.tuning.variantOf(SHAPE)).toBe(SAFE_VARIANT);
+    await gpu.tuning.stop();
+  });
+
+  it('takes choices from a store as they are, and asks by the name of device and platform', async () => {
+    const asked: string[] = [];
+    const { host } = memoryHost();
+    const choices: Choices = { attention: 'several-rows', matmul: { [CLASS]: 'block' } };
+    const read = (device: string): Promise<unknown> => Promise.resolve((asked.push(device), choices));
+    await tuneGpu(gpu, { ...host, store: { ...host.store, read } });
+    expect(gpu.tuning.choices).toEqual(choices);
+    expect(gpu.tuning.variantOf(SHAPE)).toBe('block');
+    expect(asked[0]).toContain(gpu.facts.description);
+    expect(asked[0]).toContain('test');
+  });
+});
+
+describe('DeviceTimer', () => {
+  const TIMES = 8;
+
+  /** Programs of one product, once and {@link TIMES} over. */
+  async function timed(timestamps: boolean, rounds = 8) {
+    const clocks = { now: () => performance.now(), timestamps };
+    const shape = plainProduct('nt', 128, 128, 128);
+    const { kernel, params, workgroups } = planVariant(shape, SAFE_VARIANT, undefined);
+    const tensors = [0, 1, 2].map((i) => {
+      const buffer = gpu.buffers.storage(`${i}`, 128 * 128 * 4);
+      return { buffer, offset: 0, bytes: buffer.bytes };
+    });
+    const dispatch = { kernel, params, workgroups, tensors };
+    const programs = [
+      await Program.record(gpu, 'once', [dispatch]),
+      await Program.record(gpu, 'many times', new Array<typeof dispatch>(TIMES).fill(dispatch)),
+    ];
+    submit(gpu, ...programs); // compiles where that is done at first use
+    const timer = new DeviceTimer(gpu, clocks, 2, new Promise<never>(() => undefined));
+    const repeats = await timer.repeatsFor(programs[0]);
+    // The minimum of some: the machine does other things as well.
+    const least = [Infinity, Infinity];
+    for (let round = 0; round < rounds; round++) {
+      const times = await timer.times(programs, repeats);
+      times.forEach((time, i) => (least[i] = Math.min(least[i], time)));
+    }
+    timer.destroy();
+    return { clocks, least, repeats };
+  }
+
+  it.each([true, false])('tells how long programs take, by the clock of the device: %s', async (timestamps) => {
+    expect(gpu.facts.features).toContain('timestamp-query');
+    const { clocks, least } = await timed(timestamps);
+    expect(clocks.timestamps).toBe(timestamps);
+    expect(least[0]).toBeGreaterThan(0);
+    // TIMES on a machine that does nothing else; the host's clock counts what others do.
+    expect(least[1] / least[0]).toBeGreaterThan(TIMES / 4);
+    expect(least[1] / least[0]).toBeLessThan(TIMES * 10);
+  });
+
+  it.each([
+    ['stands still', () => 0n],
+    ['runs backwards', (i: number) => BigInt(1e12 - i * 1e6)],
+    ['does not heed the work', (i: number) => BigInt(1e12 + i)],
+  ])('does without a clock of the device that %s', async (_, tick) => {
+    let ticks = 0;
+    const original = gpu.device.createCommandEncoder.bind(gpu.device);
+    vi.spyOn(gpu.device, 'createCommandEncoder').mockImplementation(() => {
+      const encoder = original();
+      encoder.resolveQuerySet = (_set, _first, count, target) => {
+        const values = BigUint64Array.from({ length: count }, () => tick(++ticks));
+        gpu.device.queue.writeBuffer(target, 0, values);
+      };
+      return encoder;
+    });
+    const create = gpu.buffers.create.bind(gpu.buffers);
+    vi.spyOn(gpu.buffers, 'create').mockImplementation((label, bytes, usage) =>
+      label === 'timestamps' ? gpu.buffers.storage('mock', bytes) : create(label, bytes, usage),
+    );
+    const { clocks, least } = await timed(true, 2);
+    expect(clocks.timestamps).toBe(false);
+    expect(least[1] / least[0]).toBeGreaterThan(2);
+  });
+});
+
+describe('readChoices', () => {
+  it('refuses what this version did not write', () => {
+    const good = { attention: 'one-row', matmul: { [CLASS]: 'register-8' } };
+    expect(readChoices(good)).toEqual(good);
+    expect(readChoices({ matmul: {} })).toEqual({ matmul: {} });
+    for (const bad of [undefined, null, 'block', {}, { ...good, attention: 'two-rows' }, { ...good, matmul: null }]) {
+      expect(readChoices(bad)).toBeUndefined();
+    }
+    expect(readChoices({ ...good, matmul: { [CLASS]: 'wmma' } })).toBeUndefined();
+  });
+});
+
+describe('undisturbed', () => {
+  it('is misled neither by times that are too long nor by single ones that are too short', () => {
+    expect(undisturbed([7])).toBe(7);
+    expect(undisturbed([9, 7])).toBe(7);
+    expect(undisturbed([6.1, 3.7, 6, 14])).toBe(6);
+    // Seen on a CPU that computes as a graphics card does, beside others.
+    expect(undisturbed([6.2, 13.9, 6.3, 6.2, 3.7, 6.2, 10, 6.1])).toBe(6.2);
+  });
+});
+
+describe('measured', () => {
+  const side = fc.oneof(fc.integer({ min: 1, max: 600 }), fc.constantFrom(32, 63, 64, 512, 1024, 4096, 32_001));
+  const window = fc.option(
+    fc.record({ more: fc.nat({ max: 5 }), offsetA: fc.constantFrom(0, 3, 128), offsetC: fc.constantFrom(0, 64, 65) }),
+    { nil: undefined },
+  );
+  const products = fc.record({
+    ...{ layout: fc.constantFrom('nt', 'nn', 'tn'), M: side, N: side, K: side, window },
+    ...{ accumulate: fc.boolean(), halves: fc.constantFrom(undefined, 'b', 'both') },
+  });
+
+  it('is small, and computed by the kernels of the product that it stands for', () => {
+    const sizes = [{ M: 16, N: 8, K: 16 }];
+    const subgroups: Subgroups = { lanes: 8, matrices: { f32: sizes, f16: sizes } };
+    let classes = 0;
+    fc.assert(
+      fc.property(products, ({ layout, M, N, K, window, accumulate, halves }) => {
+        const whole = { ...plainProduct(layout, M, N, K), accumulate, ...(halves && { halves }) };
+        const { rowA, rowB, rowC } = windowOf(whole);
+        const { more = 0, ...offsets } = window ?? {};
+        const place = { rowA: rowA + more, rowB: rowB + more, rowC: rowC + more, ...offsets };
+        const product = window ? { ...whole, window: place } : whole;
+        if (shapeClass(product) === undefined) return;
+        classes++;
+        const small = measured(product);
+        expect(Math.max(small.M, small.N, small.K)).toBeLessThan(516);
+        expect(variantsOf(small, subgroups)).toEqual(variantsOf(product, subgroups));
+        for (const variant of variantsOf(small, subgroups)) {
+          const [one, other] = [small, product].map((shape) => planVariant(shape, variant, subgroups));
+          expect(one.kernel.name).toBe(other.kernel.name);
+          expect(one.reduce === undefined).toBe(other.reduce === undefined);
+        }
+      }),
+      { numRuns: 3000 },
+    );
+    expect(classes).toBeGreaterThan(1000);
+  });
+});
+
+describe('shapeClass', () => {
+  it('tells apart what may prefer another kernel, and no more', () => {
+    expect(shapeClass({ ...SHAPE, M: 127 })).toBe(CLASS);
+    expect(shapeClass({ ...SHAPE, addend: true })).toBe(CLASS);
+    expect(shapeClass({ ...SHAPE, M: 128 })).not.toBe(CLASS);
+    expect(shapeClass({ ...SHAPE, layout: 'nn' })).not.toBe(CLASS);
+    expect(shapeClass({ ...SHAPE, K: 36 })).not.toBe(CLASS);
+    expect(shapeClass({ ...SHAPE, M: 8 })).toBeUndefined();
+    expect(shapeClass({ ...SHAPE, batch: 2 })).toBeUndefined();
+  });
+});

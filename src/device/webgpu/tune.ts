@@ -1,0 +1,148 @@
+import type { Gpu } from './gpu.ts';
+import { ATTENTION_VARIANTS } from './kernels/attention.ts';
+import { MATMUL_VARIANTS } from './kernels/matmul-variants.ts';
+import { type Measuring, quickestAttention, quickestMatmul } from './quickest.ts';
+import { describeSubgroups } from './subgroups.ts';
+import { type Choices, type Measurer, readChoices, type Wanted } from './tuning.ts';
+
+/** Where choices are kept from one start to the next, by device. */
+export interface TuningStore {
+  read(device: string): Promise<unknown>;
+  write(device: string, choices: Choices): Promise<void>;
+}
+
+/** What measuring needs from where it runs. */
+export interface TuningHost {
+  /** A clock in milliseconds. */
+  now: () => number;
+  store: TuningStore;
+  /** Names browser or program and their version: another compiler may prefer another kernel. */
+  platform: string;
+}
+
+/**
+ * Makes the device choose its kernels by measurement: the best of one adapter is a bad one of another, and its name
+ * does not tell. What is known of the device is taken from the store. The rest is measured in the background when a
+ * program asks for it, which starts on a safe kernel meanwhile (see {@link compile}), and kept.
+ */
+export async function tuneGpu(gpu: Gpu, host: TuningHost): Promise<void> {
+  if (gpu.tuning.isMeasuring) return;
+  const { vendor, architecture, description } = gpu.facts;
+  // Where there are other kernels to choose from, other choices may be right.
+  const kernels = [describeSubgroups(gpu.tuning.subgroups), ...MATMUL_VARIANTS, ...ATTENTION_VARIANTS];
+  const device = [vendor, architecture, description, host.platform, ...kernels].join(' | ');
+  const known = readChoices(await host.store.read(device));
+  if (known !== undefined) gpu.tuning.adopt(known);
+  gpu.tuning.measureWith(new BackgroundMeasurer(gpu, host.now, () => host.store.write(device, gpu.tuning.choices)));
+}
+
+// A program is taken as compiled when nothing has been compiled for so long. Milliseconds.
+const QUIET = 200;
+
+/** Thrown through a measurement that is broken off. */
+class GivenUp extends Error {}
+
+/**
+ * Measures one class after another, while there are any. It keeps out of the way: it begins when what is being compiled
+ * is ready and has run once, and leaves the device to others for as long as it has used it.
+ */
+class BackgroundMeasurer implements Measurer {
+  readonly #measuring: Measuring;
+  readonly #givenUp: Promise<never>;
+  #giveUp: (reason: GivenUp) => void = () => undefined;
+  #hasEnded = false;
+  #working: Promise<void> | undefined;
+  /** How many wait for the end: there is no pause then. */
+  #waiting = 0;
+  #endPause: (() => void) | undefined;
+
+  constructor(
+    private readonly gpu: Gpu,
+    now: () => number,
+    private readonly keep: () => Promise<void>,
+  ) {
+    this.#givenUp = new Promise((_, reject) => (this.#giveUp = reject));
+    this.#givenUp.catch(() => undefined); // heard by whoever is at work
+    this.#measuring = {
+      clocks: { now, timestamps: gpu.device.features.has('timestamp-query') },
+      tooSlow: new Set(),
+      givenUp: this.#givenUp,
+      pause: (used) => this.#pause(used),
+    };
+  }
+
+  wake(): void {
+    if (!this.#hasEnded) this.#working ??= this.#work();
+  }
+
+  async finish(): Promise<void> {
+    this.#waiting++;
+    this.#endPause?.();
+    try {
+      while (this.#working) await this.#working;
+    } finally {
+      this.#waiting--;
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.#hasEnded = true;
+    this.#giveUp(new GivenUp());
+    await this.#working;
+  }
+
+  async #work(): Promise<void> {
+    await Promise.resolve(); // whoever asks for kernels goes on asking
+    const { tuning } = this.gpu;
+    try {
+      for (let { wanted } = tuning; wanted; { wanted } = tuning) {
+        await this.#wait();
+        try {
+          await this.#measure(wanted);
+        } catch (thrown) {
+          if (thrown instanceof GivenUp) throw thrown;
+          this.gpu.check();
+          tuning.giveUp(wanted); // there is no room for it, or the like: the safe kernel does
+          continue;
+        }
+        await this.keep();
+      }
+    } catch {
+      this.#hasEnded = true; // stopped, nothing can be kept, or there is no device any more, which others tell
+    } finally {
+      this.#working = undefined;
+    }
+  }
+
+  async #measure(wanted: Wanted): Promise<void> {
+    const { gpu } = this;
+    if (wanted.of === 'attention') gpu.tuning.attention = await quickestAttention(gpu, this.#measuring);
+    else gpu.tuning.choose(wanted.shapeClass, await quickestMatmul(gpu, wanted.shape, this.#measuring));
+  }
+
+  /** Until programs that are being compiled are ready and have run once. */
+  async #wait(): Promise<void> {
+    const { pipelines, device } = this.gpu;
+    for (let size = -1; size !== pipelines.size;) {
+      ({ size } = pipelines);
+      await Promise.race([pipelines.idle(), this.#givenUp]);
+      await this.#pause(QUIET);
+    }
+    await Promise.race([device.queue.onSubmittedWorkDone(), this.#givenUp, this.gpu.lost]);
+  }
+
+  async #pause(milliseconds: number): Promise<void> {
+    if (this.#waiting > 0) return;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const over = new Promise<void>((resolve) => {
+      this.#endPause = resolve;
+      timer = setTimeout(resolve, milliseconds);
+    });
+    try {
+      await Promise.race([over, this.#givenUp]);
+    } finally {
+      clearTimeout(timer);
+      this.#endPause = undefined;
+    }
+  }
+}

@@ -1,0 +1,188 @@
+import { ATTENTION_VARIANTS, type AttentionVariant, SAFE_ATTENTION } from './kernels/attention.ts';
+import type { MatmulShape } from '../matmul-shape.ts';
+import {
+  MATMUL_VARIANTS,
+  type MatmulVariant,
+  ONLY_VARIANT,
+  SAFE_VARIANT,
+  shapeClass,
+  variantsOf,
+} from './kernels/matmul-variants.ts';
+import type { Subgroups } from './subgroups.ts';
+
+/** What was measured about a device, as it is kept. */
+export interface Choices {
+  /** Left out until it has been measured. */
+  readonly attention?: AttentionVariant;
+  /** Kernels by shape class. */
+  readonly matmul: Readonly<Record<string, MatmulVariant>>;
+}
+
+/** Something that a program has asked for and that has not been measured. */
+export type Wanted =
+  | { readonly of: 'attention' }
+  | {
+      readonly of: 'matmul';
+      readonly shapeClass: string;
+      /** The first product of the class that was asked for. */
+      readonly shape: MatmulShape;
+    };
+
+/** Measures in the background what is wanted of a {@link Tuning}. */
+export interface Measurer {
+  /** There is something to measure. */
+  wake(): void;
+  /** Resolves when nothing is left to measure; does not wait for a good moment any longer. */
+  finish(): Promise<void>;
+  /** Breaks off, and resolves when everything that was taken of the device is free. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Which of several kernels that compute the same a device uses. Whoever asks for a kernel gets one at once: where nothing
+ * has been measured a safe one, and what is better is told later to those who {@link follow}. A choice, once made, stays:
+ * other kernels round differently, and where everything has been measured a run gives the same losses from its first
+ * step to its last, and when it is started again.
+ */
+export class Tuning {
+  #attention: AttentionVariant | undefined;
+  readonly #matmul = new Map<string, MatmulVariant>();
+  readonly #wanted = new Map<string, Wanted>();
+  readonly #followers = new Set<() => Promise<void>>();
+  readonly #switching = new Set<Promise<void>>();
+  /** Classes that could not be measured. */
+  readonly #givenUp = new Set<string>();
+  /** Whether the run allows operands of products to be rounded to 16-bit floats; the device must have `shader-f16`. */
+  halves = false;
+  #version = 0;
+  #measurer: Measurer | undefined;
+
+  /** @param subgroups those of the device, where they are all of one size. */
+  constructor(readonly subgroups?: Subgroups) {}
+
+  /** The kernel of a product; {@link SAFE_VARIANT} where nothing was measured. */
+  variantOf(shape: MatmulShape): MatmulVariant {
+    const name = shapeClass(shape);
+    if (name === undefined) return ONLY_VARIANT;
+    const chosen = this.#matmul.get(name);
+    // What is kept from outside may be none that this device can run.
+    if (chosen !== undefined && variantsOf(shape, this.subgroups).includes(chosen)) return chosen;
+    this.#want(name, { of: 'matmul', shapeClass: name, shape });
+    return SAFE_VARIANT;
+  }
+
+  /** The kernel of an attention; {@link SAFE_ATTENTION} where nothing was measured. */
+  get attention(): AttentionVariant {
+    if (this.#attention === undefined) this.#want('attention', { of: 'attention' });
+    return this.#attention ?? SAFE_ATTENTION;
+  }
+
+  set attention(variant: AttentionVariant) {
+    const before = this.#attention ?? SAFE_ATTENTION;
+    this.#attention = variant;
+    this.#wanted.delete('attention');
+    if (variant !== before) this.#changed();
+  }
+
+  choose(shapeClass: string, variant: MatmulVariant): void {
+    const before = this.#matmul.get(shapeClass) ?? SAFE_VARIANT;
+    this.#matmul.set(shapeClass, variant);
+    this.#wanted.delete(shapeClass);
+    if (variant !== before) this.#changed();
+  }
+
+  #want(name: string, wanted: Wanted): void {
+    if (this.#measurer === undefined || this.#wanted.has(name) || this.#givenUp.has(name)) return;
+    this.#wanted.set(name, wanted);
+    this.#measurer.wake();
+  }
+
+  /** What has been asked for first and is still to be measured. */
+  get wanted(): Wanted | undefined {
+    return this.#wanted.values().next().value;
+  }
+
+  /** Leaves what was asked for to the safe kernel, and to the next start to be measured. */
+  giveUp(wanted: Wanted): void {
+    const name = wanted.of === 'attention' ? wanted.of : wanted.shapeClass;
+    this.#wanted.delete(name);
+    this.#givenUp.add(name);
+  }
+
+  /** Counts the changes of what is chosen. */
+  get version(): number {
+    return this.#version;
+  }
+
+  /**
+   * Tells of every change of what is chosen.
+   *
+   * @param since a {@link version}: whether anything has changed behind it is told at once.
+   * @param update takes the kernels that are chosen now; must not reject.
+   * @returns what ends it.
+   */
+  follow(since: number, update: () => Promise<void>): () => void {
+    this.#followers.add(update);
+    if (since !== this.#version) this.#track(update());
+    return () => this.#followers.delete(update);
+  }
+
+  #changed(): void {
+    this.#version++;
+    for (const update of this.#followers) this.#track(update());
+  }
+
+  #track(switching: Promise<void>): void {
+    this.#switching.add(switching);
+    void switching.finally(() => this.#switching.delete(switching));
+  }
+
+  /** From now on what is asked for and unknown is measured. */
+  measureWith(measurer: Measurer): void {
+    this.#measurer = measurer;
+  }
+
+  get isMeasuring(): boolean {
+    return this.#measurer !== undefined;
+  }
+
+  /** Resolves when everything that was asked for has been measured, and those who follow have the kernels chosen. */
+  async settled(): Promise<void> {
+    await this.#measurer?.finish();
+    await Promise.all(this.#switching);
+  }
+
+  /** Ends the measuring, and resolves when all that it took of the device is free. Nothing is measured any more. */
+  async stop(): Promise<void> {
+    this.#followers.clear();
+    await this.#measurer?.stop();
+  }
+
+  /** Uses what was measured at an earlier start. */
+  adopt({ attention, matmul }: Choices): void {
+    if (attention !== undefined) this.attention = attention;
+    for (const [name, variant] of Object.entries(matmul)) this.choose(name, variant);
+  }
+
+  /** What was measured. */
+  get choices(): Choices {
+    return {
+      ...(this.#attention !== undefined && { attention: this.#attention }),
+      matmul: Object.fromEntries(this.#matmul),
+    };
+  }
+}
+
+/** Choices from outside, if they are such as this version makes. */
+export function readChoices(value: unknown): Choices | undefined {
+  if (typeof value !== 'object' || value === null) return undefined;
+  const { attention, matmul } = value as Partial<Record<keyof Choices, unknown>>;
+  if (attention !== undefined && !isOneOf(ATTENTION_VARIANTS, attention)) return undefined;
+  if (typeof matmul !== 'object' || matmul === null) return undefined;
+  const entries = Object.entries(matmul);
+  const isKnown = (entry: [string, unknown]): entry is [string, MatmulVariant] => isOneOf(MATMUL_VARIANTS, entry[1]);
+  if (!entries.every(isKnown)) return undefined;
+  return { ...(attention !== undefined && { attention }), matmul: Object.fromEntries(entries) };
+}
+
+const isOneOf = <Name>(names: readonly Name[], value: unknown): value is Name => names.some((name) => name === value);

@@ -1,0 +1,156 @@
+import { GorpError } from '../../base/errors.ts';
+import type { BufferRange, Buffers, OwnedBuffer } from '../buffers.ts';
+import type { Copy, Device, DeviceFacts, MemoryLimits, Program, Values } from '../device.ts';
+import type { Dispatch } from '../kernel.ts';
+import type { Planner } from '../planner.ts';
+import { acquireGpu, type Gpu } from './gpu.ts';
+import { GpuPlanner } from './planner.ts';
+import { GpuProgram, submit } from './program.ts';
+import { readBytes } from './readback.ts';
+import { tuneGpu, type TuningHost } from './tune.ts';
+
+/** The device of a graphics adapter: WGSL kernels, chosen by measurement. */
+export class WebGpuDevice implements Device {
+  readonly planner: Planner;
+
+  constructor(readonly gpu: Gpu) {
+    this.planner = new GpuPlanner(gpu.tuning);
+  }
+
+  get facts(): DeviceFacts {
+    return this.gpu.facts;
+  }
+
+  get limits(): MemoryLimits {
+    const { maxBufferSize, maxStorageBufferBindingSize } = this.gpu.device.limits;
+    return { buffer: Math.min(maxBufferSize, maxStorageBufferBindingSize), total: null };
+  }
+
+  get buffers(): Buffers {
+    return this.gpu.buffers;
+  }
+
+  get lost(): Promise<never> {
+    return this.gpu.lost;
+  }
+
+  write(buffer: OwnedBuffer, offset: number, values: Values): void {
+    this.gpu.device.queue.writeBuffer(this.gpu.buffers.memoryOf(buffer), offset, values);
+  }
+
+  clear(buffer: OwnedBuffer): void {
+    const encoder = this.gpu.device.createCommandEncoder();
+    encoder.clearBuffer(this.gpu.buffers.memoryOf(buffer));
+    this.gpu.device.queue.submit([encoder.finish()]);
+  }
+
+  async record(name: string, plan: () => readonly Dispatch[]): Promise<Program> {
+    const { version } = this.gpu.tuning;
+    const program = await GpuProgram.record(this.gpu, name, plan());
+    return new FollowingProgram(this.gpu, program, plan, version);
+  }
+
+  run(programs: readonly Program[], copies: readonly Copy[] = []): Promise<void> {
+    submit(
+      this.gpu,
+      programs.map((program) => {
+        if (!(program instanceof FollowingProgram)) throw new Error(`${program.name} is a program of another device`);
+        return program.program;
+      }),
+      copies,
+    );
+    return Promise.resolve();
+  }
+
+  read(range: BufferRange): Promise<ArrayBuffer> {
+    return readBytes(this.gpu, range);
+  }
+
+  allowHalves(): void {
+    if (!this.gpu.device.features.has('shader-f16')) {
+      throw new GorpError(
+        'device/no-f16',
+        'The settings ask for products of 16-bit floats, which this graphics adapter cannot compute (it lacks shader-f16).',
+        'Set Products (training.arithmetic) to f32 and start again, or use another adapter or driver.',
+      );
+    }
+    this.gpu.tuning.halves = true;
+  }
+
+  check(): void {
+    this.gpu.check();
+  }
+
+  settle(): Promise<void> {
+    return this.gpu.tuning.stop();
+  }
+
+  breakOnPurpose(): void {
+    this.gpu.device.destroy();
+  }
+
+  destroy(): Promise<void> {
+    return this.gpu.destroy();
+  }
+}
+
+/**
+ * Opens a graphics adapter whose kernels are chosen by measurement.
+ *
+ * @param gpu `navigator.gpu` in a browser, Dawn's in Node; undefined where there is none.
+ * @throws GorpError as {@link acquireGpu}.
+ */
+export async function acquireWebGpu(gpu: GPU | undefined, tuning: TuningHost): Promise<WebGpuDevice> {
+  const acquired = await acquireGpu(gpu);
+  await tuneGpu(acquired, tuning);
+  return new WebGpuDevice(acquired);
+}
+
+/**
+ * A program that takes the kernels that are measured to be best as they become known. What cannot be had, since the
+ * device is lost or out of memory, leaves it as it is: it computes the same.
+ */
+class FollowingProgram implements Program {
+  #version: number;
+  #isAtIt = false;
+  readonly #unfollow: () => void;
+
+  /** @param version of the choices that the program was recorded with. */
+  constructor(
+    private readonly gpu: Gpu,
+    readonly program: GpuProgram,
+    private readonly plan: () => readonly Dispatch[],
+    version: number,
+  ) {
+    this.#version = version;
+    this.#unfollow = gpu.tuning.follow(version, () => this.#update());
+  }
+
+  get name(): string {
+    return this.program.name;
+  }
+
+  get dispatchCount(): number {
+    return this.program.dispatchCount;
+  }
+
+  async #update(): Promise<void> {
+    if (this.#isAtIt) return; // the update that is under way sees the new version, too
+    this.#isAtIt = true;
+    try {
+      while (this.#version !== this.gpu.tuning.version) {
+        this.#version = this.gpu.tuning.version;
+        await this.program.replace(this.plan());
+      }
+    } catch {
+      // as above
+    } finally {
+      this.#isAtIt = false;
+    }
+  }
+
+  destroy(): void {
+    this.#unfollow();
+    this.program.destroy();
+  }
+}
