@@ -1,4 +1,5 @@
 // Every entry of the WebAssembly kernels. An entry computes the units [from, to) of a call; see `simd.ts` for its words.
+export { matmul } from './matmul';
 export { scratchBytes, setScratch } from './scratch';
 export { activation, activationGradient, gatedActivation, gatedActivationGradient } from './activation';
 export { addScaled, addScaledInto, scaleRows, sign } from './arithmetic';

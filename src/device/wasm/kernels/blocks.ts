@@ -1,0 +1,307 @@
+// A product of two matrices in memory: C = alpha A B + D over a region of C
+//
+// A gives the rows of C, stored [rows, K] or [K, rows]; B gives its columns, stored [K, columns] or [columns, K]. Either may
+// be packed (`unpack.ts`). C and D are stored [rows, columns], or the other way round where the operands of a product have
+// changed places.
+//
+// Plan (Goto and van de Geijn 2008): blocks of up to 512 columns and 256 of K of B become panels in scratch memory; blocks of
+// up to 120 rows of A are read in place, or become rows in scratch memory where they are stored otherwise; register tiles
+// (`tools/wasm/tiles.ts`) go over them. Few rows read a B [K, columns] in place: panels would not pay.
+// Care: how K is cut depends on K alone, and every element of C is summed in the order of K whatever tile it is in, so
+// the result is the same for every region. What a tile computes past an edge goes to scratch memory.
+import { dots } from './dots';
+import { panelOfColumns, panelOfRows, panelWidth, rowsOfColumns } from './panels';
+import { setAlpha, tile1x32, tile2x16, tile4, tile8 } from './register-tiles';
+import { scratch } from './scratch';
+import { F32, unpackRow } from './unpack';
+
+/** [K, rows] of A, or [columns, K] of B. */
+export const ACROSS: u32 = 1;
+/** B [K, columns] is read where it lies. */
+export const IN_PLACE: u32 = 2;
+/** B [columns, K], of three columns at most, is multiplied by inner products. */
+export const DOTS: u32 = 4;
+
+const TILE_ROWS: u32 = ASC_FEATURE_RELAXED_SIMD ? 6 : 5;
+const MOST_K: u32 = 256;
+const MOST_COLUMNS: u32 = 512;
+const MOST_ROWS: u32 = 120;
+
+// Places in scratch memory: a tile, rows of a packed matrix, the panels, the rows of a block.
+const STRIP: usize = 1024;
+const PANELS: usize = STRIP + 16384;
+const ROWS: usize = PANELS + 4 * MOST_K * MOST_COLUMNS;
+/** Bytes of scratch memory that a product uses, from the beginning. */
+export const PRODUCT_SCRATCH: usize = ROWS + 4 * MOST_K * MOST_ROWS;
+
+let K: u32 = 0;
+let alpha: f32 = 1;
+let a: usize = 0;
+let lda: usize = 0;
+let formA: u32 = 0;
+let packingA: u32 = F32;
+let scalesA: usize = 0;
+let firstA: u32 = 0;
+let b: usize = 0;
+let ldb: usize = 0;
+let formB: u32 = 0;
+let packingB: u32 = F32;
+let scalesB: usize = 0;
+let firstB: u32 = 0;
+let c: usize = 0;
+let ldc: usize = 0;
+let d: usize = 0;
+let ldd: usize = 0;
+let swapped: bool = false;
+
+/** Sets A of the products that follow: its address, bytes from one stored row to the next, 0 or {@link ACROSS}. */
+export function setA(address: usize, ld: usize, form: u32): void {
+  a = address;
+  lda = ld;
+  formA = form;
+  packingA = F32;
+}
+
+/** The same of B; its form may also be {@link IN_PLACE}. */
+export function setB(address: usize, ld: usize, form: u32): void {
+  b = address;
+  ldb = ld;
+  formB = form;
+  packingB = F32;
+}
+
+/** Makes A, set before with rows of `ld` bytes of floats, packed: it begins at value `first`. It cannot be {@link ACROSS}. */
+export function setPackedA(packing: u32, scales: usize, first: u32): void {
+  packingA = packing;
+  scalesA = scales;
+  firstA = first;
+}
+
+/** The same of B, which cannot be {@link IN_PLACE}. */
+export function setPackedB(packing: u32, scales: usize, first: u32): void {
+  packingB = packing;
+  scalesB = scales;
+  firstB = first;
+}
+
+/**
+ * Sets what is written: C, and D or 0 with the bytes from row to row; both are stored [columns, rows] where `isSwapped`.
+ * D may be C.
+ */
+export function setC(address: usize, ld: usize, addend: usize, addendLd: usize, isSwapped: bool): void {
+  c = address;
+  ldc = ld;
+  d = addend;
+  ldd = addendLd;
+  swapped = isSwapped;
+}
+
+/** Sets the inner size and the factor of the products that follow. */
+export function setInner(size: u32, factor: f32): void {
+  K = size;
+  alpha = factor;
+  setAlpha(factor);
+}
+
+/** Computes rows [r0, r1) and columns [c0, c1) of C. */
+export function product(r0: u32, r1: u32, c0: u32, c1: u32): void {
+  const parts = max<u32>(1, (K + MOST_K - 1) / MOST_K);
+  const step = ((K + parts - 1) / parts + 3) & ~3;
+  for (let j = c0; j < c1; j += MOST_COLUMNS) {
+    const columns = min(MOST_COLUMNS, c1 - j);
+    let k: u32 = 0;
+    do {
+      const count = min(step, K - k);
+      if (!(formB & (IN_PLACE | DOTS))) packPanels(j, columns, k, count);
+      for (let i = r0; i < r1; i += MOST_ROWS) block(i, min(MOST_ROWS, r1 - i), j, columns, k, count);
+      k += count;
+    } while (k < K);
+  }
+}
+
+function packPanels(j: u32, columns: u32, k: u32, count: u32): void {
+  const to = scratch + PANELS;
+  const width = (<usize>count) << 2;
+  if (packingB != F32) {
+    packUnpacked(j, columns, k, count);
+  } else if (formB & ACROSS) {
+    const from = b + <usize>j * ldb + ((<usize>k) << 2);
+    for (let p: u32 = 0; p < columns; p += 8) panelOfColumns(from + p * ldb, ldb, columns - p, count, to + p * width);
+  } else {
+    const from = b + <usize>k * ldb + ((<usize>j) << 2);
+    for (let p: u32 = 0; p < columns; p += 8) panelOfRows(from + (p << 2), ldb, columns - p, count, to + p * width);
+  }
+}
+
+// Panels of a packed B: eight of its stored rows at a time are unpacked, so that they stay in the first cache.
+function packUnpacked(j: u32, columns: u32, k: u32, count: u32): void {
+  const to = scratch + PANELS;
+  const strip = scratch + STRIP;
+  const row = <u32>(ldb >> 2);
+  if (formB & ACROSS) {
+    const ld = (<usize>count) << 2;
+    for (let p: u32 = 0; p < columns; p += 8) {
+      const rows = min<u32>(8, columns - p);
+      for (let r: u32 = 0; r < rows; r++) {
+        unpackRow(packingB, b, scalesB, firstB + (j + p + r) * row + k, count, strip + r * ld);
+      }
+      panelOfColumns(strip, ld, columns - p, count, to + p * ld);
+    }
+  } else {
+    const ld = (<usize>columns) << 2;
+    for (let s: u32 = 0; s < count; s += 8) {
+      const rows = min<u32>(8, count - s);
+      for (let r: u32 = 0; r < rows; r++) {
+        unpackRow(packingB, b, scalesB, firstB + (k + s + r) * row + j, columns, strip + r * ld);
+      }
+      for (let p: u32 = 0; p < columns; p += 8) {
+        const left = columns - p;
+        const panel = to + <usize>p * ((<usize>count) << 2);
+        panelOfRows(strip + (p << 2), ld, left, rows, panel + <usize>s * (panelWidth(left) << 2));
+      }
+    }
+  }
+}
+
+// Rows [i, i + rows) of A by columns [j, j + columns) of B, over [k, k + count) of K.
+function block(i: u32, rows: u32, j: u32, columns: u32, k: u32, count: u32): void {
+  let from = a + <usize>i * lda + ((<usize>k) << 2);
+  let ld = lda;
+  if (packingA != F32) {
+    ld = (<usize>count) << 2;
+    from = scratch + ROWS;
+    const row = <u32>(lda >> 2);
+    for (let r: u32 = 0; r < rows; r++) {
+      unpackRow(packingA, a, scalesA, firstA + (i + r) * row + k, count, from + r * ld);
+    }
+  } else if (formA & ACROSS) {
+    ld = (<usize>count) << 2;
+    rowsOfColumns(a + <usize>k * lda + ((<usize>i) << 2), lda, rows, count, scratch + ROWS, ld);
+    from = scratch + ROWS;
+  }
+  const place = swapped ? <usize>j * ldc + ((<usize>i) << 2) : <usize>i * ldc + ((<usize>j) << 2);
+  const to = c + place;
+  let add: usize = 0;
+  let addLd = ldc;
+  if (k > 0) add = to;
+  else if (d) {
+    addLd = ldd;
+    add = d + (swapped ? <usize>j * ldd + ((<usize>i) << 2) : <usize>i * ldd + ((<usize>j) << 2));
+  }
+  if (formB & DOTS) {
+    innerProducts(from, ld, rows, b + ((<usize>k) << 2), columns, count, to, add, addLd);
+  } else if (formB & IN_PLACE) {
+    const columnsFrom = b + <usize>k * ldb + ((<usize>j) << 2);
+    if (rows <= 2 && !swapped) fewRows(from, ld, rows, columnsFrom, columns, count, to, add, addLd);
+    else tiles(from, ld, rows, columnsFrom, 32, ldb, columns, count, to, add, addLd);
+  } else {
+    tiles(from, ld, rows, scratch + PANELS, (<usize>count) << 5, 32, columns, count, to, add, addLd);
+  }
+}
+
+// Tiles over a block. @param apart bytes from one panel to the next. @param ldp bytes from one k of a panel to the next.
+function tiles(
+  from: usize,
+  ld: usize,
+  rows: u32,
+  panel: usize,
+  apart: usize,
+  ldp: usize,
+  columns: u32,
+  count: u32,
+  to: usize,
+  add: usize,
+  addLd: usize,
+): void {
+  for (let j: u32 = 0; j < columns; j += 8, panel += apart) {
+    const left = columns - j;
+    const isNarrow = left <= 4;
+    const ldb = isNarrow && ldp == 32 ? 16 : ldp;
+    let at = from;
+    let left_rows = rows;
+    let i: u32 = 0;
+    while (left_rows) {
+      const n = tileRows(left_rows);
+      const offset = swapped ? <usize>j * ldc + ((<usize>i) << 2) : <usize>i * ldc + ((<usize>j) << 2);
+      const addAt = add
+        ? add + (swapped ? <usize>j * addLd + ((<usize>i) << 2) : <usize>i * addLd + ((<usize>j) << 2))
+        : 0;
+      if (swapped || (left < 8 && left != 4)) {
+        if (isNarrow) tile4(n, at, ld, panel, ldb, count, scratch, 16, 0, 0);
+        else tile8(n, at, ld, panel, ldb, count, scratch, 32, 0, 0);
+        edge(n, min<u32>(8, left), isNarrow ? 16 : 32, to + offset, addAt, addLd);
+      } else if (isNarrow) tile4(n, at, ld, panel, ldb, count, to + offset, ldc, addAt, addLd);
+      else tile8(n, at, ld, panel, ldb, count, to + offset, ldc, addAt, addLd);
+      at += n * ld;
+      i += n;
+      left_rows -= n;
+    }
+  }
+}
+
+// Rows of the next tile: the last two share what is left, since a tile of one row is slow.
+// @inline
+function tileRows(left: u32): u32 {
+  if (left <= TILE_ROWS) return left;
+  return left < 2 * TILE_ROWS ? (left + 1) >> 1 : TILE_ROWS;
+}
+
+// What a tile has left in scratch memory goes to C.
+function edge(rows: u32, columns: u32, ld: usize, to: usize, add: usize, addLd: usize): void {
+  const down: usize = swapped ? 4 : ldc;
+  const right: usize = swapped ? ldc : 4;
+  const addDown: usize = swapped ? 4 : addLd;
+  const addRight: usize = swapped ? addLd : 4;
+  for (let i: u32 = 0; i < rows; i++) {
+    for (let j: u32 = 0; j < columns; j++) {
+      const value = load<f32>(scratch + i * ld + (j << 2));
+      store<f32>(to + i * down + j * right, add ? load<f32>(add + i * addDown + j * addRight) + value : value);
+    }
+  }
+}
+
+// Inner products of rows with every column of B.
+function innerProducts(
+  from: usize,
+  ld: usize,
+  rows: u32,
+  column: usize,
+  columns: u32,
+  count: u32,
+  to: usize,
+  add: usize,
+  addLd: usize,
+): void {
+  const down: usize = swapped ? 4 : ldc;
+  const addDown: usize = swapped ? 4 : addLd;
+  for (let i: u32 = 0; i < rows; i += 4) {
+    const n = min<u32>(4, rows - i);
+    for (let j: u32 = 0; j < columns; j++) {
+      dots(n, from + i * ld, ld, column + j * ldb, count, alpha, scratch + (j << 2), 16);
+    }
+    edge(n, columns, 16, to + i * down, add ? add + i * addDown : 0, addLd);
+  }
+}
+
+// One or two rows by a B in place: wide tiles, or there would be too few sums to keep the processor busy.
+function fewRows(
+  from: usize,
+  ld: usize,
+  rows: u32,
+  panel: usize,
+  columns: u32,
+  count: u32,
+  to: usize,
+  add: usize,
+  addLd: usize,
+): void {
+  let j: u32 = 0;
+  const width: u32 = rows == 1 ? 32 : 16;
+  for (; j + width <= columns; j += width) {
+    const at = (<usize>j) << 2;
+    if (rows == 1) tile1x32(from, ld, panel + at, ldb, count, to + at, ldc, add ? add + at : 0, addLd);
+    else tile2x16(from, ld, panel + at, ldb, count, to + at, ldc, add ? add + at : 0, addLd);
+  }
+  const at = (<usize>j) << 2;
+  if (j < columns) tiles(from, ld, rows, panel + at, 32, ldb, columns - j, count, to + at, add ? add + at : 0, addLd);
+}
