@@ -6,7 +6,8 @@ import { fillTemplate } from './template.ts';
  * How the values of a frozen matrix are stored when not as f32: 16-bit floats as a checkpoint has them, or integers of
  * 8 or 4 bits with a scale per block. Layouts are in `shaders/packed.wgsl`.
  */
-export type Packing = 'f16' | 'bf16' | 'int8' | 'int4';
+export const PACKINGS = ['f16', 'bf16', 'int8', 'int4'] as const;
+export type Packing = (typeof PACKINGS)[number];
 
 /** Neighbouring values (row-major) that share a scale. */
 export const BLOCK = 32;

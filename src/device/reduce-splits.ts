@@ -1,6 +1,7 @@
 import template from '../../shaders/reduce-splits.wgsl?raw';
 import { flatWorkgroups, type KernelPlan, u32 } from './kernel.ts';
 import { fillTemplate } from './template.ts';
+import { ELEMENTS_PER_UNIT, elementUnits } from './units.ts';
 
 /** Sums of parts, as `shaders/reduce-splits.wgsl` names them. */
 export interface ReductionShape {
@@ -32,8 +33,11 @@ export function planReduction(shape: ReductionShape): KernelPlan {
 }
 
 /** C [size] = Σ_s parts [splits, size]. */
-export const planSumOfParts = (splits: number, size: number): KernelPlan =>
-  planReduction({
+export function planSumOfParts(splits: number, size: number): KernelPlan {
+  const { kernel, ...plan } = planReduction({
     ...{ splits, batch: 1, M: 1, N: size, addend: false, accumulate: false },
     ...{ batchC: 0, batchD: 0, rowC: size, offsetC: 0 },
   });
+  const wasm = { entry: 'sumOfParts', constants: [ELEMENTS_PER_UNIT] };
+  return { ...plan, kernel: { ...kernel, wasm }, units: elementUnits(size), cost: splits * size * 8 };
+}

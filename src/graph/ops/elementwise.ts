@@ -3,12 +3,14 @@ import arithmeticTemplate from '../../../shaders/arithmetic.wgsl?raw';
 import dropoutTemplate from '../../../shaders/dropout.wgsl?raw';
 import { f32, flatWorkgroups, u32 } from '../../device/kernel.ts';
 import { fillTemplate } from '../../device/template.ts';
+import { ELEMENTS_PER_UNIT, elementUnits } from '../../device/units.ts';
 import type { Graph, KernelCall } from '../graph.ts';
 import { sizeOf, type Tensor } from '../tensor.ts';
 import { hash } from './random-bits.ts';
 
-/** Activations by their Hugging Face names. */
-export type Activation = 'relu' | 'gelu_new' | 'silu';
+/** Activations by their Hugging Face names, in the order in which WebAssembly counts them. */
+const ACTIVATIONS = ['relu', 'gelu_new', 'silu'] as const;
+export type Activation = (typeof ACTIVATIONS)[number];
 
 const VALUES_PER_THREAD = 4;
 
@@ -42,10 +44,22 @@ function activationCall(kind: Activation, gated: boolean, gradient: boolean, ten
           T: vec ? 'vec4f' : 'f32',
           EACH: VALUES_PER_THREAD,
         }),
+      wasm: {
+        entry: gated
+          ? gradient
+            ? 'gatedActivationGradient'
+            : 'gatedActivation'
+          : gradient
+            ? 'activationGradient'
+            : 'activation',
+        constants: [ACTIVATIONS.indexOf(kind), vec ? 4 : 1, ELEMENTS_PER_UNIT],
+      },
     },
     params: [u32(size)],
     tensors,
     workgroups: flatWorkgroups(size, 64 * VALUES_PER_THREAD),
+    units: elementUnits(elements),
+    cost: elements * (kind === 'relu' ? 8 : 32),
   };
 }
 
@@ -126,10 +140,16 @@ export function dropout(g: Graph, x: Tensor, step: Tensor, salt: number, rate: n
     outputs: [y],
     calls: () => [
       {
-        kernel: { name: 'dropout', wgsl: () => fillTemplate(dropoutTemplate, {}) },
+        kernel: {
+          name: 'dropout',
+          wgsl: () => fillTemplate(dropoutTemplate, {}),
+          wasm: { entry: 'dropout', constants: [ELEMENTS_PER_UNIT] },
+        },
         params: [u32(size), u32(salt), f32(rate)],
         tensors: [x, step, y],
         workgroups: flatWorkgroups(size, 64),
+        units: elementUnits(size),
+        cost: size * 40,
       },
     ],
     twin: (value) =>
@@ -138,8 +158,10 @@ export function dropout(g: Graph, x: Tensor, step: Tensor, salt: number, rate: n
   });
 }
 
+const ARITHMETIC_ENTRIES = { ROWS: 'scaleRows', BINARY: 'addScaled', IN_PLACE: 'addScaledInto', SIGN: 'sign' } as const;
+
 function arithmeticCall(
-  form: 'ROWS' | 'BINARY' | 'IN_PLACE' | 'SIGN',
+  form: keyof typeof ARITHMETIC_ENTRIES,
   alpha: number,
   beta: number,
   tensors: Tensor[],
@@ -147,6 +169,7 @@ function arithmeticCall(
   const [a] = tensors;
   // In place, both have one layout: the gaps of a stack go along.
   const size = form === 'IN_PLACE' ? a.elements : sizeOf(a.shape);
+  const columns = a.shape.at(-1) ?? 1;
   return {
     kernel: {
       name: `arithmetic/${form.toLowerCase()}`,
@@ -158,10 +181,13 @@ function arithmeticCall(
           SIGN: form === 'SIGN',
           UNARY: form === 'IN_PLACE' || form === 'SIGN',
         }),
+      wasm: { entry: ARITHMETIC_ENTRIES[form], constants: form === 'ROWS' ? [] : [ELEMENTS_PER_UNIT] },
     },
-    params: [u32(size), u32(a.shape.at(-1) ?? 1), f32(alpha), f32(beta)],
+    params: [u32(size), u32(columns), f32(alpha), f32(beta)],
     tensors,
     workgroups: flatWorkgroups(size, 64),
+    units: form === 'ROWS' ? size / columns : elementUnits(size),
+    cost: size * 8,
   };
 }
 

@@ -1,6 +1,6 @@
 import template from '../../../shaders/embedding.wgsl?raw';
 import { flatWorkgroups, u32 } from '../../device/kernel.ts';
-import { packedReader, valueWords } from '../../device/packing.ts';
+import { PACKINGS, packedReader, valueWords } from '../../device/packing.ts';
 import { fillTemplate } from '../../device/template.ts';
 import type { Graph, KernelCall } from '../graph.ts';
 import { sizeOf, type Tensor } from '../tensor.ts';
@@ -18,14 +18,21 @@ export function embedding(g: Graph, table: Tensor, ids: Tensor): Tensor {
     const vocabulary = (form === 'lookup' ? source : table).shape[0];
     const width = packing === undefined && columns % 4 === 0 ? 4 : 1;
     const values = { GRADIENT: form === 'gradient', PACKED: packing !== undefined, T: width === 4 ? 'vec4f' : 'f32' };
+    const units = form === 'lookup' ? rows : vocabulary;
     return {
       kernel: {
         name: `embedding/${form}${packing ? `-${packing}` : width === 4 ? '' : '-scalar'}`,
         wgsl: () => (packing ? packedReader(packing, 1) : '') + fillTemplate(template, values),
+        wasm: {
+          entry: form === 'lookup' ? 'embedding' : 'embeddingGradient',
+          constants: [packing === undefined ? 0 : 1 + PACKINGS.indexOf(packing), width],
+        },
       },
       params: [rows, columns / width, vocabulary, first, packing ? valueWords(packing, elements) : 0].map(u32),
       tensors: [source, ids, out],
       workgroups: flatWorkgroups(sizeOf(out.shape) / width, 64),
+      units,
+      cost: units * columns * 8,
     };
   };
   const lookUp = (): KernelCall[] => {

@@ -17,10 +17,13 @@ export function appendToCache(g: Graph, x: Tensor, position: Tensor, cache: Tens
         kernel: {
           name: 'generation/append-kv',
           wgsl: () => fillTemplate(template, { APPEND_KV: true, NEXT: false, WG: 64, ENDS: '' }),
+          wasm: { entry: 'appendToCache' },
         },
         params: [B, columns, capacity, 0].map(u32),
         tensors: [x, position, cache],
         workgroups: flatWorkgroups(B * columns, 64),
+        units: B,
+        cost: B * columns,
       },
     ],
     twin: (value) => {
@@ -60,10 +63,13 @@ export function nextToken(g: Graph, best: Tensor, state: GenerationState, ends: 
         kernel: {
           name: 'generation/next',
           wgsl: () => fillTemplate(template, { APPEND_KV: false, NEXT: true, WG: 1, ENDS: endsIn(ends) }),
+          wasm: { entry: 'nextToken', constants: [ends.length, ...ends] },
         },
         params: [B, 0, capacity, pad].map(u32),
         tensors: [best, position, current, done, tokens, remaining],
         workgroups: [1, 1, 1],
+        units: 1,
+        cost: B,
       },
     ],
     twin: (value) => {

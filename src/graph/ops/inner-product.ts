@@ -17,10 +17,13 @@ export function innerProduct(g: Graph, a: Tensor, b: Tensor, into: Tensor, index
     kernel: {
       name: `inner-product/${isPart ? 'parts' : 'total'}`,
       wgsl: () => fillTemplate(template, { PARTS: isPart }),
+      wasm: { entry: isPart ? 'innerProductParts' : 'innerProductTotal' },
     },
     params: [size, groups, index].map(u32),
     tensors,
     workgroups: flatWorkgroups(isPart ? groups : 1, 1),
+    units: isPart ? groups : 1,
+    cost: isPart ? size * 8 : groups,
   });
   g.record({
     name: 'inner product',

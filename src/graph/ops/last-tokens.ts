@@ -13,10 +13,13 @@ export function lastTokens(g: Graph, x: Tensor, count: number): Tensor {
     kernel: {
       name: `last-tokens${gradient ? '/gradient' : ''}`,
       wgsl: () => fillTemplate(template, { GRADIENT: gradient }),
+      wasm: { entry: gradient ? 'lastTokensGradient' : 'lastTokens' },
     },
     params: [sizeOf(out.shape), S, count, columns].map(u32),
     tensors: [source, out],
     workgroups: flatWorkgroups(sizeOf(out.shape), 64),
+    units: B,
+    cost: sizeOf(out.shape) * 4,
   });
   /** Place in x of element i of y. */
   const place = (i: number): number => {

@@ -25,10 +25,12 @@ export function mergedAttention(g: Graph, one: AttentionInputs, other: Attention
     outputs: [o],
     calls: () => [
       {
-        kernel: { name: 'merge-attention', wgsl: () => fillTemplate(template, {}) },
+        kernel: { name: 'merge-attention', wgsl: () => fillTemplate(template, {}), wasm: { entry: 'mergeAttention' } },
         params: [size, S, H, d].map(u32),
         tensors: [...inputs, o],
         workgroups: flatWorkgroups(size, 64),
+        units: size / d,
+        cost: size * 8,
       },
     ],
     twin: (value) => {

@@ -8,13 +8,9 @@ import { sizeOf, type Tensor } from '../tensor.ts';
 const ROWS = 16;
 const COLUMNS = 64;
 
-function normCall(
-  form: 'FORWARD' | 'GRAD_X' | 'GRAD_W',
-  addend: boolean,
-  x: Tensor,
-  eps: number,
-  rest: Tensor[],
-): KernelCall {
+const ENTRIES = { FORWARD: 'rmsNorm', GRAD_X: 'rmsNormGradient', GRAD_W: 'rmsNormWeightGradient' } as const;
+
+function normCall(form: keyof typeof ENTRIES, addend: boolean, x: Tensor, eps: number, rest: Tensor[]): KernelCall {
   const columns = x.shape.at(-1) ?? 1;
   const rows = sizeOf(x.shape) / columns;
   const [threads, size] = form === 'GRAD_W' ? [columns, COLUMNS] : [rows, ROWS];
@@ -29,10 +25,13 @@ function normCall(
           ADDEND: addend,
           SIZE: size,
         }),
+      wasm: { entry: ENTRIES[form], constants: form === 'GRAD_X' ? [addend ? 1 : 0] : [] },
     },
     params: [u32(rows), u32(columns), f32(eps)],
     tensors: [x, ...rest],
     workgroups: flatWorkgroups(threads, size),
+    units: form === 'GRAD_W' ? 1 : rows, // every column of the weight needs the scales of all rows
+    cost: rows * columns * (form === 'FORWARD' ? 12 : 20),
   };
 }
 

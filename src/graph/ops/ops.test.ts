@@ -32,7 +32,10 @@ describe('elementwise', () => {
 
   test('gelu of large numbers does not overflow', async () => {
     const x = { shape: [5], values: [-1e4, -60, 0, 60, 1e4] };
-    await new GraphUnderTest({ x }, (g, input) => ({ y: activation(g, 'gelu_new', input('x')) })).checkDevice(device, F32);
+    await new GraphUnderTest({ x }, (g, input) => ({ y: activation(g, 'gelu_new', input('x')) })).checkDevice(
+      device,
+      F32,
+    );
   });
 
   test('dropout', async () => {
@@ -47,7 +50,10 @@ describe('elementwise', () => {
   test('more than 65,535 workgroups', async () => {
     const size = 65_536 * 64 + 3;
     const x = { shape: [size], values: new Float32Array(size).fill(1.5) };
-    await new GraphUnderTest({ x }, (g, input) => ({ y: add(g, input('x'), input('x'), 1, 2) })).checkDevice(device, F32);
+    await new GraphUnderTest({ x }, (g, input) => ({ y: add(g, input('x'), input('x'), 1, 2) })).checkDevice(
+      device,
+      F32,
+    );
   });
 
   test('rows scaled', async () => {

@@ -1,6 +1,7 @@
 import template from '../../../shaders/optimizer.wgsl?raw';
 import { f32, flatWorkgroups, u32, type Workgroups } from '../../device/kernel.ts';
 import { fillTemplate } from '../../device/template.ts';
+import { ELEMENTS_PER_UNIT, elementUnits } from '../../device/units.ts';
 import type { Graph, KernelCall, Numbers } from '../graph.ts';
 import { sizeOf, type Tensor } from '../tensor.ts';
 
@@ -16,7 +17,8 @@ export function adamStepSize(learningRate: number, step: number): number {
   return (learningRate * Math.sqrt(1 - ADAM.beta2 ** step)) / (1 - ADAM.beta1 ** step);
 }
 
-type Form = 'SQUARES' | 'CLIP' | 'ADAM' | 'APPLY';
+const ENTRIES = { SQUARES: 'squares', CLIP: 'clipFactor', ADAM: 'adam', APPLY: 'applyUpdate' } as const;
+type Form = keyof typeof ENTRIES;
 
 /** n tensors of `size` elements, `stride` elements from one to the next. */
 export interface StackShape {
@@ -32,8 +34,9 @@ function call(
   options: { index?: number; limit?: number; scale?: number; into?: boolean } = {},
 ): KernelCall {
   const { count, size, stride } = stack;
-  const width = (count * stride) % 4 === 0 ? 4 : 1;
-  const threads = form === 'CLIP' ? 1 : (count * stride) / width;
+  const elements = count * stride;
+  const width = elements % 4 === 0 ? 4 : 1;
+  const threads = form === 'CLIP' ? 1 : elements / width;
   const workgroups: Workgroups = form === 'SQUARES' ? flatWorkgroups(count, 1) : flatWorkgroups(threads, 64);
   return {
     kernel: {
@@ -48,6 +51,7 @@ function call(
           T: width === 4 ? 'vec4f' : 'f32',
           WIDTH: width,
         }),
+      wasm: { entry: options.into ? 'adamInto' : ENTRIES[form], constants: [ELEMENTS_PER_UNIT] },
     },
     params: [
       ...[count, size, stride, options.index ?? 0].map(u32),
@@ -55,6 +59,8 @@ function call(
     ],
     tensors,
     workgroups,
+    units: form === 'SQUARES' ? count : form === 'CLIP' ? 1 : elementUnits(elements),
+    cost: elements * (form === 'ADAM' ? 32 : 8),
   };
 }
 

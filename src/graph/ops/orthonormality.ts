@@ -25,10 +25,12 @@ export function orthonormality(g: Graph, S: Tensor, into: Tensor, anyLength = fa
     effect: true,
     calls: () => [
       {
-        kernel: { name: 'orthonormality', wgsl: () => wgsl },
+        kernel: { name: 'orthonormality', wgsl: () => wgsl, wasm: { entry: 'orthonormality' } },
         params: [u32(count), u32(k), u32(anyLength ? 1 : 0)],
         tensors: [gram, into],
         workgroups: flatWorkgroups(count, 1),
+        units: count,
+        cost: count * k * k * 30,
       },
     ],
     twin: (value) => {

@@ -1,6 +1,7 @@
 import template from '../../../shaders/relative-bias.wgsl?raw';
 import { flatWorkgroups, u32 } from '../../device/kernel.ts';
 import { fillTemplate } from '../../device/template.ts';
+import { floatWord } from '../../device/units.ts';
 import type { Graph, KernelCall, Numbers } from '../graph.ts';
 import { sizeOf, type Tensor } from '../tensor.ts';
 
@@ -38,10 +39,13 @@ export function pairwiseBias(g: Graph, table: Tensor, buckets: Tensor): Tensor {
         kernel: {
           name: 'relative-bias/pairs',
           wgsl: () => fillTemplate(template, { GRADIENT: false, PAIRS: true, ...HIDING }),
+          wasm: { entry: 'pairwiseBias', constants: [HIDDEN, floatWord(HIDING_BIAS)] },
         },
         params: [H, S, S, 0, 0].map(u32),
         tensors: [table, buckets, bias],
         workgroups: flatWorkgroups(sizeOf(bias.shape), 64),
+        units: H * S,
+        cost: H * S * S * 30,
       },
     ],
     twin: (value) =>
@@ -60,10 +64,13 @@ export function relativeBias(g: Graph, table: Tensor, lookup: BucketLookup, Sq: 
     kernel: {
       name: `relative-bias${gradient ? '/gradient' : ''}`,
       wgsl: () => fillTemplate(template, { GRADIENT: gradient, PAIRS: false, ...HIDING }),
+      wasm: { entry: gradient ? 'relativeBiasGradient' : 'relativeBias' },
     },
     params: [H, Sq, Sk, buckets, lookup.offset].map(u32),
     tensors: [source, lookup.buckets, lookup.position, out],
     workgroups: flatWorkgroups(sizeOf(out.shape), 64),
+    units: gradient ? H : H * Sq,
+    cost: H * Sq * Sk * 30,
   });
   const each = (value: (t: Tensor) => Numbers, visit: (biasAt: number, tableAt: number) => void): void => {
     for (let h = 0; h < H; h++)

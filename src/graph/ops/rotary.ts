@@ -42,10 +42,16 @@ function rotate(g: Graph, x: Tensor, heads: number, lookup: RotaryLookup, back: 
     outputs: [y],
     calls: () => [
       {
-        kernel: { name: `rotary${back ? '/gradient' : ''}`, wgsl: () => fillTemplate(template, { GRADIENT: back }) },
+        kernel: {
+          name: `rotary${back ? '/gradient' : ''}`,
+          wgsl: () => fillTemplate(template, { GRADIENT: back }),
+          wasm: { entry: 'rotary', constants: [back ? 1 : 0] },
+        },
         params: [pairs, B, S, heads, half, Bs, positions].map(u32),
         tensors: [x, table, start, position, y],
         workgroups: flatWorkgroups(pairs, 64),
+        units: B * S,
+        cost: pairs * 20,
       },
     ],
     twin: (value) => {

@@ -10,7 +10,8 @@ const NOISE = 1e-5;
 /** Jacobi sweeps: convergence is quadratic, and f32 is reached in six to eight for any size here. */
 const SWEEPS = 10;
 
-type Form = 'ORTHONORMALISE' | 'ROTATE' | 'SIGNS';
+const ENTRIES = { ORTHONORMALISE: 'orthonormaliseRows', ROTATE: 'rightSingularRows', SIGNS: 'fixSigns' } as const;
+type Form = keyof typeof ENTRIES;
 
 function call(form: Form, tensors: readonly Tensor[]): KernelCall {
   const [rows, columns] = tensors[0].shape;
@@ -26,10 +27,13 @@ function call(form: Form, tensors: readonly Tensor[]): KernelCall {
           SIGNS: form === 'SIGNS',
           THREADS: threads,
         }),
+      wasm: { entry: ENTRIES[form] },
     },
     params: [u32(rows), u32(columns), u32(SWEEPS), f32(NOISE)],
     tensors,
     workgroups: flatWorkgroups(form === 'SIGNS' ? rows : 1, 1),
+    units: form === 'SIGNS' ? rows : 1,
+    cost: rows * columns * (form === 'SIGNS' ? 8 : 4 * rows),
   };
 }
 

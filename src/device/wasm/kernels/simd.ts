@@ -11,6 +11,13 @@ export function madd(acc: v128, a: v128, b: v128): v128 {
   return f32x4.add(acc, f32x4.mul(a, b));
 }
 
+/** acc − a b, rounded as {@link madd} is. */
+// @inline
+export function nmadd(acc: v128, a: v128, b: v128): v128 {
+  if (ASC_FEATURE_RELAXED_SIMD) return f32x4.relaxed_nmadd(a, b, acc);
+  return f32x4.sub(acc, f32x4.mul(a, b));
+}
+
 /** The sum of four floats: (0 + 1) + (2 + 3). */
 // @inline
 export function sum4(v: v128): f32 {
@@ -36,6 +43,12 @@ export function word(args: usize, i: u32): u32 {
 // @inline
 export function float(args: usize, i: u32): f32 {
   return load<f32>(args + ((<usize>i) << 2));
+}
+
+/** Address of element i of a tensor whose elements have 4 bytes. */
+// @inline
+export function element(base: usize, i: u32): usize {
+  return base + ((<usize>i) << 2);
 }
 
 /** A mask of all ones in the first n of four lanes, n from 0 to 4. */

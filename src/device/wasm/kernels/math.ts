@@ -1,0 +1,83 @@
+// Functions that WebAssembly has no instruction for, of four floats and of one
+//
+//   exp   0 where the result would be below the smallest normal float (x < -87.34), Infinity above 88.72
+//   log   -Infinity for 0, NaN below 0, Infinity for Infinity; right for subnormal numbers, too
+// Both are within one unit in the last place, and NaN stays NaN.
+//
+// Plan: the coefficients are those of Cephes (expf, logf): reduction by multiples of ln 2, which is split into two parts so
+// that the first product is exact, then a polynomial.
+// Care: exp flushes subnormal results to 0, since arithmetic on them takes some processors a hundred times as long.
+import { madd, nmadd } from './simd';
+
+const LOG2_E: f32 = 1.44269504088896341;
+// ln 2 in two parts; n times the first is exact for every exponent n.
+const LN2_HIGH: f32 = 0.693359375;
+const LN2_LOW: f32 = -2.1219444e-4;
+/** Adding it rounds to an integer, which stands in the low bits of the sum then. */
+const ROUNDING: f32 = 12582912; // 1.5 · 2²³
+const SMALLEST_NORMAL: f32 = 1.17549435e-38;
+const EXP_BOTTOM: f32 = -87.3365402; // the last float before ln of the smallest normal one
+const EXP_TOP: f32 = 88.7228317; // the last float before ln of the largest
+const HALF_ROOT_BITS: i32 = 0x3f3504f3; // of √½
+
+/** eˣ of four floats. */
+// @inline
+export function exp4(x: v128): v128 {
+  const rounded = madd(f32x4.splat(ROUNDING), x, f32x4.splat(LOG2_E));
+  const n = f32x4.sub(rounded, f32x4.splat(ROUNDING));
+  const r = nmadd(nmadd(x, n, f32x4.splat(LN2_HIGH)), n, f32x4.splat(LN2_LOW)); // |r| ≤ ln 2 / 2
+  let p = madd(f32x4.splat(1.3981999507e-3), r, f32x4.splat(1.98756915e-4));
+  p = madd(f32x4.splat(8.3334519073e-3), p, r);
+  p = madd(f32x4.splat(4.1665795894e-2), p, r);
+  p = madd(f32x4.splat(1.6666665459e-1), p, r);
+  p = madd(f32x4.splat(5.0000001201e-1), p, r);
+  p = f32x4.add(madd(r, f32x4.mul(r, r), p), f32x4.splat(1));
+  // 2ⁿ p: n goes into the exponent. Beyond the range that is nonsense, which the masks replace; NaN passes both.
+  const scaled = i32x4.add(p, i32x4.shl(rounded, 23));
+  const finite = v128.bitselect(f32x4.splat(Infinity), scaled, f32x4.gt(x, f32x4.splat(EXP_TOP)));
+  return v128.andnot(finite, f32x4.lt(x, f32x4.splat(EXP_BOTTOM)));
+}
+
+/** 1 / (1 + e⁻ˣ) of four floats. */
+// @inline
+export function sigmoid4(x: v128): v128 {
+  const one = f32x4.splat(1);
+  return f32x4.div(one, f32x4.add(one, exp4(f32x4.neg(x))));
+}
+
+/** ln x of four floats. */
+// @inline
+export function log4(x: v128): v128 {
+  const isSmall = f32x4.lt(x, f32x4.splat(SMALLEST_NORMAL));
+  const bits = v128.bitselect(f32x4.mul(x, f32x4.splat(8388608)), x, isSmall); // 2²³ x: never subnormal
+  const e = i32x4.shr_s(i32x4.sub(bits, i32x4.splat(HALF_ROOT_BITS)), 23);
+  const m = i32x4.sub(bits, i32x4.shl(e, 23)); // as a float in [√½, √2)
+  const exponent = f32x4.sub(f32x4.convert_i32x4_s(e), v128.and(isSmall, f32x4.splat(23)));
+  const f = f32x4.sub(m, f32x4.splat(1));
+  let p = madd(f32x4.splat(-1.151461031e-1), f, f32x4.splat(7.0376836292e-2));
+  p = madd(f32x4.splat(1.167699874e-1), p, f);
+  p = madd(f32x4.splat(-1.2420140846e-1), p, f);
+  p = madd(f32x4.splat(1.4249322787e-1), p, f);
+  p = madd(f32x4.splat(-1.6668057665e-1), p, f);
+  p = madd(f32x4.splat(2.0000714765e-1), p, f);
+  p = madd(f32x4.splat(-2.4999993993e-1), p, f);
+  p = madd(f32x4.splat(3.3333331174e-1), p, f);
+  const square = f32x4.mul(f, f);
+  let y = madd(f32x4.mul(f32x4.mul(square, f), p), exponent, f32x4.splat(LN2_LOW));
+  y = f32x4.add(f, nmadd(y, f32x4.splat(0.5), square));
+  y = madd(y, exponent, f32x4.splat(LN2_HIGH));
+  const infinity = f32x4.splat(Infinity);
+  const upward = v128.bitselect(infinity, y, f32x4.eq(x, infinity));
+  const atZero = v128.bitselect(f32x4.neg(infinity), f32x4.splat(NaN), f32x4.eq(x, f32x4.splat(0)));
+  return v128.bitselect(upward, atZero, f32x4.gt(x, f32x4.splat(0)));
+}
+
+/** eˣ of one float, the same as of four. */
+export function exp1(x: f32): f32 {
+  return f32x4.extract_lane(exp4(f32x4.splat(x)), 0);
+}
+
+/** ln x of one float, the same as of four. */
+export function log1(x: f32): f32 {
+  return f32x4.extract_lane(log4(f32x4.splat(x)), 0);
+}

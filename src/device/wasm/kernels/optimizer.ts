@@ -1,0 +1,90 @@
+// Adam, clipping and norms over stacks of tensors
+//
+// A stack holds `count` tensors of one shape, `stride` elements from one to the next.
+//   squares      squares[i] = Σ x²  of tensor i                             (x: `size` elements each)
+//   clipFactor   norm = √(Σ squares), factor = min(1, limit / (norm + 1e-6))         (torch clip_grad_norm_)
+//   adam         g = factor x;  m = b1 m + (1 − b1) g;  v = b2 v + (1 − b2) g²;  update = rate m / (√v + eps)
+//                with eps added to the uncorrected root, rate = rates[index] with the bias correction in it
+//   adamInto     the same, and  w = w − scale update  in place of the update
+//   applyUpdate  w = w − scale update
+//
+// Arguments: count, size, stride, index, beta1, beta2, eps, limit, scale; elements of a unit (a multiple of four); tensors as
+// listed at each entry. Units: tensors of squares; a single one of clipFactor; that many neighbouring elements else.
+// Plan: four elements at a time, those between the tensors of a stack as well.
+import { element, float, madd, nmadd, word } from './simd';
+import { dot, storeFirst } from './vectors';
+
+/** Tensors: x, squares. */
+export function squares(args: usize, from: u32, to: u32): void {
+  const size = word(args, 1);
+  const stride = word(args, 2);
+  const x = word(args, 10);
+  for (let n = from; n < to; n++) {
+    const one = element(x, n * stride);
+    store<f32>(element(word(args, 11), n), dot(one, one, size));
+  }
+}
+
+/** Tensors: squares, clip [norm, factor]. */
+export function clipFactor(args: usize, from: u32, to: u32): void {
+  if (from >= to) return;
+  const count = word(args, 0);
+  const squared = word(args, 10);
+  const clip = word(args, 11);
+  let total: f64 = 0;
+  for (let i: u32 = 0; i < count; i++) total += load<f32>(element(squared, i));
+  const norm = <f32>sqrt(total);
+  store<f32>(clip, norm);
+  store<f32>(clip, min<f32>(1, float(args, 7) / (norm + 1e-6)), 4); // NaN stays
+}
+
+/** Tensors: x, clip, m, v, rates, update. */
+export function adam(args: usize, from: u32, to: u32): void {
+  step(false, args, from, to);
+}
+
+/** Tensors: x, clip, m, v, rates, weights. */
+export function adamInto(args: usize, from: u32, to: u32): void {
+  step(true, args, from, to);
+}
+
+// @inline
+function step(isInto: bool, args: usize, from: u32, to: u32): void {
+  const unit = word(args, 9);
+  const end = min(word(args, 0) * word(args, 2), to * unit);
+  const beta1 = f32x4.splat(float(args, 4));
+  const beta2 = f32x4.splat(float(args, 5));
+  const rest1 = f32x4.splat(1 - float(args, 4));
+  const rest2 = f32x4.splat(1 - float(args, 5));
+  const eps = f32x4.splat(float(args, 6));
+  const scale = f32x4.splat(float(args, 8));
+  const x = word(args, 10);
+  const factor = f32x4.splat(load<f32>(word(args, 11), 4));
+  const m = word(args, 12);
+  const v = word(args, 13);
+  const rate = f32x4.splat(load<f32>(element(word(args, 14), word(args, 3))));
+  const out = word(args, 15);
+  for (let i = from * unit; i < end; i += 4) {
+    const g = f32x4.mul(v128.load(element(x, i)), factor);
+    const first = madd(f32x4.mul(rest1, g), beta1, v128.load(element(m, i)));
+    const second = madd(f32x4.mul(f32x4.mul(rest2, g), g), beta2, v128.load(element(v, i)));
+    let step = f32x4.div(f32x4.mul(rate, first), f32x4.add(f32x4.sqrt(second), eps));
+    if (isInto) step = nmadd(v128.load(element(out, i)), scale, step);
+    storeFirst(element(m, i), first, end - i);
+    storeFirst(element(v, i), second, end - i);
+    storeFirst(element(out, i), step, end - i);
+  }
+}
+
+/** Tensors: update, weights. */
+export function applyUpdate(args: usize, from: u32, to: u32): void {
+  const unit = word(args, 9);
+  const end = min(word(args, 0) * word(args, 2), to * unit);
+  const scale = f32x4.splat(float(args, 8));
+  const update = word(args, 10);
+  const weights = word(args, 11);
+  for (let i = from * unit; i < end; i += 4) {
+    const moved = nmadd(v128.load(element(weights, i)), scale, v128.load(element(update, i)));
+    storeFirst(element(weights, i), moved, end - i);
+  }
+}

@@ -1,0 +1,40 @@
+// Rotary position embedding (Su et al. 2021) in the halves layout of Hugging Face (apply_rotary_pos_emb), and its gradient
+//
+//   y[e]     = x[e] cos a − x[e + d/2] sin a
+//   y[e+d/2] = x[e + d/2] cos a + x[e] sin a          e < d/2, a = n · frequency[e]; the gradient turns back: a → −a
+// x, y [B, S, H, d]. The position of token s of row b is n = max(0, s + position + start[b / (B / Bs)]), start i32 [Bs].
+// table [positions, d]: cos of the d/2 angles of a position, then sin, made on the host.
+//
+// Arguments: pairs, B, S, H, half = d/2, Bs, positions; whether to turn back; x, table, start, position, y. Units: tokens.
+// Care: positions beyond the table are read as its last one, as the WGSL does.
+import { element, madd, nmadd, word } from './simd';
+import { storeFirst } from './vectors';
+
+export function rotary(args: usize, from: u32, to: u32): void {
+  const S = word(args, 2);
+  const H = word(args, 3);
+  const half = word(args, 4);
+  const rowsPerStart = word(args, 1) / word(args, 5);
+  const positions = <i32>word(args, 6);
+  const turn = f32x4.splat(word(args, 7) != 0 ? -1 : 1);
+  const position = load<u32>(word(args, 11));
+  for (let token = from; token < to; token++) {
+    const start = load<i32>(element(word(args, 10), token / S / rowsPerStart));
+    const n = max<i32>(0, min<i32>(<i32>((token % S) + position) + start, positions - 1));
+    const cosines = element(word(args, 9), <u32>n * half * 2);
+    const sines = element(cosines, half);
+    for (let head: u32 = 0; head < H; head++) {
+      const first = (token * H + head) * half * 2;
+      const x = element(word(args, 8), first);
+      const y = element(word(args, 12), first);
+      for (let e: u32 = 0; e < half; e += 4) {
+        const c = v128.load(element(cosines, e));
+        const s = f32x4.mul(turn, v128.load(element(sines, e)));
+        const u = v128.load(element(x, e));
+        const v = v128.load(element(x, e + half));
+        storeFirst(element(y, e), nmadd(f32x4.mul(u, c), v, s), half - e);
+        storeFirst(element(y, e + half), madd(f32x4.mul(v, c), u, s), half - e);
+      }
+    }
+  }
+}
