@@ -104,7 +104,7 @@ export class BufferLedger<Memory> implements Buffers {
       const confirmations = sizes.map((bytes, i) => {
         const { buffer, confirmed } = this.#create(`${label} ${i}`, bytes, 0);
         buffers.push(buffer);
-        return confirmed;
+        return confirmed ?? Promise.resolve();
       });
       await Promise.all(confirmations);
       return buffers;
