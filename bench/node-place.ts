@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { acquireNodeGpu } from '../src/cli/node-gpu.ts';
+import { acquireNodeDevice } from '../src/cli/node-device.ts';
 import { embeddedFolder } from '../src/cli/places.ts';
+import { WebGpuDevice } from '../src/device/webgpu/webgpu-device.ts';
 import type { Place } from './bench.ts';
 
 /** This process: all of Dawn, the driver and the kernels of a software adapter run in it. */
@@ -14,6 +15,10 @@ export const nodePlace: Place = {
       return Promise.resolve((user + system) / 1e3);
     },
   },
-  acquire: acquireNodeGpu,
+  acquire: async (tuning) => {
+    const device = await acquireNodeDevice(tuning);
+    if (!(device instanceof WebGpuDevice)) throw new Error('The bench measures WebGPU, which is not there.');
+    return device;
+  },
   readEmbedded: async (path) => new Uint8Array(await readFile(join(embeddedFolder, path))),
 };
