@@ -114,6 +114,11 @@ export class BufferLedger<Memory> implements Buffers {
     }
   }
 
+  /** Whether a buffer is of this ledger and has not been destroyed. */
+  isLive(buffer: OwnedBuffer): boolean {
+    return this.#memory.has(buffer);
+  }
+
   /** The memory of a live buffer. @throws Error when it has been destroyed: a mistake of this program. */
   memoryOf(buffer: OwnedBuffer): Memory {
     const memory = this.#memory.get(buffer);
