@@ -1,4 +1,5 @@
-import { acquireWebGpu } from '../../src/device/webgpu/webgpu-device.ts';
+import { requestAdapter } from '../../src/device/webgpu/gpu.ts';
+import { openWebGpu } from '../../src/device/webgpu/webgpu-device.ts';
 import { type Effort, type Place, type Report, tunedDevice } from '../bench.ts';
 import { SECTIONS, type SectionName } from '../sections/index.ts';
 import { ortMatmul } from './ort.ts';
@@ -14,7 +15,7 @@ declare global {
 const place: Place = {
   platform: navigator.userAgent,
   clock: { now: () => performance.now(), cpuMs: () => window.browserCpuMs() },
-  acquire: (tuning) => acquireWebGpu(navigator.gpu, tuning),
+  acquire: async (tuning) => openWebGpu(await requestAdapter(navigator.gpu), tuning),
   readEmbedded: async (path) => {
     const response = await fetch(`embedded/${path}`);
     if (!response.ok) throw new Error(`embedded/${path}: ${response.status}`);
