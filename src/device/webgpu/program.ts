@@ -1,6 +1,6 @@
 import type { OwnedBuffer } from '../buffers.ts';
 import type { Copy, Program } from '../device.ts';
-import type { Dispatch, Workgroups } from '../kernel.ts';
+import { buffersOf, type Dispatch, type Workgroups } from '../kernel.ts';
 import type { Gpu } from './gpu.ts';
 import { USAGE } from './usage.ts';
 
@@ -53,7 +53,7 @@ export class GpuProgram implements Program {
     const isSame = before.dispatches.length === pipelines.length;
     if (isSame && pipelines.every((pipeline, i) => pipeline === before.dispatches[i].pipeline)) return;
     // Other kernels may need memory between them that these do without: both must be alive.
-    if (![...before.buffers, ...buffersOf(dispatches)].every((buffer) => this.gpu.buffers.isLive(buffer))) return;
+    if (!this.gpu.buffers.areLive([...before.buffers, ...buffersOf(dispatches)])) return;
     this.recording = record(this.gpu, this.name, dispatches, pipelines);
     before.uniforms.destroy();
   }
@@ -68,10 +68,7 @@ export class GpuProgram implements Program {
    * @throws Error when a buffer has been destroyed that it reads or writes; nothing is encoded then.
    */
   encode(pass: GPUComputePassEncoder): void {
-    for (const buffer of this.recording.buffers) {
-      if (this.gpu.buffers.isLive(buffer)) continue;
-      throw new Error(`${this.name} must be recorded again: its buffer ${buffer.label} has been destroyed`);
-    }
+    this.gpu.buffers.checkProgram(this.name, this.recording.buffers);
     let pipeline: GPUComputePipeline | undefined;
     for (const dispatch of this.recording.dispatches) {
       if (dispatch.pipeline !== pipeline) pass.setPipeline((pipeline = dispatch.pipeline));
@@ -88,10 +85,6 @@ export class GpuProgram implements Program {
 
 const pipelinesOf = (gpu: Gpu, dispatches: readonly Dispatch[]): Promise<GPUComputePipeline[]> =>
   Promise.all(dispatches.map(({ kernel }) => gpu.pipelines.get(kernel)));
-
-const buffersOf = (dispatches: readonly Dispatch[]): OwnedBuffer[] => [
-  ...new Set(dispatches.flatMap(({ tensors }) => tensors.map(({ buffer }) => buffer))),
-];
 
 function record(
   gpu: Gpu,
