@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { matmulTwin } from '../../gpu/kernels/matmul.ts';
-import { type MatmulLayout, type MatmulShape, plainProduct, windowOf } from '../../gpu/kernels/matmul-shape.ts';
-import { pack, type Packing, unpack } from '../../gpu/packing.ts';
+import { matmulTwin } from '../matmul-reference.ts';
+import { type MatmulLayout, type MatmulShape, plainProduct, windowOf } from '../matmul-shape.ts';
+import { pack, type Packing, unpack } from '../packing.ts';
 import { F32, relativeError } from '../../testing/compare.ts';
 import { noise, PACKINGS } from '../../testing/graphs.ts';
 import { WASM_VARIANTS, WasmKernels } from '../../testing/wasm.ts';

@@ -1,6 +1,6 @@
-import { f32, type Param, u32 } from '../../gpu/kernel.ts';
-import { type MatmulShape, windowOf } from '../../gpu/kernels/matmul-shape.ts';
-import { valueWords } from '../../gpu/packing.ts';
+import { f32, type Param, u32 } from '../kernel.ts';
+import { type MatmulShape, windowOf } from '../matmul-shape.ts';
+import { valueWords } from '../packing.ts';
 
 /** A product as the WebAssembly kernel `matmul` is called; its tensors are A, B, C and, where there is an addend, D. */
 export interface WasmProduct {
