@@ -1,5 +1,6 @@
 import { type Allocator, BufferLedger } from './buffers.ts';
 import type { Device, DeviceFacts, MemoryLimits, Program } from './device.ts';
+import { WasmPlanner } from './wasm/planner.ts';
 import { GpuPlanner } from './webgpu/planner.ts';
 import { Tuning } from './webgpu/tuning.ts';
 
@@ -29,7 +30,7 @@ export function countingDevice({ kind, limits }: DeviceOutline): Device {
     facts: { kind, vendor: '', architecture: '', description: '', software: false, features: [], limits: {} },
     limits,
     buffers,
-    planner: new GpuPlanner(new Tuning()),
+    planner: kind === 'wasm' ? new WasmPlanner() : new GpuPlanner(new Tuning()),
     write: nothing,
     clear: nothing,
     record: (name, plan): Promise<Program> => {

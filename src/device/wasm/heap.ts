@@ -1,0 +1,91 @@
+import type { Allocator } from '../buffers.ts';
+
+const PAGE = 65_536;
+/** Pages that one WebAssembly memory can have: 4 GiB. */
+export const MOST_PAGES = 65_536;
+/** Below it lies what the compiler of the kernels puts into the memory: tables of constants. */
+const FIRST = PAGE;
+const ALIGNMENT = 64;
+/** Kernels may read so many bytes after the end of a tensor. */
+const PAD = 64;
+
+/** Bytes that buffers can have in all: one memory, less what lies below them. */
+export const HEAP_BYTES = MOST_PAGES * PAGE - FIRST;
+
+/** A free part of the memory. */
+interface Gap {
+  start: number;
+  end: number;
+}
+
+/**
+ * Gives out parts of one WebAssembly memory, each filled with zeros, and takes them back. The smallest gap that fits is
+ * used; neighbouring gaps are joined; the memory grows when none fits.
+ */
+export class Heap implements Allocator<number> {
+  /** In the order of their places. */
+  readonly #gaps: Gap[] = [];
+  #end = FIRST;
+
+  constructor(private readonly memory: WebAssembly.Memory) {}
+
+  /** One buffer may have half of the memory, so that no address within it needs more than 32 bits with a sign. */
+  limit(): number {
+    return 2 ** 31 - PAGE;
+  }
+
+  allocate(_label: string, bytes: number): { memory: number; confirmed: boolean } {
+    const size = sizeOf(bytes);
+    const start = this.#take(size);
+    if (start === undefined) return { memory: 0, confirmed: false };
+    new Uint8Array(this.memory.buffer, start, size).fill(0);
+    return { memory: start, confirmed: true };
+  }
+
+  free(start: number, bytes: number): void {
+    const end = start + sizeOf(bytes);
+    const after = this.#gaps.findIndex((gap) => gap.start >= end);
+    const at = after < 0 ? this.#gaps.length : after;
+    const [before, behind] = [this.#gaps.at(at - 1), this.#gaps.at(at)];
+    const joinsBefore = at > 0 && before?.end === start;
+    const joinsBehind = behind?.start === end;
+    if (joinsBefore && joinsBehind) {
+      before.end = behind.end;
+      this.#gaps.splice(at, 1);
+    } else if (joinsBefore) before.end = end;
+    else if (joinsBehind) behind.start = start;
+    else this.#gaps.splice(at, 0, { start, end });
+  }
+
+  #take(size: number): number | undefined {
+    const lengthOf = ({ start, end }: Gap): number => end - start;
+    let best: Gap | undefined;
+    for (const gap of this.#gaps)
+      if (lengthOf(gap) >= size && (best === undefined || lengthOf(gap) < lengthOf(best))) best = gap;
+    if (best === undefined) return this.#grow(size);
+    const { start } = best;
+    best.start += size;
+    if (best.start === best.end) this.#gaps.splice(this.#gaps.indexOf(best), 1);
+    return start;
+  }
+
+  /** Room at the end of the memory, of which the last gap may be a part. */
+  #grow(size: number): number | undefined {
+    const last = this.#gaps.at(-1);
+    const start = last?.end === this.#end ? last.start : this.#end;
+    const pages = Math.ceil((start + size) / PAGE);
+    const missing = pages - this.memory.buffer.byteLength / PAGE;
+    if (missing > 0) {
+      try {
+        this.memory.grow(missing);
+      } catch {
+        return undefined; // more than a memory may have, or than the machine gives
+      }
+    }
+    if (last !== undefined && last.start === start) this.#gaps.pop();
+    this.#end = start + size;
+    return start;
+  }
+}
+
+const sizeOf = (bytes: number): number => Math.ceil((bytes + PAD) / ALIGNMENT) * ALIGNMENT;

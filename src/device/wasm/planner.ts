@@ -1,0 +1,22 @@
+import type { AttentionForm, AttentionShape } from '../attention-shape.ts';
+import type { KernelCall, KernelPlan } from '../kernel.ts';
+import type { MatmulShape } from '../matmul-shape.ts';
+import type { Planner, ProductTensors } from '../planner.ts';
+import { planWasmAttention } from './attention.ts';
+import { planProduct } from './products.ts';
+
+/** Plans with the one kernel that computes all products, and those of attention. They bring their own memory. */
+export class WasmPlanner implements Planner {
+  productScratch(): number[] {
+    return [];
+  }
+
+  product<T>(shape: MatmulShape, { a, b, c, d }: ProductTensors<T>): KernelCall<T>[] {
+    const { entry, ...call } = planProduct(shape);
+    return [{ kernel: { name: entry, wasm: { entry } }, ...call, tensors: [a, b, c, ...(d === undefined ? [] : [d])] }];
+  }
+
+  attention(form: AttentionForm, shape: AttentionShape): KernelPlan {
+    return planWasmAttention(form, shape);
+  }
+}

@@ -1,0 +1,89 @@
+import type { BufferLedger, OwnedBuffer } from '../buffers.ts';
+import type { Program } from '../device.ts';
+import type { Dispatch } from '../kernel.ts';
+
+/** A call of a kernel, ready to be made. */
+interface Call {
+  /** Place of the kernel. */
+  readonly kernel: number;
+  /** Address of its arguments. */
+  readonly args: number;
+  readonly units: number;
+  /** Whether it is worth to be shared among threads. */
+  readonly isLarge: boolean;
+}
+
+/**
+ * Operations of a call from which on other threads are asked to help. Waking one takes 5 to 10 microseconds, in which one
+ * thread does some 200,000 operations.
+ */
+const WORTH_SHARING = 2e6;
+
+/** A list of calls whose arguments lie in the memory of the kernels. */
+export class WasmProgram implements Program {
+  #calls: readonly Call[];
+
+  private constructor(
+    readonly name: string,
+    private readonly parameters: OwnedBuffer,
+    calls: readonly Call[],
+  ) {
+    this.#calls = calls;
+  }
+
+  /**
+   * Writes the arguments of all calls: parameters, constants, addresses of tensors.
+   *
+   * @param places of the kernels, by name.
+   */
+  static record(
+    name: string,
+    dispatches: readonly Dispatch[],
+    places: ReadonlyMap<string, number>,
+    buffers: BufferLedger<number>,
+    memory: WebAssembly.Memory,
+  ): WasmProgram {
+    const words = dispatches.map(({ kernel, params, tensors }) => {
+      const { constants = [] } = kernel.wasm ?? {};
+      return params.length + constants.length + tensors.length;
+    });
+    const parameters = buffers.storage(`${name} parameters`, 4 * words.reduce((sum, count) => sum + count, 0));
+    try {
+      let at = buffers.memoryOf(parameters);
+      const calls = dispatches.map((dispatch, i): Call => {
+        const { kernel, params, tensors, units = 1, cost = 0 } = dispatch;
+        const place = kernel.wasm && places.get(kernel.wasm.entry);
+        if (kernel.wasm === undefined || place === undefined)
+          throw new Error(`kernel ${kernel.name} has no WebAssembly`);
+        const view = new DataView(memory.buffer, at, 4 * words[i]);
+        let word = 0;
+        for (const param of params) {
+          if ('u32' in param) view.setUint32(4 * word++, param.u32, true);
+          else view.setFloat32(4 * word++, param.f32, true);
+        }
+        for (const constant of kernel.wasm.constants ?? []) view.setUint32(4 * word++, constant, true);
+        for (const { buffer, offset } of tensors) view.setUint32(4 * word++, buffers.memoryOf(buffer) + offset, true);
+        const call = { kernel: place, args: at, units, isLarge: cost >= WORTH_SHARING && units > 1 };
+        at += 4 * words[i];
+        return call;
+      });
+      return new WasmProgram(name, parameters, calls);
+    } catch (error) {
+      parameters.destroy();
+      throw error;
+    }
+  }
+
+  get dispatchCount(): number {
+    return this.#calls.length;
+  }
+
+  get calls(): readonly Call[] {
+    return this.#calls;
+  }
+
+  destroy(): void {
+    this.#calls = [];
+    this.parameters.destroy();
+  }
+}

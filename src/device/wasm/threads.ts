@@ -1,0 +1,88 @@
+import { BLOCK_BYTES, type Kernel, OPEN, takeChunks, type ThreadStart, WORDS } from './thread.mjs';
+
+/** Starts threads, where the program runs. */
+export interface ThreadHost {
+  /** Threads that compute at the same time, the caller among them. */
+  readonly count: number;
+  /** Starts another thread. @returns resolves when it can help, rejects when it cannot be started. */
+  start(start: ThreadStart): Promise<{ terminate(): void }>;
+}
+
+/** Chunks that a call is cut into, for each thread: more even out what other programs take, each costs an atomic addition. */
+const CHUNKS = 4;
+/** How often the caller looks whether the others are done, before it sleeps. */
+const LOOKS = 2000;
+
+/** The threads of a device, seen from the one that runs programs (see `thread.mjs`). */
+export class Threads {
+  readonly #words: Int32Array;
+  readonly #started: { terminate(): void }[] = [];
+
+  /** @param block address of {@link BLOCK_BYTES} bytes of zeros. */
+  constructor(
+    memory: WebAssembly.Memory,
+    readonly block: number,
+    private readonly kernels: readonly Kernel[],
+  ) {
+    this.#words = new Int32Array(memory.buffer, block, BLOCK_BYTES / 4);
+  }
+
+  /** Threads that compute, the caller among them. */
+  get count(): number {
+    return this.#started.length + 1;
+  }
+
+  /** Starts another thread. @returns whether it could be started; without it the device is slower. */
+  async add(host: ThreadHost, start: ThreadStart): Promise<boolean> {
+    try {
+      this.#started.push(await host.start(start));
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  /**
+   * Computes all units of a call, shared among the threads that are awake.
+   *
+   * @throws WebAssembly.RuntimeError when a kernel has trapped, in any thread.
+   */
+  share(kernel: number, args: number, units: number): void {
+    const words = this.#words;
+    words[WORDS.kernel] = kernel;
+    words[WORDS.args] = args;
+    words[WORDS.units] = units;
+    words[WORDS.chunk] = Math.max(1, Math.ceil(units / (this.count * CHUNKS)));
+    Atomics.store(words, WORDS.next, 0);
+    Atomics.store(words, WORDS.state, OPEN);
+    Atomics.add(words, WORDS.sequence, 1);
+    Atomics.notify(words, WORDS.sequence);
+    try {
+      takeChunks(words, this.kernels);
+    } finally {
+      this.#close();
+    }
+    if (Atomics.exchange(words, WORDS.failed, 0) !== 0) {
+      throw new WebAssembly.RuntimeError('a kernel has trapped in another thread');
+    }
+  }
+
+  /** Lets nobody else enter the call, and waits for those inside. */
+  #close(): void {
+    const words = this.#words;
+    Atomics.and(words, WORDS.state, ~OPEN);
+    for (let look = 0; ; look++) {
+      const inside = Atomics.load(words, WORDS.state);
+      if (inside === 0) return;
+      if (look > LOOKS) Atomics.wait(words, WORDS.state, inside);
+    }
+  }
+
+  terminate(): void {
+    Atomics.store(this.#words, WORDS.end, 1);
+    Atomics.add(this.#words, WORDS.sequence, 1);
+    Atomics.notify(this.#words, WORDS.sequence);
+    for (const thread of this.#started) thread.terminate();
+    this.#started.length = 0;
+  }
+}

@@ -1,0 +1,216 @@
+import { GorpError } from '../../base/errors.ts';
+import { type BufferRange, BufferLedger, type OwnedBuffer } from '../buffers.ts';
+import type { Copy, Device, DeviceFacts, MemoryLimits, Program, Values } from '../device.ts';
+import type { Dispatch } from '../kernel.ts';
+import { type WasmAbilities, wasmAbilities, type WasmBuild } from './build.ts';
+import { Heap, HEAP_BYTES, MOST_PAGES } from './heap.ts';
+import { WasmPlanner } from './planner.ts';
+import { WasmProgram } from './program.ts';
+import { BLOCK_BYTES, instantiate, type Kernel, kernelNames } from './thread.mjs';
+import { type ThreadHost, Threads } from './threads.ts';
+import { Turns } from './turns.ts';
+
+/** What the device needs from where the program runs. */
+export interface WasmHost {
+  /** The compiled kernels. */
+  compile(build: WasmBuild): Promise<WebAssembly.Module>;
+  /** Where threads can be started. */
+  readonly threads?: ThreadHost;
+}
+
+/** The device of the CPU: kernels of WebAssembly in one memory, shared by threads where the engine allows it. */
+export class WasmDevice implements Device {
+  readonly planner = new WasmPlanner();
+  readonly buffers: BufferLedger<number>;
+  readonly limits: MemoryLimits;
+  readonly lost: Promise<never>;
+  readonly #places: ReadonlyMap<string, number>;
+  readonly #turns = new Turns();
+  #failure: GorpError | undefined;
+  #lose: (reason: GorpError) => void = () => undefined;
+
+  private constructor(
+    readonly facts: DeviceFacts,
+    private readonly memory: WebAssembly.Memory,
+    heap: Heap,
+    names: readonly string[],
+    private readonly kernels: readonly Kernel[],
+    private readonly threads: Threads | undefined,
+  ) {
+    this.buffers = new BufferLedger(heap);
+    this.limits = { buffer: heap.limit(), total: HEAP_BYTES };
+    this.#places = new Map(names.map((name, place) => [name, place]));
+    this.lost = new Promise<never>((_, reject) => (this.#lose = reject));
+    this.lost.catch(() => undefined); // reported to whoever waits for it
+  }
+
+  /** @throws GorpError `device/no-simd`, `device/no-memory`; and what loading the kernels throws. */
+  static async open(host: WasmHost, abilities: WasmAbilities = wasmAbilities()): Promise<WasmDevice> {
+    const { relaxed } = abilities;
+    const { threads: threadHost } = host;
+    const wantsThreads = abilities.shared && threadHost !== undefined && threadHost.count > 1;
+    const module = await host.compile(`${relaxed ? 'relaxed' : 'plain'}${wantsThreads ? '-shared' : ''}`);
+    const memory = newMemory(wantsThreads);
+    const heap = new Heap(memory);
+    const { kernels, scratchBytes, setScratch } = instantiate({ module, memory });
+    setScratch(room(heap, scratchBytes), scratchBytes);
+    let threads: Threads | undefined;
+    if (wantsThreads) {
+      threads = new Threads(memory, room(heap, BLOCK_BYTES), kernels);
+      const { block } = threads;
+      for (let i = 1; i < threadHost.count; i++) {
+        const scratch = room(heap, scratchBytes);
+        if (!(await threads.add(threadHost, { module, memory, block, scratch, scratchBytes }))) break;
+      }
+    }
+    const facts = factsOf(relaxed, threads?.count ?? 1, heap);
+    return new WasmDevice(facts, memory, heap, kernelNames(module), kernels, threads);
+  }
+
+  write(buffer: OwnedBuffer, offset: number, values: Values): void {
+    const address = this.buffers.memoryOf(buffer) + offset;
+    checkRange(buffer, offset, values.byteLength);
+    const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+    if (this.#turns.isBusy) this.#turns.then(writing(this.memory, address, bytes.slice()));
+    else writing(this.memory, address, bytes)();
+  }
+
+  clear(buffer: OwnedBuffer): void {
+    const address = this.buffers.memoryOf(buffer);
+    this.#turns.then(() => void new Uint8Array(this.memory.buffer, address, buffer.bytes).fill(0));
+  }
+
+  record(name: string, plan: () => readonly Dispatch[]): Promise<Program> {
+    // A promise, so that whatever is wrong is a rejection.
+    return Promise.resolve().then(() => WasmProgram.record(name, plan(), this.#places, this.buffers, this.memory));
+  }
+
+  run(programs: readonly Program[], copies: readonly Copy[] = []): Promise<void> {
+    this.check();
+    const calls = programs.flatMap((program) => {
+      if (!(program instanceof WasmProgram)) throw new Error(`${program.name} is a program of another device`);
+      return program.calls;
+    });
+    const moves = copies.map(({ from, fromOffset, to, toOffset, bytes }) => ({
+      from: this.buffers.memoryOf(from) + fromOffset,
+      to: this.buffers.memoryOf(to) + toOffset,
+      bytes,
+    }));
+    return this.#turns.work(
+      function* (this: WasmDevice) {
+        for (const { kernel, args, units, isLarge } of calls) {
+          this.check();
+          this.#call(kernel, args, units, isLarge);
+          yield;
+        }
+        const bytes = new Uint8Array(this.memory.buffer);
+        for (const move of moves) bytes.copyWithin(move.to, move.from, move.from + move.bytes);
+      }.call(this),
+    );
+  }
+
+  #call(kernel: number, args: number, units: number, isLarge: boolean): void {
+    try {
+      if (isLarge && this.threads !== undefined) this.threads.share(kernel, args, units);
+      else this.kernels[kernel](args, 0, units);
+    } catch (cause) {
+      const [name] = [...this.#places].find(([, place]) => place === kernel) ?? ['?'];
+      this.#failure = new GorpError(
+        'device/invalid-operation',
+        `The kernel ${name} failed: ${cause instanceof Error ? cause.message : String(cause)}`,
+        'Start again. If it happens again, please report it with the name of the browser.',
+        { cause },
+      );
+      throw this.#failure;
+    }
+  }
+
+  read({ buffer, offset, bytes }: BufferRange): Promise<ArrayBuffer> {
+    const address = this.buffers.memoryOf(buffer) + offset;
+    checkRange(buffer, offset, bytes);
+    return new Promise((resolve) =>
+      this.#turns.then(() => {
+        const copy = new Uint8Array(bytes); // never a view: what is shared cannot be handed on
+        copy.set(new Uint8Array(this.memory.buffer, address, bytes));
+        resolve(copy.buffer);
+      }),
+    );
+  }
+
+  allowHalves(): void {
+    throw new GorpError(
+      'device/no-f16',
+      'The settings ask for products of 16-bit floats, which training on the CPU does not have.',
+      'Set Products (training.arithmetic) to f32 and start again, or train on a graphics card.',
+    );
+  }
+
+  check(): void {
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  settle(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  breakOnPurpose(): void {
+    this.#failure = new GorpError('device/lost', 'The device was broken on purpose.', 'Start again.');
+    this.#lose(this.#failure);
+  }
+
+  async destroy(): Promise<void> {
+    await this.#turns.idle();
+    this.buffers.destroyAll();
+    this.threads?.terminate();
+  }
+}
+
+/** @throws GorpError `device/no-memory`. */
+function newMemory(shared: boolean): WebAssembly.Memory {
+  // Engines set the maximum of a shared memory aside as addresses: where those are short, less will do.
+  for (let maximum = MOST_PAGES; maximum >= 4096; maximum /= 2) {
+    try {
+      return new WebAssembly.Memory({ initial: 64, maximum, ...(shared && { shared }) });
+    } catch {
+      // the next is smaller
+    }
+  }
+  throw new GorpError(
+    'device/no-memory',
+    'The browser gives no memory to train on the CPU.',
+    'Close other tabs and programs, then start again.',
+  );
+}
+
+/** Memory of the device's own, which no run owns. */
+function room(heap: Heap, bytes: number): number {
+  const { memory, confirmed } = heap.allocate('', bytes);
+  if (confirmed) return memory;
+  throw new GorpError(
+    'device/no-memory',
+    'There is no memory for the threads that train on the CPU.',
+    'Close other tabs and programs, then start again.',
+  );
+}
+
+function factsOf(relaxed: boolean, threads: number, heap: Heap): DeviceFacts {
+  const simd = relaxed ? 'relaxed SIMD' : 'SIMD';
+  return {
+    kind: 'wasm',
+    vendor: 'CPU',
+    architecture: `WebAssembly ${simd}`,
+    description: `CPU by WebAssembly, ${simd}, ${threads === 1 ? '1 thread' : `${threads} threads`}`,
+    software: true,
+    features: [...(relaxed ? ['relaxed-simd'] : []), ...(threads > 1 ? ['threads'] : [])],
+    limits: { threads, maxBufferSize: heap.limit(), maxMemorySize: HEAP_BYTES },
+  };
+}
+
+const writing =
+  (memory: WebAssembly.Memory, address: number, bytes: Uint8Array): (() => void) =>
+  () =>
+    new Uint8Array(memory.buffer).set(bytes, address);
+
+function checkRange({ label, bytes }: OwnedBuffer, offset: number, count: number): void {
+  if (offset + count > bytes) throw new Error(`${label} has ${bytes} bytes: ${count} from ${offset} on are too many`);
+}
