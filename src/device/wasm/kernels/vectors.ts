@@ -57,24 +57,3 @@ function storeRest(at: usize, four: v128, count: u32): void {
   if (count > 1) store<f32>(at, f32x4.extract_lane(four, 1), 4);
   if (count > 2) store<f32>(at, f32x4.extract_lane(four, 2), 8);
 }
-
-/** The same pseudo-random numbers as `hash` in the WGSL kernels (Jarzynski & Olano 2020). */
-export function hash(word: u32): u32 {
-  const state = word * 747796405 + 2891336453;
-  const mixed = ((state >> ((state >> 28) + 4)) ^ state) * 277803737;
-  return (mixed >> 22) ^ mixed;
-}
-
-/** {@link hash} of four words. */
-// @inline
-export function hash4(words: v128): v128 {
-  const state = i32x4.add(i32x4.mul(words, i32x4.splat(747796405)), i32x4.splat(2891336453));
-  // No instruction shifts each lane by an amount of its own: the upper half of state · 2²⁸⁻ᵏ is state >> (4 + k).
-  const k = i32x4.shr_u(state, 28);
-  const power = i32x4.trunc_sat_f32x4_s(i32x4.shl(i32x4.sub(i32x4.splat(127 + 28), k), 23));
-  const low = i64x2.extmul_low_i32x4_u(state, power);
-  const high = i64x2.extmul_high_i32x4_u(state, power);
-  const shifted = v128.shuffle<i32>(low, high, 1, 3, 5, 7);
-  const mixed = i32x4.mul(v128.xor(shifted, state), i32x4.splat(277803737));
-  return v128.xor(i32x4.shr_u(mixed, 22), mixed);
-}
