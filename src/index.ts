@@ -3,7 +3,7 @@
 
 export { type ErrorCode, type ErrorReport, GorpError, reportOf } from './base/errors.ts';
 export type { Device } from './device/device.ts';
-export { acquireWebGpu } from './device/webgpu/webgpu-device.ts';
+export { openDevice } from './device/choice.ts';
 
 // Runs
 export { Run } from './run/run.ts';

@@ -1,4 +1,5 @@
 import { parseArgs, type ParseArgsConfig } from 'node:util';
+import { DEVICE_CHOICES, type DeviceChoice } from '../base/device-choice.ts';
 import { UsageError } from './exit-codes.ts';
 
 type Options = NonNullable<ParseArgsConfig['options']>;
@@ -54,6 +55,24 @@ export function oneOf<T extends string>(option: string, text: string, allowed: r
 export function noPositionals(positionals: readonly string[]): void {
   if (positionals.length > 0) throw new UsageError(`What is ${JSON.stringify(positionals[0])} for?`);
 }
+
+/** Options of commands that compute. */
+export const DEVICE_OPTIONS = {
+  device: { type: 'string', default: 'auto' },
+  'gpu-memory': { type: 'string' },
+} as const satisfies Options;
+
+export const DEVICE_USAGE = `  --device NAME    auto (default: a graphics card, else the CPU), gpu or cpu
+  --gpu-memory GIB refuses what needs more memory, before weights are fetched`;
+
+/** What {@link DEVICE_OPTIONS} choose. @throws UsageError. */
+export const deviceChoices = (values: {
+  device: string;
+  'gpu-memory'?: string | undefined;
+}): { device: DeviceChoice; memoryBudget: number | null } => ({
+  device: oneOf('--device', values.device, DEVICE_CHOICES),
+  memoryBudget: memoryBudget(values['gpu-memory']),
+});
 
 /** Whether an option was given, and is not only its default. */
 export const isGiven = (args: readonly string[], option: string): boolean =>

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { SavedRound } from '../run/outputs/saved-round.ts';
-import { isGiven, memoryBudget, noPositionals, readArguments } from './arguments.ts';
+import { DEVICE_OPTIONS, DEVICE_USAGE, deviceChoices, isGiven, noPositionals, readArguments } from './arguments.ts';
 import { nodeHost } from './host.ts';
 import { runReporter } from './reporter.ts';
 import { openRoundFolder, writeFiles, writeText } from './round-folder.ts';
@@ -23,7 +23,7 @@ ${SETTINGS_USAGE}
   --round DIR      the folder of a round that train --out wrote; the settings are its own then, but for --order's tasks
                    and --set
   --out DIR        keeps results.json, predict_results.json and predict_eval_predictions.jsonl
-  --gpu-memory GIB refuses what needs more, before weights are fetched
+${DEVICE_USAGE}
   --json           events on stdout, one JSON object a line; the last has the results
   --help`;
 
@@ -33,7 +33,7 @@ export async function evaluate(args: string[]): Promise<number> {
     ...SETTINGS_OPTIONS,
     round: { type: 'string' },
     out: { type: 'string' },
-    'gpu-memory': { type: 'string' },
+    ...DEVICE_OPTIONS,
   } as const;
   const { values, positionals } = readArguments(args, options);
   noPositionals(positionals);
@@ -42,7 +42,7 @@ export async function evaluate(args: string[]): Promise<number> {
   const { settings, ownTasks } = await whatToTest(args, values, saved);
   const { out } = values;
   const host = {
-    ...nodeHost(ownTasks, memoryBudget(values['gpu-memory'])),
+    ...nodeHost({ ownTasks, ...deviceChoices(values) }),
     ...(saved && { savedRound: () => Promise.resolve(saved) }),
     ...(out !== undefined && {
       saveRound: ({ results }: { results: Parameters<typeof writeFiles>[1] }) => writeFiles(out, results),

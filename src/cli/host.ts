@@ -3,21 +3,31 @@ import { readFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { basename, join, resolve } from 'node:path';
 import { GorpError } from '../base/errors.ts';
+import type { DeviceChoice } from '../base/device-choice.ts';
+import { openDevice } from '../device/choice.ts';
 import type { RunHost } from '../run/host.ts';
 import type { ReadText } from '../tasks/benchmark.ts';
 import { rawFolder, remoteReader } from '../tasks/remote.ts';
 import type { Task } from '../tasks/task.ts';
-import { acquireNodeDevice } from './node-device.ts';
+import { nodeDevices } from './node-device.ts';
 import { embeddedFolder, openNamedModel } from './places.ts';
 import { fileTuningStore } from './tuning-store.ts';
 
 declare const __APP_VERSION__: string;
 declare const __APP_COMMIT__: string;
 
+/** What a command line chooses. */
+export interface NodeChoices {
+  readonly device: DeviceChoice;
+  readonly ownTasks?: readonly Task[];
+  /** Bytes. */
+  readonly memoryBudget?: number | null;
+}
+
 /** What a run needs, in Node: Dawn, and models and tasks as the command line names them. */
-export function nodeHost(ownTasks: readonly Task[] = [], memoryBudget: number | null = null): Omit<RunHost, 'emit'> {
+export function nodeHost({ ownTasks = [], memoryBudget = null, device }: NodeChoices): Omit<RunHost, 'emit'> {
   return {
-    acquireDevice: () => acquireNodeDevice({ store: fileTuningStore(), platform: platformName(), now }),
+    acquireDevice: () => openDevice(device, nodeDevices({ store: fileTuningStore(), platform: platformName(), now })),
     openModel: (model, onProgress, signal, inspect) => openNamedModel(model, { onProgress, signal, inspect }),
     ownTask: (name) => Promise.resolve(ownTasks.find((task) => task.name === name)),
     taskReader: nodeTaskReader,

@@ -1,6 +1,6 @@
 // `gorp-web/node`: what a program in Node needs beside the core.
 
-export { acquireNodeDevice } from './node-device.ts';
+export { nodeDevices } from './node-device.ts';
 export { nodeHost, nodeTaskReader } from './host.ts';
 export { DiskFolder } from './disk-folder.ts';
 export { FolderKeyValue } from './key-value-folder.ts';

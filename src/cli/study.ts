@@ -1,8 +1,8 @@
 import { METHOD_NAMES, type MethodName } from '../gorp/method-settings.ts';
 import type { RunSettings } from '../run/settings.ts';
-import { oneOf, readArguments, wholeNumber } from './arguments.ts';
+import { DEVICE_OPTIONS, DEVICE_USAGE, deviceChoices, oneOf, readArguments, wholeNumber } from './arguments.ts';
 import { EXIT, UsageError } from './exit-codes.ts';
-import { nodeHost } from './host.ts';
+import { type NodeChoices, nodeHost } from './host.ts';
 import { runReporter } from './reporter.ts';
 import { runOnce } from './run-once.ts';
 import { chooseRun, SETTINGS_OPTIONS } from './run-settings.ts';
@@ -23,6 +23,7 @@ so a study that was broken off goes on when it is started again; a run that fail
                    Kubernetes (JOB_COMPLETION_INDEX and JOB_COMPLETION_COUNT) says
   --merge          puts the runs of several folders together in OUT
   --model, --tasks, --order, --preset, --set: as for train
+${DEVICE_USAGE}
   --json           the runs' events on stdout, one JSON object a line, "run" before those of each, "table" at the end
   --help`;
 
@@ -37,6 +38,7 @@ const OPTIONS = {
   out: { type: 'string', default: 'build/study' },
   shard: { type: 'string' },
   merge: { type: 'boolean', default: false },
+  ...DEVICE_OPTIONS,
 } as const;
 
 /** `gorp-web study`. @returns the exit code: 0, or that of the first run that failed. */
@@ -53,6 +55,7 @@ export async function study(args: string[]): Promise<number> {
   const methods = values.methods.split(',').map((name) => oneOf('--methods', name, METHOD_NAMES));
   const seeds = values.seeds.split(',').map((text) => wholeNumber('--seeds', text));
   const shard = readShard(values.shard, process.env);
+  const machine = deviceChoices(values);
   const runs = methods.flatMap((method) => seeds.map((seed): [MethodName, number] => [method, seed]));
   let exit: number = EXIT.ok;
   for (const [method, seed] of partOf(runs, shard)) {
@@ -61,7 +64,7 @@ export async function study(args: string[]): Promise<number> {
       terminal.note(`${method} seed ${seed}: is in ${values.out} already`);
       continue;
     }
-    const code = await oneRun(settings, ownTasks, files, terminal);
+    const code = await oneRun(settings, { ownTasks, ...machine }, files, terminal);
     if (code === EXIT.interrupted) return code;
     if (exit === EXIT.ok) exit = code;
   }
@@ -71,14 +74,14 @@ export async function study(args: string[]): Promise<number> {
 
 async function oneRun(
   settings: RunSettings,
-  ownTasks: Parameters<typeof nodeHost>[0],
+  machine: NodeChoices,
   files: StudyFiles,
   terminal: Terminal,
 ): Promise<number> {
   const { method, training } = settings;
   const label = `${method.name} seed ${training.seed}: `;
   terminal.event({ type: 'run', method: method.name, seed: training.seed });
-  const { exit, results, error } = await runOnce(nodeHost(ownTasks), settings, runReporter(terminal, label));
+  const { exit, results, error } = await runOnce(nodeHost(machine), settings, runReporter(terminal, label));
   if (error) terminal.note(`${label}${error.code}: ${error.message} ${error.nextStep}`);
   if (exit !== EXIT.ok || results === null) return exit;
   await files.keep(results);

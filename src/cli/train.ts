@@ -4,7 +4,7 @@ import { GorpError } from '../base/errors.ts';
 import type { SavedRound } from '../run/outputs/saved-round.ts';
 import type { Results } from '../run/results.ts';
 import type { RunSettings } from '../run/settings.ts';
-import { isGiven, memoryBudget, noPositionals, readArguments } from './arguments.ts';
+import { DEVICE_OPTIONS, DEVICE_USAGE, deviceChoices, isGiven, noPositionals, readArguments } from './arguments.ts';
 import { nodeHost } from './host.ts';
 import { runReporter } from './reporter.ts';
 import { openRoundFolder, writeRound, writeText } from './round-folder.ts';
@@ -29,7 +29,7 @@ ${SETTINGS_USAGE}
                    and shared spaces, as DIR/logs_and_outputs/order_K/outputs/N-TASK
   --resume DIR     goes on from the folder of a round, with its settings; with --order (and --tasks) from there into
                    another order that begins with the same tasks
-  --gpu-memory GIB refuses what needs more, before weights are fetched
+${DEVICE_USAGE}
   --json           events of the run on stdout, one JSON object a line; the last has the results
   --help`;
 
@@ -38,7 +38,7 @@ export async function train(args: string[]): Promise<number> {
   const options = {
     ...SETTINGS_OPTIONS,
     out: { type: 'string' },
-    'gpu-memory': { type: 'string' },
+    ...DEVICE_OPTIONS,
     resume: { type: 'string' },
   } as const;
   const { values, positionals } = readArguments(args, options);
@@ -49,7 +49,7 @@ export async function train(args: string[]): Promise<number> {
   const { out } = values;
   if (out !== undefined && saved === undefined) refuseToOverwrite(out);
   const host = {
-    ...nodeHost(ownTasks, memoryBudget(values['gpu-memory'])),
+    ...nodeHost({ ownTasks, ...deviceChoices(values) }),
     ...(saved && { savedRound: () => Promise.resolve(saved) }),
     ...(out !== undefined && { saveRound: writeRound.bind(null, out, settings.order) }),
   };

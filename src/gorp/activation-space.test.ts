@@ -3,7 +3,7 @@ import type { Device } from '../device/device.ts';
 import { parseT5Config } from '../models/t5-config.ts';
 import type { SizedBatch } from '../models/network.ts';
 import { T5Network } from '../models/t5-network.ts';
-import { acquireTestGpu } from '../testing/devices.ts';
+import { acquireTestDevice } from '../testing/devices.ts';
 import { largestDifference } from '../testing/matrices.ts';
 import { tinyModel, tinySettings } from '../testing/tiny-run.ts';
 import { Learner } from './learner.ts';
@@ -12,7 +12,7 @@ import { T5_TARGETS } from './method-groups.ts';
 
 let device: Device;
 beforeAll(async () => {
-  device = await acquireTestGpu();
+  device = await acquireTestDevice();
 });
 afterAll(() => device.destroy());
 

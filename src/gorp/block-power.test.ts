@@ -8,7 +8,7 @@ import { matmul } from '../graph/ops/matmul.ts';
 import { bytesOf, sizeOf, type Tensor } from '../graph/tensor.ts';
 import { Parameters } from '../models/parameters.ts';
 import { embeddedModel } from '../testing/embedded-model.ts';
-import { acquireTestGpu } from '../testing/devices.ts';
+import { acquireTestDevice } from '../testing/devices.ts';
 import { GraphUnderTest } from '../testing/graphs.ts';
 import { diagonalMatrix, orthonormalityError, randomMatrix, randomOrthonormal } from '../testing/matrices.ts';
 import { principalAngles } from './angles.ts';
@@ -29,7 +29,7 @@ import { projectOutRight } from './space.ts';
 
 let device: Device;
 beforeAll(async () => {
-  device = await acquireTestGpu();
+  device = await acquireTestDevice();
 });
 afterAll(() => device.destroy());
 

@@ -4,7 +4,7 @@ import { parseT5Config } from '../models/t5-config.ts';
 import type { SizedBatch } from '../models/network.ts';
 import { T5Network } from '../models/t5-network.ts';
 import { embeddedModel } from '../testing/embedded-model.ts';
-import { acquireTestGpu } from '../testing/devices.ts';
+import { acquireTestDevice } from '../testing/devices.ts';
 import { tinyModel, tinySettings } from '../testing/tiny-run.ts';
 import { Learner, type StepRecord } from './learner.ts';
 import { energy, type Matrix, multiply, subtract } from './matrix.ts';
@@ -14,7 +14,7 @@ import { methodPreset } from './methods.ts';
 
 let device: Device;
 beforeAll(async () => {
-  device = await acquireTestGpu();
+  device = await acquireTestDevice();
 });
 afterEach(() => {
   const { liveLabels } = device.buffers;

@@ -3,7 +3,7 @@ import type { Device } from '../device/device.ts';
 import type { BatchSizes, SizedBatch } from '../models/network.ts';
 import { parseT5Config } from '../models/t5-config.ts';
 import { T5Network } from '../models/t5-network.ts';
-import { acquireTestGpu } from '../testing/devices.ts';
+import { acquireTestDevice } from '../testing/devices.ts';
 import { tinyModel } from '../testing/tiny-run.ts';
 import { PROGRAM_LIMIT } from './gradient-programs.ts';
 import { Learner, type LearnerOptions } from './learner.ts';
@@ -12,7 +12,7 @@ import { methodPreset } from './methods.ts';
 
 let device: Device;
 beforeAll(async () => {
-  device = await acquireTestGpu();
+  device = await acquireTestDevice();
 });
 afterAll(() => device.destroy());
 

@@ -4,7 +4,7 @@ import { compile } from '../graph/compile.ts';
 import { Graph } from '../graph/graph.ts';
 import { adamStepSize } from '../graph/ops/optimizer.ts';
 import type { Tensor } from '../graph/tensor.ts';
-import { acquireTestGpu } from '../testing/devices.ts';
+import { acquireTestDevice } from '../testing/devices.ts';
 import { randomMatrix, randomOrthonormal } from '../testing/matrices.ts';
 import { FullRankGroup } from './full-rank-group.ts';
 import { LoraGroup } from './lora-group.ts';
@@ -16,7 +16,7 @@ import { slice } from './trainable-group.ts';
 
 let device: Device;
 beforeAll(async () => {
-  device = await acquireTestGpu();
+  device = await acquireTestDevice();
 });
 afterEach(() => {
   const { liveLabels } = device.buffers;

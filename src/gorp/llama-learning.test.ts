@@ -16,7 +16,7 @@ import type { SizedBatch, TokenPair } from '../models/network.ts';
 import { rotaryTable } from '../models/rotary-angles.ts';
 import { relativeError } from '../testing/compare.ts';
 import { goldenReal, type GoldenTensor, readGolden, readGoldenJson } from '../testing/golden.ts';
-import { acquireTestGpu } from '../testing/devices.ts';
+import { acquireTestDevice } from '../testing/devices.ts';
 import { hasShared } from '../testing/shared.ts';
 import { loadTokenizer } from '../text/tokenizer.ts';
 import { Learner } from './learner.ts';
@@ -25,7 +25,7 @@ import { methodPreset } from './methods.ts';
 
 let device: Device;
 beforeAll(async () => {
-  device = await acquireTestGpu();
+  device = await acquireTestDevice();
 });
 afterAll(() => device.destroy());
 

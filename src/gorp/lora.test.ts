@@ -20,7 +20,7 @@ import {
   readGoldenJson,
   relativeError,
 } from '../testing/golden.ts';
-import { acquireTestGpu } from '../testing/devices.ts';
+import { acquireTestDevice } from '../testing/devices.ts';
 import { goldenMatrix } from '../testing/matrices.ts';
 import { hasShared } from '../testing/shared.ts';
 import { AdapterGroup } from './adapters.ts';
@@ -41,7 +41,7 @@ interface AdapterConfig {
 
 let device: Device;
 beforeAll(async () => {
-  device = await acquireTestGpu();
+  device = await acquireTestDevice();
 });
 afterAll(() => device.destroy());
 

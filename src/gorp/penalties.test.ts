@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Device } from '../device/device.ts';
-import { acquireTestGpu } from '../testing/devices.ts';
+import { acquireTestDevice } from '../testing/devices.ts';
 import { GraphUnderTest } from '../testing/graphs.ts';
 import { recordOrthogonalPenalty, recordSparsityPenalty } from './penalties.ts';
 
 let device: Device;
 beforeAll(async () => {
-  device = await acquireTestGpu();
+  device = await acquireTestDevice();
 });
 afterAll(() => device.destroy());
 

@@ -3,7 +3,7 @@ import { seededRandom } from '../base/random.ts';
 import type { Device } from '../device/device.ts';
 import { openNetwork } from '../run/open-network.ts';
 import { relativeError } from '../testing/compare.ts';
-import { acquireTestGpu } from '../testing/devices.ts';
+import { acquireTestDevice } from '../testing/devices.ts';
 import { tinyModel, tinySettings } from '../testing/tiny-run.ts';
 import { TwinLearner } from '../testing/twin-learner.ts';
 import type { SizedBatch } from '../models/network.ts';
@@ -13,7 +13,7 @@ import { METHOD_NAMES } from './method-settings.ts';
 
 let device: Device;
 beforeAll(async () => {
-  device = await acquireTestGpu();
+  device = await acquireTestDevice();
 });
 afterEach(() => device.buffers.destroyAll());
 afterAll(() => device.destroy());

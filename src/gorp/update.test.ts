@@ -6,7 +6,7 @@ import { adamStepSize } from '../graph/ops/optimizer.ts';
 import type { Tensor } from '../graph/tensor.ts';
 import { runOnCpu } from '../graph/twin.ts';
 import { type GoldenTensor, goldenReal, readGolden, readGoldenJson, relativeError } from '../testing/golden.ts';
-import { acquireTestGpu } from '../testing/devices.ts';
+import { acquireTestDevice } from '../testing/devices.ts';
 import { goldenMatrix } from '../testing/matrices.ts';
 import { hasShared } from '../testing/shared.ts';
 import { type Matrix, matrix, subtract, transpose } from './matrix.ts';
@@ -17,7 +17,7 @@ import { recordPlainUpdate, recordProjectedUpdate } from './update.ts';
 
 let device: Device;
 beforeAll(async () => {
-  device = await acquireTestGpu();
+  device = await acquireTestDevice();
 });
 afterAll(() => device.destroy());
 
@@ -50,16 +50,16 @@ interface Tolerance {
   v: number;
 }
 function toleranceOf({ group, proj_type }: Case, place: Place): Tolerance {
-  const onGpu = place === 'gpu';
-  const change = group !== 'galore' ? 1e-4 : proj_type === 'full' ? 2e-2 : onGpu ? 2e-3 : 5e-4;
-  return { weight: 1e-5, change, m: onGpu ? 2e-4 : 5e-5, v: onGpu ? 4e-4 : 1e-4 };
+  const onDevice = place === 'device';
+  const change = group !== 'galore' ? 1e-4 : proj_type === 'full' ? 2e-2 : onDevice ? 2e-3 : 5e-4;
+  return { weight: 1e-5, change, m: onDevice ? 2e-4 : 5e-5, v: onDevice ? 4e-4 : 1e-4 };
 }
 
 // Each case is trained beside its mirror image, with start and gradients negated: that shows whether stacks are kept apart.
 const NAMES = ['case', 'mirror'];
 const mirrored = (m: Matrix): Matrix => ({ ...m, data: m.data.map((value) => -value) });
 
-type Place = 'twin' | 'gpu';
+type Place = 'twin' | 'device';
 
 /** The update of a stack as a graph with its persistent tensors, on the CPU and on the GPU side by side. */
 class UpdateUnderTest {
@@ -150,12 +150,12 @@ class UpdateUnderTest {
 
   async read(name: string): Promise<Record<Place, Matrix[]>> {
     const stack = this.#named(name);
-    const onGpu = await stack.read();
+    const onDevice = await stack.read();
     const { size, stride } = stack.shape;
     const twin = NAMES.map((_, i) =>
       matrix(stack.rows, stack.columns, this.#valuesOf(stack).subarray(i * stride, i * stride + size)),
     );
-    return { twin, device: NAMES.map((which) => onGpu.get(which) ?? matrix(0, 0)) };
+    return { twin, device: NAMES.map((which) => onDevice.get(which) ?? matrix(0, 0)) };
   }
 
   destroy(): void {
@@ -221,5 +221,5 @@ describe.skipIf(!hasShared)('updates equal the reference trajectories without we
 
 const placesOf = (read: Record<Place, Matrix[]>): [Place, Matrix[]][] => [
   ['twin', read.twin],
-  ['gpu', read.gpu],
+  ['device', read.device],
 ];

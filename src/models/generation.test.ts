@@ -12,7 +12,7 @@ import {
   readGoldenJson,
   relativeError,
 } from '../testing/golden.ts';
-import { acquireTestGpu } from '../testing/devices.ts';
+import { acquireTestDevice } from '../testing/devices.ts';
 import { hasShared } from '../testing/shared.ts';
 import { labelTree } from './label-tree.ts';
 import { type Layers, plainLayers } from './layers.ts';
@@ -26,7 +26,7 @@ const LOSS_TOLERANCE = 2e-5;
 
 let device: Device;
 beforeAll(async () => {
-  device = await acquireTestGpu();
+  device = await acquireTestDevice();
 });
 afterAll(() => device.destroy());
 
@@ -116,9 +116,9 @@ function checkFamily(family: string): void {
       other.decodeStep(g, layers, 2);
       return [];
     });
-    other.adopt(generation, [1], 0);
-    other.adopt(generation, [2, 0], 1);
-    other.adopt(generation, [0], 1);
+    await other.adopt(generation, [1], 0);
+    await other.adopt(generation, [2, 0], 1);
+    await other.adopt(generation, [0], 1);
     other.startAdopted(2);
     for (let i = 1; i < capacity; i++) await device.run([shared.program]);
     expect(await readIds(shared, other.state.tokens)).toEqual([wanted[1], wanted[0], empty]);

@@ -5,7 +5,7 @@ import { type Compiled, compile } from '../graph/compile.ts';
 import { Graph } from '../graph/graph.ts';
 import { sizeOf, type Tensor } from '../graph/tensor.ts';
 import { goldenReal, readGolden, readGoldenJson, relativeError } from '../testing/golden.ts';
-import { acquireTestGpu } from '../testing/devices.ts';
+import { acquireTestDevice } from '../testing/devices.ts';
 import { hasShared } from '../testing/shared.ts';
 import { labelTree } from './label-tree.ts';
 import { type Layers, plainLayers } from './layers.ts';
@@ -19,7 +19,7 @@ const LOSS_TOLERANCE = 2e-5;
 
 let device: Device;
 beforeAll(async () => {
-  device = await acquireTestGpu();
+  device = await acquireTestDevice();
 });
 afterAll(async () => {
   expect(device.buffers.liveLabels).toEqual([]);
@@ -160,9 +160,9 @@ describe.skipIf(!hasShared)('golden/llama-tiny', () => {
     });
     generation.start(sources);
     await device.run([prefill.program]);
-    other.adopt(generation, [1], 0);
-    other.adopt(generation, [0, 1], 1);
-    other.adopt(generation, [2], 1);
+    await other.adopt(generation, [1], 0);
+    await other.adopt(generation, [0, 1], 1);
+    await other.adopt(generation, [2], 1);
     other.startAdopted(2);
     for (let i = 0; i < count; i++) await device.run([step.program]);
     const { tokens } = other.state;

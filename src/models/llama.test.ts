@@ -8,7 +8,7 @@ import { bytesOf, type DataType, sizeOf, type Tensor } from '../graph/tensor.ts'
 import { runOnCpu } from '../graph/twin.ts';
 import { relativeError } from '../testing/compare.ts';
 import { type GoldenTensor, readGolden, readGoldenJson } from '../testing/golden.ts';
-import { acquireTestGpu } from '../testing/devices.ts';
+import { acquireTestDevice } from '../testing/devices.ts';
 import { hasShared } from '../testing/shared.ts';
 import { plainLayers } from './layers.ts';
 import { Llama } from './llama.ts';
@@ -17,7 +17,7 @@ import { rotaryTable } from './rotary-angles.ts';
 
 let device: Device;
 beforeAll(async () => {
-  device = await acquireTestGpu();
+  device = await acquireTestDevice();
 });
 afterAll(() => device.destroy());
 
@@ -79,7 +79,7 @@ class TextGraph {
     return runOnCpu(this.graph, this.values);
   }
 
-  async onGpu(): Promise<(tensor: Tensor) => ArrayLike<number>> {
+  async onDevice(): Promise<(tensor: Tensor) => ArrayLike<number>> {
     const buffers = [...this.values].map(([tensor, data]) => {
       const buffer = device.buffers.storage(tensor.name, bytesOf(tensor));
       const typed = tensor.dtype === 'f32' ? Float32Array.from(data) : data;

@@ -5,7 +5,7 @@ import type { Packing } from '../device/packing.ts';
 import { compile } from '../graph/compile.ts';
 import { Graph } from '../graph/graph.ts';
 import { goldenBatch, type GoldenTensor, goldenReal, readGolden, readGoldenJson } from '../testing/golden.ts';
-import { acquireTestGpu } from '../testing/devices.ts';
+import { acquireTestDevice, limitedDevice } from '../testing/devices.ts';
 import { hasShared } from '../testing/shared.ts';
 import { plainLayers } from './layers.ts';
 import { parseLlamaConfig } from './llama-config.ts';
@@ -17,16 +17,9 @@ import { T5Network } from './t5-network.ts';
 
 let device: Device;
 beforeAll(async () => {
-  device = await acquireTestGpu();
+  device = await acquireTestDevice();
 });
 afterAll(() => device.destroy());
-
-/** The same device, said to allow less in one buffer. */
-function limited(bytes: number): Device {
-  const { queue } = device.device;
-  const limits = { maxBufferSize: bytes, maxStorageBufferBindingSize: bytes };
-  return { ...gpu, device: { limits, queue } as unknown as GPUDevice };
-}
 
 interface Case {
   name: string;
@@ -63,9 +56,8 @@ function storiesCase(): Case {
 async function lossOf({ network: make, folder, batch }: Case, options: LoadOptions, limit?: number): Promise<number> {
   const model = readGolden(`${folder}/model.safetensors`);
   const network = make(device);
-  const device = limit === undefined ? device : limited(limit);
   const parameters = await Parameters.load(
-    device,
+    limit === undefined ? device : limitedDevice(device, limit),
     network.shapes,
     (name) => Promise.resolve(goldenReal(model, name).data),
     options,

@@ -8,7 +8,7 @@ import { bytesOf, type DataType, sizeOf, type Tensor } from '../graph/tensor.ts'
 import { runOnCpu } from '../graph/twin.ts';
 import { relativeError } from '../testing/compare.ts';
 import { readGolden } from '../testing/golden.ts';
-import { acquireTestGpu } from '../testing/devices.ts';
+import { acquireTestDevice } from '../testing/devices.ts';
 import { hasShared, sharedPath } from '../testing/shared.ts';
 import { bucketTable } from './buckets.ts';
 import { plainLayers } from './layers.ts';
@@ -18,7 +18,7 @@ import { T5 } from './t5.ts';
 
 let device: Device;
 beforeAll(async () => {
-  device = await acquireTestGpu();
+  device = await acquireTestDevice();
 });
 afterAll(() => device.destroy());
 

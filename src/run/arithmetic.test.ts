@@ -3,15 +3,15 @@ import { Learner } from '../gorp/learner.ts';
 import { T5_TARGETS } from '../gorp/method-groups.ts';
 import type { MethodName } from '../gorp/method-settings.ts';
 import { methodPreset } from '../gorp/methods.ts';
-import type { Device } from '../device/device.ts';
 import { ONLY_VARIANT, ROUNDING_VARIANTS, variantsOf } from '../device/webgpu/kernels/matmul-variants.ts';
+import { WebGpuDevice } from '../device/webgpu/webgpu-device.ts';
 import { embeddedModel } from '../testing/embedded-model.ts';
 import { acquireTestGpu } from '../testing/devices.ts';
 import { tinyHost, tinyModel, tinySettings } from '../testing/tiny-run.ts';
 import type { RunEvent } from './events.ts';
 import { Run } from './run.ts';
 
-let device: Device;
+let device: WebGpuDevice;
 beforeEach(async () => {
   device = await acquireTestGpu();
 });
@@ -21,7 +21,7 @@ afterEach(async () => {
 });
 
 /** SwiftShader's device cannot: the run is refused there, which is what is tested of it. */
-const canBeHalf = (): boolean => device.device.features.has('shader-f16');
+const canBeHalf = (): boolean => device.gpu.device.features.has('shader-f16');
 
 describe('a run with products of 16-bit floats', () => {
   /** The last event of a run of one task, whether weights were asked for, and what tuning allowed at the end. */
@@ -29,7 +29,7 @@ describe('a run with products of 16-bit floats', () => {
     const events: RunEvent[] = [];
     const openModel = vi.fn(() => Promise.resolve(tinyModel()));
     const host = tinyHost((event) => events.push(event), {
-      acquireDevice: () => Promise.resolve({ ...gpu, destroy: () => Promise.resolve() }),
+      acquireDevice: () => Promise.resolve(new WebGpuDevice({ ...device.gpu, destroy: () => Promise.resolve() })),
       openModel,
     });
     const settings = { ...tinySettings('seq-lora', { epochs: 1, arithmetic }), order: ['gloss'] };
@@ -38,24 +38,24 @@ describe('a run with products of 16-bit floats', () => {
   }
 
   test('is refused before weights are fetched where the device cannot', async () => {
-    Object.defineProperty(device.device, 'features', { value: new Set<string>() });
+    Object.defineProperty(device.gpu.device, 'features', { value: new Set<string>() });
     const { last, opened } = await run('f16');
     expect(last).toMatchObject({ type: 'failed', error: { code: 'device/no-f16' } });
     expect(last?.type === 'failed' && last.error.nextStep).toMatch(/f32/);
     expect(opened).toBe(false);
-    expect(device.tuning.halves).toBe(false);
+    expect(device.gpu.tuning.halves).toBe(false);
   });
 
   test('allows its kernels where the device can, and no other run does', async () => {
     const { last } = await run('f16');
     expect(last?.type).toBe(canBeHalf() ? 'finished' : 'failed');
-    expect(device.tuning.halves).toBe(canBeHalf());
+    expect(device.gpu.tuning.halves).toBe(canBeHalf());
   });
 
   test('is not what settings ask for by themselves', async () => {
-    device.tuning.halves = canBeHalf();
+    device.gpu.tuning.halves = canBeHalf();
     expect((await run('f32')).last?.type).toBe('finished');
-    expect(device.tuning.halves).toBe(false);
+    expect(device.gpu.tuning.halves).toBe(false);
   });
 });
 
@@ -69,10 +69,10 @@ describe('the embedded model with every product rounded that may be', () => {
     if (!canBeHalf()) return; // there are no such kernels
     const { network, read, batches } = await embeddedModel(device);
     const learn = async (halves: boolean): Promise<{ losses: number[]; rounded: number }> => {
-      device.tuning.halves = halves;
+      device.gpu.tuning.halves = halves;
       let rounded = 0;
-      const variantOf = vi.spyOn(device.tuning, 'variantOf').mockImplementation((shape) => {
-        const half = variantsOf(shape, device.tuning.subgroups).find((variant) => ROUNDING_VARIANTS.has(variant));
+      const variantOf = vi.spyOn(device.gpu.tuning, 'variantOf').mockImplementation((shape) => {
+        const half = variantsOf(shape, device.gpu.tuning.subgroups).find((variant) => ROUNDING_VARIANTS.has(variant));
         if (half) rounded++;
         return half ?? ONLY_VARIANT;
       });

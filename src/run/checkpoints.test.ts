@@ -1,8 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { float32ToBfloat16, float32ToHalf } from '../base/half.ts';
-import { BufferLedger } from '../device/buffers.ts';
-import type { Device } from '../device/device.ts';
-import { acquireTestGpu, measuredTuning } from '../testing/devices.ts';
+import { type DeviceLender, openDeviceLender } from '../testing/devices.ts';
 import { tinyHost, tinyModel, tinySettings } from '../testing/tiny-run.ts';
 import { type ModelFiles, openModelFolder } from '../weights/model-folder.ts';
 import { PickedFolder } from '../weights/picked-folder.ts';
@@ -12,11 +10,11 @@ import type { RunHost } from './host.ts';
 import { openNetwork } from './open-network.ts';
 import { Run } from './run.ts';
 
-let device: Device;
+let devices: DeviceLender;
 beforeAll(async () => {
-  device = await acquireTestGpu();
+  devices = await openDeviceLender();
 });
-afterAll(() => device.destroy());
+afterAll(() => devices.destroy());
 
 const TYPES = {
   F32: (values: Float32Array) => values,
@@ -43,15 +41,7 @@ async function filesOf(dtype: keyof typeof TYPES, embedding = 'shared.weight'): 
 async function lossesOf(folder: PickedFolder): Promise<number[]> {
   const events: RunEvent[] = [];
   const parts: Partial<RunHost> = {
-    acquireDevice: () => {
-      const buffers = new BufferLedger(device.device);
-      return Promise.resolve({
-        ...gpu,
-        tuning: measuredTuning(),
-        buffers,
-        destroy: () => Promise.resolve(buffers.destroyAll()),
-      });
-    },
+    acquireDevice: () => devices.lend(),
     openModel: (_, __, ___, inspect) => openModelFolder(folder, inspect),
   };
   const settings = { ...tinySettings('gorp', { epochs: 1, frozenWeights: 'stored' }), order: ['gloss'] };
@@ -108,7 +98,8 @@ describe('a run from files as people store them', () => {
   });
 });
 
-test('answers end at the tokens that generation_config.json names, and at those of the labels', () => {
+test('answers end at the tokens that generation_config.json names, and at those of the labels', async () => {
+  const device = await devices.lend();
   const ends = (generationConfig: unknown): readonly number[] => {
     const model: ModelFiles = { ...tinyModel(), generationConfig };
     const { network } = openNetwork(device, model, { sourceLength: 8, targetLength: 3 });
@@ -120,4 +111,5 @@ test('answers end at the tokens that generation_config.json names, and at those 
   expect(ends({ eos_token_id: [5, 7] })).toEqual([5, 7, 1]);
   expect(() => ends({ eos_token_id: 99 })).toThrow(/generation_config\.json.*eos_token_id = 99/);
   expect(device.buffers.liveLabels).toEqual([]);
+  await device.destroy();
 });

@@ -4,7 +4,7 @@ import type { OwnedBuffer } from '../device/buffers.ts';
 import type { Device } from '../device/device.ts';
 import { compile } from '../graph/compile.ts';
 import { Graph } from '../graph/graph.ts';
-import { acquireTestGpu } from '../testing/devices.ts';
+import { acquireTestDevice } from '../testing/devices.ts';
 import { tinyModel, tinySettings } from '../testing/tiny-run.ts';
 import { Evaluations } from './evaluation-programs.ts';
 import { Evaluator } from './evaluator.ts';
@@ -24,7 +24,7 @@ const owned: OwnedBuffer[] = [];
 /** What greedy generation writes for each source by itself, up to the end. */
 let alone: number[][];
 beforeAll(async () => {
-  device = await acquireTestGpu();
+  device = await acquireTestDevice();
   const model = tinyModel();
   opened = openNetwork(device, model, training);
   const { network, targets } = opened;

@@ -1,3 +1,4 @@
+import type { DeviceReason } from '../base/device-choice.ts';
 import type { Device } from '../device/device.ts';
 import type { OutputFile } from '../weights/exports/output-file.ts';
 import type { InspectTexts, ModelFiles } from '../weights/model-folder.ts';
@@ -20,7 +21,7 @@ export interface RoundOutput {
 /** What a run needs from where it runs: a page's worker, or Node. */
 export interface RunHost extends TaskHost {
   /** The device that the run computes on; it is the run's own, which frees it. */
-  acquireDevice(): Promise<Device>;
+  acquireDevice(): Promise<{ device: Device; why: DeviceReason }>;
   /**
    * Opens the model of the settings through the weight store.
    *

@@ -1,9 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { DiskFolder } from '../cli/disk-folder.ts';
-import { BufferLedger } from '../device/buffers.ts';
-import type { Device } from '../device/device.ts';
-import { acquireTestGpu, measuredTuning } from '../testing/devices.ts';
+import { type DeviceLender, openDeviceLender } from '../testing/devices.ts';
 import { hasShared, sharedPath } from '../testing/shared.ts';
 import { tinyHost, tinySettings } from '../testing/tiny-run.ts';
 import { type ModelFiles, openModelFolder } from '../weights/model-folder.ts';
@@ -13,11 +11,11 @@ import type { Results } from './results.ts';
 import { Run } from './run.ts';
 import type { RunSettings } from './settings.ts';
 
-let device: Device;
+let devices: DeviceLender;
 beforeAll(async () => {
-  device = await acquireTestGpu();
+  devices = await openDeviceLender();
 });
-afterAll(() => device.destroy());
+afterAll(() => devices.destroy());
 
 const storiesModel = async (): Promise<ModelFiles> =>
   openModelFolder(await DiskFolder.open(sharedPath('models', 'stories260K-hf')));
@@ -26,11 +24,7 @@ const storiesModel = async (): Promise<ModelFiles> =>
 async function execute(settings: RunSettings, parts: Partial<RunHost> = {}): Promise<RunEvent> {
   const events: RunEvent[] = [];
   const host = tinyHost((event) => events.push(event), {
-    acquireDevice: () => {
-      const buffers = new BufferLedger(device.device);
-      const tuning = measuredTuning(); // measuring takes longer than the run
-      return Promise.resolve({ ...device, tuning, buffers, destroy: () => Promise.resolve(buffers.destroyAll()) });
-    },
+    acquireDevice: () => devices.lend(),
     openModel: storiesModel,
     ...parts,
   });

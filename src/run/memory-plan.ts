@@ -72,7 +72,7 @@ export function checkBudget(plan: MemoryPlan, budget: number | null, training: A
   const when = { training: 'Training', measuring: 'Measuring the spaces', testing: 'Testing' }[plan.moment];
   throw new GorpError(
     'run/too-little-memory',
-    `${when} needs ${inGiB(plan.total)} on the GPU; ${inGiB(budget)} are allowed.`,
+    `${when} needs ${inGiB(plan.total)} of memory; ${inGiB(budget)} are allowed.`,
     adviceFor(training, plan.moment),
   );
 }

@@ -1,4 +1,4 @@
-import { countingDevice, outlineOf } from '../device/counting-device.ts';
+import { countingDevice, type DeviceOutline, outlineOf } from '../device/counting-device.ts';
 import type { Device } from '../device/device.ts';
 import { sizeOf } from '../graph/tensor.ts';
 import type { Network } from '../models/network.ts';
@@ -126,7 +126,7 @@ export class Opening {
     try {
       const plan = await planMemory({ config, method, training, work, storedAs, device });
       this.host.emit({ type: 'memory-plan', plan });
-      checkBudget(plan, this.host.memoryBudget ?? null, training);
+      checkBudget(plan, allowed(this.host.memoryBudget ?? null, device), training);
     } catch (thrown) {
       throw asRefusal(thrown, training);
     }
@@ -152,3 +152,9 @@ export class Opening {
 
 export const parametersOf = ({ shapes }: Pick<Network, 'shapes'>): number =>
   [...shapes.values()].reduce((sum, shape) => sum + sizeOf(shape), 0);
+
+/** Bytes that a run may take: what the person allows, and what the device has. */
+function allowed(budget: number | null, { limits }: DeviceOutline): number | null {
+  const known = [budget, limits.total].filter((bytes) => bytes !== null);
+  return known.length === 0 ? null : Math.min(...known);
+}

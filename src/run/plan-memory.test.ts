@@ -4,9 +4,8 @@ import { embeddedFolder } from '../cli/places.ts';
 import { nodeTaskReader } from '../cli/host.ts';
 import { Learner } from '../gorp/learner.ts';
 import type { MethodName, MethodSettings } from '../gorp/method-settings.ts';
-import { BufferLedger } from '../device/buffers.ts';
-import type { Device } from '../device/device.ts';
-import { acquireTestGpu, measuredTuning } from '../testing/devices.ts';
+import { type DeviceOutline, outlineOf } from '../device/counting-device.ts';
+import { type DeviceLender, openDeviceLender } from '../testing/devices.ts';
 import { hasShared, sharedPath } from '../testing/shared.ts';
 import { tinyHost, tinyModel, tinySettings } from '../testing/tiny-run.ts';
 import { type ModelFiles, openModelFolder } from '../weights/model-folder.ts';
@@ -20,28 +19,20 @@ import { embeddedMethod, embeddedSettings } from './presets.ts';
 import { Run } from './run.ts';
 import type { RunSettings, TrainingSettings } from './settings.ts';
 
-let device: Device;
+let devices: DeviceLender;
 beforeAll(async () => {
-  device = await acquireTestGpu();
+  devices = await openDeviceLender();
 });
-afterAll(() => device.destroy());
+afterAll(() => devices.destroy());
 
-const LIMITS = { maxBufferSize: 2 ** 31, maxStorageBufferBindingSize: 2 ** 31 };
+const outlineFor = (buffer: number): DeviceOutline => ({ kind: 'webgpu', limits: { buffer, total: null } });
+const OUTLINE = outlineFor(2 ** 31);
 
 /** What a run has planned, and what it took at most. */
 async function runOf(settings: RunSettings, parts: Partial<RunHost>): Promise<{ plan: MemoryPlan; peak: number }> {
   const events: RunEvent[] = [];
   const host = tinyHost((event) => events.push(event), {
-    acquireDevice: () => {
-      const buffers = new BufferLedger(device.device);
-      // Measuring kernels takes buffers of its own, and longer than the run.
-      return Promise.resolve({
-        ...gpu,
-        tuning: measuredTuning(),
-        buffers,
-        destroy: () => Promise.resolve(buffers.destroyAll()),
-      });
-    },
+    acquireDevice: () => devices.lend(),
     ...parts,
   });
   await new Run(host, settings).execute();
@@ -70,6 +61,7 @@ describe('a plan of training is what training takes', () => {
     const { method, training } = tinySettings(name, more, changes);
     const model = tinyModel({ num_layers: 2 });
     const { gradientAccumulation, activations } = training;
+    const device = await devices.lend();
     const { network, targets } = networkOf(device, model.config, training);
     const storedAs = (): string => 'BF16';
     const learner = await Learner.create(
@@ -96,8 +88,10 @@ describe('a plan of training is what training takes', () => {
     await learner.takeRecords();
     learner.destroy();
     network.destroy();
+    await device.destroy();
 
-    const plan = await planMemory({ config: model.config, method, training, work, storedAs, limits: LIMITS });
+    const outline = { ...outlineOf(device), limits: OUTLINE.limits };
+    const plan = await planMemory({ config: model.config, method, training, work, storedAs, device: outline });
     expect({ ...plan.parts, readBack: 0 }).toEqual({ ...measured, readBack: 0 });
     for (const part of ['weights', 'trained', 'optimizer', 'arena'] as const) expect(measured[part]).toBeGreaterThan(0);
     expect(totalOf(plan.parts)).toBe(plan.total);
@@ -152,7 +146,7 @@ const WIDE = {
 const question = (more: Partial<TrainingSettings> = {}): MemoryQuestion & { training: TrainingSettings } => {
   const lengths = { batchSize: 8, sourceLength: 512, targetLength: 50, evaluationBatchSize: 8 };
   const training = { ...tinySettings('gorp').training, ...lengths, ...more };
-  return { config: WIDE, method: embeddedMethod('gorp'), training, work: workOf(training), limits: LIMITS };
+  return { config: WIDE, method: embeddedMethod('gorp'), training, work: workOf(training), device: OUTLINE };
 };
 
 test('each setting that is said to save memory does', async () => {
@@ -174,13 +168,13 @@ test('each setting that is said to save memory does', async () => {
 });
 
 test('no buffer exceeds what the device allows in one; where one would have to, the plan fails', async () => {
-  const small = { maxBufferSize: 2 ** 25, maxStorageBufferBindingSize: 2 ** 25 };
+  const small = outlineFor(2 ** 25);
   const short = question({ activations: 'recompute', sourceLength: 128 });
-  const plan = await planMemory({ ...short, limits: small });
+  const plan = await planMemory({ ...short, device: small });
   const whole = await planMemory(short);
   expect(plan.parts.weights / whole.parts.weights).toBeCloseTo(1, 4);
-  const tiny = { maxBufferSize: 2 ** 22, maxStorageBufferBindingSize: 2 ** 22 };
-  const refusal: unknown = await planMemory({ ...question(), limits: tiny }).catch((thrown: unknown) => thrown);
+  const tiny = outlineFor(2 ** 22);
+  const refusal: unknown = await planMemory({ ...question(), device: tiny }).catch((thrown: unknown) => thrown);
   expect(refusal).toMatchObject({ code: 'device/buffer-too-large' });
   const advised = asRefusal(refusal, question().training);
   expect(advised).toMatchObject({ code: 'run/too-little-memory', nextStep: expect.stringMatching(ADVICE) as string });

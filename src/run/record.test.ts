@@ -5,6 +5,7 @@ import { RunRecord } from './record.ts';
 import { type DeviceReport, ResultsSchema, type TaskReport } from './results.ts';
 
 const DEVICE: DeviceReport = {
+  kind: 'webgpu',
   vendor: 'mesa',
   architecture: '',
   description: 'a device',

@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import { DEVICE_REASONS } from '../base/device-choice.ts';
 import { RunSettingsSchema } from './settings.ts';
 
 const accuracy = v.nullable(v.pipe(v.number(), v.minValue(0), v.maxValue(1)));
@@ -83,6 +84,8 @@ export const DeviceReportSchema = v.strictObject({
   software: v.boolean(),
   /** What computed; results of versions that knew WebGPU alone do not say. */
   kind: v.optional(v.picklist(['webgpu', 'wasm']), 'webgpu'),
+  /** Why this device, see {@link DeviceReason}. */
+  why: v.optional(v.picklist(DEVICE_REASONS), 'asked'),
   features: v.array(v.string()),
   limits: v.record(v.string(), v.number()),
 });

@@ -2,9 +2,8 @@ import * as v from 'valibot';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { GorpError } from '../base/errors.ts';
 import { METHOD_NAMES } from '../gorp/method-settings.ts';
-import { BufferLedger } from '../device/buffers.ts';
 import type { Device } from '../device/device.ts';
-import { acquireTestGpu, measuredTuning } from '../testing/devices.ts';
+import { acquireMeasuringGpu, acquireTestGpu, type DeviceLender, openDeviceLender } from '../testing/devices.ts';
 import { tinyHost, tinyModel, tinySettings } from '../testing/tiny-run.ts';
 import type { RunEvent } from './events.ts';
 import { type Results, ResultsSchema } from './results.ts';
@@ -12,24 +11,12 @@ import type { RunHost } from './host.ts';
 import { Run } from './run.ts';
 import type { RunSettings } from './settings.ts';
 
-// Measuring the device takes longer than the rest of these runs: all but one take it as measured.
-const MEASURED = measuredTuning();
-const ownGpu = async (): Promise<Device> => ({ ...(await acquireTestGpu()), tuning: MEASURED });
-// Runs that leave the device as it was share one, so that every kernel is compiled once; each has a ledger of its own.
-let device: Device;
-const sharedGpu = (): Promise<Device> => {
-  const buffers = new BufferLedger(device.device);
-  return Promise.resolve({
-    ...device,
-    tuning: MEASURED,
-    buffers,
-    destroy: () => Promise.resolve(buffers.destroyAll()),
-  });
-};
+// Measuring kernels takes longer than the rest of these runs: most do without.
+let devices: DeviceLender;
 beforeAll(async () => {
-  device = await acquireTestGpu();
+  devices = await openDeviceLender();
 });
-afterAll(() => device.destroy());
+afterAll(() => devices.destroy());
 
 type EventOf<T extends RunEvent['type']> = Extract<RunEvent, { type: T }>;
 
@@ -69,7 +56,7 @@ async function execute(
     events.push(structuredClone(event)); // as it would cross to the page
     interfere(event, run);
   };
-  const run: Run = new Run(tinyHost(emit, { acquireDevice: sharedGpu, ...parts }), settings);
+  const run: Run = new Run(tinyHost(emit, { acquireDevice: () => devices.lend(), ...parts }), settings);
   await run.execute();
   const ended = new Ended(events);
   expect(['finished', 'stopped', 'failed']).toContain(ended.last.type);
@@ -101,7 +88,7 @@ const isFraction = (value: unknown): boolean => typeof value === 'number' && val
 describe('a run to the end', () => {
   test('tells its plan, its losses, its accuracies and its spaces, and gives them all as results', async () => {
     const settings = tinySettings('gorp-plus');
-    const ended = await execute(settings, undefined, { acquireDevice: acquireTestGpu });
+    const ended = await execute(settings, undefined, { acquireDevice: acquireMeasuringGpu });
     expect(ended.last.type).toBe('finished');
     const { results } = ended;
     const [plan] = ended.of('plan');
@@ -347,10 +334,11 @@ describe('a run whose kernels are being measured', () => {
       else if (end === 'failed') run?.breakDevice();
       else run?.resume();
     };
-    const acquireGpu = async (): Promise<Device> => {
-      const device = await acquireTestGpu();
-      const confirmed = device.buffers.confirmed.bind(device.buffers);
-      device.buffers.confirmed = (...asked) => {
+    const acquireDevice = async (): Promise<Device> => {
+      const device = await acquireMeasuringGpu();
+      const { buffers } = device.gpu;
+      const confirmed = buffers.confirmed.bind(buffers);
+      buffers.confirmed = (...asked) => {
         setTimeout(began, 0);
         return confirmed(...asked);
       };
@@ -362,7 +350,7 @@ describe('a run whose kernels are being measured', () => {
         run = running;
         if (!hasBegun && at('train', 1, 1)(event)) run.pause();
       },
-      { acquireGpu },
+      { acquireDevice },
     );
     expect(hasBegun).toBe(true);
     expect(ended.last.type).toBe(end);
@@ -378,7 +366,7 @@ describe('a run that fails', () => {
         if (at('train', 1, 1)(event)) run.pause();
         if (event.type === 'paused') run.breakDevice();
       },
-      { acquireDevice: ownGpu },
+      { acquireDevice: acquireTestGpu },
     );
     expect(ended.last).toMatchObject({ type: 'failed', error: { code: 'device/lost' } });
   });
@@ -393,7 +381,7 @@ describe('a run that fails', () => {
     const ended = await execute(
       tinySettings('gorp-plus'),
       once(is, (run) => run.breakDevice()),
-      { acquireDevice: ownGpu },
+      { acquireDevice: acquireTestGpu },
     );
     expect(ended.last).toMatchObject({ type: 'failed', error: { code: 'device/lost' } });
     const [{ error }] = ended.of('failed');

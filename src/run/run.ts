@@ -1,5 +1,6 @@
 import { GorpError, reportOf } from '../base/errors.ts';
 import { Learner } from '../gorp/learner.ts';
+import type { DeviceReason } from '../base/device-choice.ts';
 import type { Device } from '../device/device.ts';
 import type { Packing } from '../device/packing.ts';
 import { frozenPacking } from './frozen-weights.ts';
@@ -63,11 +64,11 @@ export class Run {
   }
 
   async #work(trains: boolean): Promise<void> {
-    const device = await this.host.acquireDevice();
+    const { device, why } = await this.host.acquireDevice();
     this.#device = device;
     const owned: { destroy(): void }[] = [];
     try {
-      this.#emitDevice(device);
+      this.#emitDevice(device, why);
       if (this.settings.training.arithmetic === 'f16') device.allowHalves();
       const opened = await new Opening(this.host, this.settings, this.#control, device).open(trains);
       const { model, tokenizer, network, tasks, saved } = opened;
@@ -102,8 +103,8 @@ export class Run {
     this.#device?.breakOnPurpose();
   }
 
-  #emitDevice({ facts }: Device): void {
-    const device: DeviceReport = { ...facts, features: [...facts.features], limits: { ...facts.limits } };
+  #emitDevice({ facts }: Device, why: DeviceReason): void {
+    const device: DeviceReport = { ...facts, why, features: [...facts.features], limits: { ...facts.limits } };
     this.#record.device = device;
     this.host.emit({ type: 'device', device });
   }

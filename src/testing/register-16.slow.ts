@@ -1,14 +1,14 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { Device } from '../device/device.ts';
 import { plainProduct } from '../device/matmul-shape.ts';
 import { shapeClass } from '../device/webgpu/kernels/matmul-variants.ts';
+import type { WebGpuDevice } from '../device/webgpu/webgpu-device.ts';
 import { F32 } from './compare.ts';
 import { acquireTestGpu } from './devices.ts';
 import { GraphUnderTest, operandsOf } from './graphs.ts';
 import { matmul } from '../graph/ops/matmul.ts';
 
 // A kernel takes ten seconds to compile where a software adapter does it for the first time.
-let device: Device;
+let device: WebGpuDevice;
 beforeAll(async () => {
   device = await acquireTestGpu();
 });
@@ -19,8 +19,9 @@ test.each(['nt', 'nn', 'tn'] as const)('%s by register-16, of a matrix of f32 an
   const product = plainProduct(layout, M, N, K);
   const [a, b] = operandsOf(layout, M, N, K);
   const packedB = { packing: 'int8', elements: N * K } as const;
-  for (const shape of [product, { ...product, packedB }]) device.tuning.choose(shapeClass(shape) ?? '', 'register-16');
-  expect(device.tuning.variantOf({ ...product, packedB })).toBe('register-16');
+  for (const shape of [product, { ...product, packedB }])
+    device.gpu.tuning.choose(shapeClass(shape) ?? '', 'register-16');
+  expect(device.gpu.tuning.variantOf({ ...product, packedB })).toBe('register-16');
   const inputs = { a: { shape: a }, b: { shape: b }, frozen: { shape: b, packing: 'int8' as const } };
   await new GraphUnderTest(inputs, (g, input) => ({
     y: matmul(g, input('a'), input('b'), { layout }),

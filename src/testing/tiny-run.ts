@@ -8,7 +8,7 @@ import type { RunHost } from '../run/host.ts';
 import type { RunSettings, TrainingSettings } from '../run/settings.ts';
 import type { TensorInfo } from '../weights/safetensors.ts';
 import type { ModelFiles } from '../weights/model-folder.ts';
-import { acquireTestGpu } from './devices.ts';
+import { acquireTestDevice } from './devices.ts';
 
 const WORDS = ['red', 'blue', 'round', 'square', 'ball', 'box', 'warm', 'cold', 'roll', 'stand'];
 /** Sentences of two words, and the label that the task's rule gives them. */
@@ -156,17 +156,13 @@ export function tinySettings(
 /** What a run asks for, in memory. */
 export function tinyHost(emit: (event: RunEvent) => void, parts: Partial<RunHost> = {}): RunHost {
   return {
-    acquireGpu: acquireTestGpu,
+    acquireDevice: acquireTestDevice,
     openModel: () => Promise.resolve(tinyModel()),
     taskReader: () => readTinyTask,
     ownTask: () => Promise.resolve(undefined),
     emit,
     now: () => performance.now(),
     code: { version: '0.0.0', commit: 'test' },
-    tuning: {
-      store: { read: () => Promise.resolve(undefined), write: () => Promise.resolve() },
-      platform: 'test',
-    },
     ...parts,
   };
 }

@@ -1,7 +1,8 @@
 import * as v from 'valibot';
+import type { DeviceChoice } from '../base/device-choice.ts';
 import { GorpError, reportOf } from '../base/errors.ts';
 import type { DeviceOutline } from '../device/counting-device.ts';
-import { acquireWebGpu } from '../device/webgpu/webgpu-device.ts';
+import { chooseDevice, openDevice } from '../device/choice.ts';
 import { asRefusal } from '../run/memory-plan.ts';
 import { declaredType, planMemory } from '../run/plan-memory.ts';
 import { workAhead } from '../run/planned-work.ts';
@@ -15,6 +16,7 @@ import { openLastRound, RoundKeeper } from './kept-rounds.ts';
 import { appRoot, openPlaces } from './places.ts';
 import type { PageTasks, PlanAnswer, PlanCommand, WorkerCommand, WorkerEvent } from './protocol.ts';
 import { browserTuningStore } from './tuning-store.ts';
+import { browserWasmHost } from './wasm-host.ts';
 
 // The training worker: one run, told by commands, telling by events.
 declare const self: DedicatedWorkerGlobalScope;
@@ -46,13 +48,13 @@ self.onmessage = ({ data }: MessageEvent<WorkerCommand | PlanCommand>) => {
 };
 
 /** Plans the memory of a run whose tasks have not been read. */
-async function plan({ settings, access, labels, config: known }: PlanCommand): Promise<void> {
+async function plan({ settings, device: choice, access, labels, config: known }: PlanCommand): Promise<void> {
   const answer = (message: PlanAnswer): void => self.postMessage(message);
   const { model, method, training } = settings;
   try {
     const config =
       known ?? (await readConfig(requireReference(parseModelReference(model), model), await openPlaces(access)));
-    const device = await plannedDevice();
+    const device = await plannedDevice(choice);
     const work = workAhead(settings, labels);
     const storedAs = (): string => declaredType(config);
     answer({ type: 'planned', plan: await planMemory({ config, method, training, work, storedAs, device }), config });
@@ -61,11 +63,13 @@ async function plan({ settings, access, labels, config: known }: PlanCommand): P
   }
 }
 
+/** `navigator.gpu`, which browsers without WebGPU lack. */
+const webgpu = (): Promise<GPU | undefined> => Promise.resolve((navigator as Partial<Navigator>).gpu);
+
 /** What training would compute on. */
-async function plannedDevice(): Promise<DeviceOutline> {
-  const adapter = await navigator.gpu.requestAdapter({ powerPreference: 'high-performance' });
-  const { maxBufferSize = Infinity, maxStorageBufferBindingSize = Infinity } = adapter?.limits ?? {};
-  return { kind: 'webgpu', limits: { buffer: Math.min(maxBufferSize, maxStorageBufferBindingSize), total: null } };
+async function plannedDevice(choice: DeviceChoice): Promise<DeviceOutline> {
+  const { kind, limits } = await chooseDevice(choice, webgpu);
+  return { kind, limits };
 }
 
 function start(command: Extract<WorkerCommand, { type: 'start' }>): void {
@@ -76,7 +80,11 @@ function start(command: Extract<WorkerCommand, { type: 'start' }>): void {
   run = new Run(
     {
       acquireDevice: () =>
-        acquireWebGpu(navigator.gpu, { store: browserTuningStore(), platform: navigator.userAgent, now }),
+        openDevice(command.device, {
+          webgpu,
+          tuning: { store: browserTuningStore(), platform: navigator.userAgent, now },
+          wasm: browserWasmHost(),
+        }),
       openModel: async (model, onProgress, signal, inspect) => {
         const reference = requireReference(parseModelReference(model), model);
         return openModel(reference, await openPlaces(access), { onProgress, signal, inspect });

@@ -1,3 +1,4 @@
+import type { DeviceChoice } from '../base/device-choice.ts';
 import type { ErrorReport } from '../base/errors.ts';
 import type { RunEvent } from '../run/events.ts';
 import type { MemoryPlan } from '../run/memory-plan.ts';
@@ -25,7 +26,8 @@ export type WorkerCommand =
       access: ModelAccess;
       tasks: PageTasks;
       rounds: RoundsChoice;
-      /** Bytes of GPU memory that the run may take; null where the person has not said. */
+      device: DeviceChoice;
+      /** Bytes of memory that the run may take; null where the person has not said. */
       memoryBudget: number | null;
     }
   | { type: 'pause' }
@@ -36,6 +38,7 @@ export type WorkerCommand =
 export interface PlanCommand {
   type: 'plan';
   settings: RunSettings;
+  device: DeviceChoice;
   access: ModelAccess;
   /** Labels of each task of the order, empty where the page does not know them. */
   labels: string[][];

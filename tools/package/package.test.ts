@@ -116,7 +116,7 @@ describe('the library of the package', () => {
       import { nodeHost } from 'gorp-web/node';
       const settings = parseSettings(embeddedSettings('quick', 'gorp'));
       const events: RunEvent[] = [];
-      const host: RunHost = { ...nodeHost(), emit: (event) => events.push(event) };
+      const host: RunHost = { ...nodeHost({ device: 'auto' }), emit: (event) => events.push(event) };
       const run: Run = new Run(host, settings);
       run.stop();
       console.log(settings.order.join(' '), scoreOf('A cat.', 'a cat').exactMatch);

@@ -1,5 +1,5 @@
 /** Builds the kernels of the WebAssembly device from `src/device/wasm/kernels` (AssemblyScript): `npm run build:wasm`. */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, isAbsolute, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { projectPath, projectRoot } from '../setup/process.ts';
@@ -13,9 +13,12 @@ export const OUTPUT = 'build/wasm';
 /** The files: with and without relaxed SIMD, each for a memory of its own and for one that threads share. */
 export const WASM_FILES = ['plain.wasm', 'relaxed.wasm', 'plain-shared.wasm', 'relaxed-shared.wasm'] as const;
 
+/** What every thread runs, beside the kernels: Node's threads load it from there. */
+const THREAD = 'src/device/wasm/thread.mjs';
+
 const STEP: Step = {
-  inputs: [KERNELS, 'tools/wasm', 'package-lock.json'],
-  outputs: WASM_FILES.map((file) => `${OUTPUT}/${file}`),
+  inputs: [KERNELS, THREAD, 'tools/wasm', 'package-lock.json'],
+  outputs: [...WASM_FILES, 'thread.mjs'].map((file) => `${OUTPUT}/${file}`),
 };
 
 /** What the compiler must be told beside the file: no allocator, no runtime, static data in the first 64 KiB. */
@@ -71,6 +74,7 @@ export function buildWasm(): Promise<boolean> {
         writeFileSync(path, bytes);
       }
     }
+    copyFileSync(projectPath(THREAD), projectPath(OUTPUT, 'thread.mjs'));
   });
 }
 

@@ -9,6 +9,7 @@ import { EMBEDDED_TASKS } from '../setup/catalogue.ts';
 /** Invented events of a whole run, to build and test the page without a worker. Nothing here is a measurement. */
 
 export const GPU_DEVICE: DeviceReport = {
+  kind: 'webgpu',
   vendor: 'nvidia',
   architecture: 'ampere',
   description: 'NVIDIA GeForce RTX 3060 Laptop GPU',
@@ -18,6 +19,7 @@ export const GPU_DEVICE: DeviceReport = {
 };
 
 export const SOFTWARE_DEVICE: DeviceReport = {
+  kind: 'webgpu',
   vendor: 'google',
   architecture: 'swiftshader',
   description: 'SwiftShader Device (Subzero)',

@@ -12,6 +12,9 @@ const PAD = 64;
 /** Bytes that buffers can have in all: one memory, less what lies below them. */
 export const HEAP_BYTES = MOST_PAGES * PAGE - FIRST;
 
+/** One buffer may have half of the memory. */
+export const MOST_BUFFER_BYTES = 2 ** 31 - PAGE;
+
 /** A free part of the memory. */
 interface Gap {
   start: number;
@@ -29,9 +32,8 @@ export class Heap implements Allocator<number> {
 
   constructor(private readonly memory: WebAssembly.Memory) {}
 
-  /** One buffer may have half of the memory, so that no address within it needs more than 32 bits with a sign. */
   limit(): number {
-    return 2 ** 31 - PAGE;
+    return MOST_BUFFER_BYTES;
   }
 
   allocate(_label: string, bytes: number): { memory: number; confirmed: boolean } {

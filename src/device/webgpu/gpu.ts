@@ -52,27 +52,45 @@ const WANTED_LIMITS = [
 ] as const;
 
 /**
- * Asks for an adapter and a device with every feature and limit the kernels can use.
+ * Asks for the adapter to train on.
  *
  * @param gpu `navigator.gpu` in a browser, Dawn's in Node; undefined where there is none.
- * @throws GorpError `gpu/unsupported`, `gpu/no-adapter` or `gpu/no-device`.
+ * @throws GorpError `gpu/unsupported` or `gpu/no-adapter`.
  */
-export async function acquireGpu(gpu: GPU | undefined): Promise<Gpu> {
+export async function requestAdapter(gpu: GPU | undefined): Promise<GPUAdapter> {
   if (gpu === undefined) {
     throw new GorpError(
       'gpu/unsupported',
       'This browser has no WebGPU.',
-      'Open the page in Chrome or Edge 121 or newer, over https or on localhost.',
+      'Open the page in a current version of Chrome or Edge, over https or on localhost, or train on the CPU.',
     );
   }
-  const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
+  // Some browsers fail rather than find nothing.
+  const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' }).catch(() => null);
   if (adapter === null) {
     throw new GorpError(
       'gpu/no-adapter',
       'WebGPU is there, but it found no graphics adapter it may use.',
-      'Turn on hardware acceleration in the browser settings, update the graphics driver, and look at chrome://gpu.',
+      'Turn on hardware acceleration in the browser settings, update the graphics driver, and look at chrome://gpu; or train on the CPU.',
     );
   }
+  return adapter;
+}
+
+/** Whether an adapter computes on the CPU, as far as it says. */
+export function isSoftware({ info }: GPUAdapter): boolean {
+  const { isFallbackAdapter = false, description, device, architecture } = info;
+  return (
+    isFallbackAdapter ||
+    /swiftshader|llvmpipe|lavapipe|basic render|warp/i.test([description, device, architecture].join(' '))
+  );
+}
+
+/** @throws GorpError as {@link requestAdapter} and {@link openAdapter}. */
+export const acquireGpu = async (gpu: GPU | undefined): Promise<Gpu> => openAdapter(await requestAdapter(gpu));
+
+/** Opens a device with every feature and limit that the kernels can use. @throws GorpError `gpu/no-device`. */
+export async function openAdapter(adapter: GPUAdapter): Promise<Gpu> {
   const requiredLimits: Record<string, number> = {};
   for (const name of WANTED_LIMITS) requiredLimits[name] = adapter.limits[name];
   let device: GPUDevice;
@@ -94,7 +112,6 @@ export async function acquireGpu(gpu: GPU | undefined): Promise<Gpu> {
 
 function factsOf(adapter: GPUAdapter): DeviceFacts {
   const { vendor, architecture, description, device } = adapter.info;
-  const name = [description, device, architecture].join(' ');
   const limits: Record<string, number> = {};
   for (const limit of WANTED_LIMITS) limits[limit] = adapter.limits[limit];
   return {
@@ -102,7 +119,7 @@ function factsOf(adapter: GPUAdapter): DeviceFacts {
     vendor,
     architecture,
     description: description || device,
-    software: /swiftshader|llvmpipe|lavapipe|basic render|warp/i.test(name),
+    software: isSoftware(adapter),
     features: [...adapter.features].sort(),
     limits,
   };

@@ -1,22 +1,22 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { type Compiled, compile } from '../graph/compile.ts';
-import { Graph } from '../graph/graph.ts';
-import { matmul } from '../graph/ops/matmul.ts';
-import type { Tensor } from '../graph/tensor.ts';
-import { acquireTestGpu } from '../../testing/gpu.ts';
-import type { OwnedBuffer } from '../buffers.ts';
+import { type Compiled, compile } from '../../graph/compile.ts';
+import { Graph } from '../../graph/graph.ts';
+import { matmul } from '../../graph/ops/matmul.ts';
+import type { Tensor } from '../../graph/tensor.ts';
+import { acquireTestGpu } from '../../testing/devices.ts';
+import { type OwnedBuffer, wholeOf } from '../buffers.ts';
 import type { Gpu } from './gpu.ts';
 import { DeviceTimer } from './device-timer.ts';
 import { SAFE_ATTENTION } from './kernels/attention.ts';
 import { plainProduct, windowOf } from '../matmul-shape.ts';
 import { planVariant, SAFE_VARIANT, shapeClass, variantsOf } from './kernels/matmul-variants.ts';
-import { Program, submit } from './program.ts';
+import { GpuProgram, submit } from './program.ts';
 import { measured, undisturbed } from './quickest.ts';
-import { readBytes } from './readback.ts';
 import type { Subgroups } from './subgroups.ts';
 import { tuneGpu, type TuningHost } from './tune.ts';
 import { type Choices, readChoices } from './tuning.ts';
+import type { WebGpuDevice } from './webgpu-device.ts';
 
 // Odd, and too few rows for the largest tile: what is left compiles quickly.
 const SHAPE = plainProduct('nt', 70, 64, 33);
@@ -38,24 +38,24 @@ function memoryHost(kept = new Map<string, unknown>()) {
 }
 
 /** A product of class {@link CLASS} as a program of its own; `values` runs it. */
-async function product(gpu: Gpu): Promise<{ values: () => Promise<Float32Array>; destroy: () => void }> {
+async function product(): Promise<{ values: () => Promise<Float32Array>; destroy: () => void }> {
   const { M, N, K } = SHAPE;
   const owned: OwnedBuffer[] = [];
   const operand = (rows: number): Tensor => {
     const buffer = gpu.buffers.storage('operand', rows * K * 4);
     owned.push(buffer);
     const values = Float32Array.from({ length: rows * K }, (_, i) => Math.sin(i));
-    gpu.device.queue.writeBuffer(buffer.gpuBuffer, 0, values);
-    const storage = { buffer, offset: 0, bytes: buffer.bytes };
+    device.write(buffer, 0, values);
+    const storage = wholeOf(buffer);
     return { name: 'operand', shape: [rows, K], dtype: 'f32', trainable: false, elements: rows * K, storage };
   };
   const g = new Graph();
   const y = matmul(g, operand(M), operand(N), { layout: 'nt' });
-  const compiled: Compiled = await compile(gpu, 'product', g, [y]);
+  const compiled: Compiled = await compile(device, 'product', g, [y]);
   return {
     values: async () => {
-      submit(gpu, compiled.program);
-      return new Float32Array(await readBytes(gpu, compiled.rangeOf(y)), 0, M * N);
+      await device.run([compiled.program]);
+      return new Float32Array(await device.read(compiled.rangeOf(y)), 0, M * N);
     },
     destroy: () => {
       compiled.destroy();
@@ -82,9 +82,11 @@ function biased(): void {
   );
 }
 
+let device: WebGpuDevice;
 let gpu: Gpu;
 beforeEach(async () => {
-  gpu = await acquireTestGpu();
+  device = await acquireTestGpu();
+  ({ gpu } = device);
 });
 afterEach(async () => {
   vi.restoreAllMocks();
@@ -104,7 +106,7 @@ describe('tuneGpu', () => {
     expect(choices()).toEqual({ attention: gpu.tuning.attention, matmul: { [CLASS]: chosen } });
     expect(clock.readings).toBeGreaterThan(0);
 
-    const next = await acquireTestGpu();
+    const { gpu: next } = await acquireTestGpu();
     clock.readings = 0;
     await tuneGpu(next, host);
     expect(next.tuning.variantOf(SHAPE)).toBe(chosen);
@@ -119,7 +121,7 @@ describe('tuneGpu', () => {
     biased();
     const names = compiledKernels(gpu);
     await tuneGpu(gpu, memoryHost().host);
-    const { values, destroy } = await product(gpu);
+    const { values, destroy } = await product();
     const first = await values();
     expect(names).toEqual([nameOf(SAFE_VARIANT, gpu)]); // nothing else has begun
 
@@ -137,7 +139,7 @@ describe('tuneGpu', () => {
   });
 
   it('gives no kernel to a program that has been destroyed, and the latest to one that is being compiled', async () => {
-    const [gone, compiling] = [await product(gpu), product(gpu)];
+    const [gone, compiling] = [await product(), product()];
     gpu.tuning.choose(CLASS, 'block');
     gone.destroy();
     const set = vi.spyOn(GPUComputePassEncoder.prototype, 'setPipeline');
@@ -152,7 +154,7 @@ describe('tuneGpu', () => {
   });
 
   it('gives a program more dispatches, where the chosen kernel needs operands in padded rows', async () => {
-    const { values, destroy } = await product(gpu);
+    const { values, destroy } = await product();
     const first = await values();
     gpu.tuning.choose(CLASS, 'padded-wide');
     await gpu.tuning.settled();
@@ -165,7 +167,7 @@ describe('tuneGpu', () => {
   });
 
   it('leaves a program as it is where a chosen kernel cannot be had', async () => {
-    const { values, destroy } = await product(gpu);
+    const { values, destroy } = await product();
     const first = await values();
     vi.spyOn(gpu.pipelines, 'get').mockRejectedValue(new Error('does not compile'));
     gpu.tuning.choose(CLASS, 'block');
@@ -321,17 +323,13 @@ describe('DeviceTimer', () => {
   async function timed(timestamps: boolean, rounds = 8) {
     const clocks = { now: () => performance.now(), timestamps };
     const shape = plainProduct('nt', 128, 128, 128);
-    const { kernel, params, workgroups } = planVariant(shape, SAFE_VARIANT, undefined);
-    const tensors = [0, 1, 2].map((i) => {
-      const buffer = gpu.buffers.storage(`${i}`, 128 * 128 * 4);
-      return { buffer, offset: 0, bytes: buffer.bytes };
-    });
-    const dispatch = { kernel, params, workgroups, tensors };
+    const tensors = [0, 1, 2].map((i) => wholeOf(gpu.buffers.storage(`${i}`, 128 * 128 * 4)));
+    const dispatch = { ...planVariant(shape, SAFE_VARIANT, undefined), tensors };
     const programs = [
-      await Program.record(gpu, 'once', [dispatch]),
-      await Program.record(gpu, 'many times', new Array<typeof dispatch>(TIMES).fill(dispatch)),
+      await GpuProgram.record(gpu, 'once', [dispatch]),
+      await GpuProgram.record(gpu, 'many times', new Array<typeof dispatch>(TIMES).fill(dispatch)),
     ];
-    submit(gpu, ...programs); // compiles where that is done at first use
+    submit(gpu, programs); // compiles where that is done at first use
     const timer = new DeviceTimer(gpu, clocks, 2, new Promise<never>(() => undefined));
     const repeats = await timer.repeatsFor(programs[0]);
     // The minimum of some: the machine does other things as well.

@@ -3,7 +3,7 @@ import type { BufferRange, Buffers, OwnedBuffer } from '../buffers.ts';
 import type { Copy, Device, DeviceFacts, MemoryLimits, Program, Values } from '../device.ts';
 import type { Dispatch } from '../kernel.ts';
 import type { Planner } from '../planner.ts';
-import { acquireGpu, type Gpu } from './gpu.ts';
+import { type Gpu, openAdapter } from './gpu.ts';
 import { GpuPlanner } from './planner.ts';
 import { GpuProgram, submit } from './program.ts';
 import { readBytes } from './readback.ts';
@@ -94,16 +94,11 @@ export class WebGpuDevice implements Device {
   }
 }
 
-/**
- * Opens a graphics adapter whose kernels are chosen by measurement.
- *
- * @param gpu `navigator.gpu` in a browser, Dawn's in Node; undefined where there is none.
- * @throws GorpError as {@link acquireGpu}.
- */
-export async function acquireWebGpu(gpu: GPU | undefined, tuning: TuningHost): Promise<WebGpuDevice> {
-  const acquired = await acquireGpu(gpu);
-  await tuneGpu(acquired, tuning);
-  return new WebGpuDevice(acquired);
+/** Opens an adapter whose kernels are chosen by measurement. @throws GorpError `gpu/no-device`. */
+export async function openWebGpu(adapter: GPUAdapter, tuning: TuningHost): Promise<WebGpuDevice> {
+  const gpu = await openAdapter(adapter);
+  await tuneGpu(gpu, tuning);
+  return new WebGpuDevice(gpu);
 }
 
 /**

@@ -1,165 +1,171 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Device } from '../../device/device.ts';
 import { ATTENTION_VARIANTS, SAFE_ATTENTION } from '../../device/webgpu/kernels/attention.ts';
+import { WebGpuDevice } from '../../device/webgpu/webgpu-device.ts';
 import { F32, relativeError } from '../../testing/compare.ts';
-import { acquireTestGpu } from '../../testing/devices.ts';
+import { TEST_DEVICES } from '../../testing/devices.ts';
 import { GraphUnderTest, noise, type TestInput, weight } from '../../testing/graphs.ts';
 import { attention } from './attention.ts';
 import { mergedAttention } from './merged-attention.ts';
 
-let device: Device;
-beforeAll(async () => {
-  device = await acquireTestGpu();
-});
-afterAll(() => device.destroy());
+describe.each(TEST_DEVICES)('on $name', ({ acquire }) => {
+  let device: Device;
+  beforeAll(async () => {
+    device = await acquire();
+  });
+  afterAll(() => device.destroy());
 
-describe('attention', () => {
-  interface Case {
-    B: number;
-    Bk?: number;
-    Sq: number;
-    Sk: number;
-    H: number;
-    Hk?: number;
-    d: number;
-    causal?: boolean;
-    bias?: boolean | 'shared';
-  }
-  const cases: Case[] = [
-    { B: 1, Sq: 1, Sk: 1, H: 1, d: 1 },
-    { B: 2, Sq: 5, Sk: 7, H: 3, d: 5, bias: true },
-    { B: 2, Sq: 33, Sk: 33, H: 2, d: 8, bias: true, causal: true },
-    { B: 1, Sq: 17, Sk: 31, H: 2, d: 12 },
-    { B: 2, Sq: 6, Sk: 6, H: 4, Hk: 2, d: 4, causal: true },
-    { B: 6, Bk: 2, Sq: 2, Sk: 9, H: 2, d: 8, bias: true },
-    { B: 2, Sq: 18, Sk: 18, H: 4, Hk: 2, d: 4, bias: 'shared', causal: true },
-  ];
-  test.each(cases)('%o', async (c) => {
-    const { B, Bk = B, Sq, Sk, H, Hk = H, d, causal = false, bias = false } = c;
-    // The last keys of every row are hidden, and every key of the last row.
-    const mask = Array.from({ length: Bk * Sk }, (_, n) =>
-      n % Sk < Sk - Math.floor(Sk / 4) && (Bk === 1 || n < (Bk - 1) * Sk) ? 1 : 0,
-    );
-    const t = new GraphUnderTest(
-      {
-        q: weight([B, Sq, H * d]),
-        k: weight([Bk, Sk, Hk * d]),
-        v: weight([Bk, Sk, Hk * d]),
-        mask: { shape: [Bk, Sk], values: mask },
-        bias: bias === 'shared' ? { shape: [1, Sq, Sk] } : weight([H, Sq, Sk]),
-      },
-      (g, input) => ({
-        o: attention(g, {
-          q: input('q'),
-          k: input('k'),
-          v: input('v'),
-          mask: input('mask'),
-          bias: bias ? input('bias') : undefined,
-          heads: H,
-          keyHeads: Hk,
-          scale: 0.7,
-          causal,
-        }),
-      }),
-    ).withGradients('o');
-    t.checkFiniteDifferences(1e-5);
-    for (const variant of ATTENTION_VARIANTS) {
-      device.tuning.attention = variant;
-      await t.checkDevice(device, 1e-4);
+  describe('attention', () => {
+    interface Case {
+      B: number;
+      Bk?: number;
+      Sq: number;
+      Sk: number;
+      H: number;
+      Hk?: number;
+      d: number;
+      causal?: boolean;
+      bias?: boolean | 'shared';
     }
-    device.tuning.attention = SAFE_ATTENTION;
-  });
-
-  test('with a position, as in generation', async () => {
-    const position = { shape: [1], dtype: 'u32' as const, values: [2] };
-    await new GraphUnderTest(
-      {
-        q: { shape: [2, 1, 8] },
-        k: { shape: [2, 6, 8] },
-        v: { shape: [2, 6, 8] },
-        mask: { shape: [2, 6], values: new Float32Array(12).fill(1) },
-        position,
-      },
-      (g, input) => ({
-        o: attention(g, {
-          q: input('q'),
-          k: input('k'),
-          v: input('v'),
-          mask: input('mask'),
-          heads: 2,
-          keyHeads: 2,
-          scale: 1,
-          causal: true,
-          position: input('position'),
+    const cases: Case[] = [
+      { B: 1, Sq: 1, Sk: 1, H: 1, d: 1 },
+      { B: 2, Sq: 5, Sk: 7, H: 3, d: 5, bias: true },
+      { B: 2, Sq: 33, Sk: 33, H: 2, d: 8, bias: true, causal: true },
+      { B: 1, Sq: 17, Sk: 31, H: 2, d: 12 },
+      { B: 2, Sq: 6, Sk: 6, H: 4, Hk: 2, d: 4, causal: true },
+      { B: 6, Bk: 2, Sq: 2, Sk: 9, H: 2, d: 8, bias: true },
+      { B: 2, Sq: 18, Sk: 18, H: 4, Hk: 2, d: 4, bias: 'shared', causal: true },
+    ];
+    test.each(cases)('%o', async (c) => {
+      const { B, Bk = B, Sq, Sk, H, Hk = H, d, causal = false, bias = false } = c;
+      // The last keys of every row are hidden, and every key of the last row.
+      const mask = Array.from({ length: Bk * Sk }, (_, n) =>
+        n % Sk < Sk - Math.floor(Sk / 4) && (Bk === 1 || n < (Bk - 1) * Sk) ? 1 : 0,
+      );
+      const t = new GraphUnderTest(
+        {
+          q: weight([B, Sq, H * d]),
+          k: weight([Bk, Sk, Hk * d]),
+          v: weight([Bk, Sk, Hk * d]),
+          mask: { shape: [Bk, Sk], values: mask },
+          bias: bias === 'shared' ? { shape: [1, Sq, Sk] } : weight([H, Sq, Sk]),
+        },
+        (g, input) => ({
+          o: attention(g, {
+            q: input('q'),
+            k: input('k'),
+            v: input('v'),
+            mask: input('mask'),
+            bias: bias ? input('bias') : undefined,
+            heads: H,
+            keyHeads: Hk,
+            scale: 0.7,
+            causal,
+          }),
         }),
-      }),
-    ).checkDevice(device, F32);
-  });
-});
+      ).withGradients('o');
+      t.checkFiniteDifferences(1e-5);
+      await t.checkDevice(device, 1e-4);
+      if (!(device instanceof WebGpuDevice)) return;
+      const { tuning } = device.gpu;
+      for (const variant of ATTENTION_VARIANTS.filter((name) => name !== SAFE_ATTENTION)) {
+        tuning.attention = variant;
+        await t.checkDevice(device, 1e-4);
+      }
+      tuning.attention = SAFE_ATTENTION;
+    });
 
-describe('attention over two sets of keys', () => {
-  test.each([
-    [1, 1, 1, 1, 1, 2],
-    [6, 2, 3, 5, 4, 4],
-    [3, 3, 17, 33, 1, 6],
-  ])('%i answers, %i prompts of %i tokens, own %i', async (B, Bk, P, S, Hk, d) => {
-    const H = 2 * Hk;
-    // The first prompt is padding only.
-    const mask = Array.from({ length: Bk * P }, (_, n) => (n < P || n % P < P / 3 ? 0 : 1));
-    const t = new GraphUnderTest(
-      {
-        q: { shape: [B, S, H * d] },
-        k1: { shape: [Bk, P, Hk * d] },
-        v1: { shape: [Bk, P, Hk * d] },
-        mask1: { shape: [Bk, P], values: mask },
-        k2: { shape: [B, S, Hk * d] },
-        v2: { shape: [B, S, Hk * d] },
-        mask2: { shape: [B, S], values: new Float32Array(B * S).fill(1) },
-      },
-      (g, input) => {
-        const heads = { q: input('q'), heads: H, keyHeads: Hk, scale: 0.7 };
-        const prompt = { ...heads, k: input('k1'), v: input('v1'), mask: input('mask1'), causal: false };
-        const own = { ...heads, k: input('k2'), v: input('v2'), mask: input('mask2'), causal: true };
-        return { o: mergedAttention(g, prompt, own) };
-      },
-    );
-    await t.checkDevice(device, F32);
+    test('with a position, as in generation', async () => {
+      const position = { shape: [1], dtype: 'u32' as const, values: [2] };
+      await new GraphUnderTest(
+        {
+          q: { shape: [2, 1, 8] },
+          k: { shape: [2, 6, 8] },
+          v: { shape: [2, 6, 8] },
+          mask: { shape: [2, 6], values: new Float32Array(12).fill(1) },
+          position,
+        },
+        (g, input) => ({
+          o: attention(g, {
+            q: input('q'),
+            k: input('k'),
+            v: input('v'),
+            mask: input('mask'),
+            heads: 2,
+            keyHeads: 2,
+            scale: 1,
+            causal: true,
+            position: input('position'),
+          }),
+        }),
+      ).checkDevice(device, F32);
+    });
   });
 
-  test('equals attention over all keys at once', async () => {
-    const [B, P, S, H, d] = [2, 5, 4, 2, 3];
-    const [k, v] = [noise(B * (P + S) * H * d, 7), noise(B * (P + S) * H * d, 8)];
-    const part = (x: Float64Array, from: number, count: number): number[] =>
-      Array.from({ length: B }, (_, b) => {
-        const row = x.subarray(b * (P + S) * H * d, (b + 1) * (P + S) * H * d);
-        return Array.from(row.subarray(from * H * d, (from + count) * H * d));
-      }).flat();
-    const ones = (n: number): TestInput => ({ shape: [B, n], values: new Float32Array(B * n).fill(1) });
-    const t = new GraphUnderTest(
-      {
-        q: { shape: [B, S, H * d] },
-        k: { shape: [B, P + S, H * d], values: k },
-        v: { shape: [B, P + S, H * d], values: v },
-        mask: ones(P + S),
-        k1: { shape: [B, P, H * d], values: part(k, 0, P) },
-        v1: { shape: [B, P, H * d], values: part(v, 0, P) },
-        mask1: ones(P),
-        k2: { shape: [B, S, H * d], values: part(k, P, S) },
-        v2: { shape: [B, S, H * d], values: part(v, P, S) },
-        mask2: ones(S),
-        position: { shape: [1], dtype: 'u32', values: [P] },
-      },
-      (g, input) => {
-        const heads = { q: input('q'), heads: H, keyHeads: H, scale: 0.4 };
-        const keys = (n: '' | '1' | '2') => ({ k: input(`k${n}`), v: input(`v${n}`), mask: input(`mask${n}`) });
-        const all = attention(g, { ...heads, ...keys(''), causal: true, position: input('position') });
-        const prompt = { ...heads, ...keys('1'), causal: false };
-        const merged = mergedAttention(g, prompt, { ...heads, ...keys('2'), causal: true });
-        return { all, merged };
-      },
-    );
-    const outputs = t.onCpu();
-    expect(relativeError(outputs.get('merged') ?? [], outputs.get('all') ?? [])).toBeLessThan(1e-12);
-    await t.checkDevice(device, F32);
+  describe('attention over two sets of keys', () => {
+    test.each([
+      [1, 1, 1, 1, 1, 2],
+      [6, 2, 3, 5, 4, 4],
+      [3, 3, 17, 33, 1, 6],
+    ])('%i answers, %i prompts of %i tokens, own %i', async (B, Bk, P, S, Hk, d) => {
+      const H = 2 * Hk;
+      // The first prompt is padding only.
+      const mask = Array.from({ length: Bk * P }, (_, n) => (n < P || n % P < P / 3 ? 0 : 1));
+      const t = new GraphUnderTest(
+        {
+          q: { shape: [B, S, H * d] },
+          k1: { shape: [Bk, P, Hk * d] },
+          v1: { shape: [Bk, P, Hk * d] },
+          mask1: { shape: [Bk, P], values: mask },
+          k2: { shape: [B, S, Hk * d] },
+          v2: { shape: [B, S, Hk * d] },
+          mask2: { shape: [B, S], values: new Float32Array(B * S).fill(1) },
+        },
+        (g, input) => {
+          const heads = { q: input('q'), heads: H, keyHeads: Hk, scale: 0.7 };
+          const prompt = { ...heads, k: input('k1'), v: input('v1'), mask: input('mask1'), causal: false };
+          const own = { ...heads, k: input('k2'), v: input('v2'), mask: input('mask2'), causal: true };
+          return { o: mergedAttention(g, prompt, own) };
+        },
+      );
+      await t.checkDevice(device, F32);
+    });
+
+    test('equals attention over all keys at once', async () => {
+      const [B, P, S, H, d] = [2, 5, 4, 2, 3];
+      const [k, v] = [noise(B * (P + S) * H * d, 7), noise(B * (P + S) * H * d, 8)];
+      const part = (x: Float64Array, from: number, count: number): number[] =>
+        Array.from({ length: B }, (_, b) => {
+          const row = x.subarray(b * (P + S) * H * d, (b + 1) * (P + S) * H * d);
+          return Array.from(row.subarray(from * H * d, (from + count) * H * d));
+        }).flat();
+      const ones = (n: number): TestInput => ({ shape: [B, n], values: new Float32Array(B * n).fill(1) });
+      const t = new GraphUnderTest(
+        {
+          q: { shape: [B, S, H * d] },
+          k: { shape: [B, P + S, H * d], values: k },
+          v: { shape: [B, P + S, H * d], values: v },
+          mask: ones(P + S),
+          k1: { shape: [B, P, H * d], values: part(k, 0, P) },
+          v1: { shape: [B, P, H * d], values: part(v, 0, P) },
+          mask1: ones(P),
+          k2: { shape: [B, S, H * d], values: part(k, P, S) },
+          v2: { shape: [B, S, H * d], values: part(v, P, S) },
+          mask2: ones(S),
+          position: { shape: [1], dtype: 'u32', values: [P] },
+        },
+        (g, input) => {
+          const heads = { q: input('q'), heads: H, keyHeads: H, scale: 0.4 };
+          const keys = (n: '' | '1' | '2') => ({ k: input(`k${n}`), v: input(`v${n}`), mask: input(`mask${n}`) });
+          const all = attention(g, { ...heads, ...keys(''), causal: true, position: input('position') });
+          const prompt = { ...heads, ...keys('1'), causal: false };
+          const merged = mergedAttention(g, prompt, { ...heads, ...keys('2'), causal: true });
+          return { all, merged };
+        },
+      );
+      const outputs = t.onCpu();
+      expect(relativeError(outputs.get('merged') ?? [], outputs.get('all') ?? [])).toBeLessThan(1e-12);
+      await t.checkDevice(device, F32);
+    });
   });
 });

@@ -1,128 +1,132 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { Device } from '../../device/device.ts';
 import { F32 } from '../../testing/compare.ts';
-import { acquireTestGpu } from '../../testing/devices.ts';
+import { acquireTestGpu, TEST_DEVICES } from '../../testing/devices.ts';
 import { GraphUnderTest, integers, PACKINGS, type TestInput, weight } from '../../testing/graphs.ts';
 import { argMax, choiceLosses, crossEntropy } from './cross-entropy.ts';
 import { matmul } from './matmul.ts';
 
-let device: Device;
-beforeAll(async () => {
-  device = await acquireTestGpu();
+/** Operands of a cross-entropy over V entries of a vocabulary; nothing is to be learned from the third row. */
+const inputs = (rows: number, D: number, V: number, head: Omit<TestInput, 'shape'>) => ({
+  x: weight([rows, D]),
+  head: { shape: [V, D], ...head },
+  labels: {
+    shape: [rows],
+    dtype: 'i32' as const,
+    values: integers(rows, V).map((label, r) => (r === 2 ? -100 : label)),
+  },
+  w: { shape: [rows] },
 });
-afterAll(() => device.destroy());
 
-describe('cross-entropy over a vocabulary', () => {
-  const inputs = (rows: number, D: number, V: number, head: Omit<TestInput, 'shape'>) => ({
-    x: weight([rows, D]),
-    head: { shape: [V, D], ...head },
-    labels: {
-      shape: [rows],
-      dtype: 'i32' as const,
-      values: integers(rows, V).map((label, r) => (r === 2 ? -100 : label)),
-    },
-    w: { shape: [rows] },
+describe.each(TEST_DEVICES)('on $name', ({ acquire }) => {
+  let device: Device;
+  beforeAll(async () => {
+    device = await acquire();
   });
+  afterAll(() => device.destroy());
 
-  test.each([
-    [1, 1, 1],
-    [3, 4, 5],
-    [7, 5, 97],
-    [4, 8, 1000],
-  ])('of %i rows of %i over %i: in one chunk, and in chunks of one, two and three rows', async (rows, D, V) => {
-    const rowBytes = Math.ceil(V / 4) * 16;
-    for (const chunkRows of [rows, 1, 2, 3]) {
-      const t = new GraphUnderTest(inputs(rows, D, V, { trainable: true }), (g, input) => {
-        const projection = { x: input('x'), head: input('head'), alpha: 0.5 };
-        return {
-          loss: crossEntropy(g, projection, input('labels'), input('w'), chunkRows * rowBytes),
-          best: argMax(g, matmul(g, input('x'), input('head'), { layout: 'nt' })),
-        };
-      }).withGradients('loss');
-      t.checkFiniteDifferences(1e-6, 4);
-      await t.checkDevice(device, F32);
-    }
-  });
+  describe('cross-entropy over a vocabulary', () => {
+    test.each([
+      [1, 1, 1],
+      [3, 4, 5],
+      [7, 5, 97],
+      [4, 8, 1000],
+    ])('of %i rows of %i over %i: in one chunk, and in chunks of one, two and three rows', async (rows, D, V) => {
+      const rowBytes = Math.ceil(V / 4) * 16;
+      for (const chunkRows of [rows, 1, 2, 3]) {
+        const t = new GraphUnderTest(inputs(rows, D, V, { trainable: true }), (g, input) => {
+          const projection = { x: input('x'), head: input('head'), alpha: 0.5 };
+          return {
+            loss: crossEntropy(g, projection, input('labels'), input('w'), chunkRows * rowBytes),
+            best: argMax(g, matmul(g, input('x'), input('head'), { layout: 'nt' })),
+          };
+        }).withGradients('loss');
+        t.checkFiniteDifferences(1e-6, 4);
+        await t.checkDevice(device, F32);
+      }
+    });
 
-  test.each(['subgroup-wide', 'register-8'] as const)(
-    'of a size that is no multiple of four, by %s',
-    async (variant) => {
-      const variantOf = vi.spyOn(device.tuning, 'variantOf').mockReturnValue(variant);
-      const t = new GraphUnderTest(inputs(70, 36, 131, { trainable: true }), (g, input) => ({
+    test.each(PACKINGS)('with a frozen head stored as %s, in parts', async (packing) => {
+      const t = new GraphUnderTest(inputs(7, 36, 50, { packing, rowsPerPart: 21 }), (g, input) => ({
         loss: crossEntropy(
           g,
-          { x: input('x'), head: input('head'), alpha: 0.5 },
+          { x: input('x'), head: input('head'), alpha: 1 },
           input('labels'),
           input('w'),
-          33 * 132 * 4,
+          3 * 52 * 4, // three rows at a time
         ),
       })).withGradients('loss');
+      t.checkFiniteDifferences();
       await t.checkDevice(device, F32);
-      variantOf.mockRestore();
-    },
-  );
-
-  test.each(PACKINGS)('with a frozen head stored as %s, in parts', async (packing) => {
-    const t = new GraphUnderTest(inputs(7, 36, 50, { packing, rowsPerPart: 21 }), (g, input) => ({
-      loss: crossEntropy(
-        g,
-        { x: input('x'), head: input('head'), alpha: 1 },
-        input('labels'),
-        input('w'),
-        3 * 52 * 4, // three rows at a time
-      ),
-    })).withGradients('loss');
-    t.checkFiniteDifferences();
-    await t.checkDevice(device, F32);
+    });
   });
-});
 
-describe('choices behind nodes', () => {
-  test.each([
-    [1, 1, 1, [1]],
-    [3, 4, 7, [2, 0, 70, 1]],
-    [2, 8, 300, [3, 1, 1, 2, 5]],
-  ])('%i rows, inner size %i, vocabulary %i, choices %o', async (B, D, V, counts) => {
-    const [N, C] = [counts.length, counts.reduce((a, b) => a + b, 0)];
-    const begins = [0, ...counts.map((_, n) => counts.slice(0, n + 1).reduce((a, b) => a + b, 0))];
-    for (const chunkRows of [B * N, 1, 3]) {
+  describe('choices behind nodes', () => {
+    test.each([
+      [1, 1, 1, [1]],
+      [3, 4, 7, [2, 0, 70, 1]],
+      [2, 8, 300, [3, 1, 1, 2, 5]],
+    ])('%i rows, inner size %i, vocabulary %i, choices %o', async (B, D, V, counts) => {
+      const [N, C] = [counts.length, counts.reduce((a, b) => a + b, 0)];
+      const begins = [0, ...counts.map((_, n) => counts.slice(0, n + 1).reduce((a, b) => a + b, 0))];
+      for (const chunkRows of [B * N, 1, 3]) {
+        const t = new GraphUnderTest(
+          {
+            x: { shape: [B, N, D] },
+            head: { shape: [V, D] },
+            begins: { shape: [N + 1], dtype: 'u32', values: begins },
+            tokens: { shape: [C], dtype: 'u32', values: integers(C, V) },
+          },
+          (g, input) => {
+            const projection = { x: input('x'), head: input('head'), alpha: 0.5 };
+            const choices = { begins: input('begins'), tokens: input('tokens') };
+            return { ...choiceLosses(g, projection, choices, chunkRows * V * 4) };
+          },
+        );
+        await t.checkDevice(device, F32);
+      }
+    });
+
+    test('lose what cross-entropy does', () => {
+      const [B, D, V] = [3, 5, 11];
+      const labels = integers(B, V);
       const t = new GraphUnderTest(
         {
-          x: { shape: [B, N, D] },
+          x: { shape: [B, 1, D] },
           head: { shape: [V, D] },
-          begins: { shape: [N + 1], dtype: 'u32', values: begins },
-          tokens: { shape: [C], dtype: 'u32', values: integers(C, V) },
+          labels: { shape: [B], dtype: 'i32', values: labels },
+          w: { shape: [B], values: [1, 10, 100] },
+          begins: { shape: [2], dtype: 'u32', values: [0, V] },
+          tokens: { shape: [V], dtype: 'u32', values: Array.from({ length: V }, (_, v) => v) },
         },
         (g, input) => {
-          const projection = { x: input('x'), head: input('head'), alpha: 0.5 };
-          const choices = { begins: input('begins'), tokens: input('tokens') };
-          return { ...choiceLosses(g, projection, choices, chunkRows * V * 4) };
+          const projection = { x: input('x'), head: input('head'), alpha: 2 };
+          const { loss } = choiceLosses(g, projection, { begins: input('begins'), tokens: input('tokens') });
+          return { loss, total: crossEntropy(g, projection, input('labels'), input('w')) };
         },
       );
-      await t.checkDevice(device, F32);
-    }
-  });
-
-  test('lose what cross-entropy does', () => {
-    const [B, D, V] = [3, 5, 11];
-    const labels = integers(B, V);
-    const t = new GraphUnderTest(
-      {
-        x: { shape: [B, 1, D] },
-        head: { shape: [V, D] },
-        labels: { shape: [B], dtype: 'i32', values: labels },
-        w: { shape: [B], values: [1, 10, 100] },
-        begins: { shape: [2], dtype: 'u32', values: [0, V] },
-        tokens: { shape: [V], dtype: 'u32', values: Array.from({ length: V }, (_, v) => v) },
-      },
-      (g, input) => {
-        const projection = { x: input('x'), head: input('head'), alpha: 2 };
-        const { loss } = choiceLosses(g, projection, { begins: input('begins'), tokens: input('tokens') });
-        return { loss, total: crossEntropy(g, projection, input('labels'), input('w')) };
-      },
-    );
-    const outputs = t.onCpu();
-    const total = labels.reduce((sum, label, b) => sum + 10 ** b * outputs.get('loss')![b * V + label], 0);
-    expect(outputs.get('total')![0]).toBeCloseTo(total, 10);
+      const outputs = t.onCpu();
+      const total = labels.reduce((sum, label, b) => sum + 10 ** b * outputs.get('loss')![b * V + label], 0);
+      expect(outputs.get('total')![0]).toBeCloseTo(total, 10);
+    });
   });
 });
+
+test.each(['subgroup-wide', 'register-8'] as const)(
+  'cross-entropy over a vocabulary of a size that is no multiple of four, by %s',
+  async (variant) => {
+    const device = await acquireTestGpu();
+    vi.spyOn(device.gpu.tuning, 'variantOf').mockReturnValue(variant);
+    const t = new GraphUnderTest(inputs(70, 36, 131, { trainable: true }), (g, input) => ({
+      loss: crossEntropy(
+        g,
+        { x: input('x'), head: input('head'), alpha: 0.5 },
+        input('labels'),
+        input('w'),
+        33 * 132 * 4,
+      ),
+    })).withGradients('loss');
+    await t.checkDevice(device, F32);
+    await device.destroy();
+  },
+);

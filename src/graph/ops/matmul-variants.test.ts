@@ -1,14 +1,15 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import type { Device } from '../../device/device.ts';
 import { type MatmulLayout, type MatmulShape, plainProduct } from '../../device/matmul-shape.ts';
 import { shapeClass, variantsOf } from '../../device/webgpu/kernels/matmul-variants.ts';
+import { GpuPlanner } from '../../device/webgpu/planner.ts';
 import { Tuning } from '../../device/webgpu/tuning.ts';
+import type { WebGpuDevice } from '../../device/webgpu/webgpu-device.ts';
 import { F32, relativeError } from '../../testing/compare.ts';
 import { acquireTestGpu } from '../../testing/devices.ts';
 import { GraphUnderTest, noise, operandsOf, weight } from '../../testing/graphs.ts';
 import { matmul } from './matmul.ts';
 
-let device: Device;
+let device: WebGpuDevice;
 beforeAll(async () => {
   device = await acquireTestGpu();
 });
@@ -56,9 +57,9 @@ describe('a product', () => {
   ] as const;
   test.each(large)('$layout by $variant, $sizes', async ({ layout, variant, sizes: [M, N, K] }) => {
     const shape = { ...plainProduct(layout, M, N, K), alpha: 0.5, addend: true };
-    expect(variantsOf(shape, device.tuning.subgroups)).toContain(variant);
-    device.tuning.choose(classOf(shape), variant);
-    expect(device.tuning.variantOf(shape)).toBe(variant);
+    expect(variantsOf(shape, device.gpu.tuning.subgroups)).toContain(variant);
+    device.gpu.tuning.choose(classOf(shape), variant);
+    expect(device.gpu.tuning.variantOf(shape)).toBe(variant);
     const [a, b] = operandsOf(layout, M, N, K);
     await new GraphUnderTest({ a: { shape: a }, b: { shape: b }, d: { shape: [M, N] } }, (g, input) => ({
       y: matmul(g, input('a'), input('b'), { layout, alpha: 0.5, addend: input('d') }),
@@ -69,23 +70,25 @@ describe('a product', () => {
     // Two operands that are off by 2^-11 of themselves at most, at random: half of that for a product, about.
     const F16 = 5e-4;
     const HALF = { nt: 'both', nn: 'b', tn: 'b' } as const;
-    const canBeHalf = (): boolean => device.device.features.has('shader-f16'); // SwiftShader's cannot
+    const canBeHalf = (): boolean => device.gpu.device.features.has('shader-f16'); // SwiftShader's cannot
     beforeAll(() => {
-      device.tuning.halves = canBeHalf();
+      device.gpu.tuning.halves = canBeHalf();
     });
     afterAll(() => {
-      device.tuning.halves = false;
+      device.gpu.tuning.halves = false;
     });
 
     /** Makes the kernel the one of a product; false where the device cannot have it. */
     function chooseHalf(layout: MatmulLayout, M: number, N: number, K: number): boolean {
       const plain = plainProduct(layout, M, N, K);
       const shape = { ...plain, halves: HALF[layout] };
-      expect(variantsOf(plain, device.tuning.subgroups)).not.toContain('block-half');
-      expect(variantsOf({ ...shape, window: { rowC: 2 * N } }, device.tuning.subgroups)).not.toContain('block-half');
-      expect(variantsOf(shape, device.tuning.subgroups)).toContain('block-half');
+      expect(variantsOf(plain, device.gpu.tuning.subgroups)).not.toContain('block-half');
+      expect(variantsOf({ ...shape, window: { rowC: 2 * N } }, device.gpu.tuning.subgroups)).not.toContain(
+        'block-half',
+      );
+      expect(variantsOf(shape, device.gpu.tuning.subgroups)).toContain('block-half');
       expect(shapeClass(shape)).not.toBe(shapeClass(plain));
-      device.tuning.choose(classOf(shape), 'block-half');
+      device.gpu.tuning.choose(classOf(shape), 'block-half');
       return canBeHalf();
     }
 
@@ -179,12 +182,13 @@ describe('a product', () => {
         })).withGradients('y');
         const tuning = new Tuning();
         tuning.halves = halves;
+        const planner = new GpuPlanner(tuning);
         const asked: string[] = [];
         vi.spyOn(tuning, 'variantOf').mockImplementation((shape) => {
           asked.push(`${shape.layout} ${shape.halves ?? 'none'}`);
           return 'register-4';
         });
-        for (const operation of t.graph.operations) if (operation.name === 'matmul') operation.calls(tuning);
+        for (const operation of t.graph.operations) if (operation.name === 'matmul') operation.calls(planner, []);
         const allowed = halves ? ['nt both', 'nt none', 'nn b', 'tn b'] : ['nt none', 'nt none', 'nn none', 'tn none'];
         expect(asked).toEqual(allowed);
       },
@@ -196,7 +200,7 @@ describe('a product', () => {
     [67, 129, 35, 'subgroup-wide'],
     [67, 129, 35, 'padded-wide'],
   ] as const)('%i × %i × %i by %s is added to what is there', async (M, N, K, variant) => {
-    device.tuning.choose(classOf(plainProduct('nt', M, N, K)), variant);
+    device.gpu.tuning.choose(classOf(plainProduct('nt', M, N, K)), variant);
     const inputs = { a: { shape: [M, K] }, b: { shape: [N, K] }, into: { shape: [M, N] } };
     await new GraphUnderTest(inputs, (g, input) => ({
       into: matmul(g, input('a'), input('b'), { layout: 'nt', into: input('into'), accumulate: true }),
@@ -206,7 +210,7 @@ describe('a product', () => {
   test.each(['register-8', 'subgroup-tall'] as const)('%s over a packed matrix', async (variant) => {
     const packedB = { packing: 'int8' as const, elements: 68 * 36 };
     const name = classOf({ ...plainProduct('nt', 260, 68, 36), packedB });
-    device.tuning.choose(name, variant);
+    device.gpu.tuning.choose(name, variant);
     const b = { shape: [68, 36], packing: 'int8' as const };
     await new GraphUnderTest({ a: weight([260, 36]), b }, (g, input) => ({
       y: matmul(g, input('a'), input('b'), { layout: 'nt' }),

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Device } from '../../device/device.ts';
 import { F32 } from '../../testing/compare.ts';
-import { acquireTestGpu } from '../../testing/devices.ts';
+import { TEST_DEVICES } from '../../testing/devices.ts';
 import { GraphUnderTest, integers, noise, PACKINGS, type TestInput, weight } from '../../testing/graphs.ts';
 import { activation, add, dropout, gatedActivation, scaleRows } from './elementwise.ts';
 import { embedding } from './embedding.ts';
@@ -12,244 +12,248 @@ import { HIDDEN, HIDING_BIAS, pairwiseBias, relativeBias } from './position-bias
 import { rotary } from './rotary.ts';
 import type { Tensor } from '../tensor.ts';
 
-let device: Device;
-beforeAll(async () => {
-  device = await acquireTestGpu();
-});
-afterAll(() => device.destroy());
+describe.each(TEST_DEVICES)('on $name', ({ acquire }) => {
+  let device: Device;
+  beforeAll(async () => {
+    device = await acquire();
+  });
+  afterAll(() => device.destroy());
 
-describe('elementwise', () => {
-  test.each(['relu', 'gelu_new', 'silu'] as const)('%s, plain and gated', async (kind) => {
-    // Elements and vectors of four, of one workgroup and of several.
-    for (const size of [1, 65, 1028, 1031]) {
-      const t = new GraphUnderTest({ x: weight([size]), u: weight([size]) }, (g, input) => ({
-        y: add(g, activation(g, kind, input('x')), gatedActivation(g, kind, input('x'), input('u')), 1, 3),
+  describe('elementwise', () => {
+    test.each(['relu', 'gelu_new', 'silu'] as const)('%s, plain and gated', async (kind) => {
+      // Elements and vectors of four, of one workgroup and of several.
+      for (const size of [1, 65, 1028, 1031]) {
+        const t = new GraphUnderTest({ x: weight([size]), u: weight([size]) }, (g, input) => ({
+          y: add(g, activation(g, kind, input('x')), gatedActivation(g, kind, input('x'), input('u')), 1, 3),
+        })).withGradients('y');
+        t.checkFiniteDifferences();
+        await t.checkDevice(device, F32);
+      }
+    });
+
+    test('gelu of large numbers does not overflow', async () => {
+      const x = { shape: [5], values: [-1e4, -60, 0, 60, 1e4] };
+      await new GraphUnderTest({ x }, (g, input) => ({ y: activation(g, 'gelu_new', input('x')) })).checkDevice(
+        device,
+        F32,
+      );
+    });
+
+    test('dropout', async () => {
+      const step = { shape: [1], dtype: 'u32' as const, values: [17] };
+      const t = new GraphUnderTest({ x: weight([40, 25]), step }, (g, input) => ({
+        y: dropout(g, input('x'), input('step'), 4, 0.3),
       })).withGradients('y');
       t.checkFiniteDifferences();
       await t.checkDevice(device, F32);
-    }
+    });
+
+    test('more than 65,535 workgroups', async () => {
+      const size = 65_536 * 64 + 3;
+      const x = { shape: [size], values: new Float32Array(size).fill(1.5) };
+      await new GraphUnderTest({ x }, (g, input) => ({ y: add(g, input('x'), input('x'), 1, 2) })).checkDevice(
+        device,
+        F32,
+      );
+    });
+
+    test('rows scaled', async () => {
+      await new GraphUnderTest({ x: { shape: [6, 7] }, w: { shape: [6] } }, (g, input) => ({
+        y: scaleRows(g, input('x'), input('w')),
+      })).checkDevice(device, F32);
+    });
   });
 
-  test('gelu of large numbers does not overflow', async () => {
-    const x = { shape: [5], values: [-1e4, -60, 0, 60, 1e4] };
-    await new GraphUnderTest({ x }, (g, input) => ({ y: activation(g, 'gelu_new', input('x')) })).checkDevice(
-      device,
-      F32,
-    );
+  describe('rms norm', () => {
+    test.each([
+      [1, 1],
+      [17, 7],
+      [16, 32],
+      [33, 128],
+    ])('%i rows of %i', async (rows, columns) => {
+      const t = new GraphUnderTest({ x: weight([rows, columns]), w: weight([columns]) }, (g, input) => {
+        // x is used twice, so that the residual gradient is folded into the norm's.
+        return { y: add(g, rmsNorm(g, input('x'), input('w'), 1e-6), input('x')) };
+      }).withGradients('y');
+      t.checkFiniteDifferences(1e-5);
+      await t.checkDevice(device, F32);
+    });
+
+    test('a row of zeros', async () => {
+      const x = { shape: [2, 4], values: [0, 0, 0, 0, 1, 2, 3, 4], trainable: true };
+      await new GraphUnderTest({ x, w: weight([4]) }, (g, input) => ({ y: rmsNorm(g, input('x'), input('w'), 1e-6) }))
+        .withGradients('y')
+        .checkDevice(device, F32);
+    });
   });
 
-  test('dropout', async () => {
-    const step = { shape: [1], dtype: 'u32' as const, values: [17] };
-    const t = new GraphUnderTest({ x: weight([40, 25]), step }, (g, input) => ({
-      y: dropout(g, input('x'), input('step'), 4, 0.3),
+  describe('rotary embedding', () => {
+    test.each([
+      [1, 1, 1, 1, 2],
+      [2, 2, 5, 3, 6],
+      [6, 3, 4, 2, 8],
+      [1, 1, 33, 2, 16],
+    ])('%i rows of %i texts, %i tokens, %i heads of %i', async (B, Bs, S, H, d) => {
+      const positions = S + 5;
+      const angles = noise((positions * d) / 2, 4);
+      const table = Array.from({ length: positions * d }, (_, i) => {
+        const angle = angles[Math.floor(i / d) * (d / 2) + (i % (d / 2))];
+        return i % d < d / 2 ? Math.cos(angle) : Math.sin(angle);
+      });
+      const t = new GraphUnderTest(
+        {
+          x: weight([B, S, H * d]),
+          table: { shape: [positions, d], values: table },
+          start: { shape: [Bs], dtype: 'i32', values: Array.from({ length: Bs }, (_, b) => 1 - 2 * b) },
+          position: { shape: [1], dtype: 'u32', values: [3] },
+        },
+        (g, input) => ({
+          y: rotary(g, input('x'), H, { table: input('table'), start: input('start'), position: input('position') }),
+        }),
+      ).withGradients('y');
+      t.checkFiniteDifferences();
+      await t.checkDevice(device, F32);
+    });
+  });
+
+  test('rotary embedding of tokens with positions of their own is that of the same tokens in a line', async () => {
+    const [B, S, H, d] = [2, 5, 2, 4];
+    const i32 = (shape: number[], values: number[]): TestInput => ({ shape, dtype: 'i32', values });
+    const inputs = {
+      x: weight([B, S, H * d]),
+      table: { shape: [9, d] },
+      position: { shape: [1], dtype: 'u32' as const, values: [1] },
+      rows: i32([B], [-2, 3]),
+      // The same but for two tokens that change places, and one that stands beside another.
+      tokens: i32([B, S], [-2, -1, 0, 1, 2, 4, 3, 5, 5, 7]),
+    };
+    const t = new GraphUnderTest(inputs, (g, input) => {
+      const at = (start: Tensor) => ({ table: input('table'), start, position: input('position') });
+      return { line: rotary(g, input('x'), H, at(input('rows'))), tree: rotary(g, input('x'), H, at(input('tokens'))) };
+    }).withGradients('tree');
+    t.checkFiniteDifferences();
+    await t.checkDevice(device, F32);
+    const outputs = t.onCpu();
+    const differs = Array.from({ length: B * S }, (_, token) => {
+      const part = (name: string): number[] => Array.from(outputs.get(name)!.slice(token * H * d, (token + 1) * H * d));
+      return part('line').some((value, i) => value !== part('tree')[i]);
+    });
+    expect(differs.map((different, token) => (different ? token : -1)).filter((token) => token >= 0)).toEqual([
+      5, 6, 8,
+    ]);
+  });
+
+  test.each([
+    [1, 1, 1, 1],
+    [2, 7, 3, 5],
+    [3, 16, 16, 4],
+    [5, 33, 32, 3],
+  ])('last tokens: %i rows of %i, the last %i of size %i', async (B, S, T, columns) => {
+    const t = new GraphUnderTest({ x: weight([B, S, columns]) }, (g, input) => ({
+      y: add(g, lastTokens(g, input('x'), T), lastTokens(g, input('x'), T), 1, 2),
     })).withGradients('y');
     t.checkFiniteDifferences();
     await t.checkDevice(device, F32);
   });
 
-  test('more than 65,535 workgroups', async () => {
-    const size = 65_536 * 64 + 3;
-    const x = { shape: [size], values: new Float32Array(size).fill(1.5) };
-    await new GraphUnderTest({ x }, (g, input) => ({ y: add(g, input('x'), input('x'), 1, 2) })).checkDevice(
-      device,
-      F32,
-    );
-  });
-
-  test('rows scaled', async () => {
-    await new GraphUnderTest({ x: { shape: [6, 7] }, w: { shape: [6] } }, (g, input) => ({
-      y: scaleRows(g, input('x'), input('w')),
-    })).checkDevice(device, F32);
-  });
-});
-
-describe('rms norm', () => {
   test.each([
     [1, 1],
-    [17, 7],
-    [16, 32],
-    [33, 128],
-  ])('%i rows of %i', async (rows, columns) => {
-    const t = new GraphUnderTest({ x: weight([rows, columns]), w: weight([columns]) }, (g, input) => {
-      // x is used twice, so that the residual gradient is folded into the norm's.
-      return { y: add(g, rmsNorm(g, input('x'), input('w'), 1e-6), input('x')) };
-    }).withGradients('y');
-    t.checkFiniteDifferences(1e-5);
-    await t.checkDevice(device, F32);
-  });
-
-  test('a row of zeros', async () => {
-    const x = { shape: [2, 4], values: [0, 0, 0, 0, 1, 2, 3, 4], trainable: true };
-    await new GraphUnderTest({ x, w: weight([4]) }, (g, input) => ({ y: rmsNorm(g, input('x'), input('w'), 1e-6) }))
-      .withGradients('y')
-      .checkDevice(device, F32);
-  });
-});
-
-describe('rotary embedding', () => {
-  test.each([
-    [1, 1, 1, 1, 2],
-    [2, 2, 5, 3, 6],
-    [6, 3, 4, 2, 8],
-    [1, 1, 33, 2, 16],
-  ])('%i rows of %i texts, %i tokens, %i heads of %i', async (B, Bs, S, H, d) => {
-    const positions = S + 5;
-    const angles = noise((positions * d) / 2, 4);
-    const table = Array.from({ length: positions * d }, (_, i) => {
-      const angle = angles[Math.floor(i / d) * (d / 2) + (i % (d / 2))];
-      return i % d < d / 2 ? Math.cos(angle) : Math.sin(angle);
-    });
+    [3, 5],
+  ])('relative bias %i × %i', async (Sq, Sk) => {
+    const buckets = { shape: [Sq + Sk], dtype: 'u32' as const, values: integers(Sq + Sk, 6) };
     const t = new GraphUnderTest(
-      {
-        x: weight([B, S, H * d]),
-        table: { shape: [positions, d], values: table },
-        start: { shape: [Bs], dtype: 'i32', values: Array.from({ length: Bs }, (_, b) => 1 - 2 * b) },
-        position: { shape: [1], dtype: 'u32', values: [3] },
-      },
+      { table: weight([6, 3]), buckets, position: { shape: [1], dtype: 'u32', values: [0] } },
       (g, input) => ({
-        y: rotary(g, input('x'), H, { table: input('table'), start: input('start'), position: input('position') }),
+        bias: relativeBias(
+          g,
+          input('table'),
+          { buckets: input('buckets'), offset: Sq - 1, position: input('position') },
+          Sq,
+          Sk,
+        ),
       }),
-    ).withGradients('y');
+    ).withGradients('bias');
     t.checkFiniteDifferences();
     await t.checkDevice(device, F32);
   });
-});
 
-test('rotary embedding of tokens with positions of their own is that of the same tokens in a line', async () => {
-  const [B, S, H, d] = [2, 5, 2, 4];
-  const i32 = (shape: number[], values: number[]): TestInput => ({ shape, dtype: 'i32', values });
-  const inputs = {
-    x: weight([B, S, H * d]),
-    table: { shape: [9, d] },
-    position: { shape: [1], dtype: 'u32' as const, values: [1] },
-    rows: i32([B], [-2, 3]),
-    // The same but for two tokens that change places, and one that stands beside another.
-    tokens: i32([B, S], [-2, -1, 0, 1, 2, 4, 3, 5, 5, 7]),
-  };
-  const t = new GraphUnderTest(inputs, (g, input) => {
-    const at = (start: Tensor) => ({ table: input('table'), start, position: input('position') });
-    return { line: rotary(g, input('x'), H, at(input('rows'))), tree: rotary(g, input('x'), H, at(input('tokens'))) };
-  }).withGradients('tree');
-  t.checkFiniteDifferences();
-  await t.checkDevice(device, F32);
-  const outputs = t.onCpu();
-  const differs = Array.from({ length: B * S }, (_, token) => {
-    const part = (name: string): number[] => Array.from(outputs.get(name)!.slice(token * H * d, (token + 1) * H * d));
-    return part('line').some((value, i) => value !== part('tree')[i]);
+  test('position bias from a bucket for every pair, of which some are hidden', async () => {
+    const [S, H, buckets] = [9, 3, 5];
+    const pairs = integers(S * S, buckets + 1).map((bucket) => (bucket === buckets ? HIDDEN : bucket));
+    const t = new GraphUnderTest(
+      { table: { shape: [buckets, H] }, pairs: { shape: [S, S], dtype: 'u32', values: pairs } },
+      (g, input) => ({ bias: pairwiseBias(g, input('table'), input('pairs')) }),
+    );
+    const bias = t.onCpu().get('bias') ?? [];
+    expect(Array.from(bias, (value) => value === HIDING_BIAS)).toEqual(
+      Array.from({ length: H }, () => pairs.map((pair) => pair === HIDDEN)).flat(),
+    );
+    await t.checkDevice(device, F32);
   });
-  expect(differs.map((different, token) => (different ? token : -1)).filter((token) => token >= 0)).toEqual([5, 6, 8]);
-});
 
-test.each([
-  [1, 1, 1, 1],
-  [2, 7, 3, 5],
-  [3, 16, 16, 4],
-  [5, 33, 32, 3],
-])('last tokens: %i rows of %i, the last %i of size %i', async (B, S, T, columns) => {
-  const t = new GraphUnderTest({ x: weight([B, S, columns]) }, (g, input) => ({
-    y: add(g, lastTokens(g, input('x'), T), lastTokens(g, input('x'), T), 1, 2),
-  })).withGradients('y');
-  t.checkFiniteDifferences();
-  await t.checkDevice(device, F32);
-});
+  test.each([11, 12])('embedding of %i columns', async (columns) => {
+    const ids = { shape: [3, 5], dtype: 'u32' as const, values: integers(15, 7) };
+    const t = new GraphUnderTest({ table: weight([7, columns]), ids }, (g, input) => ({
+      y: embedding(g, input('table'), input('ids')),
+    })).withGradients('y');
+    t.checkFiniteDifferences();
+    await t.checkDevice(device, F32);
+  });
 
-test.each([
-  [1, 1],
-  [3, 5],
-])('relative bias %i × %i', async (Sq, Sk) => {
-  const buckets = { shape: [Sq + Sk], dtype: 'u32' as const, values: integers(Sq + Sk, 6) };
-  const t = new GraphUnderTest(
-    { table: weight([6, 3]), buckets, position: { shape: [1], dtype: 'u32', values: [0] } },
-    (g, input) => ({
-      bias: relativeBias(
-        g,
-        input('table'),
-        { buckets: input('buckets'), offset: Sq - 1, position: input('position') },
-        Sq,
-        Sk,
-      ),
-    }),
-  ).withGradients('bias');
-  t.checkFiniteDifferences();
-  await t.checkDevice(device, F32);
-});
-
-test('position bias from a bucket for every pair, of which some are hidden', async () => {
-  const [S, H, buckets] = [9, 3, 5];
-  const pairs = integers(S * S, buckets + 1).map((bucket) => (bucket === buckets ? HIDDEN : bucket));
-  const t = new GraphUnderTest(
-    { table: { shape: [buckets, H] }, pairs: { shape: [S, S], dtype: 'u32', values: pairs } },
-    (g, input) => ({ bias: pairwiseBias(g, input('table'), input('pairs')) }),
-  );
-  const bias = t.onCpu().get('bias') ?? [];
-  expect(Array.from(bias, (value) => value === HIDING_BIAS)).toEqual(
-    Array.from({ length: H }, () => pairs.map((pair) => pair === HIDDEN)).flat(),
-  );
-  await t.checkDevice(device, F32);
-});
-
-test.each([11, 12])('embedding of %i columns', async (columns) => {
-  const ids = { shape: [3, 5], dtype: 'u32' as const, values: integers(15, 7) };
-  const t = new GraphUnderTest({ table: weight([7, columns]), ids }, (g, input) => ({
-    y: embedding(g, input('table'), input('ids')),
-  })).withGradients('y');
-  t.checkFiniteDifferences();
-  await t.checkDevice(device, F32);
-});
-
-test.each(PACKINGS)('embedding from a frozen table stored as %s, whole and in parts', async (packing) => {
-  const ids = { shape: [3, 5], dtype: 'u32' as const, values: integers(15, 7) };
-  for (const columns of [11, 64]) {
-    for (const rowsPerPart of [7, 3]) {
-      const t = new GraphUnderTest({ table: { shape: [7, columns], packing, rowsPerPart }, ids }, (g, input) => ({
-        y: embedding(g, input('table'), input('ids')),
-      }));
-      await t.checkDevice(device, F32);
+  test.each(PACKINGS)('embedding from a frozen table stored as %s, whole and in parts', async (packing) => {
+    const ids = { shape: [3, 5], dtype: 'u32' as const, values: integers(15, 7) };
+    for (const columns of [11, 64]) {
+      for (const rowsPerPart of [7, 3]) {
+        const t = new GraphUnderTest({ table: { shape: [7, columns], packing, rowsPerPart }, ids }, (g, input) => ({
+          y: embedding(g, input('table'), input('ids')),
+        }));
+        await t.checkDevice(device, F32);
+      }
     }
-  }
-});
+  });
 
-describe('orthonormality', () => {
-  /** Columns of the unit matrix, the last `empty` of them zeros, plus an error at one entry of each matrix. */
-  const nearly = (n: number, dimension: number, k: number, empty: number, error: number): number[] =>
-    Array.from({ length: n * dimension * k }, (_, at) => {
-      const [row, column] = [Math.floor(at / k) % dimension, at % k];
-      const unit = row === column && column < k - empty ? 1 : 0;
-      return unit + (row === 0 && column === 0 ? error * (1 + Math.floor(at / (dimension * k))) : 0);
+  describe('orthonormality', () => {
+    /** Columns of the unit matrix, the last `empty` of them zeros, plus an error at one entry of each matrix. */
+    const nearly = (n: number, dimension: number, k: number, empty: number, error: number): number[] =>
+      Array.from({ length: n * dimension * k }, (_, at) => {
+        const [row, column] = [Math.floor(at / k) % dimension, at % k];
+        const unit = row === column && column < k - empty ? 1 : 0;
+        return unit + (row === 0 && column === 0 ? error * (1 + Math.floor(at / (dimension * k))) : 0);
+      });
+
+    test.each([
+      [1, 1, 1, 0],
+      [3, 5, 3, 1],
+      [2, 16, 9, 0],
+      [5, 40, 13, 6],
+    ])('%i matrices %i × %i, %i columns empty', async (n, dimension, k, empty) => {
+      for (const error of [0, 0.01]) {
+        const values = nearly(n, dimension, k, empty, error);
+        const t = new GraphUnderTest({ S: { shape: [n, dimension, k], values }, error: { shape: [n] } }, (g, input) => {
+          orthonormality(g, input('S'), input('error'));
+          return { error: input('error') };
+        });
+        const after = t.onCpu().get('error') ?? [];
+        for (let i = 0; i < n; i++) expect(after[i]).toBeCloseTo((1 + error * (1 + i)) ** 2 - 1, 6);
+        await t.checkDevice(device, F32);
+      }
     });
 
-  test.each([
-    [1, 1, 1, 0],
-    [3, 5, 3, 1],
-    [2, 16, 9, 0],
-    [5, 40, 13, 6],
-  ])('%i matrices %i × %i, %i columns empty', async (n, dimension, k, empty) => {
-    for (const error of [0, 0.01]) {
-      const values = nearly(n, dimension, k, empty, error);
-      const t = new GraphUnderTest({ S: { shape: [n, dimension, k], values }, error: { shape: [n] } }, (g, input) => {
+    test('of random columns, of zeros, and of what is not a number', async () => {
+      const values = [...noise(24, 7), ...new Array<number>(24).fill(0)];
+      const t = new GraphUnderTest({ S: { shape: [2, 8, 3], values }, error: { shape: [2] } }, (g, input) => {
         orthonormality(g, input('S'), input('error'));
         return { error: input('error') };
       });
-      const after = t.onCpu().get('error') ?? [];
-      for (let i = 0; i < n; i++) expect(after[i]).toBeCloseTo((1 + error * (1 + i)) ** 2 - 1, 6);
+      expect(t.onCpu().get('error')?.[1]).toBe(0);
       await t.checkDevice(device, F32);
-    }
-  });
-
-  test('of random columns, of zeros, and of what is not a number', async () => {
-    const values = [...noise(24, 7), ...new Array<number>(24).fill(0)];
-    const t = new GraphUnderTest({ S: { shape: [2, 8, 3], values }, error: { shape: [2] } }, (g, input) => {
-      orthonormality(g, input('S'), input('error'));
-      return { error: input('error') };
+      values[0] = NaN;
+      const bad = new GraphUnderTest({ S: { shape: [2, 8, 3], values }, error: { shape: [2] } }, (g, input) => {
+        orthonormality(g, input('S'), input('error'));
+        return { error: input('error') };
+      });
+      expect(bad.onCpu().get('error')?.[0]).toBeGreaterThan(1e38);
+      await bad.checkDevice(device, F32);
     });
-    expect(t.onCpu().get('error')?.[1]).toBe(0);
-    await t.checkDevice(device, F32);
-    values[0] = NaN;
-    const bad = new GraphUnderTest({ S: { shape: [2, 8, 3], values }, error: { shape: [2] } }, (g, input) => {
-      orthonormality(g, input('S'), input('error'));
-      return { error: input('error') };
-    });
-    expect(bad.onCpu().get('error')?.[0]).toBeGreaterThan(1e38);
-    await bad.checkDevice(device, F32);
   });
 });

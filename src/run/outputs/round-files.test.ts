@@ -1,8 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { BufferLedger } from '../../device/buffers.ts';
-import type { Device } from '../../device/device.ts';
 import { readGoldenJson } from '../../testing/golden.ts';
-import { acquireTestGpu, measuredTuning } from '../../testing/devices.ts';
+import { type DeviceLender, openDeviceLender } from '../../testing/devices.ts';
 import { bytesOfFile, memoryFile } from '../../testing/output-files.ts';
 import { hasShared } from '../../testing/shared.ts';
 import { tinyHost, tinyModel, tinySettings } from '../../testing/tiny-run.ts';
@@ -20,16 +18,12 @@ import type { RunSettings } from '../settings.ts';
 import { openSavedRound, type SavedRound } from './saved-round.ts';
 
 // One device for all runs, so that every kernel is compiled once; each run has a ledger of its own.
-let device: Device;
+let devices: DeviceLender;
 beforeAll(async () => {
-  device = await acquireTestGpu();
+  devices = await openDeviceLender();
 });
-afterAll(() => device.destroy());
-const acquireGpu = (): Promise<Device> => {
-  const buffers = new BufferLedger(device.device);
-  const tuning = measuredTuning();
-  return Promise.resolve({ ...device, tuning, buffers, destroy: () => Promise.resolve(buffers.destroyAll()) });
-};
+afterAll(() => devices.destroy());
+const acquireDevice = () => devices.lend();
 
 type Files = Map<string, Uint8Array<ArrayBuffer>>;
 
@@ -46,7 +40,7 @@ async function runKeepingRounds(
     rounds.set(`${orderFolder}/${roundFolder}`, files);
   };
   await new Run(
-    tinyHost((event) => events.push(event), { acquireGpu, saveRound, ...parts }),
+    tinyHost((event) => events.push(event), { acquireDevice, saveRound, ...parts }),
     settings,
   ).execute();
   const last = events.at(-1);
@@ -141,7 +135,7 @@ describe('a round that was saved', () => {
     const events: RunEvent[] = [];
     let kept: Files = new Map();
     const host = tinyHost((event) => events.push(event), {
-      acquireGpu,
+      acquireDevice,
       savedRound: () => openRound(files('1-gloss')),
       saveRound: async ({ results, trained }) => {
         expect(trained).toEqual([]);
@@ -264,7 +258,7 @@ describe('a round that was saved', () => {
     const all = new Map(files('1-gloss'));
     damage(all);
     const events: RunEvent[] = [];
-    const host = tinyHost((event) => events.push(event), { acquireGpu, savedRound: () => openRound(all) });
+    const host = tinyHost((event) => events.push(event), { acquireDevice, savedRound: () => openRound(all) });
     await new Run(host, { ...settings, ...change }).execute();
     expect(events.at(-1)).toMatchObject({ type: 'failed', error: { code } });
     expect(events.filter((event) => event.type === 'memory').at(-1)).toMatchObject({ liveBuffers: 0 });

@@ -1,22 +1,24 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { float32ToHalf, halfToFloat32 } from '../../base/half.ts';
-import { F32, relativeError } from '../../testing/compare.ts';
-import { acquireTestGpu } from '../../testing/gpu.ts';
-import { noise } from '../../testing/graphs.ts';
-import type { Gpu } from '../device.ts';
+import { float32ToHalf, halfToFloat32 } from '../../../base/half.ts';
+import { F32, relativeError } from '../../../testing/compare.ts';
+import { acquireTestGpu } from '../../../testing/devices.ts';
+import { noise } from '../../../testing/graphs.ts';
+import { wholeOf } from '../../buffers.ts';
 import type { Kernel } from '../../kernel.ts';
 import { pack, type Packing, unpack } from '../../packing.ts';
-import { type BufferRange, Program, submit } from '../program.ts';
+import type { Gpu } from '../gpu.ts';
+import { GpuProgram, submit } from '../program.ts';
 import { readBytes } from '../readback.ts';
 import { type MatrixComponent, NO_MATRICES } from '../subgroups.ts';
-import { type MatmulPlan, matmulTwin } from './matmul.ts';
+import type { MatmulPlan } from './matmul.ts';
+import { matmulTwin } from '../../matmul-reference.ts';
 import { type MatmulLayout, type MatmulShape, plainProduct, windowOf } from '../../matmul-shape.ts';
 import { matricesFor, type MatrixTile, planSubgroupMatrixMatmul } from './matmul-subgroup-matrix.ts';
 import { planVariant, variantsOf } from './matmul-variants.ts';
 
 let gpu: Gpu;
 beforeAll(async () => {
-  gpu = await acquireTestGpu();
+  ({ gpu } = await acquireTestGpu());
 });
 afterAll(() => gpu.destroy());
 
@@ -29,7 +31,7 @@ const SIDE = 32;
  * The same kernel with plain WGSL for the device's matrices, so that all but the hardware's product is tested on every
  * device: operands stay where they lie, and a thread keeps every LANES-th of the sums.
  */
-function emulated({ name, wgsl }: Kernel, { sizes: { M, N, K }, lanes }: MatrixTile): Kernel {
+function emulated({ name, wgsl = () => '' }: Kernel, { sizes: { M, N, K }, lanes }: MatrixTile): Kernel {
   const helpers = `
 struct Operand { offset: u32, row: u32, column: u32 }
 alias Sums = array<f32, ${Math.ceil((M * N) / lanes)}>;
@@ -52,7 +54,7 @@ fn store(offset: u32, values: Sums, stride: u32) {
     finished[offset + i / ${N}u * stride + i % ${N}u] = sums[i / ${lanes}u];
   }
 }`;
-  const changed = wgsl
+  const changed = wgsl()
     .replace(/^(enable (subgroups|chromium_experimental_subgroup_matrix)|diagnostic.*);\n/gm, '')
     .replace(/^alias (Left|Right|Sums) .*\n/gm, '')
     .replace(/^ *@builtin\(subgroup_(id|invocation_id)\).*\n/gm, '')
@@ -64,7 +66,7 @@ fn store(offset: u32, values: Sums, stride: u32) {
     .replaceAll('subgroupMatrixMultiplyAccumulate(', 'multiplied(')
     .replaceAll('subgroupMatrixStore<row_major>(&finished, ', 'store(');
   expect(changed).not.toMatch(/subgroup_|subgroupMatrix/);
-  return { name: `${name} emulated`, wgsl: changed + helpers };
+  return { name: `${name} emulated`, wgsl: () => changed + helpers };
 }
 
 interface Product {
@@ -87,15 +89,15 @@ async function errorsOf({ shape, packing }: Product, plan: MatmulPlan, component
   const b = packing && packed ? unpack(packed, packing, loose.length) : loose;
   const owned = [a, packed ?? b, c, d].map((values, i) => {
     const buffer = gpu.buffers.storage(`operand ${i}`, values.byteLength);
-    gpu.device.queue.writeBuffer(buffer.gpuBuffer, 0, values);
+    gpu.device.queue.writeBuffer(gpu.buffers.memoryOf(buffer), 0, values);
     return buffer;
   });
-  const tensors = owned.map((buffer): BufferRange => ({ buffer, offset: 0, bytes: buffer.bytes }));
+  const tensors = owned.map(wholeOf);
   try {
-    const program = await Program.record(gpu, 'product', [
+    const program = await GpuProgram.record(gpu, 'product', [
       { ...plan, tensors: tensors.slice(0, shape.addend ? 4 : 3) },
     ]);
-    submit(gpu, program);
+    submit(gpu, [program]);
     const found = new Float32Array(await readBytes(gpu, tensors[2]), 0, c.length);
     program.destroy();
     const round = (values: Float32Array): Float32Array =>

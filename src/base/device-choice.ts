@@ -1,0 +1,11 @@
+/** What a person wants to train on. */
+export const DEVICE_CHOICES = ['auto', 'gpu', 'cpu'] as const;
+export type DeviceChoice = (typeof DEVICE_CHOICES)[number];
+
+/**
+ * Why a device was chosen: the person wants it (`asked`); a graphics card is there (`hardware`); or the CPU is what is
+ * left, since there is no WebGPU (`no-webgpu`), no adapter (`no-adapter`), or one that computes on the CPU anyway and
+ * slower (`software-adapter`).
+ */
+export const DEVICE_REASONS = ['asked', 'hardware', 'no-webgpu', 'no-adapter', 'software-adapter'] as const;
+export type DeviceReason = (typeof DEVICE_REASONS)[number];

@@ -1,0 +1,64 @@
+import type { DeviceChoice, DeviceReason } from '../base/device-choice.ts';
+import { GorpError } from '../base/errors.ts';
+import type { Device, DeviceFacts, MemoryLimits } from './device.ts';
+import { HEAP_BYTES, MOST_BUFFER_BYTES } from './wasm/heap.ts';
+import { WasmDevice, type WasmHost } from './wasm/wasm-device.ts';
+import { isSoftware, requestAdapter } from './webgpu/gpu.ts';
+import type { TuningHost } from './webgpu/tune.ts';
+import { openWebGpu } from './webgpu/webgpu-device.ts';
+
+/** The device that a run will compute on, before it is opened. */
+export interface ChosenDevice {
+  readonly kind: DeviceFacts['kind'];
+  readonly why: DeviceReason;
+  readonly limits: MemoryLimits;
+  /** Set for WebGPU. */
+  readonly adapter?: GPUAdapter;
+}
+
+/** What devices need from where the program runs. */
+export interface DeviceHost {
+  /** `navigator.gpu`, or Dawn's in Node. @throws GorpError where it should be there and cannot be loaded. */
+  webgpu(): Promise<GPU | undefined>;
+  readonly tuning: TuningHost;
+  readonly wasm: WasmHost;
+}
+
+const cpu = (why: DeviceReason): ChosenDevice => ({
+  kind: 'wasm',
+  why,
+  limits: { buffer: MOST_BUFFER_BYTES, total: HEAP_BYTES },
+});
+
+function gpu(adapter: GPUAdapter, why: DeviceReason): ChosenDevice {
+  const { maxBufferSize, maxStorageBufferBindingSize } = adapter.limits;
+  const buffer = Math.min(maxBufferSize, maxStorageBufferBindingSize);
+  return { kind: 'webgpu', why, limits: { buffer, total: null }, adapter };
+}
+
+/**
+ * Chooses: a graphics card where there is one, else the CPU, unless the person wants something else. Opens nothing.
+ *
+ * @throws GorpError `gpu/…` when a GPU is asked for and there is none.
+ */
+export async function chooseDevice(choice: DeviceChoice, webgpu: DeviceHost['webgpu']): Promise<ChosenDevice> {
+  if (choice === 'cpu') return cpu('asked');
+  if (choice === 'gpu') return gpu(await requestAdapter(await webgpu()), 'asked');
+  try {
+    const adapter = await requestAdapter(await webgpu());
+    return isSoftware(adapter) ? cpu('software-adapter') : gpu(adapter, 'hardware');
+  } catch (thrown) {
+    if (!(thrown instanceof GorpError)) throw thrown;
+    return cpu(thrown.code === 'gpu/no-adapter' ? 'no-adapter' : 'no-webgpu');
+  }
+}
+
+/** Opens the device that {@link chooseDevice} chooses. @throws GorpError `gpu/…`, `device/no-simd`, `device/no-memory`. */
+export async function openDevice(
+  choice: DeviceChoice,
+  host: DeviceHost,
+): Promise<{ device: Device; why: DeviceReason }> {
+  const { adapter, why } = await chooseDevice(choice, () => host.webgpu());
+  const device = adapter ? await openWebGpu(adapter, host.tuning) : await WasmDevice.open(host.wasm);
+  return { device, why };
+}
