@@ -196,13 +196,14 @@ function block(i: u32, rows: u32, j: u32, columns: u32, k: u32, count: u32): voi
   } else if (formB & IN_PLACE) {
     const columnsFrom = b + <usize>k * ldb + ((<usize>j) << 2);
     if (rows <= 2 && !swapped) fewRows(from, ld, rows, columnsFrom, columns, count, to, add, addLd);
-    else tiles(from, ld, rows, columnsFrom, 32, ldb, columns, count, to, add, addLd);
+    else tiles(from, ld, rows, columnsFrom, 32, ldb, ldb, columns, count, to, add, addLd);
   } else {
-    tiles(from, ld, rows, scratch + PANELS, (<usize>count) << 5, 32, columns, count, to, add, addLd);
+    tiles(from, ld, rows, scratch + PANELS, (<usize>count) << 5, 32, 16, columns, count, to, add, addLd);
   }
 }
 
-// Tiles over a block. @param apart bytes from one panel to the next. @param ldp bytes from one k of a panel to the next.
+// Tiles over a block. @param apart bytes from one panel to the next. @param ldp bytes from one k of a panel to the next,
+// and @param ldNarrow in a panel of four columns.
 function tiles(
   from: usize,
   ld: usize,
@@ -210,6 +211,7 @@ function tiles(
   panel: usize,
   apart: usize,
   ldp: usize,
+  ldNarrow: usize,
   columns: u32,
   count: u32,
   to: usize,
@@ -221,13 +223,13 @@ function tiles(
   for (let left = columns; ; left -= 8) {
     const isNarrow = left <= 4;
     const isWhole = left >= 8 || left == 4;
-    const ldb = isNarrow && ldp == 32 ? 16 : ldp;
+    const ldPanel = isNarrow ? ldNarrow : ldp;
     if (!swapped && isWhole) {
-      setStrides(count, ld, ldb, ldc, addLd);
+      setStrides(count, ld, ldPanel, ldc, addLd);
       if (isNarrow) narrowPanel(from, ld, rows, panel, to, add, addLd);
       else wholePanel(from, ld, rows, panel, to, add, addLd);
     } else {
-      setStrides(count, ld, ldb, isNarrow ? 16 : 32, 0);
+      setStrides(count, ld, ldPanel, isNarrow ? 16 : 32, 0);
       edgePanel(from, ld, rows, panel, min<u32>(8, left), to, add, addLd);
     }
     if (left <= 8) return;
@@ -380,5 +382,6 @@ function fewRows(
     else tile2x16(from, panel + at, to + at, add ? add + at : 0);
   }
   const at = (<usize>j) << 2;
-  if (j < columns) tiles(from, ld, rows, panel + at, 32, ldb, columns - j, count, to + at, add ? add + at : 0, addLd);
+  if (j < columns)
+    tiles(from, ld, rows, panel + at, 32, ldb, ldb, columns - j, count, to + at, add ? add + at : 0, addLd);
 }
