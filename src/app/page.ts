@@ -182,7 +182,7 @@ export function createPage({ openSession, history, tasks, desk, findSupport, the
         setState({ refused: reportOf(error) });
         return;
       }
-      const { access, everyRound, goOn, taskData, memoryBudget: budget } = getState();
+      const { access, device, everyRound, goOn, taskData, memoryBudget: budget } = getState();
       setState(({ view }) => ({
         run: startingRun(settings),
         refused: null,
@@ -192,7 +192,7 @@ export function createPage({ openSession, history, tasks, desk, findSupport, the
       session = openSession(receive);
       const tasks = pageTasksOf(settings, taskData);
       const rounds = { everyRound, goesOn: goOn !== null };
-      session.send({ type: 'start', settings, access, tasks, rounds, memoryBudget: budgetBytes(budget) });
+      session.send({ type: 'start', settings, device, access, tasks, rounds, memoryBudget: budgetBytes(budget) });
     },
     pause: () => {
       if (getState().run.status !== 'running') return;

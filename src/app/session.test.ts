@@ -39,7 +39,15 @@ describe('openWorkerSession', () => {
     const access = { hub: { endpoint: 'https://hub', token: null }, files: [] };
     const tasks = { folder: new Map<string, Blob>(), own: new Map<string, Blob>() };
     const rounds = { everyRound: false, goesOn: false };
-    const command: WorkerCommand = { type: 'start', settings, access, tasks, rounds, memoryBudget: null };
+    const command: WorkerCommand = {
+      type: 'start',
+      settings,
+      device: 'auto',
+      access,
+      tasks,
+      rounds,
+      memoryBudget: null,
+    };
     session.send(command);
     expect(worker.sent).toEqual([command]);
     worker.onmessage?.({ data: { type: 'paused' } });

@@ -1,4 +1,5 @@
 import { createStore, type StoreApi } from 'zustand/vanilla';
+import type { DeviceChoice } from '../base/device-choice.ts';
 import type { ErrorReport } from '../base/errors.ts';
 import { embeddedSettings } from '../run/presets.ts';
 import type { RunSettings } from '../run/settings.ts';
@@ -39,6 +40,8 @@ export interface PageState {
   access: ModelAccess;
   models: ModelsState;
   /** GiB of GPU memory that a run may take; null where the person has not said. Kept in this browser. */
+  /** What to train on. */
+  device: DeviceChoice;
   memoryBudget: number | null;
   /** The memory that a run with the draft's settings would take. */
   memoryPlan: PlanState;
@@ -71,6 +74,7 @@ export const createPageStore = (theme: Theme, memoryBudget: number | null = null
     draft: embeddedSettings('full', 'gorp-plus'),
     access: { hub: { endpoint: HUB, token: null }, files: [] },
     models: NO_MODELS,
+    device: 'auto',
     memoryBudget,
     memoryPlan: NO_PLAN,
     everyRound: false,

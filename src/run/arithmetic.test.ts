@@ -7,7 +7,7 @@ import { ONLY_VARIANT, ROUNDING_VARIANTS, variantsOf } from '../device/webgpu/ke
 import { WebGpuDevice } from '../device/webgpu/webgpu-device.ts';
 import { embeddedModel } from '../testing/embedded-model.ts';
 import { acquireTestGpu } from '../testing/devices.ts';
-import { tinyHost, tinyModel, tinySettings } from '../testing/tiny-run.ts';
+import { tinyHost, tinyModel, tinySettings, onDevice } from '../testing/tiny-run.ts';
 import type { RunEvent } from './events.ts';
 import { Run } from './run.ts';
 
@@ -29,7 +29,7 @@ describe('a run with products of 16-bit floats', () => {
     const events: RunEvent[] = [];
     const openModel = vi.fn(() => Promise.resolve(tinyModel()));
     const host = tinyHost((event) => events.push(event), {
-      acquireDevice: () => Promise.resolve(new WebGpuDevice({ ...device.gpu, destroy: () => Promise.resolve() })),
+      ...onDevice(() => Promise.resolve(new WebGpuDevice({ ...device.gpu, destroy: () => Promise.resolve() }))),
       openModel,
     });
     const settings = { ...tinySettings('seq-lora', { epochs: 1, arithmetic }), order: ['gloss'] };

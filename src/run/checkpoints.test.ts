@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { float32ToBfloat16, float32ToHalf } from '../base/half.ts';
 import { type DeviceLender, openDeviceLender } from '../testing/devices.ts';
-import { tinyHost, tinyModel, tinySettings } from '../testing/tiny-run.ts';
+import { tinyHost, tinyModel, tinySettings, onDevice } from '../testing/tiny-run.ts';
 import { type ModelFiles, openModelFolder } from '../weights/model-folder.ts';
 import { PickedFolder } from '../weights/picked-folder.ts';
 import { safetensorsOf, type Tensors } from '../weights/testing/model-of.ts';
@@ -41,7 +41,7 @@ async function filesOf(dtype: keyof typeof TYPES, embedding = 'shared.weight'): 
 async function lossesOf(folder: PickedFolder): Promise<number[]> {
   const events: RunEvent[] = [];
   const parts: Partial<RunHost> = {
-    acquireDevice: () => devices.lend(),
+    ...onDevice(() => devices.lend()),
     openModel: (_, __, ___, inspect) => openModelFolder(folder, inspect),
   };
   const settings = { ...tinySettings('gorp', { epochs: 1, frozenWeights: 'stored' }), order: ['gloss'] };

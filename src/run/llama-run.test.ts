@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { DiskFolder } from '../cli/disk-folder.ts';
 import { type DeviceLender, openDeviceLender } from '../testing/devices.ts';
 import { hasShared, sharedPath } from '../testing/shared.ts';
-import { tinyHost, tinySettings } from '../testing/tiny-run.ts';
+import { tinyHost, tinySettings, onDevice } from '../testing/tiny-run.ts';
 import { type ModelFiles, openModelFolder } from '../weights/model-folder.ts';
 import type { RunEvent } from './events.ts';
 import type { RunHost } from './host.ts';
@@ -24,7 +24,7 @@ const storiesModel = async (): Promise<ModelFiles> =>
 async function execute(settings: RunSettings, parts: Partial<RunHost> = {}): Promise<RunEvent> {
   const events: RunEvent[] = [];
   const host = tinyHost((event) => events.push(event), {
-    acquireDevice: () => devices.lend(),
+    ...onDevice(() => devices.lend()),
     openModel: storiesModel,
     ...parts,
   });

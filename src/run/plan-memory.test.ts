@@ -7,7 +7,7 @@ import type { MethodName, MethodSettings } from '../gorp/method-settings.ts';
 import { type DeviceOutline, outlineOf } from '../device/counting-device.ts';
 import { type DeviceLender, openDeviceLender } from '../testing/devices.ts';
 import { hasShared, sharedPath } from '../testing/shared.ts';
-import { tinyHost, tinyModel, tinySettings } from '../testing/tiny-run.ts';
+import { tinyHost, tinyModel, tinySettings, onDevice } from '../testing/tiny-run.ts';
 import { type ModelFiles, openModelFolder } from '../weights/model-folder.ts';
 import type { RunEvent } from './events.ts';
 import { FROZEN_WEIGHTS, frozenPacking } from './frozen-weights.ts';
@@ -32,7 +32,7 @@ const OUTLINE = outlineFor(2 ** 31);
 async function runOf(settings: RunSettings, parts: Partial<RunHost>): Promise<{ plan: MemoryPlan; peak: number }> {
   const events: RunEvent[] = [];
   const host = tinyHost((event) => events.push(event), {
-    acquireDevice: () => devices.lend(),
+    ...onDevice(() => devices.lend()),
     ...parts,
   });
   await new Run(host, settings).execute();

@@ -6,6 +6,7 @@ import { type DeviceReport, ResultsSchema, type TaskReport } from './results.ts'
 
 const DEVICE: DeviceReport = {
   kind: 'webgpu',
+  why: 'asked',
   vendor: 'mesa',
   architecture: '',
   description: 'a device',

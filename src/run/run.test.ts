@@ -4,7 +4,7 @@ import { GorpError } from '../base/errors.ts';
 import { METHOD_NAMES } from '../gorp/method-settings.ts';
 import type { Device } from '../device/device.ts';
 import { acquireMeasuringGpu, acquireTestGpu, type DeviceLender, openDeviceLender } from '../testing/devices.ts';
-import { tinyHost, tinyModel, tinySettings } from '../testing/tiny-run.ts';
+import { tinyHost, tinyModel, tinySettings, onDevice } from '../testing/tiny-run.ts';
 import type { RunEvent } from './events.ts';
 import { type Results, ResultsSchema } from './results.ts';
 import type { RunHost } from './host.ts';
@@ -56,7 +56,7 @@ async function execute(
     events.push(structuredClone(event)); // as it would cross to the page
     interfere(event, run);
   };
-  const run: Run = new Run(tinyHost(emit, { acquireDevice: () => devices.lend(), ...parts }), settings);
+  const run: Run = new Run(tinyHost(emit, { ...onDevice(() => devices.lend()), ...parts }), settings);
   await run.execute();
   const ended = new Ended(events);
   expect(['finished', 'stopped', 'failed']).toContain(ended.last.type);
@@ -88,7 +88,7 @@ const isFraction = (value: unknown): boolean => typeof value === 'number' && val
 describe('a run to the end', () => {
   test('tells its plan, its losses, its accuracies and its spaces, and gives them all as results', async () => {
     const settings = tinySettings('gorp-plus');
-    const ended = await execute(settings, undefined, { acquireDevice: acquireMeasuringGpu });
+    const ended = await execute(settings, undefined, onDevice(acquireMeasuringGpu));
     expect(ended.last.type).toBe('finished');
     const { results } = ended;
     const [plan] = ended.of('plan');
@@ -350,7 +350,7 @@ describe('a run whose kernels are being measured', () => {
         run = running;
         if (!hasBegun && at('train', 1, 1)(event)) run.pause();
       },
-      { acquireDevice },
+      onDevice(acquireDevice),
     );
     expect(hasBegun).toBe(true);
     expect(ended.last.type).toBe(end);
@@ -366,7 +366,7 @@ describe('a run that fails', () => {
         if (at('train', 1, 1)(event)) run.pause();
         if (event.type === 'paused') run.breakDevice();
       },
-      { acquireDevice: acquireTestGpu },
+      onDevice(acquireTestGpu),
     );
     expect(ended.last).toMatchObject({ type: 'failed', error: { code: 'device/lost' } });
   });
@@ -381,7 +381,7 @@ describe('a run that fails', () => {
     const ended = await execute(
       tinySettings('gorp-plus'),
       once(is, (run) => run.breakDevice()),
-      { acquireDevice: acquireTestGpu },
+      onDevice(acquireTestGpu),
     );
     expect(ended.last).toMatchObject({ type: 'failed', error: { code: 'device/lost' } });
     const [{ error }] = ended.of('failed');

@@ -2,9 +2,9 @@ import { create, globals } from 'webgpu';
 import { DAWN_OPTIONS } from '../cli/node-device.ts';
 import { BufferLedger } from '../device/buffers.ts';
 import type { Device } from '../device/device.ts';
-import { acquireGpu, gpuAllocator } from '../device/webgpu/gpu.ts';
+import { acquireGpu, gpuAllocator, requestAdapter } from '../device/webgpu/gpu.ts';
 import { Tuning } from '../device/webgpu/tuning.ts';
-import { acquireWebGpu, WebGpuDevice } from '../device/webgpu/webgpu-device.ts';
+import { openWebGpu, WebGpuDevice } from '../device/webgpu/webgpu-device.ts';
 
 Object.assign(globalThis, globals);
 
@@ -21,9 +21,9 @@ export async function acquireTestGpu(): Promise<WebGpuDevice> {
 }
 
 /** The same, which chooses its kernels by measurement as a run does. It remembers nothing of an earlier start. */
-export function acquireMeasuringGpu(): Promise<WebGpuDevice> {
+export async function acquireMeasuringGpu(): Promise<WebGpuDevice> {
   const store = { read: () => Promise.resolve(undefined), write: () => Promise.resolve() };
-  return acquireWebGpu(dawn(), { now: () => performance.now(), store, platform: 'test' });
+  return openWebGpu(await requestAdapter(dawn()), { now: () => performance.now(), store, platform: 'test' });
 }
 
 /** The quickest device, for tests of everything above kernels. */

@@ -3,6 +3,7 @@ import { methodPreset } from '../gorp/methods.ts';
 import type { MethodName, MethodSettings } from '../gorp/method-settings.ts';
 import { sizeOf } from '../graph/tensor.ts';
 import { parseT5Config, t5ParameterShapes } from '../models/t5-config.ts';
+import type { Device } from '../device/device.ts';
 import type { RunEvent } from '../run/events.ts';
 import type { RunHost } from '../run/host.ts';
 import type { RunSettings, TrainingSettings } from '../run/settings.ts';
@@ -153,10 +154,15 @@ export function tinySettings(
   };
 }
 
+/** The part of a host that opens a run's device. */
+export const onDevice = (open: () => Promise<Device>): Pick<RunHost, 'acquireDevice'> => ({
+  acquireDevice: async () => ({ device: await open(), why: 'asked' }),
+});
+
 /** What a run asks for, in memory. */
 export function tinyHost(emit: (event: RunEvent) => void, parts: Partial<RunHost> = {}): RunHost {
   return {
-    acquireDevice: acquireTestDevice,
+    ...onDevice(acquireTestDevice),
     openModel: () => Promise.resolve(tinyModel()),
     taskReader: () => readTinyTask,
     ownTask: () => Promise.resolve(undefined),

@@ -27,14 +27,14 @@ export function createMemoryPlanner(store: PageStore, ask: AskForPlan): () => vo
   const plan = (): void => {
     giveUp?.();
     giveUp = null;
-    const { draft, access, taskData, support, memoryPlan } = getState();
+    const { draft, access, device, taskData, support, memoryPlan } = getState();
     if (support !== 'ready' || draftIssues(draft, taskData).size > 0) {
       setState({ memoryPlan: NO_PLAN });
       return;
     }
     const labels = draft.order.map((name) => [...taskCard(name, taskData).labels]);
     const config = known?.model === draft.model && known.access === access ? known.config : null;
-    const command: PlanCommand = { type: 'plan', settings: draft, access, labels, config };
+    const command: PlanCommand = { type: 'plan', settings: draft, device, access, labels, config };
     setState({ memoryPlan: { status: 'planning', last: memoryPlan.status === 'planned' ? memoryPlan.plan : null } });
     giveUp = ask(command, (answer) => {
       giveUp = null;

@@ -10,6 +10,7 @@ import { EMBEDDED_TASKS } from '../setup/catalogue.ts';
 
 export const GPU_DEVICE: DeviceReport = {
   kind: 'webgpu',
+  why: 'hardware',
   vendor: 'nvidia',
   architecture: 'ampere',
   description: 'NVIDIA GeForce RTX 3060 Laptop GPU',
@@ -20,6 +21,7 @@ export const GPU_DEVICE: DeviceReport = {
 
 export const SOFTWARE_DEVICE: DeviceReport = {
   kind: 'webgpu',
+  why: 'hardware',
   vendor: 'google',
   architecture: 'swiftshader',
   description: 'SwiftShader Device (Subzero)',

@@ -3,7 +3,7 @@ import { readGoldenJson } from '../../testing/golden.ts';
 import { type DeviceLender, openDeviceLender } from '../../testing/devices.ts';
 import { bytesOfFile, memoryFile } from '../../testing/output-files.ts';
 import { hasShared } from '../../testing/shared.ts';
-import { tinyHost, tinyModel, tinySettings } from '../../testing/tiny-run.ts';
+import { tinyHost, tinyModel, tinySettings, onDevice } from '../../testing/tiny-run.ts';
 import { mergedTensors } from '../../weights/exports/merge.ts';
 import { shardedWeights } from '../../weights/exports/sharding.ts';
 import { openTensors } from '../../weights/model-files.ts';
@@ -23,7 +23,7 @@ beforeAll(async () => {
   devices = await openDeviceLender();
 });
 afterAll(() => devices.destroy());
-const acquireDevice = () => devices.lend();
+const { acquireDevice } = onDevice(() => devices.lend());
 
 type Files = Map<string, Uint8Array<ArrayBuffer>>;
 
