@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import { insecureAddress, isSecureAddress } from '../base/address.ts';
 import { GorpError } from '../base/errors.ts';
 import { denied, unreachable } from './response-checks.ts';
 
@@ -49,7 +50,7 @@ const ModelInfoSchema = v.object({
   ),
 });
 
-/** @throws GorpError `weights/bad-hub`, `weights/bad-token`; the token is not repeated in it. */
+/** @throws GorpError `weights/bad-hub`, `weights/insecure`, `weights/bad-token`; the token is not repeated in it. */
 export function checkAccess({ endpoint, token }: HubAccess): HubAccess {
   const isUrl = URL.canParse(endpoint) && /^https?:$/.test(new URL(endpoint).protocol);
   if (!isUrl) {
@@ -59,6 +60,7 @@ export function checkAccess({ endpoint, token }: HubAccess): HubAccess {
       `Give an address as ${HUB}, or leave it empty.`,
     );
   }
+  if (!isSecureAddress(endpoint)) throw insecureAddress('weights/insecure', endpoint);
   if (token !== null && !/^[\x21-\x7e]{1,1000}$/.test(token)) {
     throw new GorpError(
       'weights/bad-token',
@@ -68,6 +70,16 @@ export function checkAccess({ endpoint, token }: HubAccess): HubAccess {
   }
   return { endpoint: endpoint.replace(/\/+$/, ''), token };
 }
+
+/** The origin of a hub's address, which its token belongs to; null for a text that is no address. */
+export const hubOrigin = (endpoint: string): string | null =>
+  URL.canParse(endpoint) && /^https?:/.test(endpoint) ? new URL(endpoint).origin : null;
+
+/** Access with another hub. A token belongs to the origin it was entered for: at another one it has to be entered anew. */
+export const withEndpoint = (before: HubAccess, endpoint: string): HubAccess => ({
+  endpoint,
+  token: hubOrigin(endpoint) === hubOrigin(before.endpoint) ? before.token : null,
+});
 
 /** A fetch that shows the token to the hub, and to no other server that a redirect may lead to. */
 export function authorizedFetch({ endpoint, token }: HubAccess, fetch = globalThis.fetch): typeof globalThis.fetch {
@@ -94,8 +106,8 @@ export function parseCommitUrl(url: string): { id: string; commit: string } | nu
 /**
  * Asks the hub which commit a revision stands for now, and for its files.
  *
- * @throws GorpError `weights/offline`, `weights/cors`, `weights/network`, `weights/denied`, `weights/no-repository`,
- * `weights/no-revision`, `weights/hub-answer`, `weights/http`.
+ * @throws GorpError `weights/offline`, `weights/cors`, `weights/network`, `weights/denied`, `weights/insecure`,
+ * `weights/no-repository`, `weights/no-revision`, `weights/hub-answer`, `weights/http`.
  */
 export async function resolveRevision(
   { repository, revision }: { repository: string; revision: string },
@@ -110,6 +122,7 @@ export async function resolveRevision(
     signal?.throwIfAborted();
     throw await unreachable(url, fetch, cause);
   });
+  if (response.redirected && !isSecureAddress(response.url)) throw insecureAddress('weights/insecure', response.url);
   if (response.status !== 200) throw hubRefusal(response, { repository, revision, url, hasToken: token !== null });
   const json: unknown = await response.json().catch(() => null);
   const parsed = v.safeParse(ModelInfoSchema, json);

@@ -1,9 +1,10 @@
+import { addressProblem } from '../base/address.ts';
 import { GorpError } from '../base/errors.ts';
 import { type HubAccess, parseCommitUrl } from './hub.ts';
 import { openHubFolder } from './hub-folder.ts';
 import { readJson } from './model-files.ts';
 import { type InspectTexts, type ModelFiles, type ModelFolder, openConfig, openModelFolder } from './model-folder.ts';
-import { DEFAULT_REVISION, type ModelReference } from './model-reference.ts';
+import { DEFAULT_REVISION, isAddress, type ModelReference } from './model-reference.ts';
 import { type PickedFile, PickedFolder } from './picked-folder.ts';
 import { folderUrl, nameInStore, RemoteFolder, type RemoteOptions } from './remote-folder.ts';
 import { openMemoryStore, type WeightStore } from './store.ts';
@@ -51,6 +52,18 @@ export async function readConfig(reference: ModelReference, places: ModelPlaces)
   const stored = await storedConfig(reference, places);
   if (stored !== null) return stored;
   return openConfig(await folderOf(reference, { ...places, store: await openMemoryStore() }, {}));
+}
+
+/**
+ * The config.json of a model where it can be had without asking another server: from the store, from picked files, from
+ * the app's own folder. Null where it cannot.
+ *
+ * @throws GorpError as {@link openModel}.
+ */
+export async function readConfigHere(reference: ModelReference, places: ModelPlaces): Promise<unknown> {
+  return reference.kind === 'hub' || reference.kind === 'url'
+    ? storedConfig(reference, places)
+    : readConfig(reference, places);
 }
 
 /** Of a repository's commits in the store, the one that came last. */
@@ -103,6 +116,8 @@ async function folderOf(
 /** What a model setting names. @throws GorpError `settings/model`. */
 export function requireReference(reference: ModelReference | null, text: string): ModelReference {
   if (reference !== null) return reference;
+  const problem = isAddress(text) ? addressProblem(text) : null;
+  if (problem !== null) throw new GorpError('settings/model', problem.message, problem.nextStep);
   throw new GorpError(
     'settings/model',
     `${JSON.stringify(text)} names no model.`,

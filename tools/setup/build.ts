@@ -20,6 +20,8 @@ const APP: Step = {
     'src',
     'shaders',
     'public',
+    'tools/headers',
+    'tools/licenses',
     'vite.config.ts',
     'tsconfig.json',
     'package.json',
