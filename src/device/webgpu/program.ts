@@ -14,6 +14,9 @@ interface Recorded {
 const UNIFORM_ALIGNMENT = 256;
 const ONE_WORKGROUP: Workgroups = [1, 1, 1];
 
+/** What the parameters of a program's dispatches take: one uniform binding each. */
+export const bytesOfUniforms = ({ length }: readonly Dispatch[]): number => Math.max(1, length) * UNIFORM_ALIGNMENT;
+
 /** What a program is made of: what it encodes, the parameters that this reads, and the buffers of the tensors. */
 interface Recording {
   readonly dispatches: readonly Recorded[];
@@ -92,7 +95,7 @@ function record(
   dispatches: readonly Dispatch[],
   pipelines: readonly GPUComputePipeline[],
 ): Recording {
-  const bytes = Math.max(1, dispatches.length) * UNIFORM_ALIGNMENT;
+  const bytes = bytesOfUniforms(dispatches);
   const uniforms = gpu.buffers.create(`${name} parameters`, bytes, USAGE.uniform | USAGE.copyTarget);
   const parameters = gpu.buffers.memoryOf(uniforms);
   const contents = new DataView(new ArrayBuffer(bytes));
