@@ -10,8 +10,8 @@ interface Recorded {
   readonly workgroups: Workgroups;
 }
 
-// WebGPU's smallest guaranteed alignment of a uniform binding.
-const UNIFORM_ALIGNMENT = 256;
+/** WebGPU's smallest guaranteed alignment of a uniform binding: what the parameters of one kernel take. */
+export const UNIFORM_ALIGNMENT = 256;
 const ONE_WORKGROUP: Workgroups = [1, 1, 1];
 
 /** What the parameters of a program's dispatches take: one uniform binding each. */
