@@ -55,6 +55,27 @@ describe('createPage', () => {
     expect(commands).toHaveLength(1);
   });
 
+  it('binds a token to the hub it was entered for', () => {
+    const { page, commands } = setUp();
+    const hub = () => page.store.getState().access.hub;
+    page.setToken('hf_secret');
+    // As it is typed: the first other server on the way takes the token away.
+    page.setHub('https://huggingface.co/');
+    expect(hub().token).toBe('hf_secret');
+    page.setHub('https://huggingface.c');
+    expect(hub()).toEqual({ endpoint: 'https://huggingface.c', token: null });
+    page.setHub('https://huggingface.co');
+    expect(hub().token).toBeNull();
+    page.setHub('https://mirror.example');
+    page.setToken('hf_mirror');
+    page.setHub('http://mirror.example');
+    expect(hub().token).toBeNull();
+    page.setToken('hf_mirror');
+    page.setHub('');
+    expect(hub().token).toBeNull();
+    expect(commands).toEqual([]);
+  });
+
   it('goes on from a kept round once, with its settings', () => {
     const { page, commands } = setUp();
     const settings = embeddedSettings('quick', 'gorp');

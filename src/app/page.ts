@@ -10,6 +10,7 @@ import {
 } from '../run/presets.ts';
 import type { RunSettings } from '../run/settings.ts';
 import { publishedOrder } from '../tasks/orders.ts';
+import { withEndpoint } from '../weights/hub.ts';
 import type { ModelAccess } from '../weights/source.ts';
 import type { WorkerEvent } from '../worker/protocol.ts';
 import { type RunHistory, summaryOf } from './history.ts';
@@ -58,7 +59,13 @@ export interface Page {
   readonly edit: (change: (draft: RunSettings) => RunSettings) => void;
   /** The models kept in this browser. */
   readonly models: ModelsActions;
-  readonly setAccess: (change: Partial<ModelAccess>) => void;
+  /** The hub to ask; its token is gone where that is another server. */
+  readonly setHub: (endpoint: string) => void;
+  readonly setToken: (token: string | null) => void;
+  /** The files of a model that were picked. */
+  readonly setFiles: (files: ModelAccess['files']) => void;
+  /** Asks the hub or server of the model for its config, to plan memory. Before a start nothing else asks. */
+  readonly lookUp: () => void;
   readonly choosePreset: (preset: PresetName) => void;
   /** A published order by its id, with its settings; the method stays. */
   readonly chooseOrder: (id: string) => void;
@@ -82,11 +89,14 @@ export interface Page {
 export function createPage({ openSession, history, tasks, desk, findSupport, theme, models, memory }: PageParts): Page {
   const store = createPageStore(theme, memory.budget);
   const { getState, setState } = store;
-  const watchMemory = createMemoryPlanner(store, memory.ask);
+  const memoryPlanner = createMemoryPlanner(store, memory.ask);
   const taskActions = createTaskActions(store, tasks, desk);
   let session: TrainingSession | null = null;
   let waiting: WorkerEvent[] = [];
   let timer: ReturnType<typeof setTimeout> | null = null;
+
+  const changeAccess = (change: (access: ModelAccess) => Partial<ModelAccess>): void =>
+    setState(({ access }) => ({ access: { ...access, ...change(access) }, refused: null }));
 
   const setStatus = (status: RunStatus): void => setState(({ run }) => ({ run: { ...run, status } }));
 
@@ -131,12 +141,15 @@ export function createPage({ openSession, history, tasks, desk, findSupport, the
     store,
     models: createModelsActions(store, models),
     load: async () => {
-      watchMemory();
+      memoryPlanner.watch();
       const [support] = await Promise.all([findSupport(), refreshHistory(), taskActions.load()]);
       setState({ support });
     },
     edit: (change) => setState(({ draft }) => ({ draft: change(draft), refused: null })),
-    setAccess: (change) => setState(({ access }) => ({ access: { ...access, ...change }, refused: null })),
+    setHub: (endpoint) => changeAccess(({ hub }) => ({ hub: withEndpoint(hub, endpoint) })),
+    setToken: (token) => changeAccess(({ hub }) => ({ hub: { ...hub, token } })),
+    setFiles: (files) => changeAccess(() => ({ files })),
+    lookUp: memoryPlanner.lookUp,
     choosePreset: (preset) =>
       setState(({ draft }) => {
         const next = embeddedSettings(preset, draft.method.name);
