@@ -60,9 +60,9 @@ export function openRoundFolder(path: string): Promise<SavedRound> {
 const RESULTS_FILE = 'results.json';
 
 /** Work on a file, whose failures are told with its path. */
-async function named(path: string, work: () => Promise<void>): Promise<void> {
+export async function named<T>(path: string, work: () => Promise<T>): Promise<T> {
   try {
-    await work();
+    return await work();
   } catch (thrown) {
     throw thrown instanceof GorpError ? thrown : unwritable(path, thrown);
   }
