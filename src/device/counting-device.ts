@@ -2,7 +2,6 @@ import { type Allocator, BufferLedger } from './buffers.ts';
 import type { Device, DeviceFacts, MemoryLimits, Program } from './device.ts';
 import { bytesOfArguments } from './wasm/program.ts';
 import { WasmPlanner } from './wasm/planner.ts';
-import { argumentBytes } from './wasm/program.ts';
 import { GpuPlanner } from './webgpu/planner.ts';
 import { bytesOfUniforms } from './webgpu/program.ts';
 import { Tuning } from './webgpu/tuning.ts';

@@ -95,6 +95,8 @@ export const ModelReportSchema = v.strictObject({
   name: v.string(),
   /** The commit that a repository on the hub was pinned to. */
   commit: v.nullable(v.string()),
+  /** Names the content of its weight files (src/weights/content-hash.ts); files of earlier versions lack it. */
+  weights: v.optional(v.string()),
   parameters: v.number(),
   trainable: v.number(),
 });

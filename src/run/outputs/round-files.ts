@@ -85,7 +85,8 @@ export function trainedFiles(trained: Trained, base: ModelFiles, { round, result
   if (adapters.length > 0) {
     const task = isDecoderOnly(base.config) ? 'CAUSAL_LM' : 'SEQ_2_SEQ_LM';
     const { model, method } = results.settings;
-    const facts = { baseModel: model, task, scaling, dropout: method.loraDropout } as const;
+    const revision = results.model.commit;
+    const facts = { baseModel: model, revision, task, scaling, dropout: method.loraDropout } as const;
     files.push(jsonFile(ADAPTER_CONFIG_FILE, peftConfig(adapters, facts)));
     files.push(tensorFile(ADAPTER_FILE, peftTensors(adapters)));
   }

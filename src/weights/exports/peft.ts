@@ -15,6 +15,8 @@ export interface AdapterPair {
 export interface AdapterFacts {
   /** Where the base model comes from: `t5-large`, a folder, … */
   baseModel: string;
+  /** The commit that a model on the hub was at. */
+  revision: string | null;
   task: 'SEQ_2_SEQ_LM' | 'CAUSAL_LM';
   /** s, by which B A is multiplied. */
   scaling: number;
@@ -44,6 +46,7 @@ export function peftConfig(pairs: readonly AdapterPair[], facts: AdapterFacts): 
     modules_to_save: null,
     peft_type: 'LORA',
     r: rank,
+    revision: facts.revision,
     target_modules: pairs.map(({ layer }) => layer),
     task_type: facts.task,
   };
