@@ -52,7 +52,7 @@ describe.each(trainedModels)('a run of $name', ({ reference, folder }) => {
   test(
     'gorp-plus learns two tasks, measured both ways, with a space for every trained layer',
     async () => {
-      const training = { sourceLength: 112, targetLength: 12, epochs: 2 };
+      const training = { sourceLength: 112, targetLength: 12, epochs: 5 };
       // Rates that leave room for being raised in the second task.
       const rates = { learningRate: 3e-3, galoreLearningRate: 3e-3 };
       const results = resultsOf(await execute(tinySettings('gorp-plus', training, rates)));
@@ -61,8 +61,10 @@ describe.each(trainedModels)('a run of $name', ({ reference, folder }) => {
       for (const round of [1, 2]) {
         const losses = curves.loss.filter((_, i) => curves.round[i] === round);
         const mean = (part: number[]): number => part.reduce((a, b) => a + b, 0) / part.length;
-        expect(mean(losses.slice(-2)), `round ${round}: ${losses.join(', ')}`).toBeLessThan(
-          0.6 * mean(losses.slice(0, 2)),
+        // By whole epochs, which hold the same examples.
+        const steps = losses.length / training.epochs;
+        expect(mean(losses.slice(-steps)), `round ${round}: ${losses.join(', ')}`).toBeLessThan(
+          0.75 * mean(losses.slice(0, steps)),
         );
       }
       expect(results.accuracy.ranked.map((row) => row.every(isFraction))).toEqual([true, true, true]);
