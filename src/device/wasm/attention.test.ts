@@ -71,6 +71,12 @@ describe.each(WASM_VARIANTS)('attention, %s', (variant) => {
     expect([...entries]).toEqual(expect.arrayContaining(['attention', ...gradients]));
   });
 
+  test.each([NaN, Infinity])('of scores that are all %d shows it', (value) => {
+    const q = new Array<number>(8).fill(value);
+    const { outputs } = runOperations(kernels, graphOf({ B: 1, Sq: 2, Sk: 1, H: 1, d: 4 }, q));
+    expect([...(outputs.get('o') ?? [])]).toEqual(new Array(8).fill(NaN));
+  });
+
   test('shows what is no number in the rows that it reaches', () => {
     const q = Array.from({ length: 36 }, (_, i) => (i === 20 ? NaN : 1));
     const { outputs } = runOperations(kernels, graphOf({ B: 1, Sq: 9, Sk: 9, H: 1, d: 4 }, q));

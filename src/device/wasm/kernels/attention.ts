@@ -158,6 +158,11 @@ function allowed(mask: usize, j: u32, keys: u32): v128 {
   return keys - j >= 4 ? shown : v128.and(shown, firstLanes(keys - j));
 }
 
+function isAnyAllowed(mask: usize, keys: u32): bool {
+  for (let j: u32 = 0; j < keys; j += 4) if (v128.any_true(allowed(mask, j, keys))) return true;
+  return false;
+}
+
 // Floats [from, to) of a row of scores become 0; `from` is rounded up to four.
 function clearRow(row: usize, from: u32, to: u32): void {
   for (let j = (from + 3) & ~3; j < to; j += 4) v128.store(row + ((<usize>j) << 2), f32x4.splat(0));
@@ -167,16 +172,17 @@ let rowSum: f32 = 0;
 
 // Scores of a row become exp(score - largest), 0 where a key is hidden. @returns the logarithm of their sum.
 function expRow(row: usize, mask: usize, keys: u32): f32 {
+  // pmax is one instruction, unlike max. It passes over NaN, which the sum shows.
   let tops = f32x4.splat(-Infinity);
   for (let j: u32 = 0; j < keys; j += 4) {
     const at = row + ((<usize>j) << 2);
     const s = v128.bitselect(v128.load(at), f32x4.splat(-Infinity), allowed(mask, j, keys));
     v128.store(at, s);
-    tops = f32x4.max(tops, s);
+    tops = f32x4.pmax(tops, s);
   }
   const top = max4(tops);
   rowSum = 0;
-  if (top == -Infinity) {
+  if (top == -Infinity && !isAnyAllowed(mask, keys)) {
     clearRow(row, 0, keys);
     return NO_KEYS;
   }
