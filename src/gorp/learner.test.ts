@@ -1,13 +1,12 @@
-import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Device } from '../device/device.ts';
 import { parseT5Config } from '../models/t5-config.ts';
 import type { SizedBatch } from '../models/network.ts';
 import { T5Network } from '../models/t5-network.ts';
 import { relativeError } from '../testing/compare.ts';
-import { goldenBatch, type GoldenTensor, readGolden } from '../testing/golden.ts';
+import { goldenBatch, type GoldenTensor } from '../testing/golden.ts';
 import { acquireTestDevice } from '../testing/devices.ts';
-import { hasShared, sharedPath } from '../testing/shared.ts';
+import { type ReferenceFolder, referencesWith } from '../testing/reference.ts';
 import { Learner } from './learner.ts';
 import { type Matrix, matrix, multiplyTranspose, subtract } from './matrix.ts';
 import { T5_TARGETS } from './method-groups.ts';
@@ -28,22 +27,22 @@ interface ContinualRun {
 
 const adapterName = (layer: string): string => `base_model.model.${layer}.loranew_A`;
 
-describe.skipIf(!hasShared)('two tasks on the GPU equal the released optimizer (golden/continual, signfix)', () => {
+describe.each(referencesWith('golden/continual', 'golden/t5-tiny'))('two tasks on the GPU equal those of $name', (reference) => {
   test('losses, gradient norms, trained tensors, ranks and spaces', async () => {
-    const run = JSON.parse(readFileSync(sharedPath('golden', 'continual', 'run.json'), 'utf8')) as ContinualRun;
+    const run = reference.json<ContinualRun>('golden/continual/run.json');
     const number = (name: string): number => Number(run.config[name]);
-    const model = readGolden('golden/t5-tiny/model.safetensors');
-    const init = readGolden('golden/continual/init.safetensors');
-    const expected = readGolden('golden/continual/expected.safetensors');
+    const model = reference.tensors('golden/t5-tiny/model.safetensors');
+    const init = reference.tensors('golden/continual/init.safetensors');
+    const expected = reference.tensors('golden/continual/expected.safetensors');
     const get = (tensors: Map<string, GoldenTensor>, name: string): GoldenTensor => {
       const tensor = tensors.get(name);
       if (tensor === undefined) throw new Error(`no ${name} in the reference`);
       return tensor;
     };
     const asMatrix = ({ shape, data }: GoldenTensor): Matrix => matrix(shape[0], shape[1], data);
-    const batches = [1, 2].map((task) => readBatches(task, number('micro_batches_per_task')));
+    const batches = [1, 2].map((task) => readBatches(reference, task, number('micro_batches_per_task')));
 
-    const config = parseT5Config(JSON.parse(readFileSync(sharedPath('golden', 't5-tiny', 'config.json'), 'utf8')));
+    const config = parseT5Config(reference.json('golden/t5-tiny/config.json'));
     const network = new T5Network(device, config, 64);
     const method = {
       ...methodPreset('gorp'),
@@ -125,8 +124,8 @@ describe.skipIf(!hasShared)('two tasks on the GPU equal the released optimizer (
   });
 });
 
-function readBatches(task: number, count: number): SizedBatch[] {
-  const tensors = readGolden('golden/continual/batches.safetensors');
+function readBatches(reference: ReferenceFolder, task: number, count: number): SizedBatch[] {
+  const tensors = reference.tensors('golden/continual/batches.safetensors');
   return Array.from({ length: count }, (_, i) => {
     const part = (name: string): GoldenTensor => tensors.get(`task${task}/batch${i}/${name}`) as GoldenTensor;
     return goldenBatch(part('input_ids'), part('attention_mask'), part('labels'));

@@ -5,10 +5,11 @@ import { Graph, type Numbers } from '../graph/graph.ts';
 import { adamStepSize } from '../graph/ops/optimizer.ts';
 import type { Tensor } from '../graph/tensor.ts';
 import { runOnCpu } from '../graph/twin.ts';
-import { type GoldenTensor, goldenReal, readGolden, readGoldenJson, relativeError } from '../testing/golden.ts';
+import { relativeError } from '../testing/compare.ts';
+import { goldenReal } from '../testing/golden.ts';
 import { acquireTestDevice } from '../testing/devices.ts';
 import { goldenMatrix } from '../testing/matrices.ts';
-import { hasShared } from '../testing/shared.ts';
+import { referencesWith } from '../testing/reference.ts';
 import { type Matrix, matrix, subtract, transpose } from './matrix.ts';
 import { type Basis, basisSide, compressedShape, makeBasis, type ProjType } from './projection.ts';
 import { Stack } from './stack.ts';
@@ -165,16 +166,15 @@ class UpdateUnderTest {
 }
 
 // METHOD.md section 3 has no weight decay, so these graphs have none; reference-optimizer.golden.test.ts covers its case.
-describe.skipIf(!hasShared)('updates equal the reference trajectories without weight decay, twin and GPU', () => {
-  const reference = hasShared ? readGoldenJson<Cases>('golden/optimizer/cases.json') : undefined;
-  const gradients = hasShared ? readGolden('golden/optimizer/gradients.safetensors') : new Map<string, GoldenTensor>();
-  const expected = hasShared ? readGolden('golden/optimizer/trajectories.safetensors') : gradients;
-  const all = reference?.cases ?? [];
-  const decays = ({ weight_decay = reference?.defaults.weight_decay }: Case): boolean => weight_decay !== 0;
+const TRAJECTORIES = referencesWith('golden/optimizer');
+describe.each(TRAJECTORIES)('updates equal the trajectories of $name without weight decay, twin and GPU', (reference) => {
+  const given = reference.json<Cases>('golden/optimizer/cases.json');
+  const gradients = reference.tensors('golden/optimizer/gradients.safetensors');
+  const expected = reference.tensors('golden/optimizer/trajectories.safetensors');
+  const decays = ({ weight_decay = given.defaults.weight_decay }: Case): boolean => weight_decay !== 0;
 
-  test.each(all.filter((one) => !decays(one)))('$id', async (one) => {
-    if (!reference) throw new Error('There are no cases.');
-    const { steps, snapshots_after_step, refresh_at_step_index } = reference;
+  test.each(given.cases.filter((one) => !decays(one)))('$id', async (one) => {
+    const { steps, snapshots_after_step, refresh_at_step_index } = given;
     const [rows, columns] = one.shape;
     const g = goldenReal(gradients, `${rows}x${columns}.g`);
     const start = goldenMatrix(gradients, `${rows}x${columns}.w0`);

@@ -6,7 +6,7 @@ import { Learner } from '../gorp/learner.ts';
 import type { MethodName, MethodSettings } from '../gorp/method-settings.ts';
 import { type DeviceOutline, outlineOf } from '../device/counting-device.ts';
 import { type DeviceLender, openDeviceLender } from '../testing/devices.ts';
-import { hasShared, sharedPath } from '../testing/shared.ts';
+import { type TrainedModel, trainedModels } from '../testing/reference.ts';
 import { tinyHost, tinyModel, tinySettings, onDevice } from '../testing/tiny-run.ts';
 import { type ModelFiles, openModelFolder } from '../weights/model-folder.ts';
 import type { RunEvent } from './events.ts';
@@ -110,16 +110,16 @@ describe('a whole run takes what was planned, tests and spaces included', () => 
       openModelFolder(await DiskFolder.open(`${embeddedFolder}/model`));
     return { settings: { ...settings, training }, host: { openModel, taskReader: nodeTaskReader } };
   };
-  const stories = (name: MethodName, method: Partial<MethodSettings> = {}): Case => {
+  const llama = (model: TrainedModel, name: MethodName, method: Partial<MethodSettings> = {}): Case => {
     const openModel = async (): Promise<ModelFiles> =>
-      openModelFolder(await DiskFolder.open(sharedPath('models', 'stories260K-hf')));
+      openModelFolder(await DiskFolder.open(model.reference.path(model.folder)));
     const training = { sourceLength: 112, targetLength: 12, batchSize: 4, epochs: 1 };
     return { settings: tinySettings(name, training, method), host: { openModel } };
   };
   const cases: [string, Case][] = [['the embedded T5', embedded('gorp')]];
-  if (hasShared) {
-    cases.push(['a small LLaMA, fast projection', stories('gorp')]);
-    cases.push(['a small LLaMA, exact projection', stories('gorp', { projection: 'exact' })]);
+  for (const model of trainedModels) {
+    cases.push([`${model.name}, fast projection`, llama(model, 'gorp')]);
+    cases.push([`${model.name}, exact projection`, llama(model, 'gorp', { projection: 'exact' })]);
   }
   test.each(cases)(
     '%s',

@@ -22,7 +22,7 @@ from stories import write_stories
 from verification import Verification
 from vocabularies import write_tokenizers
 
-# Gradients of these are stored whole, those of the others as random projections.
+# Gradients of these are stored whole as well as in random projections.
 WHOLE = ("t5-tiny", "t5-v1_1-tiny", "llama-tiny")
 
 # Other seeds and shapes, for trying the tests: `--variant`.

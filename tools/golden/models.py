@@ -215,10 +215,9 @@ def write_family(
     write_tensors(folder / "model.safetensors", parameters)
     write_tensors(folder / "batch.safetensors", batch)
     write_tensors(folder / "expected.safetensors", expected)
+    write_tensors(folder / "grads-projected.safetensors", {n: projected(g) for n, g in gradients.items()})
     if whole_gradients:
         write_tensors(folder / "grads.safetensors", gradients)
-    else:
-        write_tensors(folder / "grads-projected.safetensors", {n: projected(g) for n, g in gradients.items()})
     fields = {"max_new_tokens": NEW_TOKENS, "num_beams": 1, "do_sample": False, "min_top1_margin": round(margin, 4)}
     if is_t5:
         fields["input"] = "batch.safetensors input_ids / attention_mask"

@@ -1,8 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { readGoldenJson } from '../../testing/golden.ts';
 import { type DeviceLender, openDeviceLender } from '../../testing/devices.ts';
 import { bytesOfFile, memoryFile } from '../../testing/output-files.ts';
-import { hasShared } from '../../testing/shared.ts';
+import { referencesWith } from '../../testing/reference.ts';
 import { tinyHost, tinyModel, tinySettings, onDevice } from '../../testing/tiny-run.ts';
 import { mergedTensors } from '../../weights/exports/merge.ts';
 import { shardedWeights } from '../../weights/exports/sharding.ts';
@@ -228,8 +227,10 @@ describe('a round that was saved', () => {
     }
   });
 
-  test.skipIf(!hasShared)('names its adapter tensors as golden/lora does', () => {
-    const { trainable } = readGoldenJson<{ trainable: string[] }>('golden/lora/adapter_config.json');
+  const ADAPTER = 'golden/lora/adapter_config.json';
+
+  test.each(referencesWith(ADAPTER))('names its adapter tensors as the adapter of $name', (reference) => {
+    const { trainable } = reference.json<{ trainable: string[] }>(ADAPTER);
     const general = (names: Iterable<string>): string[] =>
       [...new Set([...names].map((name) => name.replaceAll(/\d+/g, 'N')))].sort();
     const tensors = readSafetensors(files('1-gloss').get('adapter/adapter_model.safetensors') as Uint8Array);
