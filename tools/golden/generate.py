@@ -28,7 +28,7 @@ WHOLE = ("t5-tiny", "t5-v1_1-tiny", "llama-tiny")
 # Other seeds and shapes, for trying the tests: `--variant`.
 VARIANT = {
     "seed": 500,
-    "families": {"rows": 4, "source": 23, "target": 8},
+    "families": {"rows": 4, "source": 23, "target": 8, "tries": 6},
     "lora": {"rank": 4, "earlier_rank": 3, "rows": 4, "source": 15, "target": 5},
     "optimizer": {"tall": (31, 13), "small": (6, 17), "square": 12, "rank": 4, "gap": 5, "steps": 13},
     "gradspace": {"shapes": ((13, 11), (7, 19))},
