@@ -68,7 +68,7 @@ export class FullRankGroup {
     return this.method.spaceSource === 'activation';
   }
 
-  /** METHOD.md section 3, "On which side S acts". */
+  /** docs/method.md, eq. (10) and (17). */
   #spaceSide(): Side {
     if (this.#onInputs) return 'columns';
     return this.method.spaceSide === 'kept' && this.#side === 'left' ? 'columns' : 'rows';

@@ -47,7 +47,7 @@ const RING_STEPS = 32;
 
 /**
  * A model that learns tasks one after another by a method: parameters, adapters, optimizer state and shared spaces on
- * the GPU, and the programs that train them. METHOD.md sections 2-4.
+ * the GPU, and the programs that train them. docs/method.md, sections 2 to 4.
  */
 export class Learner {
   readonly layers: Layers;

@@ -83,7 +83,7 @@ function sentences(reference: ReferenceFolder, folder: string): SizedBatch {
   return { sizes: { B: rows.length, S: 4, T: Math.max(...rows.map(({ label }) => label.length)) }, rows };
 }
 
-/** Losses of the first steps in f64: the graph's twins, and Adam as docs/method.md has it in section 3. */
+/** Losses of the first steps in f64: the graph's twins, and Adam by docs/method.md, eq. (5). */
 function twinLosses(
   config: LlamaConfig,
   model: ReadonlyMap<string, GoldenTensor>,

@@ -23,7 +23,7 @@ export const METHOD_NAMES = [
 ] as const;
 export type MethodName = (typeof METHOD_NAMES)[number];
 
-/** How a method trains: METHOD.md sections 2-4. */
+/** How a method trains: docs/method.md, sections 2 to 4. */
 const Fields = v.strictObject({
   name: v.picklist(METHOD_NAMES),
   /** How tasks come: one after another, all mixed in a single round, or each one alone, from the base model. */

@@ -6,7 +6,7 @@ interface Method {
   readonly differs: Partial<Omit<MethodSettings, 'name'>>;
 }
 
-/** What all methods share: the published settings of orders 1-3, with nothing trained (METHOD.md sections 2-5). */
+/** What all methods share: the published settings of orders 1-3, with nothing trained (docs/method.md, sections 2 to 5). */
 const COMMON: Omit<MethodSettings, 'name'> = {
   schedule: 'in-turn',
   adapters: 'none',
@@ -35,7 +35,7 @@ const COMMON: Omit<MethodSettings, 'name'> = {
   sparsityPenalty: 0,
 };
 
-/** METHOD.md section 7. */
+/** docs/method.md, section 7. */
 const METHODS: Record<MethodName, Method> = {
   /**
    * This project's own form: a new adapter pair per task and projected full-rank weights, with gradients, updates and
@@ -109,7 +109,7 @@ const METHODS: Record<MethodName, Method> = {
     differs: { adapters: 'per-task', orthogonalPenalty: 0.5 },
   },
   /**
-   * `inc-lora` with the penalty λ Σ |B A| on the new pair. METHOD.md gives no λ: 1e-4 makes the term comparable to the
+   * `inc-lora` with the penalty λ Σ |B A| on the new pair. None is published for T5 of this size: 1e-4 makes the term comparable to the
    * loss at the sizes of T5 trained here.
    */
   'n-lora': {
@@ -146,7 +146,7 @@ const METHODS: Record<MethodName, Method> = {
   },
 };
 
-/** A method's settings as published, or as tried for `gorp-plus` (METHOD.md section 7). A fresh object every time. */
+/** A method's settings as published, or as tried for `gorp-plus` (docs/method.md, section 7). A fresh object every time. */
 export function methodPreset(name: MethodName): MethodSettings {
   return { name, ...COMMON, ...METHODS[name].differs };
 }

@@ -71,7 +71,7 @@ describe.each(referencesWith('golden/optimizer'))('the trajectories of $name', (
     const start = goldenMatrix(gradients, `${shape}.w0`);
     const space = one.has_S ? goldenMatrix(expected, `${one.id}/S`) : null;
     const group = groupOf(one, one.weight_decay ?? defaults.weight_decay, space);
-    // The sign rule of METHOD.md section 3 is that of the `signfix` runs; without singular vectors there is one run.
+    // The sign rule of docs/method.md, eq. (9), is that of the `signfix` runs; without singular vectors there is one run.
     const run = one.group === 'galore' ? 'signfix' : 'official';
     const compared: string[] = [];
     const compare = (name: string, found: Matrix, tolerance: number): void => {

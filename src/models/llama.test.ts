@@ -113,8 +113,7 @@ const FAMILIES = ['llama-tiny', 'llama3-tiny'].flatMap((family) =>
   referencesWith(`golden/${family}`).map((reference) => ({ family, reference })),
 );
 describe.each(FAMILIES)('$family of $reference.name', ({ family, reference }) => {
-  const golden = (file: string): Map<string, GoldenTensor> =>
-    reference.tensors(`golden/${family}/${file}.safetensors`);
+  const golden = (file: string): Map<string, GoldenTensor> => reference.tensors(`golden/${family}/${file}.safetensors`);
   const batch = golden('batch');
   const shape = find(batch, 'input_ids').shape;
   const [B, S] = shape;

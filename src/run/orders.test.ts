@@ -38,9 +38,12 @@ describe.each(referencesWith('cl-benchmark', 'tokenizers'))('published orders on
     const rowsOf = async (split: string): Promise<{ label: string }[]> =>
       JSON.parse(await readBenchmark(`CL_Benchmark/${task.kind}/${name}/${split}.json`)) as { label: string }[];
     const [train, test] = [await rowsOf('train'), await rowsOf('test')];
-    const usable = (rows: { label: string }[]): number => rows.filter(({ label }) => task.labels.includes(label)).length;
+    const usable = (rows: { label: string }[]): number =>
+      rows.filter(({ label }) => task.labels.includes(label)).length;
     expect([task.train.length, task.test.length]).toEqual([Math.min(30, usable(train)), Math.min(15, usable(test))]);
-    expect(new Set(task.testLabels).size).toBe(Math.min(new Set(test.map(({ label }) => label).filter((label) => task.labels.includes(label))).size, 15));
+    expect(new Set(task.testLabels).size).toBe(
+      Math.min(new Set(test.map(({ label }) => label).filter((label) => task.labels.includes(label))).size, 15),
+    );
     expect(task.train.every(({ source }) => source.length <= settings.training.sourceLength)).toBe(true);
     expect(new Set(task.candidates.map((ids) => ids.join())).size).toBe(task.labels.length);
     const unusable = test.length - usable(test);

@@ -4,7 +4,7 @@ import { GorpError } from '../base/errors.ts';
 
 /**
  * How a model family marks a prompt: closed by the end-of-text token (T5), or begun by the one token that begins a text,
- * where the tokenizer has one (decoder-only models; METHOD.md section 5).
+ * where the tokenizer has one (decoder-only models; docs/method.md, section 5).
  */
 export type PromptForm = 'closed' | 'begun';
 

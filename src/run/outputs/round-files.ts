@@ -30,7 +30,7 @@ export interface EndedRound {
 }
 
 /**
- * The result files of a round, with the names, keys and number formats of the released code (METHOD.md section 6):
+ * The result files of a round, with the names, keys and number formats of the released code (docs/method.md, section 6):
  * `train_results.json`, `predict_results.json`, `all_results.json`, `predict_eval_predictions.jsonl`.
  */
 export function resultFiles({ trained, tests }: EndedRound): OutputFile[] {

@@ -27,7 +27,7 @@ export const peftName = (layer: string, part: 'lora_A' | 'lora_B'): string =>
 
 /**
  * `adapter_config.json` of PEFT's LoRA. PEFT multiplies B A by `lora_alpha / r`, and r is that of all tasks together
- * here, so alpha grows with it: the quotient stays s (METHOD.md section 2).
+ * here, so alpha grows with it: the quotient stays s (docs/method.md, eq. (3)).
  *
  * @param pairs of all layers that have an adapter, of one rank.
  */
