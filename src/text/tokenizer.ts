@@ -102,7 +102,7 @@ interface PreTokenized {
 }
 interface PreTokenizer {
   type: string;
-  pretokenizers?: PreTokenizer[];
+  pretokenizers?: PreTokenizer[] | undefined;
 }
 
 /**
