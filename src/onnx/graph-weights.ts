@@ -19,6 +19,8 @@ export interface LinearSizes {
  * onnxruntime folds the casts of f16 weights when it loads them.
  */
 export class GraphWeights {
+  readonly #casts = new Map<string, Value>();
+
   constructor(
     private readonly g: GraphBuilder,
     private readonly dtype: OnnxDtype,
@@ -33,8 +35,7 @@ export class GraphWeights {
 
   /** The rows of an embedding; ids [B, T] → [B, T, D]. */
   embedding(parameter: string, ids: Value, shape: readonly [rows: number, columns: number]): Value {
-    const rows = this.g.node('Gather', [this.#embeddingWeight(parameter, shape), ids]);
-    return this.dtype === 'f16' ? this.#toF32(rows) : rows;
+    return this.g.node('Gather', [this.#embeddingWeight(parameter, shape), ids]);
   }
 
   /**
@@ -48,8 +49,7 @@ export class GraphWeights {
     if (this.dtype === 'q8' || this.dtype === 'q4') return this.#product(parameter, x, { out, inputs }, name);
     // One copy in memory: `MatMul` with a transposed embedding would be folded into a second one.
     const rows = this.g.node('Reshape', [x, this.g.ints(-1, inputs)]); // [B · T, D]
-    const stored = this.#embeddingWeight(parameter, shape);
-    const weight = this.dtype === 'f16' ? this.#toF32(stored) : stored;
+    const weight = this.#embeddingWeight(parameter, shape);
     const logits = this.g.node('Gemm', [rows, weight], { transB: 1 }); // [B · T, V]
     const batchAndLength = this.g.node('Slice', [this.g.node('Shape', [x]), this.g.ints(0), this.g.ints(2)]);
     const into = this.g.node('Concat', [batchAndLength, this.g.ints(out)], { axis: 0 });
@@ -90,11 +90,7 @@ export class GraphWeights {
   }
 
   #embeddingWeight(parameter: string, shape: readonly number[]): Value {
-    const isHalf = this.dtype === 'f16';
-    return this.g.weight(parameter, isHalf ? 'f16' : 'f32', shape, async () => {
-      const values = await this.read(parameter);
-      return isHalf ? halves(parameter, values) : values;
-    });
+    return this.#matrix(parameter, parameter, shape, () => this.read(parameter));
   }
 
   #product(parameter: string, x: Value, { out, inputs }: LinearSizes, name?: Value): Value {
@@ -119,16 +115,21 @@ export class GraphWeights {
       return g.node('MatMulNBits', [x, numbers, scales], attributes, name);
     }
     // `MatMul` wants [inputs, out].
-    const isHalf = dtype === 'f16';
-    const stored = g.weight(`${parameter}_transposed`, isHalf ? 'f16' : 'f32', [inputs, out], async () => {
-      const values = transposed(await read(parameter), out, inputs);
-      return isHalf ? halves(parameter, values) : values;
-    });
-    return g.node('MatMul', [x, isHalf ? this.#toF32(stored) : stored], {}, name);
+    const weight = this.#matrix(parameter, `${parameter}_transposed`, [inputs, out], async () =>
+      transposed(await read(parameter), out, inputs),
+    );
+    return g.node('MatMul', [x, weight], {}, name);
   }
 
-  #toF32(value: Value): Value {
-    return this.g.node('Cast', [value], { to: 1 });
+  /** A matrix in f32 or f16, as f32. The cast is of the weight itself, so that onnxruntime does it once, at loading. */
+  #matrix(parameter: string, name: string, shape: readonly number[], make: () => Promise<Float32Array>): Value {
+    if (this.dtype !== 'f16') return this.g.weight(name, 'f32', shape, make);
+    const known = this.#casts.get(name);
+    if (known !== undefined) return known;
+    const stored = this.g.weight(name, 'f16', shape, async () => halves(parameter, await make()));
+    const cast = this.g.node('Cast', [stored], { to: 1 });
+    this.#casts.set(name, cast);
+    return cast;
   }
 }
 
