@@ -130,7 +130,7 @@ export function decoderForm(config: unknown): DecoderForm {
   const numHeads = read.size('num_attention_heads');
   const numKeyHeads = read.size('num_key_value_heads', defaults.keyHeads ?? numHeads);
   if (numHeads % numKeyHeads !== 0) throw read.refuse('num_key_value_heads', `a divisor of ${numHeads} heads`);
-  const headDim = read.size('head_dim', defaults.headDim ?? hiddenSize / numHeads);
+  const headDim = read.size('head_dim', defaults.headDim ?? Math.floor(hiddenSize / numHeads));
   if (headDim % 2 !== 0) throw read.refuse('head_dim', 'an even size');
   const count = read.size('num_hidden_layers');
   const attentionBias = read.flag('attention_bias', false);

@@ -49,7 +49,7 @@ export function decoderGraph(form: DecoderForm, dtype: OnnxDtype, read: ReadWeig
   const ids = g.input('input_ids', 'i64', size);
   const mask = g.input('attention_mask', 'i64', ['batch_size', 'past_sequence_length + sequence_length']);
   const positions = g.input('position_ids', 'i64', size);
-  const isPlain = hiddenSize / numHeads === headDim;
+  const isPlain = Math.floor(hiddenSize / numHeads) === headDim;
   const cacheForm = { heads: numKeyHeads, length: 'past_sequence_length', headDim, isPlain };
   const caches = form.layers.map((_, i) => ({
     k: pastInput(g, `past_key_values.${i}.key`, cacheForm),

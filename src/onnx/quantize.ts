@@ -30,7 +30,8 @@ export function quantize(weights: Float32Array, rows: number, columns: number, b
     for (let block = 0; block < blocks; block++) {
       const begin = row * columns + block * BLOCK;
       const end = Math.min(begin + BLOCK, (row + 1) * columns);
-      const scale = Math.fround(extreme(weights, begin, end) / -zero);
+      const peak = extreme(weights, begin, end);
+      const scale = peak === 0 ? 0 : Math.fround(peak / -zero);
       const inverse = scale === 0 ? 0 : 1 / scale;
       scales[row * blocks + block] = scale;
       const first = (row * blocks + block) * BLOCK;

@@ -7,7 +7,7 @@ import { onnxFiles } from './onnx-files.ts';
 /** The reference numbers are f32 themselves; the graph's sums are in another order. */
 const TOLERANCE = 2e-5;
 
-describe.runIf(hasShared).each(['t5-tiny', 't5-v1_1-tiny'])('the export of %s', (name) => {
+describe.runIf(hasShared).each(['t5-tiny', 't5-v1_1-tiny', 'umt5-tiny', 'byt5-tiny'])('the export of %s', (name) => {
   const opened = async () => {
     const files = await collected(onnxFiles(await modelOnDisk(sharedPath('golden', name)), 'f32'));
     const encoder = await onnxSession(files, 'onnx/encoder_model.onnx');

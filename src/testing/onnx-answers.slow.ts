@@ -10,11 +10,11 @@ import { Run } from '../run/run.ts';
 import type { RunSettings } from '../run/settings.ts';
 import { promptOf } from '../tasks/prompt.ts';
 import type { Task } from '../tasks/task.ts';
-import { hasShared, sharedPath } from '../testing/shared.ts';
-import { tinyHost } from '../testing/tiny-run.ts';
-import { transformersJs } from '../testing/transformers-js.ts';
-import { ONNX_DTYPES, type OnnxDtype } from './dtypes.ts';
-import { onnxFiles, type TrainedChanges } from './onnx-files.ts';
+import { hasShared, sharedPath } from './shared.ts';
+import { tinyHost } from './tiny-run.ts';
+import { transformersJs } from './transformers-js.ts';
+import { ONNX_DTYPES, type OnnxDtype } from '../onnx/dtypes.ts';
+import { onnxFiles, type TrainedChanges } from '../onnx/onnx-files.ts';
 
 const PROMPTS = 200;
 const BATCH = 50;
@@ -47,8 +47,8 @@ interface Case {
   /** Whether the model is trained first. */
   isTrained: boolean;
   targetLength: number;
-  /** Answers of 200 that may change in a form, measured and rounded up. */
-  changed: Record<Exclude<OnnxDtype, 'f32'>, number>;
+  /** Answers of 200 that may change in a form: those that did when it was measured, and some room. */
+  changed: Partial<Record<OnnxDtype, number>>;
 }
 const CASES: Case[] = [
   {
@@ -56,14 +56,14 @@ const CASES: Case[] = [
     model: 'embedded',
     isTrained: true,
     targetLength: 4,
-    changed: { f16: 2, q8: 10, q4: 80 },
+    changed: { f32: 0, f16: 2, q8: 5, q4: 20 },
   },
   {
     name: 'a LLaMA as it is',
     model: sharedPath('models', 'stories260K-hf'),
     isTrained: false,
     targetLength: 12,
-    changed: { f16: 2, q8: 40, q4: 190 },
+    changed: { f32: 0, f16: 6, q8: 30 }, // in 4 bits a model this small writes other texts
   },
 ];
 
@@ -101,7 +101,7 @@ describe.runIf(hasShared).each(CASES)('$name', ({ model, isTrained, targetLength
       const written = await answersOf(folder, dtype, targetLength);
       const different = written.filter((answer, i) => answer !== answers[i]).length;
       console.log(`${model} ${dtype}: ${different} of ${answers.length} answers differ`);
-      expect(different, dtype).toBeLessThanOrEqual(dtype === 'f32' ? 0 : changed[dtype]);
+      expect(different, dtype).toBeLessThanOrEqual(changed[dtype] ?? PROMPTS);
     }
     expect(new Set(answers).size).toBeGreaterThan(2);
   });

@@ -84,7 +84,7 @@ export function nextCaches(
   return Object.fromEntries(
     Object.entries(caches).map(([name, cache]) => {
       const isFilled = name.includes('.encoder.') && cache.dims[2] > 0;
-      return [name, isFilled ? cache : (outputs[name.replace('past_key_values', 'present')])];
+      return [name, isFilled ? cache : outputs[name.replace('past_key_values', 'present')]];
     }),
   );
 }
