@@ -6,9 +6,9 @@ import { onnxFiles } from '../onnx/onnx-files.ts';
 import { checkRuntimeHolds } from '../onnx/runtime-memory.ts';
 import type { OutputFile } from '../weights/exports/output-file.ts';
 import { noPositionals, oneOf, readArguments } from './arguments.ts';
-import { openBaseModel, openShown } from './base-model.ts';
 import { EXIT, UsageError } from './exit-codes.ts';
 import { openRoundFolder, writeFiles } from './round-folder.ts';
+import { openShown, openTrainedModel } from './shown-model.ts';
 import { Terminal } from './terminal.ts';
 
 export const EXPORT_USAGE = `Usage: gorp-web export --round DIR --out DIR [--model NAME] [--dtype DTYPE]
@@ -65,7 +65,7 @@ async function whatToWrite(
 ): Promise<{ files: OutputFile[]; config: unknown }> {
   if (round !== undefined) {
     const saved = await openRoundFolder(round);
-    const base = await openBaseModel(saved, model, terminal);
+    const base = await openTrainedModel(saved, model, terminal);
     return { files: onnxFiles(base, dtype, saved), config: base.config };
   }
   if (model === undefined) throw new UsageError('export needs --round or --model.');

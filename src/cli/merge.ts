@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import { GorpError } from '../base/errors.ts';
 import { mergedModelFiles } from '../weights/exports/merged-model.ts';
 import { noPositionals, readArguments } from './arguments.ts';
-import { openBaseModel } from './base-model.ts';
 import { EXIT, UsageError } from './exit-codes.ts';
 import { openRoundFolder, writeFiles } from './round-folder.ts';
+import { openTrainedModel } from './shown-model.ts';
 import { Terminal } from './terminal.ts';
 
 export const MERGE_USAGE = `Usage: gorp-web merge --round DIR --out DIR [--model NAME]
@@ -31,7 +31,7 @@ export async function merge(args: string[]): Promise<number> {
     throw new GorpError('run/out-is-taken', `${out} has a model already.`, 'Name another folder with --out.');
   }
   const saved = await openRoundFolder(round);
-  const base = await openBaseModel(saved, values.model, terminal);
+  const base = await openTrainedModel(saved, values.model, terminal);
   const files = mergedModelFiles(base, saved.changed, saved.changes);
   for (const file of files) {
     terminal.live(`Writing ${file.path}`);

@@ -33,7 +33,7 @@ export const LAYERS: Readonly<Record<string, LayerRule>> = {
   app: {
     layers: ['base'],
     files: ['worker/protocol.ts'],
-    pureFilesOf: ['run', 'gorp', 'tasks', 'weights'],
+    pureFilesOf: ['run', 'gorp', 'tasks', 'weights', 'onnx'],
     core: false,
   },
 };
