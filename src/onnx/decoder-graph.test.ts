@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { goldenReal, readGolden, relativeError } from '../testing/golden.ts';
 import { collected, emptyCaches, int64, modelOnDisk, nextCaches, onnxSession, reals } from '../testing/onnx-runtime.ts';
@@ -7,12 +8,12 @@ import { onnxFiles } from './onnx-files.ts';
 /** The reference numbers are f32 themselves; the graph's sums are in another order. */
 const TOLERANCE = 2e-5;
 
-describe
-  .runIf(hasShared)
-  .each(['llama-tiny', 'llama3-tiny', 'mistral-tiny', 'qwen2-tiny', 'qwen3-tiny', 'smollm3-tiny', 'gemma3-tiny'])(
-  'the export of %s',
-  (name) => {
-    it('gives the reference logits, whole and token by token, with padding on the left', async () => {
+const FAMILIES = ['llama', 'llama3', 'mistral', 'qwen2', 'qwen3', 'smollm3', 'gemma3'].map((name) => `${name}-tiny`);
+
+describe.runIf(hasShared).each(FAMILIES)('the export of %s', (name) => {
+  it.skipIf(!existsSync(sharedPath('golden', name)))(
+    'gives the reference logits, whole and token by token, with padding on the left',
+    async () => {
       const files = await collected(onnxFiles(await modelOnDisk(sharedPath('golden', name)), 'f32'));
       const session = await onnxSession(files, 'onnx/model.onnx');
       const batch = readGolden(`golden/${name}/batch.safetensors`);
@@ -62,6 +63,6 @@ describe
         expect(error).toBeLessThan(TOLERANCE);
         expect(outputs['present.0.key'].dims[2]).toBe(end);
       }
-    });
-  },
-);
+    },
+  );
+});

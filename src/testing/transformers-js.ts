@@ -1,8 +1,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import type * as transformers from '@huggingface/transformers';
 import * as ort from 'onnxruntime-web';
 
-type Library = typeof import('@huggingface/transformers');
+type Library = typeof transformers;
 
 /**
  * transformers.js in Node, on onnxruntime-web's WebAssembly: onnxruntime-node fetches parts of itself at installation, so
