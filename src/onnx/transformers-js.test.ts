@@ -3,9 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { writeFiles } from '../cli/round-folder.ts';
-import { readGolden, readGoldenJson } from '../testing/golden.ts';
 import { modelOnDisk } from '../testing/onnx-runtime.ts';
-import { hasShared, sharedPath } from '../testing/shared.ts';
+import { committedReference } from '../testing/reference.ts';
 import { transformersJs } from '../testing/transformers-js.ts';
 import { onnxFiles } from './onnx-files.ts';
 
@@ -24,16 +23,19 @@ afterAll(() => rmSync(folder, { recursive: true }));
 /** Rows of whole numbers as transformers.js takes them. */
 type Rows = number[][];
 
-describe.runIf(hasShared).each(['t5-tiny', 't5-v1_1-tiny', 'llama-tiny'])('%s in transformers.js', (name) => {
+describe.each(['t5-tiny', 't5-v1_1-tiny', 'llama-tiny'])('%s in transformers.js', (name) => {
   it('writes what transformers writes', async () => {
-    await writeFiles(join(folder, name), onnxFiles(await modelOnDisk(sharedPath('golden', name)), 'f32'));
+    await writeFiles(
+      join(folder, name),
+      onnxFiles(await modelOnDisk(committedReference.path(`golden/${name}`)), 'f32'),
+    );
     const { AutoModelForCausalLM, AutoModelForSeq2SeqLM, Tensor } = await transformersJs(folder);
     const isSeq2Seq = name !== 'llama-tiny';
     const model = await (isSeq2Seq ? AutoModelForSeq2SeqLM : AutoModelForCausalLM).from_pretrained(name, {
       device: 'auto',
     });
-    const wanted = readGoldenJson<Generated>(`golden/${name}/generate.json`);
-    const { eos_token_id } = readGoldenJson<{ eos_token_id: number }>(`golden/${name}/config.json`);
+    const wanted = committedReference.json<Generated>(`golden/${name}/generate.json`);
+    const { eos_token_id } = committedReference.json<{ eos_token_id: number }>(`golden/${name}/config.json`);
     const { input_ids, attention_mask } = isSeq2Seq ? batchOf(name) : wanted;
     const tensor = (rows: Rows) =>
       new Tensor('int64', BigInt64Array.from(rows.flat(), BigInt), [rows.length, rows[0].length]);
@@ -54,7 +56,7 @@ describe.runIf(hasShared).each(['t5-tiny', 't5-v1_1-tiny', 'llama-tiny'])('%s in
 
 /** The prompts of a T5's reference batch. */
 function batchOf(name: string): { input_ids: Rows; attention_mask: Rows } {
-  const batch = readGolden(`golden/${name}/batch.safetensors`);
+  const batch = committedReference.tensors(`golden/${name}/batch.safetensors`);
   const rows = (tensor: string): Rows => {
     const { data, shape } = batch.get(tensor) as { data: Int32Array; shape: number[] };
     return Array.from({ length: shape[0] }, (_, b) => [...data.subarray(b * shape[1], (b + 1) * shape[1])]);
