@@ -73,6 +73,7 @@ describe.each(CASES)('$name', ({ model, isTrained, targetLength, changed }) => {
     model,
     order: [TASK.name],
   };
+  Object.assign(settings.method, { loraRank: 4, galoreRank: 4 });
   Object.assign(settings.training, { targetLength, testExamples: 0, trainExamples: 0, sourceLength: 128 });
   let folder: string;
   let answers: string[];
