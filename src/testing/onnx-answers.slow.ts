@@ -63,7 +63,7 @@ const CASES: Case[] = [
     model: committedReference.path('models/stories-tiny'),
     isTrained: false,
     targetLength: 12,
-    changed: { f32: 0, f16: 6, q8: 30 }, // in 4 bits a model this small writes other texts
+    changed: { f32: 0, f16: 20 }, // in fewer bits a model this small writes other texts
   },
 ];
 
@@ -74,7 +74,7 @@ describe.each(CASES)('$name', ({ model, isTrained, targetLength, changed }) => {
     order: [TASK.name],
   };
   Object.assign(settings.method, { loraRank: 4, galoreRank: 4 });
-  Object.assign(settings.training, { targetLength, testExamples: 0, trainExamples: 0, sourceLength: 128 });
+  Object.assign(settings.training, { targetLength, testExamples: 0, trainExamples: 0, sourceLength: 224 });
   let folder: string;
   let answers: string[];
   let trained: TrainedChanges | undefined;
@@ -117,13 +117,20 @@ async function answersOf(folder: string, name: string, max_new_tokens: number): 
   const model = await (isSeq2Seq ? AutoModelForSeq2SeqLM : AutoModelForCausalLM).from_pretrained(name, {
     device: 'auto',
   });
+  const { eos_token_id } = model.generation_config as { eos_token_id: number | number[] };
+  const ends = [eos_token_id].flat();
+  /** In a batch transformers.js fills rows that have ended with what comes next. */
+  const untilEnd = (row: number[]): number[] => {
+    const end = row.findIndex((id) => ends.includes(id));
+    return end < 0 ? row : row.slice(0, end);
+  };
   const texts: string[] = [];
   for (let at = 0; at < PROMPTS; at += BATCH) {
     const prompts = TASK.test.slice(at, at + BATCH).map(({ sentence }) => promptOf(TASK, sentence));
     const inputs = tokenizer(prompts, { padding: true }) as { input_ids: { dims: number[] } };
     const outputs = (await model.generate({ ...inputs, max_new_tokens })) as { tolist(): bigint[][] };
     const begin = isSeq2Seq ? 1 : inputs.input_ids.dims[1];
-    const rows = outputs.tolist().map((row) => row.slice(begin).map(Number));
+    const rows = outputs.tolist().map((row) => untilEnd(row.slice(begin).map(Number)));
     texts.push(...tokenizer.batch_decode(rows, { skip_special_tokens: true }));
   }
   return texts;
