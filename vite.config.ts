@@ -3,6 +3,12 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import react from '@vitejs/plugin-react';
 import { defineConfig, type Plugin } from 'vite';
+import {
+  contentSecurityPolicy,
+  headersFile,
+  ISOLATION_HEADERS,
+  SECURITY_HEADERS,
+} from './tools/headers/security-headers.ts';
 
 const { version } = JSON.parse(readFileSync(new URL('package.json', import.meta.url), 'utf8')) as { version: string };
 
@@ -26,16 +32,18 @@ function modelVersion(): string {
   return hash.digest('hex').slice(0, 16);
 }
 
-/** The development server injects inline scripts and styles and a socket, which the page's own policy forbids. */
-function relaxPolicyWhileServing(): Plugin {
+/** Writes the policy into the page, for hosts that send no headers, and `_headers` beside it, for those that read it. */
+function securityPolicy(): Plugin {
+  let developing = false;
   return {
-    name: 'relax-policy-while-serving',
-    apply: 'serve',
-    transformIndexHtml: (html) =>
-      html
-        .replace("script-src 'self'", "script-src 'self' 'unsafe-inline'")
-        .replace("style-src 'self'", "style-src 'self' 'unsafe-inline'")
-        .replace("connect-src 'self'", "connect-src 'self' ws:"),
+    name: 'security-policy',
+    configResolved: ({ command }) => {
+      developing = command === 'serve';
+    },
+    transformIndexHtml: (html) => html.replace('%CONTENT_SECURITY_POLICY%', contentSecurityPolicy({ developing })),
+    generateBundle() {
+      this.emitFile({ type: 'asset', fileName: '_headers', source: headersFile() });
+    },
   };
 }
 
@@ -49,7 +57,10 @@ export const constants = {
 export default defineConfig({
   // Relative addresses, so that the built page also works from a folder of a site.
   base: './',
-  plugins: [react(), relaxPolicyWhileServing()],
+  plugins: [react(), securityPolicy()],
+  server: { headers: { ...ISOLATION_HEADERS } },
+  // What `npm start` and the end-to-end tests are served by.
+  preview: { headers: { ...SECURITY_HEADERS } },
   define: constants,
   worker: { format: 'es' },
   build: { target: 'esnext', outDir: 'dist' },

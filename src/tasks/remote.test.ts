@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, test } from 'vitest';
 import { rawFolder, remoteReader } from './remote.ts';
 
 describe('rawFolder', () => {
@@ -13,6 +13,14 @@ describe('rawFolder', () => {
   ])('%s → %s', (address, raw) => {
     expect(rawFolder(address).href).toBe(raw);
   });
+});
+
+test('http on another machine is refused, given or by a redirect', async () => {
+  expect(() => rawFolder('http://example.org/tasks')).toThrow(/anyone on the way/);
+  const redirected = new Response('[1]');
+  Object.defineProperties(redirected, { redirected: { value: true }, url: { value: 'http://example.org/a' } });
+  const read = remoteReader(new URL('https://example.org/t/'), () => Promise.resolve(redirected));
+  await expect(read('a')).rejects.toMatchObject({ code: 'tasks/insecure' });
 });
 
 describe('remoteReader', () => {

@@ -1,11 +1,15 @@
+import { insecureAddress, isSecureAddress } from '../base/address.ts';
 import { GorpError } from '../base/errors.ts';
 import type { ReadText } from './benchmark.ts';
 
 /**
  * The address from which the raw files of a folder come: pages of GitHub and of Hugging Face data sets, as a browser
  * shows them, become the folder of their raw files; any other address stays. Ends in a slash.
+ *
+ * @throws GorpError `tasks/insecure` for http on another machine.
  */
 export function rawFolder(address: string): URL {
+  if (!isSecureAddress(address)) throw insecureAddress('tasks/insecure', address);
   const url = new URL(address);
   const parts = url.pathname.split('/').filter(Boolean);
   if (url.hostname === 'github.com' && parts.length >= 2) {
@@ -45,6 +49,7 @@ export function remoteReader(root: URL, fetchFile: typeof fetch = fetch): ReadTe
         { cause },
       );
     }
+    if (response.redirected && !isSecureAddress(response.url)) throw insecureAddress('tasks/insecure', response.url);
     if (response.ok && !response.headers.get('content-type')?.includes('html')) return response.text();
     const answer = response.ok ? 'answered with a web page' : `answered ${response.status} ${response.statusText}`;
     throw new GorpError(

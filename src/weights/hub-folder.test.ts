@@ -34,6 +34,7 @@ const open = (name = REPO, token: string | null = null, options: RemoteOptions =
     { store, embedded: { url: '', version: '' }, hub: { endpoint: hub.endpoint, token }, files: [] },
     { onProgress: (at) => progress.push(at), patience: { stallMs: 2000, backoffMs: [1, 1] }, ...options },
   );
+const addressOf = (input: RequestInfo | URL): string => (input instanceof Request ? input.url : input.toString());
 /** Everything that the store holds, as text. */
 const everythingKept = async (): Promise<string> => {
   let text = '';
@@ -199,6 +200,40 @@ describe('what is wrong with a repository', () => {
     await expect(
       openModel(repository, { ...access, hub: { endpoint: 'ftp://hub', token: null } }),
     ).rejects.toMatchObject({ code: 'weights/bad-hub' });
+  });
+
+  it('http on another machine is refused: as hub, as folder, and where a redirect leads', async () => {
+    hub.push(REPO, files);
+    const places = {
+      store,
+      embedded: { url: '', version: '' },
+      hub: { endpoint: hub.endpoint, token: null },
+      files: [],
+    };
+    const repository = { kind: 'hub' as const, repository: REPO, revision: 'main' };
+    const clear = { ...places, hub: { endpoint: 'http://hub.example.org', token: TOKEN } };
+    const asked: string[] = [];
+    const watched = (input: RequestInfo | URL): Promise<Response> => {
+      asked.push(addressOf(input));
+      return Promise.reject(new Error('nothing should be asked'));
+    };
+    await expect(openModel(repository, clear, { fetch: watched })).rejects.toMatchObject({ code: 'weights/insecure' });
+    expect(asked).toEqual([]);
+    expect(() => requireReference(parseModelReference('http://example.org/m/'), 'http://example.org/m/')).toThrow(
+      /anyone on the way/,
+    );
+    for (const end of ['/revision/main?blobs=true', '/config.json']) {
+      const redirected = async (input: RequestInfo | URL, init?: RequestInit): Promise<Response> => {
+        const response = await fetch(input, init);
+        if (!addressOf(input).endsWith(end)) return response;
+        return Object.defineProperties(response, {
+          redirected: { value: true },
+          url: { value: 'http://example.org/elsewhere' },
+        });
+      };
+      const opened = openModel(repository, places, { fetch: redirected });
+      await expect(opened, end).rejects.toMatchObject({ code: 'weights/insecure' });
+    }
   });
 
   it('a name that is none is a wrong setting', () => {

@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import { insecureAddress, isSecureAddress } from '../base/address.ts';
 import { GorpError } from '../base/errors.ts';
 import { denied, unreachable } from './response-checks.ts';
 
@@ -49,7 +50,7 @@ const ModelInfoSchema = v.object({
   ),
 });
 
-/** @throws GorpError `weights/bad-hub`, `weights/bad-token`; the token is not repeated in it. */
+/** @throws GorpError `weights/bad-hub`, `weights/insecure`, `weights/bad-token`; the token is not repeated in it. */
 export function checkAccess({ endpoint, token }: HubAccess): HubAccess {
   const isUrl = URL.canParse(endpoint) && /^https?:$/.test(new URL(endpoint).protocol);
   if (!isUrl) {
@@ -59,6 +60,7 @@ export function checkAccess({ endpoint, token }: HubAccess): HubAccess {
       `Give an address as ${HUB}, or leave it empty.`,
     );
   }
+  if (!isSecureAddress(endpoint)) throw insecureAddress('weights/insecure', endpoint);
   if (token !== null && !/^[\x21-\x7e]{1,1000}$/.test(token)) {
     throw new GorpError(
       'weights/bad-token',
@@ -94,8 +96,8 @@ export function parseCommitUrl(url: string): { id: string; commit: string } | nu
 /**
  * Asks the hub which commit a revision stands for now, and for its files.
  *
- * @throws GorpError `weights/offline`, `weights/cors`, `weights/network`, `weights/denied`, `weights/no-repository`,
- * `weights/no-revision`, `weights/hub-answer`, `weights/http`.
+ * @throws GorpError `weights/offline`, `weights/cors`, `weights/network`, `weights/denied`, `weights/insecure`,
+ * `weights/no-repository`, `weights/no-revision`, `weights/hub-answer`, `weights/http`.
  */
 export async function resolveRevision(
   { repository, revision }: { repository: string; revision: string },
@@ -110,6 +112,7 @@ export async function resolveRevision(
     signal?.throwIfAborted();
     throw await unreachable(url, fetch, cause);
   });
+  if (response.redirected && !isSecureAddress(response.url)) throw insecureAddress('weights/insecure', response.url);
   if (response.status !== 200) throw hubRefusal(response, { repository, revision, url, hasToken: token !== null });
   const json: unknown = await response.json().catch(() => null);
   const parsed = v.safeParse(ModelInfoSchema, json);

@@ -35,6 +35,10 @@ describe('parseModelReference', () => {
     'picked:',
     'http://',
     'ftp://a/b',
+    'http://example.org/t5/',
+    'https://example.org/t5/?token=secret',
+    'https://user:secret@example.org/t5/',
+    'https://huggingface.co/a/b?token=secret',
   ])('does not take %j', (text) => {
     expect(parseModelReference(text)).toBeNull();
   });

@@ -1,3 +1,5 @@
+import { addressProblem } from '../base/address.ts';
+
 /** Where a model comes from, as the settings of a run name it. */
 export type ModelReference =
   | { kind: 'embedded' }
@@ -19,7 +21,7 @@ const PICKED = 'picked:';
 
 /**
  * Reads `embedded`, `https://…`, `org/name`, `org/name@revision` or `picked:NAME`; the address of a repository's page on
- * huggingface.co counts as its name. Null when the text is none of them.
+ * huggingface.co counts as its name. Null when the text is none of them, or an address with an {@link addressProblem}.
  */
 export function parseModelReference(text: string): ModelReference | null {
   if (text === 'embedded') return { kind: 'embedded' };
@@ -27,13 +29,16 @@ export function parseModelReference(text: string): ModelReference | null {
     return text.length === PICKED.length ? null : { kind: 'picked', name: text.slice(PICKED.length) };
   }
   const page = HUB_PAGE.exec(text);
-  if (page === null && /^https?:\/\//.test(text)) return URL.canParse(text) ? { kind: 'url', url: text } : null;
+  if (page === null && isAddress(text)) return addressProblem(text) === null ? { kind: 'url', url: text } : null;
   const at = text.indexOf('@');
   const repository = page?.[1] ?? (at < 0 ? text : text.slice(0, at));
   const revision = page === null ? (at < 0 ? DEFAULT_REVISION : text.slice(at + 1)) : (page[2] ?? DEFAULT_REVISION);
   const isValid = REPOSITORY.test(repository) && REVISION.test(revision) && !`${repository}/${revision}`.includes('..');
   return isValid ? { kind: 'hub', repository, revision } : null;
 }
+
+/** Whether a text is meant as an address, right or wrong. */
+export const isAddress = (text: string): boolean => /^https?:\/\//i.test(text);
 
 /** A picked folder as the settings name it. */
 export const pickedReference = (name: string): string => PICKED + name;

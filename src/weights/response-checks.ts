@@ -1,4 +1,6 @@
+import { insecureAddress, isSecureAddress } from '../base/address.ts';
 import { GorpError } from '../base/errors.ts';
+import { isThere } from './reachable.ts';
 
 /**
  * A download that broke off for a reason that may pass: the connection, a stall, a server that is busy. It is tried
@@ -12,6 +14,8 @@ const PASSING = [408, 425, 429, 500, 502, 503, 504];
 /** Why a response is not the file that was asked for, or null. A 206 has to have been asked for. */
 export function refusalOf(response: Response, url: string, asked: 'all' | 'rest'): GorpError | null {
   const { status } = response;
+  // A redirect may lead anywhere.
+  if (response.redirected && !isSecureAddress(response.url)) return insecureAddress('weights/insecure', response.url);
   if (status === 401 || status === 403) return denied(response, url);
   if (status === 404 || status === 410) {
     return new GorpError(
@@ -102,8 +106,7 @@ export const aborted = (url: string): GorpError =>
   );
 
 /**
- * Why a request failed without any answer. A page is not told; so a second request that asks for nothing to be read
- * shows whether the server is there.
+ * Why a request failed without any answer. A page is not told; so {@link isThere} asks once more.
  */
 export async function unreachable(url: string, fetch: typeof globalThis.fetch, cause: unknown): Promise<GorpError> {
   const why = cause instanceof Error ? cause.message : String(cause);
@@ -115,11 +118,7 @@ export async function unreachable(url: string, fetch: typeof globalThis.fetch, c
       { cause },
     );
   }
-  const isThere = await fetch(url, { mode: 'no-cors', method: 'HEAD', cache: 'no-store' }).then(
-    () => true,
-    () => false,
-  );
-  if (isThere) {
+  if (await isThere(url, fetch)) {
     return new GorpError(
       'weights/cors',
       `The server of ${url} does not allow this page to read from it (CORS).`,

@@ -1,9 +1,10 @@
+import { addressProblem } from '../base/address.ts';
 import { GorpError } from '../base/errors.ts';
 import { type HubAccess, parseCommitUrl } from './hub.ts';
 import { openHubFolder } from './hub-folder.ts';
 import { readJson } from './model-files.ts';
 import { type InspectTexts, type ModelFiles, type ModelFolder, openConfig, openModelFolder } from './model-folder.ts';
-import { DEFAULT_REVISION, type ModelReference } from './model-reference.ts';
+import { DEFAULT_REVISION, isAddress, type ModelReference } from './model-reference.ts';
 import { type PickedFile, PickedFolder } from './picked-folder.ts';
 import { folderUrl, nameInStore, RemoteFolder, type RemoteOptions } from './remote-folder.ts';
 import { openMemoryStore, type WeightStore } from './store.ts';
@@ -103,6 +104,8 @@ async function folderOf(
 /** What a model setting names. @throws GorpError `settings/model`. */
 export function requireReference(reference: ModelReference | null, text: string): ModelReference {
   if (reference !== null) return reference;
+  const problem = isAddress(text) ? addressProblem(text) : null;
+  if (problem !== null) throw new GorpError('settings/model', problem.message, problem.nextStep);
   throw new GorpError(
     'settings/model',
     `${JSON.stringify(text)} names no model.`,

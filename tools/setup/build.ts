@@ -20,6 +20,7 @@ const APP: Step = {
     'src',
     'shaders',
     'public',
+    'tools/headers',
     'vite.config.ts',
     'tsconfig.json',
     'package.json',

@@ -3,7 +3,7 @@ import { METHOD_NAMES } from '../../gorp/method-settings.ts';
 import { embeddedSettings } from '../../run/presets.ts';
 import type { RunSettings } from '../../run/settings.ts';
 import { COMMON_FIELDS, type Field, MORE_GROUPS } from './fields.ts';
-import { checkedSettings, draftIssues, isFolderAddress } from './validate.ts';
+import { checkedSettings, draftIssues } from './validate.ts';
 
 const FIELDS: readonly Field[] = [...COMMON_FIELDS, ...MORE_GROUPS.flatMap(({ fields }) => fields)];
 const preset = embeddedSettings('full', 'gorp');
@@ -107,10 +107,13 @@ describe('checkedSettings', () => {
   });
 });
 
-describe('isFolderAddress', () => {
-  it('takes web addresses and nothing else', () => {
+describe('addresses', () => {
+  const issue = (field: 'model' | 'tasks', text: string): string | undefined =>
+    draftIssues({ ...preset, [field]: text }).get(field);
+
+  it('are web addresses and nothing else', () => {
     for (const good of ['https://example.org/t5/', 'http://localhost:8000/m']) {
-      expect(isFolderAddress(good), good).toBe(true);
+      expect([issue('model', good), issue('tasks', good)], good).toEqual([undefined, undefined]);
     }
     for (const bad of [
       '',
@@ -119,9 +122,18 @@ describe('isFolderAddress', () => {
       'javascript:alert(1)',
       'file:///tmp/m',
       'data:text/html,x',
-      'C:\\models',
+      'C:\\',
     ]) {
-      expect(isFolderAddress(bad), bad).toBe(false);
+      expect(issue('tasks', bad), bad).toContain('https://');
     }
+  });
+
+  it('hold no secrets and are not sent in the clear, and the field says so', () => {
+    expect(issue('model', 'https://example.org/m/?token=secret')).toMatch(
+      /written into results.*example\.org\/m\/ alone/,
+    );
+    expect(issue('tasks', 'https://secret@example.org/m/')).toContain('written into results');
+    expect(issue('model', 'http://example.org/m/')).toContain('anyone on the way');
+    expect(issue('tasks', 'http://example.org/m/')).toContain('anyone on the way');
   });
 });

@@ -1,7 +1,8 @@
 import * as v from 'valibot';
+import { addressProblem } from '../../base/address.ts';
 import { GorpError } from '../../base/errors.ts';
 import { parseSettings, type RunSettings, RunSettingsSchema } from '../../run/settings.ts';
-import { parseModelReference } from '../../weights/model-reference.ts';
+import { isAddress, parseModelReference } from '../../weights/model-reference.ts';
 import { orderProblem } from '../tasks/sources.ts';
 import { NO_TASKS, type TaskData } from '../tasks/task-store.ts';
 import { COMMON_FIELDS, type Field, MORE_GROUPS, perTaskFields } from './fields.ts';
@@ -14,17 +15,15 @@ const fieldsOf = (draft: RunSettings): ReadonlyMap<string, Field> =>
     ]),
   );
 
-/** Whether a text can be the address of a folder that the worker can fetch from. */
-export function isFolderAddress(text: string): boolean {
-  try {
-    return /^https?:$/.test(new URL(text).protocol);
-  } catch {
-    return false;
-  }
-}
-
 const MODEL_HELP = 'Give a repository as org/name, the address of a folder beginning with https://, or choose files.';
 const FOLDER_HELP = 'Enter the address of a folder, beginning with https://.';
+
+/** What is wrong with an address, in words for its field; `otherwise` for a text that is none. */
+function addressIssue(text: string, otherwise: string): string | null {
+  const problem = addressProblem(text);
+  if (problem === null) return null;
+  return isAddress(text) && URL.canParse(text) ? `${problem.message} ${problem.nextStep}` : otherwise;
+}
 
 /**
  * What is wrong with a draft, by dotted path of the setting, in words for its field. Empty when it can be started with
@@ -42,12 +41,12 @@ export function draftIssues(draft: RunSettings, data: TaskData = NO_TASKS): Read
   }
   if (draft.order.length === 0) issues.set('order', 'Choose at least one task.');
   if (new Set(draft.order).size < draft.order.length) issues.set('order', 'Each task can be learned once.');
-  if (parseModelReference(draft.model) === null) issues.set('model', MODEL_HELP);
+  if (parseModelReference(draft.model) === null)
+    issues.set('model', addressIssue(draft.model, MODEL_HELP) ?? MODEL_HELP);
   const unread = orderProblem(draft, data);
   if (unread !== null) issues.set('order', unread);
-  if (draft.tasks !== 'embedded' && draft.tasks !== 'picked' && !isFolderAddress(draft.tasks)) {
-    issues.set('tasks', FOLDER_HELP);
-  }
+  const tasksIssue = ['embedded', 'picked'].includes(draft.tasks) ? null : addressIssue(draft.tasks, FOLDER_HELP);
+  if (tasksIssue !== null) issues.set('tasks', tasksIssue);
   return issues;
 }
 

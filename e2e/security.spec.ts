@@ -1,0 +1,93 @@
+import { expect, type Page, test, type Worker } from '@playwright/test';
+import { SECURITY_HEADERS } from '../tools/headers/security-headers.ts';
+import { openWorkbench } from './support/workbench.ts';
+
+/** A worker of the page that stays: the one that keeps the models. */
+async function modelsWorker(page: Page): Promise<Worker> {
+  const [worker] = await Promise.all([
+    page.waitForEvent('worker', (candidate) => candidate.url().includes('models')),
+    page.getByTestId('tab-models').click(),
+  ]);
+  return worker;
+}
+
+test('page and workers come with the policy, and a worker cannot get around it', async ({ page, request }) => {
+  await openWorkbench(page);
+  const worker = await modelsWorker(page);
+
+  await test.step('every answer of the server has the headers', async () => {
+    const scripts = await page
+      .locator('script[src]')
+      .evaluateAll((all) => all.map((one) => (one as HTMLScriptElement).src));
+    expect(scripts.length).toBeGreaterThan(0);
+    for (const url of ['/', worker.url(), ...scripts, '/embedded/model/config.json', '/is-not-there']) {
+      const headers = (await request.get(url)).headers();
+      for (const [name, value] of Object.entries(SECURITY_HEADERS)) {
+        expect(headers[name.toLowerCase()], `${name} of ${url}`).toBe(value);
+      }
+    }
+  });
+
+  await test.step('the page and the worker are isolated, so that memory can be shared', async () => {
+    expect(await page.evaluate(() => crossOriginIsolated)).toBe(true);
+    expect(await worker.evaluate(() => crossOriginIsolated)).toBe(true);
+  });
+
+  await test.step('in the worker', async () => {
+    const outcome = await worker.evaluate(attempts);
+    expect(outcome).toEqual({
+      'http to another machine': 'connect-src',
+      'a function from text': 'script-src',
+      'code from another server': 'script-src',
+      'code from a data address': 'script-src',
+      WebAssembly: 'allowed',
+    });
+  });
+});
+
+test('the built page has the policy for hosts that send no headers, and the file of headers for those that read one', async ({
+  request,
+}) => {
+  const policy = SECURITY_HEADERS['Content-Security-Policy'];
+  expect(await (await request.get('/')).text()).toContain(`content="${policy}"`);
+  const file = await (await request.get('/_headers')).text();
+  expect(file.split('\n').filter(Boolean)).toEqual([
+    '/*',
+    ...Object.entries(SECURITY_HEADERS).map(([name, value]) => `  ${name}: ${value}`),
+  ]);
+});
+
+/** Runs in the worker: what each attempt came to, `allowed` or the directive of the policy that forbade it. */
+async function attempts(): Promise<Record<string, string>> {
+  const outcome: Record<string, string> = {};
+  const attempt = async (name: string, make: () => unknown): Promise<void> => {
+    let violated: string | null = null;
+    const note = (event: Event): void => {
+      violated = (event as SecurityPolicyViolationEvent).effectiveDirective.replace(/-elem$/, '');
+    };
+    self.addEventListener('securitypolicyviolation', note);
+    // In a turn of its own: the test tool's own evaluation is free of the policy until it first waits.
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    const failure = await Promise.resolve()
+      .then(make)
+      .then(
+        () => null,
+        (thrown: unknown) => String(thrown),
+      );
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    self.removeEventListener('securitypolicyviolation', note);
+    outcome[name] = failure === null ? 'allowed' : (violated ?? failure);
+  };
+  // An address for documentation, which no machine has.
+  await attempt('http to another machine', () =>
+    fetch('http://192.0.2.1/', { headers: { authorization: 'Bearer x' } }),
+  );
+  // eslint-disable-next-line @typescript-eslint/no-implied-eval -- that it is forbidden is what is tested.
+  await attempt('a function from text', () => new Function('return 1'));
+  const from = (address: string): Promise<unknown> => import(/* @vite-ignore */ address);
+  await attempt('code from another server', () => from('https://192.0.2.1/code.js'));
+  await attempt('code from a data address', () => from('data:text/javascript,export default 1'));
+  const empty = Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0);
+  await attempt('WebAssembly', () => WebAssembly.compile(empty));
+  return outcome;
+}
