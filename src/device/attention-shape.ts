@@ -23,3 +23,9 @@ export interface AttentionShape extends AttentionSizes {
 
 /** What is computed: the result, or gradients. */
 export type AttentionForm = 'FORWARD' | 'GRAD_Q' | 'GRAD_KV';
+
+/** Operations of an attention or of one of its gradients, about: products of a size of head for every query and key. */
+export function attentionOperations(form: AttentionForm, { B, H, Sq, Sk, d, causal }: AttentionShape): number {
+  const products = { FORWARD: 2, GRAD_Q: 3, GRAD_KV: 4 }[form];
+  return (products * 2 * B * H * Sq * Sk * d) / (causal ? 2 : 1);
+}

@@ -10,6 +10,19 @@ export type DeviceOutline = Pick<DeviceFacts, 'kind'> & { readonly limits: Memor
 /** What a plan of memory must know of this device. */
 export const outlineOf = ({ facts, limits }: Device): DeviceOutline => ({ kind: facts.kind, limits });
 
+/** How much there is to compute. */
+export interface Work {
+  /** As kernels state them, see {@link KernelPlan.cost}. */
+  readonly operations: number;
+  readonly kernels: number;
+}
+
+/** A device that counts: memory in its ledger, and the work of the programs that it has recorded. */
+export interface CountingDevice extends Device {
+  /** What running a program of this device once would take. */
+  workOf(program: Program): Work;
+}
+
 // What the parameters of one kernel take: a uniform binding, or the words that a function reads.
 const PARAMETER_BYTES = { webgpu: 256, wasm: 128 };
 
@@ -18,7 +31,7 @@ const PARAMETER_BYTES = { webgpu: 256, wasm: 128 };
  * Whoever allocates on a device can allocate on this one, so a plan of memory is made by the code that it plans for.
  * Reading from it is an error.
  */
-export function countingDevice({ kind, limits }: DeviceOutline): Device {
+export function countingDevice({ kind, limits }: DeviceOutline): CountingDevice {
   const nothing = (): void => undefined;
   const allocator: Allocator<undefined> = {
     limit: () => limits.buffer,
@@ -26,6 +39,7 @@ export function countingDevice({ kind, limits }: DeviceOutline): Device {
     free: nothing,
   };
   const buffers = new BufferLedger(allocator);
+  const works = new WeakMap<Program, Work>();
   return {
     facts: { kind, vendor: '', architecture: '', description: '', software: false, features: [], limits: {} },
     limits,
@@ -34,9 +48,18 @@ export function countingDevice({ kind, limits }: DeviceOutline): Device {
     write: nothing,
     clear: nothing,
     record: (name, plan): Promise<Program> => {
-      const { length: dispatchCount } = plan();
+      const dispatches = plan();
+      const { length: dispatchCount } = dispatches;
       const parameters = buffers.storage(`${name} parameters`, dispatchCount * PARAMETER_BYTES[kind]);
-      return Promise.resolve({ name, dispatchCount, destroy: () => parameters.destroy() });
+      const program = { name, dispatchCount, destroy: () => parameters.destroy() };
+      const operations = dispatches.reduce((sum, { cost = 0 }) => sum + cost, 0);
+      works.set(program, { operations, kernels: dispatchCount });
+      return Promise.resolve(program);
+    },
+    workOf: (program) => {
+      const work = works.get(program);
+      if (work === undefined) throw new Error(`${program.name} is a program of another device`);
+      return work;
     },
     run: () => Promise.resolve(),
     read: () => Promise.reject(new Error('a device that only counts has nothing to read')),
