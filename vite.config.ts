@@ -9,6 +9,7 @@ import {
   ISOLATION_HEADERS,
   SECURITY_HEADERS,
 } from './tools/headers/security-headers.ts';
+import { bundledLicenses } from './tools/licenses/bundled-licenses.ts';
 
 const { version } = JSON.parse(readFileSync(new URL('package.json', import.meta.url), 'utf8')) as { version: string };
 
@@ -54,14 +55,16 @@ export const constants = {
   __MODEL_VERSION__: JSON.stringify(modelVersion()),
 };
 
+const licenses = bundledLicenses();
+
 export default defineConfig({
   // Relative addresses, so that the built page also works from a folder of a site.
   base: './',
-  plugins: [react(), securityPolicy()],
+  plugins: [react(), securityPolicy(), licenses.page],
   server: { headers: { ...ISOLATION_HEADERS } },
   // What `npm start` and the end-to-end tests are served by.
   preview: { headers: { ...SECURITY_HEADERS } },
   define: constants,
-  worker: { format: 'es' },
+  worker: { format: 'es', plugins: () => [licenses.worker()] },
   build: { target: 'esnext', outDir: 'dist' },
 });

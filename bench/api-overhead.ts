@@ -1,13 +1,14 @@
-import type { Gpu } from '../src/device/webgpu/device.ts';
+import type { Gpu } from '../src/device/webgpu/gpu.ts';
+import { wholeOf } from '../src/device/buffers.ts';
 import { type Kernel, u32 } from '../src/device/kernel.ts';
-import { Program } from '../src/device/webgpu/program.ts';
+import { GpuProgram } from '../src/device/webgpu/program.ts';
 import { SubmitAndRead } from './submit-and-read.ts';
 import { type Clock, takeTurns, type Timing } from './timing.ts';
 
 /** Reads its parameter, so that the binding is there, and does nothing. */
 const IDLE: Kernel = {
   name: 'bench/idle',
-  wgsl: `
+  wgsl: () => `
 struct Params { go: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read_write> x: array<f32>;
@@ -18,11 +19,11 @@ struct Params { go: u32 }
 export async function apiOverhead(gpu: Gpu, clock: Clock, dispatches: number, rounds: number): Promise<Timing> {
   const buffer = gpu.buffers.storage('idle', 16);
   const reader = new SubmitAndRead(gpu);
-  let program: Program | undefined;
+  let program: GpuProgram | undefined;
   try {
-    const range = { buffer, offset: 0, bytes: 16 };
+    const range = wholeOf(buffer);
     const idle = { kernel: IDLE, params: [u32(0)], tensors: [range], workgroups: [1, 1, 1] as const };
-    const recorded = (program = await Program.record(gpu, 'idle', new Array<typeof idle>(dispatches).fill(idle)));
+    const recorded = (program = await GpuProgram.record(gpu, 'idle', new Array<typeof idle>(dispatches).fill(idle)));
     const run = async (times: number): Promise<void> => {
       for (let i = 0; i < times; i++) await reader.run(recorded, range);
     };

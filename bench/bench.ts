@@ -1,5 +1,5 @@
-import type { Gpu } from '../src/device/webgpu/device.ts';
-import { tuneGpu, type TuningStore } from '../src/device/webgpu/tune.ts';
+import type { WebGpuDevice } from '../src/device/webgpu/webgpu-device.ts';
+import type { TuningHost, TuningStore } from '../src/device/webgpu/tune.ts';
 import type { OwnedContender } from './product.ts';
 import type { Clock } from './timing.ts';
 
@@ -9,7 +9,7 @@ export interface Place {
   /** Names browser or Node, with the version. */
   readonly platform: string;
   /** A device of its own for whoever asks, so that its peak memory and its first step are its own. */
-  acquire(): Promise<Gpu>;
+  acquire(tuning: TuningHost): Promise<WebGpuDevice>;
   /** A file below `public/embedded`. */
   readEmbedded(path: string): Promise<Uint8Array<ArrayBuffer>>;
   /** Another library's product of [M, K] and [K, N], where it runs. */
@@ -45,8 +45,6 @@ export function memoryStore(): TuningStore {
  * A device that chooses its kernels by measurement; `gpu.tuning.settled()` waits until it has. Devices that share a store
  * share what was measured.
  */
-export async function tunedGpu(place: Place, store = memoryStore()): Promise<Gpu> {
-  const gpu = await place.acquire();
-  await tuneGpu(gpu, { now: () => place.clock.now(), store, platform: place.platform });
-  return gpu;
+export function tunedDevice(place: Place, store = memoryStore()): Promise<WebGpuDevice> {
+  return place.acquire({ now: () => place.clock.now(), store, platform: place.platform });
 }

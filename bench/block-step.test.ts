@@ -1,16 +1,16 @@
 import { expect, it } from 'vitest';
-import { acquireTestGpu } from '../src/testing/gpu.ts';
+import { acquireTestGpu } from '../src/testing/devices.ts';
 import { BlockStep } from './block-step.ts';
 import { blockValues } from './block-values.ts';
 
 it('trains the block in few dispatches, and frees what it took', async () => {
-  const gpu = await acquireTestGpu();
-  const block = await BlockStep.create(gpu, blockValues());
+  const device = await acquireTestGpu();
+  const block = await BlockStep.create(device, blockValues());
   const losses = [await block.step(), await block.step(), await block.step()];
   expect(losses[1]).toBeLessThan(losses[0]);
   expect(losses[2]).toBeLessThan(losses[1]);
   expect(block.dispatches).toBeLessThanOrEqual(60);
   block.destroy();
-  expect(gpu.buffers.liveLabels).toEqual([]);
-  await gpu.destroy();
+  expect(device.buffers.liveLabels).toEqual([]);
+  await device.destroy();
 });

@@ -1,5 +1,5 @@
 import type { OwnedBuffer } from '../src/device/buffers.ts';
-import type { Gpu } from '../src/device/webgpu/device.ts';
+import type { WebGpuDevice } from '../src/device/webgpu/webgpu-device.ts';
 import { type Compiled, compile } from '../src/graph/compile.ts';
 import { Graph } from '../src/graph/graph.ts';
 import { attention } from '../src/graph/ops/attention.ts';
@@ -52,22 +52,22 @@ export class BlockStep {
   readonly #reader: SubmitAndRead;
 
   private constructor(
-    private readonly gpu: Gpu,
+    private readonly device: WebGpuDevice,
     private readonly owned: readonly OwnedBuffer[],
     private readonly train: Compiled,
     private readonly infer: Compiled,
     private readonly tensors: { loss: Tensor; rates: Tensor; y: Tensor },
   ) {
-    this.#reader = new SubmitAndRead(gpu);
+    this.#reader = new SubmitAndRead(device.gpu);
   }
 
-  static async create(gpu: Gpu, values: BlockValues): Promise<BlockStep> {
+  static async create(device: WebGpuDevice, values: BlockValues): Promise<BlockStep> {
     const owned: OwnedBuffer[] = [];
     const { B, S, D } = BLOCK;
     const persistent = (name: string, shape: readonly number[], data?: Float32Array, trainable = false): Tensor => {
-      const buffer = gpu.buffers.storage(name, sizeOf(shape) * 4);
+      const buffer = device.buffers.storage(name, sizeOf(shape) * 4);
       owned.push(buffer);
-      if (data) gpu.device.queue.writeBuffer(buffer.gpuBuffer, 0, Float32Array.from(data));
+      if (data) device.write(buffer, 0, Float32Array.from(data));
       return { ...fixed(name, shape, { buffer, offset: 0, bytes: sizeOf(shape) * 4 }), trainable };
     };
     const places = new Map<string, number>();
@@ -99,7 +99,7 @@ export class BlockStep {
       const storage = partOf(weights, name);
       const isMatrix = name.startsWith('w');
       const data = isMatrix ? transposed(values.p[name], shape) : Float32Array.from(values.p[name]);
-      gpu.device.queue.writeBuffer(storage.buffer.gpuBuffer, storage.offset, data);
+      device.write(storage.buffer, storage.offset, data);
       parameters.set(name, { ...fixed(name, isMatrix ? [...shape].reverse() : shape, storage), trainable: true });
     }
 
@@ -110,12 +110,12 @@ export class BlockStep {
     const whole = { count: 1, size: total, stride: total };
     // Adam reads the one buffer of which each gradient is a part: the order of recording is the order of execution.
     adamInto(g, gradients, whole, state, weights);
-    const train = await compile(gpu, 'block step', g, [loss, ...found.values()]);
+    const train = await compile(device, 'block step', g, [loss, ...found.values()]);
 
     const inference = new Graph();
     const y = forward(inference, parameters, x, mask);
-    const infer = await compile(gpu, 'block forward', inference, [y]);
-    return new BlockStep(gpu, owned, train, infer, { loss, rates: state.rates, y });
+    const infer = await compile(device, 'block forward', inference, [y]);
+    return new BlockStep(device, owned, train, infer, { loss, rates: state.rates, y });
   }
 
   get dispatches(): number {
@@ -126,13 +126,13 @@ export class BlockStep {
   step(): Promise<number> {
     this.#steps++;
     const rate = Float32Array.of(adamStepSize(LEARNING_RATE, this.#steps));
-    this.gpu.device.queue.writeBuffer(storageOf(this.tensors.rates).buffer.gpuBuffer, 0, rate);
-    return this.#reader.run(this.train.program, storageOf(this.tensors.loss));
+    this.device.write(storageOf(this.tensors.rates).buffer, 0, rate);
+    return this.#reader.run(this.device.programOf(this.train.program), storageOf(this.tensors.loss));
   }
 
   /** The forward pass alone. */
   async forward(): Promise<void> {
-    await this.#reader.run(this.infer.program, this.infer.rangeOf(this.tensors.y));
+    await this.#reader.run(this.device.programOf(this.infer.program), this.infer.rangeOf(this.tensors.y));
   }
 
   destroy(): void {

@@ -1,4 +1,4 @@
-import type { Gpu } from '../src/device/webgpu/device.ts';
+import type { Device } from '../src/device/device.ts';
 import { type OpenedNetwork, openNetwork } from '../src/run/open-network.ts';
 import { embeddedSettings } from '../src/run/presets.ts';
 import { type EncodedTask, prepareTask } from '../src/run/task-data.ts';
@@ -10,7 +10,7 @@ import type { Place } from './bench.ts';
 export const EMBEDDED = embeddedSettings('full', 'gorp');
 
 /** The model that comes with the app, on a device. */
-export async function openEmbedded(place: Place, gpu: Gpu): Promise<OpenedNetwork & { model: ModelFiles }> {
+export async function openEmbedded(place: Place, device: Device): Promise<OpenedNetwork & { model: ModelFiles }> {
   const file = async (name: string) => {
     const bytes = await place.readEmbedded(`model/${name}`);
     const read = (begin: number, end: number) => Promise.resolve(bytes.slice(begin, end));
@@ -26,7 +26,7 @@ export async function openEmbedded(place: Place, gpu: Gpu): Promise<OpenedNetwor
     expectWeights: () => Promise.resolve(),
     discard: () => Promise.resolve(),
   });
-  return { ...openNetwork(gpu, model, EMBEDDED.training), model };
+  return { ...openNetwork(device, model, EMBEDDED.training), model };
 }
 
 /** Tasks of the embedded order with this many test examples each. */

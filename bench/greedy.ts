@@ -1,7 +1,5 @@
 import type { OwnedBuffer } from '../src/device/buffers.ts';
-import type { Gpu } from '../src/device/webgpu/device.ts';
-import { submit } from '../src/device/webgpu/program.ts';
-import { readBytes } from '../src/device/webgpu/readback.ts';
+import type { Device } from '../src/device/device.ts';
 import { type Compiled, compile } from '../src/graph/compile.ts';
 import { Graph } from '../src/graph/graph.ts';
 import type { Layers } from '../src/models/layers.ts';
@@ -10,7 +8,7 @@ import type { Generation, Network } from '../src/models/network.ts';
 /** Greedy generation for one batch shape, without ranking or scores. */
 export class Greedy {
   private constructor(
-    private readonly gpu: Gpu,
+    private readonly device: Device,
     private readonly generation: Generation,
     private readonly prefill: Compiled,
     private readonly step: Compiled,
@@ -19,7 +17,7 @@ export class Greedy {
 
   /** @param sizes `capacity`: tokens of an answer at most, and one more. */
   static async create(
-    gpu: Gpu,
+    device: Device,
     network: Network,
     layers: Layers,
     sizes: { B: number; S: number; capacity: number },
@@ -29,9 +27,9 @@ export class Greedy {
     try {
       const generation = network.generation(sizes, owned);
       const [encoding, decoding] = [new Graph(), new Graph()];
-      prefill = await compile(gpu, 'encode', encoding, generation.prefill(encoding, layers));
+      prefill = await compile(device, 'encode', encoding, generation.prefill(encoding, layers));
       generation.decodeStep(decoding, layers);
-      return new Greedy(gpu, generation, prefill, await compile(gpu, 'decode', decoding, []), owned);
+      return new Greedy(device, generation, prefill, await compile(device, 'decode', decoding, []), owned);
     } catch (error) {
       prefill?.destroy();
       for (const buffer of owned) buffer.destroy();
@@ -42,7 +40,8 @@ export class Greedy {
   /** Writes exactly `steps` tokens a row, whether the answer has ended or not. @returns tokens [B, capacity]. */
   async write(sources: readonly (readonly number[])[], steps: number): Promise<Uint32Array> {
     this.generation.start(sources);
-    submit(this.gpu, this.prefill.program, ...new Array<typeof this.step.program>(steps).fill(this.step.program));
+    const decoding = new Array<typeof this.step.program>(steps).fill(this.step.program);
+    await this.device.run([this.prefill.program, ...decoding]);
     return this.#tokens();
   }
 
@@ -50,10 +49,10 @@ export class Greedy {
   async answer(sources: readonly (readonly number[])[]): Promise<Uint32Array> {
     const { remaining, tokens } = this.generation.state;
     this.generation.start(sources);
-    submit(this.gpu, this.prefill.program);
+    await this.device.run([this.prefill.program]);
     for (let done = 0; done < tokens.shape[1] - 1; done++) {
-      submit(this.gpu, this.step.program);
-      const [left] = new Uint32Array(await readBytes(this.gpu, this.step.rangeOf(remaining)));
+      await this.device.run([this.step.program]);
+      const [left] = new Uint32Array(await this.device.read(this.step.rangeOf(remaining)));
       if (left === 0) break;
     }
     return this.#tokens();
@@ -61,7 +60,7 @@ export class Greedy {
 
   async #tokens(): Promise<Uint32Array> {
     const { tokens } = this.generation.state;
-    return new Uint32Array(await readBytes(this.gpu, this.step.rangeOf(tokens)), 0, tokens.elements);
+    return new Uint32Array(await this.device.read(this.step.rangeOf(tokens)), 0, tokens.elements);
   }
 
   destroy(): void {

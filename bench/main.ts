@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import type { Effort, Report } from './bench.ts';
+import { type Effort, type Report, tunedDevice } from './bench.ts';
 import { openChromium } from './chromium.ts';
 import { nodePlace } from './node-place.ts';
 import { type SectionName, SECTIONS } from './sections/index.ts';
@@ -78,9 +78,9 @@ function chosenFrom<T extends string>(known: readonly T[], list: string): T[] | 
 }
 
 async function inNode(): Promise<Where> {
-  const gpu = await nodePlace.acquire();
-  const { vendor, description } = gpu.facts;
-  await gpu.destroy();
+  const device = await tunedDevice(nodePlace);
+  const { vendor, description } = device.facts;
+  await device.destroy();
   return {
     name: nodePlace.platform,
     adapter: description || vendor,

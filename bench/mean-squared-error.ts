@@ -1,5 +1,5 @@
 import { flatWorkgroups, type Kernel, u32 } from '../src/device/kernel.ts';
-import type { Graph } from '../src/graph/graph.ts';
+import { type Graph, present } from '../src/graph/graph.ts';
 import { sizeOf, type Tensor } from '../src/graph/tensor.ts';
 
 const HEAD = `
@@ -9,7 +9,7 @@ struct Params { size: u32, groups: u32 }
 // One thread per 64 neighbouring elements, then one for all partial sums.
 const PARTIAL: Kernel = {
   name: 'bench/squared-error',
-  wgsl: `${HEAD}
+  wgsl: () => `${HEAD}
 @group(0) @binding(1) var<storage, read> y: array<f32>;
 @group(0) @binding(2) var<storage, read> goal: array<f32>;
 @group(0) @binding(3) var<storage, read_write> parts: array<f32>;
@@ -22,7 +22,7 @@ const PARTIAL: Kernel = {
 };
 const TOTAL: Kernel = {
   name: 'bench/mean',
-  wgsl: `${HEAD}
+  wgsl: () => `${HEAD}
 @group(0) @binding(1) var<storage, read> parts: array<f32>;
 @group(0) @binding(2) var<storage, read_write> loss: array<f32>;
 @compute @workgroup_size(1) fn main() {
@@ -33,7 +33,7 @@ const TOTAL: Kernel = {
 };
 const GRADIENT: Kernel = {
   name: 'bench/squared-error-gradient',
-  wgsl: `${HEAD}
+  wgsl: () => `${HEAD}
 @group(0) @binding(1) var<storage, read> y: array<f32>;
 @group(0) @binding(2) var<storage, read> goal: array<f32>;
 @group(0) @binding(3) var<storage, read> dloss: array<f32>;
@@ -51,18 +51,20 @@ const GRADIENT: Kernel = {
 export function meanSquaredError(g: Graph, y: Tensor, goal: Tensor, loss: Tensor): Tensor {
   const size = sizeOf(y.shape);
   const groups = Math.ceil(size / 64);
-  const parts = g.intermediate('partial losses', [groups]);
   const params = [u32(size), u32(groups)];
   return g.record({
     name: 'mean squared error',
     inputs: [y, goal],
     outputs: [loss],
-    scratch: [parts],
+    scratch: () => [groups],
     effect: true,
-    calls: () => [
-      { kernel: PARTIAL, params, tensors: [y, goal, parts], workgroups: flatWorkgroups(groups, 64) },
-      { kernel: TOTAL, params, tensors: [parts, loss], workgroups: [1, 1, 1] },
-    ],
+    calls: (_, scratch) => {
+      const [parts] = present(scratch);
+      return [
+        { kernel: PARTIAL, params, tensors: [y, goal, parts], workgroups: flatWorkgroups(groups, 64) },
+        { kernel: TOTAL, params, tensors: [parts, loss], workgroups: [1, 1, 1] },
+      ];
+    },
     twin: (value) => {
       let sum = 0;
       value(y).forEach((v, i) => (sum += (v - value(goal)[i]) ** 2));

@@ -1,7 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { acquireNodeGpu } from '../src/cli/node-gpu.ts';
+import { nodeDevices } from '../src/cli/node-device.ts';
 import { embeddedFolder } from '../src/cli/places.ts';
+import { requestAdapter } from '../src/device/webgpu/gpu.ts';
+import { openWebGpu } from '../src/device/webgpu/webgpu-device.ts';
 import type { Place } from './bench.ts';
 
 /** This process: all of Dawn, the driver and the kernels of a software adapter run in it. */
@@ -14,6 +16,6 @@ export const nodePlace: Place = {
       return Promise.resolve((user + system) / 1e3);
     },
   },
-  acquire: acquireNodeGpu,
+  acquire: async (tuning) => openWebGpu(await requestAdapter(await nodeDevices(tuning).webgpu()), tuning),
   readEmbedded: async (path) => new Uint8Array(await readFile(join(embeddedFolder, path))),
 };

@@ -1,5 +1,6 @@
 import { mixSeed, seededRandom } from '../src/base/random.ts';
-import type { Gpu } from '../src/device/webgpu/device.ts';
+import { type BufferRange, wholeOf } from '../src/device/buffers.ts';
+import type { Gpu } from '../src/device/webgpu/gpu.ts';
 import { stepsOf } from '../src/device/webgpu/kernels/matmul.ts';
 import { type HalfOperands, type MatmulLayout, type MatmulShape, plainProduct } from '../src/device/matmul-shape.ts';
 import {
@@ -10,7 +11,7 @@ import {
   shapeClass,
   variantsOf,
 } from '../src/device/webgpu/kernels/matmul-variants.ts';
-import { type BufferRange, Program, submit } from '../src/device/webgpu/program.ts';
+import { GpuProgram, submit } from '../src/device/webgpu/program.ts';
 import { readBytes } from '../src/device/webgpu/readback.ts';
 import { type Clock, type Contender, takeTurns, type Timing } from './timing.ts';
 
@@ -34,12 +35,12 @@ export async function productBy(gpu: Gpu, shape: MatmulShape, variant: MatmulVar
   const buffer = (name: string, floats: number): BufferRange => {
     const made = gpu.buffers.storage(name, floats * 4);
     owned.push(made);
-    return { buffer: made, offset: 0, bytes: made.bytes };
+    return wholeOf(made);
   };
   try {
     const [a, b, c] = [buffer('A', M * K), buffer('B', N * K), buffer('C', M * N)];
     for (const [i, range] of [a, b].entries()) {
-      gpu.device.queue.writeBuffer(range.buffer.gpuBuffer, 0, noise(range.bytes / 4, i));
+      gpu.device.queue.writeBuffer(gpu.buffers.memoryOf(range.buffer), 0, noise(range.bytes / 4, i));
     }
     const between = scratchOf(shape);
     const memory = (name: string, floats?: number): BufferRange | undefined =>
@@ -49,13 +50,13 @@ export async function productBy(gpu: Gpu, shape: MatmulShape, variant: MatmulVar
       a: memory('padded A', between.a),
       b: memory('padded B', between.b),
     };
-    const steps = stepsOf(planVariant(shape, variant, gpu.tuning.subgroups), { a, b, c, scratch });
-    const program = await Program.record(gpu, variant, steps);
+    const steps = stepsOf(planVariant(shape, variant, gpu.tuning.subgroups), { a, b, c }, scratch);
+    const program = await GpuProgram.record(gpu, variant, steps);
     owned.push(program);
     return {
       name: variant,
       run: async (times) => {
-        submit(gpu, ...new Array<Program>(times).fill(program));
+        submit(gpu, new Array<GpuProgram>(times).fill(program));
         await readBytes(gpu, { ...c, bytes: 16 });
       },
       destroy: () => owned.forEach((each) => each.destroy()),

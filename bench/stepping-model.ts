@@ -1,11 +1,12 @@
 import { Learner } from '../src/gorp/learner.ts';
 import type { MethodSettings } from '../src/gorp/method-settings.ts';
 import type { TargetModules } from '../src/gorp/method-groups.ts';
-import type { Gpu } from '../src/device/webgpu/device.ts';
+import type { Device } from '../src/device/device.ts';
 import type { TuningStore } from '../src/device/webgpu/tune.ts';
+import type { WebGpuDevice } from '../src/device/webgpu/webgpu-device.ts';
 import type { Network, SizedBatch } from '../src/models/network.ts';
 import type { ReadParameter } from '../src/models/parameters.ts';
-import { type Place, tunedGpu } from './bench.ts';
+import { type Place, tunedDevice } from './bench.ts';
 import { type ApiCounts, countCalls } from './counts.ts';
 import { median, type Spent, summary, timed, type Timing } from './timing.ts';
 
@@ -24,7 +25,7 @@ export const STEP_METHODS: readonly StepMethod[] = [
 
 /** Opens a network on a device with what it is to train on. */
 export type OpenModel = (
-  gpu: Gpu,
+  device: Device,
 ) => Promise<{ network: Network; targets: TargetModules; read: ReadParameter; batch: SizedBatch }>;
 
 /** Steps of one method, in milliseconds. */
@@ -59,7 +60,7 @@ export class SteppingModel {
 
   private constructor(
     private readonly place: Place,
-    readonly gpu: Gpu,
+    readonly device: WebGpuDevice,
     private readonly label: string,
     private readonly updateProjGap: number,
     private readonly network: Network,
@@ -74,16 +75,16 @@ export class SteppingModel {
     method: MethodSettings,
     open: OpenModel,
   ): Promise<SteppingModel> {
-    const gpu = await tunedGpu(place, store);
+    const device = await tunedDevice(place, store);
     try {
-      const { network, targets, read, batch } = await open(gpu);
+      const { network, targets, read, batch } = await open(device);
       const options = { seed: 1, maxGradNorm: 1, gradientAccumulation: 1 };
-      const learner = await Learner.create(gpu, network, { ...method, updateProjGap: 2 }, targets, options, read);
-      const model = new SteppingModel(place, gpu, label, method.updateProjGap, network, learner, batch);
+      const learner = await Learner.create(device, network, { ...method, updateProjGap: 2 }, targets, options, read);
+      const model = new SteppingModel(place, device, label, method.updateProjGap, network, learner, batch);
       await model.#warmUp();
       return model;
     } catch (error) {
-      await gpu.destroy();
+      await device.destroy();
       throw error;
     }
   }
@@ -105,7 +106,7 @@ export class SteppingModel {
     await this.#step();
     // The programs of both kinds of steps take the kernels that are measured to be best, which some drivers compile at
     // first use.
-    await this.gpu.tuning.settled();
+    await this.device.gpu.tuning.settled();
     await this.#step();
     await this.#step();
   }
@@ -149,7 +150,7 @@ export class SteppingModel {
       host: median(this.#host),
       calls,
       refreshCalls,
-      peakBytes: this.gpu.buffers.peakBytes,
+      peakBytes: this.device.buffers.peakBytes,
       losses: this.#losses.slice(0, 4),
     };
   }
@@ -157,6 +158,6 @@ export class SteppingModel {
   async destroy(): Promise<void> {
     this.learner.destroy();
     this.network.destroy();
-    await this.gpu.destroy();
+    await this.device.destroy();
   }
 }

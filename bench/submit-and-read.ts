@@ -1,6 +1,6 @@
-import type { OwnedBuffer } from '../src/device/buffers.ts';
-import type { Gpu } from '../src/device/webgpu/device.ts';
-import type { BufferRange, Program } from '../src/device/webgpu/program.ts';
+import type { BufferRange, OwnedBuffer } from '../src/device/buffers.ts';
+import type { Gpu } from '../src/device/webgpu/gpu.ts';
+import type { GpuProgram } from '../src/device/webgpu/program.ts';
 import { USAGE } from '../src/device/webgpu/usage.ts';
 
 /** Runs programs and reads a number of theirs back, all in one submit: what a step costs at least. */
@@ -12,14 +12,14 @@ export class SubmitAndRead {
   }
 
   /** @param from where the number stands, f32. @returns it, when the GPU is done. @throws GorpError as {@link Gpu.check}. */
-  async run(program: Program, from: BufferRange): Promise<number> {
+  async run(program: GpuProgram, from: BufferRange): Promise<number> {
     this.gpu.check();
-    const { gpuBuffer: staging } = this.#staging;
+    const [staging, source] = [this.#staging, from.buffer].map((buffer) => this.gpu.buffers.memoryOf(buffer));
     const encoder = this.gpu.device.createCommandEncoder();
     const pass = encoder.beginComputePass();
     program.encode(pass);
     pass.end();
-    encoder.copyBufferToBuffer(from.buffer.gpuBuffer, from.offset, staging, 0, 4);
+    encoder.copyBufferToBuffer(source, from.offset, staging, 0, 4);
     this.gpu.device.queue.submit([encoder.finish()]);
     await Promise.race([staging.mapAsync(GPUMapMode.READ, 0, 4), this.gpu.lost]);
     const [value] = new Float32Array(staging.getMappedRange(0, 4).slice(0));

@@ -1,4 +1,8 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { expect, type Page, test, type Worker } from '@playwright/test';
+import { startLocalHub } from '../src/testing/local-hub.ts';
+import { serveLocally } from '../src/testing/local-server.ts';
 import { SECURITY_HEADERS } from '../tools/headers/security-headers.ts';
 import { openWorkbench } from './support/workbench.ts';
 
@@ -91,3 +95,62 @@ async function attempts(): Promise<Record<string, string>> {
   await attempt('WebAssembly', () => WebAssembly.compile(empty));
   return outcome;
 }
+
+test('nothing is asked of a hub before a person says so, and a half-typed address never gets the token', async ({
+  page,
+}) => {
+  const hub = await startLocalHub();
+  const half = await serveLocally((_, response) => response.end('{}'));
+  const authorizations: (string | undefined)[] = [];
+  const other = await serveLocally(({ headers: { authorization } }, response) => {
+    authorizations.push(authorization);
+    response.writeHead(404, { 'access-control-allow-origin': '*' }).end();
+  });
+  try {
+    const config = await readFile(join('public', 'embedded', 'model', 'config.json'));
+    const model = {
+      'config.json': config,
+      'tokenizer.json': '{}',
+      'tokenizer_config.json': '{}',
+      'model.safetensors': '',
+    };
+    hub.push('some-org/tiny', model);
+    hub.gate('some-org/tiny', 'hf_secret');
+    await openWorkbench(page);
+    const field = page.getByTestId('model-field');
+    const plan = page.getByTestId('memory-plan');
+    await field.getByLabel('From the Hugging Face hub').check();
+    await field.getByText('Gated models and mirrors').click();
+    await field.getByLabel('Hub', { exact: true }).fill(half.url);
+    await field.getByLabel('Access token').fill('hf_secret');
+    await field.getByLabel('Repository or address').fill('some-org/tiny');
+    await expect(plan).toHaveAttribute('data-status', 'unknown-model');
+    await field.getByLabel('Hub', { exact: true }).fill(hub.endpoint);
+    await expect(field.getByLabel('Access token'), 'it belonged to the other hub').toHaveValue('');
+    await field.getByLabel('Access token').fill('hf_secret');
+    await page.locator('[data-setting="training.batchSize"]').fill('4');
+    // Longer than the planner waits for typing to end.
+    await page.waitForTimeout(1500);
+    await expect(plan).toHaveAttribute('data-status', 'unknown-model');
+    expect([half.requests, hub.requests]).toEqual([[], []]);
+
+    await page.getByTestId('look-up').click();
+    await expect(page.getByTestId('planned-total')).toBeVisible();
+    expect(half.requests).toEqual([]);
+    expect(hub.cdnRequests.map(({ file, authorization }) => [file, authorization])).toEqual([
+      ['config.json', undefined],
+    ]);
+    const asked = hub.requests.length;
+    await page.locator('[data-setting="training.batchSize"]').fill('8');
+    await expect(plan).toHaveAttribute('data-status', 'planned');
+    expect(hub.requests.length, 'the config is known').toBe(asked);
+
+    // A folder by address is no hub: the token is not for it.
+    await field.getByLabel('Repository or address').fill(`${other.url}model/`);
+    await page.getByTestId('look-up').click();
+    await expect(plan).toHaveAttribute('data-status', 'failed');
+    expect(new Set(authorizations)).toEqual(new Set([undefined]));
+  } finally {
+    await Promise.all([hub.close(), half.close(), other.close()]);
+  }
+});

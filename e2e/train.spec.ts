@@ -89,10 +89,26 @@ test('a run goes to its end, shows what it measured and gives it as a file; the 
     expect(await chartTable(page, 'spectrum')).toHaveLength(last.spectrum.length);
   });
 
-  await test.step('after a reload the run is remembered, and weights come from the browser', async () => {
+  await test.step('after a reload the run can be opened again, whole', async () => {
     await page.reload();
     await page.getByTestId('tab-results').click();
     await expect(page.getByTestId('history').locator('tbody tr')).toHaveCount(1);
+    const [file] = await Promise.all([
+      page.waitForEvent('download'),
+      page.getByRole('button', { name: 'Download the' }).click(),
+    ]);
+    expect(JSON.parse(await readFile(await file.path(), 'utf8'))).toEqual(results);
+    await page.getByRole('button', { name: 'Open the' }).click();
+    await expect(page.getByTestId('status')).toHaveAttribute('data-status', 'finished');
+    expect(await shownMatrix()).toEqual(inPercent(results.accuracy.exact));
+    const losses = await chartTable(page, 'loss-chart');
+    expect(losses.map(([step]) => Number(step))).toEqual(results.curves.step);
+    await page.getByTestId('tab-ranks').click();
+    await expect(page.getByTestId('ranks-map').getByRole('button')).toHaveCount(rankLabels(results).length);
+    expect((await downloadResults(page)).results).toEqual(results);
+  });
+
+  await test.step('the next run takes its weights from the browser', async () => {
     await choose(page, CHOICE);
     requests.length = 0;
     await start(page);

@@ -1,5 +1,6 @@
-import { acquireGpu } from '../../src/device/webgpu/device.ts';
-import type { Effort, Place, Report } from '../bench.ts';
+import { requestAdapter } from '../../src/device/webgpu/gpu.ts';
+import { openWebGpu } from '../../src/device/webgpu/webgpu-device.ts';
+import { type Effort, type Place, type Report, tunedDevice } from '../bench.ts';
 import { SECTIONS, type SectionName } from '../sections/index.ts';
 import { ortMatmul } from './ort.ts';
 
@@ -14,7 +15,7 @@ declare global {
 const place: Place = {
   platform: navigator.userAgent,
   clock: { now: () => performance.now(), cpuMs: () => window.browserCpuMs() },
-  acquire: () => acquireGpu(navigator.gpu),
+  acquire: async (tuning) => openWebGpu(await requestAdapter(navigator.gpu), tuning),
   readEmbedded: async (path) => {
     const response = await fetch(`embedded/${path}`);
     if (!response.ok) throw new Error(`embedded/${path}: ${response.status}`);
@@ -25,9 +26,9 @@ const place: Place = {
 
 window.gorpBench = {
   adapter: async () => {
-    const gpu = await place.acquire();
-    const { vendor, description, architecture } = gpu.facts;
-    await gpu.destroy();
+    const device = await tunedDevice(place);
+    const { vendor, description, architecture } = device.facts;
+    await device.destroy();
     return [vendor, description || architecture].filter((part) => part !== '').join(' ');
   },
   run: (section, effort) => SECTIONS[section](place, effort),

@@ -1,7 +1,7 @@
-import type { Gpu } from '../../src/device/webgpu/device.ts';
+import type { WebGpuDevice } from '../../src/device/webgpu/webgpu-device.ts';
 import type { TuningStore } from '../../src/device/webgpu/tune.ts';
 import { apiOverhead } from '../api-overhead.ts';
-import { memoryStore, type Place, type Section, tunedGpu } from '../bench.ts';
+import { memoryStore, type Place, type Section, tunedDevice } from '../bench.ts';
 import { BlockStep } from '../block-step.ts';
 import { blockValues } from '../block-values.ts';
 import { countCalls } from '../counts.ts';
@@ -12,10 +12,10 @@ import { type Spent, takeTurns, timed } from '../timing.ts';
 export const blockSection: Section = async (place, { rounds }) => {
   const store = memoryStore();
   const fresh = await firstStep(place, store);
-  const measuring = await timed(place.clock, () => fresh.gpu.tuning.settled());
+  const measuring = await timed(place.clock, () => fresh.device.gpu.tuning.settled());
   fresh.block.destroy();
-  await fresh.gpu.destroy();
-  const { gpu, block, losses, spent } = await firstStep(place, store);
+  await fresh.device.destroy();
+  const { device, block, losses, spent } = await firstStep(place, store);
   try {
     const calls = await countCalls(async () => losses.push(await block.step()));
     losses.push(await block.step());
@@ -27,8 +27,8 @@ export const blockSection: Section = async (place, { rounds }) => {
       { name: 'forward', run: repeat(() => block.forward()) },
     ];
     const timings = await takeTurns(place.clock, contenders, rounds);
-    const overhead = await apiOverhead(gpu, place.clock, calls.dispatches, rounds);
-    const { peakBytes } = gpu.buffers;
+    const overhead = await apiOverhead(device.gpu, place.clock, calls.dispatches, rounds);
+    const { peakBytes } = device.buffers;
     const first = { unknownDevice: fresh.spent, measuring, knownChoices: spent };
     const rows = [...timings, overhead].map(({ name, wallMedian, wallMin, cpuMedian }) => [
       name,
@@ -47,7 +47,7 @@ export const blockSection: Section = async (place, { rounds }) => {
     };
   } finally {
     block.destroy();
-    await gpu.destroy();
+    await device.destroy();
   }
 };
 
@@ -57,15 +57,15 @@ const both = ({ wall, cpu }: Spent): string => `${digits(wall)} ms (${digits(cpu
 async function firstStep(
   place: Place,
   store: TuningStore,
-): Promise<{ gpu: Gpu; block: BlockStep; losses: number[]; spent: Spent }> {
-  let made: { gpu: Gpu; block: BlockStep; losses: number[] } | undefined;
+): Promise<{ device: WebGpuDevice; block: BlockStep; losses: number[]; spent: Spent }> {
+  let made: { device: WebGpuDevice; block: BlockStep; losses: number[] } | undefined;
   const spent = await timed(place.clock, async () => {
-    const gpu = await tunedGpu(place, store);
+    const device = await tunedDevice(place, store);
     try {
-      const block = await BlockStep.create(gpu, blockValues());
-      made = { gpu, block, losses: [await block.step()] };
+      const block = await BlockStep.create(device, blockValues());
+      made = { device, block, losses: [await block.step()] };
     } catch (error) {
-      await gpu.destroy();
+      await device.destroy();
       throw error;
     }
   });

@@ -1,12 +1,12 @@
 import { Learner } from '../../src/gorp/learner.ts';
-import type { Gpu } from '../../src/device/webgpu/device.ts';
+import type { WebGpuDevice } from '../../src/device/webgpu/webgpu-device.ts';
 import type { Network } from '../../src/models/network.ts';
 import { Evaluator } from '../../src/run/evaluator.ts';
 import { embeddedMethod } from '../../src/run/presets.ts';
 import type { EncodedTask } from '../../src/run/task-data.ts';
 import { bucketLength, SOURCE_BUCKET } from '../../src/tasks/batches.ts';
 import type { Tokenizer } from '../../src/text/tokenizer.ts';
-import { type Section, tunedGpu } from '../bench.ts';
+import { type Section, tunedDevice } from '../bench.ts';
 import { EMBEDDED, embeddedTasks, openEmbedded } from '../embedded.ts';
 import { Greedy } from '../greedy.ts';
 import { digits, markdownTable } from '../table.ts';
@@ -18,7 +18,7 @@ const BATCHES = [1, 8, 50] as const;
 
 /** What a section's contenders work on. */
 interface Opened {
-  gpu: Gpu;
+  device: WebGpuDevice;
   network: Network;
   tokenizer: Tokenizer;
   learner: Learner;
@@ -30,20 +30,20 @@ interface Opened {
  * after another; and the speed of generation by batch size.
  */
 export const evaluationSection: Section = async (place, { rounds, quick }) => {
-  const gpu = await tunedGpu(place);
+  const device = await tunedDevice(place);
   try {
-    const { network, targets, tokenizer, model } = await openEmbedded(place, gpu);
+    const { network, targets, tokenizer, model } = await openEmbedded(place, device);
     const options = { seed: 1, maxGradNorm: 1, gradientAccumulation: 1 };
     const read = (name: string): Promise<Float32Array> => model.readTensor(name);
-    const learner = await Learner.create(gpu, network, embeddedMethod('gorp-b'), targets, options, read);
+    const learner = await Learner.create(device, network, embeddedMethod('gorp-b'), targets, options, read);
     await learner.beginTask();
     const tasks = await embeddedTasks(place, tokenizer, quick ? 10 : EMBEDDED.training.testExamples);
-    const opened = { gpu, network, tokenizer, learner, tasks };
+    const opened = { device, network, tokenizer, learner, tasks };
     const batched = inBatches(opened);
     const single = oneByOne(opened);
     // The kernels that either needs are chosen before any is timed.
     for (const contender of [batched, single]) await contender.run(1);
-    await gpu.tuning.settled();
+    await device.gpu.tuning.settled();
     const [evaluation, oneAtATime] = await takeTurns(place.clock, [batched, single], rounds);
     const agreement = agreed(batched.answers, single.answers);
     const generation = [];
@@ -76,16 +76,16 @@ export const evaluationSection: Section = async (place, { rounds, quick }) => {
       ].join('\n'),
     };
   } finally {
-    await gpu.destroy();
+    await device.destroy();
   }
 };
 
 /** As a run tests: a new evaluator each time, whose programs are compiled from kernels that are there. */
-function inBatches({ gpu, network, learner, tokenizer, tasks }: Opened): Contender & { answers: string[] } {
+function inBatches({ device, network, learner, tokenizer, tasks }: Opened): Contender & { answers: string[] } {
   const answers: string[] = [];
   const test = async (): Promise<void> => {
     answers.length = 0;
-    const evaluator = new Evaluator(gpu, network, learner, tokenizer, EMBEDDED.training, () => performance.now());
+    const evaluator = new Evaluator(device, network, learner, tokenizer, EMBEDDED.training, () => performance.now());
     for (const task of tasks) {
       const found = await evaluator.evaluate(task, () => Promise.resolve());
       answers.push(...found.answers.map(({ text }) => text));
@@ -95,7 +95,7 @@ function inBatches({ gpu, network, learner, tokenizer, tasks }: Opened): Contend
   return { name: 'in batches', run: (times) => repeat(times, test), answers };
 }
 
-function oneByOne({ gpu, network, learner, tokenizer, tasks }: Opened): Contender & { answers: string[] } {
+function oneByOne({ device, network, learner, tokenizer, tasks }: Opened): Contender & { answers: string[] } {
   const answers: string[] = [];
   const { sourceLength, targetLength } = EMBEDDED.training;
   const answer = async (): Promise<void> => {
@@ -105,7 +105,7 @@ function oneByOne({ gpu, network, learner, tokenizer, tasks }: Opened): Contende
       const S = bucketLength(source.length, SOURCE_BUCKET, sourceLength);
       let greedy = programs.get(S);
       if (greedy === undefined) {
-        greedy = await Greedy.create(gpu, network, learner.layers, { B: 1, S, capacity: targetLength + 1 });
+        greedy = await Greedy.create(device, network, learner.layers, { B: 1, S, capacity: targetLength + 1 });
         programs.set(S, greedy);
       }
       const [, ...ids] = await greedy.answer([source]);
@@ -118,10 +118,10 @@ function oneByOne({ gpu, network, learner, tokenizer, tasks }: Opened): Contende
 }
 
 /** Generation of long answers to prompts of one length, B at a time. */
-async function writing({ gpu, network, learner, tasks }: Opened, B: number): Promise<Contender> {
+async function writing({ device, network, learner, tasks }: Opened, B: number): Promise<Contender> {
   const S = EMBEDDED.training.sourceLength;
-  const greedy = await Greedy.create(gpu, network, learner.layers, { B, S, capacity: LONG_ANSWER + 1 });
-  await gpu.tuning.settled();
+  const greedy = await Greedy.create(device, network, learner.layers, { B, S, capacity: LONG_ANSWER + 1 });
+  await device.gpu.tuning.settled();
   const prompts = tasks.flatMap(({ test }) => test.map(({ source }) => source));
   const sources = Array.from({ length: B }, (_, row) => prompts[row % prompts.length]);
   const run = (times: number): Promise<void> => repeat(times, () => greedy.write(sources, LONG_ANSWER));

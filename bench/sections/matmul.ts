@@ -1,6 +1,6 @@
-import type { Gpu } from '../../src/device/webgpu/device.ts';
+import type { Gpu } from '../../src/device/webgpu/gpu.ts';
 import type { MatmulLayout } from '../../src/device/matmul-shape.ts';
-import { type Place, type Section, tunedGpu } from '../bench.ts';
+import { type Place, type Section, tunedDevice } from '../bench.ts';
 import { plainProduct } from '../../src/device/matmul-shape.ts';
 import { chosenKernel, compareKernels, type Comparison, productBy, type Sizes } from '../product.ts';
 import { digits, markdownTable } from '../table.ts';
@@ -33,7 +33,8 @@ const LAYOUTS: readonly MatmulLayout[] = ['nt', 'nn', 'tn'];
  * that round operands where the device can; then what odd sizes cost beside padded ones.
  */
 export const matmulSection: Section = async (place, { rounds, quick }) => {
-  const gpu = await tunedGpu(place);
+  const device = await tunedDevice(place);
+  const { gpu } = device;
   try {
     const products: Comparison[] = [];
     for (const sizes of quick ? SHAPES.slice(0, 1) : SHAPES) {
@@ -70,7 +71,7 @@ export const matmulSection: Section = async (place, { rounds, quick }) => {
       ),
     };
   } finally {
-    await gpu.destroy();
+    await device.destroy();
   }
 };
 

@@ -1,5 +1,5 @@
 import type { MatmulLayout } from '../../src/device/matmul-shape.ts';
-import { type Section, tunedGpu } from '../bench.ts';
+import { type Section, tunedDevice } from '../bench.ts';
 import { compareKernels, type Comparison, type Sizes } from '../product.ts';
 import { digits, markdownTable } from '../table.ts';
 import { cost } from '../timing.ts';
@@ -33,11 +33,11 @@ const PRODUCTS: readonly (readonly [MatmulLayout, Sizes])[] = [
 
 /** How close the kernels that the device chooses come to the best of those it chooses from. */
 export const selectionSection: Section = async (place, { rounds, quick }) => {
-  const gpu = await tunedGpu(place);
+  const device = await tunedDevice(place);
   try {
     const products: (Comparison & { best: string; ratio: number })[] = [];
     for (const [layout, sizes] of quick ? PRODUCTS.filter((_, i) => i % 6 === 0) : PRODUCTS) {
-      const compared = await compareKernels(place.clock, gpu, { layout, sizes }, rounds);
+      const compared = await compareKernels(place.clock, device.gpu, { layout, sizes }, rounds);
       products.push({ ...compared, ...distance(compared) });
     }
     const rows = products.map(({ layout, sizes, shapeClass, chosen, best, ratio, timings }) => [
@@ -51,7 +51,7 @@ export const selectionSection: Section = async (place, { rounds, quick }) => {
     const head = ['product', 'class', 'chosen', 'best', 'chosen / best', 'milliseconds'];
     return { numbers: products, text: markdownTable(head, rows) };
   } finally {
-    await gpu.destroy();
+    await device.destroy();
   }
 };
 

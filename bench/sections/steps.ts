@@ -18,8 +18,8 @@ const EMBEDDED_METHODS: readonly StepMethod[] = [
 
 /** Steps of the embedded model as the page's preset trains it, on a batch of its longest prompts. */
 export const embeddedSteps: Section = (place, { rounds }) =>
-  steps(place, rounds, 'the embedded model', EMBEDDED_METHODS, async (gpu) => {
-    const { network, targets, tokenizer, model } = await openEmbedded(place, gpu);
+  steps(place, rounds, 'the embedded model', EMBEDDED_METHODS, async (device) => {
+    const { network, targets, tokenizer, model } = await openEmbedded(place, device);
     const [task] = await embeddedTasks(place, tokenizer, 1);
     const { batchSize, sourceLength, targetLength } = EMBEDDED.training;
     const longest = task.train
@@ -35,8 +35,8 @@ const T5_SMALL_ROUNDS = 3;
 
 /** Steps of a random t5-small at 8 × 128. */
 export const t5SmallSteps: Section = (place, { rounds }) =>
-  steps(place, Math.min(rounds, T5_SMALL_ROUNDS), 't5-small, random weights', STEP_METHODS, (gpu) => {
-    const { network, targets } = networkOf(gpu, T5_SMALL, { sourceLength: 128, targetLength: 4 });
+  steps(place, Math.min(rounds, T5_SMALL_ROUNDS), 't5-small, random weights', STEP_METHODS, (device) => {
+    const { network, targets } = networkOf(device, T5_SMALL, { sourceLength: 128, targetLength: 4 });
     return Promise.resolve({ network, targets, read: randomWeights(network.shapes), batch: randomBatch(8, 128, 4) });
   });
 
@@ -53,9 +53,9 @@ async function steps(place: Place, rounds: number, name: string, methods: readon
       for (const model of models) await model.measure('step');
     }
     const found = models.map((model) => model.timings);
-    const [{ gpu, sizes }] = models;
+    const [{ device, sizes }] = models;
     const most = Math.max(...found.map(({ calls }) => calls.dispatches));
-    const overhead = await apiOverhead(gpu, place.clock, most, rounds);
+    const overhead = await apiOverhead(device.gpu, place.clock, most, rounds);
     return { numbers: { model: name, sizes, methods: found, overhead }, text: textOf(name, sizes, found, overhead) };
   } finally {
     for (const model of models) await model.destroy();

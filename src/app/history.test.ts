@@ -1,10 +1,10 @@
 import 'fake-indexeddb/auto';
-import { createStore, set } from 'idb-keyval';
-import { describe, expect, it } from 'vitest';
+import { clear, createStore, keys, set } from 'idb-keyval';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Results } from '../run/results.ts';
 import { embeddedSettings } from '../run/presets.ts';
 import { resultsFileName } from './download.ts';
-import { browserHistory, KEPT_RUNS, summaryOf } from './history.ts';
+import { browserHistory, KEPT_RUNS, runKey, summaryOf } from './history.ts';
 import { scriptedRun } from './testing/script.ts';
 
 function resultsAt(startedAt: string): Results {
@@ -14,12 +14,20 @@ function resultsAt(startedAt: string): Results {
 }
 
 const day = (n: number): string => new Date(Date.UTC(2026, 0, n)).toISOString();
+const whole = (n: number): Results => ({
+  ...resultsAt(day(n)),
+  id: `00000000-0000-4000-8000-${String(n).padStart(12, '0')}`,
+});
+const inStore = () => createStore('gorp-web-runs', 'runs');
+
+beforeEach(() => clear(inStore()));
+afterEach(() => vi.restoreAllMocks());
 
 describe('browserHistory', () => {
-  it('keeps summaries newest first, bounded, and forgets on demand', async () => {
+  it('keeps runs newest first, bounded, and forgets on demand', async () => {
     const history = browserHistory();
     expect(await history.list()).toEqual([]);
-    const first = summaryOf(resultsAt(day(1)));
+    const first = resultsAt(day(1));
     for (let n = 1; n <= KEPT_RUNS + 3; n++) await history.add({ ...first, startedAt: day(n) });
     const kept = await history.list();
     expect(kept).toHaveLength(KEPT_RUNS);
@@ -27,11 +35,85 @@ describe('browserHistory', () => {
     expect(kept.at(-1)?.startedAt).toBe(day(4));
     await history.remove(day(10));
     expect((await browserHistory().list()).map(({ startedAt }) => startedAt)).not.toContain(day(10));
+    expect(await keys(inStore()), 'nothing of what is gone stays').toHaveLength(2 * (KEPT_RUNS - 1));
   });
 
-  it('skips what it cannot read', async () => {
-    await set('old', { version: 0 }, createStore('gorp-web-runs', 'runs'));
-    expect((await browserHistory().list()).every(({ measures }) => measures.exact.justLearned !== null)).toBe(true);
+  it('gives the whole results again, in another visit too', async () => {
+    const results = whole(1);
+    await browserHistory().add(results);
+    const again = browserHistory();
+    const [summary] = await again.list();
+    expect(runKey(summary)).toBe(results.id);
+    expect(summary.resultsBytes).toBeGreaterThan(100);
+    expect(summary.resultsBytes).toBeLessThan(JSON.stringify(results).length / 2);
+    expect(await again.open(runKey(summary))).toEqual(results);
+  });
+
+  it('keeps two runs that started at the same moment apart', async () => {
+    const history = browserHistory();
+    const startedAt = day(1);
+    await history.add({ ...whole(1), startedAt });
+    await history.add({ ...whole(2), startedAt });
+    expect(await history.list()).toHaveLength(2);
+  });
+
+  it('makes room by taking the whole results of the oldest, whose summaries stay', async () => {
+    await browserHistory().add(whole(1));
+    const [{ resultsBytes: size }] = await browserHistory().list();
+    const history = browserHistory((size ?? 0) * 2.5);
+    for (const n of [2, 3, 4]) await history.add(whole(n));
+    const list = await history.list();
+    expect(list.map(({ resultsBytes }) => resultsBytes !== null)).toEqual([true, true, false, false]);
+    await expect(history.open(runKey(list[3]))).rejects.toMatchObject({ code: 'store/no-results' });
+    expect((await history.open(runKey(list[1]))).startedAt).toBe(day(3));
+    expect(await keys(inStore())).toHaveLength(6);
+  });
+
+  it('on a full disk takes the oldest, then says that the newest is only a summary', async () => {
+    const history = browserHistory();
+    await history.add(whole(1));
+    await history.add(whole(2));
+    // eslint-disable-next-line @typescript-eslint/unbound-method -- called with the store it belongs to, below.
+    const { put } = IDBObjectStore.prototype;
+    vi.spyOn(IDBObjectStore.prototype, 'put').mockImplementation(function (this: IDBObjectStore, ...args) {
+      if (args[0] instanceof Uint8Array) {
+        throw new DOMException('The quota has been exceeded.', 'QuotaExceededError');
+      }
+      return put.apply(this, args);
+    });
+    await expect(history.add(whole(3))).rejects.toMatchObject({
+      code: 'store/quota',
+      nextStep: expect.stringContaining('Download') as string,
+    });
+    const list = await history.list();
+    expect(list.map(({ startedAt, resultsBytes }) => [startedAt, resultsBytes])).toEqual([
+      [day(3), null],
+      [day(2), null],
+      [day(1), null],
+    ]);
+  });
+
+  it('reads what earlier versions left, and skips what it cannot read', async () => {
+    const { id, resultsBytes, ...old } = summaryOf(whole(1));
+    expect([id, resultsBytes]).toEqual([expect.any(String), null]);
+    await set('old', { version: 0 }, inStore());
+    await set(old.startedAt, old, inStore());
+    const history = browserHistory();
+    const list = await history.list();
+    expect(list).toEqual([{ ...old, resultsBytes: null }]);
+    await history.add(whole(2));
+    await history.remove(runKey(list[0]));
+    expect((await history.list()).map(({ startedAt }) => startedAt)).toEqual([day(2)]);
+  });
+
+  it('names results that this version cannot read', async () => {
+    const history = browserHistory();
+    const strange = { ...whole(1), version: 3 } as unknown as Results; // of a version to come
+    await history.add(strange);
+    await expect(history.open(strange.id ?? '')).rejects.toMatchObject({
+      code: 'store/unreadable-results',
+      message: expect.stringContaining('version') as string,
+    });
   });
 });
 

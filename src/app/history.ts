@@ -1,13 +1,19 @@
-import { createStore, del, entries, set, type UseStore } from 'idb-keyval';
+import { createStore, delMany, getMany, keys, setMany, type UseStore } from 'idb-keyval';
 import * as v from 'valibot';
-import { DeviceReportSchema, MeasuresSchema, type Results } from '../run/results.ts';
+import { GorpError } from '../base/errors.ts';
+import { DeviceReportSchema, MeasuresSchema, type Results, ResultsSchema } from '../run/results.ts';
 import { RunSettingsSchema } from '../run/settings.ts';
+import { gunzipJson, gzipJson } from './gzip-json.ts';
 
 /** Most runs kept; the oldest go first. */
 export const KEPT_RUNS = 60;
+/** Room for the whole results of the last runs, compressed: of older ones the summary stays. */
+export const RESULTS_BYTES = 64 * 2 ** 20;
 
-/** What is kept of a run to compare it with later ones: all but its curves, matrices and spaces. */
+/** What is shown of a run in the table: all but its curves, matrices and spaces. */
 const RunSummarySchema = v.strictObject({
+  /** Runs of earlier versions have none; they are known by the time they started. */
+  id: v.optional(v.string()),
   startedAt: v.string(),
   status: v.picklist(['finished', 'stopped', 'failed']),
   seconds: v.number(),
@@ -16,22 +22,36 @@ const RunSummarySchema = v.strictObject({
   device: v.pick(DeviceReportSchema, ['vendor', 'architecture', 'software']),
   settings: RunSettingsSchema,
   measures: v.strictObject({ exact: MeasuresSchema, ranked: MeasuresSchema }),
+  /** Bytes that the whole results take, compressed; null where only this summary is kept. */
+  resultsBytes: v.optional(v.nullable(v.number()), null),
 });
 export type RunSummary = v.InferOutput<typeof RunSummarySchema>;
 
-/** Runs of this browser; a run is known by the time it started. */
+/** Runs of this browser. A run goes by {@link runKey}. */
 export interface RunHistory {
   /** Newest first. What an older version left and this one cannot read is skipped. */
   list(): Promise<RunSummary[]>;
-  add(run: RunSummary): Promise<void>;
-  remove(startedAt: string): Promise<void>;
+  /**
+   * Keeps a run with its whole results. Where there is no room for them, those of the oldest runs go; their summaries
+   * stay.
+   *
+   * @throws GorpError `store/quota` where the browser has no room at all for the results; the summary is kept then.
+   */
+  add(results: Results): Promise<void>;
+  /** The whole results of a run. @throws GorpError `store/no-results`, `store/unreadable-results`. */
+  open(key: string): Promise<Results>;
+  remove(key: string): Promise<void>;
 }
 
-/** The small part of a results file that is kept. */
-export function summaryOf(results: Results): RunSummary {
-  const { startedAt, status, seconds, settings, measures } = results;
+/** What a run is known by in this browser. */
+export const runKey = ({ id, startedAt }: Pick<RunSummary, 'id' | 'startedAt'>): string => id ?? startedAt;
+
+/** The small part of a results file. @param resultsBytes of the whole, compressed; null where it is not kept. */
+export function summaryOf(results: Results, resultsBytes: number | null = null): RunSummary {
+  const { id, startedAt, status, seconds, settings, measures } = results;
   const { vendor, architecture, software } = results.device;
   return {
+    ...(id !== undefined && { id }),
     startedAt,
     status,
     seconds,
@@ -40,29 +60,121 @@ export function summaryOf(results: Results): RunSummary {
     device: { vendor, architecture, software },
     settings,
     measures,
+    resultsBytes,
   };
 }
 
+/** Newest first. */
+export const byStart = (a: RunSummary, b: RunSummary): number => b.startedAt.localeCompare(a.startedAt);
+
+/** Whole results lie beside the summaries, so that both are written and removed together. */
+const RESULTS = 'results/';
+
 /** A history in IndexedDB. Its promises reject where the browser refuses to store. */
-export function browserHistory(): RunHistory {
+export function browserHistory(room = RESULTS_BYTES): RunHistory {
   // Opened at the first use, so that a browser without IndexedDB can still show the page.
   let opened: UseStore | undefined;
   const store = (): UseStore => (opened ??= createStore('gorp-web-runs', 'runs'));
+
   const list = async (): Promise<RunSummary[]> => {
-    const stored = await entries<string, unknown>(store());
-    return stored
-      .flatMap(([, value]) => {
+    const summaries = (await keys<string>(store())).filter((key) => !key.startsWith(RESULTS));
+    return (await getMany<unknown>(summaries, store()))
+      .flatMap((value) => {
         const parsed = v.safeParse(RunSummarySchema, value);
         return parsed.success ? [parsed.output] : [];
       })
-      .sort((a, b) => b.startedAt.localeCompare(a.startedAt));
+      .sort(byStart);
   };
+
+  const remove = (all: readonly RunSummary[]): Promise<void> =>
+    delMany(
+      all.flatMap((run) => [runKey(run), RESULTS + runKey(run)]),
+      store(),
+    );
+
+  /** Takes the whole results of runs away and leaves their summaries. */
+  const shrink = async (all: readonly RunSummary[]): Promise<void> => {
+    await setMany(
+      all.map((run): [string, RunSummary] => [runKey(run), { ...run, resultsBytes: null }]),
+      store(),
+    );
+    await delMany(
+      all.map((run) => RESULTS + runKey(run)),
+      store(),
+    );
+  };
+
   return {
     list,
-    add: async (run) => {
-      await set(run.startedAt, run, store());
-      for (const old of (await list()).slice(KEPT_RUNS)) await del(old.startedAt, store());
+    add: async (results) => {
+      const packed = await gzipJson(results);
+      const summary = summaryOf(results, packed.length);
+      const key = runKey(summary);
+      const others = (await list()).filter((run) => runKey(run) !== key);
+      const whole = others.filter(({ resultsBytes }) => resultsBytes !== null);
+      // The newest that fit beside this one stay whole.
+      let left = room - packed.length;
+      await shrink(whole.filter(({ resultsBytes }) => (left -= resultsBytes ?? 0) < 0));
+      await remove(
+        [...others, summary]
+          .sort(byStart)
+          .slice(KEPT_RUNS)
+          .filter((run) => run !== summary),
+      );
+      for (;;) {
+        try {
+          await setMany(
+            [
+              [key, summary],
+              [RESULTS + key, packed],
+            ],
+            store(),
+          );
+          return;
+        } catch (thrown) {
+          if (!isQuota(thrown)) throw thrown;
+          const oldest = (await list()).findLast((run) => run.resultsBytes !== null && runKey(run) !== key);
+          if (oldest === undefined) {
+            await setMany([[key, summaryOf(results)]], store());
+            throw noRoom(packed.length, thrown);
+          }
+          await shrink([oldest]);
+        }
+      }
     },
-    remove: (startedAt) => del(startedAt, store()),
+    open: async (key) => {
+      const [packed] = await getMany<unknown>([RESULTS + key], store());
+      if (!(packed instanceof Uint8Array)) throw noResults();
+      const parsed = v.safeParse(ResultsSchema, await gunzipJson(packed as Uint8Array<ArrayBuffer>));
+      if (parsed.success) return parsed.output;
+      throw unreadable(v.getDotPath(parsed.issues[0]) ?? 'the file', parsed.issues);
+    },
+    remove: (key) => delMany([key, RESULTS + key], store()),
   };
 }
+
+const isQuota = (thrown: unknown): boolean => thrown instanceof DOMException && thrown.name === 'QuotaExceededError';
+
+const noRoom = (bytes: number, cause: unknown): GorpError =>
+  new GorpError(
+    'store/quota',
+    `The browser has no room for the results of this run (${bytes} bytes): its losses, matrices and spaces are gone with this page.`,
+    'Download the results now. Remove models or free disk space before the next run.',
+    { cause },
+  );
+
+/** The error of a run of which only a summary is kept. */
+export const noResults = (): GorpError =>
+  new GorpError(
+    'store/no-results',
+    'Of this run only the summary is kept.',
+    'Start a run with its settings to see its losses and spaces.',
+  );
+
+const unreadable = (where: string, cause: unknown): GorpError =>
+  new GorpError(
+    'store/unreadable-results',
+    `The results of this run were kept by another version and cannot be read (${where}).`,
+    'Forget the run, or open it with the version that made it.',
+    { cause },
+  );

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { embeddedSettings } from '../run/presets.ts';
 import type { WorkerCommand, WorkerEvent } from '../worker/protocol.ts';
 import { BATCH_MS, createPage, type PageParts } from './page.ts';
+import { lossColumns } from './charts/series.ts';
 import { memoryHistory } from './testing/memory-history.ts';
 import { createTableDesk } from './tasks/table-desk.ts';
 import { tablesHere } from './testing/tables-here.ts';
@@ -55,6 +56,27 @@ describe('createPage', () => {
     expect(commands).toHaveLength(1);
   });
 
+  it('binds a token to the hub it was entered for', () => {
+    const { page, commands } = setUp();
+    const hub = () => page.store.getState().access.hub;
+    page.setToken('hf_secret');
+    // As it is typed: the first other server on the way takes the token away.
+    page.setHub('https://huggingface.co/');
+    expect(hub().token).toBe('hf_secret');
+    page.setHub('https://huggingface.c');
+    expect(hub()).toEqual({ endpoint: 'https://huggingface.c', token: null });
+    page.setHub('https://huggingface.co');
+    expect(hub().token).toBeNull();
+    page.setHub('https://mirror.example');
+    page.setToken('hf_mirror');
+    page.setHub('http://mirror.example');
+    expect(hub().token).toBeNull();
+    page.setToken('hf_mirror');
+    page.setHub('');
+    expect(hub().token).toBeNull();
+    expect(commands).toEqual([]);
+  });
+
   it('goes on from a kept round once, with its settings', () => {
     const { page, commands } = setUp();
     const settings = embeddedSettings('quick', 'gorp');
@@ -104,6 +126,38 @@ describe('createPage', () => {
     expect(page.store.getState().history.map(({ startedAt }) => startedAt)).toEqual(['2026-11-24T10:00:00.000Z']);
     await page.forget('2026-11-24T10:00:00.000Z');
     expect(page.store.getState().history).toEqual([]);
+  });
+
+  it('shows a run of before a reload as it was when it ended', async () => {
+    const history = memoryHistory();
+    const first = setUp({ history });
+    first.page.choosePreset('quick');
+    first.page.chooseMethod('gorp');
+    first.page.start();
+    first.emit(...scriptedRun(embeddedSettings('quick', 'gorp'), { startedAt: '2026-11-24T10:00:00.000Z' }));
+    await settle();
+    const before = first.run();
+    const { page, run, emit } = setUp({ history });
+    await page.load();
+    const [{ startedAt }] = page.store.getState().history;
+    page.look({ tab: 'results' });
+    await page.openRun(startedAt);
+    for (const part of ['status', 'settings', 'device', 'exact', 'ranked', 'examples', 'spaces', 'results'] as const) {
+      expect(run()[part], part).toEqual(before[part]);
+    }
+    expect(lossColumns(run().curve)).toEqual(lossColumns(before.curve));
+    expect(run().plan).toEqual(before.plan);
+    expect(page.store.getState().view.tab).toBe('run');
+    expect(await page.resultsOf(startedAt)).toEqual(before.results);
+
+    page.start();
+    emit({ type: 'warning', message: 'on its way' });
+    await settle();
+    await page.openRun(startedAt);
+    expect(run().status, 'a run is not left for another').toBe('starting');
+    page.stop();
+    await page.openRun('unknown');
+    expect(page.store.getState().historyProblem).toContain('only the summary');
   });
 
   it('asks for pause, resume and stop only where they mean something', async () => {
@@ -160,7 +214,7 @@ describe('createPage', () => {
 
   it('says so where the browser does not keep runs, and works on', async () => {
     const refuse = () => Promise.reject(new Error('storage is off'));
-    const { page, emit, run } = setUp({ history: { list: refuse, add: refuse, remove: refuse } });
+    const { page, emit, run } = setUp({ history: { list: refuse, add: refuse, open: refuse, remove: refuse } });
     await page.load();
     expect(page.store.getState()).toMatchObject({ support: 'ready', historyProblem: 'storage is off' });
     page.start();

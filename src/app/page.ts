@@ -1,4 +1,4 @@
-import { reportOf } from '../base/errors.ts';
+import { GorpError, reportOf } from '../base/errors.ts';
 import type { MethodName } from '../gorp/method-settings.ts';
 import {
   embeddedMethod,
@@ -8,15 +8,18 @@ import {
   publishedOrderOf,
   publishedSettings,
 } from '../run/presets.ts';
+import type { Results } from '../run/results.ts';
 import type { RunSettings } from '../run/settings.ts';
 import { publishedOrder } from '../tasks/orders.ts';
+import { withEndpoint } from '../weights/hub.ts';
 import type { ModelAccess } from '../weights/source.ts';
 import type { WorkerEvent } from '../worker/protocol.ts';
-import { type RunHistory, summaryOf } from './history.ts';
+import { type RunHistory, runKey } from './history.ts';
 import { budgetBytes } from './memory/budget.ts';
 import type { AskForPlan } from './memory/plan-worker.ts';
 import { createMemoryPlanner } from './memory/planner.ts';
 import { createModelsActions, type ModelsActions, type ModelsParts } from './models/models-actions.ts';
+import { openedRun } from './opened-run.ts';
 import { applyEvents, isActive, type RunStatus, startingRun } from './run-state.ts';
 import type { OpenSession, TrainingSession } from './session.ts';
 import { checkedSettings } from './setup/validate.ts';
@@ -58,7 +61,13 @@ export interface Page {
   readonly edit: (change: (draft: RunSettings) => RunSettings) => void;
   /** The models kept in this browser. */
   readonly models: ModelsActions;
-  readonly setAccess: (change: Partial<ModelAccess>) => void;
+  /** The hub to ask; its token is gone where that is another server. */
+  readonly setHub: (endpoint: string) => void;
+  readonly setToken: (token: string | null) => void;
+  /** The files of a model that were picked. */
+  readonly setFiles: (files: ModelAccess['files']) => void;
+  /** Asks the hub or server of the model for its config, to plan memory. Before a start nothing else asks. */
+  readonly lookUp: () => void;
   readonly choosePreset: (preset: PresetName) => void;
   /** A published order by its id, with its settings; the method stays. */
   readonly chooseOrder: (id: string) => void;
@@ -76,17 +85,24 @@ export interface Page {
   readonly pause: () => void;
   readonly resume: () => void;
   readonly stop: () => void;
-  readonly forget: (startedAt: string) => Promise<void>;
+  readonly forget: (key: string) => Promise<void>;
+  /** The whole results of a run of this browser; null where they cannot be had, and why is shown. */
+  readonly resultsOf: (key: string) => Promise<Results | null>;
+  /** Shows a run of this browser in Run and Ranks, as when it ended. */
+  readonly openRun: (key: string) => Promise<void>;
 }
 
 export function createPage({ openSession, history, tasks, desk, findSupport, theme, models, memory }: PageParts): Page {
   const store = createPageStore(theme, memory.budget);
   const { getState, setState } = store;
-  const watchMemory = createMemoryPlanner(store, memory.ask);
+  const memoryPlanner = createMemoryPlanner(store, memory.ask);
   const taskActions = createTaskActions(store, tasks, desk);
   let session: TrainingSession | null = null;
   let waiting: WorkerEvent[] = [];
   let timer: ReturnType<typeof setTimeout> | null = null;
+
+  const changeAccess = (change: (access: ModelAccess) => Partial<ModelAccess>): void =>
+    setState(({ access }) => ({ access: { ...access, ...change(access) }, refused: null }));
 
   const setStatus = (status: RunStatus): void => setState(({ run }) => ({ run: { ...run, status } }));
 
@@ -98,16 +114,30 @@ export function createPage({ openSession, history, tasks, desk, findSupport, the
     }
   };
 
+  /** What `work` gives, and the history as it is then; null where it fails, which is told. */
+  const withHistory = async <T>(work: () => Promise<T>): Promise<T | null> => {
+    let problem: string | null = null;
+    const done = await work().catch((error: unknown) => {
+      const { message, nextStep } = reportOf(error);
+      problem = error instanceof GorpError ? `${message} ${nextStep}` : message;
+      return null;
+    });
+    await refreshHistory();
+    if (problem !== null) setState({ historyProblem: problem });
+    return done;
+  };
+
   const keep = async (): Promise<void> => {
     const { results } = getState().run;
-    if (results === null) return;
-    try {
-      await history.add(summaryOf(results));
-    } catch (error) {
-      setState({ historyProblem: reportOf(error).message });
-      return;
-    }
-    await refreshHistory();
+    if (results !== null) await withHistory(() => history.add(results));
+  };
+
+  const resultsOf = (key: string): Promise<Results | null> => {
+    const { results } = getState().run;
+    // The run that is shown may be one that the browser had no room for.
+    return results !== null && runKey(results) === key
+      ? Promise.resolve(results)
+      : withHistory(() => history.open(key));
   };
 
   const flush = (): void => {
@@ -131,12 +161,15 @@ export function createPage({ openSession, history, tasks, desk, findSupport, the
     store,
     models: createModelsActions(store, models),
     load: async () => {
-      watchMemory();
+      memoryPlanner.watch();
       const [support] = await Promise.all([findSupport(), refreshHistory(), taskActions.load()]);
       setState({ support });
     },
     edit: (change) => setState(({ draft }) => ({ draft: change(draft), refused: null })),
-    setAccess: (change) => setState(({ access }) => ({ access: { ...access, ...change }, refused: null })),
+    setHub: (endpoint) => changeAccess(({ hub }) => ({ hub: withEndpoint(hub, endpoint) })),
+    setToken: (token) => changeAccess(({ hub }) => ({ hub: { ...hub, token } })),
+    setFiles: (files) => changeAccess(() => ({ files })),
+    lookUp: memoryPlanner.lookUp,
     choosePreset: (preset) =>
       setState(({ draft }) => {
         const next = embeddedSettings(preset, draft.method.name);
@@ -209,14 +242,19 @@ export function createPage({ openSession, history, tasks, desk, findSupport, the
       setStatus('stopping');
       session?.send({ type: 'stop' });
     },
-    forget: async (startedAt) => {
-      try {
-        await history.remove(startedAt);
-      } catch (error) {
-        setState({ historyProblem: reportOf(error).message });
-        return;
-      }
-      await refreshHistory();
+    forget: async (key) => {
+      await withHistory(() => history.remove(key));
+    },
+    resultsOf,
+    openRun: async (key) => {
+      const results = await resultsOf(key);
+      // A run may have been started while it was read.
+      if (results === null || isActive(getState().run.status)) return;
+      setState(({ view }) => ({
+        run: openedRun(results),
+        refused: null,
+        view: { ...view, selected: null, tab: 'run' },
+      }));
     },
   };
 }

@@ -60,7 +60,7 @@ export interface PageState {
   taskNotes: readonly string[];
   run: RunState;
   history: readonly RunSummary[];
-  /** Why runs are not kept, where the browser refuses. */
+  /** Why a run could not be kept, opened or forgotten. */
   historyProblem: string | null;
   view: View;
 }

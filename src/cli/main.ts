@@ -5,6 +5,7 @@ import { merge, MERGE_USAGE } from './merge.ts';
 import { models, MODELS_USAGE } from './models.ts';
 import { plan, PLAN_USAGE } from './plan.ts';
 import { study, STUDY_USAGE } from './study.ts';
+import { printable, Terminal } from './terminal.ts';
 import { train, TRAIN_USAGE } from './train.ts';
 
 declare const __APP_VERSION__: string;
@@ -57,12 +58,12 @@ export async function main(args: string[]): Promise<number> {
     return await command.run(rest);
   } catch (thrown) {
     if (thrown instanceof UsageError) {
-      console.error(`${thrown.message}\n\n${command.usage}`);
+      console.error(`${printable(thrown.message)}\n\n${command.usage}`);
       return EXIT.usage;
     }
     const { code, message, nextStep } = reportOf(thrown);
-    if (rest.includes('--json')) console.log(JSON.stringify({ type: 'failed', error: { code, message, nextStep } }));
-    console.error(`${code}: ${message} ${nextStep}`);
+    if (rest.includes('--json')) new Terminal(true).event({ type: 'failed', error: { code, message, nextStep } });
+    console.error(printable(`${code}: ${message} ${nextStep}`));
     return exitCodeOf(code);
   }
 }

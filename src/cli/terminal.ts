@@ -1,3 +1,15 @@
+/**
+ * A text as it may be shown in a terminal. Names of tasks, labels and models come from files: what a terminal would obey
+ * (control characters, escape sequences, changes of writing direction) is shown as `\\u001b` instead.
+ */
+export const printable = (text: string): string =>
+  text.replaceAll(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g, escaped);
+
+const escaped = (character: string): string => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+
+/** The same for a text of one line. */
+const oneLine = (text: string): string => printable(text).replaceAll('\n', '\\n');
+
 /** Where a command writes: results to stdout, all that passes by to stderr; with `--json`, JSON lines on stdout only. */
 export class Terminal {
   #shown = '';
@@ -17,25 +29,25 @@ export class Terminal {
   result(text: string): void {
     if (this.json) return;
     this.#wipe();
-    this.out.write(`${text}\n`);
+    this.out.write(`${printable(text)}\n`);
   }
 
   /** A result, for machines: one line of JSON. */
   event(value: object): void {
-    if (this.json) this.out.write(`${JSON.stringify(value)}\n`);
+    if (this.json) this.out.write(`${printable(JSON.stringify(value))}\n`);
   }
 
   /** Something that happened. */
   note(text: string): void {
     if (this.json) return;
     this.#wipe();
-    this.err.write(`${text}\n`);
+    this.err.write(`${oneLine(text)}\n`);
   }
 
   /** What is going on: the one line that is written over, on a terminal; nothing elsewhere. */
   live(text: string): void {
     if (!this.isLive) return;
-    const line = text.slice(0, Math.max(20, (this.err.columns || 80) - 1));
+    const line = oneLine(text).slice(0, Math.max(20, (this.err.columns || 80) - 1));
     if (line === this.#shown) return;
     this.err.write(`\r\u001b[2K${line}`);
     this.#shown = line;

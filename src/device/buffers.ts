@@ -101,16 +101,29 @@ export class BufferLedger<Memory> implements Buffers {
   async confirmed(label: string, sizes: readonly number[]): Promise<OwnedBuffer[]> {
     const buffers: OwnedBuffer[] = [];
     try {
-      const confirmations = sizes.map((bytes, i) => {
+      const confirmations = sizes.flatMap((bytes, i) => {
         const { buffer, confirmed } = this.#create(`${label} ${i}`, bytes, 0);
         buffers.push(buffer);
-        return confirmed;
+        return confirmed ?? [];
       });
       await Promise.all(confirmations);
       return buffers;
     } catch (error) {
       for (const buffer of buffers) buffer.destroy();
       throw error;
+    }
+  }
+
+  /** Whether buffers are of this ledger and none has been destroyed. */
+  areLive(buffers: readonly OwnedBuffer[]): boolean {
+    return buffers.every((buffer) => this.#memory.has(buffer));
+  }
+
+  /** @throws Error when a program names a buffer that has been destroyed: a mistake of whoever runs it. */
+  checkProgram(name: string, buffers: readonly OwnedBuffer[]): void {
+    for (const buffer of buffers) {
+      if (this.#memory.has(buffer)) continue;
+      throw new Error(`${name} cannot run: its buffer ${buffer.label} has been destroyed since it was recorded`);
     }
   }
 

@@ -1,4 +1,4 @@
-import type { BufferRange } from './buffers.ts';
+import type { BufferRange, OwnedBuffer } from './buffers.ts';
 
 /** A compute kernel as data, in the forms that the devices run. Shapes travel in parameters, not in its code. */
 export interface Kernel {
@@ -47,6 +47,11 @@ export interface KernelCall<T> extends KernelPlan {
 
 /** One kernel with everything it needs to run. */
 export type Dispatch = KernelCall<BufferRange>;
+
+/** The buffers that dispatches read and write, each once. */
+export const buffersOf = (dispatches: readonly Dispatch[]): OwnedBuffer[] => [
+  ...new Set(dispatches.flatMap(({ tensors }) => tensors.map(({ buffer }) => buffer))),
+];
 
 /** Most workgroups in one dimension that WebGPU guarantees. */
 const MAX_WORKGROUPS = 65_535;

@@ -1,4 +1,5 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, test } from 'vitest';
+import type { GorpError } from '../base/errors.ts';
 import { METHOD_NAMES } from '../gorp/method-settings.ts';
 import { orderId, PUBLISHED_ORDERS } from '../tasks/orders.ts';
 import { embeddedMethod, embeddedSettings, publishedOrderOf, publishedSettings } from './presets.ts';
@@ -78,4 +79,21 @@ describe('publishedSettings', () => {
   it('leave embedded settings unknown', () => {
     expect(publishedOrderOf(embeddedSettings('full', 'gorp'))).toBeNull();
   });
+});
+
+test.each([
+  ['model', 'https://example.org/m/?token=secret'],
+  ['tasks', 'https://user:secret@example.org/t/'],
+  ['model', 'http://example.org/m/'],
+] as const)('%s may not be %s, since settings are written into results', (field, address) => {
+  const settings = { ...embeddedSettings('quick', 'gorp'), [field]: address };
+  const thrown = ((): unknown => {
+    try {
+      return parseSettings(settings);
+    } catch (error) {
+      return error;
+    }
+  })();
+  expect(thrown).toMatchObject({ code: 'settings/address', message: expect.stringContaining(field) as string });
+  expect(String(thrown) + (thrown as GorpError).nextStep).not.toContain('secret');
 });

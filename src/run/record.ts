@@ -14,6 +14,7 @@ export class RunRecord {
   device: DeviceReport | undefined;
   model: Results['model'];
   memory: Results['memory'] = { peakBytes: 0, liveBuffersAtEnd: 0 };
+  readonly #id = crypto.randomUUID();
   readonly #startedAt = new Date().toISOString();
   #secondsBefore = 0;
   #tasks: TaskReport[] = [];
@@ -110,6 +111,7 @@ export class RunRecord {
     return {
       schema: 'gorp-web/results',
       version: 2,
+      id: this.#id,
       code: this.code,
       status,
       error,

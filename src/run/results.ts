@@ -113,6 +113,8 @@ export type TestTime = v.InferOutput<typeof TestTimeSchema>;
 export const ResultsSchema = v.strictObject({
   schema: v.literal('gorp-web/results'),
   version: v.literal(2),
+  /** Known of no other run, here or elsewhere; files of earlier versions lack it. */
+  id: v.optional(v.pipe(v.string(), v.uuid())),
   code: v.strictObject({ version: v.string(), commit: v.string() }),
   status: v.picklist(['finished', 'stopped', 'failed']),
   error: v.nullable(ErrorReportSchema),

@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import { addressProblem } from '../base/address.ts';
 import { GorpError } from '../base/errors.ts';
 import { FROZEN_WEIGHTS } from './frozen-weights.ts';
 import { MethodSchema } from '../gorp/method-settings.ts';
@@ -72,10 +73,23 @@ export function epochsOf({ training, perTask = {} }: RunSettings, tasks: readonl
   return own?.epochs ?? training.epochs;
 }
 
-/** Checks settings from outside (a form, a file, a message). @throws GorpError `settings/invalid`, naming the field. */
+/**
+ * Checks settings from outside (a form, a file, a message) before a run begins with them.
+ *
+ * @throws GorpError `settings/invalid`, naming the field; `settings/address` for an address that may hold a secret or is
+ * not secure: settings are written into results and adapters.
+ */
 export function parseSettings(input: unknown): RunSettings {
   const parsed = v.safeParse(RunSettingsSchema, input);
-  if (parsed.success) return parsed.output;
+  if (parsed.success) {
+    for (const field of ['model', 'tasks'] as const) {
+      const text = parsed.output[field];
+      const problem = /^https?:/i.test(text) ? addressProblem(text) : null;
+      if (problem === null) continue;
+      throw new GorpError('settings/address', `Setting ${field}: ${problem.message}`, problem.nextStep);
+    }
+    return parsed.output;
+  }
   const [issue] = parsed.issues;
   throw new GorpError(
     'settings/invalid',

@@ -3,7 +3,7 @@ import { seededRandom } from '../base/random.ts';
 import { type OwnedBuffer, wholeOf } from '../device/buffers.ts';
 import type { Device, Values } from '../device/device.ts';
 import type { MatmulLayout } from '../device/matmul-shape.ts';
-import { pack, type Packing, unpack } from '../device/packing.ts';
+import { pack, type Packing, PACKINGS, unpack } from '../device/packing.ts';
 import { compile } from '../graph/compile.ts';
 import { Graph, type Numbers } from '../graph/graph.ts';
 import { add } from '../graph/ops/elementwise.ts';
@@ -32,7 +32,7 @@ export function noise(size: number, seed: number): Float64Array {
   return Float64Array.from({ length: size }, () => (random.next() + random.next() + random.next() - 1.5) * 2);
 }
 
-export const PACKINGS = ['f16', 'bf16', 'int8', 'int4'] as const;
+export { PACKINGS };
 
 /** An input that is trained. */
 export const weight = (shape: number[]): TestInput => ({ shape, trainable: true });
@@ -60,6 +60,15 @@ const rowParts = (name: string, [rows, columns]: number[], most: number, packing
     };
     return packing ? { ...part, packing } : part;
   });
+
+/** Tensors that are stored, with what is stored: a matrix in parts gives its parts, each packed as it says. */
+export const storedValues = (values: ReadonlyMap<Tensor, Numbers>): [Tensor, Values][] =>
+  [...values]
+    .flatMap(([tensor, data]) => partsWithValues(tensor, data))
+    .map(([tensor, data]) => {
+      const reals = tensor.dtype === 'f32' ? Float32Array.from(data) : data;
+      return [tensor, (tensor.packing ? pack(reals as Float32Array, tensor.packing) : reals) as Values];
+    });
 
 /** Tensors that are stored, with their values: a matrix in parts gives its parts. */
 function partsWithValues(tensor: Tensor, data: Numbers): [Tensor, Numbers][] {
@@ -177,11 +186,9 @@ export class GraphUnderTest {
   async onDevice(device: Device): Promise<Map<string, Float64Array>> {
     const before = device.buffers.liveBuffers;
     const stored = new Map<Tensor, OwnedBuffer>();
-    for (const [tensor, data] of [...this.values].flatMap(([tensor, data]) => partsWithValues(tensor, data))) {
+    for (const [tensor, data] of storedValues(this.values)) {
       const buffer = device.buffers.storage(tensor.name, bytesOf(tensor));
-      const reals = tensor.dtype === 'f32' ? Float32Array.from(data) : data;
-      const typed = tensor.packing ? pack(reals as Float32Array, tensor.packing) : reals;
-      device.write(buffer, 0, typed as Values);
+      device.write(buffer, 0, data);
       tensor.storage = wholeOf(buffer);
       stored.set(tensor, buffer);
     }

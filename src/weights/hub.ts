@@ -71,6 +71,16 @@ export function checkAccess({ endpoint, token }: HubAccess): HubAccess {
   return { endpoint: endpoint.replace(/\/+$/, ''), token };
 }
 
+/** The origin of a hub's address, which its token belongs to; null for a text that is no address. */
+export const hubOrigin = (endpoint: string): string | null =>
+  URL.canParse(endpoint) && /^https?:/.test(endpoint) ? new URL(endpoint).origin : null;
+
+/** Access with another hub. A token belongs to the origin it was entered for: at another one it has to be entered anew. */
+export const withEndpoint = (before: HubAccess, endpoint: string): HubAccess => ({
+  endpoint,
+  token: hubOrigin(endpoint) === hubOrigin(before.endpoint) ? before.token : null,
+});
+
 /** A fetch that shows the token to the hub, and to no other server that a redirect may lead to. */
 export function authorizedFetch({ endpoint, token }: HubAccess, fetch = globalThis.fetch): typeof globalThis.fetch {
   if (token === null) return fetch;

@@ -54,6 +54,18 @@ export async function readConfig(reference: ModelReference, places: ModelPlaces)
   return openConfig(await folderOf(reference, { ...places, store: await openMemoryStore() }, {}));
 }
 
+/**
+ * The config.json of a model where it can be had without asking another server: from the store, from picked files, from
+ * the app's own folder. Null where it cannot.
+ *
+ * @throws GorpError as {@link openModel}.
+ */
+export async function readConfigHere(reference: ModelReference, places: ModelPlaces): Promise<unknown> {
+  return reference.kind === 'hub' || reference.kind === 'url'
+    ? storedConfig(reference, places)
+    : readConfig(reference, places);
+}
+
 /** Of a repository's commits in the store, the one that came last. */
 async function storedConfig(
   reference: ModelReference,

@@ -11,7 +11,7 @@ import { parseSettings } from '../run/settings.ts';
 import { TaskSchema } from '../tasks/own-task.ts';
 import { rawFolder, remoteReader } from '../tasks/remote.ts';
 import { parseModelReference } from '../weights/model-reference.ts';
-import { openModel, readConfig, requireReference } from '../weights/source.ts';
+import { openModel, readConfig, readConfigHere, requireReference } from '../weights/source.ts';
 import { openLastRound, RoundKeeper } from './kept-rounds.ts';
 import { appRoot, openPlaces } from './places.ts';
 import type { PageTasks, PlanAnswer, PlanCommand, WorkerCommand, WorkerEvent } from './protocol.ts';
@@ -48,12 +48,16 @@ self.onmessage = ({ data }: MessageEvent<WorkerCommand | PlanCommand>) => {
 };
 
 /** Plans the memory of a run whose tasks have not been read. */
-async function plan({ settings, device: choice, access, labels, config: known }: PlanCommand): Promise<void> {
+async function plan({ settings, device: choice, access, mayAsk, labels, config: known }: PlanCommand): Promise<void> {
   const answer = (message: PlanAnswer): void => self.postMessage(message);
   const { model, method, training } = settings;
   try {
-    const config =
-      known ?? (await readConfig(requireReference(parseModelReference(model), model), await openPlaces(access)));
+    const read = mayAsk ? readConfig : readConfigHere;
+    const config = known ?? (await read(requireReference(parseModelReference(model), model), await openPlaces(access)));
+    if (config === null) {
+      answer({ type: 'unknown-model' });
+      return;
+    }
     const device = await plannedDevice(choice);
     const work = workAhead(settings, labels);
     const storedAs = (): string => declaredType(config);

@@ -39,7 +39,10 @@ export interface PlanCommand {
   type: 'plan';
   settings: RunSettings;
   device: DeviceChoice;
+  /** Without token where `mayAsk` is false. */
   access: ModelAccess;
+  /** Whether the person has asked to look the model up, so that a hub or another server may be asked for its config. */
+  mayAsk: boolean;
   /** Labels of each task of the order, empty where the page does not know them. */
   labels: string[][];
   /** The model's config.json from an earlier answer, so that it need not be fetched again; null where there is none. */
@@ -49,6 +52,8 @@ export interface PlanCommand {
 /** The answer, which is the only message. */
 export type PlanAnswer =
   | { type: 'planned'; plan: MemoryPlan; config: unknown }
+  /** The config is not here, and no server may be asked for it yet. */
+  | { type: 'unknown-model' }
   /** The device cannot hold it, or the config cannot be had or used. */
   | { type: 'unplanned'; error: ErrorReport };
 

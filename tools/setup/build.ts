@@ -21,6 +21,7 @@ const APP: Step = {
     'shaders',
     'public',
     'tools/headers',
+    'tools/licenses',
     'vite.config.ts',
     'tsconfig.json',
     'package.json',

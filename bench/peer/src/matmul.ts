@@ -27,9 +27,10 @@ export const variants = F32_VARIANTS.flatMap((variant) => {
     ...(isSubgroup && { needs: ['subgroups'] }),
     code: (M: number, K: number, N: number): string => {
       const { kernel, params } = planVariant(plainProduct('nn', M, N, K), variant, subgroups);
-      return withoutUniform(kernel.wgsl, params);
+      if (kernel.wgsl === undefined) throw new Error(`kernel ${kernel.name} has no WGSL`);
+      return withoutUniform(kernel.wgsl(), params);
     },
     grid: (M: number, K: number, N: number): readonly number[] =>
-      planVariant(plainProduct('nn', M, N, K), variant, subgroups).workgroups,
+      planVariant(plainProduct('nn', M, N, K), variant, subgroups).workgroups ?? [1, 1, 1],
   }));
 });

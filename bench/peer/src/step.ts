@@ -1,5 +1,6 @@
-import { acquireGpu } from '../../../src/device/webgpu/device.ts';
+import { acquireGpu } from '../../../src/device/webgpu/gpu.ts';
 import { tuneGpu } from '../../../src/device/webgpu/tune.ts';
+import { WebGpuDevice } from '../../../src/device/webgpu/webgpu-device.ts';
 import { BlockStep } from '../../block-step.ts';
 import { blockValues } from '../../block-values.ts';
 
@@ -13,7 +14,7 @@ export async function step(): Promise<{ name: string; step: () => Promise<number
   let created: Promise<BlockStep> | undefined;
   const create = async (): Promise<BlockStep> => {
     await tuneGpu(gpu, { now: () => performance.now(), store, platform: 'peers' });
-    return BlockStep.create(gpu, blockValues());
+    return BlockStep.create(new WebGpuDevice(gpu), blockValues());
   };
   return {
     name: 'gorp-web',

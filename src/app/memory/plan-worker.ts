@@ -9,6 +9,7 @@ export type AskForPlan = (command: PlanCommand, onAnswer: (answer: PlanAnswer) =
 
 const AnswerSchema = v.variant('type', [
   v.strictObject({ type: v.literal('planned'), plan: MemoryPlanSchema, config: v.unknown() }),
+  v.strictObject({ type: v.literal('unknown-model') }),
   v.strictObject({ type: v.literal('unplanned'), error: ErrorReportSchema }),
 ]);
 

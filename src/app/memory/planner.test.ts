@@ -18,7 +18,7 @@ test('plans once settings rest, gives up what is out of date, and fetches the co
     const one = { command, answer, givenUp: false };
     asked.push(one);
     return () => (one.givenUp = true);
-  })();
+  }).watch();
   const setBatch = (batchSize: number): void =>
     store.setState(({ draft }) => ({ draft: { ...draft, training: { ...draft.training, batchSize } } }));
 
@@ -60,4 +60,33 @@ test('a plan is refused under a budget in GiB, with what helps at its fullest mo
   });
   expect(refusal?.nextStep).toContain('smaller test batch');
   expect(refusal?.nextStep).not.toContain('compute activations again');
+});
+
+test('asks no other server until the person says so, and the token stays here until then', () => {
+  const store = createPageStore('system');
+  const asked: { command: PlanCommand; answer: (answer: PlanAnswer) => void }[] = [];
+  const planner = createMemoryPlanner(store, (command, answer) => {
+    asked.push({ command, answer });
+    return () => undefined;
+  });
+  planner.watch();
+  const access = { hub: { endpoint: 'https://hub.example', token: 'hf_secret' }, files: [] };
+  store.setState(({ draft }) => ({ support: 'ready', access, draft: { ...draft, model: 'org/gated' } }));
+  vi.advanceTimersByTime(QUIET_MS);
+  expect(asked[0].command).toMatchObject({ mayAsk: false, config: null });
+  expect(JSON.stringify(asked[0].command)).not.toContain('hf_secret');
+  asked[0].answer({ type: 'unknown-model' });
+  expect(store.getState().memoryPlan).toEqual({ status: 'unknown-model' });
+
+  planner.lookUp();
+  expect(asked[1].command).toMatchObject({ mayAsk: true, access });
+  asked[1].answer({ type: 'planned', plan, config: { model_type: 't5' } });
+  store.setState(({ draft }) => ({ draft: { ...draft, training: { ...draft.training, batchSize: 3 } } }));
+  vi.advanceTimersByTime(QUIET_MS);
+  expect(asked[2].command).toMatchObject({ mayAsk: false, config: { model_type: 't5' } });
+  expect(JSON.stringify(asked[2].command)).not.toContain('hf_secret');
+
+  store.setState({ access: { ...access, hub: { endpoint: 'https://other.example', token: null } } });
+  vi.advanceTimersByTime(QUIET_MS);
+  expect(asked[3].command.config, 'of another hub').toBeNull();
 });

@@ -16,15 +16,28 @@ const basisOf = ({ draft, access, taskData, support }: PageState): readonly unkn
   support,
 ];
 
-/** Keeps `memoryPlan` of the store up with the settings, from when the function that it returns is called. */
-export function createMemoryPlanner(store: PageStore, ask: AskForPlan): () => void {
+/** Plans of memory for the settings of the page. */
+export interface MemoryPlanner {
+  /** Keeps `memoryPlan` of the store up with the settings from now on. No other server is asked for anything. */
+  readonly watch: () => void;
+  /** Plans at once, and lets the worker ask the hub or server of the model for its config. */
+  readonly lookUp: () => void;
+}
+
+/** What tells one model from another: its name, and where it is looked for. */
+type Source = readonly [model: string, endpoint: string, files: unknown];
+
+const sourceOf = ({ draft, access }: PageState): Source => [draft.model, access.hub.endpoint, access.files];
+
+export function createMemoryPlanner(store: PageStore, ask: AskForPlan): MemoryPlanner {
   const { getState, setState } = store;
-  /** The config of the model that was planned last, so that it is fetched once. */
-  let known: { model: string; access: unknown; config: unknown } | null = null;
+  /** The config of the model that was planned last, so that it is read once. */
+  let known: { source: Source; config: unknown } | null = null;
   let giveUp: (() => void) | null = null;
   let timer: ReturnType<typeof setTimeout> | undefined;
 
-  const plan = (): void => {
+  const plan = (mayAsk: boolean): void => {
+    clearTimeout(timer);
     giveUp?.();
     giveUp = null;
     const { draft, access, device, taskData, support, memoryPlan } = getState();
@@ -33,26 +46,45 @@ export function createMemoryPlanner(store: PageStore, ask: AskForPlan): () => vo
       return;
     }
     const labels = draft.order.map((name) => [...taskCard(name, taskData).labels]);
-    const config = known?.model === draft.model && known.access === access ? known.config : null;
-    const command: PlanCommand = { type: 'plan', settings: draft, device, access, labels, config };
+    const source = sourceOf(getState());
+    const config = known?.source.every((part, i) => part === source[i]) ? known.config : null;
+    const command: PlanCommand = {
+      type: 'plan',
+      settings: draft,
+      device,
+      access: mayAsk ? access : { ...access, hub: { ...access.hub, token: null } },
+      mayAsk,
+      labels,
+      config,
+    };
     setState({ memoryPlan: { status: 'planning', last: memoryPlan.status === 'planned' ? memoryPlan.plan : null } });
     giveUp = ask(command, (answer) => {
       giveUp = null;
-      if (answer.type === 'planned') {
-        known = { model: draft.model, access, config: answer.config };
-        setState({ memoryPlan: { status: 'planned', plan: answer.plan } });
-      } else setState({ memoryPlan: { status: 'failed', error: answer.error } });
+      switch (answer.type) {
+        case 'planned':
+          known = { source, config: answer.config };
+          setState({ memoryPlan: { status: 'planned', plan: answer.plan } });
+          break;
+        case 'unknown-model':
+          setState({ memoryPlan: { status: 'unknown-model' } });
+          break;
+        case 'unplanned':
+          setState({ memoryPlan: { status: 'failed', error: answer.error } });
+      }
     });
   };
 
-  return () => {
-    let basis = basisOf(getState());
-    store.subscribe((state) => {
-      const next = basisOf(state);
-      if (next.every((part, i) => part === basis[i])) return;
-      basis = next;
-      clearTimeout(timer);
-      timer = setTimeout(plan, QUIET_MS);
-    });
+  return {
+    watch: () => {
+      let basis = basisOf(getState());
+      store.subscribe((state) => {
+        const next = basisOf(state);
+        if (next.every((part, i) => part === basis[i])) return;
+        basis = next;
+        clearTimeout(timer);
+        timer = setTimeout(() => plan(false), QUIET_MS);
+      });
+    },
+    lookUp: () => plan(true),
   };
 }

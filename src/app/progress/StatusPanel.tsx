@@ -1,5 +1,5 @@
 import { namedRounds } from '../../run/schedule.ts';
-import { bytes, duration, NONE, whole } from '../format.ts';
+import { bytes, duration, moment, NONE, whole } from '../format.ts';
 import { usePageState } from '../page-context.tsx';
 import { isActive, type RunState } from '../run-state.ts';
 import { phaseText, progressText, roundShares, roundText } from './phase.ts';
@@ -21,7 +21,11 @@ export function StatusPanel() {
         </div>
         <p className={styles.where}>{where}</p>
         {left !== null && <p className={styles.left}>about {duration(left)} left</p>}
-        {run.results !== null && <p className={styles.left}>{duration(run.results.seconds)} of work</p>}
+        {run.results !== null && (
+          <p className={styles.left}>
+            {duration(run.results.seconds)} of work, started {moment(run.results.startedAt)}
+          </p>
+        )}
       </div>
       <Rounds run={run} />
       <dl className={styles.facts}>

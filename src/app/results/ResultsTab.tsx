@@ -1,6 +1,6 @@
 import { downloadResults } from '../download.ts';
-import { duration, moment, percent, points } from '../format.ts';
-import type { RunSummary } from '../history.ts';
+import { bytes, duration, moment, percent, points } from '../format.ts';
+import { KEPT_RUNS, RESULTS_BYTES, runKey, type RunSummary } from '../history.ts';
 import { usePage, usePageState } from '../page-context.tsx';
 import { isActive } from '../run-state.ts';
 import { Section } from '../ui/Section.tsx';
@@ -15,6 +15,7 @@ export function ResultsTab() {
   const active = usePageState(({ run }) => isActive(run.status));
   const history = usePageState((state) => state.history);
   const problem = usePageState((state) => state.historyProblem);
+  const wholeBytes = history.reduce((sum, { resultsBytes }) => sum + (resultsBytes ?? 0), 0);
   return (
     <div className={styles.stack}>
       <div className={styles.download}>
@@ -32,23 +33,23 @@ export function ResultsTab() {
             ? 'Settings, seed, device, every loss, both matrices, measures and spaces: enough to draw all of this again.'
             : active
               ? 'The file is ready when the run ends or is stopped.'
-              : 'A run of this visit makes the file: settings, losses, matrices, measures and spaces.'}
+              : 'Start a run, or open one of this browser below: settings, losses, matrices, measures and spaces.'}
         </p>
       </div>
       <FilesSection />
       <Section
         title="Runs of this browser"
-        note="Summaries are kept on this machine only. Points are differences of percent; see Run for the formulas."
+        note={`Kept on this machine only: the last ${KEPT_RUNS}, and of those that fit into ${bytes(RESULTS_BYTES)} every loss, matrix and space (${bytes(wholeBytes)} now). Points are differences of percent; see Run for the formulas.`}
         tools={<ScoreTool />}
         testId="history"
       >
-        {problem !== null && <p className={styles.problem}>This browser does not keep runs: {problem}</p>}
+        {problem !== null && <p className={styles.problem}>{problem}</p>}
         {history.length === 0 ? (
           <p className={styles.about}>
             None yet. A finished or stopped run appears here, so that the next can be compared.
           </p>
         ) : (
-          <HistoryTable runs={history} current={results?.startedAt ?? null} />
+          <HistoryTable runs={history} current={results === null ? null : runKey(results)} />
         )}
       </Section>
       <PublishedTable />
@@ -57,7 +58,7 @@ export function ResultsTab() {
 }
 
 function HistoryTable({ runs, current }: { runs: readonly RunSummary[]; current: string | null }) {
-  const { edit, forget } = usePage();
+  const { edit, forget, openRun, resultsOf } = usePage();
   const score = usePageState(({ view }) => view.score);
   const active = usePageState(({ run }) => isActive(run.status));
   return (
@@ -91,12 +92,17 @@ function HistoryTable({ runs, current }: { runs: readonly RunSummary[]; current:
           {runs.map((run) => {
             const { startedAt, settings, device, status } = run;
             const measures = run.measures[score];
+            const key = runKey(run);
+            const isWhole = run.resultsBytes !== null;
+            const which = `the ${settings.method.name} run of ${moment(startedAt)}`;
             return (
-              <tr key={startedAt} data-current={startedAt === current}>
+              <tr key={key} data-current={key === current}>
                 <th scope="row">
                   {settings.method.name}
                   {status !== 'finished' && <span className={styles.tag}>{status}</span>}
-                  <span className={styles.second}>{startedAt === current ? 'this run' : moment(startedAt)}</span>
+                  <span className={styles.second}>
+                    {key === current ? `shown, ${moment(startedAt)}` : moment(startedAt)}
+                  </span>
                 </th>
                 <td className={styles.number}>{percent(measures.averagePerformance)}</td>
                 <td className={styles.number}>{percent(measures.justLearned)}</td>
@@ -118,8 +124,27 @@ function HistoryTable({ runs, current }: { runs: readonly RunSummary[]; current:
                   <button
                     type="button"
                     className={styles.act}
+                    disabled={active || !isWhole}
+                    title={isWhole ? undefined : 'Of this run only the summary is kept.'}
+                    aria-label={`Open ${which}`}
+                    onClick={() => void openRun(key)}
+                  >
+                    Open
+                  </button>
+                  <button
+                    type="button"
+                    className={styles.act}
+                    disabled={!isWhole}
+                    aria-label={`Download ${which}`}
+                    onClick={() => void resultsOf(key).then((whole) => whole !== null && downloadResults(whole))}
+                  >
+                    Download
+                  </button>
+                  <button
+                    type="button"
+                    className={styles.act}
                     disabled={active}
-                    aria-label={`Use the settings of the ${settings.method.name} run of ${moment(startedAt)}`}
+                    aria-label={`Use the settings of ${which}`}
                     onClick={() => edit(() => settings)}
                   >
                     Use settings
@@ -127,8 +152,8 @@ function HistoryTable({ runs, current }: { runs: readonly RunSummary[]; current:
                   <button
                     type="button"
                     className={styles.act}
-                    aria-label={`Forget the ${settings.method.name} run of ${moment(startedAt)}`}
-                    onClick={() => void forget(startedAt)}
+                    aria-label={`Forget ${which}`}
+                    onClick={() => void forget(key)}
                   >
                     Forget
                   </button>

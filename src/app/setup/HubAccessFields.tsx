@@ -1,16 +1,29 @@
 import { useId } from 'react';
+import { isSecureAddress } from '../../base/address.ts';
+import { hubOrigin } from '../../weights/hub.ts';
 import { usePage, usePageState } from '../page-context.tsx';
 import styles from './field.module.css';
 
-/** The token for gated models, and the hub. Both are in memory only, and gone with the page. */
+/** The hub, and the token for its gated models. Both are in memory only, and gone with the page. */
 export function HubAccessFields() {
-  const { setAccess } = usePage();
+  const { setHub, setToken } = usePage();
   const hub = usePageState(({ access }) => access.hub);
   const id = useId();
+  const origin = hubOrigin(hub.endpoint);
+  const receiver = origin !== null && isSecureAddress(origin) ? origin : null;
   return (
     <details className={styles.fold}>
       <summary>Gated models and mirrors</summary>
       <div className={styles.block}>
+        <label htmlFor={`${id}-hub`}>Hub</label>
+        <input
+          id={`${id}-hub`}
+          className={styles.input}
+          type="url"
+          spellCheck={false}
+          value={hub.endpoint}
+          onChange={({ target }) => setHub(target.value.trim())}
+        />
         <label htmlFor={`${id}-token`}>Access token</label>
         <input
           id={`${id}-token`}
@@ -20,24 +33,18 @@ export function HubAccessFields() {
           spellCheck={false}
           placeholder="hf_…"
           value={hub.token ?? ''}
+          disabled={receiver === null}
           aria-describedby={`${id}-token-help`}
           onChange={({ target }) => {
             const token = target.value.trim();
-            setAccess({ hub: { ...hub, token: token === '' ? null : token } });
+            setToken(token === '' ? null : token);
           }}
         />
         <p id={`${id}-token-help`} className={styles.help}>
-          Sent to the hub only. It is not stored: enter it again after a reload.
+          {receiver === null
+            ? 'Enter the address of the hub first, beginning with https://.'
+            : `Sent to ${receiver} only, when you start, fetch or look up a model. It is not stored: enter it again after a reload, or for another hub.`}
         </p>
-        <label htmlFor={`${id}-hub`}>Hub</label>
-        <input
-          id={`${id}-hub`}
-          className={styles.input}
-          type="url"
-          spellCheck={false}
-          value={hub.endpoint}
-          onChange={({ target }) => setAccess({ hub: { ...hub, endpoint: target.value.trim() } })}
-        />
       </div>
     </details>
   );

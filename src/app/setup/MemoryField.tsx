@@ -1,5 +1,7 @@
 import { useId, useState } from 'react';
 import { type MemoryPlan, type Moment, PART_NAMES, PARTS } from '../../run/memory-plan.ts';
+import { hubOrigin } from '../../weights/hub.ts';
+import { parseModelReference } from '../../weights/model-reference.ts';
 import { bytes } from '../format.ts';
 import { refusalOf } from '../memory/budget.ts';
 import { usePage, usePageState } from '../page-context.tsx';
@@ -22,20 +24,39 @@ export function MemoryField() {
       </h2>
       <div role="status">
         {plan !== null && <Planned plan={plan} isOld={state.status === 'planning'} />}
-        {plan === null && state.status !== 'failed' && (
-          <p className={fields.help}>
-            {state.status === 'planning' ? 'Planning…' : 'Known once the config of the model can be read.'}
-          </p>
-        )}
+        {state.status === 'planning' && plan === null && <p className={fields.help}>Planning…</p>}
+        {state.status === 'none' && <p className={fields.help}>Known once the settings are complete.</p>}
+        {state.status === 'unknown-model' && <p className={fields.help}>Known once the model has been looked up.</p>}
         {state.status === 'failed' && state.error.code === 'run/too-little-memory' && (
           <Refusal message={state.error.message} nextStep={state.error.nextStep} />
         )}
         {state.status === 'failed' && state.error.code !== 'run/too-little-memory' && (
-          <p className={fields.help}>Known once the config of the model can be read. {state.error.message}</p>
+          <p className={fields.help}>
+            Known once the config of the model can be read. {state.error.message} {state.error.nextStep}
+          </p>
         )}
       </div>
+      <LookUp />
       <Budget />
     </section>
+  );
+}
+
+/** The model's server is asked for its config when this is pressed, and not before. */
+function LookUp() {
+  const { lookUp } = usePage();
+  const state = usePageState(({ memoryPlan }) => memoryPlan);
+  const model = usePageState(({ draft }) => draft.model);
+  const endpoint = usePageState(({ access }) => access.hub.endpoint);
+  const reference = parseModelReference(model);
+  const hasFailed = state.status === 'failed' && state.error.code !== 'run/too-little-memory';
+  if (reference?.kind !== 'hub' && reference?.kind !== 'url') return null;
+  if (state.status !== 'unknown-model' && !hasFailed) return null;
+  const server = hubOrigin(reference.kind === 'hub' ? endpoint : reference.url) ?? 'the hub';
+  return (
+    <button type="button" className={fields.link} data-testid="look-up" onClick={lookUp}>
+      Look up {model} at {server}
+    </button>
   );
 }
 

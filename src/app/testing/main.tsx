@@ -12,7 +12,6 @@ import { embeddedSettings } from '../../run/presets.ts';
 import type { RunSettings } from '../../run/settings.ts';
 import { App } from '../App.tsx';
 import '../base.css';
-import { summaryOf } from '../history.ts';
 import { createPage } from '../page.ts';
 import { PageProvider } from '../page-context.tsx';
 import { PUBLISHED_ORDERS } from '../../tasks/orders.ts';
@@ -57,7 +56,7 @@ function script(settings: RunSettings): RunEvent[] {
 const earlier = (['seq-lora', 'gorp', 'o-lora'] as const).flatMap((name, i) => {
   const startedAt = `2026-11-2${3 - i}T1${i}:2${i}:00.000Z`;
   const last = scriptedRun(embeddedSettings('full', name), { startedAt }).at(-1);
-  return last?.type === 'finished' ? [summaryOf(last.results)] : [];
+  return last?.type === 'finished' ? [last.results] : [];
 });
 
 const SUPPORTS: readonly Support[] = ['insecure', 'no-webgpu', 'no-adapter'];

@@ -1,16 +1,22 @@
-import type { RunHistory, RunSummary } from '../history.ts';
+import type { Results } from '../../run/results.ts';
+import { byStart, noResults, type RunHistory, runKey, summaryOf } from '../history.ts';
 
 /** A history that lasts as long as the page. */
-export function memoryHistory(runs: readonly RunSummary[] = []): RunHistory {
-  let kept = [...runs];
+export function memoryHistory(runs: readonly Results[] = []): RunHistory {
+  const kept = new Map(runs.map((run) => [runKey(run), run]));
   return {
-    list: () => Promise.resolve(kept.toSorted((a, b) => b.startedAt.localeCompare(a.startedAt))),
+    list: () =>
+      Promise.resolve([...kept.values()].map((run) => summaryOf(run, JSON.stringify(run).length)).sort(byStart)),
     add: (run) => {
-      kept = [...kept.filter(({ startedAt }) => startedAt !== run.startedAt), run];
+      kept.set(runKey(run), run);
       return Promise.resolve();
     },
-    remove: (startedAt) => {
-      kept = kept.filter((run) => run.startedAt !== startedAt);
+    open: (key) => {
+      const run = kept.get(key);
+      return run === undefined ? Promise.reject(noResults()) : Promise.resolve(run);
+    },
+    remove: (key) => {
+      kept.delete(key);
       return Promise.resolve();
     },
   };

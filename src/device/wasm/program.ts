@@ -1,6 +1,6 @@
 import type { BufferLedger, OwnedBuffer } from '../buffers.ts';
 import type { Program } from '../device.ts';
-import type { Dispatch } from '../kernel.ts';
+import { buffersOf, type Dispatch } from '../kernel.ts';
 
 /** A call of a kernel, ready to be made. */
 interface Call {
@@ -26,6 +26,8 @@ export class WasmProgram implements Program {
   private constructor(
     readonly name: string,
     private readonly parameters: OwnedBuffer,
+    /** Those of the tensors. */
+    readonly buffers: readonly OwnedBuffer[],
     calls: readonly Call[],
   ) {
     this.#calls = calls;
@@ -67,7 +69,7 @@ export class WasmProgram implements Program {
         at += 4 * words[i];
         return call;
       });
-      return new WasmProgram(name, parameters, calls);
+      return new WasmProgram(name, parameters, buffersOf(dispatches), calls);
     } catch (error) {
       parameters.destroy();
       throw error;

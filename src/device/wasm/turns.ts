@@ -29,7 +29,7 @@ export class Turns {
   /** Does something short. */
   then(action: () => void): void {
     if (this.#last === undefined) action();
-    else this.#follow(() => Promise.resolve(action()));
+    else void this.#follow(() => Promise.resolve(action()));
   }
 
   /**
@@ -48,12 +48,10 @@ export class Turns {
   }
 
   #follow(work: () => Promise<void>): Promise<void> {
-    const done = this.#last === undefined ? work() : this.#last.then(work);
-    const last = done
-      .catch(() => undefined) // reported to whoever asked for it
-      .then(() => {
-        if (this.#last === last) this.#last = undefined;
-      });
+    const done = (this.#last === undefined ? work() : this.#last.then(work)).finally(() => {
+      if (this.#last === last) this.#last = undefined;
+    });
+    const last = done.catch(() => undefined); // reported to whoever asked for it
     this.#last = last;
     return done;
   }

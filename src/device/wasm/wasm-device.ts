@@ -89,6 +89,7 @@ export class WasmDevice implements Device {
     this.check();
     const calls = programs.flatMap((program) => {
       if (!(program instanceof WasmProgram)) throw new Error(`${program.name} is a program of another device`);
+      this.buffers.checkProgram(program.name, program.buffers);
       return program.calls;
     });
     const moves = copies.map(({ from, fromOffset, to, toOffset, bytes }) => ({

@@ -1,6 +1,6 @@
 import type { OwnedBuffer } from '../buffers.ts';
 import type { Copy, Program } from '../device.ts';
-import type { Dispatch, Workgroups } from '../kernel.ts';
+import { buffersOf, type Dispatch, type Workgroups } from '../kernel.ts';
 import type { Gpu } from './gpu.ts';
 import { USAGE } from './usage.ts';
 
@@ -14,10 +14,11 @@ interface Recorded {
 const UNIFORM_ALIGNMENT = 256;
 const ONE_WORKGROUP: Workgroups = [1, 1, 1];
 
-/** What a program is made of: what it encodes, and the parameters that this reads. */
+/** What a program is made of: what it encodes, the parameters that this reads, and the buffers of the tensors. */
 interface Recording {
   readonly dispatches: readonly Recorded[];
   readonly uniforms: OwnedBuffer;
+  readonly buffers: readonly OwnedBuffer[];
 }
 
 /** A list of dispatches, recorded once and replayed: encoding it allocates nothing and compiles nothing. */
@@ -38,14 +39,21 @@ export class GpuProgram implements Program {
 
   /**
    * Does the same by other kernels from the next time on that it is encoded, once they are compiled. Nothing happens where
-   * the kernels are those it has, or where it has been destroyed meanwhile.
+   * the kernels are those it has or do not compile, or where the program has been destroyed meanwhile.
+   *
+   * Nothing happens either where the owner of the memory has destroyed some of it, as an arena does that makes room for
+   * other programs: this one must be recorded again before it can run, and {@link encode} sees to that.
+   *
+   * @throws GorpError `device/buffer-too-large`; any other error is a mistake of this program.
    */
   async replace(dispatches: readonly Dispatch[]): Promise<void> {
-    const pipelines = await pipelinesOf(this.gpu, dispatches);
+    const pipelines = await pipelinesOf(this.gpu, dispatches).catch(() => undefined);
+    if (pipelines === undefined || this.#isDestroyed) return;
     const before = this.recording;
     const isSame = before.dispatches.length === pipelines.length;
-    if (this.#isDestroyed || (isSame && pipelines.every((pipeline, i) => pipeline === before.dispatches[i].pipeline)))
-      return;
+    if (isSame && pipelines.every((pipeline, i) => pipeline === before.dispatches[i].pipeline)) return;
+    // Other kernels may need memory between them that these do without: both must be alive.
+    if (!this.gpu.buffers.areLive([...before.buffers, ...buffersOf(dispatches)])) return;
     this.recording = record(this.gpu, this.name, dispatches, pipelines);
     before.uniforms.destroy();
   }
@@ -54,8 +62,13 @@ export class GpuProgram implements Program {
     return this.recording.dispatches.length;
   }
 
-  /** Encodes the dispatches into a compute pass that is open. */
+  /**
+   * Encodes the dispatches into a compute pass that is open.
+   *
+   * @throws Error when a buffer has been destroyed that it reads or writes; nothing is encoded then.
+   */
   encode(pass: GPUComputePassEncoder): void {
+    this.gpu.buffers.checkProgram(this.name, this.recording.buffers);
     let pipeline: GPUComputePipeline | undefined;
     for (const dispatch of this.recording.dispatches) {
       if (dispatch.pipeline !== pipeline) pass.setPipeline((pipeline = dispatch.pipeline));
@@ -107,7 +120,7 @@ function record(
       return { pipeline: pipelines[i], bindGroup, workgroups };
     });
     gpu.device.queue.writeBuffer(parameters, 0, contents.buffer);
-    return { dispatches: recorded, uniforms };
+    return { dispatches: recorded, uniforms, buffers: buffersOf(dispatches) };
   } catch (error) {
     uniforms.destroy();
     throw error;

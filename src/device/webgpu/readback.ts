@@ -1,6 +1,5 @@
 import type { BufferRange } from '../buffers.ts';
 import type { Gpu } from './gpu.ts';
-
 import { USAGE } from './usage.ts';
 
 /**
@@ -13,11 +12,12 @@ import { USAGE } from './usage.ts';
  */
 export async function readBytes(gpu: Gpu, range: BufferRange): Promise<ArrayBuffer> {
   gpu.check();
+  const source = gpu.buffers.memoryOf(range.buffer);
   const usage = USAGE.mapRead | USAGE.copyTarget;
   const staging = gpu.buffers.create(`read ${range.buffer.label}`, range.bytes, usage);
   const memory = gpu.buffers.memoryOf(staging);
   const encoder = gpu.device.createCommandEncoder();
-  encoder.copyBufferToBuffer(gpu.buffers.memoryOf(range.buffer), range.offset, memory, 0, staging.bytes);
+  encoder.copyBufferToBuffer(source, range.offset, memory, 0, staging.bytes);
   gpu.device.queue.submit([encoder.finish()]);
   const mapping = memory.mapAsync(GPUMapMode.READ);
   try {

@@ -53,13 +53,21 @@ export class WebGpuDevice implements Device {
   run(programs: readonly Program[], copies: readonly Copy[] = []): Promise<void> {
     submit(
       this.gpu,
-      programs.map((program) => {
-        if (!(program instanceof FollowingProgram)) throw new Error(`${program.name} is a program of another device`);
-        return program.program;
-      }),
+      programs.map((program) => this.programOf(program)),
       copies,
     );
     return Promise.resolve();
+  }
+
+  /**
+   * What a program runs now.
+   *
+   * @throws Error when it is a program of another device, or when it could not be given the kernels that are chosen, by a
+   *   mistake of this program; GorpError `device/lost` where that is the cause.
+   */
+  programOf(program: Program): GpuProgram {
+    if (!(program instanceof FollowingProgram)) throw new Error(`${program.name} is a program of another device`);
+    return program.current();
   }
 
   read(range: BufferRange): Promise<ArrayBuffer> {
@@ -103,17 +111,19 @@ export async function openWebGpu(adapter: GPUAdapter, tuning: TuningHost): Promi
 
 /**
  * A program that takes the kernels that are measured to be best as they become known. What cannot be had, since the
- * device is lost or out of memory, leaves it as it is: it computes the same.
+ * device is out of memory or cannot compile it, leaves it as it is: it computes the same. Anything else that fails is a
+ * mistake of this program, and is told when the program is to run.
  */
 class FollowingProgram implements Program {
   #version: number;
+  #fault: Error | undefined;
   #isAtIt = false;
   readonly #unfollow: () => void;
 
   /** @param version of the choices that the program was recorded with. */
   constructor(
     private readonly gpu: Gpu,
-    readonly program: GpuProgram,
+    private readonly program: GpuProgram,
     private readonly plan: () => readonly Dispatch[],
     version: number,
   ) {
@@ -129,6 +139,13 @@ class FollowingProgram implements Program {
     return this.program.dispatchCount;
   }
 
+  /** What is to run. @throws as {@link WebGpuDevice.programOf}. */
+  current(): GpuProgram {
+    if (this.#fault === undefined) return this.program;
+    this.gpu.check(); // on a lost device much fails that is no mistake
+    throw this.#fault;
+  }
+
   async #update(): Promise<void> {
     if (this.#isAtIt) return; // the update that is under way sees the new version, too
     this.#isAtIt = true;
@@ -137,8 +154,9 @@ class FollowingProgram implements Program {
         this.#version = this.gpu.tuning.version;
         await this.program.replace(this.plan());
       }
-    } catch {
-      // as above
+    } catch (thrown) {
+      if (!(thrown instanceof GorpError))
+        this.#fault ??= new Error(`${this.name} takes no other kernels`, { cause: thrown });
     } finally {
       this.#isAtIt = false;
     }

@@ -59,7 +59,7 @@ function activationCall(kind: Activation, gated: boolean, gradient: boolean, ten
     tensors,
     workgroups: flatWorkgroups(size, 64 * VALUES_PER_THREAD),
     units: elementUnits(elements),
-    cost: elements * (kind === 'relu' ? 8 : 32),
+    cost: elements * (kind === 'relu' ? 12 : 64),
   };
 }
 
@@ -149,7 +149,7 @@ export function dropout(g: Graph, x: Tensor, step: Tensor, salt: number, rate: n
         tensors: [x, step, y],
         workgroups: flatWorkgroups(size, 64),
         units: elementUnits(size),
-        cost: size * 40,
+        cost: size * 60,
       },
     ],
     twin: (value) =>
@@ -187,7 +187,7 @@ function arithmeticCall(
     tensors,
     workgroups: flatWorkgroups(size, 64),
     units: form === 'ROWS' ? size / columns : elementUnits(size),
-    cost: size * 8,
+    cost: size * 12,
   };
 }
 

@@ -32,7 +32,7 @@ export function embedding(g: Graph, table: Tensor, ids: Tensor): Tensor {
       tensors: [source, ids, out],
       workgroups: flatWorkgroups(sizeOf(out.shape) / width, 64),
       units,
-      cost: units * columns * 8,
+      cost: units * columns * (packing === 'f16' ? 30 : 8),
     };
   };
   const lookUp = (): KernelCall[] => {

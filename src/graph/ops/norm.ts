@@ -31,7 +31,7 @@ function normCall(form: keyof typeof ENTRIES, addend: boolean, x: Tensor, eps: n
     tensors: [x, ...rest],
     workgroups: flatWorkgroups(threads, size),
     units: form === 'GRAD_W' ? 1 : rows, // every column of the weight needs the scales of all rows
-    cost: rows * columns * (form === 'FORWARD' ? 12 : 20),
+    cost: rows * columns * (form === 'FORWARD' ? 28 : 44),
   };
 }
 

@@ -30,7 +30,7 @@ export function orthonormality(g: Graph, S: Tensor, into: Tensor, anyLength = fa
         tensors: [gram, into],
         workgroups: flatWorkgroups(count, 1),
         units: count,
-        cost: count * k * k * 30,
+        cost: count * k * k * 75,
       },
     ],
     twin: (value) => {

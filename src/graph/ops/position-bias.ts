@@ -70,7 +70,7 @@ export function relativeBias(g: Graph, table: Tensor, lookup: BucketLookup, Sq: 
     tensors: [source, lookup.buckets, lookup.position, out],
     workgroups: flatWorkgroups(sizeOf(out.shape), 64),
     units: gradient ? H : H * Sq,
-    cost: H * Sq * Sk * 30,
+    cost: H * Sq * Sk * (gradient ? 22 : 6),
   });
   const each = (value: (t: Tensor) => Numbers, visit: (biasAt: number, tableAt: number) => void): void => {
     for (let h = 0; h < H; h++)

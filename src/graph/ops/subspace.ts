@@ -33,7 +33,7 @@ function call(form: Form, tensors: readonly Tensor[]): KernelCall {
     tensors,
     workgroups: flatWorkgroups(form === 'SIGNS' ? rows : 1, 1),
     units: form === 'SIGNS' ? rows : 1,
-    cost: rows * columns * (form === 'SIGNS' ? 8 : 4 * rows),
+    cost: rows * columns * (form === 'SIGNS' ? 24 : 4 * rows),
   };
 }
 

@@ -9,39 +9,58 @@
 // Care: exp flushes subnormal results to 0, since arithmetic on them takes some processors a hundred times as long.
 import { madd, nmadd } from './simd';
 
-const LOG2_E: f32 = 1.44269504088896341;
-// ln 2 in two parts; n times the first is exact for every exponent n.
-const LN2_HIGH: f32 = 0.693359375;
-const LN2_LOW: f32 = -2.1219444e-4;
-/** Adding it rounds to an integer, which stands in the low bits of the sum then. */
-const ROUNDING: f32 = 12582912; // 1.5 · 2²³
+// Engines make a constant vector anew at every use, which takes longer than reading it.
+const TABLE: usize = memory.data<f32>([
+  // exp: 1 / ln 2; what rounds to an integer when it is added, which stands in the low bits of the sum then (1.5 · 2²³);
+  // ln 2 in two parts, n times the first of which is exact for every exponent n; the polynomial from its highest power on
+  1.44269504088896341,
+  12582912, 0.693359375, -2.1219444e-4, 1.98756915e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2,
+  1.6666665459e-1, 5.0000001201e-1,
+  // 1; the last floats before ln of the smallest normal float and before ln of the largest
+  1, -87.3365402, 88.7228317,
+  // log: the polynomial from its highest power on
+  7.0376836292e-2, -1.151461031e-1, 1.167699874e-1, -1.2420140846e-1, 1.4249322787e-1, -1.6668057665e-1,
+  2.0000714765e-1, -2.4999993993e-1, 3.3333331174e-1,
+]);
+const LOG2_E = 0;
+const ROUNDING = 1;
+const LN2_HIGH = 2;
+const LN2_LOW = 3;
+const EXP_POLYNOMIAL = 4;
+const ONE = 10;
+const EXP_BOTTOM = 11;
+const EXP_TOP = 12;
+const LOG_POLYNOMIAL = 13;
 const SMALLEST_NORMAL: f32 = 1.17549435e-38;
-const EXP_BOTTOM: f32 = -87.3365402; // the last float before ln of the smallest normal one
-const EXP_TOP: f32 = 88.7228317; // the last float before ln of the largest
 const HALF_ROOT_BITS: i32 = 0x3f3504f3; // of √½
+
+// @inline
+function constant(i: usize): v128 {
+  return v128.load32_splat(TABLE + (i << 2));
+}
 
 /** eˣ of four floats. */
 // @inline
 export function exp4(x: v128): v128 {
-  const rounded = madd(f32x4.splat(ROUNDING), x, f32x4.splat(LOG2_E));
-  const n = f32x4.sub(rounded, f32x4.splat(ROUNDING));
-  const r = nmadd(nmadd(x, n, f32x4.splat(LN2_HIGH)), n, f32x4.splat(LN2_LOW)); // |r| ≤ ln 2 / 2
-  let p = madd(f32x4.splat(1.3981999507e-3), r, f32x4.splat(1.98756915e-4));
-  p = madd(f32x4.splat(8.3334519073e-3), p, r);
-  p = madd(f32x4.splat(4.1665795894e-2), p, r);
-  p = madd(f32x4.splat(1.6666665459e-1), p, r);
-  p = madd(f32x4.splat(5.0000001201e-1), p, r);
-  p = f32x4.add(madd(r, f32x4.mul(r, r), p), f32x4.splat(1));
+  const rounded = madd(constant(ROUNDING), x, constant(LOG2_E));
+  const n = f32x4.sub(rounded, constant(ROUNDING));
+  const r = nmadd(nmadd(x, n, constant(LN2_HIGH)), n, constant(LN2_LOW)); // |r| ≤ ln 2 / 2
+  let p = madd(constant(EXP_POLYNOMIAL + 1), r, constant(EXP_POLYNOMIAL));
+  p = madd(constant(EXP_POLYNOMIAL + 2), p, r);
+  p = madd(constant(EXP_POLYNOMIAL + 3), p, r);
+  p = madd(constant(EXP_POLYNOMIAL + 4), p, r);
+  p = madd(constant(EXP_POLYNOMIAL + 5), p, r);
+  p = f32x4.add(madd(r, f32x4.mul(r, r), p), constant(ONE));
   // 2ⁿ p: n goes into the exponent. Beyond the range that is nonsense, which the masks replace; NaN passes both.
   const scaled = i32x4.add(p, i32x4.shl(rounded, 23));
-  const finite = v128.bitselect(f32x4.splat(Infinity), scaled, f32x4.gt(x, f32x4.splat(EXP_TOP)));
-  return v128.andnot(finite, f32x4.lt(x, f32x4.splat(EXP_BOTTOM)));
+  const finite = v128.bitselect(f32x4.splat(Infinity), scaled, f32x4.gt(x, constant(EXP_TOP)));
+  return v128.andnot(finite, f32x4.lt(x, constant(EXP_BOTTOM)));
 }
 
 /** 1 / (1 + e⁻ˣ) of four floats. */
 // @inline
 export function sigmoid4(x: v128): v128 {
-  const one = f32x4.splat(1);
+  const one = constant(ONE);
   return f32x4.div(one, f32x4.add(one, exp4(f32x4.neg(x))));
 }
 
@@ -54,18 +73,18 @@ export function log4(x: v128): v128 {
   const m = i32x4.sub(bits, i32x4.shl(e, 23)); // as a float in [√½, √2)
   const exponent = f32x4.sub(f32x4.convert_i32x4_s(e), v128.and(isSmall, f32x4.splat(23)));
   const f = f32x4.sub(m, f32x4.splat(1));
-  let p = madd(f32x4.splat(-1.151461031e-1), f, f32x4.splat(7.0376836292e-2));
-  p = madd(f32x4.splat(1.167699874e-1), p, f);
-  p = madd(f32x4.splat(-1.2420140846e-1), p, f);
-  p = madd(f32x4.splat(1.4249322787e-1), p, f);
-  p = madd(f32x4.splat(-1.6668057665e-1), p, f);
-  p = madd(f32x4.splat(2.0000714765e-1), p, f);
-  p = madd(f32x4.splat(-2.4999993993e-1), p, f);
-  p = madd(f32x4.splat(3.3333331174e-1), p, f);
+  let p = madd(constant(LOG_POLYNOMIAL + 1), f, constant(LOG_POLYNOMIAL));
+  p = madd(constant(LOG_POLYNOMIAL + 2), p, f);
+  p = madd(constant(LOG_POLYNOMIAL + 3), p, f);
+  p = madd(constant(LOG_POLYNOMIAL + 4), p, f);
+  p = madd(constant(LOG_POLYNOMIAL + 5), p, f);
+  p = madd(constant(LOG_POLYNOMIAL + 6), p, f);
+  p = madd(constant(LOG_POLYNOMIAL + 7), p, f);
+  p = madd(constant(LOG_POLYNOMIAL + 8), p, f);
   const square = f32x4.mul(f, f);
-  let y = madd(f32x4.mul(f32x4.mul(square, f), p), exponent, f32x4.splat(LN2_LOW));
+  let y = madd(f32x4.mul(f32x4.mul(square, f), p), exponent, constant(LN2_LOW));
   y = f32x4.add(f, nmadd(y, f32x4.splat(0.5), square));
-  y = madd(y, exponent, f32x4.splat(LN2_HIGH));
+  y = madd(y, exponent, constant(LN2_HIGH));
   const infinity = f32x4.splat(Infinity);
   const upward = v128.bitselect(infinity, y, f32x4.eq(x, infinity));
   const atZero = v128.bitselect(f32x4.neg(infinity), f32x4.splat(NaN), f32x4.eq(x, f32x4.splat(0)));

@@ -8,7 +8,8 @@
 //
 // Arguments: H, Sq, Sk, buckets, offset; of pairwiseBias the hiding bucket and the bias of what it hides; tensors as listed
 // at each entry. Units: rows (h, i) of the bias; of the gradient heads.
-// Plan: the gradient sums diagonals, which have one bucket each.
+// Plan: a row is the one before it, moved on by one place, but for its first element. The gradient sums diagonals, which
+// have one bucket each.
 // Care: a diagonal is summed as a double.
 import { element, float, word } from './simd';
 
@@ -23,7 +24,10 @@ export function relativeBias(args: usize, from: u32, to: u32): void {
   const bias = word(args, 8);
   for (let row = from; row < to; row++) {
     const first = word(args, 4) - (row % Sq) - position;
-    for (let j: u32 = 0; j < Sk; j++) {
+    const isCopied = row > from && row % Sq != 0;
+    if (isCopied) memory.copy(element(bias, row * Sk + 1), element(bias, (row - 1) * Sk), (<usize>(Sk - 1)) << 2);
+    const gathered: u32 = isCopied ? 1 : Sk;
+    for (let j: u32 = 0; j < gathered; j++) {
       const bucket = load<u32>(element(buckets, j + first));
       store<f32>(element(bias, row * Sk + j), load<f32>(element(table, bucket * H + row / Sq)));
     }

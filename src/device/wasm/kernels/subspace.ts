@@ -10,8 +10,9 @@
 // Jacobi: pairs of columns in the order of the circle method, until a sweep turns none.
 // Care: as in shaders/subspace.wgsl. Gram-Schmidt runs twice. Entries are divided by the largest, so squares neither
 // overflow nor vanish. A row that keeps less than `noise` of its length is noise: pseudo-random numbers take its place.
+import { hash1 } from './hash';
 import { element, float, madd, max4, nmadd, sum4, word } from './simd';
-import { dot, hash, storeFirst } from './vectors';
+import { dot, storeFirst } from './vectors';
 
 /** Largest magnitude; NaN where an entry is. */
 function largestMagnitude(x: usize, count: u32): f32 {
@@ -114,7 +115,7 @@ export function orthonormaliseRows(args: usize, from: u32, to: u32): void {
     let left = dot(own, own, columns);
     if (!(left > noise * noise * before)) {
       for (let c: u32 = 0; c < columns; c++) {
-        store<f32>(element(own, c), <f32>(hash(row * columns + c) >> 8) * (1.0 / 8388608.0) - 1.0);
+        store<f32>(element(own, c), <f32>(hash1(row * columns + c) >> 8) * (1.0 / 8388608.0) - 1.0);
       }
       removeRowsBefore(y, row, columns);
       removeRowsBefore(y, row, columns);

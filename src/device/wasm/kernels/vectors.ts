@@ -46,19 +46,14 @@ function dotOfBlock(a: usize, b: usize, end: usize): f32 {
 }
 
 /** Stores the first lanes of four, at most all of them. */
+// @inline
 export function storeFirst(at: usize, four: v128, count: u32): void {
-  if (count >= 4) {
-    v128.store(at, four);
-    return;
-  }
+  if (count >= 4) v128.store(at, four);
+  else storeRest(at, four, count);
+}
+
+function storeRest(at: usize, four: v128, count: u32): void {
   if (count > 0) store<f32>(at, f32x4.extract_lane(four, 0));
   if (count > 1) store<f32>(at, f32x4.extract_lane(four, 1), 4);
   if (count > 2) store<f32>(at, f32x4.extract_lane(four, 2), 8);
-}
-
-/** The same pseudo-random numbers as `hash` in the WGSL kernels (Jarzynski & Olano 2020). */
-export function hash(word: u32): u32 {
-  const state = word * 747796405 + 2891336453;
-  const mixed = ((state >> ((state >> 28) + 4)) ^ state) * 277803737;
-  return (mixed >> 22) ^ mixed;
 }

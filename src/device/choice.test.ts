@@ -1,0 +1,70 @@
+import { describe, expect, test } from 'vitest';
+import { GorpError } from '../base/errors.ts';
+import { chooseDevice } from './choice.ts';
+
+/** An adapter that says it is this one. */
+const adapterOf = (info: Partial<GPUAdapterInfo>): GPUAdapter =>
+  ({
+    info: { vendor: '', architecture: '', device: '', description: '', ...info },
+    limits: { maxBufferSize: 7, maxStorageBufferBindingSize: 5 },
+  }) as unknown as GPUAdapter;
+
+const finding =
+  (adapter: GPUAdapter | null): (() => Promise<GPU | undefined>) =>
+  () =>
+    Promise.resolve({ requestAdapter: () => Promise.resolve(adapter) } as unknown as GPU);
+
+const CARD = adapterOf({ vendor: 'acme', architecture: 'rocket' });
+const NO_WEBGPU = (): Promise<undefined> => Promise.resolve(undefined);
+
+describe('what is chosen by itself', () => {
+  test.each([
+    ['a graphics card', finding(CARD), 'webgpu', 'hardware'],
+    ['SwiftShader', finding(adapterOf({ architecture: 'swiftshader' })), 'wasm', 'software-adapter'],
+    ['llvmpipe', finding(adapterOf({ description: 'llvmpipe (LLVM 19)' })), 'wasm', 'software-adapter'],
+    ['a fallback adapter without a name', finding(adapterOf({ isFallbackAdapter: true })), 'wasm', 'software-adapter'],
+    ['no adapter', finding(null), 'wasm', 'no-adapter'],
+    ['no WebGPU', NO_WEBGPU, 'wasm', 'no-webgpu'],
+    [
+      'no Dawn in Node',
+      () => Promise.reject(new GorpError('gpu/no-dawn', 'It is not installed.', 'Install it.')),
+      'wasm',
+      'no-webgpu',
+    ],
+    [
+      'a browser that fails to look',
+      () => Promise.resolve({ requestAdapter: () => Promise.reject(new Error('no')) } as unknown as GPU),
+      'wasm',
+      'no-adapter',
+    ],
+  ] as const)('with %s', async (_, webgpu, kind, why) => {
+    expect(await chooseDevice('auto', webgpu)).toMatchObject({ kind, why });
+  });
+
+  test('says what the device can hold', async () => {
+    expect((await chooseDevice('auto', finding(CARD))).limits).toEqual({ buffer: 5, total: null });
+    const { limits } = await chooseDevice('auto', NO_WEBGPU);
+    expect(limits.total).toBeGreaterThan(4.2e9);
+    expect(limits.total).toBeLessThan(2 ** 32);
+  });
+
+  test('a fault of the program is no reason to choose the CPU', async () => {
+    await expect(chooseDevice('auto', () => Promise.reject(new TypeError('oops')))).rejects.toThrow('oops');
+  });
+});
+
+describe('what is asked for', () => {
+  test('the CPU, though there is a card', async () => {
+    expect(await chooseDevice('cpu', finding(CARD))).toMatchObject({ kind: 'wasm', why: 'asked' });
+  });
+
+  test('the GPU, though it is software', async () => {
+    const chosen = await chooseDevice('gpu', finding(adapterOf({ architecture: 'swiftshader' })));
+    expect(chosen).toMatchObject({ kind: 'webgpu', why: 'asked' });
+  });
+
+  test('a GPU that is not there is an error with the next step', async () => {
+    await expect(chooseDevice('gpu', finding(null))).rejects.toMatchObject({ code: 'gpu/no-adapter' });
+    await expect(chooseDevice('gpu', NO_WEBGPU)).rejects.toMatchObject({ code: 'gpu/unsupported' });
+  });
+});

@@ -1,0 +1,441 @@
+import { describe, expect, test } from 'vitest';
+import {
+  activation,
+  add,
+  addInto,
+  dropout,
+  gatedActivation,
+  isDropped,
+  scaleRows,
+  sign,
+} from '../../graph/ops/elementwise.ts';
+import { attention } from '../../graph/ops/attention.ts';
+import { embedding } from '../../graph/ops/embedding.ts';
+import { appendToCache, nextToken } from '../../graph/ops/generation.ts';
+import { innerProduct } from '../../graph/ops/inner-product.ts';
+import { lastTokens } from '../../graph/ops/last-tokens.ts';
+import { mergedAttention } from '../../graph/ops/merged-attention.ts';
+import { rmsNorm } from '../../graph/ops/norm.ts';
+import { adam, adamInto, applyUpdate, clipFactor, squares } from '../../graph/ops/optimizer.ts';
+import { orthonormality } from '../../graph/ops/orthonormality.ts';
+import { HIDDEN, pairwiseBias, relativeBias } from '../../graph/ops/position-bias.ts';
+import { rotary } from '../../graph/ops/rotary.ts';
+import { fixSigns, orthonormaliseRows, rightSingularRows } from '../../graph/ops/subspace.ts';
+import { F32 } from '../../testing/compare.ts';
+import { GraphUnderTest, integers, noise, PACKINGS, type TestInput, weight } from '../../testing/graphs.ts';
+import { WASM_VARIANTS, WasmKernels } from '../../testing/wasm.ts';
+import { checkOperations, runOperations } from '../../testing/wasm-operations.ts';
+
+const word = (...values: number[]): TestInput => ({ shape: [values.length], dtype: 'u32', values });
+
+// Units are shared out in two ways by every call, see WasmKernels.run; sizes are around those of a vector and of a unit.
+describe.each(WASM_VARIANTS)('%s kernels', (variant) => {
+  const kernels = new WasmKernels(variant);
+  const check = (t: GraphUnderTest, ...entries: string[]): void => {
+    const ran = checkOperations(kernels, t, F32);
+    expect(Array.from(ran)).toEqual(expect.arrayContaining(entries));
+  };
+  /** Values of the outputs, for inputs whose results are not finite. */
+  const valuesOf = (t: GraphUnderTest, name: string): number[] =>
+    Array.from(runOperations(kernels, t).outputs.get(name) ?? []);
+
+  describe('elementwise', () => {
+    test.each(['relu', 'gelu_new', 'silu'] as const)('%s, plain and gated, and their gradients', (kind) => {
+      for (const size of [0, 1, 5, 1024, 1028, 3071]) {
+        const t = new GraphUnderTest({ x: weight([size]), u: weight([size]) }, (g, input) => ({
+          y: add(g, activation(g, kind, input('x')), gatedActivation(g, kind, input('x'), input('u')), 1, 3),
+        })).withGradients('y');
+        const own = ['activation', 'gatedActivation', 'activationGradient', 'gatedActivationGradient', 'addScaled'];
+        check(t, ...own);
+      }
+    });
+
+    test.each(['relu', 'gelu_new', 'silu'] as const)('%s of large numbers and of what is not a number', (kind) => {
+      const x = { shape: [6], values: [-1e30, -100, 100, 1e30, 1e4, -1e4], trainable: true };
+      check(new GraphUnderTest({ x }, (g, input) => ({ y: activation(g, kind, input('x')) })).withGradients('y'));
+      const bad = { shape: [5], values: [1, NaN, Infinity, 2, NaN] };
+      const t = new GraphUnderTest({ bad }, (g, input) => ({ y: activation(g, kind, input('bad')) }));
+      const y = valuesOf(t, 'y');
+      expect(y.map(Number.isNaN)).toEqual([false, true, false, false, true]);
+      expect(y[2]).toBe(Infinity);
+    });
+
+    test('silu is right to a few units in the last place everywhere', () => {
+      const values = Float32Array.from({ length: 8001 }, (_, i) => (i - 4000) * 0.0217);
+      const t = new GraphUnderTest({ x: { shape: [8001], values } }, (g, input) => ({
+        y: activation(g, 'silu', input('x')),
+      }));
+      const y = valuesOf(t, 'y');
+      const errors = y.map((v, i) => Math.abs(v / (values[i] / (1 + Math.exp(-values[i]))) - 1));
+      expect(Math.max(...errors.filter((error) => !Number.isNaN(error)))).toBeLessThan(4 * 2 ** -23);
+    });
+
+    test.each([1, 1000, 1027, 5000])('dropout of %i elements removes those that WGSL removes', (size) => {
+      for (const rate of [0.1, 0.5, 0.999]) {
+        const t = new GraphUnderTest({ x: weight([size]), step: word(17) }, (g, input) => ({
+          y: dropout(g, input('x'), input('step'), 0xfedcba98, rate),
+        })).withGradients('y');
+        check(t, 'dropout');
+        const dropped = valuesOf(t, 'y').map((v) => v === 0);
+        expect(dropped).toEqual(dropped.map((_, i) => isDropped(17, 0xfedcba98, i, rate)));
+      }
+    });
+
+    test.each([
+      [1, 1],
+      [6, 7],
+      [3, 1024],
+      [130, 33],
+    ])('sums, signs and scaled rows, %i × %i', (rows, columns) => {
+      const x = { shape: [rows, columns], values: noise(rows * columns, 4).map((v, i) => (i % 3 === 0 ? 0 : v)) };
+      const t = new GraphUnderTest({ x, z: { shape: [rows, columns] }, w: { shape: [rows] } }, (g, input) => {
+        addInto(g, input('x'), input('z'), 0.25, 0.5);
+        return { rows: scaleRows(g, input('x'), input('w')), sign: sign(g, input('x')), z: input('z') };
+      });
+      check(t, 'scaleRows', 'sign', 'addScaledInto');
+    });
+
+    test('sums and signs show what is not a number', () => {
+      const t = new GraphUnderTest({ x: { shape: [3], values: [NaN, -2, 0] } }, (g, input) => ({
+        sign: sign(g, input('x')),
+        sum: add(g, input('x'), input('x')),
+      }));
+      expect(valuesOf(t, 'sign')).toEqual([NaN, -1, 0]);
+      expect(valuesOf(t, 'sum')).toEqual([NaN, -4, 0]);
+    });
+  });
+
+  describe('rms norm', () => {
+    test.each([
+      [1, 1],
+      [17, 7],
+      [16, 32],
+      [3, 1037],
+      [33, 128],
+    ])('%i rows of %i', (rows, columns) => {
+      // Of one column alone the gradient is nothing but rounding.
+      for (const isResidual of columns === 1 ? [true] : [true, false]) {
+        const t = new GraphUnderTest({ x: weight([rows, columns]), w: weight([columns]) }, (g, input) => {
+          const y = rmsNorm(g, input('x'), input('w'), 1e-6);
+          return { y: isResidual ? add(g, y, input('x')) : y };
+        }).withGradients('y');
+        check(t, 'rmsNorm', 'rmsNormGradient', 'rmsNormWeightGradient');
+      }
+    });
+
+    test('no rows, a row of zeros, and a row with what is not a number', () => {
+      const build = (rows: number, values?: number[]): GraphUnderTest =>
+        new GraphUnderTest(
+          { x: { shape: [rows, 4], trainable: true, ...(values && { values }) }, w: weight([4]) },
+          (g, input) => ({ y: rmsNorm(g, input('x'), input('w'), 1e-6) }),
+        ).withGradients('y');
+      check(build(0));
+      check(build(2, [0, 0, 0, 0, 1, 2, 3, 4]));
+      const bad = valuesOf(build(2, [1, 2, 3, 4, 1, NaN, 3, 4]), 'y').map(Number.isNaN);
+      expect(bad).toEqual([false, false, false, false, true, true, true, true]);
+    });
+  });
+
+  test.each([
+    [1, 1, 1, 1, 2],
+    [2, 2, 5, 3, 6],
+    [6, 3, 4, 2, 8],
+    [1, 1, 33, 2, 32],
+  ])('rotary embedding: %i rows of %i texts, %i tokens, %i heads of %i', (B, Bs, S, H, d) => {
+    const positions = S + 2;
+    const inputs = {
+      x: weight([B, S, H * d]),
+      table: { shape: [positions, d] },
+      start: { shape: [Bs], dtype: 'i32' as const, values: Array.from({ length: Bs }, (_, b) => 1 - 2 * b) },
+      position: word(3),
+    };
+    const t = new GraphUnderTest(inputs, (g, input) => ({
+      y: rotary(g, input('x'), H, { table: input('table'), start: input('start'), position: input('position') }),
+    })).withGradients('y');
+    check(t, 'rotary');
+  });
+
+  test.each([
+    [1, 1, 1, 1],
+    [2, 7, 3, 5],
+    [3, 5, 0, 4],
+    [5, 33, 32, 3],
+  ])('last tokens: %i rows of %i, the last %i of size %i', (B, S, T, columns) => {
+    const t = new GraphUnderTest({ x: weight([B, S, columns]) }, (g, input) => ({
+      y: add(g, lastTokens(g, input('x'), T), lastTokens(g, input('x'), T), 1, 2),
+    })).withGradients('y');
+    check(t, ...(S === T ? [] : ['lastTokens', 'lastTokensGradient']));
+  });
+
+  describe('position bias', () => {
+    test.each([
+      [1, 1, 0],
+      [3, 5, 0],
+      [17, 4, 0],
+      [1, 9, 3],
+      [33, 33, 0],
+    ])('%i queries × %i keys from position %i on', (Sq, Sk, position) => {
+      const buckets = word(...integers(Sq + Sk + position, 6));
+      const t = new GraphUnderTest({ table: weight([6, 3]), buckets, position: word(position) }, (g, input) => {
+        const lookup = { buckets: input('buckets'), offset: Sq - 1 + position, position: input('position') };
+        return { bias: relativeBias(g, input('table'), lookup, Sq, Sk) };
+      }).withGradients('bias');
+      check(t, 'relativeBias', 'relativeBiasGradient');
+    });
+
+    test('from a bucket for every pair, of which some are hidden', () => {
+      const pairs = integers(81, 6).map((bucket) => (bucket === 5 ? HIDDEN : bucket));
+      const inputs = { table: { shape: [5, 3] }, pairs: { shape: [9, 9], dtype: 'u32' as const, values: pairs } };
+      const t = new GraphUnderTest(inputs, (g, input) => ({ bias: pairwiseBias(g, input('table'), input('pairs')) }));
+      check(t, 'pairwiseBias');
+      expect(valuesOf(t, 'bias').filter((v) => v === Math.fround(-3e38))).toHaveLength(
+        3 * pairs.filter((pair) => pair === HIDDEN).length,
+      );
+    });
+  });
+
+  describe('embedding', () => {
+    const ids = { shape: [3, 5], dtype: 'u32' as const, values: integers(15, 7) };
+
+    test.each([1, 11, 12, 130])('of %i columns', (columns) => {
+      const t = new GraphUnderTest({ table: weight([7, columns]), ids }, (g, input) => ({
+        y: embedding(g, input('table'), input('ids')),
+      })).withGradients('y');
+      check(t, 'embedding', 'embeddingGradient');
+    });
+
+    test.each(PACKINGS)('from a frozen table stored as %s, whole and in parts', (packing) => {
+      for (const columns of [1, 11, 64]) {
+        for (const rowsPerPart of [7, 3]) {
+          const t = new GraphUnderTest({ table: { shape: [7, columns], packing, rowsPerPart }, ids }, (g, input) => ({
+            y: embedding(g, input('table'), input('ids')),
+          }));
+          check(t, 'embedding');
+        }
+      }
+    });
+  });
+
+  test.each([
+    [1, 1, 1],
+    [3, 7, 5],
+  ])('generation: %i rows, %i places, %i columns', (B, capacity, columns) => {
+    const zeros = (...shape: number[]): TestInput => ({
+      shape,
+      dtype: 'u32',
+      values: new Array<number>(shape.reduce((a, b) => a * b)).fill(0),
+    });
+    const place = capacity > 1 ? 2 : 0;
+    const inputs = {
+      x: { shape: [B, 1, columns] },
+      cache: { shape: [B, capacity, columns] },
+      position: word(place),
+      best: word(...Array.from({ length: B }, (_, b) => 5 + b)),
+      current: zeros(B),
+      done: word(...Array.from({ length: B }, (_, b) => (b === 1 ? 1 : 0))),
+      tokens: zeros(B, capacity + 1),
+      remaining: zeros(1),
+    };
+    const names = ['position', 'current', 'done', 'tokens', 'remaining'] as const;
+    for (const ends of [[], [7], [1, 2, 5]]) {
+      const t = new GraphUnderTest(inputs, (g, input) => {
+        const [position, current, done, tokens, remaining] = names.map(input);
+        appendToCache(g, input('x'), position, input('cache'));
+        nextToken(g, input('best'), { position, current, done, tokens, remaining }, ends, 99);
+        return { cache: input('cache'), ...Object.fromEntries(names.map((name) => [name, input(name)])) };
+      });
+      expect(checkOperations(kernels, t, 1e-7)).toEqual(new Set(['appendToCache', 'nextToken']));
+    }
+  });
+
+  test.each([0, 1, 63, 1025, 4097, 30_011])('inner product of %i elements', (size) => {
+    const t = new GraphUnderTest({ a: { shape: [size] }, b: { shape: [size] }, into: { shape: [3] } }, (g, input) => {
+      innerProduct(g, input('a'), input('a'), input('into'), 2);
+      innerProduct(g, input('a'), input('b'), input('into'), 0);
+      return { into: input('into') };
+    });
+    check(t, 'innerProductParts', 'innerProductTotal');
+  });
+
+  describe('optimizer', () => {
+    test.each([
+      [1, 1, 1],
+      [3, 5, 8],
+      [2, 1023, 1025],
+      [1, 4100, 4100],
+    ])('a stack of %i tensors of %i, %i apart', (count, size, stride) => {
+      const shape = [count * stride];
+      const stack = { count, size, stride };
+      const positive = { shape, values: noise(count * stride, 9).map(Math.abs) };
+      const inputs = {
+        x: { shape },
+        weights: { shape },
+        m: { shape },
+        v: positive,
+        m2: { shape },
+        v2: positive,
+        w2: { shape },
+        squares: { shape: [count + 2], values: new Float64Array(count + 2) },
+        clip: { shape: [2] },
+        rates: { shape: [3], values: [1, 0.01, 2] },
+      };
+      const t = new GraphUnderTest(inputs, (g, input) => {
+        squares(g, input('x'), stack, input('squares'));
+        clipFactor(g, input('squares'), 0.5, input('clip'));
+        const state = (m: string, v: string) => ({
+          ...{ m: input(m), v: input(v), clip: input('clip'), rates: input('rates'), index: 1 },
+        });
+        const update = adam(g, input('x'), stack, state('m', 'v'));
+        adamInto(g, input('x'), stack, state('m2', 'v2'), input('w2'), 0.3);
+        applyUpdate(g, update, stack, input('weights'), 3);
+        const written = ['m', 'v', 'm2', 'v2', 'w2', 'weights', 'squares', 'clip'];
+        return { update, ...Object.fromEntries(written.map((name) => [name, input(name)])) };
+      });
+      check(t, 'squares', 'clipFactor', 'adam', 'adamInto', 'applyUpdate');
+    });
+
+    test('a gradient that is not a number shows in the factor', () => {
+      const inputs = { squares: { shape: [3], values: [1, NaN, 2] }, clip: { shape: [2] } };
+      const t = new GraphUnderTest(inputs, (g, input) => {
+        clipFactor(g, input('squares'), 1, input('clip'));
+        return { clip: input('clip') };
+      });
+      expect(valuesOf(t, 'clip')).toEqual([NaN, NaN]);
+    });
+  });
+
+  describe('subspace', () => {
+    /** Largest distance of Y Yᵀ from the identity. */
+    const error = (y: readonly number[], rows: number, columns: number): number => {
+      let worst = 0;
+      for (let a = 0; a < rows; a++)
+        for (let b = 0; b < rows; b++) {
+          let dot = a === b ? -1 : 0;
+          for (let c = 0; c < columns; c++) dot += y[a * columns + c] * y[b * columns + c];
+          worst = Math.max(worst, Math.abs(dot));
+        }
+      return worst;
+    };
+
+    test.each([
+      [1, 1],
+      [1, 7],
+      [7, 7],
+      [5, 9],
+      [17, 128],
+      [40, 1025],
+    ])('%i orthonormal rows of %i', (rows, columns) => {
+      const t = new GraphUnderTest({ x: { shape: [rows, columns] } }, (g, input) => ({
+        y: orthonormaliseRows(g, input('x')),
+      }));
+      // A square matrix leaves little for its last rows, so that rounding shows in them.
+      checkOperations(kernels, t, rows === columns ? 1e-3 : F32);
+      expect(error(valuesOf(t, 'y'), rows, columns)).toBeLessThan(2e-6);
+    });
+
+    test.each([
+      ['zero', () => 0],
+      ['zero and repeated rows', (v: number, i: number) => [v, 0, Math.sin(i % 50)][Math.floor(i / 50) % 3]],
+      ['nearly parallel rows', (v: number, i: number) => Math.sin(i % 50) + 1e-4 * v],
+      ['a steep spectrum', (v: number, i: number) => v * 10 ** (-1.5 * Math.floor(i / 50))],
+      ['tiny numbers', (v: number) => v * 1e-40],
+      ['huge numbers', (v: number) => v * 1e37],
+    ] as const)('orthonormal in spite of %s', (_, change) => {
+      const values = noise(8 * 50, 5).map(change);
+      const t = new GraphUnderTest({ x: { shape: [8, 50], values } }, (g, input) => ({
+        y: orthonormaliseRows(g, input('x')),
+      }));
+      expect(error(valuesOf(t, 'y'), 8, 50)).toBeLessThan(5e-6);
+    });
+
+    test.each([1, 2, 3, 8, 13, 16, 40])('right singular rows of size %i', (size) => {
+      const t = new GraphUnderTest({ x: { shape: [size, size] }, into: { shape: [size, size] } }, (g, input) => {
+        fixSigns(g, rightSingularRows(g, input('x')), input('into'));
+        return { rows: input('into') };
+      });
+      // Vectors of close singular values are known to few digits.
+      const entries = checkOperations(kernels, t, 5e-3);
+      expect(entries).toEqual(new Set(['rightSingularRows', 'fixSigns']));
+    });
+
+    test.each([
+      ['of rank 2', (i: number) => Math.sin(Math.floor(i / 9)) + Math.cos(i % 9)],
+      ['zero', () => 0],
+      ['tiny', (i: number) => 1e-30 * Math.sin(i * i)],
+      ['steep', (i: number) => Math.sin(i * i) * 10 ** -(i % 9)],
+    ] as const)('right singular rows of a matrix that is %s are orthonormal', (_, at) => {
+      const values = Float64Array.from({ length: 81 }, (__, i) => at(i));
+      const t = new GraphUnderTest({ x: { shape: [9, 9], values } }, (g, input) => ({
+        y: rightSingularRows(g, input('x')),
+      }));
+      expect(error(valuesOf(t, 'y'), 9, 9)).toBeLessThan(5e-6);
+    });
+
+    test('signs: a tie of magnitudes goes to the first entry, and what is not a number stays', () => {
+      const values = [1, -2, 2, 0.5, -1, /**/ 2, 1, -2, 0, 1, /**/ 0, 0, 0, 0, 0, /**/ NaN, 1, -3, 2, NaN];
+      const inputs = { x: { shape: [4, 5], values }, into: { shape: [4, 5] } };
+      const t = new GraphUnderTest(inputs, (g, input) => {
+        fixSigns(g, input('x'), input('into'));
+        return { into: input('into') };
+      });
+      const expected = [-1, 2, -2, -0.5, 1, /**/ 2, 1, -2, 0, 1, /**/ 0, 0, 0, 0, 0, /**/ NaN, -1, 3, -2, NaN];
+      expect(valuesOf(t, 'into')).toEqual(expected);
+    });
+
+    test.each([
+      [1, 1],
+      [3, 9],
+      [5, 13],
+    ])('orthonormality of %i matrices with %i columns', (n, k) => {
+      for (const anyLength of [false, true]) {
+        for (const isBad of [false, true]) {
+          const values = noise(n * 16 * k, 7).map((v, i) => (i % k === k - 1 ? 0 : isBad && i === 0 ? NaN : v));
+          const inputs = { S: { shape: [n, 16, k], values }, error: { shape: [n] } };
+          const t = new GraphUnderTest(inputs, (g, input) => {
+            orthonormality(g, input('S'), input('error'), anyLength);
+            return { error: input('error') };
+          });
+          check(t, 'orthonormality');
+        }
+      }
+    });
+  });
+
+  describe('around attention', () => {
+    const inputs = (B: number, S: number, heads: number, d: number) => ({
+      q: weight([B, S, heads * d]),
+      k: weight([B, S, heads * d]),
+      v: weight([B, S, heads * d]),
+      bias: weight([heads, S, S]),
+      mask: { shape: [B, S], values: integers(B * S, 3).map((v) => Math.min(1, v)) },
+    });
+
+    test.each([
+      [1, 1, 1, 1],
+      [2, 3, 2, 5],
+      [3, 19, 3, 4],
+    ])('sum over a batch of %i, %i tokens, %i heads of %i', (B, S, heads, d) => {
+      const t = new GraphUnderTest(inputs(B, S, heads, d), (g, input) => {
+        const [q, k, v, mask, bias] = ['q', 'k', 'v', 'mask', 'bias'].map(input);
+        return { o: attention(g, { q, k, v, mask, bias, heads, keyHeads: heads, scale: 1, causal: false }) };
+      }).withGradients('o');
+      check(t, 'sumOfParts');
+    });
+
+    test.each([
+      [1, 1, 1, 1],
+      [2, 3, 2, 5],
+      [3, 4, 2, 8],
+    ])('two sets of keys: %i rows of %i tokens, %i heads of %i', (B, S, heads, d) => {
+      const { q, k, v, mask } = inputs(B, S, heads, d);
+      const none = { shape: [B, S], values: new Array<number>(B * S).fill(0) };
+      for (const other of [{ ...mask, values: mask.values.map((m) => 1 - m) }, none]) {
+        const t = new GraphUnderTest({ q, k, v, mask, other }, (g, input) => {
+          const at = { q: input('q'), k: input('k'), v: input('v'), heads, keyHeads: heads, scale: 1, causal: false };
+          return { o: mergedAttention(g, { ...at, mask: input('mask') }, { ...at, mask: input('other') }) };
+        });
+        check(t, 'mergeAttention');
+      }
+    });
+  });
+});

@@ -1,0 +1,57 @@
+import { expect, test } from 'vitest';
+import { Turns } from './turns.ts';
+
+/** Work of some pieces that take longer than a turn each. */
+function* slowly(done: string[], name: string, pieces: number): Generator<void> {
+  for (let i = 0; i < pieces; i++) {
+    const until = performance.now() + 25;
+    while (performance.now() < until);
+    done.push(`${name}${i}`);
+    yield;
+  }
+}
+
+test('work begins at once, and what is short is done at once when nothing is under way', async () => {
+  const turns = new Turns();
+  const done: string[] = [];
+  turns.then(() => done.push('first'));
+  expect(done).toEqual(['first']);
+  const work = turns.work(slowly(done, 'a', 1));
+  expect(done).toEqual(['first', 'a0']);
+  await work;
+  expect(turns.isBusy).toBe(false);
+});
+
+test('everything is done in the order in which it was asked for, across turns', async () => {
+  const turns = new Turns();
+  const done: string[] = [];
+  const works = [turns.work(slowly(done, 'a', 3)), turns.work(slowly(done, 'b', 2))];
+  turns.then(() => done.push('then'));
+  works.push(turns.work(slowly(done, 'c', 1)));
+  await Promise.all(works);
+  expect(done).toEqual(['a0', 'a1', 'a2', 'b0', 'b1', 'then', 'c0']);
+});
+
+test('a message arrives while long work is under way', async () => {
+  const turns = new Turns();
+  const done: string[] = [];
+  setTimeout(() => done.push('message'), 0);
+  await turns.work(slowly(done, 'a', 8));
+  expect(done.indexOf('message')).toBeLessThan(7);
+});
+
+test('what fails is reported to whoever asked for it, and the next goes on', async () => {
+  const turns = new Turns();
+  const done: string[] = [];
+  const failing = turns.work(
+    (function* () {
+      yield;
+      throw new Error('broken');
+    })(),
+  );
+  const next = turns.work(slowly(done, 'a', 1));
+  await expect(failing).rejects.toThrow('broken');
+  await next;
+  await turns.idle();
+  expect(done).toEqual(['a0']);
+});

@@ -1,0 +1,142 @@
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import { nodeWasmHost } from '../../cli/wasm-host.ts';
+import { noise } from '../../testing/graphs.ts';
+import { wholeOf } from '../buffers.ts';
+import type { Dispatch } from '../kernel.ts';
+import { plainProduct } from '../matmul-shape.ts';
+import { WasmDevice } from './wasm-device.ts';
+
+const opened: WasmDevice[] = [];
+afterEach(async () => {
+  for (const device of opened.splice(0)) await device.destroy();
+});
+
+async function open(threads: number, abilities = { relaxed: false, shared: threads > 1 }): Promise<WasmDevice> {
+  const device = await WasmDevice.open(nodeWasmHost(threads), abilities);
+  opened.push(device);
+  return device;
+}
+
+/** A product of two random matrices, `repeats` times: reads a and b, writes c. */
+function productOn(device: WasmDevice, size: number, repeats = 1) {
+  const [a, b, c] = ['a', 'b', 'c'].map((name) => device.buffers.storage(name, size * size * 4));
+  device.write(a, 0, Float32Array.from(noise(size * size, 1)));
+  device.write(b, 0, Float32Array.from(noise(size * size, 2)));
+  const shape = plainProduct('nt', size, size, size);
+  const plan = (): Dispatch[] =>
+    Array.from({ length: repeats }, () =>
+      device.planner.product(shape, { a: wholeOf(a), b: wholeOf(b), c: wholeOf(c) }),
+    ).flat();
+  return { a, b, c, plan };
+}
+
+describe('threads', () => {
+  test('compute the same bits as one, over many calls', async () => {
+    const results: Uint8Array[] = [];
+    for (const threads of [1, 2, 5]) {
+      const device = await open(threads);
+      expect(device.facts.limits['threads']).toBe(threads);
+      const { c, plan } = productOn(device, 131, 40);
+      const program = await device.record('products', plan);
+      for (let i = 0; i < 5; i++) await device.run([program]);
+      results.push(new Uint8Array(await device.read(wholeOf(c))));
+    }
+    expect(results[1]).toEqual(results[0]);
+    expect(results[2]).toEqual(results[0]);
+  });
+
+  test('that cannot be started are done without', async () => {
+    const host = nodeWasmHost(3);
+    const start = vi.fn(() => Promise.reject(new Error('no more workers')));
+    const device = await WasmDevice.open({ ...host, threads: { count: 3, start } }, { relaxed: false, shared: true });
+    opened.push(device);
+    expect(device.facts.limits['threads']).toBe(1);
+    const { plan } = productOn(device, 64);
+    await device.run([await device.record('product', plan)]);
+  });
+
+  test('are not asked for where memory cannot be shared', async () => {
+    const device = await open(4, { relaxed: false, shared: false });
+    expect(device.facts.limits['threads']).toBe(1);
+    expect(device.facts.features).toEqual([]);
+  });
+});
+
+test('a write, a copy, a clear and a read happen in the order of the calls', async () => {
+  const device = await open(1);
+  const [from, to] = ['from', 'to'].map((name) => device.buffers.storage(name, 32));
+  const { plan } = productOn(device, 256, 30); // long enough for turns
+  const program = await device.record('slow', plan);
+  const running = device.run([program]);
+  const values = Float32Array.of(1, 2, 3, 4);
+  device.write(from, 8, values);
+  values.fill(9); // what was written is what it was then
+  const copied = device.run([], [{ from, fromOffset: 8, to, toOffset: 16, bytes: 16 }]);
+  const first = device.read(wholeOf(to));
+  device.clear(to);
+  const second = device.read(wholeOf(to));
+  await Promise.all([running, copied]);
+  expect(Array.from(new Float32Array(await first))).toEqual([0, 0, 0, 0, 1, 2, 3, 4]);
+  expect(Array.from(new Float32Array(await second))).toEqual(new Array(8).fill(0));
+});
+
+test('a program of a kernel that does not exist is refused, and nothing stays alive', async () => {
+  const device = await open(1);
+  const kernel = { name: 'made up', wasm: { entry: 'madeUp' } };
+  await expect(device.record('x', () => [{ kernel, params: [], tensors: [] }])).rejects.toThrow(/made up/);
+  expect(device.buffers.liveBuffers).toBe(0);
+});
+
+test('a destroyed buffer cannot be used', async () => {
+  const device = await open(1);
+  const buffer = device.buffers.storage('gone', 16);
+  buffer.destroy();
+  const gone = /gone has been destroyed/;
+  expect(() => device.write(buffer, 0, new Float32Array(4))).toThrow(gone);
+  expect(() => device.clear(buffer)).toThrow(gone);
+  expect(() => device.read(wholeOf(buffer))).toThrow(gone);
+  const { b, plan } = productOn(device, 8);
+  b.destroy();
+  await expect(device.record('x', plan)).rejects.toThrow(/b has been destroyed/);
+});
+
+test('a kernel that traps ends the run with its name, in whichever thread', async () => {
+  for (const threads of [1, 2]) {
+    const device = await open(threads);
+    const { plan } = productOn(device, 256);
+    // An address outside of the memory.
+    const program = await device.record('x', () =>
+      plan().map((call) => ({ ...call, tensors: call.tensors.map((range) => ({ ...range, offset: 3e9 })) })),
+    );
+    await expect(device.run([program])).rejects.toMatchObject({
+      code: 'device/invalid-operation',
+      message: expect.stringContaining('matmul') as string,
+    });
+    expect(() => device.check()).toThrow(/matmul/);
+  }
+});
+
+test('too little memory is told by name, and leaves nothing alive', async () => {
+  const device = await open(1);
+  expect(() => device.buffers.storage('a giant', 2 ** 31)).toThrow(
+    expect.objectContaining({ code: 'device/buffer-too-large' }),
+  );
+  const most = device.limits.buffer;
+  const first = device.buffers.storage('the first', most - 64);
+  expect(() => device.buffers.storage('the second', most)).toThrow(
+    expect.objectContaining({
+      code: 'device/out-of-memory',
+      message: expect.stringContaining('the second') as string,
+    }),
+  );
+  first.destroy();
+  expect(device.buffers.liveBuffers).toBe(0);
+});
+
+test('the loss of the device, on purpose, is news to whoever waits', async () => {
+  const device = await open(1);
+  const waiting = expect(device.lost).rejects.toMatchObject({ code: 'device/lost' });
+  device.breakOnPurpose();
+  await waiting;
+  expect(() => device.check()).toThrow(expect.objectContaining({ code: 'device/lost' }));
+});
