@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { DiskFolder } from '../cli/disk-folder.ts';
-import { type DeviceLender, openDeviceLender } from '../testing/devices.ts';
+import { acquireTestDevice } from '../testing/devices.ts';
 import { hasShared, sharedPath } from '../testing/shared.ts';
 import { tinyHost, tinySettings, onDevice } from '../testing/tiny-run.ts';
 import { type ModelFiles, openModelFolder } from '../weights/model-folder.ts';
@@ -11,12 +11,6 @@ import type { Results } from './results.ts';
 import { Run } from './run.ts';
 import type { RunSettings } from './settings.ts';
 
-let devices: DeviceLender;
-beforeAll(async () => {
-  devices = await openDeviceLender();
-});
-afterAll(() => devices.destroy());
-
 const storiesModel = async (): Promise<ModelFiles> =>
   openModelFolder(await DiskFolder.open(sharedPath('models', 'stories260K-hf')));
 
@@ -24,7 +18,7 @@ const storiesModel = async (): Promise<ModelFiles> =>
 async function execute(settings: RunSettings, parts: Partial<RunHost> = {}): Promise<RunEvent> {
   const events: RunEvent[] = [];
   const host = tinyHost((event) => events.push(event), {
-    ...onDevice(() => devices.lend()),
+    ...onDevice(acquireTestDevice),
     openModel: storiesModel,
     ...parts,
   });

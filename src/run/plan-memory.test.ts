@@ -1,11 +1,11 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { DiskFolder } from '../cli/disk-folder.ts';
 import { embeddedFolder } from '../cli/places.ts';
 import { nodeTaskReader } from '../cli/host.ts';
 import { Learner } from '../gorp/learner.ts';
 import type { MethodName, MethodSettings } from '../gorp/method-settings.ts';
 import { type DeviceOutline, outlineOf } from '../device/counting-device.ts';
-import { type DeviceLender, openDeviceLender } from '../testing/devices.ts';
+import { acquireTestDevice } from '../testing/devices.ts';
 import { hasShared, sharedPath } from '../testing/shared.ts';
 import { tinyHost, tinyModel, tinySettings, onDevice } from '../testing/tiny-run.ts';
 import { type ModelFiles, openModelFolder } from '../weights/model-folder.ts';
@@ -19,12 +19,6 @@ import { embeddedMethod, embeddedSettings } from './presets.ts';
 import { Run } from './run.ts';
 import type { RunSettings, TrainingSettings } from './settings.ts';
 
-let devices: DeviceLender;
-beforeAll(async () => {
-  devices = await openDeviceLender();
-});
-afterAll(() => devices.destroy());
-
 const outlineFor = (buffer: number): DeviceOutline => ({ kind: 'webgpu', limits: { buffer, total: null } });
 const OUTLINE = outlineFor(2 ** 31);
 
@@ -32,7 +26,7 @@ const OUTLINE = outlineFor(2 ** 31);
 async function runOf(settings: RunSettings, parts: Partial<RunHost>): Promise<{ plan: MemoryPlan; peak: number }> {
   const events: RunEvent[] = [];
   const host = tinyHost((event) => events.push(event), {
-    ...onDevice(() => devices.lend()),
+    ...onDevice(acquireTestDevice),
     ...parts,
   });
   await new Run(host, settings).execute();
@@ -61,7 +55,7 @@ describe('a plan of training is what training takes', () => {
     const { method, training } = tinySettings(name, more, changes);
     const model = tinyModel({ num_layers: 2 });
     const { gradientAccumulation, activations } = training;
-    const device = await devices.lend();
+    const device = await acquireTestDevice();
     const { network, targets } = networkOf(device, model.config, training);
     const storedAs = (): string => 'BF16';
     const learner = await Learner.create(

@@ -60,7 +60,7 @@ function call(
     tensors,
     workgroups,
     units: form === 'SQUARES' ? count : form === 'CLIP' ? 1 : elementUnits(elements),
-    cost: elements * (form === 'ADAM' ? 44 : 8),
+    cost: elements * (form === 'ADAM' ? 24 : 8),
   };
 }
 

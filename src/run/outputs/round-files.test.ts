@@ -1,6 +1,6 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { readGoldenJson } from '../../testing/golden.ts';
-import { type DeviceLender, openDeviceLender } from '../../testing/devices.ts';
+import { acquireTestDevice } from '../../testing/devices.ts';
 import { bytesOfFile, memoryFile } from '../../testing/output-files.ts';
 import { hasShared } from '../../testing/shared.ts';
 import { tinyHost, tinyModel, tinySettings, onDevice } from '../../testing/tiny-run.ts';
@@ -18,12 +18,7 @@ import type { RunSettings } from '../settings.ts';
 import { openSavedRound, type SavedRound } from './saved-round.ts';
 
 // One device for all runs, so that every kernel is compiled once; each run has a ledger of its own.
-let devices: DeviceLender;
-beforeAll(async () => {
-  devices = await openDeviceLender();
-});
-afterAll(() => devices.destroy());
-const { acquireDevice } = onDevice(() => devices.lend());
+const { acquireDevice } = onDevice(acquireTestDevice);
 
 type Files = Map<string, Uint8Array<ArrayBuffer>>;
 
