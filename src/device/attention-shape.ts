@@ -24,8 +24,10 @@ export interface AttentionShape extends AttentionSizes {
 /** What is computed: the result, or gradients. */
 export type AttentionForm = 'FORWARD' | 'GRAD_Q' | 'GRAD_KV';
 
-/** Operations of an attention or of one of its gradients, about: products of a size of head for every query and key. */
-export function attentionOperations(form: AttentionForm, { B, H, Sq, Sk, d, causal }: AttentionShape): number {
-  const products = { FORWARD: 2, GRAD_Q: 3, GRAD_KV: 4 }[form];
-  return (products * 2 * B * H * Sq * Sk * d) / (causal ? 2 : 1);
+/** Products of queries by keys that each form takes. */
+const PRODUCTS = { FORWARD: 2, GRAD_Q: 3, GRAD_KV: 4 } as const;
+
+/** Operations of an attention or of one of its gradients, about. */
+export function attentionOperations(form: AttentionForm, { B, H, Sq, Sk, d }: AttentionSizes): number {
+  return PRODUCTS[form] * 2 * B * H * Sq * Sk * d;
 }

@@ -1,7 +1,9 @@
 import { type Allocator, BufferLedger } from './buffers.ts';
 import type { Device, DeviceFacts, MemoryLimits, Program } from './device.ts';
+import { bytesOfArguments } from './wasm/program.ts';
 import { WasmPlanner } from './wasm/planner.ts';
 import { GpuPlanner } from './webgpu/planner.ts';
+import { bytesOfUniforms } from './webgpu/program.ts';
 import { Tuning } from './webgpu/tuning.ts';
 
 /** What a plan of memory must know of a device. */
@@ -23,8 +25,8 @@ export interface CountingDevice extends Device {
   workOf(program: Program): Work;
 }
 
-// What the parameters of one kernel take: a uniform binding, or the words that a function reads.
-const PARAMETER_BYTES = { webgpu: 256, wasm: 128 };
+// What the parameters of a program's kernels take.
+const PARAMETER_BYTES = { webgpu: bytesOfUniforms, wasm: bytesOfArguments };
 
 /**
  * A device that holds nothing and computes nothing: its ledger counts what a real one of its kind and limits would hold.
@@ -50,7 +52,7 @@ export function countingDevice({ kind, limits }: DeviceOutline): CountingDevice 
     record: (name, plan): Promise<Program> => {
       const dispatches = plan();
       const { length: dispatchCount } = dispatches;
-      const parameters = buffers.storage(`${name} parameters`, dispatchCount * PARAMETER_BYTES[kind]);
+      const parameters = buffers.storage(`${name} parameters`, PARAMETER_BYTES[kind](dispatches));
       const program = { name, dispatchCount, destroy: () => parameters.destroy() };
       const operations = dispatches.reduce((sum, { cost = 0 }) => sum + cost, 0);
       works.set(program, { operations, kernels: dispatchCount });

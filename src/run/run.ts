@@ -69,7 +69,7 @@ export class Run {
     const owned: { destroy(): void }[] = [];
     try {
       this.#emitDevice(device, why);
-      if (this.settings.training.arithmetic === 'f16') device.allowHalves();
+      device.allowHalves(this.settings.training.arithmetic === 'f16');
       const opened = await new Opening(this.host, this.settings, this.#control, device).open(trains);
       const { model, tokenizer, network, tasks, saved } = opened;
       owned.push(network);

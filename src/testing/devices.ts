@@ -47,7 +47,7 @@ export const limitedDevice = (device: Device, bytes: number): Device => ({
   record: (name, plan) => device.record(name, plan),
   run: (programs, copies) => device.run(programs, copies),
   read: (range) => device.read(range),
-  allowHalves: () => device.allowHalves(),
+  allowHalves: (allowed) => device.allowHalves(allowed),
   check: () => device.check(),
   settle: () => device.settle(),
   breakOnPurpose: () => device.breakOnPurpose(),
