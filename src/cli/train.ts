@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { GorpError } from '../base/errors.ts';
 import type { SavedRound } from '../run/outputs/saved-round.ts';
+import type { Speed } from '../run/duration.ts';
 import type { Results } from '../run/results.ts';
 import type { RunSettings } from '../run/settings.ts';
 import { DEVICE_OPTIONS, DEVICE_USAGE, deviceChoices, isGiven, noPositionals, readArguments } from './arguments.ts';
@@ -48,12 +49,13 @@ export async function train(args: string[]): Promise<number> {
   const { settings, ownTasks } = await whatToTrain(args, values, saved);
   const { out } = values;
   if (out !== undefined && saved === undefined) refuseToOverwrite(out);
+  let speed: Speed | undefined;
   const host = {
-    ...nodeHost({ ownTasks, ...deviceChoices(values) }),
+    ...nodeHost({ ownTasks, ...deviceChoices(values), onSpeed: (measured) => (speed = measured) }),
     ...(saved && { savedRound: () => Promise.resolve(saved) }),
     ...(out !== undefined && { saveRound: writeRound.bind(null, out, settings.order) }),
   };
-  const { exit, results, error } = await runOnce(host, settings, runReporter(terminal));
+  const { exit, results, error } = await runOnce(host, settings, runReporter(terminal, { speed: () => speed }));
   if (results && out !== undefined) await writeText(join(out, 'results.json'), `${JSON.stringify(results)}\n`);
   if (results) terminal.result(resultText(results, out));
   if (error) terminal.note(`${error.code}: ${error.message} ${error.nextStep}`);
