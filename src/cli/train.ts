@@ -1,4 +1,5 @@
 import type { SavedRound } from '../run/outputs/saved-round.ts';
+import type { Speed } from '../run/duration.ts';
 import type { Results } from '../run/results.ts';
 import type { RunSettings } from '../run/settings.ts';
 import { DEVICE_OPTIONS, DEVICE_USAGE, deviceChoices, isGiven, noPositionals, readArguments } from './arguments.ts';
@@ -48,13 +49,14 @@ export async function train(args: string[]): Promise<number> {
   const { order } = settings;
   const resumed = saved && { path: values.resume ?? '', round: saved.round };
   const free = out === undefined ? null : await claimOut(out, { order, resumed });
+  let speed: Speed | undefined;
   const host = {
-    ...nodeHost({ ownTasks, ...deviceChoices(values) }),
+    ...nodeHost({ ownTasks, ...deviceChoices(values), onSpeed: (measured) => (speed = measured) }),
     ...(saved && { savedRound: () => Promise.resolve(saved) }),
     ...(out !== undefined && { saveRound: writeRound.bind(null, out, order) }),
   };
   try {
-    const { exit, results, error } = await runOnce(host, settings, runReporter(terminal));
+    const { exit, results, error } = await runOnce(host, settings, runReporter(terminal, { speed: () => speed }));
     if (results && out !== undefined) await writeResults(out, results);
     if (results) terminal.result(resultText(results, out));
     if (error) terminal.note(`${error.code}: ${error.message} ${error.nextStep}`);

@@ -330,12 +330,16 @@ export class Learner {
   /**
    * Sets memory aside as for steps of the last of a number of tasks, with spaces as large as they can be by then, and
    * puts nothing there: for a plan of memory.
+   *
+   * @returns the programs of a step that takes no new bases.
    */
-  async reserveTraining(tasks: number, sizes: readonly BatchSizes[]): Promise<void> {
+  async reserveTraining(tasks: number, sizes: readonly BatchSizes[]): Promise<Program[]> {
     this.#dropPrograms();
     for (const group of [...this.#lora, ...this.#full]) group.reserve({ pairs: tasks - 1, spaces: tasks - 1 });
-    for (const refresh of this.#hasFast ? [true, false] : [false]) await this.#programs.of(sizes, refresh);
-    await this.#compiledOptimizer();
+    if (this.#hasFast) await this.#programs.of(sizes, true);
+    const gradients = await this.#programs.of(sizes, false);
+    const optimizer = await this.#compiledOptimizer();
+    return [...gradients.map(({ compiled }) => compiled.program), optimizer.norm, optimizer.update(false)];
   }
 
   /** Sets memory aside as behind the last of a number of tasks, when its spaces have grown: for a plan of memory. */
