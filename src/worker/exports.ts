@@ -5,7 +5,16 @@ import { mergedModelFiles } from '../weights/exports/merged-model.ts';
 import { zipped } from '../weights/exports/zip.ts';
 import { parseModelReference } from '../weights/model-reference.ts';
 import { type ModelAccess, openModel, requireReference } from '../weights/source.ts';
-import { downloadFile, importRound, keptFiles, openLastRound, piecesOf, roundsOf, writeHandle } from './kept-rounds.ts';
+import {
+  downloadFile,
+  findLastRound,
+  importRound,
+  keptFiles,
+  openLastRound,
+  piecesOf,
+  roundsOf,
+  writeHandle,
+} from './kept-rounds.ts';
 import { openPlaces } from './places.ts';
 import type { ExportsCommand, ExportsEvent } from './protocol.ts';
 
@@ -72,6 +81,6 @@ async function mergedFiles(access: ModelAccess): Promise<OutputFile[]> {
 async function tellKept(): Promise<void> {
   const files = await keptFiles();
   const rounds = roundsOf(files);
-  const goesOn = rounds.some(({ hasWeights }) => hasWeights) ? await openLastRound() : null;
-  emit({ type: 'kept', rounds, last: goesOn && { round: goesOn.round, settings: goesOn.results.settings } });
+  const { last, broken } = await findLastRound(files);
+  emit({ type: 'kept', rounds, last: last && { round: last.round, settings: last.results.settings }, broken });
 }
