@@ -142,7 +142,13 @@ export type ExportsCommand =
 
 /** What that worker tells the page. `kept` ends every command that went well. */
 export type ExportsEvent =
-  | { type: 'kept'; rounds: KeptRound[]; last: { round: number; settings: RunSettings } | null }
+  | {
+      type: 'kept';
+      rounds: KeptRound[];
+      last: { round: number; settings: RunSettings } | null;
+      /** Rounds behind the last whose files cannot be used. */
+      broken: string[];
+    }
   | { type: 'writing'; bytes: number }
   | { type: 'written'; name: string; file: File | null }
   | { type: 'failed'; error: ErrorReport };
