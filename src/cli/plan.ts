@@ -1,5 +1,5 @@
 import type { DeviceOutline } from '../device/counting-device.ts';
-import { methodPreset } from '../gorp/methods.ts';
+import { methodPreset } from '../methods/registry.ts';
 import { asRefusal, checkBudget, inGiB, type MemoryPlan, PART_NAMES, PARTS, type Moment } from '../run/memory-plan.ts';
 import { declaredType, type MemoryQuestion, planMemory } from '../run/plan-memory.ts';
 import { workAhead } from '../run/planned-work.ts';

@@ -11,7 +11,7 @@ import { hasShared, sharedPath } from '../testing/shared.ts';
 import { Learner } from './learner.ts';
 import { type Matrix, matrix, multiplyTranspose, subtract } from './matrix.ts';
 import { T5_TARGETS } from './method-groups.ts';
-import { methodPreset } from './methods.ts';
+import { methodPreset, planOf } from '../methods/registry.ts';
 
 let device: Device;
 beforeAll(async () => {
@@ -61,7 +61,7 @@ describe.skipIf(!hasShared)('two tasks on the GPU equal the released optimizer (
     const learner = await Learner.create(
       device,
       network,
-      method,
+      planOf(method),
       T5_TARGETS,
       { seed: 1, maxGradNorm: number('max_grad_norm'), gradientAccumulation: number('gradient_accumulation_steps') },
       (name) => Promise.resolve(get(model, name).data as Float32Array),
@@ -88,7 +88,7 @@ describe.skipIf(!hasShared)('two tasks on the GPU equal the released optimizer (
         const norm = golden.grad_norms_before_clipping[step];
         expect(Math.abs(record.gradientNorm / norm - 1), `gradient norm of step ${step}`).toBeLessThan(5e-3);
       });
-      const growths = await learner.endTask([]);
+      const growths = await learner.endTask({ sample: [] });
       const after = await learner.readTrained();
       const finals = `signfix/task${task}/final`;
       for (const [layer, { A, B }] of after.adapters) {

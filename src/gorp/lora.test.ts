@@ -26,7 +26,7 @@ import { hasShared } from '../testing/shared.ts';
 import { AdapterGroup } from './adapters.ts';
 import { Learner } from './learner.ts';
 import { layerGroups, T5_TARGETS } from './method-groups.ts';
-import { methodPreset } from './methods.ts';
+import { methodPreset, planOf } from '../methods/registry.ts';
 
 /** The GPU column of the reference data's tolerances: T5 logits, loss, gradients. */
 const TOLERANCE = { logits: 2e-4, loss: 2e-5, gradient: 2e-3 };
@@ -183,7 +183,7 @@ describe.skipIf(!hasShared)('an adapter with a frozen earlier pair, and full-ran
     const learner = await Learner.create(
       device,
       network,
-      method,
+      planOf(method),
       T5_TARGETS,
       { seed: 1, maxGradNorm: 1, gradientAccumulation: 1 },
       (name) => Promise.resolve(goldenReal(model, name).data),

@@ -3,7 +3,7 @@ import { type GoldenTensor, goldenReal, readGolden, readGoldenJson, relativeErro
 import { goldenMatrix } from '../testing/matrices.ts';
 import { hasShared } from '../testing/shared.ts';
 import { type Matrix, matrix, subtract, transpose } from './matrix.ts';
-import type { ProjType } from './projection.ts';
+import type { ProjType } from './method-plan.ts';
 import { type ReferenceGroup, referenceState, referenceStep } from './reference-optimizer.ts';
 
 interface Case {

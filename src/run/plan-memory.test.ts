@@ -3,7 +3,7 @@ import { DiskFolder } from '../cli/disk-folder.ts';
 import { embeddedFolder } from '../cli/places.ts';
 import { nodeTaskReader } from '../cli/host.ts';
 import { Learner } from '../gorp/learner.ts';
-import type { MethodName, MethodSettings } from '../gorp/method-settings.ts';
+import { type MethodName, type MethodSettings, planOf } from '../methods/registry.ts';
 import { type DeviceOutline, outlineOf } from '../device/counting-device.ts';
 import { type DeviceLender, openDeviceLender } from '../testing/devices.ts';
 import { hasShared, sharedPath } from '../testing/shared.ts';
@@ -67,7 +67,7 @@ describe('a plan of training is what training takes', () => {
     const learner = await Learner.create(
       device,
       network,
-      method,
+      planOf(method),
       targets,
       {
         seed: 1,

@@ -1,6 +1,6 @@
 import { Learner } from '../gorp/learner.ts';
 import { layerGroups } from '../gorp/method-groups.ts';
-import type { MethodSettings } from '../gorp/method-settings.ts';
+import { type MethodSettings, planOf } from '../methods/registry.ts';
 import { countingDevice, type DeviceOutline } from '../device/counting-device.ts';
 import type { Device } from '../device/device.ts';
 import type { Network } from '../models/network.ts';
@@ -36,7 +36,7 @@ export function declaredType(config: unknown): string {
 function partOf(label: string, shapes: ReadonlyMap<string, unknown>): keyof Parts {
   if (shapes.has(label.replace(/, rows from \d+$/, ''))) return 'weights';
   if (/ slot \d+$/.test(label)) return 'arena';
-  if (/^shared space$| unprojected$|^covariance of /.test(label)) return 'spaces';
+  if (/^shared space$| unprojected$|^(covariance|importance|anchor|squares) of /.test(label)) return 'spaces';
   if (/(first|second) moment$|basis$|^singular vectors$|^probes$/.test(label) && !/^change/.test(label))
     return 'optimizer';
   if (/^lora_[AB]$| [AB]_prev$|^full-rank weights$|^change since|^(compressed )?gradient of /.test(label))
@@ -64,10 +64,11 @@ export async function planMemory(question: MemoryQuestion): Promise<MemoryPlan> 
   const device = countingDevice(question.device);
   const { network, targets } = networkOf(device, config, training);
   const { shapes } = network;
+  const plan = planOf(method);
   const learner = await Learner.create(
     device,
     network,
-    method,
+    plan,
     targets,
     {
       seed: 0,
@@ -86,15 +87,13 @@ export async function planMemory(question: MemoryQuestion): Promise<MemoryPlan> 
   };
 
   await learner.reserveTraining(work.tasks, [work.batch]);
-  const readsGradients = method.fullRank === 'projected' && method.projection === 'exact';
+  const readsGradients = plan.fullRank?.form === 'projected' && plan.fullRank.projection === 'exact';
   note(
     'training',
     learner.recordBytes + (readsGradients ? largestStack(shapes, targets.fullRank, device.limits.buffer) : 0),
   );
 
-  const sums = await learner.reserveMeasuring(work.batch);
-  if (sums) note('measuring', sums.largestBytes);
-  sums?.destroy();
+  for await (const { largestBytes } of learner.reserveMeasuring(work.batch)) note('measuring', largestBytes);
 
   learner.reserveTesting(work.tasks);
   const evaluations = new Evaluations(device, network, learner.layers, training.targetLength + 1);
@@ -106,10 +105,10 @@ export async function planMemory(question: MemoryQuestion): Promise<MemoryPlan> 
     const { B, nodes, choices } = sizes;
     note('testing', Math.max(B * (training.targetLength + 1), B * (nodes + choices)) * 4);
   }
-  return planOf(moments);
+  return fullestOf(moments);
 }
 
-function planOf(moments: ReadonlyMap<Moment, Parts>): MemoryPlan {
+function fullestOf(moments: ReadonlyMap<Moment, Parts>): MemoryPlan {
   const totals = [...moments].map(([moment, parts]) => ({ moment, parts, total: totalOf(parts) }));
   const fullest = totals.reduce((a, b) => (b.total > a.total ? b : a));
   return { ...fullest, moments: Object.fromEntries(totals.map(({ moment, total }) => [moment, total])) };

@@ -1,6 +1,6 @@
 import { concatColumns, energy, type Matrix, matrix, multiply, transpose } from '../gorp/matrix.ts';
 import type { TargetModules } from '../gorp/method-groups.ts';
-import type { MethodSettings } from '../gorp/method-settings.ts';
+import { isSoft, type MethodPlan } from '../gorp/method-plan.ts';
 import {
   type ReferenceGroup,
   type ReferenceState,
@@ -54,15 +54,15 @@ export class TwinLearner {
   static async create(
     device: Device,
     network: Network,
-    method: MethodSettings,
+    plan: MethodPlan,
     targets: TargetModules,
     read: (name: string) => Promise<ArrayLike<number>>,
   ): Promise<TwinLearner> {
-    const learner = new TwinLearner(device, network, method, targets);
+    const learner = new TwinLearner(device, network, plan, targets);
     for (const [name, shape] of network.shapes) {
       const values = Float64Array.from(await read(name));
       const layer = name.replace(/\.weight$/, '');
-      if (method.fullRank !== 'none' && targets.fullRank.test(layer)) {
+      if (plan.fullRank && targets.fullRank.test(layer)) {
         learner.weights.set(layer, matrix(shape[0], shape[1], values));
       } else learner.#parameters.set(name, { shape, values });
     }
@@ -72,7 +72,7 @@ export class TwinLearner {
   private constructor(
     private readonly device: Device,
     private readonly network: Network,
-    private readonly method: MethodSettings,
+    private readonly plan: MethodPlan,
     private readonly targets: TargetModules,
   ) {}
 
@@ -89,11 +89,11 @@ export class TwinLearner {
     this.#states = new Map();
     for (const [layer, pair] of fresh) {
       const before = this.pairs.get(layer);
-      const isKept = this.method.adapters === 'per-task' && this.method.schedule !== 'apart';
+      const isKept = this.plan.adapters?.pairs === 'per-task' && this.plan.schedule !== 'apart';
       if (before && isKept) this.#frozen.set(layer, [...(this.#frozen.get(layer) ?? []), before]);
-      if (before === undefined || this.method.adapters === 'per-task') this.pairs.set(layer, pair);
+      if (before === undefined || this.plan.adapters?.pairs === 'per-task') this.pairs.set(layer, pair);
     }
-    if (this.method.taskRates === 'constant') return;
+    if (this.plan.space?.rates !== 'compensated') return;
     const covariances = await this.#covariances(sample);
     const factor = (layers: readonly string[]): number =>
       compensation(
@@ -136,22 +136,21 @@ export class TwinLearner {
 
   /** Grows the spaces: METHOD.md section 4. */
   async endTask(sample: readonly SizedBatch[]): Promise<void> {
-    const { sharedSpace, spaceSource, spaceRule: rule, loraSpace, threshold, softness } = this.method;
-    if (!sharedSpace) return;
-    const covariances = spaceSource === 'activation' ? await this.#covariances(sample) : new Map<string, Matrix>();
+    if (!this.plan.space) return;
+    const { source, rule, adapterSide, threshold, softness } = this.plan.space;
+    const covariances = source === 'activation' ? await this.#covariances(sample) : new Map<string, Matrix>();
     for (const key of [...this.#states.keys()].filter((one) => !one.startsWith('B '))) {
       const [part, layer] = key.split(' ');
       const space = this.#spaces.get(layer) ?? null;
-      if (spaceSource === 'activation') {
+      if (source === 'activation') {
         const covariance = covariances.get(layer) as Matrix;
-        const grown =
-          softness > 0
-            ? growSoftSpace(space, covariance, softness)
-            : growSpaceFromCovariance(space, covariance, threshold);
+        const grown = isSoft(this.plan.space)
+          ? growSoftSpace(space, covariance, softness)
+          : growSpaceFromCovariance(space, covariance, threshold);
         this.#spaces.set(layer, grown.space);
       } else {
         const { m } = this.#states.get(key) as ReferenceState;
-        const moment = part === 'A' && loraSpace === 'input' ? transpose(m) : m;
+        const moment = part === 'A' && adapterSide === 'input' ? transpose(m) : m;
         this.#spaces.set(layer, growSpace({ space, moment, threshold, rule }).space);
       }
     }
@@ -162,21 +161,23 @@ export class TwinLearner {
   }
 
   #groupOf(part: string, layer: string): ReferenceGroup {
-    const { method } = this;
+    const { adapters, fullRank, space } = this.plan;
     const { lora, full } = this.#rateFactors;
-    const learningRate = part === 'W' ? full * method.galoreLearningRate : lora * method.learningRate;
+    const learningRate = part === 'W' ? full * (fullRank?.learningRate ?? 0) : lora * (adapters?.learningRate ?? 0);
     const rates = { learningRate, weightDecay: 0 };
-    const projected = { space: this.#spaces.get(layer) ?? null, project: method.project };
-    if (part === 'A') return { ...rates, ...projected, kind: 'lora', loraSpace: method.loraSpace };
-    if (part === 'B' || method.fullRank === 'adam') return { ...rates, kind: 'regular' };
-    const { galoreRank: rank, updateProjGap, galoreScale: scale, projType, spaceSource } = method;
-    const spaceSide = spaceSource === 'activation' ? 'input' : method.spaceSide;
+    const projected = { space: this.#spaces.get(layer) ?? null, project: space?.keepsOut ?? 'gradient' };
+    if (part === 'A') return { ...rates, ...projected, kind: 'lora', loraSpace: space?.adapterSide ?? 'rank' };
+    if (part === 'B' || fullRank?.form !== 'projected') return { ...rates, kind: 'regular' };
+    const { rank, gap: updateProjGap, scale, side: projType } = fullRank;
+    const spaceSide = space?.source === 'activation' ? 'input' : (space?.weightSide ?? 'kept');
     return { ...rates, ...projected, kind: 'galore', rank, updateProjGap, scale, projType, spaceSide };
   }
 
   /** λ Σ|A_prev Aᵀ| and λ Σ|B A|, entry by entry. */
   #addPenalties(layer: string, gradients: Map<string, Matrix>): void {
-    const { orthogonalPenalty, sparsityPenalty } = this.method;
+    const weightOf = (kind: 'orthogonal' | 'sparse'): number =>
+      this.plan.loss.reduce((sum, term) => sum + (term.kind === kind ? term.weight : 0), 0);
+    const [orthogonal, sparse] = [weightOf('orthogonal'), weightOf('sparse')];
     const { A, B } = this.pairs.get(layer) as Pair;
     const [dA, dB] = ['A', 'B'].map((part) => (gradients.get(`${part} ${layer}`) as Matrix).data);
     const width = A.columns;
@@ -185,14 +186,13 @@ export class TwinLearner {
       for (let p = 0; p < previous.rows; p++)
         for (let i = 0; i < A.rows; i++)
           for (let j = 0; j < width; j++)
-            dA[i * width + j] +=
-              orthogonalPenalty * Math.sign(overlap.data[p * A.rows + i]) * previous.data[p * width + j];
+            dA[i * width + j] += orthogonal * Math.sign(overlap.data[p * A.rows + i]) * previous.data[p * width + j];
     }
     const change = multiply(B, A);
     for (let o = 0; o < B.rows; o++)
       for (let j = 0; j < width; j++)
         for (let i = 0; i < A.rows; i++) {
-          const push = sparsityPenalty * Math.sign(change.data[o * width + j]);
+          const push = sparse * Math.sign(change.data[o * width + j]);
           dA[i * width + j] += push * B.data[o * A.rows + i];
           dB[o * A.rows + i] += push * A.data[i * width + j];
         }
@@ -243,7 +243,8 @@ export class TwinLearner {
       const { shape, values: data } = this.#parameters.get(name) as { shape: readonly number[]; values: Float64Array };
       return place(name, shape, data, false);
     };
-    const scale = this.method.loraAlpha / this.method.loraRank;
+    const { alpha, rank } = this.plan.adapters ?? { alpha: 0, rank: 1 };
+    const scale = alpha / rank;
     const linear: Layers['linear'] = (graph, name, x, addend) => {
       if (this.weights.has(name) || this.targets.lora.test(name)) captured.set(name, x);
       let y = matmul(graph, x, parameter(`${name}.weight`), { layout: 'nt', addend });

@@ -3,6 +3,8 @@ import { readGoldenJson } from '../../testing/golden.ts';
 import { type DeviceLender, openDeviceLender } from '../../testing/devices.ts';
 import { bytesOfFile, memoryFile } from '../../testing/output-files.ts';
 import { hasShared } from '../../testing/shared.ts';
+import type { AdapterPlan } from '../../gorp/method-plan.ts';
+import { planOf } from '../../methods/registry.ts';
 import { tinyHost, tinyModel, tinySettings, onDevice } from '../../testing/tiny-run.ts';
 import { mergedTensors } from '../../weights/exports/merge.ts';
 import { shardedWeights } from '../../weights/exports/sharding.ts';
@@ -209,10 +211,10 @@ describe('a round that was saved', () => {
       config: jsonOf(files(folder), 'adapter/adapter_config.json'),
       tensors: readSafetensors(files(folder).get('adapter/adapter_model.safetensors') as Uint8Array),
     }));
-    const { loraRank, loraAlpha } = settings.method;
+    const { rank, alpha } = planOf(settings.method).adapters as AdapterPlan;
     for (const [i, { config }] of [one, two].entries()) {
-      expect(config).toMatchObject({ peft_type: 'LORA', task_type: 'SEQ_2_SEQ_LM', r: loraRank * (i + 1) });
-      expect(Number(config['lora_alpha']) / Number(config['r'])).toBe(loraAlpha / loraRank);
+      expect(config).toMatchObject({ peft_type: 'LORA', task_type: 'SEQ_2_SEQ_LM', r: rank * (i + 1) });
+      expect(Number(config['lora_alpha']) / Number(config['r'])).toBe(alpha / rank);
     }
     expect([...two.tensors.keys()]).toEqual([...one.tensors.keys()]);
     for (const [name, { shape, data }] of one.tensors) {
@@ -278,8 +280,8 @@ test.each(['galore', 'mtl', 'per-task'] as const)('method %s has its files', asy
   const wanted = { galore: ['1-gloss', '2-field'], mtl: ['1-all_tasks'], 'per-task': ['1-gloss', '2-field'] }[name];
   expect([...rounds.keys()]).toEqual(wanted.map((folder) => `${FOLDER}/${folder}`));
   for (const files of rounds.values()) {
-    expect(files.has('full_rank_deltas.safetensors')).toBe(settings.method.fullRank !== 'none');
-    expect(files.has('adapter/adapter_model.safetensors')).toBe(settings.method.adapters !== 'none');
+    expect(files.has('full_rank_deltas.safetensors')).toBe(planOf(settings.method).fullRank !== null);
+    expect(files.has('adapter/adapter_model.safetensors')).toBe(planOf(settings.method).adapters !== null);
     expect(files.has('shared_space.safetensors')).toBe(false);
     expect(files.has('all_results.json')).toBe(true);
   }
