@@ -1,4 +1,4 @@
-/** Averages as published, to stand beside a user's own: METHOD.md section 6. Percent. */
+/** Averages as published, to stand beside a user's own: docs/method.md, section 6. Percent. */
 export interface PublishedRow {
   method: string;
   /** T5-large, mean over orders 1-3 (4 tasks). */

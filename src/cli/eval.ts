@@ -1,9 +1,9 @@
-import { join } from 'node:path';
 import type { SavedRound } from '../run/outputs/saved-round.ts';
 import { DEVICE_OPTIONS, DEVICE_USAGE, deviceChoices, isGiven, noPositionals, readArguments } from './arguments.ts';
 import { nodeHost } from './host.ts';
 import { runReporter } from './reporter.ts';
-import { openRoundFolder, writeFiles, writeText } from './round-folder.ts';
+import { claimOut } from './out-folder.ts';
+import { openRoundFolder, writeFiles, writeResults } from './round-folder.ts';
 import { runOnce } from './run-once.ts';
 import {
   changed,
@@ -41,6 +41,7 @@ export async function evaluate(args: string[]): Promise<number> {
   const saved = values.round === undefined ? undefined : await openRoundFolder(values.round);
   const { settings, ownTasks } = await whatToTest(args, values, saved);
   const { out } = values;
+  const free = out === undefined ? null : await claimOut(out);
   const host = {
     ...nodeHost({ ownTasks, ...deviceChoices(values) }),
     ...(saved && { savedRound: () => Promise.resolve(saved) }),
@@ -48,17 +49,21 @@ export async function evaluate(args: string[]): Promise<number> {
       saveRound: ({ results }: { results: Parameters<typeof writeFiles>[1] }) => writeFiles(out, results),
     }),
   };
-  const { exit, results, error } = await runOnce(host, settings, runReporter(terminal), 'evaluate');
-  if (results) {
-    if (out !== undefined) await writeText(join(out, 'results.json'), `${JSON.stringify(results)}\n`);
-    const row = results.accuracy.exact[0] ?? [];
-    const ranked = results.accuracy.ranked[0] ?? [];
-    const percent = (share: number | null | undefined): string => (share == null ? '–' : (100 * share).toFixed(2));
-    const lines = results.tasks.map(({ name }, i) => `| ${name} | ${percent(row[i])} | ${percent(ranked[i])} |`);
-    terminal.result(['| task | exact % | ranked % |', '| --- | --- | --- |', ...lines].join('\n'));
+  try {
+    const { exit, results, error } = await runOnce(host, settings, runReporter(terminal), 'evaluate');
+    if (results) {
+      if (out !== undefined) await writeResults(out, results);
+      const row = results.accuracy.exact[0] ?? [];
+      const ranked = results.accuracy.ranked[0] ?? [];
+      const percent = (share: number | null | undefined): string => (share == null ? '–' : (100 * share).toFixed(2));
+      const lines = results.tasks.map(({ name }, i) => `| ${name} | ${percent(row[i])} | ${percent(ranked[i])} |`);
+      terminal.result(['| task | exact % | ranked % |', '| --- | --- | --- |', ...lines].join('\n'));
+    }
+    if (error) terminal.note(`${error.code}: ${error.message} ${error.nextStep}`);
+    return exit;
+  } finally {
+    await free?.();
   }
-  if (error) terminal.note(`${error.code}: ${error.message} ${error.nextStep}`);
-  return exit;
 }
 
 /** The settings of the command line, or those of a round, with the tasks of `--order` where it is given. */

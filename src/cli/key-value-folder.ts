@@ -1,13 +1,11 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { mkdir, open, readdir, readFile, rename, rm, stat, statfs, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { GorpError } from '../base/errors.ts';
 import type { KeyValue } from '../weights/key-value.ts';
+import { FileLock } from './file-lock.ts';
 
-/** A lock whose process is alive is touched this often; one not touched for longer than STALE_MS counts for nothing. */
-const BEAT_MS = 5000;
-const STALE_MS = 30_000;
 const RETRY_MS = 200;
 
 interface Named {
@@ -137,47 +135,24 @@ export class FolderKeyValue implements KeyValue {
 
   async run<T>(name: string, work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
     const path = join(this.#locks, hashOf(name));
-    while (!(await this.#guarded(() => this.#lock(path, name)))) {
+    let lock: FileLock | null = null;
+    while ((lock = await this.#guarded(() => FileLock.take(path, name))) === null) {
       signal?.throwIfAborted();
       await wait(RETRY_MS);
     }
-    const beat = setInterval(() => void utimes(path, new Date(), new Date()).catch(() => undefined), BEAT_MS);
     try {
       return await work();
     } finally {
-      clearInterval(beat);
-      await rm(path, { force: true });
+      await lock.release();
     }
-  }
-
-  /** @returns whether the lock is ours now. */
-  async #lock(path: string, name: string): Promise<boolean> {
-    try {
-      const file = await open(path, 'wx');
-      await file.writeFile(name);
-      await file.close();
-      return true;
-    } catch (thrown) {
-      if ((thrown as NodeJS.ErrnoException).code !== 'EEXIST') throw thrown;
-      if (!(await this.#isAlive(path))) await rm(path, { force: true });
-      return false;
-    }
-  }
-
-  async #isAlive(path: string): Promise<boolean> {
-    const touched = await stat(path).then(
-      ({ mtimeMs }) => mtimeMs,
-      () => -Infinity,
-    );
-    return Date.now() - touched < STALE_MS;
   }
 
   running(): Promise<Set<string>> {
     return this.#guarded(async () => {
       const names = new Set<string>();
       for (const file of await readdir(this.#locks)) {
-        const path = join(this.#locks, file);
-        if (await this.#isAlive(path)) names.add(await readFile(path, 'utf8').catch(() => ''));
+        const name = await FileLock.holder(join(this.#locks, file));
+        if (name !== null) names.add(name);
       }
       return names;
     });

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { GorpError } from '../base/errors.ts';
+import { baseOf, checkBase } from '../run/outputs/saved-round.ts';
 import { mergedModelFiles } from '../weights/exports/merged-model.ts';
 import { noPositionals, readArguments } from './arguments.ts';
 import { EXIT, UsageError } from './exit-codes.ts';
@@ -31,10 +32,12 @@ export async function merge(args: string[]): Promise<number> {
     throw new GorpError('run/out-is-taken', `${out} has a model already.`, 'Name another folder with --out.');
   }
   const saved = await openRoundFolder(round);
-  const base = await openNamedModel(values.model ?? saved.results.settings.model, {
+  const model = values.model ?? baseOf(saved);
+  const base = await openNamedModel(model, {
     onProgress: ({ file, bytes, totalBytes }) =>
       terminal.live(`Loading ${file}: ${megabytes(bytes)} of ${megabytes(totalBytes ?? bytes)}`),
   });
+  await checkBase(saved, model, base);
   const files = mergedModelFiles(base, saved.changed, saved.changes);
   for (const file of files) {
     terminal.live(`Writing ${file.path}`);

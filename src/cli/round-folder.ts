@@ -1,53 +1,46 @@
-import { createWriteStream } from 'node:fs';
-import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import { GorpError } from '../base/errors.ts';
 import type { RoundOutput } from '../run/host.ts';
 import { openSavedRound, type SavedRound } from '../run/outputs/saved-round.ts';
+import type { Results } from '../run/results.ts';
 import type { OutputFile } from '../weights/exports/output-file.ts';
 import { isAbsence } from '../weights/model-folder.ts';
 import { DiskFolder } from './disk-folder.ts';
+import { writeDurably, writeFolderDurably } from './durable-write.ts';
 
 /**
- * Writes files below a folder, each under another name until it is complete, so that none is ever half there.
+ * Writes files below a folder, each under another name until it is complete and on disk, so that none is ever half there.
  *
  * @throws GorpError `store/failed`, naming the file.
  */
 export async function writeFiles(folder: string, files: readonly OutputFile[]): Promise<void> {
   for (const { path, content } of files) {
     const target = join(folder, path);
-    const partial = `${target}.partial`;
-    try {
-      await mkdir(dirname(target), { recursive: true });
-      await pipeline(Readable.from(content()), createWriteStream(partial));
-      await rename(partial, target);
-    } catch (thrown) {
-      await rm(partial, { force: true });
-      throw thrown instanceof GorpError ? thrown : unwritable(target, thrown);
-    }
+    await named(target, () => writeDurably(target, content()));
   }
 }
 
 /** Writes a text in one piece, in place of what was there. @throws GorpError `store/failed`. */
-export async function writeText(path: string, text: string): Promise<void> {
-  const partial = `${path}.${process.pid}.partial`;
-  try {
-    await mkdir(dirname(path), { recursive: true });
-    await writeFile(partial, text);
-    await rename(partial, path);
-  } catch (thrown) {
-    await rm(partial, { force: true });
-    throw unwritable(path, thrown);
-  }
-}
+export const writeText = (path: string, text: string): Promise<void> => named(path, () => writeDurably(path, text));
 
-/** Writes the files of a round below a folder, and the order of the tasks, which the released scripts read. */
+/** Writes the results file of a run, finished or not, into its folder. @throws GorpError `store/failed`. */
+export const writeResults = (out: string, results: Results): Promise<void> =>
+  writeText(join(out, RESULTS_FILE), `${JSON.stringify(results)}\n`);
+
+/**
+ * Writes the files of a round below a folder, all of them or none, the order of the tasks, which the released scripts
+ * read, and the results of the run so far.
+ *
+ * @throws GorpError `store/failed`.
+ */
 export async function writeRound(out: string, order: readonly string[], round: RoundOutput): Promise<void> {
   const folder = join(out, round.orderFolder);
-  await writeFiles(join(folder, round.roundFolder), [...round.results, ...round.trained]);
+  const target = join(folder, round.roundFolder);
+  await named(target, () =>
+    writeFolderDurably(target, (draft) => writeFiles(draft, [...round.results, ...round.trained])),
+  );
   await writeText(join(folder, 'task_order.txt'), order.join(','));
+  await writeResults(out, round.soFar);
 }
 
 /** Opens the folder of a round. @throws GorpError as {@link openSavedRound}, `run/unreadable-file`. */
@@ -62,6 +55,17 @@ export function openRoundFolder(path: string): Promise<SavedRound> {
       throw thrown;
     }
   });
+}
+
+const RESULTS_FILE = 'results.json';
+
+/** Work on a file, whose failures are told with its path. */
+export async function named<T>(path: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (thrown) {
+    throw thrown instanceof GorpError ? thrown : unwritable(path, thrown);
+  }
 }
 
 const unwritable = (path: string, cause: unknown): GorpError =>

@@ -1,7 +1,8 @@
+import { reportOf } from '../base/errors.ts';
 import { METHOD_NAMES, type MethodName } from '../methods/registry.ts';
 import type { RunSettings } from '../run/settings.ts';
 import { DEVICE_OPTIONS, DEVICE_USAGE, deviceChoices, oneOf, readArguments, wholeNumber } from './arguments.ts';
-import { EXIT, UsageError } from './exit-codes.ts';
+import { EXIT, exitCodeOf, UsageError } from './exit-codes.ts';
 import { type NodeChoices, nodeHost } from './host.ts';
 import { runReporter } from './reporter.ts';
 import { runOnce } from './run-once.ts';
@@ -48,7 +49,7 @@ export async function study(args: string[]): Promise<number> {
   const files = new StudyFiles(values.out);
   if (values.merge) {
     if (positionals.length === 0) throw new UsageError('--merge needs the folders to put together.');
-    for (const folder of positionals) for (const results of await readRuns(folder)) await files.keep(results);
+    for (const folder of positionals) await takeRuns(folder, files, terminal);
     return conclude(files, terminal);
   }
   if (positionals.length > 0) throw new UsageError(`What is ${JSON.stringify(positionals[0])} for?`);
@@ -60,16 +61,42 @@ export async function study(args: string[]): Promise<number> {
   let exit: number = EXIT.ok;
   for (const [method, seed] of partOf(runs, shard)) {
     const { settings, ownTasks } = await chooseRun({ ...values, method, seed: String(seed) });
-    if (await files.finished(settings)) {
-      terminal.note(`${method} seed ${seed}: is in ${values.out} already`);
+    const free = await files.claim(settings);
+    if (free === null) {
+      terminal.note(`${method} seed ${seed}: is being made by another process`);
       continue;
     }
-    const code = await oneRun(settings, { ownTasks, ...machine }, files, terminal);
+    let code: number = EXIT.ok;
+    try {
+      if (await files.finished(settings)) terminal.note(`${method} seed ${seed}: is in ${values.out} already`);
+      else code = await oneRun(settings, { ownTasks, ...machine }, files, terminal);
+    } catch (thrown) {
+      // One unreadable file does not end the others.
+      const { code: cause, message, nextStep } = reportOf(thrown);
+      if (cause !== 'run/bad-results') throw thrown;
+      terminal.note(`Left out: ${message} ${nextStep}`);
+      code = exitCodeOf(cause);
+    } finally {
+      await free();
+    }
     if (code === EXIT.interrupted) return code;
     if (exit === EXIT.ok) exit = code;
   }
   const code = await conclude(files, terminal);
   return exit === EXIT.ok ? code : exit;
+}
+
+/** Puts the runs of another study beside those that are there; nothing is replaced, and what is left out is named. */
+async function takeRuns(folder: string, files: StudyFiles, terminal: Terminal): Promise<void> {
+  const { runs, unreadable } = await readRuns(folder);
+  for (const { message, nextStep } of unreadable) terminal.note(`Left out: ${message} ${nextStep}`);
+  for (const results of runs) {
+    if (await files.take(results)) continue;
+    const { method, training } = results.settings;
+    terminal.note(
+      `Left out: ${method.name} seed ${training.seed} of ${folder}; a run with the same settings is there.`,
+    );
+  }
 }
 
 async function oneRun(
@@ -91,7 +118,8 @@ async function oneRun(
 }
 
 async function conclude(files: StudyFiles, terminal: Terminal): Promise<number> {
-  const { runs, table } = await files.summarise();
+  const { runs, table, unreadable } = await files.summarise();
+  for (const { message, nextStep } of unreadable) terminal.note(`Left out: ${message} ${nextStep}`);
   terminal.event({ type: 'table', runs: runs.length, table });
   terminal.result(table);
   return EXIT.ok;

@@ -1,13 +1,11 @@
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
-import { GorpError } from '../base/errors.ts';
 import type { SavedRound } from '../run/outputs/saved-round.ts';
 import type { Results } from '../run/results.ts';
 import type { RunSettings } from '../run/settings.ts';
 import { DEVICE_OPTIONS, DEVICE_USAGE, deviceChoices, isGiven, noPositionals, readArguments } from './arguments.ts';
 import { nodeHost } from './host.ts';
 import { runReporter } from './reporter.ts';
-import { openRoundFolder, writeRound, writeText } from './round-folder.ts';
+import { claimOut } from './out-folder.ts';
+import { openRoundFolder, writeResults, writeRound } from './round-folder.ts';
 import { runOnce } from './run-once.ts';
 import {
   changed,
@@ -47,17 +45,23 @@ export async function train(args: string[]): Promise<number> {
   const saved = values.resume === undefined ? undefined : await openRoundFolder(values.resume);
   const { settings, ownTasks } = await whatToTrain(args, values, saved);
   const { out } = values;
-  if (out !== undefined && saved === undefined) refuseToOverwrite(out);
+  const { order } = settings;
+  const resumed = saved && { path: values.resume ?? '', round: saved.round };
+  const free = out === undefined ? null : await claimOut(out, { order, resumed });
   const host = {
     ...nodeHost({ ownTasks, ...deviceChoices(values) }),
     ...(saved && { savedRound: () => Promise.resolve(saved) }),
-    ...(out !== undefined && { saveRound: writeRound.bind(null, out, settings.order) }),
+    ...(out !== undefined && { saveRound: writeRound.bind(null, out, order) }),
   };
-  const { exit, results, error } = await runOnce(host, settings, runReporter(terminal));
-  if (results && out !== undefined) await writeText(join(out, 'results.json'), `${JSON.stringify(results)}\n`);
-  if (results) terminal.result(resultText(results, out));
-  if (error) terminal.note(`${error.code}: ${error.message} ${error.nextStep}`);
-  return exit;
+  try {
+    const { exit, results, error } = await runOnce(host, settings, runReporter(terminal));
+    if (results && out !== undefined) await writeResults(out, results);
+    if (results) terminal.result(resultText(results, out));
+    if (error) terminal.note(`${error.code}: ${error.message} ${error.nextStep}`);
+    return exit;
+  } finally {
+    await free?.();
+  }
 }
 
 /** The run of the command line; on from a round it is that round's run, with what `--order` and others name beside it. */
@@ -78,15 +82,6 @@ async function whatToTrain(
     training: settings.training,
   };
   return { settings: changed(onward, values.seed, values.set), ownTasks };
-}
-
-function refuseToOverwrite(out: string): void {
-  if (!existsSync(join(out, 'results.json'))) return;
-  throw new GorpError(
-    'run/out-is-taken',
-    `${out} has the results of a run already.`,
-    'Name another folder with --out, or delete this one.',
-  );
 }
 
 function resultText(results: Results, out: string | undefined): string {

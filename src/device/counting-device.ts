@@ -1,7 +1,9 @@
 import { type Allocator, BufferLedger } from './buffers.ts';
 import type { Device, DeviceFacts, MemoryLimits, Program } from './device.ts';
+import { bytesOfArguments } from './wasm/program.ts';
 import { WasmPlanner } from './wasm/planner.ts';
 import { GpuPlanner } from './webgpu/planner.ts';
+import { bytesOfUniforms } from './webgpu/program.ts';
 import { Tuning } from './webgpu/tuning.ts';
 
 /** What a plan of memory must know of a device. */
@@ -10,8 +12,8 @@ export type DeviceOutline = Pick<DeviceFacts, 'kind'> & { readonly limits: Memor
 /** What a plan of memory must know of this device. */
 export const outlineOf = ({ facts, limits }: Device): DeviceOutline => ({ kind: facts.kind, limits });
 
-// What the parameters of one kernel take: a uniform binding, or the words that a function reads.
-const PARAMETER_BYTES = { webgpu: 256, wasm: 128 };
+// What the parameters of a program's kernels take.
+const PARAMETER_BYTES = { webgpu: bytesOfUniforms, wasm: bytesOfArguments };
 
 /**
  * A device that holds nothing and computes nothing: its ledger counts what a real one of its kind and limits would hold.
@@ -34,9 +36,9 @@ export function countingDevice({ kind, limits }: DeviceOutline): Device {
     write: nothing,
     clear: nothing,
     record: (name, plan): Promise<Program> => {
-      const { length: dispatchCount } = plan();
-      const parameters = buffers.storage(`${name} parameters`, dispatchCount * PARAMETER_BYTES[kind]);
-      return Promise.resolve({ name, dispatchCount, destroy: () => parameters.destroy() });
+      const dispatches = plan();
+      const parameters = buffers.storage(`${name} parameters`, PARAMETER_BYTES[kind](dispatches));
+      return Promise.resolve({ name, dispatchCount: dispatches.length, destroy: () => parameters.destroy() });
     },
     run: () => Promise.resolve(),
     read: () => Promise.reject(new Error('a device that only counts has nothing to read')),

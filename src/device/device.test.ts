@@ -41,7 +41,7 @@ describe.each(TEST_DEVICES)('a buffer on $name', ({ acquire }) => {
       recorded: () => device.record('product', product(kept, gone, kept)),
     };
     for (const [name, use] of Object.entries(uses)) {
-      const used = (async () => use())();
+      const used = Promise.resolve().then(use);
       await expect(used, name).rejects.toThrow('the buffer gone has been destroyed');
     }
     expect(await valuesOf(kept)).toEqual([3, 3, 3, 3]);

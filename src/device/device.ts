@@ -73,8 +73,12 @@ export interface Device {
   /** Reads bytes back: what is there after everything that was run before. @throws GorpError `device/lost`. */
   read(range: BufferRange): Promise<ArrayBuffer>;
 
-  /** Lets kernels round operands of products to 16-bit floats. @throws GorpError `device/no-f16`. */
-  allowHalves(): void;
+  /**
+   * Whether kernels may round operands of products to 16-bit floats; they may not when this is not called.
+   *
+   * @throws GorpError `device/no-f16` where they may and cannot.
+   */
+  allowHalves(allowed: boolean): void;
   /** Throws GorpError `device/lost` once the device is gone, `device/invalid-operation` once it has refused work. */
   check(): void;
   /** Rejects with GorpError `device/lost` when the device goes away unasked; pending otherwise. */

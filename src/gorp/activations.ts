@@ -19,7 +19,7 @@ interface CovarianceSum {
 
 /**
  * C = XᵀX of the inputs of every trained layer over the tokens of a sample, padding left out: what a space of
- * activations is built from (METHOD.md section 4). Layers that read the same tensor (q and v) share one matrix.
+ * activations is built from (docs/method.md, eq. (16)). Layers that read the same tensor (q and v) share one matrix.
  */
 export class InputCovariances {
   readonly #sums = new Map<string, CovarianceSum>();

@@ -49,7 +49,7 @@ export class AdapterGroup {
     this.B.clear();
   }
 
-  /** Freezes the trained pair behind the earlier ones: METHOD.md section 2. Waits for the GPU. */
+  /** Freezes the trained pair behind the earlier ones: docs/method.md, eq. (3). Waits for the GPU. */
   async freeze(): Promise<void> {
     const [newA, newB] = [await this.A.read(), await this.B.read()];
     this.#destroyPrevious();

@@ -14,7 +14,7 @@ const PASSES = 2;
 export interface ImplicitGradient {
   readonly x: Tensor;
   readonly dy: Tensor;
-  /** S [in, k]: in place of G stands G − G S Sᵀ (activation space, METHOD.md section 4). */
+  /** S [in, k]: in place of G stands G − G S Sᵀ (activation space, docs/method.md, eq. (17)). */
   readonly outside?: Tensor | undefined;
 }
 
@@ -49,13 +49,13 @@ function throughTranspose(g: Graph, { x, dy, outside }: ImplicitGradient, rows: 
 }
 
 /**
- * Records the leading singular vectors of an implicit gradient by block power iteration: as DESIGN.md section 3.3 has
+ * Records the leading singular vectors of an implicit gradient by block power iteration: as docs/method.md, section 3.5, has
  * it, with G·Ω = dYᵀ(XΩ) and Gᵀ·Q = Xᵀ(dY Q), every half step orthonormalised. Small singular values keep their
  * precision: the last half step Z = L Ω is turned by the singular vectors of L, and no Gram matrix is formed.
  *
  * @param side on which the vectors lie: `right`, rows v_j [n, in], or `left`, rows u_j [n, out].
  * @param sketch [n, in] or [n, out]: where the last refresh left its vectors, or zero. The new ones go here, largest
- *   singular value first, signs by the rule of METHOD.md section 3.
+ *   singular value first, signs by docs/method.md, eq. (9).
  */
 export function recordLeadingVectors(
   g: Graph,

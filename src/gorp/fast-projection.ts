@@ -21,7 +21,7 @@ import type { GroupSpace } from './trainable-group.ts';
 const PROBES = 16;
 
 /**
- * Projected full-rank training in which no gradient is formed (METHOD.md section 3 with `projection: 'fast'`). What the
+ * Projected full-rank training in which no gradient is formed (docs/method.md, eq. (13)). What the
  * weights have gained since the last refresh is kept beside them as a low-rank pair,
  *
  *     y = x Wᵀ + (x V_r) Nᵀ      or  (x Nᵀ) U_rᵀ      or  ((x V_r) Nᵀ) U_rᵀ

@@ -69,7 +69,7 @@ export class FullRankGroup {
     return this.spacePlan?.source === 'activation';
   }
 
-  /** METHOD.md section 3, "On which side S acts". */
+  /** docs/method.md, eq. (10) and (17). */
   #spaceSide(): Side {
     if (this.#onInputs) return 'columns';
     return this.spacePlan?.weightSide === 'kept' && this.#side === 'left' ? 'columns' : 'rows';

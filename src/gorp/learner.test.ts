@@ -1,13 +1,12 @@
-import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Device } from '../device/device.ts';
 import { parseT5Config } from '../models/t5-config.ts';
 import type { SizedBatch } from '../models/network.ts';
 import { T5Network } from '../models/t5-network.ts';
 import { relativeError } from '../testing/compare.ts';
-import { goldenBatch, type GoldenTensor, readGolden } from '../testing/golden.ts';
+import { goldenBatch, type GoldenTensor } from '../testing/golden.ts';
 import { acquireTestDevice } from '../testing/devices.ts';
-import { hasShared, sharedPath } from '../testing/shared.ts';
+import { type ReferenceFolder, referencesWith } from '../testing/reference.ts';
 import { Learner } from './learner.ts';
 import { type Matrix, matrix, multiplyTranspose, subtract } from './matrix.ts';
 import { T5_TARGETS } from './method-groups.ts';
@@ -28,105 +27,109 @@ interface ContinualRun {
 
 const adapterName = (layer: string): string => `base_model.model.${layer}.loranew_A`;
 
-describe.skipIf(!hasShared)('two tasks on the GPU equal the released optimizer (golden/continual, signfix)', () => {
-  test('losses, gradient norms, trained tensors, ranks and spaces', async () => {
-    const run = JSON.parse(readFileSync(sharedPath('golden', 'continual', 'run.json'), 'utf8')) as ContinualRun;
-    const number = (name: string): number => Number(run.config[name]);
-    const model = readGolden('golden/t5-tiny/model.safetensors');
-    const init = readGolden('golden/continual/init.safetensors');
-    const expected = readGolden('golden/continual/expected.safetensors');
-    const get = (tensors: Map<string, GoldenTensor>, name: string): GoldenTensor => {
-      const tensor = tensors.get(name);
-      if (tensor === undefined) throw new Error(`no ${name} in the reference`);
-      return tensor;
-    };
-    const asMatrix = ({ shape, data }: GoldenTensor): Matrix => matrix(shape[0], shape[1], data);
-    const batches = [1, 2].map((task) => readBatches(task, number('micro_batches_per_task')));
+describe.each(referencesWith('golden/continual', 'golden/t5-tiny'))(
+  'two tasks on the GPU equal those of $name',
+  (reference) => {
+    test('losses, gradient norms, trained tensors, ranks and spaces', async () => {
+      const run = reference.json<ContinualRun>('golden/continual/run.json');
+      const number = (name: string): number => Number(run.config[name]);
+      const model = reference.tensors('golden/t5-tiny/model.safetensors');
+      const init = reference.tensors('golden/continual/init.safetensors');
+      const expected = reference.tensors('golden/continual/expected.safetensors');
+      const get = (tensors: Map<string, GoldenTensor>, name: string): GoldenTensor => {
+        const tensor = tensors.get(name);
+        if (tensor === undefined) throw new Error(`no ${name} in the reference`);
+        return tensor;
+      };
+      const asMatrix = ({ shape, data }: GoldenTensor): Matrix => matrix(shape[0], shape[1], data);
+      const batches = [1, 2].map((task) => readBatches(reference, task, number('micro_batches_per_task')));
 
-    const config = parseT5Config(JSON.parse(readFileSync(sharedPath('golden', 't5-tiny', 'config.json'), 'utf8')));
-    const network = new T5Network(device, config, 64);
-    const method = {
-      ...methodPreset('gorp'),
-      projection: 'exact' as const,
-      loraRank: number('r'),
-      loraAlpha: number('lora_alpha'),
-      loraDropout: number('lora_dropout'),
-      learningRate: number('learning_rate'),
-      galoreLearningRate: number('galore_lr'),
-      galoreRank: number('galore_rank'),
-      galoreScale: number('galore_scale'),
-      updateProjGap: number('galore_update_proj_gap'),
-      spaceRule: 'official' as const,
-    };
-    const learner = await Learner.create(
-      device,
-      network,
-      planOf(method),
-      T5_TARGETS,
-      { seed: 1, maxGradNorm: number('max_grad_norm'), gradientAccumulation: number('gradient_accumulation_steps') },
-      (name) => Promise.resolve(get(model, name).data as Float32Array),
-    );
-    for (const [t, golden] of run.signfix.tasks.entries()) {
-      const task = t + 1;
-      await learner.beginTask();
-      const before = await learner.readTrained();
-      for (const layer of before.adapters.keys()) {
-        const pair = ['A', 'B'].map((ab) =>
-          asMatrix(get(init, `task${task}/base_model.model.${layer}.loranew_${ab}.weight`)),
-        );
-        learner.setAdapter(layer, pair[0], pair[1]);
-      }
-      const accumulation = number('gradient_accumulation_steps');
-      for (let epoch = 0; epoch < number('num_train_epochs'); epoch++) {
-        for (let i = 0; i < batches[t].length; i += accumulation)
-          await learner.step(batches[t].slice(i, i + accumulation));
-      }
-      const records = await learner.takeRecords();
-      expect(records.length).toBe(golden.step_losses.length);
-      records.forEach((record, step) => {
-        expect(Math.abs(record.loss / golden.step_losses[step] - 1), `loss of step ${step}`).toBeLessThan(5e-4);
-        const norm = golden.grad_norms_before_clipping[step];
-        expect(Math.abs(record.gradientNorm / norm - 1), `gradient norm of step ${step}`).toBeLessThan(5e-3);
-      });
-      const growths = await learner.endTask({ sample: [] });
-      const after = await learner.readTrained();
-      const finals = `signfix/task${task}/final`;
-      for (const [layer, { A, B }] of after.adapters) {
-        for (const [ab, value] of [
-          ['A', A],
-          ['B', B],
-        ] as const) {
-          const name = `base_model.model.${layer}.loranew_${ab}.weight`;
-          const start = get(init, `task${task}/${name}`).data;
-          const change = (x: ArrayLike<number>): Float64Array => Float64Array.from(x, (v, i) => v - start[i]);
-          expect(relativeError(change(value.data), change(get(expected, `${finals}/${name}`).data)), name).toBeLessThan(
-            2e-2,
+      const config = parseT5Config(reference.json('golden/t5-tiny/config.json'));
+      const network = new T5Network(device, config, 64);
+      const method = {
+        ...methodPreset('gorp'),
+        projection: 'exact' as const,
+        loraRank: number('r'),
+        loraAlpha: number('lora_alpha'),
+        loraDropout: number('lora_dropout'),
+        learningRate: number('learning_rate'),
+        galoreLearningRate: number('galore_lr'),
+        galoreRank: number('galore_rank'),
+        galoreScale: number('galore_scale'),
+        updateProjGap: number('galore_update_proj_gap'),
+        spaceRule: 'official' as const,
+      };
+      const learner = await Learner.create(
+        device,
+        network,
+        planOf(method),
+        T5_TARGETS,
+        { seed: 1, maxGradNorm: number('max_grad_norm'), gradientAccumulation: number('gradient_accumulation_steps') },
+        (name) => Promise.resolve(get(model, name).data as Float32Array),
+      );
+      for (const [t, golden] of run.signfix.tasks.entries()) {
+        const task = t + 1;
+        await learner.beginTask();
+        const before = await learner.readTrained();
+        for (const layer of before.adapters.keys()) {
+          const pair = ['A', 'B'].map((ab) =>
+            asMatrix(get(init, `task${task}/base_model.model.${layer}.loranew_${ab}.weight`)),
           );
+          learner.setAdapter(layer, pair[0], pair[1]);
         }
+        const accumulation = number('gradient_accumulation_steps');
+        for (let epoch = 0; epoch < number('num_train_epochs'); epoch++) {
+          for (let i = 0; i < batches[t].length; i += accumulation)
+            await learner.step(batches[t].slice(i, i + accumulation));
+        }
+        const records = await learner.takeRecords();
+        expect(records.length).toBe(golden.step_losses.length);
+        records.forEach((record, step) => {
+          expect(Math.abs(record.loss / golden.step_losses[step] - 1), `loss of step ${step}`).toBeLessThan(5e-4);
+          const norm = golden.grad_norms_before_clipping[step];
+          expect(Math.abs(record.gradientNorm / norm - 1), `gradient norm of step ${step}`).toBeLessThan(5e-3);
+        });
+        const growths = await learner.endTask({ sample: [] });
+        const after = await learner.readTrained();
+        const finals = `signfix/task${task}/final`;
+        for (const [layer, { A, B }] of after.adapters) {
+          for (const [ab, value] of [
+            ['A', A],
+            ['B', B],
+          ] as const) {
+            const name = `base_model.model.${layer}.loranew_${ab}.weight`;
+            const start = get(init, `task${task}/${name}`).data;
+            const change = (x: ArrayLike<number>): Float64Array => Float64Array.from(x, (v, i) => v - start[i]);
+            expect(
+              relativeError(change(value.data), change(get(expected, `${finals}/${name}`).data)),
+              name,
+            ).toBeLessThan(2e-2);
+          }
+        }
+        for (const [layer, W] of after.weights) {
+          const start = before.weights.get(layer) as Matrix;
+          const wanted = subtract(asMatrix(get(expected, `${finals}/${layer}.weight`)), start);
+          expect(relativeError(subtract(W, start).data, wanted.data), layer).toBeLessThan(2e-2);
+        }
+        const spaceName = (layer: string): string => (after.adapters.has(layer) ? adapterName(layer) : layer);
+        for (const growth of growths) {
+          expect(growth.total, `rank of ${growth.name}`).toBe(golden.space_ranks[spaceName(growth.name)]);
+          const S = after.spaces.get(growth.name) as Matrix;
+          const projector = get(expected, `signfix/task${task}/space_projector/${spaceName(growth.name)}`).data;
+          const difference = multiplyTranspose(S, S).data.map((x, i) => x - projector[i]);
+          expect(Math.hypot(...difference), `space of ${growth.name}`).toBeLessThan(2e-2);
+        }
+        expect(growths.length).toBe(Object.keys(golden.space_ranks).length);
       }
-      for (const [layer, W] of after.weights) {
-        const start = before.weights.get(layer) as Matrix;
-        const wanted = subtract(asMatrix(get(expected, `${finals}/${layer}.weight`)), start);
-        expect(relativeError(subtract(W, start).data, wanted.data), layer).toBeLessThan(2e-2);
-      }
-      const spaceName = (layer: string): string => (after.adapters.has(layer) ? adapterName(layer) : layer);
-      for (const growth of growths) {
-        expect(growth.total, `rank of ${growth.name}`).toBe(golden.space_ranks[spaceName(growth.name)]);
-        const S = after.spaces.get(growth.name) as Matrix;
-        const projector = get(expected, `signfix/task${task}/space_projector/${spaceName(growth.name)}`).data;
-        const difference = multiplyTranspose(S, S).data.map((x, i) => x - projector[i]);
-        expect(Math.hypot(...difference), `space of ${growth.name}`).toBeLessThan(2e-2);
-      }
-      expect(growths.length).toBe(Object.keys(golden.space_ranks).length);
-    }
-    learner.destroy();
-    network.destroy();
-    expect(device.buffers.liveLabels).toEqual([]);
-  });
-});
+      learner.destroy();
+      network.destroy();
+      expect(device.buffers.liveLabels).toEqual([]);
+    });
+  },
+);
 
-function readBatches(task: number, count: number): SizedBatch[] {
-  const tensors = readGolden('golden/continual/batches.safetensors');
+function readBatches(reference: ReferenceFolder, task: number, count: number): SizedBatch[] {
+  const tensors = reference.tensors('golden/continual/batches.safetensors');
   return Array.from({ length: count }, (_, i) => {
     const part = (name: string): GoldenTensor => tensors.get(`task${task}/batch${i}/${name}`) as GoldenTensor;
     return goldenBatch(part('input_ids'), part('attention_mask'), part('labels'));

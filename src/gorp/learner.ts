@@ -21,7 +21,7 @@ export type { StepRecord } from './learner/step.ts';
 
 /**
  * A model that learns tasks one after another by a method: parameters, adapters, optimizer state and shared spaces on
- * the device, and the programs that train them (METHOD.md sections 2-4). Each of its jobs is a file of `learner/`.
+ * the device, and the programs that train them (docs/method.md, sections 2 to 4). Each of its jobs is a file of `learner/`.
  */
 export class Learner {
   readonly layers: Layers;

@@ -1,4 +1,4 @@
-/** Which layers a model family gives to adapters and to full-rank training by default: METHOD.md section 1. */
+/** Which layers a model family gives to adapters and to full-rank training by default: docs/method.md, section 1. */
 export interface TargetModules {
   /** Layers that get LoRA. */
   readonly lora: RegExp;

@@ -12,7 +12,7 @@ export interface PenalisedPair {
 }
 
 /**
- * O-LoRA's term λ Σ|A_prev Aᵀ|: adds its gradient λ sign(A A_prevᵀ) A_prev to that of A (METHOD.md section 7).
+ * O-LoRA's term λ Σ|A_prev Aᵀ|: adds its gradient λ sign(A A_prevᵀ) A_prev to that of A (docs/method.md, eq. (22)).
  *
  * @param previous A_prev [(t−1) r, in].
  */
@@ -21,7 +21,7 @@ export function recordOrthogonalPenalty(g: Graph, pair: PenalisedPair, previous:
   matmul(g, sign(g, overlap), previous, { layout: 'nn', alpha: lambda, into: pair.gradA, accumulate: true });
 }
 
-/** N-LoRA's term λ Σ|B A|: adds λ Bᵀ sign(B A) to the gradient of A and λ sign(B A) Aᵀ to that of B. */
+/** N-LoRA's term λ Σ|B A| (docs/method.md, eq. (23)): adds λ Bᵀ sign(B A) to the gradient of A and λ sign(B A) Aᵀ to that of B. */
 export function recordSparsityPenalty(g: Graph, { A, B, gradA, gradB }: PenalisedPair, lambda: number): void {
   const signs = sign(g, matmul(g, B, A, { layout: 'nn' })); // [out, in]
   matmul(g, B, signs, { layout: 'tn', alpha: lambda, into: gradA, accumulate: true });

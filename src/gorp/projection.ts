@@ -16,7 +16,7 @@ export interface Basis {
   right: Matrix | null;
 }
 
-/** The side of the basis for a weight of `rows` × `columns` (out × in): METHOD.md section 3, `proj_type`. */
+/** The side of the basis for a weight of `rows` × `columns` (out × in): docs/method.md, eq. (8). */
 export function basisSide(projType: ProjType, rows: number, columns: number): BasisSide {
   const tall = rows >= columns;
   if (projType === 'std') return tall ? 'right' : 'left';
@@ -32,7 +32,7 @@ export function compressedShape(rows: number, columns: number, rank: number, pro
 }
 
 /**
- * The first `rank` singular vectors of a gradient, by the sign rule of METHOD.md section 3: the entry of largest
+ * The first `rank` singular vectors of a gradient, by the sign rule of docs/method.md, eq. (9): the entry of largest
  * magnitude is positive in v_j for a right basis, in u_j for a left one and for both.
  *
  * @param g out × in.

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { type GoldenTensor, goldenReal, readGolden, readGoldenJson, relativeError } from '../testing/golden.ts';
+import { relativeError } from '../testing/compare.ts';
+import { goldenReal } from '../testing/golden.ts';
 import { goldenMatrix } from '../testing/matrices.ts';
-import { hasShared } from '../testing/shared.ts';
+import { referencesWith } from '../testing/reference.ts';
 import { type Matrix, matrix, subtract, transpose } from './matrix.ts';
 import type { ProjType } from './method-plan.ts';
 import { type ReferenceGroup, referenceState, referenceStep } from './reference-optimizer.ts';
@@ -56,14 +57,13 @@ function groupOf(one: Case, weightDecay: number, space: Matrix | null): Referenc
   };
 }
 
-describe.skipIf(!hasShared)('the reference trajectories', () => {
-  const reference = hasShared ? readGoldenJson<Cases>('golden/optimizer/cases.json') : undefined;
-  const gradients = hasShared ? readGolden('golden/optimizer/gradients.safetensors') : new Map<string, GoldenTensor>();
-  const expected = hasShared ? readGolden('golden/optimizer/trajectories.safetensors') : gradients;
+describe.each(referencesWith('golden/optimizer'))('the trajectories of $name', (reference) => {
+  const given = reference.json<Cases>('golden/optimizer/cases.json');
+  const gradients = reference.tensors('golden/optimizer/gradients.safetensors');
+  const expected = reference.tensors('golden/optimizer/trajectories.safetensors');
 
-  it.each(reference?.cases ?? [])('$id', (one) => {
-    if (!reference) throw new Error('There are no cases.');
-    const { steps, snapshots_after_step, refresh_at_step_index, defaults } = reference;
+  it.each(given.cases)('$id', (one) => {
+    const { steps, snapshots_after_step, refresh_at_step_index, defaults } = given;
     const [rows, columns] = one.shape;
     const shape = `${rows}x${columns}`;
     const g = goldenReal(gradients, `${shape}.g`);
@@ -71,7 +71,7 @@ describe.skipIf(!hasShared)('the reference trajectories', () => {
     const start = goldenMatrix(gradients, `${shape}.w0`);
     const space = one.has_S ? goldenMatrix(expected, `${one.id}/S`) : null;
     const group = groupOf(one, one.weight_decay ?? defaults.weight_decay, space);
-    // The sign rule of METHOD.md section 3 is that of the `signfix` runs; without singular vectors there is one run.
+    // The sign rule of docs/method.md, eq. (9), is that of the `signfix` runs; without singular vectors there is one run.
     const run = one.group === 'galore' ? 'signfix' : 'official';
     const compared: string[] = [];
     const compare = (name: string, found: Matrix, tolerance: number): void => {

@@ -37,7 +37,7 @@ function partners(rows: Matrix): Matrix {
 }
 
 /**
- * The rule for the arbitrary signs of singular vectors (METHOD.md section 3): in each column of `vectors` the entry of
+ * The rule for the arbitrary signs of singular vectors (docs/method.md, eq. (9)): in each column of `vectors` the entry of
  * largest magnitude becomes positive, the first of them on a tie. Columns of `partners` are negated together with those
  * of `vectors`.
  */

@@ -8,7 +8,7 @@ const MOST_WEIGHT = 1 - 1e-6;
 const LEAST_WEIGHT = 0.02;
 
 /**
- * Grows the soft space of a layer's inputs (`softness` > 0). Instead of cutting directions off at a threshold it keeps each
+ * Grows the soft space of a layer's inputs (docs/method.md, eq. (18)). Instead of cutting directions off at a threshold it keeps each
  * out by the weight w = λ / (λ + α), where λ is the energy that earlier tasks had in it: I − S Sᵀ with S = U √w is
  * α (E + α I)⁻¹, the projector of OWM (Zeng et al. 2019, "Continual learning of context-dependent processing in neural
  * networks"). Of all changes with one effect on new inputs, those that it lets through change the answers to old ones least.

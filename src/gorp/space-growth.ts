@@ -30,7 +30,7 @@ interface Grown {
 }
 
 /**
- * Grows the shared space of every tensor at the end of a task (METHOD.md section 4), puts it on the GPU, and measures it.
+ * Grows the shared space of every tensor at the end of a task (docs/method.md, section 4), puts it on the GPU, and measures it.
  *
  * @param covariances of the inputs of each layer, where spaces are built from activations; else first moments are read
  * from the GPU.

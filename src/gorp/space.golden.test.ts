@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { type GoldenTensor, readGolden, readGoldenJson } from '../testing/golden.ts';
 import { goldenMatrix } from '../testing/matrices.ts';
-import { hasShared } from '../testing/shared.ts';
+import { referencesWith } from '../testing/reference.ts';
 import { energy, type Matrix, multiplyTranspose, subtract } from './matrix.ts';
 import { growSpace, growSpaceFromCovariance, type SpaceGrowth } from './space.ts';
 
@@ -22,10 +21,10 @@ interface Sequence {
   }[];
 }
 
-describe.skipIf(!hasShared)('the reference gradient spaces', () => {
-  const sequences = hasShared ? readGoldenJson<Record<string, Sequence>>('golden/gradspace/ranks.json') : {};
-  const moments = hasShared ? readGolden('golden/gradspace/moments.safetensors') : new Map<string, GoldenTensor>();
-  const expected = hasShared ? readGolden('golden/gradspace/expected.safetensors') : new Map<string, GoldenTensor>();
+describe.each(referencesWith('golden/gradspace'))('the gradient spaces of $name', (reference) => {
+  const sequences = reference.json<Record<string, Sequence>>('golden/gradspace/ranks.json');
+  const moments = reference.tensors('golden/gradspace/moments.safetensors');
+  const expected = reference.tensors('golden/gradspace/expected.safetensors');
 
   describe.each(Object.entries(sequences))('%s', (name, { tasks }) => {
     it('has the energies of the reference', () => {
@@ -80,10 +79,10 @@ interface ContinualRun {
   [run: string]: { tasks: { space_ranks: Record<string, number> }[] } | { space_rule: string };
 }
 
-describe.skipIf(!hasShared)('the spaces of the reference continual run', () => {
+describe.each(referencesWith('golden/continual'))('the spaces of the continual run of $name', (reference) => {
   it.each(['official', 'signfix'])('%s: follow from the first moments', (run) => {
-    const json = readGoldenJson<ContinualRun>('golden/continual/run.json');
-    const tensors = readGolden('golden/continual/expected.safetensors');
+    const json = reference.json<ContinualRun>('golden/continual/run.json');
+    const tensors = reference.tensors('golden/continual/expected.safetensors');
     const threshold = Number(/threshold ([\d.]+)/.exec(json.config.space_rule)?.[1]);
     const { tasks } = json[run] as { tasks: { space_ranks: Record<string, number> }[] };
     expect(tasks.length).toBeGreaterThan(1);

@@ -54,7 +54,7 @@ export function projectOutRight(a: Matrix, space: Matrix): Matrix {
 }
 
 /**
- * Grows the shared gradient space of a tensor by a task's main directions (METHOD.md section 4).
+ * Grows the shared gradient space of a tensor by a task's main directions (docs/method.md, eq. (15)).
  *
  * Rule `paper`: the fewest left singular vectors of M − S Sᵀ M are added with which the space holds `threshold` of
  * ‖M‖². Rule `official`, as released: the same, but one fewer on the first task.
@@ -87,7 +87,7 @@ export function growSpace(options: {
 }
 
 /**
- * Grows the space of a layer's inputs (METHOD.md section 4, `space_source: 'activation'`, after GPM). The same as
+ * Grows the space of a layer's inputs (docs/method.md, section 4.2, after GPM). The same as
  * {@link growSpace} by the paper's rule with a moment M for which M Mᵀ is the covariance, the inputs X themselves
  * (dimension × tokens) among them.
  *

@@ -5,7 +5,7 @@ import { heldShare } from './space.ts';
 const MOST = 4;
 
 /**
- * Factor of a learning rate that makes up for a space of inputs (`taskRates: 'compensated'`): 1 / √(mean share of the
+ * Factor of a learning rate that makes up for a space of inputs (docs/method.md, eq. (19)): 1 / √(mean share of the
  * inputs' energy outside the space), at most {@link MOST}. Adam's steps are of one size whatever the gradient, and a
  * change that answers to the inputs outside the space alone changes the output by the root of their share. Of a soft space
  * that is an approximation, since weights w let (1 − w)² of the energy through and not 1 − w.

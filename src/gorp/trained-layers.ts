@@ -34,7 +34,7 @@ export interface LayerUses {
 }
 
 /**
- * The layers of a model as they are now, adapters included (METHOD.md section 2). For a graph that trains nothing, what
+ * The layers of a model as they are now, adapters included (docs/method.md, eq. (1)). For a graph that trains nothing, what
  * fast projections hold beside the weights must have been merged into them.
  */
 export function trainedLayers(parts: TrainedParts, uses: LayerUses = {}): Layers {

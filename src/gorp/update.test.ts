@@ -5,10 +5,11 @@ import { Graph, type Numbers } from '../graph/graph.ts';
 import { adamStepSize } from '../graph/ops/optimizer.ts';
 import type { Tensor } from '../graph/tensor.ts';
 import { runOnCpu } from '../graph/twin.ts';
-import { type GoldenTensor, goldenReal, readGolden, readGoldenJson, relativeError } from '../testing/golden.ts';
+import { relativeError } from '../testing/compare.ts';
+import { goldenReal } from '../testing/golden.ts';
 import { acquireTestDevice } from '../testing/devices.ts';
 import { goldenMatrix } from '../testing/matrices.ts';
-import { hasShared } from '../testing/shared.ts';
+import { referencesWith } from '../testing/reference.ts';
 import { type Matrix, matrix, subtract, transpose } from './matrix.ts';
 import { type Basis, basisSide, compressedShape, makeBasis } from './projection.ts';
 import type { ProjType } from './method-plan.ts';
@@ -165,60 +166,62 @@ class UpdateUnderTest {
   }
 }
 
-// METHOD.md section 3 has no weight decay, so these graphs have none; reference-optimizer.golden.test.ts covers its case.
-describe.skipIf(!hasShared)('updates equal the reference trajectories without weight decay, twin and GPU', () => {
-  const reference = hasShared ? readGoldenJson<Cases>('golden/optimizer/cases.json') : undefined;
-  const gradients = hasShared ? readGolden('golden/optimizer/gradients.safetensors') : new Map<string, GoldenTensor>();
-  const expected = hasShared ? readGolden('golden/optimizer/trajectories.safetensors') : gradients;
-  const all = reference?.cases ?? [];
-  const decays = ({ weight_decay = reference?.defaults.weight_decay }: Case): boolean => weight_decay !== 0;
+// docs/method.md, section 3, has no weight decay, so these graphs have none; reference-optimizer.golden.test.ts covers its case.
+const TRAJECTORIES = referencesWith('golden/optimizer');
+describe.each(TRAJECTORIES)(
+  'updates equal the trajectories of $name without weight decay, twin and GPU',
+  (reference) => {
+    const given = reference.json<Cases>('golden/optimizer/cases.json');
+    const gradients = reference.tensors('golden/optimizer/gradients.safetensors');
+    const expected = reference.tensors('golden/optimizer/trajectories.safetensors');
+    const decays = ({ weight_decay = given.defaults.weight_decay }: Case): boolean => weight_decay !== 0;
 
-  test.each(all.filter((one) => !decays(one)))('$id', async (one) => {
-    if (!reference) throw new Error('There are no cases.');
-    const { steps, snapshots_after_step, refresh_at_step_index } = reference;
-    const [rows, columns] = one.shape;
-    const g = goldenReal(gradients, `${rows}x${columns}.g`);
-    const start = goldenMatrix(gradients, `${rows}x${columns}.w0`);
-    const update = new UpdateUnderTest(one, one.has_S ? goldenMatrix(expected, `${one.id}/S`) : null);
-    const run = `${one.id}/${one.group === 'galore' ? 'signfix' : 'official'}`;
-    const compare = async (name: string, wanted: string, tolerance: (t: Tolerance) => number): Promise<void> => {
-      for (const [place, [found]] of placesOf(await update.read(name))) {
-        const error = relativeError(found.data, goldenMatrix(expected, `${run}/${wanted}`).data);
-        expect(error, `${wanted}, ${place}`).toBeLessThan(tolerance(toleranceOf(one, place)));
-      }
-    };
+    test.each(given.cases.filter((one) => !decays(one)))('$id', async (one) => {
+      const { steps, snapshots_after_step, refresh_at_step_index } = given;
+      const [rows, columns] = one.shape;
+      const g = goldenReal(gradients, `${rows}x${columns}.g`);
+      const start = goldenMatrix(gradients, `${rows}x${columns}.w0`);
+      const update = new UpdateUnderTest(one, one.has_S ? goldenMatrix(expected, `${one.id}/S`) : null);
+      const run = `${one.id}/${one.group === 'galore' ? 'signfix' : 'official'}`;
+      const compare = async (name: string, wanted: string, tolerance: (t: Tolerance) => number): Promise<void> => {
+        for (const [place, [found]] of placesOf(await update.read(name))) {
+          const error = relativeError(found.data, goldenMatrix(expected, `${run}/${wanted}`).data);
+          expect(error, `${wanted}, ${place}`).toBeLessThan(tolerance(toleranceOf(one, place)));
+        }
+      };
 
-    update.write('weights', [start, mirrored(start)]);
-    for (let step = 0; step < steps; step++) {
-      const G = matrix(rows, columns, g.data.subarray(step * rows * columns, (step + 1) * rows * columns));
-      const both = [G, mirrored(G)];
-      update.write('gradient', both);
-      if (one.group === 'galore' && refresh_at_step_index.includes(step)) {
-        update.writeBases(both.map((each) => makeBasis(each, one.rank ?? 0, one.proj_type ?? 'std')));
+      update.write('weights', [start, mirrored(start)]);
+      for (let step = 0; step < steps; step++) {
+        const G = matrix(rows, columns, g.data.subarray(step * rows * columns, (step + 1) * rows * columns));
+        const both = [G, mirrored(G)];
+        update.write('gradient', both);
+        if (one.group === 'galore' && refresh_at_step_index.includes(step)) {
+          update.writeBases(both.map((each) => makeBasis(each, one.rank ?? 0, one.proj_type ?? 'std')));
+        }
+        await update.step(one.lr, step + 1);
+        if (!snapshots_after_step.includes(step + 1)) continue;
+        await compare('weights', `w.${step + 1}`, ({ weight }) => weight);
+        const wanted = subtract(goldenMatrix(expected, `${run}/w.${step + 1}`), start).data;
+        for (const [place, [found, mirror]] of placesOf(await update.read('weights'))) {
+          const { change } = toleranceOf(one, place);
+          const label = `change after step ${step + 1}, ${place}`;
+          expect(relativeError(subtract(found, start).data, wanted), label).toBeLessThan(change);
+          expect(
+            relativeError(
+              subtract(start, mirrored(mirror)).data,
+              wanted.map((x) => -x),
+            ),
+            label,
+          ).toBeLessThan(change);
+        }
       }
-      await update.step(one.lr, step + 1);
-      if (!snapshots_after_step.includes(step + 1)) continue;
-      await compare('weights', `w.${step + 1}`, ({ weight }) => weight);
-      const wanted = subtract(goldenMatrix(expected, `${run}/w.${step + 1}`), start).data;
-      for (const [place, [found, mirror]] of placesOf(await update.read('weights'))) {
-        const { change } = toleranceOf(one, place);
-        const label = `change after step ${step + 1}, ${place}`;
-        expect(relativeError(subtract(found, start).data, wanted), label).toBeLessThan(change);
-        expect(
-          relativeError(
-            subtract(start, mirrored(mirror)).data,
-            wanted.map((x) => -x),
-          ),
-          label,
-        ).toBeLessThan(change);
-      }
-    }
-    await compare('m', 'exp_avg', ({ m }) => m);
-    await compare('v', 'exp_avg_sq', ({ v }) => v);
-    update.destroy();
-    expect(device.buffers.liveLabels).toEqual([]);
-  });
-});
+      await compare('m', 'exp_avg', ({ m }) => m);
+      await compare('v', 'exp_avg_sq', ({ v }) => v);
+      update.destroy();
+      expect(device.buffers.liveLabels).toEqual([]);
+    });
+  },
+);
 
 const placesOf = (read: Record<Place, Matrix[]>): [Place, Matrix[]][] => [
   ['twin', read.twin],

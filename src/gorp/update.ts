@@ -13,7 +13,7 @@ export interface StackSpace {
   readonly side: Side;
 }
 
-/** Bases of a projected stack; METHOD.md section 3. U [n, out, r], V transposed [n, r, in]; at least one of them. */
+/** Bases of a projected stack; docs/method.md, eq. (8). U [n, out, r], V transposed [n, r, in]; at least one of them. */
 export interface StackBasis {
   readonly U?: Tensor | undefined;
   readonly Vt?: Tensor | undefined;
@@ -79,7 +79,7 @@ function measureLeakage(g: Graph, update: Tensor, inside: Tensor, stack: StackSh
   squares(g, inside, { count: stack.count, size: stride, stride }, meters.leaked);
 }
 
-/** One step for a stack of plainly trained tensors or of LoRA's A: METHOD.md section 3, first two bullets. */
+/** One step for a stack of plainly trained tensors or of LoRA's A: docs/method.md, sections 3.1 and 3.2. */
 export function recordPlainUpdate(
   g: Graph,
   stack: { gradient: Tensor; weights: Tensor; shape: StackShape },
@@ -100,7 +100,7 @@ export function recordPlainUpdate(
 
 /**
  * One step for a stack of full-rank weights whose gradients come compressed, and whose change is kept in that form
- * beside them: N ← N − scale · update. METHOD.md section 3, `projection: 'fast'`.
+ * beside them: N ← N − scale · update. docs/method.md, section 3.5.
  *
  * @param options.behind V_rᵀ [n, r, in] that lies outside a space of inputs by itself, and with it the gradient and the
  *   update: nothing is projected away here, and the refresh has noted the gradient's energies.
@@ -141,10 +141,10 @@ export interface ProjectedStack {
 }
 
 /**
- * One step for a stack of full-rank weights: METHOD.md section 3, third bullet, without the refresh of the basis.
+ * One step for a stack of full-rank weights: docs/method.md, section 3.3, without the refresh of the basis.
  *
  * @param space acts on the low-rank form, or with `onFullGradient` on the full gradient before it is compressed
- *   (activation space, METHOD.md section 4).
+ *   (activation space, docs/method.md, eq. (17)).
  */
 export function recordProjectedUpdate(
   g: Graph,

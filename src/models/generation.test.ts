@@ -4,16 +4,10 @@ import type { Device } from '../device/device.ts';
 import { type Compiled, compile } from '../graph/compile.ts';
 import { Graph } from '../graph/graph.ts';
 import { sizeOf, type Tensor } from '../graph/tensor.ts';
-import {
-  goldenBatch,
-  type GoldenTensor,
-  goldenReal,
-  readGolden,
-  readGoldenJson,
-  relativeError,
-} from '../testing/golden.ts';
+import { relativeError } from '../testing/compare.ts';
+import { goldenBatch, type GoldenTensor, goldenReal } from '../testing/golden.ts';
 import { acquireTestDevice } from '../testing/devices.ts';
-import { hasShared } from '../testing/shared.ts';
+import { type ReferenceFolder, referencesWith } from '../testing/reference.ts';
 import { labelTree } from './label-tree.ts';
 import { type Layers, plainLayers } from './layers.ts';
 import { Parameters } from './parameters.ts';
@@ -30,14 +24,14 @@ beforeAll(async () => {
 });
 afterAll(() => device.destroy());
 
-describe.skipIf(!hasShared)('generation and ranking on the GPU', () => {
-  describe.each(hasShared ? ['t5-tiny', 't5-v1_1-tiny'] : [])('%s', checkFamily);
+describe.each(['t5-tiny', 't5-v1_1-tiny', 'byt5-tiny'])('generation and ranking of %s on the GPU', (family) => {
+  describe.each(referencesWith(`golden/${family}`))('$name', (reference) => checkFamily(reference, family));
 });
 
-function checkFamily(family: string): void {
-  const model = readGolden(`golden/${family}/model.safetensors`);
-  const batch = readGolden(`golden/${family}/batch.safetensors`);
-  const config = parseT5Config(readGoldenJson(`golden/${family}/config.json`));
+function checkFamily(reference: ReferenceFolder, family: string): void {
+  const model = reference.tensors(`golden/${family}/model.safetensors`);
+  const batch = reference.tensors(`golden/${family}/batch.safetensors`);
+  const config = parseT5Config(reference.json(`golden/${family}/config.json`));
   const part = (name: string): GoldenTensor => {
     const tensor = batch.get(name);
     if (!tensor) throw new Error(`The batch has no ${name}.`);
@@ -83,7 +77,7 @@ function checkFamily(family: string): void {
     Array.from(new Float32Array(await device.read(one.rangeOf(tensor)), 0, sizeOf(tensor.shape)));
 
   test('greedy generation gives the ids of the reference, a whole batch and a part of one', async () => {
-    const golden = readGoldenJson<{ max_new_tokens: number; output_ids: number[][] }>(`golden/${family}/generate.json`);
+    const golden = reference.json<{ max_new_tokens: number; output_ids: number[][] }>(`golden/${family}/generate.json`);
     const capacity = golden.max_new_tokens + 1;
     const wanted = golden.output_ids.map((row) => [
       ...row,
@@ -149,11 +143,11 @@ function checkFamily(family: string): void {
       tree.paths[label].map((choice) => flat[source * choices + choice]);
 
     // What is likeliest behind nothing is what generation writes first.
-    const { output_ids } = readGoldenJson<{ output_ids: number[][] }>(`golden/${family}/generate.json`);
+    const { output_ids } = reference.json<{ output_ids: number[][] }>(`golden/${family}/generate.json`);
     const likeliest = best ? await readIds(rank, best) : [];
     expect(likeliest.map(([first]) => first)).toEqual(output_ids.map((row) => row[1]));
 
-    const logits = goldenReal(readGolden(`golden/${family}/expected.safetensors`), 'logits');
+    const logits = goldenReal(reference.tensors(`golden/${family}/expected.safetensors`), 'logits');
     const V = logits.shape[2];
     labels.forEach((ids, b) => {
       const expected = ids.map((_, t) => {

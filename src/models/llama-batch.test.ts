@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { readGolden, readGoldenJson } from '../testing/golden.ts';
-import { hasShared } from '../testing/shared.ts';
+import { referencesWith } from '../testing/reference.ts';
 import { layOutLlamaBatch, padLeft } from './llama-batch.ts';
 
 describe('layOutLlamaBatch', () => {
@@ -26,9 +25,11 @@ describe('layOutLlamaBatch', () => {
     expect(() => layOutLlamaBatch([fits, fits], sizes, 0)).toThrow(RangeError);
   });
 
-  it.skipIf(!hasShared)('lays out the prompts of golden/llama-tiny as the reference does', () => {
-    const golden = readGolden('golden/llama-tiny/batch.safetensors');
-    const { pad_token_id: padId } = readGoldenJson<{ pad_token_id: number }>('golden/llama-tiny/config.json');
+  const FOLDER = 'golden/llama-tiny';
+
+  it.each(referencesWith(FOLDER))('lays out the prompts of llama-tiny as $name does', (reference) => {
+    const golden = reference.tensors(`${FOLDER}/batch.safetensors`);
+    const { pad_token_id: padId } = reference.json<{ pad_token_id: number }>(`${FOLDER}/config.json`);
     const part = (name: string): number[] => Array.from(golden.get(name)?.data ?? []);
     const [B, S] = golden.get('input_ids')?.shape ?? [];
     const [ids, mask, positions] = ['input_ids', 'attention_mask', 'position_ids_from_mask'].map(part);

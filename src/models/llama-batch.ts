@@ -38,7 +38,7 @@ export function padLeft(
 }
 
 /**
- * Prompt and label one behind the other, as METHOD.md section 5 has it. The label's last token is predicted and not
+ * Prompt and label one behind the other, as docs/method.md, section 5, has it. The label's last token is predicted and not
  * read, so rows are S + T − 1 long, and labels end where rows end.
  *
  * @throws RangeError when an example does not fit the sizes.

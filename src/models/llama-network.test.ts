@@ -4,9 +4,10 @@ import type { Device } from '../device/device.ts';
 import { type Compiled, compile } from '../graph/compile.ts';
 import { Graph } from '../graph/graph.ts';
 import { sizeOf, type Tensor } from '../graph/tensor.ts';
-import { goldenReal, readGolden, readGoldenJson, relativeError } from '../testing/golden.ts';
+import { relativeError } from '../testing/compare.ts';
+import { goldenReal } from '../testing/golden.ts';
 import { acquireTestDevice } from '../testing/devices.ts';
-import { hasShared } from '../testing/shared.ts';
+import { type ReferenceFolder, referencesWith, trainedModels } from '../testing/reference.ts';
 import { labelTree } from './label-tree.ts';
 import { type Layers, plainLayers } from './layers.ts';
 import { parseLlamaConfig } from './llama-config.ts';
@@ -38,10 +39,15 @@ class OpenedModel {
   ) {}
 
   /** @param fields of config.json that are to be others. */
-  static async open(folder: string, reach: number, fields: Record<string, unknown> = {}): Promise<OpenedModel> {
-    const config = parseLlamaConfig({ ...readGoldenJson<object>(`${folder}/config.json`), ...fields });
+  static async open(
+    reference: ReferenceFolder,
+    folder: string,
+    reach: number,
+    fields: Record<string, unknown> = {},
+  ): Promise<OpenedModel> {
+    const config = parseLlamaConfig({ ...reference.json<object>(`${folder}/config.json`), ...fields });
     const network = new LlamaNetwork(device, config, reach);
-    const model = readGolden(`${folder}/model.safetensors`);
+    const model = reference.tensors(`${folder}/model.safetensors`);
     const read = (name: string): Promise<Float32Array> => Promise.resolve(goldenReal(model, name).data);
     const parameters = await Parameters.load(device, network.shapes, read);
     const layers = plainLayers((name) => parameters.tensor(name));
@@ -101,22 +107,22 @@ async function generate(
 const readReals = async (one: Compiled, tensor: Tensor): Promise<number[]> =>
   Array.from(new Float32Array(await device.read(one.rangeOf(tensor)), 0, sizeOf(tensor.shape)));
 
-describe.skipIf(!hasShared)('golden/llama-tiny', () => {
-  if (!hasShared) return;
+const LLAMA = 'golden/llama-tiny';
+describe.each(referencesWith(LLAMA))('llama-tiny of $name', (reference) => {
   interface Golden {
     max_new_tokens: number;
     input_ids: number[][];
     attention_mask: number[][];
     output_ids: number[][];
   }
-  const golden = readGoldenJson<Golden>('golden/llama-tiny/generate.json');
+  const golden = reference.json<Golden>(`${LLAMA}/generate.json`);
   const [S, count] = [golden.input_ids[0].length, golden.max_new_tokens];
   const sources = golden.input_ids.map((row, b) => row.filter((_, i) => golden.attention_mask[b][i] === 1));
   const wanted = golden.output_ids.map((row) => row.slice(S));
 
   let model: OpenedModel;
   beforeAll(async () => {
-    model = await OpenedModel.open('golden/llama-tiny', S + count + 1);
+    model = await OpenedModel.open(reference, LLAMA, S + count + 1);
   });
   afterAll(() => model.destroy());
 
@@ -130,14 +136,14 @@ describe.skipIf(!hasShared)('golden/llama-tiny', () => {
     expect(all.remaining).toBe(wanted.filter((row) => !row.some((id) => endIds.includes(id))).length);
     // Again with other rows: nothing of the first batch may be left in the caches.
     const part = await generate(generator, [sources[2], sources[1]]);
-    expect(part.rows).toEqual([wanted[2], wanted[1], empty, empty]);
+    expect(part.rows).toEqual([wanted[2], wanted[1], ...sources.slice(1).map(() => empty)]);
   });
 
   test('an answer ends at any of several end-of-text tokens', async () => {
     const end = wanted[0][3];
     const { padId, endIds } = model.network.tokens;
     const ends = { eos_token_id: [...endIds, end] };
-    const other = await OpenedModel.open('golden/llama-tiny', S + count + 1, ends);
+    const other = await OpenedModel.open(reference, LLAMA, S + count + 1, ends);
     const { rows, remaining } = await generate(await other.generator(sources.length, S, count + 1), sources);
     const cut = wanted.map((row) => {
       const at = row.findIndex((id) => [...endIds, end].includes(id));
@@ -173,7 +179,11 @@ describe.skipIf(!hasShared)('golden/llama-tiny', () => {
 
   test('losses of labels are those of a plain forward pass', async () => {
     const T = 4;
-    const labels = wanted.map((row, b) => row.slice(0, T - b));
+    // Of each answer some tokens, fewer from row to row, and none after its end.
+    const labels = wanted.map((row, b) => {
+      const end = row.findIndex((id) => model.network.tokens.endIds.includes(id));
+      return row.slice(0, Math.min(Math.max(T - b, 1), end < 0 ? T : end + 1));
+    });
     labels.push([...labels[0].slice(0, 2), labels[1][0]]); // begins as another does
     const B = sources.length;
     const { generation, prefill } = await model.generator(B, S, 2);
@@ -216,7 +226,7 @@ describe.skipIf(!hasShared)('golden/llama-tiny', () => {
   });
 
   test('the loss is that of the reference logits over the label, whatever the padding', async () => {
-    const [logits, batchOf] = ['expected', 'batch'].map((file) => readGolden(`golden/llama-tiny/${file}.safetensors`));
+    const [logits, batchOf] = ['expected', 'batch'].map((file) => reference.tensors(`${LLAMA}/${file}.safetensors`));
     const part = (name: string): number[] => Array.from(batchOf.get(name)?.data ?? []);
     const [ids, mask, lossMask] = ['input_ids', 'attention_mask', 'loss_mask'].map(part);
     const { data, shape } = goldenReal(logits, 'logits');
@@ -254,15 +264,13 @@ describe.skipIf(!hasShared)('golden/llama-tiny', () => {
   });
 });
 
-describe.skipIf(!hasShared)('models/stories260K-hf', () => {
-  if (!hasShared) return;
-  const folder = 'models/stories260K-hf';
-  const { greedy } = readGoldenJson<{ greedy: { prompt_ids: number[]; new_ids: number[] }[] }>(`${folder}/golden.json`);
+describe.each(trainedModels)('$name', ({ reference, folder }) => {
+  const { greedy } = reference.json<{ greedy: { prompt_ids: number[]; new_ids: number[] }[] }>(`${folder}/golden.json`);
   const S = Math.max(...greedy.map(({ prompt_ids: ids }) => ids.length));
   const count = Math.max(...greedy.map(({ new_ids: ids }) => ids.length));
 
   test('greedy continuations of all prompts in one batch', async () => {
-    const model = await OpenedModel.open(folder, S + count + 1);
+    const model = await OpenedModel.open(reference, folder, S + count + 1);
     const generator = await model.generator(greedy.length, S, count + 1);
     const { rows } = await generate(
       generator,

@@ -7,9 +7,10 @@ import { sumGradients } from '../graph/ops/elementwise.ts';
 import { bytesOf, type DataType, sizeOf, type Tensor } from '../graph/tensor.ts';
 import { runOnCpu } from '../graph/twin.ts';
 import { relativeError } from '../testing/compare.ts';
-import { type GoldenTensor, readGolden, readGoldenJson } from '../testing/golden.ts';
+import type { GoldenTensor } from '../testing/golden.ts';
+import { referenceGradients } from '../testing/gradients.ts';
 import { acquireTestDevice } from '../testing/devices.ts';
-import { hasShared } from '../testing/shared.ts';
+import { referencesWith, trainedModels } from '../testing/reference.ts';
 import { plainLayers } from './layers.ts';
 import { Llama } from './llama.ts';
 import { parseLlamaConfig } from './llama-config.ts';
@@ -108,9 +109,11 @@ const find = (tensors: ReadonlyMap<string, GoldenTensor>, name: string): GoldenT
   return tensor;
 };
 
-describe.skipIf(!hasShared)('golden/llama-tiny', () => {
-  if (!hasShared) return;
-  const golden = (file: string): Map<string, GoldenTensor> => readGolden(`golden/llama-tiny/${file}.safetensors`);
+const FAMILIES = ['llama-tiny', 'llama3-tiny'].flatMap((family) =>
+  referencesWith(`golden/${family}`).map((reference) => ({ family, reference })),
+);
+describe.each(FAMILIES)('$family of $reference.name', ({ family, reference }) => {
+  const golden = (file: string): Map<string, GoldenTensor> => reference.tensors(`golden/${family}/${file}.safetensors`);
   const batch = golden('batch');
   const shape = find(batch, 'input_ids').shape;
   const [B, S] = shape;
@@ -121,7 +124,7 @@ describe.skipIf(!hasShared)('golden/llama-tiny', () => {
   const divisor = Array.from(lossMask).reduce((sum, x) => sum + x, 0) + 1e-8;
   const isLast = (i: number): boolean => i % S === S - 1;
   const positions = find(batch, 'position_ids_from_mask').data;
-  const text = new TextGraph(readGoldenJson('golden/llama-tiny/config.json'), golden('model'), {
+  const text = new TextGraph(reference.json(`golden/${family}/config.json`), golden('model'), {
     shape,
     ids: find(batch, 'input_ids').data,
     mask,
@@ -151,15 +154,15 @@ describe.skipIf(!hasShared)('golden/llama-tiny', () => {
       expect(error, name).toBeLessThan(tolerance.value);
     }
     expect(relativeError(actual(text.loss), find(expected, 'loss').data)).toBeLessThan(tolerance.loss);
-    const wanted = golden('grads');
-    expect([...text.gradients.keys()].map(({ name }) => name).sort()).toEqual([...wanted.keys()].sort());
+    const errors = referenceGradients(reference, `golden/${family}`);
+    expect([...text.gradients.keys()].map(({ name }) => name).sort()).toEqual([...errors.keys()].sort());
     for (const [tensor, gradient] of text.gradients) {
-      const error = relativeError(actual(gradient), find(wanted, tensor.name).data);
+      const error = errors.get(tensor.name)?.(actual(gradient));
       expect(error, `d ${tensor.name}`).toBeLessThan(tolerance.gradient);
     }
   }
 
-  // The columns F32 and GPU of golden/README.md.
+  // The columns F32 and GPU of reference/README.md.
   test('the twin in f64 gives the logits, hidden states, loss and every gradient', () => {
     check(text.onCpu(), { value: 1e-5, loss: 2e-6, gradient: 5e-5 });
   });
@@ -169,21 +172,19 @@ describe.skipIf(!hasShared)('golden/llama-tiny', () => {
   });
 });
 
-describe.skipIf(!hasShared)('models/stories260K-hf', () => {
-  if (!hasShared) return;
-  const folder = 'models/stories260K-hf';
+describe.each(trainedModels)('$name', ({ reference, folder }) => {
   interface Score {
     text: string;
     ids: number[];
     mean_nll: number;
     grad_frobenius: Record<string, number>;
   }
-  const { scores } = readGoldenJson<{ scores: Score[] }>(`${folder}/golden.json`);
-  const model = readGolden(`${folder}/model.safetensors`);
+  const { scores } = reference.json<{ scores: Score[] }>(`${folder}/golden.json`);
+  const model = reference.tensors(`${folder}/model.safetensors`);
 
   test.each(scores)('loss and gradient norms of “$text”', async ({ ids, mean_nll: mean, grad_frobenius: norms }) => {
     const S = ids.length;
-    const text = new TextGraph(readGoldenJson(`${folder}/config.json`), model, {
+    const text = new TextGraph(reference.json(`${folder}/config.json`), model, {
       shape: [1, S],
       ids,
       mask: new Float32Array(S).fill(1),

@@ -4,9 +4,9 @@ import type { Device } from '../device/device.ts';
 import type { Packing } from '../device/packing.ts';
 import { compile } from '../graph/compile.ts';
 import { Graph } from '../graph/graph.ts';
-import { goldenBatch, type GoldenTensor, goldenReal, readGolden, readGoldenJson } from '../testing/golden.ts';
+import { goldenBatch, type GoldenTensor, goldenReal } from '../testing/golden.ts';
 import { acquireTestDevice, limitedDevice } from '../testing/devices.ts';
-import { hasShared } from '../testing/shared.ts';
+import { type ReferenceFolder, referencesWith, type TrainedModel, trainedModels } from '../testing/reference.ts';
 import { plainLayers } from './layers.ts';
 import { parseLlamaConfig } from './llama-config.ts';
 import { LlamaNetwork } from './llama-network.ts';
@@ -24,37 +24,47 @@ afterAll(() => device.destroy());
 interface Case {
   name: string;
   network: (device: Device) => Network;
+  reference: ReferenceFolder;
   folder: string;
   batch: SizedBatch;
 }
 
-function t5Case(): Case {
-  const batch = readGolden('golden/t5-tiny/batch.safetensors');
+const T5 = 'golden/t5-tiny';
+
+function t5Case(reference: ReferenceFolder): Case {
+  const batch = reference.tensors(`${T5}/batch.safetensors`);
   const part = (name: string): GoldenTensor => batch.get(name) as GoldenTensor;
   return {
-    name: 't5-tiny',
-    folder: 'golden/t5-tiny',
-    network: (device) => new T5Network(device, parseT5Config(readGoldenJson('golden/t5-tiny/config.json')), 64),
+    name: `t5-tiny of ${reference.name}`,
+    reference,
+    folder: T5,
+    network: (device) => new T5Network(device, parseT5Config(reference.json(`${T5}/config.json`)), 64),
     batch: goldenBatch(part('input_ids'), part('attention_mask'), part('labels')),
   };
 }
 
-function storiesCase(): Case {
-  const folder = 'models/stories260K-hf';
+function llamaCase({ name, reference, folder }: TrainedModel): Case {
+  const config = parseLlamaConfig(reference.json(`${folder}/config.json`));
   // Any text does: losses with packed weights are compared with those of f32 weights.
-  const ids = (length: number, from: number): number[] => Array.from({ length }, (_, i) => 3 + ((from + 37 * i) % 500));
+  const ids = (length: number, from: number): number[] =>
+    Array.from({ length }, (_, i) => 3 + ((from + 37 * i) % (config.vocabSize - 3)));
   const rows = [1, 2].map((row) => ({ source: [1, ...ids(30, row)], label: ids(12, 100 * row) }));
   return {
-    name: 'stories260K',
+    name,
+    reference,
     folder,
-    network: (device) => new LlamaNetwork(device, parseLlamaConfig(readGoldenJson(`${folder}/config.json`)), 64),
+    network: (device) => new LlamaNetwork(device, config, 64),
     batch: { sizes: { B: 2, S: 31, T: 12 }, rows },
   };
 }
 
 /** Loss of a batch with the model's weights loaded in some way, on a device with some limit. */
-async function lossOf({ network: make, folder, batch }: Case, options: LoadOptions, limit?: number): Promise<number> {
-  const model = readGolden(`${folder}/model.safetensors`);
+async function lossOf(
+  { network: make, reference, folder, batch }: Case,
+  options: LoadOptions,
+  limit?: number,
+): Promise<number> {
+  const model = reference.tensors(`${folder}/model.safetensors`);
   const network = make(device);
   const parameters = await Parameters.load(
     limit === undefined ? device : limitedDevice(device, limit),
@@ -95,8 +105,8 @@ const BOUNDS: [Packing, number][] = [
   ['int4', 5e-2],
 ];
 
-describe.skipIf(!hasShared)('a model loaded', () => {
-  describe.each(hasShared ? [t5Case(), storiesCase()] : [])('$name', (one) => {
+describe('a model loaded', () => {
+  describe.each([...referencesWith(T5).map(t5Case), ...trainedModels.map(llamaCase)])('$name', (one) => {
     test('in packed form loses little', async () => {
       const exact = await lossOf(one, {});
       const probe = one.network(device);

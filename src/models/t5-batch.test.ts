@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { readGolden, readGoldenJson } from '../testing/golden.ts';
-import { hasShared } from '../testing/shared.ts';
+import { referencesWith } from '../testing/reference.ts';
 import type { TokenPair } from './network.ts';
 import { layOutT5Batch } from './t5-batch.ts';
 
@@ -36,11 +35,11 @@ describe('layOutT5Batch', () => {
     expect(() => layOutT5Batch([ofLength(1, 1), ofLength(1, 1)], { B: 1, S: 10, T: 5 }, tokens)).toThrow(RangeError);
   });
 
-  it.skipIf(!hasShared)('lays out the batch of golden/t5-tiny as the reference does', () => {
-    const golden = readGolden('golden/t5-tiny/batch.safetensors');
-    const config = readGoldenJson<{ pad_token_id: number; decoder_start_token_id: number }>(
-      'golden/t5-tiny/config.json',
-    );
+  const FOLDER = 'golden/t5-tiny';
+
+  it.each(referencesWith(FOLDER))('lays out the batch of t5-tiny as $name does', (reference) => {
+    const golden = reference.tensors(`${FOLDER}/batch.safetensors`);
+    const config = reference.json<{ pad_token_id: number; decoder_start_token_id: number }>(`${FOLDER}/config.json`);
     const [ids, mask, labels, inputs] = ['input_ids', 'attention_mask', 'labels', 'decoder_input_ids'].map((name) => {
       const tensor = golden.get(name);
       if (tensor === undefined) throw new Error(`no tensor ${name}`);

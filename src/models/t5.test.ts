@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Device } from '../device/device.ts';
 import { compile } from '../graph/compile.ts';
@@ -7,9 +6,9 @@ import { sumGradients } from '../graph/ops/elementwise.ts';
 import { bytesOf, type DataType, sizeOf, type Tensor } from '../graph/tensor.ts';
 import { runOnCpu } from '../graph/twin.ts';
 import { relativeError } from '../testing/compare.ts';
-import { readGolden } from '../testing/golden.ts';
+import { referenceGradients } from '../testing/gradients.ts';
 import { acquireTestDevice } from '../testing/devices.ts';
-import { hasShared, sharedPath } from '../testing/shared.ts';
+import { type ReferenceFolder, referencesWith } from '../testing/reference.ts';
 import { bucketTable } from './buckets.ts';
 import { plainLayers } from './layers.ts';
 import { parseT5Config, relativePositionBucket } from './t5-config.ts';
@@ -22,18 +21,20 @@ beforeAll(async () => {
 });
 afterAll(() => device.destroy());
 
-const readJson = (...path: string[]): unknown => JSON.parse(readFileSync(sharedPath(...path), 'utf8'));
+const BUCKETS = 'golden/t5_relative_buckets.json';
 
-test.skipIf(!hasShared)('relative position buckets equal the reference', () => {
-  const { bidirectional, unidirectional } = readBuckets();
+test.each(referencesWith(BUCKETS))('relative position buckets equal those of $name', (reference) => {
+  const { bidirectional, unidirectional } = readBuckets(reference);
   for (const [i, distance] of bidirectional.distances.entries()) {
     expect(relativePositionBucket(distance, true, 32, 128)).toBe(bidirectional.buckets[i]);
     expect(relativePositionBucket(distance, false, 32, 128)).toBe(unidirectional.buckets[i]);
   }
 });
 
-function readBuckets(): Record<'bidirectional' | 'unidirectional', { distances: number[]; buckets: number[] }> {
-  const data = readJson('golden', 't5_relative_buckets.json') as Record<string, number[]>;
+function readBuckets(
+  reference: ReferenceFolder,
+): Record<'bidirectional' | 'unidirectional', { distances: number[]; buckets: number[] }> {
+  const data = reference.json<Record<string, number[]>>(BUCKETS);
   const reach = (data['bidirectional'].length - 1) / 2;
   const distances = Array.from({ length: 2 * reach + 1 }, (_, i) => i - reach);
   return {
@@ -42,9 +43,12 @@ function readBuckets(): Record<'bidirectional' | 'unidirectional', { distances: 
   };
 }
 
-describe.each(hasShared ? ['t5-tiny', 't5-v1_1-tiny'] : [])('%s', (family) => {
-  const config = parseT5Config(readJson('golden', family, 'config.json'));
-  const golden = (file: string): ReturnType<typeof readGolden> => readGolden(`golden/${family}/${file}.safetensors`);
+const FAMILIES = ['t5-tiny', 't5-v1_1-tiny', 'byt5-tiny'].flatMap((family) =>
+  referencesWith(`golden/${family}`).map((reference) => ({ family, reference })),
+);
+describe.each(FAMILIES)('$family of $reference.name', ({ family, reference }) => {
+  const config = parseT5Config(reference.json(`golden/${family}/config.json`));
+  const golden = (file: string) => reference.tensors(`golden/${family}/${file}.safetensors`);
   const model = golden('model');
   const batch = golden('batch');
   const [B, S] = batch.get('input_ids')?.shape ?? [];
@@ -71,7 +75,7 @@ describe.each(hasShared ? ['t5-tiny', 't5-v1_1-tiny'] : [])('%s', (family) => {
     return add(name, t.shape, dtype, t.data);
   };
   const position = add('position', [1], 'u32', [0]);
-  const reach = 64;
+  const reach = Math.max(S, T);
   const lookup = (bidirectional: boolean) => ({
     buckets: add('buckets', [2 * reach + 1], 'u32', bucketTable(config, bidirectional, reach)),
     offset: reach,
@@ -117,10 +121,10 @@ describe.each(hasShared ? ['t5-tiny', 't5-v1_1-tiny'] : [])('%s', (family) => {
       expect(relativeError(actual(tensor), expected.get(name)?.data ?? []), name).toBeLessThan(tolerance.value);
     }
     expect(relativeError(actual(loss), expected.get('loss')?.data ?? [])).toBeLessThan(tolerance.loss);
-    const wanted = golden('grads');
-    expect(gradients.size).toBe(wanted.size);
+    const errors = referenceGradients(reference, `golden/${family}`);
+    expect(gradients.size).toBe(errors.size);
     for (const [tensor, gradient] of gradients) {
-      const error = relativeError(actual(gradient), wanted.get(tensor.name)?.data ?? []);
+      const error = errors.get(tensor.name)?.(actual(gradient));
       expect(error, `d ${tensor.name}`).toBeLessThan(tolerance.gradient);
     }
   }

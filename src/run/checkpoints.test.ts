@@ -1,6 +1,6 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { float32ToBfloat16, float32ToHalf } from '../base/half.ts';
-import { type DeviceLender, openDeviceLender } from '../testing/devices.ts';
+import { acquireTestDevice } from '../testing/devices.ts';
 import { tinyHost, tinyModel, tinySettings, onDevice } from '../testing/tiny-run.ts';
 import { type ModelFiles, openModelFolder } from '../weights/model-folder.ts';
 import { PickedFolder } from '../weights/picked-folder.ts';
@@ -9,12 +9,6 @@ import type { RunEvent } from './events.ts';
 import type { RunHost } from './host.ts';
 import { openNetwork } from './open-network.ts';
 import { Run } from './run.ts';
-
-let devices: DeviceLender;
-beforeAll(async () => {
-  devices = await openDeviceLender();
-});
-afterAll(() => devices.destroy());
 
 const TYPES = {
   F32: (values: Float32Array) => values,
@@ -41,7 +35,7 @@ async function filesOf(dtype: keyof typeof TYPES, embedding = 'shared.weight'): 
 async function lossesOf(folder: PickedFolder): Promise<number[]> {
   const events: RunEvent[] = [];
   const parts: Partial<RunHost> = {
-    ...onDevice(() => devices.lend()),
+    ...onDevice(acquireTestDevice),
     openModel: (_, __, ___, inspect) => openModelFolder(folder, inspect),
   };
   const settings = { ...tinySettings('gorp', { epochs: 1, frozenWeights: 'stored' }), order: ['gloss'] };
@@ -99,7 +93,7 @@ describe('a run from files as people store them', () => {
 });
 
 test('answers end at the tokens that generation_config.json names, and at those of the labels', async () => {
-  const device = await devices.lend();
+  const device = await acquireTestDevice();
   const ends = (generationConfig: unknown): readonly number[] => {
     const model: ModelFiles = { ...tinyModel(), generationConfig };
     const { network } = openNetwork(device, model, { sourceLength: 8, targetLength: 3 });

@@ -14,7 +14,7 @@ import type { TrainingSettings } from './settings.ts';
 
 /** Accuracy of a task, both ways: the share of right answers. */
 export interface Accuracy {
-  /** The generated text equals the label (METHOD.md section 6). */
+  /** The generated text equals the label (docs/method.md, section 6). */
   exact: number;
   /** The label is the most likely of the task's own labels. */
   ranked: number;

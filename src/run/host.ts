@@ -5,6 +5,7 @@ import type { InspectTexts, ModelFiles } from '../weights/model-folder.ts';
 import type { ModelProgress } from '../weights/remote-folder.ts';
 import type { RunEvent } from './events.ts';
 import type { SavedRound } from './outputs/saved-round.ts';
+import type { Results } from './results.ts';
 import type { TaskHost } from './task-data.ts';
 
 /** The files of a round that has ended; they are made while they are read, which must be before the next one begins. */
@@ -16,6 +17,8 @@ export interface RoundOutput {
   results: OutputFile[];
   /** Adapter, changes of weights, spaces, and where the run was: what the next round builds on. */
   trained: OutputFile[];
+  /** The results of the run so far, as if it were stopped now. */
+  soFar: Results;
 }
 
 /** What a run needs from where it runs: a page's worker, or Node. */

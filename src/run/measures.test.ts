@@ -10,7 +10,7 @@ const R = [
 ];
 
 describe('measuresOf', () => {
-  it('follows METHOD.md section 6', () => {
+  it('follows docs/method.md, eq. (21)', () => {
     const m = measuresOf(R);
     expect(m.averagePerformance).toBeCloseTo((0.4 + 0.6 + 0.9) / 3);
     expect(m.averagePerformanceCurve.map((v) => v?.toFixed(6))).toEqual(['0.800000', '0.800000', '0.633333']);

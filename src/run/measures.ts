@@ -17,7 +17,7 @@ function mean(values: readonly (number | null)[]): number | null {
 const difference = (a: number | null, b: number | null): number | null => (a === null || b === null ? null : a - b);
 
 /**
- * The measures of METHOD.md section 6, after GEM (Lopez-Paz & Ranzato 2017) for both transfers and after Chaudhry et
+ * The measures of docs/method.md, eq. (21), after GEM (Lopez-Paz & Ranzato 2017) for both transfers and after Chaudhry et
  * al. 2018 for forgetting, with the last round among those the maximum runs over, so that forgetting is never negative.
  *
  * @param matrix (T+1)×T, fractions.

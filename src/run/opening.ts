@@ -9,7 +9,7 @@ import type { RunEvent } from './events.ts';
 import type { RunHost } from './host.ts';
 import { asRefusal, checkBudget } from './memory-plan.ts';
 import { discarding, type KnownModel, networkOf, type OpenedNetwork, openNetwork, readTexts } from './open-network.ts';
-import { checkFits, checkGoesOn, type SavedRound } from './outputs/saved-round.ts';
+import { baseOf, checkBase, checkFits, checkGoesOn, type SavedRound } from './outputs/saved-round.ts';
 import { declaredType, planMemory } from './plan-memory.ts';
 import { workOf } from './planned-work.ts';
 import type { RunSettings } from './settings.ts';
@@ -38,6 +38,7 @@ interface Inspected {
  */
 export class Opening {
   #inspected: Inspected | undefined;
+  #saved: Promise<SavedRound | undefined> | undefined;
 
   constructor(
     private readonly host: RunHost,
@@ -55,6 +56,7 @@ export class Opening {
     const model = await this.#fetch(trains);
     await this.#checkpoint();
     const { known, tasks, saved } = await this.#inspect(model, trains); // hosts need not have asked for it
+    if (saved) await checkBase(saved, this.settings.model, model);
     const opened = await discarding(model, () => openNetwork(this.device, model, this.settings.training, known));
     const { network, storedName } = opened;
     if (this.settings.training.frozenWeights === 'stored') {
@@ -71,15 +73,27 @@ export class Opening {
   /** A pause or stop breaks a download off; it goes on behind what has come. */
   async #fetch(trains: boolean): Promise<ModelFiles> {
     const inspect: InspectTexts = async (texts) => void (await this.#inspect(texts, trains));
+    const name = await this.#modelToOpen();
     for (;;) {
       const signal = this.control.interruption();
       try {
-        return await this.host.openModel(this.settings.model, (at) => this.#reportWeights(at), signal, inspect);
+        return await this.host.openModel(name, (at) => this.#reportWeights(at), signal, inspect);
       } catch (thrown) {
         if (!signal.aborted) throw thrown;
         await this.#checkpoint();
       }
     }
+  }
+
+  /** The model of the settings; on from a round, at the commit that the round was trained on. */
+  async #modelToOpen(): Promise<string> {
+    const saved = await this.#savedRound();
+    const { model } = this.settings;
+    return saved?.results.settings.model === model ? baseOf(saved) : model;
+  }
+
+  #savedRound(): Promise<SavedRound | undefined> {
+    return (this.#saved ??= this.host.savedRound?.() ?? Promise.resolve(undefined));
   }
 
   async #inspect(texts: ModelTexts, trains: boolean): Promise<Inspected> {
@@ -94,7 +108,7 @@ export class Opening {
 
   /** The round to go on from. Checked before the tasks are read, which may take a minute. */
   async #openRound({ config }: ModelTexts, trains: boolean): Promise<SavedRound | undefined> {
-    const saved = await this.host.savedRound?.();
+    const saved = await this.#savedRound();
     if (saved === undefined) return undefined;
     const { network } = networkOf(countingDevice(outlineOf(this.device)), config, this.settings.training);
     checkFits(saved, this.settings, parametersOf(network));

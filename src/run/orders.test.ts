@@ -1,19 +1,14 @@
-import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { PUBLISHED_ORDERS, publishedOrder } from '../tasks/orders.ts';
 import { loadTokenizer } from '../text/tokenizer.ts';
-import { hasShared, sharedPath } from '../testing/shared.ts';
+import { referencesWith, tokenizersOf } from '../testing/reference.ts';
 import { tinyHost, tinyModel } from '../testing/tiny-run.ts';
 import type { RunEvent } from './events.ts';
 import { publishedSettings } from './presets.ts';
 import { Run } from './run.ts';
 import type { RunSettings } from './settings.ts';
 import { prepareTask, type TaskHost } from './task-data.ts';
-
-const readBenchmark = (path: string): Promise<string> =>
-  readFile(sharedPath('cl-benchmark', ...path.split('/')), 'utf8');
-const host: TaskHost = { taskReader: () => readBenchmark, ownTask: () => Promise.resolve(undefined) };
 
 /** A published order with its settings, on a few examples. */
 function smallOrder(id: string, trainExamples: number, testExamples: number): RunSettings {
@@ -28,22 +23,30 @@ function smallOrder(id: string, trainExamples: number, testExamples: number): Ru
   };
 }
 
-describe.skipIf(!hasShared)('published orders on the sub-sample of CL_Benchmark', () => {
-  const json = (name: string): unknown => JSON.parse(readFileSync(sharedPath('tokenizers', 't5', name), 'utf8'));
-  const tokenizer = hasShared ? loadTokenizer(json('tokenizer.json'), json('tokenizer_config.json')) : undefined;
+describe.each(referencesWith('cl-benchmark', 'tokenizers'))('published orders on the rows of $name', (reference) => {
+  const readBenchmark = (path: string): Promise<string> => readFile(reference.path(`cl-benchmark/${path}`), 'utf8');
+  const host: TaskHost = { taskReader: () => readBenchmark, ownTask: () => Promise.resolve(undefined) };
+  const folder = tokenizersOf(reference).find(({ form }) => form === 'closed')?.folder;
+  const json = (name: string): unknown => reference.json(`${folder}/${name}`);
+  const tokenizer = loadTokenizer(json('tokenizer.json'), json('tokenizer_config.json'));
   const datasets = [...new Set(PUBLISHED_ORDERS.flatMap(({ rounds }) => rounds.map(({ dataset }) => dataset)))];
 
   it.each(datasets)('%s is prepared as published, every label in the sample', { timeout: 60_000 }, async (name) => {
-    if (tokenizer === undefined) throw new Error('no tokenizer');
     const settings = smallOrder('4', 30, 15);
     const warnings: string[] = [];
     const task = await prepareTask(host, name, settings, tokenizer, (message) => warnings.push(message));
-    expect([task.train.length, task.test.length]).toEqual([30, 15]);
-    expect(new Set(task.testLabels).size).toBe(Math.min(task.labels.length, 15));
+    const rowsOf = async (split: string): Promise<{ label: string }[]> =>
+      JSON.parse(await readBenchmark(`CL_Benchmark/${task.kind}/${name}/${split}.json`)) as { label: string }[];
+    const [train, test] = [await rowsOf('train'), await rowsOf('test')];
+    const usable = (rows: { label: string }[]): number =>
+      rows.filter(({ label }) => task.labels.includes(label)).length;
+    expect([task.train.length, task.test.length]).toEqual([Math.min(30, usable(train)), Math.min(15, usable(test))]);
+    expect(new Set(task.testLabels).size).toBe(
+      Math.min(new Set(test.map(({ label }) => label).filter((label) => task.labels.includes(label))).size, 15),
+    );
     expect(task.train.every(({ source }) => source.length <= settings.training.sourceLength)).toBe(true);
     expect(new Set(task.candidates.map((ids) => ids.join())).size).toBe(task.labels.length);
-    const rows = JSON.parse(await readBenchmark(`CL_Benchmark/${task.kind}/${name}/test.json`)) as { label: string }[];
-    const unusable = rows.filter(({ label }) => !task.labels.includes(label)).length;
+    const unusable = test.length - usable(test);
     expect(warnings.some((message) => message.includes(`${unusable} row`))).toBe(unusable > 0);
   });
 

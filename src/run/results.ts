@@ -7,7 +7,7 @@ const accuracy = v.nullable(v.pipe(v.number(), v.minValue(0), v.maxValue(1)));
 const AccuracyMatrixSchema = v.array(v.array(accuracy));
 const ErrorReportSchema = v.strictObject({ code: v.string(), message: v.string(), nextStep: v.string() });
 
-/** METHOD.md section 6; null where the matrix lacks an entry. Fractions, not percent. */
+/** docs/method.md, section 6; null where the matrix lacks an entry. Fractions, not percent. */
 export const MeasuresSchema = v.strictObject({
   /** Mean of R[T][·]. */
   averagePerformance: v.nullable(v.number()),
@@ -95,6 +95,8 @@ export const ModelReportSchema = v.strictObject({
   name: v.string(),
   /** The commit that a repository on the hub was pinned to. */
   commit: v.nullable(v.string()),
+  /** Names the content of its weight files (src/weights/content-hash.ts); files of earlier versions lack it. */
+  weights: v.optional(v.string()),
   parameters: v.number(),
   trainable: v.number(),
 });

@@ -104,7 +104,8 @@ export class Rounds {
   async test(): Promise<void> {
     const tests = await this.#evaluate(this.#all);
     const orderFolder = ordersFolder(this.settings.order);
-    await this.#keep({ orderFolder, roundFolder: 'test', results: testFiles(tests), trained: [] });
+    const soFar = this.record.results('stopped', null);
+    await this.#keep({ orderFolder, roundFolder: 'test', results: testFiles(tests), trained: [], soFar });
   }
 
   async #learn(): Promise<void> {
@@ -155,6 +156,7 @@ export class Rounds {
       roundFolder: folder,
       results: resultFiles(ended),
       trained: trainedFiles(learner.trained, model, ended),
+      soFar: ended.results,
     });
   }
 

@@ -1,9 +1,9 @@
 import * as v from 'valibot';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { GorpError } from '../base/errors.ts';
 import { METHOD_NAMES, planOf } from '../methods/registry.ts';
 import type { Device } from '../device/device.ts';
-import { acquireMeasuringGpu, acquireTestGpu, type DeviceLender, openDeviceLender } from '../testing/devices.ts';
+import { acquireMeasuringGpu, acquireTestGpu, acquireTestDevice } from '../testing/devices.ts';
 import { tinyHost, tinyModel, tinySettings, onDevice } from '../testing/tiny-run.ts';
 import type { RunEvent } from './events.ts';
 import { type Results, ResultsSchema } from './results.ts';
@@ -12,12 +12,6 @@ import { Run } from './run.ts';
 import type { RunSettings } from './settings.ts';
 
 // Measuring kernels takes longer than the rest of these runs: most do without.
-let devices: DeviceLender;
-beforeAll(async () => {
-  devices = await openDeviceLender();
-});
-afterAll(() => devices.destroy());
-
 type EventOf<T extends RunEvent['type']> = Extract<RunEvent, { type: T }>;
 
 /** Events of a run that has ended. */
@@ -56,7 +50,7 @@ async function execute(
     events.push(structuredClone(event)); // as it would cross to the page
     interfere(event, run);
   };
-  const run: Run = new Run(tinyHost(emit, { ...onDevice(() => devices.lend()), ...parts }), settings);
+  const run: Run = new Run(tinyHost(emit, { ...onDevice(acquireTestDevice), ...parts }), settings);
   await run.execute();
   const ended = new Ended(events);
   expect(['finished', 'stopped', 'failed']).toContain(ended.last.type);

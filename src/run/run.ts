@@ -70,11 +70,11 @@ export class Run {
     const owned: { destroy(): void }[] = [];
     try {
       this.#emitDevice(device, why);
-      if (this.settings.training.arithmetic === 'f16') device.allowHalves();
+      device.allowHalves(this.settings.training.arithmetic === 'f16');
       const opened = await new Opening(this.host, this.settings, this.#control, device).open(trains);
       const { model, tokenizer, network, tasks, saved } = opened;
       owned.push(network);
-      this.#record.model = { ...this.#record.model, commit: model.commit };
+      this.#record.model = { ...this.#record.model, commit: model.commit, weights: await model.contentHash() };
       const learner = await this.#createLearner(device, opened, owned);
       if (saved) await learner.restore(saved.training);
       const rounds = new Rounds(this.host, this.settings, this.#control, this.#record, {

@@ -1,8 +1,7 @@
-import { readdirSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { GorpError } from '../base/errors.ts';
-import { hasShared, sharedPath } from '../testing/shared.ts';
+import { referencesWith } from '../testing/reference.ts';
 import { loadTask, type ReadText } from './benchmark.ts';
 
 const FILES: Record<string, string> = {
@@ -118,13 +117,12 @@ describe('loadTask', () => {
   });
 });
 
-describe.skipIf(!hasShared)('with the sub-sample of CL_Benchmark', () => {
-  const folders = (...parts: string[]): string[] =>
-    hasShared ? readdirSync(sharedPath('cl-benchmark', ...parts)) : [];
-  const tasks = folders('CL_Benchmark').flatMap((kind) =>
-    folders('CL_Benchmark', kind).map((name) => ({ kind, name })),
-  );
-  const read: ReadText = (path) => readFile(sharedPath('cl-benchmark', ...path.split('/')), 'utf8');
+describe.each(referencesWith('cl-benchmark'))('with the rows of $name', (reference) => {
+  const folder = 'cl-benchmark/CL_Benchmark';
+  const tasks = reference
+    .list(folder)
+    .flatMap((kind) => reference.list(`${folder}/${kind}`).map((name) => ({ kind, name })));
+  const read: ReadText = (path) => readFile(reference.path(`cl-benchmark/${path}`), 'utf8');
 
   it.each(tasks)('loads $kind/$name, no row lost', async ({ kind, name }) => {
     const { task, leftOut } = await loadTask(read, kind, name);

@@ -35,7 +35,7 @@ const InstructionsSchema = v.record(
 
 /**
  * Loads a task laid out as CL_Benchmark is: `CL_Benchmark/{kind}/{name}/{train,dev,test,labels}.json`, and the first
- * instruction of its kind in `configs/instruction_config.json` (METHOD.md section 5).
+ * instruction of its kind in `configs/instruction_config.json` (docs/method.md, section 5).
  *
  * @param read reads below the folder that holds `CL_Benchmark` and `configs`.
  * @returns the task, and how many rows of which label were left out of it.

@@ -1,7 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { readGoldenJson } from '../testing/golden.ts';
-import { hasShared } from '../testing/shared.ts';
+import { referencesWith, tokenizersOf } from '../testing/reference.ts';
 import { loadTokenizer, type Tokenizer } from '../text/tokenizer.ts';
 import { encodeExamples, fitLabel, fitPrompt } from './fit.ts';
 import { promptFrame, promptOf } from './prompt.ts';
@@ -115,14 +114,15 @@ describe('encodeExamples', () => {
   });
 });
 
-describe.skipIf(!hasShared)('with the tokenizer of T5', () => {
-  it('fits real prompts into half their length and keeps instruction and "Answer:"', () => {
+describe.each(referencesWith('tokenizers', 'golden/prompts.json'))('with the T5 tokenizer of $name', (reference) => {
+  it('fits prompts into half their length and keeps instruction and "Answer:"', () => {
+    const folder = tokenizersOf(reference).find(({ form }) => form === 'closed')?.folder;
     const tokenizer = loadTokenizer(
-      readGoldenJson('tokenizers/t5/tokenizer.json'),
-      readGoldenJson('tokenizers/t5/tokenizer_config.json'),
+      reference.json(`${folder}/tokenizer.json`),
+      reference.json(`${folder}/tokenizer_config.json`),
     );
     const prompts =
-      readGoldenJson<{ task: string; dataset: string; sentence: string; labels_json: string[] }[]>(
+      reference.json<{ task: string; dataset: string; sentence: string; labels_json: string[] }[]>(
         'golden/prompts.json',
       );
     for (const { task: kind, dataset: name, sentence, labels_json: labels } of prompts) {

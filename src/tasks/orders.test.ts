@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { readGoldenJson } from '../testing/golden.ts';
-import { hasShared } from '../testing/shared.ts';
+import { referencesWith } from '../testing/reference.ts';
 import { BENCHMARK_KINDS, EMBEDDED_KINDS, EMBEDDED_ORDER, PUBLISHED_ORDERS, type RoundSettings } from './orders.ts';
 
 interface ReferenceRound {
@@ -39,10 +38,10 @@ const NAMES: Record<Exclude<keyof RoundSettings, 'gradientAccumulation'>, string
   projType: 'galore_proj_type',
 };
 
-describe.skipIf(!hasShared)('PUBLISHED_ORDERS', () => {
-  const reference = hasShared
-    ? Object.values(readGoldenJson<{ orders: Record<string, ReferenceOrder> }>('cl-benchmark/ORDERS.json').orders)
-    : [];
+const ORDERS = 'cl-benchmark/ORDERS.json';
+
+describe.each(referencesWith(ORDERS))('PUBLISHED_ORDERS against $name', (folder) => {
+  const reference = Object.values(folder.json<{ orders: Record<string, ReferenceOrder> }>(ORDERS).orders);
 
   it('are all of the reference, in its order', () => {
     const names = (orders: readonly { family: string; order: number }[]) =>

@@ -108,7 +108,7 @@ const TWO_EPOCHS_OF_MNLI = { MNLI: { epochs: 2 } };
 // Orders 1-3 of both families share their sequences.
 const SHORT = ['dbpedia amazon yahoo agnews', 'dbpedia amazon agnews yahoo', 'yahoo amazon agnews dbpedia'];
 
-/** The published orders with the hyper-parameters of the released scripts: METHOD.md section 5. */
+/** The published orders with the hyper-parameters of the released scripts: docs/method.md, section 5. */
 export const PUBLISHED_ORDERS: readonly PublishedOrder[] = [
   ...SHORT.map((sequence, i) => published('t5', i + 1, sequence, T5_SHORT)),
   published('t5', 4, 'MNLI CB WiC COPA QQP BoolQA RTE IMDB yelp amazon SST-2 dbpedia agnews MultiRC yahoo', T5_LONG),

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { readGoldenJson } from '../testing/golden.ts';
-import { hasShared } from '../testing/shared.ts';
+import { referencesWith } from '../testing/reference.ts';
 import { instructionTemplate, promptFrame, promptOf } from './prompt.ts';
 
 interface GoldenPrompt {
@@ -13,11 +12,11 @@ interface GoldenPrompt {
 }
 
 describe('promptOf', () => {
-  it.skipIf(!hasShared)('builds the exact prompts of golden/prompts.json', () => {
-    const instructions = readGoldenJson<Record<string, { instruction: string }[] | undefined>>(
-      'cl-benchmark/configs/instruction_config.json',
-    );
-    const prompts = readGoldenJson<GoldenPrompt[]>('golden/prompts.json');
+  const [PROMPTS, CONFIG] = ['golden/prompts.json', 'cl-benchmark/configs/instruction_config.json'];
+
+  it.each(referencesWith(PROMPTS, CONFIG))('builds the exact prompts of $name', (reference) => {
+    const instructions = reference.json<Record<string, { instruction: string }[] | undefined>>(CONFIG);
+    const prompts = reference.json<GoldenPrompt[]>(PROMPTS);
     expect(prompts.length).toBeGreaterThan(0);
     for (const prompt of prompts) {
       const { task: kind, dataset: name, labels_json: labels } = prompt;

@@ -8,7 +8,7 @@ export interface PromptFrame {
   after: string;
 }
 
-/** The task's prompt without a sentence: METHOD.md section 5, as every script of the released code builds it. */
+/** The task's prompt without a sentence: docs/method.md, eq. (20), as every script of the released code builds it. */
 export function promptFrame(task: Prompted): PromptFrame {
   const names = `Task:${task.kind}\nDataset:${task.name}\n`;
   return { before: names + questionOf(task), after: '\nAnswer:' };

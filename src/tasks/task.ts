@@ -4,7 +4,7 @@ export interface Example {
   label: string;
 }
 
-/** A dataset of the benchmark, or of the user's own, as it is learned: METHOD.md section 5. */
+/** A dataset of the benchmark, or of the user's own, as it is learned: docs/method.md, section 5. */
 export interface Task {
   /** Name of the dataset, as in the prompt: agnews. */
   name: string;

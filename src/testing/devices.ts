@@ -1,9 +1,9 @@
 import { create, globals } from 'webgpu';
 import { DAWN_OPTIONS } from '../cli/node-device.ts';
-import { BufferLedger } from '../device/buffers.ts';
+import { nodeWasmHost } from '../cli/wasm-host.ts';
 import type { Device } from '../device/device.ts';
-import { acquireGpu, gpuAllocator, requestAdapter } from '../device/webgpu/gpu.ts';
-import { Tuning } from '../device/webgpu/tuning.ts';
+import { WasmDevice } from '../device/wasm/wasm-device.ts';
+import { acquireGpu, requestAdapter } from '../device/webgpu/gpu.ts';
 import { openWebGpu, WebGpuDevice } from '../device/webgpu/webgpu-device.ts';
 
 Object.assign(globalThis, globals);
@@ -26,40 +26,17 @@ export async function acquireMeasuringGpu(): Promise<WebGpuDevice> {
   return openWebGpu(await requestAdapter(dawn()), { now: () => performance.now(), store, platform: 'test' });
 }
 
+/** The CPU with one thread: tests run beside each other. */
+export const acquireTestWasm = (): Promise<WasmDevice> => WasmDevice.open(nodeWasmHost(1));
+
 /** The quickest device, for tests of everything above kernels. */
-export const acquireTestDevice = (): Promise<Device> => acquireTestGpu();
+export const acquireTestDevice = (): Promise<Device> => acquireTestWasm();
 
 /** Every kind of device, for tests of kernels: all of them must compute the same. */
 export const TEST_DEVICES: readonly { readonly name: string; readonly acquire: () => Promise<Device> }[] = [
   { name: 'WebGPU', acquire: acquireTestGpu },
+  { name: 'WebAssembly', acquire: acquireTestWasm },
 ];
-
-/** Lends a device to one run after another. */
-export interface DeviceLender {
-  /** A device with a ledger of its own. Its owner destroys it, which leaves those of others alive. */
-  lend(): Promise<Device>;
-  destroy(): Promise<void>;
-}
-
-/** Opens a test device for many runs that leave it as it was: on WebGPU every kernel is compiled once for all of them. */
-export async function openDeviceLender(): Promise<DeviceLender> {
-  const device = await acquireTestDevice();
-  return {
-    lend: async () => (device instanceof WebGpuDevice ? sharedGpu(device) : acquireTestDevice()),
-    destroy: () => device.destroy(),
-  };
-}
-
-/** The same WebGPU device and pipelines with a ledger and kernel choices of its own. */
-function sharedGpu({ gpu }: WebGpuDevice): WebGpuDevice {
-  const buffers = new BufferLedger(gpuAllocator(gpu.device));
-  return new WebGpuDevice({
-    ...gpu,
-    buffers,
-    tuning: new Tuning(gpu.tuning.subgroups),
-    destroy: () => Promise.resolve(buffers.destroyAll()),
-  });
-}
 
 /** The same device, said to allow fewer bytes in one buffer. */
 export const limitedDevice = (device: Device, bytes: number): Device => ({
@@ -70,7 +47,7 @@ export const limitedDevice = (device: Device, bytes: number): Device => ({
   record: (name, plan) => device.record(name, plan),
   run: (programs, copies) => device.run(programs, copies),
   read: (range) => device.read(range),
-  allowHalves: () => device.allowHalves(),
+  allowHalves: (allowed) => device.allowHalves(allowed),
   check: () => device.check(),
   settle: () => device.settle(),
   breakOnPurpose: () => device.breakOnPurpose(),

@@ -36,8 +36,8 @@ interface Pass {
 }
 
 /**
- * A model that learns by a method on the CPU in f64, one tensor at a time and straight from the formulas of METHOD.md
- * sections 2-4 and 7: what the learner does in stacks on the GPU. The optimizer is {@link referenceStep}; gradients are
+ * A model that learns by a method on the CPU in f64, one tensor at a time and straight from the formulas of docs/method.md,
+ * sections 2 to 4 and 7: what the learner does in stacks on the GPU. The optimizer is {@link referenceStep}; gradients are
  * those of the graph's twins. Projections are exact, and dropout is none.
  */
 export class TwinLearner {
@@ -134,7 +134,7 @@ export class TwinLearner {
     return { loss, gradientNorm };
   }
 
-  /** Grows the spaces: METHOD.md section 4. */
+  /** Grows the spaces: docs/method.md, section 4. */
   async endTask(sample: readonly SizedBatch[]): Promise<void> {
     if (!this.plan.space) return;
     const { source, rule, adapterSide, threshold, softness } = this.plan.space;

@@ -1,17 +1,12 @@
 import { expect } from 'vitest';
-import type { Planner } from '../device/planner.ts';
+import { WasmPlanner } from '../device/wasm/planner.ts';
 import type { Numbers, Operation } from '../graph/graph.ts';
 import type { Tensor } from '../graph/tensor.ts';
 import { relativeError } from './compare.ts';
 import { type GraphUnderTest, storedValues } from './graphs.ts';
 import type { WasmKernels, WasmTensor } from './wasm.ts';
 
-// Products and attention have tests of their own: their references compute them here.
-const NO_PLANS: Planner = {
-  productScratch: () => [],
-  product: () => [],
-  attention: () => ({ kernel: { name: 'attention' }, params: [] }),
-};
+const PLANNER = new WasmPlanner();
 
 /**
  * Runs a graph operation by operation with the WebAssembly kernels, each call whole and in pieces, and compares every
@@ -35,10 +30,8 @@ export function runOperations(
     return data;
   };
   for (const operation of t.graph.operations) {
-    const scratch = (operation.scratch?.(NO_PLANS) ?? []).map((size, i) =>
-      t.graph.intermediate(`scratch ${i}`, [size]),
-    );
-    const calls = operation.calls(NO_PLANS, scratch);
+    const scratch = (operation.scratch?.(PLANNER) ?? []).map((size, i) => t.graph.intermediate(`scratch ${i}`, [size]));
+    const calls = operation.calls(PLANNER, scratch);
     if (calls.length === 0 || calls.some(({ kernel }) => kernel.wasm === undefined)) {
       runReference(operation, place);
       continue;

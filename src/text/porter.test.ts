@@ -1,15 +1,13 @@
-import { readFileSync } from 'node:fs';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { hasShared, sharedPath } from '../testing/shared.ts';
+import { referencesWith } from '../testing/reference.ts';
 import { porterStem } from './porter.ts';
 
 describe('porterStem', () => {
-  it.skipIf(!hasShared)('gives the reference stems', () => {
-    const stems = JSON.parse(readFileSync(sharedPath('golden', 'metrics', 'stems.json'), 'utf8')) as Record<
-      string,
-      string
-    >;
+  const STEMS = 'golden/metrics/stems.json';
+
+  it.each(referencesWith(STEMS))('gives the stems of $name', (reference) => {
+    const stems = reference.json<Record<string, string>>(STEMS);
     const words = Object.keys(stems);
     expect(words.length).toBeGreaterThan(0);
     expect(Object.fromEntries(words.map((word) => [word, porterStem(word)]))).toEqual(stems);

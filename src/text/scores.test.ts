@@ -1,7 +1,6 @@
-import { readFileSync } from 'node:fs';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { hasShared, sharedPath } from '../testing/shared.ts';
+import { referencesWith } from '../testing/reference.ts';
 import { averageScores, type GroupedScore, normalisedAnswer, roundedTo4, scoreOf } from './scores.ts';
 
 interface Pair {
@@ -16,11 +15,11 @@ interface Pair {
   rougeL: number;
 }
 
-const golden = <T>(name: string): T => JSON.parse(readFileSync(sharedPath('golden', 'metrics', name), 'utf8')) as T;
+const [PAIRS, AGGREGATED] = ['golden/metrics/pairs.json', 'golden/metrics/aggregated.json'];
 
-describe.skipIf(!hasShared)('against golden/metrics', () => {
+describe.each(referencesWith(PAIRS, AGGREGATED))('against the metrics of $name', (reference) => {
   it('scores every pair as the reference does', () => {
-    const pairs = golden<Pair[]>('pairs.json');
+    const pairs = reference.json<Pair[]>(PAIRS);
     expect(pairs.length).toBeGreaterThan(0);
     for (const pair of pairs) {
       const score = scoreOf(pair.prediction, pair.label);
@@ -34,10 +33,10 @@ describe.skipIf(!hasShared)('against golden/metrics', () => {
   });
 
   it('averages them under the same keys, in the same order, with the same rounding', () => {
-    const scores = golden<Pair[]>('pairs.json').map((pair): GroupedScore => {
+    const scores = reference.json<Pair[]>(PAIRS).map((pair): GroupedScore => {
       return { kind: pair.task, dataset: pair.dataset, ...scoreOf(pair.prediction, pair.label) };
     });
-    const { merged } = golden<{ merged: Record<string, number> }>('aggregated.json');
+    const { merged } = reference.json<{ merged: Record<string, number> }>(AGGREGATED);
     expect(Object.entries(averageScores(scores))).toEqual(Object.entries(merged));
   });
 });

@@ -1,6 +1,6 @@
 import { porterStem } from './porter.ts';
 
-/** How well one answer meets its label, each from 0 to 1. METHOD.md section 6. */
+/** How well one answer meets its label, each from 0 to 1. docs/method.md, section 6. */
 export interface Score {
   exactMatch: boolean;
   rouge1: number;

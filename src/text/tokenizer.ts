@@ -4,7 +4,7 @@ import { GorpError } from '../base/errors.ts';
 
 /**
  * How a model family marks a prompt: closed by the end-of-text token (T5), or begun by the one token that begins a text,
- * where the tokenizer has one (decoder-only models; METHOD.md section 5).
+ * where the tokenizer has one (decoder-only models; docs/method.md, section 5).
  */
 export type PromptForm = 'closed' | 'begun';
 
@@ -68,7 +68,7 @@ export function loadTokenizer(
   let library: HuggingFaceTokenizer;
   try {
     // The input itself, which the schema has shown to be an object: valibot's copy of a record lacks a key "constructor".
-    library = new HuggingFaceTokenizer(tokenizerJson as object, config);
+    library = new HuggingFaceTokenizer(withUnicodeSpaces(tokenizerJson as PreTokenized), config);
   } catch (error) {
     throw badTokenizer(`tokenizer.json: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
   }
@@ -95,6 +95,27 @@ export function loadTokenizer(
     unkId: idOf(config.unk_token, '<unk>'),
     size: library.model?.vocab.length ?? 0,
   };
+}
+
+interface PreTokenized {
+  pre_tokenizer?: PreTokenizer | null;
+}
+interface PreTokenizer {
+  type: string;
+  pretokenizers?: PreTokenizer[] | undefined;
+}
+
+/**
+ * The same tokenizer with words split where Unicode has white space. The library splits at JavaScript's `\s`, Hugging
+ * Face's own tokenizers at Unicode's property: they differ in U+0085 (next line) and U+FEFF (byte order mark).
+ */
+function withUnicodeSpaces(json: PreTokenized): object {
+  const replaced = (one: PreTokenizer): PreTokenizer => {
+    if (one.type === 'Sequence') return { ...one, pretokenizers: one.pretokenizers?.map(replaced) };
+    const split = { type: 'Split', pattern: { Regex: '\\p{White_Space}+' }, behavior: 'Removed', invert: false };
+    return one.type === 'WhitespaceSplit' ? split : one;
+  };
+  return json.pre_tokenizer ? { ...json, pre_tokenizer: replaced(json.pre_tokenizer) } : json;
 }
 
 /**

@@ -1,4 +1,5 @@
 import { GorpError } from '../base/errors.ts';
+import { contentHash } from './content-hash.ts';
 import { type Dtype, floatData } from './dtypes.ts';
 import { headerLength, LENGTH_BYTES, parseHeader, type SafetensorsHeader, type TensorInfo } from './safetensors.ts';
 
@@ -7,6 +8,8 @@ export interface ByteFile {
   /** Plain name, as `config.json`. */
   name: string;
   bytes: number;
+  /** SHA-256 of each `HASHED_BYTES` of it, where that is known without reading it. */
+  hashes?: readonly string[];
   /** Bytes `begin` to `end` (exclusive), in memory of their own. */
   read(begin: number, end: number): Promise<Uint8Array<ArrayBuffer>>;
   /** Called when the content is of no use: a cached copy is dropped, so that the next start fetches it anew. */
@@ -28,6 +31,8 @@ export interface ModelTensors {
   readTensor(name: string): Promise<Float32Array>;
   /** One tensor as stored. @throws GorpError `weights/no-tensor`, and what the file throws. */
   readRaw(name: string): Promise<RawTensor>;
+  /** Names the content of the files: see {@link contentHash}. Files that were picked or lie on disk are read for it. */
+  contentHash(): Promise<string>;
 }
 
 /** Reads a small JSON file. @throws GorpError `weights/invalid-json`; the file is discarded then. */
@@ -101,5 +106,6 @@ export async function openTensors(files: readonly ByteFile[]): Promise<ModelTens
     const { dtype, bytes } = await readRaw(name);
     return floatData(name, dtype, bytes);
   };
-  return { tensors, readRaw, readTensor };
+  let hash: Promise<string> | undefined;
+  return { tensors, readRaw, readTensor, contentHash: () => (hash ??= contentHash(files)) };
 }

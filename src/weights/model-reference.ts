@@ -40,5 +40,11 @@ export function parseModelReference(text: string): ModelReference | null {
 /** Whether a text is meant as an address, right or wrong. */
 export const isAddress = (text: string): boolean => /^https?:\/\//i.test(text);
 
+/** The model of a setting at the commit it was opened at: a name on the hub means another one once its branch has moved on. */
+export function atCommit(model: string, commit: string | null): string {
+  const reference = parseModelReference(model);
+  return reference?.kind === 'hub' && commit !== null ? `${reference.repository}@${commit}` : model;
+}
+
 /** A picked folder as the settings name it. */
 export const pickedReference = (name: string): string => PICKED + name;

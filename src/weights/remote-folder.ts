@@ -1,5 +1,6 @@
 import { GorpError } from '../base/errors.ts';
 import type { Patience } from './connection.ts';
+import { HASHED_BYTES } from './content-hash.ts';
 import { type DownloadOptions, fetchToStore } from './download.ts';
 import type { HubFile } from './hub.ts';
 import type { ByteFile } from './model-files.ts';
@@ -119,7 +120,7 @@ export class RemoteFolder implements ModelFolder {
   async file(name: string, maxBytes?: number): Promise<ByteFile> {
     if (this.#listed?.has(name) === false) throw missingFile(this.name, name);
     const stored = await this.#manifest(name);
-    const { bytes } = stored ?? (await this.#download(name, maxBytes));
+    const { bytes, chunkBytes, chunks } = stored ?? (await this.#download(name, maxBytes));
     this.#report(name, bytes, bytes, stored === null ? 'network' : 'cache', 'last');
     this.#finishedBytes += bytes;
     this.#weights.left.delete(name);
@@ -127,6 +128,7 @@ export class RemoteFolder implements ModelFolder {
     return {
       name,
       bytes,
+      ...(chunkBytes === HASHED_BYTES && { hashes: chunks.map(({ sha256 }) => sha256) }),
       read: (begin, end) => this.store.read(copy, begin, end, this.#refetch),
       discard: () => this.store.remove(copy),
     };

@@ -1,9 +1,8 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { GorpError } from '../base/errors.ts';
-import { readGolden } from '../testing/golden.ts';
-import { hasShared, sharedPath } from '../testing/shared.ts';
+import { referenceFolders } from '../testing/reference.ts';
 import { DTYPE_BITS, type Dtype, tensorBytes } from './dtypes.ts';
 import { float32ToHalf } from '../base/half.ts';
 import {
@@ -425,28 +424,22 @@ describe('mutated files', () => {
   });
 });
 
-describe.skipIf(!hasShared)('the reference files', () => {
-  const files = hasShared
-    ? ['golden', 'models'].flatMap((folder) =>
-        readdirSync(sharedPath(folder), { recursive: true, encoding: 'utf8' })
-          .filter((path) => path.endsWith('.safetensors'))
-          .map((path) => `${folder}/${path.replaceAll('\\', '/')}`),
-      )
-    : [];
+describe.each(referenceFolders)('the files of $name', (reference) => {
+  const files = ['golden', 'models'].flatMap((folder) => reference.files(folder, '.safetensors'));
 
   it('are there', () => {
     expect(files.length).toBeGreaterThan(0);
   });
 
   it.each(files)('%s is read as another reader reads it, and the same when written anew', async (path) => {
-    const bytes = new Uint8Array(readFileSync(sharedPath(path)));
+    const bytes = new Uint8Array(readFileSync(reference.path(path)));
     const tensors = readSafetensors(bytes);
     const { metadata } = parse(bytes);
     const sources = [...tensors].map(([name, { dtype, shape, data }]) => ({ name, dtype, shape, read: () => data }));
     const anew = await concat(writeSafetensors(sources, metadata));
     expect(parse(anew).metadata).toEqual(metadata);
     const writtenAnew = readSafetensors(anew);
-    const golden = readGolden(path);
+    const golden = reference.tensors(path);
     expect(new Set(tensors.keys())).toEqual(new Set(golden.keys()));
     for (const [name, tensor] of tensors) {
       for (const other of [golden.get(name), writtenAnew.get(name)]) {

@@ -3,6 +3,7 @@
  * last: without manifest there is no file, so a write that ends midway leaves nothing that could be taken for one.
  */
 import { GorpError } from '../base/errors.ts';
+import { HASHED_BYTES } from './content-hash.ts';
 import { ChunkWriter, type FileWriter, noRoom, type Origin, removePartial, requireRoom } from './file-writer.ts';
 import type { KeyValue } from './key-value.ts';
 import { IndexedDbKeyValue } from './key-value-idb.ts';
@@ -22,7 +23,7 @@ import {
   writeLock,
 } from './store-format.ts';
 
-const CHUNK_BYTES = 4 * 2 ** 20;
+const CHUNK_BYTES = HASHED_BYTES;
 /** The format in store-format.ts belongs to this name: another format needs another name. */
 const DATABASE = 'gorp-web-weights';
 

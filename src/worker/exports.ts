@@ -1,4 +1,5 @@
 import { reportOf } from '../base/errors.ts';
+import { baseOf, checkBase } from '../run/outputs/saved-round.ts';
 import type { OutputFile } from '../weights/exports/output-file.ts';
 import { mergedModelFiles } from '../weights/exports/merged-model.ts';
 import { zipped } from '../weights/exports/zip.ts';
@@ -62,8 +63,9 @@ async function* counted(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8
 
 async function mergedFiles(access: ModelAccess): Promise<OutputFile[]> {
   const saved = await openLastRound();
-  const { model } = saved.results.settings;
+  const model = baseOf(saved);
   const base = await openModel(requireReference(parseModelReference(model), model), await openPlaces(access));
+  await checkBase(saved, model, base);
   return mergedModelFiles(base, saved.changed, saved.changes);
 }
 

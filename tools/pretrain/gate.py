@@ -65,7 +65,7 @@ def naive_bayes(task):
 
 
 class Adapted(nn.Module):
-    """A frozen linear layer with a LoRA pair: METHOD.md section 2."""
+    """A frozen linear layer with a LoRA pair: docs/method.md, eq. (1)."""
 
     def __init__(self, layer):
         super().__init__()

@@ -26,6 +26,7 @@ const FLAGS = [
   ...['-O3', '--noAssert', '--runtime', 'stub', '--use', 'abort='],
   ...['--importMemory', '--initialMemory', '1', '--maximumMemory', '65536'],
   ...['--memoryBase', '1024', '--lowMemoryLimit', '65535'],
+  ...['--disableWarning', '201'], // of conversions that matter to a memory of 64 bits only
 ];
 
 /** How the sources write AssemblyScript's decorator, which Prettier and editors take for an error. */
@@ -53,7 +54,8 @@ async function compile(features: readonly string[]): Promise<Uint8Array> {
       writeFile: (_, contents) => void (binary = contents as Uint8Array),
     },
   );
-  if (error || binary === undefined) throw new Error(`The WebAssembly kernels do not compile:\n${messages.join('')}`);
+  if (error || binary === undefined || messages.length > 0)
+    throw new Error(`The WebAssembly kernels do not compile:\n${messages.join('')}`);
   return binary;
 }
 

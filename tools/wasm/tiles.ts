@@ -10,9 +10,13 @@ export function registerTiles(): string {
   const rows = [1, 2, 3, 4, 5, 6];
   return [
     `import { madd } from './simd';`,
-    `let alpha: f32 = 1;`,
-    `/** Sets the factor of all products that follow. */`,
+    `let alpha: f32 = 1, k: u32 = 0, lda: usize = 0, ldb: usize = 0, ldc: usize = 0, ldd: usize = 0;`,
+    `/** Sets the factor of all tiles that follow. */`,
     `export function setAlpha(value: f32): void { alpha = value; }`,
+    `/** Sets the inner size and the bytes between rows of all tiles that follow. */`,
+    `export function setStrides(inner: u32, a: usize, b: usize, c: usize, d: usize): void {`,
+    `  k = inner; lda = a; ldb = b; ldc = c; ldd = d;`,
+    `}`,
     ...rows.flatMap((count) => [tile(count, 4), tile(count, 8)]),
     tile(1, 32),
     tile(2, 16),
@@ -21,8 +25,9 @@ export function registerTiles(): string {
   ].join('\n');
 }
 
-const PARAMETERS = 'a: usize, lda: usize, b: usize, ldb: usize, k: u32, c: usize, ldc: usize, d: usize, ldd: usize';
-const ARGUMENTS = 'a, lda, b, ldb, k, c, ldc, d, ldd';
+// Few enough to be passed in registers; the rest is in globals.
+const PARAMETERS = 'a: usize, b: usize, c: usize, d: usize';
+const ARGUMENTS = 'a, b, c, d';
 
 const range = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
 
@@ -38,11 +43,13 @@ function tile(rows: number, columns: number): string {
 
   return `
 export function tile${rows}x${columns}(${PARAMETERS}): void {
-  ${each((i) => `let a${i} = a + ${i} * lda;`)}
+  const step = ldb, down = ldc, downD = ldd;
+  let n = k;
+  ${each((i) => (i === 0 ? 'let a0 = a;' : `let a${i} = a${i - 1} + lda;`))}
   let x: v128;
   ${wide ? each((i) => `let x${i}: v128;`) : quads((j) => `let b${j}: v128;`)}
   ${all((i, j) => `let c${i}_${j} = f32x4.splat(0);`)}
-  while (k) {
+  while (n) {
     ${
       wide
         ? each((i) => `x${i} = v128.load32_splat(a${i});`) +
@@ -51,14 +58,14 @@ export function tile${rows}x${columns}(${PARAMETERS}): void {
           each((i) => `x = v128.load32_splat(a${i});\n${quads((j) => `c${i}_${j} = madd(c${i}_${j}, x, b${j});`)}`)
     }
     ${each((i) => `a${i} += 4;`)}
-    b += ldb;
-    k--;
+    b += step;
+    n--;
   }
   x = f32x4.splat(alpha);
   if (d) {
-    ${each((i) => `${quads((j) => `v128.store(c, madd(v128.load(d, ${16 * j}), x, c${i}_${j}), ${16 * j});`)}\nc += ldc;\nd += ldd;`)}
+    ${each((i) => `${quads((j) => `v128.store(c, madd(v128.load(d, ${16 * j}), x, c${i}_${j}), ${16 * j});`)}\nc += down;\nd += downD;`)}
   } else {
-    ${each((i) => `${quads((j) => `v128.store(c, f32x4.mul(x, c${i}_${j}), ${16 * j});`)}\nc += ldc;`)}
+    ${each((i) => `${quads((j) => `v128.store(c, f32x4.mul(x, c${i}_${j}), ${16 * j});`)}\nc += down;`)}
   }
 }`;
 }

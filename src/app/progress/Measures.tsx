@@ -5,7 +5,7 @@ import { Section } from '../ui/Section.tsx';
 import { roundsTested } from './matrix.ts';
 import styles from './Measures.module.css';
 
-/** The measures of METHOD.md section 6 over the rounds so far. */
+/** The measures of docs/method.md, eq. (21), over the rounds so far. */
 export function Measures() {
   const matrix = usePageState(({ run, view }) => run[view.score]);
   const tasks = usePageState(({ run }) => run.plan?.tasks.length ?? 0);

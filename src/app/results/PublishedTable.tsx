@@ -5,7 +5,7 @@ import styles from './ResultsTab.module.css';
 
 const fixed = (value: number | null): string => (value === null ? NONE : value.toFixed(1).replace('-', '\u2212'));
 
-/** The published averages of METHOD.md section 6. */
+/** The published averages of docs/method.md, section 6. */
 export function PublishedTable() {
   return (
     <Section

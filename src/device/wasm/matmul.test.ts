@@ -71,6 +71,9 @@ function hardProducts(layout: MatmulLayout): MatmulShape[] {
     { ...part, window, batch: 3, ...strides, batchStrideB: 0, batchStrideD: c },
     { ...few, layout },
     { ...few, layout, addend: false },
+    // As narrow as a panel, but in rows as wide as one.
+    { ...part, N: 4, window: { ...window, rowB: layout === 'nt' ? rowB : 8 } },
+    { ...part, M: 9, N: 4, window: { ...window, rowB: layout === 'nt' ? rowB : 8 } },
     { ...part, N: 9, K: 40, window: { ...window, rowC: 11 } },
   ];
 }

@@ -60,6 +60,21 @@ describe.each(WASM_VARIANTS)('%s kernels', (variant) => {
       expect(y[2]).toBe(Infinity);
     });
 
+    test('what is not a number stays so whatever its lower bits are', () => {
+      const x = new Float32Array(Uint32Array.of(0x7fc0dead, 0xffc00155, 0x7f8000ff, 0x7fffffff).buffer);
+      for (const [kind] of ['relu', 'gelu_new', 'silu'].entries()) {
+        const y = new Float32Array(4);
+        kernels.run({
+          entry: 'activation',
+          params: [{ u32: 1 }],
+          constants: [kind, 4, 1024],
+          tensors: [x, y],
+          units: 1,
+        });
+        expect(y.every(Number.isNaN)).toBe(true);
+      }
+    });
+
     test('silu is right to a few units in the last place everywhere', () => {
       const values = Float32Array.from({ length: 8001 }, (_, i) => (i - 4000) * 0.0217);
       const t = new GraphUnderTest({ x: { shape: [8001], values } }, (g, input) => ({

@@ -19,6 +19,13 @@ interface Call {
  */
 const WORTH_SHARING = 2e6;
 
+const wordsOf = ({ kernel, params, tensors }: Dispatch): number =>
+  params.length + (kernel.wasm?.constants?.length ?? 0) + tensors.length;
+
+/** What the arguments of a program's calls take in the memory. */
+export const bytesOfArguments = (dispatches: readonly Dispatch[]): number =>
+  4 * dispatches.reduce((sum, dispatch) => sum + wordsOf(dispatch), 0);
+
 /** A list of calls whose arguments lie in the memory of the kernels. */
 export class WasmProgram implements Program {
   #calls: readonly Call[];
@@ -45,19 +52,15 @@ export class WasmProgram implements Program {
     buffers: BufferLedger<number>,
     memory: WebAssembly.Memory,
   ): WasmProgram {
-    const words = dispatches.map(({ kernel, params, tensors }) => {
-      const { constants = [] } = kernel.wasm ?? {};
-      return params.length + constants.length + tensors.length;
-    });
-    const parameters = buffers.storage(`${name} parameters`, 4 * words.reduce((sum, count) => sum + count, 0));
+    const parameters = buffers.storage(`${name} parameters`, bytesOfArguments(dispatches));
     try {
       let at = buffers.memoryOf(parameters);
-      const calls = dispatches.map((dispatch, i): Call => {
+      const calls = dispatches.map((dispatch): Call => {
         const { kernel, params, tensors, units = 1, cost = 0 } = dispatch;
         const place = kernel.wasm && places.get(kernel.wasm.entry);
         if (kernel.wasm === undefined || place === undefined)
           throw new Error(`kernel ${kernel.name} has no WebAssembly`);
-        const view = new DataView(memory.buffer, at, 4 * words[i]);
+        const view = new DataView(memory.buffer, at, 4 * wordsOf(dispatch));
         let word = 0;
         for (const param of params) {
           if ('u32' in param) view.setUint32(4 * word++, param.u32, true);
@@ -66,7 +69,7 @@ export class WasmProgram implements Program {
         for (const constant of kernel.wasm.constants ?? []) view.setUint32(4 * word++, constant, true);
         for (const { buffer, offset } of tensors) view.setUint32(4 * word++, buffers.memoryOf(buffer) + offset, true);
         const call = { kernel: place, args: at, units, isLarge: cost >= WORTH_SHARING && units > 1 };
-        at += 4 * words[i];
+        at += 4 * wordsOf(dispatch);
         return call;
       });
       return new WasmProgram(name, parameters, buffersOf(dispatches), calls);

@@ -138,7 +138,8 @@ export class WasmDevice implements Device {
     );
   }
 
-  allowHalves(): void {
+  allowHalves(allowed: boolean): void {
+    if (!allowed) return;
     throw new GorpError(
       'device/no-f16',
       'The settings ask for products of 16-bit floats, which training on the CPU does not have.',

@@ -10,9 +10,12 @@ interface Recorded {
   readonly workgroups: Workgroups;
 }
 
-// WebGPU's smallest guaranteed alignment of a uniform binding.
-const UNIFORM_ALIGNMENT = 256;
+/** WebGPU's smallest guaranteed alignment of a uniform binding: what the parameters of one kernel take. */
+export const UNIFORM_ALIGNMENT = 256;
 const ONE_WORKGROUP: Workgroups = [1, 1, 1];
+
+/** What the parameters of a program's dispatches take: one uniform binding each. */
+export const bytesOfUniforms = ({ length }: readonly Dispatch[]): number => Math.max(1, length) * UNIFORM_ALIGNMENT;
 
 /** What a program is made of: what it encodes, the parameters that this reads, and the buffers of the tensors. */
 interface Recording {
@@ -92,7 +95,7 @@ function record(
   dispatches: readonly Dispatch[],
   pipelines: readonly GPUComputePipeline[],
 ): Recording {
-  const bytes = Math.max(1, dispatches.length) * UNIFORM_ALIGNMENT;
+  const bytes = bytesOfUniforms(dispatches);
   const uniforms = gpu.buffers.create(`${name} parameters`, bytes, USAGE.uniform | USAGE.copyTarget);
   const parameters = gpu.buffers.memoryOf(uniforms);
   const contents = new DataView(new ArrayBuffer(bytes));

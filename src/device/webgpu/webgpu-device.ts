@@ -74,15 +74,15 @@ export class WebGpuDevice implements Device {
     return readBytes(this.gpu, range);
   }
 
-  allowHalves(): void {
-    if (!this.gpu.device.features.has('shader-f16')) {
+  allowHalves(allowed: boolean): void {
+    if (allowed && !this.gpu.device.features.has('shader-f16')) {
       throw new GorpError(
         'device/no-f16',
         'The settings ask for products of 16-bit floats, which this graphics adapter cannot compute (it lacks shader-f16).',
         'Set Products (training.arithmetic) to f32 and start again, or use another adapter or driver.',
       );
     }
-    this.gpu.tuning.halves = true;
+    this.gpu.tuning.halves = allowed;
   }
 
   check(): void {

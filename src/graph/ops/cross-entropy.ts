@@ -10,6 +10,17 @@ import { productCalls, productScratch } from './matmul.ts';
 
 type Form = 'ROWS' | 'TOTAL' | 'GRADIENT' | 'ARGMAX' | 'CHOICES';
 
+/** The kernels on WebAssembly. */
+const ENTRIES: Readonly<Record<Form, string>> = {
+  ROWS: 'crossEntropyRows',
+  TOTAL: 'crossEntropyTotal',
+  GRADIENT: 'crossEntropyGradient',
+  ARGMAX: 'argMax',
+  CHOICES: 'choiceLosses',
+};
+// Operations per element of a row there.
+const COST = 20;
+
 /** Rows of scores [rows, vocabulary], `row` elements apart; the first is `first` in tensors of all rows. */
 interface Scores {
   readonly rows: number;
@@ -39,10 +50,13 @@ function call(form: Form, scores: Scores, tensors: Tensor[], choices: readonly n
           PER_ROW: form === 'ROWS' || form === 'ARGMAX' || form === 'CHOICES',
           SUMS: form === 'ROWS' || form === 'CHOICES',
         }),
+      wasm: { entry: ENTRIES[form] },
     },
     params: [rows, vocabulary, row, first, ...choices].map(u32),
     tensors,
     workgroups,
+    units: form === 'TOTAL' ? 1 : rows,
+    cost: COST * rows * vocabulary,
   };
 }
 

@@ -5,7 +5,7 @@ import { ELEMENTS_PER_UNIT, elementUnits } from '../../device/units.ts';
 import type { Graph, KernelCall, Numbers } from '../graph.ts';
 import { sizeOf, type Tensor } from '../tensor.ts';
 
-/** Adam's constants; METHOD.md section 3. */
+/** Adam's constants; docs/method.md, eq. (5). */
 export const ADAM = { beta1: 0.9, beta2: 0.999, eps: 1e-6 } as const;
 
 /**
@@ -60,7 +60,7 @@ function call(
     tensors,
     workgroups,
     units: form === 'SQUARES' ? count : form === 'CLIP' ? 1 : elementUnits(elements),
-    cost: elements * (form === 'ADAM' ? 44 : 8),
+    cost: elements * (form === 'ADAM' ? 24 : 8),
   };
 }
 

@@ -147,7 +147,7 @@ function rotatePair(columns: number[][], vectors: number[][], [a, b]: [number, n
 }
 
 /**
- * The rule for the arbitrary signs of singular vectors (METHOD.md section 3): in each row the entry of largest magnitude
+ * The rule for the arbitrary signs of singular vectors (docs/method.md, eq. (9)): in each row the entry of largest magnitude
  * becomes positive, the first of them on a tie.
  *
  * @param x [rows, columns].

@@ -48,7 +48,7 @@ export function trainMetrics(round: TrainedRound): Metrics {
 }
 
 /**
- * The metrics of `predict_results.json` over the test sets of all tasks seen (METHOD.md section 6). `predict_loss` is
+ * The metrics of `predict_results.json` over the test sets of all tasks seen (docs/method.md, section 6). `predict_loss` is
  * the mean over the labels' tokens; the released code takes the mean of its batches' means, which depends on how the
  * examples fall into batches.
  *

@@ -1,10 +1,9 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { readGoldenJson } from '../../testing/golden.ts';
-import { type DeviceLender, openDeviceLender } from '../../testing/devices.ts';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { acquireTestDevice } from '../../testing/devices.ts';
 import { bytesOfFile, memoryFile } from '../../testing/output-files.ts';
-import { hasShared } from '../../testing/shared.ts';
 import type { AdapterPlan } from '../../gorp/method-plan.ts';
 import { planOf } from '../../methods/registry.ts';
+import { referencesWith } from '../../testing/reference.ts';
 import { tinyHost, tinyModel, tinySettings, onDevice } from '../../testing/tiny-run.ts';
 import { mergedTensors } from '../../weights/exports/merge.ts';
 import { shardedWeights } from '../../weights/exports/sharding.ts';
@@ -17,15 +16,10 @@ import type { RunHost } from '../host.ts';
 import type { Results } from '../results.ts';
 import { Run } from '../run.ts';
 import type { RunSettings } from '../settings.ts';
-import { openSavedRound, type SavedRound } from './saved-round.ts';
+import { baseOf, openSavedRound, type SavedRound } from './saved-round.ts';
 
 // One device for all runs, so that every kernel is compiled once; each run has a ledger of its own.
-let devices: DeviceLender;
-beforeAll(async () => {
-  devices = await openDeviceLender();
-});
-afterAll(() => devices.destroy());
-const { acquireDevice } = onDevice(() => devices.lend());
+const { acquireDevice } = onDevice(acquireTestDevice);
 
 type Files = Map<string, Uint8Array<ArrayBuffer>>;
 
@@ -230,8 +224,10 @@ describe('a round that was saved', () => {
     }
   });
 
-  test.skipIf(!hasShared)('names its adapter tensors as golden/lora does', () => {
-    const { trainable } = readGoldenJson<{ trainable: string[] }>('golden/lora/adapter_config.json');
+  const ADAPTER = 'golden/lora/adapter_config.json';
+
+  test.each(referencesWith(ADAPTER))('names its adapter tensors as the adapter of $name', (reference) => {
+    const { trainable } = reference.json<{ trainable: string[] }>(ADAPTER);
     const general = (names: Iterable<string>): string[] =>
       [...new Set([...names].map((name) => name.replaceAll(/\d+/g, 'N')))].sort();
     const tensors = readSafetensors(files('1-gloss').get('adapter/adapter_model.safetensors') as Uint8Array);
@@ -264,6 +260,73 @@ describe('a round that was saved', () => {
     await new Run(host, { ...settings, ...change }).execute();
     expect(events.at(-1)).toMatchObject({ type: 'failed', error: { code } });
     expect(events.filter((event) => event.type === 'memory').at(-1)).toMatchObject({ liveBuffers: 0 });
+  });
+});
+
+describe('the base model of a round', () => {
+  const settings = { ...tinySettings('seq-lora', { epochs: 1 }), model: 'some-org/tiny' };
+  const COMMIT = 'c0ffee'.padEnd(40, '0');
+  const hubModel = (commit: string, hash: string): ModelFiles => ({
+    ...tinyModel(),
+    commit,
+    contentHash: () => Promise.resolve(hash),
+  });
+  const [WEIGHTS, OTHERS] = ['1'.repeat(64), '2'.repeat(64)];
+  let first: Files;
+  beforeAll(async () => {
+    const openModel = (): Promise<ModelFiles> => Promise.resolve(hubModel(COMMIT, WEIGHTS));
+    const { rounds, results } = await runKeepingRounds(settings, { openModel });
+    expect(results.model).toMatchObject({ commit: COMMIT, weights: WEIGHTS });
+    first = rounds.get(`${FOLDER}/1-gloss`) as Files;
+  });
+
+  /** What the host is asked to open, and how the run ends. */
+  async function onwards(
+    files: Files,
+    model: ModelFiles,
+    change: Partial<RunSettings> = {},
+    work: 'execute' | 'evaluate' = 'execute',
+  ): Promise<{ asked: string[]; last: RunEvent | undefined }> {
+    const asked: string[] = [];
+    const events: RunEvent[] = [];
+    const host = tinyHost((event) => events.push(event), {
+      acquireDevice,
+      savedRound: () => openRound(files),
+      openModel: (name) => {
+        asked.push(name);
+        return Promise.resolve(model);
+      },
+    });
+    await new Run(host, { ...settings, ...change })[work]();
+    return { asked, last: events.at(-1) };
+  }
+
+  test('is opened at the commit that it was trained on, though its branch has moved on', async () => {
+    const { asked, last } = await onwards(first, hubModel(COMMIT, WEIGHTS));
+    expect(asked).toEqual([`some-org/tiny@${COMMIT}`]);
+    expect(last).toMatchObject({ type: 'finished', results: { settings: { model: 'some-org/tiny' } } });
+    expect(baseOf(await openRound(first))).toBe(`some-org/tiny@${COMMIT}`);
+    expect(jsonOf(first, 'adapter/adapter_config.json')).toMatchObject({ revision: COMMIT });
+  });
+
+  test.each(['execute', 'evaluate'] as const)('with other weights is refused by name (%s)', async (work) => {
+    const { last } = await onwards(first, hubModel(COMMIT, OTHERS), { model: './copy' }, work);
+    expect(last).toMatchObject({ type: 'failed', error: { code: 'run/round-does-not-fit' } });
+    const { message, nextStep } = (last as Extract<RunEvent, { type: 'failed' }>).error;
+    for (const text of [`some-org/tiny@${COMMIT}`, './copy', '111111111111', '222222222222']) {
+      expect(message + nextStep).toContain(text);
+    }
+  });
+
+  test('may lie elsewhere, and rounds of earlier versions tell nothing of it', async () => {
+    const { asked, last } = await onwards(first, hubModel('', WEIGHTS), { model: './copy' }, 'evaluate');
+    expect([asked, last?.type]).toEqual([['./copy'], 'finished']);
+    const old = new Map(first);
+    const state = jsonOf(first, 'round.json') as { results: { id?: string; model: { weights?: string } } };
+    delete state.results.id;
+    delete state.results.model.weights;
+    old.set('round.json', new TextEncoder().encode(JSON.stringify(state)));
+    expect((await onwards(old, hubModel(COMMIT, OTHERS), {}, 'evaluate')).last?.type).toBe('finished');
   });
 });
 

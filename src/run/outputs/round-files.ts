@@ -33,7 +33,7 @@ export interface EndedRound {
 }
 
 /**
- * The result files of a round, with the names, keys and number formats of the released code (METHOD.md section 6):
+ * The result files of a round, with the names, keys and number formats of the released code (docs/method.md, section 6):
  * `train_results.json`, `predict_results.json`, `all_results.json`, `predict_eval_predictions.jsonl`.
  */
 export function resultFiles({ trained, tests }: EndedRound): OutputFile[] {
@@ -89,7 +89,8 @@ export function trainedFiles(trained: Trained, base: ModelFiles, { round, result
   const files: OutputFile[] = [];
   if (adapters.length > 0) {
     const task = isDecoderOnly(base.config) ? 'CAUSAL_LM' : 'SEQ_2_SEQ_LM';
-    const facts = { baseModel: model, task, scaling, dropout: plan.adapters?.dropout ?? 0 } as const;
+    const revision = results.model.commit;
+    const facts = { baseModel: model, revision, task, scaling, dropout: plan.adapters?.dropout ?? 0 } as const;
     files.push(jsonFile(ADAPTER_CONFIG_FILE, peftConfig(adapters, facts)));
     files.push(tensorFile(ADAPTER_FILE, peftTensors(adapters)));
   }

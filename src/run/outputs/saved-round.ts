@@ -7,6 +7,7 @@ import { planOf } from '../../methods/registry.ts';
 import type { WeightChanges } from '../../weights/exports/merge.ts';
 import { peftName } from '../../weights/exports/peft.ts';
 import { type ByteFile, type ModelTensors, openTensors, readJson } from '../../weights/model-files.ts';
+import { atCommit } from '../../weights/model-reference.ts';
 import { type Results, ResultsSchema } from '../results.ts';
 import type { RunSettings } from '../settings.ts';
 import {
@@ -126,6 +127,31 @@ export function checkFits({ results }: SavedRound, { method }: RunSettings, para
   }
 }
 
+/** The base model of a round as it is to be opened: at the commit that the round was trained on. */
+export const baseOf = ({ results }: Pick<SavedRound, 'results'>): string =>
+  atCommit(results.settings.model, results.model.commit);
+
+/**
+ * Checks that weights are those that a round was trained on. (Rounds of earlier versions do not tell.)
+ *
+ * @param model where the weights come from, for the message.
+ * @throws GorpError `run/round-does-not-fit`, naming both.
+ */
+export async function checkBase(
+  saved: Pick<SavedRound, 'results'>,
+  model: string,
+  weights: Pick<ModelTensors, 'contentHash'>,
+): Promise<void> {
+  const wanted = saved.results.model.weights;
+  if (wanted === undefined) return;
+  const found = await weights.contentHash();
+  if (found === wanted) return;
+  throw doesNotFit(
+    `it was trained on the weights ${wanted.slice(0, 12)} of ${baseOf(saved)}, and those of ${model} are others (${found.slice(0, 12)})`,
+    `Choose ${baseOf(saved)} with the files it had then.`,
+  );
+}
+
 /** Checks that a run can go on from a round. @throws GorpError `run/round-does-not-fit`, naming what is different. */
 export function checkGoesOn({ round, results }: SavedRound, { order, method }: RunSettings): void {
   if (planOf(method).schedule !== 'in-turn') {
@@ -144,7 +170,7 @@ export function checkGoesOn({ round, results }: SavedRound, { order, method }: R
 }
 
 const doesNotFit = (what: string, nextStep: string): GorpError =>
-  new GorpError('run/round-does-not-fit', `The run cannot go on from this round: ${what}.`, nextStep);
+  new GorpError('run/round-does-not-fit', `This round cannot be used here: ${what}.`, nextStep);
 
 /** `base_model.model.X.lora_A.weight` and `X.weight` → X. */
 const layerOf = (name: string): string =>

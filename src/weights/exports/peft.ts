@@ -15,6 +15,8 @@ export interface AdapterPair {
 export interface AdapterFacts {
   /** Where the base model comes from: `t5-large`, a folder, … */
   baseModel: string;
+  /** The commit that a model on the hub was at. */
+  revision: string | null;
   task: 'SEQ_2_SEQ_LM' | 'CAUSAL_LM';
   /** s, by which B A is multiplied. */
   scaling: number;
@@ -27,7 +29,7 @@ export const peftName = (layer: string, part: 'lora_A' | 'lora_B'): string =>
 
 /**
  * `adapter_config.json` of PEFT's LoRA. PEFT multiplies B A by `lora_alpha / r`, and r is that of all tasks together
- * here, so alpha grows with it: the quotient stays s (METHOD.md section 2).
+ * here, so alpha grows with it: the quotient stays s (docs/method.md, eq. (3)).
  *
  * @param pairs of all layers that have an adapter, of one rank.
  */
@@ -44,6 +46,7 @@ export function peftConfig(pairs: readonly AdapterPair[], facts: AdapterFacts): 
     modules_to_save: null,
     peft_type: 'LORA',
     r: rank,
+    revision: facts.revision,
     target_modules: pairs.map(({ layer }) => layer),
     task_type: facts.task,
   };

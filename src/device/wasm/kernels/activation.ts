@@ -51,6 +51,14 @@ function slopeOf(kind: i32, x: v128, gate: v128): v128 {
   return f32x4.mul(gate, madd(one, f32x4.mul(c, rest), inner));
 }
 
+/** Four values of y, of which the first `count` are stored. */
+// @inline
+function forwardFour(kind: i32, isGated: bool, x: usize, u: usize, y: usize, count: u32): void {
+  const v = v128.load(x);
+  const value = valueOf(kind, v, gateOf(kind, v));
+  storeFirst(y, isGated ? f32x4.mul(value, v128.load(u)) : value, count);
+}
+
 // @inline
 function forward(kind: i32, isGated: bool, args: usize, from: u32, to: u32): void {
   const unit = word(args, 3);
@@ -58,33 +66,41 @@ function forward(kind: i32, isGated: bool, args: usize, from: u32, to: u32): voi
   const x = word(args, 4);
   const u = word(args, 5);
   const y = word(args, isGated ? 6 : 5);
-  for (let i = from * unit; i < end; i += 4) {
-    const v = v128.load(element(x, i));
-    let value = valueOf(kind, v, gateOf(kind, v));
-    if (isGated) value = f32x4.mul(value, v128.load(element(u, i)));
-    storeFirst(element(y, i), value, end - i);
-  }
+  let i = from * unit;
+  for (; i + 4 <= end; i += 4) forwardFour(kind, isGated, element(x, i), element(u, i), element(y, i), 4);
+  if (i < end) forwardFour(kind, isGated, element(x, i), element(u, i), element(y, i), end - i);
+}
+
+/** Four values of dx, and of du, of which the first `count` are stored. */
+// @inline
+function backwardFour(kind: i32, isGated: bool, x: usize, dy: usize, dx: usize, u: usize, du: usize, count: u32): void {
+  const v = v128.load(x);
+  const dv = v128.load(dy);
+  const gate = gateOf(kind, v);
+  const slope = f32x4.mul(slopeOf(kind, v, gate), isGated ? f32x4.mul(dv, v128.load(u)) : dv);
+  if (isGated) storeFirst(du, f32x4.mul(dv, valueOf(kind, v, gate)), count);
+  storeFirst(dx, slope, count);
 }
 
 // @inline
 function backward(kind: i32, isGated: bool, args: usize, from: u32, to: u32): void {
   const unit = word(args, 3);
   const end = min(word(args, 0) * word(args, 2), to * unit);
-  const x = word(args, 4);
-  const dy = word(args, 5);
-  const dx = word(args, 6);
-  const u = isGated ? word(args, 7) : 0;
-  const du = isGated ? word(args, 8) : 0;
-  for (let i = from * unit; i < end; i += 4) {
-    const v = v128.load(element(x, i));
-    const gate = gateOf(kind, v);
-    let dv = v128.load(element(dy, i));
-    if (isGated) {
-      storeFirst(element(du, i), f32x4.mul(dv, valueOf(kind, v, gate)), end - i);
-      dv = f32x4.mul(dv, v128.load(element(u, i)));
-    }
-    storeFirst(element(dx, i), f32x4.mul(dv, slopeOf(kind, v, gate)), end - i);
+  let x = element(word(args, 4), from * unit);
+  let dy = element(word(args, 5), from * unit);
+  let dx = element(word(args, 6), from * unit);
+  let u = isGated ? element(word(args, 7), from * unit) : 0;
+  let du = isGated ? element(word(args, 8), from * unit) : 0;
+  let rest = end - from * unit;
+  for (; rest >= 4; rest -= 4) {
+    backwardFour(kind, isGated, x, dy, dx, u, du, 4);
+    x += 16;
+    dy += 16;
+    dx += 16;
+    u += 16;
+    du += 16;
   }
+  if (rest > 0) backwardFour(kind, isGated, x, dy, dx, u, du, rest);
 }
 
 /** Tensors: x, y. */

@@ -10,8 +10,8 @@
 // Care: how K is cut depends on K alone, and every element of C is summed in the order of K whatever tile it is in, so
 // the result is the same for every region. What a tile computes past an edge goes to scratch memory.
 import { dots } from './dots';
-import { panelOfColumns, panelOfRows, panelWidth, rowsOfColumns } from './panels';
-import { setAlpha, tile1x32, tile2x16, tile4, tile8 } from './register-tiles';
+import { panelOfColumns, panelOfRows, panelsOfRows, panelWidth, rowsOfColumns, transpose4 } from './panels';
+import { setAlpha, setStrides, tile1x32, tile2x16, tile4, tile5x8, tile6x8, tile8 } from './register-tiles';
 import { scratch } from './scratch';
 import { F32, unpackRow } from './unpack';
 
@@ -27,7 +27,8 @@ const MOST_K: u32 = 256;
 const MOST_COLUMNS: u32 = 512;
 const MOST_ROWS: u32 = 120;
 
-// Places in scratch memory: a tile, rows of a packed matrix, the panels, the rows of a block.
+// Places in scratch memory: a tile, a transposed one, rows of a packed matrix, the panels, the rows of a block.
+const TURNED: usize = 256;
 const STRIP: usize = 1024;
 const PANELS: usize = STRIP + 16384;
 const ROWS: usize = PANELS + 4 * MOST_K * MOST_COLUMNS;
@@ -129,7 +130,9 @@ function packPanels(j: u32, columns: u32, k: u32, count: u32): void {
     for (let p: u32 = 0; p < columns; p += 8) panelOfColumns(from + p * ldb, ldb, columns - p, count, to + p * width);
   } else {
     const from = b + <usize>k * ldb + ((<usize>j) << 2);
-    for (let p: u32 = 0; p < columns; p += 8) panelOfRows(from + (p << 2), ldb, columns - p, count, to + p * width);
+    let p: u32 = 0;
+    for (; p + 32 <= columns; p += 32) panelsOfRows(from + (p << 2), ldb, count, to + p * width);
+    for (; p < columns; p += 8) panelOfRows(from + (p << 2), ldb, columns - p, count, to + p * width);
   }
 }
 
@@ -193,13 +196,14 @@ function block(i: u32, rows: u32, j: u32, columns: u32, k: u32, count: u32): voi
   } else if (formB & IN_PLACE) {
     const columnsFrom = b + <usize>k * ldb + ((<usize>j) << 2);
     if (rows <= 2 && !swapped) fewRows(from, ld, rows, columnsFrom, columns, count, to, add, addLd);
-    else tiles(from, ld, rows, columnsFrom, 32, ldb, columns, count, to, add, addLd);
+    else tiles(from, ld, rows, columnsFrom, 32, ldb, ldb, columns, count, to, add, addLd);
   } else {
-    tiles(from, ld, rows, scratch + PANELS, (<usize>count) << 5, 32, columns, count, to, add, addLd);
+    tiles(from, ld, rows, scratch + PANELS, (<usize>count) << 5, 32, 16, columns, count, to, add, addLd);
   }
 }
 
-// Tiles over a block. @param apart bytes from one panel to the next. @param ldp bytes from one k of a panel to the next.
+// Tiles over a block. @param apart bytes from one panel to the next. @param ldp bytes from one k of a panel to the next,
+// and @param ldNarrow in a panel of four columns.
 function tiles(
   from: usize,
   ld: usize,
@@ -207,35 +211,92 @@ function tiles(
   panel: usize,
   apart: usize,
   ldp: usize,
+  ldNarrow: usize,
   columns: u32,
   count: u32,
   to: usize,
   add: usize,
   addLd: usize,
 ): void {
-  for (let j: u32 = 0; j < columns; j += 8, panel += apart) {
-    const left = columns - j;
+  const right: usize = swapped ? ldc << 3 : 32;
+  const addRight: usize = swapped ? addLd << 3 : 32;
+  for (let left = columns; ; left -= 8) {
     const isNarrow = left <= 4;
-    const ldb = isNarrow && ldp == 32 ? 16 : ldp;
-    let at = from;
-    let left_rows = rows;
-    let i: u32 = 0;
-    while (left_rows) {
-      const n = tileRows(left_rows);
-      const offset = swapped ? <usize>j * ldc + ((<usize>i) << 2) : <usize>i * ldc + ((<usize>j) << 2);
-      const addAt = add
-        ? add + (swapped ? <usize>j * addLd + ((<usize>i) << 2) : <usize>i * addLd + ((<usize>j) << 2))
-        : 0;
-      if (swapped || (left < 8 && left != 4)) {
-        if (isNarrow) tile4(n, at, ld, panel, ldb, count, scratch, 16, 0, 0);
-        else tile8(n, at, ld, panel, ldb, count, scratch, 32, 0, 0);
-        edge(n, min<u32>(8, left), isNarrow ? 16 : 32, to + offset, addAt, addLd);
-      } else if (isNarrow) tile4(n, at, ld, panel, ldb, count, to + offset, ldc, addAt, addLd);
-      else tile8(n, at, ld, panel, ldb, count, to + offset, ldc, addAt, addLd);
-      at += n * ld;
-      i += n;
-      left_rows -= n;
+    const isWhole = left >= 8 || left == 4;
+    const ldPanel = isNarrow ? ldNarrow : ldp;
+    if (!swapped && isWhole) {
+      setStrides(count, ld, ldPanel, ldc, addLd);
+      if (isNarrow) narrowPanel(from, ld, rows, panel, to, add, addLd);
+      else wholePanel(from, ld, rows, panel, to, add, addLd);
+    } else {
+      setStrides(count, ld, ldPanel, isNarrow ? 16 : 32, 0);
+      edgePanel(from, ld, rows, panel, min<u32>(8, left), to, add, addLd);
     }
+    if (left <= 8) return;
+    panel += apart;
+    to += right;
+    if (add) add += addRight;
+  }
+}
+
+// The rows of a block by a panel of eight columns, straight into C.
+function wholePanel(a: usize, ld: usize, rows: u32, panel: usize, to: usize, add: usize, addLd: usize): void {
+  const step = TILE_ROWS * ld;
+  const down = TILE_ROWS * ldc;
+  const addDown = add ? TILE_ROWS * addLd : 0;
+  while (rows >= 2 * TILE_ROWS || rows == TILE_ROWS) {
+    if (ASC_FEATURE_RELAXED_SIMD) tile6x8(a, panel, to, add);
+    else tile5x8(a, panel, to, add);
+    a += step;
+    to += down;
+    add += addDown;
+    rows -= TILE_ROWS;
+  }
+  while (rows) {
+    const n = tileRows(rows);
+    tile8(n, a, panel, to, add);
+    a += n * ld;
+    to += n * ldc;
+    if (add) add += n * addLd;
+    rows -= n;
+  }
+}
+
+// The same of a panel of four columns.
+function narrowPanel(a: usize, ld: usize, rows: u32, panel: usize, to: usize, add: usize, addLd: usize): void {
+  while (rows) {
+    const n = tileRows(rows);
+    tile4(n, a, panel, to, add);
+    a += n * ld;
+    to += n * ldc;
+    if (add) add += n * addLd;
+    rows -= n;
+  }
+}
+
+// The same of a panel that reaches past the edge, and of a C that is written transposed: by way of scratch memory.
+function edgePanel(
+  a: usize,
+  ld: usize,
+  rows: u32,
+  panel: usize,
+  columns: u32,
+  to: usize,
+  add: usize,
+  addLd: usize,
+): void {
+  const down: usize = swapped ? 4 : ldc;
+  const addDown: usize = swapped ? 4 : addLd;
+  while (rows) {
+    const n = tileRows(rows);
+    if (columns <= 4) tile4(n, a, panel, scratch, 0);
+    else tile8(n, a, panel, scratch, 0);
+    if (swapped && columns == 8 && n >= 4) transposed(n, to, add, addLd);
+    else edge(n, columns, columns <= 4 ? 16 : 32, to, add, addLd);
+    a += n * ld;
+    to += n * down;
+    if (add) add += n * addDown;
+    rows -= n;
   }
 }
 
@@ -244,6 +305,23 @@ function tiles(
 function tileRows(left: u32): u32 {
   if (left <= TILE_ROWS) return left;
   return left < 2 * TILE_ROWS ? (left + 1) >> 1 : TILE_ROWS;
+}
+
+// A tile of four to six rows and eight columns goes to a C that is stored transposed.
+function transposed(rows: u32, to: usize, add: usize, addLd: usize): void {
+  transpose4(scratch, 32, scratch + TURNED, 16);
+  transpose4(scratch + 16, 32, scratch + TURNED + 64, 16);
+  for (let j: usize = 0; j < 8; j++, to += ldc) {
+    let four = v128.load(scratch + TURNED + (j << 4));
+    let from = scratch + 128 + (j << 2);
+    if (add) four = f32x4.add(v128.load(add), four);
+    v128.store(to, four);
+    for (let i: u32 = 4; i < rows; i++, from += 32) {
+      const value = load<f32>(from);
+      store<f32>(to + (i << 2), add ? load<f32>(add + (i << 2)) + value : value);
+    }
+    if (add) add += addLd;
+  }
 }
 
 // What a tile has left in scratch memory goes to C.
@@ -297,11 +375,13 @@ function fewRows(
 ): void {
   let j: u32 = 0;
   const width: u32 = rows == 1 ? 32 : 16;
+  setStrides(count, ld, ldb, ldc, addLd);
   for (; j + width <= columns; j += width) {
     const at = (<usize>j) << 2;
-    if (rows == 1) tile1x32(from, ld, panel + at, ldb, count, to + at, ldc, add ? add + at : 0, addLd);
-    else tile2x16(from, ld, panel + at, ldb, count, to + at, ldc, add ? add + at : 0, addLd);
+    if (rows == 1) tile1x32(from, panel + at, to + at, add ? add + at : 0);
+    else tile2x16(from, panel + at, to + at, add ? add + at : 0);
   }
   const at = (<usize>j) << 2;
-  if (j < columns) tiles(from, ld, rows, panel + at, 32, ldb, columns - j, count, to + at, add ? add + at : 0, addLd);
+  if (j < columns)
+    tiles(from, ld, rows, panel + at, 32, ldb, ldb, columns - j, count, to + at, add ? add + at : 0, addLd);
 }

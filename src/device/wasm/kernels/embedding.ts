@@ -3,10 +3,10 @@
 // table [vocabulary, columns], ids u32 [rows], y [rows, columns]. The table may be some of its rows only, from row `first`
 // on: rows of y whose id is not among them are left alone.
 //
-// Arguments: rows, columns / width, vocabulary, first, scales (words in front of the scales of a packed table); packing (as in unpack.ts), width; tensors as listed at each entry.
-// Units: rows of y; of the gradient rows of dtable.
-// Plan: rows are copied or unpacked. The gradient walks
-// over all ids once for each range of units and adds the rows that fall into it, in order.
+// Arguments: rows, columns / width, vocabulary, first, scales (words in front of the scales of a packed table); packing (as
+// in unpack.ts), width; tensors as listed at each entry. Units: rows of y; of the gradient rows of dtable.
+// Plan: rows are copied or unpacked. The gradient walks over all ids once for each range of units and adds the rows that
+// fall into it, in order.
 import { element, word } from './simd';
 import { F32, unpackRow } from './unpack';
 import { storeFirst } from './vectors';

@@ -14,13 +14,30 @@ const TABLE: usize = memory.data<f32>([
   // exp: 1 / ln 2; what rounds to an integer when it is added, which stands in the low bits of the sum then (1.5 · 2²³);
   // ln 2 in two parts, n times the first of which is exact for every exponent n; the polynomial from its highest power on
   1.44269504088896341,
-  12582912, 0.693359375, -2.1219444e-4, 1.98756915e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2,
-  1.6666665459e-1, 5.0000001201e-1,
-  // 1; the last floats before ln of the smallest normal float and before ln of the largest
-  1, -87.3365402, 88.7228317,
+  12582912,
+  0.693359375,
+  -2.1219444e-4,
+  1.98756915e-4,
+  1.3981999507e-3,
+  8.3334519073e-3,
+  4.1665795894e-2,
+  1.6666665459e-1,
+  5.0000001201e-1,
+  // 1; Infinity; the last floats before ln of the smallest normal float and before ln of the largest
+  1,
+  Infinity,
+  -87.3365402,
+  88.7228317,
   // log: the polynomial from its highest power on
-  7.0376836292e-2, -1.151461031e-1, 1.167699874e-1, -1.2420140846e-1, 1.4249322787e-1, -1.6668057665e-1,
-  2.0000714765e-1, -2.4999993993e-1, 3.3333331174e-1,
+  7.0376836292e-2,
+  -1.151461031e-1,
+  1.167699874e-1,
+  -1.2420140846e-1,
+  1.4249322787e-1,
+  -1.6668057665e-1,
+  2.0000714765e-1,
+  -2.4999993993e-1,
+  3.3333331174e-1,
 ]);
 const LOG2_E = 0;
 const ROUNDING = 1;
@@ -28,9 +45,10 @@ const LN2_HIGH = 2;
 const LN2_LOW = 3;
 const EXP_POLYNOMIAL = 4;
 const ONE = 10;
-const EXP_BOTTOM = 11;
-const EXP_TOP = 12;
-const LOG_POLYNOMIAL = 13;
+const INFINITE = 11;
+const EXP_BOTTOM = 12;
+const EXP_TOP = 13;
+const LOG_POLYNOMIAL = 14;
 const SMALLEST_NORMAL: f32 = 1.17549435e-38;
 const HALF_ROOT_BITS: i32 = 0x3f3504f3; // of √½
 
@@ -51,10 +69,11 @@ export function exp4(x: v128): v128 {
   p = madd(constant(EXP_POLYNOMIAL + 4), p, r);
   p = madd(constant(EXP_POLYNOMIAL + 5), p, r);
   p = f32x4.add(madd(r, f32x4.mul(r, r), p), constant(ONE));
-  // 2ⁿ p: n goes into the exponent. Beyond the range that is nonsense, which the masks replace; NaN passes both.
+  // 2ⁿ p: n goes into the exponent. Of numbers beyond the range and of NaN that is nonsense, which the masks replace.
   const scaled = i32x4.add(p, i32x4.shl(rounded, 23));
-  const finite = v128.bitselect(f32x4.splat(Infinity), scaled, f32x4.gt(x, constant(EXP_TOP)));
-  return v128.andnot(finite, f32x4.lt(x, constant(EXP_BOTTOM)));
+  const beyond = f32x4.add(x, constant(INFINITE)); // Infinity, or NaN
+  const upward = v128.bitselect(scaled, beyond, f32x4.le(x, constant(EXP_TOP)));
+  return v128.andnot(upward, f32x4.lt(x, constant(EXP_BOTTOM)));
 }
 
 /** 1 / (1 + e⁻ˣ) of four floats. */
@@ -85,7 +104,7 @@ export function log4(x: v128): v128 {
   let y = madd(f32x4.mul(f32x4.mul(square, f), p), exponent, constant(LN2_LOW));
   y = f32x4.add(f, nmadd(y, f32x4.splat(0.5), square));
   y = madd(y, exponent, constant(LN2_HIGH));
-  const infinity = f32x4.splat(Infinity);
+  const infinity = constant(INFINITE);
   const upward = v128.bitselect(infinity, y, f32x4.eq(x, infinity));
   const atZero = v128.bitselect(f32x4.neg(infinity), f32x4.splat(NaN), f32x4.eq(x, f32x4.splat(0)));
   return v128.bitselect(upward, atZero, f32x4.gt(x, f32x4.splat(0)));

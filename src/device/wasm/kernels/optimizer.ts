@@ -52,28 +52,44 @@ export function adamInto(args: usize, from: u32, to: u32): void {
 function step(isInto: bool, args: usize, from: u32, to: u32): void {
   const unit = word(args, 9);
   const end = min(word(args, 0) * word(args, 2), to * unit);
-  const beta1 = f32x4.splat(float(args, 4));
-  const beta2 = f32x4.splat(float(args, 5));
-  const rest1 = f32x4.splat(1 - float(args, 4));
-  const rest2 = f32x4.splat(1 - float(args, 5));
-  const eps = f32x4.splat(float(args, 6));
-  const scale = f32x4.splat(float(args, 8));
   const x = word(args, 10);
-  const factor = f32x4.splat(load<f32>(word(args, 11), 4));
+  const factor = v128.load32_splat(word(args, 11), 4);
   const m = word(args, 12);
   const v = word(args, 13);
-  const rate = f32x4.splat(load<f32>(element(word(args, 14), word(args, 3))));
+  const rate = v128.load32_splat(element(word(args, 14), word(args, 3)));
   const out = word(args, 15);
-  for (let i = from * unit; i < end; i += 4) {
-    const g = f32x4.mul(v128.load(element(x, i)), factor);
-    const first = madd(f32x4.mul(rest1, g), beta1, v128.load(element(m, i)));
-    const second = madd(f32x4.mul(f32x4.mul(rest2, g), g), beta2, v128.load(element(v, i)));
-    let step = f32x4.div(f32x4.mul(rate, first), f32x4.add(f32x4.sqrt(second), eps));
-    if (isInto) step = nmadd(v128.load(element(out, i)), scale, step);
-    storeFirst(element(m, i), first, end - i);
-    storeFirst(element(v, i), second, end - i);
-    storeFirst(element(out, i), step, end - i);
-  }
+  let i = from * unit;
+  for (; i + 4 <= end; i += 4)
+    stepFour(isInto, args, factor, rate, element(x, i), element(m, i), element(v, i), element(out, i), 4);
+  if (i < end)
+    stepFour(isInto, args, factor, rate, element(x, i), element(m, i), element(v, i), element(out, i), end - i);
+}
+
+/** A step of four elements, of which the first `count` are stored. */
+// @inline
+function stepFour(
+  isInto: bool,
+  args: usize,
+  factor: v128,
+  rate: v128,
+  x: usize,
+  m: usize,
+  v: usize,
+  out: usize,
+  count: u32,
+): void {
+  const beta1 = v128.load32_splat(args, 16);
+  const beta2 = v128.load32_splat(args, 20);
+  const one = f32x4.splat(1);
+  const g = f32x4.mul(v128.load(x), factor);
+  const first = madd(f32x4.mul(f32x4.sub(one, beta1), g), beta1, v128.load(m));
+  const second = madd(f32x4.mul(f32x4.mul(f32x4.sub(one, beta2), g), g), beta2, v128.load(v));
+  const root = f32x4.add(f32x4.sqrt(second), v128.load32_splat(args, 24));
+  let step = f32x4.div(f32x4.mul(rate, first), root);
+  if (isInto) step = nmadd(v128.load(out), v128.load32_splat(args, 32), step);
+  storeFirst(m, first, count);
+  storeFirst(v, second, count);
+  storeFirst(out, step, count);
 }
 
 /** Tensors: update, weights. */

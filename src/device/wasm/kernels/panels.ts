@@ -5,9 +5,9 @@
 //
 // Addresses and strides (`ld`) are in bytes.
 
-// Four rows of four floats, `ld` apart, to their transpose with rows `step` apart.
+/** Four rows of four floats, `ld` apart, to their transpose with rows `step` apart. */
 // @inline
-function transpose4(from: usize, ld: usize, to: usize, step: usize): void {
+export function transpose4(from: usize, ld: usize, to: usize, step: usize): void {
   const r0 = v128.load(from);
   const r1 = v128.load(from + ld);
   const r2 = v128.load(from + 2 * ld);
@@ -40,6 +40,30 @@ export function panelOfRows(b: usize, ld: usize, count: u32, k: u32, to: usize):
     for (; k; k--, b += ld, to += width) {
       for (let j: u32 = 0; j < width; j += 4) store<f32>(to + j, j < count << 2 ? load<f32>(b + j) : 0);
     }
+  }
+}
+
+/** Four panels from 32 columns of B[k, columns] at once: rows are read by whole lines of the cache. */
+export function panelsOfRows(b: usize, ld: usize, k: u32, to: usize): void {
+  const apart = (<usize>k) << 5;
+  let to1 = to + apart;
+  let to2 = to1 + apart;
+  let to3 = to2 + apart;
+  while (k) {
+    v128.store(to, v128.load(b));
+    v128.store(to, v128.load(b, 16), 16);
+    v128.store(to1, v128.load(b, 32));
+    v128.store(to1, v128.load(b, 48), 16);
+    v128.store(to2, v128.load(b, 64));
+    v128.store(to2, v128.load(b, 80), 16);
+    v128.store(to3, v128.load(b, 96));
+    v128.store(to3, v128.load(b, 112), 16);
+    b += ld;
+    to += 32;
+    to1 += 32;
+    to2 += 32;
+    to3 += 32;
+    k--;
   }
 }
 

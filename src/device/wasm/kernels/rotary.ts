@@ -27,14 +27,20 @@ export function rotary(args: usize, from: u32, to: u32): void {
       const first = (token * H + head) * half * 2;
       const x = element(word(args, 8), first);
       const y = element(word(args, 12), first);
-      for (let e: u32 = 0; e < half; e += 4) {
-        const c = v128.load(element(cosines, e));
-        const s = f32x4.mul(turn, v128.load(element(sines, e)));
-        const u = v128.load(element(x, e));
-        const v = v128.load(element(x, e + half));
-        storeFirst(element(y, e), nmadd(f32x4.mul(u, c), v, s), half - e);
-        storeFirst(element(y, e + half), madd(f32x4.mul(v, c), u, s), half - e);
-      }
+      let e: u32 = 0;
+      for (; e + 4 <= half; e += 4) turnFour(turn, cosines, sines, x, y, half, e, 4);
+      if (e < half) turnFour(turn, cosines, sines, x, y, half, e, half - e);
     }
   }
+}
+
+/** Four pairs from pair e on, of which the first `count` are stored. */
+// @inline
+function turnFour(turn: v128, cosines: usize, sines: usize, x: usize, y: usize, half: u32, e: u32, count: u32): void {
+  const c = v128.load(element(cosines, e));
+  const s = f32x4.mul(turn, v128.load(element(sines, e)));
+  const u = v128.load(element(x, e));
+  const v = v128.load(element(x, e + half));
+  storeFirst(element(y, e), nmadd(f32x4.mul(u, c), v, s), count);
+  storeFirst(element(y, e + half), madd(f32x4.mul(v, c), u, s), count);
 }

@@ -1,7 +1,7 @@
 // Memory for what a kernel holds while it runs: packed panels, scores of a head. Each thread has its own.
 
 /** Bytes that {@link setScratch} must give. */
-const BYTES: u32 = 2 << 20;
+const BYTES: u32 = 4 << 20;
 
 /** Where this instance's scratch memory begins: 64-byte aligned. A global of the instance, so every thread has its own. */
 export let scratch: usize = 0;

@@ -129,12 +129,18 @@ export function orthonormaliseRows(args: usize, from: u32, to: u32): void {
 function turn(a: usize, b: usize, cosine: f32, sine: f32, count: u32): void {
   const c = f32x4.splat(cosine);
   const s = f32x4.splat(sine);
-  for (let i: u32 = 0; i < count; i += 4) {
-    const u = v128.load(element(a, i));
-    const v = v128.load(element(b, i));
-    storeFirst(element(a, i), nmadd(f32x4.mul(c, u), s, v), count - i);
-    storeFirst(element(b, i), madd(f32x4.mul(c, v), s, u), count - i);
-  }
+  let i: u32 = 0;
+  for (; i + 4 <= count; i += 4) turnFour(element(a, i), element(b, i), c, s, 4);
+  if (i < count) turnFour(element(a, i), element(b, i), c, s, count - i);
+}
+
+/** Four elements of each, of which the first `count` are stored. */
+// @inline
+function turnFour(a: usize, b: usize, c: v128, s: v128, count: u32): void {
+  const u = v128.load(a);
+  const v = v128.load(b);
+  storeFirst(a, nmadd(f32x4.mul(c, u), s, v), count);
+  storeFirst(b, madd(f32x4.mul(c, v), s, u), count);
 }
 
 /** Makes two columns orthogonal. @returns whether they were not. */

@@ -45,7 +45,10 @@ function dotOfBlock(a: usize, b: usize, end: usize): f32 {
   return sum;
 }
 
-/** Stores the first lanes of four, at most all of them. */
+/**
+ * Stores the first lanes of four, at most all of them. Loops that store to several places call it with a constant 4 and
+ * leave the rest to another call: what must survive a call is held in memory, not in registers.
+ */
 // @inline
 export function storeFirst(at: usize, four: v128, count: u32): void {
   if (count >= 4) v128.store(at, four);

@@ -1,10 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { goldenReal, readGolden, relativeError } from './golden.ts';
-import { hasShared } from './shared.ts';
+import { relativeError } from './compare.ts';
+import { goldenReal } from './golden.ts';
+import { committedReference, referenceFolders, referencesWith } from './reference.ts';
 
-describe.skipIf(!hasShared)('readGolden', () => {
+describe('ReferenceFolder', () => {
+  const batch = committedReference.tensors('golden/llama-tiny/batch.safetensors');
+
   it('reads every tensor with as many values as its shape says, reals and integers apart', () => {
-    const batch = readGolden('golden/llama-tiny/batch.safetensors');
     for (const { shape, data } of batch.values()) expect(data.length).toBe(shape.reduce((a, b) => a * b, 1));
     expect(batch.get('input_ids')?.data).toBeInstanceOf(Int32Array);
     expect(batch.get('loss_mask')?.data).toBeInstanceOf(Float32Array);
@@ -12,9 +14,13 @@ describe.skipIf(!hasShared)('readGolden', () => {
   });
 
   it('refuses a missing name and integers where reals are asked for', () => {
-    const batch = readGolden('golden/llama-tiny/batch.safetensors');
     expect(() => goldenReal(batch, 'nothing')).toThrow('nothing');
     expect(() => goldenReal(batch, 'input_ids')).toThrow('float32');
+  });
+
+  it('is part of the project, and a test asks for no path that it lacks', () => {
+    expect(referenceFolders[0]).toBe(committedReference);
+    expect(() => referencesWith('golden/no-such-family')).toThrow('no-such-family');
   });
 });
 

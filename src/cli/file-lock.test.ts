@@ -1,0 +1,70 @@
+import { mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { FileLock } from './file-lock.ts';
+
+let folder: string;
+let path: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'lock-'));
+  path = join(folder, 'a.lock');
+});
+afterEach(() => rm(folder, { recursive: true }));
+
+/** Tries until the lock is had. */
+async function taken(name: string): Promise<FileLock> {
+  for (;;) {
+    const lock = await FileLock.take(path, name);
+    if (lock !== null) return lock;
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+}
+
+test('one holds it, until it is released', async () => {
+  const lock = await taken('first');
+  expect(await FileLock.take(path, 'second')).toBeNull();
+  expect(await FileLock.holder(path)).toBe('first');
+  await lock.release();
+  expect(await FileLock.holder(path)).toBeNull();
+  await (await taken('second')).release();
+  expect(await readdir(folder)).toEqual([]);
+});
+
+test('of many that find a lock left behind, one takes it over at a time', async () => {
+  for (let trial = 0; trial < 12; trial++) {
+    await writeFile(path, trial % 2 === 0 ? 'of an earlier version' : '{"token":"dead","name":"dead"}');
+    await utimes(path, 0, 0);
+    let [holders, most, turns] = [0, 0, 0];
+    const work = async (i: number): Promise<void> => {
+      const lock = await taken(`worker ${i}`);
+      most = Math.max(most, ++holders);
+      await new Promise((resolve) => setTimeout(resolve, 3));
+      turns++;
+      holders--;
+      await lock.release();
+    };
+    await Promise.all([0, 1, 2, 3, 4].map(work));
+    expect([most, turns], `trial ${trial}`).toEqual([1, 5]);
+  }
+  expect(await readdir(folder)).toEqual([]);
+}, 60_000);
+
+test('who has lost it to another neither touches nor removes it', async () => {
+  const lost = await taken('asleep');
+  await utimes(path, 0, 0);
+  const now = await taken('awake');
+  await lost.release();
+  expect(await FileLock.holder(path)).toBe('awake');
+  expect(await readFile(path, 'utf8')).toContain('awake');
+  await now.release();
+});
+
+test('a takeover that was killed half-way stops nobody for long', async () => {
+  await writeFile(path, 'dead');
+  await writeFile(`${path}.takeover`, 'dead too');
+  await utimes(path, 0, 0);
+  await utimes(`${path}.takeover`, 0, 0);
+  await (await taken('next')).release();
+  expect(await readdir(folder)).toEqual([]);
+});

@@ -1,0 +1,89 @@
+import { existsSync } from 'node:fs';
+import { mkdir, readdir } from 'node:fs/promises';
+import { join, relative, resolve, sep } from 'node:path';
+import { GorpError } from '../base/errors.ts';
+import { ordersFolder } from '../run/outputs/layout.ts';
+import { removeDrafts } from './durable-write.ts';
+import { FileLock } from './file-lock.ts';
+
+/** What a run or a test leaves at the top of its folder. */
+const LEFT_BEHIND = ['results.json', 'logs_and_outputs', 'predict_results.json', 'predict_eval_predictions.jsonl'];
+/** Held as long as a run writes into the folder. */
+const LOCK = '.gorp-web.lock';
+
+/** A round that a run goes on from: the path that was given, and its number. */
+interface ResumedRound {
+  path: string;
+  round: number;
+}
+
+/**
+ * Claims the folder of a run, from its start to its end, so that no other run writes into it and nothing that is there
+ * is replaced. On from a round in the folder itself the run may add what comes after it.
+ *
+ * @param order of the run's tasks.
+ * @returns what gives the folder free again.
+ * @throws GorpError `run/out-is-taken`, `run/out-is-busy`, `store/failed`.
+ */
+export async function claimOut(
+  out: string,
+  { order, resumed }: { order?: readonly string[]; resumed?: ResumedRound | undefined } = {},
+): Promise<() => Promise<void>> {
+  const lock = await takeLock(out);
+  try {
+    await refuseTaken(out, order ?? [], resumed);
+    // Nobody else writes here while the lock is held: whatever is half-way is of a process that is gone.
+    await removeDrafts(out);
+  } catch (thrown) {
+    await lock.release();
+    throw thrown;
+  }
+  return () => lock.release();
+}
+
+async function takeLock(out: string): Promise<FileLock> {
+  let lock: FileLock | null;
+  try {
+    await mkdir(out, { recursive: true });
+    lock = await FileLock.take(join(out, LOCK), 'a run');
+  } catch (cause) {
+    throw new GorpError(
+      'store/failed',
+      `${out} cannot be written to: ${cause instanceof Error ? cause.message : String(cause)}.`,
+      'Check the folder, or name another with --out.',
+      { cause },
+    );
+  }
+  if (lock !== null) return lock;
+  throw new GorpError(
+    'run/out-is-busy',
+    `Another run is writing into ${out}.`,
+    'Name another folder with --out, or wait for it to end; after a crash, half a minute.',
+  );
+}
+
+async function refuseTaken(out: string, order: readonly string[], resumed: ResumedRound | undefined): Promise<void> {
+  const isOwn = resumed !== undefined && isBelow(out, resumed.path);
+  if (!isOwn) {
+    const found = LEFT_BEHIND.find((name) => existsSync(join(out, name)));
+    if (found === undefined) return;
+    throw new GorpError(
+      'run/out-is-taken',
+      `${out} has ${found} of another run already.`,
+      'Name another folder with --out, or delete this one.',
+    );
+  }
+  const names = await readdir(join(out, ordersFolder(order))).catch((): string[] => []);
+  const later = names.find((name) => Number(/^(\d+)-(?!.*\.partial$)/.exec(name)?.[1] ?? 0) > resumed.round);
+  if (later === undefined) return;
+  throw new GorpError(
+    'run/out-is-taken',
+    `${out} has a later round already, ${later}, which would be replaced.`,
+    `Resume from the last round, or name another folder with --out.`,
+  );
+}
+
+function isBelow(folder: string, path: string): boolean {
+  const between = relative(resolve(folder), resolve(path));
+  return between !== '' && between !== '..' && !between.startsWith(`..${sep}`);
+}
