@@ -6,7 +6,7 @@ import { relativeError } from '../testing/compare.ts';
 import { acquireTestDevice } from '../testing/devices.ts';
 import { tinyModel, tinySettings } from '../testing/tiny-run.ts';
 import { TwinLearner } from '../testing/twin-learner.ts';
-import type { SizedBatch } from '../models/network.ts';
+import type { SizedBatch, TokenPair } from '../models/network.ts';
 import { Learner } from './learner.ts';
 import { energy, type Matrix, multiply, subtract, transpose } from './matrix.ts';
 import { METHOD_NAMES, planOf } from '../methods/registry.ts';
@@ -37,6 +37,9 @@ function batchesOf(task: number): SizedBatch[] {
     rows: [8, 5, 7].map((length) => ({ source: ids(length), label: [...ids(1), 1] })),
   }));
 }
+
+/** A batch of one example. */
+const single = (row: TokenPair): SizedBatch => ({ sizes: { B: 1, S: 8, T: row.label.length }, rows: [row] });
 
 /** The error of how a tensor has changed, relative to the change. */
 const changeError = (found: Matrix, wanted: Matrix, start: Matrix): number =>
@@ -72,8 +75,15 @@ describe.each(METHOD_NAMES)('%s', (name) => {
           TOLERANCE.norm,
         );
       }
-      const growths = await learner.endTask({ sample: batches });
-      await twin.endTask(batches);
+      const examples = batches.flatMap(({ rows }) => rows);
+      const finished = { sample: batches, singles: examples.map(single), examples };
+      const growths = await learner.endTask(finished);
+      await twin.endTask(finished);
+      expect([...learner.trained.state.tensors.keys()].sort()).toEqual([...twin.state.tensors.keys()].sort());
+      for (const [kept, { data }] of learner.trained.state.tensors) {
+        const wanted = twin.state.tensors.get(kept) as Matrix;
+        expect(relativeError(data, wanted.data), kept).toBeLessThan(TOLERANCE.change);
+      }
       const end = await learner.readTrained();
       expect(end.adapters.size + end.weights.size).toBeGreaterThan(0);
       expect([end.adapters.size, end.weights.size]).toEqual([twin.pairs.size, twin.weights.size]);

@@ -1,6 +1,8 @@
 import { concatColumns, energy, type Matrix, matrix, multiply, transpose } from '../gorp/matrix.ts';
 import type { TargetModules } from '../gorp/method-groups.ts';
-import { isSoft, type MethodPlan } from '../gorp/method-plan.ts';
+import type { TaskData } from '../gorp/learner/task.ts';
+import { adapterName, isSoft, type MethodPlan, type MethodState, NO_STATE, stateName } from '../gorp/method-plan.ts';
+import { type Random, seededRandom } from '../base/random.ts';
 import {
   type ReferenceGroup,
   type ReferenceState,
@@ -49,6 +51,9 @@ export class TwinLearner {
   readonly #spaces = new Map<string, Matrix>();
   #states = new Map<string, ReferenceState>();
   #rateFactors = { lora: 1, full: 1 };
+  #task = 0;
+  /** What the method keeps between tasks. */
+  state: MethodState = NO_STATE;
 
   /** @param read values of a parameter by Hugging Face name. */
   static async create(
@@ -87,6 +92,7 @@ export class TwinLearner {
    */
   async beginTask(fresh: ReadonlyMap<string, Pair>, sample: readonly SizedBatch[]): Promise<void> {
     this.#states = new Map();
+    this.#task++;
     for (const [layer, pair] of fresh) {
       const before = this.pairs.get(layer);
       const isKept = this.plan.adapters?.pairs === 'per-task' && this.plan.schedule !== 'apart';
@@ -134,8 +140,20 @@ export class TwinLearner {
     return { loss, gradientNorm };
   }
 
-  /** Grows the spaces: docs/method.md, section 4. */
-  async endTask(sample: readonly SizedBatch[]): Promise<void> {
+  /** Lets the method keep what it needs, and grows the spaces: docs/method.md, section 4. */
+  async endTask({ sample, singles = [], examples = [] }: TaskData): Promise<void> {
+    if (this.plan.endTask) {
+      const squares = this.plan.passes.squares > 0 ? await this.#squares(singles) : new Map<string, Matrix>();
+      const adapters = new Map(
+        [...this.pairs].flatMap(([layer, { A, B }]) => [
+          [adapterName(layer, 'lora_A'), A] as const,
+          [adapterName(layer, 'lora_B'), B] as const,
+        ]),
+      );
+      const random = (): Random => seededRandom(1);
+      const finished = { task: this.#task, examples, state: this.state, squares, random };
+      this.state = await this.plan.endTask({ ...finished, adapters: () => Promise.resolve(adapters) });
+    }
     if (!this.plan.space) return;
     const { source, rule, adapterSide, threshold, softness } = this.plan.space;
     const covariances = source === 'activation' ? await this.#covariances(sample) : new Map<string, Matrix>();
@@ -156,6 +174,22 @@ export class TwinLearner {
     }
   }
 
+  /** The mean over examples of (∂ log p / ∂θ)², where the loss is −log p over the number of label tokens. */
+  async #squares(singles: readonly SizedBatch[]): Promise<Map<string, Matrix>> {
+    const sums = new Map<string, Matrix>();
+    for (const one of singles) {
+      const tokens = one.rows[0].label.length;
+      for (const [key, G] of (await this.#pass(one)).gradients) {
+        const [part, layer] = key.split(' ');
+        const name = adapterName(layer, part === 'A' ? 'lora_A' : 'lora_B');
+        const squared = { ...G, data: G.data.map((value) => (tokens * value) ** 2 / singles.length) };
+        const before = sums.get(name);
+        sums.set(name, before ? sumOf([before, squared]) : squared);
+      }
+    }
+    return sums;
+  }
+
   #trained(part: string, layer: string): Matrix {
     return part === 'W' ? (this.weights.get(layer) as Matrix) : (this.pairs.get(layer) as Pair)[part as 'A' | 'B'];
   }
@@ -173,7 +207,7 @@ export class TwinLearner {
     return { ...rates, ...projected, kind: 'galore', rank, updateProjGap, scale, projType, spaceSide };
   }
 
-  /** λ Σ|A_prev Aᵀ| and λ Σ|B A|, entry by entry. */
+  /** λ Σ|A_prev Aᵀ|, λ Σ|B A| and λ/2 Σ importance ∘ (θ − anchor)², entry by entry. */
   #addPenalties(layer: string, gradients: Map<string, Matrix>): void {
     const weightOf = (kind: 'orthogonal' | 'sparse'): number =>
       this.plan.loss.reduce((sum, term) => sum + (term.kind === kind ? term.weight : 0), 0);
@@ -187,6 +221,15 @@ export class TwinLearner {
         for (let i = 0; i < A.rows; i++)
           for (let j = 0; j < width; j++)
             dA[i * width + j] += orthogonal * Math.sign(overlap.data[p * A.rows + i]) * previous.data[p * width + j];
+    }
+    for (const term of this.plan.loss) {
+      if (term.kind !== 'quadratic' || this.state.tensors.size === 0) continue;
+      for (const [values, gradient, part] of [[A.data, dA, 'lora_A'] as const, [B.data, dB, 'lora_B'] as const]) {
+        const of = (what: string): Float64Array =>
+          (this.state.tensors.get(stateName(what, adapterName(layer, part))) as Matrix).data;
+        const [importance, anchor] = [of(term.importance), of(term.anchor)];
+        for (let i = 0; i < values.length; i++) gradient[i] += term.weight * importance[i] * (values[i] - anchor[i]);
+      }
     }
     const change = multiply(B, A);
     for (let o = 0; o < B.rows; o++)

@@ -91,8 +91,6 @@ export function starting<S extends Settings>(settings: S, initial: Partial<Value
 /** What a setting accepts. */
 export function schemaOf(setting: Setting): v.GenericSchema<unknown, number | string> {
   const values: v.GenericSchema<unknown, number | string> =
-    setting.kind === 'number'
-      ? (setting.range.schema)
-      : v.picklist(setting.options.map(({ value }) => value));
+    setting.kind === 'number' ? setting.range.schema : v.picklist(setting.options.map(({ value }) => value));
   return setting.before === undefined ? values : v.optional(values, setting.before);
 }

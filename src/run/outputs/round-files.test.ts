@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { acquireTestDevice } from '../../testing/devices.ts';
+import { type Files, openRound, runKeepingRounds } from '../../testing/kept-run.ts';
 import { bytesOfFile, memoryFile } from '../../testing/output-files.ts';
 import type { AdapterPlan } from '../../gorp/method-plan.ts';
 import { planOf } from '../../methods/registry.ts';
@@ -12,47 +13,17 @@ import { readSafetensors } from '../../weights/safetensors.ts';
 import { checkShards, parseShardIndex } from '../../weights/shards.ts';
 import type { ModelFiles } from '../../weights/model-folder.ts';
 import type { RunEvent } from '../events.ts';
-import type { RunHost } from '../host.ts';
 import type { Results } from '../results.ts';
 import { Run } from '../run.ts';
 import type { RunSettings } from '../settings.ts';
-import { baseOf, openSavedRound, type SavedRound } from './saved-round.ts';
+import { baseOf } from './saved-round.ts';
 
 // One device for all runs, so that every kernel is compiled once; each run has a ledger of its own.
 const { acquireDevice } = onDevice(acquireTestDevice);
 
-type Files = Map<string, Uint8Array<ArrayBuffer>>;
-
-/** Runs to the end, and keeps the files of every round by the round's folder. */
-async function runKeepingRounds(
-  settings: RunSettings,
-  parts: Partial<RunHost> = {},
-): Promise<{ results: Results; rounds: Map<string, Files>; events: RunEvent[] }> {
-  const rounds = new Map<string, Files>();
-  const events: RunEvent[] = [];
-  const saveRound: RunHost['saveRound'] = async ({ orderFolder, roundFolder, results, trained }) => {
-    const files: Files = new Map();
-    for (const file of [...results, ...trained]) files.set(file.path, await bytesOfFile(file));
-    rounds.set(`${orderFolder}/${roundFolder}`, files);
-  };
-  await new Run(
-    tinyHost((event) => events.push(event), { acquireDevice, saveRound, ...parts }),
-    settings,
-  ).execute();
-  const last = events.at(-1);
-  if (last?.type !== 'finished') throw new Error(JSON.stringify(last));
-  expect(last.results.memory.liveBuffersAtEnd).toBe(0);
-  return { results: last.results, rounds, events };
-}
-
 const textOf = (files: Files | undefined, path: string): string => new TextDecoder().decode(files?.get(path));
 const jsonOf = (files: Files | undefined, path: string): Record<string, unknown> =>
   JSON.parse(textOf(files, path)) as Record<string, unknown>;
-const openRound = (files: Files): Promise<SavedRound> =>
-  openSavedRound((path) => {
-    const bytes = files.get(path);
-    return Promise.resolve(bytes ? memoryFile(path, bytes) : null);
-  });
 
 const FOLDER = 'logs_and_outputs/order_custom/outputs';
 
