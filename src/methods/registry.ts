@@ -1,4 +1,6 @@
 import type { MethodPlan } from '../gorp/method-plan.ts';
+import { er } from './er.ts';
+import { ewc } from './ewc.ts';
 import { galore } from './galore.ts';
 import { gorpB } from './gorp-b.ts';
 import { gorpBl } from './gorp-bl.ts';
@@ -26,8 +28,10 @@ const REGISTERED = [
   incLora,
   oLora,
   nLora,
+  ewc,
   seqFt,
   galore,
+  er,
   mtl,
   perTask,
 ] as const;

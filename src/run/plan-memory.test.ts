@@ -110,7 +110,10 @@ describe('a whole run takes what was planned, tests and spaces included', () => 
     const training = { sourceLength: 112, targetLength: 12, batchSize: 4, epochs: 1 };
     return { settings: tinySettings(name, training, method), host: { openModel } };
   };
-  const cases: [string, Case][] = [['the embedded T5', embedded('gorp')]];
+  const cases: [string, Case][] = [
+    ['the embedded T5', embedded('gorp')],
+    ['the embedded T5, importances', embedded('ewc')],
+  ];
   for (const model of trainedModels) {
     cases.push([`${model.name}, fast projection`, llama(model, 'gorp')]);
     cases.push([`${model.name}, exact projection`, llama(model, 'gorp', { projection: 'exact' })]);
