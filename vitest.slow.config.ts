@@ -3,6 +3,7 @@ import { defineConfig } from 'vitest/config';
 /** What takes too long for `npm test`: a file of 1 GiB, ten times as many mutated files, a round with either projection. */
 export default defineConfig({
   test: {
+    globalSetup: 'tools/wasm/before-tests.ts',
     include: ['src/**/*.slow.ts', 'src/weights/safetensors.test.ts'],
     env: { GORP_PROPERTY_FACTOR: '10' },
     testTimeout: 900_000,

@@ -67,6 +67,19 @@ test('rounds are kept: a stopped run goes on from the last, and they are downloa
     expect.arrayContaining(['config.json', 'tokenizer.json', 'tokenizer_config.json', 'model.safetensors']),
   );
 
+  await page.getByTestId('onnx-dtype').selectOption('q8');
+  const onnx = await unzipped(page, 'download-onnx');
+  expect(Object.keys(onnx)).toEqual(
+    expect.arrayContaining([
+      'config.json',
+      'tokenizer.json',
+      'onnx/encoder_model_quantized.onnx',
+      'onnx/encoder_model_quantized.onnx_data',
+      'onnx/decoder_model_merged_quantized.onnx',
+      'onnx/decoder_model_merged_quantized.onnx_data',
+    ]),
+  );
+
   const disk = await mkdtemp(join(tmpdir(), 'gorp-round-'));
   try {
     for (const name of TRAINED_FILES) {

@@ -1,13 +1,12 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { GorpError } from '../base/errors.ts';
-import { baseOf, checkBase } from '../run/outputs/saved-round.ts';
 import { mergedModelFiles } from '../weights/exports/merged-model.ts';
 import { noPositionals, readArguments } from './arguments.ts';
 import { EXIT, UsageError } from './exit-codes.ts';
-import { openNamedModel } from './places.ts';
 import { openRoundFolder, writeFiles } from './round-folder.ts';
-import { megabytes, Terminal } from './terminal.ts';
+import { openTrainedModel } from './shown-model.ts';
+import { Terminal } from './terminal.ts';
 
 export const MERGE_USAGE = `Usage: gorp-web merge --round DIR --out DIR [--model NAME]
 
@@ -32,12 +31,7 @@ export async function merge(args: string[]): Promise<number> {
     throw new GorpError('run/out-is-taken', `${out} has a model already.`, 'Name another folder with --out.');
   }
   const saved = await openRoundFolder(round);
-  const model = values.model ?? baseOf(saved);
-  const base = await openNamedModel(model, {
-    onProgress: ({ file, bytes, totalBytes }) =>
-      terminal.live(`Loading ${file}: ${megabytes(bytes)} of ${megabytes(totalBytes ?? bytes)}`),
-  });
-  await checkBase(saved, model, base);
+  const base = await openTrainedModel(saved, values.model, terminal);
   const files = mergedModelFiles(base, saved.changed, saved.changes);
   for (const file of files) {
     terminal.live(`Writing ${file.path}`);

@@ -1,8 +1,11 @@
 import { reportOf } from '../base/errors.ts';
-import { baseOf, checkBase } from '../run/outputs/saved-round.ts';
+import { onnxFiles } from '../onnx/onnx-files.ts';
+import { openBaseModel } from '../run/outputs/base-model.ts';
+import type { SavedRound } from '../run/outputs/saved-round.ts';
 import type { OutputFile } from '../weights/exports/output-file.ts';
 import { mergedModelFiles } from '../weights/exports/merged-model.ts';
 import { zipped } from '../weights/exports/zip.ts';
+import type { ModelFiles } from '../weights/model-folder.ts';
 import { parseModelReference } from '../weights/model-reference.ts';
 import { type ModelAccess, openModel, requireReference } from '../weights/source.ts';
 import { downloadFile, importRound, keptFiles, openLastRound, piecesOf, roundsOf, writeHandle } from './kept-rounds.ts';
@@ -34,9 +37,16 @@ async function obey(command: ExportsCommand): Promise<void> {
       await write(files, command.name, command.to);
       break;
     }
-    case 'merge':
-      await write(await mergedFiles(command.access), command.name, command.to);
+    case 'merge': {
+      const { saved, base } = await openTrained(command.access);
+      await write(mergedModelFiles(base, saved.changed, saved.changes), command.name, command.to);
       break;
+    }
+    case 'onnx': {
+      const { saved, base } = await openTrained(command.access);
+      await write(onnxFiles(base, command.dtype, saved), command.name, command.to);
+      break;
+    }
   }
   await tellKept();
 }
@@ -61,12 +71,12 @@ async function* counted(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8
   }
 }
 
-async function mergedFiles(access: ModelAccess): Promise<OutputFile[]> {
+/** The last round, and the model that it was trained on. */
+async function openTrained(access: ModelAccess): Promise<{ saved: SavedRound; base: ModelFiles }> {
   const saved = await openLastRound();
-  const model = baseOf(saved);
-  const base = await openModel(requireReference(parseModelReference(model), model), await openPlaces(access));
-  await checkBase(saved, model, base);
-  return mergedModelFiles(base, saved.changed, saved.changes);
+  const open = async (model: string): Promise<ModelFiles> =>
+    openModel(requireReference(parseModelReference(model), model), await openPlaces(access));
+  return { saved, base: await openBaseModel(saved, open) };
 }
 
 async function tellKept(): Promise<void> {

@@ -1,5 +1,6 @@
 import type { DeviceChoice } from '../base/device-choice.ts';
 import type { ErrorReport } from '../base/errors.ts';
+import type { OnnxDtype } from '../onnx/dtypes.ts';
 import type { RunEvent } from '../run/events.ts';
 import type { MemoryPlan } from '../run/memory-plan.ts';
 import type { RunSettings } from '../run/settings.ts';
@@ -105,7 +106,8 @@ export type ExportsCommand =
   | { type: 'list' }
   | { type: 'import'; files: KeptFile[] }
   | { type: 'zip'; name: string; to: FileSystemFileHandle | null }
-  | { type: 'merge'; name: string; to: FileSystemFileHandle | null; access: ModelAccess };
+  | { type: 'merge'; name: string; to: FileSystemFileHandle | null; access: ModelAccess }
+  | { type: 'onnx'; name: string; to: FileSystemFileHandle | null; access: ModelAccess; dtype: OnnxDtype };
 
 /** What that worker tells the page. `kept` ends every command that went well. */
 export type ExportsEvent =

@@ -28,13 +28,14 @@ export const LAYERS: Readonly<Record<string, LayerRule>> = {
   text: { layers: ['base'], core: true },
   tasks: { layers: ['base', 'text'], core: true },
   weights: { layers: ['base'], core: true },
+  onnx: { layers: ['base', 'models', 'weights'], core: true },
   run: { layers: run, core: true },
-  worker: { layers: [...run, 'run'], core: false },
-  cli: { layers: [...run, 'run'], core: false },
+  worker: { layers: [...run, 'onnx', 'run'], core: false },
+  cli: { layers: [...run, 'onnx', 'run'], core: false },
   app: {
     layers: ['base'],
     files: ['worker/protocol.ts'],
-    pureFilesOf: ['run', 'gorp', 'methods', 'tasks', 'weights'],
+    pureFilesOf: ['run', 'gorp', 'methods', 'tasks', 'weights', 'onnx'],
     core: false,
   },
 };

@@ -3,6 +3,7 @@ import { bytes } from '../format.ts';
 import { usePage, usePageState } from '../page-context.tsx';
 import { isActive } from '../run-state.ts';
 import { Section } from '../ui/Section.tsx';
+import { OnnxButton } from './OnnxButton.tsx';
 import { useKeptRounds, useKeptState } from './kept-rounds-context.tsx';
 import styles from './FilesSection.module.css';
 
@@ -45,7 +46,7 @@ export function FilesSection() {
           className={styles.button}
           data-testid="download-files"
           disabled={busy || rounds.length === 0}
-          onClick={() => void kept.save('zip', access)}
+          onClick={() => void kept.save({ what: 'zip' }, access)}
         >
           Result files, adapter, space (zip)
         </button>
@@ -54,10 +55,14 @@ export function FilesSection() {
           className={styles.button}
           data-testid="download-merged"
           disabled={busy || last === null}
-          onClick={() => void kept.save('merge', access)}
+          onClick={() => void kept.save({ what: 'merge' }, access)}
         >
           Merged model (zip)
         </button>
+        <OnnxButton
+          isDisabled={busy || last === null}
+          save={(dtype) => void kept.save({ what: 'onnx', dtype }, access)}
+        />
         <button
           type="button"
           className={styles.button}

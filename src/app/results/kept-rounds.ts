@@ -1,8 +1,15 @@
 import { createStore, type StoreApi } from 'zustand/vanilla';
 import { type ErrorReport, GorpError, reportOf } from '../../base/errors.ts';
+import type { OnnxDtype } from '../../onnx/dtypes.ts';
 import type { RunSettings } from '../../run/settings.ts';
 import type { ModelAccess } from '../../weights/source.ts';
 import type { ExportsCommand, ExportsEvent, KeptFile, KeptRound } from '../../worker/protocol.ts';
+
+/**
+ * What is written: all files of the rounds, or the model with the last round merged in, as Hugging Face's tools or as
+ * ONNX runtimes load it.
+ */
+export type SavedAs = { what: 'zip' | 'merge' } | { what: 'onnx'; dtype: OnnxDtype };
 
 /** What this browser keeps of the last run's rounds. */
 export interface KeptState {
@@ -10,7 +17,7 @@ export interface KeptState {
   /** The last round whose weights are there, and the settings of its run. */
   last: { round: number; settings: RunSettings } | null;
   /** What is being written, and how much of it has been. */
-  writing: { what: 'zip' | 'merge' | 'import'; bytes: number } | null;
+  writing: { what: SavedAs['what'] | 'import'; bytes: number } | null;
   problem: ErrorReport | null;
 }
 
@@ -27,8 +34,8 @@ export type AskWhere = (name: string) => Promise<FileSystemFileHandle | null>;
 export interface KeptRounds {
   readonly store: StoreApi<KeptState>;
   readonly refresh: () => void;
-  /** Writes all files of the rounds, or the model with the last round merged in, as one zip. */
-  readonly save: (what: 'zip' | 'merge', access: ModelAccess) => Promise<void>;
+  /** Writes what the person asks for, as one zip. */
+  readonly save: (as: SavedAs, access: ModelAccess) => Promise<void>;
   /** Takes a round's folder from disk in place of what is kept. */
   readonly take: (files: readonly File[]) => void;
 }
@@ -72,10 +79,10 @@ export function createKeptRounds(
   return {
     store,
     refresh: () => send({ type: 'list' }),
-    save: async (what, access) => {
+    save: async (as, access) => {
       const { last, writing } = getState();
       if (writing !== null) return;
-      const name = what === 'zip' ? 'gorp-web-rounds.zip' : `gorp-web-model-${last?.settings.method.name ?? ''}.zip`;
+      const name = archiveName(as, last?.settings.method.name ?? '');
       let to: FileSystemFileHandle | null;
       try {
         to = await askWhere(name);
@@ -84,8 +91,8 @@ export function createKeptRounds(
         if (!(thrown instanceof DOMException && thrown.name === 'AbortError')) setState({ problem: reportOf(thrown) });
         return;
       }
-      setState({ writing: { what, bytes: 0 }, problem: null });
-      send(what === 'zip' ? { type: 'zip', name, to } : { type: 'merge', name, to, access });
+      setState({ writing: { what: as.what, bytes: 0 }, problem: null });
+      send(commandFor(as, name, to, access));
     },
     take: (files) => {
       const named = files.map((file): KeptFile => ({ path: file.webkitRelativePath || file.name, file }));
@@ -93,6 +100,28 @@ export function createKeptRounds(
       send({ type: 'import', files: named });
     },
   };
+}
+
+function archiveName(as: SavedAs, method: string): string {
+  switch (as.what) {
+    case 'zip':
+      return 'gorp-web-rounds.zip';
+    case 'merge':
+      return `gorp-web-model-${method}.zip`;
+    case 'onnx':
+      return `gorp-web-onnx-${as.dtype}-${method}.zip`;
+  }
+}
+
+function commandFor(as: SavedAs, name: string, to: FileSystemFileHandle | null, access: ModelAccess): ExportsCommand {
+  switch (as.what) {
+    case 'zip':
+      return { type: 'zip', name, to };
+    case 'merge':
+      return { type: 'merge', name, to, access };
+    case 'onnx':
+      return { type: 'onnx', name, to, access, dtype: as.dtype };
+  }
 }
 
 /** A Web Worker that is started when it is first needed, and serves as long as the page is there. */

@@ -1,4 +1,5 @@
 import { GorpError } from '../../base/errors.ts';
+import type { ModelTensors } from '../model-files.ts';
 import type { ModelFiles } from '../model-folder.ts';
 import { mergedTensors, type WeightChanges } from './merge.ts';
 import { jsonFile, type OutputFile } from './output-file.ts';
@@ -10,14 +11,7 @@ import { shardedWeights } from './sharding.ts';
  * @throws GorpError `weights/other-model` when it lacks a layer that was trained.
  */
 export function mergedModelFiles(base: ModelFiles, changed: ReadonlySet<string>, changes: WeightChanges): OutputFile[] {
-  const missing = [...changed].find((layer) => !base.tensors.has(`${layer}.weight`));
-  if (missing !== undefined) {
-    throw new GorpError(
-      'weights/other-model',
-      `The base model has no layer ${missing}, which was trained.`,
-      'Name the model that the round was trained on.',
-    );
-  }
+  checkTrainedLayers(base, changed);
   return [
     jsonFile('config.json', base.config),
     jsonFile('tokenizer.json', base.tokenizer),
@@ -25,4 +19,15 @@ export function mergedModelFiles(base: ModelFiles, changed: ReadonlySet<string>,
     ...(base.generationConfig === null ? [] : [jsonFile('generation_config.json', base.generationConfig)]),
     ...shardedWeights(mergedTensors(base, changed, changes)),
   ];
+}
+
+/** @throws GorpError `weights/other-model` when a model lacks a layer that was trained. */
+export function checkTrainedLayers(base: ModelTensors, changed: ReadonlySet<string>): void {
+  const missing = [...changed].find((layer) => !base.tensors.has(`${layer}.weight`));
+  if (missing === undefined) return;
+  throw new GorpError(
+    'weights/other-model',
+    `The base model has no layer ${missing}, which was trained.`,
+    'Name the model that the round was trained on.',
+  );
 }

@@ -20,7 +20,7 @@ const ELSEWHERE_16 = 0xffff;
 const DATE = 0x0021;
 
 /** Weights are noise to a compressor: they are stored as they are. */
-const isNoise = (path: string): boolean => path.endsWith('.safetensors');
+const isNoise = (path: string): boolean => /\.(safetensors|onnx_data(_\d+)?)$/.test(path);
 
 interface Entry {
   name: Uint8Array;

@@ -1,0 +1,47 @@
+import { useId, useState } from 'react';
+import { ONNX_DTYPES, type OnnxDtype } from '../../onnx/dtypes.ts';
+import styles from './FilesSection.module.css';
+
+/** How the forms of the weights are named in the menu. */
+const LABELS: Readonly<Record<OnnxDtype, string>> = {
+  f32: '32 bits',
+  f16: '16 bits',
+  q8: '8 bits',
+  q4: '4 bits',
+};
+
+/** Writes the merged model as ONNX, in a form of the weights that the person chooses. */
+export function OnnxButton({ isDisabled, save }: { isDisabled: boolean; save: (dtype: OnnxDtype) => void }) {
+  const [dtype, setDtype] = useState<OnnxDtype>('f32');
+  const menu = useId();
+  return (
+    <>
+      <button
+        type="button"
+        className={styles.button}
+        data-testid="download-onnx"
+        disabled={isDisabled}
+        onClick={() => save(dtype)}
+      >
+        ONNX model (zip)
+      </button>
+      <label className="hidden-visually" htmlFor={menu}>
+        Weights of the ONNX model
+      </label>
+      <select
+        id={menu}
+        className={styles.button}
+        data-testid="onnx-dtype"
+        disabled={isDisabled}
+        value={dtype}
+        onChange={({ target }) => setDtype(ONNX_DTYPES.find((one) => one === target.value) ?? 'f32')}
+      >
+        {ONNX_DTYPES.map((one) => (
+          <option key={one} value={one}>
+            {LABELS[one]}
+          </option>
+        ))}
+      </select>
+    </>
+  );
+}

@@ -1,0 +1,28 @@
+import { openBaseModel } from '../run/outputs/base-model.ts';
+import type { SavedRound } from '../run/outputs/saved-round.ts';
+import type { ModelFiles } from '../weights/model-folder.ts';
+import { openNamedModel } from './places.ts';
+import { megabytes, type Terminal } from './terminal.ts';
+
+/** Opens a model by name, and shows what is loaded. @throws GorpError as {@link openNamedModel}. */
+export const openShown = (name: string, terminal: Terminal): Promise<ModelFiles> =>
+  openNamedModel(name, {
+    onProgress: ({ file, bytes, totalBytes }) =>
+      terminal.live(`Loading ${file}: ${megabytes(bytes)} of ${megabytes(totalBytes ?? bytes)}`),
+  });
+
+/**
+ * Opens the model that a round was trained on.
+ *
+ * @param named where the person says that it lies; else it is looked for where the round says.
+ * @throws GorpError as {@link openBaseModel}.
+ */
+export const openTrainedModel = (
+  saved: SavedRound,
+  named: string | undefined,
+  terminal: Terminal,
+): Promise<ModelFiles> =>
+  openBaseModel(saved, (model) => openShown(model, terminal), {
+    model: named,
+    otherwise: 'If it lies elsewhere now, name it with --model.',
+  });

@@ -1,0 +1,78 @@
+import type { GraphBuilder, Value } from './graph-builder.ts';
+
+/**
+ * What hides a position: added to a score, it makes its probability 0. Two of them in one place, for padding and for
+ * the future, are still finite, so that a row that sees nothing has no NaN.
+ */
+export const HIDDEN = -1.7e38;
+
+/** f32 [B, S] with 0 where a mask [B, S] (i64) is 1, and {@link HIDDEN} elsewhere; `axes` are put in. */
+export function paddingMask(g: GraphBuilder, mask: Value, axes: readonly number[]): Value {
+  const seen = g.node('Cast', [mask], { to: 1 }); // [B, S]
+  const hides = g.node('Mul', [g.node('Sub', [g.float(1), seen]), g.float(HIDDEN)]); // [B, S]
+  return g.node('Unsqueeze', [hides, g.ints(...axes)]);
+}
+
+/** One dimension of a value, as i64 [1]. */
+export const dimension = (g: GraphBuilder, of: Value, axis: number): Value =>
+  g.node('Shape', [of], { start: axis, end: axis + 1 });
+
+/**
+ * Position of the key less that of the query, clipped to [low, high], less low: i64 [Q, K], rows of a table of
+ * high − low + 1 rows.
+ *
+ * @param past i64 [1]: positions before the first query.
+ * @param length i64 [1]: Q; K is past + Q.
+ */
+export function clippedDistances(
+  g: GraphBuilder,
+  past: Value,
+  length: Value,
+  [low, high]: readonly [number, number],
+): Value {
+  const begin = g.node('Squeeze', [past]);
+  const end = g.node('Squeeze', [g.node('Add', [past, length])]);
+  const queries = g.node('Unsqueeze', [g.node('Range', [begin, end, g.int(1)]), g.ints(1)]); // [Q, 1]
+  const keys = g.node('Unsqueeze', [g.node('Range', [g.int(0), end, g.int(1)]), g.ints(0)]); // [1, K]
+  const distance = g.node('Sub', [keys, queries]); // [Q, K]
+  return g.node('Sub', [g.node('Clip', [distance, g.int(low), g.int(high)]), g.int(low)]); // [Q, K]
+}
+
+/** x [B, T, H · d] → [B, H, T, d]. */
+export function splitHeads(g: GraphBuilder, x: Value, heads: number, headDim: number): Value {
+  const split = g.node('Reshape', [x, g.ints(0, 0, heads, headDim)]); // [B, T, H, d]
+  return g.node('Transpose', [split], { perm: [0, 2, 1, 3] });
+}
+
+/** x [B, H, T, d] → [B, T, H · d]. */
+export function joinHeads(g: GraphBuilder, x: Value, heads: number, headDim: number): Value {
+  const back = g.node('Transpose', [x], { perm: [0, 2, 1, 3] }); // [B, T, H, d]
+  return g.node('Reshape', [back, g.ints(0, 0, heads * headDim)]);
+}
+
+/**
+ * The cached keys or values of an input.
+ *
+ * @param isPlain whether the head size is what `hidden_size / num_heads` gives. Where it is not, Optimum begins with an
+ * empty cache of another head size, so the dimension has a name, and the cache is given its form here.
+ */
+export function pastInput(
+  g: GraphBuilder,
+  name: string,
+  { heads, length, headDim, isPlain }: { heads: number; length: string; headDim: number; isPlain: boolean },
+): Value {
+  const past = g.input(name, 'f32', ['batch_size', heads, length, isPlain ? headDim : 'head_dim']);
+  return isPlain ? past : g.node('Reshape', [past, g.ints(0, 0, -1, headDim)]); // [B, H, P, d]
+}
+
+/** f(x) of a feed-forward layer. */
+export function activate(g: GraphBuilder, x: Value, activation: 'relu' | 'silu' | 'gelu_new'): Value {
+  switch (activation) {
+    case 'relu':
+      return g.node('Relu', [x]);
+    case 'gelu_new':
+      return g.node('FastGelu', [x]); // the form with tanh
+    case 'silu':
+      return g.node('Mul', [x, g.node('Sigmoid', [x])]);
+  }
+}

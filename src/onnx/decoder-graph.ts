@@ -1,0 +1,182 @@
+import { rotaryTable } from '../models/rotary-angles.ts';
+import {
+  activate,
+  clippedDistances,
+  dimension,
+  HIDDEN,
+  joinHeads,
+  paddingMask,
+  pastInput,
+  splitHeads,
+} from './attention-parts.ts';
+import type { DecoderForm, LayerForm } from './decoder-form.ts';
+import type { OnnxDtype } from './dtypes.ts';
+import { GraphBuilder, type Value } from './graph-builder.ts';
+import { GraphWeights, type ReadWeight } from './graph-weights.ts';
+
+/**
+ * Positions that the graph has angles for, at most. More would be written into every file: 128 Ki positions of heads
+ * of 128 take 67 MB.
+ */
+const MAX_POSITIONS = 8192;
+
+/** Positions that an export of this model reads; its config says the same number. */
+export const positionsOf = ({ maxPositions }: Pick<DecoderForm, 'maxPositions'>): number =>
+  Math.min(maxPositions, MAX_POSITIONS);
+
+/** What a graph is made of. */
+interface Parts {
+  g: GraphBuilder;
+  weights: GraphWeights;
+  form: DecoderForm;
+  /** The shapes of scores: with the heads of a group together [B, Hk, G · T, K], and apart [B, Hk, G, T, K]. */
+  together: Value;
+  apart: Value;
+  positions: Value;
+}
+
+/**
+ * `model.onnx` of a decoder-only model: input_ids [B, T], attention_mask [B, P + T], position_ids [B, T] and the caches
+ * of P tokens → logits [B, T, V] and the caches of P + T tokens. P is 0 in the first call.
+ *
+ * @param read gives the parameters when the data is written.
+ */
+export function decoderGraph(form: DecoderForm, dtype: OnnxDtype, read: ReadWeight): GraphBuilder {
+  const { vocabSize, hiddenSize, numHeads, numKeyHeads, headDim, eps, normAddsOne } = form;
+  const g = new GraphBuilder();
+  const weights = new GraphWeights(g, dtype, read);
+  const size = ['batch_size', 'sequence_length'];
+  const ids = g.input('input_ids', 'i64', size);
+  const mask = g.input('attention_mask', 'i64', ['batch_size', 'past_sequence_length + sequence_length']);
+  const positions = g.input('position_ids', 'i64', size);
+  const isPlain = Math.floor(hiddenSize / numHeads) === headDim;
+  const cacheForm = { heads: numKeyHeads, length: 'past_sequence_length', headDim, isPlain };
+  const caches = form.layers.map((_, i) => ({
+    k: pastInput(g, `past_key_values.${i}.key`, cacheForm),
+    v: pastInput(g, `past_key_values.${i}.value`, cacheForm),
+  }));
+
+  const past = dimension(g, caches[0].k, 2);
+  const length = dimension(g, ids, 1);
+  const total = g.node('Add', [past, length]); // K
+  const groups = numHeads / numKeyHeads;
+  const parts: Parts = {
+    g,
+    weights,
+    form,
+    together: g.node('Concat', [g.ints(0, 0, -1), total], { axis: 0 }),
+    apart: g.node('Concat', [g.ints(0, numKeyHeads, groups), length, total], { axis: 0 }),
+    positions,
+  };
+  const hides = hiddenPairs(parts, past, length, paddingMask(g, mask, [1, 2, 3])); // [B, 1, 1, 1, K]
+
+  let x = weights.embedding('model.embed_tokens.weight', ids, [vocabSize, hiddenSize]); // [B, T, D]
+  if (form.embeddingScale !== 1) x = g.node('Mul', [x, g.float(form.embeddingScale)]);
+  const norm = (name: string, value: Value): Value =>
+    weights.norm(`${name}.weight`, value, hiddenSize, eps, normAddsOne);
+  form.layers.forEach((layerForm, i) => {
+    const layer = `model.layers.${i}`;
+    const present = { k: `present.${i}.key`, v: `present.${i}.value` };
+    const normed = norm(`${layer}.input_layernorm`, x);
+    const attended = attention(parts, `${layer}.self_attn`, layerForm, normed, caches[i], present, hides(layerForm));
+    for (const name of Object.values(present)) {
+      g.output(name, 'f32', ['batch_size', numKeyHeads, 'past_sequence_length + sequence_length', headDim]);
+    }
+    if (form.outputNorms) {
+      x = g.node('Add', [x, norm(`${layer}.post_attention_layernorm`, attended)]); // [B, T, D]
+      const fed = feedForward(parts, `${layer}.mlp`, norm(`${layer}.pre_feedforward_layernorm`, x));
+      x = g.node('Add', [x, norm(`${layer}.post_feedforward_layernorm`, fed)]);
+    } else {
+      x = g.node('Add', [x, attended]);
+      x = g.node('Add', [x, feedForward(parts, `${layer}.mlp`, norm(`${layer}.post_attention_layernorm`, x))]);
+    }
+  });
+  const last = norm('model.norm', x); // [B, T, D]
+  if (form.tied) weights.tiedOutput('model.embed_tokens.weight', last, [vocabSize, hiddenSize], 'logits');
+  else weights.output('lm_head', last, { out: vocabSize, inputs: hiddenSize }, 'logits');
+  g.output('logits', 'f32', [...size, vocabSize]);
+  return g;
+}
+
+/**
+ * What hides keys from queries, [B, 1, 1, T, K], by the layer's window: padding, what is to come, and what lies before
+ * the window. Distances are those of places, as in Hugging Face's masks, not of position ids.
+ */
+function hiddenPairs({ g, weights }: Parts, past: Value, length: Value, padding: Value) {
+  const made = new Map<number | null, Value>();
+  return ({ window }: LayerForm): Value => {
+    const known = made.get(window);
+    if (known !== undefined) return known;
+    const low = window === null ? 0 : -window;
+    const distances = clippedDistances(g, past, length, [low, 1]); // [T, K]
+    const seen = (distance: number): boolean => distance <= 0 && (window === null || distance > -window);
+    const table = weights.table(`hidden_by_distance_${window ?? 'any'}`, [2 - low], () =>
+      Promise.resolve(Float32Array.from({ length: 2 - low }, (_, row) => (seen(row + low) ? 0 : HIDDEN))),
+    );
+    const mask = g.node('Add', [g.node('Gather', [table, distances]), padding]); // [B, 1, 1, T, K]
+    made.set(window, mask);
+    return mask;
+  };
+}
+
+/**
+ * Softmax(s q kᵀ + mask) v and the output layer, with the caches; LlamaAttention and its relatives. Keys are not
+ * repeated for the heads that share them: those heads' queries stand together in one matrix.
+ *
+ * @param present names of the new caches.
+ */
+function attention(
+  parts: Parts,
+  name: string,
+  { rotary }: LayerForm,
+  x: Value,
+  cache: { k: Value; v: Value },
+  present: { k: Value; v: Value },
+  mask: Value,
+): Value {
+  const { g, weights, form, together, apart } = parts;
+  const { numHeads, numKeyHeads, headDim, hiddenSize, biases, headNorms, eps, normAddsOne } = form;
+  const heads = (part: 'q' | 'k' | 'v', count: number): Value => {
+    const sizes = { out: count * headDim, inputs: hiddenSize };
+    const split = splitHeads(g, weights.linear(`${name}.${part}_proj`, x, sizes, biases.qkv), count, headDim);
+    if (part === 'v') return split; // [B, Hk, T, d]
+    const normed = headNorms ? weights.norm(`${name}.${part}_norm.weight`, split, headDim, eps, normAddsOne) : split;
+    return rotary === null ? normed : turned(parts, normed, rotary); // [B, H, T, d]
+  };
+  const q = g.node('Mul', [heads('q', numHeads), g.float(form.attentionScale)]); // [B, H, T, d]
+  const k = g.node('Concat', [cache.k, heads('k', numKeyHeads)], { axis: 2 }, present.k); // [B, Hk, K, d]
+  const v = g.node('Concat', [cache.v, heads('v', numKeyHeads)], { axis: 2 }, present.v);
+
+  const grouped = g.node('Reshape', [q, g.ints(0, numKeyHeads, -1, headDim)]); // [B, Hk, G · T, d]
+  const scores = g.node('MatMul', [grouped, g.node('Transpose', [k], { perm: [0, 1, 3, 2] })]); // [B, Hk, G · T, K]
+  const masked = g.node('Add', [g.node('Reshape', [scores, apart]), mask]); // [B, Hk, G, T, K]
+  const shares = g.node('Reshape', [g.node('Softmax', [masked], { axis: -1 }), together]); // [B, Hk, G · T, K]
+  const mixed = g.node('Reshape', [g.node('MatMul', [shares, v]), g.ints(0, numHeads, -1, headDim)]); // [B, H, T, d]
+  const sizes = { out: hiddenSize, inputs: numHeads * headDim };
+  return weights.linear(`${name}.o_proj`, joinHeads(g, mixed, numHeads, headDim), sizes, biases.o); // [B, T, D]
+}
+
+/** Rotary embedding of x [B, H, T, d] with the angles of one of the model's tables. */
+function turned({ g, weights, form, positions }: Parts, x: Value, table: number): Value {
+  const rows = positionsOf(form);
+  const half = form.headDim / 2;
+  const angles = (part: 'cos' | 'sin'): Value =>
+    weights.table(`rotary_${table}_${part}`, [rows, half], () => {
+      const both = rotaryTable(form.rotaries[table], rows); // [rows, d]: cos, then sin
+      const begin = part === 'cos' ? 0 : half;
+      const values = Float32Array.from({ length: rows * half }, (_, at) => {
+        return both[Math.floor(at / half) * form.headDim + begin + (at % half)];
+      });
+      return Promise.resolve(values);
+    });
+  return g.node('RotaryEmbedding', [x, positions, angles('cos'), angles('sin')], { interleaved: 0 });
+}
+
+/** down(f(gate(x)) · up(x)), LlamaMLP. */
+function feedForward({ g, weights, form }: Parts, name: string, x: Value): Value {
+  const { hiddenSize, intermediateSize, biases, activation } = form;
+  const wide = (part: string): Value =>
+    weights.linear(`${name}.${part}_proj`, x, { out: intermediateSize, inputs: hiddenSize }, biases.mlp); // [B, T, F]
+  const hidden = g.node('Mul', [activate(g, wide('gate'), activation), wide('up')]);
+  return weights.linear(`${name}.down_proj`, hidden, { out: hiddenSize, inputs: intermediateSize }, biases.mlp);
+}

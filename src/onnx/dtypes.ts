@@ -1,0 +1,15 @@
+/** How the weights of an export are stored, by the names that transformers.js gives them. */
+export const ONNX_DTYPES = ['f32', 'f16', 'q8', 'q4'] as const;
+
+export type OnnxDtype = (typeof ONNX_DTYPES)[number];
+
+/** What the names of model files end with, by which transformers.js finds the form it was asked for. */
+export const FILE_SUFFIX: Readonly<Record<OnnxDtype, string>> = { f32: '', f16: '_fp16', q8: '_quantized', q4: '_q4' };
+
+/** The name that transformers.js has for a form: `dtype` of its calls. */
+export const TRANSFORMERS_JS_DTYPE: Readonly<Record<OnnxDtype, string>> = {
+  f32: 'fp32',
+  f16: 'fp16',
+  q8: 'q8',
+  q4: 'q4',
+};

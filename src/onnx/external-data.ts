@@ -1,0 +1,103 @@
+import { GorpError } from '../base/errors.ts';
+import type { OutputFile } from '../weights/exports/output-file.ts';
+import { ELEMENT, type Element, type ExternalPlace } from './onnx-messages.ts';
+
+/** ONNX asks that tensors begin at multiples of a page, so that a reader can map the file (docs/ExternalData.md). */
+const ALIGNMENT = 4096;
+/** A browser reads each file into one ArrayBuffer, and those of 2 GiB and more cannot be had everywhere. */
+const MAX_FILE_BYTES = 2 ** 31 - ALIGNMENT;
+
+/** A tensor that lies in a file of its model's data. */
+export interface DataTensor {
+  name: string;
+  element: Element;
+  shape: readonly number[];
+}
+
+/** Tensors that are made together, such as the numbers and the scales of one quantized matrix. */
+export interface DataGroup {
+  tensors: readonly DataTensor[];
+  /** Their content, in order; asked for when it is written. */
+  make: () => Promise<readonly ArrayBufferView[]>;
+}
+
+interface PlacedGroup {
+  group: DataGroup;
+  places: readonly ExternalPlace[];
+}
+
+export const bytesOf = ({ element, shape }: DataTensor): number =>
+  shape.reduce((product, size) => product * size, ELEMENT[element].bytes);
+
+/**
+ * Lays tensors out in data files: `model.onnx_data`, then `model.onnx_data_1` and so on, each below 2 GiB.
+ *
+ * @param model the name of the model's file, `model.onnx`.
+ * @param maxBytes of one file.
+ * @throws GorpError `weights/onnx-tensor-too-large` when one group does not fit into a file.
+ */
+export function layOutData(
+  model: string,
+  groups: readonly DataGroup[],
+  maxBytes = MAX_FILE_BYTES,
+): { places: ReadonlyMap<string, ExternalPlace>; files: OutputFile[] } {
+  const files: { location: string; groups: PlacedGroup[] }[] = [];
+  const places = new Map<string, ExternalPlace>();
+  let end = 0;
+  for (const group of groups) {
+    if (files.length === 0 || (end > 0 && placesIn('', end, group).end > maxBytes)) {
+      files.push({ location: `${model}_data${files.length === 0 ? '' : `_${files.length}`}`, groups: [] });
+      end = 0;
+    }
+    const file = files[files.length - 1];
+    const placed = placesIn(file.location, end, group);
+    if (placed.end > maxBytes) throw tooLarge(group, placed.end, maxBytes);
+    file.groups.push({ group, places: placed.places });
+    group.tensors.forEach(({ name }, i) => places.set(name, placed.places[i]));
+    end = placed.end;
+  }
+  return {
+    places,
+    files: files.map(({ location, groups }) => ({ path: location, content: () => contentOf(groups) })),
+  };
+}
+
+/** Where the tensors of a group come to lie in a file that is filled up to `begin`. */
+function placesIn(location: string, begin: number, { tensors }: DataGroup): { places: ExternalPlace[]; end: number } {
+  let end = begin;
+  const places = tensors.map((tensor) => {
+    const offset = Math.ceil(end / ALIGNMENT) * ALIGNMENT;
+    const length = bytesOf(tensor);
+    end = offset + length;
+    return { location, offset, length };
+  });
+  return { places, end };
+}
+
+/** The bytes of a file, one group of tensors after another: only one is in memory. */
+async function* contentOf(groups: readonly PlacedGroup[]): AsyncGenerator<Uint8Array> {
+  let at = 0;
+  for (const { group, places } of groups) {
+    const contents = await group.make();
+    for (const [i, { offset, length }] of places.entries()) {
+      const content = contents[i];
+      if (content.byteLength !== length) {
+        throw new GorpError(
+          'internal/tensor-size',
+          `Tensor ${group.tensors[i].name} gave ${content.byteLength} bytes to write, not ${length}.`,
+          'This is a fault of gorp-web. Please report it with the steps that led here.',
+        );
+      }
+      if (offset > at) yield new Uint8Array(offset - at);
+      yield new Uint8Array(content.buffer, content.byteOffset, length);
+      at = offset + length;
+    }
+  }
+}
+
+const tooLarge = ({ tensors }: DataGroup, bytes: number, maxBytes: number): GorpError =>
+  new GorpError(
+    'weights/onnx-tensor-too-large',
+    `${tensors[0].name} takes ${bytes} bytes; a data file of an ONNX model may have ${maxBytes}.`,
+    'Export as f16, which halves it, or choose a smaller model.',
+  );

@@ -1,0 +1,129 @@
+import type { OutputFile } from '../weights/exports/output-file.ts';
+import { type DataGroup, type DataTensor, layOutData } from './external-data.ts';
+import {
+  type Attribute,
+  type Dimension,
+  type Element,
+  externalTensor,
+  inlineTensor,
+  MICROSOFT,
+  modelMessage,
+  nodeMessage,
+  valueMessage,
+} from './onnx-messages.ts';
+import { Message } from './protobuf.ts';
+
+/** Operators that only onnxruntime has, in its own domain. */
+const OWN_OPERATORS: ReadonlySet<string> = new Set(['RotaryEmbedding', 'FastGelu', 'MatMulNBits']);
+
+/** Written into the model, for whoever looks at it. */
+const PRODUCER = 'gorp-web';
+
+/** The name of a tensor of the graph. */
+export type Value = string;
+
+/**
+ * Builds an ONNX graph node by node. Nodes stand in the order of the calls, which is an order in which they can run.
+ * Weights are named here and written later, into the data files.
+ */
+export class GraphBuilder {
+  readonly #nodes: Message[] = [];
+  readonly #inputs: Message[] = [];
+  readonly #outputs: Message[] = [];
+  readonly #constants = new Map<string, Message>();
+  readonly #groups = new Map<string, DataGroup>();
+
+  /** Declares an input of the model. */
+  input(name: string, element: Element, shape: readonly Dimension[]): Value {
+    this.#inputs.push(valueMessage(name, element, shape));
+    return name;
+  }
+
+  /** Declares the value of this name as an output of the model. */
+  output(name: Value, element: Element, shape: readonly Dimension[]): void {
+    this.#outputs.push(valueMessage(name, element, shape));
+  }
+
+  /**
+   * Adds a node with one output.
+   *
+   * @param name of the output, where it must have a certain one.
+   */
+  node(
+    operator: string,
+    inputs: readonly Value[],
+    attributes: Readonly<Record<string, Attribute>> = {},
+    name: Value = `value_${this.#nodes.length}`,
+  ): Value {
+    const domain = OWN_OPERATORS.has(operator) ? MICROSOFT : '';
+    this.#nodes.push(nodeMessage(operator, inputs, [name], attributes, domain));
+    return name;
+  }
+
+  /** A constant list of int64, [n]. */
+  ints(...values: number[]): Value {
+    return this.#constant(`ints_${values.join('_')}`, 'i64', [values.length], toInt64(values));
+  }
+
+  /** A constant int64 without dimensions. */
+  int(value: number): Value {
+    return this.#constant(`int_${value}`, 'i64', [], toInt64([value]));
+  }
+
+  /** A constant f32 without dimensions. */
+  float(value: number): Value {
+    return this.#constant(`float_${value}`, 'f32', [], Float32Array.of(value));
+  }
+
+  /** A weight that is written into the data files; naming the same one again gives the same value. */
+  weight(name: string, element: Element, shape: readonly number[], make: () => Promise<ArrayBufferView>): Value {
+    return this.weights([{ name, element, shape }], async () => [await make()])[0];
+  }
+
+  /** Weights that are made together. */
+  weights(tensors: readonly DataTensor[], make: DataGroup['make']): Value[] {
+    const [{ name }] = tensors;
+    if (!this.#groups.has(name)) this.#groups.set(name, { tensors, make });
+    return tensors.map(({ name }) => name);
+  }
+
+  /**
+   * The files of the model: `file`, some KB, and its data.
+   *
+   * @param file `model.onnx`.
+   * @throws GorpError as {@link layOutData}.
+   */
+  files(file: string): OutputFile[] {
+    const groups = [...this.#groups.values()];
+    const { places, files } = layOutData(file, groups);
+    const graph = new Message();
+    for (const node of this.#nodes) graph.message(1, node);
+    graph.text(2, file.replace('.onnx', ''));
+    for (const constant of this.#constants.values()) graph.message(5, constant);
+    for (const { name, element, shape } of this.tensors()) {
+      const place = places.get(name);
+      if (place !== undefined) graph.message(5, externalTensor(name, element, shape, place));
+    }
+    for (const input of this.#inputs) graph.message(11, input);
+    for (const output of this.#outputs) graph.message(12, output);
+    const model = modelMessage(graph, PRODUCER).encoded();
+    return [{ path: file, content: () => once(model) }, ...files];
+  }
+
+  /** The weights, as they are written. */
+  tensors(): DataTensor[] {
+    return [...this.#groups.values()].flatMap(({ tensors }) => tensors);
+  }
+
+  #constant(name: string, element: Element, shape: readonly number[], content: ArrayBufferView): Value {
+    if (!this.#constants.has(name)) this.#constants.set(name, inlineTensor(name, element, shape, content));
+    return name;
+  }
+}
+
+// eslint-disable-next-line @typescript-eslint/require-await -- all content is asked for in the same way.
+async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes;
+}
+
+const toInt64 = (values: readonly number[]): BigInt64Array => BigInt64Array.from(values, BigInt);

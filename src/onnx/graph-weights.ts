@@ -1,0 +1,162 @@
+import { GorpError } from '../base/errors.ts';
+import { float32ToHalf } from '../base/half.ts';
+import type { OnnxDtype } from './dtypes.ts';
+import type { GraphBuilder, Value } from './graph-builder.ts';
+import { BLOCK, blocksOf, quantize } from './quantize.ts';
+
+/** Gives the values of a parameter by Hugging Face name. */
+export type ReadWeight = (name: string) => Promise<Float32Array>;
+
+/** Sizes of a linear layer. */
+export interface LinearSizes {
+  out: number;
+  inputs: number;
+}
+
+/**
+ * The weights of a model in a graph, in one form for all of it: f32, f16 or quantized. Large matrices take that form;
+ * norms, biases and small tables stay f32. The graph computes in f32 in every form: T5 overflows in f16, and
+ * onnxruntime folds the casts of f16 weights when it loads them.
+ */
+export class GraphWeights {
+  readonly #casts = new Map<string, Value>();
+
+  constructor(
+    private readonly g: GraphBuilder,
+    private readonly dtype: OnnxDtype,
+    private readonly read: ReadWeight,
+  ) {}
+
+  /** y = x Wᵀ [+ bias] of the layer with this name (without `.weight`); x [..., inputs] → [..., out]. */
+  linear(layer: string, x: Value, sizes: LinearSizes, hasBias = false): Value {
+    const y = this.#product(`${layer}.weight`, x, sizes);
+    return hasBias ? this.g.node('Add', [y, this.vector(`${layer}.bias`, sizes.out)]) : y;
+  }
+
+  /** The rows of an embedding; ids [B, T] → [B, T, D]. */
+  embedding(parameter: string, ids: Value, shape: readonly [rows: number, columns: number]): Value {
+    return this.g.node('Gather', [this.#embeddingWeight(parameter, shape), ids]);
+  }
+
+  /**
+   * y = x Eᵀ where E is the embedding: the output layer of a model that ties the two; x [B, T, D] → [B, T, V].
+   *
+   * @param shape [V, D].
+   * @param name of the result.
+   */
+  tiedOutput(parameter: string, x: Value, shape: readonly [rows: number, columns: number], name: Value): Value {
+    const [out, inputs] = shape;
+    if (this.dtype === 'q8' || this.dtype === 'q4') return this.#product(parameter, x, { out, inputs }, name);
+    // One copy in memory: `MatMul` with a transposed embedding would be folded into a second one.
+    const rows = this.g.node('Reshape', [x, this.g.ints(-1, inputs)]); // [B · T, D]
+    const weight = this.#embeddingWeight(parameter, shape);
+    const logits = this.g.node('Gemm', [rows, weight], { transB: 1 }); // [B · T, V]
+    const batchAndLength = this.g.node('Slice', [this.g.node('Shape', [x]), this.g.ints(0), this.g.ints(2)]);
+    const into = this.g.node('Concat', [batchAndLength, this.g.ints(out)], { axis: 0 });
+    return this.g.node('Reshape', [logits, into], {}, name);
+  }
+
+  /** y = x Wᵀ with a result of a certain name, for the output layer of a model that does not tie it. */
+  output(layer: string, x: Value, sizes: LinearSizes, name: Value): Value {
+    return this.#product(`${layer}.weight`, x, sizes, name);
+  }
+
+  /**
+   * RMS norm over the last axis, which is `size` long.
+   *
+   * @param addsOne whether the parameter is the weight less 1, as Gemma stores it.
+   */
+  norm(parameter: string, x: Value, size: number, eps: number, addsOne = false): Value {
+    const weight = this.g.weight(parameter, 'f32', [size], async () => {
+      const values = await this.read(parameter);
+      return addsOne ? values.map((value) => 1 + value) : values;
+    });
+    // Both providers of onnxruntime have a kernel for it, which sums in f32; the standard has none before opset 23.
+    return this.g.node('SimplifiedLayerNormalization', [x, weight], {
+      axis: -1,
+      epsilon: { float: eps },
+      stash_type: 1,
+    });
+  }
+
+  /** A small parameter, or what is computed from one, as f32. */
+  table(name: string, shape: readonly number[], make: (read: ReadWeight) => Promise<Float32Array>): Value {
+    return this.g.weight(name, 'f32', shape, () => make(this.read));
+  }
+
+  /** A bias [size]. */
+  vector(parameter: string, size: number): Value {
+    return this.g.weight(parameter, 'f32', [size], () => this.read(parameter));
+  }
+
+  #embeddingWeight(parameter: string, shape: readonly number[]): Value {
+    return this.#matrix(parameter, parameter, shape, () => this.read(parameter));
+  }
+
+  #product(parameter: string, x: Value, { out, inputs }: LinearSizes, name?: Value): Value {
+    const { g, read, dtype } = this;
+    if (dtype === 'q8' || dtype === 'q4') {
+      const bits = dtype === 'q8' ? 8 : 4;
+      const [numbers, scales] = g.weights(
+        [
+          {
+            name: `${parameter}_${dtype}`,
+            element: 'u8',
+            shape: [out, blocksOf(inputs), (BLOCK * bits) / 8],
+          },
+          { name: `${parameter}_scales`, element: 'f32', shape: [out, blocksOf(inputs)] },
+        ],
+        async () => {
+          const { numbers, scales } = quantize(await read(parameter), out, inputs, bits);
+          return [numbers, scales];
+        },
+      );
+      const attributes = { K: inputs, N: out, bits, block_size: BLOCK };
+      return g.node('MatMulNBits', [x, numbers, scales], attributes, name);
+    }
+    // `MatMul` wants [inputs, out].
+    const weight = this.#matrix(parameter, `${parameter}_transposed`, [inputs, out], async () =>
+      transposed(await read(parameter), out, inputs),
+    );
+    return g.node('MatMul', [x, weight], {}, name);
+  }
+
+  /** A matrix in f32 or f16, as f32. The cast is of the weight itself, so that onnxruntime does it once, at loading. */
+  #matrix(parameter: string, name: string, shape: readonly number[], make: () => Promise<Float32Array>): Value {
+    if (this.dtype !== 'f16') return this.g.weight(name, 'f32', shape, make);
+    const known = this.#casts.get(name);
+    if (known !== undefined) return known;
+    const stored = this.g.weight(name, 'f16', shape, async () => halves(parameter, await make()));
+    const cast = this.g.node('Cast', [stored], { to: 1 });
+    this.#casts.set(name, cast);
+    return cast;
+  }
+}
+
+/** A tile fits into a CPU's first cache. */
+const TILE = 32;
+
+/** W [rows, columns] → Wᵀ [columns, rows], tile by tile: strided writes of a whole matrix would miss every cache. */
+export function transposed(values: Float32Array, rows: number, columns: number): Float32Array {
+  const into = new Float32Array(values.length);
+  for (let row = 0; row < rows; row += TILE) {
+    for (let column = 0; column < columns; column += TILE) {
+      for (let i = row; i < Math.min(row + TILE, rows); i++) {
+        for (let j = column; j < Math.min(column + TILE, columns); j++) into[j * rows + i] = values[i * columns + j];
+      }
+    }
+  }
+  return into;
+}
+
+/** @throws GorpError `weights/f16-overflow` when a weight is larger than f16 holds. */
+function halves(parameter: string, values: Float32Array): Uint16Array {
+  const bits = float32ToHalf(values);
+  const overflow = bits.findIndex((half, i) => (half & 0x7fff) === 0x7c00 && Number.isFinite(values[i]));
+  if (overflow < 0) return bits;
+  throw new GorpError(
+    'weights/f16-overflow',
+    `${parameter} has a weight of ${values[overflow]}; f16 ends at 65504.`,
+    'Export as f32 or q8.',
+  );
+}

@@ -1,0 +1,162 @@
+import { describe, expect, it } from 'vitest';
+import { crc32 } from '../base/crc32.ts';
+import { relativeError } from '../testing/compare.ts';
+import { collected, emptyCaches, int64, modelOnDisk, onnxSession, reals } from '../testing/onnx-runtime.ts';
+import { bytesOfFile } from '../testing/output-files.ts';
+import { committedReference } from '../testing/reference.ts';
+import { tinyModel } from '../testing/tiny-run.ts';
+import { mergedModelFiles } from '../weights/exports/merged-model.ts';
+import type { WeightChanges } from '../weights/exports/merge.ts';
+import type { OutputFile } from '../weights/exports/output-file.ts';
+import { openTensors } from '../weights/model-files.ts';
+import type { ModelFiles } from '../weights/model-folder.ts';
+import type { OnnxDtype } from './dtypes.ts';
+import { onnxFiles } from './onnx-files.ts';
+
+const LAYER = 'encoder.block.0.layer.0.SelfAttention.q';
+const DENSE = 'decoder.block.1.layer.2.DenseReluDense.wo';
+
+/** An adapter of one layer, and a change of the whole weight of another. */
+const changes: WeightChanges = {
+  scaling: 2,
+  adapter: (layer) =>
+    Promise.resolve(
+      layer === LAYER
+        ? {
+            A: Float32Array.from({ length: 2 * 16 }, (_, i) => Math.sin(i)),
+            B: Float32Array.from({ length: 16 * 2 }, (_, i) => Math.cos(i)),
+          }
+        : undefined,
+    ),
+  delta: (layer) =>
+    Promise.resolve(layer === DENSE ? Float32Array.from({ length: 16 * 32 }, (_, i) => Math.sin(2 * i)) : undefined),
+};
+const trained = { changed: new Set([LAYER, DENSE]), changes };
+
+/** A model in memory whose tensors are those of another model's file. */
+async function withTensors(base: ModelFiles, file: Uint8Array<ArrayBuffer>): Promise<ModelFiles> {
+  const tensors = await openTensors([
+    {
+      name: 'model.safetensors',
+      bytes: file.length,
+      read: (begin, end) => Promise.resolve(file.slice(begin, end)),
+      discard: () => Promise.resolve(),
+    },
+  ]);
+  return { ...base, ...tensors };
+}
+
+/** Files by path, as checksums: comparing bytes one by one takes seconds. */
+async function checksums(files: readonly OutputFile[]): Promise<Map<string, number>> {
+  return new Map([...(await collected(files))].map(([path, bytes]) => [path, crc32(bytes)]));
+}
+
+describe('the files of an export', () => {
+  it('are those of the merged model, to the last byte', async () => {
+    const base = tinyModel();
+    const weights = mergedModelFiles(base, trained.changed, changes).find(({ path }) => path === 'model.safetensors');
+    if (weights === undefined) throw new Error('no weights');
+    const merged = await withTensors(base, await bytesOfFile(weights));
+    const [ofRound, ofMerged, ofBase] = [
+      await checksums(onnxFiles(base, 'f32', trained)),
+      await checksums(onnxFiles(merged, 'f32')),
+      await checksums(onnxFiles(base, 'f32')),
+    ];
+    expect(ofRound).toEqual(ofMerged);
+    for (const path of ['onnx/encoder_model.onnx_data', 'onnx/decoder_model_merged.onnx_data']) {
+      expect(ofRound.get(path)).not.toBe(ofBase.get(path));
+    }
+  });
+
+  it('say what transformers.js has to know', async () => {
+    const files = await collected(onnxFiles({ ...tinyModel(), generationConfig: { max_new_tokens: 7 } }, 'q4'));
+    const json = (path: string): unknown => JSON.parse(new TextDecoder().decode(files.get(path)));
+    expect([...files.keys()]).toEqual([
+      'config.json',
+      'generation_config.json',
+      'tokenizer.json',
+      'tokenizer_config.json',
+      'onnx/encoder_model_q4.onnx',
+      'onnx/encoder_model_q4.onnx_data',
+      'onnx/decoder_model_merged_q4.onnx',
+      'onnx/decoder_model_merged_q4.onnx_data',
+    ]);
+    expect(json('config.json')).toMatchObject({
+      model_type: 't5',
+      is_encoder_decoder: true,
+      num_decoder_layers: 2,
+      'transformers.js_config': {
+        dtype: 'q4',
+        use_external_data_format: { encoder_model: 1, decoder_model_merged: 1 },
+      },
+    });
+    expect(json('generation_config.json')).toEqual({
+      max_new_tokens: 7,
+      decoder_start_token_id: 0,
+      eos_token_id: 1,
+      pad_token_id: 0,
+    });
+  });
+
+  it('take the embedding by any of its names', async () => {
+    const base = tinyModel();
+    const other = 'encoder.embed_tokens.weight';
+    const named = (name: string): string => (name === other ? 'shared.weight' : name);
+    const tensors: ModelFiles['tensors'] = new Map();
+    for (const info of base.tensors.values()) {
+      const name = info.name === 'shared.weight' ? other : info.name;
+      tensors.set(name, { ...info, name });
+    }
+    const renamed = { ...base, tensors, readTensor: (name: string) => base.readTensor(named(name)) };
+    expect(await checksums(onnxFiles(renamed, 'f32'))).toEqual(await checksums(onnxFiles(base, 'f32')));
+  });
+
+  it.each([
+    ['weights/other-model', () => onnxFiles(tinyModel(), 'f32', { changed: new Set(['encoder.block.9.q']), changes })],
+    ['model/bad-config', () => onnxFiles({ ...tinyModel(), config: { model_type: 'bert' } }, 'f32')],
+    ['model/missing-tensor', () => onnxFiles({ ...tinyModel(), tensors: new Map() }, 'f32')],
+    ['model/bad-shape', () => onnxFiles({ ...tinyModel(), config: tinyModel({ d_ff: 40 }).config }, 'f32')],
+  ])('are refused with %s', (code, make) => {
+    expect(make).toThrow(expect.objectContaining({ code }));
+  });
+
+  it('are not written with weights that f16 cannot hold', async () => {
+    const base = tinyModel();
+    const large = { ...base, readTensor: async (name: string) => (await base.readTensor(name)).map((w) => w * 1e6) };
+    await expect(collected(onnxFiles(large, 'f16'))).rejects.toMatchObject({ code: 'weights/f16-overflow' });
+  });
+});
+
+/** Largest relative errors of the logits: what the forms give on these weights, and some room. Random weights are the hardest. */
+const BOUNDS: [OnnxDtype, number][] = [
+  ['f16', 1e-3],
+  ['q8', 2e-2],
+  ['q4', 0.4],
+];
+
+describe('the logits of a LLaMA', () => {
+  it('are near those of f32 in every form', async () => {
+    const base = await modelOnDisk(committedReference.path('models/stories-tiny'));
+    const ids = [1, 403, 407, 261, 378, 432, 383, 286, 261];
+    const logits = async (dtype: OnnxDtype, path: string): Promise<Float32Array> => {
+      const session = await onnxSession(await collected(onnxFiles(base, dtype)), `onnx/${path}`);
+      const { logits } = await session.run({
+        input_ids: int64(ids, [1, ids.length]),
+        attention_mask: int64(
+          ids.map(() => 1),
+          [1, ids.length],
+        ),
+        position_ids: int64(ids.keys(), [1, ids.length]),
+        ...emptyCaches(session, 1),
+      });
+      return reals(logits);
+    };
+    const exact = await logits('f32', 'model.onnx');
+    for (const [dtype, bound] of BOUNDS) {
+      const path = { f16: 'model_fp16.onnx', q8: 'model_quantized.onnx', q4: 'model_q4.onnx', f32: '' }[dtype];
+      const error = relativeError(await logits(dtype, path), exact);
+      expect(error, dtype).toBeLessThan(bound);
+      expect(error, dtype).toBeGreaterThan(0);
+    }
+  });
+});

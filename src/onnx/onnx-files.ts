@@ -1,0 +1,99 @@
+import { checkShapes } from '../models/parameters.ts';
+import { floatData } from '../weights/dtypes.ts';
+import { mergedTensors, type WeightChanges } from '../weights/exports/merge.ts';
+import { checkTrainedLayers } from '../weights/exports/merged-model.ts';
+import { jsonFile, type OutputFile, within } from '../weights/exports/output-file.ts';
+import type { ModelFiles } from '../weights/model-folder.ts';
+import { FILE_SUFFIX, type OnnxDtype, TRANSFORMERS_JS_DTYPE } from './dtypes.ts';
+import type { ReadWeight } from './graph-weights.ts';
+import { onnxModel, type OnnxModel } from './model-graphs.ts';
+
+/** What was trained, to be merged into the weights. */
+export interface TrainedChanges {
+  /** Layers, without `.weight`, that {@link changes} has anything for. */
+  changed: ReadonlySet<string>;
+  changes: WeightChanges;
+}
+
+/**
+ * Tokens that a model writes at most, where neither its files nor the caller say: transformers.js and transformers stop
+ * after 20 otherwise, the prompt of a decoder-only model included.
+ */
+const MAX_NEW_TOKENS = 128;
+
+/**
+ * A model as ONNX: the folder that transformers.js and Optimum load as it is. Weights are read, merged and written one
+ * tensor at a time.
+ *
+ * @param trained what a round has trained; undefined exports the base model.
+ * @throws GorpError `model/bad-config`, `model/missing-tensor`, `model/bad-shape` and so on when the model is not one
+ *   that can be exported, `weights/other-model` when the round was not trained on it,
+ *   `weights/onnx-tensor-too-large`. While files are written: what reading tensors throws, `weights/f16-overflow`.
+ */
+export function onnxFiles(base: ModelFiles, dtype: OnnxDtype, trained?: TrainedChanges): OutputFile[] {
+  const model = onnxModel(base.config);
+  if (trained) checkTrainedLayers(base, trained.changed);
+  const storedName = storedNames(model, base.tensors);
+  checkShapes(model.shapes, base.tensors, (name) => isRedundant(name, model), storedName);
+  const graphs = model.graphs(dtype, reader(base, trained, storedName));
+  const weights = [...graphs].map(([name, graph]) => ({
+    name,
+    files: graph.files(`${name}${FILE_SUFFIX[dtype]}.onnx`),
+  }));
+  const dataFiles = Object.fromEntries(weights.map(({ name, files }) => [name, files.length - 1]));
+  return [
+    jsonFile('config.json', exportedConfig(base.config, model, dtype, dataFiles)),
+    jsonFile('generation_config.json', {
+      max_new_tokens: MAX_NEW_TOKENS,
+      ...model.generationFields,
+      ...(base.generationConfig ?? {}),
+    }),
+    jsonFile('tokenizer.json', base.tokenizer),
+    jsonFile('tokenizer_config.json', base.tokenizerConfig),
+    ...within(
+      'onnx',
+      weights.flatMap(({ files }) => files),
+    ),
+  ];
+}
+
+/** config.json with what transformers.js has to know: the form of the weights, and how many data files a graph has. */
+function exportedConfig(
+  config: unknown,
+  { configFields }: OnnxModel,
+  dtype: OnnxDtype,
+  dataFiles: Record<string, number>,
+): unknown {
+  return {
+    ...(config as object),
+    ...configFields,
+    'transformers.js_config': { dtype: TRANSFORMERS_JS_DTYPE[dtype], use_external_data_format: dataFiles },
+  };
+}
+
+/** The name under which a checkpoint holds a parameter: its own, or another one of a shared embedding. */
+function storedNames({ embeddingNames }: OnnxModel, found: ReadonlyMap<string, unknown>): (name: string) => string {
+  const embedding = embeddingNames.find((name) => found.has(name)) ?? embeddingNames[0];
+  return (name) => (name === embeddingNames[0] ? embedding : name);
+}
+
+/** Names that published checkpoints hold besides: copies of an embedding, and what no graph uses. */
+const isRedundant = (name: string, { embeddingNames }: OnnxModel): boolean =>
+  embeddingNames.includes(name) ||
+  /(^|\.)rotary_emb\.inv_freq$|\.EncDecAttention\.relative_attention_bias\.weight$/.test(name);
+
+/** Reads parameters with what was trained merged in. */
+function reader(
+  base: ModelFiles,
+  trained: TrainedChanges | undefined,
+  storedName: (name: string) => string,
+): ReadWeight {
+  if (trained === undefined) return (name) => base.readTensor(storedName(name));
+  const sources = new Map(mergedTensors(base, trained.changed, trained.changes).map((source) => [source.name, source]));
+  return async (name) => {
+    const source = sources.get(storedName(name));
+    if (source === undefined) return base.readTensor(storedName(name)); // says that there is none
+    const { buffer, byteOffset, byteLength } = await source.read();
+    return floatData(name, source.dtype, new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength));
+  };
+}

@@ -1,0 +1,33 @@
+import { GorpError } from '../../base/errors.ts';
+import type { ModelFiles } from '../../weights/model-folder.ts';
+import { baseOf, checkBase, type SavedRound } from './saved-round.ts';
+
+/**
+ * Opens the model that a round was trained on, at the commit it had then.
+ *
+ * @param model where to look instead of where the round says.
+ * @param open opens a model by the name that settings have for it.
+ * @param otherwise what a person can do besides when it is gone: a sentence.
+ * @throws GorpError `run/no-base-model` when it cannot be opened any more, `run/round-does-not-fit` when its weights are
+ *   others.
+ */
+export async function openBaseModel(
+  saved: Pick<SavedRound, 'results'>,
+  open: (model: string) => Promise<ModelFiles>,
+  { model = baseOf(saved), otherwise = '' }: { model?: string | undefined; otherwise?: string } = {},
+): Promise<ModelFiles> {
+  let base: ModelFiles;
+  try {
+    base = await open(model);
+  } catch (cause) {
+    if (!(cause instanceof GorpError)) throw cause;
+    throw new GorpError(
+      'run/no-base-model',
+      `The round was trained on ${model}, which cannot be opened: ${cause.message}`,
+      `${cause.nextStep} ${otherwise}`.trimEnd(),
+      { cause },
+    );
+  }
+  await checkBase(saved, model, base);
+  return base;
+}
