@@ -1,5 +1,5 @@
 import { Learner } from '../src/gorp/learner.ts';
-import type { MethodSettings } from '../src/gorp/method-settings.ts';
+import { type MethodSettings, planOf, withValues } from '../src/methods/registry.ts';
 import type { TargetModules } from '../src/gorp/method-groups.ts';
 import type { Device } from '../src/device/device.ts';
 import type { TuningStore } from '../src/device/webgpu/tune.ts';
@@ -79,8 +79,15 @@ export class SteppingModel {
     try {
       const { network, targets, read, batch } = await open(device);
       const options = { seed: 1, maxGradNorm: 1, gradientAccumulation: 1 };
-      const learner = await Learner.create(device, network, { ...method, updateProjGap: 2 }, targets, options, read);
-      const model = new SteppingModel(place, device, label, method.updateProjGap, network, learner, batch);
+      const learner = await Learner.create(
+        device,
+        network,
+        planOf(withValues(method, { updateProjGap: 2 })),
+        targets,
+        options,
+        read,
+      );
+      const model = new SteppingModel(place, device, label, method.updateProjGap ?? 1, network, learner, batch);
       await model.#warmUp();
       return model;
     } catch (error) {
@@ -100,7 +107,7 @@ export class SteppingModel {
       await this.#step();
     });
     this.#first = wall;
-    await this.learner.endTask([this.batch]);
+    await this.learner.endTask({ sample: [this.batch] });
     await this.learner.beginTask([this.batch]);
     await this.#step();
     await this.#step();

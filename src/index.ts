@@ -17,8 +17,14 @@ export { type OrderFile, parseOrderFile } from './run/order-file.ts';
 export { type OpenFile, openSavedRound, type SavedRound } from './run/outputs/saved-round.ts';
 
 // Methods
-export { METHOD_NAMES, type MethodName, type MethodSettings } from './gorp/method-settings.ts';
-export { methodPreset, methodSummary } from './gorp/methods.ts';
+export {
+  METHOD_NAMES,
+  type MethodName,
+  methodPreset,
+  METHODS,
+  type MethodSettings,
+  methodSummary,
+} from './methods/registry.ts';
 
 // Tasks and text
 export { loadTask, type ReadText } from './tasks/benchmark.ts';

@@ -2,6 +2,8 @@ import { expect } from '@playwright/test';
 import { roundsTested } from '../../src/app/progress/matrix.ts';
 import { measuresOf } from '../../src/run/measures.ts';
 import type { Results } from '../../src/run/results.ts';
+import { isSoft } from '../../src/gorp/method-plan.ts';
+import { planOf } from '../../src/methods/registry.ts';
 import { lessonsOf } from '../../src/run/schedule.ts';
 
 /** Checks that the parts of a results file agree with each other. The run must have come to its first step. */
@@ -37,7 +39,9 @@ export function expectConsistent(results: Results): void {
 /** Before training all tasks are tested; behind a round those of its lesson. */
 const isMeasured = ({ method, order }: Results['settings'], round: number, task: number): boolean =>
   round === 0 ||
-  lessonsOf(method.schedule, order.length).some((lesson) => lesson.round === round && lesson.tests.includes(task));
+  lessonsOf(planOf(method).schedule, order.length).some(
+    (lesson) => lesson.round === round && lesson.tests.includes(task),
+  );
 
 function expectCurves({ settings, tasks, curves, seconds }: Results, rounds: number): void {
   const { step, round, loss, gradientNorm } = curves;
@@ -56,7 +60,8 @@ function expectCurves({ settings, tasks, curves, seconds }: Results, rounds: num
 
 function expectSpaces({ settings, tasks, spaces, health, curves }: Results, rounds: number): void {
   expect(health.length).toBeGreaterThan(0);
-  if (!settings.method.sharedSpace) {
+  const { space } = planOf(settings.method);
+  if (space === null) {
     expect(spaces).toEqual([]);
     for (const { layers } of health) {
       for (const { projectedAway, leakage } of layers) expect([projectedAway, leakage]).toEqual([null, null]);
@@ -79,7 +84,7 @@ function expectSpaces({ settings, tasks, spaces, health, curves }: Results, roun
       expect(spectrum).toEqual(spectrum.toSorted((a, b) => b - a));
       const held = spectrum.slice(0, added).reduce((sum, share) => sum + share, heldBefore);
       expect(held, `${name}: share held`).toBeLessThan(1 + 1e-6);
-      if (settings.method.softness > 0) continue;
+      if (isSoft(space)) continue;
       // The paper's rule: just as many directions as the threshold needs, while there is room.
       expect(held > threshold - 1e-9 || total === dimension, `${name}: threshold reached`).toBe(true);
       if (added > 0) expect(held - spectrum[added - 1], `${name}: none too many`).toBeLessThan(threshold);

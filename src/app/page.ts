@@ -1,5 +1,5 @@
 import { GorpError, reportOf } from '../base/errors.ts';
-import type { MethodName } from '../gorp/method-settings.ts';
+import type { MethodName } from '../methods/registry.ts';
 import {
   embeddedMethod,
   embeddedSettings,

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { methodPreset } from '../gorp/methods.ts';
+import { methodPreset } from '../methods/registry.ts';
 import { planMemory } from '../run/plan-memory.ts';
 import { GALLERY } from '../weights/gallery.ts';
 import { llama, t5 } from './published-models.ts';

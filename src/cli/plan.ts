@@ -2,7 +2,7 @@ import type { DeviceChoice } from '../base/device-choice.ts';
 import { GorpError } from '../base/errors.ts';
 import { openDevice } from '../device/choice.ts';
 import { type DeviceOutline, outlineOf } from '../device/counting-device.ts';
-import { methodPreset } from '../gorp/methods.ts';
+import { methodPreset } from '../methods/registry.ts';
 import { roughly, secondsFor, type Speed, tasksAhead, workOfRun } from '../run/duration.ts';
 import { asRefusal, checkBudget, inGiB, type MemoryPlan, PART_NAMES, PARTS, type Moment } from '../run/memory-plan.ts';
 import { declaredType, type MemoryQuestion, planMemory, planRun, type RunPlan } from '../run/plan-memory.ts';

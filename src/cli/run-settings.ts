@@ -1,8 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { GorpError } from '../base/errors.ts';
-import { METHOD_NAMES, type MethodName } from '../gorp/method-settings.ts';
-import { methodPreset } from '../gorp/methods.ts';
+import { METHOD_NAMES, type MethodName, methodPreset } from '../methods/registry.ts';
 import { makeOrderTasks, parseOrderFile } from '../run/order-file.ts';
 import { embeddedMethod, embeddedSettings, publishedSettings } from '../run/presets.ts';
 import { parseSettings, type RunSettings } from '../run/settings.ts';

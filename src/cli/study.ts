@@ -1,5 +1,5 @@
 import { reportOf } from '../base/errors.ts';
-import { METHOD_NAMES, type MethodName } from '../gorp/method-settings.ts';
+import { METHOD_NAMES, type MethodName } from '../methods/registry.ts';
 import type { RunSettings } from '../run/settings.ts';
 import { DEVICE_OPTIONS, DEVICE_USAGE, deviceChoices, oneOf, readArguments, wholeNumber } from './arguments.ts';
 import { EXIT, exitCodeOf, UsageError } from './exit-codes.ts';

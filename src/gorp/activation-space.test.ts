@@ -5,6 +5,7 @@ import type { SizedBatch } from '../models/network.ts';
 import { T5Network } from '../models/t5-network.ts';
 import { acquireTestDevice } from '../testing/devices.ts';
 import { largestDifference } from '../testing/matrices.ts';
+import { planOf } from '../methods/registry.ts';
 import { tinyModel, tinySettings } from '../testing/tiny-run.ts';
 import { Learner } from './learner.ts';
 import { type Matrix, multiplyTranspose } from './matrix.ts';
@@ -31,11 +32,11 @@ test('the activation space of a sample does not depend on how the sample is padd
   const { method } = tinySettings('gorp-plus');
   const options = { seed: 1, maxGradNorm: 1, gradientAccumulation: 1 };
   const spacesOf = async (sample: SizedBatch[]): Promise<Map<string, Matrix>> => {
-    const learner = await Learner.create(device, network, method, T5_TARGETS, options, (name) =>
+    const learner = await Learner.create(device, network, planOf(method), T5_TARGETS, options, (name) =>
       model.readTensor(name),
     );
     await learner.beginTask();
-    await learner.endTask(sample);
+    await learner.endTask({ sample: sample });
     const { spaces } = await learner.readTrained();
     learner.destroy();
     return spaces;

@@ -9,8 +9,7 @@ import { tinyModel, tinySettings } from '../testing/tiny-run.ts';
 import { Learner, type StepRecord } from './learner.ts';
 import { energy, type Matrix, multiply, subtract } from './matrix.ts';
 import { T5_TARGETS } from './method-groups.ts';
-import type { MethodName, MethodSettings } from './method-settings.ts';
-import { methodPreset } from './methods.ts';
+import { type MethodName, type MethodSettings, methodPreset, planOf } from '../methods/registry.ts';
 
 let device: Device;
 beforeAll(async () => {
@@ -55,7 +54,9 @@ async function learnTwoTasks(
   const network = new T5Network(device, parseT5Config(model.config), 32);
   const method: MethodSettings = { ...tinySettings(name).method, loraDropout: 0, threshold: 0.7, ...settings };
   const options = { seed: 1, maxGradNorm: 0.05, gradientAccumulation };
-  const learner = await Learner.create(device, network, method, T5_TARGETS, options, (one) => model.readTensor(one));
+  const learner = await Learner.create(device, network, planOf(method), T5_TARGETS, options, (one) =>
+    model.readTensor(one),
+  );
   const before = (await learner.readTrained()).weights;
   for (let task = 0; task < 2; task++) {
     const sample = [batchOf(2 * task), batchOf(2 * task + 1)];
@@ -66,7 +67,7 @@ async function learnTwoTasks(
       // Reading in the middle of a task moves the pair into the weights, and changes nothing.
       if (step === 4) await learner.readTrained();
     }
-    await learner.endTask(sample);
+    await learner.endTask({ sample: sample });
   }
   const records = await learner.takeRecords();
   const { weights, spaces } = await learner.readTrained();
@@ -121,10 +122,12 @@ test('a space of inputs: no change of the second task lies in it, whatever the s
     const network = new T5Network(device, parseT5Config(model.config), 32);
     const method = { ...tinySettings('gorp-plus').method, projType, threshold: 0.7, softness: 0 };
     const options = { seed: 1, maxGradNorm: 1, gradientAccumulation: 1 };
-    const learner = await Learner.create(device, network, method, T5_TARGETS, options, (one) => model.readTensor(one));
+    const learner = await Learner.create(device, network, planOf(method), T5_TARGETS, options, (one) =>
+      model.readTensor(one),
+    );
     await learner.beginTask();
     await learner.step([batchOf(0)]);
-    await learner.endTask([batchOf(0)]);
+    await learner.endTask({ sample: [batchOf(0)] });
     const { weights: before, spaces } = await learner.readTrained();
     await learner.beginTask([batchOf(1)]);
     for (let step = 0; step < STEPS; step++) await learner.step([batchOf(step)]);
@@ -171,7 +174,14 @@ test('the embedded model: fast and exact go the same way, with either norm', asy
     const preset = methodPreset('gorp');
     const method = { ...preset, learningRate: 3e-3, galoreLearningRate: 3e-3, loraDropout: 0, updateProjGap: 3 };
     const options = { seed: 1, maxGradNorm: 1, gradientAccumulation: 1 };
-    const learner = await Learner.create(device, network, { ...method, ...settings }, T5_TARGETS, options, read);
+    const learner = await Learner.create(
+      device,
+      network,
+      planOf({ ...method, ...settings }),
+      T5_TARGETS,
+      options,
+      read,
+    );
     await learner.beginTask();
     for (let step = 0; step < 6; step++) await learner.step([batches[step % 2]]);
     const records = await learner.takeRecords();

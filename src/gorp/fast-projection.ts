@@ -12,7 +12,7 @@ import {
   sketchSize,
 } from './block-power.ts';
 import type { LayerGroup } from './method-groups.ts';
-import type { MethodSettings } from './method-settings.ts';
+import type { ProjectedPlan } from './method-plan.ts';
 import { type BasisSide, basisSide, compressedShape } from './projection.ts';
 import { Stack } from './stack.ts';
 import type { GroupSpace } from './trainable-group.ts';
@@ -44,19 +44,14 @@ export class FastProjection {
   constructor(
     device: Device,
     { names, out, inputs }: LayerGroup,
-    { galoreRank, projType }: MethodSettings,
+    { rank, side }: Pick<ProjectedPlan, 'rank' | 'side'>,
     private readonly inputSpace: GroupSpace | undefined,
   ) {
-    this.#side = basisSide(projType, out, inputs);
-    this.#rank = Math.min(galoreRank, out, inputs);
+    this.#side = basisSide(side, out, inputs);
+    this.#rank = Math.min(rank, out, inputs);
     const size = sketchSize(this.#rank, out, inputs);
     this.#sketch = new Stack(device, 'singular vectors', names, size, this.#side === 'right' ? inputs : out);
-    this.pair = new Stack(
-      device,
-      'change since the last basis',
-      names,
-      ...compressedShape(out, inputs, galoreRank, projType),
-    );
+    this.pair = new Stack(device, 'change since the last basis', names, ...compressedShape(out, inputs, rank, side));
     if (this.#side === 'full') this.#partners = new Stack(device, 'right basis', names, this.#rank, inputs);
     if (inputSpace && this.#side !== 'left') {
       this.#probes = new Stack(device, 'probes', ['all layers'], PROBES, out);

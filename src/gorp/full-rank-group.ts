@@ -3,7 +3,7 @@ import type { Device } from '../device/device.ts';
 import { FastProjection } from './fast-projection.ts';
 import { transpose } from './matrix.ts';
 import type { LayerGroup } from './method-groups.ts';
-import type { MethodSettings } from './method-settings.ts';
+import type { FullRankPlan, ProjectedPlan, SpacePlan } from './method-plan.ts';
 import { type BasisSide, basisSide, compressedShape, makeBasis } from './projection.ts';
 import { projectOutLeft, projectOutRight } from './space.ts';
 import { Stack } from './stack.ts';
@@ -26,52 +26,53 @@ export class FullRankGroup {
   readonly #U: Stack | undefined;
   readonly #Vt: Stack | undefined;
   readonly #unprojected: Stack | undefined;
-  readonly #side: BasisSide;
+  readonly #projected: ProjectedPlan | undefined;
+  readonly #side: BasisSide | undefined;
 
   constructor(
     device: Device,
     readonly layers: LayerGroup,
-    private readonly method: MethodSettings,
+    plan: FullRankPlan,
+    private readonly spacePlan: SpacePlan | null,
   ) {
     const { names, out, inputs } = layers;
-    const { galoreRank, projType } = method;
     this.weights = new Stack(device, 'full-rank weights', names, out, inputs);
-    this.#side = basisSide(projType, out, inputs);
-    const isProjected = method.fullRank === 'projected';
-    const lowRank = compressedShape(out, inputs, galoreRank, projType);
-    const [rows, columns] = isProjected ? lowRank : [out, inputs];
+    const projected = plan.form === 'projected' ? plan : undefined;
+    this.#projected = projected;
+    this.#side = projected ? basisSide(projected.side, out, inputs) : undefined;
+    const [rows, columns] = projected ? compressedShape(out, inputs, projected.rank, projected.side) : [out, inputs];
     this.moments = new Moments(device, 'full-rank', names, rows, columns);
-    if (this.isExact) {
-      const r = Math.min(galoreRank, out, inputs);
+    if (projected?.projection === 'exact') {
+      const r = Math.min(projected.rank, out, inputs);
       if (this.#side !== 'right') this.#U = new Stack(device, 'left basis', names, out, r);
       if (this.#side !== 'left') this.#Vt = new Stack(device, 'right basis', names, r, inputs);
     }
-    if (isProjected && method.sharedSpace) {
+    if (projected && spacePlan) {
       const side = this.#spaceSide();
       const dimension = this.#onInputs ? inputs : side === 'rows' ? rows : columns;
       this.space = new GroupSpace(device, names, dimension, side);
       if (!this.#onInputs) this.#unprojected = new Stack(device, 'full-rank unprojected', names, rows, columns);
     }
-    if (isProjected && method.projection === 'fast') {
+    if (projected?.projection === 'fast') {
       this.gradient = new Stack(device, 'compressed gradient of full-rank weights', names, rows, columns);
-      this.fast = new FastProjection(device, layers, method, this.#onInputs ? this.space : undefined);
+      this.fast = new FastProjection(device, layers, projected, this.#onInputs ? this.space : undefined);
     } else this.gradient = new Stack(device, 'gradient of full-rank weights', names, out, inputs);
   }
 
   /** Whether the host makes the basis, from a gradient that is formed. */
   get isExact(): boolean {
-    return this.method.fullRank === 'projected' && this.method.projection === 'exact';
+    return this.#projected?.projection === 'exact';
   }
 
   /** Whether S lives in the layer's inputs, before compression. */
   get #onInputs(): boolean {
-    return this.method.spaceSource === 'activation';
+    return this.spacePlan?.source === 'activation';
   }
 
   /** docs/method.md, eq. (10) and (17). */
   #spaceSide(): Side {
     if (this.#onInputs) return 'columns';
-    return this.method.spaceSide === 'kept' && this.#side === 'left' ? 'columns' : 'rows';
+    return this.spacePlan?.weightSide === 'kept' && this.#side === 'left' ? 'columns' : 'rows';
   }
 
   beginTask(): void {
@@ -84,11 +85,13 @@ export class FullRankGroup {
   /** Sets memory aside for the spaces of earlier tasks, as large as they can be: for a plan of memory. */
   reserve({ spaces }: { spaces: number }): void {
     const { out, inputs } = this.layers;
-    this.space?.reserve(spaces * (this.#onInputs ? inputs : Math.min(this.method.galoreRank, out, inputs)));
+    this.space?.reserve(spaces * (this.#onInputs ? inputs : Math.min(this.#projected?.rank ?? inputs, out, inputs)));
   }
 
   /** New bases from the gradients as they are now: exact SVD on the host. Waits for the GPU. */
   async refreshBasis(): Promise<void> {
+    const projected = this.#projected;
+    if (!projected) return;
     for (const [name, G] of await this.gradient.read()) {
       if (!G.data.every(Number.isFinite)) {
         throw new GorpError(
@@ -98,7 +101,7 @@ export class FullRankGroup {
         );
       }
       const S = this.#onInputs ? this.space?.spaces.get(name) : undefined;
-      const { left, right } = makeBasis(S ? projectOutRight(G, S) : G, this.method.galoreRank, this.method.projType);
+      const { left, right } = makeBasis(S ? projectOutRight(G, S) : G, projected.rank, projected.side);
       if (left) this.#U?.write(name, left);
       // Where S leaves fewer directions than the rank asks for, the other right vectors are arbitrary and can lie in S; and
       // what a soft S keeps out in part it has to keep out of the update, too.
@@ -109,23 +112,28 @@ export class FullRankGroup {
   recordUpdate({ g, clip, rates, meters }: UpdateContext): void {
     const state = this.moments.state(clip, rates, RATE);
     const gradient = this.gradient.tensor;
-    const { galoreScale: scale, project, fullRank } = this.method;
     const lowRank = this.moments.m.shape;
     const space = this.space?.stackSpace;
-    const keeping = { projectUpdate: project === 'update', meters, unprojected: this.#unprojected?.tensor };
-    if (this.fast) {
+    const keeping = {
+      projectUpdate: this.spacePlan?.keepsOut === 'update',
+      meters,
+      unprojected: this.#unprojected?.tensor,
+    };
+    const projected = this.#projected;
+    if (projected && this.fast) {
+      const { scale } = projected;
       const stack = { gradient, change: this.fast.pair.tensor, lowRank, scale };
       recordCompressedUpdate(g, stack, state, space, { ...keeping, behind: this.#onInputs ? this.fast.Vt : undefined });
       return;
     }
     const stack = { gradient, weights: this.weights.tensor, shape: this.weights.shape };
-    if (fullRank !== 'projected') {
+    if (!projected) {
       recordPlainUpdate(g, stack, state);
       return;
     }
     recordProjectedUpdate(
       g,
-      { ...stack, lowRank, basis: { U: this.#U?.tensor, Vt: this.#Vt?.tensor }, scale },
+      { ...stack, lowRank, basis: { U: this.#U?.tensor, Vt: this.#Vt?.tensor }, scale: projected.scale },
       state,
       space,
       { ...keeping, onFullGradient: this.#onInputs },

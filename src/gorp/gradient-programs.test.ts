@@ -8,7 +8,7 @@ import { tinyModel } from '../testing/tiny-run.ts';
 import { PROGRAM_LIMIT } from './gradient-programs.ts';
 import { Learner, type LearnerOptions } from './learner.ts';
 import { T5_TARGETS } from './method-groups.ts';
-import { methodPreset } from './methods.ts';
+import { methodPreset, planOf } from '../methods/registry.ts';
 
 let device: Device;
 beforeAll(async () => {
@@ -35,7 +35,7 @@ async function learnerOf(options: Partial<LearnerOptions>): Promise<{ learner: L
   const learner = await Learner.create(
     device,
     network,
-    method,
+    planOf(method),
     T5_TARGETS,
     { seed: 1, maxGradNorm: 1, gradientAccumulation: 1, ...options },
     (name) => model.readTensor(name),

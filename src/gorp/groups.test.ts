@@ -8,9 +8,9 @@ import { acquireTestDevice } from '../testing/devices.ts';
 import { randomMatrix, randomOrthonormal } from '../testing/matrices.ts';
 import { FullRankGroup } from './full-rank-group.ts';
 import { LoraGroup } from './lora-group.ts';
+import type { AdapterPlan, FullRankPlan } from './method-plan.ts';
 import { energy, type Matrix, matrix, multiply, subtract, transposeMultiply } from './matrix.ts';
-import type { MethodSettings } from './method-settings.ts';
-import { methodPreset } from './methods.ts';
+import { type MethodSettings, methodPreset, planOf } from '../methods/registry.ts';
 import { Stack } from './stack.ts';
 import { slice } from './trainable-group.ts';
 
@@ -97,6 +97,16 @@ const spacesOf = (names: readonly string[], dimension: number): [string, Matrix]
 
 const NAMES = ['first', 'second'];
 
+function loraGroup(method: MethodSettings): LoraGroup {
+  const plan = planOf(method);
+  return new LoraGroup(device, { names: NAMES, out: 12, inputs: 20 }, plan.adapters as AdapterPlan, plan);
+}
+
+function fullRankGroup([out, inputs]: [number, number], method: MethodSettings): FullRankGroup {
+  const { fullRank, space } = planOf(method);
+  return new FullRankGroup(device, { names: NAMES, out, inputs }, fullRank as FullRankPlan, space);
+}
+
 describe('adapters', () => {
   async function trained(
     settings: Partial<MethodSettings>,
@@ -109,7 +119,7 @@ describe('adapters', () => {
   ): Promise<void> {
     const method = { ...methodPreset('gorp'), loraRank: RANK, ...settings };
     const side = method.loraSpace === 'input' ? 'columns' : 'rows';
-    const group = new LoraGroup(device, { names: NAMES, out: 12, inputs: 20 }, method);
+    const group = loraGroup(method);
     const spaces = spacesOf(NAMES, side === 'columns' ? 20 : RANK);
     for (const [name, S] of spaces) group.space?.spaces.set(name, S);
     group.beginTask(7, true);
@@ -170,7 +180,7 @@ describe('full-rank weights', () => {
       galoreScale: 0.5,
       ...settings,
     };
-    const group = new FullRankGroup(device, { names: NAMES, out, inputs }, method);
+    const group = fullRankGroup([out, inputs], method);
     for (const [name, S] of spaces) group.space?.spaces.set(name, S);
     group.beginTask();
     // The weights begin at zero, so that the change is not lost in their rounding.
@@ -237,17 +247,9 @@ describe('full-rank weights', () => {
 
 describe('what is measured', () => {
   const adapters = (settings: Partial<MethodSettings>): LoraGroup =>
-    new LoraGroup(
-      device,
-      { names: NAMES, out: 12, inputs: 20 },
-      { ...methodPreset('gorp'), projection: 'exact' as const, loraRank: RANK, ...settings },
-    );
-  const weights = ([out, inputs]: [number, number], settings: Partial<MethodSettings>): FullRankGroup =>
-    new FullRankGroup(
-      device,
-      { names: NAMES, out, inputs },
-      { ...methodPreset('gorp'), projection: 'exact' as const, galoreRank: RANK, ...settings },
-    );
+    loraGroup({ ...methodPreset('gorp'), projection: 'exact' as const, loraRank: RANK, ...settings });
+  const weights = (shape: [number, number], settings: Partial<MethodSettings>): FullRankGroup =>
+    fullRankGroup(shape, { ...methodPreset('gorp'), projection: 'exact' as const, galoreRank: RANK, ...settings });
   const inputsOnly = { spaceSource: 'activation', loraSpace: 'input' } as const;
 
   test.each<[string, () => LoraGroup | FullRankGroup, number, Side]>([

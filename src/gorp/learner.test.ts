@@ -10,7 +10,7 @@ import { type ReferenceFolder, referencesWith } from '../testing/reference.ts';
 import { Learner } from './learner.ts';
 import { type Matrix, matrix, multiplyTranspose, subtract } from './matrix.ts';
 import { T5_TARGETS } from './method-groups.ts';
-import { methodPreset } from './methods.ts';
+import { methodPreset, planOf } from '../methods/registry.ts';
 
 let device: Device;
 beforeAll(async () => {
@@ -62,7 +62,7 @@ describe.each(referencesWith('golden/continual', 'golden/t5-tiny'))(
       const learner = await Learner.create(
         device,
         network,
-        method,
+        planOf(method),
         T5_TARGETS,
         { seed: 1, maxGradNorm: number('max_grad_norm'), gradientAccumulation: number('gradient_accumulation_steps') },
         (name) => Promise.resolve(get(model, name).data as Float32Array),
@@ -89,7 +89,7 @@ describe.each(referencesWith('golden/continual', 'golden/t5-tiny'))(
           const norm = golden.grad_norms_before_clipping[step];
           expect(Math.abs(record.gradientNorm / norm - 1), `gradient norm of step ${step}`).toBeLessThan(5e-3);
         });
-        const growths = await learner.endTask([]);
+        const growths = await learner.endTask({ sample: [] });
         const after = await learner.readTrained();
         const finals = `signfix/task${task}/final`;
         for (const [layer, { A, B }] of after.adapters) {

@@ -21,7 +21,7 @@ import { type ReferenceFolder, referencesWith, trainedModels } from '../testing/
 import { loadTokenizer } from '../text/tokenizer.ts';
 import { Learner } from './learner.ts';
 import { LLAMA_TARGETS } from './method-groups.ts';
-import { methodPreset } from './methods.ts';
+import { methodPreset, planOf } from '../methods/registry.ts';
 
 let device: Device;
 beforeAll(async () => {
@@ -43,7 +43,7 @@ describe.each(trainedModels)('$name learns sentences with plain Adam', ({ refere
     const learner = await Learner.create(
       device,
       network,
-      { ...methodPreset('seq-ft'), galoreLearningRate: RATE },
+      planOf({ ...methodPreset('seq-ft'), galoreLearningRate: RATE }),
       LLAMA_TARGETS,
       { seed: 1, maxGradNorm: 1e6, gradientAccumulation: 1 },
       (name) => Promise.resolve(goldenReal(model, name).data),

@@ -2,8 +2,17 @@ import type { Device } from '../device/device.ts';
 import type { Graph } from '../graph/graph.ts';
 import { AdapterGroup } from './adapters.ts';
 import type { LayerGroup } from './method-groups.ts';
-import type { MethodSettings } from './method-settings.ts';
+import type { Matrix } from './matrix.ts';
+import {
+  type AdapterPlan,
+  adapterName,
+  type LossTerm,
+  type MethodPlan,
+  type MethodState,
+  type SpacePlan,
+} from './method-plan.ts';
 import { recordOrthogonalPenalty, recordSparsityPenalty } from './penalties.ts';
+import { QuadraticTerm } from './quadratic-term.ts';
 import { Stack } from './stack.ts';
 import { GroupSpace, type MomentPair, Moments, pairMoments, type UpdateContext } from './trainable-group.ts';
 import { fitting, type SavedTraining, type TrainedAdapter } from './trained.ts';
@@ -11,6 +20,12 @@ import { recordPlainUpdate } from './update.ts';
 
 /** Place of the adapters' step size in `rates`. */
 const RATE = 0;
+
+/** Matrices of A and B by layer → by {@link adapterName}. */
+export const namedPair = (A: ReadonlyMap<string, Matrix>, B: ReadonlyMap<string, Matrix>): [string, Matrix][] => [
+  ...[...A].map(([layer, values]): [string, Matrix] => [adapterName(layer, 'lora_A'), values]),
+  ...[...B].map(([layer, values]): [string, Matrix] => [adapterName(layer, 'lora_B'), values]),
+];
 
 /** Adapters of layers of one shape with their gradients, moments and shared space. */
 export class LoraGroup {
@@ -21,24 +36,30 @@ export class LoraGroup {
   readonly #momentsB: Moments;
   readonly space: GroupSpace | undefined;
   readonly #unprojected: Stack | undefined;
+  readonly #spacePlan: SpacePlan | null;
+  readonly #quadratic = new Map<LossTerm, readonly [onA: QuadraticTerm, onB: QuadraticTerm]>();
+  /** Whether the pairs of earlier tasks stay active. */
+  readonly #keepsPairs: boolean;
 
   constructor(
-    device: Device,
+    private readonly device: Device,
     readonly layers: LayerGroup,
-    private readonly method: MethodSettings,
+    private readonly plan: AdapterPlan,
+    { schedule, space }: Pick<MethodPlan, 'schedule' | 'space'>,
   ) {
     const { names, out, inputs } = layers;
-    const r = method.loraRank;
+    const r = plan.rank;
+    this.#spacePlan = space;
+    this.#keepsPairs = plan.pairs === 'per-task' && schedule === 'in-turn';
     this.adapters = new AdapterGroup(device, names, out, inputs, r);
     this.gradA = new Stack(device, 'gradient of lora_A', names, r, inputs);
     this.gradB = new Stack(device, 'gradient of lora_B', names, out, r);
     this.momentsA = new Moments(device, 'lora_A', names, r, inputs);
     this.#momentsB = new Moments(device, 'lora_B', names, out, r);
-    if (method.sharedSpace) {
-      const onInput = method.loraSpace === 'input';
+    if (space) {
+      const onInput = space.adapterSide === 'input';
       this.space = new GroupSpace(device, names, onInput ? inputs : r, onInput ? 'columns' : 'rows');
-      if (method.spaceSource === 'moment')
-        this.#unprojected = new Stack(device, 'lora_A unprojected', names, r, inputs);
+      if (space.source === 'moment') this.#unprojected = new Stack(device, 'lora_A unprojected', names, r, inputs);
     }
   }
 
@@ -48,19 +69,37 @@ export class LoraGroup {
     this.momentsA.clear();
     this.#unprojected?.clear();
     this.#momentsB.clear();
-    if (freshPair) this.adapters.reset(seed, this.method.loraSpace === 'input' ? this.space?.spaces : undefined);
+    if (freshPair) this.adapters.reset(seed, this.#spacePlan?.adapterSide === 'input' ? this.space?.spaces : undefined);
   }
 
   /** Sets memory aside for the pairs and spaces of earlier tasks, as large as they can be: for a plan of memory. */
   reserve({ pairs, spaces }: { pairs: number; spaces: number }): void {
-    const { adapters, schedule, spaceSource, loraRank } = this.method;
-    if (adapters === 'per-task' && schedule === 'in-turn') this.adapters.reserve(pairs);
-    this.space?.reserve(spaces * (spaceSource === 'activation' ? this.layers.inputs : loraRank));
+    if (this.#keepsPairs) this.adapters.reserve(pairs);
+    this.space?.reserve(spaces * (this.#spacePlan?.source === 'activation' ? this.layers.inputs : this.plan.rank));
   }
 
-  /** Adds the gradients of O-LoRA's and N-LoRA's terms to those of the loss. */
-  recordPenalties(g: Graph): void {
-    const { orthogonalPenalty, sparsityPenalty } = this.method;
+  /**
+   * Puts the state of a method on the device, as far as terms of the loss refer to it: for the task that begins.
+   *
+   * @param isReserved sets the memory aside whatever is in the state: for a plan of memory.
+   */
+  prepareTerms(terms: readonly LossTerm[], state: MethodState, isReserved = false): void {
+    this.#destroyTerms();
+    for (const term of terms) {
+      if (term.kind !== 'quadratic' || (state.tensors.size === 0 && !isReserved)) continue;
+      const [onA, onB] = [
+        new QuadraticTerm(this.device, this.adapters.A, 'lora_A'),
+        new QuadraticTerm(this.device, this.adapters.B, 'lora_B'),
+      ];
+      this.#quadratic.set(term, [onA, onB]);
+      if (isReserved) continue;
+      onA.write(state, term, (layer) => adapterName(layer, 'lora_A'));
+      onB.write(state, term, (layer) => adapterName(layer, 'lora_B'));
+    }
+  }
+
+  /** Adds the gradients of a method's own terms to those of the loss. */
+  recordTerms(g: Graph, terms: readonly LossTerm[]): void {
     for (const name of this.layers.names) {
       const pair = {
         A: this.adapters.A.view(name, false),
@@ -69,9 +108,27 @@ export class LoraGroup {
         gradB: this.gradB.view(name, false),
       };
       const previous = this.adapters.previousA(name);
-      if (orthogonalPenalty > 0 && previous) recordOrthogonalPenalty(g, pair, previous, orthogonalPenalty);
-      if (sparsityPenalty > 0) recordSparsityPenalty(g, pair, sparsityPenalty);
+      for (const { kind, weight } of terms) {
+        if (weight === 0) continue;
+        if (kind === 'orthogonal' && previous) recordOrthogonalPenalty(g, pair, previous, weight);
+        if (kind === 'sparse') recordSparsityPenalty(g, pair, weight);
+      }
     }
+    for (const [{ weight }, [onA, onB]] of this.#quadratic) {
+      if (weight === 0) continue;
+      onA.record(g, this.gradA, weight);
+      onB.record(g, this.gradB, weight);
+    }
+  }
+
+  /** Values of the pair that is trained, by {@link adapterName}; waits for the device. */
+  async readPair(): Promise<[name: string, values: Matrix][]> {
+    return namedPair(await this.adapters.A.read(), await this.adapters.B.read());
+  }
+
+  #destroyTerms(): void {
+    for (const pair of this.#quadratic.values()) for (const one of pair) one.destroy();
+    this.#quadratic.clear();
   }
 
   /** A: kept out of the space; B: plain Adam. */
@@ -82,7 +139,7 @@ export class LoraGroup {
       { gradient: this.gradA.tensor, weights: A.tensor, shape: A.shape },
       this.momentsA.state(clip, rates, RATE),
       this.space?.stackSpace,
-      { projectUpdate: this.method.project === 'update', meters, unprojected: this.#unprojected?.tensor },
+      { projectUpdate: this.#spacePlan?.keepsOut === 'update', meters, unprojected: this.#unprojected?.tensor },
     );
     recordPlainUpdate(
       g,
@@ -98,7 +155,7 @@ export class LoraGroup {
   /** @throws GorpError `run/round-does-not-fit`. */
   async restore(saved: SavedTraining): Promise<void> {
     const { names, out, inputs } = this.layers;
-    const rank = this.method.loraRank * (this.method.adapters === 'per-task' ? saved.tasks : 1);
+    const rank = this.plan.rank * (this.plan.pairs === 'per-task' ? saved.tasks : 1);
     for (const name of names) {
       const pair = await saved.adapter(name);
       const A = fitting(`lora_A of ${name}`, pair?.A, rank, inputs);
@@ -113,10 +170,15 @@ export class LoraGroup {
    * with nothing projected away.
    */
   async momentsForSpace(): Promise<MomentPair[]> {
-    return pairMoments(this.momentsA.m, this.space?.stackSpace && this.#unprojected, this.method.loraSpace === 'input');
+    return pairMoments(
+      this.momentsA.m,
+      this.space?.stackSpace && this.#unprojected,
+      this.#spacePlan?.adapterSide === 'input',
+    );
   }
 
   destroy(): void {
+    this.#destroyTerms();
     this.adapters.destroy();
     for (const part of [this.gradA, this.gradB, this.momentsA, this.#momentsB]) part.destroy();
     this.#unprojected?.destroy();

@@ -21,7 +21,7 @@ import { AdapterGroup } from './adapters.ts';
 import { Learner } from './learner.ts';
 import { type Matrix, matrix } from './matrix.ts';
 import { layerGroups, T5_TARGETS } from './method-groups.ts';
-import { methodPreset } from './methods.ts';
+import { methodPreset, planOf } from '../methods/registry.ts';
 
 /** The GPU column of the reference data's tolerances: T5 logits, loss, gradients. */
 const TOLERANCE = { logits: 2e-4, loss: 2e-5, gradient: 2e-3 };
@@ -198,7 +198,7 @@ describe.each(FOLDERS)('an adapter with a frozen earlier pair, and full-rank wei
     const learner = await Learner.create(
       device,
       network,
-      method,
+      planOf(method),
       T5_TARGETS,
       { seed: 1, maxGradNorm: 1, gradientAccumulation: 1 },
       (name) => Promise.resolve(goldenReal(model, name).data),

@@ -7,13 +7,14 @@ import type { Tensor } from '../graph/tensor.ts';
 import { FullRankGroup } from './full-rank-group.ts';
 import type { Meters } from './health.ts';
 import { LoraGroup } from './lora-group.ts';
-import type { MethodSettings } from './method-settings.ts';
+import type { MethodPlan } from './method-plan.ts';
+import { takesExactNorm } from './trained-layers.ts';
 
 /** What an optimizer works with, beside the groups that it trains. */
 export interface OptimizerParts {
   readonly lora: readonly LoraGroup[];
   readonly full: readonly FullRankGroup[];
-  readonly method: MethodSettings;
+  readonly plan: MethodPlan;
   readonly maxGradNorm: number;
   readonly meters: Meters;
   /** f32 [2]: norm of all gradients, and the factor that clips them. */
@@ -81,12 +82,12 @@ export class OptimizerPrograms {
   }
 }
 
-function normGraph({ lora, full, method, maxGradNorm, meters, clip }: OptimizerParts): Graph {
+function normGraph({ lora, full, plan, maxGradNorm, meters, clip }: OptimizerParts): Graph {
   const g = new Graph();
-  for (const group of lora) group.recordPenalties(g);
+  for (const group of lora) group.recordTerms(g, plan.loss);
   for (const group of [...lora, ...full]) {
     // Fast projections whose gradients count whole have put their norms there as they went.
-    if (group instanceof FullRankGroup && group.fast && method.clipNorm === 'exact') continue;
+    if (group instanceof FullRankGroup && group.fast && takesExactNorm(plan)) continue;
     const gradients = group instanceof LoraGroup ? [group.gradA, group.gradB] : [group.gradient];
     const places = meters.squaresOf(group);
     for (const [i, { tensor, shape }] of gradients.entries()) squares(g, tensor, shape, places[i]);

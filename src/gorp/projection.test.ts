@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { largestDifference, orthonormalityError, randomMatrix } from '../testing/matrices.ts';
 import { energy, type Matrix, matrix, multiply, subtract, transposeMultiply } from './matrix.ts';
-import { basisSide, compress, compressedShape, expand, makeBasis, type ProjType } from './projection.ts';
+import { basisSide, compress, compressedShape, expand, makeBasis } from './projection.ts';
+import type { ProjType } from './method-plan.ts';
 import { svd } from './svd.ts';
 
 const PROJ_TYPES: ProjType[] = ['std', 'reverse_std', 'left', 'right', 'full'];

@@ -1,8 +1,6 @@
-import type { MethodSettings } from './method-settings.ts';
 import { type Matrix, multiply, multiplyTranspose, transposeMultiply } from './matrix.ts';
+import type { ProjType } from './method-plan.ts';
 import { leadingSingularVectors, signFix } from './singular-vectors.ts';
-
-export type ProjType = MethodSettings['projType'];
 
 /** Which singular vectors a projection keeps: U_r, V_r, or with `full` both. */
 export type BasisSide = 'left' | 'right' | 'full';

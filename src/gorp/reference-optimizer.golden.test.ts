@@ -4,7 +4,7 @@ import { goldenReal } from '../testing/golden.ts';
 import { goldenMatrix } from '../testing/matrices.ts';
 import { referencesWith } from '../testing/reference.ts';
 import { type Matrix, matrix, subtract, transpose } from './matrix.ts';
-import type { ProjType } from './projection.ts';
+import type { ProjType } from './method-plan.ts';
 import { type ReferenceGroup, referenceState, referenceStep } from './reference-optimizer.ts';
 
 interface Case {

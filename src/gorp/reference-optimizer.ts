@@ -1,6 +1,6 @@
-import type { MethodSettings } from './method-settings.ts';
 import { type Matrix, matrix, subtract } from './matrix.ts';
-import { type Basis, compress, compressedShape, expand, makeBasis, type ProjType } from './projection.ts';
+import type { ProjType, SpacePlan } from './method-plan.ts';
+import { type Basis, compress, compressedShape, expand, makeBasis } from './projection.ts';
 import { projectOutLeft, projectOutRight } from './space.ts';
 
 // A reference has its own constants: it must not follow a slip of what is compared with it.
@@ -15,7 +15,7 @@ const EPSILON = 1e-6;
  * - `left`: always the left of the low-rank form, as released.
  * - `input`: the input side of the full gradient, before its SVD (activation space).
  */
-export type FullRankSpaceSide = MethodSettings['spaceSide'] | 'input';
+export type FullRankSpaceSide = SpacePlan['weightSide'] | 'input';
 
 interface Rates {
   learningRate: number;
@@ -27,13 +27,13 @@ interface Projected {
   /** S with orthonormal columns, in the dimension of the side it acts on; null acts as an empty one. */
   space: Matrix | null;
   /** What is kept out of S: the gradient, or the update as well. */
-  project: MethodSettings['project'];
+  project: SpacePlan['keepsOut'];
 }
 
 /** How a tensor is trained, in the groups of the released optimizer: docs/method.md, section 3. */
 export type ReferenceGroup =
   | (Rates & { kind: 'regular' })
-  | (Rates & Projected & { kind: 'lora'; loraSpace: MethodSettings['loraSpace'] })
+  | (Rates & Projected & { kind: 'lora'; loraSpace: SpacePlan['adapterSide'] })
   | (Rates &
       Projected & {
         kind: 'galore';
@@ -126,7 +126,7 @@ function keptUpdate(update: Matrix, basis: Basis | null, group: ReferenceGroup):
   return { ...full, data: full.data.map((value) => value * group.scale) };
 }
 
-const actsOnLeft = ({ right }: Basis, side: MethodSettings['spaceSide']): boolean => side === 'left' || right !== null;
+const actsOnLeft = ({ right }: Basis, side: SpacePlan['weightSide']): boolean => side === 'left' || right !== null;
 
 function outside(a: Matrix, space: Matrix | null, left: boolean): Matrix {
   if (!space) return a;

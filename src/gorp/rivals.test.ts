@@ -6,10 +6,10 @@ import { relativeError } from '../testing/compare.ts';
 import { acquireTestDevice } from '../testing/devices.ts';
 import { tinyModel, tinySettings } from '../testing/tiny-run.ts';
 import { TwinLearner } from '../testing/twin-learner.ts';
-import type { SizedBatch } from '../models/network.ts';
+import type { SizedBatch, TokenPair } from '../models/network.ts';
 import { Learner } from './learner.ts';
 import { energy, type Matrix, multiply, subtract, transpose } from './matrix.ts';
-import { METHOD_NAMES } from './method-settings.ts';
+import { METHOD_NAMES, planOf } from '../methods/registry.ts';
 
 let device: Device;
 beforeAll(async () => {
@@ -38,19 +38,23 @@ function batchesOf(task: number): SizedBatch[] {
   }));
 }
 
+/** A batch of one example. */
+const single = (row: TokenPair): SizedBatch => ({ sizes: { B: 1, S: 8, T: row.label.length }, rows: [row] });
+
 /** The error of how a tensor has changed, relative to the change. */
 const changeError = (found: Matrix, wanted: Matrix, start: Matrix): number =>
   relativeError(subtract(found, start).data, subtract(wanted, start).data);
 
 describe.each(METHOD_NAMES)('%s', (name) => {
   test('learns two tasks as its formulas say, tensor by tensor', async () => {
-    const { method, training } = tinySettings(name, {}, EXACT);
+    const settings = tinySettings(name, {}, EXACT);
+    const [plan, { training }] = [planOf(settings.method), settings];
     const model = tinyModel();
     const { network, targets } = openNetwork(device, model, training);
     const read = (parameter: string): Promise<Float32Array> => model.readTensor(parameter);
     const options = { seed: 1, maxGradNorm: MAX_GRAD_NORM, gradientAccumulation: 1 };
-    const learner = await Learner.create(device, network, method, targets, options, read);
-    const twin = await TwinLearner.create(device, network, method, targets, read);
+    const learner = await Learner.create(device, network, plan, targets, options, read);
+    const twin = await TwinLearner.create(device, network, plan, targets, read);
     for (let task = 0; task < TASKS; task++) {
       const batches = batchesOf(task);
       await learner.beginTask(batches);
@@ -58,7 +62,7 @@ describe.each(METHOD_NAMES)('%s', (name) => {
       await twin.beginTask(start.adapters, batches);
       for (const [layer, { A }] of start.adapters) {
         const S = twin.spaceOf(layer);
-        if (S && method.loraSpace === 'input' && method.softness === 0) {
+        if (S && plan.space?.adapterSide === 'input' && plan.space.softness === 0) {
           expect(energy(multiply(A, S)) / energy(A), `fresh A of ${layer} lies outside S`).toBeLessThan(1e-10);
         }
       }
@@ -71,8 +75,15 @@ describe.each(METHOD_NAMES)('%s', (name) => {
           TOLERANCE.norm,
         );
       }
-      const growths = await learner.endTask(batches);
-      await twin.endTask(batches);
+      const examples = batches.flatMap(({ rows }) => rows);
+      const finished = { sample: batches, singles: examples.map(single), examples };
+      const growths = await learner.endTask(finished);
+      await twin.endTask(finished);
+      expect([...learner.trained.state.tensors.keys()].sort()).toEqual([...twin.state.tensors.keys()].sort());
+      for (const [kept, { data }] of learner.trained.state.tensors) {
+        const wanted = twin.state.tensors.get(kept) as Matrix;
+        expect(relativeError(data, wanted.data), kept).toBeLessThan(TOLERANCE.change);
+      }
       const end = await learner.readTrained();
       expect(end.adapters.size + end.weights.size).toBeGreaterThan(0);
       expect([end.adapters.size, end.weights.size]).toEqual([twin.pairs.size, twin.weights.size]);
@@ -89,14 +100,14 @@ describe.each(METHOD_NAMES)('%s', (name) => {
       }
       for (const { name: layer, total } of growths) {
         const wanted = twin.spaceOf(layer) as Matrix;
-        if (method.softness === 0) expect(total, layer).toBe(wanted.columns);
+        if (plan.space?.softness === 0) expect(total, layer).toBe(wanted.columns);
         const S = end.spaces.get(layer) as Matrix;
         expect(
           relativeError(multiply(S, transpose(S)).data, multiply(wanted, transpose(wanted)).data),
           layer,
         ).toBeLessThan(TOLERANCE.change);
       }
-      expect(growths.length > 0).toBe(method.sharedSpace);
+      expect(growths.length > 0).toBe(plan.space !== null);
     }
     learner.destroy();
     network.destroy();

@@ -6,7 +6,7 @@ import { anglesToEarlier, directionsOfCovariance, directionsOfMoment, type TaskA
 import type { FullRankGroup } from './full-rank-group.ts';
 import { LoraGroup } from './lora-group.ts';
 import type { Matrix } from './matrix.ts';
-import { hasSoftSpaces, type MethodSettings } from './method-settings.ts';
+import { isSoft, type SpacePlan } from './method-plan.ts';
 import type { SpaceGrowth } from './space.ts';
 import type { GroupSpace } from './trainable-group.ts';
 
@@ -38,17 +38,17 @@ interface Grown {
 export async function growSpaces(
   device: Device,
   groups: readonly (LoraGroup | FullRankGroup)[],
-  method: MethodSettings,
+  plan: SpacePlan,
   covariances: ReadonlyMap<string, Matrix> | undefined,
 ): Promise<NamedGrowth[]> {
-  const { threshold, spaceRule, softness } = method;
-  const isSoft = hasSoftSpaces(method);
+  const { threshold, rule, softness } = plan;
+  const soft = isSoft(plan);
   const growths: NamedGrowth[] = [];
   // Layers that read the same inputs (q and v, and every layer on the encoder's output) grow the same space once.
   const shared = new Map<Matrix, Grown>();
   const fromCovariance = (space: GroupSpace, name: string, covariance: Matrix): Grown => {
     const growth = space.grownFromCovariance(name, covariance, threshold, softness);
-    return { growth, directions: directionsOfCovariance(covariance, threshold, isSoft ? undefined : growth) };
+    return { growth, directions: directionsOfCovariance(covariance, threshold, soft ? undefined : growth) };
   };
   for (const group of groups) {
     const { space } = group;
@@ -63,13 +63,13 @@ export async function growSpaces(
       }
     } else {
       for (const { name, moment, unprojected } of await group.momentsForSpace()) {
-        const growth = space.grownFromMoment(name, moment, threshold, spaceRule);
+        const growth = space.grownFromMoment(name, moment, threshold, rule);
         grown.set(name, { growth, directions: directionsOfMoment(unprojected, threshold) });
       }
     }
     for (const [name, { growth }] of grown) space.spaces.set(name, growth.space);
     space.upload();
-    const errors = await measureOrthonormality(device, space, isSoft);
+    const errors = await measureOrthonormality(device, space, soft);
     for (const [i, [name, { growth, directions }]] of [...grown].entries()) {
       const earlier = space.directions.get(name) ?? [];
       const { added, total, heldBefore, spectrum, threshold: held } = growth;
@@ -96,7 +96,7 @@ export async function growSpaces(
 async function measureOrthonormality(
   device: Device,
   { names, stackSpace }: GroupSpace,
-  isSoft: boolean,
+  soft: boolean,
 ): Promise<ArrayLike<number>> {
   if (stackSpace === undefined) return names.map(() => 0);
   const buffer = device.buffers.storage('orthonormality', names.length * 4);
@@ -112,7 +112,7 @@ async function measureOrthonormality(
       elements: shape[0],
       storage,
     } as const;
-    orthonormality(g, stackSpace.S, errors, isSoft);
+    orthonormality(g, stackSpace.S, errors, soft);
     const compiled = await compile(device, 'orthonormality', g, []);
     try {
       await device.run([compiled.program]);

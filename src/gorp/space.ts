@@ -1,4 +1,3 @@
-import type { MethodSettings } from './method-settings.ts';
 import {
   columnSlice,
   concatColumns,
@@ -12,11 +11,10 @@ import {
   transpose,
   transposeMultiply,
 } from './matrix.ts';
+import type { SpaceRule } from './method-plan.ts';
 import { orthonormaliseRows } from './orthonormal.ts';
 import { svd } from './svd.ts';
 import { symmetricEigen } from './symmetric-eigen.ts';
-
-export type SpaceRule = MethodSettings['spaceRule'];
 
 /** What a task added to the shared space of one tensor. */
 export interface SpaceGrowth {

@@ -5,37 +5,38 @@ import { FullRankGroup } from './full-rank-group.ts';
 import { LoraGroup } from './lora-group.ts';
 import type { Matrix } from './matrix.ts';
 import { layerGroups, type TargetModules } from './method-groups.ts';
-import type { MethodSettings } from './method-settings.ts';
+import type { MethodPlan } from './method-plan.ts';
 
 /** Everything that a method trains, in groups of layers of one shape. */
 export interface TrainedGroups {
-  readonly lora: LoraGroup[];
-  readonly full: FullRankGroup[];
+  readonly lora: readonly LoraGroup[];
+  readonly full: readonly FullRankGroup[];
 }
 
 /** @throws GorpError `settings/rank-too-large`, `device/out-of-memory`, …; nothing stays allocated then. */
 export function createGroups(
   device: Device,
   shapes: Network['shapes'],
-  method: MethodSettings,
+  plan: MethodPlan,
   targets: TargetModules,
 ): TrainedGroups {
   const lora: LoraGroup[] = [];
   const full: FullRankGroup[] = [];
   const limit = device.limits.buffer;
   try {
-    if (method.adapters !== 'none') {
+    const { adapters, fullRank } = plan;
+    if (adapters) {
       for (const group of layerGroups(shapes, targets.lora, limit)) {
-        checkRank('loraRank', method.loraRank, group.names[0], group.out, group.inputs);
-        lora.push(new LoraGroup(device, group, method));
+        checkRank('loraRank', adapters.rank, group.names[0], group.out, group.inputs);
+        lora.push(new LoraGroup(device, group, adapters, plan));
       }
     }
-    if (method.fullRank !== 'none') {
+    if (fullRank) {
       for (const group of layerGroups(shapes, targets.fullRank, limit)) {
-        if (method.fullRank === 'projected') {
-          checkRank('galoreRank', method.galoreRank, group.names[0], group.out, group.inputs);
+        if (fullRank.form === 'projected') {
+          checkRank('galoreRank', fullRank.rank, group.names[0], group.out, group.inputs);
         }
-        full.push(new FullRankGroup(device, group, method));
+        full.push(new FullRankGroup(device, group, fullRank, plan.space));
       }
     }
     return { lora, full };

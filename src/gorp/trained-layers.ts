@@ -9,14 +9,14 @@ import { type FastProjection, recordSquaredNorm } from './fast-projection.ts';
 import type { FullRankGroup } from './full-rank-group.ts';
 import type { Meters } from './health.ts';
 import type { LoraGroup } from './lora-group.ts';
-import type { MethodSettings } from './method-settings.ts';
+import type { MethodPlan } from './method-plan.ts';
 
 /** What layers are made of: the model's parameters, and the groups of those that are trained. */
 export interface TrainedParts {
   readonly parameters: Parameters;
   readonly lora: readonly LoraGroup[];
   readonly full: readonly FullRankGroup[];
-  readonly method: MethodSettings;
+  readonly plan: Pick<MethodPlan, 'adapters' | 'fullRank'>;
   /** Seeds the dropout masks of a step, u32 [1]. */
   readonly dropoutStep: Tensor;
   /** What is kept of every trained tensor, and the place of a full-rank layer there. */
@@ -38,7 +38,7 @@ export interface LayerUses {
  * fast projections hold beside the weights must have been merged into them.
  */
 export function trainedLayers(parts: TrainedParts, uses: LayerUses = {}): Layers {
-  const { parameters, lora, full, method, dropoutStep } = parts;
+  const { parameters, lora, full, plan, dropoutStep } = parts;
   const { trainables, captured } = uses;
   const cache = new Map<string, Tensor>();
   const training = trainables !== undefined;
@@ -50,7 +50,7 @@ export function trainedLayers(parts: TrainedParts, uses: LayerUses = {}): Layers
     const layer = name.replace(/\.weight$/, '');
     const group = fullRankOf(layer);
     const hasGradient = group !== undefined && (!group.fast || uses.refresh === true);
-    const trainable = training && (hasGradient || (group !== undefined && method.clipNorm === 'exact'));
+    const trainable = training && (hasGradient || (group !== undefined && takesExactNorm(plan)));
     const tensor: Tensor = { ...parameters.tensor(name), trainable };
     cache.set(name, tensor);
     if (group && hasGradient) trainables?.set(tensor, group.gradient.view(layer, false));
@@ -69,28 +69,32 @@ export function trainedLayers(parts: TrainedParts, uses: LayerUses = {}): Layers
     }
     const group = lora.find(({ layers }) => layers.names.includes(name));
     if (group || fullRank) captured?.set(name, x);
-    if (!group) return y;
+    if (!group || !plan.adapters) return y;
     const pair = { A: group.adapters.A.view(name, training), B: group.adapters.B.view(name, training) };
     trainables?.set(pair.A, group.gradA.view(name, false));
     trainables?.set(pair.B, group.gradB.view(name, false));
-    const { loraAlpha, loraRank, loraDropout: rate } = method;
+    const { alpha, rank, dropout: rate } = plan.adapters;
     const drop = training ? { step: dropoutStep, salt: mixSeed(0, name) >>> 0, rate } : undefined;
-    return group.adapters.apply(g, name, x, y, pair, loraAlpha / loraRank, drop);
+    return group.adapters.apply(g, name, x, y, pair, alpha / rank, drop);
   };
   return { parameter, linear };
 }
 
+/** Whether the norm that clips is that of the whole projected gradient. */
+export const takesExactNorm = ({ fullRank }: Pick<MethodPlan, 'fullRank'>): boolean =>
+  fullRank?.form === 'projected' && fullRank.clipNorm === 'exact';
+
 /** What a fast projection takes from the gradient of a layer's weight, which is not formed: its norm, and a new basis. */
 function fastGradient(
   g: Graph,
-  { method, records }: TrainedParts,
+  { plan, records }: TrainedParts,
   { refresh }: LayerUses,
   fast: FastProjection,
   name: string,
   gradient: ImplicitGradient,
 ): Tensor | undefined {
   const index = records.placeOf(name);
-  if (method.clipNorm === 'exact') recordSquaredNorm(g, gradient, records.squares, index);
+  if (takesExactNorm(plan)) recordSquaredNorm(g, gradient, records.squares, index);
   return refresh
     ? fast.recordRefresh(g, name, gradient, { before: records.before, after: records.after, index })
     : undefined;

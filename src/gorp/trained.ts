@@ -1,5 +1,6 @@
 import { GorpError } from '../base/errors.ts';
 import type { Matrix } from './matrix.ts';
+import type { MethodState } from './method-plan.ts';
 
 /** The adapter of a layer, the pairs of all tasks so far one after another. */
 export interface TrainedAdapter {
@@ -38,6 +39,8 @@ export interface Trained {
   spaces: Map<string, Matrix>;
   /** Main directions [dimension, any] of each task learned, by projected tensor. */
   directions: Map<string, readonly Matrix[]>;
+  /** What the method keeps besides. */
+  state: MethodState;
 }
 
 /** What a learner goes on from, as {@link Trained} gave it: names are layers, undefined is what was not saved. */
@@ -51,6 +54,8 @@ export interface SavedTraining {
   space(layer: string): Promise<Matrix | undefined>;
   /** @param task from 1. */
   directions(layer: string, task: number): Promise<Matrix | undefined>;
+  /** What the method kept besides. @throws GorpError `run/bad-round` where it is missing. */
+  state(): Promise<MethodState>;
 }
 
 /** A saved matrix, checked. @throws GorpError `run/round-does-not-fit` when it is absent or of another size. */

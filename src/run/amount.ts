@@ -1,5 +1,6 @@
 import { lessonsOf } from './schedule.ts';
 import { epochsOf, type RunSettings } from './settings.ts';
+import { planOf } from '../methods/registry.ts';
 
 /** Examples of a task that a run trains on and is tested on. */
 export interface TaskAmount {
@@ -25,7 +26,7 @@ export function amountOf(
   const sum = (counts: readonly number[]): number => counts.reduce((a, b) => a + b, 0);
   const steps = tasks.map(() => 0);
   const tests = [sum(tasks.map(({ test }) => test)), ...tasks.map(() => 0)];
-  for (const lesson of lessonsOf(settings.method.schedule, tasks.length)) {
+  for (const lesson of lessonsOf(planOf(settings.method).schedule, tasks.length)) {
     const learned = lesson.trains.map((task) => tasks[task]);
     const epochs = epochsOf(
       settings,

@@ -1,8 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { Learner } from '../gorp/learner.ts';
 import { T5_TARGETS } from '../gorp/method-groups.ts';
-import type { MethodName } from '../gorp/method-settings.ts';
-import { methodPreset } from '../gorp/methods.ts';
+import { type MethodName, methodPreset, planOf } from '../methods/registry.ts';
 import { ONLY_VARIANT, ROUNDING_VARIANTS, variantsOf } from '../device/webgpu/kernels/matmul-variants.ts';
 import { WebGpuDevice } from '../device/webgpu/webgpu-device.ts';
 import { embeddedModel } from '../testing/embedded-model.ts';
@@ -78,7 +77,7 @@ describe('the embedded model with every product rounded that may be', () => {
       });
       const method = { ...methodPreset(name), learningRate: 3e-3, galoreLearningRate: 3e-4, loraDropout: 0 };
       const options = { seed: 1, maxGradNorm: 1, gradientAccumulation: 1 };
-      const learner = await Learner.create(device, network, method, T5_TARGETS, options, read);
+      const learner = await Learner.create(device, network, planOf(method), T5_TARGETS, options, read);
       await learner.beginTask(batches);
       for (let step = 0; step < 10; step++) await learner.step([batches[step % 2]]);
       const losses = (await learner.takeRecords()).map(({ loss }) => loss);

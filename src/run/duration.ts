@@ -3,6 +3,7 @@ import type { Work } from '../device/counting-device.ts';
 import { DATASET_SIZES } from '../tasks/dataset-sizes.ts';
 import { amountOf, type TaskAmount } from './amount.ts';
 import type { RunSettings } from './settings.ts';
+import { planOf } from '../methods/registry.ts';
 
 const positive = v.pipe(v.number(), v.finite(), v.gtValue(0));
 export const WorkSchema = v.strictObject({ operations: v.number(), kernels: v.number() });
@@ -64,7 +65,7 @@ export function workOfRun(settings: RunSettings, tasks: readonly PlannedTask[], 
   const all = meanTokens(tasks);
   // A mixed round trains on all tasks; another one on its own.
   const tokensOf = (round: number): number =>
-    settings.method.schedule === 'mixed' ? all : tasks[round - 1].promptTokens;
+    planOf(settings.method).schedule === 'mixed' ? all : tasks[round - 1].promptTokens;
   let operations = 0;
   let kernels = 0;
   const add = (count: number, { operations: each, kernels: called }: Work, tokens: number): void => {

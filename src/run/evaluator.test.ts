@@ -5,6 +5,7 @@ import type { Device } from '../device/device.ts';
 import { compile } from '../graph/compile.ts';
 import { Graph } from '../graph/graph.ts';
 import { acquireTestDevice } from '../testing/devices.ts';
+import { planOf } from '../methods/registry.ts';
 import { tinyModel, tinySettings } from '../testing/tiny-run.ts';
 import { Evaluations } from './evaluation-programs.ts';
 import { Evaluator } from './evaluator.ts';
@@ -29,7 +30,7 @@ beforeAll(async () => {
   opened = openNetwork(device, model, training);
   const { network, targets } = opened;
   const options = { seed: 1, maxGradNorm: 1, gradientAccumulation: 1 };
-  learner = await Learner.create(device, network, method, targets, options, (name) => model.readTensor(name));
+  learner = await Learner.create(device, network, planOf(method), targets, options, (name) => model.readTensor(name));
   await learner.beginTask();
   alone = [];
   for (const source of SOURCES) alone.push(await answerTo(source));

@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import { GorpError } from '../base/errors.ts';
-import { MethodSchema } from '../gorp/method-settings.ts';
+import { MethodSchema } from '../methods/schema.ts';
 import { BENCHMARK_KINDS, EMBEDDED_KINDS } from '../tasks/orders.ts';
 import { makeOwnTask, type TaskSpec, TaskSpecSchema } from '../tasks/own-task.ts';
 import { readTableFile, tableOf } from '../tasks/table.ts';

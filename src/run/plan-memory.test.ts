@@ -3,7 +3,7 @@ import { DiskFolder } from '../cli/disk-folder.ts';
 import { embeddedFolder } from '../cli/places.ts';
 import { nodeTaskReader } from '../cli/host.ts';
 import { Learner } from '../gorp/learner.ts';
-import type { MethodName, MethodSettings } from '../gorp/method-settings.ts';
+import { type MethodName, type MethodSettings, planOf } from '../methods/registry.ts';
 import { type DeviceOutline, outlineOf } from '../device/counting-device.ts';
 import { acquireTestDevice } from '../testing/devices.ts';
 import { type TrainedModel, trainedModels } from '../testing/reference.ts';
@@ -61,7 +61,7 @@ describe('a plan of training is what training takes', () => {
     const learner = await Learner.create(
       device,
       network,
-      method,
+      planOf(method),
       targets,
       {
         seed: 1,
@@ -110,7 +110,10 @@ describe('a whole run takes what was planned, tests and spaces included', () => 
     const training = { sourceLength: 112, targetLength: 12, batchSize: 4, epochs: 1 };
     return { settings: tinySettings(name, training, method), host: { openModel } };
   };
-  const cases: [string, Case][] = [['the embedded T5', embedded('gorp')]];
+  const cases: [string, Case][] = [
+    ['the embedded T5', embedded('gorp')],
+    ['the embedded T5, importances', embedded('ewc')],
+  ];
   for (const model of trainedModels) {
     cases.push([`${model.name}, fast projection`, llama(model, 'gorp')]);
     cases.push([`${model.name}, exact projection`, llama(model, 'gorp', { projection: 'exact' })]);

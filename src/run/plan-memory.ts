@@ -1,6 +1,6 @@
 import { Learner } from '../gorp/learner.ts';
 import { layerGroups } from '../gorp/method-groups.ts';
-import type { MethodSettings } from '../gorp/method-settings.ts';
+import { type MethodSettings, planOf } from '../methods/registry.ts';
 import { type CountingDevice, countingDevice, type DeviceOutline, type Work } from '../device/counting-device.ts';
 import type { Device, Program } from '../device/device.ts';
 import type { Network } from '../models/network.ts';
@@ -37,7 +37,7 @@ export function declaredType(config: unknown): string {
 function partOf(label: string, shapes: ReadonlyMap<string, unknown>): keyof Parts {
   if (shapes.has(label.replace(/, rows from \d+$/, ''))) return 'weights';
   if (/ slot \d+$/.test(label)) return 'arena';
-  if (/^shared space$| unprojected$|^covariance of /.test(label)) return 'spaces';
+  if (/^shared space$| unprojected$|^(covariance|importance|anchor|squares) of /.test(label)) return 'spaces';
   if (/(first|second) moment$|basis$|^singular vectors$|^probes$/.test(label) && !/^change/.test(label))
     return 'optimizer';
   if (/^lora_[AB]$| [AB]_prev$|^full-rank weights$|^change since|^(compressed )?gradient of /.test(label))
@@ -74,10 +74,11 @@ export async function planRun(question: MemoryQuestion): Promise<RunPlan> {
   const device = countingDevice(question.device);
   const { network, targets } = networkOf(device, config, training);
   const { shapes } = network;
+  const plan = planOf(method);
   const learner = await Learner.create(
     device,
     network,
-    method,
+    plan,
     targets,
     {
       seed: 0,
@@ -98,15 +99,13 @@ export async function planRun(question: MemoryQuestion): Promise<RunPlan> {
   const [gradients, ...optimizer] = await learner.reserveTraining(work.tasks, [work.batch]);
   const micro = new Array<Program>(training.gradientAccumulation).fill(gradients);
   const step = sumOf(device, [...micro, ...optimizer]);
-  const readsGradients = method.fullRank === 'projected' && method.projection === 'exact';
+  const readsGradients = plan.fullRank?.form === 'projected' && plan.fullRank.projection === 'exact';
   note(
     'training',
     learner.recordBytes + (readsGradients ? largestStack(shapes, targets.fullRank, device.limits.buffer) : 0),
   );
 
-  const sums = await learner.reserveMeasuring(work.batch);
-  if (sums) note('measuring', sums.largestBytes);
-  sums?.destroy();
+  for await (const { largestBytes } of learner.reserveMeasuring(work.batch)) note('measuring', largestBytes);
 
   learner.reserveTesting(work.tasks);
   const evaluations = new Evaluations(device, network, learner.layers, training.targetLength + 1);
@@ -132,7 +131,7 @@ export async function planRun(question: MemoryQuestion): Promise<RunPlan> {
     operations: examples.reduce((sum, { operations }) => sum + operations, 0) / examples.length,
     kernels: examples.reduce((sum, { kernels }) => sum + kernels, 0) / examples.length,
   };
-  return { memory: planOf(moments), effort: { step, example, promptTokens: work.batch.S } };
+  return { memory: fullestOf(moments), effort: { step, example, promptTokens: work.batch.S } };
 }
 
 /** The memory of {@link planRun}. */
@@ -146,7 +145,7 @@ function sumOf(device: CountingDevice, programs: readonly Program[]): Work {
   };
 }
 
-function planOf(moments: ReadonlyMap<Moment, Parts>): MemoryPlan {
+function fullestOf(moments: ReadonlyMap<Moment, Parts>): MemoryPlan {
   const totals = [...moments].map(([moment, parts]) => ({ moment, parts, total: totalOf(parts) }));
   const fullest = totals.reduce((a, b) => (b.total > a.total ? b : a));
   return { ...fullest, moments: Object.fromEntries(totals.map(({ moment, total }) => [moment, total])) };

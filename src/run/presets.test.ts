@@ -1,6 +1,6 @@
 import { describe, expect, it, test } from 'vitest';
 import type { GorpError } from '../base/errors.ts';
-import { METHOD_NAMES } from '../gorp/method-settings.ts';
+import { METHOD_NAMES, methodPreset, withValues } from '../methods/registry.ts';
 import { orderId, PUBLISHED_ORDERS } from '../tasks/orders.ts';
 import { embeddedMethod, embeddedSettings, publishedOrderOf, publishedSettings } from './presets.ts';
 import { epochsOf, parseSettings } from './settings.ts';
@@ -45,8 +45,9 @@ describe('embeddedSettings', () => {
 
 describe('embeddedMethod', () => {
   it('keeps what makes the method, and changes only rates and dropout', () => {
-    expect(embeddedMethod('seq-lora')).toMatchObject({ adapters: 'one', sharedSpace: false, loraDropout: 0 });
-    expect(embeddedMethod('gorp')).toMatchObject({ adapters: 'per-task', fullRank: 'projected', sharedSpace: true });
+    expect(embeddedMethod('seq-lora')).toEqual({ ...methodPreset('seq-lora'), learningRate: 3e-3, loraDropout: 0 });
+    const rates = { learningRate: 3e-3, galoreLearningRate: 3e-3, loraDropout: 0 };
+    expect(embeddedMethod('gorp')).toEqual({ ...methodPreset('gorp'), ...rates });
   });
 });
 
@@ -71,7 +72,8 @@ describe('publishedSettings', () => {
         const found = publishedOrderOf(settings);
         expect(found && orderId(found)).toBe(id);
         expect(publishedOrderOf({ ...settings, order: settings.order.slice(1) })).toBeNull();
-        expect(publishedOrderOf({ ...settings, method: { ...settings.method, learningRate: 0.5 } })).toBeNull();
+        const other = withValues(settings.method, { learningRate: 0.5, galoreLearningRate: 0.5 });
+        expect(publishedOrderOf({ ...settings, method: other })).toBeNull();
       }
     },
   );

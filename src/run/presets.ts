@@ -1,5 +1,4 @@
-import type { MethodName, MethodSettings } from '../gorp/method-settings.ts';
-import { methodPreset } from '../gorp/methods.ts';
+import { type MethodName, methodPreset, type MethodSettings, sameMethod, withValues } from '../methods/registry.ts';
 import { EMBEDDED_ORDER, PUBLISHED_ORDERS, type PublishedOrder } from '../tasks/orders.ts';
 import type { RunSettings, TrainingSettings } from './settings.ts';
 
@@ -27,7 +26,7 @@ const QUICK: TrainingSettings = { ...FULL, epochs: 1, batchSize: 8, trainExample
 
 /** A method as the embedded model uses it: the published form at the learning rates of a model this small, no dropout. */
 export function embeddedMethod(name: MethodName): MethodSettings {
-  return { ...methodPreset(name), learningRate: 3e-3, galoreLearningRate: 3e-3, loraDropout: 0 };
+  return withValues(methodPreset(name), { learningRate: 3e-3, galoreLearningRate: 3e-3, loraDropout: 0 });
 }
 
 /**
@@ -48,8 +47,7 @@ export function embeddedSettings(preset: PresetName, method: MethodName): RunSet
 /** A method with the rates, ranks and scale that the released scripts give it in an order. */
 export function publishedMethod({ rounds }: PublishedOrder, name: MethodName): MethodSettings {
   const { settings } = rounds[0];
-  return {
-    ...methodPreset(name),
+  return withValues(methodPreset(name), {
     learningRate: settings.learningRate,
     loraRank: settings.loraRank,
     loraAlpha: settings.loraAlpha,
@@ -59,7 +57,7 @@ export function publishedMethod({ rounds }: PublishedOrder, name: MethodName): M
     galoreScale: settings.galoreScale,
     updateProjGap: settings.updateProjGap,
     projType: settings.projType,
-  };
+  });
 }
 
 /**
@@ -100,6 +98,6 @@ export function publishedSettings(
 export function publishedOrderOf({ order, method }: Pick<RunSettings, 'order' | 'method'>): PublishedOrder | null {
   const same = (one: PublishedOrder): boolean =>
     one.rounds.map(({ dataset }) => dataset).join('\n') === order.join('\n') &&
-    JSON.stringify(publishedMethod(one, method.name)) === JSON.stringify(method);
+    sameMethod(publishedMethod(one, method.name), method);
   return PUBLISHED_ORDERS.find(same) ?? null;
 }

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { mixSeed } from '../base/random.ts';
 import { Learner } from '../gorp/learner.ts';
-import { methodPreset } from '../gorp/methods.ts';
+import { methodPreset, planOf } from '../methods/registry.ts';
 import type { OwnedBuffer } from '../device/buffers.ts';
 import type { Device } from '../device/device.ts';
 import { compile } from '../graph/compile.ts';
@@ -85,7 +85,7 @@ describe.each([
     const learner = await Learner.create(
       device,
       network,
-      methodPreset('gorp'),
+      planOf(methodPreset('gorp')),
       targets,
       {
         seed: 1,
@@ -109,7 +109,7 @@ describe.each([
     expect(Number.isFinite(loss)).toBe(true);
     expect(gradientNorm).toBeGreaterThan(0);
     expect(Number.isFinite(gradientNorm)).toBe(true);
-    await learner.endTask([]);
+    await learner.endTask({ sample: [] });
 
     const owned: OwnedBuffer[] = [];
     const generation = network.generation({ B: 2, S: 32, capacity: 5 }, owned);

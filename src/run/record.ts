@@ -22,6 +22,7 @@ export class RunRecord {
   #exact: Results['accuracy']['exact'] = [];
   #ranked: Results['accuracy']['ranked'] = [];
   readonly #spaces: Results['spaces'] = [];
+  readonly #stateBytes: NonNullable<Results['stateBytes']> = [];
   readonly #health = new EvenSamples<HealthSample>(MOST_SAMPLES);
 
   readonly #testTime: TestTime = { promptTokens: 0, promptSeconds: 0, answerTokens: 0, answerSeconds: 0 };
@@ -50,7 +51,7 @@ export class RunRecord {
 
   /** Goes on with the rows, curves and spaces of an earlier run, as far as its rounds and this run's tasks go. */
   resume({ round, results }: Pick<SavedRound, 'round' | 'results'>): void {
-    const { curves, accuracy, spaces, health } = results;
+    const { curves, accuracy, spaces, stateBytes, health } = results;
     for (const key of ['round', 'step', 'loss', 'gradientNorm', 'seconds'] as const) {
       for (const value of curves[key]) this.#curves[key].push(value);
     }
@@ -65,6 +66,7 @@ export class RunRecord {
     copy(accuracy.exact, this.#exact);
     copy(accuracy.ranked, this.#ranked);
     this.#spaces.push(...spaces);
+    this.#stateBytes.push(...(stateBytes ?? []));
     for (const sample of health) this.#health.add(sample);
     this.#secondsBefore = results.seconds;
   }
@@ -92,6 +94,11 @@ export class RunRecord {
   setAccuracy(round: number, task: number, { exact, ranked }: { exact: number; ranked: number }): void {
     this.#exact[round][task] = exact;
     this.#ranked[round][task] = ranked;
+  }
+
+  /** Bytes that the method keeps after a round, beside the model and what it trains. */
+  addStateBytes(round: number, bytes: number): void {
+    this.#stateBytes.push({ round, bytes });
   }
 
   addTestTime(time: TestTime): void {
@@ -125,6 +132,7 @@ export class RunRecord {
       accuracy: { exact: this.#exact, ranked: this.#ranked },
       measures: { exact: measuresOf(this.#exact), ranked: measuresOf(this.#ranked) },
       spaces: this.#spaces,
+      stateBytes: this.#stateBytes,
       health: this.#health.kept.slice(),
       testTime: { ...this.#testTime },
       memory: this.memory,

@@ -139,6 +139,11 @@ export const ResultsSchema = v.strictObject({
   accuracy: v.strictObject({ exact: AccuracyMatrixSchema, ranked: AccuracyMatrixSchema }),
   measures: v.strictObject({ exact: MeasuresSchema, ranked: MeasuresSchema }),
   spaces: v.array(v.strictObject({ round: v.number(), tensors: v.array(TensorSpaceSchema) })),
+  /**
+   * What the method keeps after each round beside the model and what it trains: shared spaces, importances, remembered
+   * examples. Files of earlier versions do not say.
+   */
+  stateBytes: v.optional(v.array(v.strictObject({ round: v.number(), bytes: v.number() }))),
   /** Sampled evenly over the run, at most 400 times. */
   health: v.array(HealthSampleSchema),
   /** Over all tests of this run; files of earlier versions lack it. */

@@ -1,11 +1,13 @@
 import { GorpError, reportOf } from '../base/errors.ts';
-import { mixSeed } from '../base/random.ts';
+import { mixSeed, seededRandom, shuffled } from '../base/random.ts';
 import type { Learner, StepRecord } from '../gorp/learner.ts';
-import { hasSoftSpaces } from '../gorp/method-settings.ts';
+import { isSoft, type MethodPlan } from '../gorp/method-plan.ts';
 import type { Device } from '../device/device.ts';
+import { planOf } from '../methods/registry.ts';
 import type { Network, SizedBatch } from '../models/network.ts';
 import { parametersWithoutEmbeddings } from '../models/parameters.ts';
 import { sizedBatch, trainingOrder } from '../tasks/batches.ts';
+import { withReplay } from '../tasks/replay.ts';
 import type { Tokenizer } from '../text/tokenizer.ts';
 import type { ModelFiles } from '../weights/model-folder.ts';
 import type { RunControl } from './control.ts';
@@ -37,6 +39,7 @@ type TrainingData = Pick<EncodedTask, 'name' | 'train'> & { readonly epochs: num
 /** The rounds of a run: evaluation before training, then for each lesson training, growing of the space, evaluation. */
 export class Rounds {
   readonly #estimate: TimeEstimate;
+  readonly #plan: MethodPlan;
   readonly #lessons: Lesson[];
   /** Optimizer steps of every round. */
   readonly #steps: readonly number[];
@@ -63,7 +66,8 @@ export class Rounds {
     },
   ) {
     const { tasks } = parts;
-    this.#lessons = lessonsOf(settings.method.schedule, tasks.length);
+    this.#plan = planOf(settings.method);
+    this.#lessons = lessonsOf(this.#plan.schedule, tasks.length);
     const done = parts.saved?.round ?? 0;
     const { steps, tests } = amountOf(
       settings,
@@ -121,7 +125,8 @@ export class Rounds {
       await this.#trainTask(data);
       const seconds = this.control.seconds - before;
       this.#progress('space', data.name, 0, 1, 'items');
-      const growths = await learner.endTask(sample);
+      const growths = await learner.endTask({ sample, singles: this.#singles(data), examples: data.train });
+      this.record.addStateBytes(this.#round, learner.stateBytes);
       if (growths.length > 0) this.#emitSpaces(growths);
       const tests = await this.#evaluate(lesson.tests);
       const seen = tests.filter((_, k) => lesson.tests[k] < lesson.round);
@@ -181,10 +186,45 @@ export class Rounds {
     return { name: roundName(this.settings, round), train: tasks.flatMap(({ train }) => train), epochs };
   }
 
-  #batch(task: TrainingData, indexes: readonly number[]): SizedBatch {
-    const { batchSize, sourceLength, targetLength } = this.settings.training;
-    const rows = Math.min(batchSize, task.train.length);
+  #batch(
+    task: TrainingData,
+    indexes: readonly number[],
+    rows = Math.min(this.settings.training.batchSize, task.train.length),
+  ): SizedBatch {
+    const { sourceLength, targetLength } = this.settings.training;
     return sizedBatch(task.train, indexes, { batchSize: rows, sourceLength, targetLength });
+  }
+
+  /** Batches of one example each, drawn at random, for the pass over single examples that a method may ask for. */
+  #singles(task: TrainingData): SizedBatch[] {
+    const { seed } = this.settings.training;
+    const all = shuffled([...task.train.keys()], seededRandom(mixSeed(seed, 'singles', this.#round)));
+    return all.slice(0, this.#plan.passes.squares).map((index) => this.#batch(task, [index], 1));
+  }
+
+  /** The batches of an epoch, with examples of earlier tasks among them where the method replays some. */
+  #batches(task: TrainingData, shuffleSeed: number, epoch: number): SizedBatch[] {
+    const order = trainingOrder(task.train, this.settings.training.batchSize, shuffleSeed, epoch);
+    const { replay } = this.#plan;
+    if (replay === null) return order.map((indexes) => this.#batch(task, indexes));
+    const memory = this.parts.learner.rememberedExamples;
+    // New examples first, then those of the memory: rows are indexes into both.
+    const both: TrainingData = { ...task, train: [...task.train, ...memory] };
+    const at = { new: 0, memory: task.train.length };
+    const rows = Math.min(this.settings.training.batchSize, task.train.length);
+    return withReplay(
+      order,
+      memory.map((example) => example.task),
+      replay.share,
+      shuffleSeed,
+      epoch,
+    ).map((mixed) =>
+      this.#batch(
+        both,
+        mixed.map(({ from, index }) => at[from] + index),
+        rows,
+      ),
+    );
   }
 
   /** Batches of the first training examples, for the activation space. */
@@ -202,15 +242,15 @@ export class Rounds {
   }
 
   async #trainTask(task: TrainingData): Promise<void> {
-    const { seed, batchSize, gradientAccumulation } = this.settings.training;
+    const { seed, gradientAccumulation } = this.settings.training;
     const total = this.#steps[this.#round - 1];
     const shuffleSeed = mixSeed(seed, 'round', this.#round);
     let done = 0;
     this.#paddedTokens = 0;
     for (let epoch = 0; epoch < task.epochs; epoch++) {
-      const batches = trainingOrder(task.train, batchSize, shuffleSeed, epoch);
+      const batches = this.#batches(task, shuffleSeed, epoch);
       for (let at = 0; at < batches.length; at += gradientAccumulation) {
-        const micro = batches.slice(at, at + gradientAccumulation).map((indexes) => this.#batch(task, indexes));
+        const micro = batches.slice(at, at + gradientAccumulation);
         for (const { rows, sizes } of micro) {
           this.#tokens += rows.reduce((sum, { source }) => sum + source.length, 0);
           this.#paddedTokens += sizes.B * sizes.S;
@@ -299,9 +339,8 @@ export class Rounds {
     this.record.addSpaces(this.#round, tensors);
     this.host.emit({ type: 'space', round: this.#round, tensors });
     // A soft space leaves something of every direction.
-    const full = hasSoftSpaces(this.settings.method)
-      ? []
-      : tensors.filter(({ total, dimension }) => total >= dimension);
+    const full =
+      this.#plan.space && isSoft(this.#plan.space) ? [] : tensors.filter(({ total, dimension }) => total >= dimension);
     if (full.length > 0 && this.#round < this.parts.tasks.length) {
       this.host.emit({
         type: 'warning',

@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import { describe, expect, test } from 'vitest';
 import { GorpError } from '../base/errors.ts';
-import { METHOD_NAMES } from '../gorp/method-settings.ts';
+import { METHOD_NAMES, planOf } from '../methods/registry.ts';
 import type { Device } from '../device/device.ts';
 import { acquireMeasuringGpu, acquireTestGpu, acquireTestDevice } from '../testing/devices.ts';
 import { tinyHost, tinyModel, tinySettings, onDevice } from '../testing/tiny-run.ts';
@@ -193,7 +193,7 @@ describe('a run to the end', () => {
     const { curves, spaces, settings } = ended.results;
     expect(curves.loss.every(Number.isFinite)).toBe(true);
     expect(new Set(curves.loss).size).toBeGreaterThan(1);
-    expect(spaces).toHaveLength(settings.method.sharedSpace ? 2 : 0);
+    expect(spaces).toHaveLength(planOf(settings.method).space ? 2 : 0);
   });
 });
 

@@ -3,6 +3,7 @@ import { Learner } from '../gorp/learner.ts';
 import type { DeviceReason } from '../base/device-choice.ts';
 import type { Device } from '../device/device.ts';
 import type { Packing } from '../device/packing.ts';
+import { planOf } from '../methods/registry.ts';
 import { frozenPacking } from './frozen-weights.ts';
 import { RunControl, Stopped } from './control.ts';
 import type { RunEvent } from './events.ts';
@@ -121,7 +122,7 @@ export class Run {
     const learner = await Learner.create(
       device,
       network,
-      this.settings.method,
+      planOf(this.settings.method),
       targets,
       { seed, maxGradNorm, gradientAccumulation, recompute: activations === 'recompute', packing },
       (name) => model.readTensor(storedName(name)),

@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
+import { methodPreset } from '../methods/registry.ts';
 import { lessonsOf, namedRounds, roundName, roundOf } from './schedule.ts';
 
 const settings = (schedule: 'in-turn' | 'mixed' | 'apart') => ({
   order: ['gloss', 'field', 'people'],
-  method: { schedule },
+  method: methodPreset(({ 'in-turn': 'gorp', mixed: 'mtl', apart: 'per-task' } as const)[schedule]),
 });
 
 describe('lessonsOf', () => {

@@ -1,4 +1,5 @@
-import type { MethodSettings } from '../gorp/method-settings.ts';
+import type { Schedule } from '../gorp/method-plan.ts';
+import { type MethodSettings, planOf } from '../methods/registry.ts';
 
 /** What a round is: the tasks it trains on and those it is tested on, both counted from 0. */
 export interface Lesson {
@@ -16,7 +17,7 @@ export interface Lesson {
  *   before it do not take place.
  * - `apart`: round t trains task t, and tests nothing else: its adapter has no part in other tasks.
  */
-export function lessonsOf(schedule: MethodSettings['schedule'], tasks: number): Lesson[] {
+export function lessonsOf(schedule: Schedule, tasks: number): Lesson[] {
   const all = Array.from({ length: tasks }, (_, task) => task);
   if (schedule === 'mixed') return [{ round: tasks, trains: all, tests: all }];
   return all.map((task) => {
@@ -28,20 +29,20 @@ export function lessonsOf(schedule: MethodSettings['schedule'], tasks: number): 
 /** The settings that rounds depend on. */
 export interface Scheduled {
   readonly order: readonly string[];
-  readonly method: Pick<MethodSettings, 'schedule'>;
+  readonly method: MethodSettings;
 }
 
 /** What is learned in a round, in a word: its task, or `all tasks`. */
 export const roundName = ({ order, method }: Scheduled, round: number): string =>
-  method.schedule === 'mixed' ? 'all tasks' : (order[round - 1] ?? '');
+  planOf(method).schedule === 'mixed' ? 'all tasks' : (order[round - 1] ?? '');
 
 /** The rounds that take place, by name. */
 export const namedRounds = (settings: Scheduled): { round: number; name: string }[] =>
-  lessonsOf(settings.method.schedule, settings.order.length).map(({ round }) => ({
+  lessonsOf(planOf(settings.method).schedule, settings.order.length).map(({ round }) => ({
     round,
     name: roundName(settings, round),
   }));
 
 /** The round in which a task, counted from 0, is learned. */
 export const roundOf = ({ order, method }: Scheduled, task: number): number =>
-  method.schedule === 'mixed' ? order.length : task + 1;
+  planOf(method).schedule === 'mixed' ? order.length : task + 1;

@@ -2,7 +2,8 @@ import * as v from 'valibot';
 import { addressProblem } from '../base/address.ts';
 import { GorpError } from '../base/errors.ts';
 import { FROZEN_WEIGHTS } from './frozen-weights.ts';
-import { MethodSchema } from '../gorp/method-settings.ts';
+import { planOf } from '../methods/registry.ts';
+import { MethodSchema } from '../methods/schema.ts';
 
 const positive = v.pipe(v.number(), v.gtValue(0), v.finite());
 const count = v.pipe(v.number(), v.integer(), v.minValue(1));
@@ -56,13 +57,12 @@ const Settings = v.strictObject({
 export const RunSettingsSchema = v.pipe(
   Settings,
   v.forward(
-    v.check(
-      ({ method: { fullRank, projection, clipNorm }, training: { gradientAccumulation } }) =>
-        fullRank !== 'projected' || projection === 'exact' || clipNorm === 'projected' || gradientAccumulation === 1,
-      'The exact norm of a sum of micro-batches needs the whole gradient: choose the projected norm, the exact ' +
-        'projection, or no gradient accumulation.',
-    ),
-    ['method', 'clipNorm'],
+    v.check(({ method, training: { gradientAccumulation } }) => {
+      const { fullRank } = planOf(method);
+      if (fullRank?.form !== 'projected' || fullRank.projection === 'exact') return true;
+      return fullRank.clipNorm === 'projected' || gradientAccumulation === 1;
+    }, 'The exact norm of a sum of micro-batches needs the whole gradient: choose the projected norm, the exact ' + 'projection, or no gradient accumulation.'),
+    ['method', 'clipNorm'] as never, // of those methods that have it
   ),
 );
 export type RunSettings = v.InferOutput<typeof RunSettingsSchema>;

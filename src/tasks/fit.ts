@@ -11,8 +11,8 @@ export interface Lengths {
 
 /** An example as a model reads it: token ids of the prompt, marked by a special token, and of the label, closed by end-of-text. */
 export interface EncodedExample {
-  source: number[];
-  label: number[];
+  readonly source: readonly number[];
+  readonly label: readonly number[];
 }
 
 /** What prose takes, or less: a text that fits is mostly found to fit at once. */

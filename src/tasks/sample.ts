@@ -1,4 +1,4 @@
-import { mixSeed, seededRandom, shuffled } from '../base/random.ts';
+import { mixSeed, type Random, seededRandom, shuffled } from '../base/random.ts';
 import type { Example } from './task.ts';
 
 /**
@@ -11,17 +11,34 @@ import type { Example } from './task.ts';
  * @returns examples in the order they were given in.
  */
 export function sampleBalanced(examples: readonly Example[], size: number, seed: number): Example[] {
-  if (size === 0 || size >= examples.length) return examples.slice();
+  if (size === 0) return examples.slice();
+  const labels = examples.map(({ label }) => label);
+  return balancedIndexes(labels, size, (label) => seededRandom(mixSeed(seed, 'sample', label))).map((i) => examples[i]);
+}
+
+/**
+ * Which examples a sample holds that is balanced over labels, see {@link sampleBalanced}.
+ *
+ * @param labels of all examples.
+ * @param randomOf random numbers for the examples of one label.
+ * @returns indexes, ascending.
+ */
+export function balancedIndexes(
+  labels: readonly string[],
+  size: number,
+  randomOf: (label: string) => Random,
+): number[] {
+  if (size >= labels.length) return [...labels.keys()];
   const pools = new Map<string, number[]>();
-  for (const [i, { label }] of examples.entries()) {
+  for (const [i, label] of labels.entries()) {
     const pool = pools.get(label);
     if (pool === undefined) pools.set(label, [i]);
     else pool.push(i);
   }
-  const queues = Array.from(pools, ([label, pool]) => shuffled(pool, seededRandom(mixSeed(seed, 'sample', label))));
+  const queues = Array.from(pools, ([label, pool]) => shuffled(pool, randomOf(label)));
   const taken: number[] = [];
   for (let round = 0; taken.length < size; round++) {
     for (const queue of queues) if (round < queue.length && taken.length < size) taken.push(queue[round]);
   }
-  return taken.sort((a, b) => a - b).map((i) => examples[i]);
+  return taken.sort((a, b) => a - b);
 }

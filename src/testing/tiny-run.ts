@@ -1,6 +1,5 @@
 import { mixSeed, seededRandom } from '../base/random.ts';
-import { methodPreset } from '../gorp/methods.ts';
-import type { MethodName, MethodSettings } from '../gorp/method-settings.ts';
+import { type MethodName, methodPreset, type MethodSettings, withValues } from '../methods/registry.ts';
 import { sizeOf } from '../graph/tensor.ts';
 import { parseT5Config, t5ParameterShapes } from '../models/t5-config.ts';
 import type { Device } from '../device/device.ts';
@@ -127,15 +126,14 @@ export function tinySettings(
     model: 'tiny',
     tasks: 'embedded',
     order: ['gloss', 'field'],
-    method: {
-      ...methodPreset(name),
+    method: withValues(methodPreset(name), {
       loraRank: 4,
       galoreRank: 4,
       updateProjGap: 3,
       learningRate: 0.01,
       galoreLearningRate: 0.01,
       ...method,
-    },
+    }),
     training: {
       seed: 1,
       epochs: 2,

@@ -1,6 +1,8 @@
 import { concatColumns, energy, type Matrix, matrix, multiply, transpose } from '../gorp/matrix.ts';
 import type { TargetModules } from '../gorp/method-groups.ts';
-import type { MethodSettings } from '../gorp/method-settings.ts';
+import type { TaskData } from '../gorp/learner/task.ts';
+import { adapterName, isSoft, type MethodPlan, type MethodState, NO_STATE, stateName } from '../gorp/method-plan.ts';
+import { type Random, seededRandom } from '../base/random.ts';
 import {
   type ReferenceGroup,
   type ReferenceState,
@@ -49,20 +51,23 @@ export class TwinLearner {
   readonly #spaces = new Map<string, Matrix>();
   #states = new Map<string, ReferenceState>();
   #rateFactors = { lora: 1, full: 1 };
+  #task = 0;
+  /** What the method keeps between tasks. */
+  state: MethodState = NO_STATE;
 
   /** @param read values of a parameter by Hugging Face name. */
   static async create(
     device: Device,
     network: Network,
-    method: MethodSettings,
+    plan: MethodPlan,
     targets: TargetModules,
     read: (name: string) => Promise<ArrayLike<number>>,
   ): Promise<TwinLearner> {
-    const learner = new TwinLearner(device, network, method, targets);
+    const learner = new TwinLearner(device, network, plan, targets);
     for (const [name, shape] of network.shapes) {
       const values = Float64Array.from(await read(name));
       const layer = name.replace(/\.weight$/, '');
-      if (method.fullRank !== 'none' && targets.fullRank.test(layer)) {
+      if (plan.fullRank && targets.fullRank.test(layer)) {
         learner.weights.set(layer, matrix(shape[0], shape[1], values));
       } else learner.#parameters.set(name, { shape, values });
     }
@@ -72,7 +77,7 @@ export class TwinLearner {
   private constructor(
     private readonly device: Device,
     private readonly network: Network,
-    private readonly method: MethodSettings,
+    private readonly plan: MethodPlan,
     private readonly targets: TargetModules,
   ) {}
 
@@ -87,13 +92,14 @@ export class TwinLearner {
    */
   async beginTask(fresh: ReadonlyMap<string, Pair>, sample: readonly SizedBatch[]): Promise<void> {
     this.#states = new Map();
+    this.#task++;
     for (const [layer, pair] of fresh) {
       const before = this.pairs.get(layer);
-      const isKept = this.method.adapters === 'per-task' && this.method.schedule !== 'apart';
+      const isKept = this.plan.adapters?.pairs === 'per-task' && this.plan.schedule !== 'apart';
       if (before && isKept) this.#frozen.set(layer, [...(this.#frozen.get(layer) ?? []), before]);
-      if (before === undefined || this.method.adapters === 'per-task') this.pairs.set(layer, pair);
+      if (before === undefined || this.plan.adapters?.pairs === 'per-task') this.pairs.set(layer, pair);
     }
-    if (this.method.taskRates === 'constant') return;
+    if (this.plan.space?.rates !== 'compensated') return;
     const covariances = await this.#covariances(sample);
     const factor = (layers: readonly string[]): number =>
       compensation(
@@ -134,27 +140,54 @@ export class TwinLearner {
     return { loss, gradientNorm };
   }
 
-  /** Grows the spaces: docs/method.md, section 4. */
-  async endTask(sample: readonly SizedBatch[]): Promise<void> {
-    const { sharedSpace, spaceSource, spaceRule: rule, loraSpace, threshold, softness } = this.method;
-    if (!sharedSpace) return;
-    const covariances = spaceSource === 'activation' ? await this.#covariances(sample) : new Map<string, Matrix>();
+  /** Lets the method keep what it needs, and grows the spaces: docs/method.md, section 4. */
+  async endTask({ sample, singles = [], examples = [] }: TaskData): Promise<void> {
+    if (this.plan.endTask) {
+      const squares = this.plan.passes.squares > 0 ? await this.#squares(singles) : new Map<string, Matrix>();
+      const adapters = new Map(
+        [...this.pairs].flatMap(([layer, { A, B }]) => [
+          [adapterName(layer, 'lora_A'), A] as const,
+          [adapterName(layer, 'lora_B'), B] as const,
+        ]),
+      );
+      const random = (): Random => seededRandom(1);
+      const finished = { task: this.#task, examples, state: this.state, squares, random };
+      this.state = await this.plan.endTask({ ...finished, adapters: () => Promise.resolve(adapters) });
+    }
+    if (!this.plan.space) return;
+    const { source, rule, adapterSide, threshold, softness } = this.plan.space;
+    const covariances = source === 'activation' ? await this.#covariances(sample) : new Map<string, Matrix>();
     for (const key of [...this.#states.keys()].filter((one) => !one.startsWith('B '))) {
       const [part, layer] = key.split(' ');
       const space = this.#spaces.get(layer) ?? null;
-      if (spaceSource === 'activation') {
+      if (source === 'activation') {
         const covariance = covariances.get(layer) as Matrix;
-        const grown =
-          softness > 0
-            ? growSoftSpace(space, covariance, softness)
-            : growSpaceFromCovariance(space, covariance, threshold);
+        const grown = isSoft(this.plan.space)
+          ? growSoftSpace(space, covariance, softness)
+          : growSpaceFromCovariance(space, covariance, threshold);
         this.#spaces.set(layer, grown.space);
       } else {
         const { m } = this.#states.get(key) as ReferenceState;
-        const moment = part === 'A' && loraSpace === 'input' ? transpose(m) : m;
+        const moment = part === 'A' && adapterSide === 'input' ? transpose(m) : m;
         this.#spaces.set(layer, growSpace({ space, moment, threshold, rule }).space);
       }
     }
+  }
+
+  /** The mean over examples of (∂ log p / ∂θ)², where the loss is −log p over the number of label tokens. */
+  async #squares(singles: readonly SizedBatch[]): Promise<Map<string, Matrix>> {
+    const sums = new Map<string, Matrix>();
+    for (const one of singles) {
+      const tokens = one.rows[0].label.length;
+      for (const [key, G] of (await this.#pass(one)).gradients) {
+        const [part, layer] = key.split(' ');
+        const name = adapterName(layer, part === 'A' ? 'lora_A' : 'lora_B');
+        const squared = { ...G, data: G.data.map((value) => (tokens * value) ** 2 / singles.length) };
+        const before = sums.get(name);
+        sums.set(name, before ? sumOf([before, squared]) : squared);
+      }
+    }
+    return sums;
   }
 
   #trained(part: string, layer: string): Matrix {
@@ -162,21 +195,23 @@ export class TwinLearner {
   }
 
   #groupOf(part: string, layer: string): ReferenceGroup {
-    const { method } = this;
+    const { adapters, fullRank, space } = this.plan;
     const { lora, full } = this.#rateFactors;
-    const learningRate = part === 'W' ? full * method.galoreLearningRate : lora * method.learningRate;
+    const learningRate = part === 'W' ? full * (fullRank?.learningRate ?? 0) : lora * (adapters?.learningRate ?? 0);
     const rates = { learningRate, weightDecay: 0 };
-    const projected = { space: this.#spaces.get(layer) ?? null, project: method.project };
-    if (part === 'A') return { ...rates, ...projected, kind: 'lora', loraSpace: method.loraSpace };
-    if (part === 'B' || method.fullRank === 'adam') return { ...rates, kind: 'regular' };
-    const { galoreRank: rank, updateProjGap, galoreScale: scale, projType, spaceSource } = method;
-    const spaceSide = spaceSource === 'activation' ? 'input' : method.spaceSide;
+    const projected = { space: this.#spaces.get(layer) ?? null, project: space?.keepsOut ?? 'gradient' };
+    if (part === 'A') return { ...rates, ...projected, kind: 'lora', loraSpace: space?.adapterSide ?? 'rank' };
+    if (part === 'B' || fullRank?.form !== 'projected') return { ...rates, kind: 'regular' };
+    const { rank, gap: updateProjGap, scale, side: projType } = fullRank;
+    const spaceSide = space?.source === 'activation' ? 'input' : (space?.weightSide ?? 'kept');
     return { ...rates, ...projected, kind: 'galore', rank, updateProjGap, scale, projType, spaceSide };
   }
 
-  /** λ Σ|A_prev Aᵀ| and λ Σ|B A|, entry by entry. */
+  /** λ Σ|A_prev Aᵀ|, λ Σ|B A| and λ/2 Σ importance ∘ (θ − anchor)², entry by entry. */
   #addPenalties(layer: string, gradients: Map<string, Matrix>): void {
-    const { orthogonalPenalty, sparsityPenalty } = this.method;
+    const weightOf = (kind: 'orthogonal' | 'sparse'): number =>
+      this.plan.loss.reduce((sum, term) => sum + (term.kind === kind ? term.weight : 0), 0);
+    const [orthogonal, sparse] = [weightOf('orthogonal'), weightOf('sparse')];
     const { A, B } = this.pairs.get(layer) as Pair;
     const [dA, dB] = ['A', 'B'].map((part) => (gradients.get(`${part} ${layer}`) as Matrix).data);
     const width = A.columns;
@@ -185,14 +220,22 @@ export class TwinLearner {
       for (let p = 0; p < previous.rows; p++)
         for (let i = 0; i < A.rows; i++)
           for (let j = 0; j < width; j++)
-            dA[i * width + j] +=
-              orthogonalPenalty * Math.sign(overlap.data[p * A.rows + i]) * previous.data[p * width + j];
+            dA[i * width + j] += orthogonal * Math.sign(overlap.data[p * A.rows + i]) * previous.data[p * width + j];
+    }
+    for (const term of this.plan.loss) {
+      if (term.kind !== 'quadratic' || this.state.tensors.size === 0) continue;
+      for (const [values, gradient, part] of [[A.data, dA, 'lora_A'] as const, [B.data, dB, 'lora_B'] as const]) {
+        const of = (what: string): Float64Array =>
+          (this.state.tensors.get(stateName(what, adapterName(layer, part))) as Matrix).data;
+        const [importance, anchor] = [of(term.importance), of(term.anchor)];
+        for (let i = 0; i < values.length; i++) gradient[i] += term.weight * importance[i] * (values[i] - anchor[i]);
+      }
     }
     const change = multiply(B, A);
     for (let o = 0; o < B.rows; o++)
       for (let j = 0; j < width; j++)
         for (let i = 0; i < A.rows; i++) {
-          const push = sparsityPenalty * Math.sign(change.data[o * width + j]);
+          const push = sparse * Math.sign(change.data[o * width + j]);
           dA[i * width + j] += push * B.data[o * A.rows + i];
           dB[o * A.rows + i] += push * A.data[i * width + j];
         }
@@ -243,7 +286,8 @@ export class TwinLearner {
       const { shape, values: data } = this.#parameters.get(name) as { shape: readonly number[]; values: Float64Array };
       return place(name, shape, data, false);
     };
-    const scale = this.method.loraAlpha / this.method.loraRank;
+    const { alpha, rank } = this.plan.adapters ?? { alpha: 0, rank: 1 };
+    const scale = alpha / rank;
     const linear: Layers['linear'] = (graph, name, x, addend) => {
       if (this.weights.has(name) || this.targets.lora.test(name)) captured.set(name, x);
       let y = matmul(graph, x, parameter(`${name}.weight`), { layout: 'nt', addend });

@@ -12,7 +12,7 @@ export interface LayerRule {
 
 const models = ['base', 'device', 'graph'];
 const gorp = [...models, 'models'];
-const run = [...gorp, 'gorp', 'text', 'tasks', 'weights'];
+const run = [...gorp, 'gorp', 'methods', 'text', 'tasks', 'weights'];
 
 /** The layers, lowest first: imports run downwards only. A folder of `src/` that is not named here is an error. */
 export const LAYERS: Readonly<Record<string, LayerRule>> = {
@@ -23,6 +23,8 @@ export const LAYERS: Readonly<Record<string, LayerRule>> = {
   graph: { layers: ['base', 'device'], core: true },
   models: { layers: models, core: true },
   gorp: { layers: gorp, core: true },
+  // One file a method. They only declare, so that the page can make its menu and form from them.
+  methods: { layers: ['base', 'tasks'], pureFilesOf: ['gorp'], core: true },
   text: { layers: ['base'], core: true },
   tasks: { layers: ['base', 'text'], core: true },
   weights: { layers: ['base'], core: true },
@@ -33,7 +35,7 @@ export const LAYERS: Readonly<Record<string, LayerRule>> = {
   app: {
     layers: ['base'],
     files: ['worker/protocol.ts'],
-    pureFilesOf: ['run', 'gorp', 'tasks', 'weights', 'onnx'],
+    pureFilesOf: ['run', 'gorp', 'methods', 'tasks', 'weights', 'onnx'],
     core: false,
   },
 };

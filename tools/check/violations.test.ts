@@ -14,6 +14,7 @@ const GOOD: Record<string, string> = {
   'src/models/t5.ts': `import '../graph/graph.ts';`,
   'src/gorp/space.ts': `import { t5 } from '../models/t5.ts';`,
   'src/gorp/methods.ts': `export type { T } from '../models/t5.ts';`,
+  'src/methods/galore.ts': `import 'valibot'; import type { S } from '../gorp/space.ts'; import '../gorp/methods.ts';`,
   'src/text/tokenizer.ts': `import '@huggingface/tokenizers';`,
   'src/tasks/prompts.ts': `import '../text/tokenizer.ts';`,
   'src/weights/store.ts': `import 'idb-keyval';`,
@@ -53,6 +54,12 @@ describe('findViolations', () => {
   });
 
   it.each<[rule: string, path: string, text: string, fault: string]>([
+    [
+      'a method that computes',
+      'src/methods/a.ts',
+      `import '../gorp/space.ts';`,
+      'methods may import only pure files of gorp, and this one leads to src/gorp/space.ts → models',
+    ],
     ['an upward import', 'src/gpu/a.ts', `import '../graph/graph.ts';`, 'gpu may import only base'],
     [
       'an upward type import',

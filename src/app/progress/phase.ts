@@ -1,3 +1,4 @@
+import { planOf } from '../../methods/registry.ts';
 import { bytes, duration, whole } from '../format.ts';
 import { isActive, type RunState } from '../run-state.ts';
 
@@ -70,7 +71,7 @@ export function progressText(progress: RunState['progress']): string {
 export function roundText({ progress, plan, settings }: Known): string {
   if (plan === null || progress === null) return '';
   const { round } = progress;
-  if (round > 0 && settings?.method.schedule === 'mixed') return `all ${plan.tasks.length} tasks`;
+  if (round > 0 && settings && planOf(settings.method).schedule === 'mixed') return `all ${plan.tasks.length} tasks`;
   return round === 0 ? 'before training' : `task ${round} of ${plan.tasks.length}`;
 }
 

@@ -1,5 +1,6 @@
 import { useMemo } from 'react';
-import { hasSoftSpaces } from '../../gorp/method-settings.ts';
+import { isSoft } from '../../gorp/method-plan.ts';
+import { planOf } from '../../methods/registry.ts';
 import { usePageState } from '../page-context.tsx';
 import { Section } from '../ui/Section.tsx';
 import { Angles } from './Angles.tsx';
@@ -19,7 +20,8 @@ export function RanksTab() {
   const rows = useMemo(() => tensorRows(spaces, settings.order.length), [spaces, settings]);
   const likeness = useMemo(() => taskLikeness(spaces, settings.order.length), [spaces, settings]);
 
-  if (!settings.method.sharedSpace) {
+  const { space: spacePlan } = planOf(settings.method);
+  if (spacePlan === null) {
     return (
       <div className={styles.stack}>
         <p className={styles.empty}>
@@ -30,8 +32,8 @@ export function RanksTab() {
       </div>
     );
   }
-  const isSoft = hasSoftSpaces(settings.method);
-  const full = isSoft ? [] : rows.filter((row) => row.full);
+  const soft = isSoft(spacePlan);
+  const full = soft ? [] : rows.filter((row) => row.full);
   const latest = spaces.at(-1)?.round ?? 1;
   const name = selected?.name ?? rows[0]?.name;
   const round = selected?.round ?? latest;
@@ -63,7 +65,7 @@ export function RanksTab() {
         <Section
           title="Directions kept, by layer and task"
           note={`${
-            isSoft
+            soft
               ? 'The directions that each task added to those kept out of updates by half or more (+), and all of them'
               : 'The rank that each task added (+), and the directions held after it'
           }; the bar is their share of the dimension. Choose a cell for its spectrum.`}
@@ -79,7 +81,7 @@ export function RanksTab() {
           )}
         </Section>
         {space !== undefined && (
-          <Spectrum space={space} isSoft={isSoft} round={round} task={settings.order[round - 1] ?? ''} />
+          <Spectrum space={space} isSoft={soft} round={round} task={settings.order[round - 1] ?? ''} />
         )}
       </div>
       {row !== undefined && settings.order.length > 1 && (

@@ -1,22 +1,20 @@
 import { useId } from 'react';
-import { METHOD_NAMES, type MethodName } from '../../gorp/method-settings.ts';
-import { methodSummary } from '../../gorp/methods.ts';
+import { MENU, needsInWords } from '../../methods/parts/method.ts';
+import { METHOD_NAMES, methodOf, METHODS } from '../../methods/registry.ts';
 import { usePage, usePageState } from '../page-context.tsx';
 import styles from './field.module.css';
 
-/** The methods by what they compare. */
-const GROUPS: readonly { title: string; names: readonly MethodName[] }[] = [
-  { title: 'GORP', names: ['gorp-plus', 'gorp'] },
-  { title: 'Parts of GORP', names: ['gorp-b', 'gorp-bl', 'gorp-bs'] },
-  { title: 'LoRA methods', names: ['seq-lora', 'inc-lora', 'o-lora', 'n-lora'] },
-  { title: 'Full-rank methods', names: ['seq-ft', 'galore'] },
-  { title: 'Upper bounds', names: ['mtl', 'per-task'] },
-];
+/** The methods by what they compare; a group without one is left out. */
+const GROUPS = MENU.map((title) => ({
+  title,
+  names: METHODS.filter(({ menu }) => menu === title).map(({ name }) => name),
+})).filter(({ names }) => names.length > 0);
 
 export function MethodField() {
   const { chooseMethod } = usePage();
   const name = usePageState(({ draft }) => draft.method.name);
   const id = useId();
+  const method = methodOf({ name });
   return (
     <div className={styles.block}>
       <label htmlFor={id} className={styles.label}>
@@ -35,16 +33,16 @@ export function MethodField() {
       >
         {GROUPS.map(({ title, names }) => (
           <optgroup key={title} label={title}>
-            {names.map((method) => (
-              <option key={method} value={method}>
-                {method}
+            {names.map((one) => (
+              <option key={one} value={one}>
+                {one}
               </option>
             ))}
           </optgroup>
         ))}
       </select>
       <p id={`${id}-help`} className={styles.help}>
-        {methodSummary(name)}
+        {[method.summary, needsInWords(method.needs)].filter((text) => text !== '').join(' ')}
       </p>
     </div>
   );

@@ -2,7 +2,7 @@ import { useState } from 'react';
 import { usePageState } from '../page-context.tsx';
 import { isActive } from '../run-state.ts';
 import { DeviceField } from './DeviceField.tsx';
-import { COMMON_FIELDS, MORE_GROUPS, perTaskFields } from './fields.ts';
+import { commonFields, moreGroups, perTaskFields } from './fields.ts';
 import { MemoryField } from './MemoryField.tsx';
 import { MethodField } from './MethodField.tsx';
 import { ModelField } from './ModelField.tsx';
@@ -19,16 +19,17 @@ export function SetupPanel() {
   const [open, setOpen] = useState(false);
   const [moreOpen, setMoreOpen] = useState(false);
   const issues = draftIssues(draft, data);
-  const epochs = COMMON_FIELDS.findIndex(({ id }) => id === 'training.epochs') + 1;
-  const commonFields = [
-    ...COMMON_FIELDS.slice(0, epochs),
-    ...perTaskFields(draft),
-    ...COMMON_FIELDS.slice(epochs),
-  ].filter((field) => field.applies(draft.method));
-  const groups = MORE_GROUPS.map(({ title, fields }) => ({
-    title,
-    fields: fields.filter((field) => field.applies(draft.method)),
-  })).filter(({ fields }) => fields.length > 0);
+  const common = commonFields(draft.method.name);
+  const epochs = common.findIndex(({ id }) => id === 'training.epochs') + 1;
+  const firstFields = [...common.slice(0, epochs), ...perTaskFields(draft), ...common.slice(epochs)].filter((field) =>
+    field.applies(draft),
+  );
+  const groups = moreGroups(draft.method.name)
+    .map(({ title, fields }) => ({
+      title,
+      fields: fields.filter((field) => field.applies(draft)),
+    }))
+    .filter(({ fields }) => fields.length > 0);
   const hidesIssue = groups.some(({ fields }) => fields.some(({ id }) => issues.has(id)));
   return (
     <div className={styles.panel}>
@@ -53,7 +54,7 @@ export function SetupPanel() {
             <h2 id="setup-common" className={styles.title}>
               Settings
             </h2>
-            {commonFields.map((field) => (
+            {firstFields.map((field) => (
               <SettingField key={field.id} field={field} settings={draft} issue={issues.get(field.id)} />
             ))}
           </section>

@@ -1,4 +1,5 @@
-import { hasSoftSpaces, type MethodSettings } from '../../gorp/method-settings.ts';
+import type { Section, Setting } from '../../methods/parts/setting.ts';
+import { type MethodName, methodOf } from '../../methods/registry.ts';
 import { FROZEN_WEIGHTS } from '../../run/frozen-weights.ts';
 import type { RunSettings, TrainingSettings } from '../../run/settings.ts';
 
@@ -10,8 +11,8 @@ interface FieldBase {
   id: string;
   label: string;
   help: string;
-  /** Whether the field has any effect with this method. */
-  applies: (method: MethodSettings) => boolean;
+  /** Whether the field has any effect beside the other settings. */
+  applies: (settings: RunSettings) => boolean;
 }
 
 export interface NumberField extends FieldBase {
@@ -41,8 +42,6 @@ const always = (): boolean => true;
 const COUNT = 'a whole number, 1 or more';
 const COUNT_OR_ALL = 'a whole number, 0 or more';
 const POSITIVE = 'a number above 0';
-const NOT_NEGATIVE = 'a number, 0 or more';
-const SHARE = 'a number above 0, at most 1';
 
 type Shape = Pick<NumberField, 'label' | 'help' | 'range'> & Partial<Pick<NumberField, 'applies'>>;
 
@@ -60,59 +59,43 @@ function training(key: KeysOf<TrainingSettings, number>, shape: Shape): NumberFi
   };
 }
 
-function method(key: KeysOf<MethodSettings, number>, shape: Shape): NumberField {
-  return {
-    kind: 'number',
+/** The values of a method's settings, by name. */
+type Values = Record<string, unknown>;
+
+/** The field of a setting, as its method declares it. */
+function methodField(key: string, setting: Setting): Field {
+  const base = {
     id: `method.${key}`,
-    integer: isInteger(shape.range),
-    applies: always,
-    ...shape,
-    read: (settings) => settings.method[key],
-    write: (settings, value) => ({ ...settings, method: { ...settings.method, [key]: value } }),
+    label: setting.label,
+    help: setting.help,
+    applies: ({ method }: RunSettings): boolean => setting.applies?.(method as unknown as Values) ?? true,
   };
-}
-
-type ChoiceKey =
-  | 'loraSpace'
-  | 'spaceSource'
-  | 'taskRates'
-  | 'spaceSide'
-  | 'spaceRule'
-  | 'project'
-  | 'projType'
-  | 'projection'
-  | 'clipNorm';
-
-function choice<K extends ChoiceKey>(
-  key: K,
-  shape: Pick<FieldBase, 'label' | 'help' | 'applies'>,
-  options: readonly { value: MethodSettings[K]; label: string }[],
-): ChoiceField {
+  const valueOf = ({ method }: RunSettings): unknown => (method as unknown as Values)[key];
+  const write = (settings: RunSettings, value: unknown): RunSettings => ({
+    ...settings,
+    method: { ...settings.method, [key]: value },
+  });
+  if (setting.kind === 'number') {
+    const { words: range, integer } = setting.range;
+    return { ...base, kind: 'number', range, integer, read: (settings) => Number(valueOf(settings)), write };
+  }
+  const { options } = setting;
   return {
+    ...base,
     kind: 'choice',
-    id: `method.${key}`,
-    ...shape,
     options,
-    read: (settings) => settings.method[key],
-    write: (settings, value) => {
-      const option = options.find((candidate) => candidate.value === value);
-      return option === undefined ? settings : { ...settings, method: { ...settings.method, [key]: option.value } };
-    },
+    read: (settings) => String(valueOf(settings)),
+    write: (settings, value) => (options.some((option) => option.value === value) ? write(settings, value) : settings),
   };
 }
 
-const hasLora = ({ adapters }: MethodSettings): boolean => adapters !== 'none';
-const hasFullRank = ({ fullRank }: MethodSettings): boolean => fullRank !== 'none';
-const isProjected = ({ fullRank }: MethodSettings): boolean => fullRank === 'projected';
-const hasSpace = ({ sharedSpace }: MethodSettings): boolean => sharedSpace;
-const hasLoraSpace = (m: MethodSettings): boolean => hasSpace(m) && hasLora(m);
-const isFast = (m: MethodSettings): boolean => isProjected(m) && m.projection === 'fast';
-const hasInputSpace = (m: MethodSettings): boolean => hasSpace(m) && m.spaceSource === 'activation';
-const hasMomentSpace = (m: MethodSettings): boolean => hasSpace(m) && m.spaceSource === 'moment';
-const hasFullRankMomentSpace = (m: MethodSettings): boolean => hasMomentSpace(m) && isProjected(m);
+/** The fields of a method's settings in one section of the form. */
+const methodFields = (name: MethodName, section: Section): Field[] =>
+  Object.entries(methodOf({ name }).settings)
+    .filter(([, setting]) => setting.section === section)
+    .map(([key, setting]) => methodField(key, setting));
 
-/** Shown at once: what most runs change. */
-export const COMMON_FIELDS: readonly Field[] = [
+const COMMON_FIELDS: readonly Field[] = [
   training('trainExamples', {
     label: 'Training examples',
     help: 'Per task, balanced over its labels; 0 takes all.',
@@ -129,24 +112,13 @@ export const COMMON_FIELDS: readonly Field[] = [
     help: 'Examples on the GPU at once. Smaller needs less memory.',
     range: COUNT,
   }),
-  method('learningRate', {
-    label: 'Learning rate, LoRA',
-    help: 'Adam’s step for the adapters A and B.',
-    range: POSITIVE,
-    applies: hasLora,
-  }),
-  method('galoreLearningRate', {
-    label: 'Learning rate, full rank',
-    help: 'Adam’s step for the full-rank weights.',
-    range: POSITIVE,
-    applies: hasFullRank,
-  }),
-  training('seed', {
-    label: 'Seed',
-    help: 'Same seed, settings and device: same run. Change it to see how much is chance.',
-    range: 'a whole number',
-  }),
 ];
+
+const SEED: Field = training('seed', {
+  label: 'Seed',
+  help: 'Same seed, settings and device: same run. Change it to see how much is chance.',
+  range: 'a whole number',
+});
 
 /** Epochs of the tasks that have their own number of them. */
 export const perTaskFields = ({ order, perTask = {} }: RunSettings): NumberField[] =>
@@ -164,161 +136,8 @@ export const perTaskFields = ({ order, perTask = {} }: RunSettings): NumberField
       write: (settings, value) => ({ ...settings, perTask: { ...settings.perTask, [name]: { epochs: value } } }),
     }));
 
-/** Folded away: the method's own settings, then those of the training. */
-export const MORE_GROUPS: readonly FieldGroup[] = [
-  {
-    title: 'Adapters',
-    fields: [
-      method('loraRank', { label: 'LoRA rank r', help: 'Rows of A, columns of B.', range: COUNT, applies: hasLora }),
-      method('loraAlpha', {
-        label: 'LoRA alpha',
-        help: 'The adapter’s output is scaled by alpha / r.',
-        range: POSITIVE,
-        applies: hasLora,
-      }),
-      method('loraDropout', {
-        label: 'LoRA dropout',
-        help: 'Share of the adapter’s inputs set to 0 in training.',
-        range: 'a number from 0 to below 1',
-        applies: hasLora,
-      }),
-      method('orthogonalPenalty', {
-        label: 'Orthogonality penalty λ₁',
-        help: 'O-LoRA: weight of Σ|A_prev Aᵀ| in the loss.',
-        range: NOT_NEGATIVE,
-        applies: ({ name }) => name === 'o-lora',
-      }),
-      method('sparsityPenalty', {
-        label: 'Sparsity penalty',
-        help: 'N-LoRA: weight of Σ|B A| in the loss.',
-        range: NOT_NEGATIVE,
-        applies: ({ name }) => name === 'n-lora',
-      }),
-    ],
-  },
-  {
-    title: 'Low-rank gradient',
-    fields: [
-      method('galoreRank', {
-        label: 'Gradient rank',
-        help: 'Singular vectors that a full-rank gradient is compressed to.',
-        range: COUNT,
-        applies: isProjected,
-      }),
-      method('galoreScale', {
-        label: 'Scale',
-        help: 'Factor on the update that is projected back.',
-        range: POSITIVE,
-        applies: isProjected,
-      }),
-      method('updateProjGap', {
-        label: 'Steps between bases',
-        help: 'Steps after which the singular vectors are taken anew.',
-        range: COUNT,
-        applies: isProjected,
-      }),
-      choice(
-        'projType',
-        { label: 'Projected side', help: 'Which singular vectors compress the gradient.', applies: isProjected },
-        [
-          { value: 'std', label: 'std: right if tall, else left' },
-          { value: 'reverse_std', label: 'reverse_std: left if tall, else right' },
-          { value: 'left', label: 'left' },
-          { value: 'right', label: 'right' },
-          { value: 'full', label: 'full: both' },
-        ],
-      ),
-      choice(
-        'projection',
-        {
-          label: 'Projection',
-          help: 'Fast never forms the gradient; exact does, and is slower, for comparison with the paper’s code.',
-          applies: isProjected,
-        },
-        [
-          { value: 'fast', label: 'fast: block power iteration on the GPU' },
-          { value: 'exact', label: 'exact: singular values on the CPU' },
-        ],
-      ),
-      choice(
-        'clipNorm',
-        {
-          label: 'Norm for clipping',
-          help: 'Which norm of a projected gradient counts; the whole one costs time in every step.',
-          applies: isFast,
-        },
-        [
-          { value: 'projected', label: 'of the compressed gradient' },
-          { value: 'exact', label: 'of the whole gradient' },
-        ],
-      ),
-    ],
-  },
-  {
-    title: 'Shared space',
-    fields: [
-      method('threshold', {
-        label: 'Energy threshold',
-        help: 'Share of each tensor’s energy that the space must hold after a task.',
-        range: SHARE,
-        applies: (m) => hasSpace(m) && !hasSoftSpaces(m),
-      }),
-      method('softness', {
-        label: 'Softness',
-        help: 'Energy, in averages of all directions, at which one is kept out by half; 0 cuts at a threshold.',
-        range: NOT_NEGATIVE,
-        applies: hasInputSpace,
-      }),
-      choice(
-        'spaceSource',
-        { label: 'Built from', help: 'What the main directions are taken from.', applies: hasSpace },
-        [
-          { value: 'moment', label: 'Adam’s first moment, as published' },
-          { value: 'activation', label: 'the layers’ inputs, as GPM' },
-        ],
-      ),
-      choice(
-        'taskRates',
-        {
-          label: 'Learning rates',
-          help: 'A space of inputs leaves a step less effect; higher rates make up for it.',
-          applies: hasInputSpace,
-        },
-        [
-          { value: 'constant', label: 'the same in every task' },
-          { value: 'compensated', label: 'higher, the less lies outside the space' },
-        ],
-      ),
-      choice('loraSpace', { label: 'Side of A', help: 'Side of A on which the space acts.', applies: hasLoraSpace }, [
-        { value: 'rank', label: 'rank side, as published' },
-        { value: 'input', label: 'input side, as GPM' },
-      ]),
-      choice(
-        'spaceSide',
-        { label: 'Side of W', help: 'Side of a full-rank gradient on which it acts.', applies: hasFullRankMomentSpace },
-        [
-          { value: 'kept', label: 'the side kept whole' },
-          { value: 'left', label: 'always left, as released' },
-        ],
-      ),
-      choice(
-        'spaceRule',
-        { label: 'Rule for new directions', help: 'How many each task adds.', applies: hasMomentSpace },
-        [
-          { value: 'paper', label: 'as in the paper' },
-          { value: 'official', label: 'as in the released code' },
-        ],
-      ),
-      choice(
-        'project',
-        { label: 'Kept out of the space', help: 'Adam lets part of the update back in.', applies: hasSpace },
-        [
-          { value: 'gradient', label: 'the gradient, as published' },
-          { value: 'update', label: 'the update too' },
-        ],
-      ),
-    ],
-  },
+/** What is folded away of the training. */
+const TRAINING_GROUPS: readonly FieldGroup[] = [
   {
     title: 'Training',
     fields: [
@@ -405,4 +224,22 @@ export const MORE_GROUPS: readonly FieldGroup[] = [
       },
     ],
   },
+];
+
+/** The sections of a method's settings that are folded away, in the order of the form. */
+const METHOD_SECTIONS = ['This method', 'Adapters', 'Low-rank gradient', 'Shared space'] as const;
+
+/** Shown at once for a method: what most runs change. */
+export const commonFields = (name: MethodName): readonly Field[] => [
+  ...COMMON_FIELDS,
+  ...methodFields(name, 'first'),
+  SEED,
+];
+
+/** Folded away for a method: its own settings, then those of the training. */
+export const moreGroups = (name: MethodName): readonly FieldGroup[] => [
+  ...METHOD_SECTIONS.map((title) => ({ title, fields: methodFields(name, title) })).filter(
+    ({ fields }) => fields.length > 0,
+  ),
+  ...TRAINING_GROUPS,
 ];

@@ -1,51 +1,70 @@
 import { describe, expect, it } from 'vitest';
-import { METHOD_NAMES } from '../../gorp/method-settings.ts';
+import { METHOD_NAMES, type MethodName, METHODS } from '../../methods/registry.ts';
 import { embeddedSettings } from '../../run/presets.ts';
 import type { RunSettings } from '../../run/settings.ts';
-import { COMMON_FIELDS, type Field, MORE_GROUPS } from './fields.ts';
+
+import { commonFields, type Field, moreGroups } from './fields.ts';
 import { checkedSettings, draftIssues } from './validate.ts';
 
-const FIELDS: readonly Field[] = [...COMMON_FIELDS, ...MORE_GROUPS.flatMap(({ fields }) => fields)];
+const fieldsOf = (name: MethodName): readonly Field[] => [
+  ...commonFields(name),
+  ...moreGroups(name).flatMap(({ fields }) => fields),
+];
 const preset = embeddedSettings('full', 'gorp');
+/** Each field once, with the first method that has it. */
+const FIELDS = new Map(
+  METHOD_NAMES.toReversed().flatMap((name) =>
+    fieldsOf(name).map((field) => [field.id, { field, settings: embeddedSettings('full', name) }] as const),
+  ),
+);
 
 describe('fields', () => {
-  it('cover every number and choice of the settings once', () => {
-    const ids = FIELDS.map(({ id }) => id).sort();
-    // What makes a method is chosen with its name.
-    const fixed = ['name', 'schedule', 'adapters', 'fullRank', 'sharedSpace'];
-    const expected = [
-      ...Object.keys(preset.training).map((key) => `training.${key}`),
-      ...Object.keys(preset.method)
-        .filter((key) => !fixed.includes(key))
-        .map((key) => `method.${key}`),
-    ].sort();
-    expect(ids).toEqual(expected);
+  it.each(METHOD_NAMES)('of %s are its settings and those of the training, each once', (name) => {
+    const method = METHODS.find((one) => one.name === name);
+    expect(
+      fieldsOf(name)
+        .map(({ id }) => id)
+        .sort(),
+    ).toEqual(
+      [
+        ...Object.keys(preset.training).map((key) => `training.${key}`),
+        ...Object.keys(method?.settings ?? {}).map((key) => `method.${key}`),
+      ].sort(),
+    );
   });
 
-  it.each(FIELDS.map((field) => [field.id, field] as const))(
-    '%s reads what it writes and nothing else',
-    (id, field) => {
-      const [section = '', key = ''] = id.split('.');
-      let written: RunSettings;
-      if (field.kind === 'number') {
-        written = field.write(preset, 123);
-        expect(field.read(written)).toBe(123);
-      } else {
-        const other = field.options.find(({ value }) => value !== field.read(preset))?.value ?? '';
-        written = field.write(preset, other);
-        expect(field.read(written)).toBe(other);
-        expect(field.write(preset, 'nonsense')).toBe(preset);
+  it('say of a setting what its method says', () => {
+    for (const { name, settings } of METHODS) {
+      for (const field of fieldsOf(name)) {
+        const setting = settings[field.id.replace('method.', '')];
+        if (setting && field.id.startsWith('method.')) {
+          expect([field.label, field.help]).toEqual([setting.label, setting.help]);
+        }
       }
-      const changed = structuredClone(preset) as unknown as Record<string, Record<string, unknown>>;
-      (changed[section] ?? {})[key] = field.read(written);
-      expect(written).toEqual(changed);
-    },
-  );
+    }
+  });
+
+  it.each([...FIELDS])('%s reads what it writes and nothing else', (id, { field, settings }) => {
+    const [section = '', key = ''] = id.split('.');
+    let written: RunSettings;
+    if (field.kind === 'number') {
+      written = field.write(settings, 123);
+      expect(field.read(written)).toBe(123);
+    } else {
+      const other = field.options.find(({ value }) => value !== field.read(settings))?.value ?? '';
+      written = field.write(settings, other);
+      expect(field.read(written)).toBe(other);
+      expect(field.write(settings, 'nonsense')).toBe(settings);
+    }
+    const changed = structuredClone(settings) as unknown as Record<string, Record<string, unknown>>;
+    (changed[section] ?? {})[key] = field.read(written);
+    expect(written).toEqual(changed);
+  });
 
   it('say the range that the schema has', () => {
-    for (const field of FIELDS) {
+    for (const { field, settings } of FIELDS.values()) {
       if (field.kind !== 'number') continue;
-      const accepted = (value: number): boolean => !draftIssues(field.write(preset, value)).has(field.id);
+      const accepted = (value: number): boolean => !draftIssues(field.write(settings, value)).has(field.id);
       expect(accepted(NaN), field.id).toBe(false);
       expect(accepted(1.5), field.id).toBe(!field.integer && !/at most 1|below 1/.test(field.range));
       expect(accepted(0), field.id).toBe(/0 or more|from 0|^a whole number$/.test(field.range));
@@ -54,16 +73,18 @@ describe('fields', () => {
   });
 
   it('are offered where they have an effect', () => {
-    const shown = (method: (typeof METHOD_NAMES)[number]) =>
-      FIELDS.filter((field) => field.applies(embeddedSettings('full', method).method)).map(({ id }) => id);
-    expect(shown('seq-lora')).not.toContain('method.threshold');
-    expect(shown('seq-lora')).not.toContain('method.galoreRank');
-    expect(shown('galore')).not.toContain('method.loraRank');
-    expect(shown('seq-ft')).toContain('method.galoreLearningRate');
-    expect(shown('o-lora')).toContain('method.orthogonalPenalty');
-    expect(shown('gorp')).toEqual(
-      expect.arrayContaining(['method.threshold', 'method.galoreRank', 'method.loraSpace']),
-    );
+    const shown = (name: MethodName, changes: Partial<RunSettings['method']> = {}) => {
+      const settings = embeddedSettings('full', name);
+      const draft = { ...settings, method: { ...settings.method, ...changes } };
+      return fieldsOf(name).flatMap((field) => (field.applies(draft) ? [field.id] : []));
+    };
+    expect(shown('gorp')).toEqual(expect.arrayContaining(['method.threshold', 'method.spaceRule']));
+    expect(shown('gorp')).not.toContain('method.softness');
+    expect(shown('gorp-plus')).toContain('method.softness');
+    expect(shown('gorp-plus')).not.toContain('method.threshold');
+    expect(shown('gorp-plus', { softness: 0 })).toContain('method.threshold');
+    expect(shown('galore')).toContain('method.clipNorm');
+    expect(shown('galore', { projection: 'exact' })).not.toContain('method.clipNorm');
   });
 });
 

@@ -5,14 +5,15 @@ import { parseSettings, type RunSettings, RunSettingsSchema } from '../../run/se
 import { isAddress, parseModelReference } from '../../weights/model-reference.ts';
 import { orderProblem } from '../tasks/sources.ts';
 import { NO_TASKS, type TaskData } from '../tasks/task-store.ts';
-import { COMMON_FIELDS, type Field, MORE_GROUPS, perTaskFields } from './fields.ts';
+import { commonFields, type Field, moreGroups, perTaskFields } from './fields.ts';
 
 const fieldsOf = (draft: RunSettings): ReadonlyMap<string, Field> =>
   new Map(
-    [...COMMON_FIELDS, ...perTaskFields(draft), ...MORE_GROUPS.flatMap(({ fields }) => fields)].map((field) => [
-      field.id,
-      field,
-    ]),
+    [
+      ...commonFields(draft.method.name),
+      ...perTaskFields(draft),
+      ...moreGroups(draft.method.name).flatMap(({ fields }) => fields),
+    ].map((field) => [field.id, field]),
   );
 
 const MODEL_HELP = 'Give a repository as org/name, the address of a folder beginning with https://, or choose files.';

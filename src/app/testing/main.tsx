@@ -6,7 +6,7 @@
  */
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
-import { METHOD_NAMES } from '../../gorp/method-settings.ts';
+import { METHOD_NAMES } from '../../methods/registry.ts';
 import type { RunEvent } from '../../run/events.ts';
 import { embeddedSettings } from '../../run/presets.ts';
 import type { DeviceReport } from '../../run/results.ts';

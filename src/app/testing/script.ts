@@ -2,6 +2,8 @@ import { mixSeed, type Random, seededRandom } from '../../base/random.ts';
 import type { RunEvent } from '../../run/events.ts';
 import { type AccuracyMatrix, measuresOf } from '../../run/measures.ts';
 import type { DeviceReport, HealthSample, Results, TaskReport, TensorSpace } from '../../run/results.ts';
+import type { SpacePlan } from '../../gorp/method-plan.ts';
+import { planOf } from '../../methods/registry.ts';
 import type { RunSettings } from '../../run/settings.ts';
 import { lessonsOf, roundName } from '../../run/schedule.ts';
 import { EMBEDDED_TASKS } from '../setup/catalogue.ts';
@@ -78,7 +80,7 @@ export function scriptedRun(settings: RunSettings, options: ScriptOptions = {}):
     return { name, kind: 'TC', labels: [...labels], trainExamples, testExamples };
   });
   const stepsEach = Math.ceil((training.trainExamples * training.epochs) / training.batchSize);
-  const lessons = lessonsOf(method.schedule, rounds);
+  const lessons = lessonsOf(planOf(method).schedule, rounds);
   const stepsPerRound = order.map(
     (_, i) => stepsEach * (lessons.find(({ round }) => round === i + 1)?.trains.length ?? 0),
   );
@@ -86,7 +88,7 @@ export function scriptedRun(settings: RunSettings, options: ScriptOptions = {}):
     name: 'embedded',
     commit: null,
     parameters: 1_902_976,
-    trainable: method.fullRank === 'none' ? 24_576 : 221_184,
+    trainable: planOf(method).fullRank === null ? 24_576 : 221_184,
   };
   const exact: AccuracyMatrix = Array.from({ length: rounds + 1 }, () => order.map(() => null));
   const ranked: AccuracyMatrix = exact.map((row) => [...row]);
@@ -194,9 +196,10 @@ export function scriptedRun(settings: RunSettings, options: ScriptOptions = {}):
       progress({ phase: 'train', round, item: learned, done: done + count, total: steps, unit: 'steps' });
       events.push({ type: 'memory', liveBytes: 187e6 + 4e6 * random.next(), peakBytes: 214e6, liveBuffers: 412 });
     }
-    if (method.sharedSpace) {
+    const { space } = planOf(method);
+    if (space) {
       progress({ phase: 'space', round, item: learned, done: 1, total: 1, unit: 'items' });
-      const tensors = spaceOf(spaces.at(-1)?.tensors ?? [], method, random);
+      const tensors = spaceOf(spaces.at(-1)?.tensors ?? [], space, method.loraRank ?? 8, random);
       spaces.push({ round, tensors });
       events.push({ type: 'space', round, tensors });
     }
@@ -233,12 +236,12 @@ function scripted({ method }: RunSettings, round: number, task: number, random: 
   const learned = 0.62 + 0.3 * ((task * 7 + 3) % 5) * 0.25;
   if (round === 0) return 0.02 * random.next();
   if (task + 1 > round) return 0.08 * random.next();
-  const kept = method.name === 'gorp-plus' ? 0.96 : method.sharedSpace ? 0.72 : 0.35;
+  const kept = method.name === 'gorp-plus' ? 0.96 : planOf(method).space ? 0.72 : 0.35;
   return learned * kept ** (round - task - 1) * (0.97 + 0.06 * random.next());
 }
 
 function layersOf(method: RunSettings['method'], round: number, age: number, random: Random): LayerHealth[] {
-  const hasSpace = method.sharedSpace && round > 1;
+  const hasSpace = planOf(method).space !== null && round > 1;
   const leaks = method.project === 'update' ? 1e-13 : 0.18;
   return TENSORS.map((name, i) => {
     const share = (0.12 + 0.13 * round) * (0.6 + 0.07 * i) * (1 - 0.3 * age) * (0.85 + 0.3 * random.next());
@@ -254,9 +257,9 @@ function layersOf(method: RunSettings['method'], round: number, age: number, ran
 
 const partOf = (name: string): LayerHealth['part'] => (name.includes('SelfAttention') ? 'lora' : 'full-rank');
 
-function spaceOf(before: TensorSpace[], method: RunSettings['method'], random: Random): TensorSpace[] {
+function spaceOf(before: TensorSpace[], space: SpacePlan, rank: number, random: Random): TensorSpace[] {
   return TENSORS.map((name, i) => {
-    const dimension = partOf(name) === 'lora' && method.loraSpace === 'rank' ? method.loraRank : 128;
+    const dimension = partOf(name) === 'lora' && space.adapterSide === 'rank' ? rank : 128;
     const held = before[i]?.total ?? 0;
     const heldBefore = held === 0 ? 0 : Math.min(0.85, 0.35 + 0.1 * random.next() + held / dimension / 2);
     const decay = 0.55 + 0.3 * random.next();
@@ -265,7 +268,7 @@ function spaceOf(before: TensorSpace[], method: RunSettings['method'], random: R
     const spectrum = raw.map((value) => ((1 - heldBefore) * value) / sum);
     let reached = heldBefore;
     let added = 0;
-    while (added < spectrum.length && reached < method.threshold) reached += spectrum[added++] ?? 0;
+    while (added < spectrum.length && reached < space.threshold) reached += spectrum[added++] ?? 0;
     const directions = Math.max(1, Math.min(16, added));
     const tasks = before.length === 0 ? 0 : (before[i]?.angles.length ?? 0) + 1;
     return {
@@ -276,7 +279,7 @@ function spaceOf(before: TensorSpace[], method: RunSettings['method'], random: R
       total: held + added,
       heldBefore,
       spectrum,
-      threshold: method.threshold,
+      threshold: space.threshold,
       orthonormality: 2.4e-7 * (0.5 + random.next()),
       directions,
       angles: Array.from({ length: tasks }, (_, task) => ({

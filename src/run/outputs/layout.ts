@@ -20,8 +20,19 @@ export const DELTAS_FILE = 'full_rank_deltas.safetensors';
 export const SPACES_FILE = 'shared_space.safetensors';
 export const DIRECTIONS_FILE = 'task_directions.safetensors';
 export const ROUND_FILE = 'round.json';
+/** What a method keeps besides: its tensors, and the examples that it remembers, as token ids. */
+export const STATE_FILE = 'method_state.safetensors';
+export const EXAMPLES_FILE = 'remembered_examples.json';
 /** What lies in a round's folder besides its result files. */
-export const TRAINED_NAMES: readonly string[] = ['adapter', DELTAS_FILE, SPACES_FILE, DIRECTIONS_FILE, ROUND_FILE];
+export const TRAINED_NAMES: readonly string[] = [
+  'adapter',
+  DELTAS_FILE,
+  SPACES_FILE,
+  DIRECTIONS_FILE,
+  STATE_FILE,
+  EXAMPLES_FILE,
+  ROUND_FILE,
+];
 
 /** Name of a task's main directions for a layer; tasks count from 1. */
 export const directionsName = (layer: string, task: number): string => `${layer}.task_${task}`;

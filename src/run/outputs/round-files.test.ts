@@ -1,6 +1,9 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { acquireTestDevice } from '../../testing/devices.ts';
+import { type Files, openRound, runKeepingRounds } from '../../testing/kept-run.ts';
 import { bytesOfFile, memoryFile } from '../../testing/output-files.ts';
+import type { AdapterPlan } from '../../gorp/method-plan.ts';
+import { planOf } from '../../methods/registry.ts';
 import { referencesWith } from '../../testing/reference.ts';
 import { tinyHost, tinyModel, tinySettings, onDevice } from '../../testing/tiny-run.ts';
 import { mergedTensors } from '../../weights/exports/merge.ts';
@@ -10,47 +13,17 @@ import { readSafetensors } from '../../weights/safetensors.ts';
 import { checkShards, parseShardIndex } from '../../weights/shards.ts';
 import type { ModelFiles } from '../../weights/model-folder.ts';
 import type { RunEvent } from '../events.ts';
-import type { RunHost } from '../host.ts';
 import type { Results } from '../results.ts';
 import { Run } from '../run.ts';
 import type { RunSettings } from '../settings.ts';
-import { baseOf, openSavedRound, type SavedRound } from './saved-round.ts';
+import { baseOf } from './saved-round.ts';
 
 // One device for all runs, so that every kernel is compiled once; each run has a ledger of its own.
 const { acquireDevice } = onDevice(acquireTestDevice);
 
-type Files = Map<string, Uint8Array<ArrayBuffer>>;
-
-/** Runs to the end, and keeps the files of every round by the round's folder. */
-async function runKeepingRounds(
-  settings: RunSettings,
-  parts: Partial<RunHost> = {},
-): Promise<{ results: Results; rounds: Map<string, Files>; events: RunEvent[] }> {
-  const rounds = new Map<string, Files>();
-  const events: RunEvent[] = [];
-  const saveRound: RunHost['saveRound'] = async ({ orderFolder, roundFolder, results, trained }) => {
-    const files: Files = new Map();
-    for (const file of [...results, ...trained]) files.set(file.path, await bytesOfFile(file));
-    rounds.set(`${orderFolder}/${roundFolder}`, files);
-  };
-  await new Run(
-    tinyHost((event) => events.push(event), { acquireDevice, saveRound, ...parts }),
-    settings,
-  ).execute();
-  const last = events.at(-1);
-  if (last?.type !== 'finished') throw new Error(JSON.stringify(last));
-  expect(last.results.memory.liveBuffersAtEnd).toBe(0);
-  return { results: last.results, rounds, events };
-}
-
 const textOf = (files: Files | undefined, path: string): string => new TextDecoder().decode(files?.get(path));
 const jsonOf = (files: Files | undefined, path: string): Record<string, unknown> =>
   JSON.parse(textOf(files, path)) as Record<string, unknown>;
-const openRound = (files: Files): Promise<SavedRound> =>
-  openSavedRound((path) => {
-    const bytes = files.get(path);
-    return Promise.resolve(bytes ? memoryFile(path, bytes) : null);
-  });
 
 const FOLDER = 'logs_and_outputs/order_custom/outputs';
 
@@ -203,10 +176,10 @@ describe('a round that was saved', () => {
       config: jsonOf(files(folder), 'adapter/adapter_config.json'),
       tensors: readSafetensors(files(folder).get('adapter/adapter_model.safetensors') as Uint8Array),
     }));
-    const { loraRank, loraAlpha } = settings.method;
+    const { rank, alpha } = planOf(settings.method).adapters as AdapterPlan;
     for (const [i, { config }] of [one, two].entries()) {
-      expect(config).toMatchObject({ peft_type: 'LORA', task_type: 'SEQ_2_SEQ_LM', r: loraRank * (i + 1) });
-      expect(Number(config['lora_alpha']) / Number(config['r'])).toBe(loraAlpha / loraRank);
+      expect(config).toMatchObject({ peft_type: 'LORA', task_type: 'SEQ_2_SEQ_LM', r: rank * (i + 1) });
+      expect(Number(config['lora_alpha']) / Number(config['r'])).toBe(alpha / rank);
     }
     expect([...two.tensors.keys()]).toEqual([...one.tensors.keys()]);
     for (const [name, { shape, data }] of one.tensors) {
@@ -341,8 +314,8 @@ test.each(['galore', 'mtl', 'per-task'] as const)('method %s has its files', asy
   const wanted = { galore: ['1-gloss', '2-field'], mtl: ['1-all_tasks'], 'per-task': ['1-gloss', '2-field'] }[name];
   expect([...rounds.keys()]).toEqual(wanted.map((folder) => `${FOLDER}/${folder}`));
   for (const files of rounds.values()) {
-    expect(files.has('full_rank_deltas.safetensors')).toBe(settings.method.fullRank !== 'none');
-    expect(files.has('adapter/adapter_model.safetensors')).toBe(settings.method.adapters !== 'none');
+    expect(files.has('full_rank_deltas.safetensors')).toBe(planOf(settings.method).fullRank !== null);
+    expect(files.has('adapter/adapter_model.safetensors')).toBe(planOf(settings.method).adapters !== null);
     expect(files.has('shared_space.safetensors')).toBe(false);
     expect(files.has('all_results.json')).toBe(true);
   }

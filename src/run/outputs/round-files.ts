@@ -1,5 +1,6 @@
 import type { Matrix } from '../../gorp/matrix.ts';
 import type { Trained } from '../../gorp/trained.ts';
+import { planOf } from '../../methods/registry.ts';
 import { jsonFile, type OutputFile, textFile } from '../../weights/exports/output-file.ts';
 import { peftConfig, peftTensors } from '../../weights/exports/peft.ts';
 import { PT_FORMAT } from '../../weights/exports/sharding.ts';
@@ -13,8 +14,10 @@ import {
   DELTAS_FILE,
   DIRECTIONS_FILE,
   directionsName,
+  EXAMPLES_FILE,
   ROUND_FILE,
   SPACES_FILE,
+  STATE_FILE,
 } from './layout.ts';
 import { type Metrics, predictMetrics, type TestedTask, trainMetrics, type TrainedRound } from './metrics.ts';
 import { pythonJson } from './python-json.ts';
@@ -80,13 +83,14 @@ async function* predictions(tests: EndedRound['tests']): AsyncGenerator<Uint8Arr
  * @param base the model that was trained, as it was loaded.
  */
 export function trainedFiles(trained: Trained, base: ModelFiles, { round, results }: EndedRound): OutputFile[] {
-  const { adapters, weights, spaces, directions, scaling, optimizerSteps } = trained;
+  const { adapters, weights, spaces, directions, state, scaling, optimizerSteps } = trained;
+  const { model, method } = results.settings;
+  const plan = planOf(method);
   const files: OutputFile[] = [];
   if (adapters.length > 0) {
     const task = isDecoderOnly(base.config) ? 'CAUSAL_LM' : 'SEQ_2_SEQ_LM';
-    const { model, method } = results.settings;
     const revision = results.model.commit;
-    const facts = { baseModel: model, revision, task, scaling, dropout: method.loraDropout } as const;
+    const facts = { baseModel: model, revision, task, scaling, dropout: plan.adapters?.dropout ?? 0 } as const;
     files.push(jsonFile(ADAPTER_CONFIG_FILE, peftConfig(adapters, facts)));
     files.push(tensorFile(ADAPTER_FILE, peftTensors(adapters)));
   }
@@ -101,10 +105,10 @@ export function trainedFiles(trained: Trained, base: ModelFiles, { round, result
     });
     files.push(tensorFile(DELTAS_FILE, deltas));
   }
+  const source = (name: string, { rows, columns, data }: Matrix): TensorSource => {
+    return { name, dtype: 'F32', shape: [rows, columns], read: () => Float32Array.from(data) };
+  };
   if (spaces.size > 0) {
-    const source = (name: string, { rows, columns, data }: Matrix): TensorSource => {
-      return { name, dtype: 'F32', shape: [rows, columns], read: () => Float32Array.from(data) };
-    };
     const ofTasks = [...directions].flatMap(([layer, tasks]) =>
       tasks.map((one, i) => source(directionsName(layer, i + 1), one)),
     );
@@ -116,7 +120,18 @@ export function trainedFiles(trained: Trained, base: ModelFiles, { round, result
     );
     files.push(tensorFile(DIRECTIONS_FILE, ofTasks));
   }
-  files.push(jsonFile(ROUND_FILE, { schema: 'gorp-web/round', version: 1, round, optimizerSteps, results }));
+  const kept = plan.endTask && { tensors: state.tensors.size, examples: state.examples.length };
+  if (kept && kept.tensors > 0) {
+    files.push(
+      tensorFile(
+        STATE_FILE,
+        [...state.tensors].map(([name, tensor]) => source(name, tensor)),
+      ),
+    );
+  }
+  if (kept && kept.examples > 0) files.push(jsonFile(EXAMPLES_FILE, state.examples));
+  const format = { schema: 'gorp-web/round', version: 1 };
+  files.push(jsonFile(ROUND_FILE, { ...format, round, optimizerSteps, ...(kept && { state: kept }), results }));
   return files;
 }
 

@@ -1,7 +1,9 @@
 import * as v from 'valibot';
 import { GorpError } from '../../base/errors.ts';
 import { type Matrix, matrix } from '../../gorp/matrix.ts';
+import type { MethodState } from '../../gorp/method-plan.ts';
 import type { SavedTraining } from '../../gorp/trained.ts';
+import { planOf } from '../../methods/registry.ts';
 import type { WeightChanges } from '../../weights/exports/merge.ts';
 import { peftName } from '../../weights/exports/peft.ts';
 import { type ByteFile, type ModelTensors, openTensors, readJson } from '../../weights/model-files.ts';
@@ -14,8 +16,10 @@ import {
   DELTAS_FILE,
   DIRECTIONS_FILE,
   directionsName,
+  EXAMPLES_FILE,
   ROUND_FILE,
   SPACES_FILE,
+  STATE_FILE,
 } from './layout.ts';
 
 /** A file of a round's folder by its path in it, or null where there is none. */
@@ -38,8 +42,14 @@ const RoundSchema = v.object({
   version: v.literal(1),
   round: v.pipe(v.number(), v.integer(), v.minValue(1)),
   optimizerSteps: v.pipe(v.number(), v.integer(), v.minValue(0)),
+  /** How much a method keeps besides; absent where it keeps nothing. */
+  state: v.optional(v.object({ tensors: v.number(), examples: v.number() })),
   results: ResultsSchema,
 });
+const token = v.pipe(v.number(), v.integer(), v.minValue(0));
+const ExamplesSchema = v.array(
+  v.object({ task: v.pipe(v.number(), v.integer(), v.minValue(1)), source: v.array(token), label: v.array(token) }),
+);
 const AdapterConfigSchema = v.object({
   peft_type: v.literal('LORA'),
   r: v.pipe(v.number(), v.integer(), v.minValue(1)),
@@ -55,12 +65,12 @@ export async function openSavedRound(open: OpenFile): Promise<SavedRound> {
   const state = await json(open, ROUND_FILE, RoundSchema);
   if (state === null) throw badRound(`the folder has no ${ROUND_FILE}`);
   const { round, optimizerSteps, results } = state;
-  const { method } = results.settings;
+  const plan = planOf(results.settings.method);
   const [adapters, deltas, spaces, directions] = [
-    await tensors(open, ADAPTER_FILE, method.adapters !== 'none'),
-    await tensors(open, DELTAS_FILE, method.fullRank !== 'none'),
-    await tensors(open, SPACES_FILE, method.sharedSpace),
-    await tensors(open, DIRECTIONS_FILE, method.sharedSpace),
+    await tensors(open, ADAPTER_FILE, plan.adapters !== null),
+    await tensors(open, DELTAS_FILE, plan.fullRank !== null),
+    await tensors(open, SPACES_FILE, plan.space !== null),
+    await tensors(open, DIRECTIONS_FILE, plan.space !== null),
   ];
   const config = adapters && (await json(open, ADAPTER_CONFIG_FILE, AdapterConfigSchema));
   if (config === null && adapters !== null) throw badRound(`the folder has no ${ADAPTER_CONFIG_FILE}`);
@@ -78,6 +88,7 @@ export async function openSavedRound(open: OpenFile): Promise<SavedRound> {
       delta: (layer) => read(deltas, `${layer}.weight`),
       space: (layer) => read(spaces, layer),
       directions: (layer, task) => read(directions, directionsName(layer, task)),
+      state: () => readState(open, state.state ?? { tensors: 0, examples: 0 }),
     },
     changes: {
       scaling: config ? config.lora_alpha / config.r : 0,
@@ -143,7 +154,7 @@ export async function checkBase(
 
 /** Checks that a run can go on from a round. @throws GorpError `run/round-does-not-fit`, naming what is different. */
 export function checkGoesOn({ round, results }: SavedRound, { order, method }: RunSettings): void {
-  if (method.schedule !== 'in-turn') {
+  if (planOf(method).schedule !== 'in-turn') {
     throw doesNotFit(`${method.name} does not build on earlier rounds`, 'Choose a method that learns tasks in turn.');
   }
   const learned = results.settings.order.slice(0, round).join(', ');
@@ -169,6 +180,22 @@ async function read(file: ModelTensors | null, name: string): Promise<Matrix | u
   const info = file?.tensors.get(name);
   if (!file || info?.shape.length !== 2) return undefined;
   return matrix(info.shape[0], info.shape[1], await file.readTensor(name));
+}
+
+/** What a method kept. @throws GorpError `run/bad-round` when there is less of it than was saved. */
+async function readState(open: OpenFile, saved: { tensors: number; examples: number }): Promise<MethodState> {
+  const file = await tensors(open, STATE_FILE, saved.tensors > 0);
+  const kept = new Map<string, Matrix>();
+  for (const name of file?.tensors.keys() ?? []) {
+    const tensor = await read(file, name);
+    if (tensor) kept.set(name, tensor);
+  }
+  const examples = saved.examples > 0 ? ((await json(open, EXAMPLES_FILE, ExamplesSchema)) ?? []) : [];
+  if (kept.size !== saved.tensors || examples.length !== saved.examples)
+    throw badRound(
+      `its method kept ${saved.tensors} tensors and ${saved.examples} examples, but ${kept.size} and ${examples.length} are there`,
+    );
+  return { tensors: kept, examples };
 }
 
 async function tensors(open: OpenFile, path: string, isNeeded: boolean): Promise<ModelTensors | null> {

@@ -1,0 +1,162 @@
+import type { OwnedBuffer } from '../../device/buffers.ts';
+import type { Device } from '../../device/device.ts';
+import type { Packing } from '../../device/packing.ts';
+import { ScalarRing } from '../../device/scalar-ring.ts';
+import type { Tensor } from '../../graph/tensor.ts';
+import type { Network } from '../../models/network.ts';
+import { Parameters, type ReadParameter } from '../../models/parameters.ts';
+import type { FullRankGroup } from '../full-rank-group.ts';
+import { Meters } from '../health.ts';
+import type { LoraGroup } from '../lora-group.ts';
+import type { TargetModules } from '../method-groups.ts';
+import { type MethodPlan, type MethodState, NO_STATE } from '../method-plan.ts';
+import { createGroups, type TrainedGroups } from '../trained-groups.ts';
+import type { TrainedParts } from '../trained-layers.ts';
+
+/** How a learner trains, beside its method. */
+export interface LearnerOptions {
+  readonly seed: number;
+  readonly maxGradNorm: number;
+  readonly gradientAccumulation: number;
+  /** Whether activations are computed again for the backward pass, block by block, rather than kept. */
+  readonly recompute?: boolean;
+  /** How a frozen parameter is stored; undefined is f32. */
+  readonly packing?: (name: string) => Packing | undefined;
+}
+
+// Steps between two reads of losses, at most: the ring's size.
+const RING_STEPS = 32;
+
+/** Where a learner stands. */
+export interface Progress {
+  /** Tasks that have begun. */
+  task: number;
+  /** Steps of this task, and of all. */
+  step: number;
+  totalSteps: number;
+  /** Whether a task has begun and not ended. */
+  training: boolean;
+  /** Whether fast projections hold changes beside the weights. */
+  isUnmerged: boolean;
+  /** Factors of the learning rates of adapters and of full-rank weights in this task. */
+  rateFactors: readonly [lora: number, full: number];
+  /** What the method keeps between tasks. */
+  state: MethodState;
+}
+
+/** What the parts of a learner share: its settings, its memory on the device, and where it stands. */
+export class LearnerCore {
+  readonly lora: readonly LoraGroup[];
+  readonly full: readonly FullRankGroup[];
+  readonly meters: Meters;
+  /** f32 [2]: norm of all gradients, and the factor that clips them. */
+  readonly clip: Tensor;
+  /** f32 [2]: Adam's step sizes of adapters and of full-rank weights. */
+  readonly rates: Tensor;
+  /** u32 [1]: seeds the dropout masks of a micro-batch. */
+  readonly dropoutStep: Tensor;
+  /** f32 [1]: the loss of a step. */
+  readonly loss: Tensor;
+  /** Loss, norm and health of the steps that have not been read yet. */
+  readonly ring: ScalarRing;
+  readonly parts: TrainedParts;
+  readonly progress: Progress = {
+    task: 0,
+    step: 0,
+    totalSteps: 0,
+    training: false,
+    isUnmerged: false,
+    rateFactors: [1, 1],
+    state: NO_STATE,
+  };
+  readonly #owned: OwnedBuffer[] = [];
+
+  private constructor(
+    readonly device: Device,
+    readonly network: Network,
+    readonly plan: MethodPlan,
+    readonly options: LearnerOptions,
+    groups: TrainedGroups,
+    private readonly parameters: Parameters,
+  ) {
+    this.lora = groups.lora;
+    this.full = groups.full;
+    this.meters = new Meters(device, this.groups);
+    this.clip = this.#persistent('clip', 2);
+    this.rates = this.#persistent('step sizes', 2);
+    this.dropoutStep = { ...this.#persistent('dropout step', 1), dtype: 'u32' };
+    this.loss = this.#persistent('loss', 1);
+    const scalars = [this.loss, this.clip].map((t) => ({ buffer: bufferOf(t), offset: 0, bytes: t.elements * 4 }));
+    this.ring = new ScalarRing(device, [...scalars, ...this.meters.sources], RING_STEPS);
+    this.parts = { parameters, ...groups, plan, dropoutStep: this.dropoutStep, records: this.meters };
+  }
+
+  /**
+   * Loads a model for training.
+   *
+   * @param read values of a parameter by Hugging Face name; null leaves them as they are: for a plan of memory.
+   * @throws GorpError `settings/rank-too-large`, `device/out-of-memory`, …; nothing stays allocated then.
+   */
+  static async load(
+    device: Device,
+    network: Network,
+    plan: MethodPlan,
+    targets: TargetModules,
+    options: LearnerOptions,
+    read: ReadParameter | null,
+    onLoaded?: (name: string) => void,
+  ): Promise<LearnerCore> {
+    const groups = createGroups(device, network.shapes, plan, targets);
+    try {
+      const parameters = await Parameters.load(device, network.shapes, read, {
+        place: (parameter) => {
+          const name = parameter.replace(/\.weight$/, '');
+          return groups.full.find((group) => group.layers.names.includes(name))?.weights.range(name);
+        },
+        packing: options.packing,
+        onLoaded,
+      });
+      return new LearnerCore(device, network, plan, options, groups, parameters);
+    } catch (error) {
+      for (const group of [...groups.lora, ...groups.full]) group.destroy();
+      throw error;
+    }
+  }
+
+  get groups(): readonly (LoraGroup | FullRankGroup)[] {
+    return [...this.lora, ...this.full];
+  }
+
+  /** Whether full-rank gradients are compressed without being formed. */
+  get hasFast(): boolean {
+    return this.full.some(({ fast }) => fast !== undefined);
+  }
+
+  /** Number of trained parameters, as the method counts them. */
+  get trainableParameters(): number {
+    const count = (size: (group: LoraGroup | FullRankGroup) => number): number =>
+      this.groups.reduce((sum, group) => sum + group.layers.names.length * size(group), 0);
+    return count((group) => {
+      const { out, inputs } = group.layers;
+      return 'adapters' in group ? group.adapters.rank * (out + inputs) : out * inputs;
+    });
+  }
+
+  #persistent(name: string, elements: number): Tensor {
+    const buffer = this.device.buffers.storage(name, elements * 4);
+    this.#owned.push(buffer);
+    const storage = { buffer, offset: 0, bytes: buffer.bytes };
+    return { name, shape: [elements], dtype: 'f32', trainable: false, elements, storage };
+  }
+
+  destroy(): void {
+    this.ring.destroy();
+    this.meters.destroy();
+    for (const group of this.groups) group.destroy();
+    this.parameters.destroy();
+    for (const buffer of this.#owned) buffer.destroy();
+  }
+}
+
+/** The buffer of a tensor that has its own. */
+export const bufferOf = ({ storage }: Tensor): OwnedBuffer => (storage as NonNullable<Tensor['storage']>).buffer;

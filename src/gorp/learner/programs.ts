@@ -1,0 +1,73 @@
+import type { BatchSizes } from '../../models/network.ts';
+import { type GradientProgram, GradientPrograms } from '../gradient-programs.ts';
+import { MEASURING_GAP } from '../method-plan.ts';
+import { OptimizerPrograms } from '../optimizer-programs.ts';
+import type { LearnerCore } from './core.ts';
+
+/** The programs of a task: gradients by batch shape, and what follows them in a step. Compiled when first asked for. */
+export class LearnerPrograms {
+  #gradients: GradientPrograms;
+  #optimizer: OptimizerPrograms | undefined;
+
+  constructor(private readonly core: LearnerCore) {
+    this.#gradients = this.#fresh();
+  }
+
+  #fresh(): GradientPrograms {
+    const { device, network, parts, loss, options } = this.core;
+    const { gradientAccumulation: accumulation, recompute = false } = options;
+    return new GradientPrograms(device, network, parts, loss, { accumulation, recompute });
+  }
+
+  /** Programs of batch shapes that are there at the moment. */
+  get count(): number {
+    return this.#gradients.count;
+  }
+
+  /** Whether the next step takes new bases, and measures what spaces take away. */
+  get isRefresh(): boolean {
+    const { plan, progress } = this.core;
+    const gap = plan.fullRank?.form === 'projected' ? plan.fullRank.gap : MEASURING_GAP;
+    return progress.step % gap === 0;
+  }
+
+  /** Whether fast projections take a new basis in the next step: from its first micro-batch, for all of it. */
+  get takesBasis(): boolean {
+    return this.isRefresh && this.core.hasFast;
+  }
+
+  /** Programs of micro-batches of these sizes. @param refresh whether the first takes new bases. */
+  gradients(sizes: readonly BatchSizes[], refresh = this.takesBasis): Promise<GradientProgram[]> {
+    return this.#gradients.of(sizes, refresh);
+  }
+
+  async optimizer(): Promise<OptimizerPrograms> {
+    const { device, lora, full, plan, options, meters, clip, rates } = this.core;
+    const { maxGradNorm } = options;
+    return (this.#optimizer ??= await OptimizerPrograms.compile(device, {
+      lora,
+      full,
+      plan,
+      maxGradNorm,
+      meters,
+      clip,
+      rates,
+    }));
+  }
+
+  /** Merges what fast projections hold beside the weights, so that the model computes the same and tests see all of it. */
+  async merge(): Promise<void> {
+    const { progress } = this.core;
+    const { isUnmerged } = progress;
+    progress.isUnmerged = false;
+    if (isUnmerged) await this.#optimizer?.merge();
+  }
+
+  /** Gives up all programs: what they refer to is about to change. */
+  drop(): void {
+    this.#gradients.destroy();
+    this.#gradients = this.#fresh();
+    this.#optimizer?.destroy();
+    this.#optimizer = undefined;
+  }
+}

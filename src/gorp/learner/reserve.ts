@@ -1,0 +1,67 @@
+import type { Program } from '../../device/device.ts';
+import type { BatchSizes } from '../../models/network.ts';
+import { InputCovariances } from '../activations.ts';
+import { NO_STATE } from '../method-plan.ts';
+import { SquaredGradients } from '../squared-gradients.ts';
+import type { LearnerCore } from './core.ts';
+import type { LearnerPrograms } from './programs.ts';
+
+/** A measurement whose memory is set aside: the caller destroys it. */
+export interface Reserved {
+  /** Bytes that it reads back at once. */
+  readonly largestBytes: number;
+  destroy(): void;
+}
+
+/**
+ * Sets memory aside as for steps of the last of a number of tasks, with spaces as large as they can be by then, and puts
+ * nothing there: for a plan of memory.
+ *
+ * @returns the programs of a step that takes no new bases.
+ */
+export async function reserveTraining(
+  core: LearnerCore,
+  programs: LearnerPrograms,
+  tasks: number,
+  sizes: readonly BatchSizes[],
+): Promise<Program[]> {
+  programs.drop();
+  for (const group of core.groups) group.reserve({ pairs: tasks - 1, spaces: tasks - 1 });
+  if (tasks > 1) for (const group of core.lora) group.prepareTerms(core.plan.loss, NO_STATE, true);
+  if (core.hasFast) await programs.gradients(sizes, true);
+  const gradients = await programs.gradients(sizes, false);
+  const optimizer = await programs.optimizer();
+  return [...gradients.map(({ compiled }) => compiled.program), optimizer.norm, optimizer.update(false)];
+}
+
+/** Sets memory aside as after the last of a number of tasks, when its spaces have grown: for a plan of memory. */
+export function reserveTesting(core: LearnerCore, programs: LearnerPrograms, tasks: number): void {
+  programs.drop();
+  for (const group of core.groups) group.reserve({ pairs: tasks - 1, spaces: tasks });
+}
+
+/**
+ * What the end of a task would measure with, one after the other, for a plan of memory. Spaces that come from moments
+ * need none: reading these takes less than training.
+ */
+export async function* reserveMeasuring(
+  core: LearnerCore,
+  programs: LearnerPrograms,
+  sizes: BatchSizes,
+): AsyncGenerator<Reserved> {
+  const { device, network, parts, plan, loss, options } = core;
+  programs.drop();
+  if (plan.space?.source === 'activation') {
+    const sums = new InputCovariances(device, network, parts);
+    await sums.prepare([sizes]);
+    yield sums;
+    sums.destroy();
+  }
+  if (plan.passes.squares > 0) {
+    const { recompute = false } = options;
+    const squares = new SquaredGradients(device, network, parts, loss, { recompute });
+    await squares.prepare({ ...sizes, B: 1 }, sizes.T);
+    yield squares;
+    squares.destroy();
+  }
+}

@@ -1,0 +1,74 @@
+import { mixSeed } from '../../base/random.ts';
+import type { Program } from '../../device/device.ts';
+import { adamStepSize } from '../../graph/ops/optimizer.ts';
+import type { SizedBatch } from '../../models/network.ts';
+import type { LayerHealth } from '../health.ts';
+import { bufferOf, type LearnerCore } from './core.ts';
+import type { LearnerPrograms } from './programs.ts';
+
+/** What is known of a step when its numbers have been read back. */
+export interface StepRecord {
+  loss: number;
+  gradientNorm: number;
+  layers: LayerHealth[];
+}
+
+/** One optimizer step: see {@link Learner.step}. */
+export async function takeStep(
+  core: LearnerCore,
+  programs: LearnerPrograms,
+  batches: readonly SizedBatch[],
+): Promise<void> {
+  const { device, progress, options } = core;
+  if (!progress.training) throw new Error('step before beginTask');
+  device.check();
+  const gradients = await programs.gradients(batches.map(({ sizes }) => sizes));
+  const optimizer = await programs.optimizer();
+  if (programs.takesBasis) await programs.merge();
+  writeScalars(core);
+  const first: Program[] = [];
+  for (const [i, { rows }] of batches.entries()) {
+    const { batch, compiled } = gradients[i];
+    batch.write(rows);
+    const mask = mixSeed(options.seed, 'dropout', progress.totalSteps, i) >>> 0;
+    device.write(bufferOf(core.dropoutStep), 0, Uint32Array.of(mask));
+    if (i < batches.length - 1) await device.run([compiled.program]);
+    else first.push(compiled.program);
+  }
+  // A task's first step tells nothing of its adapters: while B is 0, A has no gradient.
+  const update = optimizer.update(programs.isRefresh || progress.step === 1);
+  const exact = core.full.filter((group) => group.isExact);
+  if (programs.isRefresh && exact.length > 0) {
+    await device.run([...first.splice(0), optimizer.norm]);
+    for (const group of exact) await group.refreshBasis();
+    first.push(update);
+  } else first.push(optimizer.norm, update);
+  await device.run(first, core.ring.record());
+  progress.isUnmerged = core.hasFast;
+  progress.step++;
+  progress.totalSteps++;
+}
+
+/** Adam's step sizes, an empty loss, and where micro-batches are added up empty gradients. */
+function writeScalars({ device, plan, progress, options, rates, loss, lora, full }: LearnerCore): void {
+  const learningRates = [plan.adapters?.learningRate ?? 0, plan.fullRank?.learningRate ?? 0];
+  const sizes = learningRates.map((rate, i) => adamStepSize(rate * progress.rateFactors[i], progress.step + 1));
+  device.write(bufferOf(rates), 0, Float32Array.from(sizes));
+  device.write(bufferOf(loss), 0, new Float32Array(1));
+  if (options.gradientAccumulation === 1) return;
+  for (const { gradA, gradB } of lora) {
+    gradA.clear();
+    gradB.clear();
+  }
+  for (const { gradient } of full) gradient.clear();
+}
+
+/** Numbers of the steps since the last call; resolves when the device has done them. */
+export async function takeRecords({ ring, meters }: LearnerCore): Promise<StepRecord[]> {
+  const steps = await ring.take();
+  return steps.map(([loss, clip, ...energies]) => ({
+    loss: loss[0],
+    gradientNorm: clip[0],
+    layers: meters.health(energies),
+  }));
+}

@@ -1,0 +1,94 @@
+import { describe, expect, test } from 'vitest';
+import { seededRandom } from '../base/random.ts';
+import { type FinishedTask, type MethodState, NO_STATE, stateBytes } from '../gorp/method-plan.ts';
+import { openRound, runKeepingRounds } from '../testing/kept-run.ts';
+import { tinySettings } from '../testing/tiny-run.ts';
+import { methodPreset, planOf } from './registry.ts';
+
+describe('the memory', () => {
+  /** A task of some examples with labels of one token. */
+  const finished = (task: number, labels: readonly number[], state: MethodState): FinishedTask => ({
+    task,
+    examples: labels.map((label, i) => ({ source: [100 * task + i], label: [label, 1] })),
+    state,
+    squares: new Map(),
+    adapters: () => Promise.resolve(new Map()),
+    random: () => seededRandom(task),
+  });
+  const remember = async (part: number, ...tasks: readonly (readonly number[])[]): Promise<MethodState> => {
+    const { endTask } = planOf({ ...methodPreset('er'), replayMemory: part });
+    let state = NO_STATE;
+    for (const [i, labels] of tasks.entries()) state = await endTask!(finished(i + 1, labels, state));
+    return state;
+  };
+  const many = Array.from({ length: 100 }, (_, i) => (i < 90 ? 5 : 6));
+
+  test('is a part of each task, balanced over labels', async () => {
+    const { examples } = await remember(0.1, many, many);
+    for (const task of [1, 2]) {
+      const own = examples.filter((one) => one.task === task);
+      expect(own).toHaveLength(10);
+      expect(own.map(({ label }) => label[0]).sort()).toEqual([5, 5, 5, 5, 5, 6, 6, 6, 6, 6]);
+      expect(own.every(({ source }) => Math.floor(source[0] / 100) === task)).toBe(true);
+    }
+  });
+
+  test('has two of each label at least, or all there are', async () => {
+    const { examples } = await remember(0.01, many, [5, 6, 6, 6]);
+    expect(
+      examples
+        .filter(({ task }) => task === 1)
+        .map(({ label }) => label[0])
+        .sort(),
+    ).toEqual([5, 5, 6, 6]);
+    expect(examples.filter(({ task }) => task === 2)).toHaveLength(4);
+    expect((await remember(1, [5, 6])).examples).toHaveLength(2);
+  });
+
+  test('is counted by its tokens', async () => {
+    expect(stateBytes(await remember(0.01, many))).toBe(4 * 3 * 4);
+  });
+});
+
+describe('runs', () => {
+  const run = (name: 'er' | 'seq-lora', changes: object = {}, order = ['gloss', 'field']) =>
+    runKeepingRounds({ ...tinySettings(name, {}, { loraDropout: 0.2, ...changes }), order });
+
+  test('of one task are those of seq-lora bit for bit, and of two with nothing replayed', async () => {
+    const one = [await run('er', {}, ['gloss']), await run('seq-lora', {}, ['gloss'])];
+    const two = [await run('er', { replayShare: 0 }), await run('seq-lora')];
+    for (const [er, base] of [one, two]) {
+      expect(er.results.curves.loss).toEqual(base.results.curves.loss);
+      const adapterOf = ({ rounds }: typeof er): unknown[] =>
+        [...rounds.values()].map((files) => files.get('adapter/adapter_model.safetensors'));
+      expect(adapterOf(er)).toEqual(adapterOf(base));
+    }
+  });
+
+  test('replay from the second task on, in as many steps, and resume with the memory, whose bytes are told', async () => {
+    const settings = tinySettings('er', {}, { loraDropout: 0.2, replayShare: 0.5 });
+    const whole = await runKeepingRounds(settings);
+    const { curves, stateBytes: told } = whole.results;
+    const base = (await run('seq-lora')).results.curves;
+    expect(curves.step).toEqual(base.step);
+    const second = curves.round.indexOf(2);
+    expect(curves.loss.slice(0, second)).toEqual(base.loss.slice(0, second));
+    expect(curves.loss.slice(second)).not.toEqual(base.loss.slice(second));
+    const [first, last] = await Promise.all(
+      [...whole.rounds.values()].map(async (files) => (await openRound(files)).training.state()),
+    );
+    expect(first.examples.map(({ task }) => task)).toEqual(first.examples.map(() => 1));
+    expect(last.examples.slice(0, first.examples.length)).toEqual(first.examples);
+    expect(new Set(last.examples.map(({ task }) => task))).toEqual(new Set([1, 2]));
+    expect(told).toEqual([first, last].map((state, i) => ({ round: i + 1, bytes: stateBytes(state) })));
+    const [files] = whole.rounds.values();
+    const resumed = await runKeepingRounds(settings, { savedRound: () => openRound(files) });
+    resumed.results.curves.loss.forEach((loss, i) =>
+      expect(Math.abs(loss / curves.loss[i] - 1), `loss of step ${i}`).toBeLessThan(1e-4),
+    );
+    files.delete('remembered_examples.json');
+    await expect(openRound(files).then(({ training }) => training.state())).rejects.toMatchObject({
+      code: 'run/bad-round',
+    });
+  });
+});

@@ -1,0 +1,75 @@
+import { type FinishedTask, type MethodState, stateName } from '../gorp/method-plan.ts';
+import { ADAPTER_SETTINGS, adapters } from './parts/adapters.ts';
+import { defineMethod, NOTHING } from './parts/method.ts';
+import { COUNT, NOT_NEGATIVE, number, SHARE } from './parts/setting.ts';
+
+const FISHER = 'fisher';
+const ANCHOR = 'anchor';
+
+/**
+ * Online elastic weight consolidation on one adapter pair: λ/2 Σ F ∘ (θ − θ*)² in the loss from the second task on. θ* is
+ * what the pair was at the end of the task before, and after each task F ← γ F + F_t, where F_t is the mean over single
+ * examples of (∂ log p(label | prompt) / ∂θ)², at the end of the task and without dropout, divided by its own mean over
+ * all numbers of the pair: so one range of λ fits all models.
+ *
+ * It is entry by entry on A and B and so depends on how ΔW is factored: ΔW is held indirectly.
+ *
+ * Code of others differs: some squares the mean gradient of a batch, which shrinks F by about the size of the batch, or
+ * sums the gradients of training steps; some weighs the examples by their probabilities or has no ½. Their λ is another.
+ */
+export const ewc = defineMethod({
+  name: 'ewc',
+  menu: 'LoRA methods',
+  summary:
+    'Online EWC: trains one adapter on every task in turn, with a penalty that holds each number back by as much as ' +
+    'earlier tasks depend on it.',
+  citation:
+    'Kirkpatrick et al.: Overcoming catastrophic forgetting in neural networks. PNAS 2017, arXiv 1612.00796; online ' +
+    'form: Schwarz et al.: Progress & Compress. ICML 2018, arXiv 1805.06370.',
+  settings: {
+    ...ADAPTER_SETTINGS,
+    ewcLambda: number({
+      section: 'This method',
+      label: 'Strength λ',
+      help: 'Weight of the penalty, for importances whose mean is 1 in each task.',
+      range: NOT_NEGATIVE,
+      initial: 100,
+    }),
+    ewcDecay: number({
+      section: 'This method',
+      label: 'Memory γ',
+      help: 'What importances of earlier tasks are multiplied by when a task is added.',
+      range: SHARE,
+      initial: 1,
+    }),
+    ewcExamples: number({
+      section: 'This method',
+      label: 'Examples for importances',
+      help: 'Examples of each task, taken one by one when it has been learned; at most all.',
+      range: COUNT,
+      initial: 256,
+    }),
+  },
+  plan: (values) => ({
+    ...NOTHING,
+    adapters: adapters('one', values),
+    loss: [{ kind: 'quadratic', weight: values.ewcLambda, importance: FISHER, anchor: ANCHOR }],
+    passes: { squares: values.ewcExamples },
+    endTask: (finished) => consolidated(finished, values.ewcDecay),
+  }),
+});
+
+/** The importances with those of the finished task, and the adapter as it is now. */
+async function consolidated({ state, squares, adapters: read }: FinishedTask, decay: number): Promise<MethodState> {
+  const all = [...squares.values()];
+  const count = all.reduce((sum, { data }) => sum + data.length, 0);
+  const mean = all.reduce((sum, { data }) => sum + data.reduce((a, b) => a + b, 0), 0) / count;
+  const factor = mean > 0 ? 1 / mean : 0; // a task that no number matters to holds nothing
+  const fisher = [...squares].map(([name, { rows, columns, data }]) => {
+    const before = state.tensors.get(stateName(FISHER, name))?.data;
+    const values = data.map((square, i) => decay * (before?.[i] ?? 0) + factor * square);
+    return [stateName(FISHER, name), { rows, columns, data: values }] as const;
+  });
+  const anchors = [...(await read())].map(([name, values]) => [stateName(ANCHOR, name), values] as const);
+  return { tensors: new Map([...fisher, ...anchors]), examples: [] };
+}

@@ -1,0 +1,17 @@
+import { GORP_PAPER } from './parts/citations.ts';
+import { GORP_SETTINGS, gorpPlan } from './parts/gorp-settings.ts';
+import { defineMethod } from './parts/method.ts';
+import { SPACE_RULE } from './parts/space.ts';
+
+/** A new adapter pair per task and projected full-rank weights; the gradients of A and W leave the shared space. */
+export const gorp = defineMethod({
+  name: 'gorp',
+  menu: 'GORP',
+  summary:
+    'GORP as published: trains a new adapter per task together with full-rank weights through a low-rank ' +
+    'projection, and keeps the gradients of both out of the main gradient directions of earlier tasks.',
+  citation: GORP_PAPER,
+  settings: GORP_SETTINGS,
+  rules: [SPACE_RULE],
+  plan: gorpPlan,
+});

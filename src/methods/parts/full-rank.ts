@@ -1,0 +1,93 @@
+import type { PlainPlan, ProjectedPlan } from '../../gorp/method-plan.ts';
+import { choice, COUNT, number, POSITIVE, type ValuesOf } from './setting.ts';
+
+/** Settings of full-rank weights that are trained on their whole gradient. */
+export const PLAIN_SETTINGS = {
+  galoreLearningRate: number({
+    section: 'first',
+    label: 'Learning rate, full rank',
+    help: 'Adam’s step for the full-rank weights.',
+    range: POSITIVE,
+    initial: 1e-3,
+  }),
+};
+
+/** Settings of full-rank weights whose gradients are compressed, as published in orders 1-3 of GORP. */
+export const PROJECTED_SETTINGS = {
+  ...PLAIN_SETTINGS,
+  galoreRank: number({
+    section: 'Low-rank gradient',
+    label: 'Gradient rank',
+    help: 'Singular vectors that a full-rank gradient is compressed to.',
+    range: COUNT,
+    initial: 8,
+  }),
+  galoreScale: number({
+    section: 'Low-rank gradient',
+    label: 'Scale',
+    help: 'Factor on the update that is projected back.',
+    range: POSITIVE,
+    initial: 1,
+  }),
+  updateProjGap: number({
+    section: 'Low-rank gradient',
+    label: 'Steps between bases',
+    help: 'Steps after which the singular vectors are taken anew.',
+    range: COUNT,
+    initial: 10,
+  }),
+  projType: choice({
+    section: 'Low-rank gradient',
+    label: 'Projected side',
+    help: 'Which singular vectors compress the gradient.',
+    initial: 'std',
+    options: [
+      { value: 'std', label: 'std: right if tall, else left' },
+      { value: 'reverse_std', label: 'reverse_std: left if tall, else right' },
+      { value: 'left', label: 'left' },
+      { value: 'right', label: 'right' },
+      { value: 'full', label: 'full: both' },
+    ],
+  }),
+  projection: choice({
+    section: 'Low-rank gradient',
+    label: 'Projection',
+    help: 'Fast never forms the gradient; exact does, and is slower, for comparison with the paper’s code.',
+    initial: 'fast',
+    before: 'exact',
+    options: [
+      { value: 'fast', label: 'fast: block power iteration on the GPU' },
+      { value: 'exact', label: 'exact: singular values on the CPU' },
+    ],
+  }),
+  clipNorm: choice({
+    section: 'Low-rank gradient',
+    label: 'Norm for clipping',
+    help: 'Which norm of a projected gradient counts; the whole one costs time in every step.',
+    initial: 'projected',
+    before: 'exact',
+    applies: ({ projection }) => projection === 'fast',
+    options: [
+      { value: 'projected', label: 'of the compressed gradient' },
+      { value: 'exact', label: 'of the whole gradient' },
+    ],
+  }),
+};
+
+/** Full-rank weights on their whole gradient. */
+export const plain = ({ galoreLearningRate }: ValuesOf<typeof PLAIN_SETTINGS>): PlainPlan => ({
+  form: 'adam',
+  learningRate: galoreLearningRate,
+});
+
+/** Full-rank weights through the compressed gradient that the settings describe. */
+export const projected = (values: ValuesOf<typeof PROJECTED_SETTINGS>): ProjectedPlan => ({
+  form: 'projected',
+  learningRate: values.galoreLearningRate,
+  rank: values.galoreRank,
+  scale: values.galoreScale,
+  gap: values.updateProjGap,
+  side: values.projType,
+  projection: values.projection,
+  clipNorm: values.clipNorm,
+});

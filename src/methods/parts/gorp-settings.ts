@@ -1,0 +1,22 @@
+import type { MethodPlan } from '../../gorp/method-plan.ts';
+import { ADAPTER_SETTINGS, adapters } from './adapters.ts';
+import { projected, PROJECTED_SETTINGS } from './full-rank.ts';
+import { NOTHING } from './method.ts';
+import type { ValuesOf } from './setting.ts';
+import { space, SPACE_SETTINGS, WEIGHT_SPACE_SETTINGS } from './space.ts';
+
+/** All settings of GORP: adapters, a projected gradient, and a space that both are kept out of. */
+export const GORP_SETTINGS = {
+  ...ADAPTER_SETTINGS,
+  ...PROJECTED_SETTINGS,
+  ...SPACE_SETTINGS,
+  ...WEIGHT_SPACE_SETTINGS,
+};
+
+/** GORP: a new pair per task and projected full-rank weights, both kept out of the space. */
+export const gorpPlan = (values: ValuesOf<typeof GORP_SETTINGS>): MethodPlan => ({
+  ...NOTHING,
+  adapters: adapters('per-task', values),
+  fullRank: projected(values),
+  space: space(values),
+});

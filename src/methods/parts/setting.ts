@@ -1,0 +1,96 @@
+import * as v from 'valibot';
+
+/** Where the form shows a setting. `first` is what most runs change. */
+export type Section = 'first' | 'Adapters' | 'Low-rank gradient' | 'Shared space' | 'This method';
+
+/** The other settings of a method, by name. */
+export type OtherSettings = Readonly<Record<string, unknown>>;
+
+interface SettingBase<T> {
+  readonly section: Section;
+  readonly label: string;
+  /** One sentence for the form. */
+  readonly help: string;
+  readonly initial: T;
+  /** Its value in files that were written before there was such a setting; undefined where it was there from the start. */
+  readonly before?: T | undefined;
+  /** Whether it has an effect beside the others; always when left out. */
+  readonly applies?: (others: OtherSettings) => boolean;
+}
+
+export interface NumberSetting extends SettingBase<number> {
+  readonly kind: 'number';
+  readonly range: Range;
+}
+
+export interface ChoiceSetting<T extends string = string> extends SettingBase<T> {
+  readonly kind: 'choice';
+  readonly options: readonly { readonly value: T; readonly label: string }[];
+}
+
+export type Setting = NumberSetting | ChoiceSetting;
+export type Settings = Readonly<Record<string, Setting>>;
+
+/** Values of settings. */
+export type ValuesOf<S extends Settings> = {
+  -readonly [K in keyof S]: S[K] extends ChoiceSetting<infer T> ? T : number;
+};
+
+/** The numbers that a setting may have. */
+export interface Range {
+  readonly schema: v.GenericSchema<number, number>;
+  /** The same in words: shown when a value is refused. */
+  readonly words: string;
+  readonly integer: boolean;
+}
+
+export const COUNT: Range = {
+  schema: v.pipe(v.number(), v.integer(), v.minValue(1)),
+  words: 'a whole number, 1 or more',
+  integer: true,
+};
+export const POSITIVE: Range = {
+  schema: v.pipe(v.number(), v.gtValue(0), v.finite()),
+  words: 'a number above 0',
+  integer: false,
+};
+export const NOT_NEGATIVE: Range = {
+  schema: v.pipe(v.number(), v.minValue(0), v.finite()),
+  words: 'a number, 0 or more',
+  integer: false,
+};
+/** (0, 1]. */
+export const SHARE: Range = {
+  schema: v.pipe(v.number(), v.gtValue(0), v.maxValue(1)),
+  words: 'a number above 0, at most 1',
+  integer: false,
+};
+/** [0, 1). */
+export const PART: Range = {
+  schema: v.pipe(v.number(), v.minValue(0), v.ltValue(1)),
+  words: 'a number from 0 to below 1',
+  integer: false,
+};
+
+export const number = (setting: Omit<NumberSetting, 'kind'>): NumberSetting => ({ kind: 'number', ...setting });
+
+export const choice = <const T extends string>(setting: Omit<ChoiceSetting<T>, 'kind'>): ChoiceSetting<T> => ({
+  kind: 'choice',
+  ...setting,
+});
+
+/** The same settings with other initial values. */
+export function starting<S extends Settings>(settings: S, initial: Partial<ValuesOf<S>>): S {
+  const entries = Object.entries(settings).map(([name, setting]) => [
+    name,
+    Object.hasOwn(initial, name) ? { ...setting, initial: initial[name as keyof S] } : setting,
+  ]);
+  return Object.fromEntries(entries) as S;
+}
+
+/** What a setting accepts. */
+export function schemaOf(setting: Setting): v.GenericSchema<unknown, number | string> {
+  const values: v.GenericSchema<unknown, number | string> =
+    setting.kind === 'number' ? setting.range.schema : v.picklist(setting.options.map(({ value }) => value));
+  return setting.before === undefined ? values : v.optional(values, setting.before);
+}

@@ -1,0 +1,102 @@
+import { readdirSync } from 'node:fs';
+import * as v from 'valibot';
+import { describe, expect, it } from 'vitest';
+import { MENU } from './parts/method.ts';
+import {
+  METHOD_NAMES,
+  methodOf,
+  methodPreset,
+  METHODS,
+  methodSummary,
+  planOf,
+  sameMethod,
+  withValues,
+} from './registry.ts';
+import { MethodSchema } from './schema.ts';
+
+it('has every method that there is a file of, under its name', () => {
+  const files = readdirSync(new URL('.', import.meta.url)).flatMap((file) => /^([a-z-]+)\.ts$/.exec(file)?.[1] ?? []);
+  expect(METHOD_NAMES.toSorted()).toEqual(files.filter((name) => !['registry', 'schema'].includes(name)).sort());
+});
+
+describe.each(METHOD_NAMES)('%s', (name) => {
+  const preset = methodPreset(name);
+  const { settings, menu, citation, needs } = methodOf({ name });
+  const plan = planOf(preset);
+
+  it('passes the schema under its own name', () => {
+    expect(v.parse(MethodSchema, preset)).toEqual(preset);
+    expect(preset.name).toBe(name);
+  });
+
+  it('has settings of its own and nothing else', () => {
+    expect(Object.keys(preset)).toEqual(['name', ...Object.keys(settings)]);
+    const { issues = [] } = v.safeParse(MethodSchema, { ...preset, other: 1 });
+    expect(issues.map((issue) => v.getDotPath(issue))).toEqual(['other']);
+  });
+
+  it('trains something, and has a shared space only where there is a gradient to project', () => {
+    expect(plan.adapters ?? plan.fullRank).not.toBeNull();
+    if (plan.space) expect(plan.adapters?.pairs === 'per-task' || plan.fullRank !== null).toBe(true);
+  });
+
+  it('builds the space from inputs only where it acts on the input side', () => {
+    if (plan.space?.source === 'activation') expect(plan.space.adapterSide).toBe('input');
+  });
+
+  it('needs what its plan uses', () => {
+    expect(needs.oldData).toBe(plan.schedule === 'mixed' || plan.replay !== null);
+    expect(needs.taskIdentity).toBe(plan.schedule === 'apart');
+  });
+
+  it('is described in one sentence and stands in the menu', () => {
+    expect(methodSummary(name)).toMatch(/^[A-Z][^.]*\.$/);
+    expect(MENU).toContain(menu);
+    if (citation !== null) expect(citation).toMatch(/(19|20)\d\d/);
+  });
+});
+
+describe('settings', () => {
+  it('are an object of their own each time', () => {
+    methodPreset('gorp').threshold = 0.5;
+    expect(methodPreset('gorp').threshold).not.toBe(0.5);
+  });
+
+  it('change where the method has them', () => {
+    const changed = withValues(methodPreset('seq-lora'), { loraRank: 3, galoreRank: 5 });
+    expect(changed).toEqual({ ...methodPreset('seq-lora'), loraRank: 3 });
+  });
+
+  it('are the same whatever their order', () => {
+    const { name, ...rest } = methodPreset('gorp');
+    expect(sameMethod(methodPreset('gorp'), { ...rest, name })).toBe(true);
+    expect(sameMethod(methodPreset('gorp'), { ...rest, name, loraRank: 9 })).toBe(false);
+    expect(sameMethod(methodPreset('gorp-b'), methodPreset('inc-lora'))).toBe(false);
+  });
+
+  it('refuse a space of inputs that would act on the rank side of A', () => {
+    const { issues = [] } = v.safeParse(MethodSchema, { ...methodPreset('gorp-plus'), loraSpace: 'rank' });
+    expect(issues.map((issue) => v.getDotPath(issue))).toEqual(['loraSpace']);
+  });
+});
+
+describe('plans', () => {
+  it('of upper bounds train what GORP trains, and one adapter per task', () => {
+    const gorp = planOf(methodPreset('gorp'));
+    const one = { ...gorp.adapters, pairs: 'one' };
+    expect(planOf(methodPreset('mtl'))).toEqual({ ...gorp, space: null, schedule: 'mixed', adapters: one });
+    expect(planOf(methodPreset('per-task'))).toEqual({ ...planOf(methodPreset('inc-lora')), schedule: 'apart' });
+  });
+
+  it('of the ablations of GORP differ from it in the named parts only', () => {
+    const gorp = planOf(methodPreset('gorp'));
+    expect(planOf(methodPreset('gorp-bl'))).toEqual({ ...gorp, space: null });
+    expect(planOf(methodPreset('gorp-bs'))).toEqual({ ...gorp, fullRank: null });
+    expect(planOf(methodPreset('gorp-b'))).toEqual({ ...gorp, fullRank: null, space: null });
+    expect(planOf(methodPreset('gorp-b'))).toEqual(planOf(methodPreset('inc-lora')));
+  });
+
+  it('are new objects each time', () => {
+    for (const { name } of METHODS) expect(planOf(methodPreset(name))).not.toBe(planOf(methodPreset(name)));
+  });
+});

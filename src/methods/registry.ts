@@ -1,0 +1,84 @@
+import type { MethodPlan } from '../gorp/method-plan.ts';
+import { er } from './er.ts';
+import { ewc } from './ewc.ts';
+import { galore } from './galore.ts';
+import { gorpB } from './gorp-b.ts';
+import { gorpBl } from './gorp-bl.ts';
+import { gorpBs } from './gorp-bs.ts';
+import { gorpPlus } from './gorp-plus.ts';
+import { gorp } from './gorp.ts';
+import { incLora } from './inc-lora.ts';
+import { mtl } from './mtl.ts';
+import { nLora } from './n-lora.ts';
+import { oLora } from './o-lora.ts';
+import { initialValues, type Method } from './parts/method.ts';
+import type { Settings, ValuesOf } from './parts/setting.ts';
+import { perTask } from './per-task.ts';
+import { seqFt } from './seq-ft.ts';
+import { seqLora } from './seq-lora.ts';
+
+/** All methods, in the order of menus and documents. Page, command line, results and documents are made from it. */
+const REGISTERED = [
+  gorpPlus,
+  gorp,
+  gorpB,
+  gorpBl,
+  gorpBs,
+  seqLora,
+  incLora,
+  oLora,
+  nLora,
+  ewc,
+  seqFt,
+  galore,
+  er,
+  mtl,
+  perTask,
+] as const;
+
+type Registered = (typeof REGISTERED)[number];
+export type MethodName = Registered['name'];
+type UnionToIntersection<U> = (U extends unknown ? (one: U) => void : never) extends (all: infer I) => void ? I : never;
+type AllValues = UnionToIntersection<ValuesOf<Registered['settings']>>;
+
+/** The settings of one method: its name, and those that it has of all there are. */
+export interface MethodSettings extends Partial<AllValues> {
+  name: MethodName;
+}
+
+/** The methods as their common interface, without the types of their settings. */
+export const METHODS = REGISTERED as unknown as readonly Method<MethodName>[];
+
+export const METHOD_NAMES: readonly MethodName[] = METHODS.map(({ name }) => name);
+
+const BY_NAME = new Map(METHODS.map((method) => [method.name, method]));
+
+export function methodOf({ name }: { readonly name: MethodName }): Method<MethodName> {
+  const method = BY_NAME.get(name);
+  if (method === undefined) throw new Error(`there is no method ${name}`);
+  return method;
+}
+
+/** A method's settings as published, or as tried for methods of this project. A fresh object every time. */
+export const methodPreset = (name: MethodName): MethodSettings => ({
+  name,
+  ...initialValues(methodOf({ name }).settings),
+});
+
+/** What a method trains and what it does about forgetting, in one sentence for the page. */
+export const methodSummary = (name: MethodName): string => methodOf({ name }).summary;
+
+/** What the learner is to do by these settings. */
+export const planOf = (settings: MethodSettings): MethodPlan =>
+  methodOf(settings).plan(settings as unknown as ValuesOf<Settings>);
+
+/** Settings with changes, as far as the method has the settings that they name. */
+export function withValues(settings: MethodSettings, changes: Partial<AllValues>): MethodSettings {
+  const known = Object.entries(changes).filter(([key]) => Object.hasOwn(methodOf(settings).settings, key));
+  return { ...settings, ...Object.fromEntries(known) };
+}
+
+/** Whether two settings are the same, whatever the order of their entries. */
+export const sameMethod = (a: MethodSettings, b: MethodSettings): boolean =>
+  a.name === b.name &&
+  Object.keys(methodOf(a).settings).every((key) => a[key as keyof MethodSettings] === b[key as keyof MethodSettings]);

@@ -1,0 +1,110 @@
+import { readFileSync } from 'node:fs';
+import * as v from 'valibot';
+import { describe, expect, it, test } from 'vitest';
+import { type MethodName, methodPreset, type MethodSettings } from './registry.ts';
+import { MethodSchema } from './schema.ts';
+
+/** What 559f152 and versions before it wrote of every method, beside what was its own. */
+const EARLIER = {
+  schedule: 'in-turn',
+  adapters: 'none',
+  fullRank: 'none',
+  sharedSpace: false,
+  loraRank: 8,
+  loraAlpha: 32,
+  loraDropout: 0.1,
+  learningRate: 1e-3,
+  loraSpace: 'rank',
+  spaceSource: 'moment',
+  spaceSide: 'kept',
+  spaceRule: 'paper',
+  project: 'gradient',
+  threshold: 0.9,
+  softness: 0,
+  taskRates: 'constant',
+  galoreRank: 8,
+  galoreLearningRate: 1e-3,
+  galoreScale: 1,
+  updateProjGap: 10,
+  projType: 'std',
+  projection: 'fast',
+  clipNorm: 'projected',
+  orthogonalPenalty: 0,
+  sparsityPenalty: 0,
+};
+const PLUS = {
+  ...{ adapters: 'per-task', fullRank: 'projected', sharedSpace: true, loraSpace: 'input', spaceSource: 'activation' },
+  ...{ project: 'update', threshold: 0.97, softness: 0.0625, taskRates: 'compensated' },
+  ...{ loraRank: 16, loraAlpha: 64, galoreRank: 16 },
+};
+const DIFFERS: Partial<Record<MethodName, object>> = {
+  'gorp-plus': PLUS,
+  gorp: { adapters: 'per-task', fullRank: 'projected', sharedSpace: true },
+  'gorp-b': { adapters: 'per-task' },
+  'gorp-bl': { adapters: 'per-task', fullRank: 'projected' },
+  'gorp-bs': { adapters: 'per-task', sharedSpace: true },
+  'seq-lora': { adapters: 'one' },
+  'inc-lora': { adapters: 'per-task' },
+  'o-lora': { adapters: 'per-task', orthogonalPenalty: 0.5 },
+  'n-lora': { adapters: 'per-task', sparsityPenalty: 1e-4 },
+  'seq-ft': { fullRank: 'adam' },
+  galore: { fullRank: 'projected' },
+  mtl: { schedule: 'mixed', adapters: 'one', fullRank: 'projected' },
+  'per-task': { schedule: 'apart', adapters: 'per-task' },
+};
+const EARLIER_METHODS = Object.entries(DIFFERS) as [MethodName, object][];
+
+/** What a schema says is wrong, by place. */
+const faults = (input: unknown): (string | null)[] =>
+  (v.safeParse(MethodSchema, input).issues ?? []).map((issue) => v.getDotPath(issue));
+
+describe('settings of earlier versions', () => {
+  it.each(EARLIER_METHODS)('of %s are read as its own', (name, differs) => {
+    expect(v.parse(MethodSchema, { name, ...EARLIER, ...differs })).toEqual(methodPreset(name));
+  });
+
+  it('keep what was changed, and lose what has no part in the method', () => {
+    const earlier = {
+      name: 'seq-lora',
+      ...EARLIER,
+      ...DIFFERS['seq-lora'],
+      loraRank: 3,
+      galoreRank: 5,
+      threshold: 0.5,
+    };
+    expect(v.parse(MethodSchema, earlier)).toEqual({ ...methodPreset('seq-lora'), loraRank: 3 });
+  });
+
+  it('are exact and constant where they are of before there was a choice', () => {
+    const { projection, clipNorm, softness, taskRates, ...before } = { ...EARLIER, ...DIFFERS.gorp };
+    expect([projection, clipNorm, softness, taskRates]).toEqual(['fast', 'projected', 0, 'constant']);
+    expect(v.parse(MethodSchema, { name: 'gorp', ...before })).toEqual({
+      ...methodPreset('gorp'),
+      projection: 'exact',
+      clipNorm: 'exact',
+    });
+  });
+
+  it('are refused where they make another method than they name, or are not of those versions', () => {
+    const earlier = { name: 'gorp', ...EARLIER, ...DIFFERS.gorp };
+    expect(faults(earlier)).toEqual([]);
+    expect(faults({ ...earlier, sharedSpace: false })).toEqual(['sharedSpace']);
+    expect(faults({ ...earlier, adapters: 'one' })).toEqual(['adapters']);
+    expect(faults({ ...earlier, other: 1 })).toEqual(['other']);
+    expect(faults({ ...earlier, loraRank: 0 })).toEqual(['loraRank']);
+  });
+});
+
+describe('anything else', () => {
+  it.each([null, 7, 'gorp', [], {}, { name: 'gorp-minus' }])('%j is refused', (input) => {
+    expect(v.safeParse(MethodSchema, input).success).toBe(false);
+  });
+});
+
+test.each(['embedded', 'cl-benchmark'])('the committed study %s opens', (study) => {
+  const file = new URL(`../../docs/studies/${study}.json`, import.meta.url);
+  const runs = JSON.parse(readFileSync(file, 'utf8')) as { settings: { method: MethodSettings } }[];
+  expect(runs.length).toBeGreaterThan(10);
+  for (const { settings } of runs)
+    expect(v.parse(MethodSchema, settings.method)).toMatchObject({ name: settings.method.name });
+});

@@ -1,0 +1,60 @@
+import * as v from 'valibot';
+import type { MethodPlan } from '../gorp/method-plan.ts';
+import {
+  METHOD_NAMES,
+  METHODS,
+  type MethodName,
+  type MethodSettings,
+  methodOf,
+  methodPreset,
+  planOf,
+} from './registry.ts';
+
+/** What versions before 0.2 wrote of every method, whether it was a setting of it or not. */
+const EARLIER_KEYS: ReadonlySet<string> = new Set([
+  ...['schedule', 'adapters', 'fullRank', 'sharedSpace'],
+  ...['loraRank', 'loraAlpha', 'loraDropout', 'learningRate', 'loraSpace', 'spaceSource', 'spaceSide', 'spaceRule'],
+  ...['project', 'threshold', 'softness', 'taskRates', 'galoreRank', 'galoreLearningRate', 'galoreScale'],
+  ...['updateProjGap', 'projType', 'projection', 'clipNorm', 'orthogonalPenalty', 'sparsityPenalty'],
+]);
+
+/** What makes a method, as those versions wrote it beside the settings. */
+const earlierForm = ({ schedule, adapters, fullRank, space }: MethodPlan): Record<string, unknown> => ({
+  schedule,
+  adapters: adapters?.pairs ?? 'none',
+  fullRank: fullRank?.form ?? 'none',
+  sharedSpace: space !== null,
+});
+
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+const isName = (name: unknown): name is MethodName => METHOD_NAMES.some((known) => known === name);
+
+/**
+ * Method settings from outside: the name of a method and its settings, flat, and nothing else. Files of versions before
+ * 0.2 name the settings of all methods and four facts of this one; what is not a setting of the method is left out, and
+ * the facts must be those of the method.
+ */
+export const MethodSchema = v.pipe(
+  v.unknown(),
+  v.rawTransform<unknown, unknown>(({ dataset: { value }, addIssue, NEVER }) => {
+    if (!isRecord(value) || !isName(value.name) || !Object.hasOwn(value, 'schedule')) return value;
+    const { name } = value;
+    const wanted = earlierForm(planOf(methodPreset(name)));
+    for (const [key, fact] of Object.entries(wanted)) {
+      if (value[key] === fact) continue;
+      addIssue({
+        message: `${name} has ${key} ${JSON.stringify(fact)}, not ${JSON.stringify(value[key])}: no method trains like that.`,
+        path: [{ type: 'object', origin: 'value', input: value, key, value: value[key] }],
+      });
+      return NEVER;
+    }
+    const { settings } = methodOf({ name });
+    const own = Object.entries(value).filter(
+      ([key]) => key === 'name' || Object.hasOwn(settings, key) || !EARLIER_KEYS.has(key),
+    );
+    return Object.fromEntries(own);
+  }),
+  v.variant('name', METHODS.map(({ schema }) => schema) as never) as v.GenericSchema<unknown, MethodSettings>,
+);

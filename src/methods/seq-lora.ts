@@ -1,0 +1,13 @@
+import { ADAPTER_SETTINGS, adapters } from './parts/adapters.ts';
+import { LORA_PAPER } from './parts/citations.ts';
+import { defineMethod, NOTHING } from './parts/method.ts';
+
+/** One adapter pair, trained on every task in turn with plain Adam. */
+export const seqLora = defineMethod({
+  name: 'seq-lora',
+  menu: 'LoRA methods',
+  summary: 'Trains one and the same adapter on every task in turn, with nothing done against forgetting.',
+  citation: LORA_PAPER,
+  settings: ADAPTER_SETTINGS,
+  plan: (values) => ({ ...NOTHING, adapters: adapters('one', values) }),
+});

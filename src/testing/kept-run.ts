@@ -1,0 +1,45 @@
+import { expect } from 'vitest';
+import type { RunEvent } from '../run/events.ts';
+import type { RunHost } from '../run/host.ts';
+import { openSavedRound, type SavedRound } from '../run/outputs/saved-round.ts';
+import type { Results } from '../run/results.ts';
+import { Run } from '../run/run.ts';
+import type { RunSettings } from '../run/settings.ts';
+import { bytesOfFile, memoryFile } from './output-files.ts';
+import { tinyHost } from './tiny-run.ts';
+
+/** The files of a round's folder, by path in it. */
+export type Files = Map<string, Uint8Array<ArrayBuffer>>;
+
+/** A run that came to its end, and the files of every round by the round's folder. */
+export interface KeptRun {
+  results: Results;
+  rounds: Map<string, Files>;
+  events: RunEvent[];
+}
+
+/** Runs to the end on a test device, and keeps the files of every round. */
+export async function runKeepingRounds(settings: RunSettings, parts: Partial<RunHost> = {}): Promise<KeptRun> {
+  const rounds = new Map<string, Files>();
+  const events: RunEvent[] = [];
+  const saveRound: RunHost['saveRound'] = async ({ orderFolder, roundFolder, results, trained }) => {
+    const files: Files = new Map();
+    for (const file of [...results, ...trained]) files.set(file.path, await bytesOfFile(file));
+    rounds.set(`${orderFolder}/${roundFolder}`, files);
+  };
+  await new Run(
+    tinyHost((event) => events.push(event), { saveRound, ...parts }),
+    settings,
+  ).execute();
+  const last = events.at(-1);
+  if (last?.type !== 'finished') throw new Error(JSON.stringify(last));
+  expect(last.results.memory.liveBuffersAtEnd).toBe(0);
+  return { results: last.results, rounds, events };
+}
+
+/** Opens a round from its files. */
+export const openRound = (files: Files): Promise<SavedRound> =>
+  openSavedRound((path) => {
+    const bytes = files.get(path);
+    return Promise.resolve(bytes ? memoryFile(path, bytes) : null);
+  });
