@@ -2,7 +2,15 @@ import type { SavedRound } from '../run/outputs/saved-round.ts';
 import type { Speed } from '../run/duration.ts';
 import type { Results } from '../run/results.ts';
 import type { RunSettings } from '../run/settings.ts';
-import { DEVICE_OPTIONS, DEVICE_USAGE, deviceChoices, isGiven, noPositionals, readArguments } from './arguments.ts';
+import {
+  DEVICE_OPTIONS,
+  DEVICE_USAGE,
+  deviceChoices,
+  isGiven,
+  noPositionals,
+  readArguments,
+  refuseOptions,
+} from './arguments.ts';
 import { nodeHost } from './host.ts';
 import { runReporter } from './reporter.ts';
 import { claimOut } from './out-folder.ts';
@@ -74,7 +82,10 @@ async function whatToTrain(
 ): Promise<ChosenRun> {
   if (saved === undefined) return chooseRun(values);
   const { settings } = saved.results;
-  if (!isGiven(args, 'order')) return { settings: changed(settings, values.seed, values.set), ownTasks: [] };
+  if (!isGiven(args, 'order')) {
+    refuseOptions(args, ['model', 'tasks', 'method', 'preset'], 'they are those of the round without --order');
+    return { settings: changed(settings, values.seed, values.set), ownTasks: [] };
+  }
   const method = values.method ?? settings.method.name;
   const { settings: chosen, ownTasks } = await chooseRun({ ...values, method, set: [] });
   const onward: RunSettings = {

@@ -52,7 +52,7 @@ const STEPS: Readonly<Record<GpuObstacle, ReactNode>> = {
   'no-webgpu': (
     <>
       <li>
-        Open the page in Chrome or Edge, version 121 or newer: <code>chrome://version</code> tells which you have. Other
+        Open the page in Chrome or Edge, version 124 or newer: <code>chrome://version</code> tells which you have. Other
         browsers with WebGPU may work; they are not tested.
       </li>
       {acceleration}
