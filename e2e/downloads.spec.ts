@@ -6,8 +6,8 @@ import { unzipSync } from 'fflate';
 import type { WorkerEvent } from '../src/worker/protocol.ts';
 import { choose, downloadResults, openWorkbench, start, waitForStatus } from './support/workbench.ts';
 
-const CHOICE = { method: 'gorp', trainExamples: 16, testExamples: 6, batchSize: 4 };
-const STEPS_PER_ROUND = 4;
+const CHOICE = { method: 'gorp', trainExamples: 320, testExamples: 6, batchSize: 4 };
+const STEPS_PER_ROUND = 80; // enough to be stopped among them
 const ROUNDS = 'logs_and_outputs/order_custom/outputs';
 const RESULT_FILES = [
   'all_results.json',

@@ -143,8 +143,7 @@ test('a published order fills in its settings, and reads a folder from disk', as
   await page.locator('[data-setting="training.trainExamples"]').fill('2');
   await start(page);
   await expect(page.getByTestId('warnings')).toContainText('agnews: 1 row of the train set is left out');
-  await page.getByTestId('stop').click();
-  await waitForStatus(page, 'stopped');
+  await waitForStatus(page, 'finished');
 });
 
 test('a folder that is dropped is walked to its end', async ({ page }, info) => {
