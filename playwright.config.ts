@@ -6,6 +6,7 @@ const browser = (process.env['CHROME_PATH'] ??= findBrowser() ?? '');
 if (browser === '')
   throw new Error('No browser found. Install Chrome or Chromium, or set CHROME_PATH; `npm test` does it.');
 
+const WEBGPU = /webgpu\.spec\.ts$/;
 const port = Number(process.env['E2E_PORT'] ?? 5417);
 const url = `http://localhost:${port}/`;
 
@@ -25,12 +26,26 @@ export default defineConfig({
     headless: true,
     screenshot: 'only-on-failure',
     trace: 'retain-on-failure',
-    launchOptions: {
-      executablePath: browser,
-      // WebGPU without a GPU: Chromium offers its software adapter only when asked for it by these flags.
-      args: ['--no-sandbox', '--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader'],
-    },
   },
+  projects: [
+    {
+      // The browser as a person has it: runs compute on the CPU.
+      name: 'plain',
+      testIgnore: WEBGPU,
+      use: { launchOptions: { executablePath: browser, args: ['--no-sandbox'] } },
+    },
+    {
+      // What belongs to WebGPU. Without a GPU Chromium offers its software adapter only when asked for it by these flags.
+      name: 'webgpu',
+      testMatch: WEBGPU,
+      use: {
+        launchOptions: {
+          executablePath: browser,
+          args: ['--no-sandbox', '--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader'],
+        },
+      },
+    },
+  ],
   webServer: {
     command: `node node_modules/vite/bin/vite.js preview --host localhost --port ${port} --strictPort`,
     url,

@@ -1,3 +1,4 @@
+import type { WasmDevice } from '../src/device/wasm/wasm-device.ts';
 import type { WebGpuDevice } from '../src/device/webgpu/webgpu-device.ts';
 import type { TuningHost, TuningStore } from '../src/device/webgpu/tune.ts';
 import type { OwnedContender } from './product.ts';
@@ -10,10 +11,14 @@ export interface Place {
   readonly platform: string;
   /** A device of its own for whoever asks, so that its peak memory and its first step are its own. */
   acquire(tuning: TuningHost): Promise<WebGpuDevice>;
+  /** The CPU, by so many threads. */
+  acquireCpu(threads: number): Promise<WasmDevice>;
   /** A file below `public/embedded`. */
   readEmbedded(path: string): Promise<Uint8Array<ArrayBuffer>>;
   /** Another library's product of [M, K] and [K, N], where it runs. */
   peerMatmul?(M: number, K: number, N: number): Promise<OwnedContender>;
+  /** The same on the CPU. */
+  peerCpuMatmul?(M: number, K: number, N: number): Promise<OwnedContender>;
 }
 
 /** How thoroughly to measure. */

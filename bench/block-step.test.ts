@@ -1,10 +1,10 @@
 import { expect, it } from 'vitest';
-import { acquireTestGpu } from '../src/testing/devices.ts';
+import { TEST_DEVICES } from '../src/testing/devices.ts';
 import { BlockStep } from './block-step.ts';
 import { blockValues } from './block-values.ts';
 
-it('trains the block in few dispatches, and frees what it took', async () => {
-  const device = await acquireTestGpu();
+it.each(TEST_DEVICES)('trains the block on $name in few dispatches, and frees what it took', async ({ acquire }) => {
+  const device = await acquire();
   const block = await BlockStep.create(device, blockValues());
   const losses = [await block.step(), await block.step(), await block.step()];
   expect(losses[1]).toBeLessThan(losses[0]);

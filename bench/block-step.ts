@@ -1,5 +1,6 @@
-import type { OwnedBuffer } from '../src/device/buffers.ts';
-import type { WebGpuDevice } from '../src/device/webgpu/webgpu-device.ts';
+import type { BufferRange, OwnedBuffer } from '../src/device/buffers.ts';
+import type { Device, Program } from '../src/device/device.ts';
+import { WebGpuDevice } from '../src/device/webgpu/webgpu-device.ts';
 import { type Compiled, compile } from '../src/graph/compile.ts';
 import { Graph } from '../src/graph/graph.ts';
 import { attention } from '../src/graph/ops/attention.ts';
@@ -49,19 +50,19 @@ const PLACE = 64;
  */
 export class BlockStep {
   #steps = 0;
-  readonly #reader: SubmitAndRead;
+  readonly #reader: SubmitAndRead | undefined;
 
   private constructor(
-    private readonly device: WebGpuDevice,
+    private readonly device: Device,
     private readonly owned: readonly OwnedBuffer[],
     private readonly train: Compiled,
     private readonly infer: Compiled,
     private readonly tensors: { loss: Tensor; rates: Tensor; y: Tensor },
   ) {
-    this.#reader = new SubmitAndRead(device.gpu);
+    if (device instanceof WebGpuDevice) this.#reader = new SubmitAndRead(device.gpu);
   }
 
-  static async create(device: WebGpuDevice, values: BlockValues): Promise<BlockStep> {
+  static async create(device: Device, values: BlockValues): Promise<BlockStep> {
     const owned: OwnedBuffer[] = [];
     const { B, S, D } = BLOCK;
     const persistent = (name: string, shape: readonly number[], data?: Float32Array, trainable = false): Tensor => {
@@ -89,7 +90,7 @@ export class BlockStep {
     const goal = persistent('goal', [B, S, D], values.y);
     const mask = persistent('mask', [B, S], new Float32Array(B * S).fill(1));
     const loss = persistent('loss', [1]);
-    const lossGradient = persistent('loss gradient', [1], Float32Array.of(LOSS_GRADIENT));
+    const one = persistent('one', [1], Float32Array.of(1));
     const partOf = (whole: Tensor, name: string): NonNullable<Tensor['storage']> => {
       const { buffer } = whole.storage as NonNullable<Tensor['storage']>;
       return { buffer, offset: (places.get(name) ?? 0) * 4, bytes: sizeOf(BLOCK_SHAPES[name]) * 4 };
@@ -104,8 +105,8 @@ export class BlockStep {
     }
 
     const g = new Graph();
-    meanSquaredError(g, forward(g, parameters, x, mask), goal, loss);
-    const found = g.backward(loss, lossGradient, sumGradients(g));
+    const error = meanSquaredError(g, forward(g, parameters, x, mask), goal, loss, LOSS_GRADIENT);
+    const found = g.backward(error, one, sumGradients(g));
     for (const [tensor, gradient] of found) gradient.storage = partOf(gradients, tensor.name);
     const whole = { count: 1, size: total, stride: total };
     // Adam reads the one buffer of which each gradient is a part: the order of recording is the order of execution.
@@ -123,22 +124,31 @@ export class BlockStep {
   }
 
   /** One step. @returns the loss before it. */
-  step(): Promise<number> {
+  async step(): Promise<number> {
     this.#steps++;
     const rate = Float32Array.of(adamStepSize(LEARNING_RATE, this.#steps));
     this.device.write(storageOf(this.tensors.rates).buffer, 0, rate);
-    return this.#reader.run(this.device.programOf(this.train.program), storageOf(this.tensors.loss));
+    const { B, S, D } = BLOCK;
+    return (await this.#run(this.train.program, storageOf(this.tensors.loss))) / (B * S * D);
   }
 
   /** The forward pass alone. */
   async forward(): Promise<void> {
-    await this.#reader.run(this.device.programOf(this.infer.program), this.infer.rangeOf(this.tensors.y));
+    await this.#run(this.infer.program, this.infer.rangeOf(this.tensors.y));
+  }
+
+  /** Runs a program and reads the first number of a range: on WebGPU in one submit. */
+  async #run(program: Program, from: BufferRange): Promise<number> {
+    const { device } = this;
+    if (this.#reader && device instanceof WebGpuDevice) return this.#reader.run(device.programOf(program), from);
+    await device.run([program]);
+    return new Float32Array(await device.read({ ...from, bytes: 4 }))[0];
   }
 
   destroy(): void {
     this.train.destroy();
     this.infer.destroy();
-    this.#reader.destroy();
+    this.#reader?.destroy();
     for (const buffer of this.owned) buffer.destroy();
   }
 }

@@ -24,7 +24,8 @@ export async function countCalls(work: () => Promise<unknown>): Promise<ApiCount
 }
 
 function startCounting(): void {
-  if (isCounting) return;
+  // Without WebGPU there is nothing to count.
+  if (isCounting || typeof GPUComputePassEncoder === 'undefined') return;
   isCounting = true;
   count(GPUComputePassEncoder.prototype, 'dispatchWorkgroups', 'dispatches');
   count(GPUComputePassEncoder.prototype, 'dispatchWorkgroupsIndirect', 'dispatches');

@@ -2,6 +2,8 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { nodeDevices } from '../src/cli/node-device.ts';
 import { embeddedFolder } from '../src/cli/places.ts';
+import { nodeWasmHost } from '../src/cli/wasm-host.ts';
+import { WasmDevice } from '../src/device/wasm/wasm-device.ts';
 import { requestAdapter } from '../src/device/webgpu/gpu.ts';
 import { openWebGpu } from '../src/device/webgpu/webgpu-device.ts';
 import type { Place } from './bench.ts';
@@ -17,5 +19,6 @@ export const nodePlace: Place = {
     },
   },
   acquire: async (tuning) => openWebGpu(await requestAdapter(await nodeDevices(tuning).webgpu()), tuning),
+  acquireCpu: (threads) => WasmDevice.open(nodeWasmHost(threads)),
   readEmbedded: async (path) => new Uint8Array(await readFile(join(embeddedFolder, path))),
 };

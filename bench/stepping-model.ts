@@ -2,11 +2,10 @@ import { Learner } from '../src/gorp/learner.ts';
 import { type MethodSettings, planOf, withValues } from '../src/methods/registry.ts';
 import type { TargetModules } from '../src/gorp/method-groups.ts';
 import type { Device } from '../src/device/device.ts';
-import type { TuningStore } from '../src/device/webgpu/tune.ts';
-import type { WebGpuDevice } from '../src/device/webgpu/webgpu-device.ts';
+import { WebGpuDevice } from '../src/device/webgpu/webgpu-device.ts';
 import type { Network, SizedBatch } from '../src/models/network.ts';
 import type { ReadParameter } from '../src/models/parameters.ts';
-import { type Place, tunedDevice } from './bench.ts';
+import type { Place } from './bench.ts';
 import { type ApiCounts, countCalls } from './counts.ts';
 import { median, type Spent, summary, timed, type Timing } from './timing.ts';
 
@@ -60,7 +59,7 @@ export class SteppingModel {
 
   private constructor(
     private readonly place: Place,
-    readonly device: WebGpuDevice,
+    readonly device: Device,
     private readonly label: string,
     private readonly updateProjGap: number,
     private readonly network: Network,
@@ -70,12 +69,12 @@ export class SteppingModel {
 
   static async open(
     place: Place,
-    store: TuningStore,
+    acquire: () => Promise<Device>,
     label: string,
     method: MethodSettings,
     open: OpenModel,
   ): Promise<SteppingModel> {
-    const device = await tunedDevice(place, store);
+    const device = await acquire();
     try {
       const { network, targets, read, batch } = await open(device);
       const options = { seed: 1, maxGradNorm: 1, gradientAccumulation: 1 };
@@ -113,7 +112,7 @@ export class SteppingModel {
     await this.#step();
     // The programs of both kinds of steps take the kernels that are measured to be best, which some drivers compile at
     // first use.
-    await this.device.gpu.tuning.settled();
+    if (this.device instanceof WebGpuDevice) await this.device.gpu.tuning.settled();
     await this.#step();
     await this.#step();
   }

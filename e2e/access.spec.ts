@@ -1,6 +1,6 @@
 import { expect, type Page, test } from '@playwright/test';
 import { namelessControls } from './support/access.ts';
-import { openWorkbench, shownError } from './support/workbench.ts';
+import { expectNoWorkers, openWorkbench, shownError } from './support/workbench.ts';
 
 test('the page can be used without seeing it and without a mouse', async ({ page }) => {
   await openWorkbench(page);
@@ -56,7 +56,8 @@ test('the keyboard reaches every control, and Start names a setting that is wron
   expect(error.code).toBe('settings/invalid');
   expect(error.text).toContain('Epochs');
   await expect(page.locator('[data-setting="training.epochs"]')).toHaveAttribute('aria-invalid', 'true');
-  expect(page.workers(), 'nothing is started').toHaveLength(0);
+  await expect(page.getByTestId('stop'), 'nothing is started').toBeHidden();
+  await expectNoWorkers(page);
 });
 
 /** Goes through the page with the Tab key: what was not reached, what did not show its focus, and where Start came. */

@@ -1,11 +1,10 @@
-import { type Browser, expect, type Page, test } from '@playwright/test';
-import { expectConsistent } from './support/consistency.ts';
+import { expect, type Page, test } from '@playwright/test';
 import { type Answer, serveWithFaults } from './support/faulty-server.ts';
 import { storedWeights } from './support/stored.ts';
 import {
   type Choice,
   choose,
-  downloadResults,
+  expectNoWorkers,
   openWorkbench,
   shownError,
   start,
@@ -26,7 +25,7 @@ async function expectFailure(page: Page, code: string, named: string): Promise<v
   const error = await shownError(page);
   expect(error.code).toBe(code);
   expect(error.text).toContain(named);
-  expect(page.workers(), 'the worker has ended').toHaveLength(0);
+  await expectNoWorkers(page);
 }
 
 test('files that are missing, damaged or do not fit are named, and nothing half-written is kept', async ({
@@ -111,64 +110,4 @@ test('files that are missing, damaged or do not fit are named, and nothing half-
     expect(files).not.toContain('model.safetensors');
     expect(strayChunks).toBe(0);
   }
-});
-
-test('when the GPU process crashes the run fails with what it has measured, and another can be started', async ({
-  playwright,
-  launchOptions,
-  baseURL,
-}) => {
-  // A browser of its own: browsers remember crashes, and may switch the GPU off.
-  const browser = await playwright.chromium.launch(launchOptions);
-  try {
-    const page = await browser.newPage({ baseURL: baseURL ?? '' });
-    await openWorkbench(page);
-    await choose(page, { ...TINY, trainExamples: 400 });
-    await start(page);
-    await waitForStep(page, 2);
-    await crashGpuProcess(browser);
-    await waitForStatus(page, 'failed', 10_000);
-    expect((await shownError(page)).code).toBe('device/lost');
-    expect(page.workers(), 'the worker has ended').toHaveLength(0);
-    const { results } = await downloadResults(page);
-    expect(results).toMatchObject({ status: 'failed', error: { code: 'device/lost' } });
-    expectConsistent(results);
-    expect(results.curves.step.length).toBeGreaterThanOrEqual(2);
-
-    await start(page);
-    await waitForStep(page, 1);
-    await expect(page.getByTestId('error-panel')).toBeHidden();
-  } finally {
-    await browser.close();
-  }
-});
-
-async function crashGpuProcess(browser: Browser): Promise<void> {
-  const session = await browser.newBrowserCDPSession();
-  await session.send('Browser.crashGpuProcess');
-}
-
-test('a page without WebGPU says what to do', async ({ page, playwright, launchOptions, baseURL }) => {
-  const expectHelp = async (page: Page, obstacle: string): Promise<void> => {
-    await page.goto(baseURL ?? '');
-    const help = page.getByTestId('no-webgpu');
-    await expect(help).toHaveAttribute('data-obstacle', obstacle);
-    await expect(help.getByRole('heading')).toContainText('WebGPU');
-    expect(await help.getByRole('listitem').count()).toBeGreaterThan(1);
-    await expect(page.getByTestId('start')).toBeDisabled();
-  };
-
-  await test.step('a browser that does not know WebGPU', async () => {
-    await page.addInitScript(() => Reflect.deleteProperty(Navigator.prototype, 'gpu'));
-    await expectHelp(page, 'no-webgpu');
-  });
-
-  await test.step('a browser that has no adapter for it', async () => {
-    const browser = await playwright.chromium.launch({ ...launchOptions, args: ['--no-sandbox', '--disable-gpu'] });
-    try {
-      await expectHelp(await browser.newPage(), 'no-adapter');
-    } finally {
-      await browser.close();
-    }
-  });
 });

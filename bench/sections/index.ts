@@ -1,4 +1,5 @@
 import type { Section } from '../bench.ts';
+import { cpuSection } from './cpu.ts';
 import { blockSection } from './block.ts';
 import { evaluationSection } from './evaluation.ts';
 import { matmulSection } from './matmul.ts';
@@ -7,6 +8,7 @@ import { embeddedSteps, t5SmallSteps } from './steps.ts';
 
 /** What can be measured, in the order in which it is. */
 export const SECTIONS = {
+  cpu: cpuSection,
   matmul: matmulSection,
   selection: selectionSection,
   block: blockSection,

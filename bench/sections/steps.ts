@@ -2,7 +2,8 @@ import { embeddedMethod } from '../../src/run/presets.ts';
 import { networkOf } from '../../src/run/open-network.ts';
 import { sizedBatch } from '../../src/tasks/batches.ts';
 import { apiOverhead } from '../api-overhead.ts';
-import { memoryStore, type Place, type Section } from '../bench.ts';
+import type { WebGpuDevice } from '../../src/device/webgpu/webgpu-device.ts';
+import { memoryStore, type Place, type Section, tunedDevice } from '../bench.ts';
 import { EMBEDDED, embeddedTasks, openEmbedded } from '../embedded.ts';
 import { type OpenModel, STEP_METHODS, type StepMethod, SteppingModel, type StepTimings } from '../stepping-model.ts';
 import { randomBatch, randomWeights, T5_SMALL } from '../random-t5.ts';
@@ -10,15 +11,16 @@ import { digits, markdownTable, mebibytes } from '../table.ts';
 import type { Timing } from '../timing.ts';
 
 // What the default method takes beside one adapter for all tasks.
-const EMBEDDED_METHODS: readonly StepMethod[] = [
+export const EMBEDDED_METHODS: readonly StepMethod[] = [
   ...STEP_METHODS,
   { label: 'seq-lora', method: { name: 'seq-lora' } },
   { label: 'gorp-plus', method: { name: 'gorp-plus' } },
 ];
 
-/** Steps of the embedded model as the page's preset trains it, on a batch of its longest prompts. */
-export const embeddedSteps: Section = (place, { rounds }) =>
-  steps(place, rounds, 'the embedded model', EMBEDDED_METHODS, async (device) => {
+/** The embedded model with a batch of its longest prompts, as the page's preset trains it. */
+export const openEmbeddedSteps =
+  (place: Place): OpenModel =>
+  async (device) => {
     const { network, targets, tokenizer, model } = await openEmbedded(place, device);
     const [task] = await embeddedTasks(place, tokenizer, 1);
     const { batchSize, sourceLength, targetLength } = EMBEDDED.training;
@@ -28,7 +30,11 @@ export const embeddedSteps: Section = (place, { rounds }) =>
       .slice(0, batchSize);
     const batch = sizedBatch(task.train, longest, { batchSize, sourceLength, targetLength });
     return { network, targets, read: (name) => model.readTensor(name), batch };
-  });
+  };
+
+/** Steps of the embedded model. */
+export const embeddedSteps: Section = (place, { rounds }) =>
+  steps(place, rounds, 'the embedded model', EMBEDDED_METHODS, openEmbeddedSteps(place));
 
 // A step takes about ten CPU seconds where an adapter computes on the CPU, and is the steadier for it.
 const T5_SMALL_ROUNDS = 3;
@@ -42,20 +48,26 @@ export const t5SmallSteps: Section = (place, { rounds }) =>
 
 async function steps(place: Place, rounds: number, name: string, methods: readonly StepMethod[], open: OpenModel) {
   const store = memoryStore();
+  const devices: WebGpuDevice[] = [];
+  const acquire = async (): Promise<WebGpuDevice> => {
+    const device = await tunedDevice(place, store);
+    devices.push(device);
+    return device;
+  };
   const models: SteppingModel[] = [];
   try {
     for (const { label, method } of methods) {
       const settings = { ...embeddedMethod(method.name), ...method };
-      models.push(await SteppingModel.open(place, store, label, settings, open));
+      models.push(await SteppingModel.open(place, acquire, label, settings, open));
     }
     for (let round = 0; round < rounds; round++) {
       for (const model of models) await model.measure('refresh');
       for (const model of models) await model.measure('step');
     }
     const found = models.map((model) => model.timings);
-    const [{ device, sizes }] = models;
+    const [{ sizes }] = models;
     const most = Math.max(...found.map(({ calls }) => calls.dispatches));
-    const overhead = await apiOverhead(device.gpu, place.clock, most, rounds);
+    const overhead = await apiOverhead(devices[0].gpu, place.clock, most, rounds);
     return { numbers: { model: name, sizes, methods: found, overhead }, text: textOf(name, sizes, found, overhead) };
   } finally {
     for (const model of models) await model.destroy();

@@ -1,5 +1,6 @@
 import { useEffect } from 'react';
 import styles from './App.module.css';
+import { DeviceLine } from './device/DeviceLine.tsx';
 import { Header } from './Header.tsx';
 import { usePage, usePageState } from './page-context.tsx';
 import { ModelsTab } from './models/ModelsTab.tsx';
@@ -37,6 +38,7 @@ export function App() {
           <SetupPanel />
         </aside>
         <main className={styles.centre}>
+          <DeviceLine />
           <Notices />
           <Tabs tabs={TABS} selected={tab} onSelect={(next) => look({ tab: next })} label="Views of the run">
             {tab === 'run' && <RunTab />}

@@ -15,7 +15,7 @@ export function Header() {
   return (
     <header className={styles.header}>
       <h1 className={styles.name}>gorp-web</h1>
-      <p className={styles.line}>Continual fine-tuning on your own GPU. Nothing leaves this machine.</p>
+      <p className={styles.line}>Continual fine-tuning on your own machine. Nothing leaves it.</p>
       <Segmented
         label="Colours"
         options={THEMES}

@@ -1,20 +1,15 @@
 import type { ReactNode } from 'react';
-import { NoWebGpu } from './NoWebGpu.tsx';
 import styles from './Notices.module.css';
 import { usePageState } from './page-context.tsx';
-import { isActive } from './run-state.ts';
-import { obstacleOf, obstacleFromError } from './support.ts';
 
-/** What stands above the views when something is wrong: no WebGPU, an error, warnings. */
+/** What stands above the views when something is wrong: an error, warnings, a browser that slows the run down. */
 export function Notices() {
-  const support = usePageState((state) => state.support);
   const refused = usePageState((state) => state.refused);
   const error = usePageState(({ run }) => run.error);
   const results = usePageState(({ run }) => run.results);
   const warnings = usePageState(({ run }) => run.warnings);
-  const active = usePageState(({ run }) => isActive(run.status));
+  const slowdown = usePageState((state) => state.slowdown);
   const report = refused ?? error;
-  const obstacle = obstacleFromError(report?.code) ?? obstacleOf(support);
   return (
     <div className={styles.notices}>
       {report !== null && (
@@ -33,7 +28,12 @@ export function Notices() {
           </p>
         </div>
       )}
-      {obstacle !== null && !active && <NoWebGpu obstacle={obstacle} />}
+      {slowdown !== null && (
+        <p className={`${styles.panel} ${styles.warning}`} data-testid="slowdown">
+          The browser slows this tab while it is hidden: steps took {slowdown.toFixed(1)} times as long. Keep the page
+          in sight, in a window of its own, or switch off energy saving for it.
+        </p>
+      )}
       {warnings.length > 0 && (
         <Fold title={warnings.length === 1 ? '1 warning' : `${warnings.length} warnings`}>
           <ul className={styles.list} data-testid="warnings">

@@ -19,7 +19,10 @@ const RunSummarySchema = v.strictObject({
   seconds: v.number(),
   version: v.string(),
   model: v.string(),
-  device: v.pick(DeviceReportSchema, ['vendor', 'architecture', 'software']),
+  device: v.strictObject({
+    ...v.pick(DeviceReportSchema, ['vendor', 'architecture', 'software', 'kind', 'why']).entries,
+    description: v.optional(v.string(), ''), // runs of earlier versions lack it
+  }),
   settings: RunSettingsSchema,
   measures: v.strictObject({ exact: MeasuresSchema, ranked: MeasuresSchema }),
   /** Bytes that the whole results take, compressed; null where only this summary is kept. */
@@ -49,7 +52,7 @@ export const runKey = ({ id, startedAt }: Pick<RunSummary, 'id' | 'startedAt'>):
 /** The small part of a results file. @param resultsBytes of the whole, compressed; null where it is not kept. */
 export function summaryOf(results: Results, resultsBytes: number | null = null): RunSummary {
   const { id, startedAt, status, seconds, settings, measures } = results;
-  const { vendor, architecture, software } = results.device;
+  const { vendor, architecture, description, software, kind, why } = results.device;
   return {
     ...(id !== undefined && { id }),
     startedAt,
@@ -57,7 +60,7 @@ export function summaryOf(results: Results, resultsBytes: number | null = null):
     seconds,
     version: results.code.version,
     model: results.model.name,
-    device: { vendor, architecture, software },
+    device: { vendor, architecture, description, software, kind, why },
     settings,
     measures,
     resultsBytes,

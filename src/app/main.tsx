@@ -1,7 +1,12 @@
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { App } from './App.tsx';
+import { keepAwake } from './awake/wake-lock.ts';
+import { watchSlowdown } from './awake/watch-slowdown.ts';
 import './base.css';
+import { askLookWorker } from './device/look-worker.ts';
+import { keepPreferences, storedPreferences } from './device/preferences.ts';
+import { browserPace } from './estimate/pace.ts';
 import { browserHistory } from './history.ts';
 import { keepBudget, storedBudget } from './memory/budget.ts';
 import { askPlanWorker } from './memory/plan-worker.ts';
@@ -12,7 +17,6 @@ import { PageProvider } from './page-context.tsx';
 import { askWhereToSave, createKeptRounds, openExportsWorker } from './results/kept-rounds.ts';
 import { KeptRoundsProvider } from './results/kept-rounds-context.tsx';
 import { openWorkerSession } from './session.ts';
-import { webGpuSupport } from './support.ts';
 import { createTableDesk, openTablesWorker } from './tasks/table-desk.ts';
 import { browserTasks } from './tasks/task-store.ts';
 import { applyTheme, storedTheme } from './theme.ts';
@@ -23,19 +27,21 @@ if (root === null) throw new Error('index.html has no element #root.');
 const theme = storedTheme();
 applyTheme(theme);
 
-// In browsers without WebGPU the property is missing, whatever the types say.
-const gpu = 'gpu' in navigator ? navigator.gpu : undefined;
 const page = createPage({
   openSession: openWorkerSession,
   history: browserHistory(),
   tasks: browserTasks(),
   desk: createTableDesk(openTablesWorker),
-  findSupport: () => webGpuSupport(gpu, isSecureContext),
   theme,
-  models: { openModels: openModelsWorker, storage: navigator.storage, gpu },
+  models: { openModels: openModelsWorker, storage: navigator.storage },
   memory: { ask: askPlanWorker, budget: storedBudget(), keep: keepBudget },
+  device: { ask: askLookWorker, preferences: storedPreferences(), keep: keepPreferences },
+  pace: browserPace(),
 });
 const kept = createKeptRounds(openExportsWorker, askWhereToSave, download);
+// Browsers without wake locks lack the property, whatever the types say.
+keepAwake(page.store, 'wakeLock' in navigator ? navigator.wakeLock : undefined, document);
+watchSlowdown(page.store, document, () => performance.now());
 void page.load();
 
 createRoot(root).render(

@@ -3,6 +3,7 @@ import { embeddedSettings } from '../run/presets.ts';
 import type { WorkerCommand, WorkerEvent } from '../worker/protocol.ts';
 import { BATCH_MS, createPage, type PageParts } from './page.ts';
 import { lossColumns } from './charts/series.ts';
+import { USUAL } from './device/preferences.ts';
 import { memoryHistory } from './testing/memory-history.ts';
 import { createTableDesk } from './tasks/table-desk.ts';
 import { tablesHere } from './testing/tables-here.ts';
@@ -22,10 +23,11 @@ function setUp(parts: Partial<PageParts> = {}) {
     history: memoryHistory(),
     tasks: memoryTasks(),
     desk: createTableDesk(tablesHere),
-    findSupport: () => Promise.resolve('ready'),
     theme: 'system',
-    models: { openModels: () => ({ send: () => undefined }), storage: undefined, gpu: undefined },
+    models: { openModels: () => ({ send: () => undefined }), storage: undefined },
     memory: { ask: () => () => undefined, budget: null, keep: () => undefined },
+    device: { ask: () => () => undefined, preferences: USUAL, keep: () => undefined },
+    pace: { factor: () => null, note: () => undefined },
     ...parts,
   });
   return {
@@ -216,7 +218,7 @@ describe('createPage', () => {
     const refuse = () => Promise.reject(new Error('storage is off'));
     const { page, emit, run } = setUp({ history: { list: refuse, add: refuse, open: refuse, remove: refuse } });
     await page.load();
-    expect(page.store.getState()).toMatchObject({ support: 'ready', historyProblem: 'storage is off' });
+    expect(page.store.getState()).toMatchObject({ historyProblem: 'storage is off' });
     page.start();
     emit(...scriptedRun(embeddedSettings('quick', 'gorp')));
     await settle();

@@ -14,6 +14,11 @@ import { publishedOrder } from '../tasks/orders.ts';
 import { withEndpoint } from '../weights/hub.ts';
 import type { ModelAccess } from '../weights/source.ts';
 import type { WorkerEvent } from '../worker/protocol.ts';
+import { createDeviceLook } from './device/device-look.ts';
+import type { AskForDevice } from './device/look-worker.ts';
+import type { Preferences } from './device/preferences.ts';
+import { type Estimate, estimateOf } from './estimate/estimate.ts';
+import type { Pace } from './estimate/pace.ts';
 import { type RunHistory, runKey } from './history.ts';
 import { budgetBytes } from './memory/budget.ts';
 import type { AskForPlan } from './memory/plan-worker.ts';
@@ -24,7 +29,6 @@ import { applyEvents, isActive, type RunStatus, startingRun } from './run-state.
 import type { OpenSession, TrainingSession } from './session.ts';
 import { checkedSettings } from './setup/validate.ts';
 import { createPageStore, type PageStore, type View } from './store.ts';
-import type { Support } from './support.ts';
 import { createTaskActions, type TaskActions } from './tasks/actions.ts';
 import { pageTasksOf } from './tasks/sources.ts';
 import type { TableDesk } from './tasks/table-desk.ts';
@@ -40,10 +44,18 @@ export interface PageParts {
   history: RunHistory;
   tasks: TaskStore;
   desk: TableDesk;
-  findSupport: () => Promise<Support>;
   theme: Theme;
   models: ModelsParts;
   memory: MemoryParts;
+  device: DeviceParts;
+  pace: Pace;
+}
+
+/** Where devices are looked for, and choices about this machine are kept. */
+export interface DeviceParts {
+  ask: AskForDevice;
+  preferences: Preferences;
+  keep: (preferences: Preferences) => void;
 }
 
 /** Where plans of memory are made, and the budget is kept. */
@@ -56,7 +68,7 @@ export interface MemoryParts {
 /** Everything a person can do on the page, over one store. */
 export interface Page {
   readonly store: PageStore;
-  /** Looks for WebGPU again, and reads the earlier runs. */
+  /** Looks for the device, and reads tasks and earlier runs. */
   readonly load: () => Promise<void>;
   readonly edit: (change: (draft: RunSettings) => RunSettings) => void;
   /** The models kept in this browser. */
@@ -75,7 +87,12 @@ export interface Page {
   /** Own tasks, the CL_Benchmark folder, order files. */
   readonly tasks: TaskActions;
   readonly look: (change: Partial<View>) => void;
-  /** GiB of GPU memory that runs may take; null for no limit. */
+  readonly prefer: (change: Partial<Preferences>) => void;
+  /** Looks for the device again. */
+  readonly lookAgain: () => void;
+  /** How long earlier runs took, beside their estimates. */
+  readonly pace: Pace;
+  /** GiB of memory that runs may take; null for no limit. */
   readonly setMemoryBudget: (budget: number | null) => void;
   /** Whether the weights of every round are kept by the next run. */
   readonly keepEveryRound: (everyRound: boolean) => void;
@@ -92,12 +109,16 @@ export interface Page {
   readonly openRun: (key: string) => Promise<void>;
 }
 
-export function createPage({ openSession, history, tasks, desk, findSupport, theme, models, memory }: PageParts): Page {
-  const store = createPageStore(theme, memory.budget);
+export function createPage(parts: PageParts): Page {
+  const { openSession, history, tasks, desk, theme, models, memory, device, pace } = parts;
+  const store = createPageStore(theme, memory.budget, device.preferences);
   const { getState, setState } = store;
   const memoryPlanner = createMemoryPlanner(store, memory.ask);
+  const deviceLook = createDeviceLook(store, device.ask);
   const taskActions = createTaskActions(store, tasks, desk);
   let session: TrainingSession | null = null;
+  /** What was estimated of the run that goes on. */
+  let estimate: Estimate | null = null;
   let waiting: WorkerEvent[] = [];
   let timer: ReturnType<typeof setTimeout> | null = null;
 
@@ -129,6 +150,8 @@ export function createPage({ openSession, history, tasks, desk, findSupport, the
 
   const keep = async (): Promise<void> => {
     const { results } = getState().run;
+    if (results?.status === 'finished' && estimate?.plainSeconds)
+      pace.note(estimate.device, results.settings.model, results.seconds / estimate.plainSeconds);
     if (results !== null) await withHistory(() => history.add(results));
   };
 
@@ -154,7 +177,11 @@ export function createPage({ openSession, history, tasks, desk, findSupport, the
 
   const receive = (event: WorkerEvent): void => {
     waiting.push(event);
-    timer ??= setTimeout(flush, BATCH_MS);
+    // The end is not waited for: in a hidden tab timers may be a minute late, and the worker holds memory until then.
+    if (event.type === 'finished' || event.type === 'stopped' || event.type === 'failed') {
+      if (timer !== null) clearTimeout(timer);
+      flush();
+    } else timer ??= setTimeout(flush, BATCH_MS);
   };
 
   return {
@@ -162,8 +189,8 @@ export function createPage({ openSession, history, tasks, desk, findSupport, the
     models: createModelsActions(store, models),
     load: async () => {
       memoryPlanner.watch();
-      const [support] = await Promise.all([findSupport(), refreshHistory(), taskActions.load()]);
-      setState({ support });
+      deviceLook.watch();
+      await Promise.all([refreshHistory(), taskActions.load()]);
     },
     edit: (change) => setState(({ draft }) => ({ draft: change(draft), refused: null })),
     setHub: (endpoint) => changeAccess(({ hub }) => ({ hub: withEndpoint(hub, endpoint) })),
@@ -195,6 +222,13 @@ export function createPage({ openSession, history, tasks, desk, findSupport, the
     },
     tasks: taskActions,
     look: (change) => setState(({ view }) => ({ view: { ...view, ...change } })),
+    pace,
+    lookAgain: deviceLook.again,
+    prefer: (change) => {
+      setState({ ...change, refused: null });
+      const { device: chosen, keepAwake } = getState();
+      device.keep({ device: chosen, keepAwake });
+    },
     setMemoryBudget: (memoryBudget) => {
       memory.keep(memoryBudget);
       setState({ memoryBudget, refused: null });
@@ -215,7 +249,8 @@ export function createPage({ openSession, history, tasks, desk, findSupport, the
         setState({ refused: reportOf(error) });
         return;
       }
-      const { access, device, everyRound, goOn, taskData, memoryBudget: budget } = getState();
+      const { access, device: choice, everyRound, goOn, taskData, memoryBudget: budget } = getState();
+      estimate = estimateOf(getState(), pace);
       setState(({ view }) => ({
         run: startingRun(settings),
         refused: null,
@@ -225,7 +260,15 @@ export function createPage({ openSession, history, tasks, desk, findSupport, the
       session = openSession(receive);
       const tasks = pageTasksOf(settings, taskData);
       const rounds = { everyRound, goesOn: goOn !== null };
-      session.send({ type: 'start', settings, device, access, tasks, rounds, memoryBudget: budgetBytes(budget) });
+      session.send({
+        type: 'start',
+        settings,
+        device: choice,
+        access,
+        tasks,
+        rounds,
+        memoryBudget: budgetBytes(budget),
+      });
     },
     pause: () => {
       if (getState().run.status !== 'running') return;

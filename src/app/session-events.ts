@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import { type ErrorCode, GorpError } from '../base/errors.ts';
+import { WorkSchema } from '../run/duration.ts';
 import { MemoryPlanSchema } from '../run/memory-plan.ts';
 import {
   DeviceReportSchema,
@@ -62,7 +63,7 @@ const EventSchema = v.variant('type', [
     time: v.nullable(TestTimeSchema),
   }),
   v.strictObject({ type: v.literal('space'), round: v.number(), tensors: v.array(TensorSpaceSchema) }),
-  v.strictObject({ type: v.literal('memory-plan'), plan: MemoryPlanSchema }),
+  v.strictObject({ type: v.literal('memory-plan'), plan: MemoryPlanSchema, work: WorkSchema }),
   v.strictObject({
     type: v.literal('memory'),
     liveBytes: v.number(),

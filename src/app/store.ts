@@ -6,11 +6,12 @@ import type { RunSettings } from '../run/settings.ts';
 import { HUB } from '../weights/hub.ts';
 import type { ModelAccess } from '../weights/source.ts';
 import type { OpenedFile } from '../worker/protocol.ts';
+import { type DeviceState, LOOKING } from './device/device-state.ts';
+import { type Preferences, USUAL } from './device/preferences.ts';
 import type { RunSummary } from './history.ts';
 import { NO_PLAN, type PlanState } from './memory/plan-state.ts';
 import { type ModelsState, NO_MODELS } from './models/models-state.ts';
 import { IDLE, type RunState } from './run-state.ts';
-import type { Support } from './support.ts';
 import { NO_TASKS, type TaskData } from './tasks/task-store.ts';
 import type { Theme } from './theme.ts';
 
@@ -33,15 +34,20 @@ export interface View {
 }
 
 export interface PageState {
-  support: Support;
   /** The form: may hold values that do not pass the schema, NaN for an empty number. */
   draft: RunSettings;
   /** What the model needs beside its name: never stored, recorded or put into an address. */
   access: ModelAccess;
   models: ModelsState;
-  /** GiB of GPU memory that a run may take; null where the person has not said. Kept in this browser. */
-  /** What to train on. */
+  /** What to train on. Kept in this browser. */
   device: DeviceChoice;
+  /** What that would be. */
+  deviceFound: DeviceState;
+  /** Whether the screen is kept on while a run goes on. Kept in this browser. */
+  keepAwake: boolean;
+  /** How many times as long steps of this run take while the tab is hidden; null where that is not much. */
+  slowdown: number | null;
+  /** GiB of memory that a run may take; null where the person has not said. Kept in this browser. */
   memoryBudget: number | null;
   /** The memory that a run with the draft's settings would take. */
   memoryPlan: PlanState;
@@ -68,13 +74,19 @@ export interface PageState {
 export type PageStore = StoreApi<PageState>;
 
 /** The page's one store, usable without React. */
-export const createPageStore = (theme: Theme, memoryBudget: number | null = null): PageStore =>
+export const createPageStore = (
+  theme: Theme,
+  memoryBudget: number | null = null,
+  { device, keepAwake }: Preferences = USUAL,
+): PageStore =>
   createStore<PageState>(() => ({
-    support: 'unknown',
     draft: embeddedSettings('full', 'gorp-plus'),
     access: { hub: { endpoint: HUB, token: null }, files: [] },
     models: NO_MODELS,
-    device: 'auto',
+    device,
+    deviceFound: LOOKING,
+    keepAwake,
+    slowdown: null,
     memoryBudget,
     memoryPlan: NO_PLAN,
     everyRound: false,

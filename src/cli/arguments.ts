@@ -77,3 +77,9 @@ export const deviceChoices = (values: {
 /** Whether an option was given, and is not only its default. */
 export const isGiven = (args: readonly string[], option: string): boolean =>
   args.some((arg) => arg === `--${option}` || arg.startsWith(`--${option}=`));
+
+/** Options that would be without effect are refused. @param why what the command takes instead. @throws UsageError. */
+export function refuseOptions(args: readonly string[], options: readonly string[], why: string): void {
+  const given = options.find((option) => isGiven(args, option));
+  if (given !== undefined) throw new UsageError(`--${given} has no effect here: ${why}.`);
+}

@@ -1,5 +1,13 @@
 import type { SavedRound } from '../run/outputs/saved-round.ts';
-import { DEVICE_OPTIONS, DEVICE_USAGE, deviceChoices, isGiven, noPositionals, readArguments } from './arguments.ts';
+import {
+  DEVICE_OPTIONS,
+  DEVICE_USAGE,
+  deviceChoices,
+  isGiven,
+  noPositionals,
+  readArguments,
+  refuseOptions,
+} from './arguments.ts';
 import { nodeHost } from './host.ts';
 import { runReporter } from './reporter.ts';
 import { claimOut } from './out-folder.ts';
@@ -74,6 +82,8 @@ async function whatToTest(
 ): Promise<ChosenRun> {
   if (saved === undefined) return chooseRun(values);
   const { settings } = saved.results;
+  refuseOptions(args, ['model', 'method'], 'model and method are those of the round');
+  if (!isGiven(args, 'order')) refuseOptions(args, ['tasks', 'preset'], 'tasks are those of the round without --order');
   if (!isGiven(args, 'order')) return { settings: changed(settings, values.seed, values.set), ownTasks: [] };
   const { settings: chosen, ownTasks } = await chooseRun({ ...values, method: settings.method.name });
   return { settings: { ...chosen, model: settings.model, method: settings.method }, ownTasks };

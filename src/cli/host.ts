@@ -1,17 +1,19 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { cpus } from 'node:os';
 import { basename, join, resolve } from 'node:path';
 import { GorpError } from '../base/errors.ts';
 import type { DeviceChoice } from '../base/device-choice.ts';
-import { openDevice } from '../device/choice.ts';
+import { type DeviceHost, openDevice } from '../device/choice.ts';
+import type { Speed } from '../run/duration.ts';
 import type { RunHost } from '../run/host.ts';
 import type { ReadText } from '../tasks/benchmark.ts';
 import { rawFolder, remoteReader } from '../tasks/remote.ts';
 import type { Task } from '../tasks/task.ts';
+import { deviceSpeed } from './device-speed.ts';
 import { nodeDevices } from './node-device.ts';
 import { embeddedFolder, openNamedModel } from './places.ts';
-import { fileTuningStore } from './tuning-store.ts';
+import { platformName } from './platform.ts';
+import { cacheFile, fileStore } from './file-store.ts';
 
 declare const __APP_VERSION__: string;
 declare const __APP_COMMIT__: string;
@@ -22,12 +24,18 @@ export interface NodeChoices {
   readonly ownTasks?: readonly Task[];
   /** Bytes. */
   readonly memoryBudget?: number | null;
+  /** Told how fast the device is, before the run begins on it. */
+  readonly onSpeed?: (speed: Speed) => void;
 }
 
 /** What a run needs, in Node: Dawn, and models and tasks as the command line names them. */
-export function nodeHost({ ownTasks = [], memoryBudget = null, device }: NodeChoices): Omit<RunHost, 'emit'> {
+export function nodeHost({ ownTasks = [], memoryBudget = null, device, onSpeed }: NodeChoices): Omit<RunHost, 'emit'> {
   return {
-    acquireDevice: () => openDevice(device, nodeDevices({ store: fileTuningStore(), platform: platformName(), now })),
+    acquireDevice: async () => {
+      const opened = await openDevice(device, nodeDeviceHost());
+      if (onSpeed) onSpeed(await deviceSpeed(opened.device));
+      return opened;
+    },
     openModel: (model, onProgress, signal, inspect) => openNamedModel(model, { onProgress, signal, inspect }),
     ownTask: (name) => Promise.resolve(ownTasks.find((task) => task.name === name)),
     taskReader: nodeTaskReader,
@@ -39,8 +47,9 @@ export function nodeHost({ ownTasks = [], memoryBudget = null, device }: NodeCho
 
 const now = (): number => performance.now();
 
-/** Where kernels are chosen, by name: a driver that computes on the CPU says of it only how wide its registers are. */
-const platformName = (): string => [`Node ${process.versions.node}`, cpus().at(0)?.model ?? 'CPU'].join(' on ');
+/** Devices of Node whose kernel choices are kept on disk. */
+export const nodeDeviceHost = (): DeviceHost =>
+  nodeDevices({ store: fileStore(cacheFile('tuning.json')), platform: platformName(), now });
 
 /** The folder that holds CL_Benchmark and configs: the one that is named, or that in which a named CL_Benchmark lies. */
 const benchmarkRoot = (folder: string): string =>

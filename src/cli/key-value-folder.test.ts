@@ -35,6 +35,15 @@ describe('a weight store in a folder', () => {
     expect([await readdir(join(root, 'objects')), await readdir(join(root, 'bytes'))]).toEqual([[], []]);
   });
 
+  it('removes what a killed process left half-written, once it is old', async () => {
+    await FolderKeyValue.open(root);
+    const [old, recent] = ['old', 'recent'].map((name) => join(root, 'bytes', `${name}.draft`));
+    for (const path of [old, recent]) await writeFile(path, 'half');
+    await utimes(old, 0, 0);
+    await FolderKeyValue.open(root);
+    expect(await readdir(join(root, 'bytes'))).toEqual(['recent.draft']);
+  });
+
   it('knows the room on the disk, and finds a damaged chunk', async () => {
     const values = await FolderKeyValue.open(root);
     expect(await values.room()).toBeGreaterThan(0);

@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { mkdir, readdir, readFile, rename, rm, statfs, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, stat, statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { GorpError } from '../base/errors.ts';
@@ -7,6 +7,18 @@ import type { KeyValue } from '../weights/key-value.ts';
 import { FileLock } from './file-lock.ts';
 
 const RETRY_MS = 200;
+
+/** A draft that nobody has touched for so long was left by a process that is gone: a chunk is written in moments. */
+const ABANDONED_MS = 3_600_000;
+
+async function removeOldDrafts(folder: string): Promise<void> {
+  for (const name of await readdir(folder)) {
+    if (!name.endsWith('.draft')) continue;
+    const path = join(folder, name);
+    const { mtimeMs } = await stat(path).catch(() => ({ mtimeMs: Infinity }));
+    if (Date.now() - mtimeMs > ABANDONED_MS) await rm(path, { force: true });
+  }
+}
 
 interface Named {
   key: string;
@@ -37,6 +49,7 @@ export class FolderKeyValue implements KeyValue {
     const values = new FolderKeyValue(root);
     await values.#guarded(async () => {
       for (const folder of [values.#objects, values.#bytes, values.#locks]) await mkdir(folder, { recursive: true });
+      for (const folder of [values.#objects, values.#bytes]) await removeOldDrafts(folder);
     });
     return values;
   }

@@ -23,16 +23,16 @@ function findEmbedded(from: string): string {
 
 /** Where fetched models are kept: `GORP_WEB_CACHE`, else the user's folder for caches. */
 export const modelsFolder = (env: Readonly<Record<string, string | undefined>> = process.env): string =>
-  env['GORP_WEB_CACHE'] ?? join(env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'gorp-web', 'models');
+  env['GORP_WEB_CACHE'] || join(env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'gorp-web', 'models');
 
 /** The models that have been fetched. @throws GorpError `store/failed`. */
 export const openModels = async (): Promise<WeightStore> => openStore(await FolderKeyValue.open(modelsFolder()));
 
-/** The hub as the environment names it. */
-export function hubAccess(): HubAccess {
-  const { HF_ENDPOINT: endpoint = HUB, HF_TOKEN: token = null } = process.env;
-  return { endpoint, token };
-}
+/** The hub as the environment names it. Empty variables count as unset. */
+export const hubAccess = (env: Readonly<Record<string, string | undefined>> = process.env): HubAccess => ({
+  endpoint: env['HF_ENDPOINT'] || HUB,
+  token: env['HF_TOKEN'] || null,
+});
 
 /**
  * Opens a model as the command line names it: `embedded`, a folder on disk, `org/name[@revision]` or an address. What

@@ -1,13 +1,18 @@
-import type { DeviceOutline } from '../device/counting-device.ts';
+import type { DeviceChoice } from '../base/device-choice.ts';
+import { GorpError } from '../base/errors.ts';
+import { openDevice } from '../device/choice.ts';
+import { type DeviceOutline, outlineOf } from '../device/counting-device.ts';
 import { methodPreset } from '../methods/registry.ts';
+import { roughly, secondsFor, type Speed, tasksAhead, workOfRun } from '../run/duration.ts';
 import { asRefusal, checkBudget, inGiB, type MemoryPlan, PART_NAMES, PARTS, type Moment } from '../run/memory-plan.ts';
-import { declaredType, type MemoryQuestion, planMemory } from '../run/plan-memory.ts';
+import { declaredType, type MemoryQuestion, planMemory, planRun, type RunPlan } from '../run/plan-memory.ts';
 import { workAhead } from '../run/planned-work.ts';
 import { loadTask } from '../tasks/benchmark.ts';
 import { EMBEDDED_KINDS } from '../tasks/orders.ts';
-import { memoryBudget, noPositionals, readArguments } from './arguments.ts';
+import { DEVICE_OPTIONS, deviceChoices, noPositionals, readArguments } from './arguments.ts';
 import { EXIT } from './exit-codes.ts';
-import { nodeTaskReader } from './host.ts';
+import { deviceSpeed } from './device-speed.ts';
+import { nodeDeviceHost, nodeTaskReader } from './host.ts';
 import { openNamedConfig } from './places.ts';
 import { PUBLISHED_MODELS } from './published-models.ts';
 import { chooseRun, type ChosenRun, SETTINGS_OPTIONS, SETTINGS_USAGE } from './run-settings.ts';
@@ -16,16 +21,16 @@ import { Terminal } from './terminal.ts';
 export const PLAN_USAGE = `Usage: gorp-web plan [options]
        gorp-web plan --published
 
-Tells what training takes on a GPU, with texts of the full length; needs neither GPU nor weights, only the config.json of
-the model. Drivers take some more.
+Tells what training takes: memory, with texts of the full length, and time, by a short measurement of the device. Needs
+no weights, only the config.json of the model. Drivers take some more memory.
 
 ${SETTINGS_USAGE}
+  --device NAME    auto (default: a graphics card, else the CPU), gpu or cpu; a plan for gpu without one tells no time
   --gpu-memory GIB fails, with what would help, when more is needed
   --published      a table of models of published sizes instead, by gorp and with labels of up to 50 tokens
   --json           one JSON object on stdout, bytes
   --help`;
 
-/** What Chrome allows in one buffer on most GPUs, bytes. */
 // What browsers allow in one buffer on most cards.
 const DEVICE: DeviceOutline = { kind: 'webgpu', limits: { buffer: 2 ** 31 - 4, total: null } };
 
@@ -33,35 +38,61 @@ const DEVICE: DeviceOutline = { kind: 'webgpu', limits: { buffer: 2 ** 31 - 4, t
 export async function plan(args: string[]): Promise<number> {
   const options = {
     ...SETTINGS_OPTIONS,
-    'gpu-memory': { type: 'string' },
+    ...DEVICE_OPTIONS,
     published: { type: 'boolean', default: false },
   } as const;
   const { values, positionals } = readArguments(args, options);
   noPositionals(positionals);
   const terminal = new Terminal(values.json);
   if (values.published) return published(terminal);
-  const budget = memoryBudget(values['gpu-memory']);
+  const { device: choice, memoryBudget: budget } = deviceChoices(values);
   const chosen = await chooseRun(values, { readsTasks: false });
   const { model, method, training, order } = chosen.settings;
   const config = await openNamedConfig(model);
   const work = workAhead(chosen.settings, await labelsOf(chosen));
-  const planned = await planOf({
+  const measured = await measuredDevice(choice);
+  const { memory: planned, effort } = await planOf({
     config,
     method,
     training,
     work,
     storedAs: () => declaredType(config),
-    device: DEVICE,
+    device: measured?.outline ?? DEVICE,
   });
-  terminal.event({ type: 'memory-plan', model, method: method.name, order, training, plan: planned });
+  const own = chosen.ownTasks.map(
+    ({ name, train, test }) => [name, { train: train.length, test: test.length }] as const,
+  );
+  const tasks = tasksAhead(chosen.settings, new Map(own));
+  const seconds = measured && tasks && secondsFor(workOfRun(chosen.settings, tasks, effort), measured.speed);
+  const device = measured?.name ?? null;
+  const what = { model, method: method.name, order, training, device, seconds: seconds ?? null };
+  terminal.event({ type: 'memory-plan', ...what, plan: planned });
   terminal.result(describe(planned));
+  if (measured && seconds) terminal.result(`\nTime: ${roughly(seconds)} on ${measured.name}`);
   checkBudget(planned, budget, training);
   return EXIT.ok;
 }
 
-async function planOf(question: MemoryQuestion & { training: Parameters<typeof checkBudget>[2] }): Promise<MemoryPlan> {
+/** The device that would train, and its speed; undefined where a GPU is asked for and there is none. */
+async function measuredDevice(
+  choice: DeviceChoice,
+): Promise<{ outline: DeviceOutline; speed: Speed; name: string } | undefined> {
   try {
-    return await planMemory(question);
+    const { device } = await openDevice(choice, nodeDeviceHost());
+    try {
+      return { outline: outlineOf(device), speed: await deviceSpeed(device), name: device.facts.description };
+    } finally {
+      await device.destroy();
+    }
+  } catch (thrown) {
+    if (choice === 'gpu' && thrown instanceof GorpError && thrown.code.startsWith('gpu/')) return undefined;
+    throw thrown;
+  }
+}
+
+async function planOf(question: MemoryQuestion & { training: Parameters<typeof checkBudget>[2] }): Promise<RunPlan> {
+  try {
+    return await planRun(question);
   } catch (thrown) {
     throw asRefusal(thrown, question.training);
   }
@@ -94,7 +125,7 @@ function describe({ parts, moment, moments }: MemoryPlan): string {
       inGiB(moments[one] ?? 0),
     ]),
   ];
-  return ['| use | GPU memory |', '| --- | --: |', ...rows.map((row) => `| ${row.join(' | ')} |`)].join('\n');
+  return ['| use | memory |', '| --- | --: |', ...rows.map((row) => `| ${row.join(' | ')} |`)].join('\n');
 }
 
 /** GORP on models of published size, as Markdown. */

@@ -1,6 +1,8 @@
+import type { DeviceReason } from '../base/device-choice.ts';
 import type { RunEvent } from '../run/events.ts';
 import { inGiB } from '../run/memory-plan.ts';
-import type { TestTime } from '../run/results.ts';
+import { roughly, secondsFor, type Speed } from '../run/duration.ts';
+import type { DeviceReport, TestTime } from '../run/results.ts';
 import { megabytes, spell, type Terminal } from './terminal.ts';
 
 type Progress = Extract<RunEvent, { type: 'progress' }>;
@@ -9,9 +11,13 @@ type Progress = Extract<RunEvent, { type: 'progress' }>;
  * Tells a run in the terminal as it goes on: one line that is written over where there is a terminal, else a line for
  * everything that has come to an end. With `--json` every event is a line of JSON.
  *
- * @param label put before each line, where several runs share the terminal.
+ * @param options `label`: put before each line, where several runs share the terminal; `speed`: that of the device, once
+ *   it is known, to tell how long the run will take.
  */
-export function runReporter(terminal: Terminal, label = ''): (event: RunEvent) => void {
+export function runReporter(
+  terminal: Terminal,
+  { label = '', speed }: { label?: string; speed?: () => Speed | undefined } = {},
+): (event: RunEvent) => void {
   let loss = '';
   let tasks: string[] = [];
   let round = 0;
@@ -20,9 +26,7 @@ export function runReporter(terminal: Terminal, label = ''): (event: RunEvent) =
     terminal.event(event);
     switch (event.type) {
       case 'device': {
-        const { vendor, architecture, description, software } = event.device;
-        const name = description || `${vendor} ${architecture}`;
-        note(`GPU: ${name}${software ? ' (software: slow)' : ''}`);
+        note(deviceText(event.device));
         break;
       }
       case 'plan': {
@@ -33,9 +37,12 @@ export function runReporter(terminal: Terminal, label = ''): (event: RunEvent) =
         );
         break;
       }
-      case 'memory-plan':
-        note(`GPU memory: ${inGiB(event.plan.total)} at most, while ${event.plan.moment}`);
+      case 'memory-plan': {
+        const measured = speed?.();
+        note(`Memory: ${inGiB(event.plan.total)} at most, while ${event.plan.moment}`);
+        if (measured) note(`Time: ${roughly(secondsFor(event.work, measured))}`);
         break;
+      }
       case 'progress':
         if (event.phase === 'train' && event.round !== round) {
           round = event.round;
@@ -68,6 +75,21 @@ export function runReporter(terminal: Terminal, label = ''): (event: RunEvent) =
         break;
     }
   };
+}
+
+const REASONS: Readonly<Record<DeviceReason, string>> = {
+  asked: 'as asked for',
+  hardware: 'a graphics card is there',
+  'no-webgpu': 'there is no WebGPU',
+  'no-adapter': 'no graphics card was found',
+  'software-adapter': 'the only graphics adapter is software, which is slower',
+};
+
+/** `Device: CPU by WebAssembly, SIMD, 2 threads (no graphics card was found)`. */
+function deviceText({ kind, why, vendor, architecture, description, software }: DeviceReport): string {
+  const name = description || `${vendor} ${architecture}`;
+  const slow = kind === 'webgpu' && software ? '; a graphics adapter of software: slow' : '';
+  return `Device: ${name} (${REASONS[why]}${slow})`;
 }
 
 /** `; 5210 tokens/s read, 480 written`. */

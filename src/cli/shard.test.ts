@@ -8,6 +8,16 @@ test.each<[string | undefined, NodeJS.ProcessEnv, [number, number]]>([
   ['0/2', { SLURM_ARRAY_TASK_ID: '7', SLURM_ARRAY_TASK_COUNT: '9' }, [0, 2]],
   [undefined, { SLURM_ARRAY_TASK_ID: '3', SLURM_ARRAY_TASK_MIN: '1', SLURM_ARRAY_TASK_COUNT: '4' }, [2, 4]],
   [undefined, { SLURM_ARRAY_TASK_ID: '0', SLURM_ARRAY_TASK_COUNT: '1' }, [0, 1]],
+  [
+    undefined,
+    {
+      SLURM_ARRAY_TASK_ID: '9',
+      SLURM_ARRAY_TASK_MIN: '1',
+      SLURM_ARRAY_TASK_STEP: '4',
+      SLURM_ARRAY_TASK_COUNT: '3',
+    },
+    [2, 3],
+  ],
   [undefined, { JOB_COMPLETION_INDEX: '1', JOB_COMPLETION_COUNT: '2' }, [1, 2]],
 ])('--shard %s with %j is part %j', (option, env, [index, count]) => {
   expect(readShard(option, env)).toEqual({ index, count });
@@ -17,6 +27,7 @@ test.each<[string | undefined, NodeJS.ProcessEnv]>([
   ['3/3', {}],
   ['1', {}],
   ['-1/2', {}],
+  [undefined, { SLURM_ARRAY_TASK_ID: '5', SLURM_ARRAY_TASK_MIN: '1', SLURM_ARRAY_TASK_COUNT: '3' }],
   [undefined, { JOB_COMPLETION_INDEX: '0' }],
   [undefined, { JOB_COMPLETION_INDEX: 'x', JOB_COMPLETION_COUNT: '2' }],
 ])('--shard %s with %j is refused', (option, env) => {

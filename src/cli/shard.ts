@@ -7,7 +7,7 @@ export interface Shard {
 }
 
 /**
- * `--shard I/N`, or what the scheduler says: a task of a Slurm array (`SLURM_ARRAY_TASK_ID`, `…_MIN`, `…_COUNT`), a pod
+ * `--shard I/N`, or what the scheduler says: a task of a Slurm array (`SLURM_ARRAY_TASK_ID`, `…_MIN`, `…_STEP`, `…_COUNT`), a pod
  * of a Kubernetes indexed job (`JOB_COMPLETION_INDEX`, and `JOB_COMPLETION_COUNT`, which the manifest has to set). All of
  * the list where nothing is said.
  *
@@ -22,11 +22,13 @@ export function readShard(option: string | undefined, env: NodeJS.ProcessEnv): S
   const {
     SLURM_ARRAY_TASK_ID: task,
     SLURM_ARRAY_TASK_MIN: first = '0',
+    SLURM_ARRAY_TASK_STEP: step = '1',
     SLURM_ARRAY_TASK_COUNT: tasks,
     JOB_COMPLETION_INDEX: pod,
     JOB_COMPLETION_COUNT: pods,
   } = env;
-  if (task !== undefined && tasks !== undefined) return checked(Number(task) - Number(first), Number(tasks), 'Slurm');
+  if (task !== undefined && tasks !== undefined)
+    return checked((Number(task) - Number(first)) / Number(step), Number(tasks), 'Slurm');
   if (pod === undefined) return { index: 0, count: 1 };
   if (pods === undefined) {
     throw new UsageError(

@@ -108,7 +108,7 @@ async function oneRun(
   const { method, training } = settings;
   const label = `${method.name} seed ${training.seed}: `;
   terminal.event({ type: 'run', method: method.name, seed: training.seed });
-  const { exit, results, error } = await runOnce(nodeHost(machine), settings, runReporter(terminal, label));
+  const { exit, results, error } = await runOnce(nodeHost(machine), settings, runReporter(terminal, { label }));
   if (error) terminal.note(`${label}${error.code}: ${error.message} ${error.nextStep}`);
   if (exit !== EXIT.ok || results === null) return exit;
   await files.keep(results);

@@ -1,7 +1,16 @@
 import type { SavedRound } from '../run/outputs/saved-round.ts';
+import type { Speed } from '../run/duration.ts';
 import type { Results } from '../run/results.ts';
 import type { RunSettings } from '../run/settings.ts';
-import { DEVICE_OPTIONS, DEVICE_USAGE, deviceChoices, isGiven, noPositionals, readArguments } from './arguments.ts';
+import {
+  DEVICE_OPTIONS,
+  DEVICE_USAGE,
+  deviceChoices,
+  isGiven,
+  noPositionals,
+  readArguments,
+  refuseOptions,
+} from './arguments.ts';
 import { nodeHost } from './host.ts';
 import { runReporter } from './reporter.ts';
 import { claimOut } from './out-folder.ts';
@@ -48,13 +57,14 @@ export async function train(args: string[]): Promise<number> {
   const { order } = settings;
   const resumed = saved && { path: values.resume ?? '', round: saved.round };
   const free = out === undefined ? null : await claimOut(out, { order, resumed });
+  let speed: Speed | undefined;
   const host = {
-    ...nodeHost({ ownTasks, ...deviceChoices(values) }),
+    ...nodeHost({ ownTasks, ...deviceChoices(values), onSpeed: (measured) => (speed = measured) }),
     ...(saved && { savedRound: () => Promise.resolve(saved) }),
     ...(out !== undefined && { saveRound: writeRound.bind(null, out, order) }),
   };
   try {
-    const { exit, results, error } = await runOnce(host, settings, runReporter(terminal));
+    const { exit, results, error } = await runOnce(host, settings, runReporter(terminal, { speed: () => speed }));
     if (results && out !== undefined) await writeResults(out, results);
     if (results) terminal.result(resultText(results, out));
     if (error) terminal.note(`${error.code}: ${error.message} ${error.nextStep}`);
@@ -72,7 +82,10 @@ async function whatToTrain(
 ): Promise<ChosenRun> {
   if (saved === undefined) return chooseRun(values);
   const { settings } = saved.results;
-  if (!isGiven(args, 'order')) return { settings: changed(settings, values.seed, values.set), ownTasks: [] };
+  if (!isGiven(args, 'order')) {
+    refuseOptions(args, ['model', 'tasks', 'method', 'preset'], 'they are those of the round without --order');
+    return { settings: changed(settings, values.seed, values.set), ownTasks: [] };
+  }
   const method = values.method ?? settings.method.name;
   const { settings: chosen, ownTasks } = await chooseRun({ ...values, method, set: [] });
   const onward: RunSettings = {

@@ -23,3 +23,11 @@ export interface AttentionShape extends AttentionSizes {
 
 /** What is computed: the result, or gradients. */
 export type AttentionForm = 'FORWARD' | 'GRAD_Q' | 'GRAD_KV';
+
+/** Products of queries by keys that each form takes. */
+const PRODUCTS = { FORWARD: 2, GRAD_Q: 3, GRAD_KV: 4 } as const;
+
+/** Operations of an attention or of one of its gradients, about. */
+export function attentionOperations(form: AttentionForm, { B, H, Sq, Sk, d }: AttentionSizes): number {
+  return PRODUCTS[form] * 2 * B * H * Sq * Sk * d;
+}

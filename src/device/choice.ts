@@ -3,7 +3,7 @@ import { GorpError } from '../base/errors.ts';
 import type { Device, DeviceFacts, MemoryLimits } from './device.ts';
 import { HEAP_BYTES, MOST_BUFFER_BYTES } from './wasm/heap.ts';
 import { WasmDevice, type WasmHost } from './wasm/wasm-device.ts';
-import { isSoftware, requestAdapter } from './webgpu/gpu.ts';
+import { factsOf, isSoftware, requestAdapter } from './webgpu/gpu.ts';
 import type { TuningHost } from './webgpu/tune.ts';
 import { openWebGpu } from './webgpu/webgpu-device.ts';
 
@@ -52,6 +52,9 @@ export async function chooseDevice(choice: DeviceChoice, webgpu: DeviceHost['web
     return cpu(thrown.code === 'gpu/no-adapter' ? 'no-adapter' : 'no-webgpu');
   }
 }
+
+/** What the device says of itself, where that is known before it is opened: of graphics adapters. */
+export const factsAhead = ({ adapter }: ChosenDevice): DeviceFacts | undefined => adapter && factsOf(adapter);
 
 /** Opens the device that {@link chooseDevice} chooses. @throws GorpError `gpu/…`, `device/no-simd`, `device/no-memory`. */
 export async function openDevice(

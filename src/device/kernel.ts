@@ -33,7 +33,10 @@ export interface KernelPlan {
   readonly workgroups?: Workgroups;
   /** On WebAssembly: independent pieces that threads may share in any way; one when left out. */
   readonly units?: number;
-  /** On WebAssembly: about how many operations all pieces take together, which says whether threads are worth it. */
+  /**
+   * About how many operations the kernel takes: on WebAssembly it says whether threads are worth it, and it is what the
+   * time of a run is estimated from.
+   */
   readonly cost?: number;
 }
 

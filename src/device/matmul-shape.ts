@@ -28,6 +28,9 @@ export interface MatmulShape {
   readonly halves?: HalfOperands;
 }
 
+/** Floating point operations of a product. */
+export const productOperations = ({ batch, M, N, K }: MatmulShape): number => 2 * batch * M * N * K;
+
 /** The product of two whole matrices, with nothing added. */
 export const plainProduct = (layout: MatmulLayout, M: number, N: number, K: number): MatmulShape => ({
   ...{ layout, M, N, K, alpha: 1, addend: false, accumulate: false },

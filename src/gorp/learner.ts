@@ -1,4 +1,4 @@
-import type { Device } from '../device/device.ts';
+import type { Device, Program } from '../device/device.ts';
 import type { Layers } from '../models/layers.ts';
 import type { BatchSizes, Network, SizedBatch } from '../models/network.ts';
 import type { ReadParameter } from '../models/parameters.ts';
@@ -147,7 +147,7 @@ export class Learner {
   }
 
   /** Sets memory aside as for training: see {@link reserveTraining}. */
-  reserveTraining(tasks: number, sizes: readonly BatchSizes[]): Promise<void> {
+  reserveTraining(tasks: number, sizes: readonly BatchSizes[]): Promise<Program[]> {
     return reserveTraining(this.core, this.#programs, tasks, sizes);
   }
 

@@ -196,6 +196,8 @@ describe('LLaMA', () => {
     ['pad_token_id', { pad_token_id: 32000 }],
     ['hidden_size', { hidden_size: '2048' }],
     ['num_hidden_layers', { num_hidden_layers: 0 }],
+    ['num_hidden_layers', { num_hidden_layers: 1e6 }],
+    ['vocab_size', { vocab_size: 2 ** 40 }],
     ['rms_norm_eps', { rms_norm_eps: -1 }],
     ['tie_word_embeddings', { tie_word_embeddings: 'no' }],
   ])('refuses %s by name: %j', (field, change) => {
@@ -253,6 +255,9 @@ describe('T5', () => {
     ['pad_token_id', { pad_token_id: -1 }],
     ['layer_norm_epsilon', { layer_norm_epsilon: 0 }],
     ['d_kv', { d_kv: 0.5 }],
+    ['num_layers', { num_layers: 1e6 }],
+    ['num_decoder_layers', { num_decoder_layers: 1e6 }],
+    ['d_ff', { d_ff: 2 ** 40 }],
   ])('refuses %s by name: %j', (field, change) => {
     expect(refusal(parseT5Config, { ...t5Small, ...change })).toContain(` ${field} = `);
   });

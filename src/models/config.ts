@@ -1,5 +1,9 @@
 import { GorpError } from '../base/errors.ts';
 
+/** Larger than in any published model: vocabularies end below 300,000 tokens, depths below 200 layers. */
+const MOST_OF_A_DIMENSION = 2 ** 22;
+const MOST_LAYERS = 1024;
+
 /** Reads fields of a Hugging Face config.json, and refuses what is missing or not understood by name. */
 export class ConfigReader {
   constructor(
@@ -18,11 +22,17 @@ export class ConfigReader {
     return new ConfigReader(config, family, '', file);
   }
 
-  /** A positive integer. */
-  size(name: string, fallback?: number): number {
+  /** A positive integer that the dimension of a published model could have: others would only fill the memory. */
+  size(name: string, fallback?: number, most = MOST_OF_A_DIMENSION): number {
     const value = this.fields[name] ?? fallback;
     if (!isWhole(value) || value < 1) throw this.refuse(name, 'a positive whole number');
+    if (value > most) throw this.refuse(name, `at most ${most}`);
     return value;
+  }
+
+  /** A number of layers. Names and shapes of them all are made before any weight is read. */
+  layers(name: string, fallback?: number): number {
+    return this.size(name, fallback, MOST_LAYERS);
   }
 
   /** A positive number, such as an epsilon. */

@@ -88,7 +88,7 @@ export function parseLlamaConfig(config: unknown): LlamaConfig {
     vocabSize,
     hiddenSize,
     intermediateSize: read.size('intermediate_size'),
-    numLayers: read.size('num_hidden_layers'),
+    numLayers: read.layers('num_hidden_layers'),
     numHeads,
     numKeyHeads,
     headDim,

@@ -46,7 +46,7 @@ export function parseT5Config(config: unknown): T5Config {
   read.choice('model_type', ['t5']);
   read.architecture(['T5ForConditionalGeneration', 'T5WithLMHeadModel']); // the first files of T5 say the latter
   const vocabSize = read.size('vocab_size');
-  const numLayers = read.size('num_layers');
+  const numLayers = read.layers('num_layers');
   const { activation, gated } = FEED_FORWARD[read.choice('feed_forward_proj', Object.keys(FEED_FORWARD), 'relu')];
   const tied = read.flag('tie_word_embeddings', true);
   read.refuseUnlessNeutral({
@@ -71,7 +71,7 @@ export function parseT5Config(config: unknown): T5Config {
     dFf: read.size('d_ff'),
     numHeads: read.size('num_heads'),
     numLayers,
-    numDecoderLayers: read.size('num_decoder_layers', numLayers),
+    numDecoderLayers: read.layers('num_decoder_layers', numLayers),
     buckets,
     maxDistance,
     eps: read.positive('layer_norm_epsilon', 1e-6),

@@ -1,4 +1,5 @@
 import type { ErrorReport } from '../base/errors.ts';
+import type { Work } from '../device/counting-device.ts';
 import type { MemoryPlan } from './memory-plan.ts';
 import type { DeviceReport, HealthSample, ModelReport, Results, TaskReport, TensorSpace, TestTime } from './results.ts';
 
@@ -57,8 +58,8 @@ export type RunEvent =
     }
   /** The shared space after a round. */
   | { type: 'space'; round: number; tensors: TensorSpace[] }
-  /** What the run will take on the GPU; sent before weights are fetched. */
-  | { type: 'memory-plan'; plan: MemoryPlan }
+  /** What the run will take: memory, and what there is to compute; sent before weights are fetched. */
+  | { type: 'memory-plan'; plan: MemoryPlan; work: Work }
   | { type: 'memory'; liveBytes: number; peakBytes: number; liveBuffers: number }
   | { type: 'warning'; message: string }
   | { type: 'paused' }

@@ -10,8 +10,10 @@ import type { RunHost } from './host.ts';
 import { asRefusal, checkBudget } from './memory-plan.ts';
 import { discarding, type KnownModel, networkOf, type OpenedNetwork, openNetwork, readTexts } from './open-network.ts';
 import { baseOf, checkBase, checkFits, checkGoesOn, type SavedRound } from './outputs/saved-round.ts';
-import { declaredType, planMemory } from './plan-memory.ts';
+import { declaredType, planRun } from './plan-memory.ts';
+import { type PlannedTask, workOfRun } from './duration.ts';
 import { workOf } from './planned-work.ts';
+import { SOURCE_BUCKET } from '../tasks/batches.ts';
 import type { RunSettings } from './settings.ts';
 import { type EncodedTask, prepareTask } from './task-data.ts';
 
@@ -138,8 +140,8 @@ export class Opening {
     const device = outlineOf(this.device);
     const work = workOf(this.settings, tasks);
     try {
-      const plan = await planMemory({ config, method, training, work, storedAs, device });
-      this.host.emit({ type: 'memory-plan', plan });
+      const { memory: plan, effort } = await planRun({ config, method, training, work, storedAs, device });
+      this.host.emit({ type: 'memory-plan', plan, work: workOfRun(this.settings, tasks.map(plannedTask), effort) });
       checkBudget(plan, allowed(this.host.memoryBudget ?? null, device), training);
     } catch (thrown) {
       throw asRefusal(thrown, training);
@@ -162,6 +164,13 @@ export class Opening {
       broken: this.device.lost,
     });
   }
+}
+
+/** A task that is encoded, as far as the time of a run depends on it. */
+function plannedTask({ name, train, test }: EncodedTask): PlannedTask {
+  const texts = [...train, ...test];
+  const tokens = texts.reduce((sum, { source }) => sum + source.length, 0) / Math.max(1, texts.length);
+  return { name, train: train.length, test: test.length, promptTokens: tokens + SOURCE_BUCKET / 2 };
 }
 
 export const parametersOf = ({ shapes }: Pick<Network, 'shapes'>): number =>

@@ -1,9 +1,10 @@
 import { Learner } from '../gorp/learner.ts';
 import { layerGroups } from '../gorp/method-groups.ts';
 import { type MethodSettings, planOf } from '../methods/registry.ts';
-import { countingDevice, type DeviceOutline } from '../device/counting-device.ts';
-import type { Device } from '../device/device.ts';
+import { type CountingDevice, countingDevice, type DeviceOutline, type Work } from '../device/counting-device.ts';
+import type { Device, Program } from '../device/device.ts';
 import type { Network } from '../models/network.ts';
+import type { Effort } from './duration.ts';
 import { Evaluations, poolRows } from './evaluation-programs.ts';
 import { frozenPacking } from './frozen-weights.ts';
 import { type MemoryPlan, type Moment, PARTS, type Parts, totalOf } from './memory-plan.ts';
@@ -52,14 +53,23 @@ export function bytesByPart(device: Device, shapes: ReadonlyMap<string, unknown>
   return parts;
 }
 
+/** What a run takes. */
+export interface RunPlan {
+  readonly memory: MemoryPlan;
+  readonly effort: Effort;
+}
+
+/** Share of test examples whose answers are decoded token by token: those of a model that writes no label. */
+const DECODED_SHARE = 0.5;
+
 /**
- * How much memory a run takes, without a GPU and without weights: everything is set up on a device that only counts, as
- * it is in the last of the tasks, with the longest texts and spaces as large as they can be by then.
+ * How much memory and how much work a run takes, without a GPU and without weights: everything is set up on a device that
+ * only counts, as it is in the last of the tasks, with the longest texts and spaces as large as they can be by then.
  *
  * @throws GorpError `model/bad-config`, `settings/…`, or `device/buffer-too-large` when something needs a larger buffer than
  *   the limits allow.
  */
-export async function planMemory(question: MemoryQuestion): Promise<MemoryPlan> {
+export async function planRun(question: MemoryQuestion): Promise<RunPlan> {
   const { config, method, training, work, storedAs } = question;
   const device = countingDevice(question.device);
   const { network, targets } = networkOf(device, config, training);
@@ -86,7 +96,9 @@ export async function planMemory(question: MemoryQuestion): Promise<MemoryPlan> 
     if (before === undefined || totalOf(before) < totalOf(parts)) moments.set(moment, parts);
   };
 
-  await learner.reserveTraining(work.tasks, [work.batch]);
+  const [gradients, ...optimizer] = await learner.reserveTraining(work.tasks, [work.batch]);
+  const micro = new Array<Program>(training.gradientAccumulation).fill(gradients);
+  const step = sumOf(device, [...micro, ...optimizer]);
   const readsGradients = plan.fullRank?.form === 'projected' && plan.fullRank.projection === 'exact';
   note(
     'training',
@@ -97,15 +109,40 @@ export async function planMemory(question: MemoryQuestion): Promise<MemoryPlan> 
 
   learner.reserveTesting(work.tasks);
   const evaluations = new Evaluations(device, network, learner.layers, training.targetLength + 1);
+  const examples: Work[] = [];
   for (const sizes of work.tests) {
-    const { generation } = await evaluations.of(sizes);
+    const { generation, prefill, rank } = await evaluations.of(sizes);
     const rows = poolRows(network, sizes.pool);
-    if (rows > 0) await evaluations.decoder(evaluations.pool({ ...sizes.pool, B: rows }), rows);
-    else await evaluations.decoder(generation, sizes.B);
+    const decoded =
+      rows > 0
+        ? await evaluations.decoder(evaluations.pool({ ...sizes.pool, B: rows }), rows)
+        : await evaluations.decoder(generation, sizes.B);
     const { B, nodes, choices } = sizes;
     note('testing', Math.max(B * (training.targetLength + 1), B * (nodes + choices)) * 4);
+    const read = sumOf(device, [prefill.program, rank.program]);
+    const written = sumOf(device, [decoded.program]);
+    const tokens = (DECODED_SHARE * training.targetLength) / (rows > 0 ? rows : B);
+    examples.push({
+      operations: read.operations / B + written.operations * tokens,
+      kernels: read.kernels / B + written.kernels * tokens,
+    });
   }
-  return fullestOf(moments);
+  const example = {
+    operations: examples.reduce((sum, { operations }) => sum + operations, 0) / examples.length,
+    kernels: examples.reduce((sum, { kernels }) => sum + kernels, 0) / examples.length,
+  };
+  return { memory: fullestOf(moments), effort: { step, example, promptTokens: work.batch.S } };
+}
+
+/** The memory of {@link planRun}. */
+export const planMemory = async (question: MemoryQuestion): Promise<MemoryPlan> => (await planRun(question)).memory;
+
+function sumOf(device: CountingDevice, programs: readonly Program[]): Work {
+  const works = programs.map((program) => device.workOf(program));
+  return {
+    operations: works.reduce((sum, { operations }) => sum + operations, 0),
+    kernels: works.reduce((sum, { kernels }) => sum + kernels, 0),
+  };
 }
 
 function fullestOf(moments: ReadonlyMap<Moment, Parts>): MemoryPlan {

@@ -11,6 +11,7 @@ import { withReplay } from '../tasks/replay.ts';
 import type { Tokenizer } from '../text/tokenizer.ts';
 import type { ModelFiles } from '../weights/model-folder.ts';
 import type { RunControl } from './control.ts';
+import { amountOf } from './amount.ts';
 import { TimeEstimate } from './estimate.ts';
 import { Evaluator } from './evaluator.ts';
 import { memoryOf, type RoundOutput, type RunHost } from './host.ts';
@@ -40,6 +41,8 @@ export class Rounds {
   readonly #estimate: TimeEstimate;
   readonly #plan: MethodPlan;
   readonly #lessons: Lesson[];
+  /** Optimizer steps of every round. */
+  readonly #steps: readonly number[];
   #round = 0;
   #step = 0;
   #pending: Promise<void> | undefined;
@@ -65,17 +68,14 @@ export class Rounds {
     const { tasks } = parts;
     this.#plan = planOf(settings.method);
     this.#lessons = lessonsOf(this.#plan.schedule, tasks.length);
-    const steps = tasks.map(() => 0);
-    for (const lesson of this.#lessons) steps[lesson.round - 1] = this.#stepsOf(this.#dataOf(lesson));
     const done = parts.saved?.round ?? 0;
-    const left = this.#lessons.filter(({ round }) => round > done);
-    const examples = [done === 0 ? this.#all : [], ...left.map(({ tests }) => tests)]
-      .flat()
-      .reduce((sum, task) => sum + tasks[task].test.length, 0);
-    this.#estimate = new TimeEstimate(
-      steps.slice(done).reduce((a, b) => a + b, 0),
-      examples,
+    const { steps, tests } = amountOf(
+      settings,
+      tasks.map(({ name, train, test }) => ({ name, train: train.length, test: test.length })),
     );
+    this.#steps = steps;
+    const sum = (counts: readonly number[]): number => counts.reduce((a, b) => a + b, 0);
+    this.#estimate = new TimeEstimate(sum(steps.slice(done)), sum(tests.slice(done === 0 ? 0 : done + 1)));
     const reports = tasks.map(reportOfTask);
     record.start(reports);
     host.emit({ type: 'plan', tasks: reports, stepsPerRound: steps, model: record.model });
@@ -186,11 +186,6 @@ export class Rounds {
     return { name: roundName(this.settings, round), train: tasks.flatMap(({ train }) => train), epochs };
   }
 
-  #stepsOf({ train, epochs }: TrainingData): number {
-    const { batchSize, gradientAccumulation } = this.settings.training;
-    return epochs * Math.ceil(Math.ceil(train.length / batchSize) / gradientAccumulation);
-  }
-
   #batch(
     task: TrainingData,
     indexes: readonly number[],
@@ -248,7 +243,7 @@ export class Rounds {
 
   async #trainTask(task: TrainingData): Promise<void> {
     const { seed, gradientAccumulation } = this.settings.training;
-    const total = this.#stepsOf(task);
+    const total = this.#steps[this.#round - 1];
     const shuffleSeed = mixSeed(seed, 'round', this.#round);
     let done = 0;
     this.#paddedTokens = 0;

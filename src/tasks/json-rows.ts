@@ -10,6 +10,7 @@ export interface JsonRecords extends Records {
 
 // More than a table for labelled texts has; sparse objects would otherwise fill the memory with empty cells.
 const MOST_COLUMNS = 200;
+const MOST_CELLS = 20_000_000;
 // An escape can write half of a character, which no encoding knows.
 const LONE_SURROGATE = /\p{Surrogate}/gu;
 
@@ -64,6 +65,12 @@ function tabulated(rows: unknown[], where: (row: number) => string, lineOf: (row
     }
     return values;
   });
+  if (cells.length * columns.size > MOST_CELLS) {
+    throw wrongShape(
+      where(0),
+      `${cells.length} objects with ${columns.size} different keys are more than a table can hold`,
+    );
+  }
   const filled = cells.map((values) => Array.from({ length: columns.size }, (_, i) => values[i] ?? ''));
   return { columns: [...columns.keys()], rows: filled, lines: rows.map((_, i) => lineOf(i)), nested: [...nested] };
 }

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type LocalHub, startLocalHub } from '../testing/local-hub.ts';
 import { MemoryKeyValue } from './key-value-memory.ts';
 import type { ModelFiles } from './model-folder.ts';
@@ -99,6 +99,32 @@ describe('a repository on the hub', () => {
     expect([model.commit, model.fromCache]).toEqual([commit, true]);
     await expect(open('some-org/other')).rejects.toMatchObject({ code: 'weights/network' });
     await expect(open(`${REPO}@dev`)).rejects.toMatchObject({ code: 'weights/network' });
+  });
+
+  it('can be used again behind a captive portal, and where the hub does not answer in time', async () => {
+    const commit = hub.push(REPO, files);
+    await open();
+    hub.fault('api', { status: 200 });
+    expect((await open()).commit).toBe(commit);
+    const never = (input: RequestInfo | URL, init?: RequestInit): Promise<Response> =>
+      addressOf(input).includes('/api/')
+        ? new Promise((_, reject) => {
+            const signal = init?.signal;
+            signal?.addEventListener('abort', () => reject(new DOMException('ended', 'AbortError')));
+          })
+        : fetch(input, init);
+    const patience = { stallMs: 50, backoffMs: [] };
+    expect((await open(REPO, null, { fetch: never, patience })).commit).toBe(commit);
+    await expect(open('some-org/other', null, { fetch: never, patience })).rejects.toMatchObject({
+      code: 'weights/stalled',
+    });
+  });
+
+  it('needs no room for the hub’s answer', async () => {
+    hub.push(REPO, files);
+    await open();
+    vi.spyOn(values, 'room').mockResolvedValue(0);
+    expect((await open()).fromCache).toBe(true);
   });
 
   it('opens sharded weights', async () => {

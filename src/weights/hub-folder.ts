@@ -14,7 +14,16 @@ import { RemoteFolder, type RemoteOptions } from './remote-folder.ts';
 import { type WeightStore, writePieces } from './store.ts';
 
 /** Failures of the hub that leave an earlier answer as good as it was. */
-const UNREACHED = ['weights/offline', 'weights/network', 'weights/cors', 'weights/http'];
+const UNREACHED = [
+  'weights/offline',
+  'weights/network',
+  'weights/cors',
+  'weights/http',
+  'weights/stalled',
+  // A captive portal answers in the hub's name, or leads elsewhere.
+  'weights/hub-answer',
+  'weights/insecure',
+];
 
 /**
  * A repository on the hub, pinned to the commit that its revision stands for now. The hub's answer is kept beside the
@@ -52,7 +61,10 @@ async function findListing(
   try {
     const listing = await resolveRevision(asked, access, options);
     checkListing(listing);
-    await keepListing(store, access.endpoint, listing);
+    // It helps when there is no network: where it cannot be kept, on a full disk, the model is as good without.
+    await keepListing(store, access.endpoint, listing).catch((thrown: unknown) => {
+      if (!(thrown instanceof GorpError) || !thrown.code.startsWith('store/')) throw thrown;
+    });
     return listing;
   } catch (thrown) {
     const latest = kept.sort((a, b) => b.resolvedAt.localeCompare(a.resolvedAt)).at(0);

@@ -1,7 +1,8 @@
 import * as v from 'valibot';
 import { insecureAddress, isSecureAddress } from '../base/address.ts';
 import { GorpError } from '../base/errors.ts';
-import { denied, unreachable } from './response-checks.ts';
+import { type Patience, PATIENCE } from './connection.ts';
+import { denied, stalled, unreachable } from './response-checks.ts';
 
 /** The hub that Hugging Face runs. Others speak the same language: mirrors, and the one that tests play. */
 export const HUB = 'https://huggingface.co';
@@ -106,7 +107,7 @@ export function parseCommitUrl(url: string): { id: string; commit: string } | nu
 /**
  * Asks the hub which commit a revision stands for now, and for its files.
  *
- * @throws GorpError `weights/offline`, `weights/cors`, `weights/network`, `weights/denied`, `weights/insecure`,
+ * @throws GorpError `weights/offline`, `weights/cors`, `weights/network`, `weights/stalled`, `weights/denied`, `weights/insecure`,
  * `weights/no-repository`, `weights/no-revision`, `weights/hub-answer`, `weights/http`.
  */
 export async function resolveRevision(
@@ -115,16 +116,27 @@ export async function resolveRevision(
   {
     fetch = globalThis.fetch,
     signal,
-  }: { fetch?: typeof globalThis.fetch | undefined; signal?: AbortSignal | undefined },
+    patience: { stallMs } = PATIENCE,
+  }: {
+    fetch?: typeof globalThis.fetch | undefined;
+    signal?: AbortSignal | undefined;
+    patience?: Patience | undefined;
+  },
 ): Promise<HubListing> {
   const url = `${endpoint}/api/models/${repository}/revision/${encodeURIComponent(revision)}?blobs=true`;
-  const response = await fetch(url, { signal: signal ?? null }).catch(async (cause: unknown) => {
+  const limit = AbortSignal.timeout(stallMs);
+  const ended = signal === undefined ? limit : AbortSignal.any([signal, limit]);
+  const response = await fetch(url, { signal: ended }).catch(async (cause: unknown) => {
     signal?.throwIfAborted();
-    throw await unreachable(url, fetch, cause);
+    throw limit.aborted ? stalled(url, 0, stallMs / 1000) : await unreachable(url, fetch, cause);
   });
   if (response.redirected && !isSecureAddress(response.url)) throw insecureAddress('weights/insecure', response.url);
   if (response.status !== 200) throw hubRefusal(response, { repository, revision, url, hasToken: token !== null });
-  const json: unknown = await response.json().catch(() => null);
+  const json: unknown = await response.json().catch(() => {
+    signal?.throwIfAborted();
+    if (limit.aborted) throw stalled(url, 0, stallMs / 1000);
+    return null;
+  });
   const parsed = v.safeParse(ModelInfoSchema, json);
   if (!parsed.success) {
     throw new GorpError(

@@ -58,6 +58,8 @@ export interface WeightStore {
    * tells. `weights/aborted` as `refetch` throws it.
    */
   read(file: string, begin: number, end: number, refetch?: Refetch): Promise<Uint8Array<ArrayBuffer>>;
+  /** Whether a file is being written now, here or in another tab or process. */
+  isBeingWritten(file: string): Promise<boolean>;
   /** Removes a file, if it is there, and what an interrupted write of it has left. */
   remove(file: string): Promise<void>;
 }
@@ -123,6 +125,10 @@ class ChunkStore implements WeightStore {
   async size(): Promise<number> {
     const complete = (await this.list()).reduce((sum, { bytes }) => sum + bytes, 0);
     return (await this.partials()).reduce((sum, { chunks, chunkBytes }) => sum + chunks.length * chunkBytes, complete);
+  }
+
+  async isBeingWritten(file: string): Promise<boolean> {
+    return (await this.values.running()).has(writeLock(file));
   }
 
   requireRoom(origin: Pick<Origin, 'url' | 'bytes'>): Promise<void> {

@@ -30,6 +30,27 @@ const open = (name: string): Promise<unknown> =>
     { patience: { stallMs: 1000, backoffMs: [] } },
   );
 
+describe('removeModel', () => {
+  it('leaves a model that another tab is fetching', async () => {
+    await open('org/one');
+    const [{ folder }] = await listModels(store);
+    const [{ file }] = (await store.list()).filter(({ file }) => file.endsWith('config.json'));
+    let end = (): void => undefined;
+    const fetching = store.write(file, async (writer) => {
+      await writer.begin({ url: file, etag: null, bytes: 1, sha256: null });
+      await new Promise<void>((resolve) => (end = resolve));
+      await writer.append(new Blob(['x']).stream());
+    });
+    await expect.poll(() => store.isBeingWritten(file)).toBe(true);
+    await expect(removeModel(store, folder)).rejects.toMatchObject({ code: 'store/busy' });
+    end();
+    await fetching;
+    expect(await listModels(store)).toHaveLength(1);
+    await removeModel(store, folder);
+    expect(await listModels(store)).toEqual([]);
+  });
+});
+
 describe('listModels', () => {
   it('gives whole models and begun ones, by the name that opens them again', async () => {
     expect(await listModels(store)).toEqual([]);

@@ -1,3 +1,4 @@
+import { GorpError } from '../base/errors.ts';
 import { parseCommitUrl } from './hub.ts';
 import type { Refetch } from './refetch.ts';
 import { parseShardIndex, type ShardIndex } from './shards.ts';
@@ -131,5 +132,14 @@ export async function removeModel(store: WeightStore, folder: string): Promise<v
     files: new Map<string, Manifest>(),
     partials: [],
   };
-  for (const { file } of [...files.values(), ...partials]) await store.remove(file);
+  const all = [...files.values(), ...partials];
+  for (const { file } of all) {
+    if (!(await store.isBeingWritten(file))) continue;
+    throw new GorpError(
+      'store/busy',
+      `${folder} is being fetched by another tab or process.`,
+      'Wait until it has ended, or end it there, and remove the model then.',
+    );
+  }
+  for (const { file } of all) await store.remove(file);
 }

@@ -8,7 +8,16 @@ import { zipped } from '../weights/exports/zip.ts';
 import type { ModelFiles } from '../weights/model-folder.ts';
 import { parseModelReference } from '../weights/model-reference.ts';
 import { type ModelAccess, openModel, requireReference } from '../weights/source.ts';
-import { downloadFile, importRound, keptFiles, openLastRound, piecesOf, roundsOf, writeHandle } from './kept-rounds.ts';
+import {
+  downloadFile,
+  findLastRound,
+  importRound,
+  keptFiles,
+  openLastRound,
+  piecesOf,
+  roundsOf,
+  writeHandle,
+} from './kept-rounds.ts';
 import { openPlaces } from './places.ts';
 import type { ExportsCommand, ExportsEvent } from './protocol.ts';
 
@@ -82,6 +91,6 @@ async function openTrained(access: ModelAccess): Promise<{ saved: SavedRound; ba
 async function tellKept(): Promise<void> {
   const files = await keptFiles();
   const rounds = roundsOf(files);
-  const goesOn = rounds.some(({ hasWeights }) => hasWeights) ? await openLastRound() : null;
-  emit({ type: 'kept', rounds, last: goesOn && { round: goesOn.round, settings: goesOn.results.settings } });
+  const { last, broken } = await findLastRound(files);
+  emit({ type: 'kept', rounds, last: last && { round: last.round, settings: last.results.settings }, broken });
 }

@@ -7,10 +7,16 @@ import type { ByteFile } from '../weights/model-files.ts';
 import type { KeptFile, KeptRound } from './protocol.ts';
 
 /**
- * The files of the last run's rounds, in the browser's private file system: `rounds/logs_and_outputs/…`. A run replaces
- * those of the one before when its first round is kept, not earlier.
+ * Rounds in the browser's private file system: `rounds/RUN/logs_and_outputs/…`, a folder for each run, and a file that
+ * names the one that is shown. A run shows itself, and removes the others, when its first round is kept, not earlier; it
+ * holds a Web Lock on its folder, so that no other tab removes it or writes into it.
  */
 const FOLDER = 'rounds';
+/** Names the folder that is shown. Where there is none, an earlier version has left rounds in `rounds` itself. */
+const SHOWN = 'shown';
+
+const RUN_FOLDER = /^[0-9a-f-]{36}$/;
+const lockOf = (folder: string): string => `gorp-web-rounds/${folder}`;
 
 /** @throws GorpError `store/failed` where the browser has no such file system, or not for this page. */
 async function privateFolder(): Promise<FileSystemDirectoryHandle> {
@@ -21,7 +27,7 @@ async function privateFolder(): Promise<FileSystemDirectoryHandle> {
   }
 }
 
-/** Every file of the kept rounds, in order of their paths. */
+/** Every file of the rounds that are shown, in order of their paths. */
 export async function keptFiles(): Promise<KeptFile[]> {
   const root = await privateFolder();
   const found: KeptFile[] = [];
@@ -33,12 +39,19 @@ export async function keptFiles(): Promise<KeptFile[]> {
     }
   };
   try {
-    await walk(await root.getDirectoryHandle(FOLDER), '');
+    const rounds = await root.getDirectoryHandle(FOLDER);
+    const shown = await shownFolder(rounds);
+    await walk(shown === '' ? rounds : await rounds.getDirectoryHandle(shown), '');
+    // Beside what an earlier version left, a run may have begun whose first round is not complete.
+    if (shown === '') return inOrder(found.filter(({ path }) => !RUN_FOLDER.test(path.split('/')[0])));
   } catch (thrown) {
     if (!isMissing(thrown)) throw failed(thrown);
   }
-  return found.sort((a, b) => a.path.localeCompare(b.path, 'en', { numeric: true }));
+  return inOrder(found);
 }
+
+const inOrder = (files: KeptFile[]): KeptFile[] =>
+  files.sort((a, b) => a.path.localeCompare(b.path, 'en', { numeric: true }));
 
 const ROUND = /^(.*\/)?(\d+-[^/]+)\//;
 
@@ -55,12 +68,37 @@ export function roundsOf(files: readonly KeptFile[]): KeptRound[] {
   return [...rounds.values()];
 }
 
+/** The folder that is shown; empty for what an earlier version left in `rounds` itself. */
+async function shownFolder(rounds: FileSystemDirectoryHandle): Promise<string> {
+  try {
+    return await (await (await rounds.getFileHandle(SHOWN)).getFile()).text();
+  } catch (thrown) {
+    if (isMissing(thrown)) return '';
+    throw thrown;
+  }
+}
+
+/** The last of the kept rounds that can be opened, and the folders of those behind it that cannot. */
+export async function findLastRound(
+  files: readonly KeptFile[],
+): Promise<{ last: SavedRound | null; broken: string[] }> {
+  const broken: string[] = [];
+  for (const { path } of files.filter(({ path }) => path.endsWith(`/${ROUND_FILE}`)).reverse()) {
+    const folder = path.slice(0, -ROUND_FILE.length);
+    try {
+      return { last: await openRoundOf(files, folder), broken };
+    } catch (thrown) {
+      if (!(thrown instanceof GorpError)) throw thrown;
+      broken.push(ROUND.exec(folder)?.[2] ?? folder);
+    }
+  }
+  return { last: null, broken };
+}
+
 /** Opens the last of the kept rounds whose weights are there. @throws GorpError `run/bad-round`. */
 export async function openLastRound(): Promise<SavedRound> {
   const files = await keptFiles();
-  const last = files.findLast(({ path }) => path.endsWith(`/${ROUND_FILE}`));
-  const folder = last?.path.slice(0, -ROUND_FILE.length) ?? '';
-  return openRoundOf(files, folder);
+  return (await findLastRound(files)).last ?? openRoundOf(files, '');
 }
 
 /** Opens the round in a folder among files. */
@@ -79,50 +117,118 @@ const byteFile = (name: string, file: Blob): ByteFile => ({
 
 /** Keeps the rounds of one run. */
 export class RoundKeeper {
-  #isFirst = true;
+  #folder: Promise<string> | undefined;
 
   /**
    * @param everyRound whether the weights of every round are kept, and not only those of the last.
-   * @param goesOn whether the run goes on from the rounds that are kept: they stay then.
+   * @param goesOn whether the run goes on from the rounds that are shown: its own go beside them then.
    */
   constructor(
     private readonly everyRound: boolean,
     private readonly goesOn: boolean,
   ) {}
 
-  /** @throws GorpError `store/quota`, `store/failed`. */
+  /** @throws GorpError `store/busy`, `store/quota`, `store/failed`. */
   async keep({ orderFolder, roundFolder, results, trained }: RoundOutput): Promise<void> {
-    if (this.#isFirst && !this.goesOn) await clearRounds();
-    this.#isFirst = false;
-    const order = await makeFolder([FOLDER, ...orderFolder.split('/')]);
+    const folder = await (this.#folder ??= this.goesOn ? claimShown() : claimNew());
+    const order = await makeFolder([FOLDER, folder, ...orderFolder.split('/')].filter(Boolean));
+    // What is written last makes it a round; what a run before has left of it does not count meanwhile.
+    const round = await order.getDirectoryHandle(roundFolder, { create: true });
+    await removeFrom(round, ROUND_FILE);
     await writeInto(order, within(roundFolder, [...results, ...trained]));
+    if (folder !== '') await show(folder);
     if (this.everyRound) return;
     for await (const [name, handle] of order.entries()) {
       if (!(handle instanceof FileSystemDirectoryHandle) || name === roundFolder) continue;
-      for (const file of TRAINED_NAMES) {
-        await handle.removeEntry(file, { recursive: true }).catch((thrown: unknown) => {
-          if (!isMissing(thrown)) throw failed(thrown);
-        });
-      }
+      for (const file of TRAINED_NAMES) await removeFrom(handle, file);
     }
   }
 }
 
-/** Puts the files of a round, chosen from disk, in place of the kept ones. @throws GorpError `run/bad-round`, `store/…`. */
+/** A folder of this run alone. */
+async function claimNew(): Promise<string> {
+  const folder = crypto.randomUUID();
+  await claim(folder);
+  return folder;
+}
+
+async function claimShown(): Promise<string> {
+  const folder = await shownFolder(await makeFolder([FOLDER]));
+  await claim(folder);
+  return folder;
+}
+
+/** Holds the lock of a folder for as long as this worker lives. @throws GorpError `store/busy`. */
+async function claim(folder: string): Promise<void> {
+  const isOurs = await new Promise<boolean>((resolve, reject) => {
+    navigator.locks
+      .request(lockOf(folder), { ifAvailable: true }, (lock) => {
+        resolve(lock !== null);
+        return lock === null ? undefined : new Promise<never>(() => undefined);
+      })
+      .catch(reject);
+  });
+  if (isOurs) return;
+  throw new GorpError(
+    'store/busy',
+    'A run in another tab is going on from the same round, and keeps its files there.',
+    'Let that run end, or begin a run anew.',
+  );
+}
+
+/** Makes a folder the one that is shown, and removes those of other runs that have ended. */
+async function show(folder: string): Promise<void> {
+  const rounds = await makeFolder([FOLDER]);
+  if ((await shownFolder(rounds)) !== folder) {
+    await writeHandle(await rounds.getFileHandle(SHOWN, { create: true }), textOf(folder));
+  }
+  const { held = [] } = await navigator.locks.query();
+  const busy = new Set(held.map(({ name }) => name));
+  for await (const name of rounds.keys()) {
+    // What an earlier version left in `rounds` itself goes by the empty name.
+    const lock = lockOf(RUN_FOLDER.test(name) ? name : '');
+    if (![folder, SHOWN].includes(name) && !busy.has(lock)) await removeFrom(rounds, name);
+  }
+}
+
+// eslint-disable-next-line @typescript-eslint/require-await -- files are written from async pieces.
+async function* textOf(text: string): AsyncGenerator<Uint8Array> {
+  yield new TextEncoder().encode(text);
+}
+
+async function removeFrom(folder: FileSystemDirectoryHandle, name: string): Promise<void> {
+  await folder.removeEntry(name, { recursive: true }).catch((thrown: unknown) => {
+    if (!isMissing(thrown)) throw failed(thrown);
+  });
+}
+
+/**
+ * Puts the files of a round, chosen from disk, in place of the ones that are shown, once all of them are here.
+ *
+ * @throws GorpError `run/bad-round`, `store/…`; the rounds that were shown stay then.
+ */
 export async function importRound(files: readonly KeptFile[]): Promise<void> {
   const state = files.find(({ path }) => path === ROUND_FILE || path.endsWith(`/${ROUND_FILE}`));
   const folder = state?.path.slice(0, -ROUND_FILE.length) ?? '';
   const { round, results } = await openRoundOf(files, folder);
   const name = roundFolder(round, results.settings.order[round - 1]);
-  await clearRounds();
   const own = files.filter(({ path }) => path.startsWith(folder));
-  await writeInto(
-    await makeFolder([FOLDER]),
-    within(
-      name,
-      own.map(({ path, file }) => ({ path: path.slice(folder.length), content: () => piecesOf(file) })),
-    ),
-  );
+  const target = crypto.randomUUID();
+  await navigator.locks.request(lockOf(target), async () => {
+    try {
+      await writeInto(
+        await makeFolder([FOLDER, target]),
+        within(
+          name,
+          own.map(({ path, file }) => ({ path: path.slice(folder.length), content: () => piecesOf(file) })),
+        ),
+      );
+      await show(target);
+    } catch (thrown) {
+      await removeFrom(await makeFolder([FOLDER]), target);
+      throw thrown;
+    }
+  });
 }
 
 /** The bytes of a file, piece by piece. (Streams can be iterated over in newer browsers only.) */
@@ -162,13 +268,6 @@ export async function downloadFile(name: string): Promise<FileSystemFileHandle> 
   // What was downloaded before is not needed any more.
   await root.removeEntry('download', { recursive: true }).catch(() => undefined);
   return (await makeFolder(['download'])).getFileHandle(name, { create: true });
-}
-
-async function clearRounds(): Promise<void> {
-  const root = await privateFolder();
-  await root.removeEntry(FOLDER, { recursive: true }).catch((thrown: unknown) => {
-    if (!isMissing(thrown)) throw failed(thrown);
-  });
 }
 
 async function makeFolder(parts: readonly string[]): Promise<FileSystemDirectoryHandle> {

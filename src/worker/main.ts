@@ -2,9 +2,9 @@ import * as v from 'valibot';
 import type { DeviceChoice } from '../base/device-choice.ts';
 import { GorpError, reportOf } from '../base/errors.ts';
 import type { DeviceOutline } from '../device/counting-device.ts';
-import { chooseDevice, openDevice } from '../device/choice.ts';
+import { chooseDevice, type DeviceHost, openDevice } from '../device/choice.ts';
 import { asRefusal } from '../run/memory-plan.ts';
-import { declaredType, planMemory } from '../run/plan-memory.ts';
+import { declaredType, planRun } from '../run/plan-memory.ts';
 import { workAhead } from '../run/planned-work.ts';
 import { Run } from '../run/run.ts';
 import { parseSettings } from '../run/settings.ts';
@@ -13,8 +13,17 @@ import { rawFolder, remoteReader } from '../tasks/remote.ts';
 import { parseModelReference } from '../weights/model-reference.ts';
 import { openModel, readConfig, readConfigHere, requireReference } from '../weights/source.ts';
 import { openLastRound, RoundKeeper } from './kept-rounds.ts';
+import { lookAtDevice } from './look.ts';
 import { appRoot, openPlaces } from './places.ts';
-import type { PageTasks, PlanAnswer, PlanCommand, WorkerCommand, WorkerEvent } from './protocol.ts';
+import type {
+  LookAnswer,
+  LookCommand,
+  PageTasks,
+  PlanAnswer,
+  PlanCommand,
+  WorkerCommand,
+  WorkerEvent,
+} from './protocol.ts';
 import { browserTuningStore } from './tuning-store.ts';
 import { browserWasmHost } from './wasm-host.ts';
 
@@ -27,10 +36,13 @@ const now = (): number => performance.now();
 const emit = (event: WorkerEvent): void => self.postMessage(event);
 let run: Run | undefined;
 
-self.onmessage = ({ data }: MessageEvent<WorkerCommand | PlanCommand>) => {
+self.onmessage = ({ data }: MessageEvent<WorkerCommand | PlanCommand | LookCommand>) => {
   switch (data.type) {
     case 'plan':
       void plan(data);
+      break;
+    case 'look':
+      void lookAtDevice(data.device, deviceHost(), (answer: LookAnswer) => self.postMessage(answer));
       break;
     case 'start':
       start(data);
@@ -47,7 +59,7 @@ self.onmessage = ({ data }: MessageEvent<WorkerCommand | PlanCommand>) => {
   }
 };
 
-/** Plans the memory of a run whose tasks have not been read. */
+/** Plans memory and work of a run whose tasks have not been read. */
 async function plan({ settings, device: choice, access, mayAsk, labels, config: known }: PlanCommand): Promise<void> {
   const answer = (message: PlanAnswer): void => self.postMessage(message);
   const { model, method, training } = settings;
@@ -61,7 +73,8 @@ async function plan({ settings, device: choice, access, mayAsk, labels, config: 
     const device = await plannedDevice(choice);
     const work = workAhead(settings, labels);
     const storedAs = (): string => declaredType(config);
-    answer({ type: 'planned', plan: await planMemory({ config, method, training, work, storedAs, device }), config });
+    const { memory, effort } = await planRun({ config, method, training, work, storedAs, device });
+    answer({ type: 'planned', plan: memory, effort, config });
   } catch (thrown) {
     answer({ type: 'unplanned', error: reportOf(asRefusal(thrown, training)) });
   }
@@ -69,6 +82,12 @@ async function plan({ settings, device: choice, access, mayAsk, labels, config: 
 
 /** `navigator.gpu`, which browsers without WebGPU lack. */
 const webgpu = (): Promise<GPU | undefined> => Promise.resolve((navigator as Partial<Navigator>).gpu);
+
+const deviceHost = (): DeviceHost => ({
+  webgpu,
+  tuning: { store: browserTuningStore(), platform: navigator.userAgent, now },
+  wasm: browserWasmHost(),
+});
 
 /** What training would compute on. */
 async function plannedDevice(choice: DeviceChoice): Promise<DeviceOutline> {
@@ -83,12 +102,7 @@ function start(command: Extract<WorkerCommand, { type: 'start' }>): void {
   const keeper = new RoundKeeper(everyRound, goesOn);
   run = new Run(
     {
-      acquireDevice: () =>
-        openDevice(command.device, {
-          webgpu,
-          tuning: { store: browserTuningStore(), platform: navigator.userAgent, now },
-          wasm: browserWasmHost(),
-        }),
+      acquireDevice: () => openDevice(command.device, deviceHost()),
       openModel: async (model, onProgress, signal, inspect) => {
         const reference = requireReference(parseModelReference(model), model);
         return openModel(reference, await openPlaces(access), { onProgress, signal, inspect });

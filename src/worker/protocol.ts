@@ -1,7 +1,8 @@
-import type { DeviceChoice } from '../base/device-choice.ts';
+import type { DeviceChoice, DeviceReason } from '../base/device-choice.ts';
 import type { ErrorReport } from '../base/errors.ts';
 import type { OnnxDtype } from '../onnx/dtypes.ts';
 import type { RunEvent } from '../run/events.ts';
+import type { Effort, Speed } from '../run/duration.ts';
 import type { MemoryPlan } from '../run/memory-plan.ts';
 import type { RunSettings } from '../run/settings.ts';
 import type { ModelProgress } from '../weights/remote-folder.ts';
@@ -52,11 +53,41 @@ export interface PlanCommand {
 
 /** The answer, which is the only message. */
 export type PlanAnswer =
-  | { type: 'planned'; plan: MemoryPlan; config: unknown }
+  | { type: 'planned'; plan: MemoryPlan; effort: Effort; config: unknown }
   /** The config is not here, and no server may be asked for it yet. */
   | { type: 'unknown-model' }
   /** The device cannot hold it, or the config cannot be had or used. */
   | { type: 'unplanned'; error: ErrorReport };
+
+/** What the page may ask a training worker instead of a run: what it would compute on, and how fast that is. */
+export interface LookCommand {
+  type: 'look';
+  device: DeviceChoice;
+}
+
+/** Why a page computes with one thread: it is not isolated from other pages, or there is one core, or no worker starts. */
+export type SingleThreadReason = 'not-isolated' | 'one-core' | 'no-worker';
+
+/** What a run would compute on. */
+export interface DeviceOutlook {
+  kind: 'webgpu' | 'wasm';
+  why: DeviceReason;
+  name: string;
+  /** True where a graphics adapter computes on the CPU. */
+  isSoftwareAdapter: boolean;
+  /** On the CPU; null on WebGPU. */
+  threads: number | null;
+  /** Null where there are several threads, and on WebGPU. */
+  singleThread: SingleThreadReason | null;
+  /** Largest buffer. */
+  bufferBytes: number;
+}
+
+/** The answers: the device, then its speed; or why there is none. */
+export type LookAnswer =
+  | { type: 'device'; outlook: DeviceOutlook }
+  | { type: 'speed'; speed: Speed }
+  | { type: 'no-device'; error: ErrorReport };
 
 /** What the worker tells the page: the events of the run, as they come. */
 export type WorkerEvent = RunEvent;
@@ -111,7 +142,13 @@ export type ExportsCommand =
 
 /** What that worker tells the page. `kept` ends every command that went well. */
 export type ExportsEvent =
-  | { type: 'kept'; rounds: KeptRound[]; last: { round: number; settings: RunSettings } | null }
+  | {
+      type: 'kept';
+      rounds: KeptRound[];
+      last: { round: number; settings: RunSettings } | null;
+      /** Rounds behind the last whose files cannot be used. */
+      broken: string[];
+    }
   | { type: 'writing'; bytes: number }
   | { type: 'written'; name: string; file: File | null }
   | { type: 'failed'; error: ErrorReport };

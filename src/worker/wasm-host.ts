@@ -17,8 +17,8 @@ const FILES: Readonly<Record<WasmBuild, string>> = {
   'relaxed-shared': relaxedShared,
 };
 
-/** The kernels from the app's own origin, and workers as threads. */
-export const browserWasmHost = (): WasmHost => ({
+/** The kernels from the app's own origin, and workers as threads. @param count threads that compute; as many as there are cores when left out. */
+export const browserWasmHost = (count = Math.min(MOST_THREADS, navigator.hardwareConcurrency)): WasmHost => ({
   compile: async (build) => {
     const response = await fetch(FILES[build]).catch(() => undefined);
     if (response?.ok !== true) {
@@ -30,7 +30,7 @@ export const browserWasmHost = (): WasmHost => ({
     }
     return WebAssembly.compile(await response.arrayBuffer());
   },
-  threads: { count: Math.min(MOST_THREADS, navigator.hardwareConcurrency), start: startThread },
+  threads: { count, start: startThread },
 });
 
 function startThread(start: ThreadStart): Promise<{ terminate(): void }> {

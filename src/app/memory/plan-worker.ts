@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import { GorpError, reportOf } from '../../base/errors.ts';
+import { EffortSchema } from '../../run/duration.ts';
 import { MemoryPlanSchema } from '../../run/memory-plan.ts';
 import type { PlanAnswer, PlanCommand } from '../../worker/protocol.ts';
 import { ErrorReportSchema } from '../session-events.ts';
@@ -8,7 +9,7 @@ import { ErrorReportSchema } from '../session-events.ts';
 export type AskForPlan = (command: PlanCommand, onAnswer: (answer: PlanAnswer) => void) => () => void;
 
 const AnswerSchema = v.variant('type', [
-  v.strictObject({ type: v.literal('planned'), plan: MemoryPlanSchema, config: v.unknown() }),
+  v.strictObject({ type: v.literal('planned'), plan: MemoryPlanSchema, effort: EffortSchema, config: v.unknown() }),
   v.strictObject({ type: v.literal('unknown-model') }),
   v.strictObject({ type: v.literal('unplanned'), error: ErrorReportSchema }),
 ]);

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import type { Effort } from '../../run/duration.ts';
 import { type MemoryPlan, PARTS, type Parts } from '../../run/memory-plan.ts';
 import type { PlanAnswer, PlanCommand } from '../../worker/protocol.ts';
 import { createPageStore } from '../store.ts';
@@ -11,6 +12,12 @@ afterEach(() => vi.useRealTimers());
 const parts = Object.fromEntries(PARTS.map((part) => [part, 2 ** 20])) as Parts;
 const plan: MemoryPlan = { total: 8 * 2 ** 20, moment: 'testing', parts, moments: { testing: 8 * 2 ** 20 } };
 
+const effort: Effort = {
+  step: { operations: 9e6, kernels: 90 },
+  example: { operations: 1e6, kernels: 20 },
+  promptTokens: 96,
+};
+
 test('plans once settings rest, gives up what is out of date, and fetches the config of a model once', () => {
   const store = createPageStore('system');
   const asked: { command: PlanCommand; answer: (answer: PlanAnswer) => void; givenUp: boolean }[] = [];
@@ -22,7 +29,6 @@ test('plans once settings rest, gives up what is out of date, and fetches the co
   const setBatch = (batchSize: number): void =>
     store.setState(({ draft }) => ({ draft: { ...draft, training: { ...draft.training, batchSize } } }));
 
-  store.setState({ support: 'ready' });
   vi.advanceTimersByTime(QUIET_MS - 1);
   setBatch(3);
   vi.advanceTimersByTime(QUIET_MS - 1);
@@ -34,8 +40,8 @@ test('plans once settings rest, gives up what is out of date, and fetches the co
   setBatch(4);
   vi.advanceTimersByTime(QUIET_MS);
   expect(asked.map(({ givenUp }) => givenUp)).toEqual([true, false]);
-  asked[1].answer({ type: 'planned', plan, config: { model_type: 't5' } });
-  expect(store.getState().memoryPlan).toEqual({ status: 'planned', plan });
+  asked[1].answer({ type: 'planned', plan, effort, config: { model_type: 't5' } });
+  expect(store.getState().memoryPlan).toEqual({ status: 'planned', plan, effort });
 
   setBatch(5);
   vi.advanceTimersByTime(QUIET_MS);
@@ -71,7 +77,7 @@ test('asks no other server until the person says so, and the token stays here un
   });
   planner.watch();
   const access = { hub: { endpoint: 'https://hub.example', token: 'hf_secret' }, files: [] };
-  store.setState(({ draft }) => ({ support: 'ready', access, draft: { ...draft, model: 'org/gated' } }));
+  store.setState(({ draft }) => ({ access, draft: { ...draft, model: 'org/gated' } }));
   vi.advanceTimersByTime(QUIET_MS);
   expect(asked[0].command).toMatchObject({ mayAsk: false, config: null });
   expect(JSON.stringify(asked[0].command)).not.toContain('hf_secret');
@@ -80,7 +86,7 @@ test('asks no other server until the person says so, and the token stays here un
 
   planner.lookUp();
   expect(asked[1].command).toMatchObject({ mayAsk: true, access });
-  asked[1].answer({ type: 'planned', plan, config: { model_type: 't5' } });
+  asked[1].answer({ type: 'planned', plan, effort, config: { model_type: 't5' } });
   store.setState(({ draft }) => ({ draft: { ...draft, training: { ...draft.training, batchSize: 3 } } }));
   vi.advanceTimersByTime(QUIET_MS);
   expect(asked[2].command).toMatchObject({ mayAsk: false, config: { model_type: 't5' } });

@@ -9,11 +9,11 @@ import type { AskForPlan } from './plan-worker.ts';
 export const QUIET_MS = 500;
 
 /** What a plan depends on, of the page's state. */
-const basisOf = ({ draft, access, taskData, support }: PageState): readonly unknown[] => [
+const basisOf = ({ draft, access, taskData, device }: PageState): readonly unknown[] => [
   draft,
   access,
   taskData,
-  support,
+  device,
 ];
 
 /** Plans of memory for the settings of the page. */
@@ -40,8 +40,8 @@ export function createMemoryPlanner(store: PageStore, ask: AskForPlan): MemoryPl
     clearTimeout(timer);
     giveUp?.();
     giveUp = null;
-    const { draft, access, device, taskData, support, memoryPlan } = getState();
-    if (support !== 'ready' || draftIssues(draft, taskData).size > 0) {
+    const { draft, access, device, taskData, memoryPlan } = getState();
+    if (draftIssues(draft, taskData).size > 0) {
       setState({ memoryPlan: NO_PLAN });
       return;
     }
@@ -63,7 +63,7 @@ export function createMemoryPlanner(store: PageStore, ask: AskForPlan): MemoryPl
       switch (answer.type) {
         case 'planned':
           known = { source, config: answer.config };
-          setState({ memoryPlan: { status: 'planned', plan: answer.plan } });
+          setState({ memoryPlan: { status: 'planned', plan: answer.plan, effort: answer.effort } });
           break;
         case 'unknown-model':
           setState({ memoryPlan: { status: 'unknown-model' } });
@@ -77,6 +77,7 @@ export function createMemoryPlanner(store: PageStore, ask: AskForPlan): MemoryPl
   return {
     watch: () => {
       let basis = basisOf(getState());
+      timer = setTimeout(() => plan(false), QUIET_MS);
       store.subscribe((state) => {
         const next = basisOf(state);
         if (next.every((part, i) => part === basis[i])) return;

@@ -47,7 +47,9 @@ function Row({ model }: { model: GalleryModel }) {
   const active = usePageState(({ run }) => isActive(run.status));
   const chosen = usePageState(({ draft }) => draft.model === model.reference);
   const stored = usePageState((state) => isStored(state.models.stored, model));
-  const bufferBytes = usePageState((state) => state.models.bufferBytes);
+  const bufferBytes = usePageState(({ deviceFound }) =>
+    deviceFound.status === 'known' ? deviceFound.outlook.bufferBytes : null,
+  );
   const storageBytes = usePageState((state) => roomLeft(state.models));
   const budget = usePageState((state) => budgetBytes(state.memoryBudget));
   const room = stored ? null : storageBytes;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { GALLERY } from '../../weights/gallery.ts';
 import { parseModelReference } from '../../weights/model-reference.ts';
-import { bufferLimit, whyTooLarge } from './device-fit.ts';
+import { whyTooLarge } from './device-fit.ts';
 
 describe('whyTooLarge', () => {
   const model = { trainingBytes: 9000, largestTrained: 1000, bytes: 5000 };
@@ -16,17 +16,6 @@ describe('whyTooLarge', () => {
     const why = whyTooLarge(model, { ...unknown, ...limits });
     if (expected === null) expect(why).toBeNull();
     else expect(why).toMatch(expected);
-  });
-});
-
-describe('bufferLimit', () => {
-  it('is the smaller of the two limits, and null without an adapter', async () => {
-    const limits = { maxBufferSize: 7, maxStorageBufferBindingSize: 5 };
-    const gpu = (adapter: unknown): Pick<GPU, 'requestAdapter'> => ({
-      requestAdapter: () => Promise.resolve(adapter as GPUAdapter | null),
-    });
-    expect(await bufferLimit(gpu({ limits }))).toBe(5);
-    expect([await bufferLimit(gpu(null)), await bufferLimit(undefined)]).toEqual([null, null]);
   });
 });
 

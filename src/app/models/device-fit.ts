@@ -2,9 +2,9 @@ import type { GalleryModel } from '../../weights/gallery.ts';
 
 /** What can be known of a device before anything is put on it. */
 export interface DeviceLimits {
-  /** Largest buffer, and largest part of one that a kernel may see. Null without WebGPU. */
+  /** Largest buffer, and largest part of one that a kernel may see. Null until it is known. */
   bufferBytes: number | null;
-  /** GPU memory that the user lets a run have. Null where nothing was entered. */
+  /** Memory that the user lets a run have. Null where nothing was entered. */
   budgetBytes: number | null;
   /** Free and used storage of this page together, less what is used. Null where the browser does not tell. */
   storageBytes: number | null;
@@ -24,11 +24,4 @@ export function whyTooLarge(
     return 'more than the memory to use; fewer bits and shorter prompts take less';
   if (storageBytes !== null && bytes > storageBytes) return 'the browser has no room for the files';
   return null;
-}
-
-/** The limits of the adapter that training would use. Null without WebGPU. */
-export async function bufferLimit(gpu: Pick<GPU, 'requestAdapter'> | undefined): Promise<number | null> {
-  const adapter = await gpu?.requestAdapter().catch(() => null);
-  if (adapter == null) return null;
-  return Math.min(adapter.limits.maxBufferSize, adapter.limits.maxStorageBufferBindingSize);
 }

@@ -13,7 +13,6 @@ function setUp(storage: ModelsParts['storage'] = undefined) {
       return { send: (command) => commands.push(command) };
     },
     storage,
-    gpu: undefined,
   });
   return { actions, commands, models: () => store.getState().models, emit: (event: ModelsEvent) => emit(event), store };
 }

@@ -1,12 +1,11 @@
 import { reportOf } from '../../base/errors.ts';
 import type { PageStore } from '../store.ts';
-import { bufferLimit } from './device-fit.ts';
 import type { ModelsSession, OpenModelsSession } from './models-session.ts';
 import { applyModelsEvent, type ModelsState, startingWork } from './models-state.ts';
 
 /** What a person can do with the models of this browser. One thing at a time: while one goes on others do nothing. */
 export interface ModelsActions {
-  /** Asks what is stored, and what the browser and the GPU allow. */
+  /** Asks what is stored, and what the browser allows. */
   readonly refresh: () => Promise<void>;
   readonly fetch: (model: string) => void;
   readonly pause: () => void;
@@ -20,10 +19,9 @@ export interface ModelsActions {
 export interface ModelsParts {
   openModels: OpenModelsSession;
   storage: Pick<StorageManager, 'persist' | 'persisted'> | undefined;
-  gpu: Pick<GPU, 'requestAdapter'> | undefined;
 }
 
-export function createModelsActions(store: PageStore, { openModels, storage, gpu }: ModelsParts): ModelsActions {
+export function createModelsActions(store: PageStore, { openModels, storage }: ModelsParts): ModelsActions {
   const change = (next: (models: ModelsState) => ModelsState): void =>
     store.setState(({ models }) => ({ models: next(models) }));
   let session: ModelsSession | null = null;
@@ -35,8 +33,7 @@ export function createModelsActions(store: PageStore, { openModels, storage, gpu
     refresh: async () => {
       if (!isBusy()) open().send({ type: 'list' });
       const isPersistent = (await storage?.persisted()) ?? false;
-      const bufferBytes = await bufferLimit(gpu);
-      change((models) => ({ ...models, isPersistent, bufferBytes }));
+      change((models) => ({ ...models, isPersistent }));
     },
     fetch: (model) => {
       if (isBusy()) return;

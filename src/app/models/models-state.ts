@@ -23,8 +23,6 @@ export interface ModelsState {
   error: ErrorReport | null;
   /** Whether the browser has promised to keep what is stored; null until it was asked. */
   isPersistent: boolean | null;
-  /** Largest buffer of the GPU; null until it is known. */
-  bufferBytes: number | null;
 }
 
 export const NO_MODELS: ModelsState = {
@@ -36,7 +34,6 @@ export const NO_MODELS: ModelsState = {
   outcome: null,
   error: null,
   isPersistent: null,
-  bufferBytes: null,
 };
 
 /** The state once a work was asked for. */

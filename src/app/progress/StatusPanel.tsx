@@ -1,5 +1,6 @@
 import { namedRounds } from '../../run/schedule.ts';
 import { bytes, duration, moment, NONE, whole } from '../format.ts';
+import { deviceName, reasonNote } from '../device/device-words.ts';
 import { usePageState } from '../page-context.tsx';
 import { isActive, type RunState } from '../run-state.ts';
 import { phaseText, progressText, roundShares, roundText } from './phase.ts';
@@ -37,12 +38,16 @@ export function StatusPanel() {
           note={run.testSpeed === null ? '' : `read, ${whole(run.testSpeed.answers)} written`}
         />
         <Fact
-          name="GPU memory"
+          name="Memory"
           value={run.memory === null ? NONE : bytes(run.memory.liveBytes)}
           note={memoryNote(run)}
           title={run.memory === null ? undefined : `${run.memory.liveBuffers} buffers`}
         />
-        <Fact name="Device" value={deviceName(run.device)} note={run.device?.software === true ? 'software' : ''} />
+        <Fact
+          name="Device"
+          value={run.device === null ? NONE : deviceName(run.device)}
+          note={run.device === null ? '' : reasonNote(run.device)}
+        />
         {run.plan !== null && (
           <Fact
             name="Parameters"
@@ -51,20 +56,15 @@ export function StatusPanel() {
           />
         )}
       </dl>
-      {run.device?.software === true && (
+      {run.device?.software === true && run.device.kind === 'webgpu' && (
         <p className={styles.software}>
-          This adapter is software: it computes on the CPU. Its numbers are as good as a graphics card’s, but it takes
-          many times as long, and its tokens/s say nothing about your GPU.
+          This adapter is software: it computes on the CPU, and takes many times as long as the device CPU would. Its
+          numbers are as good, but its tokens/s say nothing about a graphics card.
         </p>
       )}
     </section>
   );
 }
-
-const deviceName = (device: RunState['device']): string =>
-  device === null
-    ? NONE
-    : device.description || [device.vendor, device.architecture].filter(Boolean).join(' ') || 'unnamed';
 
 /** `peak 84 MiB of 91 MiB planned`, as far as it is known. */
 function memoryNote({ memory, memoryPlan }: RunState): string {

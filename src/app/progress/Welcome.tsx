@@ -12,9 +12,9 @@ export function Welcome() {
     <div className={styles.welcome}>
       <h2 className={styles.title}>Teach a language model one task after another, and see what it forgets.</h2>
       <p className={styles.lead}>
-        Start trains a small T5 on your own GPU, in this tab. It learns the tasks below in order and is tested on all of
-        them after each. Trained plainly, it forgets much of what it has learned before. GORP keeps its gradients out of
-        the directions that earlier tasks needed: choose another method and compare.
+        Start trains a small T5 on your own machine, in this tab. It learns the tasks below in order and is tested on
+        all of them after each. Trained plainly, it forgets much of what it has learned before. GORP keeps its gradients
+        out of the directions that earlier tasks needed: choose another method and compare.
       </p>
       <ol className={styles.tasks}>
         {cards.map(({ name, question, labels }, index) => (

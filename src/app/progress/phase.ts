@@ -30,13 +30,13 @@ export function phaseText({ status, progress }: Known): string {
     case undefined:
       return 'Starting';
     case 'device':
-      return 'Opening the GPU';
+      return 'Opening the device';
     case 'weights':
       return 'Loading weights';
     case 'tasks':
       return 'Reading tasks';
     case 'compile':
-      return 'Compiling shaders';
+      return 'Preparing the model';
     case 'evaluate':
       return `Testing on ${progress.item}`;
     case 'train':

@@ -11,7 +11,7 @@ import styles from './FilesSection.module.css';
 export function FilesSection() {
   const kept = useKeptRounds();
   const page = usePage();
-  const { rounds, last, writing, problem } = useKeptState((state) => state);
+  const { rounds, last, broken, writing, problem } = useKeptState((state) => state);
   const status = usePageState(({ run }) => run.status);
   const access = usePageState((state) => state.access);
   const active = isActive(status);
@@ -38,6 +38,12 @@ export function FilesSection() {
           {rounds.length === 1 ? '1 round' : `${rounds.length} rounds`} (
           {bytes(rounds.reduce((sum, round) => sum + round.bytes, 0))}): {rounds.map(({ name }) => name).join(', ')}.
           {withWeights.length > 0 && ` Adapter, weights and space of ${withWeights.join(', ')}.`}
+        </p>
+      )}
+      {broken.length > 0 && (
+        <p className={styles.problem} data-testid="broken-rounds">
+          The files of {broken.join(', ')} cannot be used: something is missing or was written by another version. They
+          can still be downloaded.
         </p>
       )}
       <div className={styles.buttons}>

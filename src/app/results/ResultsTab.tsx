@@ -1,3 +1,4 @@
+import { deviceName, reasonNote } from '../device/device-words.ts';
 import { downloadResults } from '../download.ts';
 import { bytes, duration, moment, percent, points } from '../format.ts';
 import { KEPT_RUNS, RESULTS_BYTES, runKey, type RunSummary } from '../history.ts';
@@ -116,8 +117,7 @@ function HistoryTable({ runs, current }: { runs: readonly RunSummary[]; current:
                 <td>
                   {run.model}
                   <span className={styles.second}>
-                    {device.software ? `${device.architecture} (software)` : `${device.vendor} ${device.architecture}`},{' '}
-                    {duration(run.seconds)}
+                    {[deviceName(device), reasonNote(device), duration(run.seconds)].filter(Boolean).join(', ')}
                   </span>
                 </td>
                 <td className={styles.acts}>

@@ -16,6 +16,8 @@ export interface KeptState {
   rounds: readonly KeptRound[];
   /** The last round whose weights are there, and the settings of its run. */
   last: { round: number; settings: RunSettings } | null;
+  /** Rounds behind the last whose files cannot be used. */
+  broken: readonly string[];
   /** What is being written, and how much of it has been. */
   writing: { what: SavedAs['what'] | 'import'; bytes: number } | null;
   problem: ErrorReport | null;
@@ -46,7 +48,7 @@ export function createKeptRounds(
   askWhere: AskWhere,
   handOver: (file: File, name: string) => void,
 ): KeptRounds {
-  const store = createStore<KeptState>(() => ({ rounds: [], last: null, writing: null, problem: null }));
+  const store = createStore<KeptState>(() => ({ rounds: [], last: null, broken: [], writing: null, problem: null }));
   const { setState, getState } = store;
   let worker: ExportsWorker | undefined;
 
@@ -56,6 +58,7 @@ export function createKeptRounds(
         setState(({ writing }) => ({
           rounds: event.rounds,
           last: event.last,
+          broken: event.broken,
           writing: writing?.what === 'import' ? null : writing,
         }));
         break;

@@ -8,7 +8,7 @@ import { usePage, usePageState } from '../page-context.tsx';
 import fields from './field.module.css';
 import styles from './MemoryField.module.css';
 
-/** What the run would take on the GPU, and what it may. */
+/** What the run would take of the device's memory, and what it may. */
 export function MemoryField() {
   const state = usePageState(({ memoryPlan }) => memoryPlan);
   const plan = state.status === 'planned' ? state.plan : state.status === 'planning' ? state.last : null;
@@ -20,7 +20,7 @@ export function MemoryField() {
       data-status={state.status}
     >
       <h2 id="setup-memory" className={styles.title}>
-        GPU memory
+        Memory
       </h2>
       <div role="status">
         {plan !== null && <Planned plan={plan} isOld={state.status === 'planning'} />}
@@ -80,7 +80,7 @@ function Planned({ plan, isOld }: { plan: MemoryPlan; isOld: boolean }) {
       <details className={styles.details}>
         <summary>What for</summary>
         <table className={styles.parts}>
-          <caption className="hidden-visually">GPU memory by use, {WHILE[plan.moment]}</caption>
+          <caption className="hidden-visually">Memory by use, {WHILE[plan.moment]}</caption>
           <tbody>
             {PARTS.filter((part) => plan.parts[part] > 0).map((part) => (
               <tr key={part}>

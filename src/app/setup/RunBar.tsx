@@ -1,8 +1,10 @@
 import { embeddedSettings, type PresetName } from '../../run/presets.ts';
 import type { RunSettings } from '../../run/settings.ts';
+import { estimateText } from '../estimate/estimate.ts';
+import { useEstimate } from '../estimate/use-estimate.ts';
 import { usePage, usePageState } from '../page-context.tsx';
 import { isActive } from '../run-state.ts';
-import { obstacleOf } from '../support.ts';
+import { KeepAwake } from './KeepAwake.tsx';
 import styles from './RunBar.module.css';
 
 const PRESETS: readonly { name: PresetName; label: string }[] = [
@@ -34,10 +36,9 @@ export function RunBar() {
   const page = usePage();
   const status = usePageState(({ run }) => run.status);
   const draft = usePageState((state) => state.draft);
-  const support = usePageState((state) => state.support);
   const goOn = usePageState((state) => state.goOn);
   const preset = presetOf(draft);
-  const blocked = obstacleOf(support) !== null;
+  const estimate = useEstimate();
   if (isActive(status)) {
     return (
       <div className={styles.bar}>
@@ -67,7 +68,10 @@ export function RunBar() {
             {status === 'stopping' ? 'Stopping…' : 'Stop'}
           </button>
         </div>
-        <p className={styles.amount}>Settings are locked while the run goes on.</p>
+        <div className={styles.amount}>
+          <p>Settings are locked while the run goes on.</p>
+          <KeepAwake />
+        </div>
       </div>
     );
   }
@@ -78,7 +82,6 @@ export function RunBar() {
           type="button"
           className={styles.primary}
           data-testid="start"
-          disabled={blocked}
           aria-describedby="run-amount"
           onClick={page.start}
         >
@@ -103,7 +106,19 @@ export function RunBar() {
         </select>
       </div>
       <p className={styles.amount} id="run-amount">
-        {blocked ? 'This browser cannot train yet: see the steps to change that.' : amount(draft)}
+        {amount(draft)}
+        {estimate !== null && (
+          <span
+            className={styles.time}
+            data-testid="estimate"
+            data-seconds={estimate.seconds}
+            title={
+              estimate.isRefined ? 'By the last run of this model here.' : 'By a short measurement of this device.'
+            }
+          >
+            {estimateText(estimate)}
+          </span>
+        )}
       </p>
       {goOn !== null && (
         <p className={styles.amount} data-testid="goes-on">

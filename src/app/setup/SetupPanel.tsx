@@ -1,6 +1,7 @@
 import { useState } from 'react';
 import { usePageState } from '../page-context.tsx';
 import { isActive } from '../run-state.ts';
+import { DeviceField } from './DeviceField.tsx';
 import { commonFields, moreGroups, perTaskFields } from './fields.ts';
 import { MemoryField } from './MemoryField.tsx';
 import { MethodField } from './MethodField.tsx';
@@ -57,6 +58,7 @@ export function SetupPanel() {
               <SettingField key={field.id} field={field} settings={draft} issue={issues.get(field.id)} />
             ))}
           </section>
+          <DeviceField />
           <MemoryField />
           <details
             className={styles.more}

@@ -1,7 +1,7 @@
 /**
  * The page with a script in place of the worker, served by `vite` at `/src/app/testing/`. The address says what to show:
- * `scene` (idle, running, finished, failed, quick, software, many, too-large, insecure, no-webgpu, no-adapter), `method`, `tab`, `theme`,
- * `ahead` (share of the events that has come). `model` fills the model field. With `tab=models` a download is under way (`scene=running`), or has failed
+ * `scene` (idle, running, slowed, finished, failed, quick, many, too-large, or one of `DEVICE_SCENES`), `method`, `tab`, `theme`,
+ * `ahead` (share of the events that has come), `run` (starts in a scene of a device). `model` fills the model field. With `tab=models` a download is under way (`scene=running`), or has failed
  * (`scene=failed`).
  */
 import { StrictMode } from 'react';
@@ -9,22 +9,24 @@ import { createRoot } from 'react-dom/client';
 import { METHOD_NAMES } from '../../methods/registry.ts';
 import type { RunEvent } from '../../run/events.ts';
 import { embeddedSettings } from '../../run/presets.ts';
+import type { DeviceReport } from '../../run/results.ts';
 import type { RunSettings } from '../../run/settings.ts';
 import { App } from '../App.tsx';
 import '../base.css';
+import { USUAL } from '../device/preferences.ts';
 import { createPage } from '../page.ts';
 import { PageProvider } from '../page-context.tsx';
 import { PUBLISHED_ORDERS } from '../../tasks/orders.ts';
 import { createKeptRounds } from '../results/kept-rounds.ts';
 import { KeptRoundsProvider } from '../results/kept-rounds-context.tsx';
 import type { Tab } from '../store.ts';
-import type { Support } from '../support.ts';
 import { applyTheme, type Theme } from '../theme.ts';
 import { memoryHistory } from './memory-history.ts';
 import { createTableDesk } from '../tasks/table-desk.ts';
 import { tablesHere } from './tables-here.ts';
 import { memoryTasks } from './memory-tasks.ts';
-import { scriptedRun, SOFTWARE_DEVICE } from './script.ts';
+import { CPU_DEVICE, GPU_DEVICE, scriptedRun, SOFTWARE_DEVICE } from './script.ts';
+import { DEVICE_SCENES, scriptedDevice } from './scripted-device.ts';
 import { scriptedPlan } from './scripted-plan.ts';
 import { scriptedModels } from './scripted-models.ts';
 import { scriptedExports } from './scripted-exports.ts';
@@ -40,9 +42,14 @@ const theme = pick<Theme>('theme', ['light', 'dark'], 'system');
 const ahead =
   scene === 'finished' || scene === 'many' ? 1 : Number(asked.get('ahead') ?? (scene === 'idle' ? 0 : 0.62));
 
+function deviceOfRun(): DeviceReport {
+  if (scene === 'software') return SOFTWARE_DEVICE;
+  return DEVICE_SCENES.includes(scene) ? CPU_DEVICE : GPU_DEVICE;
+}
+
 function script(settings: RunSettings): RunEvent[] {
   const startedAt = new Date().toISOString();
-  const events = scriptedRun(settings, scene === 'software' ? { device: SOFTWARE_DEVICE, startedAt } : { startedAt });
+  const events = scriptedRun(settings, { device: deviceOfRun(), startedAt });
   if (scene !== 'failed') return events;
   const kept = events.slice(0, Math.floor(events.length * 0.62));
   const error = {
@@ -59,17 +66,17 @@ const earlier = (['seq-lora', 'gorp', 'o-lora'] as const).flatMap((name, i) => {
   return last?.type === 'finished' ? [last.results] : [];
 });
 
-const SUPPORTS: readonly Support[] = ['insecure', 'no-webgpu', 'no-adapter'];
 applyTheme(theme);
 const page = createPage({
   openSession: scriptedSession({ script, ahead: scene === 'failed' ? 1 : ahead, pace: 250 }),
   history: memoryHistory(earlier),
   tasks: memoryTasks(),
   desk: createTableDesk(tablesHere),
-  findSupport: () => Promise.resolve(SUPPORTS.find((support) => support === scene) ?? 'ready'),
   theme,
-  models: { openModels: scriptedModels(scene), storage: undefined, gpu: undefined },
+  models: { openModels: scriptedModels(scene), storage: undefined },
   memory: { ask: scriptedPlan, budget: scene === 'too-large' ? 1 : null, keep: () => undefined },
+  device: { ask: scriptedDevice(scene), preferences: USUAL, keep: () => undefined },
+  pace: { factor: () => null, note: () => undefined },
 });
 const kept = createKeptRounds(
   scriptedExports,
@@ -85,11 +92,13 @@ if (scene === 'many')
     tasks: 'https://example.org/tasks/',
     order: PUBLISHED_ORDERS[3].rounds.map(({ dataset }) => dataset),
   }));
-if (scene !== 'idle' && asked.get('tab') !== 'models' && !SUPPORTS.some((support) => support === scene)) page.start();
+if (scene !== 'idle' && asked.get('tab') !== 'models' && (!DEVICE_SCENES.includes(scene) || asked.has('run')))
+  page.start();
 if (asked.get('tab') === 'models') {
   await page.models.refresh();
   if (scene === 'running' || scene === 'failed') page.models.fetch('google-t5/t5-large');
 }
+if (scene === 'slowed') page.store.setState({ slowdown: 3.4 });
 const model = asked.get('model');
 if (model !== null) page.edit((draft) => ({ ...draft, model }));
 page.look({ tab: pick<Tab>('tab', ['run', 'ranks', 'results', 'models'], 'run') });

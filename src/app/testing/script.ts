@@ -21,9 +21,20 @@ export const GPU_DEVICE: DeviceReport = {
   limits: { maxBufferSize: 2 ** 32, maxStorageBufferBindingSize: 2 ** 31 },
 };
 
+export const CPU_DEVICE: DeviceReport = {
+  kind: 'wasm',
+  why: 'no-adapter',
+  vendor: 'CPU',
+  architecture: 'WebAssembly relaxed SIMD',
+  description: 'CPU by WebAssembly, relaxed SIMD, 2 threads',
+  software: true,
+  features: ['relaxed-simd', 'threads'],
+  limits: { threads: 2, maxBufferSize: 2 ** 31, maxMemorySize: 2 ** 32 },
+};
+
 export const SOFTWARE_DEVICE: DeviceReport = {
   kind: 'webgpu',
-  why: 'hardware',
+  why: 'asked',
   vendor: 'google',
   architecture: 'swiftshader',
   description: 'SwiftShader Device (Subzero)',

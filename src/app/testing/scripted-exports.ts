@@ -10,6 +10,7 @@ export const scriptedExports: OpenExports = (onEvent) => ({
         { name: '1-gloss', bytes: 91_000, hasWeights: false },
         { name: '2-field', bytes: 3_400_000, hasWeights: true },
       ],
+      broken: [],
       last: { round: 2, settings: embeddedSettings('full', 'gorp-plus') },
     }),
 });

@@ -1,3 +1,4 @@
+import type { Effort } from '../../run/duration.ts';
 import { PARTS, type Parts, totalOf } from '../../run/memory-plan.ts';
 import type { AskForPlan } from '../memory/plan-worker.ts';
 
@@ -12,11 +13,18 @@ const PLANNED: Readonly<Partial<Parts>> = {
   readBack: MIB / 4,
 };
 
+/** So many operations and kernels that the default order takes half a minute on the scripted CPU. */
+const EFFORT: Effort = {
+  step: { operations: 5e8, kernels: 600 },
+  example: { operations: 3e7, kernels: 20 },
+  promptTokens: 96,
+};
+
 /** A plan of invented numbers. */
 export const scriptedPlan: AskForPlan = (_, onAnswer) => {
   const parts = Object.fromEntries(PARTS.map((part) => [part, PLANNED[part] ?? 0])) as Parts;
   const total = totalOf(parts);
   const plan = { total, moment: 'training' as const, parts, moments: { training: total, testing: 1240 * MIB } };
-  const timer = setTimeout(() => onAnswer({ type: 'planned', plan, config: null }), 50);
+  const timer = setTimeout(() => onAnswer({ type: 'planned', plan, effort: EFFORT, config: null }), 50);
   return () => clearTimeout(timer);
 };

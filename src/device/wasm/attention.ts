@@ -1,12 +1,10 @@
-import type { AttentionForm, AttentionShape } from '../attention-shape.ts';
+import { type AttentionForm, attentionOperations, type AttentionShape } from '../attention-shape.ts';
 import { f32, type KernelPlan, u32 } from '../kernel.ts';
 
 /** Bits of the constant `flags` in `kernels/attention.ts`. */
 const FLAGS = { bias: 1, shared: 2, causal: 4, position: 8, scores: 16 };
 
 const ENTRIES = { FORWARD: 'attention', GRAD_Q: 'attentionGradQ', GRAD_KV: 'attentionGradKv' } as const;
-/** Products of queries by keys that each form takes. */
-const PRODUCTS = { FORWARD: 2, GRAD_Q: 3, GRAD_KV: 4 } as const;
 
 /** The kernel of an attention or of one of its gradients; units are heads. Tensors are those of `shaders/attention.wgsl`. */
 export function planWasmAttention(form: AttentionForm, shape: AttentionShape): KernelPlan {
@@ -22,6 +20,6 @@ export function planWasmAttention(form: AttentionForm, shape: AttentionShape): K
     kernel: { name: entry, wasm: { entry, constants: [flags] } },
     params: [...[B, H, Sq, Sk, Bk, Hk].map(u32), f32(scale), u32(d)],
     units: form === 'GRAD_KV' ? Bk * Hk : B * H,
-    cost: PRODUCTS[form] * 2 * B * H * Sq * Sk * d,
+    cost: attentionOperations(form, shape),
   };
 }

@@ -1,5 +1,5 @@
 import { f32, type Param, u32 } from '../kernel.ts';
-import { type MatmulShape, windowOf } from '../matmul-shape.ts';
+import { type MatmulShape, productOperations, windowOf } from '../matmul-shape.ts';
 import { valueWords } from '../packing.ts';
 
 /** A product as the WebAssembly kernel `matmul` is called; its tensors are A, B, C and, where there is an addend, D. */
@@ -67,7 +67,7 @@ export function planProduct(shape: MatmulShape): WasmProduct {
       u32(flags),
     ],
     units: batch * Math.ceil(rows.size / unitRows) * Math.ceil(columns.size / unitColumns),
-    cost: 2 * batch * M * N * K,
+    cost: productOperations(shape),
   };
 }
 

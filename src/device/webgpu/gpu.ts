@@ -110,7 +110,8 @@ export async function openAdapter(adapter: GPUAdapter): Promise<Gpu> {
   return wrapDevice(device, factsOf(adapter), new Tuning(subgroupsOf(adapter)));
 }
 
-function factsOf(adapter: GPUAdapter): DeviceFacts {
+/** What an adapter says of itself. */
+export function factsOf(adapter: GPUAdapter): DeviceFacts {
   const { vendor, architecture, description, device } = adapter.info;
   const limits: Record<string, number> = {};
   for (const limit of WANTED_LIMITS) limits[limit] = adapter.limits[limit];

@@ -1,6 +1,6 @@
-import type { AttentionForm, AttentionShape } from '../attention-shape.ts';
+import { type AttentionForm, attentionOperations, type AttentionShape } from '../attention-shape.ts';
 import type { KernelCall, KernelPlan } from '../kernel.ts';
-import type { MatmulShape } from '../matmul-shape.ts';
+import { type MatmulShape, productOperations } from '../matmul-shape.ts';
 import type { Planner, ProductTensors } from '../planner.ts';
 import { planAttention } from './kernels/attention.ts';
 import { stepsOf } from './kernels/matmul.ts';
@@ -23,10 +23,11 @@ export class GpuPlanner implements Planner {
   ): KernelCall<T>[] {
     const { tuning } = this;
     const shape: MatmulShape = tuning.halves && halves ? { ...rest, halves } : rest;
-    return stepsOf(planVariant(shape, tuning.variantOf(shape), tuning.subgroups), tensors, { partial, a, b });
+    const plan = planVariant(shape, tuning.variantOf(shape), tuning.subgroups);
+    return stepsOf({ ...plan, cost: productOperations(shape) }, tensors, { partial, a, b });
   }
 
   attention(form: AttentionForm, shape: AttentionShape): KernelPlan {
-    return planAttention(form, shape, this.tuning.attention);
+    return { ...planAttention(form, shape, this.tuning.attention), cost: attentionOperations(form, shape) };
   }
 }

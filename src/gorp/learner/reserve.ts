@@ -1,3 +1,4 @@
+import type { Program } from '../../device/device.ts';
 import type { BatchSizes } from '../../models/network.ts';
 import { InputCovariances } from '../activations.ts';
 import { NO_STATE } from '../method-plan.ts';
@@ -15,18 +16,22 @@ export interface Reserved {
 /**
  * Sets memory aside as for steps of the last of a number of tasks, with spaces as large as they can be by then, and puts
  * nothing there: for a plan of memory.
+ *
+ * @returns the programs of a step that takes no new bases.
  */
 export async function reserveTraining(
   core: LearnerCore,
   programs: LearnerPrograms,
   tasks: number,
   sizes: readonly BatchSizes[],
-): Promise<void> {
+): Promise<Program[]> {
   programs.drop();
   for (const group of core.groups) group.reserve({ pairs: tasks - 1, spaces: tasks - 1 });
   if (tasks > 1) for (const group of core.lora) group.prepareTerms(core.plan.loss, NO_STATE, true);
-  for (const refresh of core.hasFast ? [true, false] : [false]) await programs.gradients(sizes, refresh);
-  await programs.optimizer();
+  if (core.hasFast) await programs.gradients(sizes, true);
+  const gradients = await programs.gradients(sizes, false);
+  const optimizer = await programs.optimizer();
+  return [...gradients.map(({ compiled }) => compiled.program), optimizer.norm, optimizer.update(false)];
 }
 
 /** Sets memory aside as after the last of a number of tasks, when its spaces have grown: for a plan of memory. */

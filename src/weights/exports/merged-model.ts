@@ -13,11 +13,12 @@ import { shardedWeights } from './sharding.ts';
 export function mergedModelFiles(base: ModelFiles, changed: ReadonlySet<string>, changes: WeightChanges): OutputFile[] {
   checkTrainedLayers(base, changed);
   return [
-    jsonFile('config.json', base.config),
     jsonFile('tokenizer.json', base.tokenizer),
     jsonFile('tokenizer_config.json', base.tokenizerConfig),
     ...(base.generationConfig === null ? [] : [jsonFile('generation_config.json', base.generationConfig)]),
     ...shardedWeights(mergedTensors(base, changed, changes)),
+    // What makes the folder a model comes last: a merge that breaks off leaves none behind.
+    jsonFile('config.json', base.config),
   ];
 }
 

@@ -1,13 +1,19 @@
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
-import type { TuningStore } from '../device/webgpu/tune.ts';
 
-/** Where choices lie by default: in the user's cache folder. */
-const DEFAULT_FILE = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'gorp-web', 'tuning.json');
+/** A file in the user's cache folder. */
+export const cacheFile = (name: string): string =>
+  join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'gorp-web', name);
 
-/** Kernel choices in one JSON file, by device. Without a readable file everything is measured anew. */
-export function fileTuningStore(file = DEFAULT_FILE): TuningStore {
+/** What was measured, by device. */
+export interface FileStore {
+  read(device: string): Promise<unknown>;
+  write(device: string, value: object): Promise<void>;
+}
+
+/** Values in one JSON file. Without a readable file everything is measured anew. */
+export function fileStore(file: string): FileStore {
   const readAll = async (): Promise<Record<string, unknown>> => {
     try {
       const value: unknown = JSON.parse(await readFile(file, 'utf8'));
@@ -18,8 +24,8 @@ export function fileTuningStore(file = DEFAULT_FILE): TuningStore {
   };
   return {
     read: async (device) => (await readAll())[device],
-    write: async (device, choices) => {
-      const text = JSON.stringify({ ...(await readAll()), [device]: choices }, null, 2);
+    write: async (device, value) => {
+      const text = JSON.stringify({ ...(await readAll()), [device]: value }, null, 2);
       try {
         await mkdir(dirname(file), { recursive: true });
         // Another process may read meanwhile: it sees the old file or the new one.

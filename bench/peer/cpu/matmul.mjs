@@ -1,0 +1,3 @@
+export { matmul } from '../dist/matmul-cpu.js';
+/** The harness multiplies by WGSL only. */
+export const variants = [];

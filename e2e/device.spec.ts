@@ -1,0 +1,84 @@
+import { expect, type Page, test } from '@playwright/test';
+import { serveWithFaults } from './support/faulty-server.ts';
+import {
+  choose,
+  type Choice,
+  downloadResults,
+  openWorkbench,
+  shownError,
+  start,
+  waitForStatus,
+} from './support/workbench.ts';
+
+const TINY: Choice = { method: 'seq-lora', leaveOut: ['field'], trainExamples: 8, testExamples: 2, batchSize: 2 };
+
+const line = (page: Page) => page.getByTestId('device-line');
+const device = (page: Page, name: string): Promise<void> =>
+  page.getByRole('radiogroup', { name: 'Device' }).getByText(name).click();
+
+test('the CPU by choice, the GPU where there is none, and back', async ({ page }) => {
+  await openWorkbench(page);
+  await device(page, 'CPU');
+  await expect(line(page)).toContainText('as you chose');
+  await expect(line(page).locator('summary')).toHaveCount(0);
+  await page.reload();
+  await expect(line(page)).toContainText('as you chose');
+
+  await device(page, 'GPU');
+  await expect(line(page)).toHaveAttribute('data-status', 'none');
+  await expect(line(page).getByRole('listitem').first()).toBeVisible();
+  await choose(page, TINY);
+  await start(page);
+  await waitForStatus(page, 'failed');
+  expect((await shownError(page)).code).toMatch(/^gpu\//);
+
+  await device(page, 'Automatic');
+  await expect(line(page)).toHaveAttribute('data-kind', 'wasm');
+  await line(page).getByText('How to use the graphics card').click();
+  await expect(line(page).getByRole('listitem').first()).toBeVisible();
+  await start(page);
+  await waitForStatus(page, 'finished');
+  const { results } = await downloadResults(page);
+  expect(results.device.kind).toBe('wasm');
+  expect(results.device.architecture).toContain('SIMD');
+});
+
+test('a page without the headers, on a name of the network, trains with one thread and says why', async ({
+  playwright,
+  launchOptions,
+  baseURL,
+}) => {
+  const server = await serveWithFaults(baseURL ?? '');
+  const args = [...(launchOptions.args ?? []), '--host-resolver-rules=MAP gorp.test 127.0.0.1'];
+  const browser = await playwright.chromium.launch({ ...launchOptions, args });
+  try {
+    const page = await browser.newPage();
+    await openWorkbench(page, server.url);
+    await expect(line(page)).toContainText('1 thread)');
+    await expect(line(page)).toContainText('COOP and COEP');
+
+    await openWorkbench(page, server.url.replace('127.0.0.1', 'gorp.test'));
+    await expect(line(page)).toContainText('over https or from this machine only');
+    await choose(page, TINY);
+    await start(page);
+    await waitForStatus(page, 'finished');
+    const { results } = await downloadResults(page);
+    expect(results.device).toMatchObject({ kind: 'wasm', why: 'no-webgpu', limits: { threads: 1 } });
+  } finally {
+    await browser.close();
+    await server.close();
+  }
+});
+
+test('an engine without SIMD is told before Start, with what to do', async ({ page }) => {
+  await page.route(/\/assets\/main-[^/]*\.js$/, async (route) => {
+    const response = await route.fetch();
+    await route.fulfill({ response, body: `WebAssembly.validate = () => false;\n${await response.text()}` });
+  });
+  await openWorkbench(page);
+  await expect(line(page)).toHaveAttribute('data-status', 'none');
+  await expect(line(page)).toContainText('it lacks WebAssembly SIMD. Use a current version');
+  await start(page);
+  await waitForStatus(page, 'failed');
+  expect((await shownError(page)).code).toBe('device/no-simd');
+});

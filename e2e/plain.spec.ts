@@ -1,0 +1,61 @@
+import { expect, test } from '@playwright/test';
+import { percent } from '../src/app/format.ts';
+import { expectConsistent } from './support/consistency.ts';
+import {
+  chartTable,
+  downloadResults,
+  expectNoWorkers,
+  lastStep,
+  openWorkbench,
+  start,
+  waitForStatus,
+  waitForStep,
+} from './support/workbench.ts';
+
+/** How far an estimate that no run has refined may be off, either way: other programs may take what was measured. */
+const MOST_OFF = 3;
+
+test('a browser as it comes learns the default order on the CPU, to its end', async ({ page }) => {
+  test.setTimeout(600_000);
+  await openWorkbench(page);
+  const line = page.getByTestId('device-line');
+  await expect(line).toContainText(/^Trains on the CPU \(WebAssembly, \d+ threads?\): /);
+  await expect(page.getByTestId('memory-plan')).toHaveAttribute('data-status', 'planned');
+  const estimate = page.getByTestId('estimate');
+  await expect(estimate).toContainText(/About \d+ (s|min) on this CPU/);
+  const estimated = Number(await estimate.getAttribute('data-seconds'));
+
+  await start(page);
+  await waitForStep(page, 1);
+  const early = await lastStep(page);
+  await expect.poll(() => lastStep(page), 'the chart lives').toBeGreaterThan(early);
+  await expect(page.getByTestId('status')).toContainText('CPU by WebAssembly');
+  await waitForStatus(page, 'finished', 500_000);
+  await expectNoWorkers(page);
+  const losses = await chartTable(page, 'loss-chart');
+  await page.getByTestId('tab-ranks').click();
+  await expect(page.getByTestId('ranks-map').getByRole('button').first()).toBeVisible();
+
+  const { results } = await downloadResults(page);
+  expectConsistent(results);
+  expect(results.status).toBe('finished');
+  expect(results.settings.order).toHaveLength(4);
+  expect(results.device).toMatchObject({ kind: 'wasm', software: true });
+  expect(['no-webgpu', 'no-adapter', 'software-adapter']).toContain(results.device.why);
+  expect(losses).toHaveLength(results.curves.step.length);
+  const { averagePerformance } = results.measures.exact;
+  expect(averagePerformance, 'the model has learned').toBeGreaterThan(0.4);
+  const row = page.getByTestId('history').locator('tbody tr').first();
+  await expect(row).toContainText(percent(averagePerformance));
+  await expect(row).toContainText('CPU by WebAssembly');
+
+  await test.step('what it took is close to the estimate, and refines the next', async () => {
+    const ratio = results.seconds / estimated;
+    test.info().annotations.push({ type: 'measured ÷ estimated', description: ratio.toFixed(2) });
+    expect(ratio).toBeLessThan(MOST_OFF);
+    expect(ratio).toBeGreaterThan(1 / MOST_OFF);
+    await expect(estimate).toHaveAttribute('title', /last run/);
+    const refined = Number(await estimate.getAttribute('data-seconds'));
+    expect(refined / results.seconds).toBeCloseTo(1, 3);
+  });
+});

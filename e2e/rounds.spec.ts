@@ -1,0 +1,66 @@
+import { expect, type Page, test } from '@playwright/test';
+import { choose, openWorkbench, start, waitForStatus } from './support/workbench.ts';
+
+const TINY = { method: 'seq-lora', trainExamples: 8, testExamples: 2, batchSize: 4 };
+
+/** Every `round.json` in the browser's private file system: its path, and the run that wrote it. */
+const roundFiles = (page: Page): Promise<{ path: string; run: string }[]> =>
+  page.evaluate(async () => {
+    const found: { path: string; run: string }[] = [];
+    const walk = async (folder: FileSystemDirectoryHandle, above: string): Promise<void> => {
+      for await (const [name, handle] of folder.entries()) {
+        if (handle instanceof FileSystemDirectoryHandle) await walk(handle, `${above}${name}/`);
+        else if (name === 'round.json' && handle instanceof FileSystemFileHandle) {
+          const state = JSON.parse(await (await handle.getFile()).text()) as { results: { id: string } };
+          found.push({ path: above + name, run: state.results.id });
+        }
+      }
+    };
+    await walk(await navigator.storage.getDirectory(), '');
+    return found;
+  });
+
+/** Writes over the file at a path of {@link roundFiles}. */
+const damage = (page: Page, path: string): Promise<void> =>
+  page.evaluate(async (path) => {
+    const parts = path.split('/');
+    let folder = await navigator.storage.getDirectory();
+    for (const part of parts.slice(0, -1)) folder = await folder.getDirectoryHandle(part);
+    const writable = await (await folder.getFileHandle(parts.at(-1) ?? '')).createWritable();
+    await writable.write('{');
+    await writable.close();
+  }, path);
+
+test('two tabs that train at once keep their rounds apart, and what is unreadable hides nothing', async ({
+  page,
+  context,
+}) => {
+  test.setTimeout(300_000);
+  const other = await context.newPage();
+  for (const tab of [page, other]) {
+    await openWorkbench(tab);
+    await choose(tab, TINY);
+    await tab.getByTestId('tab-results').click();
+    await tab.getByTestId('keep-every-round').check();
+  }
+  await Promise.all([start(page), start(other)]);
+  await Promise.all([waitForStatus(page, 'finished'), waitForStatus(other, 'finished')]);
+  for (const tab of [page, other]) await expect(tab.getByTestId('warnings')).toHaveCount(0);
+
+  const files = await roundFiles(page);
+  expect(files.length).toBeGreaterThan(0);
+  for (const folder of new Set(files.map(({ path }) => path.split('/')[1]))) {
+    const rounds = files.filter(({ path }) => path.split('/')[1] === folder);
+    expect(new Set(rounds.map(({ run }) => run)).size, `rounds of one run in ${folder}`).toBe(1);
+    expect(rounds.map(({ path }) => path.split('/').at(-2)).toSorted()).toEqual(['1-gloss', '2-field']);
+  }
+
+  await test.step('a damaged round is named, and the one before it can be gone on from', async () => {
+    for (const { path } of files) if (path.includes('2-field')) await damage(page, path);
+    await page.reload();
+    await page.getByTestId('tab-results').click();
+    await expect(page.getByTestId('broken-rounds')).toContainText('2-field');
+    await expect(page.getByTestId('kept-rounds')).toContainText('1-gloss');
+    await expect(page.getByTestId('go-on')).toHaveText('Go on after round 1');
+  });
+});

@@ -1,0 +1,84 @@
+import { type Browser, expect, type Page, test } from '@playwright/test';
+import { expectConsistent } from './support/consistency.ts';
+import {
+  choose,
+  type Choice,
+  downloadResults,
+  expectNoWorkers,
+  openWorkbench,
+  shownError,
+  start,
+  waitForStatus,
+  waitForStep,
+} from './support/workbench.ts';
+
+const TINY: Choice = { method: 'seq-lora', leaveOut: ['field'], trainExamples: 8, testExamples: 2, batchSize: 2 };
+
+const chooseDevice = (page: Page, name: string): Promise<void> =>
+  page.getByRole('radiogroup', { name: 'Device' }).getByText(name).click();
+
+test('the browser gives a WebGPU adapter', async ({ page }) => {
+  await page.goto('/');
+  const adapter = await page.evaluate(async () => {
+    const found = await navigator.gpu?.requestAdapter();
+    return found ? { architecture: found.info.architecture } : null;
+  });
+  expect(adapter, 'no WebGPU adapter: the other tests would test nothing').not.toBeNull();
+});
+
+test('a software adapter is left alone unless the GPU is asked for, and the choice is remembered', async ({ page }) => {
+  await openWorkbench(page);
+  const line = page.getByTestId('device-line');
+  await expect(line).toHaveAttribute('data-kind', 'wasm');
+  await expect(line).toContainText('is software, which is slower');
+  await chooseDevice(page, 'GPU');
+  await expect(line).toHaveAttribute('data-kind', 'webgpu');
+  await expect(line).toContainText('graphics adapter of software, as you chose');
+  await page.reload();
+  await expect(line).toHaveAttribute('data-kind', 'webgpu');
+
+  await choose(page, { ...TINY, method: 'gorp' });
+  await start(page);
+  await waitForStep(page, 1);
+  await expect(page.getByTestId('status')).toContainText('This adapter is software');
+  await waitForStatus(page, 'finished');
+  const { results } = await downloadResults(page);
+  expect(results.device).toMatchObject({ kind: 'webgpu', why: 'asked', software: true });
+  expectConsistent(results);
+});
+
+test('when the GPU process crashes the run fails with what it has measured, and another can be started', async ({
+  playwright,
+  launchOptions,
+  baseURL,
+}) => {
+  // A browser of its own: browsers remember crashes, and may switch the GPU off.
+  const browser = await playwright.chromium.launch(launchOptions);
+  try {
+    const page = await browser.newPage({ baseURL: baseURL ?? '' });
+    await openWorkbench(page);
+    await chooseDevice(page, 'GPU');
+    await choose(page, { ...TINY, trainExamples: 400 });
+    await start(page);
+    await waitForStep(page, 2);
+    await crashGpuProcess(browser);
+    await waitForStatus(page, 'failed', 10_000);
+    expect((await shownError(page)).code).toBe('device/lost');
+    await expectNoWorkers(page);
+    const { results } = await downloadResults(page);
+    expect(results).toMatchObject({ status: 'failed', error: { code: 'device/lost' } });
+    expectConsistent(results);
+    expect(results.curves.step.length).toBeGreaterThanOrEqual(2);
+
+    await start(page);
+    await waitForStep(page, 1);
+    await expect(page.getByTestId('error-panel')).toBeHidden();
+  } finally {
+    await browser.close();
+  }
+});
+
+async function crashGpuProcess(browser: Browser): Promise<void> {
+  const session = await browser.newBrowserCDPSession();
+  await session.send('Browser.crashGpuProcess');
+}

@@ -1,0 +1,55 @@
+import { isActive } from '../run-state.ts';
+import type { PageStore } from '../store.ts';
+import { LOOKING } from './device-state.ts';
+import type { AskForDevice } from './look-worker.ts';
+
+/** Looks for the device that a run would compute on. */
+export interface DeviceLook {
+  /** Looks now, and again whenever another device is chosen. */
+  readonly watch: () => void;
+  /** Looks again: a driver may be there now, or a switch turned. */
+  readonly again: () => void;
+}
+
+/** A run needs the device for itself: a look that is under way is given up then, and taken up after it. */
+export function createDeviceLook(store: PageStore, ask: AskForDevice): DeviceLook {
+  const { getState, setState } = store;
+  let giveUp: (() => void) | null = null;
+  let isDue = false;
+
+  const look = (): void => {
+    giveUp?.();
+    giveUp = null;
+    isDue = false;
+    setState({ deviceFound: LOOKING });
+    giveUp = ask({ type: 'look', device: getState().device }, (answer) => {
+      if (answer.type === 'device') {
+        setState({ deviceFound: { status: 'known', outlook: answer.outlook, speed: null } });
+        return;
+      }
+      giveUp = null;
+      if (answer.type === 'no-device') setState({ deviceFound: { status: 'none', error: answer.error } });
+      else
+        setState(({ deviceFound }) =>
+          deviceFound.status === 'known' ? { deviceFound: { ...deviceFound, speed: answer.speed } } : {},
+        );
+    });
+  };
+
+  return {
+    again: look,
+    watch: () => {
+      look();
+      store.subscribe((state, before) => {
+        const active = isActive(state.run.status);
+        if (state.device !== before.device) look();
+        if (active && giveUp !== null) {
+          giveUp();
+          giveUp = null;
+          isDue = true;
+        }
+        if (!active && isDue) look();
+      });
+    },
+  };
+}

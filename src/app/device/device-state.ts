@@ -1,0 +1,12 @@
+import type { ErrorReport } from '../../base/errors.ts';
+import type { Speed } from '../../run/duration.ts';
+import type { DeviceOutlook } from '../../worker/protocol.ts';
+
+/** What is known of the device that a run would compute on. */
+export type DeviceState =
+  | { status: 'looking' }
+  /** `speed` is null until it has been measured. */
+  | { status: 'known'; outlook: DeviceOutlook; speed: Speed | null }
+  | { status: 'none'; error: ErrorReport };
+
+export const LOOKING: DeviceState = { status: 'looking' };

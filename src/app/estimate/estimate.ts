@@ -1,0 +1,46 @@
+import { LONG_RUN, roughly, secondsFor, tasksAhead, workOfRun } from '../../run/duration.ts';
+import { draftIssues } from '../setup/validate.ts';
+import type { PageState } from '../store.ts';
+import type { Pace } from './pace.ts';
+
+/** How long a run with the page's settings would take. */
+export interface Estimate {
+  /** By the work and the measured speed of the device alone. */
+  readonly plainSeconds: number;
+  /** The same, refined by earlier runs. */
+  readonly seconds: number;
+  /** Whether a run of this model on this device has finished before. */
+  readonly isRefined: boolean;
+  readonly device: string;
+  readonly kind: 'webgpu' | 'wasm';
+}
+
+type Known = Pick<PageState, 'draft' | 'taskData' | 'memoryPlan' | 'deviceFound' | 'goOn'>;
+
+/** Null while something that it depends on is not known; and for a run that resumes, whose rest is not. */
+export function estimateOf({ draft, taskData, memoryPlan, deviceFound, goOn }: Known, pace: Pace): Estimate | null {
+  if (memoryPlan.status !== 'planned' || deviceFound.status !== 'known' || goOn !== null) return null;
+  const { outlook, speed } = deviceFound;
+  if (speed === null || draftIssues(draft, taskData).size > 0) return null;
+  const own = new Map(
+    taskData.own.map(({ spec, trainExamples: train, testExamples: test }) => [spec.name, { train, test }]),
+  );
+  const tasks = tasksAhead(draft, own);
+  if (tasks === null) return null;
+  const plainSeconds = secondsFor(workOfRun(draft, tasks, memoryPlan.effort), speed);
+  const factor = pace.factor(outlook.name, draft.model);
+  return {
+    plainSeconds,
+    seconds: plainSeconds * (factor ?? 1),
+    isRefined: factor !== null,
+    device: outlook.name,
+    kind: outlook.kind,
+  };
+}
+
+/** `About 40 s on this CPU`; with what would make a long run shorter. */
+export function estimateText({ seconds, kind }: Estimate): string {
+  const where = kind === 'wasm' ? 'this CPU' : 'this GPU';
+  const text = `A${roughly(seconds).slice(1)} on ${where}`;
+  return seconds < LONG_RUN ? `${text}.` : `${text}: choose fewer examples or a smaller model.`;
+}

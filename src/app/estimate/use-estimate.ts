@@ -1,0 +1,19 @@
+import { useMemo } from 'react';
+import { usePage, usePageState } from '../page-context.tsx';
+import { type Estimate, estimateOf } from './estimate.ts';
+
+/** How long a run with the settings of the page would take; null while that is not known. */
+export function useEstimate(): Estimate | null {
+  const { pace } = usePage();
+  const draft = usePageState((state) => state.draft);
+  const taskData = usePageState((state) => state.taskData);
+  const memoryPlan = usePageState((state) => state.memoryPlan);
+  const deviceFound = usePageState((state) => state.deviceFound);
+  const goOn = usePageState((state) => state.goOn);
+  // A finished run may have refined it.
+  const status = usePageState(({ run }) => run.status);
+  return useMemo(
+    () => (status === 'running' ? null : estimateOf({ draft, taskData, memoryPlan, deviceFound, goOn }, pace)),
+    [draft, taskData, memoryPlan, deviceFound, goOn, pace, status],
+  );
+}

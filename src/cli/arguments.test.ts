@@ -1,0 +1,21 @@
+import { expect, test } from 'vitest';
+import { refuseOptions } from './arguments.ts';
+import { UsageError } from './exit-codes.ts';
+import { hubAccess, modelsFolder } from './places.ts';
+
+test('options that would be ignored are refused by name', () => {
+  const refuse = (...args: string[]) => refuseOptions(args, ['model', 'method'], 'they are those of the round');
+  expect(() => refuse('--round', 'run/1-gloss', '--model', 'org/name')).toThrow(/--model has no effect/);
+  expect(() => refuse('--method=gorp')).toThrow(UsageError);
+  expect(() => refuse('--round', 'model', '--set', 'method.loraRank=4')).not.toThrow();
+});
+
+test('empty variables count as unset', () => {
+  expect(hubAccess({ HF_TOKEN: '', HF_ENDPOINT: '' })).toEqual(hubAccess({}));
+  expect(hubAccess({ HF_TOKEN: 'hf_x', HF_ENDPOINT: 'https://hub' })).toEqual({
+    endpoint: 'https://hub',
+    token: 'hf_x',
+  });
+  expect(modelsFolder({ GORP_WEB_CACHE: '', XDG_CACHE_HOME: '' })).toBe(modelsFolder({}));
+  expect(modelsFolder({ GORP_WEB_CACHE: '/cache' })).toBe('/cache');
+});

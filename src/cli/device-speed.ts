@@ -1,0 +1,18 @@
+import * as v from 'valibot';
+import type { Device } from '../device/device.ts';
+import { type Speed, SpeedSchema } from '../run/duration.ts';
+import { measureSpeed } from '../run/measure-speed.ts';
+import { platformName } from './platform.ts';
+import { cacheFile, fileStore } from './file-store.ts';
+
+/** How fast a device is: measured once on a machine, which takes some hundred milliseconds, and kept in a file. */
+export async function deviceSpeed(device: Device, file = cacheFile('speeds.json')): Promise<Speed> {
+  const store = fileStore(file);
+  const { vendor, architecture, description } = device.facts;
+  const name = [vendor, architecture, description, platformName()].join(' | ');
+  const known = v.safeParse(SpeedSchema, await store.read(name));
+  if (known.success) return known.output;
+  const speed = await measureSpeed(device, () => performance.now());
+  await store.write(name, speed);
+  return speed;
+}

@@ -1,0 +1,40 @@
+import { lessonsOf } from './schedule.ts';
+import { epochsOf, type RunSettings } from './settings.ts';
+import { planOf } from '../methods/registry.ts';
+
+/** Examples of a task that a run trains on and is tested on. */
+export interface TaskAmount {
+  readonly name: string;
+  readonly train: number;
+  readonly test: number;
+}
+
+/** How much a run does. */
+export interface RunAmount {
+  /** Optimizer steps of round 1, 2, …; 0 for rounds that do not take place. */
+  readonly steps: number[];
+  /** Test examples before training and after each round, from round 0 on. */
+  readonly tests: number[];
+}
+
+/** Optimizer steps and tests of a run, round by round. */
+export function amountOf(
+  settings: Pick<RunSettings, 'method' | 'training' | 'perTask' | 'order' | 'model' | 'tasks'>,
+  tasks: readonly TaskAmount[],
+): RunAmount {
+  const { batchSize, gradientAccumulation } = settings.training;
+  const sum = (counts: readonly number[]): number => counts.reduce((a, b) => a + b, 0);
+  const steps = tasks.map(() => 0);
+  const tests = [sum(tasks.map(({ test }) => test)), ...tasks.map(() => 0)];
+  for (const lesson of lessonsOf(planOf(settings.method).schedule, tasks.length)) {
+    const learned = lesson.trains.map((task) => tasks[task]);
+    const epochs = epochsOf(
+      settings,
+      learned.map(({ name }) => name),
+    );
+    const batches = Math.ceil(sum(learned.map(({ train }) => train)) / batchSize);
+    steps[lesson.round - 1] = epochs * Math.ceil(batches / gradientAccumulation);
+    tests[lesson.round] = sum(lesson.tests.map((task) => tasks[task].test));
+  }
+  return { steps, tests };
+}

@@ -1,0 +1,70 @@
+import { describe, expect, test } from 'vitest';
+import { amountOf } from './amount.ts';
+import { type Effort, roughly, secondsFor, tasksAhead, workOfRun } from './duration.ts';
+import { embeddedSettings, publishedSettings } from './presets.ts';
+import { PUBLISHED_ORDERS } from '../tasks/orders.ts';
+
+const quick = embeddedSettings('quick', 'gorp');
+const task = (name: string, train: number, test: number, promptTokens = 96) => ({ name, train, test, promptTokens });
+const effort: Effort = {
+  step: { operations: 1000, kernels: 10 },
+  example: { operations: 100, kernels: 2 },
+  promptTokens: 96,
+};
+
+describe('the amount of a run', () => {
+  const tasks = [task('a', 20, 5), task('b', 7, 3)];
+  const settings = (method: 'gorp' | 'mtl' | 'per-task') => ({
+    ...embeddedSettings('quick', method),
+    training: { ...quick.training, batchSize: 8, epochs: 2, gradientAccumulation: 2 },
+    perTask: { b: { epochs: 3 } },
+  });
+
+  test('follows from batches, accumulation, epochs of each task and the schedule', () => {
+    expect(amountOf(settings('gorp'), tasks)).toEqual({ steps: [4, 3], tests: [8, 8, 8] });
+    expect(amountOf(settings('mtl'), tasks)).toEqual({ steps: [0, 4], tests: [8, 0, 8] });
+    expect(amountOf(settings('per-task'), tasks)).toEqual({ steps: [4, 3], tests: [8, 5, 3] });
+  });
+});
+
+test('the work of a run is that of its steps and tests, by the length of their texts', () => {
+  const settings = { ...quick, training: { ...quick.training, batchSize: 10, epochs: 1 } };
+  // One step and two, half as long in the second task; 2 tests before and after each round.
+  const work = workOfRun(settings, [task('a', 10, 1), task('b', 20, 1, 48)], effort);
+  expect(work.operations).toBeCloseTo(1000 + 2 * 500 + 6 * 100 * (72 / 96), 6);
+  expect(work.kernels).toBe(3 * 10 + 6 * 2);
+  const speed = { operationsPerSecond: 100, secondsPerKernel: 0.5 };
+  expect(secondsFor({ operations: 200, kernels: 4 }, speed)).toBe(4);
+  expect(secondsFor({ operations: 200, kernels: 4 }, speed, 1.5)).toBe(6);
+});
+
+test('tasks that have not been read have the examples that are asked for, as far as there are any', () => {
+  const many = {
+    ...quick,
+    order: ['gloss', 'people'],
+    training: { ...quick.training, trainExamples: 900, testExamples: 0 },
+  };
+  expect(tasksAhead(many, new Map())?.map(({ train, test }) => [train, test])).toEqual([
+    [900, 238],
+    [571, 150],
+  ]);
+  const own = { ...quick, order: ['mine'] };
+  expect(tasksAhead(own, new Map())).toBeNull();
+  expect(tasksAhead(own, new Map([['mine', { train: 30, test: 9 }]]))?.[0]).toMatchObject({ train: 30, test: 9 });
+  for (const order of PUBLISHED_ORDERS) {
+    const settings = { model: 'a/b', tasks: 'picked', ...publishedSettings(order, 'gorp') };
+    expect(tasksAhead(settings, new Map()), order.rounds[0].dataset).toHaveLength(order.rounds.length);
+  }
+});
+
+test.each([
+  [0.2, 'about 1 s'],
+  [8.4, 'about 8 s'],
+  [42, 'about 40 s'],
+  [100, 'about 2 min'],
+  [20 * 60, 'about 20 min'],
+  [3 * 3600, 'about 3 h'],
+  [9 * 86_400, 'about 9 days'],
+])('%d s is %s', (seconds, text) => {
+  expect(roughly(seconds)).toBe(text);
+});

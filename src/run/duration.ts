@@ -1,0 +1,94 @@
+import * as v from 'valibot';
+import type { Work } from '../device/counting-device.ts';
+import { DATASET_SIZES } from '../tasks/dataset-sizes.ts';
+import { amountOf, type TaskAmount } from './amount.ts';
+import type { RunSettings } from './settings.ts';
+import { planOf } from '../methods/registry.ts';
+
+const positive = v.pipe(v.number(), v.finite(), v.gtValue(0));
+export const WorkSchema = v.strictObject({ operations: v.number(), kernels: v.number() });
+
+/** What the parts of a run take, on prompts of {@link Effort.promptTokens} tokens. */
+export const EffortSchema = v.strictObject({
+  /** One optimizer step. */
+  step: WorkSchema,
+  /** One example of a test. */
+  example: WorkSchema,
+  promptTokens: v.number(),
+});
+export type Effort = v.InferOutput<typeof EffortSchema>;
+
+/** How fast a device is, as it was measured. */
+export const SpeedSchema = v.strictObject({ operationsPerSecond: positive, secondsPerKernel: positive });
+export type Speed = v.InferOutput<typeof SpeedSchema>;
+
+/** A task of an order, as far as its time depends on it. */
+export interface PlannedTask extends TaskAmount {
+  /** Tokens of a prompt on average. */
+  readonly promptTokens: number;
+}
+
+/** Tokens of a prompt where nothing is known of the texts: most are far shorter than what is allowed. */
+const TYPICAL_TOKENS = 160;
+
+/**
+ * The tasks of a run that have not been read, by what is known of them.
+ *
+ * @param own examples of the user's own tasks, by name.
+ * @returns null when a task's examples are not known.
+ */
+export function tasksAhead(
+  { order, training }: Pick<RunSettings, 'order' | 'training'>,
+  own: ReadonlyMap<string, { readonly train: number; readonly test: number }>,
+): PlannedTask[] | null {
+  const { trainExamples, testExamples, sourceLength } = training;
+  const taken = (asked: number, there: number): number => (asked === 0 ? there : Math.min(asked, there));
+  const tasks = order.map((name): PlannedTask | null => {
+    const known = Object.hasOwn(DATASET_SIZES, name) ? DATASET_SIZES[name] : own.get(name);
+    if (known === undefined) return null;
+    const { promptTokens } = { promptTokens: TYPICAL_TOKENS, ...known };
+    return {
+      name,
+      train: taken(trainExamples, known.train),
+      test: taken(testExamples, known.test),
+      promptTokens: Math.min(promptTokens, sourceLength),
+    };
+  });
+  return tasks.includes(null) ? null : tasks.filter((task) => task !== null);
+}
+
+/** What a whole run takes to compute: its steps and tests, each as long as its texts are. */
+export function workOfRun(settings: RunSettings, tasks: readonly PlannedTask[], effort: Effort): Work {
+  const { steps, tests } = amountOf(settings, tasks);
+  const meanTokens = (of: readonly PlannedTask[]): number =>
+    of.reduce((sum, { promptTokens }) => sum + promptTokens, 0) / Math.max(1, of.length);
+  const all = meanTokens(tasks);
+  // A mixed round trains on all tasks; another one on its own.
+  const tokensOf = (round: number): number =>
+    planOf(settings.method).schedule === 'mixed' ? all : tasks[round - 1].promptTokens;
+  let operations = 0;
+  let kernels = 0;
+  const add = (count: number, { operations: each, kernels: called }: Work, tokens: number): void => {
+    operations += count * each * Math.min(1, tokens / effort.promptTokens);
+    kernels += count * called;
+  };
+  steps.forEach((count, i) => add(count, effort.step, tokensOf(i + 1)));
+  for (const count of tests) add(count, effort.example, all);
+  return { operations, kernels };
+}
+
+/** Seconds that work takes at a speed. @param factor by which earlier runs took longer than was estimated. */
+export const secondsFor = ({ operations, kernels }: Work, speed: Speed, factor = 1): number =>
+  factor * (operations / speed.operationsPerSecond + kernels * speed.secondsPerKernel);
+
+/** `about 40 s`, `about 12 min`, `about 5 h`, `about 9 days`: as exact as an estimate is. */
+export function roughly(seconds: number): string {
+  const round = (value: number): number => (value < 10 ? Math.max(1, Math.round(value)) : Math.round(value / 5) * 5);
+  if (seconds < 90) return `about ${round(seconds)} s`;
+  if (seconds < 90 * 60) return `about ${round(seconds / 60)} min`;
+  if (seconds < 36 * 3600) return `about ${round(seconds / 3600)} h`;
+  return `about ${Math.round(seconds / 86_400)} days`;
+}
+
+/** From so many seconds on a person should know what would make the run shorter. */
+export const LONG_RUN = 3 * 3600;

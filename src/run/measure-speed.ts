@@ -1,0 +1,118 @@
+import { countingDevice, outlineOf, type Work } from '../device/counting-device.ts';
+import { wholeOf } from '../device/buffers.ts';
+import type { Device } from '../device/device.ts';
+import { type Compiled, compile } from '../graph/compile.ts';
+import { Graph } from '../graph/graph.ts';
+import { activation } from '../graph/ops/elementwise.ts';
+import { matmul } from '../graph/ops/matmul.ts';
+import { rmsNorm } from '../graph/ops/norm.ts';
+import type { Tensor } from '../graph/tensor.ts';
+import type { Speed } from './duration.ts';
+
+// A feed-forward layer of a small transformer: rows are tokens.
+const LAYER = { tokens: 512, width: 256, inner: 1024 };
+// Kernels so small that what they take is what a call takes.
+const TINY = { calls: 64, tokens: 4, width: 16 };
+/** Milliseconds that a measurement lasts at least, so that clocks of browsers are exact enough. */
+const ENOUGH = 40;
+const TAKES = 3;
+
+/** A program with what it works on. */
+interface Probe {
+  readonly compiled: Compiled;
+  readonly result: Tensor;
+  destroy(): void;
+}
+
+/**
+ * Measures how fast a device is, in some hundred milliseconds: how many operations a second it does in products of
+ * training, and what the call of a kernel takes. Its buffers are freed when it ends.
+ *
+ * @param now a clock in milliseconds.
+ * @throws GorpError as the device does.
+ */
+export async function measureSpeed(device: Device, now: () => number): Promise<Speed> {
+  const secondsPerKernel = (await timeOf(device, tinyProbe, now)) / TINY.calls;
+  const { operations, kernels } = await workOf(device, layerProbe);
+  const seconds = await timeOf(device, layerProbe, now);
+  // Where calls take most of the time, what is left of it says little.
+  const computing = Math.max(seconds - kernels * secondsPerKernel, seconds / 4);
+  return { operationsPerSecond: operations / computing, secondsPerKernel };
+}
+
+type MakeProbe = (device: Device) => Promise<Probe>;
+
+/** Seconds of one run of a program: the quickest of a few measurements, each of many runs. */
+async function timeOf(device: Device, make: MakeProbe, now: () => number): Promise<number> {
+  const probe = await make(device);
+  const { program } = probe.compiled;
+  const measure = async (runs: number): Promise<number> => {
+    const began = now();
+    await device.run(new Array<typeof program>(runs).fill(program));
+    await device.read({ ...probe.compiled.rangeOf(probe.result), bytes: 16 });
+    return now() - began;
+  };
+  try {
+    await measure(1); // compiles, and wakes threads
+    let runs = 1;
+    let taken = await measure(runs);
+    while (taken < ENOUGH) {
+      runs *= Math.min(16, Math.max(2, Math.ceil(ENOUGH / Math.max(taken, 0.1))));
+      taken = await measure(runs);
+    }
+    for (let take = 1; take < TAKES; take++) taken = Math.min(taken, await measure(runs));
+    return taken / runs / 1000;
+  } finally {
+    probe.destroy();
+  }
+}
+
+/** What a program takes, as plans count it. */
+async function workOf(device: Device, make: MakeProbe): Promise<Work> {
+  const counting = countingDevice(outlineOf(device));
+  const { compiled } = await make(counting);
+  return counting.workOf(compiled.program);
+}
+
+/** Makes tensors of a device, and a program of what is recorded with them. */
+async function probeOf(
+  device: Device,
+  record: (g: Graph, tensor: (...shape: number[]) => Tensor) => Tensor,
+): Promise<Probe> {
+  const g = new Graph();
+  const owned: { destroy(): void }[] = [];
+  const destroy = (): void => owned.forEach((one) => one.destroy());
+  try {
+    const result = record(g, (...shape) => {
+      const elements = shape.reduce((product, size) => product * size, 1);
+      const buffer = device.buffers.storage('measurement of speed', elements * 4);
+      owned.push(buffer);
+      device.write(buffer, 0, new Float32Array(elements).fill(0.01));
+      return g.persistent('measured', shape, { storage: wholeOf(buffer) });
+    });
+    const compiled = await compile(device, 'speed', g, [result]);
+    owned.push(compiled);
+    return { compiled, result, destroy };
+  } catch (error) {
+    destroy();
+    throw error;
+  }
+}
+
+const layerProbe: MakeProbe = (device) =>
+  probeOf(device, (g, tensor) => {
+    const { tokens, width, inner } = LAYER;
+    const [x, weight, up, down] = [tensor(tokens, width), tensor(width), tensor(inner, width), tensor(width, inner)];
+    const hidden = activation(g, 'relu', matmul(g, rmsNorm(g, x, weight, 1e-6), up, { layout: 'nt' }));
+    const y = matmul(g, hidden, down, { layout: 'nt' });
+    const back = matmul(g, y, down, { layout: 'nn' }); // as gradients of activations are
+    return matmul(g, back, x, { layout: 'tn' }); // and those of weights
+  });
+
+const tinyProbe: MakeProbe = (device) =>
+  probeOf(device, (g, tensor) => {
+    const weight = tensor(TINY.width);
+    let x = tensor(TINY.tokens, TINY.width);
+    for (let call = 0; call < TINY.calls; call++) x = rmsNorm(g, x, weight, 1e-6);
+    return x;
+  });

@@ -1,0 +1,37 @@
+/** What is known of a dataset before it is read. */
+export interface DatasetSize {
+  /** Examples. */
+  readonly train: number;
+  readonly test: number;
+  /** Tokens of a prompt, question and labels included, on average. */
+  readonly promptTokens: number;
+}
+
+const size = (train: number, test: number, promptTokens: number): DatasetSize => ({ train, test, promptTokens });
+
+/**
+ * Sizes of the embedded tasks and of CL_Benchmark's datasets as their authors published them, for estimates only. Where
+ * files differ the run counts again.
+ */
+export const DATASET_SIZES: Readonly<Record<string, DatasetSize>> = {
+  gloss: size(1200, 238, 64),
+  field: size(994, 195, 64),
+  people: size(571, 150, 64),
+  emoji: size(761, 207, 56),
+  mood: size(1200, 236, 48),
+  amazon: size(5000, 7600, 155),
+  yelp: size(5000, 7600, 220),
+  IMDB: size(2000, 7600, 340),
+  'SST-2': size(2000, 872, 60),
+  dbpedia: size(14_000, 7600, 145),
+  yahoo: size(10_000, 7600, 190),
+  agnews: size(4000, 7600, 105),
+  MNLI: size(3000, 7600, 90),
+  CB: size(250, 56, 130),
+  RTE: size(2000, 277, 125),
+  QQP: size(2000, 7600, 80),
+  BoolQA: size(2000, 3270, 200),
+  COPA: size(400, 100, 80),
+  MultiRC: size(2000, 4848, 440),
+  WiC: size(2000, 638, 65),
+};

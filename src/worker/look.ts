@@ -1,0 +1,63 @@
+import type { DeviceChoice } from '../base/device-choice.ts';
+import { reportOf } from '../base/errors.ts';
+import { type ChosenDevice, chooseDevice, type DeviceHost, factsAhead, openDevice } from '../device/choice.ts';
+import type { DeviceFacts } from '../device/device.ts';
+import { measureSpeed } from '../run/measure-speed.ts';
+import type { DeviceOutlook, LookAnswer, SingleThreadReason } from './protocol.ts';
+import { browserSpeedStore } from './speed-store.ts';
+
+/**
+ * Tells what a run would compute on, then how fast that is. A speed that is known is not measured again. A graphics card
+ * is opened only to measure it; the CPU's threads are started in any case, since only that tells how many there are.
+ */
+export async function lookAtDevice(
+  choice: DeviceChoice,
+  host: DeviceHost,
+  answer: (message: LookAnswer) => void,
+): Promise<void> {
+  const speeds = browserSpeedStore();
+  try {
+    const chosen = await chooseDevice(choice, () => host.webgpu());
+    const ahead = factsAhead(chosen);
+    if (ahead !== undefined) {
+      const outlook = outlookOf(chosen, ahead);
+      answer({ type: 'device', outlook });
+      const speed = await speeds.read(outlook.name);
+      if (speed !== undefined) {
+        answer({ type: 'speed', speed });
+        return;
+      }
+    }
+    const { device } = await openDevice(choice, host);
+    try {
+      const outlook = outlookOf(chosen, device.facts);
+      if (ahead === undefined) answer({ type: 'device', outlook });
+      await device.settle(); // what it measures on its own account would be in the way
+      const speed = (await speeds.read(outlook.name)) ?? (await measureSpeed(device, () => performance.now()));
+      await speeds.write(outlook.name, speed);
+      answer({ type: 'speed', speed });
+    } finally {
+      await device.destroy();
+    }
+  } catch (thrown) {
+    answer({ type: 'no-device', error: reportOf(thrown) });
+  }
+}
+
+function outlookOf({ kind, why, limits }: ChosenDevice, facts: DeviceFacts): DeviceOutlook {
+  const threads = kind === 'wasm' ? (facts.limits['threads'] ?? 1) : null;
+  return {
+    kind,
+    why,
+    name: facts.description || [facts.vendor, facts.architecture].filter(Boolean).join(' ') || 'unnamed',
+    isSoftwareAdapter: kind === 'webgpu' && facts.software,
+    threads,
+    singleThread: threads === 1 ? whyOneThread() : null,
+    bufferBytes: limits.buffer,
+  };
+}
+
+function whyOneThread(): SingleThreadReason {
+  if (!crossOriginIsolated) return 'not-isolated';
+  return navigator.hardwareConcurrency === 1 ? 'one-core' : 'no-worker';
+}
