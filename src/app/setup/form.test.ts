@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { needsInWords } from '../../methods/parts/method.ts';
 import { METHOD_NAMES, METHODS } from '../../methods/registry.ts';
 import { embeddedSettings } from '../../run/presets.ts';
+import { USUAL } from '../device/preferences.ts';
 import { createPage, type Page } from '../page.ts';
 import { PageProvider } from '../page-context.tsx';
 import { createTableDesk } from '../tasks/table-desk.ts';
@@ -20,10 +21,11 @@ const page = (): Page =>
     history: memoryHistory(),
     tasks: memoryTasks(),
     desk: createTableDesk(tablesHere),
-    findSupport: () => Promise.resolve('ready'),
     theme: 'system',
-    models: { openModels: () => ({ send: () => undefined }), storage: undefined, gpu: undefined },
+    models: { openModels: () => ({ send: () => undefined }), storage: undefined },
     memory: { ask: () => () => undefined, budget: null, keep: () => undefined },
+    device: { ask: () => () => undefined, preferences: USUAL, keep: () => undefined },
+    pace: { factor: () => null, note: () => undefined },
   });
 
 /** What is shown of a page as it is now; without a browser React would show it as it began. */
