@@ -69,7 +69,9 @@ export async function downloadResults(page: Page): Promise<{ name: string; resul
 
 /** Waits until no worker is left: the browser tells of the end of a worker a moment after the page has ended it. */
 export const expectNoWorkers = (page: Page): Promise<void> =>
-  expect.poll(() => page.workers().length, { message: 'all workers have ended', timeout: 10_000 }).toBe(0);
+  expect
+    .poll(() => page.workers().map((worker) => worker.url()), { message: 'all workers have ended', timeout: 10_000 })
+    .toEqual([]);
 
 /** The error that the page shows: its code, and all its text. It must say what to do next. */
 export async function shownError(page: Page): Promise<{ code: string; text: string }> {

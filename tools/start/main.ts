@@ -44,7 +44,7 @@ try {
     logLevel: 'warn',
   });
   const url = server.resolvedUrls?.local[0];
-  console.log(`gorp-web is at ${url ?? ''}\nOpen it in Chrome or Edge. Ctrl+C stops the server.`);
+  console.log(`gorp-web is at ${url ?? ''}\nOpen it in a current browser. Ctrl+C stops the server.`);
 } catch (error) {
   fail((error as Error).message);
 }

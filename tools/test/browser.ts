@@ -1,29 +1,43 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { posix, win32 } from 'node:path';
 import { chromium } from '@playwright/test';
 
 const NAMES = ['google-chrome', 'google-chrome-stable', 'chromium', 'chromium-browser', 'microsoft-edge'];
 
-/** Where installers put Chrome, Chromium and Edge on systems that do not have them on the PATH. */
-function usualPlaces(): string[] {
-  if (process.platform === 'darwin') {
-    return ['Google Chrome', 'Chromium', 'Microsoft Edge'].flatMap((name) =>
-      ['/Applications', join(homedir(), 'Applications')].map(
-        (folder) => `${folder}/${name}.app/Contents/MacOS/${name}`,
-      ),
-    );
-  }
-  if (process.platform === 'win32') {
-    const folders = ['ProgramFiles', 'ProgramFiles(x86)', 'LocalAppData'].map((name) => process.env[name] ?? '');
+/** What the places of browsers depend on. */
+export interface System {
+  readonly platform: NodeJS.Platform;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly home: string;
+}
+
+/**
+ * Where a browser may be: on the PATH (not on Windows, where installers do not put it there), then where installers put
+ * it. Chrome comes before Chromium and Edge, whatever the order of the PATH.
+ */
+export function browserPlaces({ platform, env, home }: System): string[] {
+  if (platform === 'win32') {
+    const folders = ['ProgramFiles', 'ProgramFiles(x86)', 'LocalAppData'].map((name) => env[name] ?? '');
     return [
       'Google\\Chrome\\Application\\chrome.exe',
       'Chromium\\Application\\chrome.exe',
       'Microsoft\\Edge\\Application\\msedge.exe',
-    ].flatMap((path) => folders.filter((folder) => folder !== '').map((folder) => join(folder, path)));
+    ].flatMap((path) => folders.filter((folder) => folder !== '').map((folder) => win32.join(folder, path)));
   }
-  return [];
+  const onPath = NAMES.flatMap((name) =>
+    (env['PATH'] ?? '')
+      .split(posix.delimiter)
+      .filter((folder) => folder !== '')
+      .map((folder) => posix.join(folder, name)),
+  );
+  if (platform !== 'darwin') return onPath;
+  const applications = ['/Applications', posix.join(home, 'Applications')];
+  const installed = ['Google Chrome', 'Chromium', 'Microsoft Edge'].flatMap((name) =>
+    applications.map((folder) => `${folder}/${name}.app/Contents/MacOS/${name}`),
+  );
+  return [...onPath, ...installed];
 }
 
 /** Whether a browser starts. A name on the PATH may be a stand-in that only says what to install (Ubuntu). */
@@ -48,13 +62,6 @@ export function findBrowser(): string | undefined {
       `CHROME_PATH is "${asked}", which does not start. Correct it, or unset it to have a browser found.`,
     );
   }
-  const onPath = (process.env['PATH'] ?? '')
-    .split(delimiter)
-    .filter((folder) => folder !== '' && process.platform !== 'win32')
-    .flatMap((folder) => NAMES.map((name) => join(folder, name)));
-  // The PATH's order of folders matters less than which browser it is: Chrome before Chromium before Edge.
-  const byName = onPath.sort(
-    (a, b) => NAMES.findIndex((n) => a.endsWith(`/${n}`)) - NAMES.findIndex((n) => b.endsWith(`/${n}`)),
-  );
-  return [...byName, ...usualPlaces(), chromium.executablePath()].find(starts);
+  const places = browserPlaces({ platform: process.platform, env: process.env, home: homedir() });
+  return [...places, chromium.executablePath()].find(starts);
 }

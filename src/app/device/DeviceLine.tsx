@@ -7,7 +7,6 @@ import { GpuHelp } from './GpuHelp.tsx';
 /** What a run would compute on and why, before it is started; how to use the graphics card, where it is not used. */
 export function DeviceLine() {
   const found = usePageState(({ deviceFound }) => deviceFound);
-  const choice = usePageState(({ device }) => device);
   const active = usePageState(({ run }) => isActive(run.status));
   const { lookAgain } = usePage();
   if (active) return null;
@@ -23,7 +22,7 @@ export function DeviceLine() {
         <div className={styles.none}>
           <p>
             <strong>{message}</strong>{' '}
-            {known === null || choice === 'auto' ? nextStep : 'Choose another device in the settings, or:'}
+            {known === null ? nextStep : 'Choose Automatic or CPU as the device in the settings, or:'}
           </p>
           {known !== null && <GpuHelp obstacle={known} />}
           <button type="button" className={styles.again} onClick={lookAgain}>

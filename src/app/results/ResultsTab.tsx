@@ -114,7 +114,7 @@ function HistoryTable({ runs, current }: { runs: readonly RunSummary[]; current:
                   {settings.order.length > 5 ? `${settings.order.length} tasks` : settings.order.join(', ')}
                   <span className={styles.second}>{trainingText(run)}</span>
                 </td>
-                <td>
+                <td className={styles.device}>
                   {run.model}
                   <span className={styles.second}>
                     {[deviceName(device), reasonNote(device), duration(run.seconds)].filter(Boolean).join(', ')}

@@ -152,12 +152,6 @@ export function scriptedRun(settings: RunSettings, options: ScriptOptions = {}):
   progress({ phase: 'tasks', round: 0, item: order[0] ?? '', done: rounds, total: rounds, unit: 'items' });
   events.push({ type: 'plan', tasks, stepsPerRound, model });
   progress({ phase: 'compile', round: 0, item: 'training step', done: 14, total: 14, unit: 'items' });
-  if (device.software) {
-    events.push({
-      type: 'warning',
-      message: 'This adapter computes on the CPU: expect a run to take many times longer.',
-    });
-  }
   evaluate(
     0,
     tasks.map((_, task) => task),

@@ -80,6 +80,18 @@ test('a write, a copy, a clear and a read happen in the order of the calls', asy
   expect(Array.from(new Float32Array(await second))).toEqual(new Array(8).fill(0));
 });
 
+test('memory that is given up is not handed out while work that is under way may write to it', async () => {
+  const device = await open(1);
+  const { c, plan } = productOn(device, 256, 30); // long enough for turns
+  const running = device.run([await device.record('slow', plan)]);
+  c.destroy();
+  const other = device.buffers.storage('other', 256 * 256 * 4);
+  await running;
+  const values = new Float32Array(await device.read(wholeOf(other)));
+  expect(values.every((value) => value === 0)).toBe(true);
+  expect(device.buffers.liveLabels).not.toContain('c');
+});
+
 test('a program of a kernel that does not exist is refused, and nothing stays alive', async () => {
   const device = await open(1);
   const kernel = { name: 'made up', wasm: { entry: 'madeUp' } };

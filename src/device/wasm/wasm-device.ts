@@ -37,7 +37,12 @@ export class WasmDevice implements Device {
     private readonly kernels: readonly Kernel[],
     private readonly threads: Threads | undefined,
   ) {
-    this.buffers = new BufferLedger(heap);
+    this.buffers = new BufferLedger({
+      limit: () => heap.limit(),
+      allocate: (label, bytes) => heap.allocate(label, bytes),
+      // Work that is under way may still write to a buffer that its owner has given up.
+      free: (address, bytes) => this.#turns.then(() => heap.free(address, bytes)),
+    });
     this.limits = { buffer: heap.limit(), total: HEAP_BYTES };
     this.#places = new Map(names.map((name, place) => [name, place]));
     this.lost = new Promise<never>((_, reject) => (this.#lose = reject));
