@@ -1,14 +1,11 @@
 import { reportOf } from '../base/errors.ts';
-import { LLAMA_TARGETS, T5_TARGETS, type TargetModules } from '../gorp/method-groups.ts';
 import type { Device } from '../device/device.ts';
 import { ConfigReader } from '../models/config.ts';
-import { parseLlamaConfig } from '../models/llama-config.ts';
-import { LlamaNetwork } from '../models/llama-network.ts';
+import { familyOf } from '../models/families.ts';
 import type { Network } from '../models/network.ts';
 import { checkShapes } from '../models/parameters.ts';
-import { parseT5Config } from '../models/t5-config.ts';
-import { T5Network } from '../models/t5-network.ts';
-import { checkVocabulary, loadTokenizer, type PromptForm, type Tokenizer } from '../text/tokenizer.ts';
+import type { TargetModules } from '../models/targets.ts';
+import { checkVocabulary, loadTokenizer, type Tokenizer } from '../text/tokenizer.ts';
 import type { InspectTexts, ModelFiles, ModelTexts } from '../weights/model-folder.ts';
 import type { TrainingSettings } from './settings.ts';
 
@@ -23,30 +20,6 @@ export interface OpenedNetwork {
 
 type Lengths = Pick<TrainingSettings, 'sourceLength' | 'targetLength'>;
 
-/** A model family, by `model_type` of config.json. */
-interface Family<Config> {
-  readonly parse: (config: unknown) => Config;
-  readonly make: (device: Device, config: Config, lengths: Lengths) => Network;
-  readonly prompts: PromptForm;
-  readonly targets: TargetModules;
-}
-
-const T5: Family<ReturnType<typeof parseT5Config>> = {
-  parse: parseT5Config,
-  make: (device, config, { sourceLength, targetLength }) =>
-    new T5Network(device, config, Math.max(sourceLength, targetLength + 1)),
-  prompts: 'closed',
-  targets: T5_TARGETS,
-};
-
-const LLAMA: Family<ReturnType<typeof parseLlamaConfig>> = {
-  parse: parseLlamaConfig,
-  make: (device, config, { sourceLength, targetLength }) =>
-    new LlamaNetwork(device, config, sourceLength + targetLength),
-  prompts: 'begun',
-  targets: LLAMA_TARGETS,
-};
-
 /** What the small files of a model say, once they are known to belong together. */
 export interface KnownModel {
   readonly tokenizer: Tokenizer;
@@ -57,7 +30,15 @@ export interface KnownModel {
 
 /** @throws GorpError `model/…` or `text/…`, naming the field or token. */
 export function readTexts(texts: Texts): KnownModel {
-  return familyOf(texts.config) === 't5' ? known(T5, texts) : known(LLAMA, texts);
+  const { read, prompts, targets } = familyOf(texts.config);
+  const config = read(texts.config);
+  const tokenizer = loadTokenizer(texts.tokenizer, texts.tokenizerConfig, prompts);
+  checkVocabulary(tokenizer, config.vocabSize);
+  // Generation ends where generation_config.json says, which overrides config.json. Labels end with the tokenizer's
+  // end-of-text token, so answers do, too, should neither of them name it.
+  const named = generationEnds(texts.generationConfig, config.vocabSize) ?? config.endIds;
+  const endIds = [...new Set([...named, tokenizer.eosId])];
+  return { tokenizer, targets, networkOn: (device, lengths) => config.networkOn(device, lengths, endIds) };
 }
 
 /** Refuses a model whose small files are not such as {@link readTexts} reads, and forgets them. */
@@ -74,20 +55,6 @@ export async function discarding<T>(files: Pick<ModelTexts, 'discard'>, read: ()
 }
 
 type Texts = Pick<ModelTexts, 'config' | 'tokenizer' | 'tokenizerConfig' | 'generationConfig'>;
-
-function known<Config extends { vocabSize: number; endIds: number[] }>(
-  { parse, make, prompts, targets }: Family<Config>,
-  { config: json, tokenizer: tokenizerJson, tokenizerConfig, generationConfig }: Texts,
-): KnownModel {
-  const config = parse(json);
-  const tokenizer = loadTokenizer(tokenizerJson, tokenizerConfig, prompts);
-  checkVocabulary(tokenizer, config.vocabSize);
-  // Generation ends where generation_config.json says, which overrides config.json. Labels end with the tokenizer's
-  // end-of-text token, so answers do, too, should neither of them name it.
-  const named = generationEnds(generationConfig, config.vocabSize) ?? config.endIds;
-  const endIds = [...new Set([...named, tokenizer.eosId])];
-  return { tokenizer, targets, networkOn: (device, lengths) => make(device, { ...config, endIds }, lengths) };
-}
 
 /** Tokens that end an answer by `generation_config.json`; null where it names none. @throws GorpError `model/bad-config`. */
 function generationEnds(generationConfig: unknown, vocabSize: number): number[] | null {
@@ -125,15 +92,9 @@ export function networkOf(
   config: unknown,
   lengths: Lengths,
 ): Pick<OpenedNetwork, 'network' | 'targets'> {
-  const made = <Config>({ parse, make, targets }: Family<Config>): Pick<OpenedNetwork, 'network' | 'targets'> => ({
-    network: make(device, parse(config), lengths),
-    targets,
-  });
-  return familyOf(config) === 't5' ? made(T5) : made(LLAMA);
+  const { read, targets } = familyOf(config);
+  return { network: read(config).networkOn(device, lengths), targets };
 }
-
-const familyOf = (config: unknown): 't5' | 'llama' =>
-  ConfigReader.from(config, 'language').choice('model_type', ['t5', 'llama']);
 
 /** The name that a parameter has in a checkpoint: its own, or the first of those of the tensors that it is tied to. */
 function tiedNames(network: Network, found: ReadonlyMap<string, unknown>): (name: string) => string {

@@ -1,7 +1,7 @@
 import { mixSeed, seededRandom } from '../base/random.ts';
 import { type MethodName, methodPreset, type MethodSettings, withValues } from '../methods/registry.ts';
 import { sizeOf } from '../graph/tensor.ts';
-import { parseT5Config, t5ParameterShapes } from '../models/t5-config.ts';
+import { parseT5Config, T5_TRAITS, t5ParameterShapes } from '../models/t5-config.ts';
 import type { Device } from '../device/device.ts';
 import type { RunEvent } from '../run/events.ts';
 import type { RunHost } from '../run/host.ts';
@@ -75,7 +75,7 @@ function tinyTokenizer(): unknown {
 /** A T5 with random weights, as the weight store would give it; `more` overrides its config. */
 export function tinyModel(more: Record<string, number> = {}): ModelFiles {
   const config = { ...CONFIG, ...more };
-  const shapes = t5ParameterShapes(parseT5Config(config));
+  const shapes = t5ParameterShapes(parseT5Config(T5_TRAITS, config));
   const tensors = new Map<string, TensorInfo & { file: string }>();
   for (const [name, shape] of shapes) {
     tensors.set(name, { name, dtype: 'F32', shape, begin: 0, end: sizeOf(shape) * 4, file: 'model.safetensors' });
