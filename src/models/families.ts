@@ -1,10 +1,15 @@
 import type { Device } from '../device/device.ts';
 import { ConfigReader } from './config.ts';
-import { type DecoderConfig, type DecoderTraits, parseDecoderConfig } from './decoder-config.ts';
+import {
+  type DecoderConfig,
+  decoderParameterShapes,
+  type DecoderTraits,
+  parseDecoderConfig,
+} from './decoder-config.ts';
 import { DECODER_TRAITS } from './decoder-families.ts';
 import { DecoderNetwork } from './decoder-network.ts';
 import type { Network } from './network.ts';
-import { parseT5Config, T5_FAMILY, T5_TRAITS, type T5Config, type T5Traits } from './t5-config.ts';
+import { parseT5Config, T5_FAMILY, type T5Config, t5ParameterShapes, type T5Traits } from './t5-config.ts';
 import { T5Network } from './t5-network.ts';
 import { DECODER_TARGETS, T5_TARGETS, type TargetModules } from './targets.ts';
 import { unknownFamily } from './unknown-family.ts';
@@ -24,6 +29,8 @@ export interface CommonConfig {
 
 /** A config.json that was read, and the network that it describes. */
 export interface ReadModel extends CommonConfig {
+  /** Parameters by Hugging Face name. */
+  readonly shapes: ReadonlyMap<string, readonly number[]>;
   /** @throws GorpError `settings/text-too-long`. */
   readonly networkOn: (device: Device, lengths: TextLengths, endIds?: number[]) => Network;
 }
@@ -34,9 +41,7 @@ export interface Family {
   readonly modelType: string;
   readonly kind: 'encoder-decoder' | 'decoder-only';
   /** How a raw prompt is marked: closed by the end-of-text token, or begun by the token that begins a text. */
-  readonly prompts: 'closed' | 'begun';
-  /** Whether a model may lack tokenizer.json because its tokens are bytes, as ByT5's are. */
-  readonly mayHaveByteTokens: boolean;
+  readonly promptMark: 'closed' | 'begun';
   /** Layers that methods train by default. */
   readonly targets: TargetModules;
   /** @throws GorpError `model/bad-config`, naming the field; `model/quantised-checkpoint`. */
@@ -46,13 +51,13 @@ export interface Family {
 const decoderOnly = (traits: DecoderTraits): Family => ({
   modelType: traits.modelType,
   kind: 'decoder-only',
-  prompts: 'begun',
-  mayHaveByteTokens: false,
+  promptMark: 'begun',
   targets: DECODER_TARGETS,
   read: (json) => {
     const config: DecoderConfig = parseDecoderConfig(traits, json);
     return {
       ...config,
+      shapes: decoderParameterShapes(config),
       networkOn: (device, { sourceLength, targetLength }, endIds = config.endIds) =>
         new DecoderNetwork(device, { ...config, endIds }, sourceLength + targetLength),
     };
@@ -62,13 +67,13 @@ const decoderOnly = (traits: DecoderTraits): Family => ({
 const encoderDecoder = (traits: T5Traits): Family => ({
   modelType: traits.modelType,
   kind: 'encoder-decoder',
-  prompts: 'closed',
-  mayHaveByteTokens: traits === T5_TRAITS,
+  promptMark: 'closed',
   targets: T5_TARGETS,
   read: (json) => {
     const config: T5Config = parseT5Config(traits, json);
     return {
       ...config,
+      shapes: t5ParameterShapes(config),
       networkOn: (device, { sourceLength, targetLength }, endIds = config.endIds) =>
         new T5Network(device, { ...config, endIds }, Math.max(sourceLength, targetLength + 1)),
     };

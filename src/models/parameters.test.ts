@@ -9,6 +9,7 @@ import { acquireTestDevice, limitedDevice } from '../testing/devices.ts';
 import { type ReferenceFolder, referencesWith, type TrainedModel, trainedModels } from '../testing/reference.ts';
 import { plainLayers } from './layers.ts';
 import { parseDecoderConfig } from './decoder-config.ts';
+import { LLAMA } from './decoder-families.ts';
 import { DecoderNetwork } from './decoder-network.ts';
 import type { Network, SizedBatch } from './network.ts';
 import { type LoadOptions, Parameters } from './parameters.ts';

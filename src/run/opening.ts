@@ -100,7 +100,7 @@ export class Opening {
 
   async #inspect(texts: ModelTexts, trains: boolean): Promise<Inspected> {
     if (this.#inspected) return this.#inspected;
-    const known = await discarding(texts, () => readTexts(texts));
+    const known = await discarding(texts, () => readTexts(texts, this.settings.training));
     const saved = await this.#openRound(texts, trains);
     const tasks = await this.#prepareTasks(known);
     await this.#plan(texts, tasks, () => declaredType(texts.config));

@@ -13,6 +13,9 @@ const encode = (text: string): number[] =>
 const characters: Tokenizer = {
   encode,
   encodePrompt: (text) => [...encode(text), EOS],
+  encodeLabel: encode,
+  isSpecial: (id) => id === EOS,
+  written: { bos_token: null, eos_token: '</s>', pad_token: null, unk_token: null },
   decode: (ids) => String.fromCodePoint(...ids),
   eosId: EOS,
   padId: 0,

@@ -124,14 +124,14 @@ export interface TokenizerFolder {
   form: 'closed' | 'begun';
 }
 
-/** The tokenizers of a folder that have a tokenizer.json; ByT5, whose tokens are bytes, has none. */
+/** The tokenizers of a folder. ByT5's, whose tokens are bytes, has no tokenizer.json. */
 export function tokenizersOf(reference: ReferenceFolder): TokenizerFolder[] {
   return reference
     .list('tokenizers')
     .map((name) => ({ name, folder: `tokenizers/${name}` }))
-    .filter(({ folder }) => reference.has(`${folder}/tokenizer.json`))
+    .filter(({ folder }) => reference.has(`${folder}/tokenizer_config.json`))
     .map(({ name, folder }) => {
       const config = reference.json<{ tokenizer_class: string }>(`${folder}/tokenizer_config.json`);
-      return { name, folder, form: config.tokenizer_class.startsWith('T5') ? 'closed' : 'begun' };
+      return { name, folder, form: /^(By)?T5/.test(config.tokenizer_class) ? 'closed' : 'begun' };
     });
 }
