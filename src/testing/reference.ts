@@ -122,9 +122,11 @@ export interface TokenizerFolder {
   name: string;
   folder: string;
   form: 'closed' | 'begun';
+  /** Whether its tokens are bytes, so that there is no tokenizer.json. */
+  hasBytes: boolean;
 }
 
-/** The tokenizers of a folder. ByT5's, whose tokens are bytes, has no tokenizer.json. */
+/** The tokenizers of a folder. */
 export function tokenizersOf(reference: ReferenceFolder): TokenizerFolder[] {
   return reference
     .list('tokenizers')
@@ -132,6 +134,7 @@ export function tokenizersOf(reference: ReferenceFolder): TokenizerFolder[] {
     .filter(({ folder }) => reference.has(`${folder}/tokenizer_config.json`))
     .map(({ name, folder }) => {
       const config = reference.json<{ tokenizer_class: string }>(`${folder}/tokenizer_config.json`);
-      return { name, folder, form: /^(By)?T5/.test(config.tokenizer_class) ? 'closed' : 'begun' };
+      const { tokenizer_class: type } = config;
+      return { name, folder, form: /^(By)?T5/.test(type) ? 'closed' : 'begun', hasBytes: type === 'ByT5Tokenizer' };
     });
 }

@@ -6,6 +6,10 @@ const FIRST_BYTE = 3;
 const FIRST_EXTRA = FIRST_BYTE + 256;
 const EXTRA_IDS = 125;
 
+const isByte = (id: number): boolean => id >= FIRST_BYTE && id < FIRST_EXTRA;
+const textOf = (ids: readonly number[]): string =>
+  new TextDecoder().decode(Uint8Array.from(ids, (id) => id - FIRST_BYTE));
+
 /** The tokenizer of ByT5: a token for each byte of UTF-8. */
 export function byteTokenizer(): Tokenizer {
   const special = new Map([
@@ -15,6 +19,7 @@ export function byteTokenizer(): Tokenizer {
     ...Array.from({ length: EXTRA_IDS }, (_, i): [string, number] => [`<extra_id_${i}>`, FIRST_EXTRA + i]),
   ]);
   const written = /(<pad>|<\/s>|<unk>|<extra_id_\d+>)/;
+  const names = new Map([...special].map(([name, id]) => [id, name]));
   const bytes = new TextEncoder();
   const encode = (text: string): number[] =>
     text.split(written).flatMap((part) => {
@@ -25,11 +30,18 @@ export function byteTokenizer(): Tokenizer {
     encode,
     encodePrompt: (text) => [...encode(text), END],
     encodeLabel: encode,
-    decode: (ids) => {
-      const known = ids.filter((id) => id >= FIRST_BYTE && id < FIRST_EXTRA).map((id) => id - FIRST_BYTE);
-      return new TextDecoder().decode(Uint8Array.from(known)).replaceAll('\ufffd', ''); // no UTF-8: left out
+    decode: (ids) => textOf(ids.filter(isByte)).replaceAll('\ufffd', ''), // what is no UTF-8 is left out
+    decodeWhole: (ids) => {
+      const parts: (number[] | string)[] = [];
+      for (const id of ids) {
+        const last = parts.at(-1);
+        if (!isByte(id)) parts.push(names.get(id) ?? '');
+        else if (typeof last === 'object') last.push(id);
+        else parts.push([id]);
+      }
+      return parts.map((part) => (typeof part === 'string' ? part : textOf(part))).join('');
     },
-    isSpecial: (id) => id < FIRST_BYTE || id >= FIRST_EXTRA,
+    isSpecial: (id) => !isByte(id),
     written: { bos_token: null, eos_token: '</s>', pad_token: '<pad>', unk_token: '<unk>' },
     eosId: END,
     padId: PAD,

@@ -20,6 +20,8 @@ export interface Tokenizer {
   encodeLabel(text: string): number[];
   /** Text of token ids; special tokens and ids without an entry are left out. */
   decode(ids: readonly number[]): string;
+  /** The same with special tokens as they are written: what a model reads. */
+  decodeWhole(ids: readonly number[]): string;
   /** Whether a token is a special one, and no text. */
   isSpecial(id: number): boolean;
   /** How special tokens are written in texts, as templates name them; null for those that there are not. */
@@ -109,7 +111,8 @@ export function loadTokenizer(
     encode,
     encodePrompt: (text) => [...front, ...encode(text), ...behind],
     encodeLabel: encode,
-    decode: (ids) => decodeIds(library, ids),
+    decode: (ids) => decodeIds(library, ids, true),
+    decodeWhole: (ids) => decodeIds(library, ids, false),
     isSpecial: (id) => special.has(id),
     written: {
       ...{ bos_token: orNone(names.bos_token), eos_token: names.eos_token },
@@ -157,9 +160,9 @@ export function checkVocabulary(tokenizer: Tokenizer, rows: number): void {
   }
 }
 
-function decodeIds(library: HuggingFaceTokenizer, ids: readonly number[]): string {
+function decodeIds(library: HuggingFaceTokenizer, ids: readonly number[], skip_special_tokens: boolean): string {
   const known = ids.filter((id) => library.id_to_token(id) !== undefined);
-  return known.length === 0 ? '' : library.decode(known, { skip_special_tokens: true });
+  return known.length === 0 ? '' : library.decode(known, { skip_special_tokens });
 }
 
 function checked<S extends v.GenericSchema>(schema: S, input: unknown, file: string): v.InferOutput<S> {

@@ -202,9 +202,9 @@ function arithmeticCall(
   };
 }
 
-/** alpha a + beta b, elementwise. */
+/** alpha a + beta b, elementwise. Its name says nothing of a and b: sums of sums would have names of any length. */
 export function add(g: Graph, a: Tensor, b: Tensor, alpha = 1, beta = 1): Tensor {
-  const y = g.intermediate(`${a.name}+${b.name}`, a.shape);
+  const y = g.intermediate('sum', a.shape);
   return g.record({
     name: 'add',
     inputs: [a, b],
@@ -218,7 +218,7 @@ export function add(g: Graph, a: Tensor, b: Tensor, alpha = 1, beta = 1): Tensor
 /** factor · x, elementwise; x itself where the factor is 1. */
 export function scale(g: Graph, x: Tensor, factor: number): Tensor {
   if (factor === 1) return x;
-  const y = g.intermediate(`scaled(${x.name})`, x.shape);
+  const y = g.intermediate('scaled', x.shape);
   return g.record({
     name: 'scale',
     inputs: [x],
@@ -232,7 +232,7 @@ export function scale(g: Graph, x: Tensor, factor: number): Tensor {
 /** x [..., columns] + bias [columns]: the bias of a linear layer. */
 export function addBias(g: Graph, x: Tensor, bias: Tensor): Tensor {
   const [columns] = bias.shape;
-  const y = g.intermediate(`${x.name}+${bias.name}`, x.shape);
+  const y = g.intermediate('with bias', x.shape);
   return g.record({
     name: 'add bias',
     inputs: [x, bias],

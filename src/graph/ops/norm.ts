@@ -60,7 +60,7 @@ interface Norm {
 export function rmsNorm(g: Graph, x: Tensor, weight: Tensor, eps: number, offset = 0): Tensor {
   const columns = weight.shape[0];
   const at: Norm = { x, weight, columns, eps, offset };
-  const y = g.intermediate(`norm(${x.name})`, x.shape);
+  const y = g.intermediate('norm', x.shape);
   return g.record({
     name: 'rms norm',
     inputs: [x, weight],
