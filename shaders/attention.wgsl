@@ -12,7 +12,8 @@
 // has lse and delta.
 // Query head h uses key head h / (H / Hk) (grouped-query attention); query batch b uses key batch b / (B / Bk), so that
 // several targets share one encoded source.
-// CAUSAL: key j is allowed for j <= i + position[0] (POSITION) or j <= i.
+// The place of query i among the keys is n = i + offset, and + position[0] with POSITION. CAUSAL: key j is allowed for
+// j <= n. WINDOW: for j > n - window, so that a query sees `window` places, its own among them (sliding attention).
 //
 // Plan: FORWARD, GRAD_Q: one thread per (b, h) and R neighbouring queries, their q, o and sums in registers, keys
 // streamed with an online softmax; GRAD_KV: likewise R keys. Workgroups run along i (or j), so neighbours read the same
@@ -27,6 +28,8 @@ struct Params {
   B: u32, H: u32, Sq: u32, Sk: u32, Bk: u32, Hk: u32,
   scale: f32,
   E: u32,
+  offset: u32,
+  window: u32,
 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> q: array<{{T}}>;
@@ -65,16 +68,40 @@ const NONE = -3.0e38;
 fn product(a: f32, b: f32) -> f32 { return a * b; }
 #endif
 
-// Whether the causal rule lets query i see key j.
-fn ahead(i: u32, j: u32) -> bool {
-#if CAUSAL
+// The place of query i among the keys.
+fn placeOf(i: u32) -> u32 {
 #if POSITION
-  return j <= i + position[0];
+  return i + p.offset + position[0];
 #else
-  return j <= i;
+  return i + p.offset;
+#endif
+}
+
+// The first key that the window lets query i see: keys before it need not be read.
+fn firstKey(i: u32) -> u32 {
+#if WINDOW
+  let n = placeOf(i) + 1u;
+  return n - min(n, p.window);
+#else
+  return 0u;
+#endif
+}
+
+// Whether the causal rule and the window let query i see key j.
+fn visible(i: u32, j: u32) -> bool {
+#if CAUSAL
+#if WINDOW
+  let n = placeOf(i);
+  return j <= n && j + p.window > n;
+#else
+  return j <= placeOf(i);
 #endif
 #else
+#if WINDOW
+  return j + p.window > placeOf(i);
+#else
   return true;
+#endif
 #endif
 }
 
@@ -110,12 +137,12 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   var sums: array<{{T}}, {{E}}>;
   var top = NONE;
   var sum = 0.0;
-  for (var j = 0u; j < p.Sk; j++) {
+  for (var j = firstKey(i0); j < p.Sk; j++) {
     let shown = mask[bk * p.Sk + j] != 0.0;
     let key = ((bk * p.Sk + j) * p.Hk + hk) * {{E}}u;
     var s = biasAt(h, i0, j);
     for (var e = 0u; e < p.E; e++) { s += {{DOT}}(q[row0 + e] * p.scale, k[key + e]); }
-    s = select(NONE, s, shown && ahead(i0, j));
+    s = select(NONE, s, shown && visible(i0, j));
     let higher = max(top, s);
     let shrink = exp(top - higher);
     let w = select(0.0, exp(s - higher), s > NONE);
@@ -134,7 +161,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   var top{{r}} = NONE;
   var sum{{r}} = 0.0;
 #endfor
-  for (var j = 0u; j < p.Sk; j++) {
+  for (var j = firstKey(i0); j < p.Sk; j++) {
     let shown = mask[bk * p.Sk + j] != 0.0;
     let key = ((bk * p.Sk + j) * p.Hk + hk) * {{E}}u;
 #for r in R
@@ -147,7 +174,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
 #endfor
 #endfor
 #for r in R
-    s{{r}} = select(NONE, s{{r}}, shown && ahead(i{{r}}, j));
+    s{{r}} = select(NONE, s{{r}}, shown && visible(i{{r}}, j));
     let higher{{r}} = max(top{{r}}, s{{r}});
     let shrink{{r}} = exp(top{{r}} - higher{{r}});
     let w{{r}} = select(0.0, exp(s{{r}} - higher{{r}}), s{{r}} > NONE);
@@ -178,7 +205,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   for (var e = 0u; e < p.E; e++) { d += {{DOT}}(dout[row0 + e], o[row0 + e]); }
   let lse0 = lse[at0];
   var sums: array<{{T}}, {{E}}>;
-  for (var j = 0u; j < p.Sk; j++) {
+  for (var j = firstKey(i0); j < p.Sk; j++) {
     let shown = mask[bk * p.Sk + j] != 0.0;
     let key = ((bk * p.Sk + j) * p.Hk + hk) * {{E}}u;
     var s = biasAt(h, i0, j);
@@ -187,7 +214,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
       s += {{DOT}}(q[row0 + e] * p.scale, k[key + e]);
       dp += {{DOT}}(dout[row0 + e], v[key + e]);
     }
-    let ds = select(0.0, exp(s - lse0) * (dp - d) * p.scale, shown && ahead(i0, j));
+    let ds = select(0.0, exp(s - lse0) * (dp - d) * p.scale, shown && visible(i0, j));
     for (var e = 0u; e < p.E; e++) { sums[e] += ds * k[key + e]; }
   }
   back[at0] = vec2f(lse0, d);
@@ -202,7 +229,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
 #endfor
   let lse{{r}} = lse[at{{r}}];
 #endfor
-  for (var j = 0u; j < p.Sk; j++) {
+  for (var j = firstKey(i0); j < p.Sk; j++) {
     let shown = mask[bk * p.Sk + j] != 0.0;
     let key = ((bk * p.Sk + j) * p.Hk + hk) * {{E}}u;
 #for r in R
@@ -218,7 +245,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
 #endfor
 #endfor
 #for r in R
-    let ds{{r}} = select(0.0, exp(s{{r}} - lse{{r}}) * (dp{{r}} - d{{r}}) * p.scale, shown && ahead(i{{r}}, j));
+    let ds{{r}} = select(0.0, exp(s{{r}} - lse{{r}}) * (dp{{r}} - d{{r}}) * p.scale, shown && visible(i{{r}}, j));
 #for e in E
     dq{{r}}_{{e}} += ds{{r}} * k{{e}};
 #endfor
@@ -269,7 +296,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
           s += {{DOT}}(q[row + e], k[key0 + e]);
           dp += {{DOT}}(dout[row + e], v[key0 + e]);
         }
-        let seen = shown0 && ahead(i, j0);
+        let seen = shown0 && visible(i, j0);
         let w = select(0.0, exp(s * p.scale + biasAt(h, i, j0) - saved.x), seen);
         let ds = w * (dp - saved.y);
 #if SCORES
@@ -293,7 +320,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
 #endfor
 #endfor
 #for r in R
-        let seen{{r}} = shown{{r}} && ahead(i, j{{r}});
+        let seen{{r}} = shown{{r}} && visible(i, j{{r}});
         let w{{r}} = select(0.0, exp(s{{r}} * p.scale + biasAt(h, i, j{{r}}) - saved.x), seen{{r}});
         let ds{{r}} = w{{r}} * (dp{{r}} - saved.y);
         let dqk{{r}} = ds{{r}} * p.scale;

@@ -14,6 +14,10 @@ export interface AttentionSizes {
 export interface AttentionShape extends AttentionSizes {
   readonly scale: number;
   readonly causal: boolean;
+  /** Place of the first query among the keys, before `position` is added. */
+  readonly offset: number;
+  /** Places that a query sees, its own among them; null is no limit. */
+  readonly window: number | null;
   /** Whether there is one, for each head or one that all share. */
   readonly bias: boolean | 'shared';
   readonly position: boolean;

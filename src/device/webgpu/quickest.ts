@@ -34,7 +34,7 @@ export interface Measuring {
 /** An attention like those that fill a training step of the embedded model. */
 const ATTENTION: AttentionShape = {
   ...{ B: 4, Sq: 64, Bk: 4, Sk: 64, H: 4, Hk: 4, d: 32 },
-  ...{ scale: 0.1, causal: false, bias: false, position: false },
+  ...{ scale: 0.1, causal: false, offset: 0, window: null, bias: false, position: false },
 };
 
 // Largest side that is measured: beyond it the order of the kernels does not change.

@@ -19,9 +19,13 @@ export interface AttentionInputs {
   keyHeads: number;
   /** Factor of q·k: 1 for T5, 1/√d for LLaMA. */
   scale: number;
-  /** Key j only for queries i >= j (counted from `position` when given). */
+  /** Key j only for queries whose place among the keys is j or later. */
   causal: boolean;
-  /** u32 [1]: index of the first query among the keys, for generation. */
+  /** Place of the first query among the keys, 0 when left out; `position` is added to it. */
+  offset?: number | undefined;
+  /** Places that a query sees, its own among them: sliding attention. Without a limit when left out or null. */
+  window?: number | null | undefined;
+  /** u32 [1]: added to the places of queries, for generation; gradients have none. */
   position?: Tensor | undefined;
 }
 
@@ -41,8 +45,17 @@ function attentionCall(
   planner: Planner,
   scores = false,
 ): KernelCall {
-  const { position, scale, causal } = at;
-  const shape = { ...sizesOf(at), scale, causal, bias: biasOf(at), position: position !== undefined, scores };
+  const { position, scale, causal, offset = 0, window = null } = at;
+  const shape = {
+    ...sizesOf(at),
+    scale,
+    causal,
+    offset,
+    window,
+    bias: biasOf(at),
+    position: position !== undefined,
+    scores,
+  };
   return { ...planner.attention(form, shape), tensors };
 }
 
@@ -55,13 +68,16 @@ function biasOf({ bias, heads }: AttentionInputs): AttentionShape['bias'] {
 function* pairs(at: AttentionInputs, mask: Numbers, position: number) {
   const { B, Sq, Bk, Sk, H, Hk, d } = sizesOf(at);
   const isShared = biasOf(at) === 'shared';
+  const { causal, offset = 0 } = at;
+  const window = at.window ?? Infinity;
   for (let b = 0; b < B; b++) {
     const bk = Math.floor(b / (B / Bk));
     for (let h = 0; h < H; h++) {
       const hk = Math.floor(h / (H / Hk));
       for (let i = 0; i < Sq; i++) {
         for (let j = 0; j < Sk; j++) {
-          if (mask[bk * Sk + j] === 0 || (at.causal && j > i + position)) continue;
+          const place = i + offset + position;
+          if (mask[bk * Sk + j] === 0 || (causal && j > place) || j <= place - window) continue;
           yield {
             at: (b * H + h) * Sq + i,
             row: ((b * Sq + i) * H + h) * d,
