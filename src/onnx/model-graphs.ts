@@ -4,7 +4,8 @@ import { decoderGraph, positionsOf } from './decoder-graph.ts';
 import type { OnnxDtype } from './dtypes.ts';
 import type { GraphBuilder } from './graph-builder.ts';
 import type { ReadWeight } from './graph-weights.ts';
-import { T5_TYPES, t5Form, t5Shapes } from './t5-form.ts';
+import { t5ParameterShapes } from '../models/t5-config.ts';
+import { T5_TYPES, t5Form } from './t5-form.ts';
 import { t5DecoderGraph, t5EncoderGraph } from './t5-graphs.ts';
 
 /** How a model is exported. */
@@ -37,7 +38,7 @@ function t5Model(config: unknown): OnnxModel {
   };
   const embedding = ['shared.weight', 'encoder.embed_tokens.weight', 'decoder.embed_tokens.weight'];
   return {
-    shapes: t5Shapes(form),
+    shapes: t5ParameterShapes(form),
     embeddingNames: form.tied ? [...embedding, 'lm_head.weight'] : embedding,
     graphs: (dtype, read) =>
       new Map([

@@ -1,44 +1,25 @@
 import { ConfigReader } from '../models/config.ts';
-import { parseT5Config, type T5Config, t5ParameterShapes } from '../models/t5-config.ts';
+import { parseT5Config, T5_FAMILY, type T5Config, type T5Traits } from '../models/t5-config.ts';
 
-/** What an export has to know of a T5 model. */
-export interface T5Form extends T5Config {
-  /** Whether every layer has a position bias of its own (umT5), and not the first for all. */
-  biasPerLayer: boolean;
-}
-
-/** Relatives of T5 with the same layers, by `model_type`, and the architectures that they are saved as. */
-const RELATIVES: Readonly<Record<string, { architecture: string; biasPerLayer: boolean }>> = {
-  t5: { architecture: 'T5ForConditionalGeneration', biasPerLayer: false },
-  mt5: { architecture: 'MT5ForConditionalGeneration', biasPerLayer: false },
-  umt5: { architecture: 'UMT5ForConditionalGeneration', biasPerLayer: true },
+/** mT5 has T5 v1.1's layers. It is exported; training it has not been tried. */
+const MT5_TRAITS: T5Traits = {
+  modelType: 'mt5',
+  architectures: ['MT5ForConditionalGeneration'],
+  biasPerLayer: false,
+  feedForward: 'gated-gelu',
 };
 
+const RELATIVES = [...T5_FAMILY, MT5_TRAITS];
+
 /** `model_type`s whose export is a pair of encoder and decoder. */
-export const T5_TYPES = Object.keys(RELATIVES);
+export const T5_TYPES = RELATIVES.map(({ modelType }) => modelType);
 
 /** @throws GorpError `model/bad-config`, naming the field. */
-export function t5Form(config: unknown): T5Form {
-  const read = ConfigReader.from(config, 'T5');
-  const type = read.choice('model_type', T5_TYPES);
-  const { architecture, biasPerLayer } = RELATIVES[type];
-  if (type === 't5') return { ...parseT5Config(config), biasPerLayer };
-  read.architecture([architecture]);
-  const asT5 = { ...(config as object), model_type: 't5', architectures: ['T5ForConditionalGeneration'] };
-  return { ...parseT5Config(asT5), biasPerLayer };
-}
-
-/** Names and shapes of every parameter, Hugging Face's. */
-export function t5Shapes(form: T5Form): Map<string, number[]> {
-  const shapes = t5ParameterShapes(form);
-  if (!form.biasPerLayer) return shapes;
-  for (const [stack, layers] of [
-    ['encoder', form.numLayers],
-    ['decoder', form.numDecoderLayers],
-  ] as const) {
-    for (let i = 1; i < layers; i++) shapes.set(biasName(stack, i), [form.buckets, form.numHeads]);
-  }
-  return shapes;
+export function t5Form(config: unknown): T5Config {
+  const type = ConfigReader.from(config, 'T5').choice('model_type', T5_TYPES);
+  const traits = RELATIVES.find(({ modelType }) => modelType === type);
+  if (traits === undefined) throw new Error(`no traits of ${type}`);
+  return parseT5Config(traits, config);
 }
 
 /** The position bias of a layer's attention to its own stack. */

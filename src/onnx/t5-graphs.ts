@@ -12,7 +12,8 @@ import {
 import type { OnnxDtype } from './dtypes.ts';
 import { GraphBuilder, type Value } from './graph-builder.ts';
 import { GraphWeights, type ReadWeight } from './graph-weights.ts';
-import { biasName, type T5Form } from './t5-form.ts';
+import type { T5Config } from '../models/t5-config.ts';
+import { biasName } from './t5-form.ts';
 
 /** The end of an axis, whatever its length. */
 const END = Number.MAX_SAFE_INTEGER;
@@ -21,7 +22,7 @@ const END = Number.MAX_SAFE_INTEGER;
 interface Parts {
   g: GraphBuilder;
   weights: GraphWeights;
-  form: T5Form;
+  form: T5Config;
 }
 
 /**
@@ -29,7 +30,7 @@ interface Parts {
  *
  * @param read gives the parameters when the data is written.
  */
-export function t5EncoderGraph(form: T5Form, dtype: OnnxDtype, read: ReadWeight): GraphBuilder {
+export function t5EncoderGraph(form: T5Config, dtype: OnnxDtype, read: ReadWeight): GraphBuilder {
   const g = new GraphBuilder();
   const parts: Parts = { g, weights: new GraphWeights(g, dtype, read), form };
   const { weights } = parts;
@@ -62,7 +63,7 @@ export function t5EncoderGraph(form: T5Form, dtype: OnnxDtype, read: ReadWeight)
  * the lengths of the caches, which begin at 0. Keys and values of the encoder's text are computed in the first call;
  * later, where they come in as the cache, the slice that they are computed from is empty.
  */
-export function t5DecoderGraph(form: T5Form, dtype: OnnxDtype, read: ReadWeight): GraphBuilder {
+export function t5DecoderGraph(form: T5Config, dtype: OnnxDtype, read: ReadWeight): GraphBuilder {
   const g = new GraphBuilder();
   const parts: Parts = { g, weights: new GraphWeights(g, dtype, read), form };
   const { weights } = parts;

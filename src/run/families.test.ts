@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { METHOD_NAMES, type MethodName } from '../gorp/method-settings.ts';
+import { METHOD_NAMES, type MethodName } from '../methods/registry.ts';
 import { TINY_FAMILIES, type TinyFamily } from '../testing/tiny-families.ts';
 import { tinyHost, tinySettings } from '../testing/tiny-run.ts';
 import type { RunEvent } from './events.ts';

@@ -172,8 +172,8 @@ function allowed(mask: usize, j: u32, first: u32, keys: u32): v128 {
   return keys - j >= 4 ? shown : v128.and(shown, firstLanes(keys - j));
 }
 
-function isAnyAllowed(mask: usize, keys: u32): bool {
-  for (let j: u32 = 0; j < keys; j += 4) if (v128.any_true(allowed(mask, j, keys))) return true;
+function isAnyAllowed(mask: usize, first: u32, keys: u32): bool {
+  for (let j: u32 = 0; j < keys; j += 4) if (v128.any_true(allowed(mask, j, first, keys))) return true;
   return false;
 }
 
@@ -196,7 +196,7 @@ function expRow(row: usize, mask: usize, first: u32, keys: u32): f32 {
   }
   const top = max4(tops);
   rowSum = 0;
-  if (top == -Infinity && !isAnyAllowed(mask, keys)) {
+  if (top == -Infinity && !isAnyAllowed(mask, first, keys)) {
     clearRow(row, 0, keys);
     return NO_KEYS;
   }
