@@ -1,4 +1,5 @@
 import type { ErrorReport } from '../base/errors.ts';
+import { randomId } from '../base/random-id.ts';
 import type { StepRecord } from '../gorp/learner.ts';
 import { measuresOf } from './measures.ts';
 import type { SavedRound } from './outputs/saved-round.ts';
@@ -14,7 +15,7 @@ export class RunRecord {
   device: DeviceReport | undefined;
   model: Results['model'];
   memory: Results['memory'] = { peakBytes: 0, liveBuffersAtEnd: 0 };
-  readonly #id = crypto.randomUUID();
+  readonly #id = randomId();
   readonly #startedAt = new Date().toISOString();
   #secondsBefore = 0;
   #tasks: TaskReport[] = [];

@@ -1,4 +1,5 @@
 import { GorpError } from '../base/errors.ts';
+import { sha256Of } from '../base/sha256.ts';
 import { parseCsv } from './csv.ts';
 import { decodeText, type DecodedText } from './decode.ts';
 import { parseJsonLines, parseJsonRows } from './json-rows.ts';
@@ -146,9 +147,4 @@ function uniqueNames(names: readonly string[]): string[] {
     taken.add(unique);
     return unique;
   });
-}
-
-async function sha256Of(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
-  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes));
-  return Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('');
 }

@@ -1,4 +1,4 @@
-import { toHex } from './sha256.ts';
+import { sha256Of } from '../base/sha256.ts';
 
 /** What is needed of a file. */
 interface HashedFile {
@@ -22,16 +22,13 @@ export async function contentHash(files: readonly HashedFile[]): Promise<string>
   for (const file of [...files].sort((a, b) => (a.name < b.name ? -1 : 1))) {
     lines.push([file.name, file.bytes, ...(file.hashes ?? (await readHashes(file)))].join(' '));
   }
-  return sha256(new TextEncoder().encode(lines.join('\n')));
+  return sha256Of(new TextEncoder().encode(lines.join('\n')));
 }
 
 async function readHashes(file: HashedFile): Promise<string[]> {
   const hashes: string[] = [];
   for (let at = 0; at < file.bytes; at += HASHED_BYTES) {
-    hashes.push(await sha256(await file.read(at, Math.min(file.bytes, at + HASHED_BYTES))));
+    hashes.push(await sha256Of(await file.read(at, Math.min(file.bytes, at + HASHED_BYTES))));
   }
   return hashes;
 }
-
-const sha256 = async (bytes: Uint8Array<ArrayBuffer>): Promise<string> =>
-  toHex(new Uint8Array(await crypto.subtle.digest('SHA-256', bytes)));

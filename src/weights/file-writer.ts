@@ -1,6 +1,7 @@
 import { GorpError } from '../base/errors.ts';
+import { randomId } from '../base/random-id.ts';
+import { Sha256, sha256Of } from '../base/sha256.ts';
 import type { KeyValue } from './key-value.ts';
-import { Sha256, toHex } from './sha256.ts';
 import {
   chunkKey,
   chunkKeys,
@@ -81,7 +82,7 @@ export class ChunkWriter implements FileWriter {
     this.#hash = sha256 === null ? null : new Sha256();
     await this.#save({
       file: this.file,
-      id: crypto.randomUUID(),
+      id: randomId(),
       url,
       etag,
       bytes,
@@ -120,7 +121,7 @@ export class ChunkWriter implements FileWriter {
     { id, chunks }: PartialManifest,
     bytes: Uint8Array<ArrayBuffer>,
   ): Promise<PartialManifest['chunks'][number]> {
-    const sha256 = toHex(new Uint8Array(await crypto.subtle.digest('SHA-256', bytes)));
+    const sha256 = await sha256Of(bytes);
     await this.values.setBytes(chunkKey(id, chunks.length), bytes);
     this.#hash?.update(bytes);
     return { sha256, bytes: bytes.length };

@@ -3,13 +3,13 @@
  * last: without manifest there is no file, so a write that ends midway leaves nothing that could be taken for one.
  */
 import { GorpError } from '../base/errors.ts';
+import { sha256Of } from '../base/sha256.ts';
 import { HASHED_BYTES } from './content-hash.ts';
 import { ChunkWriter, type FileWriter, noRoom, type Origin, removePartial, requireRoom } from './file-writer.ts';
 import type { KeyValue } from './key-value.ts';
 import { IndexedDbKeyValue } from './key-value-idb.ts';
 import { MemoryKeyValue } from './key-value-memory.ts';
 import type { Refetch } from './refetch.ts';
-import { toHex } from './sha256.ts';
 import {
   chunkKey,
   chunkKeys,
@@ -231,7 +231,7 @@ class ChunkStore implements WeightStore {
 
   async #isRight(key: string, chunk: Uint8Array<ArrayBuffer>, expected: Manifest['chunks'][number]): Promise<boolean> {
     if (chunk.length !== expected.bytes) return false;
-    return this.#verified.has(key) || (await sha256(chunk)) === expected.sha256;
+    return this.#verified.has(key) || (await sha256Of(chunk)) === expected.sha256;
   }
 
   async remove(file: string): Promise<void> {
@@ -252,7 +252,3 @@ class ChunkStore implements WeightStore {
 }
 
 const isQuota = (thrown: unknown): boolean => thrown instanceof Error && thrown.name === 'QuotaExceededError';
-
-async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
-  return toHex(new Uint8Array(await crypto.subtle.digest('SHA-256', bytes)));
-}

@@ -1,4 +1,5 @@
 import { GorpError } from '../base/errors.ts';
+import { randomId } from '../base/random-id.ts';
 import type { RoundOutput } from '../run/host.ts';
 import { ROUND_FILE, roundFolder, TRAINED_NAMES } from '../run/outputs/layout.ts';
 import { openSavedRound, type SavedRound } from '../run/outputs/saved-round.ts';
@@ -20,8 +21,16 @@ const lockOf = (folder: string): string => `gorp-web-rounds/${folder}`;
 
 /** @throws GorpError `store/failed` where the browser has no such file system, or not for this page. */
 async function privateFolder(): Promise<FileSystemDirectoryHandle> {
+  const { storage } = navigator as Partial<Navigator>;
+  if (storage === undefined) {
+    throw new GorpError(
+      'store/failed',
+      'The browser keeps no files for this page: it does so for pages over https or from this machine only.',
+      'Open the page over https, or on the machine that serves it as http://localhost.',
+    );
+  }
   try {
-    return await navigator.storage.getDirectory();
+    return await storage.getDirectory();
   } catch (cause) {
     throw failed(cause);
   }
@@ -147,7 +156,8 @@ export class RoundKeeper {
 
 /** A folder of this run alone. */
 async function claimNew(): Promise<string> {
-  const folder = crypto.randomUUID();
+  await privateFolder(); // pages that have none have no locks either
+  const folder = randomId();
   await claim(folder);
   return folder;
 }
@@ -213,7 +223,8 @@ export async function importRound(files: readonly KeptFile[]): Promise<void> {
   const { round, results } = await openRoundOf(files, folder);
   const name = roundFolder(round, results.settings.order[round - 1]);
   const own = files.filter(({ path }) => path.startsWith(folder));
-  const target = crypto.randomUUID();
+  await privateFolder();
+  const target = randomId();
   await navigator.locks.request(lockOf(target), async () => {
     try {
       await writeInto(

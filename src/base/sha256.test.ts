@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import * as fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
-import { Sha256 } from './sha256.ts';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { Sha256, sha256Of } from './sha256.ts';
 
 const reference = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 const hashOf = (bytes: Uint8Array): string => {
@@ -45,4 +45,15 @@ describe('Sha256', () => {
       expect(Sha256.from(text)).toBeNull();
     },
   );
+});
+
+describe('sha256Of', () => {
+  afterEach(() => vi.unstubAllGlobals());
+
+  it('is the same with the browser’s own digest and without it, as on a page that is not secure', async () => {
+    const bytes = Uint8Array.from({ length: 1000 }, (_, i) => i % 251);
+    expect(await sha256Of(bytes)).toBe(reference(bytes));
+    vi.stubGlobal('crypto', {});
+    expect(await sha256Of(bytes)).toBe(reference(bytes));
+  });
 });
