@@ -99,7 +99,7 @@ describe.each(TINY_FAMILIES)('$family from the hub', (family) => {
         task_type: family.isDecoderOnly ? 'CAUSAL_LM' : 'SEQ_2_SEQ_LM',
       });
 
-      expect(await evaluate(['--round', round, ...common, '--out', out('eval')])).toBe(0);
+      expect(await evaluate(['--round', round, '--device', 'cpu', '--out', out('eval')])).toBe(0);
       expect(await merge(['--round', round, '--out', out('merged')])).toBe(0);
       expect(await evaluate(['--model', out('merged'), '--order', one, ...common, '--out', out('merged-eval')])).toBe(
         0,

@@ -20,15 +20,14 @@ export interface TextLengths {
   readonly targetLength: number;
 }
 
-/** What every config says, whatever its family. */
-export interface CommonConfig {
-  readonly vocabSize: number;
-  /** Tokens that end an answer. */
-  readonly endIds: readonly number[];
-}
+/** What of a config.json changes the computation. */
+export type ParsedConfig =
+  | ({ readonly kind: 'encoder-decoder' } & Readonly<T5Config>)
+  | ({ readonly kind: 'decoder-only' } & Readonly<DecoderConfig>);
 
 /** A config.json that was read, and the network that it describes. */
-export interface ReadModel extends CommonConfig {
+export interface ReadModel {
+  readonly config: ParsedConfig;
   /** Parameters by Hugging Face name. */
   readonly shapes: ReadonlyMap<string, readonly number[]>;
   /** @throws GorpError `settings/text-too-long`. */
@@ -39,7 +38,7 @@ export interface ReadModel extends CommonConfig {
 export interface Family {
   /** `model_type` of config.json. */
   readonly modelType: string;
-  readonly kind: 'encoder-decoder' | 'decoder-only';
+  readonly kind: ParsedConfig['kind'];
   /** How a raw prompt is marked: closed by the end-of-text token, or begun by the token that begins a text. */
   readonly promptMark: 'closed' | 'begun';
   /** Layers that methods train by default. */
@@ -54,9 +53,9 @@ const decoderOnly = (traits: DecoderTraits): Family => ({
   promptMark: 'begun',
   targets: DECODER_TARGETS,
   read: (json) => {
-    const config: DecoderConfig = parseDecoderConfig(traits, json);
+    const config = parseDecoderConfig(traits, json);
     return {
-      ...config,
+      config: { kind: 'decoder-only', ...config },
       shapes: decoderParameterShapes(config),
       networkOn: (device, { sourceLength, targetLength }, endIds = config.endIds) =>
         new DecoderNetwork(device, { ...config, endIds }, sourceLength + targetLength),
@@ -64,15 +63,16 @@ const decoderOnly = (traits: DecoderTraits): Family => ({
   },
 });
 
-const encoderDecoder = (traits: T5Traits): Family => ({
+/** A relative of T5 as a family. */
+export const encoderDecoder = (traits: T5Traits): Family => ({
   modelType: traits.modelType,
   kind: 'encoder-decoder',
   promptMark: 'closed',
   targets: T5_TARGETS,
   read: (json) => {
-    const config: T5Config = parseT5Config(traits, json);
+    const config = parseT5Config(traits, json);
     return {
-      ...config,
+      config: { kind: 'encoder-decoder', ...config },
       shapes: t5ParameterShapes(config),
       networkOn: (device, { sourceLength, targetLength }, endIds = config.endIds) =>
         new T5Network(device, { ...config, endIds }, Math.max(sourceLength, targetLength + 1)),

@@ -57,7 +57,7 @@ export const T5_TRAITS: T5Traits = {
 };
 
 /** umT5: a position bias in every layer. */
-export const UMT5_TRAITS: T5Traits = {
+const UMT5_TRAITS: T5Traits = {
   modelType: 'umt5',
   architectures: ['UMT5ForConditionalGeneration'],
   biasPerLayer: true,
@@ -138,7 +138,7 @@ export function t5ParameterShapes(config: T5Config): Map<string, number[]> {
       attention(`${block}.0.SelfAttention`);
       shapes.set(`${block}.0.layer_norm.weight`, [dModel]);
       if (i === 0 || config.biasPerLayer) {
-        shapes.set(`${block}.0.SelfAttention.relative_attention_bias.weight`, [config.buckets, config.numHeads]);
+        shapes.set(positionBiasName(stack, i), [config.buckets, config.numHeads]);
       }
       let last = 1;
       if (stack === 'decoder') {
@@ -156,6 +156,10 @@ export function t5ParameterShapes(config: T5Config): Map<string, number[]> {
   if (!config.tied) shapes.set('lm_head.weight', [vocabSize, dModel]);
   return shapes;
 }
+
+/** The position bias of a layer's attention to its own stack. */
+export const positionBiasName = (stack: 'encoder' | 'decoder', layer: number): string =>
+  `${stack}.block.${layer}.layer.0.SelfAttention.relative_attention_bias.weight`;
 
 /** Other names of the embedding, which both stacks share, and the output layer where it is tied to them. */
 export function tiedT5Names(parameter: string, { tied }: Pick<T5Config, 'tied'>): string[] {

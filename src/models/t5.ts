@@ -9,7 +9,7 @@ import { rmsNorm } from '../graph/ops/norm.ts';
 import { type BucketLookup, pairwiseBias, relativeBias } from '../graph/ops/position-bias.ts';
 import type { Tensor } from '../graph/tensor.ts';
 import type { KeyValue, Layers } from './layers.ts';
-import type { T5Config } from './t5-config.ts';
+import { positionBiasName, type T5Config } from './t5-config.ts';
 
 /** What a T5 graph needs besides its parameters. Letters in shape comments: B batch, S source, T target, D d_model. */
 export interface T5Inputs {
@@ -153,8 +153,7 @@ export class T5 {
 
   /** The position bias [H, Sq, Sk] of each block: that of block 0 for all, or with `biasPerLayer` its own. */
   #biases(stack: 'encoder' | 'decoder', make: (table: Tensor) => Tensor): (block: number) => Tensor {
-    const ofBlock = (i: number): Tensor =>
-      make(this.layers.parameter(`${stack}.block.${i}.layer.0.SelfAttention.relative_attention_bias.weight`));
+    const ofBlock = (i: number): Tensor => make(this.layers.parameter(positionBiasName(stack, i)));
     if (this.config.biasPerLayer) return ofBlock;
     const shared = ofBlock(0);
     return () => shared;

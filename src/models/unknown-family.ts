@@ -2,7 +2,7 @@ import { GorpError, reportOf } from '../base/errors.ts';
 
 /** What sets known relatives of a family apart, by `model_type`: they cannot be computed by its graph. */
 const RELATIVES: Readonly<Record<string, readonly [nearest: string, differs: string]>> = {
-  mt5: ['umt5', 'its position bias is that of the first layer for all'],
+  mt5: ['t5', 'nobody has compared it with transformers yet'],
   switch_transformers: ['t5', 'it is a mixture of experts'],
   longt5: ['t5', 'its encoder sees a window of the source'],
   mllama: ['llama', 'it reads images as well'],

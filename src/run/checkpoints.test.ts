@@ -87,7 +87,7 @@ describe('a run from files as people store them', () => {
         };
       },
     });
-    await expect(lossesOf(watched)).rejects.toThrow('model/bad-config');
+    await expect(lossesOf(watched)).rejects.toThrow('model/unknown-family');
     expect(asked).toBe(0);
   });
 });

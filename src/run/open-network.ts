@@ -34,7 +34,7 @@ export interface KnownModel {
 /** @throws GorpError `model/…` or `text/…`, naming the field or token. */
 export async function readTexts(texts: Texts, { promptForm }: Reading): Promise<KnownModel> {
   const { read, promptMark, targets } = familyOf(texts.config);
-  const config = read(texts.config);
+  const { config, networkOn } = read(texts.config);
   const raw = loadTokenizer(texts.tokenizer, texts.tokenizerConfig, promptMark);
   checkVocabulary(raw, config.vocabSize);
   const tokenizer = promptForm === 'chat' ? chatTokenizer(raw, await chatTemplate(texts)) : raw;
@@ -42,7 +42,7 @@ export async function readTexts(texts: Texts, { promptForm }: Reading): Promise<
   // end-of-text token, so answers do, too, should neither of them name it.
   const named = generationEnds(texts.generationConfig, config.vocabSize) ?? config.endIds;
   const endIds = [...new Set([...named, tokenizer.eosId])];
-  return { tokenizer, targets, networkOn: (device, lengths) => config.networkOn(device, lengths, endIds) };
+  return { tokenizer, targets, networkOn: (device, lengths) => networkOn(device, lengths, endIds) };
 }
 
 /** @throws GorpError `settings/no-template`, `settings/template-failed`. */

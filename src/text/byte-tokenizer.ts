@@ -1,4 +1,4 @@
-import type { Tokenizer } from './tokenizer.ts';
+import type { Tokenizer } from './tokenizer-form.ts';
 
 // Ids of ByT5Tokenizer: its three special tokens, then every byte, then tokens for masked spans.
 const [PAD, END, UNKNOWN] = [0, 1, 2];
