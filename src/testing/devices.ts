@@ -3,7 +3,7 @@ import { DAWN_OPTIONS } from '../cli/node-device.ts';
 import { nodeWasmHost } from '../cli/wasm-host.ts';
 import type { Device } from '../device/device.ts';
 import { WasmDevice } from '../device/wasm/wasm-device.ts';
-import { acquireGpu, requestAdapter } from '../device/webgpu/gpu.ts';
+import { acquireGpu, openAdapter, requestAdapter } from '../device/webgpu/gpu.ts';
 import { openWebGpu, WebGpuDevice } from '../device/webgpu/webgpu-device.ts';
 
 Object.assign(globalThis, globals);
@@ -14,10 +14,37 @@ const dawn = (): GPU => (instance ??= create(DAWN_OPTIONS));
 
 /**
  * A device of Dawn in Node, for tests of WGSL and of what belongs to WebGPU. It measures no kernels. Its absence is a
- * failure: the test command has promised an adapter.
+ * failure: the test command has promised an adapter. With `GORP_TEST_GPU=plain` (`npm run test:limits`) it has default limits.
  */
 export async function acquireTestGpu(): Promise<WebGpuDevice> {
+  if (process.env.GORP_TEST_GPU === 'plain') return acquirePlainGpu();
   return new WebGpuDevice(await acquireGpu(dawn()));
+}
+
+/** WebGPU's default limits: those that kernels can use more of. */
+const DEFAULT_LIMITS: Readonly<Record<string, number>> = {
+  maxBufferSize: 2 ** 28,
+  maxStorageBufferBindingSize: 2 ** 27,
+  maxComputeInvocationsPerWorkgroup: 256,
+  maxComputeWorkgroupSizeX: 256,
+  maxComputeWorkgroupStorageSize: 2 ** 14,
+};
+
+/** An adapter that says of itself no more than WebGPU guarantees: the device has default limits and no optional feature. */
+function plain(adapter: GPUAdapter): GPUAdapter {
+  const { vendor, architecture, device, description } = adapter.info;
+  const plainAdapter = {
+    info: { vendor, architecture, device, description },
+    features: new Set<string>(),
+    limits: DEFAULT_LIMITS,
+    requestDevice: (descriptor?: GPUDeviceDescriptor) => adapter.requestDevice(descriptor),
+  };
+  return plainAdapter as unknown as GPUAdapter; // the part that devices are opened by
+}
+
+/** As {@link acquireTestGpu}, with WebGPU's default limits and no optional feature. */
+export async function acquirePlainGpu(): Promise<WebGpuDevice> {
+  return new WebGpuDevice(await openAdapter(plain(await requestAdapter(dawn()))));
 }
 
 /** The same, which chooses its kernels by measurement as a run does. It remembers nothing of an earlier start. */
