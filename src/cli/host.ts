@@ -24,15 +24,18 @@ export interface NodeChoices {
   readonly ownTasks?: readonly Task[];
   /** Bytes. */
   readonly memoryBudget?: number | null;
+  /** Share of the time that a graphics card may be kept busy, above 0; 1 when left out. */
+  readonly gpuShare?: number;
   /** Told how fast the device is, before the run begins on it. */
   readonly onSpeed?: (speed: Speed) => void;
 }
 
 /** What a run needs, in Node: Dawn, and models and tasks as the command line names them. */
-export function nodeHost({ ownTasks = [], memoryBudget = null, device, onSpeed }: NodeChoices): Omit<RunHost, 'emit'> {
+export function nodeHost(choices: NodeChoices): Omit<RunHost, 'emit'> {
+  const { ownTasks = [], memoryBudget = null, gpuShare = 1, device, onSpeed } = choices;
   return {
     acquireDevice: async () => {
-      const opened = await openDevice(device, nodeDeviceHost());
+      const opened = await openDevice(device, { ...nodeDeviceHost(), gpuShare });
       if (onSpeed) onSpeed(await deviceSpeed(opened.device));
       return opened;
     },

@@ -96,13 +96,13 @@ async function plannedDevice(choice: DeviceChoice): Promise<DeviceOutline> {
 }
 
 function start(command: Extract<WorkerCommand, { type: 'start' }>): void {
-  const { access, tasks: pageTasks, rounds, memoryBudget } = command;
+  const { access, tasks: pageTasks, rounds, memoryBudget, gpuShare } = command;
   const { everyRound, goesOn } = rounds;
   const settings = parseSettings(command.settings);
   const keeper = new RoundKeeper(everyRound, goesOn);
   run = new Run(
     {
-      acquireDevice: () => openDevice(command.device, deviceHost()),
+      acquireDevice: () => openDevice(command.device, { ...deviceHost(), gpuShare }),
       openModel: async (model, onProgress, signal, inspect) => {
         const reference = requireReference(parseModelReference(model), model);
         return openModel(reference, await openPlaces(access), { onProgress, signal, inspect });
