@@ -18,7 +18,7 @@ import {
 } from './kernels/matmul-variants.ts';
 import { GpuProgram } from './program.ts';
 import { QuietTime } from './quiet-time.ts';
-import { readBytes } from './readback.ts';
+import { AT_ONCE, readBytes } from './readback.ts';
 
 /** What measurements of a device have in common. */
 export interface Measuring {
@@ -211,7 +211,7 @@ async function enter<Name>(
     const program = await GpuProgram.record(gpu, `tuning ${String(name)}`, dispatches);
     entries.push({ name, program, times: [] });
     const first = await timer.hostSpan(program); // some drivers compile only now
-    const values = new Float32Array(await readBytes(gpu, result));
+    const values = new Float32Array(await readBytes(gpu, result, AT_ONCE));
     right ??= values;
     if (!agree(values, right, error)) entries.pop()?.program.destroy();
     const taken = compiling.spent + first;

@@ -11,7 +11,7 @@ import { DeviceTimer } from './device-timer.ts';
 import { SAFE_ATTENTION } from './kernels/attention.ts';
 import { plainProduct, windowOf } from '../matmul-shape.ts';
 import { planVariant, SAFE_VARIANT, shapeClass, variantsOf } from './kernels/matmul-variants.ts';
-import { GpuProgram, submit } from './program.ts';
+import { GpuProgram, submitWhole } from './program.ts';
 import { measured, undisturbed } from './quickest.ts';
 import type { Subgroups } from './subgroups.ts';
 import { tuneGpu, type TuningHost } from './tune.ts';
@@ -329,7 +329,7 @@ describe('DeviceTimer', () => {
       await GpuProgram.record(gpu, 'once', [dispatch]),
       await GpuProgram.record(gpu, 'many times', new Array<typeof dispatch>(TIMES).fill(dispatch)),
     ];
-    submit(gpu, programs); // compiles where that is done at first use
+    submitWhole(gpu, programs); // compiles where that is done at first use
     const timer = new DeviceTimer(gpu, clocks, 2, new Promise<never>(() => undefined));
     const repeats = await timer.repeatsFor(programs[0]);
     // The minimum of some: the machine does other things as well.
