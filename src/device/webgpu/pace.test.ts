@@ -25,14 +25,14 @@ describe('a pace', () => {
   it('gives one call at least, however long it takes', () => {
     const pace = new Pace();
     const work = [call(slow, 1), call(slow, 1)];
-    pace.note(work, 20 * SLICE);
+    pace.note(work, 20 * SLICE, false);
     expect(slices(pace, work).map(({ length }) => length)).toEqual([1, 1]);
   });
 
   it('guesses from calls of the same kernel', () => {
     const pace = new Pace();
-    pace.note([call(fast, 1e9)], 10);
-    pace.note([call(slow, 1e9)], 1000);
+    pace.note([call(fast, 1e9)], 10, false);
+    pace.note([call(slow, 1e9)], 1000, false);
     expect(pace.expected(call(fast, 2e9))).toBeCloseTo(20);
     expect(pace.expected(call(slow, 2e6))).toBeCloseTo(2);
   });
@@ -40,7 +40,7 @@ describe('a pace', () => {
   it('fills slices up to their length with calls that were timed', () => {
     const pace = new Pace();
     const work = Array.from({ length: 100 }, () => call(fast, 1e6));
-    for (const one of work) pace.note([one], SLICE / 10);
+    for (const one of work) pace.note([one], SLICE / 10, false);
     const lengths = slices(pace, work).map(({ length }) => length);
     expect(lengths).toEqual(new Array(10).fill(10));
   });
@@ -48,11 +48,20 @@ describe('a pace', () => {
   it('spreads the time of a slice by what was expected, and takes what is longer at once, what is shorter by halves', () => {
     const pace = new Pace();
     const work = [call(fast, 1e6), call(fast, 3e6)];
-    pace.note(work, 8);
+    pace.note(work, 8, false);
     expect(work.map(({ ms }) => ms)).toEqual([2, 6]);
-    pace.note(work, 16);
+    pace.note(work, 16, false);
     expect(work.map(({ ms }) => ms)).toEqual([4, 12]);
-    pace.note(work, 0); // the host heard of two submits at once
+    pace.note(work, 0, true); // the host heard of two submits at once
     expect(work.map(({ ms }) => ms)).toEqual([3, 9]);
+  });
+
+  it('does not guess from a time that may be too short', () => {
+    const pace = new Pace();
+    pace.note([call(fast, 1e6)], 5, false);
+    pace.note([call(fast, 1e6)], 0.001, true);
+    expect(pace.expected(call(fast, 1e6))).toBeCloseTo(5);
+    pace.note([call(fast, 1e6)], 50, true);
+    expect(pace.expected(call(fast, 1e6))).toBeCloseTo(50);
   });
 });

@@ -8,6 +8,13 @@ export interface Paced {
   ms?: number;
 }
 
+/** A slice of work. */
+export interface Cut {
+  readonly to: number;
+  readonly expected: number;
+  readonly isGuess: boolean;
+}
+
 /** Milliseconds that one submit should take at most: short enough for a desktop that waits behind it. */
 export const SLICE = 40;
 // A submit with calls that have never been timed is made this much shorter, since its time is a guess.
@@ -33,9 +40,9 @@ export class Pace {
   /**
    * Where the submit ends that begins at `from`. It has one call at least.
    *
-   * @returns the call after its last one, and what it is expected to take.
+   * @returns the call after its last one, what it is expected to take, and whether that is a guess.
    */
-  cut(work: readonly Paced[], from: number): { to: number; expected: number } {
+  cut(work: readonly Paced[], from: number): Cut {
     let [to, expected, most] = [from, 0, SLICE];
     while (to < work.length) {
       const one = this.expected(work[to]);
@@ -44,11 +51,15 @@ export class Pace {
       expected += one;
       to++;
     }
-    return { to, expected };
+    return { to, expected, isGuess: work.slice(from, to).some(({ ms }) => ms === undefined) };
   }
 
-  /** Notes what calls took that were submitted together. */
-  note(calls: readonly Paced[], milliseconds: number): void {
+  /**
+   * Notes what calls took that were submitted together.
+   *
+   * @param mayBeShort whether it may be told too short: a host that is busy hears late of what was before it.
+   */
+  note(calls: readonly Paced[], milliseconds: number, mayBeShort: boolean): void {
     const guessed = calls.reduce((sum, call) => sum + this.expected(call), 0);
     if (guessed === 0) return;
     const factor = milliseconds / guessed;
@@ -61,6 +72,10 @@ export class Pace {
       const sum = sums.get(call.pipeline) ?? { cost: 0, ms: 0 };
       sums.set(call.pipeline, { cost: sum.cost + call.cost, ms: sum.ms + call.ms });
     }
-    for (const [pipeline, { cost, ms }] of sums) if (cost > 0 && ms > 0) this.#speeds.set(pipeline, cost / ms);
+    for (const [pipeline, { cost, ms }] of sums) {
+      if (cost === 0 || ms === 0) continue;
+      const known = mayBeShort ? (this.#speeds.get(pipeline) ?? Infinity) : Infinity;
+      this.#speeds.set(pipeline, Math.min(known, cost / ms));
+    }
   }
 }

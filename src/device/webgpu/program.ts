@@ -127,8 +127,7 @@ function record(
 }
 
 /** About how many operations a dispatch takes: one for each float of its tensors, where it does not say. */
-const costOf = ({ cost, tensors }: Dispatch): number =>
-  cost ?? tensors.reduce((sum, { bytes }) => sum + bytes / 4, 0);
+const costOf = ({ cost, tensors }: Dispatch): number => cost ?? tensors.reduce((sum, { bytes }) => sum + bytes / 4, 0);
 
 /** Submits programs at once and as a whole, whatever else waits for the device: for programs that are known to be short. */
 export function submitWhole(gpu: Gpu, programs: readonly GpuProgram[]): void {

@@ -105,8 +105,9 @@ describe('a share of the device', () => {
 
   it.each([1, 0.5, 0.25])('of %f is kept to', async (share) => {
     open(share);
-    vi.spyOn(globalThis, 'setTimeout').mockImplementation(((then: () => void, ms: number) =>
-      void gpu.until(gpu.now + ms).then(then)) as unknown as typeof setTimeout);
+    vi.spyOn(globalThis, 'setTimeout').mockImplementation(
+      ((then: () => void, ms: number) => void gpu.until(gpu.now + ms).then(then)) as unknown as typeof setTimeout,
+    );
     const calls = step(1e6);
     for (let i = 0; i < 3; i++) await run(calls);
     const busy = gpu.submitted.reduce((sum, { begin, end }) => sum + end - begin, 0);

@@ -1,5 +1,5 @@
 import type { Answers } from './answers.ts';
-import { Pace, type Paced, SLICE } from './pace.ts';
+import { type Cut, Pace, type Paced, SLICE } from './pace.ts';
 
 /** A kernel call that is ready to be encoded. */
 export interface Call extends Paced {
@@ -62,31 +62,33 @@ export class Submitter {
    */
   async submit(calls: readonly Call[], copies: readonly MemoryCopy[]): Promise<void> {
     for (let from = 0; from < calls.length || from === 0;) {
-      let { to, expected } = this.#pace.cut(calls, from);
-      if (!this.#hasRoom(expected)) {
-        await this.#room(expected);
-        ({ to, expected } = this.#pace.cut(calls, from)); // more has been timed meanwhile
+      let cut = this.#pace.cut(calls, from);
+      while (!this.#hasRoom(cut)) {
+        await this.#change();
+        cut = this.#pace.cut(calls, from); // more may have been timed meanwhile
       }
-      const slice = calls.slice(from, to);
-      this.#send(slice, to === calls.length ? copies : [], expected);
-      if (to === calls.length) return;
-      from = to;
+      const isLast = cut.to === calls.length;
+      this.#send(calls.slice(from, cut.to), isLast ? copies : [], cut.expected);
+      if (isLast) return;
+      from = cut.to;
     }
   }
 
-  /** Whether a slice may be submitted at once. */
-  #hasRoom(expected: number): boolean {
+  /**
+   * Whether a slice may be submitted at once. What is timed for the first time waits until the device has nothing else to
+   * do: so its time is never told too short, and the guesses that follow from it are safe.
+   */
+  #hasRoom({ expected, isGuess }: Cut): boolean {
     const { now, share } = this.options;
     if (this.#inFlight.length === 0) return share === 1 || now() >= this.#restedAt;
-    return share === 1 && this.#inFlight.reduce((sum, slice) => sum + slice.expected, expected) <= AT_HAND;
+    return share === 1 && !isGuess && this.#inFlight.reduce((sum, slice) => sum + slice.expected, expected) <= AT_HAND;
   }
 
-  async #room(expected: number): Promise<void> {
-    while (!this.#hasRoom(expected)) {
-      const [first] = this.#inFlight;
-      const rest = this.#restedAt - this.options.now();
-      await Promise.race([first?.done ?? new Promise((resolve) => setTimeout(resolve, rest)), this.lost]);
-    }
+  /** Resolves when there may be room. */
+  async #change(): Promise<void> {
+    const [first] = this.#inFlight;
+    const rest = this.#restedAt - this.options.now();
+    await Promise.race([first?.done ?? new Promise((resolve) => setTimeout(resolve, rest)), this.lost]);
   }
 
   #send(slice: readonly Call[], copies: readonly MemoryCopy[], expected: number): void {
@@ -114,10 +116,11 @@ export class Submitter {
     const { now, share } = this.options;
     const end = now();
     const taken = end - Math.max(begin, this.#lastDone); // it began when what was before it was done
+    const mayBeShort = begin < this.#lastDone;
     this.#lastDone = end;
     this.#restedAt = end + taken * (1 / share - 1);
     this.#forget(inFlight);
-    this.#pace.note(slice, taken);
+    this.#pace.note(slice, taken, mayBeShort);
   }
 
   #forget(inFlight: InFlight): void {
