@@ -1,9 +1,8 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import type { countingDevice, DeviceOutline } from '../device/counting-device.ts';
-import { METHOD_NAMES } from '../gorp/method-settings.ts';
-import { methodPreset } from '../gorp/methods.ts';
+import { METHOD_NAMES, methodPreset } from '../methods/registry.ts';
 import { tinyModel } from '../testing/tiny-run.ts';
-import { planMemory } from './plan-memory.ts';
+import { planRun } from './plan-memory.ts';
 import { embeddedSettings } from './presets.ts';
 
 /** Storage buffers that WebGPU guarantees to a kernel. */
@@ -18,7 +17,7 @@ vi.mock('../device/counting-device.ts', async (importOriginal) => {
     ...original,
     countingDevice: (outline: DeviceOutline) => {
       const device = original.countingDevice(outline);
-      const { record } = device;
+      const record = device.record.bind(device);
       device.record = (name, plan) => {
         recorded.programs.add(name);
         for (const { kernel, tensors } of plan()) {
@@ -68,7 +67,7 @@ describe.each([
 ])('no kernel of %s binds more storage buffers than every device has', (_, config, most) => {
   test.each(METHOD_NAMES)('by %s', async (name) => {
     for (const form of FORMS) {
-      await planMemory({
+      await planRun({
         config,
         method: methodPreset(name),
         training: { ...training, ...form },

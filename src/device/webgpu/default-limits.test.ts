@@ -11,7 +11,10 @@ test('a run of T5 needs no more than the limits that WebGPU guarantees, and no o
   expect(limits.maxStorageBufferBindingSize).toBe(2 ** 27);
   expect([...features].filter((feature) => feature !== 'core-features-and-limits')).toEqual([]);
   const events: RunEvent[] = [];
-  const host = tinyHost((event) => events.push(event), onDevice(() => Promise.resolve(device)));
+  const host = tinyHost(
+    (event) => events.push(event),
+    onDevice(() => Promise.resolve(device)),
+  );
   await new Run(host, tinySettings('gorp')).execute();
   const last = events.at(-1);
   expect(last).toMatchObject({ type: 'finished' });
