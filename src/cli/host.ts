@@ -49,10 +49,11 @@ export function nodeHost(choices: NodeChoices): Omit<RunHost, 'emit'> {
 }
 
 const now = (): number => performance.now();
+const warn = (text: string): void => console.warn(text);
 
 /** Devices of Node whose kernel choices are kept on disk. */
 export const nodeDeviceHost = (): DeviceHost =>
-  nodeDevices({ store: fileStore(cacheFile('tuning.json')), platform: platformName(), now });
+  nodeDevices({ store: fileStore(cacheFile('tuning.json')), platform: platformName(), now, warn });
 
 /** The folder that holds CL_Benchmark and configs: the one that is named, or that in which a named CL_Benchmark lies. */
 const benchmarkRoot = (folder: string): string =>

@@ -80,12 +80,14 @@ async function plan({ settings, device: choice, access, mayAsk, labels, config: 
   }
 }
 
+const warn = (text: string): void => console.warn(text);
+
 /** `navigator.gpu`, which browsers without WebGPU lack. */
 const webgpu = (): Promise<GPU | undefined> => Promise.resolve((navigator as Partial<Navigator>).gpu);
 
 const deviceHost = (): DeviceHost => ({
   webgpu,
-  tuning: { store: browserTuningStore(), platform: navigator.userAgent, now },
+  tuning: { store: browserTuningStore(), platform: navigator.userAgent, now, warn },
   wasm: browserWasmHost(),
 });
 

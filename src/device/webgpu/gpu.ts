@@ -21,6 +21,8 @@ export interface Gpu {
   readonly turns: Turns;
   /** Throws GorpError `device/lost` once the device is gone, `device/invalid-operation` once it has refused work. */
   check(): void;
+  /** Makes {@link check} throw this from now on. */
+  fail(reason: GorpError): void;
   /** Rejects with GorpError `device/lost` when the device goes away unasked; pending otherwise. */
   readonly lost: Promise<never>;
   /** Ends the measuring of kernels, then frees every buffer and the device. */
@@ -169,6 +171,9 @@ function wrapDevice(device: GPUDevice, facts: DeviceFacts, tuning: Tuning): Gpu 
     lost,
     check: () => {
       if (failure !== undefined) throw failure;
+    },
+    fail: (reason) => {
+      failure ??= reason;
     },
     destroy: async () => {
       await tuning.stop();
