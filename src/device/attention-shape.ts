@@ -21,7 +21,7 @@ export interface AttentionShape extends AttentionSizes {
   /** Whether there is one, for each head or one that all share. */
   readonly bias: boolean | 'shared';
   readonly position: boolean;
-  /** Whether `GRAD_KV` also gives the gradient of the scores. */
+  /** Whether `GRAD_Q` also gives the gradient of the scores. */
   readonly scores?: boolean;
 }
 

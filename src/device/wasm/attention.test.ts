@@ -77,7 +77,7 @@ describe.each(WASM_VARIANTS)('attention, %s', (variant) => {
 
   test.each(CASES)('%o', (c) => {
     const entries = checkOperations(kernels, graphOf(c), F32);
-    const gradients = c.position === undefined ? ['attentionGradQ', 'attentionGradKv'] : [];
+    const gradients = c.position === undefined ? ['attentionDelta', 'attentionGradQ', 'attentionGradKv'] : [];
     expect([...entries]).toEqual(expect.arrayContaining(['attention', ...gradients]));
   });
 

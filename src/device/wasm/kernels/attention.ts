@@ -2,8 +2,9 @@
 //
 //   p_ij = exp(s_ij - lse_i), s = scale q kᵀ + bias, delta_i = do_i · o_i, ds_ij = p_ij (do_i · v_j - delta_i)
 //   attention       o = Σ_j p v, lse
-//   attentionGradQ  dq = scale ds k; back = lse and delta of every query
-//   attentionGradKv dk = scale dsᵀ q, dv = pᵀ do, and ds itself where the bias has a gradient
+//   attentionDelta  back = lse and delta of every query, then the mask
+//   attentionGradQ  dq = scale ds k, and ds itself where the bias has a gradient
+//   attentionGradKv dk = scale dsᵀ q, dv = pᵀ do
 //
 // Shapes, groups of batches and heads, the causal rule, the window: as in `shaders/attention.wgsl`. The words of a call are
 // its parameters, with the size of a head in place of E, the flags below, then the tensors in the shader's order.
@@ -280,8 +281,39 @@ function dot(a: usize, b: usize): f32 {
   return sum;
 }
 
+// Units: heads of all batches, and one behind them for the mask. Words: H, Sq, d, queries, keys; lse, do, o, mask, back.
+export function attentionDelta(args: usize, from: u32, to: u32): void {
+  H = word(args, 0);
+  Sq = word(args, 1);
+  d = word(args, 2);
+  const queries: usize = word(args, 3);
+  const ldq = (<usize>(H * d)) << 2;
+  const back: usize = word(args, 9);
+  for (let unit = from; unit < to; unit++) {
+    if (<usize>unit * Sq >= queries) {
+      memory.copy(back + (queries << 3), word(args, 8), (<usize>word(args, 4)) << 2);
+      return;
+    }
+    const b = unit / H;
+    const row = b * Sq * ldq + ((<usize>((unit - b * H) * d)) << 2);
+    for (let i: u32 = 0; i < Sq; i++) {
+      const place = (<usize>(unit * Sq + i)) << 2;
+      const at = row + i * ldq;
+      store<f32>(back + 2 * place, load<f32>(word(args, 5) + place));
+      store<f32>(back + 2 * place, dot(word(args, 6) + at, word(args, 7) + at), 4);
+    }
+  }
+}
+
+// The mask of a batch of keys, behind what the gradients read of queries.
+// @inline
+function maskBehind(args: usize, bk: u32): usize {
+  const queries = <usize>(word(args, 0) * H * Sq);
+  return word(args, TENSORS + 3) + (queries << 3) + ((<usize>(bk * Sk)) << 2);
+}
+
 export function attentionGradQ(args: usize, from: u32, to: u32): void {
-  setSizes(args, 9);
+  setSizes(args, 6);
   const ldq = (<usize>(H * d)) << 2;
   const ldk = (<usize>(Hk * d)) << 2;
   const most = blockRows();
@@ -291,12 +323,12 @@ export function attentionGradQ(args: usize, from: u32, to: u32): void {
     const bk = b / share;
     const query = b * Sq * ldq + ((<usize>(h * d)) << 2);
     const key = bk * Sk * ldk + ((<usize>((h / group) * d)) << 2);
-    const mask = word(args, TENSORS + 3) + ((<usize>(bk * Sk)) << 2);
+    const mask = maskBehind(args, bk);
     for (let i: u32 = 0; i < Sq; i += most) {
       const rows = min(most, Sq - i);
       const keys = keysOf(i + rows - 1);
       const at = query + i * ldq;
-      const dout = word(args, TENSORS + 5) + at;
+      const dout = word(args, TENSORS + 4) + at;
       scoresOf(
         word(args, TENSORS) + at,
         ldq,
@@ -310,22 +342,22 @@ export function attentionGradQ(args: usize, from: u32, to: u32): void {
       );
       scoresOf(dout, ldq, rows, word(args, TENSORS + 2) + key, ldk, keys, 1, 0, slopes);
       for (let r: u32 = 0; r < rows; r++) {
-        const line = (<usize>(unit * Sq + i + r)) << 2;
-        const lse = load<f32>(word(args, TENSORS + 4) + line);
-        const delta = dot(dout + r * ldq, word(args, TENSORS + 6) + at + r * ldq);
-        store<f32>(word(args, TENSORS + 7) + 2 * line, lse);
-        store<f32>(word(args, TENSORS + 7) + 2 * line, delta, 4);
+        const line = unit * Sq + i + r;
+        const back = word(args, TENSORS + 3) + ((<usize>line) << 3);
         const seen = keysOf(i + r);
-        slopeRow(weights + r * ld, slopes + r * ld, mask, firstOf(i + r), seen, lse, delta);
-        clearRow(slopes + r * ld, seen, keys);
+        const slope = slopes + r * ld;
+        slopeRow(weights + r * ld, slope, mask, firstOf(i + r), seen, load<f32>(back), load<f32>(back, 4));
+        clearRow(slope, seen, keys);
+        if (flags & SCORES)
+          saveRow(word(args, TENSORS + (flags & BIAS ? 7 : 6)) + ((<usize>line * Sk) << 2), slope, seen);
       }
-      sumOverKeys(slopes, rows, keys, word(args, TENSORS + 1) + key, ldk, scale, word(args, TENSORS + 8) + at, ldq);
+      sumOverKeys(slopes, rows, keys, word(args, TENSORS + 1) + key, ldk, scale, word(args, TENSORS + 5) + at, ldq);
     }
   }
 }
 
 export function attentionGradKv(args: usize, from: u32, to: u32): void {
-  setSizes(args, 8);
+  setSizes(args, 7);
   const ldq = (<usize>(H * d)) << 2;
   const ldk = (<usize>(Hk * d)) << 2;
   for (let unit = from; unit < to; unit++) {
@@ -333,8 +365,8 @@ export function attentionGradKv(args: usize, from: u32, to: u32): void {
     const hk = unit - bk * Hk;
     const key = bk * Sk * ldk + ((<usize>(hk * d)) << 2);
     for (let j: u32 = 0; j < Sk; j++) {
+      memory.fill(word(args, TENSORS + 5) + key + j * ldk, 0, (<usize>d) << 2);
       memory.fill(word(args, TENSORS + 6) + key + j * ldk, 0, (<usize>d) << 2);
-      memory.fill(word(args, TENSORS + 7) + key + j * ldk, 0, (<usize>d) << 2);
     }
     for (let b = bk * share; b < (bk + 1) * share; b++) {
       for (let h = hk * group; h < (hk + 1) * group; h++) addHead(args, b, h, bk, key, ldq, ldk);
@@ -346,28 +378,26 @@ export function attentionGradKv(args: usize, from: u32, to: u32): void {
 function addHead(args: usize, b: u32, h: u32, bk: u32, key: usize, ldq: usize, ldk: usize): void {
   const most = blockRows();
   const query = b * Sq * ldq + ((<usize>(h * d)) << 2);
-  const mask = word(args, TENSORS + 3) + ((<usize>(bk * Sk)) << 2);
+  const mask = maskBehind(args, bk);
   for (let i: u32 = 0; i < Sq; i += most) {
     const rows = min(most, Sq - i);
     const keys = keysOf(i + rows - 1);
     const q = word(args, TENSORS) + query + i * ldq;
-    const dout = word(args, TENSORS + 5) + query + i * ldq;
+    const dout = word(args, TENSORS + 4) + query + i * ldq;
     scoresOf(q, ldq, rows, word(args, TENSORS + 1) + key, ldk, keys, scale, biasAt(h, i), weights);
     scoresOf(dout, ldq, rows, word(args, TENSORS + 2) + key, ldk, keys, 1, 0, slopes);
     for (let r: u32 = 0; r < rows; r++) {
       const line = (b * H + h) * Sq + i + r;
-      const back = word(args, TENSORS + 4) + ((<usize>line) << 3);
+      const back = word(args, TENSORS + 3) + ((<usize>line) << 3);
       const seen = keysOf(i + r);
       const row = weights + r * ld;
       const slope = slopes + r * ld;
       slopeRow(row, slope, mask, firstOf(i + r), seen, load<f32>(back), load<f32>(back, 4));
       clearRow(row, seen, keys);
       clearRow(slope, seen, keys);
-      if (flags & SCORES)
-        saveRow(word(args, TENSORS + (flags & BIAS ? 9 : 8)) + ((<usize>line * Sk) << 2), slope, seen);
     }
-    addOverQueries(weights, rows, keys, dout, ldq, 1, word(args, TENSORS + 7) + key, ldk);
-    addOverQueries(slopes, rows, keys, q, ldq, scale, word(args, TENSORS + 6) + key, ldk);
+    addOverQueries(weights, rows, keys, dout, ldq, 1, word(args, TENSORS + 6) + key, ldk);
+    addOverQueries(slopes, rows, keys, q, ldq, scale, word(args, TENSORS + 5) + key, ldk);
   }
 }
 

@@ -31,7 +31,7 @@ export function planAttention(form: AttentionForm, shape: AttentionShape, varian
   const threads = Math.ceil(along / R);
   const wg = threads <= 4 ? 4 : threads <= 16 ? 16 : 32;
   const [heads, batch] = form === 'GRAD_KV' ? [Hk, Bk] : [H, B];
-  const optional = form === 'FORWARD' ? 7 : form === 'GRAD_KV' ? 9 : 10; // the first binding behind those that are always there
+  const optional = form === 'GRAD_KV' ? 8 : 7; // the first binding behind those that are always there
   const type = vec ? 'vec4f' : 'f32';
   return {
     kernel: {
