@@ -1,5 +1,5 @@
 import type { Device } from '../src/device/device.ts';
-import { type OpenedNetwork, openNetwork } from '../src/run/open-network.ts';
+import { type OpenedNetwork, openNetwork, readTexts } from '../src/run/open-network.ts';
 import { embeddedSettings } from '../src/run/presets.ts';
 import { type EncodedTask, prepareTask } from '../src/run/task-data.ts';
 import type { Tokenizer } from '../src/text/tokenizer.ts';
@@ -26,7 +26,7 @@ export async function openEmbedded(place: Place, device: Device): Promise<Opened
     expectWeights: () => Promise.resolve(),
     discard: () => Promise.resolve(),
   });
-  return { ...openNetwork(device, model, EMBEDDED.training), model };
+  return { ...openNetwork(device, model, EMBEDDED.training, await readTexts(model, EMBEDDED.training)), model };
 }
 
 /** Tasks of the embedded order with this many test examples each. */

@@ -11,7 +11,7 @@ import {
   shapeClass,
   variantsOf,
 } from '../src/device/webgpu/kernels/matmul-variants.ts';
-import { GpuProgram, submit } from '../src/device/webgpu/program.ts';
+import { GpuProgram, submitWhole } from '../src/device/webgpu/program.ts';
 import { readBytes } from '../src/device/webgpu/readback.ts';
 import { type Clock, type Contender, takeTurns, type Timing } from './timing.ts';
 
@@ -56,7 +56,7 @@ export async function productBy(gpu: Gpu, shape: MatmulShape, variant: MatmulVar
     return {
       name: variant,
       run: async (times) => {
-        submit(gpu, new Array<GpuProgram>(times).fill(program));
+        submitWhole(gpu, new Array<GpuProgram>(times).fill(program));
         await readBytes(gpu, { ...c, bytes: 16 });
       },
       destroy: () => owned.forEach((each) => each.destroy()),

@@ -1,6 +1,6 @@
 import { Learner } from '../src/gorp/learner.ts';
 import { type MethodSettings, planOf, withValues } from '../src/methods/registry.ts';
-import type { TargetModules } from '../src/gorp/method-groups.ts';
+import type { TargetModules } from '../src/models/targets.ts';
 import type { Device } from '../src/device/device.ts';
 import { WebGpuDevice } from '../src/device/webgpu/webgpu-device.ts';
 import type { Network, SizedBatch } from '../src/models/network.ts';

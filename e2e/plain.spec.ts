@@ -2,7 +2,6 @@ import { expect, test } from '@playwright/test';
 import { percent } from '../src/app/format.ts';
 import { expectConsistent } from './support/consistency.ts';
 import {
-  chartTable,
   downloadResults,
   expectNoWorkers,
   lastStep,
@@ -32,7 +31,9 @@ test('a browser as it comes learns the default order on the CPU, to its end', as
   await expect(page.getByTestId('status')).toContainText('CPU by WebAssembly');
   await waitForStatus(page, 'finished', 500_000);
   await expectNoWorkers(page);
-  const losses = await chartTable(page, 'loss-chart');
+  const table = page.getByTestId('loss-chart').locator('details');
+  await table.locator('summary').click();
+  await expect(table.locator('tbody tr').nth(40), 'steps of the whole run').toBeAttached();
   await page.getByTestId('tab-ranks').click();
   await expect(page.getByTestId('ranks-map').getByRole('button').first()).toBeVisible();
 
@@ -42,7 +43,6 @@ test('a browser as it comes learns the default order on the CPU, to its end', as
   expect(results.settings.order).toHaveLength(4);
   expect(results.device).toMatchObject({ kind: 'wasm', software: true });
   expect(['no-webgpu', 'no-adapter', 'software-adapter']).toContain(results.device.why);
-  expect(losses.length, 'steps of the whole run').toBeGreaterThan(40);
   const { averagePerformance } = results.measures.exact;
   expect(averagePerformance, 'the model has learned').toBeGreaterThan(0.4);
   const row = page.getByTestId('history').locator('tbody tr').first();

@@ -2,6 +2,8 @@
 //
 //   BINARY   out = alpha a + beta b
 //   ROWS     out[r, c] = alpha a[r, c] * weight[r]      weight [rows]; masks padded rows
+//   COLUMNS  out[r, c] = alpha a[r, c] + beta b[c]      b [columns]; the bias of a linear layer
+//   SCALE    out = alpha a
 //   SIGN     out = sign(a): −1, 0 or 1
 // `size` elements, rows of `columns`. IN_PLACE: b is the output, out = alpha a + beta out.
 //
@@ -30,6 +32,12 @@ fn main(
 #endif
 #if BINARY
   out[i] = p.alpha * a[i] + p.beta * b[i];
+#endif
+#if COLUMNS
+  out[i] = p.alpha * a[i] + p.beta * b[i % p.columns];
+#endif
+#if SCALE
+  out[i] = p.alpha * a[i];
 #endif
 #if SIGN
   out[i] = sign(a[i]);

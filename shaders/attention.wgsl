@@ -2,17 +2,19 @@
 //
 //   s_ij = scale q_i·k_j + bias[h, i, j],  p = softmax_j(s) over the keys that are allowed,  o_i = Σ_j p_ij v_j
 //   FORWARD   o, and lse_i = log Σ_j exp s_ij
-//   GRAD_Q    delta_i = do_i·o_i;  ds_ij = p_ij (do_i·v_j - delta_i);  dq_i = scale Σ_j ds_ij k_j
-//   GRAD_KV   dk_j = scale Σ_i ds_ij q_i,  dv_j = Σ_i p_ij do_i       (sums also over the query heads of a key head)
+//   GRAD_Q    ds_ij = p_ij (do_i·v_j - delta_i);  dq_i = scale Σ_j ds_ij k_j
 //             and with SCORES ds [B, H, Sq, Sk] itself, whose sum over b is the gradient of the bias
+//   GRAD_KV   dk_j = scale Σ_i ds_ij q_i,  dv_j = Σ_i p_ij do_i       (sums also over the query heads of a key head)
 // (the scheme of FlashAttention, Dao et al. 2022: p is recomputed from lse in the gradients.)
 //
 // q, o, do, dq [B, Sq, H, d]; k, v, dk, dv [Bk, Sk, Hk, d]: heads side by side, as linear layers leave them.
-// bias [H, Sq, Sk], or [1, Sq, Sk] for all heads (BIAS). mask [Bk, Sk]: 0 hides a key. lse [B, H, Sq]; back [B, H, Sq, 2]
-// has lse and delta.
+// bias [H, Sq, Sk], or [1, Sq, Sk] for all heads (BIAS). mask [Bk, Sk]: 0 hides a key. lse [B, H, Sq]. back has lse and
+// delta_i = do_i·o_i of every query, [B, H, Sq, 2], then the mask (`attention-delta.wgsl`): no form binds more than the eight
+// storage buffers that every device has.
 // Query head h uses key head h / (H / Hk) (grouped-query attention); query batch b uses key batch b / (B / Bk), so that
 // several targets share one encoded source.
-// CAUSAL: key j is allowed for j <= i + position[0] (POSITION) or j <= i.
+// The place of query i among the keys is n = i + offset, and + position[0] with POSITION. CAUSAL: key j is allowed for
+// j <= n. WINDOW: for j > n - window, so that a query sees `window` places, its own among them (sliding attention).
 //
 // Plan: FORWARD, GRAD_Q: one thread per (b, h) and R neighbouring queries, their q, o and sums in registers, keys
 // streamed with an online softmax; GRAD_KV: likewise R keys. Workgroups run along i (or j), so neighbours read the same
@@ -27,28 +29,27 @@ struct Params {
   B: u32, H: u32, Sq: u32, Sk: u32, Bk: u32, Hk: u32,
   scale: f32,
   E: u32,
+  offset: u32,
+  window: u32,
 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> q: array<{{T}}>;
 @group(0) @binding(2) var<storage, read> k: array<{{T}}>;
 @group(0) @binding(3) var<storage, read> v: array<{{T}}>;
-@group(0) @binding(4) var<storage, read> mask: array<f32>;
 #if FORWARD
+@group(0) @binding(4) var<storage, read> mask: array<f32>;
 @group(0) @binding(5) var<storage, read_write> lse: array<f32>;
 @group(0) @binding(6) var<storage, read_write> o: array<{{T}}>;
+#else
+@group(0) @binding(4) var<storage, read> back: array<vec2f>;
+@group(0) @binding(5) var<storage, read> dout: array<{{T}}>;
 #endif
 #if GRAD_Q
-@group(0) @binding(5) var<storage, read> lse: array<f32>;
-@group(0) @binding(6) var<storage, read> dout: array<{{T}}>;
-@group(0) @binding(7) var<storage, read> o: array<{{T}}>;
-@group(0) @binding(8) var<storage, read_write> back: array<vec2f>;
-@group(0) @binding(9) var<storage, read_write> dq: array<{{T}}>;
+@group(0) @binding(6) var<storage, read_write> dq: array<{{T}}>;
 #endif
 #if GRAD_KV
-@group(0) @binding(5) var<storage, read> back: array<vec2f>;
-@group(0) @binding(6) var<storage, read> dout: array<{{T}}>;
-@group(0) @binding(7) var<storage, read_write> dk: array<{{T}}>;
-@group(0) @binding(8) var<storage, read_write> dv: array<{{T}}>;
+@group(0) @binding(6) var<storage, read_write> dk: array<{{T}}>;
+@group(0) @binding(7) var<storage, read_write> dv: array<{{T}}>;
 #endif
 #if BIAS
 @group(0) @binding({{BIAS_BINDING}}) var<storage, read> bias: array<f32>;
@@ -65,16 +66,53 @@ const NONE = -3.0e38;
 fn product(a: f32, b: f32) -> f32 { return a * b; }
 #endif
 
-// Whether the causal rule lets query i see key j.
-fn ahead(i: u32, j: u32) -> bool {
-#if CAUSAL
+// The place of query i among the keys.
+fn placeOf(i: u32) -> u32 {
 #if POSITION
-  return j <= i + position[0];
+  return i + p.offset + position[0];
 #else
-  return j <= i;
+  return i + p.offset;
+#endif
+}
+
+// The first key that the window lets query i see: keys before it need not be read, unless every score is to be written.
+fn firstKey(i: u32) -> u32 {
+#if SCORES
+  return 0u;
+#else
+#if WINDOW
+  let n = placeOf(i) + 1u;
+  return n - min(n, p.window);
+#else
+  return 0u;
+#endif
+#endif
+}
+
+// Whether the causal rule and the window let query i see key j.
+fn visible(i: u32, j: u32) -> bool {
+#if CAUSAL
+#if WINDOW
+  let n = placeOf(i);
+  return j <= n && j + p.window > n;
+#else
+  return j <= placeOf(i);
 #endif
 #else
+#if WINDOW
+  return j + p.window > placeOf(i);
+#else
   return true;
+#endif
+#endif
+}
+
+// Whether a key is shown at all.
+fn isShown(key: u32) -> bool {
+#if FORWARD
+  return mask[key] != 0.0;
+#else
+  return back[p.B * p.H * p.Sq + key / 2u][key % 2u] != 0.0;
 #endif
 }
 
@@ -110,12 +148,12 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   var sums: array<{{T}}, {{E}}>;
   var top = NONE;
   var sum = 0.0;
-  for (var j = 0u; j < p.Sk; j++) {
-    let shown = mask[bk * p.Sk + j] != 0.0;
+  for (var j = firstKey(i0); j < p.Sk; j++) {
+    let shown = isShown(bk * p.Sk + j);
     let key = ((bk * p.Sk + j) * p.Hk + hk) * {{E}}u;
     var s = biasAt(h, i0, j);
     for (var e = 0u; e < p.E; e++) { s += {{DOT}}(q[row0 + e] * p.scale, k[key + e]); }
-    s = select(NONE, s, shown && ahead(i0, j));
+    s = select(NONE, s, shown && visible(i0, j));
     let higher = max(top, s);
     let shrink = exp(top - higher);
     let w = select(0.0, exp(s - higher), s > NONE);
@@ -134,8 +172,8 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   var top{{r}} = NONE;
   var sum{{r}} = 0.0;
 #endfor
-  for (var j = 0u; j < p.Sk; j++) {
-    let shown = mask[bk * p.Sk + j] != 0.0;
+  for (var j = firstKey(i0); j < p.Sk; j++) {
+    let shown = isShown(bk * p.Sk + j);
     let key = ((bk * p.Sk + j) * p.Hk + hk) * {{E}}u;
 #for r in R
     var s{{r}} = biasAt(h, i{{r}}, j);
@@ -147,7 +185,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
 #endfor
 #endfor
 #for r in R
-    s{{r}} = select(NONE, s{{r}}, shown && ahead(i{{r}}, j));
+    s{{r}} = select(NONE, s{{r}}, shown && visible(i{{r}}, j));
     let higher{{r}} = max(top{{r}}, s{{r}});
     let shrink{{r}} = exp(top{{r}} - higher{{r}});
     let w{{r}} = select(0.0, exp(s{{r}} - higher{{r}}), s{{r}} > NONE);
@@ -174,12 +212,10 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
 #endif
 #if GRAD_Q
 #if ROLLED
-  var d = 0.0;
-  for (var e = 0u; e < p.E; e++) { d += {{DOT}}(dout[row0 + e], o[row0 + e]); }
-  let lse0 = lse[at0];
+  let saved = back[at0];
   var sums: array<{{T}}, {{E}}>;
-  for (var j = 0u; j < p.Sk; j++) {
-    let shown = mask[bk * p.Sk + j] != 0.0;
+  for (var j = firstKey(i0); j < p.Sk; j++) {
+    let shown = isShown(bk * p.Sk + j);
     let key = ((bk * p.Sk + j) * p.Hk + hk) * {{E}}u;
     var s = biasAt(h, i0, j);
     var dp = 0.0;
@@ -187,23 +223,23 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
       s += {{DOT}}(q[row0 + e] * p.scale, k[key + e]);
       dp += {{DOT}}(dout[row0 + e], v[key + e]);
     }
-    let ds = select(0.0, exp(s - lse0) * (dp - d) * p.scale, shown && ahead(i0, j));
-    for (var e = 0u; e < p.E; e++) { sums[e] += ds * k[key + e]; }
+    let ds = select(0.0, exp(s - saved.x) * (dp - saved.y), shown && visible(i0, j));
+#if SCORES
+    scores[at0 * p.Sk + j] = ds;
+#endif
+    for (var e = 0u; e < p.E; e++) { sums[e] += ds * p.scale * k[key + e]; }
   }
-  back[at0] = vec2f(lse0, d);
   for (var e = 0u; e < p.E; e++) { dq[row0 + e] = sums[e]; }
 #else
 #for r in R
-  var d{{r}} = 0.0;
+  let saved{{r}} = back[at{{r}}];
 #for e in E
   let g{{r}}_{{e}} = dout[row{{r}} + {{e}}u];
-  d{{r}} += {{DOT}}(g{{r}}_{{e}}, o[row{{r}} + {{e}}u]);
   var dq{{r}}_{{e}} = {{T}}();
 #endfor
-  let lse{{r}} = lse[at{{r}}];
 #endfor
-  for (var j = 0u; j < p.Sk; j++) {
-    let shown = mask[bk * p.Sk + j] != 0.0;
+  for (var j = firstKey(i0); j < p.Sk; j++) {
+    let shown = isShown(bk * p.Sk + j);
     let key = ((bk * p.Sk + j) * p.Hk + hk) * {{E}}u;
 #for r in R
     var s{{r}} = biasAt(h, i{{r}}, j);
@@ -218,15 +254,18 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
 #endfor
 #endfor
 #for r in R
-    let ds{{r}} = select(0.0, exp(s{{r}} - lse{{r}}) * (dp{{r}} - d{{r}}) * p.scale, shown && ahead(i{{r}}, j));
+    let ds{{r}} = select(0.0, exp(s{{r}} - saved{{r}}.x) * (dp{{r}} - saved{{r}}.y), shown && visible(i{{r}}, j));
+    let dqk{{r}} = ds{{r}} * p.scale;
+#if SCORES
+    if (id.x * {{R}}u + {{r}}u < p.Sq) { scores[at{{r}} * p.Sk + j] = ds{{r}}; }
+#endif
 #for e in E
-    dq{{r}}_{{e}} += ds{{r}} * k{{e}};
+    dq{{r}}_{{e}} += dqk{{r}} * k{{e}};
 #endfor
 #endfor
   }
 #for r in R
   if (id.x * {{R}}u + {{r}}u < p.Sq) {
-    back[at{{r}}] = vec2f(lse{{r}}, d{{r}});
 #for e in E
     dq[row{{r}} + {{e}}u] = dq{{r}}_{{e}};
 #endfor
@@ -240,7 +279,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   if (id.x * {{R}}u >= p.Sk) { return; }
 #for r in R
   let j{{r}} = min(id.x * {{R}}u + {{r}}u, p.Sk - 1u);
-  let shown{{r}} = mask[bk * p.Sk + j{{r}}] != 0.0;
+  let shown{{r}} = isShown(bk * p.Sk + j{{r}});
   let key{{r}} = ((bk * p.Sk + j{{r}}) * p.Hk + hk) * {{E}}u;
 #if !ROLLED
 #for e in E
@@ -269,12 +308,9 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
           s += {{DOT}}(q[row + e], k[key0 + e]);
           dp += {{DOT}}(dout[row + e], v[key0 + e]);
         }
-        let seen = shown0 && ahead(i, j0);
+        let seen = shown0 && visible(i, j0);
         let w = select(0.0, exp(s * p.scale + biasAt(h, i, j0) - saved.x), seen);
         let ds = w * (dp - saved.y);
-#if SCORES
-        scores[((b * p.H + h) * p.Sq + i) * p.Sk + j0] = ds;
-#endif
         for (var e = 0u; e < p.E; e++) {
           sumsV[e] += w * dout[row + e];
           sumsK[e] += ds * p.scale * q[row + e];
@@ -293,13 +329,10 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
 #endfor
 #endfor
 #for r in R
-        let seen{{r}} = shown{{r}} && ahead(i, j{{r}});
+        let seen{{r}} = shown{{r}} && visible(i, j{{r}});
         let w{{r}} = select(0.0, exp(s{{r}} * p.scale + biasAt(h, i, j{{r}}) - saved.x), seen{{r}});
         let ds{{r}} = w{{r}} * (dp{{r}} - saved.y);
         let dqk{{r}} = ds{{r}} * p.scale;
-#if SCORES
-        if (id.x * {{R}}u + {{r}}u < p.Sk) { scores[((b * p.H + h) * p.Sq + i) * p.Sk + j{{r}}] = ds{{r}}; }
-#endif
 #for e in E
         dv{{r}}_{{e}} += w{{r}} * g{{e}};
         dk{{r}}_{{e}} += dqk{{r}} * q{{e}};

@@ -1,7 +1,7 @@
-// RMS norm and its gradients (T5LayerNorm, LlamaRMSNorm)
+// RMS norm and its gradients (T5LayerNorm, LlamaRMSNorm; with offset 1 Gemma3RMSNorm)
 //
-//   FORWARD   y = x s w,                s = 1 / sqrt(mean(x²) + eps)
-//   GRAD_X    dx = s (w dy) - x s³ mean(w dy x)  [+ d]
+//   FORWARD   y = x s (offset + w),                s = 1 / sqrt(mean(x²) + eps)
+//   GRAD_X    dx = s ((offset + w) dy) - x s³ mean((offset + w) dy x)  [+ d]
 //   GRAD_W    dw[c] = Σ_rows dy x s
 // x, y, dy, dx, d [rows, columns]; w, dw [columns]; s is recomputed where it is needed: one more pass over a row that
 // is in the cache is cheaper than storing it.
@@ -9,7 +9,7 @@
 // Plan: FORWARD and GRAD_X one thread per row; GRAD_W one thread per column (only when the norm itself is
 // trained), and each of a workgroup of 64 computes the scale of one of 64 rows for all.
 
-struct Params { rows: u32, columns: u32, eps: f32 }
+struct Params { rows: u32, columns: u32, eps: f32, offset: f32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> x: array<f32>;
 #if FORWARD
@@ -51,7 +51,7 @@ fn main(
   let s = scale(i);
   for (var c = 0u; c < p.columns; c++) {
     let at = i * p.columns + c;
-    y[at] = x[at] * s * weight[c];
+    y[at] = x[at] * s * (p.offset + weight[c]);
   }
 #endif
 #if GRAD_X
@@ -60,12 +60,12 @@ fn main(
   var inner = 0.0;
   for (var c = 0u; c < p.columns; c++) {
     let at = i * p.columns + c;
-    inner += weight[c] * dy[at] * x[at];
+    inner += (p.offset + weight[c]) * dy[at] * x[at];
   }
   inner *= s * s * s / f32(p.columns);
   for (var c = 0u; c < p.columns; c++) {
     let at = i * p.columns + c;
-    var sum = s * weight[c] * dy[at] - x[at] * inner;
+    var sum = s * (p.offset + weight[c]) * dy[at] - x[at] * inner;
 #if ADDEND
     sum += d[at];
 #endif

@@ -52,7 +52,8 @@ describe('createPage', () => {
     const tasks = { folder: new Map(), own: new Map() };
     const rounds = { everyRound: false, goesOn: false };
     const settings = embeddedSettings('full', 'gorp-plus');
-    expect(commands).toEqual([{ type: 'start', settings, device: 'auto', access, tasks, rounds, memoryBudget: null }]);
+    const machine = { device: 'auto', memoryBudget: null, gpuShare: 1 };
+    expect(commands).toEqual([{ type: 'start', settings, access, tasks, rounds, ...machine }]);
     expect(run().status).toBe('starting');
     page.start();
     expect(commands).toHaveLength(1);

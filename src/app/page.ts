@@ -94,6 +94,8 @@ export interface Page {
   readonly pace: Pace;
   /** GiB of memory that runs may take; null for no limit. */
   readonly setMemoryBudget: (budget: number | null) => void;
+  /** @param percent above 0 and at most 100. */
+  readonly setGpuShare: (percent: number) => void;
   /** Whether the weights of every round are kept by the next run. */
   readonly keepEveryRound: (everyRound: boolean) => void;
   /** Lets the next run go on from a kept round, with its settings; null begins anew. */
@@ -233,6 +235,7 @@ export function createPage(parts: PageParts): Page {
       memory.keep(memoryBudget);
       setState({ memoryBudget, refused: null });
     },
+    setGpuShare: (gpuShare) => setState({ gpuShare }),
     keepEveryRound: (everyRound) => setState({ everyRound }),
     goOnFrom: (last) =>
       setState(({ draft }) => ({
@@ -249,7 +252,7 @@ export function createPage(parts: PageParts): Page {
         setState({ refused: reportOf(error) });
         return;
       }
-      const { access, device: choice, everyRound, goOn, taskData, memoryBudget: budget } = getState();
+      const { access, device: choice, everyRound, goOn, taskData, memoryBudget: budget, gpuShare } = getState();
       estimate = estimateOf(getState(), pace);
       setState(({ view }) => ({
         run: startingRun(settings),
@@ -268,6 +271,7 @@ export function createPage(parts: PageParts): Page {
         tasks,
         rounds,
         memoryBudget: budgetBytes(budget),
+        gpuShare: gpuShare / 100,
       });
     },
     pause: () => {

@@ -32,6 +32,8 @@ export interface RunState {
   examples: AccuracyMatrix;
   spaces: readonly { round: number; tensors: TensorSpace[] }[];
   health: readonly HealthSample[];
+  /** The first example as the model reads it. */
+  reading: EventOf<'reading'> | null;
   memoryPlan: MemoryPlan | null;
   memory: EventOf<'memory'> | null;
   warnings: readonly string[];
@@ -53,6 +55,7 @@ export const IDLE: RunState = {
   examples: [],
   spaces: [],
   health: [],
+  reading: null,
   memoryPlan: null,
   memory: null,
   warnings: [],
@@ -110,6 +113,8 @@ export function applyEvent(state: RunState, event: RunEvent): RunState {
     }
     case 'space':
       return { ...state, spaces: [...state.spaces, { round: event.round, tensors: event.tensors }] };
+    case 'reading':
+      return { ...state, reading: event };
     case 'memory-plan':
       return { ...state, memoryPlan: event.plan };
     case 'memory':

@@ -63,6 +63,11 @@ const EventSchema = v.variant('type', [
     time: v.nullable(TestTimeSchema),
   }),
   v.strictObject({ type: v.literal('space'), round: v.number(), tensors: v.array(TensorSpaceSchema) }),
+  v.strictObject({
+    type: v.literal('reading'),
+    task: v.string(),
+    tokens: v.array(v.strictObject({ text: v.string(), isLabel: v.boolean() })),
+  }),
   v.strictObject({ type: v.literal('memory-plan'), plan: MemoryPlanSchema, work: WorkSchema }),
   v.strictObject({
     type: v.literal('memory'),

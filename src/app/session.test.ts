@@ -47,6 +47,7 @@ describe('openWorkerSession', () => {
       tasks,
       rounds,
       memoryBudget: null,
+      gpuShare: 1,
     };
     session.send(command);
     expect(worker.sent).toEqual([command]);

@@ -49,6 +49,8 @@ export interface PageState {
   slowdown: number | null;
   /** GiB of memory that a run may take; null where the person has not said. Kept in this browser. */
   memoryBudget: number | null;
+  /** Percent of the time that a graphics card is kept busy by the next run. */
+  gpuShare: number;
   /** The memory that a run with the draft's settings would take. */
   memoryPlan: PlanState;
   /** Whether the weights of every round are kept by the next run. */
@@ -88,6 +90,7 @@ export const createPageStore = (
     keepAwake,
     slowdown: null,
     memoryBudget,
+    gpuShare: 100,
     memoryPlan: NO_PLAN,
     everyRound: false,
     goOn: null,

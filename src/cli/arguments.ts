@@ -44,6 +44,13 @@ function positiveNumber(option: string, text: string): number {
 export const memoryBudget = (gib: string | undefined): number | null =>
   gib === undefined ? null : positiveNumber('--gpu-memory', gib) * 2 ** 30;
 
+/** `--gpu-share`, a percentage, as a share of 1. @throws UsageError. */
+function shareOf(percent: string): number {
+  const share = positiveNumber('--gpu-share', percent) / 100;
+  if (share > 1) throw new UsageError(`--gpu-share takes at most 100 percent, not ${percent}.`);
+  return share;
+}
+
 /** One of a list of words. @throws UsageError naming them. */
 export function oneOf<T extends string>(option: string, text: string, allowed: readonly T[]): T {
   const found = allowed.find((one) => one === text);
@@ -60,18 +67,22 @@ export function noPositionals(positionals: readonly string[]): void {
 export const DEVICE_OPTIONS = {
   device: { type: 'string', default: 'auto' },
   'gpu-memory': { type: 'string' },
+  'gpu-share': { type: 'string', default: '100' },
 } as const satisfies Options;
 
 export const DEVICE_USAGE = `  --device NAME    auto (default: a graphics card, else the CPU), gpu or cpu
-  --gpu-memory GIB refuses what needs more memory, before weights are fetched`;
+  --gpu-memory GIB refuses what needs more memory, before weights are fetched
+  --gpu-share PERCENT  of the time that a graphics card is kept busy (default: 100)`;
 
 /** What {@link DEVICE_OPTIONS} choose. @throws UsageError. */
 export const deviceChoices = (values: {
   device: string;
   'gpu-memory'?: string | undefined;
-}): { device: DeviceChoice; memoryBudget: number | null } => ({
+  'gpu-share': string;
+}): { device: DeviceChoice; memoryBudget: number | null; gpuShare: number } => ({
   device: oneOf('--device', values.device, DEVICE_CHOICES),
   memoryBudget: memoryBudget(values['gpu-memory']),
+  gpuShare: shareOf(values['gpu-share']),
 });
 
 /** Whether an option was given, and is not only its default. */

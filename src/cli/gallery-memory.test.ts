@@ -2,10 +2,9 @@ import { expect, test } from 'vitest';
 import { methodPreset } from '../methods/registry.ts';
 import { planMemory } from '../run/plan-memory.ts';
 import { GALLERY } from '../weights/gallery.ts';
-import { llama, t5 } from './published-models.ts';
+import { llama, t5, TODAY } from './published-models.ts';
 
 const FLAN = { feed_forward_proj: 'gated-gelu', tie_word_embeddings: false };
-const SMOL = { vocab_size: 49_152, tie_word_embeddings: true, bos_token_id: 0, eos_token_id: 0 };
 
 /** The sizes of the gallery's models, as their config.json has them. */
 const CONFIGS: Readonly<Record<string, Record<string, unknown>>> = {
@@ -15,7 +14,7 @@ const CONFIGS: Readonly<Record<string, Record<string, unknown>>> = {
   'T5-base': t5(768, 3072, 12, 12),
   'Flan-T5-base': { ...t5(768, 2048, 12, 12), ...FLAN },
   'T5-large': t5(1024, 4096, 24, 16),
-  'SmolLM2-135M': { ...llama(576, 1536, 30, 9, 3), ...SMOL },
+  ...TODAY,
   'TinyLlama-1.1B': llama(2048, 5632, 22, 32, 4),
   'LLaMA-2-7B': llama(4096, 11_008, 32, 32, 32),
 };

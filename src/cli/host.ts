@@ -24,15 +24,18 @@ export interface NodeChoices {
   readonly ownTasks?: readonly Task[];
   /** Bytes. */
   readonly memoryBudget?: number | null;
+  /** Share of the time that a graphics card may be kept busy, above 0; 1 when left out. */
+  readonly gpuShare?: number;
   /** Told how fast the device is, before the run begins on it. */
   readonly onSpeed?: (speed: Speed) => void;
 }
 
 /** What a run needs, in Node: Dawn, and models and tasks as the command line names them. */
-export function nodeHost({ ownTasks = [], memoryBudget = null, device, onSpeed }: NodeChoices): Omit<RunHost, 'emit'> {
+export function nodeHost(choices: NodeChoices): Omit<RunHost, 'emit'> {
+  const { ownTasks = [], memoryBudget = null, gpuShare = 1, device, onSpeed } = choices;
   return {
     acquireDevice: async () => {
-      const opened = await openDevice(device, nodeDeviceHost());
+      const opened = await openDevice(device, { ...nodeDeviceHost(), gpuShare });
       if (onSpeed) onSpeed(await deviceSpeed(opened.device));
       return opened;
     },
@@ -46,10 +49,11 @@ export function nodeHost({ ownTasks = [], memoryBudget = null, device, onSpeed }
 }
 
 const now = (): number => performance.now();
+const warn = (text: string): void => console.warn(text);
 
 /** Devices of Node whose kernel choices are kept on disk. */
 export const nodeDeviceHost = (): DeviceHost =>
-  nodeDevices({ store: fileStore(cacheFile('tuning.json')), platform: platformName(), now });
+  nodeDevices({ store: fileStore(cacheFile('tuning.json')), platform: platformName(), now, warn });
 
 /** The folder that holds CL_Benchmark and configs: the one that is named, or that in which a named CL_Benchmark lies. */
 const benchmarkRoot = (folder: string): string =>

@@ -9,9 +9,12 @@ export const DAWN_OPTIONS = ['enable-dawn-features=allow_unsafe_apis'];
 // Held for the life of the process: Dawn crashes when its instance is collected before its devices.
 let dawn: GPU | undefined;
 
-/** What devices need in Node: Dawn, the npm package `webgpu`, and the kernels on disk. */
+/** WebGPU of the runtime itself, which Deno has and Node has not. */
+const ownGpu = (): GPU | undefined => (globalThis.navigator as Partial<Navigator> | undefined)?.gpu;
+
+/** What devices need in Node: Dawn, the npm package `webgpu`, and the kernels on disk. In Deno, its own WebGPU. */
 export const nodeDevices = (tuning: TuningHost): DeviceHost => ({
-  webgpu: async () => (dawn ??= await openDawn()),
+  webgpu: async () => ownGpu() ?? (dawn ??= await openDawn()),
   tuning,
   wasm: nodeWasmHost(),
 });

@@ -2,6 +2,8 @@ import type { DeviceChoice } from '../base/device-choice.ts';
 import { GorpError } from '../base/errors.ts';
 import { openDevice } from '../device/choice.ts';
 import { type DeviceOutline, outlineOf } from '../device/counting-device.ts';
+import { sizeOf } from '../graph/tensor.ts';
+import { familyOf } from '../models/families.ts';
 import { methodPreset } from '../methods/registry.ts';
 import { roughly, secondsFor, type Speed, tasksAhead, workOfRun } from '../run/duration.ts';
 import { asRefusal, checkBudget, inGiB, type MemoryPlan, PART_NAMES, PARTS, type Moment } from '../run/memory-plan.ts';
@@ -130,7 +132,18 @@ function describe({ parts, moment, moments }: MemoryPlan): string {
 
 /** GORP on models of published size, as Markdown. */
 async function published(terminal: Terminal): Promise<number> {
-  const head = ['model', 'batch', 'frozen', 'activations', 'weights', 'trained', 'Adam', 'training', 'testing'];
+  const head = [
+    'model',
+    'batch',
+    'frozen',
+    'activations',
+    'download',
+    'weights',
+    'trained',
+    'Adam',
+    'training',
+    'testing',
+  ];
   terminal.result(`| ${head.join(' | ')} |\n|${head.map((_, i) => (i < 4 ? ' --- |' : ' --: |')).join('')}`);
   for (const { name, config, batchSize, frozenWeights, activations, storedAs } of PUBLISHED_MODELS) {
     const lengths = { sourceLength: 512, targetLength: 50, gradientAccumulation: 1 };
@@ -144,7 +157,10 @@ async function published(terminal: Terminal): Promise<number> {
     const plan = await planMemory({ config, method, training, work, storedAs: () => storedAs, device: DEVICE });
     terminal.event({ type: 'memory-plan', model: name, method: method.name, training, plan });
     const { weights, trained, optimizer } = plan.parts;
-    const numbers = [weights, trained, optimizer, plan.moments.training ?? 0, plan.moments.testing ?? 0];
+    const { shapes } = familyOf(config).read(config);
+    const parameters = [...shapes.values()].reduce((sum, shape) => sum + sizeOf(shape), 0);
+    const download = parameters * (storedAs === 'F32' ? 4 : 2);
+    const numbers = [download, weights, trained, optimizer, plan.moments.training ?? 0, plan.moments.testing ?? 0];
     const how = activations === 'keep' ? 'kept' : 'again';
     terminal.result(`| ${[name, `${batchSize} × 512`, frozenWeights, how, ...numbers.map(inGiB)].join(' | ')} |`);
   }

@@ -37,6 +37,13 @@ export function runReporter(
         );
         break;
       }
+      case 'reading': {
+        const label = event.tokens.flatMap(({ text, isLabel }) => (isLabel ? [text] : [])).join('');
+        note(
+          `Reads: ${event.tokens.length} tokens for the first example of ${event.task}; its label is ${JSON.stringify(label)}`,
+        );
+        break;
+      }
       case 'memory-plan': {
         const measured = speed?.();
         note(`Memory: ${inGiB(event.plan.total)} at most, while ${event.plan.moment}`);

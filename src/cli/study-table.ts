@@ -1,4 +1,6 @@
 import type { Results } from '../run/results.ts';
+import { needsBriefly } from '../methods/parts/method.ts';
+import { methodOf } from '../methods/registry.ts';
 import { namedRounds } from '../run/schedule.ts';
 
 /** Mean and standard deviation (n − 1) of what is known; "–" where nothing is. */
@@ -29,6 +31,8 @@ export function studyTable(runs: readonly Results[]): string {
     'just learned',
     'seconds',
     'peak MiB',
+    'state KiB',
+    'needs',
   ];
   lines.push(`| ${head.join(' | ')} |`, `|${' --- |'.repeat(head.length)}`);
   for (const method of methods) {
@@ -53,6 +57,8 @@ export function studyTable(runs: readonly Results[]): string {
           own.map((r) => r.memory.peakBytes / 2 ** 20),
           0,
         ),
+        meanAndDeviation(own.map(({ stateBytes = [] }) => (stateBytes.at(-1)?.bytes ?? 0) / 2 ** 10)),
+        needsBriefly(methodOf({ name: method }).needs),
       ].join(' | ')} |`,
     );
   }

@@ -14,10 +14,14 @@ export interface AttentionSizes {
 export interface AttentionShape extends AttentionSizes {
   readonly scale: number;
   readonly causal: boolean;
+  /** Place of the first query among the keys, before `position` is added. */
+  readonly offset: number;
+  /** Places that a query sees, its own among them; null is no limit. */
+  readonly window: number | null;
   /** Whether there is one, for each head or one that all share. */
   readonly bias: boolean | 'shared';
   readonly position: boolean;
-  /** Whether `GRAD_KV` also gives the gradient of the scores. */
+  /** Whether `GRAD_Q` also gives the gradient of the scores. */
   readonly scores?: boolean;
 }
 

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { acquireTestGpu } from '../testing/devices.ts';
 import { BufferLedger } from './buffers.ts';
+import { Turns } from './turns.ts';
 import { type Gpu, gpuAllocator } from './webgpu/gpu.ts';
 
 let gpu: Gpu;
@@ -11,7 +12,7 @@ afterAll(() => gpu.destroy());
 
 describe('BufferLedger', () => {
   it('counts what is alive and what was at most, in multiples of 16 bytes', () => {
-    const ledger = new BufferLedger(gpuAllocator(gpu.device));
+    const ledger = new BufferLedger(gpuAllocator(gpu.device, new Turns()));
     const sizes = [0, 1, 16, 17];
     const buffers = sizes.map((bytes) => ledger.storage(`${bytes} bytes`, bytes));
     expect(buffers.map((buffer) => [buffer.bytes, ledger.memoryOf(buffer).size])).toEqual([
@@ -34,7 +35,7 @@ describe('BufferLedger', () => {
   });
 
   it('refuses what the device cannot bind, by name and with the limit', () => {
-    const ledger = new BufferLedger(gpuAllocator(gpu.device));
+    const ledger = new BufferLedger(gpuAllocator(gpu.device, new Turns()));
     const { maxStorageBufferBindingSize, maxBufferSize } = gpu.device.limits;
     const tooLarge = Math.min(maxStorageBufferBindingSize, maxBufferSize) + 1;
     const refused = (create: () => unknown, limit: number): void =>
@@ -50,7 +51,7 @@ describe('BufferLedger', () => {
   });
 
   it('is verified when the device has confirmed every buffer', async () => {
-    const ledger = new BufferLedger(gpuAllocator(gpu.device));
+    const ledger = new BufferLedger(gpuAllocator(gpu.device, new Turns()));
     ledger.storage('small', 16);
     await expect(ledger.verified()).resolves.toBeUndefined();
     ledger.destroyAll();
@@ -58,7 +59,7 @@ describe('BufferLedger', () => {
 
   it('reports a lack of memory with the buffer it concerns, once', async () => {
     const device = deviceWithRoomFor(100);
-    const ledger = new BufferLedger(gpuAllocator(device));
+    const ledger = new BufferLedger(gpuAllocator(device, new Turns()));
     ledger.storage('weights', 64);
     await ledger.verified();
     ledger.storage('caches', 128);

@@ -22,6 +22,8 @@ export interface DeviceHost {
   webgpu(): Promise<GPU | undefined>;
   readonly tuning: TuningHost;
   readonly wasm: WasmHost;
+  /** Share of the time that a graphics card may be kept busy, above 0; 1 when left out. */
+  readonly gpuShare?: number;
 }
 
 const cpu = (why: DeviceReason): ChosenDevice => ({
@@ -62,6 +64,6 @@ export async function openDevice(
   host: DeviceHost,
 ): Promise<{ device: Device; why: DeviceReason }> {
   const { adapter, why } = await chooseDevice(choice, () => host.webgpu());
-  const device = adapter ? await openWebGpu(adapter, host.tuning) : await WasmDevice.open(host.wasm);
+  const device = adapter ? await openWebGpu(adapter, host.tuning, host.gpuShare) : await WasmDevice.open(host.wasm);
   return { device, why };
 }

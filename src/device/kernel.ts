@@ -34,8 +34,8 @@ export interface KernelPlan {
   /** On WebAssembly: independent pieces that threads may share in any way; one when left out. */
   readonly units?: number;
   /**
-   * About how many operations the kernel takes: on WebAssembly it says whether threads are worth it, and it is what the
-   * time of a run is estimated from.
+   * About how many operations the kernel takes: says whether threads are worth it and, until it has been timed, how much
+   * goes to a graphics card at once; the time of a run is estimated from it.
    */
   readonly cost?: number;
 }

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Device } from '../device/device.ts';
-import { parseT5Config } from '../models/t5-config.ts';
+import { parseT5Config, T5_TRAITS } from '../models/t5-config.ts';
 import type { SizedBatch } from '../models/network.ts';
 import { T5Network } from '../models/t5-network.ts';
 import { acquireTestDevice } from '../testing/devices.ts';
@@ -9,7 +9,7 @@ import { planOf } from '../methods/registry.ts';
 import { tinyModel, tinySettings } from '../testing/tiny-run.ts';
 import { Learner } from './learner.ts';
 import { type Matrix, multiplyTranspose } from './matrix.ts';
-import { T5_TARGETS } from './method-groups.ts';
+import { T5_TARGETS } from '../models/targets.ts';
 
 let device: Device;
 beforeAll(async () => {
@@ -28,7 +28,7 @@ const batchOf = (B: number, S: number, T: number): SizedBatch => ({
 
 test('the activation space of a sample does not depend on how the sample is padded', async () => {
   const model = tinyModel();
-  const network = new T5Network(device, parseT5Config(model.config), 32);
+  const network = new T5Network(device, parseT5Config(T5_TRAITS, model.config), 32);
   const { method } = tinySettings('gorp-plus');
   const options = { seed: 1, maxGradNorm: 1, gradientAccumulation: 1 };
   const spacesOf = async (sample: SizedBatch[]): Promise<Map<string, Matrix>> => {

@@ -23,7 +23,7 @@ import {
   subtract,
   transpose,
 } from './matrix.ts';
-import { T5_TARGETS } from './method-groups.ts';
+import { T5_TARGETS } from '../models/targets.ts';
 import { leadingSingularVectors, signFix } from './singular-vectors.ts';
 import { projectOutRight } from './space.ts';
 

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { Device } from '../device/device.ts';
-import { parseT5Config } from '../models/t5-config.ts';
+import { parseT5Config, T5_TRAITS } from '../models/t5-config.ts';
 import type { SizedBatch } from '../models/network.ts';
 import { T5Network } from '../models/t5-network.ts';
 import { embeddedModel } from '../testing/embedded-model.ts';
@@ -8,7 +8,7 @@ import { acquireTestDevice } from '../testing/devices.ts';
 import { tinyModel, tinySettings } from '../testing/tiny-run.ts';
 import { Learner, type StepRecord } from './learner.ts';
 import { energy, type Matrix, multiply, subtract } from './matrix.ts';
-import { T5_TARGETS } from './method-groups.ts';
+import { T5_TARGETS } from '../models/targets.ts';
 import { type MethodName, type MethodSettings, methodPreset, planOf } from '../methods/registry.ts';
 
 let device: Device;
@@ -51,7 +51,7 @@ async function learnTwoTasks(
   gradientAccumulation = 1,
 ): Promise<Outcome> {
   const model = tinyModel();
-  const network = new T5Network(device, parseT5Config(model.config), 32);
+  const network = new T5Network(device, parseT5Config(T5_TRAITS, model.config), 32);
   const method: MethodSettings = { ...tinySettings(name).method, loraDropout: 0, threshold: 0.7, ...settings };
   const options = { seed: 1, maxGradNorm: 0.05, gradientAccumulation };
   const learner = await Learner.create(device, network, planOf(method), T5_TARGETS, options, (one) =>
@@ -119,7 +119,7 @@ describe('two tasks, fast and exact, go the same way', () => {
 test('a space of inputs: no change of the second task lies in it, whatever the side', async () => {
   for (const projType of ['right', 'left', 'full'] as const) {
     const model = tinyModel();
-    const network = new T5Network(device, parseT5Config(model.config), 32);
+    const network = new T5Network(device, parseT5Config(T5_TRAITS, model.config), 32);
     const method = { ...tinySettings('gorp-plus').method, projType, threshold: 0.7, softness: 0 };
     const options = { seed: 1, maxGradNorm: 1, gradientAccumulation: 1 };
     const learner = await Learner.create(device, network, planOf(method), T5_TARGETS, options, (one) =>

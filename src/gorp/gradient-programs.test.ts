@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Device } from '../device/device.ts';
 import type { BatchSizes, SizedBatch } from '../models/network.ts';
-import { parseT5Config } from '../models/t5-config.ts';
+import { parseT5Config, T5_TRAITS } from '../models/t5-config.ts';
 import { T5Network } from '../models/t5-network.ts';
 import { acquireTestDevice } from '../testing/devices.ts';
 import { tinyModel } from '../testing/tiny-run.ts';
 import { PROGRAM_LIMIT } from './gradient-programs.ts';
 import { Learner, type LearnerOptions } from './learner.ts';
-import { T5_TARGETS } from './method-groups.ts';
+import { T5_TARGETS } from '../models/targets.ts';
 import { methodPreset, planOf } from '../methods/registry.ts';
 
 let device: Device;
@@ -30,7 +30,7 @@ function batchOf(sizes: BatchSizes): SizedBatch {
 /** A learner on a T5 of four blocks with its network; `end` frees both and checks that nothing is left. */
 async function learnerOf(options: Partial<LearnerOptions>): Promise<{ learner: Learner; end: () => void }> {
   const model = tinyModel({ num_layers: 4, num_decoder_layers: 2 });
-  const network = new T5Network(device, parseT5Config(model.config), 64);
+  const network = new T5Network(device, parseT5Config(T5_TRAITS, model.config), 64);
   const method = { ...methodPreset('gorp'), loraRank: 4, galoreRank: 4, updateProjGap: 2, learningRate: 0.01 };
   const learner = await Learner.create(
     device,

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Device } from '../device/device.ts';
-import { parseT5Config } from '../models/t5-config.ts';
+import { parseT5Config, T5_TRAITS } from '../models/t5-config.ts';
 import type { SizedBatch } from '../models/network.ts';
 import { T5Network } from '../models/t5-network.ts';
 import { relativeError } from '../testing/compare.ts';
@@ -9,7 +9,7 @@ import { acquireTestDevice } from '../testing/devices.ts';
 import { type ReferenceFolder, referencesWith } from '../testing/reference.ts';
 import { Learner } from './learner.ts';
 import { type Matrix, matrix, multiplyTranspose, subtract } from './matrix.ts';
-import { T5_TARGETS } from './method-groups.ts';
+import { T5_TARGETS } from '../models/targets.ts';
 import { methodPreset, planOf } from '../methods/registry.ts';
 
 let device: Device;
@@ -44,7 +44,7 @@ describe.each(referencesWith('golden/continual', 'golden/t5-tiny'))(
       const asMatrix = ({ shape, data }: GoldenTensor): Matrix => matrix(shape[0], shape[1], data);
       const batches = [1, 2].map((task) => readBatches(reference, task, number('micro_batches_per_task')));
 
-      const config = parseT5Config(reference.json('golden/t5-tiny/config.json'));
+      const config = parseT5Config(T5_TRAITS, reference.json('golden/t5-tiny/config.json'));
       const network = new T5Network(device, config, 64);
       const method = {
         ...methodPreset('gorp'),

@@ -9,7 +9,7 @@ import { restoreTo, trainedOf } from './learner/saving.ts';
 import { type StepRecord, takeRecords, takeStep } from './learner/step.ts';
 import { beginTask, endTask, type TaskData } from './learner/task.ts';
 import type { Matrix } from './matrix.ts';
-import type { TargetModules } from './method-groups.ts';
+import type { TargetModules } from '../models/targets.ts';
 import { type MethodPlan, type RememberedExample, stateBytes } from './method-plan.ts';
 import type { NamedGrowth } from './space-growth.ts';
 import { readTrained, type ReadTrained } from './trained-groups.ts';

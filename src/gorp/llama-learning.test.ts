@@ -8,10 +8,11 @@ import { ADAM, adamStepSize } from '../graph/ops/optimizer.ts';
 import type { DataType, Tensor } from '../graph/tensor.ts';
 import { runOnCpu } from '../graph/twin.ts';
 import { plainLayers } from '../models/layers.ts';
-import { Llama } from '../models/llama.ts';
-import { layOutLlamaBatch } from '../models/llama-batch.ts';
-import { type LlamaConfig, parseLlamaConfig } from '../models/llama-config.ts';
-import { LlamaNetwork } from '../models/llama-network.ts';
+import { Decoder } from '../models/decoder.ts';
+import { layOutDecoderBatch } from '../models/decoder-batch.ts';
+import { type DecoderConfig, parseDecoderConfig } from '../models/decoder-config.ts';
+import { LLAMA } from '../models/decoder-families.ts';
+import { DecoderNetwork } from '../models/decoder-network.ts';
 import type { SizedBatch, TokenPair } from '../models/network.ts';
 import { rotaryTable } from '../models/rotary-angles.ts';
 import { relativeError } from '../testing/compare.ts';
@@ -20,7 +21,7 @@ import { acquireTestDevice } from '../testing/devices.ts';
 import { type ReferenceFolder, referencesWith, trainedModels } from '../testing/reference.ts';
 import { loadTokenizer } from '../text/tokenizer.ts';
 import { Learner } from './learner.ts';
-import { LLAMA_TARGETS } from './method-groups.ts';
+import { DECODER_TARGETS } from '../models/targets.ts';
 import { methodPreset, planOf } from '../methods/registry.ts';
 
 let device: Device;
@@ -36,15 +37,15 @@ const TWIN_STEPS = 4;
 
 describe.each(trainedModels)('$name learns sentences with plain Adam', ({ reference, folder }) => {
   test('on the GPU as the twin in f64 does, and goes on until it knows them', async () => {
-    const config = parseLlamaConfig(reference.json(`${folder}/config.json`));
+    const config = parseDecoderConfig(LLAMA, reference.json(`${folder}/config.json`));
     const model = reference.tensors(`${folder}/model.safetensors`);
     const batch = sentences(reference, folder);
-    const network = new LlamaNetwork(device, config, batch.sizes.S + batch.sizes.T);
+    const network = new DecoderNetwork(device, config, batch.sizes.S + batch.sizes.T);
     const learner = await Learner.create(
       device,
       network,
       planOf({ ...methodPreset('seq-ft'), galoreLearningRate: RATE }),
-      LLAMA_TARGETS,
+      DECODER_TARGETS,
       { seed: 1, maxGradNorm: 1e6, gradientAccumulation: 1 },
       (name) => Promise.resolve(goldenReal(model, name).data),
     );
@@ -85,7 +86,7 @@ function sentences(reference: ReferenceFolder, folder: string): SizedBatch {
 
 /** Losses of the first steps in f64: the graph's twins, and Adam by docs/method.md, eq. (5). */
 function twinLosses(
-  config: LlamaConfig,
+  config: DecoderConfig,
   model: ReadonlyMap<string, GoldenTensor>,
   { sizes, rows }: SizedBatch,
 ): number[] {
@@ -95,13 +96,13 @@ function twinLosses(
   const values = new Map<Tensor, Numbers>();
   const types = { f32: Float64Array, i32: Int32Array, u32: Uint32Array };
   const add = (name: string, shape: readonly number[], dtype: DataType, data: ArrayLike<number>): Tensor => {
-    const trainable = LLAMA_TARGETS.fullRank.test(name.replace(/\.weight$/, ''));
+    const trainable = DECODER_TARGETS.fullRank.test(name.replace(/\.weight$/, ''));
     const tensor = g.persistent(name, shape, { dtype, trainable });
     values.set(tensor, types[dtype].from(data));
     return tensor;
   };
   const parameters = new Map([...model].map(([name, { shape, data }]) => [name, add(name, shape, 'f32', data)]));
-  const llama = new Llama(
+  const llama = new Decoder(
     config,
     plainLayers((name) => {
       const tensor = parameters.get(name);
@@ -109,11 +110,11 @@ function twinLosses(
       return tensor;
     }),
   );
-  const { ids, mask, start, labels } = layOutLlamaBatch(rows, sizes, config.padId);
+  const { ids, mask, start, labels } = layOutDecoderBatch(rows, sizes, config.padId);
   const tokens = labels.filter((label) => label >= 0).length;
   const weights = Array.from(labels, (label) => (label >= 0 ? 1 / tokens : 0));
   const at = {
-    table: add('angles', [L, config.headDim], 'f32', rotaryTable(config, L)),
+    tables: [add('angles', [L, config.headDim], 'f32', rotaryTable(config.rotaries[0], L))],
     start: add('start', [B], 'i32', start),
     position: add('position', [1], 'u32', [0]),
   };
@@ -125,7 +126,7 @@ function twinLosses(
     add('weights', [B * T], 'f32', weights),
   );
   const gradients = g.backward(loss, add('one', [1], 'f32', [1]), sumGradients(g));
-  expect(gradients.size).toBe(config.numLayers);
+  expect(gradients.size).toBe(config.layers.length);
   const moments = new Map(
     [...gradients.keys()].map((tensor) => [
       tensor,

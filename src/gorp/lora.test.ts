@@ -10,7 +10,7 @@ import { bytesOf, type DataType, sizeOf, type Tensor } from '../graph/tensor.ts'
 import { bucketTable } from '../models/buckets.ts';
 import type { Layers } from '../models/layers.ts';
 import { T5 } from '../models/t5.ts';
-import { parseT5Config, t5ParameterShapes } from '../models/t5-config.ts';
+import { parseT5Config, T5_TRAITS, t5ParameterShapes } from '../models/t5-config.ts';
 import { T5Network } from '../models/t5-network.ts';
 import { relativeError } from '../testing/compare.ts';
 import { goldenBatch, type GoldenTensor, goldenReal } from '../testing/golden.ts';
@@ -20,7 +20,8 @@ import { referencesWith } from '../testing/reference.ts';
 import { AdapterGroup } from './adapters.ts';
 import { Learner } from './learner.ts';
 import { type Matrix, matrix } from './matrix.ts';
-import { layerGroups, T5_TARGETS } from './method-groups.ts';
+import { T5_TARGETS } from '../models/targets.ts';
+import { layerGroups } from './method-groups.ts';
 import { methodPreset, planOf } from '../methods/registry.ts';
 
 /** The GPU column of the reference data's tolerances: T5 logits, loss, gradients. */
@@ -55,7 +56,7 @@ describe.each(FOLDERS)('an adapter with a frozen earlier pair, and full-rank wei
     if (!tensor) throw new Error(`The batch has no ${name}.`);
     return tensor;
   };
-  const config = parseT5Config(reference.json('golden/t5-tiny/config.json'));
+  const config = parseT5Config(T5_TRAITS, reference.json('golden/t5-tiny/config.json'));
 
   /**
    * A layer's pairs, the new one last. The earlier pair, of any rank, is cut into pairs of rank r, the last of them

@@ -72,9 +72,8 @@ export class OptimizerPrograms {
 
   /** Moves what fast projections hold beside the weights into them. */
   async merge(): Promise<void> {
-    const merged = this.device.run([this.#merge]);
+    await this.device.run([this.#merge]);
     for (const { fast } of this.full) fast?.pair.clear();
-    await merged;
   }
 
   destroy(): void {

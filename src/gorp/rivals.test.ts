@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { seededRandom } from '../base/random.ts';
 import type { Device } from '../device/device.ts';
-import { openNetwork } from '../run/open-network.ts';
+import { openNetwork, readTexts } from '../run/open-network.ts';
 import { relativeError } from '../testing/compare.ts';
 import { acquireTestDevice } from '../testing/devices.ts';
 import { tinyModel, tinySettings } from '../testing/tiny-run.ts';
@@ -50,7 +50,7 @@ describe.each(METHOD_NAMES)('%s', (name) => {
     const settings = tinySettings(name, {}, EXACT);
     const [plan, { training }] = [planOf(settings.method), settings];
     const model = tinyModel();
-    const { network, targets } = openNetwork(device, model, training);
+    const { network, targets } = openNetwork(device, model, training, await readTexts(model, training));
     const read = (parameter: string): Promise<Float32Array> => model.readTensor(parameter);
     const options = { seed: 1, maxGradNorm: MAX_GRAD_NORM, gradientAccumulation: 1 };
     const learner = await Learner.create(device, network, plan, targets, options, read);

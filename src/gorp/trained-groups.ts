@@ -4,7 +4,8 @@ import type { Network } from '../models/network.ts';
 import { FullRankGroup } from './full-rank-group.ts';
 import { LoraGroup } from './lora-group.ts';
 import type { Matrix } from './matrix.ts';
-import { layerGroups, type TargetModules } from './method-groups.ts';
+import type { TargetModules } from '../models/targets.ts';
+import { layerGroups } from './method-groups.ts';
 import type { MethodPlan } from './method-plan.ts';
 
 /** Everything that a method trains, in groups of layers of one shape. */

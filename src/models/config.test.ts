@@ -1,7 +1,16 @@
 import { describe, expect, test } from 'vitest';
 import { GorpError } from '../base/errors.ts';
-import { llamaParameterShapes, isRedundantLlamaName, parseLlamaConfig } from './llama-config.ts';
-import { isRedundantT5Name, parseT5Config, t5ParameterShapes } from './t5-config.ts';
+import {
+  type DecoderConfig,
+  decoderParameterShapes,
+  isRedundantDecoderName,
+  parseDecoderConfig,
+} from './decoder-config.ts';
+import { LLAMA } from './decoder-families.ts';
+import { isRedundantT5Name, parseT5Config, T5_TRAITS, type T5Config, t5ParameterShapes } from './t5-config.ts';
+
+const readLlama = (config: unknown): DecoderConfig => parseDecoderConfig(LLAMA, config);
+const readT5 = (config: unknown): T5Config => parseT5Config(T5_TRAITS, config);
 
 type Fields = Record<string, unknown>;
 
@@ -120,17 +129,22 @@ const flanT5Small: Fields = {
 
 describe('LLaMA', () => {
   test('configs as published are read', () => {
-    expect(parseLlamaConfig(tinyLlama)).toMatchObject({
+    expect(readLlama(tinyLlama)).toMatchObject({
       headDim: 64,
       numKeyHeads: 4,
       tied: false,
       endIds: [2],
       padId: 2,
     });
-    expect(parseLlamaConfig(smolLm2)).toMatchObject({ headDim: 64, ropeTheta: 100000, tied: true, activation: 'silu' });
-    expect(parseLlamaConfig(llama32)).toMatchObject({
+    expect(readLlama(smolLm2)).toMatchObject({
+      headDim: 64,
+      rotaries: [{ ropeTheta: 100000 }],
+      tied: true,
+      activation: 'silu',
+    });
+    expect(readLlama(llama32)).toMatchObject({
       endIds: [128001, 128008, 128009],
-      ropeScaling: { type: 'llama3', factor: 32, lowFactor: 1, highFactor: 4, originalPositions: 8192 },
+      rotaries: [{ ropeScaling: { type: 'llama3', factor: 32, lowFactor: 1, highFactor: 4, originalPositions: 8192 } }],
     });
   });
 
@@ -138,11 +152,10 @@ describe('LLaMA', () => {
     const { model_type, vocab_size, hidden_size, intermediate_size, num_hidden_layers, num_attention_heads } =
       tinyLlama;
     const bare = { model_type, vocab_size, hidden_size, intermediate_size, num_hidden_layers, num_attention_heads };
-    expect(parseLlamaConfig(bare)).toMatchObject({
+    expect(readLlama(bare)).toMatchObject({
       numKeyHeads: 32,
       eps: 1e-6,
-      ropeTheta: 10000,
-      ropeScaling: { type: 'default' },
+      rotaries: [{ ropeTheta: 10000, ropeScaling: { type: 'default' } }],
       maxPositions: 2048,
       tied: false,
       endIds: [2],
@@ -150,8 +163,8 @@ describe('LLaMA', () => {
   });
 
   test('a size of heads that is not hidden_size / heads is honoured', () => {
-    const config = parseLlamaConfig({ ...tinyLlama, head_dim: 80 });
-    const shapes = llamaParameterShapes(config);
+    const config = readLlama({ ...tinyLlama, head_dim: 80 });
+    const shapes = decoderParameterShapes(config);
     expect(shapes.get('model.layers.0.self_attn.q_proj.weight')).toEqual([2560, 2048]);
     expect(shapes.get('model.layers.0.self_attn.v_proj.weight')).toEqual([320, 2048]);
     expect(shapes.get('model.layers.0.self_attn.o_proj.weight')).toEqual([2048, 2560]);
@@ -159,9 +172,8 @@ describe('LLaMA', () => {
 
   test('rope_parameters of later transformers take the place of rope_theta and rope_scaling', () => {
     const rope = { rope_type: 'linear', factor: 4, rope_theta: 5e5 };
-    expect(parseLlamaConfig({ ...tinyLlama, rope_parameters: rope })).toMatchObject({
-      ropeTheta: 5e5,
-      ropeScaling: { type: 'linear', factor: 4 },
+    expect(readLlama({ ...tinyLlama, rope_parameters: rope })).toMatchObject({
+      rotaries: [{ ropeTheta: 5e5, ropeScaling: { type: 'linear', factor: 4 } }],
     });
   });
 
@@ -170,8 +182,7 @@ describe('LLaMA', () => {
     ['model_type', { model_type: 'qwen2' }],
     ['model_type', { model_type: undefined }],
     ['architectures', { architectures: ['LlamaForSequenceClassification'] }],
-    ['attention_bias', { attention_bias: true }],
-    ['mlp_bias', { mlp_bias: true }],
+    ['attention_bias', { attention_bias: 1 }],
     ['sliding_window', { sliding_window: 4096 }],
     ['hidden_act', { hidden_act: 'gelu' }],
     ['partial_rotary_factor', { partial_rotary_factor: 0.5 }],
@@ -179,7 +190,6 @@ describe('LLaMA', () => {
     ['final_logit_softcapping', { final_logit_softcapping: 30 }],
     ['attn_logit_softcapping', { attn_logit_softcapping: 50 }],
     ['embedding_multiplier', { embedding_multiplier: 12 }],
-    ['quantization_config', { quantization_config: { quant_method: 'gptq', bits: 4 } }],
     ['rope_scaling.rope_type', { rope_scaling: { rope_type: 'yarn', factor: 4 } }],
     ['rope_scaling.type', { rope_scaling: { type: 'dynamic', factor: 2 } }],
     ['rope_scaling.factor', { rope_scaling: { type: 'linear' } }],
@@ -189,7 +199,6 @@ describe('LLaMA', () => {
     ],
     ['rope_scaling', { rope_scaling: 2 }],
     ['num_key_value_heads', { num_key_value_heads: 5 }],
-    ['num_attention_heads', { num_attention_heads: 30, num_key_value_heads: 30 }],
     ['head_dim', { head_dim: 63 }],
     ['eos_token_id', { eos_token_id: 32000 }],
     ['eos_token_id', { eos_token_id: [] }],
@@ -201,30 +210,30 @@ describe('LLaMA', () => {
     ['rms_norm_eps', { rms_norm_eps: -1 }],
     ['tie_word_embeddings', { tie_word_embeddings: 'no' }],
   ])('refuses %s by name: %j', (field, change) => {
-    expect(refusal(parseLlamaConfig, { ...tinyLlama, ...change })).toContain(` ${field} = `);
+    expect(refusal(readLlama, { ...tinyLlama, ...change })).toContain(` ${field} = `);
   });
 
   test('a padding id of −1 is none', () => {
-    expect(parseLlamaConfig({ ...tinyLlama, pad_token_id: -1 }).padId).toBe(2);
-    expect(parseLlamaConfig({ ...tinyLlama, pad_token_id: 0 }).padId).toBe(0);
+    expect(readLlama({ ...tinyLlama, pad_token_id: -1 }).padId).toBe(2);
+    expect(readLlama({ ...tinyLlama, pad_token_id: 0 }).padId).toBe(0);
   });
 
   test('names that published checkpoints hold besides', () => {
-    const [tied, untied] = [smolLm2, tinyLlama].map(parseLlamaConfig);
+    const [tied, untied] = [smolLm2, tinyLlama].map(readLlama);
     for (const config of [tied, untied]) {
-      expect(isRedundantLlamaName('model.layers.3.self_attn.rotary_emb.inv_freq', config)).toBe(true);
-      expect(isRedundantLlamaName('model.layers.3.self_attn.q_proj.bias', config)).toBe(false);
+      expect(isRedundantDecoderName('model.layers.3.self_attn.rotary_emb.inv_freq', config)).toBe(true);
+      expect(isRedundantDecoderName('model.layers.3.self_attn.q_proj.bias', config)).toBe(false);
     }
-    expect(isRedundantLlamaName('lm_head.weight', tied)).toBe(true);
-    expect(isRedundantLlamaName('lm_head.weight', untied)).toBe(false);
-    expect(llamaParameterShapes(tied).has('lm_head.weight')).toBe(false);
-    expect(llamaParameterShapes(untied).get('lm_head.weight')).toEqual([32000, 2048]);
+    expect(isRedundantDecoderName('lm_head.weight', tied)).toBe(true);
+    expect(isRedundantDecoderName('lm_head.weight', untied)).toBe(false);
+    expect(decoderParameterShapes(tied).has('lm_head.weight')).toBe(false);
+    expect(decoderParameterShapes(untied).get('lm_head.weight')).toEqual([32000, 2048]);
   });
 });
 
 describe('T5', () => {
   test('configs as published are read', () => {
-    expect(parseT5Config(t5Small)).toMatchObject({
+    expect(readT5(t5Small)).toMatchObject({
       activation: 'relu',
       gated: false,
       tied: true,
@@ -232,9 +241,9 @@ describe('T5', () => {
       maxDistance: 128,
       endIds: [1],
     });
-    expect(parseT5Config({ ...t5Small, architectures: ['T5WithLMHeadModel'] }).vocabSize).toBe(32128);
-    expect(parseT5Config(flanT5Small)).toMatchObject({ activation: 'gelu_new', gated: true, tied: false });
-    expect(parseT5Config({ ...flanT5Small, feed_forward_proj: 'gated-silu', dense_act_fn: 'silu' })).toMatchObject({
+    expect(readT5({ ...t5Small, architectures: ['T5WithLMHeadModel'] }).vocabSize).toBe(32128);
+    expect(readT5(flanT5Small)).toMatchObject({ activation: 'gelu_new', gated: true, tied: false });
+    expect(readT5({ ...flanT5Small, feed_forward_proj: 'gated-silu', dense_act_fn: 'silu' })).toMatchObject({
       activation: 'silu',
       gated: true,
     });
@@ -247,8 +256,7 @@ describe('T5', () => {
     ['dense_act_fn', { dense_act_fn: 'gelu_new' }],
     ['is_gated_act', { is_gated_act: true }],
     ['tie_encoder_decoder', { tie_encoder_decoder: true }],
-    ['scale_decoder_outputs', { scale_decoder_outputs: false }],
-    ['quantization_config', { quantization_config: { load_in_8bit: true } }],
+    ['scale_decoder_outputs', { tie_word_embeddings: false, scale_decoder_outputs: true }],
     ['relative_attention_num_buckets', { relative_attention_num_buckets: 2 }],
     ['relative_attention_max_distance', { relative_attention_max_distance: 16 }],
     ['decoder_start_token_id', { decoder_start_token_id: 32128 }],
@@ -259,11 +267,11 @@ describe('T5', () => {
     ['num_decoder_layers', { num_decoder_layers: 1e6 }],
     ['d_ff', { d_ff: 2 ** 40 }],
   ])('refuses %s by name: %j', (field, change) => {
-    expect(refusal(parseT5Config, { ...t5Small, ...change })).toContain(` ${field} = `);
+    expect(refusal(readT5, { ...t5Small, ...change })).toContain(` ${field} = `);
   });
 
   test('names that published checkpoints hold besides', () => {
-    const [tied, untied] = [t5Small, flanT5Small].map(parseT5Config);
+    const [tied, untied] = [t5Small, flanT5Small].map(readT5);
     for (const name of ['encoder.embed_tokens.weight', 'decoder.embed_tokens.weight']) {
       expect([isRedundantT5Name(name, tied), isRedundantT5Name(name, untied)]).toEqual([true, true]);
     }
@@ -279,6 +287,6 @@ describe('T5', () => {
 
 test('what is no object is refused', () => {
   for (const config of [null, [], 'llama', 3]) {
-    expect(refusal(parseLlamaConfig, config)).toContain('config.json is not a JSON object');
+    expect(refusal(readLlama, config)).toContain('config.json is not a JSON object');
   }
 });

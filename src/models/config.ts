@@ -22,6 +22,11 @@ export class ConfigReader {
     return new ConfigReader(config, family, '', file);
   }
 
+  /** Every field, unchecked. */
+  get all(): Readonly<Record<string, unknown>> {
+    return this.fields;
+  }
+
   /** A positive integer that the dimension of a published model could have: others would only fill the memory. */
   size(name: string, fallback?: number, most = MOST_OF_A_DIMENSION): number {
     const value = this.fields[name] ?? fallback;
@@ -33,6 +38,24 @@ export class ConfigReader {
   /** A number of layers. Names and shapes of them all are made before any weight is read. */
   layers(name: string, fallback?: number): number {
     return this.size(name, fallback, MOST_LAYERS);
+  }
+
+  /** A whole number, 0 included. */
+  count(name: string, fallback: number): number {
+    const value = this.fields[name] ?? fallback;
+    if (!isWhole(value) || value < 0) throw this.refuse(name, 'a whole number');
+    return value;
+  }
+
+  /** A list with one of the values that are implemented for each of `count` layers; undefined where it is missing or null. */
+  list<T>(name: string, count: number, allowed: readonly T[]): T[] | undefined {
+    const value = this.fields[name] ?? undefined;
+    if (value === undefined) return undefined;
+    const known = Array.isArray(value) ? value.filter((one: unknown): one is T => allowed.some((a) => a === one)) : [];
+    if (known.length !== count || !Array.isArray(value) || value.length !== count) {
+      throw this.refuse(name, `${allowed.join(' or ')} for each of ${count} layers`);
+    }
+    return known;
   }
 
   /** A positive number, such as an epsilon. */
@@ -57,7 +80,7 @@ export class ConfigReader {
   }
 
   /** The ids of one or of several tokens. */
-  tokens(name: string, vocabSize: number, fallback: number): number[] {
+  tokens(name: string, vocabSize: number, fallback?: number): number[] {
     const value = this.fields[name] ?? fallback;
     const ids: unknown[] = Array.isArray(value) ? value : [value];
     const known = ids.filter((id): id is number => isWhole(id) && id >= 0 && id < vocabSize);
@@ -87,6 +110,11 @@ export class ConfigReader {
     return new ConfigReader(value, this.family, `${this.prefix}${name}.`, this.file);
   }
 
+  /** Whether the file says null, which is not the same as saying nothing for some fields. */
+  isNull(name: string): boolean {
+    return this.fields[name] === null;
+  }
+
   has(name: string): boolean {
     return (this.fields[name] ?? null) !== null;
   }
@@ -102,6 +130,18 @@ export class ConfigReader {
       const shown = values.map((value) => JSON.stringify(value));
       throw this.refuse(name, ['nothing', ...shown].join(' or '));
     }
+  }
+
+  /** Refuses a checkpoint whose weights are stored in a quantised form. @throws GorpError `model/quantised-checkpoint`. */
+  refuseQuantised(): void {
+    const quantisation = this.part('quantization_config') ?? this.part('compression_config');
+    if (quantisation === undefined) return;
+    const { quant_method: method = 'an unknown method' } = quantisation.fields;
+    throw new GorpError(
+      'model/quantised-checkpoint',
+      `The weights of this ${this.family} model are stored quantised (${String(method)}).`,
+      'Choose the same model with 16-bit or 32-bit weights, which its card names as the base model; to save memory, set frozen weights to 8-bit or 4-bit here.',
+    );
   }
 
   /** The `architectures` that a checkpoint was saved as, where it says so, must be able to answer. */

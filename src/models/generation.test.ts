@@ -5,13 +5,13 @@ import { type Compiled, compile } from '../graph/compile.ts';
 import { Graph } from '../graph/graph.ts';
 import { sizeOf, type Tensor } from '../graph/tensor.ts';
 import { relativeError } from '../testing/compare.ts';
+import { ENCODER_DECODERS, readT5Config } from '../testing/families.ts';
 import { goldenBatch, type GoldenTensor, goldenReal } from '../testing/golden.ts';
 import { acquireTestDevice } from '../testing/devices.ts';
 import { type ReferenceFolder, referencesWith } from '../testing/reference.ts';
 import { labelTree } from './label-tree.ts';
 import { type Layers, plainLayers } from './layers.ts';
 import { Parameters } from './parameters.ts';
-import { parseT5Config } from './t5-config.ts';
 import { T5Network } from './t5-network.ts';
 
 /** The GPU columns of the reference data's tolerances. */
@@ -24,14 +24,14 @@ beforeAll(async () => {
 });
 afterAll(() => device.destroy());
 
-describe.each(['t5-tiny', 't5-v1_1-tiny', 'byt5-tiny'])('generation and ranking of %s on the GPU', (family) => {
+describe.each(ENCODER_DECODERS)('generation and ranking of %s on the GPU', (family) => {
   describe.each(referencesWith(`golden/${family}`))('$name', (reference) => checkFamily(reference, family));
 });
 
 function checkFamily(reference: ReferenceFolder, family: string): void {
   const model = reference.tensors(`golden/${family}/model.safetensors`);
   const batch = reference.tensors(`golden/${family}/batch.safetensors`);
-  const config = parseT5Config(reference.json(`golden/${family}/config.json`));
+  const config = readT5Config(reference.json(`golden/${family}/config.json`));
   const part = (name: string): GoldenTensor => {
     const tensor = batch.get(name);
     if (!tensor) throw new Error(`The batch has no ${name}.`);

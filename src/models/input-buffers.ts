@@ -4,7 +4,6 @@ import type { Choices } from '../graph/ops/cross-entropy.ts';
 import type { GenerationState } from '../graph/ops/generation.ts';
 import { bytesOf, type DataType, sizeOf, type Tensor } from '../graph/tensor.ts';
 import type { LabelTree } from './label-tree.ts';
-import type { KeyValue } from './layers.ts';
 
 /** Makes persistent tensors that the host writes: batches, masks, the state of generation. */
 export class InputBuffers {
@@ -44,15 +43,18 @@ export class InputBuffers {
     this.write(tokens, Uint32Array.from(choices.tokens));
   }
 
-  /** The copies of rows of a tensor [B, …] into another, whose rows may be longer, from row `at` on. */
-  copiesOfRows(from: Tensor, rows: readonly number[], into: Tensor, at: number): Copy[] {
+  /**
+   * The copies of rows of a tensor [B, …] into another, from row `at` on. Rows there may be longer: what is copied becomes
+   * their beginning, or with `toEnd` their end.
+   */
+  copiesOfRows(from: Tensor, rows: readonly number[], into: Tensor, at: number, toEnd = false): Copy[] {
     const [source, target] = [from, into].map(({ storage }) => storage as NonNullable<Tensor['storage']>);
     const [bytes, stride] = [from, into].map(({ elements, shape: [count] }) => (elements / count) * 4);
     return rows.map((row, i) => ({
       from: source.buffer,
       fromOffset: source.offset + row * bytes,
       to: target.buffer,
-      toOffset: target.offset + (at + i) * stride,
+      toOffset: target.offset + (at + i) * stride + (toEnd ? stride - bytes : 0),
       bytes,
     }));
   }
@@ -95,18 +97,3 @@ export class InputBuffers {
     this.write(state.remaining, Uint32Array.of(first.filter((token) => token !== null).length));
   }
 }
-
-/** The first rows of a tensor as a tensor of its own. */
-export function firstRows(tensor: Tensor, rows: number): Tensor {
-  const shape = [rows, ...tensor.shape.slice(1)];
-  return { ...tensor, shape, elements: sizeOf(shape) };
-}
-
-/** The same of everything that generation keeps. */
-export function firstStates(state: GenerationState, rows: number): GenerationState {
-  const [current, done, tokens] = [state.current, state.done, state.tokens].map((tensor) => firstRows(tensor, rows));
-  return { ...state, current, done, tokens };
-}
-
-export const firstKeyValues = (keyValues: readonly KeyValue[], rows: number): KeyValue[] =>
-  keyValues.map(({ k, v }) => ({ k: firstRows(k, rows), v: firstRows(v, rows) }));

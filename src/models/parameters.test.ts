@@ -8,11 +8,12 @@ import { goldenBatch, type GoldenTensor, goldenReal } from '../testing/golden.ts
 import { acquireTestDevice, limitedDevice } from '../testing/devices.ts';
 import { type ReferenceFolder, referencesWith, type TrainedModel, trainedModels } from '../testing/reference.ts';
 import { plainLayers } from './layers.ts';
-import { parseLlamaConfig } from './llama-config.ts';
-import { LlamaNetwork } from './llama-network.ts';
+import { parseDecoderConfig } from './decoder-config.ts';
+import { LLAMA } from './decoder-families.ts';
+import { DecoderNetwork } from './decoder-network.ts';
 import type { Network, SizedBatch } from './network.ts';
 import { type LoadOptions, Parameters } from './parameters.ts';
-import { parseT5Config } from './t5-config.ts';
+import { parseT5Config, T5_TRAITS } from './t5-config.ts';
 import { T5Network } from './t5-network.ts';
 
 let device: Device;
@@ -38,13 +39,13 @@ function t5Case(reference: ReferenceFolder): Case {
     name: `t5-tiny of ${reference.name}`,
     reference,
     folder: T5,
-    network: (device) => new T5Network(device, parseT5Config(reference.json(`${T5}/config.json`)), 64),
+    network: (device) => new T5Network(device, parseT5Config(T5_TRAITS, reference.json(`${T5}/config.json`)), 64),
     batch: goldenBatch(part('input_ids'), part('attention_mask'), part('labels')),
   };
 }
 
 function llamaCase({ name, reference, folder }: TrainedModel): Case {
-  const config = parseLlamaConfig(reference.json(`${folder}/config.json`));
+  const config = parseDecoderConfig(LLAMA, reference.json(`${folder}/config.json`));
   // Any text does: losses with packed weights are compared with those of f32 weights.
   const ids = (length: number, from: number): number[] =>
     Array.from({ length }, (_, i) => 3 + ((from + 37 * i) % (config.vocabSize - 3)));
@@ -53,7 +54,7 @@ function llamaCase({ name, reference, folder }: TrainedModel): Case {
     name,
     reference,
     folder,
-    network: (device) => new LlamaNetwork(device, config, 64),
+    network: (device) => new DecoderNetwork(device, config, 64),
     batch: { sizes: { B: 2, S: 31, T: 12 }, rows },
   };
 }

@@ -1,7 +1,7 @@
 import type { Activation } from '../graph/ops/elementwise.ts';
 import { ConfigReader } from './config.ts';
 
-/** What of a T5 config changes the computation; T5Config of Hugging Face transformers. */
+/** What of a T5 config changes the computation; T5Config and UMT5Config of Hugging Face transformers. */
 export interface T5Config {
   vocabSize: number;
   dModel: number;
@@ -13,6 +13,8 @@ export interface T5Config {
   numDecoderLayers: number;
   buckets: number;
   maxDistance: number;
+  /** Whether every layer has a position bias of its own, and not the first for all. */
+  biasPerLayer: boolean;
   eps: number;
   /** Plain with wi, wo (v1.0: relu); gated with wi_0, wi_1, wo (v1.1: gelu_new). */
   activation: Activation;
@@ -36,28 +38,61 @@ const FEED_FORWARD: Readonly<Record<string, { activation: Activation; gated: boo
   'gated-gelu_new': { activation: 'gelu_new', gated: true },
 };
 
+/** How a relative of T5 differs from it: what its configuration class in transformers says. */
+export interface T5Traits {
+  /** `model_type` of config.json. */
+  readonly modelType: string;
+  readonly architectures: readonly string[];
+  readonly biasPerLayer: boolean;
+  /** `feed_forward_proj` where it is missing. */
+  readonly feedForward: string;
+}
+
+/** T5 v1.0 and v1.1, Flan-T5, ByT5. */
+export const T5_TRAITS: T5Traits = {
+  modelType: 't5',
+  architectures: ['T5ForConditionalGeneration', 'T5WithLMHeadModel'], // the first files of T5 say the latter
+  biasPerLayer: false,
+  feedForward: 'relu',
+};
+
+/** umT5: a position bias in every layer. */
+const UMT5_TRAITS: T5Traits = {
+  modelType: 'umt5',
+  architectures: ['UMT5ForConditionalGeneration'],
+  biasPerLayer: true,
+  feedForward: 'gated-gelu',
+};
+
+/** T5 and every relative of it that is known. */
+export const T5_FAMILY: readonly T5Traits[] = [T5_TRAITS, UMT5_TRAITS];
+
 /**
  * Reads config.json. Dropout of the base model (`dropout_rate`) is not applied in training; adapters have their own.
  *
- * @throws GorpError `model/bad-config`, naming the field.
+ * @throws GorpError `model/bad-config`, naming the field; `model/quantised-checkpoint`.
  */
-export function parseT5Config(config: unknown): T5Config {
-  const read = ConfigReader.from(config, 'T5');
-  read.choice('model_type', ['t5']);
-  read.architecture(['T5ForConditionalGeneration', 'T5WithLMHeadModel']); // the first files of T5 say the latter
+export function parseT5Config(traits: T5Traits, config: unknown): T5Config {
+  const { modelType, architectures, biasPerLayer, feedForward } = traits;
+  const read = ConfigReader.from(config, modelType);
+  read.choice('model_type', [modelType]);
+  read.architecture(architectures);
+  read.refuseQuantised();
   const vocabSize = read.size('vocab_size');
   const numLayers = read.layers('num_layers');
-  const { activation, gated } = FEED_FORWARD[read.choice('feed_forward_proj', Object.keys(FEED_FORWARD), 'relu')];
-  const tied = read.flag('tie_word_embeddings', true);
+  const { activation, gated } = FEED_FORWARD[read.choice('feed_forward_proj', Object.keys(FEED_FORWARD), feedForward)];
+  // Later versions of transformers save tie_word_embeddings = true for every T5, and say whether the output layer is the
+  // embedding by scale_decoder_outputs.
+  const saysTied = read.flag('tie_word_embeddings', true);
+  const tied = read.flag('scale_decoder_outputs', saysTied);
+  if (tied && !saysTied) throw read.refuse('scale_decoder_outputs', 'false, as tie_word_embeddings is,');
   read.refuseUnlessNeutral({
     dense_act_fn: [activation],
     is_gated_act: [gated],
     is_encoder_decoder: [true],
     is_decoder: [false],
     tie_encoder_decoder: [false],
-    scale_decoder_outputs: [tied],
     num_experts: [0],
-    quantization_config: [],
   });
   const buckets = read.size('relative_attention_num_buckets', 32);
   // Half of the encoder's buckets are for either direction, and half of those for one distance each.
@@ -74,6 +109,7 @@ export function parseT5Config(config: unknown): T5Config {
     numDecoderLayers: read.layers('num_decoder_layers', numLayers),
     buckets,
     maxDistance,
+    biasPerLayer,
     eps: read.positive('layer_norm_epsilon', 1e-6),
     activation,
     gated,
@@ -101,8 +137,8 @@ export function t5ParameterShapes(config: T5Config): Map<string, number[]> {
       const block = `${stack}.block.${i}.layer`;
       attention(`${block}.0.SelfAttention`);
       shapes.set(`${block}.0.layer_norm.weight`, [dModel]);
-      if (i === 0) {
-        shapes.set(`${block}.0.SelfAttention.relative_attention_bias.weight`, [config.buckets, config.numHeads]);
+      if (i === 0 || config.biasPerLayer) {
+        shapes.set(positionBiasName(stack, i), [config.buckets, config.numHeads]);
       }
       let last = 1;
       if (stack === 'decoder') {
@@ -120,6 +156,10 @@ export function t5ParameterShapes(config: T5Config): Map<string, number[]> {
   if (!config.tied) shapes.set('lm_head.weight', [vocabSize, dModel]);
   return shapes;
 }
+
+/** The position bias of a layer's attention to its own stack. */
+export const positionBiasName = (stack: 'encoder' | 'decoder', layer: number): string =>
+  `${stack}.block.${layer}.layer.0.SelfAttention.relative_attention_bias.weight`;
 
 /** Other names of the embedding, which both stacks share, and the output layer where it is tied to them. */
 export function tiedT5Names(parameter: string, { tied }: Pick<T5Config, 'tied'>): string[] {

@@ -6,12 +6,13 @@ import { sumGradients } from '../graph/ops/elementwise.ts';
 import { bytesOf, type DataType, sizeOf, type Tensor } from '../graph/tensor.ts';
 import { runOnCpu } from '../graph/twin.ts';
 import { relativeError } from '../testing/compare.ts';
+import { ENCODER_DECODERS, familiesIn, readT5Config } from '../testing/families.ts';
 import { referenceGradients } from '../testing/gradients.ts';
 import { acquireTestDevice } from '../testing/devices.ts';
 import { type ReferenceFolder, referencesWith } from '../testing/reference.ts';
 import { bucketTable } from './buckets.ts';
 import { plainLayers } from './layers.ts';
-import { parseT5Config, relativePositionBucket } from './t5-config.ts';
+import { relativePositionBucket } from './t5-config.ts';
 import { crossEntropy } from '../graph/ops/cross-entropy.ts';
 import { T5 } from './t5.ts';
 
@@ -43,11 +44,8 @@ function readBuckets(
   };
 }
 
-const FAMILIES = ['t5-tiny', 't5-v1_1-tiny', 'byt5-tiny'].flatMap((family) =>
-  referencesWith(`golden/${family}`).map((reference) => ({ family, reference })),
-);
-describe.each(FAMILIES)('$family of $reference.name', ({ family, reference }) => {
-  const config = parseT5Config(reference.json(`golden/${family}/config.json`));
+describe.each(familiesIn(ENCODER_DECODERS))('$family of $reference.name', ({ family, reference }) => {
+  const config = readT5Config(reference.json(`golden/${family}/config.json`));
   const golden = (file: string) => reference.tensors(`golden/${family}/${file}.safetensors`);
   const model = golden('model');
   const batch = golden('batch');

@@ -9,7 +9,7 @@ import { rmsNorm } from '../graph/ops/norm.ts';
 import { type BucketLookup, pairwiseBias, relativeBias } from '../graph/ops/position-bias.ts';
 import type { Tensor } from '../graph/tensor.ts';
 import type { KeyValue, Layers } from './layers.ts';
-import type { T5Config } from './t5-config.ts';
+import { positionBiasName, type T5Config } from './t5-config.ts';
 
 /** What a T5 graph needs besides its parameters. Letters in shape comments: B batch, S source, T target, D d_model. */
 export interface T5Inputs {
@@ -18,7 +18,7 @@ export interface T5Inputs {
   decoderBuckets: BucketLookup;
 }
 
-/** T5 (v1.0 and v1.1) as graph builder; T5ForConditionalGeneration of Hugging Face transformers. */
+/** T5 (v1.0 and v1.1) and umT5 as graph builder; T5ForConditionalGeneration of Hugging Face transformers. */
 export class T5 {
   constructor(
     readonly config: T5Config,
@@ -37,8 +37,7 @@ export class T5 {
   encode(g: Graph, ids: Tensor, mask: Tensor, hidden: Tensor[] = []): Tensor {
     const { layers, config } = this;
     const [, S] = ids.shape;
-    const table = layers.parameter(this.#biasTable('encoder'));
-    const bias = relativeBias(g, table, this.inputs.encoderBuckets, S, S); // [H, S, S]
+    const biasOf = this.#biases('encoder', (table) => relativeBias(g, table, this.inputs.encoderBuckets, S, S));
     let x = embedding(g, layers.parameter('shared.weight'), ids); // [B, S, D]
     hidden.push(x);
     for (let i = 0; i < config.numLayers; i++) {
@@ -46,7 +45,7 @@ export class T5 {
       x = g.block(() => {
         const y = this.#norm(g, `${block}.0`, input); // [B, S, D]
         const own = this.#keyValue(g, `${block}.0.SelfAttention`, y); // [B, S, H·d]
-        const how = { bias, causal: false };
+        const how = { bias: biasOf(i), causal: false };
         const z = this.#attend(g, `${block}.0.SelfAttention`, input, y, own, mask, how); // [B, S, D]
         return this.#feedForward(g, `${block}.1`, z); // [B, S, D]
       });
@@ -83,8 +82,9 @@ export class T5 {
     pairs?: Tensor,
   ): Tensor {
     const [, T] = ids.shape;
-    const table = this.layers.parameter(this.#biasTable('decoder'));
-    const bias = pairs ? pairwiseBias(g, table, pairs) : relativeBias(g, table, this.inputs.decoderBuckets, T, T); // [H, T, T]
+    const biasOf = this.#biases('decoder', (table) =>
+      pairs ? pairwiseBias(g, table, pairs) : relativeBias(g, table, this.inputs.decoderBuckets, T, T),
+    );
     let x = embedding(g, this.layers.parameter('shared.weight'), ids); // [B, T, D]
     hidden.push(x);
     for (let i = 0; i < this.config.numDecoderLayers; i++) {
@@ -92,7 +92,7 @@ export class T5 {
       x = g.block(() => {
         const y = this.#norm(g, `${block}.0`, input); // [B, T, D]
         const own = this.#keyValue(g, `${block}.0.SelfAttention`, y); // [B, T, H·d]
-        const how = { bias, causal: true };
+        const how = { bias: biasOf(i), causal: true };
         const z = this.#attend(g, `${block}.0.SelfAttention`, input, y, own, targetMask, how); // [B, T, D]
         return this.#crossAttendAndFeed(g, block, z, cross(i), mask); // [B, T, D]
       });
@@ -122,8 +122,8 @@ export class T5 {
     mask: Tensor,
   ): Tensor {
     const capacity = caches[0].k.shape[1];
-    const table = this.layers.parameter(this.#biasTable('decoder'));
-    const bias = relativeBias(g, table, { ...this.inputs.decoderBuckets, position }, 1, capacity); // [H, 1, capacity]
+    const lookup = { ...this.inputs.decoderBuckets, position };
+    const biasOf = this.#biases('decoder', (table) => relativeBias(g, table, lookup, 1, capacity));
     let x = embedding(g, this.layers.parameter('shared.weight'), ids); // [B, 1, D]
     caches.forEach((cache, i) => {
       const block = `decoder.block.${i}.layer`;
@@ -131,7 +131,7 @@ export class T5 {
       const own = this.#keyValue(g, `${block}.0.SelfAttention`, y); // [B, 1, H·d]
       appendToCache(g, own.k, position, cache.k);
       appendToCache(g, own.v, position, cache.v);
-      const how = { bias, causal: true, position };
+      const how = { bias: biasOf(i), causal: true, position };
       x = this.#attend(g, `${block}.0.SelfAttention`, x, y, cache, cacheMask, how); // [B, 1, D]
       x = this.#crossAttendAndFeed(g, block, x, cross[i], mask); // [B, 1, D]
     });
@@ -151,8 +151,12 @@ export class T5 {
     return matmul(g, x, head, { layout: 'nt', alpha }); // [B, T, V]
   }
 
-  #biasTable(stack: 'encoder' | 'decoder'): string {
-    return `${stack}.block.0.layer.0.SelfAttention.relative_attention_bias.weight`; // later blocks use block 0's
+  /** The position bias [H, Sq, Sk] of each block: that of block 0 for all, or with `biasPerLayer` its own. */
+  #biases(stack: 'encoder' | 'decoder', make: (table: Tensor) => Tensor): (block: number) => Tensor {
+    const ofBlock = (i: number): Tensor => make(this.layers.parameter(positionBiasName(stack, i)));
+    if (this.config.biasPerLayer) return ofBlock;
+    const shared = ofBlock(0);
+    return () => shared;
   }
 
   #norm(g: Graph, layer: string, x: Tensor): Tensor {

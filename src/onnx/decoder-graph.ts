@@ -1,3 +1,4 @@
+import type { DecoderConfig, DecoderLayer } from '../models/decoder-config.ts';
 import { rotaryTable } from '../models/rotary-angles.ts';
 import {
   activate,
@@ -9,7 +10,6 @@ import {
   pastInput,
   splitHeads,
 } from './attention-parts.ts';
-import type { DecoderForm, LayerForm } from './decoder-form.ts';
 import type { OnnxDtype } from './dtypes.ts';
 import { GraphBuilder, type Value } from './graph-builder.ts';
 import { GraphWeights, type ReadWeight } from './graph-weights.ts';
@@ -21,14 +21,14 @@ import { GraphWeights, type ReadWeight } from './graph-weights.ts';
 const MAX_POSITIONS = 8192;
 
 /** Positions that an export of this model reads; its config says the same number. */
-export const positionsOf = ({ maxPositions }: Pick<DecoderForm, 'maxPositions'>): number =>
+export const positionsOf = ({ maxPositions }: Pick<DecoderConfig, 'maxPositions'>): number =>
   Math.min(maxPositions, MAX_POSITIONS);
 
 /** What a graph is made of. */
 interface Parts {
   g: GraphBuilder;
   weights: GraphWeights;
-  form: DecoderForm;
+  form: Readonly<DecoderConfig>;
   /** The shapes of scores: with the heads of a group together [B, Hk, G · T, K], and apart [B, Hk, G, T, K]. */
   together: Value;
   apart: Value;
@@ -41,7 +41,7 @@ interface Parts {
  *
  * @param read gives the parameters when the data is written.
  */
-export function decoderGraph(form: DecoderForm, dtype: OnnxDtype, read: ReadWeight): GraphBuilder {
+export function decoderGraph(form: Readonly<DecoderConfig>, dtype: OnnxDtype, read: ReadWeight): GraphBuilder {
   const { vocabSize, hiddenSize, numHeads, numKeyHeads, headDim, eps, normAddsOne } = form;
   const g = new GraphBuilder();
   const weights = new GraphWeights(g, dtype, read);
@@ -104,7 +104,7 @@ export function decoderGraph(form: DecoderForm, dtype: OnnxDtype, read: ReadWeig
  */
 function hiddenPairs({ g, weights }: Parts, past: Value, length: Value, padding: Value) {
   const made = new Map<number | null, Value>();
-  return ({ window }: LayerForm): Value => {
+  return ({ window }: DecoderLayer): Value => {
     const known = made.get(window);
     if (known !== undefined) return known;
     const low = window === null ? 0 : -window;
@@ -128,7 +128,7 @@ function hiddenPairs({ g, weights }: Parts, past: Value, length: Value, padding:
 function attention(
   parts: Parts,
   name: string,
-  { rotary }: LayerForm,
+  { rotary }: DecoderLayer,
   x: Value,
   cache: { k: Value; v: Value },
   present: { k: Value; v: Value },

@@ -1,10 +1,9 @@
 import { ConfigReader } from '../models/config.ts';
-import { decoderForm, decoderShapes, DECODER_TYPES } from './decoder-form.ts';
+import { encoderDecoder, familyOf, type ParsedConfig } from '../models/families.ts';
 import { decoderGraph, positionsOf } from './decoder-graph.ts';
 import type { OnnxDtype } from './dtypes.ts';
 import type { GraphBuilder } from './graph-builder.ts';
 import type { ReadWeight } from './graph-weights.ts';
-import { T5_TYPES, t5Form, t5Shapes } from './t5-form.ts';
 import { t5DecoderGraph, t5EncoderGraph } from './t5-graphs.ts';
 
 /** How a model is exported. */
@@ -21,15 +20,24 @@ export interface OnnxModel {
   generationFields: Readonly<Record<string, unknown>>;
 }
 
-/** The export that a config.json asks for. @throws GorpError `model/bad-config`, naming the field. */
+/** mT5 has T5 v1.1's layers. It is exported; training it has not been tried, so it is not in the table of families. */
+const MT5 = encoderDecoder({
+  modelType: 'mt5',
+  architectures: ['MT5ForConditionalGeneration'],
+  biasPerLayer: false,
+  feedForward: 'gated-gelu',
+});
+
+/** The export that a config.json asks for. @throws GorpError as {@link familyOf} and what reads the config. */
 export function onnxModel(config: unknown): OnnxModel {
-  const read = ConfigReader.from(config, 'language');
-  const type = read.choice('model_type', [...T5_TYPES, ...DECODER_TYPES]);
-  return T5_TYPES.includes(type) ? t5Model(config) : decoderModel(config, read);
+  const isMt5 = ConfigReader.from(config, 'language').all['model_type'] === MT5.modelType;
+  const { config: form, shapes } = (isMt5 ? MT5 : familyOf(config)).read(config);
+  return { shapes, ...(form.kind === 'encoder-decoder' ? t5Model(form) : decoderModel(form)) };
 }
 
-function t5Model(config: unknown): OnnxModel {
-  const form = t5Form(config);
+type Form<Kind> = Extract<ParsedConfig, { kind: Kind }>;
+
+function t5Model(form: Form<'encoder-decoder'>): Omit<OnnxModel, 'shapes'> {
   const tokens = {
     decoder_start_token_id: form.startId,
     eos_token_id: oneOrMany(form.endIds),
@@ -37,7 +45,6 @@ function t5Model(config: unknown): OnnxModel {
   };
   const embedding = ['shared.weight', 'encoder.embed_tokens.weight', 'decoder.embed_tokens.weight'];
   return {
-    shapes: t5Shapes(form),
     embeddingNames: form.tied ? [...embedding, 'lm_head.weight'] : embedding,
     graphs: (dtype, read) =>
       new Map([
@@ -49,13 +56,9 @@ function t5Model(config: unknown): OnnxModel {
   };
 }
 
-function decoderModel(config: unknown, read: ConfigReader): OnnxModel {
-  const form = decoderForm(config);
+function decoderModel(form: Form<'decoder-only'>): Omit<OnnxModel, 'shapes'> {
   const embedding = 'model.embed_tokens.weight';
-  const ends = read.tokens('eos_token_id', form.vocabSize, 2);
-  const pad = read.tokenOrNone('pad_token_id', form.vocabSize) ?? ends[0]; // padding is masked: any token will do
   return {
-    shapes: decoderShapes(form),
     embeddingNames: form.tied ? [embedding, 'lm_head.weight'] : [embedding],
     graphs: (dtype, weights) => new Map([['model', decoderGraph(form, dtype, weights)]]),
     configFields: {
@@ -63,7 +66,7 @@ function decoderModel(config: unknown, read: ConfigReader): OnnxModel {
       head_dim: form.headDim,
       max_position_embeddings: positionsOf(form),
     },
-    generationFields: { eos_token_id: oneOrMany(ends), pad_token_id: pad },
+    generationFields: { eos_token_id: oneOrMany(form.endIds), pad_token_id: form.padId },
   };
 }
 

@@ -113,7 +113,7 @@ describe('the files of an export', () => {
 
   it.each([
     ['weights/other-model', () => onnxFiles(tinyModel(), 'f32', { changed: new Set(['encoder.block.9.q']), changes })],
-    ['model/bad-config', () => onnxFiles({ ...tinyModel(), config: { model_type: 'bert' } }, 'f32')],
+    ['model/unknown-family', () => onnxFiles({ ...tinyModel(), config: { model_type: 'bert' } }, 'f32')],
     ['model/missing-tensor', () => onnxFiles({ ...tinyModel(), tensors: new Map() }, 'f32')],
     ['model/bad-shape', () => onnxFiles({ ...tinyModel(), config: tinyModel({ d_ff: 40 }).config }, 'f32')],
   ])('are refused with %s', (code, make) => {

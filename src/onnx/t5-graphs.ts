@@ -1,4 +1,4 @@
-import { relativePositionBucket } from '../models/t5-config.ts';
+import { positionBiasName, relativePositionBucket, type T5Config } from '../models/t5-config.ts';
 import {
   activate,
   clippedDistances,
@@ -12,7 +12,6 @@ import {
 import type { OnnxDtype } from './dtypes.ts';
 import { GraphBuilder, type Value } from './graph-builder.ts';
 import { GraphWeights, type ReadWeight } from './graph-weights.ts';
-import { biasName, type T5Form } from './t5-form.ts';
 
 /** The end of an axis, whatever its length. */
 const END = Number.MAX_SAFE_INTEGER;
@@ -21,7 +20,7 @@ const END = Number.MAX_SAFE_INTEGER;
 interface Parts {
   g: GraphBuilder;
   weights: GraphWeights;
-  form: T5Form;
+  form: Readonly<T5Config>;
 }
 
 /**
@@ -29,7 +28,7 @@ interface Parts {
  *
  * @param read gives the parameters when the data is written.
  */
-export function t5EncoderGraph(form: T5Form, dtype: OnnxDtype, read: ReadWeight): GraphBuilder {
+export function t5EncoderGraph(form: Readonly<T5Config>, dtype: OnnxDtype, read: ReadWeight): GraphBuilder {
   const g = new GraphBuilder();
   const parts: Parts = { g, weights: new GraphWeights(g, dtype, read), form };
   const { weights } = parts;
@@ -62,7 +61,7 @@ export function t5EncoderGraph(form: T5Form, dtype: OnnxDtype, read: ReadWeight)
  * the lengths of the caches, which begin at 0. Keys and values of the encoder's text are computed in the first call;
  * later, where they come in as the cache, the slice that they are computed from is empty.
  */
-export function t5DecoderGraph(form: T5Form, dtype: OnnxDtype, read: ReadWeight): GraphBuilder {
+export function t5DecoderGraph(form: Readonly<T5Config>, dtype: OnnxDtype, read: ReadWeight): GraphBuilder {
   const g = new GraphBuilder();
   const parts: Parts = { g, weights: new GraphWeights(g, dtype, read), form };
   const { weights } = parts;
@@ -152,7 +151,7 @@ function positionBias({ g, weights, form }: Parts, stack: 'encoder' | 'decoder',
     const owner = biasPerLayer ? layer : 0;
     const known = made.get(owner);
     if (known !== undefined) return known;
-    const parameter = biasName(stack, owner);
+    const parameter = positionBiasName(stack, owner);
     const table = weights.table(`${parameter}_by_distance`, [high - low + 1, numHeads], async (read) => {
       const byBucket = await read(parameter); // [buckets, H]
       const rows = new Float32Array((high - low + 1) * numHeads).fill(HIDDEN);

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { Learner } from '../gorp/learner.ts';
-import { T5_TARGETS } from '../gorp/method-groups.ts';
+import { T5_TARGETS } from '../models/targets.ts';
 import { type MethodName, methodPreset, planOf } from '../methods/registry.ts';
 import { ONLY_VARIANT, ROUNDING_VARIANTS, variantsOf } from '../device/webgpu/kernels/matmul-variants.ts';
 import { WebGpuDevice } from '../device/webgpu/webgpu-device.ts';

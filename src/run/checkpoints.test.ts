@@ -7,7 +7,7 @@ import { PickedFolder } from '../weights/picked-folder.ts';
 import { safetensorsOf, type Tensors } from '../weights/testing/model-of.ts';
 import type { RunEvent } from './events.ts';
 import type { RunHost } from './host.ts';
-import { openNetwork } from './open-network.ts';
+import { openNetwork, readTexts } from './open-network.ts';
 import { Run } from './run.ts';
 
 const TYPES = {
@@ -87,23 +87,25 @@ describe('a run from files as people store them', () => {
         };
       },
     });
-    await expect(lossesOf(watched)).rejects.toThrow('model/bad-config');
+    await expect(lossesOf(watched)).rejects.toThrow('model/unknown-family');
     expect(asked).toBe(0);
   });
 });
 
+const RAW = { promptForm: 'raw' } as const;
+
 test('answers end at the tokens that generation_config.json names, and at those of the labels', async () => {
   const device = await acquireTestDevice();
-  const ends = (generationConfig: unknown): readonly number[] => {
+  const ends = async (generationConfig: unknown): Promise<readonly number[]> => {
     const model: ModelFiles = { ...tinyModel(), generationConfig };
-    const { network } = openNetwork(device, model, { sourceLength: 8, targetLength: 3 });
+    const { network } = openNetwork(device, model, { sourceLength: 8, targetLength: 3 }, await readTexts(model, RAW));
     const { endIds } = network.tokens;
     network.destroy();
     return endIds;
   };
-  expect(ends(null)).toEqual([1]);
-  expect(ends({ eos_token_id: [5, 7] })).toEqual([5, 7, 1]);
-  expect(() => ends({ eos_token_id: 99 })).toThrow(/generation_config\.json.*eos_token_id = 99/);
+  expect(await ends(null)).toEqual([1]);
+  expect(await ends({ eos_token_id: [5, 7] })).toEqual([5, 7, 1]);
+  await expect(ends({ eos_token_id: 99 })).rejects.toThrow(/generation_config\.json.*eos_token_id = 99/);
   expect(device.buffers.liveLabels).toEqual([]);
   await device.destroy();
 });

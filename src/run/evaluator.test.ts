@@ -9,7 +9,7 @@ import { planOf } from '../methods/registry.ts';
 import { tinyModel, tinySettings } from '../testing/tiny-run.ts';
 import { Evaluations } from './evaluation-programs.ts';
 import { Evaluator } from './evaluator.ts';
-import { openNetwork, type OpenedNetwork } from './open-network.ts';
+import { openNetwork, type OpenedNetwork, readTexts } from './open-network.ts';
 import type { EncodedTask } from './task-data.ts';
 
 const { method, training } = tinySettings('gorp-b', { sourceLength: 40, targetLength: 5 });
@@ -27,7 +27,7 @@ let alone: number[][];
 beforeAll(async () => {
   device = await acquireTestDevice();
   const model = tinyModel();
-  opened = openNetwork(device, model, training);
+  opened = openNetwork(device, model, training, await readTexts(model, training));
   const { network, targets } = opened;
   const options = { seed: 1, maxGradNorm: 1, gradientAccumulation: 1 };
   learner = await Learner.create(device, network, planOf(method), targets, options, (name) => model.readTensor(name));

@@ -79,6 +79,7 @@ export class Evaluator {
       await this.device.run([programs.prefill.program]);
       const prompts = this.device.read(programs.prefill.rangeOf(programs.generation.state.remaining));
       const hasRead = prompts.then(() => this.now());
+      hasRead.catch(() => undefined); // reported below, if what comes before does not fail as well
       await this.device.run([programs.rank.program]);
       const [read, loss, best] = await Promise.all([
         hasRead,

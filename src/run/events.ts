@@ -1,5 +1,6 @@
 import type { ErrorReport } from '../base/errors.ts';
 import type { Work } from '../device/counting-device.ts';
+import type { ReadToken } from '../tasks/reading.ts';
 import type { MemoryPlan } from './memory-plan.ts';
 import type { DeviceReport, HealthSample, ModelReport, Results, TaskReport, TensorSpace, TestTime } from './results.ts';
 
@@ -58,6 +59,8 @@ export type RunEvent =
     }
   /** The shared space after a round. */
   | { type: 'space'; round: number; tensors: TensorSpace[] }
+  /** The first example of the first task as the model reads it; sent before weights are fetched. */
+  | { type: 'reading'; task: string; tokens: ReadToken[] }
   /** What the run will take: memory, and what there is to compute; sent before weights are fetched. */
   | { type: 'memory-plan'; plan: MemoryPlan; work: Work }
   | { type: 'memory'; liveBytes: number; peakBytes: number; liveBuffers: number }

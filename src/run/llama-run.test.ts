@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
 import { DiskFolder } from '../cli/disk-folder.ts';
-import { parseLlamaConfig } from '../models/llama-config.ts';
+import { parseDecoderConfig } from '../models/decoder-config.ts';
+import { LLAMA } from '../models/decoder-families.ts';
 import { acquireTestDevice } from '../testing/devices.ts';
 import { referencesWith, trainedModels } from '../testing/reference.ts';
 import { tinyHost, tinySettings, onDevice } from '../testing/tiny-run.ts';
@@ -46,8 +47,8 @@ describe.each(trainedModels)('a run of $name', ({ reference, folder }) => {
   const openTrained = async (): Promise<ModelFiles> => openModelFolder(await DiskFolder.open(reference.path(folder)));
   const execute = (settings: RunSettings, parts: Partial<RunHost> = {}): Promise<RunEvent> =>
     executeWith(openTrained, settings, parts);
-  const config = parseLlamaConfig(reference.json(`${folder}/config.json`));
-  const lastLayer = `model.layers.${config.numLayers - 1}`;
+  const config = parseDecoderConfig(LLAMA, reference.json(`${folder}/config.json`));
+  const lastLayer = `model.layers.${config.layers.length - 1}`;
 
   test(
     'gorp-plus learns two tasks, measured both ways, with a space for every trained layer',
@@ -72,7 +73,7 @@ describe.each(trainedModels)('a run of $name', ({ reference, folder }) => {
       expect(results.spaces.map(({ round }) => round)).toEqual([1, 2]);
       for (const { tensors } of results.spaces) {
         const names = (part: string): string[] => tensors.filter((one) => one.part === part).map(({ name }) => name);
-        const layers = Array.from({ length: config.numLayers }, (_, i) => `model.layers.${i}`);
+        const layers = Array.from({ length: config.layers.length }, (_, i) => `model.layers.${i}`);
         const lora = layers.flatMap((layer) => [`${layer}.self_attn.q_proj`, `${layer}.self_attn.v_proj`]);
         expect(names('lora').sort()).toEqual(lora.sort());
         expect(names('full-rank').sort()).toEqual(layers.map((layer) => `${layer}.mlp.gate_proj`));

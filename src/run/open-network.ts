@@ -1,14 +1,13 @@
-import { reportOf } from '../base/errors.ts';
-import { LLAMA_TARGETS, T5_TARGETS, type TargetModules } from '../gorp/method-groups.ts';
+import { GorpError, reportOf } from '../base/errors.ts';
 import type { Device } from '../device/device.ts';
 import { ConfigReader } from '../models/config.ts';
-import { parseLlamaConfig } from '../models/llama-config.ts';
-import { LlamaNetwork } from '../models/llama-network.ts';
+import { familyOf } from '../models/families.ts';
 import type { Network } from '../models/network.ts';
 import { checkShapes } from '../models/parameters.ts';
-import { parseT5Config } from '../models/t5-config.ts';
-import { T5Network } from '../models/t5-network.ts';
-import { checkVocabulary, loadTokenizer, type PromptForm, type Tokenizer } from '../text/tokenizer.ts';
+import type { TargetModules } from '../models/targets.ts';
+import { ChatTemplate, templateOf } from '../text/chat-template.ts';
+import { chatTokenizer } from '../text/chat-tokenizer.ts';
+import { checkVocabulary, loadTokenizer, type Tokenizer } from '../text/tokenizer.ts';
 import type { InspectTexts, ModelFiles, ModelTexts } from '../weights/model-folder.ts';
 import type { TrainingSettings } from './settings.ts';
 
@@ -21,31 +20,8 @@ export interface OpenedNetwork {
   storedName: (name: string) => string;
 }
 
+type Reading = Pick<TrainingSettings, 'promptForm'>;
 type Lengths = Pick<TrainingSettings, 'sourceLength' | 'targetLength'>;
-
-/** A model family, by `model_type` of config.json. */
-interface Family<Config> {
-  readonly parse: (config: unknown) => Config;
-  readonly make: (device: Device, config: Config, lengths: Lengths) => Network;
-  readonly prompts: PromptForm;
-  readonly targets: TargetModules;
-}
-
-const T5: Family<ReturnType<typeof parseT5Config>> = {
-  parse: parseT5Config,
-  make: (device, config, { sourceLength, targetLength }) =>
-    new T5Network(device, config, Math.max(sourceLength, targetLength + 1)),
-  prompts: 'closed',
-  targets: T5_TARGETS,
-};
-
-const LLAMA: Family<ReturnType<typeof parseLlamaConfig>> = {
-  parse: parseLlamaConfig,
-  make: (device, config, { sourceLength, targetLength }) =>
-    new LlamaNetwork(device, config, sourceLength + targetLength),
-  prompts: 'begun',
-  targets: LLAMA_TARGETS,
-};
 
 /** What the small files of a model say, once they are known to belong together. */
 export interface KnownModel {
@@ -56,38 +32,45 @@ export interface KnownModel {
 }
 
 /** @throws GorpError `model/…` or `text/…`, naming the field or token. */
-export function readTexts(texts: Texts): KnownModel {
-  return familyOf(texts.config) === 't5' ? known(T5, texts) : known(LLAMA, texts);
+export async function readTexts(texts: Texts, { promptForm }: Reading): Promise<KnownModel> {
+  const { read, promptMark, targets } = familyOf(texts.config);
+  const { config, networkOn } = read(texts.config);
+  const raw = loadTokenizer(texts.tokenizer, texts.tokenizerConfig, promptMark);
+  checkVocabulary(raw, config.vocabSize);
+  const tokenizer = promptForm === 'chat' ? chatTokenizer(raw, await chatTemplate(texts)) : raw;
+  // Generation ends where generation_config.json says, which overrides config.json. Labels end with the tokenizer's
+  // end-of-text token, so answers do, too, should neither of them name it.
+  const named = generationEnds(texts.generationConfig, config.vocabSize) ?? config.endIds;
+  const endIds = [...new Set([...named, tokenizer.eosId])];
+  return { tokenizer, targets, networkOn: (device, lengths) => networkOn(device, lengths, endIds) };
+}
+
+/** @throws GorpError `settings/no-template`, `settings/template-failed`. */
+async function chatTemplate({ config, tokenizerConfig, chatTemplate }: Texts): Promise<ChatTemplate> {
+  const source = templateOf(tokenizerConfig, await chatTemplate());
+  if (source !== null) return ChatTemplate.read(source);
+  throw new GorpError(
+    'settings/no-template',
+    `This ${familyOf(config).modelType} model has no chat template: neither chat_template.jinja, nor chat_template in tokenizer_config.json.`,
+    'Choose raw prompts, or the variant of the model that was trained on conversations.',
+  );
 }
 
 /** Refuses a model whose small files are not such as {@link readTexts} reads, and forgets them. */
-export const inspectTexts: InspectTexts = async (texts) => void (await discarding(texts, () => readTexts(texts)));
+export const inspectTexts: InspectTexts = async (texts) =>
+  void (await discarding(texts, () => readTexts(texts, { promptForm: 'raw' })));
 
 /** Kept, files that are no model would fail every later start, though they were mended where they come from. */
-export async function discarding<T>(files: Pick<ModelTexts, 'discard'>, read: () => T): Promise<T> {
+export async function discarding<T>(files: Pick<ModelTexts, 'discard'>, read: () => T | Promise<T>): Promise<T> {
   try {
-    return read();
+    return await read();
   } catch (thrown) {
     if (/^(model|text)\//.test(reportOf(thrown).code)) await files.discard();
     throw thrown;
   }
 }
 
-type Texts = Pick<ModelTexts, 'config' | 'tokenizer' | 'tokenizerConfig' | 'generationConfig'>;
-
-function known<Config extends { vocabSize: number; endIds: number[] }>(
-  { parse, make, prompts, targets }: Family<Config>,
-  { config: json, tokenizer: tokenizerJson, tokenizerConfig, generationConfig }: Texts,
-): KnownModel {
-  const config = parse(json);
-  const tokenizer = loadTokenizer(tokenizerJson, tokenizerConfig, prompts);
-  checkVocabulary(tokenizer, config.vocabSize);
-  // Generation ends where generation_config.json says, which overrides config.json. Labels end with the tokenizer's
-  // end-of-text token, so answers do, too, should neither of them name it.
-  const named = generationEnds(generationConfig, config.vocabSize) ?? config.endIds;
-  const endIds = [...new Set([...named, tokenizer.eosId])];
-  return { tokenizer, targets, networkOn: (device, lengths) => make(device, { ...config, endIds }, lengths) };
-}
+type Texts = Pick<ModelTexts, 'config' | 'tokenizer' | 'tokenizerConfig' | 'generationConfig' | 'chatTemplate'>;
 
 /** Tokens that end an answer by `generation_config.json`; null where it names none. @throws GorpError `model/bad-config`. */
 function generationEnds(generationConfig: unknown, vocabSize: number): number[] | null {
@@ -99,14 +82,14 @@ function generationEnds(generationConfig: unknown, vocabSize: number): number[] 
 /**
  * Makes the network that a model's files describe, once they are known to belong together.
  *
- * @throws GorpError as {@link readTexts}, `model/…` naming the tensor, or `settings/text-too-long`; nothing stays
- *   allocated then.
+ * @param known what {@link readTexts} has read.
+ * @throws GorpError `model/…` naming the tensor, or `settings/text-too-long`; nothing stays allocated then.
  */
 export function openNetwork(
   device: Device,
-  model: Texts & Pick<ModelFiles, 'tensors'>,
+  model: Pick<ModelFiles, 'tensors'>,
   lengths: Lengths,
-  { tokenizer, targets, networkOn }: KnownModel = readTexts(model),
+  { tokenizer, targets, networkOn }: KnownModel,
 ): OpenedNetwork {
   const network = networkOn(device, lengths);
   try {
@@ -125,15 +108,9 @@ export function networkOf(
   config: unknown,
   lengths: Lengths,
 ): Pick<OpenedNetwork, 'network' | 'targets'> {
-  const made = <Config>({ parse, make, targets }: Family<Config>): Pick<OpenedNetwork, 'network' | 'targets'> => ({
-    network: make(device, parse(config), lengths),
-    targets,
-  });
-  return familyOf(config) === 't5' ? made(T5) : made(LLAMA);
+  const { read, targets } = familyOf(config);
+  return { network: read(config).networkOn(device, lengths), targets };
 }
-
-const familyOf = (config: unknown): 't5' | 'llama' =>
-  ConfigReader.from(config, 'language').choice('model_type', ['t5', 'llama']);
 
 /** The name that a parameter has in a checkpoint: its own, or the first of those of the tensors that it is tied to. */
 function tiedNames(network: Network, found: ReadonlyMap<string, unknown>): (name: string) => string {

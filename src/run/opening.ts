@@ -2,6 +2,7 @@ import { countingDevice, type DeviceOutline, outlineOf } from '../device/countin
 import type { Device } from '../device/device.ts';
 import { sizeOf } from '../graph/tensor.ts';
 import type { Network } from '../models/network.ts';
+import { readingOf } from '../tasks/reading.ts';
 import type { InspectTexts, ModelFiles, ModelTexts } from '../weights/model-folder.ts';
 import type { ModelProgress } from '../weights/remote-folder.ts';
 import type { RunControl } from './control.ts';
@@ -100,9 +101,13 @@ export class Opening {
 
   async #inspect(texts: ModelTexts, trains: boolean): Promise<Inspected> {
     if (this.#inspected) return this.#inspected;
-    const known = await discarding(texts, () => readTexts(texts));
+    const known = await discarding(texts, () => readTexts(texts, this.settings.training));
     const saved = await this.#openRound(texts, trains);
     const tasks = await this.#prepareTasks(known);
+    const [{ name, train }] = tasks;
+    if (train.length > 0) {
+      this.host.emit({ type: 'reading', task: name, tokens: readingOf(known.tokenizer, train[0]) });
+    }
     await this.#plan(texts, tasks, () => declaredType(texts.config));
     this.#inspected = { known, tasks, saved };
     return this.#inspected;

@@ -7,6 +7,7 @@ import { type MethodName, type MethodSettings, planOf } from '../methods/registr
 import { type DeviceOutline, outlineOf } from '../device/counting-device.ts';
 import { acquireTestDevice } from '../testing/devices.ts';
 import { type TrainedModel, trainedModels } from '../testing/reference.ts';
+import { TINY_FAMILIES } from '../testing/tiny-families.ts';
 import { tinyHost, tinyModel, tinySettings, onDevice } from '../testing/tiny-run.ts';
 import { type ModelFiles, openModelFolder } from '../weights/model-folder.ts';
 import type { RunEvent } from './events.ts';
@@ -51,9 +52,13 @@ describe('a plan of training is what training takes', () => {
     ['gorp-plus', { activations: 'recompute', frozenWeights: '8-bit' }],
     ['seq-ft', { batchSize: 5, frozenWeights: '4-bit' }],
     ['seq-lora', { gradientAccumulation: 2, sourceLength: 40, frozenWeights: 'stored' }],
-  ])('%s with %o %o', async (name, more, changes) => {
-    const { method, training } = tinySettings(name, more, changes);
-    const model = tinyModel({ num_layers: 2 });
+  ])('%s with %o %o', (name, more, changes) => agrees(tinyModel({ num_layers: 2 }), tinySettings(name, more, changes)));
+
+  test.each(TINY_FAMILIES)('gorp of $family', ({ open, lengths }) =>
+    agrees(open(), tinySettings('gorp', { ...lengths, activations: 'recompute', frozenWeights: 'stored' })),
+  );
+
+  async function agrees(model: ModelFiles, { method, training }: RunSettings): Promise<void> {
     const { gradientAccumulation, activations } = training;
     const device = await acquireTestDevice();
     const { network, targets } = networkOf(device, model.config, training);
@@ -89,7 +94,7 @@ describe('a plan of training is what training takes', () => {
     expect({ ...plan.parts, readBack: 0 }).toEqual({ ...measured, readBack: 0 });
     for (const part of ['weights', 'trained', 'optimizer', 'arena'] as const) expect(measured[part]).toBeGreaterThan(0);
     expect(totalOf(plan.parts)).toBe(plan.total);
-  });
+  }
 });
 
 describe('a whole run takes what was planned, tests and spaces included', () => {

@@ -17,6 +17,7 @@ const FULL: TrainingSettings = {
   trainExamples: 320,
   testExamples: 100,
   evaluationBatchSize: 50,
+  promptForm: 'raw',
   frozenWeights: 'f32',
   activations: 'keep',
   arithmetic: 'f32',
@@ -86,6 +87,7 @@ export function publishedSettings(
       trainExamples: 0,
       testExamples: 0,
       evaluationBatchSize: settings.evaluationBatchSize,
+      promptForm: 'raw',
       frozenWeights: 'f32',
       activations: 'recompute', // the models are large, and the numbers the same
       arithmetic: 'f32',

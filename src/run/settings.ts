@@ -4,6 +4,7 @@ import { GorpError } from '../base/errors.ts';
 import { FROZEN_WEIGHTS } from './frozen-weights.ts';
 import { planOf } from '../methods/registry.ts';
 import { MethodSchema } from '../methods/schema.ts';
+import { PROMPT_FORMS } from '../tasks/prompt-form.ts';
 
 const positive = v.pipe(v.number(), v.gtValue(0), v.finite());
 const count = v.pipe(v.number(), v.integer(), v.minValue(1));
@@ -22,6 +23,8 @@ export const TrainingSchema = v.strictObject({
   trainExamples: v.pipe(v.number(), v.integer(), v.minValue(0)),
   testExamples: v.pipe(v.number(), v.integer(), v.minValue(0)),
   evaluationBatchSize: count,
+  /** How a model reads a prompt: as text of its own, or as a user's turn by its chat template. Results of earlier versions do not name it. */
+  promptForm: v.optional(v.picklist(PROMPT_FORMS), 'raw'),
   /** How weights that are not trained are kept on the GPU. Results of earlier versions do not name it. */
   frozenWeights: v.optional(v.picklist(FROZEN_WEIGHTS), 'f32'),
   /** Whether activations are kept for the backward pass, or computed again there block by block. */

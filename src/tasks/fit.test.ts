@@ -13,6 +13,10 @@ const encode = (text: string): number[] =>
 const characters: Tokenizer = {
   encode,
   encodePrompt: (text) => [...encode(text), EOS],
+  encodeLabel: encode,
+  decodeWhole: () => '',
+  isSpecial: (id) => id === EOS,
+  written: { bos_token: null, eos_token: '</s>', pad_token: null, unk_token: null },
   decode: (ids) => String.fromCodePoint(...ids),
   eosId: EOS,
   padId: 0,
@@ -116,7 +120,7 @@ describe('encodeExamples', () => {
 
 describe.each(referencesWith('tokenizers', 'golden/prompts.json'))('with the T5 tokenizer of $name', (reference) => {
   it('fits prompts into half their length and keeps instruction and "Answer:"', () => {
-    const folder = tokenizersOf(reference).find(({ form }) => form === 'closed')?.folder;
+    const folder = tokenizersOf(reference).find(({ form, hasBytes }) => form === 'closed' && !hasBytes)?.folder;
     const tokenizer = loadTokenizer(
       reference.json(`${folder}/tokenizer.json`),
       reference.json(`${folder}/tokenizer_config.json`),

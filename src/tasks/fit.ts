@@ -71,9 +71,9 @@ export function fitPrompt(tokenizer: Tokenizer, task: Task, sentence: string, so
   return { ids, cut: true };
 }
 
-/** A label as at most `targetLength` token ids, end-of-text token last. */
+/** A label as at most `targetLength` token ids, the token that ends an answer last. */
 export function fitLabel(tokenizer: Tokenizer, label: string, targetLength: number): number[] {
-  return [...tokenizer.encode(label).slice(0, targetLength - 1), tokenizer.eosId];
+  return [...tokenizer.encodeLabel(label).slice(0, targetLength - 1), tokenizer.eosId];
 }
 
 /**

@@ -1,29 +1,67 @@
-import { create, globals } from 'webgpu';
 import { DAWN_OPTIONS } from '../cli/node-device.ts';
 import { nodeWasmHost } from '../cli/wasm-host.ts';
 import type { Device } from '../device/device.ts';
 import { WasmDevice } from '../device/wasm/wasm-device.ts';
-import { acquireGpu, requestAdapter } from '../device/webgpu/gpu.ts';
+import { acquireGpu, openAdapter, requestAdapter } from '../device/webgpu/gpu.ts';
+import type { MatmulVariant } from '../device/webgpu/kernels/matmul-variants.ts';
 import { openWebGpu, WebGpuDevice } from '../device/webgpu/webgpu-device.ts';
 
-Object.assign(globalThis, globals);
+/** WebGPU of Deno, which is wgpu, where the tests run there; else Dawn's, the npm package `webgpu`. */
+async function openInstance(): Promise<GPU> {
+  if ('Deno' in globalThis) return navigator.gpu;
+  const { create, globals } = await import('webgpu');
+  Object.assign(globalThis, globals);
+  return create(DAWN_OPTIONS);
+}
 
 // Kept for the life of the process: Dawn crashes when its instance is collected before its devices.
-let instance: GPU | undefined;
-const dawn = (): GPU => (instance ??= create(DAWN_OPTIONS));
+const instance = await openInstance();
 
 /**
- * A device of Dawn in Node, for tests of WGSL and of what belongs to WebGPU. It measures no kernels. Its absence is a
- * failure: the test command has promised an adapter.
+ * A device, for tests of WGSL and of what belongs to WebGPU. It measures no kernels. Its absence is a
+ * failure: the test command has promised an adapter. With `GORP_TEST_GPU=plain` (`npm run test:limits`) it has default limits.
  */
 export async function acquireTestGpu(): Promise<WebGpuDevice> {
-  return new WebGpuDevice(await acquireGpu(dawn()));
+  if (process.env.GORP_TEST_GPU === 'plain') return acquirePlainGpu();
+  return new WebGpuDevice(await acquireGpu(instance));
+}
+
+/** WebGPU's default limits: those that kernels can use more of. */
+const DEFAULT_LIMITS: Readonly<Record<string, number>> = {
+  maxBufferSize: 2 ** 28,
+  maxStorageBufferBindingSize: 2 ** 27,
+  maxComputeInvocationsPerWorkgroup: 256,
+  maxComputeWorkgroupSizeX: 256,
+  maxComputeWorkgroupStorageSize: 2 ** 14,
+};
+
+/** An adapter that says of itself no more than WebGPU guarantees: the device has default limits and no optional feature. */
+function plain(adapter: GPUAdapter): GPUAdapter {
+  const { vendor, architecture, device, description } = adapter.info;
+  const plainAdapter = {
+    info: { vendor, architecture, device, description },
+    features: new Set<string>(),
+    limits: DEFAULT_LIMITS,
+    requestDevice: (descriptor?: GPUDeviceDescriptor) => adapter.requestDevice(descriptor),
+  };
+  return plainAdapter as unknown as GPUAdapter; // the part that devices are opened by
+}
+
+/** Whether tests were asked to run where there are no optional features: wgpu in Deno, or a device of default limits. */
+const LACKS_FEATURES = 'Deno' in globalThis || process.env.GORP_TEST_GPU === 'plain';
+
+/** Whether a test of kernels that need subgroups runs: everywhere but where it was asked to do without them. */
+export const testsKernel = (variant: MatmulVariant): boolean => !LACKS_FEATURES || !/subgroup|padded/.test(variant);
+
+/** As {@link acquireTestGpu}, with WebGPU's default limits and no optional feature. */
+export async function acquirePlainGpu(): Promise<WebGpuDevice> {
+  return new WebGpuDevice(await openAdapter(plain(await requestAdapter(instance))));
 }
 
 /** The same, which chooses its kernels by measurement as a run does. It remembers nothing of an earlier start. */
 export async function acquireMeasuringGpu(): Promise<WebGpuDevice> {
   const store = { read: () => Promise.resolve(undefined), write: () => Promise.resolve() };
-  return openWebGpu(await requestAdapter(dawn()), { now: () => performance.now(), store, platform: 'test' });
+  return openWebGpu(await requestAdapter(instance), { now: () => performance.now(), store, platform: 'test' });
 }
 
 /** The CPU with one thread: tests run beside each other. */

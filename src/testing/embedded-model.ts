@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { Device } from '../device/device.ts';
 import type { Network, SizedBatch } from '../models/network.ts';
-import { openNetwork } from '../run/open-network.ts';
+import { openNetwork, readTexts } from '../run/open-network.ts';
 import { sizedBatch } from '../tasks/batches.ts';
 import { encodeExamples } from '../tasks/fit.ts';
 import type { Task } from '../tasks/task.ts';
@@ -32,17 +32,15 @@ export async function embeddedModel(
     },
   ]);
   const lengths = { sourceLength: 64, targetLength: 4 };
-  const { network, tokenizer } = openNetwork(
-    device,
-    {
-      config: json('config.json'),
-      tokenizer: json('tokenizer.json'),
-      tokenizerConfig: json('tokenizer_config.json'),
-      generationConfig: null,
-      ...tensors,
-    },
-    lengths,
-  );
+  const texts = {
+    config: json('config.json'),
+    tokenizer: json('tokenizer.json'),
+    tokenizerConfig: json('tokenizer_config.json'),
+    generationConfig: null,
+    chatTemplate: () => Promise.resolve(null),
+  };
+  const known = await readTexts(texts, { promptForm: 'raw' });
+  const { network, tokenizer } = openNetwork(device, tensors, lengths, known);
   const instruction = 'What is the topic of the following paragraph? Choose one from the option.\n';
   // One text of every kind after another, so that every batch has several labels.
   const train = PLANTS.flatMap((_, i) =>

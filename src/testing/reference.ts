@@ -122,16 +122,19 @@ export interface TokenizerFolder {
   name: string;
   folder: string;
   form: 'closed' | 'begun';
+  /** Whether its tokens are bytes, so that there is no tokenizer.json. */
+  hasBytes: boolean;
 }
 
-/** The tokenizers of a folder that have a tokenizer.json; ByT5, whose tokens are bytes, has none. */
+/** The tokenizers of a folder. */
 export function tokenizersOf(reference: ReferenceFolder): TokenizerFolder[] {
   return reference
     .list('tokenizers')
     .map((name) => ({ name, folder: `tokenizers/${name}` }))
-    .filter(({ folder }) => reference.has(`${folder}/tokenizer.json`))
+    .filter(({ folder }) => reference.has(`${folder}/tokenizer_config.json`))
     .map(({ name, folder }) => {
       const config = reference.json<{ tokenizer_class: string }>(`${folder}/tokenizer_config.json`);
-      return { name, folder, form: config.tokenizer_class.startsWith('T5') ? 'closed' : 'begun' };
+      const { tokenizer_class: type } = config;
+      return { name, folder, form: /^(By)?T5/.test(type) ? 'closed' : 'begun', hasBytes: type === 'ByT5Tokenizer' };
     });
 }

@@ -1,7 +1,7 @@
 import { mixSeed, seededRandom } from '../base/random.ts';
 import { type MethodName, methodPreset, type MethodSettings, withValues } from '../methods/registry.ts';
 import { sizeOf } from '../graph/tensor.ts';
-import { parseT5Config, t5ParameterShapes } from '../models/t5-config.ts';
+import { familyOf } from '../models/families.ts';
 import type { Device } from '../device/device.ts';
 import type { RunEvent } from '../run/events.ts';
 import type { RunHost } from '../run/host.ts';
@@ -72,19 +72,25 @@ function tinyTokenizer(): unknown {
   };
 }
 
-/** A T5 with random weights, as the weight store would give it; `more` overrides its config. */
-export function tinyModel(more: Record<string, number> = {}): ModelFiles {
-  const config = { ...CONFIG, ...more };
-  const shapes = t5ParameterShapes(parseT5Config(config));
+/**
+ * A model with random weights, as the weight store would give it: a T5.
+ *
+ * @param more overrides its config; with another `model_type` it must be the whole config of a model of that family, with
+ *   the special tokens of {@link tinyTokenizer}.
+ */
+export function tinyModel(more: Readonly<Record<string, unknown>> = {}): ModelFiles {
+  const config = 'model_type' in more ? more : { ...CONFIG, ...more };
+  const { shapes } = familyOf(config).read(config);
+  const normAddsOne = config['model_type'] === 'gemma3_text';
   const tensors = new Map<string, TensorInfo & { file: string }>();
   for (const [name, shape] of shapes) {
     tensors.set(name, { name, dtype: 'F32', shape, begin: 0, end: sizeOf(shape) * 4, file: 'model.safetensors' });
   }
   const readTensor = (name: string): Promise<Float32Array> => {
     const shape = shapes.get(name) ?? [];
-    if (name.endsWith('norm.weight')) return Promise.resolve(new Float32Array(sizeOf(shape)).fill(1));
+    if (name.endsWith('norm.weight')) return Promise.resolve(new Float32Array(sizeOf(shape)).fill(normAddsOne ? 0 : 1));
     const random = seededRandom(mixSeed(1, name));
-    const bound = name === 'shared.weight' ? 2 : 1.5 / Math.sqrt(shape[1]);
+    const bound = name === 'shared.weight' ? 2 : 1.5 / Math.sqrt(shape[shape.length - 1]);
     return Promise.resolve(Float32Array.from({ length: sizeOf(shape) }, () => bound * (2 * random.next() - 1)));
   };
   return {
@@ -92,6 +98,7 @@ export function tinyModel(more: Record<string, number> = {}): ModelFiles {
     tokenizer: tinyTokenizer(),
     tokenizerConfig: {},
     generationConfig: null,
+    chatTemplate: () => Promise.resolve(null),
     tensors,
     readTensor,
     readRaw: async (name) => {
@@ -145,6 +152,7 @@ export function tinySettings(
       trainExamples: 0,
       testExamples: 0,
       evaluationBatchSize: 4,
+      promptForm: 'raw',
       frozenWeights: 'f32',
       activations: 'keep',
       arithmetic: 'f32',

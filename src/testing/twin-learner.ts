@@ -1,5 +1,5 @@
 import { concatColumns, energy, type Matrix, matrix, multiply, transpose } from '../gorp/matrix.ts';
-import type { TargetModules } from '../gorp/method-groups.ts';
+import type { TargetModules } from '../models/targets.ts';
 import type { TaskData } from '../gorp/learner/task.ts';
 import { adapterName, isSoft, type MethodPlan, type MethodState, NO_STATE, stateName } from '../gorp/method-plan.ts';
 import { type Random, seededRandom } from '../base/random.ts';

@@ -1,36 +1,18 @@
 import { Tokenizer as HuggingFaceTokenizer } from '@huggingface/tokenizers';
 import * as v from 'valibot';
+import { hasByteTokens } from '../base/byte-tokens.ts';
 import { GorpError } from '../base/errors.ts';
+import { byteTokenizer } from './byte-tokenizer.ts';
+import type { PromptMark, Tokenizer } from './tokenizer-form.ts';
 
-/**
- * How a model family marks a prompt: closed by the end-of-text token (T5), or begun by the one token that begins a text,
- * where the tokenizer has one (decoder-only models; docs/method.md, section 5).
- */
-export type PromptForm = 'closed' | 'begun';
-
-/** Text to token ids and back, as the Hugging Face files of a model say. */
-export interface Tokenizer {
-  /** Token ids of a text, without special tokens in front or behind. A special token written out becomes that token. */
-  encode(text: string): number[];
-  /** Token ids of a whole prompt, with the special token that its {@link PromptForm} asks for. */
-  encodePrompt(text: string): number[];
-  /** Text of token ids; special tokens and ids without an entry are left out. */
-  decode(ids: readonly number[]): string;
-  readonly eosId: number;
-  /** Fills up rows of a batch. Where the files name no padding token, as LLaMA's, it is the one that begins a text. */
-  readonly padId: number;
-  /** Begins a text (LLaMA); null where the model has no such token (T5). */
-  readonly bosId: number | null;
-  /** Stands for what the vocabulary lacks; null where nothing can be lacking. */
-  readonly unkId: number | null;
-  /** Number of entries, added tokens included: the highest id + 1. */
-  readonly size: number;
-}
+export type { PromptMark, Tokenizer } from './tokenizer-form.ts';
 
 const idSchema = v.pipe(v.number(), v.integer(), v.minValue(0));
 // What the library takes on trust and would answer to with wrong ids or an endless loop.
 const TokenizerJsonSchema = v.looseObject({
-  added_tokens: v.array(v.looseObject({ id: idSchema, content: v.pipe(v.string(), v.minLength(1)) })),
+  added_tokens: v.array(
+    v.looseObject({ id: idSchema, content: v.pipe(v.string(), v.minLength(1)), special: v.optional(v.boolean()) }),
+  ),
   model: v.variant('type', [
     v.looseObject({
       type: v.literal('Unigram'),
@@ -56,13 +38,15 @@ const TokenizerConfigSchema = v.looseObject({
  * Reads a tokenizer from the parsed `tokenizer.json` and `tokenizer_config.json` of a model. Special tokens that the
  * configuration does not name are those of Hugging Face's T5 and LLaMA classes: `</s>`, `<pad>`, `<s>`, `<unk>`.
  *
+ * @param tokenizerJson null for a model whose tokens are bytes.
  * @throws GorpError `text/bad-tokenizer` when the files are malformed or lack an end-of-text token.
  */
 export function loadTokenizer(
   tokenizerJson: unknown,
   tokenizerConfig: unknown,
-  promptForm: PromptForm = 'closed',
+  promptMark: PromptMark = 'closed',
 ): Tokenizer {
+  if (tokenizerJson === null && hasByteTokens(tokenizerConfig)) return byteTokenizer();
   const json = checked(TokenizerJsonSchema, tokenizerJson, 'tokenizer.json');
   const config = checked(TokenizerConfigSchema, tokenizerConfig, 'tokenizer_config.json');
   let library: HuggingFaceTokenizer;
@@ -75,24 +59,38 @@ export function loadTokenizer(
   if (json.model.type === 'Unigram' && json.model.unk_id >= json.model.vocab.length) {
     throw badTokenizer(`tokenizer.json: unk_id ${json.model.unk_id} is outside its ${json.model.vocab.length} entries`);
   }
-  const idOf = (named: v.InferOutput<typeof specialToken>, otherwise: string): number | null => {
-    const token = typeof named === 'string' ? named : (named?.content ?? otherwise);
-    return library.token_to_id(token) ?? null;
+  const idOf = (token: string): number | null => library.token_to_id(token) ?? null;
+  const named = (name: keyof Tokenizer['written'], otherwise: string): string => {
+    const token = config[name];
+    return typeof token === 'string' ? token : (token?.content ?? otherwise);
   };
-  const eosId = idOf(config.eos_token, '</s>');
+  const names = {
+    ...{ bos_token: named('bos_token', '<s>'), eos_token: named('eos_token', '</s>') },
+    ...{ pad_token: named('pad_token', '<pad>'), unk_token: named('unk_token', '<unk>') },
+  };
+  const orNone = (token: string): string | null => (idOf(token) === null ? null : token);
+  const eosId = idOf(names.eos_token);
   if (eosId === null) throw badTokenizer('the vocabulary has no end-of-text token');
-  const bosId = idOf(config.bos_token, '<s>');
+  const bosId = idOf(names.bos_token);
+  const special = new Set(json.added_tokens.flatMap(({ id, special }) => (special === false ? [] : [id])));
   const encode = (text: string): number[] => library.encode(text, { add_special_tokens: false }).ids;
-  const front = promptForm === 'begun' && bosId !== null ? [bosId] : [];
-  const behind = promptForm === 'closed' ? [eosId] : [];
+  const front = promptMark === 'begun' && bosId !== null ? [bosId] : [];
+  const behind = promptMark === 'closed' ? [eosId] : [];
   return {
     encode,
     encodePrompt: (text) => [...front, ...encode(text), ...behind],
-    decode: (ids) => decodeIds(library, ids),
+    encodeLabel: encode,
+    decode: (ids) => decodeIds(library, ids, true),
+    decodeWhole: (ids) => decodeIds(library, ids, false),
+    isSpecial: (id) => special.has(id),
+    written: {
+      ...{ bos_token: orNone(names.bos_token), eos_token: names.eos_token },
+      ...{ pad_token: orNone(names.pad_token), unk_token: orNone(names.unk_token) },
+    },
     eosId,
-    padId: idOf(config.pad_token, '<pad>') ?? bosId ?? eosId,
+    padId: idOf(names.pad_token) ?? bosId ?? eosId,
     bosId,
-    unkId: idOf(config.unk_token, '<unk>'),
+    unkId: idOf(names.unk_token),
     size: library.model?.vocab.length ?? 0,
   };
 }
@@ -131,9 +129,9 @@ export function checkVocabulary(tokenizer: Tokenizer, rows: number): void {
   }
 }
 
-function decodeIds(library: HuggingFaceTokenizer, ids: readonly number[]): string {
+function decodeIds(library: HuggingFaceTokenizer, ids: readonly number[], skip_special_tokens: boolean): string {
   const known = ids.filter((id) => library.id_to_token(id) !== undefined);
-  return known.length === 0 ? '' : library.decode(known, { skip_special_tokens: true });
+  return known.length === 0 ? '' : library.decode(known, { skip_special_tokens });
 }
 
 function checked<S extends v.GenericSchema>(schema: S, input: unknown, file: string): v.InferOutput<S> {

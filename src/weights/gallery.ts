@@ -3,10 +3,11 @@ export interface GalleryModel {
   /** As the settings of a run name it. */
   reference: string;
   name: string;
-  family: 't5' | 'llama';
+  /** `model_type` of its config.json. */
+  family: 't5' | 'llama' | 'qwen2' | 'qwen3' | 'smollm3' | 'gemma3_text';
   parameters: number;
   /**
-   * Bytes on the GPU, to three digits, as planned for `gorp` with prompts of 512 tokens, batches of 8 (T5) or 1 (LLaMA),
+   * Bytes on the GPU, to three digits, as planned for `gorp` with prompts of 512 tokens, batches of 8 (T5) or 1 (others),
    * weights as the checkpoint stores them and activations computed again.
    */
   trainingBytes: number;
@@ -30,7 +31,7 @@ const t5 = (width: number, keys: number): Pick<GalleryModel, 'family' | 'largest
   isGated: false,
 });
 
-/** Smallest first within a family. */
+/** Smallest first: T5 and its relatives, then decoder-only models. */
 export const GALLERY: readonly GalleryModel[] = [
   {
     ...t5(256, 256),
@@ -100,6 +101,54 @@ export const GALLERY: readonly GalleryModel[] = [
     note: 'The smallest of its kind, 16-bit.',
   },
   {
+    reference: 'google/gemma-3-270m',
+    name: 'Gemma-3-270m',
+    family: 'gemma3_text',
+    parameters: 268_000_000,
+    trainingBytes: 738_000_000,
+    largestTrained: 2048 * 640,
+    bytes: 536_000_000,
+    licence: 'Gemma Terms of Use',
+    isGated: true,
+    note: 'Two thirds of it are its vocabulary, 16-bit.',
+  },
+  {
+    reference: 'HuggingFaceTB/SmolLM2-360M',
+    name: 'SmolLM2-360M',
+    family: 'llama',
+    parameters: 362_000_000,
+    trainingBytes: 1_160_000_000,
+    largestTrained: 2560 * 960,
+    bytes: 724_000_000,
+    licence: 'Apache-2.0',
+    isGated: false,
+    note: 'The next larger one, 16-bit.',
+  },
+  {
+    reference: 'Qwen/Qwen2.5-0.5B',
+    name: 'Qwen2.5-0.5B',
+    family: 'qwen2',
+    parameters: 494_000_000,
+    trainingBytes: 1_580_000_000,
+    largestTrained: 4864 * 896,
+    bytes: 988_000_000,
+    licence: 'Apache-2.0',
+    isGated: false,
+    note: 'For many languages, 16-bit.',
+  },
+  {
+    reference: 'Qwen/Qwen3-0.6B',
+    name: 'Qwen3-0.6B',
+    family: 'qwen3',
+    parameters: 596_000_000,
+    trainingBytes: 1_610_000_000,
+    largestTrained: 3072 * 1024,
+    bytes: 1_190_000_000,
+    licence: 'Apache-2.0',
+    isGated: false,
+    note: 'With a chat template that can think; it is told not to.',
+  },
+  {
     reference: 'TinyLlama/TinyLlama-1.1B-Chat-v1.0',
     name: 'TinyLlama-1.1B',
     family: 'llama',
@@ -110,6 +159,30 @@ export const GALLERY: readonly GalleryModel[] = [
     licence: 'Apache-2.0',
     isGated: false,
     note: 'Tuned for chat, 16-bit.',
+  },
+  {
+    reference: 'meta-llama/Llama-3.2-1B',
+    name: 'Llama-3.2-1B',
+    family: 'llama',
+    parameters: 1_240_000_000,
+    trainingBytes: 3_480_000_000,
+    largestTrained: 8192 * 2048,
+    bytes: 2_470_000_000,
+    licence: 'Llama 3.2 Community License',
+    isGated: true,
+    note: '16-bit.',
+  },
+  {
+    reference: 'HuggingFaceTB/SmolLM3-3B',
+    name: 'SmolLM3-3B',
+    family: 'smollm3',
+    parameters: 3_080_000_000,
+    trainingBytes: 8_950_000_000,
+    largestTrained: 11_008 * 2048,
+    bytes: 6_150_000_000,
+    licence: 'Apache-2.0',
+    isGated: false,
+    note: 'For a large graphics card, 16-bit.',
   },
   {
     reference: 'meta-llama/Llama-2-7b-hf',

@@ -194,8 +194,11 @@ function hubRefusal(response: Response, { repository, revision, url, hasToken }:
  */
 export function checkListing({ id, files }: HubListing): void {
   const names = new Set(files.map(({ name }) => name));
+  // Whether the tokens are bytes, so that there is no tokenizer.json, only tokenizer_config.json says: a repository of
+  // a model of that kind names it.
+  const isByteModel = /byt5/i.test(id);
   for (const name of ['config.json', 'tokenizer.json', 'tokenizer_config.json']) {
-    if (!names.has(name)) {
+    if (!names.has(name) && !(name === 'tokenizer.json' && isByteModel)) {
       throw new GorpError(
         'weights/not-found',
         `${id} has no ${name}.`,

@@ -1,3 +1,4 @@
+import { hasByteTokens } from '../base/byte-tokens.ts';
 import { GorpError } from '../base/errors.ts';
 import { noSafetensors } from './hub.ts';
 import { type ByteFile, type ModelTensors, openTensors, readJson } from './model-files.ts';
@@ -7,6 +8,7 @@ const MIB = 2 ** 20;
 /** Longest JSON files that are accepted, in bytes; those of the largest published models are several times smaller. */
 const MAX_CONFIG_BYTES = 4 * MIB;
 const MAX_TOKENIZER_BYTES = 128 * MIB;
+const MAX_TEMPLATE_BYTES = MIB;
 const MAX_INDEX_BYTES = 64 * MIB;
 
 const SINGLE = 'model.safetensors';
@@ -40,10 +42,13 @@ export interface ModelFolder {
 export interface ModelTexts {
   /** The JSON files' content, unchecked. */
   config: unknown;
+  /** Null when the folder has no `tokenizer.json`: the tokens of some models are bytes. */
   tokenizer: unknown;
   tokenizerConfig: unknown;
   /** Null when the folder has no `generation_config.json`. */
   generationConfig: unknown;
+  /** The text of `chat_template.jinja`, fetched when it is asked for; null when the folder has none. */
+  chatTemplate(): Promise<string | null>;
   /** The commit that the files are pinned to; null where they have none. */
   commit: string | null;
   /** Whether nothing had to be asked of the network. */
@@ -59,9 +64,9 @@ export interface ModelFiles extends ModelTexts, ModelTensors {}
 export type InspectTexts = (texts: ModelTexts) => Promise<void>;
 
 /**
- * Opens a model in a folder of Hugging Face files: `config.json`, `tokenizer.json`, `tokenizer_config.json`,
- * `generation_config.json` (where there is one) and `model.safetensors`, or the shards that
- * `model.safetensors.index.json` names.
+ * Opens a model in a folder of Hugging Face files: `config.json`, `tokenizer.json` (but for models whose tokens are bytes),
+ * `tokenizer_config.json`, `generation_config.json` and `chat_template.jinja` (where there are such), and
+ * `model.safetensors` or the shards that `model.safetensors.index.json` names.
  *
  * @param inspect decides whether the weights are worth fetching.
  * @throws GorpError as {@link openTensors}; `weights/no-safetensors`, `weights/invalid-json`, `weights/invalid-index`.
@@ -70,12 +75,18 @@ export type InspectTexts = (texts: ModelTexts) => Promise<void>;
 export async function openModelFolder(folder: ModelFolder, inspect?: InspectTexts): Promise<ModelFiles> {
   // The small files first, and each checked at once: a wrong address should not cost a long download.
   const config = await readJson(await folder.file('config.json', MAX_CONFIG_BYTES));
-  const tokenizer = await readJson(await folder.file('tokenizer.json', MAX_TOKENIZER_BYTES));
   const tokenizerConfig = await readJson(await folder.file('tokenizer_config.json', MAX_CONFIG_BYTES));
+  const tokenizer = hasByteTokens(tokenizerConfig)
+    ? null
+    : await readJson(await folder.file('tokenizer.json', MAX_TOKENIZER_BYTES));
   const generationFile = await folder.optionalFile('generation_config.json', MAX_CONFIG_BYTES);
   const generationConfig = generationFile === null ? null : await readJson(generationFile);
   const discard = (): Promise<void> => folder.discard();
-  const texts = { config, tokenizer, tokenizerConfig, generationConfig, discard };
+  const chatTemplate = async (): Promise<string | null> => {
+    const file = await folder.optionalFile('chat_template.jinja', MAX_TEMPLATE_BYTES);
+    return file && new TextDecoder().decode(await file.read(0, file.bytes));
+  };
+  const texts = { config, tokenizer, tokenizerConfig, generationConfig, chatTemplate, discard };
   await inspect?.({ ...texts, commit: folder.commit, fromCache: folder.fromCache });
   const weights = await openWeights(folder);
   return { ...texts, ...weights, commit: folder.commit, fromCache: folder.fromCache };

@@ -49,8 +49,8 @@ describe.each(kinds)('a model in a remote folder, with the store in %s', (_, mak
   beforeEach(async () => {
     folder = new Map<string, Buffer | string>([
       ['config.json', '{"model_type":"t5"}'],
-      ['tokenizer.json', '{"version":"1.0"}'],
       ['tokenizer_config.json', '{"model_max_length":512}'],
+      ['tokenizer.json', '{"version":"1.0"}'],
       ['generation_config.json', '{"eos_token_id":1}'],
       ['model.safetensors', await safetensorsOf({ ...first, ...second })],
     ]);

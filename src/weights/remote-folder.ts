@@ -220,7 +220,13 @@ export class RemoteFolder implements ModelFolder {
   }
 }
 
-const SMALL_FILES = ['config.json', 'tokenizer.json', 'tokenizer_config.json', 'generation_config.json'];
+const SMALL_FILES = [
+  'config.json',
+  'tokenizer.json',
+  'tokenizer_config.json',
+  'generation_config.json',
+  'chat_template.jinja',
+];
 
 /** A folder's address in one form: with a slash at its end, without query. @throws GorpError `weights/bad-url`. */
 export function folderUrl(text: string): string {

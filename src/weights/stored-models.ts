@@ -53,7 +53,7 @@ export async function listModels(store: WeightStore): Promise<StoredModel[]> {
 }
 
 async function hasAllFiles(store: WeightStore, files: ReadonlyMap<string, Manifest>): Promise<boolean> {
-  if (!['config.json', 'tokenizer.json', 'tokenizer_config.json'].every((name) => files.has(name))) return false;
+  if (!['config.json', 'tokenizer_config.json'].every((name) => files.has(name))) return false;
   const index = files.get('model.safetensors.index.json');
   if (index === undefined) return files.has('model.safetensors');
   const shards = await readIndex(store, index);

@@ -80,12 +80,14 @@ async function plan({ settings, device: choice, access, mayAsk, labels, config: 
   }
 }
 
+const warn = (text: string): void => console.warn(text);
+
 /** `navigator.gpu`, which browsers without WebGPU lack. */
 const webgpu = (): Promise<GPU | undefined> => Promise.resolve((navigator as Partial<Navigator>).gpu);
 
 const deviceHost = (): DeviceHost => ({
   webgpu,
-  tuning: { store: browserTuningStore(), platform: navigator.userAgent, now },
+  tuning: { store: browserTuningStore(), platform: navigator.userAgent, now, warn },
   wasm: browserWasmHost(),
 });
 
@@ -96,13 +98,13 @@ async function plannedDevice(choice: DeviceChoice): Promise<DeviceOutline> {
 }
 
 function start(command: Extract<WorkerCommand, { type: 'start' }>): void {
-  const { access, tasks: pageTasks, rounds, memoryBudget } = command;
+  const { access, tasks: pageTasks, rounds, memoryBudget, gpuShare } = command;
   const { everyRound, goesOn } = rounds;
   const settings = parseSettings(command.settings);
   const keeper = new RoundKeeper(everyRound, goesOn);
   run = new Run(
     {
-      acquireDevice: () => openDevice(command.device, deviceHost()),
+      acquireDevice: () => openDevice(command.device, { ...deviceHost(), gpuShare }),
       openModel: async (model, onProgress, signal, inspect) => {
         const reference = requireReference(parseModelReference(model), model);
         return openModel(reference, await openPlaces(access), { onProgress, signal, inspect });

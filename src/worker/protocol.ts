@@ -31,6 +31,8 @@ export type WorkerCommand =
       device: DeviceChoice;
       /** Bytes of memory that the run may take; null where the person has not said. */
       memoryBudget: number | null;
+      /** Share of the time that a graphics card may be kept busy, above 0 and at most 1. */
+      gpuShare: number;
     }
   | { type: 'pause' }
   | { type: 'resume' }

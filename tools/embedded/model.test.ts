@@ -4,7 +4,13 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { checkShapes } from '../../src/models/parameters.ts';
-import { isRedundantT5Name, parseT5Config, type T5Config, t5ParameterShapes } from '../../src/models/t5-config.ts';
+import {
+  isRedundantT5Name,
+  parseT5Config,
+  T5_TRAITS,
+  type T5Config,
+  t5ParameterShapes,
+} from '../../src/models/t5-config.ts';
 import { embeddedSettings } from '../../src/run/presets.ts';
 import { encodeExamples, fitLabel } from '../../src/tasks/fit.ts';
 import { checkVocabulary, loadTokenizer, type Tokenizer } from '../../src/text/tokenizer.ts';
@@ -27,7 +33,7 @@ describe('the embedded model', () => {
   let tokenizer: Tokenizer;
   let model: ModelTensors;
   beforeAll(async () => {
-    config = parseT5Config(readJson('config.json'));
+    config = parseT5Config(T5_TRAITS, readJson('config.json'));
     tokenizer = loadTokenizer(readJson('tokenizer.json'), readJson('tokenizer_config.json'));
     model = await openTensors([
       {

@@ -22,7 +22,9 @@ function sectionOf({ name, summary, citation, needs, settings }: Method): string
 function settingsTable(): string {
   const all = new Map(METHODS.flatMap(({ settings }) => Object.entries(settings)));
   const rows = [...all].map(([key, setting]) =>
-    cell(`\`${key}\`\n${setting.label}: ${setting.help}\n${valuesOf(setting)}`).split('\n').join(' | '),
+    cell(`\`${key}\`\n${setting.label}: ${setting.help}\n${valuesOf(setting)}`)
+      .split('\n')
+      .join(' | '),
   );
   return ['| setting | what it is | values |', '| --- | --- | --- |', ...rows.map((row) => `| ${row} |`)].join('\n');
 }

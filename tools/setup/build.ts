@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { cpSync } from 'node:fs';
 import { buildWasm } from '../wasm/build.ts';
 import { nodeCommand, projectPath, projectRoot, runOrFail } from './process.ts';
 import { runIfDue, type Step } from './stamp.ts';
@@ -19,6 +20,7 @@ const APP: Step = {
     'index.html',
     'src',
     'shaders',
+    'build/wasm',
     'public',
     'tools/headers',
     'tools/licenses',
@@ -35,13 +37,20 @@ const LIBRARY: Step = {
   inputs: [
     'src',
     'shaders',
+    'build/wasm',
     'public/embedded/model',
     'vite.config.ts',
     'vite.lib.config.ts',
     'tsconfig.lib.json',
     'package-lock.json',
   ],
-  outputs: ['dist-lib/index.js', 'dist-lib/node.js', 'dist-lib/cli.js', 'dist-lib/types/index.d.ts'],
+  outputs: [
+    'dist-lib/index.js',
+    'dist-lib/node.js',
+    'dist-lib/cli.js',
+    'dist-lib/types/index.d.ts',
+    'dist-lib/wasm/thread.mjs',
+  ],
 };
 
 // In node_modules, so that a new install brings a new build.
@@ -76,5 +85,7 @@ export async function buildLibrary(): Promise<void> {
     console.log('Building the library …');
     await runOrFail(nodeCommand('vite/bin/vite.js', 'build', '--config', 'vite.lib.config.ts', '--logLevel', 'warn'));
     await runOrFail(nodeCommand('typescript/bin/tsc', '-p', 'tsconfig.lib.json'));
+    // Node's threads load their program as a file, and the kernels are read from disk.
+    cpSync(projectPath('build', 'wasm'), projectPath('dist-lib', 'wasm'), { recursive: true });
   });
 }

@@ -27,7 +27,7 @@ export function ModelsTab() {
       </Section>
       <Section
         title="Known models"
-        note="Any T5 or LLaMA repository with safetensors and a tokenizer.json should do; these are some to begin with. GPU memory is what gorp takes with prompts of 512 tokens, 8 at a time (LLaMA: 1), weights as they are stored and activations computed again; what your settings take is planned beside them."
+        note="Any repository of T5, umT5, LLaMA, Mistral, Qwen 2 and 3, SmolLM or Gemma 3 (text) with safetensors and a tokenizer.json should do; these are some to begin with. Sizes are computed from their configs. GPU memory is what gorp takes with prompts of 512 tokens, 8 at a time (T5) or 1 (others), weights as they are stored and activations computed again; what your settings take is planned beside them."
         testId="gallery"
       >
         <Gallery />

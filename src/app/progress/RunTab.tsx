@@ -4,6 +4,7 @@ import { AccuracyChart } from './AccuracyChart.tsx';
 import { AccuracyMatrix } from './AccuracyMatrix.tsx';
 import { LossChart } from './LossChart.tsx';
 import { Measures } from './Measures.tsx';
+import { Reading } from './Reading.tsx';
 import styles from './RunTab.module.css';
 import { StatusPanel } from './StatusPanel.tsx';
 import { HeatTool, ScoreTool } from './tools.tsx';
@@ -22,6 +23,7 @@ export function RunTab() {
     <div className={styles.stack}>
       <StatusPanel />
       <LossChart />
+      <Reading />
       <Section
         title="Accuracy"
         tools={<ScoreTool />}

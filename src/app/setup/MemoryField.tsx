@@ -1,5 +1,5 @@
 import { useId, useState } from 'react';
-import { type MemoryPlan, type Moment, PART_NAMES, PARTS } from '../../run/memory-plan.ts';
+import { adviceFor, type MemoryPlan, type Moment, PART_NAMES, PARTS } from '../../run/memory-plan.ts';
 import { hubOrigin } from '../../weights/hub.ts';
 import { parseModelReference } from '../../weights/model-reference.ts';
 import { bytes } from '../format.ts';
@@ -60,6 +60,9 @@ function LookUp() {
   );
 }
 
+/** Bytes that laptop cards of 6 GiB have left beside the desktop. */
+const COMMON_CARD = 5 * 2 ** 30;
+
 const WHILE: Readonly<Record<Moment, string>> = {
   training: 'while training',
   measuring: 'while spaces grow',
@@ -77,6 +80,11 @@ function Planned({ plan, isOld }: { plan: MemoryPlan; isOld: boolean }) {
         At most <strong data-testid="planned-total">{bytes(plan.total)}</strong> {WHILE[plan.moment]}
       </p>
       {refusal !== null && <Refusal message={refusal.message} nextStep={refusal.nextStep} />}
+      {budget === null && plan.total > COMMON_CARD && (
+        <p className={fields.help} data-testid="memory-warning">
+          Many graphics cards have no more than {bytes(COMMON_CARD)} for this. {adviceFor(draft.training, plan.moment)}
+        </p>
+      )}
       <details className={styles.details}>
         <summary>What for</summary>
         <table className={styles.parts}>

@@ -85,7 +85,7 @@ function NamedModel({ model, issue, onChange }: NamedProps) {
       </datalist>
       <p id={`${id}-help`} className={shown === undefined ? styles.help : styles.issue}>
         {shown ??
-          'A T5 or LLaMA repository, org/name or org/name@revision, or the address of a folder with its files. The presets suit the embedded model: the paper trains t5-large with rates 1e-3 and 1e-5, prompts of 512 and answers of 50 tokens.'}
+          'A repository of a known family (T5, LLaMA, Qwen, Mistral, SmolLM3, Gemma 3 …), org/name or org/name@revision, or the address of a folder with its files. The presets suit the embedded model: the paper trains t5-large with rates 1e-3 and 1e-5, prompts of 512 and answers of 50 tokens.'}
       </p>
       <button type="button" className={styles.link} onClick={() => look({ tab: 'models' })}>
         Known models, and those in this browser

@@ -3,6 +3,7 @@ import { usePageState } from '../page-context.tsx';
 import { isActive } from '../run-state.ts';
 import { DeviceField } from './DeviceField.tsx';
 import { commonFields, moreGroups, perTaskFields } from './fields.ts';
+import { GpuShareField } from './GpuShareField.tsx';
 import { MemoryField } from './MemoryField.tsx';
 import { MethodField } from './MethodField.tsx';
 import { ModelField } from './ModelField.tsx';
@@ -60,6 +61,7 @@ export function SetupPanel() {
           </section>
           <DeviceField />
           <MemoryField />
+          <GpuShareField />
           <details
             className={styles.more}
             open={moreOpen || hidesIssue}

@@ -1,6 +1,7 @@
 import type { Section, Setting } from '../../methods/parts/setting.ts';
 import { type MethodName, methodOf } from '../../methods/registry.ts';
 import { FROZEN_WEIGHTS } from '../../run/frozen-weights.ts';
+import { PROMPT_FORMS } from '../../tasks/prompt-form.ts';
 import type { RunSettings, TrainingSettings } from '../../run/settings.ts';
 
 /** Keys of T whose values are of type V. */
@@ -161,6 +162,23 @@ const TRAINING_GROUPS: readonly FieldGroup[] = [
         help: 'Tokens, in training and when generating.',
         range: COUNT,
       }),
+      {
+        kind: 'choice',
+        id: 'training.promptForm',
+        label: 'Prompts',
+        help: 'By the model’s chat template the prompt is a user’s turn and the label the answer. The run shows what the model reads.',
+        applies: always,
+        options: [
+          { value: 'raw', label: 'as they are' },
+          { value: 'chat', label: 'by the model’s chat template' },
+        ],
+        read: ({ training }) => training.promptForm,
+        write: (settings, value) => {
+          const option = PROMPT_FORMS.find((known) => known === value);
+          if (option === undefined) return settings;
+          return { ...settings, training: { ...settings.training, promptForm: option } };
+        },
+      },
       training('evaluationBatchSize', {
         label: 'Test batch size',
         help: 'Examples answered at once.',

@@ -16,6 +16,8 @@ interface Case {
   causal?: boolean;
   bias?: boolean | 'shared';
   position?: number;
+  offset?: number;
+  window?: number;
 }
 
 const CASES: Case[] = [
@@ -33,11 +35,19 @@ const CASES: Case[] = [
   { B: 3, Sq: 1, Sk: 70, H: 4, Hk: 2, d: 16, causal: true, position: 41 },
   { B: 2, Sq: 3, Sk: 9, H: 2, d: 6, causal: true, position: 2, bias: true },
   { B: 2, Sq: 0, Sk: 3, H: 1, d: 2 },
+  // A window: of one place, over several blocks of queries, over keys that lie before the queries, a token at a time.
+  { B: 1, Sq: 7, Sk: 7, H: 1, d: 3, causal: true, window: 1 },
+  { B: 2, Sq: 131, Sk: 131, H: 4, Hk: 2, d: 6, causal: true, window: 37 },
+  { B: 1, Sq: 66, Sk: 66, H: 2, d: 16, causal: true, window: 65, bias: true },
+  { B: 4, Bk: 2, Sq: 5, Sk: 11, H: 2, d: 4, offset: 11, window: 7 },
+  { B: 2, Sq: 5, Sk: 3, H: 2, d: 6, offset: 3, window: 2 },
+  { B: 3, Sq: 1, Sk: 70, H: 4, Hk: 2, d: 16, causal: true, position: 41, window: 9 },
+  { B: 3, Sq: 2, Sk: 7, H: 4, Hk: 1, d: 16, position: 3, offset: 7, window: 9 },
 ];
 
 /** An attention, and its gradients where it has any. @param q numbers, random ones when left out. */
 function graphOf(at: Case, q?: number[]): GraphUnderTest {
-  const { B, Bk = B, Sq, Sk, H, Hk = H, d, causal = false, bias = false, position } = at;
+  const { B, Bk = B, Sq, Sk, H, Hk = H, d, causal = false, bias = false, position, offset, window } = at;
   // The last keys of every row are hidden, and every key of the last row.
   const mask = Array.from({ length: Bk * Sk }, (_, n) =>
     n % Sk < Sk - Math.floor(Sk / 4) && (Bk === 1 || n < (Bk - 1) * Sk) ? 1 : 0,
@@ -53,7 +63,7 @@ function graphOf(at: Case, q?: number[]): GraphUnderTest {
     },
     (g, input) => ({
       o: attention(g, {
-        ...{ q: input('q'), k: input('k'), v: input('v'), mask: input('mask'), scale: 0.7, causal },
+        ...{ q: input('q'), k: input('k'), v: input('v'), mask: input('mask'), scale: 0.7, causal, offset, window },
         ...{ heads: H, keyHeads: Hk, bias: bias ? input('bias') : undefined },
         position: position === undefined ? undefined : input('position'),
       }),
@@ -67,7 +77,7 @@ describe.each(WASM_VARIANTS)('attention, %s', (variant) => {
 
   test.each(CASES)('%o', (c) => {
     const entries = checkOperations(kernels, graphOf(c), F32);
-    const gradients = c.position === undefined ? ['attentionGradQ', 'attentionGradKv'] : [];
+    const gradients = c.position === undefined ? ['attentionDelta', 'attentionGradQ', 'attentionGradKv'] : [];
     expect([...entries]).toEqual(expect.arrayContaining(['attention', ...gradients]));
   });
 

@@ -2,10 +2,12 @@ import { describe, expect, test } from 'vitest';
 import {
   activation,
   add,
+  addBias,
   addInto,
   dropout,
   gatedActivation,
   isDropped,
+  scale,
   scaleRows,
   sign,
 } from '../../graph/ops/elementwise.ts';
@@ -120,6 +122,18 @@ describe.each(WASM_VARIANTS)('%s kernels', (variant) => {
     });
   });
 
+  test.each([
+    [1, 1],
+    [7, 5],
+    [0, 3],
+    [33, 130],
+  ])('bias and factor: %i rows of %i', (rows, columns) => {
+    const t = new GraphUnderTest({ x: weight([rows, columns]), b: weight([columns]) }, (g, input) => ({
+      y: scale(g, addBias(g, input('x'), input('b')), 1.5),
+    })).withGradients('y');
+    check(t, 'addToRows', 'scaled', 'sumOfParts');
+  });
+
   describe('rms norm', () => {
     test.each([
       [1, 1],
@@ -128,6 +142,10 @@ describe.each(WASM_VARIANTS)('%s kernels', (variant) => {
       [3, 1037],
       [33, 128],
     ])('%i rows of %i', (rows, columns) => {
+      const heads = new GraphUnderTest({ x: weight([rows, 3 * columns]), w: weight([columns]) }, (g, input) => ({
+        y: rmsNorm(g, input('x'), input('w'), 1e-6, 1),
+      })).withGradients('y');
+      if (columns > 1) check(heads, 'rmsNorm', 'rmsNormGradient', 'rmsNormWeightGradient');
       // Of one column alone the gradient is nothing but rounding.
       for (const isResidual of columns === 1 ? [true] : [true, false]) {
         const t = new GraphUnderTest({ x: weight([rows, columns]), w: weight([columns]) }, (g, input) => {

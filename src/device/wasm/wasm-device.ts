@@ -8,7 +8,7 @@ import { WasmPlanner } from './planner.ts';
 import { WasmProgram } from './program.ts';
 import { BLOCK_BYTES, instantiate, type Kernel, kernelNames } from './thread.mjs';
 import { type ThreadHost, Threads } from './threads.ts';
-import { Turns } from './turns.ts';
+import { Turns } from '../turns.ts';
 
 /** What the device needs from where the program runs. */
 export interface WasmHost {

@@ -1,7 +1,7 @@
 import type { OwnedBuffer } from '../buffers.ts';
 import type { Gpu } from './gpu.ts';
-import { type GpuProgram, submit } from './program.ts';
-import { readBytes } from './readback.ts';
+import { type GpuProgram, submitWhole } from './program.ts';
+import { AT_ONCE, readBytes } from './readback.ts';
 import { USAGE } from './usage.ts';
 
 /** What times a device: its own clock while that is good for it, and that of the host. */
@@ -92,9 +92,10 @@ export class DeviceTimer {
   /** Milliseconds that the device takes for a program, and a driver that compiles at first use. By the host's clock. */
   async hostSpan(program: GpuProgram, repeats = 1): Promise<number> {
     const { queue } = this.gpu.device;
-    const before = queue.onSubmittedWorkDone().then(() => this.clocks.now());
-    submit(this.gpu, new Array<GpuProgram>(repeats).fill(program));
-    const behind = queue.onSubmittedWorkDone().then(() => this.clocks.now());
+    const { answers } = this.gpu;
+    const before = answers.of(queue.onSubmittedWorkDone()).then(() => this.clocks.now());
+    submitWhole(this.gpu, new Array<GpuProgram>(repeats).fill(program));
+    const behind = answers.of(queue.onSubmittedWorkDone()).then(() => this.clocks.now());
     const [begin, end] = await Promise.race([Promise.all([before, behind]), this.gpu.lost, this.givenUp]);
     return end - begin;
   }
@@ -114,7 +115,7 @@ export class DeviceTimer {
     encoder.resolveQuerySet(set, 0, 2 * programs.length, this.gpu.buffers.memoryOf(ticks), 0);
     this.gpu.device.queue.submit([encoder.finish()]);
     const range = { buffer: ticks, offset: 0, bytes: 16 * programs.length };
-    const nanoseconds = new BigUint64Array(await readBytes(this.gpu, range));
+    const nanoseconds = new BigUint64Array(await readBytes(this.gpu, range, AT_ONCE));
     const spans = programs.map((_, i) => Number(nanoseconds[2 * i + 1] - nanoseconds[2 * i]) / 1e6);
     const isSound = nanoseconds.every((tick, i) => tick > 0n && (i === 0 || tick >= nanoseconds[i - 1]));
     return isSound ? spans : undefined;

@@ -1,6 +1,8 @@
 import { GorpError } from '../../base/errors.ts';
 import { type Allocator, BufferLedger } from '../buffers.ts';
 import type { DeviceFacts } from '../device.ts';
+import { Turns } from '../turns.ts';
+import { Answers } from './answers.ts';
 import { PipelineCache } from './pipelines.ts';
 import { SUBGROUP_MATRIX, subgroupsOf } from './subgroups.ts';
 import { Tuning } from './tuning.ts';
@@ -13,8 +15,14 @@ export interface Gpu {
   readonly buffers: BufferLedger<GPUBuffer>;
   readonly pipelines: PipelineCache;
   readonly tuning: Tuning;
+  /** Hears of what the device has done. */
+  readonly answers: Answers;
+  /** What waits to be handed to the device, in the order in which it was asked for. */
+  readonly turns: Turns;
   /** Throws GorpError `device/lost` once the device is gone, `device/invalid-operation` once it has refused work. */
   check(): void;
+  /** Makes {@link check} throw this from now on. */
+  fail(reason: GorpError): void;
   /** Rejects with GorpError `device/lost` when the device goes away unasked; pending otherwise. */
   readonly lost: Promise<never>;
   /** Ends the measuring of kernels, then frees every buffer and the device. */
@@ -23,8 +31,11 @@ export interface Gpu {
 
 const STORAGE = USAGE.storage | USAGE.copyTarget | USAGE.copySource;
 
-/** Buffers of WebGPU. What they are for is a set of {@link USAGE}; 0 is a storage buffer that the host writes and copies. */
-export function gpuAllocator(device: GPUDevice): Allocator<GPUBuffer> {
+/**
+ * Buffers of WebGPU. What they are for is a set of {@link USAGE}; 0 is a storage buffer that the host writes and copies. They
+ * are freed in their turn: what waits for the device may use them.
+ */
+export function gpuAllocator(device: GPUDevice, turns: Turns): Allocator<GPUBuffer> {
   return {
     limit: (usage) => {
       const { maxBufferSize, maxStorageBufferBindingSize } = device.limits;
@@ -36,16 +47,16 @@ export function gpuAllocator(device: GPUDevice): Allocator<GPUBuffer> {
       const memory = device.createBuffer({ label, size, usage: usage === 0 ? STORAGE : usage });
       return { memory, confirmed: device.popErrorScope().then((error) => error === null) };
     },
-    free: (memory) => memory.destroy(),
+    free: (memory) => turns.then(() => memory.destroy()),
   };
 }
 
 const WANTED_FEATURES: GPUFeatureName[] = ['timestamp-query', 'subgroups', 'shader-f16', SUBGROUP_MATRIX];
-// Limits that are raised to what the adapter has; the defaults of the others are enough.
+// Limits that are raised to what the adapter has; the defaults of the others are enough. Storage buffers of a kernel are among
+// those: some cards have no more than the eight that are guaranteed.
 const WANTED_LIMITS = [
   'maxBufferSize',
   'maxStorageBufferBindingSize',
-  'maxStorageBuffersPerShaderStage',
   'maxComputeInvocationsPerWorkgroup',
   'maxComputeWorkgroupSizeX',
   'maxComputeWorkgroupStorageSize',
@@ -127,7 +138,8 @@ export function factsOf(adapter: GPUAdapter): DeviceFacts {
 }
 
 function wrapDevice(device: GPUDevice, facts: DeviceFacts, tuning: Tuning): Gpu {
-  const buffers = new BufferLedger(gpuAllocator(device));
+  const turns = new Turns();
+  const buffers = new BufferLedger(gpuAllocator(device, turns));
   let failure: GorpError | undefined;
   const lost = new Promise<never>((_, reject) => {
     void device.lost.then((info) => {
@@ -154,12 +166,18 @@ function wrapDevice(device: GPUDevice, facts: DeviceFacts, tuning: Tuning): Gpu 
     buffers,
     pipelines: new PipelineCache(device),
     tuning,
+    answers: new Answers(device.queue),
+    turns,
     lost,
     check: () => {
       if (failure !== undefined) throw failure;
     },
+    fail: (reason) => {
+      failure ??= reason;
+    },
     destroy: async () => {
       await tuning.stop();
+      await turns.idle();
       buffers.destroyAll();
       device.destroy();
     },

@@ -1,14 +1,9 @@
 import type { OwnedBuffer } from '../buffers.ts';
-import type { Copy, Program } from '../device.ts';
+import type { Program } from '../device.ts';
 import { buffersOf, type Dispatch, type Workgroups } from '../kernel.ts';
 import type { Gpu } from './gpu.ts';
+import { type Call, encodeCalls } from './submitter.ts';
 import { USAGE } from './usage.ts';
-
-interface Recorded {
-  readonly pipeline: GPUComputePipeline;
-  readonly bindGroup: GPUBindGroup;
-  readonly workgroups: Workgroups;
-}
 
 /** WebGPU's smallest guaranteed alignment of a uniform binding: what the parameters of one kernel take. */
 export const UNIFORM_ALIGNMENT = 256;
@@ -19,7 +14,7 @@ export const bytesOfUniforms = ({ length }: readonly Dispatch[]): number => Math
 
 /** What a program is made of: what it encodes, the parameters that this reads, and the buffers of the tensors. */
 interface Recording {
-  readonly dispatches: readonly Recorded[];
+  readonly calls: readonly Call[];
   readonly uniforms: OwnedBuffer;
   readonly buffers: readonly OwnedBuffer[];
 }
@@ -45,7 +40,7 @@ export class GpuProgram implements Program {
    * the kernels are those it has or do not compile, or where the program has been destroyed meanwhile.
    *
    * Nothing happens either where the owner of the memory has destroyed some of it, as an arena does that makes room for
-   * other programs: this one must be recorded again before it can run, and {@link encode} sees to that.
+   * other programs: this one must be recorded again before it can run, and {@link calls} sees to that.
    *
    * @throws GorpError `device/buffer-too-large`; any other error is a mistake of this program.
    */
@@ -53,8 +48,8 @@ export class GpuProgram implements Program {
     const pipelines = await pipelinesOf(this.gpu, dispatches).catch(() => undefined);
     if (pipelines === undefined || this.#isDestroyed) return;
     const before = this.recording;
-    const isSame = before.dispatches.length === pipelines.length;
-    if (isSame && pipelines.every((pipeline, i) => pipeline === before.dispatches[i].pipeline)) return;
+    const isSame = before.calls.length === pipelines.length;
+    if (isSame && pipelines.every((pipeline, i) => pipeline === before.calls[i].pipeline)) return;
     // Other kernels may need memory between them that these do without: both must be alive.
     if (!this.gpu.buffers.areLive([...before.buffers, ...buffersOf(dispatches)])) return;
     this.recording = record(this.gpu, this.name, dispatches, pipelines);
@@ -62,22 +57,22 @@ export class GpuProgram implements Program {
   }
 
   get dispatchCount(): number {
-    return this.recording.dispatches.length;
+    return this.recording.calls.length;
   }
 
   /**
-   * Encodes the dispatches into a compute pass that is open.
+   * What is to be submitted.
    *
-   * @throws Error when a buffer has been destroyed that it reads or writes; nothing is encoded then.
+   * @throws Error when a buffer has been destroyed that it reads or writes.
    */
-  encode(pass: GPUComputePassEncoder): void {
+  get calls(): readonly Call[] {
     this.gpu.buffers.checkProgram(this.name, this.recording.buffers);
-    let pipeline: GPUComputePipeline | undefined;
-    for (const dispatch of this.recording.dispatches) {
-      if (dispatch.pipeline !== pipeline) pass.setPipeline((pipeline = dispatch.pipeline));
-      pass.setBindGroup(0, dispatch.bindGroup);
-      pass.dispatchWorkgroups(...dispatch.workgroups);
-    }
+    return this.recording.calls;
+  }
+
+  /** Encodes all calls into a compute pass that is open. @throws Error as {@link calls}; nothing is encoded then. */
+  encode(pass: GPUComputePassEncoder): void {
+    encodeCalls(pass, this.calls);
   }
 
   destroy(): void {
@@ -106,7 +101,8 @@ function record(
     return layout;
   };
   try {
-    const recorded = dispatches.map(({ params, tensors, workgroups = ONE_WORKGROUP }, i): Recorded => {
+    const recorded = dispatches.map((dispatch, i): Call => {
+      const { params, tensors, workgroups = ONE_WORKGROUP } = dispatch;
       const offset = i * UNIFORM_ALIGNMENT;
       params.forEach((param, p) => {
         if ('u32' in param) contents.setUint32(offset + p * 4, param.u32, true);
@@ -120,27 +116,24 @@ function record(
         })),
       ];
       const bindGroup = gpu.device.createBindGroup({ layout: layoutOf(pipelines[i]), entries });
-      return { pipeline: pipelines[i], bindGroup, workgroups };
+      return { pipeline: pipelines[i], bindGroup, workgroups, cost: costOf(dispatch) };
     });
     gpu.device.queue.writeBuffer(parameters, 0, contents.buffer);
-    return { dispatches: recorded, uniforms, buffers: buffersOf(dispatches) };
+    return { calls: recorded, uniforms, buffers: buffersOf(dispatches) };
   } catch (error) {
     uniforms.destroy();
     throw error;
   }
 }
 
-/** Encodes programs into one pass, copies after it, and submits both. */
-export function submit(gpu: Gpu, programs: readonly GpuProgram[], copies: readonly Copy[] = []): void {
+/** About how many operations a dispatch takes: one for each float of its tensors, where it does not say. */
+const costOf = ({ cost, tensors }: Dispatch): number => cost ?? tensors.reduce((sum, { bytes }) => sum + bytes / 4, 0);
+
+/** Submits programs at once and as a whole, whatever else waits for the device: for programs that are known to be short. */
+export function submitWhole(gpu: Gpu, programs: readonly GpuProgram[]): void {
   const encoder = gpu.device.createCommandEncoder();
-  if (programs.length > 0) {
-    const pass = encoder.beginComputePass();
-    for (const program of programs) program.encode(pass);
-    pass.end();
-  }
-  for (const { from, fromOffset, to, toOffset, bytes } of copies) {
-    const [source, target] = [from, to].map((buffer) => gpu.buffers.memoryOf(buffer));
-    encoder.copyBufferToBuffer(source, fromOffset, target, toOffset, bytes);
-  }
+  const pass = encoder.beginComputePass();
+  for (const program of programs) program.encode(pass);
+  pass.end();
   gpu.device.queue.submit([encoder.finish()]);
 }

@@ -1,30 +1,43 @@
 import type { BufferRange } from '../buffers.ts';
+import type { Turns } from '../turns.ts';
 import type { Gpu } from './gpu.ts';
 import { USAGE } from './usage.ts';
 
 /**
- * Reads a part of a buffer back to the host: what stands there when all that is submitted by now is done.
+ * Reads a part of a buffer back to the host, in its turn: what stands there when all that was asked for before is done.
  *
  * It cannot be broken off: a buffer that is destroyed while it is being mapped can end the process in Node, where Dawn's
  * binding looks at the promise of the mapping once more after it may have been collected.
  *
- * @throws GorpError `device/lost`.
+ * @param turns {@link AT_ONCE} for a buffer that nothing which waits for the device writes to.
+ * @throws GorpError `device/lost`, `device/buffer-too-large`.
  */
-export async function readBytes(gpu: Gpu, range: BufferRange): Promise<ArrayBuffer> {
+export async function readBytes(
+  gpu: Gpu,
+  range: BufferRange,
+  turns: Pick<Turns, 'then'> = gpu.turns,
+): Promise<ArrayBuffer> {
   gpu.check();
   const source = gpu.buffers.memoryOf(range.buffer);
   const usage = USAGE.mapRead | USAGE.copyTarget;
   const staging = gpu.buffers.create(`read ${range.buffer.label}`, range.bytes, usage);
   const memory = gpu.buffers.memoryOf(staging);
-  const encoder = gpu.device.createCommandEncoder();
-  encoder.copyBufferToBuffer(source, range.offset, memory, 0, staging.bytes);
-  gpu.device.queue.submit([encoder.finish()]);
-  const mapping = memory.mapAsync(GPUMapMode.READ);
+  const mapping = new Promise<void>((resolve, reject) => {
+    turns.then(() => {
+      const encoder = gpu.device.createCommandEncoder();
+      encoder.copyBufferToBuffer(source, range.offset, memory, 0, 4 * Math.ceil(range.bytes / 4));
+      gpu.device.queue.submit([encoder.finish()]);
+      gpu.answers.of(memory.mapAsync(GPUMapMode.READ)).then(resolve, reject);
+    });
+  });
   try {
     await Promise.race([mapping, gpu.lost]);
-    return memory.getMappedRange(0, staging.bytes).slice(0);
+    return memory.getMappedRange().slice(0, range.bytes);
   } finally {
     await mapping.catch(() => undefined);
     staging.destroy();
   }
 }
+
+/** Takes no turn: what is asked for goes before all that waits for the device. */
+export const AT_ONCE: Pick<Turns, 'then'> = { then: (action) => action() };

@@ -1,9 +1,10 @@
+import { GorpError } from '../../base/errors.ts';
 import type { Gpu } from './gpu.ts';
 import { ATTENTION_VARIANTS } from './kernels/attention.ts';
 import { MATMUL_VARIANTS } from './kernels/matmul-variants.ts';
 import { type Measuring, quickestAttention, quickestMatmul } from './quickest.ts';
 import { describeSubgroups } from './subgroups.ts';
-import { type Choices, type Measurer, readChoices, type Wanted } from './tuning.ts';
+import { type Choices, type Measurer, readChoices, type Wanted, wrongResults } from './tuning.ts';
 
 /** Where choices are kept from one start to the next, by device. */
 export interface TuningStore {
@@ -18,6 +19,8 @@ export interface TuningHost {
   store: TuningStore;
   /** Names browser or program and their version: another compiler may prefer another kernel. */
   platform: string;
+  /** Tells whoever looks into a fault what was noticed. */
+  warn?: (text: string) => void;
 }
 
 /**
@@ -33,7 +36,7 @@ export async function tuneGpu(gpu: Gpu, host: TuningHost): Promise<void> {
   const device = [vendor, architecture, description, host.platform, ...kernels].join(' | ');
   const known = readChoices(await host.store.read(device));
   if (known !== undefined) gpu.tuning.adopt(known);
-  gpu.tuning.measureWith(new BackgroundMeasurer(gpu, host.now, () => host.store.write(device, gpu.tuning.choices)));
+  gpu.tuning.measureWith(new BackgroundMeasurer(gpu, host, () => host.store.write(device, gpu.tuning.choices)));
 }
 
 // A program is taken as compiled when nothing has been compiled for so long. Milliseconds.
@@ -50,6 +53,8 @@ class BackgroundMeasurer implements Measurer {
   readonly #measuring: Measuring;
   readonly #givenUp: Promise<never>;
   #giveUp: (reason: GivenUp) => void = () => undefined;
+  /** Wrong kernels that were told of. */
+  readonly #told = new Set<string>();
   #hasEnded = false;
   #working: Promise<void> | undefined;
   /** How many wait for the end: there is no pause then. */
@@ -58,13 +63,13 @@ class BackgroundMeasurer implements Measurer {
 
   constructor(
     private readonly gpu: Gpu,
-    now: () => number,
+    private readonly host: Pick<TuningHost, 'now' | 'warn'>,
     private readonly keep: () => Promise<void>,
   ) {
     this.#givenUp = new Promise((_, reject) => (this.#giveUp = reject));
     this.#givenUp.catch(() => undefined); // heard by whoever is at work
     this.#measuring = {
-      clocks: { now, timestamps: gpu.device.features.has('timestamp-query') },
+      clocks: { now: host.now, timestamps: gpu.device.features.has('timestamp-query') },
       tooSlow: new Set(),
       givenUp: this.#givenUp,
       pause: (used) => this.#pause(used),
@@ -102,15 +107,27 @@ class BackgroundMeasurer implements Measurer {
         } catch (thrown) {
           if (thrown instanceof GivenUp) throw thrown;
           this.gpu.check();
+          if (thrown instanceof GorpError && thrown.code === 'device/wrong-results') this.gpu.fail(thrown);
           tuning.giveUp(wanted); // there is no room for it, or the like: the safe kernel does
           continue;
+        } finally {
+          this.#tellOfWrong();
         }
         await this.keep();
+        if (tuning.wrongSafe !== undefined) this.gpu.fail(wrongResults(tuning.wrongSafe));
       }
     } catch {
       this.#hasEnded = true; // stopped, nothing can be kept, or there is no device any more, which others tell
     } finally {
       this.#working = undefined;
+    }
+  }
+
+  #tellOfWrong(): void {
+    for (const kernel of this.gpu.tuning.wrong) {
+      if (this.#told.has(kernel)) continue;
+      this.#told.add(kernel);
+      this.host.warn?.(`The graphics driver compiles the kernel ${kernel} wrongly: it is left out.`);
     }
   }
 
@@ -128,7 +145,7 @@ class BackgroundMeasurer implements Measurer {
       await Promise.race([pipelines.idle(), this.#givenUp]);
       await this.#pause(QUIET);
     }
-    await Promise.race([device.queue.onSubmittedWorkDone(), this.#givenUp, this.gpu.lost]);
+    await Promise.race([this.gpu.answers.of(device.queue.onSubmittedWorkDone()), this.#givenUp, this.gpu.lost]);
   }
 
   async #pause(milliseconds: number): Promise<void> {

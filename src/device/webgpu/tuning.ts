@@ -1,3 +1,4 @@
+import { GorpError } from '../../base/errors.ts';
 import { ATTENTION_VARIANTS, type AttentionVariant, SAFE_ATTENTION } from './kernels/attention.ts';
 import type { MatmulShape } from '../matmul-shape.ts';
 import {
@@ -52,6 +53,8 @@ export class Tuning {
   readonly #switching = new Set<Promise<void>>();
   /** Classes that could not be measured. */
   readonly #givenUp = new Set<string>();
+  readonly #wrong = new Set<string>();
+  #wrongSafe: string | undefined;
   /** Whether the run allows operands of products to be rounded to 16-bit floats; the device must have `shader-f16`. */
   halves = false;
   #version = 0;
@@ -107,6 +110,22 @@ export class Tuning {
     const name = wanted.of === 'attention' ? wanted.of : wanted.shapeClass;
     this.#wanted.delete(name);
     this.#givenUp.add(name);
+  }
+
+  /** Notes a kernel that gives wrong results on this device. @param isSafe whether programs have begun with it. */
+  leaveOut(kernel: string, isSafe: boolean): void {
+    this.#wrong.add(kernel);
+    if (isSafe) this.#wrongSafe ??= kernel;
+  }
+
+  /** A kernel that programs have begun with, and that gave wrong results: what was computed cannot be used. */
+  get wrongSafe(): string | undefined {
+    return this.#wrongSafe;
+  }
+
+  /** Kernels that gave wrong results: the driver compiles them wrongly. */
+  get wrong(): readonly string[] {
+    return [...this.#wrong];
   }
 
   /** Counts the changes of what is chosen. */
@@ -172,6 +191,14 @@ export class Tuning {
     };
   }
 }
+
+/** What a run ends with where kernels that it has computed with are wrong. */
+export const wrongResults = (kernels: string): GorpError =>
+  new GorpError(
+    'device/wrong-results',
+    `The graphics driver compiles kernels wrongly, which gave wrong results: ${kernels}.`,
+    'Start again: other kernels are used then. If it happens again, update the driver or the browser, or train on the CPU.',
+  );
 
 /** Choices from outside, if they are such as this version makes. */
 export function readChoices(value: unknown): Choices | undefined {

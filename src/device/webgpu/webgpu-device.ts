@@ -5,16 +5,26 @@ import type { Dispatch } from '../kernel.ts';
 import type { Planner } from '../planner.ts';
 import { type Gpu, openAdapter } from './gpu.ts';
 import { GpuPlanner } from './planner.ts';
-import { GpuProgram, submit } from './program.ts';
+import { GpuProgram } from './program.ts';
 import { readBytes } from './readback.ts';
+import { type PaceOptions, Submitter } from './submitter.ts';
 import { tuneGpu, type TuningHost } from './tune.ts';
 
-/** The device of a graphics adapter: WGSL kernels, chosen by measurement. */
+// Bytes that are written at once: larger pieces are held twice or three times on their way, by page, transfer and driver.
+const PIECE = 2 ** 24;
+
+/** The device of a graphics adapter: WGSL kernels, chosen by measurement, submitted in slices. */
 export class WebGpuDevice implements Device {
   readonly planner: Planner;
+  readonly #submitter: Submitter;
 
-  constructor(readonly gpu: Gpu) {
+  constructor(
+    readonly gpu: Gpu,
+    options: Partial<PaceOptions> = {},
+  ) {
+    const { now = () => performance.now(), share = 1 } = options;
     this.planner = new GpuPlanner(gpu.tuning);
+    this.#submitter = new Submitter(gpu.device, gpu.answers, gpu.lost, { now, share });
   }
 
   get facts(): DeviceFacts {
@@ -35,13 +45,24 @@ export class WebGpuDevice implements Device {
   }
 
   write(buffer: OwnedBuffer, offset: number, values: Values): void {
-    this.gpu.device.queue.writeBuffer(this.gpu.buffers.memoryOf(buffer), offset, values);
+    const { device, buffers, turns } = this.gpu;
+    const memory = buffers.memoryOf(buffer);
+    const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+    const held = turns.isBusy ? bytes.slice() : bytes;
+    turns.then(() => {
+      for (let at = 0; at < held.length; at += PIECE) {
+        device.queue.writeBuffer(memory, offset + at, held, at, Math.min(PIECE, held.length - at));
+      }
+    });
   }
 
   clear(buffer: OwnedBuffer): void {
-    const encoder = this.gpu.device.createCommandEncoder();
-    encoder.clearBuffer(this.gpu.buffers.memoryOf(buffer));
-    this.gpu.device.queue.submit([encoder.finish()]);
+    const memory = this.gpu.buffers.memoryOf(buffer);
+    this.gpu.turns.then(() => {
+      const encoder = this.gpu.device.createCommandEncoder();
+      encoder.clearBuffer(memory);
+      this.gpu.device.queue.submit([encoder.finish()]);
+    });
   }
 
   async record(name: string, plan: () => readonly Dispatch[]): Promise<Program> {
@@ -51,12 +72,14 @@ export class WebGpuDevice implements Device {
   }
 
   run(programs: readonly Program[], copies: readonly Copy[] = []): Promise<void> {
-    submit(
-      this.gpu,
-      programs.map((program) => this.programOf(program)),
-      copies,
-    );
-    return Promise.resolve();
+    const { buffers, turns } = this.gpu;
+    const calls = programs.flatMap((program) => this.programOf(program).calls);
+    const memory = copies.map(({ from, to, ...copy }) => ({
+      ...copy,
+      from: buffers.memoryOf(from),
+      to: buffers.memoryOf(to),
+    }));
+    return turns.follow(() => this.#submitter.submit(calls, memory));
   }
 
   /**
@@ -102,11 +125,16 @@ export class WebGpuDevice implements Device {
   }
 }
 
-/** Opens an adapter whose kernels are chosen by measurement. @throws GorpError `gpu/no-device`. */
-export async function openWebGpu(adapter: GPUAdapter, tuning: TuningHost): Promise<WebGpuDevice> {
+/**
+ * Opens an adapter whose kernels are chosen by measurement.
+ *
+ * @param share of the time that it may be kept busy.
+ * @throws GorpError `gpu/no-device`.
+ */
+export async function openWebGpu(adapter: GPUAdapter, tuning: TuningHost, share = 1): Promise<WebGpuDevice> {
   const gpu = await openAdapter(adapter);
   await tuneGpu(gpu, tuning);
-  return new WebGpuDevice(gpu);
+  return new WebGpuDevice(gpu, { now: tuning.now, share });
 }
 
 /**

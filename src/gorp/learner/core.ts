@@ -8,7 +8,7 @@ import { Parameters, type ReadParameter } from '../../models/parameters.ts';
 import type { FullRankGroup } from '../full-rank-group.ts';
 import { Meters } from '../health.ts';
 import type { LoraGroup } from '../lora-group.ts';
-import type { TargetModules } from '../method-groups.ts';
+import type { TargetModules } from '../../models/targets.ts';
 import { type MethodPlan, type MethodState, NO_STATE } from '../method-plan.ts';
 import { createGroups, type TrainedGroups } from '../trained-groups.ts';
 import type { TrainedParts } from '../trained-layers.ts';

@@ -26,6 +26,8 @@ describe.each(TEST_DEVICES)('on $name', ({ acquire }) => {
       d: number;
       causal?: boolean;
       bias?: boolean | 'shared';
+      offset?: number;
+      window?: number;
     }
     const cases: Case[] = [
       { B: 1, Sq: 1, Sk: 1, H: 1, d: 1 },
@@ -35,9 +37,16 @@ describe.each(TEST_DEVICES)('on $name', ({ acquire }) => {
       { B: 2, Sq: 6, Sk: 6, H: 4, Hk: 2, d: 4, causal: true },
       { B: 6, Bk: 2, Sq: 2, Sk: 9, H: 2, d: 8, bias: true },
       { B: 2, Sq: 18, Sk: 18, H: 4, Hk: 2, d: 4, bias: 'shared', causal: true },
+      // A window: of one place, shorter than the text, as long, longer, and over keys that lie before the queries.
+      { B: 1, Sq: 7, Sk: 7, H: 1, d: 3, causal: true, window: 1 },
+      { B: 2, Sq: 33, Sk: 33, H: 4, Hk: 2, d: 8, causal: true, window: 5 },
+      { B: 1, Sq: 17, Sk: 17, H: 2, d: 5, causal: true, window: 17, bias: true },
+      { B: 1, Sq: 6, Sk: 6, H: 2, d: 4, causal: true, window: 100 },
+      { B: 4, Bk: 2, Sq: 5, Sk: 11, H: 2, d: 4, offset: 11, window: 7 },
+      { B: 2, Sq: 5, Sk: 3, H: 2, d: 6, offset: 3, window: 2 },
     ];
     test.each(cases)('%o', async (c) => {
-      const { B, Bk = B, Sq, Sk, H, Hk = H, d, causal = false, bias = false } = c;
+      const { B, Bk = B, Sq, Sk, H, Hk = H, d, causal = false, bias = false, offset, window } = c;
       // The last keys of every row are hidden, and every key of the last row.
       const mask = Array.from({ length: Bk * Sk }, (_, n) =>
         n % Sk < Sk - Math.floor(Sk / 4) && (Bk === 1 || n < (Bk - 1) * Sk) ? 1 : 0,
@@ -61,6 +70,8 @@ describe.each(TEST_DEVICES)('on $name', ({ acquire }) => {
             keyHeads: Hk,
             scale: 0.7,
             causal,
+            offset,
+            window,
           }),
         }),
       ).withGradients('o');
@@ -75,7 +86,7 @@ describe.each(TEST_DEVICES)('on $name', ({ acquire }) => {
       tuning.attention = SAFE_ATTENTION;
     });
 
-    test('with a position, as in generation', async () => {
+    test.each([null, 2, 4])('with a position, as in generation, and a window of %s', async (window) => {
       const position = { shape: [1], dtype: 'u32' as const, values: [2] };
       await new GraphUnderTest(
         {
@@ -95,6 +106,8 @@ describe.each(TEST_DEVICES)('on $name', ({ acquire }) => {
             keyHeads: 2,
             scale: 1,
             causal: true,
+            offset: 1,
+            window,
             position: input('position'),
           }),
         }),

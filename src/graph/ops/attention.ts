@@ -1,6 +1,9 @@
+import deltaTemplate from '../../../shaders/attention-delta.wgsl?raw';
 import type { AttentionForm, AttentionShape, AttentionSizes } from '../../device/attention-shape.ts';
+import { flatWorkgroups, u32 } from '../../device/kernel.ts';
 import { planSumOfParts } from '../../device/reduce-splits.ts';
 import type { Planner } from '../../device/planner.ts';
+import { fillTemplate } from '../../device/template.ts';
 import type { Graph, KernelCall, Numbers } from '../graph.ts';
 import type { Tensor } from '../tensor.ts';
 
@@ -19,9 +22,13 @@ export interface AttentionInputs {
   keyHeads: number;
   /** Factor of q·k: 1 for T5, 1/√d for LLaMA. */
   scale: number;
-  /** Key j only for queries i >= j (counted from `position` when given). */
+  /** Key j only for queries whose place among the keys is j or later. */
   causal: boolean;
-  /** u32 [1]: index of the first query among the keys, for generation. */
+  /** Place of the first query among the keys, 0 when left out; `position` is added to it. */
+  offset?: number | undefined;
+  /** Places that a query sees, its own among them: sliding attention. Without a limit when left out or null. */
+  window?: number | null | undefined;
+  /** u32 [1]: added to the places of queries, for generation; gradients have none. */
   position?: Tensor | undefined;
 }
 
@@ -41,8 +48,17 @@ function attentionCall(
   planner: Planner,
   scores = false,
 ): KernelCall {
-  const { position, scale, causal } = at;
-  const shape = { ...sizesOf(at), scale, causal, bias: biasOf(at), position: position !== undefined, scores };
+  const { position, scale, causal, offset = 0, window = null } = at;
+  const shape = {
+    ...sizesOf(at),
+    scale,
+    causal,
+    offset,
+    window,
+    bias: biasOf(at),
+    position: position !== undefined,
+    scores,
+  };
   return { ...planner.attention(form, shape), tensors };
 }
 
@@ -55,13 +71,16 @@ function biasOf({ bias, heads }: AttentionInputs): AttentionShape['bias'] {
 function* pairs(at: AttentionInputs, mask: Numbers, position: number) {
   const { B, Sq, Bk, Sk, H, Hk, d } = sizesOf(at);
   const isShared = biasOf(at) === 'shared';
+  const { causal, offset = 0 } = at;
+  const window = at.window ?? Infinity;
   for (let b = 0; b < B; b++) {
     const bk = Math.floor(b / (B / Bk));
     for (let h = 0; h < H; h++) {
       const hk = Math.floor(h / (H / Hk));
       for (let i = 0; i < Sq; i++) {
         for (let j = 0; j < Sk; j++) {
-          if (mask[bk * Sk + j] === 0 || (at.causal && j > i + position)) continue;
+          const place = i + offset + position;
+          if (mask[bk * Sk + j] === 0 || (causal && j > place) || j <= place - window) continue;
           yield {
             at: (b * H + h) * Sq + i,
             row: ((b * Sq + i) * H + h) * d,
@@ -120,10 +139,9 @@ export function attentionParts(g: Graph, at: AttentionInputs): { o: Tensor; lse:
     twin: (value) => forwardTwin(at, value, value(lse), value(o)),
     gradient: ([dout], [wantsQ, wantsK, wantsV, , wantsBias]) => {
       if (dout === undefined) return [];
-      const back = g.intermediate('log-sum-exp and delta', [B, H, Sq, 2]);
-      const dq = recordQueryGradient(g, at, { lse, o, dout, back });
-      let [dk, dv, dbias]: (Tensor | undefined)[] = [];
-      if (wantsK || wantsV || wantsBias) [dk, dv, dbias] = recordKeyGradient(g, at, { dout, back }, wantsBias);
+      const saved = { dout, back: recordDelta(g, at, { lse, o, dout }) };
+      const [dq, dbias] = wantsQ || wantsBias ? recordQueryGradient(g, at, saved, wantsBias) : [];
+      const [dk, dv] = wantsK || wantsV ? recordKeyGradient(g, at, saved) : [];
       return [wantsQ ? dq : undefined, wantsK ? dk : undefined, wantsV ? dv : undefined, undefined, dbias];
     },
   });
@@ -134,7 +152,7 @@ export function attentionParts(g: Graph, at: AttentionInputs): { o: Tensor; lse:
 function backOfPair(
   at: AttentionInputs,
   value: (t: Tensor) => Numbers,
-  saved: { dout: Tensor; back: Tensor },
+  saved: Saved,
 ): (p: { at: number; row: number; key: number; bias: number }) => [weight: number, ds: number] {
   const { d } = sizesOf(at);
   const [q, k, v, dout, back] = [at.q, at.k, at.v, saved.dout, saved.back].map(value);
@@ -146,79 +164,120 @@ function backOfPair(
   };
 }
 
-/** @returns dq. Leaves lse and delta of every query in `back`. */
+/** @returns what the gradients read of every query and key: lse and delta [B, H, Sq, 2], then the mask [Bk, Sk]. */
+function recordDelta(g: Graph, at: AttentionInputs, { lse, o, dout }: Record<'lse' | 'o' | 'dout', Tensor>): Tensor {
+  const { B, Sq, Bk, Sk, H, d } = sizesOf(at);
+  const [queries, keys] = [B * H * Sq, Bk * Sk];
+  // An even number: it is read in pairs.
+  const back = g.intermediate('log-sum-exp, delta and mask', [2 * queries + keys + (keys % 2)]);
+  const vec = d % 4 === 0;
+  const wgsl = (): string =>
+    fillTemplate(deltaTemplate, {
+      ...{ T: vec ? 'vec4f' : 'f32', DOT: vec ? 'dot' : 'product' },
+      ...{ SCALAR: !vec, LANES: vec ? 4 : 1 },
+    });
+  return g.record({
+    name: 'attention delta',
+    inputs: [lse, dout, o, at.mask],
+    outputs: [back],
+    calls: () => [
+      {
+        kernel: { name: `attention/delta${vec ? '' : '-scalar'}`, wgsl, wasm: { entry: 'attentionDelta' } },
+        params: [H, Sq, d, queries, keys].map(u32),
+        tensors: [lse, dout, o, at.mask, back],
+        workgroups: flatWorkgroups(queries + keys, 64),
+        units: B * H + 1,
+        cost: 2 * queries * d + keys,
+      },
+    ],
+    twin: (value) => {
+      const [lses, os, douts, mask, backs] = [lse, o, dout, at.mask, back].map(value);
+      for (let query = 0; query < queries; query++) {
+        const [bh, i] = [Math.floor(query / Sq), query % Sq];
+        const row = ((Math.floor(bh / H) * Sq + i) * H + (bh % H)) * d;
+        backs[2 * query] = lses[query];
+        backs[2 * query + 1] = dot(douts, row, os, row, d);
+      }
+      for (let key = 0; key < keys; key++) backs[2 * queries + key] = mask[key];
+    },
+  });
+}
+
+/** What the gradients are computed from. */
+interface Saved {
+  readonly dout: Tensor;
+  /** As {@link recordDelta} makes it. */
+  readonly back: Tensor;
+}
+
+/** @returns dq, and where it is wanted the gradient of the bias: that of the scores, summed over batches. */
 function recordQueryGradient(
   g: Graph,
   at: AttentionInputs,
-  t: { lse: Tensor; o: Tensor; dout: Tensor; back: Tensor },
-): Tensor {
-  const { d, B, Sq, H } = sizesOf(at);
-  const dq = g.intermediate('d q', at.q.shape);
-  const bias = at.bias ? [at.bias] : [];
-  g.record({
-    name: 'attention query gradient',
-    inputs: [at.q, at.k, at.v, at.mask, t.lse, t.dout, t.o, ...bias],
-    outputs: [dq, t.back],
-    calls: (planner) => [
-      attentionCall('GRAD_Q', at, [at.q, at.k, at.v, at.mask, t.lse, t.dout, t.o, t.back, dq, ...bias], planner),
-    ],
-    twin: (value) => {
-      const [o, dout, lse, back, dqs, k] = [t.o, t.dout, t.lse, t.back, dq, at.k].map(value);
-      dqs.fill(0);
-      for (let b = 0; b < B; b++)
-        for (let h = 0; h < H; h++)
-          for (let i = 0; i < Sq; i++) {
-            const row = ((b * Sq + i) * H + h) * d;
-            const query = (b * H + h) * Sq + i;
-            back[2 * query] = lse[query];
-            back[2 * query + 1] = dot(dout, row, o, row, d);
-          }
-      const pair = backOfPair(at, value, t);
-      for (const p of pairs(at, value(at.mask), 0)) {
-        const [, ds] = pair(p);
-        for (let e = 0; e < d; e++) dqs[p.row + e] += at.scale * ds * k[p.key + e];
-      }
-    },
-  });
-  return dq;
-}
-
-/** @returns dk, dv, and where it is wanted the gradient of the bias: that of the scores, summed over batches. */
-function recordKeyGradient(
-  g: Graph,
-  at: AttentionInputs,
-  t: { dout: Tensor; back: Tensor },
+  t: Saved,
   wantsBias: boolean,
-): [dk: Tensor, dv: Tensor, dbias: Tensor | undefined] {
+): [dq: Tensor, dbias: Tensor | undefined] {
   const { d, B, H, Sq, Sk } = sizesOf(at);
-  const dk = g.intermediate('d k', at.k.shape);
-  const dv = g.intermediate('d v', at.v.shape);
+  const dq = g.intermediate('d q', at.q.shape);
   const ds = at.bias && wantsBias ? g.intermediate('d scores', [B, H, Sq, Sk]) : undefined;
   const bias = at.bias ? [at.bias] : [];
   const scores = ds ? [ds] : [];
   g.record({
-    name: 'attention key gradient',
-    inputs: [at.q, at.k, at.v, at.mask, t.dout, t.back, ...bias],
-    outputs: [dk, dv, ...scores],
+    name: 'attention query gradient',
+    inputs: [at.q, at.k, at.v, t.back, t.dout, ...bias],
+    outputs: [dq, ...scores],
     calls: (planner) => {
-      const tensors = [at.q, at.k, at.v, at.mask, t.back, t.dout, dk, dv, ...bias, ...scores];
-      return [attentionCall('GRAD_KV', at, tensors, planner, ds !== undefined)];
+      const tensors = [at.q, at.k, at.v, t.back, t.dout, dq, ...bias, ...scores];
+      return [attentionCall('GRAD_Q', at, tensors, planner, ds !== undefined)];
+    },
+    twin: (value) => {
+      const [dqs, k] = [dq, at.k].map(value);
+      for (const tensor of [dq, ...scores]) value(tensor).fill(0);
+      const pair = backOfPair(at, value, t);
+      for (const p of pairs(at, maskOf(at, value(t.back)), 0)) {
+        const [, dscore] = pair(p);
+        for (let e = 0; e < d; e++) dqs[p.row + e] += at.scale * dscore * k[p.key + e];
+        if (ds) value(ds)[p.at * Sk + (p.bias % Sk)] = dscore;
+      }
+    },
+  });
+  return [dq, ds && sumOverBatch(g, ds)];
+}
+
+/** The mask that lies behind what {@link recordDelta} says of queries. */
+const maskOf = (at: AttentionInputs, back: Numbers): Numbers => {
+  const { B, H, Sq } = sizesOf(at);
+  return back.subarray(2 * B * H * Sq);
+};
+
+/** @returns dk and dv. */
+function recordKeyGradient(g: Graph, at: AttentionInputs, t: Saved): [dk: Tensor, dv: Tensor] {
+  const { d } = sizesOf(at);
+  const dk = g.intermediate('d k', at.k.shape);
+  const dv = g.intermediate('d v', at.v.shape);
+  const bias = at.bias ? [at.bias] : [];
+  g.record({
+    name: 'attention key gradient',
+    inputs: [at.q, at.k, at.v, t.back, t.dout, ...bias],
+    outputs: [dk, dv],
+    calls: (planner) => {
+      const tensors = [at.q, at.k, at.v, t.back, t.dout, dk, dv, ...bias];
+      return [attentionCall('GRAD_KV', at, tensors, planner)];
     },
     twin: (value) => {
       const [q, dout, dks, dvs] = [at.q, t.dout, dk, dv].map(value);
-      for (const tensor of [dk, dv, ...scores]) value(tensor).fill(0);
+      for (const tensor of [dk, dv]) value(tensor).fill(0);
       const pair = backOfPair(at, value, t);
-      for (const p of pairs(at, value(at.mask), 0)) {
+      for (const p of pairs(at, maskOf(at, value(t.back)), 0)) {
         const [weight, dscore] = pair(p);
         for (let e = 0; e < d; e++) {
           dks[p.key + e] += at.scale * dscore * q[p.row + e];
           dvs[p.key + e] += weight * dout[p.row + e];
         }
-        if (ds) value(ds)[p.at * Sk + (p.bias % Sk)] = dscore;
       }
     },
   });
-  return [dk, dv, ds && sumOverBatch(g, ds)];
+  return [dk, dv];
 }
 
 /** Σ_b of the gradients of scores [B, H, Sq, Sk]: that of a bias [H, Sq, Sk]. */

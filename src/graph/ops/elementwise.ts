@@ -2,6 +2,7 @@ import activationTemplate from '../../../shaders/activation.wgsl?raw';
 import arithmeticTemplate from '../../../shaders/arithmetic.wgsl?raw';
 import dropoutTemplate from '../../../shaders/dropout.wgsl?raw';
 import { f32, flatWorkgroups, u32 } from '../../device/kernel.ts';
+import { planSumOfParts } from '../../device/reduce-splits.ts';
 import { fillTemplate } from '../../device/template.ts';
 import { ELEMENTS_PER_UNIT, elementUnits } from '../../device/units.ts';
 import type { Graph, KernelCall } from '../graph.ts';
@@ -158,7 +159,14 @@ export function dropout(g: Graph, x: Tensor, step: Tensor, salt: number, rate: n
   });
 }
 
-const ARITHMETIC_ENTRIES = { ROWS: 'scaleRows', BINARY: 'addScaled', IN_PLACE: 'addScaledInto', SIGN: 'sign' } as const;
+const ARITHMETIC_ENTRIES = {
+  ROWS: 'scaleRows',
+  COLUMNS: 'addToRows',
+  SCALE: 'scaled',
+  BINARY: 'addScaled',
+  IN_PLACE: 'addScaledInto',
+  SIGN: 'sign',
+} as const;
 
 function arithmeticCall(
   form: keyof typeof ARITHMETIC_ENTRIES,
@@ -170,38 +178,84 @@ function arithmeticCall(
   // In place, both have one layout: the gaps of a stack go along.
   const size = form === 'IN_PLACE' ? a.elements : sizeOf(a.shape);
   const columns = a.shape.at(-1) ?? 1;
+  const byRow = form === 'ROWS' || form === 'COLUMNS';
   return {
     kernel: {
       name: `arithmetic/${form.toLowerCase()}`,
       wgsl: () =>
         fillTemplate(arithmeticTemplate, {
           ROWS: form === 'ROWS',
+          COLUMNS: form === 'COLUMNS',
+          SCALE: form === 'SCALE',
           BINARY: form === 'BINARY',
           IN_PLACE: form === 'IN_PLACE',
           SIGN: form === 'SIGN',
-          UNARY: form === 'IN_PLACE' || form === 'SIGN',
+          UNARY: form === 'IN_PLACE' || form === 'SIGN' || form === 'SCALE',
         }),
-      wasm: { entry: ARITHMETIC_ENTRIES[form], constants: form === 'ROWS' ? [] : [ELEMENTS_PER_UNIT] },
+      wasm: { entry: ARITHMETIC_ENTRIES[form], constants: byRow ? [] : [ELEMENTS_PER_UNIT] },
     },
     params: [u32(size), u32(columns), f32(alpha), f32(beta)],
     tensors,
     workgroups: flatWorkgroups(size, 64),
-    units: form === 'ROWS' ? size / columns : elementUnits(size),
+    units: byRow ? size / columns : elementUnits(size),
     cost: size * 12,
   };
 }
 
-/** alpha a + beta b, elementwise. */
+/** alpha a + beta b, elementwise. Its name says nothing of a and b: sums of sums would have names of any length. */
 export function add(g: Graph, a: Tensor, b: Tensor, alpha = 1, beta = 1): Tensor {
-  const y = g.intermediate(`${a.name}+${b.name}`, a.shape);
-  const scaled = (dy: Tensor, factor: number): Tensor => (factor === 1 ? dy : add(g, dy, dy, factor, 0));
+  const y = g.intermediate('sum', a.shape);
   return g.record({
     name: 'add',
     inputs: [a, b],
     outputs: [y],
     calls: () => [arithmeticCall('BINARY', alpha, beta, [a, b, y])],
     twin: (value) => value(a).forEach((v, i) => (value(y)[i] = alpha * v + beta * value(b)[i])),
-    gradient: ([dy]) => [dy && scaled(dy, alpha), dy && scaled(dy, beta)],
+    gradient: ([dy]) => [dy && scale(g, dy, alpha), dy && scale(g, dy, beta)],
+  });
+}
+
+/** factor · x, elementwise; x itself where the factor is 1. */
+export function scale(g: Graph, x: Tensor, factor: number): Tensor {
+  if (factor === 1) return x;
+  const y = g.intermediate('scaled', x.shape);
+  return g.record({
+    name: 'scale',
+    inputs: [x],
+    outputs: [y],
+    calls: () => [arithmeticCall('SCALE', factor, 0, [x, y])],
+    twin: (value) => value(x).forEach((v, i) => (value(y)[i] = factor * v)),
+    gradient: ([dy]) => [dy && scale(g, dy, factor)],
+  });
+}
+
+/** x [..., columns] + bias [columns]: the bias of a linear layer. */
+export function addBias(g: Graph, x: Tensor, bias: Tensor): Tensor {
+  const [columns] = bias.shape;
+  const y = g.intermediate('with bias', x.shape);
+  return g.record({
+    name: 'add bias',
+    inputs: [x, bias],
+    outputs: [y],
+    calls: () => [arithmeticCall('COLUMNS', 1, 1, [x, bias, y])],
+    twin: (value) => value(x).forEach((v, i) => (value(y)[i] = v + value(bias)[i % columns])),
+    gradient: ([dy], [, wantsBias]) => [dy, dy && wantsBias ? sumOfRows(g, dy, bias) : undefined],
+  });
+}
+
+/** Σ over the rows of dy [..., columns]: the gradient of a bias [columns]. */
+function sumOfRows(g: Graph, dy: Tensor, bias: Tensor): Tensor {
+  const [columns] = bias.shape;
+  const sums = g.intermediate(`d ${bias.name}`, bias.shape);
+  return g.record({
+    name: 'sum of rows',
+    inputs: [dy],
+    outputs: [sums],
+    calls: () => [{ ...planSumOfParts(sizeOf(dy.shape) / columns, columns), tensors: [dy, sums] }],
+    twin: (value) => {
+      value(sums).fill(0);
+      value(dy).forEach((v, i) => (value(sums)[i % columns] += v));
+    },
   });
 }
 

@@ -10,8 +10,8 @@ const COLUMNS = 64;
 
 const ENTRIES = { FORWARD: 'rmsNorm', GRAD_X: 'rmsNormGradient', GRAD_W: 'rmsNormWeightGradient' } as const;
 
-function normCall(form: keyof typeof ENTRIES, addend: boolean, x: Tensor, eps: number, rest: Tensor[]): KernelCall {
-  const columns = x.shape.at(-1) ?? 1;
+function normCall(form: keyof typeof ENTRIES, at: Norm, rest: Tensor[], addend = false): KernelCall {
+  const { x, columns, eps, offset } = at;
   const rows = sizeOf(x.shape) / columns;
   const [threads, size] = form === 'GRAD_W' ? [columns, COLUMNS] : [rows, ROWS];
   return {
@@ -27,7 +27,7 @@ function normCall(form: keyof typeof ENTRIES, addend: boolean, x: Tensor, eps: n
         }),
       wasm: { entry: ENTRIES[form], constants: form === 'GRAD_X' ? [addend ? 1 : 0] : [] },
     },
-    params: [u32(rows), u32(columns), f32(eps)],
+    params: [u32(rows), u32(columns), f32(eps), f32(offset)],
     tensors: [x, ...rest],
     workgroups: flatWorkgroups(threads, size),
     units: form === 'GRAD_W' ? 1 : rows, // every column of the weight needs the scales of all rows
@@ -36,39 +36,51 @@ function normCall(form: keyof typeof ENTRIES, addend: boolean, x: Tensor, eps: n
 }
 
 /** 1 / sqrt(mean(x²) + eps) of one row. */
-function inverseRms(x: Numbers, row: number, columns: number, eps: number): number {
+function inverseRms(x: Numbers, row: number, { columns, eps }: Norm): number {
   let sum = 0;
   for (let c = 0; c < columns; c++) sum += x[row * columns + c] ** 2;
   return 1 / Math.sqrt(sum / columns + eps);
 }
 
-/** RMS norm over the last dimension (T5LayerNorm, LlamaRMSNorm): no mean, no bias, eps inside the root. */
-export function rmsNorm(g: Graph, x: Tensor, weight: Tensor, eps: number): Tensor {
-  const columns = x.shape.at(-1) ?? 1;
-  const y = g.intermediate(`norm(${x.name})`, x.shape);
+/** A norm of rows of `columns` values each. */
+interface Norm {
+  readonly x: Tensor;
+  readonly weight: Tensor;
+  readonly columns: number;
+  readonly eps: number;
+  readonly offset: number;
+}
+
+/**
+ * RMS norm (T5LayerNorm, LlamaRMSNorm): no mean, no bias, eps inside the root. Rows are as long as the weight: of
+ * [B, S, heads · d] and a weight [d], every head is normed on its own.
+ *
+ * @param offset added to the weight: 1 for Gemma3RMSNorm.
+ */
+export function rmsNorm(g: Graph, x: Tensor, weight: Tensor, eps: number, offset = 0): Tensor {
+  const columns = weight.shape[0];
+  const at: Norm = { x, weight, columns, eps, offset };
+  const y = g.intermediate('norm', x.shape);
   return g.record({
     name: 'rms norm',
     inputs: [x, weight],
     outputs: [y],
-    calls: () => [normCall('FORWARD', false, x, eps, [weight, y])],
+    calls: () => [normCall('FORWARD', at, [weight, y])],
     twin: (value) => {
       for (let i = 0; i < value(x).length; i++) {
-        const s = inverseRms(value(x), Math.floor(i / columns), columns, eps);
-        value(y)[i] = value(x)[i] * s * value(weight)[i % columns];
+        const s = inverseRms(value(x), Math.floor(i / columns), at);
+        value(y)[i] = value(x)[i] * s * (offset + value(weight)[i % columns]);
       }
     },
     gradient: ([dy], [wantsX, wantsWeight]) =>
       dy === undefined
         ? []
-        : [
-            wantsX ? normGradient(g, x, weight, dy, eps) : undefined,
-            wantsWeight ? normWeightGradient(g, x, weight, dy, eps) : undefined,
-          ],
+        : [wantsX ? normGradient(g, at, dy) : undefined, wantsWeight ? normWeightGradient(g, at, dy) : undefined],
   });
 }
 
-function normGradient(g: Graph, x: Tensor, weight: Tensor, dy: Tensor, eps: number): Tensor {
-  const columns = x.shape.at(-1) ?? 1;
+function normGradient(g: Graph, at: Norm, dy: Tensor): Tensor {
+  const { x, weight, columns, offset } = at;
   const dx = g.intermediate(`d ${x.name}`, x.shape);
   const inputs = [x, weight, dy];
   let addend: Tensor | undefined;
@@ -76,17 +88,17 @@ function normGradient(g: Graph, x: Tensor, weight: Tensor, dy: Tensor, eps: numb
     name: 'rms norm gradient',
     inputs,
     outputs: [dx],
-    calls: () => [normCall('GRAD_X', addend !== undefined, x, eps, [weight, dy, dx, ...(addend ? [addend] : [])])],
+    calls: () => [normCall('GRAD_X', at, [weight, dy, dx, ...(addend ? [addend] : [])], addend !== undefined)],
     twin: (value) => {
       const [xs, ws, dys] = [value(x), value(weight), value(dy)];
       for (let row = 0; row * columns < xs.length; row++) {
-        const s = inverseRms(xs, row, columns, eps);
+        const s = inverseRms(xs, row, at);
         let inner = 0;
-        for (let c = 0; c < columns; c++) inner += ws[c] * dys[row * columns + c] * xs[row * columns + c];
+        for (let c = 0; c < columns; c++) inner += (offset + ws[c]) * dys[row * columns + c] * xs[row * columns + c];
         for (let c = 0; c < columns; c++) {
-          const at = row * columns + c;
-          const own = s * ws[c] * dys[at] - (xs[at] * inner * s ** 3) / columns;
-          value(dx)[at] = own + (addend ? value(addend)[at] : 0);
+          const i = row * columns + c;
+          const own = s * (offset + ws[c]) * dys[i] - (xs[i] * inner * s ** 3) / columns;
+          value(dx)[i] = own + (addend ? value(addend)[i] : 0);
         }
       }
     },
@@ -99,18 +111,18 @@ function normGradient(g: Graph, x: Tensor, weight: Tensor, dy: Tensor, eps: numb
   });
 }
 
-function normWeightGradient(g: Graph, x: Tensor, weight: Tensor, dy: Tensor, eps: number): Tensor {
-  const columns = x.shape.at(-1) ?? 1;
+function normWeightGradient(g: Graph, at: Norm, dy: Tensor): Tensor {
+  const { x, weight, columns } = at;
   const dw = g.intermediate(`d ${weight.name}`, weight.shape);
   return g.record({
     name: 'rms norm weight gradient',
     inputs: [x, dy],
     outputs: [dw],
-    calls: () => [normCall('GRAD_W', false, x, eps, [dy, dw])],
+    calls: () => [normCall('GRAD_W', at, [dy, dw])],
     twin: (value) => {
       value(dw).fill(0);
       for (let i = 0; i < value(x).length; i++) {
-        const s = inverseRms(value(x), Math.floor(i / columns), columns, eps);
+        const s = inverseRms(value(x), Math.floor(i / columns), at);
         value(dw)[i % columns] += value(dy)[i] * value(x)[i] * s;
       }
     },

@@ -3,7 +3,7 @@ import type { Device } from '../../device/device.ts';
 import { F32 } from '../../testing/compare.ts';
 import { TEST_DEVICES } from '../../testing/devices.ts';
 import { GraphUnderTest, integers, noise, PACKINGS, type TestInput, weight } from '../../testing/graphs.ts';
-import { activation, add, dropout, gatedActivation, scaleRows } from './elementwise.ts';
+import { activation, add, addBias, dropout, gatedActivation, scale, scaleRows } from './elementwise.ts';
 import { embedding } from './embedding.ts';
 import { lastTokens } from './last-tokens.ts';
 import { rmsNorm } from './norm.ts';
@@ -64,6 +64,22 @@ describe.each(TEST_DEVICES)('on $name', ({ acquire }) => {
     });
   });
 
+  describe('bias and factor of a linear layer', () => {
+    test.each([
+      [1, 1],
+      [7, 5],
+      [33, 17],
+      [0, 3],
+      [65, 128],
+    ])('%i rows of %i', async (rows, columns) => {
+      const t = new GraphUnderTest({ x: weight([rows, columns]), b: weight([columns]) }, (g, input) => ({
+        y: scale(g, addBias(g, input('x'), input('b')), 1.5),
+      })).withGradients('y');
+      t.checkFiniteDifferences(1e-6);
+      await t.checkDevice(device, F32);
+    });
+  });
+
   describe('rms norm', () => {
     test.each([
       [1, 1],
@@ -75,6 +91,18 @@ describe.each(TEST_DEVICES)('on $name', ({ acquire }) => {
         // x is used twice, so that the residual gradient is folded into the norm's.
         return { y: add(g, rmsNorm(g, input('x'), input('w'), 1e-6), input('x')) };
       }).withGradients('y');
+      t.checkFiniteDifferences(1e-5);
+      await t.checkDevice(device, F32);
+    });
+
+    test.each([
+      [1, 1, 2, 1],
+      [5, 3, 7, 1],
+      [17, 2, 16, 0],
+    ])('%i tokens of %i heads of %i, offset %i', async (tokens, heads, d, offset) => {
+      const t = new GraphUnderTest({ x: weight([1, tokens, heads * d]), w: weight([d]) }, (g, input) => ({
+        y: rmsNorm(g, input('x'), input('w'), 1e-6, offset),
+      })).withGradients('y');
       t.checkFiniteDifferences(1e-5);
       await t.checkDevice(device, F32);
     });

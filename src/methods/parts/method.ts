@@ -88,6 +88,17 @@ export const NOTHING: MethodPlan = {
   endTask: null,
 };
 
+/** What a method needs, for a cell of a table; a dash where it needs nothing. */
+export function needsBriefly({ oldData, taskIdentity, taskCount, exactMode }: Needs): string {
+  const needs = [
+    ...(oldData ? ['old data'] : []),
+    ...(taskIdentity ? ['task at test'] : []),
+    ...(taskCount ? ['number of tasks'] : []),
+    ...(exactMode ? ['full gradients'] : []),
+  ];
+  return needs.join(', ') || '–';
+}
+
 /** What a method needs, in a sentence; empty where it needs nothing. */
 export function needsInWords({ oldData, taskIdentity, taskCount, exactMode }: Needs): string {
   const needs = [

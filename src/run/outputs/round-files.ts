@@ -1,6 +1,7 @@
 import type { Matrix } from '../../gorp/matrix.ts';
 import type { Trained } from '../../gorp/trained.ts';
 import { planOf } from '../../methods/registry.ts';
+import { familyOf } from '../../models/families.ts';
 import { jsonFile, type OutputFile, textFile } from '../../weights/exports/output-file.ts';
 import { peftConfig, peftTensors } from '../../weights/exports/peft.ts';
 import { PT_FORMAT } from '../../weights/exports/sharding.ts';
@@ -88,7 +89,7 @@ export function trainedFiles(trained: Trained, base: ModelFiles, { round, result
   const plan = planOf(method);
   const files: OutputFile[] = [];
   if (adapters.length > 0) {
-    const task = isDecoderOnly(base.config) ? 'CAUSAL_LM' : 'SEQ_2_SEQ_LM';
+    const task = familyOf(base.config).kind === 'decoder-only' ? 'CAUSAL_LM' : 'SEQ_2_SEQ_LM';
     const revision = results.model.commit;
     const facts = { baseModel: model, revision, task, scaling, dropout: plan.adapters?.dropout ?? 0 } as const;
     files.push(jsonFile(ADAPTER_CONFIG_FILE, peftConfig(adapters, facts)));
@@ -139,6 +140,3 @@ const tensorFile = (path: string, tensors: readonly TensorSource[]): OutputFile 
   path,
   content: () => writeSafetensors(tensors, PT_FORMAT),
 });
-
-const isDecoderOnly = (config: unknown): boolean =>
-  typeof config === 'object' && config !== null && 'model_type' in config && config.model_type !== 't5';

@@ -13,7 +13,7 @@ import { shardedWeights } from './sharding.ts';
 export function mergedModelFiles(base: ModelFiles, changed: ReadonlySet<string>, changes: WeightChanges): OutputFile[] {
   checkTrainedLayers(base, changed);
   return [
-    jsonFile('tokenizer.json', base.tokenizer),
+    ...(base.tokenizer === null ? [] : [jsonFile('tokenizer.json', base.tokenizer)]),
     jsonFile('tokenizer_config.json', base.tokenizerConfig),
     ...(base.generationConfig === null ? [] : [jsonFile('generation_config.json', base.generationConfig)]),
     ...shardedWeights(mergedTensors(base, changed, changes)),

@@ -18,8 +18,8 @@ export const ramp = (length: number): Float32Array => Float32Array.from({ length
 export async function modelFiles(elements = 200): Promise<Record<string, string | Buffer>> {
   return {
     'config.json': '{"model_type":"t5"}',
-    'tokenizer.json': '{"version":"1.0"}',
     'tokenizer_config.json': '{"model_max_length":512}',
+    'tokenizer.json': '{"version":"1.0"}',
     'model.safetensors': await safetensorsOf({
       'shared.weight': { dtype: 'F32', shape: [elements], data: ramp(elements) },
     }),

@@ -2,11 +2,12 @@
 //
 //   p_ij = exp(s_ij - lse_i), s = scale q kᵀ + bias, delta_i = do_i · o_i, ds_ij = p_ij (do_i · v_j - delta_i)
 //   attention       o = Σ_j p v, lse
-//   attentionGradQ  dq = scale ds k; back = lse and delta of every query
-//   attentionGradKv dk = scale dsᵀ q, dv = pᵀ do, and ds itself where the bias has a gradient
+//   attentionDelta  back = lse and delta of every query, then the mask
+//   attentionGradQ  dq = scale ds k, and ds itself where the bias has a gradient
+//   attentionGradKv dk = scale dsᵀ q, dv = pᵀ do
 //
-// Shapes, groups of batches and heads, the causal rule: as in `shaders/attention.wgsl`. The words of a call are its
-// parameters, with the size of a head as the last one, the flags below, then the tensors in the shader's order.
+// Shapes, groups of batches and heads, the causal rule, the window: as in `shaders/attention.wgsl`. The words of a call are
+// its parameters, with the size of a head in place of E, the flags below, then the tensors in the shader's order.
 //
 // Plan: a unit is one head of one batch (attentionGradKv: one key head of one key batch, with all queries that read it, so
 // that no two units write to the same place). Scores of a block of queries lie in scratch memory as a matrix, made and used
@@ -24,9 +25,10 @@ const SHARED_BIAS: u32 = 2;
 const CAUSAL: u32 = 4;
 const POSITION: u32 = 8;
 const SCORES: u32 = 16;
+const WINDOW: u32 = 32;
 
 /** Words before the addresses of the tensors. */
-const TENSORS: u32 = 9;
+const TENSORS: u32 = 11;
 
 const NO_KEYS: f32 = -3e38;
 
@@ -51,7 +53,9 @@ let share: u32 = 0;
 let d: u32 = 0;
 let scale: f32 = 1;
 let flags: u32 = 0;
-let position: u32 = 0;
+// Place of the first query among the keys, and places that a query sees.
+let place: u32 = 0;
+let window: u32 = 0;
 let bias: usize = 0;
 
 // Bytes from one row of a block's scores to the next, and its two matrices.
@@ -68,8 +72,9 @@ function setSizes(args: usize, tensors: u32): void {
   group = H / Hk;
   scale = float(args, 6);
   d = word(args, 7);
-  flags = word(args, 8);
-  position = 0;
+  place = word(args, 8);
+  window = word(args, 9);
+  flags = word(args, 10);
   bias = flags & BIAS ? word(args, TENSORS + tensors) : 0;
   ld = (<usize>((Sk + 3) & ~3)) << 2;
   if (Sk > MOST_SCORES) unreachable();
@@ -84,10 +89,18 @@ function blockRows(): u32 {
   return min(min(usual, (<u32>ROW_VALUES) >> 2), MOST_SCORES / width);
 }
 
-// Keys that a query may see.
+// One past the last key that a query may see.
 // @inline
 function keysOf(query: u32): u32 {
-  return flags & CAUSAL ? min(Sk, query + position + 1) : Sk;
+  return flags & CAUSAL ? min(Sk, query + place + 1) : Sk;
+}
+
+// The first key that a query may see.
+// @inline
+function firstOf(query: u32): u32 {
+  if (!(flags & WINDOW)) return 0;
+  const next = query + place + 1;
+  return next - min(next, window);
 }
 
 // x [rows, d] times y [keys, d] transposed: scores of a block.
@@ -152,14 +165,16 @@ function addOverQueries(
   product(0, keys, 0, d);
 }
 
+// Which of the keys from j on may be seen: those from `first` to `keys` that the mask does not hide.
 // @inline
-function allowed(mask: usize, j: u32, keys: u32): v128 {
-  const shown = f32x4.ne(v128.load(mask + ((<usize>j) << 2)), f32x4.splat(0));
+function allowed(mask: usize, j: u32, first: u32, keys: u32): v128 {
+  let shown = f32x4.ne(v128.load(mask + ((<usize>j) << 2)), f32x4.splat(0));
+  if (first > j) shown = first - j >= 4 ? f32x4.splat(0) : v128.andnot(shown, firstLanes(first - j));
   return keys - j >= 4 ? shown : v128.and(shown, firstLanes(keys - j));
 }
 
-function isAnyAllowed(mask: usize, keys: u32): bool {
-  for (let j: u32 = 0; j < keys; j += 4) if (v128.any_true(allowed(mask, j, keys))) return true;
+function isAnyAllowed(mask: usize, first: u32, keys: u32): bool {
+  for (let j: u32 = 0; j < keys; j += 4) if (v128.any_true(allowed(mask, j, first, keys))) return true;
   return false;
 }
 
@@ -171,18 +186,18 @@ function clearRow(row: usize, from: u32, to: u32): void {
 let rowSum: f32 = 0;
 
 // Scores of a row become exp(score - largest), 0 where a key is hidden. @returns the logarithm of their sum.
-function expRow(row: usize, mask: usize, keys: u32): f32 {
+function expRow(row: usize, mask: usize, first: u32, keys: u32): f32 {
   // pmax is one instruction, unlike max. It passes over NaN, which the sum shows.
   let tops = f32x4.splat(-Infinity);
   for (let j: u32 = 0; j < keys; j += 4) {
     const at = row + ((<usize>j) << 2);
-    const s = v128.bitselect(v128.load(at), f32x4.splat(-Infinity), allowed(mask, j, keys));
+    const s = v128.bitselect(v128.load(at), f32x4.splat(-Infinity), allowed(mask, j, first, keys));
     v128.store(at, s);
     tops = f32x4.pmax(tops, s);
   }
   const top = max4(tops);
   rowSum = 0;
-  if (top == -Infinity && !isAnyAllowed(mask, keys)) {
+  if (top == -Infinity && !isAnyAllowed(mask, first, keys)) {
     clearRow(row, 0, keys);
     return NO_KEYS;
   }
@@ -199,12 +214,12 @@ function expRow(row: usize, mask: usize, keys: u32): f32 {
 }
 
 // Of a row: scores become p, and do · v becomes ds.
-function slopeRow(row: usize, slope: usize, mask: usize, keys: u32, lse: f32, delta: f32): void {
+function slopeRow(row: usize, slope: usize, mask: usize, first: u32, keys: u32, lse: f32, delta: f32): void {
   const less = f32x4.splat(lse);
   const off = f32x4.splat(delta);
   for (let j: u32 = 0; j < keys; j += 4) {
     const at = (<usize>j) << 2;
-    const seen = allowed(mask, j, keys);
+    const seen = allowed(mask, j, first, keys);
     const p = v128.and(exp4(f32x4.sub(v128.load(row + at), less)), seen);
     v128.store(row + at, p);
     v128.store(slope + at, v128.and(f32x4.mul(p, f32x4.sub(v128.load(slope + at), off)), seen));
@@ -213,7 +228,7 @@ function slopeRow(row: usize, slope: usize, mask: usize, keys: u32, lse: f32, de
 
 export function attention(args: usize, from: u32, to: u32): void {
   setSizes(args, 6);
-  if (flags & POSITION) position = load<u32>(word(args, TENSORS + (flags & BIAS ? 7 : 6)));
+  if (flags & POSITION) place += load<u32>(word(args, TENSORS + (flags & BIAS ? 7 : 6)));
   const ldq = (<usize>(H * d)) << 2;
   const ldk = (<usize>(Hk * d)) << 2;
   const inverses = weights - ROW_VALUES;
@@ -235,7 +250,7 @@ export function attention(args: usize, from: u32, to: u32): void {
       for (let r: u32 = 0; r < rows; r++) {
         const row = weights + r * ld;
         const seen = keysOf(i + r);
-        store<f32>(lse + ((<usize>(i + r)) << 2), expRow(row, mask, seen));
+        store<f32>(lse + ((<usize>(i + r)) << 2), expRow(row, mask, firstOf(i + r), seen));
         store<f32>(inverses + (r << 2), rowSum == 0 ? 0 : 1 / rowSum);
         clearRow(row, seen, keys);
       }
@@ -266,8 +281,39 @@ function dot(a: usize, b: usize): f32 {
   return sum;
 }
 
+// Units: heads of all batches, and one behind them for the mask. Words: H, Sq, d, queries, keys; lse, do, o, mask, back.
+export function attentionDelta(args: usize, from: u32, to: u32): void {
+  H = word(args, 0);
+  Sq = word(args, 1);
+  d = word(args, 2);
+  const queries: usize = word(args, 3);
+  const ldq = (<usize>(H * d)) << 2;
+  const back: usize = word(args, 9);
+  for (let unit = from; unit < to; unit++) {
+    if (<usize>unit * Sq >= queries) {
+      memory.copy(back + (queries << 3), word(args, 8), (<usize>word(args, 4)) << 2);
+      return;
+    }
+    const b = unit / H;
+    const row = b * Sq * ldq + ((<usize>((unit - b * H) * d)) << 2);
+    for (let i: u32 = 0; i < Sq; i++) {
+      const place = (<usize>(unit * Sq + i)) << 2;
+      const at = row + i * ldq;
+      store<f32>(back + 2 * place, load<f32>(word(args, 5) + place));
+      store<f32>(back + 2 * place, dot(word(args, 6) + at, word(args, 7) + at), 4);
+    }
+  }
+}
+
+// The mask of a batch of keys, behind what the gradients read of queries.
+// @inline
+function maskBehind(args: usize, bk: u32): usize {
+  const queries = <usize>(word(args, 0) * H * Sq);
+  return word(args, TENSORS + 3) + (queries << 3) + ((<usize>(bk * Sk)) << 2);
+}
+
 export function attentionGradQ(args: usize, from: u32, to: u32): void {
-  setSizes(args, 9);
+  setSizes(args, 6);
   const ldq = (<usize>(H * d)) << 2;
   const ldk = (<usize>(Hk * d)) << 2;
   const most = blockRows();
@@ -277,12 +323,12 @@ export function attentionGradQ(args: usize, from: u32, to: u32): void {
     const bk = b / share;
     const query = b * Sq * ldq + ((<usize>(h * d)) << 2);
     const key = bk * Sk * ldk + ((<usize>((h / group) * d)) << 2);
-    const mask = word(args, TENSORS + 3) + ((<usize>(bk * Sk)) << 2);
+    const mask = maskBehind(args, bk);
     for (let i: u32 = 0; i < Sq; i += most) {
       const rows = min(most, Sq - i);
       const keys = keysOf(i + rows - 1);
       const at = query + i * ldq;
-      const dout = word(args, TENSORS + 5) + at;
+      const dout = word(args, TENSORS + 4) + at;
       scoresOf(
         word(args, TENSORS) + at,
         ldq,
@@ -296,22 +342,22 @@ export function attentionGradQ(args: usize, from: u32, to: u32): void {
       );
       scoresOf(dout, ldq, rows, word(args, TENSORS + 2) + key, ldk, keys, 1, 0, slopes);
       for (let r: u32 = 0; r < rows; r++) {
-        const place = (<usize>(unit * Sq + i + r)) << 2;
-        const lse = load<f32>(word(args, TENSORS + 4) + place);
-        const delta = dot(dout + r * ldq, word(args, TENSORS + 6) + at + r * ldq);
-        store<f32>(word(args, TENSORS + 7) + 2 * place, lse);
-        store<f32>(word(args, TENSORS + 7) + 2 * place, delta, 4);
+        const line = unit * Sq + i + r;
+        const back = word(args, TENSORS + 3) + ((<usize>line) << 3);
         const seen = keysOf(i + r);
-        slopeRow(weights + r * ld, slopes + r * ld, mask, seen, lse, delta);
-        clearRow(slopes + r * ld, seen, keys);
+        const slope = slopes + r * ld;
+        slopeRow(weights + r * ld, slope, mask, firstOf(i + r), seen, load<f32>(back), load<f32>(back, 4));
+        clearRow(slope, seen, keys);
+        if (flags & SCORES)
+          saveRow(word(args, TENSORS + (flags & BIAS ? 7 : 6)) + ((<usize>line * Sk) << 2), slope, seen);
       }
-      sumOverKeys(slopes, rows, keys, word(args, TENSORS + 1) + key, ldk, scale, word(args, TENSORS + 8) + at, ldq);
+      sumOverKeys(slopes, rows, keys, word(args, TENSORS + 1) + key, ldk, scale, word(args, TENSORS + 5) + at, ldq);
     }
   }
 }
 
 export function attentionGradKv(args: usize, from: u32, to: u32): void {
-  setSizes(args, 8);
+  setSizes(args, 7);
   const ldq = (<usize>(H * d)) << 2;
   const ldk = (<usize>(Hk * d)) << 2;
   for (let unit = from; unit < to; unit++) {
@@ -319,8 +365,8 @@ export function attentionGradKv(args: usize, from: u32, to: u32): void {
     const hk = unit - bk * Hk;
     const key = bk * Sk * ldk + ((<usize>(hk * d)) << 2);
     for (let j: u32 = 0; j < Sk; j++) {
+      memory.fill(word(args, TENSORS + 5) + key + j * ldk, 0, (<usize>d) << 2);
       memory.fill(word(args, TENSORS + 6) + key + j * ldk, 0, (<usize>d) << 2);
-      memory.fill(word(args, TENSORS + 7) + key + j * ldk, 0, (<usize>d) << 2);
     }
     for (let b = bk * share; b < (bk + 1) * share; b++) {
       for (let h = hk * group; h < (hk + 1) * group; h++) addHead(args, b, h, bk, key, ldq, ldk);
@@ -332,28 +378,26 @@ export function attentionGradKv(args: usize, from: u32, to: u32): void {
 function addHead(args: usize, b: u32, h: u32, bk: u32, key: usize, ldq: usize, ldk: usize): void {
   const most = blockRows();
   const query = b * Sq * ldq + ((<usize>(h * d)) << 2);
-  const mask = word(args, TENSORS + 3) + ((<usize>(bk * Sk)) << 2);
+  const mask = maskBehind(args, bk);
   for (let i: u32 = 0; i < Sq; i += most) {
     const rows = min(most, Sq - i);
     const keys = keysOf(i + rows - 1);
     const q = word(args, TENSORS) + query + i * ldq;
-    const dout = word(args, TENSORS + 5) + query + i * ldq;
+    const dout = word(args, TENSORS + 4) + query + i * ldq;
     scoresOf(q, ldq, rows, word(args, TENSORS + 1) + key, ldk, keys, scale, biasAt(h, i), weights);
     scoresOf(dout, ldq, rows, word(args, TENSORS + 2) + key, ldk, keys, 1, 0, slopes);
     for (let r: u32 = 0; r < rows; r++) {
       const line = (b * H + h) * Sq + i + r;
-      const back = word(args, TENSORS + 4) + ((<usize>line) << 3);
+      const back = word(args, TENSORS + 3) + ((<usize>line) << 3);
       const seen = keysOf(i + r);
       const row = weights + r * ld;
       const slope = slopes + r * ld;
-      slopeRow(row, slope, mask, seen, load<f32>(back), load<f32>(back, 4));
+      slopeRow(row, slope, mask, firstOf(i + r), seen, load<f32>(back), load<f32>(back, 4));
       clearRow(row, seen, keys);
       clearRow(slope, seen, keys);
-      if (flags & SCORES)
-        saveRow(word(args, TENSORS + (flags & BIAS ? 9 : 8)) + ((<usize>line * Sk) << 2), slope, seen);
     }
-    addOverQueries(weights, rows, keys, dout, ldq, 1, word(args, TENSORS + 7) + key, ldk);
-    addOverQueries(slopes, rows, keys, q, ldq, scale, word(args, TENSORS + 6) + key, ldk);
+    addOverQueries(weights, rows, keys, dout, ldq, 1, word(args, TENSORS + 6) + key, ldk);
+    addOverQueries(slopes, rows, keys, q, ldq, scale, word(args, TENSORS + 5) + key, ldk);
   }
 }
 

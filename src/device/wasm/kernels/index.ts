@@ -1,10 +1,10 @@
 // Every entry of the WebAssembly kernels. An entry computes the units [from, to) of a call; see `simd.ts` for its words.
-export { attention, attentionGradKv, attentionGradQ } from './attention';
+export { attention, attentionDelta, attentionGradKv, attentionGradQ } from './attention';
 export { argMax, choiceLosses, crossEntropyGradient, crossEntropyRows, crossEntropyTotal } from './cross-entropy';
 export { matmul } from './matmul';
 export { scratchBytes, setScratch } from './scratch';
 export { activation, activationGradient, gatedActivation, gatedActivationGradient } from './activation';
-export { addScaled, addScaledInto, scaleRows, sign } from './arithmetic';
+export { addScaled, addScaledInto, addToRows, scaled, scaleRows, sign } from './arithmetic';
 export { dropout } from './dropout';
 export { embedding, embeddingGradient } from './embedding';
 export { appendToCache, nextToken } from './generation';

@@ -31,7 +31,7 @@ export function planAttention(form: AttentionForm, shape: AttentionShape, varian
   const threads = Math.ceil(along / R);
   const wg = threads <= 4 ? 4 : threads <= 16 ? 16 : 32;
   const [heads, batch] = form === 'GRAD_KV' ? [Hk, Bk] : [H, B];
-  const optional = form === 'FORWARD' ? 7 : form === 'GRAD_KV' ? 9 : 10; // the first binding behind those that are always there
+  const optional = form === 'GRAD_KV' ? 8 : 7; // the first binding behind those that are always there
   const type = vec ? 'vec4f' : 'f32';
   return {
     kernel: {
@@ -46,6 +46,7 @@ export function planAttention(form: AttentionForm, shape: AttentionShape, varian
           BIAS: shape.bias !== false,
           BIAS_HEAD: shape.bias === 'shared' ? '0u' : 'h',
           CAUSAL: shape.causal,
+          WINDOW: shape.window !== null,
           POSITION: shape.position,
           SCORES: shape.scores === true,
           BIAS_BINDING: optional,
@@ -59,7 +60,11 @@ export function planAttention(form: AttentionForm, shape: AttentionShape, varian
           WG: wg,
         }),
     },
-    params: [...[B, H, Sq, Sk, Bk, Hk].map(u32), f32(shape.scale), u32(vec ? d / 4 : d)],
+    params: [
+      ...[B, H, Sq, Sk, Bk, Hk].map(u32),
+      f32(shape.scale),
+      ...[vec ? d / 4 : d, shape.offset, shape.window ?? 0].map(u32),
+    ],
     workgroups: [Math.ceil(threads / wg), heads, batch],
   };
 }

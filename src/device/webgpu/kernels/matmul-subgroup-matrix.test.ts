@@ -7,7 +7,7 @@ import { wholeOf } from '../../buffers.ts';
 import type { Kernel } from '../../kernel.ts';
 import { pack, type Packing, unpack } from '../../packing.ts';
 import type { Gpu } from '../gpu.ts';
-import { GpuProgram, submit } from '../program.ts';
+import { GpuProgram, submitWhole } from '../program.ts';
 import { readBytes } from '../readback.ts';
 import { type MatrixComponent, NO_MATRICES } from '../subgroups.ts';
 import type { MatmulPlan } from './matmul.ts';
@@ -97,7 +97,7 @@ async function errorsOf({ shape, packing }: Product, plan: MatmulPlan, component
     const program = await GpuProgram.record(gpu, 'product', [
       { ...plan, tensors: tensors.slice(0, shape.addend ? 4 : 3) },
     ]);
-    submit(gpu, [program]);
+    submitWhole(gpu, [program]);
     const found = new Float32Array(await readBytes(gpu, tensors[2]), 0, c.length);
     program.destroy();
     const round = (values: Float32Array): Float32Array =>

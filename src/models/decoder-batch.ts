@@ -10,8 +10,8 @@ export interface LeftPadded {
   start: Int32Array<ArrayBuffer>;
 }
 
-/** A batch as LLaMA learns from it. Rows without an example are padding only. */
-export interface LlamaBatch extends LeftPadded {
+/** A batch as a decoder-only model learns from it. Rows without an example are padding only. */
+export interface DecoderBatch extends LeftPadded {
   /** [B, T]: what the last T places predict; {@link IGNORED_LABEL} before the label. */
   labels: Int32Array<ArrayBuffer>;
 }
@@ -38,12 +38,12 @@ export function padLeft(
 }
 
 /**
- * Prompt and label one behind the other, as docs/method.md, section 5, has it. The label's last token is predicted and not
+ * Prompt and label one after the other, as docs/method.md, section 5, has it. The label's last token is predicted and not
  * read, so rows are S + T − 1 long, and labels end where rows end.
  *
  * @throws RangeError when an example does not fit the sizes.
  */
-export function layOutLlamaBatch(rows: readonly TokenPair[], { B, S, T }: BatchSizes, padId: number): LlamaBatch {
+export function layOutDecoderBatch(rows: readonly TokenPair[], { B, S, T }: BatchSizes, padId: number): DecoderBatch {
   for (const { source, label } of rows) {
     if (source.length > S || label.length > T) {
       throw new RangeError(`An example of ${source.length} and ${label.length} tokens exceeds ${S} and ${T}.`);

@@ -29,7 +29,7 @@ export class Turns {
   /** Does something short. */
   then(action: () => void): void {
     if (this.#last === undefined) action();
-    else void this.#follow(() => Promise.resolve(action()));
+    else void this.follow(() => Promise.resolve(action()));
   }
 
   /**
@@ -39,7 +39,7 @@ export class Turns {
    * @returns rejects with what a piece throws.
    */
   work(pieces: Iterator<void>): Promise<void> {
-    return this.#follow(() => this.#doPieces(pieces));
+    return this.follow(() => this.#doPieces(pieces));
   }
 
   /** Resolves when nothing is under way. */
@@ -47,7 +47,8 @@ export class Turns {
     while (this.#last !== undefined) await this.#last;
   }
 
-  #follow(work: () => Promise<void>): Promise<void> {
+  /** Does something that takes its own turns. It begins at once where nothing is under way. @returns as {@link work}. */
+  follow(work: () => Promise<void>): Promise<void> {
     const done = (this.#last === undefined ? work() : this.#last.then(work)).finally(() => {
       if (this.#last === last) this.#last = undefined;
     });

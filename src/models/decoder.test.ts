@@ -8,12 +8,12 @@ import { bytesOf, type DataType, sizeOf, type Tensor } from '../graph/tensor.ts'
 import { runOnCpu } from '../graph/twin.ts';
 import { relativeError } from '../testing/compare.ts';
 import type { GoldenTensor } from '../testing/golden.ts';
+import { DECODERS, familiesIn, readDecoderConfig } from '../testing/families.ts';
 import { referenceGradients } from '../testing/gradients.ts';
 import { acquireTestDevice } from '../testing/devices.ts';
-import { referencesWith, trainedModels } from '../testing/reference.ts';
+import { trainedModels } from '../testing/reference.ts';
 import { plainLayers } from './layers.ts';
-import { Llama } from './llama.ts';
-import { parseLlamaConfig } from './llama-config.ts';
+import { Decoder } from './decoder.ts';
 import { rotaryTable } from './rotary-angles.ts';
 
 let device: Device;
@@ -45,7 +45,7 @@ class TextGraph {
     },
   ) {
     const g = this.graph;
-    const parsed = parseLlamaConfig(config);
+    const parsed = readDecoderConfig(config);
     const [B, S] = text.shape;
     const parameters = new Map([...model].map(([name, t]) => [name, this.#add(name, t.shape, 'f32', t.data, true)]));
     const layers = plainLayers((name) => {
@@ -53,19 +53,21 @@ class TextGraph {
       if (tensor === undefined) throw new Error(`no parameter ${name}`);
       return tensor;
     });
-    const llama = new Llama(parsed, layers);
+    const decoder = new Decoder(parsed, layers);
     const at = {
-      table: this.#add('angles', [S, parsed.headDim], 'f32', rotaryTable(parsed, S)),
+      tables: parsed.rotaries.map((rotary, i) =>
+        this.#add(`angles ${i}`, [S, rotary.headDim], 'f32', rotaryTable(rotary, S)),
+      ),
       start: this.#add('start', [B], 'i32', text.start),
       position: this.#add('position', [1], 'u32', [0]),
     };
     const ids = this.#add('ids', [B, S], 'u32', text.ids);
     const mask = this.#add('mask', [B, S], 'f32', text.mask);
-    const { last } = llama.read(g, ids, mask, at, this.hidden);
-    this.logits = llama.logits(g, last);
+    const { last } = decoder.read(g, ids, mask, at, this.hidden);
+    this.logits = decoder.logits(g, last);
     const labels = this.#add('labels', [B, S], 'i32', text.labels);
     const weights = this.#add('weights', [B * S], 'f32', text.weights);
-    this.loss = crossEntropy(g, llama.projection(last), labels, weights);
+    this.loss = crossEntropy(g, decoder.projection(last), labels, weights);
     this.gradients = g.backward(this.loss, this.#add('one', [1], 'f32', [1]), sumGradients(g));
   }
 
@@ -109,10 +111,7 @@ const find = (tensors: ReadonlyMap<string, GoldenTensor>, name: string): GoldenT
   return tensor;
 };
 
-const FAMILIES = ['llama-tiny', 'llama3-tiny'].flatMap((family) =>
-  referencesWith(`golden/${family}`).map((reference) => ({ family, reference })),
-);
-describe.each(FAMILIES)('$family of $reference.name', ({ family, reference }) => {
+describe.each(familiesIn(DECODERS))('$family of $reference.name', ({ family, reference }) => {
   const golden = (file: string): Map<string, GoldenTensor> => reference.tensors(`golden/${family}/${file}.safetensors`);
   const batch = golden('batch');
   const shape = find(batch, 'input_ids').shape;

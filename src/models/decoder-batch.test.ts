@@ -1,14 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { referencesWith } from '../testing/reference.ts';
-import { layOutLlamaBatch, padLeft } from './llama-batch.ts';
+import { layOutDecoderBatch, padLeft } from './decoder-batch.ts';
 
-describe('layOutLlamaBatch', () => {
+describe('layOutDecoderBatch', () => {
   it('puts labels behind prompts, pads on the left, and leaves missing rows empty', () => {
     const rows = [
       { source: [1, 5], label: [7, 2] },
       { source: [1, 5, 6], label: [8, 9, 2] },
     ];
-    expect(layOutLlamaBatch(rows, { B: 3, S: 3, T: 4 }, 4)).toEqual({
+    expect(layOutDecoderBatch(rows, { B: 3, S: 3, T: 4 }, 4)).toEqual({
       ids: Uint32Array.of(4, 4, 4, 1, 5, 7, 4, 1, 5, 6, 8, 9, 4, 4, 4, 4, 4, 4),
       mask: Float32Array.of(0, 0, 0, 1, 1, 1, 0, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0),
       start: Int32Array.of(-3, -1, -6),
@@ -19,10 +19,10 @@ describe('layOutLlamaBatch', () => {
   it('refuses what does not fit', () => {
     const sizes = { B: 1, S: 3, T: 2 };
     const fits = { source: [1, 2, 3], label: [4, 5] };
-    expect(() => layOutLlamaBatch([fits], sizes, 0)).not.toThrow();
-    expect(() => layOutLlamaBatch([{ source: [1], label: [4, 5, 6] }], sizes, 0)).toThrow(RangeError);
-    expect(() => layOutLlamaBatch([{ source: [1, 2, 3, 4], label: [5] }], sizes, 0)).toThrow(RangeError);
-    expect(() => layOutLlamaBatch([fits, fits], sizes, 0)).toThrow(RangeError);
+    expect(() => layOutDecoderBatch([fits], sizes, 0)).not.toThrow();
+    expect(() => layOutDecoderBatch([{ source: [1], label: [4, 5, 6] }], sizes, 0)).toThrow(RangeError);
+    expect(() => layOutDecoderBatch([{ source: [1, 2, 3, 4], label: [5] }], sizes, 0)).toThrow(RangeError);
+    expect(() => layOutDecoderBatch([fits, fits], sizes, 0)).toThrow(RangeError);
   });
 
   const FOLDER = 'golden/llama-tiny';

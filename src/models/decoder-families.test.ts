@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { decoderForm } from './decoder-form.ts';
+import { parseDecoderConfig } from './decoder-config.ts';
+import { DECODER_TRAITS } from './decoder-families.ts';
 
 const SIZES = {
   vocab_size: 100,
@@ -8,11 +9,16 @@ const SIZES = {
   num_hidden_layers: 6,
   num_attention_heads: 4,
   num_key_value_heads: 2,
+  eos_token_id: 1,
 };
-const form = (model_type: string, more: object = {}) => decoderForm({ ...SIZES, model_type, ...more });
+function form(model_type: string, more: object = {}) {
+  const traits = DECODER_TRAITS.find(({ modelType }) => modelType === model_type);
+  if (traits === undefined) throw new Error(`no family ${model_type}`);
+  return parseDecoderConfig(traits, { ...SIZES, model_type, ...more });
+}
 const windows = (model_type: string, more: object = {}) => form(model_type, more).layers.map(({ window }) => window);
 
-describe('the form of a decoder-only model', () => {
+describe('the config of a decoder-only model', () => {
   it('has windows where the family has them', () => {
     expect(windows('llama')).toEqual(Array(6).fill(null));
     expect(windows('mistral')).toEqual(Array(6).fill(4096));
@@ -51,12 +57,10 @@ describe('the form of a decoder-only model', () => {
   });
 
   it.each([
-    ['gpt2', {}, 'model_type'],
     ['llama', { architectures: ['LlamaForSequenceClassification'] }, 'architectures'],
     ['llama', { num_key_value_heads: 3 }, 'num_key_value_heads'],
     ['llama', { head_dim: 7 }, 'head_dim'],
     ['llama', { partial_rotary_factor: 0.5 }, 'partial_rotary_factor'],
-    ['qwen3', { quantization_config: { bits: 4 } }, 'quantization_config'],
     ['gemma3_text', { final_logit_softcapping: 30 }, 'final_logit_softcapping'],
     ['gemma3_text', { layer_types: ['full_attention'] }, 'layer_types'],
     ['smollm3', { no_rope_layers: [1] }, 'no_rope_layers'],

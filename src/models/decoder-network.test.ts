@@ -5,13 +5,13 @@ import { type Compiled, compile } from '../graph/compile.ts';
 import { Graph } from '../graph/graph.ts';
 import { sizeOf, type Tensor } from '../graph/tensor.ts';
 import { relativeError } from '../testing/compare.ts';
+import { DECODERS, familiesIn, readDecoderConfig } from '../testing/families.ts';
 import { goldenReal } from '../testing/golden.ts';
 import { acquireTestDevice } from '../testing/devices.ts';
-import { type ReferenceFolder, referencesWith, trainedModels } from '../testing/reference.ts';
+import { type ReferenceFolder, trainedModels } from '../testing/reference.ts';
 import { labelTree } from './label-tree.ts';
 import { type Layers, plainLayers } from './layers.ts';
-import { parseLlamaConfig } from './llama-config.ts';
-import { LlamaNetwork } from './llama-network.ts';
+import { DecoderNetwork } from './decoder-network.ts';
 import type { Generation, TokenPair } from './network.ts';
 import { Parameters } from './parameters.ts';
 
@@ -33,7 +33,7 @@ class OpenedModel {
   readonly #compiled: Compiled[] = [];
 
   private constructor(
-    readonly network: LlamaNetwork,
+    readonly network: DecoderNetwork,
     readonly layers: Layers,
     private readonly parameters: Parameters,
   ) {}
@@ -45,8 +45,8 @@ class OpenedModel {
     reach: number,
     fields: Record<string, unknown> = {},
   ): Promise<OpenedModel> {
-    const config = parseLlamaConfig({ ...reference.json<object>(`${folder}/config.json`), ...fields });
-    const network = new LlamaNetwork(device, config, reach);
+    const config = readDecoderConfig({ ...reference.json<object>(`${folder}/config.json`), ...fields });
+    const network = new DecoderNetwork(device, config, reach);
     const model = reference.tensors(`${folder}/model.safetensors`);
     const read = (name: string): Promise<Float32Array> => Promise.resolve(goldenReal(model, name).data);
     const parameters = await Parameters.load(device, network.shapes, read);
@@ -107,22 +107,22 @@ async function generate(
 const readReals = async (one: Compiled, tensor: Tensor): Promise<number[]> =>
   Array.from(new Float32Array(await device.read(one.rangeOf(tensor)), 0, sizeOf(tensor.shape)));
 
-const LLAMA = 'golden/llama-tiny';
-describe.each(referencesWith(LLAMA))('llama-tiny of $name', (reference) => {
+describe.each(familiesIn(DECODERS))('$family of $reference.name', ({ family, reference }) => {
+  const folder = `golden/${family}`;
   interface Golden {
     max_new_tokens: number;
     input_ids: number[][];
     attention_mask: number[][];
     output_ids: number[][];
   }
-  const golden = reference.json<Golden>(`${LLAMA}/generate.json`);
+  const golden = reference.json<Golden>(`${folder}/generate.json`);
   const [S, count] = [golden.input_ids[0].length, golden.max_new_tokens];
   const sources = golden.input_ids.map((row, b) => row.filter((_, i) => golden.attention_mask[b][i] === 1));
   const wanted = golden.output_ids.map((row) => row.slice(S));
 
   let model: OpenedModel;
   beforeAll(async () => {
-    model = await OpenedModel.open(reference, LLAMA, S + count + 1);
+    model = await OpenedModel.open(reference, folder, S + count + 1);
   });
   afterAll(() => model.destroy());
 
@@ -143,7 +143,7 @@ describe.each(referencesWith(LLAMA))('llama-tiny of $name', (reference) => {
     const end = wanted[0][3];
     const { padId, endIds } = model.network.tokens;
     const ends = { eos_token_id: [...endIds, end] };
-    const other = await OpenedModel.open(reference, LLAMA, S + count + 1, ends);
+    const other = await OpenedModel.open(reference, folder, S + count + 1, ends);
     const { rows, remaining } = await generate(await other.generator(sources.length, S, count + 1), sources);
     const cut = wanted.map((row) => {
       const at = row.findIndex((id) => [...endIds, end].includes(id));
@@ -226,7 +226,7 @@ describe.each(referencesWith(LLAMA))('llama-tiny of $name', (reference) => {
   });
 
   test('the loss is that of the reference logits over the label, whatever the padding', async () => {
-    const [logits, batchOf] = ['expected', 'batch'].map((file) => reference.tensors(`${LLAMA}/${file}.safetensors`));
+    const [logits, batchOf] = ['expected', 'batch'].map((file) => reference.tensors(`${folder}/${file}.safetensors`));
     const part = (name: string): number[] => Array.from(batchOf.get(name)?.data ?? []);
     const [ids, mask, lossMask] = ['input_ids', 'attention_mask', 'loss_mask'].map(part);
     const { data, shape } = goldenReal(logits, 'logits');
@@ -259,7 +259,7 @@ describe.each(referencesWith(LLAMA))('llama-tiny of $name', (reference) => {
 
   test('refuses texts longer than the model has positions', () => {
     const config = model.network.config;
-    const make = (): LlamaNetwork => new LlamaNetwork(device, config, config.maxPositions + 1);
+    const make = (): DecoderNetwork => new DecoderNetwork(device, config, config.maxPositions + 1);
     expect(make).toThrow(expect.objectContaining({ code: 'settings/text-too-long' }) as Error);
   });
 });

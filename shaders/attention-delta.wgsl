@@ -1,0 +1,45 @@
+// What the gradients of an attention read of every query and key, in one buffer
+//
+//   back = lse_i and delta_i = do_i·o_i of every query, [B, H, Sq, 2], then mask [Bk, Sk]
+//
+// do, o [B, Sq, H, d]: heads side by side. lse [B, H, Sq]. Why: `attention.wgsl` binds few buffers so.
+// Plan: one thread for each query of a head, then one for each key.
+
+struct Params {
+  H: u32, Sq: u32,
+  d: u32,
+  // Queries of all heads and batches, and keys of all batches.
+  queries: u32, keys: u32,
+}
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> lse: array<f32>;
+@group(0) @binding(2) var<storage, read> dout: array<{{T}}>;
+@group(0) @binding(3) var<storage, read> o: array<{{T}}>;
+@group(0) @binding(4) var<storage, read> mask: array<f32>;
+@group(0) @binding(5) var<storage, read_write> back: array<f32>;
+
+#if SCALAR
+fn product(a: f32, b: f32) -> f32 { return a * b; }
+#endif
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) w: vec3u,
+  @builtin(num_workgroups) grid: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let at = (w.y * grid.x + w.x) * 64u + local;
+  if (at >= p.queries + p.keys) { return; }
+  if (at >= p.queries) {
+    back[p.queries + at] = mask[at - p.queries];
+    return;
+  }
+  let i = at % p.Sq;
+  let width = p.d / {{LANES}}u;
+  let bh = at / p.Sq;
+  let row = ((bh / p.H * p.Sq + i) * p.H + bh % p.H) * width;
+  var delta = 0.0;
+  for (var e = 0u; e < width; e++) { delta += {{DOT}}(dout[row + e], o[row + e]); }
+  back[2u * at] = lse[at];
+  back[2u * at + 1u] = delta;
+}

@@ -1,0 +1,34 @@
+import { useId } from 'react';
+import { usePage, usePageState } from '../page-context.tsx';
+import fields from './field.module.css';
+
+const SHARES = [100, 75, 50, 25] as const;
+
+/** How much of the graphics card the next run may take. */
+export function GpuShareField() {
+  const { setGpuShare } = usePage();
+  const share = usePageState(({ gpuShare }) => gpuShare);
+  const id = useId();
+  return (
+    <div className={fields.row}>
+      <label htmlFor={id}>Share of the GPU</label>
+      <select
+        id={id}
+        className={fields.input}
+        data-testid="gpu-share"
+        value={share}
+        aria-describedby={`${id}-help`}
+        onChange={({ target }) => setGpuShare(Number(target.value))}
+      >
+        {SHARES.map((percent) => (
+          <option key={percent} value={percent}>
+            {percent} %
+          </option>
+        ))}
+      </select>
+      <p id={`${id}-help`} className={fields.help}>
+        Training rests in between when it is less than 100 %, so that games, films and other pages stay smooth.
+      </p>
+    </div>
+  );
+}

@@ -1,0 +1,115 @@
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { orderFileOf } from '../run/order-file.ts';
+import { type LocalHub, startLocalHub } from '../testing/local-hub.ts';
+import { TINY_FAMILIES, type TinyFamily } from '../testing/tiny-families.ts';
+import { readTinyTask, tinySettings } from '../testing/tiny-run.ts';
+import type { ModelFiles } from '../weights/model-folder.ts';
+import { safetensorsOf, type Tensors } from '../weights/testing/model-of.ts';
+import { evaluate } from './eval.ts';
+import { merge } from './merge.ts';
+import { train } from './train.ts';
+
+/** Datasets of the benchmark, with the tiny tasks in their place. */
+const DATASETS = { 'SST-2': 'gloss', yelp: 'field' };
+
+let hub: LocalHub;
+let root: string;
+
+beforeAll(async () => {
+  hub = await startLocalHub();
+  root = mkdtempSync(join(tmpdir(), 'gorp-families-'));
+  vi.stubGlobal('__APP_VERSION__', 'test');
+  vi.stubGlobal('__APP_COMMIT__', 'test');
+  vi.stubEnv('HF_ENDPOINT', hub.endpoint);
+  vi.stubEnv('GORP_WEB_CACHE', join(root, 'cache'));
+  vi.spyOn(console, 'log').mockImplementation(() => undefined);
+  vi.spyOn(process.stderr, 'write').mockImplementation(() => true);
+  vi.spyOn(process.stdout, 'write').mockImplementation(() => true);
+  for (const [name, tiny] of Object.entries(DATASETS)) {
+    const folder = join(root, 'CL_Benchmark', 'SC', name);
+    mkdirSync(folder, { recursive: true });
+    for (const file of ['labels.json', 'train.json', 'dev.json', 'test.json']) {
+      writeFileSync(join(folder, file), await readTinyTask(`x/${tiny}/${file}`));
+    }
+  }
+  mkdirSync(join(root, 'configs'));
+  const instructions = { SC: [{ instruction_type: 'zero-shot', instruction: 'warm or cold\n' }] };
+  writeFileSync(join(root, 'configs', 'instruction_config.json'), JSON.stringify(instructions));
+});
+afterAll(async () => {
+  vi.restoreAllMocks();
+  vi.unstubAllEnvs();
+  vi.unstubAllGlobals();
+  await hub.close();
+  rmSync(root, { recursive: true });
+});
+
+/** The files of a model as a repository has them. */
+async function filesOf(model: ModelFiles): Promise<Record<string, string | Uint8Array>> {
+  const tensors: Tensors = {};
+  for (const [name, { shape }] of model.tensors) {
+    tensors[name] = { dtype: 'F32', shape: [...shape], data: await model.readTensor(name) };
+  }
+  return {
+    'config.json': JSON.stringify(model.config),
+    ...(model.tokenizer !== null && { 'tokenizer.json': JSON.stringify(model.tokenizer) }),
+    'tokenizer_config.json': JSON.stringify(model.tokenizerConfig),
+    'model.safetensors': await safetensorsOf(tensors),
+  };
+}
+
+/** An order of both datasets, or of the first alone, as a file. */
+function orderFile(name: string, { lengths }: TinyFamily, method: 'gorp' | 'gorp-plus', order: string[]): string {
+  const settings = { ...tinySettings(method, { ...lengths, epochs: 1 }), tasks: root, order };
+  const path = join(root, `${name}.json`);
+  writeFileSync(path, JSON.stringify(orderFileOf(settings, [])));
+  return path;
+}
+
+const read = (...path: string[]): Record<string, unknown> =>
+  JSON.parse(readFileSync(join(...path), 'utf8')) as Record<string, unknown>;
+
+describe.each(TINY_FAMILIES)('$family from the hub', (family) => {
+  const model = `tiny/${family.family}`;
+  beforeAll(async () => void hub.push(model, await filesOf(family.open())));
+
+  test.each(['gorp-plus', 'gorp'] as const)(
+    'is trained with %s and tested; a round is exported and goes on',
+    async (method) => {
+      const name = `${family.family}-${method}`;
+      const [one, two] = [['SST-2'], ['SST-2', 'yelp']].map((order, i) =>
+        orderFile(`${name}-${i}`, family, method, order),
+      );
+      const common = ['--tasks', root, '--device', 'cpu'];
+      const out = (part: string): string => join(root, `${name}-${part}`);
+      const rounds = join(out('train'), 'logs_and_outputs');
+      expect(await train(['--model', model, '--order', one, ...common, '--out', out('train')])).toBe(0);
+      const [order] = readdirSync(rounds);
+      const round = join(rounds, order, 'outputs', '1-SST-2');
+
+      if (method === 'gorp') return; // the same files, by the same code
+
+      // The adapter says what it is for, in the names of the family.
+      const config = read(round, 'adapter', 'adapter_config.json');
+      expect(config).toMatchObject({
+        base_model_name_or_path: model,
+        task_type: family.isDecoderOnly ? 'CAUSAL_LM' : 'SEQ_2_SEQ_LM',
+      });
+
+      expect(await evaluate(['--round', round, '--device', 'cpu', '--out', out('eval')])).toBe(0);
+      expect(await merge(['--round', round, '--out', out('merged')])).toBe(0);
+      expect(await evaluate(['--model', out('merged'), '--order', one, ...common, '--out', out('merged-eval')])).toBe(
+        0,
+      );
+      const predictions = (part: string): string =>
+        readFileSync(join(out(part), 'predict_eval_predictions.jsonl'), 'utf8');
+      expect(predictions('merged-eval')).toBe(predictions('eval'));
+
+      expect(await train(['--resume', round, '--order', two, ...common, '--out', out('resumed')])).toBe(0);
+      expect(read(out('resumed'), 'results.json')).toMatchObject({ status: 'finished' });
+    },
+  );
+});

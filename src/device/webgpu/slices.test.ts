@@ -1,0 +1,165 @@
+import { describe, expect, it, vi } from 'vitest';
+import { acquireTestGpu } from '../../testing/devices.ts';
+import { openStrictGpu } from '../../testing/strict-gpu.ts';
+import { type OwnedBuffer, wholeOf } from '../buffers.ts';
+import type { Device } from '../device.ts';
+import type { Dispatch } from '../kernel.ts';
+import { plainProduct } from '../matmul-shape.ts';
+import { WebGpuDevice } from './webgpu-device.ts';
+
+// A clock by which every call takes long: once it has run, each is submitted on its own.
+const slowClock = (): (() => number) => {
+  let time = 0;
+  return () => (time += 1000);
+};
+
+const SIDE = 33;
+
+/** A chain of products, x ← x·wᵀ by turns between two buffers. */
+async function chain(device: Device, name: string, length: number, seed = 1) {
+  const floats = SIDE * SIDE;
+  const buffers = ['x', 'y', 'w'].map((label) => device.buffers.storage(`${label} of ${name}`, floats * 4));
+  const [x, y, w] = buffers;
+  const write = (): void => {
+    device.write(
+      x,
+      0,
+      Float32Array.from({ length: floats }, (_, i) => Math.sin(seed * i)),
+    );
+    device.write(
+      w,
+      0,
+      Float32Array.from({ length: floats }, (_, i) => Math.cos(i) / 8),
+    );
+  };
+  const step = (a: OwnedBuffer, c: OwnedBuffer): Dispatch[] =>
+    device.planner.product(plainProduct('nt', SIDE, SIDE, SIDE), { a: wholeOf(a), b: wholeOf(w), c: wholeOf(c) }, []);
+  const program = await device.record(name, () =>
+    Array.from({ length }, (_, i) => (i % 2 === 0 ? step(x, y) : step(y, x))).flat(),
+  );
+  write();
+  return { program, buffers, write, result: length % 2 === 0 ? x : y };
+}
+
+/** Counts submits that hold calls. */
+function countSubmits({ gpu }: WebGpuDevice): { submits: number } {
+  const count = { submits: 0 };
+  const { queue } = gpu.device;
+  const submit = queue.submit.bind(queue);
+  queue.submit = (commands) => {
+    if ([...commands].length > 0) count.submits++;
+    submit(commands);
+  };
+  return count;
+}
+
+describe('a step in slices', () => {
+  it('gives the same values, bit for bit, whatever the slices', async () => {
+    const results: ArrayBuffer[] = [];
+    for (const options of [{}, { now: slowClock() }, { now: slowClock(), share: 0.999_999 }]) {
+      const device = new WebGpuDevice((await acquireTestGpu()).gpu, options);
+      const { program, write, result } = await chain(device, 'chain', 12);
+      const wanted = options.now === undefined ? 1 : 12;
+      const count = countSubmits(device);
+      // What a run took is noted a little after its end, and the next is cut by it.
+      await vi.waitFor(async () => {
+        write();
+        count.submits = 0;
+        await device.run([program]);
+        expect(count.submits).toBe(wanted);
+      });
+      results.push(await device.read(wholeOf(result)));
+      await device.destroy();
+    }
+    expect(new Float32Array(results[0]).some((value) => value !== 0)).toBe(true);
+    expect(results[1]).toEqual(results[0]);
+    expect(results[2]).toEqual(results[0]);
+  });
+
+  it('happens in the order of the calls, whatever is asked for while it is under way', async () => {
+    const device = new WebGpuDevice((await acquireTestGpu()).gpu, { now: slowClock() });
+    const one = await chain(device, 'one', 8);
+    await device.run([one.program]);
+    const expected = new Float32Array(await device.read(wholeOf(one.result)));
+    one.write();
+    const values = Float32Array.of(5, 6, 7, 8);
+    const from = { buffer: one.result, offset: 0, bytes: 16 };
+    const running = device.run([one.program]);
+    const read = device.read(wholeOf(one.result));
+    device.write(one.result, 0, values);
+    values.fill(0); // what is written is what stood there at the call
+    const written = device.read(from);
+    device.clear(one.result);
+    const cleared = device.read(from);
+    for (const owned of [one.program, ...one.buffers]) owned.destroy();
+    await running;
+    expect(new Float32Array(await read)).toEqual(expected);
+    expect([...new Float32Array(await written)]).toEqual([5, 6, 7, 8]);
+    expect([...new Float32Array(await cleared)]).toEqual([0, 0, 0, 0]);
+    device.check();
+    expect(device.buffers.liveLabels).toEqual([]);
+    await device.destroy();
+  });
+
+  it('needs no buffer that has been destroyed meanwhile', async () => {
+    const strict = await openStrictGpu();
+    const device = new WebGpuDevice(strict.gpu, { now: slowClock() });
+    const { program, buffers } = await chain(device, 'chain', 6);
+    await device.run([program]);
+    await new Promise((resolve) => setTimeout(resolve));
+    const before = strict.submits.length;
+    const running = device.run([program]);
+    expect(strict.submits.length - before).toBeLessThan(6);
+    for (const owned of [program, ...buffers]) owned.destroy();
+    await running;
+    expect(strict.submits.length - before).toBe(6);
+    expect(strict.refused).toEqual([]);
+    await device.destroy();
+  });
+
+  it('runs by the kernels it began with where others are chosen meanwhile', async () => {
+    const strict = await openStrictGpu();
+    const device = new WebGpuDevice(strict.gpu, { now: slowClock() });
+    const { program } = await chain(device, 'chain', 6);
+    await device.run([program]);
+    await new Promise((resolve) => setTimeout(resolve));
+    const before = strict.submits.length;
+    const running = device.run([program]);
+    program.destroy(); // as happens to the parameters of what is replaced
+    await running;
+    expect(new Set(strict.submits.slice(before).flat()).size).toBe(1);
+    expect(strict.refused).toEqual([]);
+    await device.destroy();
+  });
+
+  it('fails by the loss of the device', async () => {
+    const device = new WebGpuDevice((await acquireTestGpu()).gpu, { now: slowClock() });
+    const { program } = await chain(device, 'chain', 64);
+    await device.run([program]);
+    await device.read(wholeOf((await chain(device, 'other', 1)).result));
+    const running = device.run([program]);
+    device.breakOnPurpose();
+    await expect(running).rejects.toMatchObject({ code: 'device/lost' });
+    await device.destroy();
+  });
+});
+
+describe('what is written', () => {
+  it('goes to the device in pieces of 16 MiB', async () => {
+    const device = await acquireTestGpu();
+    const sizes: number[] = [];
+    const { queue } = device.gpu.device;
+    const write = queue.writeBuffer.bind(queue);
+    queue.writeBuffer = (buffer, offset, data, from, size) => {
+      sizes.push(size ?? -1);
+      write(buffer, offset, data, from, size);
+    };
+    const values = Float32Array.from({ length: 2 ** 23 + 1 }, (_, i) => i);
+    const buffer = device.buffers.storage('large', values.byteLength + 4);
+    device.write(buffer, 4, values);
+    expect(sizes).toEqual([2 ** 24, 2 ** 24, 4]);
+    const read = new Float32Array(await device.read({ buffer, offset: 4, bytes: values.byteLength }));
+    expect(read.every((value, i) => value === i)).toBe(true);
+    await device.destroy();
+  });
+});

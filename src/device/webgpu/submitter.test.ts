@@ -1,0 +1,119 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { seededRandom } from '../../base/random.ts';
+import { newPipeline, SlowGpu, type TimedCall, timedCall } from '../../testing/slow-gpu.ts';
+import { SLICE } from './pace.ts';
+import { Submitter } from './submitter.ts';
+
+const direct = { of: <T>(answer: Promise<T>): Promise<T> => answer };
+const never = new Promise<never>(() => undefined);
+
+/** Thousands of calls as in a step of a large model: 24 kernels whose speeds differ by a thousand, and those of one by five. */
+function step(slowest: number, seed = 1): TimedCall[] {
+  const random = seededRandom(seed);
+  const kernels = Array.from({ length: 24 }, (_, i) => ({
+    pipeline: newPipeline(),
+    speed: slowest * 1000 ** (i / 23),
+  }));
+  return Array.from({ length: 3000 }, () => {
+    const { pipeline, speed } = kernels[Math.floor(random.next() * kernels.length)];
+    const milliseconds = 0.02 * 1000 ** random.next(); // up to 20
+    const cost = milliseconds * speed * (1 + 4 * random.next());
+    return timedCall(pipeline, cost, milliseconds);
+  });
+}
+
+let gpu: SlowGpu;
+let submitter: Submitter;
+const open = (share = 1): void => {
+  gpu = new SlowGpu();
+  submitter = new Submitter(gpu.device, direct, never, { now: () => gpu.now, share });
+};
+const run = async (calls: readonly TimedCall[]): Promise<void> => {
+  const running = submitter.submit(calls, []);
+  await gpu.passUntil(running);
+  await running;
+};
+const longest = (): number => Math.max(...gpu.submitted.map(({ begin, end }) => end - begin));
+const total = (calls: readonly TimedCall[]): number => calls.reduce((sum, { takes }) => sum + takes, 0);
+
+describe('work in slices', () => {
+  beforeEach(() => open());
+
+  it.each([
+    ['a weak adapter', 1e4],
+    ['a middling one', 1e6],
+    ['a fast one', 1e8],
+  ])('is never submitted for a second on %s, the first time neither', async (_, speed) => {
+    const calls = step(speed);
+    await run(calls);
+    expect(longest()).toBeLessThan(500);
+    expect(gpu.submitted.reduce((sum, { calls: n }) => sum + n, 0)).toBe(calls.length);
+  });
+
+  it('comes to slices that are near what they should be, and no more of them than needed', async () => {
+    const calls = step(1e6);
+    for (let i = 0; i < 6; i++) await run(calls);
+    const before = gpu.submitted.length;
+    await run(calls);
+    const last = gpu.submitted.slice(before);
+    expect(Math.max(...last.map(({ begin, end }) => end - begin))).toBeLessThan(1.6 * SLICE);
+    expect(last.length).toBeLessThan(1.6 * (total(calls) / SLICE));
+  });
+
+  it('keeps the device busy, with little work before it', async () => {
+    const calls = step(1e6);
+    for (let i = 0; i < 6; i++) await run(calls);
+    const [begin, first] = [gpu.now, gpu.submitted.length];
+    gpu.mostWaiting = 0;
+    for (let i = 0; i < 5; i++) await run(calls);
+    const idle = gpu.submitted.slice(first + 1).map((slice, i) => slice.begin - gpu.submitted[first + i].end);
+    expect(Math.max(...idle)).toBe(0);
+    expect(gpu.mostWaiting).toBeLessThan(3 * SLICE);
+    expect(gpu.now - begin).toBeGreaterThan(4 * total(calls)); // whoever runs more waits for the device
+  });
+
+  it('is one submit where it is short, at once', async () => {
+    const calls = Array.from({ length: 30 }, () => timedCall(newPipeline(), 1e3, 0.1));
+    const running = submitter.submit(calls, []);
+    expect(gpu.submitted).toHaveLength(1);
+    await running;
+  });
+
+  it('takes a new beginning for a kernel that becomes slow', async () => {
+    const calls = step(1e6);
+    for (let i = 0; i < 3; i++) await run(calls);
+    const slower = calls.map((call) => ({ ...timedCall(call.pipeline, call.cost, 8 * call.takes), ms: call.ms }));
+    await run(slower as TimedCall[]);
+    expect(longest()).toBeLessThan(1000);
+    const before = gpu.submitted.length;
+    await run(slower as TimedCall[]);
+    expect(Math.max(...gpu.submitted.slice(before).map(({ begin, end }) => end - begin))).toBeLessThan(5 * SLICE);
+  });
+
+  it('fails by what the device is lost by, when it waits for it', async () => {
+    let lose: (reason: Error) => void = () => undefined;
+    const lost = new Promise<never>((_, reject) => (lose = reject));
+    submitter = new Submitter(gpu.device, direct, lost, { now: () => gpu.now, share: 1 });
+    const running = submitter.submit(step(1e6), []);
+    lose(new Error('lost'));
+    await expect(running).rejects.toThrow('lost');
+  });
+});
+
+describe('a share of the device', () => {
+  afterEach(() => void vi.restoreAllMocks());
+
+  it.each([1, 0.5, 0.25])('of %f is kept to', async (share) => {
+    open(share);
+    vi.spyOn(globalThis, 'setTimeout').mockImplementation(
+      ((then: () => void, ms: number) => void gpu.until(gpu.now + ms).then(then)) as unknown as typeof setTimeout,
+    );
+    const calls = step(1e6);
+    for (let i = 0; i < 3; i++) await run(calls);
+    const busy = gpu.submitted.reduce((sum, { begin, end }) => sum + end - begin, 0);
+    const { end } = gpu.submitted[gpu.submitted.length - 1];
+    expect(busy / end).toBeLessThanOrEqual(share + 0.001);
+    expect(busy / end).toBeGreaterThan(0.97 * share);
+    if (share < 1) expect(gpu.mostWaiting).toBe(0);
+  });
+});

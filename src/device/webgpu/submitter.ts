@@ -1,0 +1,140 @@
+import type { Answers } from './answers.ts';
+import { type Cut, Pace, type Paced, SLICE } from './pace.ts';
+
+/** A kernel call that is ready to be encoded. */
+export interface Call extends Paced {
+  readonly pipeline: GPUComputePipeline;
+  readonly bindGroup: GPUBindGroup;
+  readonly workgroups: readonly [number, number, number];
+}
+
+/** A copy between buffers of the device. */
+export interface MemoryCopy {
+  readonly from: GPUBuffer;
+  readonly fromOffset: number;
+  readonly to: GPUBuffer;
+  readonly toOffset: number;
+  readonly bytes: number;
+}
+
+/** What the pace of work depends on. */
+export interface PaceOptions {
+  /** A clock in milliseconds. */
+  readonly now: () => number;
+  /** Share of the time that the device may be kept busy, above 0 and at most 1. */
+  readonly share: number;
+}
+
+// Milliseconds of work that the device has at hand: it never waits for the host, and others wait for no more than this.
+const AT_HAND = 2 * SLICE;
+
+interface InFlight {
+  readonly expected: number;
+  readonly done: Promise<void>;
+}
+
+/**
+ * Submits work in slices that take a short time each, by measurement, and no more of them at once than keep the device
+ * busy. One long submit freezes the desktop, and drivers reset a device that works on one for too long (two seconds on
+ * Windows). The cuts change no value.
+ */
+export class Submitter {
+  readonly #pace = new Pace();
+  readonly #inFlight: InFlight[] = [];
+  /** When the device had done all that has been heard of. */
+  #lastDone = -Infinity;
+  /** When the device has rested enough. */
+  #restedAt = -Infinity;
+
+  /** @param lost rejects when the device goes away. */
+  constructor(
+    private readonly device: Pick<GPUDevice, 'createCommandEncoder' | 'queue'>,
+    private readonly answers: Pick<Answers, 'of'>,
+    private readonly lost: Promise<never>,
+    private readonly options: PaceOptions,
+  ) {}
+
+  /**
+   * Submits calls, then copies.
+   *
+   * @returns resolves when all is submitted, which waits for the device where it has enough to do.
+   * @throws what the device was lost by.
+   */
+  async submit(calls: readonly Call[], copies: readonly MemoryCopy[]): Promise<void> {
+    for (let from = 0; from < calls.length || from === 0;) {
+      let cut = this.#pace.cut(calls, from);
+      while (!this.#hasRoom(cut)) {
+        await this.#change();
+        cut = this.#pace.cut(calls, from); // more may have been timed meanwhile
+      }
+      const isLast = cut.to === calls.length;
+      this.#send(calls.slice(from, cut.to), isLast ? copies : [], cut.expected);
+      if (isLast) return;
+      from = cut.to;
+    }
+  }
+
+  /**
+   * Whether a slice may be submitted at once. What is timed for the first time waits until the device has nothing else to
+   * do: so its time is never told too short, and the guesses that follow from it are safe.
+   */
+  #hasRoom({ expected, isGuess }: Cut): boolean {
+    const { now, share } = this.options;
+    if (this.#inFlight.length === 0) return share === 1 || now() >= this.#restedAt;
+    return share === 1 && !isGuess && this.#inFlight.reduce((sum, slice) => sum + slice.expected, expected) <= AT_HAND;
+  }
+
+  /** Resolves when there may be room. */
+  async #change(): Promise<void> {
+    const [first] = this.#inFlight;
+    const rest = this.#restedAt - this.options.now();
+    await Promise.race([first?.done ?? new Promise((resolve) => setTimeout(resolve, rest)), this.lost]);
+  }
+
+  #send(slice: readonly Call[], copies: readonly MemoryCopy[], expected: number): void {
+    const { queue } = this.device;
+    const encoder = this.device.createCommandEncoder();
+    if (slice.length > 0) {
+      const pass = encoder.beginComputePass();
+      encodeCalls(pass, slice);
+      pass.end();
+    }
+    for (const { from, fromOffset, to, toOffset, bytes } of copies) {
+      encoder.copyBufferToBuffer(from, fromOffset, to, toOffset, bytes);
+    }
+    const begin = this.options.now();
+    queue.submit([encoder.finish()]);
+    const done = this.answers.of(queue.onSubmittedWorkDone()).then(
+      () => this.#heard(inFlight, slice, begin),
+      () => this.#forget(inFlight), // the device is lost, which others tell
+    );
+    const inFlight: InFlight = { expected, done };
+    this.#inFlight.push(inFlight);
+  }
+
+  #heard(inFlight: InFlight, slice: readonly Call[], begin: number): void {
+    const { now, share } = this.options;
+    const end = now();
+    const taken = end - Math.max(begin, this.#lastDone); // it began when what was before it was done
+    const mayBeShort = begin < this.#lastDone;
+    this.#lastDone = end;
+    this.#restedAt = end + taken * (1 / share - 1);
+    this.#forget(inFlight);
+    this.#pace.note(slice, taken, mayBeShort);
+  }
+
+  #forget(inFlight: InFlight): void {
+    const place = this.#inFlight.indexOf(inFlight);
+    if (place >= 0) this.#inFlight.splice(place, 1);
+  }
+}
+
+/** Encodes calls into a compute pass that is open. */
+export function encodeCalls(pass: GPUComputePassEncoder, calls: readonly Call[]): void {
+  let current: GPUComputePipeline | undefined;
+  for (const { pipeline, bindGroup, workgroups } of calls) {
+    if (pipeline !== current) pass.setPipeline((current = pipeline));
+    pass.setBindGroup(0, bindGroup);
+    pass.dispatchWorkgroups(...workgroups);
+  }
+}

@@ -1,0 +1,175 @@
+import type { OwnedBuffer } from '../device/buffers.ts';
+import type { Device } from '../device/device.ts';
+import type { Graph } from '../graph/graph.ts';
+import { argMax, choiceLosses } from '../graph/ops/cross-entropy.ts';
+import { type GenerationState, nextToken } from '../graph/ops/generation.ts';
+import { HIDING_BIAS } from '../graph/ops/position-bias.ts';
+import type { Tensor } from '../graph/tensor.ts';
+import { Decoder, type Prompts } from './decoder.ts';
+import { padLeft } from './decoder-batch.ts';
+import type { DecoderConfig } from './decoder-config.ts';
+import { firstRows, GenerationCaches } from './generation-caches.ts';
+import { InputBuffers } from './input-buffers.ts';
+import { type LabelTree, leadsTo } from './label-tree.ts';
+import type { Layers } from './layers.ts';
+import type { Generation, Ranking, TreeSizes } from './network.ts';
+
+/** What all graphs of a decoder-only model read besides parameters and a batch. */
+export interface Constants {
+  /** f32 [reach, d] for each of the model's rotary settings: cos and sin of all positions. */
+  readonly tables: readonly Tensor[];
+  /** u32 [1]: 0. */
+  readonly zero: Tensor;
+}
+
+/**
+ * Greedy generation with a decoder-only model. The prompt but for its last token is read once; generation and ranking
+ * start from that last token, after keys and values that they share.
+ */
+export class DecoderGeneration implements Generation {
+  readonly #caches: GenerationCaches;
+  readonly #promptIds: Tensor; // u32 [B, P], padded on the left
+  readonly #promptStart: Tensor; // i32 [B]
+  readonly #answerStart: Tensor; // i32 [B]: position of the prompt's last token
+  #sources: (readonly number[])[] = [];
+  /** The last token of every prompt, where a row has one. */
+  #lastIds: number[] = [];
+  /** The positions of these tokens. */
+  #lastPositions: number[] = [];
+
+  constructor(
+    private readonly device: Device,
+    private readonly config: DecoderConfig,
+    private readonly constants: Constants,
+    { B, S, capacity }: { B: number; S: number; capacity: number },
+    owned: OwnedBuffer[],
+  ) {
+    const P = Math.max(1, S - 1); // a prompt of one token leaves one place, which is hidden
+    const { layers, numKeyHeads, headDim } = config;
+    const sizes = { B, places: P, capacity, layers: layers.length, width: numKeyHeads * headDim };
+    this.#caches = new GenerationCaches(device, sizes, 'left', owned);
+    const { inputs } = this.#caches;
+    this.#promptIds = inputs.make('prompt ids', [B, P], 'u32');
+    this.#promptStart = inputs.make('first positions', [B], 'i32');
+    this.#answerStart = inputs.make('answer positions', [B], 'i32');
+  }
+
+  get state(): GenerationState {
+    return this.#caches.state;
+  }
+
+  get #prompts(): Prompts {
+    return { keyValues: this.#caches.source, mask: this.#caches.sourceMask };
+  }
+
+  start(sources: readonly (readonly number[])[]): void {
+    const { inputs, sizes } = this.#caches;
+    const { ids, start } = padLeft(
+      sources.map((source) => source.slice(0, -1)),
+      { B: sizes.B, S: sizes.places },
+      this.config.padId,
+    );
+    this.#sources = [...sources];
+    inputs.write(this.#promptIds, ids);
+    inputs.write(this.#promptStart, start);
+    this.#start();
+  }
+
+  #start(): void {
+    const { inputs, sizes, state } = this.#caches;
+    const { padId } = this.config;
+    const sources = Array.from({ length: sizes.B }, (_, b) => this.#sources.at(b) ?? []);
+    const last = sources.map((source) => source.at(-1) ?? null);
+    this.#lastIds = last.map((id) => id ?? padId);
+    this.#lastPositions = sources.map(({ length }) => Math.max(0, length - 1));
+    this.#caches.showTokens(this.#lastPositions);
+    inputs.write(this.#answerStart, Int32Array.from(this.#lastPositions));
+    inputs.startState(state, last, { position: 0, startId: padId, padId });
+  }
+
+  prefill(g: Graph, layers: Layers): Tensor[] {
+    const { tables, zero } = this.constants;
+    const at = { tables, start: this.#promptStart, position: zero };
+    const { keyValues } = new Decoder(this.config, layers).read(g, this.#promptIds, this.#caches.sourceMask, at);
+    return this.#caches.keep(keyValues);
+  }
+
+  async adopt(other: Generation, rows: readonly number[], at: number): Promise<void> {
+    if (!(other instanceof DecoderGeneration)) throw new Error('a decoder adopts what a decoder has read');
+    await this.#caches.adopt(other.#caches, rows, at);
+    rows.forEach((row, i) => (this.#sources[at + i] = other.#sources[row]));
+  }
+
+  startAdopted(rows: number): void {
+    this.#sources.length = rows;
+    this.#start();
+  }
+
+  decodeStep(g: Graph, layers: Layers, rows = this.#caches.sizes.B): void {
+    const model = new Decoder(this.config, layers);
+    const { state, source, sourceMask, own, ownMask } = this.#caches.first(rows);
+    const at = { tables: this.constants.tables, start: firstRows(this.#answerStart, rows), position: state.position };
+    const prompts = { keyValues: source, mask: sourceMask };
+    const last = model.answerStep(g, state.current, at, own, ownMask, prompts); // [rows, 1, D]
+    nextToken(g, argMax(g, model.logits(g, last)), state, this.config.endIds, this.config.padId);
+  }
+
+  ranking({ nodes, choices }: TreeSizes, owned: OwnedBuffer[]): Ranking {
+    const { B, places } = this.#caches.sizes;
+    const inputs = new InputBuffers(this.device, owned);
+    const ids = inputs.make('label ids', [B, nodes], 'u32');
+    const mask = inputs.make('label mask', [B, nodes], 'f32', new Float32Array(B * nodes).fill(1));
+    const start = inputs.make('label positions', [B, nodes], 'i32');
+    const windows = [...new Set(this.config.layers.map(({ window }) => window))];
+    const hidden = windows.map((window) => ({
+      window,
+      own: inputs.make('hidden labels', [1, nodes, nodes], 'f32'),
+      prompt: window === null ? undefined : inputs.make('hidden prompts', [1, nodes, places], 'f32'),
+    }));
+    const ofWindow = (window: number | null): (typeof hidden)[number] => hidden[windows.indexOf(window)];
+    const following = inputs.choices(nodes, choices);
+    return {
+      write: (tree) => {
+        const { tokens, depths } = tree;
+        const each = <T>(of: (row: number, node: number) => T): T[] =>
+          Array.from({ length: B * nodes }, (_, at) => of(Math.floor(at / nodes), at % nodes));
+        inputs.write(ids, Uint32Array.from(each((row, node) => (node === 0 ? this.#lastIds[row] : tokens[node]))));
+        inputs.write(start, Int32Array.from(each((row, node) => this.#lastPositions[row] + depths[node])));
+        for (const { window, own, prompt } of hidden) {
+          inputs.write(own, hiddenNodes(tree, window));
+          if (prompt && window !== null) inputs.write(prompt, hiddenPrompts(tree, window, places));
+        }
+        inputs.writeChoices(following, tree);
+      },
+      record: (g, layers) => {
+        const { tables, zero } = this.constants;
+        const model = new Decoder(this.config, layers);
+        const at = { tables, start, position: zero };
+        const last = model.answer(g, ids, mask, at, this.#prompts, {
+          own: (window) => ofWindow(window).own,
+          prompt: (window) => ofWindow(window).prompt,
+        }); // [B, nodes, D]
+        return choiceLosses(g, model.projection(last), following);
+      },
+    };
+  }
+}
+
+/** What hides nodes of a tree from each other, [query, key]: a node sees itself and what leads to it, in its window. */
+function hiddenNodes(tree: LabelTree, window: number | null): Float32Array<ArrayBuffer> {
+  const { depths } = tree;
+  const N = depths.length;
+  return Float32Array.from({ length: N * N }, (_, at) => {
+    const [i, j] = [Math.floor(at / N), at % N];
+    const isNear = window === null || depths[i] - depths[j] < window;
+    return isNear && leadsTo(tree, j, i) ? 0 : HIDING_BIAS;
+  });
+}
+
+/** What hides the prompt's places, which end where the tree begins, from its nodes: [query, place]. */
+function hiddenPrompts({ depths }: LabelTree, window: number, places: number): Float32Array<ArrayBuffer> {
+  return Float32Array.from({ length: depths.length * places }, (_, at) => {
+    const distance = places + depths[Math.floor(at / places)] - (at % places);
+    return distance < window ? 0 : HIDING_BIAS;
+  });
+}

@@ -1,0 +1,126 @@
+import { GorpError } from '../base/errors.ts';
+import type { OwnedBuffer } from '../device/buffers.ts';
+import type { Device } from '../device/device.ts';
+import type { Graph } from '../graph/graph.ts';
+import { crossEntropy } from '../graph/ops/cross-entropy.ts';
+import { lastTokens } from '../graph/ops/last-tokens.ts';
+import type { Tensor } from '../graph/tensor.ts';
+import { Decoder } from './decoder.ts';
+import { layOutDecoderBatch } from './decoder-batch.ts';
+import {
+  type DecoderConfig,
+  decoderParameterShapes,
+  isRedundantDecoderName,
+  tiedDecoderNames,
+} from './decoder-config.ts';
+import { type Constants, DecoderGeneration } from './decoder-generation.ts';
+import { InputBuffers } from './input-buffers.ts';
+import { LabelInputs } from './label-inputs.ts';
+import type { Layers } from './layers.ts';
+import type { BatchSizes, Generation, Network, TokenPair, TrainingBatch } from './network.ts';
+import { rotaryTable } from './rotary-angles.ts';
+
+/** Everything of a decoder-only model that the method and the run need: programs' graphs, and the constants they share. */
+export class DecoderNetwork implements Network {
+  readonly shapes: ReadonlyMap<string, readonly number[]>;
+  readonly one: Tensor;
+  readonly #owned: OwnedBuffer[] = [];
+  readonly #constants: Constants;
+
+  /**
+   * @param reach tokens of the longest prompt and answer together that will be asked for.
+   * @throws GorpError `settings/text-too-long` when the model has fewer positions.
+   */
+  constructor(
+    private readonly device: Device,
+    readonly config: DecoderConfig,
+    reach: number,
+  ) {
+    if (reach > config.maxPositions) {
+      throw new GorpError(
+        'settings/text-too-long',
+        `Prompt and answer may take ${reach} tokens together; this model reads at most ${config.maxPositions} (max_position_embeddings).`,
+        'Set shorter prompts or answers.',
+      );
+    }
+    this.shapes = decoderParameterShapes(config);
+    const constants = new InputBuffers(device, this.#owned);
+    this.one = constants.make('one', [1], 'f32', Float32Array.of(1));
+    this.#constants = {
+      tables: config.rotaries.map((settings) =>
+        constants.make('rotary angles', [reach, settings.headDim], 'f32', rotaryTable(settings, reach)),
+      ),
+      zero: constants.make('position 0', [1], 'u32', Uint32Array.of(0)),
+    };
+  }
+
+  get tokens(): { padId: number; endIds: readonly number[] } {
+    return this.config;
+  }
+
+  tiedNames(parameter: string): readonly string[] {
+    return tiedDecoderNames(parameter, this.config);
+  }
+
+  isRedundant(name: string): boolean {
+    return isRedundantDecoderName(name, this.config);
+  }
+
+  batch(sizes: BatchSizes, owned: OwnedBuffer[]): TrainingBatch {
+    return new DecoderTrainingBatch(this.config, this.#constants, sizes, new InputBuffers(this.device, owned));
+  }
+
+  sourceBytes(tokens: number): number {
+    const { layers, numKeyHeads, headDim } = this.config;
+    return 2 * layers.length * tokens * numKeyHeads * headDim * 4;
+  }
+
+  generation(sizes: { B: number; S: number; capacity: number }, owned: OwnedBuffer[]): Generation {
+    return new DecoderGeneration(this.device, this.config, this.#constants, sizes, owned);
+  }
+
+  destroy(): void {
+    for (const buffer of this.#owned) buffer.destroy();
+  }
+}
+
+class DecoderTrainingBatch implements TrainingBatch {
+  readonly #ids: Tensor; // u32 [B, S + T − 1]: prompt and label without its last token, padded on the left
+  readonly #mask: Tensor; // f32 [B, S + T − 1]
+  readonly #start: Tensor; // i32 [B]
+  readonly #labels: LabelInputs; // [B, T], −100 before the label
+
+  constructor(
+    private readonly config: DecoderConfig,
+    private readonly constants: Constants,
+    private readonly sizes: BatchSizes,
+    private readonly inputs: InputBuffers,
+  ) {
+    const { B, S, T } = sizes;
+    this.#ids = inputs.make('token ids', [B, S + T - 1], 'u32');
+    this.#mask = inputs.make('token mask', [B, S + T - 1], 'f32');
+    this.#start = inputs.make('first positions', [B], 'i32');
+    this.#labels = new LabelInputs(inputs, sizes);
+  }
+
+  write(rows: readonly TokenPair[]): void {
+    const { ids, mask, start, labels } = layOutDecoderBatch(rows, this.sizes, this.config.padId);
+    this.inputs.write(this.#ids, ids);
+    this.inputs.write(this.#mask, mask);
+    this.inputs.write(this.#start, start);
+    this.#labels.write(labels);
+  }
+
+  loss(g: Graph, layers: Layers): Tensor {
+    const { tables, zero } = this.constants;
+    const model = new Decoder(this.config, layers);
+    const at = { tables, start: this.#start, position: zero };
+    const { last } = model.read(g, this.#ids, this.#mask, at); // [B, S + T − 1, D]
+    const predicting = lastTokens(g, last, this.sizes.T); // [B, T, D]
+    return crossEntropy(g, model.projection(predicting), this.#labels.labels, this.#labels.weights);
+  }
+
+  rowMask(): Tensor {
+    return this.#mask; // every layer reads prompt and label
+  }
+}

@@ -1,0 +1,213 @@
+import type { Graph } from '../graph/graph.ts';
+import { attention, type AttentionInputs } from '../graph/ops/attention.ts';
+import type { Projection } from '../graph/ops/cross-entropy.ts';
+import { add, addBias, gatedActivation, scale } from '../graph/ops/elementwise.ts';
+import { embedding } from '../graph/ops/embedding.ts';
+import { appendToCache } from '../graph/ops/generation.ts';
+import { matmul } from '../graph/ops/matmul.ts';
+import { mergedAttention } from '../graph/ops/merged-attention.ts';
+import { rmsNorm } from '../graph/ops/norm.ts';
+import { rotary, type RotaryLookup } from '../graph/ops/rotary.ts';
+import type { Tensor } from '../graph/tensor.ts';
+import type { DecoderConfig } from './decoder-config.ts';
+import type { KeyValue, Layers } from './layers.ts';
+
+/** Keys and values of prompts that answers are read behind. */
+export interface Prompts {
+  /** Per layer [Bp, P, Hk·d]; Bp divides the number of answers, those of one prompt side by side. */
+  readonly keyValues: readonly KeyValue[];
+  /** f32 [Bp, P]: 0 hides padding. */
+  readonly mask: Tensor;
+}
+
+/** Where the tokens of a text stand, and the angles of positions by each of the model's rotary tables. */
+export interface TextPlaces extends Pick<RotaryLookup, 'start' | 'position'> {
+  readonly tables: readonly Tensor[];
+}
+
+/** What hides keys from queries that do not stand in a line, added to scores: f32, for a window or for none (null). */
+export interface HiddenPairs {
+  /** [1, T, P]: the prompt's; where there is no window, none is hidden. */
+  readonly prompt: (window: number | null) => Tensor | undefined;
+  /** [1, T, T]: the answer's own. */
+  readonly own: (window: number | null) => Tensor;
+}
+
+/**
+ * A decoder-only model as graph builder: LlamaForCausalLM of Hugging Face transformers and its relatives, as the config
+ * says. Letters in shape comments: B batch, S tokens, D hidden_size, H heads and Hk key heads of size d, F
+ * intermediate_size, V vocabulary.
+ */
+export class Decoder {
+  constructor(
+    readonly config: DecoderConfig,
+    private readonly layers: Layers,
+  ) {}
+
+  /**
+   * Whole texts, padded on the left or on the right.
+   *
+   * @param ids u32 [B, S].
+   * @param mask f32 [B, S]: 0 for padding, whose places keep numbers without meaning.
+   * @param at where the tokens stand; its `start` is [B].
+   * @param hidden collects the embedding and the output of every layer, of the last behind the final norm (for tests).
+   * @returns the last hidden states behind the final norm [B, S, D], and per layer the keys and values.
+   */
+  read(
+    g: Graph,
+    ids: Tensor,
+    mask: Tensor,
+    at: TextPlaces,
+    hidden: Tensor[] = [],
+  ): { last: Tensor; keyValues: KeyValue[] } {
+    const keyValues: KeyValue[] = [];
+    const last = this.#stack(g, ids, at, hidden, (i, q, own) => {
+      keyValues.push(own);
+      return attention(g, { ...this.#heads(q, own), mask, causal: true, window: this.#window(i) }); // [B, S, H·d]
+    });
+    return { last, keyValues };
+  }
+
+  /**
+   * Answers to prompts that have been read, their tokens not in a line: every prefix that several share is read once.
+   *
+   * @param ids u32 [R, T]: the last token of the prompt, then those of answers; R = prompts · answers of each.
+   * @param mask f32 [R, T], all ones: what is hidden is so by `hidden`.
+   * @param at its `start` is [R, T]: the position of every token.
+   * @returns [R, T, D], behind the final norm.
+   */
+  answer(g: Graph, ids: Tensor, mask: Tensor, at: TextPlaces, prompts: Prompts, hidden: HiddenPairs): Tensor {
+    return this.#stack(g, ids, at, [], (i, q, own) => {
+      const window = this.#window(i);
+      const prompt = this.#onPrompt(q, prompts, i, { bias: hidden.prompt(window) });
+      return mergedAttention(g, prompt, { ...this.#heads(q, own), mask, causal: true, bias: hidden.own(window) });
+    });
+  }
+
+  /**
+   * One step of an answer with caches: reads the token at `position`, appends its keys and values.
+   *
+   * @param ids u32 [B, 1].
+   * @param at its `start` is [B], position of the prompt's last token, to which `position` is added.
+   * @param caches per layer [B, capacity, Hk·d] each, persistent.
+   * @param cacheMask f32 [B, capacity], all ones: what lies ahead is hidden by the causal rule.
+   * @returns [B, 1, D], behind the final norm.
+   */
+  answerStep(
+    g: Graph,
+    ids: Tensor,
+    at: TextPlaces,
+    caches: readonly KeyValue[],
+    cacheMask: Tensor,
+    prompts: Prompts,
+  ): Tensor {
+    const { position } = at;
+    return this.#stack(g, ids, at, [], (i, q, own) => {
+      appendToCache(g, own.k, position, caches[i].k);
+      appendToCache(g, own.v, position, caches[i].v);
+      const answer = { ...this.#heads(q, caches[i]), mask: cacheMask, causal: true, position };
+      const window = this.#window(i);
+      const prompt = this.#onPrompt(q, prompts, i, { window, position: window === null ? undefined : position });
+      return mergedAttention(g, prompt, { ...answer, window }); // [B, 1, H·d]
+    });
+  }
+
+  /** What the scores over the vocabulary are computed from: x [B, S, D]. */
+  projection(x: Tensor): Projection {
+    const head = this.layers.parameter(this.config.tied ? 'model.embed_tokens.weight' : 'lm_head.weight'); // [V, D]
+    return { x, head, alpha: 1 };
+  }
+
+  /** Scores over the vocabulary: [B, S, D] → [B, S, V]. */
+  logits(g: Graph, x: Tensor): Tensor {
+    return matmul(g, x, this.projection(x).head, { layout: 'nt' });
+  }
+
+  /** Every layer; `attend` gives the attention of a layer from its queries and its own keys and values, rotated. */
+  #stack(
+    g: Graph,
+    ids: Tensor,
+    at: TextPlaces,
+    hidden: Tensor[],
+    attend: (layer: number, q: Tensor, own: KeyValue) => Tensor,
+  ): Tensor {
+    const { numHeads, numKeyHeads, layers, outputNorms, embeddingScale } = this.config;
+    const embedded = embedding(g, this.layers.parameter('model.embed_tokens.weight'), ids); // [B, S, D]
+    let x = scale(g, embedded, embeddingScale); // [B, S, D]
+    hidden.push(x);
+    for (let i = 0; i < layers.length; i++) {
+      const [layer, input] = [`model.layers.${i}`, x];
+      x = g.block(() => {
+        const y = this.#norm(g, `${layer}.input_layernorm`, input); // [B, S, D]
+        const q = this.#turned(g, i, 'q', y, numHeads, at); // [B, S, H·d]
+        const k = this.#turned(g, i, 'k', y, numKeyHeads, at); // [B, S, Hk·d]
+        const v = this.#linear(g, `${layer}.self_attn.v_proj`, y); // [B, S, Hk·d]
+        const seen = attend(i, q, { k, v }); // [B, S, H·d]
+        if (!outputNorms) {
+          const attended = this.#linear(g, `${layer}.self_attn.o_proj`, seen, input); // [B, S, D]
+          const z = this.#norm(g, `${layer}.post_attention_layernorm`, attended); // [B, S, D]
+          return this.#feedForward(g, `${layer}.mlp`, z, attended); // [B, S, D]
+        }
+        const out = this.#linear(g, `${layer}.self_attn.o_proj`, seen); // [B, S, D]
+        const attended = add(g, input, this.#norm(g, `${layer}.post_attention_layernorm`, out)); // [B, S, D]
+        const z = this.#norm(g, `${layer}.pre_feedforward_layernorm`, attended); // [B, S, D]
+        const fed = this.#feedForward(g, `${layer}.mlp`, z); // [B, S, D]
+        return add(g, attended, this.#norm(g, `${layer}.post_feedforward_layernorm`, fed)); // [B, S, D]
+      });
+      hidden.push(x);
+    }
+    const last = this.#norm(g, 'model.norm', x); // [B, S, D]
+    hidden[hidden.length - 1] = last;
+    return last;
+  }
+
+  /** Queries or keys of a layer, normed by head and turned where the family does so: y [B, S, D] → [B, S, heads · d]. */
+  #turned(g: Graph, i: number, part: 'q' | 'k', y: Tensor, heads: number, { tables, start, position }: TextPlaces) {
+    const { headNorms, layers } = this.config;
+    const name = `model.layers.${i}.self_attn.${part}`;
+    const projected = this.#linear(g, `${name}_proj`, y);
+    const normed = headNorms ? this.#norm(g, `${name}_norm`, projected) : projected;
+    const { rotary: table } = layers[i];
+    return table === null ? normed : rotary(g, normed, heads, { table: tables[table], start, position });
+  }
+
+  /** down(f(gate(z)) · up(z)) [+ addend]: z [B, S, D] → [B, S, D]. */
+  #feedForward(g: Graph, name: string, z: Tensor, addend?: Tensor): Tensor {
+    const gate = this.#linear(g, `${name}.gate_proj`, z); // [B, S, F]
+    const up = this.#linear(g, `${name}.up_proj`, z); // [B, S, F]
+    return this.#linear(g, `${name}.down_proj`, gatedActivation(g, this.config.activation, gate, up), addend);
+  }
+
+  /** A linear layer with the bias that it may have. */
+  #linear(g: Graph, name: string, x: Tensor, addend?: Tensor): Tensor {
+    const { qkv, o, mlp } = this.config.biases;
+    const hasBias = name.includes('.mlp.') ? mlp : name.endsWith('.o_proj') ? o : qkv;
+    const y = this.layers.linear(g, name, x, addend);
+    return hasBias ? addBias(g, y, this.layers.parameter(`${name}.bias`)) : y;
+  }
+
+  #norm(g: Graph, name: string, x: Tensor): Tensor {
+    const { eps, normAddsOne } = this.config;
+    return rmsNorm(g, x, this.layers.parameter(`${name}.weight`), eps, normAddsOne ? 1 : 0);
+  }
+
+  #window(layer: number): number | null {
+    return this.config.layers[layer].window;
+  }
+
+  #heads(q: Tensor, { k, v }: KeyValue): Pick<AttentionInputs, 'q' | 'k' | 'v' | 'heads' | 'keyHeads' | 'scale'> {
+    const { numHeads, numKeyHeads, attentionScale } = this.config;
+    return { q, k, v, heads: numHeads, keyHeads: numKeyHeads, scale: attentionScale };
+  }
+
+  /** Attention on the prompt, which ends where the answer begins. */
+  #onPrompt(
+    q: Tensor,
+    { keyValues, mask }: Prompts,
+    layer: number,
+    how: Pick<AttentionInputs, 'window' | 'position' | 'bias'>,
+  ): AttentionInputs {
+    const [, P] = mask.shape;
+    return { ...this.#heads(q, keyValues[layer]), mask, causal: false, offset: P, ...how };
+  }
+}

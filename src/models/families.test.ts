@@ -1,0 +1,204 @@
+import { describe, expect, test } from 'vitest';
+import { reportOf } from '../base/errors.ts';
+import { DECODERS, ENCODER_DECODERS, familiesIn } from '../testing/families.ts';
+import type { DecoderConfig } from './decoder-config.ts';
+import { FAMILIES, familyOf } from './families.ts';
+
+type Fields = Record<string, unknown>;
+
+/** The report of the error that a config is refused with. */
+function refusal(config: unknown): ReturnType<typeof reportOf> {
+  try {
+    familyOf(config).read(config);
+  } catch (error) {
+    return reportOf(error);
+  }
+  throw new Error(`accepted: ${JSON.stringify(config)}`);
+}
+
+describe.each(familiesIn([...ENCODER_DECODERS, ...DECODERS]))('$family of $reference.name', ({ family, reference }) => {
+  const folder = `golden/${family}`;
+  const config = reference.json<Fields>(`${folder}/config.json`);
+  const read = (json: Fields): object => {
+    const { config, shapes } = familyOf(json).read(json);
+    return { config, shapes };
+  };
+
+  const newer = `${folder}/config.transformers5.json`;
+  if (reference.has(newer))
+    test('is read alike as transformers 5 saves it', () => {
+      expect(read(reference.json(newer))).toEqual(read(config));
+    });
+
+  test('refuses quantised weights, and says what to use instead', () => {
+    const report = refusal({ ...config, quantization_config: { quant_method: 'gptq', bits: 4 } });
+    expect(report).toMatchObject({ code: 'model/quantised-checkpoint' });
+    expect(report.message).toContain('gptq');
+    expect(report.nextStep).toContain('frozen weights');
+  });
+
+  test('refuses another task than answering', () => {
+    const report = refusal({ ...config, architectures: ['SomethingForSequenceClassification'] });
+    expect(report.message).toContain(' architectures = ');
+  });
+});
+
+// As published, but for fields that nothing is computed from.
+const qwen25: Fields = {
+  ...{ architectures: ['Qwen2ForCausalLM'], model_type: 'qwen2', hidden_act: 'silu', hidden_size: 896 },
+  ...{ intermediate_size: 4864, max_position_embeddings: 32768, max_window_layers: 21, num_attention_heads: 14 },
+  ...{ num_hidden_layers: 24, num_key_value_heads: 2, rms_norm_eps: 1e-6, rope_theta: 1e6, sliding_window: 32768 },
+  ...{ bos_token_id: 151643, eos_token_id: 151645, tie_word_embeddings: true, use_sliding_window: false },
+  vocab_size: 151936,
+};
+const gemma270m: Fields = {
+  ...{ architectures: ['Gemma3ForCausalLM'], model_type: 'gemma3_text', _sliding_window_pattern: 6, head_dim: 256 },
+  ...{ attention_bias: false, attn_logit_softcapping: null, final_logit_softcapping: null, hidden_size: 640 },
+  ...{ hidden_activation: 'gelu_pytorch_tanh', intermediate_size: 2048, max_position_embeddings: 32768 },
+  ...{ num_attention_heads: 4, num_hidden_layers: 18, num_key_value_heads: 1, query_pre_attn_scalar: 256 },
+  ...{ rms_norm_eps: 1e-6, rope_local_base_freq: 10000, rope_theta: 1e6, rope_scaling: null, sliding_window: 512 },
+  ...{ bos_token_id: 2, eos_token_id: 1, pad_token_id: 0, use_bidirectional_attention: false, vocab_size: 262144 },
+};
+const mistral: Fields = {
+  ...{ architectures: ['MistralForCausalLM'], model_type: 'mistral', hidden_act: 'silu', hidden_size: 4096 },
+  ...{ intermediate_size: 14336, max_position_embeddings: 32768, num_attention_heads: 32, num_hidden_layers: 2 },
+  ...{ num_key_value_heads: 8, rms_norm_eps: 1e-5, rope_theta: 10000, vocab_size: 32000 },
+};
+
+describe('what a config leaves out is as transformers has it', () => {
+  const layersOf = (config: Fields): unknown => (familyOf(config).read(config).config as unknown as Fields)['layers'];
+
+  test('Qwen2 without a window, and with one from a layer on', () => {
+    expect(familyOf(qwen25).read(qwen25).config).toMatchObject({
+      headDim: 64,
+      biases: { qkv: true, o: false, mlp: false },
+    });
+    expect(layersOf(qwen25)).toEqual(new Array(24).fill({ rotary: 0, window: null }));
+    const windowed = layersOf({ ...qwen25, use_sliding_window: true, max_window_layers: 22 }) as Fields[];
+    expect(windowed.map(({ window }) => window)).toEqual([...new Array<null>(22).fill(null), 32768, 32768]);
+  });
+
+  test('Gemma 3: every sixth layer sees everything, embeddings are tied', () => {
+    expect(familyOf(gemma270m).read(gemma270m).config).toMatchObject({
+      tied: true,
+      attentionScale: 1 / 16,
+      normAddsOne: true,
+    });
+    const layers = layersOf(gemma270m) as Fields[];
+    layers.forEach((layer, i) => {
+      expect(layer).toEqual((i + 1) % 6 === 0 ? { rotary: 0, window: null } : { rotary: 1, window: 512 });
+    });
+  });
+
+  test('Mistral: a window of 4096 unless the file says another or null', () => {
+    const windows = (more: Fields): unknown[] =>
+      (layersOf({ ...mistral, ...more }) as Fields[]).map((one) => one['window']);
+    expect(windows({})).toEqual([4096, 4096]);
+    expect(windows({ sliding_window: 7 })).toEqual([7, 7]);
+    expect(windows({ sliding_window: null })).toEqual([null, null]);
+  });
+
+  test('Qwen has no end of text of its own', () => {
+    expect(refusal({ ...qwen25, eos_token_id: undefined }).message).toContain(' eos_token_id = nothing');
+  });
+
+  test.each<[string, Fields]>([
+    ['layer_types', { ...gemma270m, layer_types: ['full_attention'] }],
+    ['layer_types', { ...gemma270m, layer_types: new Array(18).fill('chunked_attention') }],
+    ['final_logit_softcapping', { ...gemma270m, final_logit_softcapping: 30 }],
+    ['use_bidirectional_attention', { ...gemma270m, use_bidirectional_attention: true }],
+    ['hidden_activation', { ...gemma270m, hidden_activation: 'gelu' }],
+    ['sliding_window', { ...mistral, sliding_window: 0 }],
+    ['max_window_layers', { ...qwen25, max_window_layers: -1 }],
+    ['attention_bias', { ...qwen25, attention_bias: true }],
+    ['rope_scaling.rope_type', { ...qwen25, rope_scaling: { rope_type: 'yarn', factor: 4 } }],
+  ])('refuses %s by name', (field, config) => {
+    expect(refusal(config)).toMatchObject({ code: 'model/bad-config' });
+    expect(refusal(config).message).toContain(` ${field} = `);
+  });
+});
+
+describe('a family that is not known', () => {
+  test.each([
+    ['qwen3_moe', 'qwen3', 'mixture of experts'],
+    ['qwen2_5_vl', 'qwen2', 'images'],
+    ['gemma3', 'gemma3_text', 'text-only'],
+    ['mixtral', 'mistral', 'mixture of experts'],
+    ['gemma2', 'gemma3_text', 'attn_logit_softcapping'],
+  ])('%s: names %s and what differs', (type, nearest, differs) => {
+    const { code, message, nextStep } = refusal({ ...qwen25, model_type: type });
+    expect(code).toBe('model/unknown-family');
+    expect(message).toContain(`The nearest known family is ${nearest};`);
+    expect(message).toContain(differs);
+    for (const { modelType } of FAMILIES) expect(nextStep).toContain(modelType);
+  });
+
+  test('one that nobody has heard of is compared field by field', () => {
+    const { message } = refusal({ ...mistral, model_type: 'mistral_next', clip_qkv: 8 });
+    expect(message).toContain('nearest known family is mistral; read as one,');
+    expect(message).toContain('clip_qkv = 8');
+    expect(refusal({ ...qwen25, model_type: 'elephant', qk_norm: true }).message).toContain('is llama; read as one,');
+    expect(refusal({ model_type: 'elephant', is_encoder_decoder: true }).message).toContain('is t5; read as one,');
+    expect(refusal({ ...mistral, model_type: 'constructor' }).message).toContain('of the family constructor');
+  });
+
+  test('no family at all', () => {
+    expect(refusal({ vocab_size: 3 }).message).toContain('says no model_type');
+    expect(refusal([])).toMatchObject({ code: 'model/bad-config' });
+  });
+});
+
+const SIZES = {
+  vocab_size: 100,
+  hidden_size: 32,
+  intermediate_size: 40,
+  num_hidden_layers: 6,
+  num_attention_heads: 4,
+  num_key_value_heads: 2,
+  eos_token_id: 2,
+};
+const form = (model_type: string, more: object = {}): DecoderConfig => {
+  const config = { ...SIZES, model_type, ...more };
+  return familyOf(config).read(config).config as DecoderConfig & { kind: 'decoder-only' };
+};
+const windows = (model_type: string, more: object = {}): (number | null)[] =>
+  form(model_type, more).layers.map(({ window }) => window);
+
+describe('a decoder-only model', () => {
+  test('has windows where the family has them', () => {
+    expect(windows('llama')).toEqual(Array(6).fill(null));
+    expect(windows('mistral')).toEqual(Array(6).fill(4096));
+    expect(windows('mistral', { sliding_window: null })).toEqual(Array(6).fill(null));
+    expect(windows('qwen2', { sliding_window: 8, max_window_layers: 4 })).toEqual(Array(6).fill(null));
+    const slides = { use_sliding_window: true, sliding_window: 8, max_window_layers: 4 };
+    expect(windows('qwen2', slides)).toEqual([null, null, null, null, 8, 8]);
+    expect(windows('gemma3_text', { sliding_window: 8 })).toEqual([8, 8, 8, 8, 8, null]);
+    const layer_types = ['full_attention', ...Array<string>(5).fill('sliding_attention')];
+    expect(windows('gemma3_text', { sliding_window: 8, layer_types })).toEqual([null, 8, 8, 8, 8, 8]);
+  });
+
+  test('knows which layers have positions, and of which base', () => {
+    const rotary = (model_type: string, more: object = {}) => form(model_type, more).layers.map(({ rotary }) => rotary);
+    expect(rotary('smollm3')).toEqual([0, 0, 0, null, 0, 0]);
+    expect(rotary('smollm3', { no_rope_layers: [0, 1, 1, 0, 1, 1] })).toEqual([null, 0, 0, null, 0, 0]);
+    expect(rotary('gemma3_text')).toEqual([1, 1, 1, 1, 1, 0]);
+    const bases = (more: object) => form('gemma3_text', more).rotaries.map(({ ropeTheta }) => ropeTheta);
+    expect(bases({})).toEqual([1_000_000, 10_000]);
+    const rope_parameters = { full_attention: { rope_theta: 500 }, sliding_attention: { rope_theta: 50 } };
+    expect(bases({ rope_parameters })).toEqual([500, 50]);
+  });
+
+  test('has the biases, norms and scales of the family', () => {
+    expect(form('qwen2')).toMatchObject({ biases: { qkv: true, o: false, mlp: false }, headNorms: false });
+    expect(form('qwen3')).toMatchObject({ headDim: 128, headNorms: true, biases: { qkv: false } });
+    expect(form('llama', { attention_bias: true })).toMatchObject({ biases: { qkv: true, o: true, mlp: false } });
+    expect(form('gemma3_text', { query_pre_attn_scalar: 64 })).toMatchObject({
+      attentionScale: 0.125,
+      embeddingScale: Math.fround(Math.sqrt(32)),
+      normAddsOne: true,
+      outputNorms: true,
+      tied: true,
+      activation: 'gelu_new',
+    });
+  });
+});

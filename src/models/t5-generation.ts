@@ -1,0 +1,117 @@
+import type { OwnedBuffer } from '../device/buffers.ts';
+import type { Device } from '../device/device.ts';
+import type { Graph } from '../graph/graph.ts';
+import { argMax, choiceLosses } from '../graph/ops/cross-entropy.ts';
+import { type GenerationState, nextToken } from '../graph/ops/generation.ts';
+import { HIDDEN } from '../graph/ops/position-bias.ts';
+import type { Tensor } from '../graph/tensor.ts';
+import { GenerationCaches } from './generation-caches.ts';
+import { InputBuffers } from './input-buffers.ts';
+import { type LabelTree, leadsTo } from './label-tree.ts';
+import type { Layers } from './layers.ts';
+import type { Generation, Ranking, TreeSizes } from './network.ts';
+import type { T5 } from './t5.ts';
+import { layOutSources } from './t5-batch.ts';
+import { relativePositionBucket, type T5Config } from './t5-config.ts';
+
+/** Greedy generation with T5: the source's keys and values once, those of the answer in caches. */
+export class T5Generation implements Generation {
+  readonly #caches: GenerationCaches;
+  readonly #sourceIds: Tensor; // u32 [B, S]
+  /** Tokens of each source. */
+  #lengths: number[] = [];
+
+  constructor(
+    private readonly device: Device,
+    private readonly config: T5Config,
+    private readonly model: (layers: Layers) => T5,
+    { B, S, capacity }: { B: number; S: number; capacity: number },
+    owned: OwnedBuffer[],
+  ) {
+    const { numDecoderLayers: layers, numHeads, dKv } = config;
+    const sizes = { B, places: S, capacity, layers, width: numHeads * dKv };
+    this.#caches = new GenerationCaches(device, sizes, 'right', owned);
+    this.#sourceIds = this.#caches.inputs.make('source ids', [B, S], 'u32');
+  }
+
+  get state(): GenerationState {
+    return this.#caches.state;
+  }
+
+  start(sources: readonly (readonly number[])[]): void {
+    const { inputs, sizes } = this.#caches;
+    const { sourceIds } = layOutSources(sources, { B: sizes.B, S: sizes.places }, this.config.padId);
+    inputs.write(this.#sourceIds, sourceIds);
+    this.#lengths = sources.map(({ length }) => length);
+    this.#start();
+  }
+
+  #start(): void {
+    const { inputs, sizes, state } = this.#caches;
+    const { padId, startId } = this.config;
+    const first = Array.from({ length: sizes.B }, (_, b) => (this.#lengths[b] > 0 ? startId : null));
+    this.#caches.showTokens(this.#lengths);
+    inputs.startState(state, first, { position: 0, startId, padId });
+  }
+
+  prefill(g: Graph, layers: Layers): Tensor[] {
+    const model = this.model(layers);
+    const memory = model.encode(g, this.#sourceIds, this.#caches.sourceMask); // [B, S, D]
+    return this.#caches.keep(this.#caches.source.map((_, i) => model.crossKeyValue(g, i, memory)));
+  }
+
+  async adopt(other: Generation, rows: readonly number[], at: number): Promise<void> {
+    if (!(other instanceof T5Generation)) throw new Error('T5 adopts what T5 has read');
+    await this.#caches.adopt(other.#caches, rows, at);
+    rows.forEach((row, i) => (this.#lengths[at + i] = other.#lengths[row]));
+  }
+
+  startAdopted(rows: number): void {
+    this.#lengths.length = rows;
+    this.#start();
+  }
+
+  decodeStep(g: Graph, layers: Layers, rows = this.#caches.sizes.B): void {
+    const model = this.model(layers);
+    const { state, source, sourceMask, own, ownMask } = this.#caches.first(rows);
+    const last = model.decodeStep(g, state.current, state.position, own, ownMask, source, sourceMask); // [rows, 1, D]
+    nextToken(g, argMax(g, model.logits(g, last)), state, this.config.endIds, this.config.padId);
+  }
+
+  ranking({ nodes, choices }: TreeSizes, owned: OwnedBuffer[]): Ranking {
+    const { B } = this.#caches.sizes;
+    const { config } = this;
+    const inputs = new InputBuffers(this.device, owned);
+    const ids = inputs.make('label ids', [B, nodes], 'u32');
+    const mask = inputs.make('label mask', [B, nodes], 'f32', new Float32Array(B * nodes).fill(1));
+    const pairs = inputs.make('label position buckets', [nodes, nodes], 'u32');
+    const following = inputs.choices(nodes, choices);
+    return {
+      write: (tree) => {
+        const row = tree.tokens.map((token, node) => (node === 0 ? config.startId : token));
+        inputs.write(
+          ids,
+          Uint32Array.from({ length: B * nodes }, (_, i) => row[i % nodes]),
+        );
+        inputs.write(pairs, pairBuckets(tree, config));
+        inputs.writeChoices(following, tree);
+      },
+      record: (g, layers) => {
+        const model = this.model(layers);
+        const { source, sourceMask } = this.#caches;
+        const last = model.decode(g, ids, mask, (i) => source[i], sourceMask, [], pairs); // [B, nodes, D]
+        return choiceLosses(g, model.projection(last), following);
+      },
+    };
+  }
+}
+
+/** Buckets of the relative positions of a tree's nodes, [query, key]; a node sees itself and what leads to it. */
+function pairBuckets(tree: LabelTree, { buckets, maxDistance }: T5Config): Uint32Array<ArrayBuffer> {
+  const { depths } = tree;
+  const N = depths.length;
+  return Uint32Array.from({ length: N * N }, (_, at) => {
+    const [i, j] = [Math.floor(at / N), at % N];
+    return leadsTo(tree, j, i) ? relativePositionBucket(depths[j] - depths[i], false, buckets, maxDistance) : HIDDEN;
+  });
+}

@@ -1,0 +1,74 @@
+import { expect, test } from 'vitest';
+import { mixSeed, seededRandom } from '../base/random.ts';
+import { Learner } from '../gorp/learner.ts';
+import { methodPreset, planOf } from '../methods/registry.ts';
+import { sizeOf } from '../graph/tensor.ts';
+import { acquireTestGpu } from '../testing/devices.ts';
+import { networkOf } from './open-network.ts';
+import { embeddedSettings } from './presets.ts';
+
+/** Shapes of google-t5/t5-large, with fewer layers, so that its memory is that of a small machine. */
+const T5_LARGE = {
+  model_type: 't5',
+  vocab_size: 32128,
+  d_model: 1024,
+  d_kv: 64,
+  d_ff: 4096,
+  num_layers: 3,
+  num_decoder_layers: 3,
+  num_heads: 16,
+};
+const SOURCE = 32;
+/** Milliseconds that no submit may take: a driver of Windows resets the device after two seconds. */
+const MOST = 1000;
+
+test('a step of t5-large is submitted in slices, none of which takes a second, the first time neither', async () => {
+  const device = await acquireTestGpu();
+  const { training } = embeddedSettings('quick', 'gorp');
+  const sizes = { ...training, sourceLength: SOURCE, targetLength: 8, batchSize: 1 };
+  const { network, targets } = networkOf(device, T5_LARGE, sizes);
+  const { shapes } = network;
+  const read = (name: string): Promise<Float32Array> => {
+    const size = sizeOf(shapes.get(name) ?? []);
+    const random = seededRandom(mixSeed(1, name));
+    const bound = 1 / Math.sqrt(T5_LARGE.d_model);
+    return Promise.resolve(Float32Array.from({ length: size }, () => bound * (2 * random.next() - 1)));
+  };
+  const options = { seed: 1, maxGradNorm: 1, gradientAccumulation: 1, recompute: false, packing: () => undefined };
+  const learner = await Learner.create(device, network, planOf(methodPreset('gorp')), targets, options, read);
+  await learner.beginTask();
+  const times = timeSubmits(device.gpu.device.queue);
+  const batch = { sizes: { B: 1, S: SOURCE, T: 8 }, rows: [{ source: range(SOURCE), label: range(8) }] };
+  for (let step = 0; step < 2; step++) await learner.step([batch]);
+  const losses = (await learner.takeRecords()).map(({ loss }) => loss);
+  expect(losses.every(Number.isFinite)).toBe(true);
+  const all = await times();
+  console.log(`${all.length} submits, the longest of ${Math.max(...all).toFixed(0)} ms`);
+  expect(all.length).toBeGreaterThan(10);
+  expect(Math.max(...all)).toBeLessThan(MOST);
+  learner.destroy();
+  network.destroy();
+  await device.destroy();
+});
+
+const range = (length: number): number[] => Array.from({ length }, (_, i) => 3 + i);
+
+/** Times every submit from now on, from the end of the one before to its own. @returns what waits for all of them. */
+function timeSubmits(queue: GPUQueue): () => Promise<number[]> {
+  const ends: Promise<{ begin: number; end: number }>[] = [];
+  const submit = queue.submit.bind(queue);
+  queue.submit = (commands) => {
+    const isWork = [...commands].length > 0;
+    const begin = performance.now();
+    submit(commands);
+    if (isWork) ends.push(queue.onSubmittedWorkDone().then(() => ({ begin, end: performance.now() })));
+  };
+  return async () => {
+    let before = 0;
+    return (await Promise.all(ends)).map(({ begin, end }) => {
+      const taken = end - Math.max(before, begin);
+      before = end;
+      return taken;
+    });
+  };
+}

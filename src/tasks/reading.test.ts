@@ -1,0 +1,49 @@
+import { describe, expect, it } from 'vitest';
+import { ChatTemplate } from '../text/chat-template.ts';
+import { chatTokenizer } from '../text/chat-tokenizer.ts';
+import { loadTokenizer } from '../text/tokenizer.ts';
+import { referencesWith, tokenizersOf } from '../testing/reference.ts';
+import { readingOf } from './reading.ts';
+
+const TOKENIZERS = referencesWith('tokenizers/golden.json').flatMap((reference) =>
+  tokenizersOf(reference).map((one) => ({ ...one, reference })),
+);
+
+describe.each(TOKENIZERS)('what is read with $name of $reference.name', ({ folder, form, hasBytes, reference }) => {
+  const json = (file: string): unknown => reference.json(`${folder}/${file}.json`);
+  const tokenizer = loadTokenizer(hasBytes ? null : json('tokenizer'), json('tokenizer_config'), form);
+  const { eos_token: end, bos_token: begin } = tokenizer.written;
+
+  it('is the prompt as it is marked, then the label with the token that ends it', () => {
+    const [source, label] = [tokenizer.encodePrompt('Is it so?\nAnswer:'), tokenizer.encodeLabel('very good')];
+    const tokens = readingOf(tokenizer, { source, label: [...label, tokenizer.eosId] });
+    const text = (isLabel: boolean): string =>
+      tokens.flatMap((token) => (token.isLabel === isLabel ? [token.text] : [])).join('');
+    expect(tokens.map(({ isLabel }) => isLabel)).toEqual([...source.map(() => false), ...label.map(() => true), true]);
+    expect(text(true)).toContain('very good');
+    expect(text(true).endsWith(end ?? '')).toBe(true);
+    if (form === 'closed') expect(text(false).endsWith(end ?? '')).toBe(true);
+    else if (begin !== null) expect(text(false).startsWith(begin)).toBe(true);
+  });
+
+  it('shows a character of several tokens once', () => {
+    const ids = tokenizer.encodeLabel('再☃ no');
+    if (tokenizer.unkId !== null && ids.includes(tokenizer.unkId)) return;
+    const tokens = readingOf(tokenizer, { source: [], label: ids });
+    expect(tokens.map(({ text }) => text).join('')).toBe(tokenizer.decodeWhole(ids));
+    expect(tokens.every(({ text }) => !text.includes('\ufffd'))).toBe(true);
+  });
+
+  if (form === 'begun') {
+    it('is the conversation of the chat template', async () => {
+      const template = await ChatTemplate.read(
+        `{{ bos_token }}{% for m in messages %}{{ m.role }}:{{ m.content }}${end}{% endfor %}{% if add_generation_prompt %}assistant:{% endif %}`,
+      );
+      const chat = chatTokenizer(tokenizer, template);
+      const example = { source: chat.encodePrompt('So?'), label: [...chat.encodeLabel('no'), chat.eosId] };
+      const whole = readingOf(chat, example);
+      const text = whole.map((token) => token.text).join('');
+      expect(text.replace(/\s/g, '')).toBe(`${begin ?? ''}user:So?${end}assistant:no${end}`);
+    });
+  }
+});

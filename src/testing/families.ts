@@ -1,0 +1,34 @@
+import { type DecoderConfig, parseDecoderConfig } from '../models/decoder-config.ts';
+import { DECODER_TRAITS } from '../models/decoder-families.ts';
+import { parseT5Config, type T5Config, T5_FAMILY } from '../models/t5-config.ts';
+import { type ReferenceFolder, referencesWith } from './reference.ts';
+
+/** The reference numbers of encoder–decoder and of decoder-only families, by the names of their folders. */
+export const ENCODER_DECODERS = ['t5-tiny', 't5-v1_1-tiny', 'umt5-tiny', 'byt5-tiny'];
+export const DECODERS = [
+  'llama-tiny',
+  'llama3-tiny',
+  'qwen2-tiny',
+  'qwen3-tiny',
+  'mistral-tiny',
+  'smollm3-tiny',
+  'gemma3-tiny',
+];
+
+/** The families of a list in every folder of reference numbers that has them. */
+export const familiesIn = (names: readonly string[]): { family: string; reference: ReferenceFolder }[] =>
+  names.flatMap((family) => referencesWith(`golden/${family}`).map((reference) => ({ family, reference })));
+
+/** Reads the config.json of a decoder-only model of whichever family. */
+export const readDecoderConfig = (config: unknown): DecoderConfig =>
+  parseDecoderConfig(of(DECODER_TRAITS, config), config);
+
+/** The same of T5 and its relatives. */
+export const readT5Config = (config: unknown): T5Config => parseT5Config(of(T5_FAMILY, config), config);
+
+function of<Traits extends { modelType: string }>(all: readonly Traits[], config: unknown): Traits {
+  const { model_type: type } = config as { model_type: string };
+  const found = all.find(({ modelType }) => modelType === type);
+  if (found === undefined) throw new Error(`the reference numbers are of no known family: ${type}`);
+  return found;
+}

@@ -1,0 +1,83 @@
+import type { Call } from '../device/webgpu/submitter.ts';
+
+/** A kernel call that says how long it takes on a {@link SlowGpu}. */
+export interface TimedCall extends Call {
+  readonly takes: number;
+}
+
+let pipelines = 0;
+
+/** A pipeline of such calls. */
+export const newPipeline = (): GPUComputePipeline => ({ label: `${pipelines++}` }) as unknown as GPUComputePipeline;
+
+export const timedCall = (pipeline: GPUComputePipeline, cost: number, takes: number): TimedCall => {
+  const bindGroup = { takes } as unknown as GPUBindGroup; // what is encoded tells how long it takes
+  return { pipeline, cost, takes, bindGroup, workgroups: [1, 1, 1] };
+};
+
+/** What was submitted, in milliseconds of the device's clock. */
+export interface Submitted {
+  readonly begin: number;
+  readonly end: number;
+  readonly calls: number;
+}
+
+/**
+ * A device that computes nothing and takes its time, on a clock of its own: it works on one submit after another. The clock
+ * stands still while the host is at work, and goes to the next thing that happens when the host waits.
+ */
+export class SlowGpu {
+  now = 0;
+  readonly submitted: Submitted[] = [];
+  /** Most milliseconds of work that waited at any time, but for the submit that is at work. */
+  mostWaiting = 0;
+  #free = 0;
+  readonly #events: { at: number; happen: () => void }[] = [];
+
+  readonly device = {
+    createCommandEncoder: () => {
+      const takes: number[] = [];
+      return {
+        beginComputePass: () => ({
+          setPipeline: () => undefined,
+          setBindGroup: (_: number, group: { takes: number }) => void takes.push(group.takes),
+          dispatchWorkgroups: () => undefined,
+          end: () => undefined,
+        }),
+        copyBufferToBuffer: () => undefined,
+        finish: () => takes,
+      };
+    },
+    queue: {
+      submit: ([takes]: number[][]) => {
+        if (takes === undefined) return;
+        const begin = Math.max(this.now, this.#free);
+        this.#free = begin + takes.reduce((sum, ms) => sum + ms, 0);
+        this.submitted.push({ begin, end: this.#free, calls: takes.length });
+        this.mostWaiting = Math.max(this.mostWaiting, begin - this.now);
+      },
+      onSubmittedWorkDone: () => this.until(this.#free),
+    },
+  } as unknown as GPUDevice;
+
+  /** Resolves when the clock has come so far. */
+  until(at: number): Promise<undefined> {
+    return new Promise((resolve) => this.#events.push({ at, happen: () => resolve(undefined) }));
+  }
+
+  /** Lets time pass until something is done. */
+  async passUntil(done: Promise<unknown>): Promise<void> {
+    let isDone = false;
+    const noteDone = (): void => void (isDone = true);
+    done.then(noteDone, noteDone);
+    for (;;) {
+      await new Promise((resolve) => setImmediate(resolve)); // the host does all that it can do
+      if (isDone) return;
+      this.#events.sort((a, b) => a.at - b.at);
+      const next = this.#events.shift();
+      if (next === undefined) throw new Error('nothing will happen any more');
+      this.now = Math.max(this.now, next.at);
+      next.happen();
+    }
+  }
+}

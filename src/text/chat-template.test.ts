@@ -1,0 +1,133 @@
+import { describe, expect, it } from 'vitest';
+import { reportOf } from '../base/errors.ts';
+import { referencesWith, tokenizersOf } from '../testing/reference.ts';
+import { ChatTemplate, type ChatTurn, templateOf } from './chat-template.ts';
+import { chatTokenizer } from './chat-tokenizer.ts';
+import { loadTokenizer, type Tokenizer } from './tokenizer.ts';
+
+interface Golden {
+  conversations: Record<string, ChatTurn[]>;
+  templates: Record<
+    string,
+    {
+      chat_template: string;
+      bos_token: string | null;
+      eos_token: string | null;
+      renderings: {
+        conversation: string;
+        add_generation_prompt: boolean;
+        enable_thinking?: boolean;
+        text?: string;
+        error?: string;
+      }[];
+    }
+  >;
+}
+
+const GOLDEN = 'golden/chat.json';
+const TEMPLATES = referencesWith(GOLDEN).flatMap((reference) => {
+  const { conversations, templates } = reference.json<Golden>(GOLDEN);
+  return Object.entries(templates).map(([name, template]) => ({ name, reference, conversations, ...template }));
+});
+
+describe.each(TEMPLATES)('$name of $reference.name', (one) => {
+  it('renders what apply_chat_template renders, and refuses what it refuses', async () => {
+    const template = await ChatTemplate.read(one.chat_template);
+    // Templates are told not to think: of those that could, the renderings without thinking count.
+    const thinks = one.renderings.some(({ enable_thinking: thinking }) => thinking === false);
+    const cases = one.renderings.filter(({ enable_thinking: thinking, add_generation_prompt: generates }) =>
+      thinks && generates ? thinking === false : thinking !== true,
+    );
+    expect(cases.length).toBeGreaterThan(3);
+    for (const { conversation, add_generation_prompt: addGenerationPrompt, text, error } of cases) {
+      const tokens = { bos_token: one.bos_token, eos_token: one.eos_token };
+      const render = (): string => template.render(one.conversations[conversation], { addGenerationPrompt, tokens });
+      if (error === undefined) expect(render(), conversation).toBe(text);
+      else expect(render, conversation).toThrow(expect.objectContaining({ code: 'settings/template-failed' }) as Error);
+    }
+  });
+});
+
+/** The report of what a template fails with. */
+async function failure(source: string): Promise<ReturnType<typeof reportOf>> {
+  try {
+    const template = await ChatTemplate.read(source);
+    template.render([{ role: 'user', content: 'x' }], { addGenerationPrompt: true, tokens: {} });
+  } catch (error) {
+    return reportOf(error);
+  }
+  throw new Error('it was rendered');
+}
+
+describe('a template that cannot be trusted', () => {
+  it.each([
+    ['no template', '{% for %}', ''],
+    ['no end', '{% for m in messages %}', ''],
+    ['refusal', "{{ raise_exception('Only questions.') }}", 'Only questions'],
+    ['unknown filter', '{{ messages | explode }}', 'explode'],
+    [
+      'steps',
+      `{% for a in range(9999) %}{% for b in range(9999) %}{% set c = a %}{% endfor %}{% endfor %}`,
+      'it takes more',
+    ],
+    ['a large range', '{% for a in range(1000000000) %}{% endfor %}', 'counts to 1000000000'],
+    ['a large range of products', '{% set a = 99999 * 99999 %}{{ a }}', 'counts to'],
+    [
+      'growing text',
+      "{% set ns = namespace(t='xy') %}{% for i in range(60) %}{% set ns.t = ns.t ~ ns.t %}{% endfor %}",
+      'longer',
+    ],
+    ['recursion', '{% macro m(x) %}{{ m(x) }}{% endmacro %}{{ m(1) }}', ''],
+    ['length', 'x'.repeat(131_073), '131073 characters'],
+  ])('%s', async (_, source, words) => {
+    const before = performance.now();
+    const { code, message, nextStep } = await failure(source);
+    expect(code).toBe('settings/template-failed');
+    expect(message).toContain(words);
+    expect(nextStep).toContain('raw prompts');
+    expect(performance.now() - before).toBeLessThan(10_000);
+  });
+});
+
+it('the template is that of its file, else of the tokenizer’s configuration', () => {
+  expect(templateOf({ chat_template: 'a' }, 'b')).toBe('b');
+  expect(templateOf({ chat_template: 'a' }, null)).toBe('a');
+  const several = [
+    { name: 'tool_use', template: 'a' },
+    { name: 'default', template: 'b' },
+  ];
+  expect(templateOf({ chat_template: several }, null)).toBe('b');
+  expect(templateOf({}, null)).toBeNull();
+});
+
+const TOKENIZERS = referencesWith('tokenizers/golden.json').flatMap((reference) =>
+  tokenizersOf(reference)
+    .filter(({ form }) => form === 'begun')
+    .map((one) => ({ ...one, reference })),
+);
+
+describe.each(TOKENIZERS)('prompts of $name of $reference.name', ({ folder, reference }) => {
+  const json = (file: string): unknown => reference.json(`${folder}/${file}.json`);
+  const tokenizer = loadTokenizer(json('tokenizer'), json('tokenizer_config'), 'begun');
+  // Written with tokens that this tokenizer has.
+  const { eos_token: end } = tokenizer.written;
+  const source = `{{ bos_token }}{% for m in messages %}{{ m.role }}:{{ m.content | trim }}${end}{% endfor %}{% if add_generation_prompt %}assistant:{% endif %}`;
+  const open = async (text = source): Promise<Tokenizer> => chatTokenizer(tokenizer, await ChatTemplate.read(text));
+
+  it('prompt and label together are the whole conversation, up to the token that ends the answer', async () => {
+    const chat = await open();
+    for (const label of ['yes', 'very negative', ' no', 'Sci/Tech', '再']) {
+      const ids = [...chat.encodePrompt('Is it so?\nAnswer:'), ...chat.encodeLabel(label), chat.eosId];
+      const begin = tokenizer.written.bos_token ?? '';
+      const whole = `${begin}user:Is it so?\nAnswer:${end}assistant:${label.trim()}${end}`;
+      expect(ids, label).toEqual(tokenizer.encode(whole));
+    }
+  });
+
+  it('refuses a template whose tokens it does not have, or that ends no answer', async () => {
+    const refusal = { code: 'settings/template-tokens' };
+    await expect(open(source.replaceAll('{{ m.role }}:', '<|nobody|>{{ m.role }}:'))).rejects.toMatchObject(refusal);
+    await expect(open('{% for m in messages %}{{ m.content }}{% endfor %}')).rejects.toMatchObject(refusal);
+    await expect(open(`{{ messages[0].content }}${end}`)).rejects.toMatchObject(refusal);
+  });
+});

@@ -1,0 +1,151 @@
+import type * as Jinja from '@huggingface/jinja';
+import { GorpError } from '../base/errors.ts';
+
+/** A turn of a conversation, as chat templates know it. */
+export interface ChatTurn {
+  readonly role: 'user' | 'assistant';
+  readonly content: string;
+}
+
+/** What a template is rendered with besides the turns. */
+export interface ChatOptions {
+  /** Whether the text is to end where the assistant's answer begins. */
+  readonly addGenerationPrompt: boolean;
+  /** Special tokens as they are written. */
+  readonly tokens: Readonly<Record<string, string | null>>;
+}
+
+// The template comes with the model, from anywhere, so it may be made to take for ever. Those of the largest published
+// models have 30,000 characters and take some thousand steps.
+const MAX_TEMPLATE = 131_072;
+const MAX_TEXT = 4_194_304;
+const MAX_STEPS = 1_000_000;
+const MAX_MILLISECONDS = 2000;
+/** Bounds ranges, widths and counts of repetition. */
+const MAX_NUMBER = 100_000;
+const STEPS_PER_CLOCK = 1024;
+
+/** A model's chat template: https://huggingface.co/docs/transformers/chat_templating. */
+export class ChatTemplate {
+  private constructor(
+    private readonly jinja: typeof Jinja,
+    private readonly program: ReturnType<typeof Jinja.parse>,
+  ) {}
+
+  /**
+   * Reads a template. The library for it is loaded when the first one is read.
+   *
+   * @throws GorpError `settings/template-failed` when it is no template, or longer than any of use.
+   */
+  static async read(source: string): Promise<ChatTemplate> {
+    if (source.length > MAX_TEMPLATE) {
+      throw templateFailed(`it has ${source.length} characters; at most ${MAX_TEMPLATE} are read`);
+    }
+    const jinja = await import('@huggingface/jinja');
+    try {
+      // As transformers compiles templates.
+      const tokens = jinja.tokenize(source, { lstrip_blocks: true, trim_blocks: true });
+      return new ChatTemplate(jinja, jinja.parse(tokens));
+    } catch (cause) {
+      throw templateFailed(messageOf(cause), cause);
+    }
+  }
+
+  /**
+   * The text of a conversation. A template that thinks before it answers is told not to.
+   *
+   * @throws GorpError `settings/template-failed` when the template refuses it, fails, or takes too long or too much.
+   */
+  render(turns: readonly ChatTurn[], { addGenerationPrompt, tokens }: ChatOptions): string {
+    const { Environment } = this.jinja;
+    const environment = new Environment();
+    const variables = {
+      ...{ true: true, false: false, none: null, True: true, False: false, None: null },
+      raise_exception: (message: unknown) => {
+        throw new Error(String(message));
+      },
+      range: rangeOf,
+      strftime_now: formatDate,
+      ...{ messages: turns.map((turn) => ({ ...turn })), add_generation_prompt: addGenerationPrompt },
+      ...{ enable_thinking: false, tools: null, documents: null },
+      ...Object.fromEntries(Object.entries(tokens).filter(([, token]) => token !== null)),
+    };
+    try {
+      for (const [name, value] of Object.entries(variables)) environment.set(name, value);
+      const text: unknown = limitedInterpreter(this.jinja, environment).run(this.program).value;
+      if (typeof text !== 'string') throw new Error('it gives no text');
+      return text;
+    } catch (cause) {
+      throw templateFailed(messageOf(cause), cause);
+    }
+  }
+}
+
+/** An interpreter that gives up where a template does not end, or makes more than anyone reads. */
+function limitedInterpreter({ Interpreter }: typeof Jinja, environment: Jinja.Environment): Jinja.Interpreter {
+  const end = performance.now() + MAX_MILLISECONDS;
+  let steps = 0;
+  class Limited extends Interpreter {
+    override evaluate(...node: Parameters<Jinja.Interpreter['evaluate']>): ReturnType<Jinja.Interpreter['evaluate']> {
+      if (++steps > MAX_STEPS) throw new Error('it takes more than a million steps');
+      if (steps % STEPS_PER_CLOCK === 0 && performance.now() > end) throw new Error('it takes more than two seconds');
+      const found = super.evaluate(...node);
+      const value: unknown = found.value;
+      if (typeof value === 'string' && value.length > MAX_TEXT) throw new Error('its text is longer than any prompt');
+      if (typeof value === 'number' && Math.abs(value) > MAX_NUMBER) throw new Error(`it counts to ${value}`);
+      return found;
+    }
+  }
+  return new Limited(environment);
+}
+
+/** Python's range. */
+function rangeOf(start: number, stop?: number, step = 1): number[] {
+  const [from, to] = stop === undefined ? [0, start] : [start, stop];
+  if (step === 0) throw new Error('range() with a step of 0');
+  const length = Math.max(0, Math.ceil((to - from) / step));
+  return Array.from({ length }, (_, i) => from + i * step);
+}
+
+/** Python's strftime of today, for what templates ask of it. */
+function formatDate(format: string): string {
+  const now = new Date();
+  const named = (options: Intl.DateTimeFormatOptions): string => new Intl.DateTimeFormat('en-US', options).format(now);
+  const two = (value: number): string => String(value).padStart(2, '0');
+  const parts: Record<string, () => string> = {
+    '%Y': () => String(now.getFullYear()),
+    '%m': () => two(now.getMonth() + 1),
+    '%d': () => two(now.getDate()),
+    '%b': () => named({ month: 'short' }),
+    '%B': () => named({ month: 'long' }),
+    '%H': () => two(now.getHours()),
+    '%M': () => two(now.getMinutes()),
+    '%S': () => two(now.getSeconds()),
+  };
+  return format.replace(/%./g, (part) => (Object.hasOwn(parts, part) ? parts[part]() : part));
+}
+
+/**
+ * The template of a model: chat_template.jinja, else what tokenizer_config.json says; null where there is none.
+ *
+ * @param file the text of chat_template.jinja; null where there is none.
+ */
+export function templateOf(tokenizerConfig: unknown, file: string | null): string | null {
+  if (file !== null) return file;
+  const { chat_template: named } = (tokenizerConfig ?? {}) as { chat_template?: unknown };
+  if (typeof named === 'string') return named;
+  if (!Array.isArray(named)) return null;
+  const all = named as { name?: unknown; template?: unknown }[];
+  const found = all.find((one) => one.name === 'default')?.template;
+  return typeof found === 'string' ? found : null;
+}
+
+const messageOf = (thrown: unknown): string => (thrown instanceof Error ? thrown.message : String(thrown));
+
+const templateFailed = (what: string, cause?: unknown): GorpError =>
+  new GorpError(
+    'settings/template-failed',
+    `The model's chat template cannot be used: ${what.replace(/\.$/, '')}.`,
+    'Choose raw prompts, or a model with another chat template.',
+    { cause },
+  );
