@@ -8,5 +8,6 @@ export default defineConfig({
     pool: 'forks',
     maxWorkers: 2,
     testTimeout: 180_000, // on a new machine the kernels are compiled at first use
+    hookTimeout: 180_000,
   },
 });
