@@ -2,6 +2,7 @@ import type { DeviceChoice } from '../base/device-choice.ts';
 import { reportOf } from '../base/errors.ts';
 import { type ChosenDevice, chooseDevice, type DeviceHost, factsAhead, openDevice } from '../device/choice.ts';
 import type { DeviceFacts } from '../device/device.ts';
+import type { Speed } from '../run/duration.ts';
 import { measureSpeed } from '../run/measure-speed.ts';
 import type { DeviceOutlook, LookAnswer, SingleThreadReason } from './protocol.ts';
 import { browserSpeedStore } from './speed-store.ts';
@@ -29,16 +30,17 @@ export async function lookAtDevice(
       }
     }
     const { device } = await openDevice(choice, host);
+    let speed: Speed;
     try {
       const outlook = outlookOf(chosen, device.facts);
       if (ahead === undefined) answer({ type: 'device', outlook });
       await device.settle(); // what it measures on its own account would be in the way
-      const speed = (await speeds.read(outlook.name)) ?? (await measureSpeed(device, () => performance.now()));
+      speed = (await speeds.read(outlook.name)) ?? (await measureSpeed(device, () => performance.now()));
       await speeds.write(outlook.name, speed);
-      answer({ type: 'speed', speed });
     } finally {
       await device.destroy();
     }
+    answer({ type: 'speed', speed });
   } catch (thrown) {
     answer({ type: 'no-device', error: reportOf(thrown) });
   }

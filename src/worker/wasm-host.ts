@@ -36,7 +36,8 @@ export const browserWasmHost = (count = Math.min(MOST_THREADS, navigator.hardwar
 function startThread(start: ThreadStart): Promise<{ terminate(): void }> {
   const worker = new Worker(new URL('./wasm-thread.ts', import.meta.url), { type: 'module' });
   return new Promise((resolve, reject) => {
-    worker.onmessage = () => resolve(worker);
+    // It closes itself when it is told to end. Ended from here while it sleeps, it can outlive its parent in Chromium.
+    worker.onmessage = () => resolve({ terminate: () => undefined });
     worker.onerror = (event) => {
       worker.terminate();
       reject(new Error(event.message));
