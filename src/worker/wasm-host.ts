@@ -36,7 +36,8 @@ export const browserWasmHost = (count = Math.min(MOST_THREADS, navigator.hardwar
 function startThread(start: ThreadStart): Promise<{ terminate(): void }> {
   const worker = new Worker(new URL('./wasm-thread.ts', import.meta.url), { type: 'module' });
   return new Promise((resolve, reject) => {
-    // It closes itself when it is told to end. Ended from here while it sleeps, it can outlive its parent in Chromium.
+    // Told to end it only goes idle: it goes with its parent, which the page ends. In Chromium a worker whose child is ending
+    // at the same time, by `terminate` or by `close`, may never end itself.
     worker.onmessage = () => resolve({ terminate: () => undefined });
     worker.onerror = (event) => {
       worker.terminate();
