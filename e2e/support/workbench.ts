@@ -70,7 +70,7 @@ export async function downloadResults(page: Page): Promise<{ name: string; resul
 /** Waits until no worker is left: the browser tells of the end of a worker a moment after the page has ended it. */
 export const expectNoWorkers = (page: Page): Promise<void> =>
   expect
-    .poll(() => page.workers().map((worker) => worker.url()), { message: 'all workers have ended', timeout: 60_000 })
+    .poll(() => page.workers().map((worker) => worker.url()), { message: 'all workers have ended', timeout: 10_000 })
     .toEqual([]);
 
 /** The error that the page shows: its code, and all its text. It must say what to do next. */
