@@ -48,7 +48,7 @@ export async function runOnce(
           try {
             await saveRound(output);
           } catch (thrown) {
-            ended.lostFiles = !reportOf(thrown).code.startsWith('gpu/');
+            ended.lostFiles = !reportOf(thrown).code.startsWith('device/');
             throw thrown;
           }
         },

@@ -167,7 +167,7 @@ export class Rounds {
       await this.host.saveRound(output);
     } catch (thrown) {
       const { code, message, nextStep } = reportOf(thrown);
-      if (code.startsWith('gpu/')) throw thrown;
+      if (code.startsWith('device/')) throw thrown;
       const what = `The files of ${output.roundFolder} could not be kept: ${message} ${nextStep}`;
       this.host.emit({ type: 'warning', message: what });
     }

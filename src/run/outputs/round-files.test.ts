@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, test } from 'vitest';
+import { GorpError } from '../../base/errors.ts';
 import { acquireTestDevice } from '../../testing/devices.ts';
 import { type Files, openRound, runKeepingRounds } from '../../testing/kept-run.ts';
 import { bytesOfFile, memoryFile } from '../../testing/output-files.ts';
@@ -306,6 +307,14 @@ test('rounds that cannot be kept are told, and the run goes on', async () => {
   const { events } = await runKeepingRounds(tinySettings('seq-lora', { epochs: 1 }), { saveRound: full });
   const warnings = events.filter((event) => event.type === 'warning').map(({ message }) => message);
   expect(warnings.filter((text) => text.includes('disk full'))).toHaveLength(2);
+});
+
+test('a device that is lost while a round is saved ends the run, and is no mere warning', async () => {
+  const lost = new GorpError('device/lost', 'It is gone.', 'Start again.');
+  const events: RunEvent[] = [];
+  const host = tinyHost((event) => events.push(event), { acquireDevice, saveRound: () => Promise.reject(lost) });
+  await new Run(host, tinySettings('seq-lora', { epochs: 1 })).execute();
+  expect(events.at(-1)).toMatchObject({ type: 'failed', error: { code: 'device/lost' } });
 });
 
 test.each(['galore', 'mtl', 'per-task'] as const)('method %s has its files', async (name) => {
