@@ -17,7 +17,7 @@ afterAll(() => device.destroy());
 
 /** An operation that computes nothing. */
 function operation(inputs: Tensor[], outputs: Tensor[], more: Partial<Operation> = {}): Operation {
-  return { name: 'nothing', inputs, outputs, calls: () => [], twin: () => undefined, ...more };
+  return { name: 'nothing', inputs, outputs, calls: () => [], reference: () => undefined, ...more };
 }
 
 interface Program {
@@ -136,7 +136,7 @@ describe('liveOperations', () => {
 });
 
 describe('compile', () => {
-  it('computes the same as the twin where memory is shared', async () => {
+  it('computes the same as the reference where memory is shared', async () => {
     for (let seed = 1; seed <= 3; seed++) {
       const random = seededRandom(seed);
       const inputs = { x: { shape: [40] }, y: { shape: [40] } };

@@ -1,5 +1,5 @@
 import template from '../../../shaders/cross-entropy.wgsl?raw';
-import { matmulTwin } from '../../device/matmul-reference.ts';
+import { matmulReference } from '../../device/matmul-reference.ts';
 import { type MatmulShape, plainProduct } from '../../device/matmul-shape.ts';
 import { flatWorkgroups, u32, type Workgroups } from '../../device/kernel.ts';
 import { fillTemplate } from '../../device/template.ts';
@@ -187,7 +187,7 @@ export function rowLosses(g: Graph, projection: Projection, labels: Tensor, chun
         ];
       });
     },
-    twin: (value) => {
+    reference: (value) => {
       for (const chunk of chunks) {
         const scores = scoresOf(chunked, chunk, value);
         for (let r = 0; r < chunk.rows; r++) {
@@ -204,11 +204,11 @@ export function rowLosses(g: Graph, projection: Projection, labels: Tensor, chun
   return { loss, logSumExp };
 }
 
-/** Logits of a chunk by the twin of the matrix product. */
+/** Logits of a chunk by the reference of the matrix product. */
 function scoresOf(chunked: ChunkedLogits, chunk: Chunk, value: (tensor: Tensor) => Numbers): Float64Array {
   const [shape, head] = chunked.forward(chunk);
   const scores = new Float64Array(chunk.rows * chunked.row);
-  matmulTwin(shape, value(chunked.projection.x), value(head), scores);
+  matmulReference(shape, value(chunked.projection.x), value(head), scores);
   return scores;
 }
 
@@ -234,7 +234,7 @@ export function crossEntropy(
     inputs: [x, head, loss, logSumExp, labels, weight],
     outputs: [total],
     calls: () => [call('TOTAL', { rows: sizeOf(labels.shape), vocabulary: 1, row: 1 }, [loss, weight, total])],
-    twin: (value) => {
+    reference: (value) => {
       value(total)[0] = Float64Array.from(value(loss)).reduce((sum, x, r) => sum + value(weight)[r] * x, 0);
     },
     // The gradient goes straight to x and head: row losses and log-sum-exp are only on the way.
@@ -279,7 +279,7 @@ function recordProjectionGradient(
         ];
       });
     },
-    twin: (value) => {
+    reference: (value) => {
       for (const chunk of chunks) {
         const scores = scoresOf(chunked, chunk, value);
         const dlogits = scores.map((score, i) => {
@@ -292,7 +292,7 @@ function recordProjectionGradient(
         for (const [form, c] of [[chunked.toInput, dx] as const, [chunked.toHead, dhead] as const]) {
           if (c === undefined) continue;
           const [shape, b] = form(chunk);
-          matmulTwin(shape, dlogits, value(b), value(c) as Float64Array);
+          matmulReference(shape, dlogits, value(b), value(c) as Float64Array);
         }
       }
     },
@@ -343,7 +343,7 @@ export function choiceLosses(
         ];
       });
     },
-    twin: (value) => {
+    reference: (value) => {
       for (const chunk of chunks) {
         const scores = scoresOf(chunked, chunk, value);
         for (let r = 0; r < chunk.rows; r++) {
@@ -372,7 +372,7 @@ export function argMax(g: Graph, logits: Tensor): Tensor {
     inputs: [logits],
     outputs: [best],
     calls: () => [call('ARGMAX', { rows, vocabulary, row: vocabulary }, [logits, best])],
-    twin: (value) => {
+    reference: (value) => {
       for (let r = 0; r < rows; r++) {
         const row = Float64Array.from(value(logits).subarray(r * vocabulary, (r + 1) * vocabulary));
         value(best)[r] = row.reduce((top, x, v) => (x > row[top] ? v : top), 0);

@@ -32,7 +32,7 @@ export function innerProduct(g: Graph, a: Tensor, b: Tensor, into: Tensor, index
     scratch: () => [groups], // the sum of each part
     effect: true,
     calls: (_, scratch) => [call(true, [a, b, ...present(scratch)]), call(false, [...present(scratch), into])],
-    twin: (value) => {
+    reference: (value) => {
       let sum = 0;
       for (let i = 0; i < size; i++) sum += value(a)[i] * value(b)[i];
       value(into)[index] = sum;

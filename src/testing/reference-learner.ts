@@ -18,7 +18,7 @@ import { Graph, type Numbers } from '../graph/graph.ts';
 import { sumGradients } from '../graph/ops/elementwise.ts';
 import { matmul } from '../graph/ops/matmul.ts';
 import type { Tensor } from '../graph/tensor.ts';
-import { runOnCpu } from '../graph/twin.ts';
+import { runOnCpu } from '../graph/reference.ts';
 import type { Layers } from '../models/layers.ts';
 import type { Network, SizedBatch, TrainingBatch } from '../models/network.ts';
 
@@ -31,7 +31,7 @@ interface Pair {
 /** A forward and backward pass: the loss, the gradients of what is trained, and the rows that layers read. */
 interface Pass {
   loss: number;
-  /** Gradients by key of {@link TwinLearner}: `W name`, `A name`, `B name`. */
+  /** Gradients by key of {@link ReferenceLearner}: `W name`, `A name`, `B name`. */
   gradients: Map<string, Matrix>;
   /** Inputs of the trained layers, a token a row, padding left out. */
   inputs: Map<string, Matrix>;
@@ -40,9 +40,9 @@ interface Pass {
 /**
  * A model that learns by a method on the CPU in f64, one tensor at a time and straight from the formulas of docs/method.md,
  * sections 2 to 4 and 7: what the learner does in stacks on the GPU. The optimizer is {@link referenceStep}; gradients are
- * those of the graph's twins. Projections are exact, and dropout is none.
+ * those of the graph's references. Projections are exact, and dropout is none.
  */
-export class TwinLearner {
+export class ReferenceLearner {
   /** Full-rank weights by layer, and what is trained of adapters. */
   readonly weights = new Map<string, Matrix>();
   readonly pairs = new Map<string, Pair>();
@@ -62,8 +62,8 @@ export class TwinLearner {
     plan: MethodPlan,
     targets: TargetModules,
     read: (name: string) => Promise<ArrayLike<number>>,
-  ): Promise<TwinLearner> {
-    const learner = new TwinLearner(device, network, plan, targets);
+  ): Promise<ReferenceLearner> {
+    const learner = new ReferenceLearner(device, network, plan, targets);
     for (const [name, shape] of network.shapes) {
       const values = Float64Array.from(await read(name));
       const layer = name.replace(/\.weight$/, '');
