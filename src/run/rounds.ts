@@ -17,7 +17,7 @@ import { Evaluator } from './evaluator.ts';
 import { memoryOf, type RoundOutput, type RunHost } from './host.ts';
 import { ordersFolder, roundFolder } from './outputs/layout.ts';
 import type { TestedTask } from './outputs/metrics.ts';
-import { retold } from './outputs/retold.ts';
+import { replayEvents } from './outputs/replay-events.ts';
 import { type EndedRound, resultFiles, testFiles, trainedFiles } from './outputs/round-files.ts';
 import type { SavedRound } from './outputs/saved-round.ts';
 import type { RunRecord } from './record.ts';
@@ -82,7 +82,7 @@ export class Rounds {
     if (parts.saved) {
       record.resume(parts.saved);
       this.#step = parts.saved.results.curves.step.at(-1) ?? 0;
-      for (const event of retold(record.results('stopped', null), reports)) host.emit(event);
+      for (const event of replayEvents(record.results('stopped', null), reports)) host.emit(event);
     }
   }
 
