@@ -6,9 +6,9 @@ import type { Gpu } from './gpu.ts';
 import { type Clocks, DeviceTimer } from './device-timer.ts';
 import { ATTENTION_VARIANTS, type AttentionVariant, planAttention } from './kernels/attention.ts';
 import { chooseTile, stepsOf } from './kernels/matmul.ts';
-import { type MatmulShape, plainProduct, startsAtFours, windowOf } from '../matmul-shape.ts';
+import { type MatmulShape, plainProduct, areInputsVec4Aligned, windowOf } from '../matmul-shape.ts';
 import { wrongResults } from './tuning.ts';
-import { endsAtFours } from './kernels/matmul-subgroup.ts';
+import { isOutputVec4Aligned } from './kernels/matmul-subgroup.ts';
 import {
   isWhole,
   type MatmulVariant,
@@ -75,7 +75,7 @@ export function measured(product: MatmulShape): MatmulShape {
   const { rowA, rowB, rowC } = windowOf(small);
   const row = (size: number, isAligned: boolean): number =>
     isAligned ? Math.ceil(size / 4) * 4 : size % 4 === 0 ? size + 1 : size;
-  const [starts, ends] = [startsAtFours(product), endsAtFours(product)];
+  const [starts, ends] = [areInputsVec4Aligned(product), isOutputVec4Aligned(product)];
   return { ...small, window: { rowA: row(rowA, starts), rowB: row(rowB, starts), rowC: row(rowC, ends) } };
 }
 
