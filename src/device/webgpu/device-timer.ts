@@ -2,7 +2,7 @@ import type { OwnedBuffer } from '../buffers.ts';
 import type { Gpu } from './gpu.ts';
 import { type GpuProgram, submitWhole } from './program.ts';
 import { AT_ONCE, readBytes } from './readback.ts';
-import { USAGE } from './usage.ts';
+import { BUFFER_USAGE } from './usage.ts';
 
 /** What times a device: its own clock while that is good for it, and that of the host. */
 export interface Clocks {
@@ -41,7 +41,7 @@ export class DeviceTimer {
   ) {
     if (!clocks.timestamps) return;
     this.#set = gpu.device.createQuerySet({ type: 'timestamp', count: 2 * most });
-    this.#ticks = gpu.buffers.create('timestamps', 16 * most, USAGE.queryResolve | USAGE.copySource);
+    this.#ticks = gpu.buffers.create('timestamps', 16 * most, BUFFER_USAGE.QUERY_RESOLVE | BUFFER_USAGE.COPY_SRC);
   }
 
   /** How often a program must be repeated to be timed well. Finds out as well whether the device's clock can be used. */

@@ -3,7 +3,7 @@ import type { Program } from '../device.ts';
 import { buffersOf, type Dispatch, type Workgroups } from '../kernel.ts';
 import type { Gpu } from './gpu.ts';
 import { type Call, encodeCalls } from './submitter.ts';
-import { USAGE } from './usage.ts';
+import { BUFFER_USAGE } from './usage.ts';
 
 /** WebGPU's smallest guaranteed alignment of a uniform binding: what the parameters of one kernel take. */
 export const UNIFORM_ALIGNMENT = 256;
@@ -91,7 +91,7 @@ function record(
   pipelines: readonly GPUComputePipeline[],
 ): Recording {
   const bytes = bytesOfUniforms(dispatches);
-  const uniforms = gpu.buffers.create(`${name} parameters`, bytes, USAGE.uniform | USAGE.copyTarget);
+  const uniforms = gpu.buffers.create(`${name} parameters`, bytes, BUFFER_USAGE.UNIFORM | BUFFER_USAGE.COPY_DST);
   const parameters = gpu.buffers.memoryOf(uniforms);
   const contents = new DataView(new ArrayBuffer(bytes));
   const layouts = new Map<GPUComputePipeline, GPUBindGroupLayout>(); // few kernels serve many dispatches
