@@ -1,6 +1,6 @@
 import { type ErrorReport, GorpError } from '../base/errors.ts';
 import { makeOwnTask, type TaskSpec } from '../tasks/own-task.ts';
-import { type ChosenColumns, type Sight, sightOf } from '../tasks/sight.ts';
+import { type ChosenColumns, type TablePreview, previewOf } from '../tasks/preview.ts';
 import { checkFileSize, readTableFile, type TableFile, tableOf } from '../tasks/table.ts';
 import { makeOrderTasks, type MadeTask, type OrderFile } from './order-file.ts';
 
@@ -29,21 +29,21 @@ export interface OpenedFile {
   /** Whether its format names the columns, so that the first row does not. */
   namesColumns: boolean;
   /** With the first row as names, and the columns that are likely to be meant. */
-  sight: Sight;
+  preview: TablePreview;
 }
 
 /** What the page may ask of the worker that reads files of examples. Each command has one answer, in their order. */
 export type TablesCommand =
   | { type: 'open'; file: NamedFile }
   /** `columns` null: those that are likely to be meant. */
-  | { type: 'look'; header: boolean; columns: ChosenColumns | null }
+  | { type: 'preview'; header: boolean; columns: ChosenColumns | null }
   | { type: 'make'; spec: TaskSpec }
   | { type: 'make-order'; order: OrderFile; kept: TaskSpec[]; files: NamedFile[] };
 
 /** What that worker answers. */
 export type TablesAnswer =
   | { type: 'opened'; file: OpenedFile }
-  | { type: 'seen'; sight: Sight }
+  | { type: 'previewed'; preview: TablePreview }
   | { type: 'made'; tasks: KeptTask[] }
   | { type: 'failed'; error: ErrorReport };
 
@@ -60,12 +60,12 @@ export function createTableWork(): (command: TablesCommand) => Promise<TablesAns
         const { name, bytes } = await readBytes(command.file);
         const file = await readTableFile(name, bytes);
         // A file that can be no table is told at once, not in the form for its columns.
-        const sight = sightOf(file, true, null);
+        const preview = previewOf(file, true, null);
         open = file;
-        return { type: 'opened', file: { name, sha256: file.sha256, namesColumns: file.columns !== null, sight } };
+        return { type: 'opened', file: { name, sha256: file.sha256, namesColumns: file.columns !== null, preview } };
       }
-      case 'look':
-        return { type: 'seen', sight: sightOf(opened(), command.header, command.columns) };
+      case 'preview':
+        return { type: 'previewed', preview: previewOf(opened(), command.header, command.columns) };
       case 'make': {
         const { spec } = command;
         return { type: 'made', tasks: [keptTask({ spec, ...makeOwnTask(tableOf(opened(), spec.header), spec) })] };

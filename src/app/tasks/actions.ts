@@ -3,7 +3,7 @@ import { isOrderFile, orderFileOf, parseOrderFile } from '../../run/order-file.t
 import { decodeText } from '../../tasks/decode.ts';
 import { findBenchmark } from '../../tasks/folder.ts';
 import type { TaskSpec } from '../../tasks/own-task.ts';
-import type { ChosenColumns, Sight } from '../../tasks/sight.ts';
+import type { ChosenColumns, TablePreview } from '../../tasks/preview.ts';
 import type { NamedFile } from '../../worker/protocol.ts';
 import type { PageStore } from '../store.ts';
 import type { TableDesk } from './table-desk.ts';
@@ -22,7 +22,7 @@ export interface TaskActions {
   /** A CL_Benchmark folder, an order file with its data files, or a file of examples: whichever was given. */
   give(files: readonly GivenFile[] | Promise<readonly GivenFile[]>): Promise<void>;
   /** The open file with other columns; null: those that are likely to be meant. Rejects with a GorpError. */
-  look(header: boolean, columns: ChosenColumns | null): Promise<Sight>;
+  preview(header: boolean, columns: ChosenColumns | null): Promise<TablePreview>;
   /** Makes a task of the file that is open and puts it at the end of the order. */
   addTask(spec: TaskSpec): Promise<void>;
   closeFile(): void;
@@ -118,7 +118,7 @@ export function createTaskActions(store: PageStore, tasks: TaskStore, desk: Tabl
   return {
     load: () => guarded(refresh),
     give: (files) => guarded(async () => give(await files)),
-    look: (header, columns) => desk.look(header, columns),
+    preview: (header, columns) => desk.preview(header, columns),
     addTask: (spec) =>
       guarded(async () => {
         const made = await desk.make(spec);

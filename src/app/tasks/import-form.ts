@@ -3,7 +3,7 @@ import type { TaskSpec } from '../../tasks/own-task.ts';
 import type { OpenedFile } from '../../worker/protocol.ts';
 
 /** What a file is likely to be; its columns as they were guessed. */
-export function guessedSpec({ name, sha256, sight }: OpenedFile, taken: readonly string[]): TaskSpec {
+export function guessedSpec({ name, sha256, preview }: OpenedFile, taken: readonly string[]): TaskSpec {
   return {
     name: freeName(name, taken),
     kind: 'TC',
@@ -11,8 +11,8 @@ export function guessedSpec({ name, sha256, sight }: OpenedFile, taken: readonly
     file: name,
     sha256,
     header: true,
-    textColumn: sight.textColumn,
-    labelColumn: sight.labelColumn,
+    textColumn: preview.textColumn,
+    labelColumn: preview.labelColumn,
     testShare: 0.2,
     seed: 1,
   };

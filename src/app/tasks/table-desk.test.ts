@@ -13,9 +13,9 @@ const reviews = named('my reviews!.csv', REVIEWS.join('\n'));
 
 describe('a table desk', () => {
   it('shows ten rows and the counts of the columns that are likely to be meant', async () => {
-    const { sight, ...file } = await createTableDesk(tablesHere).open(reviews);
+    const { preview, ...file } = await createTableDesk(tablesHere).open(reviews);
     expect(file).toMatchObject({ name: 'my reviews!.csv', namesColumns: false });
-    expect(sight).toMatchObject({
+    expect(preview).toMatchObject({
       columns: ['when', 'review', 'stars'],
       textColumn: 'review',
       labelColumn: 'stars',
@@ -29,9 +29,9 @@ describe('a table desk', () => {
       problem: null,
       warnings: [],
     });
-    expect(sight.rows).toHaveLength(10);
-    expect(sight.rows[0]).toEqual(['day 0', 'fine 0', '1']);
-    expect(guessedSpec({ ...file, sight }, ['my reviews'])).toMatchObject({
+    expect(preview.rows).toHaveLength(10);
+    expect(preview.rows[0]).toEqual(['day 0', 'fine 0', '1']);
+    expect(guessedSpec({ ...file, preview }, ['my reviews'])).toMatchObject({
       name: 'my reviews 2',
       labelColumn: 'stars',
     });
@@ -43,23 +43,23 @@ describe('a table desk', () => {
       b: 'x'.repeat(5000) + i,
       c: i % 3 ? 'in' : 'out',
     }));
-    const { sight, namesColumns } = await createTableDesk(tablesHere).open(named('r.json', JSON.stringify(rows)));
-    expect([namesColumns, sight.textColumn, sight.labelColumn]).toEqual([true, 'b', 'c']);
-    expect(sight.rows[0][1].length).toBeLessThan(1000);
+    const { preview, namesColumns } = await createTableDesk(tablesHere).open(named('r.json', JSON.stringify(rows)));
+    expect([namesColumns, preview.textColumn, preview.labelColumn]).toEqual([true, 'b', 'c']);
+    expect(preview.rows[0][1].length).toBeLessThan(1000);
   });
 
   it('looks at other columns, without a row of names too, and says when they make no task', async () => {
     const desk = createTableDesk(tablesHere);
     await desk.open(reviews);
-    const wrong = await desk.look(true, { textColumn: 'stars', labelColumn: 'when' });
+    const wrong = await desk.preview(true, { textColumn: 'stars', labelColumn: 'when' });
     expect(wrong).toMatchObject({
       textColumn: 'stars',
       found: { examples: 30 },
       warnings: [expect.stringMatching(/different labels/)],
     });
-    const unnamed = await desk.look(false, null);
+    const unnamed = await desk.preview(false, null);
     expect(unnamed.columns).toEqual(['column 1', 'column 2', 'column 3']);
-    const many = await desk.look(true, { textColumn: 'review', labelColumn: 'nothing' });
+    const many = await desk.preview(true, { textColumn: 'review', labelColumn: 'nothing' });
     expect(many).toMatchObject({ found: null, problem: { code: 'tasks/unknown-column' } });
   });
 
@@ -97,7 +97,7 @@ describe('a table desk', () => {
   });
 
   it('refuses an answer that it does not understand', async () => {
-    const desk = createTableDesk(() => ({ ask: () => Promise.resolve({ type: 'seen' }), close: () => undefined }));
-    await expect(desk.look(true, null)).rejects.toMatchObject({ code: 'worker/bad-event' });
+    const desk = createTableDesk(() => ({ ask: () => Promise.resolve({ type: 'previewed' }), close: () => undefined }));
+    await expect(desk.preview(true, null)).rejects.toMatchObject({ code: 'worker/bad-event' });
   });
 });

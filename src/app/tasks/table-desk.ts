@@ -2,7 +2,7 @@ import * as v from 'valibot';
 import { GorpError, reportOf } from '../../base/errors.ts';
 import type { OrderFile } from '../../run/order-file.ts';
 import type { TaskSpec } from '../../tasks/own-task.ts';
-import type { ChosenColumns, Sight } from '../../tasks/sight.ts';
+import type { ChosenColumns, TablePreview } from '../../tasks/preview.ts';
 import type { NamedFile, OpenedFile, TablesCommand } from '../../worker/protocol.ts';
 import { ErrorReportSchema } from '../session-events.ts';
 import { type OwnTask, OwnTaskSchema } from './task-store.ts';
@@ -11,7 +11,7 @@ import { type OwnTask, OwnTaskSchema } from './task-store.ts';
 export interface TableDesk {
   open(file: NamedFile): Promise<OpenedFile>;
   /** The open file with other columns; null: those that are likely to be meant. */
-  look(header: boolean, columns: ChosenColumns | null): Promise<Sight>;
+  preview(header: boolean, columns: ChosenColumns | null): Promise<TablePreview>;
   /** A task of the open file. */
   make(spec: TaskSpec): Promise<OwnTask[]>;
   /** The tasks that an order describes and that are not kept. */
@@ -26,7 +26,7 @@ export interface TablesWorker {
   close(): void;
 }
 
-const SightSchema = v.strictObject({
+const PreviewSchema = v.strictObject({
   columns: v.array(v.string()),
   rows: v.array(v.array(v.string())),
   textColumn: v.string(),
@@ -39,9 +39,9 @@ const SightSchema = v.strictObject({
 });
 const OpenedSchema = v.strictObject({
   type: v.literal('opened'),
-  file: v.strictObject({ name: v.string(), sha256: v.string(), namesColumns: v.boolean(), sight: SightSchema }),
+  file: v.strictObject({ name: v.string(), sha256: v.string(), namesColumns: v.boolean(), preview: PreviewSchema }),
 });
-const SeenSchema = v.strictObject({ type: v.literal('seen'), sight: SightSchema });
+const PreviewedSchema = v.strictObject({ type: v.literal('previewed'), preview: PreviewSchema });
 const MadeSchema = v.strictObject({ type: v.literal('made'), tasks: v.array(OwnTaskSchema) });
 const FailedSchema = v.strictObject({ type: v.literal('failed'), error: ErrorReportSchema });
 
@@ -69,7 +69,7 @@ export function createTableDesk(openWorker: () => TablesWorker): TableDesk {
   };
   return {
     open: async (file) => (await ask(OpenedSchema, { type: 'open', file })).file,
-    look: async (header, columns) => (await ask(SeenSchema, { type: 'look', header, columns })).sight,
+    preview: async (header, columns) => (await ask(PreviewedSchema, { type: 'preview', header, columns })).preview,
     make: async (spec) => (await ask(MadeSchema, { type: 'make', spec })).tasks,
     makeOrder: async (order, kept, files) => (await ask(MadeSchema, { type: 'make-order', order, kept, files })).tasks,
     close: () => {

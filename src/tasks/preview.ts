@@ -9,7 +9,7 @@ export interface ChosenColumns {
 }
 
 /** What is to be seen of a file while its columns are chosen: little, however large the file. */
-export interface Sight extends ChosenColumns {
+export interface TablePreview extends ChosenColumns {
   columns: string[];
   /** The first rows; of each cell the beginning. */
   rows: string[][];
@@ -29,7 +29,7 @@ const [SHOWN_ROWS, SHOWN_CHARACTERS] = [10, 400];
  *
  * @throws GorpError as {@link tableOf}.
  */
-export function sightOf(file: TableFile, header: boolean, chosen: ChosenColumns | null): Sight {
+export function previewOf(file: TableFile, header: boolean, chosen: ChosenColumns | null): TablePreview {
   const table = tableOf(file, header);
   const columns = chosen ?? likelyColumns(table);
   const rows = table.rows.slice(0, SHOWN_ROWS).map((row) => row.map((cell) => cell.slice(0, SHOWN_CHARACTERS)));
