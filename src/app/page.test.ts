@@ -5,7 +5,7 @@ import { BATCH_MS, createPage, type PageParts } from './page.ts';
 import { lossColumns } from './charts/series.ts';
 import { USUAL } from './device/preferences.ts';
 import { memoryHistory } from './testing/memory-history.ts';
-import { createTableDesk } from './tasks/table-desk.ts';
+import { createTableClient } from './tasks/table-client.ts';
 import { tablesHere } from './testing/tables-here.ts';
 import { memoryTasks } from './testing/memory-tasks.ts';
 import { scriptedRun } from './testing/script.ts';
@@ -22,7 +22,7 @@ function setUp(parts: Partial<PageParts> = {}) {
     },
     history: memoryHistory(),
     tasks: memoryTasks(),
-    desk: createTableDesk(tablesHere),
+    tableClient: createTableClient(tablesHere),
     theme: 'system',
     models: { openModels: () => ({ send: () => undefined }), storage: undefined },
     memory: { ask: () => () => undefined, budget: null, keep: () => undefined },

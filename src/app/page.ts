@@ -31,7 +31,7 @@ import { checkedSettings } from './setup/validate.ts';
 import { createPageStore, type PageStore, type View } from './store.ts';
 import { createTaskActions, type TaskActions } from './tasks/actions.ts';
 import { pageTasksOf } from './tasks/sources.ts';
-import type { TableDesk } from './tasks/table-desk.ts';
+import type { TableClient } from './tasks/table-client.ts';
 import type { TaskStore } from './tasks/task-store.ts';
 import type { Theme } from './theme.ts';
 
@@ -43,7 +43,7 @@ export interface PageParts {
   openSession: OpenSession;
   history: RunHistory;
   tasks: TaskStore;
-  desk: TableDesk;
+  tableClient: TableClient;
   theme: Theme;
   models: ModelsParts;
   memory: MemoryParts;
@@ -112,12 +112,12 @@ export interface Page {
 }
 
 export function createPage(parts: PageParts): Page {
-  const { openSession, history, tasks, desk, theme, models, memory, device, pace } = parts;
+  const { openSession, history, tasks, tableClient, theme, models, memory, device, pace } = parts;
   const store = createPageStore(theme, memory.budget, device.preferences);
   const { getState, setState } = store;
   const memoryPlanner = createMemoryPlanner(store, memory.ask);
   const deviceLook = createDeviceLook(store, device.ask);
-  const taskActions = createTaskActions(store, tasks, desk);
+  const taskActions = createTaskActions(store, tasks, tableClient);
   let session: TrainingSession | null = null;
   /** What was estimated of the run that goes on. */
   let estimate: Estimate | null = null;

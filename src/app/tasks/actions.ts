@@ -6,7 +6,7 @@ import type { TaskSpec } from '../../tasks/own-task.ts';
 import type { ChosenColumns, TablePreview } from '../../tasks/preview.ts';
 import type { NamedFile } from '../../worker/protocol.ts';
 import type { PageStore } from '../store.ts';
-import type { TableDesk } from './table-desk.ts';
+import type { TableClient } from './table-client.ts';
 import type { TaskStore } from './task-store.ts';
 
 /** A file that was chosen or dropped; its path has forward slashes and begins with the folder that was chosen. */
@@ -32,7 +32,7 @@ export interface TaskActions {
   orderText(): string;
 }
 
-export function createTaskActions(store: PageStore, tasks: TaskStore, desk: TableDesk): TaskActions {
+export function createTaskActions(store: PageStore, tasks: TaskStore, tableClient: TableClient): TaskActions {
   const { getState, setState } = store;
 
   const refresh = async (): Promise<void> => setState({ taskData: await tasks.load() });
@@ -66,7 +66,7 @@ export function createTaskActions(store: PageStore, tasks: TaskStore, desk: Tabl
   const takeOrder = async (name: string, text: string, files: readonly GivenFile[]): Promise<void> => {
     const order = parseOrderFile(text, name);
     const kept = getState().taskData.own.map(({ spec }) => spec);
-    const made = await desk.makeOrder(order, kept, files.map(namedFile)).finally(() => desk.close());
+    const made = await tableClient.makeOrder(order, kept, files.map(namedFile)).finally(() => tableClient.close());
     await tasks.addOwn(made);
     await refresh();
     const { perTask, method, training } = order;
@@ -108,9 +108,9 @@ export function createTaskActions(store: PageStore, tasks: TaskStore, desk: Tabl
       );
     }
     try {
-      setState({ openFile: await desk.open(namedFile(first)) });
+      setState({ openFile: await tableClient.open(namedFile(first)) });
     } catch (thrown) {
-      desk.close();
+      tableClient.close();
       throw thrown;
     }
   };
@@ -118,12 +118,12 @@ export function createTaskActions(store: PageStore, tasks: TaskStore, desk: Tabl
   return {
     load: () => guarded(refresh),
     give: (files) => guarded(async () => give(await files)),
-    preview: (header, columns) => desk.preview(header, columns),
+    preview: (header, columns) => tableClient.preview(header, columns),
     addTask: (spec) =>
       guarded(async () => {
-        const made = await desk.make(spec);
+        const made = await tableClient.make(spec);
         await tasks.addOwn(made);
-        desk.close();
+        tableClient.close();
         await refresh();
         setState(({ draft }) => ({
           draft: { ...draft, order: [...draft.order, spec.name] },
@@ -132,7 +132,7 @@ export function createTaskActions(store: PageStore, tasks: TaskStore, desk: Tabl
         }));
       }),
     closeFile: () => {
-      desk.close();
+      tableClient.close();
       setState({ openFile: null });
     },
     removeTask: (name) =>

@@ -1,6 +1,6 @@
 import { reportOf } from '../../base/errors.ts';
 import { createTableWork } from '../../run/table-work.ts';
-import type { TablesWorker } from '../tasks/table-desk.ts';
+import type { TablesWorker } from '../tasks/table-client.ts';
 
 /** The work of the tables worker without a worker. */
 export function tablesHere(): TablesWorker {

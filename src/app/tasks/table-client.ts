@@ -8,7 +8,7 @@ import { ErrorReportSchema } from '../session-events.ts';
 import { type OwnTask, OwnTaskSchema } from './task-store.ts';
 
 /** Reads files of examples, and makes tasks of them, outside of the page. Promises reject with a GorpError. */
-export interface TableDesk {
+export interface TableClient {
   open(file: NamedFile): Promise<OpenedFile>;
   /** The open file with other columns; null: those that are likely to be meant. */
   preview(header: boolean, columns: ChosenColumns | null): Promise<TablePreview>;
@@ -45,8 +45,8 @@ const PreviewedSchema = v.strictObject({ type: v.literal('previewed'), preview: 
 const MadeSchema = v.strictObject({ type: v.literal('made'), tasks: v.array(OwnTaskSchema) });
 const FailedSchema = v.strictObject({ type: v.literal('failed'), error: ErrorReportSchema });
 
-/** A desk over a worker that is opened when something is first asked of it. */
-export function createTableDesk(openWorker: () => TablesWorker): TableDesk {
+/** A client of a worker that is opened when something is first asked of it. */
+export function createTableClient(openWorker: () => TablesWorker): TableClient {
   let worker: TablesWorker | null = null;
   const ask = async <Schema extends v.GenericSchema>(
     schema: Schema,
