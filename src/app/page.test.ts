@@ -49,7 +49,7 @@ describe('createPage', () => {
     const { page, commands, run } = setUp();
     page.start();
     const access = { hub: { endpoint: 'https://huggingface.co', token: null }, files: [] };
-    const tasks = { folder: new Map(), own: new Map() };
+    const tasks = { folder: new Map(), custom: new Map() };
     const rounds = { everyRound: false, goesOn: false };
     const settings = embeddedSettings('full', 'gorp-plus');
     const machine = { device: 'auto', memoryBudget: null, gpuShare: 1 };

@@ -84,7 +84,7 @@ export interface Page {
   /** A published order by its id, with its settings; the method stays. */
   readonly chooseOrder: (id: string) => void;
   readonly chooseMethod: (method: MethodName) => void;
-  /** Own tasks, the CL_Benchmark folder, order files. */
+  /** Custom tasks, the CL_Benchmark folder, order files. */
   readonly tasks: TaskActions;
   readonly look: (change: Partial<View>) => void;
   readonly prefer: (change: Partial<Preferences>) => void;

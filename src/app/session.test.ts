@@ -37,7 +37,7 @@ describe('openWorkerSession', () => {
     const { events, session, worker } = open();
     const settings = embeddedSettings('quick', 'gorp');
     const access = { hub: { endpoint: 'https://hub', token: null }, files: [] };
-    const tasks = { folder: new Map<string, Blob>(), own: new Map<string, Blob>() };
+    const tasks = { folder: new Map<string, Blob>(), custom: new Map<string, Blob>() };
     const rounds = { everyRound: false, goesOn: false };
     const command: WorkerCommand = {
       type: 'start',

@@ -59,7 +59,7 @@ export interface PageState {
   goOn: { round: number } | null;
   /** Why the last start was refused before a worker was asked. */
   refused: ErrorReport | null;
-  /** Own tasks, and the CL_Benchmark folder on disk. */
+  /** Custom tasks, and the CL_Benchmark folder on disk. */
   taskData: TaskData;
   /** The file of examples whose columns are being chosen. */
   openFile: OpenedFile | null;

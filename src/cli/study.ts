@@ -60,7 +60,7 @@ export async function study(args: string[]): Promise<number> {
   const runs = methods.flatMap((method) => seeds.map((seed): [MethodName, number] => [method, seed]));
   let exit: number = EXIT.ok;
   for (const [method, seed] of partOf(runs, shard)) {
-    const { settings, ownTasks } = await chooseRun({ ...values, method, seed: String(seed) });
+    const { settings, customTasks } = await chooseRun({ ...values, method, seed: String(seed) });
     const free = await files.claim(settings);
     if (free === null) {
       terminal.note(`${method} seed ${seed}: is being made by another process`);
@@ -69,7 +69,7 @@ export async function study(args: string[]): Promise<number> {
     let code: number = EXIT.ok;
     try {
       if (await files.finished(settings)) terminal.note(`${method} seed ${seed}: is in ${values.out} already`);
-      else code = await oneRun(settings, { ownTasks, ...machine }, files, terminal);
+      else code = await oneRun(settings, { customTasks, ...machine }, files, terminal);
     } catch (thrown) {
       // One unreadable file does not end the others.
       const { code: cause, message, nextStep } = reportOf(thrown);

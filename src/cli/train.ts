@@ -52,14 +52,14 @@ export async function train(args: string[]): Promise<number> {
   noPositionals(positionals);
   const terminal = new Terminal(values.json);
   const saved = values.resume === undefined ? undefined : await openRoundFolder(values.resume);
-  const { settings, ownTasks } = await whatToTrain(args, values, saved);
+  const { settings, customTasks } = await whatToTrain(args, values, saved);
   const { out } = values;
   const { order } = settings;
   const resumed = saved && { path: values.resume ?? '', round: saved.round };
   const free = out === undefined ? null : await claimOut(out, { order, resumed });
   let speed: Speed | undefined;
   const host = {
-    ...nodeHost({ ownTasks, ...deviceChoices(values), onSpeed: (measured) => (speed = measured) }),
+    ...nodeHost({ customTasks, ...deviceChoices(values), onSpeed: (measured) => (speed = measured) }),
     ...(saved && { savedRound: () => Promise.resolve(saved) }),
     ...(out !== undefined && { saveRound: writeRound.bind(null, out, order) }),
   };
@@ -84,17 +84,17 @@ async function whatToTrain(
   const { settings } = saved.results;
   if (!isGiven(args, 'order')) {
     refuseOptions(args, ['model', 'tasks', 'method', 'preset'], 'they are those of the round without --order');
-    return { settings: changed(settings, values.seed, values.set), ownTasks: [] };
+    return { settings: changed(settings, values.seed, values.set), customTasks: [] };
   }
   const method = values.method ?? settings.method.name;
-  const { settings: chosen, ownTasks } = await chooseRun({ ...values, method, set: [] });
+  const { settings: chosen, customTasks } = await chooseRun({ ...values, method, set: [] });
   const onward: RunSettings = {
     ...chosen,
     model: isGiven(args, 'model') ? chosen.model : settings.model,
     method: settings.method.name === method ? settings.method : chosen.method,
     training: settings.training,
   };
-  return { settings: changed(onward, values.seed, values.set), ownTasks };
+  return { settings: changed(onward, values.seed, values.set), customTasks };
 }
 
 function resultText(results: Results, out: string | undefined): string {

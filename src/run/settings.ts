@@ -46,7 +46,7 @@ const Settings = v.strictObject({
   model: v.string(),
   /**
    * Where datasets of CL_Benchmark come from: the URL of a folder, `picked` for the folder that was chosen or dropped,
-   * `embedded` for none, so that only embedded and own tasks can be in the order.
+   * `embedded` for none, so that only embedded and custom tasks can be in the order.
    */
   tasks: v.string(),
   /** Task names in the order they are learned; the name tells whether a task is embedded, of CL_Benchmark or the user's. */

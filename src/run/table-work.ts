@@ -1,5 +1,5 @@
 import { type ErrorReport, GorpError } from '../base/errors.ts';
-import { makeOwnTask, type TaskSpec } from '../tasks/own-task.ts';
+import { makeCustomTask, type TaskSpec } from '../tasks/custom-task.ts';
 import { type ChosenColumns, type TablePreview, previewOf } from '../tasks/preview.ts';
 import { checkFileSize, readTableFile, type TableFile, tableOf } from '../tasks/table.ts';
 import { makeOrderTasks, type MadeTask, type OrderFile } from './order-file.ts';
@@ -68,7 +68,7 @@ export function createTableWork(): (command: TablesCommand) => Promise<TablesAns
         return { type: 'previewed', preview: previewOf(opened(), command.header, command.columns) };
       case 'make': {
         const { spec } = command;
-        return { type: 'made', tasks: [keptTask({ spec, ...makeOwnTask(tableOf(opened(), spec.header), spec) })] };
+        return { type: 'made', tasks: [keptTask({ spec, ...makeCustomTask(tableOf(opened(), spec.header), spec) })] };
       }
       case 'make-order': {
         const files = await Promise.all(command.files.map(readBytes));

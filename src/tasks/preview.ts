@@ -1,5 +1,5 @@
 import { type ErrorReport, reportOf } from '../base/errors.ts';
-import { type Labelled, labelledTexts } from './own-task.ts';
+import { type Labelled, labelledTexts } from './custom-task.ts';
 import { type Table, type TableFile, tableOf } from './table.ts';
 
 /** The columns that hold text and label. */

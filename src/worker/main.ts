@@ -8,7 +8,7 @@ import { declaredType, planRun } from '../run/plan-memory.ts';
 import { workAhead } from '../run/planned-work.ts';
 import { Run } from '../run/run.ts';
 import { parseSettings } from '../run/settings.ts';
-import { TaskSchema } from '../tasks/own-task.ts';
+import { TaskSchema } from '../tasks/custom-task.ts';
 import { rawFolder, remoteReader } from '../tasks/remote.ts';
 import { parseModelReference } from '../weights/model-reference.ts';
 import { openModel, readConfig, readConfigHere, requireReference } from '../weights/source.ts';
@@ -113,8 +113,8 @@ function start(command: Extract<WorkerCommand, { type: 'start' }>): void {
         if (tasks === 'picked') return (path) => pickedText(pageTasks.folder, path);
         return remoteReader(tasks === 'embedded' ? new URL('embedded/tasks/', appRoot) : rawFolder(tasks));
       },
-      ownTask: async (name) => {
-        const json: unknown = JSON.parse((await pageTasks.own.get(name)?.text()) ?? 'null');
+      customTask: async (name) => {
+        const json: unknown = JSON.parse((await pageTasks.custom.get(name)?.text()) ?? 'null');
         return json === null ? undefined : v.parse(TaskSchema, json);
       },
       ...(goesOn && { savedRound: openLastRound }),

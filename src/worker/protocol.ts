@@ -16,8 +16,8 @@ import type { StoredModel, Verdict, VerifyProgress } from '../weights/stored-mod
 export interface PageTasks {
   /** The CL_Benchmark folder that was picked: path below it → file. */
   folder: ReadonlyMap<string, Blob>;
-  /** The user's own tasks by name, each as JSON. */
-  own: ReadonlyMap<string, Blob>;
+  /** The user's custom tasks by name, each as JSON. */
+  custom: ReadonlyMap<string, Blob>;
 }
 
 /** What the page may ask of the training worker. The access goes beside the settings, so that no record of them has it. */

@@ -22,10 +22,10 @@ export function estimateOf({ draft, taskData, memoryPlan, deviceFound, goOn }: K
   if (memoryPlan.status !== 'planned' || deviceFound.status !== 'known' || goOn !== null) return null;
   const { outlook, speed } = deviceFound;
   if (speed === null || draftIssues(draft, taskData).size > 0) return null;
-  const own = new Map(
-    taskData.own.map(({ spec, trainExamples: train, testExamples: test }) => [spec.name, { train, test }]),
+  const custom = new Map(
+    taskData.custom.map(({ spec, trainExamples: train, testExamples: test }) => [spec.name, { train, test }]),
   );
-  const tasks = tasksAhead(draft, own);
+  const tasks = tasksAhead(draft, custom);
   if (tasks === null) return null;
   const plainSeconds = secondsFor(workOfRun(draft, tasks, memoryPlan.effort), speed);
   const factor = pace.factor(outlook.name, draft.model);

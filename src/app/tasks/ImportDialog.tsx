@@ -2,7 +2,7 @@ import { useEffect, useId, useRef, useState } from 'react';
 import * as v from 'valibot';
 import { type ErrorReport, reportOf } from '../../base/errors.ts';
 import { KINDS } from '../../tasks/kinds.ts';
-import { type TaskSpec, TaskSpecSchema } from '../../tasks/own-task.ts';
+import { type TaskSpec, TaskSpecSchema } from '../../tasks/custom-task.ts';
 import type { ChosenColumns, TablePreview } from '../../tasks/preview.ts';
 import type { OpenedFile } from '../../worker/protocol.ts';
 import fieldStyles from '../setup/field.module.css';
@@ -24,8 +24,8 @@ export function ImportDialog() {
 
 function ImportForm({ file }: { file: OpenedFile }) {
   const { tasks } = usePage();
-  const own = usePageState(({ taskData }) => taskData.own);
-  const taken = own.map((task) => task.spec.name);
+  const custom = usePageState(({ taskData }) => taskData.custom);
+  const taken = custom.map((task) => task.spec.name);
   const problem = usePageState((state) => state.taskProblem);
   const dialog = useRef<HTMLDialogElement>(null);
   const [spec, setSpec] = useState<TaskSpec>(() => guessedSpec(file, taken));

@@ -2,7 +2,7 @@ import { GorpError, reportOf } from '../../base/errors.ts';
 import { isOrderFile, orderFileOf, parseOrderFile } from '../../run/order-file.ts';
 import { decodeText } from '../../tasks/decode.ts';
 import { findBenchmark } from '../../tasks/folder.ts';
-import type { TaskSpec } from '../../tasks/own-task.ts';
+import type { TaskSpec } from '../../tasks/custom-task.ts';
 import type { ChosenColumns, TablePreview } from '../../tasks/preview.ts';
 import type { NamedFile } from '../../worker/protocol.ts';
 import type { PageStore } from '../store.ts';
@@ -65,9 +65,9 @@ export function createTaskActions(store: PageStore, tasks: TaskStore, tableClien
 
   const takeOrder = async (name: string, text: string, files: readonly GivenFile[]): Promise<void> => {
     const order = parseOrderFile(text, name);
-    const kept = getState().taskData.own.map(({ spec }) => spec);
+    const kept = getState().taskData.custom.map(({ spec }) => spec);
     const made = await tableClient.makeOrder(order, kept, files.map(namedFile)).finally(() => tableClient.close());
-    await tasks.addOwn(made);
+    await tasks.addCustom(made);
     await refresh();
     const { perTask, method, training } = order;
     setState(({ draft: { model }, taskData }) => {
@@ -122,7 +122,7 @@ export function createTaskActions(store: PageStore, tasks: TaskStore, tableClien
     addTask: (spec) =>
       guarded(async () => {
         const made = await tableClient.make(spec);
-        await tasks.addOwn(made);
+        await tasks.addCustom(made);
         tableClient.close();
         await refresh();
         setState(({ draft }) => ({
@@ -137,7 +137,7 @@ export function createTaskActions(store: PageStore, tasks: TaskStore, tableClien
     },
     removeTask: (name) =>
       guarded(async () => {
-        await tasks.removeOwn(name);
+        await tasks.removeCustom(name);
         await refresh();
         setState(({ draft }) => ({ draft: { ...draft, order: draft.order.filter((other) => other !== name) } }));
       }),
@@ -149,7 +149,7 @@ export function createTaskActions(store: PageStore, tasks: TaskStore, tableClien
       }),
     orderText: () => {
       const { draft, taskData } = getState();
-      const known = taskData.own.map(({ spec }) => spec);
+      const known = taskData.custom.map(({ spec }) => spec);
       return `${JSON.stringify(orderFileOf(draft, known), null, 2)}\n`;
     },
   };

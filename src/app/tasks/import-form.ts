@@ -1,5 +1,5 @@
 import { KINDS } from '../../tasks/kinds.ts';
-import type { TaskSpec } from '../../tasks/own-task.ts';
+import type { TaskSpec } from '../../tasks/custom-task.ts';
 import type { OpenedFile } from '../../worker/protocol.ts';
 
 /** What a file is likely to be; its columns as they were guessed. */
@@ -31,6 +31,6 @@ function freeName(file: string, taken: readonly string[]): string {
   return free;
 }
 
-/** Why an own task cannot have this name, beside its spelling. */
+/** Why a custom task cannot have this name, beside its spelling. */
 export const nameIssue = (name: string, taken: readonly string[]): string | undefined =>
   taken.includes(name) ? 'Another task of yours has this name' : undefined;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { embeddedSettings } from '../../run/presets.ts';
 import { orderFileOf } from '../../run/order-file.ts';
-import { TaskSchema } from '../../tasks/own-task.ts';
+import { TaskSchema } from '../../tasks/custom-task.ts';
 import * as v from 'valibot';
 import { tablesHere } from '../testing/tables-here.ts';
 import { guessedSpec } from './import-form.ts';

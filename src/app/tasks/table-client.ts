@@ -1,11 +1,11 @@
 import * as v from 'valibot';
 import { GorpError, reportOf } from '../../base/errors.ts';
 import type { OrderFile } from '../../run/order-file.ts';
-import type { TaskSpec } from '../../tasks/own-task.ts';
+import type { TaskSpec } from '../../tasks/custom-task.ts';
 import type { ChosenColumns, TablePreview } from '../../tasks/preview.ts';
 import type { NamedFile, OpenedFile, TablesCommand } from '../../worker/protocol.ts';
 import { ErrorReportSchema } from '../session-events.ts';
-import { type OwnTask, OwnTaskSchema } from './task-store.ts';
+import { type CustomTask, CustomTaskSchema } from './task-store.ts';
 
 /** Reads files of examples, and makes tasks of them, outside of the page. Promises reject with a GorpError. */
 export interface TableClient {
@@ -13,9 +13,9 @@ export interface TableClient {
   /** The open file with other columns; null: those that are likely to be meant. */
   preview(header: boolean, columns: ChosenColumns | null): Promise<TablePreview>;
   /** A task of the open file. */
-  make(spec: TaskSpec): Promise<OwnTask[]>;
+  make(spec: TaskSpec): Promise<CustomTask[]>;
   /** The tasks that an order describes and that are not kept. */
-  makeOrder(order: OrderFile, kept: TaskSpec[], files: NamedFile[]): Promise<OwnTask[]>;
+  makeOrder(order: OrderFile, kept: TaskSpec[], files: NamedFile[]): Promise<CustomTask[]>;
   /** Frees what the open file takes. */
   close(): void;
 }
@@ -42,7 +42,7 @@ const OpenedSchema = v.strictObject({
   file: v.strictObject({ name: v.string(), sha256: v.string(), namesColumns: v.boolean(), preview: PreviewSchema }),
 });
 const PreviewedSchema = v.strictObject({ type: v.literal('previewed'), preview: PreviewSchema });
-const MadeSchema = v.strictObject({ type: v.literal('made'), tasks: v.array(OwnTaskSchema) });
+const MadeSchema = v.strictObject({ type: v.literal('made'), tasks: v.array(CustomTaskSchema) });
 const FailedSchema = v.strictObject({ type: v.literal('failed'), error: ErrorReportSchema });
 
 /** A client of a worker that is opened when something is first asked of it. */
