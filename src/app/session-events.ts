@@ -4,7 +4,7 @@ import { WorkSchema } from '../run/duration.ts';
 import { MemoryPlanSchema } from '../run/memory-plan.ts';
 import {
   DeviceReportSchema,
-  LayerHealthSchema,
+  LayerStatisticsSchema,
   ModelReportSchema,
   ResultsSchema,
   TaskReportSchema,
@@ -51,7 +51,7 @@ const EventSchema = v.variant('type', [
     losses: numbers,
     gradientNorms: numbers,
     tokensPerSecond: v.number(),
-    layers: v.array(LayerHealthSchema),
+    layers: v.array(LayerStatisticsSchema),
   }),
   v.strictObject({
     type: v.literal('evaluation'),

@@ -5,7 +5,7 @@ import { Graph } from '../graph/graph.ts';
 import { clipFactor, squares } from '../graph/ops/optimizer.ts';
 import type { Tensor } from '../graph/tensor.ts';
 import { FullRankGroup } from './full-rank-group.ts';
-import type { Meters } from './health.ts';
+import type { Meters } from './layer-statistics.ts';
 import { LoraGroup } from './lora-group.ts';
 import type { MethodPlan } from './method-plan.ts';
 import { takesExactNorm } from './trained-layers.ts';

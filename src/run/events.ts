@@ -2,7 +2,7 @@ import type { ErrorReport } from '../base/errors.ts';
 import type { Work } from '../device/counting-device.ts';
 import type { ReadToken } from '../tasks/reading.ts';
 import type { MemoryPlan } from './memory-plan.ts';
-import type { DeviceReport, HealthSample, ModelReport, Results, TaskReport, TensorSpace, TestTime } from './results.ts';
+import type { DeviceReport, LayerSample, ModelReport, Results, TaskReport, TensorSpace, TestTime } from './results.ts';
 
 /** What a run is doing now. `weights`, `evaluate` and `train` carry progress. */
 export type Phase = 'device' | 'weights' | 'tasks' | 'compile' | 'evaluate' | 'train' | 'space' | 'save';
@@ -44,7 +44,7 @@ export type RunEvent =
       gradientNorms: number[];
       tokensPerSecond: number;
       /** Every trained layer in the last of these steps; none where that is not known. */
-      layers: HealthSample['layers'];
+      layers: LayerSample['layers'];
     }
   /** R[round][task], both ways of scoring; `round` 0 is before any training, `task` counts from 0. */
   | {

@@ -4,10 +4,10 @@ import type { StepRecord } from '../gorp/learner.ts';
 import { measuresOf } from './measures.ts';
 import type { SavedRound } from './outputs/saved-round.ts';
 import { EvenSamples } from './samples.ts';
-import type { DeviceReport, HealthSample, Results, TaskReport, TensorSpace, TestTime } from './results.ts';
+import type { DeviceReport, LayerSample, Results, TaskReport, TensorSpace, TestTime } from './results.ts';
 import type { RunSettings } from './settings.ts';
 
-// Samples of the layers' health in a results file.
+// Samples of the layers' statistics in a results file.
 const MOST_SAMPLES = 400;
 
 /** Gathers what a run finds out, and gives it as a results file at any time. */
@@ -24,7 +24,7 @@ export class RunRecord {
   #ranked: Results['accuracy']['ranked'] = [];
   readonly #spaces: Results['spaces'] = [];
   readonly #stateBytes: NonNullable<Results['stateBytes']> = [];
-  readonly #health = new EvenSamples<HealthSample>(MOST_SAMPLES);
+  readonly #layerSamples = new EvenSamples<LayerSample>(MOST_SAMPLES);
 
   readonly #testTime: TestTime = { promptTokens: 0, promptSeconds: 0, answerTokens: 0, answerSeconds: 0 };
 
@@ -68,7 +68,7 @@ export class RunRecord {
     copy(accuracy.ranked, this.#ranked);
     this.#spaces.push(...spaces);
     this.#stateBytes.push(...(stateBytes ?? []));
-    for (const sample of health) this.#health.add(sample);
+    for (const sample of health) this.#layerSamples.add(sample);
     this.#secondsBefore = results.seconds;
   }
 
@@ -89,7 +89,7 @@ export class RunRecord {
       this.#curves.gradientNorm.push(gradientNorm);
       this.#curves.seconds.push(this.#secondsBefore + seconds);
     });
-    this.#health.add({ round, step: steps[steps.length - 1], layers: records[records.length - 1].layers });
+    this.#layerSamples.add({ round, step: steps[steps.length - 1], layers: records[records.length - 1].layers });
   }
 
   setAccuracy(round: number, task: number, { exact, ranked }: { exact: number; ranked: number }): void {
@@ -134,7 +134,7 @@ export class RunRecord {
       measures: { exact: measuresOf(this.#exact), ranked: measuresOf(this.#ranked) },
       spaces: this.#spaces,
       stateBytes: this.#stateBytes,
-      health: this.#health.kept.slice(),
+      health: this.#layerSamples.kept.slice(),
       testTime: { ...this.#testTime },
       memory: this.memory,
     };

@@ -48,7 +48,7 @@ export const TensorSpaceSchema = v.strictObject({
 export type TensorSpace = v.InferOutput<typeof TensorSpaceSchema>;
 
 /** A trained layer in one step. */
-export const LayerHealthSchema = v.strictObject({
+export const LayerStatisticsSchema = v.strictObject({
   name: v.string(),
   part: v.picklist(['lora', 'full-rank']),
   /** Norm of its gradient before clipping, of A and B together for adapters. */
@@ -60,12 +60,12 @@ export const LayerHealthSchema = v.strictObject({
 });
 
 /** All trained layers in one step. */
-export const HealthSampleSchema = v.strictObject({
+export const LayerSampleSchema = v.strictObject({
   round: v.number(),
   step: v.number(),
-  layers: v.array(LayerHealthSchema),
+  layers: v.array(LayerStatisticsSchema),
 });
-export type HealthSample = v.InferOutput<typeof HealthSampleSchema>;
+export type LayerSample = v.InferOutput<typeof LayerSampleSchema>;
 
 export const TaskReportSchema = v.strictObject({
   name: v.string(),
@@ -145,7 +145,7 @@ export const ResultsSchema = v.strictObject({
    */
   stateBytes: v.optional(v.array(v.strictObject({ round: v.number(), bytes: v.number() }))),
   /** Sampled evenly over the run, at most 400 times. */
-  health: v.array(HealthSampleSchema),
+  health: v.array(LayerSampleSchema),
   /** Over all tests of this run; files of earlier versions lack it. */
   testTime: v.optional(TestTimeSchema),
   memory: v.strictObject({ peakBytes: v.number(), liveBuffersAtEnd: v.number() }),

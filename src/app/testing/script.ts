@@ -1,7 +1,7 @@
 import { mixSeed, type Random, seededRandom } from '../../base/random.ts';
 import type { RunEvent } from '../../run/events.ts';
 import { type AccuracyMatrix, measuresOf } from '../../run/measures.ts';
-import type { DeviceReport, HealthSample, Results, TaskReport, TensorSpace } from '../../run/results.ts';
+import type { DeviceReport, LayerSample, Results, TaskReport, TensorSpace } from '../../run/results.ts';
 import type { SpacePlan } from '../../gorp/method-plan.ts';
 import { planOf } from '../../methods/registry.ts';
 import type { RunSettings } from '../../run/settings.ts';
@@ -57,7 +57,7 @@ const TENSORS = [
     `decoder.block.${i}.layer.1.EncDecAttention.v`,
   ]),
 ];
-type LayerHealth = HealthSample['layers'][number];
+type LayerStatistics = LayerSample['layers'][number];
 
 const STEPS_PER_EVENT = 3;
 
@@ -234,7 +234,7 @@ function scripted({ method }: RunSettings, round: number, task: number, random: 
   return learned * kept ** (round - task - 1) * (0.97 + 0.06 * random.next());
 }
 
-function layersOf(method: RunSettings['method'], round: number, age: number, random: Random): LayerHealth[] {
+function layersOf(method: RunSettings['method'], round: number, age: number, random: Random): LayerStatistics[] {
   const hasSpace = planOf(method).space !== null && round > 1;
   const leaks = method.project === 'update' ? 1e-13 : 0.18;
   return TENSORS.map((name, i) => {
@@ -249,7 +249,7 @@ function layersOf(method: RunSettings['method'], round: number, age: number, ran
   });
 }
 
-const partOf = (name: string): LayerHealth['part'] => (name.includes('SelfAttention') ? 'lora' : 'full-rank');
+const partOf = (name: string): LayerStatistics['part'] => (name.includes('SelfAttention') ? 'lora' : 'full-rank');
 
 function spaceOf(before: TensorSpace[], space: SpacePlan, rank: number, random: Random): TensorSpace[] {
   return TENSORS.map((name, i) => {

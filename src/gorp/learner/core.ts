@@ -6,7 +6,7 @@ import type { Tensor } from '../../graph/tensor.ts';
 import type { Network } from '../../models/network.ts';
 import { Parameters, type ReadParameter } from '../../models/parameters.ts';
 import type { FullRankGroup } from '../full-rank-group.ts';
-import { Meters } from '../health.ts';
+import { Meters } from '../layer-statistics.ts';
 import type { LoraGroup } from '../lora-group.ts';
 import type { TargetModules } from '../../models/targets.ts';
 import { type MethodPlan, type MethodState, NO_STATE } from '../method-plan.ts';
@@ -57,7 +57,7 @@ export class LearnerCore {
   readonly dropoutStep: Tensor;
   /** f32 [1]: the loss of a step. */
   readonly loss: Tensor;
-  /** Loss, norm and health of the steps that have not been read yet. */
+  /** Loss, norm and statistics of the steps that have not been read yet. */
   readonly ring: ScalarRing;
   readonly parts: TrainedParts;
   readonly progress: Progress = {

@@ -2,7 +2,7 @@ import { mixSeed } from '../../base/random.ts';
 import type { Program } from '../../device/device.ts';
 import { adamStepSize } from '../../graph/ops/optimizer.ts';
 import type { SizedBatch } from '../../models/network.ts';
-import type { LayerHealth } from '../health.ts';
+import type { LayerStatistics } from '../layer-statistics.ts';
 import { bufferOf, type LearnerCore } from './core.ts';
 import type { LearnerPrograms } from './programs.ts';
 
@@ -10,7 +10,7 @@ import type { LearnerPrograms } from './programs.ts';
 export interface StepRecord {
   loss: number;
   gradientNorm: number;
-  layers: LayerHealth[];
+  layers: LayerStatistics[];
 }
 
 /** One optimizer step: see {@link Learner.step}. */
@@ -69,6 +69,6 @@ export async function takeRecords({ ring, meters }: LearnerCore): Promise<StepRe
   return steps.map(([loss, clip, ...energies]) => ({
     loss: loss[0],
     gradientNorm: clip[0],
-    layers: meters.health(energies),
+    layers: meters.statistics(energies),
   }));
 }

@@ -6,7 +6,7 @@ export function replayEvents({ curves, accuracy, spaces, health }: Results, task
   const events: RunEvent[] = [];
   accuracy.exact.forEach((row, round) => {
     let indexes = curves.round.flatMap((one, i) => (one === round ? [i] : []));
-    // A sample of the layers' health ends the report it came with; behind the last one there may be steps without.
+    // A sample of the layers' statistics ends the report it came with; behind the last one there may be steps without.
     const samples = health.filter((sample) => sample.round === round);
     for (const { step, layers } of [...samples, { step: Infinity, layers: [] }]) {
       const told = indexes.filter((i) => curves.step[i] <= step);
