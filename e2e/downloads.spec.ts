@@ -45,7 +45,7 @@ async function unzipped(page: Page, button: string): Promise<Record<string, Uint
   return unzipSync(new Uint8Array(await readFile(await download.path())));
 }
 
-test('rounds are kept: a stopped run goes on from the last, and they are downloaded and loaded', async ({ page }) => {
+test('rounds are kept: a stopped run resumes from the last, and they are downloaded and loaded', async ({ page }) => {
   test.setTimeout(400_000);
   // A test cannot press a button of the browser's own dialogue: the way of browsers without one is taken.
   await page.addInitScript(() => Reflect.deleteProperty(globalThis, 'showSaveFilePicker'));
@@ -57,7 +57,7 @@ test('rounds are kept: a stopped run goes on from the last, and they are downloa
   const { results: stopped } = await downloadResults(page);
   await expect(page.getByTestId('kept-rounds')).toContainText('1-gloss');
 
-  await page.getByTestId('go-on').click();
+  await page.getByTestId('resume-round').click();
   await expect(page.getByTestId('goes-on')).toContainText('after round 1');
   await start(page);
   await waitForStatus(page, 'finished');
@@ -104,7 +104,7 @@ test('rounds are kept: a stopped run goes on from the last, and they are downloa
     }
     await page.getByTestId('load-round').setInputFiles(join(disk, '2-field'));
     await expect(page.getByTestId('kept-rounds')).toContainText('1 round ');
-    await expect(page.getByTestId('go-on')).toHaveText('Go on after round 2');
+    await expect(page.getByTestId('resume-round')).toHaveText('Resume after round 2');
   } finally {
     await rm(disk, { recursive: true, force: true });
   }

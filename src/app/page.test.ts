@@ -50,7 +50,7 @@ describe('createPage', () => {
     page.start();
     const access = { hub: { endpoint: 'https://huggingface.co', token: null }, files: [] };
     const tasks = { folder: new Map(), custom: new Map() };
-    const rounds = { everyRound: false, goesOn: false };
+    const rounds = { everyRound: false, resumes: false };
     const settings = embeddedSettings('full', 'gorp-plus');
     const machine = { device: 'auto', memoryBudget: null, gpuShare: 1 };
     expect(commands).toEqual([{ type: 'start', settings, access, tasks, rounds, ...machine }]);
@@ -80,15 +80,15 @@ describe('createPage', () => {
     expect(commands).toEqual([]);
   });
 
-  it('goes on from a kept round once, with its settings', () => {
+  it('resumes from a kept round once, with its settings', () => {
     const { page, commands } = setUp();
     const settings = embeddedSettings('quick', 'gorp');
     page.keepEveryRound(true);
-    page.goOnFrom({ round: 1, settings });
+    page.resumeFrom({ round: 1, settings });
     expect(page.store.getState().draft).toEqual(settings);
     page.start();
-    expect(commands[0]).toMatchObject({ settings, rounds: { everyRound: true, goesOn: true } });
-    expect(page.store.getState().goOn).toBeNull();
+    expect(commands[0]).toMatchObject({ settings, rounds: { everyRound: true, resumes: true } });
+    expect(page.store.getState().resumePoint).toBeNull();
   });
 
   it('refuses settings that are wrong, without a worker, and says which', () => {

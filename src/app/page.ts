@@ -98,8 +98,8 @@ export interface Page {
   readonly setGpuShare: (percent: number) => void;
   /** Whether the weights of every round are kept by the next run. */
   readonly keepEveryRound: (everyRound: boolean) => void;
-  /** Lets the next run go on from a kept round, with its settings; null begins anew. */
-  readonly goOnFrom: (last: { round: number; settings: RunSettings } | null) => void;
+  /** Lets the next run resume from a kept round, with its settings; null begins anew. */
+  readonly resumeFrom: (last: { round: number; settings: RunSettings } | null) => void;
   readonly start: () => void;
   readonly pause: () => void;
   readonly resume: () => void;
@@ -237,10 +237,10 @@ export function createPage(parts: PageParts): Page {
     },
     setGpuShare: (gpuShare) => setState({ gpuShare }),
     keepEveryRound: (everyRound) => setState({ everyRound }),
-    goOnFrom: (last) =>
+    resumeFrom: (last) =>
       setState(({ draft }) => ({
         draft: last?.settings ?? draft,
-        goOn: last && { round: last.round },
+        resumePoint: last && { round: last.round },
         refused: null,
       })),
     start: () => {
@@ -252,17 +252,17 @@ export function createPage(parts: PageParts): Page {
         setState({ refused: reportOf(error) });
         return;
       }
-      const { access, device: choice, everyRound, goOn, taskData, memoryBudget: budget, gpuShare } = getState();
+      const { access, device: choice, everyRound, resumePoint, taskData, memoryBudget: budget, gpuShare } = getState();
       estimate = estimateOf(getState(), pace);
       setState(({ view }) => ({
         run: startingRun(settings),
         refused: null,
-        goOn: null,
+        resumePoint: null,
         view: { ...view, selected: null, tab: view.tab === 'ranks' ? 'ranks' : 'run' },
       }));
       session = openSession(receive);
       const tasks = pageTasksOf(settings, taskData);
-      const rounds = { everyRound, goesOn: goOn !== null };
+      const rounds = { everyRound, resumes: resumePoint !== null };
       session.send({
         type: 'start',
         settings,

@@ -38,7 +38,7 @@ describe('openWorkerSession', () => {
     const settings = embeddedSettings('quick', 'gorp');
     const access = { hub: { endpoint: 'https://hub', token: null }, files: [] };
     const tasks = { folder: new Map<string, Blob>(), custom: new Map<string, Blob>() };
-    const rounds = { everyRound: false, goesOn: false };
+    const rounds = { everyRound: false, resumes: false };
     const command: WorkerCommand = {
       type: 'start',
       settings,

@@ -55,8 +55,8 @@ export interface PageState {
   memoryPlan: PlanState;
   /** Whether the weights of every round are kept by the next run. */
   everyRound: boolean;
-  /** The round that the next run goes on from; null when it begins anew. */
-  goOn: { round: number } | null;
+  /** The round that the next run resumes from; null when it begins anew. */
+  resumePoint: { round: number } | null;
   /** Why the last start was refused before a worker was asked. */
   refused: ErrorReport | null;
   /** Custom tasks, and the CL_Benchmark folder on disk. */
@@ -93,7 +93,7 @@ export const createPageStore = (
     gpuShare: 100,
     memoryPlan: NO_PLAN,
     everyRound: false,
-    goOn: null,
+    resumePoint: null,
     refused: null,
     taskData: NO_TASKS,
     openFile: null,

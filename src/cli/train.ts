@@ -34,7 +34,7 @@ Trains a model on the tasks of an order, one after another, and tests it after e
 ${SETTINGS_USAGE}
   --out DIR        keeps results.json, and for every round its result files, adapter, changes of full-rank weights
                    and shared spaces, as DIR/logs_and_outputs/order_K/outputs/N-TASK
-  --resume DIR     goes on from the folder of a round, with its settings; with --order (and --tasks) from there into
+  --resume DIR     resumes from the folder of a round, with its settings; with --order (and --tasks) from there into
                    another order that begins with the same tasks
 ${DEVICE_USAGE}
   --json           events of the run on stdout, one JSON object a line; the last has the results

@@ -39,7 +39,7 @@ export interface RunHost extends TaskHost {
   ): Promise<ModelFiles>;
   /** Bytes of GPU memory that the run may take, where that is known; browsers do not tell. */
   memoryBudget?: number | null;
-  /** A round of an earlier run to go on from. */
+  /** A round of an earlier run to resume from. */
   savedRound?(): Promise<SavedRound>;
   /** Keeps the files of a round. When it throws, the run warns and goes on. */
   saveRound?(output: RoundOutput): Promise<void>;

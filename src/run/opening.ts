@@ -24,7 +24,7 @@ type Progress = Extract<RunEvent, { type: 'progress' }>;
 export interface Opened extends OpenedNetwork {
   readonly model: ModelFiles;
   readonly tasks: EncodedTask[];
-  /** The round of an earlier run to go on from. */
+  /** The round of an earlier run to resume from. */
   readonly saved: SavedRound | undefined;
 }
 
@@ -113,7 +113,7 @@ export class Opening {
     return this.#inspected;
   }
 
-  /** The round to go on from. Checked before the tasks are read, which may take a minute. */
+  /** The round to resume from. Checked before the tasks are read, which may take a minute. */
   async #openRound({ config }: ModelTexts, trains: boolean): Promise<SavedRound | undefined> {
     const saved = await this.#savedRound();
     if (saved === undefined) return undefined;

@@ -61,7 +61,7 @@ export class Rounds {
       tokenizer: Tokenizer;
       tasks: EncodedTask[];
       model: ModelFiles;
-      /** The round of an earlier run to go on from: the learner has been restored to it. */
+      /** The round of an earlier run to resume from: the learner has been restored to it. */
       saved: SavedRound | undefined;
     },
   ) {

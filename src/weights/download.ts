@@ -66,7 +66,7 @@ class Transfer {
   readonly #patience: Patience;
   /** A request with If-Range needs the server's consent (CORS preflight), which some give for Range only. */
   #usesIfRange = true;
-  /** Whether what came is of no use, or could not be stored: nothing to go on from. */
+  /** Whether what came is of no use, or could not be stored: nothing to resume from. */
   hasBadContent = false;
 
   constructor(

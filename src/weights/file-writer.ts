@@ -38,7 +38,7 @@ export interface FileWriter {
    * @throws whatever `pieces` throws.
    */
   append(pieces: AsyncIterable<Uint8Array>): Promise<void>;
-  /** Lets the kept chunks stay when the write fails, so that a later one can go on from them. */
+  /** Lets the kept chunks stay when the write fails, so that a later one can resume from them. */
   keep(): void;
 }
 
@@ -59,7 +59,7 @@ export class ChunkWriter implements FileWriter {
     this.#hash = partial?.hash == null ? null : Sha256.from(partial.hash);
   }
 
-  /** A writer that goes on from what an interrupted write of the file has left, if it has. */
+  /** A writer that resumes from what an interrupted write of the file has left, if it has. */
   static async open(values: KeyValue, file: string, chunkBytes: number): Promise<ChunkWriter> {
     const partial = await loadPartial(values, file);
     const isSound = partial === null || partial.hash === null || Sha256.from(partial.hash) !== null;

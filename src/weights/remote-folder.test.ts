@@ -145,7 +145,7 @@ describe.each(kinds)('a model in a remote folder, with the store in %s', (_, mak
     },
   );
 
-  it('goes on from the files that are there when a start was broken off', async () => {
+  it('resumes from the files that are there when a start was broken off', async () => {
     const weights = folder.get('model.safetensors') ?? '';
     folder.delete('model.safetensors');
     await expect(open()).rejects.toMatchObject({

@@ -43,7 +43,7 @@ export interface WeightStore {
    * When `fill` or the database fails nothing of the new file stays, unless `fill` said that it should. One write of a
    * file goes on at a time, in all tabs: a later one waits, and takes the file that the earlier one has brought.
    *
-   * @param fill begins (or goes on from {@link FileWriter.origin}) and appends all bytes.
+   * @param fill begins (or resumes from {@link FileWriter.origin}) and appends all bytes.
    * @param signal ends the waiting.
    * @throws GorpError `store/quota` when it does not fit, `weights/wrong-hash`, and whatever `fill` throws.
    */

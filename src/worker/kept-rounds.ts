@@ -130,16 +130,16 @@ export class RoundKeeper {
 
   /**
    * @param everyRound whether the weights of every round are kept, and not only those of the last.
-   * @param goesOn whether the run goes on from the rounds that are shown: its own go beside them then.
+   * @param resumes whether the run resumes from the rounds that are shown: its own go beside them then.
    */
   constructor(
     private readonly everyRound: boolean,
-    private readonly goesOn: boolean,
+    private readonly resumes: boolean,
   ) {}
 
   /** @throws GorpError `store/busy`, `store/quota`, `store/failed`. */
   async keep({ orderFolder, roundFolder, results, trained }: RoundOutput): Promise<void> {
-    const folder = await (this.#folder ??= this.goesOn ? claimShown() : claimNew());
+    const folder = await (this.#folder ??= this.resumes ? claimShown() : claimNew());
     const order = await makeFolder([FOLDER, folder, ...orderFolder.split('/')].filter(Boolean));
     // What is written last makes it a round; what a run before has left of it does not count meanwhile.
     const round = await order.getDirectoryHandle(roundFolder, { create: true });
@@ -181,7 +181,7 @@ async function claim(folder: string): Promise<void> {
   if (isOurs) return;
   throw new GorpError(
     'store/busy',
-    'A run in another tab is going on from the same round, and keeps its files there.',
+    'A run in another tab is resuming from the same round, and keeps its files there.',
     'Let that run end, or begin a run anew.',
   );
 }

@@ -99,9 +99,9 @@ async function plannedDevice(choice: DeviceChoice): Promise<DeviceOutline> {
 
 function start(command: Extract<WorkerCommand, { type: 'start' }>): void {
   const { access, tasks: pageTasks, rounds, memoryBudget, gpuShare } = command;
-  const { everyRound, goesOn } = rounds;
+  const { everyRound, resumes } = rounds;
   const settings = parseSettings(command.settings);
-  const keeper = new RoundKeeper(everyRound, goesOn);
+  const keeper = new RoundKeeper(everyRound, resumes);
   run = new Run(
     {
       acquireDevice: () => openDevice(command.device, { ...deviceHost(), gpuShare }),
@@ -117,7 +117,7 @@ function start(command: Extract<WorkerCommand, { type: 'start' }>): void {
         const json: unknown = JSON.parse((await pageTasks.custom.get(name)?.text()) ?? 'null');
         return json === null ? undefined : v.parse(TaskSchema, json);
       },
-      ...(goesOn && { savedRound: openLastRound }),
+      ...(resumes && { savedRound: openLastRound }),
       saveRound: (output) => keeper.keep(output),
       memoryBudget,
       emit,

@@ -112,11 +112,11 @@ export type ModelsEvent =
   | { type: 'verified'; folder: string; verdict: Verdict }
   | { type: 'failed'; error: ErrorReport };
 
-/** What is kept of a run's rounds, and whether it goes on from the last one that is. */
+/** What is kept of a run's rounds, and whether it resumes from the last one that is. */
 export interface RoundsChoice {
   /** Whether the weights of every round are kept, and not only those of the last. */
   everyRound: boolean;
-  goesOn: boolean;
+  resumes: boolean;
 }
 
 /** A round whose files are kept. */

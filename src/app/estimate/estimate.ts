@@ -15,11 +15,11 @@ export interface Estimate {
   readonly kind: 'webgpu' | 'wasm';
 }
 
-type Known = Pick<PageState, 'draft' | 'taskData' | 'memoryPlan' | 'deviceFound' | 'goOn'>;
+type Known = Pick<PageState, 'draft' | 'taskData' | 'memoryPlan' | 'deviceFound' | 'resumePoint'>;
 
 /** Null while something that it depends on is not known; and for a run that resumes, whose rest is not. */
-export function estimateOf({ draft, taskData, memoryPlan, deviceFound, goOn }: Known, pace: Pace): Estimate | null {
-  if (memoryPlan.status !== 'planned' || deviceFound.status !== 'known' || goOn !== null) return null;
+export function estimateOf({ draft, taskData, memoryPlan, deviceFound, resumePoint }: Known, pace: Pace): Estimate | null {
+  if (memoryPlan.status !== 'planned' || deviceFound.status !== 'known' || resumePoint !== null) return null;
   const { outlook, speed } = deviceFound;
   if (speed === null || draftIssues(draft, taskData).size > 0) return null;
   const custom = new Map(

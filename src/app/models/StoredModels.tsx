@@ -73,10 +73,10 @@ function Row({ model }: { model: StoredModel }) {
             type="button"
             className={styles.act}
             disabled={busy || active || isEmbedded}
-            aria-label={`Go on fetching ${name}`}
+            aria-label={`Resume fetching ${name}`}
             onClick={() => models.fetch(model.reference)}
           >
-            Go on
+            Resume
           </button>
         )}
         <button

@@ -54,7 +54,7 @@ export function WorkPanel() {
             data-testid="resume-fetch"
             onClick={() => models.fetch(paused.model)}
           >
-            Go on
+            Resume
           </button>
         </>
       )}

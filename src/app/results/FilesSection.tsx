@@ -7,7 +7,7 @@ import { OnnxButton } from './OnnxButton.tsx';
 import { useKeptRounds, useKeptState } from './kept-rounds-context.tsx';
 import styles from './FilesSection.module.css';
 
-/** What the last run leaves behind besides its results: to be downloaded, and to go on from. */
+/** What the last run leaves behind besides its results: to be downloaded, and to resume from. */
 export function FilesSection() {
   const kept = useKeptRounds();
   const page = usePage();
@@ -72,11 +72,11 @@ export function FilesSection() {
         <button
           type="button"
           className={styles.button}
-          data-testid="go-on"
+          data-testid="resume-round"
           disabled={busy || last === null}
-          onClick={() => last !== null && page.goOnFrom(last)}
+          onClick={() => last !== null && page.resumeFrom(last)}
         >
-          {last === null ? 'Go on from a round' : `Go on after round ${last.round}`}
+          {last === null ? 'Resume from a round' : `Resume after round ${last.round}`}
         </button>
         <label className={styles.button} data-disabled={busy} htmlFor={picker}>
           Load a round’s folder…
