@@ -66,8 +66,8 @@ async function steps(place: Place, rounds: number, name: string, methods: readon
     }
     const found = models.map((model) => model.timings);
     const [{ sizes }] = models;
-    const most = Math.max(...found.map(({ calls }) => calls.dispatches));
-    const overhead = await apiOverhead(devices[0].gpu, place.clock, most, rounds);
+    const max = Math.max(...found.map(({ calls }) => calls.dispatches));
+    const overhead = await apiOverhead(devices[0].gpu, place.clock, max, rounds);
     return { numbers: { model: name, sizes, methods: found, overhead }, text: textOf(name, sizes, found, overhead) };
   } finally {
     for (const model of models) await model.destroy();

@@ -80,11 +80,11 @@ describe('planMemory', () => {
           }
         }
         // No more slots than tensors that are alive at once: nothing is set aside without need.
-        const most = Math.max(
+        const max = Math.max(
           0,
           ...operations.map((_, i) => lives.filter(({ from, to }) => from <= i && i <= to).length),
         );
-        expect(slots.length).toBe(most);
+        expect(slots.length).toBe(max);
       }),
     );
   });

@@ -1,8 +1,8 @@
 import { GorpError } from '../base/errors.ts';
 
 /** Larger than in any published model: vocabularies end below 300,000 tokens, depths below 200 layers. */
-const MOST_OF_A_DIMENSION = 2 ** 22;
-const MOST_LAYERS = 1024;
+const MAX_DIMENSION = 2 ** 22;
+const MAX_LAYERS = 1024;
 
 /** Reads fields of a Hugging Face config.json, and refuses what is missing or not understood by name. */
 export class ConfigReader {
@@ -28,16 +28,16 @@ export class ConfigReader {
   }
 
   /** A positive integer that the dimension of a published model could have: others would only fill the memory. */
-  size(name: string, fallback?: number, most = MOST_OF_A_DIMENSION): number {
+  size(name: string, fallback?: number, max = MAX_DIMENSION): number {
     const value = this.fields[name] ?? fallback;
     if (!isWhole(value) || value < 1) throw this.refuse(name, 'a positive whole number');
-    if (value > most) throw this.refuse(name, `at most ${most}`);
+    if (value > max) throw this.refuse(name, `at most ${max}`);
     return value;
   }
 
   /** A number of layers. Names and shapes of them all are made before any weight is read. */
   layers(name: string, fallback?: number): number {
-    return this.size(name, fallback, MOST_LAYERS);
+    return this.size(name, fallback, MAX_LAYERS);
   }
 
   /** A whole number, 0 included. */

@@ -117,9 +117,9 @@ function frozen(name: string, shape: readonly number[], packing: Packing | undef
   const [rows, columns] = shape;
   if (shape.length !== 2 || bytesOf(stored(name, shape)) <= limit) return stored(name, shape);
   const rowBytes = packing ? packedBytes(packing, columns) : columns * 4; // of a row on its own: at least its share
-  const most = Math.max(1, Math.floor(limit / rowBytes));
-  const parts = Array.from({ length: Math.ceil(rows / most) }, (_, i) =>
-    stored(`${name}, rows from ${i * most}`, [Math.min(most, rows - i * most), columns]),
+  const max = Math.max(1, Math.floor(limit / rowBytes));
+  const parts = Array.from({ length: Math.ceil(rows / max) }, (_, i) =>
+    stored(`${name}, rows from ${i * max}`, [Math.min(max, rows - i * max), columns]),
   );
   return { ...plain(name, shape), parts };
 }

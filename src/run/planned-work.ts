@@ -56,7 +56,7 @@ export function workOf({ method, training }: Planned, tasks: readonly EncodedTas
 /** Letters of a label that make a token, about. */
 const LETTERS = 3;
 /** Labels that are not known are taken to be as many and as long as the most of CL_Benchmark, dbpedia's. */
-const MOST_LABELS = { candidates: 14, letters: 'Educational Institution'.length };
+const MAX_LABELS = { candidates: 14, letters: 'Educational Institution'.length };
 
 /**
  * The work of a run whose tasks have not been read: prompts of the longest length, and labels by the length of their
@@ -70,7 +70,7 @@ export function workAhead({ method, training }: Planned, labels: readonly (reado
   const answers = labels.map((list) => {
     const { candidates, letters } =
       list.length === 0
-        ? MOST_LABELS
+        ? MAX_LABELS
         : { candidates: list.length, letters: Math.max(...list.map((one) => one.length)) };
     return { candidates, T: tokens(letters) };
   });
@@ -84,7 +84,7 @@ export function workAhead({ method, training }: Planned, labels: readonly (reado
 }
 
 const longest = (rows: readonly (readonly number[])[]): number =>
-  rows.reduce((most, { length }) => Math.max(most, length), 1);
+  rows.reduce((max, { length }) => Math.max(max, length), 1);
 
 /** Batches that are not smaller than another in every way. */
 const largest = (batches: readonly { B: number; S: number }[]): { B: number; S: number }[] =>

@@ -8,7 +8,7 @@ import type { DeviceReport, LayerSample, Results, TaskReport, TensorSpace, TestT
 import type { RunSettings } from './settings.ts';
 
 // Samples of the layers' statistics in a results file.
-const MOST_SAMPLES = 400;
+const MAX_SAMPLES = 400;
 
 /** Gathers what a run finds out, and gives it as a results file at any time. */
 export class RunRecord {
@@ -24,7 +24,7 @@ export class RunRecord {
   #ranked: Results['accuracy']['ranked'] = [];
   readonly #spaces: Results['spaces'] = [];
   readonly #stateBytes: NonNullable<Results['stateBytes']> = [];
-  readonly #layerSamples = new EvenSamples<LayerSample>(MOST_SAMPLES);
+  readonly #layerSamples = new EvenSamples<LayerSample>(MAX_SAMPLES);
 
   readonly #testTime: TestTime = { promptTokens: 0, promptSeconds: 0, answerTokens: 0, answerSeconds: 0 };
 

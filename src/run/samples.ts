@@ -4,13 +4,13 @@ export class EvenSamples<T> {
   #every = 1;
   #seen = 0;
 
-  /** @param most even. */
-  constructor(private readonly most: number) {}
+  /** @param max even. */
+  constructor(private readonly max: number) {}
 
   add(one: T): void {
     if (this.#seen++ % this.#every !== 0) return;
     this.#kept.push(one);
-    if (this.#kept.length < this.most) return;
+    if (this.#kept.length < this.max) return;
     this.#kept = this.#kept.filter((_, i) => i % 2 === 0);
     this.#every *= 2;
   }

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import * as v from 'valibot';
 import { describe, expect, it } from 'vitest';
-import { labelledTexts, makeCustomTask, MOST_LABELS, type TaskSpec, TaskSchema, TaskSpecSchema } from './custom-task.ts';
+import { labelledTexts, makeCustomTask, MAX_LABELS, type TaskSpec, TaskSchema, TaskSpecSchema } from './custom-task.ts';
 import { splitExamples } from './split.ts';
 import type { Example } from './task.ts';
 
@@ -94,7 +94,7 @@ describe('labelledTexts', () => {
     [
       'texts as labels',
       many(
-        Array.from({ length: MOST_LABELS + 1 }, (_, i) => `l${i}`),
+        Array.from({ length: MAX_LABELS + 1 }, (_, i) => `l${i}`),
         1,
       ),
       'tasks/too-many-labels',

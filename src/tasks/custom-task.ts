@@ -67,7 +67,7 @@ export interface Labelled {
 }
 
 /** More labels than this are no labels: the prompt names them all. */
-export const MOST_LABELS = 100;
+export const MAX_LABELS = 100;
 
 /**
  * Takes texts and labels from a table. White space around a label is dropped and within it folded; rows that lack a text
@@ -159,10 +159,10 @@ function checkLabels(labels: readonly string[]): void {
       'Choose the column that holds the answers; a task needs two different ones.',
     );
   }
-  if (labels.length > MOST_LABELS) {
+  if (labels.length > MAX_LABELS) {
     throw customTaskError(
       'tasks/too-many-labels',
-      `The column holds ${labels.length} different labels; at most ${MOST_LABELS} fit into a prompt`,
+      `The column holds ${labels.length} different labels; at most ${MAX_LABELS} fit into a prompt`,
       'Choose the column that holds the answers, or fold rare labels into one.',
     );
   }

@@ -47,9 +47,9 @@ export const operandsOf = (layout: MatmulLayout, M: number, N: number, K: number
   layout === 'nt' ? [N, K] : [K, N],
 ];
 
-const rowParts = (name: string, [rows, columns]: number[], most: number, packing: Packing | undefined): Tensor[] =>
-  Array.from({ length: Math.ceil(rows / most) }, (_, i) => {
-    const count = Math.min(most, rows - i * most);
+const rowParts = (name: string, [rows, columns]: number[], max: number, packing: Packing | undefined): Tensor[] =>
+  Array.from({ length: Math.ceil(rows / max) }, (_, i) => {
+    const count = Math.min(max, rows - i * max);
     const shape = [count, columns];
     const part = {
       name: `${name} part ${i}`,

@@ -14,7 +14,7 @@ import { visibleText } from './visible.ts';
 
 // Characters of each cell that are shown.
 const PREVIEW_CHARACTERS = 160;
-const MOST_SHOWN_LABELS = 20;
+const MAX_SHOWN_LABELS = 20;
 
 /** The form for the file that is open, if one is. */
 export function ImportDialog() {
@@ -244,14 +244,14 @@ interface LabelCountsProps {
 }
 
 function LabelCounts({ found: { examples, labels }, warnings }: LabelCountsProps) {
-  const more = labels.length - MOST_SHOWN_LABELS;
+  const more = labels.length - MAX_SHOWN_LABELS;
   return (
     <div className={styles.found}>
       <p>
         {examples} examples, {labels.length} labels
       </p>
       <ul className={styles.labels} aria-label="Labels" data-testid="import-labels">
-        {labels.slice(0, MOST_SHOWN_LABELS).map(({ label, rows }) => (
+        {labels.slice(0, MAX_SHOWN_LABELS).map(({ label, rows }) => (
           <li key={label}>
             <bdi>{visibleText(label, 40)}</bdi> <span className={styles.count}>{rows}</span>
           </li>

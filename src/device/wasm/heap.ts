@@ -2,7 +2,7 @@ import type { Allocator } from '../buffers.ts';
 
 const PAGE = 65_536;
 /** Pages that one WebAssembly memory can have: 4 GiB. */
-export const MOST_PAGES = 65_536;
+export const MAX_PAGES = 65_536;
 /** Below it lies what the compiler of the kernels puts into the memory: tables of constants. */
 const FIRST = PAGE;
 const ALIGNMENT = 64;
@@ -10,10 +10,10 @@ const ALIGNMENT = 64;
 const PAD = 64;
 
 /** Bytes that buffers can have in all: one memory, less what lies below them. */
-export const HEAP_BYTES = MOST_PAGES * PAGE - FIRST;
+export const HEAP_BYTES = MAX_PAGES * PAGE - FIRST;
 
 /** One buffer may have half of the memory. */
-export const MOST_BUFFER_BYTES = 2 ** 31 - PAGE;
+export const MAX_BUFFER_BYTES = 2 ** 31 - PAGE;
 
 /** A free part of the memory. */
 interface Gap {
@@ -33,7 +33,7 @@ export class Heap implements Allocator<number> {
   constructor(private readonly memory: WebAssembly.Memory) {}
 
   limit(): number {
-    return MOST_BUFFER_BYTES;
+    return MAX_BUFFER_BYTES;
   }
 
   allocate(_label: string, bytes: number): { memory: number; confirmed: boolean } {

@@ -3,7 +3,7 @@ import { type BufferRange, BufferLedger, type OwnedBuffer } from '../buffers.ts'
 import type { Copy, Device, DeviceFacts, MemoryLimits, Program, Values } from '../device.ts';
 import type { Dispatch } from '../kernel.ts';
 import { type WasmAbilities, wasmAbilities, type WasmBuild } from './build.ts';
-import { Heap, HEAP_BYTES, MOST_PAGES } from './heap.ts';
+import { Heap, HEAP_BYTES, MAX_PAGES } from './heap.ts';
 import { WasmPlanner } from './planner.ts';
 import { WasmProgram } from './program.ts';
 import { BLOCK_BYTES, instantiate, type Kernel, kernelNames } from './thread.mjs';
@@ -175,7 +175,7 @@ export class WasmDevice implements Device {
 /** @throws GorpError `device/no-memory`. */
 function newMemory(shared: boolean): WebAssembly.Memory {
   // Engines set the maximum of a shared memory aside as addresses: where those are short, less will do.
-  for (let maximum = MOST_PAGES; maximum >= 4096; maximum /= 2) {
+  for (let maximum = MAX_PAGES; maximum >= 4096; maximum /= 2) {
     try {
       return new WebAssembly.Memory({ initial: 64, maximum, ...(shared && { shared }) });
     } catch {

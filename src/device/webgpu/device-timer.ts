@@ -15,8 +15,8 @@ export interface Clocks {
 // Milliseconds that are told apart well: browsers round a device's clock to a tenth of one, and to be done is told to the
 // host by a message.
 const SHORTEST = { device: 3, host: 30 };
-const MOST_REPEATS = 256;
-const MOST_TRIES = 3;
+const MAX_REPEATS = 256;
+const MAX_TRIES = 3;
 // A device whose clock tells of less than the above, while this long passed on the host, is asked again, so often at most.
 const LONG = 50;
 const DOUBTS = 3;
@@ -30,18 +30,18 @@ export class DeviceTimer {
   readonly #ticks: OwnedBuffer | undefined;
 
   /**
-   * @param most programs that are timed at once, at most.
+   * @param max programs that are timed at once, at most.
    * @param givenUp rejects when no time is wanted any more.
    */
   constructor(
     private readonly gpu: Gpu,
     private readonly clocks: Clocks,
-    most: number,
+    max: number,
     private readonly givenUp: Promise<never>,
   ) {
     if (!clocks.timestamps) return;
-    this.#set = gpu.device.createQuerySet({ type: 'timestamp', count: 2 * most });
-    this.#ticks = gpu.buffers.create('timestamps', 16 * most, BUFFER_USAGE.QUERY_RESOLVE | BUFFER_USAGE.COPY_SRC);
+    this.#set = gpu.device.createQuerySet({ type: 'timestamp', count: 2 * max });
+    this.#ticks = gpu.buffers.create('timestamps', 16 * max, BUFFER_USAGE.QUERY_RESOLVE | BUFFER_USAGE.COPY_SRC);
   }
 
   /** How often a program must be repeated to be timed well. Finds out as well whether the device's clock can be used. */
@@ -56,9 +56,9 @@ export class DeviceTimer {
         if (++doubts === DOUBTS) this.clocks.timestamps = false;
         continue;
       }
-      if (repeats === MOST_REPEATS) return repeats;
+      if (repeats === MAX_REPEATS) return repeats;
       const factor = Math.min(8, Math.max(2, Math.ceil((1.5 * shortest) / Math.max(spent, shortest / 8))));
-      repeats = Math.min(MOST_REPEATS, repeats * factor);
+      repeats = Math.min(MAX_REPEATS, repeats * factor);
     }
   }
 
@@ -83,7 +83,7 @@ export class DeviceTimer {
    */
   async #plausibleSpan(program: GpuProgram, repeats: number): Promise<number> {
     let longest = 0;
-    for (let tries = 0; tries < MOST_TRIES && longest < SHORTEST.host / 4; tries++) {
+    for (let tries = 0; tries < MAX_TRIES && longest < SHORTEST.host / 4; tries++) {
       longest = Math.max(longest, await this.hostSpan(program, repeats));
     }
     return longest;

@@ -44,7 +44,7 @@ const LARGEST = 512;
 const UNSPLIT = 252;
 // Contenders take turns in rounds. How many times the best one's time is still in the running behind a round: there are many
 // rounds where all take no longer than so many milliseconds together, and few behind that, of those that are close.
-const MOST_ROUNDS = 24;
+const MAX_ROUNDS = 24;
 const LONGEST = 500;
 const STILL_IN = { early: [3, 2, 2, 1.5], late: [2, 1.5, 1.25, 1.1] };
 // What a kernel may take to be ready, in milliseconds of quiet, or how many times what the safe one took, if that is more. One that
@@ -200,7 +200,7 @@ async function quickestOf<Name>(
     const repeats = entries.length > 1 ? await timer.repeatsFor(entries[0].program) : 1;
     let left = entries;
     let all = 0;
-    for (let round = 0; left.length > 1 && round < (all < LONGEST ? MOST_ROUNDS : STILL_IN.late.length); round++) {
+    for (let round = 0; left.length > 1 && round < (all < LONGEST ? MAX_ROUNDS : STILL_IN.late.length); round++) {
       const times = await timer.times(
         left.map(({ program }) => program),
         repeats,

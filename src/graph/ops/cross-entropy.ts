@@ -93,18 +93,18 @@ class ChunkedLogits {
     [this.vocabulary, this.columns] = head.shape;
     this.rows = sizeOf(x.shape) / this.columns;
     this.row = Math.ceil(this.vocabulary / 4) * 4;
-    const most = Math.max(1, Math.min(this.rows, Math.floor(chunkBytes / (this.row * 4))));
-    this.chunks = Array.from({ length: Math.ceil(this.rows / most) }, (_, i) => ({
-      first: i * most,
-      rows: Math.min(most, this.rows - i * most),
+    const max = Math.max(1, Math.min(this.rows, Math.floor(chunkBytes / (this.row * 4))));
+    this.chunks = Array.from({ length: Math.ceil(this.rows / max) }, (_, i) => ({
+      first: i * max,
+      rows: Math.min(max, this.rows - i * max),
     }));
   }
 
   /** Memory that a pass over the chunks needs: logits of one chunk, then what its products need. Floats. */
   scratch(planner: Planner, forms: readonly ProductForm[]): number[] {
-    const most = this.chunks[0]?.rows ?? 0;
+    const max = this.chunks[0]?.rows ?? 0;
     const products = this.chunks.flatMap((chunk) => forms.map((form) => form(chunk)));
-    return [most * this.row, ...productScratch(products, planner)];
+    return [max * this.row, ...productScratch(products, planner)];
   }
 
   /** The logits of a chunk, as kernels read them. */
@@ -348,7 +348,7 @@ export function choiceLosses(
         const scores = scoresOf(chunked, chunk, value);
         for (let r = 0; r < chunk.rows; r++) {
           const row = scores.subarray(r * chunked.row, r * chunked.row + vocabulary);
-          const top = row.reduce((most, x, v) => (x > row[most] ? v : most), 0);
+          const top = row.reduce((max, x, v) => (x > row[max] ? v : max), 0);
           const logSumExp = row[top] + Math.log(row.reduce((sum, x) => sum + Math.exp(x - row[top]), 0));
           const at = chunk.first + r;
           value(best)[at] = top;

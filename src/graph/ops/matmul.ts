@@ -153,10 +153,10 @@ export function productScratch(
   products: readonly (readonly [shape: MatmulShape, b: Tensor])[],
   planner: Planner,
 ): number[] {
-  const most: number[] = [];
+  const max: number[] = [];
   for (const { shape } of products.flatMap(([shape, b]) => productsOf(shape, b)))
-    planner.productScratch(shape).forEach((size, i) => (most[i] = Math.max(most[i] ?? 0, size)));
-  return most;
+    planner.productScratch(shape).forEach((size, i) => (max[i] = Math.max(max[i] ?? 0, size)));
+  return max;
 }
 
 /** The kernels of a product. B may be packed and may lie in parts. */
