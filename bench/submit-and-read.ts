@@ -5,23 +5,25 @@ import { USAGE } from '../src/device/webgpu/usage.ts';
 
 /** Runs programs and reads a number of theirs back, all in one submit: what a step costs at least. */
 export class SubmitAndRead {
+  readonly #gpu: Gpu;
   readonly #staging: OwnedBuffer;
 
-  constructor(private readonly gpu: Gpu) {
+  constructor(gpu: Gpu) {
+    this.#gpu = gpu;
     this.#staging = gpu.buffers.create('number read back', 4, USAGE.mapRead | USAGE.copyTarget);
   }
 
   /** @param from where the number stands, f32. @returns it, when the GPU is done. @throws GorpError as {@link Gpu.check}. */
   async run(program: GpuProgram, from: BufferRange): Promise<number> {
-    this.gpu.check();
-    const [staging, source] = [this.#staging, from.buffer].map((buffer) => this.gpu.buffers.memoryOf(buffer));
-    const encoder = this.gpu.device.createCommandEncoder();
+    this.#gpu.check();
+    const [staging, source] = [this.#staging, from.buffer].map((buffer) => this.#gpu.buffers.memoryOf(buffer));
+    const encoder = this.#gpu.device.createCommandEncoder();
     const pass = encoder.beginComputePass();
     program.encode(pass);
     pass.end();
     encoder.copyBufferToBuffer(source, from.offset, staging, 0, 4);
-    this.gpu.device.queue.submit([encoder.finish()]);
-    await Promise.race([staging.mapAsync(GPUMapMode.READ, 0, 4), this.gpu.lost]);
+    this.#gpu.device.queue.submit([encoder.finish()]);
+    await Promise.race([staging.mapAsync(GPUMapMode.READ, 0, 4), this.#gpu.lost]);
     const [value] = new Float32Array(staging.getMappedRange(0, 4).slice(0));
     staging.unmap();
     return value;

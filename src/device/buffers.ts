@@ -58,12 +58,15 @@ export interface Allocator<Memory> {
  * failed, ends with `liveBuffers` 0. Only live buffers lead to memory, so nothing can be made of a destroyed one.
  */
 export class BufferLedger<Memory> implements Buffers {
+  readonly #allocator: Allocator<Memory>;
   readonly #memory = new Map<OwnedBuffer, Memory>();
   #liveBytes = 0;
   #peakBytes = 0;
   #pending: Promise<void>[] = [];
 
-  constructor(private readonly allocator: Allocator<Memory>) {}
+  constructor(allocator: Allocator<Memory>) {
+    this.#allocator = allocator;
+  }
 
   get liveBuffers(): number {
     return this.#memory.size;
@@ -136,7 +139,7 @@ export class BufferLedger<Memory> implements Buffers {
 
   #create(label: string, bytes: number, usage: number): { buffer: OwnedBuffer; confirmed: Promise<void> | undefined } {
     const size = Math.max(16, Math.ceil(bytes / 16) * 16);
-    const limit = this.allocator.limit(usage);
+    const limit = this.#allocator.limit(usage);
     if (size > limit) {
       throw new GorpError(
         'device/buffer-too-large',
@@ -144,7 +147,7 @@ export class BufferLedger<Memory> implements Buffers {
         'Choose a smaller model, a smaller batch or shorter prompts.',
       );
     }
-    const { memory, confirmed } = this.allocator.allocate(label, size, usage);
+    const { memory, confirmed } = this.#allocator.allocate(label, size, usage);
     if (confirmed === false) throw outOfMemory(label, size, this.#liveBytes);
     const buffer: OwnedBuffer = {
       label,
@@ -152,7 +155,7 @@ export class BufferLedger<Memory> implements Buffers {
       destroy: () => {
         if (!this.#memory.delete(buffer)) return;
         this.#liveBytes -= size;
-        this.allocator.free(memory, size);
+        this.#allocator.free(memory, size);
       },
     };
     this.#memory.set(buffer, memory);

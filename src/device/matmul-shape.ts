@@ -67,4 +67,5 @@ export const canUseVectors = (shape: MatmulShape): boolean =>
   areInputsVec4Aligned(shape) && (shape.layout === 'tn' || shape.K % 4 === 0);
 
 /** Whether B can be read by kernels that read a packed one in groups of four only. */
-export const canUnpackVec4 = (shape: MatmulShape): boolean => shape.packedB === undefined || areInputsVec4Aligned(shape);
+export const canUnpackVec4 = (shape: MatmulShape): boolean =>
+  shape.packedB === undefined || areInputsVec4Aligned(shape);

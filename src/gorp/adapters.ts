@@ -11,6 +11,8 @@ import type { TrainedAdapter } from './trained.ts';
 
 /** LoRA adapters of layers of one shape: the new pair, trained, and the pairs of earlier tasks, frozen. */
 export class AdapterGroup {
+  readonly #device: Device;
+
   /** A [n, r, in] and B [n, out, r] of the pair that is being trained. */
   readonly A: Stack;
   readonly B: Stack;
@@ -21,12 +23,13 @@ export class AdapterGroup {
 
   /** @param names layers, without `.weight`, all [out, in]. */
   constructor(
-    private readonly device: Device,
+    device: Device,
     readonly names: readonly string[],
     readonly out: number,
     readonly inputs: number,
     readonly rank: number,
   ) {
+    this.#device = device;
     this.A = new Stack(device, 'lora_A', names, rank, inputs);
     this.B = new Stack(device, 'lora_B', names, out, rank);
   }
@@ -65,7 +68,7 @@ export class AdapterGroup {
     this.previous.set(name, pair);
     const upload = (label: string, m: Matrix): Tensor => {
       const tensor = this.#make(label, m.rows, m.columns);
-      this.device.write(tensor.storage!.buffer, 0, Float32Array.from(m.data));
+      this.#device.write(tensor.storage!.buffer, 0, Float32Array.from(m.data));
       return tensor;
     };
     this.#previousOnGpu.set(name, { A: upload(`${name} A_prev`, pair.A), B: upload(`${name} B_prev`, pair.B) });
@@ -115,7 +118,7 @@ export class AdapterGroup {
 
   #make(name: string, rows: number, columns: number): Tensor {
     const elements = rows * columns;
-    const buffer = this.device.buffers.storage(name, elements * 4);
+    const buffer = this.#device.buffers.storage(name, elements * 4);
     this.#owned.push(buffer);
     const storage = { buffer, offset: 0, bytes: buffer.bytes };
     return { name, shape: [rows, columns], dtype: 'f32', trainable: false, elements, storage };

@@ -42,8 +42,7 @@ export function directionsOfCovariance(covariance: Matrix, threshold: number, gr
   }).vectors;
 }
 
-const atMost = (directions: Matrix): Matrix =>
-  columnSlice(directions, 0, Math.min(directions.columns, MAX_DIRECTIONS));
+const atMost = (directions: Matrix): Matrix => columnSlice(directions, 0, Math.min(directions.columns, MAX_DIRECTIONS));
 
 /** Principal angles between a task's directions and those of each task before, in order. */
 export const anglesToEarlier = (directions: Matrix, earlier: readonly Matrix[]): TaskAngles[] =>

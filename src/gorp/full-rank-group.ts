@@ -16,6 +16,7 @@ const RATE = 1;
 
 /** Full-rank weights of one shape with gradients, projection basis, moments and shared space. */
 export class FullRankGroup {
+  readonly #spacePlan: SpacePlan | null;
   readonly weights: Stack;
   /** G, or with a fast projection its compressed form R. */
   readonly gradient: Stack;
@@ -33,8 +34,9 @@ export class FullRankGroup {
     device: Device,
     readonly layers: LayerGroup,
     plan: FullRankPlan,
-    private readonly spacePlan: SpacePlan | null,
+    spacePlan: SpacePlan | null,
   ) {
+    this.#spacePlan = spacePlan;
     const { names, out, inputs } = layers;
     this.weights = new Stack(device, 'full-rank weights', names, out, inputs);
     const projected = plan.form === 'projected' ? plan : undefined;
@@ -66,13 +68,13 @@ export class FullRankGroup {
 
   /** Whether S lives in the layer's inputs, before compression. */
   get #onInputs(): boolean {
-    return this.spacePlan?.source === 'activation';
+    return this.#spacePlan?.source === 'activation';
   }
 
   /** docs/method.md, eq. (10) and (17). */
   #spaceSide(): Side {
     if (this.#onInputs) return 'columns';
-    return this.spacePlan?.weightSide === 'kept' && this.#side === 'left' ? 'columns' : 'rows';
+    return this.#spacePlan?.weightSide === 'kept' && this.#side === 'left' ? 'columns' : 'rows';
   }
 
   beginTask(): void {
@@ -115,7 +117,7 @@ export class FullRankGroup {
     const lowRank = this.moments.m.shape;
     const space = this.space?.stackSpace;
     const keeping = {
-      projectUpdate: this.spacePlan?.keepsOut === 'update',
+      projectUpdate: this.#spacePlan?.keepsOut === 'update',
       meters,
       unprojected: this.#unprojected?.tensor,
     };

@@ -13,18 +13,20 @@ const ALIGNMENT_FLOATS = 64;
  * so that a single one can be bound too; the gap between them holds nothing anyone reads.
  */
 export class Stack {
+  readonly #device: Device;
   readonly shape: StackShape;
   /** All matrices as one tensor [n, rows, columns], `shape.stride` elements apart. */
   readonly tensor: Tensor;
   readonly #buffer: OwnedBuffer;
 
   constructor(
-    private readonly device: Device,
+    device: Device,
     readonly label: string,
     readonly names: readonly string[],
     readonly rows: number,
     readonly columns: number,
   ) {
+    this.#device = device;
     const size = rows * columns;
     const stride = Math.max(1, Math.ceil(size / ALIGNMENT_FLOATS)) * ALIGNMENT_FLOATS;
     this.shape = { count: names.length, size, stride };
@@ -68,17 +70,17 @@ export class Stack {
   write(name: string, values: Float32Array<ArrayBuffer> | Matrix): void {
     const data = 'data' in values ? Float32Array.from(values.data) : values;
     const { buffer, offset } = this.range(name);
-    this.device.write(buffer, offset, data);
+    this.#device.write(buffer, offset, data);
   }
 
   /** Sets every matrix to zero. */
   clear(): void {
-    this.device.clear(this.#buffer);
+    this.#device.clear(this.#buffer);
   }
 
   /** All matrices, read back in one go; waits for the GPU. */
   async read(): Promise<Map<string, Matrix>> {
-    const bytes = await this.device.read({ buffer: this.#buffer, offset: 0, bytes: this.#buffer.bytes });
+    const bytes = await this.#device.read({ buffer: this.#buffer, offset: 0, bytes: this.#buffer.bytes });
     const { stride, size } = this.shape;
     return new Map(
       this.names.map((name, i) => [
@@ -90,7 +92,7 @@ export class Stack {
 
   /** One matrix, read back; waits for the GPU. */
   async readOne(name: string): Promise<Float32Array<ArrayBuffer>> {
-    return new Float32Array(await this.device.read(this.range(name)), 0, this.shape.size);
+    return new Float32Array(await this.#device.read(this.range(name)), 0, this.shape.size);
   }
 
   destroy(): void {

@@ -43,6 +43,8 @@ export class Moments {
 
 /** The shared spaces of the tensors of a group: on the host as they grow, on the GPU for the task that keeps out. */
 export class GroupSpace {
+  readonly #device: Device;
+
   /** S [dimension, k] of each tensor; absent before the first task. */
   readonly spaces = new Map<string, Matrix>();
   /** Main directions [dimension, ≤ 16] of each task learned, by tensor: to compare tasks with each other. */
@@ -54,11 +56,13 @@ export class GroupSpace {
    * @param side where that side lies in the matrices that are projected.
    */
   constructor(
-    private readonly device: Device,
+    device: Device,
     readonly names: readonly string[],
     readonly dimension: number,
     readonly side: Side,
-  ) {}
+  ) {
+    this.#device = device;
+  }
 
   /** Puts the spaces on the GPU as they are now; narrower ones are filled with zero columns. */
   upload(): void {
@@ -66,7 +70,7 @@ export class GroupSpace {
     this.#onGpu = undefined;
     const widest = Math.max(0, ...[...this.spaces.values()].map((S) => S.columns));
     if (widest === 0) return;
-    this.#onGpu = new Stack(this.device, 'shared space', this.names, this.dimension, widest);
+    this.#onGpu = new Stack(this.#device, 'shared space', this.names, this.dimension, widest);
     for (const [name, S] of this.spaces) {
       const padded = matrix(this.dimension, widest);
       for (let i = 0; i < S.rows; i++) {
@@ -80,7 +84,8 @@ export class GroupSpace {
   reserve(directions: number): void {
     this.#onGpu?.destroy();
     const widest = Math.min(directions, this.dimension);
-    this.#onGpu = widest === 0 ? undefined : new Stack(this.device, 'shared space', this.names, this.dimension, widest);
+    this.#onGpu =
+      widest === 0 ? undefined : new Stack(this.#device, 'shared space', this.names, this.dimension, widest);
   }
 
   /** Takes up the spaces and directions of the tasks before. @throws GorpError `run/round-does-not-fit`. */

@@ -7,17 +7,20 @@ import type { LabelTree } from './label-tree.ts';
 
 /** Makes persistent tensors that the host writes: batches, masks, the state of generation. */
 export class InputBuffers {
+  readonly #device: Device;
+  readonly #owned: OwnedBuffer[];
+
   /** @param owned receives the buffers; whoever has the list destroys them. */
-  constructor(
-    private readonly device: Device,
-    private readonly owned: OwnedBuffer[],
-  ) {}
+  constructor(device: Device, owned: OwnedBuffer[]) {
+    this.#device = device;
+    this.#owned = owned;
+  }
 
   /** A tensor in a buffer of its own, zero unless `values` are given. */
   make(name: string, shape: readonly number[], dtype: DataType, values?: Values): Tensor {
     const tensor: Tensor = { name, shape, dtype, trainable: false, elements: sizeOf(shape) };
-    const buffer = this.device.buffers.storage(name, bytesOf(tensor));
-    this.owned.push(buffer);
+    const buffer = this.#device.buffers.storage(name, bytesOf(tensor));
+    this.#owned.push(buffer);
     tensor.storage = { buffer, offset: 0, bytes: buffer.bytes };
     if (values) this.write(tensor, values);
     return tensor;
@@ -26,7 +29,7 @@ export class InputBuffers {
   /** Writes all or the first values of a tensor. */
   write(tensor: Tensor, values: Values): void {
     const { buffer, offset } = tensor.storage as NonNullable<Tensor['storage']>;
-    this.device.write(buffer, offset, values);
+    this.#device.write(buffer, offset, values);
   }
 
   /** Room for trees of labels with so many nodes and choices. */

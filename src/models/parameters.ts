@@ -18,10 +18,13 @@ export interface LoadOptions {
 
 /** A model's parameters on the GPU by Hugging Face name: f32 or packed, the largest in parts. */
 export class Parameters {
-  private constructor(
-    private readonly tensors: ReadonlyMap<string, Tensor>,
-    private readonly owned: readonly OwnedBuffer[],
-  ) {}
+  readonly #tensors: ReadonlyMap<string, Tensor>;
+  readonly #owned: readonly OwnedBuffer[];
+
+  private constructor(tensors: ReadonlyMap<string, Tensor>, owned: readonly OwnedBuffer[]) {
+    this.#tensors = tensors;
+    this.#owned = owned;
+  }
 
   /**
    * Loads parameters one tensor at a time, so that the host never holds the model. A matrix that exceeds what the device
@@ -71,13 +74,13 @@ export class Parameters {
 
   /** A parameter as a tensor of any graph. */
   tensor(name: string): Tensor {
-    const tensor = this.tensors.get(name);
+    const tensor = this.#tensors.get(name);
     if (tensor === undefined) throw new Error(`the model has no parameter ${name}`);
     return tensor;
   }
 
   destroy(): void {
-    for (const buffer of this.owned) buffer.destroy();
+    for (const buffer of this.#owned) buffer.destroy();
   }
 }
 

@@ -69,9 +69,7 @@ export function workAhead({ method, training }: Planned, labels: readonly (reado
   const tokens = (letters: number): number => Math.min(targetLength, Math.ceil(letters / LETTERS) + 1);
   const answers = labels.map((list) => {
     const { candidates, letters } =
-      list.length === 0
-        ? MAX_LABELS
-        : { candidates: list.length, letters: Math.max(...list.map((one) => one.length)) };
+      list.length === 0 ? MAX_LABELS : { candidates: list.length, letters: Math.max(...list.map((one) => one.length)) };
     return { candidates, T: tokens(letters) };
   });
   // Labels that have nothing in common but where they begin.

@@ -12,6 +12,9 @@ const MAX_SAMPLES = 400;
 
 /** Gathers what a run finds out, and gives it as a results file at any time. */
 export class RunRecord {
+  readonly #settings: RunSettings;
+  readonly #code: Results['code'];
+  readonly #seconds: () => number;
   device: DeviceReport | undefined;
   model: Results['model'];
   memory: Results['memory'] = { peakBytes: 0, liveBuffersAtEnd: 0 };
@@ -29,11 +32,10 @@ export class RunRecord {
   readonly #testTime: TestTime = { promptTokens: 0, promptSeconds: 0, answerTokens: 0, answerSeconds: 0 };
 
   /** @param seconds of work of this run so far. */
-  constructor(
-    private readonly settings: RunSettings,
-    private readonly code: Results['code'],
-    private readonly seconds: () => number,
-  ) {
+  constructor(settings: RunSettings, code: Results['code'], seconds: () => number) {
+    this.#settings = settings;
+    this.#code = code;
+    this.#seconds = seconds;
     this.model = { name: settings.model, commit: null, parameters: 0, trainable: 0 };
   }
 
@@ -60,7 +62,7 @@ export class RunRecord {
       for (let t = 0; t <= round; t++) {
         // A column is a task: the learned ones come first in both orders, the others may differ.
         from[t].forEach((value, j) => {
-          if (results.settings.order[j] === this.settings.order[j]) to[t][j] = value;
+          if (results.settings.order[j] === this.#settings.order[j]) to[t][j] = value;
         });
       }
     };
@@ -120,14 +122,14 @@ export class RunRecord {
       schema: 'gorp-web/results',
       version: 2,
       id: this.#id,
-      code: this.code,
+      code: this.#code,
       status,
       error,
       startedAt: this.#startedAt,
-      seconds: this.#secondsBefore + this.seconds(),
+      seconds: this.#secondsBefore + this.#seconds(),
       device,
       model: this.model,
-      settings: this.settings,
+      settings: this.#settings,
       tasks: this.#tasks,
       curves: this.#curves,
       accuracy: { exact: this.#exact, ranked: this.#ranked },

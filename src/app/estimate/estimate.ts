@@ -18,7 +18,10 @@ export interface Estimate {
 type Known = Pick<PageState, 'draft' | 'taskData' | 'memoryPlan' | 'deviceFound' | 'resumePoint'>;
 
 /** Null while something that it depends on is not known; and for a run that resumes, whose rest is not. */
-export function estimateOf({ draft, taskData, memoryPlan, deviceFound, resumePoint }: Known, pace: Pace): Estimate | null {
+export function estimateOf(
+  { draft, taskData, memoryPlan, deviceFound, resumePoint }: Known,
+  pace: Pace,
+): Estimate | null {
   if (memoryPlan.status !== 'planned' || deviceFound.status !== 'known' || resumePoint !== null) return null;
   const { outlook, speed } = deviceFound;
   if (speed === null || draftIssues(draft, taskData).size > 0) return null;

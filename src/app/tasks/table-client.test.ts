@@ -97,7 +97,10 @@ describe('a table client', () => {
   });
 
   it('refuses an answer that it does not understand', async () => {
-    const tableClient = createTableClient(() => ({ ask: () => Promise.resolve({ type: 'previewed' }), close: () => undefined }));
+    const tableClient = createTableClient(() => ({
+      ask: () => Promise.resolve({ type: 'previewed' }),
+      close: () => undefined,
+    }));
     await expect(tableClient.preview(true, null)).rejects.toMatchObject({ code: 'worker/bad-event' });
   });
 });

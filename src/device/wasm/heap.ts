@@ -26,11 +26,15 @@ interface Gap {
  * used; neighbouring gaps are joined; the memory grows when none fits.
  */
 export class Heap implements Allocator<number> {
+  readonly #memory: WebAssembly.Memory;
+
   /** In the order of their places. */
   readonly #gaps: Gap[] = [];
   #end = FIRST;
 
-  constructor(private readonly memory: WebAssembly.Memory) {}
+  constructor(memory: WebAssembly.Memory) {
+    this.#memory = memory;
+  }
 
   limit(): number {
     return MAX_BUFFER_BYTES;
@@ -40,7 +44,7 @@ export class Heap implements Allocator<number> {
     const size = sizeOf(bytes);
     const start = this.#take(size);
     if (start === undefined) return { memory: 0, confirmed: false };
-    new Uint8Array(this.memory.buffer, start, size).fill(0);
+    new Uint8Array(this.#memory.buffer, start, size).fill(0);
     return { memory: start, confirmed: true };
   }
 
@@ -76,10 +80,10 @@ export class Heap implements Allocator<number> {
     const last = this.#gaps.at(-1);
     const start = last?.end === this.#end ? last.start : this.#end;
     const pages = Math.ceil((start + size) / PAGE);
-    const missing = pages - this.memory.buffer.byteLength / PAGE;
+    const missing = pages - this.#memory.buffer.byteLength / PAGE;
     if (missing > 0) {
       try {
-        this.memory.grow(missing);
+        this.#memory.grow(missing);
       } catch {
         return undefined; // more than a memory may have, or than the machine gives
       }

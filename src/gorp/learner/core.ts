@@ -46,6 +46,7 @@ export interface Progress {
 
 /** What the parts of a learner share: its settings, its memory on the device, and where it stands. */
 export class LearnerCore {
+  readonly #parameters: Parameters;
   readonly lora: readonly LoraGroup[];
   readonly full: readonly FullRankGroup[];
   readonly meters: Meters;
@@ -77,8 +78,9 @@ export class LearnerCore {
     readonly plan: MethodPlan,
     readonly options: LearnerOptions,
     groups: TrainedGroups,
-    private readonly parameters: Parameters,
+    parameters: Parameters,
   ) {
+    this.#parameters = parameters;
     this.lora = groups.lora;
     this.full = groups.full;
     this.meters = new Meters(device, this.groups);
@@ -153,7 +155,7 @@ export class LearnerCore {
     this.ring.destroy();
     this.meters.destroy();
     for (const group of this.groups) group.destroy();
-    this.parameters.destroy();
+    this.#parameters.destroy();
     for (const buffer of this.#owned) buffer.destroy();
   }
 }
