@@ -4,7 +4,7 @@ import { bucketLength, evaluationOrder, longestSource, SOURCE_BUCKET } from '../
 import type { EncodedExample } from '../tasks/fit.ts';
 import type { EvaluationSizes } from './evaluation-programs.ts';
 import { planOf } from '../methods/registry.ts';
-import { lessonsOf } from './schedule.ts';
+import { scheduledRounds } from './schedule.ts';
 import type { RunSettings } from './settings.ts';
 import type { EncodedTask } from './task-data.ts';
 
@@ -28,13 +28,13 @@ type Planned = Pick<RunSettings, 'method' | 'training'>;
 /** The work of a run on tasks that are encoded. */
 export function workOf({ method, training }: Planned, tasks: readonly EncodedTask[]): PlannedWork {
   const { batchSize, sourceLength, evaluationBatchSize } = training;
-  const lessons = lessonsOf(planOf(method).schedule, tasks.length);
+  const rounds = scheduledRounds(planOf(method).schedule, tasks.length);
   const padded = (examples: readonly EncodedExample[]): number =>
     bucketLength(longest(examples.map(({ source }) => source)), SOURCE_BUCKET, sourceLength);
   const learned = tasks.flatMap(({ train }) => train);
-  const rows = lessons.map(({ trains }) => trains.reduce((sum, task) => sum + tasks[task].train.length, 0));
+  const rows = rounds.map(({ trains }) => trains.reduce((sum, task) => sum + tasks[task].train.length, 0));
   return {
-    tasks: lessons.length,
+    tasks: rounds.length,
     batch: {
       B: Math.min(batchSize, Math.max(...rows)),
       S: padded(learned),
@@ -75,7 +75,7 @@ export function workAhead({ method, training }: Planned, labels: readonly (reado
   // Labels that have nothing in common but where they begin.
   const trees = answers.map(({ candidates, T }) => ({ nodes: 1 + candidates * (T - 1), choices: candidates * T }));
   return {
-    tasks: lessonsOf(planOf(method).schedule, labels.length).length,
+    tasks: scheduledRounds(planOf(method).schedule, labels.length).length,
     batch: { B: batchSize, S, T: Math.max(...answers.map(({ T }) => T)) },
     tests: distinct(trees.map((tree) => ({ B, S, ...tree, pool: { B, S } }))),
   };

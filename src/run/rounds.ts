@@ -22,7 +22,7 @@ import { type EndedRound, resultFiles, testFiles, trainedFiles } from './outputs
 import type { SavedRound } from './outputs/saved-round.ts';
 import type { RunRecord } from './record.ts';
 import { epochsOf, type RunSettings } from './settings.ts';
-import { type Lesson, lessonsOf, roundName } from './schedule.ts';
+import { type Round, scheduledRounds, roundName } from './schedule.ts';
 import { type EncodedTask, reportOfTask } from './task-data.ts';
 
 // Prompts of a task that its activation space is built from.
@@ -36,7 +36,7 @@ type TestOfTask = TestedTask & { task: EncodedTask };
 /** What a round trains on: a task's examples, or those of all tasks together. */
 type TrainingData = Pick<EncodedTask, 'name' | 'train'> & { readonly epochs: number };
 
-/** The rounds of a run: evaluation before training, then for each lesson training, growing of the space, evaluation. */
+/** The rounds of a run: evaluation before training, then for each round training, growing of the space, evaluation. */
 export class Rounds {
   readonly #host: RunHost;
   readonly #settings: RunSettings;
@@ -54,7 +54,7 @@ export class Rounds {
   };
   readonly #estimate: TimeEstimate;
   readonly #plan: MethodPlan;
-  readonly #lessons: Lesson[];
+  readonly #rounds: Round[];
   /** Optimizer steps of every round. */
   readonly #steps: readonly number[];
   #round = 0;
@@ -86,7 +86,7 @@ export class Rounds {
     this.#parts = parts;
     const { tasks } = parts;
     this.#plan = planOf(settings.method);
-    this.#lessons = lessonsOf(this.#plan.schedule, tasks.length);
+    this.#rounds = scheduledRounds(this.#plan.schedule, tasks.length);
     const done = parts.saved?.round ?? 0;
     const { steps, tests } = amountOf(
       settings,
@@ -131,12 +131,12 @@ export class Rounds {
     const { learner, saved } = this.#parts;
     this.#round = saved?.round ?? 0;
     // Of a row that was begun elsewhere, the tasks are tested that it lacks: those that were not in that order.
-    const first = this.#lessons.find(({ round }) => round === this.#round)?.tests ?? this.#all;
+    const first = this.#rounds.find(({ number }) => number === this.#round)?.tests ?? this.#all;
     await this.#evaluate(first.filter((task) => !this.#record.isMeasured(this.#round, task)));
-    for (const [i, lesson] of this.#lessons.entries()) {
-      if (lesson.round <= this.#round) continue;
-      this.#round = lesson.round;
-      const data = this.#dataOf(lesson);
+    for (const [i, round] of this.#rounds.entries()) {
+      if (round.number <= this.#round) continue;
+      this.#round = round.number;
+      const data = this.#dataOf(round);
       this.#progress('compile', data.name, 0, 1, 'items');
       const sample = this.#sample(data);
       await learner.beginTask(sample);
@@ -147,8 +147,8 @@ export class Rounds {
       const growths = await learner.endTask({ sample, singles: this.#singles(data), examples: data.train });
       this.#record.addStateBytes(this.#round, learner.stateBytes);
       if (growths.length > 0) this.#emitSpaces(growths);
-      const tests = await this.#evaluate(lesson.tests);
-      const seen = tests.filter((_, k) => lesson.tests[k] < lesson.round);
+      const tests = await this.#evaluate(round.tests);
+      const seen = tests.filter((_, k) => round.tests[k] < round.number);
       await this.#save(
         roundFolder(i + 1, data.name),
         { epochs: data.epochs, examples: data.train.length, seconds },
@@ -196,13 +196,13 @@ export class Rounds {
     return this.#parts.tasks.map((_, task) => task);
   }
 
-  #dataOf({ round, trains }: Lesson): TrainingData {
+  #dataOf({ number, trains }: Round): TrainingData {
     const tasks = trains.map((task) => this.#parts.tasks[task]);
     const epochs = epochsOf(
       this.#settings,
       tasks.map(({ name }) => name),
     );
-    return { name: roundName(this.#settings, round), train: tasks.flatMap(({ train }) => train), epochs };
+    return { name: roundName(this.#settings, number), train: tasks.flatMap(({ train }) => train), epochs };
   }
 
   #batch(

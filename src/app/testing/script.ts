@@ -5,7 +5,7 @@ import type { DeviceReport, LayerSample, Results, TaskReport, TensorSpace } from
 import type { SpacePlan } from '../../gorp/method-plan.ts';
 import { planOf } from '../../methods/registry.ts';
 import type { RunSettings } from '../../run/settings.ts';
-import { lessonsOf, roundName } from '../../run/schedule.ts';
+import { scheduledRounds, roundName } from '../../run/schedule.ts';
 import { EMBEDDED_TASKS } from '../setup/catalogue.ts';
 
 /** Invented events of a whole run, to build and test the page without a worker. Nothing here is a measurement. */
@@ -80,9 +80,9 @@ export function scriptedRun(settings: RunSettings, options: ScriptOptions = {}):
     return { name, kind: 'TC', labels: [...labels], trainExamples, testExamples };
   });
   const stepsEach = Math.ceil((training.trainExamples * training.epochs) / training.batchSize);
-  const lessons = lessonsOf(planOf(method).schedule, rounds);
+  const schedule = scheduledRounds(planOf(method).schedule, rounds);
   const stepsPerRound = order.map(
-    (_, i) => stepsEach * (lessons.find(({ round }) => round === i + 1)?.trains.length ?? 0),
+    (_, i) => stepsEach * (schedule.find(({ number }) => number === i + 1)?.trains.length ?? 0),
   );
   const model = {
     name: 'embedded',
@@ -158,7 +158,7 @@ export function scriptedRun(settings: RunSettings, options: ScriptOptions = {}):
   );
 
   let step = 0;
-  for (const { round, trains, tests } of lessons) {
+  for (const { number: round, trains, tests } of schedule) {
     const steps = stepsEach * trains.length;
     const learned = roundName(settings, round);
     for (let done = 0; done < steps; done += STEPS_PER_EVENT) {
