@@ -1,7 +1,7 @@
 import type { BufferRange, OwnedBuffer } from '../src/device/buffers.ts';
 import type { Gpu } from '../src/device/webgpu/gpu.ts';
 import type { GpuProgram } from '../src/device/webgpu/program.ts';
-import { USAGE } from '../src/device/webgpu/usage.ts';
+import { BUFFER_USAGE } from '../src/device/webgpu/usage.ts';
 
 /** Runs programs and reads a number of theirs back, all in one submit: what a step costs at least. */
 export class SubmitAndRead {
@@ -10,7 +10,7 @@ export class SubmitAndRead {
 
   constructor(gpu: Gpu) {
     this.#gpu = gpu;
-    this.#staging = gpu.buffers.create('number read back', 4, USAGE.mapRead | USAGE.copyTarget);
+    this.#staging = gpu.buffers.create('number read back', 4, BUFFER_USAGE.MAP_READ | BUFFER_USAGE.COPY_DST);
   }
 
   /** @param from where the number stands, f32. @returns it, when the GPU is done. @throws GorpError as {@link Gpu.check}. */

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { expect, type Page, test } from '@playwright/test';
 import { unzipSync } from 'fflate';
-import type { WorkerEvent } from '../src/worker/protocol.ts';
+import type { RunEvent } from '../src/run/events.ts';
 import { choose, downloadResults, openWorkbench, start, waitForStatus } from './support/workbench.ts';
 
 const CHOICE = { method: 'gorp', trainExamples: 320, testExamples: 6, batchSize: 4 };
@@ -30,7 +30,7 @@ function stopInSecondRound(): void {
   globalThis.Worker = class extends Worker {
     constructor(...args: ConstructorParameters<typeof Worker>) {
       super(...args);
-      this.addEventListener('message', ({ data }: MessageEvent<WorkerEvent>) => {
+      this.addEventListener('message', ({ data }: MessageEvent<RunEvent>) => {
         if (isDone || data.type !== 'progress' || data.phase !== 'train' || data.round !== 2) return;
         isDone = true;
         document.querySelector<HTMLButtonElement>('[data-testid=stop]')?.click();

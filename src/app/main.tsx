@@ -31,7 +31,7 @@ const page = createPage({
   openSession: openWorkerSession,
   history: browserHistory(),
   tasks: browserTasks(),
-  tableClient: createTableClient(openTablesWorker),
+  tableClient: createTableClient(openTablesWorker()),
   theme,
   models: { openModels: openModelsWorker, storage: navigator.storage },
   memory: { ask: askPlanWorker, budget: storedBudget(), keep: keepBudget },

@@ -42,8 +42,7 @@ export function openedRun(results: Results): RunState {
     layerSamples: health,
     memory: { type: 'memory', liveBytes: 0, peakBytes: memory.peakBytes, liveBuffers: memory.liveBuffersAtEnd },
     results,
-    // Codes are checked where results are made; a file may have those of another version.
-    error: error as RunState['error'],
+    error,
   };
 }
 

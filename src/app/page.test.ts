@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { embeddedSettings } from '../run/presets.ts';
-import type { WorkerCommand, WorkerEvent } from '../worker/protocol.ts';
+import type { RunEvent } from '../run/events.ts';
+import type { WorkerCommand } from '../worker/protocol.ts';
 import { BATCH_MS, createPage, type PageParts } from './page.ts';
 import { lossColumns } from './charts/series.ts';
 import { USUAL } from './device/preferences.ts';
@@ -13,7 +14,7 @@ import { scriptedRun } from './testing/script.ts';
 /** A page with a session that does nothing by itself. */
 function setUp(parts: Partial<PageParts> = {}) {
   const commands: WorkerCommand[] = [];
-  let emit: (event: WorkerEvent) => void = () => undefined;
+  let emit: (event: RunEvent) => void = () => undefined;
   let closed = 0;
   const page = createPage({
     openSession: (onEvent) => {
@@ -22,7 +23,7 @@ function setUp(parts: Partial<PageParts> = {}) {
     },
     history: memoryHistory(),
     tasks: memoryTasks(),
-    tableClient: createTableClient(tablesHere),
+    tableClient: createTableClient(tablesHere()),
     theme: 'system',
     models: { openModels: () => ({ send: () => undefined }), storage: undefined },
     memory: { ask: () => () => undefined, budget: null, keep: () => undefined },
@@ -33,7 +34,7 @@ function setUp(parts: Partial<PageParts> = {}) {
   return {
     page,
     commands,
-    emit: (...events: WorkerEvent[]) => events.forEach((event) => emit(event)),
+    emit: (...events: RunEvent[]) => events.forEach((event) => emit(event)),
     closed: () => closed,
     run: () => page.store.getState().run,
   };

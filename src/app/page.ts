@@ -1,4 +1,4 @@
-import { GorpError, reportOf } from '../base/errors.ts';
+import { explained, GorpError, reportOf } from '../base/errors.ts';
 import type { MethodName } from '../methods/registry.ts';
 import {
   embeddedMethod,
@@ -8,12 +8,12 @@ import {
   publishedOrderOf,
   publishedSettings,
 } from '../run/presets.ts';
+import type { RunEvent } from '../run/events.ts';
 import type { Results } from '../run/results.ts';
 import type { RunSettings } from '../run/settings.ts';
 import { publishedOrder } from '../tasks/orders.ts';
 import { withEndpoint } from '../weights/hub.ts';
 import type { ModelAccess } from '../weights/source.ts';
-import type { WorkerEvent } from '../worker/protocol.ts';
 import { createDeviceLook } from './device/device-look.ts';
 import type { AskForDevice } from './device/look-worker.ts';
 import type { Preferences } from './device/preferences.ts';
@@ -121,7 +121,7 @@ export function createPage(parts: PageParts): Page {
   let session: TrainingSession | null = null;
   /** What was estimated of the run that goes on. */
   let estimate: Estimate | null = null;
-  let waiting: WorkerEvent[] = [];
+  let waiting: RunEvent[] = [];
   let timer: ReturnType<typeof setTimeout> | null = null;
 
   const changeAccess = (change: (access: ModelAccess) => Partial<ModelAccess>): void =>
@@ -141,8 +141,7 @@ export function createPage(parts: PageParts): Page {
   const withHistory = async <T>(work: () => Promise<T>): Promise<T | null> => {
     let problem: string | null = null;
     const done = await work().catch((error: unknown) => {
-      const { message, nextStep } = reportOf(error);
-      problem = error instanceof GorpError ? `${message} ${nextStep}` : message;
+      problem = error instanceof GorpError ? explained(error) : reportOf(error).message;
       return null;
     });
     await refreshHistory();
@@ -177,7 +176,7 @@ export function createPage(parts: PageParts): Page {
     }
   };
 
-  const receive = (event: WorkerEvent): void => {
+  const receive = (event: RunEvent): void => {
     waiting.push(event);
     // The end is not waited for: in a hidden tab timers may be a minute late, and the worker holds memory until then.
     if (event.type === 'finished' || event.type === 'stopped' || event.type === 'failed') {

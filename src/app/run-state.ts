@@ -63,8 +63,8 @@ export const IDLE: RunState = {
   error: null,
 };
 
-/** Most samples of the layers' statistics that are kept for drawing. */
-export const KEPT_SAMPLES = 400;
+/** The most samples of the layers' statistics that are kept for drawing. */
+export const MAX_SAMPLES = 400;
 
 /** A run just asked for. */
 export const startingRun = (settings: RunSettings): RunState => ({ ...IDLE, status: 'starting', settings });
@@ -152,7 +152,7 @@ function withCell(matrix: AccuracyMatrix, round: number, task: number, value: nu
 
 /** Every second sample of the older half once there are too many: the newest stay exact, memory stays bounded. */
 function thinned(samples: LayerSample[]): LayerSample[] {
-  if (samples.length <= KEPT_SAMPLES) return samples;
+  if (samples.length <= MAX_SAMPLES) return samples;
   const half = samples.length >> 1;
   return samples.filter((_, index) => index >= half || index % 2 === 0);
 }

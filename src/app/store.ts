@@ -5,7 +5,7 @@ import { embeddedSettings } from '../run/presets.ts';
 import type { RunSettings } from '../run/settings.ts';
 import { HUB } from '../weights/hub.ts';
 import type { ModelAccess } from '../weights/source.ts';
-import type { OpenedFile } from '../worker/protocol.ts';
+import type { OpenedFile } from '../run/table-messages.ts';
 import { type DeviceState, LOOKING } from './device/device-state.ts';
 import { type Preferences, USUAL } from './device/preferences.ts';
 import type { RunSummary } from './history.ts';
@@ -17,12 +17,12 @@ import type { Theme } from './theme.ts';
 
 export type Tab = 'run' | 'ranks' | 'results' | 'models';
 /** How an answer is scored: what the model writes by itself, or the best of the task's own labels. */
-export type Score = 'exact' | 'ranked';
+export type Scoring = 'exact' | 'ranked';
 
 /** What the viewer chose to look at; none of it touches a run. */
 export interface View {
   tab: Tab;
-  score: Score;
+  score: Scoring;
   /** What the colour of a matrix cell stands for: its accuracy, or its change since the task was learned. */
   heat: 'accuracy' | 'change';
   /** Weight of the past in the loss curve's moving average, [0, 1). */

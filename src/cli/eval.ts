@@ -1,3 +1,4 @@
+import { explainedWithCode } from '../base/errors.ts';
 import type { SavedRound } from '../run/outputs/saved-round.ts';
 import {
   DEVICE_OPTIONS,
@@ -67,7 +68,7 @@ export async function evaluate(args: string[]): Promise<number> {
       const lines = results.tasks.map(({ name }, i) => `| ${name} | ${percent(row[i])} | ${percent(ranked[i])} |`);
       terminal.result(['| task | exact % | ranked % |', '| --- | --- | --- |', ...lines].join('\n'));
     }
-    if (error) terminal.note(`${error.code}: ${error.message} ${error.nextStep}`);
+    if (error) terminal.note(explainedWithCode(error));
     return exit;
   } finally {
     await free?.();

@@ -1,3 +1,4 @@
+import { explainedWithCode } from '../base/errors.ts';
 import type { SavedRound } from '../run/outputs/saved-round.ts';
 import type { Speed } from '../run/duration.ts';
 import type { Results } from '../run/results.ts';
@@ -67,7 +68,7 @@ export async function train(args: string[]): Promise<number> {
     const { exit, results, error } = await runOnce(host, settings, runReporter(terminal, { speed: () => speed }));
     if (results && out !== undefined) await writeResults(out, results);
     if (results) terminal.result(resultText(results, out));
-    if (error) terminal.note(`${error.code}: ${error.message} ${error.nextStep}`);
+    if (error) terminal.note(explainedWithCode(error));
     return exit;
   } finally {
     await free?.();

@@ -5,7 +5,7 @@ import { type Compiled, compile } from '../graph/compile.ts';
 import { Graph } from '../graph/graph.ts';
 import { scaleRows } from '../graph/ops/elementwise.ts';
 import { matmul } from '../graph/ops/matmul.ts';
-import type { Tensor } from '../graph/tensor.ts';
+import { plainTensor, type StoredTensor, storeTensor, type Tensor } from '../graph/tensor.ts';
 import type { BatchSizes, Network, SizedBatch, TrainingBatch } from '../models/network.ts';
 import { sizesKey } from './gradient-programs.ts';
 import { type Matrix, matrix } from './matrix.ts';
@@ -13,7 +13,7 @@ import { trainedLayers, type TrainedParts } from './trained-layers.ts';
 
 /** A sum XᵀX on the GPU, f32 [in, in], and the layers whose input is X. */
 interface CovarianceSum {
-  readonly tensor: Tensor;
+  readonly tensor: StoredTensor;
   readonly names: string[];
 }
 
@@ -77,11 +77,8 @@ export class InputCovariances {
   }
 
   #newSum(name: string, size: number): Tensor {
-    const buffer = this.#device.buffers.storage(`covariance of ${name}`, size * size * 4);
-    this.#owned.push(buffer);
-    const storage = { buffer, offset: 0, bytes: buffer.bytes };
-    const elements = size * size;
-    const tensor: Tensor = { name, shape: [size, size], dtype: 'f32', trainable: false, elements, storage };
+    const tensor = storeTensor(this.#device, plainTensor(`covariance of ${name}`, [size, size]), 'spaces');
+    this.#owned.push(tensor.storage.buffer);
     this.#sums.set(name, { tensor, names: [name] });
     return tensor;
   }
@@ -105,7 +102,7 @@ export class InputCovariances {
     const result = new Map<string, Matrix>();
     for (const { tensor, names } of this.#sums.values()) {
       const [size] = tensor.shape;
-      const bytes = await this.#device.read(tensor.storage as NonNullable<Tensor['storage']>);
+      const bytes = await this.#device.read(tensor.storage);
       const covariance = matrix(size, size, new Float32Array(bytes, 0, size * size));
       for (const name of names) result.set(name, covariance);
     }

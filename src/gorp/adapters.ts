@@ -4,7 +4,7 @@ import type { Device } from '../device/device.ts';
 import type { Graph } from '../graph/graph.ts';
 import { dropout } from '../graph/ops/elementwise.ts';
 import { matmul } from '../graph/ops/matmul.ts';
-import type { Tensor } from '../graph/tensor.ts';
+import { plainTensor, type StoredTensor, storeTensor, type Tensor } from '../graph/tensor.ts';
 import { columnSlice, concatColumns, type Matrix, matrix, multiply, multiplyTranspose, subtract } from './matrix.ts';
 import { Stack } from './stack.ts';
 import type { TrainedAdapter } from './trained.ts';
@@ -30,8 +30,8 @@ export class AdapterGroup {
     readonly rank: number,
   ) {
     this.#device = device;
-    this.A = new Stack(device, 'lora_A', names, rank, inputs);
-    this.B = new Stack(device, 'lora_B', names, out, rank);
+    this.A = new Stack(device, 'trained', 'lora_A', names, rank, inputs);
+    this.B = new Stack(device, 'trained', 'lora_B', names, out, rank);
   }
 
   /**
@@ -66,9 +66,9 @@ export class AdapterGroup {
 
   #setPrevious(name: string, pair: { A: Matrix; B: Matrix }): void {
     this.previous.set(name, pair);
-    const upload = (label: string, m: Matrix): Tensor => {
+    const upload = (label: string, m: Matrix): StoredTensor => {
       const tensor = this.#make(label, m.rows, m.columns);
-      this.#device.write(tensor.storage!.buffer, 0, Float32Array.from(m.data));
+      this.#device.write(tensor.storage.buffer, 0, Float32Array.from(m.data));
       return tensor;
     };
     this.#previousOnGpu.set(name, { A: upload(`${name} A_prev`, pair.A), B: upload(`${name} B_prev`, pair.B) });
@@ -116,12 +116,10 @@ export class AdapterGroup {
     }
   }
 
-  #make(name: string, rows: number, columns: number): Tensor {
-    const elements = rows * columns;
-    const buffer = this.#device.buffers.storage(name, elements * 4);
-    this.#owned.push(buffer);
-    const storage = { buffer, offset: 0, bytes: buffer.bytes };
-    return { name, shape: [rows, columns], dtype: 'f32', trainable: false, elements, storage };
+  #make(name: string, rows: number, columns: number): StoredTensor {
+    const tensor = storeTensor(this.#device, plainTensor(name, [rows, columns]), 'trained');
+    this.#owned.push(tensor.storage.buffer);
+    return tensor;
   }
 
   /** A_prev of a layer on the GPU, [(t−1) r, in]; undefined in the first task. */

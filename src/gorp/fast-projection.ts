@@ -53,11 +53,25 @@ export class FastProjection {
     this.#side = basisSide(side, out, inputs);
     this.#rank = Math.min(rank, out, inputs);
     const size = sketchSize(this.#rank, out, inputs);
-    this.#sketch = new Stack(device, 'singular vectors', names, size, this.#side === 'right' ? inputs : out);
-    this.pair = new Stack(device, 'change since the last basis', names, ...compressedShape(out, inputs, rank, side));
-    if (this.#side === 'full') this.#partners = new Stack(device, 'right basis', names, this.#rank, inputs);
+    this.#sketch = new Stack(
+      device,
+      'optimizer',
+      'singular vectors',
+      names,
+      size,
+      this.#side === 'right' ? inputs : out,
+    );
+    this.pair = new Stack(
+      device,
+      'trained',
+      'change since the last basis',
+      names,
+      ...compressedShape(out, inputs, rank, side),
+    );
+    if (this.#side === 'full')
+      this.#partners = new Stack(device, 'optimizer', 'right basis', names, this.#rank, inputs);
     if (inputSpace && this.#side !== 'left') {
-      this.#probes = new Stack(device, 'probes', ['all layers'], PROBES, out);
+      this.#probes = new Stack(device, 'optimizer', 'probes', ['all layers'], PROBES, out);
       const random = seededRandom(out);
       this.#probes.write(
         'all layers',

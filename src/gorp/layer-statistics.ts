@@ -1,7 +1,6 @@
-import type { OwnedBuffer } from '../device/buffers.ts';
+import type { BufferRange, OwnedBuffer } from '../device/buffers.ts';
 import type { Device } from '../device/device.ts';
-import type { BufferRange } from '../device/buffers.ts';
-import type { Tensor } from '../graph/tensor.ts';
+import { plainTensor, storeTensor, type Tensor } from '../graph/tensor.ts';
 import type { FullRankGroup } from './full-rank-group.ts';
 import { LoraGroup } from './lora-group.ts';
 import { slice } from './trainable-group.ts';
@@ -43,9 +42,9 @@ export class Meters {
       total += places(group.layers.names.length) * (group instanceof LoraGroup ? 2 : 1);
     }
     const vector = (name: string): Tensor => {
-      const buffer = device.buffers.storage(name, Math.max(1, total) * 4);
-      this.#owned.push(buffer);
-      return slice(name, { buffer, offset: 0, bytes: buffer.bytes }, 0, Math.max(1, total));
+      const tensor = storeTensor(device, plainTensor(name, [Math.max(1, total)]), 'inputs');
+      this.#owned.push(tensor.storage.buffer);
+      return tensor;
     };
     this.squares = vector('squared gradient norms');
     this.#space = {

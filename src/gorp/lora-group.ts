@@ -56,14 +56,15 @@ export class LoraGroup {
     this.#spacePlan = space;
     this.#keepsPairs = plan.pairs === 'per-task' && schedule === 'in-turn';
     this.adapters = new AdapterGroup(device, names, out, inputs, r);
-    this.gradA = new Stack(device, 'gradient of lora_A', names, r, inputs);
-    this.gradB = new Stack(device, 'gradient of lora_B', names, out, r);
+    this.gradA = new Stack(device, 'trained', 'gradient of lora_A', names, r, inputs);
+    this.gradB = new Stack(device, 'trained', 'gradient of lora_B', names, out, r);
     this.momentsA = new Moments(device, 'lora_A', names, r, inputs);
     this.#momentsB = new Moments(device, 'lora_B', names, out, r);
     if (space) {
       const onInput = space.adapterSide === 'input';
       this.space = new GroupSpace(device, names, onInput ? inputs : r, onInput ? 'columns' : 'rows');
-      if (space.source === 'moment') this.#unprojected = new Stack(device, 'lora_A unprojected', names, r, inputs);
+      if (space.source === 'moment')
+        this.#unprojected = new Stack(device, 'spaces', 'lora_A unprojected', names, r, inputs);
     }
   }
 

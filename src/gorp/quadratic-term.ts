@@ -21,8 +21,8 @@ export class QuadraticTerm {
   /** @param like the stack of θ. @param label names the buffers. */
   constructor(device: Device, like: Stack, label: string) {
     this.#like = like;
-    this.#importance = new Stack(device, `importance of ${label}`, like.names, like.rows, like.columns);
-    this.#anchor = new Stack(device, `anchor of ${label}`, like.names, like.rows, like.columns);
+    this.#importance = new Stack(device, 'spaces', `importance of ${label}`, like.names, like.rows, like.columns);
+    this.#anchor = new Stack(device, 'spaces', `anchor of ${label}`, like.names, like.rows, like.columns);
   }
 
   /** Puts the tensors of a method's state in place. @param named the name of a layer's tensor in the state. */

@@ -37,8 +37,8 @@ export class SquaredGradients {
       const { rank } = group.adapters;
       return {
         group,
-        A: new Stack(device, 'squares of lora_A', names, rank, inputs),
-        B: new Stack(device, 'squares of lora_B', names, out, rank),
+        A: new Stack(device, 'spaces', 'squares of lora_A', names, rank, inputs),
+        B: new Stack(device, 'spaces', 'squares of lora_B', names, out, rank),
       };
     });
   }

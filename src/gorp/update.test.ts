@@ -103,7 +103,7 @@ class UpdateUnderTest {
   }
 
   #stack(name: string, rows: number, columns: number): Stack {
-    const stack = new Stack(device, name, NAMES, rows, columns);
+    const stack = new Stack(device, 'trained', name, NAMES, rows, columns);
     this.#stacks.set(name, stack);
     this.#values.set(stack.tensor, new Float64Array(stack.tensor.elements));
     return stack;

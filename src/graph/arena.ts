@@ -37,7 +37,7 @@ export class Arena {
       if (known === undefined || known.bytes < slots[slot]) {
         if (known !== undefined) this.#version++;
         known?.destroy();
-        this.#buffers[i] = this.#device.buffers.storage(`${this.#label} slot ${i}`, slots[slot]);
+        this.#buffers[i] = this.#device.buffers.storage(`${this.#label} slot ${i}`, slots[slot], 'arena');
       }
       buffers[slot] = this.#buffers[i];
     }

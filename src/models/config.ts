@@ -141,7 +141,7 @@ export class ConfigReader {
   refuseQuantised(): void {
     const quantisation = this.part('quantization_config') ?? this.part('compression_config');
     if (quantisation === undefined) return;
-    const { quant_method: method = 'an unknown method' } = quantisation.fields;
+    const { quant_method: method = 'an unknown method' } = quantisation.#fields;
     throw new GorpError(
       'model/quantised-checkpoint',
       `The weights of this ${this.#family} model are stored quantised (${String(method)}).`,

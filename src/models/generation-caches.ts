@@ -45,8 +45,8 @@ export class GenerationCaches {
     const inputs = new InputBuffers(device, owned);
     const keyValues = (length: number): KeyValue[] =>
       Array.from({ length: layers }, () => ({
-        k: inputs.make('cached keys', [B, length, width], 'f32'),
-        v: inputs.make('cached values', [B, length, width], 'f32'),
+        k: inputs.cache('cached keys', [B, length, width]),
+        v: inputs.cache('cached values', [B, length, width]),
       }));
     this.inputs = inputs;
     this.source = keyValues(places);

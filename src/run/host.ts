@@ -2,7 +2,7 @@ import type { DeviceReason } from '../base/device-choice.ts';
 import type { Device } from '../device/device.ts';
 import type { OutputFile } from '../weights/exports/output-file.ts';
 import type { InspectTexts, ModelFiles } from '../weights/model-folder.ts';
-import type { ModelProgress } from '../weights/remote-folder.ts';
+import type { ModelProgress } from '../weights/model-messages.ts';
 import type { RunEvent } from './events.ts';
 import type { SavedRound } from './outputs/saved-round.ts';
 import type { Results } from './results.ts';

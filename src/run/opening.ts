@@ -4,7 +4,7 @@ import { sizeOf } from '../graph/tensor.ts';
 import type { Network } from '../models/network.ts';
 import { readingOf } from '../tasks/reading.ts';
 import type { InspectTexts, ModelFiles, ModelTexts } from '../weights/model-folder.ts';
-import type { ModelProgress } from '../weights/remote-folder.ts';
+import type { ModelProgress } from '../weights/model-messages.ts';
 import type { RunControl } from './control.ts';
 import type { RunEvent } from './events.ts';
 import type { RunHost } from './host.ts';

@@ -1,4 +1,4 @@
-import { GorpError, reportOf } from '../base/errors.ts';
+import { explained, GorpError, reportOf } from '../base/errors.ts';
 import { mixSeed, seededRandom, shuffled } from '../base/random.ts';
 import type { Learner, StepRecord } from '../gorp/learner.ts';
 import { isSoft, type MethodPlan } from '../gorp/method-plan.ts';
@@ -185,9 +185,9 @@ export class Rounds {
     try {
       await this.#host.saveRound(output);
     } catch (thrown) {
-      const { code, message, nextStep } = reportOf(thrown);
-      if (code.startsWith('device/')) throw thrown;
-      const what = `The files of ${output.roundFolder} could not be kept: ${message} ${nextStep}`;
+      const error = reportOf(thrown);
+      if (error.code.startsWith('device/')) throw thrown;
+      const what = `The files of ${output.roundFolder} could not be kept: ${explained(error)}`;
       this.#host.emit({ type: 'warning', message: what });
     }
   }

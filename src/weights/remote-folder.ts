@@ -5,6 +5,7 @@ import { type DownloadOptions, fetchToStore } from './download.ts';
 import type { HubFile } from './hub.ts';
 import type { ByteFile } from './model-files.ts';
 import { isAbsence, missingFile, type ModelFolder } from './model-folder.ts';
+import type { ModelProgress } from './model-messages.ts';
 import { type Refetch, refetchByRange } from './refetch.ts';
 import { type WeightStore, writePieces } from './store.ts';
 import type { Manifest } from './store-format.ts';
@@ -12,18 +13,6 @@ import { TransferRate } from './transfer-rate.ts';
 
 /** Milliseconds between two reports of one file, at least. */
 const REPORT_MS = 100;
-
-/** How far the files of a model have come, counted over all of them. */
-export interface ModelProgress {
-  /** The file that is worked on. */
-  file: string;
-  bytes: number;
-  /** Null until the weights' length is known. Where no list of files is to be had it is close for sharded weights. */
-  totalBytes: number | null;
-  source: 'network' | 'cache';
-  /** Of late; null until it is known, and for the cache. */
-  bytesPerSecond: number | null;
-}
 
 export interface RemoteOptions {
   fetch?: DownloadOptions['fetch'];

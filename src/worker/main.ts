@@ -3,6 +3,7 @@ import type { DeviceChoice } from '../base/device-choice.ts';
 import { GorpError, reportOf } from '../base/errors.ts';
 import type { DeviceOutline } from '../device/counting-device.ts';
 import { chooseDevice, type DeviceHost, openDevice } from '../device/choice.ts';
+import type { RunEvent } from '../run/events.ts';
 import { asRefusal } from '../run/memory-plan.ts';
 import { declaredType, planRun } from '../run/plan-memory.ts';
 import { workAhead } from '../run/planned-work.ts';
@@ -15,15 +16,7 @@ import { openModel, readConfig, readConfigHere, requireReference } from '../weig
 import { openLastRound, RoundKeeper } from './kept-rounds.ts';
 import { lookAtDevice } from './look.ts';
 import { appRoot, openPlaces } from './places.ts';
-import type {
-  LookAnswer,
-  LookCommand,
-  PageTasks,
-  PlanAnswer,
-  PlanCommand,
-  WorkerCommand,
-  WorkerEvent,
-} from './protocol.ts';
+import type { LookAnswer, LookCommand, PageTasks, PlanAnswer, PlanCommand, WorkerCommand } from './protocol.ts';
 import { browserTuningStore } from './tuning-store.ts';
 import { browserWasmHost } from './wasm-host.ts';
 
@@ -33,7 +26,7 @@ declare const __APP_VERSION__: string;
 declare const __APP_COMMIT__: string;
 
 const now = (): number => performance.now();
-const emit = (event: WorkerEvent): void => self.postMessage(event);
+const emit = (event: RunEvent): void => self.postMessage(event);
 let run: Run | undefined;
 
 self.onmessage = ({ data }: MessageEvent<WorkerCommand | PlanCommand | LookCommand>) => {

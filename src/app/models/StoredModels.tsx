@@ -1,4 +1,4 @@
-import type { StoredModel } from '../../weights/stored-models.ts';
+import type { StoredModel } from '../../weights/model-messages.ts';
 import { bytes } from '../format.ts';
 import { usePage, usePageState } from '../page-context.tsx';
 import { isActive } from '../run-state.ts';

@@ -1,5 +1,6 @@
 import { useEffect, useId } from 'react';
 import { bytes } from '../format.ts';
+import { ErrorText } from '../ErrorText.tsx';
 import { usePage, usePageState } from '../page-context.tsx';
 import { isActive } from '../run-state.ts';
 import { Section } from '../ui/Section.tsx';
@@ -111,9 +112,9 @@ export function FilesSection() {
           (writing.what === 'import' ? 'Reading the folder…' : `Writing… ${bytes(writing.bytes)} so far`)}
       </p>
       {problem !== null && (
-        <p className={styles.problem} role="alert">
-          {problem.message} {problem.nextStep} <code>{problem.code}</code>
-        </p>
+        <div className={styles.problem} role="alert">
+          <ErrorText error={problem} />
+        </div>
       )}
     </Section>
   );

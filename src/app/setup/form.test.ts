@@ -20,7 +20,7 @@ const page = (): Page =>
     openSession: () => ({ send: () => undefined, close: () => undefined }),
     history: memoryHistory(),
     tasks: memoryTasks(),
-    tableClient: createTableClient(tablesHere),
+    tableClient: createTableClient(tablesHere()),
     theme: 'system',
     models: { openModels: () => ({ send: () => undefined }), storage: undefined },
     memory: { ask: () => () => undefined, budget: null, keep: () => undefined },

@@ -3,8 +3,8 @@ import { isOrderFile, orderFileOf, parseOrderFile } from '../../run/order-file.t
 import { decodeText } from '../../tasks/decode.ts';
 import { findBenchmark } from '../../tasks/folder.ts';
 import type { TaskSpec } from '../../tasks/custom-task.ts';
-import type { ChosenColumns, TablePreview } from '../../tasks/preview.ts';
-import type { NamedFile } from '../../worker/protocol.ts';
+import type { ChosenColumns, TablePreview } from '../../tasks/table-preview.ts';
+import type { NamedFile } from '../../run/table-messages.ts';
 import type { PageStore } from '../store.ts';
 import type { TableClient } from './table-client.ts';
 import type { TaskStore } from './task-store.ts';

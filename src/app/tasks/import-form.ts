@@ -1,6 +1,6 @@
 import { KINDS } from '../../tasks/kinds.ts';
 import type { TaskSpec } from '../../tasks/custom-task.ts';
-import type { OpenedFile } from '../../worker/protocol.ts';
+import type { OpenedFile } from '../../run/table-messages.ts';
 
 /** What a file is likely to be; its columns as they were guessed. */
 export function guessedSpec({ name, sha256, preview }: OpenedFile, taken: readonly string[]): TaskSpec {

@@ -41,11 +41,11 @@ describe('tasks of the page', () => {
     const offered = (tasks: string) =>
       addableTasks(draft(tasks, 'gloss'), DATA).map(({ title, names }) => [title, names]);
     expect(offered('picked')).toEqual([
-      ['Own', ['mine']],
+      ['Custom', ['mine']],
       ['Embedded', ['field', 'people', 'emoji', 'mood']],
       ['CL_Benchmark', ['agnews']],
     ]);
-    expect(offered('embedded').map(([title]) => title)).toEqual(['Own', 'Embedded']);
+    expect(offered('embedded').map(([title]) => title)).toEqual(['Custom', 'Embedded']);
     expect(offered('https://example.org/')[2]?.[1]).toHaveLength(15);
   });
 

@@ -13,7 +13,7 @@ const reviews = named('my reviews!.csv', REVIEWS.join('\n'));
 
 describe('a table client', () => {
   it('shows ten rows and the counts of the columns that are likely to be meant', async () => {
-    const { preview, ...file } = await createTableClient(tablesHere).open(reviews);
+    const { preview, ...file } = await createTableClient(tablesHere()).open(reviews);
     expect(file).toMatchObject({ name: 'my reviews!.csv', namesColumns: false });
     expect(preview).toMatchObject({
       columns: ['when', 'review', 'stars'],
@@ -43,13 +43,13 @@ describe('a table client', () => {
       b: 'x'.repeat(5000) + i,
       c: i % 3 ? 'in' : 'out',
     }));
-    const { preview, namesColumns } = await createTableClient(tablesHere).open(named('r.json', JSON.stringify(rows)));
+    const { preview, namesColumns } = await createTableClient(tablesHere()).open(named('r.json', JSON.stringify(rows)));
     expect([namesColumns, preview.textColumn, preview.labelColumn]).toEqual([true, 'b', 'c']);
     expect(preview.rows[0][1].length).toBeLessThan(1000);
   });
 
   it('looks at other columns, without a row of names too, and says when they make no task', async () => {
-    const tableClient = createTableClient(tablesHere);
+    const tableClient = createTableClient(tablesHere());
     await tableClient.open(reviews);
     const wrong = await tableClient.preview(true, { textColumn: 'stars', labelColumn: 'when' });
     expect(wrong).toMatchObject({
@@ -64,7 +64,7 @@ describe('a table client', () => {
   });
 
   it('makes a task, whose texts are in a Blob, and the same one from an order file and the data', async () => {
-    const tableClient = createTableClient(tablesHere);
+    const tableClient = createTableClient(tablesHere());
     const spec = guessedSpec(await tableClient.open(reviews), []);
     const [task] = await tableClient.make(spec);
     expect(task).toMatchObject({ spec, labels: ['1', '2'], trainExamples: 24, testExamples: 6 });
@@ -79,7 +79,7 @@ describe('a table client', () => {
   });
 
   it('hands on what is wrong with a file, and keeps the one that is open', async () => {
-    const tableClient = createTableClient(tablesHere);
+    const tableClient = createTableClient(tablesHere());
     const spec = guessedSpec(await tableClient.open(reviews), []);
     for (const [name, text, code] of [
       ['one.csv', 'text\na\nb', 'tasks/one-column'],
@@ -93,14 +93,12 @@ describe('a table client', () => {
       });
     }
     expect(await tableClient.make(spec)).toHaveLength(1);
-    await expect(createTableClient(tablesHere).make(spec)).rejects.toMatchObject({ code: 'tasks/no-file' });
+    await expect(createTableClient(tablesHere()).make(spec)).rejects.toMatchObject({ code: 'tasks/no-file' });
   });
 
-  it('refuses an answer that it does not understand', async () => {
-    const tableClient = createTableClient(() => ({
-      ask: () => Promise.resolve({ type: 'previewed' }),
-      close: () => undefined,
-    }));
+  it('refuses the answer to another question', async () => {
+    const ask = () => Promise.resolve({ type: 'made' as const, tasks: [] });
+    const tableClient = createTableClient({ ask, close: () => undefined });
     await expect(tableClient.preview(true, null)).rejects.toMatchObject({ code: 'worker/bad-event' });
   });
 });

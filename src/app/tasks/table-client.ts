@@ -1,11 +1,16 @@
-import * as v from 'valibot';
-import { GorpError, reportOf } from '../../base/errors.ts';
+import { errorOf, GorpError } from '../../base/errors.ts';
 import type { OrderFile } from '../../run/order-file.ts';
+import {
+  type CustomTask,
+  type NamedFile,
+  type OpenedFile,
+  type TablesAnswer,
+  TablesAnswerSchema,
+  type TablesCommand,
+} from '../../run/table-messages.ts';
 import type { TaskSpec } from '../../tasks/custom-task.ts';
-import type { ChosenColumns, TablePreview } from '../../tasks/preview.ts';
-import type { NamedFile, OpenedFile, TablesCommand } from '../../worker/protocol.ts';
-import { ErrorReportSchema } from '../session-events.ts';
-import { type CustomTask, CustomTaskSchema } from './task-store.ts';
+import type { ChosenColumns, TablePreview } from '../../tasks/table-preview.ts';
+import { connectWorker } from '../worker-client.ts';
 
 /** Reads files of examples, and makes tasks of them, outside of the page. Promises reject with a GorpError. */
 export interface TableClient {
@@ -22,85 +27,65 @@ export interface TableClient {
 
 /** Answers commands one by one, in their order. */
 export interface TablesWorker {
-  ask(command: TablesCommand): Promise<unknown>;
-  close(): void;
+  readonly ask: (command: TablesCommand) => Promise<TablesAnswer>;
+  readonly close: () => void;
 }
 
-const PreviewSchema = v.strictObject({
-  columns: v.array(v.string()),
-  rows: v.array(v.array(v.string())),
-  textColumn: v.string(),
-  labelColumn: v.string(),
-  found: v.nullable(
-    v.strictObject({ examples: v.number(), labels: v.array(v.strictObject({ label: v.string(), rows: v.number() })) }),
-  ),
-  problem: v.nullable(ErrorReportSchema),
-  warnings: v.array(v.string()),
-});
-const OpenedSchema = v.strictObject({
-  type: v.literal('opened'),
-  file: v.strictObject({ name: v.string(), sha256: v.string(), namesColumns: v.boolean(), preview: PreviewSchema }),
-});
-const PreviewedSchema = v.strictObject({ type: v.literal('previewed'), preview: PreviewSchema });
-const MadeSchema = v.strictObject({ type: v.literal('made'), tasks: v.array(CustomTaskSchema) });
-const FailedSchema = v.strictObject({ type: v.literal('failed'), error: ErrorReportSchema });
-
 /** A client of a worker that is opened when something is first asked of it. */
-export function createTableClient(openWorker: () => TablesWorker): TableClient {
-  let worker: TablesWorker | null = null;
-  const ask = async <Schema extends v.GenericSchema>(
-    schema: Schema,
+export function createTableClient({ ask: askWorker, close }: TablesWorker): TableClient {
+  const ask = async <Type extends TablesAnswer['type']>(
+    type: Type,
     command: TablesCommand,
-  ): Promise<v.InferOutput<Schema>> => {
-    const answer = await (worker ??= openWorker()).ask(command);
-    const failed = v.safeParse(FailedSchema, answer);
-    if (failed.success) {
-      const { code, message, nextStep } = failed.output.error;
-      throw new GorpError(code, message, nextStep);
-    }
-    const parsed = v.safeParse(schema, answer);
-    if (parsed.success) return parsed.output;
+  ): Promise<Extract<TablesAnswer, { type: Type }>> => {
+    const answer = await askWorker(command);
+    if (answer.type === 'failed') throw errorOf(answer.error);
+    if (isOf(answer, type)) return answer;
     throw new GorpError(
       'worker/bad-event',
-      `The worker that reads files sent something the page does not understand (${v.getDotPath(parsed.issues[0]) ?? '(root)'}).`,
-      'Reload the page, so that page and worker are of the same version.',
-      { cause: parsed.issues },
+      `The worker that reads files answered ${answer.type} where ${type} was asked for.`,
+      NEXT_STEP,
     );
   };
   return {
-    open: async (file) => (await ask(OpenedSchema, { type: 'open', file })).file,
-    preview: async (header, columns) => (await ask(PreviewedSchema, { type: 'preview', header, columns })).preview,
-    make: async (spec) => (await ask(MadeSchema, { type: 'make', spec })).tasks,
-    makeOrder: async (order, kept, files) => (await ask(MadeSchema, { type: 'make-order', order, kept, files })).tasks,
-    close: () => {
-      worker?.close();
-      worker = null;
-    },
+    open: async (file) => (await ask('opened', { type: 'open', file })).file,
+    preview: async (header, columns) => (await ask('previewed', { type: 'preview', header, columns })).preview,
+    make: async (spec) => (await ask('made', { type: 'make', spec })).tasks,
+    makeOrder: async (order, kept, files) => (await ask('made', { type: 'make-order', order, kept, files })).tasks,
+    close,
   };
 }
 
+const isOf = <Type extends TablesAnswer['type']>(
+  answer: TablesAnswer,
+  type: Type,
+): answer is Extract<TablesAnswer, { type: Type }> => answer.type === type;
+
+const NEXT_STEP = 'Reload the page, and take a smaller file if it happens again.';
+
 /** The worker in the browser. What is asked of it when it stops is answered with its failure. */
 export function openTablesWorker(): TablesWorker {
-  const worker = new Worker(new URL('../../worker/tables.ts', import.meta.url), { type: 'module', name: 'tables' });
-  const waiting: ((answer: unknown) => void)[] = [];
-  worker.onmessage = ({ data }: MessageEvent<unknown>) => waiting.shift()?.(data);
-  worker.onerror = (event) => {
-    event.preventDefault();
-    const error = reportOf(
-      new GorpError(
-        'worker/crashed',
-        `The worker that reads files stopped: ${event.message || 'it could not be loaded'}.`,
-        'Reload the page, and take a smaller file if it happens again.',
-      ),
-    );
-    for (const answer of waiting.splice(0)) answer({ type: 'failed', error });
-  };
+  const waiting: ((answer: TablesAnswer) => void)[] = [];
+  const { send, close } = connectWorker<TablesCommand, TablesAnswer>(
+    () => new Worker(new URL('../../worker/tables.ts', import.meta.url), { type: 'module', name: 'tables' }),
+    TablesAnswerSchema,
+    {
+      name: 'The worker that reads files',
+      nextStep: NEXT_STEP,
+      onMessage: (answer) => waiting.shift()?.(answer),
+      onFault: (error) => {
+        for (const answer of waiting.splice(0)) answer({ type: 'failed', error });
+      },
+    },
+  );
   return {
     ask: (command) =>
       new Promise((resolve) => {
         waiting.push(resolve);
-        worker.postMessage(command);
+        send(command);
       }),
-    close: () => worker.terminate(),
+    close: () => {
+      waiting.length = 0; // nobody hears their answers any more
+      close();
+    },
   };
 }

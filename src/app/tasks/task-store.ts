@@ -1,21 +1,7 @@
 import { createStore, del, entries, set, type UseStore } from 'idb-keyval';
 import * as v from 'valibot';
 import { GorpError } from '../../base/errors.ts';
-import { TaskSpecSchema } from '../../tasks/custom-task.ts';
-
-/** As `KeptTask` of the worker's protocol. */
-export const CustomTaskSchema = v.strictObject({
-  spec: TaskSpecSchema,
-  labels: v.array(v.string()),
-  trainExamples: v.number(),
-  testExamples: v.number(),
-  /** What to look at, in sentences. */
-  warnings: v.array(v.string()),
-  /** The task with its texts, as JSON. */
-  data: v.instance(Blob),
-});
-/** A task that the user made from a file. */
-export type CustomTask = v.InferOutput<typeof CustomTaskSchema>;
+import { type CustomTask, CustomTaskSchema } from '../../run/table-messages.ts';
 
 const PickedFolderSchema = v.strictObject({
   name: v.string(),

@@ -71,7 +71,7 @@ const page = createPage({
   openSession: scriptedSession({ script, ahead: scene === 'failed' ? 1 : ahead, pace: 250 }),
   history: memoryHistory(earlier),
   tasks: memoryTasks(),
-  tableClient: createTableClient(tablesHere),
+  tableClient: createTableClient(tablesHere()),
   theme,
   models: { openModels: scriptedModels(scene), storage: undefined },
   memory: { ask: scriptedPlan, budget: scene === 'too-large' ? 1 : null, keep: () => undefined },

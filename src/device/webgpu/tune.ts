@@ -4,12 +4,12 @@ import { ATTENTION_VARIANTS } from './kernels/attention.ts';
 import { MATMUL_VARIANTS } from './kernels/matmul-variants.ts';
 import { type Measuring, quickestAttention, quickestMatmul } from './quickest.ts';
 import { describeSubgroups } from './subgroups.ts';
-import { type Choices, type Measurer, readChoices, type Wanted, wrongResults } from './tuning.ts';
+import { type KernelChoices, type Measurer, readKernelChoices, type Wanted, wrongResults } from './tuning.ts';
 
 /** Where choices are kept from one start to the next, by device. */
 export interface TuningStore {
   read(device: string): Promise<unknown>;
-  write(device: string, choices: Choices): Promise<void>;
+  write(device: string, choices: KernelChoices): Promise<void>;
 }
 
 /** What measuring needs from where it runs. */
@@ -34,7 +34,7 @@ export async function tuneGpu(gpu: Gpu, host: TuningHost): Promise<void> {
   // Where there are other kernels to choose from, other choices may be right.
   const kernels = [describeSubgroups(gpu.tuning.subgroups), ...MATMUL_VARIANTS, ...ATTENTION_VARIANTS];
   const device = [vendor, architecture, description, host.platform, ...kernels].join(' | ');
-  const known = readChoices(await host.store.read(device));
+  const known = readKernelChoices(await host.store.read(device));
   if (known !== undefined) gpu.tuning.adopt(known);
   gpu.tuning.measureWith(new BackgroundMeasurer(gpu, host, () => host.store.write(device, gpu.tuning.choices)));
 }

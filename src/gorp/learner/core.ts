@@ -2,7 +2,7 @@ import type { OwnedBuffer } from '../../device/buffers.ts';
 import type { Device } from '../../device/device.ts';
 import type { Packing } from '../../device/packing.ts';
 import { ScalarRing } from '../../device/scalar-ring.ts';
-import type { Tensor } from '../../graph/tensor.ts';
+import { type DataType, plainTensor, type StoredTensor, storeTensor } from '../../graph/tensor.ts';
 import type { Network } from '../../models/network.ts';
 import { Parameters, type ReadParameter } from '../../models/parameters.ts';
 import type { FullRankGroup } from '../full-rank-group.ts';
@@ -51,13 +51,13 @@ export class LearnerCore {
   readonly full: readonly FullRankGroup[];
   readonly meters: Meters;
   /** f32 [2]: norm of all gradients, and the factor that clips them. */
-  readonly clip: Tensor;
+  readonly clip: StoredTensor;
   /** f32 [2]: Adam's step sizes of adapters and of full-rank weights. */
-  readonly rates: Tensor;
+  readonly rates: StoredTensor;
   /** u32 [1]: seeds the dropout masks of a micro-batch. */
-  readonly dropoutStep: Tensor;
+  readonly dropoutStep: StoredTensor;
   /** f32 [1]: the loss of a step. */
-  readonly loss: Tensor;
+  readonly loss: StoredTensor;
   /** Loss, norm and statistics of the steps that have not been read yet. */
   readonly ring: ScalarRing;
   readonly parts: TrainedParts;
@@ -86,9 +86,9 @@ export class LearnerCore {
     this.meters = new Meters(device, this.groups);
     this.clip = this.#persistent('clip', 2);
     this.rates = this.#persistent('step sizes', 2);
-    this.dropoutStep = { ...this.#persistent('dropout step', 1), dtype: 'u32' };
+    this.dropoutStep = this.#persistent('dropout step', 1, 'u32');
     this.loss = this.#persistent('loss', 1);
-    const scalars = [this.loss, this.clip].map((t) => ({ buffer: bufferOf(t), offset: 0, bytes: t.elements * 4 }));
+    const scalars = [this.loss, this.clip].map((t) => ({ ...t.storage, bytes: t.elements * 4 }));
     this.ring = new ScalarRing(device, [...scalars, ...this.meters.sources], RING_STEPS);
     this.parts = { parameters, ...groups, plan, dropoutStep: this.dropoutStep, records: this.meters };
   }
@@ -144,11 +144,10 @@ export class LearnerCore {
     });
   }
 
-  #persistent(name: string, elements: number): Tensor {
-    const buffer = this.device.buffers.storage(name, elements * 4);
-    this.#owned.push(buffer);
-    const storage = { buffer, offset: 0, bytes: buffer.bytes };
-    return { name, shape: [elements], dtype: 'f32', trainable: false, elements, storage };
+  #persistent(name: string, elements: number, dtype?: DataType): StoredTensor {
+    const tensor = storeTensor(this.device, plainTensor(name, [elements], dtype), 'inputs');
+    this.#owned.push(tensor.storage.buffer);
+    return tensor;
   }
 
   destroy(): void {
@@ -159,6 +158,3 @@ export class LearnerCore {
     for (const buffer of this.#owned) buffer.destroy();
   }
 }
-
-/** The buffer of a tensor that has its own. */
-export const bufferOf = ({ storage }: Tensor): OwnedBuffer => (storage as NonNullable<Tensor['storage']>).buffer;
