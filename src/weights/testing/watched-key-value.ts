@@ -14,10 +14,7 @@ export class WatchedKeyValue implements KeyValue {
   roomBytes: number | null = null;
 
   /** @param keepBytes false to count the bytes only, for files that need not be read again. */
-  constructor(
-    inner: KeyValue,
-    keepBytes = true,
-  ) {
+  constructor(inner: KeyValue, keepBytes = true) {
     this.#inner = inner;
     this.#keepBytes = keepBytes;
   }
