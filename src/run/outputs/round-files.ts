@@ -58,7 +58,7 @@ const metricsFile = (name: string, metrics: Metrics): OutputFile =>
   textFile(`${name}_results.json`, () => pythonJson(metrics, 4));
 
 const predictionsFile = (tests: EndedRound['tests']): OutputFile => ({
-  path: 'predict_eval_predictions.jsonl',
+  path: PREDICTIONS_FILE,
   content: () => predictions(tests),
 });
 
