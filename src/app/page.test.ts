@@ -50,7 +50,7 @@ describe('createPage', () => {
     page.start();
     const access = { hub: { endpoint: 'https://huggingface.co', token: null }, files: [] };
     const tasks = { folder: new Map(), own: new Map() };
-    const rounds = { everyRound: false, goesOn: false };
+    const rounds = { everyRound: true, goesOn: false };
     const settings = embeddedSettings('full', 'gorp-plus');
     const machine = { device: 'auto', memoryBudget: null, gpuShare: 1 };
     expect(commands).toEqual([{ type: 'start', settings, access, tasks, rounds, ...machine }]);

@@ -1,3 +1,4 @@
+import { GorpError } from '../base/errors.ts';
 import { checkShapes } from '../models/parameters.ts';
 import { floatData } from '../weights/dtypes.ts';
 import { mergedTensors, type WeightChanges } from '../weights/exports/merge.ts';
@@ -64,7 +65,7 @@ export interface GraphFiles {
  * its rounds only these differ. Names and places are the same for every round and for the base model.
  *
  * @param layers that the run trains, without `.weight`.
- * @throws GorpError as {@link onnxFiles}.
+ * @throws GorpError as {@link onnxFiles}; `run/round-does-not-fit` when the round has trained other layers as well.
  */
 export function graphsApart(
   base: ModelFiles,
@@ -72,6 +73,14 @@ export function graphsApart(
   layers: ReadonlySet<string>,
   trained?: TrainedChanges,
 ): GraphFiles[] {
+  const other = [...(trained?.changed ?? [])].find((layer) => !layers.has(layer));
+  if (other !== undefined) {
+    throw new GorpError(
+      'run/round-does-not-fit',
+      `The round has trained ${other}, which the other rounds have not.`,
+      'Choose the rounds of one run alone.',
+    );
+  }
   return graphFiles(base, onnxModel(base.config), dtype, trained, layers);
 }
 

@@ -157,3 +157,16 @@ export type ExportsEvent =
 
 // Reading files of examples, in a worker of its own.
 export type { KeptTask, NamedFile, OpenedFile, TablesAnswer, TablesCommand } from '../run/table-work.ts';
+
+// Trying models, in a worker of its own.
+export type {
+  Asking,
+  GivenFile,
+  Preparation,
+  Question,
+  TriedAnswer,
+  TriedRun,
+  TryCommand,
+  TryEvent,
+  TryRuntime,
+} from './try/messages.ts';

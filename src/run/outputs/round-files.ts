@@ -21,6 +21,7 @@ import {
   STATE_FILE,
 } from './layout.ts';
 import { type Metrics, predictMetrics, type TestedTask, trainMetrics, type TrainedRound } from './metrics.ts';
+import { PREDICTIONS_FILE } from './predictions.ts';
 import { pythonJson } from './python-json.ts';
 
 /** A round as it ended. */

@@ -1,0 +1,111 @@
+import { createStore, type StoreApi } from 'zustand/vanilla';
+import type { DeviceChoice } from '../../base/device-choice.ts';
+import { RUNTIME_BYTES } from '../../onnx/runtime-limit.ts';
+import type { ModelAccess } from '../../weights/source.ts';
+import type { Picked } from '../models/picked-files.ts';
+import { EMPTY_FORM, formFor, questionOf, type TryForm, withTask } from './try-form.ts';
+import type { OpenTrySession, TrySession } from './try-session.ts';
+import { applyTryEvent, asking, CLOSED, ended, roundsToAsk, type TryState } from './try-state.ts';
+
+/** What of the page a question depends on. */
+export interface TryContext {
+  access: ModelAccess;
+  device: DeviceChoice;
+  /** Bytes that the person lets models take; null where none are given. */
+  budget: number | null;
+}
+
+/** Everything a person can do in the tab. */
+export interface TryDesk {
+  readonly store: StoreApi<TryState & { form: TryForm }>;
+  /** Opens the rounds that this browser keeps, or those of files. */
+  readonly open: (access: ModelAccess, picked?: Picked) => void;
+  /** Opens what was open before, in a new worker or as it is now. */
+  readonly reopen: (access: ModelAccess) => void;
+  readonly edit: (change: Partial<TryForm>) => void;
+  readonly chooseTask: (name: string) => void;
+  /** Asks what the form says. */
+  readonly ask: (context: TryContext) => void;
+  readonly stop: () => void;
+  /** Ends the worker and frees what it holds; what has been asked stays. */
+  readonly close: () => void;
+}
+
+/** Bytes that weights may take in the runtime: what it can hold, and what the person allows. */
+export const limitOf = (budget: number | null): number => Math.min(RUNTIME_BYTES, budget ?? Infinity);
+
+export function createTryDesk(openSession: OpenTrySession): TryDesk {
+  const store = createStore<TryState & { form: TryForm }>(() => ({ ...CLOSED, form: EMPTY_FORM }));
+  const { getState, setState } = store;
+  let session: TrySession | null = null;
+  /** Files that are open in place of the rounds that this browser keeps. */
+  let files: Picked | undefined;
+
+  const showTask = (task: string): void => {
+    if (task !== '') session?.send({ type: 'examples', task });
+  };
+
+  const openOnce = (): TrySession =>
+    (session ??= openSession((event) => {
+      setState((state) => applyTryEvent(state, event));
+      if (event.type !== 'opened' || event.run === null) return;
+      const { run } = event;
+      setState(({ form }) => ({ form: formFor(form, run) }));
+      showTask(getState().form.task);
+    }));
+
+  const reopen = (access: ModelAccess): void => {
+    setState({
+      status: 'opening',
+      source: files === undefined ? { kind: 'kept' } : { kind: 'files', name: files.name },
+    });
+    const given = files?.files.map(({ path, blob }) => ({ path, file: blob })) ?? null;
+    openOnce().send({ type: 'open', files: given, access });
+  };
+
+  return {
+    store,
+    open: (access, picked) => {
+      files = picked;
+      reopen(access);
+    },
+    reopen,
+    edit: (change) => setState(({ form }) => ({ form: { ...form, ...change } })),
+    chooseTask: (name) => {
+      setState(({ form, run }) => ({ form: withTask(form, run?.tasks ?? [], name) }));
+      showTask(name);
+    },
+    ask: ({ access, device, budget }) => {
+      const { run, form, status } = getState();
+      const question = questionOf(form);
+      if (run === null || question === null || status !== 'open') return;
+      const rounds = roundsToAsk(run).filter(({ round, hasWeights }) => hasWeights && !form.skipped.includes(round));
+      if (rounds.length === 0) return;
+      const { id, settings } = run;
+      setState((state) =>
+        asking(state, {
+          run: { id, method: settings.method.name },
+          question,
+          dtype: form.dtype,
+          answers: rounds.map(({ round, name }) => ({ round, name, state: { status: 'waiting' } })),
+        }),
+      );
+      const asked = rounds.map(({ round }) => round);
+      const { dtype } = form;
+      openOnce().send({
+        type: 'ask',
+        asking: { question, rounds: asked, dtype, device, access, limit: limitOf(budget) },
+      });
+    },
+    stop: () => {
+      if (getState().status !== 'asking') return;
+      setState({ status: 'stopping' });
+      session?.send({ type: 'stop' });
+    },
+    close: () => {
+      session?.close();
+      session = null;
+      setState((state) => ({ ...ended(state), status: 'closed' }));
+    },
+  };
+}
