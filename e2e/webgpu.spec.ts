@@ -47,6 +47,24 @@ test('a software adapter is left alone unless the GPU is asked for, and the choi
   expectConsistent(results);
 });
 
+test('a model is tried on WebGPU where the GPU is asked for, and answers as its round did', async ({ page }) => {
+  await openWorkbench(page);
+  await chooseDevice(page, 'GPU');
+  await choose(page, TINY);
+  await start(page);
+  await waitForStatus(page, 'finished');
+  await page.getByTestId('tab-try').click();
+  await page.getByTestId('examples-shown').selectOption('all');
+  const row = page.getByTestId('example').first();
+  await row.getByTestId('example-ask').click();
+  const answer = page.getByTestId('answer').last();
+  await expect(answer).toHaveAttribute('data-status', 'answered', { timeout: 120_000 });
+  await expect(page.getByTestId('try-memory')).toContainText('Computed on the graphics card');
+  expect(await answer.getByTestId('answer-text').innerText()).toBe(
+    await row.locator('[data-written]').last().innerText(),
+  );
+});
+
 test('when the GPU process crashes the run fails with what it has measured, and another can be started', async ({
   playwright,
   launchOptions,

@@ -8,7 +8,7 @@ import { checkRuntimeHolds, loadedBytes } from '../onnx/runtime-memory.ts';
 import { readTexts } from '../run/open-network.ts';
 import { baseOf } from '../run/outputs/saved-round.ts';
 import { openBaseModel } from '../run/outputs/base-model.ts';
-import type { ModelFiles } from '../weights/model-folder.ts';
+import type { InspectTexts, ModelFiles } from '../weights/model-folder.ts';
 import { parseModelReference } from '../weights/model-reference.ts';
 import { unzipped } from '../weights/exports/unzip.ts';
 import { type ModelAccess, openModel, readConfigHere, requireReference } from '../weights/source.ts';
@@ -62,9 +62,6 @@ async function obey(command: Exclude<TryCommand, { type: 'stop' }>): Promise<voi
 }
 
 async function open(given: readonly GivenFile[] | null, access: ModelAccess): Promise<void> {
-  const before = await opened?.asker?.catch(() => undefined);
-  opened = undefined;
-  await before?.parts.models.close();
   const files = await openRunFiles(given === null ? await keptFiles() : await unpacked(given));
   if (files === null && given !== null) {
     throw new GorpError(
@@ -73,8 +70,12 @@ async function open(given: readonly GivenFile[] | null, access: ModelAccess): Pr
       'Choose the folder of a run or of one round, such as 1-dbpedia, or the zip that was downloaded of them.',
     );
   }
-  if (files !== null) opened = { files, asker: undefined };
-  emit({ type: 'opened', run: files && (await triedRun(files, access)) });
+  const run = files && (await triedRun(files, access));
+  // Until here what was open stays open, should these files be of no use.
+  const before = await opened?.asker?.catch(() => undefined);
+  await before?.parts.models.close();
+  opened = files === null ? undefined : { files, asker: undefined };
+  emit({ type: 'opened', run });
 }
 
 /** The files, of an archive those in it. */
@@ -120,13 +121,8 @@ async function ask(asking: Asking): Promise<void> {
   const [round] = asking.rounds;
   try {
     emit({ type: 'preparing', round, what: 'base-model' });
-    const { base, parts } = await (opened.asker ??= openForAsking(files, asking.access));
-    checkRuntimeHolds(
-      base.config,
-      asking.dtype,
-      asking.limit,
-      (fitting) => `Choose ${DTYPE_WORDS[fitting]} for the weights.`,
-    );
+    const { base, parts } = await (opened.asker ??= openForAsking(files, asking));
+    checkHolds(base.config, asking);
     if (provider?.device !== asking.device) {
       const { kind } = await chooseDevice(asking.device, webgpu);
       provider = { kind, note: null, device: asking.device };
@@ -144,6 +140,9 @@ async function ask(asking: Asking): Promise<void> {
   }
 }
 
+const checkHolds = (config: unknown, { dtype, limit }: Asking): void =>
+  checkRuntimeHolds(config, dtype, limit, (fitting) => `Choose ${DTYPE_WORDS[fitting]} for the weights.`);
+
 /** A base model, and what questions to it and its rounds are answered with. */
 interface OpenedModel {
   base: ModelFiles;
@@ -156,13 +155,18 @@ const isOpen = (asker: Promise<OpenedModel>): Promise<boolean> =>
     () => false,
   );
 
-/** @throws GorpError `run/no-base-model`, `run/round-does-not-fit`, `store/…`, and as {@link readTexts}. */
-async function openForAsking(
-  { results, layers, openRound, answers }: RunFiles,
-  access: ModelAccess,
-): Promise<OpenedModel> {
+/**
+ * Opens the base model. Where it has to be fetched, it is checked before whether the runtime can hold it.
+ *
+ * @throws GorpError `run/no-base-model`, `run/round-does-not-fit`, `store/…`, and as {@link readTexts}.
+ */
+async function openForAsking({ results, layers, openRound, answers }: RunFiles, asking: Asking): Promise<OpenedModel> {
+  const inspect: InspectTexts = ({ config }) => {
+    checkHolds(config, asking);
+    return Promise.resolve();
+  };
   const open = async (model: string): Promise<ModelFiles> =>
-    openModel(requireReference(parseModelReference(model), model), await openPlaces(access));
+    openModel(requireReference(parseModelReference(model), model), await openPlaces(asking.access), { inspect });
   const base = await openBaseModel({ results }, open);
   const known = await readTexts(base, results.settings.training);
   const graphs: RoundsModel['graphs'] = async (round, dtype) =>

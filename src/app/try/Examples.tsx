@@ -159,7 +159,7 @@ function Written({ answer }: { answer: RoundAnswer | undefined }) {
     <td data-right={answer.isRight} className={styles.written}>
       <span aria-hidden="true">{answer.isRight ? '✓ ' : '✗ '}</span>
       <span className="hidden-visually">{answer.isRight ? 'right: ' : 'wrong: '}</span>
-      {answer.written === '' ? <em>nothing</em> : answer.written}
+      <span data-written>{answer.written === '' ? <em>nothing</em> : answer.written}</span>
     </td>
   );
 }

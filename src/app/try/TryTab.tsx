@@ -1,4 +1,4 @@
-import { type DragEvent, useEffect, useState } from 'react';
+import { type DragEvent, useEffect, useRef, useState } from 'react';
 import { useStore } from 'zustand';
 import { pickedFromDrop } from '../models/picked-files.ts';
 import { usePage, usePageState } from '../page-context.tsx';
@@ -19,14 +19,20 @@ const desk = createTryDesk(openTryWorker);
 export default function TryTab() {
   const page = usePage();
   const runStatus = usePageState(({ run }) => run.status);
-  const { status, run, problem } = useStore(desk.store);
+  const runRound = usePageState(({ run }) => run.progress?.round ?? 0);
+  const isDue = useRef(false);
+  const { status, run, source, problem } = useStore(desk.store);
   const [isOver, setIsOver] = useState(false);
   useEffect(() => desk.close, []);
+  // Rounds come while a run goes on. Answers that are being written are not broken off for them.
   useEffect(() => {
-    const { status, source } = desk.store.getState();
-    // Rounds come while a run goes on; answers that are being written are not broken off for them.
-    if (status === 'closed' || (status === 'open' && source.kind === 'kept')) desk.reopen(page.store.getState().access);
-  }, [page, runStatus]);
+    isDue.current = true;
+  }, [runStatus, runRound]);
+  useEffect(() => {
+    if (!isDue.current || !['closed', 'open'].includes(status)) return;
+    isDue.current = false;
+    if (status === 'closed' || source.kind === 'kept') desk.reopen(page.store.getState().access);
+  }, [page, runStatus, runRound, status, source]);
   const drop = (event: DragEvent): void => {
     event.preventDefault();
     setIsOver(false);

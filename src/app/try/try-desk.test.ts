@@ -111,6 +111,9 @@ describe('the tab Try it', () => {
     expect(state()).toMatchObject({ status: 'closed', problem: error });
     openRun();
     expect(state().problem).toBeNull();
+    desk.open(CONTEXT.access, { name: 'holiday', files: [{ path: 'photo.jpg', blob: new Blob() }] });
+    tell({ type: 'failed', error });
+    expect(state(), 'what was open stays open').toMatchObject({ status: 'open', run: RUN, source: { kind: 'kept' } });
   });
 
   it('forgets the oldest question when there are many', () => {

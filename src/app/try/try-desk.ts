@@ -38,8 +38,9 @@ export function createTryDesk(openSession: OpenTrySession): TryDesk {
   const store = createStore<TryState & { form: TryForm }>(() => ({ ...CLOSED, form: EMPTY_FORM }));
   const { getState, setState } = store;
   let session: TrySession | null = null;
-  /** Files that are open in place of the rounds that this browser keeps. */
+  /** Files that are open, or being opened, in place of the rounds that this browser keeps. */
   let files: Picked | undefined;
+  let opening: Picked | undefined;
 
   const showTask = (task: string): void => {
     if (task !== '') session?.send({ type: 'examples', task });
@@ -48,28 +49,26 @@ export function createTryDesk(openSession: OpenTrySession): TryDesk {
   const openOnce = (): TrySession =>
     (session ??= openSession((event) => {
       setState((state) => applyTryEvent(state, event));
-      if (event.type !== 'opened' || event.run === null) return;
+      if (event.type !== 'opened') return;
+      files = opening;
+      setState({ source: files === undefined ? { kind: 'kept' } : { kind: 'files', name: files.name } });
+      if (event.run === null) return;
       const { run } = event;
       setState(({ form }) => ({ form: formFor(form, run) }));
       showTask(getState().form.task);
     }));
 
-  const reopen = (access: ModelAccess): void => {
-    setState({
-      status: 'opening',
-      source: files === undefined ? { kind: 'kept' } : { kind: 'files', name: files.name },
-    });
-    const given = files?.files.map(({ path, blob }) => ({ path, file: blob })) ?? null;
+  const open = (access: ModelAccess, picked?: Picked): void => {
+    opening = picked;
+    setState({ status: 'opening' });
+    const given = picked?.files.map(({ path, blob }) => ({ path, file: blob })) ?? null;
     openOnce().send({ type: 'open', files: given, access });
   };
 
   return {
     store,
-    open: (access, picked) => {
-      files = picked;
-      reopen(access);
-    },
-    reopen,
+    open,
+    reopen: (access) => open(access, files),
     edit: (change) => setState(({ form }) => ({ form: { ...form, ...change } })),
     chooseTask: (name) => {
       setState(({ form, run }) => ({ form: withTask(form, run?.tasks ?? [], name) }));

@@ -184,9 +184,21 @@ function wholePrompt(
 const messageOf = (thrown: unknown): string =>
   (thrown instanceof Error ? thrown.message : String(thrown)).split('\n')[0];
 
+/** Files that are not there any more give these. */
+const isGone = (thrown: unknown): boolean =>
+  thrown instanceof DOMException && ['NotFoundError', 'NotReadableError'].includes(thrown.name);
+
 /** What onnxruntime throws is a plain error, or a number where its memory was not enough. */
 function asRefusal(thrown: unknown): unknown {
   if (thrown instanceof GorpError) return thrown;
+  if (isGone(thrown)) {
+    return new GorpError(
+      'run/round-gone',
+      'The files of this round are not there any more.',
+      'Open the tab again: a later run has taken their place, or they were moved on the disk.',
+      { cause: thrown },
+    );
+  }
   if (typeof thrown === 'number' || /bad_alloc|out of memory|failed to allocate/i.test(messageOf(thrown))) {
     return new GorpError(
       'weights/runtime-memory',
