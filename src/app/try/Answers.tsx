@@ -1,5 +1,5 @@
 import { useStore } from 'zustand';
-import type { Preparation } from '../../worker/protocol.ts';
+import type { Preparation } from '../../worker/try/messages.ts';
 import { DTYPE_WORDS } from '../../onnx/dtypes.ts';
 import { labelBars, type LabelBar } from './label-bars.ts';
 import type { TryDesk } from './try-desk.ts';

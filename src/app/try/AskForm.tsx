@@ -2,7 +2,7 @@ import { type FormEvent, useId } from 'react';
 import { useStore } from 'zustand';
 import { DTYPE_WORDS, ONNX_DTYPES } from '../../onnx/dtypes.ts';
 import { RUNTIME_FILE_BYTES } from '../../onnx/runtime-limit.ts';
-import type { TriedRun } from '../../worker/protocol.ts';
+import type { TriedRun } from '../../worker/try/messages.ts';
 import { bytes } from '../format.ts';
 import { budgetBytes } from '../memory/budget.ts';
 import { usePage, usePageState } from '../page-context.tsx';

@@ -1,6 +1,6 @@
 import { useState } from 'react';
 import { useStore } from 'zustand';
-import type { TriedRun } from '../../worker/protocol.ts';
+import type { TriedRun } from '../../worker/try/messages.ts';
 import type { RoundAnswer } from '../../run/outputs/answers-over-rounds.ts';
 import { whole } from '../format.ts';
 import { budgetBytes } from '../memory/budget.ts';

@@ -1,4 +1,4 @@
-import type { TriedAnswer } from '../../worker/protocol.ts';
+import type { TriedAnswer } from '../../worker/try/messages.ts';
 import { type Asked, rightAnswer } from './try-state.ts';
 
 /** The probability of an answer, as a bar. */

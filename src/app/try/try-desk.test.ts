@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { embeddedSettings } from '../../run/presets.ts';
-import type { TriedAnswer, TriedRun, TryCommand, TryEvent } from '../../worker/protocol.ts';
+import type { TriedAnswer, TriedRun, TryCommand, TryEvent } from '../../worker/try/messages.ts';
 import { labelBars } from './label-bars.ts';
 import { createTryDesk, limitOf, type TryContext, type TryDesk } from './try-desk.ts';
 import { KEPT_QUESTIONS } from './try-state.ts';

@@ -1,6 +1,6 @@
 import type { OnnxDtype } from '../../onnx/dtypes.ts';
 import type { AnsweredExample, RoundAnswer } from '../../run/outputs/answers-over-rounds.ts';
-import type { Question, TriedRun } from '../../worker/protocol.ts';
+import type { Question, TriedRun } from '../../worker/try/messages.ts';
 
 /** Which test examples are listed: all, those that turned between two rounds, those that are wrong after the later one. */
 export const SHOWN = ['turned-wrong', 'turned-right', 'wrong', 'all'] as const;

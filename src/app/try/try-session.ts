@@ -1,27 +1,21 @@
-import { GorpError, reportOf } from '../../base/errors.ts';
-import type { TryCommand, TryEvent } from '../../worker/protocol.ts';
+import { type TryCommand, type TryEvent, TryEventSchema } from '../../worker/try/messages.ts';
+import { connectWorker, type WorkerClient } from '../worker-client.ts';
 
 /** The worker that tries models, seen from the page. */
-export interface TrySession {
-  send(command: TryCommand): void;
-  /** Ends the worker, with all that it holds. */
-  close(): void;
-}
+export type TrySession = WorkerClient<TryCommand>;
 
 /** Opens a session whose events go to `onEvent`. Faults of the worker itself come as a `failed` event. */
 export type OpenTrySession = (onEvent: (event: TryEvent) => void) => TrySession;
 
-export const openTryWorker: OpenTrySession = (onEvent) => {
-  const worker = new Worker(new URL('../../worker/try.ts', import.meta.url), { type: 'module', name: 'try' });
-  worker.onmessage = ({ data }: MessageEvent<TryEvent>) => onEvent(data);
-  worker.onerror = (event) => {
-    event.preventDefault();
-    const error = new GorpError(
-      'worker/crashed',
-      `The worker that tries models stopped: ${event.message || 'it could not be loaded'}.`,
-      'Leave this tab and open it again.',
-    );
-    onEvent({ type: 'failed', error: reportOf(error) });
-  };
-  return { send: (command) => worker.postMessage(command), close: () => worker.terminate() };
-};
+/** A session in a Web Worker, which lives as long as the tab is looked at. */
+export const openTryWorker: OpenTrySession = (onEvent) =>
+  connectWorker(
+    () => new Worker(new URL('../../worker/try.ts', import.meta.url), { type: 'module', name: 'try' }),
+    TryEventSchema,
+    {
+      name: 'The worker that tries models',
+      nextStep: 'Leave this tab and open it again.',
+      onMessage: onEvent,
+      onFault: (error) => onEvent({ type: 'failed', error }),
+    },
+  );

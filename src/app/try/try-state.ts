@@ -1,7 +1,7 @@
 import type { ErrorReport } from '../../base/errors.ts';
 import type { OnnxDtype } from '../../onnx/dtypes.ts';
 import type { AnsweredExample } from '../../run/outputs/answers-over-rounds.ts';
-import type { Preparation, Question, TriedAnswer, TriedRun, TryEvent, TryRuntime } from '../../worker/protocol.ts';
+import type { Preparation, Question, TriedAnswer, TriedRun, TryEvent, TryRuntime } from '../../worker/try/messages.ts';
 
 /** How far the answer after a round is. */
 export type AnswerState =

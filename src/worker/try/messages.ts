@@ -1,8 +1,9 @@
+import * as v from 'valibot';
 import type { DeviceChoice } from '../../base/device-choice.ts';
-import type { ErrorReport } from '../../base/errors.ts';
+import { ErrorReportSchema } from '../../base/error-report.ts';
 import type { OnnxDtype } from '../../onnx/dtypes.ts';
 import type { AnsweredExample } from '../../run/outputs/answers-over-rounds.ts';
-import type { RunSettings } from '../../run/settings.ts';
+import { RunSettingsSchema } from '../../run/settings.ts';
 import type { ModelAccess } from '../../weights/source.ts';
 
 /**
@@ -38,45 +39,68 @@ export type TryCommand =
   | { type: 'ask'; asking: Asking }
   | { type: 'stop' };
 
+const roundNumber = v.pipe(v.number(), v.integer(), v.minValue(0));
+
 /** A run whose rounds can be tried. */
-export interface TriedRun {
-  id: string;
-  settings: RunSettings;
-  rounds: { round: number; name: string; hasWeights: boolean }[];
+const TriedRunSchema = v.strictObject({
+  id: v.string(),
+  settings: RunSettingsSchema,
+  rounds: v.array(v.strictObject({ round: roundNumber, name: v.string(), hasWeights: v.boolean() })),
   /** Tasks that rounds have tested, with their labels in the order of the prompt, and the rounds that tested them. */
-  tasks: { name: string; labels: string[]; examples: number; rounds: number[] }[];
+  tasks: v.array(
+    v.strictObject({
+      name: v.string(),
+      labels: v.array(v.string()),
+      examples: v.number(),
+      rounds: v.array(roundNumber),
+    }),
+  ),
   /** Bytes that the weights take in the runtime, by form; null where the model's config is not in this browser. */
-  bytes: Record<OnnxDtype, number> | null;
-}
+  bytes: v.nullable(v.strictObject({ f32: v.number(), f16: v.number(), q8: v.number(), q4: v.number() })),
+});
+export type TriedRun = v.InferOutput<typeof TriedRunSchema>;
 
 /** What onnxruntime-web computes on. `note` says why it is not the graphics card, where one was to be used. */
-export interface TryRuntime {
-  provider: 'webgpu' | 'wasm';
-  note: string | null;
-}
+const TryRuntimeSchema = v.strictObject({
+  provider: v.picklist(['webgpu', 'wasm']),
+  note: v.nullable(v.string()),
+});
+export type TryRuntime = v.InferOutput<typeof TryRuntimeSchema>;
 
 /** The whole answer after a round. */
-export interface TriedAnswer {
-  text: string;
+const TriedAnswerSchema = v.strictObject({
+  text: v.string(),
   /** Whether it is the right answer, as exact match has it; null where that is not known. */
-  isRight: boolean | null;
+  isRight: v.nullable(v.boolean()),
   /** The probability of each label of the task, in their order; empty for a raw prompt. */
-  labels: { label: string; probability: number }[];
+  labels: v.array(v.strictObject({ label: v.string(), probability: v.number() })),
   /** Whether the sentence was cut to fit, as in training. */
-  isCut: boolean;
-}
+  isCut: v.boolean(),
+});
+export type TriedAnswer = v.InferOutput<typeof TriedAnswerSchema>;
 
 /** What is being done before a round can answer. */
-export type Preparation = 'runtime' | 'base-model' | 'round';
+const PreparationSchema = v.picklist(['runtime', 'base-model', 'round']);
+export type Preparation = v.InferOutput<typeof PreparationSchema>;
 
-export type TryEvent =
-  | { type: 'opened'; run: TriedRun | null }
-  | { type: 'examples'; task: string; examples: AnsweredExample[] }
-  | { type: 'preparing'; round: number; what: Preparation }
-  | { type: 'runtime'; runtime: TryRuntime }
-  | { type: 'token'; round: number; text: string }
-  | { type: 'answered'; round: number; answer: TriedAnswer }
+/** A test example with the answers of rounds, as {@link AnsweredExample}. */
+const AnsweredExampleSchema: v.GenericSchema<unknown, AnsweredExample> = v.strictObject({
+  sentence: v.string(),
+  label: v.string(),
+  answers: v.array(v.strictObject({ round: roundNumber, written: v.string(), isRight: v.boolean() })),
+});
+
+/** What that worker tells the page. `done` or `failed` ends a question. */
+export const TryEventSchema = v.variant('type', [
+  v.strictObject({ type: v.literal('opened'), run: v.nullable(TriedRunSchema) }),
+  v.strictObject({ type: v.literal('examples'), task: v.string(), examples: v.array(AnsweredExampleSchema) }),
+  v.strictObject({ type: v.literal('preparing'), round: roundNumber, what: PreparationSchema }),
+  v.strictObject({ type: v.literal('runtime'), runtime: TryRuntimeSchema }),
+  v.strictObject({ type: v.literal('token'), round: roundNumber, text: v.string() }),
+  v.strictObject({ type: v.literal('answered'), round: roundNumber, answer: TriedAnswerSchema }),
   /** A round cannot answer; the others are asked all the same. */
-  | { type: 'unanswered'; round: number; error: ErrorReport }
-  | { type: 'done'; isStopped: boolean }
-  | { type: 'failed'; error: ErrorReport };
+  v.strictObject({ type: v.literal('unanswered'), round: roundNumber, error: ErrorReportSchema }),
+  v.strictObject({ type: v.literal('done'), isStopped: v.boolean() }),
+  v.strictObject({ type: v.literal('failed'), error: ErrorReportSchema }),
+]);
+export type TryEvent = v.InferOutput<typeof TryEventSchema>;

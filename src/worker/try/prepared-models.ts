@@ -29,10 +29,13 @@ export class PreparedModels {
   readonly #written = new Set<string>();
   #open: { key: string; model: TextModel } | undefined;
 
-  constructor(
-    private readonly rounds: RoundsModel,
-    private readonly stage: Stage,
-  ) {}
+  readonly #rounds: RoundsModel;
+  readonly #stage: Stage;
+
+  constructor(rounds: RoundsModel, stage: Stage) {
+    this.#rounds = rounds;
+    this.#stage = stage;
+  }
 
   /**
    * Opens the model after a round; the one before it is closed.
@@ -43,20 +46,20 @@ export class PreparedModels {
     const key = `${provider} ${dtype} ${round}`;
     if (this.#open?.key === key) return this.#open.model;
     await this.close();
-    const graphs = await this.rounds.graphs(round, dtype);
+    const graphs = await this.#rounds.graphs(round, dtype);
     for (const file of graphs.flatMap(({ data }) => data)) {
       if (this.#written.has(file.path)) continue;
-      await this.stage.write(file);
+      await this.#stage.write(file);
       if (!file.isApart) this.#written.add(file.path);
     }
-    const model = await openTextModel(runtime, this.rounds.config, async (name) => {
+    const model = await openTextModel(runtime, this.#rounds.config, async (name) => {
       const graph = graphs.find((one) => one.name === name);
       if (graph === undefined) throw new Error(`The export has no graph ${name}.`);
       return runtime.InferenceSession.create(await bytesOf(graph.model), {
         executionProviders: [provider],
         externalData: graph.data.map(({ path }) => ({
           path,
-          data: fileBytes(this.stage.size(path), (begin, end) => this.stage.read(path, begin, end)),
+          data: fileBytes(this.#stage.size(path), (begin, end) => this.#stage.read(path, begin, end)),
         })),
       });
     });
