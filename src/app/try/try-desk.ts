@@ -4,7 +4,7 @@ import { RUNTIME_BYTES } from '../../onnx/runtime-limit.ts';
 import type { ModelAccess } from '../../weights/source.ts';
 import type { Picked } from '../models/picked-files.ts';
 import { EMPTY_FORM, formFor, questionOf, type TryForm, withTask } from './try-form.ts';
-import type { OpenTrySession, TrySession } from './try-session.ts';
+import type { OpenTrySession } from './try-session.ts';
 import { applyTryEvent, asking, CLOSED, ended, roundsToAsk, type TryState } from './try-state.ts';
 
 /** What of the page a question depends on. */
@@ -37,32 +37,30 @@ export const limitOf = (budget: number | null): number => Math.min(RUNTIME_BYTES
 export function createTryDesk(openSession: OpenTrySession): TryDesk {
   const store = createStore<TryState & { form: TryForm }>(() => ({ ...CLOSED, form: EMPTY_FORM }));
   const { getState, setState } = store;
-  let session: TrySession | null = null;
   /** Files that are open, or being opened, in place of the rounds that this browser keeps. */
   let files: Picked | undefined;
   let opening: Picked | undefined;
 
-  const showTask = (task: string): void => {
-    if (task !== '') session?.send({ type: 'examples', task });
-  };
+  const session = openSession((event) => {
+    setState((state) => applyTryEvent(state, event));
+    if (event.type !== 'opened') return;
+    files = opening;
+    setState({ source: files === undefined ? { kind: 'kept' } : { kind: 'files', name: files.name } });
+    const { run } = event;
+    if (run === null) return;
+    setState(({ form }) => ({ form: formFor(form, run) }));
+    showTask(getState().form.task);
+  });
 
-  const openOnce = (): TrySession =>
-    (session ??= openSession((event) => {
-      setState((state) => applyTryEvent(state, event));
-      if (event.type !== 'opened') return;
-      files = opening;
-      setState({ source: files === undefined ? { kind: 'kept' } : { kind: 'files', name: files.name } });
-      if (event.run === null) return;
-      const { run } = event;
-      setState(({ form }) => ({ form: formFor(form, run) }));
-      showTask(getState().form.task);
-    }));
+  const showTask = (task: string): void => {
+    if (task !== '') session.send({ type: 'examples', task });
+  };
 
   const open = (access: ModelAccess, picked?: Picked): void => {
     opening = picked;
     setState({ status: 'opening' });
     const given = picked?.files.map(({ path, blob }) => ({ path, file: blob })) ?? null;
-    openOnce().send({ type: 'open', files: given, access });
+    session.send({ type: 'open', files: given, access });
   };
 
   return {
@@ -91,7 +89,7 @@ export function createTryDesk(openSession: OpenTrySession): TryDesk {
       );
       const asked = rounds.map(({ round }) => round);
       const { dtype } = form;
-      openOnce().send({
+      session.send({
         type: 'ask',
         asking: { question, rounds: asked, dtype, device, access, limit: limitOf(budget) },
       });
@@ -99,11 +97,10 @@ export function createTryDesk(openSession: OpenTrySession): TryDesk {
     stop: () => {
       if (getState().status !== 'asking') return;
       setState({ status: 'stopping' });
-      session?.send({ type: 'stop' });
+      session.send({ type: 'stop' });
     },
     close: () => {
-      session?.close();
-      session = null;
+      session.close();
       setState((state) => ({ ...ended(state), status: 'closed' }));
     },
   };
