@@ -21,6 +21,8 @@ const written = (cell: Locator): Promise<string> => cell.locator('[data-written]
 
 test('a model is asked before training and after every round, on the page’s own runtime', async ({ page, baseURL }) => {
   test.setTimeout(300_000);
+  // Downloads come without a dialogue then.
+  await page.addInitScript(() => Reflect.deleteProperty(globalThis, 'showSaveFilePicker'));
   const requests: string[] = [];
   const complaints: string[] = [];
   page.on('request', (request) => requests.push(request.url()));
