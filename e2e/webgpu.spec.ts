@@ -47,7 +47,9 @@ test('a software adapter is left alone unless the GPU is asked for, and the choi
   expectConsistent(results);
 });
 
-test('a model is tried on WebGPU where the GPU is asked for, and answers as its round did', async ({ page }) => {
+test('a model that onnxruntime cannot run on the GPU is tried on the CPU, says so, and answers as its round did', async ({
+  page,
+}) => {
   await openWorkbench(page);
   await chooseDevice(page, 'GPU');
   await choose(page, TINY);
@@ -59,7 +61,9 @@ test('a model is tried on WebGPU where the GPU is asked for, and answers as its 
   await row.getByTestId('example-ask').click();
   const answer = page.getByTestId('answer').last();
   await expect(answer).toHaveAttribute('data-status', 'answered', { timeout: 120_000 });
-  await expect(page.getByTestId('try-memory')).toContainText('Computed on the graphics card');
+  const memory = page.getByTestId('try-memory');
+  await expect(memory).toContainText('The graphics card could not run it (');
+  await expect(memory).toContainText('Computed on the CPU.');
   expect(await answer.getByTestId('answer-text').innerText()).toBe(
     await row.locator('[data-written]').last().innerText(),
   );

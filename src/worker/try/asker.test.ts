@@ -165,7 +165,7 @@ describe('rounds that are asked', () => {
       Tensor: ort.Tensor,
       InferenceSession: {
         create: () => Promise.reject(new Error('no kernel for RotaryEmbedding\nmore')),
-      } as unknown as Runtime['InferenceSession'],
+      },
     };
     const loaded: string[] = [];
     const loadRuntime: AskerParts['loadRuntime'] = (provider) => {

@@ -23,10 +23,10 @@ export interface AskerParts {
   /** Tasks that can be asked, with their labels. */
   tasks: readonly (Pick<AnsweredTask, 'name' | 'kind' | 'instruction'> & { labels: readonly string[] })[];
   models: PreparedModels;
-  loadRuntime(provider: 'webgpu' | 'wasm'): Promise<Runtime>;
-  emit(event: TryEvent): void;
+  loadRuntime: (provider: 'webgpu' | 'wasm') => Promise<Runtime>;
+  emit: (event: TryEvent) => void;
   /** Lets messages in; throws {@link StoppedAsking} when one of them was to stop. */
-  breathe(): Promise<void>;
+  breathe: () => Promise<void>;
 }
 
 /** What the runtime computes on: chosen once, and the CPU from the first failure of the graphics card on. */

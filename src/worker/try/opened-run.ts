@@ -25,7 +25,7 @@ export interface RunFiles {
   /** Layers that the run trains, without `.weight`. */
   layers: ReadonlySet<string>;
   /** @throws GorpError `run/bad-round`. */
-  openRound(round: number): Promise<SavedRound>;
+  openRound: (round: number) => Promise<SavedRound>;
 }
 
 /** Folders of rounds: `1-dbpedia`, or any that a round's files were put into. */
