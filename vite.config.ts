@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import react from '@vitejs/plugin-react';
-import { defineConfig, type Plugin } from 'vite';
+import { defaultClientConditions, defineConfig, type Plugin } from 'vite';
 import {
   contentSecurityPolicy,
   headersFile,
@@ -60,6 +60,8 @@ const licenses = bundledLicenses();
 export default defineConfig({
   // Relative addresses, so that the built page also works from a folder of a site.
   base: './',
+  // onnxruntime-web without its own copy of what is served beside it.
+  resolve: { conditions: ['onnxruntime-web-use-extern-wasm', ...defaultClientConditions] },
   plugins: [react(), securityPolicy(), licenses.page],
   server: { headers: { ...ISOLATION_HEADERS } },
   // What `npm start` and the end-to-end tests are served by.

@@ -28,7 +28,7 @@ test('the page can be used without seeing it and without a mouse', async ({ page
       await method.selectOption(name);
       expect(await namelessControls(page), name).toEqual([]);
     }
-    for (const tab of ['ranks', 'results', 'models']) {
+    for (const tab of ['ranks', 'try', 'results', 'models']) {
       await page.getByTestId(`tab-${tab}`).click();
       expect(await namelessControls(page), tab).toEqual([]);
     }

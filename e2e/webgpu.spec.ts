@@ -49,6 +49,28 @@ test('a software adapter is left alone unless the GPU is asked for, and the choi
   expectConsistent(results);
 });
 
+test('a model that onnxruntime cannot run on the GPU is tried on the CPU, says so, and answers as its round did', async ({
+  page,
+}) => {
+  await openWorkbench(page);
+  await chooseDevice(page, 'GPU');
+  await choose(page, TINY);
+  await start(page);
+  await waitForStatus(page, 'finished');
+  await page.getByTestId('tab-try').click();
+  await page.getByTestId('examples-shown').selectOption('all');
+  const row = page.getByTestId('example').first();
+  await row.getByTestId('example-ask').click();
+  const answer = page.getByTestId('answer').last();
+  await expect(answer).toHaveAttribute('data-status', 'answered', { timeout: 120_000 });
+  const memory = page.getByTestId('try-memory');
+  await expect(memory).toContainText('The graphics card could not run it (');
+  await expect(memory).toContainText('Computed on the CPU.');
+  expect(await answer.getByTestId('answer-text').innerText()).toBe(
+    await row.locator('[data-written]').last().innerText(),
+  );
+});
+
 test('when the GPU process crashes the run fails with what it has measured, and another can be started', async ({
   playwright,
   launchOptions,

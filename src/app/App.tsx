@@ -1,4 +1,4 @@
-import { useEffect } from 'react';
+import { lazy, Suspense, useEffect } from 'react';
 import styles from './App.module.css';
 import { DeviceLine } from './device/DeviceLine.tsx';
 import { Header } from './Header.tsx';
@@ -16,9 +16,13 @@ import type { Tab } from './store.ts';
 import { ImportDialog } from './tasks/ImportDialog.tsx';
 import { Tabs } from './ui/Tabs.tsx';
 
+/** Loaded when it is first looked at, as is all that it needs. */
+const TryTab = lazy(() => import('./try/TryTab.tsx'));
+
 const TABS: readonly { id: Tab; label: string }[] = [
   { id: 'run', label: 'Run' },
   { id: 'ranks', label: 'Ranks' },
+  { id: 'try', label: 'Try it' },
   { id: 'results', label: 'Results' },
   { id: 'models', label: 'Models' },
 ];
@@ -43,6 +47,11 @@ export function App() {
           <Tabs tabs={TABS} selected={tab} onSelect={(next) => look({ tab: next })} label="Views of the run">
             {tab === 'run' && <RunTab />}
             {tab === 'ranks' && <RanksTab />}
+            {tab === 'try' && (
+              <Suspense fallback={<p>Loading…</p>}>
+                <TryTab />
+              </Suspense>
+            )}
             {tab === 'results' && <ResultsTab />}
             {tab === 'models' && <ModelsTab />}
           </Tabs>

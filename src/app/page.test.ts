@@ -51,7 +51,7 @@ describe('createPage', () => {
     page.start();
     const access = { hub: { endpoint: 'https://huggingface.co', token: null }, files: [] };
     const tasks = { folder: new Map(), custom: new Map() };
-    const rounds = { everyRound: false, resumes: false };
+    const rounds = { everyRound: true, resumes: false };
     const settings = embeddedSettings('full', 'gorp-plus');
     const machine = { device: 'auto', memoryBudget: null, gpuShare: 1 };
     expect(commands).toEqual([{ type: 'start', settings, access, tasks, rounds, ...machine }]);

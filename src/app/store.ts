@@ -15,7 +15,7 @@ import { IDLE, type RunState } from './run-state.ts';
 import { NO_TASKS, type TaskData } from './tasks/task-store.ts';
 import type { Theme } from './theme.ts';
 
-export type Tab = 'run' | 'ranks' | 'results' | 'models';
+export type Tab = 'run' | 'ranks' | 'try' | 'results' | 'models';
 /** How an answer is scored: what the model writes by itself, or the best of the task's own labels. */
 export type Scoring = 'exact' | 'ranked';
 
@@ -92,7 +92,7 @@ export const createPageStore = (
     memoryBudget,
     gpuShare,
     memoryPlan: NO_PLAN,
-    everyRound: false,
+    everyRound: true,
     resumePoint: null,
     refused: null,
     taskData: NO_TASKS,

@@ -13,3 +13,11 @@ export const TRANSFORMERS_JS_DTYPE: Readonly<Record<OnnxDtype, string>> = {
   q8: 'q8',
   q4: 'q4',
 };
+
+/** The forms in words. */
+export const DTYPE_WORDS: Readonly<Record<OnnxDtype, string>> = {
+  f32: '32 bits',
+  f16: '16 bits',
+  q8: '8 bits',
+  q4: '4 bits',
+};

@@ -27,7 +27,9 @@ it('begins tensors at pages, and gives back their content', async () => {
 });
 
 it('begins another file where one would be too large, and never tears a group', async () => {
-  const { places, files } = layOutData('m.onnx', [group('a', 10), group('b', PAGE), group('c', 1, 1)], 2 * PAGE);
+  const { places, files } = layOutData('m.onnx', [group('a', 10), group('b', PAGE), group('c', 1, 1)], {
+    maxBytes: 2 * PAGE,
+  });
   expect(files.map(({ path }) => path)).toEqual(['m.onnx_data', 'm.onnx_data_1']);
   expect(places.get('b0')).toEqual({ location: 'm.onnx_data', offset: PAGE, length: PAGE });
   expect(places.get('c0')).toEqual({ location: 'm.onnx_data_1', offset: 0, length: 1 });
@@ -35,8 +37,21 @@ it('begins another file where one would be too large, and never tears a group', 
   expect((await Promise.all(files.map(bytesOfFile))).map(({ length }) => length)).toEqual([2 * PAGE, PAGE + 1]);
 });
 
+it('lays tensors apart in files of their own, after the others', async () => {
+  const groups = [group('a', 3), group('b', PAGE), group('c', 5), group('d', PAGE)];
+  const isApart = (name: string): boolean => 'a0 d0'.includes(name);
+  const { places, files } = layOutData('m.onnx', groups, { isApart });
+  expect(files.map(({ path, isApart }) => [path, isApart])).toEqual([
+    ['m.onnx_data', false],
+    ['m.onnx_data_1', true],
+  ]);
+  expect(places.get('c0')).toEqual({ location: 'm.onnx_data', offset: PAGE, length: 5 });
+  expect(places.get('d0')).toEqual({ location: 'm.onnx_data_1', offset: PAGE, length: PAGE });
+  expect((await Promise.all(files.map(bytesOfFile))).map(({ length }) => length)).toEqual([PAGE + 5, 2 * PAGE]);
+});
+
 it('refuses a tensor that no file can hold', () => {
-  expect(() => layOutData('m.onnx', [group('a', 9)], 8)).toThrow(
+  expect(() => layOutData('m.onnx', [group('a', 9)], { maxBytes: 8 })).toThrow(
     expect.objectContaining({ code: 'weights/onnx-tensor-too-large' }),
   );
 });

@@ -21,9 +21,23 @@ export interface DataGroup {
   make: () => Promise<readonly ArrayBufferView[]>;
 }
 
+/** A data file of a model. */
+export interface DataFile extends OutputFile {
+  /** Whether it holds the tensors that were to lie apart from the others, and only these. */
+  readonly isApart: boolean;
+}
+
 interface PlacedGroup {
   group: DataGroup;
   places: readonly ExternalPlace[];
+}
+
+/** How tensors are laid out in files. */
+export interface DataLayout {
+  /** Whether the tensor of this name lies in other files than the rest, after theirs. */
+  isApart?: ((tensor: string) => boolean) | undefined;
+  /** Of one file. */
+  maxBytes?: number;
 }
 
 export const bytesOf = ({ element, shape }: DataTensor): number =>
@@ -33,20 +47,22 @@ export const bytesOf = ({ element, shape }: DataTensor): number =>
  * Lays tensors out in data files: `model.onnx_data`, then `model.onnx_data_1` and so on, each below 2 GiB.
  *
  * @param model the name of the model's file, `model.onnx`.
- * @param maxBytes of one file.
  * @throws GorpError `weights/onnx-tensor-too-large` when one group does not fit into a file.
  */
 export function layOutData(
   model: string,
   groups: readonly DataGroup[],
-  maxBytes = MAX_FILE_BYTES,
-): { places: ReadonlyMap<string, ExternalPlace>; files: OutputFile[] } {
-  const files: { location: string; groups: PlacedGroup[] }[] = [];
+  { isApart = () => false, maxBytes = MAX_FILE_BYTES }: DataLayout = {},
+): { places: ReadonlyMap<string, ExternalPlace>; files: DataFile[] } {
+  const files: { location: string; isApart: boolean; groups: PlacedGroup[] }[] = [];
   const places = new Map<string, ExternalPlace>();
   let end = 0;
-  for (const group of groups) {
-    if (files.length === 0 || (end > 0 && placesIn('', end, group).end > maxBytes)) {
-      files.push({ location: `${model}_data${files.length === 0 ? '' : `_${files.length}`}`, groups: [] });
+  const liesApart = ({ tensors }: DataGroup): boolean => isApart(tensors[0].name);
+  for (const group of [...groups.filter((one) => !liesApart(one)), ...groups.filter(liesApart)]) {
+    const apart = liesApart(group);
+    if (files.at(-1)?.isApart !== apart || (end > 0 && placesIn('', end, group).end > maxBytes)) {
+      const location = `${model}_data${files.length === 0 ? '' : `_${files.length}`}`;
+      files.push({ location, isApart: apart, groups: [] });
       end = 0;
     }
     const file = files[files.length - 1];
@@ -58,7 +74,11 @@ export function layOutData(
   }
   return {
     places,
-    files: files.map(({ location, groups }) => ({ path: location, content: () => contentOf(groups) })),
+    files: files.map(({ location, isApart, groups }) => ({
+      path: location,
+      isApart,
+      content: () => contentOf(groups),
+    })),
   };
 }
 

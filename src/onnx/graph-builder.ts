@@ -1,5 +1,5 @@
 import type { OutputFile } from '../weights/exports/output-file.ts';
-import { type DataGroup, type DataTensor, layOutData } from './external-data.ts';
+import { type DataFile, type DataGroup, type DataTensor, layOutData } from './external-data.ts';
 import {
   type Attribute,
   type Dimension,
@@ -91,11 +91,12 @@ export class GraphBuilder {
    * The files of the model: `file`, some KB, and its data.
    *
    * @param file `model.onnx`.
+   * @param isApart which tensors lie in data files of their own.
    * @throws GorpError as {@link layOutData}.
    */
-  files(file: string): OutputFile[] {
+  files(file: string, isApart?: (tensor: string) => boolean): { model: OutputFile; data: DataFile[] } {
     const groups = [...this.#groups.values()];
-    const { places, files } = layOutData(file, groups);
+    const { places, files } = layOutData(file, groups, { isApart });
     const graph = new Message();
     for (const node of this.#nodes) graph.message(1, node);
     graph.text(2, file.replace('.onnx', ''));
@@ -107,7 +108,7 @@ export class GraphBuilder {
     for (const input of this.#inputs) graph.message(11, input);
     for (const output of this.#outputs) graph.message(12, output);
     const model = modelMessage(graph, PRODUCER).encoded();
-    return [{ path: file, content: () => once(model) }, ...files];
+    return { model: { path: file, content: () => once(model) }, data: files };
   }
 
   /** The weights, as they are written. */

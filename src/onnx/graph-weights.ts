@@ -7,6 +7,9 @@ import { BLOCK, blocksOf, quantize } from './quantize.ts';
 /** Gives the values of a parameter by Hugging Face name. */
 export type ReadWeight = (name: string) => Promise<Float32Array>;
 
+/** The parameter that a tensor of the graph holds, by the tensor's name. */
+export const parameterOf = (tensor: string): string => tensor.replace(/_(transposed|q8|q4|scales)$/, '');
+
 /** Sizes of a linear layer. */
 export interface LinearSizes {
   out: number;

@@ -10,8 +10,8 @@ import type { WeightChanges } from '../weights/exports/merge.ts';
 import type { OutputFile } from '../weights/exports/output-file.ts';
 import { openTensors } from '../weights/model-files.ts';
 import type { ModelFiles } from '../weights/model-folder.ts';
-import type { OnnxDtype } from './dtypes.ts';
-import { onnxFiles } from './onnx-files.ts';
+import { ONNX_DTYPES, type OnnxDtype } from './dtypes.ts';
+import { graphsApart, onnxFiles } from './onnx-files.ts';
 
 const LAYER = 'encoder.block.0.layer.0.SelfAttention.q';
 const DENSE = 'decoder.block.1.layer.2.DenseReluDense.wo';
@@ -65,6 +65,25 @@ describe('the files of an export', () => {
     expect(ofRound).toEqual(ofMerged);
     for (const path of ['onnx/encoder_model.onnx_data', 'onnx/decoder_model_merged.onnx_data']) {
       expect(ofRound.get(path)).not.toBe(ofBase.get(path));
+    }
+  });
+
+  it.each(ONNX_DTYPES)('of a round differ from the base model where its layers lie apart, as %s', async (dtype) => {
+    const base = tinyModel();
+    const ofRound = graphsApart(base, dtype, trained.changed, trained);
+    const ofBase = graphsApart(base, dtype, trained.changed);
+    expect(ofRound.map(({ name, data }) => [name, ...data.map(({ isApart }) => isApart)])).toEqual([
+      ['encoder_model', false, true],
+      ['decoder_model_merged', false, true],
+    ]);
+    for (const [i, { model, data }] of ofRound.entries()) {
+      const [sums, sumsOfBase] = [
+        await checksums([model, ...data]),
+        await checksums([ofBase[i].model, ...ofBase[i].data]),
+      ];
+      for (const { path, isApart } of [{ ...model, isApart: false }, ...data]) {
+        expect(sums.get(path) === sumsOfBase.get(path), path).toBe(!isApart);
+      }
     }
   });
 

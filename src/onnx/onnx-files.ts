@@ -1,3 +1,4 @@
+import { GorpError } from '../base/errors.ts';
 import { checkShapes } from '../models/parameters.ts';
 import { floatData } from '../weights/dtypes.ts';
 import { mergedTensors, type WeightChanges } from '../weights/exports/merge.ts';
@@ -5,7 +6,8 @@ import { checkTrainedLayers } from '../weights/exports/merged-model.ts';
 import { jsonFile, type OutputFile, within } from '../weights/exports/output-file.ts';
 import type { ModelFiles } from '../weights/model-folder.ts';
 import { FILE_SUFFIX, type OnnxDtype, TRANSFORMERS_JS_DTYPE } from './dtypes.ts';
-import type { ReadWeight } from './graph-weights.ts';
+import type { DataFile } from './external-data.ts';
+import { parameterOf, type ReadWeight } from './graph-weights.ts';
 import { onnxModel, type OnnxModel } from './model-graphs.ts';
 
 /** What was trained, to be merged into the weights. */
@@ -32,15 +34,8 @@ const MAX_NEW_TOKENS = 128;
  */
 export function onnxFiles(base: ModelFiles, dtype: OnnxDtype, trained?: TrainedChanges): OutputFile[] {
   const model = onnxModel(base.config);
-  if (trained) checkTrainedLayers(base, trained.changed);
-  const storedName = storedNames(model, base.tensors);
-  checkShapes(model.shapes, base.tensors, (name) => isRedundant(name, model), storedName);
-  const graphs = model.graphs(dtype, reader(base, trained, storedName));
-  const weights = [...graphs].map(([name, graph]) => ({
-    name,
-    files: graph.files(`${name}${FILE_SUFFIX[dtype]}.onnx`),
-  }));
-  const dataFiles = Object.fromEntries(weights.map(({ name, files }) => [name, files.length - 1]));
+  const graphs = graphFiles(base, model, dtype, trained);
+  const dataFiles = Object.fromEntries(graphs.map(({ name, data }) => [name, data.length]));
   return [
     jsonFile('config.json', exportedConfig(base.config, model, dtype, dataFiles)),
     jsonFile('generation_config.json', {
@@ -52,9 +47,59 @@ export function onnxFiles(base: ModelFiles, dtype: OnnxDtype, trained?: TrainedC
     jsonFile('tokenizer_config.json', base.tokenizerConfig),
     ...within(
       'onnx',
-      weights.flatMap(({ files }) => files),
+      graphs.flatMap(({ model, data }) => [model, ...data]),
     ),
   ];
+}
+
+/** The files of one graph of an export. */
+export interface GraphFiles {
+  /** `encoder_model`, without suffix and ending. */
+  name: string;
+  model: OutputFile;
+  data: DataFile[];
+}
+
+/**
+ * The graphs of {@link onnxFiles}, with the weights of layers that a run trains in data files apart from the others: of
+ * its rounds only these differ. Names and places are the same for every round and for the base model.
+ *
+ * @param layers that the run trains, without `.weight`.
+ * @throws GorpError as {@link onnxFiles}; `run/round-does-not-fit` when the round has trained other layers as well.
+ */
+export function graphsApart(
+  base: ModelFiles,
+  dtype: OnnxDtype,
+  layers: ReadonlySet<string>,
+  trained?: TrainedChanges,
+): GraphFiles[] {
+  const other = [...(trained?.changed ?? [])].find((layer) => !layers.has(layer));
+  if (other !== undefined) {
+    throw new GorpError(
+      'run/round-does-not-fit',
+      `The round has trained ${other}, which the other rounds have not.`,
+      'Choose the rounds of one run alone.',
+    );
+  }
+  return graphFiles(base, onnxModel(base.config), dtype, trained, layers);
+}
+
+function graphFiles(
+  base: ModelFiles,
+  model: OnnxModel,
+  dtype: OnnxDtype,
+  trained: TrainedChanges | undefined,
+  apart?: ReadonlySet<string>,
+): GraphFiles[] {
+  if (trained) checkTrainedLayers(base, trained.changed);
+  const storedName = storedNames(model, base.tensors);
+  checkShapes(model.shapes, base.tensors, (name) => isRedundant(name, model), storedName);
+  const isApart = (tensor: string): boolean =>
+    apart?.has(storedName(parameterOf(tensor)).replace(/\.weight$/, '')) === true;
+  return [...model.graphs(dtype, reader(base, trained, storedName))].map(([name, graph]) => ({
+    name,
+    ...graph.files(`${name}${FILE_SUFFIX[dtype]}.onnx`, isApart),
+  }));
 }
 
 /** config.json with what transformers.js has to know: the form of the weights, and how many data files a graph has. */

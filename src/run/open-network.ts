@@ -1,7 +1,7 @@
 import { GorpError, reportOf } from '../base/errors.ts';
 import type { Device } from '../device/device.ts';
 import { ConfigReader } from '../models/config.ts';
-import { familyOf } from '../models/families.ts';
+import { familyOf, type ParsedConfig } from '../models/families.ts';
 import type { Network } from '../models/network.ts';
 import { checkShapes } from '../models/parameters.ts';
 import type { TargetModules } from '../models/targets.ts';
@@ -27,6 +27,9 @@ type Lengths = Pick<TrainingSettings, 'sourceLength' | 'targetLength'>;
 export interface KnownModel {
   readonly tokenizer: Tokenizer;
   readonly targets: TargetModules;
+  readonly config: ParsedConfig;
+  /** Tokens that end an answer. */
+  readonly endIds: readonly number[];
   /** @throws GorpError `settings/text-too-long`. */
   readonly networkOn: (device: Device, lengths: Lengths) => Network;
 }
@@ -42,7 +45,7 @@ export async function readTexts(texts: Texts, { promptForm }: Reading): Promise<
   // end-of-text token, so answers do, too, should neither of them name it.
   const named = generationEnds(texts.generationConfig, config.vocabSize) ?? config.endIds;
   const endIds = [...new Set([...named, tokenizer.eosId])];
-  return { tokenizer, targets, networkOn: (device, lengths) => networkOn(device, lengths, endIds) };
+  return { tokenizer, targets, config, endIds, networkOn: (device, lengths) => networkOn(device, lengths, endIds) };
 }
 
 /** @throws GorpError `settings/no-template`, `settings/template-failed`. */

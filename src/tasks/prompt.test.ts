@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { referencesWith } from '../testing/reference.ts';
-import { instructionTemplate, promptFrame, promptOf } from './prompt.ts';
+import { instructionOf, instructionTemplate, promptFrame, promptOf } from './prompt.ts';
 
 interface GoldenPrompt {
   task: string;
@@ -23,6 +23,7 @@ describe('promptOf', () => {
       const task = { kind, name, instruction: instructions[kind]?.[0].instruction ?? null, labels };
       expect(promptOf(task, prompt.sentence)).toBe(prompt.source);
       expect(instructionTemplate(task)).toBe(prompt.instruction_template);
+      expect(instructionOf(prompt.instruction_template, labels)).toBe(task.instruction);
     }
   });
 

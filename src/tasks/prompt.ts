@@ -17,6 +17,12 @@ export function promptFrame(task: Prompted): PromptFrame {
 /** What the task asks, with `{0}` for the sentence and without the task's names: the `instruction` of result files. */
 export const instructionTemplate = (task: Prompted): string => `${questionOf(task)}{0}\nAnswer:`;
 
+/** The instruction of a task, from its {@link instructionTemplate}. */
+export function instructionOf(template: string, labels: readonly string[]): string | null {
+  const rest = instructionTemplate({ name: '', kind: '', instruction: '', labels });
+  return template.endsWith(rest) ? template.slice(0, -rest.length) : null;
+}
+
 const questionOf = ({ instruction, labels }: Prompted): string =>
   instruction === null ? '' : `${instruction}Option: ${labels.join(', ')} \n`;
 

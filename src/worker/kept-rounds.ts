@@ -114,10 +114,11 @@ export async function openLastRound(): Promise<SavedRound> {
 export const openRoundOf = (files: readonly KeptFile[], folder: string): Promise<SavedRound> =>
   openSavedRound((name) => {
     const found = files.find(({ path }) => path === folder + name);
-    return Promise.resolve(found ? byteFile(name, found.file) : null);
+    return Promise.resolve(found ? blobFile(name, found.file) : null);
   });
 
-const byteFile = (name: string, file: Blob): ByteFile => ({
+/** A file that is read in parts. */
+export const blobFile = (name: string, file: Blob): ByteFile => ({
   name,
   bytes: file.size,
   read: async (begin, end) => new Uint8Array(await file.slice(begin, end).arrayBuffer()),
@@ -146,13 +147,25 @@ export class RoundKeeper {
     // What is written last makes it a round; what a run before has left of it does not count meanwhile.
     const round = await order.getDirectoryHandle(roundFolder, { create: true });
     await removeFrom(round, ROUND_FILE);
-    await writeInto(order, within(roundFolder, [...results, ...trained]));
-    if (folder !== '') await show(folder);
-    if (this.#everyRound) return;
-    for await (const [name, handle] of order.entries()) {
-      if (!(handle instanceof FileSystemDirectoryHandle) || name === roundFolder) continue;
-      for (const file of TRAINED_NAMES) await removeFrom(handle, file);
+    const files = within(roundFolder, [...results, ...trained]);
+    try {
+      await writeInto(order, files);
+    } catch (thrown) {
+      if (!(thrown instanceof GorpError && thrown.code === 'store/quota')) throw thrown;
+      // The weights of this round are worth more than those of earlier ones.
+      await removeWeights(order, roundFolder);
+      await writeInto(order, files);
     }
+    if (folder !== '') await show(folder);
+    if (!this.#everyRound) await removeWeights(order, roundFolder);
+  }
+}
+
+/** Removes what was trained of all rounds of an order but one; their result files stay. */
+async function removeWeights(order: FileSystemDirectoryHandle, except: string): Promise<void> {
+  for await (const [name, handle] of order.entries()) {
+    if (!(handle instanceof FileSystemDirectoryHandle) || name === except) continue;
+    for (const file of TRAINED_NAMES) await removeFrom(handle, file);
   }
 }
 
@@ -208,7 +221,8 @@ async function* textOf(text: string): AsyncGenerator<Uint8Array> {
   yield new TextEncoder().encode(text);
 }
 
-async function removeFrom(folder: FileSystemDirectoryHandle, name: string): Promise<void> {
+/** Removes a file or a folder with all that is in it, where it is there. @throws GorpError `store/failed`. */
+export async function removeFrom(folder: FileSystemDirectoryHandle, name: string): Promise<void> {
   await folder.removeEntry(name, { recursive: true }).catch((thrown: unknown) => {
     if (!isMissing(thrown)) throw failed(thrown);
   });
@@ -283,7 +297,8 @@ export async function downloadFile(name: string): Promise<FileSystemFileHandle> 
   return (await makeFolder(['download'])).getFileHandle(name, { create: true });
 }
 
-async function makeFolder(parts: readonly string[]): Promise<FileSystemDirectoryHandle> {
+/** A folder of the private file system, made where it is not there. @throws GorpError `store/…`. */
+export async function makeFolder(parts: readonly string[]): Promise<FileSystemDirectoryHandle> {
   let folder = await privateFolder();
   try {
     for (const part of parts) folder = await folder.getDirectoryHandle(part, { create: true });

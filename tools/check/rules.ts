@@ -34,7 +34,7 @@ export const LAYERS: Readonly<Record<string, LayerRule>> = {
   cli: { layers: [...run, 'onnx', 'run'], core: false },
   app: {
     layers: ['base'],
-    files: ['worker/protocol.ts'],
+    files: ['worker/protocol.ts', 'worker/try/messages.ts'],
     pureFilesOf: ['run', 'gorp', 'methods', 'tasks', 'weights', 'onnx'],
     core: false,
   },

@@ -29,6 +29,11 @@ test('the page ships the licence texts of its own packages and of those of its w
   }
 });
 
+test('the text of a package that is published without one comes from this project', () => {
+  const text = generate(bundledLicenses().page, [inPackage('onnxruntime-web/dist/ort.wasm.min.mjs')]);
+  expect(text).toMatch(/^onnxruntime-web \S+ \(MIT\)\n\nMIT License/m);
+});
+
 test('a package without a licence text ends the build', () => {
   const folder = mkdtempSync(join(tmpdir(), 'licenses-'));
   try {

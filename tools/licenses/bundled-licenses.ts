@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Plugin } from 'vite';
 
@@ -56,14 +56,21 @@ export function packageRoot(id: string): string | null {
   return root ?? null;
 }
 
+/** The licence text of a package that is published without it. */
+function textHere(name: string): string[] {
+  const file = join(import.meta.dirname, 'texts', `${name}.txt`);
+  return existsSync(file) ? [file] : [];
+}
+
 function readPackage(root: string): Package {
   const { name, version, license } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
     name: string;
     version: string;
     license?: string;
   };
-  const files = readdirSync(root).filter((file) => /^(?:licen[cs]e|copying|notice)/i.test(file));
-  const text = files.map((file) => readFileSync(join(root, file), 'utf8').trim()).join('\n\n');
+  const inPackage = readdirSync(root).filter((file) => /^(?:licen[cs]e|copying|notice)/i.test(file));
+  const files = inPackage.length > 0 ? inPackage.map((file) => join(root, file)) : textHere(name);
+  const text = files.map((file) => readFileSync(file, 'utf8').trim()).join('\n\n');
   if (text === '')
     throw new Error(`${name} in ${dirname(root)} has no licence text that could be shipped with its code.`);
   return { name, version, license: license ?? 'see below', text };

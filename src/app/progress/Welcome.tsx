@@ -39,6 +39,10 @@ export function Welcome() {
           </dd>
         </div>
         <div>
+          <dt>Try it</dt>
+          <dd>One sentence, and what the model answers before training and after every task.</dd>
+        </div>
+        <div>
           <dt>Results</dt>
           <dd>Your runs side by side, with the published averages, and every number as a JSON file.</dd>
         </div>

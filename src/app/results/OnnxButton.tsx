@@ -1,14 +1,6 @@
 import { useId, useState } from 'react';
-import { ONNX_DTYPES, type OnnxDtype } from '../../onnx/dtypes.ts';
+import { DTYPE_WORDS, ONNX_DTYPES, type OnnxDtype } from '../../onnx/dtypes.ts';
 import styles from './FilesSection.module.css';
-
-/** How the forms of the weights are named in the menu. */
-const LABELS: Readonly<Record<OnnxDtype, string>> = {
-  f32: '32 bits',
-  f16: '16 bits',
-  q8: '8 bits',
-  q4: '4 bits',
-};
 
 /** Writes the merged model as ONNX, in a form of the weights that the person chooses. */
 export function OnnxButton({ isDisabled, save }: { isDisabled: boolean; save: (dtype: OnnxDtype) => void }) {
@@ -38,7 +30,7 @@ export function OnnxButton({ isDisabled, save }: { isDisabled: boolean; save: (d
       >
         {ONNX_DTYPES.map((one) => (
           <option key={one} value={one}>
-            {LABELS[one]}
+            {DTYPE_WORDS[one]}
           </option>
         ))}
       </select>

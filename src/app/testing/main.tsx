@@ -101,7 +101,7 @@ if (asked.get('tab') === 'models') {
 if (scene === 'slowed') page.store.setState({ slowdown: 3.4 });
 const model = asked.get('model');
 if (model !== null) page.edit((draft) => ({ ...draft, model }));
-page.look({ tab: pick<Tab>('tab', ['run', 'ranks', 'results', 'models'], 'run') });
+page.look({ tab: pick<Tab>('tab', ['run', 'ranks', 'try', 'results', 'models'], 'run') });
 
 const root = document.getElementById('root');
 if (root === null) throw new Error('index.html has no element #root.');

@@ -21,6 +21,7 @@ import {
   STATE_FILE,
 } from './layout.ts';
 import { type Metrics, predictMetrics, type TestedTask, trainMetrics, type TrainedRound } from './metrics.ts';
+import { PREDICTIONS_FILE } from './predictions.ts';
 import { pythonJson } from './python-json.ts';
 
 /** A round as it ended. */
@@ -58,7 +59,7 @@ const metricsFile = (name: string, metrics: Metrics): OutputFile =>
   textFile(`${name}_results.json`, () => pythonJson(metrics, 4));
 
 const predictionsFile = (tests: EndedRound['tests']): OutputFile => ({
-  path: 'predict_eval_predictions.jsonl',
+  path: PREDICTIONS_FILE,
   content: () => predictions(tests),
 });
 

@@ -1,0 +1,61 @@
+import { useStore } from 'zustand';
+import { pickedFrom } from '../models/picked-files.ts';
+import { usePage } from '../page-context.tsx';
+import type { TryDesk } from './try-desk.ts';
+import styles from './TryTab.module.css';
+
+/** Which run is asked, and how to open another. */
+export function SourceLine({ desk }: { desk: TryDesk }) {
+  const page = usePage();
+  const { status, run, source } = useStore(desk.store);
+  const access = () => page.store.getState().access;
+  const take = (list: FileList | null): void => {
+    const picked = pickedFrom(list ?? []);
+    if (picked !== null) desk.open(access(), picked);
+  };
+  const busy = status === 'opening' || status === 'asking' || status === 'stopping';
+  return (
+    <div className={styles.source}>
+      <p data-testid="try-source">
+        {run === null ? (
+          status === 'opening' && 'Looking for rounds…'
+        ) : (
+          <>
+            <strong>{run.settings.method.name}</strong> on {run.settings.model},{' '}
+            {run.rounds.length === 1 ? '1 round' : `${run.rounds.length} rounds`}
+            {source.kind === 'files' ? ` from ${source.name}` : ', the last run of this browser'}
+          </>
+        )}
+      </p>
+      <span className={styles.buttons}>
+        <label className={styles.pick} data-disabled={busy}>
+          Open a run’s folder…
+          <input
+            type="file"
+            className="hidden-visually"
+            data-testid="try-folder"
+            disabled={busy}
+            {...{ webkitdirectory: '' }}
+            onChange={({ target }) => take(target.files)}
+          />
+        </label>
+        <label className={styles.pick} data-disabled={busy}>
+          Open its zip…
+          <input
+            type="file"
+            className="hidden-visually"
+            accept=".zip"
+            disabled={busy}
+            data-testid="try-zip"
+            onChange={({ target }) => take(target.files)}
+          />
+        </label>
+        {source.kind === 'files' && (
+          <button type="button" className={styles.pick} disabled={busy} onClick={() => desk.open(access())}>
+            Back to the last run
+          </button>
+        )}
+      </span>
+    </div>
+  );
+}

@@ -1,0 +1,158 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { embeddedSettings } from '../../run/presets.ts';
+import type { TriedAnswer, TriedRun, TryCommand, TryEvent } from '../../worker/try/messages.ts';
+import { labelBars } from './label-bars.ts';
+import { createTryDesk, limitOf, type TryContext, type TryDesk } from './try-desk.ts';
+import { KEPT_QUESTIONS } from './try-state.ts';
+
+const RUN: TriedRun = {
+  id: 'a-run',
+  settings: embeddedSettings('quick', 'seq-lora'),
+  rounds: [
+    { round: 1, name: '1-gloss', hasWeights: false },
+    { round: 2, name: '2-field', hasWeights: true },
+  ],
+  tasks: [{ name: 'gloss', labels: ['warm', 'cold'], examples: 2, rounds: [1, 2] }],
+  bytes: { f32: 8, f16: 8, q8: 4, q4: 2 },
+};
+const CONTEXT: TryContext = { access: { hub: { endpoint: '', token: null }, files: [] }, device: 'auto', budget: null };
+const ANSWER: TriedAnswer = {
+  text: 'warm',
+  isRight: true,
+  labels: [
+    { label: 'warm', probability: 0.75 },
+    { label: 'cold', probability: 0.125 },
+  ],
+  isCut: false,
+};
+
+let sent: TryCommand[];
+let tell: (event: TryEvent) => void;
+let closed: number;
+let desk: TryDesk;
+const state = () => desk.store.getState();
+
+beforeEach(() => {
+  sent = [];
+  closed = 0;
+  desk = createTryDesk((onEvent) => {
+    tell = onEvent;
+    return { send: (command) => sent.push(command), close: () => closed++ };
+  });
+});
+
+function openRun(): void {
+  desk.open(CONTEXT.access);
+  tell({ type: 'opened', run: RUN });
+  desk.edit({ sentence: 'red ball', label: 'warm' });
+}
+
+describe('the tab Try it', () => {
+  it('opens the saved rounds, and looks at the examples of the first task', () => {
+    openRun();
+    expect(sent).toEqual([
+      { type: 'open', files: null, access: CONTEXT.access },
+      { type: 'examples', task: 'gloss' },
+    ]);
+    expect(state()).toMatchObject({ status: 'open', form: { task: 'gloss', from: 1, to: 2 } });
+  });
+
+  it('asks every round whose weights are there, and shows what comes', () => {
+    openRun();
+    desk.ask({ ...CONTEXT, budget: 5 });
+    const question = { kind: 'task', task: 'gloss', sentence: 'red ball', label: 'warm' };
+    expect(sent.at(-1)).toEqual({
+      type: 'ask',
+      asking: { question, rounds: [0, 2], dtype: 'f32', device: 'auto', access: CONTEXT.access, limit: 5 },
+    });
+    desk.ask(CONTEXT);
+    expect(sent, 'one question at a time').toHaveLength(3);
+    tell({ type: 'preparing', round: 0, what: 'round' });
+    tell({ type: 'token', round: 0, text: 'wa' });
+    expect(state().asked[0].answers.map(({ state }) => state.status)).toEqual(['writing', 'waiting']);
+    tell({ type: 'answered', round: 0, answer: ANSWER });
+    tell({ type: 'unanswered', round: 2, error: { code: 'run/bad-round', message: 'm', nextStep: 'n' } });
+    tell({ type: 'done', isStopped: false });
+    expect(state()).toMatchObject({ status: 'open', asked: [{ run: { id: 'a-run', method: 'seq-lora' }, question }] });
+    expect(state().asked[0].answers.map(({ state }) => state.status)).toEqual(['answered', 'failed']);
+  });
+
+  it('stops, and what has not come by then does not come', () => {
+    openRun();
+    desk.stop();
+    expect(sent.at(-1)?.type).toBe('examples');
+    desk.ask(CONTEXT);
+    tell({ type: 'answered', round: 0, answer: ANSWER });
+    desk.stop();
+    expect(state().status).toBe('stopping');
+    tell({ type: 'done', isStopped: true });
+    expect(state().asked[0].answers.map(({ state }) => state.status)).toEqual(['answered', 'stopped']);
+  });
+
+  it('ends its worker when it is left, and opens the same files when it is looked at again', () => {
+    desk.open(CONTEXT.access, { name: 'rounds', files: [{ path: 'round.json', blob: new Blob() }] });
+    tell({ type: 'opened', run: RUN });
+    desk.edit({ sentence: 'red ball' });
+    desk.ask(CONTEXT);
+    desk.close();
+    expect(closed).toBe(1);
+    expect(state().asked[0].answers[0].state.status).toBe('stopped');
+    desk.reopen(CONTEXT.access);
+    expect(sent.at(-1)).toMatchObject({ type: 'open', files: [{ path: 'round.json' }] });
+    expect(state().source).toEqual({ kind: 'files', name: 'rounds' });
+  });
+
+  it('shows why nothing can be asked, and lets the person try again', () => {
+    desk.open(CONTEXT.access);
+    const error = { code: 'run/bad-round', message: 'm', nextStep: 'n' } as const;
+    tell({ type: 'failed', error });
+    expect(state()).toMatchObject({ status: 'closed', problem: error });
+    openRun();
+    expect(state().problem).toBeNull();
+    desk.open(CONTEXT.access, { name: 'holiday', files: [{ path: 'photo.jpg', blob: new Blob() }] });
+    tell({ type: 'failed', error });
+    expect(state(), 'what was open stays open').toMatchObject({ status: 'open', run: RUN, source: { kind: 'kept' } });
+  });
+
+  it('forgets the oldest question when there are many', () => {
+    openRun();
+    for (let i = 0; i <= KEPT_QUESTIONS; i++) {
+      desk.ask(CONTEXT);
+      tell({ type: 'done', isStopped: false });
+    }
+    expect(state().asked).toHaveLength(KEPT_QUESTIONS);
+    expect(new Set(state().asked.map(({ id }) => id)).size).toBe(KEPT_QUESTIONS);
+  });
+});
+
+it('takes no more than the person allows, nor than the runtime can hold', () => {
+  expect([limitOf(null), limitOf(100), limitOf(2 ** 40)]).toEqual([2 ** 32, 100, 2 ** 32]);
+});
+
+describe('the bars of an answer', () => {
+  const question = { kind: 'task', task: 'gloss', sentence: 's', label: 'l9' } as const;
+
+  it('are the labels and what is none, and sum up to 1', () => {
+    const answers = [{ round: 1, name: '1-gloss', state: { status: 'answered', answer: ANSWER } as const }];
+    expect(labelBars({ answers, question: { ...question, label: 'warm' } }, 1)).toEqual([
+      { name: 'warm', share: 0.75, isRight: true },
+      { name: 'cold', share: 0.125, isRight: false },
+      { name: 'anything else', share: 0.125, isRight: false },
+    ]);
+    expect(labelBars({ answers, question }, 2)).toEqual([]);
+  });
+
+  it('of many labels name the right one and the likeliest of any round, the same for all', () => {
+    const answerOf = (likeliest: number): TriedAnswer => ({
+      ...ANSWER,
+      labels: Array.from({ length: 20 }, (_, i) => ({ label: `l${i}`, probability: i === likeliest ? 0.5 : 0.01 })),
+    });
+    const answers = [3, 17].map((likeliest, round) => {
+      return { round, name: '', state: { status: 'answered', answer: answerOf(likeliest) } as const };
+    });
+    const [first, second] = [0, 1].map((round) => labelBars({ answers, question }, round));
+    expect(first.map(({ name }) => name)).toEqual(second.map(({ name }) => name));
+    expect(first.map(({ name }) => name)).toEqual(expect.arrayContaining(['l3', 'l9', 'l17', 'other labels']));
+    expect(first.reduce((sum, { share }) => sum + share, 0)).toBeCloseTo(1, 10);
+  });
+});

@@ -1,0 +1,107 @@
+import { createStore, type StoreApi } from 'zustand/vanilla';
+import type { DeviceChoice } from '../../base/device-choice.ts';
+import { RUNTIME_BYTES } from '../../onnx/runtime-limit.ts';
+import type { ModelAccess } from '../../weights/source.ts';
+import type { Picked } from '../models/picked-files.ts';
+import { EMPTY_FORM, formFor, questionOf, type TryForm, withTask } from './try-form.ts';
+import type { OpenTrySession } from './try-session.ts';
+import { applyTryEvent, asking, CLOSED, ended, roundsToAsk, type TryState } from './try-state.ts';
+
+/** What of the page a question depends on. */
+export interface TryContext {
+  access: ModelAccess;
+  device: DeviceChoice;
+  /** Bytes that the person lets models take; null where none are given. */
+  budget: number | null;
+}
+
+/** Everything a person can do in the tab. */
+export interface TryDesk {
+  readonly store: StoreApi<TryState & { form: TryForm }>;
+  /** Opens the rounds that this browser keeps, or those of files. */
+  readonly open: (access: ModelAccess, picked?: Picked) => void;
+  /** Opens what was open before, in a new worker or as it is now. */
+  readonly reopen: (access: ModelAccess) => void;
+  readonly edit: (change: Partial<TryForm>) => void;
+  readonly chooseTask: (name: string) => void;
+  /** Asks what the form says. */
+  readonly ask: (context: TryContext) => void;
+  readonly stop: () => void;
+  /** Ends the worker and frees what it holds; what has been asked stays. */
+  readonly close: () => void;
+}
+
+/** Bytes that weights may take in the runtime: what it can hold, and what the person allows. */
+export const limitOf = (budget: number | null): number => Math.min(RUNTIME_BYTES, budget ?? Infinity);
+
+export function createTryDesk(openSession: OpenTrySession): TryDesk {
+  const store = createStore<TryState & { form: TryForm }>(() => ({ ...CLOSED, form: EMPTY_FORM }));
+  const { getState, setState } = store;
+  /** Files that are open, or being opened, in place of the rounds that this browser keeps. */
+  let files: Picked | undefined;
+  let opening: Picked | undefined;
+
+  const session = openSession((event) => {
+    setState((state) => applyTryEvent(state, event));
+    if (event.type !== 'opened') return;
+    files = opening;
+    setState({ source: files === undefined ? { kind: 'kept' } : { kind: 'files', name: files.name } });
+    const { run } = event;
+    if (run === null) return;
+    setState(({ form }) => ({ form: formFor(form, run) }));
+    showTask(getState().form.task);
+  });
+
+  const showTask = (task: string): void => {
+    if (task !== '') session.send({ type: 'examples', task });
+  };
+
+  const open = (access: ModelAccess, picked?: Picked): void => {
+    opening = picked;
+    setState({ status: 'opening' });
+    const given = picked?.files.map(({ path, blob }) => ({ path, file: blob })) ?? null;
+    session.send({ type: 'open', files: given, access });
+  };
+
+  return {
+    store,
+    open,
+    reopen: (access) => open(access, files),
+    edit: (change) => setState(({ form }) => ({ form: { ...form, ...change } })),
+    chooseTask: (name) => {
+      setState(({ form, run }) => ({ form: withTask(form, run?.tasks ?? [], name) }));
+      showTask(name);
+    },
+    ask: ({ access, device, budget }) => {
+      const { run, form, status } = getState();
+      const question = questionOf(form);
+      if (run === null || question === null || status !== 'open') return;
+      const rounds = roundsToAsk(run).filter(({ round, hasWeights }) => hasWeights && !form.skipped.includes(round));
+      if (rounds.length === 0) return;
+      const { id, settings } = run;
+      setState((state) =>
+        asking(state, {
+          run: { id, method: settings.method.name },
+          question,
+          dtype: form.dtype,
+          answers: rounds.map(({ round, name }) => ({ round, name, state: { status: 'waiting' } })),
+        }),
+      );
+      const asked = rounds.map(({ round }) => round);
+      const { dtype } = form;
+      session.send({
+        type: 'ask',
+        asking: { question, rounds: asked, dtype, device, access, limit: limitOf(budget) },
+      });
+    },
+    stop: () => {
+      if (getState().status !== 'asking') return;
+      setState({ status: 'stopping' });
+      session.send({ type: 'stop' });
+    },
+    close: () => {
+      session.close();
+      setState((state) => ({ ...ended(state), status: 'closed' }));
+    },
+  };
+}

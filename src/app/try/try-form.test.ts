@@ -1,0 +1,55 @@
+import { describe, expect, it } from 'vitest';
+import type { AnsweredExample } from '../../run/outputs/answers-over-rounds.ts';
+import { chosenExamples, EMPTY_FORM, questionOf, SHOWN, withTask } from './try-form.ts';
+
+const example = (sentence: string, ...answers: [round: number, isRight: boolean][]): AnsweredExample => ({
+  sentence,
+  label: 'warm',
+  answers: answers.map(([round, isRight]) => ({ round, isRight, written: isRight ? 'warm' : 'cold' })),
+});
+const EXAMPLES = [
+  example('kept', [1, true], [2, true]),
+  example('forgotten', [1, true], [2, false]),
+  example('learned', [1, false], [2, true]),
+  example('never known', [1, false], [2, false]),
+  example('not tested later', [1, true]),
+];
+const TASKS = [
+  { name: 'gloss', labels: ['warm', 'cold'], examples: 5, rounds: [1, 2] },
+  { name: 'field', labels: ['a', 'b'], examples: 5, rounds: [2] },
+];
+
+describe('the list of examples', () => {
+  it.each([
+    ['turned-wrong', ['forgotten']],
+    ['turned-right', ['learned']],
+    ['wrong', ['forgotten', 'never known']],
+    ['all', EXAMPLES.map(({ sentence }) => sentence)],
+  ] as const)('shows %s', (shown, sentences) => {
+    expect(SHOWN).toContain(shown);
+    const found = chosenExamples(EXAMPLES, { ...EMPTY_FORM, from: 1, to: 2, shown });
+    expect(found.map(({ example }) => example.sentence)).toEqual(sentences);
+  });
+
+  it('is searched in texts and answers, whatever their case', () => {
+    const search = (text: string) =>
+      chosenExamples(EXAMPLES, { ...EMPTY_FORM, from: 1, to: 2, shown: 'all', search: text }).length;
+    expect([search(' Known '), search('COLD'), search('nothing')]).toEqual([1, 3, 0]);
+  });
+});
+
+it('compares the examples of a task between the first and the last round that tested it', () => {
+  const first = withTask(EMPTY_FORM, TASKS, 'gloss');
+  expect(first).toMatchObject({ task: 'gloss', from: 1, to: 2 });
+  expect(withTask(first, TASKS, 'field')).toMatchObject({ task: 'field', from: 2, to: 2 });
+  const chosen = { ...first, from: 2, label: 'warm' };
+  expect(withTask(chosen, TASKS, 'gloss'), 'what was chosen stays').toEqual(chosen);
+});
+
+it('asks only what has been entered', () => {
+  const form = { ...EMPTY_FORM, task: 'gloss' };
+  expect(questionOf(form)).toBeNull();
+  expect(questionOf({ ...form, sentence: 'a' })).toEqual({ kind: 'task', task: 'gloss', sentence: 'a', label: null });
+  expect(questionOf({ ...form, kind: 'raw', text: ' ' })).toBeNull();
+  expect(questionOf({ ...form, kind: 'raw', text: 'a' })).toEqual({ kind: 'raw', text: 'a' });
+});

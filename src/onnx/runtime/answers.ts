@@ -1,0 +1,81 @@
+import type { ReadText, TextModel } from './text-model.ts';
+
+/** When an answer ends. */
+export interface AnswerEnd {
+  /** Tokens that end a text. */
+  endIds: readonly number[];
+  /** Tokens that are written at most. */
+  most: number;
+}
+
+/**
+ * Writes the likeliest token after the other until one ends the text.
+ *
+ * @param onToken told all tokens so far after each; it may throw to stop.
+ * @returns the tokens, without the one that ends them. What `prompt` holds is not freed.
+ */
+export async function writeAnswer(
+  model: TextModel,
+  prompt: ReadText,
+  { endIds, most }: AnswerEnd,
+  onToken: (tokens: readonly number[]) => Promise<void>,
+): Promise<number[]> {
+  const tokens: number[] = [];
+  let text = prompt;
+  try {
+    while (tokens.length < most) {
+      const token = likeliest(text.next);
+      if (endIds.includes(token)) break;
+      tokens.push(token);
+      await onToken(tokens);
+      if (tokens.length === most) break;
+      const before = text;
+      ({ text } = await model.follow(before, [token]));
+      if (before !== prompt) model.drop(before, text);
+    }
+    return tokens;
+  } finally {
+    if (text !== prompt) model.drop(text, prompt);
+  }
+}
+
+/**
+ * The probability that a model answers a prompt with each of some labels and nothing more. They exclude each other, so
+ * their sum is 1 at most.
+ *
+ * @param labels token ids, the one that ends a text last.
+ * @param between called after each label; it may throw to stop.
+ */
+export async function labelProbabilities(
+  model: TextModel,
+  prompt: ReadText,
+  labels: readonly (readonly number[])[],
+  between: () => Promise<void>,
+): Promise<number[]> {
+  const probabilities: number[] = [];
+  for (const label of labels) {
+    let log = logProbability(prompt.next, label[0]);
+    if (label.length > 1) {
+      const { text, logits } = await model.follow(prompt, label.slice(0, -1));
+      model.drop(text, prompt);
+      logits.forEach((row, i) => (log += logProbability(row, label[i + 1])));
+    }
+    probabilities.push(Math.exp(log));
+    await between();
+  }
+  return probabilities;
+}
+
+/** log softmax(logits)[token], in f64. */
+export function logProbability(logits: Float32Array, token: number): number {
+  const largest = logits.reduce((a, b) => Math.max(a, b), -Infinity);
+  const sum = logits.reduce((total, logit) => total + Math.exp(logit - largest), 0);
+  return logits[token] - largest - Math.log(sum);
+}
+
+/** The token of the largest logit; of equal ones the first. */
+function likeliest(logits: Float32Array): number {
+  let best = 0;
+  for (let i = 1; i < logits.length; i++) if (logits[i] > logits[best]) best = i;
+  return best;
+}

@@ -1,0 +1,49 @@
+import { scoreOf } from '../../text/scores.ts';
+import type { Prediction } from './predictions.ts';
+
+/** What the model wrote to an example after a round. */
+export interface RoundAnswer {
+  round: number;
+  written: string;
+  /** Whether it is the label, as exact match has it. */
+  isRight: boolean;
+}
+
+/** A test example, with the answers of the rounds that tested its task. */
+export interface AnsweredExample {
+  sentence: string;
+  label: string;
+  answers: RoundAnswer[];
+}
+
+/** A task that rounds of a run have tested. */
+export interface AnsweredTask {
+  kind: string;
+  name: string;
+  /** What is asked, `{0}` being the sentence. */
+  instruction: string;
+  examples: AnsweredExample[];
+}
+
+/** Puts the answers of a run's rounds side by side, example by example. Rounds are added in order. */
+export class AnswersOverRounds {
+  readonly #tasks = new Map<string, AnsweredTask>();
+
+  get tasks(): readonly AnsweredTask[] {
+    return [...this.#tasks.values()];
+  }
+
+  add(round: number, predictions: readonly Prediction[]): void {
+    const seen = new Map<string, number>();
+    for (const { kind, task: name, instruction, sentence, label, written } of predictions) {
+      const task = this.#tasks.get(name) ?? { kind, name, instruction, examples: [] };
+      this.#tasks.set(name, task);
+      const at = seen.get(name) ?? 0;
+      seen.set(name, at + 1);
+      const example = (task.examples[at] ??= { sentence, label, answers: [] });
+      // Rounds of one run test the same examples in the same order; what is of another run is left out.
+      if (example.sentence !== sentence) continue;
+      example.answers.push({ round, written, isRight: scoreOf(written, label).exactMatch });
+    }
+  }
+}

@@ -1,0 +1,102 @@
+import { describe, expect, it } from 'vitest';
+import { bytesOfFile } from '../../testing/output-files.ts';
+import { AnswersOverRounds } from './answers-over-rounds.ts';
+import { type Prediction, PREDICTIONS_FILE, readPredictions } from './predictions.ts';
+import { testFiles } from './round-files.ts';
+
+type Tests = Parameters<typeof testFiles>[0];
+
+/** A test of a task of two examples, with these answers. */
+const tested = (name: string, ...written: [string, string]): Tests[number] => {
+  const labels = ['warm', 'cold'];
+  return {
+    task: {
+      name,
+      kind: 'TC',
+      labels,
+      train: [],
+      test: [],
+      testLabels: labels,
+      testSentences: ['„rot“ ball', 'line\nfeed'],
+      instruction: 'Which?\nOption: warm, cold \n{0}\nAnswer:',
+      candidates: [],
+    },
+    kind: 'TC',
+    name,
+    batches: 1,
+    seconds: 1,
+    answers: written.map((text) => ({
+      text,
+      exactMatch: false,
+      rouge1: 0,
+      rougeL: 0,
+      generated: 1,
+      loss: 0,
+      labelTokens: 1,
+    })),
+  };
+};
+
+/** What is read back of a round's file of answers. */
+async function written(tests: Tests): Promise<Prediction[]> {
+  const file = testFiles(tests).find(({ path }) => path === PREDICTIONS_FILE);
+  if (file === undefined) throw new Error('no answers');
+  return readPredictions(new TextDecoder().decode(await bytesOfFile(file)));
+}
+
+it('reads answers back as a round wrote them', async () => {
+  expect(await written([tested('gloss', 'Warm.', 'hot')])).toEqual([
+    {
+      kind: 'TC',
+      task: 'gloss',
+      instruction: 'Which?\nOption: warm, cold \n{0}\nAnswer:',
+      sentence: '„rot“ ball',
+      label: 'warm',
+      written: 'Warm.',
+    },
+    expect.objectContaining({ sentence: 'line\nfeed', label: 'cold', written: 'hot' }),
+  ]);
+});
+
+it.each([
+  ['{', 'it is no JSON'],
+  ['{"Task": "TC", "Dataset": "gloss", "Prediction": "x"}', 'Instance'],
+])('refuses a line %s', (line, what) => {
+  expect(() => readPredictions(`\n${line}`)).toThrow(
+    expect.objectContaining({
+      code: 'run/bad-predictions',
+      message: expect.stringContaining(`Line 2 of ${PREDICTIONS_FILE} holds no answer: ${what}`) as unknown,
+    }),
+  );
+});
+
+describe('answers over rounds', () => {
+  it('stand side by side, each right or wrong', async () => {
+    const answers = new AnswersOverRounds();
+    answers.add(1, await written([tested('gloss', 'Warm.', 'hot')]));
+    answers.add(2, await written([tested('gloss', 'roll', 'cold'), tested('field', 'warm', 'warm')]));
+    expect(answers.tasks.map(({ name, examples }) => [name, examples.length])).toEqual([
+      ['gloss', 2],
+      ['field', 2],
+    ]);
+    expect(answers.tasks[0].examples.map((example) => example.answers)).toEqual([
+      [
+        { round: 1, written: 'Warm.', isRight: true },
+        { round: 2, written: 'roll', isRight: false },
+      ],
+      [
+        { round: 1, written: 'hot', isRight: false },
+        { round: 2, written: 'cold', isRight: true },
+      ],
+    ]);
+    expect(answers.tasks[1].examples[0].answers).toEqual([{ round: 2, written: 'warm', isRight: true }]);
+  });
+
+  it('of another test set are left out', async () => {
+    const answers = new AnswersOverRounds();
+    const [first, second] = await written([tested('gloss', 'warm', 'cold')]);
+    answers.add(1, [first, second]);
+    answers.add(2, [second, first]);
+    expect(answers.tasks[0].examples.map((example) => example.answers.map(({ round }) => round))).toEqual([[1], [1]]);
+  });
+});

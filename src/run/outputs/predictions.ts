@@ -1,0 +1,58 @@
+import * as v from 'valibot';
+import { GorpError } from '../../base/errors.ts';
+
+/** The file of a round's answers: a line for every test example of the tasks it has tested. */
+export const PREDICTIONS_FILE = 'predict_eval_predictions.jsonl';
+
+/** A test example and what the model wrote to it. */
+export interface Prediction {
+  /** Kind and name of the task, as its prompt has them. */
+  kind: string;
+  task: string;
+  /** What is asked, `{0}` being the sentence, without kind and name. */
+  instruction: string;
+  sentence: string;
+  label: string;
+  written: string;
+}
+
+const LineSchema = v.object({
+  Task: v.string(),
+  Dataset: v.string(),
+  Instance: v.object({ sentence: v.string(), label: v.string(), instruction: v.string() }),
+  Prediction: v.string(),
+});
+
+/**
+ * Reads a round's answers, in the order of the test sets.
+ *
+ * @param text of the {@link PREDICTIONS_FILE}.
+ * @throws GorpError `run/bad-predictions`, naming the line.
+ */
+export function readPredictions(text: string): Prediction[] {
+  return text.split('\n').flatMap((line, i) => (line === '' ? [] : [readLine(line, i + 1)]));
+}
+
+function readLine(line: string, number: number): Prediction {
+  let json: unknown;
+  try {
+    json = JSON.parse(line);
+  } catch (cause) {
+    throw badLine(number, 'it is no JSON', cause);
+  }
+  const parsed = v.safeParse(LineSchema, json);
+  if (!parsed.success) {
+    const [issue] = parsed.issues;
+    throw badLine(number, `${v.getDotPath(issue) ?? 'the line'}: ${issue.message}`, parsed.issues);
+  }
+  const { Task, Dataset, Instance, Prediction } = parsed.output;
+  return { kind: Task, task: Dataset, ...Instance, written: Prediction };
+}
+
+const badLine = (number: number, what: string, cause: unknown): GorpError =>
+  new GorpError(
+    'run/bad-predictions',
+    `Line ${number} of ${PREDICTIONS_FILE} holds no answer: ${what}.`,
+    'Choose the files of a round as gorp-web or the released code of the paper writes them.',
+    { cause },
+  );

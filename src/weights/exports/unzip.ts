@@ -1,0 +1,109 @@
+import { GorpError } from '../../base/errors.ts';
+
+/** A file in an archive. */
+export interface ZippedFile {
+  path: string;
+  /** Its content; what is stored without compression is a part of the archive and is not copied. */
+  open: () => Promise<Blob>;
+}
+
+const [LOCAL_HEADER, DIRECTORY_HEADER, END, END_64, LOCATOR_64] = [
+  0x04034b50, 0x02014b50, 0x06054b50, 0x06064b50, 0x07064b50,
+];
+const [STORED, DEFLATED] = [0, 8];
+/** Stands in a field whose value is in the zip64 field. */
+const ELSEWHERE = 0xffffffff;
+/** The end of an archive without comment, with the zip64 parts before it. */
+const END_BYTES = 22;
+const LONGEST_COMMENT = 0xffff;
+
+/**
+ * The files of a zip archive by its directory (PKWARE APPNOTE 6.3.10, sections 4.3 and 4.5.3), those of 64 bits among
+ * them. Folders are left out.
+ *
+ * @throws GorpError `run/bad-zip`; `open` too, when the file's part of the archive is damaged.
+ */
+export async function unzipped(archive: Blob): Promise<ZippedFile[]> {
+  const { count, begin } = await directoryOf(archive);
+  const directory = await viewOf(archive, begin, archive.size);
+  const files: ZippedFile[] = [];
+  let at = 0;
+  for (let i = 0; i < count; i++) {
+    if (at + 46 > directory.byteLength || directory.getUint32(at, true) !== DIRECTORY_HEADER)
+      throw badZip('its directory is damaged');
+    const [name, extra, comment] = [28, 30, 32].map((field) => directory.getUint16(at + field, true));
+    const path = textOf(directory, at + 46, name);
+    const method = directory.getUint16(at + 10, true);
+    const sizes = sizesOf(directory, at, { from: at + 46 + name, bytes: extra });
+    if (!path.endsWith('/')) files.push({ path, open: () => contentOf(archive, path, method, sizes) });
+    at += 46 + name + extra + comment;
+  }
+  return files;
+}
+
+/** Where the directory of an archive begins, and how many files it lists. */
+async function directoryOf(archive: Blob): Promise<{ count: number; begin: number }> {
+  const from = Math.max(0, archive.size - END_BYTES - LONGEST_COMMENT - 20);
+  const tail = await viewOf(archive, from, archive.size);
+  for (let at = tail.byteLength - END_BYTES; at >= 0; at--) {
+    if (tail.getUint32(at, true) !== END) continue;
+    if (at < 20 || tail.getUint32(at - 20, true) !== LOCATOR_64) {
+      return { count: tail.getUint16(at + 10, true), begin: tail.getUint32(at + 16, true) };
+    }
+    const end = await viewOf(archive, Number(tail.getBigUint64(at - 12, true)), archive.size);
+    if (end.byteLength < 56 || end.getUint32(0, true) !== END_64) break;
+    return { count: Number(end.getBigUint64(32, true)), begin: Number(end.getBigUint64(48, true)) };
+  }
+  throw badZip('it has no directory');
+}
+
+interface Sizes {
+  compressed: number;
+  offset: number;
+}
+
+/** Size and place of a file, from its entry at `at` in the directory. Fields of 64 bits stand in a fixed order. */
+function sizesOf(directory: DataView, at: number, extra: { from: number; bytes: number }): Sizes {
+  const short = [24, 20, 42].map((field) => directory.getUint32(at + field, true)); // size, compressed, offset
+  let wide = extra.from;
+  const end = extra.from + extra.bytes;
+  while (wide + 4 <= end && directory.getUint16(wide, true) !== 1) wide += 4 + directory.getUint16(wide + 2, true);
+  let next = wide + 4;
+  const [, compressed, offset] = short.map((value) => {
+    if (value !== ELSEWHERE) return value;
+    if (next + 8 > end) throw badZip('its directory lacks a size');
+    next += 8;
+    return Number(directory.getBigUint64(next - 8, true));
+  });
+  return { compressed, offset };
+}
+
+async function contentOf(archive: Blob, path: string, method: number, { compressed, offset }: Sizes): Promise<Blob> {
+  const header = await viewOf(archive, offset, offset + 30);
+  if (header.byteLength < 30 || header.getUint32(0, true) !== LOCAL_HEADER)
+    throw badZip(`${path} is not where it says`);
+  const begin = offset + 30 + header.getUint16(26, true) + header.getUint16(28, true);
+  const bytes = archive.slice(begin, begin + compressed);
+  if (bytes.size < compressed) throw badZip(`${path} is cut off`);
+  if (method === STORED) return bytes;
+  if (method !== DEFLATED) throw badZip(`${path} is compressed in a way that is not known (${method})`);
+  try {
+    return await new Response(bytes.stream().pipeThrough(new DecompressionStream('deflate-raw'))).blob();
+  } catch (cause) {
+    throw badZip(`${path} is damaged`, cause);
+  }
+}
+
+const viewOf = async (archive: Blob, begin: number, end: number): Promise<DataView> =>
+  new DataView(await archive.slice(begin, end).arrayBuffer());
+
+const textOf = (view: DataView, begin: number, bytes: number): string =>
+  new TextDecoder().decode(new Uint8Array(view.buffer, begin, bytes));
+
+const badZip = (what: string, cause?: unknown): GorpError =>
+  new GorpError(
+    'run/bad-zip',
+    `The archive cannot be read: ${what}.`,
+    'Download it again, or unpack it and choose the folder.',
+    { cause },
+  );

@@ -1,0 +1,197 @@
+import type { DeviceChoice } from '../base/device-choice.ts';
+import { GorpError, reportOf } from '../base/errors.ts';
+import { chooseDevice } from '../device/choice.ts';
+import { DTYPE_WORDS, ONNX_DTYPES } from '../onnx/dtypes.ts';
+import { graphsApart } from '../onnx/onnx-files.ts';
+import type { Runtime } from '../onnx/runtime/text-model.ts';
+import { checkRuntimeHolds, loadedBytes } from '../onnx/runtime-memory.ts';
+import { readTexts } from '../run/open-network.ts';
+import { baseOf } from '../run/outputs/saved-round.ts';
+import { openBaseModel } from '../run/outputs/base-model.ts';
+import type { InspectTexts, ModelFiles } from '../weights/model-folder.ts';
+import { parseModelReference } from '../weights/model-reference.ts';
+import { unzipped } from '../weights/exports/unzip.ts';
+import { type ModelAccess, openModel, readConfigHere, requireReference } from '../weights/source.ts';
+import { keptFiles } from './kept-rounds.ts';
+import { openPlaces } from './places.ts';
+import { type AskerParts, askRounds, type Provider, StoppedAsking } from './try/asker.ts';
+import type { Asking, GivenFile, TriedRun, TryCommand, TryEvent } from './try/messages.ts';
+import { openRunFiles, type RunFiles } from './try/opened-run.ts';
+import { PreparedModels, type RoundsModel } from './try/prepared-models.ts';
+import { loadRuntime } from './try/runtime.ts';
+import { openStage } from './try/stage.ts';
+
+// The worker that tries models: rounds of a run on onnxruntime-web. It is ended when it is no longer looked at, and all
+// that it holds goes with it.
+declare const self: DedicatedWorkerGlobalScope;
+
+const emit = (event: TryEvent): void => self.postMessage(event);
+let isStopping = false;
+/** Commands follow each other. */
+let last: Promise<void> = Promise.resolve();
+
+self.onmessage = ({ data }: MessageEvent<TryCommand>) => {
+  if (data.type === 'stop') {
+    isStopping = true;
+    return;
+  }
+  if (data.type === 'ask') isStopping = false;
+  last = last.then(() => obey(data)).catch((thrown: unknown) => emit({ type: 'failed', error: reportOf(thrown) }));
+};
+
+/** The run that is open, and what has been made ready of it. */
+let opened: { files: RunFiles; asker: Promise<OpenedModel> | undefined } | undefined;
+let provider: (Provider & { device: DeviceChoice }) | undefined;
+const runtimes = new Map<string, Promise<Runtime>>();
+
+async function obey(command: Exclude<TryCommand, { type: 'stop' }>): Promise<void> {
+  switch (command.type) {
+    case 'open':
+      await open(command.files, command.access);
+      break;
+    case 'examples': {
+      const { task } = command;
+      const found = opened?.files.answers.tasks.find(({ name }) => name === task);
+      emit({ type: 'examples', task, examples: found?.examples ?? [] });
+      break;
+    }
+    case 'ask':
+      await ask(command.asking);
+      break;
+  }
+}
+
+async function open(given: readonly GivenFile[] | null, access: ModelAccess): Promise<void> {
+  const files = await openRunFiles(given === null ? await keptFiles() : await unpacked(given));
+  if (files === null && given !== null) {
+    throw new GorpError(
+      'run/bad-round',
+      'There is no round among these files.',
+      'Choose the folder of a run or of one round, such as 1-dbpedia, or the zip that was downloaded of them.',
+    );
+  }
+  const run = files && (await triedRun(files, access));
+  // Until here what was open stays open, should these files be of no use.
+  const before = await opened?.asker?.catch(() => undefined);
+  await before?.parts.models.close();
+  opened = files === null ? undefined : { files, asker: undefined };
+  emit({ type: 'opened', run });
+}
+
+/** The files, of an archive those in it. */
+async function unpacked(files: readonly GivenFile[]): Promise<readonly GivenFile[]> {
+  const [{ path, file }] = files;
+  if (files.length > 1 || !/\.zip$/i.test(path)) return files;
+  const inside = await unzipped(file);
+  return Promise.all(inside.map(async ({ path, open }) => ({ path, file: await open() })));
+}
+
+async function triedRun({ results, rounds, answers }: RunFiles, access: ModelAccess): Promise<TriedRun> {
+  const { id, startedAt, settings, tasks } = results;
+  return {
+    id: id ?? startedAt,
+    settings,
+    rounds: rounds.map(({ round, name, hasWeights }) => ({ round, name, hasWeights })),
+    tasks: answers.tasks.map(({ name, examples }) => ({
+      name,
+      labels: tasks.find((task) => task.name === name)?.labels ?? [],
+      examples: examples.length,
+      rounds: [...new Set(examples.flatMap((example) => example.answers.map(({ round }) => round)))],
+    })),
+    bytes: await plannedBytes(baseOf({ results }), access),
+  };
+}
+
+/** What the weights take, where it can be told without asking another server. */
+async function plannedBytes(model: string, access: ModelAccess): Promise<TriedRun['bytes']> {
+  try {
+    const config = await readConfigHere(requireReference(parseModelReference(model), model), await openPlaces(access));
+    if (config === null) return null;
+    return Object.fromEntries(ONNX_DTYPES.map((dtype) => [dtype, loadedBytes(config, dtype)])) as TriedRun['bytes'];
+  } catch (thrown) {
+    // A base model that is gone is told when it is asked.
+    if (thrown instanceof GorpError) return null;
+    throw thrown;
+  }
+}
+
+async function ask(asking: Asking): Promise<void> {
+  if (opened === undefined) throw new Error('There is no run to ask.');
+  const { files } = opened;
+  const [round] = asking.rounds;
+  try {
+    emit({ type: 'preparing', round, what: 'base-model' });
+    const { base, parts } = await (opened.asker ??= openForAsking(files, asking));
+    checkHolds(base.config, asking);
+    if (provider?.device !== asking.device) {
+      const { kind } = await chooseDevice(asking.device, webgpu);
+      provider = { kind, note: null, device: asking.device };
+    }
+    emit({ type: 'preparing', round, what: 'runtime' });
+    emit({ type: 'runtime', runtime: { provider: provider.kind, note: provider.note } });
+    await askRounds(parts, asking, provider);
+    emit({ type: 'done', isStopped: false });
+  } catch (thrown) {
+    if (!(thrown instanceof StoppedAsking)) {
+      if (opened?.asker && !(await isOpen(opened.asker))) opened.asker = undefined; // looked for again by the next question
+      throw thrown;
+    }
+    emit({ type: 'done', isStopped: true });
+  }
+}
+
+const checkHolds = (config: unknown, { dtype, limit }: Asking): void =>
+  checkRuntimeHolds(config, dtype, limit, (fitting) => `Choose ${DTYPE_WORDS[fitting]} for the weights.`);
+
+/** A base model, and what questions to it and its rounds are answered with. */
+interface OpenedModel {
+  base: ModelFiles;
+  parts: AskerParts;
+}
+
+const isOpen = (asker: Promise<OpenedModel>): Promise<boolean> =>
+  asker.then(
+    () => true,
+    () => false,
+  );
+
+/**
+ * Opens the base model. Where it has to be fetched, it is checked before whether the runtime can hold it.
+ *
+ * @throws GorpError `run/no-base-model`, `run/round-does-not-fit`, `store/…`, and as {@link readTexts}.
+ */
+async function openForAsking({ results, layers, openRound, answers }: RunFiles, asking: Asking): Promise<OpenedModel> {
+  const inspect: InspectTexts = ({ config }) => {
+    checkHolds(config, asking);
+    return Promise.resolve();
+  };
+  const open = async (model: string): Promise<ModelFiles> =>
+    openModel(requireReference(parseModelReference(model), model), await openPlaces(asking.access), { inspect });
+  const base = await openBaseModel({ results }, open);
+  const known = await readTexts(base, results.settings.training);
+  const graphs: RoundsModel['graphs'] = async (round, dtype) =>
+    graphsApart(base, dtype, layers, round === 0 ? undefined : await openRound(round));
+  const tasks = answers.tasks.map(({ name, kind, instruction }) => {
+    return { name, kind, instruction, labels: results.tasks.find((task) => task.name === name)?.labels ?? [] };
+  });
+  const parts: AskerParts = {
+    known,
+    settings: results.settings,
+    tasks,
+    models: new PreparedModels({ config: known.config, graphs }, await openStage()),
+    loadRuntime: (provider) => {
+      const loading = runtimes.get(provider) ?? loadRuntime(provider);
+      runtimes.set(provider, loading);
+      return loading;
+    },
+    emit,
+    breathe: async () => {
+      await new Promise((resolve) => setTimeout(resolve));
+      if (isStopping) throw new StoppedAsking();
+    },
+  };
+  return { base, parts };
+}
+
+/** `navigator.gpu`, which browsers without WebGPU lack. */
+const webgpu = (): Promise<GPU | undefined> => Promise.resolve((navigator as Partial<Navigator>).gpu);

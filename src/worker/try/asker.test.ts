@@ -1,0 +1,212 @@
+import * as ort from 'onnxruntime-web';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { graphsApart } from '../../onnx/onnx-files.ts';
+import type { TrainedChanges } from '../../onnx/onnx-files.ts';
+import type { Runtime } from '../../onnx/runtime/text-model.ts';
+import { readTexts } from '../../run/open-network.ts';
+import { bytesOfFile } from '../../testing/output-files.ts';
+import { tinyModel, tinySettings } from '../../testing/tiny-run.ts';
+import { type AskerParts, askRounds, type Provider, StoppedAsking } from './asker.ts';
+import type { Asking, Question, TryEvent } from './messages.ts';
+import { PreparedModels, type Stage } from './prepared-models.ts';
+
+ort.env.wasm.numThreads = 1;
+
+const LAYER = 'decoder.block.0.layer.0.SelfAttention.v';
+const LAYERS = new Set([LAYER]);
+
+/** What a round has trained: an adapter, larger after each round. */
+const trainedIn = (round: number): TrainedChanges => ({
+  changed: LAYERS,
+  changes: {
+    scaling: 3 * round,
+    adapter: () =>
+      Promise.resolve({
+        A: Float32Array.from({ length: 2 * 16 }, (_, i) => Math.sin(i)),
+        B: Float32Array.from({ length: 16 * 2 }, (_, i) => Math.cos(i)),
+      }),
+    delta: () => Promise.resolve(undefined),
+  },
+});
+
+const QUESTION: Question = { kind: 'task', task: 'gloss', sentence: 'red ball', label: 'warm' };
+
+let written: string[];
+let reads: { path: string; bytes: number }[];
+let sizes: Map<string, number>;
+let live: number;
+let most: number;
+let events: TryEvent[];
+
+beforeEach(() => {
+  [written, reads, events] = [[], [], []];
+  sizes = new Map();
+  [live, most] = [0, 0];
+});
+
+/** A stage in memory that notes what is written and read. */
+function memoryStage(): Stage {
+  const files = new Map<string, Uint8Array>();
+  return {
+    write: async (file) => {
+      written.push(file.path);
+      const bytes = await bytesOfFile(file);
+      sizes.set(file.path, bytes.length);
+      files.set(file.path, bytes);
+    },
+    size: (path) => sizes.get(path) ?? 0,
+    read: (path, begin, end) => {
+      reads.push({ path, bytes: end - begin });
+      return files.get(path)?.subarray(begin, end) ?? new Uint8Array(0);
+    },
+  };
+}
+
+/** onnxruntime that counts its sessions. */
+const counted: Runtime = {
+  Tensor: ort.Tensor,
+  InferenceSession: {
+    create: async (model: Uint8Array, options: ort.InferenceSession.SessionOptions) => {
+      const session = await ort.InferenceSession.create(model, options);
+      most = Math.max(most, ++live);
+      const release = session.release.bind(session);
+      return Object.assign(session, { release: () => release().finally(() => live--) });
+    },
+  } as Runtime['InferenceSession'],
+};
+
+/** What the rounds of a tiny model are asked with. */
+async function partsWith(more: Partial<AskerParts> = {}): Promise<AskerParts> {
+  const base = tinyModel();
+  const known = await readTexts(base, { promptForm: 'raw' });
+  const models = new PreparedModels(
+    {
+      config: known.config,
+      graphs: (round, dtype) => {
+        if (round === 9) return Promise.reject(new Error('it is damaged'));
+        return Promise.resolve(graphsApart(base, dtype, LAYERS, round === 0 ? undefined : trainedIn(round)));
+      },
+    },
+    memoryStage(),
+  );
+  return {
+    known,
+    settings: tinySettings('seq-lora'),
+    tasks: [
+      {
+        name: 'gloss',
+        kind: 'TC',
+        instruction: 'warm or cold\nOption: warm, cold \n{0}\nAnswer:',
+        labels: ['warm', 'cold'],
+      },
+    ],
+    models,
+    loadRuntime: () => Promise.resolve(counted),
+    emit: (event) => events.push(event),
+    breathe: () => Promise.resolve(),
+    ...more,
+  };
+}
+
+const asking = (rounds: number[], question: Question = QUESTION): Asking => ({
+  question,
+  rounds,
+  dtype: 'f32',
+  device: 'auto',
+  limit: Infinity,
+  access: { hub: { endpoint: '', token: null }, files: [] },
+});
+const cpu = (): Provider => ({ kind: 'wasm', note: null });
+const answered = () => events.flatMap((event) => (event.type === 'answered' ? [event] : []));
+
+describe('rounds that are asked', () => {
+  it('answer one after another from one base, of which a tensor at a time is read', async () => {
+    const parts = await partsWith();
+    await askRounds(parts, asking([0, 1, 2]), cpu());
+    expect(answered().map(({ round }) => round)).toEqual([0, 1, 2]);
+    const texts = answered().map(({ answer }) => answer.labels.map(({ probability }) => probability));
+    expect(texts[0]).not.toEqual(texts[1]);
+    expect(texts[1]).not.toEqual(texts[2]);
+    for (const { answer } of answered()) {
+      const sum = answer.labels.reduce((total, { probability }) => total + probability, 0);
+      expect(sum).toBeGreaterThan(0);
+      expect(sum).toBeLessThanOrEqual(1.00001);
+      expect(answer.isRight).toBe(answer.text === 'warm');
+    }
+    const ofDecoder = 'decoder_model_merged.onnx_data';
+    expect(
+      written.filter((path) => path === ofDecoder),
+      'what rounds share',
+    ).toHaveLength(1);
+    expect(
+      written.filter((path) => path === `${ofDecoder}_1`),
+      'what each has trained',
+    ).toHaveLength(3);
+    expect(most, 'encoder and decoder of one round').toBe(2);
+    const largest = Math.max(...reads.filter(({ path }) => path === ofDecoder).map(({ bytes }) => bytes));
+    expect(largest).toBeLessThan((sizes.get(ofDecoder) ?? 0) / 2);
+    await parts.models.close();
+    expect(live).toBe(0);
+  });
+
+  it('tell every token as it comes, and stop when they are told to', async () => {
+    let breaths = 0;
+    const breathe = (): Promise<void> => (++breaths > 4 ? Promise.reject(new StoppedAsking()) : Promise.resolve());
+    const parts = await partsWith({ breathe });
+    await expect(askRounds(parts, asking([0, 1]), cpu())).rejects.toBeInstanceOf(StoppedAsking);
+    expect(events.some(({ type }) => type === 'token')).toBe(true);
+    expect(answered().length).toBeLessThan(2);
+    await parts.models.close();
+    expect(live).toBe(0);
+  });
+
+  it('go over to the CPU for good when the graphics card cannot run them, and say so', async () => {
+    const lacking: Runtime = {
+      Tensor: ort.Tensor,
+      InferenceSession: {
+        create: () => Promise.reject(new Error('no kernel for RotaryEmbedding\nmore')),
+      },
+    };
+    const loaded: string[] = [];
+    const loadRuntime: AskerParts['loadRuntime'] = (provider) => {
+      loaded.push(provider);
+      return Promise.resolve(provider === 'webgpu' ? lacking : counted);
+    };
+    const provider: Provider = { kind: 'webgpu', note: null };
+    const parts = await partsWith({ loadRuntime });
+    await askRounds(parts, asking([0, 1]), provider);
+    expect(answered()).toHaveLength(2);
+    expect(loaded).toEqual(['webgpu', 'wasm', 'wasm']);
+    const note = 'The graphics card could not run it (no kernel for RotaryEmbedding).';
+    expect(provider).toEqual({ kind: 'wasm', note });
+    expect(events).toContainEqual({ type: 'runtime', runtime: { provider: 'wasm', note } });
+    await parts.models.close();
+  });
+
+  it('that cannot answer leave the others be', async () => {
+    const parts = await partsWith();
+    await askRounds(parts, asking([9, 1]), cpu());
+    expect(events).toContainEqual({
+      type: 'unanswered',
+      round: 9,
+      error: expect.objectContaining({ code: 'worker/runtime-failed' }) as unknown,
+    });
+    expect(answered().map(({ round }) => round)).toEqual([1]);
+    await parts.models.close();
+  });
+
+  it.each([
+    ['text/prompt-too-long', { kind: 'raw', text: 'red '.repeat(513) }],
+    ['tasks/not-found', { ...QUESTION, task: 'people' }],
+  ] as const)('are not asked %s', async (code, question) => {
+    await expect(askRounds(await partsWith(), asking([0], question), cpu())).rejects.toMatchObject({ code });
+    expect(events).toEqual([]);
+  });
+
+  it('cut a sentence as training does, and say so', async () => {
+    const parts = await partsWith();
+    await askRounds(parts, asking([0], { ...QUESTION, sentence: 'red ball '.repeat(40) }), cpu());
+    expect(answered()[0].answer.isCut).toBe(true);
+    await parts.models.close();
+  });
+});

@@ -1,0 +1,216 @@
+import { GorpError, reportOf } from '../../base/errors.ts';
+import type { ParsedConfig } from '../../models/families.ts';
+import { positionsOf } from '../../onnx/decoder-graph.ts';
+import { labelProbabilities, writeAnswer } from '../../onnx/runtime/answers.ts';
+import type { Runtime, TextModel } from '../../onnx/runtime/text-model.ts';
+import type { KnownModel } from '../../run/open-network.ts';
+import type { AnsweredTask } from '../../run/outputs/answers-over-rounds.ts';
+import type { RunSettings } from '../../run/settings.ts';
+import { fitLabel, fitPrompt } from '../../tasks/fit.ts';
+import { instructionOf } from '../../tasks/prompt.ts';
+import { scoreOf } from '../../text/scores.ts';
+import type { Tokenizer } from '../../text/tokenizer.ts';
+import type { Asking, Question, TriedAnswer, TryEvent } from './messages.ts';
+import type { PreparedModels } from './prepared-models.ts';
+
+/** Thrown to break off an answer. */
+export class StoppedAsking extends Error {}
+
+/** What questions are answered with. */
+export interface AskerParts {
+  known: Pick<KnownModel, 'tokenizer' | 'config' | 'endIds'>;
+  settings: RunSettings;
+  /** Tasks that can be asked, with their labels. */
+  tasks: readonly (Pick<AnsweredTask, 'name' | 'kind' | 'instruction'> & { labels: readonly string[] })[];
+  models: PreparedModels;
+  loadRuntime: (provider: 'webgpu' | 'wasm') => Promise<Runtime>;
+  emit: (event: TryEvent) => void;
+  /** Lets messages in; throws {@link StoppedAsking} when one of them was to stop. */
+  breathe: () => Promise<void>;
+}
+
+/** What the runtime computes on: chosen once, and the CPU from the first failure of the graphics card on. */
+export interface Provider {
+  kind: 'webgpu' | 'wasm';
+  note: string | null;
+}
+
+/** Tokens written at most to a raw prompt, where the run's answers are shorter. */
+const RAW_ANSWER_TOKENS = 64;
+
+/** A question as token ids. */
+interface Prompt {
+  ids: readonly number[];
+  isCut: boolean;
+  right: string | null;
+  labels: readonly { label: string; ids: readonly number[] }[];
+  /** Tokens of the answer at most. */
+  most: number;
+}
+
+/**
+ * Asks rounds one after another. A round that fails tells so, and the next is asked.
+ *
+ * @throws StoppedAsking; GorpError `text/prompt-too-long`, `tasks/…` before any round is asked.
+ */
+export async function askRounds(
+  parts: AskerParts,
+  { question, rounds, dtype }: Asking,
+  provider: Provider,
+): Promise<void> {
+  const { emit } = parts;
+  const prompt = promptFor(parts, question);
+  for (const round of rounds) {
+    await parts.breathe();
+    try {
+      const answer = await onProvider(parts, provider, async (runtime, kind) => {
+        emit({ type: 'preparing', round, what: 'round' });
+        const model = await parts.models.open(runtime, kind, round, dtype);
+        return answerOf(parts, model, prompt, (text) => emit({ type: 'token', round, text }));
+      });
+      emit({ type: 'answered', round, answer });
+    } catch (thrown) {
+      if (thrown instanceof StoppedAsking) throw thrown;
+      emit({ type: 'unanswered', round, error: reportOf(asRefusal(thrown)) });
+    }
+  }
+}
+
+/** Works on the graphics card where it is to be used, and goes over to the CPU for good when that fails. */
+async function onProvider<T>(
+  parts: AskerParts,
+  provider: Provider,
+  work: (runtime: Runtime, kind: Provider['kind']) => Promise<T>,
+): Promise<T> {
+  if (provider.kind === 'webgpu') {
+    try {
+      return await work(await parts.loadRuntime('webgpu'), 'webgpu');
+    } catch (thrown) {
+      if (thrown instanceof StoppedAsking || thrown instanceof GorpError) throw thrown;
+      await parts.models.close().catch(() => undefined); // its device may be gone
+      provider.kind = 'wasm';
+      provider.note = `The graphics card could not run it (${messageOf(thrown)}).`;
+      parts.emit({ type: 'runtime', runtime: { provider: 'wasm', note: provider.note } });
+    }
+  }
+  return work(await parts.loadRuntime('wasm'), 'wasm');
+}
+
+async function answerOf(
+  { known: { tokenizer, endIds }, breathe }: AskerParts,
+  model: TextModel,
+  { ids, labels, right, most, isCut }: Prompt,
+  onText: (text: string) => void,
+): Promise<TriedAnswer> {
+  const read = await model.read(ids);
+  try {
+    await breathe();
+    const tokens = await writeAnswer(model, read, { endIds, most }, async (all) => {
+      onText(tokenizer.decode([...all]));
+      await breathe();
+    });
+    const candidates = labels.map((one) => one.ids);
+    const probabilities = await labelProbabilities(model, read, candidates, breathe);
+    const text = tokenizer.decode(tokens);
+    return {
+      text,
+      isRight: right === null ? null : scoreOf(text, right).exactMatch,
+      labels: labels.map(({ label }, i) => ({ label, probability: probabilities[i] })),
+      isCut,
+    };
+  } finally {
+    model.drop(read);
+  }
+}
+
+function promptFor({ known: { tokenizer, config }, settings, tasks }: AskerParts, question: Question): Prompt {
+  const { sourceLength, targetLength } = settings.training;
+  if (question.kind === 'raw') {
+    const most = Math.max(targetLength, RAW_ANSWER_TOKENS);
+    const ids = wholePrompt(tokenizer, config, question.text, { sourceLength, most });
+    return { ids, isCut: false, right: null, labels: [], most };
+  }
+  const task = tasks.find(({ name }) => name === question.task);
+  if (task === undefined) {
+    throw new GorpError(
+      'tasks/not-found',
+      `No round of this run has tested a task ${question.task}.`,
+      'Choose one of its tasks, or ask by a raw prompt.',
+    );
+  }
+  const { name, kind, labels } = task;
+  const prompted = {
+    name,
+    kind,
+    labels,
+    instruction: instructionOf(task.instruction, labels),
+    train: [],
+    dev: [],
+    test: [],
+  };
+  const { ids, cut } = fitPrompt(tokenizer, prompted, question.sentence, sourceLength);
+  return {
+    ids,
+    isCut: cut,
+    right: question.label,
+    labels: labels.map((label) => ({ label, ids: fitLabel(tokenizer, label, targetLength) })),
+    most: targetLength,
+  };
+}
+
+/** Tokens that T5 was pre-trained with; it reads more, and worse. */
+const T5_POSITIONS = 512;
+
+/** @throws GorpError `text/prompt-too-long`, `text/empty-prompt`. */
+function wholePrompt(
+  tokenizer: Tokenizer,
+  config: ParsedConfig,
+  text: string,
+  { sourceLength, most }: { sourceLength: number; most: number },
+): readonly number[] {
+  const room = config.kind === 'decoder-only' ? positionsOf(config) - most : Math.max(T5_POSITIONS, sourceLength);
+  const ids = tokenizer.encodePrompt(text);
+  if (ids.length === 0) {
+    throw new GorpError('text/empty-prompt', 'The prompt has no token.', 'Write something to ask the model.');
+  }
+  if (ids.length <= room) return ids;
+  throw new GorpError(
+    'text/prompt-too-long',
+    `The prompt takes ${ids.length} tokens; this model reads ${room} at most.`,
+    'Shorten it.',
+  );
+}
+
+const messageOf = (thrown: unknown): string =>
+  (thrown instanceof Error ? thrown.message : String(thrown)).split('\n')[0];
+
+/** Files that are not there any more give these. */
+const isGone = (thrown: unknown): boolean =>
+  thrown instanceof DOMException && ['NotFoundError', 'NotReadableError'].includes(thrown.name);
+
+/** What onnxruntime throws is a plain error, or a number where its memory was not enough. */
+function asRefusal(thrown: unknown): unknown {
+  if (thrown instanceof GorpError) return thrown;
+  if (isGone(thrown)) {
+    return new GorpError(
+      'run/round-gone',
+      'The files of this round are not there any more.',
+      'Open the tab again: a later run has taken their place, or they were moved on the disk.',
+      { cause: thrown },
+    );
+  }
+  if (typeof thrown === 'number' || /bad_alloc|out of memory|failed to allocate/i.test(messageOf(thrown))) {
+    return new GorpError(
+      'weights/runtime-memory',
+      'onnxruntime-web had not enough memory for this model.',
+      'Choose a form of the weights with fewer bits, or close other tabs.',
+      { cause: thrown },
+    );
+  }
+  return new GorpError(
+    'worker/runtime-failed',
+    `onnxruntime-web could not run the model: ${messageOf(thrown)}.`,
+    'Try another form of the weights; if it fails as well, please report it.',
+    { cause: thrown },
+  );
+}

@@ -1,0 +1,99 @@
+import { GorpError } from '../../base/errors.ts';
+import { ROUND_FILE } from '../../run/outputs/layout.ts';
+import { AnswersOverRounds } from '../../run/outputs/answers-over-rounds.ts';
+import { PREDICTIONS_FILE, readPredictions } from '../../run/outputs/predictions.ts';
+import { openSavedRound, type SavedRound } from '../../run/outputs/saved-round.ts';
+import type { Results } from '../../run/results.ts';
+import { blobFile } from '../kept-rounds.ts';
+import type { GivenFile } from './messages.ts';
+
+/** A round of a run: where its files lie. */
+export interface RoundFolder {
+  round: number;
+  /** `1-gloss`. */
+  name: string;
+  /** With its slash at the end. */
+  path: string;
+  hasWeights: boolean;
+}
+
+/** The rounds of one run, from their files. */
+export interface RunFiles {
+  results: Results;
+  rounds: RoundFolder[];
+  answers: AnswersOverRounds;
+  /** Layers that the run trains, without `.weight`. */
+  layers: ReadonlySet<string>;
+  /** @throws GorpError `run/bad-round`. */
+  openRound: (round: number) => Promise<SavedRound>;
+}
+
+/** Folders of rounds: `1-dbpedia`, or any that a round's files were put into. */
+const NAMED = /^(\d+)-/;
+
+/**
+ * Reads what rounds of a run there are, and what they answered. Where there are files of several runs, it is the run of the
+ * last round.
+ *
+ * @returns null where there is no round at all.
+ * @throws GorpError `run/bad-round` where no round can be opened, `run/bad-predictions`.
+ */
+export async function openRunFiles(files: readonly GivenFile[]): Promise<RunFiles | null> {
+  const folders = [...new Set(files.flatMap(({ path }) => folderOf(path) ?? []))].sort(inOrder);
+  if (folders.length === 0) return null;
+  const { results, changed, path: last, round } = await lastRound(files, folders);
+  const above = parentOf(last);
+  const rounds = folders
+    .filter((path) => parentOf(path) === above)
+    .map((path): RoundFolder => {
+      const name = nameOf(path) || results.settings.order[round - 1];
+      const hasWeights = files.some((file) => file.path === path + ROUND_FILE);
+      return { round: path === last ? round : Number(NAMED.exec(name)?.[1] ?? 0), name, path, hasWeights };
+    })
+    .filter((one) => one.round > 0);
+  const answers = new AnswersOverRounds();
+  for (const { round, path } of rounds) {
+    const file = files.find((one) => one.path === path + PREDICTIONS_FILE);
+    if (file !== undefined) answers.add(round, readPredictions(await file.file.text()));
+  }
+  return {
+    results,
+    rounds,
+    answers,
+    layers: changed,
+    openRound: (round) => openFolder(files, rounds.find((one) => one.round === round)?.path ?? ''),
+  };
+}
+
+/** The folder of a round's file, with its slash; undefined for other files. */
+function folderOf(path: string): string | undefined {
+  const name = [ROUND_FILE, PREDICTIONS_FILE].find((one) => path === one || path.endsWith(`/${one}`));
+  return name === undefined ? undefined : path.slice(0, -name.length);
+}
+
+const inOrder = (a: string, b: string): number => a.localeCompare(b, 'en', { numeric: true });
+const nameOf = (folder: string): string => folder.split('/').at(-2) ?? '';
+const parentOf = (folder: string): string => folder.slice(0, folder.length - nameOf(folder).length - 1);
+
+/** The last round that can be opened. @throws GorpError `run/bad-round` of the last where none can. */
+async function lastRound(
+  files: readonly GivenFile[],
+  folders: readonly string[],
+): Promise<SavedRound & { path: string }> {
+  let problem: unknown;
+  for (const path of folders.toReversed()) {
+    try {
+      return { ...(await openFolder(files, path)), path };
+    } catch (thrown) {
+      if (!(thrown instanceof GorpError)) throw thrown;
+      problem ??= thrown;
+    }
+  }
+  throw problem;
+}
+
+const openFolder = (files: readonly GivenFile[], folder: string): Promise<SavedRound> =>
+  openSavedRound((name) => {
+    const found = files.find(({ path }) => path === folder + name);
+    return Promise.resolve(found ? blobFile(name, found.file) : null);
+  });

@@ -1,0 +1,82 @@
+import type { ParsedConfig } from '../../models/families.ts';
+import type { OnnxDtype } from '../../onnx/dtypes.ts';
+import type { GraphFiles } from '../../onnx/onnx-files.ts';
+import { openTextModel, type Runtime, type TextModel } from '../../onnx/runtime/text-model.ts';
+import type { OutputFile } from '../../weights/exports/output-file.ts';
+import { fileBytes } from './file-bytes.ts';
+
+/** Where data files lie while a session is made from them. */
+export interface Stage {
+  /** Writes a file in place of the one of the same path. */
+  write(file: OutputFile): Promise<void>;
+  size(path: string): number;
+  /** Bytes of a file that has been written. */
+  read(path: string, begin: number, end: number): Uint8Array;
+}
+
+/** A model whose rounds are asked. */
+export interface RoundsModel {
+  config: ParsedConfig;
+  /** Its graphs after a round, 0 being before training; only data that lies apart differs between rounds. */
+  graphs(round: number, dtype: OnnxDtype): Promise<GraphFiles[]>;
+}
+
+/**
+ * Makes rounds ready for the runtime, one at a time: there is never more than one in memory. What rounds share is written
+ * once, and what a round has trained when it is asked for.
+ */
+export class PreparedModels {
+  readonly #written = new Set<string>();
+  #open: { key: string; model: TextModel } | undefined;
+
+  readonly #rounds: RoundsModel;
+  readonly #stage: Stage;
+
+  constructor(rounds: RoundsModel, stage: Stage) {
+    this.#rounds = rounds;
+    this.#stage = stage;
+  }
+
+  /**
+   * Opens the model after a round; the one before it is closed.
+   *
+   * @throws GorpError as what gives and writes the files; what onnxruntime throws when it cannot make a session.
+   */
+  async open(runtime: Runtime, provider: 'webgpu' | 'wasm', round: number, dtype: OnnxDtype): Promise<TextModel> {
+    const key = `${provider} ${dtype} ${round}`;
+    if (this.#open?.key === key) return this.#open.model;
+    await this.close();
+    const graphs = await this.#rounds.graphs(round, dtype);
+    for (const file of graphs.flatMap(({ data }) => data)) {
+      if (this.#written.has(file.path)) continue;
+      await this.#stage.write(file);
+      if (!file.isApart) this.#written.add(file.path);
+    }
+    const model = await openTextModel(runtime, this.#rounds.config, async (name) => {
+      const graph = graphs.find((one) => one.name === name);
+      if (graph === undefined) throw new Error(`The export has no graph ${name}.`);
+      return runtime.InferenceSession.create(await bytesOf(graph.model), {
+        executionProviders: [provider],
+        externalData: graph.data.map(({ path }) => ({
+          path,
+          data: fileBytes(this.#stage.size(path), (begin, end) => this.#stage.read(path, begin, end)),
+        })),
+      });
+    });
+    this.#open = { key, model };
+    return model;
+  }
+
+  async close(): Promise<void> {
+    const { model } = this.#open ?? {};
+    this.#open = undefined;
+    await model?.release();
+  }
+}
+
+/** A graph without its weights: some KB. */
+async function bytesOf({ content }: OutputFile): Promise<Uint8Array> {
+  const pieces: Uint8Array<ArrayBuffer>[] = [];
+  for await (const piece of content()) pieces.push(piece.slice());
+  return new Uint8Array(await new Blob(pieces).arrayBuffer());
+}
