@@ -34,7 +34,7 @@ const EventSchema = v.variant('type', [
   }),
   v.strictObject({
     type: v.literal('progress'),
-    phase: v.picklist(['device', 'weights', 'tasks', 'compile', 'evaluate', 'train', 'space', 'save']),
+    phase: v.picklist(['device', 'weights', 'tasks', 'compile', 'evaluate', 'train', 'space', 'save', 'checkpoint']),
     round: v.number(),
     item: v.string(),
     done: v.number(),

@@ -115,6 +115,7 @@ const DOING: Record<Progress['phase'], string> = {
   train: 'Learning',
   space: 'Measuring the space of',
   save: 'Keeping',
+  checkpoint: 'Saving a checkpoint at',
 };
 
 function progressText({ phase, item, done, total, unit }: Progress): string {

@@ -6,6 +6,9 @@ import { Run } from '../run/run.ts';
 import type { RunSettings } from '../run/settings.ts';
 import { EXIT, exitCodeOf } from './exit-codes.ts';
 
+/** What asks a process to end: Ctrl-C, the system or a scheduler, and a terminal that goes away. */
+const STOPPING = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
 /** How a run ended. */
 export interface Ended {
   exit: number;
@@ -16,7 +19,7 @@ export interface Ended {
 }
 
 /**
- * One run, to its end. Ctrl-C and SIGTERM stop it at the next step, with what it has; a second one ends the process.
+ * One run, to its end. Ctrl-C, SIGTERM and SIGHUP stop it at the next step, with what it has; a second one ends the process.
  *
  * @param host all that a run needs but `emit`.
  * @param work `execute` or `evaluate`.
@@ -56,17 +59,17 @@ export async function runOnce(
     },
     settings,
   );
+  let isStopping = false;
   const stop = (): void => {
-    process.once('SIGINT', () => process.exit(EXIT.interrupted));
+    if (isStopping) process.exit(EXIT.interrupted);
+    isStopping = true;
     run.stop();
   };
-  process.once('SIGINT', stop);
-  process.once('SIGTERM', stop);
+  for (const signal of STOPPING) process.on(signal, stop);
   try {
     await run[work]();
   } finally {
-    process.off('SIGINT', stop);
-    process.off('SIGTERM', stop);
+    for (const signal of STOPPING) process.off(signal, stop);
   }
   if (ended.exit === EXIT.ok && ended.lostFiles) ended.exit = EXIT.input;
   return ended;

@@ -99,6 +99,11 @@ export class AdapterGroup {
     this.B.write(name, columnSlice(B, before, A.rows));
   }
 
+  /** Puts frozen pairs in place, as {@link previous} had them. */
+  takeUpPrevious(name: string, pair: { A: Matrix; B: Matrix }): void {
+    this.#setPrevious(name, pair);
+  }
+
   /** Sets memory aside for the frozen pairs of so many tasks, and puts nothing there: for a plan of memory. */
   reserve(earlier: number): void {
     this.#destroyPrevious();
@@ -119,6 +124,11 @@ export class AdapterGroup {
     this.#owned.push(buffer);
     const storage = { buffer, offset: 0, bytes: buffer.bytes };
     return { name, shape: [rows, columns], dtype: 'f32', trainable: false, elements, storage };
+  }
+
+  /** Bytes of the frozen pairs on the GPU. */
+  get previousBytes(): number {
+    return this.#owned.reduce((sum, { bytes }) => sum + bytes, 0);
   }
 
   /** A_prev of a layer on the GPU, [(t−1) r, in]; undefined in the first task. */

@@ -56,6 +56,11 @@ export class RunControl {
     return this.#interruption.signal;
   }
 
+  /** Whether the run is to wait or to stop at the next place where it may be held up. */
+  get isHeldUp(): boolean {
+    return this.#paused !== undefined || this.#stopped;
+  }
+
   /** Seconds of work since the start. They stand still while the run waits. */
   get seconds(): number {
     return ((this.#waitingSince ?? this.now()) - this.#startedAt - this.#pausedFor) / 1000;
@@ -66,7 +71,7 @@ export class RunControl {
    *
    * @throws Stopped, and whatever {@link HoldUp.settle} and {@link HoldUp.broken} throw.
    */
-  async checkpoint({ settle, onPause, broken }: HoldUp): Promise<void> {
+  async heed({ settle, onPause, broken }: HoldUp): Promise<void> {
     if (settle && (this.#paused || this.#stopped)) await settle();
     if (this.#paused) {
       const { promise } = this.#paused; // whoever is told may resume at once

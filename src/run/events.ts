@@ -4,8 +4,8 @@ import type { ReadToken } from '../tasks/reading.ts';
 import type { MemoryPlan } from './memory-plan.ts';
 import type { DeviceReport, HealthSample, ModelReport, Results, TaskReport, TensorSpace, TestTime } from './results.ts';
 
-/** What a run is doing now. `weights`, `evaluate` and `train` carry progress. */
-export type Phase = 'device' | 'weights' | 'tasks' | 'compile' | 'evaluate' | 'train' | 'space' | 'save';
+/** What a run is doing now. `weights`, `evaluate`, `train` and `checkpoint` carry progress. */
+export type Phase = 'device' | 'weights' | 'tasks' | 'compile' | 'evaluate' | 'train' | 'space' | 'save' | 'checkpoint';
 
 /** What a run tells while it goes on, in order. Plain data: it crosses from the worker to the page. */
 export type RunEvent =

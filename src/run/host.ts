@@ -3,6 +3,7 @@ import type { Device } from '../device/device.ts';
 import type { OutputFile } from '../weights/exports/output-file.ts';
 import type { InspectTexts, ModelFiles } from '../weights/model-folder.ts';
 import type { ModelProgress } from '../weights/remote-folder.ts';
+import type { SavedCheckpoint } from './checkpoint/checkpoint.ts';
 import type { RunEvent } from './events.ts';
 import type { SavedRound } from './outputs/saved-round.ts';
 import type { Results } from './results.ts';
@@ -19,6 +20,16 @@ export interface RoundOutput {
   trained: OutputFile[];
   /** The results of the run so far, as if it were stopped now. */
   soFar: Results;
+}
+
+/** Keeps the last two checkpoints of a run. Whoever keeps the results of a finished run removes them then. */
+export interface CheckpointStore {
+  /** Seconds between two, at least. */
+  readonly everySeconds: number;
+  /** Writes the files of a checkpoint, in their order; it counts once all of them are there. When it throws, the run warns. */
+  keep(files: readonly OutputFile[]): Promise<void>;
+  /** The last checkpoint of this run that can be used; null where there is none. */
+  last(): Promise<SavedCheckpoint | null>;
 }
 
 /** What a run needs from where it runs: a page's worker, or Node. */
@@ -43,6 +54,10 @@ export interface RunHost extends TaskHost {
   savedRound?(): Promise<SavedRound>;
   /** Keeps the files of a round. When it throws, the run warns and goes on. */
   saveRound?(output: RoundOutput): Promise<void>;
+  /** Where a run in the middle is saved; none are made without. */
+  checkpoints?: CheckpointStore;
+  /** The checkpoint of the same run to go on from. */
+  savedCheckpoint?(): Promise<SavedCheckpoint>;
   emit(event: RunEvent): void;
   /** A clock in milliseconds. */
   now(): number;

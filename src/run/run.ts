@@ -5,6 +5,7 @@ import type { Device } from '../device/device.ts';
 import type { Packing } from '../device/packing.ts';
 import { planOf } from '../methods/registry.ts';
 import { frozenPacking } from './frozen-weights.ts';
+import { Checkpointer } from './checkpoint/checkpointer.ts';
 import { RunControl, Stopped } from './control.ts';
 import type { RunEvent } from './events.ts';
 import { memoryOf, type RunHost } from './host.ts';
@@ -19,6 +20,7 @@ import type { RunSettings } from './settings.ts';
 export class Run {
   readonly #control: RunControl;
   readonly #record: RunRecord;
+  readonly #checkpointer: Checkpointer;
   #device: Device | undefined;
 
   constructor(
@@ -27,6 +29,7 @@ export class Run {
   ) {
     this.#control = new RunControl(() => host.now());
     this.#record = new RunRecord(settings, host.code, () => this.#control.seconds);
+    this.#checkpointer = new Checkpointer(host);
   }
 
   pause(): void {
@@ -37,6 +40,11 @@ export class Run {
   }
   stop(): void {
     this.#control.stop();
+  }
+
+  /** Saves a checkpoint as soon as can be: the page may be about to go away. */
+  save(): void {
+    this.#checkpointer.ask();
   }
 
   /** Runs to the end and tells it by an event: `finished`, `stopped` or `failed`. Never throws. */
@@ -71,12 +79,14 @@ export class Run {
     try {
       this.#emitDevice(device, why);
       device.allowHalves(this.settings.training.arithmetic === 'f16');
-      const opened = await new Opening(this.host, this.settings, this.#control, device).open(trains);
-      const { model, tokenizer, network, tasks, saved } = opened;
+      const checkpoint = trains ? await this.host.savedCheckpoint?.() : undefined;
+      const opened = await new Opening(this.host, this.settings, this.#control, device, checkpoint).open(trains);
+      const { model, tokenizer, network, tasks, data, saved } = opened;
       owned.push(network);
       this.#record.model = { ...this.#record.model, commit: model.commit, weights: await model.contentHash() };
       const learner = await this.#createLearner(device, opened, owned);
-      if (saved) await learner.restore(saved.training);
+      if (checkpoint) await learner.takeUp(checkpoint.learner);
+      else if (saved) await learner.restore(saved.training);
       const rounds = new Rounds(this.host, this.settings, this.#control, this.#record, {
         device,
         network,
@@ -84,6 +94,9 @@ export class Run {
         tokenizer,
         tasks,
         model,
+        data,
+        checkpointer: this.#checkpointer,
+        checkpoint,
         saved: trains ? saved : undefined,
       });
       await (trains ? rounds.run() : rounds.test());

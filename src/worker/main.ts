@@ -12,6 +12,7 @@ import { TaskSchema } from '../tasks/own-task.ts';
 import { rawFolder, remoteReader } from '../tasks/remote.ts';
 import { parseModelReference } from '../weights/model-reference.ts';
 import { openModel, readConfig, readConfigHere, requireReference } from '../weights/source.ts';
+import { CheckpointKeeper } from './kept-checkpoints.ts';
 import { openLastRound, RoundKeeper } from './kept-rounds.ts';
 import { lookAtDevice } from './look.ts';
 import { appRoot, openPlaces } from './places.ts';
@@ -24,6 +25,7 @@ import type {
   WorkerCommand,
   WorkerEvent,
 } from './protocol.ts';
+import { RunFolder } from './run-folders.ts';
 import { browserTuningStore } from './tuning-store.ts';
 import { browserWasmHost } from './wasm-host.ts';
 
@@ -52,6 +54,9 @@ self.onmessage = ({ data }: MessageEvent<WorkerCommand | PlanCommand | LookComma
       break;
     case 'resume':
       run?.resume();
+      break;
+    case 'save':
+      run?.save();
       break;
     case 'stop':
       run?.stop();
@@ -98,10 +103,12 @@ async function plannedDevice(choice: DeviceChoice): Promise<DeviceOutline> {
 }
 
 function start(command: Extract<WorkerCommand, { type: 'start' }>): void {
-  const { access, tasks: pageTasks, rounds, memoryBudget, gpuShare } = command;
+  const { access, tasks: pageTasks, rounds, checkpoints, memoryBudget, gpuShare } = command;
   const { everyRound, goesOn } = rounds;
   const settings = parseSettings(command.settings);
-  const keeper = new RoundKeeper(everyRound, goesOn);
+  const folder = new RunFolder(checkpoints.from !== null ? { name: checkpoints.from } : goesOn ? 'shown' : null);
+  const keeper = new RoundKeeper(folder, everyRound);
+  const saves = new CheckpointKeeper(folder, checkpoints.everySeconds);
   run = new Run(
     {
       acquireDevice: () => openDevice(command.device, { ...deviceHost(), gpuShare }),
@@ -119,6 +126,8 @@ function start(command: Extract<WorkerCommand, { type: 'start' }>): void {
       },
       ...(goesOn && { savedRound: openLastRound }),
       saveRound: (output) => keeper.keep(output),
+      ...(checkpoints.everySeconds > 0 && { checkpoints: saves }),
+      ...(checkpoints.from !== null && { savedCheckpoint: () => saves.mustHave() }),
       memoryBudget,
       emit,
       now,

@@ -1,6 +1,7 @@
 import type { DeviceChoice, DeviceReason } from '../base/device-choice.ts';
 import type { ErrorReport } from '../base/errors.ts';
 import type { OnnxDtype } from '../onnx/dtypes.ts';
+import type { CheckpointSummary } from '../run/checkpoint/checkpoint.ts';
 import type { RunEvent } from '../run/events.ts';
 import type { Effort, Speed } from '../run/duration.ts';
 import type { MemoryPlan } from '../run/memory-plan.ts';
@@ -28,6 +29,7 @@ export type WorkerCommand =
       access: ModelAccess;
       tasks: PageTasks;
       rounds: RoundsChoice;
+      checkpoints: CheckpointsChoice;
       device: DeviceChoice;
       /** Bytes of memory that the run may take; null where the person has not said. */
       memoryBudget: number | null;
@@ -36,6 +38,8 @@ export type WorkerCommand =
     }
   | { type: 'pause' }
   | { type: 'resume' }
+  /** Saves a checkpoint as soon as can be: the page may be about to go away. */
+  | { type: 'save' }
   | { type: 'stop' };
 
 /** What the page may ask a training worker instead of a run: how much memory a run with these settings would take. */
@@ -118,6 +122,30 @@ export interface RoundsChoice {
   everyRound: boolean;
   goesOn: boolean;
 }
+
+/** How often a run is saved in the middle, and the checkpoint that it goes on from. */
+export interface CheckpointsChoice {
+  /** Seconds between two, at least; 0 for none. */
+  everySeconds: number;
+  /** The folder of {@link KeptCheckpoint}; null where the run begins, or goes on from a round. */
+  from: string | null;
+}
+
+/** A run in the middle, as this browser keeps it. */
+export interface KeptCheckpoint extends CheckpointSummary {
+  /** Where it lies. */
+  folder: string;
+  /** Milliseconds since 1970. */
+  savedAt: number;
+  bytes: number;
+}
+
+/** What the page may ask of the worker that looks after checkpoints, which answers once. */
+export type CheckpointsCommand = { type: 'find' } | { type: 'drop'; folder: string };
+
+/** The answer: the newest checkpoint that there is then. */
+export type CheckpointsAnswer =
+  { type: 'found'; checkpoint: KeptCheckpoint | null } | { type: 'failed'; error: ErrorReport };
 
 /** A round whose files are kept. */
 export interface KeptRound {

@@ -45,6 +45,8 @@ export function phaseText({ status, progress }: Known): string {
       return `Measuring the space of ${progress.item}`;
     case 'save':
       return `Keeping the files of ${progress.item}`;
+    case 'checkpoint':
+      return `Saving a checkpoint at ${progress.item}`;
   }
 }
 
