@@ -46,6 +46,7 @@ describe('openWorkerSession', () => {
       access,
       tasks,
       rounds,
+      checkpoints: { everySeconds: 120, from: null },
       memoryBudget: null,
       gpuShare: 1,
     };

@@ -420,7 +420,8 @@ export class Rounds {
     await this.#settle();
     if (this.#place.phase === 'learn') this.#countLearning();
     const results = this.record.results('stopped', null);
-    await checkpointer.save({ place: this.#place, results, sampling: this.record.sampling, data, learner: learner.state });
+    const checkpoint = { place: this.#place, results, sampling: this.record.sampling, data, learner: learner.state };
+    await checkpointer.save(checkpoint, this.#estimate.secondsLeft);
     this.#lastReport = this.#learningSince = this.control.seconds;
   }
 }

@@ -4,7 +4,7 @@ import type { CheckpointStore } from '../run/host.ts';
 import type { OutputFile } from '../weights/exports/output-file.ts';
 import { byteFile, failed, filesBelow, isMissing, makeFolder, privateFolder, removeFrom, writeInto } from './private-files.ts';
 import type { KeptCheckpoint } from './protocol.ts';
-import { CHECKPOINTS, FOLDER, isBusy, RUN_FOLDER, type RunFolder } from './run-folders.ts';
+import { CHECKPOINTS, FOLDER, isFree, RUN_FOLDER, type RunFolder } from './run-folders.ts';
 
 const KEPT = 2;
 const NUMBER = /^\d{6}$/;
@@ -79,7 +79,7 @@ async function openIn(folder: FileSystemDirectoryHandle): Promise<SavedCheckpoin
 export async function findCheckpoint(): Promise<KeptCheckpoint | null> {
   let newest: KeptCheckpoint | null = null;
   for (const { name, checkpoints } of await runFolders()) {
-    if (await isBusy(name)) continue;
+    if (!(await isFree(name))) continue;
     for (const number of (await numbersIn(checkpoints)).reverse()) {
       const files = await filesBelow(await checkpoints.getDirectoryHandle(String(number).padStart(6, '0')));
       const manifest = files.find(({ path }) => path === CHECKPOINT_FILE);
@@ -97,7 +97,7 @@ export async function findCheckpoint(): Promise<KeptCheckpoint | null> {
 /** Removes the checkpoints of the run in a folder; where nothing else is in it, the folder too. */
 export async function dropCheckpoints(folder: string): Promise<void> {
   for (const { name, above, checkpoints } of await runFolders()) {
-    if (name !== folder || (await isBusy(name))) continue;
+    if (name !== folder || !(await isFree(name))) continue;
     await removeFrom(above, checkpoints.name);
     if (name !== '' && (await filesBelow(above)).length === 0) await removeFrom(await makeFolder([FOLDER]), name);
   }

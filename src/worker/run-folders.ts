@@ -83,11 +83,12 @@ export async function show(folder: string): Promise<void> {
   }
 }
 
-/** Whether a run goes on in a folder, here or in another tab. */
-export async function isBusy(folder: string): Promise<boolean> {
-  const { held = [] } = await navigator.locks.query();
-  return held.some(({ name }) => name === lockOf(folder));
-}
+// A worker that has been ended lets go of its locks a moment later.
+const END_MS = 2000;
+
+/** Whether no run goes on in a folder, here or in another tab. */
+export const isFree = (folder: string): Promise<boolean> =>
+  navigator.locks.request(lockOf(folder), { signal: AbortSignal.timeout(END_MS) }, () => true).catch(() => false);
 
 /** Fills a new folder and shows it. When that fails, nothing of it stays. */
 export async function inNewFolder(fill: (folder: FileSystemDirectoryHandle) => Promise<void>): Promise<void> {

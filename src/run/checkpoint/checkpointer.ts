@@ -38,9 +38,10 @@ export class Checkpointer {
   /**
    * Saves a checkpoint, unless the last one is of the same place.
    *
+   * @param secondsLeft of the run, to be told meanwhile.
    * @throws what the device throws while its state is read.
    */
-  async save(checkpoint: Checkpoint): Promise<void> {
+  async save(checkpoint: Checkpoint, secondsLeft: number | null): Promise<void> {
     const { checkpoints: store, emit, now } = this.host;
     const place = keyOf(checkpoint.place);
     if (store === undefined || place === this.#saved) return;
@@ -48,7 +49,7 @@ export class Checkpointer {
     const tell = (done: number): void => {
       const { round } = checkpoint.place;
       const item = `step ${checkpoint.learner.progress.totalSteps}`;
-      emit({ type: 'progress', phase: 'checkpoint', round, item, done, total, unit: 'bytes', secondsLeft: null });
+      emit({ type: 'progress', phase: 'checkpoint', round, item, done, total, unit: 'bytes', secondsLeft });
     };
     let toldAt = now();
     tell(0);
