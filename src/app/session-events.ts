@@ -76,6 +76,7 @@ const EventSchema = v.variant('type', [
     liveBuffers: v.number(),
   }),
   v.strictObject({ type: v.literal('warning'), message: v.string() }),
+  v.strictObject({ type: v.literal('recovering'), error: ErrorReportSchema, step: v.number() }),
   v.strictObject({ type: v.literal('paused') }),
   v.strictObject({ type: v.literal('resumed') }),
   v.strictObject({ type: v.literal('finished'), ...results }),

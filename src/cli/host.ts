@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { GorpError } from '../base/errors.ts';
-import type { DeviceChoice } from '../base/device-choice.ts';
+import { choiceOf, type DeviceChoice } from '../base/device-choice.ts';
 import { type DeviceHost, openDevice } from '../device/choice.ts';
 import type { Speed } from '../run/duration.ts';
 import type { RunHost } from '../run/host.ts';
@@ -34,8 +34,8 @@ export interface NodeChoices {
 export function nodeHost(choices: NodeChoices): Omit<RunHost, 'emit'> {
   const { ownTasks = [], memoryBudget = null, gpuShare = 1, device, onSpeed } = choices;
   return {
-    acquireDevice: async () => {
-      const opened = await openDevice(device, { ...nodeDeviceHost(), gpuShare });
+    acquireDevice: async (kind) => {
+      const opened = await openDevice(choiceOf(kind, device), { ...nodeDeviceHost(), gpuShare });
       if (onSpeed) onSpeed(await deviceSpeed(opened.device));
       return opened;
     },

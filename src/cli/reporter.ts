@@ -69,6 +69,9 @@ export function runReporter(
         note(`${after}: ${tasks[event.task]} exact ${exact}, ranked ${ranked}${testSpeed(event.time)}`);
         break;
       }
+      case 'recovering':
+        note(`Recovering: ${event.error.message} The run goes on from step ${event.step}.`);
+        break;
       case 'warning':
         note(`Warning: ${event.message}`);
         break;

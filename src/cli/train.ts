@@ -77,6 +77,8 @@ export async function train(args: string[]): Promise<number> {
     const { settings, ownTasks } = await whatToTrain(args, values, origin);
     const { order } = settings;
     if (out !== undefined) await refuseTaken(out, order, origin ? roundOf(origin) : before && gotNowhere(out));
+    // From here on the run is another one than that which they are of.
+    if (origin && 'round' in origin) await checkpoints?.clear();
     let speed: Speed | undefined;
     const host = {
       ...nodeHost({ ownTasks, ...deviceChoices(values), onSpeed: (measured) => (speed = measured) }),

@@ -65,6 +65,8 @@ export type RunEvent =
   | { type: 'memory-plan'; plan: MemoryPlan; work: Work }
   | { type: 'memory'; liveBytes: number; peakBytes: number; liveBuffers: number }
   | { type: 'warning'; message: string }
+  /** The device was lost; the run goes on from a step by itself, 0 being its beginning. What came behind it is told again. */
+  | { type: 'recovering'; error: ErrorReport; step: number }
   | { type: 'paused' }
   | { type: 'resumed' }
   | { type: 'finished'; results: Results }

@@ -1,5 +1,5 @@
 import type { DeviceReason } from '../base/device-choice.ts';
-import type { Device } from '../device/device.ts';
+import type { Device, DeviceFacts } from '../device/device.ts';
 import type { OutputFile } from '../weights/exports/output-file.ts';
 import type { InspectTexts, ModelFiles } from '../weights/model-folder.ts';
 import type { ModelProgress } from '../weights/remote-folder.ts';
@@ -34,8 +34,12 @@ export interface CheckpointStore {
 
 /** What a run needs from where it runs: a page's worker, or Node. */
 export interface RunHost extends TaskHost {
-  /** The device that the run computes on; it is the run's own, which frees it. */
-  acquireDevice(): Promise<{ device: Device; why: DeviceReason }>;
+  /**
+   * The device that the run computes on; it is the run's own, which frees it.
+   *
+   * @param kind what the run has computed on until its device was lost: it is to go on on the same.
+   */
+  acquireDevice(kind?: DeviceFacts['kind']): Promise<{ device: Device; why: DeviceReason }>;
   /**
    * Opens the model of the settings through the weight store.
    *

@@ -5,7 +5,7 @@ import type { SavedCheckpoint } from './checkpoint/checkpoint.ts';
 import { measuresOf } from './measures.ts';
 import type { SavedRound } from './outputs/saved-round.ts';
 import { EvenSamples } from './samples.ts';
-import type { DeviceReport, HealthSample, Results, TaskReport, TensorSpace, TestTime } from './results.ts';
+import type { Break, DeviceReport, HealthSample, Results, TaskReport, TensorSpace, TestTime } from './results.ts';
 import type { RunSettings } from './settings.ts';
 
 // Samples of the layers' health in a results file.
@@ -29,6 +29,7 @@ export class RunRecord {
   #ranked: Results['accuracy']['ranked'] = [];
   #spaces: Results['spaces'] = [];
   #stateBytes: NonNullable<Results['stateBytes']> = [];
+  #breaks: Break[] = [];
   #health = new EvenSamples<HealthSample>(MOST_SAMPLES);
   #testTime: TestTime = { ...NO_TIME };
 
@@ -84,8 +85,24 @@ export class RunRecord {
     this.#secondsBefore = results.seconds;
   }
 
+  /** Known of no other run. */
+  get id(): string {
+    return this.#id;
+  }
+
+  /** Notes that the device was lost. @param step that the run goes on from. */
+  noteLoss(step: number): void {
+    const done = this.#curves.step.at(-1) ?? 0;
+    this.#breaks.push({ cause: 'device-lost', step, again: Math.max(0, done - step) });
+  }
+
   /** Goes on as the same run, from where a checkpoint was made. */
   goOn({ results, sampling }: Pick<SavedCheckpoint, 'results' | 'sampling'>): void {
+    // A run that goes on by itself knows its breaks better than its checkpoint does.
+    if (results.id !== this.#id) {
+      const step = results.curves.step.at(-1) ?? 0;
+      this.#breaks = [...(results.breaks ?? []), { cause: 'restart', step, again: null }];
+    }
     const { id, startedAt, curves, accuracy, spaces, stateBytes = [], health, testTime = NO_TIME, seconds } = results;
     this.#id = id ?? this.#id;
     this.#startedAt = startedAt;
@@ -171,6 +188,7 @@ export class RunRecord {
       measures: { exact: measuresOf(this.#exact), ranked: measuresOf(this.#ranked) },
       spaces: this.#spaces,
       stateBytes: this.#stateBytes,
+      breaks: this.#breaks.slice(),
       health: this.#health.kept.slice(),
       testTime: { ...this.#testTime },
       memory: this.memory,

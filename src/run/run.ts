@@ -1,12 +1,14 @@
 import { GorpError, reportOf } from '../base/errors.ts';
 import { Learner } from '../gorp/learner.ts';
 import type { DeviceReason } from '../base/device-choice.ts';
-import type { Device } from '../device/device.ts';
+import type { Device, DeviceFacts } from '../device/device.ts';
 import type { Packing } from '../device/packing.ts';
 import { planOf } from '../methods/registry.ts';
 import { frozenPacking } from './frozen-weights.ts';
 import { Checkpointer } from './checkpoint/checkpointer.ts';
+import type { SavedCheckpoint } from './checkpoint/checkpoint.ts';
 import { RunControl, Stopped } from './control.ts';
+import { DeviceLosses } from './device-losses.ts';
 import type { RunEvent } from './events.ts';
 import { memoryOf, type RunHost } from './host.ts';
 import { withAdvice } from './memory-plan.ts';
@@ -16,12 +18,18 @@ import type { DeviceReport } from './results.ts';
 import { Rounds } from './rounds.ts';
 import type { RunSettings } from './settings.ts';
 
+// Milliseconds between two tries to open a device again: half a minute in all.
+const FIRST_WAIT = 250;
+const LAST_WAIT = 16_000;
+
 /** One run: a model learns the tasks of an order one after another. Every end, good or bad, frees the GPU. */
 export class Run {
   readonly #control: RunControl;
   readonly #record: RunRecord;
   readonly #checkpointer: Checkpointer;
   #device: Device | undefined;
+  /** What the run computes on, and why, from its first device on. */
+  #opened: { kind: DeviceFacts['kind']; why: DeviceReason } | undefined;
 
   constructor(
     private readonly host: RunHost,
@@ -72,14 +80,53 @@ export class Run {
     }
   }
 
+  /** Goes on from the last checkpoint when the device is lost, as long as that does not happen too often. */
   async #work(trains: boolean): Promise<void> {
-    const { device, why } = await this.host.acquireDevice();
+    const { checkpoints } = this.host;
+    const losses = new DeviceLosses(() => this.host.now());
+    let checkpoint = trains ? await this.host.savedCheckpoint?.() : undefined;
+    for (;;) {
+      try {
+        await this.#attempt(trains, checkpoint);
+        return;
+      } catch (thrown) {
+        const isLoss = thrown instanceof GorpError && thrown.code === 'device/lost';
+        if (!isLoss || !trains || checkpoints === undefined) throw thrown;
+        losses.add(thrown);
+        const last = await checkpoints.last();
+        if (last?.results.id === this.#record.id) checkpoint = last;
+        const step = checkpoint?.learner.progress.totalSteps ?? 0;
+        this.#record.noteLoss(step);
+        this.host.emit({ type: 'recovering', error: reportOf(thrown), step });
+      }
+    }
+  }
+
+  /** Opens the device. After a loss one of the same kind, which may take a moment: so does a driver that starts again. */
+  async #acquire(): Promise<Device> {
+    const { acquireDevice } = this.host;
+    if (this.#opened === undefined) {
+      const { device, why } = await acquireDevice();
+      this.#opened = { kind: device.facts.kind, why };
+      return device;
+    }
+    for (let wait = FIRST_WAIT; ; wait *= 2) {
+      try {
+        return (await acquireDevice(this.#opened.kind)).device;
+      } catch (thrown) {
+        if (wait > LAST_WAIT) throw thrown;
+        await this.#control.sleep(wait);
+      }
+    }
+  }
+
+  async #attempt(trains: boolean, checkpoint: SavedCheckpoint | undefined): Promise<void> {
+    const device = await this.#acquire();
     this.#device = device;
     const owned: { destroy(): void }[] = [];
     try {
-      this.#emitDevice(device, why);
+      this.#emitDevice(device);
       device.allowHalves(this.settings.training.arithmetic === 'f16');
-      const checkpoint = trains ? await this.host.savedCheckpoint?.() : undefined;
       const opened = await new Opening(this.host, this.settings, this.#control, device, checkpoint).open(trains);
       const { model, tokenizer, network, tasks, data, saved } = opened;
       owned.push(network);
@@ -112,12 +159,13 @@ export class Run {
     }
   }
 
-  /** Breaks the device on purpose, as a crash of the GPU process would: for tests of the failure path. */
+  /** Breaks the device on purpose, as a crash of the GPU process would: for tests of what comes of it. */
   breakDevice(): void {
     this.#device?.breakOnPurpose();
   }
 
-  #emitDevice({ facts }: Device, why: DeviceReason): void {
+  #emitDevice({ facts }: Device): void {
+    const why = this.#opened?.why ?? 'asked';
     const device: DeviceReport = { ...facts, why, features: [...facts.features], limits: { ...facts.limits } };
     this.#record.device = device;
     this.host.emit({ type: 'device', device });

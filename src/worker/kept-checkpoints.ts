@@ -56,6 +56,11 @@ export class CheckpointKeeper implements CheckpointStore {
     );
   }
 
+  /** Removes them. */
+  async clear(): Promise<void> {
+    await removeFrom(await makeFolder([FOLDER, await this.folder.claimed()].filter(Boolean)), CHECKPOINTS);
+  }
+
   async #all(): Promise<FileSystemDirectoryHandle> {
     return makeFolder([FOLDER, await this.folder.claimed(), CHECKPOINTS].filter(Boolean));
   }

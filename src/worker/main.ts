@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import type { DeviceChoice } from '../base/device-choice.ts';
+import { choiceOf, type DeviceChoice } from '../base/device-choice.ts';
 import { GorpError, reportOf } from '../base/errors.ts';
 import type { DeviceOutline } from '../device/counting-device.ts';
 import { chooseDevice, type DeviceHost, openDevice } from '../device/choice.ts';
@@ -111,7 +111,7 @@ function start(command: Extract<WorkerCommand, { type: 'start' }>): void {
   const saves = new CheckpointKeeper(folder, checkpoints.everySeconds);
   run = new Run(
     {
-      acquireDevice: () => openDevice(command.device, { ...deviceHost(), gpuShare }),
+      acquireDevice: (kind) => openDevice(choiceOf(kind, command.device), { ...deviceHost(), gpuShare }),
       openModel: async (model, onProgress, signal, inspect) => {
         const reference = requireReference(parseModelReference(model), model);
         return openModel(reference, await openPlaces(access), { onProgress, signal, inspect });
@@ -124,7 +124,12 @@ function start(command: Extract<WorkerCommand, { type: 'start' }>): void {
         const json: unknown = JSON.parse((await pageTasks.own.get(name)?.text()) ?? 'null');
         return json === null ? undefined : v.parse(TaskSchema, json);
       },
-      ...(goesOn && { savedRound: openLastRound }),
+      ...(goesOn && {
+        savedRound: async () => {
+          await saves.clear(); // which are behind the round
+          return openLastRound();
+        },
+      }),
       saveRound: (output) => keeper.keep(output),
       ...(checkpoints.everySeconds > 0 && { checkpoints: saves }),
       ...(checkpoints.from !== null && { savedCheckpoint: () => saves.mustHave() }),
