@@ -4,7 +4,7 @@ import tseslint from 'typescript-eslint';
 
 export default defineConfig([
   // The kernels are AssemblyScript, which its own compiler checks.
-  globalIgnores(['dist', 'dist-lib', 'public', 'build', 'test-results', 'src/device/wasm/kernels']),
+  globalIgnores(['**/dist', 'dist-lib', 'public', 'build', 'test-results', 'src/device/wasm/kernels']),
   { linterOptions: { reportUnusedDisableDirectives: 'error' } },
   {
     files: ['**/*.{ts,tsx}'],
