@@ -80,7 +80,7 @@ describe('checkpoints on disk', () => {
     await folder().keep([textFile('a', () => '1')]);
     const broken = {
       path: 'b',
-      // eslint-disable-next-line @typescript-eslint/require-await, require-yield -- fails before its first piece
+      // eslint-disable-next-line @typescript-eslint/require-await -- fails before its first piece
       content: async function* (): AsyncGenerator<Uint8Array> {
         throw new Error('no room');
       },

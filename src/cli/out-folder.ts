@@ -86,11 +86,7 @@ async function takeLock(out: string): Promise<FileLock> {
  * @param resumed a run that goes on from its own checkpoint may write its rounds again: `round` is Infinity then.
  * @throws GorpError `run/out-is-taken`.
  */
-export async function refuseTaken(
-  out: string,
-  order: readonly string[],
-  resumed: ResumedRound | null,
-): Promise<void> {
+export async function refuseTaken(out: string, order: readonly string[], resumed: ResumedRound | null): Promise<void> {
   const isOwn = resumed !== null && isBelow(out, resumed.path);
   if (!isOwn) {
     const found = LEFT_BEHIND.find((name) => existsSync(join(out, name)));

@@ -79,11 +79,7 @@ export async function resultsIn(out: string): Promise<Results | null> {
  *
  * @throws GorpError `run/checkpoint-does-not-fit`, naming the setting that differs.
  */
-export async function sameRun(
-  args: readonly string[],
-  values: SettingsValues,
-  results: Results,
-): Promise<ChosenRun> {
+export async function sameRun(args: readonly string[], values: SettingsValues, results: Results): Promise<ChosenRun> {
   if (!Object.keys(SETTINGS_OPTIONS).some((option) => isGiven(args, option))) {
     return { settings: results.settings, ownTasks: [] };
   }

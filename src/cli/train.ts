@@ -82,7 +82,10 @@ export async function train(args: string[]): Promise<number> {
     let speed: Speed | undefined;
     const host = {
       ...nodeHost({ ownTasks, ...deviceChoices(values), onSpeed: (measured) => (speed = measured) }),
-      ...(origin && ('checkpoint' in origin ? { savedCheckpoint: () => Promise.resolve(origin.checkpoint) } : { savedRound: () => Promise.resolve(origin.round) })),
+      ...(origin &&
+        ('checkpoint' in origin
+          ? { savedCheckpoint: () => Promise.resolve(origin.checkpoint) }
+          : { savedRound: () => Promise.resolve(origin.round) })),
       ...(out !== undefined && { saveRound: writeRound.bind(null, out, order) }),
       ...(checkpoints && everySeconds > 0 && { checkpoints }),
     };

@@ -14,7 +14,7 @@ export interface StateMatrix {
 export interface StateSource extends Omit<StateMatrix, 'data'> {
   readonly name: string;
   readonly dtype: 'F32' | 'F64';
-  read(): Promise<StateNumbers>;
+  readonly read: () => Promise<StateNumbers>;
 }
 
 /** A matrix on the device that a step depends on: to be read when the state is saved, and written when it is taken up. */

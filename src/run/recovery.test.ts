@@ -24,7 +24,7 @@ async function execute(
     SETTINGS,
   );
   await run.execute();
-  const last = events.at(-1) as RunEvent;
+  const last = events[events.length - 1];
   const results = 'results' in last ? last.results : null;
   if (results) expect(results.memory.liveBuffersAtEnd).toBe(0);
   return { events, last, results };
@@ -63,7 +63,9 @@ describe('a run whose device is lost', () => {
     const told = events.filter((event) => event.type === 'recovering');
     expect(told).toHaveLength(1);
     expect(told[0]).toMatchObject({ error: { code: 'device/lost' } });
-    expect(results?.breaks).toEqual([{ cause: 'device-lost', step: told[0].step, again: expect.any(Number) as number }]);
+    expect(results?.breaks).toEqual([
+      { cause: 'device-lost', step: told[0].step, again: expect.any(Number) as number },
+    ]);
     // Who listens has the whole curve: what was told before is told again.
     const after = events.slice(events.indexOf(told[0])).flatMap((event) => (event.type === 'steps' ? event.steps : []));
     expect(after).toEqual(results?.curves.step);
@@ -113,7 +115,10 @@ describe('a run whose device is lost', () => {
       return { device: await acquireTestDevice(), why: 'no-adapter' };
     };
     const parts = { ...memoryCheckpoints(0).parts(), acquireDevice };
-    const { last, results } = await execute(once((event) => isAt(event, 'train', 1, 2)), parts);
+    const { last, results } = await execute(
+      once((event) => isAt(event, 'train', 1, 2)),
+      parts,
+    );
     expect(last.type).toBe('finished');
     expect(kinds).toEqual([undefined, 'wasm', 'wasm']);
     expect(results?.device.why, 'why it was chosen at first').toBe('no-adapter');

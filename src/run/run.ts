@@ -104,15 +104,14 @@ export class Run {
 
   /** Opens the device. After a loss one of the same kind, which may take a moment: so does a driver that starts again. */
   async #acquire(): Promise<Device> {
-    const { acquireDevice } = this.host;
     if (this.#opened === undefined) {
-      const { device, why } = await acquireDevice();
+      const { device, why } = await this.host.acquireDevice();
       this.#opened = { kind: device.facts.kind, why };
       return device;
     }
     for (let wait = FIRST_WAIT; ; wait *= 2) {
       try {
-        return (await acquireDevice(this.#opened.kind)).device;
+        return (await this.host.acquireDevice(this.#opened.kind)).device;
       } catch (thrown) {
         if (wait > LAST_WAIT) throw thrown;
         await this.#control.sleep(wait);

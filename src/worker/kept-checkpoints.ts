@@ -2,7 +2,16 @@ import { GorpError } from '../base/errors.ts';
 import { CHECKPOINT_FILE, openCheckpoint, type SavedCheckpoint, summaryOf } from '../run/checkpoint/checkpoint.ts';
 import type { CheckpointStore } from '../run/host.ts';
 import type { OutputFile } from '../weights/exports/output-file.ts';
-import { byteFile, failed, filesBelow, isMissing, makeFolder, privateFolder, removeFrom, writeInto } from './private-files.ts';
+import {
+  byteFile,
+  failed,
+  filesBelow,
+  isMissing,
+  makeFolder,
+  privateFolder,
+  removeFrom,
+  writeInto,
+} from './private-files.ts';
 import type { KeptCheckpoint } from './protocol.ts';
 import { CHECKPOINTS, FOLDER, isFree, RUN_FOLDER, type RunFolder } from './run-folders.ts';
 

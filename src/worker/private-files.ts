@@ -94,7 +94,8 @@ export async function writeInto(folder: FileSystemDirectoryHandle, files: readon
   }
 }
 
-export const isMissing = (thrown: unknown): boolean => thrown instanceof DOMException && thrown.name === 'NotFoundError';
+export const isMissing = (thrown: unknown): boolean =>
+  thrown instanceof DOMException && thrown.name === 'NotFoundError';
 
 /** What the file system throws, as an error that a person can act on. */
 export function failed(cause: unknown): GorpError {

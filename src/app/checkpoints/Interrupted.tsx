@@ -13,13 +13,14 @@ export function Interrupted() {
   if (checkpoint === null || active) return null;
   const { settings, round, step, savedAt, bytes: size } = checkpoint;
   const tasks = settings.order.length;
-  const where = round === 0 ? 'before training' : `while learning ${roundName(settings, round)} (task ${round} of ${tasks})`;
+  const where =
+    round === 0 ? 'before training' : `while learning ${roundName(settings, round)} (task ${round} of ${tasks})`;
   return (
     <section className={`${notices.panel} ${styles.panel}`} aria-label="Unfinished run" data-testid="interrupted">
       <p>
-        A run of <strong>{settings.method.name}</strong> is not finished. It was saved at step {whole(step)}, {where}, on{' '}
-        {moment(new Date(savedAt).toISOString())} ({bytes(size)}). Going on gives the same losses as a run without the
-        break.
+        A run of <strong>{settings.method.name}</strong> is not finished. It was saved at step {whole(step)}, {where},
+        on {moment(new Date(savedAt).toISOString())} ({bytes(size)}). Going on gives the same losses as a run without
+        the break.
       </p>
       <div className={styles.buttons}>
         <button type="button" className={styles.primary} data-testid="go-on-at-checkpoint" onClick={goOnAtCheckpoint}>

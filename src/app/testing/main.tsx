@@ -41,7 +41,9 @@ const pick = <Value extends string>(key: string, values: readonly Value[], other
 const method = pick('method', METHOD_NAMES, 'gorp-plus');
 const theme = pick<Theme>('theme', ['light', 'dark'], 'system');
 const ahead =
-  scene === 'finished' || scene === 'many' ? 1 : Number(asked.get('ahead') ?? (scene === 'idle' || scene === 'interrupted' ? 0 : 0.62));
+  scene === 'finished' || scene === 'many'
+    ? 1
+    : Number(asked.get('ahead') ?? (scene === 'idle' || scene === 'interrupted' ? 0 : 0.62));
 
 function deviceOfRun(): DeviceReport {
   if (scene === 'software') return SOFTWARE_DEVICE;
@@ -94,7 +96,12 @@ if (scene === 'many')
     tasks: 'https://example.org/tasks/',
     order: PUBLISHED_ORDERS[3].rounds.map(({ dataset }) => dataset),
   }));
-if (scene !== 'idle' && scene !== 'interrupted' && asked.get('tab') !== 'models' && (!DEVICE_SCENES.includes(scene) || asked.has('run')))
+if (
+  scene !== 'idle' &&
+  scene !== 'interrupted' &&
+  asked.get('tab') !== 'models' &&
+  (!DEVICE_SCENES.includes(scene) || asked.has('run'))
+)
   page.start();
 if (asked.get('tab') === 'models') {
   await page.models.refresh();

@@ -81,7 +81,15 @@ export function checkpointFiles(checkpoint: Checkpoint, onBytes: (bytes: number)
   const manifest = (): string => {
     const { bytes, hashes } = sums;
     const format = { schema: 'gorp-web/checkpoint', version: 1 };
-    return JSON.stringify({ ...format, place, sampling, data, learner: learner.progress, state: { bytes, hashes }, results });
+    return JSON.stringify({
+      ...format,
+      place,
+      sampling,
+      data,
+      learner: learner.progress,
+      state: { bytes, hashes },
+      results,
+    });
   };
   return [{ path: STATE_FILE, content }, textFile(CHECKPOINT_FILE, manifest)];
 }
@@ -117,13 +125,14 @@ class PieceHashes {
  * @throws GorpError `run/bad-checkpoint` when a file is missing, damaged or of something else.
  */
 export async function openCheckpoint(open: OpenFile): Promise<SavedCheckpoint> {
-  const file = await open(CHECKPOINT_FILE);
-  if (file === null) throw bad(`it has no ${CHECKPOINT_FILE}`);
-  const { place, sampling, data, learner, state, results } = await readManifest(file);
+  const manifest = await open(CHECKPOINT_FILE);
+  if (manifest === null) throw bad(`it has no ${CHECKPOINT_FILE}`);
+  const { place, sampling, data, learner, state, results } = await readManifest(manifest);
   const stored = await open(STATE_FILE);
   if (stored === null) throw bad(`it has no ${STATE_FILE}`);
   await checkWhole(stored, state);
-  const { tensors, readRaw } = await openTensors([stored]);
+  const file = await openTensors([stored]);
+  const { tensors } = file;
   return {
     place,
     sampling,
@@ -136,7 +145,7 @@ export async function openCheckpoint(open: OpenFile): Promise<SavedCheckpoint> {
         read: async (name) => {
           const info = tensors.get(name);
           if (info?.shape.length !== 2) return undefined;
-          const { dtype, bytes } = await readRaw(name);
+          const { dtype, bytes } = await file.readRaw(name);
           const numbers = tensorData(dtype, bytes);
           if (numbers.dtype !== 'F32' && numbers.dtype !== 'F64') return undefined;
           const [rows, columns] = info.shape;
@@ -170,7 +179,10 @@ async function readManifest(file: ByteFile): Promise<v.InferOutput<typeof Manife
   throw bad(`${CHECKPOINT_FILE}: ${v.getDotPath(issue) ?? 'the file'}: ${issue.message}`);
 }
 
-async function checkWhole(file: ByteFile, { bytes, hashes }: { bytes: number; hashes: readonly string[] }): Promise<void> {
+async function checkWhole(
+  file: ByteFile,
+  { bytes, hashes }: { bytes: number; hashes: readonly string[] },
+): Promise<void> {
   if (file.bytes !== bytes) throw bad(`${STATE_FILE} has ${file.bytes} bytes, not ${bytes}`);
   for (const [i, hash] of hashes.entries()) {
     const at = i * HASHED_BYTES;

@@ -18,10 +18,7 @@ export function checkSame(saved: Pick<SavedCheckpoint, 'results' | 'data'>, sett
 export function checkSettings({ results }: Pick<SavedCheckpoint, 'results'>, settings: RunSettings): void {
   const path = difference(results.settings, settings);
   if (path === null) return;
-  throw doesNotFit(
-    `${path} is not what it was`,
-    'Go on with the settings of the run that saved it, or begin anew.',
-  );
+  throw doesNotFit(`${path} is not what it was`, 'Go on with the settings of the run that saved it, or begin anew.');
 }
 
 /** The path of the first value that differs; null where all are the same. */

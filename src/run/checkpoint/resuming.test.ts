@@ -111,6 +111,11 @@ describe('a run that goes on from its checkpoints ends as one without a break, t
     breaksMakeNoDifference(LLAMA, tinySettings('gorp-plus', LLAMA.lengths, DROPOUT), placesOf('gorp-plus')));
 
   test.each(WAYS)('with %s', (_, method, training, own) =>
-    breaksMakeNoDifference(T5, tinySettings(method, training, own), ['a step of the first round', 'a step of the second round'], 0),
+    breaksMakeNoDifference(
+      T5,
+      tinySettings(method, training, own),
+      ['a step of the first round', 'a step of the second round'],
+      0,
+    ),
   );
 });
