@@ -20,14 +20,14 @@ export interface FoundCheckpoint {
 
 /** Keeps checkpoints on disk. One is written aside and put in place as a whole, then older ones are removed. */
 export class CheckpointFolder implements CheckpointStore {
+  readonly everySeconds: number;
   readonly #folder: string;
+  readonly #warn: (message: string) => void;
 
   /** @param warn is told of checkpoints that cannot be used. */
-  constructor(
-    out: string,
-    readonly everySeconds: number,
-    private readonly warn: (message: string) => void,
-  ) {
+  constructor(out: string, everySeconds: number, warn: (message: string) => void) {
+    this.everySeconds = everySeconds;
+    this.#warn = warn;
     this.#folder = join(out, CHECKPOINTS);
   }
 
@@ -51,7 +51,7 @@ export class CheckpointFolder implements CheckpointStore {
         return { path, checkpoint: await openCheckpoint(opensIn(path)) };
       } catch (thrown) {
         if (!(thrown instanceof GorpError)) throw thrown;
-        this.warn(`${path}: ${thrown.message}`);
+        this.#warn(`${path}: ${thrown.message}`);
       }
     }
     return null;

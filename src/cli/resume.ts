@@ -81,7 +81,7 @@ export async function resultsIn(out: string): Promise<Results | null> {
  */
 export async function sameRun(args: readonly string[], values: SettingsValues, results: Results): Promise<ChosenRun> {
   if (!Object.keys(SETTINGS_OPTIONS).some((option) => isGiven(args, option))) {
-    return { settings: results.settings, ownTasks: [] };
+    return { settings: results.settings, customTasks: [] };
   }
   const chosen = await chooseRun(values);
   checkSettings({ results }, chosen.settings);

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { explainedWithCode } from '../base/errors.ts';
 import type { Speed } from '../run/duration.ts';
 import type { Results } from '../run/results.ts';
 import type { RunSettings } from '../run/settings.ts';
@@ -74,14 +75,14 @@ export async function train(args: string[]): Promise<number> {
       return EXIT.ok;
     }
     const origin = resume === undefined ? null : await openOrigin(resume, out, warn);
-    const { settings, ownTasks } = await whatToTrain(args, values, origin);
+    const { settings, customTasks } = await whatToTrain(args, values, origin);
     const { order } = settings;
     if (out !== undefined) await refuseTaken(out, order, origin ? roundOf(origin) : before && gotNowhere(out));
     // From here on the run is another one than that which they are of.
     if (origin && 'round' in origin) await checkpoints?.clear();
     let speed: Speed | undefined;
     const host = {
-      ...nodeHost({ ownTasks, ...deviceChoices(values), onSpeed: (measured) => (speed = measured) }),
+      ...nodeHost({ customTasks, ...deviceChoices(values), onSpeed: (measured) => (speed = measured) }),
       ...(origin &&
         ('checkpoint' in origin
           ? { savedCheckpoint: () => Promise.resolve(origin.checkpoint) }
@@ -93,7 +94,7 @@ export async function train(args: string[]): Promise<number> {
     if (results && out !== undefined) await writeResults(out, results);
     if (results?.status === 'finished') await checkpoints?.clear();
     if (results) terminal.result(resultText(results, out));
-    if (error) terminal.note(`${error.code}: ${error.message} ${error.nextStep}`);
+    if (error) terminal.note(explainedWithCode(error));
     return exit;
   } finally {
     await free?.();
@@ -120,17 +121,17 @@ async function whatToTrain(
   const { settings } = resultsOf(origin);
   if (!isGiven(args, 'order')) {
     refuseOptions(args, ['model', 'tasks', 'method', 'preset'], 'they are those of the round without --order');
-    return { settings: changed(settings, values.seed, values.set), ownTasks: [] };
+    return { settings: changed(settings, values.seed, values.set), customTasks: [] };
   }
   const method = values.method ?? settings.method.name;
-  const { settings: chosen, ownTasks } = await chooseRun({ ...values, method, set: [] });
+  const { settings: chosen, customTasks } = await chooseRun({ ...values, method, set: [] });
   const onward: RunSettings = {
     ...chosen,
     model: isGiven(args, 'model') ? chosen.model : settings.model,
     method: settings.method.name === method ? settings.method : chosen.method,
     training: settings.training,
   };
-  return { settings: changed(onward, values.seed, values.set), ownTasks };
+  return { settings: changed(onward, values.seed, values.set), customTasks };
 }
 
 function resultText(results: Results, out: string | undefined): string {

@@ -4,7 +4,7 @@ import { sizeOf } from '../graph/tensor.ts';
 import type { Network } from '../models/network.ts';
 import { readingOf } from '../tasks/reading.ts';
 import type { InspectTexts, ModelFiles, ModelTexts } from '../weights/model-folder.ts';
-import type { ModelProgress } from '../weights/remote-folder.ts';
+import type { ModelProgress } from '../weights/model-messages.ts';
 import type { SavedCheckpoint } from './checkpoint/checkpoint.ts';
 import { dataHash } from './checkpoint/data-hash.ts';
 import { checkSame, checkSettings } from './checkpoint/fitting.ts';
@@ -46,17 +46,28 @@ interface Inspected {
  * be read and whether the device can hold the run is known before the weights are fetched.
  */
 export class Opening {
+  readonly #host: RunHost;
+  readonly #settings: RunSettings;
+  readonly #control: RunControl;
+  readonly #device: Device;
+  readonly #checkpoint: SavedCheckpoint | undefined;
   #inspected: Inspected | undefined;
   #saved: Promise<SavedRound | undefined> | undefined;
 
+  /** @param checkpoint where the same run was, to go on from; the model is the one that it was trained on. */
   constructor(
-    private readonly host: RunHost,
-    private readonly settings: RunSettings,
-    private readonly control: RunControl,
-    private readonly device: Device,
-    /** Where the same run was, to go on from; the model is the one that it was trained on. */
-    private readonly checkpoint: SavedCheckpoint | undefined,
-  ) {}
+    host: RunHost,
+    settings: RunSettings,
+    control: RunControl,
+    device: Device,
+    checkpoint: SavedCheckpoint | undefined,
+  ) {
+    this.#host = host;
+    this.#settings = settings;
+    this.#control = control;
+    this.#device = device;
+    this.#checkpoint = checkpoint;
+  }
 
   /**
    * @param trains whether the run is to train, and not only to test.
@@ -67,11 +78,11 @@ export class Opening {
     const model = await this.#fetch(trains);
     await this.#heed();
     const { known, tasks, data, saved } = await this.#inspect(model, trains); // hosts need not have asked for it
-    const from = this.checkpoint ?? saved;
-    if (from) await checkBase(from, this.settings.model, model);
-    const opened = await discarding(model, () => openNetwork(this.device, model, this.settings.training, known));
+    const from = this.#checkpoint ?? saved;
+    if (from) await checkBase(from, this.#settings.model, model);
+    const opened = await discarding(model, () => openNetwork(this.#device, model, this.#settings.training, known));
     const { network, storedName } = opened;
-    if (this.settings.training.frozenWeights === 'stored') {
+    if (this.#settings.training.frozenWeights === 'stored') {
       try {
         await this.#plan(model, tasks, (name) => model.tensors.get(storedName(name))?.dtype);
       } catch (thrown) {
@@ -87,9 +98,9 @@ export class Opening {
     const inspect: InspectTexts = async (texts) => void (await this.#inspect(texts, trains));
     const name = await this.#modelToOpen();
     for (;;) {
-      const signal = this.control.interruption();
+      const signal = this.#control.interruption();
       try {
-        return await this.host.openModel(name, (at) => this.#reportWeights(at), signal, inspect);
+        return await this.#host.openModel(name, (at) => this.#reportWeights(at), signal, inspect);
       } catch (thrown) {
         if (!signal.aborted) throw thrown;
         await this.#heed();
@@ -99,50 +110,50 @@ export class Opening {
 
   /** The model of the settings; on from a round or a checkpoint, at the commit that it was trained on. */
   async #modelToOpen(): Promise<string> {
-    const from = this.checkpoint ?? (await this.#savedRound());
-    const { model } = this.settings;
+    const from = this.#checkpoint ?? (await this.#savedRound());
+    const { model } = this.#settings;
     return from?.results.settings.model === model ? baseOf(from) : model;
   }
 
   #savedRound(): Promise<SavedRound | undefined> {
-    if (this.checkpoint) return Promise.resolve(undefined); // which is behind it
-    return (this.#saved ??= this.host.savedRound?.() ?? Promise.resolve(undefined));
+    if (this.#checkpoint) return Promise.resolve(undefined); // which is behind it
+    return (this.#saved ??= this.#host.savedRound?.() ?? Promise.resolve(undefined));
   }
 
   async #inspect(texts: ModelTexts, trains: boolean): Promise<Inspected> {
     if (this.#inspected) return this.#inspected;
-    const known = await discarding(texts, () => readTexts(texts, this.settings.training));
-    if (this.checkpoint) checkSettings(this.checkpoint, this.settings);
+    const known = await discarding(texts, () => readTexts(texts, this.#settings.training));
+    if (this.#checkpoint) checkSettings(this.#checkpoint, this.#settings);
     const saved = await this.#openRound(texts, trains);
     const tasks = await this.#prepareTasks(known);
     const data = dataHash(tasks);
-    if (this.checkpoint) checkSame(this.checkpoint, this.settings, data);
+    if (this.#checkpoint) checkSame(this.#checkpoint, this.#settings, data);
     const [{ name, train }] = tasks;
     if (train.length > 0) {
-      this.host.emit({ type: 'reading', task: name, tokens: readingOf(known.tokenizer, train[0]) });
+      this.#host.emit({ type: 'reading', task: name, tokens: readingOf(known.tokenizer, train[0]) });
     }
     await this.#plan(texts, tasks, () => declaredType(texts.config));
     this.#inspected = { known, tasks, data, saved };
     return this.#inspected;
   }
 
-  /** The round to go on from. Checked before the tasks are read, which may take a minute. */
+  /** The round to resume from. Checked before the tasks are read, which may take a minute. */
   async #openRound({ config }: ModelTexts, trains: boolean): Promise<SavedRound | undefined> {
     const saved = await this.#savedRound();
     if (saved === undefined) return undefined;
-    const { network } = networkOf(countingDevice(outlineOf(this.device)), config, this.settings.training);
-    checkFits(saved, this.settings, parametersOf(network));
-    if (trains) checkGoesOn(saved, this.settings);
+    const { network } = networkOf(countingDevice(outlineOf(this.#device)), config, this.#settings.training);
+    checkFits(saved, this.#settings, parametersOf(network));
+    if (trains) checkGoesOn(saved, this.#settings);
     return saved;
   }
 
   async #prepareTasks({ tokenizer }: KnownModel): Promise<EncodedTask[]> {
-    const { order } = this.settings;
+    const { order } = this.#settings;
     const tasks: EncodedTask[] = [];
     for (const [i, name] of order.entries()) {
       this.#progress({ phase: 'tasks', item: name, done: i, total: order.length, unit: 'items' });
-      const warn = (message: string): void => this.host.emit({ type: 'warning', message });
-      tasks.push(await prepareTask(this.host, name, this.settings, tokenizer, warn));
+      const warn = (message: string): void => this.#host.emit({ type: 'warning', message });
+      tasks.push(await prepareTask(this.#host, name, this.#settings, tokenizer, warn));
       await this.#heed();
     }
     return tasks;
@@ -154,13 +165,13 @@ export class Opening {
     tasks: readonly EncodedTask[],
     storedAs: (name: string) => string | undefined,
   ): Promise<void> {
-    const { method, training } = this.settings;
-    const device = outlineOf(this.device);
-    const work = workOf(this.settings, tasks);
+    const { method, training } = this.#settings;
+    const device = outlineOf(this.#device);
+    const work = workOf(this.#settings, tasks);
     try {
       const { memory: plan, effort } = await planRun({ config, method, training, work, storedAs, device });
-      this.host.emit({ type: 'memory-plan', plan, work: workOfRun(this.settings, tasks.map(plannedTask), effort) });
-      checkBudget(plan, allowed(this.host.memoryBudget ?? null, device), training);
+      this.#host.emit({ type: 'memory-plan', plan, work: workOfRun(this.#settings, tasks.map(plannedTask), effort) });
+      checkBudget(plan, allowed(this.#host.memoryBudget ?? null, device), training);
     } catch (thrown) {
       throw asRefusal(thrown, training);
     }
@@ -173,13 +184,13 @@ export class Opening {
   }
 
   #progress(progress: Omit<Progress, 'type' | 'round' | 'secondsLeft'>): void {
-    this.host.emit({ type: 'progress', round: 0, secondsLeft: null, ...progress });
+    this.#host.emit({ type: 'progress', round: 0, secondsLeft: null, ...progress });
   }
 
   #heed(): Promise<void> {
-    return this.control.heed({
-      onPause: (paused) => this.host.emit({ type: paused ? 'paused' : 'resumed' }),
-      broken: this.device.lost,
+    return this.#control.heed({
+      onPause: (paused) => this.#host.emit({ type: paused ? 'paused' : 'resumed' }),
+      broken: this.#device.lost,
     });
   }
 }

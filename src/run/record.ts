@@ -5,16 +5,19 @@ import type { SavedCheckpoint } from './checkpoint/checkpoint.ts';
 import { measuresOf } from './measures.ts';
 import type { SavedRound } from './outputs/saved-round.ts';
 import { EvenSamples } from './samples.ts';
-import type { Break, DeviceReport, HealthSample, Results, TaskReport, TensorSpace, TestTime } from './results.ts';
+import type { Break, DeviceReport, LayerSample, Results, TaskReport, TensorSpace, TestTime } from './results.ts';
 import type { RunSettings } from './settings.ts';
 
-// Samples of the layers' health in a results file.
-const MOST_SAMPLES = 400;
+// Samples of the layers' statistics in a results file.
+const MAX_SAMPLES = 400;
 const NO_TIME: TestTime = { promptTokens: 0, promptSeconds: 0, answerTokens: 0, answerSeconds: 0 };
 const noCurves = (): Results['curves'] => ({ round: [], step: [], loss: [], gradientNorm: [], seconds: [] });
 
 /** Gathers what a run finds out, and gives it as a results file at any time. */
 export class RunRecord {
+  readonly #settings: RunSettings;
+  readonly #code: Results['code'];
+  readonly #seconds: () => number;
   device: DeviceReport | undefined;
   model: Results['model'];
   memory: Results['memory'] = { peakBytes: 0, liveBuffersAtEnd: 0 };
@@ -30,15 +33,14 @@ export class RunRecord {
   #spaces: Results['spaces'] = [];
   #stateBytes: NonNullable<Results['stateBytes']> = [];
   #breaks: Break[] = [];
-  #health = new EvenSamples<HealthSample>(MOST_SAMPLES);
+  #layerSamples = new EvenSamples<LayerSample>(MAX_SAMPLES);
   #testTime: TestTime = { ...NO_TIME };
 
   /** @param seconds of work of this run so far. */
-  constructor(
-    private readonly settings: RunSettings,
-    private readonly code: Results['code'],
-    private readonly seconds: () => number,
-  ) {
+  constructor(settings: RunSettings, code: Results['code'], seconds: () => number) {
+    this.#settings = settings;
+    this.#code = code;
+    this.#seconds = seconds;
     this.model = { name: settings.model, commit: null, parameters: 0, trainable: 0 };
   }
 
@@ -49,13 +51,13 @@ export class RunRecord {
 
   /** Begins, or begins again behind the loss of a device: what was found out until then is forgotten. */
   start(tasks: TaskReport[]): void {
-    if (this.#tasks.length > 0) this.#began = this.seconds();
+    if (this.#tasks.length > 0) this.#began = this.#seconds();
     this.#tasks = tasks;
     this.#secondsBefore = 0;
     this.#curves = noCurves();
     this.#spaces = [];
     this.#stateBytes = [];
-    this.#health = new EvenSamples<HealthSample>(MOST_SAMPLES);
+    this.#layerSamples = new EvenSamples<LayerSample>(MAX_SAMPLES);
     this.#testTime = { ...NO_TIME };
     const empty = (): Results['accuracy']['exact'] =>
       Array.from({ length: tasks.length + 1 }, () => new Array<number | null>(tasks.length).fill(null));
@@ -73,7 +75,7 @@ export class RunRecord {
       for (let t = 0; t <= round; t++) {
         // A column is a task: the learned ones come first in both orders, the others may differ.
         from[t].forEach((value, j) => {
-          if (results.settings.order[j] === this.settings.order[j]) to[t][j] = value;
+          if (results.settings.order[j] === this.#settings.order[j]) to[t][j] = value;
         });
       }
     };
@@ -81,7 +83,7 @@ export class RunRecord {
     copy(accuracy.ranked, this.#ranked);
     this.#spaces.push(...spaces);
     this.#stateBytes.push(...(stateBytes ?? []));
-    for (const sample of health) this.#health.add(sample);
+    for (const sample of health) this.#layerSamples.add(sample);
     this.#secondsBefore = results.seconds;
   }
 
@@ -112,13 +114,13 @@ export class RunRecord {
     this.#ranked = structuredClone(accuracy.ranked);
     this.#spaces = spaces.slice();
     this.#stateBytes = stateBytes.slice();
-    this.#health.goOn(health, sampling);
+    this.#layerSamples.goOn(health, sampling);
     this.#testTime = { ...testTime };
   }
 
-  /** How samples of the layers' health are taken. */
+  /** How samples of the layers' statistics are taken. */
   get sampling(): { every: number; seen: number } {
-    return this.#health.sampling;
+    return this.#layerSamples.sampling;
   }
 
   /** Losses of a round's steps. */
@@ -138,7 +140,7 @@ export class RunRecord {
       this.#curves.gradientNorm.push(gradientNorm);
       this.#curves.seconds.push(this.#at(seconds));
     });
-    this.#health.add({ round, step: steps[steps.length - 1], layers: records[records.length - 1].layers });
+    this.#layerSamples.add({ round, step: steps[steps.length - 1], layers: records[records.length - 1].layers });
   }
 
   setAccuracy(round: number, task: number, { exact, ranked }: { exact: number; ranked: number }): void {
@@ -174,14 +176,14 @@ export class RunRecord {
       schema: 'gorp-web/results',
       version: 2,
       id: this.#id,
-      code: this.code,
+      code: this.#code,
       status,
       error,
       startedAt: this.#startedAt,
-      seconds: this.#at(this.seconds()),
+      seconds: this.#at(this.#seconds()),
       device,
       model: this.model,
-      settings: this.settings,
+      settings: this.#settings,
       tasks: this.#tasks,
       curves: this.#curves,
       accuracy: { exact: this.#exact, ranked: this.#ranked },
@@ -189,7 +191,7 @@ export class RunRecord {
       spaces: this.#spaces,
       stateBytes: this.#stateBytes,
       breaks: this.#breaks.slice(),
-      health: this.#health.kept.slice(),
+      health: this.#layerSamples.kept.slice(),
       testTime: { ...this.#testTime },
       memory: this.memory,
     };

@@ -24,6 +24,8 @@ const LAST_WAIT = 16_000;
 
 /** One run: a model learns the tasks of an order one after another. Every end, good or bad, frees the GPU. */
 export class Run {
+  readonly #host: RunHost;
+  readonly #settings: RunSettings;
   readonly #control: RunControl;
   readonly #record: RunRecord;
   readonly #checkpointer: Checkpointer;
@@ -31,10 +33,9 @@ export class Run {
   /** What the run computes on, and why, from its first device on. */
   #opened: { kind: DeviceFacts['kind']; why: DeviceReason } | undefined;
 
-  constructor(
-    private readonly host: RunHost,
-    private readonly settings: RunSettings,
-  ) {
+  constructor(host: RunHost, settings: RunSettings) {
+    this.#host = host;
+    this.#settings = settings;
     this.#control = new RunControl(() => host.now());
     this.#record = new RunRecord(settings, host.code, () => this.#control.seconds);
     this.#checkpointer = new Checkpointer(host);
@@ -68,23 +69,23 @@ export class Run {
   async #toTheEnd(trains: boolean): Promise<void> {
     try {
       await this.#work(trains);
-      this.host.emit({ type: 'finished', results: this.#record.results('finished', null) });
+      this.#host.emit({ type: 'finished', results: this.#record.results('finished', null) });
     } catch (thrown) {
       if (thrown instanceof Stopped) {
-        this.host.emit({ type: 'stopped', results: this.#record.results('stopped', null) });
+        this.#host.emit({ type: 'stopped', results: this.#record.results('stopped', null) });
         return;
       }
       const error = reportOf(thrown);
       const results = this.#record.isStarted ? this.#record.results('failed', error) : null;
-      this.host.emit({ type: 'failed', error, results });
+      this.#host.emit({ type: 'failed', error, results });
     }
   }
 
   /** Goes on from the last checkpoint when the device is lost, as long as that does not happen too often. */
   async #work(trains: boolean): Promise<void> {
-    const { checkpoints } = this.host;
-    const losses = new DeviceLosses(() => this.host.now());
-    let checkpoint = trains ? await this.host.savedCheckpoint?.() : undefined;
+    const { checkpoints } = this.#host;
+    const losses = new DeviceLosses(() => this.#host.now());
+    let checkpoint = trains ? await this.#host.savedCheckpoint?.() : undefined;
     for (;;) {
       try {
         await this.#attempt(trains, checkpoint);
@@ -97,7 +98,7 @@ export class Run {
         if (last?.results.id === this.#record.id) checkpoint = last;
         const step = checkpoint?.learner.progress.totalSteps ?? 0;
         this.#record.noteLoss(step);
-        this.host.emit({ type: 'recovering', error: reportOf(thrown), step });
+        this.#host.emit({ type: 'recovering', error: reportOf(thrown), step });
       }
     }
   }
@@ -105,13 +106,13 @@ export class Run {
   /** Opens the device. After a loss one of the same kind, which may take a moment: so does a driver that starts again. */
   async #acquire(): Promise<Device> {
     if (this.#opened === undefined) {
-      const { device, why } = await this.host.acquireDevice();
+      const { device, why } = await this.#host.acquireDevice();
       this.#opened = { kind: device.facts.kind, why };
       return device;
     }
     for (let wait = FIRST_WAIT; ; wait *= 2) {
       try {
-        return (await this.host.acquireDevice(this.#opened.kind)).device;
+        return (await this.#host.acquireDevice(this.#opened.kind)).device;
       } catch (thrown) {
         if (wait > LAST_WAIT) throw thrown;
         await this.#control.sleep(wait);
@@ -125,15 +126,15 @@ export class Run {
     const owned: { destroy(): void }[] = [];
     try {
       this.#emitDevice(device);
-      device.allowHalves(this.settings.training.arithmetic === 'f16');
-      const opened = await new Opening(this.host, this.settings, this.#control, device, checkpoint).open(trains);
+      device.allowHalves(this.#settings.training.arithmetic === 'f16');
+      const opened = await new Opening(this.#host, this.#settings, this.#control, device, checkpoint).open(trains);
       const { model, tokenizer, network, tasks, data, saved } = opened;
       owned.push(network);
       this.#record.model = { ...this.#record.model, commit: model.commit, weights: await model.contentHash() };
       const learner = await this.#createLearner(device, opened, owned);
       if (checkpoint) await learner.takeUp(checkpoint.learner);
       else if (saved) await learner.restore(saved.training);
-      const rounds = new Rounds(this.host, this.settings, this.#control, this.#record, {
+      const rounds = new Rounds(this.#host, this.#settings, this.#control, this.#record, {
         device,
         network,
         learner,
@@ -147,12 +148,12 @@ export class Run {
       });
       await (trains ? rounds.run() : rounds.test());
     } catch (thrown) {
-      throw withAdvice(await causeOf(thrown, device), this.settings.training);
+      throw withAdvice(await causeOf(thrown, device), this.#settings.training);
     } finally {
       await device.settle();
       for (const part of owned.reverse()) part.destroy();
       this.#record.memory = { peakBytes: device.buffers.peakBytes, liveBuffersAtEnd: device.buffers.liveBuffers };
-      this.host.emit({ type: 'memory', ...memoryOf(device) });
+      this.#host.emit({ type: 'memory', ...memoryOf(device) });
       await device.destroy();
       this.#device = undefined;
     }
@@ -167,7 +168,7 @@ export class Run {
     const why = this.#opened?.why ?? 'asked';
     const device: DeviceReport = { ...facts, why, features: [...facts.features], limits: { ...facts.limits } };
     this.#record.device = device;
-    this.host.emit({ type: 'device', device });
+    this.#host.emit({ type: 'device', device });
   }
 
   async #createLearner(
@@ -176,13 +177,13 @@ export class Run {
     owned: { destroy(): void }[],
   ): Promise<Learner> {
     let loaded = 0;
-    const { seed, maxGradNorm, gradientAccumulation, frozenWeights, activations } = this.settings.training;
+    const { seed, maxGradNorm, gradientAccumulation, frozenWeights, activations } = this.#settings.training;
     const packing = (name: string): Packing | undefined =>
       frozenPacking(frozenWeights, name, network.shapes.get(name) ?? [], model.tensors.get(storedName(name))?.dtype);
     const learner = await Learner.create(
       device,
       network,
-      planOf(this.settings.method),
+      planOf(this.#settings.method),
       targets,
       { seed, maxGradNorm, gradientAccumulation, recompute: activations === 'recompute', packing },
       (name) => model.readTensor(storedName(name)),
@@ -201,7 +202,7 @@ export class Run {
   }
 
   #progress(progress: Omit<Extract<RunEvent, { type: 'progress' }>, 'type' | 'round' | 'secondsLeft'>): void {
-    this.host.emit({ type: 'progress', round: 0, secondsLeft: null, ...progress });
+    this.#host.emit({ type: 'progress', round: 0, secondsLeft: null, ...progress });
   }
 }
 

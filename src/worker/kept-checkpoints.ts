@@ -23,10 +23,13 @@ const NUMBER = /^\d{6}$/;
  * and only then the one before the last two goes, so that two are whole at any time.
  */
 export class CheckpointKeeper implements CheckpointStore {
-  constructor(
-    private readonly folder: RunFolder,
-    readonly everySeconds: number,
-  ) {}
+  readonly everySeconds: number;
+  readonly #folder: RunFolder;
+
+  constructor(folder: RunFolder, everySeconds: number) {
+    this.#folder = folder;
+    this.everySeconds = everySeconds;
+  }
 
   /** @throws GorpError `store/busy`, `store/quota`, `store/failed`. */
   async keep(files: readonly OutputFile[]): Promise<void> {
@@ -67,11 +70,11 @@ export class CheckpointKeeper implements CheckpointStore {
 
   /** Removes them. */
   async clear(): Promise<void> {
-    await removeFrom(await makeFolder([FOLDER, await this.folder.claimed()].filter(Boolean)), CHECKPOINTS);
+    await removeFrom(await makeFolder([FOLDER, await this.#folder.claimed()].filter(Boolean)), CHECKPOINTS);
   }
 
   async #all(): Promise<FileSystemDirectoryHandle> {
-    return makeFolder([FOLDER, await this.folder.claimed(), CHECKPOINTS].filter(Boolean));
+    return makeFolder([FOLDER, await this.#folder.claimed(), CHECKPOINTS].filter(Boolean));
   }
 }
 

@@ -82,22 +82,25 @@ export const openRoundOf = (files: readonly KeptFile[], folder: string): Promise
 
 /** Keeps the rounds of one run. */
 export class RoundKeeper {
+  readonly #folder: RunFolder;
+  readonly #everyRound: boolean;
+
   /** @param everyRound whether the weights of every round are kept, and not only those of the last. */
-  constructor(
-    private readonly folder: RunFolder,
-    private readonly everyRound: boolean,
-  ) {}
+  constructor(folder: RunFolder, everyRound: boolean) {
+    this.#folder = folder;
+    this.#everyRound = everyRound;
+  }
 
   /** @throws GorpError `store/busy`, `store/quota`, `store/failed`. */
   async keep({ orderFolder, roundFolder, results, trained }: RoundOutput): Promise<void> {
-    const folder = await this.folder.claimed();
+    const folder = await this.#folder.claimed();
     const order = await makeFolder([FOLDER, folder, ...orderFolder.split('/')].filter(Boolean));
     // What is written last makes it a round; what a run before has left of it does not count meanwhile.
     const round = await order.getDirectoryHandle(roundFolder, { create: true });
     await removeFrom(round, ROUND_FILE);
     await writeInto(order, within(roundFolder, [...results, ...trained]));
     if (folder !== '') await show(folder);
-    if (this.everyRound) return;
+    if (this.#everyRound) return;
     for await (const [name, handle] of order.entries()) {
       if (!(handle instanceof FileSystemDirectoryHandle) || name === roundFolder) continue;
       for (const file of TRAINED_NAMES) await removeFrom(handle, file);

@@ -28,10 +28,13 @@ export async function shownFolder(rounds: FileSystemDirectoryHandle): Promise<st
 
 /** The folder in which a run keeps its rounds and checkpoints, by its name below {@link FOLDER}. */
 export class RunFolder {
+  readonly #from: { readonly name: string } | 'shown' | null;
   #claimed: Promise<string> | undefined;
 
   /** @param from the folder that the run goes on in: one by its name, or the one that is shown; null for a new one. */
-  constructor(private readonly from: { readonly name: string } | 'shown' | null) {}
+  constructor(from: { readonly name: string } | 'shown' | null) {
+    this.#from = from;
+  }
 
   /** Holds its lock from the first call for as long as this worker lives. @throws GorpError `store/busy`, `store/failed`. */
   claimed(): Promise<string> {
@@ -46,8 +49,8 @@ export class RunFolder {
   }
 
   async #name(): Promise<string> {
-    if (this.from === null) return randomId();
-    return this.from === 'shown' ? shownFolder(await makeFolder([FOLDER])) : this.from.name;
+    if (this.#from === null) return randomId();
+    return this.#from === 'shown' ? shownFolder(await makeFolder([FOLDER])) : this.#from.name;
   }
 }
 

@@ -9,24 +9,26 @@ const TELL_MS = 200;
 
 /** Saves the checkpoints of a run when they are due. What prevents it from that does not end the run. */
 export class Checkpointer {
+  readonly #host: Pick<RunHost, 'checkpoints' | 'emit' | 'now'>;
   #savedAt: number;
   #isAsked = false;
   #saved = '';
 
-  constructor(private readonly host: Pick<RunHost, 'checkpoints' | 'emit' | 'now'>) {
+  constructor(host: Pick<RunHost, 'checkpoints' | 'emit' | 'now'>) {
+    this.#host = host;
     this.#savedAt = host.now();
   }
 
   /** Whether checkpoints are kept at all. */
   get isOn(): boolean {
-    return this.host.checkpoints !== undefined;
+    return this.#host.checkpoints !== undefined;
   }
 
   /** Whether enough time has gone since the last one, or one has been asked for. */
   get isDue(): boolean {
-    const { checkpoints } = this.host;
+    const { checkpoints } = this.#host;
     if (checkpoints === undefined) return false;
-    const seconds = (this.host.now() - this.#savedAt) / 1000;
+    const seconds = (this.#host.now() - this.#savedAt) / 1000;
     return seconds >= checkpoints.everySeconds || (this.#isAsked && seconds >= LEAST_SECONDS);
   }
 
@@ -42,7 +44,7 @@ export class Checkpointer {
    * @throws what the device throws while its state is read.
    */
   async save(checkpoint: Checkpoint, secondsLeft: number | null): Promise<void> {
-    const { checkpoints: store, emit, now } = this.host;
+    const { checkpoints: store, emit, now } = this.#host;
     const place = keyOf(checkpoint.place);
     if (store === undefined || place === this.#saved) return;
     const total = bytesOf(checkpoint);

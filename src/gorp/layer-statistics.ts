@@ -1,7 +1,6 @@
-import type { OwnedBuffer } from '../device/buffers.ts';
+import type { BufferRange, OwnedBuffer } from '../device/buffers.ts';
 import type { Device } from '../device/device.ts';
-import type { BufferRange } from '../device/buffers.ts';
-import type { Tensor } from '../graph/tensor.ts';
+import { plainTensor, storeTensor, type Tensor } from '../graph/tensor.ts';
 import type { FullRankGroup } from './full-rank-group.ts';
 import { LoraGroup } from './lora-group.ts';
 import type { StatePart } from './state-part.ts';
@@ -9,10 +8,10 @@ import { slice } from './trainable-group.ts';
 import type { SpaceMeters } from './update.ts';
 
 /**
- * A layer's health in one step. Shares are measured at every refresh of the projection basis and in a task's second step;
+ * Statistics of a layer in one step. Shares are measured at every refresh of the projection basis and in a task's second step;
  * the steps between have those of the last one.
  */
-export interface LayerHealth {
+export interface LayerStatistics {
   /** Hugging Face name of the layer. */
   name: string;
   part: 'lora' | 'full-rank';
@@ -36,20 +35,19 @@ export class Meters {
   readonly #space: SpaceMeters;
   readonly #first = new Map<LoraGroup | FullRankGroup, number>();
   readonly #owned: OwnedBuffer[] = [];
+  readonly #device: Device;
 
-  constructor(
-    private readonly device: Device,
-    groups: readonly (LoraGroup | FullRankGroup)[],
-  ) {
+  constructor(device: Device, groups: readonly (LoraGroup | FullRankGroup)[]) {
+    this.#device = device;
     let total = 0;
     for (const group of groups) {
       this.#first.set(group, total);
       total += places(group.layers.names.length) * (group instanceof LoraGroup ? 2 : 1);
     }
     const vector = (name: string): Tensor => {
-      const buffer = device.buffers.storage(name, Math.max(1, total) * 4);
-      this.#owned.push(buffer);
-      return slice(name, { buffer, offset: 0, bytes: buffer.bytes }, 0, Math.max(1, total));
+      const tensor = storeTensor(device, plainTensor(name, [Math.max(1, total)]), 'inputs');
+      this.#owned.push(tensor.storage.buffer);
+      return tensor;
     };
     this.squares = vector('squared gradient norms');
     this.#space = {
@@ -77,7 +75,7 @@ export class Meters {
     throw new Error(`${layer} is not trained full-rank`);
   }
 
-  /** What is to be read of a step, in the order that {@link health} expects it. */
+  /** What is to be read of a step, in the order that {@link statistics} expects it. */
   get sources(): BufferRange[] {
     const { before, after, update, leaked } = this.#space;
     return [this.squares, before, after, update, leaked].map((t) => t.storage as BufferRange);
@@ -102,13 +100,13 @@ export class Meters {
     return slice(whole.name, whole.storage as BufferRange, first, group.layers.names.length);
   }
 
-  /** The health of every layer from the numbers of a step. */
-  health([squares, before, after, update, leaked]: readonly Float32Array[]): LayerHealth[] {
+  /** The statistics of every layer from the numbers of a step. */
+  statistics([squares, before, after, update, leaked]: readonly Float32Array[]): LayerStatistics[] {
     return [...this.#first].flatMap(([group, first]) => {
       const { names } = group.layers;
       const hasSpace = group.space?.stackSpace !== undefined;
       const isLora = group instanceof LoraGroup;
-      return names.map((name, i): LayerHealth => {
+      return names.map((name, i): LayerStatistics => {
         const at = first + i;
         const energy = squares[at] + (isLora ? squares[at + places(names.length)] : 0);
         return {
@@ -132,8 +130,8 @@ export class Meters {
         dtype: 'F32',
         rows: 1,
         columns: elements,
-        read: async () => new Float32Array(await this.device.read(range), 0, elements),
-        write: (values) => this.device.write(range.buffer, range.offset, values),
+        read: async () => new Float32Array(await this.#device.read(range), 0, elements),
+        write: (values) => this.#device.write(range.buffer, range.offset, values),
       };
     });
   }
