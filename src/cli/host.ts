@@ -62,8 +62,8 @@ const benchmarkRoot = (folder: string): string =>
     : folder;
 
 /** Reads text files of the embedded tasks, of a folder on disk, or of one by address. */
-export function nodeTaskReader(tasks: string): ReadText {
-  if (/^https?:/.test(tasks)) return remoteReader(rawFolder(tasks));
+export function nodeTaskReader(tasks: string, signal: AbortSignal | null = null): ReadText {
+  if (/^https?:/.test(tasks)) return remoteReader(rawFolder(tasks), signal);
   const folder = tasks === 'embedded' ? join(embeddedFolder, 'tasks') : benchmarkRoot(tasks);
   return async (path) => {
     const file = join(folder, path);

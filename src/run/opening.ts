@@ -100,7 +100,8 @@ export class Opening {
     for (;;) {
       const signal = this.#control.interruption();
       try {
-        return await this.#host.openModel(name, (at) => this.#reportWeights(at), signal, inspect);
+        const opening = this.#host.openModel(name, (at) => this.#reportWeights(at), signal, inspect);
+        return await this.#control.untilStopped(opening);
       } catch (thrown) {
         if (!signal.aborted) throw thrown;
         await this.#heed();
@@ -153,7 +154,9 @@ export class Opening {
     for (const [i, name] of order.entries()) {
       this.#progress({ phase: 'tasks', item: name, done: i, total: order.length, unit: 'items' });
       const warn = (message: string): void => this.#host.emit({ type: 'warning', message });
-      tasks.push(await prepareTask(this.#host, name, this.#settings, tokenizer, warn));
+      // A server that never answers holds nobody up who wants to stop.
+      const prepared = prepareTask(this.#host, name, this.#settings, tokenizer, warn, this.#control.stopSignal);
+      tasks.push(await this.#control.untilStopped(prepared));
       await this.#heed();
     }
     return tasks;

@@ -14,7 +14,7 @@ import { memoryOf, type RunHost } from './host.ts';
 import { withAdvice } from './memory-plan.ts';
 import { type Opened, Opening, parametersOf } from './opening.ts';
 import { RunRecord } from './record.ts';
-import type { DeviceReport } from './results.ts';
+import type { DeviceReport, Results } from './results.ts';
 import { Rounds } from './rounds.ts';
 import type { RunSettings } from './settings.ts';
 
@@ -49,6 +49,11 @@ export class Run {
   }
   stop(): void {
     this.#control.stop();
+  }
+
+  /** What is known of the run now, as if it were stopped; null before there is anything. */
+  get resultsSoFar(): Results | null {
+    return this.#record.isStarted ? this.#record.results('stopped', null) : null;
   }
 
   /** Saves a checkpoint as soon as can be: the page may be about to go away. */
@@ -186,7 +191,7 @@ export class Run {
       planOf(this.#settings.method),
       targets,
       { seed, maxGradNorm, gradientAccumulation, recompute: activations === 'recompute', packing },
-      (name) => model.readTensor(storedName(name)),
+      (name) => this.#control.untilStopped(model.readTensor(storedName(name))),
       (name) => {
         loaded++;
         this.#progress({ phase: 'compile', item: name, done: loaded, total: network.shapes.size, unit: 'items' });

@@ -109,9 +109,9 @@ function start(command: Extract<WorkerCommand, { type: 'start' }>): void {
         const reference = requireReference(parseModelReference(model), model);
         return openModel(reference, await openPlaces(access), { onProgress, signal, inspect });
       },
-      taskReader: (tasks) => {
+      taskReader: (tasks, signal) => {
         if (tasks === 'picked') return (path) => pickedText(pageTasks.folder, path);
-        return remoteReader(tasks === 'embedded' ? new URL('embedded/tasks/', appRoot) : rawFolder(tasks));
+        return remoteReader(tasks === 'embedded' ? new URL('embedded/tasks/', appRoot) : rawFolder(tasks), signal);
       },
       customTask: async (name) => {
         const json: unknown = JSON.parse((await pageTasks.custom.get(name)?.text()) ?? 'null');
