@@ -54,7 +54,7 @@ export interface PageState {
   slowdown: number | null;
   /** GiB of memory that a run may take; null where the person has not said. Kept in this browser. */
   memoryBudget: number | null;
-  /** Percent of the time that a graphics card is kept busy by the next run. */
+  /** Percent of a graphics card's time that the next run may take. Saved in this browser. */
   gpuShare: number;
   /** The memory that a run with the draft's settings would take. */
   memoryPlan: PlanState;
@@ -84,7 +84,7 @@ export type PageStore = StoreApi<PageState>;
 export const createPageStore = (
   theme: Theme,
   memoryBudget: number | null = null,
-  { device, keepAwake, checkpointMinutes }: Preferences = USUAL,
+  { device, keepAwake, checkpointMinutes, gpuShare }: Preferences = USUAL,
 ): PageStore =>
   createStore<PageState>(() => ({
     draft: embeddedSettings('full', 'gorp-plus'),
@@ -97,7 +97,7 @@ export const createPageStore = (
     interrupted: null,
     slowdown: null,
     memoryBudget,
-    gpuShare: 100,
+    gpuShare,
     memoryPlan: NO_PLAN,
     everyRound: false,
     resumePoint: null,
