@@ -26,7 +26,11 @@ describe('a stopped run', () => {
   test('that does not heed it is left after five seconds, and a second signal ends the process', async () => {
     const before = process.listeners('SIGINT').length;
     const exit = vi.spyOn(process, 'exit').mockReturnValue(undefined as never);
-    const ended = runOnce(tinyHost(() => undefined, { acquireDevice: never }), tinySettings('seq-lora'), () => undefined);
+    const ended = runOnce(
+      tinyHost(() => undefined, { acquireDevice: never }),
+      tinySettings('seq-lora'),
+      () => undefined,
+    );
     interrupt();
     await vi.advanceTimersByTimeAsync(STOP_MS - 1);
     expect(exit).not.toHaveBeenCalled();

@@ -94,7 +94,8 @@ export async function prepareTask(
 
 /** The name tells where a task is from: custom tasks cannot take one of the others' names. */
 async function loadNamed(host: TaskHost, name: string, source: string, signal: AbortSignal): Promise<LoadedTask> {
-  if (Object.hasOwn(EMBEDDED_KINDS, name)) return loadTask(host.taskReader('embedded', signal), EMBEDDED_KINDS[name], name);
+  if (Object.hasOwn(EMBEDDED_KINDS, name))
+    return loadTask(host.taskReader('embedded', signal), EMBEDDED_KINDS[name], name);
   if (Object.hasOwn(BENCHMARK_KINDS, name)) {
     if (source !== 'embedded') return loadTask(host.taskReader(source, signal), BENCHMARK_KINDS[name], name);
     throw unknownTask(`${name}, a dataset of CL_Benchmark, but no folder is chosen to read it from`);

@@ -24,7 +24,8 @@ test('http on another machine is refused, given or by a redirect', async () => {
 });
 
 describe('remoteReader', () => {
-  const read = (answer: () => Promise<Response>) => remoteReader(new URL('https://example.org/t/'), null, answer)('a/b.json');
+  const read = (answer: () => Promise<Response>) =>
+    remoteReader(new URL('https://example.org/t/'), null, answer)('a/b.json');
 
   it('gives the text', async () => {
     expect(await read(() => Promise.resolve(new Response('[1]')))).toBe('[1]');
