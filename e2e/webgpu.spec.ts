@@ -5,8 +5,8 @@ import {
   type Choice,
   downloadResults,
   expectNoWorkers,
+  lastStep,
   openWorkbench,
-  shownError,
   start,
   waitForStatus,
   waitForStep,
@@ -71,7 +71,7 @@ test('a model that onnxruntime cannot run on the GPU is tried on the CPU, says s
   );
 });
 
-test('when the GPU process crashes the run fails with what it has measured, and another can be started', async ({
+test('when the GPU process crashes the run goes on by itself from its last checkpoint', async ({
   playwright,
   launchOptions,
   baseURL,
@@ -82,21 +82,24 @@ test('when the GPU process crashes the run fails with what it has measured, and 
     const page = await browser.newPage({ baseURL: baseURL ?? '' });
     await openWorkbench(page);
     await chooseDevice(page, 'GPU');
-    await choose(page, { ...TINY, trainExamples: 400 });
+    await choose(page, { ...TINY, trainExamples: 48 });
     await start(page);
     await waitForStep(page, 2);
+    await page.getByTestId('pause').click();
+    await waitForStatus(page, 'paused'); // and is saved
+    const saved = await lastStep(page);
+    await page.getByTestId('resume').click();
+    await waitForStep(page, saved + 1);
     await crashGpuProcess(browser);
-    await waitForStatus(page, 'failed', 10_000);
-    expect((await shownError(page)).code).toBe('device/lost');
+    const notice = page.getByTestId('warnings').getByText(`The run goes on by itself, from step ${saved}.`);
+    await expect(notice).toBeVisible();
+    await waitForStatus(page, 'finished');
     await expectNoWorkers(page);
     const { results } = await downloadResults(page);
-    expect(results).toMatchObject({ status: 'failed', error: { code: 'device/lost' } });
     expectConsistent(results);
-    expect(results.curves.step.length).toBeGreaterThanOrEqual(2);
-
-    await start(page);
-    await waitForStep(page, 1);
-    await expect(page.getByTestId('error-panel')).toBeHidden();
+    expect(results).toMatchObject({ status: 'finished', breaks: [{ cause: 'device-lost', step: saved }] });
+    expect(results.curves.step).toEqual(Array.from({ length: 24 }, (_, i) => i + 1));
+    expect(results.device).toMatchObject({ kind: 'webgpu', why: 'asked' });
   } finally {
     await browser.close();
   }

@@ -1,4 +1,5 @@
 import type { ReactNode } from 'react';
+import { Interrupted } from './checkpoints/Interrupted.tsx';
 import { ErrorText } from './ErrorText.tsx';
 import styles from './Notices.module.css';
 import { usePageState } from './page-context.tsx';
@@ -13,6 +14,7 @@ export function Notices() {
   const report = refused ?? error;
   return (
     <div className={styles.notices}>
+      <Interrupted />
       {report !== null && (
         <div role="alert" className={`${styles.panel} ${styles.error}`} data-testid="error-panel">
           <h2 className={styles.title}>{refused === null ? 'The run has failed' : 'The run cannot start'}</h2>

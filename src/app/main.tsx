@@ -4,6 +4,8 @@ import { App } from './App.tsx';
 import { keepAwake } from './awake/wake-lock.ts';
 import { watchSlowdown } from './awake/watch-slowdown.ts';
 import './base.css';
+import { askCheckpointsWorker } from './checkpoints/ask.ts';
+import { saveWhenHidden } from './checkpoints/save-when-hidden.ts';
 import { askLookWorker } from './device/look-worker.ts';
 import { keepPreferences, storedPreferences } from './device/preferences.ts';
 import { browserPace } from './estimate/pace.ts';
@@ -37,11 +39,13 @@ const page = createPage({
   memory: { ask: askPlanWorker, budget: storedBudget(), keep: keepBudget },
   device: { ask: askLookWorker, preferences: storedPreferences(), keep: keepPreferences },
   pace: browserPace(),
+  checkpoints: askCheckpointsWorker,
 });
 const kept = createKeptRounds(openExportsWorker, askWhereToSave, download);
 // Browsers without wake locks lack the property, whatever the types say.
 keepAwake(page.store, 'wakeLock' in navigator ? navigator.wakeLock : undefined, document);
 watchSlowdown(page.store, document, () => performance.now());
+saveWhenHidden(page, document);
 void page.load();
 
 createRoot(root).render(

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { embeddedSettings } from '../run/presets.ts';
 import type { RunEvent } from '../run/events.ts';
-import type { WorkerCommand } from '../worker/protocol.ts';
+import type { KeptCheckpoint, WorkerCommand } from '../worker/protocol.ts';
 import { BATCH_MS, createPage, type PageParts } from './page.ts';
 import { lossColumns } from './charts/series.ts';
 import { USUAL } from './device/preferences.ts';
@@ -29,6 +29,7 @@ function setUp(parts: Partial<PageParts> = {}) {
     memory: { ask: () => () => undefined, budget: null, keep: () => undefined },
     device: { ask: () => () => undefined, preferences: USUAL, keep: () => undefined },
     pace: { factor: () => null, note: () => undefined },
+    checkpoints: () => Promise.resolve(null),
     ...parts,
   });
   return {
@@ -53,7 +54,8 @@ describe('createPage', () => {
     const tasks = { folder: new Map(), custom: new Map() };
     const rounds = { everyRound: true, resumes: false };
     const settings = embeddedSettings('full', 'gorp-plus');
-    const machine = { device: 'auto', memoryBudget: null, gpuShare: 1 };
+    const checkpoints = { everySeconds: 120, from: null };
+    const machine = { device: 'auto', memoryBudget: null, gpuShare: 1, checkpoints };
     expect(commands).toEqual([{ type: 'start', settings, access, tasks, rounds, ...machine }]);
     expect(run().status).toBe('starting');
     page.start();
@@ -90,6 +92,52 @@ describe('createPage', () => {
     page.start();
     expect(commands[0]).toMatchObject({ settings, rounds: { everyRound: true, resumes: true } });
     expect(page.store.getState().resumePoint).toBeNull();
+  });
+
+  it('goes on at the checkpoint of a run that was broken off, with its settings, and removes it once that is kept', async () => {
+    const settings = embeddedSettings('quick', 'gorp');
+    const last = scriptedRun(settings).at(-1);
+    if (last?.type !== 'finished') throw new Error('the script does not end');
+    const id = '0b1e5f6a-3f0a-4c8e-9d53-6a1c2b3d4e5f';
+    let kept: KeptCheckpoint | null = { folder: 'f', savedAt: 1, bytes: 2, id, settings, round: 1, step: 3 };
+    const asked: string[] = [];
+    const { page, commands, emit } = setUp({
+      checkpoints: (command) => {
+        asked.push(command.type);
+        if (command.type === 'drop') kept = null;
+        return Promise.resolve(kept);
+      },
+    });
+    page.saveNow();
+    await page.load();
+    expect(page.store.getState().interrupted).toEqual(kept);
+    page.goOnAtCheckpoint();
+    expect(commands[0]).toMatchObject({ settings, rounds: { resumes: false }, checkpoints: { from: 'f' } });
+    expect(page.store.getState()).toMatchObject({ draft: settings, interrupted: null });
+    page.saveNow();
+    expect(commands.map(({ type }) => type)).toEqual(['start', 'save']);
+    emit({ ...last, results: { ...last.results, id } });
+    await settle();
+    expect(asked).toEqual(['find', 'find', 'drop']);
+    expect(page.store.getState().interrupted).toBeNull();
+  });
+
+  it('offers a run that was stopped, until it is removed; another one can be started', async () => {
+    const settings = embeddedSettings('quick', 'gorp');
+    let kept: KeptCheckpoint | null = { folder: 'f', savedAt: 1, bytes: 2, id: 'x', settings, round: 1, step: 3 };
+    const { page, commands, emit } = setUp({
+      checkpoints: ({ type }) => Promise.resolve(type === 'drop' ? (kept = null) : kept),
+    });
+    page.prefer({ checkpointMinutes: 0 });
+    page.start();
+    expect(commands[0]).toMatchObject({ checkpoints: { everySeconds: 0, from: null } });
+    const last = scriptedRun(settings).at(-1);
+    if (last?.type === 'finished') emit({ type: 'stopped', results: { ...last.results, status: 'stopped' } });
+    await settle();
+    expect(page.store.getState().interrupted).toEqual(kept);
+    page.dropCheckpoint();
+    await settle();
+    expect(page.store.getState().interrupted).toBeNull();
   });
 
   it('refuses settings that are wrong, without a worker, and says which', () => {

@@ -14,6 +14,8 @@ import type { RunSettings } from '../run/settings.ts';
 import { publishedOrder } from '../tasks/orders.ts';
 import { withEndpoint } from '../weights/hub.ts';
 import type { ModelAccess } from '../weights/source.ts';
+import type { CheckpointsCommand, KeptCheckpoint } from '../worker/protocol.ts';
+import type { AskForCheckpoints } from './checkpoints/ask.ts';
 import { createDeviceLook } from './device/device-look.ts';
 import type { AskForDevice } from './device/look-worker.ts';
 import type { Preferences } from './device/preferences.ts';
@@ -49,6 +51,7 @@ export interface PageParts {
   memory: MemoryParts;
   device: DeviceParts;
   pace: Pace;
+  checkpoints: AskForCheckpoints;
 }
 
 /** Where devices are looked for, and choices about this machine are kept. */
@@ -99,6 +102,12 @@ export interface Page {
   /** Lets the next run resume from a kept round, with its settings; null begins anew. */
   readonly resumeFrom: (last: { round: number; settings: RunSettings } | null) => void;
   readonly start: () => void;
+  /** Goes on with the run that was broken off, at its last checkpoint and with its settings. */
+  readonly goOnAtCheckpoint: () => void;
+  /** Removes what is kept of the run that was broken off. */
+  readonly dropCheckpoint: () => void;
+  /** Saves a checkpoint of the run that goes on, as soon as can be. */
+  readonly saveNow: () => void;
   readonly pause: () => void;
   readonly resume: () => void;
   readonly stop: () => void;
@@ -110,7 +119,7 @@ export interface Page {
 }
 
 export function createPage(parts: PageParts): Page {
-  const { openSession, history, tasks, tableClient, theme, models, memory, device, pace } = parts;
+  const { openSession, history, tasks, tableClient, theme, models, memory, device, pace, checkpoints } = parts;
   const store = createPageStore(theme, memory.budget, device.preferences);
   const { getState, setState } = store;
   const memoryPlanner = createMemoryPlanner(store, memory.ask);
@@ -152,6 +161,18 @@ export function createPage(parts: PageParts): Page {
     if (results?.status === 'finished' && estimate?.plainSeconds)
       pace.note(estimate.device, results.settings.model, results.seconds / estimate.plainSeconds);
     if (results !== null) await withHistory(() => history.add(results));
+    await lookForCheckpoint();
+  };
+
+  /** Whether a run has come to its end, and is kept: it needs no checkpoint any more. */
+  const isFinished = ({ id }: KeptCheckpoint): boolean =>
+    id !== undefined && getState().history.some((run) => run.id === id && run.status === 'finished');
+
+  /** Shows the run in the middle that this browser keeps. @param command may remove one before. */
+  const lookForCheckpoint = async (command: CheckpointsCommand = { type: 'find' }): Promise<void> => {
+    let found = await checkpoints(command);
+    while (found !== null && isFinished(found)) found = await checkpoints({ type: 'drop', folder: found.folder });
+    if (!isActive(getState().run.status)) setState({ interrupted: found });
   };
 
   const resultsOf = (key: string): Promise<Results | null> => {
@@ -183,13 +204,41 @@ export function createPage(parts: PageParts): Page {
     } else timer ??= setTimeout(flush, BATCH_MS);
   };
 
+  /** Starts a worker on a run. @param from the checkpoint's folder that it goes on from; null where it begins. */
+  const begin = (settings: RunSettings, from: string | null): void => {
+    const { access, device: choice, everyRound, resumePoint, taskData, memoryBudget: budget, gpuShare } = getState();
+    const { checkpointMinutes } = getState();
+    estimate = estimateOf(getState(), pace);
+    setState(({ view }) => ({
+      run: startingRun(settings),
+      refused: null,
+      resumePoint: null,
+      interrupted: null,
+      view: { ...view, selected: null, tab: view.tab === 'ranks' ? 'ranks' : 'run' },
+    }));
+    session = openSession(receive);
+    const tasks = pageTasksOf(settings, taskData);
+    const rounds = { everyRound, resumes: resumePoint !== null && from === null };
+    session.send({
+      type: 'start',
+      settings,
+      device: choice,
+      access,
+      tasks,
+      rounds,
+      checkpoints: { everySeconds: checkpointMinutes * 60, from },
+      memoryBudget: budgetBytes(budget),
+      gpuShare: gpuShare / 100,
+    });
+  };
+
   return {
     store,
     models: createModelsActions(store, models),
     load: async () => {
       memoryPlanner.watch();
       deviceLook.watch();
-      await Promise.all([refreshHistory(), taskActions.load()]);
+      await Promise.all([refreshHistory().then(() => lookForCheckpoint()), taskActions.load()]);
     },
     edit: (change) => setState(({ draft }) => ({ draft: change(draft), refused: null })),
     setHub: (endpoint) => changeAccess(({ hub }) => ({ hub: withEndpoint(hub, endpoint) })),
@@ -225,8 +274,8 @@ export function createPage(parts: PageParts): Page {
     lookAgain: deviceLook.again,
     prefer: (change) => {
       setState({ ...change, refused: null });
-      const { device: chosen, keepAwake, gpuShare } = getState();
-      device.keep({ device: chosen, keepAwake, gpuShare });
+      const { device: chosen, keepAwake, checkpointMinutes, gpuShare } = getState();
+      device.keep({ device: chosen, keepAwake, checkpointMinutes, gpuShare });
     },
     setMemoryBudget: (memoryBudget) => {
       memory.keep(memoryBudget);
@@ -248,27 +297,24 @@ export function createPage(parts: PageParts): Page {
         setState({ refused: reportOf(error) });
         return;
       }
-      const { access, device: choice, everyRound, resumePoint, taskData, memoryBudget: budget, gpuShare } = getState();
-      estimate = estimateOf(getState(), pace);
-      setState(({ view }) => ({
-        run: startingRun(settings),
-        refused: null,
-        resumePoint: null,
-        view: { ...view, selected: null, tab: view.tab === 'ranks' ? 'ranks' : 'run' },
-      }));
-      session = openSession(receive);
-      const tasks = pageTasksOf(settings, taskData);
-      const rounds = { everyRound, resumes: resumePoint !== null };
-      session.send({
-        type: 'start',
-        settings,
-        device: choice,
-        access,
-        tasks,
-        rounds,
-        memoryBudget: budgetBytes(budget),
-        gpuShare: gpuShare / 100,
-      });
+      begin(settings, null);
+    },
+    goOnAtCheckpoint: () => {
+      const { interrupted, run, taskData } = getState();
+      if (interrupted === null || isActive(run.status)) return;
+      try {
+        setState({ draft: interrupted.settings });
+        begin(checkedSettings(interrupted.settings, taskData), interrupted.folder);
+      } catch (error) {
+        setState({ refused: reportOf(error) });
+      }
+    },
+    dropCheckpoint: () => {
+      const { interrupted } = getState();
+      if (interrupted !== null) void lookForCheckpoint({ type: 'drop', folder: interrupted.folder });
+    },
+    saveNow: () => {
+      if (isActive(getState().run.status)) session?.send({ type: 'save' });
     },
     pause: () => {
       if (getState().run.status !== 'running') return;

@@ -119,6 +119,11 @@ export function applyEvent(state: RunState, event: RunEvent): RunState {
       return { ...state, memoryPlan: event.plan };
     case 'memory':
       return { ...state, memory: event };
+    case 'recovering': {
+      const { curve, spaces, layerSamples } = IDLE; // they are told again
+      const message = `${event.error.message} The run goes on by itself, from step ${event.step}.`;
+      return { ...state, curve, spaces, layerSamples, warnings: [...state.warnings, message] };
+    }
     case 'warning':
       return state.warnings.includes(event.message)
         ? state

@@ -6,6 +6,7 @@ import type { RunSettings } from '../run/settings.ts';
 import { HUB } from '../weights/hub.ts';
 import type { ModelAccess } from '../weights/source.ts';
 import type { OpenedFile } from '../run/table-messages.ts';
+import type { KeptCheckpoint } from '../worker/protocol.ts';
 import { type DeviceState, LOOKING } from './device/device-state.ts';
 import { type Preferences, USUAL } from './device/preferences.ts';
 import type { RunSummary } from './history.ts';
@@ -45,6 +46,10 @@ export interface PageState {
   deviceFound: DeviceState;
   /** Whether the screen is kept on while a run goes on. Kept in this browser. */
   keepAwake: boolean;
+  /** Minutes between two checkpoints; 0 for none. Kept in this browser. */
+  checkpointMinutes: number;
+  /** The run in the middle that this browser keeps, to go on with. */
+  interrupted: KeptCheckpoint | null;
   /** How many times as long steps of this run take while the tab is hidden; null where that is not much. */
   slowdown: number | null;
   /** GiB of memory that a run may take; null where the person has not said. Kept in this browser. */
@@ -79,7 +84,7 @@ export type PageStore = StoreApi<PageState>;
 export const createPageStore = (
   theme: Theme,
   memoryBudget: number | null = null,
-  { device, keepAwake, gpuShare }: Preferences = USUAL,
+  { device, keepAwake, checkpointMinutes, gpuShare }: Preferences = USUAL,
 ): PageStore =>
   createStore<PageState>(() => ({
     draft: embeddedSettings('full', 'gorp-plus'),
@@ -88,6 +93,8 @@ export const createPageStore = (
     device,
     deviceFound: LOOKING,
     keepAwake,
+    checkpointMinutes,
+    interrupted: null,
     slowdown: null,
     memoryBudget,
     gpuShare,

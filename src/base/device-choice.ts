@@ -9,3 +9,7 @@ export type DeviceChoice = (typeof DEVICE_CHOICES)[number];
  */
 export const DEVICE_REASONS = ['asked', 'hardware', 'no-webgpu', 'no-adapter', 'software-adapter'] as const;
 export type DeviceReason = (typeof DEVICE_REASONS)[number];
+
+/** The choice that gives a device of a kind, where that is known; else what the person wants. */
+export const choiceOf = (kind: 'webgpu' | 'wasm' | undefined, wanted: DeviceChoice): DeviceChoice =>
+  kind === undefined ? wanted : kind === 'webgpu' ? 'gpu' : 'cpu';

@@ -51,6 +51,15 @@ function shareOf(percent: string): number {
   return share;
 }
 
+/** `--checkpoint`, minutes, as seconds. @throws UsageError. */
+export function checkpointSeconds(minutes: string): number {
+  const value = Number(minutes);
+  if (minutes.trim() === '' || !(value >= 0) || !Number.isFinite(value)) {
+    throw new UsageError(`--checkpoint takes a number of minutes, not ${JSON.stringify(minutes)}.`);
+  }
+  return value * 60;
+}
+
 /** One of a list of words. @throws UsageError naming them. */
 export function oneOf<T extends string>(option: string, text: string, allowed: readonly T[]): T {
   const found = allowed.find((one) => one === text);

@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process';
 import { mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -67,4 +68,15 @@ test('a takeover that was killed half-way stops nobody for long', async () => {
   await utimes(`${path}.takeover`, 0, 0);
   await (await taken('next')).release();
   expect(await readdir(folder)).toEqual([]);
+});
+
+test('the lock of a process of this machine that has ended is free at once', async () => {
+  const script = `import('${new URL('file-lock.ts', import.meta.url).href}').then(({ FileLock }) => FileLock.take(process.argv[1], 'killed')).then(() => process.kill(process.pid, 'SIGKILL'))`;
+  const child = spawn(process.execPath, ['--import', 'tsx', '-e', script, path], { stdio: 'inherit' });
+  expect(await new Promise((resolve) => child.once('exit', (_, signal) => resolve(signal)))).toBe('SIGKILL');
+  expect(await readdir(folder)).toEqual(['a.lock']);
+  expect(await FileLock.holder(path)).toBeNull();
+  const lock = await FileLock.take(path, 'next');
+  expect(lock).not.toBeNull();
+  await lock?.release();
 });

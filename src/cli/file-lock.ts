@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto';
+import { readlinkSync } from 'node:fs';
 import { open, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { setTimeout as wait } from 'node:timers/promises';
 
 /** A lock whose process is alive is touched this often; one not touched for longer than STALE_MS counts for nothing. */
@@ -13,6 +15,19 @@ interface Content {
   token: string;
   /** What it is for. */
   name: string;
+  /** The process that holds it, where it can be looked for; locks of earlier versions do not tell. */
+  process?: { id: number; where: string };
+}
+
+/** Where process ids mean the same processes: this machine, and of its containers this one. */
+const HERE = `${hostname()} ${pidNamespace()}`;
+
+function pidNamespace(): string {
+  try {
+    return readlinkSync('/proc/self/ns/pid');
+  } catch {
+    return ''; // only Linux has them
+  }
 }
 
 /** A lock on disk, a file: for processes on one machine, or on machines that share a folder. */
@@ -36,7 +51,7 @@ export class FileLock {
    * @throws what the file system throws, such as ENOENT for a missing folder.
    */
   static async take(path: string, name: string): Promise<FileLock | null> {
-    const content: Content = { token: randomUUID(), name };
+    const content: Content = { token: randomUUID(), name, process: { id: process.pid, where: HERE } };
     if (!(await create(path, content)) && !(await takeOver(path, content))) return null;
     return new FileLock(path, content.token);
   }
@@ -95,11 +110,24 @@ async function takeOver(path: string, content: Content): Promise<boolean> {
   }
 }
 
-const isAlive = (path: string): Promise<boolean> =>
-  stat(path).then(
+/** A lock is alive while it is touched. One of a process of this machine that has ended is not, from that moment on. */
+async function isAlive(path: string): Promise<boolean> {
+  const isTouched = await stat(path).then(
     ({ mtimeMs }) => Date.now() - mtimeMs < STALE_MS,
     () => false,
   );
+  return isTouched && !hasEnded((await read(path))?.process);
+}
+
+function hasEnded(holder: Content['process']): boolean {
+  if (holder?.where !== HERE) return false;
+  try {
+    process.kill(holder.id, 0); // sends nothing
+    return false;
+  } catch (thrown) {
+    return (thrown as NodeJS.ErrnoException).code === 'ESRCH';
+  }
+}
 
 /** Null for a lock that is gone. One that an earlier version wrote holds its name alone. */
 async function read(path: string): Promise<Content | null> {

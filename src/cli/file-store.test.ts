@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
@@ -27,4 +27,14 @@ it('takes a damaged file for none, and a folder that cannot be written to for no
   expect(await fileStore(file).read('one')).toBeUndefined();
   await fileStore(join(file, 'below a file')).write('one', CHOICES);
   expect(await readFile(file, 'utf8')).toBe('{"one": ');
+});
+
+it('is whole whoever writes at once', async () => {
+  const file = join(folder, 'tuning.json');
+  const names = Array.from({ length: 8 }, (_, i) => `device ${i}`);
+  await Promise.all(names.map((name) => fileStore(file).write(name, CHOICES)));
+  const kept = JSON.parse(await readFile(file, 'utf8')) as Record<string, unknown>;
+  expect(Object.values(kept).length).toBeGreaterThan(0);
+  for (const value of Object.values(kept)) expect(value).toEqual(CHOICES);
+  expect(await readdir(folder), 'and no draft stays').toEqual(['tuning.json']);
 });

@@ -1,6 +1,7 @@
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
+import { writeDurably } from './durable-write.ts';
 
 /** A file in the user's cache folder. */
 export const cacheFile = (name: string): string =>
@@ -27,10 +28,8 @@ export function fileStore(file: string): FileStore {
     write: async (device, value) => {
       const text = JSON.stringify({ ...(await readAll()), [device]: value }, null, 2);
       try {
-        await mkdir(dirname(file), { recursive: true });
-        // Another process may read meanwhile: it sees the old file or the new one.
-        await writeFile(`${file}.${process.pid}`, text);
-        await rename(`${file}.${process.pid}`, file);
+        // Other processes may read and write meanwhile, on other machines too: they see the old file or the new one.
+        await writeDurably(file, text);
       } catch {
         // A folder that cannot be written to: the next start measures again.
       }

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { GorpError } from '../base/errors.ts';
-import type { DeviceChoice } from '../base/device-choice.ts';
+import { choiceOf, type DeviceChoice } from '../base/device-choice.ts';
 import { type DeviceHost, openDevice } from '../device/choice.ts';
 import type { Speed } from '../run/duration.ts';
 import type { RunHost } from '../run/host.ts';
@@ -34,8 +34,8 @@ export interface NodeChoices {
 export function nodeHost(choices: NodeChoices): Omit<RunHost, 'emit'> {
   const { customTasks = [], memoryBudget = null, gpuShare = 1, device, onSpeed } = choices;
   return {
-    acquireDevice: async () => {
-      const opened = await openDevice(device, { ...nodeDeviceHost(), gpuShare });
+    acquireDevice: async (kind) => {
+      const opened = await openDevice(choiceOf(kind, device), { ...nodeDeviceHost(), gpuShare });
       if (onSpeed) onSpeed(await deviceSpeed(opened.device));
       return opened;
     },
@@ -62,8 +62,8 @@ const benchmarkRoot = (folder: string): string =>
     : folder;
 
 /** Reads text files of the embedded tasks, of a folder on disk, or of one by address. */
-export function nodeTaskReader(tasks: string): ReadText {
-  if (/^https?:/.test(tasks)) return remoteReader(rawFolder(tasks));
+export function nodeTaskReader(tasks: string, signal: AbortSignal | null = null): ReadText {
+  if (/^https?:/.test(tasks)) return remoteReader(rawFolder(tasks), signal);
   const folder = tasks === 'embedded' ? join(embeddedFolder, 'tasks') : benchmarkRoot(tasks);
   return async (path) => {
     const file = join(folder, path);

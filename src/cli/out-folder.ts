@@ -3,11 +3,18 @@ import { mkdir, readdir } from 'node:fs/promises';
 import { join, relative, resolve, sep } from 'node:path';
 import { GorpError } from '../base/errors.ts';
 import { ordersFolder } from '../run/outputs/layout.ts';
+import { CHECKPOINTS } from './checkpoint-folder.ts';
 import { removeDrafts } from './durable-write.ts';
 import { FileLock } from './file-lock.ts';
 
 /** What a run or a test leaves at the top of its folder. */
-const LEFT_BEHIND = ['results.json', 'logs_and_outputs', 'predict_results.json', 'predict_eval_predictions.jsonl'];
+const LEFT_BEHIND = [
+  'results.json',
+  'logs_and_outputs',
+  'predict_results.json',
+  'predict_eval_predictions.jsonl',
+  CHECKPOINTS,
+];
 /** Held as long as a run writes into the folder. */
 const LOCK = '.gorp-web.lock';
 
@@ -18,27 +25,38 @@ interface ResumedRound {
 }
 
 /**
- * Claims the folder of a run, from its start to its end, so that no other run writes into it and nothing that is there
- * is replaced. On from a round in the folder itself the run may add what comes after it.
+ * Locks the folder of a run, from its start to its end, so that no other run writes into it. What killed processes have
+ * left half-way goes.
+ *
+ * @returns what gives the folder free again.
+ * @throws GorpError `run/out-is-busy`, `store/failed`.
+ */
+export async function lockOut(out: string): Promise<() => Promise<void>> {
+  const lock = await takeLock(out);
+  // Nobody else writes here while the lock is held.
+  await removeDrafts(out);
+  return () => lock.release();
+}
+
+/**
+ * Locks a folder as {@link lockOut} does, so that nothing that is there is replaced. On from a round in the folder itself
+ * the run may add what comes after it.
  *
  * @param order of the run's tasks.
- * @returns what gives the folder free again.
- * @throws GorpError `run/out-is-taken`, `run/out-is-busy`, `store/failed`.
+ * @throws GorpError `run/out-is-taken`, and as {@link lockOut}.
  */
 export async function claimOut(
   out: string,
   { order, resumed }: { order?: readonly string[]; resumed?: ResumedRound | undefined } = {},
 ): Promise<() => Promise<void>> {
-  const lock = await takeLock(out);
+  const free = await lockOut(out);
   try {
-    await refuseTaken(out, order ?? [], resumed);
-    // Nobody else writes here while the lock is held: whatever is half-way is of a process that is gone.
-    await removeDrafts(out);
+    await refuseTaken(out, order ?? [], resumed ?? null);
   } catch (thrown) {
-    await lock.release();
+    await free();
     throw thrown;
   }
-  return () => lock.release();
+  return free;
 }
 
 async function takeLock(out: string): Promise<FileLock> {
@@ -62,8 +80,14 @@ async function takeLock(out: string): Promise<FileLock> {
   );
 }
 
-async function refuseTaken(out: string, order: readonly string[], resumed: ResumedRound | undefined): Promise<void> {
-  const isOwn = resumed !== undefined && isBelow(out, resumed.path);
+/**
+ * Refuses a folder that a run would replace something in.
+ *
+ * @param resumed a run that goes on from its own checkpoint may write its rounds again: `round` is Infinity then.
+ * @throws GorpError `run/out-is-taken`.
+ */
+export async function refuseTaken(out: string, order: readonly string[], resumed: ResumedRound | null): Promise<void> {
+  const isOwn = resumed !== null && isBelow(out, resumed.path);
   if (!isOwn) {
     const found = LEFT_BEHIND.find((name) => existsSync(join(out, name)));
     if (found === undefined) return;

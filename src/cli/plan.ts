@@ -71,6 +71,7 @@ export async function plan(args: string[]): Promise<number> {
   const what = { model, method: method.name, order, training, device, seconds: seconds ?? null };
   terminal.event({ type: 'memory-plan', ...what, plan: planned });
   terminal.result(describe(planned));
+  terminal.result(`\nCheckpoints: two of ${formatBytes(planned.checkpoint)} at most, on disk`);
   if (measured && seconds) terminal.result(`\nTime: ${roughly(seconds)} on ${measured.name}`);
   checkBudget(planned, budget, training);
   return EXIT.ok;

@@ -69,6 +69,9 @@ export function runReporter(
         note(`${after}: ${tasks[event.task]} exact ${exact}, ranked ${ranked}${testSpeed(event.time)}`);
         break;
       }
+      case 'recovering':
+        note(`Recovering: ${event.error.message} The run goes on from step ${event.step}.`);
+        break;
       case 'warning':
         note(`Warning: ${event.message}`);
         break;
@@ -115,6 +118,7 @@ const DOING: Record<Progress['phase'], string> = {
   train: 'Learning',
   space: 'Measuring the space of',
   save: 'Keeping',
+  checkpoint: 'Saving a checkpoint at',
 };
 
 function progressText({ phase, item, done, total, unit }: Progress): string {

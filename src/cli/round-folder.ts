@@ -1,7 +1,7 @@
 import { dirname, join } from 'node:path';
 import { GorpError } from '../base/errors.ts';
 import type { RoundOutput } from '../run/host.ts';
-import { openSavedRound, type SavedRound } from '../run/outputs/saved-round.ts';
+import { type OpenFile, openSavedRound, type SavedRound } from '../run/outputs/saved-round.ts';
 import type { Results } from '../run/results.ts';
 import type { OutputFile } from '../weights/exports/output-file.ts';
 import { isAbsence } from '../weights/model-folder.ts';
@@ -44,20 +44,24 @@ export async function writeRound(out: string, order: readonly string[], round: R
 }
 
 /** Opens the folder of a round. @throws GorpError as {@link openSavedRound}, `run/unreadable-file`. */
-export function openRoundFolder(path: string): Promise<SavedRound> {
-  return openSavedRound(async (file) => {
+export const openRoundFolder = (path: string): Promise<SavedRound> => openSavedRound(opensIn(path));
+
+/** Opens files below a folder. */
+export const opensIn =
+  (folder: string): OpenFile =>
+  async (file) => {
     try {
-      const at = join(path, file);
+      const at = join(folder, file);
       return await (await DiskFolder.open(dirname(at))).file(file.slice(file.lastIndexOf('/') + 1));
     } catch (thrown) {
       const code = thrown instanceof GorpError ? thrown.code : null;
       if (isAbsence(thrown) || code === 'run/unreadable-file') return null;
       throw thrown;
     }
-  });
-}
+  };
 
-const RESULTS_FILE = 'results.json';
+/** At the top of a run's folder. */
+export const RESULTS_FILE = 'results.json';
 
 /** Work on a file, whose failures are told with its path. */
 export async function named<T>(path: string, work: () => Promise<T>): Promise<T> {

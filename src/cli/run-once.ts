@@ -1,10 +1,18 @@
 import { reportOf, type ErrorReport } from '../base/errors.ts';
-import type { RunEvent } from '../run/events.ts';
+import type { Phase, RunEvent } from '../run/events.ts';
 import type { RunHost } from '../run/host.ts';
 import type { Results } from '../run/results.ts';
 import { Run } from '../run/run.ts';
 import type { RunSettings } from '../run/settings.ts';
 import { EXIT, exitCodeOf } from './exit-codes.ts';
+
+/** What a run may do for longer than {@link STOP_MS} before it ends. */
+const SAVING: readonly Phase[] = ['save', 'checkpoint'];
+/** What asks a process to end: Ctrl-C, the system or a scheduler, and a terminal that goes away. */
+const STOPPING = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+/** How long a run may take to heed a stop; while it saves what is large, it may take longer. */
+export const STOP_MS = 5000;
 
 /** How a run ended. */
 export interface Ended {
@@ -16,7 +24,8 @@ export interface Ended {
 }
 
 /**
- * One run, to its end. Ctrl-C and SIGTERM stop it at the next step, with what it has; a second one ends the process.
+ * One run, to its end. Ctrl-C, SIGTERM and SIGHUP stop it at the next step, with what it has; a second one ends the process.
+ * A run that does not heed that within {@link STOP_MS} is left as it is, for the process to end with what was measured.
  *
  * @param host all that a run needs but `emit`.
  * @param work `execute` or `evaluate`.
@@ -28,8 +37,10 @@ export async function runOnce(
   work: 'execute' | 'evaluate' = 'execute',
 ): Promise<Ended> {
   const ended: Ended = { exit: EXIT.internal, results: null, error: null, lostFiles: false };
+  let savedAt = -Infinity;
   const emit = (event: RunEvent): void => {
     report(event);
+    if (event.type === 'progress' && SAVING.includes(event.phase)) savedAt = host.now();
     if ('results' in event) ended.results = event.results;
     if (event.type === 'finished') ended.exit = EXIT.ok;
     else if (event.type === 'stopped') ended.exit = EXIT.interrupted;
@@ -56,17 +67,28 @@ export async function runOnce(
     },
     settings,
   );
-  const stop = (): void => {
-    process.once('SIGINT', () => process.exit(EXIT.interrupted));
-    run.stop();
-  };
-  process.once('SIGINT', stop);
-  process.once('SIGTERM', stop);
+  let overdue: NodeJS.Timeout | undefined;
+  let stop = (): void => undefined;
+  const isOverdue = new Promise<true>((resolve) => {
+    const check = (): void => {
+      if (host.now() - savedAt < STOP_MS) overdue = setTimeout(check, STOP_MS);
+      else resolve(true);
+    };
+    stop = () => {
+      if (overdue !== undefined) process.exit(EXIT.interrupted);
+      overdue = setTimeout(check, STOP_MS);
+      run.stop();
+    };
+  });
+  for (const signal of STOPPING) process.on(signal, stop);
   try {
-    await run[work]();
+    if (await Promise.race([run[work](), isOverdue])) {
+      ended.results = run.resultsSoFar;
+      ended.exit = EXIT.interrupted;
+    }
   } finally {
-    process.off('SIGINT', stop);
-    process.off('SIGTERM', stop);
+    clearTimeout(overdue);
+    for (const signal of STOPPING) process.off(signal, stop);
   }
   if (ended.exit === EXIT.ok && ended.lostFiles) ended.exit = EXIT.input;
   return ended;

@@ -1,11 +1,12 @@
+import { join } from 'node:path';
 import { explainedWithCode } from '../base/errors.ts';
-import type { SavedRound } from '../run/outputs/saved-round.ts';
 import type { Speed } from '../run/duration.ts';
 import type { Results } from '../run/results.ts';
 import type { RunSettings } from '../run/settings.ts';
 import {
   DEVICE_OPTIONS,
   DEVICE_USAGE,
+  checkpointSeconds,
   deviceChoices,
   isGiven,
   noPositionals,
@@ -14,8 +15,11 @@ import {
 } from './arguments.ts';
 import { nodeHost } from './host.ts';
 import { runReporter } from './reporter.ts';
-import { claimOut } from './out-folder.ts';
-import { openRoundFolder, writeResults, writeRound } from './round-folder.ts';
+import { CheckpointFolder } from './checkpoint-folder.ts';
+import { EXIT } from './exit-codes.ts';
+import { lockOut, refuseTaken } from './out-folder.ts';
+import { AUTO, openOrigin, type Origin, resultsIn, resultsOf, sameRun } from './resume.ts';
+import { RESULTS_FILE, writeResults, writeRound } from './round-folder.ts';
 import { runOnce } from './run-once.ts';
 import {
   changed,
@@ -35,8 +39,11 @@ Trains a model on the tasks of an order, one after another, and tests it after e
 ${SETTINGS_USAGE}
   --out DIR        keeps results.json, and for every round its result files, adapter, changes of full-rank weights
                    and shared spaces, as DIR/logs_and_outputs/order_K/outputs/N-TASK
-  --resume DIR     resumes from the folder of a round, with its settings; with --order (and --tasks) from there into
-                   another order that begins with the same tasks
+  --checkpoint MINUTES  how often the run is saved in DIR/checkpoints, to go on from after a crash (default: 2; 0: never)
+  --resume DIR     goes on from the folder of a checkpoint as if nothing had happened, or from that of a round, with its
+                   settings; with --order (and --tasks) from a round into another order that begins with the same tasks
+  --resume auto    goes on from the last checkpoint in --out, else from its last round, else begins: the same command
+                   can be started again whatever ended it
 ${DEVICE_USAGE}
   --json           events of the run on stdout, one JSON object a line; the last has the results
   --help`;
@@ -46,27 +53,46 @@ export async function train(args: string[]): Promise<number> {
   const options = {
     ...SETTINGS_OPTIONS,
     out: { type: 'string' },
+    checkpoint: { type: 'string', default: '2' },
     ...DEVICE_OPTIONS,
     resume: { type: 'string' },
   } as const;
   const { values, positionals } = readArguments(args, options);
   noPositionals(positionals);
+  const everySeconds = checkpointSeconds(values.checkpoint);
+  const { out, resume } = values;
+  if (out === undefined) refuseOptions(args, ['checkpoint'], 'checkpoints are saved in the folder of --out');
   const terminal = new Terminal(values.json);
-  const saved = values.resume === undefined ? undefined : await openRoundFolder(values.resume);
-  const { settings, customTasks } = await whatToTrain(args, values, saved);
-  const { out } = values;
-  const { order } = settings;
-  const resumed = saved && { path: values.resume ?? '', round: saved.round };
-  const free = out === undefined ? null : await claimOut(out, { order, resumed });
-  let speed: Speed | undefined;
-  const host = {
-    ...nodeHost({ customTasks, ...deviceChoices(values), onSpeed: (measured) => (speed = measured) }),
-    ...(saved && { savedRound: () => Promise.resolve(saved) }),
-    ...(out !== undefined && { saveRound: writeRound.bind(null, out, order) }),
-  };
+  const warn = (message: string): void => terminal.note(`Warning: ${message}`);
+  const free = out === undefined ? null : await lockOut(out);
   try {
+    const checkpoints = out === undefined ? null : new CheckpointFolder(out, everySeconds, warn);
+    const before = resume === AUTO && out !== undefined ? await resultsIn(out) : null;
+    if (before?.status === 'finished') {
+      await sameRun(args, values, before);
+      await checkpoints?.clear();
+      terminal.result(resultText(before, out));
+      return EXIT.ok;
+    }
+    const origin = resume === undefined ? null : await openOrigin(resume, out, warn);
+    const { settings, customTasks } = await whatToTrain(args, values, origin);
+    const { order } = settings;
+    if (out !== undefined) await refuseTaken(out, order, origin ? roundOf(origin) : before && gotNowhere(out));
+    // From here on the run is another one than that which they are of.
+    if (origin && 'round' in origin) await checkpoints?.clear();
+    let speed: Speed | undefined;
+    const host = {
+      ...nodeHost({ customTasks, ...deviceChoices(values), onSpeed: (measured) => (speed = measured) }),
+      ...(origin &&
+        ('checkpoint' in origin
+          ? { savedCheckpoint: () => Promise.resolve(origin.checkpoint) }
+          : { savedRound: () => Promise.resolve(origin.round) })),
+      ...(out !== undefined && { saveRound: writeRound.bind(null, out, order) }),
+      ...(checkpoints && everySeconds > 0 && { checkpoints }),
+    };
     const { exit, results, error } = await runOnce(host, settings, runReporter(terminal, { speed: () => speed }));
     if (results && out !== undefined) await writeResults(out, results);
+    if (results?.status === 'finished') await checkpoints?.clear();
     if (results) terminal.result(resultText(results, out));
     if (error) terminal.note(explainedWithCode(error));
     return exit;
@@ -75,14 +101,24 @@ export async function train(args: string[]): Promise<number> {
   }
 }
 
+/** What a run may write beside in its folder: one that goes on from its own checkpoint saves its rounds again. */
+const roundOf = (origin: Origin): { path: string; round: number } => ({
+  path: origin.path,
+  round: 'checkpoint' in origin ? Infinity : origin.round.round,
+});
+
+/** A run that ended before its first checkpoint and round has left its results, and may begin again. */
+const gotNowhere = (out: string): { path: string; round: number } => ({ path: join(out, RESULTS_FILE), round: 0 });
+
 /** The run of the command line; on from a round it is that round's run, with what `--order` and others name beside it. */
 async function whatToTrain(
   args: readonly string[],
-  values: SettingsValues,
-  saved: SavedRound | undefined,
+  values: SettingsValues & { resume?: string | undefined },
+  origin: Origin | null,
 ): Promise<ChosenRun> {
-  if (saved === undefined) return chooseRun(values);
-  const { settings } = saved.results;
+  if (origin === null) return chooseRun(values);
+  if ('checkpoint' in origin || values.resume === AUTO) return sameRun(args, values, resultsOf(origin));
+  const { settings } = resultsOf(origin);
   if (!isGiven(args, 'order')) {
     refuseOptions(args, ['model', 'tasks', 'method', 'preset'], 'they are those of the round without --order');
     return { settings: changed(settings, values.seed, values.set), customTasks: [] };

@@ -102,6 +102,11 @@ export class AdapterGroup {
     this.B.write(name, columnSlice(B, before, A.rows));
   }
 
+  /** Puts frozen pairs in place, as {@link previous} had them. */
+  takeUpPrevious(name: string, pair: { A: Matrix; B: Matrix }): void {
+    this.#setPrevious(name, pair);
+  }
+
   /** Sets memory aside for the frozen pairs of so many tasks, and puts nothing there: for a plan of memory. */
   reserve(earlier: number): void {
     this.#destroyPrevious();
@@ -120,6 +125,11 @@ export class AdapterGroup {
     const tensor = storeTensor(this.#device, plainTensor(name, [rows, columns]), 'trained');
     this.#owned.push(tensor.storage.buffer);
     return tensor;
+  }
+
+  /** Bytes of the frozen pairs on the GPU. */
+  get previousBytes(): number {
+    return this.#owned.reduce((sum, { bytes }) => sum + bytes, 0);
   }
 
   /** A_prev of a layer on the GPU, [(t−1) r, in]; undefined in the first task. */

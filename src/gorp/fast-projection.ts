@@ -15,6 +15,7 @@ import type { LayerGroup } from './method-groups.ts';
 import type { ProjectedPlan } from './method-plan.ts';
 import { type BasisSide, basisSide, compressedShape } from './projection.ts';
 import { Stack } from './stack.ts';
+import type { StatePart } from './state-part.ts';
 import type { GroupSpace } from './trainable-group.ts';
 
 /** Probes of an estimate: its error is a few percent of the energy where several directions matter, and none for one. */
@@ -137,6 +138,11 @@ export class FastProjection {
     const sketch = part(this.#sketch, this.#rank);
     if (this.#side === 'right') return { Vt: sketch };
     return { Ut: sketch, ...(this.#partners && { Vt: part(this.#partners, this.#rank) }) };
+  }
+
+  /** What steps leave to the next one. The probes are the same in every run. */
+  parts(): StatePart[] {
+    return [this.pair, this.#sketch, this.#partners].flatMap((part) => part?.parts() ?? []);
   }
 
   destroy(): void {

@@ -7,6 +7,7 @@ import type { FullRankPlan, ProjectedPlan, SpacePlan } from './method-plan.ts';
 import { type BasisSide, basisSide, compressedShape, makeBasis } from './projection.ts';
 import { projectOutLeft, projectOutRight } from './space.ts';
 import { Stack } from './stack.ts';
+import type { StatePart } from './state-part.ts';
 import { GroupSpace, type MomentPair, Moments, pairMoments, type UpdateContext } from './trainable-group.ts';
 import { fitting, type SavedTraining, type TrainedWeights } from './trained.ts';
 import { recordCompressedUpdate, recordPlainUpdate, recordProjectedUpdate, type Side } from './update.ts';
@@ -166,6 +167,12 @@ export class FullRankGroup {
    */
   async momentsForSpace(): Promise<MomentPair[]> {
     return pairMoments(this.moments.m, this.space?.stackSpace && this.#unprojected, this.#spaceSide() === 'columns');
+  }
+
+  /** What a step depends on, as far as it is on the device and does not follow from what is on the host. */
+  parts(): StatePart[] {
+    const { weights, moments, fast } = this;
+    return [weights, moments, this.#unprojected, fast, this.#U, this.#Vt].flatMap((part) => part?.parts() ?? []);
   }
 
   destroy(): void {

@@ -3,6 +3,7 @@ import type { Device } from '../device/device.ts';
 import { plainTensor, storageOf, storeTensor, type Tensor } from '../graph/tensor.ts';
 import type { FullRankGroup } from './full-rank-group.ts';
 import { LoraGroup } from './lora-group.ts';
+import type { StatePart } from './state-part.ts';
 import { slice } from './trainable-group.ts';
 import type { SpaceMeters } from './update.ts';
 
@@ -34,8 +35,10 @@ export class Meters {
   readonly #space: SpaceMeters;
   readonly #first = new Map<LoraGroup | FullRankGroup, number>();
   readonly #owned: OwnedBuffer[] = [];
+  readonly #device: Device;
 
   constructor(device: Device, groups: readonly (LoraGroup | FullRankGroup)[]) {
+    this.#device = device;
     let total = 0;
     for (const group of groups) {
       this.#first.set(group, total);
@@ -114,6 +117,22 @@ export class Meters {
           leakage: hasSpace ? share(leaked[at], update[at]) : null,
         };
       });
+    });
+  }
+
+  /** What steps between two measurements tell again. */
+  parts(): StatePart[] {
+    const { before, after, update, leaked } = this.#space;
+    return [before, after, update, leaked].map(({ name, elements, storage }) => {
+      const range = storage as BufferRange;
+      return {
+        name,
+        dtype: 'F32',
+        rows: 1,
+        columns: elements,
+        read: async () => new Float32Array(await this.#device.read(range), 0, elements),
+        write: (values) => this.#device.write(range.buffer, range.offset, values),
+      };
     });
   }
 

@@ -6,6 +6,7 @@ import { LearnerCore, type LearnerOptions } from './learner/core.ts';
 import { LearnerPrograms } from './learner/programs.ts';
 import { type Reserved, reserveMeasuring, reserveTesting, reserveTraining } from './learner/reserve.ts';
 import { restoreTo, trainedOf } from './learner/saving.ts';
+import { type LearnerState, type SavedState, savedBytes, stateOf, takeUp } from './learner/state.ts';
 import { type StepRecord, takeRecords, takeStep } from './learner/step.ts';
 import { beginTask, endTask, type TaskData } from './learner/task.ts';
 import type { Matrix } from './matrix.ts';
@@ -132,6 +133,26 @@ export class Learner {
    */
   restore(saved: SavedTraining): Promise<void> {
     return restoreTo(this.#core, saved);
+  }
+
+  /** All that the next step depends on. Its matrices are to be read before anything else is asked of the learner. */
+  get state(): LearnerState {
+    return stateOf(this.#core);
+  }
+
+  /** Bytes of the matrices of {@link state} in the last of a number of tasks, at most, once memory is set aside for them. */
+  savedBytes(tasks: number): number {
+    return savedBytes(this.#core, tasks);
+  }
+
+  /**
+   * Goes on as another learner of the same model, method and seed would have, from where that was: the next step is the
+   * same to the last bit. For a learner that has done nothing yet.
+   *
+   * @throws GorpError `run/checkpoint-does-not-fit`.
+   */
+  takeUp(saved: SavedState): Promise<void> {
+    return takeUp(this.#core, saved);
   }
 
   /** Everything that was trained, as it is now; waits for the device. Names are layers, without `.weight`. */

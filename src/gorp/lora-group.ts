@@ -14,6 +14,7 @@ import {
 import { recordOrthogonalPenalty, recordSparsityPenalty } from './penalties.ts';
 import { QuadraticTerm } from './quadratic-term.ts';
 import { Stack } from './stack.ts';
+import type { StatePart } from './state-part.ts';
 import { GroupSpace, type MomentPair, Moments, pairMoments, type UpdateContext } from './trainable-group.ts';
 import { fitting, type SavedTraining, type TrainedAdapter } from './trained.ts';
 import { recordPlainUpdate } from './update.ts';
@@ -81,6 +82,12 @@ export class LoraGroup {
   reserve({ pairs, spaces }: { pairs: number; spaces: number }): void {
     if (this.#keepsPairs) this.adapters.reserve(pairs);
     this.space?.reserve(spaces * (this.#spacePlan?.source === 'activation' ? this.layers.inputs : this.#plan.rank));
+  }
+
+  /** Bytes of the frozen pairs and of what terms of the loss refer to, on the device. */
+  get reservedBytes(): number {
+    const terms = [...this.#quadratic.values()].flat();
+    return this.adapters.previousBytes + terms.reduce((sum, { bytes }) => sum + bytes, 0);
   }
 
   /**
@@ -180,6 +187,12 @@ export class LoraGroup {
       this.space?.stackSpace && this.#unprojected,
       this.#spacePlan?.adapterSide === 'input',
     );
+  }
+
+  /** What a step depends on, as far as it is on the device and does not follow from what is on the host. */
+  parts(): StatePart[] {
+    const { A, B } = this.adapters;
+    return [A, B, this.momentsA, this.#momentsB, this.#unprojected].flatMap((part) => part?.parts() ?? []);
   }
 
   destroy(): void {

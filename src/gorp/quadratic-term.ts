@@ -25,6 +25,12 @@ export class QuadraticTerm {
     this.#anchor = new Stack(device, 'spaces', `anchor of ${label}`, like.names, like.rows, like.columns);
   }
 
+  /** Bytes on the device. */
+  get bytes(): number {
+    const { tensor } = this.#importance;
+    return 2 * 4 * tensor.elements;
+  }
+
   /** Puts the tensors of a method's state in place. @param named the name of a layer's tensor in the state. */
   write(state: MethodState, what: { importance: string; anchor: string }, named: (layer: string) => string): void {
     for (const layer of this.#like.names) {

@@ -4,6 +4,7 @@ import type { Device } from '../device/device.ts';
 import type { StackShape } from '../graph/ops/optimizer.ts';
 import { plainTensor, type StoredTensor, storeTensor, type Tensor } from '../graph/tensor.ts';
 import { type Matrix, matrix } from './matrix.ts';
+import type { StatePart } from './state-part.ts';
 
 // A part of a buffer can be bound only at a multiple of 256 bytes.
 const ALIGNMENT_FLOATS = 64;
@@ -84,6 +85,19 @@ export class Stack {
   /** One matrix, read back; waits for the GPU. */
   async readOne(name: string): Promise<Float32Array<ArrayBuffer>> {
     return new Float32Array(await this.#device.read(this.range(name)), 0, this.shape.size);
+  }
+
+  /** Every matrix, to be saved and taken up again. */
+  parts(): StatePart[] {
+    const { rows, columns } = this;
+    return this.names.map((name) => ({
+      name: `${this.label}/${name}`,
+      dtype: 'F32',
+      rows,
+      columns,
+      read: () => this.readOne(name),
+      write: (values) => this.write(name, values),
+    }));
   }
 
   destroy(): void {

@@ -7,6 +7,7 @@ import { type Matrix, matrix, transpose } from './matrix.ts';
 import { growSoftSpace } from './soft-space.ts';
 import { growSpace, growSpaceFromCovariance, type SpaceGrowth } from './space.ts';
 import { Stack } from './stack.ts';
+import type { StatePart } from './state-part.ts';
 import { fitting, type SavedTraining } from './trained.ts';
 import type { Side, SpaceMeters, StackSpace } from './update.ts';
 
@@ -33,6 +34,10 @@ export class Moments {
   clear(): void {
     this.m.clear();
     this.v.clear();
+  }
+
+  parts(): StatePart[] {
+    return [...this.m.parts(), ...this.v.parts()];
   }
 
   destroy(): void {

@@ -6,7 +6,7 @@ function underTest(): { control: RunControl; clock: { ms: number }; told: boolea
   const clock = { ms: 500 };
   const control = new RunControl(() => clock.ms);
   const told: boolean[] = [];
-  return { control, clock, told, pass: () => control.checkpoint({ onPause: (paused) => told.push(paused) }) };
+  return { control, clock, told, pass: () => control.heed({ onPause: (paused) => told.push(paused) }) };
 }
 
 describe('RunControl', () => {
@@ -23,7 +23,7 @@ describe('RunControl', () => {
     clock.ms += 1000;
     control.pause();
     control.pause();
-    clock.ms += 1000; // still at work: it comes to a checkpoint only now
+    clock.ms += 1000; // still at work: it may be held up only now
     let passed = false;
     const waiting = pass().then(() => (passed = true));
     await Promise.resolve();
@@ -57,7 +57,7 @@ describe('RunControl', () => {
     const { control } = underTest();
     const told: boolean[] = [];
     control.pause();
-    await control.checkpoint({
+    await control.heed({
       onPause: (paused) => {
         told.push(paused);
         control.resume();
@@ -66,7 +66,7 @@ describe('RunControl', () => {
     expect(told).toEqual([true, false]);
   });
 
-  it('stops a run at its next checkpoint, also one that waits; it cannot be paused then', async () => {
+  it('stops a run at the next place where it may be held up, also one that waits; it cannot be paused then', async () => {
     const { control, told, pass } = underTest();
     control.pause();
     const waiting = pass();
@@ -87,7 +87,7 @@ describe('RunControl', () => {
       control.resume();
       return Promise.resolve();
     };
-    await control.checkpoint({ settle, onPause: (paused) => told.push(paused) }).catch(() => undefined);
+    await control.heed({ settle, onPause: (paused) => told.push(paused) }).catch(() => undefined);
     expect([control.seconds, told]).toEqual([2, []]); // resumed in the meantime, it did not wait
   });
 
@@ -96,7 +96,7 @@ describe('RunControl', () => {
     control.pause();
     let lose: (reason: Error) => void = () => undefined;
     const broken = new Promise<never>((_, reject) => (lose = reject));
-    const waiting = control.checkpoint({ onPause: (paused) => told.push(paused), broken });
+    const waiting = control.heed({ onPause: (paused) => told.push(paused), broken });
     await Promise.resolve();
     clock.ms += 5000;
     lose(new Error('gone'));

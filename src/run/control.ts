@@ -26,6 +26,7 @@ export class RunControl {
   #pausedFor = 0;
   #waitingSince: number | undefined;
   #interruption = new AbortController();
+  readonly #stop = new AbortController();
 
   /** @param now a clock in milliseconds. */
   constructor(now: () => number) {
@@ -48,6 +49,7 @@ export class RunControl {
 
   stop(): void {
     this.#stopped = true;
+    this.#stop.abort();
     this.resume();
     this.#interruption.abort();
   }
@@ -56,6 +58,42 @@ export class RunControl {
   interruption(): AbortSignal {
     if (!this.#paused && !this.#stopped) this.#interruption = new AbortController();
     return this.#interruption.signal;
+  }
+
+  /** Ends when the run is stopped: for work that is given up then. */
+  get stopSignal(): AbortSignal {
+    return this.#stop.signal;
+  }
+
+  /**
+   * Waits for work that may take longer than a person who has pressed Stop should wait. The work itself goes on unless it
+   * heeds {@link stopSignal}, and nobody hears of it any more.
+   *
+   * @throws Stopped as soon as the run is stopped, and what the work throws.
+   */
+  async untilStopped<T>(work: Promise<T>): Promise<T> {
+    const { signal } = this.#stop;
+    let onStop = (): void => undefined;
+    const stopped = new Promise<never>((_, reject) => {
+      onStop = () => reject(new Stopped());
+      if (signal.aborted) onStop();
+      else signal.addEventListener('abort', onStop);
+    });
+    try {
+      return await Promise.race([stopped, work]);
+    } finally {
+      signal.removeEventListener('abort', onStop);
+    }
+  }
+
+  /** @throws Stopped as soon as the run is stopped. */
+  sleep(milliseconds: number): Promise<void> {
+    return this.untilStopped(new Promise((resolve) => setTimeout(resolve, milliseconds)));
+  }
+
+  /** Whether the run is to wait or to stop at the next place where it may be held up. */
+  get isHeldUp(): boolean {
+    return this.#paused !== undefined || this.#stopped;
   }
 
   /** Seconds of work since the start. They stand still while the run waits. */
@@ -68,7 +106,7 @@ export class RunControl {
    *
    * @throws Stopped, and whatever {@link HoldUp.settle} and {@link HoldUp.broken} throw.
    */
-  async checkpoint({ settle, onPause, broken }: HoldUp): Promise<void> {
+  async heed({ settle, onPause, broken }: HoldUp): Promise<void> {
     if (settle && (this.#paused || this.#stopped)) await settle();
     if (this.#paused) {
       const { promise } = this.#paused; // whoever is told may resume at once

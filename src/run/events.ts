@@ -15,8 +15,18 @@ import {
 /** Numbers that come in thousands: that they are an array is checked, their elements are not. */
 const numbers = v.custom<number[]>(Array.isArray);
 
-/** What a run is doing now. `weights`, `evaluate` and `train` carry progress. */
-const PhaseSchema = v.picklist(['device', 'weights', 'tasks', 'compile', 'evaluate', 'train', 'space', 'save']);
+/** What a run is doing now. `weights`, `evaluate`, `train` and `checkpoint` carry progress. */
+const PhaseSchema = v.picklist([
+  'device',
+  'weights',
+  'tasks',
+  'compile',
+  'evaluate',
+  'train',
+  'space',
+  'save',
+  'checkpoint',
+]);
 export type Phase = v.InferOutput<typeof PhaseSchema>;
 
 const ProgressSchema = v.strictObject({
@@ -98,6 +108,8 @@ export const RunEventSchema = v.variant('type', [
     liveBuffers: v.number(),
   }),
   v.strictObject({ type: v.literal('warning'), message: v.string() }),
+  /** The device was lost; the run goes on from a step by itself, 0 being its beginning. What came behind it is told again. */
+  v.strictObject({ type: v.literal('recovering'), error: ErrorReportSchema, step: v.number() }),
   v.strictObject({ type: v.literal('paused') }),
   v.strictObject({ type: v.literal('resumed') }),
   v.strictObject({ type: v.literal('finished'), results: ResultsSchema }),

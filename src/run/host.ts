@@ -1,8 +1,9 @@
 import type { DeviceReason } from '../base/device-choice.ts';
-import type { Device } from '../device/device.ts';
+import type { Device, DeviceFacts } from '../device/device.ts';
 import type { OutputFile } from '../weights/exports/output-file.ts';
 import type { InspectTexts, ModelFiles } from '../weights/model-folder.ts';
 import type { ModelProgress } from '../weights/model-messages.ts';
+import type { SavedCheckpoint } from './checkpoint/checkpoint.ts';
 import type { RunEvent } from './events.ts';
 import type { SavedRound } from './outputs/saved-round.ts';
 import type { Results } from './results.ts';
@@ -21,10 +22,24 @@ export interface RoundOutput {
   soFar: Results;
 }
 
+/** Keeps the last two checkpoints of a run. Whoever keeps the results of a finished run removes them then. */
+export interface CheckpointStore {
+  /** Seconds between two, at least. */
+  readonly everySeconds: number;
+  /** Writes the files of a checkpoint, in their order; it counts once all of them are there. When it throws, the run warns. */
+  keep(files: readonly OutputFile[]): Promise<void>;
+  /** The last checkpoint of this run that can be used; null where there is none. */
+  last(): Promise<SavedCheckpoint | null>;
+}
+
 /** What a run needs from where it runs: a page's worker, or Node. */
 export interface RunHost extends TaskHost {
-  /** The device that the run computes on; it is the run's own, which frees it. */
-  acquireDevice(): Promise<{ device: Device; why: DeviceReason }>;
+  /**
+   * The device that the run computes on; it is the run's own, which frees it.
+   *
+   * @param kind what the run has computed on until its device was lost: it is to go on on the same.
+   */
+  acquireDevice(kind?: DeviceFacts['kind']): Promise<{ device: Device; why: DeviceReason }>;
   /**
    * Opens the model of the settings through the weight store.
    *
@@ -43,6 +58,10 @@ export interface RunHost extends TaskHost {
   savedRound?(): Promise<SavedRound>;
   /** Keeps the files of a round. When it throws, the run warns and goes on. */
   saveRound?(output: RoundOutput): Promise<void>;
+  /** Where a run in the middle is saved; none are made without. */
+  checkpoints?: CheckpointStore;
+  /** The checkpoint of the same run to go on from. */
+  savedCheckpoint?(): Promise<SavedCheckpoint>;
   emit(event: RunEvent): void;
   /** A clock in milliseconds. */
   now(): number;

@@ -37,6 +37,8 @@ export const MemoryPlanSchema = v.strictObject({
   parts: v.strictObject(v.entriesFromList(PARTS, bytes)),
   /** Totals of every moment that there is. */
   moments: v.partial(v.strictObject(v.entriesFromList(MOMENTS, bytes))),
+  /** What a checkpoint takes on disk, at most. */
+  checkpoint: bytes,
 });
 export type MemoryPlan = v.InferOutput<typeof MemoryPlanSchema>;
 

@@ -5,6 +5,9 @@ import type { Network } from '../models/network.ts';
 import { readingOf } from '../tasks/reading.ts';
 import type { InspectTexts, ModelFiles, ModelTexts } from '../weights/model-folder.ts';
 import type { ModelProgress } from '../weights/model-messages.ts';
+import type { SavedCheckpoint } from './checkpoint/checkpoint.ts';
+import { dataHash } from './checkpoint/data-hash.ts';
+import { checkSame, checkSettings } from './checkpoint/fitting.ts';
 import type { RunControl } from './control.ts';
 import type { RunEvent } from './events.ts';
 import type { RunHost } from './host.ts';
@@ -24,7 +27,9 @@ type Progress = Extract<RunEvent, { type: 'progress' }>;
 export interface Opened extends OpenedNetwork {
   readonly model: ModelFiles;
   readonly tasks: EncodedTask[];
-  /** The round of an earlier run to resume from. */
+  /** Names the tasks' examples: see {@link dataHash}. */
+  readonly data: string;
+  /** The round of an earlier run to go on from. */
   readonly saved: SavedRound | undefined;
 }
 
@@ -32,6 +37,7 @@ export interface Opened extends OpenedNetwork {
 interface Inspected {
   readonly known: KnownModel;
   readonly tasks: EncodedTask[];
+  readonly data: string;
   readonly saved: SavedRound | undefined;
 }
 
@@ -44,14 +50,23 @@ export class Opening {
   readonly #settings: RunSettings;
   readonly #control: RunControl;
   readonly #device: Device;
+  readonly #checkpoint: SavedCheckpoint | undefined;
   #inspected: Inspected | undefined;
   #saved: Promise<SavedRound | undefined> | undefined;
 
-  constructor(host: RunHost, settings: RunSettings, control: RunControl, device: Device) {
+  /** @param checkpoint where the same run was, to go on from; the model is the one that it was trained on. */
+  constructor(
+    host: RunHost,
+    settings: RunSettings,
+    control: RunControl,
+    device: Device,
+    checkpoint: SavedCheckpoint | undefined,
+  ) {
     this.#host = host;
     this.#settings = settings;
     this.#control = control;
     this.#device = device;
+    this.#checkpoint = checkpoint;
   }
 
   /**
@@ -61,9 +76,10 @@ export class Opening {
    */
   async open(trains: boolean): Promise<Opened> {
     const model = await this.#fetch(trains);
-    await this.#checkpoint();
-    const { known, tasks, saved } = await this.#inspect(model, trains); // hosts need not have asked for it
-    if (saved) await checkBase(saved, this.#settings.model, model);
+    await this.#heed();
+    const { known, tasks, data, saved } = await this.#inspect(model, trains); // hosts need not have asked for it
+    const from = this.#checkpoint ?? saved;
+    if (from) await checkBase(from, this.#settings.model, model);
     const opened = await discarding(model, () => openNetwork(this.#device, model, this.#settings.training, known));
     const { network, storedName } = opened;
     if (this.#settings.training.frozenWeights === 'stored') {
@@ -74,7 +90,7 @@ export class Opening {
         throw thrown;
       }
     }
-    return { ...opened, model, tasks, saved };
+    return { ...opened, model, tasks, data, saved };
   }
 
   /** A pause or stop breaks a download off; it goes on behind what has come. */
@@ -84,36 +100,41 @@ export class Opening {
     for (;;) {
       const signal = this.#control.interruption();
       try {
-        return await this.#host.openModel(name, (at) => this.#reportWeights(at), signal, inspect);
+        const opening = this.#host.openModel(name, (at) => this.#reportWeights(at), signal, inspect);
+        return await this.#control.untilStopped(opening);
       } catch (thrown) {
         if (!signal.aborted) throw thrown;
-        await this.#checkpoint();
+        await this.#heed();
       }
     }
   }
 
-  /** The model of the settings; on from a round, at the commit that the round was trained on. */
+  /** The model of the settings; on from a round or a checkpoint, at the commit that it was trained on. */
   async #modelToOpen(): Promise<string> {
-    const saved = await this.#savedRound();
+    const from = this.#checkpoint ?? (await this.#savedRound());
     const { model } = this.#settings;
-    return saved?.results.settings.model === model ? baseOf(saved) : model;
+    return from?.results.settings.model === model ? baseOf(from) : model;
   }
 
   #savedRound(): Promise<SavedRound | undefined> {
+    if (this.#checkpoint) return Promise.resolve(undefined); // which is behind it
     return (this.#saved ??= this.#host.savedRound?.() ?? Promise.resolve(undefined));
   }
 
   async #inspect(texts: ModelTexts, trains: boolean): Promise<Inspected> {
     if (this.#inspected) return this.#inspected;
     const known = await discarding(texts, () => readTexts(texts, this.#settings.training));
+    if (this.#checkpoint) checkSettings(this.#checkpoint, this.#settings);
     const saved = await this.#openRound(texts, trains);
     const tasks = await this.#prepareTasks(known);
+    const data = await dataHash(tasks);
+    if (this.#checkpoint) checkSame(this.#checkpoint, this.#settings, data);
     const [{ name, train }] = tasks;
     if (train.length > 0) {
       this.#host.emit({ type: 'reading', task: name, tokens: readingOf(known.tokenizer, train[0]) });
     }
     await this.#plan(texts, tasks, () => declaredType(texts.config));
-    this.#inspected = { known, tasks, saved };
+    this.#inspected = { known, tasks, data, saved };
     return this.#inspected;
   }
 
@@ -133,8 +154,10 @@ export class Opening {
     for (const [i, name] of order.entries()) {
       this.#progress({ phase: 'tasks', item: name, done: i, total: order.length, unit: 'items' });
       const warn = (message: string): void => this.#host.emit({ type: 'warning', message });
-      tasks.push(await prepareTask(this.#host, name, this.#settings, tokenizer, warn));
-      await this.#checkpoint();
+      // A server that never answers holds nobody up who wants to stop.
+      const prepared = prepareTask(this.#host, name, this.#settings, tokenizer, warn, this.#control.stopSignal);
+      tasks.push(await this.#control.untilStopped(prepared));
+      await this.#heed();
     }
     return tasks;
   }
@@ -167,8 +190,8 @@ export class Opening {
     this.#host.emit({ type: 'progress', round: 0, secondsLeft: null, ...progress });
   }
 
-  #checkpoint(): Promise<void> {
-    return this.#control.checkpoint({
+  #heed(): Promise<void> {
+    return this.#control.heed({
       onPause: (paused) => this.#host.emit({ type: paused ? 'paused' : 'resumed' }),
       broken: this.#device.lost,
     });

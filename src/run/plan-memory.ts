@@ -84,6 +84,7 @@ export async function planRun(question: MemoryQuestion): Promise<RunPlan> {
   };
 
   const [gradients, ...optimizer] = await learner.reserveTraining(work.tasks, [work.batch]);
+  const checkpoint = learner.savedBytes(work.tasks);
   const micro = new Array<Program>(training.gradientAccumulation).fill(gradients);
   const step = sumOf(device, [...micro, ...optimizer]);
   const readsGradients = plan.fullRank?.form === 'projected' && plan.fullRank.projection === 'exact';
@@ -118,7 +119,7 @@ export async function planRun(question: MemoryQuestion): Promise<RunPlan> {
     operations: examples.reduce((sum, { operations }) => sum + operations, 0) / examples.length,
     kernels: examples.reduce((sum, { kernels }) => sum + kernels, 0) / examples.length,
   };
-  return { memory: fullestOf(moments), effort: { step, example, promptTokens: work.batch.S } };
+  return { memory: { ...fullestOf(moments), checkpoint }, effort: { step, example, promptTokens: work.batch.S } };
 }
 
 /** The memory of {@link planRun}. */
@@ -132,7 +133,7 @@ function sumOf(device: CountingDevice, programs: readonly Program[]): Work {
   };
 }
 
-function fullestOf(moments: ReadonlyMap<Moment, Parts>): MemoryPlan {
+function fullestOf(moments: ReadonlyMap<Moment, Parts>): Omit<MemoryPlan, 'checkpoint'> {
   const totals = [...moments].map(([moment, parts]) => ({ moment, parts, total: totalOf(parts) }));
   const fullest = totals.reduce((a, b) => (b.total > a.total ? b : a));
   return { ...fullest, moments: Object.fromEntries(totals.map(({ moment, total }) => [moment, total])) };

@@ -1,14 +1,17 @@
 import type { ErrorReport } from '../base/errors.ts';
 import { randomId } from '../base/random-id.ts';
 import type { StepRecord } from '../gorp/learner.ts';
+import type { SavedCheckpoint } from './checkpoint/checkpoint.ts';
 import { measuresOf } from './measures.ts';
 import type { SavedRound } from './outputs/saved-round.ts';
 import { EvenSamples } from './samples.ts';
-import type { DeviceReport, LayerSample, Results, TaskReport, TensorSpace, TestTime } from './results.ts';
+import type { Break, DeviceReport, LayerSample, Results, TaskReport, TensorSpace, TestTime } from './results.ts';
 import type { RunSettings } from './settings.ts';
 
 // Samples of the layers' statistics in a results file.
 const MAX_SAMPLES = 400;
+const NO_TIME: TestTime = { promptTokens: 0, promptSeconds: 0, answerTokens: 0, answerSeconds: 0 };
+const noCurves = (): Results['curves'] => ({ round: [], step: [], loss: [], gradientNorm: [], seconds: [] });
 
 /** Gathers what a run finds out, and gives it as a results file at any time. */
 export class RunRecord {
@@ -18,18 +21,20 @@ export class RunRecord {
   device: DeviceReport | undefined;
   model: Results['model'];
   memory: Results['memory'] = { peakBytes: 0, liveBuffersAtEnd: 0 };
-  readonly #id = randomId();
-  readonly #startedAt = new Date().toISOString();
+  #id: string = randomId();
+  #startedAt = new Date().toISOString();
   #secondsBefore = 0;
+  /** {@link seconds} when it was begun or taken up. */
+  #began = 0;
   #tasks: TaskReport[] = [];
-  readonly #curves: Results['curves'] = { round: [], step: [], loss: [], gradientNorm: [], seconds: [] };
+  #curves = noCurves();
   #exact: Results['accuracy']['exact'] = [];
   #ranked: Results['accuracy']['ranked'] = [];
-  readonly #spaces: Results['spaces'] = [];
-  readonly #stateBytes: NonNullable<Results['stateBytes']> = [];
-  readonly #layerSamples = new EvenSamples<LayerSample>(MAX_SAMPLES);
-
-  readonly #testTime: TestTime = { promptTokens: 0, promptSeconds: 0, answerTokens: 0, answerSeconds: 0 };
+  #spaces: Results['spaces'] = [];
+  #stateBytes: NonNullable<Results['stateBytes']> = [];
+  #breaks: Break[] = [];
+  #layerSamples = new EvenSamples<LayerSample>(MAX_SAMPLES);
+  #testTime: TestTime = { ...NO_TIME };
 
   /** @param seconds of work of this run so far. */
   constructor(settings: RunSettings, code: Results['code'], seconds: () => number) {
@@ -44,8 +49,16 @@ export class RunRecord {
     return this.device !== undefined && this.#tasks.length > 0;
   }
 
+  /** Begins, or begins again behind the loss of a device: what was found out until then is forgotten. */
   start(tasks: TaskReport[]): void {
+    if (this.#tasks.length > 0) this.#began = this.#seconds();
     this.#tasks = tasks;
+    this.#secondsBefore = 0;
+    this.#curves = noCurves();
+    this.#spaces = [];
+    this.#stateBytes = [];
+    this.#layerSamples = new EvenSamples<LayerSample>(MAX_SAMPLES);
+    this.#testTime = { ...NO_TIME };
     const empty = (): Results['accuracy']['exact'] =>
       Array.from({ length: tasks.length + 1 }, () => new Array<number | null>(tasks.length).fill(null));
     this.#exact = empty();
@@ -74,6 +87,42 @@ export class RunRecord {
     this.#secondsBefore = results.seconds;
   }
 
+  /** Known of no other run. */
+  get id(): string {
+    return this.#id;
+  }
+
+  /** Notes that the device was lost. @param step that the run goes on from. */
+  noteLoss(step: number): void {
+    const done = this.#curves.step.at(-1) ?? 0;
+    this.#breaks.push({ cause: 'device-lost', step, again: Math.max(0, done - step) });
+  }
+
+  /** Goes on as the same run, from where a checkpoint was made. */
+  goOn({ results, sampling }: Pick<SavedCheckpoint, 'results' | 'sampling'>): void {
+    // A run that goes on by itself knows its breaks better than its checkpoint does.
+    if (results.id !== this.#id) {
+      const step = results.curves.step.at(-1) ?? 0;
+      this.#breaks = [...(results.breaks ?? []), { cause: 'restart', step, again: null }];
+    }
+    const { id, startedAt, curves, accuracy, spaces, stateBytes = [], health, testTime = NO_TIME, seconds } = results;
+    this.#id = id ?? this.#id;
+    this.#startedAt = startedAt;
+    this.#secondsBefore = seconds;
+    this.#curves = structuredClone(curves);
+    this.#exact = structuredClone(accuracy.exact);
+    this.#ranked = structuredClone(accuracy.ranked);
+    this.#spaces = spaces.slice();
+    this.#stateBytes = stateBytes.slice();
+    this.#layerSamples.goOn(health, sampling);
+    this.#testTime = { ...testTime };
+  }
+
+  /** How samples of the layers' statistics are taken. */
+  get sampling(): { every: number; seen: number } {
+    return this.#layerSamples.sampling;
+  }
+
   /** Losses of a round's steps. */
   lossesOf(round: number): number[] {
     return this.#curves.loss.filter((_, i) => this.#curves.round[i] === round);
@@ -89,7 +138,7 @@ export class RunRecord {
       this.#curves.step.push(steps[i]);
       this.#curves.loss.push(loss);
       this.#curves.gradientNorm.push(gradientNorm);
-      this.#curves.seconds.push(this.#secondsBefore + seconds);
+      this.#curves.seconds.push(this.#at(seconds));
     });
     this.#layerSamples.add({ round, step: steps[steps.length - 1], layers: records[records.length - 1].layers });
   }
@@ -114,6 +163,11 @@ export class RunRecord {
     this.#spaces.push({ round, tensors });
   }
 
+  /** Seconds of the run's work, those before it was taken up among them. */
+  #at(seconds: number): number {
+    return this.#secondsBefore + seconds - this.#began;
+  }
+
   /** The results file as it stands. */
   results(status: Results['status'], error: ErrorReport | null): Results {
     const { device } = this;
@@ -126,7 +180,7 @@ export class RunRecord {
       status,
       error,
       startedAt: this.#startedAt,
-      seconds: this.#secondsBefore + this.#seconds(),
+      seconds: this.#at(this.#seconds()),
       device,
       model: this.model,
       settings: this.#settings,
@@ -136,6 +190,7 @@ export class RunRecord {
       measures: { exact: measuresOf(this.#exact), ranked: measuresOf(this.#ranked) },
       spaces: this.#spaces,
       stateBytes: this.#stateBytes,
+      breaks: this.#breaks.slice(),
       health: this.#layerSamples.kept.slice(),
       testTime: { ...this.#testTime },
       memory: this.memory,

@@ -111,6 +111,16 @@ export const TestTimeSchema = v.strictObject({
 });
 export type TestTime = v.InferOutput<typeof TestTimeSchema>;
 
+/** A break: the run was started again from a checkpoint, or its device was lost and it went on by itself. */
+export const BreakSchema = v.strictObject({
+  cause: v.picklist(['restart', 'device-lost']),
+  /** The step that it went on from. */
+  step: v.number(),
+  /** Steps that were known and had to be done again; null where that is not known. */
+  again: v.nullable(v.number()),
+});
+export type Break = v.InferOutput<typeof BreakSchema>;
+
 /** The results file. Its version rises when a field changes its meaning or goes away. */
 export const ResultsSchema = v.strictObject({
   schema: v.literal('gorp-web/results'),
@@ -144,6 +154,8 @@ export const ResultsSchema = v.strictObject({
    * examples. Files of earlier versions do not say.
    */
   stateBytes: v.optional(v.array(v.strictObject({ round: v.number(), bytes: v.number() }))),
+  /** Where the run was broken off and went on; files of earlier versions do not say. */
+  breaks: v.optional(v.array(BreakSchema)),
   /** Statistics of every trained layer, sampled evenly over the run, at most 400 times. */
   health: v.array(LayerSampleSchema),
   /** Over all tests of this run; files of earlier versions lack it. */

@@ -10,6 +10,9 @@ import { sizedBatch, trainingOrder } from '../tasks/batches.ts';
 import { withReplay } from '../tasks/replay.ts';
 import type { Tokenizer } from '../text/tokenizer.ts';
 import type { ModelFiles } from '../weights/model-folder.ts';
+import type { SavedCheckpoint } from './checkpoint/checkpoint.ts';
+import type { Checkpointer } from './checkpoint/checkpointer.ts';
+import { leftAt, type Place, placeAt } from './checkpoint/place.ts';
 import type { RunControl } from './control.ts';
 import { amountOf } from './amount.ts';
 import { TimeEstimate } from './estimate.ts';
@@ -49,7 +52,11 @@ export class Rounds {
     tokenizer: Tokenizer;
     tasks: EncodedTask[];
     model: ModelFiles;
-    /** The round of an earlier run to resume from: the learner has been restored to it. */
+    /** Names the tasks' examples. */
+    data: string;
+    checkpointer: Checkpointer;
+    /** Where the same run was, or the round of an earlier one, to go on from: the learner is there already. */
+    checkpoint: SavedCheckpoint | undefined;
     saved: SavedRound | undefined;
   };
   readonly #estimate: TimeEstimate;
@@ -57,11 +64,13 @@ export class Rounds {
   readonly #rounds: Round[];
   /** Optimizer steps of every round. */
   readonly #steps: readonly number[];
-  #round = 0;
+  /** Where the run is in its data. Seconds of training in the round are those until {@link #learningSince}. */
+  #place: Place;
+  #learningSince = 0;
+  /** Steps of the run whose losses are known. */
   #step = 0;
   #pending: Promise<void> | undefined;
   #tokens = 0;
-  #paddedTokens = 0;
 
   constructor(
     host: RunHost,
@@ -75,7 +84,11 @@ export class Rounds {
       tokenizer: Tokenizer;
       tasks: EncodedTask[];
       model: ModelFiles;
-      /** The round of an earlier run to resume from: the learner has been restored to it. */
+      /** Names the tasks' examples. */
+      data: string;
+      checkpointer: Checkpointer;
+      /** Where the same run was, or the round of an earlier one, to go on from: the learner is there already. */
+      checkpoint: SavedCheckpoint | undefined;
       saved: SavedRound | undefined;
     },
   ) {
@@ -84,23 +97,25 @@ export class Rounds {
     this.#control = control;
     this.#record = record;
     this.#parts = parts;
-    const { tasks } = parts;
+    const { tasks, checkpoint, saved } = parts;
     this.#plan = planOf(settings.method);
     this.#rounds = scheduledRounds(this.#plan.schedule, tasks.length);
-    const done = parts.saved?.round ?? 0;
-    const { steps, tests } = amountOf(
+    this.#place = checkpoint ? structuredClone(checkpoint.place) : placeAt(saved?.round ?? 0, 'begin');
+    const amount = amountOf(
       settings,
       tasks.map(({ name, train, test }) => ({ name, train: train.length, test: test.length })),
     );
-    this.#steps = steps;
-    const sum = (counts: readonly number[]): number => counts.reduce((a, b) => a + b, 0);
-    this.#estimate = new TimeEstimate(sum(steps.slice(done)), sum(tests.slice(done === 0 ? 0 : done + 1)));
+    this.#steps = amount.steps;
+    const left = leftAt(this.#place, amount);
+    this.#estimate = new TimeEstimate(left.steps, left.tests);
     const reports = tasks.map(reportOfTask);
     record.start(reports);
-    host.emit({ type: 'plan', tasks: reports, stepsPerRound: steps, model: record.model });
-    if (parts.saved) {
-      record.resume(parts.saved);
-      this.#step = parts.saved.results.curves.step.at(-1) ?? 0;
+    host.emit({ type: 'plan', tasks: reports, stepsPerRound: amount.steps, model: record.model });
+    if (checkpoint) record.goOn(checkpoint);
+    else if (saved) record.resume(saved);
+    const from = checkpoint ?? saved;
+    if (from) {
+      this.#step = from.results.curves.step.at(-1) ?? 0;
       for (const event of replayEvents(record.results('stopped', null), reports)) host.emit(event);
     }
   }
@@ -110,8 +125,7 @@ export class Rounds {
       await this.#learn();
     } catch (thrown) {
       // What stumbles over numbers that are none comes behind the step that broke them: its record says what broke.
-      if (thrown instanceof GorpError && thrown.code === 'run/not-finite')
-        await this.#report().then(() => this.#pending);
+      if (thrown instanceof GorpError && thrown.code === 'run/not-finite') await this.#settle();
       throw thrown;
     } finally {
       // A read that is under way holds a buffer, and brings the last losses.
@@ -128,48 +142,53 @@ export class Rounds {
   }
 
   async #learn(): Promise<void> {
-    const { learner, saved } = this.#parts;
-    this.#round = saved?.round ?? 0;
-    // Of a row that was begun elsewhere, the tasks are tested that it lacks: those that were not in that order.
-    const first = this.#rounds.find(({ number }) => number === this.#round)?.tests ?? this.#all;
-    await this.#evaluate(first.filter((task) => !this.#record.isMeasured(this.#round, task)));
+    const { learner } = this.#parts;
+    this.#lastReport = this.#control.seconds;
+    if (this.#place.phase === 'begin') {
+      const { round } = this.#place;
+      // Of a row that was begun elsewhere, the tasks are tested that it lacks: those that were not in that order.
+      const first = this.#rounds.find(({ number }) => number === round)?.tests ?? this.#all;
+      await this.#evaluate(first.filter((task) => !this.#record.isMeasured(round, task)));
+    }
     for (const [i, round] of this.#rounds.entries()) {
-      if (round.number <= this.#round) continue;
-      this.#round = round.number;
+      const { number } = round;
+      const { round: begun, phase } = this.#place;
+      if (number < begun || (number === begun && phase === 'begin')) continue;
       const data = this.#dataOf(round);
-      this.#progress('compile', data.name, 0, 1, 'items');
       const sample = this.#sample(data);
-      await learner.beginTask(sample);
-      const before = this.#control.seconds;
-      await this.#trainTask(data);
-      const seconds = this.#control.seconds - before;
-      this.#progress('space', data.name, 0, 1, 'items');
-      const growths = await learner.endTask({ sample, singles: this.#singles(data), examples: data.train });
-      this.#record.addStateBytes(this.#round, learner.stateBytes);
-      if (growths.length > 0) this.#emitSpaces(growths);
+      if (number > begun) {
+        this.#place = placeAt(number, 'learn');
+        this.#progress('compile', data.name, 0, 1, 'items');
+        await learner.beginTask(sample);
+      }
+      if (this.#place.phase === 'learn') {
+        await this.#trainTask(data);
+        this.#progress('space', data.name, 0, 1, 'items');
+        const growths = await learner.endTask({ sample, singles: this.#singles(data), examples: data.train });
+        this.#record.addStateBytes(number, learner.stateBytes);
+        if (growths.length > 0) this.#emitSpaces(growths);
+        this.#place.phase = 'test';
+      }
       const tests = await this.#evaluate(round.tests);
-      const seen = tests.filter((_, k) => round.tests[k] < round.number);
-      await this.#save(
-        roundFolder(i + 1, data.name),
-        { epochs: data.epochs, examples: data.train.length, seconds },
-        seen,
-      );
+      const seen = tests.filter((_, k) => round.tests[k] < number);
+      await this.#save(roundFolder(i + 1, data.name), { epochs: data.epochs, examples: data.train.length }, seen);
     }
   }
 
   /** Hands the files of the round to the host. What prevents it from keeping them does not end the run. */
   async #save(
     folder: string,
-    { epochs, examples, seconds }: { epochs: number; examples: number; seconds: number },
+    { epochs, examples }: { epochs: number; examples: number },
     tests: TestOfTask[],
   ): Promise<void> {
     const [record, settings] = [this.#record, this.#settings];
+    const { round, seconds, paddedTokens } = this.#place;
     const { learner, model, network } = this.#parts;
     if (!this.#host.saveRound) return;
-    const losses = record.lossesOf(this.#round);
+    const losses = record.lossesOf(round);
     const parameters = parametersWithoutEmbeddings(network.shapes);
-    const trained = { epochs, examples, losses, seconds, paddedTokens: this.#paddedTokens, parameters };
-    const ended: EndedRound = { round: this.#round, trained, tests, results: record.results('stopped', null) };
+    const trained = { epochs, examples, losses, seconds, paddedTokens, parameters };
+    const ended: EndedRound = { round, trained, tests, results: record.results('stopped', null) };
     await this.#keep({
       orderFolder: ordersFolder(settings.order),
       roundFolder: folder,
@@ -217,7 +236,7 @@ export class Rounds {
   /** Batches of one example each, drawn at random, for the pass over single examples that a method may ask for. */
   #singles(task: TrainingData): SizedBatch[] {
     const { seed } = this.#settings.training;
-    const all = shuffled([...task.train.keys()], seededRandom(mixSeed(seed, 'singles', this.#round)));
+    const all = shuffled([...task.train.keys()], seededRandom(mixSeed(seed, 'singles', this.#place.round)));
     return all.slice(0, this.#plan.passes.squares).map((index) => this.#batch(task, [index], 1));
   }
 
@@ -262,28 +281,44 @@ export class Rounds {
 
   async #trainTask(task: TrainingData): Promise<void> {
     const { seed, gradientAccumulation } = this.#settings.training;
-    const total = this.#steps[this.#round - 1];
-    const shuffleSeed = mixSeed(seed, 'round', this.#round);
+    const { round } = this.#place;
+    const total = this.#steps[round - 1];
+    const shuffleSeed = mixSeed(seed, 'round', round);
+    const { steps: before } = this.#place;
     let done = 0;
-    this.#paddedTokens = 0;
+    this.#learningSince = this.#control.seconds;
     for (let epoch = 0; epoch < task.epochs; epoch++) {
       const batches = this.#batches(task, shuffleSeed, epoch);
       for (let at = 0; at < batches.length; at += gradientAccumulation) {
+        if (++done <= before) continue; // of a run that goes on
         const micro = batches.slice(at, at + gradientAccumulation);
         for (const { rows, sizes } of micro) {
           this.#tokens += rows.reduce((sum, { source }) => sum + source.length, 0);
-          this.#paddedTokens += sizes.B * sizes.S;
+          this.#place.paddedTokens += sizes.B * sizes.S;
         }
         await this.#parts.learner.step(micro);
-        done++;
+        this.#place.steps = done;
         const every = Math.max(1, Math.round(REPORT_SECONDS / (this.#estimate.stepSeconds ?? REPORT_SECONDS)));
         if (this.#parts.learner.untakenSteps >= Math.min(every, this.#parts.learner.ringSteps)) await this.#report();
         this.#progress('train', task.name, done, total, 'steps');
-        await this.#checkpoint();
+        await this.#heed();
       }
     }
+    await this.#settle();
+    this.#countLearning();
+  }
+
+  /** Brings the numbers of the steps that the device has still to do. */
+  async #settle(): Promise<void> {
     await this.#report();
     await this.#pending;
+  }
+
+  /** Adds the seconds since the last call to those of the round's training. */
+  #countLearning(): void {
+    const now = this.#control.seconds;
+    this.#place.seconds += now - this.#learningSince;
+    this.#learningSince = now;
   }
 
   #lastReport = 0;
@@ -294,7 +329,8 @@ export class Rounds {
     const { learner, device } = this.#parts;
     const count = learner.untakenSteps;
     if (count === 0) return;
-    const [round, tokens] = [this.#round, this.#tokens];
+    const { round } = this.#place;
+    const tokens = this.#tokens;
     this.#tokens = 0;
     this.#pending = learner.takeRecords().then((records) => {
       const now = this.#control.seconds;
@@ -329,9 +365,16 @@ export class Rounds {
       this.#host.now(),
     );
     const tests: TestOfTask[] = [];
+    const { phase, round, tests: complete } = this.#place;
     try {
       for (const index of indexes) {
         const task = tasks[index];
+        const { kind, name } = task;
+        const known = complete.find((one) => one.task === index);
+        if (known) {
+          tests.push({ ...known, task, kind, name });
+          continue;
+        }
         const start = this.#control.seconds;
         let before = start;
         let counted = 0;
@@ -340,14 +383,15 @@ export class Rounds {
           this.#estimate.didExamples(done - counted, now - before);
           [before, counted] = [now, done];
           this.#progress('evaluate', task.name, done, task.test.length, 'examples');
-          await this.#checkpoint();
+          await this.#heed();
         });
-        this.#record.setAccuracy(this.#round, index, accuracy);
+        this.#record.setAccuracy(round, index, accuracy);
         this.#record.addTestTime(time);
-        this.#host.emit({ type: 'evaluation', round: this.#round, task: index, ...accuracy, time });
+        this.#host.emit({ type: 'evaluation', round, task: index, ...accuracy, time });
         const batches = Math.ceil(answers.length / this.#settings.training.evaluationBatchSize);
-        const { kind, name } = task;
-        tests.push({ task, kind, name, answers, batches, seconds: this.#control.seconds - start });
+        const test = { answers, batches, seconds: this.#control.seconds - start };
+        tests.push({ ...test, task, kind, name });
+        if (phase === 'test') complete.push({ ...test, task: index });
       }
     } finally {
       evaluator.destroy();
@@ -357,12 +401,13 @@ export class Rounds {
   }
 
   #emitSpaces(tensors: Awaited<ReturnType<Learner['endTask']>>): void {
-    this.#record.addSpaces(this.#round, tensors);
-    this.#host.emit({ type: 'space', round: this.#round, tensors });
+    const { round } = this.#place;
+    this.#record.addSpaces(round, tensors);
+    this.#host.emit({ type: 'space', round, tensors });
     // A soft space leaves something of every direction.
     const full =
       this.#plan.space && isSoft(this.#plan.space) ? [] : tensors.filter(({ total, dimension }) => total >= dimension);
-    if (full.length > 0 && this.#round < this.#parts.tasks.length) {
+    if (full.length > 0 && round < this.#parts.tasks.length) {
       this.#host.emit({
         type: 'warning',
         message: `The shared space of ${full.length} of ${tensors.length} tensors is full; these no longer learn: ${full
@@ -381,16 +426,29 @@ export class Rounds {
     unit: 'steps' | 'examples' | 'items',
   ): void {
     const { secondsLeft } = this.#estimate;
-    this.#host.emit({ type: 'progress', phase, round: this.#round, item, done, total, unit, secondsLeft });
+    this.#host.emit({ type: 'progress', phase, round: this.#place.round, item, done, total, unit, secondsLeft });
   }
 
-  #checkpoint(): Promise<void> {
-    return this.#control.checkpoint({
+  /** A place between two steps or two batches of a test: saves what is due, and waits or ends as it is told. */
+  async #heed(): Promise<void> {
+    const { checkpointer } = this.#parts;
+    if (checkpointer.isOn && (this.#control.isHeldUp || checkpointer.isDue)) await this.#saveCheckpoint();
+    await this.#control.heed({
       // The numbers of steps that the GPU has still to do belong to the time before.
-      settle: () => this.#report().then(() => this.#pending),
+      settle: () => this.#settle(),
       onPause: (paused) => this.#host.emit({ type: paused ? 'paused' : 'resumed' }),
       broken: this.#parts.device.lost,
     });
+  }
+
+  async #saveCheckpoint(): Promise<void> {
+    const { learner, data, checkpointer } = this.#parts;
+    await this.#settle();
+    if (this.#place.phase === 'learn') this.#countLearning();
+    const results = this.#record.results('stopped', null);
+    const checkpoint = { place: this.#place, results, sampling: this.#record.sampling, data, learner: learner.state };
+    await checkpointer.save(checkpoint, this.#estimate.secondsLeft);
+    this.#lastReport = this.#learningSince = this.#control.seconds;
   }
 }
 

@@ -1,19 +1,26 @@
 import { GorpError, reportOf } from '../base/errors.ts';
 import { Learner } from '../gorp/learner.ts';
 import type { DeviceReason } from '../base/device-choice.ts';
-import type { Device } from '../device/device.ts';
+import type { Device, DeviceFacts } from '../device/device.ts';
 import type { Packing } from '../device/packing.ts';
 import { planOf } from '../methods/registry.ts';
 import { frozenPacking } from './frozen-weights.ts';
+import { Checkpointer } from './checkpoint/checkpointer.ts';
+import type { SavedCheckpoint } from './checkpoint/checkpoint.ts';
 import { RunControl, Stopped } from './control.ts';
+import { DeviceLosses } from './device-losses.ts';
 import type { RunEvent } from './events.ts';
 import { memoryOf, type RunHost } from './host.ts';
 import { withAdvice } from './memory-plan.ts';
 import { type Opened, Opening, parametersOf } from './opening.ts';
 import { RunRecord } from './record.ts';
-import type { DeviceReport } from './results.ts';
+import type { DeviceReport, Results } from './results.ts';
 import { Rounds } from './rounds.ts';
 import type { RunSettings } from './settings.ts';
+
+// Milliseconds between two tries to open a device again: half a minute in all.
+const FIRST_WAIT = 250;
+const LAST_WAIT = 16_000;
 
 /** One run: a model learns the tasks of an order one after another. Every end, good or bad, frees the GPU. */
 export class Run {
@@ -21,13 +28,17 @@ export class Run {
   readonly #settings: RunSettings;
   readonly #control: RunControl;
   readonly #record: RunRecord;
+  readonly #checkpointer: Checkpointer;
   #device: Device | undefined;
+  /** What the run computes on, and why, from its first device on. */
+  #opened: { kind: DeviceFacts['kind']; why: DeviceReason } | undefined;
 
   constructor(host: RunHost, settings: RunSettings) {
     this.#host = host;
     this.#settings = settings;
     this.#control = new RunControl(() => host.now());
     this.#record = new RunRecord(settings, host.code, () => this.#control.seconds);
+    this.#checkpointer = new Checkpointer(host);
   }
 
   pause(): void {
@@ -38,6 +49,16 @@ export class Run {
   }
   stop(): void {
     this.#control.stop();
+  }
+
+  /** What is known of the run now, as if it were stopped; null before there is anything. */
+  get resultsSoFar(): Results | null {
+    return this.#record.isStarted ? this.#record.results('stopped', null) : null;
+  }
+
+  /** Saves a checkpoint as soon as can be: the page may be about to go away. */
+  save(): void {
+    this.#checkpointer.ask();
   }
 
   /** Runs to the end and tells it by an event: `finished`, `stopped` or `failed`. Never throws. */
@@ -65,19 +86,59 @@ export class Run {
     }
   }
 
+  /** Goes on from the last checkpoint when the device is lost, as long as that does not happen too often. */
   async #work(trains: boolean): Promise<void> {
-    const { device, why } = await this.#host.acquireDevice();
+    const { checkpoints } = this.#host;
+    const losses = new DeviceLosses(() => this.#host.now());
+    let checkpoint = trains ? await this.#host.savedCheckpoint?.() : undefined;
+    for (;;) {
+      try {
+        await this.#attempt(trains, checkpoint);
+        return;
+      } catch (thrown) {
+        const isLoss = thrown instanceof GorpError && thrown.code === 'device/lost';
+        if (!isLoss || !trains || checkpoints === undefined) throw thrown;
+        losses.add(thrown);
+        const last = await checkpoints.last();
+        if (last?.results.id === this.#record.id) checkpoint = last;
+        const step = checkpoint?.learner.progress.totalSteps ?? 0;
+        this.#record.noteLoss(step);
+        this.#host.emit({ type: 'recovering', error: reportOf(thrown), step });
+      }
+    }
+  }
+
+  /** Opens the device. After a loss one of the same kind, which may take a moment: so does a driver that starts again. */
+  async #acquire(): Promise<Device> {
+    if (this.#opened === undefined) {
+      const { device, why } = await this.#host.acquireDevice();
+      this.#opened = { kind: device.facts.kind, why };
+      return device;
+    }
+    for (let wait = FIRST_WAIT; ; wait *= 2) {
+      try {
+        return (await this.#host.acquireDevice(this.#opened.kind)).device;
+      } catch (thrown) {
+        if (wait > LAST_WAIT) throw thrown;
+        await this.#control.sleep(wait);
+      }
+    }
+  }
+
+  async #attempt(trains: boolean, checkpoint: SavedCheckpoint | undefined): Promise<void> {
+    const device = await this.#acquire();
     this.#device = device;
     const owned: { destroy(): void }[] = [];
     try {
-      this.#emitDevice(device, why);
+      this.#emitDevice(device);
       device.allowHalves(this.#settings.training.arithmetic === 'f16');
-      const opened = await new Opening(this.#host, this.#settings, this.#control, device).open(trains);
-      const { model, tokenizer, network, tasks, saved } = opened;
+      const opened = await new Opening(this.#host, this.#settings, this.#control, device, checkpoint).open(trains);
+      const { model, tokenizer, network, tasks, data, saved } = opened;
       owned.push(network);
       this.#record.model = { ...this.#record.model, commit: model.commit, weights: await model.contentHash() };
       const learner = await this.#createLearner(device, opened, owned);
-      if (saved) await learner.restore(saved.training);
+      if (checkpoint) await learner.takeUp(checkpoint.learner);
+      else if (saved) await learner.restore(saved.training);
       const rounds = new Rounds(this.#host, this.#settings, this.#control, this.#record, {
         device,
         network,
@@ -85,6 +146,9 @@ export class Run {
         tokenizer,
         tasks,
         model,
+        data,
+        checkpointer: this.#checkpointer,
+        checkpoint,
         saved: trains ? saved : undefined,
       });
       await (trains ? rounds.run() : rounds.test());
@@ -100,12 +164,13 @@ export class Run {
     }
   }
 
-  /** Breaks the device on purpose, as a crash of the GPU process would: for tests of the failure path. */
+  /** Breaks the device on purpose, as a crash of the GPU process would: for tests of what comes of it. */
   breakDevice(): void {
     this.#device?.breakOnPurpose();
   }
 
-  #emitDevice({ facts }: Device, why: DeviceReason): void {
+  #emitDevice({ facts }: Device): void {
+    const why = this.#opened?.why ?? 'asked';
     const device: DeviceReport = { ...facts, why, features: [...facts.features], limits: { ...facts.limits } };
     this.#record.device = device;
     this.#host.emit({ type: 'device', device });
@@ -126,7 +191,7 @@ export class Run {
       planOf(this.#settings.method),
       targets,
       { seed, maxGradNorm, gradientAccumulation, recompute: activations === 'recompute', packing },
-      (name) => model.readTensor(storedName(name)),
+      (name) => this.#control.untilStopped(model.readTensor(storedName(name))),
       (name) => {
         loaded++;
         this.#progress({ phase: 'compile', item: name, done: loaded, total: network.shapes.size, unit: 'items' });

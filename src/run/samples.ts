@@ -18,6 +18,18 @@ export class EvenSamples<T> {
     this.#every *= 2;
   }
 
+  /** Goes on as another did that kept these of those it had seen. */
+  goOn(kept: readonly T[], { every, seen }: { every: number; seen: number }): void {
+    this.#kept = kept.slice();
+    this.#every = every;
+    this.#seen = seen;
+  }
+
+  /** How it takes samples: each so many, and how many have come. */
+  get sampling(): { every: number; seen: number } {
+    return { every: this.#every, seen: this.#seen };
+  }
+
   /** What is kept, in order. */
   get kept(): readonly T[] {
     return this.#kept;

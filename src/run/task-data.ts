@@ -35,8 +35,12 @@ export const reportOfTask = ({ name, kind, labels, train, test }: EncodedTask): 
 
 /** Where tasks are read from. */
 export interface TaskHost {
-  /** Reads text files of the embedded tasks (`embedded`), or of the CL_Benchmark folder that the settings name. */
-  taskReader(tasks: string): ReadText;
+  /**
+   * Reads text files of the embedded tasks (`embedded`), or of the CL_Benchmark folder that the settings name.
+   *
+   * @param signal ends what is being fetched.
+   */
+  taskReader(tasks: string, signal: AbortSignal): ReadText;
   /** The user's own task of that name, if there is one. */
   customTask(name: string): Promise<Task | undefined>;
 }
@@ -45,6 +49,7 @@ export interface TaskHost {
  * Loads one task of the order, draws the sample that the settings ask for, and encodes it.
  *
  * @param warn is told of rows left out and of texts cut.
+ * @param signal ends the reading of files.
  * @throws GorpError `tasks/…`, naming file, row and field.
  */
 export async function prepareTask(
@@ -53,9 +58,10 @@ export async function prepareTask(
   settings: RunSettings,
   tokenizer: Tokenizer,
   warn: (message: string) => void,
+  signal: AbortSignal = new AbortController().signal,
 ): Promise<EncodedTask> {
   const { seed, trainExamples, testExamples } = settings.training;
-  const { task, leftOut } = await loadNamed(host, name, settings.tasks);
+  const { task, leftOut } = await loadNamed(host, name, settings.tasks, signal);
   for (const { split, label, rows } of leftOut) {
     const left =
       rows === 1
@@ -87,10 +93,11 @@ export async function prepareTask(
 }
 
 /** The name tells where a task is from: custom tasks cannot take one of the others' names. */
-async function loadNamed(host: TaskHost, name: string, source: string): Promise<LoadedTask> {
-  if (Object.hasOwn(EMBEDDED_KINDS, name)) return loadTask(host.taskReader('embedded'), EMBEDDED_KINDS[name], name);
+async function loadNamed(host: TaskHost, name: string, source: string, signal: AbortSignal): Promise<LoadedTask> {
+  if (Object.hasOwn(EMBEDDED_KINDS, name))
+    return loadTask(host.taskReader('embedded', signal), EMBEDDED_KINDS[name], name);
   if (Object.hasOwn(BENCHMARK_KINDS, name)) {
-    if (source !== 'embedded') return loadTask(host.taskReader(source), BENCHMARK_KINDS[name], name);
+    if (source !== 'embedded') return loadTask(host.taskReader(source, signal), BENCHMARK_KINDS[name], name);
     throw unknownTask(`${name}, a dataset of CL_Benchmark, but no folder is chosen to read it from`);
   }
   const task = await host.customTask(name);

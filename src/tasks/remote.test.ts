@@ -19,12 +19,13 @@ test('http on another machine is refused, given or by a redirect', async () => {
   expect(() => rawFolder('http://example.org/tasks')).toThrow(/anyone on the way/);
   const redirected = new Response('[1]');
   Object.defineProperties(redirected, { redirected: { value: true }, url: { value: 'http://example.org/a' } });
-  const read = remoteReader(new URL('https://example.org/t/'), () => Promise.resolve(redirected));
+  const read = remoteReader(new URL('https://example.org/t/'), null, () => Promise.resolve(redirected));
   await expect(read('a')).rejects.toMatchObject({ code: 'tasks/insecure' });
 });
 
 describe('remoteReader', () => {
-  const read = (answer: () => Promise<Response>) => remoteReader(new URL('https://example.org/t/'), answer)('a/b.json');
+  const read = (answer: () => Promise<Response>) =>
+    remoteReader(new URL('https://example.org/t/'), null, answer)('a/b.json');
 
   it('gives the text', async () => {
     expect(await read(() => Promise.resolve(new Response('[1]')))).toBe('[1]');

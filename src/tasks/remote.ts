@@ -32,15 +32,16 @@ const folder = (address: string): URL => new URL(address.endsWith('/') ? address
 /**
  * Reads text files below an address.
  *
+ * @param signal ends what is being fetched.
  * @returns a reader that rejects with GorpError `tasks/unreachable` when no answer comes (no network, or the server does
  * not let other pages read), `tasks/not-found` when there is no such file.
  */
-export function remoteReader(root: URL, fetchFile: typeof fetch = fetch): ReadText {
+export function remoteReader(root: URL, signal: AbortSignal | null = null, fetchFile: typeof fetch = fetch): ReadText {
   return async (path) => {
     const url = new URL(path, root);
     let response: Response;
     try {
-      response = await fetchFile(url);
+      response = await fetchFile(url, { signal });
     } catch (cause) {
       throw new GorpError(
         'tasks/unreachable',

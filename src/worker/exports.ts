@@ -8,17 +8,9 @@ import { zipped } from '../weights/exports/zip.ts';
 import type { ModelFiles } from '../weights/model-folder.ts';
 import { parseModelReference } from '../weights/model-reference.ts';
 import { type ModelAccess, openModel, requireReference } from '../weights/source.ts';
-import {
-  downloadFile,
-  findLastRound,
-  importRound,
-  keptFiles,
-  openLastRound,
-  piecesOf,
-  roundsOf,
-  writeHandle,
-} from './kept-rounds.ts';
+import { findLastRound, importRound, keptFiles, openLastRound, roundsOf } from './kept-rounds.ts';
 import { openPlaces } from './places.ts';
+import { downloadFile, piecesOf, writeHandle } from './private-files.ts';
 import type { ExportsCommand, ExportsEvent } from './protocol.ts';
 
 // The worker that writes archives of what a run leaves behind. It streams: no file is ever whole in memory.

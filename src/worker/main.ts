@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import type { DeviceChoice } from '../base/device-choice.ts';
+import { choiceOf, type DeviceChoice } from '../base/device-choice.ts';
 import { GorpError, reportOf } from '../base/errors.ts';
 import type { DeviceOutline } from '../device/counting-device.ts';
 import { chooseDevice, type DeviceHost, openDevice } from '../device/choice.ts';
@@ -13,10 +13,12 @@ import { TaskSchema } from '../tasks/custom-task.ts';
 import { rawFolder, remoteReader } from '../tasks/remote.ts';
 import { parseModelReference } from '../weights/model-reference.ts';
 import { openModel, readConfig, readConfigHere, requireReference } from '../weights/source.ts';
+import { CheckpointKeeper } from './kept-checkpoints.ts';
 import { openLastRound, RoundKeeper } from './kept-rounds.ts';
 import { lookAtDevice } from './look.ts';
 import { appRoot, openPlaces } from './places.ts';
 import type { LookAnswer, LookCommand, PageTasks, PlanAnswer, PlanCommand, WorkerCommand } from './protocol.ts';
+import { RunFolder } from './run-folders.ts';
 import { browserTuningStore } from './tuning-store.ts';
 import { browserWasmHost } from './wasm-host.ts';
 
@@ -45,6 +47,9 @@ self.onmessage = ({ data }: MessageEvent<WorkerCommand | PlanCommand | LookComma
       break;
     case 'resume':
       run?.resume();
+      break;
+    case 'save':
+      run?.save();
       break;
     case 'stop':
       run?.stop();
@@ -91,27 +96,36 @@ async function plannedDevice(choice: DeviceChoice): Promise<DeviceOutline> {
 }
 
 function start(command: Extract<WorkerCommand, { type: 'start' }>): void {
-  const { access, tasks: pageTasks, rounds, memoryBudget, gpuShare } = command;
+  const { access, tasks: pageTasks, rounds, checkpoints, memoryBudget, gpuShare } = command;
   const { everyRound, resumes } = rounds;
   const settings = parseSettings(command.settings);
-  const keeper = new RoundKeeper(everyRound, resumes);
+  const folder = new RunFolder(checkpoints.from !== null ? { name: checkpoints.from } : resumes ? 'shown' : null);
+  const keeper = new RoundKeeper(folder, everyRound);
+  const saves = new CheckpointKeeper(folder, checkpoints.everySeconds);
   run = new Run(
     {
-      acquireDevice: () => openDevice(command.device, { ...deviceHost(), gpuShare }),
+      acquireDevice: (kind) => openDevice(choiceOf(kind, command.device), { ...deviceHost(), gpuShare }),
       openModel: async (model, onProgress, signal, inspect) => {
         const reference = requireReference(parseModelReference(model), model);
         return openModel(reference, await openPlaces(access), { onProgress, signal, inspect });
       },
-      taskReader: (tasks) => {
+      taskReader: (tasks, signal) => {
         if (tasks === 'picked') return (path) => pickedText(pageTasks.folder, path);
-        return remoteReader(tasks === 'embedded' ? new URL('embedded/tasks/', appRoot) : rawFolder(tasks));
+        return remoteReader(tasks === 'embedded' ? new URL('embedded/tasks/', appRoot) : rawFolder(tasks), signal);
       },
       customTask: async (name) => {
         const json: unknown = JSON.parse((await pageTasks.custom.get(name)?.text()) ?? 'null');
         return json === null ? undefined : v.parse(TaskSchema, json);
       },
-      ...(resumes && { savedRound: openLastRound }),
+      ...(resumes && {
+        savedRound: async () => {
+          await saves.clear(); // which are behind the round
+          return openLastRound();
+        },
+      }),
       saveRound: (output) => keeper.keep(output),
+      ...(checkpoints.everySeconds > 0 && { checkpoints: saves }),
+      ...(checkpoints.from !== null && { savedCheckpoint: () => saves.mustHave() }),
       memoryBudget,
       emit,
       now,

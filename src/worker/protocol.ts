@@ -36,6 +36,7 @@ export type WorkerCommand =
       access: ModelAccess;
       tasks: PageTasks;
       rounds: RoundsChoice;
+      checkpoints: CheckpointsChoice;
       device: DeviceChoice;
       /** Bytes of memory that the run may take; null where the person has not said. */
       memoryBudget: number | null;
@@ -44,6 +45,8 @@ export type WorkerCommand =
     }
   | { type: 'pause' }
   | { type: 'resume' }
+  /** Saves a checkpoint as soon as can be: the page may be about to go away. */
+  | { type: 'save' }
   | { type: 'stop' };
 
 /** What the page may ask a training worker instead of a run: how much memory a run with these settings would take. */
@@ -138,6 +141,40 @@ export interface RoundsChoice {
   everyRound: boolean;
   resumes: boolean;
 }
+
+/** How often a run is saved in the middle, and the checkpoint that it goes on from. */
+export interface CheckpointsChoice {
+  /** Seconds between two, at least; 0 for none. */
+  everySeconds: number;
+  /** The folder of {@link KeptCheckpoint}; null where the run begins, or goes on from a round. */
+  from: string | null;
+}
+
+/** A run in the middle, as this browser keeps it. */
+const KeptCheckpointSchema = v.strictObject({
+  /** Where it lies. */
+  folder: v.string(),
+  /** Milliseconds since 1970. */
+  savedAt: v.number(),
+  bytes,
+  /** The run that it is of. */
+  id: v.optional(v.string()),
+  settings: RunSettingsSchema,
+  round: v.number(),
+  /** Optimizer steps that are done in all. */
+  step: v.number(),
+});
+export type KeptCheckpoint = v.InferOutput<typeof KeptCheckpointSchema>;
+
+/** What the page may ask of the worker that looks after checkpoints, which answers once. */
+export type CheckpointsCommand = { type: 'find' } | { type: 'drop'; folder: string };
+
+/** The answer: the newest checkpoint that there is then. */
+export const CheckpointsAnswerSchema = v.variant('type', [
+  v.strictObject({ type: v.literal('found'), checkpoint: v.nullable(KeptCheckpointSchema) }),
+  v.strictObject({ type: v.literal('failed'), error: ErrorReportSchema }),
+]);
+export type CheckpointsAnswer = v.InferOutput<typeof CheckpointsAnswerSchema>;
 
 /** A round whose files are kept. */
 const KeptRoundSchema = v.strictObject({

@@ -10,7 +10,13 @@ beforeEach(() => vi.useFakeTimers());
 afterEach(() => vi.useRealTimers());
 
 const parts = Object.fromEntries(PARTS.map((part) => [part, 2 ** 20])) as Parts;
-const plan: MemoryPlan = { total: 8 * 2 ** 20, moment: 'testing', parts, moments: { testing: 8 * 2 ** 20 } };
+const plan: MemoryPlan = {
+  total: 8 * 2 ** 20,
+  moment: 'testing',
+  parts,
+  moments: { testing: 8 * 2 ** 20 },
+  checkpoint: 2 ** 20,
+};
 
 const effort: Effort = {
   step: { operations: 9e6, kernels: 90 },

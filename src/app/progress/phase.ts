@@ -45,6 +45,8 @@ export function phaseText({ status, progress }: Known): string {
       return `Measuring the space of ${progress.item}`;
     case 'save':
       return `Keeping the files of ${progress.item}`;
+    case 'checkpoint':
+      return `Saving a checkpoint at ${progress.item}`;
   }
 }
 
@@ -82,7 +84,8 @@ export function roundShares({ progress, plan, curve }: Pick<RunState, 'progress'
   const shown = curve.at(-1);
   return plan.stepsPerRound.map((steps, i) => {
     const round = i + 1;
-    if (round < lastRound || (round === lastRound && progress?.phase !== 'train')) return 1;
+    const isLearning = progress?.phase === 'train' || progress?.phase === 'checkpoint';
+    if (round < lastRound || (round === lastRound && !isLearning)) return 1;
     if (round > lastRound || steps === 0) return 0;
     // Progress events may be rarer than losses: whichever is further.
     const before = plan.stepsPerRound.slice(0, i).reduce((sum, count) => sum + count, 0);

@@ -1,6 +1,7 @@
 import { useState } from 'react';
 import { usePageState } from '../page-context.tsx';
 import { isActive } from '../run-state.ts';
+import { CheckpointField } from './CheckpointField.tsx';
 import { DeviceField } from './DeviceField.tsx';
 import { commonFields, moreGroups, perTaskFields } from './fields.ts';
 import { GpuShareField } from './GpuShareField.tsx';
@@ -62,6 +63,7 @@ export function SetupPanel() {
           <DeviceField />
           <MemoryField />
           <GpuShareField />
+          <CheckpointField />
           <details
             className={styles.more}
             open={moreOpen || hidesIssue}

@@ -26,6 +26,7 @@ const page = (): Page =>
     memory: { ask: () => () => undefined, budget: null, keep: () => undefined },
     device: { ask: () => () => undefined, preferences: USUAL, keep: () => undefined },
     pace: { factor: () => null, note: () => undefined },
+    checkpoints: () => Promise.resolve(null),
   });
 
 /** What is shown of a page as it is now; without a browser React would show it as it began. */

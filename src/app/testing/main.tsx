@@ -1,6 +1,6 @@
 /**
  * The page with a script in place of the worker, served by `vite` at `/src/app/testing/`. The address says what to show:
- * `scene` (idle, running, slowed, finished, failed, quick, many, too-large, or one of `DEVICE_SCENES`), `method`, `tab`, `theme`,
+ * `scene` (idle, running, slowed, finished, failed, interrupted, quick, many, too-large, or one of `DEVICE_SCENES`), `method`, `tab`, `theme`,
  * `ahead` (share of the events that has come), `run` (starts in a scene of a device). `model` fills the model field. With `tab=models` a download is under way (`scene=running`), or has failed
  * (`scene=failed`).
  */
@@ -29,6 +29,7 @@ import { CPU_DEVICE, GPU_DEVICE, scriptedRun, SOFTWARE_DEVICE } from './script.t
 import { DEVICE_SCENES, scriptedDevice } from './scripted-device.ts';
 import { scriptedPlan } from './scripted-plan.ts';
 import { scriptedModels } from './scripted-models.ts';
+import { scriptedCheckpoints } from './scripted-checkpoints.ts';
 import { scriptedExports } from './scripted-exports.ts';
 import { scriptedSession } from './scripted-session.ts';
 
@@ -40,7 +41,9 @@ const pick = <Value extends string>(key: string, values: readonly Value[], other
 const method = pick('method', METHOD_NAMES, 'gorp-plus');
 const theme = pick<Theme>('theme', ['light', 'dark'], 'system');
 const ahead =
-  scene === 'finished' || scene === 'many' ? 1 : Number(asked.get('ahead') ?? (scene === 'idle' ? 0 : 0.62));
+  scene === 'finished' || scene === 'many'
+    ? 1
+    : Number(asked.get('ahead') ?? (scene === 'idle' || scene === 'interrupted' ? 0 : 0.62));
 
 function deviceOfRun(): DeviceReport {
   if (scene === 'software') return SOFTWARE_DEVICE;
@@ -77,6 +80,7 @@ const page = createPage({
   memory: { ask: scriptedPlan, budget: scene === 'too-large' ? 1 : null, keep: () => undefined },
   device: { ask: scriptedDevice(scene), preferences: USUAL, keep: () => undefined },
   pace: { factor: () => null, note: () => undefined },
+  checkpoints: scriptedCheckpoints(scene),
 });
 const kept = createKeptRounds(
   scriptedExports,
@@ -92,7 +96,12 @@ if (scene === 'many')
     tasks: 'https://example.org/tasks/',
     order: PUBLISHED_ORDERS[3].rounds.map(({ dataset }) => dataset),
   }));
-if (scene !== 'idle' && asked.get('tab') !== 'models' && (!DEVICE_SCENES.includes(scene) || asked.has('run')))
+if (
+  scene !== 'idle' &&
+  scene !== 'interrupted' &&
+  asked.get('tab') !== 'models' &&
+  (!DEVICE_SCENES.includes(scene) || asked.has('run'))
+)
   page.start();
 if (asked.get('tab') === 'models') {
   await page.models.refresh();

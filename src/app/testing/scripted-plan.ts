@@ -24,7 +24,13 @@ const EFFORT: Effort = {
 export const scriptedPlan: AskForPlan = (_, onAnswer) => {
   const parts = Object.fromEntries(PARTS.map((part) => [part, PLANNED[part] ?? 0])) as Parts;
   const total = totalOf(parts);
-  const plan = { total, moment: 'training' as const, parts, moments: { training: total, testing: 1240 * MIB } };
+  const plan = {
+    total,
+    moment: 'training' as const,
+    parts,
+    moments: { training: total, testing: 1240 * MIB },
+    checkpoint: 236 * MIB,
+  };
   const timer = setTimeout(() => onAnswer({ type: 'planned', plan, effort: EFFORT, config: null }), 50);
   return () => clearTimeout(timer);
 };

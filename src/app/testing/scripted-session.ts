@@ -38,6 +38,8 @@ export const scriptedSession =
             timer = setInterval(tick, pace);
             onEvent({ type: 'resumed' });
             break;
+          case 'save':
+            break;
           case 'stop': {
             clearInterval(timer);
             const last = events.at(-1);

@@ -62,7 +62,8 @@ export class LearnerPrograms {
     const { progress } = this.#core;
     const { isUnmerged } = progress;
     progress.isUnmerged = false;
-    if (isUnmerged) await this.#optimizer?.merge();
+    // A learner that was taken up in the middle of a task may not have any programs yet.
+    if (isUnmerged) await (await this.optimizer()).merge();
   }
 
   /** Gives up all programs: what they refer to is about to change. */

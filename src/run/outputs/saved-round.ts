@@ -111,7 +111,7 @@ export async function openSavedRound(open: OpenFile): Promise<SavedRound> {
  * @param parameters number of parameters of the run's model.
  * @throws GorpError `run/round-does-not-fit`, naming what is different.
  */
-export function checkFits({ results }: SavedRound, { method }: RunSettings, parameters: number): void {
+export function checkFits({ results }: Pick<SavedRound, 'results'>, { method }: RunSettings, parameters: number): void {
   const before = results.settings;
   if (before.method.name !== method.name) {
     throw doesNotFit(

@@ -4,7 +4,7 @@ import { AnswersOverRounds } from '../../run/outputs/answers-over-rounds.ts';
 import { PREDICTIONS_FILE, readPredictions } from '../../run/outputs/predictions.ts';
 import { openSavedRound, type SavedRound } from '../../run/outputs/saved-round.ts';
 import type { Results } from '../../run/results.ts';
-import { blobFile } from '../kept-rounds.ts';
+import { byteFile } from '../private-files.ts';
 import type { GivenFile } from './messages.ts';
 
 /** A round of a run: where its files lie. */
@@ -95,5 +95,5 @@ async function lastRound(
 const openFolder = (files: readonly GivenFile[], folder: string): Promise<SavedRound> =>
   openSavedRound((name) => {
     const found = files.find(({ path }) => path === folder + name);
-    return Promise.resolve(found ? blobFile(name, found.file) : null);
+    return Promise.resolve(found ? byteFile(name, found.file) : null);
   });

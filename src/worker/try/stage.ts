@@ -1,6 +1,6 @@
 import { randomId } from '../../base/random-id.ts';
 import type { OutputFile } from '../../weights/exports/output-file.ts';
-import { makeFolder, removeFrom, writeHandle } from '../kept-rounds.ts';
+import { makeFolder, removeFrom, writeHandle } from '../private-files.ts';
 import { readNow } from './file-bytes.ts';
 import type { Stage } from './prepared-models.ts';
 

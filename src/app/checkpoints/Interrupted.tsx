@@ -1,0 +1,35 @@
+import { roundName } from '../../run/schedule.ts';
+import { bytes, moment, whole } from '../format.ts';
+import notices from '../Notices.module.css';
+import { usePage, usePageState } from '../page-context.tsx';
+import { isActive } from '../run-state.ts';
+import styles from './Interrupted.module.css';
+
+/** A run that was broken off, by a reload, a crash or Stop: to go on with, or to be removed. */
+export function Interrupted() {
+  const { goOnAtCheckpoint, dropCheckpoint } = usePage();
+  const checkpoint = usePageState(({ interrupted }) => interrupted);
+  const active = usePageState(({ run }) => isActive(run.status));
+  if (checkpoint === null || active) return null;
+  const { settings, round, step, savedAt, bytes: size } = checkpoint;
+  const tasks = settings.order.length;
+  const where =
+    round === 0 ? 'before training' : `while learning ${roundName(settings, round)} (task ${round} of ${tasks})`;
+  return (
+    <section className={`${notices.panel} ${styles.panel}`} aria-label="Unfinished run" data-testid="interrupted">
+      <p>
+        A run of <strong>{settings.method.name}</strong> is not finished. It was saved at step {whole(step)}, {where},
+        on {moment(new Date(savedAt).toISOString())} ({bytes(size)}). Going on gives the same losses as a run without
+        the break.
+      </p>
+      <div className={styles.buttons}>
+        <button type="button" className={styles.primary} data-testid="go-on-at-checkpoint" onClick={goOnAtCheckpoint}>
+          Go on at step {whole(step)}
+        </button>
+        <button type="button" className={styles.plain} data-testid="drop-checkpoint" onClick={dropCheckpoint}>
+          Remove it
+        </button>
+      </div>
+    </section>
+  );
+}

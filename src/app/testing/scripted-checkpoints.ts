@@ -1,0 +1,23 @@
+import { embeddedSettings } from '../../run/presets.ts';
+import type { KeptCheckpoint } from '../../worker/protocol.ts';
+import type { AskForCheckpoints } from '../checkpoints/ask.ts';
+
+/** A run that was broken off in its second task, in the scene of that name, until it is removed. */
+export function scriptedCheckpoints(scene: string): AskForCheckpoints {
+  let kept: KeptCheckpoint | null =
+    scene === 'interrupted'
+      ? {
+          folder: 'f',
+          savedAt: Date.parse('2026-11-24T16:05:00Z'),
+          bytes: 24.5 * 2 ** 20,
+          id: undefined,
+          settings: embeddedSettings('full', 'gorp-plus'),
+          round: 2,
+          step: 124,
+        }
+      : null;
+  return ({ type }) => {
+    if (type === 'drop') kept = null;
+    return Promise.resolve(kept);
+  };
+}

@@ -1,0 +1,100 @@
+import { mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { CHECKPOINT_FILE, STATE_FILE } from '../run/checkpoint/checkpoint.ts';
+import type { RunEvent } from '../run/events.ts';
+import { Run } from '../run/run.ts';
+import { textFile } from '../weights/exports/output-file.ts';
+import { tinyHost, tinySettings } from '../testing/tiny-run.ts';
+import { CheckpointFolder } from './checkpoint-folder.ts';
+import { openOrigin } from './resume.ts';
+
+let out: string;
+let warnings: string[];
+beforeEach(async () => {
+  out = await mkdtemp(join(tmpdir(), 'checkpoints-'));
+  warnings = [];
+});
+afterEach(() => rm(out, { recursive: true }));
+
+const warn = (message: string): void => void warnings.push(message);
+const folder = (everySeconds = 0): CheckpointFolder => new CheckpointFolder(out, everySeconds, warn);
+const numbers = async (): Promise<string[]> => (await readdir(join(out, 'checkpoints'))).sort();
+
+/** A run that saves a checkpoint at every step, into `out`. */
+async function leaveCheckpoints(): Promise<number> {
+  const events: RunEvent[] = [];
+  await new Run(
+    tinyHost((event) => events.push(event), { checkpoints: folder() }),
+    { ...tinySettings('seq-lora', { epochs: 1 }), order: ['gloss'] },
+  ).execute();
+  expect(events.at(-1)?.type).toBe('finished');
+  return events.filter((event) => event.type === 'progress' && event.phase === 'checkpoint').length;
+}
+
+describe('checkpoints on disk', () => {
+  test('are the last two of a run, each whole, and go with it', async () => {
+    expect(await leaveCheckpoints()).toBeGreaterThan(2);
+    const names = await numbers();
+    expect(names).toHaveLength(2);
+    const [before, last] = await Promise.all(
+      names.map(async (name) => {
+        const file = await readFile(join(out, 'checkpoints', name, CHECKPOINT_FILE), 'utf8');
+        return JSON.parse(file) as { place: object };
+      }),
+    );
+    expect(last.place).not.toEqual(before.place);
+    expect(await folder().last()).toMatchObject({ place: last.place });
+    expect(await openOrigin('auto', out, warn)).toMatchObject({ path: join(out, 'checkpoints', names[1]) });
+    await folder().clear();
+    expect(await readdir(out)).toEqual([]);
+    expect(warnings).toEqual([]);
+  });
+
+  test.each([
+    ['cut short', (path: string) => truncate(join(path, STATE_FILE), 1000), /has 1000 bytes/],
+    [
+      'damaged',
+      async (path: string) => {
+        const bytes = await readFile(join(path, STATE_FILE));
+        bytes[bytes.length - 3] ^= 1;
+        await writeFile(join(path, STATE_FILE), bytes);
+      },
+      /is damaged/,
+    ],
+    ['of another version', (path: string) => writeFile(join(path, CHECKPOINT_FILE), '{"schema":"x"}'), /schema/],
+    ['without its state', (path: string) => rm(join(path, STATE_FILE)), /has no state/],
+  ])('one that is %s is told, and the one before it is used', async (_, harm, told) => {
+    await leaveCheckpoints();
+    const [before, last] = await numbers();
+    await harm(join(out, 'checkpoints', last));
+    expect(await openOrigin('auto', out, warn)).toMatchObject({ path: join(out, 'checkpoints', before) });
+    expect(warnings).toEqual([expect.stringMatching(told)]);
+    await expect(openOrigin(join(out, 'checkpoints', last), undefined, warn)).rejects.toMatchObject({
+      code: 'run/bad-checkpoint',
+    });
+  });
+
+  test('that cannot be written leave those that are there, and nothing half-way', async () => {
+    await folder().keep([textFile('a', () => '1')]);
+    const broken = {
+      path: 'b',
+      // eslint-disable-next-line @typescript-eslint/require-await -- fails before its first piece
+      content: async function* (): AsyncGenerator<Uint8Array> {
+        throw new Error('no room');
+      },
+    };
+    await expect(folder().keep([textFile('a', () => '2'), broken])).rejects.toMatchObject({ code: 'store/failed' });
+    expect(await numbers()).toEqual(['000001']);
+    await mkdir(join(out, 'checkpoints', 'of somebody else'));
+    await folder().keep([textFile('a', () => '2')]);
+    await folder().keep([textFile('a', () => '3')]);
+    expect(await numbers()).toEqual(['000002', '000003', 'of somebody else']);
+  });
+
+  test('an empty folder is begun in, and a folder must be named', async () => {
+    expect(await openOrigin('auto', out, warn)).toBeNull();
+    await expect(openOrigin('auto', undefined, warn)).rejects.toThrow('--out');
+  });
+});

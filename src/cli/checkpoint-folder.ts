@@ -1,0 +1,76 @@
+import { readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { GorpError } from '../base/errors.ts';
+import { openCheckpoint, type SavedCheckpoint } from '../run/checkpoint/checkpoint.ts';
+import type { CheckpointStore } from '../run/host.ts';
+import type { OutputFile } from '../weights/exports/output-file.ts';
+import { writeFolderDurably } from './durable-write.ts';
+import { named, opensIn, writeFiles } from './round-folder.ts';
+
+/** The folder of a run's checkpoints below its `--out`: in it one folder each, by the order in which they were made. */
+export const CHECKPOINTS = 'checkpoints';
+const KEPT = 2;
+const NUMBER = /^\d{6}$/;
+
+/** A checkpoint, and where it lies. */
+export interface FoundCheckpoint {
+  readonly path: string;
+  readonly checkpoint: SavedCheckpoint;
+}
+
+/** Keeps checkpoints on disk. One is written aside and put in place as a whole, then older ones are removed. */
+export class CheckpointFolder implements CheckpointStore {
+  readonly everySeconds: number;
+  readonly #folder: string;
+  readonly #warn: (message: string) => void;
+
+  /** @param warn is told of checkpoints that cannot be used. */
+  constructor(out: string, everySeconds: number, warn: (message: string) => void) {
+    this.everySeconds = everySeconds;
+    this.#warn = warn;
+    this.#folder = join(out, CHECKPOINTS);
+  }
+
+  /** @throws GorpError `store/failed`. */
+  async keep(files: readonly OutputFile[]): Promise<void> {
+    const before = await this.#numbers();
+    const path = this.#pathOf((before.at(-1) ?? 0) + 1);
+    await named(path, () => writeFolderDurably(path, (draft) => writeFiles(draft, files)));
+    for (const old of before.slice(0, 1 - KEPT)) await rm(this.#pathOf(old), { recursive: true, force: true });
+  }
+
+  async last(): Promise<SavedCheckpoint | null> {
+    return (await this.find())?.checkpoint ?? null;
+  }
+
+  /** The last checkpoint that can be used, and where it lies. */
+  async find(): Promise<FoundCheckpoint | null> {
+    for (const number of (await this.#numbers()).reverse()) {
+      const path = this.#pathOf(number);
+      try {
+        return { path, checkpoint: await openCheckpoint(opensIn(path)) };
+      } catch (thrown) {
+        if (!(thrown instanceof GorpError)) throw thrown;
+        this.#warn(`${path}: ${thrown.message}`);
+      }
+    }
+    return null;
+  }
+
+  /** Removes all of them: the run has ended. */
+  clear(): Promise<void> {
+    return rm(this.#folder, { recursive: true, force: true });
+  }
+
+  async #numbers(): Promise<number[]> {
+    const names = await readdir(this.#folder).catch((): string[] => []);
+    return names
+      .filter((name) => NUMBER.test(name))
+      .map(Number)
+      .sort((a, b) => a - b);
+  }
+
+  #pathOf(number: number): string {
+    return join(this.#folder, String(number).padStart(6, '0'));
+  }
+}

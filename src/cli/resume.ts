@@ -1,0 +1,89 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import * as v from 'valibot';
+import { CHECKPOINT_FILE, openCheckpoint, type SavedCheckpoint } from '../run/checkpoint/checkpoint.ts';
+import { checkSettings } from '../run/checkpoint/fitting.ts';
+import type { SavedRound } from '../run/outputs/saved-round.ts';
+import { type Results, ResultsSchema } from '../run/results.ts';
+import { isGiven } from './arguments.ts';
+import { CheckpointFolder } from './checkpoint-folder.ts';
+import { UsageError } from './exit-codes.ts';
+import { openRoundFolder, opensIn, RESULTS_FILE } from './round-folder.ts';
+import { chooseRun, type ChosenRun, SETTINGS_OPTIONS, type SettingsValues } from './run-settings.ts';
+
+/** Goes on from whatever `--out` has, and begins where it has nothing: for jobs that are started again. */
+export const AUTO = 'auto';
+
+/** What a run goes on from, and the folder it lies in. */
+export type Origin =
+  | { readonly path: string; readonly checkpoint: SavedCheckpoint }
+  | { readonly path: string; readonly round: SavedRound };
+
+/** The results of the run until then. */
+export const resultsOf = (origin: Origin): Results =>
+  'checkpoint' in origin ? origin.checkpoint.results : origin.round.results;
+
+/**
+ * Opens what `--resume` names: the folder of a checkpoint or of a round, or with `auto` the last checkpoint in `out`, else
+ * its last round, else null.
+ *
+ * @param warn is told of checkpoints that cannot be used.
+ * @throws UsageError; GorpError `run/bad-checkpoint`, `run/bad-round`, `run/unreadable-file`.
+ */
+export async function openOrigin(
+  resume: string,
+  out: string | undefined,
+  warn: (message: string) => void,
+): Promise<Origin | null> {
+  if (resume !== AUTO) {
+    return existsSync(join(resume, CHECKPOINT_FILE))
+      ? { path: resume, checkpoint: await openCheckpoint(opensIn(resume)) }
+      : { path: resume, round: await openRoundFolder(resume) };
+  }
+  if (out === undefined) throw new UsageError(`--resume ${AUTO} goes on from what is in --out: name that folder, too.`);
+  const found = await new CheckpointFolder(out, 0, warn).find();
+  if (found) return found;
+  const path = await lastRound(out);
+  return path === null ? null : { path, round: await openRoundFolder(path) };
+}
+
+/** The folder of the last round that a run has saved. */
+async function lastRound(out: string): Promise<string | null> {
+  const orders = join(out, 'logs_and_outputs');
+  const rounds: { path: string; number: number }[] = [];
+  for (const order of await readdir(orders).catch((): string[] => [])) {
+    const folder = join(orders, order, 'outputs');
+    for (const name of await readdir(folder).catch((): string[] => [])) {
+      const number = /^(\d+)-(?!.*\.partial$)/.exec(name)?.[1];
+      if (number !== undefined) rounds.push({ path: join(folder, name), number: Number(number) });
+    }
+  }
+  return rounds.sort((a, b) => b.number - a.number).at(0)?.path ?? null;
+}
+
+/** The results that a run has left at the top of its folder; null where there are none that can be read. */
+export async function resultsIn(out: string): Promise<Results | null> {
+  const text = await readFile(join(out, RESULTS_FILE), 'utf8').catch(() => null);
+  if (text === null) return null;
+  try {
+    return v.parse(ResultsSchema, JSON.parse(text));
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * The settings of a run that goes on as it was. What the command line says beside `--resume` must be the same, so that a
+ * job can be started again with the command that began it.
+ *
+ * @throws GorpError `run/checkpoint-does-not-fit`, naming the setting that differs.
+ */
+export async function sameRun(args: readonly string[], values: SettingsValues, results: Results): Promise<ChosenRun> {
+  if (!Object.keys(SETTINGS_OPTIONS).some((option) => isGiven(args, option))) {
+    return { settings: results.settings, customTasks: [] };
+  }
+  const chosen = await chooseRun(values);
+  checkSettings({ results }, chosen.settings);
+  return chosen;
+}

@@ -1,0 +1,120 @@
+import { type Matrix, matrix } from '../matrix.ts';
+import type { RememberedExample } from '../method-plan.ts';
+import { readPart, type SavedMatrices, type StatePart, type StateSource } from '../state-part.ts';
+import type { GroupSpace } from '../trainable-group.ts';
+import type { LearnerCore, Progress } from './core.ts';
+
+/** Where a learner stands, as plain data. */
+export interface SavedProgress extends Omit<Progress, 'state'> {
+  /** Examples that the method remembers. */
+  examples: readonly RememberedExample[];
+}
+
+/** All that the next step of a learner depends on beside its model, its method and its seed. */
+export interface LearnerState {
+  readonly progress: SavedProgress;
+  readonly matrices: readonly StateSource[];
+}
+
+/** A {@link LearnerState} that was saved. */
+export interface SavedState {
+  readonly progress: SavedProgress;
+  readonly matrices: SavedMatrices;
+}
+
+/** Names of what is kept on the host, in f64, begin so; what is on the device goes by the labels of its stacks. */
+const HOST = 'host';
+const nameOnHost = (kind: HostKind, name: string): string => `${HOST}/${kind}/${name}`;
+type HostKind = 'space' | 'previous_A' | 'previous_B' | 'method' | `directions_${number}`;
+
+const partsOf = ({ groups, meters }: LearnerCore): StatePart[] => [
+  ...groups.flatMap((group) => group.parts()),
+  ...meters.parts(),
+];
+
+/** See {@link Learner.state}. */
+export function stateOf(core: LearnerCore): LearnerState {
+  const { state, ...progress } = core.progress;
+  const matrices: StateSource[] = partsOf(core);
+  const add = (kind: HostKind, name: string, { rows, columns, data }: Matrix): void => {
+    const read = (): Promise<Float64Array<ArrayBuffer>> => Promise.resolve(Float64Array.from(data));
+    matrices.push({ name: nameOnHost(kind, name), dtype: 'F64', rows, columns, read });
+  };
+  for (const { space } of core.groups) {
+    for (const [name, S] of space?.spaces ?? []) add('space', name, S);
+    for (const [name, tasks] of space?.directions ?? []) {
+      tasks.forEach((directions, i) => add(`directions_${i + 1}`, name, directions));
+    }
+  }
+  for (const { adapters } of core.lora) {
+    for (const [name, { A, B }] of adapters.previous) {
+      add('previous_A', name, A);
+      add('previous_B', name, B);
+    }
+  }
+  for (const [name, tensor] of state.tensors) add('method', name, tensor);
+  return { progress: { ...progress, examples: state.examples }, matrices };
+}
+
+/** See {@link Learner.takeUp}. */
+export async function takeUp(core: LearnerCore, { progress, matrices }: SavedState): Promise<void> {
+  const { examples, ...place } = progress;
+  Object.assign(core.progress, place, { state: { tensors: await methodTensors(matrices), examples } });
+  for (const group of core.groups) {
+    if (group.space) await takeUpSpace(group.space, matrices);
+  }
+  for (const group of core.lora) {
+    for (const name of group.layers.names) {
+      const A = await onHost(matrices, 'previous_A', name);
+      const B = await onHost(matrices, 'previous_B', name);
+      if (A && B) group.adapters.takeUpPrevious(name, { A, B });
+    }
+    if (place.training) group.prepareTerms(core.plan.loss, core.progress.state);
+  }
+  for (const part of partsOf(core)) part.write(await readPart(part, matrices));
+}
+
+async function takeUpSpace(space: GroupSpace, matrices: SavedMatrices): Promise<void> {
+  for (const name of space.names) {
+    const S = await onHost(matrices, 'space', name);
+    if (S) space.spaces.set(name, S);
+    const directions: Matrix[] = [];
+    for (let one; (one = await onHost(matrices, `directions_${directions.length + 1}`, name));) directions.push(one);
+    if (directions.length > 0) space.directions.set(name, directions);
+  }
+  space.upload();
+}
+
+async function methodTensors(matrices: SavedMatrices): Promise<Map<string, Matrix>> {
+  const begin = nameOnHost('method', '');
+  const tensors = new Map<string, Matrix>();
+  for (const full of matrices.names) {
+    if (!full.startsWith(begin)) continue;
+    const name = full.slice(begin.length);
+    const tensor = await onHost(matrices, 'method', name);
+    if (tensor) tensors.set(name, tensor);
+  }
+  return tensors;
+}
+
+async function onHost(matrices: SavedMatrices, kind: HostKind, name: string): Promise<Matrix | undefined> {
+  const found = await matrices.read(nameOnHost(kind, name));
+  return found && matrix(found.rows, found.columns, found.data);
+}
+
+// Spaces and frozen pairs are f32 on the device and f64 on the host, and that is how they are saved.
+const HOST_SHARE = 2;
+/** Of every tensor of a task the main directions are kept, at most so many. */
+const MOST_DIRECTIONS_BYTES = 16 * 8;
+
+/** See {@link Learner.savedBytes}. @param tasks for which memory has been set aside. */
+export function savedBytes(core: LearnerCore, tasks: number): number {
+  const onDevice = partsOf(core).reduce((sum, { rows, columns }) => sum + rows * columns * 4, 0);
+  const ofHost = core.groups.reduce((sum, group) => {
+    const { space } = group;
+    const held = (space?.stackSpace?.S.elements ?? 0) * 4 + ('adapters' in group ? group.reservedBytes : 0);
+    const directions = space ? tasks * space.names.length * space.dimension * MOST_DIRECTIONS_BYTES : 0;
+    return sum + held * HOST_SHARE + directions;
+  }, 0);
+  return onDevice + ofHost;
+}

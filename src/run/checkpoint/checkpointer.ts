@@ -1,0 +1,77 @@
+import { reportOf } from '../../base/errors.ts';
+import type { RunHost } from '../host.ts';
+import { bytesOf, type Checkpoint, checkpointFiles } from './checkpoint.ts';
+import type { Place } from './place.ts';
+
+// A page that is hidden again and again does not save each time.
+const LEAST_SECONDS = 15;
+const TELL_MS = 200;
+
+/** Saves the checkpoints of a run when they are due. What prevents it from that does not end the run. */
+export class Checkpointer {
+  readonly #host: Pick<RunHost, 'checkpoints' | 'emit' | 'now'>;
+  #savedAt: number;
+  #isAsked = false;
+  #saved = '';
+
+  constructor(host: Pick<RunHost, 'checkpoints' | 'emit' | 'now'>) {
+    this.#host = host;
+    this.#savedAt = host.now();
+  }
+
+  /** Whether checkpoints are kept at all. */
+  get isOn(): boolean {
+    return this.#host.checkpoints !== undefined;
+  }
+
+  /** Whether enough time has gone since the last one, or one has been asked for. */
+  get isDue(): boolean {
+    const { checkpoints } = this.#host;
+    if (checkpoints === undefined) return false;
+    const seconds = (this.#host.now() - this.#savedAt) / 1000;
+    return seconds >= checkpoints.everySeconds || (this.#isAsked && seconds >= LEAST_SECONDS);
+  }
+
+  /** Asks for one as soon as can be: the page may go away. */
+  ask(): void {
+    this.#isAsked = true;
+  }
+
+  /**
+   * Saves a checkpoint, unless the last one is of the same place.
+   *
+   * @param secondsLeft of the run, to be told meanwhile.
+   * @throws what the device throws while its state is read.
+   */
+  async save(checkpoint: Checkpoint, secondsLeft: number | null): Promise<void> {
+    const { checkpoints: store, emit, now } = this.#host;
+    const place = keyOf(checkpoint.place);
+    if (store === undefined || place === this.#saved) return;
+    const total = bytesOf(checkpoint);
+    const tell = (done: number): void => {
+      const { round } = checkpoint.place;
+      const item = `step ${checkpoint.learner.progress.totalSteps}`;
+      emit({ type: 'progress', phase: 'checkpoint', round, item, done, total, unit: 'bytes', secondsLeft });
+    };
+    let toldAt = now();
+    tell(0);
+    try {
+      await store.keep(
+        checkpointFiles(checkpoint, (bytes) => {
+          if (now() - toldAt < TELL_MS) return;
+          toldAt = now();
+          tell(Math.min(bytes, total));
+        }),
+      );
+      this.#saved = place;
+    } catch (thrown) {
+      const { code, message, nextStep } = reportOf(thrown);
+      if (code.startsWith('device/')) throw thrown;
+      emit({ type: 'warning', message: `The checkpoint could not be saved: ${message} ${nextStep}` });
+    }
+    this.#isAsked = false;
+    this.#savedAt = now();
+  }
+}
+
+const keyOf = ({ round, phase, steps, tests }: Place): string => [round, phase, steps, tests.length].join(' ');

@@ -1,0 +1,17 @@
+import { Sha256 } from '../../base/sha256.ts';
+import type { EncodedTask } from '../task-data.ts';
+
+/** Names what a run trains on and is tested on: SHA-256 over the tokens of every example, in order. */
+export async function dataHash(tasks: readonly EncodedTask[]): Promise<string> {
+  const hash = await Sha256.begin();
+  const add = (ids: readonly number[]): void => hash.update(new Uint8Array(Int32Array.of(ids.length, ...ids).buffer));
+  for (const { name, train, test, candidates } of tasks) {
+    hash.update(new TextEncoder().encode(`${name}\n${train.length} ${test.length} ${candidates.length}\n`));
+    for (const { source, label } of [...train, ...test]) {
+      add(source);
+      add(label);
+    }
+    for (const candidate of candidates) add(candidate);
+  }
+  return hash.digest();
+}

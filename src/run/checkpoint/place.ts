@@ -1,0 +1,68 @@
+import * as v from 'valibot';
+
+const count = v.pipe(v.number(), v.integer(), v.minValue(0));
+/** JSON has no infinity; a loss that is none ends a run. */
+const loss = v.pipe(
+  v.nullable(v.number()),
+  v.transform((value) => value ?? Infinity),
+);
+
+/** A test of a task that is complete, with what result files tell of it. */
+const TestSchema = v.strictObject({
+  /** Of the order, from 0. */
+  task: count,
+  batches: count,
+  seconds: v.number(),
+  answers: v.array(
+    v.strictObject({
+      text: v.string(),
+      generated: count,
+      loss,
+      labelTokens: count,
+      exactMatch: v.boolean(),
+      rouge1: v.number(),
+      rougeL: v.number(),
+    }),
+  ),
+});
+
+/** Where in its data a run is, at a boundary between two steps or two test batches. */
+export const PlaceSchema = v.strictObject({
+  /** Round at work; 0 before the first. */
+  round: count,
+  /** `begin`: testing what the run began with; `learn`: training in the round; `test`: testing what was learned in it. */
+  phase: v.picklist(['begin', 'learn', 'test']),
+  /** Optimizer steps of the round that are done. */
+  steps: count,
+  /** Seconds of training in the round, and tokens of its batches with padding. */
+  seconds: v.number(),
+  paddedTokens: count,
+  /** Tests of the round that are complete. */
+  tests: v.array(TestSchema),
+});
+export type Place = v.InferOutput<typeof PlaceSchema>;
+
+/** The beginning of a round's training, or of a run's first tests. */
+export const placeAt = (round: number, phase: 'begin' | 'learn'): Place => ({
+  round,
+  phase,
+  steps: 0,
+  seconds: 0,
+  paddedTokens: 0,
+  tests: [],
+});
+
+/** Optimizer steps and test examples that are left at a place. @param amount of rounds 1, 2, … and of tests from round 0 on. */
+export function leftAt(
+  { round, phase, steps, tests }: Place,
+  amount: { steps: readonly number[]; tests: readonly number[] },
+): { steps: number; tests: number } {
+  const sum = (counts: readonly number[]): number => counts.reduce((a, b) => a + b, 0);
+  const tested = sum(tests.map(({ answers }) => answers.length));
+  // A round that another run has saved is tested on a task at most that it lacks: next to nothing.
+  const isTestLeft = phase !== 'begin' || round === 0;
+  return {
+    steps: sum(amount.steps.slice(round)) + (phase === 'learn' ? amount.steps[round - 1] - steps : 0),
+    tests: sum(amount.tests.slice(isTestLeft ? round : round + 1)) - tested,
+  };
+}

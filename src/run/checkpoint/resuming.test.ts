@@ -1,0 +1,121 @@
+import { describe, expect, test } from 'vitest';
+import { METHOD_NAMES, type MethodName, type MethodSettings } from '../../methods/registry.ts';
+import { memoryCheckpoints } from '../../testing/memory-checkpoints.ts';
+import { TINY_FAMILIES, type TinyFamily } from '../../testing/tiny-families.ts';
+import { tinyHost, tinySettings } from '../../testing/tiny-run.ts';
+import type { RunEvent } from '../events.ts';
+import type { RunHost } from '../host.ts';
+import type { Results } from '../results.ts';
+import { Run } from '../run.ts';
+import type { RunSettings, TrainingSettings } from '../settings.ts';
+
+/** A run to its end, or to where `stopAt` stops it. */
+async function execute(
+  { open }: TinyFamily,
+  settings: RunSettings,
+  parts: Partial<RunHost>,
+  stopAt: (event: RunEvent) => boolean = () => false,
+): Promise<{ type: string; results: Results; events: RunEvent[] }> {
+  const events: RunEvent[] = [];
+  const run: Run = new Run(
+    tinyHost(
+      (event) => {
+        events.push(structuredClone(event));
+        if (stopAt(event)) run.stop();
+      },
+      { openModel: () => Promise.resolve(open()), ...parts },
+    ),
+    settings,
+  );
+  await run.execute();
+  const last = events.at(-1);
+  if (last === undefined || !('results' in last) || last.results === null) throw new Error(JSON.stringify(last));
+  expect(last.results.memory.liveBuffersAtEnd).toBe(0);
+  return { type: last.type, results: last.results, events };
+}
+
+const isAt =
+  (phase: string, round: number, done: number) =>
+  (event: RunEvent): boolean =>
+    event.type === 'progress' && event.phase === phase && event.round === round && event.done === done;
+
+/** Places of every kind: tests before training, steps of either round, tests behind it. */
+const PLACES = {
+  'the tests before training': isAt('evaluate', 0, 4),
+  'the first step': isAt('train', 1, 1),
+  'a step of the first round': isAt('train', 1, 4),
+  'the tests of the first round': isAt('evaluate', 1, 4),
+  'a step of the second round': isAt('train', 2, 5),
+  'the last step of all': isAt('train', 2, 6),
+};
+
+/** What must be the same: everything but times, and samples of health, whose moments depend on them. */
+const comparable = ({ curves, accuracy, measures, spaces, stateBytes, tasks }: Results): unknown => ({
+  ...{ step: curves.step, round: curves.round, loss: curves.loss, gradientNorm: curves.gradientNorm },
+  ...{ accuracy, measures, spaces, stateBytes, tasks },
+});
+
+/**
+ * Stops a run at every one of the places, each time going on from where the last one was stopped.
+ *
+ * @param everySeconds between two checkpoints; 0 saves at every step.
+ */
+async function breaksMakeNoDifference(
+  family: TinyFamily,
+  settings: RunSettings,
+  places: readonly string[],
+  everySeconds = Infinity,
+): Promise<void> {
+  const whole = await execute(family, settings, {});
+  expect(whole.type).toBe('finished');
+  const checkpoints = memoryCheckpoints(everySeconds);
+  let id: string | undefined;
+  for (const [name, isThere] of Object.entries(PLACES)) {
+    if (!places.includes(name)) continue;
+    const part = await execute(family, settings, checkpoints.parts(), isThere);
+    expect(part.type, name).toBe('stopped');
+    expect(checkpoints.count, name).toBeGreaterThan(0);
+    id ??= part.results.id;
+    expect(part.results.id, 'it is the same run').toBe(id);
+  }
+  const last = await execute(family, settings, checkpoints.parts());
+  expect(last.type).toBe('finished');
+  expect(last.results.id).toBe(id);
+  expect(comparable(last.results)).toEqual(comparable(whole.results));
+}
+
+const T5 = TINY_FAMILIES.find(({ family }) => family === 't5-tiny') as TinyFamily;
+const LLAMA = TINY_FAMILIES.find(({ family }) => family === 'llama-tiny') as TinyFamily;
+const DROPOUT = { loraDropout: 0.1 };
+
+/** A method that learns all tasks at once has one round, the last. */
+const placesOf = (method: MethodName): string[] =>
+  Object.keys(PLACES).filter((name) => method !== 'mtl' || !/first|second/.test(name));
+
+/** Ways of a run that have state of their own. */
+const WAYS: [string, MethodName, Partial<TrainingSettings>, Partial<MethodSettings>][] = [
+  ['accumulated gradients', 'gorp-plus', { gradientAccumulation: 2, batchSize: 1 }, DROPOUT],
+  ['an exact projection', 'gorp', {}, { projection: 'exact' }],
+  ['both bases', 'gorp', {}, { projType: 'full' }],
+  ['weights of 8 bits, computed again', 'gorp', { frozenWeights: '8-bit', activations: 'recompute' }, {}],
+];
+
+describe('a run that goes on from its checkpoints ends as one without a break, to the last bit', () => {
+  test.each(METHOD_NAMES.map((method, i) => ({ method, family: i % 2 === 0 ? T5 : LLAMA })))(
+    '$method on $family.family',
+    ({ method, family }) =>
+      breaksMakeNoDifference(family, tinySettings(method, family.lengths, DROPOUT), placesOf(method)),
+  );
+
+  test('gorp-plus on llama-tiny', () =>
+    breaksMakeNoDifference(LLAMA, tinySettings('gorp-plus', LLAMA.lengths, DROPOUT), placesOf('gorp-plus')));
+
+  test.each(WAYS)('with %s', (_, method, training, own) =>
+    breaksMakeNoDifference(
+      T5,
+      tinySettings(method, training, own),
+      ['a step of the first round', 'a step of the second round'],
+      0,
+    ),
+  );
+});

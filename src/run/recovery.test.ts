@@ -1,0 +1,143 @@
+import { describe, expect, test } from 'vitest';
+import { GorpError } from '../base/errors.ts';
+import { acquireTestDevice } from '../testing/devices.ts';
+import { memoryCheckpoints } from '../testing/memory-checkpoints.ts';
+import { tinyHost, tinySettings } from '../testing/tiny-run.ts';
+import type { RunEvent } from './events.ts';
+import type { RunHost } from './host.ts';
+import type { Results } from './results.ts';
+import { Run } from './run.ts';
+
+const SETTINGS = tinySettings('gorp-plus');
+
+/** Runs to the end, breaking the device as often as `breaks` says so. */
+async function execute(
+  breaks: (event: RunEvent, run: Run) => boolean,
+  parts: Partial<RunHost> = memoryCheckpoints(0).parts(),
+): Promise<{ events: RunEvent[]; last: RunEvent; results: Results | null }> {
+  const events: RunEvent[] = [];
+  const run: Run = new Run(
+    tinyHost((event) => {
+      events.push(structuredClone(event));
+      if (breaks(event, run)) run.breakDevice();
+    }, parts),
+    SETTINGS,
+  );
+  await run.execute();
+  const last = events[events.length - 1];
+  const results = 'results' in last ? last.results : null;
+  if (results) expect(results.memory.liveBuffersAtEnd).toBe(0);
+  return { events, last, results };
+}
+
+const isAt = (event: RunEvent, phase: string, round: number, done: number): boolean =>
+  event.type === 'progress' && event.phase === phase && event.round === round && event.done === done;
+
+/** True the first time that something is. */
+function once(is: (event: RunEvent) => boolean): (event: RunEvent) => boolean {
+  let done = false;
+  return (event) => {
+    if (done || !is(event)) return false;
+    return (done = true);
+  };
+}
+
+const whole = execute(() => false, {});
+
+describe('a run whose device is lost', () => {
+  test.each<[string, (event: RunEvent) => boolean]>([
+    ['before anything is saved', (event) => event.type === 'plan'],
+    ['in the tests before training', (event) => isAt(event, 'evaluate', 0, 4)],
+    ['in a step', (event) => isAt(event, 'train', 1, 4)],
+    ['while it is saved', (event) => isAt(event, 'checkpoint', 1, 0)],
+    ['when spaces grow', (event) => isAt(event, 'space', 1, 0)],
+    ['in the tests of a round', (event) => isAt(event, 'evaluate', 2, 4)],
+  ])('%s goes on by itself, and ends as one without a loss', async (_, is) => {
+    const { events, last, results } = await execute(once(is));
+    expect(last.type).toBe('finished');
+    const expected = (await whole).results;
+    expect(results?.curves.loss).toEqual(expected?.curves.loss);
+    expect(results?.curves.step).toEqual(expected?.curves.step);
+    expect(results?.accuracy).toEqual(expected?.accuracy);
+    expect(results?.spaces).toEqual(expected?.spaces);
+    const told = events.filter((event) => event.type === 'recovering');
+    expect(told).toHaveLength(1);
+    expect(told[0]).toMatchObject({ error: { code: 'device/lost' } });
+    expect(results?.breaks).toEqual([
+      { cause: 'device-lost', step: told[0].step, again: expect.any(Number) as number },
+    ]);
+    // Who listens has the whole curve: what was told before is told again.
+    const after = events.slice(events.indexOf(told[0])).flatMap((event) => (event.type === 'steps' ? event.steps : []));
+    expect(after).toEqual(results?.curves.step);
+  });
+
+  test('while it is paused waits on, with another device', async () => {
+    let losses = 0;
+    const { last, results } = await execute((event, run) => {
+      if (isAt(event, 'train', 1, 2)) run.pause();
+      if (event.type !== 'paused') return false;
+      if (losses++ === 0) return true;
+      run.resume();
+      return false;
+    });
+    expect(last.type).toBe('finished');
+    expect(losses).toBe(2);
+    expect(results?.curves.loss).toEqual((await whole).results?.curves.loss);
+  });
+
+  test('gives up at the third loss within ten minutes, with what it has measured', async () => {
+    const { events, last, results } = await execute((event) => event.type === 'steps' && event.steps.includes(3));
+    expect(events.filter(({ type }) => type === 'recovering')).toHaveLength(2);
+    expect(last).toMatchObject({ type: 'failed', error: { code: 'device/lost' } });
+    expect(last.type === 'failed' && last.error.message).toContain('loss number 3 within 10 minutes');
+    expect(results?.curves.step.length).toBeGreaterThan(0);
+    expect(results?.breaks).toHaveLength(2);
+  });
+
+  test('goes on however often that happens, as long as it is seldom', async () => {
+    let ms = 0;
+    let losses = 0;
+    const parts = { ...memoryCheckpoints(0).parts(), now: () => ms };
+    const { last } = await execute((event) => {
+      if (event.type !== 'evaluation' || event.round !== 0 || losses === 5) return false;
+      losses++;
+      ms += 6 * 60_000; // never three in ten minutes
+      return true;
+    }, parts);
+    expect([last.type, losses]).toEqual(['finished', 5]);
+  });
+
+  test('asks for a device of the same kind until there is one', async () => {
+    const kinds: (string | undefined)[] = [];
+    const acquireDevice: RunHost['acquireDevice'] = async (kind) => {
+      kinds.push(kind);
+      if (kinds.length === 2) throw new GorpError('gpu/no-adapter', 'It is not back yet.', 'Wait.');
+      return { device: await acquireTestDevice(), why: 'no-adapter' };
+    };
+    const parts = { ...memoryCheckpoints(0).parts(), acquireDevice };
+    const { last, results } = await execute(
+      once((event) => isAt(event, 'train', 1, 2)),
+      parts,
+    );
+    expect(last.type).toBe('finished');
+    expect(kinds).toEqual([undefined, 'wasm', 'wasm']);
+    expect(results?.device.why, 'why it was chosen at first').toBe('no-adapter');
+  });
+
+  test('can be stopped while no device comes', async () => {
+    let asked = 0;
+    const parts: Partial<RunHost> = {
+      ...memoryCheckpoints(0).parts(),
+      acquireDevice: async () => {
+        if (asked++ > 0) throw new GorpError('gpu/no-adapter', 'It is not back.', 'Wait.');
+        return { device: await acquireTestDevice(), why: 'asked' };
+      },
+    };
+    const { last, results } = await execute((event, run) => {
+      if (event.type === 'recovering') setTimeout(() => run.stop(), 20);
+      return isAt(event, 'train', 1, 4);
+    }, parts);
+    expect(last.type).toBe('stopped');
+    expect(results?.curves.step.length, 'what was measured stays').toBeGreaterThan(0);
+  });
+});

@@ -1,0 +1,37 @@
+import { type SavedCheckpoint, openCheckpoint } from '../run/checkpoint/checkpoint.ts';
+import type { RunHost } from '../run/host.ts';
+import { bytesOfFile, memoryFile } from './output-files.ts';
+
+type Files = Map<string, Uint8Array<ArrayBuffer>>;
+
+/** Checkpoints in memory, the last two, as if they lay on disk. */
+export function memoryCheckpoints(everySeconds = Infinity) {
+  let kept: Files[] = [];
+  const open = (files: Files): Promise<SavedCheckpoint> =>
+    openCheckpoint((path) => {
+      const bytes = files.get(path);
+      return Promise.resolve(bytes ? memoryFile(path, bytes) : null);
+    });
+  const last = (): Promise<SavedCheckpoint | null> => {
+    const files = kept.at(-1);
+    return files ? open(files) : Promise.resolve(null);
+  };
+  return {
+    get count(): number {
+      return kept.length;
+    },
+    /** What a host of the next run of the same settings needs. */
+    parts: (): Partial<RunHost> => ({
+      checkpoints: {
+        everySeconds,
+        keep: async (outputs) => {
+          const files: Files = new Map();
+          for (const file of outputs) files.set(file.path, await bytesOfFile(file));
+          kept = [...kept, files].slice(-2);
+        },
+        last,
+      },
+      ...(kept.length > 0 && { savedCheckpoint: async () => (await last()) as SavedCheckpoint }),
+    }),
+  };
+}

@@ -1,0 +1,145 @@
+import { GorpError } from '../base/errors.ts';
+import { CHECKPOINT_FILE, openCheckpoint, type SavedCheckpoint, summaryOf } from '../run/checkpoint/checkpoint.ts';
+import type { CheckpointStore } from '../run/host.ts';
+import type { OutputFile } from '../weights/exports/output-file.ts';
+import {
+  byteFile,
+  failed,
+  filesBelow,
+  isMissing,
+  makeFolder,
+  privateFolder,
+  removeFrom,
+  writeInto,
+} from './private-files.ts';
+import type { KeptCheckpoint } from './protocol.ts';
+import { CHECKPOINTS, FOLDER, isFree, RUN_FOLDER, type RunFolder } from './run-folders.ts';
+
+const KEPT = 2;
+const NUMBER = /^\d{6}$/;
+
+/**
+ * Keeps the checkpoints of a run in its folder: `rounds/RUN/checkpoints/000001/…`. What is written last makes one count,
+ * and only then the one before the last two goes, so that two are whole at any time.
+ */
+export class CheckpointKeeper implements CheckpointStore {
+  readonly everySeconds: number;
+  readonly #folder: RunFolder;
+
+  constructor(folder: RunFolder, everySeconds: number) {
+    this.#folder = folder;
+    this.everySeconds = everySeconds;
+  }
+
+  /** @throws GorpError `store/busy`, `store/quota`, `store/failed`. */
+  async keep(files: readonly OutputFile[]): Promise<void> {
+    const all = await this.#all();
+    const before = await numbersIn(all);
+    const name = String((before.at(-1) ?? 0) + 1).padStart(6, '0');
+    try {
+      await writeInto(await all.getDirectoryHandle(name, { create: true }), files);
+    } catch (thrown) {
+      await removeFrom(all, name);
+      throw thrown;
+    }
+    for (const old of before.slice(0, 1 - KEPT)) await removeFrom(all, String(old).padStart(6, '0'));
+  }
+
+  async last(): Promise<SavedCheckpoint | null> {
+    const all = await this.#all();
+    for (const number of (await numbersIn(all)).reverse()) {
+      try {
+        return await openIn(await all.getDirectoryHandle(String(number).padStart(6, '0')));
+      } catch (thrown) {
+        if (!(thrown instanceof GorpError)) throw failed(thrown);
+      }
+    }
+    return null;
+  }
+
+  /** @throws GorpError `run/bad-checkpoint` where there is none that can be used, and as {@link last}. */
+  async mustHave(): Promise<SavedCheckpoint> {
+    const last = await this.last();
+    if (last) return last;
+    throw new GorpError(
+      'run/bad-checkpoint',
+      'The checkpoint that the run was to go on from cannot be used: something is missing or damaged.',
+      'Go on from the last round under Results, or begin anew.',
+    );
+  }
+
+  /** Removes them. */
+  async clear(): Promise<void> {
+    await removeFrom(await makeFolder([FOLDER, await this.#folder.claimed()].filter(Boolean)), CHECKPOINTS);
+  }
+
+  async #all(): Promise<FileSystemDirectoryHandle> {
+    return makeFolder([FOLDER, await this.#folder.claimed(), CHECKPOINTS].filter(Boolean));
+  }
+}
+
+async function numbersIn(folder: FileSystemDirectoryHandle): Promise<number[]> {
+  const numbers: number[] = [];
+  for await (const name of folder.keys()) if (NUMBER.test(name)) numbers.push(Number(name));
+  return numbers.sort((a, b) => a - b);
+}
+
+async function openIn(folder: FileSystemDirectoryHandle): Promise<SavedCheckpoint> {
+  const files = new Map((await filesBelow(folder)).map(({ path, file }) => [path, file]));
+  return openCheckpoint((path) => {
+    const file = files.get(path);
+    return Promise.resolve(file ? byteFile(path, file) : null);
+  });
+}
+
+/** The newest checkpoint of a run that goes on nowhere now; null where there is none. Its state is not looked at. */
+export async function findCheckpoint(): Promise<KeptCheckpoint | null> {
+  let newest: KeptCheckpoint | null = null;
+  for (const { name, checkpoints } of await runFolders()) {
+    if (!(await isFree(name))) continue;
+    for (const number of (await numbersIn(checkpoints)).reverse()) {
+      const files = await filesBelow(await checkpoints.getDirectoryHandle(String(number).padStart(6, '0')));
+      const manifest = files.find(({ path }) => path === CHECKPOINT_FILE);
+      const summary = manifest && (await summaryOf(byteFile(CHECKPOINT_FILE, manifest.file)).catch(() => null));
+      if (!manifest || !summary) continue;
+      const savedAt = manifest.file.lastModified;
+      const bytes = files.reduce((sum, { file }) => sum + file.size, 0);
+      if (newest === null || savedAt > newest.savedAt) newest = { folder: name, savedAt, bytes, ...summary };
+      break;
+    }
+  }
+  return newest;
+}
+
+/** Removes the checkpoints of the run in a folder; where nothing else is in it, the folder too. */
+export async function dropCheckpoints(folder: string): Promise<void> {
+  for (const { name, above, checkpoints } of await runFolders()) {
+    if (name !== folder || !(await isFree(name))) continue;
+    await removeFrom(above, checkpoints.name);
+    if (name !== '' && (await filesBelow(above)).length === 0) await removeFrom(await makeFolder([FOLDER]), name);
+  }
+}
+
+/** Every folder that has checkpoints; the empty name is what an earlier version left in `rounds` itself. */
+async function runFolders(): Promise<
+  { name: string; above: FileSystemDirectoryHandle; checkpoints: FileSystemDirectoryHandle }[]
+> {
+  const found: { name: string; above: FileSystemDirectoryHandle; checkpoints: FileSystemDirectoryHandle }[] = [];
+  const look = async (name: string, above: FileSystemDirectoryHandle): Promise<void> => {
+    try {
+      found.push({ name, above, checkpoints: await above.getDirectoryHandle(CHECKPOINTS) });
+    } catch (thrown) {
+      if (!isMissing(thrown)) throw failed(thrown);
+    }
+  };
+  try {
+    const rounds = await (await privateFolder()).getDirectoryHandle(FOLDER);
+    await look('', rounds);
+    for await (const [name, handle] of rounds.entries()) {
+      if (RUN_FOLDER.test(name) && handle instanceof FileSystemDirectoryHandle) await look(name, handle);
+    }
+  } catch (thrown) {
+    if (!isMissing(thrown)) throw thrown instanceof GorpError ? thrown : failed(thrown);
+  }
+  return found;
+}

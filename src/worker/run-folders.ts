@@ -1,0 +1,108 @@
+import { GorpError } from '../base/errors.ts';
+import { randomId } from '../base/random-id.ts';
+import { isMissing, makeFolder, privateFolder, removeFrom, textOf, writeHandle } from './private-files.ts';
+
+/**
+ * What runs keep in the browser's private file system: `rounds/RUN/…`, a folder for each run, and a file that names the
+ * one whose rounds are shown. A run shows itself, and removes the others, when its first round is kept, not earlier; it
+ * holds a Web Lock on its folder, so that no other tab removes it or writes into it.
+ */
+export const FOLDER = 'rounds';
+/** The checkpoints of a run, in its folder. */
+export const CHECKPOINTS = 'checkpoints';
+/** Names the folder that is shown. Where there is none, an earlier version has left rounds in `rounds` itself. */
+const SHOWN = 'shown';
+
+export const RUN_FOLDER = /^[0-9a-f-]{36}$/;
+const lockOf = (folder: string): string => `gorp-web-rounds/${folder}`;
+
+/** The folder that is shown; empty for what an earlier version left in `rounds` itself. */
+export async function shownFolder(rounds: FileSystemDirectoryHandle): Promise<string> {
+  try {
+    return await (await (await rounds.getFileHandle(SHOWN)).getFile()).text();
+  } catch (thrown) {
+    if (isMissing(thrown)) return '';
+    throw thrown;
+  }
+}
+
+/** The folder in which a run keeps its rounds and checkpoints, by its name below {@link FOLDER}. */
+export class RunFolder {
+  readonly #from: { readonly name: string } | 'shown' | null;
+  #claimed: Promise<string> | undefined;
+
+  /** @param from the folder that the run goes on in: one by its name, or the one that is shown; null for a new one. */
+  constructor(from: { readonly name: string } | 'shown' | null) {
+    this.#from = from;
+  }
+
+  /** Holds its lock from the first call for as long as this worker lives. @throws GorpError `store/busy`, `store/failed`. */
+  claimed(): Promise<string> {
+    return (this.#claimed ??= this.#claim());
+  }
+
+  async #claim(): Promise<string> {
+    await privateFolder(); // pages that have none have no locks either
+    const folder = await this.#name();
+    await claim(folder);
+    return folder;
+  }
+
+  async #name(): Promise<string> {
+    if (this.#from === null) return randomId();
+    return this.#from === 'shown' ? shownFolder(await makeFolder([FOLDER])) : this.#from.name;
+  }
+}
+
+async function claim(folder: string): Promise<void> {
+  const isOurs = await new Promise<boolean>((resolve, reject) => {
+    navigator.locks
+      .request(lockOf(folder), { ifAvailable: true }, (lock) => {
+        resolve(lock !== null);
+        return lock === null ? undefined : new Promise<never>(() => undefined);
+      })
+      .catch(reject);
+  });
+  if (isOurs) return;
+  throw new GorpError(
+    'store/busy',
+    'A run in another tab is going on from the same round or checkpoint, and keeps its files there.',
+    'Let that run end, or begin a run anew.',
+  );
+}
+
+/** Makes a folder the one that is shown, and removes those of other runs that have ended. */
+export async function show(folder: string): Promise<void> {
+  const rounds = await makeFolder([FOLDER]);
+  if ((await shownFolder(rounds)) !== folder) {
+    await writeHandle(await rounds.getFileHandle(SHOWN, { create: true }), textOf(folder));
+  }
+  const { held = [] } = await navigator.locks.query();
+  const busy = new Set(held.map(({ name }) => name));
+  for await (const name of rounds.keys()) {
+    // What an earlier version left in `rounds` itself goes by the empty name.
+    const lock = lockOf(RUN_FOLDER.test(name) ? name : '');
+    if (![folder, SHOWN].includes(name) && !busy.has(lock)) await removeFrom(rounds, name);
+  }
+}
+
+// A worker that has been ended lets go of its locks a moment later.
+const END_MS = 2000;
+
+/** Whether no run goes on in a folder, here or in another tab. */
+export const isFree = (folder: string): Promise<boolean> =>
+  navigator.locks.request(lockOf(folder), { signal: AbortSignal.timeout(END_MS) }, () => true).catch(() => false);
+
+/** Fills a new folder and shows it. When that fails, nothing of it stays. */
+export async function inNewFolder(fill: (folder: FileSystemDirectoryHandle) => Promise<void>): Promise<void> {
+  const name = randomId();
+  await navigator.locks.request(lockOf(name), async () => {
+    try {
+      await fill(await makeFolder([FOLDER, name]));
+      await show(name);
+    } catch (thrown) {
+      await removeFrom(await makeFolder([FOLDER]), name);
+      throw thrown;
+    }
+  });
+}
