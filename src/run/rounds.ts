@@ -135,6 +135,8 @@ export class Rounds {
     await this.#evaluate(first.filter((task) => !this.#record.isMeasured(this.#round, task)));
     for (const [i, round] of this.#rounds.entries()) {
       if (round.number <= this.#round) continue;
+      this.#control.reached('round');
+      await this.#checkpoint();
       this.#round = round.number;
       const data = this.#dataOf(round);
       this.#progress('compile', data.name, 0, 1, 'items');
@@ -279,6 +281,7 @@ export class Rounds {
         const every = Math.max(1, Math.round(REPORT_SECONDS / (this.#estimate.stepSeconds ?? REPORT_SECONDS)));
         if (this.#parts.learner.untakenSteps >= Math.min(every, this.#parts.learner.ringSteps)) await this.#report();
         this.#progress('train', task.name, done, total, 'steps');
+        this.#control.reached('step');
         await this.#checkpoint();
       }
     }

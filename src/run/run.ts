@@ -5,7 +5,7 @@ import type { Device } from '../device/device.ts';
 import type { Packing } from '../device/packing.ts';
 import { planOf } from '../methods/registry.ts';
 import { frozenPacking } from './frozen-weights.ts';
-import { RunControl, Stopped } from './control.ts';
+import { type Milestone, RunControl, Stopped } from './control.ts';
 import type { RunEvent } from './events.ts';
 import { memoryOf, type RunHost } from './host.ts';
 import { withAdvice } from './memory-plan.ts';
@@ -35,6 +35,10 @@ export class Run {
   }
   resume(): void {
     this.#control.resume();
+  }
+  /** Goes on and pauses again at the milestone. */
+  goOnTo(milestone: Milestone): void {
+    this.#control.goOnTo(milestone);
   }
   stop(): void {
     this.#control.stop();

@@ -46,6 +46,9 @@ self.onmessage = ({ data }: MessageEvent<WorkerCommand | PlanCommand | LookComma
     case 'resume':
       run?.resume();
       break;
+    case 'go-on-to':
+      run?.goOnTo(data.milestone);
+      break;
     case 'stop':
       run?.stop();
       break;
