@@ -7,6 +7,7 @@ import './base.css';
 import { askLookWorker } from './device/look-worker.ts';
 import { keepPreferences, storedPreferences } from './device/preferences.ts';
 import { browserPace } from './estimate/pace.ts';
+import { browserAddress } from './handover/handover.ts';
 import { browserHistory } from './history.ts';
 import { keepBudget, storedBudget } from './memory/budget.ts';
 import { askPlanWorker } from './memory/plan-worker.ts';
@@ -14,6 +15,7 @@ import { openModelsWorker } from './models/models-session.ts';
 import { createPage } from './page.ts';
 import { download } from './download.ts';
 import { PageProvider } from './page-context.tsx';
+import { browserQueue } from './queue/queue-place.ts';
 import { askWhereToSave, createKeptRounds, openExportsWorker } from './results/kept-rounds.ts';
 import { KeptRoundsProvider } from './results/kept-rounds-context.tsx';
 import { openWorkerSession } from './session.ts';
@@ -37,12 +39,16 @@ const page = createPage({
   memory: { ask: askPlanWorker, budget: storedBudget(), keep: keepBudget },
   device: { ask: askLookWorker, preferences: storedPreferences(), keep: keepPreferences },
   pace: browserPace(),
+  queue: browserQueue(),
+  address: browserAddress,
 });
 const kept = createKeptRounds(openExportsWorker, askWhereToSave, download);
 // Browsers without wake locks lack the property, whatever the types say.
 keepAwake(page.store, 'wakeLock' in navigator ? navigator.wakeLock : undefined, document);
 watchSlowdown(page.store, document, () => performance.now());
 void page.load();
+// A link that is opened in a tab that shows the page already.
+window.addEventListener('hashchange', page.handOver.readAddress);
 
 createRoot(root).render(
   <StrictMode>

@@ -1,24 +1,20 @@
 import { explained, GorpError, reportOf } from '../base/errors.ts';
 import type { MethodName } from '../methods/registry.ts';
-import {
-  embeddedMethod,
-  embeddedSettings,
-  type PresetName,
-  publishedMethod,
-  publishedOrderOf,
-  publishedSettings,
-} from '../run/presets.ts';
+import { embeddedSettings, type PresetName, publishedSettings } from '../run/presets.ts';
+import type { Milestone } from '../run/control.ts';
 import type { RunEvent } from '../run/events.ts';
 import type { Results } from '../run/results.ts';
 import type { RunSettings } from '../run/settings.ts';
 import { publishedOrder } from '../tasks/orders.ts';
 import { withEndpoint } from '../weights/hub.ts';
 import type { ModelAccess } from '../weights/source.ts';
+import { type CompareActions, createCompareActions } from './compare/compare-actions.ts';
 import { createDeviceLook } from './device/device-look.ts';
 import type { AskForDevice } from './device/look-worker.ts';
 import type { Preferences } from './device/preferences.ts';
 import { type Estimate, estimateOf } from './estimate/estimate.ts';
 import type { Pace } from './estimate/pace.ts';
+import { createHandOver, type HandOverActions, type PageAddress } from './handover/handover.ts';
 import { type RunHistory, runKey } from './history.ts';
 import { budgetBytes } from './memory/budget.ts';
 import type { AskForPlan } from './memory/plan-worker.ts';
@@ -27,6 +23,9 @@ import { createModelsActions, type ModelsActions, type ModelsParts } from './mod
 import { openedRun } from './opened-run.ts';
 import { applyEvents, isActive, type RunStatus, startingRun } from './run-state.ts';
 import type { OpenSession, TrainingSession } from './session.ts';
+import { createQueue, type QueueActions } from './queue/queue-actions.ts';
+import type { QueuePlace } from './queue/queue-place.ts';
+import { withMethod } from './queue/expand.ts';
 import { checkedSettings } from './setup/validate.ts';
 import { createPageStore, type PageStore, type View } from './store.ts';
 import { createTaskActions, type TaskActions } from './tasks/actions.ts';
@@ -49,6 +48,8 @@ export interface PageParts {
   memory: MemoryParts;
   device: DeviceParts;
   pace: Pace;
+  queue: QueuePlace;
+  address: PageAddress;
 }
 
 /** Where devices are looked for, and choices about this machine are kept. */
@@ -101,21 +102,42 @@ export interface Page {
   readonly start: () => void;
   readonly pause: () => void;
   readonly resume: () => void;
+  /** Goes on to the end of the next optimizer step or of the round, and pauses there. */
+  readonly goOnTo: (milestone: Milestone) => void;
   readonly stop: () => void;
   readonly forget: (key: string) => Promise<void>;
   /** The whole results of a run of this browser; null where they cannot be had, and why is shown. */
   readonly resultsOf: (key: string) => Promise<Results | null>;
   /** Shows a run of this browser in Run and Ranks, as when it ended. */
   readonly openRun: (key: string) => Promise<void>;
+  /** Several runs laid over each other, and handed on. */
+  readonly compare: CompareActions;
+  /** Runs that are started one after another. */
+  readonly queue: QueueActions;
+  /** The set-up as a link or a file, and those of others. */
+  readonly handOver: HandOverActions;
 }
 
 export function createPage(parts: PageParts): Page {
-  const { openSession, history, tasks, tableClient, theme, models, memory, device, pace } = parts;
+  const {
+    openSession,
+    history,
+    tasks,
+    tableClient,
+    theme,
+    models,
+    memory,
+    device,
+    pace,
+    queue: place,
+    address,
+  } = parts;
   const store = createPageStore(theme, memory.budget, device.preferences);
   const { getState, setState } = store;
   const memoryPlanner = createMemoryPlanner(store, memory.ask);
   const deviceLook = createDeviceLook(store, device.ask);
   const taskActions = createTaskActions(store, tasks, tableClient);
+  const handOver = createHandOver(store, address);
   let session: TrainingSession | null = null;
   /** What was estimated of the run that goes on. */
   let estimate: Estimate | null = null;
@@ -162,6 +184,14 @@ export function createPage(parts: PageParts): Page {
       : withHistory(() => history.open(key));
   };
 
+  const compare = createCompareActions(store, {
+    resultsOf,
+    add: async (results) => {
+      await history.add(results);
+      await refreshHistory();
+    },
+  });
+
   const flush = (): void => {
     timer = null;
     const events = waiting;
@@ -170,7 +200,8 @@ export function createPage(parts: PageParts): Page {
     if (session !== null && !isActive(getState().run.status)) {
       session.close();
       session = null;
-      void keep();
+      const { run } = getState();
+      void keep().then(() => queue.ended(run));
     }
   };
 
@@ -183,6 +214,38 @@ export function createPage(parts: PageParts): Page {
     } else timer ??= setTimeout(flush, BATCH_MS);
   };
 
+  /** Starts a run. @param resumes from the last kept round. @param estimated how long it was thought to take. */
+  const begin = (settings: RunSettings, resumes: boolean, estimated: Estimate | null): void => {
+    const { access, device: choice, everyRound, taskData, memoryBudget: budget, gpuShare } = getState();
+    estimate = estimated;
+    setState(({ view }) => ({ run: startingRun(settings), refused: null, view: { ...view, selected: null } }));
+    session = openSession(receive);
+    session.send({
+      type: 'start',
+      settings,
+      device: choice,
+      access,
+      tasks: pageTasksOf(settings, taskData),
+      rounds: { everyRound, resumes },
+      memoryBudget: budgetBytes(budget),
+      gpuShare: gpuShare / 100,
+    });
+  };
+
+  const queue = createQueue(store, {
+    place,
+    begin: (settings) => {
+      try {
+        // Its estimate was made with the plan of another method: it says nothing of the device's pace.
+        begin(checkedSettings(settings, getState().taskData), false, null);
+        return null;
+      } catch (error) {
+        return reportOf(error);
+      }
+    },
+    estimate: (settings) => estimateOf({ ...getState(), draft: settings, resumePoint: null }, pace)?.seconds ?? null,
+  });
+
   return {
     store,
     models: createModelsActions(store, models),
@@ -190,6 +253,8 @@ export function createPage(parts: PageParts): Page {
       memoryPlanner.watch();
       deviceLook.watch();
       await Promise.all([refreshHistory(), taskActions.load()]);
+      handOver.readAddress();
+      queue.load();
     },
     edit: (change) => setState(({ draft }) => ({ draft: change(draft), refused: null })),
     setHub: (endpoint) => changeAccess(({ hub }) => ({ hub: withEndpoint(hub, endpoint) })),
@@ -201,12 +266,7 @@ export function createPage(parts: PageParts): Page {
         const next = embeddedSettings(preset, draft.method.name);
         return { draft: { ...next, training: { ...next.training, seed: draft.training.seed } }, refused: null };
       }),
-    chooseMethod: (method) =>
-      setState(({ draft }) => {
-        const order = publishedOrderOf(draft);
-        const chosen = order === null ? embeddedMethod(method) : publishedMethod(order, method);
-        return { draft: { ...draft, method: chosen }, refused: null };
-      }),
+    chooseMethod: (method) => setState(({ draft }) => ({ draft: withMethod(draft, method), refused: null })),
     chooseOrder: (id) => {
       const order = publishedOrder(id);
       if (order === undefined) return;
@@ -248,27 +308,8 @@ export function createPage(parts: PageParts): Page {
         setState({ refused: reportOf(error) });
         return;
       }
-      const { access, device: choice, everyRound, resumePoint, taskData, memoryBudget: budget, gpuShare } = getState();
-      estimate = estimateOf(getState(), pace);
-      setState(({ view }) => ({
-        run: startingRun(settings),
-        refused: null,
-        resumePoint: null,
-        view: { ...view, selected: null, tab: view.tab === 'ranks' ? 'ranks' : 'run' },
-      }));
-      session = openSession(receive);
-      const tasks = pageTasksOf(settings, taskData);
-      const rounds = { everyRound, resumes: resumePoint !== null };
-      session.send({
-        type: 'start',
-        settings,
-        device: choice,
-        access,
-        tasks,
-        rounds,
-        memoryBudget: budgetBytes(budget),
-        gpuShare: gpuShare / 100,
-      });
+      begin(settings, getState().resumePoint !== null, estimateOf(getState(), pace));
+      setState(({ view }) => ({ resumePoint: null, view: { ...view, tab: view.tab === 'ranks' ? 'ranks' : 'run' } }));
     },
     pause: () => {
       if (getState().run.status !== 'running') return;
@@ -279,6 +320,10 @@ export function createPage(parts: PageParts): Page {
       if (getState().run.status !== 'paused') return;
       session?.send({ type: 'resume' });
     },
+    goOnTo: (milestone) => {
+      const { status } = getState().run;
+      if (status === 'running' || status === 'paused') session?.send({ type: 'go-on-to', milestone });
+    },
     stop: () => {
       const { status } = getState().run;
       if (!isActive(status) || status === 'stopping') return;
@@ -286,8 +331,12 @@ export function createPage(parts: PageParts): Page {
       session?.send({ type: 'stop' });
     },
     forget: async (key) => {
+      await compare.tick(key, false);
       await withHistory(() => history.remove(key));
     },
+    compare,
+    queue,
+    handOver,
     resultsOf,
     openRun: async (key) => {
       const results = await resultsOf(key);
