@@ -1,8 +1,11 @@
 import { lazy, Suspense, useEffect } from 'react';
 import styles from './App.module.css';
+import { CompareTab } from './compare/CompareTab.tsx';
 import { DeviceLine } from './device/DeviceLine.tsx';
 import { Header } from './Header.tsx';
 import { usePage, usePageState } from './page-context.tsx';
+import { OfferDialog } from './handover/OfferDialog.tsx';
+import { QueueTab } from './queue/QueueTab.tsx';
 import { ModelsTab } from './models/ModelsTab.tsx';
 import { Notices } from './Notices.tsx';
 import { RunTab } from './progress/RunTab.tsx';
@@ -24,6 +27,8 @@ const TABS: readonly { id: Tab; label: string }[] = [
   { id: 'ranks', label: 'Ranks' },
   { id: 'try', label: 'Try it' },
   { id: 'results', label: 'Results' },
+  { id: 'compare', label: 'Compare' },
+  { id: 'queue', label: 'Queue' },
   { id: 'models', label: 'Models' },
 ];
 
@@ -53,11 +58,14 @@ export function App() {
               </Suspense>
             )}
             {tab === 'results' && <ResultsTab />}
+            {tab === 'compare' && <CompareTab />}
+            {tab === 'queue' && <QueueTab />}
             {tab === 'models' && <ModelsTab />}
           </Tabs>
         </main>
       </div>
       <ImportDialog />
+      <OfferDialog />
     </>
   );
 }

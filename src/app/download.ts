@@ -6,9 +6,11 @@ export function resultsFileName({ settings, startedAt }: Pick<Results, 'settings
   return `gorp-web-${settings.method.name}-${stamp}.json`;
 }
 
+/** A results file as text. */
+export const resultsText = (results: Results): string => `${JSON.stringify(results, null, 1)}\n`;
+
 /** Hands a results file to the browser's downloads. */
-export const downloadResults = (results: Results): void =>
-  downloadText(resultsFileName(results), `${JSON.stringify(results, null, 1)}\n`);
+export const downloadResults = (results: Results): void => downloadText(resultsFileName(results), resultsText(results));
 
 /** Hands JSON text to the browser's downloads, as a file. */
 export const downloadText = (name: string, text: string): void =>

@@ -9,6 +9,7 @@ import { saveWhenHidden } from './checkpoints/save-when-hidden.ts';
 import { askLookWorker } from './device/look-worker.ts';
 import { keepPreferences, storedPreferences } from './device/preferences.ts';
 import { browserPace } from './estimate/pace.ts';
+import { browserAddress } from './handover/handover.ts';
 import { browserHistory } from './history.ts';
 import { keepBudget, storedBudget } from './memory/budget.ts';
 import { askPlanWorker } from './memory/plan-worker.ts';
@@ -16,6 +17,7 @@ import { openModelsWorker } from './models/models-session.ts';
 import { createPage } from './page.ts';
 import { download } from './download.ts';
 import { PageProvider } from './page-context.tsx';
+import { browserQueue } from './queue/queue-place.ts';
 import { askWhereToSave, createKeptRounds, openExportsWorker } from './results/kept-rounds.ts';
 import { KeptRoundsProvider } from './results/kept-rounds-context.tsx';
 import { openWorkerSession } from './session.ts';
@@ -40,6 +42,8 @@ const page = createPage({
   device: { ask: askLookWorker, preferences: storedPreferences(), keep: keepPreferences },
   pace: browserPace(),
   checkpoints: askCheckpointsWorker,
+  queue: browserQueue(),
+  address: browserAddress,
 });
 const kept = createKeptRounds(openExportsWorker, askWhereToSave, download);
 // Browsers without wake locks lack the property, whatever the types say.
@@ -47,6 +51,8 @@ keepAwake(page.store, 'wakeLock' in navigator ? navigator.wakeLock : undefined, 
 watchSlowdown(page.store, document, () => performance.now());
 saveWhenHidden(page, document);
 void page.load();
+// A link that is opened in a tab that shows the page already.
+window.addEventListener('hashchange', page.handOver.readAddress);
 
 createRoot(root).render(
   <StrictMode>

@@ -8,6 +8,7 @@ import { USUAL } from './device/preferences.ts';
 import { memoryHistory } from './testing/memory-history.ts';
 import { createTableClient } from './tasks/table-client.ts';
 import { tablesHere } from './testing/tables-here.ts';
+import { memoryQueue } from './testing/memory-queue.ts';
 import { memoryTasks } from './testing/memory-tasks.ts';
 import { scriptedRun } from './testing/script.ts';
 
@@ -30,6 +31,8 @@ function setUp(parts: Partial<PageParts> = {}) {
     device: { ask: () => () => undefined, preferences: USUAL, keep: () => undefined },
     pace: { factor: () => null, note: () => undefined },
     checkpoints: () => Promise.resolve(null),
+    queue: memoryQueue(),
+    address: { read: () => 'http://localhost/', dropHash: () => undefined },
     ...parts,
   });
   return {

@@ -1,13 +1,7 @@
 import { explained, GorpError, reportOf } from '../base/errors.ts';
 import type { MethodName } from '../methods/registry.ts';
-import {
-  embeddedMethod,
-  embeddedSettings,
-  type PresetName,
-  publishedMethod,
-  publishedOrderOf,
-  publishedSettings,
-} from '../run/presets.ts';
+import { embeddedSettings, type PresetName, publishedSettings } from '../run/presets.ts';
+import type { Milestone } from '../run/control.ts';
 import type { RunEvent } from '../run/events.ts';
 import type { Results } from '../run/results.ts';
 import type { RunSettings } from '../run/settings.ts';
@@ -16,11 +10,13 @@ import { withEndpoint } from '../weights/hub.ts';
 import type { ModelAccess } from '../weights/source.ts';
 import type { CheckpointsCommand, KeptCheckpoint } from '../worker/protocol.ts';
 import type { AskForCheckpoints } from './checkpoints/ask.ts';
+import { type CompareActions, createCompareActions } from './compare/compare-actions.ts';
 import { createDeviceLook } from './device/device-look.ts';
 import type { AskForDevice } from './device/look-worker.ts';
 import type { Preferences } from './device/preferences.ts';
 import { type Estimate, estimateOf } from './estimate/estimate.ts';
 import type { Pace } from './estimate/pace.ts';
+import { createHandOver, type HandOverActions, type PageAddress } from './handover/handover.ts';
 import { type RunHistory, runKey } from './history.ts';
 import { budgetBytes } from './memory/budget.ts';
 import type { AskForPlan } from './memory/plan-worker.ts';
@@ -29,6 +25,9 @@ import { createModelsActions, type ModelsActions, type ModelsParts } from './mod
 import { openedRun } from './opened-run.ts';
 import { applyEvents, isActive, type RunStatus, startingRun } from './run-state.ts';
 import type { OpenSession, TrainingSession } from './session.ts';
+import { createQueue, type QueueActions } from './queue/queue-actions.ts';
+import type { QueuePlace } from './queue/queue-place.ts';
+import { withMethod } from './queue/expand.ts';
 import { checkedSettings } from './setup/validate.ts';
 import { createPageStore, type PageStore, type View } from './store.ts';
 import { createTaskActions, type TaskActions } from './tasks/actions.ts';
@@ -52,6 +51,8 @@ export interface PageParts {
   device: DeviceParts;
   pace: Pace;
   checkpoints: AskForCheckpoints;
+  queue: QueuePlace;
+  address: PageAddress;
 }
 
 /** Where devices are looked for, and choices about this machine are kept. */
@@ -110,21 +111,53 @@ export interface Page {
   readonly saveNow: () => void;
   readonly pause: () => void;
   readonly resume: () => void;
+  /** Goes on to the end of the next optimizer step or of the round, and pauses there. */
+  readonly goOnTo: (milestone: Milestone) => void;
   readonly stop: () => void;
   readonly forget: (key: string) => Promise<void>;
   /** The whole results of a run of this browser; null where they cannot be had, and why is shown. */
   readonly resultsOf: (key: string) => Promise<Results | null>;
   /** Shows a run of this browser in Run and Ranks, as when it ended. */
   readonly openRun: (key: string) => Promise<void>;
+  /** Several runs laid over each other, and handed on. */
+  readonly compare: CompareActions;
+  /** Runs that are started one after another. */
+  readonly queue: QueueActions;
+  /** The set-up as a link or a file, and those of others. */
+  readonly handOver: HandOverActions;
+}
+
+/** How a run begins. */
+interface Beginning {
+  /** Whether it resumes from the last saved round. */
+  readonly resumes: boolean;
+  /** The checkpoint's folder that it goes on from; null where it begins. */
+  readonly from: string | null;
+  /** How long it is thought to take; null where nothing is known. */
+  readonly estimated: Estimate | null;
 }
 
 export function createPage(parts: PageParts): Page {
-  const { openSession, history, tasks, tableClient, theme, models, memory, device, pace, checkpoints } = parts;
+  const {
+    openSession,
+    history,
+    tasks,
+    tableClient,
+    theme,
+    models,
+    memory,
+    device,
+    pace,
+    checkpoints,
+    queue: place,
+    address,
+  } = parts;
   const store = createPageStore(theme, memory.budget, device.preferences);
   const { getState, setState } = store;
   const memoryPlanner = createMemoryPlanner(store, memory.ask);
   const deviceLook = createDeviceLook(store, device.ask);
   const taskActions = createTaskActions(store, tasks, tableClient);
+  const handOver = createHandOver(store, address);
   let session: TrainingSession | null = null;
   /** What was estimated of the run that goes on. */
   let estimate: Estimate | null = null;
@@ -183,6 +216,14 @@ export function createPage(parts: PageParts): Page {
       : withHistory(() => history.open(key));
   };
 
+  const compare = createCompareActions(store, {
+    resultsOf,
+    add: async (results) => {
+      await history.add(results);
+      await refreshHistory();
+    },
+  });
+
   const flush = (): void => {
     timer = null;
     const events = waiting;
@@ -191,7 +232,8 @@ export function createPage(parts: PageParts): Page {
     if (session !== null && !isActive(getState().run.status)) {
       session.close();
       session = null;
-      void keep();
+      const { run } = getState();
+      void keep().then(() => queue.ended(run));
     }
   };
 
@@ -204,33 +246,52 @@ export function createPage(parts: PageParts): Page {
     } else timer ??= setTimeout(flush, BATCH_MS);
   };
 
-  /** Starts a worker on a run. @param from the checkpoint's folder that it goes on from; null where it begins. */
-  const begin = (settings: RunSettings, from: string | null): void => {
-    const { access, device: choice, everyRound, resumePoint, taskData, memoryBudget: budget, gpuShare } = getState();
+  /** Starts a worker on a run. */
+  const begin = (settings: RunSettings, { resumes, from, estimated }: Beginning): void => {
+    const { access, device: choice, everyRound, taskData, memoryBudget: budget, gpuShare } = getState();
     const { checkpointMinutes } = getState();
-    estimate = estimateOf(getState(), pace);
+    estimate = estimated;
     setState(({ view }) => ({
       run: startingRun(settings),
       refused: null,
-      resumePoint: null,
       interrupted: null,
-      view: { ...view, selected: null, tab: view.tab === 'ranks' ? 'ranks' : 'run' },
+      view: { ...view, selected: null },
     }));
     session = openSession(receive);
-    const tasks = pageTasksOf(settings, taskData);
-    const rounds = { everyRound, resumes: resumePoint !== null && from === null };
     session.send({
       type: 'start',
       settings,
       device: choice,
       access,
-      tasks,
-      rounds,
+      tasks: pageTasksOf(settings, taskData),
+      rounds: { everyRound, resumes },
       checkpoints: { everySeconds: checkpointMinutes * 60, from },
       memoryBudget: budgetBytes(budget),
       gpuShare: gpuShare / 100,
     });
   };
+
+  /** After a run has begun by the person's own act: where it is seen. */
+  const showRun = (): void =>
+    setState(({ view }) => ({ resumePoint: null, view: { ...view, tab: view.tab === 'ranks' ? 'ranks' : 'run' } }));
+
+  const queue = createQueue(store, {
+    place,
+    begin: (settings) => {
+      const { interrupted, taskData } = getState();
+      // A run of the queue that was broken off goes on where it was.
+      const isSame = interrupted !== null && JSON.stringify(interrupted.settings) === JSON.stringify(settings);
+      try {
+        // Its estimate was made with the plan of another method: it says nothing of the device's pace.
+        const from = isSame ? interrupted.folder : null;
+        begin(checkedSettings(settings, taskData), { resumes: false, from, estimated: null });
+        return null;
+      } catch (error) {
+        return reportOf(error);
+      }
+    },
+    estimate: (settings) => estimateOf({ ...getState(), draft: settings, resumePoint: null }, pace)?.seconds ?? null,
+  });
 
   return {
     store,
@@ -239,6 +300,8 @@ export function createPage(parts: PageParts): Page {
       memoryPlanner.watch();
       deviceLook.watch();
       await Promise.all([refreshHistory().then(() => lookForCheckpoint()), taskActions.load()]);
+      handOver.readAddress();
+      queue.load();
     },
     edit: (change) => setState(({ draft }) => ({ draft: change(draft), refused: null })),
     setHub: (endpoint) => changeAccess(({ hub }) => ({ hub: withEndpoint(hub, endpoint) })),
@@ -250,12 +313,7 @@ export function createPage(parts: PageParts): Page {
         const next = embeddedSettings(preset, draft.method.name);
         return { draft: { ...next, training: { ...next.training, seed: draft.training.seed } }, refused: null };
       }),
-    chooseMethod: (method) =>
-      setState(({ draft }) => {
-        const order = publishedOrderOf(draft);
-        const chosen = order === null ? embeddedMethod(method) : publishedMethod(order, method);
-        return { draft: { ...draft, method: chosen }, refused: null };
-      }),
+    chooseMethod: (method) => setState(({ draft }) => ({ draft: withMethod(draft, method), refused: null })),
     chooseOrder: (id) => {
       const order = publishedOrder(id);
       if (order === undefined) return;
@@ -297,14 +355,21 @@ export function createPage(parts: PageParts): Page {
         setState({ refused: reportOf(error) });
         return;
       }
-      begin(settings, null);
+      begin(settings, {
+        resumes: getState().resumePoint !== null,
+        from: null,
+        estimated: estimateOf(getState(), pace),
+      });
+      showRun();
     },
     goOnAtCheckpoint: () => {
       const { interrupted, run, taskData } = getState();
       if (interrupted === null || isActive(run.status)) return;
       try {
+        const settings = checkedSettings(interrupted.settings, taskData);
         setState({ draft: interrupted.settings });
-        begin(checkedSettings(interrupted.settings, taskData), interrupted.folder);
+        begin(settings, { resumes: false, from: interrupted.folder, estimated: estimateOf(getState(), pace) });
+        showRun();
       } catch (error) {
         setState({ refused: reportOf(error) });
       }
@@ -325,6 +390,10 @@ export function createPage(parts: PageParts): Page {
       if (getState().run.status !== 'paused') return;
       session?.send({ type: 'resume' });
     },
+    goOnTo: (milestone) => {
+      const { status } = getState().run;
+      if (status === 'running' || status === 'paused') session?.send({ type: 'go-on-to', milestone });
+    },
     stop: () => {
       const { status } = getState().run;
       if (!isActive(status) || status === 'stopping') return;
@@ -332,8 +401,12 @@ export function createPage(parts: PageParts): Page {
       session?.send({ type: 'stop' });
     },
     forget: async (key) => {
+      await compare.tick(key, false);
       await withHistory(() => history.remove(key));
     },
+    compare,
+    queue,
+    handOver,
     resultsOf,
     openRun: async (key) => {
       const results = await resultsOf(key);

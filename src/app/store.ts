@@ -7,16 +7,19 @@ import { HUB } from '../weights/hub.ts';
 import type { ModelAccess } from '../weights/source.ts';
 import type { OpenedFile } from '../run/table-messages.ts';
 import type { KeptCheckpoint } from '../worker/protocol.ts';
+import { type CompareState, NOTHING_COMPARED } from './compare/compare-state.ts';
 import { type DeviceState, LOOKING } from './device/device-state.ts';
 import { type Preferences, USUAL } from './device/preferences.ts';
 import type { RunSummary } from './history.ts';
+import type { Offer } from './handover/offer.ts';
 import { NO_PLAN, type PlanState } from './memory/plan-state.ts';
 import { type ModelsState, NO_MODELS } from './models/models-state.ts';
+import { EMPTY_QUEUE, type QueueState } from './queue/queue-state.ts';
 import { IDLE, type RunState } from './run-state.ts';
 import { NO_TASKS, type TaskData } from './tasks/task-store.ts';
 import type { Theme } from './theme.ts';
 
-export type Tab = 'run' | 'ranks' | 'try' | 'results' | 'models';
+export type Tab = 'run' | 'ranks' | 'try' | 'results' | 'compare' | 'queue' | 'models';
 /** How an answer is scored: what the model writes by itself, or the best of the task's own labels. */
 export type Scoring = 'exact' | 'ranked';
 
@@ -71,10 +74,18 @@ export interface PageState {
   /** Why the last thing asked for with tasks was not done; what to look at when it was. */
   taskProblem: ErrorReport | null;
   taskNotes: readonly string[];
+  /** A set-up that was handed on, to be looked at. */
+  offer: Offer | null;
+  /** Why the set-up of the page could not be handed on. */
+  handOverProblem: ErrorReport | null;
   run: RunState;
   history: readonly RunSummary[];
   /** Why a run could not be kept, opened or forgotten. */
   historyProblem: string | null;
+  /** Runs that are laid over each other. */
+  compare: CompareState;
+  /** Runs that are started one after another. */
+  queue: QueueState;
   view: View;
 }
 
@@ -106,8 +117,12 @@ export const createPageStore = (
     openFile: null,
     taskProblem: null,
     taskNotes: [],
+    offer: null,
+    handOverProblem: null,
     run: IDLE,
     history: [],
     historyProblem: null,
+    compare: NOTHING_COMPARED,
+    queue: EMPTY_QUEUE,
     view: { tab: 'run', score: 'exact', heat: 'accuracy', smoothing: 0.8, logLoss: false, selected: null, theme },
   }));

@@ -66,6 +66,37 @@ describe('RunControl', () => {
     expect(told).toEqual([true, false]);
   });
 
+  it('goes on to a milestone and waits there; what is pressed in the meantime counts more', async () => {
+    const { control, told, pass } = underTest();
+    control.pause();
+    const waiting = pass();
+    control.goOnTo('round');
+    await waiting;
+    control.reached('step');
+    await pass();
+    expect(told).toEqual([true, false]);
+    control.reached('round');
+    const again = pass();
+    expect(told).toEqual([true, false, true]);
+    control.goOnTo('step');
+    await again;
+    control.resume();
+    control.reached('step');
+    await pass();
+    expect(told).toEqual([true, false, true, false]);
+  });
+
+  it('can be told of a milestone while it runs', async () => {
+    const { control, told, pass } = underTest();
+    control.goOnTo('step');
+    await pass();
+    control.reached('step');
+    const waiting = pass();
+    expect(told).toEqual([true]);
+    control.stop();
+    await expect(waiting).rejects.toThrow(Stopped);
+  });
+
   it('stops a run at the next place where it may be held up, also one that waits; it cannot be paused then', async () => {
     const { control, told, pass } = underTest();
     control.pause();

@@ -17,10 +17,14 @@ export interface HoldUp {
   readonly broken?: Promise<never> | undefined;
 }
 
+/** Where a run may be asked to pause by itself: after its next optimizer step, or when its round has ended. */
+export type Milestone = 'step' | 'round';
+
 /** Pause, resume and stop from outside; seconds of work without the pauses. */
 export class RunControl {
   readonly #now: () => number;
   #stopped = false;
+  #until: Milestone | undefined;
   #paused: { promise: Promise<void>; resume: () => void } | undefined;
   #startedAt: number;
   #pausedFor = 0;
@@ -35,6 +39,7 @@ export class RunControl {
   }
 
   pause(): void {
+    this.#until = undefined;
     if (this.#paused || this.#stopped) return;
     let resume = (): void => undefined;
     const promise = new Promise<void>((resolve) => (resume = resolve));
@@ -43,8 +48,20 @@ export class RunControl {
   }
 
   resume(): void {
+    this.#until = undefined;
     this.#paused?.resume();
     this.#paused = undefined;
+  }
+
+  /** Goes on, if the run waits, and pauses at the next such milestone. */
+  goOnTo(milestone: Milestone): void {
+    this.resume();
+    this.#until = milestone;
+  }
+
+  /** Told by the run where it is. */
+  reached(milestone: Milestone): void {
+    if (this.#until === milestone) this.pause();
   }
 
   stop(): void {

@@ -157,6 +157,8 @@ export class Rounds {
       const data = this.#dataOf(round);
       const sample = this.#sample(data);
       if (number > begun) {
+        this.#control.reached('round');
+        await this.#heed();
         this.#place = placeAt(number, 'learn');
         this.#progress('compile', data.name, 0, 1, 'items');
         await learner.beginTask(sample);
@@ -301,6 +303,7 @@ export class Rounds {
         const every = Math.max(1, Math.round(REPORT_SECONDS / (this.#estimate.stepSeconds ?? REPORT_SECONDS)));
         if (this.#parts.learner.untakenSteps >= Math.min(every, this.#parts.learner.ringSteps)) await this.#report();
         this.#progress('train', task.name, done, total, 'steps');
+        this.#control.reached('step');
         await this.#heed();
       }
     }

@@ -7,7 +7,7 @@ import { planOf } from '../methods/registry.ts';
 import { frozenPacking } from './frozen-weights.ts';
 import { Checkpointer } from './checkpoint/checkpointer.ts';
 import type { SavedCheckpoint } from './checkpoint/checkpoint.ts';
-import { RunControl, Stopped } from './control.ts';
+import { type Milestone, RunControl, Stopped } from './control.ts';
 import { DeviceLosses } from './device-losses.ts';
 import type { RunEvent } from './events.ts';
 import { memoryOf, type RunHost } from './host.ts';
@@ -46,6 +46,10 @@ export class Run {
   }
   resume(): void {
     this.#control.resume();
+  }
+  /** Goes on and pauses again at the milestone. */
+  goOnTo(milestone: Milestone): void {
+    this.#control.goOnTo(milestone);
   }
   stop(): void {
     this.#control.stop();

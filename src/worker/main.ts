@@ -51,6 +51,9 @@ self.onmessage = ({ data }: MessageEvent<WorkerCommand | PlanCommand | LookComma
     case 'save':
       run?.save();
       break;
+    case 'go-on-to':
+      run?.goOnTo(data.milestone);
+      break;
     case 'stop':
       run?.stop();
       break;

@@ -2,6 +2,7 @@ import * as v from 'valibot';
 import { type DeviceChoice, DEVICE_REASONS } from '../base/device-choice.ts';
 import { ErrorReportSchema } from '../base/error-report.ts';
 import type { OnnxDtype } from '../onnx/dtypes.ts';
+import type { Milestone } from '../run/control.ts';
 import { EffortSchema, SpeedSchema } from '../run/duration.ts';
 import { MemoryPlanSchema } from '../run/memory-plan.ts';
 import { type RunSettings, RunSettingsSchema } from '../run/settings.ts';
@@ -47,6 +48,8 @@ export type WorkerCommand =
   | { type: 'resume' }
   /** Saves a checkpoint as soon as can be: the page may be about to go away. */
   | { type: 'save' }
+  /** Goes on to the end of the next optimizer step or of the round, and pauses there. */
+  | { type: 'go-on-to'; milestone: Milestone }
   | { type: 'stop' };
 
 /** What the page may ask a training worker instead of a run: how much memory a run with these settings would take. */

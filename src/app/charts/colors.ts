@@ -17,7 +17,3 @@ export function resolvedColor(element: HTMLElement, property: string): string {
   probe.remove();
   return color;
 }
-
-/** How strong a tint of the accent is, from its share of the full colour: decides which colour of text can be read on it. */
-export const strengthOf = (share: number): 'low' | 'mid' | 'high' =>
-  share > 0.77 ? 'high' : share > 0.6 ? 'mid' : 'low';

@@ -78,7 +78,7 @@ function Row({ model }: { model: GalleryModel }) {
           type="button"
           className={styles.act}
           disabled={active || chosen}
-          aria-label={`Train ${model.name}`}
+          aria-label={`${chosen ? 'Chosen' : 'Choose'} ${model.name}`}
           onClick={() => edit((draft) => ({ ...draft, model: model.reference }))}
         >
           {chosen ? 'Chosen' : 'Choose'}
@@ -87,7 +87,7 @@ function Row({ model }: { model: GalleryModel }) {
           type="button"
           className={styles.act}
           disabled={busy || active || stored}
-          aria-label={`Fetch ${model.name}`}
+          aria-label={`${stored ? 'Fetched' : 'Fetch now'}: ${model.name}`}
           onClick={() => models.fetch(model.reference)}
         >
           {stored ? 'Fetched' : 'Fetch now'}

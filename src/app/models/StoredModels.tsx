@@ -52,7 +52,7 @@ function Row({ model }: { model: StoredModel }) {
             type="button"
             className={styles.act}
             disabled={active}
-            aria-label={`Train ${name}`}
+            aria-label={`Choose ${name}`}
             onClick={() => edit((draft) => ({ ...draft, model: model.reference }))}
           >
             Choose

@@ -1,6 +1,7 @@
 import { useRef } from 'react';
 import { namedRounds, roundOf } from '../../run/schedule.ts';
 import { seriesColor, seriesDash } from '../charts/colors.ts';
+import { drawingIn } from '../charts/SaveTools.tsx';
 import { linearScale, linePath, spreadLabels } from '../charts/layout.ts';
 import { percent } from '../format.ts';
 import { usePageState } from '../page-context.tsx';
@@ -118,6 +119,14 @@ export function AccuracyChart() {
         caption="Accuracy of each task over the rounds, percent"
         columns={['Task', ...rounds.map(({ round, name }) => (round === 0 ? name : `after ${name}`))]}
         rows={() => lines.map(({ name, values }) => [name, ...values.map(percent)])}
+        save={{
+          file: 'accuracy',
+          draw: (take) => drawingIn(frame.current, take),
+          numbers: () => ({
+            columns: ['task', ...rounds.map(({ round, name }) => (round === 0 ? name : `after ${name}`))],
+            rows: lines.map(({ name, values }) => [name, ...values]),
+          }),
+        }}
       />
     </div>
   );

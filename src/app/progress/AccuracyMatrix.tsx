@@ -1,5 +1,7 @@
 import { type KeyboardEvent, useRef, useState } from 'react';
-import { strengthOf } from '../charts/colors.ts';
+import { HeatFigure } from '../charts/HeatFigure.tsx';
+import { withDrawing } from '../charts/save-svg.ts';
+import { SaveTools } from '../charts/SaveTools.tsx';
 import { wilsonInterval } from '../charts/layout.ts';
 import { namedRounds, roundName, roundOf } from '../../run/schedule.ts';
 import { percent, points, whole } from '../format.ts';
@@ -92,7 +94,7 @@ export function AccuracyMatrix() {
                       data-testid={`cell-${round}-${task}`}
                       data-own={round === roundOf(settings, task)}
                       data-tint={tint?.kind}
-                      data-strength={tint === null ? undefined : strengthOf(tint.share)}
+                      className="tinted"
                       style={tint === null ? undefined : { '--share': `${Math.round(tint.share * 100)}%` }}
                       tabIndex={focused[0] === round && focused[1] === task ? 0 : -1}
                       aria-label={describe([round, task])}
@@ -111,6 +113,35 @@ export function AccuracyMatrix() {
             ))}
           </tbody>
         </table>
+      </div>
+      <div className={styles.save}>
+        <SaveTools
+          file="matrix"
+          title="Accuracy after each task"
+          draw={(take) =>
+            withDrawing(
+              <HeatFigure
+                title={`Accuracy after each task, ${score}, percent`}
+                columns={order}
+                rows={rows.map(({ round, name }) => ({
+                  name: `${round} ${name}`,
+                  cells: order.map((_, task) => {
+                    const value = matrix[round]?.[task] ?? null;
+                    const tint = tintOf(heat, value, changeSinceLearned(matrix, round, task));
+                    return value === null ? null : { text: percent(value), share: 0, ...tint };
+                  }),
+                }))}
+              />,
+              take,
+            )
+          }
+          numbers={() => ({
+            columns: ['round', 'after', 'task', 'accuracy', 'examples'],
+            rows: rows.flatMap(({ round, name }) =>
+              order.map((task, i) => [round, name, task, matrix[round]?.[i] ?? null, examples[round]?.[i] ?? null]),
+            ),
+          })}
+        />
       </div>
       <p className={styles.detail} aria-hidden="true">
         {shown === null ? 'Point at a cell for its count, its interval and its change.' : describe(shown)}

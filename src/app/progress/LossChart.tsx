@@ -1,7 +1,10 @@
 import 'uplot/dist/uPlot.min.css';
 import { useEffect, useMemo, useRef } from 'react';
 import { roundName } from '../../run/schedule.ts';
+import { axisOver } from '../charts/axis.ts';
 import { resolvedColor } from '../charts/colors.ts';
+import { type ChartLine, LineDrawing } from '../charts/LineChart.tsx';
+import { withDrawing } from '../charts/save-svg.ts';
 import { drawnPoints, lossColumns, sampledRows, smoothed, taskStretches } from '../charts/series.ts';
 import { NONE, significant } from '../format.ts';
 import { usePage, usePageState } from '../page-context.tsx';
@@ -146,8 +149,48 @@ export function LossChart() {
             significant(columns.gradientNorms[i] ?? null),
           ])
         }
+        save={{
+          file: 'loss',
+          draw: (take) => withDrawing(<LossDrawing data={data} log={log} />, take),
+          numbers: () => ({
+            columns: ['step', 'round', 'task', 'loss', 'average', 'gradient norm'],
+            rows: columns.steps.map((step, i) => [
+              step,
+              columns.rounds[i] ?? null,
+              taskAt(step),
+              columns.losses[i] ?? null,
+              averages[i] ?? null,
+              columns.gradientNorms[i] ?? null,
+            ]),
+          }),
+        }}
       />
     </Section>
+  );
+}
+
+/** What the canvas shows, as a drawing. */
+function LossDrawing({ data, log }: { data: LossPlotData; log: boolean }) {
+  const { steps, losses, averages, total } = data;
+  const line = (name: string, values: (number | null)[], color: number): ChartLine => ({
+    name,
+    color,
+    dash: 0,
+    points: steps.map((x, i) => ({ x, y: values[i] ?? null })),
+  });
+  return (
+    <LineDrawing
+      label="Loss per step"
+      lines={[line('each step', losses, 5), line('average', averages, 0)]}
+      x={{ from: 0.5, to: Math.max(total, 2) + 0.5, isLog: false }}
+      y={axisOver(log ? losses : [0, ...losses], log)}
+      xName="step"
+      yName="loss"
+      formatX={String}
+      formatY={significant}
+      width={960}
+      height={HEIGHT}
+    />
   );
 }
 

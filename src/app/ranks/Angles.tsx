@@ -1,6 +1,8 @@
 import { useRef } from 'react';
-import { strengthOf } from '../charts/colors.ts';
 import { linearScale } from '../charts/layout.ts';
+import { HeatFigure } from '../charts/HeatFigure.tsx';
+import { withDrawing } from '../charts/save-svg.ts';
+import { drawingIn, SaveTools } from '../charts/SaveTools.tsx';
 import { usePage } from '../page-context.tsx';
 import { DataTable } from '../ui/DataTable.tsx';
 import { Section } from '../ui/Section.tsx';
@@ -17,6 +19,9 @@ interface Props {
   order: readonly string[];
 }
 
+/** More tasks than this need the whole width for the cosines of their pairs. */
+const MANY_TASKS = 6;
+
 const ROW = 26;
 const PLOT = { top: 4, right: 10, bottom: 22 };
 const TICKS = [0, 30, 60, 90];
@@ -27,9 +32,9 @@ export function Angles({ likeness, row, round, order }: Props) {
     <Section
       title="Principal angles between tasks"
       testId="angles"
-      note="Each task’s own main directions (up to 16 a layer, before anything is projected out), compared with those of earlier tasks. 0° is a direction that both use: learning there changes the earlier task. 90° is none in common."
+      note="Each task’s own main directions (up to 16 a layer, before anything is projected out), compared with those of earlier tasks. 0° is a direction that both take: learning there changes the earlier task. 90° is none in common."
     >
-      <div className={styles.pair}>
+      <div className={styles.pair} data-many={order.length > MANY_TASKS}>
         <Likeness likeness={likeness} name={row.name} round={round} order={order} />
         <AngleList row={row} round={round} order={order} />
       </div>
@@ -40,7 +45,7 @@ export function Angles({ likeness, row, round, order }: Props) {
 function Likeness({ likeness, name, round, order }: Omit<Props, 'row'> & { name: string }) {
   const { look } = usePage();
   return (
-    <div className={styles.scroll}>
+    <div className={styles.scroll} data-many={order.length > MANY_TASKS}>
       <table className={styles.heat}>
         <caption>Mean cosine, all layers</caption>
         <thead>
@@ -66,7 +71,7 @@ function Likeness({ likeness, name, round, order }: Omit<Props, 'row'> & { name:
                     {value !== null && (
                       <button
                         type="button"
-                        data-strength={strengthOf(value)}
+                        className="tinted"
                         aria-pressed={later === round}
                         aria-label={`${order[later - 1] ?? ''} and ${order[earlier] ?? ''}: mean cosine ${value.toFixed(2)}`}
                         style={{ '--share': `${Math.round(100 * value)}%` }}
@@ -82,6 +87,29 @@ function Likeness({ likeness, name, round, order }: Omit<Props, 'row'> & { name:
           })}
         </tbody>
       </table>
+      <SaveTools
+        file="likeness"
+        title="Mean cosine of every two tasks"
+        draw={(take) =>
+          withDrawing(
+            <HeatFigure
+              title="Mean cosine, all layers"
+              columns={order.slice(0, -1)}
+              rows={likeness.slice(1).map((cells, i) => ({
+                name: order[i + 1] ?? '',
+                cells: cells.map((value) => (value === null ? null : { share: value, text: value.toFixed(2) })),
+              }))}
+            />,
+            take,
+          )
+        }
+        numbers={() => ({
+          columns: ['task', 'earlier task', 'mean cosine'],
+          rows: likeness.flatMap((cells, later) =>
+            cells.map((value, earlier) => [order[later] ?? '', order[earlier] ?? '', value]),
+          ),
+        })}
+      />
     </div>
   );
 }
@@ -158,6 +186,22 @@ function AngleList({ row, round, order }: Pick<Props, 'row' | 'round' | 'order'>
                 cosines.map((cosine) => degrees(cosine).toFixed(1)).join(', '),
               ])
             }
+            save={{
+              file: 'angles',
+              draw: (take) => drawingIn(frame.current, take),
+              numbers: () => ({
+                columns: ['layer', 'task', 'earlier task', 'cosine', 'degrees'],
+                rows: angles.flatMap(({ task, cosines }) =>
+                  cosines.map((cosine) => [
+                    row.name,
+                    order[round - 1] ?? '',
+                    order[task - 1] ?? '',
+                    cosine,
+                    degrees(cosine),
+                  ]),
+                ),
+              }),
+            }}
           />
         </>
       )}

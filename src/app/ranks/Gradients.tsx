@@ -1,4 +1,8 @@
-import { useMemo } from 'react';
+import { memo, useMemo } from 'react';
+import { axisOver } from '../charts/axis.ts';
+import { LineDrawing } from '../charts/LineChart.tsx';
+import { withDrawing } from '../charts/save-svg.ts';
+import { SaveTools } from '../charts/SaveTools.tsx';
 import { significant } from '../format.ts';
 import { usePageState } from '../page-context.tsx';
 import { Section } from '../ui/Section.tsx';
@@ -6,8 +10,8 @@ import styles from './Gradients.module.css';
 import { layerLines, lineOf, shortName } from './ranks.ts';
 import { Sparkline } from './Sparkline.tsx';
 
-/** The norm of every layer's gradient over the run, on one logarithmic scale. */
-export function Gradients() {
+/** The norm of every layer's gradient over the run, on one logarithmic scale. A choice in the map leaves it as it is. */
+export const Gradients = memo(function Gradients() {
   const samples = usePageState(({ run }) => run.layerSamples);
   const steps = usePageState(({ run }) => run.plan?.stepsPerRound.reduce((sum, count) => sum + count, 0) ?? 0);
   const rows = useMemo(() => {
@@ -28,8 +32,50 @@ export function Gradients() {
       title="Gradient norms"
       note={`The latest of each layer, before clipping, and its course on a logarithmic scale from ${significant(10 ** low)} to ${significant(10 ** high)}. For adapters, A and B together.`}
       testId="gradients"
+      tools={
+        <SaveTools
+          file="gradients"
+          title="Gradient norms"
+          draw={(take) =>
+            withDrawing(
+              <LineDrawing
+                label="Gradient norms, before clipping"
+                lines={rows.map(({ name, points }, i) => ({
+                  name: shortName(name),
+                  color: i,
+                  dash: Math.floor(i / 7),
+                  points: points.map(({ step, value }) => ({ x: step, y: 10 ** value })),
+                }))}
+                x={{ from: 0, to: Math.max(steps, 1), isLog: false }}
+                y={axisOver([10 ** low, 10 ** high], true)}
+                xName="step"
+                yName="gradient norm"
+                formatX={String}
+                formatY={significant}
+                width={960}
+                height={360}
+              />,
+              take,
+            )
+          }
+          numbers={() => ({
+            columns: ['step', 'round', 'layer', 'part', 'gradient norm', 'projected away', 'leakage'],
+            rows: samples.flatMap(({ step, round, layers }) =>
+              layers.map(({ name, part, gradientNorm, projectedAway, leakage }) => [
+                step,
+                round,
+                name,
+                part,
+                gradientNorm,
+                projectedAway,
+                leakage,
+              ]),
+            ),
+          })}
+        />
+      }
     >
-      <ul className={styles.list}>
+      <ul className={styles.list} tabIndex={0} aria-label="Gradient norms of all layers">
         {rows.map(({ name, latest, points }) => (
           <li key={name} title={name} className={styles.row}>
             <span className={styles.name}>{shortName(name)}</span>
@@ -40,4 +86,4 @@ export function Gradients() {
       </ul>
     </Section>
   );
-}
+});

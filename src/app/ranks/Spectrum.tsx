@@ -1,6 +1,7 @@
 import { useRef } from 'react';
 import type { TensorSpace } from '../../run/results.ts';
 import { linearScale, linePath } from '../charts/layout.ts';
+import { drawingIn } from '../charts/SaveTools.tsx';
 import { percent } from '../format.ts';
 import { DataTable } from '../ui/DataTable.tsx';
 import { Section } from '../ui/Section.tsx';
@@ -124,6 +125,21 @@ export function Spectrum({ space, isSoft, round, task }: Props) {
             ...(isSoft ? [] : [added ? 'yes' : 'no']),
           ])
         }
+        save={{
+          file: 'spectrum',
+          draw: (take) => drawingIn(frame.current, take),
+          numbers: () => ({
+            columns: ['layer', 'task', 'direction', 'energy', 'sum', ...(isSoft ? [] : ['added'])],
+            rows: points.map(({ index, energy, cumulative, added }) => [
+              space.name,
+              task,
+              index,
+              energy,
+              cumulative,
+              ...(isSoft ? [] : [added ? 1 : 0]),
+            ]),
+          }),
+        }}
       />
     </Section>
   );

@@ -12,7 +12,7 @@ export function PublishedTable() {
       title="Published averages"
       note="AP in percent, means over task orders, on the 4 and 15 datasets of CL_Benchmark with models hundreds of times larger. They compare with a run of those models on those tasks, not with the embedded ones."
     >
-      <div className={styles.scroll}>
+      <div className={styles.scroll} tabIndex={0} role="region" aria-label="Table of published averages">
         <table className={`${styles.table} ${styles.published}`} data-testid="published">
           <caption className="hidden-visually">Published averages</caption>
           <thead>

@@ -41,7 +41,12 @@ export function ResultsTab() {
       <Section
         title="Runs of this browser"
         note={`Kept on this machine only: the last ${KEPT_RUNS}, and of those that fit into ${bytes(RESULTS_BYTES)} every loss, matrix and space (${bytes(wholeBytes)} now). Points are differences of percent; see Run for the formulas.`}
-        tools={<ScoreTool />}
+        tools={
+          <>
+            <CompareButton />
+            <ScoreTool />
+          </>
+        }
         testId="history"
       >
         {problem !== null && <p className={styles.problem}>{problem}</p>}
@@ -58,8 +63,26 @@ export function ResultsTab() {
   );
 }
 
+/** Leads from the ticked runs to their comparison. */
+function CompareButton() {
+  const { look } = usePage();
+  const count = usePageState((state) => state.compare.ticked.length);
+  return (
+    <button
+      type="button"
+      className={styles.compare}
+      data-testid="compare-ticked"
+      disabled={count === 0}
+      onClick={() => look({ tab: 'compare' })}
+    >
+      {count === 0 ? 'Tick runs to compare them' : `Compare ${count === 1 ? '1 run' : `${count} runs`}`}
+    </button>
+  );
+}
+
 function HistoryTable({ runs, current }: { runs: readonly RunSummary[]; current: string | null }) {
-  const { edit, forget, openRun, resultsOf } = usePage();
+  const { compare, edit, forget, openRun, resultsOf } = usePage();
+  const ticked = usePageState((state) => state.compare.ticked);
   const score = usePageState(({ view }) => view.score);
   const active = usePageState(({ run }) => isActive(run.status));
   return (
@@ -68,6 +91,7 @@ function HistoryTable({ runs, current }: { runs: readonly RunSummary[]; current:
         <caption className="hidden-visually">Runs of this browser, newest first</caption>
         <thead>
           <tr>
+            <td />
             <th scope="col">Method</th>
             <th scope="col" className={styles.number}>
               AP %
@@ -98,6 +122,16 @@ function HistoryTable({ runs, current }: { runs: readonly RunSummary[]; current:
             const which = `the ${settings.method.name} run of ${moment(startedAt)}`;
             return (
               <tr key={key} data-current={key === current}>
+                <td className={styles.tick}>
+                  <input
+                    type="checkbox"
+                    aria-label={`Compare ${which}`}
+                    data-testid="tick-run"
+                    checked={ticked.includes(key)}
+                    disabled={!isWhole}
+                    onChange={({ target }) => void compare.tick(key, target.checked)}
+                  />
+                </td>
                 <th scope="row">
                   {settings.method.name}
                   {status !== 'finished' && <span className={styles.tag}>{status}</span>}
@@ -144,7 +178,7 @@ function HistoryTable({ runs, current }: { runs: readonly RunSummary[]; current:
                     type="button"
                     className={styles.act}
                     disabled={active}
-                    aria-label={`Use the settings of ${which}`}
+                    aria-label={`Use settings of ${which}`}
                     onClick={() => edit(() => settings)}
                   >
                     Use settings

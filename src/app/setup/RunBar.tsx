@@ -31,7 +31,7 @@ function amount({ order, training }: RunSettings): string {
   return `${tasks}, ${examples}, ${epochs}`;
 }
 
-/** Preset and Start; while a run goes on, Pause or Resume, and Stop. */
+/** Preset and Start; while a run goes on, Pause or Resume, Stop, and steps from pause to pause. */
 export function RunBar() {
   const page = usePage();
   const status = usePageState(({ run }) => run.status);
@@ -39,6 +39,7 @@ export function RunBar() {
   const resumePoint = usePageState((state) => state.resumePoint);
   const preset = presetOf(draft);
   const estimate = useEstimate();
+  const canStep = status === 'running' || status === 'paused';
   if (isActive(status)) {
     return (
       <div className={styles.bar}>
@@ -66,6 +67,26 @@ export function RunBar() {
             onClick={page.stop}
           >
             {status === 'stopping' ? 'Stopping…' : 'Stop'}
+          </button>
+          <button
+            type="button"
+            className={styles.plain}
+            data-testid="step"
+            title="Goes on to the end of the next optimizer step, and pauses there"
+            disabled={!canStep}
+            onClick={() => page.goOnTo('step')}
+          >
+            One step
+          </button>
+          <button
+            type="button"
+            className={styles.plain}
+            data-testid="step-round"
+            title="Goes on until the round has been tested, and pauses there"
+            disabled={!canStep}
+            onClick={() => page.goOnTo('round')}
+          >
+            One round
           </button>
         </div>
         <div className={styles.amount}>

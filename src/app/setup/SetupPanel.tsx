@@ -2,6 +2,7 @@ import { useState } from 'react';
 import { usePageState } from '../page-context.tsx';
 import { isActive } from '../run-state.ts';
 import { CheckpointField } from './CheckpointField.tsx';
+import { HandOver } from '../handover/HandOver.tsx';
 import { DeviceField } from './DeviceField.tsx';
 import { commonFields, moreGroups, perTaskFields } from './fields.ts';
 import { GpuShareField } from './GpuShareField.tsx';
@@ -73,7 +74,7 @@ export function SetupPanel() {
               All settings of <code>{draft.method.name}</code>
             </summary>
             {groups.map(({ title, fields }) => (
-              <section key={title} className={styles.group} aria-label={title}>
+              <section key={title} className={styles.group} aria-label={`All settings: ${title}`}>
                 <h3 className={styles.subtitle}>{title}</h3>
                 {fields.map((field) => (
                   <SettingField key={field.id} field={field} settings={draft} issue={issues.get(field.id)} />
@@ -82,6 +83,7 @@ export function SetupPanel() {
             ))}
           </details>
         </fieldset>
+        <HandOver />
       </form>
     </div>
   );

@@ -9,6 +9,7 @@ import { createPage, type Page } from '../page.ts';
 import { PageProvider } from '../page-context.tsx';
 import { createTableClient } from '../tasks/table-client.ts';
 import { memoryHistory } from '../testing/memory-history.ts';
+import { memoryQueue } from '../testing/memory-queue.ts';
 import { memoryTasks } from '../testing/memory-tasks.ts';
 import { tablesHere } from '../testing/tables-here.ts';
 import { commonFields, moreGroups } from './fields.ts';
@@ -27,6 +28,8 @@ const page = (): Page =>
     device: { ask: () => () => undefined, preferences: USUAL, keep: () => undefined },
     pace: { factor: () => null, note: () => undefined },
     checkpoints: () => Promise.resolve(null),
+    queue: memoryQueue(),
+    address: { read: () => 'http://localhost/', dropHash: () => undefined },
   });
 
 /** What is shown of a page as it is now; without a browser React would show it as it began. */

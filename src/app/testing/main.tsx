@@ -1,6 +1,6 @@
 /**
  * The page with a script in place of the worker, served by `vite` at `/src/app/testing/`. The address says what to show:
- * `scene` (idle, running, slowed, finished, failed, interrupted, quick, many, too-large, or one of `DEVICE_SCENES`), `method`, `tab`, `theme`,
+ * `scene` (idle, running, slowed, finished, failed, interrupted, quick, many, large, compared, queued, too-large, or one of `DEVICE_SCENES`), `method`, `tab`, `theme`,
  * `ahead` (share of the events that has come), `run` (starts in a scene of a device). `model` fills the model field. With `tab=models` a download is under way (`scene=running`), or has failed
  * (`scene=failed`).
  */
@@ -14,6 +14,8 @@ import type { RunSettings } from '../../run/settings.ts';
 import { App } from '../App.tsx';
 import '../base.css';
 import { USUAL } from '../device/preferences.ts';
+import { browserAddress } from '../handover/handover.ts';
+import { runKey } from '../history.ts';
 import { createPage } from '../page.ts';
 import { PageProvider } from '../page-context.tsx';
 import { PUBLISHED_ORDERS } from '../../tasks/orders.ts';
@@ -21,12 +23,16 @@ import { createKeptRounds } from '../results/kept-rounds.ts';
 import { KeptRoundsProvider } from '../results/kept-rounds-context.tsx';
 import type { Tab } from '../store.ts';
 import { applyTheme, type Theme } from '../theme.ts';
+import { largeResults } from './large-results.ts';
 import { memoryHistory } from './memory-history.ts';
 import { createTableClient } from '../tasks/table-client.ts';
 import { tablesHere } from './tables-here.ts';
+import { settingsOfQueue } from '../queue/expand.ts';
+import { memoryQueue } from './memory-queue.ts';
 import { memoryTasks } from './memory-tasks.ts';
 import { CPU_DEVICE, GPU_DEVICE, scriptedRun, SOFTWARE_DEVICE } from './script.ts';
 import { DEVICE_SCENES, scriptedDevice } from './scripted-device.ts';
+import { resultsOfScript } from './scripted-results.ts';
 import { scriptedPlan } from './scripted-plan.ts';
 import { scriptedModels } from './scripted-models.ts';
 import { scriptedCheckpoints } from './scripted-checkpoints.ts';
@@ -64,10 +70,15 @@ function script(settings: RunSettings): RunEvent[] {
 }
 
 const earlier = (['seq-lora', 'gorp', 'o-lora'] as const).flatMap((name, i) => {
-  const startedAt = `2026-11-2${3 - i}T1${i}:2${i}:00.000Z`;
-  const last = scriptedRun(embeddedSettings('full', name), { startedAt }).at(-1);
-  return last?.type === 'finished' ? [last.results] : [];
+  const settings = embeddedSettings('full', name);
+  return (scene === 'compared' ? [1, 2, 3] : [1]).map((seed) =>
+    resultsOfScript(
+      { ...settings, training: { ...settings.training, seed } },
+      `2026-11-2${3 - i}T1${i}:2${seed}:00.000Z`,
+    ),
+  );
 });
+if (scene === 'large') earlier.push(largeResults());
 
 applyTheme(theme);
 const page = createPage({
@@ -81,6 +92,8 @@ const page = createPage({
   device: { ask: scriptedDevice(scene), preferences: USUAL, keep: () => undefined },
   pace: { factor: () => null, note: () => undefined },
   checkpoints: scriptedCheckpoints(scene),
+  queue: memoryQueue(),
+  address: browserAddress,
 });
 const kept = createKeptRounds(
   scriptedExports,
@@ -96,9 +109,12 @@ if (scene === 'many')
     tasks: 'https://example.org/tasks/',
     order: PUBLISHED_ORDERS[3].rounds.map(({ dataset }) => dataset),
   }));
-if (
+if (scene === 'large') await page.openRun('2026-11-20T09:00:00.000Z');
+else if (scene === 'compared') await page.compare.tickOnly(earlier.map(runKey));
+else if (
   scene !== 'idle' &&
   scene !== 'interrupted' &&
+  scene !== 'queued' &&
   asked.get('tab') !== 'models' &&
   (!DEVICE_SCENES.includes(scene) || asked.has('run'))
 )
@@ -107,10 +123,15 @@ if (asked.get('tab') === 'models') {
   await page.models.refresh();
   if (scene === 'running' || scene === 'failed') page.models.fetch('google-t5/t5-large');
 }
+if (scene === 'queued') {
+  const settings = page.store.getState().draft;
+  page.queue.add(settingsOfQueue(settings, ['gorp-plus', 'gorp', 'seq-lora'], [settings.order], [1, 2]));
+  page.queue.start();
+}
 if (scene === 'slowed') page.store.setState({ slowdown: 3.4 });
 const model = asked.get('model');
 if (model !== null) page.edit((draft) => ({ ...draft, model }));
-page.look({ tab: pick<Tab>('tab', ['run', 'ranks', 'try', 'results', 'models'], 'run') });
+page.look({ tab: pick<Tab>('tab', ['run', 'ranks', 'try', 'results', 'compare', 'queue', 'models'], 'run') });
 
 const root = document.getElementById('root');
 if (root === null) throw new Error('index.html has no element #root.');

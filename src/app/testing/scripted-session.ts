@@ -40,6 +40,15 @@ export const scriptedSession =
             break;
           case 'save':
             break;
+          case 'go-on-to': {
+            clearInterval(timer);
+            onEvent({ type: 'resumed' });
+            const reached = command.milestone === 'step' ? 'steps' : 'space';
+            do tick();
+            while (next < events.length && events[next - 1]?.type !== reached);
+            if (next < events.length) onEvent({ type: 'paused' });
+            break;
+          }
           case 'stop': {
             clearInterval(timer);
             const last = events.at(-1);

@@ -1,4 +1,5 @@
 import { useState } from 'react';
+import { type Savable, SaveTools } from '../charts/SaveTools.tsx';
 import styles from './DataTable.module.css';
 
 interface Props {
@@ -7,40 +8,45 @@ interface Props {
   columns: readonly string[];
   /** Rows are made when the table is opened, not with every event. */
   rows: () => readonly (readonly string[])[];
+  /** The chart and its numbers as files. */
+  save: Savable;
 }
 
-/** The numbers behind a chart, folded. The first column heads its row. */
-export function DataTable({ caption, columns, rows }: Props) {
+/** The numbers behind a chart, folded, and both as files. The first column heads its row. */
+export function DataTable({ caption, columns, rows, save }: Props) {
   const [open, setOpen] = useState(false);
   return (
-    <details className={styles.details} onToggle={(event) => setOpen(event.currentTarget.open)}>
-      <summary className={styles.summary}>{caption} as a table</summary>
-      {open && (
-        <div className={styles.scroll} tabIndex={0} role="region" aria-label={caption}>
-          <table className={styles.table}>
-            <caption className="hidden-visually">{caption}</caption>
-            <thead>
-              <tr>
-                {columns.map((column) => (
-                  <th key={column} scope="col">
-                    {column}
-                  </th>
-                ))}
-              </tr>
-            </thead>
-            <tbody>
-              {rows().map(([head, ...cells], index) => (
-                <tr key={index}>
-                  <th scope="row">{head}</th>
-                  {cells.map((cell, column) => (
-                    <td key={column}>{cell}</td>
+    <div className={styles.foot}>
+      <details className={styles.details} onToggle={(event) => setOpen(event.currentTarget.open)}>
+        <summary className={styles.summary}>{caption} as a table</summary>
+        {open && (
+          <div className={styles.scroll} tabIndex={0} role="region" aria-label={caption}>
+            <table className={styles.table}>
+              <caption className="hidden-visually">{caption}</caption>
+              <thead>
+                <tr>
+                  {columns.map((column) => (
+                    <th key={column} scope="col">
+                      {column}
+                    </th>
                   ))}
                 </tr>
-              ))}
-            </tbody>
-          </table>
-        </div>
-      )}
-    </details>
+              </thead>
+              <tbody>
+                {rows().map(([head, ...cells], index) => (
+                  <tr key={index}>
+                    <th scope="row">{head}</th>
+                    {cells.map((cell, column) => (
+                      <td key={column}>{cell}</td>
+                    ))}
+                  </tr>
+                ))}
+              </tbody>
+            </table>
+          </div>
+        )}
+      </details>
+      <SaveTools {...save} title={caption} />
+    </div>
   );
 }

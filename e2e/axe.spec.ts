@@ -1,0 +1,67 @@
+import AxeBuilder from '@axe-core/playwright';
+import { expect, type Page, test } from '@playwright/test';
+import { quickResults } from '../src/app/testing/scripted-results.ts';
+import { expectTablesBehindCharts } from './support/access.ts';
+import { openWorkbench } from './support/workbench.ts';
+
+const WIDE = { width: 1280, height: 900 };
+const NARROW = { width: 390, height: 844 };
+
+test('axe finds nothing on any tab, light and dark, narrow and wide, before a run and after', async ({ page }) => {
+  test.setTimeout(300_000);
+  await page.emulateMedia({ colorScheme: 'light', reducedMotion: 'reduce' });
+  await openWorkbench(page);
+  const tabs = await page
+    .getByRole('tab')
+    .evaluateAll((all) => all.map((tab) => tab.getAttribute('data-testid') ?? ''));
+  expect(tabs.length).toBeGreaterThan(4);
+  await page.locator('#setup-form details > summary').first().click();
+
+  await test.step('before a run', async () => {
+    for (const tab of tabs) await expectAccessible(page, tab);
+  });
+
+  await test.step('after runs', async () => {
+    await page.getByTestId('tab-compare').click();
+    const runs = [quickResults('gorp', 1), quickResults('gorp', 2), quickResults('seq-lora', 1)];
+    await page
+      .getByTestId('take-results')
+      .setInputFiles(
+        runs.map((run, i) => ({ name: `${i}.json`, mimeType: '', buffer: Buffer.from(JSON.stringify(run)) })),
+      );
+    await expect(page.getByTestId('compared').getByRole('listitem')).toHaveCount(3);
+    await page.getByTestId('tab-queue').click();
+    await page.getByTestId('queue-add').click();
+    await page.getByTestId('tab-results').click();
+    await page
+      .getByRole('button', { name: /^Open the gorp run/ })
+      .first()
+      .click();
+    await expect(page.getByTestId('phase')).toHaveText('Finished');
+    for (const tab of tabs) await expectAccessible(page, tab);
+    for (const tab of ['tab-run', 'tab-ranks', 'tab-compare']) {
+      await page.getByTestId(tab).click();
+      await expectTablesBehindCharts(page);
+    }
+  });
+
+  await test.step('what is wrong would be found', async () => {
+    await page.evaluate(() => document.body.append(document.createElement('input')));
+    await expect(expectAccessible(page, 'tab-run')).rejects.toThrow('label');
+  });
+});
+
+/** Looks at a tab in both themes and both widths. Themes differ in their colours alone. */
+async function expectAccessible(page: Page, tab: string): Promise<void> {
+  for (const size of [WIDE, NARROW]) {
+    await page.setViewportSize(size);
+    for (const colorScheme of ['light', 'dark'] as const) {
+      await page.emulateMedia({ colorScheme });
+      await page.getByTestId(tab).click();
+      const look = new AxeBuilder({ page });
+      const { violations } = await (colorScheme === 'dark' ? look.withRules(['color-contrast']) : look).analyze();
+      const found = violations.flatMap(({ id, nodes }) => nodes.map(({ target }) => `${id}: ${target.join(' ')}`));
+      expect(found, `${tab}, ${size.width} pixels, ${colorScheme}`).toEqual([]);
+    }
+  }
+}

@@ -1,0 +1,217 @@
+import { expect, type Page, test } from '@playwright/test';
+import { unzipSync } from 'fflate';
+import * as v from 'valibot';
+import { smoothed } from '../src/app/charts/series.ts';
+import { setUpLink, setUpText } from '../src/app/handover/set-up.ts';
+import { quickResults } from '../src/app/testing/scripted-results.ts';
+import { embeddedSettings } from '../src/run/presets.ts';
+import { type Results, ResultsSchema } from '../src/run/results.ts';
+import type { RunSettings } from '../src/run/settings.ts';
+import { expectTablesBehindCharts } from './support/access.ts';
+import { expectConsistent } from './support/consistency.ts';
+import { chartDrawing, chartNumbers, savedBy } from './support/downloads.ts';
+import { choose, expectNoWorkers, openWorkbench } from './support/workbench.ts';
+
+const METHODS = ['gorp-plus', 'gorp', 'seq-lora'] as const;
+const SEEDS = [1, 2];
+const TINY = { trainExamples: 8, testExamples: 4, batchSize: 4 };
+
+const queued = (page: Page, status: string) => page.locator(`[data-testid=queued-run][data-status=${status}]`);
+const openTab = (page: Page, tab: string): Promise<void> => page.getByTestId(`tab-${tab}`).click();
+const nameOf = ({ settings }: Results): string => `${settings.method.name}, seed ${settings.training.seed}`;
+
+test('three methods with two seeds are queued, survive a reload, and are compared as their files have them', async ({
+  page,
+}) => {
+  test.setTimeout(400_000);
+  page.on('dialog', (dialog) => void dialog.accept());
+  await openWorkbench(page);
+  await choose(page, { method: 'gorp-plus', ...TINY });
+  const link = await copiedLink(page);
+  await openTab(page, 'queue');
+  for (const method of METHODS) await page.getByTestId(`queue-method-${method}`).check();
+  await page.getByTestId('queue-seeds').fill(SEEDS.join(', '));
+  await page.getByTestId('queue-add').click();
+  await expect(queued(page, 'waiting')).toHaveCount(6);
+  await page.getByRole('button', { name: /^Later: gorp-plus, seed 1/ }).click();
+  await expect(page.getByTestId('queued-run').first(), 'it can be reordered').toContainText('gorp-plus, seed 2');
+
+  await test.step('it goes on by itself, and after a reload in the middle of a run', async () => {
+    await page.getByTestId('queue-start').click();
+    await expect(queued(page, 'finished')).toHaveCount(2, { timeout: 120_000 });
+    await expect(queued(page, 'running')).toHaveCount(1);
+    await page.reload();
+    await openTab(page, 'queue');
+    await expect(queued(page, 'running'), 'the run that was broken off begins anew').toHaveCount(1);
+    await expect(page.getByTestId('queue-status')).toContainText(/done at about \d\d:\d\d/);
+    await expect(queued(page, 'finished')).toHaveCount(6, { timeout: 240_000 });
+    await expect(page.getByTestId('queue-status')).toHaveText('6 of 6 done.');
+    await expectNoWorkers(page);
+  });
+
+  await page.getByTestId('queue-compare').click();
+  await expect(page.getByTestId('compared').getByRole('listitem')).toHaveCount(6);
+  const files = await test.step('the zip holds six whole results files', async () => {
+    const { name, bytes } = await savedBy(page, () => page.getByTestId('zip-results').click());
+    expect(name).toBe('gorp-web-results.zip');
+    const all = Object.entries(unzipSync(bytes)).map(([path, content]) => {
+      expect(path).toMatch(/^gorp-web-[\w-]+\.json$/);
+      return v.parse(ResultsSchema, JSON.parse(new TextDecoder().decode(content)));
+    });
+    expect(all.map(nameOf).toSorted()).toEqual(
+      METHODS.flatMap((method) => SEEDS.map((seed) => `${method}, seed ${seed}`)).toSorted(),
+    );
+    all.forEach(expectConsistent);
+    return all;
+  });
+
+  await test.step('the overlay holds what the files hold', async () => {
+    await expectTablesBehindCharts(page);
+    await expect(page.getByTestId('differences').locator('tbody tr')).toHaveCount(3);
+    const smoothing = 0.8;
+    const means = await chartNumbers(page, 'compare-loss');
+    for (const method of METHODS) {
+      const seeds = files.filter(({ settings }) => settings.method.name === method);
+      const curves = seeds.map(({ curves: { loss, round } }) => smoothed(loss, round, smoothing));
+      const rows = means.filter(({ line }) => line === `${method}, mean of 2`);
+      expect(rows).toHaveLength(curves[0].length);
+      rows.forEach((row, i) => {
+        const [a, b] = curves.map((curve) => curve[i] ?? NaN);
+        expect(Number(row['loss'])).toBeCloseTo((a + b) / 2, 12);
+        // Of two values the deviation is their difference by √2.
+        expect(Number(row['high']) - Number(row['low'])).toBeCloseTo(Math.SQRT2 * Math.abs(a - b), 10);
+      });
+    }
+    await page.getByRole('radiogroup', { name: 'Lines' }).getByText('Each run').click();
+    for (const file of files) {
+      const exact = file.measures.exact.averagePerformanceCurve;
+      expect(sharesOf(await chartNumbers(page, 'compare-ap'), file)).toEqual(exact);
+      const column = file.accuracy.exact.map(([gloss]) => gloss);
+      expect(sharesOf(await chartNumbers(page, 'compare-accuracy'), file)).toEqual(column);
+    }
+    const spaces = await chartNumbers(page, 'compare-spaces');
+    expect(new Set(spaces.map(({ line }) => line))).toEqual(
+      new Set(files.filter(({ spaces: kept }) => kept.length > 0).map(nameOf)),
+    );
+    for (const chart of ['compare-loss', 'compare-ap', 'compare-accuracy', 'compare-spaces'])
+      expect(await chartDrawing(page, chart)).toContain('gorp, seed 1');
+  });
+
+  await test.step('the plane holds them too, with the Pareto front', async () => {
+    const numbers = await chartNumbers(page, 'compare-plane');
+    const points = files.map((file) => {
+      const { justLearned, backwardTransfer } = file.measures.exact;
+      return { run: nameOf(file), justLearned: justLearned ?? NaN, backwardTransfer: backwardTransfer ?? NaN };
+    });
+    for (const { run, justLearned, backwardTransfer } of points) {
+      const row = numbers.find((one) => one['run'] === run);
+      expect(Number(row?.['just learned'])).toBe(justLearned);
+      expect(Number(row?.['backward transfer'])).toBe(backwardTransfer);
+      const isBeaten = points.some(
+        (other) =>
+          Math.min(other.justLearned - justLearned, other.backwardTransfer - backwardTransfer) >= 0 &&
+          Math.max(other.justLearned - justLearned, other.backwardTransfer - backwardTransfer) > 0,
+      );
+      expect(row?.['on the front'], run).toBe(isBeaten ? '0' : '1');
+    }
+    await expect(page.getByTestId('plane').locator('circle')).toHaveCount(6);
+    const drawing = await chartDrawing(page, 'compare-plane');
+    for (const method of METHODS) expect(drawing).toContain(`>${method}<`);
+  });
+
+  await test.step('the link of the set-up brings its settings elsewhere, and starts nothing', async () => {
+    await page.goto('about:blank');
+    await page.goto(link);
+    const offer = page.getByTestId('offer');
+    await expect(offer.locator('tbody tr', { hasText: 'Training examples' })).toContainText('8');
+    await expect(page.getByTestId('start'), 'nothing is started').toBeVisible();
+    await page.getByTestId('offer-accept').click();
+    await expect(offer).toBeHidden();
+    expect(new URL(page.url()).hash, 'a reload does not ask again').toBe('');
+    expect(await copiedLink(page), 'the settings are the same').toBe(link);
+    const { settings } = files.find((file) => nameOf(file) === 'gorp-plus, seed 1') ?? files[0];
+    expect(link).toBe(setUpLink(page.url(), setUpText(settings, [])));
+    await expectNoWorkers(page);
+  });
+});
+
+test('what cannot be compared or taken over says why, and a queue passes over what fails', async ({ page }) => {
+  await openWorkbench(page);
+  await openTab(page, 'compare');
+  const problem = page.getByTestId('compare-problem');
+  const good = quickResults('gorp', 1);
+  for (const [content, code] of [
+    ['{"schema":"other/results","version":2}', 'run/no-results-file'],
+    [JSON.stringify({ ...good, version: 3 }), 'run/results-version'],
+    [JSON.stringify({ ...good, seconds: 'long' }), 'run/bad-results-file'],
+  ]) {
+    await takeResults(page, [good, content]);
+    await expect(problem).toContainText(code);
+    await expect(page.getByTestId('compared').getByRole('listitem'), 'nothing is taken').toHaveCount(0);
+  }
+  await takeResults(page, [good]);
+  await expect(problem).toBeHidden();
+  await expect(page.getByTestId('compared').getByRole('listitem')).toHaveText([/^gorp, seed 1/]);
+
+  const settings = embeddedSettings('quick', 'gorp');
+  const text = (change: object, version = 1): string =>
+    setUpText(settings, [])
+      .replace('"version": 1', `"version": ${version}`)
+      .replace('"seed": 1', JSON.stringify(change).slice(1, -1));
+  for (const [content, words] of [
+    [text({ seed: 0.5 }), 'settings/invalid'],
+    [text({ seed: 1 }, 7), 'settings/newer-version'],
+    [text({ seed: 1 }).slice(0, 300), 'settings/no-set-up'],
+    [setUpText({ ...settings, order: ['gloss', 'dbpedia'] }, []), 'CL_Benchmark'],
+    [setUpText({ ...settings, order: ['gloss', 'letters'] }, []), 'letters is not here'],
+  ]) {
+    await page
+      .getByTestId('open-set-up')
+      .setInputFiles({ name: 'set-up.json', mimeType: '', buffer: Buffer.from(content) });
+    await expect(page.getByTestId('offer')).toContainText(words);
+    await page.keyboard.press('Escape');
+    await expect(page.getByTestId('offer')).toBeHidden();
+  }
+
+  await test.step('a queue whose run fails goes on, and why stays readable', async () => {
+    const waiting = (one: RunSettings, id: string): object => ({
+      ...{ id, settings: one, status: 'waiting', estimate: null, seconds: null, run: null, error: null },
+    });
+    const training = { ...settings.training, ...TINY, trainExamples: 4 };
+    const runs = [
+      waiting({ ...settings, model: 'picked:gone' }, 'a'),
+      waiting({ ...settings, order: ['gloss'], training }, 'b'),
+    ];
+    await page.evaluate(
+      (kept) => localStorage.setItem('gorp-web-queue', kept),
+      JSON.stringify({ isGoing: true, runs }),
+    );
+    await page.reload();
+    await openTab(page, 'queue');
+    await expect(queued(page, 'finished')).toHaveCount(1, { timeout: 120_000 });
+    await expect(queued(page, 'failed').locator('code')).toHaveText(/^[a-z]+\/[a-z0-9-]+$/);
+    await expect(page.getByTestId('queue-status')).toHaveText('2 of 2 done, 1 of them failed.');
+    await page.reload();
+    await openTab(page, 'queue');
+    await expect(queued(page, 'failed').locator('code')).toBeVisible();
+  });
+});
+
+/** The values of a run's line in a chart of shares, in order. */
+const sharesOf = (numbers: Record<string, string>[], file: Results): (number | null)[] =>
+  numbers.filter(({ line }) => line === nameOf(file)).map(({ share }) => (share === '' ? null : Number(share)));
+
+async function copiedLink(page: Page): Promise<string> {
+  await page.getByTestId('copy-link').click();
+  await expect(page.getByTestId('link')).toBeVisible();
+  return page.getByTestId('link').inputValue();
+}
+
+const takeResults = (page: Page, files: (Results | string)[]): Promise<void> =>
+  page.getByTestId('take-results').setInputFiles(
+    files.map((file, i) => ({
+      name: `results-${i}.json`,
+      mimeType: 'application/json',
+      buffer: Buffer.from(typeof file === 'string' ? file : JSON.stringify(file)),
+    })),
+  );

@@ -1,0 +1,46 @@
+import type { Numbers } from './numbers.ts';
+import { saveCsv } from './numbers.ts';
+import { saveSvg } from './save-svg.ts';
+import styles from './SaveTools.module.css';
+
+export interface Savable {
+  /** Of the files, without their end: `loss`. */
+  file: string;
+  /** Gives the drawing to `take`, as it looks now; does nothing where there is none yet. */
+  draw: (take: (drawing: SVGSVGElement) => void) => void;
+  numbers: () => Numbers;
+}
+
+/** Saves a chart as it looks (SVG), and its numbers unrounded (CSV). @param title of the chart, for screen readers. */
+export function SaveTools({ file, draw, numbers, title }: Savable & { title: string }) {
+  const name = `gorp-web-${file}`;
+  return (
+    <span className={styles.tools}>
+      Save
+      <button
+        type="button"
+        className={styles.button}
+        aria-label={`Save as SVG: ${title}`}
+        data-testid={`svg-${file}`}
+        onClick={() => draw((drawing) => saveSvg(name, drawing))}
+      >
+        SVG
+      </button>
+      <button
+        type="button"
+        className={styles.button}
+        aria-label={`Save as CSV: ${title}`}
+        data-testid={`csv-${file}`}
+        onClick={() => saveCsv(name, numbers())}
+      >
+        CSV
+      </button>
+    </span>
+  );
+}
+
+/** Gives the drawing in an element of the page to `take`. */
+export function drawingIn(frame: HTMLElement | null, take: (drawing: SVGSVGElement) => void): void {
+  const drawing = frame?.querySelector('svg');
+  if (drawing) take(drawing);
+}

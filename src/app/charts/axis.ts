@@ -1,0 +1,58 @@
+import { linearScale } from './layout.ts';
+
+/** An axis of a chart: the values at its ends, and how they are laid out between. */
+export interface Axis {
+  readonly from: number;
+  readonly to: number;
+  readonly isLog: boolean;
+}
+
+/** Maps the values of an axis on [start, end]. A logarithmic one has no place for 0 and less: null. */
+export function axisScale({ from, to, isLog }: Axis, start: number, end: number): (value: number) => number | null {
+  if (!isLog) return linearScale(from, to, start, end);
+  const scale = linearScale(Math.log10(from), Math.log10(to), start, end);
+  return (value) => (value > 0 ? scale(Math.log10(value)) : null);
+}
+
+/** Round values along an axis, about `count` of them, within its ends. */
+export function axisTicks({ from, to, isLog }: Axis, count: number): number[] {
+  if (!(to > from)) return [from];
+  return isLog ? logTicks(from, to, count) : linearTicks(from, to, count);
+}
+
+function linearTicks(from: number, to: number, count: number): number[] {
+  const rough = (to - from) / Math.max(1, count);
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const step = power * ([1, 2, 5, 10].find((factor) => factor * power >= rough) ?? 10);
+  const first = Math.ceil(from / step - 1e-9);
+  const last = Math.floor(to / step + 1e-9);
+  return Array.from({ length: Math.max(0, last - first + 1) }, (_, i) => Number(((first + i) * step).toPrecision(12)));
+}
+
+/** 1, 2 and 5 times powers of ten, or powers alone where those would be too many. */
+function logTicks(from: number, to: number, count: number): number[] {
+  const powers: number[] = [];
+  for (let power = Math.floor(Math.log10(from)); power <= Math.ceil(Math.log10(to)); power++) powers.push(power);
+  const within = (value: number): boolean => value >= from * (1 - 1e-9) && value <= to * (1 + 1e-9);
+  const fine = powers.flatMap((power) => [1, 2, 5].map((factor) => Number(`${factor}e${power}`))).filter(within);
+  if (fine.length <= 1.5 * count) return fine;
+  return powers.map((power) => Number(`1e${power}`)).filter(within);
+}
+
+/** The ends of all values that are there, widened so that none lies on the frame; 0 to 1 where there are none. */
+export function axisOver(values: Iterable<number | null>, isLog: boolean, room = 0.04): Axis {
+  let from = Infinity;
+  let to = -Infinity;
+  for (const value of values) {
+    if (value === null || (isLog && value <= 0)) continue;
+    from = Math.min(from, value);
+    to = Math.max(to, value);
+  }
+  if (from > to) return { from: isLog ? 0.1 : 0, to: 1, isLog };
+  if (isLog) {
+    const factor = Math.max((to / from) ** room, 1.02);
+    return { from: from / factor, to: to * factor, isLog };
+  }
+  const margin = to === from ? Math.abs(to) * 0.1 || 0.5 : (to - from) * room;
+  return { from: from - margin, to: to + margin, isLog };
+}

@@ -1,0 +1,23 @@
+import Papa from 'papaparse';
+import { describe, expect, it } from 'vitest';
+import { csvOf } from './numbers.ts';
+
+describe('csvOf', () => {
+  it('is read back as it was, with nothing where nothing was measured', () => {
+    const rows = [
+      ['a "quoted", name', 0.1 + 0.2, null],
+      ['two\nlines', -1.5e-7, 3],
+    ];
+    const text = csvOf({ columns: ['line', 'x', 'y'], rows });
+    const read = Papa.parse<string[]>(text, { skipEmptyLines: true }).data;
+    expect(read).toEqual([
+      ['line', 'x', 'y'],
+      ['a "quoted", name', '0.30000000000000004', ''],
+      ['two\nlines', '-1.5e-7', '3'],
+    ]);
+  });
+
+  it('gives spreadsheets no formula', () => {
+    expect(csvOf({ columns: ['name'], rows: [['=1+1'], ['@x']] })).toBe("name\r\n'=1+1\r\n'@x\r\n");
+  });
+});

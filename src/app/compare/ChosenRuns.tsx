@@ -1,0 +1,80 @@
+import { useId } from 'react';
+import { seriesColor } from '../charts/colors.ts';
+import { bytes, moment } from '../format.ts';
+import { usePage, usePageState } from '../page-context.tsx';
+import { Section } from '../ui/Section.tsx';
+import styles from './CompareTab.module.css';
+import type { SettingsGroup } from './settings-groups.ts';
+
+/** The runs that are compared, results files from disk, and all of them as one zip. */
+export function ChosenRuns({ groups }: { groups: readonly SettingsGroup[] }) {
+  const { compare, look } = usePage();
+  const { ticked, opened, zipping, problem } = usePageState((state) => state.compare);
+  const storeProblem = usePageState((state) => state.historyProblem);
+  const picker = useId();
+  const reading = ticked.filter((key) => !opened.has(key)).length;
+  return (
+    <Section
+      title="Runs compared"
+      note="Tick runs in Results, or add results files from elsewhere: they are kept in this browser as its own runs are."
+      testId="compared"
+    >
+      {groups.length === 0 && (
+        <p className={styles.about}>{reading > 0 ? 'Reading the results…' : 'None is ticked yet.'}</p>
+      )}
+      <ul className={styles.runs}>
+        {groups.flatMap(({ runs }, color) =>
+          runs.map(({ key, name, results }) => (
+            <li key={key} className={styles.run} style={{ '--series': seriesColor(color) }}>
+              <span title={`Started ${moment(results.startedAt)}`}>{name}</span>
+              <button
+                type="button"
+                className={styles.remove}
+                aria-label={`Take ${name} out of the comparison`}
+                onClick={() => void compare.tick(key, false)}
+              >
+                ×
+              </button>
+            </li>
+          )),
+        )}
+      </ul>
+      <div className={styles.buttons}>
+        <button type="button" className={styles.button} onClick={() => look({ tab: 'results' })}>
+          Tick runs in Results
+        </button>
+        <label className={styles.button} htmlFor={picker}>
+          Add results files…
+        </label>
+        <input
+          id={picker}
+          className="hidden-visually"
+          type="file"
+          multiple
+          accept=".json,application/json"
+          data-testid="take-results"
+          onChange={({ target }) => {
+            const files = [...(target.files ?? [])];
+            target.value = '';
+            if (files.length > 0) void compare.takeFiles(files);
+          }}
+        />
+        <button
+          type="button"
+          className={styles.button}
+          data-testid="zip-results"
+          disabled={ticked.length === 0 || zipping !== null}
+          onClick={() => void compare.saveZip(ticked)}
+        >
+          {zipping === null ? 'Results files of these runs (zip)' : `Writing… ${bytes(zipping)}`}
+        </button>
+      </div>
+      {problem !== null && (
+        <p className={styles.problem} role="alert" data-testid="compare-problem">
+          {problem.message} {problem.nextStep} <code>{problem.code}</code>
+        </p>
+      )}
+      {storeProblem !== null && <p className={styles.problem}>{storeProblem}</p>}
+    </Section>
+  );
+}

@@ -1,0 +1,44 @@
+import { useMemo } from 'react';
+import { usePageState } from '../page-context.tsx';
+import { Section } from '../ui/Section.tsx';
+import { ChosenRuns } from './ChosenRuns.tsx';
+import { comparedResults } from './compare-state.ts';
+import styles from './CompareTab.module.css';
+import { CompareTools } from './CompareTools.tsx';
+import { Differences } from './Differences.tsx';
+import { LossOverlay } from './LossOverlay.tsx';
+import { Plane } from './Plane.tsx';
+import { AccuracyOverlay, PerformanceOverlay, SpacesOverlay } from './RoundOverlays.tsx';
+import { groupsOf } from './settings-groups.ts';
+
+/** Finished runs over each other: what sets them apart, their curves, and where they lie between learning and keeping. */
+export function CompareTab() {
+  const compare = usePageState((state) => state.compare);
+  const groups = useMemo(() => groupsOf(comparedResults(compare)), [compare]);
+  return (
+    <div className={styles.stack}>
+      <ChosenRuns groups={groups} />
+      {groups.length > 0 && (
+        <>
+          <Section
+            title="What sets them apart"
+            note="The settings in which the runs differ, the seed aside; all others are the same."
+            tools={<CompareTools />}
+            testId="differences"
+          >
+            <Differences groups={groups} />
+          </Section>
+          <LossOverlay groups={groups} />
+          <div className={styles.pair}>
+            <PerformanceOverlay groups={groups} />
+            <AccuracyOverlay groups={groups} />
+          </div>
+          <div className={styles.pair}>
+            <Plane groups={groups} />
+            <SpacesOverlay groups={groups} />
+          </div>
+        </>
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,30 @@
+import { usePage, usePageState } from '../page-context.tsx';
+import { ScoreTool } from '../progress/tools.tsx';
+import { Segmented } from '../ui/Segmented.tsx';
+import type { CompareState } from './compare-state.ts';
+
+const BY: readonly { value: CompareState['by']; label: string }[] = [
+  { value: 'setting', label: 'Mean over seeds' },
+  { value: 'run', label: 'Each run' },
+];
+
+const BANDS: readonly { value: CompareState['band']; label: string }[] = [
+  { value: 'deviation', label: '± deviation' },
+  { value: 'interval', label: '95 % interval' },
+];
+
+/** How all charts of the comparison are drawn. */
+export function CompareTools() {
+  const { compare } = usePage();
+  const by = usePageState((state) => state.compare.by);
+  const band = usePageState((state) => state.compare.band);
+  return (
+    <>
+      <Segmented label="Lines" options={BY} value={by} onChange={(next) => compare.show({ by: next })} />
+      {by === 'setting' && (
+        <Segmented label="Band" options={BANDS} value={band} onChange={(next) => compare.show({ band: next })} />
+      )}
+      <ScoreTool />
+    </>
+  );
+}

@@ -1,0 +1,78 @@
+import { seriesColor } from '../charts/colors.ts';
+import { NONE, percent, points } from '../format.ts';
+import { usePageState } from '../page-context.tsx';
+import type { Measures } from '../../run/results.ts';
+import styles from './CompareTab.module.css';
+import { differencesOf, type SettingsGroup } from './settings-groups.ts';
+import { deviationOf, meanOf } from './statistics.ts';
+
+type Measure = 'averagePerformance' | 'justLearned' | 'backwardTransfer' | 'forgetting';
+
+const MEASURES: readonly { measure: Measure; name: string; isDifference: boolean }[] = [
+  { measure: 'averagePerformance', name: 'AP %', isDifference: false },
+  { measure: 'justLearned', name: 'Just learned %', isDifference: false },
+  { measure: 'backwardTransfer', name: 'BWT', isDifference: true },
+  { measure: 'forgetting', name: 'Forgetting', isDifference: false },
+];
+
+/** A row for each setting: what it has that others have not, and its measures as mean ± deviation over its runs. */
+export function Differences({ groups }: { groups: readonly SettingsGroup[] }) {
+  const score = usePageState(({ view }) => view.score);
+  const differences = differencesOf(groups).filter(({ path }) => path !== 'method.name');
+  return (
+    <div className={styles.scroll} tabIndex={0} role="region" aria-label="Settings and measures side by side">
+      <table className={styles.table}>
+        <caption className="hidden-visually">
+          Settings in which the compared runs differ, and the measures of each, mean and deviation over its seeds
+        </caption>
+        <thead>
+          <tr>
+            <th scope="col">Method</th>
+            <th scope="col">Seeds</th>
+            {MEASURES.map(({ name }) => (
+              <th key={name} scope="col" className={styles.number}>
+                {name}
+              </th>
+            ))}
+            {differences.map(({ path, name }) => (
+              <th key={path} scope="col" title={path}>
+                {name}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {groups.map(({ name, settings, runs }, i) => (
+            <tr key={name}>
+              <th scope="row" className={styles.key} style={{ '--series': seriesColor(i) }}>
+                {settings.method.name}
+              </th>
+              <td className={styles.seeds}>{runs.map(({ seed }) => seed).join(', ')}</td>
+              {MEASURES.map(({ measure, isDifference }) => (
+                <td key={measure} className={styles.number}>
+                  {summary(
+                    runs.map(({ results }) => results.measures[score]),
+                    measure,
+                    isDifference,
+                  )}
+                </td>
+              ))}
+              {differences.map(({ path, values }) => (
+                <td key={path}>{values[i] ?? NONE}</td>
+              ))}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+/** `78.7 ± 1.2`; the mean alone of a single run. */
+function summary(all: readonly Measures[], measure: Measure, isDifference: boolean): string {
+  const values = all.map((measures) => measures[measure]).filter((value) => value !== null);
+  const mean = meanOf(values);
+  const deviation = deviationOf(values);
+  const text = isDifference ? points(mean) : percent(mean);
+  return deviation === null ? text : `${text} ± ${percent(deviation)}`;
+}

@@ -1,0 +1,113 @@
+import { useMemo, useRef } from 'react';
+import { axisOver } from '../charts/axis.ts';
+import { LineChart } from '../charts/LineChart.tsx';
+import { drawingIn } from '../charts/SaveTools.tsx';
+import { sampledRows } from '../charts/series.ts';
+import { significant, whole } from '../format.ts';
+import { usePage, usePageState } from '../page-context.tsx';
+import { DataTable } from '../ui/DataTable.tsx';
+import { Section } from '../ui/Section.tsx';
+import styles from './CompareTab.module.css';
+import { lossCurve } from './curves.ts';
+import { lineNumbers, overlayLines, thinnedLine } from './lines.ts';
+import type { SettingsGroup } from './settings-groups.ts';
+
+/** Rows of the table, of each line. */
+const TABLE_ROWS = 40;
+
+/** The losses of the compared runs, smoothed. */
+export function LossOverlay({ groups }: { groups: readonly SettingsGroup[] }) {
+  const { compare, look } = usePage();
+  const by = usePageState((state) => state.compare.by);
+  const band = usePageState((state) => state.compare.band);
+  const logLoss = usePageState((state) => state.compare.logLoss);
+  const logSteps = usePageState((state) => state.compare.logSteps);
+  const smoothing = usePageState(({ view }) => view.smoothing);
+  const frame = useRef<HTMLDivElement>(null);
+  const lines = useMemo(
+    () => overlayLines(groups, { by, band }, (results) => lossCurve(results, smoothing)),
+    [groups, by, band, smoothing],
+  );
+  const drawn = useMemo(() => lines.map(thinnedLine), [lines]);
+  const points = drawn.flatMap((line) => line.points);
+  const top = axisOver(
+    points.map(({ y }) => y),
+    logLoss,
+  );
+  return (
+    <Section
+      title="Loss"
+      testId="overlay-loss"
+      note="Every optimizer step; the average starts anew with each task, and is taken over all steps before any is left out of the drawing."
+      tools={
+        <>
+          <label className={styles.choice}>
+            Smoothing
+            <input
+              className={styles.range}
+              type="range"
+              min={0}
+              max={0.98}
+              step={0.02}
+              value={smoothing}
+              aria-valuetext={smoothing.toFixed(2)}
+              onChange={({ target }) => look({ smoothing: target.valueAsNumber })}
+            />
+            {smoothing.toFixed(2)}
+          </label>
+          <label className={styles.choice}>
+            <input
+              type="checkbox"
+              checked={logLoss}
+              onChange={({ target }) => compare.show({ logLoss: target.checked })}
+            />
+            Log loss
+          </label>
+          <label className={styles.choice}>
+            <input
+              type="checkbox"
+              checked={logSteps}
+              onChange={({ target }) => compare.show({ logSteps: target.checked })}
+            />
+            Log steps
+          </label>
+        </>
+      }
+    >
+      <div ref={frame}>
+        <LineChart
+          label="Loss of the compared runs; the table below has the numbers."
+          lines={drawn}
+          x={axisOver(
+            points.map(({ x }) => x),
+            logSteps,
+            0,
+          )}
+          y={logLoss ? top : { ...top, from: 0 }}
+          xName="step"
+          yName="loss"
+          formatX={whole}
+          formatY={significant}
+        />
+      </div>
+      <DataTable
+        caption="Loss of the compared runs"
+        columns={['Line', 'Step', 'Loss']}
+        rows={() =>
+          lines.flatMap((line) =>
+            sampledRows(line.points.length, TABLE_ROWS).map((i) => [
+              line.name,
+              whole(line.points[i].x),
+              significant(line.points[i].y),
+            ]),
+          )
+        }
+        save={{
+          file: 'compare-loss',
+          draw: (take) => drawingIn(frame.current, take),
+          numbers: () => lineNumbers(lines, 'step', 'loss'),
+        }}
+      />
+    </Section>
+  );
+}

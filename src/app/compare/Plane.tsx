@@ -1,0 +1,172 @@
+import { useRef } from 'react';
+import { axisOver, axisScale, axisTicks } from '../charts/axis.ts';
+import { seriesColor } from '../charts/colors.ts';
+import { linePath, spreadLabels } from '../charts/layout.ts';
+import { drawingIn } from '../charts/SaveTools.tsx';
+import { percent, points } from '../format.ts';
+import { usePageState } from '../page-context.tsx';
+import { DataTable } from '../ui/DataTable.tsx';
+import { Section } from '../ui/Section.tsx';
+import { useWidth } from '../ui/use-width.ts';
+import { isOnFront, paretoFront, type PlanePoint } from './pareto.ts';
+import styles from './Plane.module.css';
+import type { SettingsGroup } from './settings-groups.ts';
+
+interface Dot extends PlanePoint {
+  key: string;
+  name: string;
+  /** Of its method. */
+  color: number;
+  /** Of its setting, at its first dot. */
+  label: string | null;
+}
+
+const HEIGHT = 300;
+const PLOT = { top: 22, right: 16, bottom: 40, left: 46 };
+const LETTER = 6.4;
+
+/** Where runs lie between learning and keeping: BWT against what has just been learned, with the best of both. */
+export function Plane({ groups }: { groups: readonly SettingsGroup[] }) {
+  const score = usePageState(({ view }) => view.score);
+  const frame = useRef<HTMLDivElement>(null);
+  const width = useWidth(frame);
+  const methods = [...new Set(groups.map(({ settings }) => settings.method.name))];
+  const left: string[] = [];
+  const dots = groups.flatMap(({ name: label, settings, runs }) =>
+    runs.flatMap(({ key, name, results }, i): Dot[] => {
+      const { justLearned, backwardTransfer } = results.measures[score];
+      if (justLearned === null || backwardTransfer === null) {
+        left.push(name);
+        return [];
+      }
+      const color = methods.indexOf(settings.method.name);
+      return [{ key, name, color, justLearned, backwardTransfer, label: i === 0 ? label : null }];
+    }),
+  );
+  const front = paretoFront(dots);
+  const isBest = (dot: Dot): boolean => isOnFront(dot, front);
+  return (
+    <Section
+      title="Learning and keeping"
+      testId="plane"
+      note="Each dot is a run: to the right it learned its tasks better, further up it kept them better. The line joins the runs that no other beats in both."
+    >
+      <div ref={frame} className={styles.frame}>
+        {width > 0 && <PlaneDrawing dots={dots} front={front} width={width} />}
+      </div>
+      {left.length > 0 && (
+        <p className={styles.left}>Not on the plane, since a measure is missing: {left.join('; ')}.</p>
+      )}
+      <DataTable
+        caption="Just learned and BWT of the compared runs"
+        columns={['Run', 'Just learned %', 'BWT', 'On the front']}
+        rows={() =>
+          dots.map((dot) => [
+            dot.name,
+            percent(dot.justLearned),
+            points(dot.backwardTransfer),
+            isBest(dot) ? 'yes' : 'no',
+          ])
+        }
+        save={{
+          file: 'compare-plane',
+          draw: (take) => drawingIn(frame.current, take),
+          numbers: () => ({
+            columns: ['run', 'just learned', 'backward transfer', 'on the front'],
+            rows: dots.map((dot) => [dot.name, dot.justLearned, dot.backwardTransfer, isBest(dot) ? 1 : 0]),
+          }),
+        }}
+      />
+    </Section>
+  );
+}
+
+function PlaneDrawing({ dots, front, width }: { dots: readonly Dot[]; front: readonly Dot[]; width: number }) {
+  const x = axisOver(
+    dots.map(({ justLearned }) => justLearned),
+    false,
+    0.12,
+  );
+  const y = axisOver([0, ...dots.map(({ backwardTransfer }) => backwardTransfer)], false, 0.12);
+  const [right, bottom] = [width - PLOT.right, HEIGHT - PLOT.bottom];
+  const scaleX = axisScale(x, PLOT.left, right);
+  const scaleY = axisScale(y, bottom, PLOT.top);
+  const [toX, toY] = [(value: number) => scaleX(value) ?? 0, (value: number) => scaleY(value) ?? 0];
+  const named = dots.filter(({ label }) => label !== null);
+  const labelY = spreadLabels(
+    named.map(({ backwardTransfer }) => toY(backwardTransfer)),
+    14,
+    PLOT.top,
+    bottom,
+  );
+  return (
+    <svg
+      width={width}
+      height={HEIGHT}
+      role="img"
+      aria-label="Backward transfer against just learned, a dot a run; the table below has the numbers."
+    >
+      {axisTicks(y, 5).map((tick) => (
+        <g key={tick}>
+          <line
+            className={tick === 0 ? styles.zero : styles.grid}
+            x1={PLOT.left}
+            x2={right}
+            y1={toY(tick)}
+            y2={toY(tick)}
+          />
+          <text className={styles.tick} x={PLOT.left - 8} y={toY(tick)} dy="0.32em" textAnchor="end">
+            {points(tick)}
+          </text>
+        </g>
+      ))}
+      {axisTicks(x, Math.max(2, width / 90)).map((tick) => (
+        <text key={tick} className={styles.tick} x={toX(tick)} y={bottom + 16} textAnchor="middle">
+          {percent(tick)}
+        </text>
+      ))}
+      <text className={styles.tick} x={PLOT.left} y={12}>
+        BWT, points
+      </text>
+      <text className={styles.tick} x={right} y={bottom + 32} textAnchor="end">
+        just learned, %
+      </text>
+      <path
+        className={styles.front}
+        d={linePath(front.map((dot) => [toX(dot.justLearned), toY(dot.backwardTransfer)]))}
+      />
+      {dots.map((dot) => (
+        <circle
+          key={dot.key}
+          className={styles.dot}
+          data-key={dot.key}
+          data-front={isOnFront(dot, front)}
+          cx={toX(dot.justLearned)}
+          cy={toY(dot.backwardTransfer)}
+          r={isOnFront(dot, front) ? 5.5 : 4.5}
+          style={{ '--series': seriesColor(dot.color) }}
+        >
+          <title>{`${dot.name}: just learned ${percent(dot.justLearned)} %, BWT ${points(dot.backwardTransfer)}`}</title>
+        </circle>
+      ))}
+      {named.map(({ key, label, color, justLearned }, i) => {
+        const at = toX(justLearned);
+        // On the side where there is room for the name.
+        const isLeft = at + 11 + (label?.length ?? 0) * LETTER > right;
+        return (
+          <text
+            key={key}
+            className={styles.label}
+            x={isLeft ? at - 11 : at + 11}
+            y={labelY[i]}
+            dy="0.32em"
+            textAnchor={isLeft ? 'end' : 'start'}
+            style={{ '--series': seriesColor(color) }}
+          >
+            {label}
+          </text>
+        );
+      })}
+    </svg>
+  );
+}

@@ -1,0 +1,130 @@
+import { type ReactNode, useRef } from 'react';
+import type { Results } from '../../run/results.ts';
+import { axisOver } from '../charts/axis.ts';
+import { LineChart } from '../charts/LineChart.tsx';
+import { drawingIn } from '../charts/SaveTools.tsx';
+import { percent, whole } from '../format.ts';
+import { usePage, usePageState } from '../page-context.tsx';
+import { DataTable } from '../ui/DataTable.tsx';
+import { Section } from '../ui/Section.tsx';
+import styles from './CompareTab.module.css';
+import { accuracyCurve, type CurvePoint, performanceCurve, spaceCurve } from './curves.ts';
+import { lineNumbers, overlayLines } from './lines.ts';
+import type { SettingsGroup } from './settings-groups.ts';
+
+interface Props {
+  groups: readonly SettingsGroup[];
+}
+
+/** AP over the rounds. */
+export function PerformanceOverlay({ groups }: Props) {
+  const score = usePageState(({ view }) => view.score);
+  return (
+    <RoundOverlay
+      groups={groups}
+      title="Average performance"
+      file="compare-ap"
+      note="After each task, the mean accuracy of the tasks learned until then."
+      yName="AP, %"
+      curveOf={(results) => performanceCurve(results, score)}
+    />
+  );
+}
+
+/** The accuracy of one task over the rounds. */
+export function AccuracyOverlay({ groups }: Props) {
+  const { compare } = usePage();
+  const score = usePageState(({ view }) => view.score);
+  const chosen = usePageState((state) => state.compare.task);
+  const tasks = [...new Set(groups.flatMap(({ settings }) => settings.order))];
+  const task = chosen !== null && tasks.includes(chosen) ? chosen : (tasks[0] ?? '');
+  return (
+    <RoundOverlay
+      groups={groups}
+      title="Accuracy of a task"
+      file="compare-accuracy"
+      note="From before training (0) over all rounds."
+      yName={`accuracy on ${task}, %`}
+      tools={
+        <label className={styles.choice}>
+          Task
+          <select
+            className={styles.select}
+            value={task}
+            onChange={({ target }) => compare.show({ task: target.value })}
+          >
+            {tasks.map((name) => (
+              <option key={name}>{name}</option>
+            ))}
+          </select>
+        </label>
+      }
+      curveOf={(results) => accuracyCurve(results, score, task)}
+    />
+  );
+}
+
+/** What the shared spaces hold over the rounds. */
+export function SpacesOverlay({ groups }: Props) {
+  return (
+    <RoundOverlay
+      groups={groups}
+      title="Shared spaces"
+      file="compare-spaces"
+      note="Share of their dimensions that the spaces hold, mean over layers. Methods without a space have no line."
+      yName="held, %"
+      curveOf={spaceCurve}
+    />
+  );
+}
+
+interface RoundProps extends Props {
+  title: string;
+  file: string;
+  note: string;
+  yName: string;
+  tools?: ReactNode;
+  curveOf: (results: Results) => CurvePoint[] | null;
+}
+
+/** A share of each run over its rounds. */
+function RoundOverlay({ groups, title, file, note, yName, tools, curveOf }: RoundProps) {
+  const by = usePageState((state) => state.compare.by);
+  const band = usePageState((state) => state.compare.band);
+  const frame = useRef<HTMLDivElement>(null);
+  const lines = overlayLines(groups, { by, band }, curveOf);
+  const xs = lines.flatMap(({ points }) => points.map(({ x }) => x));
+  return (
+    <Section title={title} testId={file} note={note} tools={tools}>
+      <div ref={frame}>
+        <LineChart
+          label={`${title} of the compared runs; the table below has the numbers.`}
+          lines={lines}
+          x={axisOver(xs, false)}
+          y={{ from: 0, to: 1, isLog: false }}
+          xName="round"
+          yName={yName}
+          formatX={(round) => (Number.isInteger(round) ? whole(round) : '')}
+          formatY={(share) => String(Math.round(100 * share))}
+          marked
+        />
+      </div>
+      <DataTable
+        caption={`${title} of the compared runs, percent`}
+        columns={['Line', ...[...new Set(xs)].toSorted((a, b) => a - b).map((x) => `Round ${x}`)]}
+        rows={() => {
+          const rounds = [...new Set(xs)].toSorted((a, b) => a - b);
+          return lines.map((line) => [
+            line.name,
+            ...rounds.map((round) => percent(line.points.find(({ x }) => x === round)?.y ?? null)),
+          ]);
+        }}
+        save={{
+          file,
+          draw: (take) => drawingIn(frame.current, take),
+          numbers: () => lineNumbers(lines, 'round', 'share'),
+        }}
+      />
+    </Section>
+  );
+}

@@ -1,0 +1,87 @@
+import { reportOf } from '../../base/errors.ts';
+import type { Results } from '../../run/results.ts';
+import { download } from '../download.ts';
+import { runKey } from '../history.ts';
+import type { PageStore } from '../store.ts';
+import type { CompareState } from './compare-state.ts';
+import { parseResultsFile } from './results-file.ts';
+import { zipOfRuns } from './zip-of-runs.ts';
+
+/** What a person can do with several runs. */
+export interface CompareActions {
+  /** Lays a run over the others, or takes it away. */
+  readonly tick: (key: string, ticked: boolean) => Promise<void>;
+  /** Compares these runs and no others. */
+  readonly tickOnly: (keys: readonly string[]) => Promise<void>;
+  readonly show: (change: Partial<Pick<CompareState, 'by' | 'band' | 'task' | 'logLoss' | 'logSteps'>>) => void;
+  /** Takes results files from disk among the runs of this browser, and compares them. One that is none takes nothing. */
+  readonly takeFiles: (files: readonly File[]) => Promise<void>;
+  /** Writes the results files of runs as one zip into the browser's downloads. */
+  readonly saveZip: (keys: readonly string[]) => Promise<void>;
+}
+
+/** Where whole results come from and go to. */
+export interface RunsAtHand {
+  /** null where they cannot be had, and why is shown. */
+  readonly resultsOf: (key: string) => Promise<Results | null>;
+  readonly add: (results: Results) => Promise<void>;
+}
+
+export function createCompareActions(store: PageStore, runs: RunsAtHand): CompareActions {
+  const change = (next: (state: CompareState) => Partial<CompareState>): void =>
+    store.setState(({ compare }) => ({ compare: { ...compare, ...next(compare) } }));
+
+  const read = async (key: string): Promise<void> => {
+    if (store.getState().compare.opened.has(key)) return;
+    const results = await runs.resultsOf(key);
+    change(({ ticked, opened }) =>
+      results === null
+        ? { ticked: ticked.filter((other) => other !== key) }
+        : ticked.includes(key)
+          ? { opened: new Map([...opened, [key, results]]) }
+          : {},
+    );
+  };
+
+  const tickOnly = async (keys: readonly string[]): Promise<void> => {
+    change(({ opened }) => ({ ticked: keys, opened: new Map([...opened].filter(([key]) => keys.includes(key))) }));
+    for (const key of keys) await read(key);
+  };
+
+  const guarded = async (work: () => Promise<void>): Promise<void> => {
+    change(() => ({ problem: null }));
+    try {
+      await work();
+    } catch (thrown) {
+      change(() => ({ problem: reportOf(thrown) }));
+    }
+  };
+
+  return {
+    tick: (key, isTicked) => {
+      const others = store.getState().compare.ticked.filter((other) => other !== key);
+      return tickOnly(isTicked ? [...others, key] : others);
+    },
+    tickOnly,
+    show: (shown) => change(() => shown),
+    takeFiles: (files) =>
+      guarded(async () => {
+        const read = await Promise.all(files.map(async (file) => parseResultsFile(await file.text(), file.name)));
+        for (const results of read) await runs.add(results);
+        const keys = read.map(runKey);
+        const { ticked } = store.getState().compare;
+        await tickOnly([...ticked.filter((key) => !keys.includes(key)), ...keys]);
+      }),
+    saveZip: (keys) =>
+      guarded(async () => {
+        change(() => ({ zipping: 0 }));
+        try {
+          const summaries = store.getState().history.filter((run) => keys.includes(runKey(run)));
+          const zip = await zipOfRuns(summaries, runs.resultsOf, (bytes) => change(() => ({ zipping: bytes })));
+          download(zip, 'gorp-web-results.zip');
+        } finally {
+          change(() => ({ zipping: null }));
+        }
+      }),
+  };
+}

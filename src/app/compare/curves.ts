@@ -1,0 +1,67 @@
+import type { Results } from '../../run/results.ts';
+import type { Scoring } from '../store.ts';
+import { smoothed } from '../charts/series.ts';
+import { type Band, halfWidth, meanOf } from './statistics.ts';
+
+/** A point of a curve; y is null where nothing was measured: a gap. */
+export interface CurvePoint {
+  readonly x: number;
+  readonly y: number | null;
+}
+
+/** A point of a mean over runs, with the band around it where there are two runs at least. */
+export interface MeanPoint extends CurvePoint {
+  readonly low: number | null;
+  readonly high: number | null;
+  /** Runs that have a value here. */
+  readonly runs: number;
+}
+
+const finite = (value: number): number | null => (Number.isFinite(value) ? value : null);
+
+/** The loss of every optimizer step, smoothed over all of them before any is left out. @param weight see `smoothed`. */
+export function lossCurve({ curves }: Pick<Results, 'curves'>, weight: number): CurvePoint[] {
+  const losses = smoothed(curves.loss.map(finite), curves.round, weight);
+  return curves.step.map((x, i) => ({ x, y: losses[i] ?? null }));
+}
+
+/** AP over the rounds: after round t, the mean accuracy of the tasks learned until then. */
+export const performanceCurve = ({ measures }: Pick<Results, 'measures'>, score: Scoring): CurvePoint[] =>
+  measures[score].averagePerformanceCurve.map((y, i) => ({ x: i + 1, y }));
+
+/** The accuracy of a task over the rounds, from before training (round 0); null where the run does not have the task. */
+export function accuracyCurve(
+  { accuracy, settings }: Pick<Results, 'accuracy' | 'settings'>,
+  score: Scoring,
+  task: string,
+): CurvePoint[] | null {
+  const column = settings.order.indexOf(task);
+  return column < 0 ? null : accuracy[score].map((row, x) => ({ x, y: row[column] ?? null }));
+}
+
+/** The share of its dimensions that the shared spaces hold after each round, mean over the trained layers. */
+export const spaceCurve = ({ spaces }: Pick<Results, 'spaces'>): CurvePoint[] =>
+  spaces.map(({ round, tensors }) => ({
+    x: round,
+    y: meanOf(tensors.map(({ total, dimension }) => total / dimension)),
+  }));
+
+/** The mean of curves of several runs, at every x that one of them has a value at. */
+export function meanCurve(curves: readonly (readonly CurvePoint[])[], band: Band): MeanPoint[] {
+  const byX = new Map<number, number[]>();
+  for (const curve of curves) {
+    for (const { x, y } of curve) {
+      const values = byX.get(x) ?? [];
+      if (y !== null) values.push(y);
+      byX.set(x, values);
+    }
+  }
+  return [...byX]
+    .toSorted(([a], [b]) => a - b)
+    .map(([x, values]) => {
+      const y = meanOf(values);
+      const half = halfWidth(values, band);
+      const known = y !== null && half !== null;
+      return { x, y, low: known ? y - half : null, high: known ? y + half : null, runs: values.length };
+    });
+}

@@ -1,0 +1,61 @@
+import * as v from 'valibot';
+import { GorpError } from '../../base/errors.ts';
+import { type Results, ResultsSchema } from '../../run/results.ts';
+
+const VERSION = 2;
+const HeadSchema = v.object({ schema: v.literal('gorp-web/results'), version: v.number() });
+
+/**
+ * Reads a results file.
+ *
+ * @param name of the file, for messages.
+ * @throws GorpError `run/no-results-file` for anything else, `run/results-version` for one of another version,
+ * `run/bad-results-file`, naming the field, for one that was damaged or changed.
+ */
+export function parseResultsFile(text: string, name: string): Results {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (cause) {
+    throw noResultsFile(name, cause);
+  }
+  const head = v.safeParse(HeadSchema, json);
+  if (!head.success) throw noResultsFile(name, head.issues);
+  const { version } = head.output;
+  if (version !== VERSION) {
+    throw new GorpError(
+      'run/results-version',
+      `${name} is a results file of version ${version}; this page reads version ${VERSION}.`,
+      version > VERSION
+        ? 'Reload the page, or open the file with the newer gorp-web that wrote it.'
+        : 'Open the file with the gorp-web that wrote it, or start the run again with its settings.',
+    );
+  }
+  const parsed = v.safeParse(ResultsSchema, json);
+  if (!parsed.success) {
+    const [issue] = parsed.issues;
+    throw new GorpError(
+      'run/bad-results-file',
+      `${name} is a results file with something wrong in it: ${v.getDotPath(issue) ?? 'its content'}: ${issue.message}.`,
+      'Download the file again from the browser that ran it, and choose it unchanged.',
+      { cause: parsed.issues },
+    );
+  }
+  const { curves } = parsed.output;
+  if (new Set(Object.values(curves).map(({ length }) => length)).size > 1) {
+    throw new GorpError(
+      'run/bad-results-file',
+      `${name} is a results file whose curves differ in length.`,
+      'Download the file again from the browser that ran it, and choose it unchanged.',
+    );
+  }
+  return parsed.output;
+}
+
+const noResultsFile = (name: string, cause: unknown): GorpError =>
+  new GorpError(
+    'run/no-results-file',
+    `${name} is not a results file of gorp-web.`,
+    'Choose a JSON file that “Download results” or the command line wrote.',
+    { cause },
+  );

@@ -1,0 +1,59 @@
+import { describe, expect, it } from 'vitest';
+import type { Results } from '../../run/results.ts';
+import { quickResults } from '../testing/scripted-results.ts';
+import { differencesOf, groupsOf } from './settings-groups.ts';
+
+describe('groupsOf', () => {
+  it('puts runs together that differ in the seed alone, by seed, whatever the order of their settings', () => {
+    const one = quickResults('gorp', 2);
+    const { training, ...others } = quickResults('gorp', 1).settings;
+    const groups = groupsOf([
+      one,
+      { ...quickResults('gorp', 1), settings: { training, ...others } },
+      quickResults('seq-lora', 1),
+    ]);
+    expect(groups.map(({ name, runs }) => [name, runs.map(({ seed }) => seed)])).toEqual([
+      ['gorp', [1, 2]],
+      ['seq-lora', [1]],
+    ]);
+  });
+
+  it('names what sets groups of one method apart, and no more', () => {
+    const wide = quickResults('gorp', 1);
+    wide.settings = { ...wide.settings, method: { ...wide.settings.method, loraRank: 16 } };
+    const names = groupsOf([quickResults('gorp', 1), wide, quickResults('seq-lora', 1)]).map(({ name }) => name);
+    expect(names).toEqual(['gorp · loraRank 8', 'gorp · loraRank 16', 'seq-lora']);
+  });
+
+  it('numbers runs of one setting and one seed', () => {
+    const twice = [quickResults('gorp', 1), quickResults('gorp', 1, '2026-11-25T10:00:00.000Z')];
+    const [{ runs }] = groupsOf(twice);
+    expect(runs.map(({ name }) => name)).toEqual(['gorp, seed 1, run 1', 'gorp, seed 1, run 2']);
+  });
+});
+
+describe('differencesOf', () => {
+  it('lists the settings that differ, by the names of the form, and not the seed', () => {
+    const longer = quickResults('gorp', 2);
+    longer.settings = {
+      ...longer.settings,
+      order: ['field', 'gloss'],
+      training: { ...longer.settings.training, epochs: 3 },
+    };
+    expect(differencesOf(groupsOf([quickResults('gorp', 1), longer]))).toEqual([
+      { path: 'order', name: 'Order', values: ['gloss, field', 'field, gloss'] },
+      { path: 'training.epochs', name: 'Epochs', values: ['1', '3'] },
+    ]);
+    expect(differencesOf(groupsOf([quickResults('gorp', 1), quickResults('gorp', 2)]))).toEqual([]);
+  });
+
+  it('leaves out what only some methods have, unless it differs among these', () => {
+    const wide = quickResults('gorp', 1);
+    wide.settings = { ...wide.settings, method: { ...wide.settings.method, loraRank: 16 } };
+    const paths = (...all: Results[]): unknown =>
+      differencesOf(groupsOf(all)).map(({ path, values }) => [path, values]);
+    const [gorp, full] = [quickResults('gorp', 1), quickResults('seq-ft', 1)];
+    expect(paths(gorp, full)).toEqual([['method.name', ['gorp', 'seq-ft']]]);
+    expect(paths(gorp, wide, full)).toContainEqual(['method.loraRank', ['8', '16', null]]);
+  });
+});

@@ -1,0 +1,46 @@
+import type { Results } from '../../run/results.ts';
+import { resultsFileName, resultsText } from '../download.ts';
+import { noResults, runKey, type RunSummary } from '../history.ts';
+
+/** Names of the results files of runs; several of one method and minute are numbered. */
+export function fileNames(runs: readonly Pick<RunSummary, 'settings' | 'startedAt'>[]): string[] {
+  const all = runs.map(resultsFileName);
+  return all.map((name, i) => {
+    const before = all.slice(0, i).filter((other) => other === name).length;
+    return before === 0 ? name : name.replace(/\.json$/, `-${before + 1}.json`);
+  });
+}
+
+/**
+ * The results files of runs as one zip, each as it would be downloaded by itself. One run is in memory at a time, and
+ * what is compressed of the others.
+ *
+ * @param resultsOf gives null for a run that cannot be had.
+ * @param onBytes told how much has been written.
+ * @throws GorpError `store/no-results` for such a run.
+ */
+export async function zipOfRuns(
+  runs: readonly RunSummary[],
+  resultsOf: (key: string) => Promise<Results | null>,
+  onBytes: (bytes: number) => void,
+): Promise<Blob> {
+  // Few people ask for it: no part of what every page loads.
+  const { zipped } = await import('../../weights/exports/zip.ts');
+  const names = fileNames(runs);
+  const files = runs.map((run, i) => ({
+    path: names[i] ?? '',
+    content: async function* () {
+      const results = await resultsOf(runKey(run));
+      if (results === null) throw noResults();
+      yield new TextEncoder().encode(resultsText(results));
+    },
+  }));
+  const pieces: Uint8Array<ArrayBuffer>[] = [];
+  let bytes = 0;
+  for await (const piece of zipped(files)) {
+    pieces.push(new Uint8Array(piece));
+    bytes += piece.length;
+    onBytes(bytes);
+  }
+  return new Blob(pieces, { type: 'application/zip' });
+}

@@ -1,0 +1,78 @@
+import { useId, useState } from 'react';
+import { usePage, usePageState } from '../page-context.tsx';
+import styles from './HandOver.module.css';
+
+/** The set-up as a link or a file, for somebody else or for later. */
+export function HandOver() {
+  const { handOver } = usePage();
+  const draft = usePageState((state) => state.draft);
+  const problem = usePageState((state) => state.handOverProblem);
+  /** The link that was made last, with the settings it holds. */
+  const [made, setMade] = useState<{ link: string; of: typeof draft; isCopied: boolean } | null>(null);
+  const picker = useId();
+  const shown = made?.of === draft ? made : null;
+  const copy = async (): Promise<void> => {
+    const link = handOver.link();
+    if (link === null) return;
+    // Browsers refuse where the page has no focus or is not secure; the link can be copied by hand then.
+    const isCopied = await (navigator.clipboard as Clipboard | undefined)?.writeText(link).then(
+      () => true,
+      () => false,
+    );
+    setMade({ link, of: draft, isCopied: isCopied === true });
+  };
+  return (
+    <section className={styles.panel} aria-labelledby={`${picker}-title`} data-testid="hand-over">
+      <h2 id={`${picker}-title`} className={styles.title}>
+        Hand this set-up on
+      </h2>
+      <p className={styles.help}>
+        All settings, as a link or a file: no token, no text, no name of a file. Whoever opens it sees what would
+        change, and starts nothing by it.
+      </p>
+      <div className={styles.buttons}>
+        <button type="button" className={styles.button} data-testid="copy-link" onClick={() => void copy()}>
+          Copy link
+        </button>
+        <button type="button" className={styles.button} data-testid="save-set-up" onClick={handOver.saveFile}>
+          Save set-up
+        </button>
+        <label className={styles.button} htmlFor={picker}>
+          Open a set-up…
+        </label>
+        <input
+          id={picker}
+          className="hidden-visually"
+          type="file"
+          accept=".json,application/json"
+          data-testid="open-set-up"
+          onChange={({ target }) => {
+            const [file] = target.files ?? [];
+            target.value = '';
+            if (file !== undefined) void handOver.openFile(file);
+          }}
+        />
+      </div>
+      <div role="status" className={styles.help}>
+        {shown !== null && (
+          <>
+            <label htmlFor={`${picker}-link`}>{shown.isCopied ? 'Copied:' : 'Copy this:'}</label>
+            <input
+              id={`${picker}-link`}
+              className={styles.link}
+              data-testid="link"
+              readOnly
+              value={shown.link}
+              onFocus={({ target }) => target.select()}
+            />
+          </>
+        )}
+      </div>
+      {problem !== null && (
+        <p className={styles.problem} role="alert">
+          {problem.message} {problem.nextStep} <code>{problem.code}</code>
+        </p>
+      )}
+    </section>
+  );
+}

@@ -1,0 +1,119 @@
+import { useEffect, useId, useRef } from 'react';
+import { NONE } from '../format.ts';
+import { usePage, usePageState } from '../page-context.tsx';
+import { isActive } from '../run-state.ts';
+import { draftIssues } from '../setup/validate.ts';
+import type { Offer } from './offer.ts';
+import styles from './OfferDialog.module.css';
+import { changesOf, type SetUp } from './set-up.ts';
+
+/** A set-up from a link or a file, against the present one, before it is taken over. */
+export function OfferDialog() {
+  const offer = usePageState((state) => state.offer);
+  return offer === null ? null : <OpenOffer offer={offer} />;
+}
+
+function OpenOffer({ offer }: { offer: Offer }) {
+  const { handOver } = usePage();
+  const dialog = useRef<HTMLDialogElement>(null);
+  const id = useId();
+  useEffect(() => dialog.current?.showModal(), []);
+  return (
+    <dialog ref={dialog} className={styles.dialog} aria-labelledby={id} data-testid="offer" onClose={handOver.decline}>
+      <div className={styles.content}>
+        {'setUp' in offer ? (
+          <OfferedSetUp id={id} from={offer.from} setUp={offer.setUp} />
+        ) : (
+          <>
+            <h2 id={id}>This set-up cannot be taken over</h2>
+            <p>{offer.error.message}</p>
+            <p>
+              <strong>What to do: </strong>
+              {offer.error.nextStep}
+            </p>
+            <p className={styles.about}>
+              <code>{offer.error.code}</code>
+            </p>
+            <div className={styles.buttons}>
+              <button type="button" className={styles.plain} onClick={handOver.decline}>
+                Close
+              </button>
+            </div>
+          </>
+        )}
+      </div>
+    </dialog>
+  );
+}
+
+function OfferedSetUp({ id, from, setUp }: { id: string; from: string; setUp: SetUp }) {
+  const { handOver } = usePage();
+  const draft = usePageState((state) => state.draft);
+  const data = usePageState((state) => state.taskData);
+  const active = usePageState(({ run }) => isActive(run.status));
+  const { settings, lacksModel } = setUp;
+  const changes = changesOf(draft, settings);
+  const issues = [...draftIssues(settings, data)];
+  return (
+    <>
+      <h2 id={id}>{changes.length === 0 ? 'This set-up is the present one' : 'Take over this set-up?'}</h2>
+      <p className={styles.about}>
+        {from} holds settings of a run. Nothing is started, and nothing is changed until you take them over.
+        {lacksModel &&
+          ' It was made with a model from somebody’s disk, which it does not name: the model stays as it is here.'}
+      </p>
+      {changes.length > 0 && (
+        <div className={styles.scroll} tabIndex={0} role="region" aria-label="What would change">
+          <table className={styles.table}>
+            <caption className="hidden-visually">What would change</caption>
+            <thead>
+              <tr>
+                <th scope="col">Setting</th>
+                <th scope="col">Now</th>
+                <th scope="col">Then</th>
+              </tr>
+            </thead>
+            <tbody>
+              {changes.map(({ path, name, now, then }) => (
+                <tr key={path}>
+                  <th scope="row" title={path}>
+                    {name}
+                  </th>
+                  <td className={styles.now}>{now ?? NONE}</td>
+                  <td>{then ?? NONE}</td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </div>
+      )}
+      {issues.length > 0 && (
+        <div className={styles.issues} data-testid="offer-issues">
+          <p>Before it can be started here, this has to be seen to:</p>
+          <ul>
+            {issues.map(([path, message]) => (
+              <li key={path}>{message}</li>
+            ))}
+          </ul>
+        </div>
+      )}
+      {active && <p className={styles.about}>A run goes on: its settings stay. Take these over when it has ended.</p>}
+      <div className={styles.buttons}>
+        {changes.length > 0 && (
+          <button
+            type="button"
+            className={styles.primary}
+            data-testid="offer-accept"
+            disabled={active}
+            onClick={handOver.accept}
+          >
+            Take over
+          </button>
+        )}
+        <button type="button" className={styles.plain} data-testid="offer-decline" onClick={handOver.decline}>
+          {changes.length > 0 ? 'Leave as it is' : 'Close'}
+        </button>
+      </div>
+    </>
+  );
+}

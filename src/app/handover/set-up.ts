@@ -1,0 +1,135 @@
+import * as v from 'valibot';
+import { GorpError } from '../../base/errors.ts';
+import { parseSettings, type RunSettings } from '../../run/settings.ts';
+import { parseModelReference } from '../../weights/model-reference.ts';
+import { flatSettings, settingName } from './setting-names.ts';
+
+const SCHEMA = 'gorp-web/set-up';
+const VERSION = 1;
+/** Longest text that is read: settings take about a thousand characters, those of twenty tasks two thousand. */
+const MOST_CHARACTERS = 32_768;
+/** What an address holds after its hash when it has a set-up. */
+const KEY = 'set-up';
+
+const HeadSchema = v.object({ schema: v.literal(SCHEMA), version: v.number() });
+const BodySchema = v.strictObject({
+  schema: v.literal(SCHEMA),
+  version: v.literal(VERSION),
+  /** null where the model is files of whoever made it, which nobody else can name. */
+  model: v.nullable(v.string()),
+  /** The rest of the settings of a run. */
+  settings: v.record(v.string(), v.unknown()),
+});
+
+/** Settings that were handed on, checked. */
+export interface SetUp {
+  settings: RunSettings;
+  /** Whether the model in them is that of the page, since the one that was meant was not named. */
+  lacksModel: boolean;
+}
+
+/**
+ * Settings as the text of a file, without anything private: a model from disk is not named, and an access token was
+ * never a part of settings.
+ *
+ * @param own names of the user's own tasks.
+ * @throws GorpError `settings/private` where own tasks are in the order: their names are made from those of files;
+ * `settings/invalid` and `settings/address` for settings that cannot be started.
+ */
+export function setUpText(draft: RunSettings, own: readonly string[]): string {
+  // An address that holds a secret is refused here already.
+  const { model, ...settings } = parseSettings(draft);
+  const mine = settings.order.filter((name) => own.includes(name));
+  if (mine.length > 0) {
+    throw new GorpError(
+      'settings/private',
+      `The order has tasks of your own (${mine.join(', ')}): their names may say more than you want to hand on, and nobody else has their texts.`,
+      'Take them out of the order, or save the order as a file, which describes how they are made.',
+    );
+  }
+  const isPicked = parseModelReference(model)?.kind === 'picked';
+  return `${JSON.stringify({ schema: SCHEMA, version: VERSION, model: isPicked ? null : model, settings }, null, 1)}\n`;
+}
+
+/**
+ * Reads what {@link setUpText} wrote.
+ *
+ * @param name of what it was read from, for messages.
+ * @param model of the page, for a set-up that names none.
+ * @throws GorpError `settings/no-set-up` for anything else, `settings/newer-version` for one of a later version,
+ * `settings/invalid` and `settings/address` for settings that cannot be, naming the setting.
+ */
+export function parseSetUp(text: string, name: string, model: string): SetUp {
+  let json: unknown;
+  try {
+    if (text.length > MOST_CHARACTERS) throw new Error('it is too long');
+    json = JSON.parse(text);
+  } catch (cause) {
+    throw noSetUp(name, cause);
+  }
+  const head = v.safeParse(HeadSchema, json);
+  if (!head.success) throw noSetUp(name, head.issues);
+  if (head.output.version > VERSION) {
+    throw new GorpError(
+      'settings/newer-version',
+      `${name} is of version ${head.output.version}; this page reads version ${VERSION}.`,
+      'Reload the page, or open it in the gorp-web that made it.',
+    );
+  }
+  const body = v.safeParse(BodySchema, json);
+  if (!body.success) throw noSetUp(name, body.issues);
+  const lacksModel = body.output.model === null;
+  return { settings: parseSettings({ ...body.output.settings, model: body.output.model ?? model }), lacksModel };
+}
+
+const noSetUp = (name: string, cause: unknown): GorpError =>
+  new GorpError(
+    'settings/no-set-up',
+    `${name} holds no set-up of gorp-web, or was cut off.`,
+    'Copy the whole link again, or choose a file that “Save set-up” wrote.',
+    { cause },
+  );
+
+/** The address of this page with a set-up in its hash, which no server is sent. */
+export function setUpLink(page: string, text: string): string {
+  const url = new URL(page);
+  url.search = '';
+  const bytes = new TextEncoder().encode(JSON.stringify(JSON.parse(text)));
+  const base64 = btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(''));
+  url.hash = `${KEY}=${base64.replaceAll('+', '-').replaceAll('/', '_').replace(/=+$/, '')}`;
+  return url.href;
+}
+
+/** The text of the set-up in the hash of an address; null where it has none. What is damaged gives an empty text. */
+export function setUpOfHash(hash: string): string | null {
+  const base64 = new RegExp(`^#${KEY}=(.*)$`, 's').exec(hash)?.[1];
+  if (base64 === undefined) return null;
+  try {
+    const binary = atob(base64.replaceAll('-', '+').replaceAll('_', '/'));
+    return new TextDecoder('utf-8', { fatal: true }).decode(Uint8Array.from(binary, (char) => char.charCodeAt(0)));
+  } catch {
+    return '';
+  }
+}
+
+/** A setting that a set-up would change. */
+export interface Change {
+  path: string;
+  name: string;
+  /** null where the settings do not have it. */
+  now: string | null;
+  then: string | null;
+}
+
+/** What would change if settings were taken over, in the order of the settings. */
+export function changesOf(now: RunSettings, then: RunSettings): Change[] {
+  const [before, after] = [flatSettings(now), flatSettings(then)];
+  return [...new Set([...before.keys(), ...after.keys()])]
+    .filter((path) => before.get(path) !== after.get(path))
+    .map((path) => ({
+      path,
+      name: settingName(path, after.has(path) ? then : now),
+      now: before.get(path) ?? null,
+      then: after.get(path) ?? null,
+    }));
+}

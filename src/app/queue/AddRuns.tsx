@@ -1,0 +1,119 @@
+import { useId, useState } from 'react';
+import { type ErrorReport, reportOf } from '../../base/errors.ts';
+import { METHOD_NAMES, type MethodName } from '../../methods/registry.ts';
+import { usePage, usePageState } from '../page-context.tsx';
+import { Section } from '../ui/Section.tsx';
+import { MOST_SEEDS, offeredOrders, parseSeeds, settingsOfQueue } from './expand.ts';
+import styles from './QueueTab.module.css';
+
+/** Methods × orders × seeds, everything else as it is set up. */
+export function AddRuns() {
+  const { queue } = usePage();
+  const draft = usePageState((state) => state.draft);
+  const isMine = usePageState((state) => state.queue.isMine);
+  const [chosen, setChosen] = useState<readonly MethodName[] | null>(null);
+  const [orderNames, setOrderNames] = useState<readonly string[]>(['As set up']);
+  const [seedText, setSeedText] = useState('1, 2, 3');
+  const [problem, setProblem] = useState<ErrorReport | null>(null);
+  const seedsId = useId();
+  const methods = METHOD_NAMES.filter((name) => (chosen ?? [draft.method.name]).includes(name));
+  const offered = offeredOrders(draft.order);
+  const orders = offered.filter(({ name }) => orderNames.includes(name));
+  const seeds = parseSeeds(seedText);
+  const count = methods.length * orders.length * (seeds?.length ?? 0);
+  const toggled = <T,>(list: readonly T[], item: T, isIn: boolean): T[] =>
+    isIn ? [...list, item] : list.filter((other) => other !== item);
+  const add = (): void => {
+    try {
+      queue.add(
+        settingsOfQueue(
+          draft,
+          methods,
+          orders.map(({ order }) => order),
+          seeds ?? [],
+        ),
+      );
+      setProblem(null);
+    } catch (error) {
+      setProblem(reportOf(error));
+    }
+  };
+  return (
+    <Section
+      title="Add runs"
+      note="Every method with every order and every seed. All else is as it is set up on the left: model, tasks, examples, epochs; the method that is set up keeps its settings, others take their presets."
+      testId="add-runs"
+    >
+      <form
+        className={styles.form}
+        onSubmit={(event) => {
+          event.preventDefault();
+          add();
+        }}
+      >
+        <fieldset className={styles.group}>
+          <legend className={styles.legend}>Methods</legend>
+          <div className={styles.choices}>
+            {METHOD_NAMES.map((name) => (
+              <label key={name} className={styles.choice}>
+                <input
+                  type="checkbox"
+                  data-testid={`queue-method-${name}`}
+                  checked={methods.includes(name)}
+                  onChange={({ target }) => setChosen(toggled(methods, name, target.checked))}
+                />
+                {name}
+              </label>
+            ))}
+          </div>
+        </fieldset>
+        <fieldset className={styles.group}>
+          <legend className={styles.legend}>Orders</legend>
+          <div className={styles.choices}>
+            {offered.map(({ name, order }) => (
+              <label key={name} className={styles.choice}>
+                <input
+                  type="checkbox"
+                  checked={orderNames.includes(name)}
+                  onChange={({ target }) => setOrderNames(toggled(orderNames, name, target.checked))}
+                />
+                <span>
+                  {name} <span className={styles.tasks}>{order.join(', ')}</span>
+                </span>
+              </label>
+            ))}
+          </div>
+        </fieldset>
+        <div className={styles.group}>
+          <label className={styles.legend} htmlFor={seedsId}>
+            Seeds
+          </label>
+          <div>
+            <input
+              id={seedsId}
+              className={styles.seeds}
+              data-testid="queue-seeds"
+              value={seedText}
+              aria-invalid={seeds === null}
+              aria-describedby={`${seedsId}-help`}
+              onChange={({ target }) => setSeedText(target.value)}
+            />
+          </div>
+          <p id={`${seedsId}-help`} className={seeds === null ? styles.problem : styles.about}>
+            Whole numbers, such as 1, 2, 5-7; {MOST_SEEDS} at most.
+          </p>
+        </div>
+        <div className={styles.buttons}>
+          <button type="submit" className={styles.primary} data-testid="queue-add" disabled={!isMine || count === 0}>
+            {count === 1 ? 'Add 1 run' : `Add ${count} runs`}
+          </button>
+        </div>
+        {problem !== null && (
+          <p className={styles.problem} role="alert">
+            {problem.message} {problem.nextStep} <code>{problem.code}</code>
+          </p>
+        )}
+      </form>
+    </Section>
+  );
+}

@@ -1,0 +1,190 @@
+import { duration, moment } from '../format.ts';
+import { usePage, usePageState } from '../page-context.tsx';
+import { isActive } from '../run-state.ts';
+import { Section } from '../ui/Section.tsx';
+import { secondsUntilDone } from './due.ts';
+import { hasEnded, isWaiting, type QueuedRun } from './queue-state.ts';
+import styles from './QueueTab.module.css';
+
+/** The runs of the queue in the order they are started, with what became of them. */
+export function QueueList() {
+  const { compare, look, queue } = usePage();
+  const { runs, isGoing, isMine } = usePageState((state) => state.queue);
+  const waiting = runs.filter(isWaiting);
+  const kept = runs.flatMap(({ status, run }) => (status === 'finished' && run !== null ? [run] : []));
+  return (
+    <Section
+      title="Queue"
+      note="One run after another, by itself; a run that fails is passed over. The queue stays in this browser and goes on after a reload: the run that was broken off begins anew."
+      testId="queue"
+    >
+      <p className={styles.about} role="status" data-testid="queue-status">
+        <QueueWords />
+      </p>
+      {!isMine && runs.length > 0 && (
+        <p className={styles.about}>Another tab of this browser works on the queue. Close it to go on here.</p>
+      )}
+      <div className={styles.buttons}>
+        {isGoing ? (
+          <button
+            type="button"
+            className={styles.plain}
+            data-testid="queue-pause"
+            disabled={!isMine}
+            onClick={queue.pause}
+          >
+            Pause the queue
+          </button>
+        ) : (
+          <button
+            type="button"
+            className={styles.primary}
+            data-testid="queue-start"
+            disabled={!isMine || waiting.length === 0}
+            onClick={queue.start}
+          >
+            {runs.some(hasEnded) ? 'Go on with the queue' : 'Start the queue'}
+          </button>
+        )}
+        <button
+          type="button"
+          className={styles.plain}
+          data-testid="queue-empty"
+          disabled={!isMine || waiting.length === 0}
+          onClick={queue.empty}
+        >
+          Empty it
+        </button>
+        <button
+          type="button"
+          className={styles.plain}
+          disabled={!isMine || !runs.some(hasEnded)}
+          title="Their results stay in Results"
+          onClick={queue.clear}
+        >
+          Clear ended runs
+        </button>
+        <button
+          type="button"
+          className={styles.plain}
+          data-testid="queue-compare"
+          disabled={kept.length === 0}
+          onClick={() => {
+            look({ tab: 'compare' });
+            void compare.tickOnly(kept);
+          }}
+        >
+          Compare finished runs
+        </button>
+      </div>
+      {runs.length > 0 && (
+        <ol className={styles.list}>
+          {runs.map((run) => (
+            <Row key={run.id} run={run} place={waiting.indexOf(run)} last={waiting.length - 1} isMine={isMine} />
+          ))}
+        </ol>
+      )}
+    </Section>
+  );
+}
+
+/** `2 of 6 done, 1 running, 3 waiting: done in about 4 min (16:40).` */
+function QueueWords() {
+  const { runs, isGoing } = usePageState((state) => state.queue);
+  const active = usePageState(({ run }) => isActive(run.status));
+  const runningLeft = usePageState(({ run }) => (isActive(run.status) ? (run.progress?.secondsLeft ?? null) : null));
+  if (runs.length === 0) return 'The queue is empty.';
+  const count = (status: QueuedRun['status']): number => runs.filter((run) => run.status === status).length;
+  const parts = [
+    `${runs.filter(hasEnded).length} of ${runs.length} done`,
+    ...(count('failed') > 0 ? [`${count('failed')} of them failed`] : []),
+    ...(count('stopped') > 0 ? [`${count('stopped')} stopped`] : []),
+    ...(count('running') > 0 ? ['1 running'] : []),
+    ...(count('waiting') > 0 ? [`${count('waiting')} waiting`] : []),
+  ].join(', ');
+  if (runs.every(hasEnded)) return `${parts}.`;
+  const left = secondsUntilDone(runs, runningLeft);
+  const when =
+    left === null
+      ? 'how long it takes is known after the first run'
+      : `about ${duration(left)} of work left${isGoing ? `, done at about ${clock(left)}` : ''}`;
+  const held = isGoing ? '' : active ? ' It is paused: no further run is started.' : ' It is not started.';
+  return `${parts}; ${when}.${held}`;
+}
+
+/** The time of the day in some seconds: `16:40`. */
+const clock = (seconds: number): string => moment(new Date(Date.now() + 1000 * seconds).toISOString()).slice(-5);
+
+const WORDS: Readonly<Record<QueuedRun['status'], string>> = {
+  waiting: 'Waiting',
+  running: 'Running',
+  finished: 'Finished',
+  stopped: 'Stopped',
+  failed: 'Failed',
+};
+
+interface RowProps {
+  run: QueuedRun;
+  /** Among those that wait, from 0; −1 for others. */
+  place: number;
+  last: number;
+  isMine: boolean;
+}
+
+function Row({ run, place, last, isMine }: RowProps) {
+  const { openRun, queue } = usePage();
+  const active = usePageState((state) => isActive(state.run.status));
+  const { id, settings, status, error, seconds, estimate } = run;
+  const name = `${settings.method.name}, seed ${settings.training.seed}`;
+  const which = `${name}, ${settings.order.join(', ')}`;
+  const time = seconds ?? estimate;
+  return (
+    <li className={styles.run} data-status={status} data-testid="queued-run">
+      <span className={styles.status}>{WORDS[status]}</span>
+      <span>
+        <span className={styles.name}>{name}</span>
+        <span className={styles.second}>
+          {settings.order.join(', ')}
+          {time !== null && `; ${seconds === null ? 'about ' : ''}${duration(time)}`}
+        </span>
+      </span>
+      <span className={styles.acts}>
+        {status === 'waiting' && (
+          <>
+            <Act name="↑" label={`Earlier: ${which}`} off={!isMine || place === 0} act={() => queue.move(id, -1)} />
+            <Act name="↓" label={`Later: ${which}`} off={!isMine || place === last} act={() => queue.move(id, 1)} />
+          </>
+        )}
+        {run.run !== null && (
+          <Act name="Open" label={`Open ${which}`} off={active} act={() => void openRun(run.run ?? '')} />
+        )}
+        {(status === 'failed' || status === 'stopped') && (
+          <Act name="Again" label={`Queue again: ${which}`} off={!isMine} act={() => queue.again(id)} />
+        )}
+        {status !== 'running' && (
+          <Act name="×" label={`Take out of the queue: ${which}`} off={!isMine} act={() => queue.remove(id)} />
+        )}
+      </span>
+      {error !== null && (
+        <p className={styles.problem}>
+          {error.message} {error.nextStep} <code>{error.code}</code>
+        </p>
+      )}
+    </li>
+  );
+}
+
+interface ActProps {
+  name: string;
+  label: string;
+  off: boolean;
+  act: () => void;
+}
+
+function Act({ name, label, off, act }: ActProps) {
+  return (
+    <button type="button" className={styles.act} aria-label={label} title={label} disabled={off} onClick={act}>
+      {name}
+    </button>
+  );
+}

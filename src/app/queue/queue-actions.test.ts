@@ -1,0 +1,150 @@
+import { describe, expect, it } from 'vitest';
+import type { ErrorReport } from '../../base/errors.ts';
+import { embeddedSettings } from '../../run/presets.ts';
+import type { RunSettings } from '../../run/settings.ts';
+import { IDLE, type RunState, startingRun } from '../run-state.ts';
+import { createPageStore } from '../store.ts';
+import { memoryQueue } from '../testing/memory-queue.ts';
+import { quickResults } from '../testing/scripted-results.ts';
+import { createQueue } from './queue-actions.ts';
+import type { QueuePlace } from './queue-place.ts';
+
+const refusal: ErrorReport = { code: 'settings/invalid', message: 'no', nextStep: 'do' };
+
+function setUp(place: QueuePlace = memoryQueue()) {
+  const store = createPageStore('system');
+  const begun: number[] = [];
+  const queue = createQueue(store, {
+    place,
+    begin: (settings) => {
+      if (settings.training.epochs === 99) return refusal;
+      begun.push(settings.training.seed);
+      store.setState({ run: startingRun(settings) });
+      return null;
+    },
+    estimate: () => 10,
+  });
+  queue.load();
+  /** Ends the run that goes on. */
+  const end = (status: 'finished' | 'stopped' | 'failed', error: ErrorReport | null = null): void => {
+    const run: RunState = {
+      ...IDLE,
+      status,
+      error,
+      results: { ...quickResults('gorp', 1), id: undefined, seconds: 4 },
+    };
+    store.setState({ run });
+    queue.ended(run);
+  };
+  const state = (): string =>
+    store
+      .getState()
+      .queue.runs.map(({ settings, status }) => `${settings.training.seed} ${status}`)
+      .join(', ');
+  return { store, queue, begun, end, state };
+}
+
+const seeded = (seed: number, epochs = 1): RunSettings => {
+  const settings = embeddedSettings('quick', 'gorp');
+  return { ...settings, training: { ...settings.training, seed, epochs } };
+};
+
+describe('createQueue', () => {
+  it('goes on by itself until it is done, and tells what became of each run', () => {
+    const { store, queue, begun, end, state } = setUp();
+    queue.add([seeded(1), seeded(2)]);
+    expect(begun).toEqual([]);
+    queue.start();
+    expect(begun).toEqual([1]);
+    end('finished');
+    expect(state()).toBe('1 finished, 2 running');
+    end('finished');
+    expect([state(), store.getState().queue.isGoing]).toEqual(['1 finished, 2 finished', false]);
+    expect(store.getState().queue.runs[0]).toMatchObject({ seconds: 4, run: quickResults('gorp', 1).startedAt });
+  });
+
+  it('passes over runs that fail or cannot be started; why stays readable', () => {
+    const { store, queue, begun, end, state } = setUp();
+    queue.add([seeded(1), seeded(2, 99), seeded(3)]);
+    queue.start();
+    end('failed', { code: 'device/lost', message: 'gone', nextStep: 'again' });
+    expect(state()).toBe('1 failed, 2 failed, 3 running');
+    expect(begun).toEqual([1, 3]);
+    expect(store.getState().queue.runs.map(({ error }) => error?.code)).toEqual([
+      'device/lost',
+      'settings/invalid',
+      undefined,
+    ]);
+    queue.again(store.getState().queue.runs[0].id);
+    expect(state()).toBe('2 failed, 3 running, 1 waiting');
+  });
+
+  it('can be paused, reordered and emptied; a run that is stopped pauses it', () => {
+    const { store, queue, begun, end, state } = setUp();
+    queue.add([seeded(1), seeded(2), seeded(3)]);
+    queue.start();
+    queue.pause();
+    end('finished');
+    expect(begun).toEqual([1]);
+    queue.move(store.getState().queue.runs[2].id, -1);
+    queue.start();
+    expect(begun).toEqual([1, 3]);
+    end('stopped');
+    expect([state(), store.getState().queue.isGoing]).toEqual(['1 finished, 3 stopped, 2 waiting', false]);
+    queue.empty();
+    expect(state()).toBe('1 finished, 3 stopped');
+    queue.clear();
+    expect(state()).toBe('');
+  });
+
+  it('waits for a run that was started by hand, and takes nothing of it', () => {
+    const { store, queue, begun, end, state } = setUp();
+    store.setState({ run: startingRun(seeded(7)) });
+    queue.add([seeded(1)]);
+    queue.start();
+    expect([begun, state()]).toEqual([[], '1 waiting']);
+    end('finished');
+    expect([begun, state()]).toEqual([[1], '1 running']);
+  });
+
+  it('survives a reload: the run that was broken off begins anew', () => {
+    const place = memoryQueue();
+    const before = setUp(place);
+    before.queue.add([seeded(1), seeded(2), seeded(3)]);
+    before.queue.start();
+    before.end('finished');
+    const after = setUp(place);
+    expect([after.begun, after.state()]).toEqual([[2], '1 finished, 2 running, 3 waiting']);
+    const paused = setUp(memoryQueue({ isGoing: false, runs: after.store.getState().queue.runs }));
+    expect([paused.begun, paused.state()]).toEqual([[], '1 finished, 2 waiting, 3 waiting']);
+  });
+
+  it('is shown and left alone in a second tab, which takes it when the first is gone', () => {
+    let hand: () => void = () => undefined;
+    const place = { ...memoryQueue(), own: (onOwn: () => void) => (hand = onOwn) };
+    const { store, queue, begun } = setUp(place);
+    queue.add([seeded(1)]);
+    queue.start();
+    expect([begun, store.getState().queue.runs.length]).toEqual([[], 0]);
+    place.write({ isGoing: true, runs: [waitingRun(seeded(5))] });
+    hand();
+    expect(begun).toEqual([5]);
+  });
+
+  it('holds no more than it can show', () => {
+    const { queue } = setUp();
+    expect(() => queue.add(Array.from({ length: 201 }, (_, i) => seeded(i)))).toThrow(
+      expect.objectContaining({ code: 'run/queue-full' }),
+    );
+  });
+});
+
+const waitingRun = (settings: RunSettings): unknown => ({
+  id: 'x',
+  settings,
+  status: 'waiting',
+  estimate: null,
+  seconds: null,
+  run: null,
+  error: null,
+});

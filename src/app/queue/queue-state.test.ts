@@ -1,0 +1,43 @@
+import { describe, expect, it } from 'vitest';
+import { embeddedSettings } from '../../run/presets.ts';
+import { foundQueue, movedRun, type QueuedRun } from './queue-state.ts';
+
+const run = (id: string, status: QueuedRun['status'] = 'waiting'): QueuedRun => ({
+  id,
+  settings: embeddedSettings('quick', 'gorp'),
+  status,
+  estimate: null,
+  seconds: null,
+  run: null,
+  error: null,
+});
+const ids = (runs: readonly QueuedRun[]): string => runs.map(({ id }) => id).join('');
+
+describe('movedRun', () => {
+  it('moves a waiting run among those that wait', () => {
+    const runs = [run('a', 'finished'), run('b', 'running'), run('c'), run('d'), run('e')];
+    expect(ids(movedRun(runs, 'd', -1))).toBe('abdce');
+    expect(ids(movedRun(runs, 'c', 1))).toBe('abdce');
+    for (const [id, by] of [
+      ['c', -1],
+      ['e', 1],
+      ['b', 1],
+      ['x', 1],
+    ] as const)
+      expect(ids(movedRun(runs, id, by))).toBe('abcde');
+  });
+});
+
+describe('foundQueue', () => {
+  it('begins with the run that was broken off', () => {
+    const kept = { isGoing: true, runs: [run('a', 'finished'), run('b', 'running'), run('c'), run('d', 'failed')] };
+    const found = foundQueue(JSON.parse(JSON.stringify(kept)));
+    expect([found.isGoing, ids(found.runs), found.runs[2].status]).toEqual([true, 'adbc', 'waiting']);
+  });
+
+  it('leaves out what it cannot read', () => {
+    const kept = { isGoing: true, runs: [run('a'), { ...run('b'), settings: { model: 'x' } }, 7] };
+    expect(ids(foundQueue(kept).runs)).toBe('a');
+    for (const other of [null, 3, 'x', { runs: 1 }]) expect(foundQueue(other)).toEqual({ isGoing: false, runs: [] });
+  });
+});

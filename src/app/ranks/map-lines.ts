@@ -1,0 +1,112 @@
+import { mean, shortName, type TensorRow } from './ranks.ts';
+
+/** With more tensors than this the map begins folded. */
+export const MOST_UNFOLDED = 32;
+
+/** What a line of the map shows in a round. */
+export interface MapCell {
+  /** Rank that the round added, mean over the tensors of the line. */
+  readonly added: number;
+  /** Directions held after it, mean over the tensors. */
+  readonly total: number;
+  /** Share of the dimensions that is left, mean over the tensors. */
+  readonly room: number;
+}
+
+/** A line of the map: a stack, a layer of it or a single tensor. */
+export interface MapLine {
+  readonly key: string;
+  readonly kind: 'stack' | 'layer' | 'tensor';
+  readonly name: string;
+  readonly part: TensorRow['part'];
+  /** The tensors behind it. */
+  readonly rows: readonly TensorRow[];
+  /** By round from 1; null where it has not ended. */
+  readonly cells: readonly (MapCell | null)[];
+}
+
+/** A stack with its layers, each with its tensors. */
+export interface MapStack {
+  readonly line: MapLine;
+  readonly layers: readonly { readonly line: MapLine; readonly tensors: readonly MapLine[] }[];
+}
+
+const NAME = /^(?:(encoder|decoder)\.block\.(\d+)\.layer\.\d+|(?:model\.)?layers\.(\d+))\.(.+)\.[^.]+$/;
+
+/** `encoder.block.3.layer.0.SelfAttention.q` → stack `encoder SelfAttention`, layer 3. Other names are stacks of one layer. */
+function placeOf(name: string): { stack: string; layer: string } {
+  const match = NAME.exec(name);
+  if (match === null) return { stack: shortName(name), layer: '' };
+  const [, side, block, layer, module] = match;
+  return { stack: [side, module].filter(Boolean).join(' '), layer: block ?? layer };
+}
+
+/** The tensors of a run by part, stack and layer, in the order in which they first occur. */
+export function mapStacks(rows: readonly TensorRow[]): MapStack[] {
+  const stacks = grouped(rows, (row) => `${row.part} ${placeOf(row.name).stack}`);
+  return stacks.map(([key, ofStack]): MapStack => {
+    const { stack } = placeOf(ofStack[0].name);
+    const layers = grouped(ofStack, (row) => placeOf(row.name).layer);
+    return {
+      line: lineOf(key, 'stack', stack, ofStack),
+      layers: layers.map(([layer, ofLayer]) => ({
+        line: lineOf(`${key} ${layer}`, 'layer', `Layer ${layer}`, ofLayer),
+        tensors: ofLayer.map((row) => lineOf(row.name, 'tensor', shortName(row.name), [row])),
+      })),
+    };
+  });
+}
+
+/**
+ * The lines that are seen.
+ *
+ * @param open keys of the stacks and layers that are unfolded.
+ * @param folds whether anything is folded at all; else every tensor stands below the name of its stack.
+ */
+export function visibleLines(stacks: readonly MapStack[], open: ReadonlySet<string>, folds: boolean): MapLine[] {
+  return stacks.flatMap(({ line, layers }) => {
+    if (!folds) return [line, ...layers.flatMap(({ tensors }) => tensors)];
+    if (!open.has(line.key)) return [line];
+    return [
+      line,
+      ...layers.flatMap((layer) => (open.has(layer.line.key) ? [layer.line, ...layer.tensors] : [layer.line])),
+    ];
+  });
+}
+
+/** Keys of all that can be unfolded. */
+export const foldableKeys = (stacks: readonly MapStack[]): string[] =>
+  stacks.flatMap(({ line, layers }) => [line.key, ...layers.map((layer) => layer.line.key)]);
+
+/** Keys of the stack and the layer that a tensor stands in. */
+export function keysAbove(stacks: readonly MapStack[], name: string): string[] {
+  for (const { line, layers } of stacks) {
+    const layer = layers.find(({ tensors }) => tensors.some(({ key }) => key === name));
+    if (layer !== undefined) return [line.key, layer.line.key];
+  }
+  return [];
+}
+
+function grouped(rows: readonly TensorRow[], keyOf: (row: TensorRow) => string): [string, TensorRow[]][] {
+  const groups = new Map<string, TensorRow[]>();
+  for (const row of rows) {
+    const key = keyOf(row);
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [row]);
+    else group.push(row);
+  }
+  return [...groups];
+}
+
+function lineOf(key: string, kind: MapLine['kind'], name: string, rows: readonly TensorRow[]): MapLine {
+  const cells = rows[0].rounds.map((_, i): MapCell | null => {
+    const spaces = rows.map((row) => row.rounds[i]).filter((space) => space !== undefined);
+    if (spaces.length === 0) return null;
+    return {
+      added: mean(spaces.map(({ added }) => added)) ?? 0,
+      total: mean(spaces.map(({ total }) => total)) ?? 0,
+      room: mean(spaces.map(({ total, dimension }) => 1 - total / dimension)) ?? 0,
+    };
+  });
+  return { key, kind, name, part: rows[0].part, rows, cells };
+}
