@@ -12,6 +12,7 @@ import { keepBudget, storedBudget } from './memory/budget.ts';
 import { askPlanWorker } from './memory/plan-worker.ts';
 import { openModelsWorker } from './models/models-session.ts';
 import { createPage } from './page.ts';
+import { askPreviewWorker } from './preview/preview-worker.ts';
 import { download } from './download.ts';
 import { PageProvider } from './page-context.tsx';
 import { askWhereToSave, createKeptRounds, openExportsWorker } from './results/kept-rounds.ts';
@@ -34,6 +35,7 @@ const page = createPage({
   tableClient: createTableClient(openTablesWorker()),
   theme,
   models: { openModels: openModelsWorker, storage: navigator.storage },
+  askForPreview: askPreviewWorker,
   memory: { ask: askPlanWorker, budget: storedBudget(), keep: keepBudget },
   device: { ask: askLookWorker, preferences: storedPreferences(), keep: keepPreferences },
   pace: browserPace(),

@@ -13,6 +13,8 @@ import type { Results } from '../run/results.ts';
 import type { RunSettings } from '../run/settings.ts';
 import { publishedOrder } from '../tasks/orders.ts';
 import { withEndpoint } from '../weights/hub.ts';
+import { FAMILY_MODULES } from '../run/trained-modules.ts';
+import { embeddedModel } from '../weights/embedded-models.ts';
 import type { ModelAccess } from '../weights/source.ts';
 import { createDeviceLook } from './device/device-look.ts';
 import type { AskForDevice } from './device/look-worker.ts';
@@ -27,6 +29,8 @@ import { createModelsActions, type ModelsActions, type ModelsParts } from './mod
 import { openedRun } from './opened-run.ts';
 import { applyEvents, isActive, type RunStatus, startingRun } from './run-state.ts';
 import type { OpenSession, TrainingSession } from './session.ts';
+import { createPreviewer, type Previewer } from './preview/previewer.ts';
+import type { AskForPreview } from './preview/preview-worker.ts';
 import { checkedSettings } from './setup/validate.ts';
 import { createPageStore, type PageStore, type View } from './store.ts';
 import { createTaskActions, type TaskActions } from './tasks/actions.ts';
@@ -47,6 +51,7 @@ export interface PageParts {
   theme: Theme;
   models: ModelsParts;
   memory: MemoryParts;
+  askForPreview: AskForPreview;
   device: DeviceParts;
   pace: Pace;
 }
@@ -71,6 +76,8 @@ export interface Page {
   /** Looks for the device, and reads tasks and earlier runs. */
   readonly load: () => Promise<void>;
   readonly edit: (change: (draft: RunSettings) => RunSettings) => void;
+  /** Another model, trained in the layers that its family gives. */
+  readonly chooseModel: (model: string) => void;
   /** The models kept in this browser. */
   readonly models: ModelsActions;
   /** The hub to ask; its token is gone where that is another server. */
@@ -78,6 +85,8 @@ export interface Page {
   readonly setToken: (token: string | null) => void;
   /** The files of a model that were picked. */
   readonly setFiles: (files: ModelAccess['files']) => void;
+  /** The example that the model would read first. */
+  readonly preview: Previewer;
   /** Asks the hub or server of the model for its config, to plan memory. Before a start nothing else asks. */
   readonly lookUp: () => void;
   readonly choosePreset: (preset: PresetName) => void;
@@ -192,13 +201,19 @@ export function createPage(parts: PageParts): Page {
       await Promise.all([refreshHistory(), taskActions.load()]);
     },
     edit: (change) => setState(({ draft }) => ({ draft: change(draft), refused: null })),
+    chooseModel: (model) =>
+      setState(({ draft }) => {
+        const training = { ...draft.training, ...FAMILY_MODULES };
+        return { draft: { ...draft, model, training }, refused: null };
+      }),
     setHub: (endpoint) => changeAccess(({ hub }) => ({ hub: withEndpoint(hub, endpoint) })),
     setToken: (token) => changeAccess(({ hub }) => ({ hub: { ...hub, token } })),
     setFiles: (files) => changeAccess(() => ({ files })),
+    preview: createPreviewer(store, parts.askForPreview),
     lookUp: memoryPlanner.lookUp,
     choosePreset: (preset) =>
       setState(({ draft }) => {
-        const next = embeddedSettings(preset, draft.method.name);
+        const next = embeddedSettings(preset, draft.method.name, embeddedModel(draft.model)?.reference);
         return { draft: { ...next, training: { ...next.training, seed: draft.training.seed } }, refused: null };
       }),
     chooseMethod: (method) =>
@@ -243,7 +258,7 @@ export function createPage(parts: PageParts): Page {
       if (isActive(getState().run.status)) return;
       let settings: RunSettings;
       try {
-        settings = checkedSettings(getState().draft, getState().taskData);
+        settings = checkedSettings(getState().draft, getState().taskData, getState().modelModules);
       } catch (error) {
         setState({ refused: reportOf(error) });
         return;

@@ -1,6 +1,7 @@
 import { type MethodName, methodPreset, type MethodSettings, sameMethod, withValues } from '../methods/registry.ts';
 import { EMBEDDED_ORDER, PUBLISHED_ORDERS, type PublishedOrder } from '../tasks/orders.ts';
 import type { RunSettings, TrainingSettings } from './settings.ts';
+import { FAMILY_MODULES } from './trained-modules.ts';
 
 export { EMBEDDED_ORDER };
 
@@ -21,6 +22,7 @@ const FULL: TrainingSettings = {
   frozenWeights: 'f32',
   activations: 'keep',
   arithmetic: 'f32',
+  ...FAMILY_MODULES,
 };
 
 const QUICK: TrainingSettings = { ...FULL, epochs: 1, batchSize: 8, trainExamples: 48, testExamples: 24 };
@@ -31,13 +33,14 @@ export function embeddedMethod(name: MethodName): MethodSettings {
 }
 
 /**
- * Settings for the embedded model and tasks.
+ * Settings for the embedded models and tasks.
  *
+ * @param model one of the embedded models.
  * @param preset `full` learns four tasks well enough to see forgetting; `quick` shows in a short time that all works.
  */
-export function embeddedSettings(preset: PresetName, method: MethodName): RunSettings {
+export function embeddedSettings(preset: PresetName, method: MethodName, model = 'embedded'): RunSettings {
   return {
-    model: 'embedded',
+    model,
     tasks: 'embedded',
     order: preset === 'full' ? EMBEDDED_ORDER.slice() : EMBEDDED_ORDER.slice(0, 2),
     method: embeddedMethod(method),
@@ -91,6 +94,7 @@ export function publishedSettings(
       frozenWeights: 'f32',
       activations: 'recompute', // the models are large, and the numbers the same
       arithmetic: 'f32',
+      ...FAMILY_MODULES,
     },
     ...(others.length > 0 && { perTask }),
   };

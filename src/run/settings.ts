@@ -7,6 +7,8 @@ import { COUNT, COUNT_OR_ZERO, POSITIVE, WHOLE } from '../methods/parts/setting.
 import { MethodSchema } from '../methods/schema.ts';
 import { PROMPT_FORMS } from '../tasks/prompt-form.ts';
 
+const modules = v.optional(v.nullable(v.array(v.string())), null);
+
 export const TrainingSchema = v.strictObject({
   seed: WHOLE.schema,
   epochs: COUNT.schema,
@@ -27,6 +29,12 @@ export const TrainingSchema = v.strictObject({
   frozenWeights: v.optional(v.picklist(FROZEN_WEIGHTS), 'f32'),
   /** Whether activations are kept for the backward pass, or computed again there block by block. */
   activations: v.optional(v.picklist(['keep', 'recompute']), 'keep'),
+  /**
+   * Layers that get LoRA, and that are trained full-rank, as `model.layers.*.self_attn.q_proj`; null leaves it to the
+   * model's family. Results of earlier versions do not name them.
+   */
+  loraModules: modules,
+  fullRankModules: modules,
   /** Whether kernels may round weights and activations in products to 16-bit floats; sums and gradients are f32 always. */
   arithmetic: v.optional(v.picklist(['f32', 'f16']), 'f32'),
 });

@@ -28,6 +28,7 @@ import { memoryTasks } from './memory-tasks.ts';
 import { CPU_DEVICE, GPU_DEVICE, scriptedRun, SOFTWARE_DEVICE } from './script.ts';
 import { DEVICE_SCENES, scriptedDevice } from './scripted-device.ts';
 import { scriptedPlan } from './scripted-plan.ts';
+import { scriptedPreview } from './scripted-preview.ts';
 import { scriptedModels } from './scripted-models.ts';
 import { scriptedExports } from './scripted-exports.ts';
 import { scriptedSession } from './scripted-session.ts';
@@ -74,6 +75,7 @@ const page = createPage({
   tableClient: createTableClient(tablesHere()),
   theme,
   models: { openModels: scriptedModels(scene), storage: undefined },
+  askForPreview: scriptedPreview,
   memory: { ask: scriptedPlan, budget: scene === 'too-large' ? 1 : null, keep: () => undefined },
   device: { ask: scriptedDevice(scene), preferences: USUAL, keep: () => undefined },
   pace: { factor: () => null, note: () => undefined },
