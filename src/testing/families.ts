@@ -1,19 +1,24 @@
 import { type DecoderConfig, decoderParameterShapes, parseDecoderConfig } from '../models/decoder-config.ts';
 import { DECODER_TRAITS } from '../models/decoder-families.ts';
 import { parseT5Config, T5_FAMILY, type T5Config, t5ParameterShapes } from '../models/t5-config.ts';
-import { type ReferenceFolder, referencesWith } from './reference.ts';
+import { committedReference, type ReferenceFolder, referencesWith } from './reference.ts';
+
+interface Typed {
+  readonly modelType: string;
+}
+
+/** Folders of the project's reference numbers whose config.json is of these families. */
+const foldersOf = (families: readonly Typed[]): string[] =>
+  committedReference.list('golden').filter((name) => {
+    const path = `golden/${name}/config.json`;
+    if (!committedReference.has(path)) return false;
+    const { model_type: type } = committedReference.json<{ model_type: string }>(path);
+    return families.some(({ modelType }) => modelType === type);
+  });
 
 /** The reference numbers of encoder–decoder and of decoder-only families, by the names of their folders. */
-export const ENCODER_DECODERS = ['t5-tiny', 't5-v1_1-tiny', 'umt5-tiny', 'byt5-tiny'];
-export const DECODERS = [
-  'llama-tiny',
-  'llama3-tiny',
-  'qwen2-tiny',
-  'qwen3-tiny',
-  'mistral-tiny',
-  'smollm3-tiny',
-  'gemma3-tiny',
-];
+export const ENCODER_DECODERS = foldersOf(T5_FAMILY);
+export const DECODERS = foldersOf(DECODER_TRAITS);
 
 /** The families of a list in every folder of reference numbers that has them. */
 export const familiesIn = (names: readonly string[]): { family: string; reference: ReferenceFolder }[] =>
@@ -33,7 +38,7 @@ export function parameterShapes(config: Readonly<Record<string, unknown>>): Map<
     : decoderParameterShapes(readDecoderConfig(config));
 }
 
-function of<Traits extends { modelType: string }>(all: readonly Traits[], config: unknown): Traits {
+function of<Traits extends Typed>(all: readonly Traits[], config: unknown): Traits {
   const { model_type: type } = config as { model_type: string };
   const found = all.find(({ modelType }) => modelType === type);
   if (found === undefined) throw new Error(`the reference numbers are of no known family: ${type}`);

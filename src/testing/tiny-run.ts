@@ -3,7 +3,7 @@ import type { Device } from '../device/device.ts';
 import type { RunEvent } from '../run/events.ts';
 import type { RunHost } from '../run/host.ts';
 import type { RunSettings, TrainingSettings } from '../run/settings.ts';
-import { FAMILY_MODULES } from '../run/trained-modules.ts';
+import { initialTraining } from '../run/training-settings.ts';
 import { acquireTestDevice } from './devices.ts';
 import { tinyModel } from './tiny-model.ts';
 
@@ -62,21 +62,13 @@ export function tinySettings(
       ...method,
     }),
     training: {
-      seed: 1,
-      epochs: 2,
+      ...initialTraining(),
       batchSize: 2,
-      gradientAccumulation: 1,
-      maxGradNorm: 1,
       sourceLength: 24,
       targetLength: 3,
       trainExamples: 0,
       testExamples: 0,
       evaluationBatchSize: 4,
-      promptForm: 'raw',
-      frozenWeights: 'f32',
-      activations: 'keep',
-      arithmetic: 'f32',
-      ...FAMILY_MODULES,
       ...training,
     },
   };
