@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import react from '@vitejs/plugin-react';
 import { defaultClientConditions, defineConfig, type Plugin } from 'vite';
+import { EMBEDDED_MODELS } from './src/weights/embedded-models.ts';
 import {
   contentSecurityPolicy,
   headersFile,
@@ -24,11 +25,11 @@ function commit(): string {
   }
 }
 
-/** Names the content of the bundled model, so that a browser's cached copy of another one is not used. */
-function modelVersion(): string {
+/** Names the content of a bundled model, so that a browser's cached copy of another one is not used. */
+function modelVersion(folder: string): string {
   const hash = createHash('sha256');
   for (const file of ['config.json', 'model.safetensors', 'tokenizer.json', 'tokenizer_config.json']) {
-    hash.update(readFileSync(new URL(`public/embedded/model/${file}`, import.meta.url)));
+    hash.update(readFileSync(new URL(`public/embedded/${folder}/${file}`, import.meta.url)));
   }
   return hash.digest('hex').slice(0, 16);
 }
@@ -52,7 +53,9 @@ function securityPolicy(): Plugin {
 export const constants = {
   __APP_VERSION__: JSON.stringify(version),
   __APP_COMMIT__: JSON.stringify(commit()),
-  __MODEL_VERSION__: JSON.stringify(modelVersion()),
+  __MODEL_VERSIONS__: JSON.stringify(
+    Object.fromEntries(EMBEDDED_MODELS.map(({ folder }) => [folder, modelVersion(folder)])),
+  ),
 };
 
 const licenses = bundledLicenses();

@@ -15,6 +15,7 @@ import { keepBudget, storedBudget } from './memory/budget.ts';
 import { askPlanWorker } from './memory/plan-worker.ts';
 import { openModelsWorker } from './models/models-session.ts';
 import { createPage } from './page.ts';
+import { askPreviewWorker } from './preview/preview-worker.ts';
 import { download } from './download.ts';
 import { PageProvider } from './page-context.tsx';
 import { browserQueue } from './queue/queue-place.ts';
@@ -38,6 +39,7 @@ const page = createPage({
   tableClient: createTableClient(openTablesWorker()),
   theme,
   models: { openModels: openModelsWorker, storage: navigator.storage },
+  askForPreview: askPreviewWorker,
   memory: { ask: askPlanWorker, budget: storedBudget(), keep: keepBudget },
   device: { ask: askLookWorker, preferences: storedPreferences(), keep: keepPreferences },
   pace: browserPace(),

@@ -27,6 +27,7 @@ function setUp(parts: Partial<PageParts> = {}) {
     tableClient: createTableClient(tablesHere()),
     theme: 'system',
     models: { openModels: () => ({ send: () => undefined }), storage: undefined },
+    askForPreview: () => () => undefined,
     memory: { ask: () => () => undefined, budget: null, keep: () => undefined },
     device: { ask: () => () => undefined, preferences: USUAL, keep: () => undefined },
     pace: { factor: () => null, note: () => undefined },

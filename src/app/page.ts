@@ -7,6 +7,8 @@ import type { Results } from '../run/results.ts';
 import type { RunSettings } from '../run/settings.ts';
 import { publishedOrder } from '../tasks/orders.ts';
 import { withEndpoint } from '../weights/hub.ts';
+import { FAMILY_MODULES } from '../run/trained-modules.ts';
+import { embeddedModel } from '../weights/embedded-models.ts';
 import type { ModelAccess } from '../weights/source.ts';
 import type { CheckpointsCommand, KeptCheckpoint } from '../worker/protocol.ts';
 import type { AskForCheckpoints } from './checkpoints/ask.ts';
@@ -28,6 +30,8 @@ import type { OpenSession, TrainingSession } from './session.ts';
 import { createQueue, type QueueActions } from './queue/queue-actions.ts';
 import type { QueuePlace } from './queue/queue-place.ts';
 import { withMethod } from './queue/expand.ts';
+import { createPreviewer, type Previewer } from './preview/previewer.ts';
+import type { AskForPreview } from './preview/preview-worker.ts';
 import { checkedSettings } from './setup/validate.ts';
 import { createPageStore, type PageStore, type View } from './store.ts';
 import { createTaskActions, type TaskActions } from './tasks/actions.ts';
@@ -48,6 +52,7 @@ export interface PageParts {
   theme: Theme;
   models: ModelsParts;
   memory: MemoryParts;
+  askForPreview: AskForPreview;
   device: DeviceParts;
   pace: Pace;
   checkpoints: AskForCheckpoints;
@@ -75,6 +80,8 @@ export interface Page {
   /** Looks for the device, and reads tasks and earlier runs. */
   readonly load: () => Promise<void>;
   readonly edit: (change: (draft: RunSettings) => RunSettings) => void;
+  /** Another model, trained in the layers that its family gives. */
+  readonly chooseModel: (model: string) => void;
   /** The models kept in this browser. */
   readonly models: ModelsActions;
   /** The hub to ask; its token is gone where that is another server. */
@@ -82,6 +89,8 @@ export interface Page {
   readonly setToken: (token: string | null) => void;
   /** The files of a model that were picked. */
   readonly setFiles: (files: ModelAccess['files']) => void;
+  /** The example that the model would read first. */
+  readonly preview: Previewer;
   /** Asks the hub or server of the model for its config, to plan memory. Before a start nothing else asks. */
   readonly lookUp: () => void;
   readonly choosePreset: (preset: PresetName) => void;
@@ -304,13 +313,19 @@ export function createPage(parts: PageParts): Page {
       queue.load();
     },
     edit: (change) => setState(({ draft }) => ({ draft: change(draft), refused: null })),
+    chooseModel: (model) =>
+      setState(({ draft }) => {
+        const training = { ...draft.training, ...FAMILY_MODULES };
+        return { draft: { ...draft, model, training }, refused: null };
+      }),
     setHub: (endpoint) => changeAccess(({ hub }) => ({ hub: withEndpoint(hub, endpoint) })),
     setToken: (token) => changeAccess(({ hub }) => ({ hub: { ...hub, token } })),
     setFiles: (files) => changeAccess(() => ({ files })),
+    preview: createPreviewer(store, parts.askForPreview),
     lookUp: memoryPlanner.lookUp,
     choosePreset: (preset) =>
       setState(({ draft }) => {
-        const next = embeddedSettings(preset, draft.method.name);
+        const next = embeddedSettings(preset, draft.method.name, embeddedModel(draft.model)?.reference);
         return { draft: { ...next, training: { ...next.training, seed: draft.training.seed } }, refused: null };
       }),
     chooseMethod: (method) => setState(({ draft }) => ({ draft: withMethod(draft, method), refused: null })),
@@ -350,7 +365,7 @@ export function createPage(parts: PageParts): Page {
       if (isActive(getState().run.status)) return;
       let settings: RunSettings;
       try {
-        settings = checkedSettings(getState().draft, getState().taskData);
+        settings = checkedSettings(getState().draft, getState().taskData, getState().modelModules);
       } catch (error) {
         setState({ refused: reportOf(error) });
         return;

@@ -3,6 +3,7 @@ import type { DeviceChoice } from '../base/device-choice.ts';
 import type { ErrorReport } from '../base/errors.ts';
 import { embeddedSettings } from '../run/presets.ts';
 import type { RunSettings } from '../run/settings.ts';
+import type { ModelModules } from '../run/trained-modules.ts';
 import { HUB } from '../weights/hub.ts';
 import type { ModelAccess } from '../weights/source.ts';
 import type { OpenedFile } from '../run/table-messages.ts';
@@ -15,6 +16,7 @@ import type { Offer } from './handover/offer.ts';
 import { NO_PLAN, type PlanState } from './memory/plan-state.ts';
 import { type ModelsState, NO_MODELS } from './models/models-state.ts';
 import { EMPTY_QUEUE, type QueueState } from './queue/queue-state.ts';
+import { CLOSED, type PreviewState } from './preview/preview-state.ts';
 import { IDLE, type RunState } from './run-state.ts';
 import { NO_TASKS, type TaskData } from './tasks/task-store.ts';
 import type { Theme } from './theme.ts';
@@ -61,6 +63,10 @@ export interface PageState {
   gpuShare: number;
   /** The memory that a run with the draft's settings would take. */
   memoryPlan: PlanState;
+  /** The example that the model would read first, for who looks at it. */
+  preview: PreviewState;
+  /** The layers of the model that can be trained; null until they are known. */
+  modelModules: ModelModules | null;
   /** Whether the weights of every round are kept by the next run. */
   everyRound: boolean;
   /** The round that the next run resumes from; null when it begins anew. */
@@ -110,6 +116,8 @@ export const createPageStore = (
     memoryBudget,
     gpuShare,
     memoryPlan: NO_PLAN,
+    preview: CLOSED,
+    modelModules: null,
     everyRound: true,
     resumePoint: null,
     refused: null,

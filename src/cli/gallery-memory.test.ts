@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { methodPreset } from '../methods/registry.ts';
 import { planMemory } from '../run/plan-memory.ts';
+import { FAMILY_MODULES } from '../run/trained-modules.ts';
 import { GALLERY } from '../weights/gallery.ts';
 import { llama, t5, TODAY } from './published-models.ts';
 
@@ -34,6 +35,7 @@ test.each(GALLERY.map((model) => [model.name, model] as const))(
         gradientAccumulation: 1,
         frozenWeights: 'stored',
         activations: 'recompute',
+        ...FAMILY_MODULES,
       },
       work: { tasks: 4, batch: sizes, tests: [{ B, S: 512, nodes: 1 + 14 * 9, choices: 14 * 10, pool: sizes }] }, // as dbpedia's
       storedAs: () => storedAs,

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { embeddedModel } from '../weights/embedded-models.ts';
 import { HUB, type HubAccess } from '../weights/hub.ts';
 import { type ModelFiles, openConfig, openModelFolder } from '../weights/model-folder.ts';
 import { parseModelReference } from '../weights/model-reference.ts';
@@ -35,29 +36,35 @@ export const hubAccess = (env: Readonly<Record<string, string | undefined>> = pr
 });
 
 /**
- * Opens a model as the command line names it: `embedded`, a folder on disk, `org/name[@revision]` or an address. What
+ * Opens a model as the command line names it: `embedded`, `embedded-llama`, a folder on disk, `org/name[@revision]` or an address. What
  * has to be fetched is kept. `HF_TOKEN` opens gated repositories, `HF_ENDPOINT` names another hub, as for Hugging
  * Face's own tools.
  *
  * @throws GorpError as {@link openModel}.
  */
 export async function openNamedModel(name: string, options: OpenOptions = {}): Promise<ModelFiles> {
-  if (name === 'embedded')
-    return openModelFolder(await DiskFolder.open(join(embeddedFolder, 'model')), options.inspect);
-  if (isFolder(name)) return openModelFolder(await DiskFolder.open(name), options.inspect);
+  const folder = folderOnDisk(name);
+  if (folder !== null) return openModelFolder(await DiskFolder.open(folder), options.inspect);
   const reference = requireReference(parseModelReference(name), name);
   return openModel(reference, await places(), options);
 }
 
 async function places(): Promise<ModelPlaces> {
-  const embedded = { url: '', version: '' }; // read from disk
-  return { hub: hubAccess(), files: [], embedded, store: await openModels() };
+  const onDisk = { url: '', version: '' };
+  return { hub: hubAccess(), files: [], embedded: { model: onDisk, llama: onDisk }, store: await openModels() };
+}
+
+/** The folder of a model that is on this machine: of an embedded one, or the one that its name is. */
+function folderOnDisk(name: string): string | null {
+  const embedded = embeddedModel(name);
+  if (embedded !== undefined) return join(embeddedFolder, embedded.folder);
+  return isFolder(name) ? name : null;
 }
 
 /** The config.json of a model as the command line names it; nothing is kept. @throws GorpError as {@link readConfig}. */
 export async function openNamedConfig(name: string): Promise<unknown> {
-  if (name === 'embedded') return openConfig(await DiskFolder.open(join(embeddedFolder, 'model')));
-  if (isFolder(name)) return openConfig(await DiskFolder.open(name));
+  const folder = folderOnDisk(name);
+  if (folder !== null) return openConfig(await DiskFolder.open(folder));
   const reference = requireReference(parseModelReference(name), name);
   return readConfig(reference, await places());
 }

@@ -10,6 +10,7 @@ import { roughly, secondsFor, type Speed, tasksAhead, workOfRun } from '../run/d
 import { asRefusal, checkBudget, type MemoryPlan, PART_NAMES, PARTS, type Moment } from '../run/memory-plan.ts';
 import { declaredType, type MemoryQuestion, planMemory, planRun, type RunPlan } from '../run/plan-memory.ts';
 import { workAhead } from '../run/planned-work.ts';
+import { FAMILY_MODULES } from '../run/trained-modules.ts';
 import { loadTask } from '../tasks/benchmark.ts';
 import { EMBEDDED_KINDS } from '../tasks/orders.ts';
 import { DEVICE_OPTIONS, deviceChoices, noPositionals, readArguments } from './arguments.ts';
@@ -149,7 +150,8 @@ async function published(terminal: Terminal): Promise<number> {
   terminal.result(`| ${head.join(' | ')} |\n|${head.map((_, i) => (i < 4 ? ' --- |' : ' --: |')).join('')}`);
   for (const { name, config, batchSize, frozenWeights, activations, storedAs } of PUBLISHED_MODELS) {
     const lengths = { sourceLength: 512, targetLength: 50, gradientAccumulation: 1 };
-    const training = { ...lengths, batchSize, evaluationBatchSize: batchSize, frozenWeights, activations };
+    const memory = { batchSize, evaluationBatchSize: batchSize, frozenWeights, activations };
+    const training = { ...lengths, ...memory, ...FAMILY_MODULES };
     const method = methodPreset('gorp');
     const work = {
       tasks: 4,

@@ -7,6 +7,7 @@ import { embeddedMethod, embeddedSettings, publishedSettings } from '../run/pres
 import { parseSettings, type RunSettings } from '../run/settings.ts';
 import { publishedOrder } from '../tasks/orders.ts';
 import type { Task } from '../tasks/task.ts';
+import { embeddedModel } from '../weights/embedded-models.ts';
 import { oneOf, wholeNumber } from './arguments.ts';
 import { UsageError } from './exit-codes.ts';
 
@@ -21,7 +22,8 @@ export const SETTINGS_OPTIONS = {
   set: { type: 'string', multiple: true, default: [] as string[] },
 } as const;
 
-export const SETTINGS_USAGE = `  --model NAME     embedded (default), a folder on disk, org/name[@revision] of the hub, or an address
+export const SETTINGS_USAGE = `  --model NAME     embedded (a T5, default), embedded-llama, a folder on disk, org/name[@revision] of the hub,
+                   or an address
   --tasks NAME     embedded (default), CL_Benchmark on disk or the folder it lies in, or an address
   --order NAME     embedded (default), 1 to 6, llama-1 to llama-3, or an order file (the page writes them)
   --method NAME    ${METHOD_NAMES.join(', ')};
@@ -29,7 +31,8 @@ export const SETTINGS_USAGE = `  --model NAME     embedded (default), a folder o
   --seed N         of samples, orders of examples and initial values; default 1, published orders 42
   --preset NAME    full (default) or quick, for the embedded order
   --set PATH=VALUE any other setting, as often as needed: --set training.trainExamples=500
-                   (training.epochs, .batchSize, .testExamples, …; method.loraRank, .learningRate, …)`;
+                   (training.epochs, .batchSize, .testExamples, …; method.loraRank, .learningRate, …;
+                   training.loraModules, .fullRankModules: '["model.layers.*.self_attn.q_proj"]')`;
 
 export interface SettingsValues {
   model: string;
@@ -99,7 +102,7 @@ async function fromFile(
 }
 
 const methodFor = (model: string, name: MethodName): RunSettings['method'] =>
-  model === 'embedded' ? embeddedMethod(name) : methodPreset(name);
+  embeddedModel(model) ? embeddedMethod(name) : methodPreset(name);
 
 /** The settings with `--seed` and every `--set`. @throws UsageError; GorpError `settings/invalid`. */
 export function changed(settings: RunSettings, seed: string | undefined, sets: readonly string[]): RunSettings {

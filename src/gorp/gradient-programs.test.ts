@@ -4,7 +4,7 @@ import type { BatchSizes, SizedBatch } from '../models/network.ts';
 import { parseT5Config, T5_TRAITS } from '../models/t5-config.ts';
 import { T5Network } from '../models/t5-network.ts';
 import { acquireTestDevice } from '../testing/devices.ts';
-import { tinyModel } from '../testing/tiny-run.ts';
+import { tinyModel } from '../testing/tiny-model.ts';
 import { PROGRAM_LIMIT } from './gradient-programs.ts';
 import { Learner, type LearnerOptions } from './learner.ts';
 import { T5_TARGETS } from '../models/targets.ts';

@@ -15,3 +15,40 @@ export const DECODER_TARGETS: TargetModules = {
   lora: /\.self_attn\.(q_proj|v_proj)$/,
   fullRank: /\.mlp\.gate_proj$/,
 };
+
+/** The layers of one name in all blocks of a model. */
+export interface TargetModule {
+  /** The name with `*` for the number of a block: `model.layers.*.self_attn.q_proj`. */
+  readonly name: string;
+  /** How many blocks have it. */
+  readonly layers: number;
+  /** Outputs and inputs of the first of them. */
+  readonly out: number;
+  readonly inputs: number;
+}
+
+/** Matrices that are looked up in, or scored by: no linear layers. */
+const NO_LAYER = /(^|\.)(shared|embed_tokens|lm_head|relative_attention_bias)\.weight$/;
+
+/**
+ * Every module of a model that can be trained, in the model's order.
+ *
+ * @param shapes parameters by Hugging Face name.
+ */
+export function targetModules(shapes: ReadonlyMap<string, readonly number[]>): TargetModule[] {
+  const modules = new Map<string, TargetModule>();
+  for (const [parameter, shape] of shapes) {
+    if (shape.length !== 2 || NO_LAYER.test(parameter) || !parameter.endsWith('.weight')) continue;
+    const name = parameter.replace(/\.weight$/, '').replace(/\.\d+(?=\.)/g, '.*');
+    const known = modules.get(name);
+    modules.set(
+      name,
+      known ? { ...known, layers: known.layers + 1 } : { name, layers: 1, out: shape[0], inputs: shape[1] },
+    );
+  }
+  return [...modules.values()];
+}
+
+/** Picks the layers of modules by their names; none where there are none. */
+export const layersOfModules = (names: readonly string[]): RegExp =>
+  new RegExp(`^(?:${names.map((name) => name.replace(/\./g, '\\.').replace(/\*/g, '\\d+')).join('|') || '(?!)'})$`);

@@ -4,7 +4,7 @@ import { relativeError } from '../testing/compare.ts';
 import { collected, emptyCaches, int64, modelOnDisk, onnxSession, reals } from '../testing/onnx-runtime.ts';
 import { bytesOfFile } from '../testing/output-files.ts';
 import { committedReference } from '../testing/reference.ts';
-import { tinyModel } from '../testing/tiny-run.ts';
+import { tinyModel } from '../testing/tiny-model.ts';
 import { mergedModelFiles } from '../weights/exports/merged-model.ts';
 import type { WeightChanges } from '../weights/exports/merge.ts';
 import type { OutputFile } from '../weights/exports/output-file.ts';

@@ -6,7 +6,8 @@ import { ONLY_VARIANT, ROUNDING_VARIANTS, variantsOf } from '../device/webgpu/ke
 import { WebGpuDevice } from '../device/webgpu/webgpu-device.ts';
 import { embeddedModel } from '../testing/embedded-model.ts';
 import { acquireTestGpu } from '../testing/devices.ts';
-import { tinyHost, tinyModel, tinySettings, onDevice } from '../testing/tiny-run.ts';
+import { tinyModel } from '../testing/tiny-model.ts';
+import { tinyHost, tinySettings, onDevice } from '../testing/tiny-run.ts';
 import type { RunEvent } from './events.ts';
 import { Run } from './run.ts';
 

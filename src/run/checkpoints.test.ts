@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { float32ToBfloat16, float32ToHalf } from '../base/half.ts';
 import { acquireTestDevice } from '../testing/devices.ts';
-import { tinyHost, tinyModel, tinySettings, onDevice } from '../testing/tiny-run.ts';
+import { tinyModel } from '../testing/tiny-model.ts';
+import { tinyHost, tinySettings, onDevice } from '../testing/tiny-run.ts';
 import { type ModelFiles, openModelFolder } from '../weights/model-folder.ts';
 import { PickedFolder } from '../weights/picked-folder.ts';
 import { safetensorsOf, type Tensors } from '../weights/testing/model-of.ts';

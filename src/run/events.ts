@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import { ErrorReportSchema } from '../base/error-report.ts';
+import { ReadTokenSchema } from '../tasks/reading.ts';
 import { WorkSchema } from './duration.ts';
 import { MemoryPlanSchema } from './memory-plan.ts';
 import {
@@ -97,7 +98,7 @@ export const RunEventSchema = v.variant('type', [
   v.strictObject({
     type: v.literal('reading'),
     task: v.string(),
-    tokens: v.array(v.strictObject({ text: v.string(), isLabel: v.boolean() })),
+    tokens: v.array(ReadTokenSchema),
   }),
   /** What the run will take: memory, and what there is to compute; sent before weights are fetched. */
   v.strictObject({ type: v.literal('memory-plan'), plan: MemoryPlanSchema, work: WorkSchema }),

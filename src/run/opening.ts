@@ -13,13 +13,14 @@ import type { RunEvent } from './events.ts';
 import type { RunHost } from './host.ts';
 import { asRefusal, checkBudget } from './memory-plan.ts';
 import { discarding, type KnownModel, networkOf, type OpenedNetwork, openNetwork, readTexts } from './open-network.ts';
-import { baseOf, checkBase, checkFits, checkGoesOn, type SavedRound } from './outputs/saved-round.ts';
+import { baseOf, checkBase, checkFits, checkGoesOn, checkTrained, type SavedRound } from './outputs/saved-round.ts';
 import { declaredType, planRun } from './plan-memory.ts';
 import { type PlannedTask, workOfRun } from './duration.ts';
 import { workOf } from './planned-work.ts';
 import { SOURCE_BUCKET } from '../tasks/batches.ts';
 import type { RunSettings } from './settings.ts';
 import { type EncodedTask, prepareTask } from './task-data.ts';
+import { chosenTargets, modulesOf } from './model-modules.ts';
 
 type Progress = Extract<RunEvent, { type: 'progress' }>;
 
@@ -82,6 +83,7 @@ export class Opening {
     if (from) await checkBase(from, this.#settings.model, model);
     const opened = await discarding(model, () => openNetwork(this.#device, model, this.#settings.training, known));
     const { network, storedName } = opened;
+    const targets = chosenTargets(this.#settings, network.shapes, opened.targets); // the plan has checked them
     if (this.#settings.training.frozenWeights === 'stored') {
       try {
         await this.#plan(model, tasks, (name) => model.tensors.get(storedName(name))?.dtype);
@@ -90,7 +92,7 @@ export class Opening {
         throw thrown;
       }
     }
-    return { ...opened, model, tasks, data, saved };
+    return { ...opened, targets, model, tasks, data, saved };
   }
 
   /** A pause or stop breaks a download off; it goes on behind what has come. */
@@ -142,8 +144,9 @@ export class Opening {
   async #openRound({ config }: ModelTexts, trains: boolean): Promise<SavedRound | undefined> {
     const saved = await this.#savedRound();
     if (saved === undefined) return undefined;
-    const { network } = networkOf(countingDevice(outlineOf(this.#device)), config, this.#settings.training);
+    const { network, targets } = networkOf(countingDevice(outlineOf(this.#device)), config, this.#settings.training);
     checkFits(saved, this.#settings, parametersOf(network));
+    checkTrained(saved, this.#settings, modulesOf(network.shapes, targets));
     if (trains) checkGoesOn(saved, this.#settings);
     return saved;
   }

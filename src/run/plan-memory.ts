@@ -11,6 +11,7 @@ import { type MemoryPlan, type Moment, PARTS, type Parts, totalOf } from './memo
 import { networkOf } from './open-network.ts';
 import type { PlannedWork } from './planned-work.ts';
 import type { TrainingSettings } from './settings.ts';
+import { chosenTargets } from './model-modules.ts';
 
 /** What a plan of memory depends on. */
 export interface MemoryQuestion {
@@ -19,7 +20,13 @@ export interface MemoryQuestion {
   readonly method: MethodSettings;
   readonly training: Pick<
     TrainingSettings,
-    'sourceLength' | 'targetLength' | 'gradientAccumulation' | 'frozenWeights' | 'activations'
+    | 'sourceLength'
+    | 'targetLength'
+    | 'gradientAccumulation'
+    | 'frozenWeights'
+    | 'activations'
+    | 'loraModules'
+    | 'fullRankModules'
   >;
   readonly work: PlannedWork;
   /** The type that a parameter has in the checkpoint, as safetensors names it; F32 when left out. */
@@ -59,8 +66,9 @@ const DECODED_SHARE = 0.5;
 export async function planRun(question: MemoryQuestion): Promise<RunPlan> {
   const { config, method, training, work, storedAs } = question;
   const device = countingDevice(question.device);
-  const { network, targets } = networkOf(device, config, training);
+  const { network, targets: familyTargets } = networkOf(device, config, training);
   const { shapes } = network;
+  const targets = chosenTargets(question, shapes, familyTargets);
   const plan = planOf(method);
   const learner = await Learner.create(
     device,
@@ -78,7 +86,8 @@ export async function planRun(question: MemoryQuestion): Promise<RunPlan> {
   );
   const moments = new Map<Moment, Parts>();
   const note = (moment: Moment, readBack: number): void => {
-    const parts = { ...bytesByPart(device), readBack };
+    // What the CPU reads back it copies out of the device's memory, with no buffer in between.
+    const parts = { ...bytesByPart(device), readBack: question.device.kind === 'webgpu' ? readBack : 0 };
     const before = moments.get(moment);
     if (before === undefined || totalOf(before) < totalOf(parts)) moments.set(moment, parts);
   };

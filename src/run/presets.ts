@@ -15,13 +15,14 @@ export function embeddedMethod(name: MethodName): MethodSettings {
 }
 
 /**
- * Settings for the embedded model and tasks.
+ * Settings for the embedded models and tasks.
  *
+ * @param model one of the embedded models.
  * @param preset `full` learns four tasks well enough to see forgetting; `quick` shows in a short time that all works.
  */
-export function embeddedSettings(preset: PresetName, method: MethodName): RunSettings {
+export function embeddedSettings(preset: PresetName, method: MethodName, model = 'embedded'): RunSettings {
   return {
-    model: 'embedded',
+    model,
     tasks: 'embedded',
     order: preset === 'full' ? EMBEDDED_ORDER.slice() : EMBEDDED_ORDER.slice(0, 2),
     method: embeddedMethod(method),

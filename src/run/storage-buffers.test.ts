@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import type { countingDevice, DeviceOutline } from '../device/counting-device.ts';
 import { METHOD_NAMES, methodPreset } from '../methods/registry.ts';
-import { tinyModel } from '../testing/tiny-run.ts';
+import { tinyModel } from '../testing/tiny-model.ts';
 import { planRun } from './plan-memory.ts';
 import { embeddedSettings } from './presets.ts';
 

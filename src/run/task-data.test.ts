@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { loadTask, type ReadText } from '../tasks/benchmark.ts';
 import type { Task } from '../tasks/task.ts';
 import { loadTokenizer } from '../text/tokenizer.ts';
-import { readTinyTask, tinyModel, tinySettings } from '../testing/tiny-run.ts';
+import { tinyModel } from '../testing/tiny-model.ts';
+import { readTinyTask, tinySettings } from '../testing/tiny-run.ts';
 import type { TrainingSettings } from './settings.ts';
 import { type EncodedTask, prepareTask, reportOfTask, type TaskHost } from './task-data.ts';
 

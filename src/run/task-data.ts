@@ -5,7 +5,7 @@ import { type EncodedExample, encodeExamples, fitLabel } from '../tasks/fit.ts';
 import { BENCHMARK_KINDS, EMBEDDED_KINDS } from '../tasks/orders.ts';
 import { instructionTemplate } from '../tasks/prompt.ts';
 import { sampleBalanced } from '../tasks/sample.ts';
-import type { Task } from '../tasks/task.ts';
+import type { Example, Task } from '../tasks/task.ts';
 import type { Tokenizer } from '../text/tokenizer.ts';
 import type { TaskReport } from './results.ts';
 import type { RunSettings } from './settings.ts';
@@ -60,7 +60,7 @@ export async function prepareTask(
   warn: (message: string) => void,
   signal: AbortSignal = new AbortController().signal,
 ): Promise<EncodedTask> {
-  const { seed, trainExamples, testExamples } = settings.training;
+  const { testExamples } = settings.training;
   const { task, leftOut } = await loadNamed(host, name, settings.tasks, signal);
   for (const { split, label, rows } of leftOut) {
     const left =
@@ -69,7 +69,7 @@ export async function prepareTask(
         : `${rows} rows of the ${split} set are left out; their`;
     warn(`${name}: ${left} label “${label}” is not listed.`);
   }
-  const train = sampleBalanced(task.train, trainExamples, mixSeed(seed, 'train', name));
+  const train = trainSample(task, settings.training);
   // Every seed is measured on the same test examples.
   const test = sampleBalanced(task.test, testExamples, mixSeed(0, 'test', name));
   const encodedTrain = encodeExamples(tokenizer, task, train, settings.training);
@@ -91,6 +91,27 @@ export async function prepareTask(
     candidates: task.labels.map((label) => fitLabel(tokenizer, label, settings.training.targetLength)),
   };
 }
+
+/**
+ * The first example that {@link prepareTask} has to learn from; null where there is none.
+ *
+ * @throws GorpError `tasks/…`.
+ */
+export async function firstExample(
+  host: TaskHost,
+  name: string,
+  settings: RunSettings,
+  tokenizer: Tokenizer,
+): Promise<{ example: EncodedExample; cut: boolean } | null> {
+  const { task } = await loadNamed(host, name, settings.tasks, new AbortController().signal);
+  const [first] = trainSample(task, settings.training);
+  if (first === undefined) return null;
+  const { encoded, cut } = encodeExamples(tokenizer, task, [first], settings.training);
+  return { example: encoded[0], cut: cut > 0 };
+}
+
+const trainSample = ({ name, train }: Task, { seed, trainExamples }: RunSettings['training']): readonly Example[] =>
+  sampleBalanced(train, trainExamples, mixSeed(seed, 'train', name));
 
 /** The name tells where a task is from: custom tasks cannot take one of the others' names. */
 async function loadNamed(host: TaskHost, name: string, source: string, signal: AbortSignal): Promise<LoadedTask> {

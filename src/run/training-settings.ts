@@ -11,6 +11,7 @@ import {
   type ValuesOf,
   WHOLE,
 } from '../methods/parts/setting.ts';
+import { FAMILY_MODULES } from './trained-modules.ts';
 
 /**
  * The settings of a run that do not depend on its method, as the page's form shows them: schema, form, command line and
@@ -142,8 +143,18 @@ const entries = Object.fromEntries(
   Object.entries(TRAINING_SETTINGS).map(([name, setting]) => [name, schemaOf(setting)]),
 ) as unknown as { readonly [K in keyof Declared]: v.GenericSchema<unknown, Declared[K]> };
 
-export const TrainingSchema = v.strictObject(entries);
+const modules = v.optional(v.nullable(v.array(v.string())), null);
+
+export const TrainingSchema = v.strictObject({
+  ...entries,
+  /**
+   * Layers that get LoRA, and that are trained full-rank, as `model.layers.*.self_attn.q_proj`; null leaves it to the
+   * model's family. Results of earlier versions do not name them. The page has a list of its own for them.
+   */
+  loraModules: modules,
+  fullRankModules: modules,
+});
 export type TrainingSettings = v.InferOutput<typeof TrainingSchema>;
 
 /** The values to begin with. A fresh object every time. */
-export const initialTraining = (): TrainingSettings => initialValues(TRAINING_SETTINGS);
+export const initialTraining = (): TrainingSettings => ({ ...initialValues(TRAINING_SETTINGS), ...FAMILY_MODULES });

@@ -1,11 +1,19 @@
+import * as v from 'valibot';
 import type { Tokenizer } from '../text/tokenizer.ts';
 import type { EncodedExample } from './fit.ts';
 
 /** A token as it is read, and whether it is of the label, so that the loss counts it. */
-export interface ReadToken {
-  readonly text: string;
-  readonly isLabel: boolean;
-}
+export const ReadTokenSchema = v.strictObject({ text: v.string(), isLabel: v.boolean() });
+export type ReadToken = v.InferOutput<typeof ReadTokenSchema>;
+
+/** An example of a task as a model reads it. */
+export const ReadingSchema = v.strictObject({
+  task: v.string(),
+  tokens: v.array(ReadTokenSchema),
+  /** Whether its text is cut to the prompt's length. */
+  cut: v.boolean(),
+});
+export type Reading = v.InferOutput<typeof ReadingSchema>;
 
 /** What a model reads of an example, token by token, special ones as they are written: put together, the whole text. */
 export function readingOf(tokenizer: Tokenizer, { source, label }: EncodedExample): ReadToken[] {

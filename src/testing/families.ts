@@ -1,6 +1,6 @@
-import { type DecoderConfig, parseDecoderConfig } from '../models/decoder-config.ts';
+import { type DecoderConfig, decoderParameterShapes, parseDecoderConfig } from '../models/decoder-config.ts';
 import { DECODER_TRAITS } from '../models/decoder-families.ts';
-import { parseT5Config, type T5Config, T5_FAMILY } from '../models/t5-config.ts';
+import { parseT5Config, T5_FAMILY, type T5Config, t5ParameterShapes } from '../models/t5-config.ts';
 import { committedReference, type ReferenceFolder, referencesWith } from './reference.ts';
 
 interface Typed {
@@ -30,6 +30,13 @@ export const readDecoderConfig = (config: unknown): DecoderConfig =>
 
 /** The same of T5 and its relatives. */
 export const readT5Config = (config: unknown): T5Config => parseT5Config(of(T5_FAMILY, config), config);
+
+/** Names and shapes of the parameters that a config.json describes, without the graphs of the families. */
+export function parameterShapes(config: Readonly<Record<string, unknown>>): Map<string, number[]> {
+  return T5_FAMILY.some(({ modelType }) => modelType === config['model_type'])
+    ? t5ParameterShapes(readT5Config(config))
+    : decoderParameterShapes(readDecoderConfig(config));
+}
 
 function of<Traits extends Typed>(all: readonly Traits[], config: unknown): Traits {
   const { model_type: type } = config as { model_type: string };

@@ -1,6 +1,6 @@
 import type { ModelFiles } from '../weights/model-folder.ts';
 import { DECODERS, ENCODER_DECODERS, familiesIn } from './families.ts';
-import { tinyModel } from './tiny-run.ts';
+import { tinyModel } from './tiny-model.ts';
 
 /** A model of a family with random weights and the words of {@link tinyModel}, of the sizes of the reference numbers. */
 export interface TinyFamily {
@@ -8,7 +8,8 @@ export interface TinyFamily {
   readonly isDecoderOnly: boolean;
   /** Tokens of a prompt and of an answer that the tiny tasks need. */
   readonly lengths: { readonly sourceLength: number; readonly targetLength: number };
-  readonly open: () => ModelFiles;
+  /** @param more overrides its config. */
+  readonly open: (more?: Readonly<Record<string, unknown>>) => ModelFiles;
 }
 
 /** A user's turn and the assistant's, each in a line of its own. */
@@ -22,12 +23,14 @@ export const TINY_FAMILIES: readonly TinyFamily[] = [ENCODER_DECODERS, DECODERS]
     .map(({ family, reference }) => {
       const hasBytes = family === 'byt5-tiny';
       const config = reference.json<Record<string, unknown>>(`golden/${family}/config.json`);
-      const open = (): ModelFiles => {
-        if (hasBytes)
-          return { ...tinyModel(config), tokenizer: null, tokenizerConfig: { tokenizer_class: 'ByT5Tokenizer' } };
+      const open = (more: Readonly<Record<string, unknown>> = {}): ModelFiles => {
+        if (hasBytes) {
+          const model = tinyModel({ ...config, ...more });
+          return { ...model, tokenizer: null, tokenizerConfig: { tokenizer_class: 'ByT5Tokenizer' } };
+        }
         // More rows than tokens, as in published models; the special tokens are those of the tiny tokenizer.
         const special = { vocab_size: 24, bos_token_id: 2, eos_token_id: 1, pad_token_id: 0 };
-        return { ...tinyModel({ ...config, ...special }), tokenizerConfig: { chat_template: CHAT_TEMPLATE } };
+        return { ...tinyModel({ ...config, ...special, ...more }), tokenizerConfig: { chat_template: CHAT_TEMPLATE } };
       };
       const lengths = hasBytes ? { sourceLength: 128, targetLength: 10 } : { sourceLength: 24, targetLength: 3 };
       return { family, isDecoderOnly: i === 1, lengths, open };

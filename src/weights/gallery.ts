@@ -14,10 +14,11 @@ export interface GalleryModel {
   /** Elements of the largest matrix that is trained full-rank by default: it has to fit one buffer, as f32. */
   largestTrained: number;
   /**
-   * Bytes of weights and tokenizer, to three digits: as the hub's pages of T5-efficient-tiny, T5-small and both Flan-T5
-   * list their files; of the others parameters × bytes of a value. The hub tells them exactly before a download.
+   * Bytes of weights and tokenizer, to three digits: as the hub's page lists the files, or computed, parameters × bytes
+   * of a value. The hub tells them exactly before a download.
    */
   bytes: number;
+  bytesFrom: 'hub' | 'config';
   licence: string;
   /** Whether its owner asks for consent and a token. */
   isGated: boolean;
@@ -41,6 +42,7 @@ export const GALLERY: readonly GalleryModel[] = [
     parameters: 15_600_000,
     trainingBytes: 211_000_000,
     bytes: 63_700_000,
+    bytesFrom: 'hub',
     note: 'Pre-trained only; the quickest to try.',
   },
   {
@@ -50,6 +52,7 @@ export const GALLERY: readonly GalleryModel[] = [
     parameters: 60_500_000,
     trainingBytes: 517_000_000,
     bytes: 243_000_000,
+    bytesFrom: 'hub',
     note: 'Already trained on several tasks.',
   },
   {
@@ -59,6 +62,7 @@ export const GALLERY: readonly GalleryModel[] = [
     parameters: 77_000_000,
     trainingBytes: 640_000_000,
     bytes: 310_000_000,
+    bytesFrom: 'hub',
     note: 'Tuned on instructions.',
   },
   {
@@ -68,6 +72,7 @@ export const GALLERY: readonly GalleryModel[] = [
     parameters: 223_000_000,
     trainingBytes: 1_410_000_000,
     bytes: 893_000_000,
+    bytesFrom: 'config',
     note: 'Already trained on several tasks.',
   },
   {
@@ -77,6 +82,7 @@ export const GALLERY: readonly GalleryModel[] = [
     parameters: 248_000_000,
     trainingBytes: 1_510_000_000,
     bytes: 993_000_000,
+    bytesFrom: 'hub',
     note: 'Tuned on instructions.',
   },
   {
@@ -86,6 +92,7 @@ export const GALLERY: readonly GalleryModel[] = [
     parameters: 738_000_000,
     trainingBytes: 4_120_000_000,
     bytes: 2_950_000_000,
+    bytesFrom: 'config',
     note: 'The model of the paper’s orders 1 to 6.',
   },
   {
@@ -96,6 +103,7 @@ export const GALLERY: readonly GalleryModel[] = [
     trainingBytes: 480_000_000,
     largestTrained: 1536 * 576,
     bytes: 271_000_000,
+    bytesFrom: 'config',
     licence: 'Apache-2.0',
     isGated: false,
     note: 'The smallest of its kind, 16-bit.',
@@ -108,6 +116,7 @@ export const GALLERY: readonly GalleryModel[] = [
     trainingBytes: 738_000_000,
     largestTrained: 2048 * 640,
     bytes: 536_000_000,
+    bytesFrom: 'config',
     licence: 'Gemma Terms of Use',
     isGated: true,
     note: 'Two thirds of it are its vocabulary, 16-bit.',
@@ -120,6 +129,7 @@ export const GALLERY: readonly GalleryModel[] = [
     trainingBytes: 1_160_000_000,
     largestTrained: 2560 * 960,
     bytes: 724_000_000,
+    bytesFrom: 'config',
     licence: 'Apache-2.0',
     isGated: false,
     note: 'The next larger one, 16-bit.',
@@ -132,6 +142,7 @@ export const GALLERY: readonly GalleryModel[] = [
     trainingBytes: 1_580_000_000,
     largestTrained: 4864 * 896,
     bytes: 988_000_000,
+    bytesFrom: 'config',
     licence: 'Apache-2.0',
     isGated: false,
     note: 'For many languages, 16-bit.',
@@ -144,6 +155,7 @@ export const GALLERY: readonly GalleryModel[] = [
     trainingBytes: 1_610_000_000,
     largestTrained: 3072 * 1024,
     bytes: 1_190_000_000,
+    bytesFrom: 'config',
     licence: 'Apache-2.0',
     isGated: false,
     note: 'With a chat template that can think; it is told not to.',
@@ -156,6 +168,7 @@ export const GALLERY: readonly GalleryModel[] = [
     trainingBytes: 3_150_000_000,
     largestTrained: 5632 * 2048,
     bytes: 2_200_000_000,
+    bytesFrom: 'config',
     licence: 'Apache-2.0',
     isGated: false,
     note: 'Tuned for chat, 16-bit.',
@@ -168,6 +181,7 @@ export const GALLERY: readonly GalleryModel[] = [
     trainingBytes: 3_480_000_000,
     largestTrained: 8192 * 2048,
     bytes: 2_470_000_000,
+    bytesFrom: 'config',
     licence: 'Llama 3.2 Community License',
     isGated: true,
     note: '16-bit.',
@@ -180,6 +194,7 @@ export const GALLERY: readonly GalleryModel[] = [
     trainingBytes: 8_950_000_000,
     largestTrained: 11_008 * 2048,
     bytes: 6_150_000_000,
+    bytesFrom: 'config',
     licence: 'Apache-2.0',
     isGated: false,
     note: 'For a large graphics card, 16-bit.',
@@ -192,6 +207,7 @@ export const GALLERY: readonly GalleryModel[] = [
     trainingBytes: 17_300_000_000,
     largestTrained: 11_008 * 4096,
     bytes: 13_500_000_000,
+    bytesFrom: 'config',
     licence: 'Llama 2 Community License',
     isGated: true,
     note: 'The model of the paper’s LLaMA orders, 16-bit.',

@@ -9,6 +9,7 @@ import { openModel, requireReference } from './source.ts';
 import { openStore, type WeightStore } from './store.ts';
 import { modelFiles, ramp, safetensorsOf } from './testing/model-of.ts';
 import { WatchedKeyValue } from './testing/watched-key-value.ts';
+import { NO_EMBEDDED } from './testing/no-embedded.ts';
 
 const REPO = 'some-org/tiny.t5';
 const TOKEN = 'hf_abcdefghijklmnop';
@@ -32,7 +33,7 @@ afterEach(() => hub.close());
 const open = (name = REPO, token: string | null = null, options: RemoteOptions = {}): Promise<ModelFiles> =>
   openModel(
     requireReference(parseModelReference(name), name),
-    { store, embedded: { url: '', version: '' }, hub: { endpoint: hub.endpoint, token }, files: [] },
+    { store, embedded: NO_EMBEDDED, hub: { endpoint: hub.endpoint, token }, files: [] },
     { onProgress: (at) => progress.push(at), patience: { stallMs: 2000, backoffMs: [1, 1] }, ...options },
   );
 const addressOf = (input: RequestInfo | URL): string => (input instanceof Request ? input.url : input.toString());
@@ -222,7 +223,7 @@ describe('what is wrong with a repository', () => {
     hub.fault('api', { status: 200 }, { status: 429 });
     await expect(open()).rejects.toMatchObject({ code: 'weights/hub-answer' });
     await expect(open()).rejects.toMatchObject({ code: 'weights/http' });
-    const access = { store, embedded: { url: '', version: '' }, files: [] };
+    const access = { store, embedded: NO_EMBEDDED, files: [] };
     const repository = { kind: 'hub' as const, repository: REPO, revision: 'main' };
     await expect(
       openModel(repository, { ...access, hub: { endpoint: 'ftp://hub', token: null } }),
@@ -233,7 +234,7 @@ describe('what is wrong with a repository', () => {
     hub.push(REPO, files);
     const places = {
       store,
-      embedded: { url: '', version: '' },
+      embedded: NO_EMBEDDED,
       hub: { endpoint: hub.endpoint, token: null },
       files: [],
     };

@@ -64,32 +64,43 @@ export interface ModelFiles extends ModelTexts, ModelTensors {}
 export type InspectTexts = (texts: ModelTexts) => Promise<void>;
 
 /**
- * Opens a model in a folder of Hugging Face files: `config.json`, `tokenizer.json` (but for models whose tokens are bytes),
- * `tokenizer_config.json`, `generation_config.json` and `chat_template.jinja` (where there are such), and
- * `model.safetensors` or the shards that `model.safetensors.index.json` names.
+ * Opens the small files of a model: `config.json`, `tokenizer.json` (but for models whose tokens are bytes),
+ * `tokenizer_config.json`, and `generation_config.json` and `chat_template.jinja` where there are such.
  *
- * @param inspect decides whether the weights are worth fetching.
- * @throws GorpError as {@link openTensors}; `weights/no-safetensors`, `weights/invalid-json`, `weights/invalid-index`.
- * A file that turns out unusable is discarded.
+ * @throws GorpError `weights/not-found`, `weights/invalid-json`, and what fetching them throws. A file that turns out
+ *   unusable is discarded.
  */
-export async function openModelFolder(folder: ModelFolder, inspect?: InspectTexts): Promise<ModelFiles> {
-  // The small files first, and each checked at once: a wrong address should not cost a long download.
-  const config = await readJson(await folder.file('config.json', MAX_CONFIG_BYTES));
+export async function openTexts(folder: ModelFolder): Promise<ModelTexts> {
+  // Each is checked at once: a wrong address should not cost a long download.
+  const config = await openConfig(folder);
   const tokenizerConfig = await readJson(await folder.file('tokenizer_config.json', MAX_CONFIG_BYTES));
   const tokenizer = hasByteTokens(tokenizerConfig)
     ? null
     : await readJson(await folder.file('tokenizer.json', MAX_TOKENIZER_BYTES));
   const generationFile = await folder.optionalFile('generation_config.json', MAX_CONFIG_BYTES);
   const generationConfig = generationFile === null ? null : await readJson(generationFile);
-  const discard = (): Promise<void> => folder.discard();
   const chatTemplate = async (): Promise<string | null> => {
     const file = await folder.optionalFile('chat_template.jinja', MAX_TEMPLATE_BYTES);
     return file && new TextDecoder().decode(await file.read(0, file.bytes));
   };
-  const texts = { config, tokenizer, tokenizerConfig, generationConfig, chatTemplate, discard };
-  await inspect?.({ ...texts, commit: folder.commit, fromCache: folder.fromCache });
+  const { commit, fromCache } = folder;
+  const discard = (): Promise<void> => folder.discard();
+  return { config, tokenizer, tokenizerConfig, generationConfig, chatTemplate, discard, commit, fromCache };
+}
+
+/**
+ * Opens a model in a folder of Hugging Face files: those of {@link openTexts} first, then `model.safetensors` or the
+ * shards that `model.safetensors.index.json` names.
+ *
+ * @param inspect decides whether the weights are worth fetching.
+ * @throws GorpError as {@link openTexts} and {@link openTensors}; `weights/no-safetensors`, `weights/invalid-index`.
+ * A file that turns out unusable is discarded.
+ */
+export async function openModelFolder(folder: ModelFolder, inspect?: InspectTexts): Promise<ModelFiles> {
+  const texts = await openTexts(folder);
+  await inspect?.(texts);
   const weights = await openWeights(folder);
-  return { ...texts, ...weights, commit: folder.commit, fromCache: folder.fromCache };
+  return { ...texts, ...weights, fromCache: folder.fromCache };
 }
 
 /** The config.json of a folder alone: some KB. @throws GorpError as {@link openModelFolder}. */

@@ -4,7 +4,8 @@ import { parseModelReference, pickedReference } from './model-reference.ts';
 describe('parseModelReference', () => {
   const hub = (repository: string, revision: string): object => ({ kind: 'hub', repository, revision });
   it.each([
-    ['embedded', { kind: 'embedded' }],
+    ['embedded', { kind: 'embedded', folder: 'model' }],
+    ['embedded-llama', { kind: 'embedded', folder: 'llama' }],
     ['https://example.org/t5/', { kind: 'url', url: 'https://example.org/t5/' }],
     ['http://localhost:8080/', { kind: 'url', url: 'http://localhost:8080/' }],
     ['google-t5/t5-small', hub('google-t5/t5-small', 'main')],

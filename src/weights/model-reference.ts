@@ -1,8 +1,10 @@
 import { addressProblem } from '../base/address.ts';
+import { type EmbeddedModel, embeddedModel } from './embedded-models.ts';
 
 /** Where a model comes from, as the settings of a run name it. */
 export type ModelReference =
-  | { kind: 'embedded' }
+  /** A model that comes with the app. */
+  | { kind: 'embedded'; folder: EmbeddedModel['folder'] }
   /** A folder of Hugging Face files by address. */
   | { kind: 'url'; url: string }
   /** A repository on the hub; `revision` is a branch, a tag or a commit. */
@@ -20,11 +22,12 @@ const HUB_PAGE = /^https:\/\/huggingface\.co\/([^/]+\/[^/]+?)(?:\/tree\/([^/?#]+
 const PICKED = 'picked:';
 
 /**
- * Reads `embedded`, `https://…`, `org/name`, `org/name@revision` or `picked:NAME`; the address of a repository's page on
+ * Reads `embedded`, `embedded-llama`, `https://…`, `org/name`, `org/name@revision` or `picked:NAME`; the address of a repository's page on
  * huggingface.co counts as its name. Null when the text is none of them, or an address with an {@link addressProblem}.
  */
 export function parseModelReference(text: string): ModelReference | null {
-  if (text === 'embedded') return { kind: 'embedded' };
+  const embedded = embeddedModel(text);
+  if (embedded !== undefined) return { kind: 'embedded', folder: embedded.folder };
   if (text.startsWith(PICKED)) {
     return text.length === PICKED.length ? null : { kind: 'picked', name: text.slice(PICKED.length) };
   }

@@ -6,6 +6,7 @@ import { openModel } from './source.ts';
 import { openStore } from './store.ts';
 import { modelFiles, ramp } from './testing/model-of.ts';
 import { WatchedKeyValue } from './testing/watched-key-value.ts';
+import { NO_EMBEDDED } from './testing/no-embedded.ts';
 
 const CHUNK = 256;
 const FILE = 'model.safetensors';
@@ -28,7 +29,7 @@ const open = async (signal?: AbortSignal): Promise<ModelFiles> =>
     { kind: 'hub', repository: 'org/one', revision: commit },
     {
       store: await openStore(values, CHUNK),
-      embedded: { url: '', version: '' },
+      embedded: NO_EMBEDDED,
       hub: { endpoint: hub.endpoint, token: null },
       files: [],
     },

@@ -1,9 +1,18 @@
 import { addressProblem } from '../base/address.ts';
 import { GorpError } from '../base/errors.ts';
+import type { EmbeddedModel } from './embedded-models.ts';
 import { type HubAccess, parseCommitUrl } from './hub.ts';
 import { openHubFolder } from './hub-folder.ts';
 import { readJson } from './model-files.ts';
-import { type InspectTexts, type ModelFiles, type ModelFolder, openConfig, openModelFolder } from './model-folder.ts';
+import {
+  type InspectTexts,
+  type ModelFiles,
+  type ModelFolder,
+  type ModelTexts,
+  openConfig,
+  openModelFolder,
+  openTexts,
+} from './model-folder.ts';
 import { DEFAULT_REVISION, isAddress, type ModelReference } from './model-reference.ts';
 import { type PickedFile, PickedFolder } from './picked-folder.ts';
 import { folderUrl, nameInStore, RemoteFolder, type RemoteOptions } from './remote-folder.ts';
@@ -16,11 +25,13 @@ export interface ModelAccess {
   files: readonly PickedFile[];
 }
 
-/** What else opening a model takes: the place it is kept in, and where the model that comes with the app lies. */
+/** Where an embedded model lies; `version` names the content behind the address. */
+export type EmbeddedPlaces = Readonly<Record<EmbeddedModel['folder'], { url: string; version: string }>>;
+
+/** What else opening a model takes: the place it is kept in, and where the models that come with the app lie. */
 export interface ModelPlaces extends ModelAccess {
   store: WeightStore;
-  /** `version` names the content behind the address. */
-  embedded: { url: string; version: string };
+  embedded: EmbeddedPlaces;
 }
 
 export interface OpenOptions extends RemoteOptions {
@@ -40,6 +51,10 @@ export async function openModel(
 ): Promise<ModelFiles> {
   return openModelFolder(await folderOf(reference, places, options), inspect);
 }
+
+/** The small files of a model alone; what has to be fetched is kept. @throws GorpError as {@link openModel}. */
+export const readTextFiles = async (reference: ModelReference, places: ModelPlaces): Promise<ModelTexts> =>
+  openTexts(await folderOf(reference, places, {}));
 
 const CONFIG = 'config.json';
 
@@ -74,7 +89,8 @@ async function storedConfig(
   if (reference.kind === 'picked') return null;
   const isThere = ({ url, file }: { url: string; file: string }): boolean => {
     if (reference.kind === 'embedded') {
-      return file === nameInStore(`${folderUrl(embedded.url)}${CONFIG}`, embedded.version);
+      const { url: home, version } = embedded[reference.folder];
+      return file === nameInStore(`${folderUrl(home)}${CONFIG}`, version);
     }
     const folder = url.slice(0, -CONFIG.length);
     if (reference.kind === 'url') return folder === folderUrl(reference.url);
@@ -100,7 +116,8 @@ async function folderOf(
 ): Promise<ModelFolder> {
   switch (reference.kind) {
     case 'embedded': {
-      const folder = new RemoteFolder(embedded.url, store, options, { version: embedded.version });
+      const { url, version } = embedded[reference.folder];
+      const folder = new RemoteFolder(url, store, options, { version });
       await folder.removeOtherVersions();
       return folder;
     }
@@ -121,6 +138,6 @@ export function requireReference(reference: ModelReference | null, text: string)
   throw new GorpError(
     'settings/model',
     `${JSON.stringify(text)} names no model.`,
-    'Give embedded, a repository as org/name or org/name@revision, or the address of a folder beginning with https://.',
+    'Give embedded or embedded-llama, a repository as org/name or org/name@revision, or the address of a folder beginning with https://.',
   );
 }

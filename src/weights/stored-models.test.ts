@@ -8,6 +8,7 @@ import { openStore, type WeightStore } from './store.ts';
 import type { Verdict, VerifyProgress } from './model-messages.ts';
 import { listModels, removeModel, verifyModel } from './stored-models.ts';
 import { modelFiles, ramp, safetensorsOf } from './testing/model-of.ts';
+import { NO_EMBEDDED } from './testing/no-embedded.ts';
 
 const CHUNK = 256;
 let hub: LocalHub;
@@ -27,7 +28,7 @@ afterEach(() => hub.close());
 const open = (name: string): Promise<unknown> =>
   openModel(
     requireReference(parseModelReference(name), name),
-    { store, embedded: { url: '', version: '' }, hub: { endpoint: hub.endpoint, token: null }, files: [] },
+    { store, embedded: NO_EMBEDDED, hub: { endpoint: hub.endpoint, token: null }, files: [] },
     { patience: { stallMs: 1000, backoffMs: [] } },
   );
 

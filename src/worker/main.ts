@@ -1,23 +1,32 @@
-import * as v from 'valibot';
 import { choiceOf, type DeviceChoice } from '../base/device-choice.ts';
-import { GorpError, reportOf } from '../base/errors.ts';
+import { reportOf } from '../base/errors.ts';
 import type { DeviceOutline } from '../device/counting-device.ts';
 import { chooseDevice, type DeviceHost, openDevice } from '../device/choice.ts';
 import type { RunEvent } from '../run/events.ts';
 import { asRefusal } from '../run/memory-plan.ts';
+import { modulesOfConfig } from '../run/model-modules.ts';
 import { declaredType, planRun } from '../run/plan-memory.ts';
 import { workAhead } from '../run/planned-work.ts';
 import { Run } from '../run/run.ts';
 import { parseSettings } from '../run/settings.ts';
-import { TaskSchema } from '../tasks/custom-task.ts';
-import { rawFolder, remoteReader } from '../tasks/remote.ts';
+import type { ModelModules } from '../run/trained-modules.ts';
 import { parseModelReference } from '../weights/model-reference.ts';
 import { openModel, readConfig, readConfigHere, requireReference } from '../weights/source.ts';
 import { CheckpointKeeper } from './kept-checkpoints.ts';
 import { openLastRound, RoundKeeper } from './kept-rounds.ts';
 import { lookAtDevice } from './look.ts';
-import { appRoot, openPlaces } from './places.ts';
-import type { LookAnswer, LookCommand, PageTasks, PlanAnswer, PlanCommand, WorkerCommand } from './protocol.ts';
+import { pageTaskHost } from './page-tasks.ts';
+import { openPlaces } from './places.ts';
+import { preview } from './preview.ts';
+import type {
+  LookAnswer,
+  LookCommand,
+  PlanAnswer,
+  PlanCommand,
+  PreviewAnswer,
+  PreviewCommand,
+  WorkerCommand,
+} from './protocol.ts';
 import { RunFolder } from './run-folders.ts';
 import { browserTuningStore } from './tuning-store.ts';
 import { browserWasmHost } from './wasm-host.ts';
@@ -31,10 +40,13 @@ const now = (): number => performance.now();
 const emit = (event: RunEvent): void => self.postMessage(event);
 let run: Run | undefined;
 
-self.onmessage = ({ data }: MessageEvent<WorkerCommand | PlanCommand | LookCommand>) => {
+self.onmessage = ({ data }: MessageEvent<WorkerCommand | PlanCommand | PreviewCommand | LookCommand>) => {
   switch (data.type) {
     case 'plan':
       void plan(data);
+      break;
+    case 'preview':
+      void preview(data).then((answer: PreviewAnswer) => self.postMessage(answer));
       break;
     case 'look':
       void lookAtDevice(data.device, deviceHost(), (answer: LookAnswer) => self.postMessage(answer));
@@ -64,6 +76,7 @@ self.onmessage = ({ data }: MessageEvent<WorkerCommand | PlanCommand | LookComma
 async function plan({ settings, device: choice, access, mayAsk, labels, config: known }: PlanCommand): Promise<void> {
   const answer = (message: PlanAnswer): void => self.postMessage(message);
   const { model, method, training } = settings;
+  let modules: ModelModules | null = null;
   try {
     const read = mayAsk ? readConfig : readConfigHere;
     const config = known ?? (await read(requireReference(parseModelReference(model), model), await openPlaces(access)));
@@ -71,13 +84,14 @@ async function plan({ settings, device: choice, access, mayAsk, labels, config: 
       answer({ type: 'unknown-model' });
       return;
     }
+    modules = modulesOfConfig(config);
     const device = await plannedDevice(choice);
     const work = workAhead(settings, labels);
     const storedAs = (): string => declaredType(config);
     const { memory, effort } = await planRun({ config, method, training, work, storedAs, device });
-    answer({ type: 'planned', plan: memory, effort, config });
+    answer({ type: 'planned', plan: memory, effort, config, modules });
   } catch (thrown) {
-    answer({ type: 'unplanned', error: reportOf(asRefusal(thrown, training)) });
+    answer({ type: 'unplanned', error: reportOf(asRefusal(thrown, training)), modules });
   }
 }
 
@@ -112,14 +126,7 @@ function start(command: Extract<WorkerCommand, { type: 'start' }>): void {
         const reference = requireReference(parseModelReference(model), model);
         return openModel(reference, await openPlaces(access), { onProgress, signal, inspect });
       },
-      taskReader: (tasks, signal) => {
-        if (tasks === 'picked') return (path) => pickedText(pageTasks.folder, path);
-        return remoteReader(tasks === 'embedded' ? new URL('embedded/tasks/', appRoot) : rawFolder(tasks), signal);
-      },
-      customTask: async (name) => {
-        const json: unknown = JSON.parse((await pageTasks.custom.get(name)?.text()) ?? 'null');
-        return json === null ? undefined : v.parse(TaskSchema, json);
-      },
+      ...pageTaskHost(pageTasks),
       ...(resumes && {
         savedRound: async () => {
           await saves.clear(); // which are behind the round
@@ -137,14 +144,4 @@ function start(command: Extract<WorkerCommand, { type: 'start' }>): void {
     settings,
   );
   void run.execute();
-}
-
-async function pickedText(folder: PageTasks['folder'], path: string): Promise<string> {
-  const file = folder.get(path);
-  if (file !== undefined) return file.text();
-  throw new GorpError(
-    'tasks/not-found',
-    `The folder that was chosen holds no ${path}.`,
-    'Choose the folder with all files of the dataset, or take it out of the order.',
-  );
 }

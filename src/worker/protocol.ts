@@ -6,6 +6,8 @@ import type { Milestone } from '../run/control.ts';
 import { EffortSchema, SpeedSchema } from '../run/duration.ts';
 import { MemoryPlanSchema } from '../run/memory-plan.ts';
 import { type RunSettings, RunSettingsSchema } from '../run/settings.ts';
+import { ModelModulesSchema } from '../run/trained-modules.ts';
+import { ReadingSchema } from '../tasks/reading.ts';
 import {
   ModelProgressSchema,
   StoredModelSchema,
@@ -69,13 +71,43 @@ export interface PlanCommand {
 
 /** The answer, which is the only message. */
 export const PlanAnswerSchema = v.variant('type', [
-  v.strictObject({ type: v.literal('planned'), plan: MemoryPlanSchema, effort: EffortSchema, config: v.unknown() }),
+  v.strictObject({
+    type: v.literal('planned'),
+    plan: MemoryPlanSchema,
+    effort: EffortSchema,
+    config: v.unknown(),
+    modules: ModelModulesSchema,
+  }),
   /** The config is not here, and no server may be asked for it yet. */
   v.strictObject({ type: v.literal('unknown-model') }),
-  /** The device cannot hold it, or the config cannot be had or used. */
-  v.strictObject({ type: v.literal('unplanned'), error: ErrorReportSchema }),
+  /** The device cannot hold it, or the config cannot be had or used: `modules` is null then. */
+  v.strictObject({
+    type: v.literal('unplanned'),
+    error: ErrorReportSchema,
+    modules: v.nullable(ModelModulesSchema),
+  }),
 ]);
 export type PlanAnswer = v.InferOutput<typeof PlanAnswerSchema>;
+
+/** What the page may ask a training worker instead of a run: what the model would read first. */
+export interface PreviewCommand {
+  type: 'preview';
+  settings: RunSettings;
+  access: ModelAccess;
+  tasks: PageTasks;
+  /** Whether the person has asked to look it up, so that the servers of model and tasks may be asked. */
+  mayAsk: boolean;
+}
+
+/** The answer, which is the only message. */
+export const PreviewAnswerSchema = v.variant('type', [
+  /** Null where the first task has no examples. */
+  v.strictObject({ type: v.literal('preview'), preview: v.nullable(ReadingSchema) }),
+  /** Model or tasks are on another server, which may not be asked yet. */
+  v.strictObject({ type: v.literal('elsewhere') }),
+  v.strictObject({ type: v.literal('no-preview'), error: ErrorReportSchema }),
+]);
+export type PreviewAnswer = v.InferOutput<typeof PreviewAnswerSchema>;
 
 /** What the page may ask a training worker instead of a run: what it would compute on, and how fast that is. */
 export interface LookCommand {

@@ -1,40 +1,33 @@
-/** The embedded model as it is committed: the files fit each other, the embedded tasks and the model card. */
+/** The embedded models as they are committed: the files fit each other, the embedded tasks and the model card. */
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { checkShapes } from '../../src/models/parameters.ts';
-import {
-  isRedundantT5Name,
-  parseT5Config,
-  T5_TRAITS,
-  type T5Config,
-  t5ParameterShapes,
-} from '../../src/models/t5-config.ts';
+import { familyOf } from '../../src/models/families.ts';
 import { embeddedSettings } from '../../src/run/presets.ts';
 import { encodeExamples, fitLabel } from '../../src/tasks/fit.ts';
 import { checkVocabulary, loadTokenizer, type Tokenizer } from '../../src/text/tokenizer.ts';
+import { EMBEDDED_MODELS } from '../../src/weights/embedded-models.ts';
 import { type ModelTensors, openTensors } from '../../src/weights/model-files.ts';
 import { readEmbeddedTasks, root } from './sources.ts';
 
-const folder = join(root, 'public', 'embedded', 'model');
 const WEIGHTS = 'model.safetensors';
 /** All files together: what a first visit downloads before it can train. */
 const MAX_BYTES = 8e6;
 /** With the end-of-text token they fill the four places of an answer, and generating them stays short. */
 const MAX_LABEL_PIECES = 3;
 
-const readBytes = (name: string): Uint8Array<ArrayBuffer> => new Uint8Array(readFileSync(join(folder, name)));
-const readJson = (name: string): unknown => JSON.parse(readFileSync(join(folder, name), 'utf8'));
-
-describe('the embedded model', () => {
-  const weights = readBytes(WEIGHTS);
-  let config: T5Config;
+describe.each(EMBEDDED_MODELS)('the $name', ({ folder: name }) => {
+  const folder = join(root, 'public', 'embedded', name);
+  const readJson = (file: string): unknown => JSON.parse(readFileSync(join(folder, file), 'utf8'));
+  const weights = new Uint8Array(readFileSync(join(folder, WEIGHTS)));
+  const { promptMark, read } = familyOf(readJson('config.json'));
+  const { config, shapes } = read(readJson('config.json'));
   let tokenizer: Tokenizer;
   let model: ModelTensors;
   beforeAll(async () => {
-    config = parseT5Config(T5_TRAITS, readJson('config.json'));
-    tokenizer = loadTokenizer(readJson('tokenizer.json'), readJson('tokenizer_config.json'));
+    tokenizer = loadTokenizer(readJson('tokenizer.json'), readJson('tokenizer_config.json'), promptMark);
     model = await openTensors([
       {
         name: WEIGHTS,
@@ -52,7 +45,7 @@ describe('the embedded model', () => {
   });
 
   it('has weights with the shapes of its config, every value finite', async () => {
-    checkShapes(t5ParameterShapes(config), model.tensors, (name) => isRedundantT5Name(name, config));
+    checkShapes(shapes, model.tensors, () => false);
     for (const name of model.tensors.keys()) {
       const values = await model.readTensor(name);
       // float16 ends at 65,504: a weight beyond it would have been saved as infinity.

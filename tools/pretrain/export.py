@@ -1,17 +1,16 @@
-"""Writes a pre-trained checkpoint as a Hugging Face T5: config.json, model.safetensors (float16), tokenizer files.
+"""Writes a pre-trained checkpoint with Hugging Face's files: config.json, model.safetensors (float16), the tokenizer's.
 
     python3 export.py MODEL.pt TOKENIZER_DIR OUT_DIR
 """
 import hashlib
 import json
 import os
-import shutil
 import struct
 import sys
 
 import torch
 
-from tokenizer import EOS, PAD
+from families import saved_model
 
 
 def write_safetensors(tensors, path):
@@ -27,26 +26,28 @@ def write_safetensors(tensors, path):
         file.write(struct.pack("<Q", len(text)) + text + b"".join(parts))
 
 
+def read_json(path):
+    with open(path, encoding="utf8") as file:
+        return json.load(file)
+
+
+def write_json(value, path, **how):
+    with open(path, "w", encoding="utf8") as file:
+        json.dump(value, file, **how)
+
+
 def main():
     checkpoint, tokenizer, out = sys.argv[1:]
-    from model import T5
     saved = torch.load(checkpoint)
-    model = T5(saved["config"])
-    model.load_state_dict(saved["state"])
+    family, model = saved_model(saved)
     os.makedirs(out, exist_ok=True)
     path = os.path.join(out, "model.safetensors")
     write_safetensors(model.hugging_face_state(), path)
-    config = {
-        "model_type": "t5", "architectures": ["T5ForConditionalGeneration"], **saved["config"],
-        "num_decoder_layers": saved["config"]["num_layers"], "relative_attention_max_distance": 128,
-        "layer_norm_epsilon": 1e-06, "dropout_rate": 0.0, "feed_forward_proj": "relu", "tie_word_embeddings": True,
-        "is_encoder_decoder": True, "pad_token_id": PAD, "eos_token_id": EOS, "decoder_start_token_id": PAD,
-        "torch_dtype": "float16",
-    }
-    with open(os.path.join(out, "config.json"), "w") as file:
-        json.dump(config, file, indent=1)
-    for name in ("tokenizer.json", "tokenizer_config.json"):
-        shutil.copy(os.path.join(tokenizer, name), out)
+    write_json(family.hugging_face_config(saved["config"]), os.path.join(out, "config.json"), indent=1)
+    names = ("tokenizer.json", "tokenizer_config.json")
+    files = family.tokenizer_files(*(read_json(os.path.join(tokenizer, name)) for name in names))
+    write_json(files[0], os.path.join(out, names[0]), ensure_ascii=False, separators=(",", ":"))
+    write_json(files[1], os.path.join(out, names[1]), indent=1)
     with open(path, "rb") as file:
         print(f"{saved['steps']} steps, {saved['tokens']} source tokens, sha256 {hashlib.sha256(file.read()).hexdigest()}")
 

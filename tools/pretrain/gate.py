@@ -19,16 +19,15 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
-from model import T5, shift_right
-from pretrain import padded
-from tokenizer import EOS, PAD, fold
+from families import loss_of, new_model, saved_model
+from tokenizer import EOS, fold
 
 RANK, ALPHA, PASSES, EXAMPLES, SOURCE = 8, 32, 2, 1000, 96
 ORDER = ["gloss", "field", "people", "emoji", "mood"]
 
 
 class Task:
-    def __init__(self, tasks, name, pieces):
+    def __init__(self, tasks, name, pieces, family):
         kind = next(k for k in os.listdir(f"{tasks}/CL_Benchmark") if os.path.isdir(f"{tasks}/CL_Benchmark/{k}/{name}"))
         read = lambda path: json.load(open(f"{tasks}/{path}", encoding="utf8"))
         folder = f"CL_Benchmark/{kind}/{name}"
@@ -37,7 +36,7 @@ class Task:
         self.train, self.test = ([(row["sentence"], row["label"]) for row in read(f"{folder}/{split}.json")]
                                  for split in ("train", "test"))
         before = f"Task:{kind}\nDataset:{name}\n{instruction}Option: {', '.join(self.labels)} \n"
-        encode = lambda text: pieces.encode(fold(before + text + "\nAnswer:")) + [EOS]
+        encode = lambda text: family.source(pieces.encode(fold(before + text + "\nAnswer:")))
 
         def ids(text):
             words = text.split()
@@ -78,41 +77,35 @@ class Adapted(nn.Module):
         return self.layer(x) + ALPHA / RANK * F.linear(F.linear(x, self.A), self.B)
 
 
-def adapted(checkpoint, seed, from_random):
+def adapted(family, checkpoint, seed, from_random):
     torch.manual_seed(seed)
-    model = T5(checkpoint["config"])
-    if not from_random:
-        model.load_state_dict(checkpoint["state"])
+    model = new_model(family, checkpoint["config"]["vocab_size"]) if from_random else saved_model(checkpoint)[1]
     model.requires_grad_(False)
-    for stack in (model.encoder, model.decoder):
-        for block in stack.block:
-            attention = block.layer[0].SelfAttention
-            attention.q, attention.v = Adapted(attention.q), Adapted(attention.v)
+    for module, name in family.adapted(model):
+        setattr(module, name, Adapted(getattr(module, name)))
     return model
 
 
-def train(model, task, seed, rate, batch):
+def train(family, model, task, seed, rate, batch):
     rnd = random.Random(seed)
     rows = rnd.sample(task.encoded, min(EXAMPLES, len(task.encoded)))
     optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=rate, eps=1e-6, weight_decay=0)
     for _ in range(PASSES):
         rnd.shuffle(rows)
         for i in range(0, len(rows), batch):
-            source, target = padded([s for s, _ in rows[i:i + batch]]), padded([t for _, t in rows[i:i + batch]])
-            logits = model(source, shift_right(target))
-            loss = F.cross_entropy(logits.flatten(0, 1), target.flatten(), ignore_index=PAD)
+            loss = loss_of(family, model, rows[i:i + batch])
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             torch.nn.utils.clip_grad_norm_([p for p in model.parameters() if p.requires_grad], 1.0)
             optimizer.step()
 
 
-def accuracy(model, task):
+def accuracy(family, model, task):
     right = 0
     with torch.no_grad():
         for i in range(0, len(task.encoded_test), 64):
             rows = task.encoded_test[i:i + 64]
-            guess = model(padded([s for s, _ in rows]), torch.zeros(len(rows), 1, dtype=torch.long))[:, 0].argmax(-1)
+            guess = family.first_pieces(model, [source for source, _ in rows])
             right += (guess == torch.tensor([target[0] for _, target in rows])).sum().item()
     return right / len(task.encoded_test)
 
@@ -132,17 +125,18 @@ def main():
     torch.set_num_threads(1)
     pieces = spm.SentencePieceProcessor(model_file=f"{options.tokenizer}/spiece.model")
     checkpoint = torch.load(options.model)
-    tasks = [Task(options.tasks, name, pieces) for name in options.only]
+    family, _ = saved_model(checkpoint)
+    tasks = [Task(options.tasks, name, pieces, family) for name in options.only]
     for seed in range(1, options.seeds + 1):
         row, model = [], None
         for task in tasks:
             if model is None or not options.order:
-                model = adapted(checkpoint, seed, options.random)
-            train(model, task, seed, options.rate, options.batch)
-            row.append(accuracy(model, task))
+                model = adapted(family, checkpoint, seed, options.random)
+            train(family, model, task, seed, options.rate, options.batch)
+            row.append(accuracy(family, model, task))
         print(f"seed {seed}: " + " ".join(f"{t.name} {a:.3f}" for t, a in zip(tasks, row)), flush=True)
         if options.order:
-            print("  at the end: " + " ".join(f"{t.name} {accuracy(model, t):.3f}" for t in tasks), flush=True)
+            print("  at the end: " + " ".join(f"{t.name} {accuracy(family, model, t):.3f}" for t in tasks), flush=True)
     print("naive Bayes: " + " ".join(f"{task.name} {naive_bayes(task):.3f}" for task in tasks))
 
 

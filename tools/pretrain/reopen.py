@@ -14,10 +14,8 @@ import sys
 import sentencepiece.sentencepiece_model_pb2 as sentencepiece_model
 import torch
 
-from model import T5
+from families import FAMILIES
 from tokenizer import EOS, PAD, UNK
-
-CONFIG_FIELDS = ["d_model", "d_kv", "d_ff", "num_heads", "num_layers", "relative_attention_num_buckets", "vocab_size"]
 
 
 def read_safetensors(path):
@@ -54,15 +52,12 @@ def main():
     folder, out = sys.argv[1:]
     with open(os.path.join(folder, "config.json")) as file:
         config = json.load(file)
-    model = T5({name: config[name] for name in CONFIG_FIELDS})
-    state = read_safetensors(os.path.join(folder, "model.safetensors"))
-    # What export folded into the weights comes out again (T5.hugging_face_state).
-    state["shared.weight"] /= model.input_scale
-    state["decoder.final_layer_norm.weight"] *= model.input_scale / config["d_model"] ** 0.5
-    model.load_state_dict(state)
+    family = FAMILIES[config["model_type"]]
+    model = family.model({name: config[name] for name in [*family.CONFIG, "vocab_size"]})
+    model.load_hugging_face_state(read_safetensors(os.path.join(folder, "model.safetensors")))
     tokenizer = os.path.join(out, "tokenizer")
     os.makedirs(tokenizer, exist_ok=True)
-    torch.save({"state": model.state_dict(), "config": model.config, "steps": 0, "tokens": 0},
+    torch.save({"family": family.NAME, "state": model.state_dict(), "config": model.config, "steps": 0, "tokens": 0},
                os.path.join(out, "model.pt"))
     with open(os.path.join(folder, "tokenizer.json"), encoding="utf8") as file:
         write_pieces(json.load(file), os.path.join(tokenizer, "spiece.model"))

@@ -14,6 +14,7 @@ import sentencepiece as spm
 
 SENTINELS = 32
 PAD, EOS, UNK = 0, 1, 2
+BOS = 3  # of the LLaMA, in place of T5's first sentinel
 # The wording every prompt repeats: seen often, it costs few pieces.
 PROMPT_WORDS = [
     "Task:TC Dataset:gloss What is the topic of the following paragraph? Choose one from the option.",

@@ -39,6 +39,7 @@ const LIBRARY: Step = {
     'shaders',
     'build/wasm',
     'public/embedded/model',
+    'public/embedded/llama',
     'vite.config.ts',
     'vite.lib.config.ts',
     'tsconfig.lib.json',

@@ -16,7 +16,7 @@ export const askPlanWorker: AskForPlan = (command, onAnswer) => {
         close();
         onAnswer(answer);
       },
-      onFault: (error) => onAnswer({ type: 'unplanned', error }),
+      onFault: (error) => onAnswer({ type: 'unplanned', error, modules: null }),
     },
   );
   send(command);

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { Effort } from '../../run/duration.ts';
 import { type MemoryPlan, PARTS, type Parts } from '../../run/memory-plan.ts';
+import type { ModelModules } from '../../run/trained-modules.ts';
 import type { PlanAnswer, PlanCommand } from '../../worker/protocol.ts';
 import { createPageStore } from '../store.ts';
 import { refusalOf } from './budget.ts';
@@ -22,6 +23,11 @@ const effort: Effort = {
   step: { operations: 9e6, kernels: 90 },
   example: { operations: 1e6, kernels: 20 },
   promptTokens: 96,
+};
+
+const modules: ModelModules = {
+  modules: [{ name: 'encoder.block.*.q', layers: 3, out: 8, inputs: 8 }],
+  defaults: { lora: ['encoder.block.*.q'], fullRank: [] },
 };
 
 test('plans once settings rest, gives up what is out of date, and fetches the config of a model once', () => {
@@ -46,14 +52,16 @@ test('plans once settings rest, gives up what is out of date, and fetches the co
   setBatch(4);
   vi.advanceTimersByTime(QUIET_MS);
   expect(asked.map(({ givenUp }) => givenUp)).toEqual([true, false]);
-  asked[1].answer({ type: 'planned', plan, effort, config: { model_type: 't5' } });
-  expect(store.getState().memoryPlan).toEqual({ status: 'planned', plan, effort });
+  asked[1].answer({ type: 'planned', plan, effort, modules, config: { model_type: 't5' } });
+  expect(store.getState()).toMatchObject({ memoryPlan: { status: 'planned', plan, effort }, modelModules: modules });
 
   setBatch(5);
   vi.advanceTimersByTime(QUIET_MS);
   expect(asked[2].command.config).toEqual({ model_type: 't5' });
   expect(store.getState().memoryPlan).toEqual({ status: 'planning', last: plan });
+  expect(store.getState().modelModules).toEqual(modules);
   store.setState(({ draft }) => ({ draft: { ...draft, model: 'org/other' } }));
+  expect(store.getState().modelModules).toBeNull();
   vi.advanceTimersByTime(QUIET_MS);
   expect(asked[3].command.config).toBeNull();
 
@@ -92,7 +100,7 @@ test('asks no other server until the person says so, and the token stays here un
 
   planner.lookUp();
   expect(asked[1].command).toMatchObject({ mayAsk: true, access });
-  asked[1].answer({ type: 'planned', plan, effort, config: { model_type: 't5' } });
+  asked[1].answer({ type: 'planned', plan, effort, modules, config: { model_type: 't5' } });
   store.setState(({ draft }) => ({ draft: { ...draft, training: { ...draft.training, batchSize: 3 } } }));
   vi.advanceTimersByTime(QUIET_MS);
   expect(asked[2].command).toMatchObject({ mayAsk: false, config: { model_type: 't5' } });

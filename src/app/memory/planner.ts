@@ -29,6 +29,8 @@ type Source = readonly [model: string, endpoint: string, files: unknown];
 
 const sourceOf = ({ draft, access }: PageState): Source => [draft.model, access.hub.endpoint, access.files];
 
+const isSame = (a: Source, b: Source): boolean => a.every((part, i) => part === b[i]);
+
 export function createMemoryPlanner(store: PageStore, ask: AskForPlan): MemoryPlanner {
   const { getState, setState } = store;
   /** The config of the model that was planned last, so that it is read once. */
@@ -40,14 +42,14 @@ export function createMemoryPlanner(store: PageStore, ask: AskForPlan): MemoryPl
     clearTimeout(timer);
     giveUp?.();
     giveUp = null;
-    const { draft, access, device, taskData, memoryPlan } = getState();
-    if (draftIssues(draft, taskData).size > 0) {
+    const { draft, access, device, taskData, memoryPlan, modelModules } = getState();
+    if (draftIssues(draft, taskData, modelModules).size > 0) {
       setState({ memoryPlan: NO_PLAN });
       return;
     }
     const labels = draft.order.map((name) => [...taskCard(name, taskData).labels]);
     const source = sourceOf(getState());
-    const config = known?.source.every((part, i) => part === source[i]) ? known.config : null;
+    const config = known && isSame(known.source, source) ? known.config : null;
     const command: PlanCommand = {
       type: 'plan',
       settings: draft,
@@ -63,13 +65,16 @@ export function createMemoryPlanner(store: PageStore, ask: AskForPlan): MemoryPl
       switch (answer.type) {
         case 'planned':
           known = { source, config: answer.config };
-          setState({ memoryPlan: { status: 'planned', plan: answer.plan, effort: answer.effort } });
+          setState({
+            memoryPlan: { status: 'planned', plan: answer.plan, effort: answer.effort },
+            modelModules: answer.modules,
+          });
           break;
         case 'unknown-model':
           setState({ memoryPlan: { status: 'unknown-model' } });
           break;
         case 'unplanned':
-          setState({ memoryPlan: { status: 'failed', error: answer.error } });
+          setState({ memoryPlan: { status: 'failed', error: answer.error }, modelModules: answer.modules });
       }
     });
   };
@@ -77,6 +82,7 @@ export function createMemoryPlanner(store: PageStore, ask: AskForPlan): MemoryPl
   return {
     watch: () => {
       let basis = basisOf(getState());
+      let source = sourceOf(getState());
       timer = setTimeout(() => plan(false), QUIET_MS);
       store.subscribe((state) => {
         const next = basisOf(state);
@@ -84,6 +90,12 @@ export function createMemoryPlanner(store: PageStore, ask: AskForPlan): MemoryPl
         basis = next;
         clearTimeout(timer);
         timer = setTimeout(() => plan(false), QUIET_MS);
+        const asked = sourceOf(state);
+        if (isSame(asked, source)) return;
+        source = asked;
+        giveUp?.();
+        giveUp = null;
+        setState({ modelModules: null });
       });
     },
     lookUp: () => plan(true),

@@ -13,6 +13,10 @@ import { roomLeft } from './models-state.ts';
 export function Gallery() {
   return (
     <div className={styles.scroll}>
+      <p className={styles.muted}>
+        ≈ is computed from a model’s config, not measured: its memory for <code>gorp</code> with prompts of 512 tokens,
+        8 of them at once for T5 and 1 for the others, weights as stored, activations computed again.
+      </p>
       <table className={styles.table}>
         <caption className="hidden-visually">Known models</caption>
         <thead>
@@ -42,7 +46,7 @@ export function Gallery() {
 }
 
 function Row({ model }: { model: GalleryModel }) {
-  const { edit, models } = usePage();
+  const { chooseModel, models } = usePage();
   const busy = usePageState((state) => state.models.work !== null);
   const active = usePageState(({ run }) => isActive(run.status));
   const chosen = usePageState(({ draft }) => draft.model === model.reference);
@@ -64,9 +68,9 @@ function Row({ model }: { model: GalleryModel }) {
         <span className={styles.second}>{model.note}</span>
       </th>
       <td className={styles.number}>{millions(model.parameters)}</td>
-      <td className={styles.number}>{bytes(model.bytes)}</td>
+      <td className={styles.number}>{`${model.bytesFrom === 'config' ? '≈ ' : ''}${bytes(model.bytes)}`}</td>
       <td className={styles.number}>
-        {bytes(model.trainingBytes)}
+        ≈ {bytes(model.trainingBytes)}
         {obstacle !== null && <span className={styles.obstacle}>not on this device: {obstacle}</span>}
       </td>
       <td>
@@ -79,7 +83,7 @@ function Row({ model }: { model: GalleryModel }) {
           className={styles.act}
           disabled={active || chosen}
           aria-label={`${chosen ? 'Chosen' : 'Choose'} ${model.name}`}
-          onClick={() => edit((draft) => ({ ...draft, model: model.reference }))}
+          onClick={() => chooseModel(model.reference)}
         >
           {chosen ? 'Chosen' : 'Choose'}
         </button>

@@ -1,3 +1,4 @@
+import { EMBEDDED_MODELS, type EmbeddedModel } from '../../weights/embedded-models.ts';
 import type { StoredModel } from '../../weights/model-messages.ts';
 import { bytes } from '../format.ts';
 import { usePage, usePageState } from '../page-context.tsx';
@@ -34,11 +35,11 @@ export function StoredModels() {
 }
 
 function Row({ model }: { model: StoredModel }) {
-  const { edit, models } = usePage();
+  const { chooseModel, models } = usePage();
   const busy = usePageState((state) => state.models.work !== null);
   const active = usePageState(({ run }) => isActive(run.status));
   const name = nameOf(model);
-  const isEmbedded = name === EMBEDDED;
+  const isEmbedded = embeddedIn(model) !== undefined;
   return (
     <tr data-folder={model.folder} data-complete={model.isComplete}>
       <th scope="row">
@@ -53,7 +54,7 @@ function Row({ model }: { model: StoredModel }) {
             className={styles.act}
             disabled={active}
             aria-label={`Choose ${name}`}
-            onClick={() => edit((draft) => ({ ...draft, model: model.reference }))}
+            onClick={() => chooseModel(model.reference)}
           >
             Choose
           </button>
@@ -93,10 +94,14 @@ function Row({ model }: { model: StoredModel }) {
   );
 }
 
-const EMBEDDED = 'Embedded small T5';
+/** The embedded model whose files are kept in a folder of the store. */
+const embeddedIn = ({ folder }: StoredModel): EmbeddedModel | undefined =>
+  EMBEDDED_MODELS.find((model) => folder === new URL(`embedded/${model.folder}/`, document.baseURI).href);
 
-function nameOf({ folder, reference }: StoredModel): string {
-  if (folder === new URL('embedded/model/', document.baseURI).href) return EMBEDDED;
+function nameOf(model: StoredModel): string {
+  const embedded = embeddedIn(model);
+  if (embedded) return embedded.name;
+  const { reference } = model;
   const [repository, commit] = reference.split('@');
   return commit === undefined ? reference : repository;
 }

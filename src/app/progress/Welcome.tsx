@@ -3,18 +3,23 @@ import { taskCard } from '../tasks/sources.ts';
 import { visibleText } from '../tasks/visible.ts';
 import styles from './Welcome.module.css';
 
+/** What the embedded models are called in a sentence. */
+const MODELS: Readonly<Record<string, string>> = { embedded: 'a small T5', 'embedded-llama': 'a small LLaMA' };
+
 /** Before the first run: what Start does, and what will be seen. */
 export function Welcome() {
   const order = usePageState(({ draft }) => draft.order);
   const data = usePageState((state) => state.taskData);
+  const model = usePageState(({ draft }) => draft.model);
   const cards = order.map((name) => taskCard(name, data));
   return (
     <div className={styles.welcome}>
       <h2 className={styles.title}>Teach a language model one task after another, and see what it forgets.</h2>
       <p className={styles.lead}>
-        Start trains a small T5 on your own machine, in this tab. It learns the tasks below in order and is tested on
-        all of them after each. Trained plainly, it forgets much of what it has learned before. GORP keeps its gradients
-        out of the directions that earlier tasks needed: choose another method and compare.
+        Start trains {MODELS[model] ?? 'the model you chose'} on your own machine, in this tab. It learns the tasks
+        below in order and is tested on all of them after each. Trained plainly, it forgets much of what it has learned
+        before. GORP keeps its gradients out of the directions that earlier tasks needed: choose another method and
+        compare.
       </p>
       <ol className={styles.tasks}>
         {cards.map(({ name, question, labels }, index) => (

@@ -1,6 +1,6 @@
 import { useId, useState } from 'react';
+import { EMBEDDED_MODELS, embeddedModel } from '../../weights/embedded-models.ts';
 import { GALLERY } from '../../weights/gallery.ts';
-import { parseModelReference } from '../../weights/model-reference.ts';
 import { usePage, usePageState } from '../page-context.tsx';
 import styles from './field.module.css';
 import { HubAccessFields } from './HubAccessFields.tsx';
@@ -10,40 +10,48 @@ interface Props {
   issue: string | undefined;
 }
 
-type Choice = 'embedded' | 'named' | 'picked';
-
-const CHOICES: readonly { choice: Choice; label: string; start: string }[] = [
-  { choice: 'embedded', label: 'Embedded small T5', start: 'embedded' },
-  { choice: 'named', label: 'From the Hugging Face hub, or an address', start: '' },
-  { choice: 'picked', label: 'Files on this machine', start: 'picked:' },
-];
-
-function choiceOf(model: string): Choice {
-  const kind = parseModelReference(model)?.kind;
-  if (kind === 'embedded') return 'embedded';
-  return model.startsWith('picked:') ? 'picked' : 'named';
+interface Choice {
+  label: string;
+  /** What the field of the model begins with. */
+  start: string;
+  /** Whether a model is of this choice. */
+  holds: (model: string) => boolean;
 }
+
+const isPicked = (model: string): boolean => model.startsWith('picked:');
+
+const CHOICES: readonly Choice[] = [
+  ...EMBEDDED_MODELS.map(({ name, reference }) => ({
+    label: name,
+    start: reference,
+    holds: (model: string) => model === reference,
+  })),
+  {
+    label: 'From the Hugging Face hub, or an address',
+    start: '',
+    holds: (model) => embeddedModel(model) === undefined && !isPicked(model),
+  },
+  { label: 'Files on this machine', start: 'picked:', holds: isPicked },
+];
 
 /** Where the model comes from. */
 export function ModelField({ issue }: Props) {
-  const { edit } = usePage();
+  const { chooseModel } = usePage();
   const model = usePageState(({ draft }) => draft.model);
   const id = useId();
-  const choice = choiceOf(model);
-  const setModel = (next: string): void => edit((draft) => ({ ...draft, model: next }));
   return (
     <fieldset className={styles.block} data-testid="model-field">
       <legend className={styles.label}>Model</legend>
       <div className={styles.radios}>
-        {CHOICES.map(({ choice: value, label, start }) => (
-          <label key={value} className={styles.radio}>
-            <input type="radio" name={id} checked={choice === value} onChange={() => setModel(start)} />
+        {CHOICES.map(({ label, start, holds }) => (
+          <label key={start} className={styles.radio}>
+            <input type="radio" name={id} checked={holds(model)} onChange={() => chooseModel(start)} />
             {label}
           </label>
         ))}
       </div>
-      {choice === 'named' && <NamedModel model={model} issue={issue} onChange={setModel} />}
-      {choice === 'picked' && <PickedModelField issue={issue} />}
+      {isPicked(model) && <PickedModelField issue={issue} />}
+      {!isPicked(model) && !embeddedModel(model) && <NamedModel model={model} issue={issue} onChange={chooseModel} />}
     </fieldset>
   );
 }

@@ -12,14 +12,14 @@ interface Props {
 
 /** A model folder, or its files, picked or dropped. They stay where they are. */
 export function PickedModelField({ issue }: Props) {
-  const { edit, setFiles } = usePage();
+  const { chooseModel, setFiles } = usePage();
   const files = usePageState(({ access }) => access.files);
   const name = usePageState(({ draft }) => draft.model.slice('picked:'.length));
   const [isOver, setIsOver] = useState(false);
   const take = (picked: Picked | null): void => {
     if (picked === null) return;
     setFiles(picked.files);
-    edit((draft) => ({ ...draft, model: pickedReference(picked.name) }));
+    chooseModel(pickedReference(picked.name));
   };
   const drop = (event: DragEvent): void => {
     event.preventDefault();

@@ -1,5 +1,6 @@
 import { embeddedSettings, type PresetName } from '../../run/presets.ts';
 import type { RunSettings } from '../../run/settings.ts';
+import { embeddedModel } from '../../weights/embedded-models.ts';
 import { estimateText } from '../estimate/estimate.ts';
 import { useEstimate } from '../estimate/use-estimate.ts';
 import { usePage, usePageState } from '../page-context.tsx';
@@ -16,7 +17,7 @@ const PRESETS: readonly { name: PresetName; label: string }[] = [
 function presetOf(draft: RunSettings): PresetName | null {
   const { seed } = draft.training;
   for (const { name } of PRESETS) {
-    const preset = embeddedSettings(name, draft.method.name);
+    const preset = embeddedSettings(name, draft.method.name, embeddedModel(draft.model)?.reference);
     const text = JSON.stringify({ ...preset, training: { ...preset.training, seed } });
     if (text === JSON.stringify(draft)) return name;
   }

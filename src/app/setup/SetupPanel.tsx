@@ -10,8 +10,10 @@ import { MemoryField } from './MemoryField.tsx';
 import { MethodField } from './MethodField.tsx';
 import { ModelField } from './ModelField.tsx';
 import { OrderField } from './OrderField.tsx';
+import { PreviewField } from './PreviewField.tsx';
 import { SettingField } from './SettingField.tsx';
 import styles from './SetupPanel.module.css';
+import { TrainedLayersField } from './TrainedLayersField.tsx';
 import { draftIssues } from './validate.ts';
 
 /** The form of a run. On a narrow page it is folded, so that the run stays in sight. */
@@ -21,7 +23,8 @@ export function SetupPanel() {
   const active = usePageState(({ run }) => isActive(run.status));
   const [open, setOpen] = useState(false);
   const [moreOpen, setMoreOpen] = useState(false);
-  const issues = draftIssues(draft, data);
+  const model = usePageState((state) => state.modelModules);
+  const issues = draftIssues(draft, data, model);
   const common = commonFields(draft.method.name);
   const epochs = common.findIndex(({ id }) => id === 'training.epochs') + 1;
   const firstFields = [...common.slice(0, epochs), ...perTaskFields(draft), ...common.slice(epochs)].filter((field) =>
@@ -61,6 +64,8 @@ export function SetupPanel() {
               <SettingField key={field.id} field={field} settings={draft} issue={issues.get(field.id)} />
             ))}
           </section>
+          <PreviewField />
+          <TrainedLayersField issue={issues.get('training.loraModules') ?? issues.get('training.fullRankModules')} />
           <DeviceField />
           <MemoryField />
           <GpuShareField />

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { METHOD_NAMES, type MethodName, METHODS } from '../../methods/registry.ts';
 import { embeddedSettings } from '../../run/presets.ts';
+import { FAMILY_MODULES } from '../../run/trained-modules.ts';
 import type { RunSettings } from '../../run/settings.ts';
 
 import { commonFields, type Field, moreGroups } from './fields.ts';
@@ -27,7 +28,9 @@ describe('fields', () => {
         .sort(),
     ).toEqual(
       [
-        ...Object.keys(preset.training).map((key) => `training.${key}`),
+        ...Object.keys(preset.training)
+          .filter((key) => !Object.hasOwn(FAMILY_MODULES, key)) // a list of its own, beside the fields
+          .map((key) => `training.${key}`),
         ...Object.keys(method?.settings ?? {}).map((key) => `method.${key}`),
       ].sort(),
     );

@@ -2,6 +2,7 @@ import * as v from 'valibot';
 import { addressProblem } from '../../base/address.ts';
 import { explained, GorpError } from '../../base/errors.ts';
 import { parseSettings, type RunSettings, RunSettingsSchema } from '../../run/settings.ts';
+import { type ModelModules, modulesProblem } from '../../run/trained-modules.ts';
 import { isAddress, parseModelReference } from '../../weights/model-reference.ts';
 import { orderProblem } from '../tasks/sources.ts';
 import { NO_TASKS, type TaskData } from '../tasks/task-store.ts';
@@ -28,10 +29,15 @@ function addressIssue(text: string, otherwise: string): string | null {
 
 /**
  * What is wrong with a draft, by dotted path of the setting, in words for its field. Empty when it can be started with
- * the tasks that are here.
- * The same schema as {@link parseSettings}, which names the first fault only.
+ * the tasks that are here. The same schema as {@link parseSettings}, which names the first fault only.
+ *
+ * @param model the layers of the model, where they are known.
  */
-export function draftIssues(draft: RunSettings, data: TaskData = NO_TASKS): ReadonlyMap<string, string> {
+export function draftIssues(
+  draft: RunSettings,
+  data: TaskData = NO_TASKS,
+  model: ModelModules | null = null,
+): ReadonlyMap<string, string> {
   const issues = new Map<string, string>();
   const fields = fieldsOf(draft);
   const parsed = v.safeParse(RunSettingsSchema, draft);
@@ -48,12 +54,18 @@ export function draftIssues(draft: RunSettings, data: TaskData = NO_TASKS): Read
   if (unread !== null) issues.set('order', unread);
   const tasksIssue = ['embedded', 'picked'].includes(draft.tasks) ? null : addressIssue(draft.tasks, FOLDER_HELP);
   if (tasksIssue !== null) issues.set('tasks', tasksIssue);
+  const layers = modulesProblem(draft, model);
+  if (layers !== null) issues.set(`training.${layers.setting}`, layers.message);
   return issues;
 }
 
 /** A draft as settings to start with. @throws GorpError `settings/invalid`, naming the setting. */
-export function checkedSettings(draft: RunSettings, data: TaskData = NO_TASKS): RunSettings {
-  const [first] = draftIssues(draft, data);
+export function checkedSettings(
+  draft: RunSettings,
+  data: TaskData = NO_TASKS,
+  model: ModelModules | null = null,
+): RunSettings {
+  const [first] = draftIssues(draft, data, model);
   if (first !== undefined) {
     const [path, message] = first;
     throw new GorpError(

@@ -34,6 +34,7 @@ import { CPU_DEVICE, GPU_DEVICE, scriptedRun, SOFTWARE_DEVICE } from './script.t
 import { DEVICE_SCENES, scriptedDevice } from './scripted-device.ts';
 import { resultsOfScript } from './scripted-results.ts';
 import { scriptedPlan } from './scripted-plan.ts';
+import { scriptedPreview } from './scripted-preview.ts';
 import { scriptedModels } from './scripted-models.ts';
 import { scriptedCheckpoints } from './scripted-checkpoints.ts';
 import { scriptedExports } from './scripted-exports.ts';
@@ -88,6 +89,7 @@ const page = createPage({
   tableClient: createTableClient(tablesHere()),
   theme,
   models: { openModels: scriptedModels(scene), storage: undefined },
+  askForPreview: scriptedPreview,
   memory: { ask: scriptedPlan, budget: scene === 'too-large' ? 1 : null, keep: () => undefined },
   device: { ask: scriptedDevice(scene), preferences: USUAL, keep: () => undefined },
   pace: { factor: () => null, note: () => undefined },

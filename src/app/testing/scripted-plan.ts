@@ -1,5 +1,6 @@
 import type { Effort } from '../../run/duration.ts';
 import { PARTS, type Parts, totalOf } from '../../run/memory-plan.ts';
+import type { ModelModules } from '../../run/trained-modules.ts';
 import type { AskForPlan } from '../memory/plan-worker.ts';
 
 const MIB = 2 ** 20;
@@ -20,6 +21,18 @@ const EFFORT: Effort = {
   promptTokens: 96,
 };
 
+/** The layers of the embedded T5. */
+const MODULES: ModelModules = {
+  modules: [
+    ...['q', 'k', 'v', 'o'].map((name) => `encoder.block.*.layer.*.SelfAttention.${name}`),
+    ...['q', 'k', 'v', 'o'].map((name) => `decoder.block.*.layer.*.EncDecAttention.${name}`),
+  ].map((name) => ({ name, layers: 3, out: 128, inputs: 128 })),
+  defaults: {
+    lora: ['q', 'v'].map((name) => `encoder.block.*.layer.*.SelfAttention.${name}`),
+    fullRank: ['q', 'v'].map((name) => `decoder.block.*.layer.*.EncDecAttention.${name}`),
+  },
+};
+
 /** A plan of invented numbers. */
 export const scriptedPlan: AskForPlan = (_, onAnswer) => {
   const parts = Object.fromEntries(PARTS.map((part) => [part, PLANNED[part] ?? 0])) as Parts;
@@ -31,6 +44,7 @@ export const scriptedPlan: AskForPlan = (_, onAnswer) => {
     moments: { training: total, testing: 1240 * MIB },
     checkpoint: 236 * MIB,
   };
-  const timer = setTimeout(() => onAnswer({ type: 'planned', plan, effort: EFFORT, config: null }), 50);
+  const planned = { type: 'planned' as const, plan, effort: EFFORT, config: null, modules: MODULES };
+  const timer = setTimeout(() => onAnswer(planned), 50);
   return () => clearTimeout(timer);
 };

@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import { GorpError } from '../../base/errors.ts';
-import { tinyModel, tinySettings } from '../../testing/tiny-run.ts';
+import { tinyModel } from '../../testing/tiny-model.ts';
+import { tinySettings } from '../../testing/tiny-run.ts';
 import { openBaseModel } from './base-model.ts';
 import type { SavedRound } from './saved-round.ts';
 

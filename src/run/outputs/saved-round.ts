@@ -10,6 +10,7 @@ import { type ByteFile, type ModelTensors, openTensors, readJson } from '../../w
 import { atCommit } from '../../weights/model-reference.ts';
 import { type Results, ResultsSchema } from '../results.ts';
 import type { RunSettings } from '../settings.ts';
+import { type ModelModules, trainedModules, trainsSame } from '../trained-modules.ts';
 import {
   ADAPTER_CONFIG_FILE,
   ADAPTER_FILE,
@@ -125,6 +126,16 @@ export function checkFits({ results }: Pick<SavedRound, 'results'>, { method }: 
       `Choose the model it was trained on, ${before.model}.`,
     );
   }
+}
+
+/** Checks that a run trains the layers that a round has trained. @throws GorpError `run/round-does-not-fit`. */
+export function checkTrained({ results }: SavedRound, settings: RunSettings, model: ModelModules): void {
+  if (trainsSame(results.settings, settings, model)) return;
+  const { lora, fullRank } = trainedModules(results.settings, model);
+  throw doesNotFit(
+    `it has trained other layers: ${[...lora, ...fullRank].join(', ')}`,
+    'Choose the same trained layers.',
+  );
 }
 
 /** The base model of a round as it is to be opened: at the commit that the round was trained on. */

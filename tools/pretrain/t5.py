@@ -148,6 +148,11 @@ class T5(nn.Module):
         state["decoder.final_layer_norm.weight"] *= self.config["d_model"] ** 0.5 / self.input_scale
         return state
 
+    def load_hugging_face_state(self, state):
+        state["shared.weight"] /= self.input_scale
+        state["decoder.final_layer_norm.weight"] *= self.input_scale / self.config["d_model"] ** 0.5
+        self.load_state_dict(state)
+
 
 def shift_right(labels):
     """Decoder input: labels behind a start token (pad, 0)."""

@@ -1,0 +1,118 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, type Page, test } from '@playwright/test';
+import { unzipSync } from 'fflate';
+import { type LocalHub, startLocalHub } from '../src/testing/local-hub.ts';
+import { repositoryOf } from '../src/testing/model-repository.ts';
+import type { Results } from '../src/run/results.ts';
+import { TINY_FAMILIES, type TinyFamily } from '../src/testing/tiny-families.ts';
+import { choose, downloadResults, openWorkbench, start, waitForStatus } from './support/workbench.ts';
+
+// Bytes take more places than pieces of words.
+const PROMPT = { pieces: '96', bytes: '384' };
+
+let hub: LocalHub;
+test.beforeAll(async () => {
+  hub = await startLocalHub();
+  const json = async (name: string): Promise<unknown> =>
+    JSON.parse(await readFile(join('public', 'embedded', 'model', name), 'utf8'));
+  const [tokenizer, tokenizerConfig] = [await json('tokenizer.json'), await json('tokenizer_config.json')];
+  for (const { family, open } of TINY_FAMILIES) {
+    const model = open({ vocab_size: 4096 });
+    const readable = model.tokenizer === null ? model : { ...model, tokenizer, tokenizerConfig };
+    hub.push(`tiny/${family}`, await repositoryOf(readable));
+  }
+});
+test.afterAll(() => hub.close());
+
+/** Names the model on the local hub, and settings that suit models as small as these. */
+async function chooseFamily(page: Page, { family }: TinyFamily, method: string): Promise<void> {
+  await choose(page, { method, leaveOut: ['field'], trainExamples: 8, testExamples: 2, batchSize: 4 });
+  await page.getByText(/^All settings of/).click();
+  const set = (name: string, value: string): Promise<void> => page.locator(`[data-setting="${name}"]`).fill(value);
+  await set('method.loraRank', '4');
+  await set('method.galoreRank', '4');
+  await set('training.sourceLength', family === 'byt5-tiny' ? PROMPT.bytes : PROMPT.pieces);
+  const field = page.getByTestId('model-field');
+  await field.getByLabel('From the Hugging Face hub').check();
+  await field.getByLabel('Repository or address').fill(`tiny/${family}`);
+  await field.getByText('Gated models and mirrors').click();
+  await field.getByLabel('Hub', { exact: true }).fill(hub.endpoint);
+}
+
+/** The merged model, downloaded. */
+async function expectExported(page: Page, parameters: number): Promise<void> {
+  const [download] = await Promise.all([page.waitForEvent('download'), page.getByTestId('download-merged').click()]);
+  const files = unzipSync(new Uint8Array(await readFile(await download.path())));
+  expect(JSON.parse(new TextDecoder().decode(files['config.json']))).toMatchObject({ vocab_size: 4096 });
+  expect(files['model.safetensors'].length).toBeGreaterThan(parameters * 4);
+}
+
+/** One task more, resumed from the round that the browser keeps. */
+async function expectResumed(page: Page, before: Results): Promise<void> {
+  await page.getByTestId('resume-round').click();
+  await page.getByLabel('Add a task').selectOption('field');
+  await start(page);
+  await waitForStatus(page, 'finished');
+  const { results } = await downloadResults(page);
+  const [, one, two] = results.accuracy.exact;
+  expect(one[0]).toBe(before.accuracy.exact[1][0]);
+  expect(two).toEqual([expect.any(Number), expect.any(Number)]);
+}
+
+// By turns, since each takes seconds: the command line does everything with every family (src/cli/families.test.ts).
+for (const [i, family] of TINY_FAMILIES.entries()) {
+  const [method, then] = i % 2 === 0 ? ['gorp-plus', 'is resumed'] : ['gorp', 'is exported'];
+
+  test(`${family.family} of the hub learns by ${method}, is tested, and ${then}`, async ({ page }) => {
+    // A test cannot press a button of the browser's own dialogue: the way of browsers without one is taken.
+    await page.addInitScript(() => Reflect.deleteProperty(globalThis, 'showSaveFilePicker'));
+    await openWorkbench(page);
+    await chooseFamily(page, family, method);
+    await start(page);
+    await waitForStatus(page, 'finished');
+    const { results } = await downloadResults(page);
+    expect(results.model).toMatchObject({ name: `tiny/${family.family}` });
+    expect(results.accuracy.exact[1]).toEqual([expect.any(Number)]);
+    if (method === 'gorp') await expectExported(page, results.model.parameters);
+    else await expectResumed(page, results);
+  });
+}
+
+test('the embedded LLaMA needs no other server: an example is shown, and the layers that were chosen are trained', async ({
+  page,
+  baseURL,
+}) => {
+  const others: string[] = [];
+  page.on('request', (request) => {
+    const { protocol, origin } = new URL(request.url());
+    if (protocol.startsWith('http') && origin !== new URL(baseURL ?? '').origin) others.push(request.url());
+  });
+  await openWorkbench(page);
+  await choose(page, { method: 'seq-lora', leaveOut: ['field'], trainExamples: 8, testExamples: 2, batchSize: 4 });
+  await page.getByLabel('Embedded small LLaMA').check();
+
+  const preview = page.getByTestId('preview');
+  await preview.locator('summary').click();
+  const label = preview.locator('mark');
+  await expect(label).toHaveCount(2);
+  await expect(label.last()).toHaveText('</s>');
+  await expect(preview.locator('pre')).toContainText('<s> Task:TC Dataset:gloss');
+
+  const layers = page.getByTestId('trained-layers');
+  await expect(layers.locator('summary')).toHaveText('12 with LoRA');
+  await layers.locator('summary').click();
+  await layers.getByLabel('Training of mlp.up_proj').selectOption('LoRA');
+  await layers.getByLabel('Training of self_attn.q_proj').selectOption('frozen');
+  await expect(layers.locator('summary')).toHaveText('12 with LoRA');
+
+  await start(page);
+  await waitForStatus(page, 'finished');
+  const { results } = await downloadResults(page);
+  expect(results.model.name).toBe('embedded-llama');
+  expect(results.settings.training.loraModules).toEqual([
+    'model.layers.*.self_attn.v_proj',
+    'model.layers.*.mlp.up_proj',
+  ]);
+  expect(others).toEqual([]);
+});

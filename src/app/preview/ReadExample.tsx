@@ -1,0 +1,22 @@
+import type { ReadToken } from '../../tasks/reading.ts';
+import styles from './ReadExample.module.css';
+
+interface Props {
+  task: string;
+  tokens: readonly ReadToken[];
+}
+
+/** How many tokens an example has, and how many of them the loss counts. */
+export function countsOf({ task, tokens }: Props): string {
+  const label = tokens.filter(({ isLabel }) => isLabel).length;
+  return `The first example of ${task}: ${tokens.length} tokens, ${label} of them of the label, which are marked and alone count in the loss.`;
+}
+
+/** An example exactly as the model reads it, the tokens of its label marked. */
+export function ReadExample({ task, tokens }: Props) {
+  return (
+    <pre className={styles.text} tabIndex={0} aria-label={`First example of ${task}`}>
+      {tokens.map(({ text, isLabel }, i) => (isLabel ? <mark key={i}>{text}</mark> : <span key={i}>{text}</span>))}
+    </pre>
+  );
+}

@@ -1,0 +1,55 @@
+import { usePage, usePageState } from '../page-context.tsx';
+import { countsOf, ReadExample } from '../preview/ReadExample.tsx';
+import fields from './field.module.css';
+import styles from './PreviewField.module.css';
+
+/** What the model would read of the first example with the settings as they are; read once it is unfolded. */
+export function PreviewField() {
+  const { preview } = usePage();
+  const status = usePageState((state) => state.preview.status);
+  return (
+    <details
+      className={styles.preview}
+      data-testid="preview"
+      data-status={status}
+      onToggle={(event) => (event.currentTarget.open ? preview.open() : preview.close())}
+    >
+      <summary className={styles.title}>What the model reads</summary>
+      <Shown />
+    </details>
+  );
+}
+
+function Shown() {
+  const { preview } = usePage();
+  const state = usePageState((all) => all.preview);
+  const example = state.status === 'read' ? state.preview : state.status === 'reading' ? state.last : null;
+  return (
+    <div className={styles.shown} aria-live="polite">
+      {state.status === 'none' && <p className={fields.help}>Shown once the settings are complete.</p>}
+      {state.status === 'reading' && example === null && <p className={fields.help}>Reading…</p>}
+      {state.status === 'read' && example === null && <p className={fields.help}>The first task has no examples.</p>}
+      {state.status === 'failed' && (
+        <p className={fields.issue}>
+          {state.error.message} {state.error.nextStep}
+        </p>
+      )}
+      {state.status === 'elsewhere' && (
+        <>
+          <p className={fields.help}>The tokenizer or the task is on another server, which has not been asked yet.</p>
+          <button type="button" className={fields.link} data-testid="preview-look-up" onClick={preview.lookUp}>
+            Fetch what is needed to show an example
+          </button>
+        </>
+      )}
+      {example !== null && (
+        <>
+          <p className={fields.help}>
+            {countsOf(example)} {example.cut && 'Its text is cut to the prompt’s length.'}
+          </p>
+          <ReadExample {...example} />
+        </>
+      )}
+    </div>
+  );
+}

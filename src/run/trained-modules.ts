@@ -1,0 +1,103 @@
+import * as v from 'valibot';
+import { GorpError } from '../base/errors.ts';
+import type { MethodPlan } from '../gorp/method-plan.ts';
+import { planOf } from '../methods/registry.ts';
+import type { RunSettings } from './settings.ts';
+
+/** The two ways in which layers are trained. */
+export const ROLES = ['lora', 'fullRank'] as const;
+export type Role = (typeof ROLES)[number];
+
+/** Names of the modules that are trained in each way. */
+export type TrainedModules = Readonly<Record<Role, readonly string[]>>;
+
+const names = v.array(v.string());
+const size = v.number();
+
+/** The modules that a model has (`TargetModule` of src/models/targets.ts), and those that its family trains by default. */
+export const ModelModulesSchema = v.strictObject({
+  modules: v.array(v.strictObject({ name: v.string(), layers: size, out: size, inputs: size })),
+  defaults: v.strictObject({ lora: names, fullRank: names }),
+});
+export type ModelModules = v.InferOutput<typeof ModelModulesSchema>;
+
+/** The settings that name modules. */
+export const MODULE_SETTINGS = { lora: 'loraModules', fullRank: 'fullRankModules' } as const;
+
+/** The settings of a run that trains what the family of its model gives. */
+export const FAMILY_MODULES = { loraModules: null, fullRankModules: null } as const;
+
+type ModuleSetting = (typeof MODULE_SETTINGS)[Role];
+
+export interface Chosen {
+  readonly method: RunSettings['method'];
+  readonly training: Pick<RunSettings['training'], ModuleSetting>;
+}
+
+const hasRole = ({ adapters, fullRank }: MethodPlan, role: Role): boolean =>
+  (role === 'lora' ? adapters : fullRank) !== null;
+
+/** The ways in which a method trains layers. */
+export const rolesOf = ({ method }: Pick<Chosen, 'method'>): Role[] =>
+  ROLES.filter((role) => hasRole(planOf(method), role));
+
+/**
+ * What is wrong with the modules that settings name, by the setting and in a sentence; null where nothing is.
+ *
+ * @param model null where the model is not known yet.
+ */
+export function modulesProblem(
+  chosen: Chosen,
+  model: ModelModules | null,
+): { setting: ModuleSetting; message: string } | null {
+  const roles = rolesOf(chosen);
+  for (const role of roles) {
+    const setting = MODULE_SETTINGS[role];
+    const names = chosen.training[setting];
+    if (names?.length === 0) {
+      const words = role === 'lora' ? 'get LoRA' : 'are trained full-rank';
+      return { setting, message: `No layers ${words}, but ${chosen.method.name} needs some.` };
+    }
+    const unknown = names?.find((name) => model && !model.modules.some((module) => module.name === name));
+    if (unknown !== undefined) return { setting, message: `The model has no layers ${unknown}.` };
+  }
+  if (model === null || roles.length < ROLES.length) return null;
+  const { lora, fullRank } = named(chosen, model);
+  const both = fullRank.find((name) => lora.includes(name));
+  if (both === undefined) return null;
+  return { setting: 'fullRankModules', message: `${both} cannot both get LoRA and be trained full-rank.` };
+}
+
+const named = ({ training }: Chosen, { defaults }: ModelModules): TrainedModules => ({
+  lora: training.loraModules ?? defaults.lora,
+  fullRank: training.fullRankModules ?? defaults.fullRank,
+});
+
+/**
+ * The modules that a run trains: those that its settings name, else those of the family. None in a way that its method
+ * does not train.
+ *
+ * @throws GorpError `settings/modules`, naming the module and those that there are.
+ */
+export function trainedModules(chosen: Chosen, model: ModelModules): TrainedModules {
+  const problem = modulesProblem(chosen, model);
+  if (problem !== null) {
+    throw new GorpError(
+      'settings/modules',
+      `Setting training.${problem.setting}: ${problem.message}`,
+      `Name some of ${model.modules.map(({ name }) => name).join(', ')}; or null for those of the family.`,
+    );
+  }
+  const roles = rolesOf(chosen);
+  const { lora, fullRank } = named(chosen, model);
+  return { lora: roles.includes('lora') ? lora : [], fullRank: roles.includes('fullRank') ? fullRank : [] };
+}
+
+/** Whether two choices train the same modules of a model in the same way. */
+export function trainsSame(a: Chosen, b: Chosen, model: ModelModules): boolean {
+  const sorted = (chosen: Chosen): string => {
+    const trained = trainedModules(chosen, model);
+    return JSON.stringify(ROLES.map((role) => [...trained[role]].sort()));
+  };
+  return sorted(a) === sorted(b);
+}
