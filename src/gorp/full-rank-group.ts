@@ -47,7 +47,7 @@ export class FullRankGroup {
       if (this.#side !== 'right') this.#U = new Stack(device, 'left basis', names, out, r);
       if (this.#side !== 'left') this.#Vt = new Stack(device, 'right basis', names, r, inputs);
     }
-    if (projected && spacePlan) {
+    if (spacePlan && (projected || this.#onInputs)) {
       const side = this.#spaceSide();
       const dimension = this.#onInputs ? inputs : side === 'rows' ? rows : columns;
       this.space = new GroupSpace(device, names, dimension, side);
@@ -64,7 +64,7 @@ export class FullRankGroup {
     return this.#projected?.projection === 'exact';
   }
 
-  /** Whether S lives in the layer's inputs, before compression. */
+  /** Whether S lives in the layer's inputs: of a projected weight before compression, of a plain one always. */
   get #onInputs(): boolean {
     return this.spacePlan?.source === 'activation';
   }
@@ -128,7 +128,7 @@ export class FullRankGroup {
     }
     const stack = { gradient, weights: this.weights.tensor, shape: this.weights.shape };
     if (!projected) {
-      recordPlainUpdate(g, stack, state);
+      recordPlainUpdate(g, stack, state, space, keeping);
       return;
     }
     recordProjectedUpdate(

@@ -11,7 +11,12 @@ import {
   type MethodState,
   type SpacePlan,
 } from './method-plan.ts';
-import { recordOrthogonalPenalty, recordSparsityPenalty } from './penalties.ts';
+import {
+  recordCrossedPenalty,
+  recordNormPenalty,
+  recordOrthogonalPenalty,
+  recordSparsityPenalty,
+} from './penalties.ts';
 import { QuadraticTerm } from './quadratic-term.ts';
 import { Stack } from './stack.ts';
 import { GroupSpace, type MomentPair, Moments, pairMoments, type UpdateContext } from './trainable-group.ts';
@@ -111,7 +116,9 @@ export class LoraGroup {
       for (const { kind, weight } of terms) {
         if (weight === 0) continue;
         if (kind === 'orthogonal' && previous) recordOrthogonalPenalty(g, pair, previous, weight);
+        if (kind === 'norm') recordNormPenalty(g, pair, weight);
         if (kind === 'sparse') recordSparsityPenalty(g, pair, weight);
+        if (kind === 'crossed') recordCrossedPenalty(g, pair, weight);
       }
     }
     for (const [{ weight }, [onA, onB]] of this.#quadratic) {

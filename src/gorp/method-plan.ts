@@ -112,8 +112,12 @@ export const MEASURING_GAP = 10;
 export type LossTerm =
   /** weight · Σ|A_prev Aᵀ| over the frozen pairs of a layer. */
   | { readonly kind: 'orthogonal'; readonly weight: number }
+  /** weight · (‖A‖ + ‖B‖) of the new pair. */
+  | { readonly kind: 'norm'; readonly weight: number }
   /** weight · Σ|B A|. */
   | { readonly kind: 'sparse'; readonly weight: number }
+  /** weight · Σ|A B|, which there is only of layers with as many inputs as outputs. */
+  | { readonly kind: 'crossed'; readonly weight: number }
   /**
    * weight / 2 · Σ importance ∘ (θ − anchor)² over all entries of A and B.
    * `importance` and `anchor` name tensors of the method's state ({@link stateName}); no term while they are absent.

@@ -9,7 +9,7 @@ import { TwinLearner } from '../testing/twin-learner.ts';
 import type { SizedBatch, TokenPair } from '../models/network.ts';
 import { Learner } from './learner.ts';
 import { energy, type Matrix, multiply, subtract, transpose } from './matrix.ts';
-import { METHOD_NAMES, planOf } from '../methods/registry.ts';
+import { METHOD_NAMES, type MethodName, type MethodSettings, planOf } from '../methods/registry.ts';
 
 let device: Device;
 beforeAll(async () => {
@@ -45,9 +45,16 @@ const single = (row: TokenPair): SizedBatch => ({ sizes: { B: 1, S: 8, T: row.la
 const changeError = (found: Matrix, wanted: Matrix, start: Matrix): number =>
   relativeError(subtract(found, start).data, subtract(wanted, start).data);
 
-describe.each(METHOD_NAMES)('%s', (name) => {
+/** Every method, and forms of some that their initial settings do not show. */
+const CASES: readonly (readonly [title: string, name: MethodName, settings: Partial<MethodSettings>])[] = [
+  ...METHOD_NAMES.map((name) => [name, name, {}] as const),
+  ['o-lora with λ₂', 'o-lora', { normPenalty: 0.1 }],
+  ['n-lora as released', 'n-lora', { sparsityForm: 'released', sparsityPenalty: 0.01 }],
+];
+
+describe.each(CASES)('%s', (_, name, changes) => {
   test('learns two tasks as its formulas say, tensor by tensor', async () => {
-    const settings = tinySettings(name, {}, EXACT);
+    const settings = tinySettings(name, {}, { ...EXACT, ...changes });
     const [plan, { training }] = [planOf(settings.method), settings];
     const model = tinyModel();
     const { network, targets } = openNetwork(device, model, training, await readTexts(model, training));

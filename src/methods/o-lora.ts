@@ -3,8 +3,11 @@ import { defineMethod, NOTHING } from './parts/method.ts';
 import { NOT_NEGATIVE, number } from './parts/setting.ts';
 
 /**
- * `inc-lora` with λ₁ Σ |A_prev Aᵀ| in the loss. The norm of the new pair, weighed by λ₂, is left out: λ₂ is 0 in the
- * published orders 1-3.
+ * `inc-lora` with λ₁ Σ |A_prev Aᵀ| + λ₂ Σ (‖A‖ + ‖B‖) in the loss.
+ *
+ * The released code sets λ₁ 0.5 and λ₂ 0 in orders 1-3. In its long order λ₁ is 0.5 and then 5 from dbpedia on, and λ₂ is
+ * 0.1 or 0.3 in seven rounds: chosen task by task. Here both hold for a whole order. λ₁ multiplies a sum over all layers,
+ * entries and earlier tasks, so a value suits one model and length.
  */
 export const oLora = defineMethod({
   name: 'o-lora',
@@ -20,14 +23,25 @@ export const oLora = defineMethod({
     orthogonalPenalty: number({
       section: 'This method',
       label: 'Orthogonality penalty λ₁',
-      help: 'O-LoRA: weight of Σ|A_prev Aᵀ| in the loss.',
+      help: 'O-LoRA: weight of Σ|A_prev Aᵀ| in the loss; in the released long order 0.5, then 5.',
       range: NOT_NEGATIVE,
       initial: 0.5,
+    }),
+    normPenalty: number({
+      section: 'This method',
+      label: 'Norm penalty λ₂',
+      help: 'O-LoRA: weight of ‖A‖ + ‖B‖ of the new adapter in the loss; in the released long order 0 to 0.3.',
+      range: NOT_NEGATIVE,
+      initial: 0,
+      before: 0,
     }),
   },
   plan: (values) => ({
     ...NOTHING,
     adapters: adapters('per-task', values),
-    loss: [{ kind: 'orthogonal', weight: values.orthogonalPenalty }],
+    loss: [
+      { kind: 'orthogonal', weight: values.orthogonalPenalty },
+      { kind: 'norm', weight: values.normPenalty },
+    ],
   }),
 });

@@ -2,6 +2,7 @@ import type { MethodPlan } from '../gorp/method-plan.ts';
 import { er } from './er.ts';
 import { ewc } from './ewc.ts';
 import { galore } from './galore.ts';
+import { gpm } from './gpm.ts';
 import { gorpB } from './gorp-b.ts';
 import { gorpBl } from './gorp-bl.ts';
 import { gorpBs } from './gorp-bs.ts';
@@ -31,6 +32,7 @@ const REGISTERED = [
   ewc,
   seqFt,
   galore,
+  gpm,
   er,
   mtl,
   perTask,

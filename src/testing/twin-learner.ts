@@ -200,16 +200,19 @@ export class TwinLearner {
     const learningRate = part === 'W' ? full * (fullRank?.learningRate ?? 0) : lora * (adapters?.learningRate ?? 0);
     const rates = { learningRate, weightDecay: 0 };
     const projected = { space: this.#spaces.get(layer) ?? null, project: space?.keepsOut ?? 'gradient' };
-    if (part === 'A') return { ...rates, ...projected, kind: 'lora', loraSpace: space?.adapterSide ?? 'rank' };
+    // A plain weight with a space of its inputs takes the steps that A takes.
+    const isPlain = part === 'W' && fullRank?.form === 'adam' && space !== null;
+    if (part === 'A' || isPlain)
+      return { ...rates, ...projected, kind: 'lora', loraSpace: space?.adapterSide ?? 'rank' };
     if (part === 'B' || fullRank?.form !== 'projected') return { ...rates, kind: 'regular' };
     const { rank, gap: updateProjGap, scale, side: projType } = fullRank;
     const spaceSide = space?.source === 'activation' ? 'input' : (space?.weightSide ?? 'kept');
     return { ...rates, ...projected, kind: 'galore', rank, updateProjGap, scale, projType, spaceSide };
   }
 
-  /** λ Σ|A_prev Aᵀ|, λ Σ|B A| and λ/2 Σ importance ∘ (θ − anchor)², entry by entry. */
+  /** λ Σ|A_prev Aᵀ|, λ (‖A‖ + ‖B‖), λ Σ|B A|, λ Σ|A B| and λ/2 Σ importance ∘ (θ − anchor)², entry by entry. */
   #addPenalties(layer: string, gradients: Map<string, Matrix>): void {
-    const weightOf = (kind: 'orthogonal' | 'sparse'): number =>
+    const weightOf = (kind: 'orthogonal' | 'sparse' | 'crossed' | 'norm'): number =>
       this.plan.loss.reduce((sum, term) => sum + (term.kind === kind ? term.weight : 0), 0);
     const [orthogonal, sparse] = [weightOf('orthogonal'), weightOf('sparse')];
     const { A, B } = this.pairs.get(layer) as Pair;
@@ -230,6 +233,20 @@ export class TwinLearner {
         const [importance, anchor] = [of(term.importance), of(term.anchor)];
         for (let i = 0; i < values.length; i++) gradient[i] += term.weight * importance[i] * (values[i] - anchor[i]);
       }
+    }
+    const crossed = weightOf('crossed');
+    if (crossed > 0) {
+      const signs = multiply(A, B).data.map(Math.sign);
+      for (let i = 0; i < A.rows; i++)
+        for (let k = 0; k < A.rows; k++)
+          for (let j = 0; j < width; j++) {
+            dA[i * width + j] += crossed * signs[i * A.rows + k] * B.data[j * A.rows + k];
+            dB[j * A.rows + k] += crossed * signs[i * A.rows + k] * A.data[i * width + j];
+          }
+    }
+    for (const [values, gradient] of [[A.data, dA] as const, [B.data, dB] as const]) {
+      const length = Math.hypot(...values);
+      if (length > 0) values.forEach((value, i) => (gradient[i] += (weightOf('norm') * value) / length));
     }
     const change = multiply(B, A);
     for (let o = 0; o < B.rows; o++)

@@ -3,7 +3,7 @@ import type { Device } from '../../device/device.ts';
 import { F32 } from '../../testing/compare.ts';
 import { TEST_DEVICES } from '../../testing/devices.ts';
 import { GraphUnderTest, integers, noise, PACKINGS, type TestInput, weight } from '../../testing/graphs.ts';
-import { activation, add, addBias, dropout, gatedActivation, scale, scaleRows } from './elementwise.ts';
+import { activation, add, addBias, dropout, gatedActivation, scale, scaleRows, unit } from './elementwise.ts';
 import { embedding } from './embedding.ts';
 import { lastTokens } from './last-tokens.ts';
 import { rmsNorm } from './norm.ts';
@@ -55,6 +55,15 @@ describe.each(TEST_DEVICES)('on $name', ({ acquire }) => {
         device,
         F32,
       );
+    });
+
+    test.each([1, 65, 1031])('a tensor of %i made one of length 1, and 0 left 0', async (size) => {
+      for (const squared of [noise(size, 1).reduce((sum, x) => sum + x * x, 0), 0]) {
+        const x = { shape: [size], ...(squared === 0 && { values: new Float64Array(size) }) };
+        await new GraphUnderTest({ x, squared: { shape: [1], values: [squared] } }, (g, input) => ({
+          y: unit(g, input('x'), input('squared')),
+        })).checkDevice(device, F32);
+      }
     });
 
     test('rows scaled', async () => {

@@ -4,7 +4,7 @@ export { argMax, choiceLosses, crossEntropyGradient, crossEntropyRows, crossEntr
 export { matmul } from './matmul';
 export { scratchBytes, setScratch } from './scratch';
 export { activation, activationGradient, gatedActivation, gatedActivationGradient } from './activation';
-export { addScaled, addScaledInto, addToRows, scaled, scaleRows, sign } from './arithmetic';
+export { addScaled, addScaledInto, addToRows, scaled, scaleRows, sign, unit } from './arithmetic';
 export { dropout } from './dropout';
 export { embedding, embeddingGradient } from './embedding';
 export { appendToCache, nextToken } from './generation';
