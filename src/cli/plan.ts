@@ -10,7 +10,8 @@ import { asRefusal, checkBudget, inGiB, type MemoryPlan, PART_NAMES, PARTS, type
 import { declaredType, type MemoryQuestion, planMemory, planRun, type RunPlan } from '../run/plan-memory.ts';
 import { workAhead } from '../run/planned-work.ts';
 import { loadTask } from '../tasks/benchmark.ts';
-import { EMBEDDED_KINDS } from '../tasks/orders.ts';
+import { cutByLabel } from '../tasks/cut.ts';
+import { embeddedTask } from '../tasks/orders.ts';
 import { DEVICE_OPTIONS, deviceChoices, noPositionals, readArguments } from './arguments.ts';
 import { EXIT } from './exit-codes.ts';
 import { deviceSpeed } from './device-speed.ts';
@@ -105,9 +106,11 @@ function labelsOf({ settings, ownTasks }: ChosenRun): Promise<string[][]> {
   const own = new Map(ownTasks.map(({ name, labels }) => [name, labels]));
   return Promise.all(
     settings.order.map(async (name) => {
-      if (!Object.hasOwn(EMBEDDED_KINDS, name)) return [...(own.get(name) ?? [])];
-      const { task } = await loadTask(nodeTaskReader('embedded'), EMBEDDED_KINDS[name], name);
-      return [...task.labels];
+      const embedded = embeddedTask(name);
+      if (embedded === null) return [...(own.get(name) ?? [])];
+      const { source, kind, cut } = embedded;
+      const { task } = await loadTask(nodeTaskReader('embedded'), kind, source);
+      return [...(cut ? cutByLabel(task, name, cut) : task).labels];
     }),
   );
 }

@@ -17,6 +17,7 @@ const FULL: TrainingSettings = {
   trainExamples: 320,
   testExamples: 100,
   evaluationBatchSize: 50,
+  testSet: 'test',
   promptForm: 'raw',
   frozenWeights: 'f32',
   activations: 'keep',
@@ -87,6 +88,7 @@ export function publishedSettings(
       trainExamples: 0,
       testExamples: 0,
       evaluationBatchSize: settings.evaluationBatchSize,
+      testSet: 'test',
       promptForm: 'raw',
       frozenWeights: 'f32',
       activations: 'recompute', // the models are large, and the numbers the same

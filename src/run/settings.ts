@@ -23,6 +23,11 @@ export const TrainingSchema = v.strictObject({
   trainExamples: v.pipe(v.number(), v.integer(), v.minValue(0)),
   testExamples: v.pipe(v.number(), v.integer(), v.minValue(0)),
   evaluationBatchSize: count,
+  /**
+   * What tests are made on: the test set, or the dev set, cut from the training examples where a task has none, for
+   * choosing settings. Results of earlier versions do not name it.
+   */
+  testSet: v.optional(v.picklist(['test', 'dev']), 'test'),
   /** How a model reads a prompt: as text of its own, or as a user's turn by its chat template. Results of earlier versions do not name it. */
   promptForm: v.optional(v.picklist(PROMPT_FORMS), 'raw'),
   /** How weights that are not trained are kept on the GPU. Results of earlier versions do not name it. */

@@ -2,7 +2,8 @@ import { GorpError } from '../base/errors.ts';
 import { mixSeed } from '../base/random.ts';
 import { type LoadedTask, loadTask, type ReadText } from '../tasks/benchmark.ts';
 import { type EncodedExample, encodeExamples, fitLabel } from '../tasks/fit.ts';
-import { BENCHMARK_KINDS, EMBEDDED_KINDS } from '../tasks/orders.ts';
+import { cutByLabel, onDevSet } from '../tasks/cut.ts';
+import { BENCHMARK_KINDS, embeddedTask } from '../tasks/orders.ts';
 import { instructionTemplate } from '../tasks/prompt.ts';
 import { sampleBalanced } from '../tasks/sample.ts';
 import type { Task } from '../tasks/task.ts';
@@ -54,8 +55,9 @@ export async function prepareTask(
   tokenizer: Tokenizer,
   warn: (message: string) => void,
 ): Promise<EncodedTask> {
-  const { seed, trainExamples, testExamples } = settings.training;
-  const { task, leftOut } = await loadNamed(host, name, settings.tasks);
+  const { seed, trainExamples, testExamples, testSet } = settings.training;
+  const { task: whole, leftOut } = await loadNamed(host, name, settings.tasks);
+  const task = testSet === 'dev' ? onDevSet(whole) : whole;
   for (const { split, label, rows } of leftOut) {
     const left =
       rows === 1
@@ -88,7 +90,12 @@ export async function prepareTask(
 
 /** The name tells where a task is from: own tasks cannot take one of the others' names. */
 async function loadNamed(host: TaskHost, name: string, source: string): Promise<LoadedTask> {
-  if (Object.hasOwn(EMBEDDED_KINDS, name)) return loadTask(host.taskReader('embedded'), EMBEDDED_KINDS[name], name);
+  const embedded = embeddedTask(name);
+  if (embedded) {
+    const { source: file, kind, cut } = embedded;
+    const loaded = await loadTask(host.taskReader('embedded'), kind, file);
+    return cut ? { ...loaded, task: cutByLabel(loaded.task, name, cut) } : loaded;
+  }
   if (Object.hasOwn(BENCHMARK_KINDS, name)) {
     if (source !== 'embedded') return loadTask(host.taskReader(source), BENCHMARK_KINDS[name], name);
     throw unknownTask(`${name}, a dataset of CL_Benchmark, but no folder is chosen to read it from`);

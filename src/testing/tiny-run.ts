@@ -152,6 +152,7 @@ export function tinySettings(
       trainExamples: 0,
       testExamples: 0,
       evaluationBatchSize: 4,
+      testSet: 'test',
       promptForm: 'raw',
       frozenWeights: 'f32',
       activations: 'keep',
