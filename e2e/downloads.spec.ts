@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { expect, type Page, test } from '@playwright/test';
 import { unzipSync } from 'fflate';
-import type { WorkerEvent } from '../src/worker/protocol.ts';
+import type { RunEvent } from '../src/run/events.ts';
 import { choose, downloadResults, openWorkbench, start, waitForStatus } from './support/workbench.ts';
 
 const CHOICE = { method: 'gorp', trainExamples: 320, testExamples: 6, batchSize: 4 };
@@ -30,7 +30,7 @@ function stopInSecondRound(): void {
   globalThis.Worker = class extends Worker {
     constructor(...args: ConstructorParameters<typeof Worker>) {
       super(...args);
-      this.addEventListener('message', ({ data }: MessageEvent<WorkerEvent>) => {
+      this.addEventListener('message', ({ data }: MessageEvent<RunEvent>) => {
         if (isDone || data.type !== 'progress' || data.phase !== 'train' || data.round !== 2) return;
         isDone = true;
         document.querySelector<HTMLButtonElement>('[data-testid=stop]')?.click();
@@ -45,7 +45,7 @@ async function unzipped(page: Page, button: string): Promise<Record<string, Uint
   return unzipSync(new Uint8Array(await readFile(await download.path())));
 }
 
-test('rounds are kept: a stopped run goes on from the last, and they are downloaded and loaded', async ({ page }) => {
+test('rounds are kept: a stopped run resumes from the last, and they are downloaded and loaded', async ({ page }) => {
   test.setTimeout(400_000);
   // A test cannot press a button of the browser's own dialogue: the way of browsers without one is taken.
   await page.addInitScript(() => Reflect.deleteProperty(globalThis, 'showSaveFilePicker'));
@@ -57,7 +57,7 @@ test('rounds are kept: a stopped run goes on from the last, and they are downloa
   const { results: stopped } = await downloadResults(page);
   await expect(page.getByTestId('kept-rounds')).toContainText('1-gloss');
 
-  await page.getByTestId('go-on').click();
+  await page.getByTestId('resume-round').click();
   await expect(page.getByTestId('goes-on')).toContainText('after round 1');
   await start(page);
   await waitForStatus(page, 'finished');
@@ -104,7 +104,7 @@ test('rounds are kept: a stopped run goes on from the last, and they are downloa
     }
     await page.getByTestId('load-round').setInputFiles(join(disk, '2-field'));
     await expect(page.getByTestId('kept-rounds')).toContainText('1 round ');
-    await expect(page.getByTestId('go-on')).toHaveText('Go on after round 2');
+    await expect(page.getByTestId('resume-round')).toHaveText('Resume after round 2');
   } finally {
     await rm(disk, { recursive: true, force: true });
   }

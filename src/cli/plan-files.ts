@@ -22,7 +22,11 @@ const FailureSchema = v.strictObject({
  * `report.json`, `plots/*.svg`.
  */
 export class PlanFiles {
-  private constructor(private readonly out: string) {}
+  readonly #out: string;
+
+  private constructor(out: string) {
+    this.#out = out;
+  }
 
   /** The folder of a plan, which no other plan has. @throws GorpError `run/other-study`. */
   static async open(out: string, plan: StudyPlan): Promise<PlanFiles> {
@@ -38,11 +42,11 @@ export class PlanFiles {
   }
 
   #file({ path }: PlannedRun): RunFile {
-    return new RunFile(join(this.out, path));
+    return new RunFile(join(this.#out, path));
   }
 
   #failure({ path }: PlannedRun): string {
-    return join(this.out, path.replace(/\.json$/, '.failed'));
+    return join(this.#out, path.replace(/\.json$/, '.failed'));
   }
 
   /** What came of a run; null where it has not been made. Its curves are left out. @throws GorpError `run/…`. */
@@ -70,8 +74,8 @@ export class PlanFiles {
   /** Writes tables, plots and JSON. @returns the tables. */
   async writeReport(summary: StudySummary): Promise<string> {
     const text = reportText(summary);
-    await writeText(join(this.out, 'report.md'), text);
-    await writeText(join(this.out, 'report.json'), `${JSON.stringify(summary, null, 1)}\n`);
+    await writeText(join(this.#out, 'report.md'), text);
+    await writeText(join(this.#out, 'report.json'), `${JSON.stringify(summary, null, 1)}\n`);
     for (const part of summary.parts) {
       const plots: [string, string | null][] = [
         [`${part.name}-pareto`, paretoPlot(part)],
@@ -81,7 +85,7 @@ export class PlanFiles {
           svg,
         ]),
       ];
-      for (const [name, svg] of plots) if (svg !== null) await writeText(join(this.out, 'plots', `${name}.svg`), svg);
+      for (const [name, svg] of plots) if (svg !== null) await writeText(join(this.#out, 'plots', `${name}.svg`), svg);
     }
     return text;
   }

@@ -10,7 +10,11 @@ import { named, writeText } from './round-folder.ts';
 
 /** The results of one run of a study on disk. */
 export class RunFile {
-  constructor(private readonly path: string) {}
+  readonly #path: string;
+
+  constructor(path: string) {
+    this.#path = path;
+  }
 
   /**
    * The results of the run if it has been finished before; null where there are none.
@@ -18,12 +22,12 @@ export class RunFile {
    * @throws GorpError `run/other-study` when those that are there have other settings, `run/bad-results`.
    */
   async finished(settings: RunSettings): Promise<Results | null> {
-    if (!existsSync(this.path)) return null;
-    const results = await readResults(this.path);
+    if (!existsSync(this.#path)) return null;
+    const results = await readResults(this.#path);
     if (JSON.stringify(results.settings) !== JSON.stringify(v.parse(ResultsSchema.entries.settings, settings))) {
       throw new GorpError(
         'run/other-study',
-        `${this.path} is of a run with other settings.`,
+        `${this.#path} is of a run with other settings.`,
         'Name another folder with --out, or delete that file to have its run made again.',
       );
     }
@@ -31,7 +35,7 @@ export class RunFile {
   }
 
   keep(results: Results): Promise<void> {
-    return writeText(this.path, JSON.stringify(results));
+    return writeText(this.#path, JSON.stringify(results));
   }
 
   /**
@@ -40,7 +44,7 @@ export class RunFile {
    * @returns what gives it free again; null where another process is making it.
    */
   async claim(method: string): Promise<(() => Promise<void>) | null> {
-    const path = `${this.path}.lock`;
+    const path = `${this.#path}.lock`;
     const lock = await named(path, async () => {
       await mkdir(dirname(path), { recursive: true });
       return FileLock.take(path, method);

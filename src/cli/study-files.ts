@@ -9,10 +9,14 @@ import { studyTable } from './study-table.ts';
 
 /** The runs of a study on disk: `OUT/runs/METHOD-seedS.json` each, and `results.json` and `table.md` of them all. */
 export class StudyFiles {
-  constructor(private readonly out: string) {}
+  readonly #out: string;
+
+  constructor(out: string) {
+    this.#out = out;
+  }
 
   #file({ method, training }: RunSettings): RunFile {
-    return new RunFile(join(this.out, 'runs', `${method.name}-seed${training.seed}.json`));
+    return new RunFile(join(this.#out, 'runs', `${method.name}-seed${training.seed}.json`));
   }
 
   /** As {@link RunFile.finished}. */
@@ -44,10 +48,10 @@ export class StudyFiles {
 
   /** Writes what is there of all runs: `results.json`, `table.md`. @returns the table, and files that were left out. */
   async summarise(): Promise<{ runs: Results[]; table: string; unreadable: GorpError[] }> {
-    const { runs, unreadable } = await readRuns(this.out);
+    const { runs, unreadable } = await readRuns(this.#out);
     const table = studyTable(runs);
-    await writeText(join(this.out, 'results.json'), JSON.stringify(runs));
-    await writeText(join(this.out, 'table.md'), table);
+    await writeText(join(this.#out, 'results.json'), JSON.stringify(runs));
+    await writeText(join(this.#out, 'table.md'), table);
     return { runs, table, unreadable };
   }
 }

@@ -84,7 +84,7 @@ describe.each(CASES)('$name', ({ model, isTrained, targetLength, changed }) => {
     const events: RunEvent[] = [];
     const host = tinyHost((event) => events.push(event), {
       openModel: (name) => openNamedModel(name),
-      ownTask: () => Promise.resolve(TASK),
+      customTask: () => Promise.resolve(TASK),
       saveRound: ({ results, trained }) => writeFiles(join(folder, 'round'), [...results, ...trained]),
     });
     const run = new Run(host, settings);

@@ -88,7 +88,7 @@ describe('a download whose connection breaks', () => {
 });
 
 describe('a download that is stopped', () => {
-  it('goes on from there, after a reload too', async () => {
+  it('resumes from there, after a reload too', async () => {
     const stop = new AbortController();
     faults = [{ stallAfter: 3300 }];
     const onProgress = (bytes: number): void => {
