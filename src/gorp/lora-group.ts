@@ -1,6 +1,7 @@
 import type { Device } from '../device/device.ts';
 import type { Graph } from '../graph/graph.ts';
 import { AdapterGroup } from './adapters.ts';
+import { designedA } from './designed-adapter.ts';
 import type { LayerGroup } from './method-groups.ts';
 import type { Matrix } from './matrix.ts';
 import {
@@ -42,6 +43,8 @@ export class LoraGroup {
   readonly momentsA: Moments;
   readonly #momentsB: Moments;
   readonly space: GroupSpace | undefined;
+  /** Whether A is trained, and not B alone. */
+  readonly trainsA: boolean;
   readonly #unprojected: Stack | undefined;
   readonly #spacePlan: SpacePlan | null;
   readonly #quadratic = new Map<LossTerm, readonly [onA: QuadraticTerm, onB: QuadraticTerm]>();
@@ -56,6 +59,7 @@ export class LoraGroup {
   ) {
     this.#device = device;
     this.#plan = plan;
+    this.trainsA = plan.design === 'random';
     const { names, out, inputs } = layers;
     const r = plan.rank;
     this.#spacePlan = space;
@@ -80,6 +84,15 @@ export class LoraGroup {
     this.#unprojected?.clear();
     this.#momentsB.clear();
     if (freshPair) this.adapters.reset(seed, this.#spacePlan?.adapterSide === 'input' ? this.space?.spaces : undefined);
+  }
+
+  /** Gives every layer the A that its inputs and the space of earlier tasks make. @param covariances by layer. */
+  designA(covariances: ReadonlyMap<string, Matrix>): void {
+    for (const name of this.layers.names) {
+      const covariance = covariances.get(name);
+      if (covariance === undefined) throw new Error(`the inputs of ${name} were not measured`);
+      this.adapters.A.write(name, designedA(covariance, this.space?.spaces.get(name) ?? null, this.#plan.rank));
+    }
   }
 
   /** Sets memory aside for the pairs and spaces of earlier tasks, as large as they can be: for a plan of memory. */
@@ -143,16 +156,18 @@ export class LoraGroup {
     this.#quadratic.clear();
   }
 
-  /** A: kept out of the space; B: plain Adam. */
+  /** A: kept out of the space, or left as it is; B: plain Adam. */
   recordUpdate({ g, clip, rates, meters }: UpdateContext): void {
     const { A, B } = this.adapters;
-    recordPlainUpdate(
-      g,
-      { gradient: this.gradA.tensor, weights: A.tensor, shape: A.shape },
-      this.momentsA.state(clip, rates, RATE),
-      this.space?.stackSpace,
-      { projectUpdate: this.#spacePlan?.keepsOut === 'update', meters, unprojected: this.#unprojected?.tensor },
-    );
+    if (this.trainsA) {
+      recordPlainUpdate(
+        g,
+        { gradient: this.gradA.tensor, weights: A.tensor, shape: A.shape },
+        this.momentsA.state(clip, rates, RATE),
+        this.space?.stackSpace,
+        { projectUpdate: this.#spacePlan?.keepsOut === 'update', meters, unprojected: this.#unprojected?.tensor },
+      );
+    }
     recordPlainUpdate(
       g,
       { gradient: this.gradB.tensor, weights: B.tensor, shape: B.shape },

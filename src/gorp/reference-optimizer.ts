@@ -33,6 +33,8 @@ interface Projected {
 /** How a tensor is trained, in the groups of the released optimizer: docs/method.md, section 3. */
 export type ReferenceGroup =
   | (Rates & { kind: 'regular' })
+  /** Kept out of the columns of U on the left and of those of V on the right. */
+  | (Rates & { kind: 'two-sided'; U: Matrix; V: Matrix })
   | (Rates & Projected & { kind: 'lora'; loraSpace: SpacePlan['adapterSide'] })
   | (Rates &
       Projected & {
@@ -100,6 +102,8 @@ function keptGradient(
   switch (group.kind) {
     case 'regular':
       return { kept: gradient, basis };
+    case 'two-sided':
+      return { kept: outside(outside(gradient, group.U, true), group.V, false), basis };
     case 'lora':
       return { kept: outside(gradient, group.space, group.loraSpace === 'rank'), basis };
     case 'galore': {
@@ -116,6 +120,7 @@ function keptGradient(
 /** What is subtracted from the weight. */
 function keptUpdate(update: Matrix, basis: Basis | null, group: ReferenceGroup): Matrix {
   if (group.kind === 'regular') return update;
+  if (group.kind === 'two-sided') return outside(outside(update, group.U, true), group.V, false);
   const space = group.project === 'update' ? group.space : null;
   if (group.kind === 'lora') return outside(update, space, group.loraSpace === 'rank');
   if (!basis) return update;

@@ -49,6 +49,7 @@ const changeError = (found: Matrix, wanted: Matrix, start: Matrix): number =>
 const CASES: readonly (readonly [title: string, name: MethodName, settings: Partial<MethodSettings>])[] = [
   ...METHOD_NAMES.map((name) => [name, name, {}] as const),
   ['o-lora with λ₂', 'o-lora', { normPenalty: 0.1 }],
+  ['inf-lora by the energy of inputs', 'inf-lora', { energyOf: 'inputs', threshold: 0.8 }],
   ['n-lora as released', 'n-lora', { sparsityForm: 'released', sparsityPenalty: 0.01 }],
 ];
 
@@ -59,9 +60,9 @@ describe.each(CASES)('%s', (_, name, changes) => {
     const model = tinyModel();
     const { network, targets } = openNetwork(device, model, training, await readTexts(model, training));
     const read = (parameter: string): Promise<Float32Array> => model.readTensor(parameter);
-    const options = { seed: 1, maxGradNorm: MAX_GRAD_NORM, gradientAccumulation: 1 };
+    const options = { seed: 1, maxGradNorm: MAX_GRAD_NORM, gradientAccumulation: 1, tasks: TASKS };
     const learner = await Learner.create(device, network, plan, targets, options, read);
-    const reference = await ReferenceLearner.create(device, network, plan, targets, read);
+    const reference = await ReferenceLearner.create(device, network, plan, targets, read, TASKS);
     for (let task = 0; task < TASKS; task++) {
       const batches = batchesOf(task);
       await learner.beginTask(batches);

@@ -70,8 +70,11 @@ export function trainedLayers(parts: TrainedParts, uses: LayerUses = {}): Layers
     const group = lora.find(({ layers }) => layers.names.includes(name));
     if (group || fullRank) captured?.set(name, x);
     if (!group || !plan.adapters) return y;
-    const pair = { A: group.adapters.A.view(name, training), B: group.adapters.B.view(name, training) };
-    trainables?.set(pair.A, group.gradA.view(name, false));
+    const pair = {
+      A: group.adapters.A.view(name, training && group.trainsA),
+      B: group.adapters.B.view(name, training),
+    };
+    if (group.trainsA) trainables?.set(pair.A, group.gradA.view(name, false));
     trainables?.set(pair.B, group.gradB.view(name, false));
     const { alpha, rank, dropout: rate } = plan.adapters;
     const drop = training ? { step: dropoutStep, salt: mixSeed(0, name) >>> 0, rate } : undefined;

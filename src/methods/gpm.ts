@@ -1,8 +1,7 @@
-import type { SpacePlan } from '../gorp/method-plan.ts';
 import { plain, PLAIN_SETTINGS } from './parts/full-rank.ts';
 import { defineMethod, NOTHING } from './parts/method.ts';
 import { starting } from './parts/setting.ts';
-import { SPACE_SETTINGS } from './parts/space.ts';
+import { hardInputSpace, SPACE_SETTINGS } from './parts/space.ts';
 
 /**
  * Gradient projection memory: full-rank weights whose gradients and updates are kept out of the space of earlier tasks'
@@ -24,15 +23,4 @@ export const gpm = defineMethod({
     threshold: starting({ threshold: SPACE_SETTINGS.threshold }, { threshold: 0.97 }).threshold,
   },
   plan: (values) => ({ ...NOTHING, fullRank: plain(values), space: hardInputSpace(values.threshold) }),
-});
-
-const hardInputSpace = (threshold: number): SpacePlan => ({
-  source: 'activation',
-  adapterSide: 'input',
-  weightSide: 'kept',
-  rule: 'paper',
-  keepsOut: 'update',
-  threshold,
-  softness: 0,
-  rates: 'constant',
 });

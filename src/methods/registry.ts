@@ -9,9 +9,11 @@ import { gorpBs } from './gorp-bs.ts';
 import { gorpPlus } from './gorp-plus.ts';
 import { gorp } from './gorp.ts';
 import { incLora } from './inc-lora.ts';
+import { infLora } from './inf-lora.ts';
 import { mtl } from './mtl.ts';
 import { nLora } from './n-lora.ts';
 import { oLora } from './o-lora.ts';
+import { osft } from './osft.ts';
 import { initialValues, type Method } from './parts/method.ts';
 import type { Settings, ValuesOf } from './parts/setting.ts';
 import { perTask } from './per-task.ts';
@@ -29,10 +31,12 @@ const REGISTERED = [
   incLora,
   oLora,
   nLora,
+  infLora,
   ewc,
   seqFt,
   galore,
   gpm,
+  osft,
   er,
   mtl,
   perTask,

@@ -125,7 +125,14 @@ export class Run {
       network,
       planOf(this.#settings.method),
       targets,
-      { seed, maxGradNorm, gradientAccumulation, recompute: activations === 'recompute', packing },
+      {
+        seed,
+        maxGradNorm,
+        gradientAccumulation,
+        tasks: this.#settings.order.length,
+        recompute: activations === 'recompute',
+        packing,
+      },
       (name) => model.readTensor(storedName(name)),
       (name) => {
         loaded++;

@@ -1,7 +1,16 @@
-import { concatColumns, energy, type Matrix, matrix, multiply, transpose } from '../gorp/matrix.ts';
+import { columnSlice, concatColumns, energy, type Matrix, matrix, multiply, transpose } from '../gorp/matrix.ts';
 import type { TargetModules } from '../models/targets.ts';
 import type { TaskData } from '../gorp/learner/task.ts';
-import { adapterName, isSoft, type MethodPlan, type MethodState, NO_STATE, stateName } from '../gorp/method-plan.ts';
+import {
+  adapterName,
+  frozenCount,
+  isSoft,
+  type MethodPlan,
+  type MethodState,
+  NO_STATE,
+  stateName,
+  thresholdOf,
+} from '../gorp/method-plan.ts';
 import { type Random, seededRandom } from '../base/random.ts';
 import {
   type ReferenceGroup,
@@ -11,6 +20,7 @@ import {
 } from '../gorp/reference-optimizer.ts';
 import { growSoftSpace } from '../gorp/soft-space.ts';
 import { growSpace, growSpaceFromCovariance } from '../gorp/space.ts';
+import { svd } from '../gorp/svd.ts';
 import { compensation } from '../gorp/task-rates.ts';
 import type { OwnedBuffer } from '../device/buffers.ts';
 import type { Device } from '../device/device.ts';
@@ -53,22 +63,26 @@ export class ReferenceLearner {
   readonly pairs = new Map<string, Pair>();
   readonly #frozen = new Map<string, Pair[]>();
   readonly #parameters = new Map<string, { shape: readonly number[]; values: Float64Array }>();
+  readonly #tasks: number;
   readonly #spaces = new Map<string, Matrix>();
+  /** Singular directions of a weight that the task at hand leaves alone. */
+  readonly #frozenSides = new Map<string, { U: Matrix; V: Matrix }>();
   #states = new Map<string, ReferenceState>();
   #rateFactors = { lora: 1, full: 1 };
   #task = 0;
   /** What the method keeps between tasks. */
   state: MethodState = NO_STATE;
 
-  /** @param read values of a parameter by Hugging Face name. */
+  /** @param read values of a parameter by Hugging Face name. @param tasks of the order. */
   static async create(
     device: Device,
     network: Network,
     plan: MethodPlan,
     targets: TargetModules,
     read: (name: string) => Promise<ArrayLike<number>>,
+    tasks: number,
   ): Promise<ReferenceLearner> {
-    const learner = new ReferenceLearner(device, network, plan, targets);
+    const learner = new ReferenceLearner(device, network, plan, targets, tasks);
     for (const [name, shape] of network.shapes) {
       const values = Float64Array.from(await read(name));
       const layer = name.replace(/\.weight$/, '');
@@ -79,7 +93,8 @@ export class ReferenceLearner {
     return learner;
   }
 
-  private constructor(device: Device, network: Network, plan: MethodPlan, targets: TargetModules) {
+  private constructor(device: Device, network: Network, plan: MethodPlan, targets: TargetModules, tasks: number) {
+    this.#tasks = tasks;
     this.#device = device;
     this.#network = network;
     this.#plan = plan;
@@ -103,6 +118,14 @@ export class ReferenceLearner {
       const isKept = this.#plan.adapters?.pairs === 'per-task' && this.#plan.schedule !== 'apart';
       if (before && isKept) this.#frozen.set(layer, [...(this.#frozen.get(layer) ?? []), before]);
       if (before === undefined || this.#plan.adapters?.pairs === 'per-task') this.pairs.set(layer, pair);
+    }
+    const { fullRank } = this.#plan;
+    if (fullRank?.form === 'adam' && fullRank.frozen) {
+      for (const [layer, W] of this.weights) {
+        const { u, v } = svd(W);
+        const count = frozenCount(fullRank.frozen, Math.min(W.rows, W.columns), this.#task, this.#tasks);
+        this.#frozenSides.set(layer, { U: columnSlice(u, 0, count), V: columnSlice(v, 0, count) });
+      }
     }
     if (this.#plan.space?.rates !== 'compensated') return;
     const covariances = await this.#covariances(sample);
@@ -160,16 +183,21 @@ export class ReferenceLearner {
       this.state = await this.#plan.endTask({ ...finished, adapters: () => Promise.resolve(adapters) });
     }
     if (!this.#plan.space) return;
-    const { source, rule, adapterSide, threshold, softness } = this.#plan.space;
+    const { source, rule, adapterSide, softness, energyOf } = this.#plan.space;
+    const threshold = thresholdOf(this.#plan.space, this.#task, this.#tasks);
     const covariances = source === 'activation' ? await this.#covariances(sample) : new Map<string, Matrix>();
-    for (const key of [...this.#states.keys()].filter((one) => !one.startsWith('B '))) {
+    const designed =
+      this.#plan.adapters?.design === 'inputs' ? [...this.pairs.keys()].map((layer) => `A ${layer}`) : [];
+    for (const key of [...designed, ...this.#states.keys()].filter((one) => !one.startsWith('B '))) {
       const [part, layer] = key.split(' ');
       const space = this.#spaces.get(layer) ?? null;
       if (source === 'activation') {
         const covariance = covariances.get(layer) as Matrix;
         const grown = isSoft(this.#plan.space)
           ? growSoftSpace(space, covariance, softness)
-          : growSpaceFromCovariance(space, covariance, threshold);
+          : energyOf === 'covariances'
+            ? growSpace({ space, moment: covariance, threshold, rule: 'paper' })
+            : growSpaceFromCovariance(space, covariance, threshold);
         this.#spaces.set(layer, grown.space);
       } else {
         const { m } = this.#states.get(key) as ReferenceState;
@@ -209,6 +237,8 @@ export class ReferenceLearner {
     const isPlain = part === 'W' && fullRank?.form === 'adam' && space !== null;
     if (part === 'A' || isPlain)
       return { ...rates, ...projected, kind: 'lora', loraSpace: space?.adapterSide ?? 'rank' };
+    const sides = part === 'W' ? this.#frozenSides.get(layer) : undefined;
+    if (sides) return { ...rates, ...sides, kind: 'two-sided' };
     if (part === 'B' || fullRank?.form !== 'projected') return { ...rates, kind: 'regular' };
     const { rank, gap: updateProjGap, scale, side: projType } = fullRank;
     const spaceSide = space?.source === 'activation' ? 'input' : (space?.weightSide ?? 'kept');
@@ -217,6 +247,7 @@ export class ReferenceLearner {
 
   /** λ Σ|A_prev Aᵀ|, λ (‖A‖ + ‖B‖), λ Σ|B A|, λ Σ|A B| and λ/2 Σ importance ∘ (θ − anchor)², entry by entry. */
   #addPenalties(layer: string, gradients: Map<string, Matrix>): void {
+    if (this.#plan.loss.length === 0) return;
     const weightOf = (kind: 'orthogonal' | 'sparse' | 'crossed' | 'norm'): number =>
       this.#plan.loss.reduce((sum, term) => sum + (term.kind === kind ? term.weight : 0), 0);
     const [orthogonal, sparse] = [weightOf('orthogonal'), weightOf('sparse')];
@@ -320,7 +351,11 @@ export class ReferenceLearner {
       for (const [i, { A, B }] of (this.#frozen.get(name) ?? []).entries())
         add(ofMatrix(`frozen A${i} ${name}`, A, false), ofMatrix(`frozen B${i} ${name}`, B, false));
       const pair = this.pairs.get(name);
-      if (pair) add(ofMatrix(`A ${name}`, pair.A, true), ofMatrix(`B ${name}`, pair.B, true));
+      if (pair)
+        add(
+          ofMatrix(`A ${name}`, pair.A, this.#plan.adapters?.design === 'random'),
+          ofMatrix(`B ${name}`, pair.B, true),
+        );
       return y;
     };
     return { parameter, linear };

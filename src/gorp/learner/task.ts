@@ -2,7 +2,7 @@ import { mixSeed, type Random, seededRandom } from '../../base/random.ts';
 import type { SizedBatch, TokenPair } from '../../models/network.ts';
 import { InputCovariances } from '../activations.ts';
 import type { Matrix } from '../matrix.ts';
-import type { MethodState } from '../method-plan.ts';
+import { type MethodState, thresholdOf } from '../method-plan.ts';
 import { growSpaces, type NamedGrowth } from '../space-growth.ts';
 import { SquaredGradients } from '../squared-gradients.ts';
 import { compensation } from '../task-rates.ts';
@@ -38,7 +38,13 @@ export async function beginTask(
     group.beginTask(mixSeed(options.seed, 'task', progress.task), fresh);
     group.prepareTerms(plan.loss, progress.state);
   }
+  if (plan.adapters?.design === 'inputs') {
+    const covariances = await inputCovariances(core, sample); // B is 0: the fresh pair has no part in them
+    for (const group of lora) group.designA(covariances);
+  }
   for (const group of full) group.beginTask();
+  if (plan.fullRank?.form === 'adam' && plan.fullRank.frozen)
+    for (const group of full) await group.freezeDirections(progress.task, core.tasks);
   progress.rateFactors = await compensations(core, sample);
 }
 
@@ -63,7 +69,8 @@ export async function endTask(core: LearnerCore, programs: LearnerPrograms, data
   if (plan.endTask) progress.state = await nextState(core, data);
   if (!plan.space) return [];
   const covariances = plan.space.source === 'activation' ? await inputCovariances(core, data.sample) : undefined;
-  return growSpaces(device, groups, plan.space, covariances);
+  const threshold = plan.space.rises ? thresholdOf(plan.space, progress.task, core.tasks) : plan.space.threshold;
+  return growSpaces(device, groups, { ...plan.space, threshold }, covariances);
 }
 
 /** What the method keeps of the task, beside what it kept before. */
