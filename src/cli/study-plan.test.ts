@@ -1,6 +1,7 @@
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Writable } from 'node:stream';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { scriptedRun } from '../app/testing/script.ts';
 import { parseStudyPlan, type PlannedRun, plannedRuns } from '../run/study/plan.ts';
@@ -18,6 +19,13 @@ const PLAN = {
     },
   ],
 };
+
+/** A terminal that shows nothing. */
+const SILENT = new Terminal(false, nowhere(), nowhere());
+
+function nowhere(): NodeJS.WriteStream {
+  return new Writable({ write: (_, __, done) => done() }) as unknown as NodeJS.WriteStream;
+}
 
 let out: string;
 beforeEach(async () => {
@@ -39,12 +47,12 @@ test('a report is made of the runs that are there, and says how many are not', a
   const runs = plannedRuns(plan, plan.parts[0], () => null);
   for (const run of runs.slice(0, 3)) await keep(files, run);
   const options = { plan: path, out, shard: { index: 0, count: 1 }, machine: { device: 'cpu' as const } };
-  expect(await studyByPlan({ ...options, reportOnly: true }, new Terminal(true))).toBe(0);
+  expect(await studyByPlan({ ...options, reportOnly: true }, SILENT)).toBe(0);
   expect(await readFile(join(out, 'report.md'), 'utf8')).toContain('3 of 4 runs have been made.');
   expect((await readdir(join(out, 'plots'))).sort()).toEqual(['main-ap.svg', 'main-pareto.svg']);
   await keep(files, runs[3]);
   // Nothing is left to do: no run is made, though runs may be.
-  expect(await studyByPlan({ ...options, reportOnly: false }, new Terminal(true))).toBe(0);
+  expect(await studyByPlan({ ...options, reportOnly: false }, SILENT)).toBe(0);
   expect(await readFile(join(out, 'report.md'), 'utf8')).toContain('4 of 4 runs have been made.');
 });
 

@@ -1,6 +1,8 @@
 import type { Device } from '../device/device.ts';
 import type { Graph } from '../graph/graph.ts';
 import { AdapterGroup } from './adapters.ts';
+import { adam, applyUpdate } from '../graph/ops/optimizer.ts';
+import { OutputMagnitudes } from './output-magnitudes.ts';
 import { designedA } from './designed-adapter.ts';
 import type { LayerGroup } from './method-groups.ts';
 import type { Matrix } from './matrix.ts';
@@ -10,6 +12,7 @@ import {
   type LossTerm,
   type MethodPlan,
   type MethodState,
+  type RowMaskPlan,
   type SpacePlan,
 } from './method-plan.ts';
 import {
@@ -43,6 +46,9 @@ export class LoraGroup {
   readonly momentsA: Moments;
   readonly #momentsB: Moments;
   readonly space: GroupSpace | undefined;
+  /** What decides about rows in this task; undefined where all are trained. */
+  magnitudes: OutputMagnitudes | undefined;
+  readonly #rowMask: RowMaskPlan | null;
   /** Whether A is trained, and not B alone. */
   readonly trainsA: boolean;
   readonly #unprojected: Stack | undefined;
@@ -55,10 +61,11 @@ export class LoraGroup {
     device: Device,
     readonly layers: LayerGroup,
     plan: AdapterPlan,
-    { schedule, space }: Pick<MethodPlan, 'schedule' | 'space'>,
+    { schedule, space, rowMask }: Pick<MethodPlan, 'schedule' | 'space' | 'rowMask'>,
   ) {
     this.#device = device;
     this.#plan = plan;
+    this.#rowMask = rowMask;
     this.trainsA = plan.design === 'random';
     const { names, out, inputs } = layers;
     const r = plan.rank;
@@ -78,12 +85,21 @@ export class LoraGroup {
   }
 
   /** Fresh pair and moments, and the space of the tasks before. */
-  beginTask(seed: number, freshPair: boolean): void {
+  beginTask(seed: number, freshPair: boolean, isFirst: boolean): void {
+    this.#maskRows(!isFirst);
     this.space?.upload();
     this.momentsA.clear();
     this.#unprojected?.clear();
     this.#momentsB.clear();
     if (freshPair) this.adapters.reset(seed, this.#spacePlan?.adapterSide === 'input' ? this.space?.spaces : undefined);
+  }
+
+  #maskRows(isMasked: boolean): void {
+    this.magnitudes?.destroy();
+    this.magnitudes =
+      isMasked && this.#rowMask
+        ? new OutputMagnitudes(this.#device, this.layers, this.#plan.rank, this.#rowMask)
+        : undefined;
   }
 
   /** Gives every layer the A that its inputs and the space of earlier tasks make. @param covariances by layer. */
@@ -98,6 +114,7 @@ export class LoraGroup {
   /** Sets memory aside for the pairs and spaces of earlier tasks, as large as they can be: for a plan of memory. */
   reserve({ pairs, spaces }: { pairs: number; spaces: number }): void {
     if (this.#keepsPairs) this.adapters.reserve(pairs);
+    this.#maskRows(pairs > 0);
     this.space?.reserve(spaces * (this.#spacePlan?.source === 'activation' ? this.layers.inputs : this.#plan.rank));
   }
 
@@ -121,7 +138,7 @@ export class LoraGroup {
     }
   }
 
-  /** Adds the gradients of a method's own terms to those of the loss. */
+  /** Adds the gradients of a method's own terms to those of the loss, and leaves out the rows that are not trained. */
   recordTerms(g: Graph, terms: readonly LossTerm[]): void {
     for (const name of this.layers.names) {
       const pair = {
@@ -139,6 +156,12 @@ export class LoraGroup {
         if (kind === 'crossed') recordCrossedPenalty(g, pair, weight);
       }
     }
+    this.#recordQuadratic(g);
+    this.magnitudes?.recordMask(g, 'A', this.gradA);
+    this.magnitudes?.recordMask(g, 'B', this.gradB);
+  }
+
+  #recordQuadratic(g: Graph): void {
     for (const [{ weight }, [onA, onB]] of this.#quadratic) {
       if (weight === 0) continue;
       onA.record(g, this.gradA, weight);
@@ -159,6 +182,17 @@ export class LoraGroup {
   /** A: kept out of the space, or left as it is; B: plain Adam. */
   recordUpdate({ g, clip, rates, meters }: UpdateContext): void {
     const { A, B } = this.adapters;
+    if (this.magnitudes) {
+      for (const [part, gradient, moments] of [
+        ['A', this.gradA, this.momentsA] as const,
+        ['B', this.gradB, this.#momentsB] as const,
+      ]) {
+        const update = adam(g, gradient.tensor, gradient.shape, moments.state(clip, rates, RATE));
+        const { tensor, shape } = this.adapters[part];
+        applyUpdate(g, this.magnitudes.masked(g, part, update, shape), shape, tensor);
+      }
+      return;
+    }
     if (this.trainsA) {
       recordPlainUpdate(
         g,
@@ -206,6 +240,7 @@ export class LoraGroup {
 
   destroy(): void {
     this.#destroyTerms();
+    this.magnitudes?.destroy();
     this.adapters.destroy();
     for (const part of [this.gradA, this.gradB, this.momentsA, this.#momentsB]) part.destroy();
     this.#unprojected?.destroy();

@@ -19,6 +19,8 @@ export interface MethodPlan {
   readonly loss: readonly LossTerm[];
   /** What gradients and updates are kept out of; null where they stay as they are. */
   readonly space: SpacePlan | null;
+  /** Rows of adapters that a step leaves alone; null where all are trained. */
+  readonly rowMask: RowMaskPlan | null;
   /** Passes over the finished task, before {@link endTask}; the caller runs them without dropout. */
   readonly passes: PassPlan;
   /** How batches are mixed; null where they hold examples of the task at hand alone. */
@@ -138,12 +140,29 @@ export function frozenCount({ first, last }: FrozenDirections, smaller: number, 
 /** Steps between two measurements of what a space takes away, where no basis is refreshed. */
 export const MEASURING_GAP = 10;
 
+/**
+ * From the second task on, rows of A and B whose outputs are small in a step are kept out of its gradient and its update: those
+ * whose Σ |output| over the tokens of the step lies below the quantile `share` of the matrix.
+ */
+export interface RowMaskPlan {
+  /** In [0, 1). */
+  readonly share: number;
+}
+
+/** How many of some rows lie below a quantile, which lies between two of them as `torch.quantile` has it. */
+export const rowsBelow = ({ share }: RowMaskPlan, rows: number): number => Math.ceil(share * (rows - 1) - 1e-9);
+
 /** A term of the loss on adapters. */
 export type LossTerm =
   /** weight · Σ|A_prev Aᵀ| over the frozen pairs of a layer. */
   | { readonly kind: 'orthogonal'; readonly weight: number }
   /** weight · (‖A‖ + ‖B‖) of the new pair. */
   | { readonly kind: 'norm'; readonly weight: number }
+  /**
+   * weight · τ² · the mean over label tokens of KL(teacher ‖ model) at temperature τ, on the examples of the task at hand.
+   * The teacher is the model without the new pair; no term while there is no earlier one.
+   */
+  | { readonly kind: 'distillation'; readonly weight: number; readonly temperature: number }
   /** weight · Σ|B A|. */
   | { readonly kind: 'sparse'; readonly weight: number }
   /** weight · Σ|A B|, which there is only of layers with as many inputs as outputs. */

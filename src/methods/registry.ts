@@ -10,6 +10,8 @@ import { gorpPlus } from './gorp-plus.ts';
 import { gorp } from './gorp.ts';
 import { incLora } from './inc-lora.ts';
 import { infLora } from './inf-lora.ts';
+import { lwf } from './lwf.ts';
+import { migu } from './migu.ts';
 import { mtl } from './mtl.ts';
 import { nLora } from './n-lora.ts';
 import { oLora } from './o-lora.ts';
@@ -33,6 +35,8 @@ const REGISTERED = [
   nLora,
   infLora,
   ewc,
+  lwf,
+  migu,
   seqFt,
   galore,
   gpm,

@@ -13,6 +13,7 @@ import {
 } from '../gorp/method-plan.ts';
 import { type Random, seededRandom } from '../base/random.ts';
 import {
+  keepRows,
   type ReferenceGroup,
   type ReferenceState,
   referenceState,
@@ -25,7 +26,7 @@ import { compensation } from '../gorp/task-rates.ts';
 import type { OwnedBuffer } from '../device/buffers.ts';
 import type { Device } from '../device/device.ts';
 import { Graph, type Numbers } from '../graph/graph.ts';
-import { sumGradients } from '../graph/ops/elementwise.ts';
+import { add, sumGradients } from '../graph/ops/elementwise.ts';
 import { matmul } from '../graph/ops/matmul.ts';
 import type { Tensor } from '../graph/tensor.ts';
 import { runOnCpu } from '../graph/reference.ts';
@@ -45,6 +46,8 @@ interface Pass {
   gradients: Map<string, Matrix>;
   /** Inputs of the trained layers, a token a row, padding left out. */
   inputs: Map<string, Matrix>;
+  /** Σ |output| over tokens of every row of A, and of the layer for B, by the keys of `gradients`; padding left out. */
+  magnitudes: Map<string, number[]>;
 }
 
 /**
@@ -151,13 +154,18 @@ export class ReferenceLearner {
 
   /** One optimizer step. @returns the loss before it, and the norm of all gradients before they are clipped. */
   async step(batch: SizedBatch, maxGradNorm: number): Promise<{ loss: number; gradientNorm: number }> {
-    const { loss, gradients } = await this.#pass(batch);
+    const { loss, gradients, magnitudes } = await this.#pass(batch);
     for (const layer of this.pairs.keys()) this.#addPenalties(layer, gradients);
+    const kept = this.#keptRows(magnitudes);
+    for (const [key, rows] of kept) gradients.set(key, keepRows(gradients.get(key) as Matrix, rows));
     const gradientNorm = Math.sqrt([...gradients.values()].reduce((sum, G) => sum + energy(G), 0));
     const clip = Math.min(1, maxGradNorm / (gradientNorm + 1e-6)); // as torch.nn.utils.clip_grad_norm_
     for (const [key, G] of gradients) {
       const [part, layer] = key.split(' ');
-      const group = this.#groupOf(part, layer);
+      const rows = kept.get(key);
+      const own = this.#groupOf(part, layer);
+      const { learningRate, weightDecay } = own;
+      const group: ReferenceGroup = rows ? { kind: 'masked', learningRate, weightDecay, rows } : own;
       const weight = this.#trained(part, layer);
       const state = this.#states.get(key) ?? referenceState(weight.rows, weight.columns, group);
       const stepped = referenceStep(weight, scaled(G, clip), state, group);
@@ -221,6 +229,19 @@ export class ReferenceLearner {
       }
     }
     return sums;
+  }
+
+  /** The rows that a step trains, by key; empty where it trains all. */
+  #keptRows(magnitudes: ReadonlyMap<string, readonly number[]>): Map<string, boolean[]> {
+    const { rowMask } = this.#plan;
+    if (rowMask === null || this.#task === 1) return new Map();
+    return new Map(
+      [...magnitudes].map(([key, sums]) => {
+        const below = Math.ceil(rowMask.share * (sums.length - 1));
+        const bound = sums.toSorted((a, b) => a - b)[below];
+        return [key, sums.map((sum) => sum >= bound)];
+      }),
+    );
   }
 
   #trained(part: string, layer: string): Matrix {
@@ -303,8 +324,10 @@ export class ReferenceLearner {
       const values = new Map<Tensor, Numbers>();
       const trained = new Map<Tensor, string>();
       const captured = new Map<string, Tensor>();
-      const loss = batch.loss(g, this.#layers(g, values, trained, captured));
-      const gradients = g.backward(loss, this.#network.one, sumGradients(g));
+      const outputs = new Map<string, Tensor>();
+      const layers = this.#layers(g, values, trained, captured, outputs);
+      const { loss, objective } = this.#objective(g, batch, layers, values);
+      const gradients = g.backward(objective, this.#network.one, sumGradients(g));
       for (const tensor of [...new Set(g.operations.flatMap(({ inputs }) => inputs)), ...masks(batch, captured)])
         if (tensor.storage) values.set(tensor, await readValues(this.#device, tensor));
       const valueOf = runOnCpu(g, values);
@@ -314,14 +337,44 @@ export class ReferenceLearner {
         inputs: new Map(
           [...captured].map(([name, x]) => [name, withoutPadding(asMatrix(x, valueOf), valueOf(batch.rowMask(name)))]),
         ),
+        magnitudes: new Map(
+          [...outputs].map(([key, y]) => {
+            const mask = valueOf(batch.rowMask(key.split(' ')[1]));
+            return [key, columnMagnitudes(withoutPadding(asMatrix(y, valueOf), mask))];
+          }),
+        ),
       };
     } finally {
       for (const buffer of owned) buffer.destroy();
     }
   }
 
+  /** The cross-entropy, and with it α τ² KL(teacher ‖ model) where the method has that; the teacher lacks the new pair. */
+  #objective(
+    g: Graph,
+    batch: TrainingBatch,
+    layers: Layers,
+    values: Map<Tensor, Numbers>,
+  ): { loss: Tensor; objective: Tensor } {
+    const [term] = this.#plan.loss.flatMap((one) => (one.kind === 'distillation' ? [one] : []));
+    if (term === undefined || this.#frozen.size === 0) {
+      const loss = batch.loss(g, layers);
+      return { loss, objective: loss };
+    }
+    const teacher = this.#layers(g, values, new Map(), new Map(), new Map(), false);
+    const { loss, divergence } = batch.distilled(g, layers, teacher, term.temperature);
+    return { loss, objective: add(g, loss, divergence, 1, term.weight * term.temperature ** 2) };
+  }
+
   /** y = x Wᵀ + s Σ (x A_iᵀ) B_iᵀ over the frozen pairs and the one that is trained. */
-  #layers(g: Graph, values: Map<Tensor, Numbers>, trained: Map<Tensor, string>, captured: Map<string, Tensor>): Layers {
+  #layers(
+    g: Graph,
+    values: Map<Tensor, Numbers>,
+    trained: Map<Tensor, string>,
+    captured: Map<string, Tensor>,
+    outputs: Map<string, Tensor>,
+    withNewPair = true,
+  ): Layers {
     const known = new Map<string, Tensor>();
     const place = (key: string, shape: readonly number[], data: Float64Array, trainable: boolean): Tensor => {
       const tensor = known.get(key) ?? g.persistent(key, shape, { trainable });
@@ -344,15 +397,16 @@ export class ReferenceLearner {
     const linear: Layers['linear'] = (graph, name, x, addend) => {
       if (this.weights.has(name) || this.#targets.lora.test(name)) captured.set(name, x);
       let y = matmul(graph, x, parameter(`${name}.weight`), { layout: 'nt', addend });
-      const add = (A: Tensor, B: Tensor): void => {
+      const addPair = (A: Tensor, B: Tensor): void => {
         const h = matmul(graph, x, A, { layout: 'nt' }); // [..., r]
         y = matmul(graph, h, B, { layout: 'nt', alpha: scale, addend: y }); // [..., out]
+        outputs.set(`A ${name}`, h).set(`B ${name}`, y); // of the pair that comes last, which is trained
       };
       for (const [i, { A, B }] of (this.#frozen.get(name) ?? []).entries())
-        add(ofMatrix(`frozen A${i} ${name}`, A, false), ofMatrix(`frozen B${i} ${name}`, B, false));
-      const pair = this.pairs.get(name);
+        addPair(ofMatrix(`frozen A${i} ${name}`, A, false), ofMatrix(`frozen B${i} ${name}`, B, false));
+      const pair = withNewPair ? this.pairs.get(name) : undefined;
       if (pair)
-        add(
+        addPair(
           ofMatrix(`A ${name}`, pair.A, this.#plan.adapters?.design === 'random'),
           ofMatrix(`B ${name}`, pair.B, true),
         );
@@ -361,6 +415,13 @@ export class ReferenceLearner {
     return { parameter, linear };
   }
 }
+
+const columnMagnitudes = ({ rows, columns, data }: Matrix): number[] =>
+  Array.from({ length: columns }, (_, j) => {
+    let sum = 0;
+    for (let i = 0; i < rows; i++) sum += Math.abs(data[i * columns + j]);
+    return sum;
+  });
 
 const masks = (batch: TrainingBatch, captured: ReadonlyMap<string, Tensor>): Tensor[] =>
   [...captured.keys()].map((name) => batch.rowMask(name));

@@ -123,7 +123,7 @@ export function splitBeside(
   const holdsText = textFinder(texts);
   const whole = ` ${texts.join(' \n ')} `;
   const isFree = (item: Item): boolean =>
-    [item.core, item.sentence].map(normalised).every((text) => !known.has(text) && !holdsText(text));
+    [...new Set([item.core, item.sentence].map(normalised))].every((text) => !known.has(text) && !holdsText(text));
   const free = sources.map((source) => ({ ...source, items: source.items.filter(isFree) }));
   return splitTasks(free, seed, withheld).map((task) => ({
     ...task,

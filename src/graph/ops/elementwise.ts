@@ -309,7 +309,7 @@ export function unit(g: Graph, x: Tensor, squared: Tensor): Tensor {
     inputs: [x, squared],
     outputs: [y],
     calls: () => [arithmeticCall('UNIT', UNIT_EPSILON, 0, [x, squared, y])],
-    twin: (value) => {
+    reference: (value) => {
       const norm = Math.sqrt(value(squared)[0]) + UNIT_EPSILON;
       value(x).forEach((v, i) => (value(y)[i] = v / norm));
     },

@@ -1,6 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { balancedSquare, combinations, ordersOf, parseStudyPlan, plannedRuns } from './plan.ts';
 
+interface Written {
+  claim: { rivals: string[] };
+  parts: { name: string; orders: unknown; entries: { method: string; tunedIn?: string }[] }[];
+}
+
 const PLAN = {
   schema: 'gorp-web/study-plan',
   version: 1,
@@ -21,7 +26,7 @@ const PLAN = {
   ],
 };
 
-type Change = (plan: typeof PLAN) => void;
+type Change = (plan: Written) => void;
 const changed = (change: Change): string => {
   const copy = structuredClone(PLAN);
   change(copy);

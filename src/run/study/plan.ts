@@ -12,7 +12,7 @@ const several = <T extends v.GenericSchema>(one: T) => v.pipe(v.array(one), v.no
 
 /** A method of a part, with what is changed of its settings. */
 const EntrySchema = v.strictObject({
-  method: v.picklist(METHOD_NAMES, ({ received }) => `There is no method ${received}`),
+  method: v.picklist(METHOD_NAMES, ({ input }) => `There is no method ${String(input)}`),
   /** What tables call it; the method's name when left out. */
   label: v.optional(name),
   settings: v.optional(values, {}),

@@ -1,4 +1,4 @@
-import { type Interval } from './statistics.ts';
+import type { Interval } from './statistics.ts';
 import {
   type Contrast,
   type MeasureName,

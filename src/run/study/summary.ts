@@ -1,8 +1,16 @@
-import { type Method, needsBriefly } from '../../methods/parts/method.ts';
+import { needsBriefly } from '../../methods/parts/method.ts';
 import { methodOf } from '../../methods/registry.ts';
 import type { ErrorReport } from '../../base/errors.ts';
 import type { Results } from '../results.ts';
-import { labelOf, type PlannedRun, plannedRuns, type StudyPart, type StudyPlan, type Values } from './plan.ts';
+import {
+  labelOf,
+  type PlannedRun,
+  plannedRuns,
+  type StudyEntry,
+  type StudyPart,
+  type StudyPlan,
+  type Values,
+} from './plan.ts';
 import {
   comparePaired,
   type Difference,
@@ -51,7 +59,7 @@ export interface RunFacts extends Measured {
 /** The runs of one method, with one combination of its grid. */
 export interface MethodSummary {
   readonly label: string;
-  readonly method: Method['name'];
+  readonly method: StudyEntry['method'];
   readonly tried: Values;
   readonly needs: string;
   readonly planned: number;
@@ -156,11 +164,7 @@ function summaryOfPart(plan: StudyPlan, part: StudyPart, all: readonly MadeRun[]
 
 const isPlain = (tried: Values): boolean => Object.keys(tried).length === 0;
 
-const needsOf = ({
-  method,
-}: {
-  method: Method['name'] & Parameters<typeof methodOf>[0]['name'];
-}): { needs: string } => ({
+const needsOf = ({ method }: StudyEntry): { needs: string } => ({
   needs: needsBriefly(methodOf({ name: method }).needs),
 });
 
