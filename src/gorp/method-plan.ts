@@ -150,7 +150,8 @@ export interface RowMaskPlan {
 }
 
 /** How many of some rows lie below a quantile, which lies between two of them as `torch.quantile` has it. */
-export const rowsBelow = ({ share }: RowMaskPlan, rows: number): number => Math.ceil(share * (rows - 1) - 1e-9);
+export const rowsBelow = ({ share }: RowMaskPlan, rows: number): number =>
+  Math.max(0, Math.ceil(share * (rows - 1) - 1e-9));
 
 /** A term of the loss on adapters. */
 export type LossTerm =
