@@ -14,6 +14,7 @@ import {
   type MethodState,
   type RowMaskPlan,
   type SpacePlan,
+  weightIn,
 } from './method-plan.ts';
 import {
   recordCrossedPenalty,
@@ -49,6 +50,7 @@ export class LoraGroup {
   /** What decides about rows in this task; undefined where all are trained. */
   magnitudes: OutputMagnitudes | undefined;
   readonly #rowMask: RowMaskPlan | null;
+  #task = 1;
   /** Whether A is trained, and not B alone. */
   readonly trainsA: boolean;
   readonly #unprojected: Stack | undefined;
@@ -85,8 +87,9 @@ export class LoraGroup {
   }
 
   /** Fresh pair and moments, and the space of the tasks before. */
-  beginTask(seed: number, freshPair: boolean, isFirst: boolean): void {
-    this.#maskRows(!isFirst);
+  beginTask(seed: number, freshPair: boolean, task: number): void {
+    this.#task = task;
+    this.#maskRows(task > 1);
     this.space?.upload();
     this.momentsA.clear();
     this.#unprojected?.clear();
@@ -148,7 +151,9 @@ export class LoraGroup {
         gradB: this.gradB.view(name, false),
       };
       const previous = this.adapters.previousA(name);
-      for (const { kind, weight } of terms) {
+      for (const term of terms) {
+        const { kind } = term;
+        const weight = weightIn(term, this.#task);
         if (weight === 0) continue;
         if (kind === 'orthogonal' && previous) recordOrthogonalPenalty(g, pair, previous, weight);
         if (kind === 'norm') recordNormPenalty(g, pair, weight);

@@ -153,12 +153,19 @@ export interface RowMaskPlan {
 export const rowsBelow = ({ share }: RowMaskPlan, rows: number): number =>
   Math.max(0, Math.ceil(share * (rows - 1) - 1e-9));
 
+/** Weights of a term in the tasks of an order, from the first on; the last is that of later tasks, too. */
+export type TaskWeights = readonly number[];
+
+/** The weight of a term in a task, from 1. */
+export const weightIn = (term: LossTerm, task: number): number =>
+  'byTask' in term && term.byTask ? term.byTask[Math.min(task, term.byTask.length) - 1] : term.weight;
+
 /** A term of the loss on adapters. */
 export type LossTerm =
   /** weight · Σ|A_prev Aᵀ| over the frozen pairs of a layer. */
-  | { readonly kind: 'orthogonal'; readonly weight: number }
+  | { readonly kind: 'orthogonal'; readonly weight: number; readonly byTask?: TaskWeights }
   /** weight · (‖A‖ + ‖B‖) of the new pair. */
-  | { readonly kind: 'norm'; readonly weight: number }
+  | { readonly kind: 'norm'; readonly weight: number; readonly byTask?: TaskWeights }
   /**
    * weight · τ² · the mean over label tokens of KL(teacher ‖ model) at temperature τ, on the examples of the task at hand.
    * The teacher is the model without the new pair; no term while there is no earlier one.

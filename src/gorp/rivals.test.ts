@@ -49,6 +49,7 @@ const changeError = (found: Matrix, wanted: Matrix, start: Matrix): number =>
 const CASES: readonly (readonly [title: string, name: MethodName, settings: Partial<MethodSettings>])[] = [
   ...METHOD_NAMES.map((name) => [name, name, {}] as const),
   ['o-lora with λ₂', 'o-lora', { normPenalty: 0.1 }],
+  ['o-lora as in its long order', 'o-lora', { penalties: 'long-order' }],
   ['inf-lora by the energy of inputs', 'inf-lora', { energyOf: 'inputs', threshold: 0.8 }],
   ['n-lora as released', 'n-lora', { sparsityForm: 'released', sparsityPenalty: 0.01 }],
 ];

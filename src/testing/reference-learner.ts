@@ -10,6 +10,7 @@ import {
   NO_STATE,
   stateName,
   thresholdOf,
+  weightIn,
 } from '../gorp/method-plan.ts';
 import { type Random, seededRandom } from '../base/random.ts';
 import {
@@ -270,7 +271,7 @@ export class ReferenceLearner {
   #addPenalties(layer: string, gradients: Map<string, Matrix>): void {
     if (this.#plan.loss.length === 0) return;
     const weightOf = (kind: 'orthogonal' | 'sparse' | 'crossed' | 'norm'): number =>
-      this.#plan.loss.reduce((sum, term) => sum + (term.kind === kind ? term.weight : 0), 0);
+      this.#plan.loss.reduce((sum, term) => sum + (term.kind === kind ? weightIn(term, this.#task) : 0), 0);
     const [orthogonal, sparse] = [weightOf('orthogonal'), weightOf('sparse')];
     const { A, B } = this.pairs.get(layer) as Pair;
     const [dA, dB] = ['A', 'B'].map((part) => (gradients.get(`${part} ${layer}`) as Matrix).data);

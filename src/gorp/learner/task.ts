@@ -35,7 +35,7 @@ export async function beginTask(
   const keeps = plan.schedule !== 'apart';
   if (fresh && keeps && progress.task > 1) for (const group of lora) await group.adapters.freeze();
   for (const group of lora) {
-    group.beginTask(mixSeed(options.seed, 'task', progress.task), fresh, progress.task === 1);
+    group.beginTask(mixSeed(options.seed, 'task', progress.task), fresh, progress.task);
     group.prepareTerms(plan.loss, progress.state);
   }
   if (plan.adapters?.design === 'inputs') {
