@@ -123,3 +123,19 @@ describe.each(CASES)('%s', (_, name, changes) => {
     expect(device.buffers.liveLabels).toEqual([]);
   });
 });
+
+test.each(['inf-lora', 'osft'] as const)(
+  '%s is refused before it trains where nobody knows the number of tasks',
+  async (name) => {
+    const { method, training } = tinySettings(name);
+    const model = tinyModel();
+    const { network, targets } = openNetwork(device, model, training, await readTexts(model, training));
+    const options = { seed: 1, maxGradNorm: MAX_GRAD_NORM, gradientAccumulation: 1 };
+    const learner = await Learner.create(device, network, planOf(method), targets, options, (one) =>
+      model.readTensor(one),
+    );
+    await expect(learner.beginTask(batchesOf(0))).rejects.toMatchObject({ code: 'settings/open-order' });
+    learner.destroy();
+    network.destroy();
+  },
+);

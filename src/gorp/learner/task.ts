@@ -26,6 +26,9 @@ export async function beginTask(
   sample: readonly SizedBatch[],
 ): Promise<void> {
   const { plan, progress, options, lora, full } = core;
+  const frozen = plan.fullRank?.form === 'adam' ? plan.fullRank.frozen : null;
+  // Asked for before anything is done: it refuses where nobody knows the number.
+  const tasks = frozen !== null || plan.space?.rises === true ? core.tasks : 0;
   progress.task++;
   progress.step = 0;
   progress.training = true;
@@ -43,8 +46,7 @@ export async function beginTask(
     for (const group of lora) group.designA(covariances);
   }
   for (const group of full) group.beginTask();
-  if (plan.fullRank?.form === 'adam' && plan.fullRank.frozen)
-    for (const group of full) await group.freezeDirections(progress.task, core.tasks);
+  if (frozen !== null) for (const group of full) await group.freezeDirections(progress.task, tasks);
   progress.rateFactors = await compensations(core, sample);
 }
 
