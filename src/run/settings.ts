@@ -5,6 +5,7 @@ import { FROZEN_WEIGHTS } from './frozen-weights.ts';
 import { planOf } from '../methods/registry.ts';
 import { COUNT, COUNT_OR_ZERO, POSITIVE, WHOLE } from '../methods/parts/setting.ts';
 import { MethodSchema } from '../methods/schema.ts';
+import { TEST_SETS } from '../tasks/cut.ts';
 import { PROMPT_FORMS } from '../tasks/prompt-form.ts';
 
 export const TrainingSchema = v.strictObject({
@@ -25,7 +26,7 @@ export const TrainingSchema = v.strictObject({
    * What tests are made on: the test set, or the dev set, cut from the training examples where a task has none, for
    * choosing settings. Results of earlier versions do not name it.
    */
-  testSet: v.optional(v.picklist(['test', 'dev']), 'test'),
+  testSet: v.optional(v.picklist(TEST_SETS), 'test'),
   /** How a model reads a prompt: as text of its own, or as a user's turn by its chat template. Results of earlier versions do not name it. */
   promptForm: v.optional(v.picklist(PROMPT_FORMS), 'raw'),
   /** How weights that are not trained are kept on the GPU. Results of earlier versions do not name it. */

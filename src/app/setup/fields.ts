@@ -9,6 +9,7 @@ import {
 } from '../../methods/parts/setting.ts';
 import { type MethodName, methodOf } from '../../methods/registry.ts';
 import { FROZEN_WEIGHTS } from '../../run/frozen-weights.ts';
+import { TEST_SETS } from '../../tasks/cut.ts';
 import { PROMPT_FORMS } from '../../tasks/prompt-form.ts';
 import type { RunSettings, TrainingSettings } from '../../run/settings.ts';
 
@@ -181,6 +182,23 @@ const TRAINING_GROUPS: readonly FieldGroup[] = [
           const option = PROMPT_FORMS.find((known) => known === value);
           if (option === undefined) return settings;
           return { ...settings, training: { ...settings.training, promptForm: option } };
+        },
+      },
+      {
+        kind: 'choice',
+        id: 'training.testSet',
+        label: 'Tests on',
+        help: 'The dev set is for choosing settings; where a task has none, a fifth of its training examples is taken away for it.',
+        applies: always,
+        options: [
+          { value: 'test', label: 'the test set' },
+          { value: 'dev', label: 'the dev set' },
+        ],
+        read: ({ training }) => training.testSet,
+        write: (settings, value) => {
+          const option = TEST_SETS.find((known) => known === value);
+          if (option === undefined) return settings;
+          return { ...settings, training: { ...settings.training, testSet: option } };
         },
       },
       training('evaluationBatchSize', {
