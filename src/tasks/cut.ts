@@ -22,9 +22,6 @@ export function cutByLabel(task: Task, name: string, { part, parts }: { part: nu
   return { ...task, name, labels, train: own(task.train), dev: own(task.dev), test: own(task.test) };
 }
 
-/** What tests can be made on. */
-export const TEST_SETS = ['test', 'dev'] as const;
-
 /** Share of the training examples that a dev set is cut from, where a task has none. */
 const DEV_SHARE = 0.2;
 
