@@ -5,6 +5,7 @@
 //   COLUMNS  out[r, c] = alpha a[r, c] + beta b[c]      b [columns]; the bias of a linear layer
 //   SCALE    out = alpha a
 //   SIGN     out = sign(a): −1, 0 or 1
+//   UNIT     out = a / (√b[0] + alpha)                   b [1]: ‖a‖²
 // `size` elements, rows of `columns`. IN_PLACE: b is the output, out = alpha a + beta out.
 //
 // Plan: one thread per element.
@@ -41,6 +42,9 @@ fn main(
 #endif
 #if SIGN
   out[i] = sign(a[i]);
+#endif
+#if UNIT
+  out[i] = a[i] / (sqrt(b[0]) + p.alpha);
 #endif
 #if IN_PLACE
   out[i] = p.alpha * a[i] + p.beta * out[i];

@@ -12,7 +12,8 @@ import { declaredType, type MemoryQuestion, planMemory, planRun, type RunPlan } 
 import { workAhead } from '../run/planned-work.ts';
 import { FAMILY_MODULES } from '../run/trained-modules.ts';
 import { loadTask } from '../tasks/benchmark.ts';
-import { EMBEDDED_KINDS } from '../tasks/orders.ts';
+import { cutByLabel } from '../tasks/cut.ts';
+import { embeddedTask } from '../tasks/orders.ts';
 import { DEVICE_OPTIONS, deviceChoices, noPositionals, readArguments } from './arguments.ts';
 import { EXIT } from './exit-codes.ts';
 import { deviceSpeed } from './device-speed.ts';
@@ -108,9 +109,11 @@ function labelsOf({ settings, customTasks }: ChosenRun): Promise<string[][]> {
   const own = new Map(customTasks.map(({ name, labels }) => [name, labels]));
   return Promise.all(
     settings.order.map(async (name) => {
-      if (!Object.hasOwn(EMBEDDED_KINDS, name)) return [...(own.get(name) ?? [])];
-      const { task } = await loadTask(nodeTaskReader('embedded'), EMBEDDED_KINDS[name], name);
-      return [...task.labels];
+      const embedded = embeddedTask(name);
+      if (embedded === null) return [...(own.get(name) ?? [])];
+      const { source, kind, cut } = embedded;
+      const { task } = await loadTask(nodeTaskReader('embedded'), kind, source);
+      return [...(cut ? cutByLabel(task, name, cut) : task).labels];
     }),
   );
 }

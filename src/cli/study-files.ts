@@ -1,12 +1,10 @@
-import { existsSync } from 'node:fs';
-import { mkdir, readdir, readFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
-import * as v from 'valibot';
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { GorpError } from '../base/errors.ts';
-import { type Results, ResultsSchema } from '../run/results.ts';
+import type { Results } from '../run/results.ts';
 import type { RunSettings } from '../run/settings.ts';
-import { FileLock } from './file-lock.ts';
-import { named, writeText } from './round-folder.ts';
+import { writeText } from './round-folder.ts';
+import { readResults, RunFile } from './run-file.ts';
 import { studyTable } from './study-table.ts';
 
 /** The runs of a study on disk: `OUT/runs/METHOD-seedS.json` each, and `results.json` and `table.md` of them all. */
@@ -17,31 +15,17 @@ export class StudyFiles {
     this.#out = out;
   }
 
-  #path({ method, training }: RunSettings): string {
-    return join(this.#out, 'runs', `${method.name}-seed${training.seed}.json`);
+  #file({ method, training }: RunSettings): RunFile {
+    return new RunFile(join(this.#out, 'runs', `${method.name}-seed${training.seed}.json`));
   }
 
-  /**
-   * The results of a run that has been finished before; null where there are none.
-   *
-   * @throws GorpError `run/other-study` when those that are there have other settings, `run/bad-results`.
-   */
-  async finished(settings: RunSettings): Promise<Results | null> {
-    const path = this.#path(settings);
-    if (!existsSync(path)) return null;
-    const results = await readResults(path);
-    if (JSON.stringify(results.settings) !== JSON.stringify(v.parse(ResultsSchema.entries.settings, settings))) {
-      throw new GorpError(
-        'run/other-study',
-        `${path} is of a run with other settings.`,
-        'Name another folder with --out, or delete that file to have its run made again.',
-      );
-    }
-    return results;
+  /** As {@link RunFile.finished}. */
+  finished(settings: RunSettings): Promise<Results | null> {
+    return this.#file(settings).finished(settings);
   }
 
   keep(results: Results): Promise<void> {
-    return writeText(this.#path(results.settings), JSON.stringify(results));
+    return this.#file(results.settings).keep(results);
   }
 
   /**
@@ -57,18 +41,9 @@ export class StudyFiles {
     return true;
   }
 
-  /**
-   * Claims a run, so that no other process makes it too.
-   *
-   * @returns what gives it free again; null where another process is making it.
-   */
-  async claim(settings: RunSettings): Promise<(() => Promise<void>) | null> {
-    const path = `${this.#path(settings)}.lock`;
-    const lock = await named(path, async () => {
-      await mkdir(dirname(path), { recursive: true });
-      return FileLock.take(path, settings.method.name);
-    });
-    return lock && (() => lock.release());
+  /** As {@link RunFile.claim}. */
+  claim(settings: RunSettings): Promise<(() => Promise<void>) | null> {
+    return this.#file(settings).claim(settings.method.name);
   }
 
   /** Writes what is there of all runs: `results.json`, `table.md`. @returns the table, and files that were left out. */
@@ -104,20 +79,4 @@ export async function readRuns(out: string): Promise<{ runs: Results[]; unreadab
     }
   }
   return { runs, unreadable };
-}
-
-async function readResults(path: string): Promise<Results> {
-  let problem: string;
-  try {
-    const parsed = v.safeParse(ResultsSchema, JSON.parse(await readFile(path, 'utf8')));
-    if (parsed.success) return parsed.output;
-    problem = `${v.getDotPath(parsed.issues[0]) ?? ''} ${parsed.issues[0].message}`;
-  } catch (cause) {
-    problem = cause instanceof Error ? cause.message : String(cause);
-  }
-  throw new GorpError(
-    'run/bad-results',
-    `${path} is no results file: ${problem}.`,
-    'Delete it; its run is made again then.',
-  );
 }

@@ -9,9 +9,11 @@ import { runOnce } from './run-once.ts';
 import { chooseRun, SETTINGS_OPTIONS } from './run-settings.ts';
 import { partOf, readShard } from './shard.ts';
 import { readRuns, StudyFiles } from './study-files.ts';
+import { studyByPlan } from './study-plan.ts';
 import { spell, Terminal } from './terminal.ts';
 
 export const STUDY_USAGE = `Usage: gorp-web study [options]
+       gorp-web study --plan FILE [--out DIR] [--shard I/N] [--report]
        gorp-web study --merge DIR… --out DIR
 
 Trains an order with several methods and seeds, one run after another. Runs that are in OUT already are not made again,
@@ -22,6 +24,9 @@ so a study that was broken off goes on when it is started again; a run that fail
   --out DIR        default build/study; gets runs/METHOD-seedS.json, results.json (all runs) and table.md
   --shard I/N      does part I of N, from 0 to N − 1; by default what Slurm (SLURM_ARRAY_TASK_ID and _COUNT) or
                    Kubernetes (JOB_COMPLETION_INDEX and JOB_COMPLETION_COUNT) says
+  --plan FILE      makes the runs of a plan (docs/studies/README.md) and of them report.md, report.json and plots/*.svg;
+                   methods, orders, seeds and settings are the plan's
+  --report         with --plan: makes the report of the runs that are there, and no run
   --merge          puts the runs of several folders together in OUT
   --model, --tasks, --order, --preset, --set: as for train
 ${DEVICE_USAGE}
@@ -39,6 +44,8 @@ const OPTIONS = {
   out: { type: 'string', default: 'build/study' },
   shard: { type: 'string' },
   merge: { type: 'boolean', default: false },
+  plan: { type: 'string' },
+  report: { type: 'boolean', default: false },
   ...DEVICE_OPTIONS,
 } as const;
 
@@ -46,6 +53,13 @@ const OPTIONS = {
 export async function study(args: string[]): Promise<number> {
   const { values, positionals } = readArguments(args, OPTIONS);
   const terminal = new Terminal(values.json);
+  if (values.plan !== undefined) {
+    if (positionals.length > 0 || values.merge) throw new UsageError('--plan says all that is run.');
+    const { plan, out, report: reportOnly } = values;
+    const shard = readShard(values.shard, process.env);
+    return studyByPlan({ plan, out, shard, machine: deviceChoices(values), reportOnly }, terminal);
+  }
+  if (values.report) throw new UsageError('--report needs --plan.');
   const files = new StudyFiles(values.out);
   if (values.merge) {
     if (positionals.length === 0) throw new UsageError('--merge needs the folders to put together.');

@@ -140,24 +140,27 @@ export class AdapterGroup {
   /**
    * y + s (d(x) A_prevᵀ) B_prevᵀ + s (d(x) Aᵀ) Bᵀ with one dropout mask for both terms.
    *
-   * @param pair the new pair as tensors of this graph.
+   * @param pair the new pair as tensors of this graph; null for the model without it.
    * @param drop dropout of this layer, or undefined when evaluating.
+   * @param onInner told the output of the new A, [..., r].
    */
   apply(
     g: Graph,
     name: string,
     x: Tensor,
     y: Tensor,
-    pair: { A: Tensor; B: Tensor },
+    pair: { A: Tensor; B: Tensor } | null,
     scale: number,
     drop?: { step: Tensor; salt: number; rate: number },
+    onInner?: (h: Tensor) => void,
   ): Tensor {
     const dropped = drop ? dropout(g, x, drop.step, drop.salt, drop.rate) : x; // [..., in]
     let sum = y; // [..., out]
     const previous = this.#previousOnGpu.get(name);
-    for (const { A, B } of previous ? [previous, pair] : [pair]) {
+    for (const { A, B } of [previous, pair].filter((one) => one != null)) {
       const h = matmul(g, dropped, A, { layout: 'nt' }); // [..., r]
       sum = matmul(g, h, B, { layout: 'nt', alpha: scale, addend: sum }); // [..., out]
+      if (A === pair?.A) onInner?.(h);
     }
     return sum;
   }

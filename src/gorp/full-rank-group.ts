@@ -1,16 +1,29 @@
 import { GorpError } from '../base/errors.ts';
 import type { Device } from '../device/device.ts';
 import { FastProjection } from './fast-projection.ts';
-import { transpose } from './matrix.ts';
+import { matrix, transpose } from './matrix.ts';
 import type { LayerGroup } from './method-groups.ts';
-import type { FullRankPlan, ProjectedPlan, SpacePlan } from './method-plan.ts';
+import {
+  type FrozenDirections,
+  frozenCount,
+  type FullRankPlan,
+  type ProjectedPlan,
+  type SpacePlan,
+} from './method-plan.ts';
 import { type BasisSide, basisSide, compressedShape, makeBasis } from './projection.ts';
+import { leadingSingularVectors } from './singular-vectors.ts';
 import { projectOutLeft, projectOutRight } from './space.ts';
 import { Stack } from './stack.ts';
 import type { StatePart } from './state-part.ts';
 import { GroupSpace, type MomentPair, Moments, pairMoments, type UpdateContext } from './trainable-group.ts';
 import { fitting, type SavedTraining, type TrainedWeights } from './trained.ts';
-import { recordCompressedUpdate, recordPlainUpdate, recordProjectedUpdate, type Side } from './update.ts';
+import {
+  recordCompressedUpdate,
+  recordPlainUpdate,
+  recordProjectedUpdate,
+  recordTwoSidedUpdate,
+  type Side,
+} from './update.ts';
 
 /** Place of the full-rank step size in `rates`. */
 const RATE = 1;
@@ -30,6 +43,10 @@ export class FullRankGroup {
   readonly #unprojected: Stack | undefined;
   readonly #projected: ProjectedPlan | undefined;
   readonly #side: BasisSide | undefined;
+  readonly #device: Device;
+  readonly #frozenPlan: FrozenDirections | null;
+  /** U [n, out, k] and V [n, in, k] that this task's gradients and updates are kept out of. */
+  #frozen: { readonly U: Stack; readonly V: Stack } | undefined;
 
   constructor(
     device: Device,
@@ -38,6 +55,8 @@ export class FullRankGroup {
     spacePlan: SpacePlan | null,
   ) {
     this.#spacePlan = spacePlan;
+    this.#device = device;
+    this.#frozenPlan = plan.form === 'adam' ? plan.frozen : null;
     const { names, out, inputs } = layers;
     this.weights = new Stack(device, 'trained', 'full-rank weights', names, out, inputs);
     const projected = plan.form === 'projected' ? plan : undefined;
@@ -50,7 +69,7 @@ export class FullRankGroup {
       if (this.#side !== 'right') this.#U = new Stack(device, 'optimizer', 'left basis', names, out, r);
       if (this.#side !== 'left') this.#Vt = new Stack(device, 'optimizer', 'right basis', names, r, inputs);
     }
-    if (projected && spacePlan) {
+    if (spacePlan && (projected || this.#onInputs)) {
       const side = this.#spaceSide();
       const dimension = this.#onInputs ? inputs : side === 'rows' ? rows : columns;
       this.space = new GroupSpace(device, names, dimension, side);
@@ -68,7 +87,7 @@ export class FullRankGroup {
     return this.#projected?.projection === 'exact';
   }
 
-  /** Whether S lives in the layer's inputs, before compression. */
+  /** Whether S lives in the layer's inputs: of a projected weight before compression, of a plain one always. */
   get #onInputs(): boolean {
     return this.#spacePlan?.source === 'activation';
   }
@@ -90,6 +109,10 @@ export class FullRankGroup {
   reserve({ spaces }: { spaces: number }): void {
     const { out, inputs } = this.layers;
     this.space?.reserve(spaces * (this.#onInputs ? inputs : Math.min(this.#projected?.rank ?? inputs, out, inputs)));
+    if (this.#frozenPlan === null) return;
+    this.#dropFrozen();
+    const { first, last } = this.#frozenPlan;
+    this.#reserveFrozen(Math.max(1, Math.round(Math.max(first, last) * Math.min(out, inputs))));
   }
 
   /** New bases from the gradients as they are now: exact SVD on the host. Waits for the GPU. */
@@ -113,6 +136,39 @@ export class FullRankGroup {
     }
   }
 
+  /**
+   * Takes the main singular directions of the weights as they are now, to keep gradients and updates out of them for the
+   * task that begins. Reads the weights: waits for the device.
+   */
+  async freezeDirections(task: number, tasks: number): Promise<void> {
+    if (this.#frozenPlan === null) return;
+    const { names, out, inputs } = this.layers;
+    const count = frozenCount(this.#frozenPlan, Math.min(out, inputs), task, tasks);
+    this.#dropFrozen();
+    if (count === 0) return;
+    this.#reserveFrozen(count);
+    for (const name of names) {
+      const W = matrix(out, inputs, await this.weights.readOne(name));
+      const { left, right } = leadingSingularVectors(W, count);
+      this.#frozen?.U.write(name, left);
+      this.#frozen?.V.write(name, right);
+    }
+  }
+
+  #reserveFrozen(count: number): void {
+    const { names, out, inputs } = this.layers;
+    this.#frozen = {
+      U: new Stack(this.#device, 'spaces', 'kept left directions', names, out, count),
+      V: new Stack(this.#device, 'spaces', 'kept right directions', names, inputs, count),
+    };
+  }
+
+  #dropFrozen(): void {
+    this.#frozen?.U.destroy();
+    this.#frozen?.V.destroy();
+    this.#frozen = undefined;
+  }
+
   recordUpdate({ g, clip, rates, meters }: UpdateContext): void {
     const state = this.moments.state(clip, rates, RATE);
     const gradient = this.gradient.tensor;
@@ -132,7 +188,9 @@ export class FullRankGroup {
     }
     const stack = { gradient, weights: this.weights.tensor, shape: this.weights.shape };
     if (!projected) {
-      recordPlainUpdate(g, stack, state);
+      const frozen = this.#frozen && { U: this.#frozen.U.tensor, V: this.#frozen.V.tensor };
+      if (frozen) recordTwoSidedUpdate(g, stack, state, frozen);
+      else recordPlainUpdate(g, stack, state, space, keeping);
       return;
     }
     recordProjectedUpdate(
@@ -176,6 +234,7 @@ export class FullRankGroup {
   }
 
   destroy(): void {
+    this.#dropFrozen();
     const { weights, gradient, moments, space, fast } = this;
     for (const part of [weights, gradient, moments, this.#unprojected, fast, this.#U, this.#Vt, space]) part?.destroy();
   }

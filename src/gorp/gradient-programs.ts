@@ -4,9 +4,10 @@ import type { Device } from '../device/device.ts';
 import { Arena } from '../graph/arena.ts';
 import { type Compiled, compile } from '../graph/compile.ts';
 import { Graph } from '../graph/graph.ts';
-import { addInto, sumGradients } from '../graph/ops/elementwise.ts';
+import { add, addInto, sumGradients } from '../graph/ops/elementwise.ts';
 import { recomputeBlocks } from '../graph/recompute.ts';
 import { placeIn, storageOf, type Tensor } from '../graph/tensor.ts';
+import type { Layers } from '../models/layers.ts';
 import type { BatchSizes, Network, TrainingBatch } from '../models/network.ts';
 import { trainedLayers, type TrainedParts } from './trained-layers.ts';
 
@@ -105,8 +106,10 @@ export class GradientPrograms {
     const g = new Graph();
     const batch = this.#network.batch(sizes, owned);
     const trainables = new Map<Tensor, Tensor>();
-    const loss = batch.loss(g, trainedLayers(this.#parts, { trainables, refresh }));
-    const gradients = g.backward(loss, this.#network.one, sumGradients(g));
+    const outputs = { rowMask: (layer: string) => batch.rowMask(layer), adds: accumulation > 1 };
+    const layers = trainedLayers(this.#parts, { trainables, refresh, outputs });
+    const { loss, objective } = recordObjective(g, batch, this.#parts, layers);
+    const gradients = g.backward(objective, this.#network.one, sumGradients(g));
     const share = 1 / accumulation;
     addInto(g, loss, this.#loss, share, 1);
     const roots: Tensor[] = [loss];
@@ -126,6 +129,24 @@ export class GradientPrograms {
     this.#programs.clear();
     this.#arena.destroy();
   }
+}
+
+/** The loss that is told, and what is descended: with the divergence from the model before the task where a term asks for it. */
+function recordObjective(
+  g: Graph,
+  batch: TrainingBatch,
+  parts: TrainedParts,
+  layers: Layers,
+): { loss: Tensor; objective: Tensor } {
+  const term = parts.plan.loss.find((one) => one.kind === 'distillation');
+  const hasTeacher = parts.lora.some(({ adapters, layers: { names } }) => adapters.previousA(names[0]) !== undefined);
+  if (term?.kind !== 'distillation' || term.weight === 0 || !hasTeacher) {
+    const loss = batch.loss(g, layers);
+    return { loss, objective: loss };
+  }
+  const teacher = trainedLayers(parts, { withoutNewPairs: true });
+  const { loss, divergence } = batch.distilled(g, layers, teacher, term.temperature);
+  return { loss, objective: add(g, loss, divergence, 1, term.weight * term.temperature ** 2) };
 }
 
 function destroyProgram({ compiled, owned }: GradientProgram): void {

@@ -122,7 +122,7 @@ describe('adapters', () => {
     const group = loraGroup(method);
     const spaces = spacesOf(NAMES, side === 'columns' ? 20 : RANK);
     for (const [name, S] of spaces) group.space?.spaces.set(name, S);
-    group.beginTask(7, true);
+    group.beginTask(7, true, 1);
     const start = await group.adapters.A.read();
     const shares = await train(group, [group.gradA, group.gradB]);
     const [A, moment] = [await group.adapters.A.read(), await group.momentsA.m.read()];
@@ -263,7 +263,7 @@ describe('what is measured', () => {
     const spaces = spacesOf(NAMES, dimension);
     for (const [name, S] of spaces) group.space?.spaces.set(name, S);
     const isLora = group instanceof LoraGroup;
-    if (isLora) group.beginTask(7, true);
+    if (isLora) group.beginTask(7, true, 1);
     else group.beginTask();
     const stack = isLora ? group.adapters.A : group.weights;
     const start = await stack.read();
@@ -286,7 +286,7 @@ describe('what is measured', () => {
     const group = make();
     const spaces = spacesOf(NAMES, dimension);
     for (const [name, S] of spaces) group.space?.spaces.set(name, S);
-    if (group instanceof LoraGroup) group.beginTask(7, true);
+    if (group instanceof LoraGroup) group.beginTask(7, true, 1);
     else group.beginTask();
     await train(group, group instanceof LoraGroup ? [group.gradA, group.gradB] : [group.gradient]);
     for (const { name, moment, unprojected } of await group.momentsForSpace()) {

@@ -1,6 +1,9 @@
 import type { Device } from '../device/device.ts';
 import type { Graph } from '../graph/graph.ts';
 import { AdapterGroup } from './adapters.ts';
+import { adam, applyUpdate } from '../graph/ops/optimizer.ts';
+import { OutputMagnitudes } from './output-magnitudes.ts';
+import { designedA } from './designed-adapter.ts';
 import type { LayerGroup } from './method-groups.ts';
 import type { Matrix } from './matrix.ts';
 import {
@@ -9,9 +12,16 @@ import {
   type LossTerm,
   type MethodPlan,
   type MethodState,
+  type RowMaskPlan,
   type SpacePlan,
+  weightIn,
 } from './method-plan.ts';
-import { recordOrthogonalPenalty, recordSparsityPenalty } from './penalties.ts';
+import {
+  recordCrossedPenalty,
+  recordNormPenalty,
+  recordOrthogonalPenalty,
+  recordSparsityPenalty,
+} from './penalties.ts';
 import { QuadraticTerm } from './quadratic-term.ts';
 import { Stack } from './stack.ts';
 import type { StatePart } from './state-part.ts';
@@ -38,6 +48,12 @@ export class LoraGroup {
   readonly momentsA: Moments;
   readonly #momentsB: Moments;
   readonly space: GroupSpace | undefined;
+  /** What decides about rows in this task; undefined where all are trained. */
+  magnitudes: OutputMagnitudes | undefined;
+  readonly #rowMask: RowMaskPlan | null;
+  #task = 1;
+  /** Whether A is trained, and not B alone. */
+  readonly trainsA: boolean;
   readonly #unprojected: Stack | undefined;
   readonly #spacePlan: SpacePlan | null;
   readonly #quadratic = new Map<LossTerm, readonly [onA: QuadraticTerm, onB: QuadraticTerm]>();
@@ -48,10 +64,12 @@ export class LoraGroup {
     device: Device,
     readonly layers: LayerGroup,
     plan: AdapterPlan,
-    { schedule, space }: Pick<MethodPlan, 'schedule' | 'space'>,
+    { schedule, space, rowMask }: Pick<MethodPlan, 'schedule' | 'space' | 'rowMask'>,
   ) {
     this.#device = device;
     this.#plan = plan;
+    this.#rowMask = rowMask;
+    this.trainsA = plan.design === 'random';
     const { names, out, inputs } = layers;
     const r = plan.rank;
     this.#spacePlan = space;
@@ -70,7 +88,9 @@ export class LoraGroup {
   }
 
   /** Fresh pair and moments, and the space of the tasks before. */
-  beginTask(seed: number, freshPair: boolean): void {
+  beginTask(seed: number, freshPair: boolean, task: number): void {
+    this.#task = task;
+    this.#maskRows(task > 1);
     this.space?.upload();
     this.momentsA.clear();
     this.#unprojected?.clear();
@@ -78,9 +98,27 @@ export class LoraGroup {
     if (freshPair) this.adapters.reset(seed, this.#spacePlan?.adapterSide === 'input' ? this.space?.spaces : undefined);
   }
 
+  #maskRows(isMasked: boolean): void {
+    this.magnitudes?.destroy();
+    this.magnitudes =
+      isMasked && this.#rowMask
+        ? new OutputMagnitudes(this.#device, this.layers, this.#plan.rank, this.#rowMask)
+        : undefined;
+  }
+
+  /** Gives every layer the A that its inputs and the space of earlier tasks make. @param covariances by layer. */
+  designA(covariances: ReadonlyMap<string, Matrix>): void {
+    for (const name of this.layers.names) {
+      const covariance = covariances.get(name);
+      if (covariance === undefined) throw new Error(`the inputs of ${name} were not measured`);
+      this.adapters.A.write(name, designedA(covariance, this.space?.spaces.get(name) ?? null, this.#plan.rank));
+    }
+  }
+
   /** Sets memory aside for the pairs and spaces of earlier tasks, as large as they can be: for a plan of memory. */
   reserve({ pairs, spaces }: { pairs: number; spaces: number }): void {
     if (this.#keepsPairs) this.adapters.reserve(pairs);
+    this.#maskRows(pairs > 0);
     this.space?.reserve(spaces * (this.#spacePlan?.source === 'activation' ? this.layers.inputs : this.#plan.rank));
   }
 
@@ -110,7 +148,7 @@ export class LoraGroup {
     }
   }
 
-  /** Adds the gradients of a method's own terms to those of the loss. */
+  /** Adds the gradients of a method's own terms to those of the loss, and leaves out the rows that are not trained. */
   recordTerms(g: Graph, terms: readonly LossTerm[]): void {
     for (const name of this.layers.names) {
       const pair = {
@@ -120,12 +158,22 @@ export class LoraGroup {
         gradB: this.gradB.view(name, false),
       };
       const previous = this.adapters.previousA(name);
-      for (const { kind, weight } of terms) {
+      for (const term of terms) {
+        const { kind } = term;
+        const weight = weightIn(term, this.#task);
         if (weight === 0) continue;
         if (kind === 'orthogonal' && previous) recordOrthogonalPenalty(g, pair, previous, weight);
+        if (kind === 'norm') recordNormPenalty(g, pair, weight);
         if (kind === 'sparse') recordSparsityPenalty(g, pair, weight);
+        if (kind === 'crossed') recordCrossedPenalty(g, pair, weight);
       }
     }
+    this.#recordQuadratic(g);
+    this.magnitudes?.recordMask(g, 'A', this.gradA);
+    this.magnitudes?.recordMask(g, 'B', this.gradB);
+  }
+
+  #recordQuadratic(g: Graph): void {
     for (const [{ weight }, [onA, onB]] of this.#quadratic) {
       if (weight === 0) continue;
       onA.record(g, this.gradA, weight);
@@ -143,16 +191,29 @@ export class LoraGroup {
     this.#quadratic.clear();
   }
 
-  /** A: kept out of the space; B: plain Adam. */
+  /** A: kept out of the space, or left as it is; B: plain Adam. */
   recordUpdate({ g, clip, rates, meters }: UpdateContext): void {
     const { A, B } = this.adapters;
-    recordPlainUpdate(
-      g,
-      { gradient: this.gradA.tensor, weights: A.tensor, shape: A.shape },
-      this.momentsA.state(clip, rates, RATE),
-      this.space?.stackSpace,
-      { projectUpdate: this.#spacePlan?.keepsOut === 'update', meters, unprojected: this.#unprojected?.tensor },
-    );
+    if (this.magnitudes) {
+      for (const [part, gradient, moments] of [
+        ['A', this.gradA, this.momentsA] as const,
+        ['B', this.gradB, this.#momentsB] as const,
+      ]) {
+        const update = adam(g, gradient.tensor, gradient.shape, moments.state(clip, rates, RATE));
+        const { tensor, shape } = this.adapters[part];
+        applyUpdate(g, this.magnitudes.masked(g, part, update, shape), shape, tensor);
+      }
+      return;
+    }
+    if (this.trainsA) {
+      recordPlainUpdate(
+        g,
+        { gradient: this.gradA.tensor, weights: A.tensor, shape: A.shape },
+        this.momentsA.state(clip, rates, RATE),
+        this.space?.stackSpace,
+        { projectUpdate: this.#spacePlan?.keepsOut === 'update', meters, unprojected: this.#unprojected?.tensor },
+      );
+    }
     recordPlainUpdate(
       g,
       { gradient: this.gradB.tensor, weights: B.tensor, shape: B.shape },
@@ -197,6 +258,7 @@ export class LoraGroup {
 
   destroy(): void {
     this.#destroyTerms();
+    this.magnitudes?.destroy();
     this.adapters.destroy();
     for (const part of [this.gradA, this.gradB, this.momentsA, this.#momentsB]) part.destroy();
     this.#unprojected?.destroy();

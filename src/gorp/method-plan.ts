@@ -19,6 +19,8 @@ export interface MethodPlan {
   readonly loss: readonly LossTerm[];
   /** What gradients and updates are kept out of; null where they stay as they are. */
   readonly space: SpacePlan | null;
+  /** Rows of adapters that a step leaves alone; null where all are trained. */
+  readonly rowMask: RowMaskPlan | null;
   /** Passes over the finished task, before {@link endTask}; the caller runs them without dropout. */
   readonly passes: PassPlan;
   /** How batches are mixed; null where they hold examples of the task at hand alone. */
@@ -40,6 +42,11 @@ export interface AdapterPlan {
   /** Share of a pair's inputs that is set to 0 in training. */
   readonly dropout: number;
   readonly learningRate: number;
+  /**
+   * How the A of a task comes about: `random` and trained, or from the `inputs` of the task as far as they lie outside the
+   * space of earlier ones, and left as it is, so that B alone is trained ({@link designedA}).
+   */
+  readonly design: 'random' | 'inputs';
 }
 
 /** Which singular vectors compress a gradient; `std` and `reverse_std` go by the shape of the weight. */
@@ -49,6 +56,14 @@ export type ProjType = 'std' | 'reverse_std' | 'left' | 'right' | 'full';
 export interface PlainPlan {
   readonly form: 'adam';
   readonly learningRate: number;
+  /** The main singular directions of the weight itself that gradients and updates are kept out of; null for none. */
+  readonly frozen: FrozenDirections | null;
+}
+
+/** Shares of the smaller side of a weight, in [0, 1]: of the first task of an order and of its last, the others between. */
+export interface FrozenDirections {
+  readonly first: number;
+  readonly last: number;
 }
 
 /** Full-rank training on a gradient that is compressed to low rank. */
@@ -90,6 +105,13 @@ export interface SpacePlan {
   readonly keepsOut: 'gradient' | 'update';
   /** Energy that the space must hold of each tensor, in (0, 1]. */
   readonly threshold: number;
+  /** Whether the threshold rises by equal steps from task to task, towards 1 after the last of the order ({@link thresholdOf}). */
+  readonly rises: boolean;
+  /**
+   * What the energies of a space of inputs are: the `inputs`' own, eigenvalues of C = X Xᵀ, or those of the `covariances`,
+   * their squares, of which few directions hold nearly all.
+   */
+  readonly energyOf: 'inputs' | 'covariances';
   /**
    * Of a space of inputs: 0 cuts directions off at the threshold. More keeps each out by a weight that its energy gives,
    * and by half where that is so many times the average of all directions ({@link growSoftSpace}); there is no threshold.
@@ -105,15 +127,54 @@ export interface SpacePlan {
 /** Whether directions are kept out of updates by weights, and not cut off at a threshold. */
 export const isSoft = ({ source, softness }: SpacePlan): boolean => source === 'activation' && softness > 0;
 
+/** The threshold at the end of a task, from 1. @param tasks of the order. */
+export const thresholdOf = ({ threshold, rises }: SpacePlan, task: number, tasks: number): number =>
+  rises ? threshold + ((1 - threshold) * (task - 1)) / tasks : threshold;
+
+/** How many directions of a weight [out, in] are kept out in a task, from 1. @param tasks of the order. */
+export function frozenCount({ first, last }: FrozenDirections, smaller: number, task: number, tasks: number): number {
+  const way = tasks > 1 ? (task - 1) / (tasks - 1) : 0;
+  return Math.round((first + (last - first) * way) * smaller);
+}
+
 /** Steps between two measurements of what a space takes away, where no basis is refreshed. */
 export const MEASURING_GAP = 10;
+
+/**
+ * From the second task on, rows of A and B whose outputs are small in a step are kept out of its gradient and its update: those
+ * whose Σ |output| over the tokens of the step lies below the quantile `share` of the matrix.
+ */
+export interface RowMaskPlan {
+  /** In [0, 1). */
+  readonly share: number;
+}
+
+/** How many of some rows lie below a quantile, which lies between two of them as `torch.quantile` has it. */
+export const rowsBelow = ({ share }: RowMaskPlan, rows: number): number =>
+  Math.max(0, Math.ceil(share * (rows - 1) - 1e-9));
+
+/** Weights of a term in the tasks of an order, from the first on; the last is that of later tasks, too. */
+export type TaskWeights = readonly number[];
+
+/** The weight of a term in a task, from 1. */
+export const weightIn = (term: LossTerm, task: number): number =>
+  'byTask' in term && term.byTask ? term.byTask[Math.min(task, term.byTask.length) - 1] : term.weight;
 
 /** A term of the loss on adapters. */
 export type LossTerm =
   /** weight · Σ|A_prev Aᵀ| over the frozen pairs of a layer. */
-  | { readonly kind: 'orthogonal'; readonly weight: number }
+  | { readonly kind: 'orthogonal'; readonly weight: number; readonly byTask?: TaskWeights }
+  /** weight · (‖A‖ + ‖B‖) of the new pair. */
+  | { readonly kind: 'norm'; readonly weight: number; readonly byTask?: TaskWeights }
+  /**
+   * weight · τ² · the mean over label tokens of KL(teacher ‖ model) at temperature τ, on the examples of the task at hand.
+   * The teacher is the model without the new pair; no term while there is no earlier one.
+   */
+  | { readonly kind: 'distillation'; readonly weight: number; readonly temperature: number }
   /** weight · Σ|B A|. */
   | { readonly kind: 'sparse'; readonly weight: number }
+  /** weight · Σ|A B|, which there is only of layers with as many inputs as outputs. */
+  | { readonly kind: 'crossed'; readonly weight: number }
   /**
    * weight / 2 · Σ importance ∘ (θ − anchor)² over all entries of A and B.
    * `importance` and `anchor` name tensors of the method's state ({@link stateName}); no term while they are absent.

@@ -91,9 +91,12 @@ function normGraph({ lora, full, plan, maxGradNorm, meters, clip }: OptimizerPar
   for (const group of [...lora, ...full]) {
     // Fast projections whose gradients count whole have put their norms there as they went.
     if (group instanceof FullRankGroup && group.fast && takesExactNorm(plan)) continue;
-    const gradients = group instanceof LoraGroup ? [group.gradA, group.gradB] : [group.gradient];
     const places = meters.squaresOf(group);
-    for (const [i, { tensor, shape }] of gradients.entries()) squares(g, tensor, shape, places[i]);
+    const gradients = group instanceof LoraGroup ? [group.gradA, group.gradB] : [group.gradient];
+    for (const [i, { tensor, shape }] of gradients.entries()) {
+      const isTrained = !(group instanceof LoraGroup) || i > 0 || group.trainsA;
+      if (isTrained) squares(g, tensor, shape, places[i]);
+    }
   }
   clipFactor(g, meters.squares, maxGradNorm, clip);
   return g;

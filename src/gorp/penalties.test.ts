@@ -1,8 +1,19 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Device } from '../device/device.ts';
+import { planOf, methodPreset } from '../methods/registry.ts';
 import { acquireTestDevice } from '../testing/devices.ts';
 import { GraphUnderTest } from '../testing/graphs.ts';
-import { recordOrthogonalPenalty, recordSparsityPenalty } from './penalties.ts';
+import { type Matrix, matrix, multiply, transpose } from './matrix.ts';
+import {
+  type PenalisedPair,
+  recordCrossedPenalty,
+  recordNormPenalty,
+  recordOrthogonalPenalty,
+  recordSparsityPenalty,
+} from './penalties.ts';
+import type { Graph } from '../graph/graph.ts';
+import type { Tensor } from '../graph/tensor.ts';
+import { createGroups } from './trained-groups.ts';
 
 let device: Device;
 beforeAll(async () => {
@@ -11,57 +22,94 @@ beforeAll(async () => {
 afterAll(() => device.destroy());
 
 const LAMBDA = 0.3;
-const SHAPES = { A: [3, 8], B: [5, 3], previous: [6, 8], gradA: [3, 8], gradB: [5, 3] };
+const R = 3;
+const INPUTS = 8;
 
-function penalised(which: 'orthogonal' | 'sparsity'): GraphUnderTest {
-  const inputs = Object.fromEntries(Object.entries(SHAPES).map(([name, shape]) => [name, { shape }]));
-  return new GraphUnderTest(inputs, (g, input) => {
+interface Penalty {
+  readonly out: number;
+  readonly record: (g: Graph, pair: PenalisedPair, previous: Tensor) => void;
+  /** The term itself, plainly. */
+  readonly term: (A: Matrix, B: Matrix, previous: Matrix) => number;
+  readonly ofB: boolean;
+}
+
+const absolute = ({ data }: Matrix): number => data.reduce((sum, x) => sum + Math.abs(x), 0);
+
+const PENALTIES: Readonly<Record<string, Penalty>> = {
+  orthogonal: {
+    out: 5,
+    record: (g, pair, previous) => recordOrthogonalPenalty(g, pair, previous, LAMBDA),
+    term: (A, _, previous) => absolute(multiply(previous, transpose(A))),
+    ofB: false,
+  },
+  sparsity: {
+    out: 5,
+    record: (g, pair) => recordSparsityPenalty(g, pair, LAMBDA),
+    term: (A, B) => absolute(multiply(B, A)),
+    ofB: true,
+  },
+  crossed: {
+    out: INPUTS,
+    record: (g, pair) => recordCrossedPenalty(g, pair, LAMBDA),
+    term: (A, B) => absolute(multiply(A, B)),
+    ofB: true,
+  },
+  norm: {
+    out: 5,
+    record: (g, pair) => recordNormPenalty(g, pair, LAMBDA),
+    term: (A, B) => Math.hypot(...A.data) + Math.hypot(...B.data),
+    ofB: true,
+  },
+};
+
+function penalised({ out, record }: Penalty, B?: number[]): GraphUnderTest {
+  const shapes = { A: [R, INPUTS], B: [out, R], previous: [6, INPUTS], gradA: [R, INPUTS], gradB: [out, R] };
+  const inputs = Object.fromEntries(Object.entries(shapes).map(([name, shape]) => [name, { shape }]));
+  return new GraphUnderTest({ ...inputs, B: { shape: shapes.B, ...(B && { values: B }) } }, (g, input) => {
     const pair = { A: input('A'), B: input('B'), gradA: input('gradA'), gradB: input('gradB') };
-    if (which === 'orthogonal') recordOrthogonalPenalty(g, pair, input('previous'), LAMBDA);
-    else recordSparsityPenalty(g, pair, LAMBDA);
+    record(g, pair, input('previous'));
     return { gradA: pair.gradA, gradB: pair.gradB };
   });
 }
 
-/** Σ|A_prev Aᵀ| or Σ|B A|, plainly. */
-function term(which: 'orthogonal' | 'sparsity', A: ArrayLike<number>, other: ArrayLike<number>): number {
-  const [r, inputs] = SHAPES.A;
-  let sum = 0;
-  if (which === 'orthogonal') {
-    for (let p = 0; p < SHAPES.previous[0]; p++)
-      for (let i = 0; i < r; i++) {
-        let dot = 0;
-        for (let c = 0; c < inputs; c++) dot += other[p * inputs + c] * A[i * inputs + c];
-        sum += Math.abs(dot);
-      }
-    return sum;
-  }
-  for (let o = 0; o < SHAPES.B[0]; o++)
-    for (let c = 0; c < inputs; c++) {
-      let dot = 0;
-      for (let i = 0; i < r; i++) dot += other[o * r + i] * A[i * inputs + c];
-      sum += Math.abs(dot);
-    }
-  return sum;
-}
-
-describe.each(['orthogonal', 'sparsity'] as const)('%s penalty', (which) => {
-  test('adds the gradient of its term to what the gradients hold, and the GPU agrees', async () => {
-    const t = penalised(which);
-    const value = (name: string): Float64Array => Float64Array.from(t.values.get(t.input(name)) ?? []);
+describe.each(Object.entries(PENALTIES))('%s penalty', (_, penalty) => {
+  test('adds the gradient of its term to what the gradients hold, and the device agrees', async () => {
+    const t = penalised(penalty);
+    const value = (name: string): Matrix => {
+      const { shape } = t.input(name);
+      return matrix(shape[0], shape[1], Float64Array.from(t.values.get(t.input(name)) ?? []));
+    };
+    const given = { A: value('A'), B: value('B') };
     const after = t.onCpu();
-    const other = value(which === 'orthogonal' ? 'previous' : 'B');
-    const check = (name: 'A' | 'B', at: (moved: Float64Array) => number): void => {
-      const x = value(name);
-      const before = value(`grad${name}`);
-      for (let i = 0; i < x.length; i++) {
-        const move = (h: number): number => at(x.map((v, k) => (k === i ? v + h : v)));
-        const slope = (LAMBDA * (move(1e-6) - move(-1e-6))) / 2e-6;
+    for (const name of penalty.ofB ? (['A', 'B'] as const) : (['A'] as const)) {
+      const x = given[name];
+      const before = value(`grad${name}`).data;
+      for (let i = 0; i < x.data.length; i++) {
+        const at = (h: number): number => {
+          const moved = { ...given, [name]: { ...x, data: x.data.with(i, x.data[i] + h) } };
+          return penalty.term(moved.A, moved.B, value('previous'));
+        };
+        const slope = (LAMBDA * (at(1e-6) - at(-1e-6))) / 2e-6;
         expect(after.get(`grad${name}`)?.[i]).toBeCloseTo(before[i] + slope, 5);
       }
-    };
-    check('A', (A) => term(which, A, other));
-    if (which === 'sparsity') check('B', (B) => term(which, value('A'), B));
+    }
     await t.checkDevice(device, 2e-5);
   });
+});
+
+test('the norm of a matrix of zeros pushes nowhere', async () => {
+  const t = penalised(PENALTIES.norm, new Array<number>(5 * R).fill(0));
+  expect(t.onCpu().get('gradB')).toEqual(Float64Array.from(t.values.get(t.input('gradB')) ?? []));
+  await t.checkDevice(device, 2e-5);
+});
+
+test('the released form of N-LoRA is refused, by the layer, where a layer is not square', () => {
+  const plan = planOf({ ...methodPreset('n-lora'), sparsityForm: 'released', loraRank: 2 });
+  const shapes = new Map([
+    ['one.q.weight', [8, 8]],
+    ['one.v.weight', [4, 8]],
+  ]);
+  const targets = { lora: /\.[qv]$/, fullRank: /none/ };
+  expect(() => createGroups(device, shapes, plan, targets)).toThrow(/one\.v is \[4, 8\]/);
+  expect(device.buffers.liveLabels).toEqual([]);
 });

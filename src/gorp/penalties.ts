@@ -1,5 +1,6 @@
 import type { Graph } from '../graph/graph.ts';
-import { sign } from '../graph/ops/elementwise.ts';
+import { addInto, sign, unit } from '../graph/ops/elementwise.ts';
+import { innerProduct } from '../graph/ops/inner-product.ts';
 import { matmul } from '../graph/ops/matmul.ts';
 import type { Tensor } from '../graph/tensor.ts';
 
@@ -26,4 +27,27 @@ export function recordSparsityPenalty(g: Graph, { A, B, gradA, gradB }: Penalise
   const signs = sign(g, matmul(g, B, A, { layout: 'nn' })); // [out, in]
   matmul(g, B, signs, { layout: 'tn', alpha: lambda, into: gradA, accumulate: true });
   matmul(g, signs, A, { layout: 'nt', alpha: lambda, into: gradB, accumulate: true });
+}
+
+/**
+ * N-LoRA's term as its code computes it (docs/method.md, eq. (25)): λ Σ|A B| of the two matrices multiplied the other way
+ * round, A [r, in] times B [out, r], which there is only where in = out. Adds λ sign(A B) Bᵀ to the gradient of A and
+ * λ Aᵀ sign(A B) to that of B.
+ */
+export function recordCrossedPenalty(g: Graph, { A, B, gradA, gradB }: PenalisedPair, lambda: number): void {
+  const signs = sign(g, matmul(g, A, B, { layout: 'nn' })); // [r, r]
+  matmul(g, signs, B, { layout: 'nt', alpha: lambda, into: gradA, accumulate: true });
+  matmul(g, A, signs, { layout: 'tn', alpha: lambda, into: gradB, accumulate: true });
+}
+
+/**
+ * O-LoRA's second term λ (‖A‖ + ‖B‖), norms and not their squares (docs/method.md, eq. (24)): adds λ A / ‖A‖ and
+ * λ B / ‖B‖ to the gradients, 0 where a matrix is 0.
+ */
+export function recordNormPenalty(g: Graph, { A, B, gradA, gradB }: PenalisedPair, lambda: number): void {
+  for (const [x, gradient] of [[A, gradA] as const, [B, gradB] as const]) {
+    const squared = g.intermediate(`squared norm of ${x.name}`, [1]);
+    innerProduct(g, x, x, squared, 0);
+    addInto(g, unit(g, x, squared), gradient, lambda, 1);
+  }
 }

@@ -33,6 +33,10 @@ interface Projected {
 /** How a tensor is trained, in the groups of the released optimizer: docs/method.md, section 3. */
 export type ReferenceGroup =
   | (Rates & { kind: 'regular' })
+  /** Rows that are trained; the others stay as they are. */
+  | (Rates & { kind: 'masked'; rows: readonly boolean[] })
+  /** Kept out of the columns of U on the left and of those of V on the right. */
+  | (Rates & { kind: 'two-sided'; U: Matrix; V: Matrix })
   | (Rates & Projected & { kind: 'lora'; loraSpace: SpacePlan['adapterSide'] })
   | (Rates &
       Projected & {
@@ -100,6 +104,10 @@ function keptGradient(
   switch (group.kind) {
     case 'regular':
       return { kept: gradient, basis };
+    case 'masked':
+      return { kept: keepRows(gradient, group.rows), basis };
+    case 'two-sided':
+      return { kept: outside(outside(gradient, group.U, true), group.V, false), basis };
     case 'lora':
       return { kept: outside(gradient, group.space, group.loraSpace === 'rank'), basis };
     case 'galore': {
@@ -116,6 +124,8 @@ function keptGradient(
 /** What is subtracted from the weight. */
 function keptUpdate(update: Matrix, basis: Basis | null, group: ReferenceGroup): Matrix {
   if (group.kind === 'regular') return update;
+  if (group.kind === 'masked') return keepRows(update, group.rows);
+  if (group.kind === 'two-sided') return outside(outside(update, group.U, true), group.V, false);
   const space = group.project === 'update' ? group.space : null;
   if (group.kind === 'lora') return outside(update, space, group.loraSpace === 'rank');
   if (!basis) return update;
@@ -136,3 +146,9 @@ function outside(a: Matrix, space: Matrix | null, left: boolean): Matrix {
 function combine(a: Matrix, b: Matrix, entry: (a: number, b: number) => number): Matrix {
   return { rows: a.rows, columns: a.columns, data: a.data.map((value, i) => entry(value, b.data[i])) };
 }
+
+/** The matrix with 0 in the rows that are not kept. */
+export const keepRows = (a: Matrix, kept: readonly boolean[]): Matrix => ({
+  ...a,
+  data: a.data.map((value, i) => (kept[Math.floor(i / a.columns)] ? value : 0)),
+});

@@ -10,7 +10,7 @@ import { tinySettings } from '../testing/tiny-run.ts';
 import type { SizedBatch, TokenPair } from '../models/network.ts';
 import { Learner } from './learner.ts';
 import { energy, type Matrix, multiply, subtract, transpose } from './matrix.ts';
-import { METHOD_NAMES, planOf } from '../methods/registry.ts';
+import { METHOD_NAMES, type MethodName, type MethodSettings, planOf } from '../methods/registry.ts';
 
 let device: Device;
 beforeAll(async () => {
@@ -46,16 +46,25 @@ const single = (row: TokenPair): SizedBatch => ({ sizes: { B: 1, S: 8, T: row.la
 const changeError = (found: Matrix, wanted: Matrix, start: Matrix): number =>
   relativeError(subtract(found, start).data, subtract(wanted, start).data);
 
-describe.each(METHOD_NAMES)('%s', (name) => {
+/** Every method, and forms of some that their initial settings do not show. */
+const CASES: readonly (readonly [title: string, name: MethodName, settings: Partial<MethodSettings>])[] = [
+  ...METHOD_NAMES.map((name) => [name, name, {}] as const),
+  ['o-lora with λ₂', 'o-lora', { normPenalty: 0.1 }],
+  ['o-lora as in its long order', 'o-lora', { penalties: 'long-order' }],
+  ['inf-lora by the energy of inputs', 'inf-lora', { energyOf: 'inputs', threshold: 0.8 }],
+  ['n-lora as released', 'n-lora', { sparsityForm: 'released', sparsityPenalty: 0.01 }],
+];
+
+describe.each(CASES)('%s', (_, name, changes) => {
   test('learns two tasks as its formulas say, tensor by tensor', async () => {
-    const settings = tinySettings(name, {}, EXACT);
+    const settings = tinySettings(name, {}, { ...EXACT, ...changes });
     const [plan, { training }] = [planOf(settings.method), settings];
     const model = tinyModel();
     const { network, targets } = openNetwork(device, model, training, await readTexts(model, training));
     const read = (parameter: string): Promise<Float32Array> => model.readTensor(parameter);
-    const options = { seed: 1, maxGradNorm: MAX_GRAD_NORM, gradientAccumulation: 1 };
+    const options = { seed: 1, maxGradNorm: MAX_GRAD_NORM, gradientAccumulation: 1, tasks: TASKS };
     const learner = await Learner.create(device, network, plan, targets, options, read);
-    const reference = await ReferenceLearner.create(device, network, plan, targets, read);
+    const reference = await ReferenceLearner.create(device, network, plan, targets, read, TASKS);
     for (let task = 0; task < TASKS; task++) {
       const batches = batchesOf(task);
       await learner.beginTask(batches);
@@ -115,3 +124,19 @@ describe.each(METHOD_NAMES)('%s', (name) => {
     expect(device.buffers.liveLabels).toEqual([]);
   });
 });
+
+test.each(['inf-lora', 'osft'] as const)(
+  '%s is refused before it trains where nobody knows the number of tasks',
+  async (name) => {
+    const { method, training } = tinySettings(name);
+    const model = tinyModel();
+    const { network, targets } = openNetwork(device, model, training, await readTexts(model, training));
+    const options = { seed: 1, maxGradNorm: MAX_GRAD_NORM, gradientAccumulation: 1 };
+    const learner = await Learner.create(device, network, planOf(method), targets, options, (one) =>
+      model.readTensor(one),
+    );
+    await expect(learner.beginTask(batchesOf(0))).rejects.toMatchObject({ code: 'settings/open-order' });
+    learner.destroy();
+    network.destroy();
+  },
+);

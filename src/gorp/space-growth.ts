@@ -42,14 +42,15 @@ export async function growSpaces(
   plan: SpacePlan,
   covariances: ReadonlyMap<string, Matrix> | undefined,
 ): Promise<NamedGrowth[]> {
-  const { threshold, rule, softness } = plan;
+  const { threshold, rule } = plan;
   const soft = isSoft(plan);
   const growths: NamedGrowth[] = [];
   // Layers that read the same inputs (q and v, and every layer on the encoder's output) grow the same space once.
   const shared = new Map<Matrix, Grown>();
   const fromCovariance = (space: GroupSpace, name: string, covariance: Matrix): Grown => {
-    const growth = space.grownFromCovariance(name, covariance, threshold, softness);
-    return { growth, directions: directionsOfCovariance(covariance, threshold, soft ? undefined : growth) };
+    const growth = space.grownFromCovariance(name, covariance, plan);
+    const isCut = !soft && plan.energyOf === 'inputs';
+    return { growth, directions: directionsOfCovariance(covariance, threshold, isCut ? growth : undefined) };
   };
   for (const group of groups) {
     const { space } = group;

@@ -4,6 +4,7 @@ import type { Graph } from '../graph/graph.ts';
 import type { AdamState } from '../graph/ops/optimizer.ts';
 import { plainTensor, type Tensor } from '../graph/tensor.ts';
 import { type Matrix, matrix, transpose } from './matrix.ts';
+import type { SpacePlan } from './method-plan.ts';
 import { growSoftSpace } from './soft-space.ts';
 import { growSpace, growSpaceFromCovariance, type SpaceGrowth } from './space.ts';
 import { Stack } from './stack.ts';
@@ -123,8 +124,13 @@ export class GroupSpace {
   }
 
   /** The space of a tensor with the covariance of its layer's inputs; a soft one where `softness` is not 0. */
-  grownFromCovariance(name: string, covariance: Matrix, threshold: number, softness: number): SpaceGrowth {
+  grownFromCovariance(
+    name: string,
+    covariance: Matrix,
+    { threshold, softness, energyOf }: Pick<SpacePlan, 'threshold' | 'softness' | 'energyOf'>,
+  ): SpaceGrowth {
     const space = this.spaces.get(name) ?? null;
+    if (energyOf === 'covariances') return growSpace({ space, moment: covariance, threshold, rule: 'paper' });
     return softness > 0
       ? growSoftSpace(space, covariance, softness)
       : growSpaceFromCovariance(space, covariance, threshold);

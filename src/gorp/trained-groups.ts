@@ -5,8 +5,8 @@ import { FullRankGroup } from './full-rank-group.ts';
 import { LoraGroup } from './lora-group.ts';
 import type { Matrix } from './matrix.ts';
 import type { TargetModules } from '../models/targets.ts';
-import { layerGroups } from './method-groups.ts';
-import type { MethodPlan } from './method-plan.ts';
+import { type LayerGroup, layerGroups } from './method-groups.ts';
+import type { LossTerm, MethodPlan } from './method-plan.ts';
 
 /** Everything that a method trains, in groups of layers of one shape. */
 export interface TrainedGroups {
@@ -29,6 +29,7 @@ export function createGroups(
     if (adapters) {
       for (const group of layerGroups(shapes, targets.lora, limit)) {
         checkRank('loraRank', adapters.rank, group.names[0], group.out, group.inputs);
+        checkTerms(plan.loss, group);
         lora.push(new LoraGroup(device, group, adapters, plan));
       }
     }
@@ -53,6 +54,15 @@ function checkRank(setting: string, rank: number, layer: string, out: number, in
     'settings/rank-too-large',
     `${setting} is ${rank}, but ${layer} is only [${out}, ${inputs}].`,
     `Choose a rank of at most ${Math.min(out, inputs)}.`,
+  );
+}
+
+function checkTerms(terms: readonly LossTerm[], { names, out, inputs }: LayerGroup): void {
+  if (out === inputs || !terms.some(({ kind }) => kind === 'crossed')) return;
+  throw new GorpError(
+    'settings/not-square',
+    `The released form of N-LoRA multiplies A by B, but ${names[0]} is [${out}, ${inputs}] and no such product exists.`,
+    'Choose the form of the paper, or adapt layers with as many inputs as outputs.',
   );
 }
 

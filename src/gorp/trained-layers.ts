@@ -16,7 +16,7 @@ export interface TrainedParts {
   readonly parameters: Parameters;
   readonly lora: readonly LoraGroup[];
   readonly full: readonly FullRankGroup[];
-  readonly plan: Pick<MethodPlan, 'adapters' | 'fullRank'>;
+  readonly plan: Pick<MethodPlan, 'adapters' | 'fullRank' | 'loss'>;
   /** Seeds the dropout masks of a step, u32 [1]. */
   readonly dropoutStep: Tensor;
   /** What is kept of every trained tensor, and the place of a full-rank layer there. */
@@ -29,6 +29,10 @@ export interface LayerUses {
   readonly trainables?: Map<Tensor, Tensor>;
   /** Whether fast projections take a new basis from the gradients of this graph. */
   readonly refresh?: boolean;
+  /** Whether the new pairs are left out: the model as it was before the task. */
+  readonly withoutNewPairs?: boolean;
+  /** Which rows of a layer's input are tokens, where sizes of outputs decide about rows of adapters; and whether sizes add up. */
+  readonly outputs?: { readonly rowMask: (layer: string) => Tensor; readonly adds: boolean };
   /** The input of every layer that is trained, by name: what spaces of activations are built from. */
   readonly captured?: Map<string, Tensor>;
 }
@@ -70,12 +74,24 @@ export function trainedLayers(parts: TrainedParts, uses: LayerUses = {}): Layers
     const group = lora.find(({ layers }) => layers.names.includes(name));
     if (group || fullRank) captured?.set(name, x);
     if (!group || !plan.adapters) return y;
-    const pair = { A: group.adapters.A.view(name, training), B: group.adapters.B.view(name, training) };
-    trainables?.set(pair.A, group.gradA.view(name, false));
-    trainables?.set(pair.B, group.gradB.view(name, false));
     const { alpha, rank, dropout: rate } = plan.adapters;
+    if (uses.withoutNewPairs) return group.adapters.apply(g, name, x, y, null, alpha / rank);
+    const pair = {
+      A: group.adapters.A.view(name, training && group.trainsA),
+      B: group.adapters.B.view(name, training),
+    };
+    if (group.trainsA) trainables?.set(pair.A, group.gradA.view(name, false));
+    trainables?.set(pair.B, group.gradB.view(name, false));
     const drop = training ? { step: dropoutStep, salt: mixSeed(0, name) >>> 0, rate } : undefined;
-    return group.adapters.apply(g, name, x, y, pair, alpha / rank, drop);
+    const { magnitudes } = group;
+    const note =
+      magnitudes && uses.outputs
+        ? (part: 'A' | 'B', output: Tensor) =>
+            magnitudes.record(g, part, name, output, uses.outputs!.rowMask(name), uses.outputs!.adds)
+        : undefined;
+    const output = group.adapters.apply(g, name, x, y, pair, alpha / rank, drop, note && ((h) => note('A', h)));
+    note?.('B', output);
+    return output;
   };
   return { parameter, linear };
 }

@@ -99,6 +99,25 @@ export function recordPlainUpdate(
 }
 
 /**
+ * One step for a stack of weights whose gradients and updates are kept out of directions on both sides:
+ * G ← (I − U Uᵀ) G (I − V Vᵀ), and the update likewise (docs/method.md, eq. (27)).
+ *
+ * @param frozen U [n, out, k] and V [n, in, k].
+ */
+export function recordTwoSidedUpdate(
+  g: Graph,
+  stack: { gradient: Tensor; weights: Tensor; shape: StackShape },
+  state: AdamState,
+  { U, V }: { readonly U: Tensor; readonly V: Tensor },
+): void {
+  const { stride } = stack.shape;
+  const outside = (x: Tensor): Tensor =>
+    projectAway(g, projectAway(g, x, { S: U, side: 'rows' }, stride), { S: V, side: 'columns' }, stride);
+  const update = adam(g, outside(stack.gradient), stack.shape, state);
+  applyUpdate(g, outside(update), stack.shape, stack.weights);
+}
+
+/**
  * One step for a stack of full-rank weights whose gradients come compressed, and whose change is kept in that form
  * beside them: N ← N − scale · update, outside S by eq. (12) of docs/method.md.
  *

@@ -1,10 +1,20 @@
 import { ADAPTER_SETTINGS, adapters } from './parts/adapters.ts';
 import { defineMethod, NOTHING } from './parts/method.ts';
-import { NOT_NEGATIVE, number } from './parts/setting.ts';
+import { choice, NOT_NEGATIVE, number, type OtherSettings } from './parts/setting.ts';
+
+const isConstant = ({ penalties }: OtherSettings): boolean => penalties === 'constant';
+
+/** What the released `scripts/long.sh` sets, task by task, in the order yelp, amazon, MNLI, …, WiC, which is T5's order 6. */
+const LONG_ORDER = {
+  orthogonal: [0, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 5, 5, 5, 5, 5, 5],
+  norm: [0, 0, 0, 0, 0.1, 0.1, 0.3, 0, 0.1, 0, 0, 0.1, 0, 0.1, 0.3],
+};
 
 /**
- * `inc-lora` with λ₁ Σ |A_prev Aᵀ| in the loss. The norm of the new pair, weighed by λ₂, is left out: λ₂ is 0 in the
- * published orders 1-3.
+ * `inc-lora` with λ₁ Σ |A_prev Aᵀ| + λ₂ Σ (‖A‖ + ‖B‖) in the loss.
+ *
+ * The released scripts set λ₁ 0.5 and λ₂ 0 in orders 1-3, and both task by task in the long order ({@link LONG_ORDER}). λ₁
+ * multiplies a sum over all layers, entries and earlier tasks, so a value suits one model and length.
  */
 export const oLora = defineMethod({
   name: 'o-lora',
@@ -23,11 +33,38 @@ export const oLora = defineMethod({
       help: 'O-LoRA: weight of Σ|A_prev Aᵀ| in the loss.',
       range: NOT_NEGATIVE,
       initial: 0.5,
+      applies: isConstant,
+    }),
+    normPenalty: number({
+      section: 'This method',
+      label: 'Norm penalty λ₂',
+      help: 'O-LoRA: weight of ‖A‖ + ‖B‖ of the new adapter in the loss.',
+      range: NOT_NEGATIVE,
+      initial: 0,
+      before: 0,
+      applies: isConstant,
+    }),
+    penalties: choice({
+      section: 'This method',
+      label: 'Penalties',
+      help: 'O-LoRA: the same in every task, or as the released scripts set them in their order of 15.',
+      initial: 'constant',
+      before: 'constant',
+      options: [
+        { value: 'constant', label: 'the same in every task' },
+        { value: 'long-order', label: 'by task, as released for 15 tasks' },
+      ],
     }),
   },
-  plan: (values) => ({
-    ...NOTHING,
-    adapters: adapters('per-task', values),
-    loss: [{ kind: 'orthogonal', weight: values.orthogonalPenalty }],
-  }),
+  plan: (values) => {
+    const { orthogonal, norm } = values.penalties === 'long-order' ? LONG_ORDER : {};
+    return {
+      ...NOTHING,
+      adapters: adapters('per-task', values),
+      loss: [
+        { kind: 'orthogonal', weight: values.orthogonalPenalty, ...(orthogonal && { byTask: orthogonal }) },
+        { kind: 'norm', weight: values.normPenalty, ...(norm && { byTask: norm }) },
+      ],
+    };
+  },
 });

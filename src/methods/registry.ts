@@ -2,15 +2,20 @@ import type { MethodPlan } from '../gorp/method-plan.ts';
 import { er } from './er.ts';
 import { ewc } from './ewc.ts';
 import { galore } from './galore.ts';
+import { gpm } from './gpm.ts';
 import { gorpB } from './gorp-b.ts';
 import { gorpBl } from './gorp-bl.ts';
 import { gorpBs } from './gorp-bs.ts';
 import { gorpPlus } from './gorp-plus.ts';
 import { gorp } from './gorp.ts';
 import { incLora } from './inc-lora.ts';
+import { infLora } from './inf-lora.ts';
+import { lwf } from './lwf.ts';
+import { migu } from './migu.ts';
 import { mtl } from './mtl.ts';
 import { nLora } from './n-lora.ts';
 import { oLora } from './o-lora.ts';
+import { osft } from './osft.ts';
 import { initialValues, type Method } from './parts/method.ts';
 import type { Settings, ValuesOf } from './parts/setting.ts';
 import { perTask } from './per-task.ts';
@@ -28,9 +33,14 @@ const REGISTERED = [
   incLora,
   oLora,
   nLora,
+  infLora,
   ewc,
+  lwf,
+  migu,
   seqFt,
   galore,
+  gpm,
+  osft,
   er,
   mtl,
   perTask,

@@ -2,7 +2,8 @@ import { GorpError } from '../base/errors.ts';
 import type { OwnedBuffer } from '../device/buffers.ts';
 import type { Device } from '../device/device.ts';
 import type { Graph } from '../graph/graph.ts';
-import { crossEntropy } from '../graph/ops/cross-entropy.ts';
+import { crossEntropy, type Projection } from '../graph/ops/cross-entropy.ts';
+import { distillation } from '../graph/ops/distillation.ts';
 import { lastTokens } from '../graph/ops/last-tokens.ts';
 import type { Tensor } from '../graph/tensor.ts';
 import { Decoder } from './decoder.ts';
@@ -117,12 +118,25 @@ class DecoderTrainingBatch implements TrainingBatch {
   }
 
   loss(g: Graph, layers: Layers): Tensor {
+    const { labels, weights } = this.#labels;
+    return crossEntropy(g, this.#projection(g, layers), labels, weights);
+  }
+
+  distilled(g: Graph, layers: Layers, teacher: Layers, temperature: number): { loss: Tensor; divergence: Tensor } {
+    const { labels, weights } = this.#labels;
+    const weight = { ...weights, shape: [1, weights.elements] };
+    const [own, other] = [this.#projection(g, layers), this.#projection(g, teacher)];
+    const divergence = distillation(g, own, other, { labels, weight }, temperature);
+    return { loss: crossEntropy(g, own, labels, weights), divergence };
+  }
+
+  #projection(g: Graph, layers: Layers): Projection {
     const { tables, zero } = this.#constants;
     const model = new Decoder(this.#config, layers);
     const at = { tables, start: this.#start, position: zero };
     const { last } = model.read(g, this.#ids, this.#mask, at); // [B, S + T − 1, D]
     const predicting = lastTokens(g, last, this.#sizes.T); // [B, T, D]
-    return crossEntropy(g, model.projection(predicting), this.#labels.labels, this.#labels.weights);
+    return model.projection(predicting);
   }
 
   rowMask(): Tensor {

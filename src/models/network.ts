@@ -33,6 +33,11 @@ export interface TrainingBatch {
   write(rows: readonly TokenPair[]): void;
   /** Mean cross-entropy over label tokens: a scalar [1]. */
   loss(g: Graph, layers: Layers): Tensor;
+  /**
+   * The same loss, and how far answers are from a teacher's: the mean over label tokens of KL(teacher ‖ layers) at a
+   * temperature, a scalar [1, 1].
+   */
+  distilled(g: Graph, layers: Layers, teacher: Layers, temperature: number): { loss: Tensor; divergence: Tensor };
   /** Which rows of the inputs of a layer are tokens and not padding: f32, one per row. */
   rowMask(layer: string): Tensor;
 }

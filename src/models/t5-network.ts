@@ -1,7 +1,8 @@
 import type { OwnedBuffer } from '../device/buffers.ts';
 import type { Device } from '../device/device.ts';
 import type { Graph } from '../graph/graph.ts';
-import { crossEntropy } from '../graph/ops/cross-entropy.ts';
+import { crossEntropy, type Projection } from '../graph/ops/cross-entropy.ts';
+import { distillation } from '../graph/ops/distillation.ts';
 import type { BucketLookup } from '../graph/ops/position-bias.ts';
 import type { Tensor } from '../graph/tensor.ts';
 import { bucketTable } from './buckets.ts';
@@ -120,11 +121,24 @@ class T5TrainingBatch implements TrainingBatch {
   }
 
   loss(g: Graph, layers: Layers): Tensor {
+    const { labels, weights } = this.#labels;
+    return crossEntropy(g, this.#projection(g, layers), labels, weights);
+  }
+
+  distilled(g: Graph, layers: Layers, teacher: Layers, temperature: number): { loss: Tensor; divergence: Tensor } {
+    const { labels, weights } = this.#labels;
+    const weight = { ...weights, shape: [1, weights.elements] };
+    const [own, other] = [this.#projection(g, layers), this.#projection(g, teacher)];
+    const divergence = distillation(g, own, other, { labels, weight }, temperature);
+    return { loss: crossEntropy(g, own, labels, weights), divergence };
+  }
+
+  #projection(g: Graph, layers: Layers): Projection {
     const model = this.#model(layers);
     const memory = model.encode(g, this.#sourceIds, this.#sourceMask); // [B, S, D]
     const cross = (i: number): KeyValue => model.crossKeyValue(g, i, memory);
     const last = model.decode(g, this.#decoderIds, this.#targetMask, cross, this.#sourceMask); // [B, T, D]
-    return crossEntropy(g, model.projection(last), this.#labels.labels, this.#labels.weights);
+    return model.projection(last);
   }
 
   rowMask(layer: string): Tensor {

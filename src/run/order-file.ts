@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import { GorpError } from '../base/errors.ts';
 import { MethodSchema } from '../methods/schema.ts';
-import { BENCHMARK_KINDS, EMBEDDED_KINDS } from '../tasks/orders.ts';
+import { BENCHMARK_KINDS, embeddedTask } from '../tasks/orders.ts';
 import { makeCustomTask, type TaskSpec, TaskSpecSchema } from '../tasks/custom-task.ts';
 import { readTableFile, tableOf } from '../tasks/table.ts';
 import type { Task } from '../tasks/task.ts';
@@ -64,7 +64,7 @@ export function parseOrderFile(text: string, name: string): OrderFile {
   const file = parsed.output;
   const own = file.own.map((spec) => spec.name);
   const unknown = file.order.find(
-    (task) => !own.includes(task) && !Object.hasOwn(EMBEDDED_KINDS, task) && !Object.hasOwn(BENCHMARK_KINDS, task),
+    (task) => !own.includes(task) && embeddedTask(task) === null && !Object.hasOwn(BENCHMARK_KINDS, task),
   );
   if (unknown === undefined) return file;
   throw new GorpError(

@@ -31,7 +31,7 @@ export function embeddedSettings(preset: PresetName, method: MethodName, model =
 }
 
 /** A method with the rates, ranks and scale that the released scripts give it in an order. */
-export function publishedMethod({ rounds }: PublishedOrder, name: MethodName): MethodSettings {
+export function publishedMethod({ rounds, family, order }: PublishedOrder, name: MethodName): MethodSettings {
   const { settings } = rounds[0];
   return withValues(methodPreset(name), {
     learningRate: settings.learningRate,
@@ -43,6 +43,7 @@ export function publishedMethod({ rounds }: PublishedOrder, name: MethodName): M
     galoreScale: settings.galoreScale,
     updateProjGap: settings.updateProjGap,
     projType: settings.projType,
+    penalties: family === 't5' && order === 6 ? 'long-order' : 'constant', // of o-lora
   });
 }
 

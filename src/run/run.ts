@@ -194,7 +194,14 @@ export class Run {
       network,
       planOf(this.#settings.method),
       targets,
-      { seed, maxGradNorm, gradientAccumulation, recompute: activations === 'recompute', packing },
+      {
+        seed,
+        maxGradNorm,
+        gradientAccumulation,
+        tasks: this.#settings.order.length,
+        recompute: activations === 'recompute',
+        packing,
+      },
       (name) => this.#control.untilStopped(model.readTensor(storedName(name))),
       (name) => {
         loaded++;

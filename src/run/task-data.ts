@@ -2,7 +2,8 @@ import { GorpError } from '../base/errors.ts';
 import { mixSeed } from '../base/random.ts';
 import { type LoadedTask, loadTask, type ReadText } from '../tasks/benchmark.ts';
 import { type EncodedExample, encodeExamples, fitLabel } from '../tasks/fit.ts';
-import { BENCHMARK_KINDS, EMBEDDED_KINDS } from '../tasks/orders.ts';
+import { cutByLabel, onDevSet } from '../tasks/cut.ts';
+import { BENCHMARK_KINDS, embeddedTask } from '../tasks/orders.ts';
 import { instructionTemplate } from '../tasks/prompt.ts';
 import { sampleBalanced } from '../tasks/sample.ts';
 import type { Example, Task } from '../tasks/task.ts';
@@ -60,8 +61,9 @@ export async function prepareTask(
   warn: (message: string) => void,
   signal: AbortSignal = new AbortController().signal,
 ): Promise<EncodedTask> {
-  const { testExamples } = settings.training;
-  const { task, leftOut } = await loadNamed(host, name, settings.tasks, signal);
+  const { testExamples, testSet } = settings.training;
+  const { task: whole, leftOut } = await loadNamed(host, name, settings.tasks, signal);
+  const task = testSet === 'dev' ? onDevSet(whole) : whole;
   for (const { split, label, rows } of leftOut) {
     const left =
       rows === 1
@@ -103,7 +105,8 @@ export async function firstExample(
   settings: RunSettings,
   tokenizer: Tokenizer,
 ): Promise<{ example: EncodedExample; cut: boolean } | null> {
-  const { task } = await loadNamed(host, name, settings.tasks, new AbortController().signal);
+  const { task: whole } = await loadNamed(host, name, settings.tasks, new AbortController().signal);
+  const task = settings.training.testSet === 'dev' ? onDevSet(whole) : whole;
   const [first] = trainSample(task, settings.training);
   if (first === undefined) return null;
   const { encoded, cut } = encodeExamples(tokenizer, task, [first], settings.training);
@@ -115,8 +118,12 @@ const trainSample = ({ name, train }: Task, { seed, trainExamples }: RunSettings
 
 /** The name tells where a task is from: custom tasks cannot take one of the others' names. */
 async function loadNamed(host: TaskHost, name: string, source: string, signal: AbortSignal): Promise<LoadedTask> {
-  if (Object.hasOwn(EMBEDDED_KINDS, name))
-    return loadTask(host.taskReader('embedded', signal), EMBEDDED_KINDS[name], name);
+  const embedded = embeddedTask(name);
+  if (embedded) {
+    const { source: file, kind, cut } = embedded;
+    const loaded = await loadTask(host.taskReader('embedded', signal), kind, file);
+    return cut ? { ...loaded, task: cutByLabel(loaded.task, name, cut) } : loaded;
+  }
   if (Object.hasOwn(BENCHMARK_KINDS, name)) {
     if (source !== 'embedded') return loadTask(host.taskReader(source, signal), BENCHMARK_KINDS[name], name);
     throw unknownTask(`${name}, a dataset of CL_Benchmark, but no folder is chosen to read it from`);

@@ -99,6 +99,17 @@ export const TRAINING_SETTINGS = {
     range: COUNT,
     initial: 50,
   }),
+  testSet: choice({
+    section: 'Training',
+    label: 'Tests on',
+    help: 'The dev set is for choosing settings; where a task has none, a fifth of its training examples is taken away for it.',
+    initial: 'test',
+    before: 'test',
+    options: [
+      { value: 'test', label: 'the test set' },
+      { value: 'dev', label: 'the dev set' },
+    ],
+  }),
   frozenWeights: choice({
     section: 'Memory',
     label: 'Frozen weights',

@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import { GorpError, type ErrorCode } from '../base/errors.ts';
 import { normalisedAnswer } from '../text/scores.ts';
-import { BENCHMARK_KINDS, EMBEDDED_KINDS } from './orders.ts';
+import { BENCHMARK_KINDS, embeddedTask } from './orders.ts';
 import { splitExamples } from './split.ts';
 import type { Table } from './table.ts';
 import type { Example, Task } from './task.ts';
@@ -21,7 +21,7 @@ const Name = v.pipe(
 export const CustomNameSchema = v.pipe(
   Name,
   v.check(
-    (name) => !Object.hasOwn(EMBEDDED_KINDS, name) && !Object.hasOwn(BENCHMARK_KINDS, name),
+    (name) => embeddedTask(name) === null && !Object.hasOwn(BENCHMARK_KINDS, name),
     'An embedded task or a dataset of CL_Benchmark has this name',
   ),
 );

@@ -24,10 +24,31 @@ export const EMBEDDED_KINDS: Readonly<Record<string, string>> = {
   people: 'TC',
   emoji: 'TC',
   mood: 'SC',
+  pos: 'TC',
+  action: 'TC',
+  notion: 'TC',
 };
 
 /** The order in which the embedded tasks are learned by default. `mood` is left out: hard for so small a model. */
 export const EMBEDDED_ORDER: readonly string[] = ['gloss', 'field', 'people', 'emoji'];
+
+/** An embedded task, or one of the parts that its labels are cut into. */
+export interface EmbeddedTask {
+  /** The task whose files are read. */
+  readonly source: string;
+  readonly kind: string;
+  /** Part `part` of `parts`, from 1; null for the whole task. */
+  readonly cut: { readonly part: number; readonly parts: number } | null;
+}
+
+/** The embedded task of a name: `gloss`, or `gloss-1of2` for the first half of its labels. Null where there is none. */
+export function embeddedTask(name: string): EmbeddedTask | null {
+  const [, source = name, part, parts] = /^(.+)-([1-9])of([2-9])$/.exec(name) ?? [];
+  if (!Object.hasOwn(EMBEDDED_KINDS, source)) return null;
+  const kind = EMBEDDED_KINDS[source];
+  if (part === undefined) return { source, kind, cut: null };
+  return Number(part) <= Number(parts) ? { source, kind, cut: { part: Number(part), parts: Number(parts) } } : null;
+}
 
 /** What the released scripts set for one round, under the names of the run's settings. */
 export interface RoundSettings {

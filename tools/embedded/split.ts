@@ -105,6 +105,34 @@ export function splitTasks(
   });
 }
 
+/**
+ * Splits further tasks beside those that are split already and stay as they are: neither trains on a test text of the
+ * other. Items whose core or sentence stands in an earlier task are left out, and so are those that hold such a text or
+ * stand inside one.
+ */
+export function splitBeside(
+  earlier: readonly SplitTask[],
+  sources: readonly TaskSource[],
+  seed: number,
+  withheld: ReadonlySet<string> = new Set(),
+): SplitTask[] {
+  const texts = earlier
+    .flatMap(({ train, test }) => [...train, ...test])
+    .flatMap(({ core, sentence }) => [normalised(core), normalised(sentence)]);
+  const known = new Set(texts);
+  const holdsText = textFinder(texts);
+  const whole = ` ${texts.join(' \n ')} `;
+  const isFree = (item: Item): boolean =>
+    [...new Set([item.core, item.sentence].map(normalised))].every((text) => !known.has(text) && !holdsText(text));
+  const free = sources.map((source) => ({ ...source, items: source.items.filter(isFree) }));
+  return splitTasks(free, seed, withheld).map((task) => ({
+    ...task,
+    test: task.test.filter(({ core }) => words(core) < WORDS_OF_A_TEXT || !whole.includes(` ${normalised(core)} `)),
+  }));
+}
+
+const words = (text: string): number => normalised(text).split(' ').length;
+
 function balanced(source: TaskSource, items: readonly Item[], size: number): Item[] {
   const each = Math.floor(size / source.labels.length);
   return source.labels.flatMap((label) => items.filter((item) => item.label === label).slice(0, each));

@@ -1,5 +1,5 @@
 import type { Item, TaskSource } from './split.ts';
-import type { Synset, WordNet } from './wordnet.ts';
+import type { PartOfSpeech, Synset, WordNet } from './wordnet.ts';
 
 /** What `emojibase-data/en/data.json` says of one emoji, as far as it is used. */
 export interface Emoji {
@@ -175,4 +175,62 @@ export function moodTask(wordnet: WordNet, vaderLexicon: string): TaskSource {
     trainSize: 1200,
     testSize: 240,
   };
+}
+
+const WORD_CLASSES: Record<PartOfSpeech, string> = { n: 'noun', v: 'verb', a: 'adjective', r: 'adverb' };
+
+/** Definitions, by the part of speech of the words that they define. */
+export function posTask(wordnet: WordNet): TaskSource {
+  const items: Item[] = [];
+  for (const { definition, pos } of wordnet.synsets.values()) {
+    if (words(definition) < 4) continue;
+    const sentence = firstWords(withoutMark(definition), LONGEST_TEXT);
+    items.push({ label: WORD_CLASSES[pos], sentence, core: withoutMark(definition) });
+  }
+  const labels = Object.values(WORD_CLASSES);
+  return { name: 'pos', kind: 'TC', instruction: TOPIC, labels, items, trainSize: 1200, testSize: 240 };
+}
+
+const ACTIONS: Record<string, string> = {
+  'verb.motion': 'motion',
+  'verb.communication': 'speech',
+  'verb.cognition': 'thought',
+  'verb.contact': 'contact',
+  'verb.possession': 'money',
+  'verb.emotion': 'emotion',
+};
+
+/** Definitions of verbs with an example, by the lexicographer file that they stand in. */
+export function actionTask(wordnet: WordNet): TaskSource {
+  const items: Item[] = [];
+  for (const { definition, examples, lexicographer } of wordnet.synsets.values()) {
+    const label = ACTIONS[lexicographer];
+    if (label === undefined || words(definition) < 3) continue;
+    const [example] = examples;
+    const sentence = firstWords(definition + (example ? ` : ${example}` : ''), LONGEST_TEXT);
+    items.push({ label, sentence, core: withoutMark(definition) });
+  }
+  const labels = Object.values(ACTIONS);
+  return { name: 'action', kind: 'TC', instruction: TOPIC, labels, items, trainSize: 1200, testSize: 240 };
+}
+
+const NOTIONS: Record<string, string> = {
+  'noun.act': 'act',
+  'noun.event': 'event',
+  'noun.state': 'state',
+  'noun.time': 'time',
+  'noun.quantity': 'number',
+  'noun.group': 'group',
+};
+
+/** Definitions of abstract nouns, by the lexicographer file that they stand in; none that `gloss` takes from. */
+export function notionTask(wordnet: WordNet): TaskSource {
+  const items: Item[] = [];
+  for (const { definition, lexicographer } of wordnet.synsets.values()) {
+    const label = NOTIONS[lexicographer];
+    if (label === undefined || words(definition) < 4) continue;
+    items.push({ label, sentence: firstWords(withoutMark(definition), LONGEST_TEXT), core: withoutMark(definition) });
+  }
+  const labels = Object.values(NOTIONS);
+  return { name: 'notion', kind: 'TC', instruction: TOPIC, labels, items, trainSize: 1200, testSize: 240 };
 }

@@ -28,4 +28,15 @@ export const EMBEDDED_TASKS: readonly TaskCard[] = [
     labels: ['face', 'people', 'nature', 'food', 'travel', 'object', 'symbol'],
   },
   { name: 'mood', question: 'Is a word meant well or ill? Hard for a small model.', labels: ['good', 'bad'] },
+  { name: 'pos', question: 'What kind of word is defined?', labels: ['noun', 'verb', 'adjective', 'adverb'] },
+  {
+    name: 'action',
+    question: 'What kind of action does a verb name?',
+    labels: ['motion', 'speech', 'thought', 'contact', 'money', 'emotion'],
+  },
+  {
+    name: 'notion',
+    question: 'What kind of thing does an abstract noun name?',
+    labels: ['act', 'event', 'state', 'time', 'number', 'group'],
+  },
 ];

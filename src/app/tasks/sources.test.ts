@@ -42,7 +42,7 @@ describe('tasks of the page', () => {
       addableTasks(draft(tasks, 'gloss'), DATA).map(({ title, names }) => [title, names]);
     expect(offered('picked')).toEqual([
       ['Custom', ['mine']],
-      ['Embedded', ['field', 'people', 'emoji', 'mood']],
+      ['Embedded', ['field', 'people', 'emoji', 'mood', 'pos', 'action', 'notion']],
       ['CL_Benchmark', ['agnews']],
     ]);
     expect(offered('embedded').map(([title]) => title)).toEqual(['Custom', 'Embedded']);

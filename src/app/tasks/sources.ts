@@ -1,6 +1,6 @@
 import type { RunSettings } from '../../run/settings.ts';
 import { KINDS } from '../../tasks/kinds.ts';
-import { BENCHMARK_KINDS, EMBEDDED_KINDS } from '../../tasks/orders.ts';
+import { BENCHMARK_KINDS, embeddedTask } from '../../tasks/orders.ts';
 import type { PageTasks } from '../../worker/protocol.ts';
 import { EMBEDDED_TASKS, type TaskCard } from '../setup/catalogue.ts';
 import type { TaskData } from './task-store.ts';
@@ -12,7 +12,7 @@ export interface TaskGroup {
 }
 
 const isBenchmark = (name: string): boolean => Object.hasOwn(BENCHMARK_KINDS, name);
-const isEmbedded = (name: string): boolean => Object.hasOwn(EMBEDDED_KINDS, name);
+const isEmbedded = (name: string): boolean => embeddedTask(name) !== null;
 
 /** What can be added to the order of a draft. Datasets of CL_Benchmark are offered once there is a folder for them. */
 export function addableTasks({ order, tasks }: Pick<RunSettings, 'order' | 'tasks'>, data: TaskData): TaskGroup[] {

@@ -1,3 +1,4 @@
+import { GorpError } from '../../base/errors.ts';
 import type { OwnedBuffer } from '../../device/buffers.ts';
 import type { Device } from '../../device/device.ts';
 import type { Packing } from '../../device/packing.ts';
@@ -18,6 +19,8 @@ export interface LearnerOptions {
   readonly seed: number;
   readonly maxGradNorm: number;
   readonly gradientAccumulation: number;
+  /** Tasks of the order; undefined where nobody knows, and methods that need the number are refused. */
+  readonly tasks?: number;
   /** Whether activations are computed again for the backward pass, block by block, rather than kept. */
   readonly recompute?: boolean;
   /** How a frozen parameter is stored; undefined is f32. */
@@ -125,6 +128,16 @@ export class LearnerCore {
     }
   }
 
+  /** Tasks of the order. @throws GorpError `settings/open-order` where nobody knows. */
+  get tasks(): number {
+    if (this.options.tasks !== undefined) return this.options.tasks;
+    throw new GorpError(
+      'settings/open-order',
+      'This method has to know how many tasks will come, and the order is open-ended.',
+      'Name all tasks of the order, or choose a method that does not need their number.',
+    );
+  }
+
   get groups(): readonly (LoraGroup | FullRankGroup)[] {
     return [...this.lora, ...this.full];
   }
@@ -140,7 +153,8 @@ export class LearnerCore {
       this.groups.reduce((sum, group) => sum + group.layers.names.length * size(group), 0);
     return count((group) => {
       const { out, inputs } = group.layers;
-      return 'adapters' in group ? group.adapters.rank * (out + inputs) : out * inputs;
+      if (!('adapters' in group)) return out * inputs;
+      return group.adapters.rank * (group.trainsA ? out + inputs : out);
     });
   }
 

@@ -56,7 +56,8 @@ function writeScalars({ device, plan, progress, options, rates, loss, lora, full
   device.write(rates.storage.buffer, 0, Float32Array.from(sizes));
   device.write(loss.storage.buffer, 0, new Float32Array(1));
   if (options.gradientAccumulation === 1) return;
-  for (const { gradA, gradB } of lora) {
+  for (const { gradA, gradB, magnitudes } of lora) {
+    magnitudes?.clear();
     gradA.clear();
     gradB.clear();
   }

@@ -2,7 +2,7 @@ import { mixSeed, type Random, seededRandom } from '../../base/random.ts';
 import type { SizedBatch, TokenPair } from '../../models/network.ts';
 import { InputCovariances } from '../activations.ts';
 import type { Matrix } from '../matrix.ts';
-import type { MethodState } from '../method-plan.ts';
+import { type MethodState, thresholdOf } from '../method-plan.ts';
 import { growSpaces, type NamedGrowth } from '../space-growth.ts';
 import { SquaredGradients } from '../squared-gradients.ts';
 import { compensation } from '../task-rates.ts';
@@ -26,6 +26,9 @@ export async function beginTask(
   sample: readonly SizedBatch[],
 ): Promise<void> {
   const { plan, progress, options, lora, full } = core;
+  const frozen = plan.fullRank?.form === 'adam' ? plan.fullRank.frozen : null;
+  // Asked for before anything is done: it refuses where nobody knows the number.
+  const tasks = frozen !== null || plan.space?.rises === true ? core.tasks : 0;
   progress.task++;
   progress.step = 0;
   progress.training = true;
@@ -35,10 +38,15 @@ export async function beginTask(
   const keeps = plan.schedule !== 'apart';
   if (fresh && keeps && progress.task > 1) for (const group of lora) await group.adapters.freeze();
   for (const group of lora) {
-    group.beginTask(mixSeed(options.seed, 'task', progress.task), fresh);
+    group.beginTask(mixSeed(options.seed, 'task', progress.task), fresh, progress.task);
     group.prepareTerms(plan.loss, progress.state);
   }
+  if (plan.adapters?.design === 'inputs') {
+    const covariances = await inputCovariances(core, sample); // B is 0: the fresh pair has no part in them
+    for (const group of lora) group.designA(covariances);
+  }
   for (const group of full) group.beginTask();
+  if (frozen !== null) for (const group of full) await group.freezeDirections(progress.task, tasks);
   progress.rateFactors = await compensations(core, sample);
 }
 
@@ -63,7 +71,8 @@ export async function endTask(core: LearnerCore, programs: LearnerPrograms, data
   if (plan.endTask) progress.state = await nextState(core, data);
   if (!plan.space) return [];
   const covariances = plan.space.source === 'activation' ? await inputCovariances(core, data.sample) : undefined;
-  return growSpaces(device, groups, plan.space, covariances);
+  const threshold = plan.space.rises ? thresholdOf(plan.space, progress.task, core.tasks) : plan.space.threshold;
+  return growSpaces(device, groups, { ...plan.space, threshold }, covariances);
 }
 
 /** What the method keeps of the task, beside what it kept before. */

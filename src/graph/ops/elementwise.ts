@@ -159,6 +159,9 @@ export function dropout(g: Graph, x: Tensor, step: Tensor, salt: number, rate: n
   });
 }
 
+/** Keeps {@link unit} from dividing by 0. */
+const UNIT_EPSILON = 1e-6;
+
 const ARITHMETIC_ENTRIES = {
   ROWS: 'scaleRows',
   COLUMNS: 'addToRows',
@@ -166,6 +169,7 @@ const ARITHMETIC_ENTRIES = {
   BINARY: 'addScaled',
   IN_PLACE: 'addScaledInto',
   SIGN: 'sign',
+  UNIT: 'unit',
 } as const;
 
 function arithmeticCall(
@@ -190,6 +194,7 @@ function arithmeticCall(
           BINARY: form === 'BINARY',
           IN_PLACE: form === 'IN_PLACE',
           SIGN: form === 'SIGN',
+          UNIT: form === 'UNIT',
           UNARY: form === 'IN_PLACE' || form === 'SIGN' || form === 'SCALE',
         }),
       wasm: { entry: ARITHMETIC_ENTRIES[form], constants: byRow ? [] : [ELEMENTS_PER_UNIT] },
@@ -293,6 +298,21 @@ export function sign(g: Graph, x: Tensor): Tensor {
     outputs: [y],
     calls: () => [arithmeticCall('SIGN', 0, 0, [x, y])],
     reference: (value) => value(x).forEach((v, i) => (value(y)[i] = Math.sign(v))),
+  });
+}
+
+/** x / (‖x‖ + 10⁻⁶), elementwise: the gradient of ‖x‖, and 0 where x is. @param squared ‖x‖², [1]. */
+export function unit(g: Graph, x: Tensor, squared: Tensor): Tensor {
+  const y = g.intermediate(`unit(${x.name})`, x.shape);
+  return g.record({
+    name: 'unit',
+    inputs: [x, squared],
+    outputs: [y],
+    calls: () => [arithmeticCall('UNIT', UNIT_EPSILON, 0, [x, squared, y])],
+    reference: (value) => {
+      const norm = Math.sqrt(value(squared)[0]) + UNIT_EPSILON;
+      value(x).forEach((v, i) => (value(y)[i] = v / norm));
+    },
   });
 }
 

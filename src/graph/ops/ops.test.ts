@@ -3,9 +3,11 @@ import type { Device } from '../../device/device.ts';
 import { F32 } from '../../testing/compare.ts';
 import { TEST_DEVICES } from '../../testing/devices.ts';
 import { GraphUnderTest, integers, noise, PACKINGS, type TestInput, weight } from '../../testing/graphs.ts';
-import { activation, add, addBias, dropout, gatedActivation, scale, scaleRows } from './elementwise.ts';
+import { activation, add, addBias, dropout, gatedActivation, scale, scaleRows, unit } from './elementwise.ts';
+import { distillation, divergence } from './distillation.ts';
 import { embedding } from './embedding.ts';
 import { lastTokens } from './last-tokens.ts';
+import { maskRows } from './mask-rows.ts';
 import { rmsNorm } from './norm.ts';
 import { orthonormality } from './orthonormality.ts';
 import { HIDDEN, HIDING_BIAS, pairwiseBias, relativeBias } from './position-bias.ts';
@@ -57,11 +59,83 @@ describe.each(TEST_DEVICES)('on $name', ({ acquire }) => {
       );
     });
 
+    test.each([1, 65, 1031])('a tensor of %i made one of length 1, and 0 left 0', async (size) => {
+      for (const squared of [noise(size, 1).reduce((sum, x) => sum + x * x, 0), 0]) {
+        const x = { shape: [size], ...(squared === 0 && { values: new Float64Array(size) }) };
+        await new GraphUnderTest({ x, squared: { shape: [1], values: [squared] } }, (g, input) => ({
+          y: unit(g, input('x'), input('squared')),
+        })).checkDevice(device, F32);
+      }
+    });
+
     test('rows scaled', async () => {
       await new GraphUnderTest({ x: { shape: [6, 7] }, w: { shape: [6] } }, (g, input) => ({
         y: scaleRows(g, input('x'), input('w')),
       })).checkDevice(device, F32);
     });
+  });
+
+  test.each([
+    [1, 3, 5, 1],
+    [2, 8, 8, 6],
+    [3, 64, 66, 49],
+    [1, 4, 9, 0],
+    [1, 4, 9, 4],
+  ])('%i matrices of %i rows of %i, of which %i are left out', async (count, rows, columns, cut) => {
+    const size = rows * columns;
+    // Some values are equal: the first of them count as smaller.
+    const values = Float64Array.from({ length: count * rows }, (_, i) => (i * 7) % 5);
+    const inputs = { x: { shape: [count, rows, columns] }, values: { shape: [count, 1, rows], values } };
+    const t = new GraphUnderTest(inputs, (g, input) => ({
+      y: maskRows(g, input('x'), input('values'), { count, size, stride: size, apart: rows }, cut),
+    }));
+    const left = t.onCpu().get('y') ?? [];
+    const zeros = Array.from(left).filter((value) => value === 0).length;
+    expect(zeros).toBe(count * cut * columns);
+    await t.checkDevice(device, F32);
+  });
+
+  test.each([
+    [1, 1, 3],
+    [3, 70, 8],
+    [5, 261, 5],
+  ])('divergence of %i rows over %i from a teacher', async (rows, vocabulary, width) => {
+    const labels = {
+      shape: [rows],
+      dtype: 'i32' as const,
+      values: Int32Array.from({ length: rows }, (_, r) => (r === 1 ? -100 : 0)),
+    };
+    const inputs = {
+      x: weight([rows, width]),
+      z: { shape: [rows, width] },
+      head: weight([vocabulary, width]),
+      labels,
+      weight: { shape: [1, rows] },
+    };
+    const t = new GraphUnderTest(inputs, (g, input) => {
+      const own = { x: input('x'), head: input('head'), alpha: 0.7 };
+      const teacher = { x: input('z'), head: input('head'), alpha: 0.7 };
+      return { y: distillation(g, own, teacher, { labels: input('labels'), weight: input('weight') }, 2) };
+    });
+    await t.checkDevice(device, F32);
+  });
+
+  test.each([
+    [1, 1],
+    [3, 70],
+    [4, 257],
+  ])('gradient of the divergence of %i rows of %i', async (rows, vocabulary) => {
+    const labels = {
+      shape: [rows],
+      dtype: 'i32' as const,
+      values: Int32Array.from({ length: rows }, (_, r) => (r === 1 ? -100 : 0)),
+    };
+    const inputs = { scores: weight([rows, vocabulary]), teacher: { shape: [rows, vocabulary] }, labels };
+    const t = new GraphUnderTest(inputs, (g, input) => ({
+      y: divergence(g, input('scores'), input('teacher'), input('labels')),
+    })).withGradients('y');
+    t.checkFiniteDifferences();
+    await t.checkDevice(device, F32);
   });
 
   describe('bias and factor of a linear layer', () => {

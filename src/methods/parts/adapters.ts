@@ -37,4 +37,5 @@ export const ADAPTER_SETTINGS = {
 export const adapters = (
   pairs: AdapterPlan['pairs'],
   { loraRank, loraAlpha, loraDropout, learningRate }: ValuesOf<typeof ADAPTER_SETTINGS>,
-): AdapterPlan => ({ pairs, rank: loraRank, alpha: loraAlpha, dropout: loraDropout, learningRate });
+  design: AdapterPlan['design'] = 'random',
+): AdapterPlan => ({ pairs, rank: loraRank, alpha: loraAlpha, dropout: loraDropout, learningRate, design });

@@ -75,10 +75,10 @@ export const PROJECTED_SETTINGS = {
 };
 
 /** Full-rank weights on their whole gradient. */
-export const plain = ({ galoreLearningRate }: ValuesOf<typeof PLAIN_SETTINGS>): PlainPlan => ({
-  form: 'adam',
-  learningRate: galoreLearningRate,
-});
+export const plain = (
+  { galoreLearningRate }: ValuesOf<typeof PLAIN_SETTINGS>,
+  frozen: PlainPlan['frozen'] = null,
+): PlainPlan => ({ form: 'adam', learningRate: galoreLearningRate, frozen });
 
 /** Full-rank weights through the compressed gradient that the settings describe. */
 export const projected = (values: ValuesOf<typeof PROJECTED_SETTINGS>): ProjectedPlan => ({

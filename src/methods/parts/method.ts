@@ -83,6 +83,7 @@ export const NOTHING: MethodPlan = {
   fullRank: null,
   loss: [],
   space: null,
+  rowMask: null,
   passes: { squares: 0 },
   replay: null,
   endTask: null,

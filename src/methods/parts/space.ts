@@ -111,6 +111,26 @@ export const space = (
   rule: values.spaceRule,
   keepsOut: values.project,
   threshold: values.threshold,
+  rises: false,
+  energyOf: 'inputs',
   softness: values.softness,
   rates: values.spaceSource === 'activation' ? values.taskRates : 'constant',
+});
+
+/** A space of inputs that is cut at a threshold, on the input side of whatever is trained. */
+export const hardInputSpace = (
+  threshold: number,
+  more: Partial<Pick<SpacePlan, 'rises' | 'energyOf'>> = {},
+): SpacePlan => ({
+  source: 'activation',
+  adapterSide: 'input',
+  weightSide: 'kept',
+  rule: 'paper',
+  keepsOut: 'update',
+  threshold,
+  rises: false,
+  energyOf: 'inputs',
+  softness: 0,
+  rates: 'constant',
+  ...more,
 });

@@ -3,7 +3,7 @@ import { GorpError } from '../../base/errors.ts';
 import { type Matrix, matrix } from '../../gorp/matrix.ts';
 import type { MethodState } from '../../gorp/method-plan.ts';
 import type { SavedTraining } from '../../gorp/trained.ts';
-import { planOf } from '../../methods/registry.ts';
+import { methodOf, planOf } from '../../methods/registry.ts';
 import type { WeightChanges } from '../../weights/exports/merge.ts';
 import { peftName } from '../../weights/exports/peft.ts';
 import { type ByteFile, type ModelTensors, openTensors, readJson } from '../../weights/model-files.ts';
@@ -167,6 +167,13 @@ export async function checkBase(
 export function checkGoesOn({ round, results }: SavedRound, { order, method }: RunSettings): void {
   if (planOf(method).schedule !== 'in-turn') {
     throw doesNotFit(`${method.name} does not build on earlier rounds`, 'Choose a method that learns tasks in turn.');
+  }
+  const told = results.settings.order.length;
+  if (methodOf(method).needs.taskCount && order.length !== told) {
+    throw doesNotFit(
+      `${method.name} has to know how many tasks will come; it was told ${told}, and the order has ${order.length}`,
+      `Keep an order of ${told} tasks, or choose a method that does not need their number.`,
+    );
   }
   const learned = results.settings.order.slice(0, round).join(', ');
   if (order.slice(0, round).join(', ') !== learned) {

@@ -6,6 +6,7 @@
 //   addToRows      out[r, c] = alpha a[r, c] + beta b[c]       b [columns]; the bias of a linear layer
 //   scaled         out = alpha a
 //   sign           out = sign(a): −1, 0 or 1; NaN stays
+//   unit           out = a / (√b[0] + alpha)                   b [1]: ‖a‖²
 // `size` elements, rows of `columns`.
 //
 // Arguments: size, columns, alpha, beta; elements of a unit (a multiple of four; scaleRows and addToRows have none); tensors as listed at
@@ -93,5 +94,17 @@ export function sign(args: usize, from: u32, to: u32): void {
     const above = v128.and(f32x4.gt(x, zero), f32x4.splat(1));
     const below = v128.and(f32x4.lt(x, zero), f32x4.splat(-1));
     storeFirst(element(out, i), v128.bitselect(v128.or(above, below), x, f32x4.eq(x, x)), end - i);
+  }
+}
+
+/** Tensors: a, b, out. */
+export function unit(args: usize, from: u32, to: u32): void {
+  const size = word(args, 4);
+  const a = word(args, 5);
+  const length = f32x4.splat(sqrt(load<f32>(word(args, 6))) + float(args, 2));
+  const out = word(args, 7);
+  const end = min(word(args, 0), to * size);
+  for (let i = from * size; i < end; i += 4) {
+    storeFirst(element(out, i), f32x4.div(v128.load(element(a, i)), length), end - i);
   }
 }

@@ -14,7 +14,7 @@ const FIRST: u32 = 3;
 const TENSORS: u32 = 4;
 
 // The largest of a row's values that are numbers; -Infinity where there are none.
-function largest(row: usize, count: u32): f32 {
+export function largest(row: usize, count: u32): f32 {
   let tops0 = f32x4.splat(-Infinity);
   let tops1 = tops0;
   let v: u32 = 0;
@@ -35,7 +35,7 @@ function largest(row: usize, count: u32): f32 {
 }
 
 // log Σ exp of a row whose largest value is `top`.
-function logSumExp(row: usize, count: u32, top: f32): f32 {
+export function logSumExp(row: usize, count: u32, top: f32): f32 {
   const largest = f32x4.splat(top);
   let sums0 = f32x4.splat(0);
   let sums1 = sums0;

@@ -5,12 +5,14 @@ export { argMax, choiceLosses, crossEntropyGradient, crossEntropyRows, crossEntr
 export { matmul } from './matmul';
 export { scratchBytes, setScratch } from './scratch';
 export { activation, activationGradient, gatedActivation, gatedActivationGradient } from './activation';
-export { addScaled, addScaledInto, addToRows, scaled, scaleRows, sign } from './arithmetic';
+export { addScaled, addScaledInto, addToRows, scaled, scaleRows, sign, unit } from './arithmetic';
+export { divergenceGradient, divergenceRows } from './distillation';
 export { dropout } from './dropout';
 export { embedding, embeddingGradient } from './embedding';
 export { appendToCache, nextToken } from './generation';
 export { innerProductParts, innerProductTotal } from './inner-product';
 export { lastTokens, lastTokensGradient } from './last-tokens';
+export { maskRows } from './mask-rows';
 export { mergeAttention } from './merge-attention';
 export { adam, adamInto, applyUpdate, clipFactor, squares } from './optimizer';
 export { orthonormality } from './orthonormality';

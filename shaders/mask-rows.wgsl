@@ -1,0 +1,42 @@
+// Rows of a stack of matrices that belong to small values are set to 0
+//
+//   out[n, i, :] = x[n, i, :]  where fewer than `cut` of the values of matrix n come before i, else 0
+//   j comes before i where value[n, j] < value[n, i], or where they are equal and j < i
+//
+// A stack holds `count` matrices of rows × columns, `stride` elements from one to the next; values are `apart` elements from
+// one matrix to the next.
+//
+// Plan: one workgroup of 64 per row: it counts the values before its own, strided, then copies.
+
+struct Params { count: u32, rows: u32, columns: u32, stride: u32, apart: u32, cut: u32 }
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(2) var<storage, read> values: array<f32>;
+@group(0) @binding(3) var<storage, read_write> out: array<f32>;
+var<workgroup> before: array<u32, 64>;
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) w: vec3u,
+  @builtin(num_workgroups) grid: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  // Groups beyond the end repeat the last row, so that every thread reaches the barrier.
+  let group = min(w.y * grid.x + w.x, p.count * p.rows - 1u);
+  let n = group / p.rows;
+  let i = group % p.rows;
+  let own = values[n * p.apart + i];
+  var part = 0u;
+  for (var j = local; j < p.rows; j += 64u) {
+    let other = values[n * p.apart + j];
+    part += select(0u, 1u, other < own || (other == own && j < i));
+  }
+  before[local] = part;
+  workgroupBarrier();
+  var total = 0u;
+  for (var k = 0u; k < 64u; k++) { total += before[k]; }
+  for (var c = local; c < p.columns; c += 64u) {
+    let at = n * p.stride + i * p.columns + c;
+    out[at] = select(0.0, x[at], total >= p.cut);
+  }
+}

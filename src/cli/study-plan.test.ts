@@ -1,0 +1,79 @@
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Writable } from 'node:stream';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { scriptedRun } from '../app/testing/script.ts';
+import { parseStudyPlan, type PlannedRun, plannedRuns } from '../run/study/plan.ts';
+import { PlanFiles } from './plan-files.ts';
+import { studyByPlan } from './study-plan.ts';
+import { Terminal } from './terminal.ts';
+
+const PLAN = {
+  ...{ schema: 'gorp-web/study-plan', version: 1, title: 'A study' },
+  claim: { statement: 'gorp ends above seq-lora.', part: 'main', entry: 'gorp', rivals: ['seq-lora'] },
+  parts: [
+    {
+      ...{ name: 'main', about: 'Compares.', orders: [['gloss', 'field']], seeds: [1, 2] },
+      entries: [{ method: 'gorp' }, { method: 'seq-lora' }],
+    },
+  ],
+};
+
+/** A terminal that shows nothing. */
+const SILENT = new Terminal(false, nowhere(), nowhere());
+
+function nowhere(): NodeJS.WriteStream {
+  return new Writable({ write: (_, __, done) => done() }) as unknown as NodeJS.WriteStream;
+}
+
+let out: string;
+beforeEach(async () => {
+  out = await mkdtemp(join(tmpdir(), 'study-'));
+});
+afterEach(() => rm(out, { recursive: true }));
+
+async function keep(files: PlanFiles, run: PlannedRun): Promise<void> {
+  const last = scriptedRun(run.settings()).at(-1);
+  if (last?.type !== 'finished') throw new Error('the script does not end in results');
+  await files.keep(run, last.results);
+}
+
+test('a report is made of the runs that are there, and says how many are not', async () => {
+  const path = join(out, 'the-plan.json');
+  await writeFile(path, JSON.stringify(PLAN));
+  const plan = parseStudyPlan(JSON.stringify(PLAN), 'the-plan.json');
+  const files = await PlanFiles.open(out, plan);
+  const runs = plannedRuns(plan, plan.parts[0], () => null);
+  for (const run of runs.slice(0, 3)) await keep(files, run);
+  const options = { plan: path, out, shard: { index: 0, count: 1 }, machine: { device: 'cpu' as const } };
+  expect(await studyByPlan({ ...options, reportOnly: true }, SILENT)).toBe(0);
+  expect(await readFile(join(out, 'report.md'), 'utf8')).toContain('3 of 4 runs have been made.');
+  expect((await readdir(join(out, 'plots'))).sort()).toEqual(['main-ap.svg', 'main-pareto.svg']);
+  await keep(files, runs[3]);
+  // Nothing is left to do: no run is made, though runs may be.
+  expect(await studyByPlan({ ...options, reportOnly: false }, SILENT)).toBe(0);
+  expect(await readFile(join(out, 'report.md'), 'utf8')).toContain('4 of 4 runs have been made.');
+});
+
+test('two plans in one folder are refused by name, and so is a run with other settings', async () => {
+  const plan = parseStudyPlan(JSON.stringify(PLAN), 'plan.json');
+  const files = await PlanFiles.open(out, plan);
+  await expect(PlanFiles.open(out, { ...plan, title: 'Another' })).rejects.toMatchObject({
+    code: 'run/other-study',
+    message: expect.stringContaining('A study') as string,
+  });
+  const [run, other] = plannedRuns(plan, plan.parts[0], () => null);
+  await keep(files, { ...run, settings: other.settings });
+  await expect(files.outcomeOf(run)).rejects.toMatchObject({ code: 'run/other-study' });
+});
+
+test('a run that has diverged counts as made', async () => {
+  const plan = parseStudyPlan(JSON.stringify(PLAN), 'plan.json');
+  const files = await PlanFiles.open(out, plan);
+  const [run, next] = plannedRuns(plan, plan.parts[0], () => null);
+  const error = { code: 'run/not-finite' as const, message: 'Diverged.', nextStep: 'Start again.' };
+  await files.keepFailure(run, error);
+  expect(await files.outcomeOf(run)).toEqual({ error });
+  expect(await files.outcomeOf(next)).toBeNull();
+});

@@ -1,0 +1,93 @@
+import { readFile } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { GorpError } from '../base/errors.ts';
+import { parseStudyPlan, type PlannedRun } from '../run/study/plan.ts';
+import { collect, summarise } from '../run/study/summary.ts';
+import { EXIT } from './exit-codes.ts';
+import { type NodeChoices, nodeHost } from './host.ts';
+import { PlanFiles } from './plan-files.ts';
+import { runReporter } from './reporter.ts';
+import { runOnce } from './run-once.ts';
+import { partOf, type Shard } from './shard.ts';
+import { spell, type Terminal } from './terminal.ts';
+
+/** What a planned study is run with. */
+export interface PlanOptions {
+  readonly plan: string;
+  readonly out: string;
+  readonly shard: Shard;
+  readonly machine: NodeChoices;
+  /** Whether to make tables and plots of what is there, and no run. */
+  readonly reportOnly: boolean;
+}
+
+/**
+ * Makes the runs of a plan that its folder lacks, part after part, then tables, plots and JSON of all that is there. Runs
+ * whose settings are chosen by a grid follow once that grid is complete.
+ *
+ * @returns the exit code: 0, or that of the first run that failed.
+ * @throws GorpError `run/unreadable-file`, `run/bad-study-plan`, `run/other-study`, `tasks/unknown-dataset`.
+ */
+export async function studyByPlan(options: PlanOptions, terminal: Terminal): Promise<number> {
+  const text = await readFile(options.plan, 'utf8').catch((cause: unknown) => {
+    throw new GorpError('run/unreadable-file', `There is no plan ${options.plan}.`, 'Name the file with --plan.', {
+      cause,
+    });
+  });
+  const plan = parseStudyPlan(text, basename(options.plan));
+  const files = await PlanFiles.open(options.out, plan);
+  const places = new Map(plan.parts.map(({ name }, i) => [name, i]));
+  const tried = new Set<string>();
+  let exit: number = EXIT.ok;
+  const conclude = async (): Promise<void> => {
+    const summary = summarise(plan, await collect(plan, (run) => files.outcomeOf(run)));
+    const table = await files.writeReport(summary);
+    terminal.event({ type: 'table', runs: summary.made, table });
+    terminal.result(table);
+  };
+  for (;;) {
+    const made = await collect(plan, (run) => files.outcomeOf(run));
+    const all = made.map(({ run }) => run).sort((a, b) => (places.get(a.part) ?? 0) - (places.get(b.part) ?? 0));
+    const missing = new Set(made.filter(({ outcome }) => outcome === null).map(({ run }) => run.path));
+    const next = partOf(all, options.shard).filter(({ path }) => missing.has(path) && !tried.has(path));
+    if (options.reportOnly || next.length === 0) break;
+    for (const run of next) {
+      tried.add(run.path);
+      const code = await oneRun(run, files, options.machine, terminal);
+      if (code === EXIT.interrupted) {
+        await conclude();
+        return code;
+      }
+      if (exit === EXIT.ok) exit = code;
+    }
+  }
+  await conclude();
+  return exit;
+}
+
+/** Failures that are of the run and not of the machine: made again it would fail again. */
+const OWN_FAILURES = /^run\/not-finite$|^settings\//;
+
+async function oneRun(run: PlannedRun, files: PlanFiles, machine: NodeChoices, terminal: Terminal): Promise<number> {
+  const label = `${run.path.replace(/^runs\/|\.json$/g, '')}: `;
+  const free = await files.claim(run);
+  if (free === null) {
+    terminal.note(`${label}is being made by another process`);
+    return EXIT.ok;
+  }
+  try {
+    if ((await files.outcomeOf(run)) !== null) return EXIT.ok; // made by another process meanwhile
+    terminal.event({ type: 'run', part: run.part, method: run.label, order: run.order + 1, seed: run.seed });
+    const { exit, results, error } = await runOnce(nodeHost(machine), run.settings(), runReporter(terminal, { label }));
+    if (error) {
+      terminal.note(`${label}${error.code}: ${error.message} ${error.nextStep}`);
+      if (OWN_FAILURES.test(error.code)) await files.keepFailure(run, error);
+    }
+    if (exit !== EXIT.ok || results === null) return exit;
+    await files.keep(run, results);
+    terminal.note(`${label}${spell(results.seconds)}`);
+    return EXIT.ok;
+  } finally {
+    await free();
+  }
+}

@@ -1,0 +1,44 @@
+import { expect, test } from 'vitest';
+import { energy, type Matrix, matrix, multiply, multiplyTranspose } from '../gorp/matrix.ts';
+import { thresholdOf } from '../gorp/method-plan.ts';
+import { type KeptRun, openRound } from '../testing/kept-run.ts';
+import { methodRun } from '../testing/method-runs.ts';
+import { methodPreset, planOf } from './registry.ts';
+
+const LAYER = 'encoder.block.0.layer.0.SelfAttention.q';
+const RANK = 4;
+
+async function after({ rounds }: KeptRun): Promise<{ A: Matrix; B: Matrix; S: Matrix }[]> {
+  return Promise.all(
+    [...rounds.values()].map(async (files) => {
+      const { training } = await openRound(files);
+      const [pair, S] = [await training.adapter(LAYER), await training.space(LAYER)];
+      if (pair === undefined || S === undefined) throw new Error('the round lacks an adapter or a space');
+      return { ...pair, S };
+    }),
+  );
+}
+
+test('trains B alone, on an A that is designed and stays, outside the inputs of earlier tasks', async () => {
+  const run = await methodRun('inf-lora', { threshold: 0.3 });
+  const base = await methodRun('inc-lora');
+  expect(run.results.model.trainable).toBe(base.results.model.trainable / 2); // layers are square
+  const [first, second] = await after(run);
+  // Orthogonal rows of length 1/√3 after training: nothing has moved them.
+  const gram = multiplyTranspose(first.A, first.A).data;
+  gram.forEach((value, at) => expect(value).toBeCloseTo(at % (RANK + 1) === 0 ? 1 / 3 : 0, 5));
+  const { columns } = first.A;
+  const fresh = matrix(RANK, columns, second.A.data.slice(RANK * columns));
+  expect(second.A.data.slice(0, RANK * columns)).toEqual(first.A.data);
+  expect(first.S.columns).toBeGreaterThan(0);
+  expect(energy(fresh)).toBeGreaterThan(0.1);
+  expect(energy(multiply(fresh, first.S)) / energy(fresh)).toBeLessThan(1e-8);
+  expect(energy(second.B)).toBeGreaterThan(energy(first.B));
+});
+
+test('the threshold rises by equal steps, by the number of tasks', () => {
+  const { space } = planOf(methodPreset('inf-lora'));
+  if (space === null) throw new Error('inf-lora has no space');
+  const thresholds = [1, 2, 3, 4, 5].map((task) => thresholdOf(space, task, 5));
+  thresholds.forEach((value, i) => expect(value).toBeCloseTo(0.95 + 0.01 * i, 12));
+});

@@ -1,0 +1,35 @@
+import { expect, test } from 'vitest';
+import { rowsBelow } from '../gorp/method-plan.ts';
+import { openRound, runKeepingRounds } from '../testing/kept-run.ts';
+import { expectSame, methodRun } from '../testing/method-runs.ts';
+import { tinySettings } from '../testing/tiny-run.ts';
+
+const LAYER = 'encoder.block.0.layer.0.SelfAttention.q';
+
+test('a run of one task is that of seq-lora bit for bit', async () => {
+  expectSame(await methodRun('migu', {}, ['gloss']), await methodRun('seq-lora', {}, ['gloss']));
+});
+
+test.each([1, 2])(
+  'a step of %i micro-batches of the second task leaves the rows of small outputs as they are',
+  async (micro) => {
+    const training = { epochs: 1, trainExamples: 2, batchSize: 2 / micro, gradientAccumulation: micro };
+    const { rounds } = await runKeepingRounds(tinySettings('migu', training, { loraDropout: 0 }));
+    const [before, now] = await Promise.all(
+      [...rounds.values()].map(async (files) => (await openRound(files)).training.adapter(LAYER)),
+    );
+    if (before === undefined || now === undefined) throw new Error('a round has no adapter');
+    for (const part of ['A', 'B'] as const) {
+      const { rows, columns, data } = now[part];
+      const same = Array.from({ length: rows }, (_, i) =>
+        data.subarray(i * columns, (i + 1) * columns).every((value, j) => value === before[part].data[i * columns + j]),
+      );
+      expect(same.filter(Boolean), part).toHaveLength(rowsBelow({ share: 0.7 }, rows));
+    }
+  },
+);
+
+test('rows are cut off as torch.quantile has it', () => {
+  expect([8, 16, 128, 1].map((rows) => rowsBelow({ share: 0.7 }, rows))).toEqual([5, 11, 89, 0]);
+  expect(rowsBelow({ share: 0 }, 8)).toBe(0);
+});

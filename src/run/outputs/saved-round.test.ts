@@ -1,0 +1,30 @@
+import { expect, test } from 'vitest';
+import { scriptedRun } from '../../app/testing/script.ts';
+import type { MethodName } from '../../methods/registry.ts';
+import { embeddedSettings } from '../presets.ts';
+import { checkGoesOn, type SavedRound } from './saved-round.ts';
+
+const ORDER = ['gloss', 'field', 'people'];
+
+/** The first round of a run of an order, going on in another. */
+function goOn(name: MethodName, order: readonly string[]): void {
+  const settings = { ...embeddedSettings('quick', name), order: ORDER };
+  const last = scriptedRun(settings).at(-1);
+  if (last?.type !== 'finished') throw new Error('the script does not end in results');
+  checkGoesOn({ round: 1, results: last.results } as SavedRound, { ...settings, order: [...order] });
+}
+
+test.each(['inf-lora', 'osft'] as const)(
+  '%s goes on in an order of the length that it was told of, and in no other',
+  (name) => {
+    expect(() => goOn(name, ['gloss', 'field', 'mood'])).not.toThrow();
+    expect(() => goOn(name, [...ORDER, 'emoji'])).toThrow(
+      new RegExp(`${name} has to know how many tasks will come; it was told 3`),
+    );
+    expect(() => goOn(name, ['gloss', 'field'])).toThrow(/the order has 2/);
+  },
+);
+
+test('a method that need not know may go on in a longer order', () => {
+  expect(() => goOn('gorp', [...ORDER, 'emoji'])).not.toThrow();
+});

@@ -1,0 +1,207 @@
+import * as v from 'valibot';
+import { GorpError } from '../../base/errors.ts';
+import { METHOD_NAMES, methodPreset, withValues } from '../../methods/registry.ts';
+import { BENCHMARK_KINDS, embeddedTask } from '../../tasks/orders.ts';
+import { embeddedMethod, embeddedSettings } from '../presets.ts';
+import { parseSettings, type RunSettings, TrainingSchema } from '../settings.ts';
+
+const values = v.record(v.string(), v.union([v.number(), v.string()]));
+const name = v.pipe(v.string(), v.regex(/^[a-z0-9][a-z0-9.-]*$/, 'Use small letters, digits, - and .'));
+const training = v.partial(TrainingSchema);
+const several = <T extends v.GenericSchema>(one: T) => v.pipe(v.array(one), v.nonEmpty('Name at least one'));
+
+/** A method of a part, with what is changed of its settings. */
+const EntrySchema = v.strictObject({
+  method: v.picklist(METHOD_NAMES, ({ input }) => `There is no method ${String(input)}`),
+  /** What tables call it; the method's name when left out. */
+  label: v.optional(name),
+  settings: v.optional(values, {}),
+  /** Values to try of each setting, all combinations; the best is what {@link tunedIn} takes. */
+  grid: v.optional(v.record(v.string(), several(v.number()))),
+  /** The part whose best grid values of this method are taken. */
+  tunedIn: v.optional(name),
+});
+
+/** Orders written out, or rows of a balanced Latin square of the tasks, counted from 1. */
+const OrdersSchema = v.union([
+  several(several(v.string())),
+  v.strictObject({ square: several(v.string()), rows: several(v.pipe(v.number(), v.integer(), v.minValue(1))) }),
+]);
+
+const PartSchema = v.strictObject({
+  name,
+  about: v.string(),
+  orders: OrdersSchema,
+  seeds: several(v.pipe(v.number(), v.integer())),
+  /** Settings of all its methods, as far as they have them. */
+  settings: v.optional(values, {}),
+  training: v.optional(training, {}),
+  entries: several(EntrySchema),
+});
+
+/** A study: what is run, and the claim that it is to decide, written down before. */
+export const StudyPlanSchema = v.strictObject({
+  schema: v.literal('gorp-web/study-plan'),
+  version: v.literal(1),
+  title: v.string(),
+  model: v.optional(v.string(), 'embedded'),
+  tasks: v.optional(v.string(), 'embedded'),
+  training: v.optional(training, {}),
+  /** Average performance of `entry` against each of `rivals` in `part`; all else is exploration. Labels. */
+  claim: v.strictObject({ statement: v.string(), part: name, entry: name, rivals: several(name) }),
+  parts: several(PartSchema),
+});
+export type StudyPlan = v.InferOutput<typeof StudyPlanSchema>;
+export type StudyPart = StudyPlan['parts'][number];
+export type StudyEntry = StudyPart['entries'][number];
+
+export const labelOf = ({ label, method }: StudyEntry): string => label ?? method;
+
+/**
+ * Reads a plan.
+ *
+ * @param source its name, for messages.
+ * @throws GorpError `run/bad-study-plan`, naming the field; `tasks/unknown-dataset`.
+ */
+export function parseStudyPlan(text: string, source: string): StudyPlan {
+  const bad = (what: string, cause?: unknown): GorpError =>
+    new GorpError('run/bad-study-plan', `${source} is no plan of a study: ${what}.`, 'Correct the named field.', {
+      cause,
+    });
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (cause) {
+    throw bad(`it is not JSON (${cause instanceof Error ? cause.message : String(cause)})`, cause);
+  }
+  const parsed = v.safeParse(StudyPlanSchema, json);
+  if (!parsed.success) {
+    const [issue] = parsed.issues;
+    throw bad(`${v.getDotPath(issue) ?? 'its content'}: ${issue.message}`, parsed.issues);
+  }
+  const plan = parsed.output;
+  const twice = firstTwice(plan.parts.map((part) => part.name));
+  if (twice !== undefined) throw bad(`two parts are called ${twice}`);
+  for (const part of plan.parts) {
+    const label = firstTwice(part.entries.map(labelOf));
+    if (label !== undefined) throw bad(`two entries of ${part.name} are called ${label}`);
+    for (const order of ordersOf(part)) checkOrder(part.name, order, bad);
+    for (const entry of part.entries) {
+      const { tunedIn, method } = entry;
+      const from = plan.parts.find((one) => one.name === tunedIn);
+      if (tunedIn === undefined) continue;
+      if (!from?.entries.some((one) => one.method === method && one.grid !== undefined))
+        throw bad(`${labelOf(entry)} of ${part.name} is tuned in ${tunedIn}, which has no grid of ${method}`);
+    }
+  }
+  const claimed = plan.parts.find((part) => part.name === plan.claim.part);
+  for (const label of [plan.claim.entry, ...plan.claim.rivals]) {
+    if (!claimed?.entries.some((entry) => labelOf(entry) === label))
+      throw bad(`its claim names ${label} in ${plan.claim.part}, and there is none`);
+  }
+  for (const { settings } of plan.parts.flatMap((part) => plannedRuns(plan, part, () => ({})))) settings();
+  return plan;
+}
+
+const firstTwice = (names: readonly string[]): string | undefined => names.find((one, i) => names.indexOf(one) < i);
+
+function checkOrder(part: string, order: readonly string[], bad: (what: string) => GorpError): void {
+  const twice = firstTwice(order);
+  if (twice !== undefined) throw bad(`an order of ${part} names ${twice} twice`);
+  const unknown = order.find((task) => embeddedTask(task) === null && !Object.hasOwn(BENCHMARK_KINDS, task));
+  if (unknown === undefined) return;
+  throw new GorpError(
+    'tasks/unknown-dataset',
+    `An order of ${part} names ${unknown}, which is no embedded task and no dataset of CL_Benchmark.`,
+    'Take it out of the plan, or correct its name.',
+  );
+}
+
+/** The orders of a part, written out. */
+export function ordersOf({ orders }: StudyPart): string[][] {
+  if (Array.isArray(orders)) return orders;
+  const square = balancedSquare(orders.square);
+  return orders.rows.flatMap((row) => (row <= square.length ? [square[row - 1]] : []));
+}
+
+/**
+ * A balanced Latin square (Williams 1949): every task stands once in each place, and for an even number of tasks once right
+ * after every other. So the difficulty of a task does not pass for an effect of its place.
+ */
+export function balancedSquare(tasks: readonly string[]): string[][] {
+  const count = tasks.length;
+  const first = tasks.map((_, i) => (i % 2 === 0 ? (count - i / 2) % count : (i + 1) / 2));
+  return tasks.map((_, row) => first.map((at) => tasks[(at + row) % count]));
+}
+
+/** Values of settings, by name. */
+export type Values = Readonly<Record<string, number | string>>;
+
+/** A run of a plan. */
+export interface PlannedRun {
+  readonly part: string;
+  readonly label: string;
+  /** Index of its order in the part. */
+  readonly order: number;
+  readonly seed: number;
+  /** The values of its grid; empty where there is none. */
+  readonly tried: Values;
+  /** Path of its results in the folder of the study. */
+  readonly path: string;
+  /** @throws GorpError `settings/invalid`, naming the setting. */
+  readonly settings: () => RunSettings;
+}
+
+/**
+ * The runs of a part, one seed and order after another with all methods each, so that a study that is broken off has
+ * compared what it has run.
+ *
+ * @param tuned the best values of a method in another part; null while they are not known, and its runs are left out.
+ */
+export function plannedRuns(
+  plan: StudyPlan,
+  part: StudyPart,
+  tuned: (part: string, method: StudyEntry['method']) => Values | null,
+): PlannedRun[] {
+  const places = part.seeds.flatMap((seed) => ordersOf(part).map((tasks, order) => ({ seed, order, tasks })));
+  return places.flatMap(({ seed, order, tasks }) =>
+    part.entries.flatMap((entry) => {
+      const chosen = entry.tunedIn === undefined ? {} : tuned(entry.tunedIn, entry.method);
+      if (chosen === null) return [];
+      const label = labelOf(entry);
+      return combinations(entry.grid ?? {}).map((tried): PlannedRun => {
+        const forms = Object.entries(tried).map(([key, value]) => `-${key}=${value}`);
+        return {
+          ...{ part: part.name, label, order, seed, tried },
+          path: `runs/${part.name}/${label}${forms.join('')}-order${order + 1}-seed${seed}.json`,
+          settings: () => settingsOf(plan, part, entry, tasks, seed, { ...chosen, ...tried }),
+        };
+      });
+    }),
+  );
+}
+
+function settingsOf(
+  plan: StudyPlan,
+  part: StudyPart,
+  { method, settings }: StudyEntry,
+  order: readonly string[],
+  seed: number,
+  chosen: Values,
+): RunSettings {
+  const preset = plan.model === 'embedded' ? embeddedMethod(method) : methodPreset(method);
+  const shared = withValues(preset, part.settings);
+  return parseSettings({
+    ...{ model: plan.model, tasks: plan.tasks, order },
+    method: { ...shared, ...settings, ...chosen },
+    training: { ...embeddedSettings('full', method).training, ...plan.training, ...part.training, seed },
+  });
+}
+
+/** Every combination of the values of a grid. */
+export function combinations(grid: Readonly<Record<string, readonly number[]>>): Values[] {
+  return Object.entries(grid).reduce<Values[]>(
+    (all, [key, options]) => all.flatMap((one) => options.map((value) => ({ ...one, [key]: value }))),
+    [{}],
+  );
+}

@@ -1,0 +1,112 @@
+import type { Interval } from './statistics.ts';
+import {
+  type Contrast,
+  type MeasureName,
+  MEASURES,
+  type MethodSummary,
+  type PartSummary,
+  type StudySummary,
+} from './summary.ts';
+
+/** `79.0 [77.5, 80.5]`; without the ends where one seed says nothing of them. */
+export function intervalText(interval: Interval | null, digits = 1): string {
+  if (interval === null) return '–';
+  const { mean, low, high } = interval;
+  if (low === null || high === null) return mean.toFixed(digits);
+  return `${mean.toFixed(digits)} [${low.toFixed(digits)}, ${high.toFixed(digits)}]`;
+}
+
+const row = (cells: readonly (string | number)[]): string => `| ${cells.join(' | ')} |`;
+const table = (head: readonly string[], rows: readonly (readonly (string | number)[])[]): string[] => [
+  row(head),
+  `|${' --- |'.repeat(head.length)}`,
+  ...rows.map(row),
+];
+
+const titleOf = ({ label, tried }: MethodSummary): string =>
+  [label, ...Object.entries(tried).map(([key, value]) => `${key}=${value}`)].join(' ');
+
+/** A study as Markdown: the claim first, what is missing next, then each part. Percent; 95 % intervals over seeds. */
+export function reportText(summary: StudySummary): string {
+  const lines = [`# ${summary.title}`, '', `${summary.made} of ${summary.planned} runs have been made.`];
+  if (summary.untuned.length > 0) {
+    const waiting = summary.untuned.map(({ part, label }) => `${label} of ${part}`).join(', ');
+    lines.push('', `Not planned yet, since their settings have not been chosen: ${waiting}.`);
+  }
+  lines.push('', ...claimLines(summary.claim));
+  for (const part of summary.parts) lines.push('', ...partLines(part));
+  return `${lines.join('\n')}\n`;
+}
+
+function claimLines({ statement, part, contrasts, lacking }: StudySummary['claim']): string[] {
+  const lines = ['## The claim', '', `${statement} Part: ${part}. p is corrected by Holm over the rivals.`, ''];
+  if (contrasts.length > 0) {
+    lines.push(
+      ...table(
+        [...CONTRAST_HEAD, 'Holm p'],
+        contrasts.map((one) => [...contrastCells(one), pText(one.holmP)]),
+      ),
+    );
+  }
+  if (lacking.length > 0) lines.push('', `Nothing can be said yet of ${lacking.join(', ')}: no pair of runs.`);
+  return lines;
+}
+
+const CONTRAST_HEAD = ['AP less that of', 'pairs', 'over seeds', 'bootstrap of seeds and orders', 'p', 'sign test p'];
+
+const contrastCells = ({ rival, ap }: Contrast): (string | number)[] => [
+  rival,
+  ap.pairs,
+  intervalText(ap.overSeeds),
+  intervalText(ap.bootstrap),
+  pText(ap.p),
+  pText(ap.signP),
+];
+
+const pText = (p: number | null): string => (p === null ? '–' : p < 0.001 ? '< 0.001' : p.toFixed(3));
+
+function partLines({ name, about, methods, contrasts }: PartSummary): string[] {
+  const measures = Object.keys(MEASURES) as MeasureName[];
+  const head = ['method', 'runs', ...measures.map((one) => MEASURES[one]), 'trained', 'state KiB', 'seconds', 'needs'];
+  const lines = [`## ${name}`, '', about, ''];
+  lines.push(
+    ...table(
+      head,
+      methods.map((one) => [
+        titleOf(one),
+        runsText(one),
+        ...measures.map((measure) => intervalText(one.measures[measure])),
+        one.trained?.toFixed(0) ?? '–',
+        one.stateBytes === null ? '–' : (one.stateBytes / 1024).toFixed(1),
+        one.seconds?.toFixed(0) ?? '–',
+        one.needs,
+      ]),
+    ),
+  );
+  const withGaps = methods.filter(({ gaps }) => gaps !== null);
+  if (withGaps.length > 0) {
+    const places = Math.max(...withGaps.map(({ gaps }) => gaps?.length ?? 0));
+    lines.push('', 'Just learned less `per-task` of the same order and seed, by position:', '');
+    lines.push(
+      ...table(
+        ['method', ...Array.from({ length: places }, (_, i) => `${i + 1}`), 'slope'],
+        withGaps.map((one) => [
+          titleOf(one),
+          ...(one.gaps ?? []).map((gap) => gap.toFixed(1)),
+          intervalText(one.gapSlope, 2),
+        ]),
+      ),
+    );
+  }
+  if (contrasts.length > 0) {
+    lines.push('', `\`${contrasts[0].entry}\` beside the others, paired by seed and order; exploration:`, '');
+    lines.push(...table(CONTRAST_HEAD, contrasts.map(contrastCells)));
+  }
+  return lines;
+}
+
+/** `5`, `3 of 5`, `5 (1 failed: run/not-finite)`. */
+function runsText({ made, planned, failed }: MethodSummary): string {
+  const count = made === planned ? `${made}` : `${made} of ${planned}`;
+  return failed.length > 0 ? `${count} (${failed.length} failed: ${[...new Set(failed)].join(', ')})` : count;
+}

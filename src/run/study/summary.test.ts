@@ -1,0 +1,142 @@
+import { describe, expect, it } from 'vitest';
+import { scriptedRun } from '../../app/testing/script.ts';
+import type { Results } from '../results.ts';
+import { parseStudyPlan, type PlannedRun } from './plan.ts';
+import { apPlot, paretoFront, paretoPlot, sensitivityPlots, ticksOf } from './plots.ts';
+import { reportText } from './report.ts';
+import { bestOf, collect, type MadeRun, summarise } from './summary.ts';
+
+const PLAN = parseStudyPlan(
+  JSON.stringify({
+    ...{ schema: 'gorp-web/study-plan', version: 1, title: 'A study' },
+    claim: { statement: 'gorp ends above both.', part: 'main', entry: 'gorp', rivals: ['seq-lora', 'ewc'] },
+    parts: [
+      {
+        ...{ name: 'tuning', about: 'Chooses λ.', orders: [['gloss', 'field']], seeds: [101] },
+        entries: [{ method: 'ewc', grid: { ewcLambda: [1, 10, 100] } }],
+      },
+      {
+        ...{
+          name: 'main',
+          about: 'Compares.',
+          orders: [
+            ['gloss', 'field'],
+            ['field', 'gloss'],
+          ],
+          seeds: [1, 2, 3],
+        },
+        entries: [
+          { method: 'gorp' },
+          { method: 'seq-lora' },
+          { method: 'per-task' },
+          { method: 'ewc', tunedIn: 'tuning' },
+        ],
+      },
+    ],
+  }),
+  'plan.json',
+);
+
+/** Results of a run whose matrix is all of one number, but for what was forgotten of the first task. */
+function resultsOf(run: PlannedRun, learned: number, forgotten = 0): Results {
+  const last = scriptedRun(run.settings()).at(-1);
+  if (last?.type !== 'finished') throw new Error('the script does not end in results');
+  const exact = [
+    [0, 0],
+    [learned, 0],
+    [learned - forgotten, learned],
+  ];
+  const measures = {
+    averagePerformance: learned - forgotten / 2,
+    averagePerformanceCurve: [learned, learned - forgotten / 2],
+    backwardTransfer: -forgotten,
+    forgetting: forgotten,
+    forwardTransfer: 0,
+    justLearned: learned,
+  };
+  return { ...last.results, accuracy: { exact, ranked: exact }, measures: { exact: measures, ranked: measures } };
+}
+
+/** Every run as a rule has it. */
+const made = (outcome: (run: PlannedRun) => MadeRun['outcome']): Promise<MadeRun[]> =>
+  collect(PLAN, (run) => Promise.resolve(outcome(run)));
+
+const rule = (run: PlannedRun): MadeRun['outcome'] => {
+  if (run.part === 'tuning') return { results: resultsOf(run, 0.5, run.tried.ewcLambda === 10 ? 0 : 0.2) };
+  const luck = run.seed / 100;
+  if (run.label === 'per-task') return { results: resultsOf(run, 0.9) };
+  return { results: resultsOf(run, 0.8 + luck, run.label === 'gorp' ? 0.1 : 0.3) };
+};
+
+describe('a study', () => {
+  it('takes the grid value with the highest AP, once the grid is complete', async () => {
+    const all = await made(rule);
+    expect(bestOf(all.filter(({ run }) => run.part === 'tuning'))).toEqual({ ewcLambda: 10 });
+    const chosen = all.filter(({ run }) => run.part === 'main' && run.label === 'ewc');
+    expect(chosen.map(({ run }) => run.settings().method.ewcLambda)).toEqual(new Array(6).fill(10));
+    const half = await made((run) => (run.tried.ewcLambda === 100 ? null : rule(run)));
+    expect(half.filter(({ run }) => run.part === 'main' && run.label === 'ewc')).toEqual([]);
+    expect(summarise(PLAN, half).untuned).toEqual([{ part: 'main', label: 'ewc' }]);
+  });
+
+  it('compares pairs, and measures what per-task shows', async () => {
+    const summary = summarise(PLAN, await made(rule));
+    const [, main] = summary.parts;
+    const gorp = main.methods.find(({ label }) => label === 'gorp');
+    expect(gorp?.measures.ap?.mean).toBeCloseTo(77, 10);
+    expect(gorp?.measures.bwt?.mean).toBeCloseTo(-10, 10);
+    expect(gorp?.measures.intransigence?.mean).toBeCloseTo(8, 10);
+    expect(gorp?.gaps?.map((gap) => Math.round(gap))).toEqual([-8, -8]);
+    expect(gorp?.measures.worst?.mean).toBeCloseTo(72, 10);
+    expect(gorp?.measures.anytime?.mean).toBeCloseTo(79.5, 10);
+    const [first] = summary.claim.contrasts;
+    expect(first.rival).toBe('seq-lora');
+    // Seeds differ by a point each, and both methods alike: nothing of that is in the difference.
+    expect(first.ap.overSeeds.mean).toBeCloseTo(10, 10);
+    expect((first.ap.overSeeds.high as number) - (first.ap.overSeeds.low as number)).toBeLessThan(1e-6);
+    expect(first.ap.pairs).toBe(6);
+  });
+
+  it('says what is missing and what failed, and reads no gap as a number', async () => {
+    const summary = summarise(
+      PLAN,
+      await made((run) => {
+        if (run.part === 'main' && run.label === 'seq-lora')
+          return run.seed === 1 ? { error: { code: 'run/not-finite', message: '', nextStep: '' } } : null;
+        return run.label === 'per-task' ? null : rule(run);
+      }),
+    );
+    const text = reportText(summary);
+    expect(text).toContain(`${summary.made} of ${summary.planned} runs have been made.`);
+    expect(text).toContain('2 of 6 (2 failed: run/not-finite)');
+    expect(text).toContain('Nothing can be said yet of seq-lora');
+    const gorp = summary.parts[1].methods.find(({ label }) => label === 'gorp');
+    expect([gorp?.measures.intransigence, gorp?.gaps]).toEqual([null, null]);
+  });
+
+  it('is drawn', async () => {
+    const [tuning, main] = summarise(PLAN, await made(rule)).parts;
+    const pareto = paretoPlot(main) ?? '';
+    expect(pareto).toMatch(/^<svg .*<\/svg>\n$/s);
+    // Runs and means of gorp, seq-lora, per-task and ewc, and as many marks in the legend.
+    expect(pareto.match(/<circle/g)).toHaveLength(4 * 6 + 4 + 4);
+    expect(apPlot(main)).toContain('per-task');
+    expect(sensitivityPlots(tuning).map(({ label, setting }) => [label, setting])).toEqual([['ewc', 'ewcLambda']]);
+    expect(paretoPlot({ ...main, methods: [] })).toBeNull();
+  });
+});
+
+it('a Pareto front has what no other beats', () => {
+  const points = [
+    { x: 0, y: 3 },
+    { x: 2, y: 1 },
+    { x: 1, y: 2 },
+    { x: 1, y: 1 },
+  ];
+  expect(paretoFront(points)).toEqual([points[0], points[2], points[1]]);
+});
+
+it('ticks are round and hold all values', () => {
+  expect(ticksOf([43, 81])).toEqual([40, 50, 60, 70, 80, 90]);
+  expect(ticksOf([7, 7])[0]).toBeLessThanOrEqual(7);
+});

@@ -1,0 +1,293 @@
+import { needsBriefly } from '../../methods/parts/method.ts';
+import { methodOf } from '../../methods/registry.ts';
+import type { ErrorReport } from '../../base/errors.ts';
+import type { Results } from '../results.ts';
+import {
+  labelOf,
+  type PlannedRun,
+  plannedRuns,
+  type StudyEntry,
+  type StudyPart,
+  type StudyPlan,
+  type Values,
+} from './plan.ts';
+import {
+  comparePaired,
+  type Difference,
+  holm,
+  type Interval,
+  mean,
+  type PairedComparison,
+  slope,
+  studentInterval,
+} from './statistics.ts';
+
+/** A planned run with what came of it; null while it has not been made. */
+export interface MadeRun {
+  readonly run: PlannedRun;
+  readonly outcome: { readonly results: Results } | { readonly error: ErrorReport } | null;
+}
+
+/** What is measured of a run, in percent; null where its matrix lacks an entry. */
+export const MEASURES = {
+  ap: 'AP exact',
+  apRanked: 'AP ranked',
+  anytime: 'anytime AP',
+  bwt: 'BWT',
+  forgetting: 'forgetting',
+  fwt: 'FWT',
+  justLearned: 'just learned',
+  intransigence: 'intransigence',
+  worst: 'worst task',
+} as const;
+export type MeasureName = keyof typeof MEASURES;
+export type Measured = Readonly<Record<MeasureName, number | null>>;
+
+/** A run as the tables see it. */
+export interface RunFacts extends Measured {
+  readonly label: string;
+  readonly order: number;
+  readonly seed: number;
+  readonly tried: Values;
+  readonly seconds: number;
+  readonly stateBytes: number;
+  readonly trained: number;
+  /** Just learned less what `per-task` of the same order and seed has, by position in the order; percent. */
+  readonly gaps: readonly number[] | null;
+}
+
+/** The runs of one method, with one combination of its grid. */
+export interface MethodSummary {
+  readonly label: string;
+  readonly method: StudyEntry['method'];
+  readonly tried: Values;
+  readonly needs: string;
+  readonly planned: number;
+  readonly made: number;
+  /** Runs that failed, with what they say. They count as runs, and have no measures. */
+  readonly failed: readonly string[];
+  readonly measures: Readonly<Record<MeasureName, Interval | null>>;
+  readonly seconds: number | null;
+  readonly stateBytes: number | null;
+  readonly trained: number | null;
+  /** Mean gap to `per-task` at each position, and its slope with an interval over seeds. */
+  readonly gaps: readonly number[] | null;
+  readonly gapSlope: Interval | null;
+  readonly runs: readonly RunFacts[];
+}
+
+/** AP of one entry less that of another. */
+export interface Contrast {
+  readonly entry: string;
+  readonly rival: string;
+  readonly ap: PairedComparison;
+}
+
+export interface PartSummary {
+  readonly name: string;
+  readonly about: string;
+  readonly methods: readonly MethodSummary[];
+  /** The entry of the claim against every other method of this part: exploration but for the claim. */
+  readonly contrasts: readonly Contrast[];
+}
+
+export interface StudySummary {
+  readonly title: string;
+  readonly claim: StudyPlan['claim'] & {
+    readonly contrasts: readonly (Contrast & { readonly holmP: number | null })[];
+    /** Rivals of which there is no pair of runs yet. */
+    readonly lacking: readonly string[];
+  };
+  readonly parts: readonly PartSummary[];
+  readonly planned: number;
+  readonly made: number;
+  /** Entries that wait for their settings to be chosen, by part. */
+  readonly untuned: readonly { readonly part: string; readonly label: string }[];
+}
+
+/** Everything that tables and plots show of a study. @param made every planned run. */
+export function summarise(plan: StudyPlan, made: readonly MadeRun[]): StudySummary {
+  const parts = plan.parts.map((part) => summaryOfPart(plan, part, made));
+  const claimed = parts.find(({ name }) => name === plan.claim.part);
+  const contrasts = (claimed?.contrasts ?? []).filter(({ rival }) => plan.claim.rivals.includes(rival));
+  const corrected = holm(contrasts.map(({ ap }) => ap.p));
+  const untuned = plan.parts.flatMap((part) =>
+    part.entries
+      .filter((entry) => !made.some(({ run }) => run.part === part.name && run.label === labelOf(entry)))
+      .map((entry) => ({ part: part.name, label: labelOf(entry) })),
+  );
+  return {
+    title: plan.title,
+    claim: {
+      ...plan.claim,
+      contrasts: contrasts.map((one, i) => ({ ...one, holmP: corrected[i] })),
+      lacking: plan.claim.rivals.filter((label) => !contrasts.some(({ rival }) => rival === label)),
+    },
+    parts,
+    planned: made.length,
+    made: made.filter(({ outcome }) => outcome !== null).length,
+    untuned,
+  };
+}
+
+function summaryOfPart(plan: StudyPlan, part: StudyPart, all: readonly MadeRun[]): PartSummary {
+  const made = all.filter(({ run }) => run.part === part.name);
+  const facts = factsOf(made);
+  const methods = part.entries.flatMap((entry): MethodSummary[] => {
+    const label = labelOf(entry);
+    const own = made.filter(({ run }) => run.label === label);
+    const forms = [...new Map(own.map(({ run }) => [JSON.stringify(run.tried), run.tried])).values()];
+    return forms.map((tried) => {
+      const same = (one: { tried: Values }): boolean => JSON.stringify(one.tried) === JSON.stringify(tried);
+      const runs = facts.filter((one) => one.label === label && same(one));
+      return {
+        label,
+        method: entry.method,
+        tried,
+        ...figuresOf(
+          own.filter(({ run }) => same(run)),
+          runs,
+        ),
+        ...needsOf(entry),
+      };
+    });
+  });
+  const others = methods.filter(({ label, tried }) => label !== plan.claim.entry && isPlain(tried));
+  const entry = methods.find(({ label, tried }) => label === plan.claim.entry && isPlain(tried));
+  const contrasts = others.flatMap((rival): Contrast[] => {
+    const differences = entry ? pairedAp(entry.runs, rival.runs) : [];
+    if (differences.length === 0) return [];
+    return [{ entry: plan.claim.entry, rival: rival.label, ap: comparePaired(differences) }];
+  });
+  return { name: part.name, about: part.about, methods, contrasts };
+}
+
+const isPlain = (tried: Values): boolean => Object.keys(tried).length === 0;
+
+const needsOf = ({ method }: StudyEntry): { needs: string } => ({
+  needs: needsBriefly(methodOf({ name: method }).needs),
+});
+
+/** What a method is on average. Means over seeds are of means over orders. */
+function figuresOf(
+  made: readonly MadeRun[],
+  runs: readonly RunFacts[],
+): Omit<MethodSummary, 'label' | 'method' | 'tried' | 'needs'> {
+  const known = (pick: (run: RunFacts) => number | null): Interval | null => {
+    const bySeed = [...new Set(runs.map(({ seed }) => seed))].flatMap((seed) => {
+      const values = runs.filter((run) => run.seed === seed).flatMap((run) => pick(run) ?? []);
+      return values.length > 0 ? [mean(values)] : [];
+    });
+    return bySeed.length > 0 ? studentInterval(bySeed) : null;
+  };
+  const names = Object.keys(MEASURES) as MeasureName[];
+  const gaps = runs.flatMap((run) => (run.gaps ? [run.gaps] : []));
+  const average = (pick: (run: RunFacts) => number): number | null => (runs.length > 0 ? mean(runs.map(pick)) : null);
+  return {
+    planned: made.length,
+    made: made.filter(({ outcome }) => outcome !== null).length,
+    failed: made.flatMap(({ outcome }) => (outcome && 'error' in outcome ? [outcome.error.code] : [])),
+    measures: Object.fromEntries(names.map((name) => [name, known((run) => run[name])])) as MethodSummary['measures'],
+    seconds: average(({ seconds }) => seconds),
+    stateBytes: average(({ stateBytes }) => stateBytes),
+    trained: average(({ trained }) => trained),
+    gaps: gaps.length > 0 ? gaps[0].map((_, at) => mean(gaps.map((one) => one[at]))) : null,
+    gapSlope: known(({ gaps: own }) => (own && own.length > 1 ? slope(own) : null)),
+    runs,
+  };
+}
+
+function factsOf(made: readonly MadeRun[]): RunFacts[] {
+  const ended = made.flatMap(({ run, outcome }) =>
+    outcome && 'results' in outcome ? [{ run, results: outcome.results }] : [],
+  );
+  const ceilings = new Map(
+    ended
+      .filter(({ results }) => results.settings.method.name === 'per-task')
+      .map(({ run, results }) => [`${run.order} ${run.seed}`, justLearnedOf(results)]),
+  );
+  return ended.map(({ run, results }) => {
+    const { label, order, seed, tried } = run;
+    const ceiling = ceilings.get(`${order} ${seed}`);
+    const own = justLearnedOf(results);
+    const gaps = ceiling?.flatMap((top, at) => (top === null || own[at] === null ? [] : [own[at] - top]));
+    return {
+      ...{ label, order, seed, tried },
+      ...measuredOf(results),
+      intransigence: gaps?.length === own.length ? -mean(gaps) : null,
+      gaps: gaps?.length === own.length ? gaps : null,
+      seconds: results.seconds,
+      stateBytes: results.stateBytes?.at(-1)?.bytes ?? 0,
+      trained: results.model.trainable,
+    };
+  });
+}
+
+/** R[t][t] in percent, by position. */
+const justLearnedOf = ({ accuracy }: Results): (number | null)[] =>
+  accuracy.exact.slice(1).map((row, at) => (row[at] === null ? null : 100 * row[at]));
+
+function measuredOf({ measures: { exact, ranked }, accuracy }: Results): Omit<Measured, 'intransigence'> {
+  const percent = (value: number | null): number | null => (value === null ? null : 100 * value);
+  const curve = exact.averagePerformanceCurve.flatMap((value) => value ?? []);
+  const last = accuracy.exact.at(-1) ?? [];
+  const tested = last.flatMap((value) => value ?? []);
+  return {
+    ap: percent(exact.averagePerformance),
+    apRanked: percent(ranked.averagePerformance),
+    anytime: curve.length === exact.averagePerformanceCurve.length ? percent(mean(curve)) : null,
+    bwt: percent(exact.backwardTransfer),
+    forgetting: percent(exact.forgetting),
+    fwt: percent(exact.forwardTransfer),
+    justLearned: percent(exact.justLearned),
+    worst: tested.length === last.length ? percent(Math.min(...tested)) : null,
+  };
+}
+
+/** Differences of AP where both have a run of the same seed and order: the same initial weights, batches and tests. */
+export function pairedAp(entry: readonly RunFacts[], rival: readonly RunFacts[]): Difference[] {
+  return entry.flatMap(({ seed, order, ap }) => {
+    const other = rival.find((one) => one.seed === seed && one.order === order);
+    return ap === null || other?.ap === undefined || other.ap === null ? [] : [{ seed, order, value: ap - other.ap }];
+  });
+}
+
+/**
+ * The values of a grid with the highest mean AP over seeds and orders, that is on dev where the part tests there; null
+ * until all of its runs have been made.
+ *
+ * @param made every run of the part.
+ */
+export function bestOf(made: readonly MadeRun[]): Values | null {
+  if (made.length === 0 || made.some(({ outcome }) => outcome === null)) return null;
+  const facts = factsOf(made);
+  const forms = [...new Map(facts.map(({ tried }) => [JSON.stringify(tried), tried])).values()];
+  const apOf = (tried: Values): number =>
+    mean(facts.filter((one) => JSON.stringify(one.tried) === JSON.stringify(tried)).map(({ ap }) => ap ?? 0));
+  return forms.reduce<Values | null>((best, one) => (best === null || apOf(one) > apOf(best) ? one : best), null);
+}
+
+/** Every run of a plan that can be named by now. @param outcomeOf what came of a run. */
+export async function collect(
+  plan: StudyPlan,
+  outcomeOf: (run: PlannedRun) => Promise<MadeRun['outcome']>,
+): Promise<MadeRun[]> {
+  const made: MadeRun[] = [];
+  for (const part of inOrderOfTuning(plan)) {
+    const runs = plannedRuns(plan, part, (from, method) => {
+      const entry = plan.parts
+        .find(({ name }) => name === from)
+        ?.entries.find((one) => one.grid && one.method === method);
+      if (!entry) return null;
+      return bestOf(made.filter(({ run }) => run.part === from && run.label === labelOf(entry)));
+    });
+    for (const run of runs) made.push({ run, outcome: await outcomeOf(run) });
+  }
+  return made;
+}
+
+/** The parts, those that tune others first. */
+function inOrderOfTuning({ parts }: StudyPlan): StudyPart[] {
+  const tunes = (part: StudyPart): boolean => part.entries.some(({ grid }) => grid !== undefined);
+  return [...parts.filter(tunes), ...parts.filter((part) => !tunes(part))];
+}

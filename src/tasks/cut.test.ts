@@ -1,0 +1,51 @@
+import { describe, expect, it } from 'vitest';
+import { cutByLabel, onDevSet } from './cut.ts';
+import { embeddedTask } from './orders.ts';
+import type { Example, Task } from './task.ts';
+
+const LABELS = ['a', 'b', 'c', 'd', 'e'];
+const examples = (set: string, each: number): Example[] =>
+  LABELS.flatMap((label) => Array.from({ length: each }, (_, i) => ({ sentence: `${set} ${label} ${i}`, label })));
+const task: Task = {
+  ...{ name: 'letters', kind: 'TC', instruction: 'Which?\n', labels: LABELS },
+  ...{ train: examples('train', 20), dev: [], test: examples('test', 4) },
+};
+
+describe('a task cut by label', () => {
+  it('has its share of the labels and their examples; the parts together are the whole', () => {
+    const parts = [1, 2].map((part) => cutByLabel(task, `letters-${part}of2`, { part, parts: 2 }));
+    expect(parts.map(({ labels }) => labels.length).sort()).toEqual([2, 3]);
+    expect(parts.flatMap(({ labels }) => labels)).toEqual(LABELS);
+    expect(parts.flatMap(({ train }) => train)).toEqual(task.train);
+    expect(parts.flatMap(({ test }) => test)).toEqual(task.test);
+    for (const { labels, train } of parts) expect([...new Set(train.map(({ label }) => label))]).toEqual(labels);
+  });
+
+  it('is refused, by name, where nothing is left to choose from', () => {
+    expect(() => cutByLabel(task, 'letters-1of4', { part: 1, parts: 4 })).toThrow(/letters-1of4.*1 of the 5 labels/);
+  });
+
+  it('is known by its name', () => {
+    expect(embeddedTask('gloss')).toEqual({ source: 'gloss', kind: 'TC', cut: null });
+    expect(embeddedTask('gloss-2of2')).toEqual({ source: 'gloss', kind: 'TC', cut: { part: 2, parts: 2 } });
+    for (const name of ['gloss-3of2', 'gloss-0of2', 'yelp-1of2', 'other', 'toString']) {
+      expect(embeddedTask(name), name).toBeNull();
+    }
+  });
+});
+
+describe('a task on its dev set', () => {
+  it('trains on none of what it is tested on, and on no test example', () => {
+    const onDev = onDevSet(task);
+    expect(onDev.train.length + onDev.test.length).toBe(task.train.length);
+    expect(onDev.train.filter((one) => onDev.test.includes(one))).toEqual([]);
+    expect(onDev.test.filter((one) => task.test.includes(one))).toEqual([]);
+    for (const label of LABELS) expect(onDev.test.filter((one) => one.label === label)).toHaveLength(4);
+    expect(onDevSet(task)).toEqual(onDev);
+  });
+
+  it('takes the dev set that it has', () => {
+    const dev = examples('dev', 1);
+    expect(onDevSet({ ...task, dev })).toEqual({ ...task, dev, test: dev });
+  });
+});

@@ -1,0 +1,36 @@
+import { expect } from 'vitest';
+import type { Matrix } from '../gorp/matrix.ts';
+import { matrix } from '../gorp/matrix.ts';
+import type { MethodName } from '../methods/registry.ts';
+import { type KeptRun, openRound, runKeepingRounds } from './kept-run.ts';
+import { tinySettings } from './tiny-run.ts';
+
+/** A run of seconds of a method with dropout, one task or two. */
+export const methodRun = (name: MethodName, changes: object = {}, order = ['gloss', 'field']): Promise<KeptRun> =>
+  runKeepingRounds({ ...tinySettings(name, {}, { loraDropout: 0.2, ...changes }), order });
+
+/** Expects two runs to have learned the same, bit for bit. */
+export function expectSame(a: KeptRun, b: KeptRun): void {
+  expect(a.results.curves.loss).toEqual(b.results.curves.loss);
+  expect(a.results.curves.gradientNorm).toEqual(b.results.curves.gradientNorm);
+  const trained = ({ rounds }: KeptRun): unknown[] =>
+    [...rounds.values()].map((files) => [
+      files.get('adapter/adapter_model.safetensors'),
+      files.get('full_rank_deltas.safetensors'),
+    ]);
+  expect(trained(a)).toEqual(trained(b));
+}
+
+/** What a layer's full-rank weight has changed by in each round: W after it less W before it. */
+export async function changesOf({ rounds }: KeptRun, layer: string): Promise<Matrix[]> {
+  const sums = await Promise.all(
+    [...rounds.values()].map(async (files) => {
+      const delta = await (await openRound(files)).training.delta(layer);
+      if (delta === undefined) throw new Error(`${layer} has no change`);
+      return delta;
+    }),
+  );
+  return sums.map(({ rows, columns, data }, i) =>
+    matrix(rows, columns, i === 0 ? data : data.map((value, k) => value - sums[i - 1].data[k])),
+  );
+}
