@@ -3,12 +3,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { orderFileOf } from '../run/order-file.ts';
+import { promptOfAnswer, readAnswers } from '../run/outputs/predictions.ts';
 import { type LocalHub, startLocalHub } from '../testing/local-hub.ts';
 import { TINY_FAMILIES, type TinyFamily } from '../testing/tiny-families.ts';
 import { readTinyTask, tinySettings } from '../testing/tiny-run.ts';
 import type { ModelFiles } from '../weights/model-folder.ts';
 import { safetensorsOf, type Tensors } from '../weights/testing/model-of.ts';
 import { evaluate } from './eval.ts';
+import { generate } from './generate.ts';
 import { merge } from './merge.ts';
 import { train } from './train.ts';
 
@@ -69,6 +71,14 @@ function orderFile(name: string, { lengths }: TinyFamily, method: 'gorp' | 'gorp
   return path;
 }
 
+/** What `generate` writes to stdout as JSON. */
+async function answersTo(args: string[]): Promise<unknown[]> {
+  const written = vi.mocked(process.stdout.write);
+  written.mockClear();
+  expect(await generate([...args, '--json'])).toBe(0);
+  return written.mock.calls.map(([line]) => (JSON.parse(String(line)) as { text: unknown }).text);
+}
+
 const read = (...path: string[]): Record<string, unknown> =>
   JSON.parse(readFileSync(join(...path), 'utf8')) as Record<string, unknown>;
 
@@ -107,6 +117,19 @@ describe.each(TINY_FAMILIES)('$family from the hub', (family) => {
       const predictions = (part: string): string =>
         readFileSync(join(out(part), 'predict_eval_predictions.jsonl'), 'utf8');
       expect(predictions('merged-eval')).toBe(predictions('eval'));
+
+      // Prompts of the test, asked one by one, of the round and of the merged model.
+      const tested = readAnswers(predictions('eval'));
+      const prompts = tested.flatMap((answer) => ['--prompt', promptOfAnswer(answer)]);
+      const length = ['--max-new-tokens', String(family.lengths.targetLength)];
+      for (const from of [
+        ['--round', round],
+        ['--model', out('merged'), ...length],
+      ]) {
+        expect(await answersTo([...from, ...prompts, '--device', 'cpu'])).toEqual(
+          tested.map(({ Prediction }) => Prediction),
+        );
+      }
 
       expect(await train(['--resume', round, '--order', two, ...common, '--out', out('resumed')])).toBe(0);
       expect(read(out('resumed'), 'results.json')).toMatchObject({ status: 'finished' });

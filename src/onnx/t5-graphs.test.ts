@@ -10,7 +10,7 @@ const TOLERANCE = 2e-5;
 
 describe.each(['t5-tiny', 't5-v1_1-tiny', 'umt5-tiny', 'byt5-tiny'])('the export of %s', (name) => {
   const opened = async () => {
-    const files = await collected(onnxFiles(await modelOnDisk(committedReference.path(`golden/${name}`)), 'f32'));
+    const files = await collected(await onnxFiles(await modelOnDisk(committedReference.path(`golden/${name}`)), 'f32'));
     const encoder = await onnxSession(files, 'onnx/encoder_model.onnx');
     const decoder = await onnxSession(files, 'onnx/decoder_model_merged.onnx');
     const batch = committedReference.tensors(`golden/${name}/batch.safetensors`);

@@ -98,7 +98,7 @@ describe.each(CASES)('$name', ({ model, isTrained, targetLength, changed }) => {
 
   it('answers in transformers.js as in this engine', async () => {
     for (const dtype of ONNX_DTYPES) {
-      await writeFiles(join(folder, dtype), onnxFiles(await openNamedModel(model), dtype, trained));
+      await writeFiles(join(folder, dtype), await onnxFiles(await openNamedModel(model), dtype, trained));
       const written = await answersOf(folder, dtype, targetLength);
       const different = written.filter((answer, i) => answer !== answers[i]).length;
       console.log(`${model} ${dtype}: ${different} of ${answers.length} answers differ`);
@@ -114,9 +114,7 @@ async function answersOf(folder: string, name: string, max_new_tokens: number): 
   const config = await AutoConfig.from_pretrained(name);
   const isSeq2Seq = (config as { is_encoder_decoder?: boolean }).is_encoder_decoder === true;
   const tokenizer = await AutoTokenizer.from_pretrained(name);
-  const model = await (isSeq2Seq ? AutoModelForSeq2SeqLM : AutoModelForCausalLM).from_pretrained(name, {
-    device: 'auto',
-  });
+  const model = await (isSeq2Seq ? AutoModelForSeq2SeqLM : AutoModelForCausalLM).from_pretrained(name);
   const { eos_token_id } = model.generation_config as { eos_token_id: number | number[] };
   const ends = [eos_token_id].flat();
   /** In a batch transformers.js fills rows that have ended with what comes next. */

@@ -3,6 +3,7 @@ import type { ErrorReport } from '../base/errors.ts';
 import type { OnnxDtype } from '../onnx/dtypes.ts';
 import type { RunEvent } from '../run/events.ts';
 import type { Effort, Speed } from '../run/duration.ts';
+import type { RoundUse } from '../run/outputs/round-use.ts';
 import type { MemoryPlan } from '../run/memory-plan.ts';
 import type { RunSettings } from '../run/settings.ts';
 import type { ModelProgress } from '../weights/remote-folder.ts';
@@ -128,6 +129,14 @@ export interface KeptRound {
   hasWeights: boolean;
 }
 
+/** The last round whose weights are kept. */
+export interface LastRound {
+  round: number;
+  /** Of its run. */
+  settings: RunSettings;
+  use: RoundUse;
+}
+
 /** A file of the kept rounds, by its path below them: `logs_and_outputs/order_1/outputs/1-dbpedia/round.json`. */
 export interface KeptFile {
   path: string;
@@ -147,7 +156,7 @@ export type ExportsEvent =
   | {
       type: 'kept';
       rounds: KeptRound[];
-      last: { round: number; settings: RunSettings } | null;
+      last: LastRound | null;
       /** Rounds behind the last whose files cannot be used. */
       broken: string[];
     }

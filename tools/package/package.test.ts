@@ -40,7 +40,7 @@ describe('the command line of the package', () => {
   test('tells its commands, and the options of each', () => {
     const help = gorpWeb('--help');
     expect(help).toMatchObject({ code: 0, err: '' });
-    for (const command of ['train', 'eval', 'study', 'merge', 'models']) {
+    for (const command of ['train', 'eval', 'study', 'merge', 'export', 'generate', 'models']) {
       expect(help.out).toContain(`\n  ${command} `);
       expect(gorpWeb(command, '--help')).toMatchObject({ code: 0, err: '' });
     }
@@ -59,6 +59,10 @@ describe('the command line of the package', () => {
     [['train', '--order', 'absent.json'], 3, 'run/unreadable-file'],
     [['train', '--resume', 'absent'], 3, 'run/bad-round'],
     [['merge', '--round', 'x'], 2, '--out'],
+    [['generate', '--prompt', 'x'], 2, '--round or --model'],
+    [['generate', '--round', 'absent', '--prompt', 'x'], 3, 'run/bad-round'],
+    [['generate', '--model', 'embedded', '--prompt', 'x', '--max-new-tokens', '0'], 2, 'from 1 on'],
+    [['generate', '--round', 'absent', '--prompt-form', 'chat', '--prompt', 'x'], 2, 'has no effect'],
     [['models', 'verify', 'no/model'], 3, 'store/no-model'],
     [['study', '--shard', '2/2'], 2, '--shard'],
   ])('%j ends with %i', (args, code, text) => {

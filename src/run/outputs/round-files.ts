@@ -16,6 +16,7 @@ import {
   DIRECTIONS_FILE,
   directionsName,
   EXAMPLES_FILE,
+  PREDICTIONS_FILE,
   ROUND_FILE,
   SPACES_FILE,
   STATE_FILE,
@@ -58,7 +59,7 @@ const metricsFile = (name: string, metrics: Metrics): OutputFile =>
   textFile(`${name}_results.json`, () => pythonJson(metrics, 4));
 
 const predictionsFile = (tests: EndedRound['tests']): OutputFile => ({
-  path: 'predict_eval_predictions.jsonl',
+  path: PREDICTIONS_FILE,
   content: () => predictions(tests),
 });
 
