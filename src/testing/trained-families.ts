@@ -1,0 +1,121 @@
+import { join } from 'node:path';
+import { openNamedModel } from '../cli/places.ts';
+import { openRoundFolder, writeFiles } from '../cli/round-folder.ts';
+import { onnxFiles } from '../onnx/onnx-files.ts';
+import type { MethodName } from '../methods/registry.ts';
+import type { RunEvent } from '../run/events.ts';
+import { PREDICTIONS_FILE } from '../run/outputs/layout.ts';
+import { readAnswers, type TestAnswer } from '../run/outputs/predictions.ts';
+import type { SavedRound } from '../run/outputs/saved-round.ts';
+import { Run } from '../run/run.ts';
+import type { PromptForm } from '../tasks/prompt-form.ts';
+import { mergedModelFiles } from '../weights/exports/merged-model.ts';
+import type { ModelFiles } from '../weights/model-folder.ts';
+import { DECODERS, ENCODER_DECODERS, familiesIn } from './families.ts';
+import { bytesOfFile } from './output-files.ts';
+import { committedReference } from './reference.ts';
+import { THINGS } from './things-task.ts';
+import { tinyHost, tinyModel, tinySettings } from './tiny-run.ts';
+
+/** A tiny model of a family with random weights and a tokenizer as models of the family have it. */
+export interface TrainableFamily {
+  readonly family: string;
+  readonly promptForm: PromptForm;
+  readonly open: () => ModelFiles;
+}
+
+/** The tokenizers of the reference data, by the families that have such. */
+const TOKENIZERS: Readonly<Record<string, string>> = {
+  'byt5-tiny': 'bytes-byt5',
+  'llama-tiny': 'byte-fallback-llama2',
+  'mistral-tiny': 'byte-fallback-llama2',
+  'llama3-tiny': 'byte-level-llama3',
+  'smollm3-tiny': 'byte-level-llama3',
+  'qwen2-tiny': 'byte-level-qwen',
+  'qwen3-tiny': 'byte-level-qwen',
+  'gemma3-tiny': 'byte-fallback-gemma',
+};
+/** More than the largest of those tokenizers has tokens, and than a prompt of bytes has. */
+const [ROWS, POSITIONS] = [520, 512];
+/** The family that reads prompts by its chat template. */
+const CHAT = 'qwen3-tiny';
+
+/** Every family of the project's own reference numbers. */
+export const TRAINABLE_FAMILIES: readonly TrainableFamily[] = familiesIn([...ENCODER_DECODERS, ...DECODERS])
+  .filter(({ reference }) => reference.name === committedReference.name)
+  .map(({ family }) => ({
+    family,
+    promptForm: family === CHAT ? 'chat' : 'raw',
+    open: () => openFamily(family),
+  }));
+
+function openFamily(family: string): ModelFiles {
+  const config = committedReference.json<Record<string, unknown>>(`golden/${family}/config.json`);
+  const folder = `tokenizers/${TOKENIZERS[family] ?? 'unigram-t5'}`;
+  const tokenizerConfig = committedReference.json<Record<string, unknown>>(`${folder}/tokenizer_config.json`);
+  const chatTemplate = (): Promise<string | null> => Promise.resolve(family === CHAT ? chatml() : null);
+  if (family === 'byt5-tiny') return { ...tinyModel(config), tokenizer: null, tokenizerConfig, chatTemplate };
+  const tokenizer = committedReference.json<Tokenizer>(`${folder}/tokenizer.json`);
+  const idOf = (name: string): number | null =>
+    tokenizer.added_tokens.find(({ content }) => content === tokenizerConfig[name])?.id ?? null;
+  const [eos, bos] = [idOf('eos_token'), idOf('bos_token')];
+  const tokens = { eos_token_id: eos, bos_token_id: bos, pad_token_id: idOf('pad_token') ?? bos ?? eos };
+  const more = { vocab_size: ROWS, max_position_embeddings: POSITIONS, ...tokens };
+  return { ...tinyModel({ ...config, ...more }), tokenizer, tokenizerConfig, chatTemplate };
+}
+
+interface Tokenizer {
+  added_tokens: { id: number; content: string }[];
+}
+
+const chatml = (): string =>
+  committedReference.json<{ templates: Record<string, { chat_template: string }> }>('golden/chat.json').templates[
+    'chatml'
+  ].chat_template;
+
+/** Folders of a family that has learned a task, in the forms that other programs read. */
+export interface TrainedFamily {
+  /** The model as it was, what the round left, and the model with it merged in. */
+  readonly base: string;
+  readonly round: string;
+  readonly merged: string;
+  readonly onnx: string;
+  readonly saved: SavedRound;
+  /** What the engine wrote to the test's prompts. */
+  readonly answers: readonly TestAnswer[];
+}
+
+/** Trains a family on {@link THINGS}, and writes what its round leaves below a folder. */
+export async function writeTrained(
+  folder: string,
+  { promptForm, open }: TrainableFamily,
+  method: MethodName,
+): Promise<TrainedFamily> {
+  const [base, round, merged, onnx] = ['base', 'round', 'merged', 'onnx'].map((name) => join(folder, name));
+  const nothing = { scaling: 1, adapter: () => Promise.resolve(undefined), delta: () => Promise.resolve(undefined) };
+  await writeFiles(base, await mergedModelFiles(open(), new Set(), nothing));
+  const lengths = { sourceLength: POSITIONS - ANSWER_LENGTH, targetLength: ANSWER_LENGTH };
+  const training = { ...lengths, promptForm, batchSize: 8, evaluationBatchSize: 50 };
+  const settings = { ...tinySettings(method, training), model: base, order: [THINGS.name] };
+  const events: RunEvent[] = [];
+  let predictions = '';
+  const host = tinyHost((event) => events.push(event), {
+    openModel: (name) => openNamedModel(name),
+    ownTask: () => Promise.resolve(THINGS),
+    saveRound: async ({ results, trained }) => {
+      await writeFiles(round, [...results, ...trained]);
+      const file = results.find(({ path }) => path === PREDICTIONS_FILE);
+      predictions = file ? new TextDecoder().decode(await bytesOfFile(file)) : '';
+    },
+  });
+  await new Run(host, settings).execute();
+  const last = events.at(-1);
+  if (last?.type !== 'finished') throw new Error(JSON.stringify(last));
+  const saved = await openRoundFolder(round);
+  const model = await openNamedModel(base);
+  await writeFiles(merged, await mergedModelFiles(model, saved.changed, saved.changes));
+  await writeFiles(onnx, await onnxFiles(model, 'f32', saved));
+  return { base, round, merged, onnx, saved, answers: readAnswers(predictions) };
+}
+
+const ANSWER_LENGTH = 12;
