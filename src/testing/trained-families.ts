@@ -1,18 +1,19 @@
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { archiveName, type SavedAs } from '../app/results/archive-name.ts';
 import { openNamedModel } from '../cli/places.ts';
 import { openRoundFolder, writeFiles } from '../cli/round-folder.ts';
 import { onnxFiles } from '../onnx/onnx-files.ts';
 import type { MethodName } from '../methods/registry.ts';
 import type { RunEvent } from '../run/events.ts';
-import { PREDICTIONS_FILE } from '../run/outputs/layout.ts';
+import { ordersFolder, PREDICTIONS_FILE, roundFolder } from '../run/outputs/layout.ts';
 import { readAnswers, type TestAnswer } from '../run/outputs/predictions.ts';
-import type { SavedRound } from '../run/outputs/saved-round.ts';
+import { type RoundUse, useOfRound } from '../run/outputs/round-use.ts';
 import { Run } from '../run/run.ts';
 import type { PromptForm } from '../tasks/prompt-form.ts';
 import { mergedModelFiles } from '../weights/exports/merged-model.ts';
 import type { ModelFiles } from '../weights/model-folder.ts';
 import { DECODERS, ENCODER_DECODERS, familiesIn } from './families.ts';
-import { bytesOfFile } from './output-files.ts';
 import { committedReference } from './reference.ts';
 import { THINGS } from './things-task.ts';
 import { tinyHost, tinyModel, tinySettings } from './tiny-run.ts';
@@ -37,8 +38,14 @@ const TOKENIZERS: Readonly<Record<string, string>> = {
 };
 /** More than the largest of those tokenizers has tokens, and than a prompt of bytes has. */
 const [ROWS, POSITIONS] = [520, 512];
-/** The family that reads prompts by its chat template. */
+/** The family that reads prompts by its chat template, and the template. */
 const CHAT = 'qwen3-tiny';
+const CHAT_TEMPLATE = `{%- for message in messages -%}
+    {{- '<|im_start|>' + message.role + '\\n' + message.content + '<|im_end|>\\n' -}}
+{%- endfor -%}
+{%- if add_generation_prompt -%}
+    {{- '<|im_start|>assistant\\n' -}}
+{%- endif -%}`;
 
 /** Every family of the project's own reference numbers. */
 export const TRAINABLE_FAMILIES: readonly TrainableFamily[] = familiesIn([...ENCODER_DECODERS, ...DECODERS])
@@ -53,7 +60,7 @@ function openFamily(family: string): ModelFiles {
   const config = committedReference.json<Record<string, unknown>>(`golden/${family}/config.json`);
   const folder = `tokenizers/${TOKENIZERS[family] ?? 'unigram-t5'}`;
   const tokenizerConfig = committedReference.json<Record<string, unknown>>(`${folder}/tokenizer_config.json`);
-  const chatTemplate = (): Promise<string | null> => Promise.resolve(family === CHAT ? chatml() : null);
+  const chatTemplate = (): Promise<string | null> => Promise.resolve(family === CHAT ? CHAT_TEMPLATE : null);
   if (family === 'byt5-tiny') return { ...tinyModel(config), tokenizer: null, tokenizerConfig, chatTemplate };
   const tokenizer = committedReference.json<Tokenizer>(`${folder}/tokenizer.json`);
   const idOf = (name: string): number | null =>
@@ -68,22 +75,20 @@ interface Tokenizer {
   added_tokens: { id: number; content: string }[];
 }
 
-const chatml = (): string =>
-  committedReference.json<{ templates: Record<string, { chat_template: string }> }>('golden/chat.json').templates[
-    'chatml'
-  ].chat_template;
-
-/** Folders of a family that has learned a task, in the forms that other programs read. */
+/** What a family that has learned a task left, in folders by the names that the page's programs have for them. */
 export interface TrainedFamily {
-  /** The model as it was, what the round left, and the model with it merged in. */
-  readonly base: string;
-  readonly round: string;
-  readonly merged: string;
+  /** The folder in which all others lie. */
+  readonly folder: string;
+  /** Names of the folders of the ONNX export, and of the model with the round merged in. */
   readonly onnx: string;
-  readonly saved: SavedRound;
+  readonly merged: string;
+  readonly use: RoundUse;
   /** What the engine wrote to the test's prompts. */
   readonly answers: readonly TestAnswer[];
 }
+
+const BASE = 'base-model';
+const ANSWER_LENGTH = 12;
 
 /** Trains a family on {@link THINGS}, and writes what its round leaves below a folder. */
 export async function writeTrained(
@@ -91,31 +96,28 @@ export async function writeTrained(
   { promptForm, open }: TrainableFamily,
   method: MethodName,
 ): Promise<TrainedFamily> {
-  const [base, round, merged, onnx] = ['base', 'round', 'merged', 'onnx'].map((name) => join(folder, name));
+  const archive = (as: SavedAs): string => archiveName(as, method).replace(/\.zip$/, '');
+  const [onnx, merged] = [archive({ what: 'onnx', dtype: 'f32' }), archive({ what: 'merge' })];
+  const path = `${ordersFolder([THINGS.name])}/${roundFolder(1, THINGS.name)}`;
+  const [base, round] = [join(folder, BASE), join(folder, archive({ what: 'zip' }), path)];
   const nothing = { scaling: 1, adapter: () => Promise.resolve(undefined), delta: () => Promise.resolve(undefined) };
   await writeFiles(base, await mergedModelFiles(open(), new Set(), nothing));
   const lengths = { sourceLength: POSITIONS - ANSWER_LENGTH, targetLength: ANSWER_LENGTH };
   const training = { ...lengths, promptForm, batchSize: 8, evaluationBatchSize: 50 };
   const settings = { ...tinySettings(method, training), model: base, order: [THINGS.name] };
   const events: RunEvent[] = [];
-  let predictions = '';
   const host = tinyHost((event) => events.push(event), {
     openModel: (name) => openNamedModel(name),
     ownTask: () => Promise.resolve(THINGS),
-    saveRound: async ({ results, trained }) => {
-      await writeFiles(round, [...results, ...trained]);
-      const file = results.find(({ path }) => path === PREDICTIONS_FILE);
-      predictions = file ? new TextDecoder().decode(await bytesOfFile(file)) : '';
-    },
+    saveRound: ({ results, trained }) => writeFiles(round, [...results, ...trained]),
   });
   await new Run(host, settings).execute();
   const last = events.at(-1);
   if (last?.type !== 'finished') throw new Error(JSON.stringify(last));
   const saved = await openRoundFolder(round);
+  const predictions = readFileSync(join(round, PREDICTIONS_FILE), 'utf8');
   const model = await openNamedModel(base);
-  await writeFiles(merged, await mergedModelFiles(model, saved.changed, saved.changes));
-  await writeFiles(onnx, await onnxFiles(model, 'f32', saved));
-  return { base, round, merged, onnx, saved, answers: readAnswers(predictions) };
+  await writeFiles(join(folder, merged), await mergedModelFiles(model, saved.changed, saved.changes));
+  await writeFiles(join(folder, onnx), await onnxFiles(model, 'f32', saved));
+  return { folder, onnx, merged, use: useOfRound(saved, path, predictions), answers: readAnswers(predictions) };
 }
-
-const ANSWER_LENGTH = 12;

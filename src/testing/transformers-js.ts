@@ -1,4 +1,8 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import type * as transformers from '@huggingface/transformers';
+import type { PromptForm } from '../tasks/prompt-form.ts';
+import { loadTokenizer } from '../text/tokenizer.ts';
 import './onnxruntime-of-node.ts';
 
 type Library = typeof transformers;
@@ -13,4 +17,93 @@ export async function transformersJs(folder: string): Promise<Library> {
   Object.assign(library.env, { allowLocalModels: true, allowRemoteModels: false });
   library.env.localModelPath = `${folder}/`;
   return library;
+}
+
+const BATCH = 50;
+
+/**
+ * What transformers.js writes to prompts, greedily.
+ *
+ * @param folder in which the model lies, and @param name its folder there.
+ */
+export async function transformersJsAnswers(
+  folder: string,
+  name: string,
+  prompts: readonly string[],
+  { promptForm, maxNewTokens }: { promptForm: PromptForm; maxNewTokens: number },
+): Promise<string[]> {
+  const library = await transformersJs(folder);
+  const config = (await library.AutoConfig.from_pretrained(name)) as {
+    model_type: string;
+    is_encoder_decoder: boolean;
+  };
+  const isSeq2Seq = config.is_encoder_decoder;
+  const model = await modelClass(library, config).from_pretrained(name);
+  const tokenizer = await tokenizerOf(library, join(folder, name), name);
+  const { eos_token_id } = model.generation_config as { eos_token_id: number | number[] };
+  const ends = [eos_token_id].flat();
+  /** In a batch transformers.js fills rows that have ended with what comes next. */
+  const untilEnd = (row: number[]): number[] => {
+    const end = row.findIndex((id) => ends.includes(id));
+    return end < 0 ? row : row.slice(0, end);
+  };
+  const texts: string[] = [];
+  for (let at = 0; at < prompts.length; at += BATCH) {
+    const inputs = tokenizer.read(prompts.slice(at, at + BATCH), promptForm);
+    const outputs = await model.generate({ ...inputs, max_new_tokens: maxNewTokens });
+    const begin = isSeq2Seq ? 1 : inputs.input_ids.dims[1];
+    const rows = (outputs as { tolist(): bigint[][] }).tolist();
+    texts.push(...rows.map((row) => tokenizer.decode(untilEnd(row.slice(begin).map(Number)))));
+  }
+  return texts;
+}
+
+/** transformers.js does not know umT5 by its name; its graphs are those of T5. */
+function modelClass(
+  library: Library,
+  { model_type, is_encoder_decoder }: { model_type: string; is_encoder_decoder: boolean },
+) {
+  if (model_type === 'umt5') return library.T5ForConditionalGeneration;
+  return is_encoder_decoder ? library.AutoModelForSeq2SeqLM : library.AutoModelForCausalLM;
+}
+
+/** Reads and writes text for a model in transformers.js. */
+interface TextTokenizer {
+  read(prompts: string[], form: PromptForm): { input_ids: transformers.Tensor; attention_mask: transformers.Tensor };
+  decode(ids: number[]): string;
+}
+
+/** The model's own tokenizer in transformers.js; where it has no `tokenizer.json`, which that needs, the engine's for bytes. */
+async function tokenizerOf(library: Library, path: string, name: string): Promise<TextTokenizer> {
+  if (!existsSync(join(path, 'tokenizer.json'))) return bytes(library);
+  const tokenizer = await library.AutoTokenizer.from_pretrained(name);
+  return {
+    read: (prompts, form) => {
+      if (form === 'raw') return tokenizer(prompts, { padding: true }) as ReturnType<TextTokenizer['read']>;
+      const texts = prompts.map((content) =>
+        tokenizer.apply_chat_template([{ role: 'user', content }], { tokenize: false, add_generation_prompt: true }),
+      ) as string[];
+      return tokenizer(texts, { padding: true, add_special_tokens: false }) as ReturnType<TextTokenizer['read']>;
+    },
+    decode: (ids) => tokenizer.decode(ids, { skip_special_tokens: true }),
+  };
+}
+
+function bytes({ Tensor }: Library): TextTokenizer {
+  const { encodePrompt, decode, padId } = loadTokenizer(null, { tokenizer_class: 'ByT5Tokenizer' });
+  return {
+    read: (prompts) => {
+      const rows = prompts.map((prompt) => encodePrompt(prompt));
+      const length = Math.max(...rows.map((row) => row.length));
+      const tensor = (valueAt: (row: number[], i: number) => number): transformers.Tensor =>
+        new Tensor(
+          'int64',
+          BigInt64Array.from(rows.flatMap((row) => Array.from({ length }, (_, i) => BigInt(valueAt(row, i))))),
+          [rows.length, length],
+        );
+      const padded = (row: number[], i: number): number => (i < row.length ? row[i] : padId);
+      return { input_ids: tensor(padded), attention_mask: tensor((row, i) => (i < row.length ? 1 : 0)) };
+    },
+    decode,
+  };
 }

@@ -50,7 +50,7 @@ export function useSnippets(use: RoundUse, dtype: OnnxDtype, method: string): Sn
     },
     {
       id: 'command-line',
-      title: 'gorp-web',
+      title: 'Command line',
       needs: `Unpack ${rounds} into a folder of its name; ${isPicked(use) ? base.needs : ''}install this project as a package.`,
       code: commandLine(use, round),
     },
