@@ -8,6 +8,7 @@ transformers, answer 200 prompts; the programs that the page shows for PEFT and 
 for each check, and ends with 1 when one fails. `pip install -r requirements.txt` first.
 """
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -20,6 +21,8 @@ from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokeni
 # f32 sums in another order.
 TOLERANCE = 1e-4
 BATCH = 50
+# How tokenizers with byte fallback name the token of a byte.
+BYTE = re.compile("<0x[0-9A-F]{2}>")
 
 failures = 0
 
@@ -71,7 +74,7 @@ class Case:
         for inputs in self.batches(tokenizer):
             ids = model.generate(**inputs, max_new_tokens=self.use["maxNewTokens"], do_sample=False)
             start = inputs["input_ids"].shape[1] if self.use["isDecoderOnly"] else 0
-            texts += tokenizer.batch_decode(ids[:, start:], skip_special_tokens=True)
+            texts += [text_of(tokenizer, row) for row in ids[:, start:].tolist()]
         return texts
 
     def logits(self, model, tokenizer):
@@ -109,6 +112,20 @@ class Case:
         answer = self.use["example"]["answer"]
         detail = repr(done.stdout) if done.returncode == 0 else done.stderr.strip().splitlines()[-1]
         report(f"{self.folder.name}, program for {program['id']}", done.stdout == f"{answer}\n", detail)
+
+
+def text_of(tokenizer, ids):
+    """
+    As the tokenizer decodes. Tokens of single bytes that are no UTF-8 together, as random models write them, are read as
+    browsers and Python read bytes: of such a run tokenizers makes every byte an U+FFFD, the valid ones too.
+    """
+    text = tokenizer.decode(ids, skip_special_tokens=True)
+    tokens = tokenizer.convert_ids_to_tokens(ids, skip_special_tokens=True)
+    if "\ufffd" not in text or not any(BYTE.fullmatch(token) for token in tokens):
+        return text
+    whole = b"".join(bytes.fromhex(token[3:5]) if BYTE.fullmatch(token) else token.replace("\u2581", " ").encode()
+                     for token in tokens).decode(errors="replace")
+    return whole if text.startswith(" ") else whole.removeprefix(" ")
 
 
 def relative_error(found, wanted):

@@ -8,7 +8,8 @@
 import { join } from 'node:path';
 import { useSnippets } from '../../src/app/results/use-snippets.ts';
 import { writeText } from '../../src/cli/round-folder.ts';
-import { promptOfAnswer } from '../../src/run/outputs/predictions.ts';
+import { promptOfAnswer, type TestAnswer } from '../../src/run/outputs/predictions.ts';
+import type { RoundUse } from '../../src/run/outputs/round-use.ts';
 import { TRAINABLE_FAMILIES, writeTrained } from '../../src/testing/trained-families.ts';
 
 const METHODS = ['seq-lora', 'gorp-plus'] as const;
@@ -21,7 +22,8 @@ export async function main([folder]: string[]): Promise<number> {
   for (const family of TRAINABLE_FAMILIES) {
     for (const method of METHODS) {
       const name = `${family.family}-${method}`;
-      const { use, merged, answers } = await writeTrained(join(folder, name), family, method);
+      const { use: found, merged, answers } = await writeTrained(join(folder, name), family, method);
+      const use = { ...found, example: exampleOf(answers) };
       const facts = {
         merged,
         use,
@@ -34,4 +36,10 @@ export async function main([folder]: string[]): Promise<number> {
     }
   }
   return 0;
+}
+
+/** Bytes that are no UTF-8, which random models write, are shown differently by programs: an answer without such. */
+function exampleOf(answers: readonly TestAnswer[]): RoundUse['example'] {
+  const shown = answers.find(({ Prediction }) => !Prediction.includes('\ufffd')) ?? answers[0];
+  return { prompt: promptOfAnswer(shown), answer: shown.Prediction };
 }
