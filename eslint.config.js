@@ -4,7 +4,7 @@ import tseslint from 'typescript-eslint';
 
 export default defineConfig([
   // The kernels are AssemblyScript, which its own compiler checks.
-  globalIgnores(['dist', 'dist-lib', 'public', 'build', 'test-results', 'src/device/wasm/kernels']),
+  globalIgnores(['**/dist', 'dist-lib', 'public', 'build', 'test-results', 'src/device/wasm/kernels']),
   { linterOptions: { reportUnusedDisableDirectives: 'error' } },
   {
     files: ['**/*.{ts,tsx}'],
@@ -17,6 +17,15 @@ export default defineConfig([
       // `import { type A } from 'b'` still loads b at run time, since imports are kept as written.
       '@typescript-eslint/no-import-type-side-effects': 'error',
       '@typescript-eslint/switch-exhaustiveness-check': 'error',
+      // What is private is so at run time too. A constructor is the one member that has no such name.
+      'no-restricted-syntax': [
+        'error',
+        {
+          selector:
+            ':matches(PropertyDefinition, MethodDefinition[kind!="constructor"], TSParameterProperty)[accessibility="private"]',
+          message: 'Write #name instead of private name.',
+        },
+      ],
     },
   },
   { files: ['src/app/**/*.{ts,tsx}'], extends: [reactHooks.configs.flat.recommended] },

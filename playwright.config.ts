@@ -13,8 +13,8 @@ const url = `http://localhost:${port}/`;
 export default defineConfig({
   testDir: 'e2e',
   outputDir: 'test-results',
-  // One at a time: the tests compute on the CPU, on every core there is.
-  workers: 1,
+  // Files in pairs: most tests wait more than they compute. The tests of a file take turns.
+  workers: 2,
   fullyParallel: false,
   forbidOnly: process.env['CI'] !== undefined,
   retries: 0,

@@ -1,4 +1,5 @@
-import type { WasmDevice } from '../src/device/wasm/wasm-device.ts';
+import { wasmAbilities } from '../src/device/wasm/build.ts';
+import { WasmDevice, type WasmHost } from '../src/device/wasm/wasm-device.ts';
 import type { WebGpuDevice } from '../src/device/webgpu/webgpu-device.ts';
 import type { TuningHost, TuningStore } from '../src/device/webgpu/tune.ts';
 import type { OwnedContender } from './product.ts';
@@ -11,14 +12,27 @@ export interface Place {
   readonly platform: string;
   /** A device of its own for whoever asks, so that its peak memory and its first step are its own. */
   acquire(tuning: TuningHost): Promise<WebGpuDevice>;
-  /** The CPU, by so many threads. */
-  acquireCpu(threads: number): Promise<WasmDevice>;
+  /** The CPU. */
+  acquireCpu(form: CpuForm): Promise<WasmDevice>;
   /** A file below `public/embedded`. */
   readEmbedded(path: string): Promise<Uint8Array<ArrayBuffer>>;
   /** Another library's product of [M, K] and [K, N], where it runs. */
   peerMatmul?(M: number, K: number, N: number): Promise<OwnedContender>;
   /** The same on the CPU. */
   peerCpuMatmul?(M: number, K: number, N: number): Promise<OwnedContender>;
+}
+
+/** How the CPU computes. */
+export interface CpuForm {
+  readonly threads: number;
+  /** Without relaxed SIMD, even where the engine has it. */
+  readonly plain?: boolean;
+}
+
+/** Opens the CPU in the form that is asked for. */
+export function openCpu(host: WasmHost, { plain = false }: CpuForm): Promise<WasmDevice> {
+  const abilities = wasmAbilities();
+  return WasmDevice.open(host, { ...abilities, relaxed: abilities.relaxed && !plain });
 }
 
 /** How thoroughly to measure. */

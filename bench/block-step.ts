@@ -49,16 +49,26 @@ const PLACE = 64;
  * so that Adam takes all parameters in one dispatch.
  */
 export class BlockStep {
+  readonly #device: Device;
+  readonly #owned: readonly OwnedBuffer[];
+  readonly #train: Compiled;
+  readonly #infer: Compiled;
+  readonly #tensors: { loss: Tensor; rates: Tensor; y: Tensor };
   #steps = 0;
   readonly #reader: SubmitAndRead | undefined;
 
   private constructor(
-    private readonly device: Device,
-    private readonly owned: readonly OwnedBuffer[],
-    private readonly train: Compiled,
-    private readonly infer: Compiled,
-    private readonly tensors: { loss: Tensor; rates: Tensor; y: Tensor },
+    device: Device,
+    owned: readonly OwnedBuffer[],
+    train: Compiled,
+    infer: Compiled,
+    tensors: { loss: Tensor; rates: Tensor; y: Tensor },
   ) {
+    this.#device = device;
+    this.#owned = owned;
+    this.#train = train;
+    this.#infer = infer;
+    this.#tensors = tensors;
     if (device instanceof WebGpuDevice) this.#reader = new SubmitAndRead(device.gpu);
   }
 
@@ -120,36 +130,36 @@ export class BlockStep {
   }
 
   get dispatches(): number {
-    return this.train.program.dispatchCount;
+    return this.#train.program.dispatchCount;
   }
 
   /** One step. @returns the loss before it. */
   async step(): Promise<number> {
     this.#steps++;
     const rate = Float32Array.of(adamStepSize(LEARNING_RATE, this.#steps));
-    this.device.write(storageOf(this.tensors.rates).buffer, 0, rate);
+    this.#device.write(storageOf(this.#tensors.rates).buffer, 0, rate);
     const { B, S, D } = BLOCK;
-    return (await this.#run(this.train.program, storageOf(this.tensors.loss))) / (B * S * D);
+    return (await this.#run(this.#train.program, storageOf(this.#tensors.loss))) / (B * S * D);
   }
 
   /** The forward pass alone. */
   async forward(): Promise<void> {
-    await this.#run(this.infer.program, this.infer.rangeOf(this.tensors.y));
+    await this.#run(this.#infer.program, this.#infer.rangeOf(this.#tensors.y));
   }
 
   /** Runs a program and reads the first number of a range: on WebGPU in one submit. */
   async #run(program: Program, from: BufferRange): Promise<number> {
-    const { device } = this;
+    const device = this.#device;
     if (this.#reader && device instanceof WebGpuDevice) return this.#reader.run(device.programOf(program), from);
     await device.run([program]);
     return new Float32Array(await device.read({ ...from, bytes: 4 }))[0];
   }
 
   destroy(): void {
-    this.train.destroy();
-    this.infer.destroy();
+    this.#train.destroy();
+    this.#infer.destroy();
     this.#reader?.destroy();
-    for (const buffer of this.owned) buffer.destroy();
+    for (const buffer of this.#owned) buffer.destroy();
   }
 }
 

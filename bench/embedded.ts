@@ -33,7 +33,7 @@ export async function openEmbedded(place: Place, device: Device): Promise<Opened
 export async function embeddedTasks(place: Place, tokenizer: Tokenizer, testExamples: number): Promise<EncodedTask[]> {
   const host = {
     taskReader: () => async (path: string) => new TextDecoder().decode(await place.readEmbedded(`tasks/${path}`)),
-    ownTask: () => Promise.resolve(undefined),
+    customTask: () => Promise.resolve(undefined),
   };
   const settings = { ...EMBEDDED, training: { ...EMBEDDED.training, testExamples } };
   const tasks: EncodedTask[] = [];

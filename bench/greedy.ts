@@ -1,5 +1,5 @@
 import type { OwnedBuffer } from '../src/device/buffers.ts';
-import type { Device } from '../src/device/device.ts';
+import type { Device, Program } from '../src/device/device.ts';
 import { type Compiled, compile } from '../src/graph/compile.ts';
 import { Graph } from '../src/graph/graph.ts';
 import type { Layers } from '../src/models/layers.ts';
@@ -7,13 +7,25 @@ import type { Generation, Network } from '../src/models/network.ts';
 
 /** Greedy generation for one batch shape, without ranking or scores. */
 export class Greedy {
+  readonly #device: Device;
+  readonly #generation: Generation;
+  readonly #prefill: Compiled;
+  readonly #step: Compiled;
+  readonly #owned: readonly OwnedBuffer[];
+
   private constructor(
-    private readonly device: Device,
-    private readonly generation: Generation,
-    private readonly prefill: Compiled,
-    private readonly step: Compiled,
-    private readonly owned: readonly OwnedBuffer[],
-  ) {}
+    device: Device,
+    generation: Generation,
+    prefill: Compiled,
+    step: Compiled,
+    owned: readonly OwnedBuffer[],
+  ) {
+    this.#device = device;
+    this.#generation = generation;
+    this.#prefill = prefill;
+    this.#step = step;
+    this.#owned = owned;
+  }
 
   /** @param sizes `capacity`: tokens of an answer at most, and one more. */
   static async create(
@@ -39,32 +51,32 @@ export class Greedy {
 
   /** Writes exactly `steps` tokens a row, whether the answer has ended or not. @returns tokens [B, capacity]. */
   async write(sources: readonly (readonly number[])[], steps: number): Promise<Uint32Array> {
-    this.generation.start(sources);
-    const decoding = new Array<typeof this.step.program>(steps).fill(this.step.program);
-    await this.device.run([this.prefill.program, ...decoding]);
+    this.#generation.start(sources);
+    const decoding = new Array<Program>(steps).fill(this.#step.program);
+    await this.#device.run([this.#prefill.program, ...decoding]);
     return this.#tokens();
   }
 
   /** Writes token by token until every row has ended, as is usual. @returns tokens [B, capacity]. */
   async answer(sources: readonly (readonly number[])[]): Promise<Uint32Array> {
-    const { remaining, tokens } = this.generation.state;
-    this.generation.start(sources);
-    await this.device.run([this.prefill.program]);
+    const { remaining, tokens } = this.#generation.state;
+    this.#generation.start(sources);
+    await this.#device.run([this.#prefill.program]);
     for (let done = 0; done < tokens.shape[1] - 1; done++) {
-      await this.device.run([this.step.program]);
-      const [left] = new Uint32Array(await this.device.read(this.step.rangeOf(remaining)));
+      await this.#device.run([this.#step.program]);
+      const [left] = new Uint32Array(await this.#device.read(this.#step.rangeOf(remaining)));
       if (left === 0) break;
     }
     return this.#tokens();
   }
 
   async #tokens(): Promise<Uint32Array> {
-    const { tokens } = this.generation.state;
-    return new Uint32Array(await this.device.read(this.step.rangeOf(tokens)), 0, tokens.elements);
+    const { tokens } = this.#generation.state;
+    return new Uint32Array(await this.#device.read(this.#step.rangeOf(tokens)), 0, tokens.elements);
   }
 
   destroy(): void {
-    for (const compiled of [this.prefill, this.step]) compiled.destroy();
-    for (const buffer of this.owned) buffer.destroy();
+    for (const compiled of [this.#prefill, this.#step]) compiled.destroy();
+    for (const buffer of this.#owned) buffer.destroy();
   }
 }

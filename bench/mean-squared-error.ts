@@ -18,7 +18,7 @@ export function meanSquaredError(g: Graph, y: Tensor, goal: Tensor, into: Tensor
     inputs: [d],
     outputs: [g.intermediate('error', [1])], // stands for what is computed above
     calls: () => [],
-    twin: () => undefined,
+    reference: () => undefined,
     gradient: () => [add(g, d, d, (2 * scale) / sizeOf(y.shape), 0)],
   });
 }

@@ -3,10 +3,9 @@ import { join } from 'node:path';
 import { nodeDevices } from '../src/cli/node-device.ts';
 import { embeddedFolder } from '../src/cli/places.ts';
 import { nodeWasmHost } from '../src/cli/wasm-host.ts';
-import { WasmDevice } from '../src/device/wasm/wasm-device.ts';
 import { requestAdapter } from '../src/device/webgpu/gpu.ts';
 import { openWebGpu } from '../src/device/webgpu/webgpu-device.ts';
-import type { Place } from './bench.ts';
+import { openCpu, type Place } from './bench.ts';
 
 /** This process: all of Dawn, the driver and the kernels of a software adapter run in it. */
 export const nodePlace: Place = {
@@ -19,6 +18,6 @@ export const nodePlace: Place = {
     },
   },
   acquire: async (tuning) => openWebGpu(await requestAdapter(await nodeDevices(tuning).webgpu()), tuning),
-  acquireCpu: (threads) => WasmDevice.open(nodeWasmHost(threads)),
+  acquireCpu: (form) => openCpu(nodeWasmHost(form.threads), form),
   readEmbedded: async (path) => new Uint8Array(await readFile(join(embeddedFolder, path))),
 };

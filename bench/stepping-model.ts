@@ -50,6 +50,12 @@ export interface StepTimings {
  * own. Every other step takes a new basis, so that both kinds are measured as often.
  */
 export class SteppingModel {
+  readonly #place: Place;
+  readonly #label: string;
+  readonly #updateProjGap: number;
+  readonly #network: Network;
+  readonly #learner: Learner;
+  readonly #batch: SizedBatch;
   readonly #steps: Spent[] = [];
   readonly #refreshes: Spent[] = [];
   readonly #host: number[] = [];
@@ -58,14 +64,21 @@ export class SteppingModel {
   readonly #calls: { step?: ApiCounts; refresh?: ApiCounts } = {};
 
   private constructor(
-    private readonly place: Place,
+    place: Place,
     readonly device: Device,
-    private readonly label: string,
-    private readonly updateProjGap: number,
-    private readonly network: Network,
-    private readonly learner: Learner,
-    private readonly batch: SizedBatch,
-  ) {}
+    label: string,
+    updateProjGap: number,
+    network: Network,
+    learner: Learner,
+    batch: SizedBatch,
+  ) {
+    this.#place = place;
+    this.#label = label;
+    this.#updateProjGap = updateProjGap;
+    this.#network = network;
+    this.#learner = learner;
+    this.#batch = batch;
+  }
 
   static async open(
     place: Place,
@@ -96,18 +109,18 @@ export class SteppingModel {
   }
 
   get sizes(): SizedBatch['sizes'] {
-    return this.batch.sizes;
+    return this.#batch.sizes;
   }
 
   /** Learns a task of one step, and goes on to the second task, until all that a step needs is compiled. */
   async #warmUp(): Promise<void> {
-    const { wall } = await timed(this.place.clock, async () => {
-      await this.learner.beginTask();
+    const { wall } = await timed(this.#place.clock, async () => {
+      await this.#learner.beginTask();
       await this.#step();
     });
     this.#first = wall;
-    await this.learner.endTask({ sample: [this.batch] });
-    await this.learner.beginTask([this.batch]);
+    await this.#learner.endTask({ sample: [this.#batch] });
+    await this.#learner.beginTask([this.#batch]);
     await this.#step();
     await this.#step();
     // The programs of both kinds of steps take the kernels that are measured to be best, which some drivers compile at
@@ -119,11 +132,11 @@ export class SteppingModel {
 
   /** A step, until its loss is known. @returns milliseconds until it was encoded. */
   async #step(): Promise<number> {
-    const { clock } = this.place;
+    const { clock } = this.#place;
     const start = clock.now();
-    await this.learner.step([this.batch]);
+    await this.#learner.step([this.#batch]);
     const host = clock.now() - start;
-    for (const { loss } of await this.learner.takeRecords()) this.#losses.push(loss);
+    for (const { loss } of await this.#learner.takeRecords()) this.#losses.push(loss);
     return host;
   }
 
@@ -131,7 +144,7 @@ export class SteppingModel {
   async measure(kind: 'refresh' | 'step'): Promise<void> {
     const isStep = kind === 'step';
     this.#calls[kind] = await countCalls(async () => {
-      const spent = await timed(this.place.clock, async () => {
+      const spent = await timed(this.#place.clock, async () => {
         const host = await this.#step();
         if (isStep) this.#host.push(host);
       });
@@ -144,11 +157,11 @@ export class SteppingModel {
     if (calls === undefined || refreshCalls === undefined) throw new Error('nothing has been measured');
     const step = summary('step', this.#first, this.#steps);
     const refresh = summary('refresh step', this.#first, this.#refreshes);
-    const steps = this.updateProjGap;
+    const steps = this.#updateProjGap;
     const mean = (a: number, b: number): number => (a + (steps - 1) * b) / steps;
     const cpu = refresh.cpuMedian === null || step.cpuMedian === null ? null : mean(refresh.cpuMedian, step.cpuMedian);
     return {
-      label: this.label,
+      label: this.#label,
       first: this.#first,
       step,
       refresh,
@@ -162,8 +175,8 @@ export class SteppingModel {
   }
 
   async destroy(): Promise<void> {
-    this.learner.destroy();
-    this.network.destroy();
+    this.#learner.destroy();
+    this.#network.destroy();
     await this.device.destroy();
   }
 }

@@ -1,27 +1,29 @@
 import type { BufferRange, OwnedBuffer } from '../src/device/buffers.ts';
 import type { Gpu } from '../src/device/webgpu/gpu.ts';
 import type { GpuProgram } from '../src/device/webgpu/program.ts';
-import { USAGE } from '../src/device/webgpu/usage.ts';
+import { BUFFER_USAGE } from '../src/device/webgpu/usage.ts';
 
 /** Runs programs and reads a number of theirs back, all in one submit: what a step costs at least. */
 export class SubmitAndRead {
+  readonly #gpu: Gpu;
   readonly #staging: OwnedBuffer;
 
-  constructor(private readonly gpu: Gpu) {
-    this.#staging = gpu.buffers.create('number read back', 4, USAGE.mapRead | USAGE.copyTarget);
+  constructor(gpu: Gpu) {
+    this.#gpu = gpu;
+    this.#staging = gpu.buffers.create('number read back', 4, BUFFER_USAGE.MAP_READ | BUFFER_USAGE.COPY_DST);
   }
 
   /** @param from where the number stands, f32. @returns it, when the GPU is done. @throws GorpError as {@link Gpu.check}. */
   async run(program: GpuProgram, from: BufferRange): Promise<number> {
-    this.gpu.check();
-    const [staging, source] = [this.#staging, from.buffer].map((buffer) => this.gpu.buffers.memoryOf(buffer));
-    const encoder = this.gpu.device.createCommandEncoder();
+    this.#gpu.check();
+    const [staging, source] = [this.#staging, from.buffer].map((buffer) => this.#gpu.buffers.memoryOf(buffer));
+    const encoder = this.#gpu.device.createCommandEncoder();
     const pass = encoder.beginComputePass();
     program.encode(pass);
     pass.end();
     encoder.copyBufferToBuffer(source, from.offset, staging, 0, 4);
-    this.gpu.device.queue.submit([encoder.finish()]);
-    await Promise.race([staging.mapAsync(GPUMapMode.READ, 0, 4), this.gpu.lost]);
+    this.#gpu.device.queue.submit([encoder.finish()]);
+    await Promise.race([staging.mapAsync(GPUMapMode.READ, 0, 4), this.#gpu.lost]);
     const [value] = new Float32Array(staging.getMappedRange(0, 4).slice(0));
     staging.unmap();
     return value;

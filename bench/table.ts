@@ -9,5 +9,3 @@ export function digits(value: number | null): string {
   if (value === null || !Number.isFinite(value)) return '–';
   return value.toFixed(value >= 100 ? 0 : value >= 10 ? 1 : 2);
 }
-
-export const mebibytes = (bytes: number): string => `${digits(bytes / 2 ** 20)} MiB`;

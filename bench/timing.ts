@@ -49,7 +49,7 @@ export function summary(name: string, first: number, spent: readonly Spent[]): T
 
 // A measurement shorter than this is repeated until it is as long. Milliseconds, wall clock.
 const SHORTEST = 100;
-const MOST_REPEATS = 200;
+const MAX_REPEATS = 200;
 
 /** Measures contenders that take turns, so that a slow spell of the machine hits all alike. */
 export async function takeTurns(clock: Clock, contenders: readonly Contender[], rounds: number): Promise<Timing[]> {
@@ -57,7 +57,7 @@ export async function takeTurns(clock: Clock, contenders: readonly Contender[], 
   for (const contender of contenders) {
     const first = (await timed(clock, () => contender.run(1))).wall;
     const one = (await timed(clock, () => contender.run(1))).wall;
-    const times = Math.max(1, Math.min(MOST_REPEATS, Math.ceil(SHORTEST / Math.max(one, 0.01))));
+    const times = Math.max(1, Math.min(MAX_REPEATS, Math.ceil(SHORTEST / Math.max(one, 0.01))));
     entries.push({ contender, first, times, spent: [] });
   }
   for (let round = 0; round < rounds; round++) {

@@ -19,10 +19,10 @@ test('the page can be used without seeing it and without a mouse', async ({ page
 
   await test.step('every control has a name, in every view and form', async () => {
     // What is folded or chosen away is shown first; with every method, since each has settings of its own.
-    await page.locator('#setup-form details > summary').click();
+    await page.locator('#setup-form summary').filter({ hasText: 'All settings of' }).click();
     await page.getByLabel('From the Hugging Face hub, or an address').check();
     await page.getByText('Gated models and mirrors').click();
-    await page.getByRole('button', { name: 'Own tasks, CL_Benchmark' }).click();
+    await page.getByRole('button', { name: 'Custom tasks, CL_Benchmark' }).click();
     const method = page.getByTestId('method-select');
     for (const name of await method.locator('option').evaluateAll((options) => options.map((o) => o.textContent))) {
       await method.selectOption(name);

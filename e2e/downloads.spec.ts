@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { expect, type Page, test } from '@playwright/test';
 import { unzipSync } from 'fflate';
+import type { RunEvent } from '../src/run/events.ts';
 import { promptOfAnswer, readAnswers, type TestAnswer } from '../src/run/outputs/predictions.ts';
-import type { WorkerEvent } from '../src/worker/protocol.ts';
 import { runProgram } from './support/program-page.ts';
 import { choose, downloadResults, openWorkbench, start, waitForStatus } from './support/workbench.ts';
 
@@ -32,7 +32,7 @@ function stopInSecondRound(): void {
   globalThis.Worker = class extends Worker {
     constructor(...args: ConstructorParameters<typeof Worker>) {
       super(...args);
-      this.addEventListener('message', ({ data }: MessageEvent<WorkerEvent>) => {
+      this.addEventListener('message', ({ data }: MessageEvent<RunEvent>) => {
         if (isDone || data.type !== 'progress' || data.phase !== 'train' || data.round !== 2) return;
         isDone = true;
         document.querySelector<HTMLButtonElement>('[data-testid=stop]')?.click();
@@ -84,7 +84,7 @@ async function answersInTransformersJs(page: Page, disk: string, tested: TestAns
   await close();
 }
 
-test('rounds are kept: a stopped run goes on from the last, and they are downloaded and loaded', async ({ page }) => {
+test('rounds are kept: a stopped run resumes from the last, and they are downloaded and loaded', async ({ page }) => {
   test.setTimeout(400_000);
   // A test cannot press a button of the browser's own dialogue: the way of browsers without one is taken.
   await page.addInitScript(() => Reflect.deleteProperty(globalThis, 'showSaveFilePicker'));
@@ -96,7 +96,7 @@ test('rounds are kept: a stopped run goes on from the last, and they are downloa
   const { results: stopped } = await downloadResults(page);
   await expect(page.getByTestId('kept-rounds')).toContainText('1-gloss');
 
-  await page.getByTestId('go-on').click();
+  await page.getByTestId('resume-round').click();
   await expect(page.getByTestId('goes-on')).toContainText('after round 1');
   await start(page);
   await waitForStatus(page, 'finished');
@@ -146,7 +146,7 @@ test('rounds are kept: a stopped run goes on from the last, and they are downloa
     }
     await page.getByTestId('load-round').setInputFiles(join(disk, '2-field'));
     await expect(page.getByTestId('kept-rounds')).toContainText('1 round ');
-    await expect(page.getByTestId('go-on')).toHaveText('Go on after round 2');
+    await expect(page.getByTestId('resume-round')).toHaveText('Resume after round 2');
   } finally {
     await rm(disk, { recursive: true, force: true });
   }

@@ -61,6 +61,6 @@ test('two tabs that train at once keep their rounds apart, and what is unreadabl
     await page.getByTestId('tab-results').click();
     await expect(page.getByTestId('broken-rounds')).toContainText('2-field');
     await expect(page.getByTestId('kept-rounds')).toContainText('1-gloss');
-    await expect(page.getByTestId('go-on')).toHaveText('Go on after round 1');
+    await expect(page.getByTestId('resume-round')).toHaveText('Resume after round 1');
   });
 });

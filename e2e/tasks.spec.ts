@@ -17,7 +17,7 @@ const REVIEWS = [
 ].join('\n');
 
 const csv = (name: string, content: string) => ({ name, mimeType: 'text/csv', buffer: Buffer.from(content) });
-const sources = (page: Page) => page.getByRole('button', { name: 'Own tasks, CL_Benchmark, order files' });
+const sources = (page: Page) => page.getByRole('button', { name: 'Custom tasks, CL_Benchmark, order files' });
 const order = (page: Page): Promise<string[]> =>
   page.getByTestId('task-order').locator('[data-task]').evaluateAll((items) => items.map((item) => item.getAttribute('data-task') ?? '')); // prettier-ignore
 
@@ -88,15 +88,15 @@ test('an own file becomes a task that stays after a reload, is learned with embe
   const load = page.getByLabel('Load order…').locator('visible=false');
   await test.step('a reload keeps the task; deleted, it comes back by the order file and its data', async () => {
     await page.reload();
-    await expect(page.getByTestId('own-tasks')).toContainText('reviews');
-    await page.getByLabel('Delete the own task reviews').click();
-    await expect(page.getByTestId('own-tasks')).toHaveCount(0);
+    await expect(page.getByTestId('custom-tasks')).toContainText('reviews');
+    await page.getByLabel('Delete the custom task reviews').click();
+    await expect(page.getByTestId('custom-tasks')).toHaveCount(0);
     const before = await order(page);
     await load.setInputFiles(saved);
     await expect(page.getByTestId('task-problem')).toContainText('reviews.csv');
     expect(await order(page)).toEqual(before);
     await load.setInputFiles([csv('renamed.csv', REVIEWS), saved]);
-    await expect(page.getByTestId('own-tasks')).toContainText('reviews');
+    await expect(page.getByTestId('custom-tasks')).toContainText('reviews');
     expect(await order(page)).toEqual(['reviews', 'gloss']);
     await expect(page.getByTestId('method-select')).toHaveValue('seq-lora');
   });
@@ -186,7 +186,7 @@ test('the page stays quick while a large file is read, and a task is made of it'
   await dialog.getByLabel('Text', { exact: true }).selectOption('label');
   await dialog.getByLabel('Text', { exact: true }).selectOption('text');
   await dialog.getByRole('button', { name: 'Add task' }).click();
-  await expect(page.getByTestId('own-tasks')).toContainText('64000 to train');
+  await expect(page.getByTestId('custom-tasks')).toContainText('64000 to train');
   const tasks = await page.evaluate(() => (window as unknown as { tasks: number[] }).tasks);
   // On the page's own thread reading 20 MB takes more than a second.
   expect(Math.max(0, ...tasks)).toBeLessThan(600);

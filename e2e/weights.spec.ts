@@ -67,7 +67,7 @@ test('a model of the hub is fetched, goes on after a reload in mid-download, and
   await test.step('it goes on behind what has come, until it is paused', async () => {
     await chooseRepository(page);
     hub.fault('tokenizer.json', { stallAfter: 5 * 2 ** 20 });
-    await page.getByRole('button', { name: `Go on fetching ${REPO}` }).click();
+    await page.getByRole('button', { name: `Resume fetching ${REPO}` }).click();
     await expect(page.getByTestId('work-detail')).toContainText(' of ');
     await expect.poll(async () => (await storedWeights(page)).begunChunks, { timeout: 60_000 }).toBe(3);
     await page.getByTestId('pause-fetch').click();

@@ -1,9 +1,13 @@
 /** `npm run check`: format, types, lint and layers. All are run; the exit code is 1 when one fails. */
 import { CHECKS } from './check/list.ts';
-import { run } from './setup/process.ts';
+import { runQuietly } from './setup/process.ts';
 
-for (const { name, command } of CHECKS) {
-  const passed = (await run(command)) === 0;
+// All at once: each computes on one core.
+const checks = CHECKS.map(({ name, command }) => ({ name, done: runQuietly(command) }));
+for (const { name, done } of checks) {
+  const { code, output } = await done;
+  process.stdout.write(output);
+  const passed = code === 0;
   console.log(`${passed ? '✓' : '✗'} ${name}`);
   if (!passed) process.exitCode = 1;
 }

@@ -1,11 +1,6 @@
-import { WasmDevice } from '../../src/device/wasm/wasm-device.ts';
-import { requestAdapter } from '../../src/device/webgpu/gpu.ts';
-import { openWebGpu } from '../../src/device/webgpu/webgpu-device.ts';
-import { browserWasmHost } from '../../src/worker/wasm-host.ts';
-import { type Effort, type Place, type Report, tunedDevice } from '../bench.ts';
-import { SECTIONS, type SectionName } from '../sections/index.ts';
-import { ortMatmul } from './ort.ts';
-import { ortCpuMatmul } from './ort-cpu.ts';
+import type { Effort, Report } from '../bench.ts';
+import type { SectionName } from '../sections/index.ts';
+import type { Answer, Question } from './messages.ts';
 
 declare global {
   interface Window {
@@ -15,26 +10,22 @@ declare global {
   }
 }
 
-const place: Place = {
-  platform: navigator.userAgent,
-  clock: { now: () => performance.now(), cpuMs: () => window.browserCpuMs() },
-  acquire: async (tuning) => openWebGpu(await requestAdapter(navigator.gpu), tuning),
-  acquireCpu: (threads) => WasmDevice.open(browserWasmHost(threads)),
-  readEmbedded: async (path) => {
-    const response = await fetch(`embedded/${path}`);
-    if (!response.ok) throw new Error(`embedded/${path}: ${response.status}`);
-    return new Uint8Array(await response.arrayBuffer());
-  },
-  peerMatmul: ortMatmul,
-  peerCpuMatmul: ortCpuMatmul,
-};
+/** Has a worker of its own do it, and answers what it asks meanwhile. */
+function inWorker(question: Question): Promise<string | Report> {
+  const worker = new Worker(new URL('./worker.ts', import.meta.url), { type: 'module' });
+  const tell = (message: Question): void => worker.postMessage(message);
+  return new Promise<string | Report>((resolve, reject) => {
+    worker.onmessage = ({ data }: MessageEvent<Answer>) => {
+      if (data.type === 'cpu-ms?') void window.browserCpuMs().then((ms) => tell({ type: 'cpu-ms', ms }));
+      else if (data.type === 'done') resolve(data.result);
+      else reject(new Error(data.error));
+    };
+    worker.onerror = ({ message }) => reject(new Error(message || 'the worker of the bench could not be loaded'));
+    tell(question);
+  }).finally(() => worker.terminate());
+}
 
 window.gorpBench = {
-  adapter: async () => {
-    const device = await tunedDevice(place);
-    const { vendor, description, architecture } = device.facts;
-    await device.destroy();
-    return [vendor, description || architecture].filter((part) => part !== '').join(' ');
-  },
-  run: (section, effort) => SECTIONS[section](place, effort),
+  adapter: async () => (await inWorker({ type: 'adapter' })) as string,
+  run: async (section, effort) => (await inWorker({ type: 'run', section, effort })) as Report,
 };

@@ -9,9 +9,9 @@ const headers = { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Emb
 /** The page in which `npm run bench` measures. */
 export default defineConfig({
   root: at('.'),
-  base: './',
   publicDir: at('../../public'),
   define: constants,
   build: { target: 'esnext', outDir: at('../../build/bench/page'), emptyOutDir: true },
+  worker: { format: 'es' },
   preview: { host: '127.0.0.1', port: 0, headers },
 });

@@ -3,22 +3,23 @@ import { defineConfig } from 'vite';
 
 const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
-/** Bundles the project's kernels and block step for the peers' harness. */
-export default defineConfig({
+/**
+ * Bundles products and block step for the peers' harness, which serves one folder at a time: `bench/peer` holds those of
+ * WebGPU, and with `--mode cpu` `bench/peer/cpu` those of the WebAssembly device.
+ */
+export default defineConfig(({ mode }) => ({
   publicDir: false,
   build: {
     target: 'esnext',
-    outDir: at('dist'),
+    outDir: at(mode === 'cpu' ? 'cpu/dist' : 'dist'),
     emptyOutDir: true,
     minify: false,
     lib: {
-      entry: {
-        matmul: at('src/matmul.ts'),
-        step: at('src/step.ts'),
-        'matmul-cpu': at('src/matmul-cpu.ts'),
-        'step-cpu': at('src/step-cpu.ts'),
-      },
+      entry:
+        mode === 'cpu'
+          ? { matmul: at('src/matmul-cpu.ts'), step: at('src/step-cpu.ts') }
+          : { matmul: at('src/matmul.ts'), step: at('src/step.ts') },
       formats: ['es'],
     },
   },
-});
+}));

@@ -5,7 +5,8 @@ import { memoryStore, type Place, type Section, tunedDevice } from '../bench.ts'
 import { BlockStep } from '../block-step.ts';
 import { blockValues } from '../block-values.ts';
 import { countCalls } from '../counts.ts';
-import { digits, markdownTable, mebibytes } from '../table.ts';
+import { formatBytes } from '../../src/base/format-bytes.ts';
+import { digits, markdownTable } from '../table.ts';
 import { type Spent, takeTurns, timed } from '../timing.ts';
 
 /** One encoder block: its first step, a step of training, its forward pass, and what the API takes of it. */
@@ -42,7 +43,7 @@ export const blockSection: Section = async (place, { rounds }) => {
         `\n${calls.dispatches} dispatches, ${calls.passes} pass, ${calls.submits} submit a step. First step ` +
           `${both(first.unknownDevice)} on an unknown device, whose kernels were then measured for ` +
           `${both(first.measuring)}, ${both(first.knownChoices)} with known choices. ` +
-          `Peak ${mebibytes(peakBytes)}. Losses ${losses.map((loss) => loss.toFixed(5)).join(' ')}.`,
+          `Peak ${formatBytes(peakBytes)}. Losses ${losses.map((loss) => loss.toFixed(5)).join(' ')}.`,
       ].join('\n'),
     };
   } finally {

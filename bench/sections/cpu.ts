@@ -3,7 +3,7 @@ import { plainProduct } from '../../src/device/matmul-shape.ts';
 import type { WasmDevice } from '../../src/device/wasm/wasm-device.ts';
 import { noise } from '../../src/testing/graphs.ts';
 import { embeddedMethod } from '../../src/run/presets.ts';
-import type { Place, Section } from '../bench.ts';
+import type { CpuForm, Place, Section } from '../bench.ts';
 import { BlockStep } from '../block-step.ts';
 import { blockValues } from '../block-values.ts';
 import type { OwnedContender, Sizes } from '../product.ts';
@@ -24,7 +24,11 @@ const SHAPES: readonly Sizes[] = [
   [768, 16, 128],
   [16, 768, 128],
 ];
-const THREADS = [1, 2] as const;
+const FORMS: readonly (CpuForm & { readonly name: string })[] = [
+  { name: '1 thread', threads: 1 },
+  { name: '2 threads', threads: 2 },
+  { name: '1 thread, plain SIMD', threads: 1, plain: true },
+];
 
 /** A product of random matrices on the CPU, layout nn as other libraries have it. */
 async function productOn(device: WasmDevice, [M, K, N]: Sizes, name: string): Promise<OwnedContender> {
@@ -47,14 +51,13 @@ interface Products {
   readonly timings: readonly Timing[];
 }
 
-/** Products on the CPU by one thread and by two, and by another library where there is one. */
+/** Products on the CPU in each of its forms, and by another library where there is one. */
 async function products(place: Place, devices: readonly WasmDevice[], rounds: number): Promise<Products[]> {
   const found: Products[] = [];
   for (const sizes of SHAPES) {
     const contenders: OwnedContender[] = [];
     try {
-      for (const [i, device] of devices.entries())
-        contenders.push(await productOn(device, sizes, `${THREADS[i]} thread${THREADS[i] > 1 ? 's' : ''}`));
+      for (const [i, device] of devices.entries()) contenders.push(await productOn(device, sizes, FORMS[i].name));
       if (place.peerCpuMatmul) contenders.push(await place.peerCpuMatmul(...sizes));
       found.push({ sizes, timings: await takeTurns(place.clock, contenders, rounds) });
     } finally {
@@ -70,7 +73,7 @@ async function blocks(place: Place, devices: readonly WasmDevice[], rounds: numb
   try {
     for (const device of devices) steps.push(await BlockStep.create(device, blockValues()));
     const contenders = steps.map((block, i) => ({
-      name: `block step, threads ${THREADS[i]}`,
+      name: `block step, ${FORMS[i].name}`,
       run: async (times: number) => {
         for (let n = 0; n < times; n++) await block.step();
       },
@@ -87,7 +90,7 @@ async function embedded(place: Place, threads: number, rounds: number): Promise<
   try {
     for (const { label, method } of EMBEDDED_METHODS) {
       const settings = { ...embeddedMethod(method.name), ...method };
-      const acquire = (): Promise<WasmDevice> => place.acquireCpu(threads);
+      const acquire = (): Promise<WasmDevice> => place.acquireCpu({ threads });
       models.push(await SteppingModel.open(place, acquire, label, settings, openEmbeddedSteps(place)));
     }
     for (let round = 0; round < 4 * rounds; round++) {
@@ -100,15 +103,15 @@ async function embedded(place: Place, threads: number, rounds: number): Promise<
   }
 }
 
-/** The WebAssembly device: products, a step of an encoder block, steps of the embedded model, by one thread and by two. */
+/** The WebAssembly device: products and a step of an encoder block in each of its forms, steps of the embedded model by one thread and by two. */
 export const cpuSection: Section = async (place, { rounds }) => {
-  const devices = await Promise.all(THREADS.map((threads) => place.acquireCpu(threads)));
+  const devices = await Promise.all(FORMS.map((form) => place.acquireCpu(form)));
   try {
     const [facts] = devices.map(({ facts }) => facts);
     const found = await products(place, devices, rounds);
     const block = await blocks(place, devices, rounds);
     const steps = [];
-    for (const threads of THREADS) steps.push({ threads, methods: await embedded(place, threads, rounds) });
+    for (const threads of [1, 2]) steps.push({ threads, methods: await embedded(place, threads, rounds) });
     const gigaflops = ([M, K, N]: Sizes, timing: Timing): string => digits((2 * M * K * N) / cost(timing) / 1e6);
     const names = found[0].timings.map(({ name }) => name);
     const productTable = markdownTable(

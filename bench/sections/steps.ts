@@ -7,7 +7,8 @@ import { memoryStore, type Place, type Section, tunedDevice } from '../bench.ts'
 import { EMBEDDED, embeddedTasks, openEmbedded } from '../embedded.ts';
 import { type OpenModel, STEP_METHODS, type StepMethod, SteppingModel, type StepTimings } from '../stepping-model.ts';
 import { randomBatch, randomWeights, T5_SMALL } from '../random-t5.ts';
-import { digits, markdownTable, mebibytes } from '../table.ts';
+import { formatBytes } from '../../src/base/format-bytes.ts';
+import { digits, markdownTable } from '../table.ts';
 import type { Timing } from '../timing.ts';
 
 // What the default method takes beside one adapter for all tasks.
@@ -66,8 +67,8 @@ async function steps(place: Place, rounds: number, name: string, methods: readon
     }
     const found = models.map((model) => model.timings);
     const [{ sizes }] = models;
-    const most = Math.max(...found.map(({ calls }) => calls.dispatches));
-    const overhead = await apiOverhead(devices[0].gpu, place.clock, most, rounds);
+    const max = Math.max(...found.map(({ calls }) => calls.dispatches));
+    const overhead = await apiOverhead(devices[0].gpu, place.clock, max, rounds);
     return { numbers: { model: name, sizes, methods: found, overhead }, text: textOf(name, sizes, found, overhead) };
   } finally {
     for (const model of models) await model.destroy();
@@ -88,7 +89,7 @@ function textOf(
     ...[each.period.wall, each.period.wall / lora.period.wall, each.host, each.first].map(digits),
     `${each.calls.dispatches} / ${each.refreshCalls.dispatches}`,
     `${each.calls.submits} / ${each.refreshCalls.submits}`,
-    mebibytes(each.peakBytes),
+    formatBytes(each.peakBytes),
     each.losses.map((loss) => loss.toFixed(4)).join(' '),
   ]);
   const head = [

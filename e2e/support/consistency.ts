@@ -4,7 +4,7 @@ import { measuresOf } from '../../src/run/measures.ts';
 import type { Results } from '../../src/run/results.ts';
 import { isSoft } from '../../src/gorp/method-plan.ts';
 import { planOf } from '../../src/methods/registry.ts';
-import { lessonsOf } from '../../src/run/schedule.ts';
+import { scheduledRounds } from '../../src/run/schedule.ts';
 
 /** Checks that the parts of a results file agree with each other. The run must have come to its first step. */
 export function expectConsistent(results: Results): void {
@@ -36,11 +36,11 @@ export function expectConsistent(results: Results): void {
   expectSpaces(results, rounds);
 }
 
-/** Before training all tasks are tested; behind a round those of its lesson. */
+/** Before training all tasks are tested; after a round those that it tests. */
 const isMeasured = ({ method, order }: Results['settings'], round: number, task: number): boolean =>
   round === 0 ||
-  lessonsOf(planOf(method).schedule, order.length).some(
-    (lesson) => lesson.round === round && lesson.tests.includes(task),
+  scheduledRounds(planOf(method).schedule, order.length).some(
+    ({ number, tests }) => number === round && tests.includes(task),
   );
 
 function expectCurves({ settings, tasks, curves, seconds }: Results, rounds: number): void {

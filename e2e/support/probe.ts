@@ -1,10 +1,10 @@
 import type { Page } from '@playwright/test';
-import type { WorkerEvent } from '../../src/worker/protocol.ts';
+import type { RunEvent } from '../../src/run/events.ts';
 
 /** What a page under test tells of itself. */
 interface Probe {
   /** What the training workers sent, in order. */
-  events: WorkerEvent[];
+  events: RunEvent[];
   /** Longest time between two turns of a timer and between two frames, in milliseconds. */
   longestGap: number;
 }
@@ -21,7 +21,7 @@ function install(): void {
   globalThis.Worker = class extends Worker {
     constructor(...args: ConstructorParameters<typeof Worker>) {
       super(...args);
-      this.addEventListener('message', ({ data }: MessageEvent<WorkerEvent>) => probe.events.push(data));
+      this.addEventListener('message', ({ data }: MessageEvent<RunEvent>) => probe.events.push(data));
     }
   };
   const clock = (): (() => void) => {
@@ -42,7 +42,7 @@ function install(): void {
 }
 
 /** Events of the workers since the page was loaded. */
-export const workerEvents = (page: Page): Promise<WorkerEvent[]> =>
+export const workerEvents = (page: Page): Promise<RunEvent[]> =>
   // The cast names what `install` has put there.
   page.evaluate(() => (globalThis as unknown as { probe: Probe }).probe.events);
 

@@ -67,10 +67,13 @@ export async function downloadResults(page: Page): Promise<{ name: string; resul
   return { name: download.suggestedFilename(), results: v.parse(ResultsSchema, JSON.parse(text)) };
 }
 
-/** Waits until no worker is left: the browser tells of the end of a worker a moment after the page has ended it. */
+/**
+ * Waits until no worker is left. The training worker ends at once, but the page may look at its device anew after a run, and
+ * that worker measures a step: seconds on a software adapter, more on a busy machine. A worker that is stuck never ends.
+ */
 export const expectNoWorkers = (page: Page): Promise<void> =>
   expect
-    .poll(() => page.workers().map((worker) => worker.url()), { message: 'all workers have ended', timeout: 10_000 })
+    .poll(() => page.workers().map((worker) => worker.url()), { message: 'all workers have ended', timeout: 60_000 })
     .toEqual([]);
 
 /** The error that the page shows: its code, and all its text. It must say what to do next. */

@@ -1,4 +1,5 @@
 import type { ReactNode } from 'react';
+import { ErrorText } from './ErrorText.tsx';
 import styles from './Notices.module.css';
 import { usePageState } from './page-context.tsx';
 
@@ -15,17 +16,10 @@ export function Notices() {
       {report !== null && (
         <div role="alert" className={`${styles.panel} ${styles.error}`} data-testid="error-panel">
           <h2 className={styles.title}>{refused === null ? 'The run has failed' : 'The run cannot start'}</h2>
-          <p>{report.message}</p>
-          <p>
-            <strong>What to do: </strong>
-            {report.nextStep}
-          </p>
+          <ErrorText error={report} />
           {refused === null && results !== null && (
             <p>What was measured until then is kept below and can be downloaded under Results.</p>
           )}
-          <p className={styles.code}>
-            <code>{report.code}</code>
-          </p>
         </div>
       )}
       {slowdown !== null && (

@@ -1,3 +1,5 @@
+import { formatBytes } from '../base/format-bytes.ts';
+
 /** Numbers as the page writes them. One locale, so that columns and tests agree. */
 
 /** What stands where there is no value: an en dash, never 0. */
@@ -29,19 +31,8 @@ export function significant(value: number | null): string {
   return value.toPrecision(3).includes('e') ? integers.format(value) : value.toPrecision(3);
 }
 
-/** Bytes in binary units, three digits: 45_088_768 → `43.0 MiB`. */
-export function bytes(count: number | null): string {
-  if (count === null) return NONE;
-  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
-  let value = count;
-  let unit = 0;
-  while (value >= 1024 && unit < units.length - 1) {
-    value /= 1024;
-    unit++;
-  }
-  const text = unit === 0 || value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(2);
-  return `${text} ${units[unit] ?? ''}`;
-}
+/** Bytes as {@link formatBytes} writes them. */
+export const bytes = (count: number | null): string => (count === null ? NONE : formatBytes(count));
 
 /** Seconds in the two largest units that matter: 130 → `2 min 10 s`. */
 export function duration(seconds: number | null): string {

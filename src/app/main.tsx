@@ -17,7 +17,7 @@ import { PageProvider } from './page-context.tsx';
 import { askWhereToSave, createKeptRounds, openExportsWorker } from './results/kept-rounds.ts';
 import { KeptRoundsProvider } from './results/kept-rounds-context.tsx';
 import { openWorkerSession } from './session.ts';
-import { createTableDesk, openTablesWorker } from './tasks/table-desk.ts';
+import { createTableClient, openTablesWorker } from './tasks/table-client.ts';
 import { browserTasks } from './tasks/task-store.ts';
 import { applyTheme, storedTheme } from './theme.ts';
 
@@ -31,7 +31,7 @@ const page = createPage({
   openSession: openWorkerSession,
   history: browserHistory(),
   tasks: browserTasks(),
-  desk: createTableDesk(openTablesWorker),
+  tableClient: createTableClient(openTablesWorker()),
   theme,
   models: { openModels: openModelsWorker, storage: navigator.storage },
   memory: { ask: askPlanWorker, budget: storedBudget(), keep: keepBudget },

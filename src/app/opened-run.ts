@@ -39,11 +39,10 @@ export function openedRun(results: Results): RunState {
     ranked: accuracy.ranked,
     examples,
     spaces,
-    health,
+    layerSamples: health,
     memory: { type: 'memory', liveBytes: 0, peakBytes: memory.peakBytes, liveBuffers: memory.liveBuffersAtEnd },
     results,
-    // Codes are checked where results are made; a file may have those of another version.
-    error: error as RunState['error'],
+    error,
   };
 }
 

@@ -1,11 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { embeddedSettings } from '../run/presets.ts';
-import type { WorkerCommand, WorkerEvent } from '../worker/protocol.ts';
+import type { RunEvent } from '../run/events.ts';
+import type { WorkerCommand } from '../worker/protocol.ts';
 import { BATCH_MS, createPage, type PageParts } from './page.ts';
 import { lossColumns } from './charts/series.ts';
 import { USUAL } from './device/preferences.ts';
 import { memoryHistory } from './testing/memory-history.ts';
-import { createTableDesk } from './tasks/table-desk.ts';
+import { createTableClient } from './tasks/table-client.ts';
 import { tablesHere } from './testing/tables-here.ts';
 import { memoryTasks } from './testing/memory-tasks.ts';
 import { scriptedRun } from './testing/script.ts';
@@ -13,7 +14,7 @@ import { scriptedRun } from './testing/script.ts';
 /** A page with a session that does nothing by itself. */
 function setUp(parts: Partial<PageParts> = {}) {
   const commands: WorkerCommand[] = [];
-  let emit: (event: WorkerEvent) => void = () => undefined;
+  let emit: (event: RunEvent) => void = () => undefined;
   let closed = 0;
   const page = createPage({
     openSession: (onEvent) => {
@@ -22,7 +23,7 @@ function setUp(parts: Partial<PageParts> = {}) {
     },
     history: memoryHistory(),
     tasks: memoryTasks(),
-    desk: createTableDesk(tablesHere),
+    tableClient: createTableClient(tablesHere()),
     theme: 'system',
     models: { openModels: () => ({ send: () => undefined }), storage: undefined },
     memory: { ask: () => () => undefined, budget: null, keep: () => undefined },
@@ -33,7 +34,7 @@ function setUp(parts: Partial<PageParts> = {}) {
   return {
     page,
     commands,
-    emit: (...events: WorkerEvent[]) => events.forEach((event) => emit(event)),
+    emit: (...events: RunEvent[]) => events.forEach((event) => emit(event)),
     closed: () => closed,
     run: () => page.store.getState().run,
   };
@@ -49,8 +50,8 @@ describe('createPage', () => {
     const { page, commands, run } = setUp();
     page.start();
     const access = { hub: { endpoint: 'https://huggingface.co', token: null }, files: [] };
-    const tasks = { folder: new Map(), own: new Map() };
-    const rounds = { everyRound: false, goesOn: false };
+    const tasks = { folder: new Map(), custom: new Map() };
+    const rounds = { everyRound: false, resumes: false };
     const settings = embeddedSettings('full', 'gorp-plus');
     const machine = { device: 'auto', memoryBudget: null, gpuShare: 1 };
     expect(commands).toEqual([{ type: 'start', settings, access, tasks, rounds, ...machine }]);
@@ -80,15 +81,15 @@ describe('createPage', () => {
     expect(commands).toEqual([]);
   });
 
-  it('goes on from a kept round once, with its settings', () => {
+  it('resumes from a kept round once, with its settings', () => {
     const { page, commands } = setUp();
     const settings = embeddedSettings('quick', 'gorp');
     page.keepEveryRound(true);
-    page.goOnFrom({ round: 1, settings });
+    page.resumeFrom({ round: 1, settings });
     expect(page.store.getState().draft).toEqual(settings);
     page.start();
-    expect(commands[0]).toMatchObject({ settings, rounds: { everyRound: true, goesOn: true } });
-    expect(page.store.getState().goOn).toBeNull();
+    expect(commands[0]).toMatchObject({ settings, rounds: { everyRound: true, resumes: true } });
+    expect(page.store.getState().resumePoint).toBeNull();
   });
 
   it('refuses settings that are wrong, without a worker, and says which', () => {

@@ -1,4 +1,4 @@
-import { GorpError, reportOf } from '../base/errors.ts';
+import { explained, GorpError, reportOf } from '../base/errors.ts';
 import type { MethodName } from '../methods/registry.ts';
 import {
   embeddedMethod,
@@ -8,12 +8,12 @@ import {
   publishedOrderOf,
   publishedSettings,
 } from '../run/presets.ts';
+import type { RunEvent } from '../run/events.ts';
 import type { Results } from '../run/results.ts';
 import type { RunSettings } from '../run/settings.ts';
 import { publishedOrder } from '../tasks/orders.ts';
 import { withEndpoint } from '../weights/hub.ts';
 import type { ModelAccess } from '../weights/source.ts';
-import type { WorkerEvent } from '../worker/protocol.ts';
 import { createDeviceLook } from './device/device-look.ts';
 import type { AskForDevice } from './device/look-worker.ts';
 import type { Preferences } from './device/preferences.ts';
@@ -31,7 +31,7 @@ import { checkedSettings } from './setup/validate.ts';
 import { createPageStore, type PageStore, type View } from './store.ts';
 import { createTaskActions, type TaskActions } from './tasks/actions.ts';
 import { pageTasksOf } from './tasks/sources.ts';
-import type { TableDesk } from './tasks/table-desk.ts';
+import type { TableClient } from './tasks/table-client.ts';
 import type { TaskStore } from './tasks/task-store.ts';
 import type { Theme } from './theme.ts';
 
@@ -43,7 +43,7 @@ export interface PageParts {
   openSession: OpenSession;
   history: RunHistory;
   tasks: TaskStore;
-  desk: TableDesk;
+  tableClient: TableClient;
   theme: Theme;
   models: ModelsParts;
   memory: MemoryParts;
@@ -84,7 +84,7 @@ export interface Page {
   /** A published order by its id, with its settings; the method stays. */
   readonly chooseOrder: (id: string) => void;
   readonly chooseMethod: (method: MethodName) => void;
-  /** Own tasks, the CL_Benchmark folder, order files. */
+  /** Custom tasks, the CL_Benchmark folder, order files. */
   readonly tasks: TaskActions;
   readonly look: (change: Partial<View>) => void;
   readonly prefer: (change: Partial<Preferences>) => void;
@@ -98,8 +98,8 @@ export interface Page {
   readonly setGpuShare: (percent: number) => void;
   /** Whether the weights of every round are kept by the next run. */
   readonly keepEveryRound: (everyRound: boolean) => void;
-  /** Lets the next run go on from a kept round, with its settings; null begins anew. */
-  readonly goOnFrom: (last: { round: number; settings: RunSettings } | null) => void;
+  /** Lets the next run resume from a kept round, with its settings; null begins anew. */
+  readonly resumeFrom: (last: { round: number; settings: RunSettings } | null) => void;
   readonly start: () => void;
   readonly pause: () => void;
   readonly resume: () => void;
@@ -112,16 +112,16 @@ export interface Page {
 }
 
 export function createPage(parts: PageParts): Page {
-  const { openSession, history, tasks, desk, theme, models, memory, device, pace } = parts;
+  const { openSession, history, tasks, tableClient, theme, models, memory, device, pace } = parts;
   const store = createPageStore(theme, memory.budget, device.preferences);
   const { getState, setState } = store;
   const memoryPlanner = createMemoryPlanner(store, memory.ask);
   const deviceLook = createDeviceLook(store, device.ask);
-  const taskActions = createTaskActions(store, tasks, desk);
+  const taskActions = createTaskActions(store, tasks, tableClient);
   let session: TrainingSession | null = null;
   /** What was estimated of the run that goes on. */
   let estimate: Estimate | null = null;
-  let waiting: WorkerEvent[] = [];
+  let waiting: RunEvent[] = [];
   let timer: ReturnType<typeof setTimeout> | null = null;
 
   const changeAccess = (change: (access: ModelAccess) => Partial<ModelAccess>): void =>
@@ -141,8 +141,7 @@ export function createPage(parts: PageParts): Page {
   const withHistory = async <T>(work: () => Promise<T>): Promise<T | null> => {
     let problem: string | null = null;
     const done = await work().catch((error: unknown) => {
-      const { message, nextStep } = reportOf(error);
-      problem = error instanceof GorpError ? `${message} ${nextStep}` : message;
+      problem = error instanceof GorpError ? explained(error) : reportOf(error).message;
       return null;
     });
     await refreshHistory();
@@ -177,7 +176,7 @@ export function createPage(parts: PageParts): Page {
     }
   };
 
-  const receive = (event: WorkerEvent): void => {
+  const receive = (event: RunEvent): void => {
     waiting.push(event);
     // The end is not waited for: in a hidden tab timers may be a minute late, and the worker holds memory until then.
     if (event.type === 'finished' || event.type === 'stopped' || event.type === 'failed') {
@@ -237,10 +236,10 @@ export function createPage(parts: PageParts): Page {
     },
     setGpuShare: (gpuShare) => setState({ gpuShare }),
     keepEveryRound: (everyRound) => setState({ everyRound }),
-    goOnFrom: (last) =>
+    resumeFrom: (last) =>
       setState(({ draft }) => ({
         draft: last?.settings ?? draft,
-        goOn: last && { round: last.round },
+        resumePoint: last && { round: last.round },
         refused: null,
       })),
     start: () => {
@@ -252,17 +251,17 @@ export function createPage(parts: PageParts): Page {
         setState({ refused: reportOf(error) });
         return;
       }
-      const { access, device: choice, everyRound, goOn, taskData, memoryBudget: budget, gpuShare } = getState();
+      const { access, device: choice, everyRound, resumePoint, taskData, memoryBudget: budget, gpuShare } = getState();
       estimate = estimateOf(getState(), pace);
       setState(({ view }) => ({
         run: startingRun(settings),
         refused: null,
-        goOn: null,
+        resumePoint: null,
         view: { ...view, selected: null, tab: view.tab === 'ranks' ? 'ranks' : 'run' },
       }));
       session = openSession(receive);
       const tasks = pageTasksOf(settings, taskData);
-      const rounds = { everyRound, goesOn: goOn !== null };
+      const rounds = { everyRound, resumes: resumePoint !== null };
       session.send({
         type: 'start',
         settings,

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { RunEvent } from '../run/events.ts';
 import { embeddedSettings } from '../run/presets.ts';
-import { applyEvent, applyEvents, IDLE, isActive, KEPT_HEALTH, type RunState, startingRun } from './run-state.ts';
+import { applyEvent, applyEvents, IDLE, isActive, MAX_SAMPLES, type RunState, startingRun } from './run-state.ts';
 import { scriptedRun } from './testing/script.ts';
 
 const settings = embeddedSettings('quick', 'gorp');
@@ -98,15 +98,15 @@ describe('applyEvent', () => {
     expect(applyEvent(two, steps(4, 0)).curve).toBe(two.curve);
   });
 
-  it('keeps a bounded number of health samples, the newest exactly', () => {
+  it('keeps a bounded number of samples of the layers, the newest exactly', () => {
     let state: RunState = started;
-    const count = 3 * KEPT_HEALTH;
+    const count = 3 * MAX_SAMPLES;
     for (let i = 1; i <= count; i++) state = applyEvent(state, steps(i, 1));
-    expect(state.health.length).toBeLessThanOrEqual(KEPT_HEALTH);
-    expect(state.health[0]?.step).toBe(1);
-    expect(state.health.slice(-3).map(({ step }) => step)).toEqual([count - 2, count - 1, count]);
-    expect(state.health.at(-1)?.layers).toBe(layers);
-    expect(applyEvent(started, steps(1, 0)).health).toEqual([]);
+    expect(state.layerSamples.length).toBeLessThanOrEqual(MAX_SAMPLES);
+    expect(state.layerSamples[0]?.step).toBe(1);
+    expect(state.layerSamples.slice(-3).map(({ step }) => step)).toEqual([count - 2, count - 1, count]);
+    expect(state.layerSamples.at(-1)?.layers).toBe(layers);
+    expect(applyEvent(started, steps(1, 0)).layerSamples).toEqual([]);
   });
 
   it('goes from starting to running at the first sign of life, and follows pause and resume', () => {

@@ -2,7 +2,7 @@ import type { ErrorReport } from '../base/errors.ts';
 import type { RunEvent } from '../run/events.ts';
 import type { AccuracyMatrix } from '../run/measures.ts';
 import type { MemoryPlan } from '../run/memory-plan.ts';
-import type { DeviceReport, HealthSample, Results, TensorSpace } from '../run/results.ts';
+import type { DeviceReport, LayerSample, Results, TensorSpace } from '../run/results.ts';
 import type { RunSettings } from '../run/settings.ts';
 
 type EventOf<Type extends RunEvent['type']> = Extract<RunEvent, { type: Type }>;
@@ -31,7 +31,7 @@ export interface RunState {
   /** Number of test examples behind each cell of the matrices. */
   examples: AccuracyMatrix;
   spaces: readonly { round: number; tensors: TensorSpace[] }[];
-  health: readonly HealthSample[];
+  layerSamples: readonly LayerSample[];
   /** The first example as the model reads it. */
   reading: EventOf<'reading'> | null;
   memoryPlan: MemoryPlan | null;
@@ -54,7 +54,7 @@ export const IDLE: RunState = {
   ranked: [],
   examples: [],
   spaces: [],
-  health: [],
+  layerSamples: [],
   reading: null,
   memoryPlan: null,
   memory: null,
@@ -63,8 +63,8 @@ export const IDLE: RunState = {
   error: null,
 };
 
-/** Most samples of the layers' health that are kept for drawing. */
-export const KEPT_HEALTH = 400;
+/** The most samples of the layers' statistics that are kept for drawing. */
+export const MAX_SAMPLES = 400;
 
 /** A run just asked for. */
 export const startingRun = (settings: RunSettings): RunState => ({ ...IDLE, status: 'starting', settings });
@@ -92,10 +92,10 @@ export function applyEvent(state: RunState, event: RunEvent): RunState {
         ...state,
         curve: step === undefined ? state.curve : [...state.curve, { round, steps, losses, gradientNorms }],
         tokensPerSecond,
-        health:
+        layerSamples:
           step === undefined || layers.length === 0
-            ? state.health
-            : thinned([...state.health, { round, step, layers }]),
+            ? state.layerSamples
+            : thinned([...state.layerSamples, { round, step, layers }]),
       };
     }
     case 'evaluation': {
@@ -151,8 +151,8 @@ function withCell(matrix: AccuracyMatrix, round: number, task: number, value: nu
 }
 
 /** Every second sample of the older half once there are too many: the newest stay exact, memory stays bounded. */
-function thinned(samples: HealthSample[]): HealthSample[] {
-  if (samples.length <= KEPT_HEALTH) return samples;
+function thinned(samples: LayerSample[]): LayerSample[] {
+  if (samples.length <= MAX_SAMPLES) return samples;
   const half = samples.length >> 1;
   return samples.filter((_, index) => index >= half || index % 2 === 0);
 }

@@ -5,7 +5,7 @@ import { embeddedSettings } from '../run/presets.ts';
 import type { RunSettings } from '../run/settings.ts';
 import { HUB } from '../weights/hub.ts';
 import type { ModelAccess } from '../weights/source.ts';
-import type { OpenedFile } from '../worker/protocol.ts';
+import type { OpenedFile } from '../run/table-messages.ts';
 import { type DeviceState, LOOKING } from './device/device-state.ts';
 import { type Preferences, USUAL } from './device/preferences.ts';
 import type { RunSummary } from './history.ts';
@@ -17,12 +17,12 @@ import type { Theme } from './theme.ts';
 
 export type Tab = 'run' | 'ranks' | 'results' | 'models';
 /** How an answer is scored: what the model writes by itself, or the best of the task's own labels. */
-export type Score = 'exact' | 'ranked';
+export type Scoring = 'exact' | 'ranked';
 
 /** What the viewer chose to look at; none of it touches a run. */
 export interface View {
   tab: Tab;
-  score: Score;
+  score: Scoring;
   /** What the colour of a matrix cell stands for: its accuracy, or its change since the task was learned. */
   heat: 'accuracy' | 'change';
   /** Weight of the past in the loss curve's moving average, [0, 1). */
@@ -55,11 +55,11 @@ export interface PageState {
   memoryPlan: PlanState;
   /** Whether the weights of every round are kept by the next run. */
   everyRound: boolean;
-  /** The round that the next run goes on from; null when it begins anew. */
-  goOn: { round: number } | null;
+  /** The round that the next run resumes from; null when it begins anew. */
+  resumePoint: { round: number } | null;
   /** Why the last start was refused before a worker was asked. */
   refused: ErrorReport | null;
-  /** Own tasks, and the CL_Benchmark folder on disk. */
+  /** Custom tasks, and the CL_Benchmark folder on disk. */
   taskData: TaskData;
   /** The file of examples whose columns are being chosen. */
   openFile: OpenedFile | null;
@@ -93,7 +93,7 @@ export const createPageStore = (
     gpuShare: 100,
     memoryPlan: NO_PLAN,
     everyRound: false,
-    goOn: null,
+    resumePoint: null,
     refused: null,
     taskData: NO_TASKS,
     openFile: null,

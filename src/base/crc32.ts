@@ -18,7 +18,7 @@ function makeTables(): Uint32Array {
 /**
  * The checksum of bytes, as an unsigned number of 32 bits.
  *
- * @param before the checksum of the bytes before these, to go on from.
+ * @param before the checksum of the bytes before these, to resume from.
  */
 export function crc32(bytes: Uint8Array, before = 0): number {
   const T = TABLES;

@@ -1,27 +1,6 @@
-/** Which part of the program an error comes from; the part before the slash of every code. */
-type Area =
-  | 'device'
-  | 'gpu'
-  | 'graph'
-  | 'model'
-  | 'weights'
-  | 'store'
-  | 'text'
-  | 'tasks'
-  | 'settings'
-  | 'run'
-  | 'worker'
-  | 'internal';
+import type { ErrorCode, ErrorReport } from './error-report.ts';
 
-/** A stable name for a cause, for help texts, tests and exit codes: `gpu/no-adapter`. */
-export type ErrorCode = `${Area}/${string}`;
-
-/** An error as plain data, to cross from a worker to the page or into a results file. */
-export interface ErrorReport {
-  code: ErrorCode;
-  message: string;
-  nextStep: string;
-}
+export type { ErrorCode, ErrorReport };
 
 /** An error a person can act on: what happened in words, and what to do next. */
 export class GorpError extends Error {
@@ -41,6 +20,16 @@ export class GorpError extends Error {
     super(message, options);
   }
 }
+
+/** What happened and what to do, as two sentences. */
+export const explained = ({ message, nextStep }: Pick<ErrorReport, 'message' | 'nextStep'>): string =>
+  `${message} ${nextStep}`;
+
+/** The same behind the code, for a terminal. */
+export const explainedWithCode = (error: ErrorReport): string => `${error.code}: ${explained(error)}`;
+
+/** A report as an error again. */
+export const errorOf = ({ code, message, nextStep }: ErrorReport): GorpError => new GorpError(code, message, nextStep);
 
 /** Any thrown value as a report; what is not a {@link GorpError} becomes `internal/unexpected`. */
 export function reportOf(thrown: unknown): ErrorReport {

@@ -1,11 +1,14 @@
 /** A map of at most `limit` entries: the one that was asked for longest ago makes room, and is handed to `drop`. */
 export class RecentMap<V> {
+  readonly #drop: (value: V) => void;
   readonly #entries = new Map<string, V>();
 
   constructor(
     readonly limit: number,
-    private readonly drop: (value: V) => void,
-  ) {}
+    drop: (value: V) => void,
+  ) {
+    this.#drop = drop;
+  }
 
   get size(): number {
     return this.#entries.size;
@@ -31,7 +34,7 @@ export class RecentMap<V> {
     const value = this.#entries.get(key);
     if (value === undefined) return;
     this.#entries.delete(key);
-    this.drop(value);
+    this.#drop(value);
   }
 
   clear(): void {

@@ -46,7 +46,7 @@ export class Sha256 {
   readonly #block = new Uint8Array(BLOCK);
   #length = 0;
 
-  /** Goes on from a {@link state}. Null when the text is none. */
+  /** Resumes from a {@link state}. Null when the text is none. */
   static from(state: string): Sha256 | null {
     if (!STATE.test(state)) return null;
     const [words, pending, length] = state.split(':');

@@ -7,13 +7,16 @@ import { missingFile, type ModelFolder } from '../weights/model-folder.ts';
 
 /** A model folder on disk, read where it is; its files are never removed. */
 export class DiskFolder implements ModelFolder {
+  readonly #files: ReadonlySet<string>;
   readonly commit = null;
   readonly fromCache = true;
 
   private constructor(
     readonly name: string,
-    private readonly files: ReadonlySet<string>,
-  ) {}
+    files: ReadonlySet<string>,
+  ) {
+    this.#files = files;
+  }
 
   /** @throws GorpError `run/unreadable-file`. */
   static async open(path: string): Promise<DiskFolder> {
@@ -24,7 +27,7 @@ export class DiskFolder implements ModelFolder {
   }
 
   async file(name: string, maxBytes = Infinity): Promise<ByteFile> {
-    if (!this.files.has(name)) throw missingFile(this.name, name);
+    if (!this.#files.has(name)) throw missingFile(this.name, name);
     const path = join(this.name, name);
     const { size } = await stat(path).catch((cause: unknown) => {
       throw unreadable(path, cause);
@@ -53,15 +56,15 @@ export class DiskFolder implements ModelFolder {
   }
 
   async optionalFile(name: string, maxBytes: number): Promise<ByteFile | null> {
-    return this.files.has(name) ? this.file(name, maxBytes) : null;
+    return this.#files.has(name) ? this.file(name, maxBytes) : null;
   }
 
   has(name: string): Promise<boolean> {
-    return Promise.resolve(this.files.has(name));
+    return Promise.resolve(this.#files.has(name));
   }
 
   expectWeights(): Promise<void> {
-    const names = [...this.files];
+    const names = [...this.#files];
     if (names.some((name) => /^model\.safetensors(?:\.index\.json)?$/.test(name))) return Promise.resolve();
     return Promise.reject(
       noSafetensors(

@@ -1,3 +1,4 @@
+import { explainedWithCode } from '../base/errors.ts';
 import type { SavedRound } from '../run/outputs/saved-round.ts';
 import {
   DEVICE_OPTIONS,
@@ -47,11 +48,11 @@ export async function evaluate(args: string[]): Promise<number> {
   noPositionals(positionals);
   const terminal = new Terminal(values.json);
   const saved = values.round === undefined ? undefined : await openRoundFolder(values.round);
-  const { settings, ownTasks } = await whatToTest(args, values, saved);
+  const { settings, customTasks } = await whatToTest(args, values, saved);
   const { out } = values;
   const free = out === undefined ? null : await claimOut(out);
   const host = {
-    ...nodeHost({ ownTasks, ...deviceChoices(values) }),
+    ...nodeHost({ customTasks, ...deviceChoices(values) }),
     ...(saved && { savedRound: () => Promise.resolve(saved) }),
     ...(out !== undefined && {
       saveRound: ({ results }: { results: Parameters<typeof writeFiles>[1] }) => writeFiles(out, results),
@@ -67,7 +68,7 @@ export async function evaluate(args: string[]): Promise<number> {
       const lines = results.tasks.map(({ name }, i) => `| ${name} | ${percent(row[i])} | ${percent(ranked[i])} |`);
       terminal.result(['| task | exact % | ranked % |', '| --- | --- | --- |', ...lines].join('\n'));
     }
-    if (error) terminal.note(`${error.code}: ${error.message} ${error.nextStep}`);
+    if (error) terminal.note(explainedWithCode(error));
     return exit;
   } finally {
     await free?.();
@@ -84,7 +85,7 @@ async function whatToTest(
   const { settings } = saved.results;
   refuseOptions(args, ['model', 'method'], 'model and method are those of the round');
   if (!isGiven(args, 'order')) refuseOptions(args, ['tasks', 'preset'], 'tasks are those of the round without --order');
-  if (!isGiven(args, 'order')) return { settings: changed(settings, values.seed, values.set), ownTasks: [] };
-  const { settings: chosen, ownTasks } = await chooseRun({ ...values, method: settings.method.name });
-  return { settings: { ...chosen, model: settings.model, method: settings.method }, ownTasks };
+  if (!isGiven(args, 'order')) return { settings: changed(settings, values.seed, values.set), customTasks: [] };
+  const { settings: chosen, customTasks } = await chooseRun({ ...values, method: settings.method.name });
+  return { settings: { ...chosen, model: settings.model, method: settings.method }, customTasks };
 }

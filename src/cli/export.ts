@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { GorpError, reportOf } from '../base/errors.ts';
+import { explained, GorpError } from '../base/errors.ts';
 import { ONNX_DTYPES, type OnnxDtype } from '../onnx/dtypes.ts';
 import { onnxFiles } from '../onnx/onnx-files.ts';
 import { checkRuntimeHolds } from '../onnx/runtime-memory.ts';
@@ -80,7 +80,6 @@ function whyTooLarge(config: unknown, dtype: OnnxDtype): string | null {
     return null;
   } catch (thrown) {
     if (!(thrown instanceof GorpError)) throw thrown;
-    const { message, nextStep } = reportOf(thrown);
-    return `${message} ${nextStep}`;
+    return explained(thrown);
   }
 }

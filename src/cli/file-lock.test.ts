@@ -35,17 +35,17 @@ test('of many that find a lock left behind, one takes it over at a time', async 
   for (let trial = 0; trial < 12; trial++) {
     await writeFile(path, trial % 2 === 0 ? 'of an earlier version' : '{"token":"dead","name":"dead"}');
     await utimes(path, 0, 0);
-    let [holders, most, turns] = [0, 0, 0];
+    let [holders, max, turns] = [0, 0, 0];
     const work = async (i: number): Promise<void> => {
       const lock = await taken(`worker ${i}`);
-      most = Math.max(most, ++holders);
+      max = Math.max(max, ++holders);
       await new Promise((resolve) => setTimeout(resolve, 3));
       turns++;
       holders--;
       await lock.release();
     };
     await Promise.all([0, 1, 2, 3, 4].map(work));
-    expect([most, turns], `trial ${trial}`).toEqual([1, 5]);
+    expect([max, turns], `trial ${trial}`).toEqual([1, 5]);
   }
   expect(await readdir(folder)).toEqual([]);
 }, 60_000);

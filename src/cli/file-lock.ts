@@ -17,12 +17,13 @@ interface Content {
 
 /** A lock on disk, a file: for processes on one machine, or on machines that share a folder. */
 export class FileLock {
+  readonly #path: string;
+  readonly #token: string;
   readonly #beat: NodeJS.Timeout;
 
-  private constructor(
-    private readonly path: string,
-    private readonly token: string,
-  ) {
+  private constructor(path: string, token: string) {
+    this.#path = path;
+    this.#token = token;
     this.#beat = setInterval(() => void this.#touch(), BEAT_MS);
     this.#beat.unref();
   }
@@ -48,12 +49,12 @@ export class FileLock {
   async release(): Promise<void> {
     clearInterval(this.#beat);
     // After a long sleep it may have become another's.
-    if ((await read(this.path))?.token === this.token) await rm(this.path, { force: true });
+    if ((await read(this.#path))?.token === this.#token) await rm(this.#path, { force: true });
   }
 
   async #touch(): Promise<void> {
     const now = new Date();
-    if ((await read(this.path))?.token === this.token) await utimes(this.path, now, now).catch(() => undefined);
+    if ((await read(this.#path))?.token === this.#token) await utimes(this.#path, now, now).catch(() => undefined);
   }
 }
 

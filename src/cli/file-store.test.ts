@@ -2,10 +2,10 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import type { Choices } from '../device/webgpu/tuning.ts';
+import type { KernelChoices } from '../device/webgpu/tuning.ts';
 import { fileStore } from './file-store.ts';
 
-const CHOICES: Choices = { attention: 'several-rows', matmul: { 'nt 64×64×64': 'block' } };
+const CHOICES: KernelChoices = { attention: 'several-rows', matmul: { 'nt 64×64×64': 'block' } };
 let folder: string;
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'tuning-'));

@@ -21,7 +21,7 @@ declare const __APP_COMMIT__: string;
 /** What a command line chooses. */
 export interface NodeChoices {
   readonly device: DeviceChoice;
-  readonly ownTasks?: readonly Task[];
+  readonly customTasks?: readonly Task[];
   /** Bytes. */
   readonly memoryBudget?: number | null;
   /** Share of the time that a graphics card may be kept busy, above 0; 1 when left out. */
@@ -32,7 +32,7 @@ export interface NodeChoices {
 
 /** What a run needs, in Node: Dawn, and models and tasks as the command line names them. */
 export function nodeHost(choices: NodeChoices): Omit<RunHost, 'emit'> {
-  const { ownTasks = [], memoryBudget = null, gpuShare = 1, device, onSpeed } = choices;
+  const { customTasks = [], memoryBudget = null, gpuShare = 1, device, onSpeed } = choices;
   return {
     acquireDevice: async () => {
       const opened = await openDevice(device, { ...nodeDeviceHost(), gpuShare });
@@ -40,7 +40,7 @@ export function nodeHost(choices: NodeChoices): Omit<RunHost, 'emit'> {
       return opened;
     },
     openModel: (model, onProgress, signal, inspect) => openNamedModel(model, { onProgress, signal, inspect }),
-    ownTask: (name) => Promise.resolve(ownTasks.find((task) => task.name === name)),
+    customTask: (name) => Promise.resolve(customTasks.find((task) => task.name === name)),
     taskReader: nodeTaskReader,
     memoryBudget,
     now,

@@ -34,11 +34,13 @@ const isMissing = (thrown: unknown): boolean => (thrown as NodeJS.ErrnoException
  * complete; running work holds a lock file, which other processes on the same disk heed.
  */
 export class FolderKeyValue implements KeyValue {
+  readonly #root: string;
   readonly #objects: string;
   readonly #bytes: string;
   readonly #locks: string;
 
-  private constructor(private readonly root: string) {
+  private constructor(root: string) {
+    this.#root = root;
     this.#objects = join(root, 'objects');
     this.#bytes = join(root, 'bytes');
     this.#locks = join(root, 'locks');
@@ -63,7 +65,7 @@ export class FolderKeyValue implements KeyValue {
       if (code === 'ENOSPC' || code === 'EDQUOT') throw new DOMException(message, 'QuotaExceededError');
       throw new GorpError(
         'store/failed',
-        `The folder ${this.root} could not be used: ${message}`,
+        `The folder ${this.#root} could not be used: ${message}`,
         'Check that it can be written to, or name another.',
         { cause },
       );
@@ -141,7 +143,7 @@ export class FolderKeyValue implements KeyValue {
 
   room(): Promise<number | null> {
     return this.#guarded(async () => {
-      const { bavail, bsize } = await statfs(this.root);
+      const { bavail, bsize } = await statfs(this.#root);
       return bavail * bsize;
     });
   }

@@ -1,4 +1,4 @@
-import { reportOf } from '../base/errors.ts';
+import { explainedWithCode, reportOf } from '../base/errors.ts';
 import { EVAL_USAGE, evaluate } from './eval.ts';
 import { EXIT, exitCodeOf, UsageError } from './exit-codes.ts';
 import { EXPORT_USAGE, exportModel } from './export.ts';
@@ -67,9 +67,9 @@ export async function main(args: string[]): Promise<number> {
       console.error(`${printable(thrown.message)}\n\n${command.usage}`);
       return EXIT.usage;
     }
-    const { code, message, nextStep } = reportOf(thrown);
-    if (rest.includes('--json')) new Terminal(true).event({ type: 'failed', error: { code, message, nextStep } });
-    console.error(printable(`${code}: ${message} ${nextStep}`));
-    return exitCodeOf(code);
+    const error = reportOf(thrown);
+    if (rest.includes('--json')) new Terminal(true).event({ type: 'failed', error });
+    console.error(printable(explainedWithCode(error)));
+    return exitCodeOf(error.code);
   }
 }

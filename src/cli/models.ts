@@ -1,13 +1,15 @@
+import { formatBytes } from '../base/format-bytes.ts';
 import { GorpError } from '../base/errors.ts';
 import { inspectTexts } from '../run/open-network.ts';
 import { authorizedFetch, checkAccess } from '../weights/hub.ts';
 import { refetchByRange } from '../weights/refetch.ts';
-import { listModels, removeModel, type StoredModel, verifyModel } from '../weights/stored-models.ts';
+import type { StoredModel } from '../weights/model-messages.ts';
+import { listModels, removeModel, verifyModel } from '../weights/stored-models.ts';
 import type { WeightStore } from '../weights/store.ts';
 import { readArguments } from './arguments.ts';
 import { EXIT, UsageError } from './exit-codes.ts';
 import { hubAccess, modelsFolder, openModels, openNamedModel } from './places.ts';
-import { megabytes, Terminal } from './terminal.ts';
+import { Terminal } from './terminal.ts';
 
 export const MODELS_USAGE = `Usage: gorp-web models list
        gorp-web models fetch NAME
@@ -35,7 +37,9 @@ export async function models(args: string[]): Promise<number> {
       await openNamedModel(name, {
         inspect: inspectTexts,
         onProgress: ({ file, bytes, totalBytes }) =>
-          terminal.live(`Loading ${file}: ${megabytes(bytes)} of ${totalBytes === null ? '?' : megabytes(totalBytes)}`),
+          terminal.live(
+            `Loading ${file}: ${formatBytes(bytes)} of ${totalBytes === null ? '?' : formatBytes(totalBytes)}`,
+          ),
       });
       terminal.event({ type: 'fetched', model: name });
       terminal.result(`${name} is here.`);
@@ -46,7 +50,7 @@ export async function models(args: string[]): Promise<number> {
       const { folder, reference, bytes } = await find(store, name);
       await removeModel(store, folder);
       terminal.event({ type: 'deleted', model: reference, bytes });
-      terminal.result(`Deleted ${reference}, ${megabytes(bytes)}.`);
+      terminal.result(`Deleted ${reference}, ${formatBytes(bytes)}.`);
       return EXIT.ok;
     }
     default:
@@ -59,7 +63,7 @@ async function list(store: WeightStore, terminal: Terminal): Promise<number> {
   terminal.event({ type: 'models', folder: modelsFolder(), models: all });
   const lines = all.map(
     ({ reference, bytes, isComplete }) =>
-      `${reference}  ${megabytes(bytes)}${isComplete ? '' : '  (incomplete: fetch goes on with it)'}`,
+      `${reference}  ${formatBytes(bytes)}${isComplete ? '' : '  (incomplete: fetch goes on with it)'}`,
   );
   terminal.result(lines.length === 0 ? `No model is kept in ${modelsFolder()}.` : lines.join('\n'));
   return EXIT.ok;
@@ -72,7 +76,7 @@ async function verify(
 ): Promise<number> {
   const refetch = refetchByRange({ fetch: authorizedFetch(checkAccess(hubAccess())) });
   const { mended, removed } = await verifyModel(store, folder, refetch, ({ bytes, totalBytes }) =>
-    terminal.live(`Checking ${reference}: ${megabytes(bytes)} of ${megabytes(totalBytes)}`),
+    terminal.live(`Checking ${reference}: ${formatBytes(bytes)} of ${formatBytes(totalBytes)}`),
   );
   terminal.event({
     type: 'verified',

@@ -11,7 +11,7 @@ const LEFT_BEHIND = ['results.json', 'logs_and_outputs', 'predict_results.json',
 /** Held as long as a run writes into the folder. */
 const LOCK = '.gorp-web.lock';
 
-/** A round that a run goes on from: the path that was given, and its number. */
+/** A round that a run resumes from: the path that was given, and its number. */
 interface ResumedRound {
   path: string;
   round: number;

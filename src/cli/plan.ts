@@ -61,7 +61,7 @@ export async function plan(args: string[]): Promise<number> {
     storedAs: () => declaredType(config),
     device: measured?.outline ?? DEVICE,
   });
-  const own = chosen.ownTasks.map(
+  const own = chosen.customTasks.map(
     ({ name, train, test }) => [name, { train: train.length, test: test.length }] as const,
   );
   const tasks = tasksAhead(chosen.settings, new Map(own));
@@ -101,8 +101,8 @@ async function planOf(question: MemoryQuestion & { training: Parameters<typeof c
 }
 
 /** Labels of every task of the order; none of those that are read from elsewhere. */
-function labelsOf({ settings, ownTasks }: ChosenRun): Promise<string[][]> {
-  const own = new Map(ownTasks.map(({ name, labels }) => [name, labels]));
+function labelsOf({ settings, customTasks }: ChosenRun): Promise<string[][]> {
+  const own = new Map(customTasks.map(({ name, labels }) => [name, labels]));
   return Promise.all(
     settings.order.map(async (name) => {
       if (!Object.hasOwn(EMBEDDED_KINDS, name)) return [...(own.get(name) ?? [])];

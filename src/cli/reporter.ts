@@ -1,9 +1,10 @@
+import { formatBytes } from '../base/format-bytes.ts';
 import type { DeviceReason } from '../base/device-choice.ts';
 import type { RunEvent } from '../run/events.ts';
 import { inGiB } from '../run/memory-plan.ts';
 import { roughly, secondsFor, type Speed } from '../run/duration.ts';
 import type { DeviceReport, TestTime } from '../run/results.ts';
-import { megabytes, spell, type Terminal } from './terminal.ts';
+import { spell, type Terminal } from './terminal.ts';
 
 type Progress = Extract<RunEvent, { type: 'progress' }>;
 
@@ -118,7 +119,7 @@ const DOING: Record<Progress['phase'], string> = {
 };
 
 function progressText({ phase, item, done, total, unit }: Progress): string {
-  const count = unit === 'bytes' ? `${megabytes(done)} of ${megabytes(total)}` : `${done} of ${total}`;
+  const count = unit === 'bytes' ? `${formatBytes(done)} of ${formatBytes(total)}` : `${done} of ${total}`;
   return `${DOING[phase]} ${item}: ${count}`;
 }
 

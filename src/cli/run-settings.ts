@@ -44,7 +44,7 @@ export interface SettingsValues {
 /** Settings of a run, and the user's own tasks that its order file describes. */
 export interface ChosenRun {
   settings: RunSettings;
-  ownTasks: readonly Task[];
+  customTasks: readonly Task[];
 }
 
 /**
@@ -58,7 +58,7 @@ export async function chooseRun(values: SettingsValues, { readsTasks = true } = 
   const method = values.method === undefined ? undefined : oneOf('--method', values.method, METHOD_NAMES);
   const published = publishedOrder(order);
   let settings: RunSettings;
-  let ownTasks: readonly Task[] = [];
+  let customTasks: readonly Task[] = [];
   if (published) {
     if (tasks === 'embedded' && readsTasks)
       throw new UsageError(`Order ${order} is of CL_Benchmark: name its folder with --tasks.`);
@@ -66,8 +66,8 @@ export async function chooseRun(values: SettingsValues, { readsTasks = true } = 
   } else if (order === 'embedded') {
     const chosen = embeddedSettings(oneOf('--preset', preset, ['full', 'quick']), method ?? 'gorp-plus');
     settings = { ...chosen, model, tasks };
-  } else ({ settings, ownTasks } = await fromFile(order, model, tasks, method));
-  return { settings: changed(settings, values.seed, values.set), ownTasks };
+  } else ({ settings, customTasks } = await fromFile(order, model, tasks, method));
+  return { settings: changed(settings, values.seed, values.set), customTasks };
 }
 
 async function fromFile(
@@ -86,7 +86,7 @@ async function fromFile(
   });
   const file = parseOrderFile(text, basename(path));
   const names = [...new Set(file.own.map((spec) => spec.file))];
-  // The files that own tasks are made from lie beside the order; which is missing, makeOrderTasks says.
+  // The files that custom tasks are made from lie beside the order; which is missing, makeOrderTasks says.
   const read = await Promise.allSettled(
     names.map(async (name) => ({ name, bytes: new Uint8Array(await readFile(join(dirname(path), basename(name)))) })),
   );
@@ -95,7 +95,7 @@ async function fromFile(
   const own = method === undefined || method === file.method.name ? file.method : methodFor(model, method);
   const { order, training, perTask } = file;
   const settings = { model, tasks, order, method: own, training, ...(perTask !== undefined && { perTask }) };
-  return { settings, ownTasks: made.map(({ task }) => task) };
+  return { settings, customTasks: made.map(({ task }) => task) };
 }
 
 const methodFor = (model: string, name: MethodName): RunSettings['method'] =>

@@ -1,14 +1,15 @@
+import { formatBytes } from '../base/format-bytes.ts';
 import { openBaseModel } from '../run/outputs/base-model.ts';
 import type { SavedRound } from '../run/outputs/saved-round.ts';
 import type { ModelFiles } from '../weights/model-folder.ts';
 import { openNamedModel } from './places.ts';
-import { megabytes, type Terminal } from './terminal.ts';
+import type { Terminal } from './terminal.ts';
 
 /** Opens a model by name, and shows what is loaded. @throws GorpError as {@link openNamedModel}. */
 export const openShown = (name: string, terminal: Terminal): Promise<ModelFiles> =>
   openNamedModel(name, {
     onProgress: ({ file, bytes, totalBytes }) =>
-      terminal.live(`Loading ${file}: ${megabytes(bytes)} of ${megabytes(totalBytes ?? bytes)}`),
+      terminal.live(`Loading ${file}: ${formatBytes(bytes)} of ${formatBytes(totalBytes ?? bytes)}`),
   });
 
 /**

@@ -11,10 +11,14 @@ import { studyTable } from './study-table.ts';
 
 /** The runs of a study on disk: `OUT/runs/METHOD-seedS.json` each, and `results.json` and `table.md` of them all. */
 export class StudyFiles {
-  constructor(private readonly out: string) {}
+  readonly #out: string;
+
+  constructor(out: string) {
+    this.#out = out;
+  }
 
   #path({ method, training }: RunSettings): string {
-    return join(this.out, 'runs', `${method.name}-seed${training.seed}.json`);
+    return join(this.#out, 'runs', `${method.name}-seed${training.seed}.json`);
   }
 
   /**
@@ -69,10 +73,10 @@ export class StudyFiles {
 
   /** Writes what is there of all runs: `results.json`, `table.md`. @returns the table, and files that were left out. */
   async summarise(): Promise<{ runs: Results[]; table: string; unreadable: GorpError[] }> {
-    const { runs, unreadable } = await readRuns(this.out);
+    const { runs, unreadable } = await readRuns(this.#out);
     const table = studyTable(runs);
-    await writeText(join(this.out, 'results.json'), JSON.stringify(runs));
-    await writeText(join(this.out, 'table.md'), table);
+    await writeText(join(this.#out, 'results.json'), JSON.stringify(runs));
+    await writeText(join(this.#out, 'table.md'), table);
     return { runs, table, unreadable };
   }
 }

@@ -1,4 +1,4 @@
-import { reportOf } from '../base/errors.ts';
+import { explained, explainedWithCode, reportOf } from '../base/errors.ts';
 import { METHOD_NAMES, type MethodName } from '../methods/registry.ts';
 import type { RunSettings } from '../run/settings.ts';
 import { DEVICE_OPTIONS, DEVICE_USAGE, deviceChoices, oneOf, readArguments, wholeNumber } from './arguments.ts';
@@ -60,7 +60,7 @@ export async function study(args: string[]): Promise<number> {
   const runs = methods.flatMap((method) => seeds.map((seed): [MethodName, number] => [method, seed]));
   let exit: number = EXIT.ok;
   for (const [method, seed] of partOf(runs, shard)) {
-    const { settings, ownTasks } = await chooseRun({ ...values, method, seed: String(seed) });
+    const { settings, customTasks } = await chooseRun({ ...values, method, seed: String(seed) });
     const free = await files.claim(settings);
     if (free === null) {
       terminal.note(`${method} seed ${seed}: is being made by another process`);
@@ -69,13 +69,13 @@ export async function study(args: string[]): Promise<number> {
     let code: number = EXIT.ok;
     try {
       if (await files.finished(settings)) terminal.note(`${method} seed ${seed}: is in ${values.out} already`);
-      else code = await oneRun(settings, { ownTasks, ...machine }, files, terminal);
+      else code = await oneRun(settings, { customTasks, ...machine }, files, terminal);
     } catch (thrown) {
       // One unreadable file does not end the others.
-      const { code: cause, message, nextStep } = reportOf(thrown);
-      if (cause !== 'run/bad-results') throw thrown;
-      terminal.note(`Left out: ${message} ${nextStep}`);
-      code = exitCodeOf(cause);
+      const error = reportOf(thrown);
+      if (error.code !== 'run/bad-results') throw thrown;
+      terminal.note(`Left out: ${explained(error)}`);
+      code = exitCodeOf(error.code);
     } finally {
       await free();
     }
@@ -89,7 +89,7 @@ export async function study(args: string[]): Promise<number> {
 /** Puts the runs of another study beside those that are there; nothing is replaced, and what is left out is named. */
 async function takeRuns(folder: string, files: StudyFiles, terminal: Terminal): Promise<void> {
   const { runs, unreadable } = await readRuns(folder);
-  for (const { message, nextStep } of unreadable) terminal.note(`Left out: ${message} ${nextStep}`);
+  for (const error of unreadable) terminal.note(`Left out: ${explained(error)}`);
   for (const results of runs) {
     if (await files.take(results)) continue;
     const { method, training } = results.settings;
@@ -109,7 +109,7 @@ async function oneRun(
   const label = `${method.name} seed ${training.seed}: `;
   terminal.event({ type: 'run', method: method.name, seed: training.seed });
   const { exit, results, error } = await runOnce(nodeHost(machine), settings, runReporter(terminal, { label }));
-  if (error) terminal.note(`${label}${error.code}: ${error.message} ${error.nextStep}`);
+  if (error) terminal.note(`${label}${explainedWithCode(error)}`);
   if (exit !== EXIT.ok || results === null) return exit;
   await files.keep(results);
   await files.summarise();
@@ -119,7 +119,7 @@ async function oneRun(
 
 async function conclude(files: StudyFiles, terminal: Terminal): Promise<number> {
   const { runs, table, unreadable } = await files.summarise();
-  for (const { message, nextStep } of unreadable) terminal.note(`Left out: ${message} ${nextStep}`);
+  for (const error of unreadable) terminal.note(`Left out: ${explained(error)}`);
   terminal.event({ type: 'table', runs: runs.length, table });
   terminal.result(table);
   return EXIT.ok;

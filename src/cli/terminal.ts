@@ -12,49 +12,54 @@ export const oneLine = (text: string): string => printable(text).replaceAll('\n'
 
 /** Where a command writes: results to stdout, all that passes by to stderr; with `--json`, JSON lines on stdout only. */
 export class Terminal {
+  readonly #out: NodeJS.WriteStream;
+  readonly #err: NodeJS.WriteStream;
   #shown = '';
 
   constructor(
     readonly json: boolean,
-    private readonly out: NodeJS.WriteStream = process.stdout,
-    private readonly err: NodeJS.WriteStream = process.stderr,
-  ) {}
+    out: NodeJS.WriteStream = process.stdout,
+    err: NodeJS.WriteStream = process.stderr,
+  ) {
+    this.#out = out;
+    this.#err = err;
+  }
 
   /** Whether a line can be written over. */
   get isLive(): boolean {
-    return this.err.isTTY && !this.json;
+    return this.#err.isTTY && !this.json;
   }
 
   /** A result, for people. */
   result(text: string): void {
     if (this.json) return;
     this.#wipe();
-    this.out.write(`${printable(text)}\n`);
+    this.#out.write(`${printable(text)}\n`);
   }
 
   /** A result, for machines: one line of JSON. */
   event(value: object): void {
-    if (this.json) this.out.write(`${printable(JSON.stringify(value))}\n`);
+    if (this.json) this.#out.write(`${printable(JSON.stringify(value))}\n`);
   }
 
   /** Something that happened. */
   note(text: string): void {
     if (this.json) return;
     this.#wipe();
-    this.err.write(`${oneLine(text)}\n`);
+    this.#err.write(`${oneLine(text)}\n`);
   }
 
   /** What is going on: the one line that is written over, on a terminal; nothing elsewhere. */
   live(text: string): void {
     if (!this.isLive) return;
-    const line = oneLine(text).slice(0, Math.max(20, (this.err.columns || 80) - 1));
+    const line = oneLine(text).slice(0, Math.max(20, (this.#err.columns || 80) - 1));
     if (line === this.#shown) return;
-    this.err.write(`\r\u001b[2K${line}`);
+    this.#err.write(`\r\u001b[2K${line}`);
     this.#shown = line;
   }
 
   #wipe(): void {
-    if (this.#shown !== '') this.err.write('\r\u001b[2K');
+    if (this.#shown !== '') this.#err.write('\r\u001b[2K');
     this.#shown = '';
   }
 }
@@ -65,9 +70,4 @@ export function spell(seconds: number): string {
   const two = (n: number): string => String(n).padStart(2, '0');
   if (s >= 3600) return `${Math.floor(s / 3600)} h ${two(Math.floor((s % 3600) / 60))} min`;
   return s >= 60 ? `${Math.floor(s / 60)} min ${two(s % 60)} s` : `${s} s`;
-}
-
-/** `3.6 MB`: powers of ten, as disks and downloads are counted. */
-export function megabytes(bytes: number): string {
-  return bytes >= 1e9 ? `${(bytes / 1e9).toFixed(2)} GB` : `${(bytes / 1e6).toFixed(1)} MB`;
 }

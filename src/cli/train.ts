@@ -1,3 +1,4 @@
+import { explainedWithCode } from '../base/errors.ts';
 import type { SavedRound } from '../run/outputs/saved-round.ts';
 import type { Speed } from '../run/duration.ts';
 import type { Results } from '../run/results.ts';
@@ -34,7 +35,7 @@ Trains a model on the tasks of an order, one after another, and tests it after e
 ${SETTINGS_USAGE}
   --out DIR        keeps results.json, and for every round its result files, adapter, changes of full-rank weights
                    and shared spaces, as DIR/logs_and_outputs/order_K/outputs/N-TASK
-  --resume DIR     goes on from the folder of a round, with its settings; with --order (and --tasks) from there into
+  --resume DIR     resumes from the folder of a round, with its settings; with --order (and --tasks) from there into
                    another order that begins with the same tasks
 ${DEVICE_USAGE}
   --json           events of the run on stdout, one JSON object a line; the last has the results
@@ -52,14 +53,14 @@ export async function train(args: string[]): Promise<number> {
   noPositionals(positionals);
   const terminal = new Terminal(values.json);
   const saved = values.resume === undefined ? undefined : await openRoundFolder(values.resume);
-  const { settings, ownTasks } = await whatToTrain(args, values, saved);
+  const { settings, customTasks } = await whatToTrain(args, values, saved);
   const { out } = values;
   const { order } = settings;
   const resumed = saved && { path: values.resume ?? '', round: saved.round };
   const free = out === undefined ? null : await claimOut(out, { order, resumed });
   let speed: Speed | undefined;
   const host = {
-    ...nodeHost({ ownTasks, ...deviceChoices(values), onSpeed: (measured) => (speed = measured) }),
+    ...nodeHost({ customTasks, ...deviceChoices(values), onSpeed: (measured) => (speed = measured) }),
     ...(saved && { savedRound: () => Promise.resolve(saved) }),
     ...(out !== undefined && { saveRound: writeRound.bind(null, out, order) }),
   };
@@ -67,7 +68,7 @@ export async function train(args: string[]): Promise<number> {
     const { exit, results, error } = await runOnce(host, settings, runReporter(terminal, { speed: () => speed }));
     if (results && out !== undefined) await writeResults(out, results);
     if (results) terminal.result(resultText(results, out));
-    if (error) terminal.note(`${error.code}: ${error.message} ${error.nextStep}`);
+    if (error) terminal.note(explainedWithCode(error));
     return exit;
   } finally {
     await free?.();
@@ -84,17 +85,17 @@ async function whatToTrain(
   const { settings } = saved.results;
   if (!isGiven(args, 'order')) {
     refuseOptions(args, ['model', 'tasks', 'method', 'preset'], 'they are those of the round without --order');
-    return { settings: changed(settings, values.seed, values.set), ownTasks: [] };
+    return { settings: changed(settings, values.seed, values.set), customTasks: [] };
   }
   const method = values.method ?? settings.method.name;
-  const { settings: chosen, ownTasks } = await chooseRun({ ...values, method, set: [] });
+  const { settings: chosen, customTasks } = await chooseRun({ ...values, method, set: [] });
   const onward: RunSettings = {
     ...chosen,
     model: isGiven(args, 'model') ? chosen.model : settings.model,
     method: settings.method.name === method ? settings.method : chosen.method,
     training: settings.training,
   };
-  return { settings: changed(onward, values.seed, values.set), ownTasks };
+  return { settings: changed(onward, values.seed, values.set), customTasks };
 }
 
 function resultText(results: Results, out: string | undefined): string {

@@ -10,7 +10,7 @@ import type { ThreadStart } from '../device/wasm/thread.mjs';
 import type { WasmHost } from '../device/wasm/wasm-device.ts';
 
 /** More threads than this gain little: they wait for the same memory. */
-const MOST_THREADS = 8;
+const MAX_THREADS = 8;
 
 /** What a thread runs first. It is text, since Node's threads start from files that need not exist in a bundle. */
 const THREAD = `
@@ -21,7 +21,7 @@ import(workerData.file).then(({ serve }) => serve(workerData.start, () => parent
 const compiled = new Map<WasmBuild, Promise<WebAssembly.Module>>();
 
 /** The kernels from disk, and Node's threads. @param count threads that compute; as many as there are cores when left out. */
-export function nodeWasmHost(count = Math.min(MOST_THREADS, availableParallelism())): WasmHost {
+export function nodeWasmHost(count = Math.min(MAX_THREADS, availableParallelism())): WasmHost {
   // Node 20 has fused multiply-add behind a switch, which counts for what is compiled later.
   if (!wasmAbilities().relaxed) setFlagsFromString('--experimental-wasm-relaxed-simd');
   const folder = findKernels(dirname(fileURLToPath(import.meta.url)));

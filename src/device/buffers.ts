@@ -1,9 +1,11 @@
+import type { BufferPurpose } from '../base/buffer-purpose.ts';
 import { GorpError } from '../base/errors.ts';
 
 /** Memory of a device with an owner: it counts as live until `destroy` is called. */
 export interface OwnedBuffer {
   readonly label: string;
   readonly bytes: number;
+  readonly purpose: BufferPurpose;
   destroy(): void;
 }
 
@@ -23,18 +25,19 @@ export interface Buffers {
   readonly liveBuffers: number;
   readonly liveBytes: number;
   readonly peakBytes: number;
-  /** What is alive, with its size. */
-  readonly live: readonly { label: string; bytes: number }[];
+  /** What is alive. */
+  readonly live: readonly OwnedBuffer[];
   /** Labels of what is alive, for messages of leak tests. */
   readonly liveLabels: readonly string[];
   /**
    * A buffer that kernels read and write and the host can write, copy and read. Its content is zero.
    *
    * @param bytes size; rounded up to a multiple of 16, so that it can always be read as vec4f.
+   * @param purpose what it is counted as.
    * @throws GorpError `device/buffer-too-large`, `device/out-of-memory`. Some devices report lack of memory later:
    *   {@link verified} tells of it.
    */
-  storage(label: string, bytes: number): OwnedBuffer;
+  storage(label: string, bytes: number, purpose?: BufferPurpose): OwnedBuffer;
   /** Resolves when the device has confirmed every buffer made so far. @throws GorpError `device/out-of-memory`. */
   verified(): Promise<void>;
   /** Destroys whatever is still alive: the end of a failed run. */
@@ -53,17 +56,26 @@ export interface Allocator<Memory> {
   free(memory: Memory, bytes: number): void;
 }
 
+/** A buffer, and what resolves when the device has confirmed it; undefined when it is certain. */
+interface Made {
+  readonly buffer: OwnedBuffer;
+  readonly confirmed: Promise<void> | undefined;
+}
+
 /**
  * Makes every buffer of a device, and knows the bytes: how much is alive, how much was at most. A run, finished or
  * failed, ends with `liveBuffers` 0. Only live buffers lead to memory, so nothing can be made of a destroyed one.
  */
 export class BufferLedger<Memory> implements Buffers {
+  readonly #allocator: Allocator<Memory>;
   readonly #memory = new Map<OwnedBuffer, Memory>();
   #liveBytes = 0;
   #peakBytes = 0;
   #pending: Promise<void>[] = [];
 
-  constructor(private readonly allocator: Allocator<Memory>) {}
+  constructor(allocator: Allocator<Memory>) {
+    this.#allocator = allocator;
+  }
 
   get liveBuffers(): number {
     return this.#memory.size;
@@ -74,22 +86,20 @@ export class BufferLedger<Memory> implements Buffers {
   get peakBytes(): number {
     return this.#peakBytes;
   }
-  get live(): { label: string; bytes: number }[] {
-    return [...this.#memory.keys()].map(({ label, bytes }) => ({ label, bytes }));
+  get live(): OwnedBuffer[] {
+    return [...this.#memory.keys()];
   }
   get liveLabels(): string[] {
     return [...this.#memory.keys()].map((buffer) => buffer.label);
   }
 
-  storage(label: string, bytes: number): OwnedBuffer {
-    return this.create(label, bytes, 0);
+  storage(label: string, bytes: number, purpose: BufferPurpose = 'inputs'): OwnedBuffer {
+    return this.#counted(this.#create(label, bytes, 0, purpose));
   }
 
   /** As {@link Buffers.storage}, for any use. @param usage as in {@link Allocator.allocate}. */
   create(label: string, bytes: number, usage: number): OwnedBuffer {
-    const { buffer, confirmed } = this.#create(label, bytes, usage);
-    if (confirmed) this.#pending.push(confirmed);
-    return buffer;
+    return this.#counted(this.#create(label, bytes, usage, 'inputs'));
   }
 
   /**
@@ -102,7 +112,7 @@ export class BufferLedger<Memory> implements Buffers {
     const buffers: OwnedBuffer[] = [];
     try {
       const confirmations = sizes.flatMap((bytes, i) => {
-        const { buffer, confirmed } = this.#create(`${label} ${i}`, bytes, 0);
+        const { buffer, confirmed } = this.#create(`${label} ${i}`, bytes, 0, 'inputs');
         buffers.push(buffer);
         return confirmed ?? [];
       });
@@ -134,9 +144,14 @@ export class BufferLedger<Memory> implements Buffers {
     return memory;
   }
 
-  #create(label: string, bytes: number, usage: number): { buffer: OwnedBuffer; confirmed: Promise<void> | undefined } {
+  #counted({ buffer, confirmed }: Made): OwnedBuffer {
+    if (confirmed) this.#pending.push(confirmed);
+    return buffer;
+  }
+
+  #create(label: string, bytes: number, usage: number, purpose: BufferPurpose): Made {
     const size = Math.max(16, Math.ceil(bytes / 16) * 16);
-    const limit = this.allocator.limit(usage);
+    const limit = this.#allocator.limit(usage);
     if (size > limit) {
       throw new GorpError(
         'device/buffer-too-large',
@@ -144,15 +159,16 @@ export class BufferLedger<Memory> implements Buffers {
         'Choose a smaller model, a smaller batch or shorter prompts.',
       );
     }
-    const { memory, confirmed } = this.allocator.allocate(label, size, usage);
+    const { memory, confirmed } = this.#allocator.allocate(label, size, usage);
     if (confirmed === false) throw outOfMemory(label, size, this.#liveBytes);
     const buffer: OwnedBuffer = {
       label,
       bytes: size,
+      purpose,
       destroy: () => {
         if (!this.#memory.delete(buffer)) return;
         this.#liveBytes -= size;
-        this.allocator.free(memory, size);
+        this.#allocator.free(memory, size);
       },
     };
     this.#memory.set(buffer, memory);

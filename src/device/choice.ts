@@ -1,7 +1,7 @@
 import type { DeviceChoice, DeviceReason } from '../base/device-choice.ts';
 import { GorpError } from '../base/errors.ts';
 import type { Device, DeviceFacts, MemoryLimits } from './device.ts';
-import { HEAP_BYTES, MOST_BUFFER_BYTES } from './wasm/heap.ts';
+import { HEAP_BYTES, MAX_BUFFER_BYTES } from './wasm/heap.ts';
 import { WasmDevice, type WasmHost } from './wasm/wasm-device.ts';
 import { factsOf, isSoftware, requestAdapter } from './webgpu/gpu.ts';
 import type { TuningHost } from './webgpu/tune.ts';
@@ -29,7 +29,7 @@ export interface DeviceHost {
 const cpu = (why: DeviceReason): ChosenDevice => ({
   kind: 'wasm',
   why,
-  limits: { buffer: MOST_BUFFER_BYTES, total: HEAP_BYTES },
+  limits: { buffer: MAX_BUFFER_BYTES, total: HEAP_BYTES },
 });
 
 function gpu(adapter: GPUAdapter, why: DeviceReason): ChosenDevice {

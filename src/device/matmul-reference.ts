@@ -1,7 +1,7 @@
 import { type MatmulShape, windowOf } from './matmul-shape.ts';
 
-/** The plain twin of every matmul kernel. Arrays hold whole tensors; offsets follow from the batch strides. */
-export function matmulTwin(
+/** The plain reference of every matmul kernel. Arrays hold whole tensors; offsets follow from the batch strides. */
+export function matmulReference(
   shape: MatmulShape,
   a: ArrayLike<number>,
   b: ArrayLike<number>,

@@ -57,14 +57,15 @@ export function windowOf({ layout, M, N, K, window = {} }: MatmulShape): Require
 }
 
 /** Whether every row that is read starts at a multiple of four floats. */
-export function startsAtFours(shape: MatmulShape): boolean {
+export function areInputsVec4Aligned(shape: MatmulShape): boolean {
   const { rowA, rowB, offsetA, offsetB } = windowOf(shape);
   return [rowA, rowB, offsetA, offsetB, shape.batchStrideA, shape.batchStrideB].every((size) => size % 4 === 0);
 }
 
 /** Whether all that is read can be read four floats at once. */
 export const canUseVectors = (shape: MatmulShape): boolean =>
-  startsAtFours(shape) && (shape.layout === 'tn' || shape.K % 4 === 0);
+  areInputsVec4Aligned(shape) && (shape.layout === 'tn' || shape.K % 4 === 0);
 
 /** Whether B can be read by kernels that read a packed one in groups of four only. */
-export const canUnpackByFours = (shape: MatmulShape): boolean => shape.packedB === undefined || startsAtFours(shape);
+export const canUnpackVec4 = (shape: MatmulShape): boolean =>
+  shape.packedB === undefined || areInputsVec4Aligned(shape);

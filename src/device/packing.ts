@@ -50,7 +50,7 @@ export function pack(values: Float32Array, packing: Packing): Uint32Array<ArrayB
   return words;
 }
 
-/** The plain twin of `unpacked` in `shaders/packed.wgsl`, for a whole matrix. */
+/** The plain reference of `unpacked` in `shaders/packed.wgsl`, for a whole matrix. */
 export function unpack(words: Uint32Array<ArrayBuffer>, packing: Packing, elements: number): Float32Array<ArrayBuffer> {
   if (packing === 'f16' || packing === 'bf16') {
     const halves = new Uint16Array(words.buffer, 0, elements);

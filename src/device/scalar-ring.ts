@@ -6,6 +6,8 @@ import type { Copy, Device } from './device.ts';
  * single loss.
  */
 export class ScalarRing {
+  readonly #device: Device;
+  readonly #sources: readonly BufferRange[];
   readonly #ring: OwnedBuffer;
   readonly #floats: number;
   #used = 0;
@@ -15,10 +17,12 @@ export class ScalarRing {
    * @param capacity steps held before they must be taken.
    */
   constructor(
-    private readonly device: Device,
-    private readonly sources: readonly BufferRange[],
+    device: Device,
+    sources: readonly BufferRange[],
     readonly capacity: number,
   ) {
+    this.#device = device;
+    this.#sources = sources;
     this.#floats = sources.reduce((sum, source) => sum + source.bytes / 4, 0);
     this.#ring = device.buffers.storage('step records', capacity * this.#floats * 4);
   }
@@ -38,7 +42,7 @@ export class ScalarRing {
     if (this.#used === this.capacity) throw new Error('the ring of step records is full');
     let toOffset = this.#used * this.#floats * 4;
     this.#used++;
-    return this.sources.map(({ buffer: from, offset: fromOffset, bytes }) => {
+    return this.#sources.map(({ buffer: from, offset: fromOffset, bytes }) => {
       const copy: Copy = { from, fromOffset, to: this.#ring, toOffset, bytes };
       toOffset += bytes;
       return copy;
@@ -57,10 +61,10 @@ export class ScalarRing {
     this.#used = 0;
     if (steps === 0) return [];
     const range = { buffer: this.#ring, offset: 0, bytes: steps * this.#floats * 4 };
-    const floats = new Float32Array(await this.device.read(range));
+    const floats = new Float32Array(await this.#device.read(range));
     return Array.from({ length: steps }, (_, step) => {
       let at = step * this.#floats;
-      return this.sources.map(({ bytes }) => floats.slice(at, (at += bytes / 4)));
+      return this.#sources.map(({ bytes }) => floats.slice(at, (at += bytes / 4)));
     });
   }
 

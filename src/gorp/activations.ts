@@ -5,7 +5,7 @@ import { type Compiled, compile } from '../graph/compile.ts';
 import { Graph } from '../graph/graph.ts';
 import { scaleRows } from '../graph/ops/elementwise.ts';
 import { matmul } from '../graph/ops/matmul.ts';
-import type { Tensor } from '../graph/tensor.ts';
+import { plainTensor, type StoredTensor, storeTensor, type Tensor } from '../graph/tensor.ts';
 import type { BatchSizes, Network, SizedBatch, TrainingBatch } from '../models/network.ts';
 import { sizesKey } from './gradient-programs.ts';
 import { type Matrix, matrix } from './matrix.ts';
@@ -13,7 +13,7 @@ import { trainedLayers, type TrainedParts } from './trained-layers.ts';
 
 /** A sum XᵀX on the GPU, f32 [in, in], and the layers whose input is X. */
 interface CovarianceSum {
-  readonly tensor: Tensor;
+  readonly tensor: StoredTensor;
   readonly names: string[];
 }
 
@@ -22,17 +22,19 @@ interface CovarianceSum {
  * activations is built from (docs/method.md, eq. (16)). Layers that read the same tensor (q and v) share one matrix.
  */
 export class InputCovariances {
+  readonly #device: Device;
+  readonly #network: Network;
+  readonly #parts: TrainedParts;
   readonly #sums = new Map<string, CovarianceSum>();
   readonly #batches = new Map<string, TrainingBatch>();
   readonly #programs = new Map<string, Compiled>();
   readonly #owned: OwnedBuffer[] = [];
   readonly #arena: Arena;
 
-  constructor(
-    private readonly device: Device,
-    private readonly network: Network,
-    private readonly parts: TrainedParts,
-  ) {
+  constructor(device: Device, network: Network, parts: TrainedParts) {
+    this.#device = device;
+    this.#network = network;
+    this.#parts = parts;
     this.#arena = new Arena(device, 'inputs');
   }
 
@@ -48,13 +50,13 @@ export class InputCovariances {
   }
 
   async #compile(key: string, sizes: BatchSizes): Promise<Compiled> {
-    const batch = this.#batches.get(key) ?? this.network.batch(sizes, this.#owned);
+    const batch = this.#batches.get(key) ?? this.#network.batch(sizes, this.#owned);
     this.#batches.set(key, batch);
     const g = new Graph();
     const captured = new Map<string, Tensor>();
-    batch.loss(g, trainedLayers(this.parts, { captured }));
+    batch.loss(g, trainedLayers(this.#parts, { captured }));
     this.#record(g, captured, batch);
-    return compile(this.device, `inputs ${key}`, g, [], this.#arena);
+    return compile(this.#device, `inputs ${key}`, g, [], this.#arena);
   }
 
   /** Adds XᵀX of each distinct input to its sum. */
@@ -75,11 +77,8 @@ export class InputCovariances {
   }
 
   #newSum(name: string, size: number): Tensor {
-    const buffer = this.device.buffers.storage(`covariance of ${name}`, size * size * 4);
-    this.#owned.push(buffer);
-    const storage = { buffer, offset: 0, bytes: buffer.bytes };
-    const elements = size * size;
-    const tensor: Tensor = { name, shape: [size, size], dtype: 'f32', trainable: false, elements, storage };
+    const tensor = storeTensor(this.#device, plainTensor(`covariance of ${name}`, [size, size]), 'spaces');
+    this.#owned.push(tensor.storage.buffer);
     this.#sums.set(name, { tensor, names: [name] });
     return tensor;
   }
@@ -95,7 +94,7 @@ export class InputCovariances {
     const program = this.#programs.get(key);
     if (program === undefined) throw new Error(`no program for ${key}`);
     this.#batches.get(key)?.write(rows);
-    await this.device.run([program.program]);
+    await this.#device.run([program.program]);
   }
 
   /** The sums of all batches, by layer; waits for the GPU. */
@@ -103,7 +102,7 @@ export class InputCovariances {
     const result = new Map<string, Matrix>();
     for (const { tensor, names } of this.#sums.values()) {
       const [size] = tensor.shape;
-      const bytes = await this.device.read(tensor.storage as NonNullable<Tensor['storage']>);
+      const bytes = await this.#device.read(tensor.storage);
       const covariance = matrix(size, size, new Float32Array(bytes, 0, size * size));
       for (const name of names) result.set(name, covariance);
     }

@@ -4,13 +4,15 @@ import type { Device } from '../device/device.ts';
 import type { Graph } from '../graph/graph.ts';
 import { dropout } from '../graph/ops/elementwise.ts';
 import { matmul } from '../graph/ops/matmul.ts';
-import type { Tensor } from '../graph/tensor.ts';
+import { plainTensor, type StoredTensor, storeTensor, type Tensor } from '../graph/tensor.ts';
 import { columnSlice, concatColumns, type Matrix, matrix, multiply, multiplyTranspose, subtract } from './matrix.ts';
 import { Stack } from './stack.ts';
 import type { TrainedAdapter } from './trained.ts';
 
 /** LoRA adapters of layers of one shape: the new pair, trained, and the pairs of earlier tasks, frozen. */
 export class AdapterGroup {
+  readonly #device: Device;
+
   /** A [n, r, in] and B [n, out, r] of the pair that is being trained. */
   readonly A: Stack;
   readonly B: Stack;
@@ -21,14 +23,15 @@ export class AdapterGroup {
 
   /** @param names layers, without `.weight`, all [out, in]. */
   constructor(
-    private readonly device: Device,
+    device: Device,
     readonly names: readonly string[],
     readonly out: number,
     readonly inputs: number,
     readonly rank: number,
   ) {
-    this.A = new Stack(device, 'lora_A', names, rank, inputs);
-    this.B = new Stack(device, 'lora_B', names, out, rank);
+    this.#device = device;
+    this.A = new Stack(device, 'trained', 'lora_A', names, rank, inputs);
+    this.B = new Stack(device, 'trained', 'lora_B', names, out, rank);
   }
 
   /**
@@ -63,9 +66,9 @@ export class AdapterGroup {
 
   #setPrevious(name: string, pair: { A: Matrix; B: Matrix }): void {
     this.previous.set(name, pair);
-    const upload = (label: string, m: Matrix): Tensor => {
+    const upload = (label: string, m: Matrix): StoredTensor => {
       const tensor = this.#make(label, m.rows, m.columns);
-      this.device.write(tensor.storage!.buffer, 0, Float32Array.from(m.data));
+      this.#device.write(tensor.storage.buffer, 0, Float32Array.from(m.data));
       return tensor;
     };
     this.#previousOnGpu.set(name, { A: upload(`${name} A_prev`, pair.A), B: upload(`${name} B_prev`, pair.B) });
@@ -113,12 +116,10 @@ export class AdapterGroup {
     }
   }
 
-  #make(name: string, rows: number, columns: number): Tensor {
-    const elements = rows * columns;
-    const buffer = this.device.buffers.storage(name, elements * 4);
-    this.#owned.push(buffer);
-    const storage = { buffer, offset: 0, bytes: buffer.bytes };
-    return { name, shape: [rows, columns], dtype: 'f32', trainable: false, elements, storage };
+  #make(name: string, rows: number, columns: number): StoredTensor {
+    const tensor = storeTensor(this.#device, plainTensor(name, [rows, columns]), 'trained');
+    this.#owned.push(tensor.storage.buffer);
+    return tensor;
   }
 
   /** A_prev of a layer on the GPU, [(t−1) r, in]; undefined in the first task. */

@@ -211,6 +211,6 @@ const energyProduct = (a: Matrix, b: Matrix): number => a.data.reduce((sum, v, i
 
 /** Whether another entry is nearly as large as the largest and of the other sign. */
 function hasRival({ data }: Matrix): boolean {
-  const largest = data.reduce((most, v) => (Math.abs(v) > Math.abs(most) ? v : most), 0);
+  const largest = data.reduce((max, v) => (Math.abs(v) > Math.abs(max) ? v : max), 0);
   return data.some((v) => v * largest < 0 && Math.abs(v) > 0.9 * Math.abs(largest));
 }

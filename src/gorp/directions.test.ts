@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { randomMatrix, randomOrthonormal } from '../testing/matrices.ts';
-import { anglesToEarlier, directionsOfCovariance, directionsOfMoment, MOST_DIRECTIONS } from './directions.ts';
+import { anglesToEarlier, directionsOfCovariance, directionsOfMoment, MAX_DIRECTIONS } from './directions.ts';
 import { columnSlice, type Matrix, matrix, multiply, multiplyTranspose } from './matrix.ts';
 import { growSpaceFromCovariance } from './space.ts';
 
@@ -25,7 +25,7 @@ describe('directions of a task', () => {
   });
 
   it('are at most so many, and at least one', () => {
-    expect(directionsOfMoment(randomMatrix(40, 40, 3), 1).columns).toBe(MOST_DIRECTIONS);
+    expect(directionsOfMoment(randomMatrix(40, 40, 3), 1).columns).toBe(MAX_DIRECTIONS);
     expect(directionsOfMoment(moment, 1e-9).columns).toBe(1);
   });
 

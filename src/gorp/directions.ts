@@ -4,7 +4,7 @@ import { growSpace, type SpaceGrowth } from './space.ts';
 import { symmetricEigen } from './symmetric-eigen.ts';
 
 /** Most directions of a task that are kept to compare it with others. */
-export const MOST_DIRECTIONS = 16;
+export const MAX_DIRECTIONS = 16;
 
 /** How the main directions of a task lie to those of an earlier one, for one tensor. */
 export interface TaskAngles {
@@ -16,7 +16,7 @@ export interface TaskAngles {
 
 /**
  * A task's own main directions: the fewest left singular vectors of a matrix that hold `threshold` of its energy, at most
- * {@link MOST_DIRECTIONS}. Unlike what a task adds to the shared space they may lie inside it: what is added is orthogonal
+ * {@link MAX_DIRECTIONS}. Unlike what a task adds to the shared space they may lie inside it: what is added is orthogonal
  * to the space by construction, so that it could say nothing about how alike two tasks are.
  *
  * @param moment dimension × any: mean gradient from which nothing was projected away.
@@ -38,12 +38,11 @@ export function directionsOfCovariance(covariance: Matrix, threshold: number, gr
   return symmetricEigen(covariance, (values) => {
     let held = 0;
     const reached = values.findIndex((value) => (held += value) >= threshold * all);
-    return Math.min(MOST_DIRECTIONS, reached < 0 ? values.length : reached + 1);
+    return Math.min(MAX_DIRECTIONS, reached < 0 ? values.length : reached + 1);
   }).vectors;
 }
 
-const atMost = (directions: Matrix): Matrix =>
-  columnSlice(directions, 0, Math.min(directions.columns, MOST_DIRECTIONS));
+const atMost = (directions: Matrix): Matrix => columnSlice(directions, 0, Math.min(directions.columns, MAX_DIRECTIONS));
 
 /** Principal angles between a task's directions and those of each task before, in order. */
 export const anglesToEarlier = (directions: Matrix, earlier: readonly Matrix[]): TaskAngles[] =>

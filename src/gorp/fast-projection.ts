@@ -29,6 +29,8 @@ const PROBES = 16;
  * whose N has the compressed gradient as its gradient: R = dYᵀ(X V_r), (dY U_r)ᵀ X or (dY U_r)ᵀ (X V_r).
  */
 export class FastProjection {
+  readonly #inputSpace: GroupSpace | undefined;
+
   /** N: out × r, r × in, or r × r. */
   readonly pair: Stack;
   /** Singular vectors as rows, largest first: V_rᵀ with `right`, else U_rᵀ; the first r are the basis, the rest oversampling. */
@@ -45,16 +47,31 @@ export class FastProjection {
     device: Device,
     { names, out, inputs }: LayerGroup,
     { rank, side }: Pick<ProjectedPlan, 'rank' | 'side'>,
-    private readonly inputSpace: GroupSpace | undefined,
+    inputSpace: GroupSpace | undefined,
   ) {
+    this.#inputSpace = inputSpace;
     this.#side = basisSide(side, out, inputs);
     this.#rank = Math.min(rank, out, inputs);
     const size = sketchSize(this.#rank, out, inputs);
-    this.#sketch = new Stack(device, 'singular vectors', names, size, this.#side === 'right' ? inputs : out);
-    this.pair = new Stack(device, 'change since the last basis', names, ...compressedShape(out, inputs, rank, side));
-    if (this.#side === 'full') this.#partners = new Stack(device, 'right basis', names, this.#rank, inputs);
+    this.#sketch = new Stack(
+      device,
+      'optimizer',
+      'singular vectors',
+      names,
+      size,
+      this.#side === 'right' ? inputs : out,
+    );
+    this.pair = new Stack(
+      device,
+      'trained',
+      'change since the last basis',
+      names,
+      ...compressedShape(out, inputs, rank, side),
+    );
+    if (this.#side === 'full')
+      this.#partners = new Stack(device, 'optimizer', 'right basis', names, this.#rank, inputs);
     if (inputSpace && this.#side !== 'left') {
-      this.#probes = new Stack(device, 'probes', ['all layers'], PROBES, out);
+      this.#probes = new Stack(device, 'optimizer', 'probes', ['all layers'], PROBES, out);
       const random = seededRandom(out);
       this.#probes.write(
         'all layers',
@@ -94,7 +111,7 @@ export class FastProjection {
     { x, dy }: ImplicitGradient,
     energies: { before: Tensor; after: Tensor; index: number },
   ): Tensor {
-    const gradient = { x, dy, outside: this.inputSpace?.viewOf(name) };
+    const gradient = { x, dy, outside: this.#inputSpace?.viewOf(name) };
     if (gradient.outside && this.#probes) {
       recordShareEstimate(g, gradient, this.#probes.view('all layers', false), energies);
     }

@@ -16,6 +16,7 @@ const RATE = 1;
 
 /** Full-rank weights of one shape with gradients, projection basis, moments and shared space. */
 export class FullRankGroup {
+  readonly #spacePlan: SpacePlan | null;
   readonly weights: Stack;
   /** G, or with a fast projection its compressed form R. */
   readonly gradient: Stack;
@@ -33,10 +34,11 @@ export class FullRankGroup {
     device: Device,
     readonly layers: LayerGroup,
     plan: FullRankPlan,
-    private readonly spacePlan: SpacePlan | null,
+    spacePlan: SpacePlan | null,
   ) {
+    this.#spacePlan = spacePlan;
     const { names, out, inputs } = layers;
-    this.weights = new Stack(device, 'full-rank weights', names, out, inputs);
+    this.weights = new Stack(device, 'trained', 'full-rank weights', names, out, inputs);
     const projected = plan.form === 'projected' ? plan : undefined;
     this.#projected = projected;
     this.#side = projected ? basisSide(projected.side, out, inputs) : undefined;
@@ -44,19 +46,20 @@ export class FullRankGroup {
     this.moments = new Moments(device, 'full-rank', names, rows, columns);
     if (projected?.projection === 'exact') {
       const r = Math.min(projected.rank, out, inputs);
-      if (this.#side !== 'right') this.#U = new Stack(device, 'left basis', names, out, r);
-      if (this.#side !== 'left') this.#Vt = new Stack(device, 'right basis', names, r, inputs);
+      if (this.#side !== 'right') this.#U = new Stack(device, 'optimizer', 'left basis', names, out, r);
+      if (this.#side !== 'left') this.#Vt = new Stack(device, 'optimizer', 'right basis', names, r, inputs);
     }
     if (projected && spacePlan) {
       const side = this.#spaceSide();
       const dimension = this.#onInputs ? inputs : side === 'rows' ? rows : columns;
       this.space = new GroupSpace(device, names, dimension, side);
-      if (!this.#onInputs) this.#unprojected = new Stack(device, 'full-rank unprojected', names, rows, columns);
+      if (!this.#onInputs)
+        this.#unprojected = new Stack(device, 'spaces', 'full-rank unprojected', names, rows, columns);
     }
     if (projected?.projection === 'fast') {
-      this.gradient = new Stack(device, 'compressed gradient of full-rank weights', names, rows, columns);
+      this.gradient = new Stack(device, 'trained', 'compressed gradient of full-rank weights', names, rows, columns);
       this.fast = new FastProjection(device, layers, projected, this.#onInputs ? this.space : undefined);
-    } else this.gradient = new Stack(device, 'gradient of full-rank weights', names, out, inputs);
+    } else this.gradient = new Stack(device, 'trained', 'gradient of full-rank weights', names, out, inputs);
   }
 
   /** Whether the host makes the basis, from a gradient that is formed. */
@@ -66,13 +69,13 @@ export class FullRankGroup {
 
   /** Whether S lives in the layer's inputs, before compression. */
   get #onInputs(): boolean {
-    return this.spacePlan?.source === 'activation';
+    return this.#spacePlan?.source === 'activation';
   }
 
   /** docs/method.md, eq. (10) and (17). */
   #spaceSide(): Side {
     if (this.#onInputs) return 'columns';
-    return this.spacePlan?.weightSide === 'kept' && this.#side === 'left' ? 'columns' : 'rows';
+    return this.#spacePlan?.weightSide === 'kept' && this.#side === 'left' ? 'columns' : 'rows';
   }
 
   beginTask(): void {
@@ -115,7 +118,7 @@ export class FullRankGroup {
     const lowRank = this.moments.m.shape;
     const space = this.space?.stackSpace;
     const keeping = {
-      projectUpdate: this.spacePlan?.keepsOut === 'update',
+      projectUpdate: this.#spacePlan?.keepsOut === 'update',
       meters,
       unprojected: this.#unprojected?.tensor,
     };

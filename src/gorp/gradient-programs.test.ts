@@ -79,10 +79,10 @@ describe('programs of many batch shapes', () => {
   test('share the memory of the largest, and only the latest are kept', async () => {
     const { learner, end } = await learnerOf({});
     const sizes = (i: number): BatchSizes => ({ B: 2, S: 4 + i, T: 2 });
-    const most = PROGRAM_LIMIT + 3;
-    await learner.prepareStep([sizes(most)]);
+    const max = PROGRAM_LIMIT + 3;
+    await learner.prepareStep([sizes(max)]);
     const largest = slotBytes();
-    for (let i = 0; i < most; i++) await learner.prepareStep([sizes(i)]);
+    for (let i = 0; i < max; i++) await learner.prepareStep([sizes(i)]);
     expect(learner.keptPrograms).toBe(PROGRAM_LIMIT);
     expect(slotBytes()).toBe(largest);
     // What had made room comes back and computes as before.

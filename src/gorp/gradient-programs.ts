@@ -31,6 +31,11 @@ export const PROGRAM_LIMIT = 16;
  * memory of their intermediates.
  */
 export class GradientPrograms {
+  readonly #device: Device;
+  readonly #network: Network;
+  readonly #parts: TrainedParts;
+  readonly #loss: Tensor;
+  readonly #options: { accumulation: number; recompute: boolean };
   readonly #programs: RecentMap<GradientProgram>;
   readonly #arena: Arena;
 
@@ -40,12 +45,17 @@ export class GradientPrograms {
    *   activations of a block are dropped after it and computed again for the backward pass.
    */
   constructor(
-    private readonly device: Device,
-    private readonly network: Network,
-    private readonly parts: TrainedParts,
-    private readonly loss: Tensor,
-    private readonly options: { accumulation: number; recompute: boolean },
+    device: Device,
+    network: Network,
+    parts: TrainedParts,
+    loss: Tensor,
+    options: { accumulation: number; recompute: boolean },
   ) {
+    this.#device = device;
+    this.#network = network;
+    this.#parts = parts;
+    this.#loss = loss;
+    this.#options = options;
     this.#arena = new Arena(device, 'gradients');
     const limit = Math.max(PROGRAM_LIMIT, options.accumulation); // a step needs all of its own
     this.#programs = new RecentMap(limit, (program) => destroyProgram(program));
@@ -91,14 +101,14 @@ export class GradientPrograms {
     refresh: boolean,
     owned: OwnedBuffer[],
   ): Promise<Pick<GradientProgram, 'batch' | 'compiled'>> {
-    const { accumulation, recompute } = this.options;
+    const { accumulation, recompute } = this.#options;
     const g = new Graph();
-    const batch = this.network.batch(sizes, owned);
+    const batch = this.#network.batch(sizes, owned);
     const trainables = new Map<Tensor, Tensor>();
-    const loss = batch.loss(g, trainedLayers(this.parts, { trainables, refresh }));
-    const gradients = g.backward(loss, this.network.one, sumGradients(g));
+    const loss = batch.loss(g, trainedLayers(this.#parts, { trainables, refresh }));
+    const gradients = g.backward(loss, this.#network.one, sumGradients(g));
     const share = 1 / accumulation;
-    addInto(g, loss, this.loss, share, 1);
+    addInto(g, loss, this.#loss, share, 1);
     const roots: Tensor[] = [loss];
     for (const [tensor, place] of trainables) {
       const gradient = gradients.get(tensor);
@@ -109,7 +119,7 @@ export class GradientPrograms {
       roots.push(gradient);
     }
     if (recompute) recomputeBlocks(g);
-    return { batch, compiled: await compile(this.device, `gradients ${sizesKey(sizes)}`, g, roots, this.#arena) };
+    return { batch, compiled: await compile(this.#device, `gradients ${sizesKey(sizes)}`, g, roots, this.#arena) };
   }
 
   destroy(): void {

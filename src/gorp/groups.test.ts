@@ -54,7 +54,7 @@ async function train(
 ): Promise<{ taken: number; leaked: number }[]> {
   const owned: Stack[] = [];
   const vector = (label: string, values: readonly number[]): { stack: Stack; tensor: Tensor } => {
-    const stack = new Stack(device, label, [label], 1, values.length);
+    const stack = new Stack(device, 'trained', label, [label], 1, values.length);
     owned.push(stack);
     stack.write(label, matrix(1, values.length, values));
     return { stack, tensor: slice(label, stack.range(label), 0, values.length) };

@@ -24,10 +24,12 @@ export type { StepRecord } from './learner/step.ts';
  * the device, and the programs that train them (docs/method.md, sections 2 to 4). Each of its jobs is a file of `learner/`.
  */
 export class Learner {
+  readonly #core: LearnerCore;
   readonly layers: Layers;
   readonly #programs: LearnerPrograms;
 
-  private constructor(private readonly core: LearnerCore) {
+  private constructor(core: LearnerCore) {
+    this.#core = core;
     this.layers = trainedLayers(core.parts);
     this.#programs = new LearnerPrograms(core);
   }
@@ -47,7 +49,7 @@ export class Learner {
 
   /** Number of trained parameters, as the method counts them. */
   get trainableParameters(): number {
-    return this.core.trainableParameters;
+    return this.#core.trainableParameters;
   }
 
   /**
@@ -57,7 +59,7 @@ export class Learner {
    * @param sample batches of the task's training prompts, read when learning rates are to make up for a space of inputs.
    */
   beginTask(sample: readonly SizedBatch[] = []): Promise<void> {
-    return beginTask(this.core, this.#programs, sample);
+    return beginTask(this.#core, this.#programs, sample);
   }
 
   /** Compiles what a step of micro-batches of these sizes needs, as far as it is not there yet. */
@@ -77,25 +79,25 @@ export class Learner {
    * @param batches `gradientAccumulation` micro-batches; the last step of an epoch may have fewer.
    */
   step(batches: readonly SizedBatch[]): Promise<void> {
-    return takeStep(this.core, this.#programs, batches);
+    return takeStep(this.#core, this.#programs, batches);
   }
 
   /** Bytes that are read back at most when numbers are taken. */
   get recordBytes(): number {
-    return this.core.ring.bytes;
+    return this.#core.ring.bytes;
   }
 
   /** Steps whose numbers have not been taken; at {@link ringSteps} they must be. */
   get untakenSteps(): number {
-    return this.core.ring.used;
+    return this.#core.ring.used;
   }
   get ringSteps(): number {
-    return this.core.ring.capacity;
+    return this.#core.ring.capacity;
   }
 
   /** Numbers of the steps since the last call; resolves when the device has done them. */
   takeRecords(): Promise<StepRecord[]> {
-    return takeRecords(this.core);
+    return takeRecords(this.#core);
   }
 
   /**
@@ -103,24 +105,24 @@ export class Learner {
    * first moments or from the layers' inputs.
    */
   endTask(data: TaskData): Promise<NamedGrowth[]> {
-    return endTask(this.core, this.#programs, data);
+    return endTask(this.#core, this.#programs, data);
   }
 
   /** Examples of earlier tasks that the method remembers, to be mixed into batches. */
   get rememberedExamples(): readonly RememberedExample[] {
-    return this.core.progress.state.examples;
+    return this.#core.progress.state.examples;
   }
 
   /** Bytes that the method keeps between tasks beside the model and what it trains: shared spaces, and its own state. */
   get stateBytes(): number {
-    const spaces = this.core.groups.flatMap(({ space }) => [...(space?.spaces.values() ?? [])]);
+    const spaces = this.#core.groups.flatMap(({ space }) => [...(space?.spaces.values() ?? [])]);
     const numbers = spaces.reduce((sum, { rows, columns }) => sum + rows * columns, 0);
-    return 4 * numbers + stateBytes(this.core.progress.state);
+    return 4 * numbers + stateBytes(this.#core.progress.state);
   }
 
   /** Everything that was trained, to be saved: to be read before the next task begins. */
   get trained(): Trained {
-    return trainedOf(this.core);
+    return trainedOf(this.#core);
   }
 
   /**
@@ -129,18 +131,18 @@ export class Learner {
    * @throws GorpError `run/round-does-not-fit` when it was of another model or method.
    */
   restore(saved: SavedTraining): Promise<void> {
-    return restoreTo(this.core, saved);
+    return restoreTo(this.#core, saved);
   }
 
   /** Everything that was trained, as it is now; waits for the device. Names are layers, without `.weight`. */
   async readTrained(): Promise<ReadTrained> {
     await this.#programs.merge();
-    return readTrained(this.core);
+    return readTrained(this.#core);
   }
 
   /** Replaces the pair that is being trained: to resume from saved adapters. A [r, in], B [out, r]. */
   setAdapter(name: string, A: Matrix, B: Matrix): void {
-    const group = this.core.lora.find(({ layers }) => layers.names.includes(name));
+    const group = this.#core.lora.find(({ layers }) => layers.names.includes(name));
     if (group === undefined) throw new Error(`${name} has no adapter`);
     group.adapters.A.write(name, A);
     group.adapters.B.write(name, B);
@@ -148,21 +150,21 @@ export class Learner {
 
   /** Sets memory aside as for training: see {@link reserveTraining}. */
   reserveTraining(tasks: number, sizes: readonly BatchSizes[]): Promise<Program[]> {
-    return reserveTraining(this.core, this.#programs, tasks, sizes);
+    return reserveTraining(this.#core, this.#programs, tasks, sizes);
   }
 
   /** Sets memory aside as for testing: see {@link reserveTesting}. */
   reserveTesting(tasks: number): void {
-    reserveTesting(this.core, this.#programs, tasks);
+    reserveTesting(this.#core, this.#programs, tasks);
   }
 
   /** Sets memory aside as for each measurement at the end of a task: see {@link reserveMeasuring}. */
   reserveMeasuring(sizes: BatchSizes): AsyncGenerator<Reserved> {
-    return reserveMeasuring(this.core, this.#programs, sizes);
+    return reserveMeasuring(this.#core, this.#programs, sizes);
   }
 
   destroy(): void {
     this.#programs.drop();
-    this.core.destroy();
+    this.#core.destroy();
   }
 }

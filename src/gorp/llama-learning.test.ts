@@ -6,7 +6,7 @@ import { sumGradients } from '../graph/ops/elementwise.ts';
 import { lastTokens } from '../graph/ops/last-tokens.ts';
 import { ADAM, adamStepSize } from '../graph/ops/optimizer.ts';
 import type { DataType, Tensor } from '../graph/tensor.ts';
-import { runOnCpu } from '../graph/twin.ts';
+import { runOnCpu } from '../graph/reference.ts';
 import { plainLayers } from '../models/layers.ts';
 import { Decoder } from '../models/decoder.ts';
 import { layOutDecoderBatch } from '../models/decoder-batch.ts';
@@ -32,11 +32,11 @@ afterAll(() => device.destroy());
 
 const RATE = 2e-3;
 const STEPS = 36;
-// Steps that the twin, which is slow, takes as well.
-const TWIN_STEPS = 4;
+// Steps that the reference, which is slow, takes as well.
+const REFERENCE_STEPS = 4;
 
 describe.each(trainedModels)('$name learns sentences with plain Adam', ({ reference, folder }) => {
-  test('on the GPU as the twin in f64 does, and goes on until it knows them', async () => {
+  test('on the GPU as the reference in f64 does, and goes on until it knows them', async () => {
     const config = parseDecoderConfig(LLAMA, reference.json(`${folder}/config.json`));
     const model = reference.tensors(`${folder}/model.safetensors`);
     const batch = sentences(reference, folder);
@@ -63,8 +63,8 @@ describe.each(trainedModels)('$name learns sentences with plain Adam', ({ refere
 
     expect(losses).toHaveLength(STEPS);
     // The golden data allows a loss of f32 on the GPU 2e-5; steps of Adam divide by small moments and add to it.
-    expect(relativeError(losses.slice(0, TWIN_STEPS), twinLosses(config, model, batch))).toBeLessThan(2e-4);
-    expect(losses[TWIN_STEPS - 1]).toBeLessThan(losses[0]);
+    expect(relativeError(losses.slice(0, REFERENCE_STEPS), referenceLosses(config, model, batch))).toBeLessThan(2e-4);
+    expect(losses[REFERENCE_STEPS - 1]).toBeLessThan(losses[0]);
     expect(losses[STEPS - 1], losses.join(', ')).toBeLessThan(losses[0] / 2);
   }, 180_000); // where nothing is in the driver's shader cache, most of it is compilation
 });
@@ -84,8 +84,8 @@ function sentences(reference: ReferenceFolder, folder: string): SizedBatch {
   return { sizes: { B: rows.length, S: 4, T: Math.max(...rows.map(({ label }) => label.length)) }, rows };
 }
 
-/** Losses of the first steps in f64: the graph's twins, and Adam by docs/method.md, eq. (5). */
-function twinLosses(
+/** Losses of the first steps in f64: the graph's references, and Adam by docs/method.md, eq. (5). */
+function referenceLosses(
   config: DecoderConfig,
   model: ReadonlyMap<string, GoldenTensor>,
   { sizes, rows }: SizedBatch,
@@ -133,7 +133,7 @@ function twinLosses(
       { m: new Float64Array(tensor.elements), v: new Float64Array(tensor.elements) },
     ]),
   );
-  return Array.from({ length: TWIN_STEPS }, (_, step) => {
+  return Array.from({ length: REFERENCE_STEPS }, (_, step) => {
     const value = runOnCpu(g, values);
     const rate = adamStepSize(RATE, step + 1);
     for (const [tensor, { m, v }] of moments) {

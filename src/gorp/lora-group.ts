@@ -29,6 +29,8 @@ export const namedPair = (A: ReadonlyMap<string, Matrix>, B: ReadonlyMap<string,
 
 /** Adapters of layers of one shape with their gradients, moments and shared space. */
 export class LoraGroup {
+  readonly #device: Device;
+  readonly #plan: AdapterPlan;
   readonly adapters: AdapterGroup;
   readonly gradA: Stack;
   readonly gradB: Stack;
@@ -42,24 +44,27 @@ export class LoraGroup {
   readonly #keepsPairs: boolean;
 
   constructor(
-    private readonly device: Device,
+    device: Device,
     readonly layers: LayerGroup,
-    private readonly plan: AdapterPlan,
+    plan: AdapterPlan,
     { schedule, space }: Pick<MethodPlan, 'schedule' | 'space'>,
   ) {
+    this.#device = device;
+    this.#plan = plan;
     const { names, out, inputs } = layers;
     const r = plan.rank;
     this.#spacePlan = space;
     this.#keepsPairs = plan.pairs === 'per-task' && schedule === 'in-turn';
     this.adapters = new AdapterGroup(device, names, out, inputs, r);
-    this.gradA = new Stack(device, 'gradient of lora_A', names, r, inputs);
-    this.gradB = new Stack(device, 'gradient of lora_B', names, out, r);
+    this.gradA = new Stack(device, 'trained', 'gradient of lora_A', names, r, inputs);
+    this.gradB = new Stack(device, 'trained', 'gradient of lora_B', names, out, r);
     this.momentsA = new Moments(device, 'lora_A', names, r, inputs);
     this.#momentsB = new Moments(device, 'lora_B', names, out, r);
     if (space) {
       const onInput = space.adapterSide === 'input';
       this.space = new GroupSpace(device, names, onInput ? inputs : r, onInput ? 'columns' : 'rows');
-      if (space.source === 'moment') this.#unprojected = new Stack(device, 'lora_A unprojected', names, r, inputs);
+      if (space.source === 'moment')
+        this.#unprojected = new Stack(device, 'spaces', 'lora_A unprojected', names, r, inputs);
     }
   }
 
@@ -75,7 +80,7 @@ export class LoraGroup {
   /** Sets memory aside for the pairs and spaces of earlier tasks, as large as they can be: for a plan of memory. */
   reserve({ pairs, spaces }: { pairs: number; spaces: number }): void {
     if (this.#keepsPairs) this.adapters.reserve(pairs);
-    this.space?.reserve(spaces * (this.#spacePlan?.source === 'activation' ? this.layers.inputs : this.plan.rank));
+    this.space?.reserve(spaces * (this.#spacePlan?.source === 'activation' ? this.layers.inputs : this.#plan.rank));
   }
 
   /**
@@ -88,8 +93,8 @@ export class LoraGroup {
     for (const term of terms) {
       if (term.kind !== 'quadratic' || (state.tensors.size === 0 && !isReserved)) continue;
       const [onA, onB] = [
-        new QuadraticTerm(this.device, this.adapters.A, 'lora_A'),
-        new QuadraticTerm(this.device, this.adapters.B, 'lora_B'),
+        new QuadraticTerm(this.#device, this.adapters.A, 'lora_A'),
+        new QuadraticTerm(this.#device, this.adapters.B, 'lora_B'),
       ];
       this.#quadratic.set(term, [onA, onB]);
       if (isReserved) continue;
@@ -155,7 +160,7 @@ export class LoraGroup {
   /** @throws GorpError `run/round-does-not-fit`. */
   async restore(saved: SavedTraining): Promise<void> {
     const { names, out, inputs } = this.layers;
-    const rank = this.plan.rank * (this.plan.pairs === 'per-task' ? saved.tasks : 1);
+    const rank = this.#plan.rank * (this.#plan.pairs === 'per-task' ? saved.tasks : 1);
     for (const name of names) {
       const pair = await saved.adapter(name);
       const A = fitting(`lora_A of ${name}`, pair?.A, rank, inputs);

@@ -5,7 +5,7 @@ import { Graph } from '../graph/graph.ts';
 import { clipFactor, squares } from '../graph/ops/optimizer.ts';
 import type { Tensor } from '../graph/tensor.ts';
 import { FullRankGroup } from './full-rank-group.ts';
-import type { Meters } from './health.ts';
+import type { Meters } from './layer-statistics.ts';
 import { LoraGroup } from './lora-group.ts';
 import type { MethodPlan } from './method-plan.ts';
 import { takesExactNorm } from './trained-layers.ts';
@@ -25,6 +25,8 @@ export interface OptimizerParts {
 
 /** What follows the gradients in a step of a task: norm and clip factor, the update, and the merge of what is kept beside. */
 export class OptimizerPrograms {
+  readonly #device: Device;
+  readonly #full: readonly FullRankGroup[];
   readonly #compiled: readonly Compiled[];
   /** What a method adds to the loss, then squared norms of all gradient stacks and the clip factor. */
   readonly norm: Program;
@@ -33,10 +35,12 @@ export class OptimizerPrograms {
   readonly #merge: Program;
 
   private constructor(
-    private readonly device: Device,
-    private readonly full: readonly FullRankGroup[],
+    device: Device,
+    full: readonly FullRankGroup[],
     [norm, measuring, merge, plain]: readonly Compiled[],
   ) {
+    this.#device = device;
+    this.#full = full;
     this.#compiled = [norm, measuring, merge, ...(plain ? [plain] : [])];
     this.norm = norm.program;
     this.#measuringUpdate = measuring.program;
@@ -72,8 +76,8 @@ export class OptimizerPrograms {
 
   /** Moves what fast projections hold beside the weights into them. */
   async merge(): Promise<void> {
-    await this.device.run([this.#merge]);
-    for (const { fast } of this.full) fast?.pair.clear();
+    await this.#device.run([this.#merge]);
+    for (const { fast } of this.#full) fast?.pair.clear();
   }
 
   destroy(): void {

@@ -14,22 +14,20 @@ export const entries = (stack: Tensor): Tensor => ({ ...stack, shape: [stack.ele
  * Kirkpatrick et al. 2017, eq. 3), with what it holds on the device.
  */
 export class QuadraticTerm {
+  readonly #like: Stack;
   readonly #importance: Stack;
   readonly #anchor: Stack;
 
   /** @param like the stack of θ. @param label names the buffers. */
-  constructor(
-    device: Device,
-    private readonly like: Stack,
-    label: string,
-  ) {
-    this.#importance = new Stack(device, `importance of ${label}`, like.names, like.rows, like.columns);
-    this.#anchor = new Stack(device, `anchor of ${label}`, like.names, like.rows, like.columns);
+  constructor(device: Device, like: Stack, label: string) {
+    this.#like = like;
+    this.#importance = new Stack(device, 'spaces', `importance of ${label}`, like.names, like.rows, like.columns);
+    this.#anchor = new Stack(device, 'spaces', `anchor of ${label}`, like.names, like.rows, like.columns);
   }
 
   /** Puts the tensors of a method's state in place. @param named the name of a layer's tensor in the state. */
   write(state: MethodState, what: { importance: string; anchor: string }, named: (layer: string) => string): void {
-    for (const layer of this.like.names) {
+    for (const layer of this.#like.names) {
       const of = (part: string): Matrix => {
         const found = state.tensors.get(stateName(part, named(layer)));
         if (found === undefined) throw new Error(`the state has no ${part} of ${layer}`);
@@ -42,7 +40,7 @@ export class QuadraticTerm {
 
   /** Adds weight · importance ∘ (θ − anchor), the gradient of the term, to a gradient. */
   record(g: Graph, gradient: Stack, weight: number): void {
-    const away = add(g, entries(this.like.tensor), entries(this.#anchor.tensor), 1, -1); // [elements, 1]
+    const away = add(g, entries(this.#like.tensor), entries(this.#anchor.tensor), 1, -1); // [elements, 1]
     const pull = scaleRows(g, away, entries(this.#importance.tensor)); // [elements, 1]
     addInto(g, pull, entries(gradient.tensor), weight, 1);
   }

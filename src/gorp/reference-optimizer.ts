@@ -63,7 +63,7 @@ export function referenceState(rows: number, columns: number, group: ReferenceGr
 }
 
 /**
- * One step of the projected AdamW in f64: the plain twin of what the GPU does (docs/method.md, section 3). Gradients are
+ * One step of the projected AdamW in f64: the plain reference of what the GPU does (docs/method.md, section 3). Gradients are
  * taken as given, clipped and averaged already.
  *
  * @param weight out × in; LoRA's A as r × in, its B as out × r.

@@ -5,7 +5,7 @@ import { openNetwork, readTexts } from '../run/open-network.ts';
 import { relativeError } from '../testing/compare.ts';
 import { acquireTestDevice } from '../testing/devices.ts';
 import { tinyModel, tinySettings } from '../testing/tiny-run.ts';
-import { TwinLearner } from '../testing/twin-learner.ts';
+import { ReferenceLearner } from '../testing/reference-learner.ts';
 import type { SizedBatch, TokenPair } from '../models/network.ts';
 import { Learner } from './learner.ts';
 import { energy, type Matrix, multiply, subtract, transpose } from './matrix.ts';
@@ -54,14 +54,14 @@ describe.each(METHOD_NAMES)('%s', (name) => {
     const read = (parameter: string): Promise<Float32Array> => model.readTensor(parameter);
     const options = { seed: 1, maxGradNorm: MAX_GRAD_NORM, gradientAccumulation: 1 };
     const learner = await Learner.create(device, network, plan, targets, options, read);
-    const twin = await TwinLearner.create(device, network, plan, targets, read);
+    const reference = await ReferenceLearner.create(device, network, plan, targets, read);
     for (let task = 0; task < TASKS; task++) {
       const batches = batchesOf(task);
       await learner.beginTask(batches);
       const start = await learner.readTrained();
-      await twin.beginTask(start.adapters, batches);
+      await reference.beginTask(start.adapters, batches);
       for (const [layer, { A }] of start.adapters) {
-        const S = twin.spaceOf(layer);
+        const S = reference.spaceOf(layer);
         if (S && plan.space?.adapterSide === 'input' && plan.space.softness === 0) {
           expect(energy(multiply(A, S)) / energy(A), `fresh A of ${layer} lies outside S`).toBeLessThan(1e-10);
         }
@@ -69,7 +69,7 @@ describe.each(METHOD_NAMES)('%s', (name) => {
       for (const [step, batch] of batches.entries()) {
         await learner.step([batch]);
         const [found] = await learner.takeRecords();
-        const wanted = await twin.step(batch, MAX_GRAD_NORM);
+        const wanted = await reference.step(batch, MAX_GRAD_NORM);
         expect(Math.abs(found.loss / wanted.loss - 1), `loss of step ${step}`).toBeLessThan(TOLERANCE.loss);
         expect(Math.abs(found.gradientNorm / wanted.gradientNorm - 1), `norm of step ${step}`).toBeLessThan(
           TOLERANCE.norm,
@@ -78,28 +78,28 @@ describe.each(METHOD_NAMES)('%s', (name) => {
       const examples = batches.flatMap(({ rows }) => rows);
       const finished = { sample: batches, singles: examples.map(single), examples };
       const growths = await learner.endTask(finished);
-      await twin.endTask(finished);
-      expect([...learner.trained.state.tensors.keys()].sort()).toEqual([...twin.state.tensors.keys()].sort());
+      await reference.endTask(finished);
+      expect([...learner.trained.state.tensors.keys()].sort()).toEqual([...reference.state.tensors.keys()].sort());
       for (const [kept, { data }] of learner.trained.state.tensors) {
-        const wanted = twin.state.tensors.get(kept) as Matrix;
+        const wanted = reference.state.tensors.get(kept) as Matrix;
         expect(relativeError(data, wanted.data), kept).toBeLessThan(TOLERANCE.change);
       }
       const end = await learner.readTrained();
       expect(end.adapters.size + end.weights.size).toBeGreaterThan(0);
-      expect([end.adapters.size, end.weights.size]).toEqual([twin.pairs.size, twin.weights.size]);
+      expect([end.adapters.size, end.weights.size]).toEqual([reference.pairs.size, reference.weights.size]);
       for (const [layer, pair] of end.adapters) {
-        const [wanted, before] = [twin.pairs.get(layer), start.adapters.get(layer)] as [typeof pair, typeof pair];
+        const [wanted, before] = [reference.pairs.get(layer), start.adapters.get(layer)] as [typeof pair, typeof pair];
         for (const part of ['A', 'B'] as const) {
           const error = changeError(pair[part], wanted[part], before[part]);
           expect(error, `${part} of ${layer} after task ${task + 1}`).toBeLessThan(TOLERANCE.change);
         }
       }
       for (const [layer, W] of end.weights) {
-        const error = changeError(W, twin.weights.get(layer) as Matrix, start.weights.get(layer) as Matrix);
+        const error = changeError(W, reference.weights.get(layer) as Matrix, start.weights.get(layer) as Matrix);
         expect(error, `W of ${layer} after task ${task + 1}`).toBeLessThan(TOLERANCE.change);
       }
       for (const { name: layer, total } of growths) {
-        const wanted = twin.spaceOf(layer) as Matrix;
+        const wanted = reference.spaceOf(layer) as Matrix;
         if (plan.space?.softness === 0) expect(total, layer).toBe(wanted.columns);
         const S = end.spaces.get(layer) as Matrix;
         expect(

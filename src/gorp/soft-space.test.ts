@@ -82,7 +82,7 @@ describe('growSoftSpace', () => {
     expect(growSoftSpace(null, matrix(4, 4), SOFTNESS)).toMatchObject({ added: 0, total: 0 });
   });
 
-  test('goes on from a space that was saved in f32, however small the softness', () => {
+  test('resumes from a space that was saved in f32, however small the softness', () => {
     const { space } = growSoftSpace(null, covarianceOf(6, 2, 3, 1), 1e-9);
     const saved = matrix(6, space.columns, Float32Array.from(space.data));
     const again = growSoftSpace(saved, covarianceOf(6, 2, 4, 1), 1e-9);

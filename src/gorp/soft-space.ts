@@ -3,7 +3,7 @@ import { heldShare, projectOutLeft, projectOutRight, type SpaceGrowth } from './
 import { symmetricEigen } from './symmetric-eigen.ts';
 
 // Weights above this are 1 to rounding in f32, as spaces are saved; the energy behind them could not be told from it.
-const MOST_WEIGHT = 1 - 1e-6;
+const MAX_WEIGHT = 1 - 1e-6;
 // Directions that are kept out by less are let be: S stays narrower.
 const LEAST_WEIGHT = 0.02;
 
@@ -25,7 +25,7 @@ export function growSoftSpace(space: Matrix | null, covariance: Matrix, softness
   const n = covariance.rows;
   const alpha = softness / n;
   const held = space ?? matrix(n, 0);
-  const weights = columnEnergies(held).map((w) => Math.min(MOST_WEIGHT, w));
+  const weights = columnEnergies(held).map((w) => Math.min(MAX_WEIGHT, w));
   const all = trace(covariance);
   // s sᵀ is w u uᵀ, and λ = α w / (1 − w).
   const energies = multiplyTranspose(
@@ -37,7 +37,7 @@ export function growSoftSpace(space: Matrix | null, covariance: Matrix, softness
   );
   if (all > 0) covariance.data.forEach((value, at) => (energies.data[at] += value / all));
   const weightOf = (energy: number): number =>
-    Math.min(MOST_WEIGHT, Math.max(0, energy) / (Math.max(0, energy) + alpha));
+    Math.min(MAX_WEIGHT, Math.max(0, energy) / (Math.max(0, energy) + alpha));
   const { values, vectors } = symmetricEigen(
     energies,
     (each) => each.filter((value) => weightOf(value) >= LEAST_WEIGHT).length,

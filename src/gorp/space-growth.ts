@@ -2,6 +2,7 @@ import type { Device } from '../device/device.ts';
 import { compile } from '../graph/compile.ts';
 import { Graph } from '../graph/graph.ts';
 import { orthonormality } from '../graph/ops/orthonormality.ts';
+import { plainTensor, storeTensor } from '../graph/tensor.ts';
 import { anglesToEarlier, directionsOfCovariance, directionsOfMoment, type TaskAngles } from './directions.ts';
 import type { FullRankGroup } from './full-rank-group.ts';
 import { LoraGroup } from './lora-group.ts';
@@ -99,28 +100,18 @@ async function measureOrthonormality(
   soft: boolean,
 ): Promise<ArrayLike<number>> {
   if (stackSpace === undefined) return names.map(() => 0);
-  const buffer = device.buffers.storage('orthonormality', names.length * 4);
-  const storage = { buffer, offset: 0, bytes: buffer.bytes };
+  const errors = storeTensor(device, plainTensor('orthonormality', [names.length]), 'inputs');
   try {
     const g = new Graph();
-    const shape = [names.length];
-    const errors = {
-      name: 'orthonormality',
-      shape,
-      dtype: 'f32',
-      trainable: false,
-      elements: shape[0],
-      storage,
-    } as const;
     orthonormality(g, stackSpace.S, errors, soft);
     const compiled = await compile(device, 'orthonormality', g, []);
     try {
       await device.run([compiled.program]);
-      return new Float32Array(await device.read(storage));
+      return new Float32Array(await device.read(errors.storage));
     } finally {
       compiled.destroy();
     }
   } finally {
-    buffer.destroy();
+    errors.storage.buffer.destroy();
   }
 }

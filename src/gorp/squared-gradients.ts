@@ -17,6 +17,7 @@ import type { TrainedParts } from './trained-layers.ts';
  * shrinks with the batch; without dropout. It leaves its gradients in the stacks of the groups.
  */
 export class SquaredGradients {
+  readonly #device: Device;
   readonly #gradients: GradientPrograms;
   /** Sums for A and for B of every group. */
   readonly #sums: readonly { readonly group: LoraGroup; readonly A: Stack; readonly B: Stack }[];
@@ -25,13 +26,8 @@ export class SquaredGradients {
   #count = 0;
 
   /** @param loss f32 [1]: what the programs add the losses to, which nobody reads. */
-  constructor(
-    private readonly device: Device,
-    network: Network,
-    parts: TrainedParts,
-    loss: Tensor,
-    options: { recompute: boolean },
-  ) {
+  constructor(device: Device, network: Network, parts: TrainedParts, loss: Tensor, options: { recompute: boolean }) {
+    this.#device = device;
     const { adapters } = parts.plan;
     if (!adapters || parts.full.length > 0) throw new Error('squares are taken of adapters alone');
     const undropped = { ...parts, plan: { ...parts.plan, adapters: { ...adapters, dropout: 0 } } };
@@ -41,8 +37,8 @@ export class SquaredGradients {
       const { rank } = group.adapters;
       return {
         group,
-        A: new Stack(device, 'squares of lora_A', names, rank, inputs),
-        B: new Stack(device, 'squares of lora_B', names, out, rank),
+        A: new Stack(device, 'spaces', 'squares of lora_A', names, rank, inputs),
+        B: new Stack(device, 'spaces', 'squares of lora_B', names, out, rank),
       };
     });
   }
@@ -59,7 +55,7 @@ export class SquaredGradients {
     const [{ batch, compiled }] = await this.#gradients.of([sizes], false);
     const adding = await this.#programOf(rows[0].label.length);
     batch.write(rows);
-    await this.device.run([compiled.program, adding.program]);
+    await this.#device.run([compiled.program, adding.program]);
     this.#count++;
   }
 
@@ -74,7 +70,7 @@ export class SquaredGradients {
         addInto(g, squared, entries(sum.tensor), tokens ** 2, 1);
       }
     }
-    const compiled = await compile(this.device, `squares of ${tokens} tokens`, g, []);
+    const compiled = await compile(this.#device, `squares of ${tokens} tokens`, g, []);
     this.#adding.set(tokens, compiled);
     return compiled;
   }

@@ -1,8 +1,8 @@
-import type { OwnedBuffer } from '../device/buffers.ts';
+import type { BufferPurpose } from '../base/buffer-purpose.ts';
+import type { BufferRange, OwnedBuffer } from '../device/buffers.ts';
 import type { Device } from '../device/device.ts';
-import type { BufferRange } from '../device/buffers.ts';
 import type { StackShape } from '../graph/ops/optimizer.ts';
-import type { Tensor } from '../graph/tensor.ts';
+import { plainTensor, type StoredTensor, storeTensor, type Tensor } from '../graph/tensor.ts';
 import { type Matrix, matrix } from './matrix.ts';
 
 // A part of a buffer can be bound only at a multiple of 256 bytes.
@@ -13,30 +13,30 @@ const ALIGNMENT_FLOATS = 64;
  * so that a single one can be bound too; the gap between them holds nothing anyone reads.
  */
 export class Stack {
+  readonly #device: Device;
   readonly shape: StackShape;
   /** All matrices as one tensor [n, rows, columns], `shape.stride` elements apart. */
-  readonly tensor: Tensor;
-  readonly #buffer: OwnedBuffer;
+  readonly tensor: StoredTensor;
 
+  /** @param purpose what its memory is counted as. */
   constructor(
-    private readonly device: Device,
+    device: Device,
+    purpose: BufferPurpose,
     readonly label: string,
     readonly names: readonly string[],
     readonly rows: number,
     readonly columns: number,
   ) {
+    this.#device = device;
     const size = rows * columns;
     const stride = Math.max(1, Math.ceil(size / ALIGNMENT_FLOATS)) * ALIGNMENT_FLOATS;
     this.shape = { count: names.length, size, stride };
-    this.#buffer = device.buffers.storage(label, names.length * stride * 4);
-    this.tensor = {
-      name: label,
-      shape: [names.length, rows, columns],
-      dtype: 'f32',
-      trainable: false,
-      elements: names.length * stride,
-      storage: { buffer: this.#buffer, offset: 0, bytes: this.#buffer.bytes },
-    };
+    const tensor = plainTensor(label, [names.length, rows, columns]);
+    this.tensor = storeTensor(device, { ...tensor, elements: names.length * stride }, purpose);
+  }
+
+  get #buffer(): OwnedBuffer {
+    return this.tensor.storage.buffer;
   }
 
   /** Where one matrix lies. */
@@ -49,14 +49,7 @@ export class Stack {
 
   /** One matrix as a tensor of its own, or its first rows. */
   view(name: string, trainable: boolean, rows = this.rows): Tensor {
-    return {
-      name,
-      shape: [rows, this.columns],
-      dtype: 'f32',
-      trainable,
-      elements: rows * this.columns,
-      storage: this.range(name),
-    };
+    return { ...plainTensor(name, [rows, this.columns]), trainable, storage: this.range(name) };
   }
 
   /** The first rows of every matrix as one tensor [n, rows, columns], as far apart as the matrices. */
@@ -68,17 +61,17 @@ export class Stack {
   write(name: string, values: Float32Array<ArrayBuffer> | Matrix): void {
     const data = 'data' in values ? Float32Array.from(values.data) : values;
     const { buffer, offset } = this.range(name);
-    this.device.write(buffer, offset, data);
+    this.#device.write(buffer, offset, data);
   }
 
   /** Sets every matrix to zero. */
   clear(): void {
-    this.device.clear(this.#buffer);
+    this.#device.clear(this.#buffer);
   }
 
   /** All matrices, read back in one go; waits for the GPU. */
   async read(): Promise<Map<string, Matrix>> {
-    const bytes = await this.device.read({ buffer: this.#buffer, offset: 0, bytes: this.#buffer.bytes });
+    const bytes = await this.#device.read({ buffer: this.#buffer, offset: 0, bytes: this.#buffer.bytes });
     const { stride, size } = this.shape;
     return new Map(
       this.names.map((name, i) => [
@@ -90,7 +83,7 @@ export class Stack {
 
   /** One matrix, read back; waits for the GPU. */
   async readOne(name: string): Promise<Float32Array<ArrayBuffer>> {
-    return new Float32Array(await this.device.read(this.range(name)), 0, this.shape.size);
+    return new Float32Array(await this.#device.read(this.range(name)), 0, this.shape.size);
   }
 
   destroy(): void {

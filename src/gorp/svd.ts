@@ -15,7 +15,7 @@ export interface Svd {
 /** A sum of squares, beside a largest entry of 1, below which products of its rounding errors fall out of the number range. */
 const VANISHED = 1e-275;
 /** Jacobi converges quadratically: matrices of any kind need fewer than 15 sweeps. */
-const MOST_SWEEPS = 40;
+const MAX_SWEEPS = 40;
 
 /**
  * Thin singular value decomposition by QR and one-sided Jacobi rotations (Golub and Van Loan, Matrix Computations,
@@ -99,7 +99,7 @@ function triangularise(columns: Matrix): { r: Matrix; factors: Float64Array } {
 function orthogonaliseRows(r: Matrix, rotations: Matrix): void {
   const n = r.rows;
   const tolerance = n * Number.EPSILON;
-  for (let sweep = 0, rotated = true; rotated && sweep < MOST_SWEEPS; sweep++) {
+  for (let sweep = 0, rotated = true; rotated && sweep < MAX_SWEEPS; sweep++) {
     rotated = false;
     for (let p = 0; p < n - 1; p++) {
       for (let q = p + 1; q < n; q++) {

@@ -2,7 +2,7 @@ import type { Device } from '../device/device.ts';
 import type { BufferRange } from '../device/buffers.ts';
 import type { Graph } from '../graph/graph.ts';
 import type { AdamState } from '../graph/ops/optimizer.ts';
-import type { Tensor } from '../graph/tensor.ts';
+import { plainTensor, type Tensor } from '../graph/tensor.ts';
 import { type Matrix, matrix, transpose } from './matrix.ts';
 import { growSoftSpace } from './soft-space.ts';
 import { growSpace, growSpaceFromCovariance, type SpaceGrowth } from './space.ts';
@@ -13,7 +13,7 @@ import type { Side, SpaceMeters, StackSpace } from './update.ts';
 /** A tensor [n] inside a buffer that many share, by place. */
 export function slice(name: string, whole: BufferRange, first: number, count: number): Tensor {
   const storage = { buffer: whole.buffer, offset: whole.offset + first * 4, bytes: Math.ceil(count / 4) * 16 };
-  return { name, shape: [count], dtype: 'f32', trainable: false, elements: count, storage };
+  return { ...plainTensor(name, [count]), storage };
 }
 
 /** Adam's moments of a stack of (possibly compressed) gradients, fresh at the start of each task. */
@@ -22,8 +22,8 @@ export class Moments {
   readonly v: Stack;
 
   constructor(device: Device, label: string, names: readonly string[], rows: number, columns: number) {
-    this.m = new Stack(device, `${label} first moment`, names, rows, columns);
-    this.v = new Stack(device, `${label} second moment`, names, rows, columns);
+    this.m = new Stack(device, 'optimizer', `${label} first moment`, names, rows, columns);
+    this.v = new Stack(device, 'optimizer', `${label} second moment`, names, rows, columns);
   }
 
   state(clip: Tensor, rates: Tensor, index: number): AdamState {
@@ -43,6 +43,8 @@ export class Moments {
 
 /** The shared spaces of the tensors of a group: on the host as they grow, on the GPU for the task that keeps out. */
 export class GroupSpace {
+  readonly #device: Device;
+
   /** S [dimension, k] of each tensor; absent before the first task. */
   readonly spaces = new Map<string, Matrix>();
   /** Main directions [dimension, ≤ 16] of each task learned, by tensor: to compare tasks with each other. */
@@ -54,11 +56,13 @@ export class GroupSpace {
    * @param side where that side lies in the matrices that are projected.
    */
   constructor(
-    private readonly device: Device,
+    device: Device,
     readonly names: readonly string[],
     readonly dimension: number,
     readonly side: Side,
-  ) {}
+  ) {
+    this.#device = device;
+  }
 
   /** Puts the spaces on the GPU as they are now; narrower ones are filled with zero columns. */
   upload(): void {
@@ -66,7 +70,7 @@ export class GroupSpace {
     this.#onGpu = undefined;
     const widest = Math.max(0, ...[...this.spaces.values()].map((S) => S.columns));
     if (widest === 0) return;
-    this.#onGpu = new Stack(this.device, 'shared space', this.names, this.dimension, widest);
+    this.#onGpu = new Stack(this.#device, 'spaces', 'shared space', this.names, this.dimension, widest);
     for (const [name, S] of this.spaces) {
       const padded = matrix(this.dimension, widest);
       for (let i = 0; i < S.rows; i++) {
@@ -80,7 +84,8 @@ export class GroupSpace {
   reserve(directions: number): void {
     this.#onGpu?.destroy();
     const widest = Math.min(directions, this.dimension);
-    this.#onGpu = widest === 0 ? undefined : new Stack(this.device, 'shared space', this.names, this.dimension, widest);
+    this.#onGpu =
+      widest === 0 ? undefined : new Stack(this.#device, 'spaces', 'shared space', this.names, this.dimension, widest);
   }
 
   /** Takes up the spaces and directions of the tasks before. @throws GorpError `run/round-does-not-fit`. */

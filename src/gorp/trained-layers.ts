@@ -7,7 +7,7 @@ import type { Parameters } from '../models/parameters.ts';
 import type { ImplicitGradient } from './block-power.ts';
 import { type FastProjection, recordSquaredNorm } from './fast-projection.ts';
 import type { FullRankGroup } from './full-rank-group.ts';
-import type { Meters } from './health.ts';
+import type { Meters } from './layer-statistics.ts';
 import type { LoraGroup } from './lora-group.ts';
 import type { MethodPlan } from './method-plan.ts';
 

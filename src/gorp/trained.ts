@@ -43,7 +43,7 @@ export interface Trained {
   state: MethodState;
 }
 
-/** What a learner goes on from, as {@link Trained} gave it: names are layers, undefined is what was not saved. */
+/** What a learner resumes from, as {@link Trained} gave it: names are layers, undefined is what was not saved. */
 export interface SavedTraining {
   tasks: number;
   optimizerSteps: number;

@@ -4,7 +4,7 @@ import { type Compiled, compile } from '../graph/compile.ts';
 import { Graph, type Numbers } from '../graph/graph.ts';
 import { adamStepSize } from '../graph/ops/optimizer.ts';
 import type { Tensor } from '../graph/tensor.ts';
-import { runOnCpu } from '../graph/twin.ts';
+import { runOnCpu } from '../graph/reference.ts';
 import { relativeError } from '../testing/compare.ts';
 import { goldenReal } from '../testing/golden.ts';
 import { acquireTestDevice } from '../testing/devices.ts';
@@ -61,7 +61,7 @@ function toleranceOf({ group, proj_type }: Case, place: Place): Tolerance {
 const NAMES = ['case', 'mirror'];
 const mirrored = (m: Matrix): Matrix => ({ ...m, data: m.data.map((value) => -value) });
 
-type Place = 'twin' | 'device';
+type Place = 'reference' | 'device';
 
 /** The update of a stack as a graph with its persistent tensors, on the CPU and on the GPU side by side. */
 class UpdateUnderTest {
@@ -103,7 +103,7 @@ class UpdateUnderTest {
   }
 
   #stack(name: string, rows: number, columns: number): Stack {
-    const stack = new Stack(device, name, NAMES, rows, columns);
+    const stack = new Stack(device, 'trained', name, NAMES, rows, columns);
     this.#stacks.set(name, stack);
     this.#values.set(stack.tensor, new Float64Array(stack.tensor.elements));
     return stack;
@@ -154,10 +154,10 @@ class UpdateUnderTest {
     const stack = this.#named(name);
     const onDevice = await stack.read();
     const { size, stride } = stack.shape;
-    const twin = NAMES.map((_, i) =>
+    const reference = NAMES.map((_, i) =>
       matrix(stack.rows, stack.columns, this.#valuesOf(stack).subarray(i * stride, i * stride + size)),
     );
-    return { twin, device: NAMES.map((which) => onDevice.get(which) ?? matrix(0, 0)) };
+    return { reference, device: NAMES.map((which) => onDevice.get(which) ?? matrix(0, 0)) };
   }
 
   destroy(): void {
@@ -169,7 +169,7 @@ class UpdateUnderTest {
 // docs/method.md, section 3, has no weight decay, so these graphs have none; reference-optimizer.golden.test.ts covers its case.
 const TRAJECTORIES = referencesWith('golden/optimizer');
 describe.each(TRAJECTORIES)(
-  'updates equal the trajectories of $name without weight decay, twin and GPU',
+  'updates equal the trajectories of $name without weight decay, reference and GPU',
   (reference) => {
     const given = reference.json<Cases>('golden/optimizer/cases.json');
     const gradients = reference.tensors('golden/optimizer/gradients.safetensors');
@@ -224,6 +224,6 @@ describe.each(TRAJECTORIES)(
 );
 
 const placesOf = (read: Record<Place, Matrix[]>): [Place, Matrix[]][] => [
-  ['twin', read.twin],
+  ['reference', read.reference],
   ['device', read.device],
 ];

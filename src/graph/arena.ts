@@ -6,14 +6,17 @@ import type { Device } from '../device/device.ts';
  * share it, so that many batch shapes need no more than the largest.
  */
 export class Arena {
+  readonly #device: Device;
+  readonly #label: string;
+
   /** Largest first. */
   #buffers: OwnedBuffer[] = [];
   #version = 0;
 
-  constructor(
-    private readonly device: Device,
-    private readonly label: string,
-  ) {}
+  constructor(device: Device, label: string) {
+    this.#device = device;
+    this.#label = label;
+  }
 
   /** Changes when memory has been made anew: programs compiled before must be compiled again. */
   get version(): number {
@@ -34,7 +37,7 @@ export class Arena {
       if (known === undefined || known.bytes < slots[slot]) {
         if (known !== undefined) this.#version++;
         known?.destroy();
-        this.#buffers[i] = this.device.buffers.storage(`${this.label} slot ${i}`, slots[slot]);
+        this.#buffers[i] = this.#device.buffers.storage(`${this.#label} slot ${i}`, slots[slot], 'arena');
       }
       buffers[slot] = this.#buffers[i];
     }

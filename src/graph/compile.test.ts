@@ -4,7 +4,7 @@ import { seededRandom } from '../base/random.ts';
 import type { Device } from '../device/device.ts';
 import { acquireTestDevice } from '../testing/devices.ts';
 import { GraphUnderTest } from '../testing/graphs.ts';
-import { compile, liveOperations, planMemory, type PlannedOperation, withScratch } from './compile.ts';
+import { compile, liveOperations, assignSlots, type PlannedOperation, withScratch } from './compile.ts';
 import { Graph, type Operation, present } from './graph.ts';
 import { add } from './ops/elementwise.ts';
 import { bytesOf, type Tensor } from './tensor.ts';
@@ -17,7 +17,7 @@ afterAll(() => device.destroy());
 
 /** An operation that computes nothing. */
 function operation(inputs: Tensor[], outputs: Tensor[], more: Partial<Operation> = {}): Operation {
-  return { name: 'nothing', inputs, outputs, calls: () => [], twin: () => undefined, ...more };
+  return { name: 'nothing', inputs, outputs, calls: () => [], reference: () => undefined, ...more };
 }
 
 interface Program {
@@ -59,12 +59,12 @@ const touched = ({ operation: { inputs, outputs }, scratch }: PlannedOperation):
   ...present(scratch),
 ];
 
-describe('planMemory', () => {
+describe('assignSlots', () => {
   it('never gives one slot to two tensors that are alive at the same time', () => {
     fc.assert(
       fc.property(programs, ({ operations: unplanned, keep }) => {
         const operations = planned(unplanned);
-        const { slots, slotOf } = planMemory(operations, keep);
+        const { slots, slotOf } = assignSlots(operations, keep);
         const tensors = [...new Set(operations.flatMap(touched))];
         const lives = tensors.map((tensor) => {
           const uses = operations.flatMap((one, i) => (touched(one).includes(tensor) ? [i] : []));
@@ -80,11 +80,11 @@ describe('planMemory', () => {
           }
         }
         // No more slots than tensors that are alive at once: nothing is set aside without need.
-        const most = Math.max(
+        const max = Math.max(
           0,
           ...operations.map((_, i) => lives.filter(({ from, to }) => from <= i && i <= to).length),
         );
-        expect(slots.length).toBe(most);
+        expect(slots.length).toBe(max);
       }),
     );
   });
@@ -93,7 +93,7 @@ describe('planMemory', () => {
     const g = new Graph();
     const tensors = Array.from({ length: 50 }, (_, i) => g.intermediate(`t${i}`, [8 + (i % 5)]));
     const operations = tensors.slice(1).map((tensor, i) => operation([tensors[i]], [tensor]));
-    expect(planMemory(planned([operation([], [tensors[0]]), ...operations]), []).slots).toEqual([48, 48]);
+    expect(assignSlots(planned([operation([], [tensors[0]]), ...operations]), []).slots).toEqual([48, 48]);
   });
 
   it('takes the slot that fits best, and lets the largest grow where none fits', () => {
@@ -102,7 +102,7 @@ describe('planMemory', () => {
     const [fits, grows] = [45, 200].map((size) => g.intermediate(`later, ${size}`, [size]));
     const end = operation([large, middle, small], []);
     const later = operation([], [fits, grows]);
-    const { slots, slotOf } = planMemory(planned([operation([], [large, middle, small]), end, later]), []);
+    const { slots, slotOf } = assignSlots(planned([operation([], [large, middle, small]), end, later]), []);
     expect(slotOf.get(fits)).toBe(slotOf.get(middle));
     expect(slotOf.get(grows)).toBe(slotOf.get(large));
     expect(slots).toEqual([800, 200, 40]);
@@ -112,7 +112,7 @@ describe('planMemory', () => {
     const g = new Graph();
     const buffer = device.buffers.storage('own', 16);
     const own = g.persistent('own', [4], { storage: { buffer, offset: 0, bytes: 16 } });
-    expect(planMemory(planned([operation([own], [own])]), [own])).toEqual({ slots: [], slotOf: new Map() });
+    expect(assignSlots(planned([operation([own], [own])]), [own])).toEqual({ slots: [], slotOf: new Map() });
     buffer.destroy();
   });
 });
@@ -136,7 +136,7 @@ describe('liveOperations', () => {
 });
 
 describe('compile', () => {
-  it('computes the same as the twin where memory is shared', async () => {
+  it('computes the same as the reference where memory is shared', async () => {
     for (let seed = 1; seed <= 3; seed++) {
       const random = seededRandom(seed);
       const inputs = { x: { shape: [40] }, y: { shape: [40] } };

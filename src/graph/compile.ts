@@ -18,7 +18,7 @@ export function liveOperations(graph: Graph, roots: readonly Tensor[]): Operatio
 }
 
 /** Where each intermediate lives: slots are shared by tensors whose lifetimes do not meet. */
-export interface MemoryPlan {
+export interface SlotPlan {
   /** Bytes of each slot. */
   readonly slots: readonly number[];
   readonly slotOf: ReadonlyMap<Tensor, number>;
@@ -48,7 +48,7 @@ export function withScratch(operations: readonly Operation[], planner: Planner):
  *
  * @param keep intermediates that must survive to the end, because the host reads them.
  */
-export function planMemory(planned: readonly PlannedOperation[], keep: readonly Tensor[]): MemoryPlan {
+export function assignSlots(planned: readonly PlannedOperation[], keep: readonly Tensor[]): SlotPlan {
   const lastUse = new Map<Tensor, number>();
   const steps = planned.map(({ operation: { inputs, outputs }, scratch }) => {
     const made = [...outputs, ...scratch.filter((tensor) => tensor !== undefined)];
@@ -112,7 +112,7 @@ export async function compile(
 ): Promise<Compiled> {
   const { planner } = device;
   const operations = withScratch(liveOperations(graph, roots), planner);
-  const memory = planMemory(operations, roots);
+  const memory = assignSlots(operations, roots);
   const own = arena ? undefined : new Arena(device, name);
   let program: Program | undefined;
   const release = (): void => {

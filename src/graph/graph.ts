@@ -25,7 +25,7 @@ export interface Operation {
    */
   calls(planner: Planner, scratch: readonly (Tensor | undefined)[]): readonly KernelCall[];
   /** The same on the CPU: reads inputs, fills outputs. */
-  twin(value: (tensor: Tensor) => Numbers): void;
+  reference(value: (tensor: Tensor) => Numbers): void;
   /**
    * Records the gradient: d loss / d input for each input (undefined where there is none), given d loss / d output.
    * `wanted` tells which inputs need one.

@@ -44,6 +44,6 @@ function withTensors(operation: Operation, others: ReadonlyMap<Tensor, Tensor>):
     outputs: operation.outputs.map(other),
     calls: (planner, scratch) =>
       operation.calls(planner, scratch).map((call) => ({ ...call, tensors: call.tensors.map(other) })),
-    twin: (value) => operation.twin((tensor) => value(other(tensor))),
+    reference: (value) => operation.reference((tensor) => value(other(tensor))),
   };
 }

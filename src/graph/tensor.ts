@@ -1,5 +1,7 @@
+import type { BufferPurpose } from '../base/buffer-purpose.ts';
+import { type BufferRange, wholeOf } from '../device/buffers.ts';
+import type { Device } from '../device/device.ts';
 import { type Packing, packedBytes } from '../device/packing.ts';
-import type { BufferRange } from '../device/buffers.ts';
 
 export type DataType = 'f32' | 'u32' | 'i32';
 
@@ -36,3 +38,26 @@ export const sizeOf = (shape: readonly number[]): number => shape.reduce((produc
 /** Bytes on the GPU; at least one vec4f, the smallest thing that can be bound. */
 export const bytesOf = ({ elements, packing }: Tensor): number =>
   packing ? packedBytes(packing, elements) : Math.max(4, elements) * 4;
+
+/** A tensor in memory that outlasts the programs. */
+export type StoredTensor = Tensor & { readonly storage: BufferRange };
+
+/** A tensor without memory. */
+export const plainTensor = (name: string, shape: readonly number[], dtype: DataType = 'f32'): Tensor => ({
+  name,
+  shape,
+  dtype,
+  trainable: false,
+  elements: sizeOf(shape),
+});
+
+/**
+ * The tensor in a buffer of its own, all zero. Whoever makes it destroys `storage.buffer`.
+ *
+ * @param purpose what its memory is counted as.
+ * @throws GorpError as `Buffers.storage`.
+ */
+export const storeTensor = (device: Device, tensor: Tensor, purpose: BufferPurpose): StoredTensor => ({
+  ...tensor,
+  storage: wholeOf(device.buffers.storage(tensor.name, bytesOf(tensor), purpose)),
+});

@@ -1,18 +1,23 @@
 import { GorpError } from '../base/errors.ts';
 
 /** Larger than in any published model: vocabularies end below 300,000 tokens, depths below 200 layers. */
-const MOST_OF_A_DIMENSION = 2 ** 22;
-const MOST_LAYERS = 1024;
+const MAX_DIMENSION = 2 ** 22;
+const MAX_LAYERS = 1024;
 
 /** Reads fields of a Hugging Face config.json, and refuses what is missing or not understood by name. */
 export class ConfigReader {
-  constructor(
-    private readonly fields: Record<string, unknown>,
-    private readonly family: string,
-    /** What stands in front of names, where the fields are those of an object inside the file. */
-    private readonly prefix = '',
-    private readonly file = 'config.json',
-  ) {}
+  readonly #fields: Record<string, unknown>;
+  readonly #family: string;
+  /** What stands in front of names, where the fields are those of an object inside the file. */
+  readonly #prefix: string;
+  readonly #file: string;
+
+  constructor(fields: Record<string, unknown>, family: string, prefix = '', file = 'config.json') {
+    this.#fields = fields;
+    this.#family = family;
+    this.#prefix = prefix;
+    this.#file = file;
+  }
 
   /** @throws GorpError `model/bad-config` */
   static from(config: unknown, family: string, file = 'config.json'): ConfigReader {
@@ -24,32 +29,32 @@ export class ConfigReader {
 
   /** Every field, unchecked. */
   get all(): Readonly<Record<string, unknown>> {
-    return this.fields;
+    return this.#fields;
   }
 
   /** A positive integer that the dimension of a published model could have: others would only fill the memory. */
-  size(name: string, fallback?: number, most = MOST_OF_A_DIMENSION): number {
-    const value = this.fields[name] ?? fallback;
+  size(name: string, fallback?: number, max = MAX_DIMENSION): number {
+    const value = this.#fields[name] ?? fallback;
     if (!isWhole(value) || value < 1) throw this.refuse(name, 'a positive whole number');
-    if (value > most) throw this.refuse(name, `at most ${most}`);
+    if (value > max) throw this.refuse(name, `at most ${max}`);
     return value;
   }
 
   /** A number of layers. Names and shapes of them all are made before any weight is read. */
   layers(name: string, fallback?: number): number {
-    return this.size(name, fallback, MOST_LAYERS);
+    return this.size(name, fallback, MAX_LAYERS);
   }
 
   /** A whole number, 0 included. */
   count(name: string, fallback: number): number {
-    const value = this.fields[name] ?? fallback;
+    const value = this.#fields[name] ?? fallback;
     if (!isWhole(value) || value < 0) throw this.refuse(name, 'a whole number');
     return value;
   }
 
   /** A list with one of the values that are implemented for each of `count` layers; undefined where it is missing or null. */
   list<T>(name: string, count: number, allowed: readonly T[]): T[] | undefined {
-    const value = this.fields[name] ?? undefined;
+    const value = this.#fields[name] ?? undefined;
     if (value === undefined) return undefined;
     const known = Array.isArray(value) ? value.filter((one: unknown): one is T => allowed.some((a) => a === one)) : [];
     if (known.length !== count || !Array.isArray(value) || value.length !== count) {
@@ -60,7 +65,7 @@ export class ConfigReader {
 
   /** A positive number, such as an epsilon. */
   positive(name: string, fallback?: number): number {
-    const value = this.fields[name] ?? fallback;
+    const value = this.#fields[name] ?? fallback;
     if (typeof value !== 'number' || !Number.isFinite(value) || value <= 0) {
       throw this.refuse(name, 'a positive number');
     }
@@ -69,19 +74,19 @@ export class ConfigReader {
 
   /** The id of a token. */
   token(name: string, vocabSize: number, fallback?: number): number {
-    const value = this.fields[name] ?? fallback;
+    const value = this.#fields[name] ?? fallback;
     if (!isWhole(value) || value < 0 || value >= vocabSize) throw this.refuse(name, `a token id below ${vocabSize}`);
     return value;
   }
 
   /** The id of a token that a model may lack: undefined where the field is missing, null or −1. */
   tokenOrNone(name: string, vocabSize: number): number | undefined {
-    return this.has(name) && this.fields[name] !== -1 ? this.token(name, vocabSize) : undefined;
+    return this.has(name) && this.#fields[name] !== -1 ? this.token(name, vocabSize) : undefined;
   }
 
   /** The ids of one or of several tokens. */
   tokens(name: string, vocabSize: number, fallback?: number): number[] {
-    const value = this.fields[name] ?? fallback;
+    const value = this.#fields[name] ?? fallback;
     const ids: unknown[] = Array.isArray(value) ? value : [value];
     const known = ids.filter((id): id is number => isWhole(id) && id >= 0 && id < vocabSize);
     if (known.length === 0 || known.length < ids.length) throw this.refuse(name, `token ids below ${vocabSize}`);
@@ -89,14 +94,14 @@ export class ConfigReader {
   }
 
   flag(name: string, fallback: boolean): boolean {
-    const value = this.fields[name] ?? fallback;
+    const value = this.#fields[name] ?? fallback;
     if (typeof value !== 'boolean') throw this.refuse(name, 'true or false');
     return value;
   }
 
   /** One of the values that are implemented. */
   choice<T extends string>(name: string, allowed: readonly T[], fallback?: T): T {
-    const value = this.fields[name] ?? fallback;
+    const value = this.#fields[name] ?? fallback;
     const found = allowed.find((option) => option === value);
     if (found === undefined) throw this.refuse(name, `one of ${allowed.join(', ')}`);
     return found;
@@ -104,19 +109,19 @@ export class ConfigReader {
 
   /** The fields of an object inside the file; undefined where it is missing or null. */
   part(name: string): ConfigReader | undefined {
-    const value = this.fields[name] ?? undefined;
+    const value = this.#fields[name] ?? undefined;
     if (value === undefined) return undefined;
     if (!isRecord(value)) throw this.refuse(name, 'an object');
-    return new ConfigReader(value, this.family, `${this.prefix}${name}.`, this.file);
+    return new ConfigReader(value, this.#family, `${this.#prefix}${name}.`, this.#file);
   }
 
   /** Whether the file says null, which is not the same as saying nothing for some fields. */
   isNull(name: string): boolean {
-    return this.fields[name] === null;
+    return this.#fields[name] === null;
   }
 
   has(name: string): boolean {
-    return (this.fields[name] ?? null) !== null;
+    return (this.#fields[name] ?? null) !== null;
   }
 
   /**
@@ -126,7 +131,7 @@ export class ConfigReader {
    */
   refuseUnlessNeutral(neutral: Readonly<Record<string, readonly unknown[]>>): void {
     for (const [name, values] of Object.entries(neutral)) {
-      if (!this.has(name) || values.includes(this.fields[name])) continue;
+      if (!this.has(name) || values.includes(this.#fields[name])) continue;
       const shown = values.map((value) => JSON.stringify(value));
       throw this.refuse(name, ['nothing', ...shown].join(' or '));
     }
@@ -136,28 +141,28 @@ export class ConfigReader {
   refuseQuantised(): void {
     const quantisation = this.part('quantization_config') ?? this.part('compression_config');
     if (quantisation === undefined) return;
-    const { quant_method: method = 'an unknown method' } = quantisation.fields;
+    const { quant_method: method = 'an unknown method' } = quantisation.#fields;
     throw new GorpError(
       'model/quantised-checkpoint',
-      `The weights of this ${this.family} model are stored quantised (${String(method)}).`,
+      `The weights of this ${this.#family} model are stored quantised (${String(method)}).`,
       'Choose the same model with 16-bit or 32-bit weights, which its card names as the base model; to save memory, set frozen weights to 8-bit or 4-bit here.',
     );
   }
 
   /** The `architectures` that a checkpoint was saved as, where it says so, must be able to answer. */
   architecture(allowed: readonly string[]): void {
-    const names = this.fields['architectures'] ?? [];
+    const names = this.#fields['architectures'] ?? [];
     if (Array.isArray(names) && names.every((name: unknown) => allowed.some((known) => known === name))) return;
     throw this.refuse('architectures', allowed.join(' or '));
   }
 
   /** The error for a value that cannot be used. */
   refuse(name: string, wanted: string): GorpError {
-    const value = this.fields[name];
+    const value = this.#fields[name];
     return new GorpError(
       'model/bad-config',
-      `${this.file} of this ${this.family} model has ${this.prefix}${name} = ${value === undefined ? 'nothing' : JSON.stringify(value)}; ${wanted} is needed.`,
-      `Choose another model, or correct its ${this.file} if it was edited.`,
+      `${this.#file} of this ${this.#family} model has ${this.#prefix}${name} = ${value === undefined ? 'nothing' : JSON.stringify(value)}; ${wanted} is needed.`,
+      `Choose another model, or correct its ${this.#file} if it was edited.`,
     );
   }
 }

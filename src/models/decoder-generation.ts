@@ -27,6 +27,9 @@ export interface Constants {
  * start from that last token, after keys and values that they share.
  */
 export class DecoderGeneration implements Generation {
+  readonly #device: Device;
+  readonly #config: DecoderConfig;
+  readonly #constants: Constants;
   readonly #caches: GenerationCaches;
   readonly #promptIds: Tensor; // u32 [B, P], padded on the left
   readonly #promptStart: Tensor; // i32 [B]
@@ -38,12 +41,15 @@ export class DecoderGeneration implements Generation {
   #lastPositions: number[] = [];
 
   constructor(
-    private readonly device: Device,
-    private readonly config: DecoderConfig,
-    private readonly constants: Constants,
+    device: Device,
+    config: DecoderConfig,
+    constants: Constants,
     { B, S, capacity }: { B: number; S: number; capacity: number },
     owned: OwnedBuffer[],
   ) {
+    this.#device = device;
+    this.#config = config;
+    this.#constants = constants;
     const P = Math.max(1, S - 1); // a prompt of one token leaves one place, which is hidden
     const { layers, numKeyHeads, headDim } = config;
     const sizes = { B, places: P, capacity, layers: layers.length, width: numKeyHeads * headDim };
@@ -67,7 +73,7 @@ export class DecoderGeneration implements Generation {
     const { ids, start } = padLeft(
       sources.map((source) => source.slice(0, -1)),
       { B: sizes.B, S: sizes.places },
-      this.config.padId,
+      this.#config.padId,
     );
     this.#sources = [...sources];
     inputs.write(this.#promptIds, ids);
@@ -77,7 +83,7 @@ export class DecoderGeneration implements Generation {
 
   #start(): void {
     const { inputs, sizes, state } = this.#caches;
-    const { padId } = this.config;
+    const { padId } = this.#config;
     const sources = Array.from({ length: sizes.B }, (_, b) => this.#sources.at(b) ?? []);
     const last = sources.map((source) => source.at(-1) ?? null);
     this.#lastIds = last.map((id) => id ?? padId);
@@ -88,9 +94,9 @@ export class DecoderGeneration implements Generation {
   }
 
   prefill(g: Graph, layers: Layers): Tensor[] {
-    const { tables, zero } = this.constants;
+    const { tables, zero } = this.#constants;
     const at = { tables, start: this.#promptStart, position: zero };
-    const { keyValues } = new Decoder(this.config, layers).read(g, this.#promptIds, this.#caches.sourceMask, at);
+    const { keyValues } = new Decoder(this.#config, layers).read(g, this.#promptIds, this.#caches.sourceMask, at);
     return this.#caches.keep(keyValues);
   }
 
@@ -106,21 +112,21 @@ export class DecoderGeneration implements Generation {
   }
 
   decodeStep(g: Graph, layers: Layers, rows = this.#caches.sizes.B): void {
-    const model = new Decoder(this.config, layers);
+    const model = new Decoder(this.#config, layers);
     const { state, source, sourceMask, own, ownMask } = this.#caches.first(rows);
-    const at = { tables: this.constants.tables, start: firstRows(this.#answerStart, rows), position: state.position };
+    const at = { tables: this.#constants.tables, start: firstRows(this.#answerStart, rows), position: state.position };
     const prompts = { keyValues: source, mask: sourceMask };
     const last = model.answerStep(g, state.current, at, own, ownMask, prompts); // [rows, 1, D]
-    nextToken(g, argMax(g, model.logits(g, last)), state, this.config.endIds, this.config.padId);
+    nextToken(g, argMax(g, model.logits(g, last)), state, this.#config.endIds, this.#config.padId);
   }
 
   ranking({ nodes, choices }: TreeSizes, owned: OwnedBuffer[]): Ranking {
     const { B, places } = this.#caches.sizes;
-    const inputs = new InputBuffers(this.device, owned);
+    const inputs = new InputBuffers(this.#device, owned);
     const ids = inputs.make('label ids', [B, nodes], 'u32');
     const mask = inputs.make('label mask', [B, nodes], 'f32', new Float32Array(B * nodes).fill(1));
     const start = inputs.make('label positions', [B, nodes], 'i32');
-    const windows = [...new Set(this.config.layers.map(({ window }) => window))];
+    const windows = [...new Set(this.#config.layers.map(({ window }) => window))];
     const hidden = windows.map((window) => ({
       window,
       own: inputs.make('hidden labels', [1, nodes, nodes], 'f32'),
@@ -142,8 +148,8 @@ export class DecoderGeneration implements Generation {
         inputs.writeChoices(following, tree);
       },
       record: (g, layers) => {
-        const { tables, zero } = this.constants;
-        const model = new Decoder(this.config, layers);
+        const { tables, zero } = this.#constants;
+        const model = new Decoder(this.#config, layers);
         const at = { tables, start, position: zero };
         const last = model.answer(g, ids, mask, at, this.#prompts, {
           own: (window) => ofWindow(window).own,

@@ -29,14 +29,17 @@ afterAll(async () => {
 
 /** A model of the reference data on the GPU. */
 class OpenedModel {
+  readonly #parameters: Parameters;
   readonly #owned: OwnedBuffer[] = [];
   readonly #compiled: Compiled[] = [];
 
   private constructor(
     readonly network: DecoderNetwork,
     readonly layers: Layers,
-    private readonly parameters: Parameters,
-  ) {}
+    parameters: Parameters,
+  ) {
+    this.#parameters = parameters;
+  }
 
   /** @param fields of config.json that are to be others. */
   static async open(
@@ -78,7 +81,7 @@ class OpenedModel {
   destroy(): void {
     for (const one of this.#compiled) one.destroy();
     for (const buffer of this.#owned) buffer.destroy();
-    this.parameters.destroy();
+    this.#parameters.destroy();
     this.network.destroy();
   }
 }

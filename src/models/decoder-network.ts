@@ -22,6 +22,7 @@ import { rotaryTable } from './rotary-angles.ts';
 
 /** Everything of a decoder-only model that the method and the run need: programs' graphs, and the constants they share. */
 export class DecoderNetwork implements Network {
+  readonly #device: Device;
   readonly shapes: ReadonlyMap<string, readonly number[]>;
   readonly one: Tensor;
   readonly #owned: OwnedBuffer[] = [];
@@ -32,10 +33,11 @@ export class DecoderNetwork implements Network {
    * @throws GorpError `settings/text-too-long` when the model has fewer positions.
    */
   constructor(
-    private readonly device: Device,
+    device: Device,
     readonly config: DecoderConfig,
     reach: number,
   ) {
+    this.#device = device;
     if (reach > config.maxPositions) {
       throw new GorpError(
         'settings/text-too-long',
@@ -67,7 +69,7 @@ export class DecoderNetwork implements Network {
   }
 
   batch(sizes: BatchSizes, owned: OwnedBuffer[]): TrainingBatch {
-    return new DecoderTrainingBatch(this.config, this.#constants, sizes, new InputBuffers(this.device, owned));
+    return new DecoderTrainingBatch(this.config, this.#constants, sizes, new InputBuffers(this.#device, owned));
   }
 
   sourceBytes(tokens: number): number {
@@ -76,7 +78,7 @@ export class DecoderNetwork implements Network {
   }
 
   generation(sizes: { B: number; S: number; capacity: number }, owned: OwnedBuffer[]): Generation {
-    return new DecoderGeneration(this.device, this.config, this.#constants, sizes, owned);
+    return new DecoderGeneration(this.#device, this.config, this.#constants, sizes, owned);
   }
 
   destroy(): void {
@@ -85,17 +87,20 @@ export class DecoderNetwork implements Network {
 }
 
 class DecoderTrainingBatch implements TrainingBatch {
+  readonly #config: DecoderConfig;
+  readonly #constants: Constants;
+  readonly #sizes: BatchSizes;
+  readonly #inputs: InputBuffers;
   readonly #ids: Tensor; // u32 [B, S + T − 1]: prompt and label without its last token, padded on the left
   readonly #mask: Tensor; // f32 [B, S + T − 1]
   readonly #start: Tensor; // i32 [B]
   readonly #labels: LabelInputs; // [B, T], −100 before the label
 
-  constructor(
-    private readonly config: DecoderConfig,
-    private readonly constants: Constants,
-    private readonly sizes: BatchSizes,
-    private readonly inputs: InputBuffers,
-  ) {
+  constructor(config: DecoderConfig, constants: Constants, sizes: BatchSizes, inputs: InputBuffers) {
+    this.#config = config;
+    this.#constants = constants;
+    this.#sizes = sizes;
+    this.#inputs = inputs;
     const { B, S, T } = sizes;
     this.#ids = inputs.make('token ids', [B, S + T - 1], 'u32');
     this.#mask = inputs.make('token mask', [B, S + T - 1], 'f32');
@@ -104,19 +109,19 @@ class DecoderTrainingBatch implements TrainingBatch {
   }
 
   write(rows: readonly TokenPair[]): void {
-    const { ids, mask, start, labels } = layOutDecoderBatch(rows, this.sizes, this.config.padId);
-    this.inputs.write(this.#ids, ids);
-    this.inputs.write(this.#mask, mask);
-    this.inputs.write(this.#start, start);
+    const { ids, mask, start, labels } = layOutDecoderBatch(rows, this.#sizes, this.#config.padId);
+    this.#inputs.write(this.#ids, ids);
+    this.#inputs.write(this.#mask, mask);
+    this.#inputs.write(this.#start, start);
     this.#labels.write(labels);
   }
 
   loss(g: Graph, layers: Layers): Tensor {
-    const { tables, zero } = this.constants;
-    const model = new Decoder(this.config, layers);
+    const { tables, zero } = this.#constants;
+    const model = new Decoder(this.#config, layers);
     const at = { tables, start: this.#start, position: zero };
     const { last } = model.read(g, this.#ids, this.#mask, at); // [B, S + T − 1, D]
-    const predicting = lastTokens(g, last, this.sizes.T); // [B, T, D]
+    const predicting = lastTokens(g, last, this.#sizes.T); // [B, T, D]
     return crossEntropy(g, model.projection(predicting), this.#labels.labels, this.#labels.weights);
   }
 

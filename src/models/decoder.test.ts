@@ -5,7 +5,7 @@ import { Graph, type Numbers } from '../graph/graph.ts';
 import { crossEntropy } from '../graph/ops/cross-entropy.ts';
 import { sumGradients } from '../graph/ops/elementwise.ts';
 import { bytesOf, type DataType, sizeOf, type Tensor } from '../graph/tensor.ts';
-import { runOnCpu } from '../graph/twin.ts';
+import { runOnCpu } from '../graph/reference.ts';
 import { relativeError } from '../testing/compare.ts';
 import type { GoldenTensor } from '../testing/golden.ts';
 import { DECODERS, familiesIn, readDecoderConfig } from '../testing/families.ts';
@@ -162,7 +162,7 @@ describe.each(familiesIn(DECODERS))('$family of $reference.name', ({ family, ref
   }
 
   // The columns F32 and GPU of reference/README.md.
-  test('the twin in f64 gives the logits, hidden states, loss and every gradient', () => {
+  test('the reference in f64 gives the logits, hidden states, loss and every gradient', () => {
     check(text.onCpu(), { value: 1e-5, loss: 2e-6, gradient: 5e-5 });
   });
 

@@ -39,10 +39,14 @@ export interface HiddenPairs {
  * intermediate_size, V vocabulary.
  */
 export class Decoder {
+  readonly #layers: Layers;
+
   constructor(
     readonly config: DecoderConfig,
-    private readonly layers: Layers,
-  ) {}
+    layers: Layers,
+  ) {
+    this.#layers = layers;
+  }
 
   /**
    * Whole texts, padded on the left or on the right.
@@ -114,7 +118,7 @@ export class Decoder {
 
   /** What the scores over the vocabulary are computed from: x [B, S, D]. */
   projection(x: Tensor): Projection {
-    const head = this.layers.parameter(this.config.tied ? 'model.embed_tokens.weight' : 'lm_head.weight'); // [V, D]
+    const head = this.#layers.parameter(this.config.tied ? 'model.embed_tokens.weight' : 'lm_head.weight'); // [V, D]
     return { x, head, alpha: 1 };
   }
 
@@ -132,7 +136,7 @@ export class Decoder {
     attend: (layer: number, q: Tensor, own: KeyValue) => Tensor,
   ): Tensor {
     const { numHeads, numKeyHeads, layers, outputNorms, embeddingScale } = this.config;
-    const embedded = embedding(g, this.layers.parameter('model.embed_tokens.weight'), ids); // [B, S, D]
+    const embedded = embedding(g, this.#layers.parameter('model.embed_tokens.weight'), ids); // [B, S, D]
     let x = scale(g, embedded, embeddingScale); // [B, S, D]
     hidden.push(x);
     for (let i = 0; i < layers.length; i++) {
@@ -182,13 +186,13 @@ export class Decoder {
   #linear(g: Graph, name: string, x: Tensor, addend?: Tensor): Tensor {
     const { qkv, o, mlp } = this.config.biases;
     const hasBias = name.includes('.mlp.') ? mlp : name.endsWith('.o_proj') ? o : qkv;
-    const y = this.layers.linear(g, name, x, addend);
-    return hasBias ? addBias(g, y, this.layers.parameter(`${name}.bias`)) : y;
+    const y = this.#layers.linear(g, name, x, addend);
+    return hasBias ? addBias(g, y, this.#layers.parameter(`${name}.bias`)) : y;
   }
 
   #norm(g: Graph, name: string, x: Tensor): Tensor {
     const { eps, normAddsOne } = this.config;
-    return rmsNorm(g, x, this.layers.parameter(`${name}.weight`), eps, normAddsOne ? 1 : 0);
+    return rmsNorm(g, x, this.#layers.parameter(`${name}.weight`), eps, normAddsOne ? 1 : 0);
   }
 
   #window(layer: number): number | null {

@@ -19,6 +19,8 @@ export interface CacheSizes {
 
 /** What generation keeps on the device: keys and values of sources that were read and of answers, and where it stands. */
 export class GenerationCaches {
+  readonly #device: Device;
+  readonly #padding: 'left' | 'right';
   readonly inputs: InputBuffers;
   readonly state: GenerationState;
   /** Per layer: of the sources, [B, places, width]. */
@@ -32,17 +34,19 @@ export class GenerationCaches {
 
   /** @param padding the side on which sources are padded. */
   constructor(
-    private readonly device: Device,
+    device: Device,
     readonly sizes: CacheSizes,
-    private readonly padding: 'left' | 'right',
+    padding: 'left' | 'right',
     owned: OwnedBuffer[],
   ) {
+    this.#device = device;
+    this.#padding = padding;
     const { B, places, capacity, layers, width } = sizes;
     const inputs = new InputBuffers(device, owned);
     const keyValues = (length: number): KeyValue[] =>
       Array.from({ length: layers }, () => ({
-        k: inputs.make('cached keys', [B, length, width], 'f32'),
-        v: inputs.make('cached values', [B, length, width], 'f32'),
+        k: inputs.cache('cached keys', [B, length, width]),
+        v: inputs.cache('cached values', [B, length, width]),
       }));
     this.inputs = inputs;
     this.source = keyValues(places);
@@ -68,9 +72,9 @@ export class GenerationCaches {
       [
         [other.source[i].k, k],
         [other.source[i].v, v],
-      ].flatMap(([from, into]) => this.inputs.copiesOfRows(from, rows, into, at, this.padding === 'left')),
+      ].flatMap(([from, into]) => this.inputs.copiesOfRows(from, rows, into, at, this.#padding === 'left')),
     );
-    await this.device.run([], copies);
+    await this.#device.run([], copies);
   }
 
   /** Shows so many tokens of each source, and hides its padding. */
@@ -78,7 +82,7 @@ export class GenerationCaches {
     const { B, places } = this.sizes;
     const mask = new Float32Array(B * places);
     counts.forEach((count, row) => {
-      const begin = row * places + (this.padding === 'left' ? places - count : 0);
+      const begin = row * places + (this.#padding === 'left' ? places - count : 0);
       mask.fill(1, begin, begin + count);
     });
     this.inputs.write(this.sourceMask, mask);

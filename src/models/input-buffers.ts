@@ -1,32 +1,44 @@
+import type { BufferPurpose } from '../base/buffer-purpose.ts';
 import type { OwnedBuffer } from '../device/buffers.ts';
 import type { Copy, Device, Values } from '../device/device.ts';
 import type { Choices } from '../graph/ops/cross-entropy.ts';
 import type { GenerationState } from '../graph/ops/generation.ts';
-import { bytesOf, type DataType, sizeOf, type Tensor } from '../graph/tensor.ts';
+import { type DataType, plainTensor, storeTensor, type Tensor } from '../graph/tensor.ts';
 import type { LabelTree } from './label-tree.ts';
 
 /** Makes persistent tensors that the host writes: batches, masks, the state of generation. */
 export class InputBuffers {
+  readonly #device: Device;
+  readonly #owned: OwnedBuffer[];
+
   /** @param owned receives the buffers; whoever has the list destroys them. */
-  constructor(
-    private readonly device: Device,
-    private readonly owned: OwnedBuffer[],
-  ) {}
+  constructor(device: Device, owned: OwnedBuffer[]) {
+    this.#device = device;
+    this.#owned = owned;
+  }
 
   /** A tensor in a buffer of its own, zero unless `values` are given. */
   make(name: string, shape: readonly number[], dtype: DataType, values?: Values): Tensor {
-    const tensor: Tensor = { name, shape, dtype, trainable: false, elements: sizeOf(shape) };
-    const buffer = this.device.buffers.storage(name, bytesOf(tensor));
-    this.owned.push(buffer);
-    tensor.storage = { buffer, offset: 0, bytes: buffer.bytes };
+    const tensor = this.#store(plainTensor(name, shape, dtype), 'inputs');
     if (values) this.write(tensor, values);
     return tensor;
+  }
+
+  /** Keys or values of generation, f32, which are kept from token to token. */
+  cache(name: string, shape: readonly number[]): Tensor {
+    return this.#store(plainTensor(name, shape), 'caches');
+  }
+
+  #store(tensor: Tensor, purpose: BufferPurpose): Tensor {
+    const stored = storeTensor(this.#device, tensor, purpose);
+    this.#owned.push(stored.storage.buffer);
+    return stored;
   }
 
   /** Writes all or the first values of a tensor. */
   write(tensor: Tensor, values: Values): void {
     const { buffer, offset } = tensor.storage as NonNullable<Tensor['storage']>;
-    this.device.write(buffer, offset, values);
+    this.#device.write(buffer, offset, values);
   }
 
   /** Room for trees of labels with so many nodes and choices. */

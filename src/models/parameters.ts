@@ -1,9 +1,8 @@
 import { GorpError } from '../base/errors.ts';
-import type { OwnedBuffer } from '../device/buffers.ts';
+import type { BufferRange, OwnedBuffer } from '../device/buffers.ts';
 import type { Device } from '../device/device.ts';
 import { pack, packedBytes, type Packing } from '../device/packing.ts';
-import type { BufferRange } from '../device/buffers.ts';
-import { bytesOf, sizeOf, type Tensor } from '../graph/tensor.ts';
+import { bytesOf, plainTensor, sizeOf, type StoredTensor, storeTensor, type Tensor } from '../graph/tensor.ts';
 
 /** Gives the values of a parameter by Hugging Face name. */
 export type ReadParameter = (name: string) => Promise<Float32Array>;
@@ -18,10 +17,13 @@ export interface LoadOptions {
 
 /** A model's parameters on the GPU by Hugging Face name: f32 or packed, the largest in parts. */
 export class Parameters {
-  private constructor(
-    private readonly tensors: ReadonlyMap<string, Tensor>,
-    private readonly owned: readonly OwnedBuffer[],
-  ) {}
+  readonly #tensors: ReadonlyMap<string, Tensor>;
+  readonly #owned: readonly OwnedBuffer[];
+
+  private constructor(tensors: ReadonlyMap<string, Tensor>, owned: readonly OwnedBuffer[]) {
+    this.#tensors = tensors;
+    this.#owned = owned;
+  }
 
   /**
    * Loads parameters one tensor at a time, so that the host never holds the model. A matrix that exceeds what the device
@@ -39,10 +41,10 @@ export class Parameters {
   ): Promise<Parameters> {
     const tensors = new Map<string, Tensor>();
     const owned: OwnedBuffer[] = [];
-    const store = (tensor: Tensor): void => {
-      const buffer = device.buffers.storage(tensor.name, bytesOf(tensor));
-      owned.push(buffer);
-      tensor.storage = { buffer, offset: 0, bytes: buffer.bytes };
+    const store = (tensor: Tensor): StoredTensor => {
+      const stored = storeTensor(device, tensor, 'weights');
+      owned.push(stored.storage.buffer);
+      return stored;
     };
     try {
       for (const [name, shape] of shapes) {
@@ -52,10 +54,9 @@ export class Parameters {
         const storage = place?.(name);
         const tensor = storage
           ? { ...plain(name, shape), storage }
-          : frozen(name, shape, packing?.(name), device.limits.buffer);
+          : frozen(name, shape, packing?.(name), device.limits.buffer, store);
         let at = 0;
         for (const part of tensor.parts ?? [tensor]) {
-          if (part.storage === undefined) store(part);
           if (values) write(device, part, values.subarray(at, (at += part.elements)));
         }
         tensors.set(name, tensor);
@@ -71,13 +72,13 @@ export class Parameters {
 
   /** A parameter as a tensor of any graph. */
   tensor(name: string): Tensor {
-    const tensor = this.tensors.get(name);
+    const tensor = this.#tensors.get(name);
     if (tensor === undefined) throw new Error(`the model has no parameter ${name}`);
     return tensor;
   }
 
   destroy(): void {
-    for (const buffer of this.owned) buffer.destroy();
+    for (const buffer of this.#owned) buffer.destroy();
   }
 }
 
@@ -99,27 +100,27 @@ function checkSize(name: string, shape: readonly number[], found: number): void 
   );
 }
 
-const plain = (name: string, shape: readonly number[]): Tensor => ({
-  name,
-  shape,
-  dtype: 'f32',
-  trainable: false,
-  elements: sizeOf(shape),
-  mayBeHalf: true,
-});
+const plain = (name: string, shape: readonly number[]): Tensor => ({ ...plainTensor(name, shape), mayBeHalf: true });
 
-/** A frozen parameter, in parts of consecutive rows where the whole is larger than `limit` bytes. */
-function frozen(name: string, shape: readonly number[], packing: Packing | undefined, limit: number): Tensor {
-  const stored = (label: string, rows: readonly number[]): Tensor => ({
+/** A frozen parameter, stored in parts of consecutive rows where the whole is larger than `limit` bytes. */
+function frozen(
+  name: string,
+  shape: readonly number[],
+  packing: Packing | undefined,
+  limit: number,
+  store: (tensor: Tensor) => StoredTensor,
+): Tensor {
+  const packed = (label: string, rows: readonly number[]): Tensor => ({
     ...plain(label, rows),
     ...(packing && { packing }),
   });
   const [rows, columns] = shape;
-  if (shape.length !== 2 || bytesOf(stored(name, shape)) <= limit) return stored(name, shape);
+  const whole = packed(name, shape);
+  if (shape.length !== 2 || bytesOf(whole) <= limit) return store(whole);
   const rowBytes = packing ? packedBytes(packing, columns) : columns * 4; // of a row on its own: at least its share
-  const most = Math.max(1, Math.floor(limit / rowBytes));
-  const parts = Array.from({ length: Math.ceil(rows / most) }, (_, i) =>
-    stored(`${name}, rows from ${i * most}`, [Math.min(most, rows - i * most), columns]),
+  const max = Math.max(1, Math.floor(limit / rowBytes));
+  const parts = Array.from({ length: Math.ceil(rows / max) }, (_, i) =>
+    store(packed(`${name}, rows from ${i * max}`, [Math.min(max, rows - i * max), columns])),
   );
   return { ...plain(name, shape), parts };
 }

@@ -16,18 +16,24 @@ import { relativePositionBucket, type T5Config } from './t5-config.ts';
 
 /** Greedy generation with T5: the source's keys and values once, those of the answer in caches. */
 export class T5Generation implements Generation {
+  readonly #device: Device;
+  readonly #config: T5Config;
+  readonly #model: (layers: Layers) => T5;
   readonly #caches: GenerationCaches;
   readonly #sourceIds: Tensor; // u32 [B, S]
   /** Tokens of each source. */
   #lengths: number[] = [];
 
   constructor(
-    private readonly device: Device,
-    private readonly config: T5Config,
-    private readonly model: (layers: Layers) => T5,
+    device: Device,
+    config: T5Config,
+    model: (layers: Layers) => T5,
     { B, S, capacity }: { B: number; S: number; capacity: number },
     owned: OwnedBuffer[],
   ) {
+    this.#device = device;
+    this.#config = config;
+    this.#model = model;
     const { numDecoderLayers: layers, numHeads, dKv } = config;
     const sizes = { B, places: S, capacity, layers, width: numHeads * dKv };
     this.#caches = new GenerationCaches(device, sizes, 'right', owned);
@@ -40,7 +46,7 @@ export class T5Generation implements Generation {
 
   start(sources: readonly (readonly number[])[]): void {
     const { inputs, sizes } = this.#caches;
-    const { sourceIds } = layOutSources(sources, { B: sizes.B, S: sizes.places }, this.config.padId);
+    const { sourceIds } = layOutSources(sources, { B: sizes.B, S: sizes.places }, this.#config.padId);
     inputs.write(this.#sourceIds, sourceIds);
     this.#lengths = sources.map(({ length }) => length);
     this.#start();
@@ -48,14 +54,14 @@ export class T5Generation implements Generation {
 
   #start(): void {
     const { inputs, sizes, state } = this.#caches;
-    const { padId, startId } = this.config;
+    const { padId, startId } = this.#config;
     const first = Array.from({ length: sizes.B }, (_, b) => (this.#lengths[b] > 0 ? startId : null));
     this.#caches.showTokens(this.#lengths);
     inputs.startState(state, first, { position: 0, startId, padId });
   }
 
   prefill(g: Graph, layers: Layers): Tensor[] {
-    const model = this.model(layers);
+    const model = this.#model(layers);
     const memory = model.encode(g, this.#sourceIds, this.#caches.sourceMask); // [B, S, D]
     return this.#caches.keep(this.#caches.source.map((_, i) => model.crossKeyValue(g, i, memory)));
   }
@@ -72,16 +78,16 @@ export class T5Generation implements Generation {
   }
 
   decodeStep(g: Graph, layers: Layers, rows = this.#caches.sizes.B): void {
-    const model = this.model(layers);
+    const model = this.#model(layers);
     const { state, source, sourceMask, own, ownMask } = this.#caches.first(rows);
     const last = model.decodeStep(g, state.current, state.position, own, ownMask, source, sourceMask); // [rows, 1, D]
-    nextToken(g, argMax(g, model.logits(g, last)), state, this.config.endIds, this.config.padId);
+    nextToken(g, argMax(g, model.logits(g, last)), state, this.#config.endIds, this.#config.padId);
   }
 
   ranking({ nodes, choices }: TreeSizes, owned: OwnedBuffer[]): Ranking {
     const { B } = this.#caches.sizes;
-    const { config } = this;
-    const inputs = new InputBuffers(this.device, owned);
+    const config = this.#config;
+    const inputs = new InputBuffers(this.#device, owned);
     const ids = inputs.make('label ids', [B, nodes], 'u32');
     const mask = inputs.make('label mask', [B, nodes], 'f32', new Float32Array(B * nodes).fill(1));
     const pairs = inputs.make('label position buckets', [nodes, nodes], 'u32');
@@ -97,7 +103,7 @@ export class T5Generation implements Generation {
         inputs.writeChoices(following, tree);
       },
       record: (g, layers) => {
-        const model = this.model(layers);
+        const model = this.#model(layers);
         const { source, sourceMask } = this.#caches;
         const last = model.decode(g, ids, mask, (i) => source[i], sourceMask, [], pairs); // [B, nodes, D]
         return choiceLosses(g, model.projection(last), following);

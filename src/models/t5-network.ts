@@ -16,6 +16,7 @@ import { T5Generation } from './t5-generation.ts';
 
 /** Everything of T5 that the method and the run need: programs' graphs, and the constants they share on the GPU. */
 export class T5Network implements Network {
+  readonly #device: Device;
   readonly shapes: ReadonlyMap<string, readonly number[]>;
   readonly one: Tensor;
   readonly #owned: OwnedBuffer[] = [];
@@ -24,10 +25,11 @@ export class T5Network implements Network {
 
   /** @param reach the longest source or target that will be asked for. */
   constructor(
-    private readonly device: Device,
+    device: Device,
     readonly config: T5Config,
     reach: number,
   ) {
+    this.#device = device;
     this.shapes = t5ParameterShapes(config);
     const constants = new InputBuffers(device, this.#owned);
     this.one = constants.make('one', [1], 'f32', Float32Array.of(1));
@@ -61,7 +63,7 @@ export class T5Network implements Network {
       this.config,
       (layers) => this.#model(layers),
       sizes,
-      new InputBuffers(this.device, owned),
+      new InputBuffers(this.#device, owned),
     );
   }
 
@@ -71,7 +73,7 @@ export class T5Network implements Network {
   }
 
   generation(sizes: { B: number; S: number; capacity: number }, owned: OwnedBuffer[]): T5Generation {
-    return new T5Generation(this.device, this.config, (layers) => this.#model(layers), sizes, owned);
+    return new T5Generation(this.#device, this.config, (layers) => this.#model(layers), sizes, owned);
   }
 
   destroy(): void {
@@ -80,6 +82,10 @@ export class T5Network implements Network {
 }
 
 class T5TrainingBatch implements TrainingBatch {
+  readonly #config: T5Config;
+  readonly #model: (layers: Layers) => T5;
+  readonly #sizes: BatchSizes;
+  readonly #inputs: InputBuffers;
   readonly #sourceIds: Tensor; // u32 [B, S]
   readonly #sourceMask: Tensor; // f32 [B, S]: 1 for tokens, 0 for padding
   readonly #decoderIds: Tensor; // u32 [B, T]: labels shifted right
@@ -87,12 +93,11 @@ class T5TrainingBatch implements TrainingBatch {
   readonly #targetRows: Tensor; // f32 [B, T]: 1 where there is a label
   readonly #labels: LabelInputs; // [B, T], −100 for padding
 
-  constructor(
-    private readonly config: T5Config,
-    private readonly model: (layers: Layers) => T5,
-    private readonly sizes: BatchSizes,
-    private readonly inputs: InputBuffers,
-  ) {
+  constructor(config: T5Config, model: (layers: Layers) => T5, sizes: BatchSizes, inputs: InputBuffers) {
+    this.#config = config;
+    this.#model = model;
+    this.#sizes = sizes;
+    this.#inputs = inputs;
     const { B, S, T } = sizes;
     this.#sourceIds = inputs.make('source ids', [B, S], 'u32');
     this.#sourceMask = inputs.make('source mask', [B, S], 'f32');
@@ -103,11 +108,11 @@ class T5TrainingBatch implements TrainingBatch {
   }
 
   write(rows: readonly TokenPair[]): void {
-    const { sourceIds, sourceMask, decoderIds, labels } = layOutT5Batch(rows, this.sizes, this.config);
-    this.inputs.write(this.#sourceIds, sourceIds);
-    this.inputs.write(this.#sourceMask, sourceMask);
-    this.inputs.write(this.#decoderIds, decoderIds);
-    this.inputs.write(
+    const { sourceIds, sourceMask, decoderIds, labels } = layOutT5Batch(rows, this.#sizes, this.#config);
+    this.#inputs.write(this.#sourceIds, sourceIds);
+    this.#inputs.write(this.#sourceMask, sourceMask);
+    this.#inputs.write(this.#decoderIds, decoderIds);
+    this.#inputs.write(
       this.#targetRows,
       Float32Array.from(labels, (label) => (label >= 0 ? 1 : 0)),
     );
@@ -115,7 +120,7 @@ class T5TrainingBatch implements TrainingBatch {
   }
 
   loss(g: Graph, layers: Layers): Tensor {
-    const model = this.model(layers);
+    const model = this.#model(layers);
     const memory = model.encode(g, this.#sourceIds, this.#sourceMask); // [B, S, D]
     const cross = (i: number): KeyValue => model.crossKeyValue(g, i, memory);
     const last = model.decode(g, this.#decoderIds, this.#targetMask, cross, this.#sourceMask); // [B, T, D]

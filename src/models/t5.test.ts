@@ -4,7 +4,7 @@ import { compile } from '../graph/compile.ts';
 import { Graph, type Numbers } from '../graph/graph.ts';
 import { sumGradients } from '../graph/ops/elementwise.ts';
 import { bytesOf, type DataType, sizeOf, type Tensor } from '../graph/tensor.ts';
-import { runOnCpu } from '../graph/twin.ts';
+import { runOnCpu } from '../graph/reference.ts';
 import { relativeError } from '../testing/compare.ts';
 import { ENCODER_DECODERS, familiesIn, readT5Config } from '../testing/families.ts';
 import { referenceGradients } from '../testing/gradients.ts';
@@ -127,7 +127,7 @@ describe.each(familiesIn(ENCODER_DECODERS))('$family of $reference.name', ({ fam
     }
   }
 
-  test('the twin in f64 gives the logits, hidden states, loss and every gradient', () => {
+  test('the reference in f64 gives the logits, hidden states, loss and every gradient', () => {
     expect(S).toBeGreaterThan(0);
     checkAll(runOnCpu(g, values), { value: 2e-5, loss: 2e-6, gradient: 3e-4 });
   });

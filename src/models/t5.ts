@@ -20,11 +20,17 @@ export interface T5Inputs {
 
 /** T5 (v1.0 and v1.1) and umT5 as graph builder; T5ForConditionalGeneration of Hugging Face transformers. */
 export class T5 {
+  readonly #layers: Layers;
+  readonly #inputs: T5Inputs;
+
   constructor(
     readonly config: T5Config,
-    private readonly layers: Layers,
-    private readonly inputs: T5Inputs,
-  ) {}
+    layers: Layers,
+    inputs: T5Inputs,
+  ) {
+    this.#layers = layers;
+    this.#inputs = inputs;
+  }
 
   /**
    * The encoder.
@@ -35,9 +41,10 @@ export class T5 {
    * @returns [B, S, D].
    */
   encode(g: Graph, ids: Tensor, mask: Tensor, hidden: Tensor[] = []): Tensor {
-    const { layers, config } = this;
+    const layers = this.#layers,
+      { config } = this;
     const [, S] = ids.shape;
-    const biasOf = this.#biases('encoder', (table) => relativeBias(g, table, this.inputs.encoderBuckets, S, S));
+    const biasOf = this.#biases('encoder', (table) => relativeBias(g, table, this.#inputs.encoderBuckets, S, S));
     let x = embedding(g, layers.parameter('shared.weight'), ids); // [B, S, D]
     hidden.push(x);
     for (let i = 0; i < config.numLayers; i++) {
@@ -83,9 +90,9 @@ export class T5 {
   ): Tensor {
     const [, T] = ids.shape;
     const biasOf = this.#biases('decoder', (table) =>
-      pairs ? pairwiseBias(g, table, pairs) : relativeBias(g, table, this.inputs.decoderBuckets, T, T),
+      pairs ? pairwiseBias(g, table, pairs) : relativeBias(g, table, this.#inputs.decoderBuckets, T, T),
     );
-    let x = embedding(g, this.layers.parameter('shared.weight'), ids); // [B, T, D]
+    let x = embedding(g, this.#layers.parameter('shared.weight'), ids); // [B, T, D]
     hidden.push(x);
     for (let i = 0; i < this.config.numDecoderLayers; i++) {
       const [block, input] = [`decoder.block.${i}.layer`, x];
@@ -122,9 +129,9 @@ export class T5 {
     mask: Tensor,
   ): Tensor {
     const capacity = caches[0].k.shape[1];
-    const lookup = { ...this.inputs.decoderBuckets, position };
+    const lookup = { ...this.#inputs.decoderBuckets, position };
     const biasOf = this.#biases('decoder', (table) => relativeBias(g, table, lookup, 1, capacity));
-    let x = embedding(g, this.layers.parameter('shared.weight'), ids); // [B, 1, D]
+    let x = embedding(g, this.#layers.parameter('shared.weight'), ids); // [B, 1, D]
     caches.forEach((cache, i) => {
       const block = `decoder.block.${i}.layer`;
       const y = this.#norm(g, `${block}.0`, x); // [B, 1, D]
@@ -141,7 +148,7 @@ export class T5 {
   /** What the scores over the vocabulary are computed from: x [B, T, D]. Tied models scale by D^-0.5. */
   projection(x: Tensor): Projection {
     const { tied, dModel } = this.config;
-    const head = this.layers.parameter(tied ? 'shared.weight' : 'lm_head.weight'); // [V, D]
+    const head = this.#layers.parameter(tied ? 'shared.weight' : 'lm_head.weight'); // [V, D]
     return { x, head, alpha: tied ? dModel ** -0.5 : 1 };
   }
 
@@ -153,22 +160,22 @@ export class T5 {
 
   /** The position bias [H, Sq, Sk] of each block: that of block 0 for all, or with `biasPerLayer` its own. */
   #biases(stack: 'encoder' | 'decoder', make: (table: Tensor) => Tensor): (block: number) => Tensor {
-    const ofBlock = (i: number): Tensor => make(this.layers.parameter(positionBiasName(stack, i)));
+    const ofBlock = (i: number): Tensor => make(this.#layers.parameter(positionBiasName(stack, i)));
     if (this.config.biasPerLayer) return ofBlock;
     const shared = ofBlock(0);
     return () => shared;
   }
 
   #norm(g: Graph, layer: string, x: Tensor): Tensor {
-    return rmsNorm(g, x, this.layers.parameter(`${layer}.layer_norm.weight`), this.config.eps);
+    return rmsNorm(g, x, this.#layers.parameter(`${layer}.layer_norm.weight`), this.config.eps);
   }
 
   #finalNorm(g: Graph, x: Tensor): Tensor {
-    return rmsNorm(g, x, this.layers.parameter('decoder.final_layer_norm.weight'), this.config.eps);
+    return rmsNorm(g, x, this.#layers.parameter('decoder.final_layer_norm.weight'), this.config.eps);
   }
 
   #keyValue(g: Graph, name: string, x: Tensor): KeyValue {
-    return { k: this.layers.linear(g, `${name}.k`, x), v: this.layers.linear(g, `${name}.v`, x) };
+    return { k: this.#layers.linear(g, `${name}.k`, x), v: this.#layers.linear(g, `${name}.v`, x) };
   }
 
   /** x + o(attention(q(y), k, v)); T5 does not scale q·k. */
@@ -182,9 +189,9 @@ export class T5 {
     how: { bias?: Tensor; causal: boolean; position?: Tensor },
   ): Tensor {
     const { numHeads: heads } = this.config;
-    const q = this.layers.linear(g, `${name}.q`, y); // [B, T, H·d]
+    const q = this.#layers.linear(g, `${name}.q`, y); // [B, T, H·d]
     const out = attention(g, { q, k, v, mask, heads, keyHeads: heads, scale: 1, ...how }); // [B, T, H·d]
-    return this.layers.linear(g, `${name}.o`, out, x); // [B, T, D]
+    return this.#layers.linear(g, `${name}.o`, out, x); // [B, T, D]
   }
 
   #crossAttendAndFeed(g: Graph, block: string, x: Tensor, cross: KeyValue, mask: Tensor): Tensor {
@@ -201,10 +208,10 @@ export class T5 {
       ? gatedActivation(
           g,
           kind,
-          this.layers.linear(g, `${dense}.wi_0`, y), // [B, T, F]
-          this.layers.linear(g, `${dense}.wi_1`, y), // [B, T, F]
+          this.#layers.linear(g, `${dense}.wi_0`, y), // [B, T, F]
+          this.#layers.linear(g, `${dense}.wi_1`, y), // [B, T, F]
         )
-      : activation(g, kind, this.layers.linear(g, `${dense}.wi`, y)); // [B, T, F]
-    return this.layers.linear(g, `${dense}.wo`, inner, x); // [B, T, D]
+      : activation(g, kind, this.#layers.linear(g, `${dense}.wi`, y)); // [B, T, F]
+    return this.#layers.linear(g, `${dense}.wo`, inner, x); // [B, T, D]
   }
 }

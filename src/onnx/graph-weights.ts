@@ -19,23 +19,26 @@ export interface LinearSizes {
  * onnxruntime folds the casts of f16 weights when it loads them.
  */
 export class GraphWeights {
+  readonly #g: GraphBuilder;
+  readonly #dtype: OnnxDtype;
+  readonly #read: ReadWeight;
   readonly #casts = new Map<string, Value>();
 
-  constructor(
-    private readonly g: GraphBuilder,
-    private readonly dtype: OnnxDtype,
-    private readonly read: ReadWeight,
-  ) {}
+  constructor(g: GraphBuilder, dtype: OnnxDtype, read: ReadWeight) {
+    this.#g = g;
+    this.#dtype = dtype;
+    this.#read = read;
+  }
 
   /** y = x Wᵀ [+ bias] of the layer with this name (without `.weight`); x [..., inputs] → [..., out]. */
   linear(layer: string, x: Value, sizes: LinearSizes, hasBias = false): Value {
     const y = this.#product(`${layer}.weight`, x, sizes);
-    return hasBias ? this.g.node('Add', [y, this.vector(`${layer}.bias`, sizes.out)]) : y;
+    return hasBias ? this.#g.node('Add', [y, this.vector(`${layer}.bias`, sizes.out)]) : y;
   }
 
   /** The rows of an embedding; ids [B, T] → [B, T, D]. */
   embedding(parameter: string, ids: Value, shape: readonly [rows: number, columns: number]): Value {
-    return this.g.node('Gather', [this.#embeddingWeight(parameter, shape), ids]);
+    return this.#g.node('Gather', [this.#embeddingWeight(parameter, shape), ids]);
   }
 
   /**
@@ -46,14 +49,14 @@ export class GraphWeights {
    */
   tiedOutput(parameter: string, x: Value, shape: readonly [rows: number, columns: number], name: Value): Value {
     const [out, inputs] = shape;
-    if (this.dtype === 'q8' || this.dtype === 'q4') return this.#product(parameter, x, { out, inputs }, name);
+    if (this.#dtype === 'q8' || this.#dtype === 'q4') return this.#product(parameter, x, { out, inputs }, name);
     // One copy in memory: `MatMul` with a transposed embedding would be folded into a second one.
-    const rows = this.g.node('Reshape', [x, this.g.ints(-1, inputs)]); // [B · T, D]
+    const rows = this.#g.node('Reshape', [x, this.#g.ints(-1, inputs)]); // [B · T, D]
     const weight = this.#embeddingWeight(parameter, shape);
-    const logits = this.g.node('Gemm', [rows, weight], { transB: 1 }); // [B · T, V]
-    const batchAndLength = this.g.node('Slice', [this.g.node('Shape', [x]), this.g.ints(0), this.g.ints(2)]);
-    const into = this.g.node('Concat', [batchAndLength, this.g.ints(out)], { axis: 0 });
-    return this.g.node('Reshape', [logits, into], {}, name);
+    const logits = this.#g.node('Gemm', [rows, weight], { transB: 1 }); // [B · T, V]
+    const batchAndLength = this.#g.node('Slice', [this.#g.node('Shape', [x]), this.#g.ints(0), this.#g.ints(2)]);
+    const into = this.#g.node('Concat', [batchAndLength, this.#g.ints(out)], { axis: 0 });
+    return this.#g.node('Reshape', [logits, into], {}, name);
   }
 
   /** y = x Wᵀ with a result of a certain name, for the output layer of a model that does not tie it. */
@@ -67,12 +70,12 @@ export class GraphWeights {
    * @param addsOne whether the parameter is the weight less 1, as Gemma stores it.
    */
   norm(parameter: string, x: Value, size: number, eps: number, addsOne = false): Value {
-    const weight = this.g.weight(parameter, 'f32', [size], async () => {
-      const values = await this.read(parameter);
+    const weight = this.#g.weight(parameter, 'f32', [size], async () => {
+      const values = await this.#read(parameter);
       return addsOne ? values.map((value) => 1 + value) : values;
     });
     // Both providers of onnxruntime have a kernel for it, which sums in f32; the standard has none before opset 23.
-    return this.g.node('SimplifiedLayerNormalization', [x, weight], {
+    return this.#g.node('SimplifiedLayerNormalization', [x, weight], {
       axis: -1,
       epsilon: { float: eps },
       stash_type: 1,
@@ -81,20 +84,20 @@ export class GraphWeights {
 
   /** A small parameter, or what is computed from one, as f32. */
   table(name: string, shape: readonly number[], make: (read: ReadWeight) => Promise<Float32Array>): Value {
-    return this.g.weight(name, 'f32', shape, () => make(this.read));
+    return this.#g.weight(name, 'f32', shape, () => make(this.#read));
   }
 
   /** A bias [size]. */
   vector(parameter: string, size: number): Value {
-    return this.g.weight(parameter, 'f32', [size], () => this.read(parameter));
+    return this.#g.weight(parameter, 'f32', [size], () => this.#read(parameter));
   }
 
   #embeddingWeight(parameter: string, shape: readonly number[]): Value {
-    return this.#matrix(parameter, parameter, shape, () => this.read(parameter));
+    return this.#matrix(parameter, parameter, shape, () => this.#read(parameter));
   }
 
   #product(parameter: string, x: Value, { out, inputs }: LinearSizes, name?: Value): Value {
-    const { g, read, dtype } = this;
+    const [g, read, dtype] = [this.#g, this.#read, this.#dtype];
     if (dtype === 'q8' || dtype === 'q4') {
       const bits = dtype === 'q8' ? 8 : 4;
       const [numbers, scales] = g.weights(
@@ -123,11 +126,11 @@ export class GraphWeights {
 
   /** A matrix in f32 or f16, as f32. The cast is of the weight itself, so that onnxruntime does it once, at loading. */
   #matrix(parameter: string, name: string, shape: readonly number[], make: () => Promise<Float32Array>): Value {
-    if (this.dtype !== 'f16') return this.g.weight(name, 'f32', shape, make);
+    if (this.#dtype !== 'f16') return this.#g.weight(name, 'f32', shape, make);
     const known = this.#casts.get(name);
     if (known !== undefined) return known;
-    const stored = this.g.weight(name, 'f16', shape, async () => halves(parameter, await make()));
-    const cast = this.g.node('Cast', [stored], { to: 1 });
+    const stored = this.#g.weight(name, 'f16', shape, async () => halves(parameter, await make()));
+    const cast = this.#g.node('Cast', [stored], { to: 1 });
     this.#casts.set(name, cast);
     return cast;
   }

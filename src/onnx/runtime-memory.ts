@@ -1,4 +1,5 @@
 import { GorpError } from '../base/errors.ts';
+import { formatBytes } from '../base/format-bytes.ts';
 import { ONNX_DTYPES, type OnnxDtype } from './dtypes.ts';
 import { bytesOf } from './external-data.ts';
 import { onnxModel } from './model-graphs.ts';
@@ -28,10 +29,9 @@ export function checkRuntimeHolds(config: unknown, dtype: OnnxDtype, limit = RUN
   const needed = loadedBytes(config, dtype);
   if (needed <= limit) return;
   const fitting = ONNX_DTYPES.find((other) => loadedBytes(config, other) <= limit);
-  const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(2)} GB`;
   throw new GorpError(
     'weights/onnx-too-large',
-    `The model as ${dtype} takes ${gigabytes(needed)} in onnxruntime-web, which may take ${gigabytes(limit)} here.`,
+    `The model as ${dtype} takes ${formatBytes(needed)} in onnxruntime-web, which may take ${formatBytes(limit)} here.`,
     fitting
       ? `Export it as ${fitting}.`
       : 'Choose a smaller model, or run the export with onnxruntime outside a browser.',

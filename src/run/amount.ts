@@ -1,4 +1,4 @@
-import { lessonsOf } from './schedule.ts';
+import { scheduledRounds } from './schedule.ts';
 import { epochsOf, type RunSettings } from './settings.ts';
 import { planOf } from '../methods/registry.ts';
 
@@ -26,15 +26,15 @@ export function amountOf(
   const sum = (counts: readonly number[]): number => counts.reduce((a, b) => a + b, 0);
   const steps = tasks.map(() => 0);
   const tests = [sum(tasks.map(({ test }) => test)), ...tasks.map(() => 0)];
-  for (const lesson of lessonsOf(planOf(settings.method).schedule, tasks.length)) {
-    const learned = lesson.trains.map((task) => tasks[task]);
+  for (const round of scheduledRounds(planOf(settings.method).schedule, tasks.length)) {
+    const learned = round.trains.map((task) => tasks[task]);
     const epochs = epochsOf(
       settings,
       learned.map(({ name }) => name),
     );
     const batches = Math.ceil(sum(learned.map(({ train }) => train)) / batchSize);
-    steps[lesson.round - 1] = epochs * Math.ceil(batches / gradientAccumulation);
-    tests[lesson.round] = sum(lesson.tests.map((task) => tasks[task].test));
+    steps[round.number - 1] = epochs * Math.ceil(batches / gradientAccumulation);
+    tests[round.number] = sum(round.tests.map((task) => tasks[task].test));
   }
   return { steps, tests };
 }

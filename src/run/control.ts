@@ -19,6 +19,7 @@ export interface HoldUp {
 
 /** Pause, resume and stop from outside; seconds of work without the pauses. */
 export class RunControl {
+  readonly #now: () => number;
   #stopped = false;
   #paused: { promise: Promise<void>; resume: () => void } | undefined;
   #startedAt: number;
@@ -27,7 +28,8 @@ export class RunControl {
   #interruption = new AbortController();
 
   /** @param now a clock in milliseconds. */
-  constructor(private readonly now: () => number) {
+  constructor(now: () => number) {
+    this.#now = now;
     this.#startedAt = now();
   }
 
@@ -58,7 +60,7 @@ export class RunControl {
 
   /** Seconds of work since the start. They stand still while the run waits. */
   get seconds(): number {
-    return ((this.#waitingSince ?? this.now()) - this.#startedAt - this.#pausedFor) / 1000;
+    return ((this.#waitingSince ?? this.#now()) - this.#startedAt - this.#pausedFor) / 1000;
   }
 
   /**
@@ -70,14 +72,14 @@ export class RunControl {
     if (settle && (this.#paused || this.#stopped)) await settle();
     if (this.#paused) {
       const { promise } = this.#paused; // whoever is told may resume at once
-      const began = this.now();
+      const began = this.#now();
       this.#waitingSince = began;
       onPause(true);
       try {
         await Promise.race([promise, ...(broken ? [broken] : [])]);
       } finally {
         this.#waitingSince = undefined;
-        this.#pausedFor += this.now() - began;
+        this.#pausedFor += this.#now() - began;
       }
       if (!this.#stopped) onPause(false);
     }

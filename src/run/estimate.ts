@@ -1,13 +1,15 @@
 /** Estimates the time left from what steps and examples have cost so far. */
 export class TimeEstimate {
+  #stepsLeft: number;
+  #examplesLeft: number;
   #stepSeconds: number | undefined;
   #exampleSeconds: number | undefined;
 
   /** @param stepsLeft optimizer steps and @param examplesLeft evaluated examples of the whole run. */
-  constructor(
-    private stepsLeft: number,
-    private examplesLeft: number,
-  ) {}
+  constructor(stepsLeft: number, examplesLeft: number) {
+    this.#stepsLeft = stepsLeft;
+    this.#examplesLeft = examplesLeft;
+  }
 
   /** Seconds of one step, averaged with recent ones weighing more; undefined before the first. */
   get stepSeconds(): number | undefined {
@@ -15,19 +17,19 @@ export class TimeEstimate {
   }
 
   didSteps(count: number, seconds: number): void {
-    this.stepsLeft -= count;
+    this.#stepsLeft -= count;
     this.#stepSeconds = blend(this.#stepSeconds, seconds / count);
   }
 
   didExamples(count: number, seconds: number): void {
-    this.examplesLeft -= count;
+    this.#examplesLeft -= count;
     this.#exampleSeconds = blend(this.#exampleSeconds, seconds / count);
   }
 
   /** Null until both kinds of work have been seen, as far as any of them is left. */
   get secondsLeft(): number | null {
     const part = (left: number, each: number | undefined): number => (left <= 0 ? 0 : left * (each ?? NaN));
-    const total = part(this.stepsLeft, this.#stepSeconds) + part(this.examplesLeft, this.#exampleSeconds);
+    const total = part(this.#stepsLeft, this.#stepSeconds) + part(this.#examplesLeft, this.#exampleSeconds);
     return Number.isNaN(total) ? null : Math.max(0, total);
   }
 }

@@ -52,18 +52,21 @@ interface Kept<T> {
  * within a task, and its keys and values are the largest buffers of a test.
  */
 export class Evaluations {
+  readonly #device: Device;
+  readonly #network: Network;
+  readonly #layers: Layers;
+  readonly #capacity: number;
   readonly #arena: Arena;
   #batch: Kept<EvaluationPrograms> | undefined;
   #pool: Kept<Generation> | undefined;
   #decoder: (Kept<Compiled> & { readonly generation: Generation }) | undefined;
 
   /** @param capacity tokens of an answer at most, and the one that it starts from. */
-  constructor(
-    private readonly device: Device,
-    private readonly network: Network,
-    private readonly layers: Layers,
-    private readonly capacity: number,
-  ) {
+  constructor(device: Device, network: Network, layers: Layers, capacity: number) {
+    this.#device = device;
+    this.#network = network;
+    this.#layers = layers;
+    this.#capacity = capacity;
     this.#arena = new Arena(device, 'testing');
   }
 
@@ -81,19 +84,19 @@ export class Evaluations {
       for (const buffer of owned) buffer.destroy();
     };
     const add = async (name: string, g: Graph, roots: Tensor[]): Promise<Compiled> => {
-      const one = await compile(this.device, `${name} ${key}`, g, roots, this.#arena);
+      const one = await compile(this.#device, `${name} ${key}`, g, roots, this.#arena);
       compiled.push(one);
       return one;
     };
     try {
-      const generation = this.network.generation({ B, S, capacity: this.capacity }, owned);
+      const generation = this.#network.generation({ B, S, capacity: this.#capacity }, owned);
       const ranking = generation.ranking(sizes, owned);
       for (;;) {
         const { version } = this.#arena;
         const encoding = new Graph();
-        const prefill = await add('encode', encoding, generation.prefill(encoding, this.layers));
+        const prefill = await add('encode', encoding, generation.prefill(encoding, this.#layers));
         const reading = new Graph();
-        const ranked = ranking.record(reading, this.layers);
+        const ranked = ranking.record(reading, this.#layers);
         const rank = await add('rank', reading, [ranked.loss, ranked.best]);
         if (version === this.#arena.version) {
           const value = { generation, ranking, ranked, prefill, rank };
@@ -120,7 +123,7 @@ export class Evaluations {
     const owned: OwnedBuffer[] = [];
     const release = (): void => owned.forEach((buffer) => buffer.destroy());
     try {
-      const value = this.network.generation({ B, S, capacity: this.capacity }, owned);
+      const value = this.#network.generation({ B, S, capacity: this.#capacity }, owned);
       this.#pool = { key, value, version: 0, release };
       return value;
     } catch (error) {
@@ -136,8 +139,8 @@ export class Evaluations {
     if (kept?.generation === generation && kept.key === key && kept.version === this.#arena.version) return kept.value;
     this.#releaseDecoder();
     const g = new Graph();
-    generation.decodeStep(g, this.layers, rows);
-    const value = await compile(this.device, `decode ${key}`, g, [], this.#arena);
+    generation.decodeStep(g, this.#layers, rows);
+    const value = await compile(this.#device, `decode ${key}`, g, [], this.#arena);
     const { version } = this.#arena;
     this.#decoder = { key, value, version, generation, release: () => value.destroy() };
     return value;

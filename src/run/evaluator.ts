@@ -37,17 +37,27 @@ const NO_TIME: TestTime = { promptTokens: 0, promptSeconds: 0, answerTokens: 0, 
  * are encoded once for both, and an answer that is a label has been written when the labels have been ranked.
  */
 export class Evaluator {
+  readonly #device: Device;
+  readonly #network: Network;
+  readonly #tokenizer: Tokenizer;
+  readonly #settings: TrainingSettings;
+  readonly #now: () => number;
   readonly #programs: Evaluations;
 
   /** @param now a clock in milliseconds. */
   constructor(
-    private readonly device: Device,
-    private readonly network: Network,
+    device: Device,
+    network: Network,
     learner: Learner,
-    private readonly tokenizer: Tokenizer,
-    private readonly settings: TrainingSettings,
-    private readonly now: () => number,
+    tokenizer: Tokenizer,
+    settings: TrainingSettings,
+    now: () => number,
   ) {
+    this.#device = device;
+    this.#network = network;
+    this.#tokenizer = tokenizer;
+    this.#settings = settings;
+    this.#now = now;
     this.#programs = new Evaluations(device, network, learner.layers, settings.targetLength + 1);
   }
 
@@ -60,7 +70,7 @@ export class Evaluator {
     task: EncodedTask,
     onBatch: (done: number) => Promise<void>,
   ): Promise<{ accuracy: Accuracy; answers: Answer[]; time: TestTime }> {
-    const { sourceLength, evaluationBatchSize } = this.settings;
+    const { sourceLength, evaluationBatchSize } = this.#settings;
     const tree = labelTree(task.candidates);
     const [nodes, choices] = [tree.tokens.length, tree.choices.tokens.length];
     const batches = evaluationOrder(task.test, { batchSize: evaluationBatchSize, sourceLength });
@@ -74,16 +84,16 @@ export class Evaluator {
       const sources = indexes.map((example) => task.test[example].source);
       programs.generation.start(sources);
       programs.ranking.write(tree);
-      const began = this.now();
-      await this.device.run([programs.prefill.program]);
-      const prompts = this.device.read(programs.prefill.rangeOf(programs.generation.state.remaining));
-      const hasRead = prompts.then(() => this.now());
+      const began = this.#now();
+      await this.#device.run([programs.prefill.program]);
+      const prompts = this.#device.read(programs.prefill.rangeOf(programs.generation.state.remaining));
+      const hasRead = prompts.then(() => this.#now());
       hasRead.catch(() => undefined); // reported below, if what comes before does not fail as well
-      await this.device.run([programs.rank.program]);
+      await this.#device.run([programs.rank.program]);
       const [read, loss, best] = await Promise.all([
         hasRead,
-        readValues(this.device, programs.rank, programs.ranked.loss, Float32Array),
-        readValues(this.device, programs.rank, programs.ranked.best, Uint32Array),
+        readValues(this.#device, programs.rank, programs.ranked.loss, Float32Array),
+        readValues(this.#device, programs.rank, programs.ranked.best, Uint32Array),
       ]);
       const open: number[] = []; // rows whose answers are no labels
       indexes.forEach((example, row) => {
@@ -94,17 +104,17 @@ export class Evaluator {
       });
       await unanswered.add(programs.generation, open, indexes, written);
       time.promptSeconds += (read - began) / 1000;
-      time.answerSeconds += (this.now() - read) / 1000;
+      time.answerSeconds += (this.#now() - read) / 1000;
       time.promptTokens += sources.reduce((sum, { length }) => sum + length, 0);
       done += indexes.length;
       await onBatch(done);
     }
-    const rest = this.now();
+    const rest = this.#now();
     await unanswered.write(written);
-    time.answerSeconds += (this.now() - rest) / 1000;
+    time.answerSeconds += (this.#now() - rest) / 1000;
     let ranked = 0;
     const answers = task.testLabels.map((label, example): Answer => {
-      const { text, generated } = writtenText(written[example], this.network.tokens.endIds, this.tokenizer);
+      const { text, generated } = writtenText(written[example], this.#network.tokens.endIds, this.#tokenizer);
       time.answerTokens += generated;
       const right = task.labels.indexOf(label);
       const of = losses[example];
@@ -124,7 +134,7 @@ export class Evaluator {
     const answer: number[] = [];
     for (let node = 0; node >= 0;) {
       answer.push(best[node]);
-      if (this.network.tokens.endIds.includes(best[node]) || answer.length === this.settings.targetLength)
+      if (this.#network.tokens.endIds.includes(best[node]) || answer.length === this.#settings.targetLength)
         return answer;
       const choice = choiceOf(tree, node, best[node]);
       node = choice < 0 ? -1 : tree.choices.nodes[choice];
@@ -134,8 +144,8 @@ export class Evaluator {
 
   /** Collects rows of batches whose answers must be decoded, so that these are as many at a time as may be. */
   #unanswered(task: EncodedTask, batches: readonly EvaluationBatch[]): Unanswered {
-    const longest = { B: Math.min(this.settings.evaluationBatchSize, task.test.length), S: longestSource(batches) };
-    const room = { ...longest, B: poolRows(this.network, longest) };
+    const longest = { B: Math.min(this.#settings.evaluationBatchSize, task.test.length), S: longestSource(batches) };
+    const room = { ...longest, B: poolRows(this.#network, longest) };
     let examples: number[] = [];
     const decode = async (generation: Generation, rows: readonly number[], written: ArrayLike<number>[]) => {
       const capacity = generation.state.tokens.shape[1];
@@ -165,7 +175,7 @@ export class Evaluator {
 
   /** Writes answers to the first rows. @returns their tokens [rows, capacity], or more. */
   async #generate(generation: Generation, rows: number): Promise<Uint32Array> {
-    return decodeToEnd(this.device, await this.#programs.decoder(generation, rows), generation.state);
+    return decodeToEnd(this.#device, await this.#programs.decoder(generation, rows), generation.state);
   }
 
   /** Frees programs and buffers. An evaluator serves one state of the adapters' shapes: make a new one each round. */

@@ -1,72 +1,107 @@
-import type { ErrorReport } from '../base/errors.ts';
-import type { Work } from '../device/counting-device.ts';
-import type { ReadToken } from '../tasks/reading.ts';
-import type { MemoryPlan } from './memory-plan.ts';
-import type { DeviceReport, HealthSample, ModelReport, Results, TaskReport, TensorSpace, TestTime } from './results.ts';
+import * as v from 'valibot';
+import { ErrorReportSchema } from '../base/error-report.ts';
+import { WorkSchema } from './duration.ts';
+import { MemoryPlanSchema } from './memory-plan.ts';
+import {
+  DeviceReportSchema,
+  LayerStatisticsSchema,
+  ModelReportSchema,
+  ResultsSchema,
+  TaskReportSchema,
+  TensorSpaceSchema,
+  TestTimeSchema,
+} from './results.ts';
+
+/** Numbers that come in thousands: that they are an array is checked, their elements are not. */
+const numbers = v.custom<number[]>(Array.isArray);
 
 /** What a run is doing now. `weights`, `evaluate` and `train` carry progress. */
-export type Phase = 'device' | 'weights' | 'tasks' | 'compile' | 'evaluate' | 'train' | 'space' | 'save';
+const PhaseSchema = v.picklist(['device', 'weights', 'tasks', 'compile', 'evaluate', 'train', 'space', 'save']);
+export type Phase = v.InferOutput<typeof PhaseSchema>;
+
+const ProgressSchema = v.strictObject({
+  type: v.literal('progress'),
+  phase: PhaseSchema,
+  /** Round 1..T; 0 before the first. */
+  round: v.number(),
+  /** What is worked on: a file or a task. */
+  item: v.string(),
+  done: v.number(),
+  total: v.number(),
+  unit: v.picklist(['bytes', 'steps', 'examples', 'items']),
+  /** Weights only: where the bytes come from. */
+  source: v.exactOptional(v.picklist(['network', 'cache'])),
+  /** Of late, from the network. */
+  bytesPerSecond: v.exactOptional(v.number()),
+  /** Estimated seconds left in the whole run, once there is something to estimate from. */
+  secondsLeft: v.nullable(v.number()),
+});
+
+/** Losses read back since the last such event; arrays of equal length, one entry per optimizer step. */
+const StepsSchema = v.pipe(
+  v.strictObject({
+    type: v.literal('steps'),
+    round: v.number(),
+    /** Step within the run, from 1. */
+    steps: numbers,
+    losses: numbers,
+    gradientNorms: numbers,
+    tokensPerSecond: v.number(),
+    /** Every trained layer in the last of these steps; none where that is not known. */
+    layers: v.array(LayerStatisticsSchema),
+  }),
+  v.check(
+    ({ steps, losses, gradientNorms }) => losses.length === steps.length && gradientNorms.length === steps.length,
+    'steps, losses and gradientNorms differ in length',
+  ),
+);
+
+/** R[round][task], both ways of scoring; `round` 0 is before any training, `task` counts from 0. */
+const EvaluationSchema = v.strictObject({
+  type: v.literal('evaluation'),
+  round: v.number(),
+  task: v.number(),
+  exact: v.number(),
+  ranked: v.number(),
+  examples: v.number(),
+  /** Null for a test of an earlier run that is told again. */
+  time: v.nullable(TestTimeSchema),
+});
 
 /** What a run tells while it goes on, in order. Plain data: it crosses from the worker to the page. */
-export type RunEvent =
-  | { type: 'device'; device: DeviceReport }
+export const RunEventSchema = v.variant('type', [
+  v.strictObject({ type: v.literal('device'), device: DeviceReportSchema }),
   /** Sent once tasks and model are known: everything the page needs to lay out its charts. */
-  | {
-      type: 'plan';
-      tasks: TaskReport[];
-      stepsPerRound: number[];
-      model: ModelReport;
-    }
-  | {
-      type: 'progress';
-      phase: Phase;
-      /** Round 1..T; 0 before the first. */
-      round: number;
-      /** What is worked on: a file or a task. */
-      item: string;
-      done: number;
-      total: number;
-      unit: 'bytes' | 'steps' | 'examples' | 'items';
-      /** Weights only: where the bytes come from. */
-      source?: 'network' | 'cache';
-      /** Of late, from the network. */
-      bytesPerSecond?: number;
-      /** Estimated seconds left in the whole run, once there is something to estimate from. */
-      secondsLeft: number | null;
-    }
-  /** Losses read back since the last such event; arrays of equal length, one entry per optimizer step. */
-  | {
-      type: 'steps';
-      round: number;
-      /** Step within the run, from 1. */
-      steps: number[];
-      losses: number[];
-      gradientNorms: number[];
-      tokensPerSecond: number;
-      /** Every trained layer in the last of these steps; none where that is not known. */
-      layers: HealthSample['layers'];
-    }
-  /** R[round][task], both ways of scoring; `round` 0 is before any training, `task` counts from 0. */
-  | {
-      type: 'evaluation';
-      round: number;
-      task: number;
-      exact: number;
-      ranked: number;
-      examples: number;
-      /** Null for a test of an earlier run that is told again. */
-      time: TestTime | null;
-    }
+  v.strictObject({
+    type: v.literal('plan'),
+    tasks: v.array(TaskReportSchema),
+    stepsPerRound: v.array(v.number()),
+    model: ModelReportSchema,
+  }),
+  ProgressSchema,
+  StepsSchema,
+  EvaluationSchema,
   /** The shared space after a round. */
-  | { type: 'space'; round: number; tensors: TensorSpace[] }
+  v.strictObject({ type: v.literal('space'), round: v.number(), tensors: v.array(TensorSpaceSchema) }),
   /** The first example of the first task as the model reads it; sent before weights are fetched. */
-  | { type: 'reading'; task: string; tokens: ReadToken[] }
+  v.strictObject({
+    type: v.literal('reading'),
+    task: v.string(),
+    tokens: v.array(v.strictObject({ text: v.string(), isLabel: v.boolean() })),
+  }),
   /** What the run will take: memory, and what there is to compute; sent before weights are fetched. */
-  | { type: 'memory-plan'; plan: MemoryPlan; work: Work }
-  | { type: 'memory'; liveBytes: number; peakBytes: number; liveBuffers: number }
-  | { type: 'warning'; message: string }
-  | { type: 'paused' }
-  | { type: 'resumed' }
-  | { type: 'finished'; results: Results }
-  | { type: 'stopped'; results: Results }
-  | { type: 'failed'; error: ErrorReport; results: Results | null };
+  v.strictObject({ type: v.literal('memory-plan'), plan: MemoryPlanSchema, work: WorkSchema }),
+  v.strictObject({
+    type: v.literal('memory'),
+    liveBytes: v.number(),
+    peakBytes: v.number(),
+    liveBuffers: v.number(),
+  }),
+  v.strictObject({ type: v.literal('warning'), message: v.string() }),
+  v.strictObject({ type: v.literal('paused') }),
+  v.strictObject({ type: v.literal('resumed') }),
+  v.strictObject({ type: v.literal('finished'), results: ResultsSchema }),
+  v.strictObject({ type: v.literal('stopped'), results: ResultsSchema }),
+  v.strictObject({ type: v.literal('failed'), error: ErrorReportSchema, results: v.nullable(ResultsSchema) }),
+]);
+export type RunEvent = v.InferOutput<typeof RunEventSchema>;

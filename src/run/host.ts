@@ -2,7 +2,7 @@ import type { DeviceReason } from '../base/device-choice.ts';
 import type { Device } from '../device/device.ts';
 import type { OutputFile } from '../weights/exports/output-file.ts';
 import type { InspectTexts, ModelFiles } from '../weights/model-folder.ts';
-import type { ModelProgress } from '../weights/remote-folder.ts';
+import type { ModelProgress } from '../weights/model-messages.ts';
 import type { RunEvent } from './events.ts';
 import type { SavedRound } from './outputs/saved-round.ts';
 import type { Results } from './results.ts';
@@ -39,7 +39,7 @@ export interface RunHost extends TaskHost {
   ): Promise<ModelFiles>;
   /** Bytes of GPU memory that the run may take, where that is known; browsers do not tell. */
   memoryBudget?: number | null;
-  /** A round of an earlier run to go on from. */
+  /** A round of an earlier run to resume from. */
   savedRound?(): Promise<SavedRound>;
   /** Keeps the files of a round. When it throws, the run warns and goes on. */
   saveRound?(output: RoundOutput): Promise<void>;

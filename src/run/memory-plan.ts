@@ -1,9 +1,10 @@
 import * as v from 'valibot';
+import { BUFFER_PURPOSES } from '../base/buffer-purpose.ts';
 import { GorpError } from '../base/errors.ts';
 import type { TrainingSettings } from './settings.ts';
 
-/** What GPU memory is used for. */
-export const PARTS = ['weights', 'trained', 'optimizer', 'spaces', 'arena', 'caches', 'inputs', 'readBack'] as const;
+/** What memory is used for: what buffers are for, and what is read back from them. */
+export const PARTS = [...BUFFER_PURPOSES, 'readBack'] as const;
 export type Part = (typeof PARTS)[number];
 
 /** Bytes by what they are used for. */

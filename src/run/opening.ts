@@ -4,7 +4,7 @@ import { sizeOf } from '../graph/tensor.ts';
 import type { Network } from '../models/network.ts';
 import { readingOf } from '../tasks/reading.ts';
 import type { InspectTexts, ModelFiles, ModelTexts } from '../weights/model-folder.ts';
-import type { ModelProgress } from '../weights/remote-folder.ts';
+import type { ModelProgress } from '../weights/model-messages.ts';
 import type { RunControl } from './control.ts';
 import type { RunEvent } from './events.ts';
 import type { RunHost } from './host.ts';
@@ -24,7 +24,7 @@ type Progress = Extract<RunEvent, { type: 'progress' }>;
 export interface Opened extends OpenedNetwork {
   readonly model: ModelFiles;
   readonly tasks: EncodedTask[];
-  /** The round of an earlier run to go on from. */
+  /** The round of an earlier run to resume from. */
   readonly saved: SavedRound | undefined;
 }
 
@@ -40,15 +40,19 @@ interface Inspected {
  * be read and whether the device can hold the run is known before the weights are fetched.
  */
 export class Opening {
+  readonly #host: RunHost;
+  readonly #settings: RunSettings;
+  readonly #control: RunControl;
+  readonly #device: Device;
   #inspected: Inspected | undefined;
   #saved: Promise<SavedRound | undefined> | undefined;
 
-  constructor(
-    private readonly host: RunHost,
-    private readonly settings: RunSettings,
-    private readonly control: RunControl,
-    private readonly device: Device,
-  ) {}
+  constructor(host: RunHost, settings: RunSettings, control: RunControl, device: Device) {
+    this.#host = host;
+    this.#settings = settings;
+    this.#control = control;
+    this.#device = device;
+  }
 
   /**
    * @param trains whether the run is to train, and not only to test.
@@ -59,10 +63,10 @@ export class Opening {
     const model = await this.#fetch(trains);
     await this.#checkpoint();
     const { known, tasks, saved } = await this.#inspect(model, trains); // hosts need not have asked for it
-    if (saved) await checkBase(saved, this.settings.model, model);
-    const opened = await discarding(model, () => openNetwork(this.device, model, this.settings.training, known));
+    if (saved) await checkBase(saved, this.#settings.model, model);
+    const opened = await discarding(model, () => openNetwork(this.#device, model, this.#settings.training, known));
     const { network, storedName } = opened;
-    if (this.settings.training.frozenWeights === 'stored') {
+    if (this.#settings.training.frozenWeights === 'stored') {
       try {
         await this.#plan(model, tasks, (name) => model.tensors.get(storedName(name))?.dtype);
       } catch (thrown) {
@@ -78,9 +82,9 @@ export class Opening {
     const inspect: InspectTexts = async (texts) => void (await this.#inspect(texts, trains));
     const name = await this.#modelToOpen();
     for (;;) {
-      const signal = this.control.interruption();
+      const signal = this.#control.interruption();
       try {
-        return await this.host.openModel(name, (at) => this.#reportWeights(at), signal, inspect);
+        return await this.#host.openModel(name, (at) => this.#reportWeights(at), signal, inspect);
       } catch (thrown) {
         if (!signal.aborted) throw thrown;
         await this.#checkpoint();
@@ -91,45 +95,45 @@ export class Opening {
   /** The model of the settings; on from a round, at the commit that the round was trained on. */
   async #modelToOpen(): Promise<string> {
     const saved = await this.#savedRound();
-    const { model } = this.settings;
+    const { model } = this.#settings;
     return saved?.results.settings.model === model ? baseOf(saved) : model;
   }
 
   #savedRound(): Promise<SavedRound | undefined> {
-    return (this.#saved ??= this.host.savedRound?.() ?? Promise.resolve(undefined));
+    return (this.#saved ??= this.#host.savedRound?.() ?? Promise.resolve(undefined));
   }
 
   async #inspect(texts: ModelTexts, trains: boolean): Promise<Inspected> {
     if (this.#inspected) return this.#inspected;
-    const known = await discarding(texts, () => readTexts(texts, this.settings.training));
+    const known = await discarding(texts, () => readTexts(texts, this.#settings.training));
     const saved = await this.#openRound(texts, trains);
     const tasks = await this.#prepareTasks(known);
     const [{ name, train }] = tasks;
     if (train.length > 0) {
-      this.host.emit({ type: 'reading', task: name, tokens: readingOf(known.tokenizer, train[0]) });
+      this.#host.emit({ type: 'reading', task: name, tokens: readingOf(known.tokenizer, train[0]) });
     }
     await this.#plan(texts, tasks, () => declaredType(texts.config));
     this.#inspected = { known, tasks, saved };
     return this.#inspected;
   }
 
-  /** The round to go on from. Checked before the tasks are read, which may take a minute. */
+  /** The round to resume from. Checked before the tasks are read, which may take a minute. */
   async #openRound({ config }: ModelTexts, trains: boolean): Promise<SavedRound | undefined> {
     const saved = await this.#savedRound();
     if (saved === undefined) return undefined;
-    const { network } = networkOf(countingDevice(outlineOf(this.device)), config, this.settings.training);
-    checkFits(saved, this.settings, parametersOf(network));
-    if (trains) checkGoesOn(saved, this.settings);
+    const { network } = networkOf(countingDevice(outlineOf(this.#device)), config, this.#settings.training);
+    checkFits(saved, this.#settings, parametersOf(network));
+    if (trains) checkGoesOn(saved, this.#settings);
     return saved;
   }
 
   async #prepareTasks({ tokenizer }: KnownModel): Promise<EncodedTask[]> {
-    const { order } = this.settings;
+    const { order } = this.#settings;
     const tasks: EncodedTask[] = [];
     for (const [i, name] of order.entries()) {
       this.#progress({ phase: 'tasks', item: name, done: i, total: order.length, unit: 'items' });
-      const warn = (message: string): void => this.host.emit({ type: 'warning', message });
-      tasks.push(await prepareTask(this.host, name, this.settings, tokenizer, warn));
+      const warn = (message: string): void => this.#host.emit({ type: 'warning', message });
+      tasks.push(await prepareTask(this.#host, name, this.#settings, tokenizer, warn));
       await this.#checkpoint();
     }
     return tasks;
@@ -141,13 +145,13 @@ export class Opening {
     tasks: readonly EncodedTask[],
     storedAs: (name: string) => string | undefined,
   ): Promise<void> {
-    const { method, training } = this.settings;
-    const device = outlineOf(this.device);
-    const work = workOf(this.settings, tasks);
+    const { method, training } = this.#settings;
+    const device = outlineOf(this.#device);
+    const work = workOf(this.#settings, tasks);
     try {
       const { memory: plan, effort } = await planRun({ config, method, training, work, storedAs, device });
-      this.host.emit({ type: 'memory-plan', plan, work: workOfRun(this.settings, tasks.map(plannedTask), effort) });
-      checkBudget(plan, allowed(this.host.memoryBudget ?? null, device), training);
+      this.#host.emit({ type: 'memory-plan', plan, work: workOfRun(this.#settings, tasks.map(plannedTask), effort) });
+      checkBudget(plan, allowed(this.#host.memoryBudget ?? null, device), training);
     } catch (thrown) {
       throw asRefusal(thrown, training);
     }
@@ -160,13 +164,13 @@ export class Opening {
   }
 
   #progress(progress: Omit<Progress, 'type' | 'round' | 'secondsLeft'>): void {
-    this.host.emit({ type: 'progress', round: 0, secondsLeft: null, ...progress });
+    this.#host.emit({ type: 'progress', round: 0, secondsLeft: null, ...progress });
   }
 
   #checkpoint(): Promise<void> {
-    return this.control.checkpoint({
-      onPause: (paused) => this.host.emit({ type: paused ? 'paused' : 'resumed' }),
-      broken: this.device.lost,
+    return this.#control.checkpoint({
+      onPause: (paused) => this.#host.emit({ type: paused ? 'paused' : 'resumed' }),
+      broken: this.#device.lost,
     });
   }
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { TaskSpec } from '../tasks/own-task.ts';
+import type { TaskSpec } from '../tasks/custom-task.ts';
 import { readTableFile } from '../tasks/table.ts';
 import { isOrderFile, makeOrderTasks, type OrderFile, orderFileOf, parseOrderFile } from './order-file.ts';
 import { embeddedSettings } from './presets.ts';
@@ -54,7 +54,7 @@ describe('an order file', () => {
 describe('makeOrderTasks', () => {
   const data = [{ name: 'renamed.csv', bytes }];
 
-  it('makes own tasks from the file of that hash, whatever its name', async () => {
+  it('makes custom tasks from the file of that hash, whatever its name', async () => {
     const [made, ...others] = await makeOrderTasks(file, [], data);
     expect(others).toEqual([]);
     expect(made).toMatchObject({ spec: SPEC, task: { name: 'mine', labels: ['a', 'b'] }, warnings: [] });

@@ -2,13 +2,13 @@ import * as v from 'valibot';
 import { GorpError } from '../base/errors.ts';
 import { MethodSchema } from '../methods/schema.ts';
 import { BENCHMARK_KINDS, EMBEDDED_KINDS } from '../tasks/orders.ts';
-import { makeOwnTask, type TaskSpec, TaskSpecSchema } from '../tasks/own-task.ts';
+import { makeCustomTask, type TaskSpec, TaskSpecSchema } from '../tasks/custom-task.ts';
 import { readTableFile, tableOf } from '../tasks/table.ts';
 import type { Task } from '../tasks/task.ts';
 import { PerTaskSchema, type RunSettings, TrainingSchema } from './settings.ts';
 
 /**
- * An order with its settings, as a file. It holds no texts: an own task is described by how it is made from a file, which
+ * An order with its settings, as a file. It holds no texts: a custom task is described by how it is made from a file, which
  * the reader must have too and which is known by its hash.
  */
 export const OrderFileSchema = v.strictObject({
@@ -24,12 +24,12 @@ export const OrderFileSchema = v.strictObject({
   method: MethodSchema,
   training: TrainingSchema,
   perTask: v.exactOptional(PerTaskSchema),
-  /** The own tasks of the order. */
+  /** The custom tasks of the order. */
   own: v.array(TaskSpecSchema),
 });
 export type OrderFile = v.InferOutput<typeof OrderFileSchema>;
 
-/** The settings of a run without its model, and the own tasks among the known ones, as an order file. */
+/** The settings of a run without its model, and the custom tasks among the known ones, as an order file. */
 export function orderFileOf(
   { tasks, order, method, training, perTask }: RunSettings,
   known: readonly TaskSpec[],
@@ -74,7 +74,7 @@ export function parseOrderFile(text: string, name: string): OrderFile {
   );
 }
 
-/** An own task made from a file. */
+/** A custom task made from a file. */
 export interface MadeTask {
   spec: TaskSpec;
   task: Task;
@@ -82,12 +82,12 @@ export interface MadeTask {
 }
 
 /**
- * Makes the own tasks of an order from the files at hand; those that are kept already are not made again.
+ * Makes the custom tasks of an order from the files at hand; those that are kept already are not made again.
  *
- * @param kept own tasks that are there.
+ * @param kept custom tasks that are there.
  * @param files name and bytes of each; which of them is meant is told by its hash alone.
  * @throws GorpError `tasks/name-taken` when another task of that name is kept, `tasks/data-missing` when the file is not
- * among those at hand, and as `readTableFile` and `makeOwnTask`.
+ * among those at hand, and as `readTableFile` and `makeCustomTask`.
  */
 export async function makeOrderTasks(
   { own }: OrderFile,
@@ -100,7 +100,7 @@ export async function makeOrderTasks(
     if (sameSpec(other, spec)) return false;
     throw new GorpError(
       'tasks/name-taken',
-      `The order describes an own task ${spec.name}, but another task of that name is here.`,
+      `The order describes a custom task ${spec.name}, but another task of that name is here.`,
       'Delete the one that is here, or give the one in the order file another name, and load the order again.',
     );
   });
@@ -111,11 +111,11 @@ export async function makeOrderTasks(
     if (table === undefined) {
       throw new GorpError(
         'tasks/data-missing',
-        `The own task ${spec.name} is made from the file ${spec.file} (SHA-256 ${spec.sha256.slice(0, 12)}…), which is not here.`,
+        `The custom task ${spec.name} is made from the file ${spec.file} (SHA-256 ${spec.sha256.slice(0, 12)}…), which is not here.`,
         'Choose the order file together with its data files, unchanged.',
       );
     }
-    return { spec, ...makeOwnTask(tableOf(table, spec.header), spec) };
+    return { spec, ...makeCustomTask(tableOf(table, spec.header), spec) };
   });
 }
 

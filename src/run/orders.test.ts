@@ -25,7 +25,7 @@ function smallOrder(id: string, trainExamples: number, testExamples: number): Ru
 
 describe.each(referencesWith('cl-benchmark', 'tokenizers'))('published orders on the rows of $name', (reference) => {
   const readBenchmark = (path: string): Promise<string> => readFile(reference.path(`cl-benchmark/${path}`), 'utf8');
-  const host: TaskHost = { taskReader: () => readBenchmark, ownTask: () => Promise.resolve(undefined) };
+  const host: TaskHost = { taskReader: () => readBenchmark, customTask: () => Promise.resolve(undefined) };
   const folder = tokenizersOf(reference).find(({ form, hasBytes }) => form === 'closed' && !hasBytes)?.folder;
   const json = (name: string): unknown => reference.json(`${folder}/${name}`);
   const tokenizer = loadTokenizer(json('tokenizer.json'), json('tokenizer_config.json'));

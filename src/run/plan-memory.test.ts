@@ -83,7 +83,7 @@ describe('a plan of training is what training takes', () => {
     const batch = { sizes: work.batch, rows: Array.from({ length: B }, () => ({ source: [3, 4, 1], label: [5, 1] })) };
     // The first step refreshes bases, and the second does not.
     for (let step = 0; step < 2; step++) await learner.step(new Array(gradientAccumulation).fill(batch));
-    const measured = bytesByPart(device, network.shapes);
+    const measured = bytesByPart(device);
     await learner.takeRecords();
     learner.destroy();
     network.destroy();

@@ -33,23 +33,10 @@ export function declaredType(config: unknown): string {
   return { float16: 'F16', bfloat16: 'BF16' }[String(dtype ?? earlier)] ?? 'F32';
 }
 
-/** What its label says that a buffer is for. */
-function partOf(label: string, shapes: ReadonlyMap<string, unknown>): keyof Parts {
-  if (shapes.has(label.replace(/, rows from \d+$/, ''))) return 'weights';
-  if (/ slot \d+$/.test(label)) return 'arena';
-  if (/^shared space$| unprojected$|^(covariance|importance|anchor|squares) of /.test(label)) return 'spaces';
-  if (/(first|second) moment$|basis$|^singular vectors$|^probes$/.test(label) && !/^change/.test(label))
-    return 'optimizer';
-  if (/^lora_[AB]$| [AB]_prev$|^full-rank weights$|^change since|^(compressed )?gradient of /.test(label))
-    return 'trained';
-  if (/^cached (keys|values)$/.test(label)) return 'caches';
-  return 'inputs';
-}
-
 /** Bytes of buffers by what they are for. Nothing is being read back. */
-export function bytesByPart(device: Device, shapes: ReadonlyMap<string, unknown>): Parts {
+export function bytesByPart({ buffers }: Device): Parts {
   const parts = Object.fromEntries(PARTS.map((part) => [part, 0])) as Record<keyof Parts, number>;
-  for (const { label, bytes } of device.buffers.live) parts[partOf(label, shapes)] += bytes;
+  for (const { purpose, bytes } of buffers.live) parts[purpose] += bytes;
   return parts;
 }
 
@@ -91,7 +78,7 @@ export async function planRun(question: MemoryQuestion): Promise<RunPlan> {
   );
   const moments = new Map<Moment, Parts>();
   const note = (moment: Moment, readBack: number): void => {
-    const parts = { ...bytesByPart(device, shapes), readBack };
+    const parts = { ...bytesByPart(device), readBack };
     const before = moments.get(moment);
     if (before === undefined || totalOf(before) < totalOf(parts)) moments.set(moment, parts);
   };

@@ -4,7 +4,7 @@ import { bucketLength, evaluationOrder, longestSource, SOURCE_BUCKET } from '../
 import type { EncodedExample } from '../tasks/fit.ts';
 import type { EvaluationSizes } from './evaluation-programs.ts';
 import { planOf } from '../methods/registry.ts';
-import { lessonsOf } from './schedule.ts';
+import { scheduledRounds } from './schedule.ts';
 import type { RunSettings } from './settings.ts';
 import type { EncodedTask } from './task-data.ts';
 
@@ -28,13 +28,13 @@ type Planned = Pick<RunSettings, 'method' | 'training'>;
 /** The work of a run on tasks that are encoded. */
 export function workOf({ method, training }: Planned, tasks: readonly EncodedTask[]): PlannedWork {
   const { batchSize, sourceLength, evaluationBatchSize } = training;
-  const lessons = lessonsOf(planOf(method).schedule, tasks.length);
+  const rounds = scheduledRounds(planOf(method).schedule, tasks.length);
   const padded = (examples: readonly EncodedExample[]): number =>
     bucketLength(longest(examples.map(({ source }) => source)), SOURCE_BUCKET, sourceLength);
   const learned = tasks.flatMap(({ train }) => train);
-  const rows = lessons.map(({ trains }) => trains.reduce((sum, task) => sum + tasks[task].train.length, 0));
+  const rows = rounds.map(({ trains }) => trains.reduce((sum, task) => sum + tasks[task].train.length, 0));
   return {
-    tasks: lessons.length,
+    tasks: rounds.length,
     batch: {
       B: Math.min(batchSize, Math.max(...rows)),
       S: padded(learned),
@@ -56,7 +56,7 @@ export function workOf({ method, training }: Planned, tasks: readonly EncodedTas
 /** Letters of a label that make a token, about. */
 const LETTERS = 3;
 /** Labels that are not known are taken to be as many and as long as the most of CL_Benchmark, dbpedia's. */
-const MOST_LABELS = { candidates: 14, letters: 'Educational Institution'.length };
+const MAX_LABELS = { candidates: 14, letters: 'Educational Institution'.length };
 
 /**
  * The work of a run whose tasks have not been read: prompts of the longest length, and labels by the length of their
@@ -69,22 +69,20 @@ export function workAhead({ method, training }: Planned, labels: readonly (reado
   const tokens = (letters: number): number => Math.min(targetLength, Math.ceil(letters / LETTERS) + 1);
   const answers = labels.map((list) => {
     const { candidates, letters } =
-      list.length === 0
-        ? MOST_LABELS
-        : { candidates: list.length, letters: Math.max(...list.map((one) => one.length)) };
+      list.length === 0 ? MAX_LABELS : { candidates: list.length, letters: Math.max(...list.map((one) => one.length)) };
     return { candidates, T: tokens(letters) };
   });
   // Labels that have nothing in common but where they begin.
   const trees = answers.map(({ candidates, T }) => ({ nodes: 1 + candidates * (T - 1), choices: candidates * T }));
   return {
-    tasks: lessonsOf(planOf(method).schedule, labels.length).length,
+    tasks: scheduledRounds(planOf(method).schedule, labels.length).length,
     batch: { B: batchSize, S, T: Math.max(...answers.map(({ T }) => T)) },
     tests: distinct(trees.map((tree) => ({ B, S, ...tree, pool: { B, S } }))),
   };
 }
 
 const longest = (rows: readonly (readonly number[])[]): number =>
-  rows.reduce((most, { length }) => Math.max(most, length), 1);
+  rows.reduce((max, { length }) => Math.max(max, length), 1);
 
 /** Batches that are not smaller than another in every way. */
 const largest = (batches: readonly { B: number; S: number }[]): { B: number; S: number }[] =>

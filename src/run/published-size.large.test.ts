@@ -10,7 +10,7 @@ import { embedding } from '../graph/ops/embedding.ts';
 import { matmul } from '../graph/ops/matmul.ts';
 import { rmsNorm } from '../graph/ops/norm.ts';
 import { sizeOf, type Tensor } from '../graph/tensor.ts';
-import { runOnCpu } from '../graph/twin.ts';
+import { runOnCpu } from '../graph/reference.ts';
 import { relativeError } from '../testing/compare.ts';
 import { acquireTestDevice } from '../testing/devices.ts';
 import { frozenPacking } from './frozen-weights.ts';
@@ -57,7 +57,7 @@ const LLAMA_40M = {
   eos_token_id: 2,
 };
 
-/** Table, norm and weight of the first layer that is compared with the twin. */
+/** Table, norm and weight of the first layer that is compared with the reference. */
 const FIRST = {
   t5: ['shared.weight', 'encoder.block.0.layer.0.layer_norm.weight', 'encoder.block.0.layer.0.SelfAttention.q.weight'],
   llama: [
@@ -71,7 +71,7 @@ describe.each([
   ['t5-small', T5_SMALL, FIRST.t5],
   ['a LLaMA of 41 million parameters', LLAMA_40M, FIRST.llama],
 ])('%s with random weights', (_, config, first) => {
-  test('takes a full step of GORP, generates, and its first layer is that of the twin', async () => {
+  test('takes a full step of GORP, generates, and its first layer is that of the reference', async () => {
     const lengths = { sourceLength: 32, targetLength: 4 };
     const { network, targets } = networkOf(device, config, lengths);
     const { shapes } = network;
@@ -154,17 +154,17 @@ describe.each([
       await device.run([compiled.program]);
       const found = new Float32Array(await device.read(compiled.rangeOf(y)), 0, y.elements);
       compiled.destroy();
-      const twin = new Graph();
-      const at = twin.persistent('ids', [1, 8], { dtype: 'u32' });
+      const reference = new Graph();
+      const at = reference.persistent('ids', [1, 8], { dtype: 'u32' });
       const values = new Map<Tensor, Numbers>([[at, Uint32Array.from(tokenIds)]]);
       const parts: Tensor[] = [];
       for (const name of names) {
-        const tensor = twin.persistent(name, shapes.get(name) ?? []);
+        const tensor = reference.persistent(name, shapes.get(name) ?? []);
         values.set(tensor, Float64Array.from(await read(name)));
         parts.push(tensor);
       }
-      const wanted = build(twin, parts, at);
-      return relativeError(found, runOnCpu(twin, values)(wanted));
+      const wanted = build(reference, parts, at);
+      return relativeError(found, runOnCpu(reference, values)(wanted));
     }
   });
 });

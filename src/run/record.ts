@@ -4,14 +4,17 @@ import type { StepRecord } from '../gorp/learner.ts';
 import { measuresOf } from './measures.ts';
 import type { SavedRound } from './outputs/saved-round.ts';
 import { EvenSamples } from './samples.ts';
-import type { DeviceReport, HealthSample, Results, TaskReport, TensorSpace, TestTime } from './results.ts';
+import type { DeviceReport, LayerSample, Results, TaskReport, TensorSpace, TestTime } from './results.ts';
 import type { RunSettings } from './settings.ts';
 
-// Samples of the layers' health in a results file.
-const MOST_SAMPLES = 400;
+// Samples of the layers' statistics in a results file.
+const MAX_SAMPLES = 400;
 
 /** Gathers what a run finds out, and gives it as a results file at any time. */
 export class RunRecord {
+  readonly #settings: RunSettings;
+  readonly #code: Results['code'];
+  readonly #seconds: () => number;
   device: DeviceReport | undefined;
   model: Results['model'];
   memory: Results['memory'] = { peakBytes: 0, liveBuffersAtEnd: 0 };
@@ -24,16 +27,15 @@ export class RunRecord {
   #ranked: Results['accuracy']['ranked'] = [];
   readonly #spaces: Results['spaces'] = [];
   readonly #stateBytes: NonNullable<Results['stateBytes']> = [];
-  readonly #health = new EvenSamples<HealthSample>(MOST_SAMPLES);
+  readonly #layerSamples = new EvenSamples<LayerSample>(MAX_SAMPLES);
 
   readonly #testTime: TestTime = { promptTokens: 0, promptSeconds: 0, answerTokens: 0, answerSeconds: 0 };
 
   /** @param seconds of work of this run so far. */
-  constructor(
-    private readonly settings: RunSettings,
-    private readonly code: Results['code'],
-    private readonly seconds: () => number,
-  ) {
+  constructor(settings: RunSettings, code: Results['code'], seconds: () => number) {
+    this.#settings = settings;
+    this.#code = code;
+    this.#seconds = seconds;
     this.model = { name: settings.model, commit: null, parameters: 0, trainable: 0 };
   }
 
@@ -60,7 +62,7 @@ export class RunRecord {
       for (let t = 0; t <= round; t++) {
         // A column is a task: the learned ones come first in both orders, the others may differ.
         from[t].forEach((value, j) => {
-          if (results.settings.order[j] === this.settings.order[j]) to[t][j] = value;
+          if (results.settings.order[j] === this.#settings.order[j]) to[t][j] = value;
         });
       }
     };
@@ -68,7 +70,7 @@ export class RunRecord {
     copy(accuracy.ranked, this.#ranked);
     this.#spaces.push(...spaces);
     this.#stateBytes.push(...(stateBytes ?? []));
-    for (const sample of health) this.#health.add(sample);
+    for (const sample of health) this.#layerSamples.add(sample);
     this.#secondsBefore = results.seconds;
   }
 
@@ -89,7 +91,7 @@ export class RunRecord {
       this.#curves.gradientNorm.push(gradientNorm);
       this.#curves.seconds.push(this.#secondsBefore + seconds);
     });
-    this.#health.add({ round, step: steps[steps.length - 1], layers: records[records.length - 1].layers });
+    this.#layerSamples.add({ round, step: steps[steps.length - 1], layers: records[records.length - 1].layers });
   }
 
   setAccuracy(round: number, task: number, { exact, ranked }: { exact: number; ranked: number }): void {
@@ -120,21 +122,21 @@ export class RunRecord {
       schema: 'gorp-web/results',
       version: 2,
       id: this.#id,
-      code: this.code,
+      code: this.#code,
       status,
       error,
       startedAt: this.#startedAt,
-      seconds: this.#secondsBefore + this.seconds(),
+      seconds: this.#secondsBefore + this.#seconds(),
       device,
       model: this.model,
-      settings: this.settings,
+      settings: this.#settings,
       tasks: this.#tasks,
       curves: this.#curves,
       accuracy: { exact: this.#exact, ranked: this.#ranked },
       measures: { exact: measuresOf(this.#exact), ranked: measuresOf(this.#ranked) },
       spaces: this.#spaces,
       stateBytes: this.#stateBytes,
-      health: this.#health.kept.slice(),
+      health: this.#layerSamples.kept.slice(),
       testTime: { ...this.#testTime },
       memory: this.memory,
     };

@@ -1,11 +1,11 @@
 import * as v from 'valibot';
 import { DEVICE_REASONS } from '../base/device-choice.ts';
+import { ErrorReportSchema } from '../base/error-report.ts';
 import { RunSettingsSchema } from './settings.ts';
 
 const accuracy = v.nullable(v.pipe(v.number(), v.minValue(0), v.maxValue(1)));
 /** Rows 0..T (0 = before training), columns tasks 1..T; null where it was not measured. */
 const AccuracyMatrixSchema = v.array(v.array(accuracy));
-const ErrorReportSchema = v.strictObject({ code: v.string(), message: v.string(), nextStep: v.string() });
 
 /** docs/method.md, section 6; null where the matrix lacks an entry. Fractions, not percent. */
 export const MeasuresSchema = v.strictObject({
@@ -48,7 +48,7 @@ export const TensorSpaceSchema = v.strictObject({
 export type TensorSpace = v.InferOutput<typeof TensorSpaceSchema>;
 
 /** A trained layer in one step. */
-export const LayerHealthSchema = v.strictObject({
+export const LayerStatisticsSchema = v.strictObject({
   name: v.string(),
   part: v.picklist(['lora', 'full-rank']),
   /** Norm of its gradient before clipping, of A and B together for adapters. */
@@ -60,12 +60,12 @@ export const LayerHealthSchema = v.strictObject({
 });
 
 /** All trained layers in one step. */
-export const HealthSampleSchema = v.strictObject({
+export const LayerSampleSchema = v.strictObject({
   round: v.number(),
   step: v.number(),
-  layers: v.array(LayerHealthSchema),
+  layers: v.array(LayerStatisticsSchema),
 });
-export type HealthSample = v.InferOutput<typeof HealthSampleSchema>;
+export type LayerSample = v.InferOutput<typeof LayerSampleSchema>;
 
 export const TaskReportSchema = v.strictObject({
   name: v.string(),
@@ -144,8 +144,8 @@ export const ResultsSchema = v.strictObject({
    * examples. Files of earlier versions do not say.
    */
   stateBytes: v.optional(v.array(v.strictObject({ round: v.number(), bytes: v.number() }))),
-  /** Sampled evenly over the run, at most 400 times. */
-  health: v.array(HealthSampleSchema),
+  /** Statistics of every trained layer, sampled evenly over the run, at most 400 times. */
+  health: v.array(LayerSampleSchema),
   /** Over all tests of this run; files of earlier versions lack it. */
   testTime: v.optional(TestTimeSchema),
   memory: v.strictObject({ peakBytes: v.number(), liveBuffersAtEnd: v.number() }),

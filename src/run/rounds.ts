@@ -1,4 +1,4 @@
-import { GorpError, reportOf } from '../base/errors.ts';
+import { explained, GorpError, reportOf } from '../base/errors.ts';
 import { mixSeed, seededRandom, shuffled } from '../base/random.ts';
 import type { Learner, StepRecord } from '../gorp/learner.ts';
 import { isSoft, type MethodPlan } from '../gorp/method-plan.ts';
@@ -17,12 +17,12 @@ import { Evaluator } from './evaluator.ts';
 import { memoryOf, type RoundOutput, type RunHost } from './host.ts';
 import { ordersFolder, roundFolder } from './outputs/layout.ts';
 import type { TestedTask } from './outputs/metrics.ts';
-import { retold } from './outputs/retold.ts';
+import { replayEvents } from './outputs/replay-events.ts';
 import { type EndedRound, resultFiles, testFiles, trainedFiles } from './outputs/round-files.ts';
 import type { SavedRound } from './outputs/saved-round.ts';
 import type { RunRecord } from './record.ts';
 import { epochsOf, type RunSettings } from './settings.ts';
-import { type Lesson, lessonsOf, roundName } from './schedule.ts';
+import { type Round, scheduledRounds, roundName } from './schedule.ts';
 import { type EncodedTask, reportOfTask } from './task-data.ts';
 
 // Prompts of a task that its activation space is built from.
@@ -36,11 +36,25 @@ type TestOfTask = TestedTask & { task: EncodedTask };
 /** What a round trains on: a task's examples, or those of all tasks together. */
 type TrainingData = Pick<EncodedTask, 'name' | 'train'> & { readonly epochs: number };
 
-/** The rounds of a run: evaluation before training, then for each lesson training, growing of the space, evaluation. */
+/** The rounds of a run: evaluation before training, then for each round training, growing of the space, evaluation. */
 export class Rounds {
+  readonly #host: RunHost;
+  readonly #settings: RunSettings;
+  readonly #control: RunControl;
+  readonly #record: RunRecord;
+  readonly #parts: {
+    device: Device;
+    network: Network;
+    learner: Learner;
+    tokenizer: Tokenizer;
+    tasks: EncodedTask[];
+    model: ModelFiles;
+    /** The round of an earlier run to resume from: the learner has been restored to it. */
+    saved: SavedRound | undefined;
+  };
   readonly #estimate: TimeEstimate;
   readonly #plan: MethodPlan;
-  readonly #lessons: Lesson[];
+  readonly #rounds: Round[];
   /** Optimizer steps of every round. */
   readonly #steps: readonly number[];
   #round = 0;
@@ -50,24 +64,29 @@ export class Rounds {
   #paddedTokens = 0;
 
   constructor(
-    private readonly host: RunHost,
-    private readonly settings: RunSettings,
-    private readonly control: RunControl,
-    private readonly record: RunRecord,
-    private readonly parts: {
+    host: RunHost,
+    settings: RunSettings,
+    control: RunControl,
+    record: RunRecord,
+    parts: {
       device: Device;
       network: Network;
       learner: Learner;
       tokenizer: Tokenizer;
       tasks: EncodedTask[];
       model: ModelFiles;
-      /** The round of an earlier run to go on from: the learner has been restored to it. */
+      /** The round of an earlier run to resume from: the learner has been restored to it. */
       saved: SavedRound | undefined;
     },
   ) {
+    this.#host = host;
+    this.#settings = settings;
+    this.#control = control;
+    this.#record = record;
+    this.#parts = parts;
     const { tasks } = parts;
     this.#plan = planOf(settings.method);
-    this.#lessons = lessonsOf(this.#plan.schedule, tasks.length);
+    this.#rounds = scheduledRounds(this.#plan.schedule, tasks.length);
     const done = parts.saved?.round ?? 0;
     const { steps, tests } = amountOf(
       settings,
@@ -82,7 +101,7 @@ export class Rounds {
     if (parts.saved) {
       record.resume(parts.saved);
       this.#step = parts.saved.results.curves.step.at(-1) ?? 0;
-      for (const event of retold(record.results('stopped', null), reports)) host.emit(event);
+      for (const event of replayEvents(record.results('stopped', null), reports)) host.emit(event);
     }
   }
 
@@ -103,33 +122,33 @@ export class Rounds {
   /** Tests on all tasks, and trains nothing: row 0 of the matrix is the model as it is. */
   async test(): Promise<void> {
     const tests = await this.#evaluate(this.#all);
-    const orderFolder = ordersFolder(this.settings.order);
-    const soFar = this.record.results('stopped', null);
+    const orderFolder = ordersFolder(this.#settings.order);
+    const soFar = this.#record.results('stopped', null);
     await this.#keep({ orderFolder, roundFolder: 'test', results: testFiles(tests), trained: [], soFar });
   }
 
   async #learn(): Promise<void> {
-    const { learner, saved } = this.parts;
+    const { learner, saved } = this.#parts;
     this.#round = saved?.round ?? 0;
     // Of a row that was begun elsewhere, the tasks are tested that it lacks: those that were not in that order.
-    const first = this.#lessons.find(({ round }) => round === this.#round)?.tests ?? this.#all;
-    await this.#evaluate(first.filter((task) => !this.record.isMeasured(this.#round, task)));
-    for (const [i, lesson] of this.#lessons.entries()) {
-      if (lesson.round <= this.#round) continue;
-      this.#round = lesson.round;
-      const data = this.#dataOf(lesson);
+    const first = this.#rounds.find(({ number }) => number === this.#round)?.tests ?? this.#all;
+    await this.#evaluate(first.filter((task) => !this.#record.isMeasured(this.#round, task)));
+    for (const [i, round] of this.#rounds.entries()) {
+      if (round.number <= this.#round) continue;
+      this.#round = round.number;
+      const data = this.#dataOf(round);
       this.#progress('compile', data.name, 0, 1, 'items');
       const sample = this.#sample(data);
       await learner.beginTask(sample);
-      const before = this.control.seconds;
+      const before = this.#control.seconds;
       await this.#trainTask(data);
-      const seconds = this.control.seconds - before;
+      const seconds = this.#control.seconds - before;
       this.#progress('space', data.name, 0, 1, 'items');
       const growths = await learner.endTask({ sample, singles: this.#singles(data), examples: data.train });
-      this.record.addStateBytes(this.#round, learner.stateBytes);
+      this.#record.addStateBytes(this.#round, learner.stateBytes);
       if (growths.length > 0) this.#emitSpaces(growths);
-      const tests = await this.#evaluate(lesson.tests);
-      const seen = tests.filter((_, k) => lesson.tests[k] < lesson.round);
+      const tests = await this.#evaluate(round.tests);
+      const seen = tests.filter((_, k) => round.tests[k] < round.number);
       await this.#save(
         roundFolder(i + 1, data.name),
         { epochs: data.epochs, examples: data.train.length, seconds },
@@ -144,9 +163,9 @@ export class Rounds {
     { epochs, examples, seconds }: { epochs: number; examples: number; seconds: number },
     tests: TestOfTask[],
   ): Promise<void> {
-    const { record, settings } = this;
-    const { learner, model, network } = this.parts;
-    if (!this.host.saveRound) return;
+    const [record, settings] = [this.#record, this.#settings];
+    const { learner, model, network } = this.#parts;
+    if (!this.#host.saveRound) return;
     const losses = record.lossesOf(this.#round);
     const parameters = parametersWithoutEmbeddings(network.shapes);
     const trained = { epochs, examples, losses, seconds, paddedTokens: this.#paddedTokens, parameters };
@@ -161,57 +180,57 @@ export class Rounds {
   }
 
   async #keep(output: RoundOutput): Promise<void> {
-    if (!this.host.saveRound) return;
+    if (!this.#host.saveRound) return;
     this.#progress('save', output.roundFolder, 0, 1, 'items');
     try {
-      await this.host.saveRound(output);
+      await this.#host.saveRound(output);
     } catch (thrown) {
-      const { code, message, nextStep } = reportOf(thrown);
-      if (code.startsWith('device/')) throw thrown;
-      const what = `The files of ${output.roundFolder} could not be kept: ${message} ${nextStep}`;
-      this.host.emit({ type: 'warning', message: what });
+      const error = reportOf(thrown);
+      if (error.code.startsWith('device/')) throw thrown;
+      const what = `The files of ${output.roundFolder} could not be kept: ${explained(error)}`;
+      this.#host.emit({ type: 'warning', message: what });
     }
   }
 
   get #all(): number[] {
-    return this.parts.tasks.map((_, task) => task);
+    return this.#parts.tasks.map((_, task) => task);
   }
 
-  #dataOf({ round, trains }: Lesson): TrainingData {
-    const tasks = trains.map((task) => this.parts.tasks[task]);
+  #dataOf({ number, trains }: Round): TrainingData {
+    const tasks = trains.map((task) => this.#parts.tasks[task]);
     const epochs = epochsOf(
-      this.settings,
+      this.#settings,
       tasks.map(({ name }) => name),
     );
-    return { name: roundName(this.settings, round), train: tasks.flatMap(({ train }) => train), epochs };
+    return { name: roundName(this.#settings, number), train: tasks.flatMap(({ train }) => train), epochs };
   }
 
   #batch(
     task: TrainingData,
     indexes: readonly number[],
-    rows = Math.min(this.settings.training.batchSize, task.train.length),
+    rows = Math.min(this.#settings.training.batchSize, task.train.length),
   ): SizedBatch {
-    const { sourceLength, targetLength } = this.settings.training;
+    const { sourceLength, targetLength } = this.#settings.training;
     return sizedBatch(task.train, indexes, { batchSize: rows, sourceLength, targetLength });
   }
 
   /** Batches of one example each, drawn at random, for the pass over single examples that a method may ask for. */
   #singles(task: TrainingData): SizedBatch[] {
-    const { seed } = this.settings.training;
+    const { seed } = this.#settings.training;
     const all = shuffled([...task.train.keys()], seededRandom(mixSeed(seed, 'singles', this.#round)));
     return all.slice(0, this.#plan.passes.squares).map((index) => this.#batch(task, [index], 1));
   }
 
   /** The batches of an epoch, with examples of earlier tasks among them where the method replays some. */
   #batches(task: TrainingData, shuffleSeed: number, epoch: number): SizedBatch[] {
-    const order = trainingOrder(task.train, this.settings.training.batchSize, shuffleSeed, epoch);
+    const order = trainingOrder(task.train, this.#settings.training.batchSize, shuffleSeed, epoch);
     const { replay } = this.#plan;
     if (replay === null) return order.map((indexes) => this.#batch(task, indexes));
-    const memory = this.parts.learner.rememberedExamples;
+    const memory = this.#parts.learner.rememberedExamples;
     // New examples first, then those of the memory: rows are indexes into both.
     const both: TrainingData = { ...task, train: [...task.train, ...memory] };
     const at = { new: 0, memory: task.train.length };
-    const rows = Math.min(this.settings.training.batchSize, task.train.length);
+    const rows = Math.min(this.#settings.training.batchSize, task.train.length);
     return withReplay(
       order,
       memory.map((example) => example.task),
@@ -229,7 +248,7 @@ export class Rounds {
 
   /** Batches of the first training examples, for the activation space. */
   #sample(task: TrainingData): SizedBatch[] {
-    const { batchSize } = this.settings.training;
+    const { batchSize } = this.#settings.training;
     const count = Math.min(ACTIVATION_SAMPLE, task.train.length);
     const starts = Array.from({ length: Math.ceil(count / batchSize) }, (_, i) => i * batchSize);
     return starts.map((start) => {
@@ -242,7 +261,7 @@ export class Rounds {
   }
 
   async #trainTask(task: TrainingData): Promise<void> {
-    const { seed, gradientAccumulation } = this.settings.training;
+    const { seed, gradientAccumulation } = this.#settings.training;
     const total = this.#steps[this.#round - 1];
     const shuffleSeed = mixSeed(seed, 'round', this.#round);
     let done = 0;
@@ -255,10 +274,10 @@ export class Rounds {
           this.#tokens += rows.reduce((sum, { source }) => sum + source.length, 0);
           this.#paddedTokens += sizes.B * sizes.S;
         }
-        await this.parts.learner.step(micro);
+        await this.#parts.learner.step(micro);
         done++;
         const every = Math.max(1, Math.round(REPORT_SECONDS / (this.#estimate.stepSeconds ?? REPORT_SECONDS)));
-        if (this.parts.learner.untakenSteps >= Math.min(every, this.parts.learner.ringSteps)) await this.#report();
+        if (this.#parts.learner.untakenSteps >= Math.min(every, this.#parts.learner.ringSteps)) await this.#report();
         this.#progress('train', task.name, done, total, 'steps');
         await this.#checkpoint();
       }
@@ -272,13 +291,13 @@ export class Rounds {
   /** Asks for the numbers of the steps so far, once the numbers asked for before have come: one report of lead. */
   async #report(): Promise<void> {
     await this.#pending;
-    const { learner, device } = this.parts;
+    const { learner, device } = this.#parts;
     const count = learner.untakenSteps;
     if (count === 0) return;
     const [round, tokens] = [this.#round, this.#tokens];
     this.#tokens = 0;
     this.#pending = learner.takeRecords().then((records) => {
-      const now = this.control.seconds;
+      const now = this.#control.seconds;
       const seconds = now - this.#lastReport;
       this.#lastReport = now;
       this.#estimate.didSteps(count, seconds);
@@ -287,8 +306,8 @@ export class Rounds {
       const steps = sound.map((_, i) => this.#step + i + 1);
       this.#step += sound.length;
       if (sound.length > 0) {
-        this.record.addSteps(round, steps, sound, now);
-        this.host.emit({
+        this.#record.addSteps(round, steps, sound, now);
+        this.#host.emit({
           type: 'steps',
           round,
           steps,
@@ -298,51 +317,53 @@ export class Rounds {
           layers: sound[sound.length - 1].layers,
         });
       }
-      this.host.emit({ type: 'memory', ...memoryOf(device) });
-      if (broken >= 0) throw diverged(this.#step + 1, records[broken], this.parts.network);
+      this.#host.emit({ type: 'memory', ...memoryOf(device) });
+      if (broken >= 0) throw diverged(this.#step + 1, records[broken], this.#parts.network);
     });
     this.#pending.catch(() => undefined); // heard by whoever awaits it next
   }
 
   async #evaluate(indexes: readonly number[]): Promise<TestOfTask[]> {
-    const { device, network, learner, tokenizer, tasks } = this.parts;
-    const evaluator = new Evaluator(device, network, learner, tokenizer, this.settings.training, () => this.host.now());
+    const { device, network, learner, tokenizer, tasks } = this.#parts;
+    const evaluator = new Evaluator(device, network, learner, tokenizer, this.#settings.training, () =>
+      this.#host.now(),
+    );
     const tests: TestOfTask[] = [];
     try {
       for (const index of indexes) {
         const task = tasks[index];
-        const start = this.control.seconds;
+        const start = this.#control.seconds;
         let before = start;
         let counted = 0;
         const { accuracy, answers, time } = await evaluator.evaluate(task, async (done) => {
-          const now = this.control.seconds;
+          const now = this.#control.seconds;
           this.#estimate.didExamples(done - counted, now - before);
           [before, counted] = [now, done];
           this.#progress('evaluate', task.name, done, task.test.length, 'examples');
           await this.#checkpoint();
         });
-        this.record.setAccuracy(this.#round, index, accuracy);
-        this.record.addTestTime(time);
-        this.host.emit({ type: 'evaluation', round: this.#round, task: index, ...accuracy, time });
-        const batches = Math.ceil(answers.length / this.settings.training.evaluationBatchSize);
+        this.#record.setAccuracy(this.#round, index, accuracy);
+        this.#record.addTestTime(time);
+        this.#host.emit({ type: 'evaluation', round: this.#round, task: index, ...accuracy, time });
+        const batches = Math.ceil(answers.length / this.#settings.training.evaluationBatchSize);
         const { kind, name } = task;
-        tests.push({ task, kind, name, answers, batches, seconds: this.control.seconds - start });
+        tests.push({ task, kind, name, answers, batches, seconds: this.#control.seconds - start });
       }
     } finally {
       evaluator.destroy();
     }
-    this.#lastReport = this.control.seconds;
+    this.#lastReport = this.#control.seconds;
     return tests;
   }
 
   #emitSpaces(tensors: Awaited<ReturnType<Learner['endTask']>>): void {
-    this.record.addSpaces(this.#round, tensors);
-    this.host.emit({ type: 'space', round: this.#round, tensors });
+    this.#record.addSpaces(this.#round, tensors);
+    this.#host.emit({ type: 'space', round: this.#round, tensors });
     // A soft space leaves something of every direction.
     const full =
       this.#plan.space && isSoft(this.#plan.space) ? [] : tensors.filter(({ total, dimension }) => total >= dimension);
-    if (full.length > 0 && this.#round < this.parts.tasks.length) {
-      this.host.emit({
+    if (full.length > 0 && this.#round < this.#parts.tasks.length) {
+      this.#host.emit({
         type: 'warning',
         message: `The shared space of ${full.length} of ${tensors.length} tensors is full; these no longer learn: ${full
           .map(({ name }) => name)
@@ -360,15 +381,15 @@ export class Rounds {
     unit: 'steps' | 'examples' | 'items',
   ): void {
     const { secondsLeft } = this.#estimate;
-    this.host.emit({ type: 'progress', phase, round: this.#round, item, done, total, unit, secondsLeft });
+    this.#host.emit({ type: 'progress', phase, round: this.#round, item, done, total, unit, secondsLeft });
   }
 
   #checkpoint(): Promise<void> {
-    return this.control.checkpoint({
+    return this.#control.checkpoint({
       // The numbers of steps that the GPU has still to do belong to the time before.
       settle: () => this.#report().then(() => this.#pending),
-      onPause: (paused) => this.host.emit({ type: paused ? 'paused' : 'resumed' }),
-      broken: this.parts.device.lost,
+      onPause: (paused) => this.#host.emit({ type: paused ? 'paused' : 'resumed' }),
+      broken: this.#parts.device.lost,
     });
   }
 }

@@ -17,14 +17,15 @@ import type { RunSettings } from './settings.ts';
 
 /** One run: a model learns the tasks of an order one after another. Every end, good or bad, frees the GPU. */
 export class Run {
+  readonly #host: RunHost;
+  readonly #settings: RunSettings;
   readonly #control: RunControl;
   readonly #record: RunRecord;
   #device: Device | undefined;
 
-  constructor(
-    private readonly host: RunHost,
-    private readonly settings: RunSettings,
-  ) {
+  constructor(host: RunHost, settings: RunSettings) {
+    this.#host = host;
+    this.#settings = settings;
     this.#control = new RunControl(() => host.now());
     this.#record = new RunRecord(settings, host.code, () => this.#control.seconds);
   }
@@ -52,32 +53,32 @@ export class Run {
   async #toTheEnd(trains: boolean): Promise<void> {
     try {
       await this.#work(trains);
-      this.host.emit({ type: 'finished', results: this.#record.results('finished', null) });
+      this.#host.emit({ type: 'finished', results: this.#record.results('finished', null) });
     } catch (thrown) {
       if (thrown instanceof Stopped) {
-        this.host.emit({ type: 'stopped', results: this.#record.results('stopped', null) });
+        this.#host.emit({ type: 'stopped', results: this.#record.results('stopped', null) });
         return;
       }
       const error = reportOf(thrown);
       const results = this.#record.isStarted ? this.#record.results('failed', error) : null;
-      this.host.emit({ type: 'failed', error, results });
+      this.#host.emit({ type: 'failed', error, results });
     }
   }
 
   async #work(trains: boolean): Promise<void> {
-    const { device, why } = await this.host.acquireDevice();
+    const { device, why } = await this.#host.acquireDevice();
     this.#device = device;
     const owned: { destroy(): void }[] = [];
     try {
       this.#emitDevice(device, why);
-      device.allowHalves(this.settings.training.arithmetic === 'f16');
-      const opened = await new Opening(this.host, this.settings, this.#control, device).open(trains);
+      device.allowHalves(this.#settings.training.arithmetic === 'f16');
+      const opened = await new Opening(this.#host, this.#settings, this.#control, device).open(trains);
       const { model, tokenizer, network, tasks, saved } = opened;
       owned.push(network);
       this.#record.model = { ...this.#record.model, commit: model.commit, weights: await model.contentHash() };
       const learner = await this.#createLearner(device, opened, owned);
       if (saved) await learner.restore(saved.training);
-      const rounds = new Rounds(this.host, this.settings, this.#control, this.#record, {
+      const rounds = new Rounds(this.#host, this.#settings, this.#control, this.#record, {
         device,
         network,
         learner,
@@ -88,12 +89,12 @@ export class Run {
       });
       await (trains ? rounds.run() : rounds.test());
     } catch (thrown) {
-      throw withAdvice(await causeOf(thrown, device), this.settings.training);
+      throw withAdvice(await causeOf(thrown, device), this.#settings.training);
     } finally {
       await device.settle();
       for (const part of owned.reverse()) part.destroy();
       this.#record.memory = { peakBytes: device.buffers.peakBytes, liveBuffersAtEnd: device.buffers.liveBuffers };
-      this.host.emit({ type: 'memory', ...memoryOf(device) });
+      this.#host.emit({ type: 'memory', ...memoryOf(device) });
       await device.destroy();
       this.#device = undefined;
     }
@@ -107,7 +108,7 @@ export class Run {
   #emitDevice({ facts }: Device, why: DeviceReason): void {
     const device: DeviceReport = { ...facts, why, features: [...facts.features], limits: { ...facts.limits } };
     this.#record.device = device;
-    this.host.emit({ type: 'device', device });
+    this.#host.emit({ type: 'device', device });
   }
 
   async #createLearner(
@@ -116,13 +117,13 @@ export class Run {
     owned: { destroy(): void }[],
   ): Promise<Learner> {
     let loaded = 0;
-    const { seed, maxGradNorm, gradientAccumulation, frozenWeights, activations } = this.settings.training;
+    const { seed, maxGradNorm, gradientAccumulation, frozenWeights, activations } = this.#settings.training;
     const packing = (name: string): Packing | undefined =>
       frozenPacking(frozenWeights, name, network.shapes.get(name) ?? [], model.tensors.get(storedName(name))?.dtype);
     const learner = await Learner.create(
       device,
       network,
-      planOf(this.settings.method),
+      planOf(this.#settings.method),
       targets,
       { seed, maxGradNorm, gradientAccumulation, recompute: activations === 'recompute', packing },
       (name) => model.readTensor(storedName(name)),
@@ -141,7 +142,7 @@ export class Run {
   }
 
   #progress(progress: Omit<Extract<RunEvent, { type: 'progress' }>, 'type' | 'round' | 'secondsLeft'>): void {
-    this.host.emit({ type: 'progress', round: 0, secondsLeft: null, ...progress });
+    this.#host.emit({ type: 'progress', round: 0, secondsLeft: null, ...progress });
   }
 }
 

@@ -5,12 +5,12 @@ import { EvenSamples } from './samples.ts';
 it('keeps everything while there is room, then an even selection that begins with the first', () => {
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 20 }), fc.integer({ min: 0, max: 2000 }), (half, count) => {
-      const most = 2 * half;
-      const samples = new EvenSamples<number>(most);
+      const max = 2 * half;
+      const samples = new EvenSamples<number>(max);
       for (let i = 0; i < count; i++) samples.add(i);
       const { kept } = samples;
-      if (count < most) expect(kept).toEqual(Array.from({ length: count }, (_, i) => i));
-      expect(kept.length).toBeLessThan(most + 1);
+      if (count < max) expect(kept).toEqual(Array.from({ length: count }, (_, i) => i));
+      expect(kept.length).toBeLessThan(max + 1);
       const gaps = new Set(kept.slice(1).map((at, i) => at - kept[i]));
       expect(gaps.size).toBeLessThan(2);
       if (count > 0) expect(kept[0]).toBe(0);

@@ -1,16 +1,19 @@
 /** At most `most` of what comes, evenly spread over all of it, however much that gets: for a record of a long run. */
 export class EvenSamples<T> {
+  readonly #max: number;
   #kept: T[] = [];
   #every = 1;
   #seen = 0;
 
-  /** @param most even. */
-  constructor(private readonly most: number) {}
+  /** @param max even. */
+  constructor(max: number) {
+    this.#max = max;
+  }
 
   add(one: T): void {
     if (this.#seen++ % this.#every !== 0) return;
     this.#kept.push(one);
-    if (this.#kept.length < this.most) return;
+    if (this.#kept.length < this.#max) return;
     this.#kept = this.#kept.filter((_, i) => i % 2 === 0);
     this.#every *= 2;
   }

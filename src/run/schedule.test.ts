@@ -1,27 +1,27 @@
 import { describe, expect, it } from 'vitest';
 import { methodPreset } from '../methods/registry.ts';
-import { lessonsOf, namedRounds, roundName, roundOf } from './schedule.ts';
+import { scheduledRounds, namedRounds, roundName, roundOf } from './schedule.ts';
 
 const settings = (schedule: 'in-turn' | 'mixed' | 'apart') => ({
   order: ['gloss', 'field', 'people'],
   method: methodPreset(({ 'in-turn': 'gorp', mixed: 'mtl', apart: 'per-task' } as const)[schedule]),
 });
 
-describe('lessonsOf', () => {
+describe('scheduledRounds', () => {
   it('in turn: each round trains its task, and tests those seen and the next one', () => {
-    expect(lessonsOf('in-turn', 3)).toEqual([
-      { round: 1, trains: [0], tests: [0, 1] },
-      { round: 2, trains: [1], tests: [0, 1, 2] },
-      { round: 3, trains: [2], tests: [0, 1, 2] },
+    expect(scheduledRounds('in-turn', 3)).toEqual([
+      { number: 1, trains: [0], tests: [0, 1] },
+      { number: 2, trains: [1], tests: [0, 1, 2] },
+      { number: 3, trains: [2], tests: [0, 1, 2] },
     ]);
   });
 
   it('mixed: one round of everything, which is the last row of the matrix', () => {
-    expect(lessonsOf('mixed', 3)).toEqual([{ round: 3, trains: [0, 1, 2], tests: [0, 1, 2] }]);
+    expect(scheduledRounds('mixed', 3)).toEqual([{ number: 3, trains: [0, 1, 2], tests: [0, 1, 2] }]);
   });
 
   it('apart: each round trains and tests its own task only', () => {
-    expect(lessonsOf('apart', 3).map(({ trains, tests }) => [trains, tests])).toEqual([
+    expect(scheduledRounds('apart', 3).map(({ trains, tests }) => [trains, tests])).toEqual([
       [[0], [0]],
       [[1], [1]],
       [[2], [2]],
@@ -29,10 +29,10 @@ describe('lessonsOf', () => {
   });
 
   it.each(['in-turn', 'mixed', 'apart'] as const)('%s: every task is learned once and tested behind it', (schedule) => {
-    const lessons = lessonsOf(schedule, 3);
-    expect(lessons.flatMap(({ trains }) => trains)).toEqual([0, 1, 2]);
+    const rounds = scheduledRounds(schedule, 3);
+    expect(rounds.flatMap(({ trains }) => trains)).toEqual([0, 1, 2]);
     for (const task of [0, 1, 2]) {
-      const learned = lessons.find(({ round }) => round === roundOf(settings(schedule), task));
+      const learned = rounds.find(({ number }) => number === roundOf(settings(schedule), task));
       expect(learned?.trains).toContain(task);
       expect(learned?.tests).toContain(task);
     }

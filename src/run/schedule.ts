@@ -2,9 +2,9 @@ import type { Schedule } from '../gorp/method-plan.ts';
 import { type MethodSettings, planOf } from '../methods/registry.ts';
 
 /** What a round is: the tasks it trains on and those it is tested on, both counted from 0. */
-export interface Lesson {
+export interface Round {
   /** Row of the accuracy matrix: R[t] is what the model can do once tasks 1..t have been learned. */
-  readonly round: number;
+  readonly number: number;
   readonly trains: readonly number[];
   readonly tests: readonly number[];
 }
@@ -17,12 +17,12 @@ export interface Lesson {
  *   before it do not take place.
  * - `apart`: round t trains task t, and tests nothing else: its adapter has no part in other tasks.
  */
-export function lessonsOf(schedule: Schedule, tasks: number): Lesson[] {
+export function scheduledRounds(schedule: Schedule, tasks: number): Round[] {
   const all = Array.from({ length: tasks }, (_, task) => task);
-  if (schedule === 'mixed') return [{ round: tasks, trains: all, tests: all }];
+  if (schedule === 'mixed') return [{ number: tasks, trains: all, tests: all }];
   return all.map((task) => {
     const tests = schedule === 'apart' ? [task] : all.slice(0, task + 2);
-    return { round: task + 1, trains: [task], tests };
+    return { number: task + 1, trains: [task], tests };
   });
 }
 
@@ -38,9 +38,9 @@ export const roundName = ({ order, method }: Scheduled, round: number): string =
 
 /** The rounds that take place, by name. */
 export const namedRounds = (settings: Scheduled): { round: number; name: string }[] =>
-  lessonsOf(planOf(settings.method).schedule, settings.order.length).map(({ round }) => ({
-    round,
-    name: roundName(settings, round),
+  scheduledRounds(planOf(settings.method).schedule, settings.order.length).map(({ number }) => ({
+    round: number,
+    name: roundName(settings, number),
   }));
 
 /** The round in which a task, counted from 0, is learned. */

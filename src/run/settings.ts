@@ -3,26 +3,24 @@ import { addressProblem } from '../base/address.ts';
 import { GorpError } from '../base/errors.ts';
 import { FROZEN_WEIGHTS } from './frozen-weights.ts';
 import { planOf } from '../methods/registry.ts';
+import { COUNT, COUNT_OR_ZERO, POSITIVE, WHOLE } from '../methods/parts/setting.ts';
 import { MethodSchema } from '../methods/schema.ts';
 import { PROMPT_FORMS } from '../tasks/prompt-form.ts';
 
-const positive = v.pipe(v.number(), v.gtValue(0), v.finite());
-const count = v.pipe(v.number(), v.integer(), v.minValue(1));
-
 export const TrainingSchema = v.strictObject({
-  seed: v.pipe(v.number(), v.integer()),
-  epochs: count,
-  batchSize: count,
-  gradientAccumulation: count,
-  maxGradNorm: positive,
+  seed: WHOLE.schema,
+  epochs: COUNT.schema,
+  batchSize: COUNT.schema,
+  gradientAccumulation: COUNT.schema,
+  maxGradNorm: POSITIVE.schema,
   /** Longest prompt in tokens; longer texts are cut, never the instruction or "Answer:". */
-  sourceLength: count,
+  sourceLength: COUNT.schema,
   /** Longest answer in tokens, when training and when generating. */
-  targetLength: count,
+  targetLength: COUNT.schema,
   /** Examples used per task, balanced over labels; 0 = all. */
-  trainExamples: v.pipe(v.number(), v.integer(), v.minValue(0)),
-  testExamples: v.pipe(v.number(), v.integer(), v.minValue(0)),
-  evaluationBatchSize: count,
+  trainExamples: COUNT_OR_ZERO.schema,
+  testExamples: COUNT_OR_ZERO.schema,
+  evaluationBatchSize: COUNT.schema,
   /** How a model reads a prompt: as text of its own, or as a user's turn by its chat template. Results of earlier versions do not name it. */
   promptForm: v.optional(v.picklist(PROMPT_FORMS), 'raw'),
   /** How weights that are not trained are kept on the GPU. Results of earlier versions do not name it. */
@@ -35,7 +33,7 @@ export const TrainingSchema = v.strictObject({
 export type TrainingSettings = v.InferOutput<typeof TrainingSchema>;
 
 /** What differs for single tasks, by name: the published orders 5 and 6 pass over MNLI twice. */
-export const PerTaskSchema = v.record(v.string(), v.strictObject({ epochs: count }));
+export const PerTaskSchema = v.record(v.string(), v.strictObject({ epochs: COUNT.schema }));
 
 const Settings = v.strictObject({
   /**
@@ -46,7 +44,7 @@ const Settings = v.strictObject({
   model: v.string(),
   /**
    * Where datasets of CL_Benchmark come from: the URL of a folder, `picked` for the folder that was chosen or dropped,
-   * `embedded` for none, so that only embedded and own tasks can be in the order.
+   * `embedded` for none, so that only embedded and custom tasks can be in the order.
    */
   tasks: v.string(),
   /** Task names in the order they are learned; the name tells whether a task is embedded, of CL_Benchmark or the user's. */

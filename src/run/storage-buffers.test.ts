@@ -64,7 +64,7 @@ const FORMS = [
 describe.each([
   ['T5', tinyModel().config, 8],
   ['LLaMA', LLAMA, 7], // no bias of positions
-])('no kernel of %s binds more storage buffers than every device has', (_, config, most) => {
+])('no kernel of %s binds more storage buffers than every device has', (_, config, max) => {
   test.each(METHOD_NAMES)('by %s', async (name) => {
     for (const form of FORMS) {
       await planRun({
@@ -79,6 +79,6 @@ describe.each([
     expect(programs.size).toBeGreaterThan(4); // gradients, an optimizer, prefill, ranking and decoding
     expect([...bound.keys()]).toEqual(expect.arrayContaining([expect.stringMatching('attention/grad_kv')]));
     expect([...bound].filter(([, buffers]) => buffers > GUARANTEED)).toEqual([]);
-    expect(Math.max(...bound.values())).toBe(most);
+    expect(Math.max(...bound.values())).toBe(max);
   });
 });

@@ -11,7 +11,7 @@ const tokenizer = loadTokenizer(json, {});
 
 const hostOf = (read: ReadText, own?: Task): TaskHost => ({
   taskReader: () => read,
-  ownTask: (name) => Promise.resolve(name === own?.name ? own : undefined),
+  customTask: (name) => Promise.resolve(name === own?.name ? own : undefined),
 });
 
 async function prepared(
@@ -99,7 +99,7 @@ describe('prepareTask', () => {
     expect(paths).toContain('CL_Benchmark/TC/agnews/train.json');
   });
 
-  it('takes own tasks by their name, beside the others', async () => {
+  it('takes custom tasks by their name, beside the others', async () => {
     const { task: loaded } = await loadTask(readTinyTask, 'TC', 'gloss');
     const own: Task = { ...loaded, name: 'mine' };
     const host = hostOf(readTinyTask, own);

@@ -38,7 +38,7 @@ export interface TaskHost {
   /** Reads text files of the embedded tasks (`embedded`), or of the CL_Benchmark folder that the settings name. */
   taskReader(tasks: string): ReadText;
   /** The user's own task of that name, if there is one. */
-  ownTask(name: string): Promise<Task | undefined>;
+  customTask(name: string): Promise<Task | undefined>;
 }
 
 /**
@@ -86,16 +86,16 @@ export async function prepareTask(
   };
 }
 
-/** The name tells where a task is from: own tasks cannot take one of the others' names. */
+/** The name tells where a task is from: custom tasks cannot take one of the others' names. */
 async function loadNamed(host: TaskHost, name: string, source: string): Promise<LoadedTask> {
   if (Object.hasOwn(EMBEDDED_KINDS, name)) return loadTask(host.taskReader('embedded'), EMBEDDED_KINDS[name], name);
   if (Object.hasOwn(BENCHMARK_KINDS, name)) {
     if (source !== 'embedded') return loadTask(host.taskReader(source), BENCHMARK_KINDS[name], name);
     throw unknownTask(`${name}, a dataset of CL_Benchmark, but no folder is chosen to read it from`);
   }
-  const task = await host.ownTask(name);
+  const task = await host.customTask(name);
   if (task === undefined)
-    throw unknownTask(`${name}, which is no embedded task, no dataset of CL_Benchmark and no own task`);
+    throw unknownTask(`${name}, which is no embedded task, no dataset of CL_Benchmark and no custom task`);
   return { task, leftOut: [] };
 }
 

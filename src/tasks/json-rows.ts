@@ -9,8 +9,8 @@ export interface JsonRecords extends Records {
 }
 
 // More than a table for labelled texts has; sparse objects would otherwise fill the memory with empty cells.
-const MOST_COLUMNS = 200;
-const MOST_CELLS = 20_000_000;
+const MAX_COLUMNS = 200;
+const MAX_CELLS = 20_000_000;
 // An escape can write half of a character, which no encoding knows.
 const LONE_SURROGATE = /\p{Surrogate}/gu;
 
@@ -59,13 +59,13 @@ function tabulated(rows: unknown[], where: (row: number) => string, lineOf: (row
     for (const [key, value] of Object.entries(row)) {
       let column = columns.get(key);
       if (column === undefined) columns.set(key, (column = columns.size));
-      if (columns.size > MOST_COLUMNS) throw wrongShape(where(i), `the objects have more than ${MOST_COLUMNS} keys`);
+      if (columns.size > MAX_COLUMNS) throw wrongShape(where(i), `the objects have more than ${MAX_COLUMNS} keys`);
       if (typeof value === 'object' && value !== null) nested.add(key);
       else values[column] = value === null ? '' : String(value).replace(LONE_SURROGATE, '\ufffd');
     }
     return values;
   });
-  if (cells.length * columns.size > MOST_CELLS) {
+  if (cells.length * columns.size > MAX_CELLS) {
     throw wrongShape(
       where(0),
       `${cells.length} objects with ${columns.size} different keys are more than a table can hold`,

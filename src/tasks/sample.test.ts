@@ -46,9 +46,9 @@ describe('sampleBalanced', () => {
         expect(sample.length).toBe(Math.min(size, all.length));
         const places = sample.map((example) => all.indexOf(example));
         expect(places).toEqual([...new Set(places)].sort((a, b) => a - b));
-        const most = Math.max(0, ...Object.keys(labels).map((label) => countOf(sample, label)));
+        const max = Math.max(0, ...Object.keys(labels).map((label) => countOf(sample, label)));
         for (const [label, n] of Object.entries(labels)) {
-          expect(countOf(sample, label)).toBeGreaterThanOrEqual(Math.min(n, most - 1));
+          expect(countOf(sample, label)).toBeGreaterThanOrEqual(Math.min(n, max - 1));
         }
         const larger = sampleBalanced(all, size + 1, seed);
         expect(sample.every((example) => larger.includes(example))).toBe(true);

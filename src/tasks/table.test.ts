@@ -136,7 +136,7 @@ describe('a file of examples', () => {
   it('is refused before it is read when it is too large', () => {
     expect(() => checkFileSize('big.csv', LARGEST_FILE)).not.toThrow();
     expect(() => checkFileSize('big.csv', 500 * 2 ** 20)).toThrow(
-      expect.objectContaining({ code: 'tasks/too-large', message: expect.stringContaining('500 MB') as string }),
+      expect.objectContaining({ code: 'tasks/too-large', message: expect.stringContaining('500 MiB') as string }),
     );
   });
 });

@@ -1,4 +1,5 @@
 import { GorpError } from '../base/errors.ts';
+import { formatBytes } from '../base/format-bytes.ts';
 import { sha256Of } from '../base/sha256.ts';
 import { parseCsv } from './csv.ts';
 import { decodeText, type DecodedText } from './decode.ts';
@@ -34,10 +35,9 @@ export const LARGEST_FILE = 50 * 2 ** 20;
 /** @throws GorpError `tasks/too-large`; asked before the bytes of a file are read. */
 export function checkFileSize(name: string, bytes: number): void {
   if (bytes <= LARGEST_FILE) return;
-  const megabytes = (count: number): number => Math.round(count / 2 ** 20);
   throw new GorpError(
     'tasks/too-large',
-    `${name} has ${megabytes(bytes)} MB; files of up to ${megabytes(LARGEST_FILE)} MB are read.`,
+    `${name} has ${formatBytes(bytes)}; files of up to ${formatBytes(LARGEST_FILE)} are read.`,
     'Take a part of its rows, some thousands for each label: a run draws its examples from them.',
   );
 }

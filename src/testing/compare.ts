@@ -1,4 +1,4 @@
-/** Relative Frobenius error allowed between the GPU, which computes in f32, and its twin in f64. */
+/** Relative Frobenius error allowed between the GPU, which computes in f32, and its reference in f64. */
 export const F32 = 2e-5;
 
 /** ‖x − reference‖ / ‖reference‖, the error measure of the reference data; absolute where the reference is zero. */

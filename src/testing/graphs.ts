@@ -7,7 +7,7 @@ import { pack, type Packing, PACKINGS, unpack } from '../device/packing.ts';
 import { compile } from '../graph/compile.ts';
 import { Graph, type Numbers } from '../graph/graph.ts';
 import { add } from '../graph/ops/elementwise.ts';
-import { runOnCpu } from '../graph/twin.ts';
+import { runOnCpu } from '../graph/reference.ts';
 import { bytesOf, type DataType, sizeOf, type Tensor } from '../graph/tensor.ts';
 import { relativeError } from './compare.ts';
 
@@ -47,9 +47,9 @@ export const operandsOf = (layout: MatmulLayout, M: number, N: number, K: number
   layout === 'nt' ? [N, K] : [K, N],
 ];
 
-const rowParts = (name: string, [rows, columns]: number[], most: number, packing: Packing | undefined): Tensor[] =>
-  Array.from({ length: Math.ceil(rows / most) }, (_, i) => {
-    const count = Math.min(most, rows - i * most);
+const rowParts = (name: string, [rows, columns]: number[], max: number, packing: Packing | undefined): Tensor[] =>
+  Array.from({ length: Math.ceil(rows / max) }, (_, i) => {
+    const count = Math.min(max, rows - i * max);
     const shape = [count, columns];
     const part = {
       name: `${name} part ${i}`,
@@ -136,7 +136,7 @@ export class GraphUnderTest {
       inputs: [y],
       outputs: [loss],
       calls: () => [],
-      twin: (value) => (value(loss)[0] = probe.reduce((sum, p, i) => sum + p * value(y)[i], 0)),
+      reference: (value) => (value(loss)[0] = probe.reduce((sum, p, i) => sum + p * value(y)[i], 0)),
       gradient: () => [dy],
     });
     this.outputs.set('probe loss', loss);
@@ -146,13 +146,13 @@ export class GraphUnderTest {
     return this;
   }
 
-  /** Values of all outputs from the CPU twins; inputs that are written to are left as they were. */
+  /** Values of all outputs from the CPU references; inputs that are written to are left as they were. */
   onCpu(values: ReadonlyMap<Tensor, Numbers> = this.values): Map<string, Float64Array> {
     const value = runOnCpu(this.graph, new Map([...values].map(([tensor, data]) => [tensor, data.slice()])));
     return new Map([...this.outputs].map(([name, tensor]) => [name, Float64Array.from(value(tensor))]));
   }
 
-  /** Compares every analytic gradient with central differences of the twin, at up to `probes` places each. */
+  /** Compares every analytic gradient with central differences of the reference, at up to `probes` places each. */
   checkFiniteDifferences(tolerance = 1e-6, probes = 12): void {
     const analytic = this.onCpu();
     for (const [tensor, data] of this.values) {

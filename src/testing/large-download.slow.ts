@@ -6,7 +6,7 @@ import { WatchedKeyValue } from '../weights/testing/watched-key-value.ts';
 
 const MIB = 2 ** 20;
 const TOTAL = 1024 * MIB;
-const MOST_GROWTH = 64 * MIB;
+const MAX_GROWTH = 64 * MIB;
 
 it('streams 1 GiB into the store while the memory of JavaScript grows by less than 64 MiB', async () => {
   const used = (): number => {
@@ -18,18 +18,18 @@ it('streams 1 GiB into the store while the memory of JavaScript grows by less th
   const piece = new Uint8Array(MIB).fill(7);
   let given = 0;
   const before = used();
-  let most = 0;
+  let max = 0;
   const body = new ReadableStream<Uint8Array>({
     pull: (controller) => {
       given += MIB;
       controller.enqueue(piece);
-      most = Math.max(most, used() - before);
+      max = Math.max(max, used() - before);
       if (given === TOTAL) controller.close();
     },
   });
   const response = new Response(body, { headers: { 'content-length': `${TOTAL}`, etag: '"1"' } });
   const manifest = await fetchToStore('https://a/model.safetensors', store, { fetch: () => Promise.resolve(response) });
-  console.log(`most growth: ${(most / MIB).toFixed(1)} MiB`);
+  console.log(`most growth: ${(max / MIB).toFixed(1)} MiB`);
   expect([manifest.bytes, values.bytesKept]).toEqual([TOTAL, TOTAL]);
-  expect(most).toBeLessThan(MOST_GROWTH);
+  expect(max).toBeLessThan(MAX_GROWTH);
 });

@@ -75,7 +75,7 @@ describe.each(CASES)('$name', ({ name, model, isTrained, targetLength, changed }
     const events: RunEvent[] = [];
     const host = tinyHost((event) => events.push(event), {
       openModel: (name) => openNamedModel(name),
-      ownTask: () => Promise.resolve(THINGS),
+      customTask: () => Promise.resolve(THINGS),
       saveRound: ({ results, trained }) => writeFiles(round, [...results, ...trained]),
     });
     const run = new Run(host, settings);

@@ -13,15 +13,18 @@ interface HeaderEntry {
 
 /** A folder of reference numbers, laid out as reference/README.md describes. Paths have forward slashes. */
 export class ReferenceFolder {
+  readonly #root: string;
+
   /** As test names show it: the last part of the path. */
   readonly name: string;
 
-  constructor(private readonly root: string) {
+  constructor(root: string) {
+    this.#root = root;
     this.name = basename(root);
   }
 
   path(path: string): string {
-    return join(this.root, ...path.split('/'));
+    return join(this.#root, ...path.split('/'));
   }
 
   has(path: string): boolean {

@@ -30,7 +30,7 @@ export class SlowGpu {
   now = 0;
   readonly submitted: Submitted[] = [];
   /** Most milliseconds of work that waited at any time, but for the submit that is at work. */
-  mostWaiting = 0;
+  maxWaiting = 0;
   #free = 0;
   readonly #events: { at: number; happen: () => void }[] = [];
 
@@ -54,7 +54,7 @@ export class SlowGpu {
         const begin = Math.max(this.now, this.#free);
         this.#free = begin + takes.reduce((sum, ms) => sum + ms, 0);
         this.submitted.push({ begin, end: this.#free, calls: takes.length });
-        this.mostWaiting = Math.max(this.mostWaiting, begin - this.now);
+        this.maxWaiting = Math.max(this.maxWaiting, begin - this.now);
       },
       onSubmittedWorkDone: () => this.until(this.#free),
     },

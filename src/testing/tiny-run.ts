@@ -172,7 +172,7 @@ export function tinyHost(emit: (event: RunEvent) => void, parts: Partial<RunHost
     ...onDevice(acquireTestDevice),
     openModel: () => Promise.resolve(tinyModel()),
     taskReader: () => readTinyTask,
-    ownTask: () => Promise.resolve(undefined),
+    customTask: () => Promise.resolve(undefined),
     emit,
     now: () => performance.now(),
     code: { version: '0.0.0', commit: 'test' },

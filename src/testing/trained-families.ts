@@ -108,7 +108,7 @@ export async function writeTrained(
   const events: RunEvent[] = [];
   const host = tinyHost((event) => events.push(event), {
     openModel: (name) => openNamedModel(name),
-    ownTask: () => Promise.resolve(THINGS),
+    customTask: () => Promise.resolve(THINGS),
     saveRound: ({ results, trained }) => writeFiles(round, [...results, ...trained]),
   });
   await new Run(host, settings).execute();

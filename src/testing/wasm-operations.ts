@@ -62,7 +62,7 @@ export function checkOperations(kernels: WasmKernels, t: GraphUnderTest, toleran
 
 function runReference(operation: Operation, place: (tensor: Tensor) => WasmTensor): void {
   const numbers = new Map<Tensor, Numbers>();
-  operation.twin((tensor) => {
+  operation.reference((tensor) => {
     const data = place(tensor);
     const known = numbers.get(tensor) ?? (data instanceof Float32Array ? Float64Array.from(data) : data);
     numbers.set(tensor, known);

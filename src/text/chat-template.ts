@@ -27,10 +27,13 @@ const STEPS_PER_CLOCK = 1024;
 
 /** A model's chat template: https://huggingface.co/docs/transformers/chat_templating. */
 export class ChatTemplate {
-  private constructor(
-    private readonly jinja: typeof Jinja,
-    private readonly program: ReturnType<typeof Jinja.parse>,
-  ) {}
+  readonly #jinja: typeof Jinja;
+  readonly #program: ReturnType<typeof Jinja.parse>;
+
+  private constructor(jinja: typeof Jinja, program: ReturnType<typeof Jinja.parse>) {
+    this.#jinja = jinja;
+    this.#program = program;
+  }
 
   /**
    * Reads a template. The library for it is loaded when the first one is read.
@@ -57,7 +60,7 @@ export class ChatTemplate {
    * @throws GorpError `settings/template-failed` when the template refuses it, fails, or takes too long or too much.
    */
   render(turns: readonly ChatTurn[], { addGenerationPrompt, tokens }: ChatOptions): string {
-    const { Environment } = this.jinja;
+    const { Environment } = this.#jinja;
     const environment = new Environment();
     const variables = {
       ...{ true: true, false: false, none: null, True: true, False: false, None: null },
@@ -72,7 +75,7 @@ export class ChatTemplate {
     };
     try {
       for (const [name, value] of Object.entries(variables)) environment.set(name, value);
-      const text: unknown = limitedInterpreter(this.jinja, environment).run(this.program).value;
+      const text: unknown = limitedInterpreter(this.#jinja, environment).run(this.#program).value;
       if (typeof text !== 'string') throw new Error('it gives no text');
       return text;
     } catch (cause) {

@@ -12,14 +12,16 @@ export const PATIENCE: Patience = { stallMs: 30_000, backoffMs: [1000, 3000, 800
 
 /** One request: ends when the user stops it, or when nothing has come for too long. */
 export class Connection {
+  readonly #url: string;
+  readonly #stallMs: number;
+  readonly #stopped: AbortSignal | undefined;
   readonly #controller = new AbortController();
-  readonly #stop = (): void => this.#controller.abort(this.stopped?.reason);
+  readonly #stop = (): void => this.#controller.abort(this.#stopped?.reason);
 
-  constructor(
-    private readonly url: string,
-    private readonly stallMs: number,
-    private readonly stopped: AbortSignal | undefined,
-  ) {
+  constructor(url: string, stallMs: number, stopped: AbortSignal | undefined) {
+    this.#url = url;
+    this.#stallMs = stallMs;
+    this.#stopped = stopped;
     stopped?.addEventListener('abort', this.#stop);
     if (stopped?.aborted === true) this.#stop();
   }
@@ -33,7 +35,7 @@ export class Connection {
     let timer: ReturnType<typeof setTimeout> | undefined;
     let onAbort = (): void => undefined;
     const ended = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(stalled(this.url, bytes, this.stallMs / 1000)), this.stallMs);
+      timer = setTimeout(() => reject(stalled(this.#url, bytes, this.#stallMs / 1000)), this.#stallMs);
       onAbort = () => reject(new Error('The request was ended.'));
       this.signal.addEventListener('abort', onAbort);
     });
@@ -47,7 +49,7 @@ export class Connection {
 
   /** Ends what may still be under way. */
   close(): void {
-    this.stopped?.removeEventListener('abort', this.#stop);
+    this.#stopped?.removeEventListener('abort', this.#stop);
     this.#controller.abort();
   }
 }

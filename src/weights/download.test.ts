@@ -261,12 +261,12 @@ describe('memory', () => {
     const large = await openStore(watched);
     const total = 64 * MIB;
     let given = 0;
-    let mostAlive = 0;
+    let maxAlive = 0;
     const body = new ReadableStream<Uint8Array>({
       pull: (controller) => {
         given += MIB;
         controller.enqueue(new Uint8Array(MIB));
-        mostAlive = Math.max(mostAlive, given - watched.bytesKept);
+        maxAlive = Math.max(maxAlive, given - watched.bytesKept);
         if (given === total) controller.close();
       },
     });
@@ -274,6 +274,6 @@ describe('memory', () => {
       Promise.resolve(new Response(body, { headers: { 'content-length': `${total}` } }));
     const manifest = await fetchToStore('https://a/model.safetensors', large, { fetch });
     expect([manifest.bytes, manifest.chunks.length, watched.bytesKept]).toEqual([total, 16, total]);
-    expect(mostAlive).toBeLessThanOrEqual(3 * manifest.chunkBytes);
+    expect(maxAlive).toBeLessThanOrEqual(3 * manifest.chunkBytes);
   });
 });

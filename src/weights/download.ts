@@ -62,18 +62,20 @@ export function fetchToStore(url: string, store: WeightStore, options: DownloadO
 
 /** One file on its way into the store, over as many connections as it takes. */
 class Transfer {
+  readonly #url: string;
+  readonly #writer: FileWriter;
+  readonly #options: DownloadOptions;
   readonly #fetch: typeof globalThis.fetch;
   readonly #patience: Patience;
   /** A request with If-Range needs the server's consent (CORS preflight), which some give for Range only. */
   #usesIfRange = true;
-  /** Whether what came is of no use, or could not be stored: nothing to go on from. */
+  /** Whether what came is of no use, or could not be stored: nothing to resume from. */
   hasBadContent = false;
 
-  constructor(
-    private readonly url: string,
-    private readonly writer: FileWriter,
-    private readonly options: DownloadOptions,
-  ) {
+  constructor(url: string, writer: FileWriter, options: DownloadOptions) {
+    this.#url = url;
+    this.#writer = writer;
+    this.#options = options;
     // Browsers refuse their fetch when it is called as a method of something else.
     const { fetch = globalThis.fetch } = options;
     this.#fetch = (...request) => fetch(...request);
@@ -84,15 +86,15 @@ class Transfer {
     return patiently(
       () => this.#attempt(),
       this.#patience,
-      this.options.signal,
-      () => this.writer.bytes,
+      this.#options.signal,
+      () => this.#writer.bytes,
     );
   }
 
   /** One connection: the rest of the file when some of it is there, else all of it. */
   async #attempt(): Promise<void> {
-    const { origin, bytes } = this.writer;
-    const connection = new Connection(this.url, this.#patience.stallMs, this.options.signal);
+    const { origin, bytes } = this.#writer;
+    const connection = new Connection(this.#url, this.#patience.stallMs, this.#options.signal);
     try {
       if (origin !== null && bytes > 0 && isResumable(origin)) {
         const response = await this.#requestRest(connection, origin);
@@ -104,7 +106,7 @@ class Transfer {
         if (response.status === 200) return await this.#takeAll(connection, response);
         await response.body?.cancel();
         const refusal =
-          response.status === 206 || response.status === 416 ? null : refusalOf(response, this.url, 'rest');
+          response.status === 206 || response.status === 416 ? null : refusalOf(response, this.#url, 'rest');
         if (refusal !== null) throw refusal;
       }
       await this.#takeAll(connection, await this.#request(connection, {}));
@@ -114,13 +116,13 @@ class Transfer {
   }
 
   async #requestRest(connection: Connection, origin: Origin): Promise<Response> {
-    const range = { range: `bytes=${this.writer.bytes}-` };
+    const range = { range: `bytes=${this.#writer.bytes}-` };
     // Where a hash is known it tells other content, so the server need not.
     if (origin.sha256 !== null || origin.etag === null || !this.#usesIfRange) return this.#request(connection, range);
     try {
       return await this.#request(connection, { ...range, 'if-range': origin.etag });
     } catch (thrown) {
-      if (this.options.signal?.aborted !== true) this.#usesIfRange = false;
+      if (this.#options.signal?.aborted !== true) this.#usesIfRange = false;
       throw thrown;
     }
   }
@@ -130,43 +132,43 @@ class Transfer {
     try {
       // no-store: the browser's own cache would keep a second copy, and could answer with an older version.
       return await connection.within(
-        this.#fetch(this.url, { cache: 'no-store', signal: connection.signal, headers }),
-        this.writer.bytes,
+        this.#fetch(this.#url, { cache: 'no-store', signal: connection.signal, headers }),
+        this.#writer.bytes,
       );
     } catch (cause) {
-      if (this.options.signal?.aborted === true) throw aborted(this.url);
+      if (this.#options.signal?.aborted === true) throw aborted(this.#url);
       if (cause instanceof BrokenDownload) throw cause;
-      if (this.writer.bytes > 0) throw interrupted(this.url, this.writer.bytes, cause);
-      throw await unreachable(this.url, this.#fetch, cause);
+      if (this.#writer.bytes > 0) throw interrupted(this.#url, this.#writer.bytes, cause);
+      throw await unreachable(this.#url, this.#fetch, cause);
     }
   }
 
   /** The whole file from an answer to a request for it. */
   async #takeAll(connection: Connection, response: Response): Promise<void> {
-    const { expected, maxBytes } = this.options;
+    const { expected, maxBytes } = this.#options;
     const announced = declaredLength(response);
     const bytes = expected?.bytes ?? announced.bytes;
     const refusal =
-      refusalOf(response, this.url, 'all') ??
-      tooLarge(this.url, bytes, maxBytes) ??
+      refusalOf(response, this.#url, 'all') ??
+      tooLarge(this.#url, bytes, maxBytes) ??
       (expected?.bytes != null && announced.binding && announced.bytes !== expected.bytes
-        ? wrongLength(this.url, expected.bytes, announced.bytes ?? 0)
+        ? wrongLength(this.#url, expected.bytes, announced.bytes ?? 0)
         : null);
     if (refusal !== null) {
       await response.body?.cancel();
       throw refusal;
     }
-    const origin = { url: this.url, etag: response.headers.get('etag'), bytes, sha256: expected?.sha256 ?? null };
-    await this.writer.begin(origin);
+    const origin = { url: this.#url, etag: response.headers.get('etag'), bytes, sha256: expected?.sha256 ?? null };
+    await this.#writer.begin(origin);
     await this.#take(connection, response, expected?.bytes ?? (announced.binding ? announced.bytes : null), bytes);
   }
 
   /** @param binding length that the file must have. @param told the same, or a length that may be wrong. */
   async #take(connection: Connection, response: Response, binding: number | null, told = binding): Promise<void> {
     try {
-      await this.writer.append(this.#pieces(connection, response, binding, told));
+      await this.#writer.append(this.#pieces(connection, response, binding, told));
     } catch (thrown) {
-      this.hasBadContent = !(thrown instanceof BrokenDownload || this.options.signal?.aborted === true);
+      this.hasBadContent = !(thrown instanceof BrokenDownload || this.#options.signal?.aborted === true);
       throw thrown;
     }
   }
@@ -178,23 +180,23 @@ class Transfer {
     binding: number | null,
     told: number | null,
   ): AsyncGenerator<Uint8Array> {
-    const { maxBytes, onProgress } = this.options;
+    const { maxBytes, onProgress } = this.#options;
     const reader = response.body?.getReader();
-    let bytes = this.writer.bytes;
+    let bytes = this.#writer.bytes;
     try {
       while (reader !== undefined) {
         const piece = await this.#next(connection, reader, bytes);
         if (piece === undefined) break;
-        if (bytes === 0 && looksLikeHtml(piece)) throw htmlInstead(this.url);
+        if (bytes === 0 && looksLikeHtml(piece)) throw htmlInstead(this.#url);
         bytes += piece.length;
         const refusal: GorpError | null =
-          tooLarge(this.url, bytes, maxBytes) ??
-          (binding !== null && bytes > binding ? wrongLength(this.url, binding, bytes) : null);
+          tooLarge(this.#url, bytes, maxBytes) ??
+          (binding !== null && bytes > binding ? wrongLength(this.#url, binding, bytes) : null);
         if (refusal !== null) throw refusal;
         onProgress?.(bytes, told !== null && bytes <= told ? told : null);
         yield piece;
       }
-      if (binding !== null && bytes < binding) throw wrongLength(this.url, binding, bytes);
+      if (binding !== null && bytes < binding) throw wrongLength(this.#url, binding, bytes);
     } finally {
       // Closes the connection when the rest is not wanted; a stream that has failed answers with its failure once more.
       await reader?.cancel().catch(() => undefined);
@@ -208,11 +210,11 @@ class Transfer {
   ): Promise<Uint8Array | undefined> {
     try {
       const { value } = await connection.within(reader.read(), bytes);
-      this.options.signal?.throwIfAborted();
+      this.#options.signal?.throwIfAborted();
       return value;
     } catch (cause) {
-      if (this.options.signal?.aborted === true) throw aborted(this.url);
-      throw cause instanceof BrokenDownload ? cause : interrupted(this.url, bytes, cause);
+      if (this.#options.signal?.aborted === true) throw aborted(this.#url);
+      throw cause instanceof BrokenDownload ? cause : interrupted(this.#url, bytes, cause);
     }
   }
 }

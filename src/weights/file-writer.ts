@@ -38,28 +38,34 @@ export interface FileWriter {
    * @throws whatever `pieces` throws.
    */
   append(pieces: AsyncIterable<Uint8Array>): Promise<void>;
-  /** Lets the kept chunks stay when the write fails, so that a later one can go on from them. */
+  /** Lets the kept chunks stay when the write fails, so that a later one can resume from them. */
   keep(): void;
 }
 
 /** The store's side of {@link FileWriter}: it also ends the write, well or not. */
 export class ChunkWriter implements FileWriter {
+  readonly #values: KeyValue;
+  readonly #file: string;
+  #partial: PartialManifest | null;
   readonly #buffer: Uint8Array<ArrayBuffer>;
   #filled = 0;
   #hash: Sha256 | null = null;
   #isKept = false;
 
   private constructor(
-    private readonly values: KeyValue,
-    private readonly file: string,
+    values: KeyValue,
+    file: string,
     readonly chunkBytes: number,
-    private partial: PartialManifest | null,
+    partial: PartialManifest | null,
   ) {
+    this.#values = values;
+    this.#file = file;
+    this.#partial = partial;
     this.#buffer = new Uint8Array(chunkBytes);
     this.#hash = partial?.hash == null ? null : Sha256.from(partial.hash);
   }
 
-  /** A writer that goes on from what an interrupted write of the file has left, if it has. */
+  /** A writer that resumes from what an interrupted write of the file has left, if it has. */
   static async open(values: KeyValue, file: string, chunkBytes: number): Promise<ChunkWriter> {
     const partial = await loadPartial(values, file);
     const isSound = partial === null || partial.hash === null || Sha256.from(partial.hash) !== null;
@@ -68,20 +74,20 @@ export class ChunkWriter implements FileWriter {
   }
 
   get origin(): Origin | null {
-    return this.partial;
+    return this.#partial;
   }
 
   get bytes(): number {
-    return (this.partial?.chunks.length ?? 0) * this.chunkBytes;
+    return (this.#partial?.chunks.length ?? 0) * this.chunkBytes;
   }
 
   async begin(origin: Origin): Promise<void> {
     await this.discard();
-    await requireRoom(this.values, origin);
+    await requireRoom(this.#values, origin);
     const { url, etag, bytes, sha256 } = origin;
     this.#hash = sha256 === null ? null : new Sha256();
     await this.#save({
-      file: this.file,
+      file: this.#file,
       id: randomId(),
       url,
       etag,
@@ -122,19 +128,19 @@ export class ChunkWriter implements FileWriter {
     bytes: Uint8Array<ArrayBuffer>,
   ): Promise<PartialManifest['chunks'][number]> {
     const sha256 = await sha256Of(bytes);
-    await this.values.setBytes(chunkKey(id, chunks.length), bytes);
+    await this.#values.setBytes(chunkKey(id, chunks.length), bytes);
     this.#hash?.update(bytes);
     return { sha256, bytes: bytes.length };
   }
 
   async #save(partial: PartialManifest): Promise<void> {
-    this.partial = partial;
-    await this.values.setObject(partialKey(this.file), partial);
+    this.#partial = partial;
+    await this.#values.setObject(partialKey(this.#file), partial);
   }
 
   #begun(): PartialManifest {
-    if (this.partial === null) throw new Error(`${this.file} was written to before its write began.`);
-    return this.partial;
+    if (this.#partial === null) throw new Error(`${this.#file} was written to before its write began.`);
+    return this.#partial;
   }
 
   /** Makes what was written the file. @throws GorpError `weights/wrong-hash`. */
@@ -145,14 +151,14 @@ export class ChunkWriter implements FileWriter {
     const tail = this.#buffer.slice(0, this.#filled);
     if (tail.length > 0) chunks.push(await this.#write(partial, tail));
     // Counted among the chunks to delete, should anything fail from here on.
-    this.partial = { ...partial, chunks };
+    this.#partial = { ...partial, chunks };
     const bytes = this.bytes - (tail.length > 0 ? chunkBytes - tail.length : 0);
     const digest = this.#hash?.digest() ?? null;
     if (digest !== sha256) throw wrongHash(url, sha256, digest);
-    const replaced = await loadManifest(this.values, file);
+    const replaced = await loadManifest(this.#values, file);
     const manifest: Manifest = { file, id, url, etag, bytes, chunkBytes, chunks };
-    await this.values.setObject(manifestKey(file), manifest);
-    await this.values.delete([partialKey(file), ...(replaced === null ? [] : chunkKeysOf(replaced))]);
+    await this.#values.setObject(manifestKey(file), manifest);
+    await this.#values.delete([partialKey(file), ...(replaced === null ? [] : chunkKeysOf(replaced))]);
     return manifest;
   }
 
@@ -163,10 +169,10 @@ export class ChunkWriter implements FileWriter {
   }
 
   async discard(): Promise<void> {
-    const { partial } = this;
-    this.partial = null;
+    const partial = this.#partial;
+    this.#partial = null;
     this.#filled = 0;
-    if (partial !== null) await removePartial(this.values, partial);
+    if (partial !== null) await removePartial(this.#values, partial);
   }
 }
 

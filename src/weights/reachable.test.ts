@@ -10,11 +10,15 @@ function reporting(...blocked: string[]): { ended: () => number } {
   vi.stubGlobal(
     'ReportingObserver',
     class {
-      constructor(private readonly tell: (reports: unknown[]) => void) {}
+      readonly #tell: (reports: unknown[]) => void;
+
+      constructor(tell: (reports: unknown[]) => void) {
+        this.#tell = tell;
+      }
       observe(): void {
         // As in Chromium, the fields are there in JSON only.
         const reports = blocked.map((blockedURL) => ({ body: { toJSON: () => ({ type: 'corp', blockedURL }) } }));
-        if (reports.length > 0) setTimeout(() => this.tell([{ body: null }, ...reports]), 5);
+        if (reports.length > 0) setTimeout(() => this.#tell([{ body: null }, ...reports]), 5);
       }
       disconnect(): void {
         ended++;

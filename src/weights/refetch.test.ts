@@ -32,7 +32,7 @@ const open = async (signal?: AbortSignal): Promise<ModelFiles> =>
       hub: { endpoint: hub.endpoint, token: null },
       files: [],
     },
-    { patience: { stallMs: 150, backoffMs: [0] }, signal },
+    { patience: { stallMs: 700, backoffMs: [0] }, signal },
   );
 const weights = async () => {
   const found = (await (await openStore(values, CHUNK)).list()).find(({ url }) => url.endsWith(FILE));

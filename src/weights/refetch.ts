@@ -25,19 +25,31 @@ export function refetchByRange({ fetch = globalThis.fetch, signal, patience = PA
 }
 
 class RangeRequest {
+  readonly #url: string;
+  readonly #begin: number;
+  readonly #bytes: number;
+  readonly #fetch: typeof globalThis.fetch;
+  readonly #signal: AbortSignal | undefined;
+
   constructor(
-    private readonly url: string,
-    private readonly begin: number,
-    private readonly bytes: number,
-    private readonly fetch: typeof globalThis.fetch,
-    private readonly signal: AbortSignal | undefined,
-  ) {}
+    url: string,
+    begin: number,
+    bytes: number,
+    fetch: typeof globalThis.fetch,
+    signal: AbortSignal | undefined,
+  ) {
+    this.#url = url;
+    this.#begin = begin;
+    this.#bytes = bytes;
+    this.#fetch = fetch;
+    this.#signal = signal;
+  }
 
   async send(stallMs: number): Promise<Uint8Array<ArrayBuffer> | null> {
-    const connection = new Connection(this.url, stallMs, this.signal);
+    const connection = new Connection(this.#url, stallMs, this.#signal);
     try {
       const response = await this.#answer(connection);
-      const refusal = response.status === 416 ? null : refusalOf(response, this.url, 'rest');
+      const refusal = response.status === 416 ? null : refusalOf(response, this.#url, 'rest');
       if (refusal !== null && refusal.code !== 'weights/not-found') throw refusal;
       return response.status === 206 ? await this.#take(connection, response) : null;
     } finally {
@@ -46,13 +58,13 @@ class RangeRequest {
   }
 
   async #answer(connection: Connection): Promise<Response> {
-    const { fetch, url, begin, bytes } = this;
+    const [fetch, url, begin, bytes] = [this.#fetch, this.#url, this.#begin, this.#bytes];
     // Without If-Range, which needs a server's consent beyond that to Range: the chunk's hash tells other content.
     const headers = { range: `bytes=${begin}-${begin + bytes - 1}` };
     try {
       return await connection.within(fetch(url, { cache: 'no-store', signal: connection.signal, headers }), begin);
     } catch (cause) {
-      if (this.signal?.aborted === true) throw aborted(url);
+      if (this.#signal?.aborted === true) throw aborted(url);
       throw cause instanceof BrokenDownload ? cause : await unreachable(url, fetch, cause);
     }
   }
@@ -60,19 +72,19 @@ class RangeRequest {
   /** The body; null when it is longer than what was asked for. */
   async #take(connection: Connection, response: Response): Promise<Uint8Array<ArrayBuffer> | null> {
     const reader = response.body?.getReader();
-    const part = new Uint8Array(this.bytes);
+    const part = new Uint8Array(this.#bytes);
     let got = 0;
     while (reader !== undefined) {
-      const { value } = await connection.within(reader.read(), this.begin + got).catch((cause: unknown) => {
-        if (this.signal?.aborted === true) throw aborted(this.url);
-        throw cause instanceof BrokenDownload ? cause : interrupted(this.url, this.begin + got, cause);
+      const { value } = await connection.within(reader.read(), this.#begin + got).catch((cause: unknown) => {
+        if (this.#signal?.aborted === true) throw aborted(this.#url);
+        throw cause instanceof BrokenDownload ? cause : interrupted(this.#url, this.#begin + got, cause);
       });
       if (value === undefined) break;
       if (got + value.length > part.length) return null;
       part.set(value, got);
       got += value.length;
     }
-    if (got < part.length) throw wrongLength(this.url, part.length, got);
+    if (got < part.length) throw wrongLength(this.#url, part.length, got);
     return part;
   }
 }

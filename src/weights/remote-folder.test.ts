@@ -7,7 +7,8 @@ import type { KeyValue } from './key-value.ts';
 import { IndexedDbKeyValue } from './key-value-idb.ts';
 import { MemoryKeyValue } from './key-value-memory.ts';
 import { type ModelFiles, openModelFolder } from './model-folder.ts';
-import { type ModelProgress, RemoteFolder, type RemoteOptions } from './remote-folder.ts';
+import type { ModelProgress } from './model-messages.ts';
+import { RemoteFolder, type RemoteOptions } from './remote-folder.ts';
 import { openStore, type WeightStore, writePieces } from './store.ts';
 import { ramp, safetensorsOf, type Tensors } from './testing/model-of.ts';
 import { WatchedKeyValue } from './testing/watched-key-value.ts';
@@ -145,7 +146,7 @@ describe.each(kinds)('a model in a remote folder, with the store in %s', (_, mak
     },
   );
 
-  it('goes on from the files that are there when a start was broken off', async () => {
+  it('resumes from the files that are there when a start was broken off', async () => {
     const weights = folder.get('model.safetensors') ?? '';
     folder.delete('model.safetensors');
     await expect(open()).rejects.toMatchObject({

@@ -5,6 +5,7 @@ import { type DownloadOptions, fetchToStore } from './download.ts';
 import type { HubFile } from './hub.ts';
 import type { ByteFile } from './model-files.ts';
 import { isAbsence, missingFile, type ModelFolder } from './model-folder.ts';
+import type { ModelProgress } from './model-messages.ts';
 import { type Refetch, refetchByRange } from './refetch.ts';
 import { type WeightStore, writePieces } from './store.ts';
 import type { Manifest } from './store-format.ts';
@@ -12,18 +13,6 @@ import { TransferRate } from './transfer-rate.ts';
 
 /** Milliseconds between two reports of one file, at least. */
 const REPORT_MS = 100;
-
-/** How far the files of a model have come, counted over all of them. */
-export interface ModelProgress {
-  /** The file that is worked on. */
-  file: string;
-  bytes: number;
-  /** Null until the weights' length is known. Where no list of files is to be had it is close for sharded weights. */
-  totalBytes: number | null;
-  source: 'network' | 'cache';
-  /** Of late; null until it is known, and for the cache. */
-  bytesPerSecond: number | null;
-}
 
 export interface RemoteOptions {
   fetch?: DownloadOptions['fetch'];
@@ -58,6 +47,8 @@ export const nameInStore = (url: string, version: string): string => (version ==
  * it is, without a request, but for a part that has been damaged: that one is fetched again.
  */
 export class RemoteFolder implements ModelFolder {
+  readonly #store: WeightStore;
+  readonly #options: RemoteOptions;
   readonly name: string;
   readonly commit: string | null;
   readonly #base: string;
@@ -76,10 +67,12 @@ export class RemoteFolder implements ModelFolder {
   /** @param url absolute URL of the folder. @throws GorpError `weights/bad-url`. */
   constructor(
     url: string,
-    private readonly store: WeightStore,
-    private readonly options: RemoteOptions,
+    store: WeightStore,
+    options: RemoteOptions,
     { name, commit, version, files }: RemoteFacts = {},
   ) {
+    this.#store = store;
+    this.#options = options;
     this.#base = folderUrl(url);
     this.#refetch = refetchByRange(options);
     this.name = name ?? this.#base;
@@ -93,7 +86,7 @@ export class RemoteFolder implements ModelFolder {
   }
 
   #manifest(name: string): Promise<Manifest | null> {
-    return this.store.manifest(this.#nameOf(this.#base + name));
+    return this.#store.manifest(this.#nameOf(this.#base + name));
   }
 
   async has(name: string): Promise<boolean> {
@@ -102,18 +95,18 @@ export class RemoteFolder implements ModelFolder {
 
   /** They can never be read again, and would take the room that this version needs. */
   async removeOtherVersions(): Promise<void> {
-    for (const { url, file } of await this.#stored()) if (file !== this.#nameOf(url)) await this.store.remove(file);
+    for (const { url, file } of await this.#stored()) if (file !== this.#nameOf(url)) await this.#store.remove(file);
   }
 
   async discard(): Promise<void> {
     // Of a commit the same would come again.
     if (this.commit !== null) return;
-    for (const { file } of await this.#stored()) await this.store.remove(file);
+    for (const { file } of await this.#stored()) await this.#store.remove(file);
   }
 
   /** Copies of files that lie in the folder itself, of every version. */
   async #stored(): Promise<{ url: string; file: string }[]> {
-    const all = [...(await this.store.list()), ...(await this.store.partials())];
+    const all = [...(await this.#store.list()), ...(await this.#store.partials())];
     return all.filter(({ url }) => url.startsWith(this.#base) && !url.slice(this.#base.length).includes('/'));
   }
 
@@ -129,8 +122,8 @@ export class RemoteFolder implements ModelFolder {
       name,
       bytes,
       ...(chunkBytes === HASHED_BYTES && { hashes: chunks.map(({ sha256 }) => sha256) }),
-      read: (begin, end) => this.store.read(copy, begin, end, this.#refetch),
-      discard: () => this.store.remove(copy),
+      read: (begin, end) => this.#store.read(copy, begin, end, this.#refetch),
+      discard: () => this.#store.remove(copy),
     };
   }
 
@@ -143,7 +136,7 @@ export class RemoteFolder implements ModelFolder {
       if (!isAbsence(thrown)) throw thrown;
       const url = this.#base + name;
       if (this.#listed === null) {
-        await writePieces(this.store, this.#nameOf(url), { url, etag: null, bytes: 0, sha256: null }, nothing());
+        await writePieces(this.#store, this.#nameOf(url), { url, etag: null, bytes: 0, sha256: null }, nothing());
       }
       return null;
     }
@@ -156,21 +149,21 @@ export class RemoteFolder implements ModelFolder {
     this.#weights = { left: new Set(names), bytes: bytes === null ? null : this.#finishedBytes + bytes };
     if (bytes === null) return;
     const copies = new Set(names.map((name) => this.#nameOf(this.#base + name)));
-    const complete = (await this.store.list()).filter(({ file }) => copies.has(file));
-    const begun = (await this.store.partials()).filter(({ file }) => copies.has(file));
+    const complete = (await this.#store.list()).filter(({ file }) => copies.has(file));
+    const begun = (await this.#store.partials()).filter(({ file }) => copies.has(file));
     const have =
       complete.reduce((sum, { bytes }) => sum + bytes, 0) +
       begun.reduce((sum, { chunks, chunkBytes }) => sum + chunks.length * chunkBytes, 0);
-    await this.store.requireRoom({ url: this.name, bytes: Math.max(0, bytes - have) });
+    await this.#store.requireRoom({ url: this.name, bytes: Math.max(0, bytes - have) });
   }
 
   async #download(name: string, maxBytes: number | undefined): Promise<Manifest> {
     this.fromCache = false;
     const url = this.#base + encodeURIComponent(name);
-    const { fetch, signal, patience } = this.options;
+    const { fetch, signal, patience } = this.#options;
     const listed = this.#listed?.get(name);
     let pieces = 0;
-    return fetchToStore(url, this.store, {
+    return fetchToStore(url, this.#store, {
       fetch,
       signal,
       patience,
@@ -193,7 +186,13 @@ export class RemoteFolder implements ModelFolder {
     const rate = source === 'network' ? this.#rate.update(all) : null;
     if (place === 'between' && now - this.#reportedAt < REPORT_MS) return;
     this.#reportedAt = now;
-    this.options.onProgress?.({ file, bytes: all, totalBytes: this.#total(file, total), source, bytesPerSecond: rate });
+    this.#options.onProgress?.({
+      file,
+      bytes: all,
+      totalBytes: this.#total(file, total),
+      source,
+      bytesPerSecond: rate,
+    });
   }
 
   /** Bytes of all files, as far as is known; `bytes` are those of the file under way. */

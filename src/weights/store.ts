@@ -43,7 +43,7 @@ export interface WeightStore {
    * When `fill` or the database fails nothing of the new file stays, unless `fill` said that it should. One write of a
    * file goes on at a time, in all tabs: a later one waits, and takes the file that the earlier one has brought.
    *
-   * @param fill begins (or goes on from {@link FileWriter.origin}) and appends all bytes.
+   * @param fill begins (or resumes from {@link FileWriter.origin}) and appends all bytes.
    * @param signal ends the waiting.
    * @throws GorpError `store/quota` when it does not fit, `weights/wrong-hash`, and whatever `fill` throws.
    */
@@ -94,6 +94,9 @@ export function writePieces(
 }
 
 class ChunkStore implements WeightStore {
+  readonly #values: KeyValue;
+  readonly #chunkBytes: number;
+
   /** Manifests of files read from, as they were then. */
   readonly #open = new Map<string, Manifest>();
   /** Keys of the chunks whose hash has been found right. */
@@ -101,24 +104,24 @@ class ChunkStore implements WeightStore {
   /** The chunk read last: tensors are mostly read in the order in which they lie, many to a chunk. */
   #last: { key: string; bytes: Uint8Array<ArrayBuffer> } | null = null;
 
-  constructor(
-    private readonly values: KeyValue,
-    private readonly chunkBytes: number,
-  ) {}
+  constructor(values: KeyValue, chunkBytes: number) {
+    this.#values = values;
+    this.#chunkBytes = chunkBytes;
+  }
 
   manifest(file: string): Promise<Manifest | null> {
-    return loadManifest(this.values, file);
+    return loadManifest(this.#values, file);
   }
 
   async list(): Promise<Manifest[]> {
-    const { complete } = await fileNames(this.values);
-    const manifests = await Promise.all(complete.map((file) => loadManifest(this.values, file)));
+    const { complete } = await fileNames(this.#values);
+    const manifests = await Promise.all(complete.map((file) => loadManifest(this.#values, file)));
     return manifests.filter((manifest) => manifest !== null);
   }
 
   async partials(): Promise<PartialManifest[]> {
-    const { partial } = await fileNames(this.values);
-    const manifests = await Promise.all(partial.map((file) => loadPartial(this.values, file)));
+    const { partial } = await fileNames(this.#values);
+    const manifests = await Promise.all(partial.map((file) => loadPartial(this.#values, file)));
     return manifests.filter((manifest) => manifest !== null);
   }
 
@@ -128,16 +131,16 @@ class ChunkStore implements WeightStore {
   }
 
   async isBeingWritten(file: string): Promise<boolean> {
-    return (await this.values.running()).has(writeLock(file));
+    return (await this.#values.running()).has(writeLock(file));
   }
 
   requireRoom(origin: Pick<Origin, 'url' | 'bytes'>): Promise<void> {
-    return requireRoom(this.values, origin);
+    return requireRoom(this.#values, origin);
   }
 
   async write(file: string, fill: (writer: FileWriter) => Promise<void>, signal?: AbortSignal): Promise<Manifest> {
     const before = await this.manifest(file);
-    return this.values.run(
+    return this.#values.run(
       writeLock(file),
       async () => {
         const now = await this.manifest(file);
@@ -148,7 +151,7 @@ class ChunkStore implements WeightStore {
   }
 
   async #write(file: string, fill: (writer: FileWriter) => Promise<void>): Promise<Manifest> {
-    const writer = await ChunkWriter.open(this.values, file, this.chunkBytes);
+    const writer = await ChunkWriter.open(this.#values, file, this.#chunkBytes);
     let manifest: Manifest;
     try {
       await fill(writer);
@@ -191,7 +194,7 @@ class ChunkStore implements WeightStore {
   async #chunk(manifest: Manifest, index: number, refetch: Refetch | undefined): Promise<Uint8Array<ArrayBuffer>> {
     const key = chunkKey(manifest.id, index);
     if (this.#last?.key === key) return this.#last.bytes;
-    const kept = await this.values.getBytes(key);
+    const kept = await this.#values.getBytes(key);
     const isSound = kept !== undefined && (await this.#isRight(key, kept, manifest.chunks[index]));
     const chunk = isSound ? kept : await this.#mend(manifest, index, refetch);
     this.#verified.add(key);
@@ -207,9 +210,9 @@ class ChunkStore implements WeightStore {
     try {
       const anew = await refetch?.(manifest, index);
       if (anew != null && (await this.#isRight(key, anew, chunks[index]))) {
-        await this.values.setBytes(key, anew);
+        await this.#values.setBytes(key, anew);
         // Removed or replaced meanwhile, perhaps by another tab: then nobody would ever delete the chunk.
-        if ((await this.manifest(file))?.id !== id) await this.values.delete([key]);
+        if ((await this.manifest(file))?.id !== id) await this.#values.delete([key]);
         return anew;
       }
     } catch (thrown) {
@@ -237,8 +240,8 @@ class ChunkStore implements WeightStore {
   async remove(file: string): Promise<void> {
     const manifest = await this.manifest(file);
     if (manifest !== null) await this.#removeCopy(manifest);
-    const partial = await loadPartial(this.values, file);
-    if (partial !== null) await removePartial(this.values, partial);
+    const partial = await loadPartial(this.#values, file);
+    if (partial !== null) await removePartial(this.#values, partial);
   }
 
   /** Removes what one write left, but not what a later one of the same file has put in its place. */
@@ -246,8 +249,8 @@ class ChunkStore implements WeightStore {
     this.#open.delete(file);
     this.#last = null;
     // The manifest first: a file must never lack chunks.
-    if ((await this.manifest(file))?.id === id) await this.values.delete([manifestKey(file)]);
-    await this.values.delete(chunkKeys(id, chunks.length));
+    if ((await this.manifest(file))?.id === id) await this.#values.delete([manifestKey(file)]);
+    await this.#values.delete(chunkKeys(id, chunks.length));
   }
 }
 

@@ -5,7 +5,8 @@ import { parseModelReference } from './model-reference.ts';
 import { refetchByRange } from './refetch.ts';
 import { openModel, requireReference } from './source.ts';
 import { openStore, type WeightStore } from './store.ts';
-import { listModels, removeModel, type Verdict, verifyModel, type VerifyProgress } from './stored-models.ts';
+import type { Verdict, VerifyProgress } from './model-messages.ts';
+import { listModels, removeModel, verifyModel } from './stored-models.ts';
 import { modelFiles, ramp, safetensorsOf } from './testing/model-of.ts';
 
 const CHUNK = 256;

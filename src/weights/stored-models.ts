@@ -1,21 +1,10 @@
 import { GorpError } from '../base/errors.ts';
 import { parseCommitUrl } from './hub.ts';
+import type { StoredModel, Verdict, VerifyProgress } from './model-messages.ts';
 import type { Refetch } from './refetch.ts';
 import { parseShardIndex, type ShardIndex } from './shards.ts';
 import type { WeightStore } from './store.ts';
 import type { Manifest, PartialManifest } from './store-format.ts';
-
-/** A model in the store: the files of one folder. */
-export interface StoredModel {
-  /** Address of the folder, with a slash at its end: its name in the functions below. */
-  folder: string;
-  /** As the settings of a run name it: `org/name@commit`, or the address. */
-  reference: string;
-  /** Bytes that are there. */
-  bytes: number;
-  /** Whether every file is there; a download that was interrupted can be gone on with. */
-  isComplete: boolean;
-}
 
 interface StoredFolder {
   files: Map<string, Manifest>;
@@ -66,20 +55,6 @@ async function readIndex(store: WeightStore, { file, bytes }: Manifest): Promise
   } catch {
     return null;
   }
-}
-
-/** How far checking a model has come. */
-export interface VerifyProgress {
-  bytes: number;
-  totalBytes: number;
-}
-
-/** What checking a model has found, by the files' names. */
-export interface Verdict {
-  /** Had damaged parts, which were fetched again. */
-  mended: string[];
-  /** Could not be mended, and are removed: the next use of the model fetches them anew. */
-  removed: string[];
 }
 
 /**

@@ -5,14 +5,17 @@ const SAMPLE_MS = 250;
 
 /** How fast bytes have come lately. */
 export class TransferRate {
+  readonly #now: () => number;
   #samples: { at: number; bytes: number }[] = [];
 
   /** @param now a clock in milliseconds. */
-  constructor(private readonly now: () => number) {}
+  constructor(now: () => number) {
+    this.#now = now;
+  }
 
   /** @param bytes all bytes so far; fewer than before when something began anew. @returns bytes a second, null at first. */
   update(bytes: number): number | null {
-    const at = this.now();
+    const at = this.#now();
     const last = this.#samples.at(-1);
     if (last !== undefined && bytes < last.bytes) this.#samples = [];
     const previous = this.#samples.at(-1);

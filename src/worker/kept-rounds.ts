@@ -126,27 +126,29 @@ const byteFile = (name: string, file: Blob): ByteFile => ({
 
 /** Keeps the rounds of one run. */
 export class RoundKeeper {
+  readonly #everyRound: boolean;
+  readonly #resumes: boolean;
   #folder: Promise<string> | undefined;
 
   /**
    * @param everyRound whether the weights of every round are kept, and not only those of the last.
-   * @param goesOn whether the run goes on from the rounds that are shown: its own go beside them then.
+   * @param resumes whether the run resumes from the rounds that are shown: its own go beside them then.
    */
-  constructor(
-    private readonly everyRound: boolean,
-    private readonly goesOn: boolean,
-  ) {}
+  constructor(everyRound: boolean, resumes: boolean) {
+    this.#everyRound = everyRound;
+    this.#resumes = resumes;
+  }
 
   /** @throws GorpError `store/busy`, `store/quota`, `store/failed`. */
   async keep({ orderFolder, roundFolder, results, trained }: RoundOutput): Promise<void> {
-    const folder = await (this.#folder ??= this.goesOn ? claimShown() : claimNew());
+    const folder = await (this.#folder ??= this.#resumes ? claimShown() : claimNew());
     const order = await makeFolder([FOLDER, folder, ...orderFolder.split('/')].filter(Boolean));
     // What is written last makes it a round; what a run before has left of it does not count meanwhile.
     const round = await order.getDirectoryHandle(roundFolder, { create: true });
     await removeFrom(round, ROUND_FILE);
     await writeInto(order, within(roundFolder, [...results, ...trained]));
     if (folder !== '') await show(folder);
-    if (this.everyRound) return;
+    if (this.#everyRound) return;
     for await (const [name, handle] of order.entries()) {
       if (!(handle instanceof FileSystemDirectoryHandle) || name === roundFolder) continue;
       for (const file of TRAINED_NAMES) await removeFrom(handle, file);
@@ -181,7 +183,7 @@ async function claim(folder: string): Promise<void> {
   if (isOurs) return;
   throw new GorpError(
     'store/busy',
-    'A run in another tab is going on from the same round, and keeps its files there.',
+    'A run in another tab is resuming from the same round, and keeps its files there.',
     'Let that run end, or begin a run anew.',
   );
 }

@@ -3,27 +3,20 @@ import type { DeviceChoice } from '../base/device-choice.ts';
 import { GorpError, reportOf } from '../base/errors.ts';
 import type { DeviceOutline } from '../device/counting-device.ts';
 import { chooseDevice, type DeviceHost, openDevice } from '../device/choice.ts';
+import type { RunEvent } from '../run/events.ts';
 import { asRefusal } from '../run/memory-plan.ts';
 import { declaredType, planRun } from '../run/plan-memory.ts';
 import { workAhead } from '../run/planned-work.ts';
 import { Run } from '../run/run.ts';
 import { parseSettings } from '../run/settings.ts';
-import { TaskSchema } from '../tasks/own-task.ts';
+import { TaskSchema } from '../tasks/custom-task.ts';
 import { rawFolder, remoteReader } from '../tasks/remote.ts';
 import { parseModelReference } from '../weights/model-reference.ts';
 import { openModel, readConfig, readConfigHere, requireReference } from '../weights/source.ts';
 import { openLastRound, RoundKeeper } from './kept-rounds.ts';
 import { lookAtDevice } from './look.ts';
 import { appRoot, openPlaces } from './places.ts';
-import type {
-  LookAnswer,
-  LookCommand,
-  PageTasks,
-  PlanAnswer,
-  PlanCommand,
-  WorkerCommand,
-  WorkerEvent,
-} from './protocol.ts';
+import type { LookAnswer, LookCommand, PageTasks, PlanAnswer, PlanCommand, WorkerCommand } from './protocol.ts';
 import { browserTuningStore } from './tuning-store.ts';
 import { browserWasmHost } from './wasm-host.ts';
 
@@ -33,7 +26,7 @@ declare const __APP_VERSION__: string;
 declare const __APP_COMMIT__: string;
 
 const now = (): number => performance.now();
-const emit = (event: WorkerEvent): void => self.postMessage(event);
+const emit = (event: RunEvent): void => self.postMessage(event);
 let run: Run | undefined;
 
 self.onmessage = ({ data }: MessageEvent<WorkerCommand | PlanCommand | LookCommand>) => {
@@ -99,9 +92,9 @@ async function plannedDevice(choice: DeviceChoice): Promise<DeviceOutline> {
 
 function start(command: Extract<WorkerCommand, { type: 'start' }>): void {
   const { access, tasks: pageTasks, rounds, memoryBudget, gpuShare } = command;
-  const { everyRound, goesOn } = rounds;
+  const { everyRound, resumes } = rounds;
   const settings = parseSettings(command.settings);
-  const keeper = new RoundKeeper(everyRound, goesOn);
+  const keeper = new RoundKeeper(everyRound, resumes);
   run = new Run(
     {
       acquireDevice: () => openDevice(command.device, { ...deviceHost(), gpuShare }),
@@ -113,11 +106,11 @@ function start(command: Extract<WorkerCommand, { type: 'start' }>): void {
         if (tasks === 'picked') return (path) => pickedText(pageTasks.folder, path);
         return remoteReader(tasks === 'embedded' ? new URL('embedded/tasks/', appRoot) : rawFolder(tasks));
       },
-      ownTask: async (name) => {
-        const json: unknown = JSON.parse((await pageTasks.own.get(name)?.text()) ?? 'null');
+      customTask: async (name) => {
+        const json: unknown = JSON.parse((await pageTasks.custom.get(name)?.text()) ?? 'null');
         return json === null ? undefined : v.parse(TaskSchema, json);
       },
-      ...(goesOn && { savedRound: openLastRound }),
+      ...(resumes && { savedRound: openLastRound }),
       saveRound: (output) => keeper.keep(output),
       memoryBudget,
       emit,

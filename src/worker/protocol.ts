@@ -1,14 +1,22 @@
-import type { DeviceChoice, DeviceReason } from '../base/device-choice.ts';
-import type { ErrorReport } from '../base/errors.ts';
+import * as v from 'valibot';
+import { type DeviceChoice, DEVICE_REASONS } from '../base/device-choice.ts';
+import { ErrorReportSchema } from '../base/error-report.ts';
 import type { OnnxDtype } from '../onnx/dtypes.ts';
-import type { RunEvent } from '../run/events.ts';
-import type { Effort, Speed } from '../run/duration.ts';
-import type { RoundUse } from '../run/outputs/round-use.ts';
-import type { MemoryPlan } from '../run/memory-plan.ts';
-import type { RunSettings } from '../run/settings.ts';
-import type { ModelProgress } from '../weights/remote-folder.ts';
+import { EffortSchema, SpeedSchema } from '../run/duration.ts';
+import { MemoryPlanSchema } from '../run/memory-plan.ts';
+import { RoundUseSchema } from '../run/outputs/round-use.ts';
+import { type RunSettings, RunSettingsSchema } from '../run/settings.ts';
+import {
+  ModelProgressSchema,
+  StoredModelSchema,
+  VerdictSchema,
+  VerifyProgressSchema,
+} from '../weights/model-messages.ts';
 import type { ModelAccess } from '../weights/source.ts';
-import type { StoredModel, Verdict, VerifyProgress } from '../weights/stored-models.ts';
+
+// What passes between the page and its workers. Commands are types: the page makes them. What a worker tells is a schema,
+// which the page checks: after an update of the site a page and a worker of different versions may meet. A run tells its
+// events (src/run/events.ts); the worker that reads files of examples has src/run/table-messages.ts.
 
 /**
  * Texts that the page holds and a run needs, sent along with its start; a Blob is passed on, not copied. Unknown to the
@@ -17,8 +25,8 @@ import type { StoredModel, Verdict, VerifyProgress } from '../weights/stored-mod
 export interface PageTasks {
   /** The CL_Benchmark folder that was picked: path below it → file. */
   folder: ReadonlyMap<string, Blob>;
-  /** The user's own tasks by name, each as JSON. */
-  own: ReadonlyMap<string, Blob>;
+  /** The user's custom tasks by name, each as JSON. */
+  custom: ReadonlyMap<string, Blob>;
 }
 
 /** What the page may ask of the training worker. The access goes beside the settings, so that no record of them has it. */
@@ -55,12 +63,14 @@ export interface PlanCommand {
 }
 
 /** The answer, which is the only message. */
-export type PlanAnswer =
-  | { type: 'planned'; plan: MemoryPlan; effort: Effort; config: unknown }
+export const PlanAnswerSchema = v.variant('type', [
+  v.strictObject({ type: v.literal('planned'), plan: MemoryPlanSchema, effort: EffortSchema, config: v.unknown() }),
   /** The config is not here, and no server may be asked for it yet. */
-  | { type: 'unknown-model' }
+  v.strictObject({ type: v.literal('unknown-model') }),
   /** The device cannot hold it, or the config cannot be had or used. */
-  | { type: 'unplanned'; error: ErrorReport };
+  v.strictObject({ type: v.literal('unplanned'), error: ErrorReportSchema }),
+]);
+export type PlanAnswer = v.InferOutput<typeof PlanAnswerSchema>;
 
 /** What the page may ask a training worker instead of a run: what it would compute on, and how fast that is. */
 export interface LookCommand {
@@ -68,32 +78,33 @@ export interface LookCommand {
   device: DeviceChoice;
 }
 
-/** Why a page computes with one thread: it is not isolated from other pages, or there is one core, or no worker starts. */
-export type SingleThreadReason = 'not-isolated' | 'one-core' | 'no-worker';
-
 /** What a run would compute on. */
-export interface DeviceOutlook {
-  kind: 'webgpu' | 'wasm';
-  why: DeviceReason;
-  name: string;
+const DeviceOutlookSchema = v.strictObject({
+  kind: v.picklist(['webgpu', 'wasm']),
+  why: v.picklist(DEVICE_REASONS),
+  name: v.string(),
   /** True where a graphics adapter computes on the CPU. */
-  isSoftwareAdapter: boolean;
+  isSoftwareAdapter: v.boolean(),
   /** On the CPU; null on WebGPU. */
-  threads: number | null;
-  /** Null where there are several threads, and on WebGPU. */
-  singleThread: SingleThreadReason | null;
+  threads: v.nullable(v.number()),
+  /**
+   * Why there is one thread only: the page is not isolated from others, there is one core, or no worker starts. Null
+   * where there are several threads, and on WebGPU.
+   */
+  singleThread: v.nullable(v.picklist(['not-isolated', 'one-core', 'no-worker'])),
   /** Largest buffer. */
-  bufferBytes: number;
-}
+  bufferBytes: v.number(),
+});
+export type DeviceOutlook = v.InferOutput<typeof DeviceOutlookSchema>;
+export type SingleThreadReason = NonNullable<DeviceOutlook['singleThread']>;
 
 /** The answers: the device, then its speed; or why there is none. */
-export type LookAnswer =
-  | { type: 'device'; outlook: DeviceOutlook }
-  | { type: 'speed'; speed: Speed }
-  | { type: 'no-device'; error: ErrorReport };
-
-/** What the worker tells the page: the events of the run, as they come. */
-export type WorkerEvent = RunEvent;
+export const LookAnswerSchema = v.variant('type', [
+  v.strictObject({ type: v.literal('device'), outlook: DeviceOutlookSchema }),
+  v.strictObject({ type: v.literal('speed'), speed: SpeedSchema }),
+  v.strictObject({ type: v.literal('no-device'), error: ErrorReportSchema }),
+]);
+export type LookAnswer = v.InferOutput<typeof LookAnswerSchema>;
 
 /** What the page may ask of the worker that keeps the models. It does one thing at a time; `break` ends a fetch. */
 export type ModelsCommand =
@@ -103,39 +114,50 @@ export type ModelsCommand =
   | { type: 'verify'; folder: string; access: ModelAccess }
   | { type: 'remove'; folder: string };
 
-/** What that worker tells the page. `stored` follows everything that may have changed the store. */
-export type ModelsEvent =
-  | { type: 'stored'; models: StoredModel[]; usageBytes: number | null; quotaBytes: number | null }
-  | { type: 'fetching'; model: string; progress: ModelProgress }
-  | { type: 'fetched'; model: string }
-  | { type: 'broken-off'; model: string }
-  | { type: 'verifying'; folder: string; progress: VerifyProgress }
-  | { type: 'verified'; folder: string; verdict: Verdict }
-  | { type: 'failed'; error: ErrorReport };
+const bytes = v.pipe(v.number(), v.minValue(0));
 
-/** What is kept of a run's rounds, and whether it goes on from the last one that is. */
+/** What that worker tells the page. `stored` follows everything that may have changed the store. */
+export const ModelsEventSchema = v.variant('type', [
+  v.strictObject({
+    type: v.literal('stored'),
+    models: v.array(StoredModelSchema),
+    usageBytes: v.nullable(bytes),
+    quotaBytes: v.nullable(bytes),
+  }),
+  v.strictObject({ type: v.literal('fetching'), model: v.string(), progress: ModelProgressSchema }),
+  v.strictObject({ type: v.literal('fetched'), model: v.string() }),
+  v.strictObject({ type: v.literal('broken-off'), model: v.string() }),
+  v.strictObject({ type: v.literal('verifying'), folder: v.string(), progress: VerifyProgressSchema }),
+  v.strictObject({ type: v.literal('verified'), folder: v.string(), verdict: VerdictSchema }),
+  v.strictObject({ type: v.literal('failed'), error: ErrorReportSchema }),
+]);
+export type ModelsEvent = v.InferOutput<typeof ModelsEventSchema>;
+
+/** What is kept of a run's rounds, and whether it resumes from the last one that is. */
 export interface RoundsChoice {
   /** Whether the weights of every round are kept, and not only those of the last. */
   everyRound: boolean;
-  goesOn: boolean;
+  resumes: boolean;
 }
 
 /** A round whose files are kept. */
-export interface KeptRound {
+const KeptRoundSchema = v.strictObject({
   /** `1-gloss`. */
-  name: string;
-  bytes: number;
+  name: v.string(),
+  bytes,
   /** Whether its adapter, weights and spaces are kept, and not its result files only. */
-  hasWeights: boolean;
-}
+  hasWeights: v.boolean(),
+});
+export type KeptRound = v.InferOutput<typeof KeptRoundSchema>;
 
 /** The last round whose weights are kept. */
-export interface LastRound {
-  round: number;
+const LastRoundSchema = v.strictObject({
+  round: v.number(),
   /** Of its run. */
-  settings: RunSettings;
-  use: RoundUse;
-}
+  settings: RunSettingsSchema,
+  use: RoundUseSchema,
+});
+export type LastRound = v.InferOutput<typeof LastRoundSchema>;
 
 /** A file of the kept rounds, by its path below them: `logs_and_outputs/order_1/outputs/1-dbpedia/round.json`. */
 export interface KeptFile {
@@ -152,17 +174,16 @@ export type ExportsCommand =
   | { type: 'onnx'; name: string; to: FileSystemFileHandle | null; access: ModelAccess; dtype: OnnxDtype };
 
 /** What that worker tells the page. `kept` ends every command that went well. */
-export type ExportsEvent =
-  | {
-      type: 'kept';
-      rounds: KeptRound[];
-      last: LastRound | null;
-      /** Rounds behind the last whose files cannot be used. */
-      broken: string[];
-    }
-  | { type: 'writing'; bytes: number }
-  | { type: 'written'; name: string; file: File | null }
-  | { type: 'failed'; error: ErrorReport };
-
-// Reading files of examples, in a worker of its own.
-export type { KeptTask, NamedFile, OpenedFile, TablesAnswer, TablesCommand } from '../run/table-work.ts';
+export const ExportsEventSchema = v.variant('type', [
+  v.strictObject({
+    type: v.literal('kept'),
+    rounds: v.array(KeptRoundSchema),
+    last: v.nullable(LastRoundSchema),
+    /** Rounds after the last whose files cannot be used. */
+    broken: v.array(v.string()),
+  }),
+  v.strictObject({ type: v.literal('writing'), bytes }),
+  v.strictObject({ type: v.literal('written'), name: v.string(), file: v.nullable(v.instance(File)) }),
+  v.strictObject({ type: v.literal('failed'), error: ErrorReportSchema }),
+]);
+export type ExportsEvent = v.InferOutput<typeof ExportsEventSchema>;

@@ -1,5 +1,5 @@
 import { reportOf } from '../base/errors.ts';
-import type { TablesAnswer, TablesCommand } from './protocol.ts';
+import type { TablesAnswer, TablesCommand } from '../run/table-messages.ts';
 import { createTableWork } from '../run/table-work.ts';
 
 // The worker that reads files of examples: one of 50 MB takes seconds, in which the page must stay quick.

@@ -8,7 +8,7 @@ import type { ThreadStart } from '../device/wasm/thread.mjs';
 import type { WasmHost } from '../device/wasm/wasm-device.ts';
 
 /** More threads than this gain little: they wait for the same memory. */
-const MOST_THREADS = 8;
+const MAX_THREADS = 8;
 
 const FILES: Readonly<Record<WasmBuild, string>> = {
   plain,
@@ -18,7 +18,7 @@ const FILES: Readonly<Record<WasmBuild, string>> = {
 };
 
 /** The kernels from the app's own origin, and workers as threads. @param count threads that compute; as many as there are cores when left out. */
-export const browserWasmHost = (count = Math.min(MOST_THREADS, navigator.hardwareConcurrency)): WasmHost => ({
+export const browserWasmHost = (count = Math.min(MAX_THREADS, navigator.hardwareConcurrency)): WasmHost => ({
   compile: async (build) => {
     const response = await fetch(FILES[build]).catch(() => undefined);
     if (response?.ok !== true) {

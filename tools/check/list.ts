@@ -4,9 +4,18 @@ import { type Command, nodeCommand } from '../setup/process.ts';
 export const CHECKS: readonly { name: string; command: Command }[] = [
   {
     name: 'format (prettier)',
-    command: nodeCommand('prettier/bin/prettier.cjs', '--check', '--log-level', 'warn', '.'),
+    command: nodeCommand('prettier/bin/prettier.cjs', '--check', '--cache', '--log-level', 'warn', '.'),
   },
-  { name: 'types (tsc)', command: nodeCommand('typescript/bin/tsc', '--noEmit') },
+  {
+    name: 'types (tsc)',
+    command: nodeCommand(
+      'typescript/bin/tsc',
+      '--noEmit',
+      '--incremental',
+      '--tsBuildInfoFile',
+      'build/types.tsbuildinfo',
+    ),
+  },
   { name: 'lint (eslint)', command: nodeCommand('eslint/bin/eslint.js', '--max-warnings', '0', '.') },
   { name: 'layers', command: nodeCommand('tsx/dist/cli.mjs', 'tools/check/layers.ts') },
 ];

@@ -20,9 +20,9 @@ import { readEmbeddedTasks, root } from './sources.ts';
 const folder = join(root, 'public', 'embedded', 'model');
 const WEIGHTS = 'model.safetensors';
 /** All files together: what a first visit downloads before it can train. */
-const MOST_BYTES = 8e6;
+const MAX_BYTES = 8e6;
 /** With the end-of-text token they fill the four places of an answer, and generating them stays short. */
-const MOST_LABEL_PIECES = 3;
+const MAX_LABEL_PIECES = 3;
 
 const readBytes = (name: string): Uint8Array<ArrayBuffer> => new Uint8Array(readFileSync(join(folder, name)));
 const readJson = (name: string): unknown => JSON.parse(readFileSync(join(folder, name), 'utf8'));
@@ -71,7 +71,7 @@ describe('the embedded model', () => {
     for (const task of tasks) {
       for (const label of task.labels) {
         const ids = tokenizer.encode(label);
-        expect(ids.length, label).toBeLessThanOrEqual(MOST_LABEL_PIECES);
+        expect(ids.length, label).toBeLessThanOrEqual(MAX_LABEL_PIECES);
         expect(fitLabel(tokenizer, label, training.targetLength), label).toEqual([...ids, tokenizer.eosId]);
         expect(tokenizer.decode(ids), label).toBe(label);
       }
@@ -83,7 +83,7 @@ describe('the embedded model', () => {
 
   it('is small', () => {
     const bytes = readdirSync(folder).reduce((sum, name) => sum + statSync(join(folder, name)).size, 0);
-    expect(bytes).toBeLessThan(MOST_BYTES);
+    expect(bytes).toBeLessThan(MAX_BYTES);
   });
 
   it('is the one that its card describes', () => {

@@ -170,7 +170,7 @@ def main():
     parser.add_argument("--rate", type=float, default=2e-3)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--mixture", choices=list(MIXTURES), default="broad")
-    parser.add_argument("--resume", help="checkpoint to go on from, with a fresh optimizer")
+    parser.add_argument("--resume", help="checkpoint to resume from, with a fresh optimizer")
     options = parser.parse_args()
     torch.manual_seed(options.seed)
     torch.set_num_threads(1)  # two threads on shared cores stall each other

@@ -1,4 +1,4 @@
-"""Turns an exported model folder back into what pretrain.py goes on from: a checkpoint and a SentencePiece model.
+"""Turns an exported model folder back into what pretrain.py resumes from: a checkpoint and a SentencePiece model.
 
     python3 reopen.py public/embedded/model OUT_DIR      writes OUT_DIR/model.pt and OUT_DIR/tokenizer/
 

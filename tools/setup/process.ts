@@ -29,6 +29,20 @@ export function run([program, ...args]: Command, env: NodeJS.ProcessEnv = {}): P
   });
 }
 
+/** As {@link run}, with what the command prints given back instead of shown, so that several can run at once. */
+export function runQuietly([program, ...args]: Command): Promise<{ code: number; output: string }> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, args, { cwd: projectRoot, stdio: ['ignore', 'pipe', 'pipe'] });
+    let output = '';
+    for (const stream of [child.stdout, child.stderr])
+      stream.on('data', (chunk: Buffer) => (output += chunk.toString()));
+    child.on('error', reject);
+    child.on('close', (code) => {
+      resolve({ code: code ?? 1, output });
+    });
+  });
+}
+
 /** As {@link run}, for a step that must succeed. */
 export async function runOrFail(command: Command, env: NodeJS.ProcessEnv = {}): Promise<void> {
   const code = await run(command, env);

@@ -7,7 +7,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { CHECKS } from '../check/list.ts';
 import { buildApp, buildLibrary } from '../setup/build.ts';
-import { nodeCommand, projectPath, run } from '../setup/process.ts';
+import { nodeCommand, projectPath, run, runQuietly } from '../setup/process.ts';
 import { closingLine, type Counts, countPlaywright, countVitest } from './counts.ts';
 import { provideTestGround, type TestGround } from './provide.ts';
 
@@ -85,8 +85,14 @@ await stage('browser and WebGPU adapter', async () => {
   return single(ground.browser !== undefined && ground.adapter !== undefined, 'browser and WebGPU adapter');
 });
 
-for (const { name, command } of CHECKS) {
-  await stage(name, async () => single((await run(command)) === 0, name));
+// All at once: each computes on one core.
+const checks = CHECKS.map(({ name, command }) => ({ name, done: runQuietly(command) }));
+for (const { name, done } of checks) {
+  await stage(name, async () => {
+    const { code, output } = await done;
+    process.stdout.write(output);
+    return single(code === 0, name);
+  });
 }
 
 await stage('build', async () => {

@@ -1,3 +1,3 @@
-export { matmul } from '../dist/matmul-cpu.js';
+export { matmul } from './dist/matmul.js';
 /** The harness multiplies by WGSL only. */
 export const variants = [];

@@ -1,1 +1,1 @@
-export { step } from '../dist/step-cpu.js';
+export { step } from './dist/step.js';

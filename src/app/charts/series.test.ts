@@ -62,9 +62,9 @@ describe('drawnIndices', () => {
   it('rises, stays in range and within its bound for any series', () => {
     const value = fc.option(fc.double({ noNaN: true, min: -10, max: 10 }), { nil: null });
     fc.assert(
-      fc.property(fc.array(value, { maxLength: 200 }), fc.integer({ min: 4, max: 50 }), (values, most) => {
-        const kept = drawnIndices(values, most);
-        expect(kept.length).toBeLessThanOrEqual(Math.max(most, 0));
+      fc.property(fc.array(value, { maxLength: 200 }), fc.integer({ min: 4, max: 50 }), (values, max) => {
+        const kept = drawnIndices(values, max);
+        expect(kept.length).toBeLessThanOrEqual(Math.max(max, 0));
         kept.forEach((index, i) => {
           expect(index).toBeGreaterThan(kept[i - 1] ?? -1);
           expect(index).toBeLessThan(values.length);

@@ -52,14 +52,14 @@ export function smoothed(
  * Which points to draw when there are too many: the first, the last, and of each stretch the lowest and the highest, so
  * that no spike is lost. What is smoothed is smoothed before, over all points, and does not depend on this choice.
  *
- * @param most upper bound on the number of indices returned, at least 4.
+ * @param max upper bound on the number of indices returned, at least 4.
  * @returns indices in rising order, without repeats.
  */
-export function drawnIndices(values: readonly (number | null)[], most: number): number[] {
+export function drawnIndices(values: readonly (number | null)[], max: number): number[] {
   const { length } = values;
-  if (length <= most) return values.map((_, i) => i);
+  if (length <= max) return values.map((_, i) => i);
   const kept = new Set([0, length - 1]);
-  const stretches = Math.floor((most - 2) / 2);
+  const stretches = Math.floor((max - 2) / 2);
   for (let s = 0; s < stretches; s++) {
     const from = Math.floor((s * length) / stretches);
     const to = Math.floor(((s + 1) * length) / stretches);
@@ -77,13 +77,13 @@ export function drawnIndices(values: readonly (number | null)[], most: number): 
 /**
  * What is drawn of a run, with a gap between two rounds so that no line leads from one task to the next.
  *
- * @param most upper bound on the points, gaps aside.
+ * @param max upper bound on the points, gaps aside.
  * @returns columns of equal length; a gap lies half a step before its round.
  */
 export function drawnPoints(
   { steps, rounds, losses }: LossColumns,
   averages: readonly (number | null)[],
-  most: number,
+  max: number,
 ): { steps: number[]; losses: (number | null)[]; averages: (number | null)[] } {
   const points = { steps: [] as number[], losses: [] as (number | null)[], averages: [] as (number | null)[] };
   const add = (step: number, loss: number | null, average: number | null): void => {
@@ -92,7 +92,7 @@ export function drawnPoints(
     points.averages.push(average);
   };
   let round: number | undefined;
-  for (const i of drawnIndices(losses, most)) {
+  for (const i of drawnIndices(losses, max)) {
     const step = steps[i] ?? 0;
     if (round !== undefined && rounds[i] !== round) add(step - 0.5, null, null);
     round = rounds[i];
@@ -121,7 +121,7 @@ export function taskStretches(stepsPerRound: readonly number[], nameOf: (round: 
 }
 
 /** At most `most` indices of `length`, evenly spread, first and last among them: rows of a table behind a chart. */
-export function sampledRows(length: number, most: number): number[] {
-  if (length <= most) return Array.from({ length }, (_, i) => i);
-  return Array.from({ length: most }, (_, i) => Math.round((i * (length - 1)) / (most - 1)));
+export function sampledRows(length: number, max: number): number[] {
+  if (length <= max) return Array.from({ length }, (_, i) => i);
+  return Array.from({ length: max }, (_, i) => Math.round((i * (length - 1)) / (max - 1)));
 }

@@ -15,17 +15,20 @@ export interface Estimate {
   readonly kind: 'webgpu' | 'wasm';
 }
 
-type Known = Pick<PageState, 'draft' | 'taskData' | 'memoryPlan' | 'deviceFound' | 'goOn'>;
+type Known = Pick<PageState, 'draft' | 'taskData' | 'memoryPlan' | 'deviceFound' | 'resumePoint'>;
 
 /** Null while something that it depends on is not known; and for a run that resumes, whose rest is not. */
-export function estimateOf({ draft, taskData, memoryPlan, deviceFound, goOn }: Known, pace: Pace): Estimate | null {
-  if (memoryPlan.status !== 'planned' || deviceFound.status !== 'known' || goOn !== null) return null;
+export function estimateOf(
+  { draft, taskData, memoryPlan, deviceFound, resumePoint }: Known,
+  pace: Pace,
+): Estimate | null {
+  if (memoryPlan.status !== 'planned' || deviceFound.status !== 'known' || resumePoint !== null) return null;
   const { outlook, speed } = deviceFound;
   if (speed === null || draftIssues(draft, taskData).size > 0) return null;
-  const own = new Map(
-    taskData.own.map(({ spec, trainExamples: train, testExamples: test }) => [spec.name, { train, test }]),
+  const custom = new Map(
+    taskData.custom.map(({ spec, trainExamples: train, testExamples: test }) => [spec.name, { train, test }]),
   );
-  const tasks = tasksAhead(draft, own);
+  const tasks = tasksAhead(draft, custom);
   if (tasks === null) return null;
   const plainSeconds = secondsFor(workOfRun(draft, tasks, memoryPlan.effort), speed);
   const factor = pace.factor(outlook.name, draft.model);

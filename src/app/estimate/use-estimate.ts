@@ -9,11 +9,11 @@ export function useEstimate(): Estimate | null {
   const taskData = usePageState((state) => state.taskData);
   const memoryPlan = usePageState((state) => state.memoryPlan);
   const deviceFound = usePageState((state) => state.deviceFound);
-  const goOn = usePageState((state) => state.goOn);
+  const resumePoint = usePageState((state) => state.resumePoint);
   // A finished run may have refined it.
   const status = usePageState(({ run }) => run.status);
   return useMemo(
-    () => (status === 'running' ? null : estimateOf({ draft, taskData, memoryPlan, deviceFound, goOn }, pace)),
-    [draft, taskData, memoryPlan, deviceFound, goOn, pace, status],
+    () => (status === 'running' ? null : estimateOf({ draft, taskData, memoryPlan, deviceFound, resumePoint }, pace)),
+    [draft, taskData, memoryPlan, deviceFound, resumePoint, pace, status],
   );
 }

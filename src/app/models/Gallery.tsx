@@ -1,6 +1,6 @@
 import { GALLERY, type GalleryModel } from '../../weights/gallery.ts';
 import { parseModelReference } from '../../weights/model-reference.ts';
-import type { StoredModel } from '../../weights/stored-models.ts';
+import type { StoredModel } from '../../weights/model-messages.ts';
 import { bytes } from '../format.ts';
 import { usePage, usePageState } from '../page-context.tsx';
 import { isActive } from '../run-state.ts';

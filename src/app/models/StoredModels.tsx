@@ -1,4 +1,4 @@
-import type { StoredModel } from '../../weights/stored-models.ts';
+import type { StoredModel } from '../../weights/model-messages.ts';
 import { bytes } from '../format.ts';
 import { usePage, usePageState } from '../page-context.tsx';
 import { isActive } from '../run-state.ts';
@@ -73,10 +73,10 @@ function Row({ model }: { model: StoredModel }) {
             type="button"
             className={styles.act}
             disabled={busy || active || isEmbedded}
-            aria-label={`Go on fetching ${name}`}
+            aria-label={`Resume fetching ${name}`}
             onClick={() => models.fetch(model.reference)}
           >
-            Go on
+            Resume
           </button>
         )}
         <button

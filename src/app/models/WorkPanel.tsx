@@ -1,7 +1,8 @@
 import { bytes } from '../format.ts';
 import { paceTexts } from '../progress/phase.ts';
+import { ErrorText } from '../ErrorText.tsx';
 import { usePage, usePageState } from '../page-context.tsx';
-import type { ModelProgress } from '../../weights/remote-folder.ts';
+import type { ModelProgress } from '../../weights/model-messages.ts';
 import styles from './ModelsTab.module.css';
 
 /** What is being done with the models, how far it is, and how the last of it ended. */
@@ -31,14 +32,7 @@ export function WorkPanel() {
       {work?.kind === 'remove' && <p>Removing {work.folder}</p>}
       {error !== null && (
         <div role="alert" className={styles.error}>
-          <p>{error.message}</p>
-          <p>
-            <strong>What to do: </strong>
-            {error.nextStep}
-          </p>
-          <p className={styles.muted}>
-            <code>{error.code}</code>
-          </p>
+          <ErrorText error={error} />
         </div>
       )}
       {paused !== null && (
@@ -54,7 +48,7 @@ export function WorkPanel() {
             data-testid="resume-fetch"
             onClick={() => models.fetch(paused.model)}
           >
-            Go on
+            Resume
           </button>
         </>
       )}

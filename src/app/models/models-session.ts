@@ -1,35 +1,21 @@
-import { GorpError, reportOf } from '../../base/errors.ts';
-import type { ModelsCommand, ModelsEvent } from '../../worker/protocol.ts';
-import { parseModelsEvent } from './models-events.ts';
+import { type ModelsCommand, type ModelsEvent, ModelsEventSchema } from '../../worker/protocol.ts';
+import { connectWorker, type WorkerClient } from '../worker-client.ts';
 
 /** The worker that keeps the models, seen from the page. */
-export interface ModelsSession {
-  send(command: ModelsCommand): void;
-}
+export type ModelsSession = Pick<WorkerClient<ModelsCommand>, 'send'>;
 
-/** Opens a session whose events go to `onEvent`. Faults of the worker itself come as a `failed` event. */
+/** Opens the worker that keeps the models; its events go to `onEvent`, its own faults as a `failed` event. */
 export type OpenModelsSession = (onEvent: (event: ModelsEvent) => void) => ModelsSession;
 
-/** A session in a Web Worker that lives as long as the page. */
-export const openModelsWorker: OpenModelsSession = (onEvent) => {
-  const worker = new Worker(new URL('../../worker/models.ts', import.meta.url), { type: 'module', name: 'models' });
-  const fail = (error: unknown): void => onEvent({ type: 'failed', error: reportOf(error) });
-  worker.onmessage = ({ data }: MessageEvent<unknown>) => {
-    try {
-      onEvent(parseModelsEvent(data));
-    } catch (error) {
-      fail(error);
-    }
-  };
-  worker.onerror = (event) => {
-    event.preventDefault();
-    fail(
-      new GorpError(
-        'worker/crashed',
-        `The models worker stopped: ${event.message || 'it could not be loaded'}.`,
-        'Reload the page; a download goes on where it was.',
-      ),
-    );
-  };
-  return { send: (command) => worker.postMessage(command) };
-};
+/** A Web Worker that lives as long as the page. */
+export const openModelsWorker: OpenModelsSession = (onEvent) =>
+  connectWorker(
+    () => new Worker(new URL('../../worker/models.ts', import.meta.url), { type: 'module', name: 'models' }),
+    ModelsEventSchema,
+    {
+      name: 'The worker that keeps the models',
+      nextStep: 'Reload the page; a download resumes where it was.',
+      onMessage: onEvent,
+      onFault: (error) => onEvent({ type: 'failed', error }),
+    },
+  );

@@ -1,6 +1,5 @@
 import type { ErrorReport } from '../../base/errors.ts';
-import type { ModelProgress } from '../../weights/remote-folder.ts';
-import type { StoredModel, Verdict, VerifyProgress } from '../../weights/stored-models.ts';
+import type { ModelProgress, StoredModel, Verdict, VerifyProgress } from '../../weights/model-messages.ts';
 import type { ModelsEvent } from '../../worker/protocol.ts';
 
 /** What the models worker is busy with. */

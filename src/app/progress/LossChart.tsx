@@ -14,7 +14,7 @@ import { createLossPlot, type LossPlot, type LossPlotData } from './loss-plot.ts
 
 const HEIGHT = 260;
 /** More points than pixels cannot be seen. */
-const MOST_POINTS = 2400;
+const MAX_POINTS = 2400;
 const TABLE_ROWS = 60;
 
 /** Loss of every optimizer step, live. */
@@ -41,7 +41,7 @@ export function LossChart() {
         ? []
         : taskStretches(plan.stepsPerRound, (round) => roundName(settings, round));
     return {
-      ...drawnPoints(columns, averages, MOST_POINTS),
+      ...drawnPoints(columns, averages, MAX_POINTS),
       stretches,
       total: Math.max(stretches.at(-1)?.to ?? 0, columns.steps.at(-1) ?? 0),
     };

@@ -1,8 +1,8 @@
 import { usePage, usePageState } from '../page-context.tsx';
-import type { Score, View } from '../store.ts';
+import type { Scoring, View } from '../store.ts';
 import { Segmented } from '../ui/Segmented.tsx';
 
-const SCORES: readonly { value: Score; label: string }[] = [
+const SCORES: readonly { value: Scoring; label: string }[] = [
   { value: 'exact', label: 'Exact' },
   { value: 'ranked', label: 'Ranked' },
 ];

@@ -3,15 +3,15 @@ import { significant } from '../format.ts';
 import { usePageState } from '../page-context.tsx';
 import { Section } from '../ui/Section.tsx';
 import styles from './Gradients.module.css';
-import { healthLines, lineOf, shortName } from './ranks.ts';
+import { layerLines, lineOf, shortName } from './ranks.ts';
 import { Sparkline } from './Sparkline.tsx';
 
 /** The norm of every layer's gradient over the run, on one logarithmic scale. */
 export function Gradients() {
-  const samples = usePageState(({ run }) => run.health);
+  const samples = usePageState(({ run }) => run.layerSamples);
   const steps = usePageState(({ run }) => run.plan?.stepsPerRound.reduce((sum, count) => sum + count, 0) ?? 0);
   const rows = useMemo(() => {
-    const lines = [...healthLines(samples)].map(([name, line]) => ({ name, points: lineOf(line, 'gradientNorm') }));
+    const lines = [...layerLines(samples)].map(([name, line]) => ({ name, points: lineOf(line, 'gradientNorm') }));
     return lines.map(({ name, points }) => ({
       name,
       latest: points.at(-1)?.value ?? null,

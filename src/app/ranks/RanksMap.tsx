@@ -1,7 +1,7 @@
 import { useMemo } from 'react';
 import { percent } from '../format.ts';
 import { usePage, usePageState } from '../page-context.tsx';
-import { healthLines, lineOf, shortName, type TensorRow } from './ranks.ts';
+import { layerLines, lineOf, shortName, type TensorRow } from './ranks.ts';
 import styles from './RanksMap.module.css';
 import { Sparkline } from './Sparkline.tsx';
 
@@ -21,8 +21,8 @@ export function RanksMap({ rows, selected }: Props) {
   const { look } = usePage();
   const order = usePageState(({ run, draft }) => run.settings?.order ?? draft.order);
   const steps = usePageState(({ run }) => run.plan?.stepsPerRound.reduce((sum, count) => sum + count, 0) ?? 0);
-  const samples = usePageState(({ run }) => run.health);
-  const lines = useMemo(() => healthLines(samples), [samples]);
+  const samples = usePageState(({ run }) => run.layerSamples);
+  const lines = useMemo(() => layerLines(samples), [samples]);
   const parts = (['lora', 'full-rank'] as const).filter((part) => rows.some((row) => row.part === part));
   return (
     <div className={styles.scroll}>

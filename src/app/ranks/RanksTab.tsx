@@ -5,7 +5,7 @@ import { usePageState } from '../page-context.tsx';
 import { Section } from '../ui/Section.tsx';
 import { Angles } from './Angles.tsx';
 import { Gradients } from './Gradients.tsx';
-import { Health } from './Health.tsx';
+import { LayerSummary } from './LayerSummary.tsx';
 import { RanksMap } from './RanksMap.tsx';
 import { shortName, taskLikeness, tensorRows } from './ranks.ts';
 import styles from './RanksTab.module.css';
@@ -41,7 +41,7 @@ export function RanksTab() {
   const space = row?.rounds[round - 1];
   return (
     <div className={styles.stack}>
-      <Health />
+      <LayerSummary />
       {full.length > 0 && (
         <div className={styles.full} role="status" data-testid="space-full">
           <strong>

@@ -3,8 +3,8 @@ import type { TensorSpace } from '../../run/results.ts';
 import {
   chanceAngle,
   degrees,
-  healthFacts,
-  healthLines,
+  layerSummary,
+  layerLines,
   lineOf,
   shortName,
   spectrumPoints,
@@ -75,9 +75,9 @@ const layer = (name: string, gradientNorm: number, projectedAway: number | null 
   leakage: projectedAway === null ? null : projectedAway / 2,
 });
 
-describe('healthLines', () => {
+describe('layerLines', () => {
   it('follows each layer through the samples, and leaves out what is not known', () => {
-    const lines = healthLines([
+    const lines = layerLines([
       { round: 1, step: 5, layers: [layer('a', 2), layer('b', 3)] },
       { round: 2, step: 9, layers: [layer('a', 1, 0.5), layer('b', 4, 0)] },
     ]);
@@ -92,7 +92,7 @@ describe('healthLines', () => {
   });
 });
 
-describe('healthFacts', () => {
+describe('layerSummary', () => {
   it('takes the worst space, the means of the latest step, and the layer with the largest gradient', () => {
     const spaces = [
       { round: 1, tensors: [{ ...space('a', 1, 1), orthonormality: 1 }] },
@@ -102,13 +102,13 @@ describe('healthFacts', () => {
       { round: 1, step: 1, layers: [layer('a', 9)] },
       { round: 2, step: 2, layers: [layer('a', 1, 0.25), layer('b', 2, 0.75)] },
     ];
-    expect(healthFacts(spaces, samples)).toEqual({
+    expect(layerSummary(spaces, samples)).toEqual({
       orthonormality: 1e-6,
       projectedAway: 0.5,
       leakage: 0.25,
       largest: { name: 'b', gradientNorm: 2 },
     });
-    expect(healthFacts([], [])).toEqual({ orthonormality: null, projectedAway: null, leakage: null, largest: null });
+    expect(layerSummary([], [])).toEqual({ orthonormality: null, projectedAway: null, leakage: null, largest: null });
   });
 });
 

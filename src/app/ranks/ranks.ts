@@ -1,4 +1,4 @@
-import type { HealthSample, TensorSpace } from '../../run/results.ts';
+import type { LayerSample, TensorSpace } from '../../run/results.ts';
 import type { RunState } from '../run-state.ts';
 
 /** One projected tensor over the rounds of a run. */
@@ -66,16 +66,16 @@ export function spectrumPoints({ spectrum, heldBefore, added }: TensorSpace, isS
 }
 
 /** A layer at one sampled step. */
-export interface HealthPoint {
+export interface LayerPoint {
   step: number;
   gradientNorm: number;
   projectedAway: number | null;
   leakage: number | null;
 }
 
-/** The health of each layer over the run, as lines over steps. */
-export function healthLines(samples: readonly HealthSample[]): Map<string, HealthPoint[]> {
-  const lines = new Map<string, HealthPoint[]>();
+/** The statistics of each layer over the run, as lines over steps. */
+export function layerLines(samples: readonly LayerSample[]): Map<string, LayerPoint[]> {
+  const lines = new Map<string, LayerPoint[]>();
   for (const { step, layers } of samples) {
     for (const { name, gradientNorm, projectedAway, leakage } of layers) {
       const point = { step, gradientNorm, projectedAway, leakage };
@@ -89,7 +89,7 @@ export function healthLines(samples: readonly HealthSample[]): Map<string, Healt
 
 /** One number of each point of a line; points without it are left out. */
 export const lineOf = (
-  line: readonly HealthPoint[],
+  line: readonly LayerPoint[],
   field: 'gradientNorm' | 'projectedAway' | 'leakage',
 ): { step: number; value: number }[] =>
   line.flatMap(({ step, [field]: value }) => (value === null ? [] : [{ step, value }]));
@@ -126,7 +126,7 @@ export const chanceAngle = (k: number, l: number, dimension: number): number =>
   degrees(Math.sqrt(Math.max(k, l) / dimension));
 
 /** What the spaces and the latest step say of the run's health, in a few numbers. */
-export interface HealthFacts {
+export interface LayerSummary {
   /** The worst ‖SᵀS − I‖max of the latest round. */
   orthonormality: number | null;
   /** Means over layers at the latest step. */
@@ -136,7 +136,7 @@ export interface HealthFacts {
   largest: { name: string; gradientNorm: number } | null;
 }
 
-export function healthFacts(spaces: RunState['spaces'], samples: readonly HealthSample[]): HealthFacts {
+export function layerSummary(spaces: RunState['spaces'], samples: readonly LayerSample[]): LayerSummary {
   const layers = samples.at(-1)?.layers ?? [];
   const errors = spaces.at(-1)?.tensors.map(({ orthonormality }) => orthonormality) ?? [];
   const [first] = layers.toSorted((a, b) => b.gradientNorm - a.gradientNorm);

@@ -1,6 +1,7 @@
 import { useEffect, useId, useState } from 'react';
 import type { OnnxDtype } from '../../onnx/dtypes.ts';
 import { bytes } from '../format.ts';
+import { ErrorText } from '../ErrorText.tsx';
 import { usePage, usePageState } from '../page-context.tsx';
 import { isActive } from '../run-state.ts';
 import { Section } from '../ui/Section.tsx';
@@ -9,7 +10,7 @@ import { UseModel } from './UseModel.tsx';
 import { useKeptRounds, useKeptState } from './kept-rounds-context.tsx';
 import styles from './FilesSection.module.css';
 
-/** What the last run leaves behind besides its results: to be downloaded, and to go on from. */
+/** What the last run leaves behind besides its results: to be downloaded, and to resume from. */
 export function FilesSection() {
   const kept = useKeptRounds();
   const page = usePage();
@@ -77,11 +78,11 @@ export function FilesSection() {
         <button
           type="button"
           className={styles.button}
-          data-testid="go-on"
+          data-testid="resume-round"
           disabled={busy || last === null}
-          onClick={() => last !== null && page.goOnFrom(last)}
+          onClick={() => last !== null && page.resumeFrom(last)}
         >
-          {last === null ? 'Go on from a round' : `Go on after round ${last.round}`}
+          {last === null ? 'Resume from a round' : `Resume after round ${last.round}`}
         </button>
         <label className={styles.button} data-disabled={busy} htmlFor={picker}>
           Load a round’s folder…
@@ -116,9 +117,9 @@ export function FilesSection() {
           (writing.what === 'import' ? 'Reading the folder…' : `Writing… ${bytes(writing.bytes)} so far`)}
       </p>
       {problem !== null && (
-        <p className={styles.problem} role="alert">
-          {problem.message} {problem.nextStep} <code>{problem.code}</code>
-        </p>
+        <div className={styles.problem} role="alert">
+          <ErrorText error={problem} />
+        </div>
       )}
       {last !== null && <UseModel last={last} dtype={dtype} />}
     </Section>

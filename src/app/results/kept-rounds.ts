@@ -1,7 +1,15 @@
 import { createStore, type StoreApi } from 'zustand/vanilla';
-import { type ErrorReport, GorpError, reportOf } from '../../base/errors.ts';
+import { type ErrorReport, reportOf } from '../../base/errors.ts';
 import type { ModelAccess } from '../../weights/source.ts';
-import type { ExportsCommand, ExportsEvent, KeptFile, KeptRound, LastRound } from '../../worker/protocol.ts';
+import {
+  type ExportsCommand,
+  type ExportsEvent,
+  ExportsEventSchema,
+  type KeptFile,
+  type KeptRound,
+  type LastRound,
+} from '../../worker/protocol.ts';
+import { connectWorker, type WorkerClient } from '../worker-client.ts';
 import { archiveName, type SavedAs } from './archive-name.ts';
 
 /** What this browser keeps of the last run's rounds. */
@@ -16,11 +24,8 @@ export interface KeptState {
   problem: ErrorReport | null;
 }
 
-/** The worker of exports seen from the page. */
-export interface ExportsWorker {
-  send(command: ExportsCommand): void;
-}
-export type OpenExports = (onEvent: (event: ExportsEvent) => void) => ExportsWorker;
+/** Opens the worker that writes files; its events go to `onEvent`, its own faults as a `failed` event. */
+export type OpenExports = (onEvent: (event: ExportsEvent) => void) => Pick<WorkerClient<ExportsCommand>, 'send'>;
 
 /** Asks where a file is to be written; null where the browser only knows downloads. @throws DOMException when given up. */
 export type AskWhere = (name: string) => Promise<FileSystemFileHandle | null>;
@@ -43,7 +48,6 @@ export function createKeptRounds(
 ): KeptRounds {
   const store = createStore<KeptState>(() => ({ rounds: [], last: null, broken: [], writing: null, problem: null }));
   const { setState, getState } = store;
-  let worker: ExportsWorker | undefined;
 
   const receive = (event: ExportsEvent): void => {
     switch (event.type) {
@@ -67,10 +71,7 @@ export function createKeptRounds(
         break;
     }
   };
-  const send = (command: ExportsCommand): void => {
-    worker ??= open(receive);
-    worker.send(command);
-  };
+  const { send } = open(receive);
 
   return {
     store,
@@ -110,20 +111,17 @@ function commandFor(as: SavedAs, name: string, to: FileSystemFileHandle | null, 
 }
 
 /** A Web Worker that is started when it is first needed, and serves as long as the page is there. */
-export const openExportsWorker: OpenExports = (onEvent) => {
-  const worker = new Worker(new URL('../../worker/exports.ts', import.meta.url), { type: 'module', name: 'exports' });
-  worker.onmessage = ({ data }: MessageEvent<ExportsEvent>) => onEvent(data);
-  worker.onerror = (event) => {
-    event.preventDefault();
-    const error = new GorpError(
-      'worker/crashed',
-      `The worker that writes files stopped: ${event.message || 'it could not be loaded'}.`,
-      'Reload the page and try again.',
-    );
-    onEvent({ type: 'failed', error: reportOf(error) });
-  };
-  return { send: (command) => worker.postMessage(command) };
-};
+export const openExportsWorker: OpenExports = (onEvent) =>
+  connectWorker(
+    () => new Worker(new URL('../../worker/exports.ts', import.meta.url), { type: 'module', name: 'exports' }),
+    ExportsEventSchema,
+    {
+      name: 'The worker that writes files',
+      nextStep: 'Reload the page and try again.',
+      onMessage: onEvent,
+      onFault: (error) => onEvent({ type: 'failed', error }),
+    },
+  );
 
 /** The browser's own dialogue where it has one: what is written goes straight to disk then. */
 export const askWhereToSave: AskWhere = (name) =>

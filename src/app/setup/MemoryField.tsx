@@ -1,3 +1,4 @@
+import { type ErrorReport, explained } from '../../base/errors.ts';
 import { useId, useState } from 'react';
 import { adviceFor, type MemoryPlan, type Moment, PART_NAMES, PARTS } from '../../run/memory-plan.ts';
 import { hubOrigin } from '../../weights/hub.ts';
@@ -27,13 +28,9 @@ export function MemoryField() {
         {state.status === 'planning' && plan === null && <p className={fields.help}>Planning…</p>}
         {state.status === 'none' && <p className={fields.help}>Known once the settings are complete.</p>}
         {state.status === 'unknown-model' && <p className={fields.help}>Known once the model has been looked up.</p>}
-        {state.status === 'failed' && state.error.code === 'run/too-little-memory' && (
-          <Refusal message={state.error.message} nextStep={state.error.nextStep} />
-        )}
+        {state.status === 'failed' && state.error.code === 'run/too-little-memory' && <Refusal error={state.error} />}
         {state.status === 'failed' && state.error.code !== 'run/too-little-memory' && (
-          <p className={fields.help}>
-            Known once the config of the model can be read. {state.error.message} {state.error.nextStep}
-          </p>
+          <p className={fields.help}>Known once the config of the model can be read. {explained(state.error)}</p>
         )}
       </div>
       <LookUp />
@@ -79,7 +76,7 @@ function Planned({ plan, isOld }: { plan: MemoryPlan; isOld: boolean }) {
       <p>
         At most <strong data-testid="planned-total">{bytes(plan.total)}</strong> {WHILE[plan.moment]}
       </p>
-      {refusal !== null && <Refusal message={refusal.message} nextStep={refusal.nextStep} />}
+      {refusal !== null && <Refusal error={refusal} />}
       {budget === null && plan.total > COMMON_CARD && (
         <p className={fields.help} data-testid="memory-warning">
           Many graphics cards have no more than {bytes(COMMON_CARD)} for this. {adviceFor(draft.training, plan.moment)}
@@ -113,10 +110,10 @@ function Planned({ plan, isOld }: { plan: MemoryPlan; isOld: boolean }) {
   );
 }
 
-function Refusal({ message, nextStep }: { message: string; nextStep: string }) {
+function Refusal({ error }: { error: Pick<ErrorReport, 'message' | 'nextStep'> }) {
   return (
     <p className={styles.refusal} data-testid="memory-refusal">
-      {message} {nextStep}
+      {explained(error)}
     </p>
   );
 }

@@ -20,7 +20,7 @@ type Direction = 'up' | 'down';
 /** The tasks in the order they are learned, and where they come from. Files and folders can be dropped on it. */
 export function OrderField({ issue, sourceIssue }: Props) {
   const { tasks } = usePage();
-  const plain = usePageState(({ draft, taskData }) => draft.tasks === 'embedded' && taskData.own.length === 0);
+  const plain = usePageState(({ draft, taskData }) => draft.tasks === 'embedded' && taskData.custom.length === 0);
   const [asked, setAsked] = useState(false);
   const [dropping, setDropping] = useState(false);
   const id = useId();
@@ -57,7 +57,7 @@ export function OrderField({ issue, sourceIssue }: Props) {
         aria-controls={`${id}-sources`}
         onClick={() => setAsked(!open)}
       >
-        Own tasks, CL_Benchmark, order files
+        Custom tasks, CL_Benchmark, order files
       </button>
       <div id={`${id}-sources`} hidden={!open}>
         <TaskSources issue={sourceIssue} />

@@ -36,7 +36,7 @@ export function RunBar() {
   const page = usePage();
   const status = usePageState(({ run }) => run.status);
   const draft = usePageState((state) => state.draft);
-  const goOn = usePageState((state) => state.goOn);
+  const resumePoint = usePageState((state) => state.resumePoint);
   const preset = presetOf(draft);
   const estimate = useEstimate();
   if (isActive(status)) {
@@ -120,10 +120,10 @@ export function RunBar() {
           </span>
         )}
       </p>
-      {goOn !== null && (
+      {resumePoint !== null && (
         <p className={styles.amount} data-testid="goes-on">
-          Goes on after round {goOn.round} of the run that this browser keeps.{' '}
-          <button type="button" className={styles.plain} onClick={() => page.goOnFrom(null)}>
+          Resumes after round {resumePoint.round} of the run that this browser keeps.{' '}
+          <button type="button" className={styles.plain} onClick={() => page.resumeFrom(null)}>
             Begin anew instead
           </button>
         </p>

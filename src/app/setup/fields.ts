@@ -1,4 +1,12 @@
-import type { Section, Setting } from '../../methods/parts/setting.ts';
+import {
+  COUNT,
+  COUNT_OR_ZERO,
+  POSITIVE,
+  type Range,
+  type Section,
+  type Setting,
+  WHOLE,
+} from '../../methods/parts/setting.ts';
 import { type MethodName, methodOf } from '../../methods/registry.ts';
 import { FROZEN_WEIGHTS } from '../../run/frozen-weights.ts';
 import { PROMPT_FORMS } from '../../tasks/prompt-form.ts';
@@ -40,21 +48,19 @@ export interface FieldGroup {
 }
 
 const always = (): boolean => true;
-const COUNT = 'a whole number, 1 or more';
-const COUNT_OR_ALL = 'a whole number, 0 or more';
-const POSITIVE = 'a number above 0';
 
-type Shape = Pick<NumberField, 'label' | 'help' | 'range'> & Partial<Pick<NumberField, 'applies'>>;
+type Shape = Pick<NumberField, 'label' | 'help'> & Partial<Pick<NumberField, 'applies'>> & { range: Range };
 
-const isInteger = (range: string): boolean => range.startsWith('a whole');
+/** The range of a field, as a setting of a method declares it. */
+const within = ({ words, integer }: Range): Pick<NumberField, 'range' | 'integer'> => ({ range: words, integer });
 
-function training(key: KeysOf<TrainingSettings, number>, shape: Shape): NumberField {
+function training(key: KeysOf<TrainingSettings, number>, { range, ...shape }: Shape): NumberField {
   return {
     kind: 'number',
     id: `training.${key}`,
-    integer: isInteger(shape.range),
     applies: always,
     ...shape,
+    ...within(range),
     read: (settings) => settings.training[key],
     write: (settings, value) => ({ ...settings, training: { ...settings.training, [key]: value } }),
   };
@@ -77,8 +83,7 @@ function methodField(key: string, setting: Setting): Field {
     method: { ...settings.method, [key]: value },
   });
   if (setting.kind === 'number') {
-    const { words: range, integer } = setting.range;
-    return { ...base, kind: 'number', range, integer, read: (settings) => Number(valueOf(settings)), write };
+    return { ...base, kind: 'number', ...within(setting.range), read: (settings) => Number(valueOf(settings)), write };
   }
   const { options } = setting;
   return {
@@ -100,12 +105,12 @@ const COMMON_FIELDS: readonly Field[] = [
   training('trainExamples', {
     label: 'Training examples',
     help: 'Per task, balanced over its labels; 0 takes all.',
-    range: COUNT_OR_ALL,
+    range: COUNT_OR_ZERO,
   }),
   training('testExamples', {
     label: 'Test examples',
     help: 'Per task; more make accuracies surer and testing slower.',
-    range: COUNT_OR_ALL,
+    range: COUNT_OR_ZERO,
   }),
   training('epochs', { label: 'Epochs', help: 'Passes over the examples of each task.', range: COUNT }),
   training('batchSize', {
@@ -118,7 +123,7 @@ const COMMON_FIELDS: readonly Field[] = [
 const SEED: Field = training('seed', {
   label: 'Seed',
   help: 'Same seed, settings and device: same run. Change it to see how much is chance.',
-  range: 'a whole number',
+  range: WHOLE,
 });
 
 /** Epochs of the tasks that have their own number of them. */
@@ -130,8 +135,7 @@ export const perTaskFields = ({ order, perTask = {} }: RunSettings): NumberField
       id: `perTask.${name}.epochs`,
       label: `Epochs, ${name}`,
       help: `Passes over the examples of ${name}.`,
-      integer: true,
-      range: COUNT,
+      ...within(COUNT),
       applies: always,
       read: (settings) => settings.perTask?.[name]?.epochs ?? settings.training.epochs,
       write: (settings, value) => ({ ...settings, perTask: { ...settings.perTask, [name]: { epochs: value } } }),

@@ -7,7 +7,7 @@ import { embeddedSettings } from '../../run/presets.ts';
 import { USUAL } from '../device/preferences.ts';
 import { createPage, type Page } from '../page.ts';
 import { PageProvider } from '../page-context.tsx';
-import { createTableDesk } from '../tasks/table-desk.ts';
+import { createTableClient } from '../tasks/table-client.ts';
 import { memoryHistory } from '../testing/memory-history.ts';
 import { memoryTasks } from '../testing/memory-tasks.ts';
 import { tablesHere } from '../testing/tables-here.ts';
@@ -20,7 +20,7 @@ const page = (): Page =>
     openSession: () => ({ send: () => undefined, close: () => undefined }),
     history: memoryHistory(),
     tasks: memoryTasks(),
-    desk: createTableDesk(tablesHere),
+    tableClient: createTableClient(tablesHere()),
     theme: 'system',
     models: { openModels: () => ({ send: () => undefined }), storage: undefined },
     memory: { ask: () => () => undefined, budget: null, keep: () => undefined },

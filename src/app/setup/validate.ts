@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import { addressProblem } from '../../base/address.ts';
-import { GorpError } from '../../base/errors.ts';
+import { explained, GorpError } from '../../base/errors.ts';
 import { parseSettings, type RunSettings, RunSettingsSchema } from '../../run/settings.ts';
 import { isAddress, parseModelReference } from '../../weights/model-reference.ts';
 import { orderProblem } from '../tasks/sources.ts';
@@ -23,7 +23,7 @@ const FOLDER_HELP = 'Enter the address of a folder, beginning with https://.';
 function addressIssue(text: string, otherwise: string): string | null {
   const problem = addressProblem(text);
   if (problem === null) return null;
-  return isAddress(text) && URL.canParse(text) ? `${problem.message} ${problem.nextStep}` : otherwise;
+  return isAddress(text) && URL.canParse(text) ? explained(problem) : otherwise;
 }
 
 /**

@@ -2,9 +2,9 @@ import { useEffect, useId, useRef, useState } from 'react';
 import * as v from 'valibot';
 import { type ErrorReport, reportOf } from '../../base/errors.ts';
 import { KINDS } from '../../tasks/kinds.ts';
-import { type TaskSpec, TaskSpecSchema } from '../../tasks/own-task.ts';
-import type { ChosenColumns, Sight } from '../../tasks/sight.ts';
-import type { OpenedFile } from '../../worker/protocol.ts';
+import { type TaskSpec, TaskSpecSchema } from '../../tasks/custom-task.ts';
+import type { ChosenColumns, TablePreview } from '../../tasks/table-preview.ts';
+import type { OpenedFile } from '../../run/table-messages.ts';
 import fieldStyles from '../setup/field.module.css';
 import { usePage, usePageState } from '../page-context.tsx';
 import { ErrorNote } from './ErrorNote.tsx';
@@ -14,7 +14,7 @@ import { visibleText } from './visible.ts';
 
 // Characters of each cell that are shown.
 const PREVIEW_CHARACTERS = 160;
-const MOST_SHOWN_LABELS = 20;
+const MAX_SHOWN_LABELS = 20;
 
 /** The form for the file that is open, if one is. */
 export function ImportDialog() {
@@ -24,12 +24,12 @@ export function ImportDialog() {
 
 function ImportForm({ file }: { file: OpenedFile }) {
   const { tasks } = usePage();
-  const own = usePageState(({ taskData }) => taskData.own);
-  const taken = own.map((task) => task.spec.name);
+  const custom = usePageState(({ taskData }) => taskData.custom);
+  const taken = custom.map((task) => task.spec.name);
   const problem = usePageState((state) => state.taskProblem);
   const dialog = useRef<HTMLDialogElement>(null);
   const [spec, setSpec] = useState<TaskSpec>(() => guessedSpec(file, taken));
-  const [{ sight, error, isLooking }, look] = useSight(file);
+  const [{ preview, error, isLooking }, look] = usePreview(file);
   const [isAdding, setAdding] = useState(false);
   const id = useId();
   useEffect(() => dialog.current?.showModal(), []);
@@ -47,7 +47,7 @@ function ImportForm({ file }: { file: OpenedFile }) {
   };
   const issues = specIssues(spec);
   const nameTaken = nameIssue(spec.name, taken) ?? issues.get('name');
-  const unusable = error ?? sight.problem;
+  const unusable = error ?? preview.problem;
   const isReady = unusable === null && !isLooking && !isAdding && nameTaken === undefined && issues.size === 0;
   const add = async (): Promise<void> => {
     setAdding(true);
@@ -90,13 +90,13 @@ function ImportForm({ file }: { file: OpenedFile }) {
           <ColumnField
             label="Text"
             value={textColumn}
-            columns={sight.columns}
+            columns={preview.columns}
             onChange={(textColumn) => choose({ textColumn, labelColumn })}
           />
           <ColumnField
             label="Label"
             value={labelColumn}
-            columns={sight.columns}
+            columns={preview.columns}
             onChange={(labelColumn) => choose({ textColumn, labelColumn })}
           />
           {!file.namesColumns && (
@@ -110,9 +110,9 @@ function ImportForm({ file }: { file: OpenedFile }) {
             </label>
           )}
         </div>
-        <Preview sight={sight} />
+        <Preview preview={preview} />
         {unusable !== null && <ErrorNote error={unusable} title="These columns make no task" />}
-        {sight.found !== null && <LabelCounts found={sight.found} warnings={sight.warnings} />}
+        {preview.found !== null && <LabelCounts found={preview.found} warnings={preview.warnings} />}
         <div className={styles.fields}>
           <label htmlFor={`${id}-name`}>Name</label>
           <input
@@ -207,7 +207,7 @@ function ColumnField({ label, value, columns, onChange }: ColumnFieldProps) {
   );
 }
 
-function Preview({ sight: { columns, rows, textColumn, labelColumn } }: { sight: Sight }) {
+function Preview({ preview: { columns, rows, textColumn, labelColumn } }: { preview: TablePreview }) {
   const role = (column: string): string | undefined =>
     column === textColumn ? 'text' : column === labelColumn ? 'label' : undefined;
   return (
@@ -239,19 +239,19 @@ function Preview({ sight: { columns, rows, textColumn, labelColumn } }: { sight:
 }
 
 interface LabelCountsProps {
-  found: NonNullable<Sight['found']>;
+  found: NonNullable<TablePreview['found']>;
   warnings: readonly string[];
 }
 
 function LabelCounts({ found: { examples, labels }, warnings }: LabelCountsProps) {
-  const more = labels.length - MOST_SHOWN_LABELS;
+  const more = labels.length - MAX_SHOWN_LABELS;
   return (
     <div className={styles.found}>
       <p>
         {examples} examples, {labels.length} labels
       </p>
       <ul className={styles.labels} aria-label="Labels" data-testid="import-labels">
-        {labels.slice(0, MOST_SHOWN_LABELS).map(({ label, rows }) => (
+        {labels.slice(0, MAX_SHOWN_LABELS).map(({ label, rows }) => (
           <li key={label}>
             <bdi>{visibleText(label, 40)}</bdi> <span className={styles.count}>{rows}</span>
           </li>
@@ -268,26 +268,26 @@ function LabelCounts({ found: { examples, labels }, warnings }: LabelCountsProps
 }
 
 interface Looking {
-  sight: Sight;
+  preview: TablePreview;
   /** Why the file cannot be read in this way. */
   error: ErrorReport | null;
   isLooking: boolean;
 }
 
 /** What is to be seen of a file, and a function that looks at it in another way; the last look counts. */
-function useSight(file: OpenedFile) {
+function usePreview(file: OpenedFile) {
   const { tasks } = usePage();
-  const [state, setState] = useState<Looking>({ sight: file.sight, error: null, isLooking: false });
+  const [state, setState] = useState<Looking>({ preview: file.preview, error: null, isLooking: false });
   const latest = useRef(0);
   /** Null when it failed, or another look has begun since. */
-  const look = async (header: boolean, columns: ChosenColumns | null): Promise<Sight | null> => {
+  const look = async (header: boolean, columns: ChosenColumns | null): Promise<TablePreview | null> => {
     const turn = ++latest.current;
     setState((old) => ({ ...old, isLooking: true }));
     try {
-      const sight = await tasks.look(header, columns);
+      const preview = await tasks.preview(header, columns);
       if (turn !== latest.current) return null;
-      setState({ sight, error: null, isLooking: false });
-      return sight;
+      setState({ preview, error: null, isLooking: false });
+      return preview;
     } catch (thrown) {
       if (turn === latest.current) setState((old) => ({ ...old, error: reportOf(thrown), isLooking: false }));
       return null;

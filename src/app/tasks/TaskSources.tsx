@@ -20,7 +20,7 @@ export function TaskSources({ issue }: { issue: string | undefined }) {
           {note}
         </p>
       ))}
-      <OwnTasks />
+      <CustomTasks />
       <Benchmark issue={issue} />
       <OrderFiles />
     </div>
@@ -65,15 +65,15 @@ function Pick({ label, accept, folder = false, multiple = false }: PickProps) {
   );
 }
 
-function OwnTasks() {
+function CustomTasks() {
   const { tasks } = usePage();
-  const own = usePageState(({ taskData }) => taskData.own);
+  const custom = usePageState(({ taskData }) => taskData.custom);
   return (
     <div className={styles.part}>
-      <h3 className={styles.title}>Own tasks</h3>
-      {own.length > 0 && (
-        <ul className={styles.list} data-testid="own-tasks">
-          {own.map(({ spec, labels, trainExamples, testExamples }) => (
+      <h3 className={styles.title}>Custom tasks</h3>
+      {custom.length > 0 && (
+        <ul className={styles.list} data-testid="custom-tasks">
+          {custom.map(({ spec, labels, trainExamples, testExamples }) => (
             <li key={spec.name} className={styles.item}>
               <span className={styles.name}>
                 <bdi>{spec.name}</bdi>
@@ -84,7 +84,7 @@ function OwnTasks() {
               <button
                 type="button"
                 className={styles.remove}
-                aria-label={`Delete the own task ${spec.name}`}
+                aria-label={`Delete the custom task ${spec.name}`}
                 onClick={() => void tasks.removeTask(spec.name)}
               >
                 ×
@@ -176,7 +176,7 @@ function OrderFiles() {
         <Pick label="Load order…" accept=".json,.csv,.tsv,.tab,.txt,.jsonl,.ndjson" multiple />
       </div>
       <p className={fieldStyles.help}>
-        Tasks, method and settings, no texts. Where own tasks are missing, choose their data files together with it.
+        Tasks, method and settings, no texts. Where custom tasks are missing, choose their data files together with it.
       </p>
     </div>
   );

@@ -2,11 +2,11 @@ import { GorpError, reportOf } from '../../base/errors.ts';
 import { isOrderFile, orderFileOf, parseOrderFile } from '../../run/order-file.ts';
 import { decodeText } from '../../tasks/decode.ts';
 import { findBenchmark } from '../../tasks/folder.ts';
-import type { TaskSpec } from '../../tasks/own-task.ts';
-import type { ChosenColumns, Sight } from '../../tasks/sight.ts';
-import type { NamedFile } from '../../worker/protocol.ts';
+import type { TaskSpec } from '../../tasks/custom-task.ts';
+import type { ChosenColumns, TablePreview } from '../../tasks/table-preview.ts';
+import type { NamedFile } from '../../run/table-messages.ts';
 import type { PageStore } from '../store.ts';
-import type { TableDesk } from './table-desk.ts';
+import type { TableClient } from './table-client.ts';
 import type { TaskStore } from './task-store.ts';
 
 /** A file that was chosen or dropped; its path has forward slashes and begins with the folder that was chosen. */
@@ -22,7 +22,7 @@ export interface TaskActions {
   /** A CL_Benchmark folder, an order file with its data files, or a file of examples: whichever was given. */
   give(files: readonly GivenFile[] | Promise<readonly GivenFile[]>): Promise<void>;
   /** The open file with other columns; null: those that are likely to be meant. Rejects with a GorpError. */
-  look(header: boolean, columns: ChosenColumns | null): Promise<Sight>;
+  preview(header: boolean, columns: ChosenColumns | null): Promise<TablePreview>;
   /** Makes a task of the file that is open and puts it at the end of the order. */
   addTask(spec: TaskSpec): Promise<void>;
   closeFile(): void;
@@ -32,7 +32,7 @@ export interface TaskActions {
   orderText(): string;
 }
 
-export function createTaskActions(store: PageStore, tasks: TaskStore, desk: TableDesk): TaskActions {
+export function createTaskActions(store: PageStore, tasks: TaskStore, tableClient: TableClient): TaskActions {
   const { getState, setState } = store;
 
   const refresh = async (): Promise<void> => setState({ taskData: await tasks.load() });
@@ -65,9 +65,9 @@ export function createTaskActions(store: PageStore, tasks: TaskStore, desk: Tabl
 
   const takeOrder = async (name: string, text: string, files: readonly GivenFile[]): Promise<void> => {
     const order = parseOrderFile(text, name);
-    const kept = getState().taskData.own.map(({ spec }) => spec);
-    const made = await desk.makeOrder(order, kept, files.map(namedFile)).finally(() => desk.close());
-    await tasks.addOwn(made);
+    const kept = getState().taskData.custom.map(({ spec }) => spec);
+    const made = await tableClient.makeOrder(order, kept, files.map(namedFile)).finally(() => tableClient.close());
+    await tasks.addCustom(made);
     await refresh();
     const { perTask, method, training } = order;
     setState(({ draft: { model }, taskData }) => {
@@ -108,9 +108,9 @@ export function createTaskActions(store: PageStore, tasks: TaskStore, desk: Tabl
       );
     }
     try {
-      setState({ openFile: await desk.open(namedFile(first)) });
+      setState({ openFile: await tableClient.open(namedFile(first)) });
     } catch (thrown) {
-      desk.close();
+      tableClient.close();
       throw thrown;
     }
   };
@@ -118,12 +118,12 @@ export function createTaskActions(store: PageStore, tasks: TaskStore, desk: Tabl
   return {
     load: () => guarded(refresh),
     give: (files) => guarded(async () => give(await files)),
-    look: (header, columns) => desk.look(header, columns),
+    preview: (header, columns) => tableClient.preview(header, columns),
     addTask: (spec) =>
       guarded(async () => {
-        const made = await desk.make(spec);
-        await tasks.addOwn(made);
-        desk.close();
+        const made = await tableClient.make(spec);
+        await tasks.addCustom(made);
+        tableClient.close();
         await refresh();
         setState(({ draft }) => ({
           draft: { ...draft, order: [...draft.order, spec.name] },
@@ -132,12 +132,12 @@ export function createTaskActions(store: PageStore, tasks: TaskStore, desk: Tabl
         }));
       }),
     closeFile: () => {
-      desk.close();
+      tableClient.close();
       setState({ openFile: null });
     },
     removeTask: (name) =>
       guarded(async () => {
-        await tasks.removeOwn(name);
+        await tasks.removeCustom(name);
         await refresh();
         setState(({ draft }) => ({ draft: { ...draft, order: draft.order.filter((other) => other !== name) } }));
       }),
@@ -149,7 +149,7 @@ export function createTaskActions(store: PageStore, tasks: TaskStore, desk: Tabl
       }),
     orderText: () => {
       const { draft, taskData } = getState();
-      const known = taskData.own.map(({ spec }) => spec);
+      const known = taskData.custom.map(({ spec }) => spec);
       return `${JSON.stringify(orderFileOf(draft, known), null, 2)}\n`;
     },
   };

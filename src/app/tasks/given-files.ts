@@ -2,7 +2,7 @@ import { GorpError } from '../../base/errors.ts';
 import type { GivenFile } from './actions.ts';
 
 // A benchmark has some hundred files; more is some other folder.
-const MOST_FILES = 20_000;
+const MAX_FILES = 20_000;
 
 /** Files of a file input; those of a folder carry their path in it. */
 export const filesOfInput = (files: FileList | null): GivenFile[] =>
@@ -21,10 +21,10 @@ export async function filesOfDrop(data: DataTransfer): Promise<GivenFile[]> {
     const path = entry.fullPath.replace(/^\//, '');
     if (isFile(entry)) found.push({ path, file: await new Promise<File>((good, bad) => entry.file(good, bad)) });
     else if (isFolder(entry)) for (const child of await childrenOf(entry)) await visit(child);
-    if (found.length <= MOST_FILES) return;
+    if (found.length <= MAX_FILES) return;
     throw new GorpError(
       'tasks/too-many-files',
-      `The folder holds more than ${MOST_FILES} files.`,
+      `The folder holds more than ${MAX_FILES} files.`,
       'Drop the folder that holds CL_Benchmark and configs, and nothing else.',
     );
   };

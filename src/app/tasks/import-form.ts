@@ -1,9 +1,9 @@
 import { KINDS } from '../../tasks/kinds.ts';
-import type { TaskSpec } from '../../tasks/own-task.ts';
-import type { OpenedFile } from '../../worker/protocol.ts';
+import type { TaskSpec } from '../../tasks/custom-task.ts';
+import type { OpenedFile } from '../../run/table-messages.ts';
 
 /** What a file is likely to be; its columns as they were guessed. */
-export function guessedSpec({ name, sha256, sight }: OpenedFile, taken: readonly string[]): TaskSpec {
+export function guessedSpec({ name, sha256, preview }: OpenedFile, taken: readonly string[]): TaskSpec {
   return {
     name: freeName(name, taken),
     kind: 'TC',
@@ -11,8 +11,8 @@ export function guessedSpec({ name, sha256, sight }: OpenedFile, taken: readonly
     file: name,
     sha256,
     header: true,
-    textColumn: sight.textColumn,
-    labelColumn: sight.labelColumn,
+    textColumn: preview.textColumn,
+    labelColumn: preview.labelColumn,
     testShare: 0.2,
     seed: 1,
   };
@@ -31,6 +31,6 @@ function freeName(file: string, taken: readonly string[]): string {
   return free;
 }
 
-/** Why an own task cannot have this name, beside its spelling. */
+/** Why a custom task cannot have this name, beside its spelling. */
 export const nameIssue = (name: string, taken: readonly string[]): string | undefined =>
   taken.includes(name) ? 'Another task of yours has this name' : undefined;

@@ -16,7 +16,7 @@ const SPEC = {
   seed: 1,
 };
 const DATA: TaskData = {
-  own: [{ spec: SPEC, labels: ['a', 'b'], trainExamples: 4, testExamples: 1, warnings: [], data: new Blob(['{}']) }],
+  custom: [{ spec: SPEC, labels: ['a', 'b'], trainExamples: 4, testExamples: 1, warnings: [], data: new Blob(['{}']) }],
   folder: { name: 'repository', files: new Map([['x', new Blob(['[]'])]]), datasets: ['agnews'] },
 };
 const draft = (tasks: string, ...order: string[]) => ({ ...embeddedSettings('full', 'gorp'), tasks, order });
@@ -41,18 +41,18 @@ describe('tasks of the page', () => {
     const offered = (tasks: string) =>
       addableTasks(draft(tasks, 'gloss'), DATA).map(({ title, names }) => [title, names]);
     expect(offered('picked')).toEqual([
-      ['Own', ['mine']],
+      ['Custom', ['mine']],
       ['Embedded', ['field', 'people', 'emoji', 'mood']],
       ['CL_Benchmark', ['agnews']],
     ]);
-    expect(offered('embedded').map(([title]) => title)).toEqual(['Own', 'Embedded']);
+    expect(offered('embedded').map(([title]) => title)).toEqual(['Custom', 'Embedded']);
     expect(offered('https://example.org/')[2]?.[1]).toHaveLength(15);
   });
 
   it('are sent only where the order needs them', () => {
-    expect(pageTasksOf(draft('embedded', 'gloss'), DATA)).toEqual({ folder: new Map(), own: new Map() });
+    expect(pageTasksOf(draft('embedded', 'gloss'), DATA)).toEqual({ folder: new Map(), custom: new Map() });
     const sent = pageTasksOf(draft('picked', 'mine', 'agnews'), DATA);
-    expect([[...sent.folder.keys()], [...sent.own.keys()]]).toEqual([['x'], ['mine']]);
+    expect([[...sent.folder.keys()], [...sent.custom.keys()]]).toEqual([['x'], ['mine']]);
   });
 
   it('are described', () => {

@@ -17,7 +17,7 @@ const isEmbedded = (name: string): boolean => Object.hasOwn(EMBEDDED_KINDS, name
 /** What can be added to the order of a draft. Datasets of CL_Benchmark are offered once there is a folder for them. */
 export function addableTasks({ order, tasks }: Pick<RunSettings, 'order' | 'tasks'>, data: TaskData): TaskGroup[] {
   const groups: TaskGroup[] = [
-    { title: 'Own', names: data.own.map(({ spec }) => spec.name) },
+    { title: 'Custom', names: data.custom.map(({ spec }) => spec.name) },
     { title: 'Embedded', names: EMBEDDED_TASKS.map(({ name }) => name) },
     { title: 'CL_Benchmark', names: datasetsOf(tasks, data) },
   ];
@@ -33,20 +33,20 @@ function datasetsOf(tasks: string, { folder }: TaskData): readonly string[] {
 }
 
 /** What is asked in a task; its labels where they are known before it is read. */
-export function taskCard(name: string, { own }: TaskData): TaskCard {
+export function taskCard(name: string, { custom }: TaskData): TaskCard {
   const embedded = EMBEDDED_TASKS.find((task) => task.name === name);
   if (embedded !== undefined) return embedded;
   if (isBenchmark(name)) {
     return { name, question: KINDS[BENCHMARK_KINDS[name] ?? ''] ?? 'A dataset of CL_Benchmark.', labels: [] };
   }
-  const task = own.find(({ spec }) => spec.name === name);
+  const task = custom.find(({ spec }) => spec.name === name);
   return { name, question: task?.spec.instruction ?? 'A task of your own.', labels: task?.labels ?? [] };
 }
 
 /** Why an order cannot be read from what is here, in words; null where it can. */
 export function orderProblem({ order, tasks }: Pick<RunSettings, 'order' | 'tasks'>, data: TaskData): string | null {
-  const own = data.own.map(({ spec }) => spec.name);
-  const unknown = order.filter((name) => !isEmbedded(name) && !isBenchmark(name) && !own.includes(name));
+  const custom = data.custom.map(({ spec }) => spec.name);
+  const unknown = order.filter((name) => !isEmbedded(name) && !isBenchmark(name) && !custom.includes(name));
   if (unknown.length > 0) return `${listed(unknown)} not here: add the file again, or leave the task out.`;
   const wanted = order.filter(isBenchmark);
   if (wanted.length === 0) return null;
@@ -59,10 +59,10 @@ const listed = (names: readonly string[]): string =>
   `${names.slice(0, 3).join(', ')}${names.length > 3 ? ' and others' : ''} ${names.length === 1 ? 'is' : 'are'}`;
 
 /** What a run with these settings needs of the page's own. */
-export function pageTasksOf({ order, tasks }: RunSettings, { own, folder }: TaskData): PageTasks {
-  const needed = own.filter(({ spec }) => order.includes(spec.name));
+export function pageTasksOf({ order, tasks }: RunSettings, { custom, folder }: TaskData): PageTasks {
+  const needed = custom.filter(({ spec }) => order.includes(spec.name));
   return {
     folder: tasks === 'picked' && folder !== null ? folder.files : new Map(),
-    own: new Map(needed.map(({ spec, data }) => [spec.name, data])),
+    custom: new Map(needed.map(({ spec, data }) => [spec.name, data])),
   };
 }

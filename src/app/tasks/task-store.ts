@@ -1,21 +1,7 @@
 import { createStore, del, entries, set, type UseStore } from 'idb-keyval';
 import * as v from 'valibot';
 import { GorpError } from '../../base/errors.ts';
-import { TaskSpecSchema } from '../../tasks/own-task.ts';
-
-/** As `KeptTask` of the worker's protocol. */
-export const OwnTaskSchema = v.strictObject({
-  spec: TaskSpecSchema,
-  labels: v.array(v.string()),
-  trainExamples: v.number(),
-  testExamples: v.number(),
-  /** What to look at, in sentences. */
-  warnings: v.array(v.string()),
-  /** The task with its texts, as JSON. */
-  data: v.instance(Blob),
-});
-/** A task that the user made from a file. */
-export type OwnTask = v.InferOutput<typeof OwnTaskSchema>;
+import { type CustomTask, CustomTaskSchema } from '../../run/table-messages.ts';
 
 const PickedFolderSchema = v.strictObject({
   name: v.string(),
@@ -29,22 +15,22 @@ export type PickedFolder = v.InferOutput<typeof PickedFolderSchema>;
 
 /** What the page holds of tasks besides those that are embedded. */
 export interface TaskData {
-  own: readonly OwnTask[];
+  custom: readonly CustomTask[];
   folder: PickedFolder | null;
 }
 
-export const NO_TASKS: TaskData = { own: [], folder: null };
+export const NO_TASKS: TaskData = { custom: [], folder: null };
 
 /** Keeps tasks so that a reload of the page finds them. Promises reject where the browser refuses to store. */
 export interface TaskStore {
   load(): Promise<TaskData>;
-  addOwn(tasks: readonly OwnTask[]): Promise<void>;
-  removeOwn(name: string): Promise<void>;
+  addCustom(tasks: readonly CustomTask[]): Promise<void>;
+  removeCustom(name: string): Promise<void>;
   setFolder(folder: PickedFolder | null): Promise<void>;
 }
 
 const FOLDER_KEY = 'folder';
-const ownKey = (name: string): string => `own/${name}`;
+const customKey = (name: string): string => `own/${name}`;
 
 /** A store in IndexedDB. Blobs stay on disk until a run reads them. */
 export function browserTasks(): TaskStore {
@@ -53,7 +39,7 @@ export function browserTasks(): TaskStore {
   const store = (): UseStore => (opened ??= createStore('gorp-web-tasks', 'tasks'));
   return {
     load: async () => {
-      const own: OwnTask[] = [];
+      const custom: CustomTask[] = [];
       let folder: PickedFolder | null = null;
       // What an older version left and this one cannot read is skipped.
       for (const [key, value] of await guarded(() => entries<string, unknown>(store()))) {
@@ -61,25 +47,25 @@ export function browserTasks(): TaskStore {
           const parsed = v.safeParse(PickedFolderSchema, value);
           if (parsed.success) folder = parsed.output;
         } else {
-          const parsed = v.safeParse(OwnTaskSchema, value);
-          if (parsed.success) own.push(parsed.output);
+          const parsed = v.safeParse(CustomTaskSchema, value);
+          if (parsed.success) custom.push(parsed.output);
         }
       }
-      return { own, folder };
+      return { custom, folder };
     },
-    addOwn: async (tasks) => {
+    addCustom: async (tasks) => {
       const added: string[] = [];
       try {
         for (const task of tasks) {
-          await guarded(() => set(ownKey(task.spec.name), task, store()));
+          await guarded(() => set(customKey(task.spec.name), task, store()));
           added.push(task.spec.name);
         }
       } catch (error) {
-        for (const name of added) await del(ownKey(name), store());
+        for (const name of added) await del(customKey(name), store());
         throw error;
       }
     },
-    removeOwn: (name) => guarded(() => del(ownKey(name), store())),
+    removeCustom: (name) => guarded(() => del(customKey(name), store())),
     setFolder: (folder) =>
       guarded(() => (folder === null ? del(FOLDER_KEY, store()) : set(FOLDER_KEY, folder, store()))),
   };

@@ -22,7 +22,7 @@ import { KeptRoundsProvider } from '../results/kept-rounds-context.tsx';
 import type { Tab } from '../store.ts';
 import { applyTheme, type Theme } from '../theme.ts';
 import { memoryHistory } from './memory-history.ts';
-import { createTableDesk } from '../tasks/table-desk.ts';
+import { createTableClient } from '../tasks/table-client.ts';
 import { tablesHere } from './tables-here.ts';
 import { memoryTasks } from './memory-tasks.ts';
 import { CPU_DEVICE, GPU_DEVICE, scriptedRun, SOFTWARE_DEVICE } from './script.ts';
@@ -71,7 +71,7 @@ const page = createPage({
   openSession: scriptedSession({ script, ahead: scene === 'failed' ? 1 : ahead, pace: 250 }),
   history: memoryHistory(earlier),
   tasks: memoryTasks(),
-  desk: createTableDesk(tablesHere),
+  tableClient: createTableClient(tablesHere()),
   theme,
   models: { openModels: scriptedModels(scene), storage: undefined },
   memory: { ask: scriptedPlan, budget: scene === 'too-large' ? 1 : null, keep: () => undefined },

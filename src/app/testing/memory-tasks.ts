@@ -5,12 +5,12 @@ export function memoryTasks(initial: TaskData = NO_TASKS): TaskStore {
   let data = initial;
   return {
     load: () => Promise.resolve(data),
-    addOwn: (tasks) => {
-      data = { ...data, own: [...data.own, ...tasks] };
+    addCustom: (tasks) => {
+      data = { ...data, custom: [...data.custom, ...tasks] };
       return Promise.resolve();
     },
-    removeOwn: (name) => {
-      data = { ...data, own: data.own.filter(({ spec }) => spec.name !== name) };
+    removeCustom: (name) => {
+      data = { ...data, custom: data.custom.filter(({ spec }) => spec.name !== name) };
       return Promise.resolve();
     },
     setFolder: (folder) => {

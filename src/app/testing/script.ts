@@ -1,11 +1,11 @@
 import { mixSeed, type Random, seededRandom } from '../../base/random.ts';
 import type { RunEvent } from '../../run/events.ts';
 import { type AccuracyMatrix, measuresOf } from '../../run/measures.ts';
-import type { DeviceReport, HealthSample, Results, TaskReport, TensorSpace } from '../../run/results.ts';
+import type { DeviceReport, LayerSample, Results, TaskReport, TensorSpace } from '../../run/results.ts';
 import type { SpacePlan } from '../../gorp/method-plan.ts';
 import { planOf } from '../../methods/registry.ts';
 import type { RunSettings } from '../../run/settings.ts';
-import { lessonsOf, roundName } from '../../run/schedule.ts';
+import { scheduledRounds, roundName } from '../../run/schedule.ts';
 import { EMBEDDED_TASKS } from '../setup/catalogue.ts';
 
 /** Invented events of a whole run, to build and test the page without a worker. Nothing here is a measurement. */
@@ -57,7 +57,7 @@ const TENSORS = [
     `decoder.block.${i}.layer.1.EncDecAttention.v`,
   ]),
 ];
-type LayerHealth = HealthSample['layers'][number];
+type LayerStatistics = LayerSample['layers'][number];
 
 const STEPS_PER_EVENT = 3;
 
@@ -80,9 +80,9 @@ export function scriptedRun(settings: RunSettings, options: ScriptOptions = {}):
     return { name, kind: 'TC', labels: [...labels], trainExamples, testExamples };
   });
   const stepsEach = Math.ceil((training.trainExamples * training.epochs) / training.batchSize);
-  const lessons = lessonsOf(planOf(method).schedule, rounds);
+  const schedule = scheduledRounds(planOf(method).schedule, rounds);
   const stepsPerRound = order.map(
-    (_, i) => stepsEach * (lessons.find(({ round }) => round === i + 1)?.trains.length ?? 0),
+    (_, i) => stepsEach * (schedule.find(({ number }) => number === i + 1)?.trains.length ?? 0),
   );
   const model = {
     name: 'embedded',
@@ -158,7 +158,7 @@ export function scriptedRun(settings: RunSettings, options: ScriptOptions = {}):
   );
 
   let step = 0;
-  for (const { round, trains, tests } of lessons) {
+  for (const { number: round, trains, tests } of schedule) {
     const steps = stepsEach * trains.length;
     const learned = roundName(settings, round);
     for (let done = 0; done < steps; done += STEPS_PER_EVENT) {
@@ -234,7 +234,7 @@ function scripted({ method }: RunSettings, round: number, task: number, random: 
   return learned * kept ** (round - task - 1) * (0.97 + 0.06 * random.next());
 }
 
-function layersOf(method: RunSettings['method'], round: number, age: number, random: Random): LayerHealth[] {
+function layersOf(method: RunSettings['method'], round: number, age: number, random: Random): LayerStatistics[] {
   const hasSpace = planOf(method).space !== null && round > 1;
   const leaks = method.project === 'update' ? 1e-13 : 0.18;
   return TENSORS.map((name, i) => {
@@ -249,7 +249,7 @@ function layersOf(method: RunSettings['method'], round: number, age: number, ran
   });
 }
 
-const partOf = (name: string): LayerHealth['part'] => (name.includes('SelfAttention') ? 'lora' : 'full-rank');
+const partOf = (name: string): LayerStatistics['part'] => (name.includes('SelfAttention') ? 'lora' : 'full-rank');
 
 function spaceOf(before: TensorSpace[], space: SpacePlan, rank: number, random: Random): TensorSpace[] {
   return TENSORS.map((name, i) => {

@@ -1,12 +1,16 @@
 import { reportOf } from '../../base/errors.ts';
+import type { TablesAnswer } from '../../run/table-messages.ts';
 import { createTableWork } from '../../run/table-work.ts';
-import type { TablesWorker } from '../tasks/table-desk.ts';
+import type { TablesWorker } from '../tasks/table-client.ts';
 
 /** The work of the tables worker without a worker. */
 export function tablesHere(): TablesWorker {
-  const work = createTableWork();
+  let work = createTableWork();
   return {
-    ask: (command) => work(command).catch((thrown: unknown) => ({ type: 'failed', error: reportOf(thrown) })),
-    close: () => undefined,
+    ask: (command) =>
+      work(command).catch((thrown: unknown): TablesAnswer => ({ type: 'failed', error: reportOf(thrown) })),
+    close: () => {
+      work = createTableWork();
+    },
   };
 }

@@ -2,7 +2,7 @@ import type { Allocator } from '../buffers.ts';
 
 const PAGE = 65_536;
 /** Pages that one WebAssembly memory can have: 4 GiB. */
-export const MOST_PAGES = 65_536;
+export const MAX_PAGES = 65_536;
 /** Below it lies what the compiler of the kernels puts into the memory: tables of constants. */
 const FIRST = PAGE;
 const ALIGNMENT = 64;
@@ -10,10 +10,10 @@ const ALIGNMENT = 64;
 const PAD = 64;
 
 /** Bytes that buffers can have in all: one memory, less what lies below them. */
-export const HEAP_BYTES = MOST_PAGES * PAGE - FIRST;
+export const HEAP_BYTES = MAX_PAGES * PAGE - FIRST;
 
 /** One buffer may have half of the memory. */
-export const MOST_BUFFER_BYTES = 2 ** 31 - PAGE;
+export const MAX_BUFFER_BYTES = 2 ** 31 - PAGE;
 
 /** A free part of the memory. */
 interface Gap {
@@ -26,21 +26,25 @@ interface Gap {
  * used; neighbouring gaps are joined; the memory grows when none fits.
  */
 export class Heap implements Allocator<number> {
+  readonly #memory: WebAssembly.Memory;
+
   /** In the order of their places. */
   readonly #gaps: Gap[] = [];
   #end = FIRST;
 
-  constructor(private readonly memory: WebAssembly.Memory) {}
+  constructor(memory: WebAssembly.Memory) {
+    this.#memory = memory;
+  }
 
   limit(): number {
-    return MOST_BUFFER_BYTES;
+    return MAX_BUFFER_BYTES;
   }
 
   allocate(_label: string, bytes: number): { memory: number; confirmed: boolean } {
     const size = sizeOf(bytes);
     const start = this.#take(size);
     if (start === undefined) return { memory: 0, confirmed: false };
-    new Uint8Array(this.memory.buffer, start, size).fill(0);
+    new Uint8Array(this.#memory.buffer, start, size).fill(0);
     return { memory: start, confirmed: true };
   }
 
@@ -76,10 +80,10 @@ export class Heap implements Allocator<number> {
     const last = this.#gaps.at(-1);
     const start = last?.end === this.#end ? last.start : this.#end;
     const pages = Math.ceil((start + size) / PAGE);
-    const missing = pages - this.memory.buffer.byteLength / PAGE;
+    const missing = pages - this.#memory.buffer.byteLength / PAGE;
     if (missing > 0) {
       try {
-        this.memory.grow(missing);
+        this.#memory.grow(missing);
       } catch {
         return undefined; // more than a memory may have, or than the machine gives
       }

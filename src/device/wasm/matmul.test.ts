@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { matmulTwin } from '../matmul-reference.ts';
+import { matmulReference } from '../matmul-reference.ts';
 import { type MatmulLayout, type MatmulShape, plainProduct, windowOf } from '../matmul-shape.ts';
 import { pack, type Packing, unpack } from '../packing.ts';
 import { F32, relativeError } from '../../testing/compare.ts';
@@ -9,7 +9,7 @@ import { planProduct } from './products.ts';
 
 const float = (values: ArrayLike<number>): Float32Array<ArrayBuffer> => Float32Array.from(values);
 
-/** Runs a product over random numbers, whole and in pieces. @returns its error against the twin, and what it wrote. */
+/** Runs a product over random numbers, whole and in pieces. @returns its error against the reference, and what it wrote. */
 function compare(kernels: WasmKernels, shape: MatmulShape, packing?: Packing): number {
   const { layout, M, N, K, batch } = shape;
   const { rowA, rowB, rowC, offsetA, offsetB, offsetC } = windowOf(shape);
@@ -27,7 +27,7 @@ function compare(kernels: WasmKernels, shape: MatmulShape, packing?: Packing): n
   const whole = packing ? { ...shape, packedB: { packing, elements: loose.length } } : shape;
   const { entry, params, units } = planProduct(whole);
   const wanted = Float64Array.from(c);
-  matmulTwin(whole, a, b, wanted, d);
+  matmulReference(whole, a, b, wanted, d);
   kernels.run({ entry, params, units, tensors: [a, packed ?? b, c, ...(shape.addend ? [d] : [])] });
   return relativeError(c, wanted);
 }

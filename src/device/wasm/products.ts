@@ -26,7 +26,7 @@ const FEW_COLUMNS = 48;
 const DOT_COLUMNS = 3;
 // Operations for which a thread is worth waking; and units that a product is cut into at most.
 const UNIT_COST = 2e6;
-const MOST_UNITS = 64;
+const MAX_UNITS = 64;
 // Blocks are multiples of the register tiles: of 5 and of 6 rows, and of 8 columns.
 const ROW_STEP = 30;
 const COLUMN_STEP = 8;
@@ -80,7 +80,7 @@ function isSwapped({ layout, M, N, K, packedB }: MatmulShape): boolean {
 
 /** Rows and columns of a unit: the largest blocks that are enough for many threads. */
 function unitOf(rows: number, columns: number, K: number, batch: number): [rows: number, columns: number] {
-  const wanted = Math.min(MOST_UNITS / batch, (2 * rows * columns * K) / UNIT_COST);
+  const wanted = Math.min(MAX_UNITS / batch, (2 * rows * columns * K) / UNIT_COST);
   let [down, across] = [1, 1];
   const step = (size: number, parts: number, multiple: number): number =>
     Math.max(1, Math.ceil(size / parts / multiple)) * multiple;

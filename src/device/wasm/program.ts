@@ -28,15 +28,17 @@ export const bytesOfArguments = (dispatches: readonly Dispatch[]): number =>
 
 /** A list of calls whose arguments lie in the memory of the kernels. */
 export class WasmProgram implements Program {
+  readonly #parameters: OwnedBuffer;
   #calls: readonly Call[];
 
   private constructor(
     readonly name: string,
-    private readonly parameters: OwnedBuffer,
+    parameters: OwnedBuffer,
     /** Those of the tensors. */
     readonly buffers: readonly OwnedBuffer[],
     calls: readonly Call[],
   ) {
+    this.#parameters = parameters;
     this.#calls = calls;
   }
 
@@ -89,6 +91,6 @@ export class WasmProgram implements Program {
 
   destroy(): void {
     this.#calls = [];
-    this.parameters.destroy();
+    this.#parameters.destroy();
   }
 }

@@ -15,6 +15,7 @@ const LOOKS = 2000;
 
 /** The threads of a device, seen from the one that runs programs (see `thread.mjs`). */
 export class Threads {
+  readonly #kernels: readonly Kernel[];
   readonly #words: Int32Array;
   readonly #started: { terminate(): void }[] = [];
 
@@ -22,8 +23,9 @@ export class Threads {
   constructor(
     memory: WebAssembly.Memory,
     readonly block: number,
-    private readonly kernels: readonly Kernel[],
+    kernels: readonly Kernel[],
   ) {
+    this.#kernels = kernels;
     this.#words = new Int32Array(memory.buffer, block, BLOCK_BYTES / 4);
   }
 
@@ -58,7 +60,7 @@ export class Threads {
     Atomics.add(words, WORDS.sequence, 1);
     Atomics.notify(words, WORDS.sequence);
     try {
-      takeChunks(words, this.kernels);
+      takeChunks(words, this.#kernels);
     } finally {
       this.#close();
     }

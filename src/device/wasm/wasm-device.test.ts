@@ -133,9 +133,9 @@ test('too little memory is told by name, and leaves nothing alive', async () => 
   expect(() => device.buffers.storage('a giant', 2 ** 31)).toThrow(
     expect.objectContaining({ code: 'device/buffer-too-large' }),
   );
-  const most = device.limits.buffer;
-  const first = device.buffers.storage('the first', most - 64);
-  expect(() => device.buffers.storage('the second', most)).toThrow(
+  const max = device.limits.buffer;
+  const first = device.buffers.storage('the first', max - 64);
+  expect(() => device.buffers.storage('the second', max)).toThrow(
     expect.objectContaining({
       code: 'device/out-of-memory',
       message: expect.stringContaining('the second') as string,

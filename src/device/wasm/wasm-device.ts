@@ -3,7 +3,7 @@ import { type BufferRange, BufferLedger, type OwnedBuffer } from '../buffers.ts'
 import type { Copy, Device, DeviceFacts, MemoryLimits, Program, Values } from '../device.ts';
 import type { Dispatch } from '../kernel.ts';
 import { type WasmAbilities, wasmAbilities, type WasmBuild } from './build.ts';
-import { Heap, HEAP_BYTES, MOST_PAGES } from './heap.ts';
+import { Heap, HEAP_BYTES, MAX_PAGES } from './heap.ts';
 import { WasmPlanner } from './planner.ts';
 import { WasmProgram } from './program.ts';
 import { BLOCK_BYTES, instantiate, type Kernel, kernelNames } from './thread.mjs';
@@ -20,6 +20,9 @@ export interface WasmHost {
 
 /** The device of the CPU: kernels of WebAssembly in one memory, shared by threads where the engine allows it. */
 export class WasmDevice implements Device {
+  readonly #memory: WebAssembly.Memory;
+  readonly #kernels: readonly Kernel[];
+  readonly #threads: Threads | undefined;
   readonly planner = new WasmPlanner();
   readonly buffers: BufferLedger<number>;
   readonly limits: MemoryLimits;
@@ -31,12 +34,15 @@ export class WasmDevice implements Device {
 
   private constructor(
     readonly facts: DeviceFacts,
-    private readonly memory: WebAssembly.Memory,
+    memory: WebAssembly.Memory,
     heap: Heap,
     names: readonly string[],
-    private readonly kernels: readonly Kernel[],
-    private readonly threads: Threads | undefined,
+    kernels: readonly Kernel[],
+    threads: Threads | undefined,
   ) {
+    this.#memory = memory;
+    this.#kernels = kernels;
+    this.#threads = threads;
     this.buffers = new BufferLedger({
       limit: () => heap.limit(),
       allocate: (label, bytes) => heap.allocate(label, bytes),
@@ -76,18 +82,18 @@ export class WasmDevice implements Device {
     const address = this.buffers.memoryOf(buffer) + offset;
     checkRange(buffer, offset, values.byteLength);
     const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
-    if (this.#turns.isBusy) this.#turns.then(writing(this.memory, address, bytes.slice()));
-    else writing(this.memory, address, bytes)();
+    if (this.#turns.isBusy) this.#turns.then(writing(this.#memory, address, bytes.slice()));
+    else writing(this.#memory, address, bytes)();
   }
 
   clear(buffer: OwnedBuffer): void {
     const address = this.buffers.memoryOf(buffer);
-    this.#turns.then(() => void new Uint8Array(this.memory.buffer, address, buffer.bytes).fill(0));
+    this.#turns.then(() => void new Uint8Array(this.#memory.buffer, address, buffer.bytes).fill(0));
   }
 
   record(name: string, plan: () => readonly Dispatch[]): Promise<Program> {
     // A promise, so that whatever is wrong is a rejection.
-    return Promise.resolve().then(() => WasmProgram.record(name, plan(), this.#places, this.buffers, this.memory));
+    return Promise.resolve().then(() => WasmProgram.record(name, plan(), this.#places, this.buffers, this.#memory));
   }
 
   run(programs: readonly Program[], copies: readonly Copy[] = []): Promise<void> {
@@ -109,7 +115,7 @@ export class WasmDevice implements Device {
           this.#call(kernel, args, units, isLarge);
           yield;
         }
-        const bytes = new Uint8Array(this.memory.buffer);
+        const bytes = new Uint8Array(this.#memory.buffer);
         for (const move of moves) bytes.copyWithin(move.to, move.from, move.from + move.bytes);
       }.call(this),
     );
@@ -117,8 +123,8 @@ export class WasmDevice implements Device {
 
   #call(kernel: number, args: number, units: number, isLarge: boolean): void {
     try {
-      if (isLarge && this.threads !== undefined) this.threads.share(kernel, args, units);
-      else this.kernels[kernel](args, 0, units);
+      if (isLarge && this.#threads !== undefined) this.#threads.share(kernel, args, units);
+      else this.#kernels[kernel](args, 0, units);
     } catch (cause) {
       const [name] = [...this.#places].find(([, place]) => place === kernel) ?? ['?'];
       this.#failure = new GorpError(
@@ -137,7 +143,7 @@ export class WasmDevice implements Device {
     return new Promise((resolve) =>
       this.#turns.then(() => {
         const copy = new Uint8Array(bytes); // never a view: what is shared cannot be handed on
-        copy.set(new Uint8Array(this.memory.buffer, address, bytes));
+        copy.set(new Uint8Array(this.#memory.buffer, address, bytes));
         resolve(copy.buffer);
       }),
     );
@@ -168,14 +174,14 @@ export class WasmDevice implements Device {
   async destroy(): Promise<void> {
     await this.#turns.idle();
     this.buffers.destroyAll();
-    this.threads?.terminate();
+    this.#threads?.terminate();
   }
 }
 
 /** @throws GorpError `device/no-memory`. */
 function newMemory(shared: boolean): WebAssembly.Memory {
   // Engines set the maximum of a shared memory aside as addresses: where those are short, less will do.
-  for (let maximum = MOST_PAGES; maximum >= 4096; maximum /= 2) {
+  for (let maximum = MAX_PAGES; maximum >= 4096; maximum /= 2) {
     try {
       return new WebAssembly.Memory({ initial: 64, maximum, ...(shared && { shared }) });
     } catch {

@@ -6,15 +6,18 @@ const NUDGE = 8;
  * somebody waits for an answer, empty ones are submitted.
  */
 export class Answers {
+  readonly #queue: Pick<GPUQueue, 'submit'>;
   #waiting = 0;
   #timer: ReturnType<typeof setInterval> | undefined;
 
-  constructor(private readonly queue: Pick<GPUQueue, 'submit'>) {}
+  constructor(queue: Pick<GPUQueue, 'submit'>) {
+    this.#queue = queue;
+  }
 
   /** The same answer, in time. */
   async of<T>(answer: Promise<T>): Promise<T> {
     this.#waiting++;
-    this.#timer ??= setInterval(() => this.queue.submit([]), NUDGE);
+    this.#timer ??= setInterval(() => this.#queue.submit([]), NUDGE);
     try {
       return await answer;
     } finally {

@@ -2,7 +2,7 @@ import type { OwnedBuffer } from '../buffers.ts';
 import type { Gpu } from './gpu.ts';
 import { type GpuProgram, submitWhole } from './program.ts';
 import { AT_ONCE, readBytes } from './readback.ts';
-import { USAGE } from './usage.ts';
+import { BUFFER_USAGE } from './usage.ts';
 
 /** What times a device: its own clock while that is good for it, and that of the host. */
 export interface Clocks {
@@ -15,8 +15,8 @@ export interface Clocks {
 // Milliseconds that are told apart well: browsers round a device's clock to a tenth of one, and to be done is told to the
 // host by a message.
 const SHORTEST = { device: 3, host: 30 };
-const MOST_REPEATS = 256;
-const MOST_TRIES = 3;
+const MAX_REPEATS = 256;
+const MAX_TRIES = 3;
 // A device whose clock tells of less than the above, while this long passed on the host, is asked again, so often at most.
 const LONG = 50;
 const DOUBTS = 3;
@@ -26,22 +26,23 @@ const DOUBTS = 3;
  * end of what was submitted before to the end of the program.
  */
 export class DeviceTimer {
+  readonly #gpu: Gpu;
+  readonly #clocks: Clocks;
+  readonly #givenUp: Promise<never>;
   readonly #set: GPUQuerySet | undefined;
   readonly #ticks: OwnedBuffer | undefined;
 
   /**
-   * @param most programs that are timed at once, at most.
+   * @param max programs that are timed at once, at most.
    * @param givenUp rejects when no time is wanted any more.
    */
-  constructor(
-    private readonly gpu: Gpu,
-    private readonly clocks: Clocks,
-    most: number,
-    private readonly givenUp: Promise<never>,
-  ) {
+  constructor(gpu: Gpu, clocks: Clocks, max: number, givenUp: Promise<never>) {
+    this.#gpu = gpu;
+    this.#clocks = clocks;
+    this.#givenUp = givenUp;
     if (!clocks.timestamps) return;
-    this.#set = gpu.device.createQuerySet({ type: 'timestamp', count: 2 * most });
-    this.#ticks = gpu.buffers.create('timestamps', 16 * most, USAGE.queryResolve | USAGE.copySource);
+    this.#set = gpu.device.createQuerySet({ type: 'timestamp', count: 2 * max });
+    this.#ticks = gpu.buffers.create('timestamps', 16 * max, BUFFER_USAGE.QUERY_RESOLVE | BUFFER_USAGE.COPY_SRC);
   }
 
   /** How often a program must be repeated to be timed well. Finds out as well whether the device's clock can be used. */
@@ -49,16 +50,16 @@ export class DeviceTimer {
     let repeats = 1;
     for (let doubts = 0; ;) {
       let spent = await this.#spent(program, repeats);
-      const shortest = this.clocks.timestamps ? SHORTEST.device : SHORTEST.host;
+      const shortest = this.#clocks.timestamps ? SHORTEST.device : SHORTEST.host;
       if (spent >= shortest) spent = await this.#spent(program, repeats); // what others do may have made it long
       if (spent >= shortest) return repeats;
-      if (this.clocks.timestamps && (await this.hostSpan(program, repeats)) > LONG) {
-        if (++doubts === DOUBTS) this.clocks.timestamps = false;
+      if (this.#clocks.timestamps && (await this.hostSpan(program, repeats)) > LONG) {
+        if (++doubts === DOUBTS) this.#clocks.timestamps = false;
         continue;
       }
-      if (repeats === MOST_REPEATS) return repeats;
+      if (repeats === MAX_REPEATS) return repeats;
       const factor = Math.min(8, Math.max(2, Math.ceil((1.5 * shortest) / Math.max(spent, shortest / 8))));
-      repeats = Math.min(MOST_REPEATS, repeats * factor);
+      repeats = Math.min(MAX_REPEATS, repeats * factor);
     }
   }
 
@@ -69,9 +70,9 @@ export class DeviceTimer {
 
   /** Milliseconds of one execution of each program, repeated as often as it says, in their order. */
   async times(programs: readonly GpuProgram[], repeats: number): Promise<number[]> {
-    const spans = this.clocks.timestamps ? await this.#deviceSpans(programs, repeats) : undefined;
+    const spans = this.#clocks.timestamps ? await this.#deviceSpans(programs, repeats) : undefined;
     if (spans) return spans.map((span) => span / repeats);
-    this.clocks.timestamps = false;
+    this.#clocks.timestamps = false;
     const times: number[] = [];
     for (const program of programs) times.push((await this.#plausibleSpan(program, repeats)) / repeats);
     return times;
@@ -83,7 +84,7 @@ export class DeviceTimer {
    */
   async #plausibleSpan(program: GpuProgram, repeats: number): Promise<number> {
     let longest = 0;
-    for (let tries = 0; tries < MOST_TRIES && longest < SHORTEST.host / 4; tries++) {
+    for (let tries = 0; tries < MAX_TRIES && longest < SHORTEST.host / 4; tries++) {
       longest = Math.max(longest, await this.hostSpan(program, repeats));
     }
     return longest;
@@ -91,12 +92,12 @@ export class DeviceTimer {
 
   /** Milliseconds that the device takes for a program, and a driver that compiles at first use. By the host's clock. */
   async hostSpan(program: GpuProgram, repeats = 1): Promise<number> {
-    const { queue } = this.gpu.device;
-    const { answers } = this.gpu;
-    const before = answers.of(queue.onSubmittedWorkDone()).then(() => this.clocks.now());
-    submitWhole(this.gpu, new Array<GpuProgram>(repeats).fill(program));
-    const behind = answers.of(queue.onSubmittedWorkDone()).then(() => this.clocks.now());
-    const [begin, end] = await Promise.race([Promise.all([before, behind]), this.gpu.lost, this.givenUp]);
+    const { queue } = this.#gpu.device;
+    const { answers } = this.#gpu;
+    const before = answers.of(queue.onSubmittedWorkDone()).then(() => this.#clocks.now());
+    submitWhole(this.#gpu, new Array<GpuProgram>(repeats).fill(program));
+    const behind = answers.of(queue.onSubmittedWorkDone()).then(() => this.#clocks.now());
+    const [begin, end] = await Promise.race([Promise.all([before, behind]), this.#gpu.lost, this.#givenUp]);
     return end - begin;
   }
 
@@ -104,7 +105,7 @@ export class DeviceTimer {
   async #deviceSpans(programs: readonly GpuProgram[], repeats: number): Promise<number[] | undefined> {
     const [set, ticks] = [this.#set, this.#ticks];
     if (set === undefined || ticks === undefined) return undefined;
-    const encoder = this.gpu.device.createCommandEncoder();
+    const encoder = this.#gpu.device.createCommandEncoder();
     for (const [i, program] of programs.entries()) {
       const pass = encoder.beginComputePass({
         timestampWrites: { querySet: set, beginningOfPassWriteIndex: 2 * i, endOfPassWriteIndex: 2 * i + 1 },
@@ -112,10 +113,10 @@ export class DeviceTimer {
       for (let n = 0; n < repeats; n++) program.encode(pass);
       pass.end();
     }
-    encoder.resolveQuerySet(set, 0, 2 * programs.length, this.gpu.buffers.memoryOf(ticks), 0);
-    this.gpu.device.queue.submit([encoder.finish()]);
+    encoder.resolveQuerySet(set, 0, 2 * programs.length, this.#gpu.buffers.memoryOf(ticks), 0);
+    this.#gpu.device.queue.submit([encoder.finish()]);
     const range = { buffer: ticks, offset: 0, bytes: 16 * programs.length };
-    const nanoseconds = new BigUint64Array(await readBytes(this.gpu, range, AT_ONCE));
+    const nanoseconds = new BigUint64Array(await readBytes(this.#gpu, range, AT_ONCE));
     const spans = programs.map((_, i) => Number(nanoseconds[2 * i + 1] - nanoseconds[2 * i]) / 1e6);
     const isSound = nanoseconds.every((tick, i) => tick > 0n && (i === 0 || tick >= nanoseconds[i - 1]));
     return isSound ? spans : undefined;

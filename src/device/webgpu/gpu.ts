@@ -6,7 +6,7 @@ import { Answers } from './answers.ts';
 import { PipelineCache } from './pipelines.ts';
 import { SUBGROUP_MATRIX, subgroupsOf } from './subgroups.ts';
 import { Tuning } from './tuning.ts';
-import { USAGE } from './usage.ts';
+import { BUFFER_USAGE } from './usage.ts';
 
 /** WebGPU's device with what goes with it: its buffers, its pipelines, and the news of its loss. */
 export interface Gpu {
@@ -29,17 +29,17 @@ export interface Gpu {
   destroy(): Promise<void>;
 }
 
-const STORAGE = USAGE.storage | USAGE.copyTarget | USAGE.copySource;
+const STORAGE = BUFFER_USAGE.STORAGE | BUFFER_USAGE.COPY_DST | BUFFER_USAGE.COPY_SRC;
 
 /**
- * Buffers of WebGPU. What they are for is a set of {@link USAGE}; 0 is a storage buffer that the host writes and copies. They
+ * Buffers of WebGPU. What they are for is a set of {@link BUFFER_USAGE}; 0 is a storage buffer that the host writes and copies. They
  * are freed in their turn: what waits for the device may use them.
  */
 export function gpuAllocator(device: GPUDevice, turns: Turns): Allocator<GPUBuffer> {
   return {
     limit: (usage) => {
       const { maxBufferSize, maxStorageBufferBindingSize } = device.limits;
-      const isStorage = usage === 0 || (usage & USAGE.storage) !== 0;
+      const isStorage = usage === 0 || (usage & BUFFER_USAGE.STORAGE) !== 0;
       return isStorage ? Math.min(maxBufferSize, maxStorageBufferBindingSize) : maxBufferSize;
     },
     allocate: (label, size, usage) => {

@@ -43,11 +43,11 @@ export class Pace {
    * @returns the call after its last one, what it is expected to take, and whether that is a guess.
    */
   cut(work: readonly Paced[], from: number): Cut {
-    let [to, expected, most] = [from, 0, SLICE];
+    let [to, expected, max] = [from, 0, SLICE];
     while (to < work.length) {
       const one = this.expected(work[to]);
-      if (work[to].ms === undefined) most = UNTIMED_SLICE;
-      if (to > from && expected + one > most) break;
+      if (work[to].ms === undefined) max = UNTIMED_SLICE;
+      if (to > from && expected + one > max) break;
       expected += one;
       to++;
     }

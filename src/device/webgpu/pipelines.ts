@@ -2,10 +2,13 @@ import type { Kernel } from '../kernel.ts';
 
 /** Compiled pipelines of one device, by WGSL text. */
 export class PipelineCache {
+  readonly #device: GPUDevice;
   #pipelines = new Map<string, Promise<GPUComputePipeline>>();
   readonly #compiling = new Set<Promise<void>>();
 
-  constructor(private readonly device: GPUDevice) {}
+  constructor(device: GPUDevice) {
+    this.#device = device;
+  }
 
   get size(): number {
     return this.#pipelines.size;
@@ -32,9 +35,9 @@ export class PipelineCache {
   }
 
   async #compile(name: string, code: string): Promise<GPUComputePipeline> {
-    const module = this.device.createShaderModule({ label: name, code });
+    const module = this.#device.createShaderModule({ label: name, code });
     try {
-      return await this.device.createComputePipelineAsync({
+      return await this.#device.createComputePipelineAsync({
         label: name,
         layout: 'auto',
         compute: { module, entryPoint: 'main' },

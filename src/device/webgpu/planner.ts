@@ -9,7 +9,11 @@ import type { Tuning } from './tuning.ts';
 
 /** Plans with the kernels that were measured to be the quickest, where they have been measured. */
 export class GpuPlanner implements Planner {
-  constructor(private readonly tuning: Tuning) {}
+  readonly #tuning: Tuning;
+
+  constructor(tuning: Tuning) {
+    this.#tuning = tuning;
+  }
 
   productScratch(shape: MatmulShape): number[] {
     const { partial = 0, a = 0, b = 0 } = scratchOf(shape);
@@ -21,13 +25,13 @@ export class GpuPlanner implements Planner {
     tensors: ProductTensors<T>,
     [partial, a, b]: readonly (T | undefined)[],
   ): KernelCall<T>[] {
-    const { tuning } = this;
+    const tuning = this.#tuning;
     const shape: MatmulShape = tuning.halves && halves ? { ...rest, halves } : rest;
     const plan = planVariant(shape, tuning.variantOf(shape), tuning.subgroups);
     return stepsOf({ ...plan, cost: productOperations(shape) }, tensors, { partial, a, b });
   }
 
   attention(form: AttentionForm, shape: AttentionShape): KernelPlan {
-    return { ...planAttention(form, shape, this.tuning.attention), cost: attentionOperations(form, shape) };
+    return { ...planAttention(form, shape, this.#tuning.attention), cost: attentionOperations(form, shape) };
   }
 }

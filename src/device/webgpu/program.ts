@@ -3,7 +3,7 @@ import type { Program } from '../device.ts';
 import { buffersOf, type Dispatch, type Workgroups } from '../kernel.ts';
 import type { Gpu } from './gpu.ts';
 import { type Call, encodeCalls } from './submitter.ts';
-import { USAGE } from './usage.ts';
+import { BUFFER_USAGE } from './usage.ts';
 
 /** WebGPU's smallest guaranteed alignment of a uniform binding: what the parameters of one kernel take. */
 export const UNIFORM_ALIGNMENT = 256;
@@ -21,13 +21,18 @@ interface Recording {
 
 /** A list of dispatches, recorded once and replayed: encoding it allocates nothing and compiles nothing. */
 export class GpuProgram implements Program {
+  readonly #gpu: Gpu;
+  #recording: Recording;
   #isDestroyed = false;
 
   private constructor(
-    private readonly gpu: Gpu,
+    gpu: Gpu,
     readonly name: string,
-    private recording: Recording,
-  ) {}
+    recording: Recording,
+  ) {
+    this.#gpu = gpu;
+    this.#recording = recording;
+  }
 
   /** Compiles what is new, writes the parameters, and makes the bind groups. */
   static async record(gpu: Gpu, name: string, dispatches: readonly Dispatch[]): Promise<GpuProgram> {
@@ -45,19 +50,19 @@ export class GpuProgram implements Program {
    * @throws GorpError `device/buffer-too-large`; any other error is a mistake of this program.
    */
   async replace(dispatches: readonly Dispatch[]): Promise<void> {
-    const pipelines = await pipelinesOf(this.gpu, dispatches).catch(() => undefined);
+    const pipelines = await pipelinesOf(this.#gpu, dispatches).catch(() => undefined);
     if (pipelines === undefined || this.#isDestroyed) return;
-    const before = this.recording;
+    const before = this.#recording;
     const isSame = before.calls.length === pipelines.length;
     if (isSame && pipelines.every((pipeline, i) => pipeline === before.calls[i].pipeline)) return;
     // Other kernels may need memory between them that these do without: both must be alive.
-    if (!this.gpu.buffers.areLive([...before.buffers, ...buffersOf(dispatches)])) return;
-    this.recording = record(this.gpu, this.name, dispatches, pipelines);
+    if (!this.#gpu.buffers.areLive([...before.buffers, ...buffersOf(dispatches)])) return;
+    this.#recording = record(this.#gpu, this.name, dispatches, pipelines);
     before.uniforms.destroy();
   }
 
   get dispatchCount(): number {
-    return this.recording.calls.length;
+    return this.#recording.calls.length;
   }
 
   /**
@@ -66,8 +71,8 @@ export class GpuProgram implements Program {
    * @throws Error when a buffer has been destroyed that it reads or writes.
    */
   get calls(): readonly Call[] {
-    this.gpu.buffers.checkProgram(this.name, this.recording.buffers);
-    return this.recording.calls;
+    this.#gpu.buffers.checkProgram(this.name, this.#recording.buffers);
+    return this.#recording.calls;
   }
 
   /** Encodes all calls into a compute pass that is open. @throws Error as {@link calls}; nothing is encoded then. */
@@ -77,7 +82,7 @@ export class GpuProgram implements Program {
 
   destroy(): void {
     this.#isDestroyed = true;
-    this.recording.uniforms.destroy();
+    this.#recording.uniforms.destroy();
   }
 }
 
@@ -91,7 +96,7 @@ function record(
   pipelines: readonly GPUComputePipeline[],
 ): Recording {
   const bytes = bytesOfUniforms(dispatches);
-  const uniforms = gpu.buffers.create(`${name} parameters`, bytes, USAGE.uniform | USAGE.copyTarget);
+  const uniforms = gpu.buffers.create(`${name} parameters`, bytes, BUFFER_USAGE.UNIFORM | BUFFER_USAGE.COPY_DST);
   const parameters = gpu.buffers.memoryOf(uniforms);
   const contents = new DataView(new ArrayBuffer(bytes));
   const layouts = new Map<GPUComputePipeline, GPUBindGroupLayout>(); // few kernels serve many dispatches

@@ -6,9 +6,9 @@ import type { Gpu } from './gpu.ts';
 import { type Clocks, DeviceTimer } from './device-timer.ts';
 import { ATTENTION_VARIANTS, type AttentionVariant, planAttention } from './kernels/attention.ts';
 import { chooseTile, stepsOf } from './kernels/matmul.ts';
-import { type MatmulShape, plainProduct, startsAtFours, windowOf } from '../matmul-shape.ts';
+import { type MatmulShape, plainProduct, areInputsVec4Aligned, windowOf } from '../matmul-shape.ts';
 import { wrongResults } from './tuning.ts';
-import { endsAtFours } from './kernels/matmul-subgroup.ts';
+import { isOutputVec4Aligned } from './kernels/matmul-subgroup.ts';
 import {
   isWhole,
   type MatmulVariant,
@@ -44,7 +44,7 @@ const LARGEST = 512;
 const UNSPLIT = 252;
 // Contenders take turns in rounds. How many times the best one's time is still in the running behind a round: there are many
 // rounds where all take no longer than so many milliseconds together, and few behind that, of those that are close.
-const MOST_ROUNDS = 24;
+const MAX_ROUNDS = 24;
 const LONGEST = 500;
 const STILL_IN = { early: [3, 2, 2, 1.5], late: [2, 1.5, 1.25, 1.1] };
 // What a kernel may take to be ready, in milliseconds of quiet, or how many times what the safe one took, if that is more. One that
@@ -75,7 +75,7 @@ export function measured(product: MatmulShape): MatmulShape {
   const { rowA, rowB, rowC } = windowOf(small);
   const row = (size: number, isAligned: boolean): number =>
     isAligned ? Math.ceil(size / 4) * 4 : size % 4 === 0 ? size + 1 : size;
-  const [starts, ends] = [startsAtFours(product), endsAtFours(product)];
+  const [starts, ends] = [areInputsVec4Aligned(product), isOutputVec4Aligned(product)];
   return { ...small, window: { rowA: row(rowA, starts), rowB: row(rowB, starts), rowC: row(rowC, ends) } };
 }
 
@@ -200,7 +200,7 @@ async function quickestOf<Name>(
     const repeats = entries.length > 1 ? await timer.repeatsFor(entries[0].program) : 1;
     let left = entries;
     let all = 0;
-    for (let round = 0; left.length > 1 && round < (all < LONGEST ? MOST_ROUNDS : STILL_IN.late.length); round++) {
+    for (let round = 0; left.length > 1 && round < (all < LONGEST ? MAX_ROUNDS : STILL_IN.late.length); round++) {
       const times = await timer.times(
         left.map(({ program }) => program),
         repeats,

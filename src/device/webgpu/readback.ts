@@ -1,7 +1,7 @@
 import type { BufferRange } from '../buffers.ts';
 import type { Turns } from '../turns.ts';
 import type { Gpu } from './gpu.ts';
-import { USAGE } from './usage.ts';
+import { BUFFER_USAGE } from './usage.ts';
 
 /**
  * Reads a part of a buffer back to the host, in its turn: what stands there when all that was asked for before is done.
@@ -19,7 +19,7 @@ export async function readBytes(
 ): Promise<ArrayBuffer> {
   gpu.check();
   const source = gpu.buffers.memoryOf(range.buffer);
-  const usage = USAGE.mapRead | USAGE.copyTarget;
+  const usage = BUFFER_USAGE.MAP_READ | BUFFER_USAGE.COPY_DST;
   const staging = gpu.buffers.create(`read ${range.buffer.label}`, range.bytes, usage);
   const memory = gpu.buffers.memoryOf(staging);
   const mapping = new Promise<void>((resolve, reject) => {

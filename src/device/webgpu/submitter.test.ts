@@ -64,11 +64,11 @@ describe('work in slices', () => {
     const calls = step(1e6);
     for (let i = 0; i < 6; i++) await run(calls);
     const [begin, first] = [gpu.now, gpu.submitted.length];
-    gpu.mostWaiting = 0;
+    gpu.maxWaiting = 0;
     for (let i = 0; i < 5; i++) await run(calls);
     const idle = gpu.submitted.slice(first + 1).map((slice, i) => slice.begin - gpu.submitted[first + i].end);
     expect(Math.max(...idle)).toBe(0);
-    expect(gpu.mostWaiting).toBeLessThan(3 * SLICE);
+    expect(gpu.maxWaiting).toBeLessThan(3 * SLICE);
     expect(gpu.now - begin).toBeGreaterThan(4 * total(calls)); // whoever runs more waits for the device
   });
 
@@ -114,6 +114,6 @@ describe('a share of the device', () => {
     const { end } = gpu.submitted[gpu.submitted.length - 1];
     expect(busy / end).toBeLessThanOrEqual(share + 0.001);
     expect(busy / end).toBeGreaterThan(0.97 * share);
-    if (share < 1) expect(gpu.mostWaiting).toBe(0);
+    if (share < 1) expect(gpu.maxWaiting).toBe(0);
   });
 });

@@ -39,6 +39,10 @@ interface InFlight {
  * Windows). The cuts change no value.
  */
 export class Submitter {
+  readonly #device: Pick<GPUDevice, 'createCommandEncoder' | 'queue'>;
+  readonly #answers: Pick<Answers, 'of'>;
+  readonly #lost: Promise<never>;
+  readonly #options: PaceOptions;
   readonly #pace = new Pace();
   readonly #inFlight: InFlight[] = [];
   /** When the device had done all that has been heard of. */
@@ -48,11 +52,16 @@ export class Submitter {
 
   /** @param lost rejects when the device goes away. */
   constructor(
-    private readonly device: Pick<GPUDevice, 'createCommandEncoder' | 'queue'>,
-    private readonly answers: Pick<Answers, 'of'>,
-    private readonly lost: Promise<never>,
-    private readonly options: PaceOptions,
-  ) {}
+    device: Pick<GPUDevice, 'createCommandEncoder' | 'queue'>,
+    answers: Pick<Answers, 'of'>,
+    lost: Promise<never>,
+    options: PaceOptions,
+  ) {
+    this.#device = device;
+    this.#answers = answers;
+    this.#lost = lost;
+    this.#options = options;
+  }
 
   /**
    * Submits calls, then copies.
@@ -79,7 +88,7 @@ export class Submitter {
    * do: so its time is never told too short, and the guesses that follow from it are safe.
    */
   #hasRoom({ expected, isGuess }: Cut): boolean {
-    const { now, share } = this.options;
+    const { now, share } = this.#options;
     if (this.#inFlight.length === 0) return share === 1 || now() >= this.#restedAt;
     return share === 1 && !isGuess && this.#inFlight.reduce((sum, slice) => sum + slice.expected, expected) <= AT_HAND;
   }
@@ -87,13 +96,13 @@ export class Submitter {
   /** Resolves when there may be room. */
   async #change(): Promise<void> {
     const [first] = this.#inFlight;
-    const rest = this.#restedAt - this.options.now();
-    await Promise.race([first?.done ?? new Promise((resolve) => setTimeout(resolve, rest)), this.lost]);
+    const rest = this.#restedAt - this.#options.now();
+    await Promise.race([first?.done ?? new Promise((resolve) => setTimeout(resolve, rest)), this.#lost]);
   }
 
   #send(slice: readonly Call[], copies: readonly MemoryCopy[], expected: number): void {
-    const { queue } = this.device;
-    const encoder = this.device.createCommandEncoder();
+    const { queue } = this.#device;
+    const encoder = this.#device.createCommandEncoder();
     if (slice.length > 0) {
       const pass = encoder.beginComputePass();
       encodeCalls(pass, slice);
@@ -102,9 +111,9 @@ export class Submitter {
     for (const { from, fromOffset, to, toOffset, bytes } of copies) {
       encoder.copyBufferToBuffer(from, fromOffset, to, toOffset, bytes);
     }
-    const begin = this.options.now();
+    const begin = this.#options.now();
     queue.submit([encoder.finish()]);
-    const done = this.answers.of(queue.onSubmittedWorkDone()).then(
+    const done = this.#answers.of(queue.onSubmittedWorkDone()).then(
       () => this.#heard(inFlight, slice, begin),
       () => this.#forget(inFlight), // the device is lost, which others tell
     );
@@ -113,7 +122,7 @@ export class Submitter {
   }
 
   #heard(inFlight: InFlight, slice: readonly Call[], begin: number): void {
-    const { now, share } = this.options;
+    const { now, share } = this.#options;
     const end = now();
     const taken = end - Math.max(begin, this.#lastDone); // it began when what was before it was done
     const mayBeShort = begin < this.#lastDone;

@@ -15,7 +15,7 @@ import { GpuProgram, submitWhole } from './program.ts';
 import { measured, undisturbed } from './quickest.ts';
 import type { Subgroups } from './subgroups.ts';
 import { tuneGpu, type TuningHost } from './tune.ts';
-import { type Choices, readChoices } from './tuning.ts';
+import { type KernelChoices, readKernelChoices } from './tuning.ts';
 import type { WebGpuDevice } from './webgpu-device.ts';
 
 // Odd, and too few rows for the largest tile: what is left compiles quickly.
@@ -34,7 +34,7 @@ function memoryHost(kept = new Map<string, unknown>()) {
       write: (device, choices) => Promise.resolve(void kept.set(device, structuredClone(choices))),
     },
   };
-  return { host, kept, clock, choices: () => [...kept.values()][0] as Choices | undefined };
+  return { host, kept, clock, choices: () => [...kept.values()][0] as KernelChoices | undefined };
 }
 
 /** A product of class {@link CLASS} as a program of its own; `values` runs it. */
@@ -362,7 +362,7 @@ describe('tuneGpu', () => {
   it('takes choices from a store as they are, and asks by the name of device and platform', async () => {
     const asked: string[] = [];
     const { host } = memoryHost();
-    const choices: Choices = { attention: 'several-rows', matmul: { [CLASS]: 'block' } };
+    const choices: KernelChoices = { attention: 'several-rows', matmul: { [CLASS]: 'block' } };
     const read = (device: string): Promise<unknown> => Promise.resolve((asked.push(device), choices));
     await tuneGpu(gpu, { ...host, store: { ...host.store, read } });
     expect(gpu.tuning.choices).toEqual(choices);
@@ -433,15 +433,15 @@ describe('DeviceTimer', () => {
   });
 });
 
-describe('readChoices', () => {
+describe('readKernelChoices', () => {
   it('refuses what this version did not write', () => {
     const good = { attention: 'one-row', matmul: { [CLASS]: 'register-8' } };
-    expect(readChoices(good)).toEqual(good);
-    expect(readChoices({ matmul: {} })).toEqual({ matmul: {} });
+    expect(readKernelChoices(good)).toEqual(good);
+    expect(readKernelChoices({ matmul: {} })).toEqual({ matmul: {} });
     for (const bad of [undefined, null, 'block', {}, { ...good, attention: 'two-rows' }, { ...good, matmul: null }]) {
-      expect(readChoices(bad)).toBeUndefined();
+      expect(readKernelChoices(bad)).toBeUndefined();
     }
-    expect(readChoices({ ...good, matmul: { [CLASS]: 'wmma' } })).toBeUndefined();
+    expect(readKernelChoices({ ...good, matmul: { [CLASS]: 'wmma' } })).toBeUndefined();
   });
 });
 

@@ -4,12 +4,12 @@ import { ATTENTION_VARIANTS } from './kernels/attention.ts';
 import { MATMUL_VARIANTS } from './kernels/matmul-variants.ts';
 import { type Measuring, quickestAttention, quickestMatmul } from './quickest.ts';
 import { describeSubgroups } from './subgroups.ts';
-import { type Choices, type Measurer, readChoices, type Wanted, wrongResults } from './tuning.ts';
+import { type KernelChoices, type Measurer, readKernelChoices, type Wanted, wrongResults } from './tuning.ts';
 
 /** Where choices are kept from one start to the next, by device. */
 export interface TuningStore {
   read(device: string): Promise<unknown>;
-  write(device: string, choices: Choices): Promise<void>;
+  write(device: string, choices: KernelChoices): Promise<void>;
 }
 
 /** What measuring needs from where it runs. */
@@ -34,7 +34,7 @@ export async function tuneGpu(gpu: Gpu, host: TuningHost): Promise<void> {
   // Where there are other kernels to choose from, other choices may be right.
   const kernels = [describeSubgroups(gpu.tuning.subgroups), ...MATMUL_VARIANTS, ...ATTENTION_VARIANTS];
   const device = [vendor, architecture, description, host.platform, ...kernels].join(' | ');
-  const known = readChoices(await host.store.read(device));
+  const known = readKernelChoices(await host.store.read(device));
   if (known !== undefined) gpu.tuning.adopt(known);
   gpu.tuning.measureWith(new BackgroundMeasurer(gpu, host, () => host.store.write(device, gpu.tuning.choices)));
 }
@@ -50,6 +50,9 @@ class GivenUp extends Error {}
  * is ready and has run once, and leaves the device to others for as long as it has used it.
  */
 class BackgroundMeasurer implements Measurer {
+  readonly #gpu: Gpu;
+  readonly #host: Pick<TuningHost, 'now' | 'warn'>;
+  readonly #keep: () => Promise<void>;
   readonly #measuring: Measuring;
   readonly #givenUp: Promise<never>;
   #giveUp: (reason: GivenUp) => void = () => undefined;
@@ -61,11 +64,10 @@ class BackgroundMeasurer implements Measurer {
   #waiting = 0;
   #endPause: (() => void) | undefined;
 
-  constructor(
-    private readonly gpu: Gpu,
-    private readonly host: Pick<TuningHost, 'now' | 'warn'>,
-    private readonly keep: () => Promise<void>,
-  ) {
+  constructor(gpu: Gpu, host: Pick<TuningHost, 'now' | 'warn'>, keep: () => Promise<void>) {
+    this.#gpu = gpu;
+    this.#host = host;
+    this.#keep = keep;
     this.#givenUp = new Promise((_, reject) => (this.#giveUp = reject));
     this.#givenUp.catch(() => undefined); // heard by whoever is at work
     this.#measuring = {
@@ -98,7 +100,7 @@ class BackgroundMeasurer implements Measurer {
 
   async #work(): Promise<void> {
     await Promise.resolve(); // whoever asks for kernels goes on asking
-    const { tuning } = this.gpu;
+    const { tuning } = this.#gpu;
     try {
       for (let { wanted } = tuning; wanted; { wanted } = tuning) {
         await this.#wait();
@@ -106,15 +108,15 @@ class BackgroundMeasurer implements Measurer {
           await this.#measure(wanted);
         } catch (thrown) {
           if (thrown instanceof GivenUp) throw thrown;
-          this.gpu.check();
-          if (thrown instanceof GorpError && thrown.code === 'device/wrong-results') this.gpu.fail(thrown);
+          this.#gpu.check();
+          if (thrown instanceof GorpError && thrown.code === 'device/wrong-results') this.#gpu.fail(thrown);
           tuning.giveUp(wanted); // there is no room for it, or the like: the safe kernel does
           continue;
         } finally {
           this.#tellOfWrong();
         }
-        await this.keep();
-        if (tuning.wrongSafe !== undefined) this.gpu.fail(wrongResults(tuning.wrongSafe));
+        await this.#keep();
+        if (tuning.wrongSafe !== undefined) this.#gpu.fail(wrongResults(tuning.wrongSafe));
       }
     } catch {
       this.#hasEnded = true; // stopped, nothing can be kept, or there is no device any more, which others tell
@@ -124,28 +126,28 @@ class BackgroundMeasurer implements Measurer {
   }
 
   #tellOfWrong(): void {
-    for (const kernel of this.gpu.tuning.wrong) {
+    for (const kernel of this.#gpu.tuning.wrong) {
       if (this.#told.has(kernel)) continue;
       this.#told.add(kernel);
-      this.host.warn?.(`The graphics driver compiles the kernel ${kernel} wrongly: it is left out.`);
+      this.#host.warn?.(`The graphics driver compiles the kernel ${kernel} wrongly: it is left out.`);
     }
   }
 
   async #measure(wanted: Wanted): Promise<void> {
-    const { gpu } = this;
+    const gpu = this.#gpu;
     if (wanted.of === 'attention') gpu.tuning.attention = await quickestAttention(gpu, this.#measuring);
     else gpu.tuning.choose(wanted.shapeClass, await quickestMatmul(gpu, wanted.shape, this.#measuring));
   }
 
   /** Until programs that are being compiled are ready and have run once. */
   async #wait(): Promise<void> {
-    const { pipelines, device } = this.gpu;
+    const { pipelines, device } = this.#gpu;
     for (let size = -1; size !== pipelines.size;) {
       ({ size } = pipelines);
       await Promise.race([pipelines.idle(), this.#givenUp]);
       await this.#pause(QUIET);
     }
-    await Promise.race([this.gpu.answers.of(device.queue.onSubmittedWorkDone()), this.#givenUp, this.gpu.lost]);
+    await Promise.race([this.#gpu.answers.of(device.queue.onSubmittedWorkDone()), this.#givenUp, this.#gpu.lost]);
   }
 
   async #pause(milliseconds: number): Promise<void> {

@@ -12,7 +12,7 @@ import {
 import type { Subgroups } from './subgroups.ts';
 
 /** What was measured about a device, as it is kept. */
-export interface Choices {
+export interface KernelChoices {
   /** Left out until it has been measured. */
   readonly attention?: AttentionVariant;
   /** Kernels by shape class. */
@@ -178,13 +178,13 @@ export class Tuning {
   }
 
   /** Uses what was measured at an earlier start. */
-  adopt({ attention, matmul }: Choices): void {
+  adopt({ attention, matmul }: KernelChoices): void {
     if (attention !== undefined) this.attention = attention;
     for (const [name, variant] of Object.entries(matmul)) this.choose(name, variant);
   }
 
   /** What was measured. */
-  get choices(): Choices {
+  get choices(): KernelChoices {
     return {
       ...(this.#attention !== undefined && { attention: this.#attention }),
       matmul: Object.fromEntries(this.#matmul),
@@ -201,9 +201,9 @@ export const wrongResults = (kernels: string): GorpError =>
   );
 
 /** Choices from outside, if they are such as this version makes. */
-export function readChoices(value: unknown): Choices | undefined {
+export function readKernelChoices(value: unknown): KernelChoices | undefined {
   if (typeof value !== 'object' || value === null) return undefined;
-  const { attention, matmul } = value as Partial<Record<keyof Choices, unknown>>;
+  const { attention, matmul } = value as Partial<Record<keyof KernelChoices, unknown>>;
   if (attention !== undefined && !isOneOf(ATTENTION_VARIANTS, attention)) return undefined;
   if (typeof matmul !== 'object' || matmul === null) return undefined;
   const entries = Object.entries(matmul);

@@ -1,9 +1,9 @@
 /** WebGPU's numbers for what a buffer is used for (GPUBufferUsage), so that memory can be planned where there is no WebGPU. */
-export const USAGE = {
-  mapRead: 1,
-  copySource: 4,
-  copyTarget: 8,
-  uniform: 64,
-  storage: 128,
-  queryResolve: 512,
+export const BUFFER_USAGE = {
+  MAP_READ: 1,
+  COPY_SRC: 4,
+  COPY_DST: 8,
+  UNIFORM: 64,
+  STORAGE: 128,
+  QUERY_RESOLVE: 512,
 } as const;

@@ -143,34 +143,35 @@ export async function openWebGpu(adapter: GPUAdapter, tuning: TuningHost, share 
  * mistake of this program, and is told when the program is to run.
  */
 class FollowingProgram implements Program {
+  readonly #gpu: Gpu;
+  readonly #program: GpuProgram;
+  readonly #plan: () => readonly Dispatch[];
   #version: number;
   #fault: Error | undefined;
   #isAtIt = false;
   readonly #unfollow: () => void;
 
   /** @param version of the choices that the program was recorded with. */
-  constructor(
-    private readonly gpu: Gpu,
-    private readonly program: GpuProgram,
-    private readonly plan: () => readonly Dispatch[],
-    version: number,
-  ) {
+  constructor(gpu: Gpu, program: GpuProgram, plan: () => readonly Dispatch[], version: number) {
+    this.#gpu = gpu;
+    this.#program = program;
+    this.#plan = plan;
     this.#version = version;
     this.#unfollow = gpu.tuning.follow(version, () => this.#update());
   }
 
   get name(): string {
-    return this.program.name;
+    return this.#program.name;
   }
 
   get dispatchCount(): number {
-    return this.program.dispatchCount;
+    return this.#program.dispatchCount;
   }
 
   /** What is to run. @throws as {@link WebGpuDevice.programOf}. */
   current(): GpuProgram {
-    if (this.#fault === undefined) return this.program;
-    this.gpu.check(); // on a lost device much fails that is no mistake
+    if (this.#fault === undefined) return this.#program;
+    this.#gpu.check(); // on a lost device much fails that is no mistake
     throw this.#fault;
   }
 
@@ -178,9 +179,9 @@ class FollowingProgram implements Program {
     if (this.#isAtIt) return; // the update that is under way sees the new version, too
     this.#isAtIt = true;
     try {
-      while (this.#version !== this.gpu.tuning.version) {
-        this.#version = this.gpu.tuning.version;
-        await this.program.replace(this.plan());
+      while (this.#version !== this.#gpu.tuning.version) {
+        this.#version = this.#gpu.tuning.version;
+        await this.#program.replace(this.#plan());
       }
     } catch (thrown) {
       if (!(thrown instanceof GorpError))
@@ -192,6 +193,6 @@ class FollowingProgram implements Program {
 
   destroy(): void {
     this.#unfollow();
-    this.program.destroy();
+    this.#program.destroy();
   }
 }

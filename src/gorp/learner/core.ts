@@ -2,11 +2,11 @@ import type { OwnedBuffer } from '../../device/buffers.ts';
 import type { Device } from '../../device/device.ts';
 import type { Packing } from '../../device/packing.ts';
 import { ScalarRing } from '../../device/scalar-ring.ts';
-import type { Tensor } from '../../graph/tensor.ts';
+import { type DataType, plainTensor, type StoredTensor, storeTensor } from '../../graph/tensor.ts';
 import type { Network } from '../../models/network.ts';
 import { Parameters, type ReadParameter } from '../../models/parameters.ts';
 import type { FullRankGroup } from '../full-rank-group.ts';
-import { Meters } from '../health.ts';
+import { Meters } from '../layer-statistics.ts';
 import type { LoraGroup } from '../lora-group.ts';
 import type { TargetModules } from '../../models/targets.ts';
 import { type MethodPlan, type MethodState, NO_STATE } from '../method-plan.ts';
@@ -46,18 +46,19 @@ export interface Progress {
 
 /** What the parts of a learner share: its settings, its memory on the device, and where it stands. */
 export class LearnerCore {
+  readonly #parameters: Parameters;
   readonly lora: readonly LoraGroup[];
   readonly full: readonly FullRankGroup[];
   readonly meters: Meters;
   /** f32 [2]: norm of all gradients, and the factor that clips them. */
-  readonly clip: Tensor;
+  readonly clip: StoredTensor;
   /** f32 [2]: Adam's step sizes of adapters and of full-rank weights. */
-  readonly rates: Tensor;
+  readonly rates: StoredTensor;
   /** u32 [1]: seeds the dropout masks of a micro-batch. */
-  readonly dropoutStep: Tensor;
+  readonly dropoutStep: StoredTensor;
   /** f32 [1]: the loss of a step. */
-  readonly loss: Tensor;
-  /** Loss, norm and health of the steps that have not been read yet. */
+  readonly loss: StoredTensor;
+  /** Loss, norm and statistics of the steps that have not been read yet. */
   readonly ring: ScalarRing;
   readonly parts: TrainedParts;
   readonly progress: Progress = {
@@ -77,16 +78,17 @@ export class LearnerCore {
     readonly plan: MethodPlan,
     readonly options: LearnerOptions,
     groups: TrainedGroups,
-    private readonly parameters: Parameters,
+    parameters: Parameters,
   ) {
+    this.#parameters = parameters;
     this.lora = groups.lora;
     this.full = groups.full;
     this.meters = new Meters(device, this.groups);
     this.clip = this.#persistent('clip', 2);
     this.rates = this.#persistent('step sizes', 2);
-    this.dropoutStep = { ...this.#persistent('dropout step', 1), dtype: 'u32' };
+    this.dropoutStep = this.#persistent('dropout step', 1, 'u32');
     this.loss = this.#persistent('loss', 1);
-    const scalars = [this.loss, this.clip].map((t) => ({ buffer: bufferOf(t), offset: 0, bytes: t.elements * 4 }));
+    const scalars = [this.loss, this.clip].map((t) => ({ ...t.storage, bytes: t.elements * 4 }));
     this.ring = new ScalarRing(device, [...scalars, ...this.meters.sources], RING_STEPS);
     this.parts = { parameters, ...groups, plan, dropoutStep: this.dropoutStep, records: this.meters };
   }
@@ -142,21 +144,17 @@ export class LearnerCore {
     });
   }
 
-  #persistent(name: string, elements: number): Tensor {
-    const buffer = this.device.buffers.storage(name, elements * 4);
-    this.#owned.push(buffer);
-    const storage = { buffer, offset: 0, bytes: buffer.bytes };
-    return { name, shape: [elements], dtype: 'f32', trainable: false, elements, storage };
+  #persistent(name: string, elements: number, dtype?: DataType): StoredTensor {
+    const tensor = storeTensor(this.device, plainTensor(name, [elements], dtype), 'inputs');
+    this.#owned.push(tensor.storage.buffer);
+    return tensor;
   }
 
   destroy(): void {
     this.ring.destroy();
     this.meters.destroy();
     for (const group of this.groups) group.destroy();
-    this.parameters.destroy();
+    this.#parameters.destroy();
     for (const buffer of this.#owned) buffer.destroy();
   }
 }
-
-/** The buffer of a tensor that has its own. */
-export const bufferOf = ({ storage }: Tensor): OwnedBuffer => (storage as NonNullable<Tensor['storage']>).buffer;

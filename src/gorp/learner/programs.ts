@@ -6,15 +6,17 @@ import type { LearnerCore } from './core.ts';
 
 /** The programs of a task: gradients by batch shape, and what follows them in a step. Compiled when first asked for. */
 export class LearnerPrograms {
+  readonly #core: LearnerCore;
   #gradients: GradientPrograms;
   #optimizer: OptimizerPrograms | undefined;
 
-  constructor(private readonly core: LearnerCore) {
+  constructor(core: LearnerCore) {
+    this.#core = core;
     this.#gradients = this.#fresh();
   }
 
   #fresh(): GradientPrograms {
-    const { device, network, parts, loss, options } = this.core;
+    const { device, network, parts, loss, options } = this.#core;
     const { gradientAccumulation: accumulation, recompute = false } = options;
     return new GradientPrograms(device, network, parts, loss, { accumulation, recompute });
   }
@@ -26,14 +28,14 @@ export class LearnerPrograms {
 
   /** Whether the next step takes new bases, and measures what spaces take away. */
   get isRefresh(): boolean {
-    const { plan, progress } = this.core;
+    const { plan, progress } = this.#core;
     const gap = plan.fullRank?.form === 'projected' ? plan.fullRank.gap : MEASURING_GAP;
     return progress.step % gap === 0;
   }
 
   /** Whether fast projections take a new basis in the next step: from its first micro-batch, for all of it. */
   get takesBasis(): boolean {
-    return this.isRefresh && this.core.hasFast;
+    return this.isRefresh && this.#core.hasFast;
   }
 
   /** Programs of micro-batches of these sizes. @param refresh whether the first takes new bases. */
@@ -42,7 +44,7 @@ export class LearnerPrograms {
   }
 
   async optimizer(): Promise<OptimizerPrograms> {
-    const { device, lora, full, plan, options, meters, clip, rates } = this.core;
+    const { device, lora, full, plan, options, meters, clip, rates } = this.#core;
     const { maxGradNorm } = options;
     return (this.#optimizer ??= await OptimizerPrograms.compile(device, {
       lora,
@@ -57,7 +59,7 @@ export class LearnerPrograms {
 
   /** Merges what fast projections hold beside the weights, so that the model computes the same and tests see all of it. */
   async merge(): Promise<void> {
-    const { progress } = this.core;
+    const { progress } = this.#core;
     const { isUnmerged } = progress;
     progress.isUnmerged = false;
     if (isUnmerged) await this.#optimizer?.merge();

@@ -2,15 +2,15 @@ import { mixSeed } from '../../base/random.ts';
 import type { Program } from '../../device/device.ts';
 import { adamStepSize } from '../../graph/ops/optimizer.ts';
 import type { SizedBatch } from '../../models/network.ts';
-import type { LayerHealth } from '../health.ts';
-import { bufferOf, type LearnerCore } from './core.ts';
+import type { LayerStatistics } from '../layer-statistics.ts';
+import type { LearnerCore } from './core.ts';
 import type { LearnerPrograms } from './programs.ts';
 
 /** What is known of a step when its numbers have been read back. */
 export interface StepRecord {
   loss: number;
   gradientNorm: number;
-  layers: LayerHealth[];
+  layers: LayerStatistics[];
 }
 
 /** One optimizer step: see {@link Learner.step}. */
@@ -31,7 +31,7 @@ export async function takeStep(
     const { batch, compiled } = gradients[i];
     batch.write(rows);
     const mask = mixSeed(options.seed, 'dropout', progress.totalSteps, i) >>> 0;
-    device.write(bufferOf(core.dropoutStep), 0, Uint32Array.of(mask));
+    device.write(core.dropoutStep.storage.buffer, 0, Uint32Array.of(mask));
     if (i < batches.length - 1) await device.run([compiled.program]);
     else first.push(compiled.program);
   }
@@ -53,8 +53,8 @@ export async function takeStep(
 function writeScalars({ device, plan, progress, options, rates, loss, lora, full }: LearnerCore): void {
   const learningRates = [plan.adapters?.learningRate ?? 0, plan.fullRank?.learningRate ?? 0];
   const sizes = learningRates.map((rate, i) => adamStepSize(rate * progress.rateFactors[i], progress.step + 1));
-  device.write(bufferOf(rates), 0, Float32Array.from(sizes));
-  device.write(bufferOf(loss), 0, new Float32Array(1));
+  device.write(rates.storage.buffer, 0, Float32Array.from(sizes));
+  device.write(loss.storage.buffer, 0, new Float32Array(1));
   if (options.gradientAccumulation === 1) return;
   for (const { gradA, gradB } of lora) {
     gradA.clear();
@@ -69,6 +69,6 @@ export async function takeRecords({ ring, meters }: LearnerCore): Promise<StepRe
   return steps.map(([loss, clip, ...energies]) => ({
     loss: loss[0],
     gradientNorm: clip[0],
-    layers: meters.health(energies),
+    layers: meters.statistics(energies),
   }));
 }

@@ -99,7 +99,7 @@ const dot = (a: Numbers, a0: number, b: Numbers, b0: number, d: number): number 
   return sum;
 };
 
-function forwardTwin(at: AttentionInputs, value: (t: Tensor) => Numbers, lse: Numbers, o: Numbers): void {
+function forwardReference(at: AttentionInputs, value: (t: Tensor) => Numbers, lse: Numbers, o: Numbers): void {
   const { d } = sizesOf(at);
   const [q, k, v, mask] = [value(at.q), value(at.k), value(at.v), value(at.mask)];
   const position = at.position ? value(at.position)[0] : 0;
@@ -136,7 +136,7 @@ export function attentionParts(g: Graph, at: AttentionInputs): { o: Tensor; lse:
     inputs,
     outputs: [o, lse],
     calls: (planner) => [attentionCall('FORWARD', at, [q, k, v, mask, lse, o, ...optional(bias, position)], planner)],
-    twin: (value) => forwardTwin(at, value, value(lse), value(o)),
+    reference: (value) => forwardReference(at, value, value(lse), value(o)),
     gradient: ([dout], [wantsQ, wantsK, wantsV, , wantsBias]) => {
       if (dout === undefined) return [];
       const saved = { dout, back: recordDelta(g, at, { lse, o, dout }) };
@@ -190,7 +190,7 @@ function recordDelta(g: Graph, at: AttentionInputs, { lse, o, dout }: Record<'ls
         cost: 2 * queries * d + keys,
       },
     ],
-    twin: (value) => {
+    reference: (value) => {
       const [lses, os, douts, mask, backs] = [lse, o, dout, at.mask, back].map(value);
       for (let query = 0; query < queries; query++) {
         const [bh, i] = [Math.floor(query / Sq), query % Sq];
@@ -230,7 +230,7 @@ function recordQueryGradient(
       const tensors = [at.q, at.k, at.v, t.back, t.dout, dq, ...bias, ...scores];
       return [attentionCall('GRAD_Q', at, tensors, planner, ds !== undefined)];
     },
-    twin: (value) => {
+    reference: (value) => {
       const [dqs, k] = [dq, at.k].map(value);
       for (const tensor of [dq, ...scores]) value(tensor).fill(0);
       const pair = backOfPair(at, value, t);
@@ -264,7 +264,7 @@ function recordKeyGradient(g: Graph, at: AttentionInputs, t: Saved): [dk: Tensor
       const tensors = [at.q, at.k, at.v, t.back, t.dout, dk, dv, ...bias];
       return [attentionCall('GRAD_KV', at, tensors, planner)];
     },
-    twin: (value) => {
+    reference: (value) => {
       const [q, dout, dks, dvs] = [at.q, t.dout, dk, dv].map(value);
       for (const tensor of [dk, dv]) value(tensor).fill(0);
       const pair = backOfPair(at, value, t);
@@ -289,7 +289,7 @@ function sumOverBatch(g: Graph, ds: Tensor): Tensor {
     inputs: [ds],
     outputs: [dbias],
     calls: () => [{ ...planSumOfParts(B, dbias.elements), tensors: [ds, dbias] }],
-    twin: (value) => {
+    reference: (value) => {
       const [from, sums] = [value(ds), value(dbias)];
       for (let i = 0; i < dbias.elements; i++) {
         sums[i] = 0;

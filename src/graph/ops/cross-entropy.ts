@@ -1,5 +1,5 @@
 import template from '../../../shaders/cross-entropy.wgsl?raw';
-import { matmulTwin } from '../../device/matmul-reference.ts';
+import { matmulReference } from '../../device/matmul-reference.ts';
 import { type MatmulShape, plainProduct } from '../../device/matmul-shape.ts';
 import { flatWorkgroups, u32, type Workgroups } from '../../device/kernel.ts';
 import { fillTemplate } from '../../device/template.ts';
@@ -93,18 +93,18 @@ class ChunkedLogits {
     [this.vocabulary, this.columns] = head.shape;
     this.rows = sizeOf(x.shape) / this.columns;
     this.row = Math.ceil(this.vocabulary / 4) * 4;
-    const most = Math.max(1, Math.min(this.rows, Math.floor(chunkBytes / (this.row * 4))));
-    this.chunks = Array.from({ length: Math.ceil(this.rows / most) }, (_, i) => ({
-      first: i * most,
-      rows: Math.min(most, this.rows - i * most),
+    const max = Math.max(1, Math.min(this.rows, Math.floor(chunkBytes / (this.row * 4))));
+    this.chunks = Array.from({ length: Math.ceil(this.rows / max) }, (_, i) => ({
+      first: i * max,
+      rows: Math.min(max, this.rows - i * max),
     }));
   }
 
   /** Memory that a pass over the chunks needs: logits of one chunk, then what its products need. Floats. */
   scratch(planner: Planner, forms: readonly ProductForm[]): number[] {
-    const most = this.chunks[0]?.rows ?? 0;
+    const max = this.chunks[0]?.rows ?? 0;
     const products = this.chunks.flatMap((chunk) => forms.map((form) => form(chunk)));
-    return [most * this.row, ...productScratch(products, planner)];
+    return [max * this.row, ...productScratch(products, planner)];
   }
 
   /** The logits of a chunk, as kernels read them. */
@@ -187,7 +187,7 @@ export function rowLosses(g: Graph, projection: Projection, labels: Tensor, chun
         ];
       });
     },
-    twin: (value) => {
+    reference: (value) => {
       for (const chunk of chunks) {
         const scores = scoresOf(chunked, chunk, value);
         for (let r = 0; r < chunk.rows; r++) {
@@ -204,11 +204,11 @@ export function rowLosses(g: Graph, projection: Projection, labels: Tensor, chun
   return { loss, logSumExp };
 }
 
-/** Logits of a chunk by the twin of the matrix product. */
+/** Logits of a chunk by the reference of the matrix product. */
 function scoresOf(chunked: ChunkedLogits, chunk: Chunk, value: (tensor: Tensor) => Numbers): Float64Array {
   const [shape, head] = chunked.forward(chunk);
   const scores = new Float64Array(chunk.rows * chunked.row);
-  matmulTwin(shape, value(chunked.projection.x), value(head), scores);
+  matmulReference(shape, value(chunked.projection.x), value(head), scores);
   return scores;
 }
 
@@ -234,7 +234,7 @@ export function crossEntropy(
     inputs: [x, head, loss, logSumExp, labels, weight],
     outputs: [total],
     calls: () => [call('TOTAL', { rows: sizeOf(labels.shape), vocabulary: 1, row: 1 }, [loss, weight, total])],
-    twin: (value) => {
+    reference: (value) => {
       value(total)[0] = Float64Array.from(value(loss)).reduce((sum, x, r) => sum + value(weight)[r] * x, 0);
     },
     // The gradient goes straight to x and head: row losses and log-sum-exp are only on the way.
@@ -279,7 +279,7 @@ function recordProjectionGradient(
         ];
       });
     },
-    twin: (value) => {
+    reference: (value) => {
       for (const chunk of chunks) {
         const scores = scoresOf(chunked, chunk, value);
         const dlogits = scores.map((score, i) => {
@@ -292,7 +292,7 @@ function recordProjectionGradient(
         for (const [form, c] of [[chunked.toInput, dx] as const, [chunked.toHead, dhead] as const]) {
           if (c === undefined) continue;
           const [shape, b] = form(chunk);
-          matmulTwin(shape, dlogits, value(b), value(c) as Float64Array);
+          matmulReference(shape, dlogits, value(b), value(c) as Float64Array);
         }
       }
     },
@@ -343,12 +343,12 @@ export function choiceLosses(
         ];
       });
     },
-    twin: (value) => {
+    reference: (value) => {
       for (const chunk of chunks) {
         const scores = scoresOf(chunked, chunk, value);
         for (let r = 0; r < chunk.rows; r++) {
           const row = scores.subarray(r * chunked.row, r * chunked.row + vocabulary);
-          const top = row.reduce((most, x, v) => (x > row[most] ? v : most), 0);
+          const top = row.reduce((max, x, v) => (x > row[max] ? v : max), 0);
           const logSumExp = row[top] + Math.log(row.reduce((sum, x) => sum + Math.exp(x - row[top]), 0));
           const at = chunk.first + r;
           value(best)[at] = top;
@@ -372,7 +372,7 @@ export function argMax(g: Graph, logits: Tensor): Tensor {
     inputs: [logits],
     outputs: [best],
     calls: () => [call('ARGMAX', { rows, vocabulary, row: vocabulary }, [logits, best])],
-    twin: (value) => {
+    reference: (value) => {
       for (let r = 0; r < rows; r++) {
         const row = Float64Array.from(value(logits).subarray(r * vocabulary, (r + 1) * vocabulary));
         value(best)[r] = row.reduce((top, x, v) => (x > row[top] ? v : top), 0);

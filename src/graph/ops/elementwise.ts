@@ -72,7 +72,7 @@ export function activation(g: Graph, kind: Activation, x: Tensor): Tensor {
     inputs: [x],
     outputs: [y],
     calls: () => [activationCall(kind, false, false, [x, y])],
-    twin: (value) => value(x).forEach((v, i) => (value(y)[i] = activate(kind, v)[0])),
+    reference: (value) => value(x).forEach((v, i) => (value(y)[i] = activate(kind, v)[0])),
     gradient: ([dy]) => {
       if (dy === undefined) return [];
       const dx = g.intermediate(`d ${x.name}`, x.shape);
@@ -81,7 +81,7 @@ export function activation(g: Graph, kind: Activation, x: Tensor): Tensor {
         inputs: [x, dy],
         outputs: [dx],
         calls: () => [activationCall(kind, false, true, [x, dy, dx])],
-        twin: (value) => value(x).forEach((v, i) => (value(dx)[i] = value(dy)[i] * activate(kind, v)[1])),
+        reference: (value) => value(x).forEach((v, i) => (value(dx)[i] = value(dy)[i] * activate(kind, v)[1])),
       });
       return [dx];
     },
@@ -96,7 +96,7 @@ export function gatedActivation(g: Graph, kind: Activation, x: Tensor, u: Tensor
     inputs: [x, u],
     outputs: [y],
     calls: () => [activationCall(kind, true, false, [x, u, y])],
-    twin: (value) => value(x).forEach((v, i) => (value(y)[i] = activate(kind, v)[0] * value(u)[i])),
+    reference: (value) => value(x).forEach((v, i) => (value(y)[i] = activate(kind, v)[0] * value(u)[i])),
     gradient: ([dy]) => {
       if (dy === undefined) return [];
       const dx = g.intermediate(`d ${x.name}`, x.shape);
@@ -106,7 +106,7 @@ export function gatedActivation(g: Graph, kind: Activation, x: Tensor, u: Tensor
         inputs: [x, dy, u],
         outputs: [dx, du],
         calls: () => [activationCall(kind, true, true, [x, dy, dx, u, du])],
-        twin: (value) =>
+        reference: (value) =>
           value(x).forEach((v, i) => {
             const [y0, slope] = activate(kind, v);
             value(dx)[i] = value(dy)[i] * value(u)[i] * slope;
@@ -153,7 +153,7 @@ export function dropout(g: Graph, x: Tensor, step: Tensor, salt: number, rate: n
         cost: size * 60,
       },
     ],
-    twin: (value) =>
+    reference: (value) =>
       value(x).forEach((v, i) => (value(y)[i] = isDropped(value(step)[0], salt, i, rate) ? 0 : v / (1 - rate))),
     gradient: ([dy]) => [dy && dropout(g, dy, step, salt, rate)],
   });
@@ -210,7 +210,7 @@ export function add(g: Graph, a: Tensor, b: Tensor, alpha = 1, beta = 1): Tensor
     inputs: [a, b],
     outputs: [y],
     calls: () => [arithmeticCall('BINARY', alpha, beta, [a, b, y])],
-    twin: (value) => value(a).forEach((v, i) => (value(y)[i] = alpha * v + beta * value(b)[i])),
+    reference: (value) => value(a).forEach((v, i) => (value(y)[i] = alpha * v + beta * value(b)[i])),
     gradient: ([dy]) => [dy && scale(g, dy, alpha), dy && scale(g, dy, beta)],
   });
 }
@@ -224,7 +224,7 @@ export function scale(g: Graph, x: Tensor, factor: number): Tensor {
     inputs: [x],
     outputs: [y],
     calls: () => [arithmeticCall('SCALE', factor, 0, [x, y])],
-    twin: (value) => value(x).forEach((v, i) => (value(y)[i] = factor * v)),
+    reference: (value) => value(x).forEach((v, i) => (value(y)[i] = factor * v)),
     gradient: ([dy]) => [dy && scale(g, dy, factor)],
   });
 }
@@ -238,7 +238,7 @@ export function addBias(g: Graph, x: Tensor, bias: Tensor): Tensor {
     inputs: [x, bias],
     outputs: [y],
     calls: () => [arithmeticCall('COLUMNS', 1, 1, [x, bias, y])],
-    twin: (value) => value(x).forEach((v, i) => (value(y)[i] = v + value(bias)[i % columns])),
+    reference: (value) => value(x).forEach((v, i) => (value(y)[i] = v + value(bias)[i % columns])),
     gradient: ([dy], [, wantsBias]) => [dy, dy && wantsBias ? sumOfRows(g, dy, bias) : undefined],
   });
 }
@@ -252,7 +252,7 @@ function sumOfRows(g: Graph, dy: Tensor, bias: Tensor): Tensor {
     inputs: [dy],
     outputs: [sums],
     calls: () => [{ ...planSumOfParts(sizeOf(dy.shape) / columns, columns), tensors: [dy, sums] }],
-    twin: (value) => {
+    reference: (value) => {
       value(sums).fill(0);
       value(dy).forEach((v, i) => (value(sums)[i % columns] += v));
     },
@@ -267,7 +267,7 @@ export function addInto(g: Graph, a: Tensor, into: Tensor, alpha: number, beta: 
     outputs: [into],
     effect: true,
     calls: () => [arithmeticCall('IN_PLACE', alpha, beta, [a, into])],
-    twin: (value) => value(a).forEach((v, i) => (value(into)[i] = alpha * v + beta * value(into)[i])),
+    reference: (value) => value(a).forEach((v, i) => (value(into)[i] = alpha * v + beta * value(into)[i])),
   });
 }
 
@@ -280,7 +280,7 @@ export function scaleRows(g: Graph, x: Tensor, weight: Tensor): Tensor {
     inputs: [x, weight],
     outputs: [y],
     calls: () => [arithmeticCall('ROWS', 1, 0, [x, weight, y])],
-    twin: (value) => value(x).forEach((v, i) => (value(y)[i] = v * value(weight)[Math.floor(i / columns)])),
+    reference: (value) => value(x).forEach((v, i) => (value(y)[i] = v * value(weight)[Math.floor(i / columns)])),
   });
 }
 
@@ -292,7 +292,7 @@ export function sign(g: Graph, x: Tensor): Tensor {
     inputs: [x],
     outputs: [y],
     calls: () => [arithmeticCall('SIGN', 0, 0, [x, y])],
-    twin: (value) => value(x).forEach((v, i) => (value(y)[i] = Math.sign(v))),
+    reference: (value) => value(x).forEach((v, i) => (value(y)[i] = Math.sign(v))),
   });
 }
 

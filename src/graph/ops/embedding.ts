@@ -48,7 +48,7 @@ export function embedding(g: Graph, table: Tensor, ids: Tensor): Tensor {
     inputs: [table, ids],
     outputs: [y],
     calls: lookUp,
-    twin: (value) => {
+    reference: (value) => {
       for (let i = 0; i < rows * columns; i++) {
         value(y)[i] = value(table)[value(ids)[Math.floor(i / columns)] * columns + (i % columns)];
       }
@@ -61,7 +61,7 @@ export function embedding(g: Graph, table: Tensor, ids: Tensor): Tensor {
         inputs: [dy, ids],
         outputs: [dtable],
         calls: () => [call('gradient', dy, dtable)],
-        twin: (value) => {
+        reference: (value) => {
           value(dtable).fill(0);
           for (let i = 0; i < rows * columns; i++) {
             value(dtable)[value(ids)[Math.floor(i / columns)] * columns + (i % columns)] += value(dy)[i];

@@ -26,7 +26,7 @@ export function appendToCache(g: Graph, x: Tensor, position: Tensor, cache: Tens
         cost: B * columns,
       },
     ],
-    twin: (value) => {
+    reference: (value) => {
       for (let at = 0; at < B * columns; at++) {
         const b = Math.floor(at / columns);
         value(cache)[(b * capacity + value(position)[0]) * columns + (at % columns)] = value(x)[at];
@@ -72,7 +72,7 @@ export function nextToken(g: Graph, best: Tensor, state: GenerationState, ends: 
         cost: B,
       },
     ],
-    twin: (value) => {
+    reference: (value) => {
       let open = 0;
       for (let b = 0; b < B; b++) {
         const token = value(done)[b] ? pad : value(best)[b];

@@ -6,13 +6,13 @@ import { sizeOf, type Tensor } from '../tensor.ts';
 
 /** Elements that one workgroup sums, about, and the most workgroups: enough to fill a device. */
 const ELEMENTS_PER_GROUP = 4096;
-const MOST_GROUPS = 256;
+const MAX_GROUPS = 256;
 
 /** into[index] ← Σ a b over all elements; a and b of one size. The rest of `into` is left as it is. */
 export function innerProduct(g: Graph, a: Tensor, b: Tensor, into: Tensor, index: number): void {
   const size = sizeOf(a.shape);
   if (size !== sizeOf(b.shape)) throw new Error(`inner product of ${a.name} and ${b.name}: sizes differ`);
-  const groups = Math.max(1, Math.min(MOST_GROUPS, Math.ceil(size / ELEMENTS_PER_GROUP)));
+  const groups = Math.max(1, Math.min(MAX_GROUPS, Math.ceil(size / ELEMENTS_PER_GROUP)));
   const call = (isPart: boolean, tensors: Tensor[]): KernelCall => ({
     kernel: {
       name: `inner-product/${isPart ? 'parts' : 'total'}`,
@@ -32,7 +32,7 @@ export function innerProduct(g: Graph, a: Tensor, b: Tensor, into: Tensor, index
     scratch: () => [groups], // the sum of each part
     effect: true,
     calls: (_, scratch) => [call(true, [a, b, ...present(scratch)]), call(false, [...present(scratch), into])],
-    twin: (value) => {
+    reference: (value) => {
       let sum = 0;
       for (let i = 0; i < size; i++) sum += value(a)[i] * value(b)[i];
       value(into)[index] = sum;

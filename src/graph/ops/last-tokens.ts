@@ -31,7 +31,7 @@ export function lastTokens(g: Graph, x: Tensor, count: number): Tensor {
     inputs: [x],
     outputs: [y],
     calls: () => [call(false, x, y)],
-    twin: (value) => value(y).forEach((_, i) => (value(y)[i] = value(x)[place(i)])),
+    reference: (value) => value(y).forEach((_, i) => (value(y)[i] = value(x)[place(i)])),
     gradient: ([dy]) => {
       if (dy === undefined) return [];
       const dx = g.intermediate(`d ${x.name}`, x.shape);
@@ -40,7 +40,7 @@ export function lastTokens(g: Graph, x: Tensor, count: number): Tensor {
         inputs: [dy],
         outputs: [dx],
         calls: () => [call(true, dy, dx)],
-        twin: (value) => {
+        reference: (value) => {
           value(dx).fill(0);
           value(dy).forEach((v, i) => (value(dx)[place(i)] = v));
         },

@@ -95,7 +95,7 @@ describe('a product', () => {
       return canBeHalf();
     }
 
-    /** Whether what is computed is as far from the twin as rounding makes it. */
+    /** Whether what is computed is as far from the reference as rounding makes it. */
     async function expectRounded(t: GraphUnderTest, isHalf: boolean): Promise<void> {
       const expected = t.onCpu();
       for (const [name, actual] of await t.onDevice(device)) {

@@ -1,5 +1,5 @@
 import type { HalfOperands, MatmulLayout, MatmulShape } from '../../device/matmul-shape.ts';
-import { matmulTwin } from '../../device/matmul-reference.ts';
+import { matmulReference } from '../../device/matmul-reference.ts';
 import type { Planner, ProductTensors } from '../../device/planner.ts';
 import type { Graph, KernelCall, Operation } from '../graph.ts';
 import { sizeOf, type Tensor } from '../tensor.ts';
@@ -105,7 +105,8 @@ function recordMatmul(
     ...(into && { effect: true }),
     scratch: (planner) => productScratch([[shapeNow(), b]], planner),
     calls: (planner, scratch) => productCalls(shapeNow(), { a, b, c: y, d: addend }, scratch, planner),
-    twin: (value) => matmulTwin(shapeNow(), value(a), value(b), value(y) as Float64Array, addend && value(addend)),
+    reference: (value) =>
+      matmulReference(shapeNow(), value(a), value(b), value(y) as Float64Array, addend && value(addend)),
     fuseAddend: (tensor) => {
       if (addend !== undefined || into !== undefined || batch !== 1) return false;
       addend = tensor;
@@ -152,10 +153,10 @@ export function productScratch(
   products: readonly (readonly [shape: MatmulShape, b: Tensor])[],
   planner: Planner,
 ): number[] {
-  const most: number[] = [];
+  const max: number[] = [];
   for (const { shape } of products.flatMap(([shape, b]) => productsOf(shape, b)))
-    planner.productScratch(shape).forEach((size, i) => (most[i] = Math.max(most[i] ?? 0, size)));
-  return most;
+    planner.productScratch(shape).forEach((size, i) => (max[i] = Math.max(max[i] ?? 0, size)));
+  return max;
 }
 
 /** The kernels of a product. B may be packed and may lie in parts. */

@@ -33,7 +33,7 @@ export function mergedAttention(g: Graph, one: AttentionInputs, other: Attention
         cost: size * 8,
       },
     ],
-    twin: (value) => {
+    reference: (value) => {
       const [o1, l1, o2, l2] = inputs.map(value);
       for (let i = 0; i < size; i++) {
         const head = Math.floor(i / d);

@@ -66,7 +66,7 @@ export function rmsNorm(g: Graph, x: Tensor, weight: Tensor, eps: number, offset
     inputs: [x, weight],
     outputs: [y],
     calls: () => [normCall('FORWARD', at, [weight, y])],
-    twin: (value) => {
+    reference: (value) => {
       for (let i = 0; i < value(x).length; i++) {
         const s = inverseRms(value(x), Math.floor(i / columns), at);
         value(y)[i] = value(x)[i] * s * (offset + value(weight)[i % columns]);
@@ -89,7 +89,7 @@ function normGradient(g: Graph, at: Norm, dy: Tensor): Tensor {
     inputs,
     outputs: [dx],
     calls: () => [normCall('GRAD_X', at, [weight, dy, dx, ...(addend ? [addend] : [])], addend !== undefined)],
-    twin: (value) => {
+    reference: (value) => {
       const [xs, ws, dys] = [value(x), value(weight), value(dy)];
       for (let row = 0; row * columns < xs.length; row++) {
         const s = inverseRms(xs, row, at);
@@ -119,7 +119,7 @@ function normWeightGradient(g: Graph, at: Norm, dy: Tensor): Tensor {
     inputs: [x, dy],
     outputs: [dw],
     calls: () => [normCall('GRAD_W', at, [dy, dw])],
-    twin: (value) => {
+    reference: (value) => {
       value(dw).fill(0);
       for (let i = 0; i < value(x).length; i++) {
         const s = inverseRms(value(x), Math.floor(i / columns), at);

@@ -72,7 +72,7 @@ export function squares(g: Graph, x: Tensor, stack: StackShape, into: Tensor): v
     outputs: [into],
     effect: true,
     calls: () => [call('SQUARES', stack, [x, into])],
-    twin: (value) => {
+    reference: (value) => {
       for (let n = 0; n < stack.count; n++) {
         let sum = 0;
         for (let i = 0; i < stack.size; i++) sum += value(x)[n * stack.stride + i] ** 2;
@@ -96,7 +96,7 @@ export function clipFactor(g: Graph, squared: Tensor, maxNorm: number, into: Ten
     outputs: [into],
     effect: true,
     calls: () => [call('CLIP', { count, size: 1, stride: 1 }, [squared, into], { limit: maxNorm })],
-    twin: (value) => {
+    reference: (value) => {
       const norm = Math.sqrt(Float64Array.from(value(squared)).reduce((sum, x) => sum + x, 0));
       value(into)[0] = norm;
       value(into)[1] = Math.min(1, maxNorm / (norm + 1e-6));
@@ -118,7 +118,7 @@ export interface AdamState {
 }
 
 /** Moments of a stack moved on by a gradient. @returns rate · m / (√v + ε) of an element. */
-function adamTwin(value: (t: Tensor) => Numbers, gradient: Tensor, { m, v, clip, rates, index }: AdamState) {
+function adamReference(value: (t: Tensor) => Numbers, gradient: Tensor, { m, v, clip, rates, index }: AdamState) {
   return (i: number): number => {
     const x = value(gradient)[i] * value(clip)[1];
     value(m)[i] = ADAM.beta1 * value(m)[i] + (1 - ADAM.beta1) * x;
@@ -138,8 +138,8 @@ export function adam(g: Graph, gradient: Tensor, stack: StackShape, state: AdamS
     outputs: [update, m, v],
     effect: true,
     calls: () => [call('ADAM', stack, [gradient, clip, m, v, rates, update], { index })],
-    twin: (value) => {
-      const step = adamTwin(value, gradient, state);
+    reference: (value) => {
+      const step = adamReference(value, gradient, state);
       for (let i = 0; i < elements; i++) value(update)[i] = step(i);
     },
   });
@@ -161,8 +161,8 @@ export function adamInto(
     outputs: [weights, m, v],
     effect: true,
     calls: () => [call('ADAM', stack, [gradient, clip, m, v, rates, weights], { index, scale, into: true })],
-    twin: (value) => {
-      const step = adamTwin(value, gradient, state);
+    reference: (value) => {
+      const step = adamReference(value, gradient, state);
       for (let i = 0; i < stack.count * stack.stride; i++) value(weights)[i] -= scale * step(i);
     },
   });
@@ -176,7 +176,7 @@ export function applyUpdate(g: Graph, update: Tensor, stack: StackShape, weights
     outputs: [weights],
     effect: true,
     calls: () => [call('APPLY', stack, [update, weights], { scale })],
-    twin: (value) => {
+    reference: (value) => {
       for (let i = 0; i < stack.count * stack.stride; i++) value(weights)[i] -= scale * value(update)[i];
     },
   });

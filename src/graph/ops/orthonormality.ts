@@ -33,7 +33,7 @@ export function orthonormality(g: Graph, S: Tensor, into: Tensor, anyLength = fa
         cost: count * k * k * 75,
       },
     ],
-    twin: (value) => {
+    reference: (value) => {
       for (let n = 0; n < count; n++) {
         const one = value(gram).subarray(n * k * k, (n + 1) * k * k);
         const errors = Array.from(one, (x, at) => {

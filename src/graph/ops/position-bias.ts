@@ -48,7 +48,7 @@ export function pairwiseBias(g: Graph, table: Tensor, buckets: Tensor): Tensor {
         cost: H * S * S * 30,
       },
     ],
-    twin: (value) =>
+    reference: (value) =>
       value(bias).forEach((_, at) => {
         const bucket = value(buckets)[at % (S * S)];
         value(bias)[at] = bucket === HIDDEN ? HIDING_BIAS : value(table)[bucket * H + Math.floor(at / (S * S))];
@@ -85,7 +85,7 @@ export function relativeBias(g: Graph, table: Tensor, lookup: BucketLookup, Sq: 
     inputs: [table, lookup.buckets, lookup.position],
     outputs: [bias],
     calls: () => [call(false, table, bias)],
-    twin: (value) => each(value, (biasAt, tableAt) => (value(bias)[biasAt] = value(table)[tableAt])),
+    reference: (value) => each(value, (biasAt, tableAt) => (value(bias)[biasAt] = value(table)[tableAt])),
     gradient: ([dbias]) => {
       if (dbias === undefined) return [];
       const dtable = g.intermediate(`d ${table.name}`, table.shape);
@@ -94,7 +94,7 @@ export function relativeBias(g: Graph, table: Tensor, lookup: BucketLookup, Sq: 
         inputs: [dbias, lookup.buckets, lookup.position],
         outputs: [dtable],
         calls: () => [call(true, dbias, dtable)],
-        twin: (value) => {
+        reference: (value) => {
           value(dtable).fill(0);
           each(value, (biasAt, tableAt) => (value(dtable)[tableAt] += value(dbias)[biasAt]));
         },

@@ -54,7 +54,7 @@ function rotate(g: Graph, x: Tensor, heads: number, lookup: RotaryLookup, back: 
         cost: pairs * 20,
       },
     ],
-    twin: (value) => {
+    reference: (value) => {
       const [xs, ys, angles] = [value(x), value(y), value(table)];
       for (let at = 0; at < pairs; at++) {
         const e = at % half;

@@ -52,7 +52,7 @@ export function orthonormaliseRows(g: Graph, x: Tensor): Tensor {
     inputs: [x],
     outputs: [y],
     calls: () => [call('ORTHONORMALISE', [x, y])],
-    twin: (value) => {
+    reference: (value) => {
       let unit = 0;
       for (const v of value(x)) unit = Math.max(unit, Math.abs(v));
       if (unit === 0) unit = 1;
@@ -104,7 +104,7 @@ export function rightSingularRows(g: Graph, x: Tensor): Tensor {
     outputs: [y],
     scratch: () => [2 * size * size], // columns and rotations
     calls: (_, scratch) => [call('ROTATE', [x, y, ...present(scratch)])],
-    twin: (value) => {
+    reference: (value) => {
       const at = (i: number): number[] => Array.from(value(x).subarray(i * size, (i + 1) * size));
       const rows = Array.from({ length: size }, (_, i) => at(i));
       const columns = rows.map((_, j) => rows.map((row) => row[j]));
@@ -161,7 +161,7 @@ export function fixSigns(g: Graph, x: Tensor, into: Tensor): void {
     outputs: [into],
     effect: true,
     calls: () => [call('SIGNS', [x, into])],
-    twin: (value) => {
+    reference: (value) => {
       for (let row = 0; row < rows; row++) {
         const part = value(x).subarray(row * columns, (row + 1) * columns);
         let largest = 0;

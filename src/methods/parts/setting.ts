@@ -49,6 +49,16 @@ export const COUNT: Range = {
   words: 'a whole number, 1 or more',
   integer: true,
 };
+export const COUNT_OR_ZERO: Range = {
+  schema: v.pipe(v.number(), v.integer(), v.minValue(0)),
+  words: 'a whole number, 0 or more',
+  integer: true,
+};
+export const WHOLE: Range = {
+  schema: v.pipe(v.number(), v.integer()),
+  words: 'a whole number',
+  integer: true,
+};
 export const POSITIVE: Range = {
   schema: v.pipe(v.number(), v.gtValue(0), v.finite()),
   words: 'a number above 0',

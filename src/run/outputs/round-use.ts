@@ -1,28 +1,30 @@
+import * as v from 'valibot';
 import { planOf } from '../../methods/registry.ts';
-import type { PromptForm } from '../../tasks/prompt-form.ts';
+import { PROMPT_FORMS } from '../../tasks/prompt-form.ts';
 import { promptOfAnswer, readAnswers } from './predictions.ts';
 import type { SavedRound } from './saved-round.ts';
 
 /** What a person has to know of a round to use what it has trained. */
-export interface RoundUse {
+export const RoundUseSchema = v.strictObject({
   /** Its folder below those of all rounds: `logs_and_outputs/order_1/outputs/1-dbpedia`. */
-  readonly folder: string;
+  folder: v.string(),
   /** The base model as the settings name it, and the commit it was at; null where it has none. */
-  readonly model: string;
-  readonly commit: string | null;
-  readonly isDecoderOnly: boolean;
+  model: v.string(),
+  commit: v.nullable(v.string()),
+  isDecoderOnly: v.boolean(),
   /** Whether the round has an adapter, and changes of full-rank weights. */
-  readonly hasAdapter: boolean;
-  readonly hasDeltas: boolean;
-  readonly promptForm: PromptForm;
+  hasAdapter: v.boolean(),
+  hasDeltas: v.boolean(),
+  promptForm: v.picklist(PROMPT_FORMS),
   /** Tokens of an answer at most, as the round was tested. */
-  readonly maxNewTokens: number;
+  maxNewTokens: v.number(),
   /** A prompt of the round's test, and what the model wrote to it; null where its predictions are not there. */
-  readonly example: { readonly prompt: string; readonly answer: string } | null;
-}
+  example: v.nullable(v.strictObject({ prompt: v.string(), answer: v.string() })),
+});
+export type RoundUse = v.InferOutput<typeof RoundUseSchema>;
 
 /**
- * @param folder of the round, see {@link RoundUse.folder}.
+ * @param folder of the round, as {@link RoundUseSchema} has it.
  * @param predictions the beginning of the round's `predict_eval_predictions.jsonl`; empty where there is none.
  */
 export function useOfRound({ results, changed }: SavedRound, folder: string, predictions: string): RoundUse {

@@ -25,7 +25,7 @@ import {
 /** A file of a round's folder by its path in it, or null where there is none. */
 export type OpenFile = (path: string) => Promise<ByteFile | null>;
 
-/** A round that was saved: to go on from, or to merge into its model. */
+/** A round that was saved: to resume from, or to merge into its model. */
 export interface SavedRound {
   /** Rounds that are done. */
   round: number;
@@ -152,7 +152,7 @@ export async function checkBase(
   );
 }
 
-/** Checks that a run can go on from a round. @throws GorpError `run/round-does-not-fit`, naming what is different. */
+/** Checks that a run can resume from a round. @throws GorpError `run/round-does-not-fit`, naming what is different. */
 export function checkGoesOn({ round, results }: SavedRound, { order, method }: RunSettings): void {
   if (planOf(method).schedule !== 'in-turn') {
     throw doesNotFit(`${method.name} does not build on earlier rounds`, 'Choose a method that learns tasks in turn.');

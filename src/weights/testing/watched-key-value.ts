@@ -2,6 +2,9 @@ import type { KeyValue } from '../key-value.ts';
 
 /** Another {@link KeyValue} with a quota, and with numbers a test can look at. */
 export class WatchedKeyValue implements KeyValue {
+  readonly #inner: KeyValue;
+  readonly #keepBytes: boolean;
+
   /** Bytes of byte arrays kept so far. */
   bytesKept = 0;
   bytesRead = 0;
@@ -11,38 +14,38 @@ export class WatchedKeyValue implements KeyValue {
   roomBytes: number | null = null;
 
   /** @param keepBytes false to count the bytes only, for files that need not be read again. */
-  constructor(
-    private readonly inner: KeyValue,
-    private readonly keepBytes = true,
-  ) {}
+  constructor(inner: KeyValue, keepBytes = true) {
+    this.#inner = inner;
+    this.#keepBytes = keepBytes;
+  }
 
   getObject(key: string): Promise<unknown> {
-    return this.inner.getObject(key);
+    return this.#inner.getObject(key);
   }
 
   async getBytes(key: string): Promise<Uint8Array<ArrayBuffer> | undefined> {
-    const bytes = await this.inner.getBytes(key);
+    const bytes = await this.#inner.getBytes(key);
     this.bytesRead += bytes?.length ?? 0;
     return bytes;
   }
 
   setObject(key: string, value: object): Promise<void> {
-    return this.inner.setObject(key, value);
+    return this.#inner.setObject(key, value);
   }
 
   async setBytes(key: string, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
     if (this.bytesKept + bytes.length > this.quotaBytes)
       throw new DOMException('The quota is full.', 'QuotaExceededError');
-    if (this.keepBytes) await this.inner.setBytes(key, bytes);
+    if (this.#keepBytes) await this.#inner.setBytes(key, bytes);
     this.bytesKept += bytes.length;
   }
 
   delete(keys: readonly string[]): Promise<void> {
-    return this.inner.delete(keys);
+    return this.#inner.delete(keys);
   }
 
   keys(): Promise<string[]> {
-    return this.inner.keys();
+    return this.#inner.keys();
   }
 
   room(): Promise<number | null> {
@@ -50,10 +53,10 @@ export class WatchedKeyValue implements KeyValue {
   }
 
   run<T>(name: string, work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
-    return this.inner.run(name, work, signal);
+    return this.#inner.run(name, work, signal);
   }
 
   running(): Promise<Set<string>> {
-    return this.inner.running();
+    return this.#inner.running();
   }
 }

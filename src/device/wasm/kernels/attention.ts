@@ -34,11 +34,11 @@ const NO_KEYS: f32 = -3e38;
 
 // Floats of the scores of a block, as a rule and at most; there is room for two such matrices.
 const BLOCK_SCORES: u32 = 65536;
-const MOST_SCORES: u32 = 393216;
+const MAX_SCORES: u32 = 393216;
 /** Floats of one query, one row of a block, that lie before the scores. */
 const ROW_VALUES: usize = 16384;
 /** Bytes of scratch memory that an attention uses. */
-export const ATTENTION_SCRATCH: usize = PRODUCT_SCRATCH + ROW_VALUES + 8 * MOST_SCORES;
+export const ATTENTION_SCRATCH: usize = PRODUCT_SCRATCH + ROW_VALUES + 8 * MAX_SCORES;
 
 // Few queries read keys and values in place, fewer ones by inner products.
 const FEW_QUERIES: u32 = 24;
@@ -77,16 +77,16 @@ function setSizes(args: usize, tensors: u32): void {
   flags = word(args, 10);
   bias = flags & BIAS ? word(args, TENSORS + tensors) : 0;
   ld = (<usize>((Sk + 3) & ~3)) << 2;
-  if (Sk > MOST_SCORES) unreachable();
+  if (Sk > MAX_SCORES) unreachable();
   weights = scratch + PRODUCT_SCRATCH + ROW_VALUES;
-  slopes = weights + 4 * MOST_SCORES;
+  slopes = weights + 4 * MAX_SCORES;
 }
 
 // Queries of a block.
 function blockRows(): u32 {
   const width = max<u32>(4, (<u32>ld) >> 2);
   const usual = flags & CAUSAL ? 60 : max<u32>(30, (BLOCK_SCORES / width / 30) * 30);
-  return min(min(usual, (<u32>ROW_VALUES) >> 2), MOST_SCORES / width);
+  return min(min(usual, (<u32>ROW_VALUES) >> 2), MAX_SCORES / width);
 }
 
 // One past the last key that a query may see.
@@ -201,11 +201,11 @@ function expRow(row: usize, mask: usize, first: u32, keys: u32): f32 {
     clearRow(row, 0, keys);
     return NO_KEYS;
   }
-  const most = f32x4.splat(top);
+  const largest = f32x4.splat(top);
   let sums = f32x4.splat(0);
   for (let j: u32 = 0; j < keys; j += 4) {
     const at = row + ((<usize>j) << 2);
-    const w = exp4(f32x4.sub(v128.load(at), most));
+    const w = exp4(f32x4.sub(v128.load(at), largest));
     v128.store(at, w);
     sums = f32x4.add(sums, w);
   }
@@ -232,7 +232,7 @@ export function attention(args: usize, from: u32, to: u32): void {
   const ldq = (<usize>(H * d)) << 2;
   const ldk = (<usize>(Hk * d)) << 2;
   const inverses = weights - ROW_VALUES;
-  const most = blockRows();
+  const maxRows = blockRows();
   for (let unit = from; unit < to; unit++) {
     const b = unit / H;
     const h = unit - b * H;
@@ -242,8 +242,8 @@ export function attention(args: usize, from: u32, to: u32): void {
     const mask = word(args, TENSORS + 3) + ((<usize>(bk * Sk)) << 2);
     const lse = word(args, TENSORS + 4) + ((<usize>(unit * Sq)) << 2);
     const o = word(args, TENSORS + 5) + b * Sq * ldq + ((<usize>(h * d)) << 2);
-    for (let i: u32 = 0; i < Sq; i += most) {
-      const rows = min(most, Sq - i);
+    for (let i: u32 = 0; i < Sq; i += maxRows) {
+      const rows = min(maxRows, Sq - i);
       const keys = keysOf(i + rows - 1);
       const out = o + i * ldq;
       scoresOf(q + i * ldq, ldq, rows, word(args, TENSORS + 1) + key, ldk, keys, scale, biasAt(h, i), weights);
@@ -316,7 +316,7 @@ export function attentionGradQ(args: usize, from: u32, to: u32): void {
   setSizes(args, 6);
   const ldq = (<usize>(H * d)) << 2;
   const ldk = (<usize>(Hk * d)) << 2;
-  const most = blockRows();
+  const maxRows = blockRows();
   for (let unit = from; unit < to; unit++) {
     const b = unit / H;
     const h = unit - b * H;
@@ -324,8 +324,8 @@ export function attentionGradQ(args: usize, from: u32, to: u32): void {
     const query = b * Sq * ldq + ((<usize>(h * d)) << 2);
     const key = bk * Sk * ldk + ((<usize>((h / group) * d)) << 2);
     const mask = maskBehind(args, bk);
-    for (let i: u32 = 0; i < Sq; i += most) {
-      const rows = min(most, Sq - i);
+    for (let i: u32 = 0; i < Sq; i += maxRows) {
+      const rows = min(maxRows, Sq - i);
       const keys = keysOf(i + rows - 1);
       const at = query + i * ldq;
       const dout = word(args, TENSORS + 4) + at;
@@ -376,11 +376,11 @@ export function attentionGradKv(args: usize, from: u32, to: u32): void {
 
 // Adds what the queries of one head give to the gradients of the keys and values that they read.
 function addHead(args: usize, b: u32, h: u32, bk: u32, key: usize, ldq: usize, ldk: usize): void {
-  const most = blockRows();
+  const maxRows = blockRows();
   const query = b * Sq * ldq + ((<usize>(h * d)) << 2);
   const mask = maskBehind(args, bk);
-  for (let i: u32 = 0; i < Sq; i += most) {
-    const rows = min(most, Sq - i);
+  for (let i: u32 = 0; i < Sq; i += maxRows) {
+    const rows = min(maxRows, Sq - i);
     const keys = keysOf(i + rows - 1);
     const q = word(args, TENSORS) + query + i * ldq;
     const dout = word(args, TENSORS + 4) + query + i * ldq;

@@ -23,17 +23,17 @@ export const IN_PLACE: u32 = 2;
 export const DOTS: u32 = 4;
 
 const TILE_ROWS: u32 = ASC_FEATURE_RELAXED_SIMD ? 6 : 5;
-const MOST_K: u32 = 256;
-const MOST_COLUMNS: u32 = 512;
-const MOST_ROWS: u32 = 120;
+const MAX_K: u32 = 256;
+const MAX_COLUMNS: u32 = 512;
+const MAX_ROWS: u32 = 120;
 
 // Places in scratch memory: a tile, a transposed one, rows of a packed matrix, the panels, the rows of a block.
 const TURNED: usize = 256;
 const STRIP: usize = 1024;
 const PANELS: usize = STRIP + 16384;
-const ROWS: usize = PANELS + 4 * MOST_K * MOST_COLUMNS;
+const ROWS: usize = PANELS + 4 * MAX_K * MAX_COLUMNS;
 /** Bytes of scratch memory that a product uses, from the beginning. */
-export const PRODUCT_SCRATCH: usize = ROWS + 4 * MOST_K * MOST_ROWS;
+export const PRODUCT_SCRATCH: usize = ROWS + 4 * MAX_K * MAX_ROWS;
 
 let K: u32 = 0;
 let alpha: f32 = 1;
@@ -106,15 +106,15 @@ export function setInner(size: u32, factor: f32): void {
 
 /** Computes rows [r0, r1) and columns [c0, c1) of C. */
 export function product(r0: u32, r1: u32, c0: u32, c1: u32): void {
-  const parts = max<u32>(1, (K + MOST_K - 1) / MOST_K);
+  const parts = max<u32>(1, (K + MAX_K - 1) / MAX_K);
   const step = ((K + parts - 1) / parts + 3) & ~3;
-  for (let j = c0; j < c1; j += MOST_COLUMNS) {
-    const columns = min(MOST_COLUMNS, c1 - j);
+  for (let j = c0; j < c1; j += MAX_COLUMNS) {
+    const columns = min(MAX_COLUMNS, c1 - j);
     let k: u32 = 0;
     do {
       const count = min(step, K - k);
       if (!(formB & (IN_PLACE | DOTS))) packPanels(j, columns, k, count);
-      for (let i = r0; i < r1; i += MOST_ROWS) block(i, min(MOST_ROWS, r1 - i), j, columns, k, count);
+      for (let i = r0; i < r1; i += MAX_ROWS) block(i, min(MAX_ROWS, r1 - i), j, columns, k, count);
       k += count;
     } while (k < K);
   }

@@ -36,13 +36,13 @@ function largest(row: usize, count: u32): f32 {
 
 // log Σ exp of a row whose largest value is `top`.
 function logSumExp(row: usize, count: u32, top: f32): f32 {
-  const most = f32x4.splat(top);
+  const largest = f32x4.splat(top);
   let sums0 = f32x4.splat(0);
   let sums1 = sums0;
   let v: u32 = 0;
   for (; v + 8 <= count; v += 8, row += 32) {
-    sums0 = f32x4.add(sums0, exp4(f32x4.sub(v128.load(row), most)));
-    sums1 = f32x4.add(sums1, exp4(f32x4.sub(v128.load(row, 16), most)));
+    sums0 = f32x4.add(sums0, exp4(f32x4.sub(v128.load(row), largest)));
+    sums1 = f32x4.add(sums1, exp4(f32x4.sub(v128.load(row, 16), largest)));
   }
   let sum = sum4(f32x4.add(sums0, sums1));
   for (; v < count; v++, row += 4) sum += exp1(load<f32>(row) - top);

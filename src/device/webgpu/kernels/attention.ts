@@ -12,9 +12,9 @@ export type AttentionVariant = (typeof ATTENTION_VARIANTS)[number];
 /** Compiles quickly: what is used before anything has been measured. */
 export const SAFE_ATTENTION: AttentionVariant = 'rolled';
 
-const MOST_ROWS = 4;
+const MAX_ROWS = 4;
 // Floats of queries that one thread holds: more take more registers, and far longer to compile.
-const MOST_FLOATS = 128;
+const MAX_FLOATS = 128;
 
 /**
  * The kernel of an attention or of one of its gradients; the order of bindings is in the shader.
@@ -25,8 +25,8 @@ export function planAttention(form: AttentionForm, shape: AttentionShape, varian
   const { B, Sq, Bk, Sk, H, Hk, d } = shape;
   const vec = d % 4 === 0;
   const along = form === 'GRAD_KV' ? Sk : Sq;
-  const most = Math.max(1, Math.min(MOST_ROWS, 2 ** Math.floor(Math.log2(MOST_FLOATS / d))));
-  const R = variant === 'several-rows' && along >= 16 ? most : 1;
+  const maxRows = Math.max(1, Math.min(MAX_ROWS, 2 ** Math.floor(Math.log2(MAX_FLOATS / d))));
+  const R = variant === 'several-rows' && along >= 16 ? maxRows : 1;
   const rolled = variant === 'rolled';
   const threads = Math.ceil(along / R);
   const wg = threads <= 4 ? 4 : threads <= 16 ? 16 : 32;

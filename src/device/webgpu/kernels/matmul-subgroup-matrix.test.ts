@@ -11,7 +11,7 @@ import { GpuProgram, submitWhole } from '../program.ts';
 import { readBytes } from '../readback.ts';
 import { type MatrixComponent, NO_MATRICES } from '../subgroups.ts';
 import type { MatmulPlan } from './matmul.ts';
-import { matmulTwin } from '../../matmul-reference.ts';
+import { matmulReference } from '../../matmul-reference.ts';
 import { type MatmulLayout, type MatmulShape, plainProduct, windowOf } from '../../matmul-shape.ts';
 import { matricesFor, type MatrixTile, planSubgroupMatrixMatmul } from './matmul-subgroup-matrix.ts';
 import { planVariant, variantsOf } from './matmul-variants.ts';
@@ -75,7 +75,7 @@ interface Product {
   readonly packing?: Packing;
 }
 
-/** Runs a plan over random numbers beside the twin. @returns the error, and that to the twin over numbers not rounded. */
+/** Runs a plan over random numbers beside the reference. @returns the error, and that to the reference over numbers not rounded. */
 async function errorsOf({ shape, packing }: Product, plan: MatmulPlan, component: MatrixComponent) {
   const { layout, M, N, K } = shape;
   const { rowA, rowB, rowC, offsetA, offsetB, offsetC } = windowOf(shape);
@@ -107,7 +107,7 @@ async function errorsOf({ shape, packing }: Product, plan: MatmulPlan, component
       [a, b],
     ].map(([x, y]) => {
       const sums = Float64Array.from(c);
-      matmulTwin(shape, x, y, sums, d);
+      matmulReference(shape, x, y, sums, d);
       return relativeError(found, sums);
     });
     return { rounded, exact };

@@ -2,7 +2,7 @@ import template from '../../../../shaders/matmul-subgroup-matrix.wgsl?raw';
 import type { MatrixComponent, MatrixSizes, Subgroups } from '../subgroups.ts';
 import { fillTemplate } from '../../template.ts';
 import type { MatmulPlan } from './matmul.ts';
-import { type MatmulShape, startsAtFours } from '../../matmul-shape.ts';
+import { type MatmulShape, areInputsVec4Aligned } from '../../matmul-shape.ts';
 import { productParams, productShader } from './product-shader.ts';
 
 /** How a product is cut up for subgroup matrices. */
@@ -36,7 +36,7 @@ export function matricesFor(
   return subgroups?.matrices[component].find(({ M, N, K }) => fits(M) && fits(N) && held % K === 0);
 }
 
-/** The kernel of a product by subgroup matrices. Bindings: A, B, C, then D. K is not split; B as in {@link canUnpackByFours}. */
+/** The kernel of a product by subgroup matrices. Bindings: A, B, C, then D. K is not split; B as in {@link canUnpackVec4}. */
 export function planSubgroupMatrixMatmul(
   shape: MatmulShape,
   { component, sizes, lanes, side, sx, sy }: MatrixTile,
@@ -46,7 +46,7 @@ export function planSubgroupMatrixMatmul(
   const [blockM, blockN] = [side * sy, side * sx];
   const [linesA, widthA] = layout === 'tn' ? [held, blockM] : [blockM, held];
   const [linesB, widthB] = layout === 'nt' ? [blockN, held] : [held, blockN];
-  const vec = startsAtFours(shape);
+  const vec = areInputsVec4Aligned(shape);
   const filled = fillTemplate(template, {
     NT_LAYOUT: layout === 'nt',
     TN_LAYOUT: layout === 'tn',

@@ -1,7 +1,7 @@
 import template from '../../../../shaders/matmul-subgroup.wgsl?raw';
 import { fillTemplate } from '../../template.ts';
 import type { MatmulPlan } from './matmul.ts';
-import { type MatmulShape, startsAtFours, windowOf } from '../../matmul-shape.ts';
+import { type MatmulShape, areInputsVec4Aligned, windowOf } from '../../matmul-shape.ts';
 import { productParams, productShader } from './product-shader.ts';
 
 /** How a product is cut up for subgroups. */
@@ -15,18 +15,18 @@ export interface SubgroupTile {
 }
 
 /** Whether all that is written can be written four floats at once. */
-export function endsAtFours(shape: MatmulShape): boolean {
+export function isOutputVec4Aligned(shape: MatmulShape): boolean {
   const { rowC, offsetC } = windowOf(shape);
   return [shape.N, rowC, offsetC, shape.batchStrideC, shape.batchStrideD].every((size) => size % 4 === 0);
 }
 
-/** The kernel of a product by subgroups. Bindings: A, B, C, then D. K is not split; B as in {@link canUnpackByFours}. */
+/** The kernel of a product by subgroups. Bindings: A, B, C, then D. K is not split; B as in {@link canUnpackVec4}. */
 export function planSubgroupMatmul(shape: MatmulShape, { lanes, tm, tg }: SubgroupTile): MatmulPlan {
   const { layout, M, N, K, batch, packedB } = shape;
   const rowsPerLane = layout === 'tn' ? 4 : 1;
   const loads = Math.ceil(tm / (lanes * rowsPerLane));
-  const vec = startsAtFours(shape);
-  const vecC = endsAtFours(shape);
+  const vec = areInputsVec4Aligned(shape);
+  const vecC = isOutputVec4Aligned(shape);
   const tail = K % 4 !== 0;
   const filled = fillTemplate(template, {
     NT_LAYOUT: layout === 'nt',

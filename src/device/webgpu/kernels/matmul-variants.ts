@@ -1,13 +1,13 @@
 import type { MatrixComponent, Subgroups } from '../subgroups.ts';
 import { chooseTile, type MatmulPlan, planMatmul, type Scratch } from './matmul.ts';
 import {
-  canUnpackByFours,
+  canUnpackVec4,
   canUseVectors,
   type HalfOperands,
   type MatmulShape,
-  startsAtFours,
+  areInputsVec4Aligned,
 } from '../../matmul-shape.ts';
-import { endsAtFours, planSubgroupMatmul, type SubgroupTile } from './matmul-subgroup.ts';
+import { isOutputVec4Aligned, planSubgroupMatmul, type SubgroupTile } from './matmul-subgroup.ts';
 import { matricesFor, type MatrixTile, planSubgroupMatrixMatmul } from './matmul-subgroup-matrix.ts';
 import { type BlockTile, planTiledMatmul } from './matmul-tiled.ts';
 import { paddedOperands, paddedProduct, paddedSize, planPadding } from './pad-rows.ts';
@@ -40,7 +40,7 @@ const usableHalves = (shape: MatmulShape): HalfOperands | undefined =>
   isWhole(shape) || shape.halves === 'both' ? shape.halves : undefined;
 
 /** Whether rows of whole operands are to be padded before they can be read four floats at once. */
-const canPad = (shape: MatmulShape): boolean => isWhole(shape) && shape.batch === 1 && !startsAtFours(shape);
+const canPad = (shape: MatmulShape): boolean => isWhole(shape) && shape.batch === 1 && !areInputsVec4Aligned(shape);
 
 /** Products that matter: those of adapters of rank 8 are among them, those of a single token are not. */
 const LEAST = { M: 16, N: 8, K: 8, work: 2 ** 17 };
@@ -50,9 +50,9 @@ const sizeClass = (size: number): number => Math.min(256, 2 ** Math.floor(Math.l
 
 /** How the rows of the operands and of C lie, as far as kernels differ by it. */
 function alignmentOf(shape: MatmulShape): string {
-  if (!startsAtFours(shape)) return '-odd';
+  if (!areInputsVec4Aligned(shape)) return '-odd';
   if (!canUseVectors(shape)) return '-tail'; // rows do, K is no multiple of four
-  return endsAtFours(shape) ? '' : '-ragged';
+  return isOutputVec4Aligned(shape) ? '' : '-ragged';
 }
 
 /**
@@ -78,12 +78,12 @@ export function shapeClass(shape: MatmulShape): string | undefined {
  */
 export function variantsOf(shape: MatmulShape, subgroups: Subgroups | undefined): MatmulVariant[] {
   const multiplies = (component: MatrixComponent): boolean =>
-    canUnpackByFours(shape) && matricesFor(subgroups, component, MATRIX_TILE.side) !== undefined;
+    canUnpackVec4(shape) && matricesFor(subgroups, component, MATRIX_TILE.side) !== undefined;
   const can: Record<MatmulVariant, boolean> = {
     'register-4': true,
     'register-8': true,
-    'subgroup-wide': subgroups !== undefined && canUnpackByFours(shape),
-    'subgroup-tall': subgroups !== undefined && canUnpackByFours(shape),
+    'subgroup-wide': subgroups !== undefined && canUnpackVec4(shape),
+    'subgroup-tall': subgroups !== undefined && canUnpackVec4(shape),
     'padded-wide': subgroups !== undefined && canPad(shape),
     'padded-tall': subgroups !== undefined && canPad(shape),
     matrix: multiplies('f32'),

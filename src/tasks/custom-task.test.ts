@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import * as v from 'valibot';
 import { describe, expect, it } from 'vitest';
-import { labelledTexts, makeOwnTask, MOST_LABELS, type TaskSpec, TaskSchema, TaskSpecSchema } from './own-task.ts';
+import { labelledTexts, makeCustomTask, MAX_LABELS, type TaskSpec, TaskSchema, TaskSpecSchema } from './custom-task.ts';
 import { splitExamples } from './split.ts';
 import type { Example } from './task.ts';
 
@@ -94,7 +94,7 @@ describe('labelledTexts', () => {
     [
       'texts as labels',
       many(
-        Array.from({ length: MOST_LABELS + 1 }, (_, i) => `l${i}`),
+        Array.from({ length: MAX_LABELS + 1 }, (_, i) => `l${i}`),
         1,
       ),
       'tasks/too-many-labels',
@@ -114,24 +114,24 @@ describe('labelledTexts', () => {
   });
 });
 
-describe('makeOwnTask', () => {
+describe('makeCustomTask', () => {
   it('makes a task that passes its schema, the question ending in a line feed', () => {
-    const { task, warnings } = makeOwnTask(table(many(['b', 'a'], 8)), SPEC);
+    const { task, warnings } = makeCustomTask(table(many(['b', 'a'], 8)), SPEC);
     expect(v.parse(TaskSchema, task)).toEqual(task);
     expect(task).toMatchObject({ name: 'mine', kind: 'TC', instruction: 'Which?\n', labels: ['a', 'b'] });
     expect([task.train.length, task.test.length]).toEqual([12, 4]);
     expect(warnings).toEqual([]);
-    expect(makeOwnTask(table(many(['a', 'b'], 8)), { ...SPEC, instruction: null }).task.instruction).toBeNull();
+    expect(makeCustomTask(table(many(['a', 'b'], 8)), { ...SPEC, instruction: null }).task.instruction).toBeNull();
   });
 
   it('says which labels cannot be tested or trained', () => {
-    const { warnings } = makeOwnTask(table([...many(['a'], 8), ['only', 'b']]), SPEC);
+    const { warnings } = makeCustomTask(table([...many(['a'], 8), ['only', 'b']]), SPEC);
     expect(warnings).toEqual([expect.stringContaining('test “b”')]);
   });
 
   it('refuses texts that are all equal', () => {
     expect(() =>
-      makeOwnTask(
+      makeCustomTask(
         table([
           ['t', 'a'],
           ['t', 'b'],

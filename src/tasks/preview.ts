@@ -1,25 +1,7 @@
-import { type ErrorReport, reportOf } from '../base/errors.ts';
-import { type Labelled, labelledTexts } from './own-task.ts';
+import { reportOf } from '../base/errors.ts';
+import { labelledTexts } from './custom-task.ts';
 import { type Table, type TableFile, tableOf } from './table.ts';
-
-/** The columns that hold text and label. */
-export interface ChosenColumns {
-  textColumn: string;
-  labelColumn: string;
-}
-
-/** What is to be seen of a file while its columns are chosen: little, however large the file. */
-export interface Sight extends ChosenColumns {
-  columns: string[];
-  /** The first rows; of each cell the beginning. */
-  rows: string[][];
-  /** What these columns hold; null where they make no task. */
-  found: { examples: number; labels: Labelled['labels'] } | null;
-  /** Why they make none. */
-  problem: ErrorReport | null;
-  /** What was left out, and what to look at, in sentences. */
-  warnings: string[];
-}
+import type { ChosenColumns, TablePreview } from './table-preview.ts';
 
 // Of a cell that holds a megabyte nobody reads more.
 const [SHOWN_ROWS, SHOWN_CHARACTERS] = [10, 400];
@@ -29,7 +11,7 @@ const [SHOWN_ROWS, SHOWN_CHARACTERS] = [10, 400];
  *
  * @throws GorpError as {@link tableOf}.
  */
-export function sightOf(file: TableFile, header: boolean, chosen: ChosenColumns | null): Sight {
+export function previewOf(file: TableFile, header: boolean, chosen: ChosenColumns | null): TablePreview {
   const table = tableOf(file, header);
   const columns = chosen ?? likelyColumns(table);
   const rows = table.rows.slice(0, SHOWN_ROWS).map((row) => row.map((cell) => cell.slice(0, SHOWN_CHARACTERS)));

@@ -1,21 +1,21 @@
 import { describe, expect, it } from 'vitest';
 import { embeddedSettings } from '../../run/presets.ts';
 import { orderFileOf } from '../../run/order-file.ts';
-import { TaskSchema } from '../../tasks/own-task.ts';
+import { TaskSchema } from '../../tasks/custom-task.ts';
 import * as v from 'valibot';
 import { tablesHere } from '../testing/tables-here.ts';
 import { guessedSpec } from './import-form.ts';
-import { createTableDesk } from './table-desk.ts';
+import { createTableClient } from './table-client.ts';
 
 const named = (name: string, text: string) => ({ name, file: new Blob([text]) });
 const REVIEWS = ['when,review,stars', ...Array.from({ length: 30 }, (_, i) => `day ${i},fine ${i},${1 + (i % 2)}`)];
 const reviews = named('my reviews!.csv', REVIEWS.join('\n'));
 
-describe('a table desk', () => {
+describe('a table client', () => {
   it('shows ten rows and the counts of the columns that are likely to be meant', async () => {
-    const { sight, ...file } = await createTableDesk(tablesHere).open(reviews);
+    const { preview, ...file } = await createTableClient(tablesHere()).open(reviews);
     expect(file).toMatchObject({ name: 'my reviews!.csv', namesColumns: false });
-    expect(sight).toMatchObject({
+    expect(preview).toMatchObject({
       columns: ['when', 'review', 'stars'],
       textColumn: 'review',
       labelColumn: 'stars',
@@ -29,9 +29,9 @@ describe('a table desk', () => {
       problem: null,
       warnings: [],
     });
-    expect(sight.rows).toHaveLength(10);
-    expect(sight.rows[0]).toEqual(['day 0', 'fine 0', '1']);
-    expect(guessedSpec({ ...file, sight }, ['my reviews'])).toMatchObject({
+    expect(preview.rows).toHaveLength(10);
+    expect(preview.rows[0]).toEqual(['day 0', 'fine 0', '1']);
+    expect(guessedSpec({ ...file, preview }, ['my reviews'])).toMatchObject({
       name: 'my reviews 2',
       labelColumn: 'stars',
     });
@@ -43,61 +43,62 @@ describe('a table desk', () => {
       b: 'x'.repeat(5000) + i,
       c: i % 3 ? 'in' : 'out',
     }));
-    const { sight, namesColumns } = await createTableDesk(tablesHere).open(named('r.json', JSON.stringify(rows)));
-    expect([namesColumns, sight.textColumn, sight.labelColumn]).toEqual([true, 'b', 'c']);
-    expect(sight.rows[0][1].length).toBeLessThan(1000);
+    const { preview, namesColumns } = await createTableClient(tablesHere()).open(named('r.json', JSON.stringify(rows)));
+    expect([namesColumns, preview.textColumn, preview.labelColumn]).toEqual([true, 'b', 'c']);
+    expect(preview.rows[0][1].length).toBeLessThan(1000);
   });
 
   it('looks at other columns, without a row of names too, and says when they make no task', async () => {
-    const desk = createTableDesk(tablesHere);
-    await desk.open(reviews);
-    const wrong = await desk.look(true, { textColumn: 'stars', labelColumn: 'when' });
+    const tableClient = createTableClient(tablesHere());
+    await tableClient.open(reviews);
+    const wrong = await tableClient.preview(true, { textColumn: 'stars', labelColumn: 'when' });
     expect(wrong).toMatchObject({
       textColumn: 'stars',
       found: { examples: 30 },
       warnings: [expect.stringMatching(/different labels/)],
     });
-    const unnamed = await desk.look(false, null);
+    const unnamed = await tableClient.preview(false, null);
     expect(unnamed.columns).toEqual(['column 1', 'column 2', 'column 3']);
-    const many = await desk.look(true, { textColumn: 'review', labelColumn: 'nothing' });
+    const many = await tableClient.preview(true, { textColumn: 'review', labelColumn: 'nothing' });
     expect(many).toMatchObject({ found: null, problem: { code: 'tasks/unknown-column' } });
   });
 
   it('makes a task, whose texts are in a Blob, and the same one from an order file and the data', async () => {
-    const desk = createTableDesk(tablesHere);
-    const spec = guessedSpec(await desk.open(reviews), []);
-    const [task] = await desk.make(spec);
+    const tableClient = createTableClient(tablesHere());
+    const spec = guessedSpec(await tableClient.open(reviews), []);
+    const [task] = await tableClient.make(spec);
     expect(task).toMatchObject({ spec, labels: ['1', '2'], trainExamples: 24, testExamples: 6 });
     const { train, test } = v.parse(TaskSchema, JSON.parse(await task.data.text()));
     expect([train.length, test.length]).toEqual([24, 6]);
     const order = orderFileOf({ ...embeddedSettings('quick', 'gorp'), order: [spec.name] }, [spec]);
     const renamed = { ...reviews, name: 'other.csv' };
-    const [again] = await desk.makeOrder(order, [], [named('x.csv', 'a,b\n1,2'), renamed]);
+    const [again] = await tableClient.makeOrder(order, [], [named('x.csv', 'a,b\n1,2'), renamed]);
     expect(await again.data.text()).toBe(await task.data.text());
-    expect(await desk.makeOrder(order, [spec], [])).toEqual([]);
-    await expect(desk.makeOrder(order, [], [])).rejects.toMatchObject({ code: 'tasks/data-missing' });
+    expect(await tableClient.makeOrder(order, [spec], [])).toEqual([]);
+    await expect(tableClient.makeOrder(order, [], [])).rejects.toMatchObject({ code: 'tasks/data-missing' });
   });
 
   it('hands on what is wrong with a file, and keeps the one that is open', async () => {
-    const desk = createTableDesk(tablesHere);
-    const spec = guessedSpec(await desk.open(reviews), []);
+    const tableClient = createTableClient(tablesHere());
+    const spec = guessedSpec(await tableClient.open(reviews), []);
     for (const [name, text, code] of [
       ['one.csv', 'text\na\nb', 'tasks/one-column'],
       ['no.csv', '', 'tasks/empty'],
       ['x.pdf', 'x', 'tasks/unknown-format'],
       ['x.json', '{', 'tasks/malformed-json'],
     ]) {
-      await expect(desk.open(named(name, text))).rejects.toMatchObject({
+      await expect(tableClient.open(named(name, text))).rejects.toMatchObject({
         code,
         nextStep: expect.any(String) as string,
       });
     }
-    expect(await desk.make(spec)).toHaveLength(1);
-    await expect(createTableDesk(tablesHere).make(spec)).rejects.toMatchObject({ code: 'tasks/no-file' });
+    expect(await tableClient.make(spec)).toHaveLength(1);
+    await expect(createTableClient(tablesHere()).make(spec)).rejects.toMatchObject({ code: 'tasks/no-file' });
   });
 
-  it('refuses an answer that it does not understand', async () => {
-    const desk = createTableDesk(() => ({ ask: () => Promise.resolve({ type: 'seen' }), close: () => undefined }));
-    await expect(desk.look(true, null)).rejects.toMatchObject({ code: 'worker/bad-event' });
+  it('refuses the answer to another question', async () => {
+    const ask = () => Promise.resolve({ type: 'made' as const, tasks: [] });
+    const tableClient = createTableClient({ ask, close: () => undefined });
+    await expect(tableClient.preview(true, null)).rejects.toMatchObject({ code: 'worker/bad-event' });
   });
 });

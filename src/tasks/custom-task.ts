@@ -17,8 +17,8 @@ const Name = v.pipe(
   v.check((name) => !(name in {}), 'Take another name'),
 );
 
-/** Name of an own task: none that an embedded task or a dataset of CL_Benchmark has. */
-export const OwnNameSchema = v.pipe(
+/** Name of a custom task: none that an embedded task or a dataset of CL_Benchmark has. */
+export const CustomNameSchema = v.pipe(
   Name,
   v.check(
     (name) => !Object.hasOwn(EMBEDDED_KINDS, name) && !Object.hasOwn(BENCHMARK_KINDS, name),
@@ -26,9 +26,9 @@ export const OwnNameSchema = v.pipe(
   ),
 );
 
-/** How an own task is made from a file: all that another machine needs beside that file. */
+/** How a custom task is made from a file: all that another machine needs beside that file. */
 export const TaskSpecSchema = v.strictObject({
-  name: OwnNameSchema,
+  name: CustomNameSchema,
   kind: Name,
   /** The question of the prompt, in one line; null: the prompt has neither question nor options. */
   instruction: v.nullable(v.pipe(v.string(), v.trim(), v.nonEmpty('Write a question, or choose none'))),
@@ -67,7 +67,7 @@ export interface Labelled {
 }
 
 /** More labels than this are no labels: the prompt names them all. */
-export const MOST_LABELS = 100;
+export const MAX_LABELS = 100;
 
 /**
  * Takes texts and labels from a table. White space around a label is dropped and within it folded; rows that lack a text
@@ -80,7 +80,7 @@ export function labelledTexts(table: Table, textColumn: string, labelColumn: str
   const [text, label] = [textColumn, labelColumn].map((name) => {
     const column = table.columns.indexOf(name);
     if (column >= 0) return column;
-    throw ownTaskError('tasks/unknown-column', `The file has no column “${name}”`, 'Choose one of its columns.');
+    throw customTaskError('tasks/unknown-column', `The file has no column “${name}”`, 'Choose one of its columns.');
   });
   let withoutText = 0;
   let withoutLabel = 0;
@@ -96,7 +96,7 @@ export function labelledTexts(table: Table, textColumn: string, labelColumn: str
     }
   }
   if (examples.length === 0) {
-    throw ownTaskError('tasks/empty', 'No row has both a text and a label', 'Choose other columns.');
+    throw customTaskError('tasks/empty', 'No row has both a text and a label', 'Choose other columns.');
   }
   const labels = sortLabels(Array.from(counts, ([name, rows]) => ({ label: name, rows })));
   checkLabels(labels.map((one) => one.label));
@@ -118,11 +118,11 @@ export function labelledTexts(table: Table, textColumn: string, labelColumn: str
  * @returns the task, and what to look at, in sentences.
  * @throws as {@link labelledTexts}; GorpError `tasks/empty` when there are too few texts to train and to test.
  */
-export function makeOwnTask(table: Table, spec: TaskSpec): { task: Task; warnings: string[] } {
+export function makeCustomTask(table: Table, spec: TaskSpec): { task: Task; warnings: string[] } {
   const { examples, labels, warnings } = labelledTexts(table, spec.textColumn, spec.labelColumn);
   const { train, test } = splitExamples(examples, spec.testShare, spec.seed);
   if (test.length === 0) {
-    throw ownTaskError(
+    throw customTaskError(
       'tasks/empty',
       'No label has two different texts, one to train and one to test',
       'Add examples.',
@@ -153,16 +153,16 @@ function sortLabels(labels: Labelled['labels']): Labelled['labels'] {
 
 function checkLabels(labels: readonly string[]): void {
   if (labels.length < 2) {
-    throw ownTaskError(
+    throw customTaskError(
       'tasks/one-label',
       `All rows have the label “${labels[0]}”`,
       'Choose the column that holds the answers; a task needs two different ones.',
     );
   }
-  if (labels.length > MOST_LABELS) {
-    throw ownTaskError(
+  if (labels.length > MAX_LABELS) {
+    throw customTaskError(
       'tasks/too-many-labels',
-      `The column holds ${labels.length} different labels; at most ${MOST_LABELS} fit into a prompt`,
+      `The column holds ${labels.length} different labels; at most ${MAX_LABELS} fit into a prompt`,
       'Choose the column that holds the answers, or fold rare labels into one.',
     );
   }
@@ -171,7 +171,7 @@ function checkLabels(labels: readonly string[]): void {
     const compared = normalisedAnswer(label);
     const other = seen.get(compared);
     if (other !== undefined || compared === '') {
-      throw ownTaskError(
+      throw customTaskError(
         'tasks/labels-alike',
         other === undefined
           ? `The label “${label}” has neither letters nor digits, and answers are compared by these alone`
@@ -197,5 +197,5 @@ function contradictions(examples: readonly Example[]): number {
 const rowsText = (count: number): string => (count === 1 ? 'One row' : `${count} rows`);
 const listed = (names: readonly string[]): string => names.slice(0, 5).join(', ') + (names.length > 5 ? ', …' : '');
 
-const ownTaskError = (code: ErrorCode, message: string, nextStep: string): GorpError =>
+const customTaskError = (code: ErrorCode, message: string, nextStep: string): GorpError =>
   new GorpError(code, `${message}.`, nextStep);

@@ -1,7 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { type RunEvent, RunEventSchema } from '../run/events.ts';
 import { embeddedSettings } from '../run/presets.ts';
-import type { WorkerCommand, WorkerEvent } from '../worker/protocol.ts';
+import type { WorkerCommand } from '../worker/protocol.ts';
 import { openWorkerSession } from './session.ts';
+import { scriptedRun } from './testing/script.ts';
+import { connectWorker } from './worker-client.ts';
 
 class FakeWorker {
   static made: FakeWorker[] = [];
@@ -21,39 +24,42 @@ class FakeWorker {
   }
 }
 
-const open = () => {
-  const events: WorkerEvent[] = [];
-  const session = openWorkerSession((event) => events.push(event));
+const lastMade = (): FakeWorker => {
   const worker = FakeWorker.made.at(-1);
   if (worker === undefined) throw new Error('no worker was made');
-  return { events, session, worker };
+  return worker;
 };
 
-beforeEach(() => vi.stubGlobal('Worker', FakeWorker));
+const open = () => {
+  const events: RunEvent[] = [];
+  const session = openWorkerSession((event) => events.push(event));
+  session.send({ type: 'pause' });
+  return { events, session, worker: lastMade() };
+};
+
+beforeEach(() => {
+  FakeWorker.made = [];
+  vi.stubGlobal('Worker', FakeWorker);
+});
 afterEach(() => vi.unstubAllGlobals());
 
-describe('openWorkerSession', () => {
+describe('a client of a worker', () => {
   it('passes commands and events', () => {
     const { events, session, worker } = open();
-    const settings = embeddedSettings('quick', 'gorp');
-    const access = { hub: { endpoint: 'https://hub', token: null }, files: [] };
-    const tasks = { folder: new Map<string, Blob>(), own: new Map<string, Blob>() };
-    const rounds = { everyRound: false, goesOn: false };
-    const command: WorkerCommand = {
-      type: 'start',
-      settings,
-      device: 'auto',
-      access,
-      tasks,
-      rounds,
-      memoryBudget: null,
-      gpuShare: 1,
-    };
+    const command: WorkerCommand = { type: 'stop' };
     session.send(command);
-    expect(worker.sent).toEqual([command]);
+    expect(worker.sent).toEqual([{ type: 'pause' }, command]);
+    expect(FakeWorker.made).toHaveLength(1);
     worker.onmessage?.({ data: { type: 'paused' } });
     expect(events).toEqual([{ type: 'paused' }]);
     expect(worker.url.pathname).toMatch(/worker\/main\.ts$/);
+  });
+
+  it('lets every event of a run through unchanged', () => {
+    const { events, worker } = open();
+    const sent = scriptedRun(embeddedSettings('quick', 'gorp'));
+    for (const event of sent) worker.onmessage?.({ data: event });
+    expect(events).toEqual(sent);
   });
 
   it('turns a crash into a failed event and ends the worker', () => {
@@ -83,12 +89,31 @@ describe('openWorkerSession', () => {
     expect(worker.terminated).toBe(true);
   });
 
+  it('starts another worker for what is asked after a fault', () => {
+    const faults: string[] = [];
+    const { send } = connectWorker<string, RunEvent>(
+      () => new Worker(new URL('x.ts', import.meta.url)),
+      RunEventSchema,
+      {
+        name: 'The worker',
+        nextStep: 'Again.',
+        onMessage: () => undefined,
+        onFault: ({ message }) => faults.push(message),
+      },
+    );
+    send('first');
+    lastMade().onerror?.({ message: 'gone', preventDefault: () => undefined });
+    send('second');
+    expect(faults).toEqual(['The worker stopped: gone.']);
+    expect(FakeWorker.made.map(({ sent }) => sent)).toEqual([['first'], ['second']]);
+  });
+
   it('lets a fault of the page itself surface as what it is', () => {
     openWorkerSession(() => {
       throw new Error('the page is broken');
-    });
-    const worker = FakeWorker.made.at(-1);
-    expect(() => worker?.onmessage?.({ data: { type: 'paused' } })).toThrow('the page is broken');
-    expect(worker?.terminated).toBe(false);
+    }).send({ type: 'pause' });
+    const worker = lastMade();
+    expect(() => worker.onmessage?.({ data: { type: 'paused' } })).toThrow('the page is broken');
+    expect(worker.terminated).toBe(false);
   });
 });

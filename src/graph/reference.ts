@@ -9,7 +9,7 @@ export function emptyValues(tensor: Tensor): Numbers {
 }
 
 /**
- * Runs a graph on the CPU in f64 with the plain TypeScript twins of its kernels.
+ * Runs a graph on the CPU in f64 with the plain TypeScript references of its kernels.
  *
  * @param values of persistent tensors; those that are written to are changed in place.
  * @returns the value of any tensor of the graph.
@@ -21,6 +21,6 @@ export function runOnCpu(graph: Graph, values: ReadonlyMap<Tensor, Numbers>): (t
     if (value === undefined) all.set(tensor, (value = emptyValues(tensor)));
     return value;
   };
-  for (const operation of graph.operations) operation.twin(valueOf);
+  for (const operation of graph.operations) operation.reference(valueOf);
   return valueOf;
 }

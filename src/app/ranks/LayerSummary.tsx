@@ -1,23 +1,23 @@
 import { useMemo } from 'react';
 import { percent, significant } from '../format.ts';
 import { usePageState } from '../page-context.tsx';
-import styles from './Health.module.css';
-import { healthFacts, shortName } from './ranks.ts';
+import styles from './LayerSummary.module.css';
+import { layerSummary, shortName } from './ranks.ts';
 
 /** An error of orthonormality above this is more than rounding in f32. */
 const ROUNDING = 1e-4;
 
 /** Whether the projections do what they are meant to do, in one line. */
-export function Health() {
+export function LayerSummary() {
   const spaces = usePageState(({ run }) => run.spaces);
-  const samples = usePageState(({ run }) => run.health);
+  const samples = usePageState(({ run }) => run.layerSamples);
   const { orthonormality, projectedAway, leakage, largest } = useMemo(
-    () => healthFacts(spaces, samples),
+    () => layerSummary(spaces, samples),
     [spaces, samples],
   );
   if (largest === null) return null;
   return (
-    <dl className={styles.facts} data-testid="health">
+    <dl className={styles.facts} data-testid="layer-summary">
       {orthonormality !== null && (
         <Fact
           name="Orthonormality"

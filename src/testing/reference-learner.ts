@@ -18,7 +18,7 @@ import { Graph, type Numbers } from '../graph/graph.ts';
 import { sumGradients } from '../graph/ops/elementwise.ts';
 import { matmul } from '../graph/ops/matmul.ts';
 import type { Tensor } from '../graph/tensor.ts';
-import { runOnCpu } from '../graph/twin.ts';
+import { runOnCpu } from '../graph/reference.ts';
 import type { Layers } from '../models/layers.ts';
 import type { Network, SizedBatch, TrainingBatch } from '../models/network.ts';
 
@@ -31,7 +31,7 @@ interface Pair {
 /** A forward and backward pass: the loss, the gradients of what is trained, and the rows that layers read. */
 interface Pass {
   loss: number;
-  /** Gradients by key of {@link TwinLearner}: `W name`, `A name`, `B name`. */
+  /** Gradients by key of {@link ReferenceLearner}: `W name`, `A name`, `B name`. */
   gradients: Map<string, Matrix>;
   /** Inputs of the trained layers, a token a row, padding left out. */
   inputs: Map<string, Matrix>;
@@ -40,9 +40,14 @@ interface Pass {
 /**
  * A model that learns by a method on the CPU in f64, one tensor at a time and straight from the formulas of docs/method.md,
  * sections 2 to 4 and 7: what the learner does in stacks on the GPU. The optimizer is {@link referenceStep}; gradients are
- * those of the graph's twins. Projections are exact, and dropout is none.
+ * those of the graph's references. Projections are exact, and dropout is none.
  */
-export class TwinLearner {
+export class ReferenceLearner {
+  readonly #device: Device;
+  readonly #network: Network;
+  readonly #plan: MethodPlan;
+  readonly #targets: TargetModules;
+
   /** Full-rank weights by layer, and what is trained of adapters. */
   readonly weights = new Map<string, Matrix>();
   readonly pairs = new Map<string, Pair>();
@@ -62,8 +67,8 @@ export class TwinLearner {
     plan: MethodPlan,
     targets: TargetModules,
     read: (name: string) => Promise<ArrayLike<number>>,
-  ): Promise<TwinLearner> {
-    const learner = new TwinLearner(device, network, plan, targets);
+  ): Promise<ReferenceLearner> {
+    const learner = new ReferenceLearner(device, network, plan, targets);
     for (const [name, shape] of network.shapes) {
       const values = Float64Array.from(await read(name));
       const layer = name.replace(/\.weight$/, '');
@@ -74,12 +79,12 @@ export class TwinLearner {
     return learner;
   }
 
-  private constructor(
-    private readonly device: Device,
-    private readonly network: Network,
-    private readonly plan: MethodPlan,
-    private readonly targets: TargetModules,
-  ) {}
+  private constructor(device: Device, network: Network, plan: MethodPlan, targets: TargetModules) {
+    this.#device = device;
+    this.#network = network;
+    this.#plan = plan;
+    this.#targets = targets;
+  }
 
   /** The shared space of a layer's A or W, [dimension, k]; undefined before there is one. */
   spaceOf(layer: string): Matrix | undefined {
@@ -95,11 +100,11 @@ export class TwinLearner {
     this.#task++;
     for (const [layer, pair] of fresh) {
       const before = this.pairs.get(layer);
-      const isKept = this.plan.adapters?.pairs === 'per-task' && this.plan.schedule !== 'apart';
+      const isKept = this.#plan.adapters?.pairs === 'per-task' && this.#plan.schedule !== 'apart';
       if (before && isKept) this.#frozen.set(layer, [...(this.#frozen.get(layer) ?? []), before]);
-      if (before === undefined || this.plan.adapters?.pairs === 'per-task') this.pairs.set(layer, pair);
+      if (before === undefined || this.#plan.adapters?.pairs === 'per-task') this.pairs.set(layer, pair);
     }
-    if (this.plan.space?.rates !== 'compensated') return;
+    if (this.#plan.space?.rates !== 'compensated') return;
     const covariances = await this.#covariances(sample);
     const factor = (layers: readonly string[]): number =>
       compensation(
@@ -142,8 +147,8 @@ export class TwinLearner {
 
   /** Lets the method keep what it needs, and grows the spaces: docs/method.md, section 4. */
   async endTask({ sample, singles = [], examples = [] }: TaskData): Promise<void> {
-    if (this.plan.endTask) {
-      const squares = this.plan.passes.squares > 0 ? await this.#squares(singles) : new Map<string, Matrix>();
+    if (this.#plan.endTask) {
+      const squares = this.#plan.passes.squares > 0 ? await this.#squares(singles) : new Map<string, Matrix>();
       const adapters = new Map(
         [...this.pairs].flatMap(([layer, { A, B }]) => [
           [adapterName(layer, 'lora_A'), A] as const,
@@ -152,17 +157,17 @@ export class TwinLearner {
       );
       const random = (): Random => seededRandom(1);
       const finished = { task: this.#task, examples, state: this.state, squares, random };
-      this.state = await this.plan.endTask({ ...finished, adapters: () => Promise.resolve(adapters) });
+      this.state = await this.#plan.endTask({ ...finished, adapters: () => Promise.resolve(adapters) });
     }
-    if (!this.plan.space) return;
-    const { source, rule, adapterSide, threshold, softness } = this.plan.space;
+    if (!this.#plan.space) return;
+    const { source, rule, adapterSide, threshold, softness } = this.#plan.space;
     const covariances = source === 'activation' ? await this.#covariances(sample) : new Map<string, Matrix>();
     for (const key of [...this.#states.keys()].filter((one) => !one.startsWith('B '))) {
       const [part, layer] = key.split(' ');
       const space = this.#spaces.get(layer) ?? null;
       if (source === 'activation') {
         const covariance = covariances.get(layer) as Matrix;
-        const grown = isSoft(this.plan.space)
+        const grown = isSoft(this.#plan.space)
           ? growSoftSpace(space, covariance, softness)
           : growSpaceFromCovariance(space, covariance, threshold);
         this.#spaces.set(layer, grown.space);
@@ -195,7 +200,7 @@ export class TwinLearner {
   }
 
   #groupOf(part: string, layer: string): ReferenceGroup {
-    const { adapters, fullRank, space } = this.plan;
+    const { adapters, fullRank, space } = this.#plan;
     const { lora, full } = this.#rateFactors;
     const learningRate = part === 'W' ? full * (fullRank?.learningRate ?? 0) : lora * (adapters?.learningRate ?? 0);
     const rates = { learningRate, weightDecay: 0 };
@@ -210,7 +215,7 @@ export class TwinLearner {
   /** λ Σ|A_prev Aᵀ|, λ Σ|B A| and λ/2 Σ importance ∘ (θ − anchor)², entry by entry. */
   #addPenalties(layer: string, gradients: Map<string, Matrix>): void {
     const weightOf = (kind: 'orthogonal' | 'sparse'): number =>
-      this.plan.loss.reduce((sum, term) => sum + (term.kind === kind ? term.weight : 0), 0);
+      this.#plan.loss.reduce((sum, term) => sum + (term.kind === kind ? term.weight : 0), 0);
     const [orthogonal, sparse] = [weightOf('orthogonal'), weightOf('sparse')];
     const { A, B } = this.pairs.get(layer) as Pair;
     const [dA, dB] = ['A', 'B'].map((part) => (gradients.get(`${part} ${layer}`) as Matrix).data);
@@ -222,7 +227,7 @@ export class TwinLearner {
           for (let j = 0; j < width; j++)
             dA[i * width + j] += orthogonal * Math.sign(overlap.data[p * A.rows + i]) * previous.data[p * width + j];
     }
-    for (const term of this.plan.loss) {
+    for (const term of this.#plan.loss) {
       if (term.kind !== 'quadratic' || this.state.tensors.size === 0) continue;
       for (const [values, gradient, part] of [[A.data, dA, 'lora_A'] as const, [B.data, dB, 'lora_B'] as const]) {
         const of = (what: string): Float64Array =>
@@ -244,16 +249,16 @@ export class TwinLearner {
   async #pass({ sizes, rows }: SizedBatch): Promise<Pass> {
     const owned: OwnedBuffer[] = [];
     try {
-      const batch = this.network.batch(sizes, owned);
+      const batch = this.#network.batch(sizes, owned);
       batch.write(rows);
       const g = new Graph();
       const values = new Map<Tensor, Numbers>();
       const trained = new Map<Tensor, string>();
       const captured = new Map<string, Tensor>();
       const loss = batch.loss(g, this.#layers(g, values, trained, captured));
-      const gradients = g.backward(loss, this.network.one, sumGradients(g));
+      const gradients = g.backward(loss, this.#network.one, sumGradients(g));
       for (const tensor of [...new Set(g.operations.flatMap(({ inputs }) => inputs)), ...masks(batch, captured)])
-        if (tensor.storage) values.set(tensor, await readValues(this.device, tensor));
+        if (tensor.storage) values.set(tensor, await readValues(this.#device, tensor));
       const valueOf = runOnCpu(g, values);
       return {
         loss: valueOf(loss)[0],
@@ -286,10 +291,10 @@ export class TwinLearner {
       const { shape, values: data } = this.#parameters.get(name) as { shape: readonly number[]; values: Float64Array };
       return place(name, shape, data, false);
     };
-    const { alpha, rank } = this.plan.adapters ?? { alpha: 0, rank: 1 };
+    const { alpha, rank } = this.#plan.adapters ?? { alpha: 0, rank: 1 };
     const scale = alpha / rank;
     const linear: Layers['linear'] = (graph, name, x, addend) => {
-      if (this.weights.has(name) || this.targets.lora.test(name)) captured.set(name, x);
+      if (this.weights.has(name) || this.#targets.lora.test(name)) captured.set(name, x);
       let y = matmul(graph, x, parameter(`${name}.weight`), { layout: 'nt', addend });
       const add = (A: Tensor, B: Tensor): void => {
         const h = matmul(graph, x, A, { layout: 'nt' }); // [..., r]

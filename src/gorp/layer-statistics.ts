@@ -1,17 +1,16 @@
-import type { OwnedBuffer } from '../device/buffers.ts';
+import type { BufferRange, OwnedBuffer } from '../device/buffers.ts';
 import type { Device } from '../device/device.ts';
-import type { BufferRange } from '../device/buffers.ts';
-import type { Tensor } from '../graph/tensor.ts';
+import { plainTensor, storeTensor, type Tensor } from '../graph/tensor.ts';
 import type { FullRankGroup } from './full-rank-group.ts';
 import { LoraGroup } from './lora-group.ts';
 import { slice } from './trainable-group.ts';
 import type { SpaceMeters } from './update.ts';
 
 /**
- * A layer's health in one step. Shares are measured at every refresh of the projection basis and in a task's second step;
+ * Statistics of a layer in one step. Shares are measured at every refresh of the projection basis and in a task's second step;
  * the steps between have those of the last one.
  */
-export interface LayerHealth {
+export interface LayerStatistics {
   /** Hugging Face name of the layer. */
   name: string;
   part: 'lora' | 'full-rank';
@@ -43,9 +42,9 @@ export class Meters {
       total += places(group.layers.names.length) * (group instanceof LoraGroup ? 2 : 1);
     }
     const vector = (name: string): Tensor => {
-      const buffer = device.buffers.storage(name, Math.max(1, total) * 4);
-      this.#owned.push(buffer);
-      return slice(name, { buffer, offset: 0, bytes: buffer.bytes }, 0, Math.max(1, total));
+      const tensor = storeTensor(device, plainTensor(name, [Math.max(1, total)]), 'inputs');
+      this.#owned.push(tensor.storage.buffer);
+      return tensor;
     };
     this.squares = vector('squared gradient norms');
     this.#space = {
@@ -73,7 +72,7 @@ export class Meters {
     throw new Error(`${layer} is not trained full-rank`);
   }
 
-  /** What is to be read of a step, in the order that {@link health} expects it. */
+  /** What is to be read of a step, in the order that {@link statistics} expects it. */
   get sources(): BufferRange[] {
     const { before, after, update, leaked } = this.#space;
     return [this.squares, before, after, update, leaked].map((t) => t.storage as BufferRange);
@@ -98,13 +97,13 @@ export class Meters {
     return slice(whole.name, whole.storage as BufferRange, first, group.layers.names.length);
   }
 
-  /** The health of every layer from the numbers of a step. */
-  health([squares, before, after, update, leaked]: readonly Float32Array[]): LayerHealth[] {
+  /** The statistics of every layer from the numbers of a step. */
+  statistics([squares, before, after, update, leaked]: readonly Float32Array[]): LayerStatistics[] {
     return [...this.#first].flatMap(([group, first]) => {
       const { names } = group.layers;
       const hasSpace = group.space?.stackSpace !== undefined;
       const isLora = group instanceof LoraGroup;
-      return names.map((name, i): LayerHealth => {
+      return names.map((name, i): LayerStatistics => {
         const at = first + i;
         const energy = squares[at] + (isLora ? squares[at + places(names.length)] : 0);
         return {

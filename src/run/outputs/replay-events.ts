@@ -2,11 +2,11 @@ import type { RunEvent } from '../events.ts';
 import type { Results, TaskReport } from '../results.ts';
 
 /** What an earlier run told of its rounds, from its results: so that who listens to the run that goes on has it all. */
-export function retold({ curves, accuracy, spaces, health }: Results, tasks: readonly TaskReport[]): RunEvent[] {
+export function replayEvents({ curves, accuracy, spaces, health }: Results, tasks: readonly TaskReport[]): RunEvent[] {
   const events: RunEvent[] = [];
   accuracy.exact.forEach((row, round) => {
     let indexes = curves.round.flatMap((one, i) => (one === round ? [i] : []));
-    // A sample of the layers' health ends the report it came with; behind the last one there may be steps without.
+    // A sample of the layers' statistics ends the report it came with; behind the last one there may be steps without.
     const samples = health.filter((sample) => sample.round === round);
     for (const { step, layers } of [...samples, { step: Infinity, layers: [] }]) {
       const told = indexes.filter((i) => curves.step[i] <= step);
