@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openNamedModel } from '../cli/places.ts';
 import { openRoundFolder, writeFiles } from '../cli/round-folder.ts';
-import { ONNX_DTYPES, type OnnxDtype } from '../onnx/dtypes.ts';
+import { FILE_SUFFIX, ONNX_DTYPES, type OnnxDtype } from '../onnx/dtypes.ts';
 import { onnxFiles, type TrainedChanges } from '../onnx/onnx-files.ts';
 import type { RunEvent } from '../run/events.ts';
 import { PREDICTIONS_FILE } from '../run/outputs/layout.ts';
@@ -13,7 +13,9 @@ import { readTexts } from '../run/open-network.ts';
 import { embeddedSettings } from '../run/presets.ts';
 import { Run } from '../run/run.ts';
 import type { RunSettings } from '../run/settings.ts';
+import type { PromptForm } from '../tasks/prompt-form.ts';
 import { mergedReader } from '../weights/exports/merge.ts';
+import type { ModelFiles } from '../weights/model-folder.ts';
 import { relativeError } from './compare.ts';
 import { acquireTestDevice } from './devices.ts';
 import { engineLogits } from './engine-logits.ts';
@@ -88,13 +90,18 @@ describe.each(CASES)('$name', ({ name, model, isTrained, targetLength, changed }
 
   it('answers in transformers.js as in this engine', async () => {
     const prompts = answers.map(promptOfAnswer);
+    const base = await openNamedModel(model);
     for (const dtype of ONNX_DTYPES) {
-      await writeFiles(join(folder, name, dtype), await onnxFiles(await openNamedModel(model), dtype, trained));
+      await writeFiles(join(folder, name, dtype), await onnxFiles(base, dtype, trained));
       const reading = { promptForm: 'raw', maxNewTokens: targetLength } as const;
       const written = await transformersJsAnswers(join(folder, name), dtype, prompts, reading);
       const different = answers.filter(({ Prediction }, i) => Prediction !== written[i]).length;
-      console.log(`${name}, ${dtype}: ${different} of ${answers.length} answers differ`);
+      const error = await logitsError(base, dtype, trained, 'raw', prompts);
+      console.log(
+        `${name}, ${dtype}: logits ${error.toExponential(1)}, ${different} of ${answers.length} answers differ`,
+      );
       expect(different, dtype).toBeLessThanOrEqual(changed[dtype] ?? THINGS_PROMPTS);
+      if (dtype === 'f32') expect(error).toBeLessThan(LOGITS_TOLERANCE);
     }
     expect(new Set(answers.map(({ Prediction }) => Prediction)).size).toBeGreaterThan(2);
   });
@@ -110,48 +117,64 @@ describe.each(TRAINABLE_FAMILIES)('$family after a run of gorp-plus', (family) =
 
     const model = await openNamedModel(use.model);
     const saved = await openRoundFolder(join(folder, family.family, 'gorp-web-rounds', use.folder));
-    const files = await collected(await onnxFiles(model, 'f32', saved));
-    const { tokenizer } = await readTexts(model, family);
-    const device = await acquireTestDevice();
-    const [found, wanted]: number[][] = [[], []];
-    for (const prompt of prompts.slice(0, LOGITS_PROMPTS)) {
-      const ids = tokenizer.encodePrompt(prompt);
-      found.push(...(await exportedLogits(files, ids, use.isDecoderOnly)));
-      const read = mergedReader(model, saved.changed, saved.changes);
-      wanted.push(...(await engineLogits(device, model.config, read, ids)));
-    }
-    expect(device.buffers.liveLabels).toEqual([]);
-    await device.destroy();
-    const error = relativeError(Float32Array.from(found), Float32Array.from(wanted));
+    const error = await logitsError(model, 'f32', saved, family.promptForm, prompts);
     const different = new Set(written).size;
     console.log(`${family.family}: logits differ by ${error.toExponential(1)}; ${different} different answers`);
     expect(error).toBeLessThan(LOGITS_TOLERANCE);
   });
 });
 
-/** As `engineLogits`, by the graphs of an export. */
-async function exportedLogits(
-  files: ReadonlyMap<string, Uint8Array>,
-  ids: readonly number[],
-  isDecoderOnly: boolean,
-): Promise<Float32Array> {
-  const shape = [1, ids.length];
-  const ones = int64(new Array<number>(ids.length).fill(1), shape);
-  const input_ids = int64(ids, shape);
-  if (isDecoderOnly) {
-    const session = await onnxSession(files, 'onnx/model.onnx');
-    const position_ids = int64(ids.keys(), shape);
-    const given = { input_ids, attention_mask: ones, position_ids, ...emptyCaches(session, 1) };
-    return reals((await session.run(given))['logits']);
+/** How far the logits of an export are from this engine's, over some prompts (relative, Frobenius). */
+async function logitsError(
+  base: ModelFiles,
+  dtype: OnnxDtype,
+  trained: TrainedChanges | undefined,
+  promptForm: PromptForm,
+  prompts: readonly string[],
+): Promise<number> {
+  const graphs = await openGraphs(await collected(await onnxFiles(base, dtype, trained)), dtype);
+  const { tokenizer } = await readTexts(base, { promptForm });
+  const read = trained ? mergedReader(base, trained.changed, trained.changes) : base.readTensor;
+  const device = await acquireTestDevice();
+  const [found, wanted]: number[][] = [[], []];
+  for (const prompt of prompts.slice(0, LOGITS_PROMPTS)) {
+    const ids = tokenizer.encodePrompt(prompt);
+    found.push(...(await graphs(ids)));
+    wanted.push(...(await engineLogits(device, base.config, read, ids)));
   }
-  const encoder = await onnxSession(files, 'onnx/encoder_model.onnx');
-  const { last_hidden_state } = await encoder.run({ input_ids, attention_mask: ones });
-  const decoder = await onnxSession(files, 'onnx/decoder_model_merged.onnx');
-  const { logits } = await decoder.run({
-    encoder_attention_mask: ones,
-    encoder_hidden_states: last_hidden_state,
-    input_ids: int64([0], [1, 1]), // decoder_start_token_id of every T5
-    ...emptyCaches(decoder, 1),
-  });
-  return reals(logits);
+  expect(device.buffers.liveLabels).toEqual([]);
+  await device.destroy();
+  return relativeError(found, wanted);
+}
+
+/** The graphs of an export, as a function that gives what `engineLogits` gives. */
+async function openGraphs(
+  files: ReadonlyMap<string, Uint8Array>,
+  dtype: OnnxDtype,
+): Promise<(ids: readonly number[]) => Promise<Float32Array>> {
+  const open = (name: string) => onnxSession(files, `onnx/${name}${FILE_SUFFIX[dtype]}.onnx`);
+  const given = (ids: readonly number[]) => {
+    const shape = [1, ids.length];
+    const ones = new Array<number>(ids.length).fill(1);
+    return { input_ids: int64(ids, shape), attention_mask: int64(ones, shape) };
+  };
+  if (files.has(`onnx/model${FILE_SUFFIX[dtype]}.onnx`)) {
+    const session = await open('model');
+    return async (ids) => {
+      const position_ids = int64(ids.keys(), [1, ids.length]);
+      return reals((await session.run({ ...given(ids), position_ids, ...emptyCaches(session, 1) }))['logits']);
+    };
+  }
+  const [encoder, decoder] = [await open('encoder_model'), await open('decoder_model_merged')];
+  return async (ids) => {
+    const { input_ids, attention_mask } = given(ids);
+    const { last_hidden_state } = await encoder.run({ input_ids, attention_mask });
+    const { logits } = await decoder.run({
+      encoder_attention_mask: attention_mask,
+      encoder_hidden_states: last_hidden_state,
+      input_ids: int64([0], [1, 1]), // decoder_start_token_id of every T5
+      ...emptyCaches(decoder, 1),
+    });
+    return reals(logits);
+  };
 }

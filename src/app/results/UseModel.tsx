@@ -32,7 +32,7 @@ export function UseModel({ last: { round, settings, use }, dtype }: { last: Last
           {needs}
         </p>
         <div className={styles.program}>
-          <pre className={styles.code} tabIndex={0} aria-label={`Program: ${title}`}>
+          <pre className={styles.code} role="group" tabIndex={0} aria-label={`Program: ${title}`}>
             <code data-testid="use-code">{code}</code>
           </pre>
           <CopyButton key={code} text={code} label={`Copy the program: ${title}`} />
