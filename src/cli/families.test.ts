@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, type MockInstance, test, vi } from 'vitest';
 import { orderFileOf } from '../run/order-file.ts';
 import { promptOfAnswer, readAnswers } from '../run/outputs/predictions.ts';
 import { type LocalHub, startLocalHub } from '../testing/local-hub.ts';
@@ -19,6 +19,7 @@ const DATASETS = { 'SST-2': 'gloss', yelp: 'field' };
 
 let hub: LocalHub;
 let root: string;
+let stdout: MockInstance<typeof process.stdout.write>;
 
 beforeAll(async () => {
   hub = await startLocalHub();
@@ -29,7 +30,7 @@ beforeAll(async () => {
   vi.stubEnv('GORP_WEB_CACHE', join(root, 'cache'));
   vi.spyOn(console, 'log').mockImplementation(() => undefined);
   vi.spyOn(process.stderr, 'write').mockImplementation(() => true);
-  vi.spyOn(process.stdout, 'write').mockImplementation(() => true);
+  stdout = vi.spyOn(process.stdout, 'write').mockImplementation(() => true);
   for (const [name, tiny] of Object.entries(DATASETS)) {
     const folder = join(root, 'CL_Benchmark', 'SC', name);
     mkdirSync(folder, { recursive: true });
@@ -73,10 +74,9 @@ function orderFile(name: string, { lengths }: TinyFamily, method: 'gorp' | 'gorp
 
 /** What `generate` writes to stdout as JSON. */
 async function answersTo(args: string[]): Promise<unknown[]> {
-  const written = vi.mocked(process.stdout.write);
-  written.mockClear();
+  stdout.mockClear();
   expect(await generate([...args, '--json'])).toBe(0);
-  return written.mock.calls.map(([line]) => (JSON.parse(String(line)) as { text: unknown }).text);
+  return stdout.mock.calls.map(([line]) => (JSON.parse(String(line)) as { text: unknown }).text);
 }
 
 const read = (...path: string[]): Record<string, unknown> =>

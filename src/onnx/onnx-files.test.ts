@@ -105,6 +105,9 @@ describe('the files of an export', () => {
     for (const files of [await onnxFiles(chat, 'f32'), await mergedModelFiles(chat, new Set(), changes)]) {
       const found = files.find(({ path }) => path === 'chat_template.jinja');
       expect(found && new TextDecoder().decode(await bytesOfFile(found))).toBe(template);
+      const config = files.find(({ path }) => path === 'tokenizer_config.json');
+      const json = config && new TextDecoder().decode(await bytesOfFile(config));
+      expect(JSON.parse(json ?? '')).toMatchObject({ chat_template: template });
     }
     const bytes = { ...tinyModel(), tokenizer: null };
     const paths = (await onnxFiles(bytes, 'f32')).map(({ path }) => path);

@@ -87,6 +87,6 @@ function reader(
   trained: TrainedChanges | undefined,
   storedName: (name: string) => string,
 ): ReadWeight {
-  const read = trained ? mergedReader(base, trained.changed, trained.changes) : base.readTensor;
+  const read = trained ? mergedReader(base, trained.changed, trained.changes) : (name: string) => base.readTensor(name);
   return (name) => read(storedName(name));
 }

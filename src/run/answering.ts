@@ -46,7 +46,9 @@ export async function* answerPrompts(
   const sources = prompts.map((prompt) => known.tokenizer.encodePrompt(prompt));
   const lengths = { sourceLength: longestOf(sources), targetLength: maxNewTokens };
   const { network, storedName } = openNetwork(device, model, lengths, known);
-  const read = trained ? mergedReader(model, trained.changed, trained.changes) : model.readTensor;
+  const read = trained
+    ? mergedReader(model, trained.changed, trained.changes)
+    : (name: string) => model.readTensor(name);
   let parameters: Parameters | undefined;
   try {
     parameters = await Parameters.load(device, network.shapes, (name) => read(storedName(name)), {

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -111,6 +111,7 @@ describe.each(TRAINABLE_FAMILIES)('$family after a run of gorp-plus', (family) =
   it('has the logits and the answers of this engine in transformers.js', async () => {
     const { onnx, use, answers } = await writeTrained(join(folder, family.family), family, 'gorp-plus');
     const prompts = answers.map(promptOfAnswer);
+    if (family.family === 'umt5-tiny') callT5(join(folder, family.family, onnx, 'config.json'));
     const written = await transformersJsAnswers(join(folder, family.family), onnx, prompts, use);
     expect(written).toEqual(answers.map(({ Prediction }) => Prediction));
     expect(written).toHaveLength(THINGS_PROMPTS);
@@ -124,6 +125,12 @@ describe.each(TRAINABLE_FAMILIES)('$family after a run of gorp-plus', (family) =
   });
 });
 
+/** transformers.js does not know umT5, whose graphs it runs as those of T5: docs/onnx.md tells it. */
+function callT5(path: string): void {
+  const config = JSON.parse(readFileSync(path, 'utf8')) as object;
+  writeFileSync(path, JSON.stringify({ ...config, model_type: 't5' }));
+}
+
 /** How far the logits of an export are from this engine's, over some prompts (relative, Frobenius). */
 async function logitsError(
   base: ModelFiles,
@@ -134,7 +141,7 @@ async function logitsError(
 ): Promise<number> {
   const graphs = await openGraphs(await collected(await onnxFiles(base, dtype, trained)), dtype);
   const { tokenizer } = await readTexts(base, { promptForm });
-  const read = trained ? mergedReader(base, trained.changed, trained.changes) : base.readTensor;
+  const read = trained ? mergedReader(base, trained.changed, trained.changes) : (name: string) => base.readTensor(name);
   const device = await acquireTestDevice();
   const [found, wanted]: number[][] = [[], []];
   for (const prompt of prompts.slice(0, LOGITS_PROMPTS)) {

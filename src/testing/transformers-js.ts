@@ -39,7 +39,7 @@ export async function transformersJsAnswers(
   };
   const isSeq2Seq = config.is_encoder_decoder;
   const model = await modelClass(library, config).from_pretrained(name);
-  const tokenizer = await tokenizerOf(library, join(folder, name), name);
+  const tokenizer = await tokenizerOf(library, join(folder, name), name, isSeq2Seq ? 'right' : 'left');
   const { eos_token_id } = model.generation_config as { eos_token_id: number | number[] };
   const ends = [eos_token_id].flat();
   /** In a batch transformers.js fills rows that have ended with what comes next. */
@@ -58,42 +58,46 @@ export async function transformersJsAnswers(
   return texts;
 }
 
-/** transformers.js does not know umT5 by its name; its graphs are those of T5. */
-function modelClass(
-  library: Library,
-  { model_type, is_encoder_decoder }: { model_type: string; is_encoder_decoder: boolean },
-) {
-  if (model_type === 'umt5') return library.T5ForConditionalGeneration;
-  return is_encoder_decoder ? library.AutoModelForSeq2SeqLM : library.AutoModelForCausalLM;
+interface Inputs {
+  input_ids: transformers.Tensor;
+  attention_mask: transformers.Tensor;
 }
 
 /** Reads and writes text for a model in transformers.js. */
 interface TextTokenizer {
-  read(prompts: string[], form: PromptForm): { input_ids: transformers.Tensor; attention_mask: transformers.Tensor };
+  read(prompts: string[], form: PromptForm): Inputs;
   decode(ids: number[]): string;
 }
 
 /** The model's own tokenizer in transformers.js; where it has no `tokenizer.json`, which that needs, the engine's for bytes. */
-async function tokenizerOf(library: Library, path: string, name: string): Promise<TextTokenizer> {
+async function tokenizerOf(
+  library: Library,
+  path: string,
+  name: string,
+  padding: 'left' | 'right',
+): Promise<TextTokenizer> {
   if (!existsSync(join(path, 'tokenizer.json'))) return bytes(library);
   const tokenizer = await library.AutoTokenizer.from_pretrained(name);
+  tokenizer.padding_side = padding;
+  const encode = (texts: string[], add_special_tokens: boolean): Inputs =>
+    tokenizer(texts, { padding: true, add_special_tokens }) as Inputs;
   return {
     read: (prompts, form) => {
-      if (form === 'raw') return tokenizer(prompts, { padding: true }) as ReturnType<TextTokenizer['read']>;
-      const texts = prompts.map((content) =>
+      if (form === 'raw') return encode(prompts, true);
+      const rendered = prompts.map((content) =>
         tokenizer.apply_chat_template([{ role: 'user', content }], { tokenize: false, add_generation_prompt: true }),
-      ) as string[];
-      return tokenizer(texts, { padding: true, add_special_tokens: false }) as ReturnType<TextTokenizer['read']>;
+      );
+      return encode(rendered.map(String), false);
     },
-    decode: (ids) => tokenizer.decode(ids, { skip_special_tokens: true }),
+    decode: (ids) => (ids.length === 0 ? '' : tokenizer.decode(ids, { skip_special_tokens: true })),
   };
 }
 
 function bytes({ Tensor }: Library): TextTokenizer {
-  const { encodePrompt, decode, padId } = loadTokenizer(null, { tokenizer_class: 'ByT5Tokenizer' });
+  const tokenizer = loadTokenizer(null, { tokenizer_class: 'ByT5Tokenizer' });
   return {
     read: (prompts) => {
-      const rows = prompts.map((prompt) => encodePrompt(prompt));
+      const rows = prompts.map((prompt) => tokenizer.encodePrompt(prompt));
       const length = Math.max(...rows.map((row) => row.length));
       const tensor = (valueAt: (row: number[], i: number) => number): transformers.Tensor =>
         new Tensor(
@@ -101,9 +105,9 @@ function bytes({ Tensor }: Library): TextTokenizer {
           BigInt64Array.from(rows.flatMap((row) => Array.from({ length }, (_, i) => BigInt(valueAt(row, i))))),
           [rows.length, length],
         );
-      const padded = (row: number[], i: number): number => (i < row.length ? row[i] : padId);
+      const padded = (row: number[], i: number): number => (i < row.length ? row[i] : tokenizer.padId);
       return { input_ids: tensor(padded), attention_mask: tensor((row, i) => (i < row.length ? 1 : 0)) };
     },
-    decode,
+    decode: (ids) => tokenizer.decode(ids),
   };
 }

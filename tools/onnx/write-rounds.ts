@@ -6,7 +6,7 @@
  *     node tools/run.mjs tools/onnx/write-rounds.ts FOLDER
  */
 import { join } from 'node:path';
-import { useSnippets } from '../../src/app/results/use-snippets.ts';
+import { snippetsFor } from '../../src/app/results/use-snippets.ts';
 import { writeText } from '../../src/cli/round-folder.ts';
 import { promptOfAnswer, type TestAnswer } from '../../src/run/outputs/predictions.ts';
 import type { RoundUse } from '../../src/run/outputs/round-use.ts';
@@ -29,7 +29,7 @@ export async function main([folder]: string[]): Promise<number> {
         use,
         prompts: answers.map(promptOfAnswer),
         answers: answers.map(({ Prediction }) => Prediction),
-        programs: useSnippets(use, 'f32', method).map(({ id, code }) => ({ id, code })),
+        programs: snippetsFor(use, 'f32', method).map(({ id, code }) => ({ id, code })),
       };
       await writeText(join(folder, name, 'facts.json'), JSON.stringify(facts));
       console.log(`${name}: ${new Set(facts.answers).size} different answers to ${answers.length} prompts`);

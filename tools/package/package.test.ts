@@ -12,7 +12,7 @@ import {
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { type Snippet, useSnippets } from '../../src/app/results/use-snippets.ts';
+import { type Snippet, snippetsFor } from '../../src/app/results/use-snippets.ts';
 import { openRoundFolder } from '../../src/cli/round-folder.ts';
 import { PREDICTIONS_FILE } from '../../src/run/outputs/layout.ts';
 import { useOfRound } from '../../src/run/outputs/round-use.ts';
@@ -142,7 +142,7 @@ describe('programs that the page shows for a round', () => {
     const round = join(consumer, 'gorp-web-rounds', folder);
     const predictions = readFileSync(join(round, PREDICTIONS_FILE), 'utf8');
     const use = useOfRound(await openRoundFolder(round), folder, predictions);
-    programs = useSnippets(use, 'f32', 'seq-lora');
+    programs = snippetsFor(use, 'f32', 'seq-lora');
     answer = use.example?.answer;
     expect(answer).toMatch(/./);
   }, 60_000);

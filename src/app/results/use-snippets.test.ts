@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { RoundUse } from '../../run/outputs/round-use.ts';
-import { type Snippet, useSnippets } from './use-snippets.ts';
+import { type Snippet, snippetsFor } from './use-snippets.ts';
 
 const T5: RoundUse = {
   folder: 'logs_and_outputs/order_custom/outputs/1-gloss',
@@ -15,7 +15,7 @@ const T5: RoundUse = {
 };
 
 const codeOf = (id: Snippet['id'], use: Partial<RoundUse>, dtype: 'f32' | 'q8' = 'f32'): string =>
-  useSnippets({ ...T5, ...use }, dtype, 'seq-lora').find((snippet) => snippet.id === id)?.code ?? '';
+  snippetsFor({ ...T5, ...use }, dtype, 'seq-lora').find((snippet) => snippet.id === id)?.code ?? '';
 
 // That the programs work is tested where they are run: e2e/downloads.spec.ts, tools/package, tools/onnx/use_check.py.
 describe('programs that use a round', () => {
@@ -30,7 +30,7 @@ describe('programs that use a round', () => {
   });
 
   test('say where a base model is to lie that cannot be fetched by its name', () => {
-    const needs = (model: string): string[] => useSnippets({ ...T5, model }, 'f32', 'gorp').map((one) => one.needs);
+    const needs = (model: string): string[] => snippetsFor({ ...T5, model }, 'f32', 'gorp').map((one) => one.needs);
     expect(codeOf('peft', { model: 'picked:mine', commit: null })).toContain('from_pretrained("base-model")');
     expect(codeOf('command-line', { model: 'picked:mine' })).toContain(' --model ./base-model ');
     expect(needs('picked:mine').filter((text) => text.includes('base-model'))).toHaveLength(2);

@@ -24,7 +24,7 @@ const NO_EXAMPLE = 'Write a prompt here, as the tasks have it.';
  * @param dtype the form of the ONNX export.
  * @param method by whose name archives go.
  */
-export function useSnippets(use: RoundUse, dtype: OnnxDtype, method: string): Snippet[] {
+export function snippetsFor(use: RoundUse, dtype: OnnxDtype, method: string): Snippet[] {
   const onnx = archiveName({ what: 'onnx', dtype }, method);
   const rounds = archiveName({ what: 'zip' }, method);
   const round = `${folderOf(rounds)}/${use.folder}`;
