@@ -34,8 +34,10 @@ test('a software adapter is left alone unless the GPU is asked for, and the choi
   await chooseDevice(page, 'GPU');
   await expect(line).toHaveAttribute('data-kind', 'webgpu');
   await expect(line).toContainText('graphics adapter of software, as you chose');
+  await page.getByLabel('Share of the GPU').selectOption('75 %');
   await page.reload();
   await expect(line).toHaveAttribute('data-kind', 'webgpu');
+  await expect(page.getByLabel('Share of the GPU')).toHaveValue('75');
 
   await choose(page, { ...TINY, method: 'gorp' });
   await start(page);

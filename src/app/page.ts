@@ -94,8 +94,6 @@ export interface Page {
   readonly pace: Pace;
   /** GiB of memory that runs may take; null for no limit. */
   readonly setMemoryBudget: (budget: number | null) => void;
-  /** @param percent above 0 and at most 100. */
-  readonly setGpuShare: (percent: number) => void;
   /** Whether the weights of every round are kept by the next run. */
   readonly keepEveryRound: (everyRound: boolean) => void;
   /** Lets the next run resume from a kept round, with its settings; null begins anew. */
@@ -227,14 +225,13 @@ export function createPage(parts: PageParts): Page {
     lookAgain: deviceLook.again,
     prefer: (change) => {
       setState({ ...change, refused: null });
-      const { device: chosen, keepAwake } = getState();
-      device.keep({ device: chosen, keepAwake });
+      const { device: chosen, keepAwake, gpuShare } = getState();
+      device.keep({ device: chosen, keepAwake, gpuShare });
     },
     setMemoryBudget: (memoryBudget) => {
       memory.keep(memoryBudget);
       setState({ memoryBudget, refused: null });
     },
-    setGpuShare: (gpuShare) => setState({ gpuShare }),
     keepEveryRound: (everyRound) => setState({ everyRound }),
     resumeFrom: (last) =>
       setState(({ draft }) => ({

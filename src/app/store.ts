@@ -49,7 +49,7 @@ export interface PageState {
   slowdown: number | null;
   /** GiB of memory that a run may take; null where the person has not said. Kept in this browser. */
   memoryBudget: number | null;
-  /** Percent of the time that a graphics card is kept busy by the next run. */
+  /** Percent of a graphics card's time that the next run may take. Saved in this browser. */
   gpuShare: number;
   /** The memory that a run with the draft's settings would take. */
   memoryPlan: PlanState;
@@ -79,7 +79,7 @@ export type PageStore = StoreApi<PageState>;
 export const createPageStore = (
   theme: Theme,
   memoryBudget: number | null = null,
-  { device, keepAwake }: Preferences = USUAL,
+  { device, keepAwake, gpuShare }: Preferences = USUAL,
 ): PageStore =>
   createStore<PageState>(() => ({
     draft: embeddedSettings('full', 'gorp-plus'),
@@ -90,7 +90,7 @@ export const createPageStore = (
     keepAwake,
     slowdown: null,
     memoryBudget,
-    gpuShare: 100,
+    gpuShare,
     memoryPlan: NO_PLAN,
     everyRound: false,
     resumePoint: null,

@@ -1,12 +1,11 @@
 import { useId } from 'react';
+import { GPU_SHARES } from '../device/preferences.ts';
 import { usePage, usePageState } from '../page-context.tsx';
 import fields from './field.module.css';
 
-const SHARES = [100, 75, 50, 25] as const;
-
 /** How much of the graphics card the next run may take. */
 export function GpuShareField() {
-  const { setGpuShare } = usePage();
+  const { prefer } = usePage();
   const share = usePageState(({ gpuShare }) => gpuShare);
   const id = useId();
   return (
@@ -18,9 +17,9 @@ export function GpuShareField() {
         data-testid="gpu-share"
         value={share}
         aria-describedby={`${id}-help`}
-        onChange={({ target }) => setGpuShare(Number(target.value))}
+        onChange={({ target }) => prefer({ gpuShare: Number(target.value) })}
       >
-        {SHARES.map((percent) => (
+        {GPU_SHARES.map((percent) => (
           <option key={percent} value={percent}>
             {percent} %
           </option>
