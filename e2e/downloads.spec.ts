@@ -1,6 +1,7 @@
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import type * as transformers from '@huggingface/transformers';
 import { expect, type Page, test } from '@playwright/test';
 import { unzipSync } from 'fflate';
 import type { RunEvent } from '../src/run/events.ts';
@@ -60,16 +61,16 @@ async function answersInTransformersJs(page: Page, disk: string, tested: TestAns
   const program = await page.evaluate(() => navigator.clipboard.readText());
   expect(program).toBe(await page.getByTestId('use-code').textContent());
 
-  const { page: other, told, close } = await runProgram(page.context(), disk, program);
+  const run = await runProgram(page.context(), disk, program);
   const prompts = tested.map(promptOfAnswer);
   const answers = tested.map(({ Prediction }) => Prediction);
   const shown = prompts.findIndex((prompt) => program.includes(JSON.stringify(prompt)));
-  expect(told).toEqual([answers[shown]]);
+  expect(run.told).toEqual([answers[shown]]);
   // The program asks one prompt; the others of the test by the same library and model.
   const model = `gorp-web-onnx-f32-${CHOICE.method}`;
-  const written = await other.evaluate(
+  const written = await run.page.evaluate(
     async ({ model, prompts, library }) => {
-      const { pipeline } = (await import(library)) as typeof import('@huggingface/transformers');
+      const { pipeline } = (await import(library)) as typeof transformers;
       const generate = await pipeline('text2text-generation', model);
       const texts: string[] = [];
       for (const prompt of prompts) {
@@ -81,7 +82,7 @@ async function answersInTransformersJs(page: Page, disk: string, tested: TestAns
     { model, prompts, library: '@huggingface/transformers' },
   );
   expect(written).toEqual(answers);
-  await close();
+  await run.close();
 }
 
 test('rounds are kept: a stopped run resumes from the last, and they are downloaded and loaded', async ({ page }) => {

@@ -33,12 +33,9 @@ export async function transformersJsAnswers(
   { promptForm, maxNewTokens }: { promptForm: PromptForm; maxNewTokens: number },
 ): Promise<string[]> {
   const library = await transformersJs(folder);
-  const config = (await library.AutoConfig.from_pretrained(name)) as {
-    model_type: string;
-    is_encoder_decoder: boolean;
-  };
-  const isSeq2Seq = config.is_encoder_decoder;
-  const model = await modelClass(library, config).from_pretrained(name);
+  const config = await library.AutoConfig.from_pretrained(name);
+  const isSeq2Seq = (config as { is_encoder_decoder?: boolean }).is_encoder_decoder === true;
+  const model = await (isSeq2Seq ? library.AutoModelForSeq2SeqLM : library.AutoModelForCausalLM).from_pretrained(name);
   const tokenizer = await tokenizerOf(library, join(folder, name), name, isSeq2Seq ? 'right' : 'left');
   const { eos_token_id } = model.generation_config as { eos_token_id: number | number[] };
   const ends = [eos_token_id].flat();
@@ -80,7 +77,7 @@ async function tokenizerOf(
   const tokenizer = await library.AutoTokenizer.from_pretrained(name);
   tokenizer.padding_side = padding;
   const encode = (texts: string[], add_special_tokens: boolean): Inputs =>
-    tokenizer(texts, { padding: true, add_special_tokens }) as Inputs;
+    tokenizer(texts, { padding: true, add_special_tokens });
   return {
     read: (prompts, form) => {
       if (form === 'raw') return encode(prompts, true);
