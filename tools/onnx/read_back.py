@@ -120,7 +120,8 @@ def text_of(tokenizer, ids):
     browsers and Python read bytes: of such a run tokenizers makes every byte an U+FFFD, the valid ones too.
     """
     text = tokenizer.decode(ids, skip_special_tokens=True)
-    tokens = tokenizer.convert_ids_to_tokens(ids, skip_special_tokens=True)
+    # A model may have more rows than the tokenizer has tokens.
+    tokens = [token for token in tokenizer.convert_ids_to_tokens(ids, skip_special_tokens=True) if token is not None]
     if "\ufffd" not in text or not any(BYTE.fullmatch(token) for token in tokens):
         return text
     whole = b"".join(bytes.fromhex(token[3:5]) if BYTE.fullmatch(token) else token.replace("\u2581", " ").encode()
