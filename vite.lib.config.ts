@@ -1,5 +1,14 @@
+import { readFileSync } from 'node:fs';
 import { defineConfig } from 'vite';
 import { constants } from './vite.config.ts';
+
+interface Package {
+  dependencies: Record<string, string>;
+  optionalDependencies: Record<string, string>;
+}
+const { dependencies, optionalDependencies } = JSON.parse(
+  readFileSync(new URL('package.json', import.meta.url), 'utf8'),
+) as Package;
 
 /** The package: the library for pages and Node, and the command line, with shaders inside; dependencies stay outside. */
 export default defineConfig({
@@ -14,7 +23,7 @@ export default defineConfig({
       formats: ['es'],
     },
     rollupOptions: {
-      external: [/^node:/, /^(@huggingface\/tokenizers|fflate|idb-keyval|papaparse|valibot|webgpu)(\/|$)/],
+      external: [/^node:/, ...Object.keys({ ...dependencies, ...optionalDependencies })],
     },
   },
 });

@@ -8,7 +8,7 @@ import { activation, sumGradients } from '../src/graph/ops/elementwise.ts';
 import { matmul } from '../src/graph/ops/matmul.ts';
 import { rmsNorm } from '../src/graph/ops/norm.ts';
 import { adamInto, adamStepSize } from '../src/graph/ops/optimizer.ts';
-import { sizeOf, type Tensor } from '../src/graph/tensor.ts';
+import { placeIn, sizeOf, storageOf, type Tensor } from '../src/graph/tensor.ts';
 import { meanSquaredError } from './mean-squared-error.ts';
 import { SubmitAndRead } from './submit-and-read.ts';
 
@@ -101,8 +101,8 @@ export class BlockStep {
     const mask = persistent('mask', [B, S], new Float32Array(B * S).fill(1));
     const loss = persistent('loss', [1]);
     const one = persistent('one', [1], Float32Array.of(1));
-    const partOf = (whole: Tensor, name: string): NonNullable<Tensor['storage']> => {
-      const { buffer } = whole.storage as NonNullable<Tensor['storage']>;
+    const partOf = (whole: Tensor, name: string): BufferRange => {
+      const { buffer } = storageOf(whole);
       return { buffer, offset: (places.get(name) ?? 0) * 4, bytes: sizeOf(BLOCK_SHAPES[name]) * 4 };
     };
     const parameters = new Map<string, Tensor>();
@@ -117,7 +117,7 @@ export class BlockStep {
     const g = new Graph();
     const error = meanSquaredError(g, forward(g, parameters, x, mask), goal, loss, LOSS_GRADIENT);
     const found = g.backward(error, one, sumGradients(g));
-    for (const [tensor, gradient] of found) gradient.storage = partOf(gradients, tensor.name);
+    for (const [tensor, gradient] of found) placeIn(gradient, partOf(gradients, tensor.name));
     const whole = { count: 1, size: total, stride: total };
     // Adam reads the one buffer of which each gradient is a part: the order of recording is the order of execution.
     adamInto(g, gradients, whole, state, weights);
@@ -176,9 +176,7 @@ function forward(g: Graph, parameters: ReadonlyMap<string, Tensor>, x: Tensor, m
   return linear(f, 'w2', r); // [B, S, D]
 }
 
-const storageOf = (tensor: Tensor): NonNullable<Tensor['storage']> => tensor.storage as NonNullable<Tensor['storage']>;
-
-function fixed(name: string, shape: readonly number[], storage: NonNullable<Tensor['storage']>): Tensor {
+function fixed(name: string, shape: readonly number[], storage: BufferRange): Tensor {
   return { name, shape, dtype: 'f32', trainable: false, elements: sizeOf(shape), storage };
 }
 

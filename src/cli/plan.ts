@@ -1,12 +1,13 @@
 import type { DeviceChoice } from '../base/device-choice.ts';
 import { GorpError } from '../base/errors.ts';
+import { formatBytes } from '../base/format-bytes.ts';
 import { openDevice } from '../device/choice.ts';
 import { type DeviceOutline, outlineOf } from '../device/counting-device.ts';
 import { sizeOf } from '../graph/tensor.ts';
 import { familyOf } from '../models/families.ts';
 import { methodPreset } from '../methods/registry.ts';
 import { roughly, secondsFor, type Speed, tasksAhead, workOfRun } from '../run/duration.ts';
-import { asRefusal, checkBudget, inGiB, type MemoryPlan, PART_NAMES, PARTS, type Moment } from '../run/memory-plan.ts';
+import { asRefusal, checkBudget, type MemoryPlan, PART_NAMES, PARTS, type Moment } from '../run/memory-plan.ts';
 import { declaredType, type MemoryQuestion, planMemory, planRun, type RunPlan } from '../run/plan-memory.ts';
 import { workAhead } from '../run/planned-work.ts';
 import { loadTask } from '../tasks/benchmark.ts';
@@ -121,10 +122,10 @@ const WHILE: Readonly<Record<Moment, string>> = {
 /** A table of the parts, then of the moments. */
 function describe({ parts, moment, moments }: MemoryPlan): string {
   const rows = [
-    ...PARTS.filter((part) => parts[part] > 0).map((part) => [PART_NAMES[part], inGiB(parts[part])]),
+    ...PARTS.filter((part) => parts[part] > 0).map((part) => [PART_NAMES[part], formatBytes(parts[part])]),
     ...(Object.keys(moments) as Moment[]).map((one) => [
       `**In all, while ${WHILE[one]}**${one === moment ? ' (the most)' : ''}`,
-      inGiB(moments[one] ?? 0),
+      formatBytes(moments[one] ?? 0),
     ]),
   ];
   return ['| use | memory |', '| --- | --: |', ...rows.map((row) => `| ${row.join(' | ')} |`)].join('\n');
@@ -162,7 +163,7 @@ async function published(terminal: Terminal): Promise<number> {
     const download = parameters * (storedAs === 'F32' ? 4 : 2);
     const numbers = [download, weights, trained, optimizer, plan.moments.training ?? 0, plan.moments.testing ?? 0];
     const how = activations === 'keep' ? 'kept' : 'again';
-    terminal.result(`| ${[name, `${batchSize} × 512`, frozenWeights, how, ...numbers.map(inGiB)].join(' | ')} |`);
+    terminal.result(`| ${[name, `${batchSize} × 512`, frozenWeights, how, ...numbers.map(formatBytes)].join(' | ')} |`);
   }
   return EXIT.ok;
 }

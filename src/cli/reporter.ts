@@ -1,7 +1,6 @@
 import { formatBytes } from '../base/format-bytes.ts';
 import type { DeviceReason } from '../base/device-choice.ts';
 import type { RunEvent } from '../run/events.ts';
-import { inGiB } from '../run/memory-plan.ts';
 import { roughly, secondsFor, type Speed } from '../run/duration.ts';
 import type { DeviceReport, TestTime } from '../run/results.ts';
 import { spell, type Terminal } from './terminal.ts';
@@ -47,7 +46,7 @@ export function runReporter(
       }
       case 'memory-plan': {
         const measured = speed?.();
-        note(`Memory: ${inGiB(event.plan.total)} at most, while ${event.plan.moment}`);
+        note(`Memory: ${formatBytes(event.plan.total)} at most, while ${event.plan.moment}`);
         if (measured) note(`Time: ${roughly(secondsFor(event.work, measured))}`);
         break;
       }

@@ -35,7 +35,7 @@ export class AdapterGroup {
   }
 
   /**
-   * A fresh pair: A ~ U(−1/√in, 1/√in) (Kaiming uniform with a = √5), B = 0.
+   * A fresh pair: A ~ U(−1/√in, 1/√in) (Kaiming uniform with a = √5), B = 0: docs/method.md, eq. (2).
    *
    * @param inputSpace S [in, k] per layer, out of which the fresh A is kept: A ← A − A S Sᵀ.
    */

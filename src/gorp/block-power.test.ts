@@ -5,7 +5,7 @@ import { compile } from '../graph/compile.ts';
 import { Graph } from '../graph/graph.ts';
 import { addInto, sumGradients } from '../graph/ops/elementwise.ts';
 import { matmul } from '../graph/ops/matmul.ts';
-import { bytesOf, sizeOf, type Tensor } from '../graph/tensor.ts';
+import { plainTensor, storeTensor, type Tensor } from '../graph/tensor.ts';
 import { Parameters } from '../models/parameters.ts';
 import { embeddedModel } from '../testing/embedded-model.ts';
 import { acquireTestDevice } from '../testing/devices.ts';
@@ -147,10 +147,9 @@ test('real gradients: from nothing and from the last batch, at least 0.99 of the
   const parameters = await Parameters.load(device, network.shapes, read);
   const owned: OwnedBuffer[] = [];
   const persistent = (name: string, shape: number[]): Tensor => {
-    const tensor = { name, shape, dtype: 'f32', trainable: false, elements: sizeOf(shape) } as const;
-    const buffer = device.buffers.storage(name, bytesOf(tensor));
-    owned.push(buffer);
-    return { ...tensor, storage: { buffer, offset: 0, bytes: buffer.bytes } };
+    const tensor = storeTensor(device, plainTensor(name, shape), 'inputs');
+    owned.push(tensor.storage.buffer);
+    return tensor;
   };
   const valuesOf = async ({ storage, shape }: Tensor, rows = shape[0]): Promise<Matrix> => {
     if (!storage) throw new Error('not persistent');

@@ -49,7 +49,7 @@ function throughTranspose(g: Graph, { x, dy, outside }: ImplicitGradient, rows: 
 }
 
 /**
- * Records the leading singular vectors of an implicit gradient by block power iteration: as docs/method.md, section 3.5, has
+ * Records the leading singular vectors of an implicit gradient by block power iteration: as docs/method.md, eq. (14), has
  * it, with G·Ω = dYᵀ(XΩ) and Gᵀ·Q = Xᵀ(dY Q), every half step orthonormalised. Small singular values keep their
  * precision: the last half step Z = L Ω is turned by the singular vectors of L, and no Gram matrix is formed.
  *

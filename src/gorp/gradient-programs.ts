@@ -6,7 +6,7 @@ import { type Compiled, compile } from '../graph/compile.ts';
 import { Graph } from '../graph/graph.ts';
 import { addInto, sumGradients } from '../graph/ops/elementwise.ts';
 import { recomputeBlocks } from '../graph/recompute.ts';
-import type { Tensor } from '../graph/tensor.ts';
+import { placeIn, storageOf, type Tensor } from '../graph/tensor.ts';
 import type { BatchSizes, Network, TrainingBatch } from '../models/network.ts';
 import { trainedLayers, type TrainedParts } from './trained-layers.ts';
 
@@ -114,7 +114,7 @@ export class GradientPrograms {
       const gradient = gradients.get(tensor);
       if (gradient === undefined) throw new Error(`${tensor.name} has no part in the loss`);
       // With one micro-batch gradients are written where they belong; with more they are added there.
-      if (accumulation === 1) gradient.storage = place.storage as NonNullable<Tensor['storage']>;
+      if (accumulation === 1) placeIn(gradient, storageOf(place));
       else addInto(g, gradient, place, share, 1);
       roots.push(gradient);
     }

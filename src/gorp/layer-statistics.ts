@@ -1,6 +1,6 @@
 import type { BufferRange, OwnedBuffer } from '../device/buffers.ts';
 import type { Device } from '../device/device.ts';
-import { plainTensor, storeTensor, type Tensor } from '../graph/tensor.ts';
+import { plainTensor, storageOf, storeTensor, type Tensor } from '../graph/tensor.ts';
 import type { FullRankGroup } from './full-rank-group.ts';
 import { LoraGroup } from './lora-group.ts';
 import { slice } from './trainable-group.ts';
@@ -75,7 +75,7 @@ export class Meters {
   /** What is to be read of a step, in the order that {@link statistics} expects it. */
   get sources(): BufferRange[] {
     const { before, after, update, leaked } = this.#space;
-    return [this.squares, before, after, update, leaked].map((t) => t.storage as BufferRange);
+    return [this.squares, before, after, update, leaked].map(storageOf);
   }
 
   /** Places of a group's gradient energies: of A and B, or of W. */
@@ -94,7 +94,7 @@ export class Meters {
 
   #part(whole: Tensor, group: LoraGroup | FullRankGroup, further = 0): Tensor {
     const first = (this.#first.get(group) ?? 0) + further;
-    return slice(whole.name, whole.storage as BufferRange, first, group.layers.names.length);
+    return slice(whole.name, storageOf(whole), first, group.layers.names.length);
   }
 
   /** The statistics of every layer from the numbers of a step. */

@@ -6,7 +6,7 @@ import { Graph } from '../graph/graph.ts';
 import { crossEntropy } from '../graph/ops/cross-entropy.ts';
 import { sumGradients } from '../graph/ops/elementwise.ts';
 import { matmul } from '../graph/ops/matmul.ts';
-import { bytesOf, type DataType, sizeOf, type Tensor } from '../graph/tensor.ts';
+import { type DataType, sizeOf, storeTensor, type Tensor } from '../graph/tensor.ts';
 import { bucketTable } from '../models/buckets.ts';
 import type { Layers } from '../models/layers.ts';
 import { T5 } from '../models/t5.ts';
@@ -109,12 +109,10 @@ describe.each(FOLDERS)('an adapter with a frozen earlier pair, and full-rank wei
       data: ArrayLike<number>,
       isTrained = false,
     ): Tensor => {
-      const tensor = g.persistent(name, shape, { dtype, trainable: isTrained });
-      const buffer = device.buffers.storage(name, bytesOf(tensor));
+      const tensor = storeTensor(device, g.persistent(name, shape, { dtype, trainable: isTrained }), 'inputs');
       const types = { f32: Float32Array, i32: Int32Array, u32: Uint32Array };
-      device.write(buffer, 0, types[dtype].from(data));
-      tensor.storage = { buffer, offset: 0, bytes: buffer.bytes };
-      owned.push(buffer);
+      device.write(tensor.storage.buffer, 0, types[dtype].from(data));
+      owned.push(tensor.storage.buffer);
       return tensor;
     };
     const parameters = new Map(

@@ -79,7 +79,7 @@ function measureLeakage(g: Graph, update: Tensor, inside: Tensor, stack: StackSh
   squares(g, inside, { count: stack.count, size: stride, stride }, meters.leaked);
 }
 
-/** One step for a stack of plainly trained tensors or of LoRA's A: docs/method.md, sections 3.1 and 3.2. */
+/** One step for a stack of plainly trained tensors or of LoRA's A: docs/method.md, eq. (6) and eq. (7). */
 export function recordPlainUpdate(
   g: Graph,
   stack: { gradient: Tensor; weights: Tensor; shape: StackShape },
@@ -100,7 +100,7 @@ export function recordPlainUpdate(
 
 /**
  * One step for a stack of full-rank weights whose gradients come compressed, and whose change is kept in that form
- * beside them: N ← N − scale · update. docs/method.md, section 3.5.
+ * beside them: N ← N − scale · update, outside S by eq. (12) of docs/method.md.
  *
  * @param options.behind V_rᵀ [n, r, in] that lies outside a space of inputs by itself, and with it the gradient and the
  *   update: nothing is projected away here, and the refresh has noted the gradient's energies.
@@ -141,7 +141,7 @@ export interface ProjectedStack {
 }
 
 /**
- * One step for a stack of full-rank weights: docs/method.md, section 3.3, without the refresh of the basis.
+ * One step for a stack of full-rank weights: docs/method.md, eq. (11), without the refresh of the basis.
  *
  * @param space acts on the low-rank form, or with `onFullGradient` on the full gradient before it is compressed
  *   (activation space, docs/method.md, eq. (17)).

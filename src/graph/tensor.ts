@@ -16,7 +16,7 @@ export interface Tensor {
   /** Elements of memory; more than the shape says for padded stacks of matrices. */
   readonly elements: number;
   /** Set for persistent tensors. */
-  storage?: BufferRange;
+  readonly storage?: BufferRange;
   /** Whether a gradient is wanted with respect to this tensor. */
   readonly trainable: boolean;
   /** How a frozen matrix is stored when not as f32. Only `matmul`, as its second operand, and `embedding` read those. */
@@ -41,6 +41,17 @@ export const bytesOf = ({ elements, packing }: Tensor): number =>
 
 /** A tensor in memory that outlasts the programs. */
 export type StoredTensor = Tensor & { readonly storage: BufferRange };
+
+/** The memory of a tensor that outlasts the programs. */
+export function storageOf({ name, storage }: Tensor): BufferRange {
+  if (storage === undefined) throw new Error(`${name} has no memory of its own`);
+  return storage;
+}
+
+/** Gives a tensor memory that outlasts the program. The operation that computes it, if there is one, writes straight there. */
+export const placeIn = (tensor: Tensor, storage: BufferRange): void => {
+  Object.assign(tensor, { storage });
+};
 
 /** A tensor without memory. */
 export const plainTensor = (name: string, shape: readonly number[], dtype: DataType = 'f32'): Tensor => ({

@@ -1,16 +1,16 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Device } from '../device/device.ts';
-import { compile } from '../graph/compile.ts';
 import { Graph, type Numbers } from '../graph/graph.ts';
 import { crossEntropy } from '../graph/ops/cross-entropy.ts';
 import { sumGradients } from '../graph/ops/elementwise.ts';
-import { bytesOf, type DataType, sizeOf, type Tensor } from '../graph/tensor.ts';
+import type { DataType, Tensor } from '../graph/tensor.ts';
 import { runOnCpu } from '../graph/reference.ts';
 import { relativeError } from '../testing/compare.ts';
 import type { GoldenTensor } from '../testing/golden.ts';
 import { DECODERS, familiesIn, readDecoderConfig } from '../testing/families.ts';
 import { referenceGradients } from '../testing/gradients.ts';
 import { acquireTestDevice } from '../testing/devices.ts';
+import { runOnDevice } from '../testing/on-device.ts';
 import { trainedModels } from '../testing/reference.ts';
 import { plainLayers } from './layers.ts';
 import { Decoder } from './decoder.ts';
@@ -83,24 +83,8 @@ class TextGraph {
   }
 
   async onDevice(): Promise<(tensor: Tensor) => ArrayLike<number>> {
-    const buffers = [...this.values].map(([tensor, data]) => {
-      const buffer = device.buffers.storage(tensor.name, bytesOf(tensor));
-      const typed = tensor.dtype === 'f32' ? Float32Array.from(data) : data;
-      device.write(buffer, 0, typed as Float32Array<ArrayBuffer>);
-      tensor.storage = { buffer, offset: 0, bytes: buffer.bytes };
-      return buffer;
-    });
     const roots = [...this.hidden, this.logits, this.loss, ...this.gradients.values()];
-    const compiled = await compile(device, 'text', this.graph, roots);
-    await device.run([compiled.program]);
-    const actual = new Map<Tensor, Float32Array>();
-    for (const tensor of roots) {
-      actual.set(tensor, new Float32Array(await device.read(compiled.rangeOf(tensor)), 0, sizeOf(tensor.shape)));
-    }
-    compiled.destroy();
-    for (const buffer of buffers) buffer.destroy();
-    for (const tensor of this.values.keys()) delete tensor.storage;
-    expect(device.buffers.liveBuffers).toBe(0);
+    const actual = await runOnDevice(device, this.graph, this.values, roots);
     return (tensor) => actual.get(tensor) ?? [];
   }
 }

@@ -1,7 +1,7 @@
 import type { OwnedBuffer } from '../device/buffers.ts';
 import type { Device } from '../device/device.ts';
 import type { GenerationState } from '../graph/ops/generation.ts';
-import { sizeOf, type Tensor } from '../graph/tensor.ts';
+import { placeIn, sizeOf, storageOf, type Tensor } from '../graph/tensor.ts';
 import { InputBuffers } from './input-buffers.ts';
 import type { KeyValue } from './layers.ts';
 
@@ -60,8 +60,8 @@ export class GenerationCaches {
   keep(computed: readonly KeyValue[]): Tensor[] {
     return computed.flatMap(({ k, v }, i) => {
       // The last kernel of each key and value writes straight into the cache.
-      Object.assign(k, { storage: this.source[i].k.storage });
-      Object.assign(v, { storage: this.source[i].v.storage });
+      placeIn(k, storageOf(this.source[i].k));
+      placeIn(v, storageOf(this.source[i].v));
       return [k, v];
     });
   }

@@ -3,7 +3,7 @@ import type { OwnedBuffer } from '../device/buffers.ts';
 import type { Copy, Device, Values } from '../device/device.ts';
 import type { Choices } from '../graph/ops/cross-entropy.ts';
 import type { GenerationState } from '../graph/ops/generation.ts';
-import { type DataType, plainTensor, storeTensor, type Tensor } from '../graph/tensor.ts';
+import { type DataType, plainTensor, storageOf, storeTensor, type Tensor } from '../graph/tensor.ts';
 import type { LabelTree } from './label-tree.ts';
 
 /** Makes persistent tensors that the host writes: batches, masks, the state of generation. */
@@ -37,7 +37,7 @@ export class InputBuffers {
 
   /** Writes all or the first values of a tensor. */
   write(tensor: Tensor, values: Values): void {
-    const { buffer, offset } = tensor.storage as NonNullable<Tensor['storage']>;
+    const { buffer, offset } = storageOf(tensor);
     this.#device.write(buffer, offset, values);
   }
 
@@ -60,7 +60,7 @@ export class InputBuffers {
    * their beginning, or with `toEnd` their end.
    */
   copiesOfRows(from: Tensor, rows: readonly number[], into: Tensor, at: number, toEnd = false): Copy[] {
-    const [source, target] = [from, into].map(({ storage }) => storage as NonNullable<Tensor['storage']>);
+    const [source, target] = [from, into].map(storageOf);
     const [bytes, stride] = [from, into].map(({ elements, shape: [count] }) => (elements / count) * 4);
     return rows.map((row, i) => ({
       from: source.buffer,

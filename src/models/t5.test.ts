@@ -1,14 +1,14 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Device } from '../device/device.ts';
-import { compile } from '../graph/compile.ts';
 import { Graph, type Numbers } from '../graph/graph.ts';
 import { sumGradients } from '../graph/ops/elementwise.ts';
-import { bytesOf, type DataType, sizeOf, type Tensor } from '../graph/tensor.ts';
+import type { DataType, Tensor } from '../graph/tensor.ts';
 import { runOnCpu } from '../graph/reference.ts';
 import { relativeError } from '../testing/compare.ts';
 import { ENCODER_DECODERS, familiesIn, readT5Config } from '../testing/families.ts';
 import { referenceGradients } from '../testing/gradients.ts';
 import { acquireTestDevice } from '../testing/devices.ts';
+import { runOnDevice } from '../testing/on-device.ts';
 import { type ReferenceFolder, referencesWith } from '../testing/reference.ts';
 import { bucketTable } from './buckets.ts';
 import { plainLayers } from './layers.ts';
@@ -133,23 +133,8 @@ describe.each(familiesIn(ENCODER_DECODERS))('$family of $reference.name', ({ fam
   });
 
   test('the GPU gives the logits, hidden states, loss and every gradient', async () => {
-    const buffers = [...values].map(([tensor, data]) => {
-      const buffer = device.buffers.storage(tensor.name, bytesOf(tensor));
-      const typed = tensor.dtype === 'f32' ? Float32Array.from(data) : data;
-      device.write(buffer, 0, typed as Float32Array<ArrayBuffer>);
-      tensor.storage = { buffer, offset: 0, bytes: buffer.bytes };
-      return buffer;
-    });
     const roots = [...outputs.values(), loss, ...gradients.values()];
-    const compiled = await compile(device, family, g, roots);
-    await device.run([compiled.program]);
-    const actual = new Map<Tensor, Float32Array>();
-    for (const tensor of roots) {
-      actual.set(tensor, new Float32Array(await device.read(compiled.rangeOf(tensor)), 0, sizeOf(tensor.shape)));
-    }
+    const actual = await runOnDevice(device, g, values, roots);
     checkAll((tensor) => actual.get(tensor) ?? [], { value: 2e-4, loss: 2e-5, gradient: 2e-3 });
-    compiled.destroy();
-    for (const buffer of buffers) buffer.destroy();
-    expect(device.buffers.liveBuffers).toBe(0);
   });
 });

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { relativeError } from '../testing/compare.ts';
+import { DECODERS } from '../testing/families.ts';
 import { goldenReal } from '../testing/golden.ts';
 import { collected, emptyCaches, int64, modelOnDisk, nextCaches, onnxSession, reals } from '../testing/onnx-runtime.ts';
 import { committedReference } from '../testing/reference.ts';
@@ -8,9 +9,7 @@ import { onnxFiles } from './onnx-files.ts';
 /** The reference numbers are f32 themselves; the graph's sums are in another order. */
 const TOLERANCE = 2e-5;
 
-const FAMILIES = ['llama', 'llama3', 'mistral', 'qwen2', 'qwen3', 'smollm3', 'gemma3'].map((name) => `${name}-tiny`);
-
-describe.each(FAMILIES)('the export of %s', (name) => {
+describe.each(DECODERS)('the export of %s', (name) => {
   it('gives the reference logits, whole and token by token, with padding on the left', async () => {
     const files = await collected(await onnxFiles(await modelOnDisk(committedReference.path(`golden/${name}`)), 'f32'));
     const session = await onnxSession(files, 'onnx/model.onnx');

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { relativeError } from '../testing/compare.ts';
+import { ENCODER_DECODERS } from '../testing/families.ts';
 import { goldenReal } from '../testing/golden.ts';
 import { collected, emptyCaches, int64, modelOnDisk, nextCaches, onnxSession, reals } from '../testing/onnx-runtime.ts';
 import { committedReference } from '../testing/reference.ts';
@@ -8,7 +9,7 @@ import { onnxFiles } from './onnx-files.ts';
 /** The reference numbers are f32 themselves; the graph's sums are in another order. */
 const TOLERANCE = 2e-5;
 
-describe.each(['t5-tiny', 't5-v1_1-tiny', 'umt5-tiny', 'byt5-tiny'])('the export of %s', (name) => {
+describe.each(ENCODER_DECODERS)('the export of %s', (name) => {
   const opened = async () => {
     const files = await collected(await onnxFiles(await modelOnDisk(committedReference.path(`golden/${name}`)), 'f32'));
     const encoder = await onnxSession(files, 'onnx/encoder_model.onnx');

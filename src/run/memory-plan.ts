@@ -1,6 +1,7 @@
 import * as v from 'valibot';
 import { BUFFER_PURPOSES } from '../base/buffer-purpose.ts';
 import { GorpError } from '../base/errors.ts';
+import { formatBytes } from '../base/format-bytes.ts';
 import type { TrainingSettings } from './settings.ts';
 
 /** What memory is used for: what buffers are for, and what is read back from them. */
@@ -41,13 +42,6 @@ export type MemoryPlan = v.InferOutput<typeof MemoryPlanSchema>;
 
 export const totalOf = (parts: Parts): number => PARTS.reduce((sum, part) => sum + parts[part], 0);
 
-const MIB = 2 ** 20;
-const GIB = 2 ** 30;
-
-/** `1.74 GiB`, `84.1 MiB`. */
-export const inGiB = (bytes: number): string =>
-  bytes < GIB / 10 ? `${(bytes / MIB).toFixed(1)} MiB` : `${(bytes / GIB).toFixed(bytes < 10 * GIB ? 2 : 1)} GiB`;
-
 type Advised = Pick<TrainingSettings, 'frozenWeights' | 'activations'>;
 
 /** What would make a run need less, for these settings; at one moment, where it is known which. */
@@ -73,7 +67,7 @@ export function checkBudget(plan: MemoryPlan, budget: number | null, training: A
   const when = { training: 'Training', measuring: 'Measuring the spaces', testing: 'Testing' }[plan.moment];
   throw new GorpError(
     'run/too-little-memory',
-    `${when} needs ${inGiB(plan.total)} of memory; ${inGiB(budget)} are allowed.`,
+    `${when} needs ${formatBytes(plan.total)} of memory; ${formatBytes(budget)} are allowed.`,
     adviceFor(training, plan.moment),
   );
 }

@@ -33,7 +33,7 @@ describe('an order file', () => {
     ['no JSON', '{"schema": "gorp-web/order",', 'tasks/bad-order-file', /not JSON/],
     ['another version', { ...file, version: 2 }, 'tasks/bad-order-file', /version/],
     ['an unknown field', { ...file, texts: [] }, 'tasks/bad-order-file', /texts/],
-    ['a missing setting', { ...file, training: {} }, 'tasks/bad-order-file', /training\.seed/],
+    ['a missing setting', { ...file, training: {} }, 'tasks/bad-order-file', /training\.trainExamples/],
     ['no task', { ...file, order: [] }, 'tasks/bad-order-file', /no task/],
     ['a task twice', { ...file, order: ['gloss', 'gloss'] }, 'tasks/bad-order-file', /twice/],
     ['a task that is not described', { ...file, own: [] }, 'tasks/unknown-dataset', /mine/],

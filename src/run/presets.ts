@@ -1,29 +1,13 @@
 import { type MethodName, methodPreset, type MethodSettings, sameMethod, withValues } from '../methods/registry.ts';
 import { EMBEDDED_ORDER, PUBLISHED_ORDERS, type PublishedOrder } from '../tasks/orders.ts';
 import type { RunSettings, TrainingSettings } from './settings.ts';
+import { initialTraining } from './training-settings.ts';
 
 export { EMBEDDED_ORDER };
 
 export type PresetName = 'full' | 'quick';
 
-const FULL: TrainingSettings = {
-  seed: 1,
-  epochs: 2,
-  batchSize: 8,
-  gradientAccumulation: 1,
-  maxGradNorm: 1,
-  sourceLength: 96,
-  targetLength: 4,
-  trainExamples: 320,
-  testExamples: 100,
-  evaluationBatchSize: 50,
-  promptForm: 'raw',
-  frozenWeights: 'f32',
-  activations: 'keep',
-  arithmetic: 'f32',
-};
-
-const QUICK: TrainingSettings = { ...FULL, epochs: 1, batchSize: 8, trainExamples: 48, testExamples: 24 };
+const QUICK: Partial<TrainingSettings> = { epochs: 1, trainExamples: 48, testExamples: 24 };
 
 /** A method as the embedded model uses it: the published form at the learning rates of a model this small, no dropout. */
 export function embeddedMethod(name: MethodName): MethodSettings {
@@ -41,7 +25,7 @@ export function embeddedSettings(preset: PresetName, method: MethodName): RunSet
     tasks: 'embedded',
     order: preset === 'full' ? EMBEDDED_ORDER.slice() : EMBEDDED_ORDER.slice(0, 2),
     method: embeddedMethod(method),
-    training: { ...(preset === 'full' ? FULL : QUICK) },
+    training: { ...initialTraining(), ...(preset === 'quick' && QUICK) },
   };
 }
 
@@ -77,6 +61,7 @@ export function publishedSettings(
     order: order.rounds.map(({ dataset }) => dataset),
     method: publishedMethod(order, name),
     training: {
+      ...initialTraining(),
       seed: settings.seed,
       epochs: usual,
       batchSize: settings.batchSize,
@@ -87,10 +72,7 @@ export function publishedSettings(
       trainExamples: 0,
       testExamples: 0,
       evaluationBatchSize: settings.evaluationBatchSize,
-      promptForm: 'raw',
-      frozenWeights: 'f32',
       activations: 'recompute', // the models are large, and the numbers the same
-      arithmetic: 'f32',
     },
     ...(others.length > 0 && { perTask }),
   };

@@ -1,36 +1,12 @@
 import * as v from 'valibot';
 import { addressProblem } from '../base/address.ts';
 import { GorpError } from '../base/errors.ts';
-import { FROZEN_WEIGHTS } from './frozen-weights.ts';
 import { planOf } from '../methods/registry.ts';
-import { COUNT, COUNT_OR_ZERO, POSITIVE, WHOLE } from '../methods/parts/setting.ts';
+import { COUNT } from '../methods/parts/setting.ts';
 import { MethodSchema } from '../methods/schema.ts';
-import { PROMPT_FORMS } from '../tasks/prompt-form.ts';
+import { TrainingSchema } from './training-settings.ts';
 
-export const TrainingSchema = v.strictObject({
-  seed: WHOLE.schema,
-  epochs: COUNT.schema,
-  batchSize: COUNT.schema,
-  gradientAccumulation: COUNT.schema,
-  maxGradNorm: POSITIVE.schema,
-  /** Longest prompt in tokens; longer texts are cut, never the instruction or "Answer:". */
-  sourceLength: COUNT.schema,
-  /** Longest answer in tokens, when training and when generating. */
-  targetLength: COUNT.schema,
-  /** Examples used per task, balanced over labels; 0 = all. */
-  trainExamples: COUNT_OR_ZERO.schema,
-  testExamples: COUNT_OR_ZERO.schema,
-  evaluationBatchSize: COUNT.schema,
-  /** How a model reads a prompt: as text of its own, or as a user's turn by its chat template. Results of earlier versions do not name it. */
-  promptForm: v.optional(v.picklist(PROMPT_FORMS), 'raw'),
-  /** How weights that are not trained are kept on the GPU. Results of earlier versions do not name it. */
-  frozenWeights: v.optional(v.picklist(FROZEN_WEIGHTS), 'f32'),
-  /** Whether activations are kept for the backward pass, or computed again there block by block. */
-  activations: v.optional(v.picklist(['keep', 'recompute']), 'keep'),
-  /** Whether kernels may round weights and activations in products to 16-bit floats; sums and gradients are f32 always. */
-  arithmetic: v.optional(v.picklist(['f32', 'f16']), 'f32'),
-});
-export type TrainingSettings = v.InferOutput<typeof TrainingSchema>;
+export { TrainingSchema, type TrainingSettings } from './training-settings.ts';
 
 /** What differs for single tasks, by name: the published orders 5 and 6 pass over MNLI twice. */
 export const PerTaskSchema = v.record(v.string(), v.strictObject({ epochs: COUNT.schema }));

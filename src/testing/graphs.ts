@@ -1,15 +1,14 @@
 import { expect } from 'vitest';
 import { seededRandom } from '../base/random.ts';
-import { type OwnedBuffer, wholeOf } from '../device/buffers.ts';
-import type { Device, Values } from '../device/device.ts';
+import type { Device } from '../device/device.ts';
 import type { MatmulLayout } from '../device/matmul-shape.ts';
 import { pack, type Packing, PACKINGS, unpack } from '../device/packing.ts';
-import { compile } from '../graph/compile.ts';
 import { Graph, type Numbers } from '../graph/graph.ts';
 import { add } from '../graph/ops/elementwise.ts';
 import { runOnCpu } from '../graph/reference.ts';
-import { bytesOf, type DataType, sizeOf, type Tensor } from '../graph/tensor.ts';
+import { type DataType, sizeOf, type Tensor } from '../graph/tensor.ts';
 import { relativeError } from './compare.ts';
+import { partsWithValues, runOnDevice } from './on-device.ts';
 
 /** Named input of a graph under test. */
 export interface TestInput {
@@ -60,21 +59,6 @@ const rowParts = (name: string, [rows, columns]: number[], max: number, packing:
     };
     return packing ? { ...part, packing } : part;
   });
-
-/** Tensors that are stored, with what is stored: a matrix in parts gives its parts, each packed as it says. */
-export const storedValues = (values: ReadonlyMap<Tensor, Numbers>): [Tensor, Values][] =>
-  [...values]
-    .flatMap(([tensor, data]) => partsWithValues(tensor, data))
-    .map(([tensor, data]) => {
-      const reals = tensor.dtype === 'f32' ? Float32Array.from(data) : data;
-      return [tensor, (tensor.packing ? pack(reals as Float32Array, tensor.packing) : reals) as Values];
-    });
-
-/** Tensors that are stored, with their values: a matrix in parts gives its parts. */
-function partsWithValues(tensor: Tensor, data: Numbers): [Tensor, Numbers][] {
-  let at = 0;
-  return (tensor.parts ?? [tensor]).map((part) => [part, data.slice(at, (at += part.elements))]);
-}
 
 /** Values as the packing of a tensor, or of its parts, can hold them. */
 function packed(values: ArrayLike<number>, tensor: Tensor): ArrayLike<number> {
@@ -182,39 +166,15 @@ export class GraphUnderTest {
     }
   }
 
-  /** Values of all outputs on a device, which accepts every call, without leaving a buffer alive. */
+  /** Values of all outputs on a device, as {@link runOnDevice} gives them. */
   async onDevice(device: Device): Promise<Map<string, Float64Array>> {
-    const before = device.buffers.liveBuffers;
-    const stored = new Map<Tensor, OwnedBuffer>();
-    for (const [tensor, data] of storedValues(this.values)) {
-      const buffer = device.buffers.storage(tensor.name, bytesOf(tensor));
-      device.write(buffer, 0, data);
-      tensor.storage = wholeOf(buffer);
-      stored.set(tensor, buffer);
-    }
     const wanted = [...this.outputs].filter(([name]) => name !== 'probe loss');
-    const compiled = await compile(
-      device,
-      'test',
-      this.graph,
-      wanted.map(([, tensor]) => tensor),
+    const roots = wanted.map(([, tensor]) => tensor);
+    const found = await runOnDevice(device, this.graph, this.values, roots);
+    return new Map(
+      wanted
+        .filter(([, tensor]) => sizeOf(tensor.shape) > 0)
+        .map(([name, tensor]) => [name, Float64Array.from(found.get(tensor) ?? [])]),
     );
-    await device.run([compiled.program]);
-    const found = new Map<string, Float64Array>();
-    for (const [name, tensor] of wanted) {
-      const size = sizeOf(tensor.shape);
-      if (size === 0) continue;
-      const bytes = await device.read(compiled.rangeOf(tensor));
-      const values = tensor.dtype === 'f32' ? new Float32Array(bytes, 0, size) : new Int32Array(bytes, 0, size);
-      found.set(name, Float64Array.from(values));
-    }
-    compiled.destroy();
-    for (const [tensor, buffer] of stored) {
-      buffer.destroy();
-      delete tensor.storage;
-    }
-    device.check(); // reading has waited for everything, errors included
-    expect(device.buffers.liveBuffers).toBe(before);
-    return found;
   }
 }

@@ -17,7 +17,7 @@ import type { Device } from '../device/device.ts';
 import { Graph, type Numbers } from '../graph/graph.ts';
 import { sumGradients } from '../graph/ops/elementwise.ts';
 import { matmul } from '../graph/ops/matmul.ts';
-import type { Tensor } from '../graph/tensor.ts';
+import { storageOf, type Tensor } from '../graph/tensor.ts';
 import { runOnCpu } from '../graph/reference.ts';
 import type { Layers } from '../models/layers.ts';
 import type { Network, SizedBatch, TrainingBatch } from '../models/network.ts';
@@ -314,7 +314,7 @@ const masks = (batch: TrainingBatch, captured: ReadonlyMap<string, Tensor>): Ten
   [...captured.keys()].map((name) => batch.rowMask(name));
 
 async function readValues(device: Device, tensor: Tensor): Promise<Numbers> {
-  const bytes = await device.read(tensor.storage as NonNullable<Tensor['storage']>);
+  const bytes = await device.read(storageOf(tensor));
   const types = { f32: Float32Array, i32: Int32Array, u32: Uint32Array };
   const values = new types[tensor.dtype](bytes, 0, tensor.elements);
   return values instanceof Float32Array ? Float64Array.from(values) : values;

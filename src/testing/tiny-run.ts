@@ -6,6 +6,7 @@ import type { Device } from '../device/device.ts';
 import type { RunEvent } from '../run/events.ts';
 import type { RunHost } from '../run/host.ts';
 import type { RunSettings, TrainingSettings } from '../run/settings.ts';
+import { initialTraining } from '../run/training-settings.ts';
 import type { TensorInfo } from '../weights/safetensors.ts';
 import type { ModelFiles } from '../weights/model-folder.ts';
 import { acquireTestDevice } from './devices.ts';
@@ -142,20 +143,13 @@ export function tinySettings(
       ...method,
     }),
     training: {
-      seed: 1,
-      epochs: 2,
+      ...initialTraining(),
       batchSize: 2,
-      gradientAccumulation: 1,
-      maxGradNorm: 1,
       sourceLength: 24,
       targetLength: 3,
       trainExamples: 0,
       testExamples: 0,
       evaluationBatchSize: 4,
-      promptForm: 'raw',
-      frozenWeights: 'f32',
-      activations: 'keep',
-      arithmetic: 'f32',
       ...training,
     },
   };

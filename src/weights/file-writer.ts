@@ -49,7 +49,8 @@ export class ChunkWriter implements FileWriter {
   #partial: PartialManifest | null;
   readonly #buffer: Uint8Array<ArrayBuffer>;
   #filled = 0;
-  #hash: Sha256 | null = null;
+  /** Made before a server is asked: what a broken response has brought and nobody has read by then is lost. */
+  readonly #hash: Sha256;
   #isKept = false;
 
   private constructor(
@@ -57,20 +58,22 @@ export class ChunkWriter implements FileWriter {
     file: string,
     readonly chunkBytes: number,
     partial: PartialManifest | null,
+    hash: Sha256,
   ) {
     this.#values = values;
     this.#file = file;
     this.#partial = partial;
     this.#buffer = new Uint8Array(chunkBytes);
-    this.#hash = partial?.hash == null ? null : Sha256.from(partial.hash);
+    this.#hash = hash;
   }
 
   /** A writer that resumes from what an interrupted write of the file has left, if it has. */
   static async open(values: KeyValue, file: string, chunkBytes: number): Promise<ChunkWriter> {
     const partial = await loadPartial(values, file);
-    const isSound = partial === null || partial.hash === null || Sha256.from(partial.hash) !== null;
-    if (partial !== null && !isSound) await removePartial(values, partial);
-    return new ChunkWriter(values, file, partial?.chunkBytes ?? chunkBytes, isSound ? partial : null);
+    const hash = partial?.hash == null ? await Sha256.begin() : await Sha256.from(partial.hash);
+    if (hash !== null) return new ChunkWriter(values, file, partial?.chunkBytes ?? chunkBytes, partial, hash);
+    if (partial !== null) await removePartial(values, partial);
+    return new ChunkWriter(values, file, chunkBytes, null, await Sha256.begin());
   }
 
   get origin(): Origin | null {
@@ -85,7 +88,7 @@ export class ChunkWriter implements FileWriter {
     await this.discard();
     await requireRoom(this.#values, origin);
     const { url, etag, bytes, sha256 } = origin;
-    this.#hash = sha256 === null ? null : new Sha256();
+    this.#hash.restart();
     await this.#save({
       file: this.#file,
       id: randomId(),
@@ -95,7 +98,7 @@ export class ChunkWriter implements FileWriter {
       sha256,
       chunkBytes: this.chunkBytes,
       chunks: [],
-      hash: this.#hash?.state ?? null,
+      hash: this.#state(sha256),
     });
   }
 
@@ -120,17 +123,22 @@ export class ChunkWriter implements FileWriter {
   async #addChunk(partial: PartialManifest): Promise<void> {
     const chunk = await this.#write(partial, this.#buffer);
     this.#filled = 0;
-    await this.#save({ ...partial, chunks: [...partial.chunks, chunk], hash: this.#hash?.state ?? null });
+    await this.#save({ ...partial, chunks: [...partial.chunks, chunk], hash: this.#state(partial.sha256) });
   }
 
   async #write(
-    { id, chunks }: PartialManifest,
+    { id, chunks, sha256: expected }: PartialManifest,
     bytes: Uint8Array<ArrayBuffer>,
   ): Promise<PartialManifest['chunks'][number]> {
     const sha256 = await sha256Of(bytes);
     await this.#values.setBytes(chunkKey(id, chunks.length), bytes);
-    this.#hash?.update(bytes);
+    if (expected !== null) this.#hash.update(bytes);
     return { sha256, bytes: bytes.length };
+  }
+
+  /** The running hash, to be saved; null where no hash is expected, so that none is computed. */
+  #state(expected: string | null): string | null {
+    return expected === null ? null : this.#hash.state;
   }
 
   async #save(partial: PartialManifest): Promise<void> {
@@ -153,7 +161,7 @@ export class ChunkWriter implements FileWriter {
     // Counted among the chunks to delete, should anything fail from here on.
     this.#partial = { ...partial, chunks };
     const bytes = this.bytes - (tail.length > 0 ? chunkBytes - tail.length : 0);
-    const digest = this.#hash?.digest() ?? null;
+    const digest = sha256 === null ? null : this.#hash.digest();
     if (digest !== sha256) throw wrongHash(url, sha256, digest);
     const replaced = await loadManifest(this.#values, file);
     const manifest: Manifest = { file, id, url, etag, bytes, chunkBytes, chunks };

@@ -21,7 +21,7 @@ const packageOf = (specifier: string): string =>
 
 /**
  * Everything in the imports of `src/` that goes against `rules.ts`, one sentence each; tests are free to import anything.
- * @param imports path from the root (`src/gpu/device.ts`) → its imports.
+ * @param imports path from the root (`src/device/device.ts`) → its imports.
  */
 export function findViolations(imports: Imports): string[] {
   const found: string[] = [];

@@ -83,7 +83,7 @@ export function squares(g: Graph, x: Tensor, stack: StackShape, into: Tensor): v
 }
 
 /**
- * Norm of all gradients together and the factor that clips it, as torch.nn.utils.clip_grad_norm_ has it.
+ * Norm of all gradients together and the factor that clips it, as torch.nn.utils.clip_grad_norm_ has it: docs/method.md, eq. (4).
  *
  * @param squared [n]: ‖·‖² of every trainable tensor; places that hold none are 0.
  * @param into [2]: norm, factor.

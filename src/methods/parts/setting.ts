@@ -1,7 +1,17 @@
 import * as v from 'valibot';
 
-/** Where the form shows a setting. `first` is what most runs change. */
-export type Section = 'first' | 'Adapters' | 'Low-rank gradient' | 'Shared space' | 'This method';
+/** The parts of the form that are folded away, in its order. */
+export const FOLDED_SECTIONS = [
+  'This method',
+  'Adapters',
+  'Low-rank gradient',
+  'Shared space',
+  'Training',
+  'Memory',
+] as const;
+
+/** Where the form shows a setting. `first` and `last` are shown at once: what most runs change. */
+export type Section = (typeof FOLDED_SECTIONS)[number] | 'first' | 'last';
 
 /** The other settings of a method, by name. */
 export type OtherSettings = Readonly<Record<string, unknown>>;

@@ -1,5 +1,6 @@
 // Every entry of the WebAssembly kernels. An entry computes the units [from, to) of a call; see `simd.ts` for its words.
-export { attention, attentionDelta, attentionGradKv, attentionGradQ } from './attention';
+export { attention } from './attention';
+export { attentionDelta, attentionGradKv, attentionGradQ } from './attention-gradient';
 export { argMax, choiceLosses, crossEntropyGradient, crossEntropyRows, crossEntropyTotal } from './cross-entropy';
 export { matmul } from './matmul';
 export { scratchBytes, setScratch } from './scratch';

@@ -1,0 +1,179 @@
+// What attention and its gradients share: the sizes of a call, which keys a query may see, and the products of a block
+//
+// A block is some queries of one head. Its scores, [queries, keys], lie in scratch memory as a matrix, made and used by the
+// products of `blocks.ts`; it is as large as the second cache takes, and smaller where the causal rule lets it see fewer
+// keys. The words of a call are its parameters, then the tensors; see `attention.ts`.
+import { ACROSS, DOTS, IN_PLACE, product, PRODUCT_SCRATCH, setA, setB, setC, setInner } from './blocks';
+import { scratch } from './scratch';
+import { firstLanes, float, word } from './simd';
+
+export const BIAS: u32 = 1;
+const SHARED_BIAS: u32 = 2;
+const CAUSAL: u32 = 4;
+export const POSITION: u32 = 8;
+export const SCORES: u32 = 16;
+const WINDOW: u32 = 32;
+
+/** Words before the addresses of the tensors. */
+export const TENSORS: u32 = 11;
+
+// Floats of the scores of a block, as a rule and at most; there is room for two such matrices.
+const BLOCK_SCORES: u32 = 65536;
+const MAX_SCORES: u32 = 393216;
+/** Floats of one query, one row of a block, that lie before the scores. */
+export const ROW_VALUES: usize = 16384;
+
+// Few queries read keys and values in place, fewer ones by inner products.
+const FEW_QUERIES: u32 = 24;
+const DOT_QUERIES: u32 = 3;
+
+export let H: u32 = 0;
+export let Sq: u32 = 0;
+export let Sk: u32 = 0;
+export let Hk: u32 = 0;
+export let group: u32 = 0;
+export let share: u32 = 0;
+export let d: u32 = 0;
+export let scale: f32 = 1;
+export let flags: u32 = 0;
+// Place of the first query among the keys, and places that a query sees.
+let place: u32 = 0;
+let window: u32 = 0;
+let bias: usize = 0;
+
+// Bytes from one row of a block's scores to the next, and its two matrices.
+export let ld: usize = 0;
+export let weights: usize = 0;
+export let slopes: usize = 0;
+
+/** Reads the sizes of a call; `tensors`: how many there are before the bias. */
+export function setSizes(args: usize, tensors: u32): void {
+  H = word(args, 1);
+  Sq = word(args, 2);
+  Sk = word(args, 3);
+  Hk = word(args, 5);
+  share = word(args, 0) / max<u32>(1, word(args, 4));
+  group = H / Hk;
+  scale = float(args, 6);
+  d = word(args, 7);
+  place = word(args, 8);
+  window = word(args, 9);
+  flags = word(args, 10);
+  bias = flags & BIAS ? word(args, TENSORS + tensors) : 0;
+  ld = (<usize>((Sk + 3) & ~3)) << 2;
+  if (Sk > MAX_SCORES) unreachable();
+  weights = scratch + PRODUCT_SCRATCH + ROW_VALUES;
+  slopes = weights + 4 * MAX_SCORES;
+}
+
+/** Moves the first query of the call so many places on among the keys. */
+export function movePlace(by: u32): void {
+  place += by;
+}
+
+// Queries of a block.
+export function blockRows(): u32 {
+  const width = max<u32>(4, (<u32>ld) >> 2);
+  const usual = flags & CAUSAL ? 60 : max<u32>(30, (BLOCK_SCORES / width / 30) * 30);
+  return min(min(usual, (<u32>ROW_VALUES) >> 2), MAX_SCORES / width);
+}
+
+// One past the last key that a query may see.
+// @inline
+export function keysOf(query: u32): u32 {
+  return flags & CAUSAL ? min(Sk, query + place + 1) : Sk;
+}
+
+// The first key that a query may see.
+// @inline
+export function firstOf(query: u32): u32 {
+  if (!(flags & WINDOW)) return 0;
+  const next = query + place + 1;
+  return next - min(next, window);
+}
+
+// x [rows, d] times y [keys, d] transposed: scores of a block.
+export function scoresOf(
+  x: usize,
+  ldx: usize,
+  rows: u32,
+  y: usize,
+  ldy: usize,
+  keys: u32,
+  factor: f32,
+  add: usize,
+  to: usize,
+): void {
+  setInner(d, factor);
+  if (rows <= DOT_QUERIES) {
+    setA(y, ldy, 0);
+    setB(x, ldx, ACROSS | DOTS);
+    setC(to, ld, add, (<usize>Sk) << 2, true);
+    product(0, keys, 0, rows);
+  } else {
+    setA(x, ldx, 0);
+    setB(y, ldy, ACROSS);
+    setC(to, ld, add, (<usize>Sk) << 2, false);
+    product(0, rows, 0, keys);
+  }
+}
+
+// Σ_j of a block's rows over keys: values [rows, keys] times y [keys, d].
+export function sumOverKeys(
+  values: usize,
+  rows: u32,
+  keys: u32,
+  y: usize,
+  ldy: usize,
+  factor: f32,
+  to: usize,
+  ldt: usize,
+): void {
+  setInner(keys, factor);
+  setA(values, ld, 0);
+  setB(y, ldy, rows <= FEW_QUERIES ? IN_PLACE : 0);
+  setC(to, ldt, 0, 0, false);
+  product(0, rows, 0, d);
+}
+
+// to [keys, d] += values [rows, keys] transposed times x [rows, d].
+export function addOverQueries(
+  values: usize,
+  rows: u32,
+  keys: u32,
+  x: usize,
+  ldx: usize,
+  factor: f32,
+  to: usize,
+  ldt: usize,
+): void {
+  setInner(rows, factor);
+  setA(values, ld, ACROSS);
+  setB(x, ldx, 0);
+  setC(to, ldt, to, ldt, false);
+  product(0, keys, 0, d);
+}
+
+// Which of the keys from j on may be seen: those from `first` to `keys` that the mask does not hide.
+// @inline
+export function allowed(mask: usize, j: u32, first: u32, keys: u32): v128 {
+  let shown = f32x4.ne(v128.load(mask + ((<usize>j) << 2)), f32x4.splat(0));
+  if (first > j) shown = first - j >= 4 ? f32x4.splat(0) : v128.andnot(shown, firstLanes(first - j));
+  return keys - j >= 4 ? shown : v128.and(shown, firstLanes(keys - j));
+}
+
+export function isAnyAllowed(mask: usize, first: u32, keys: u32): bool {
+  for (let j: u32 = 0; j < keys; j += 4) if (v128.any_true(allowed(mask, j, first, keys))) return true;
+  return false;
+}
+
+// Floats [from, to) of a row of scores become 0; `from` is rounded up to four.
+export function clearRow(row: usize, from: u32, to: u32): void {
+  for (let j = (from + 3) & ~3; j < to; j += 4) v128.store(row + ((<usize>j) << 2), f32x4.splat(0));
+}
+
+// The bias of a head's queries from i on, or 0.
+// @inline
+export function biasAt(h: u32, i: u32): usize {
+  return bias ? bias + ((<usize>((flags & SHARED_BIAS ? 0 : h * Sq) + i) * Sk) << 2) : 0;
+}

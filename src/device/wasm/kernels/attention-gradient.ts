@@ -1,0 +1,181 @@
+// The gradients of multi-head attention; formulas, shapes and care: as in `attention.ts`
+//
+// Plan: a unit is one head of one batch; of attentionGradKv one key head of one key batch, with all queries that read it,
+// so that no two units write to the same place.
+import {
+  addOverQueries,
+  allowed,
+  BIAS,
+  biasAt,
+  blockRows,
+  clearRow,
+  d,
+  firstOf,
+  flags,
+  group,
+  H,
+  Hk,
+  keysOf,
+  ld,
+  scale,
+  SCORES,
+  scoresOf,
+  setSizes,
+  share,
+  Sk,
+  slopes,
+  Sq,
+  sumOverKeys,
+  TENSORS,
+  weights,
+} from './attention-blocks';
+import { exp4 } from './math';
+import { sum4, word } from './simd';
+
+// Of a row: scores become p, and do · v becomes ds.
+function slopeRow(row: usize, slope: usize, mask: usize, first: u32, keys: u32, lse: f32, delta: f32): void {
+  const less = f32x4.splat(lse);
+  const off = f32x4.splat(delta);
+  for (let j: u32 = 0; j < keys; j += 4) {
+    const at = (<usize>j) << 2;
+    const seen = allowed(mask, j, first, keys);
+    const p = v128.and(exp4(f32x4.sub(v128.load(row + at), less)), seen);
+    v128.store(row + at, p);
+    v128.store(slope + at, v128.and(f32x4.mul(p, f32x4.sub(v128.load(slope + at), off)), seen));
+  }
+}
+
+function dot(a: usize, b: usize, d: u32): f32 {
+  let sums = f32x4.splat(0);
+  let e: u32 = 0;
+  for (; e + 4 <= d; e += 4, a += 16, b += 16) sums = f32x4.add(sums, f32x4.mul(v128.load(a), v128.load(b)));
+  let sum = sum4(sums);
+  for (; e < d; e++, a += 4, b += 4) sum += load<f32>(a) * load<f32>(b);
+  return sum;
+}
+
+// Units: heads of all batches, and one behind them for the mask. Words: H, Sq, d, queries, keys; lse, do, o, mask, back.
+export function attentionDelta(args: usize, from: u32, to: u32): void {
+  const H = word(args, 0);
+  const Sq = word(args, 1);
+  const d = word(args, 2);
+  const queries: usize = word(args, 3);
+  const ldq = (<usize>(H * d)) << 2;
+  const back: usize = word(args, 9);
+  for (let unit = from; unit < to; unit++) {
+    if (<usize>unit * Sq >= queries) {
+      memory.copy(back + (queries << 3), word(args, 8), (<usize>word(args, 4)) << 2);
+      return;
+    }
+    const b = unit / H;
+    const row = b * Sq * ldq + ((<usize>((unit - b * H) * d)) << 2);
+    for (let i: u32 = 0; i < Sq; i++) {
+      const place = (<usize>(unit * Sq + i)) << 2;
+      const at = row + i * ldq;
+      store<f32>(back + 2 * place, load<f32>(word(args, 5) + place));
+      store<f32>(back + 2 * place, dot(word(args, 6) + at, word(args, 7) + at, d), 4);
+    }
+  }
+}
+
+// The mask of a batch of keys, behind what the gradients read of queries.
+// @inline
+function maskBehind(args: usize, bk: u32): usize {
+  const queries = <usize>(word(args, 0) * H * Sq);
+  return word(args, TENSORS + 3) + (queries << 3) + ((<usize>(bk * Sk)) << 2);
+}
+
+export function attentionGradQ(args: usize, from: u32, to: u32): void {
+  setSizes(args, 6);
+  const ldq = (<usize>(H * d)) << 2;
+  const ldk = (<usize>(Hk * d)) << 2;
+  const maxRows = blockRows();
+  for (let unit = from; unit < to; unit++) {
+    const b = unit / H;
+    const h = unit - b * H;
+    const bk = b / share;
+    const query = b * Sq * ldq + ((<usize>(h * d)) << 2);
+    const key = bk * Sk * ldk + ((<usize>((h / group) * d)) << 2);
+    const mask = maskBehind(args, bk);
+    for (let i: u32 = 0; i < Sq; i += maxRows) {
+      const rows = min(maxRows, Sq - i);
+      const keys = keysOf(i + rows - 1);
+      const at = query + i * ldq;
+      const dout = word(args, TENSORS + 4) + at;
+      scoresOf(
+        word(args, TENSORS) + at,
+        ldq,
+        rows,
+        word(args, TENSORS + 1) + key,
+        ldk,
+        keys,
+        scale,
+        biasAt(h, i),
+        weights,
+      );
+      scoresOf(dout, ldq, rows, word(args, TENSORS + 2) + key, ldk, keys, 1, 0, slopes);
+      for (let r: u32 = 0; r < rows; r++) {
+        const line = unit * Sq + i + r;
+        const back = word(args, TENSORS + 3) + ((<usize>line) << 3);
+        const seen = keysOf(i + r);
+        const slope = slopes + r * ld;
+        slopeRow(weights + r * ld, slope, mask, firstOf(i + r), seen, load<f32>(back), load<f32>(back, 4));
+        clearRow(slope, seen, keys);
+        if (flags & SCORES)
+          saveRow(word(args, TENSORS + (flags & BIAS ? 7 : 6)) + ((<usize>line * Sk) << 2), slope, seen);
+      }
+      sumOverKeys(slopes, rows, keys, word(args, TENSORS + 1) + key, ldk, scale, word(args, TENSORS + 5) + at, ldq);
+    }
+  }
+}
+
+export function attentionGradKv(args: usize, from: u32, to: u32): void {
+  setSizes(args, 7);
+  const ldq = (<usize>(H * d)) << 2;
+  const ldk = (<usize>(Hk * d)) << 2;
+  for (let unit = from; unit < to; unit++) {
+    const bk = unit / Hk;
+    const hk = unit - bk * Hk;
+    const key = bk * Sk * ldk + ((<usize>(hk * d)) << 2);
+    for (let j: u32 = 0; j < Sk; j++) {
+      memory.fill(word(args, TENSORS + 5) + key + j * ldk, 0, (<usize>d) << 2);
+      memory.fill(word(args, TENSORS + 6) + key + j * ldk, 0, (<usize>d) << 2);
+    }
+    for (let b = bk * share; b < (bk + 1) * share; b++) {
+      for (let h = hk * group; h < (hk + 1) * group; h++) addHead(args, b, h, bk, key, ldq, ldk);
+    }
+  }
+}
+
+// Adds what the queries of one head give to the gradients of the keys and values that they read.
+function addHead(args: usize, b: u32, h: u32, bk: u32, key: usize, ldq: usize, ldk: usize): void {
+  const maxRows = blockRows();
+  const query = b * Sq * ldq + ((<usize>(h * d)) << 2);
+  const mask = maskBehind(args, bk);
+  for (let i: u32 = 0; i < Sq; i += maxRows) {
+    const rows = min(maxRows, Sq - i);
+    const keys = keysOf(i + rows - 1);
+    const q = word(args, TENSORS) + query + i * ldq;
+    const dout = word(args, TENSORS + 4) + query + i * ldq;
+    scoresOf(q, ldq, rows, word(args, TENSORS + 1) + key, ldk, keys, scale, biasAt(h, i), weights);
+    scoresOf(dout, ldq, rows, word(args, TENSORS + 2) + key, ldk, keys, 1, 0, slopes);
+    for (let r: u32 = 0; r < rows; r++) {
+      const line = (b * H + h) * Sq + i + r;
+      const back = word(args, TENSORS + 3) + ((<usize>line) << 3);
+      const seen = keysOf(i + r);
+      const row = weights + r * ld;
+      const slope = slopes + r * ld;
+      slopeRow(row, slope, mask, firstOf(i + r), seen, load<f32>(back), load<f32>(back, 4));
+      clearRow(row, seen, keys);
+      clearRow(slope, seen, keys);
+    }
+    addOverQueries(weights, rows, keys, dout, ldq, 1, word(args, TENSORS + 6) + key, ldk);
+    addOverQueries(slopes, rows, keys, q, ldq, scale, word(args, TENSORS + 5) + key, ldk);
+  }
+}
+
+// ds of a query over all keys.
+function saveRow(to: usize, slope: usize, seen: u32): void {
+  memory.copy(to, slope, (<usize>seen) << 2);
+  memory.fill(to + ((<usize>seen) << 2), 0, (<usize>(Sk - seen)) << 2);
+}

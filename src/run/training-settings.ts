@@ -1,0 +1,149 @@
+import * as v from 'valibot';
+import { initialValues } from '../methods/parts/method.ts';
+import {
+  choice,
+  COUNT,
+  COUNT_OR_ZERO,
+  number,
+  POSITIVE,
+  schemaOf,
+  type Settings,
+  type ValuesOf,
+  WHOLE,
+} from '../methods/parts/setting.ts';
+
+/**
+ * The settings of a run that do not depend on its method, as the page's form shows them: schema, form, command line and
+ * the values to begin with are made from this table. The values are those for the embedded model.
+ */
+export const TRAINING_SETTINGS = {
+  trainExamples: number({
+    section: 'first',
+    label: 'Training examples',
+    help: 'Per task, balanced over its labels; 0 takes all.',
+    range: COUNT_OR_ZERO,
+    initial: 320,
+  }),
+  testExamples: number({
+    section: 'first',
+    label: 'Test examples',
+    help: 'Per task; more make accuracies surer and testing slower.',
+    range: COUNT_OR_ZERO,
+    initial: 100,
+  }),
+  epochs: number({
+    section: 'first',
+    label: 'Epochs',
+    help: 'Passes over the examples of each task.',
+    range: COUNT,
+    initial: 2,
+  }),
+  batchSize: number({
+    section: 'first',
+    label: 'Batch size',
+    help: 'Examples on the GPU at once. Smaller needs less memory.',
+    range: COUNT,
+    initial: 8,
+  }),
+  seed: number({
+    section: 'last',
+    label: 'Seed',
+    help: 'Same seed, settings and device: same run. Change it to see how much is chance.',
+    range: WHOLE,
+    initial: 1,
+  }),
+  gradientAccumulation: number({
+    section: 'Training',
+    label: 'Gradient accumulation',
+    help: 'Batches averaged into one step.',
+    range: COUNT,
+    initial: 1,
+  }),
+  maxGradNorm: number({
+    section: 'Training',
+    label: 'Largest gradient norm',
+    help: 'Gradients are scaled down to this global norm.',
+    range: POSITIVE,
+    initial: 1,
+  }),
+  sourceLength: number({
+    section: 'Training',
+    label: 'Prompt length',
+    help: 'Tokens; longer texts are cut, never the instruction.',
+    range: COUNT,
+    initial: 96,
+  }),
+  targetLength: number({
+    section: 'Training',
+    label: 'Answer length',
+    help: 'Tokens, in training and when generating.',
+    range: COUNT,
+    initial: 4,
+  }),
+  promptForm: choice({
+    section: 'Training',
+    label: 'Prompts',
+    help: 'By the model’s chat template the prompt is a user’s turn and the label the answer. The run shows what the model reads.',
+    initial: 'raw',
+    before: 'raw',
+    options: [
+      { value: 'raw', label: 'as they are' },
+      { value: 'chat', label: 'by the model’s chat template' },
+    ],
+  }),
+  evaluationBatchSize: number({
+    section: 'Training',
+    label: 'Test batch size',
+    help: 'Examples answered at once.',
+    range: COUNT,
+    initial: 50,
+  }),
+  frozenWeights: choice({
+    section: 'Memory',
+    label: 'Frozen weights',
+    help: 'As stored is exact. Blocks of 8 bits moved the loss of small models by 0.2 % at most, of 4 bits by 0.8 %.',
+    initial: 'f32',
+    before: 'f32',
+    options: [
+      { value: 'f32', label: 'f32' },
+      { value: 'stored', label: '16-bit, where so stored' },
+      { value: '8-bit', label: '8-bit blocks' },
+      { value: '4-bit', label: '4-bit blocks' },
+    ],
+  }),
+  activations: choice({
+    section: 'Memory',
+    label: 'Activations',
+    help: 'Computing them again gives the same numbers in a fraction of the memory, a third slower.',
+    initial: 'keep',
+    before: 'keep',
+    options: [
+      { value: 'keep', label: 'keep' },
+      { value: 'recompute', label: 'compute again' },
+    ],
+  }),
+  /** Sums and gradients are f32 always. */
+  arithmetic: choice({
+    section: 'Memory',
+    label: 'Products',
+    help: 'f16 rounds weights and activations in large products; sums and gradients stay f32. Not every graphics card can.',
+    initial: 'f32',
+    before: 'f32',
+    options: [
+      { value: 'f32', label: 'f32' },
+      { value: 'f16', label: 'f16, where quicker' },
+    ],
+  }),
+} as const satisfies Settings;
+
+type Declared = ValuesOf<typeof TRAINING_SETTINGS>;
+
+const entries = Object.fromEntries(
+  Object.entries(TRAINING_SETTINGS).map(([name, setting]) => [name, schemaOf(setting)]),
+) as unknown as { readonly [K in keyof Declared]: v.GenericSchema<unknown, Declared[K]> };
+
+export const TrainingSchema = v.strictObject(entries);
+export type TrainingSettings = v.InferOutput<typeof TrainingSchema>;
+
+/** The values to begin with. A fresh object every time. */
+export const initialTraining = (): TrainingSettings => initialValues(TRAINING_SETTINGS);

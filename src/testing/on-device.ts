@@ -1,0 +1,56 @@
+import { expect } from 'vitest';
+import { wholeOf } from '../device/buffers.ts';
+import type { Device, Values } from '../device/device.ts';
+import { pack } from '../device/packing.ts';
+import { compile } from '../graph/compile.ts';
+import type { Graph, Numbers } from '../graph/graph.ts';
+import { bytesOf, placeIn, sizeOf, type Tensor } from '../graph/tensor.ts';
+
+/** Tensors that are stored, with what is stored: a matrix in parts gives its parts, each packed as it says. */
+export const storedValues = (values: ReadonlyMap<Tensor, Numbers>): [Tensor, Values][] =>
+  [...values]
+    .flatMap(([tensor, data]) => partsWithValues(tensor, data))
+    .map(([tensor, data]) => {
+      const reals = tensor.dtype === 'f32' ? Float32Array.from(data) : data;
+      return [tensor, (tensor.packing ? pack(reals as Float32Array, tensor.packing) : reals) as Values];
+    });
+
+/** Tensors that are stored, with their values: a matrix in parts gives its parts. */
+export function partsWithValues(tensor: Tensor, data: Numbers): [Tensor, Numbers][] {
+  let at = 0;
+  return (tensor.parts ?? [tensor]).map((part) => [part, data.slice(at, (at += part.elements))]);
+}
+
+/**
+ * Runs a graph on a device, which accepts every call, without leaving a buffer alive.
+ *
+ * @param values of the persistent tensors.
+ * @returns the values of the roots, without what their memory is padded by.
+ */
+export async function runOnDevice(
+  device: Device,
+  graph: Graph,
+  values: ReadonlyMap<Tensor, Numbers>,
+  roots: readonly Tensor[],
+): Promise<Map<Tensor, Float32Array | Int32Array>> {
+  const before = device.buffers.liveBuffers;
+  const buffers = storedValues(values).map(([tensor, data]) => {
+    const buffer = device.buffers.storage(tensor.name, bytesOf(tensor));
+    device.write(buffer, 0, data);
+    placeIn(tensor, wholeOf(buffer));
+    return buffer;
+  });
+  const compiled = await compile(device, 'test', graph, roots);
+  await device.run([compiled.program]);
+  const found = new Map<Tensor, Float32Array | Int32Array>();
+  for (const tensor of roots) {
+    const size = sizeOf(tensor.shape);
+    const bytes = size === 0 ? new ArrayBuffer(0) : await device.read(compiled.rangeOf(tensor));
+    found.set(tensor, tensor.dtype === 'f32' ? new Float32Array(bytes, 0, size) : new Int32Array(bytes, 0, size));
+  }
+  compiled.destroy();
+  for (const buffer of buffers) buffer.destroy();
+  device.check(); // reading has waited for everything, errors included
+  expect(device.buffers.liveBuffers).toBe(before);
+  return found;
+}

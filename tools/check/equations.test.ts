@@ -1,0 +1,24 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { projectRoot } from '../setup/process.ts';
+
+const textOf = (path: string): string => readFileSync(join(projectRoot, path), 'utf8');
+
+/** Numbers of equations that a text names as `eq. (3)`. */
+const cited = (text: string): number[] => [...text.matchAll(/\beq\. \((\d+)\)/g)].map(([, number]) => Number(number));
+
+/** Every equation that the source cites. */
+const inSource = new Set(
+  readdirSync(join(projectRoot, 'src'), { recursive: true, encoding: 'utf8' })
+    .filter((path) => /\.tsx?$/.test(path) && !path.endsWith('.test.ts'))
+    .flatMap((path) => cited(textOf(join('src', path)))),
+);
+
+test('every equation of docs/method.md is found where it is computed, and no other is cited', () => {
+  // An equation is a line that ends in its number, behind white space.
+  const stated = [...textOf('docs/method.md').matchAll(/ {4,}\((\d+)\)$/gm)].map(([, number]) => Number(number));
+  expect(stated).toEqual(stated.map((_, i) => i + 1));
+  expect(stated.length).toBeGreaterThan(20);
+  expect([...inSource].sort((a, b) => a - b)).toEqual(stated);
+});
