@@ -70,11 +70,13 @@ class Case:
                 yield tokenizer(part, return_tensors="pt", padding=True, return_token_type_ids=False)
 
     def answers(self, model, tokenizer):
+        """As text_of reads them, and as the tokenizer decodes them."""
         texts = []
         for inputs in self.batches(tokenizer):
             ids = model.generate(**inputs, max_new_tokens=self.use["maxNewTokens"], do_sample=False)
             start = inputs["input_ids"].shape[1] if self.use["isDecoderOnly"] else 0
-            texts += [text_of(tokenizer, row) for row in ids[:, start:].tolist()]
+            texts += [(text_of(tokenizer, row), tokenizer.decode(row, skip_special_tokens=True))
+                      for row in ids[:, start:].tolist()]
         return texts
 
     def logits(self, model, tokenizer):
@@ -98,18 +100,18 @@ class Case:
             error = relative_error(self.logits(merged, merged_tokenizer), self.logits(adapted, tokenizer))
             before = relative_error(self.logits(self.open("base-model"), tokenizer), self.logits(adapted, tokenizer))
         for what, texts in found.items():
-            same = sum(a == b for a, b in zip(texts, wanted, strict=True))
+            same = sum(text == answer for (text, _), answer in zip(texts, wanted, strict=True))
             report(f"{name}, {what}", same == len(wanted), f"{same} of {len(wanted)} answers equal")
         report(f"{name}, logits", error < TOLERANCE < before,
                f"merged against PEFT {error:.1e}; the base model against PEFT {before:.1e}")
+        _, decoded = found["merged"][self.facts["prompts"].index(self.use["example"]["prompt"])]
         for program in self.facts["programs"]:
             if program["id"] in ("peft", "optimum"):
-                self.run(program)
+                self.run(program, decoded)
 
-    def run(self, program):
+    def run(self, program, answer):
         """The page's program, as it stands, where the page's archives are unpacked."""
         done = subprocess.run([sys.executable, "-c", program["code"]], cwd=self.folder, capture_output=True, text=True)
-        answer = self.use["example"]["answer"]
         detail = repr(done.stdout) if done.returncode == 0 else done.stderr.strip().splitlines()[-1]
         report(f"{self.folder.name}, program for {program['id']}", done.stdout == f"{answer}\n", detail)
 
