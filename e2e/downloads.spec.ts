@@ -1,9 +1,12 @@
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import type * as transformers from '@huggingface/transformers';
 import { expect, type Page, test } from '@playwright/test';
 import { unzipSync } from 'fflate';
 import type { RunEvent } from '../src/run/events.ts';
+import { promptOfPrediction, readPredictions, type Prediction } from '../src/run/outputs/predictions.ts';
+import { runProgram } from './support/program-page.ts';
 import { choose, downloadResults, openWorkbench, start, waitForStatus } from './support/workbench.ts';
 
 const CHOICE = { method: 'gorp', trainExamples: 320, testExamples: 6, batchSize: 4 };
@@ -43,6 +46,43 @@ function stopInSecondRound(): void {
 async function unzipped(page: Page, button: string): Promise<Record<string, Uint8Array>> {
   const [download] = await Promise.all([page.waitForEvent('download'), page.getByTestId(button).click()]);
   return unzipSync(new Uint8Array(await readFile(await download.path())));
+}
+
+/** Unpacks the ONNX model, and runs the program that the page shows for it: its answers are those of the run's test. */
+async function answersInTransformersJs(page: Page, disk: string, tested: Prediction[]): Promise<void> {
+  await page.getByTestId('onnx-dtype').selectOption('f32');
+  for (const [name, bytes] of Object.entries(await unzipped(page, 'download-onnx'))) {
+    const target = join(disk, `gorp-web-onnx-f32-${CHOICE.method}`, name);
+    await mkdir(dirname(target), { recursive: true });
+    await writeFile(target, bytes);
+  }
+  await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
+  await page.getByTestId('copy-code').click();
+  const program = await page.evaluate(() => navigator.clipboard.readText());
+  expect(program).toBe(await page.getByTestId('use-code').textContent());
+
+  const run = await runProgram(page.context(), disk, program);
+  const prompts = tested.map(promptOfPrediction);
+  const answers = tested.map(({ written }) => written);
+  const shown = prompts.findIndex((prompt) => program.includes(JSON.stringify(prompt)));
+  expect(run.told).toEqual([answers[shown]]);
+  // The program asks one prompt; the others of the test by the same library and model.
+  const model = `gorp-web-onnx-f32-${CHOICE.method}`;
+  const written = await run.page.evaluate(
+    async ({ model, prompts, library }) => {
+      const { pipeline } = (await import(library)) as typeof transformers;
+      const generate = await pipeline('text2text-generation', model);
+      const texts: string[] = [];
+      for (const prompt of prompts) {
+        const [answer] = (await generate(prompt, { max_new_tokens: 4 })) as { generated_text: string }[];
+        texts.push(answer.generated_text);
+      }
+      return texts;
+    },
+    { model, prompts, library: '@huggingface/transformers' },
+  );
+  expect(written).toEqual(answers);
+  await run.close();
 }
 
 test('rounds are kept: a stopped run resumes from the last, and they are downloaded and loaded', async ({ page }) => {
@@ -97,6 +137,9 @@ test('rounds are kept: a stopped run resumes from the last, and they are downloa
 
   const disk = await mkdtemp(join(tmpdir(), 'gorp-round-'));
   try {
+    const predictions = new TextDecoder().decode(files[`${ROUNDS}/2-field/predict_eval_predictions.jsonl`]);
+    await answersInTransformersJs(page, disk, readPredictions(predictions));
+
     for (const name of TRAINED_FILES) {
       const target = join(disk, '2-field', name);
       await mkdir(dirname(target), { recursive: true });

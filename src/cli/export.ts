@@ -66,11 +66,11 @@ async function whatToWrite(
   if (round !== undefined) {
     const saved = await openRoundFolder(round);
     const base = await openTrainedModel(saved, model, terminal);
-    return { files: onnxFiles(base, dtype, saved), config: base.config };
+    return { files: await onnxFiles(base, dtype, saved), config: base.config };
   }
   if (model === undefined) throw new UsageError('export needs --round or --model.');
   const base = await openShown(model, terminal);
-  return { files: onnxFiles(base, dtype), config: base.config };
+  return { files: await onnxFiles(base, dtype), config: base.config };
 }
 
 /** Why onnxruntime-web cannot hold an export, and what to do; null where it can. Outside browsers there is more room. */

@@ -1,13 +1,15 @@
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, type MockInstance, test, vi } from 'vitest';
 import { orderFileOf } from '../run/order-file.ts';
+import { promptOfPrediction, readPredictions } from '../run/outputs/predictions.ts';
 import { type LocalHub, startLocalHub } from '../testing/local-hub.ts';
 import { repositoryOf } from '../testing/model-repository.ts';
 import { TINY_FAMILIES, type TinyFamily } from '../testing/tiny-families.ts';
 import { readTinyTask, tinySettings } from '../testing/tiny-run.ts';
 import { evaluate } from './eval.ts';
+import { generate } from './generate.ts';
 import { merge } from './merge.ts';
 import { train } from './train.ts';
 
@@ -16,6 +18,7 @@ const DATASETS = { 'SST-2': 'gloss', yelp: 'field' };
 
 let hub: LocalHub;
 let root: string;
+let stdout: MockInstance<typeof process.stdout.write>;
 
 beforeAll(async () => {
   hub = await startLocalHub();
@@ -26,7 +29,7 @@ beforeAll(async () => {
   vi.stubEnv('GORP_WEB_CACHE', join(root, 'cache'));
   vi.spyOn(console, 'log').mockImplementation(() => undefined);
   vi.spyOn(process.stderr, 'write').mockImplementation(() => true);
-  vi.spyOn(process.stdout, 'write').mockImplementation(() => true);
+  stdout = vi.spyOn(process.stdout, 'write').mockImplementation(() => true);
   for (const [name, tiny] of Object.entries(DATASETS)) {
     const folder = join(root, 'CL_Benchmark', 'SC', name);
     mkdirSync(folder, { recursive: true });
@@ -52,6 +55,13 @@ function orderFile(name: string, { lengths }: TinyFamily, method: 'gorp' | 'gorp
   const path = join(root, `${name}.json`);
   writeFileSync(path, JSON.stringify(orderFileOf(settings, [])));
   return path;
+}
+
+/** What `generate` writes to stdout as JSON. */
+async function answersTo(args: string[]): Promise<unknown[]> {
+  stdout.mockClear();
+  expect(await generate([...args, '--json'])).toBe(0);
+  return stdout.mock.calls.map(([line]) => (JSON.parse(String(line)) as { text: unknown }).text);
 }
 
 const read = (...path: string[]): Record<string, unknown> =>
@@ -90,6 +100,17 @@ describe.each(TINY_FAMILIES)('$family from the hub', (family) => {
       const predictions = (part: string): string =>
         readFileSync(join(out(part), 'predict_eval_predictions.jsonl'), 'utf8');
       expect(predictions('merged-eval')).toBe(predictions('eval'));
+
+      // Prompts of the test, asked one by one, of the round and of the merged model.
+      const tested = readPredictions(predictions('eval'));
+      const prompts = tested.flatMap((answer) => ['--prompt', promptOfPrediction(answer)]);
+      const length = ['--max-new-tokens', String(family.lengths.targetLength)];
+      for (const from of [
+        ['--round', round],
+        ['--model', out('merged'), ...length],
+      ]) {
+        expect(await answersTo([...from, ...prompts, '--device', 'cpu'])).toEqual(tested.map(({ written }) => written));
+      }
 
       expect(await train(['--resume', round, '--order', two, ...common, '--out', out('resumed')])).toBe(0);
       expect(read(out('resumed'), 'results.json')).toMatchObject({ status: 'finished' });

@@ -2,6 +2,7 @@ import { explainedWithCode, reportOf } from '../base/errors.ts';
 import { EVAL_USAGE, evaluate } from './eval.ts';
 import { EXIT, exitCodeOf, UsageError } from './exit-codes.ts';
 import { EXPORT_USAGE, exportModel } from './export.ts';
+import { generate, GENERATE_USAGE } from './generate.ts';
 import { merge, MERGE_USAGE } from './merge.ts';
 import { models, MODELS_USAGE } from './models.ts';
 import { plan, PLAN_USAGE } from './plan.ts';
@@ -20,6 +21,7 @@ Usage: gorp-web COMMAND [options]
   study    methods × seeds, also split over many machines
   merge    writes a model with a round's training merged in
   export   writes a model, or what a round has trained, as ONNX
+  generate lets a model answer prompts, as it is or with what a round has trained
   plan     tells what training takes on a GPU
   models   lists, fetches, verifies and deletes models
 
@@ -33,6 +35,7 @@ const COMMANDS: Readonly<Record<string, { run: (args: string[]) => Promise<numbe
   study: { run: study, usage: STUDY_USAGE },
   merge: { run: merge, usage: MERGE_USAGE },
   export: { run: exportModel, usage: EXPORT_USAGE },
+  generate: { run: generate, usage: GENERATE_USAGE },
   plan: { run: plan, usage: PLAN_USAGE },
   models: { run: models, usage: MODELS_USAGE },
 };

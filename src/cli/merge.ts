@@ -32,7 +32,7 @@ export async function merge(args: string[]): Promise<number> {
   }
   const saved = await openRoundFolder(round);
   const base = await openTrainedModel(saved, values.model, terminal);
-  const files = mergedModelFiles(base, saved.changed, saved.changes);
+  const files = await mergedModelFiles(base, saved.changed, saved.changes);
   for (const file of files) {
     terminal.live(`Writing ${file.path}`);
     await writeFiles(out, [file]);

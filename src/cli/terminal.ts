@@ -8,7 +8,7 @@ export const printable = (text: string): string =>
 const escaped = (character: string): string => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
 
 /** The same for a text of one line. */
-const oneLine = (text: string): string => printable(text).replaceAll('\n', '\\n');
+export const oneLine = (text: string): string => printable(text).replaceAll('\n', '\\n');
 
 /** Where a command writes: results to stdout, all that passes by to stderr; with `--json`, JSON lines on stdout only. */
 export class Terminal {

@@ -11,7 +11,7 @@ const TOLERANCE = 2e-5;
 
 describe.each(DECODERS)('the export of %s', (name) => {
   it('gives the reference logits, whole and token by token, with padding on the left', async () => {
-    const files = await collected(onnxFiles(await modelOnDisk(committedReference.path(`golden/${name}`)), 'f32'));
+    const files = await collected(await onnxFiles(await modelOnDisk(committedReference.path(`golden/${name}`)), 'f32'));
     const session = await onnxSession(files, 'onnx/model.onnx');
     const batch = committedReference.tensors(`golden/${name}/batch.safetensors`);
     const [ids, mask, positions] = ['input_ids', 'attention_mask', 'position_ids_from_mask'].map(

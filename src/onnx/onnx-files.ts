@@ -1,9 +1,9 @@
 import { GorpError } from '../base/errors.ts';
 import { checkShapes } from '../models/parameters.ts';
-import { floatData } from '../weights/dtypes.ts';
-import { mergedTensors, type WeightChanges } from '../weights/exports/merge.ts';
+import { mergedReader, type WeightChanges } from '../weights/exports/merge.ts';
 import { checkTrainedLayers } from '../weights/exports/merged-model.ts';
 import { jsonFile, type OutputFile, within } from '../weights/exports/output-file.ts';
+import { textReadingFiles } from '../weights/exports/text-reading.ts';
 import type { ModelFiles } from '../weights/model-folder.ts';
 import { FILE_SUFFIX, type OnnxDtype, TRANSFORMERS_JS_DTYPE } from './dtypes.ts';
 import type { DataFile } from './external-data.ts';
@@ -32,7 +32,7 @@ const MAX_NEW_TOKENS = 128;
  *   that can be exported, `weights/other-model` when the round was not trained on it,
  *   `weights/onnx-tensor-too-large`. While files are written: what reading tensors throws, `weights/f16-overflow`.
  */
-export function onnxFiles(base: ModelFiles, dtype: OnnxDtype, trained?: TrainedChanges): OutputFile[] {
+export async function onnxFiles(base: ModelFiles, dtype: OnnxDtype, trained?: TrainedChanges): Promise<OutputFile[]> {
   const model = onnxModel(base.config);
   const graphs = graphFiles(base, model, dtype, trained);
   const dataFiles = Object.fromEntries(graphs.map(({ name, data }) => [name, data.length]));
@@ -43,8 +43,7 @@ export function onnxFiles(base: ModelFiles, dtype: OnnxDtype, trained?: TrainedC
       ...model.generationFields,
       ...(base.generationConfig ?? {}),
     }),
-    jsonFile('tokenizer.json', base.tokenizer),
-    jsonFile('tokenizer_config.json', base.tokenizerConfig),
+    ...(await textReadingFiles(base)),
     ...within(
       'onnx',
       graphs.flatMap(({ model, data }) => [model, ...data]),
@@ -133,12 +132,6 @@ function reader(
   trained: TrainedChanges | undefined,
   storedName: (name: string) => string,
 ): ReadWeight {
-  if (trained === undefined) return (name) => base.readTensor(storedName(name));
-  const sources = new Map(mergedTensors(base, trained.changed, trained.changes).map((source) => [source.name, source]));
-  return async (name) => {
-    const source = sources.get(storedName(name));
-    if (source === undefined) return base.readTensor(storedName(name)); // says that there is none
-    const { buffer, byteOffset, byteLength } = await source.read();
-    return floatData(name, source.dtype, new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength));
-  };
+  const read = trained ? mergedReader(base, trained.changed, trained.changes) : (name: string) => base.readTensor(name);
+  return (name) => read(storedName(name));
 }

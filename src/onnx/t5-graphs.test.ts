@@ -11,7 +11,7 @@ const TOLERANCE = 2e-5;
 
 describe.each(ENCODER_DECODERS)('the export of %s', (name) => {
   const opened = async () => {
-    const files = await collected(onnxFiles(await modelOnDisk(committedReference.path(`golden/${name}`)), 'f32'));
+    const files = await collected(await onnxFiles(await modelOnDisk(committedReference.path(`golden/${name}`)), 'f32'));
     const encoder = await onnxSession(files, 'onnx/encoder_model.onnx');
     const decoder = await onnxSession(files, 'onnx/decoder_model_merged.onnx');
     const batch = committedReference.tensors(`golden/${name}/batch.safetensors`);

@@ -1,12 +1,11 @@
 import type { Learner } from '../gorp/learner.ts';
 import type { Device } from '../device/device.ts';
-import type { Compiled } from '../graph/compile.ts';
-import { sizeOf, type Tensor } from '../graph/tensor.ts';
 import { choiceOf, type LabelTree, labelTree } from '../models/label-tree.ts';
 import type { Generation, Network } from '../models/network.ts';
 import { type EvaluationBatch, evaluationOrder, longestSource } from '../tasks/batches.ts';
 import { type Score, scoreOf } from '../text/scores.ts';
 import type { Tokenizer } from '../text/tokenizer.ts';
+import { decodeToEnd, readValues, writtenText } from './decoding.ts';
 import { Evaluations, poolRows } from './evaluation-programs.ts';
 import type { EncodedTask } from './task-data.ts';
 import type { TestTime } from './results.ts';
@@ -93,8 +92,8 @@ export class Evaluator {
       await this.#device.run([programs.rank.program]);
       const [read, loss, best] = await Promise.all([
         hasRead,
-        this.#read(programs.rank, programs.ranked.loss, Float32Array),
-        this.#read(programs.rank, programs.ranked.best, Uint32Array),
+        readValues(this.#device, programs.rank, programs.ranked.loss, Float32Array),
+        readValues(this.#device, programs.rank, programs.ranked.best, Uint32Array),
       ]);
       const open: number[] = []; // rows whose answers are no labels
       indexes.forEach((example, row) => {
@@ -115,7 +114,7 @@ export class Evaluator {
     time.answerSeconds += (this.#now() - rest) / 1000;
     let ranked = 0;
     const answers = task.testLabels.map((label, example): Answer => {
-      const { text, generated } = this.#textOf(written[example]);
+      const { text, generated } = writtenText(written[example], this.#network.tokens.endIds, this.#tokenizer);
       time.answerTokens += generated;
       const right = task.labels.indexOf(label);
       const of = losses[example];
@@ -174,36 +173,9 @@ export class Evaluator {
     return { add, write };
   }
 
-  /** Replays the decoding step until the first rows have ended. @returns their tokens [rows, capacity], or more. */
+  /** Writes answers to the first rows. @returns their tokens [rows, capacity], or more. */
   async #generate(generation: Generation, rows: number): Promise<Uint32Array> {
-    const { state } = generation;
-    const step = await this.#programs.decoder(generation, rows);
-    const capacity = state.tokens.shape[1];
-    let chunk = 2; // most answers are a word or two and the end; the rest is looked for in growing strides
-    for (let done = 0; done < capacity - 1;) {
-      const steps = Math.min(chunk, capacity - 1 - done);
-      await this.#device.run(new Array<typeof step.program>(steps).fill(step.program));
-      done += steps;
-      chunk *= 2;
-      const remaining = await this.#read(step, state.remaining, Uint32Array);
-      if (remaining[0] === 0) break;
-    }
-    return this.#read(step, state.tokens, Uint32Array);
-  }
-
-  #textOf(tokens: ArrayLike<number>): { text: string; generated: number } {
-    const ids = Array.from(tokens);
-    const end = ids.findIndex((id) => this.#network.tokens.endIds.includes(id));
-    const generated = end < 0 ? ids.length : end + 1;
-    return { text: this.#tokenizer.decode(end < 0 ? ids : ids.slice(0, end)), generated };
-  }
-
-  async #read<T>(
-    compiled: Compiled,
-    tensor: Tensor,
-    type: new (b: ArrayBuffer, o: number, n: number) => T,
-  ): Promise<T> {
-    return new type(await this.#device.read(compiled.rangeOf(tensor)), 0, sizeOf(tensor.shape));
+    return decodeToEnd(this.#device, await this.#programs.decoder(generation, rows), generation.state);
   }
 
   /** Frees programs and buffers. An evaluator serves one state of the adapters' shapes: make a new one each round. */

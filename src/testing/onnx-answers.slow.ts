@@ -1,45 +1,35 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openNamedModel } from '../cli/places.ts';
 import { openRoundFolder, writeFiles } from '../cli/round-folder.ts';
+import { FILE_SUFFIX, ONNX_DTYPES, type OnnxDtype } from '../onnx/dtypes.ts';
+import { onnxFiles, type TrainedChanges } from '../onnx/onnx-files.ts';
 import type { RunEvent } from '../run/events.ts';
+import { PREDICTIONS_FILE } from '../run/outputs/layout.ts';
+import { promptOfPrediction, readPredictions, type Prediction } from '../run/outputs/predictions.ts';
+import { readTexts } from '../run/open-network.ts';
 import { embeddedSettings } from '../run/presets.ts';
 import { Run } from '../run/run.ts';
 import type { RunSettings } from '../run/settings.ts';
-import { promptOf } from '../tasks/prompt.ts';
-import type { Task } from '../tasks/task.ts';
+import type { PromptForm } from '../tasks/prompt-form.ts';
+import { mergedReader } from '../weights/exports/merge.ts';
+import type { ModelFiles } from '../weights/model-folder.ts';
+import { relativeError } from './compare.ts';
+import { acquireTestDevice } from './devices.ts';
+import { engineLogits } from './engine-logits.ts';
+import { collected, emptyCaches, int64, onnxSession, reals } from './onnx-runtime.ts';
 import { committedReference } from './reference.ts';
+import { THINGS, THINGS_PROMPTS } from './things-task.ts';
 import { tinyHost } from './tiny-run.ts';
-import { transformersJs } from './transformers-js.ts';
-import { ONNX_DTYPES, type OnnxDtype } from '../onnx/dtypes.ts';
-import { onnxFiles, type TrainedChanges } from '../onnx/onnx-files.ts';
+import { TRAINABLE_FAMILIES, writeTrained } from './trained-families.ts';
+import { transformersJsAnswers } from './transformers-js.ts';
 
-const PROMPTS = 200;
-const BATCH = 50;
-
-const NOUNS = { plant: ['tree', 'shrub', 'herb'], animal: ['cat', 'bird', 'horse'], food: ['cake', 'soup', 'drink'] };
-const KINDS = ['tall', 'large', 'small', 'sweet', 'white', 'yellow', 'wild', 'common'];
-const ENDS = ['of Asia', 'with red spots', 'that is sold at markets', 'from Wales', 'seen at night'];
-
-/** Sentences about plants, animals and food, each with its label, of which no two are equal. */
-const EXAMPLES = KINDS.flatMap((kind) =>
-  ENDS.flatMap((end) =>
-    Object.entries(NOUNS).flatMap(([label, nouns]) =>
-      nouns.map((noun) => ({ sentence: `a ${kind} ${noun} ${end}`, label })),
-    ),
-  ),
-);
-const TASK: Task = {
-  name: 'things',
-  kind: 'TC',
-  instruction: 'What is the topic of the following paragraph? Choose one from the option.\n',
-  labels: Object.keys(NOUNS),
-  train: EXAMPLES.slice(PROMPTS, PROMPTS + 48),
-  dev: [],
-  test: EXAMPLES.slice(0, PROMPTS),
-};
+/** f32 sums in another order. */
+const LOGITS_TOLERANCE = 1e-4;
+/** Prompts whose logits are compared. */
+const LOGITS_PROMPTS = 10;
 
 interface Case {
   name: string;
@@ -67,77 +57,131 @@ const CASES: Case[] = [
   },
 ];
 
-describe.each(CASES)('$name', ({ model, isTrained, targetLength, changed }) => {
+let folder: string;
+beforeAll(() => (folder = mkdtempSync(join(tmpdir(), 'gorp-onnx-'))));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+describe.each(CASES)('$name', ({ name, model, isTrained, targetLength, changed }) => {
   const settings: RunSettings = {
     ...embeddedSettings('quick', 'gorp-plus'),
     model,
-    order: [TASK.name],
+    order: [THINGS.name],
   };
   Object.assign(settings.method, { loraRank: 4, galoreRank: 4 });
   Object.assign(settings.training, { targetLength, testExamples: 0, trainExamples: 0, sourceLength: 224 });
-  let folder: string;
-  let answers: string[];
+  let answers: Prediction[];
   let trained: TrainedChanges | undefined;
 
   beforeAll(async () => {
-    folder = mkdtempSync(join(tmpdir(), 'gorp-onnx-'));
+    const round = join(folder, name, 'round');
     const events: RunEvent[] = [];
     const host = tinyHost((event) => events.push(event), {
       openModel: (name) => openNamedModel(name),
-      customTask: () => Promise.resolve(TASK),
-      saveRound: ({ results, trained }) => writeFiles(join(folder, 'round'), [...results, ...trained]),
+      customTask: () => Promise.resolve(THINGS),
+      saveRound: ({ results, trained }) => writeFiles(round, [...results, ...trained]),
     });
     const run = new Run(host, settings);
     await (isTrained ? run.execute() : run.evaluate());
     const last = events.at(-1);
     if (last?.type !== 'finished') throw new Error(JSON.stringify(last));
-    answers = predictions(join(folder, 'round'));
-    trained = isTrained ? await openRoundFolder(join(folder, 'round')) : undefined;
+    answers = readPredictions(readFileSync(join(round, PREDICTIONS_FILE), 'utf8'));
+    trained = isTrained ? await openRoundFolder(round) : undefined;
   }, 300_000); // on a new machine the kernels are compiled at first use
-  afterAll(() => rmSync(folder, { recursive: true }));
 
   it('answers in transformers.js as in this engine', async () => {
+    const prompts = answers.map(promptOfPrediction);
+    const base = await openNamedModel(model);
     for (const dtype of ONNX_DTYPES) {
-      await writeFiles(join(folder, dtype), onnxFiles(await openNamedModel(model), dtype, trained));
-      const written = await answersOf(folder, dtype, targetLength);
-      const different = written.filter((answer, i) => answer !== answers[i]).length;
-      console.log(`${model} ${dtype}: ${different} of ${answers.length} answers differ`);
-      expect(different, dtype).toBeLessThanOrEqual(changed[dtype] ?? PROMPTS);
+      await writeFiles(join(folder, name, dtype), await onnxFiles(base, dtype, trained));
+      const reading = { promptForm: 'raw', maxNewTokens: targetLength } as const;
+      const written = await transformersJsAnswers(join(folder, name), dtype, prompts, reading);
+      const different = answers.filter(({ written: answer }, i) => answer !== written[i]).length;
+      const error = await logitsError(base, dtype, trained, 'raw', prompts);
+      console.log(
+        `${name}, ${dtype}: logits ${error.toExponential(1)}, ${different} of ${answers.length} answers differ`,
+      );
+      expect(different, dtype).toBeLessThanOrEqual(changed[dtype] ?? THINGS_PROMPTS);
+      if (dtype === 'f32') expect(error).toBeLessThan(LOGITS_TOLERANCE);
     }
-    expect(new Set(answers).size).toBeGreaterThan(2);
+    expect(new Set(answers.map(({ written }) => written)).size).toBeGreaterThan(2);
   });
 });
 
-/** What transformers.js writes to the prompts of the test set. */
-async function answersOf(folder: string, name: string, max_new_tokens: number): Promise<string[]> {
-  const { AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer } = await transformersJs(folder);
-  const config = await AutoConfig.from_pretrained(name);
-  const isSeq2Seq = (config as { is_encoder_decoder?: boolean }).is_encoder_decoder === true;
-  const tokenizer = await AutoTokenizer.from_pretrained(name);
-  const model = await (isSeq2Seq ? AutoModelForSeq2SeqLM : AutoModelForCausalLM).from_pretrained(name, {
-    device: 'auto',
+describe.each(TRAINABLE_FAMILIES)('$family after a run of gorp-plus', (family) => {
+  it('has the logits and the answers of this engine in transformers.js', async () => {
+    const { onnx, use, answers } = await writeTrained(join(folder, family.family), family, 'gorp-plus');
+    const prompts = answers.map(promptOfPrediction);
+    if (family.family === 'umt5-tiny') callT5(join(folder, family.family, onnx, 'config.json'));
+    const written = await transformersJsAnswers(join(folder, family.family), onnx, prompts, use);
+    expect(written).toEqual(answers.map(({ written }) => written));
+    expect(written).toHaveLength(THINGS_PROMPTS);
+
+    const model = await openNamedModel(use.model);
+    const saved = await openRoundFolder(join(folder, family.family, 'gorp-web-rounds', use.folder));
+    const error = await logitsError(model, 'f32', saved, family.promptForm, prompts);
+    const different = new Set(written).size;
+    console.log(`${family.family}: logits differ by ${error.toExponential(1)}; ${different} different answers`);
+    expect(error).toBeLessThan(LOGITS_TOLERANCE);
   });
-  const { eos_token_id } = model.generation_config as { eos_token_id: number | number[] };
-  const ends = [eos_token_id].flat();
-  /** In a batch transformers.js fills rows that have ended with what comes next. */
-  const untilEnd = (row: number[]): number[] => {
-    const end = row.findIndex((id) => ends.includes(id));
-    return end < 0 ? row : row.slice(0, end);
-  };
-  const texts: string[] = [];
-  for (let at = 0; at < PROMPTS; at += BATCH) {
-    const prompts = TASK.test.slice(at, at + BATCH).map(({ sentence }) => promptOf(TASK, sentence));
-    const inputs = tokenizer(prompts, { padding: true }) as { input_ids: { dims: number[] } };
-    const outputs = (await model.generate({ ...inputs, max_new_tokens })) as { tolist(): bigint[][] };
-    const begin = isSeq2Seq ? 1 : inputs.input_ids.dims[1];
-    const rows = outputs.tolist().map((row) => untilEnd(row.slice(begin).map(Number)));
-    texts.push(...tokenizer.batch_decode(rows, { skip_special_tokens: true }));
-  }
-  return texts;
+});
+
+/** transformers.js does not know umT5, whose graphs it runs as those of T5: docs/onnx.md tells it. */
+function callT5(path: string): void {
+  const config = JSON.parse(readFileSync(path, 'utf8')) as object;
+  writeFileSync(path, JSON.stringify({ ...config, model_type: 't5' }));
 }
 
-/** What the engine wrote to every example of the test set, from the files of a round. */
-function predictions(folder: string): string[] {
-  const lines = readFileSync(join(folder, 'predict_eval_predictions.jsonl'), 'utf8').trimEnd().split('\n');
-  return lines.map((line) => (JSON.parse(line) as { Prediction: string }).Prediction);
+/** How far the logits of an export are from this engine's, over some prompts (relative, Frobenius). */
+async function logitsError(
+  base: ModelFiles,
+  dtype: OnnxDtype,
+  trained: TrainedChanges | undefined,
+  promptForm: PromptForm,
+  prompts: readonly string[],
+): Promise<number> {
+  const graphs = await openGraphs(await collected(await onnxFiles(base, dtype, trained)), dtype);
+  const { tokenizer } = await readTexts(base, { promptForm });
+  const read = trained ? mergedReader(base, trained.changed, trained.changes) : (name: string) => base.readTensor(name);
+  const device = await acquireTestDevice();
+  const [found, wanted]: number[][] = [[], []];
+  for (const prompt of prompts.slice(0, LOGITS_PROMPTS)) {
+    const ids = tokenizer.encodePrompt(prompt);
+    found.push(...(await graphs(ids)));
+    wanted.push(...(await engineLogits(device, base.config, read, ids)));
+  }
+  expect(device.buffers.liveLabels).toEqual([]);
+  await device.destroy();
+  return relativeError(found, wanted);
+}
+
+/** The graphs of an export, as a function that gives what `engineLogits` gives. */
+async function openGraphs(
+  files: ReadonlyMap<string, Uint8Array>,
+  dtype: OnnxDtype,
+): Promise<(ids: readonly number[]) => Promise<Float32Array>> {
+  const open = (name: string) => onnxSession(files, `onnx/${name}${FILE_SUFFIX[dtype]}.onnx`);
+  const given = (ids: readonly number[]) => {
+    const shape = [1, ids.length];
+    const ones = new Array<number>(ids.length).fill(1);
+    return { input_ids: int64(ids, shape), attention_mask: int64(ones, shape) };
+  };
+  if (files.has(`onnx/model${FILE_SUFFIX[dtype]}.onnx`)) {
+    const session = await open('model');
+    return async (ids) => {
+      const position_ids = int64(ids.keys(), [1, ids.length]);
+      return reals((await session.run({ ...given(ids), position_ids, ...emptyCaches(session, 1) }))['logits']);
+    };
+  }
+  const [encoder, decoder] = [await open('encoder_model'), await open('decoder_model_merged')];
+  return async (ids) => {
+    const { input_ids, attention_mask } = given(ids);
+    const { last_hidden_state } = await encoder.run({ input_ids, attention_mask });
+    const { logits } = await decoder.run({
+      encoder_attention_mask: attention_mask,
+      encoder_hidden_states: last_hidden_state,
+      input_ids: int64([0], [1, 1]), // decoder_start_token_id of every T5
+      ...emptyCaches(decoder, 1),
+    });
+    return reals(logits);
+  };
 }

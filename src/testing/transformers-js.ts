@@ -1,40 +1,110 @@
-import { readdirSync, readFileSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import type * as transformers from '@huggingface/transformers';
-import * as ort from 'onnxruntime-web';
+import type { PromptForm } from '../tasks/prompt-form.ts';
+import { loadTokenizer } from '../text/tokenizer.ts';
+import './onnxruntime-of-node.ts';
 
 type Library = typeof transformers;
 
 /**
- * transformers.js in Node, on onnxruntime-web's WebAssembly: onnxruntime-node fetches parts of itself at installation, so
- * it is not installed. transformers.js takes the runtime that it finds under this symbol, and expects of it what
- * onnxruntime-node does: that it finds the data files beside a model.
+ * transformers.js in Node, on onnxruntime-web.
  *
  * @param folder in which models lie; the names of models are those of its folders.
  */
 export async function transformersJs(folder: string): Promise<Library> {
-  const create = (path: string, options: ort.InferenceSession.SessionOptions): Promise<ort.InferenceSession> => {
-    const session = lastSession.then(() => createBesideData(path, options));
-    lastSession = session;
-    return session;
-  };
-  Object.assign(globalThis, { [Symbol.for('onnxruntime')]: { ...ort, InferenceSession: { create } } });
   const library = await import('@huggingface/transformers');
-  Object.assign(library.env, { allowLocalModels: true, allowRemoteModels: false, useWasmCache: false });
+  Object.assign(library.env, { allowLocalModels: true, allowRemoteModels: false });
   library.env.localModelPath = `${folder}/`;
-  Object.assign(ort.env.wasm, { wasmPaths: undefined, numThreads: 1 }); // not those of a CDN
   return library;
 }
 
-/** onnxruntime-web forgets the data files of all sessions that are being made when one of them is ready. */
-let lastSession: Promise<unknown> = Promise.resolve();
+const BATCH = 50;
 
-async function createBesideData(
+/**
+ * What transformers.js writes to prompts, greedily.
+ *
+ * @param folder in which the model lies, and @param name its folder there.
+ */
+export async function transformersJsAnswers(
+  folder: string,
+  name: string,
+  prompts: readonly string[],
+  { promptForm, maxNewTokens }: { promptForm: PromptForm; maxNewTokens: number },
+): Promise<string[]> {
+  const library = await transformersJs(folder);
+  const config = await library.AutoConfig.from_pretrained(name);
+  const isSeq2Seq = (config as { is_encoder_decoder?: boolean }).is_encoder_decoder === true;
+  const model = await (isSeq2Seq ? library.AutoModelForSeq2SeqLM : library.AutoModelForCausalLM).from_pretrained(name);
+  const tokenizer = await tokenizerOf(library, join(folder, name), name, isSeq2Seq ? 'right' : 'left');
+  const { eos_token_id } = model.generation_config as { eos_token_id: number | number[] };
+  const ends = [eos_token_id].flat();
+  /** In a batch transformers.js fills rows that have ended with what comes next. */
+  const untilEnd = (row: number[]): number[] => {
+    const end = row.findIndex((id) => ends.includes(id));
+    return end < 0 ? row : row.slice(0, end);
+  };
+  const texts: string[] = [];
+  for (let at = 0; at < prompts.length; at += BATCH) {
+    const inputs = tokenizer.read(prompts.slice(at, at + BATCH), promptForm);
+    const outputs = await model.generate({ ...inputs, max_new_tokens: maxNewTokens });
+    const begin = isSeq2Seq ? 1 : inputs.input_ids.dims[1];
+    const rows = (outputs as { tolist(): bigint[][] }).tolist();
+    texts.push(...rows.map((row) => tokenizer.decode(untilEnd(row.slice(begin).map(Number)))));
+  }
+  return texts;
+}
+
+interface Inputs {
+  input_ids: transformers.Tensor;
+  attention_mask: transformers.Tensor;
+}
+
+/** Reads and writes text for a model in transformers.js. */
+interface TextTokenizer {
+  read(prompts: string[], form: PromptForm): Inputs;
+  decode(ids: number[]): string;
+}
+
+/** The model's own tokenizer in transformers.js; where it has no `tokenizer.json`, which that needs, the engine's for bytes. */
+async function tokenizerOf(
+  library: Library,
   path: string,
-  options: ort.InferenceSession.SessionOptions,
-): Promise<ort.InferenceSession> {
-  const externalData = readdirSync(dirname(path))
-    .filter((name) => name.startsWith(`${basename(path)}_data`))
-    .map((name) => ({ path: name, data: new Uint8Array(readFileSync(join(dirname(path), name))) }));
-  return ort.InferenceSession.create(new Uint8Array(readFileSync(path)), { ...options, externalData });
+  name: string,
+  padding: 'left' | 'right',
+): Promise<TextTokenizer> {
+  if (!existsSync(join(path, 'tokenizer.json'))) return bytes(library);
+  const tokenizer = await library.AutoTokenizer.from_pretrained(name);
+  tokenizer.padding_side = padding;
+  const encode = (texts: string[], add_special_tokens: boolean): Inputs =>
+    tokenizer(texts, { padding: true, add_special_tokens });
+  return {
+    read: (prompts, form) => {
+      if (form === 'raw') return encode(prompts, true);
+      const rendered = prompts.map((content) =>
+        tokenizer.apply_chat_template([{ role: 'user', content }], { tokenize: false, add_generation_prompt: true }),
+      );
+      return encode(rendered.map(String), false);
+    },
+    decode: (ids) => (ids.length === 0 ? '' : tokenizer.decode(ids, { skip_special_tokens: true })),
+  };
+}
+
+function bytes({ Tensor }: Library): TextTokenizer {
+  const tokenizer = loadTokenizer(null, { tokenizer_class: 'ByT5Tokenizer' });
+  return {
+    read: (prompts) => {
+      const rows = prompts.map((prompt) => tokenizer.encodePrompt(prompt));
+      const length = Math.max(...rows.map((row) => row.length));
+      const tensor = (valueAt: (row: number[], i: number) => number): transformers.Tensor =>
+        new Tensor(
+          'int64',
+          BigInt64Array.from(rows.flatMap((row) => Array.from({ length }, (_, i) => BigInt(valueAt(row, i))))),
+          [rows.length, length],
+        );
+      const padded = (row: number[], i: number): number => (i < row.length ? row[i] : tokenizer.padId);
+      return { input_ids: tensor(padded), attention_mask: tensor((row, i) => (i < row.length ? 1 : 0)) };
+    },
+    decode: (ids) => tokenizer.decode(ids),
+  };
 }

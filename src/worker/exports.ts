@@ -1,6 +1,8 @@
 import { reportOf } from '../base/errors.ts';
 import { onnxFiles } from '../onnx/onnx-files.ts';
 import { openBaseModel } from '../run/outputs/base-model.ts';
+import { PREDICTIONS_FILE } from '../run/outputs/layout.ts';
+import { useOfRound } from '../run/outputs/round-use.ts';
 import type { SavedRound } from '../run/outputs/saved-round.ts';
 import type { OutputFile } from '../weights/exports/output-file.ts';
 import { mergedModelFiles } from '../weights/exports/merged-model.ts';
@@ -11,12 +13,14 @@ import { type ModelAccess, openModel, requireReference } from '../weights/source
 import { findLastRound, importRound, keptFiles, openLastRound, roundsOf } from './kept-rounds.ts';
 import { openPlaces } from './places.ts';
 import { downloadFile, piecesOf, writeHandle } from './private-files.ts';
-import type { ExportsCommand, ExportsEvent } from './protocol.ts';
+import type { ExportsCommand, ExportsEvent, KeptFile } from './protocol.ts';
 
 // The worker that writes archives of what a run leaves behind. It streams: no file is ever whole in memory.
 declare const self: DedicatedWorkerGlobalScope;
 
 const emit = (event: ExportsEvent): void => self.postMessage(event);
+/** Bytes of a round's predictions that an example of its use is looked for in. */
+const SHOWN_BYTES = 2 ** 16;
 /** Commands follow each other. */
 let last: Promise<void> = Promise.resolve();
 
@@ -40,12 +44,12 @@ async function obey(command: ExportsCommand): Promise<void> {
     }
     case 'merge': {
       const { saved, base } = await openTrained(command.access);
-      await write(mergedModelFiles(base, saved.changed, saved.changes), command.name, command.to);
+      await write(await mergedModelFiles(base, saved.changed, saved.changes), command.name, command.to);
       break;
     }
     case 'onnx': {
       const { saved, base } = await openTrained(command.access);
-      await write(onnxFiles(base, command.dtype, saved), command.name, command.to);
+      await write(await onnxFiles(base, command.dtype, saved), command.name, command.to);
       break;
     }
   }
@@ -82,7 +86,18 @@ async function openTrained(access: ModelAccess): Promise<{ saved: SavedRound; ba
 
 async function tellKept(): Promise<void> {
   const files = await keptFiles();
-  const rounds = roundsOf(files);
-  const { last, broken } = await findLastRound(files);
-  emit({ type: 'kept', rounds, last: last && { round: last.round, settings: last.results.settings }, broken });
+  const { last, folder, broken } = await findLastRound(files);
+  const told = last && {
+    round: last.round,
+    settings: last.results.settings,
+    use: useOfRound(last, folder.replace(/\/$/, ''), await beginningOf(files, folder + PREDICTIONS_FILE)),
+  };
+  emit({ type: 'kept', rounds: roundsOf(files), last: told, broken });
+}
+
+/** The first lines of a file; empty where there is none. */
+async function beginningOf(files: readonly KeptFile[], path: string): Promise<string> {
+  const file = files.find((one) => one.path === path)?.file;
+  const text = (await file?.slice(0, SHOWN_BYTES).text()) ?? '';
+  return text.slice(0, text.lastIndexOf('\n') + 1); // whole lines
 }

@@ -50,21 +50,21 @@ export function roundsOf(files: readonly KeptFile[]): KeptRound[] {
   return [...rounds.values()];
 }
 
-/** The last of the kept rounds that can be opened, and the folders of those behind it that cannot. */
+/** The last of the kept rounds that can be opened, its folder with `/` at the end, and the names of those after it that cannot. */
 export async function findLastRound(
   files: readonly KeptFile[],
-): Promise<{ last: SavedRound | null; broken: string[] }> {
+): Promise<{ last: SavedRound | null; folder: string; broken: string[] }> {
   const broken: string[] = [];
   for (const { path } of files.filter(({ path }) => path.endsWith(`/${ROUND_FILE}`)).reverse()) {
     const folder = path.slice(0, -ROUND_FILE.length);
     try {
-      return { last: await openRoundOf(files, folder), broken };
+      return { last: await openRoundOf(files, folder), folder, broken };
     } catch (thrown) {
       if (!(thrown instanceof GorpError)) throw thrown;
       broken.push(ROUND.exec(folder)?.[2] ?? folder);
     }
   }
-  return { last: null, broken };
+  return { last: null, folder: '', broken };
 }
 
 /** Opens the last of the kept rounds whose weights are there. @throws GorpError `run/bad-round`. */

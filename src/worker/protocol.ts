@@ -5,6 +5,7 @@ import type { OnnxDtype } from '../onnx/dtypes.ts';
 import type { Milestone } from '../run/control.ts';
 import { EffortSchema, SpeedSchema } from '../run/duration.ts';
 import { MemoryPlanSchema } from '../run/memory-plan.ts';
+import { RoundUseSchema } from '../run/outputs/round-use.ts';
 import { type RunSettings, RunSettingsSchema } from '../run/settings.ts';
 import { ModelModulesSchema } from '../run/trained-modules.ts';
 import { ReadingSchema } from '../tasks/reading.ts';
@@ -221,6 +222,15 @@ const KeptRoundSchema = v.strictObject({
 });
 export type KeptRound = v.InferOutput<typeof KeptRoundSchema>;
 
+/** The last round whose weights are kept. */
+const LastRoundSchema = v.strictObject({
+  round: v.number(),
+  /** Of its run. */
+  settings: RunSettingsSchema,
+  use: RoundUseSchema,
+});
+export type LastRound = v.InferOutput<typeof LastRoundSchema>;
+
 /** A file of the kept rounds, by its path below them: `logs_and_outputs/order_1/outputs/1-dbpedia/round.json`. */
 export interface KeptFile {
   path: string;
@@ -240,7 +250,7 @@ export const ExportsEventSchema = v.variant('type', [
   v.strictObject({
     type: v.literal('kept'),
     rounds: v.array(KeptRoundSchema),
-    last: v.nullable(v.strictObject({ round: v.number(), settings: RunSettingsSchema })),
+    last: v.nullable(LastRoundSchema),
     /** Rounds after the last whose files cannot be used. */
     broken: v.array(v.string()),
   }),

@@ -1,7 +1,21 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { type Snippet, snippetsFor } from '../../src/app/results/use-snippets.ts';
+import { openRoundFolder } from '../../src/cli/round-folder.ts';
+import { PREDICTIONS_FILE } from '../../src/run/outputs/layout.ts';
+import { useOfRound } from '../../src/run/outputs/round-use.ts';
 import { buildLibrary } from '../setup/build.ts';
 import { nodeCommand, projectPath } from '../setup/process.ts';
 
@@ -40,7 +54,7 @@ describe('the command line of the package', () => {
   test('tells its commands, and the options of each', () => {
     const help = gorpWeb('--help');
     expect(help).toMatchObject({ code: 0, err: '' });
-    for (const command of ['train', 'eval', 'study', 'merge', 'models']) {
+    for (const command of ['train', 'eval', 'study', 'merge', 'export', 'generate', 'models']) {
       expect(help.out).toContain(`\n  ${command} `);
       expect(gorpWeb(command, '--help')).toMatchObject({ code: 0, err: '' });
     }
@@ -59,6 +73,10 @@ describe('the command line of the package', () => {
     [['train', '--order', 'absent.json'], 3, 'run/unreadable-file'],
     [['train', '--resume', 'absent'], 3, 'run/bad-round'],
     [['merge', '--round', 'x'], 2, '--out'],
+    [['generate', '--prompt', 'x'], 2, '--round or --model'],
+    [['generate', '--round', 'absent', '--prompt', 'x'], 3, 'run/bad-round'],
+    [['generate', '--model', 'embedded', '--prompt', 'x', '--max-new-tokens', '0'], 2, 'from 1 on'],
+    [['generate', '--round', 'absent', '--prompt-form', 'chat', '--prompt', 'x'], 2, 'has no effect'],
     [['models', 'verify', 'no/model'], 3, 'store/no-model'],
     [['study', '--shard', '2/2'], 2, '--shard'],
   ])('%j ends with %i', (args, code, text) => {
@@ -107,6 +125,47 @@ describe('the command line of the package', () => {
       expect(existsSync(join(consumer, 'model', file)), file).toBe(true);
     }
   }, 300_000);
+});
+
+describe('programs that the page shows for a round', () => {
+  const folder = 'logs_and_outputs/order_custom/outputs/1-gloss';
+  let programs: Snippet[];
+  let answer: string | undefined;
+  beforeAll(async () => {
+    // What the page's archives are unpacked to, and what npm makes of the package's `bin`.
+    renameSync(join(consumer, 'run'), join(consumer, 'gorp-web-rounds'));
+    const exported = ['--round', `gorp-web-rounds/${folder}`, '--out', 'gorp-web-onnx-f32-seq-lora'];
+    expect(gorpWeb('export', ...exported)).toMatchObject({ code: 0, err: '' });
+    mkdirSync(join(consumer, 'node_modules', '.bin'));
+    chmodSync(join(installed, 'dist-lib', 'cli.js'), 0o755);
+    symlinkSync('../gorp-web/dist-lib/cli.js', join(consumer, 'node_modules', '.bin', 'gorp-web'));
+    const round = join(consumer, 'gorp-web-rounds', folder);
+    const predictions = readFileSync(join(round, PREDICTIONS_FILE), 'utf8');
+    const use = useOfRound(await openRoundFolder(round), folder, predictions);
+    programs = snippetsFor(use, 'f32', 'seq-lora');
+    answer = use.example?.answer;
+    expect(answer).toMatch(/./);
+  }, 60_000);
+
+  const codeOf = (id: Snippet['id']): string => programs.find((one) => one.id === id)?.code ?? '';
+
+  test('on the command line', () => {
+    const { stdout, stderr, status } = spawnSync('sh', ['-c', codeOf('command-line')], {
+      cwd: consumer,
+      encoding: 'utf8',
+    });
+    expect(status, stderr).toBe(0);
+    expect(stdout).toBe(`${answer ?? ''}\n`);
+  }, 60_000);
+
+  test('in transformers.js', () => {
+    writeFileSync(join(consumer, 'use.mjs'), codeOf('transformers.js'));
+    const runtime = pathToFileURL(projectPath('src', 'testing', 'onnxruntime-of-node.ts')).href;
+    const args = ['--import', 'tsx', '--import', runtime, 'use.mjs'];
+    const { stdout, stderr } = spawnSync(process.execPath, args, { cwd: consumer, encoding: 'utf8' });
+    expect(stderr).toBe('');
+    expect(stdout).toBe(`${answer ?? ''}\n`);
+  }, 60_000);
 });
 
 describe('the library of the package', () => {

@@ -1,10 +1,12 @@
-import { useEffect, useId } from 'react';
+import { useEffect, useId, useState } from 'react';
+import type { OnnxDtype } from '../../onnx/dtypes.ts';
 import { bytes } from '../format.ts';
 import { ErrorText } from '../ErrorText.tsx';
 import { usePage, usePageState } from '../page-context.tsx';
 import { isActive } from '../run-state.ts';
 import { Section } from '../ui/Section.tsx';
 import { OnnxButton } from './OnnxButton.tsx';
+import { UseModel } from './UseModel.tsx';
 import { useKeptRounds, useKeptState } from './kept-rounds-context.tsx';
 import styles from './FilesSection.module.css';
 
@@ -16,6 +18,7 @@ export function FilesSection() {
   const status = usePageState(({ run }) => run.status);
   const access = usePageState((state) => state.access);
   const active = isActive(status);
+  const [dtype, setDtype] = useState<OnnxDtype>('f32');
   const picker = useId();
   // Rounds come while a run goes on; what there is is shown once it has ended.
   useEffect(() => {
@@ -68,7 +71,9 @@ export function FilesSection() {
         </button>
         <OnnxButton
           isDisabled={busy || last === null}
-          save={(dtype) => void kept.save({ what: 'onnx', dtype }, access)}
+          dtype={dtype}
+          choose={setDtype}
+          save={() => void kept.save({ what: 'onnx', dtype }, access)}
         />
         <button
           type="button"
@@ -117,6 +122,7 @@ export function FilesSection() {
           <ErrorText error={problem} />
         </div>
       )}
+      {last !== null && <UseModel last={last} dtype={dtype} />}
     </Section>
   );
 }

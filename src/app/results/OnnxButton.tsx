@@ -1,20 +1,20 @@
-import { useId, useState } from 'react';
+import { useId } from 'react';
 import { DTYPE_WORDS, ONNX_DTYPES, type OnnxDtype } from '../../onnx/dtypes.ts';
 import styles from './FilesSection.module.css';
 
+interface Props {
+  isDisabled: boolean;
+  dtype: OnnxDtype;
+  choose: (dtype: OnnxDtype) => void;
+  save: () => void;
+}
+
 /** Writes the merged model as ONNX, in a form of the weights that the person chooses. */
-export function OnnxButton({ isDisabled, save }: { isDisabled: boolean; save: (dtype: OnnxDtype) => void }) {
-  const [dtype, setDtype] = useState<OnnxDtype>('f32');
+export function OnnxButton({ isDisabled, dtype, choose, save }: Props) {
   const menu = useId();
   return (
     <>
-      <button
-        type="button"
-        className={styles.button}
-        data-testid="download-onnx"
-        disabled={isDisabled}
-        onClick={() => save(dtype)}
-      >
+      <button type="button" className={styles.button} data-testid="download-onnx" disabled={isDisabled} onClick={save}>
         ONNX model (zip)
       </button>
       <label className="hidden-visually" htmlFor={menu}>
@@ -26,7 +26,7 @@ export function OnnxButton({ isDisabled, save }: { isDisabled: boolean; save: (d
         data-testid="onnx-dtype"
         disabled={isDisabled}
         value={dtype}
-        onChange={({ target }) => setDtype(ONNX_DTYPES.find((one) => one === target.value) ?? 'f32')}
+        onChange={({ target }) => choose(ONNX_DTYPES.find((one) => one === target.value) ?? 'f32')}
       >
         {ONNX_DTYPES.map((one) => (
           <option key={one} value={one}>

@@ -1,7 +1,5 @@
 import { createStore, type StoreApi } from 'zustand/vanilla';
 import { type ErrorReport, reportOf } from '../../base/errors.ts';
-import type { OnnxDtype } from '../../onnx/dtypes.ts';
-import type { RunSettings } from '../../run/settings.ts';
 import type { ModelAccess } from '../../weights/source.ts';
 import {
   type ExportsCommand,
@@ -9,20 +7,16 @@ import {
   ExportsEventSchema,
   type KeptFile,
   type KeptRound,
+  type LastRound,
 } from '../../worker/protocol.ts';
 import { connectWorker, type WorkerClient } from '../worker-client.ts';
-
-/**
- * What is written: all files of the rounds, or the model with the last round merged in, as Hugging Face's tools or as
- * ONNX runtimes load it.
- */
-export type SavedAs = { what: 'zip' | 'merge' } | { what: 'onnx'; dtype: OnnxDtype };
+import { archiveName, type SavedAs } from './archive-name.ts';
 
 /** What this browser keeps of the last run's rounds. */
 export interface KeptState {
   rounds: readonly KeptRound[];
-  /** The last round whose weights are there, and the settings of its run. */
-  last: { round: number; settings: RunSettings } | null;
+  /** The last round whose weights are there. */
+  last: LastRound | null;
   /** Rounds behind the last whose files cannot be used. */
   broken: readonly string[];
   /** What is being written, and how much of it has been. */
@@ -103,17 +97,6 @@ export function createKeptRounds(
       send({ type: 'import', files: named });
     },
   };
-}
-
-function archiveName(as: SavedAs, method: string): string {
-  switch (as.what) {
-    case 'zip':
-      return 'gorp-web-rounds.zip';
-    case 'merge':
-      return `gorp-web-model-${method}.zip`;
-    case 'onnx':
-      return `gorp-web-onnx-${as.dtype}-${method}.zip`;
-  }
 }
 
 function commandFor(as: SavedAs, name: string, to: FileSystemFileHandle | null, access: ModelAccess): ExportsCommand {

@@ -11,6 +11,24 @@ export const scriptedExports: OpenExports = (onEvent) => ({
         { name: '2-field', bytes: 3_400_000, hasWeights: true },
       ],
       broken: [],
-      last: { round: 2, settings: embeddedSettings('full', 'gorp-plus') },
+      last: {
+        round: 2,
+        settings: embeddedSettings('full', 'gorp-plus'),
+        use: {
+          folder: 'logs_and_outputs/order_custom/outputs/2-field',
+          model: 'embedded',
+          commit: null,
+          isDecoderOnly: false,
+          hasAdapter: true,
+          hasDeltas: true,
+          promptForm: 'raw',
+          maxNewTokens: 4,
+          example: {
+            prompt:
+              'Task:TC\nDataset:field\nWhat is the field of the following word? Choose one from the option.\nOption: music, law \na song for one voice\nAnswer:',
+            answer: 'music',
+          },
+        },
+      },
     }),
 });

@@ -20,7 +20,7 @@ const nothing = (): Promise<void> => Promise.resolve();
 /** A reference model on onnxruntime, its prompts without padding, and what transformers wrote to each. */
 async function opened(name: string) {
   const base = await modelOnDisk(committedReference.path(`golden/${name}`));
-  const files = await collected(onnxFiles(base, 'f32'));
+  const files = await collected(await onnxFiles(base, 'f32'));
   const { config } = familyOf(base.config).read(base.config);
   const model = await openTextModel(ort, config, (graph) => onnxSession(files, `onnx/${graph}.onnx`));
   const generated = committedReference.json<Generated>(`golden/${name}/generate.json`);
@@ -108,7 +108,7 @@ it('reads a prompt that is longer than what is read at a time', async () => {
 });
 
 it('leaves nothing open when a graph cannot be opened', async () => {
-  const files = await collected(onnxFiles(await modelOnDisk(committedReference.path('golden/t5-tiny')), 'f32'));
+  const files = await collected(await onnxFiles(await modelOnDisk(committedReference.path('golden/t5-tiny')), 'f32'));
   const { config } = familyOf(committedReference.json('golden/t5-tiny/config.json')).read(
     committedReference.json('golden/t5-tiny/config.json'),
   );

@@ -20,6 +20,8 @@ export const DELTAS_FILE = 'full_rank_deltas.safetensors';
 export const SPACES_FILE = 'shared_space.safetensors';
 export const DIRECTIONS_FILE = 'task_directions.safetensors';
 export const ROUND_FILE = 'round.json';
+/** What the model wrote to every example of the round's test. */
+export const PREDICTIONS_FILE = 'predict_eval_predictions.jsonl';
 /** What a method keeps besides: its tensors, and the examples that it remembers, as token ids. */
 export const STATE_FILE = 'method_state.safetensors';
 export const EXAMPLES_FILE = 'remembered_examples.json';

@@ -1,8 +1,6 @@
 import * as v from 'valibot';
 import { GorpError } from '../../base/errors.ts';
-
-/** The file of a round's answers: a line for every test example of the tasks it has tested. */
-export const PREDICTIONS_FILE = 'predict_eval_predictions.jsonl';
+import { PREDICTIONS_FILE } from './layout.ts';
 
 /** A test example and what the model wrote to it. */
 export interface Prediction {
@@ -56,3 +54,7 @@ const badLine = (number: number, what: string, cause: unknown): GorpError =>
     'Choose the files of a round as gorp-web or the released code of the paper writes them.',
     { cause },
   );
+
+/** The prompt that a model was asked with: as `promptOf` of the task has it. */
+export const promptOfPrediction = ({ kind, task, instruction, sentence }: Prediction): string =>
+  `Task:${kind}\nDataset:${task}\n${instruction.replace('{0}', () => sentence)}`;

@@ -16,12 +16,12 @@ import {
   DIRECTIONS_FILE,
   directionsName,
   EXAMPLES_FILE,
+  PREDICTIONS_FILE,
   ROUND_FILE,
   SPACES_FILE,
   STATE_FILE,
 } from './layout.ts';
 import { type Metrics, predictMetrics, type TestedTask, trainMetrics, type TrainedRound } from './metrics.ts';
-import { PREDICTIONS_FILE } from './predictions.ts';
 import { pythonJson } from './python-json.ts';
 
 /** A round as it ended. */

@@ -1,5 +1,5 @@
 import type { ModelTensors } from '../model-files.ts';
-import type { TensorSource } from '../safetensors.ts';
+import type { TensorInfo, TensorSource } from '../safetensors.ts';
 
 /** What training added to the weights of layers; each is asked for when its layer is written. */
 export interface WeightChanges {
@@ -22,21 +22,44 @@ export function mergedTensors(
   changed: ReadonlySet<string>,
   changes: WeightChanges,
 ): TensorSource[] {
-  return [...base.tensors.values()].map(({ name, dtype, shape }): TensorSource => {
-    const layer = name.replace(/\.weight$/, '');
-    if (layer === name || !changed.has(layer)) {
+  return [...base.tensors.values()].map((info): TensorSource => {
+    const { name, dtype, shape } = info;
+    if (!isChanged(name, changed)) {
       return { name, dtype, shape, read: async () => (await base.readRaw(name)).bytes };
     }
-    const read = async (): Promise<Float32Array> => {
-      const weights = (await base.readTensor(name)).slice();
-      const delta = await changes.delta(layer);
-      if (delta !== undefined) for (let i = 0; i < weights.length; i++) weights[i] += delta[i];
-      const pair = await changes.adapter(layer);
-      if (pair !== undefined) addProduct(weights, pair.B, pair.A, shape[0], shape[1], changes.scaling);
-      return weights;
-    };
-    return { name, dtype: 'F32', shape, read };
+    return { name, dtype: 'F32', shape, read: () => mergedWeights(base, info, changes) };
   });
+}
+
+/**
+ * Reads the values of a model's tensors, with everything that was trained merged in.
+ *
+ * @param changed as in {@link mergedTensors}.
+ */
+export const mergedReader =
+  (base: ModelTensors, changed: ReadonlySet<string>, changes: WeightChanges) =>
+  (name: string): Promise<Float32Array> => {
+    const info = base.tensors.get(name);
+    return info && isChanged(name, changed) ? mergedWeights(base, info, changes) : base.readTensor(name);
+  };
+
+const layerOf = (name: string): string => name.replace(/\.weight$/, '');
+const isChanged = (name: string, changed: ReadonlySet<string>): boolean =>
+  name.endsWith('.weight') && changed.has(layerOf(name));
+
+/** W₀ + ΔW + s·B·A of a layer. */
+async function mergedWeights(
+  base: ModelTensors,
+  { name, shape: [out, inputs] }: TensorInfo,
+  changes: WeightChanges,
+): Promise<Float32Array> {
+  const layer = layerOf(name);
+  const weights = (await base.readTensor(name)).slice();
+  const delta = await changes.delta(layer);
+  if (delta !== undefined) for (let i = 0; i < weights.length; i++) weights[i] += delta[i];
+  const pair = await changes.adapter(layer);
+  if (pair !== undefined) addProduct(weights, pair.B, pair.A, out, inputs, changes.scaling);
+  return weights;
 }
 
 /** W [out, in] += s · B [out, R] · A [R, in]. A row is summed up in f64, so that W is rounded once. */

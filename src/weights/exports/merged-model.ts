@@ -4,17 +4,21 @@ import type { ModelFiles } from '../model-folder.ts';
 import { mergedTensors, type WeightChanges } from './merge.ts';
 import { jsonFile, type OutputFile } from './output-file.ts';
 import { shardedWeights } from './sharding.ts';
+import { textReadingFiles } from './text-reading.ts';
 
 /**
  * A model with everything that was trained merged in, as a folder that Hugging Face's tools and this project load.
  *
  * @throws GorpError `weights/other-model` when it lacks a layer that was trained.
  */
-export function mergedModelFiles(base: ModelFiles, changed: ReadonlySet<string>, changes: WeightChanges): OutputFile[] {
+export async function mergedModelFiles(
+  base: ModelFiles,
+  changed: ReadonlySet<string>,
+  changes: WeightChanges,
+): Promise<OutputFile[]> {
   checkTrainedLayers(base, changed);
   return [
-    ...(base.tokenizer === null ? [] : [jsonFile('tokenizer.json', base.tokenizer)]),
-    jsonFile('tokenizer_config.json', base.tokenizerConfig),
+    ...(await textReadingFiles(base)),
     ...(base.generationConfig === null ? [] : [jsonFile('generation_config.json', base.generationConfig)]),
     ...shardedWeights(mergedTensors(base, changed, changes)),
     // What makes the folder a model comes last: a merge that breaks off leaves none behind.

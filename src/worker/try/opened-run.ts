@@ -1,7 +1,8 @@
 import { GorpError } from '../../base/errors.ts';
 import { ROUND_FILE } from '../../run/outputs/layout.ts';
 import { AnswersOverRounds } from '../../run/outputs/answers-over-rounds.ts';
-import { PREDICTIONS_FILE, readPredictions } from '../../run/outputs/predictions.ts';
+import { PREDICTIONS_FILE } from '../../run/outputs/layout.ts';
+import { readPredictions } from '../../run/outputs/predictions.ts';
 import { openSavedRound, type SavedRound } from '../../run/outputs/saved-round.ts';
 import type { Results } from '../../run/results.ts';
 import { byteFile } from '../private-files.ts';

@@ -1,0 +1,61 @@
+import { describe, expect, test } from 'vitest';
+import type { RoundUse } from '../../run/outputs/round-use.ts';
+import { type Snippet, snippetsFor } from './use-snippets.ts';
+
+const T5: RoundUse = {
+  folder: 'logs_and_outputs/order_custom/outputs/1-gloss',
+  model: 'google-t5/t5-small@main',
+  commit: '0123456789abcdef0123456789abcdef01234567',
+  isDecoderOnly: false,
+  hasAdapter: true,
+  hasDeltas: false,
+  promptForm: 'raw',
+  maxNewTokens: 4,
+  example: { prompt: "Task:TC\nit's\nAnswer:", answer: 'plant' },
+};
+
+const codeOf = (id: Snippet['id'], use: Partial<RoundUse>, dtype: 'f32' | 'q8' = 'f32'): string =>
+  snippetsFor({ ...T5, ...use }, dtype, 'seq-lora').find((snippet) => snippet.id === id)?.code ?? '';
+
+// That the programs work is tested where they are run: e2e/downloads.spec.ts, tools/package, tools/onnx/use_check.py.
+describe('programs that use a round', () => {
+  test('name folders, model, revision and prompt of the run', () => {
+    expect(codeOf('transformers.js', {})).toContain(`pipeline('text2text-generation', 'gorp-web-onnx-f32-seq-lora')`);
+    expect(codeOf('transformers.js', {})).toContain(String.raw`"Task:TC\nit's\nAnswer:"`);
+    expect(codeOf('optimum', {}, 'q8')).toContain('encoder_file_name="encoder_model_quantized.onnx"');
+    expect(codeOf('peft', {})).toContain(`("google-t5/t5-small", revision="${T5.commit ?? ''}", dtype="float32")`);
+    expect(codeOf('command-line', {})).toBe(
+      `npx --no gorp-web generate --round gorp-web-rounds/${T5.folder} --prompt 'Task:TC\nit'\\''s\nAnswer:'\n`,
+    );
+  });
+
+  test('say where a base model is to lie that cannot be fetched by its name', () => {
+    const needs = (model: string): string[] => snippetsFor({ ...T5, model }, 'f32', 'gorp').map((one) => one.needs);
+    expect(codeOf('peft', { model: 'picked:mine', commit: null })).toContain('from_pretrained("base-model")');
+    expect(codeOf('command-line', { model: 'picked:mine' })).toContain(' --model ./base-model ');
+    expect(needs('picked:mine').filter((text) => text.includes('base-model'))).toHaveLength(2);
+    // The embedded model comes with the command line, but Python does not know it.
+    expect(codeOf('command-line', { model: 'embedded' })).not.toContain('--model');
+    expect(needs('embedded').filter((text) => text.includes('base-model'))).toHaveLength(1);
+    expect(needs('org/name').join(' ')).not.toContain('base-model');
+  });
+
+  test('add what was trained beside an adapter, and leave PEFT out where there is none', () => {
+    const both = codeOf('peft', { hasDeltas: true });
+    expect(both).toContain('full_rank_deltas.safetensors');
+    expect(both).toContain('PeftModel');
+    expect(codeOf('peft', {})).not.toContain('full_rank_deltas.safetensors');
+    expect(codeOf('peft', { hasAdapter: false, hasDeltas: true })).not.toMatch(/peft/i);
+  });
+
+  test('ask decoder-only models as they were trained: greedily, raw or by their chat template', () => {
+    const raw = { isDecoderOnly: true } as const;
+    const chat = { ...raw, promptForm: 'chat' } as const;
+    expect(codeOf('transformers.js', raw)).toContain(
+      'do_sample: false, repetition_penalty: 1, add_special_tokens: true',
+    );
+    expect(codeOf('transformers.js', chat)).toContain('generate([{ role: "user", content: prompt }], options)');
+    expect(codeOf('optimum', chat)).toContain('apply_chat_template');
+    expect(codeOf('peft', chat)).toContain('do_sample=False');
+  });
+});

@@ -1,0 +1,185 @@
+import { FILE_SUFFIX, type OnnxDtype } from '../../onnx/dtypes.ts';
+import type { RoundUse } from '../../run/outputs/round-use.ts';
+import { parseModelReference } from '../../weights/model-reference.ts';
+import { archiveName } from './archive-name.ts';
+
+/** A program of a few lines that asks the trained model for an answer. */
+export interface Snippet {
+  readonly id: 'transformers.js' | 'optimum' | 'peft' | 'command-line';
+  readonly title: string;
+  /** What is to be there before it runs: a sentence. */
+  readonly needs: string;
+  readonly code: string;
+}
+
+/** Where a base model is taken to lie that no program can fetch by its name. */
+const BASE_FOLDER = 'base-model';
+/** What stands for a prompt where no test has left one. */
+const NO_EXAMPLE = 'Write a prompt here, as the tasks have it.';
+
+/**
+ * Programs that use what a round has trained, for the archives that the page writes of it, unpacked into folders of their
+ * names. They ask for the answer to a prompt of the round's own test.
+ *
+ * @param dtype the form of the ONNX export.
+ * @param method by whose name archives go.
+ */
+export function snippetsFor(use: RoundUse, dtype: OnnxDtype, method: string): Snippet[] {
+  const onnx = archiveName({ what: 'onnx', dtype }, method);
+  const rounds = archiveName({ what: 'zip' }, method);
+  const round = `${folderOf(rounds)}/${use.folder}`;
+  const base = baseModel(use);
+  return [
+    {
+      id: 'transformers.js',
+      title: 'transformers.js',
+      needs: `Unpack ${onnx} into a folder of its name beside the program; npm install @huggingface/transformers.`,
+      code: transformersJs(use, folderOf(onnx)),
+    },
+    {
+      id: 'optimum',
+      title: 'Optimum',
+      needs: `Unpack ${onnx} into a folder of its name; pip install optimum-onnx onnxruntime.`,
+      code: optimum(use, folderOf(onnx), FILE_SUFFIX[dtype]),
+    },
+    {
+      id: 'peft',
+      title: use.hasAdapter ? 'PEFT' : 'transformers',
+      needs: `Unpack ${rounds} into a folder of its name; ${base.needs}pip install torch transformers${use.hasAdapter ? ' peft' : ''}.`,
+      code: peft(use, round, base),
+    },
+    {
+      id: 'command-line',
+      title: 'Command line',
+      needs: `Unpack ${rounds} into a folder of its name; ${isPicked(use) ? base.needs : ''}install this project as a package.`,
+      code: commandLine(use, round),
+    },
+  ];
+}
+
+const folderOf = (archive: string): string => archive.replace(/\.zip$/, '');
+const promptOf = ({ example }: RoundUse): string => example?.prompt ?? NO_EXAMPLE;
+/** A text as JavaScript and Python write it. */
+const quoted = (text: string): string => JSON.stringify(text);
+
+/** Whether the base model was picked from disk, so that the command line cannot find it by its name either. */
+const isPicked = ({ model }: RoundUse): boolean => parseModelReference(model)?.kind === 'picked';
+
+interface BaseModel {
+  /** As programs of Python and this project name it. */
+  readonly name: string;
+  readonly revision: string | null;
+  /** What the person has to do to have it there: the beginning of a sentence, or nothing. */
+  readonly needs: string;
+}
+
+function baseModel(use: RoundUse): BaseModel {
+  const reference = parseModelReference(use.model);
+  if (reference?.kind === 'hub') {
+    const revision = use.commit ?? reference.revision;
+    return { name: reference.repository, revision, needs: '' };
+  }
+  const what = reference?.kind === 'embedded' ? 'the embedded model (public/embedded/model)' : 'the base model';
+  return { name: BASE_FOLDER, revision: null, needs: `copy the files of ${what} into ${BASE_FOLDER}; ` };
+}
+
+/** The turns of a conversation that is to be answered. */
+const MESSAGES = '[{ role: "user", content: prompt }]';
+
+function transformersJs(use: RoundUse, folder: string): string {
+  const { isDecoderOnly, promptForm, maxNewTokens } = use;
+  const task = isDecoderOnly ? 'text-generation' : 'text2text-generation';
+  const isChat = promptForm === 'chat';
+  // Greedy and without penalties, as the engine answers, whatever the model's own generation_config.json says.
+  const greedy = isDecoderOnly ? ', do_sample: false, repetition_penalty: 1' : '';
+  const reading = isChat
+    ? ', tokenizer_encode_kwargs: { enable_thinking: false }'
+    : isDecoderOnly
+      ? ', add_special_tokens: true, return_full_text: false'
+      : '';
+  return lines(
+    "import { env, pipeline } from '@huggingface/transformers';",
+    '',
+    "Object.assign(env, { allowLocalModels: true, allowRemoteModels: false, localModelPath: './' });",
+    `const generate = await pipeline('${task}', '${folder}');`,
+    `const prompt = ${quoted(promptOf(use))};`,
+    `const options = { max_new_tokens: ${maxNewTokens}${greedy}${reading} };`,
+    `const [answer] = await generate(${isChat ? MESSAGES : 'prompt'}, options);`,
+    `console.log(answer.generated_text${isChat ? '.at(-1).content' : ''});`,
+  );
+}
+
+const autoModel = ({ isDecoderOnly }: RoundUse): string => (isDecoderOnly ? 'ForCausalLM' : 'ForSeq2SeqLM');
+
+function optimum(use: RoundUse, folder: string, suffix: string): string {
+  const model = `ORTModel${autoModel(use)}`;
+  const file = (option: string, name: string): string => `${option}=${quoted(`${name}${suffix}.onnx`)}`;
+  const files = use.isDecoderOnly
+    ? [file('file_name', 'model')]
+    : [file('encoder_file_name', 'encoder_model'), file('decoder_file_name', 'decoder_model_merged')];
+  return lines(
+    `from optimum.onnxruntime import ${model}`,
+    'from transformers import AutoTokenizer',
+    '',
+    `folder = ${quoted(folder)}`,
+    'tokenizer = AutoTokenizer.from_pretrained(folder)',
+    `model = ${model}.from_pretrained(${['folder', ...(suffix === '' ? [] : files)].join(', ')})`,
+    ...pythonAnswer(use),
+  );
+}
+
+function peft(use: RoundUse, round: string, { name, revision }: BaseModel): string {
+  const model = `AutoModel${autoModel(use)}`;
+  const at = revision === null ? '' : `, revision=${quoted(revision)}`;
+  return lines(
+    ...(use.hasDeltas ? ['import torch'] : []),
+    ...(use.hasAdapter ? ['from peft import PeftModel'] : []),
+    ...(use.hasDeltas ? ['from safetensors.torch import load_file'] : []),
+    `from transformers import ${model}, AutoTokenizer`,
+    '',
+    `round_folder = ${quoted(round)}`,
+    `tokenizer = AutoTokenizer.from_pretrained(${quoted(name)}${at})`,
+    `model = ${model}.from_pretrained(${quoted(name)}${at}, dtype="float32")`,
+    ...(use.hasDeltas
+      ? [
+          'with torch.no_grad():  # what the method trained beside the adapter',
+          '    for name, change in load_file(round_folder + "/full_rank_deltas.safetensors").items():',
+          '        model.get_parameter(name).add_(change)',
+        ]
+      : []),
+    ...(use.hasAdapter ? ['model = PeftModel.from_pretrained(model, round_folder + "/adapter")'] : []),
+    ...pythonAnswer(use),
+  );
+}
+
+/** Lines that ask `model` and `tokenizer` of Python for the answer. */
+function pythonAnswer(use: RoundUse): string[] {
+  const { isDecoderOnly, promptForm, maxNewTokens } = use;
+  const read =
+    promptForm === 'chat'
+      ? [
+          'messages = [{"role": "user", "content": prompt}]',
+          'inputs = tokenizer.apply_chat_template(messages, add_generation_prompt=True, enable_thinking=False,',
+          '                                       return_tensors="pt", return_dict=True)',
+        ]
+      : [`inputs = tokenizer(prompt, return_tensors="pt"${isDecoderOnly ? ', return_token_type_ids=False' : ''})`];
+  const greedy = isDecoderOnly ? ', do_sample=False, repetition_penalty=1.0' : '';
+  const answer = isDecoderOnly ? 'ids[0, inputs["input_ids"].shape[1]:]' : 'ids[0]';
+  return [
+    `prompt = ${quoted(promptOf(use))}`,
+    ...read,
+    `ids = model.generate(**inputs, max_new_tokens=${maxNewTokens}${greedy})`,
+    `print(tokenizer.decode(${answer}, skip_special_tokens=True))`,
+  ];
+}
+
+function commandLine(use: RoundUse, round: string): string {
+  const model = isPicked(use) ? ` --model ./${BASE_FOLDER}` : '';
+  return `npx --no gorp-web generate --round ${shellQuoted(round)}${model} --prompt ${shellQuoted(promptOf(use))}\n`;
+}
+
+/** A text as POSIX shells take it. */
+const shellQuoted = (text: string): string =>
+  /^[\w./-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`;
+
+const lines = (...all: string[]): string => `${all.join('\n')}\n`;

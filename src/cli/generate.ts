@@ -1,0 +1,109 @@
+import { DEVICE_CHOICES } from '../base/device-choice.ts';
+import { openDevice } from '../device/choice.ts';
+import { type Answering, answerPrompts } from '../run/answering.ts';
+import type { SavedRound } from '../run/outputs/saved-round.ts';
+import { PROMPT_FORMS } from '../tasks/prompt-form.ts';
+import type { ModelFiles } from '../weights/model-folder.ts';
+import { noPositionals, oneOf, readArguments, refuseOptions, wholeNumber } from './arguments.ts';
+import { EXIT, UsageError } from './exit-codes.ts';
+import { nodeDeviceHost } from './host.ts';
+import { readPrompts } from './prompts.ts';
+import { openRoundFolder } from './round-folder.ts';
+import { openShown, openTrainedModel } from './shown-model.ts';
+import { oneLine, Terminal } from './terminal.ts';
+
+export const GENERATE_USAGE = `Usage: gorp-web generate --round DIR --prompt TEXT [options]
+       gorp-web generate --model NAME --prompt TEXT [options]
+
+Lets a model answer prompts, as it is or with what a round has trained. It writes the likeliest token each time, so the
+same prompt gives the same answer.
+
+  --round DIR      the folder of a round that train --out wrote, or that was unpacked from the page's zip
+  --model NAME     the model that answers; with --round, the base model where it is not the one that the round names any
+                   more
+  --prompt TEXT    what the model reads; may be given many times. Without it prompts are read from stdin, one a line
+  --jsonl          lines of stdin are JSON: a string, or an object with "prompt"
+  --max-new-tokens N  tokens of an answer at most (default: as the round was tested; 128 without a round)
+  --prompt-form FORM  raw (default), or chat: as the user's turn in the model's chat template. A round has its own
+  --device NAME    auto (default: a graphics card, else the CPU), gpu or cpu
+  --json           an answer is a line of JSON on stdout: {"type":"answer","prompt","text","tokens","ended"}; "ended" is
+                   false where the answer was cut off
+  --help
+
+An answer goes to stdout; of several prompts, each takes one line, with \\n for a line's end.`;
+
+/** Tokens of an answer where nothing says how many. */
+const MAX_NEW_TOKENS = 128;
+/** Prompts that are answered at a time where no round says how many are tested at a time. */
+const BATCH_SIZE = 8;
+
+/** `gorp-web generate`. @returns the exit code. */
+export async function generate(args: string[]): Promise<number> {
+  const { values, positionals } = readArguments(args, {
+    round: { type: 'string' },
+    model: { type: 'string' },
+    prompt: { type: 'string', multiple: true, default: [] },
+    jsonl: { type: 'boolean', default: false },
+    'max-new-tokens': { type: 'string' },
+    'prompt-form': { type: 'string', default: 'raw' },
+    device: { type: 'string', default: 'auto' },
+  });
+  noPositionals(positionals);
+  if (values.round !== undefined) refuseOptions(args, ['prompt-form'], 'prompts have the form that the round learned');
+  const choice = oneOf('--device', values.device, DEVICE_CHOICES);
+  const promptForm = oneOf('--prompt-form', values['prompt-form'], PROMPT_FORMS);
+  const maxNewTokens = lengthOf(values['max-new-tokens']);
+  const terminal = new Terminal(values.json);
+  const { base, saved } = await openAnswering(values, terminal);
+  const prompts = await readPrompts(values.prompt, values.jsonl);
+  const { device } = await openDevice(choice, nodeDeviceHost());
+  try {
+    const answering = answeringOf(saved, { promptForm, maxNewTokens });
+    let loaded = 0;
+    const answers = answerPrompts(device, base, prompts, answering, saved, (name, all) =>
+      terminal.live(`Preparing ${name}: ${++loaded} of ${all}`),
+    );
+    let at = 0;
+    for await (const { text, generated, hasEnded } of answers) {
+      terminal.event({ type: 'answer', prompt: prompts[at++], text, tokens: generated, ended: hasEnded });
+      terminal.result(prompts.length === 1 ? text : oneLine(text));
+    }
+  } finally {
+    await device.destroy();
+  }
+  return EXIT.ok;
+}
+
+/** The model that answers, and what a round has trained of it. */
+async function openAnswering(
+  { round, model }: { round?: string | undefined; model?: string | undefined },
+  terminal: Terminal,
+): Promise<{ base: ModelFiles; saved: SavedRound | undefined }> {
+  if (round !== undefined) {
+    const saved = await openRoundFolder(round);
+    return { base: await openTrainedModel(saved, model, terminal), saved };
+  }
+  if (model === undefined) throw new UsageError('generate needs --round or --model.');
+  return { base: await openShown(model, terminal), saved: undefined };
+}
+
+/** How a round was tested, with the length of answers that was asked for; otherwise the model's own weights. */
+function answeringOf(
+  saved: SavedRound | undefined,
+  { promptForm, maxNewTokens }: Pick<Answering, 'promptForm'> & { maxNewTokens: number | undefined },
+): Answering {
+  if (saved === undefined) {
+    const length = maxNewTokens ?? MAX_NEW_TOKENS;
+    return { promptForm, frozenWeights: 'stored', evaluationBatchSize: BATCH_SIZE, maxNewTokens: length };
+  }
+  const { training } = saved.results.settings;
+  return { ...training, maxNewTokens: maxNewTokens ?? training.targetLength };
+}
+
+/** `--max-new-tokens`. @throws UsageError. */
+function lengthOf(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const length = wholeNumber('--max-new-tokens', text);
+  if (length < 1) throw new UsageError(`--max-new-tokens takes a number from 1 on, not ${text}.`);
+  return length;
+}

@@ -1,0 +1,85 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Device } from '../device/device.ts';
+import { promptOfPrediction, readPredictions } from './outputs/predictions.ts';
+import { acquireTestDevice } from '../testing/devices.ts';
+import { openRound, runKeepingRounds } from '../testing/kept-run.ts';
+import { TINY_FAMILIES } from '../testing/tiny-families.ts';
+import { tinySettings } from '../testing/tiny-run.ts';
+import { type Answering, answerPrompts } from './answering.ts';
+
+let device: Device;
+beforeAll(async () => {
+  device = await acquireTestDevice();
+});
+afterAll(async () => {
+  expect(device.buffers.liveLabels).toEqual([]);
+  await device.destroy();
+});
+
+const READING: Answering = { promptForm: 'raw', frozenWeights: 'f32', evaluationBatchSize: 2, maxNewTokens: 3 };
+const family = (name: string) => {
+  const found = TINY_FAMILIES.find((one) => one.family === name);
+  if (found === undefined) throw new Error(`no family ${name}`);
+  return found;
+};
+
+async function textsOf(answers: AsyncIterable<{ text: string }>): Promise<string[]> {
+  const texts: string[] = [];
+  for await (const { text } of answers) texts.push(text);
+  return texts;
+}
+
+describe('answers of a round', () => {
+  test.each([
+    ['t5-tiny', 'raw'],
+    ['llama-tiny', 'raw'],
+    ['qwen3-tiny', 'chat'],
+  ] as const)('are those of its test: %s, %s prompts', async (name, promptForm) => {
+    const { open, lengths } = family(name);
+    const settings = tinySettings('gorp', { ...lengths, promptForm, sourceLength: 60, epochs: 8 });
+    const { rounds } = await runKeepingRounds(settings, { openModel: () => Promise.resolve(open()) });
+    const files = [...rounds.values()][1];
+    const tested = readPredictions(new TextDecoder().decode(files.get('predict_eval_predictions.jsonl')));
+    const answering = { ...READING, promptForm, maxNewTokens: settings.training.targetLength };
+    const prompts = tested.map(promptOfPrediction);
+    const answers = await textsOf(answerPrompts(device, open(), prompts, answering, await openRound(files)));
+    expect(answers).toEqual(tested.map(({ written }) => written));
+    expect(answers).not.toEqual(await textsOf(answerPrompts(device, open(), prompts, answering)));
+  });
+});
+
+describe('answers of a model', () => {
+  test('are cut off at the length that is asked for, or end by themselves', async () => {
+    const prompts = ['red ball', 'blue box', 'round'];
+    const { open } = family('t5-tiny');
+    const [long, short] = [[], []] as { text: string; generated: number; hasEnded: boolean }[][];
+    for await (const answer of answerPrompts(device, open(), prompts, { ...READING, maxNewTokens: 40 }))
+      long.push(answer);
+    for await (const answer of answerPrompts(device, open(), prompts, { ...READING, maxNewTokens: 1 }))
+      short.push(answer);
+    for (const { generated, hasEnded } of long) expect(hasEnded || generated === 40).toBe(true);
+    expect(short.map(({ generated }) => generated)).toEqual([1, 1, 1]);
+    expect(short.some(({ hasEnded }) => !hasEnded)).toBe(true);
+  });
+
+  test('can be given up after the first: nothing stays on the device', async () => {
+    const answers = answerPrompts(device, family('llama-tiny').open(), ['red ball', 'blue', 'red'], READING);
+    expect((await answers.next()).done).toBe(false);
+    await answers.return(undefined);
+    expect(device.buffers.liveLabels).toEqual([]);
+  });
+
+  test('are refused where prompt and answer are longer than the model reads', async () => {
+    const { open } = family('llama-tiny');
+    const { max_position_embeddings: positions } = open().config as { max_position_embeddings: number };
+    const answers = answerPrompts(device, open(), ['red '.repeat(positions)], READING);
+    await expect(textsOf(answers)).rejects.toMatchObject({ code: 'settings/text-too-long' });
+  });
+
+  test('are refused of a model that lacks what was trained', async () => {
+    const changes = { scaling: 1, adapter: () => Promise.resolve(undefined), delta: () => Promise.resolve(undefined) };
+    const trained = { changed: new Set(['encoder.block.9.q']), changes };
+    const answers = answerPrompts(device, family('t5-tiny').open(), ['red'], READING, trained);
+    await expect(textsOf(answers)).rejects.toMatchObject({ code: 'weights/other-model' });
+  });
+});

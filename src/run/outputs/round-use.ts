@@ -1,0 +1,57 @@
+import * as v from 'valibot';
+import { planOf } from '../../methods/registry.ts';
+import { PROMPT_FORMS } from '../../tasks/prompt-form.ts';
+import { type Prediction, promptOfPrediction, readPredictions } from './predictions.ts';
+import type { SavedRound } from './saved-round.ts';
+
+/** What a person has to know of a round to use what it has trained. */
+export const RoundUseSchema = v.strictObject({
+  /** Its folder below those of all rounds: `logs_and_outputs/order_1/outputs/1-dbpedia`. */
+  folder: v.string(),
+  /** The base model as the settings name it, and the commit it was at; null where it has none. */
+  model: v.string(),
+  commit: v.nullable(v.string()),
+  isDecoderOnly: v.boolean(),
+  /** Whether the round has an adapter, and changes of full-rank weights. */
+  hasAdapter: v.boolean(),
+  hasDeltas: v.boolean(),
+  promptForm: v.picklist(PROMPT_FORMS),
+  /** Tokens of an answer at most, as the round was tested. */
+  maxNewTokens: v.number(),
+  /** A prompt of the round's test, and what the model wrote to it; null where its predictions are not there. */
+  example: v.nullable(v.strictObject({ prompt: v.string(), answer: v.string() })),
+});
+export type RoundUse = v.InferOutput<typeof RoundUseSchema>;
+
+/**
+ * @param folder of the round, as {@link RoundUseSchema} has it.
+ * @param predictions the beginning of the round's `predict_eval_predictions.jsonl`; empty where there is none.
+ */
+export function useOfRound({ results, changed }: SavedRound, folder: string, predictions: string): RoundUse {
+  const { settings, model } = results;
+  const { adapters, fullRank } = planOf(settings.method);
+  return {
+    folder,
+    model: settings.model,
+    commit: model.commit,
+    // Layers of T5 begin with `encoder.` or `decoder.`.
+    isDecoderOnly: [...changed].some((layer) => layer.startsWith('model.layers.')),
+    hasAdapter: adapters !== null,
+    hasDeltas: fullRank !== null,
+    promptForm: settings.training.promptForm,
+    maxNewTokens: settings.training.targetLength,
+    example: exampleIn(predictions),
+  };
+}
+
+/** A right answer rather than a wrong one. Predictions that cannot be read do not hide a round: there is no example then. */
+function exampleIn(predictions: string): RoundUse['example'] {
+  let answers: readonly Prediction[];
+  try {
+    answers = readPredictions(predictions);
+  } catch {
+    return null;
+  }
+  const shown = answers.find(({ written, label }) => written === label) ?? answers.at(0);
+  return shown ? { prompt: promptOfPrediction(shown), answer: shown.written } : null;
+}

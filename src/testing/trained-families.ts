@@ -1,0 +1,124 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { archiveName, type SavedAs } from '../app/results/archive-name.ts';
+import { openNamedModel } from '../cli/places.ts';
+import { openRoundFolder, writeFiles } from '../cli/round-folder.ts';
+import { onnxFiles } from '../onnx/onnx-files.ts';
+import type { MethodName } from '../methods/registry.ts';
+import type { RunEvent } from '../run/events.ts';
+import { ordersFolder, PREDICTIONS_FILE, roundFolder } from '../run/outputs/layout.ts';
+import { readPredictions, type Prediction } from '../run/outputs/predictions.ts';
+import { type RoundUse, useOfRound } from '../run/outputs/round-use.ts';
+import { Run } from '../run/run.ts';
+import type { PromptForm } from '../tasks/prompt-form.ts';
+import { mergedModelFiles } from '../weights/exports/merged-model.ts';
+import type { ModelFiles } from '../weights/model-folder.ts';
+import { DECODERS, ENCODER_DECODERS, familiesIn } from './families.ts';
+import { committedReference } from './reference.ts';
+import { THINGS } from './things-task.ts';
+import { tinyModel } from './tiny-model.ts';
+import { tinyHost, tinySettings } from './tiny-run.ts';
+
+/** A tiny model of a family with random weights and a tokenizer as models of the family have it. */
+export interface TrainableFamily {
+  readonly family: string;
+  readonly promptForm: PromptForm;
+  readonly open: () => ModelFiles;
+}
+
+/** The tokenizers of the reference data, by the families that have such. */
+const TOKENIZERS: Readonly<Record<string, string>> = {
+  'byt5-tiny': 'bytes-byt5',
+  'llama-tiny': 'byte-fallback-llama2',
+  'mistral-tiny': 'byte-fallback-llama2',
+  'llama3-tiny': 'byte-level-llama3',
+  'smollm3-tiny': 'byte-level-llama3',
+  'qwen2-tiny': 'byte-level-qwen',
+  'qwen3-tiny': 'byte-level-qwen',
+  'gemma3-tiny': 'byte-fallback-gemma',
+};
+/** More than the largest of those tokenizers has tokens, and than a prompt of bytes has. */
+const [ROWS, POSITIONS] = [520, 512];
+/** The family that reads prompts by its chat template, and the template. */
+const CHAT = 'qwen3-tiny';
+const CHAT_TEMPLATE = `{%- for message in messages -%}
+    {{- '<|im_start|>' + message.role + '\\n' + message.content + '<|im_end|>\\n' -}}
+{%- endfor -%}
+{%- if add_generation_prompt -%}
+    {{- '<|im_start|>assistant\\n' -}}
+{%- endif -%}`;
+
+/** Every family of the project's own reference numbers. */
+export const TRAINABLE_FAMILIES: readonly TrainableFamily[] = familiesIn([...ENCODER_DECODERS, ...DECODERS])
+  .filter(({ reference }) => reference.name === committedReference.name)
+  .map(({ family }) => ({
+    family,
+    promptForm: family === CHAT ? 'chat' : 'raw',
+    open: () => openFamily(family),
+  }));
+
+function openFamily(family: string): ModelFiles {
+  const config = committedReference.json<Record<string, unknown>>(`golden/${family}/config.json`);
+  const folder = `tokenizers/${TOKENIZERS[family] ?? 'unigram-t5'}`;
+  const tokenizerConfig = committedReference.json<Record<string, unknown>>(`${folder}/tokenizer_config.json`);
+  const chatTemplate = (): Promise<string | null> => Promise.resolve(family === CHAT ? CHAT_TEMPLATE : null);
+  if (family === 'byt5-tiny') return { ...tinyModel(config), tokenizer: null, tokenizerConfig, chatTemplate };
+  const tokenizer = committedReference.json<Tokenizer>(`${folder}/tokenizer.json`);
+  const idOf = (name: string): number | null =>
+    tokenizer.added_tokens.find(({ content }) => content === tokenizerConfig[name])?.id ?? null;
+  const [eos, bos] = [idOf('eos_token'), idOf('bos_token')];
+  const tokens = { eos_token_id: eos, bos_token_id: bos, pad_token_id: idOf('pad_token') ?? bos ?? eos };
+  const more = { vocab_size: ROWS, max_position_embeddings: POSITIONS, ...tokens };
+  return { ...tinyModel({ ...config, ...more }), tokenizer, tokenizerConfig, chatTemplate };
+}
+
+interface Tokenizer {
+  added_tokens: { id: number; content: string }[];
+}
+
+/** What a family that has learned a task left, in folders by the names that the page's programs have for them. */
+export interface TrainedFamily {
+  /** The folder in which all others lie. */
+  readonly folder: string;
+  /** Names of the folders of the ONNX export, and of the model with the round merged in. */
+  readonly onnx: string;
+  readonly merged: string;
+  readonly use: RoundUse;
+  /** What the engine wrote to the test's prompts. */
+  readonly answers: readonly Prediction[];
+}
+
+const BASE = 'base-model';
+const ANSWER_LENGTH = 12;
+
+/** Trains a family on {@link THINGS}, and writes what its round leaves below a folder. */
+export async function writeTrained(
+  folder: string,
+  { promptForm, open }: TrainableFamily,
+  method: MethodName,
+): Promise<TrainedFamily> {
+  const archive = (as: SavedAs): string => archiveName(as, method).replace(/\.zip$/, '');
+  const [onnx, merged] = [archive({ what: 'onnx', dtype: 'f32' }), archive({ what: 'merge' })];
+  const path = `${ordersFolder([THINGS.name])}/${roundFolder(1, THINGS.name)}`;
+  const [base, round] = [join(folder, BASE), join(folder, archive({ what: 'zip' }), path)];
+  const nothing = { scaling: 1, adapter: () => Promise.resolve(undefined), delta: () => Promise.resolve(undefined) };
+  await writeFiles(base, await mergedModelFiles(open(), new Set(), nothing));
+  const lengths = { sourceLength: POSITIONS - ANSWER_LENGTH, targetLength: ANSWER_LENGTH };
+  const training = { ...lengths, promptForm, batchSize: 8, evaluationBatchSize: 50 };
+  const settings = { ...tinySettings(method, training), model: base, order: [THINGS.name] };
+  const events: RunEvent[] = [];
+  const host = tinyHost((event) => events.push(event), {
+    openModel: (name) => openNamedModel(name),
+    customTask: () => Promise.resolve(THINGS),
+    saveRound: ({ results, trained }) => writeFiles(round, [...results, ...trained]),
+  });
+  await new Run(host, settings).execute();
+  const last = events.at(-1);
+  if (last?.type !== 'finished') throw new Error(JSON.stringify(last));
+  const saved = await openRoundFolder(round);
+  const predictions = readFileSync(join(round, PREDICTIONS_FILE), 'utf8');
+  const model = await openNamedModel(base);
+  await writeFiles(join(folder, merged), await mergedModelFiles(model, saved.changed, saved.changes));
+  await writeFiles(join(folder, onnx), await onnxFiles(model, 'f32', saved));
+  return { folder, onnx, merged, use: useOfRound(saved, path, predictions), answers: readPredictions(predictions) };
+}
