@@ -1,8 +1,7 @@
 import * as v from 'valibot';
 import { GorpError } from '../base/errors.ts';
 import type { MethodPlan } from '../gorp/method-plan.ts';
-import { planOf } from '../methods/registry.ts';
-import type { RunSettings } from './settings.ts';
+import { type MethodSettings, planOf } from '../methods/registry.ts';
 
 /** The two ways in which layers are trained. */
 export const ROLES = ['lora', 'fullRank'] as const;
@@ -29,9 +28,11 @@ export const FAMILY_MODULES = { loraModules: null, fullRankModules: null } as co
 
 type ModuleSetting = (typeof MODULE_SETTINGS)[Role];
 
+/** The settings of a run that the choice of modules depends on. */
 export interface Chosen {
-  readonly method: RunSettings['method'];
-  readonly training: Pick<RunSettings['training'], ModuleSetting>;
+  readonly method: MethodSettings;
+  /** Names of modules; null for those of the model's family. */
+  readonly training: Readonly<Record<ModuleSetting, readonly string[] | null>>;
 }
 
 const hasRole = ({ adapters, fullRank }: MethodPlan, role: Role): boolean =>
