@@ -141,18 +141,29 @@ export class FullRankGroup {
    * task that begins. Reads the weights: waits for the device.
    */
   async freezeDirections(task: number, tasks: number): Promise<void> {
-    if (this.#frozenPlan === null) return;
-    const { names, out, inputs } = this.layers;
-    const count = frozenCount(this.#frozenPlan, Math.min(out, inputs), task, tasks);
-    this.#dropFrozen();
+    const count = this.resumeTask(task, tasks);
     if (count === 0) return;
-    this.#reserveFrozen(count);
+    const { names, out, inputs } = this.layers;
     for (const name of names) {
       const W = matrix(out, inputs, await this.weights.readOne(name));
       const { left, right } = leadingSingularVectors(W, count);
       this.#frozen?.U.write(name, left);
       this.#frozen?.V.write(name, right);
     }
+  }
+
+  /**
+   * Takes up a task that another learner had begun: memory for the directions that it keeps, which are written afterwards.
+   *
+   * @returns how many directions of each weight the task keeps.
+   */
+  resumeTask(task: number, tasks: number): number {
+    this.#dropFrozen();
+    if (this.#frozenPlan === null) return 0;
+    const { out, inputs } = this.layers;
+    const count = frozenCount(this.#frozenPlan, Math.min(out, inputs), task, tasks);
+    if (count > 0) this.#reserveFrozen(count);
+    return count;
   }
 
   #reserveFrozen(count: number): void {
@@ -230,7 +241,10 @@ export class FullRankGroup {
   /** What a step depends on, as far as it is on the device and does not follow from what is on the host. */
   parts(): StatePart[] {
     const { weights, moments, fast } = this;
-    return [weights, moments, this.#unprojected, fast, this.#U, this.#Vt].flatMap((part) => part?.parts() ?? []);
+    const kept = [this.#frozen?.U, this.#frozen?.V];
+    return [weights, moments, this.#unprojected, fast, this.#U, this.#Vt, ...kept].flatMap(
+      (part) => part?.parts() ?? [],
+    );
   }
 
   destroy(): void {

@@ -98,6 +98,12 @@ export class LoraGroup {
     if (freshPair) this.adapters.reset(seed, this.#spacePlan?.adapterSide === 'input' ? this.space?.spaces : undefined);
   }
 
+  /** Takes up a task that another learner had begun: what is on the device is written afterwards. */
+  resumeTask(task: number): void {
+    this.#task = task;
+    this.#maskRows(task > 1);
+  }
+
   #maskRows(isMasked: boolean): void {
     this.magnitudes?.destroy();
     this.magnitudes =

@@ -131,6 +131,10 @@ export const isSoft = ({ source, softness }: SpacePlan): boolean => source === '
 export const thresholdOf = ({ threshold, rises }: SpacePlan, task: number, tasks: number): number =>
   rises ? threshold + ((1 - threshold) * (task - 1)) / tasks : threshold;
 
+/** Whether full-rank weights keep their own main directions out of updates: see {@link FrozenDirections}. */
+export const keepsDirections = ({ fullRank }: Pick<MethodPlan, 'fullRank'>): boolean =>
+  fullRank?.form === 'adam' && fullRank.frozen !== null;
+
 /** How many directions of a weight [out, in] are kept out in a task, from 1. @param tasks of the order. */
 export function frozenCount({ first, last }: FrozenDirections, smaller: number, task: number, tasks: number): number {
   const way = tasks > 1 ? (task - 1) / (tasks - 1) : 0;

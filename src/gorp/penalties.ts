@@ -22,7 +22,7 @@ export function recordOrthogonalPenalty(g: Graph, pair: PenalisedPair, previous:
   matmul(g, sign(g, overlap), previous, { layout: 'nn', alpha: lambda, into: pair.gradA, accumulate: true });
 }
 
-/** N-LoRA's term λ Σ|B A| (docs/method.md, eq. (23)): adds λ Bᵀ sign(B A) to the gradient of A and λ sign(B A) Aᵀ to that of B. */
+/** N-LoRA's term λ Σ|B A| (docs/method.md, eq. (24)): adds λ Bᵀ sign(B A) to the gradient of A and λ sign(B A) Aᵀ to that of B. */
 export function recordSparsityPenalty(g: Graph, { A, B, gradA, gradB }: PenalisedPair, lambda: number): void {
   const signs = sign(g, matmul(g, B, A, { layout: 'nn' })); // [out, in]
   matmul(g, B, signs, { layout: 'tn', alpha: lambda, into: gradA, accumulate: true });
@@ -41,7 +41,7 @@ export function recordCrossedPenalty(g: Graph, { A, B, gradA, gradB }: Penalised
 }
 
 /**
- * O-LoRA's second term λ (‖A‖ + ‖B‖), norms and not their squares (docs/method.md, eq. (24)): adds λ A / ‖A‖ and
+ * O-LoRA's second term λ (‖A‖ + ‖B‖), norms and not their squares (docs/method.md, eq. (23)): adds λ A / ‖A‖ and
  * λ B / ‖B‖ to the gradients, 0 where a matrix is 0.
  */
 export function recordNormPenalty(g: Graph, { A, B, gradA, gradB }: PenalisedPair, lambda: number): void {

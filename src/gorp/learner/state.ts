@@ -1,5 +1,5 @@
 import { type Matrix, matrix } from '../matrix.ts';
-import type { RememberedExample } from '../method-plan.ts';
+import { keepsDirections, type RememberedExample } from '../method-plan.ts';
 import { readPart, type SavedMatrices, type StatePart, type StateSource } from '../state-part.ts';
 import type { GroupSpace } from '../trainable-group.ts';
 import type { LearnerCore, Progress } from './core.ts';
@@ -69,7 +69,12 @@ export async function takeUp(core: LearnerCore, { progress, matrices }: SavedSta
       const B = await onHost(matrices, 'previous_B', name);
       if (A && B) group.adapters.takeUpPrevious(name, { A, B });
     }
-    if (place.training) group.prepareTerms(core.plan.loss, core.progress.state);
+    if (!place.training) continue;
+    group.resumeTask(place.task);
+    group.prepareTerms(core.plan.loss, core.progress.state);
+  }
+  if (place.training && keepsDirections(core.plan)) {
+    for (const group of core.full) group.resumeTask(place.task, core.tasks);
   }
   for (const part of partsOf(core)) part.write(await readPart(part, matrices));
 }

@@ -2,7 +2,7 @@ import { mixSeed, type Random, seededRandom } from '../../base/random.ts';
 import type { SizedBatch, TokenPair } from '../../models/network.ts';
 import { InputCovariances } from '../activations.ts';
 import type { Matrix } from '../matrix.ts';
-import { type MethodState, thresholdOf } from '../method-plan.ts';
+import { keepsDirections, type MethodState, thresholdOf } from '../method-plan.ts';
 import { growSpaces, type NamedGrowth } from '../space-growth.ts';
 import { SquaredGradients } from '../squared-gradients.ts';
 import { compensation } from '../task-rates.ts';
@@ -26,9 +26,9 @@ export async function beginTask(
   sample: readonly SizedBatch[],
 ): Promise<void> {
   const { plan, progress, options, lora, full } = core;
-  const frozen = plan.fullRank?.form === 'adam' ? plan.fullRank.frozen : null;
+  const keepsOwn = keepsDirections(plan);
   // Asked for before anything is done: it refuses where nobody knows the number.
-  const tasks = frozen !== null || plan.space?.rises === true ? core.tasks : 0;
+  const tasks = keepsOwn || plan.space?.rises === true ? core.tasks : 0;
   progress.task++;
   progress.step = 0;
   progress.training = true;
@@ -46,7 +46,7 @@ export async function beginTask(
     for (const group of lora) group.designA(covariances);
   }
   for (const group of full) group.beginTask();
-  if (frozen !== null) for (const group of full) await group.freezeDirections(progress.task, tasks);
+  if (keepsOwn) for (const group of full) await group.freezeDirections(progress.task, tasks);
   progress.rateFactors = await compensations(core, sample);
 }
 
