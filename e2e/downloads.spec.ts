@@ -108,10 +108,9 @@ test('rounds are kept: a stopped run resumes from the last, and they are downloa
 
   const files = await unzipped(page, 'download-files');
   expect(Object.keys(files).sort()).toEqual(
-    [
-      ...RESULT_FILES.map((name) => `${ROUNDS}/1-gloss/${name}`),
-      ...[...RESULT_FILES, ...TRAINED_FILES].map((name) => `${ROUNDS}/2-field/${name}`),
-    ].sort(),
+    ['1-gloss', '2-field']
+      .flatMap((round) => [...RESULT_FILES, ...TRAINED_FILES].map((name) => `${ROUNDS}/${round}/${name}`))
+      .sort(),
   );
   const predict = new TextDecoder().decode(files[`${ROUNDS}/2-field/predict_results.json`]);
   const score = (JSON.parse(predict) as Record<string, number>)['predict_exact_match_for_field'];

@@ -16,6 +16,9 @@ export const downloadResults = (results: Results): void => downloadText(resultsF
 export const downloadText = (name: string, text: string): void =>
   download(new Blob([text], { type: 'application/json' }), name);
 
+/** How long the address of a download stays good, in milliseconds. */
+const REVOKE_MS = 60_000;
+
 /** Hands content to the browser's downloads. */
 export function download(content: Blob, name: string): void {
   const url = URL.createObjectURL(content);
@@ -23,6 +26,6 @@ export function download(content: Blob, name: string): void {
   link.href = url;
   link.download = name;
   link.click();
-  // The browser has read the address by the next task; revoked at once, some lose the download.
-  setTimeout(() => URL.revokeObjectURL(url), 0);
+  // A busy browser reads the address late: revoked before that, the download is lost.
+  setTimeout(() => URL.revokeObjectURL(url), REVOKE_MS);
 }
