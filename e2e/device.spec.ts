@@ -81,4 +81,5 @@ test('an engine without SIMD is told before Start, with what to do', async ({ pa
   await start(page);
   await waitForStatus(page, 'failed');
   expect((await shownError(page)).code).toBe('device/no-simd');
+  await page.unrouteAll({ behavior: 'ignoreErrors' }); // a worker may be loading still
 });
