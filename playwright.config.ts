@@ -13,8 +13,8 @@ const url = `http://localhost:${port}/`;
 export default defineConfig({
   testDir: 'e2e',
   outputDir: 'test-results',
-  // Files in pairs: most tests wait more than they compute. The tests of a file take turns.
-  workers: 2,
+  // Files in pairs: most tests wait more than they compute. On CI one after the other, where minutes matter less.
+  workers: process.env['CI'] === undefined ? 2 : 1,
   fullyParallel: false,
   forbidOnly: process.env['CI'] !== undefined,
   retries: 0,
