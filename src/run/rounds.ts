@@ -79,7 +79,7 @@ export class Rounds {
     const reports = tasks.map(reportOfTask);
     record.start(reports);
     host.emit({ type: 'plan', tasks: reports, stepsPerRound: amount.steps, model: record.model });
-    if (checkpoint) record.goOn(checkpoint);
+    if (checkpoint) record.takeUp(checkpoint);
     else if (saved) record.resume(saved);
     const from = checkpoint ?? saved;
     this.#reports = new StepReports(
