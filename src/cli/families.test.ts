@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, type MockInstance, test, vi } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, type MockInstance, test, vi } from 'vitest';
 import { orderFileOf } from '../run/order-file.ts';
 import { promptOfPrediction, readPredictions } from '../run/outputs/predictions.ts';
 import { type LocalHub, startLocalHub } from '../testing/local-hub.ts';
@@ -23,10 +23,6 @@ let stdout: MockInstance<typeof process.stdout.write>;
 beforeAll(async () => {
   hub = await startLocalHub();
   root = mkdtempSync(join(tmpdir(), 'gorp-families-'));
-  vi.stubGlobal('__APP_VERSION__', 'test');
-  vi.stubGlobal('__APP_COMMIT__', 'test');
-  vi.stubEnv('HF_ENDPOINT', hub.endpoint);
-  vi.stubEnv('GORP_WEB_CACHE', join(root, 'cache'));
   vi.spyOn(console, 'log').mockImplementation(() => undefined);
   vi.spyOn(process.stderr, 'write').mockImplementation(() => true);
   stdout = vi.spyOn(process.stdout, 'write').mockImplementation(() => true);
@@ -41,10 +37,15 @@ beforeAll(async () => {
   const instructions = { SC: [{ instruction_type: 'zero-shot', instruction: 'warm or cold\n' }] };
   writeFileSync(join(root, 'configs', 'instruction_config.json'), JSON.stringify(instructions));
 });
+// Before every test, since stubs end with each.
+beforeEach(() => {
+  vi.stubGlobal('__APP_VERSION__', 'test');
+  vi.stubGlobal('__APP_COMMIT__', 'test');
+  vi.stubEnv('HF_ENDPOINT', hub.endpoint);
+  vi.stubEnv('GORP_WEB_CACHE', join(root, 'cache'));
+});
 afterAll(async () => {
   vi.restoreAllMocks();
-  vi.unstubAllEnvs();
-  vi.unstubAllGlobals();
   await hub.close();
   rmSync(root, { recursive: true });
 });

@@ -180,7 +180,7 @@ describe('a byte-level BPE, as SmolLM has it', () => {
   const tokenizer = loadTokenizer(json, end, 'begun');
   /** The same with a token in front of every text and one behind it. */
   const around = (front: string, behind: string): unknown => {
-    const tokens = [front, behind].map((name) => [name, { id: name, ids: [0], tokens: [name] }]);
+    const tokens = [front, behind].map((name) => [name, { id: name, ids: [0], tokens: [name] }] as const);
     const [begin, close] = [front, behind].map((name) => ({ SpecialToken: { id: name, type_id: 0 } }));
     const single = [begin, { Sequence: { id: 'A', type_id: 0 } }, close];
     const template = { type: 'TemplateProcessing', single, pair: single, special_tokens: Object.fromEntries(tokens) };

@@ -61,7 +61,8 @@ export function loadTokenizer(
   if (json.model.type === 'Unigram' && json.model.unk_id >= json.model.vocab.length) {
     throw badTokenizer(`tokenizer.json: unk_id ${json.model.unk_id} is outside its ${json.model.vocab.length} entries`);
   }
-  if (json.model.type === 'Unigram' && json.model.byte_fallback === true && library.model) addByteFallback(library.model);
+  if (json.model.type === 'Unigram' && json.model.byte_fallback === true && library.model)
+    addByteFallback(library.model);
   const idOf = (token: string): number | null => library.token_to_id(token) ?? null;
   const named = (name: keyof Tokenizer['written'], otherwise: string): string => {
     const token = config[name];
