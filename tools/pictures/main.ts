@@ -20,6 +20,12 @@ const QUALITY = 0.8;
 
 /** What a view shows only when it is asked to, by the name of its tab. */
 const PREPARED: Readonly<Record<string, (page: Page) => Promise<void>>> = {
+  ranks: async (page) => {
+    await page.getByTestId('tab-queue').click();
+    await page.getByRole('button', { name: /^Open gorp-plus, seed 1/ }).click();
+    await page.getByTestId('tab-ranks').click();
+    await expect(page.getByTestId('ranks-map').getByRole('button').first()).toBeVisible();
+  },
   compare: async (page) => {
     await page.getByTestId('tab-queue').click();
     await page.getByTestId('queue-compare').click();
@@ -75,7 +81,9 @@ async function takePictures(browser: Browser, page: Page, folder: string): Promi
     await expect(page.getByRole('tabpanel')).toBeVisible();
     await PREPARED[view]?.(page);
     // What a worker has still to tell, and charts, which the next frames draw.
-    await expect(page.getByText('None yet')).toBeHidden();
+    for (const pending of ['None yet', 'Looking…']) await expect(page.getByText(pending)).toBeHidden();
+    for (const notice of await page.locator('details[open] > summary', { hasText: 'warning' }).all())
+      await notice.click();
     await page.evaluate(() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn))));
     await page.evaluate(() => document.querySelectorAll('*').forEach((element) => element.scrollTo(0, 0)));
     writeFileSync(`${folder}/${view}.webp`, await asWebp(browser, await page.screenshot()));

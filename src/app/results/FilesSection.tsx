@@ -110,8 +110,10 @@ export function FilesSection() {
           disabled={active}
           onChange={({ target }) => page.keepEveryRound(target.checked)}
         />
-        In the next run, save adapter, weights and space of every round, not of the last alone: <em>Try it</em> asks
-        every round that is saved so
+        <span>
+          In the next run, save adapter, weights and space of every round, not of the last alone: <em>Try it</em> asks
+          every round that is saved so
+        </span>
       </label>
       <p className={styles.about} role="status" data-testid="files-status">
         {writing !== null &&
