@@ -3,6 +3,7 @@ import { isSoft } from '../../gorp/method-plan.ts';
 import { planOf } from '../../methods/registry.ts';
 import { usePageState } from '../page-context.tsx';
 import { Section } from '../ui/Section.tsx';
+import view from '../ui/view.module.css';
 import { Angles } from './Angles.tsx';
 import { Gradients } from './Gradients.tsx';
 import { LayerSummary } from './LayerSummary.tsx';
@@ -26,7 +27,7 @@ export function RanksTab() {
   const { space: spacePlan } = planOf(settings.method);
   if (spacePlan === null) {
     return (
-      <div className={styles.stack}>
+      <div className={view.stack}>
         <p className={styles.empty}>
           <code>{settings.method.name}</code> keeps no shared space: nothing of earlier tasks is held, and nothing is
           taken from a gradient. Choose <code>gorp-plus</code>, <code>gorp</code> or <code>gorp-bs</code> to see one.
@@ -43,7 +44,7 @@ export function RanksTab() {
   const row = rows.find((one) => one.name === name);
   const space = row?.rounds[round - 1];
   return (
-    <div className={styles.stack}>
+    <div className={view.stack}>
       <LayerSummary />
       {full.length > 0 && (
         <div className={styles.full} role="status" data-testid="space-full">
