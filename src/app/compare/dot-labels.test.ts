@@ -39,6 +39,20 @@ describe('dotLabels', () => {
     ]);
   });
 
+  it('puts long names of two dots at the same height above each other', () => {
+    const dots = [
+      { x: 30, y: 100 },
+      { x: 280, y: 100 },
+    ];
+    const [first, second] = dotLabels(
+      dots,
+      dots.map((_, dot) => ({ dot, width: 160 })),
+      frame,
+    );
+    expect(first).toMatchObject({ y: 100, anchor: 'start' });
+    expect(second).toEqual({ x: 280, y: 83, anchor: 'end' });
+  });
+
   it('keeps a name inside the frame where it cannot but cover something', () => {
     const dots = [
       { x: 10, y: 10 },

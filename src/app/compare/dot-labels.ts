@@ -16,8 +16,10 @@ export interface DotLabel extends Point {
   readonly anchor: 'start' | 'middle' | 'end';
 }
 
-/** From the middle of a dot to its name, and half the height of a name. */
-const GAP = 11;
+/** From the middle of a dot to a name beside it, and to the middle of one above or below. */
+const BESIDE = 11;
+const ABOVE = 17;
+/** Half the height of a name. */
 const HALF = 8;
 const RADIUS = 6;
 
@@ -49,11 +51,12 @@ export function dotLabels(
   });
 }
 
+const ANCHORS = ['middle', 'start', 'end'] as const;
+
 const placesAround = ({ x, y }: Point): DotLabel[] => [
-  { x: x + GAP, y, anchor: 'start' },
-  { x: x - GAP, y, anchor: 'end' },
-  { x, y: y - GAP - HALF / 2, anchor: 'middle' },
-  { x, y: y + GAP + HALF / 2, anchor: 'middle' },
+  { x: x + BESIDE, y, anchor: 'start' },
+  { x: x - BESIDE, y, anchor: 'end' },
+  ...[y - ABOVE, y + ABOVE].flatMap((height) => ANCHORS.map((anchor) => ({ x, y: height, anchor }))),
 ];
 
 function boxOf({ x, y, anchor }: DotLabel, width: number): Box {
