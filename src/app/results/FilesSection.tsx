@@ -1,4 +1,4 @@
-import { useEffect, useId, useState } from 'react';
+import { lazy, Suspense, useEffect, useId, useState } from 'react';
 import type { OnnxDtype } from '../../onnx/dtypes.ts';
 import { bytes } from '../format.ts';
 import { ErrorText } from '../ErrorText.tsx';
@@ -6,9 +6,11 @@ import { usePage, usePageState } from '../page-context.tsx';
 import { isActive } from '../run-state.ts';
 import { Section } from '../ui/Section.tsx';
 import { OnnxButton } from './OnnxButton.tsx';
-import { UseModel } from './UseModel.tsx';
 import { useKeptRounds, useKeptState } from './kept-rounds-context.tsx';
 import styles from './FilesSection.module.css';
+
+/** Loaded when there is a model to use: the first load of the page does without. */
+const UseModel = lazy(() => import('./UseModel.tsx'));
 
 /** What the last run leaves behind besides its results: to be downloaded, and to resume from. */
 export function FilesSection() {
@@ -122,7 +124,11 @@ export function FilesSection() {
           <ErrorText error={problem} />
         </div>
       )}
-      {last !== null && <UseModel last={last} dtype={dtype} />}
+      {last !== null && (
+        <Suspense fallback={null}>
+          <UseModel last={last} dtype={dtype} />
+        </Suspense>
+      )}
     </Section>
   );
 }
