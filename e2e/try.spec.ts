@@ -100,7 +100,7 @@ test('a model is asked before training and after every round, on the page’s ow
   await test.step('fewer bits, a text of one’s own, a raw prompt, and one that is too long', async () => {
     await page.getByTestId('try-dtype').selectOption('q8');
     await page.getByTestId('try-text').fill('a small animal that barks');
-    await page.getByLabel('before training').uncheck();
+    await page.getByRole('checkbox', { name: 'before training' }).uncheck();
     await page.getByTestId('try-ask').click();
     expect([...(await answers(page)).keys()]).toEqual([1, 2]);
     await expect(page.getByTestId('asked').first()).toContainText('8 bits');
@@ -185,6 +185,7 @@ test('a decoder-only model with chat prompts is tried during a pause, and no mor
     await openWorkbench(page);
     // The second round is long enough to be paused in.
     await choose(page, { method: 'seq-lora', trainExamples: 200, testExamples: 2, batchSize: 4 });
+    await page.getByText(/^All settings of/).click();
     await page.locator('[data-setting="training.promptForm"]').selectOption('chat');
     const field = page.getByTestId('model-field');
     await field.getByLabel('From the Hugging Face hub').check();
@@ -231,7 +232,7 @@ async function chatModel(): Promise<ModelFiles> {
   const json = async (name: string): Promise<unknown> =>
     JSON.parse(await readFile(join('public', 'embedded', 'llama', name), 'utf8'));
   const chat_template =
-    "{% for m in messages %}{{ m.role + ': ' + m.content + ' ' }}{% endfor %}{% if add_generation_prompt %}assistant: {% endif %}";
+    "{% for m in messages %}{{ m.role + ': ' + m.content + '</s>' }}{% endfor %}{% if add_generation_prompt %}assistant: {% endif %}";
   const tokenizerConfig = { ...((await json('tokenizer_config.json')) as object), chat_template };
   return { ...model, tokenizer: await json('tokenizer.json'), tokenizerConfig };
 }
