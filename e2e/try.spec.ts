@@ -225,6 +225,15 @@ test('a decoder-only model with chat prompts is tried during a pause, and no mor
   await expect(page.getByTestId('try-ask'), 'another question may be put').toHaveText('Ask');
 });
 
+test('a part of the page that cannot be loaded leaves the rest as it is', async ({ page }) => {
+  await openWorkbench(page);
+  await page.route('**/assets/TryTab-*', (route) => route.abort());
+  await page.getByTestId('tab-try').click();
+  await expect(page.getByTestId('part-missing')).toContainText('Check that the server of the page is running');
+  await page.getByTestId('tab-run').click();
+  await expect(page.getByTestId('start')).toBeEnabled();
+});
+
 /** A LLaMA with random weights, the embedded model's tokenizer and a chat template. */
 async function chatModel(): Promise<ModelFiles> {
   const model = TINY_FAMILIES.find(({ family }) => family === 'llama-tiny')?.open({ vocab_size: 4096 });
