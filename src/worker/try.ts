@@ -129,7 +129,7 @@ async function plannedBytes(model: string, access: ModelAccess): Promise<TriedRu
 }
 
 /** The examples of a task, with what the rounds answered. */
-const examplesOf = (task: string): readonly AnsweredExample[] =>
+const examplesOf = (task: string): AnsweredExample[] =>
   opened?.files.answers.tasks.find(({ name }) => name === task)?.examples ?? [];
 
 /** Opens the base model, where it is not open yet, and lets it answer. */
