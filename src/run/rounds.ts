@@ -118,6 +118,7 @@ export class Rounds {
       this.#step = from.results.curves.step.at(-1) ?? 0;
       for (const event of replayEvents(record.results('stopped', null), reports)) host.emit(event);
     }
+    host.emit({ type: 'so-far', results: record.results('stopped', null) });
   }
 
   async run(): Promise<void> {
@@ -172,6 +173,7 @@ export class Rounds {
         this.#place.phase = 'test';
       }
       const tests = await this.#evaluate(round.tests);
+      this.#host.emit({ type: 'so-far', results: this.#record.results('stopped', null) });
       const seen = tests.filter((_, k) => round.tests[k] < number);
       await this.#save(roundFolder(i + 1, data.name), { epochs: data.epochs, examples: data.train.length }, seen);
     }

@@ -2,6 +2,7 @@ import { Tokenizer as HuggingFaceTokenizer } from '@huggingface/tokenizers';
 import * as v from 'valibot';
 import { hasByteTokens } from '../base/byte-tokens.ts';
 import { GorpError } from '../base/errors.ts';
+import type { TokenizerGuard } from '../base/tokenizer-guard.ts';
 import { byteTokenizer } from './byte-tokenizer.ts';
 import type { PromptMark, Tokenizer } from './tokenizer-form.ts';
 
@@ -39,16 +40,19 @@ const TokenizerConfigSchema = v.looseObject({
  * configuration does not name are those of Hugging Face's T5 and LLaMA classes: `</s>`, `<pad>`, `<s>`, `<unk>`.
  *
  * @param tokenizerJson null for a model whose tokens are bytes.
+ * @param guard of every text that a regular expression of the files works on.
  * @throws GorpError `text/bad-tokenizer` when the files are malformed or lack an end-of-text token.
  */
 export function loadTokenizer(
   tokenizerJson: unknown,
   tokenizerConfig: unknown,
   promptMark: PromptMark = 'closed',
+  guard: TokenizerGuard = (work) => work(),
 ): Tokenizer {
   if (tokenizerJson === null && hasByteTokens(tokenizerConfig)) return byteTokenizer();
   const json = checked(TokenizerJsonSchema, tokenizerJson, 'tokenizer.json');
   const config = checked(TokenizerConfigSchema, tokenizerConfig, 'tokenizer_config.json');
+  if (hasPattern(json['decoder'])) throw badTokenizer('tokenizer.json: its decoder has a regular expression');
   let library: HuggingFaceTokenizer;
   try {
     // The input itself, which the schema has shown to be an object: valibot's copy of a record lacks a key "constructor".
@@ -73,7 +77,9 @@ export function loadTokenizer(
   if (eosId === null) throw badTokenizer('the vocabulary has no end-of-text token');
   const bosId = idOf(names.bos_token);
   const special = new Set(json.added_tokens.flatMap(({ id, special }) => (special === false ? [] : [id])));
-  const encode = (text: string): number[] => library.encode(text, { add_special_tokens: false }).ids;
+  const encodeFreely = (text: string): number[] => library.encode(text, { add_special_tokens: false }).ids;
+  const isGuarded = hasPattern(json['normalizer']) || hasPattern(json['pre_tokenizer']);
+  const encode = isGuarded ? (text: string): number[] => guard(() => encodeFreely(text)) : encodeFreely;
   const front = promptMark === 'begun' && bosId !== null ? [bosId] : [];
   const behind = promptMark === 'closed' ? [eosId] : [];
   return {
@@ -93,6 +99,12 @@ export function loadTokenizer(
     unkId: idOf(names.unk_token),
     size: library.model?.vocab.length ?? 0,
   };
+}
+
+/** Whether there is a regular expression of the file's own somewhere in a part of it. */
+function hasPattern(part: unknown): boolean {
+  if (typeof part !== 'object' || part === null) return false;
+  return Object.hasOwn(part, 'Regex') || Object.values(part).some(hasPattern);
 }
 
 interface PreTokenized {
