@@ -77,7 +77,8 @@ export function loadTokenizer(
   if (eosId === null) throw badTokenizer('the vocabulary has no end-of-text token');
   const bosId = idOf(names.bos_token);
   const special = new Set(json.added_tokens.flatMap(({ id, special }) => (special === false ? [] : [id])));
-  const encodeFreely = (text: string): number[] => library.encode(text, { add_special_tokens: false }).ids;
+  const encodeFreely = (text: string): number[] =>
+    working(() => library.encode(text, { add_special_tokens: false }).ids);
   const isGuarded = hasPattern(json['normalizer']) || hasPattern(json['pre_tokenizer']);
   const encode = isGuarded ? (text: string): number[] => guard(() => encodeFreely(text)) : encodeFreely;
   const front = promptMark === 'begun' && bosId !== null ? [bosId] : [];
@@ -143,7 +144,17 @@ export function checkVocabulary(tokenizer: Tokenizer, rows: number): void {
 
 function decodeIds(library: HuggingFaceTokenizer, ids: readonly number[], skip_special_tokens: boolean): string {
   const known = ids.filter((id) => library.id_to_token(id) !== undefined);
-  return known.length === 0 ? '' : library.decode(known, { skip_special_tokens });
+  return known.length === 0 ? '' : working(() => library.decode(known, { skip_special_tokens }));
+}
+
+/** What the library does with a text. It finds some faults of a file only then. */
+function working<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (cause) {
+    const what = cause instanceof Error ? cause.message : String(cause);
+    throw badTokenizer(`tokenizer.json: it fails on a text (${what})`, { cause });
+  }
 }
 
 function checked<S extends v.GenericSchema>(schema: S, input: unknown, file: string): v.InferOutput<S> {
