@@ -1,14 +1,14 @@
 import fc from 'fast-check';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, test, vi } from 'vitest';
 import { type Compiled, compile } from '../../graph/compile.ts';
 import { Graph } from '../../graph/graph.ts';
 import { matmul } from '../../graph/ops/matmul.ts';
 import type { Tensor } from '../../graph/tensor.ts';
+import { openStrictGpu } from '../../testing/strict-gpu.ts';
 import { acquirePacedGpu, TESTS_CLOCK, testsKernel } from '../../testing/devices.ts';
 import { type OwnedBuffer, wholeOf } from '../buffers.ts';
 import type { Gpu } from './gpu.ts';
 import { DeviceTimer } from './device-timer.ts';
-import { SAFE_ATTENTION } from './kernels/attention.ts';
 import { plainProduct, windowOf } from '../matmul-shape.ts';
 import { planVariant, SAFE_VARIANT, shapeClass, variantsOf } from './kernels/matmul-variants.ts';
 import { GpuProgram, submitWhole } from './program.ts';
@@ -139,9 +139,9 @@ describe('a driver that compiles a kernel wrongly', () => {
     miscompiled(gpu, 'attention/forward-32×rolled');
     const warnings: string[] = [];
     await tuneGpu(gpu, { ...memoryHost().host, warn: (text) => warnings.push(text) });
-    expect(gpu.tuning.attention).toBe(SAFE_ATTENTION);
+    expect(gpu.tuning.attention).toBe(gpu.tuning.safeAttention);
     await gpu.tuning.settled();
-    expect(gpu.tuning.attention).not.toBe(SAFE_ATTENTION);
+    expect(gpu.tuning.attention).not.toBe(gpu.tuning.safeAttention);
     expect(warnings).toHaveLength(1);
   });
 });
@@ -151,7 +151,7 @@ describe('tuneGpu', () => {
     const { host, clock, choices } = memoryHost();
     await tuneGpu(gpu, host);
     expect(gpu.tuning.variantOf(SHAPE)).toBe(SAFE_VARIANT);
-    expect(gpu.tuning.attention).toBe(SAFE_ATTENTION);
+    expect(gpu.tuning.attention).toBe(gpu.tuning.safeAttention);
     await gpu.tuning.settled();
     const chosen = gpu.tuning.variantOf(SHAPE);
     expect(variantsOf(SHAPE, gpu.tuning.subgroups)).toContain(chosen);
@@ -432,6 +432,14 @@ describe('DeviceTimer', () => {
     expect(clocks.timestamps).toBe(false);
     expect(least[1] / least[0]).toBeGreaterThan(2);
   });
+});
+
+test.each([
+  ['llvmpipe', 'rolled'],
+  ['NVIDIA GeForce RTX 3060', 'one-row'],
+])('attention on %s begins with %s', async (description, variant) => {
+  const { gpu } = await openStrictGpu(description);
+  expect(gpu.tuning.attention).toBe(variant);
 });
 
 describe('readKernelChoices', () => {
