@@ -51,7 +51,10 @@ test('axe finds nothing on any tab, light and dark, narrow and wide, before a ru
   });
 });
 
-/** Looks at a tab wide and light, then narrow and dark: colours do not depend on the width, nor the layout on colours. */
+/**
+ * Looks at a tab wide and light, then narrow and dark: colours do not depend on the width, nor the layout on colours.
+ * What is beside the tabs is the same on each of them, so it is looked at with the first alone.
+ */
 async function expectAccessible(page: Page, tab: string): Promise<void> {
   for (const [size, colorScheme] of [
     [WIDE, 'light'],
@@ -60,7 +63,9 @@ async function expectAccessible(page: Page, tab: string): Promise<void> {
     await page.setViewportSize(size);
     await page.emulateMedia({ colorScheme });
     await page.getByTestId(tab).click();
-    const { violations } = await new AxeBuilder({ page }).analyze();
+    // Legacy mode looks at this document alone, without opening a page to merge what frames have: there are none.
+    const axe = new AxeBuilder({ page }).setLegacyMode();
+    const { violations } = await (tab === 'tab-run' ? axe : axe.include('main')).analyze();
     const found = violations.flatMap(({ id, nodes }) => nodes.map(({ target }) => `${id}: ${target.join(' ')}`));
     expect(found, `${tab}, ${size.width} pixels, ${colorScheme}`).toEqual([]);
   }

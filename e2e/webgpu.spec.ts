@@ -49,9 +49,7 @@ test('a software adapter is left alone unless the GPU is asked for, and the choi
   expectConsistent(results);
 });
 
-test('a model that onnxruntime cannot run on the GPU is tried on the CPU, says so, and answers as its round did', async ({
-  page,
-}) => {
+test('a model is tried on the GPU, and answers as its rounds did', async ({ page }) => {
   await openWorkbench(page);
   await chooseDevice(page, 'GPU');
   await choose(page, TINY);
@@ -63,9 +61,7 @@ test('a model that onnxruntime cannot run on the GPU is tried on the CPU, says s
   await row.getByTestId('example-ask').click();
   const answer = page.getByTestId('answer').last();
   await expect(answer).toHaveAttribute('data-status', 'answered', { timeout: 120_000 });
-  const memory = page.getByTestId('try-memory');
-  await expect(memory).toContainText('The graphics card could not run it (');
-  await expect(memory).toContainText('Computed on the CPU.');
+  await expect(page.getByTestId('try-memory')).toContainText('Computed on the graphics card.');
   expect(await answer.getByTestId('answer-text').innerText()).toBe(
     await row.locator('[data-written]').last().innerText(),
   );

@@ -15,5 +15,5 @@ const server = await createServer({
 });
 process.argv = [process.argv[0], resolve(root, file), ...rest];
 const { main } = await server.ssrLoadModule(resolve(root, file));
-// Dawn keeps the process alive: the exit must be explicit.
-process.exit(await main(rest));
+const { exitWhenWritten } = await server.ssrLoadModule(join(root, 'src', 'cli', 'exit.ts'));
+await exitWhenWritten(await main(rest));

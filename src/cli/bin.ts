@@ -1,8 +1,5 @@
 #!/usr/bin/env node
+import { exitWhenWritten } from './exit.ts';
 import { main } from './main.ts';
 
-// Dawn keeps the process alive: the exit must be explicit, once what was written has gone out.
-const code = await main(process.argv.slice(2));
-for (const stream of [process.stdout, process.stderr])
-  await new Promise<void>((done) => stream.write('', () => done()));
-process.exit(code);
+await exitWhenWritten(await main(process.argv.slice(2)));

@@ -10,6 +10,7 @@ import { SPACE_RULE } from './parts/space.ts';
 export const gorpPlus = defineMethod({
   name: 'gorp-plus',
   menu: 'GORP',
+  leads: true,
   summary:
     'GORP in this project’s own form: where the published form keeps gradients out of the main gradient directions ' +
     'of earlier tasks, it keeps every update out of the input directions of earlier tasks, by as much as these used ' +

@@ -15,8 +15,23 @@ import {
 import { MethodSchema } from './schema.ts';
 
 it('has every method that there is a file of, under its name', () => {
-  const files = readdirSync(new URL('.', import.meta.url)).flatMap((file) => /^([a-z-]+)\.ts$/.exec(file)?.[1] ?? []);
-  expect(METHOD_NAMES.toSorted()).toEqual(files.filter((name) => !['registry', 'schema'].includes(name)).sort());
+  const files = readdirSync(new URL('.', import.meta.url)).flatMap(
+    (file) => /^([a-z0-9-]+)\.ts$/.exec(file)?.[1] ?? [],
+  );
+  expect(METHOD_NAMES.toSorted()).toEqual(files.filter((name) => !['all', 'registry', 'schema'].includes(name)).sort());
+});
+
+it('lists them by group of the menu, in each the one that leads it first and the others by name', () => {
+  for (const group of MENU) {
+    const [first, ...others] = METHODS.filter(({ menu }) => menu === group);
+    const names = others.map(({ name }) => name);
+    expect(names).toEqual(names.toSorted());
+    expect(others.filter(({ leads }) => leads)).toEqual([]);
+    expect(first.leads || names.every((name) => first.name < name)).toBe(true);
+  }
+  expect(METHODS.map(({ menu }) => menu)).toEqual(
+    MENU.flatMap((group) => METHODS.map(({ menu }) => menu).filter((menu) => menu === group)),
+  );
 });
 
 describe.each(METHOD_NAMES)('%s', (name) => {

@@ -1,52 +1,9 @@
 import type { MethodPlan } from '../gorp/method-plan.ts';
-import { er } from './er.ts';
-import { ewc } from './ewc.ts';
-import { galore } from './galore.ts';
-import { gpm } from './gpm.ts';
-import { gorpB } from './gorp-b.ts';
-import { gorpBl } from './gorp-bl.ts';
-import { gorpBs } from './gorp-bs.ts';
-import { gorpPlus } from './gorp-plus.ts';
-import { gorp } from './gorp.ts';
-import { incLora } from './inc-lora.ts';
-import { infLora } from './inf-lora.ts';
-import { lwf } from './lwf.ts';
-import { migu } from './migu.ts';
-import { mtl } from './mtl.ts';
-import { nLora } from './n-lora.ts';
-import { oLora } from './o-lora.ts';
-import { osft } from './osft.ts';
-import { initialValues, type Method } from './parts/method.ts';
+import { ALL } from './all.ts';
+import { initialValues, MENU, type Method } from './parts/method.ts';
 import type { Settings, ValuesOf } from './parts/setting.ts';
-import { perTask } from './per-task.ts';
-import { seqFt } from './seq-ft.ts';
-import { seqLora } from './seq-lora.ts';
 
-/** All methods, in the order of menus and documents. Page, command line, results and documents are made from it. */
-const REGISTERED = [
-  gorpPlus,
-  gorp,
-  gorpB,
-  gorpBl,
-  gorpBs,
-  seqLora,
-  incLora,
-  oLora,
-  nLora,
-  infLora,
-  ewc,
-  lwf,
-  migu,
-  seqFt,
-  galore,
-  gpm,
-  osft,
-  er,
-  mtl,
-  perTask,
-] as const;
-
-type Registered = (typeof REGISTERED)[number];
+type Registered = (typeof ALL)[number];
 export type MethodName = Registered['name'];
 type UnionToIntersection<U> = (U extends unknown ? (one: U) => void : never) extends (all: infer I) => void ? I : never;
 type AllValues = UnionToIntersection<ValuesOf<Registered['settings']>>;
@@ -56,8 +13,13 @@ export interface MethodSettings extends Partial<AllValues> {
   name: MethodName;
 }
 
-/** The methods as their common interface, without the types of their settings. */
-export const METHODS = REGISTERED as unknown as readonly Method<MethodName>[];
+/**
+ * All methods, in the order of menus and documents: page, command line, results and documents are made from it. They are
+ * given as their common interface, without the types of their settings.
+ */
+export const METHODS = (ALL as unknown as readonly Method<MethodName>[]).toSorted(
+  (a, b) => MENU.indexOf(a.menu) - MENU.indexOf(b.menu) || Number(b.leads) - Number(a.leads),
+);
 
 export const METHOD_NAMES: readonly MethodName[] = METHODS.map(({ name }) => name);
 

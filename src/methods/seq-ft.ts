@@ -5,6 +5,7 @@ import { defineMethod, NOTHING } from './parts/method.ts';
 export const seqFt = defineMethod({
   name: 'seq-ft',
   menu: 'Full-rank methods',
+  leads: true,
   summary: 'Trains the full-rank weights on every task in turn, with nothing done against forgetting.',
   citation: null,
   settings: PLAIN_SETTINGS,

@@ -6,6 +6,7 @@ import { defineMethod, NOTHING } from './parts/method.ts';
 export const seqLora = defineMethod({
   name: 'seq-lora',
   menu: 'LoRA methods',
+  leads: true,
   summary: 'Trains one and the same adapter on every task in turn, with nothing done against forgetting.',
   citation: LORA_PAPER,
   settings: ADAPTER_SETTINGS,

@@ -18,11 +18,18 @@ export const dimension = (g: GraphBuilder, of: Value, axis: number): Value =>
   g.node('Shape', [of], { start: axis, end: axis + 1 });
 
 /**
+ * One dimension of a value, as an i64 scalar. It is gathered, not squeezed: where a graph runs on WebGPU, onnxruntime 1.30
+ * lets `Add` write into the memory of its input though the result of `Squeeze`, which shares it, is still to be read.
+ */
+export const dimensionScalar = (g: GraphBuilder, of: Value, axis: number): Value =>
+  g.node('Gather', [g.node('Shape', [of]), g.int(axis)]);
+
+/**
  * Position of the key less that of the query, clipped to [low, high], less low: i64 [Q, K], rows of a table of
  * high − low + 1 rows.
  *
- * @param past i64 [1]: positions before the first query.
- * @param length i64 [1]: Q; K is past + Q.
+ * @param past i64 scalar: positions before the first query.
+ * @param length i64 scalar: Q; K is past + Q.
  */
 export function clippedDistances(
   g: GraphBuilder,
@@ -30,9 +37,8 @@ export function clippedDistances(
   length: Value,
   [low, high]: readonly [number, number],
 ): Value {
-  const begin = g.node('Squeeze', [past]);
-  const end = g.node('Squeeze', [g.node('Add', [past, length])]);
-  const queries = g.node('Unsqueeze', [g.node('Range', [begin, end, g.int(1)]), g.ints(1)]); // [Q, 1]
+  const end = g.node('Add', [past, length]);
+  const queries = g.node('Unsqueeze', [g.node('Range', [past, end, g.int(1)]), g.ints(1)]); // [Q, 1]
   const keys = g.node('Unsqueeze', [g.node('Range', [g.int(0), end, g.int(1)]), g.ints(0)]); // [1, K]
   const distance = g.node('Sub', [keys, queries]); // [Q, K]
   return g.node('Sub', [g.node('Clip', [distance, g.int(low), g.int(high)]), g.int(low)]); // [Q, K]

@@ -4,6 +4,7 @@ import {
   activate,
   clippedDistances,
   dimension,
+  dimensionScalar,
   HIDDEN,
   joinHeads,
   paddingMask,
@@ -56,9 +57,8 @@ export function decoderGraph(form: Readonly<DecoderConfig>, dtype: OnnxDtype, re
     v: pastInput(g, `past_key_values.${i}.value`, cacheForm),
   }));
 
-  const past = dimension(g, caches[0].k, 2);
-  const length = dimension(g, ids, 1);
-  const total = g.node('Add', [past, length]); // K
+  const length = dimension(g, ids, 1); // T
+  const total = g.node('Add', [dimension(g, caches[0].k, 2), length]); // K
   const groups = numHeads / numKeyHeads;
   const parts: Parts = {
     g,
@@ -68,7 +68,7 @@ export function decoderGraph(form: Readonly<DecoderConfig>, dtype: OnnxDtype, re
     apart: g.node('Concat', [g.ints(0, numKeyHeads, groups), length, total], { axis: 0 }),
     positions,
   };
-  const hides = hiddenPairs(parts, past, length, paddingMask(g, mask, [1, 2, 3])); // [B, 1, 1, 1, K]
+  const hides = hiddenPairs(parts, caches[0].k, ids, paddingMask(g, mask, [1, 2, 3])); // [B, 1, 1, 1, K]
 
   let x = weights.embedding('model.embed_tokens.weight', ids, [vocabSize, hiddenSize]); // [B, T, D]
   if (form.embeddingScale !== 1) x = g.node('Mul', [x, g.float(form.embeddingScale)]);
@@ -101,8 +101,12 @@ export function decoderGraph(form: Readonly<DecoderConfig>, dtype: OnnxDtype, re
 /**
  * What hides keys from queries, [B, 1, 1, T, K], by the layer's window: padding, what is to come, and what lies before
  * the window. Distances are those of places, as in Hugging Face's masks, not of position ids.
+ *
+ * @param cache of keys, [B, Hk, P, d]; @param ids [B, T].
  */
-function hiddenPairs({ g, weights }: Parts, past: Value, length: Value, padding: Value) {
+function hiddenPairs({ g, weights }: Parts, cache: Value, ids: Value, padding: Value) {
+  const past = dimensionScalar(g, cache, 2);
+  const length = dimensionScalar(g, ids, 1);
   const made = new Map<number | null, Value>();
   return ({ window }: DecoderLayer): Value => {
     const known = made.get(window);

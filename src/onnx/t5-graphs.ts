@@ -3,6 +3,7 @@ import {
   activate,
   clippedDistances,
   dimension,
+  dimensionScalar,
   HIDDEN,
   joinHeads,
   paddingMask,
@@ -37,7 +38,7 @@ export function t5EncoderGraph(form: Readonly<T5Config>, dtype: OnnxDtype, read:
   const ids = g.input('input_ids', 'i64', size);
   const mask = g.input('attention_mask', 'i64', size);
 
-  const bias = positionBias(parts, 'encoder', g.ints(0), dimension(g, ids, 1));
+  const bias = positionBias(parts, 'encoder', g.int(0), dimensionScalar(g, ids, 1));
   const padding = paddingMask(g, mask, [1, 2]); // [B, 1, 1, S]
   let x = weights.embedding('shared.weight', ids, [form.vocabSize, dModel]); // [B, S, D]
   let scores: Value | undefined;
@@ -71,8 +72,8 @@ export function t5DecoderGraph(form: Readonly<T5Config>, dtype: OnnxDtype, read:
   const encoded = g.input('encoder_hidden_states', 'f32', ['batch_size', 'encoder_sequence_length', dModel]);
   const caches = Array.from({ length: form.numDecoderLayers }, (_, i) => cacheInputs(parts, i));
 
-  const past = dimension(g, caches[0].own.k, 2);
-  const bias = positionBias(parts, 'decoder', past, dimension(g, ids, 1)); // hides the future, too
+  const past = dimensionScalar(g, caches[0].own.k, 2);
+  const bias = positionBias(parts, 'decoder', past, dimensionScalar(g, ids, 1)); // hides the future, too
   const padding = paddingMask(g, mask, [1, 2]); // [B, 1, 1, S]
   const cached = dimension(g, caches[0].encoder.k, 2); // 0 in the first call, then S
   const fresh = g.node('Slice', [encoded, cached, g.ints(END), g.ints(1)]); // [B, S or 0, D]
@@ -138,7 +139,7 @@ function cacheInputs({ g, form }: Parts, layer: number): { own: Cache; encoder: 
  * Position bias [1, H, Q, K] of a layer: a table by clipped distance instead of buckets, which are the same from the
  * largest distance on. In the decoder the last row hides what is to come.
  *
- * @param past i64 [1], @param length i64 [1]: of the queries.
+ * @param past i64 scalar, @param length i64 scalar: of the queries.
  */
 function positionBias({ g, weights, form }: Parts, stack: 'encoder' | 'decoder', past: Value, length: Value) {
   const { buckets, maxDistance, numHeads, biasPerLayer } = form;

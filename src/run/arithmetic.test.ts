@@ -1,10 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { Learner } from '../gorp/learner.ts';
-import { T5_TARGETS } from '../models/targets.ts';
-import { type MethodName, methodPreset, planOf } from '../methods/registry.ts';
+import type { MethodName } from '../methods/registry.ts';
 import { ONLY_VARIANT, ROUNDING_VARIANTS, variantsOf } from '../device/webgpu/kernels/matmul-variants.ts';
 import { WebGpuDevice } from '../device/webgpu/webgpu-device.ts';
-import { embeddedModel } from '../testing/embedded-model.ts';
 import { acquireTestGpu } from '../testing/devices.ts';
 import { tinyModel } from '../testing/tiny-model.ts';
 import { tinyHost, tinySettings, onDevice } from '../testing/tiny-run.ts';
@@ -23,20 +20,28 @@ afterEach(async () => {
 /** SwiftShader's device cannot: the run is refused there, which is what is tested of it. */
 const canBeHalf = (): boolean => device.gpu.device.features.has('shader-f16');
 
-describe('a run with products of 16-bit floats', () => {
-  /** The last event of a run of one task, whether weights were asked for, and what tuning allowed at the end. */
-  async function run(arithmetic: 'f32' | 'f16'): Promise<{ last: RunEvent | undefined; opened: boolean }> {
-    const events: RunEvent[] = [];
-    const openModel = vi.fn(() => Promise.resolve(tinyModel()));
-    const host = tinyHost((event) => events.push(event), {
-      ...onDevice(() => Promise.resolve(new WebGpuDevice({ ...device.gpu, destroy: () => Promise.resolve() }))),
-      openModel,
-    });
-    const settings = { ...tinySettings('seq-lora', { epochs: 1, arithmetic }), order: ['gloss'] };
-    await new Run(host, settings).execute();
-    return { last: events.at(-1), opened: openModel.mock.calls.length > 0 };
-  }
+interface Told {
+  last: RunEvent | undefined;
+  losses: number[];
+  /** Whether weights were asked for. */
+  opened: boolean;
+}
 
+/** What a run of one task tells. */
+async function run(arithmetic: 'f32' | 'f16', method: MethodName = 'seq-lora'): Promise<Told> {
+  const events: RunEvent[] = [];
+  const openModel = vi.fn(() => Promise.resolve(tinyModel()));
+  const host = tinyHost((event) => events.push(event), {
+    ...onDevice(() => Promise.resolve(new WebGpuDevice({ ...device.gpu, destroy: () => Promise.resolve() }))),
+    openModel,
+  });
+  const settings = { ...tinySettings(method, { epochs: 1, arithmetic }), order: ['gloss'] };
+  await new Run(host, settings).execute();
+  const losses = events.flatMap((event) => (event.type === 'steps' ? event.losses : []));
+  return { last: events.at(-1), losses, opened: openModel.mock.calls.length > 0 };
+}
+
+describe('a run with products of 16-bit floats', () => {
   test('is refused before weights are fetched where the device cannot', async () => {
     Object.defineProperty(device.gpu.device, 'features', { value: new Set<string>() });
     const { last, opened } = await run('f16');
@@ -59,39 +64,31 @@ describe('a run with products of 16-bit floats', () => {
   });
 });
 
-describe('the embedded model with every product rounded that may be', () => {
-  // Shares of the loss. Measured on lavapipe with equal weights: 7e-5 by block-half, 7e-4 by matrix-half, which sums in
-  // another order: a last bit can decide which way a value is rounded in the next layer. Behind that steps amplify what
-  // rounding began: 0.62 % at most over ten steps of gorp-plus, in which the loss falls to a thirtieth, 0.26 % with seq-ft.
-  const BOUND = { first: 3e-3, later: 0.02 };
+describe('a tiny run with every product rounded that may be', () => {
+  // Shares of the loss. The rounding of an operand is 5e-4 of it; later steps amplify what rounding began.
+  const BOUND = { first: 3e-3, later: 5e-3 };
 
-  test.each<MethodName>(['gorp-plus', 'seq-ft'])('learns by %s as it does in f32', async (name) => {
+  // gorp-plus has products of adapters and of whole weights, forwards and backwards.
+  test('learns by gorp-plus as it does in f32', async () => {
     if (!canBeHalf()) return; // there are no such kernels
-    const { network, read, batches } = await embeddedModel(device);
-    const learn = async (halves: boolean): Promise<{ losses: number[]; rounded: number }> => {
-      device.gpu.tuning.halves = halves;
+    const learn = async (arithmetic: 'f32' | 'f16'): Promise<{ losses: number[]; rounded: number }> => {
       let rounded = 0;
-      const variantOf = vi.spyOn(device.gpu.tuning, 'variantOf').mockImplementation((shape) => {
-        const half = variantsOf(shape, device.gpu.tuning.subgroups).find((variant) => ROUNDING_VARIANTS.has(variant));
-        if (half) rounded++;
-        return half ?? ONLY_VARIANT;
+      const { tuning } = device.gpu;
+      const variantOf = vi.spyOn(tuning, 'variantOf').mockImplementation((shape) => {
+        const half = variantsOf(shape, tuning.subgroups).find((variant) => ROUNDING_VARIANTS.has(variant));
+        if (half === undefined || !tuning.halves) return ONLY_VARIANT;
+        rounded++;
+        return half;
       });
-      const method = { ...methodPreset(name), learningRate: 3e-3, galoreLearningRate: 3e-4, loraDropout: 0 };
-      const options = { seed: 1, maxGradNorm: 1, gradientAccumulation: 1 };
-      const learner = await Learner.create(device, network, planOf(method), T5_TARGETS, options, read);
-      await learner.beginTask(batches);
-      for (let step = 0; step < 10; step++) await learner.step([batches[step % 2]]);
-      const losses = (await learner.takeRecords()).map(({ loss }) => loss);
-      learner.destroy();
+      const { losses } = await run(arithmetic, 'gorp-plus');
       variantOf.mockRestore();
       return { losses, rounded };
     };
-    const [exact, half] = [await learn(false), await learn(true)];
-    network.destroy();
+    const [exact, half] = [await learn('f32'), await learn('f16')];
     expect(exact.rounded).toBe(0);
     expect(half.rounded).toBeGreaterThan(50);
-    expect(exact.losses).toHaveLength(10);
-    expect(exact.losses[8]).toBeLessThan(exact.losses[0] / 1.5); // it learns: the same batch
+    expect(exact.losses.length).toBeGreaterThan(2);
+    expect(exact.losses.at(-1)).toBeLessThan(exact.losses[0]);
     const changes = half.losses.map((loss, i) => Math.abs(loss / exact.losses[i] - 1));
     expect(changes[0]).toBeLessThan(BOUND.first);
     expect(changes[0], 'rounding is felt').toBeGreaterThan(1e-6);

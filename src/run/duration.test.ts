@@ -29,13 +29,13 @@ describe('the amount of a run', () => {
 
 test('the work of a run is that of its steps and tests, by the length of their texts', () => {
   const settings = { ...quick, training: { ...quick.training, batchSize: 10, epochs: 1 } };
-  // One step and two, half as long in the second task; 2 tests before and after each round.
+  // One step and two, half as long in the second task but for 12 tokens of padding; 2 tests before and after each round.
   const work = workOfRun(settings, [task('a', 10, 1), task('b', 20, 1, 48)], effort);
-  expect(work.operations).toBeCloseTo(1000 + 2 * 500 + 6 * 100 * (72 / 96), 6);
+  expect(work.operations).toBeCloseTo(1000 + 2 * 1000 * ((48 + 12) / 96) + 6 * 100 * (72 / 96), 6);
   expect(work.kernels).toBe(3 * 10 + 6 * 2);
   const speed = { operationsPerSecond: 100, secondsPerKernel: 0.5 };
-  expect(secondsFor({ operations: 200, kernels: 4 }, speed)).toBe(4);
-  expect(secondsFor({ operations: 200, kernels: 4 }, speed, 1.5)).toBe(6);
+  expect(secondsFor({ operations: 200, kernels: 4 }, speed)).toBeCloseTo(1.6 * 2 + 2, 6);
+  expect(secondsFor({ operations: 200, kernels: 4 }, speed, 1.5)).toBeCloseTo(1.5 * (1.6 * 2 + 2), 6);
 });
 
 test('tasks that have not been read have the examples that are asked for, as far as there are any', () => {

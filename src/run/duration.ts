@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import type { Work } from '../device/counting-device.ts';
+import { SOURCE_BUCKET } from '../tasks/batches.ts';
 import { DATASET_SIZES } from '../tasks/dataset-sizes.ts';
 import { amountOf, type TaskAmount } from './amount.ts';
 import type { RunSettings } from './settings.ts';
@@ -30,6 +31,13 @@ export interface PlannedTask extends TaskAmount {
 
 /** Tokens of a prompt where nothing is known of the texts: most are far shorter than what is allowed. */
 const TYPICAL_TOKENS = 160;
+/** Tokens by which a batch is longer than its texts are on average, to the longest of it and the next bucket. */
+const PADDING = 0.75 * SOURCE_BUCKET;
+/**
+ * What a run takes for each second that its products would take at the measured speed: attention, normalisation, the
+ * loss over the vocabulary and the optimizer are slower than products. Measured on one CPU core with the embedded T5.
+ */
+const BESIDE_PRODUCTS = 1.6;
 
 /**
  * The tasks of a run that have not been read, by what is known of them.
@@ -72,14 +80,14 @@ export function workOfRun(settings: RunSettings, tasks: readonly PlannedTask[], 
     operations += count * each * Math.min(1, tokens / effort.promptTokens);
     kernels += count * called;
   };
-  steps.forEach((count, i) => add(count, effort.step, tokensOf(i + 1)));
+  steps.forEach((count, i) => add(count, effort.step, tokensOf(i + 1) + PADDING));
   for (const count of tests) add(count, effort.example, all);
   return { operations, kernels };
 }
 
 /** Seconds that work takes at a speed. @param factor by which earlier runs took longer than was estimated. */
 export const secondsFor = ({ operations, kernels }: Work, speed: Speed, factor = 1): number =>
-  factor * (operations / speed.operationsPerSecond + kernels * speed.secondsPerKernel);
+  factor * (BESIDE_PRODUCTS * (operations / speed.operationsPerSecond) + kernels * speed.secondsPerKernel);
 
 /** `about 40 s`, `about 12 min`, `about 5 h`, `about 9 days`: as exact as an estimate is. */
 export function roughly(seconds: number): string {

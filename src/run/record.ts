@@ -99,7 +99,7 @@ export class RunRecord {
   }
 
   /** Goes on as the same run, from where a checkpoint was made. */
-  goOn({ results, sampling }: Pick<SavedCheckpoint, 'results' | 'sampling'>): void {
+  takeUp({ results, sampling }: Pick<SavedCheckpoint, 'results' | 'sampling'>): void {
     // A run that goes on by itself knows its breaks better than its checkpoint does.
     if (results.id !== this.#id) {
       const step = results.curves.step.at(-1) ?? 0;
@@ -114,7 +114,7 @@ export class RunRecord {
     this.#ranked = structuredClone(accuracy.ranked);
     this.#spaces = spaces.slice();
     this.#stateBytes = stateBytes.slice();
-    this.#layerSamples.goOn(health, sampling);
+    this.#layerSamples.takeUp(health, sampling);
     this.#testTime = { ...testTime };
   }
 

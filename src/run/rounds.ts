@@ -1,13 +1,10 @@
 import { explained, GorpError, reportOf } from '../base/errors.ts';
-import { mixSeed, seededRandom, shuffled } from '../base/random.ts';
-import type { Learner, StepRecord } from '../gorp/learner.ts';
+import type { Learner } from '../gorp/learner.ts';
 import { isSoft, type MethodPlan } from '../gorp/method-plan.ts';
 import type { Device } from '../device/device.ts';
 import { planOf } from '../methods/registry.ts';
-import type { Network, SizedBatch } from '../models/network.ts';
+import type { Network } from '../models/network.ts';
 import { parametersWithoutEmbeddings } from '../models/parameters.ts';
-import { sizedBatch, trainingOrder } from '../tasks/batches.ts';
-import { withReplay } from '../tasks/replay.ts';
 import type { Tokenizer } from '../text/tokenizer.ts';
 import type { ModelFiles } from '../weights/model-folder.ts';
 import type { SavedCheckpoint } from './checkpoint/checkpoint.ts';
@@ -16,28 +13,34 @@ import { leftAt, type Place, placeAt } from './checkpoint/place.ts';
 import type { RunControl } from './control.ts';
 import { amountOf } from './amount.ts';
 import { TimeEstimate } from './estimate.ts';
-import { Evaluator } from './evaluator.ts';
-import { memoryOf, type RoundOutput, type RunHost } from './host.ts';
+import type { RoundOutput, RunHost } from './host.ts';
 import { ordersFolder, roundFolder } from './outputs/layout.ts';
-import type { TestedTask } from './outputs/metrics.ts';
 import { replayEvents } from './outputs/replay-events.ts';
 import { type EndedRound, resultFiles, testFiles, trainedFiles } from './outputs/round-files.ts';
 import type { SavedRound } from './outputs/saved-round.ts';
 import type { RunRecord } from './record.ts';
-import { epochsOf, type RunSettings } from './settings.ts';
-import { type Round, scheduledRounds, roundName } from './schedule.ts';
+import { RoundBatches } from './round-batches.ts';
+import { testTasks, type TestOfTask } from './round-tests.ts';
+import { type Round, scheduledRounds } from './schedule.ts';
+import type { RunSettings } from './settings.ts';
+import { StepReports } from './step-reports.ts';
 import { type EncodedTask, reportOfTask } from './task-data.ts';
 
-// Prompts of a task that its activation space is built from.
-const ACTIVATION_SAMPLE = 192;
-// Seconds of training between two reports, about.
-const REPORT_SECONDS = 0.25;
-
-/** A test, with the task it was made with. */
-type TestOfTask = TestedTask & { task: EncodedTask };
-
-/** What a round trains on: a task's examples, or those of all tasks together. */
-type TrainingData = Pick<EncodedTask, 'name' | 'train'> & { readonly epochs: number };
+/** What a run has opened, and where it goes on from. */
+export interface RoundsParts {
+  readonly device: Device;
+  readonly network: Network;
+  readonly learner: Learner;
+  readonly tokenizer: Tokenizer;
+  readonly tasks: readonly EncodedTask[];
+  readonly model: ModelFiles;
+  /** Names the tasks' examples. */
+  readonly data: string;
+  readonly checkpointer: Checkpointer;
+  /** Where the same run was, or the round of an earlier one, to go on from: the learner is there already. */
+  readonly checkpoint: SavedCheckpoint | undefined;
+  readonly saved: SavedRound | undefined;
+}
 
 /** The rounds of a run: evaluation before training, then for each round training, growing of the space, evaluation. */
 export class Rounds {
@@ -45,21 +48,9 @@ export class Rounds {
   readonly #settings: RunSettings;
   readonly #control: RunControl;
   readonly #record: RunRecord;
-  readonly #parts: {
-    device: Device;
-    network: Network;
-    learner: Learner;
-    tokenizer: Tokenizer;
-    tasks: EncodedTask[];
-    model: ModelFiles;
-    /** Names the tasks' examples. */
-    data: string;
-    checkpointer: Checkpointer;
-    /** Where the same run was, or the round of an earlier one, to go on from: the learner is there already. */
-    checkpoint: SavedCheckpoint | undefined;
-    saved: SavedRound | undefined;
-  };
+  readonly #parts: RoundsParts;
   readonly #estimate: TimeEstimate;
+  readonly #reports: StepReports;
   readonly #plan: MethodPlan;
   readonly #rounds: Round[];
   /** Optimizer steps of every round. */
@@ -67,31 +58,8 @@ export class Rounds {
   /** Where the run is in its data. Seconds of training in the round are those until {@link #learningSince}. */
   #place: Place;
   #learningSince = 0;
-  /** Steps of the run whose losses are known. */
-  #step = 0;
-  #pending: Promise<void> | undefined;
-  #tokens = 0;
 
-  constructor(
-    host: RunHost,
-    settings: RunSettings,
-    control: RunControl,
-    record: RunRecord,
-    parts: {
-      device: Device;
-      network: Network;
-      learner: Learner;
-      tokenizer: Tokenizer;
-      tasks: EncodedTask[];
-      model: ModelFiles;
-      /** Names the tasks' examples. */
-      data: string;
-      checkpointer: Checkpointer;
-      /** Where the same run was, or the round of an earlier one, to go on from: the learner is there already. */
-      checkpoint: SavedCheckpoint | undefined;
-      saved: SavedRound | undefined;
-    },
-  ) {
+  constructor(host: RunHost, settings: RunSettings, control: RunControl, record: RunRecord, parts: RoundsParts) {
     this.#host = host;
     this.#settings = settings;
     this.#control = control;
@@ -111,11 +79,14 @@ export class Rounds {
     const reports = tasks.map(reportOfTask);
     record.start(reports);
     host.emit({ type: 'plan', tasks: reports, stepsPerRound: amount.steps, model: record.model });
-    if (checkpoint) record.goOn(checkpoint);
+    if (checkpoint) record.takeUp(checkpoint);
     else if (saved) record.resume(saved);
     const from = checkpoint ?? saved;
+    this.#reports = new StepReports(
+      { ...parts, host, control, record, estimate: this.#estimate },
+      from?.results.curves.step.at(-1) ?? 0,
+    );
     if (from) {
-      this.#step = from.results.curves.step.at(-1) ?? 0;
       for (const event of replayEvents(record.results('stopped', null), reports)) host.emit(event);
     }
   }
@@ -124,12 +95,11 @@ export class Rounds {
     try {
       await this.#learn();
     } catch (thrown) {
-      // What stumbles over numbers that are none comes behind the step that broke them: its record says what broke.
+      // What stumbles over numbers that are none comes after the step that broke them: its record says what broke.
       if (thrown instanceof GorpError && thrown.code === 'run/not-finite') await this.#settle();
       throw thrown;
     } finally {
-      // A read that is under way holds a buffer, and brings the last losses.
-      await this.#pending?.catch(() => undefined);
+      await this.#reports.end();
     }
   }
 
@@ -143,7 +113,7 @@ export class Rounds {
 
   async #learn(): Promise<void> {
     const { learner } = this.#parts;
-    this.#lastReport = this.#control.seconds;
+    this.#reports.restartClock();
     if (this.#place.phase === 'begin') {
       const { round } = this.#place;
       // Of a row that was begun elsewhere, the tasks are tested that it lacks: those that were not in that order.
@@ -154,26 +124,27 @@ export class Rounds {
       const { number } = round;
       const { round: begun, phase } = this.#place;
       if (number < begun || (number === begun && phase === 'begin')) continue;
-      const data = this.#dataOf(round);
-      const sample = this.#sample(data);
+      const batches = new RoundBatches(this.#settings, this.#parts.tasks, round);
+      const { name, epochs, examples } = batches;
+      const sample = batches.sample();
       if (number > begun) {
         this.#control.reached('round');
         await this.#heed();
         this.#place = placeAt(number, 'learn');
-        this.#progress('compile', data.name, 0, 1, 'items');
+        this.#progress('compile', name, 0, 1, 'items');
         await learner.beginTask(sample);
       }
       if (this.#place.phase === 'learn') {
-        await this.#trainTask(data);
-        this.#progress('space', data.name, 0, 1, 'items');
-        const growths = await learner.endTask({ sample, singles: this.#singles(data), examples: data.train });
+        await this.#train(batches);
+        this.#progress('space', name, 0, 1, 'items');
+        const growths = await learner.endTask({ sample, singles: batches.singles(), examples });
         this.#record.addStateBytes(number, learner.stateBytes);
         if (growths.length > 0) this.#emitSpaces(growths);
         this.#place.phase = 'test';
       }
       const tests = await this.#evaluate(round.tests);
       const seen = tests.filter((_, k) => round.tests[k] < number);
-      await this.#save(roundFolder(i + 1, data.name), { epochs: data.epochs, examples: data.train.length }, seen);
+      await this.#save(roundFolder(i + 1, name), { epochs, examples: examples.length }, seen);
     }
   }
 
@@ -217,92 +188,23 @@ export class Rounds {
     return this.#parts.tasks.map((_, task) => task);
   }
 
-  #dataOf({ number, trains }: Round): TrainingData {
-    const tasks = trains.map((task) => this.#parts.tasks[task]);
-    const epochs = epochsOf(
-      this.#settings,
-      tasks.map(({ name }) => name),
-    );
-    return { name: roundName(this.#settings, number), train: tasks.flatMap(({ train }) => train), epochs };
-  }
-
-  #batch(
-    task: TrainingData,
-    indexes: readonly number[],
-    rows = Math.min(this.#settings.training.batchSize, task.train.length),
-  ): SizedBatch {
-    const { sourceLength, targetLength } = this.#settings.training;
-    return sizedBatch(task.train, indexes, { batchSize: rows, sourceLength, targetLength });
-  }
-
-  /** Batches of one example each, drawn at random, for the pass over single examples that a method may ask for. */
-  #singles(task: TrainingData): SizedBatch[] {
-    const { seed } = this.#settings.training;
-    const all = shuffled([...task.train.keys()], seededRandom(mixSeed(seed, 'singles', this.#place.round)));
-    return all.slice(0, this.#plan.passes.squares).map((index) => this.#batch(task, [index], 1));
-  }
-
-  /** The batches of an epoch, with examples of earlier tasks among them where the method replays some. */
-  #batches(task: TrainingData, shuffleSeed: number, epoch: number): SizedBatch[] {
-    const order = trainingOrder(task.train, this.#settings.training.batchSize, shuffleSeed, epoch);
-    const { replay } = this.#plan;
-    if (replay === null) return order.map((indexes) => this.#batch(task, indexes));
-    const memory = this.#parts.learner.rememberedExamples;
-    // New examples first, then those of the memory: rows are indexes into both.
-    const both: TrainingData = { ...task, train: [...task.train, ...memory] };
-    const at = { new: 0, memory: task.train.length };
-    const rows = Math.min(this.#settings.training.batchSize, task.train.length);
-    return withReplay(
-      order,
-      memory.map((example) => example.task),
-      replay.share,
-      shuffleSeed,
-      epoch,
-    ).map((mixed) =>
-      this.#batch(
-        both,
-        mixed.map(({ from, index }) => at[from] + index),
-        rows,
-      ),
-    );
-  }
-
-  /** Batches of the first training examples, for the activation space. */
-  #sample(task: TrainingData): SizedBatch[] {
-    const { batchSize } = this.#settings.training;
-    const count = Math.min(ACTIVATION_SAMPLE, task.train.length);
-    const starts = Array.from({ length: Math.ceil(count / batchSize) }, (_, i) => i * batchSize);
-    return starts.map((start) => {
-      const length = Math.min(batchSize, count - start);
-      return this.#batch(
-        task,
-        Array.from({ length }, (_, i) => start + i),
-      );
-    });
-  }
-
-  async #trainTask(task: TrainingData): Promise<void> {
-    const { seed, gradientAccumulation } = this.#settings.training;
-    const { round } = this.#place;
+  async #train(batches: RoundBatches): Promise<void> {
+    const { gradientAccumulation } = this.#settings.training;
+    const { learner } = this.#parts;
+    const { round, steps: before } = this.#place;
     const total = this.#steps[round - 1];
-    const shuffleSeed = mixSeed(seed, 'round', round);
-    const { steps: before } = this.#place;
     let done = 0;
     this.#learningSince = this.#control.seconds;
-    for (let epoch = 0; epoch < task.epochs; epoch++) {
-      const batches = this.#batches(task, shuffleSeed, epoch);
-      for (let at = 0; at < batches.length; at += gradientAccumulation) {
+    for (let epoch = 0; epoch < batches.epochs; epoch++) {
+      const all = batches.ofEpoch(epoch, learner.rememberedExamples);
+      for (let at = 0; at < all.length; at += gradientAccumulation) {
         if (++done <= before) continue; // of a run that goes on
-        const micro = batches.slice(at, at + gradientAccumulation);
-        for (const { rows, sizes } of micro) {
-          this.#tokens += rows.reduce((sum, { source }) => sum + source.length, 0);
-          this.#place.paddedTokens += sizes.B * sizes.S;
-        }
-        await this.#parts.learner.step(micro);
+        const micro = all.slice(at, at + gradientAccumulation);
+        for (const { sizes } of micro) this.#place.paddedTokens += sizes.B * sizes.S;
+        await learner.step(micro);
         this.#place.steps = done;
-        const every = Math.max(1, Math.round(REPORT_SECONDS / (this.#estimate.stepSeconds ?? REPORT_SECONDS)));
-        if (this.#parts.learner.untakenSteps >= Math.min(every, this.#parts.learner.ringSteps)) await this.#report();
-        this.#progress('train', task.name, done, total, 'steps');
+        await this.#reports.stepped(round, micro);
+        this.#progress('train', batches.name, done, total, 'steps');
         this.#control.reached('step');
         await this.#heed();
       }
@@ -311,10 +213,8 @@ export class Rounds {
     this.#countLearning();
   }
 
-  /** Brings the numbers of the steps that the device has still to do. */
-  async #settle(): Promise<void> {
-    await this.#report();
-    await this.#pending;
+  #settle(): Promise<void> {
+    return this.#reports.settle(this.#place.round);
   }
 
   /** Adds the seconds since the last call to those of the round's training. */
@@ -324,82 +224,14 @@ export class Rounds {
     this.#learningSince = now;
   }
 
-  #lastReport = 0;
-
-  /** Asks for the numbers of the steps so far, once the numbers asked for before have come: one report of lead. */
-  async #report(): Promise<void> {
-    await this.#pending;
-    const { learner, device } = this.#parts;
-    const count = learner.untakenSteps;
-    if (count === 0) return;
-    const { round } = this.#place;
-    const tokens = this.#tokens;
-    this.#tokens = 0;
-    this.#pending = learner.takeRecords().then((records) => {
-      const now = this.#control.seconds;
-      const seconds = now - this.#lastReport;
-      this.#lastReport = now;
-      this.#estimate.didSteps(count, seconds);
-      const broken = records.findIndex(isBroken);
-      const sound = broken < 0 ? records : records.slice(0, broken);
-      const steps = sound.map((_, i) => this.#step + i + 1);
-      this.#step += sound.length;
-      if (sound.length > 0) {
-        this.#record.addSteps(round, steps, sound, now);
-        this.#host.emit({
-          type: 'steps',
-          round,
-          steps,
-          losses: sound.map(({ loss }) => loss),
-          gradientNorms: sound.map(({ gradientNorm }) => gradientNorm),
-          tokensPerSecond: tokens / seconds,
-          layers: sound[sound.length - 1].layers,
-        });
-      }
-      this.#host.emit({ type: 'memory', ...memoryOf(device) });
-      if (broken >= 0) throw diverged(this.#step + 1, records[broken], this.#parts.network);
-    });
-    this.#pending.catch(() => undefined); // heard by whoever awaits it next
-  }
-
   async #evaluate(indexes: readonly number[]): Promise<TestOfTask[]> {
-    const { device, network, learner, tokenizer, tasks } = this.#parts;
-    const evaluator = new Evaluator(device, network, learner, tokenizer, this.#settings.training, () =>
-      this.#host.now(),
-    );
-    const tests: TestOfTask[] = [];
-    const { phase, round, tests: complete } = this.#place;
-    try {
-      for (const index of indexes) {
-        const task = tasks[index];
-        const { kind, name } = task;
-        const known = complete.find((one) => one.task === index);
-        if (known) {
-          tests.push({ ...known, task, kind, name });
-          continue;
-        }
-        const start = this.#control.seconds;
-        let before = start;
-        let counted = 0;
-        const { accuracy, answers, time } = await evaluator.evaluate(task, async (done) => {
-          const now = this.#control.seconds;
-          this.#estimate.didExamples(done - counted, now - before);
-          [before, counted] = [now, done];
-          this.#progress('evaluate', task.name, done, task.test.length, 'examples');
-          await this.#heed();
-        });
-        this.#record.setAccuracy(round, index, accuracy);
-        this.#record.addTestTime(time);
-        this.#host.emit({ type: 'evaluation', round, task: index, ...accuracy, time });
-        const batches = Math.ceil(answers.length / this.#settings.training.evaluationBatchSize);
-        const test = { answers, batches, seconds: this.#control.seconds - start };
-        tests.push({ ...test, task, kind, name });
-        if (phase === 'test') complete.push({ ...test, task: index });
-      }
-    } finally {
-      evaluator.destroy();
-    }
-    this.#lastReport = this.#control.seconds;
+    const parts = { ...this.#parts, host: this.#host, settings: this.#settings, control: this.#control };
+    const told = { ...parts, record: this.#record, estimate: this.#estimate };
+    const tests = await testTasks(told, indexes, this.#place, async ({ name, test }, done) => {
+      this.#progress('evaluate', name, done, test.length, 'examples');
+      await this.#heed();
+    });
+    this.#reports.restartClock();
     return tests;
   }
 
@@ -451,34 +283,7 @@ export class Rounds {
     const results = this.#record.results('stopped', null);
     const checkpoint = { place: this.#place, results, sampling: this.#record.sampling, data, learner: learner.state };
     await checkpointer.save(checkpoint, this.#estimate.secondsLeft);
-    this.#lastReport = this.#learningSince = this.#control.seconds;
+    this.#reports.restartClock();
+    this.#learningSince = this.#control.seconds;
   }
-}
-
-/**
- * Whether the numbers of a model have left the range of f32. RMS norm turns what is too large into zeros, so that the
- * loss may stay finite; nothing that is trained has any part in it then, though it is not 0.
- */
-function isBroken({ loss, gradientNorm }: StepRecord): boolean {
-  return !Number.isFinite(loss) || !Number.isFinite(gradientNorm) || (gradientNorm === 0 && loss > 0);
-}
-
-function diverged(step: number, record: StepRecord, { shapes }: Network): GorpError {
-  return new GorpError(
-    'run/not-finite',
-    `Training has diverged: in step ${step} ${whatBroke(record, [...shapes.keys()])}.`,
-    'Start again with a smaller learning rate.',
-  );
-}
-
-/** @param parameters of the model, in the order in which it uses them. */
-function whatBroke({ loss, gradientNorm, layers }: StepRecord, parameters: readonly string[]): string {
-  if (!Number.isFinite(loss)) return 'the loss is no longer a number';
-  if (gradientNorm === 0) return 'nothing that is trained has any part in the loss';
-  const place = ({ name }: { name: string }): number => parameters.indexOf(`${name}.weight`);
-  // Gradients go from the last layer to the first, so the last one that is bad was the first to be.
-  const bad = layers.filter((layer) => !Number.isFinite(layer.gradientNorm)).toSorted((a, b) => place(b) - place(a));
-  if (bad.length === 0) return 'the norm of all gradients together is beyond the range of numbers';
-  const others = bad.length === 1 ? '' : `, and behind it of ${bad.length - 1} more`;
-  return `the gradient of ${bad[0].name}${bad[0].part === 'lora' ? ' (adapter)' : ''} is no longer a number${others}`;
 }

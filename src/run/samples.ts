@@ -19,7 +19,7 @@ export class EvenSamples<T> {
   }
 
   /** Goes on as another did that kept these of those it had seen. */
-  goOn(kept: readonly T[], { every, seen }: { every: number; seen: number }): void {
+  takeUp(kept: readonly T[], { every, seen }: { every: number; seen: number }): void {
     this.#kept = kept.slice();
     this.#every = every;
     this.#seen = seen;

@@ -1,38 +1,49 @@
-import { afterEach, describe, expect, test, vi } from 'vitest';
-import type { countingDevice, DeviceOutline } from '../device/counting-device.ts';
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import type { CountingDevice, countingDevice, DeviceOutline } from '../device/counting-device.ts';
 import { METHOD_NAMES, methodPreset } from '../methods/registry.ts';
 import { tinyModel } from '../testing/tiny-model.ts';
-import { planRun } from './plan-memory.ts';
+import type { planRun as plan } from './plan-memory.ts';
 import { embeddedSettings } from './presets.ts';
 
 /** Storage buffers that WebGPU guarantees to a kernel. */
 const GUARANTEED = 8;
 
-const recorded = vi.hoisted(() => ({ bound: new Map<string, number>(), programs: new Set<string>() }));
+const bound = new Map<string, number>();
+const programs = new Set<string>();
 
-// Everything that a run records is recorded by a plan of its memory.
-vi.mock('../device/counting-device.ts', async (importOriginal) => {
-  const original = await importOriginal<{ countingDevice: typeof countingDevice }>();
-  return {
-    ...original,
-    countingDevice: (outline: DeviceOutline) => {
-      const device = original.countingDevice(outline);
-      const record = device.record.bind(device);
-      device.record = (name, plan) => {
-        recorded.programs.add(name);
-        for (const { kernel, tensors } of plan()) {
-          recorded.bound.set(kernel.name, Math.max(tensors.length, recorded.bound.get(kernel.name) ?? 0));
-        }
-        return record(name, plan);
-      };
-      return device;
+/** The same, and notes every kernel that is recorded. */
+const noting = (device: CountingDevice): CountingDevice => {
+  const record = device.record.bind(device);
+  return Object.assign(device, {
+    record: (name: string, plan: Parameters<typeof record>[1]) => {
+      programs.add(name);
+      for (const { kernel, tensors } of plan()) {
+        bound.set(kernel.name, Math.max(tensors.length, bound.get(kernel.name) ?? 0));
+      }
+      return record(name, plan);
     },
-  };
+  });
+};
+
+// Everything that a run records is recorded by a plan of its memory. Test files share modules, so those that know the
+// noting device are imported for this file alone.
+let planRun: typeof plan;
+beforeAll(async () => {
+  vi.resetModules();
+  vi.doMock('../device/counting-device.ts', async (importOriginal) => {
+    const original = await importOriginal<{ countingDevice: typeof countingDevice }>();
+    return { ...original, countingDevice: (outline: DeviceOutline) => noting(original.countingDevice(outline)) };
+  });
+  ({ planRun } = await import('./plan-memory.ts'));
+});
+afterAll(() => {
+  vi.doUnmock('../device/counting-device.ts');
+  vi.resetModules();
 });
 
 afterEach(() => {
-  recorded.bound.clear();
-  recorded.programs.clear();
+  bound.clear();
+  programs.clear();
 });
 
 const work = {
@@ -75,7 +86,6 @@ describe.each([
         device: { kind: 'webgpu', limits: { buffer: 2 ** 31, total: null } },
       });
     }
-    const { bound, programs } = recorded;
     expect(programs.size).toBeGreaterThan(4); // gradients, an optimizer, prefill, ranking and decoding
     expect([...bound.keys()]).toEqual(expect.arrayContaining([expect.stringMatching('attention/grad_kv')]));
     expect([...bound].filter(([, buffers]) => buffers > GUARANTEED)).toEqual([]);

@@ -16,7 +16,7 @@ const inSource = new Set(
 );
 
 test('every equation of docs/method.md is found where it is computed, and no other is cited', () => {
-  // An equation is a line that ends in its number, behind white space.
+  // An equation is a line that ends in its number, after white space.
   const stated = [...textOf('docs/method.md').matchAll(/ {4,}\((\d+)\)$/gm)].map(([, number]) => Number(number));
   expect(stated).toEqual(stated.map((_, i) => i + 1));
   expect(stated.length).toBeGreaterThan(20);

@@ -35,7 +35,7 @@ export function methodsText(): string {
     .filter(({ methods }) => methods.length > 0)
     .map(({ title, methods }) => [`## ${title}`, '', ...methods.map(sectionOf)].join('\n'));
   const intro =
-    'Made by `npm run methods` from [the registry](../src/methods/registry.ts); a test compares. Settings are shown with ' +
+    'Made by `npm run methods` from [src/methods](../src/methods), one file a method; `npm run check` compares. Settings are shown with ' +
     'their initial values; the embedded order begins with others ([presets.ts](../src/run/presets.ts)).';
   return `# The methods\n\n${intro}\n\n${groups.join('\n')}\n## Settings\n\n${settingsTable()}\n`;
 }

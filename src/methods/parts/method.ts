@@ -2,7 +2,7 @@ import * as v from 'valibot';
 import type { MethodPlan } from '../../gorp/method-plan.ts';
 import { schemaOf, type Setting, type Settings, type ValuesOf } from './setting.ts';
 
-/** The groups of the menu, in its order. */
+/** The groups of the menu, in its order. Within one, methods stand by name, after the one that leads it. */
 export const MENU = [
   'GORP',
   'Parts of GORP',
@@ -36,6 +36,8 @@ export interface Rule<S extends Settings> {
 export interface Method<N extends string = string, S extends Settings = Settings> {
   readonly name: N;
   readonly menu: (typeof MENU)[number];
+  /** True where it stands first in its group: others of the group are compared with it. */
+  readonly leads: boolean;
   /** What is trained, and what is done about forgetting: one sentence for the page. */
   readonly summary: string;
   /** Where it is published; null for a baseline that needs no source. */
@@ -49,14 +51,15 @@ export interface Method<N extends string = string, S extends Settings = Settings
   readonly schema: v.GenericSchema<unknown, { name: N } & ValuesOf<S>>;
 }
 
-type Described<N extends string, S extends Settings> = Omit<Method<N, S>, 'schema' | 'needs' | 'rules'> & {
+type Described<N extends string, S extends Settings> = Omit<Method<N, S>, 'schema' | 'leads' | 'needs' | 'rules'> & {
+  readonly leads?: true;
   readonly needs?: Partial<Needs>;
   readonly rules?: readonly Rule<S>[];
 };
 
 /** A method from its description. What it does not say that it needs, it does not need. */
 export function defineMethod<const N extends string, S extends Settings>(described: Described<N, S>): Method<N, S> {
-  const { name, settings, rules = [], needs } = described;
+  const { name, settings, leads = false, rules = [], needs } = described;
   const entries = Object.fromEntries(Object.entries(settings).map(([key, one]) => [key, schemaOf(one)]));
   const values = v.strictObject({ name: v.literal(name), ...entries });
   const checks = rules.map(({ holds, at, message }) =>
@@ -67,7 +70,7 @@ export function defineMethod<const N extends string, S extends Settings>(describ
   );
   const schema = (v.pipe as (...parts: unknown[]) => unknown)(values, ...checks) as Method<N, S>['schema'];
   const none: Needs = { oldData: false, taskIdentity: false, taskCount: false, exactMode: false };
-  return { ...described, needs: { ...none, ...needs }, rules, schema };
+  return { ...described, leads, needs: { ...none, ...needs }, rules, schema };
 }
 
 /** The initial values of settings, in their order. */

@@ -1,0 +1,85 @@
+import { mixSeed, seededRandom, shuffled } from '../base/random.ts';
+import type { RememberedExample } from '../gorp/method-plan.ts';
+import { planOf } from '../methods/registry.ts';
+import type { SizedBatch } from '../models/network.ts';
+import { sizedBatch, trainingOrder } from '../tasks/batches.ts';
+import type { EncodedExample } from '../tasks/fit.ts';
+import { withReplay } from '../tasks/replay.ts';
+import { type Round, roundName } from './schedule.ts';
+import { epochsOf, type RunSettings } from './settings.ts';
+import type { EncodedTask } from './task-data.ts';
+
+// Prompts of a task that its activation space is built from.
+const ACTIVATION_SAMPLE = 192;
+
+/** What a round trains on, a task's examples or those of all tasks together, and the batches that they make. */
+export class RoundBatches {
+  /** What is learned, in a word. */
+  readonly name: string;
+  readonly examples: readonly EncodedExample[];
+  readonly epochs: number;
+  readonly #settings: RunSettings;
+  readonly #round: number;
+
+  /** @param tasks of the order. */
+  constructor(settings: RunSettings, tasks: readonly EncodedTask[], { number, trains }: Round) {
+    const learned = trains.map((task) => tasks[task]);
+    this.name = roundName(settings, number);
+    this.examples = learned.flatMap(({ train }) => train);
+    this.epochs = epochsOf(
+      settings,
+      learned.map(({ name }) => name),
+    );
+    this.#settings = settings;
+    this.#round = number;
+  }
+
+  /**
+   * The batches of an epoch, with examples of earlier tasks among them where the method replays some.
+   *
+   * @param epoch from 0.
+   * @param memory what the method remembers of earlier tasks.
+   */
+  ofEpoch(epoch: number, memory: readonly RememberedExample[]): SizedBatch[] {
+    const { seed, batchSize } = this.#settings.training;
+    const shuffleSeed = mixSeed(seed, 'round', this.#round);
+    const order = trainingOrder(this.examples, batchSize, shuffleSeed, epoch);
+    const { replay } = planOf(this.#settings.method);
+    if (replay === null) return order.map((indexes) => this.#batch(this.examples, indexes));
+    // New examples first, then those of the memory: rows are indexes into both.
+    const both = [...this.examples, ...memory];
+    const at = { new: 0, memory: this.examples.length };
+    const tasks = memory.map(({ task }) => task);
+    return withReplay(order, tasks, replay.share, shuffleSeed, epoch).map((mixed) =>
+      this.#batch(
+        both,
+        mixed.map(({ from, index }) => at[from] + index),
+      ),
+    );
+  }
+
+  /** Batches of the first examples, for the activation space. */
+  sample(): SizedBatch[] {
+    const { batchSize } = this.#settings.training;
+    const first = [...this.examples.keys()].slice(0, ACTIVATION_SAMPLE);
+    const starts = Array.from({ length: Math.ceil(first.length / batchSize) }, (_, i) => i * batchSize);
+    return starts.map((start) => this.#batch(this.examples, first.slice(start, start + batchSize)));
+  }
+
+  /** Batches of one example each, drawn at random, for the pass over single examples that a method may ask for. */
+  singles(): SizedBatch[] {
+    const random = seededRandom(mixSeed(this.#settings.training.seed, 'singles', this.#round));
+    const drawn = shuffled([...this.examples.keys()], random);
+    const { squares } = planOf(this.#settings.method).passes;
+    return drawn.slice(0, squares).map((index) => this.#batch(this.examples, [index], 1));
+  }
+
+  #batch(
+    examples: readonly EncodedExample[],
+    indexes: readonly number[],
+    rows = Math.min(this.#settings.training.batchSize, this.examples.length),
+  ): SizedBatch {
+    const { sourceLength, targetLength } = this.#settings.training;
+    return sizedBatch(examples, indexes, { batchSize: rows, sourceLength, targetLength });
+  }
+}

@@ -1,0 +1,79 @@
+import type { Device } from '../device/device.ts';
+import type { Learner } from '../gorp/learner.ts';
+import type { Network } from '../models/network.ts';
+import type { Tokenizer } from '../text/tokenizer.ts';
+import type { Place } from './checkpoint/place.ts';
+import type { RunControl } from './control.ts';
+import type { TimeEstimate } from './estimate.ts';
+import { Evaluator } from './evaluator.ts';
+import type { RunHost } from './host.ts';
+import type { TestedTask } from './outputs/metrics.ts';
+import type { RunRecord } from './record.ts';
+import type { RunSettings } from './settings.ts';
+import type { EncodedTask } from './task-data.ts';
+
+/** A test, with the task it was made with. */
+export type TestOfTask = TestedTask & { task: EncodedTask };
+
+/** What tests are made with, and who hears of them. */
+export interface TestParts {
+  readonly device: Device;
+  readonly network: Network;
+  readonly learner: Learner;
+  readonly tokenizer: Tokenizer;
+  readonly tasks: readonly EncodedTask[];
+  readonly settings: RunSettings;
+  readonly host: Pick<RunHost, 'emit' | 'now'>;
+  readonly control: Pick<RunControl, 'seconds'>;
+  readonly record: RunRecord;
+  readonly estimate: TimeEstimate;
+}
+
+/**
+ * Tests tasks where a run is, records and tells what comes out. Those that are complete at the place are not tested again.
+ *
+ * @param indexes of the tasks, in the order, from 0.
+ * @param place tests of what a round has learned are added to it.
+ * @param onBatch called after each batch with the examples of the task that are done; the run may be held up there.
+ */
+export async function testTasks(
+  { device, network, learner, tokenizer, tasks, settings, host, control, record, estimate }: TestParts,
+  indexes: readonly number[],
+  place: Place,
+  onBatch: (task: EncodedTask, done: number) => Promise<void>,
+): Promise<TestOfTask[]> {
+  const { training } = settings;
+  const { phase, round, tests: complete } = place;
+  const evaluator = new Evaluator(device, network, learner, tokenizer, training, () => host.now());
+  const tests: TestOfTask[] = [];
+  try {
+    for (const index of indexes) {
+      const task = tasks[index];
+      const { kind, name } = task;
+      const known = complete.find((one) => one.task === index);
+      if (known) {
+        tests.push({ ...known, task, kind, name });
+        continue;
+      }
+      const start = control.seconds;
+      let before = start;
+      let counted = 0;
+      const { accuracy, answers, time } = await evaluator.evaluate(task, async (done) => {
+        const now = control.seconds;
+        estimate.didExamples(done - counted, now - before);
+        [before, counted] = [now, done];
+        await onBatch(task, done);
+      });
+      record.setAccuracy(round, index, accuracy);
+      record.addTestTime(time);
+      host.emit({ type: 'evaluation', round, task: index, ...accuracy, time });
+      const batches = Math.ceil(answers.length / training.evaluationBatchSize);
+      const test = { answers, batches, seconds: control.seconds - start };
+      tests.push({ ...test, task, kind, name });
+      if (phase === 'test') complete.push({ ...test, task: index });
+    }
+  } finally {
+    evaluator.destroy();
+  }
+  return tests;
+}

@@ -1,0 +1,103 @@
+import type { Device } from '../device/device.ts';
+import type { Learner } from '../gorp/learner.ts';
+import type { Network, SizedBatch } from '../models/network.ts';
+import type { RunControl } from './control.ts';
+import { diverged, isBroken } from './divergence.ts';
+import type { TimeEstimate } from './estimate.ts';
+import { memoryOf, type RunHost } from './host.ts';
+import type { RunRecord } from './record.ts';
+
+// Seconds of training between two reports, about.
+const REPORT_SECONDS = 0.25;
+
+/** What reports are made from, and who hears them. */
+export interface ReportParts {
+  readonly device: Device;
+  readonly network: Network;
+  readonly learner: Learner;
+  readonly host: Pick<RunHost, 'emit'>;
+  readonly control: Pick<RunControl, 'seconds'>;
+  readonly record: RunRecord;
+  readonly estimate: TimeEstimate;
+}
+
+/** Reads loss and norms of the steps some steps after the device was told to do them, records and tells them. */
+export class StepReports {
+  readonly #parts: ReportParts;
+  /** Steps of the run whose losses are known. */
+  #step: number;
+  /** Tokens of the prompts since the last report. */
+  #tokens = 0;
+  #since: number;
+  #pending: Promise<void> | undefined;
+
+  /** @param step the last one that was reported, of a run that goes on; else 0. */
+  constructor(parts: ReportParts, step: number) {
+    this.#parts = parts;
+    this.#step = step;
+    this.#since = parts.control.seconds;
+  }
+
+  /** To be called after each step: reports where it is time. @param batches of the step. */
+  async stepped(round: number, batches: readonly SizedBatch[]): Promise<void> {
+    const { learner, estimate } = this.#parts;
+    for (const { rows } of batches) this.#tokens += rows.reduce((sum, { source }) => sum + source.length, 0);
+    const every = Math.max(1, Math.round(REPORT_SECONDS / (estimate.stepSeconds ?? REPORT_SECONDS)));
+    if (learner.untakenSteps >= Math.min(every, learner.ringSteps)) await this.#report(round);
+  }
+
+  /** Brings the numbers of the steps that the device has still to do. @throws GorpError `run/not-finite`. */
+  async settle(round: number): Promise<void> {
+    await this.#report(round);
+    await this.#pending;
+  }
+
+  /** Begins to count the time anew: what went by was not training. */
+  restartClock(): void {
+    this.#since = this.#parts.control.seconds;
+  }
+
+  /** Waits for a read that is under way, since it holds a buffer. It brings the last losses. */
+  async end(): Promise<void> {
+    await this.#pending?.catch(() => undefined);
+  }
+
+  /** Asks for the numbers of the steps so far, once the numbers asked for before have come: one report of lead. */
+  async #report(round: number): Promise<void> {
+    await this.#pending;
+    const { learner } = this.#parts;
+    const count = learner.untakenSteps;
+    if (count === 0) return;
+    const tokens = this.#tokens;
+    this.#tokens = 0;
+    this.#pending = this.#take(round, count, tokens);
+    this.#pending.catch(() => undefined); // heard by whoever awaits it next
+  }
+
+  async #take(round: number, count: number, tokens: number): Promise<void> {
+    const { device, network, learner, host, control, record, estimate } = this.#parts;
+    const records = await learner.takeRecords();
+    const now = control.seconds;
+    const seconds = now - this.#since;
+    this.#since = now;
+    estimate.didSteps(count, seconds);
+    const broken = records.findIndex(isBroken);
+    const sound = broken < 0 ? records : records.slice(0, broken);
+    const steps = sound.map((_, i) => this.#step + i + 1);
+    this.#step += sound.length;
+    if (sound.length > 0) {
+      record.addSteps(round, steps, sound, now);
+      host.emit({
+        type: 'steps',
+        round,
+        steps,
+        losses: sound.map(({ loss }) => loss),
+        gradientNorms: sound.map(({ gradientNorm }) => gradientNorm),
+        tokensPerSecond: tokens / seconds,
+        layers: sound[sound.length - 1].layers,
+      });
+    }
+    host.emit({ type: 'memory', ...memoryOf(device) });
+    if (broken >= 0) throw diverged(this.#step + 1, records[broken], [...network.shapes.keys()]);
+  }
+}

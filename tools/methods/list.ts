@@ -1,0 +1,26 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+/**
+ * src/methods/all.ts: every method that there is a file of, by the name of its file. A file of a method calls
+ * `defineMethod`; the others of the folder do not.
+ * @param folder that of the methods.
+ */
+export function listText(folder: string): string {
+  const methods = readdirSync(folder)
+    .flatMap((file) => /^([a-z0-9-]+)\.ts$/.exec(file)?.[1] ?? [])
+    .sort()
+    .flatMap((file) => {
+      const text = readFileSync(join(folder, `${file}.ts`), 'utf8');
+      const name = /^export const (\w+) = defineMethod\(/m.exec(text)?.[1];
+      return name === undefined ? [] : [{ name, file }];
+    });
+  return [
+    '// Written by `npm run methods` from the files of this folder; `npm run check` compares.',
+    ...methods.map(({ name, file }) => `import { ${name} } from './${file}.ts';`),
+    '',
+    '/** Every method that there is a file of, by the name of its file. */',
+    `export const ALL = [${methods.map(({ name }) => name).join(', ')}] as const;`,
+    '',
+  ].join('\n');
+}
