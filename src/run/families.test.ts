@@ -1,6 +1,6 @@
 import { describe, test } from 'vitest';
 import { METHOD_NAMES } from '../methods/registry.ts';
-import { acquireTestGpu } from '../testing/devices.ts';
+import { acquirePacedGpu } from '../testing/devices.ts';
 import { CHAT, learns, WAYS } from '../testing/family-run.ts';
 import { TINY_FAMILIES } from '../testing/tiny-families.ts';
 
@@ -17,7 +17,7 @@ describe.each(TINY_FAMILIES.map((family, i) => ({ ...family, i })))('$family', (
   test.each(runs)('$method learns $order', ({ method, order }) => learns(family, method, {}, { order }));
 
   // One task: a software adapter takes seconds to compile what a second one adds.
-  test('gorp-plus on WebGPU', () => learns(family, 'gorp-plus', {}, { acquire: acquireTestGpu, order: ONE }));
+  test('gorp-plus on WebGPU', () => learns(family, 'gorp-plus', {}, { acquire: acquirePacedGpu, order: ONE }));
 
   test('gorp-plus with less memory', () => learns(family, 'gorp-plus', WAYS[family.i % WAYS.length], { order: ONE }));
 

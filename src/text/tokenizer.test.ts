@@ -91,6 +91,8 @@ function small(change: (json: Record<string, Record<string, unknown>>) => void =
   return copy;
 }
 
+const REPLACE = { type: 'Replace', pattern: { Regex: '(a+)+!' }, content: '' };
+
 describe('loadTokenizer', () => {
   const tokenizer = loadTokenizer(small(), {});
 
@@ -114,6 +116,14 @@ describe('loadTokenizer', () => {
     });
   });
 
+  it('refuses by name what the library finds out on a text only', () => {
+    const broken = loadTokenizer(
+      small((json) => (json['post_processor'] = { type: 'TemplateProcessing', single: ['no object'], pair: [] })),
+      {},
+    );
+    expect(() => broken.encode('a')).toThrow(expect.objectContaining({ code: 'text/bad-tokenizer' }) as GorpError);
+  });
+
   it('takes empty and unknown text', () => {
     expect(tokenizer.encode('')).toEqual([]);
     expect(tokenizer.encode(' \n ')).toEqual([]);
@@ -133,6 +143,7 @@ describe('loadTokenizer', () => {
     ['a piece without a score', small((json) => (json['model']['vocab'] = [['a']])), {}],
     ['a score that is no number', small((json) => (json['model']['vocab'] = [['a', 'b']])), {}],
     ['an unknown token outside the vocabulary', small((json) => (json['model']['unk_id'] = 6)), {}],
+    ['a decoder with a regular expression', small((json) => (json['decoder'] = REPLACE)), {}],
     [
       'an added token without text',
       small((json) => Object.assign(json, { added_tokens: [{ id: 1, content: '' }] })),

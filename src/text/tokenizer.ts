@@ -2,6 +2,7 @@ import { Tokenizer as HuggingFaceTokenizer } from '@huggingface/tokenizers';
 import * as v from 'valibot';
 import { hasByteTokens } from '../base/byte-tokens.ts';
 import { GorpError } from '../base/errors.ts';
+import type { TokenizerGuard } from '../base/tokenizer-guard.ts';
 import { byteTokenizer } from './byte-tokenizer.ts';
 import type { PromptMark, Tokenizer } from './tokenizer-form.ts';
 import { addByteFallback } from './unigram-bytes.ts';
@@ -41,16 +42,19 @@ const TokenizerConfigSchema = v.looseObject({
  * configuration does not name are those of Hugging Face's T5 and LLaMA classes: `</s>`, `<pad>`, `<s>`, `<unk>`.
  *
  * @param tokenizerJson null for a model whose tokens are bytes.
+ * @param guard of every text that a regular expression of the files works on.
  * @throws GorpError `text/bad-tokenizer` when the files are malformed or lack an end-of-text token.
  */
 export function loadTokenizer(
   tokenizerJson: unknown,
   tokenizerConfig: unknown,
   promptMark: PromptMark = 'closed',
+  guard: TokenizerGuard = (work) => work(),
 ): Tokenizer {
   if (tokenizerJson === null && hasByteTokens(tokenizerConfig)) return byteTokenizer();
   const json = checked(TokenizerJsonSchema, tokenizerJson, 'tokenizer.json');
   const config = checked(TokenizerConfigSchema, tokenizerConfig, 'tokenizer_config.json');
+  if (hasPattern(json['decoder'])) throw badTokenizer('tokenizer.json: its decoder has a regular expression');
   let library: HuggingFaceTokenizer;
   try {
     // The input itself, which the schema has shown to be an object: valibot's copy of a record lacks a key "constructor".
@@ -77,7 +81,10 @@ export function loadTokenizer(
   if (eosId === null) throw badTokenizer('the vocabulary has no end-of-text token');
   const bosId = idOf(names.bos_token);
   const special = new Set(json.added_tokens.flatMap(({ id, special }) => (special === false ? [] : [id])));
-  const encode = (text: string): number[] => library.encode(text, { add_special_tokens: false }).ids;
+  const encodeFreely = (text: string): number[] =>
+    working(() => library.encode(text, { add_special_tokens: false }).ids);
+  const isGuarded = hasPattern(json['normalizer']) || hasPattern(json['pre_tokenizer']);
+  const encode = isGuarded ? (text: string): number[] => guard(() => encodeFreely(text)) : encodeFreely;
   const front = promptMark === 'begun' ? tokensBefore(library) : [];
   const behind = promptMark === 'closed' ? [eosId] : [];
   return {
@@ -113,6 +120,12 @@ function tokensBefore(library: HuggingFaceTokenizer): number[] {
   const before = whole.slice(0, Math.max(begin, 0));
   if (before.every((id: number | undefined) => id !== undefined)) return before;
   throw badTokenizer('tokenizer.json: post_processor puts a token before texts that the vocabulary lacks');
+}
+
+/** Whether there is a regular expression of the file's own somewhere in a part of it. */
+function hasPattern(part: unknown): boolean {
+  if (typeof part !== 'object' || part === null) return false;
+  return Object.hasOwn(part, 'Regex') || Object.values(part).some(hasPattern);
 }
 
 interface PreTokenized {
@@ -151,7 +164,17 @@ export function checkVocabulary(tokenizer: Tokenizer, rows: number): void {
 
 function decodeIds(library: HuggingFaceTokenizer, ids: readonly number[], skip_special_tokens: boolean): string {
   const known = ids.filter((id) => library.id_to_token(id) !== undefined);
-  return known.length === 0 ? '' : library.decode(known, { skip_special_tokens });
+  return known.length === 0 ? '' : working(() => library.decode(known, { skip_special_tokens }));
+}
+
+/** What the library does with a text. It finds some faults of a file only then. */
+function working<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (cause) {
+    const what = cause instanceof Error ? cause.message : String(cause);
+    throw badTokenizer(`tokenizer.json: it fails on a text (${what})`, { cause });
+  }
 }
 
 function checked<S extends v.GenericSchema>(schema: S, input: unknown, file: string): v.InferOutput<S> {
