@@ -85,7 +85,8 @@ export function loadTokenizer(
     working(() => library.encode(text, { add_special_tokens: false }).ids);
   const isGuarded = hasPattern(json['normalizer']) || hasPattern(json['pre_tokenizer']);
   const encode = isGuarded ? (text: string): number[] => guard(() => encodeFreely(text)) : encodeFreely;
-  const front = promptMark === 'begun' ? tokensBefore(library) : [];
+  const before = (): number[] => tokensBefore(library);
+  const front = promptMark === 'begun' ? (isGuarded ? guard(before) : before()) : [];
   const behind = promptMark === 'closed' ? [eosId] : [];
   return {
     encode,
