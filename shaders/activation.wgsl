@@ -8,7 +8,7 @@
 // thread. A value is a vec4 where `size` is a multiple of four, and an element otherwise.
 // Care: tanh is clamped to ±15 inside, where it is ±1 in f32, since some drivers overflow in its exponentials.
 
-struct Params { size: u32 }  // in values
+struct Params { grid: Grid, size: u32 }  // in values
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> x: array<{{T}}>;
 #if !GRADIENT
@@ -59,10 +59,9 @@ fn df(v: {{T}}) -> {{T}} {
 @compute @workgroup_size(64)
 fn main(
   @builtin(workgroup_id) w: vec3u,
-  @builtin(num_workgroups) grid: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let first = (w.y * grid.x + w.x) * {{EACH * 64}}u + local;
+  let first = groupIndex(w) * {{EACH * 64}}u + local;
   for (var i = first; i < min(p.size, first + {{EACH * 64}}u); i += 64u) {
 #if !GRADIENT
 #if GATED

@@ -10,7 +10,7 @@
 //
 // Plan: one thread per element.
 
-struct Params { size: u32, columns: u32, alpha: f32, beta: f32 }
+struct Params { grid: Grid, size: u32, columns: u32, alpha: f32, beta: f32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> a: array<f32>;
 #if UNARY
@@ -23,10 +23,9 @@ struct Params { size: u32, columns: u32, alpha: f32, beta: f32 }
 @compute @workgroup_size(64)
 fn main(
   @builtin(workgroup_id) w: vec3u,
-  @builtin(num_workgroups) grid: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let i = (w.y * grid.x + w.x) * 64u + local;
+  let i = groupIndex(w) * 64u + local;
   if (i >= p.size) { return; }
 #if ROWS
   out[i] = p.alpha * a[i] * b[i / p.columns];

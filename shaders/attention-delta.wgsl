@@ -6,6 +6,7 @@
 // Plan: one thread for each query of a head, then one for each key.
 
 struct Params {
+  grid: Grid,
   H: u32, Sq: u32,
   d: u32,
   // Queries of all heads and batches, and keys of all batches.
@@ -25,10 +26,9 @@ fn product(a: f32, b: f32) -> f32 { return a * b; }
 @compute @workgroup_size(64)
 fn main(
   @builtin(workgroup_id) w: vec3u,
-  @builtin(num_workgroups) grid: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let at = (w.y * grid.x + w.x) * 64u + local;
+  let at = groupIndex(w) * 64u + local;
   if (at >= p.queries + p.keys) { return; }
   if (at >= p.queries) {
     back[p.queries + at] = mask[at - p.queries];

@@ -26,6 +26,7 @@
 // Care: the running maximum keeps exp in range; a row without any allowed key gives o = 0, lse = -3e38 and gradients 0.
 
 struct Params {
+  grid: Grid,
   B: u32, H: u32, Sq: u32, Sk: u32, Bk: u32, Hk: u32,
   scale: f32,
   E: u32,
@@ -125,7 +126,8 @@ fn biasAt(h: u32, i: u32, j: u32) -> f32 {
 }
 
 @compute @workgroup_size({{WG}})
-fn main(@builtin(global_invocation_id) id: vec3u) {
+fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_id) local: vec3u) {
+  let id = groupAt(w) * vec3u({{WG}}u, 1u, 1u) + local;
 #if PER_QUERY
   let h = id.y;
   let b = id.z;

@@ -13,7 +13,7 @@
 // element; TOTAL one workgroup, in order of strides, so the sum is the same on every run.
 // Care: the maximum is subtracted first.
 
-struct Params { rows: u32, V: u32, row: u32, first: u32, N: u32, C: u32 }
+struct Params { grid: Grid, rows: u32, V: u32, row: u32, first: u32, N: u32, C: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
 #if GRADIENT
 @group(0) @binding(1) var<storage, read_write> logits: array<f32>;
@@ -51,10 +51,9 @@ var<workgroup> indexes: array<u32, 64>;
 @compute @workgroup_size(64)
 fn main(
   @builtin(workgroup_id) w: vec3u,
-  @builtin(num_workgroups) grid: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let group = w.y * grid.x + w.x;
+  let group = groupIndex(w);
 #if GRADIENT
   let index = group * 64u + local;
   if (index >= p.rows * p.V) { return; }

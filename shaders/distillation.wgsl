@@ -8,7 +8,7 @@
 // Plan: ROWS one workgroup of 64 per row, strided over V; GRADIENT one thread per element.
 // Care: the maximum is subtracted first.
 
-struct Params { rows: u32, V: u32 }
+struct Params { grid: Grid, rows: u32, V: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> scores: array<f32>;
 @group(0) @binding(2) var<storage, read> teacher: array<f32>;
@@ -29,10 +29,9 @@ var<workgroup> other: array<f32, 64>;
 @compute @workgroup_size(64)
 fn main(
   @builtin(workgroup_id) w: vec3u,
-  @builtin(num_workgroups) grid: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let group = w.y * grid.x + w.x;
+  let group = groupIndex(w);
 #if GRADIENT
   let at = group * 64u + local;
   if (at >= p.rows * p.V) { return; }

@@ -5,7 +5,7 @@
 //
 // Plan: one thread per element. PCG-style hash (Jarzynski & Olano 2020), three rounds over the three words.
 
-struct Params { size: u32, salt: u32, rate: f32 }
+struct Params { grid: Grid, size: u32, salt: u32, rate: f32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> x: array<f32>;
 @group(0) @binding(2) var<storage, read> step: array<u32>;
@@ -20,10 +20,9 @@ fn hash(word: u32) -> u32 {
 @compute @workgroup_size(64)
 fn main(
   @builtin(workgroup_id) w: vec3u,
-  @builtin(num_workgroups) grid: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let i = (w.y * grid.x + w.x) * 64u + local;
+  let i = groupIndex(w) * 64u + local;
   if (i >= p.size) { return; }
   let random = hash(i ^ hash(p.salt ^ hash(step[0])));
   // 24 bits: exactly representable in f32, uniform in [0, 1).

@@ -6,7 +6,7 @@
 // of atomics and the same on every run; embeddings are frozen in every method here, so only tests and seq-ft of whole
 // models use it.
 
-struct Params { rows: u32, columns: u32, vocabulary: u32, first: u32, scales: u32 } // columns in fours where T is vec4f
+struct Params { grid: Grid, rows: u32, columns: u32, vocabulary: u32, first: u32, scales: u32 } // columns in fours where T is vec4f
 @group(0) @binding(0) var<uniform> p: Params;
 #if PACKED
 fn value_at(i: u32) -> f32 { return unpacked(i / 4u, p.scales)[i % 4u]; }
@@ -20,10 +20,9 @@ fn value_at(i: u32) -> {{T}} { return source[i]; }
 @compute @workgroup_size(64)
 fn main(
   @builtin(workgroup_id) w: vec3u,
-  @builtin(num_workgroups) grid: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let at = (w.y * grid.x + w.x) * 64u + local;
+  let at = groupIndex(w) * 64u + local;
   let column = at % p.columns;
 #if GRADIENT
   if (at >= p.vocabulary * p.columns) { return; }

@@ -7,7 +7,7 @@
 //
 // Plan: APPEND_KV one thread per element; NEXT one thread for all rows, since it also counts.
 
-struct Params { B: u32, columns: u32, capacity: u32, pad: u32 }
+struct Params { grid: Grid, B: u32, columns: u32, capacity: u32, pad: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
 #if APPEND_KV
 @group(0) @binding(1) var<storage, read> x: array<f32>;
@@ -26,11 +26,10 @@ struct Params { B: u32, columns: u32, capacity: u32, pad: u32 }
 @compute @workgroup_size({{WG}})
 fn main(
   @builtin(workgroup_id) w: vec3u,
-  @builtin(num_workgroups) grid: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
 #if APPEND_KV
-  let at = (w.y * grid.x + w.x) * {{WG}}u + local;
+  let at = groupIndex(w) * {{WG}}u + local;
   if (at >= p.B * p.columns) { return; }
   let b = at / p.columns;
   cache[(b * p.capacity + position[0]) * p.columns + at % p.columns] = x[at];

@@ -6,7 +6,7 @@
 // Plan: one workgroup of 64 per part, one in all for the total; each thread strides, sums are added in order.
 // Care: f32, but every sum is short: at most size / (64 groups) products, then 64 sums, then groups of them.
 
-struct Params { size: u32, groups: u32, index: u32 }
+struct Params { grid: Grid, size: u32, groups: u32, index: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
 #if PARTS
 @group(0) @binding(1) var<storage, read> a: array<f32>;
@@ -22,7 +22,8 @@ var<workgroup> sums: array<f32, 64>;
 fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_index) local: u32) {
   var sum = 0.0;
 #if PARTS
-  for (var i = w.x * 64u + local; i < p.size; i += p.groups * 64u) { sum += a[i] * b[i]; }
+  let group = groupIndex(w);
+  for (var i = group * 64u + local; i < p.size; i += p.groups * 64u) { sum += a[i] * b[i]; }
 #else
   for (var i = local; i < p.groups; i += 64u) { sum += parts[i]; }
 #endif
@@ -32,7 +33,7 @@ fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_index) local:
   var total = 0.0;
   for (var n = 0u; n < 64u; n++) { total += sums[n]; }
 #if PARTS
-  parts[w.x] = total;
+  parts[group] = total;
 #else
   into[p.index] = total;
 #endif

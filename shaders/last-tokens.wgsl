@@ -6,7 +6,7 @@
 //
 // Plan: one thread per element of the result.
 
-struct Params { size: u32, S: u32, T: u32, columns: u32 }
+struct Params { grid: Grid, size: u32, S: u32, T: u32, columns: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> source: array<f32>; // x, or dy
 @group(0) @binding(2) var<storage, read_write> out: array<f32>;
@@ -14,10 +14,9 @@ struct Params { size: u32, S: u32, T: u32, columns: u32 }
 @compute @workgroup_size(64)
 fn main(
   @builtin(workgroup_id) w: vec3u,
-  @builtin(num_workgroups) grid: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let at = (w.y * grid.x + w.x) * 64u + local;
+  let at = groupIndex(w) * 64u + local;
   if (at >= p.size) { return; }
   let c = at % p.columns;
   let token = at / p.columns;

@@ -8,7 +8,7 @@
 //
 // Plan: one workgroup of 64 per row: it counts the values before its own, strided, then copies.
 
-struct Params { count: u32, rows: u32, columns: u32, stride: u32, apart: u32, cut: u32 }
+struct Params { grid: Grid, count: u32, rows: u32, columns: u32, stride: u32, apart: u32, cut: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> x: array<f32>;
 @group(0) @binding(2) var<storage, read> values: array<f32>;
@@ -18,11 +18,10 @@ var<workgroup> before: array<u32, 64>;
 @compute @workgroup_size(64)
 fn main(
   @builtin(workgroup_id) w: vec3u,
-  @builtin(num_workgroups) grid: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
   // Groups beyond the end repeat the last row, so that every thread reaches the barrier.
-  let group = min(w.y * grid.x + w.x, p.count * p.rows - 1u);
+  let group = min(groupIndex(w), p.count * p.rows - 1u);
   let n = group / p.rows;
   let i = group % p.rows;
   let own = values[n * p.apart + i];

@@ -57,11 +57,12 @@ fn fourOfB(start: u32, line: u32, lines: u32, column: u32, width: u32) -> vec4f 
 
 @compute @workgroup_size({{SUBGROUPS * LANES}})
 fn main(
-  @builtin(workgroup_id) group: vec3u,
+  @builtin(workgroup_id) w: vec3u,
   @builtin(local_invocation_index) thread: u32,
   @builtin(subgroup_id) subgroup: u32,
   @builtin(subgroup_invocation_id) lane: u32,
 ) {
+  let group = groupAt(w);
   let row0 = group.y * {{BM}}u;
   let column0 = group.x * {{BN}}u;
   let startA = p.offsetA + group.z * p.batchA;

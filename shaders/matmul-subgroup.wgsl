@@ -35,7 +35,8 @@ fn b(i: u32) -> vec4f { return vec4f(B[i], B[i + 1u], B[i + 2u], B[i + 3u]); }
 #endif
 
 @compute @workgroup_size({{LANES}})
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) lane: u32) {
+fn main(@builtin(workgroup_id) w: vec3u, @builtin(subgroup_invocation_id) lane: u32) {
+  let group = groupAt(w);
   let row = group.y * {{TM}}u;
   let column = (group.x * {{TG * LANES}}u + lane) * 4u;
   let a0 = p.offsetA + group.z * p.batchA;

@@ -47,10 +47,11 @@ fn fourOfB(start: u32, row: u32, rows: u32, column: u32, width: u32) -> vec4f {
 
 @compute @workgroup_size({{WX}}, {{WY}})
 fn main(
-  @builtin(workgroup_id) group: vec3u,
+  @builtin(workgroup_id) w: vec3u,
   @builtin(local_invocation_id) local: vec3u,
   @builtin(local_invocation_index) thread: u32,
 ) {
+  let group = groupAt(w);
   let row0 = group.y * {{BM}}u;
   let column0 = group.x * {{BN}}u;
   let startA = group.z * p.batchA;

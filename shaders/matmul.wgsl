@@ -39,7 +39,8 @@ fn b(i: u32) -> f32 { return B[i]; }
 #endif
 
 @compute @workgroup_size({{WX}}, {{WY}})
-fn main(@builtin(global_invocation_id) id: vec3u) {
+fn main(@builtin(workgroup_id) w: vec3u, @builtin(local_invocation_id) local: vec3u) {
+  let id = groupAt(w) * vec3u({{WX}}u, {{WY}}u, 1u) + local;
   let row = id.y * {{TM}}u;
   let column = id.x * {{TN}}u;
   if (row >= p.M || column >= p.N) { return; }

@@ -6,7 +6,7 @@
 // Plan: one thread per element.
 // Care: the larger of l1 and l2 is subtracted first; a set without any allowed key has l = -3e38 and o = 0.
 
-struct Params { size: u32, S: u32, H: u32, d: u32 }
+struct Params { grid: Grid, size: u32, S: u32, H: u32, d: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> o1: array<f32>;
 @group(0) @binding(2) var<storage, read> l1: array<f32>;
@@ -17,10 +17,9 @@ struct Params { size: u32, S: u32, H: u32, d: u32 }
 @compute @workgroup_size(64)
 fn main(
   @builtin(workgroup_id) w: vec3u,
-  @builtin(num_workgroups) grid: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let i = (w.y * grid.x + w.x) * 64u + local;
+  let i = groupIndex(w) * 64u + local;
   if (i >= p.size) { return; }
   let head = i / p.d;
   let token = head / p.H;

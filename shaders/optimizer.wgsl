@@ -11,7 +11,7 @@
 // Plan: SQUARES one workgroup of 64 per tensor, strided, partial sums added in order; ADAM and APPLY one thread for four
 // elements where the stack is a multiple of four (T = vec4f), else for one; CLIP one thread in all.
 
-struct Params { count: u32, size: u32, stride: u32, index: u32, beta1: f32, beta2: f32, eps: f32, limit: f32, scale: f32 }
+struct Params { grid: Grid, count: u32, size: u32, stride: u32, index: u32, beta1: f32, beta2: f32, eps: f32, limit: f32, scale: f32 }
 @group(0) @binding(0) var<uniform> p: Params;
 #if SQUARES
 @group(0) @binding(1) var<storage, read> x: array<f32>;
@@ -42,10 +42,9 @@ var<workgroup> parts: array<f32, 64>;
 @compute @workgroup_size(64)
 fn main(
   @builtin(workgroup_id) w: vec3u,
-  @builtin(num_workgroups) grid: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let group = w.y * grid.x + w.x;
+  let group = groupIndex(w);
   let at = group * 64u + local;
 #if SQUARES
   let tensor = min(group, p.count - 1u);

@@ -10,7 +10,7 @@
 // Numerical care: a maximum has no rounding. max() may drop a value that is not a number, so such an entry counts as the
 // largest float.
 
-struct Params { count: u32, k: u32, anyLength: u32 }
+struct Params { grid: Grid, count: u32, k: u32, anyLength: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> gram: array<f32>;
 @group(0) @binding(2) var<storage, read_write> error: array<f32>;
@@ -21,10 +21,9 @@ const LARGEST = 3.4e38;
 @compute @workgroup_size(64)
 fn main(
   @builtin(workgroup_id) w: vec3u,
-  @builtin(num_workgroups) grid: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let group = w.y * grid.x + w.x;
+  let group = groupIndex(w);
   let tensor = min(group, p.count - 1u);
   let size = p.k * p.k;
   var largest = 0.0;

@@ -3,7 +3,7 @@
 // X [rows, columns], Y [paddedRows, 4 groups]: what a matrix product reads four at once.
 // Plan: one thread per four floats of Y.
 
-struct Params { rows: u32, columns: u32, paddedRows: u32, groups: u32 }
+struct Params { grid: Grid, rows: u32, columns: u32, paddedRows: u32, groups: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> X: array<f32>;
 @group(0) @binding(2) var<storage, read_write> Y: array<vec4f>;
@@ -11,10 +11,9 @@ struct Params { rows: u32, columns: u32, paddedRows: u32, groups: u32 }
 @compute @workgroup_size(64)
 fn main(
   @builtin(workgroup_id) w: vec3u,
-  @builtin(num_workgroups) grid: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let index = (w.y * grid.x + w.x) * 64u + local;
+  let index = groupIndex(w) * 64u + local;
   if (index >= p.paddedRows * p.groups) { return; }
   let row = index / p.groups;
   let columns = vec4u(index % p.groups * 4u) + vec4u(0u, 1u, 2u, 3u);

@@ -7,6 +7,7 @@
 // ones end at +-65504.
 
 struct Params {
+  grid: Grid,
   M: u32, N: u32, K: u32, splits: u32,
   batchA: u32, batchB: u32, batchC: u32, batchD: u32,  // elements from one batch to the next; 0 = shared
   alpha: f32,

@@ -4,7 +4,7 @@
 // at `offsetC`), D likewise.
 // Plan: one thread per element of C. Sums run in order of s, so the result does not depend on scheduling.
 
-struct Params { size: u32, splits: u32, batch: u32, batchC: u32, batchD: u32, N: u32, rowC: u32, offsetC: u32 }
+struct Params { grid: Grid, size: u32, splits: u32, batch: u32, batchC: u32, batchD: u32, N: u32, rowC: u32, offsetC: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> partials: array<f32>;
 @group(0) @binding(2) var<storage, read_write> C: array<f32>;
@@ -15,10 +15,9 @@ struct Params { size: u32, splits: u32, batch: u32, batchC: u32, batchD: u32, N:
 @compute @workgroup_size(64)
 fn main(
   @builtin(workgroup_id) w: vec3u,
-  @builtin(num_workgroups) grid: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let index = (w.y * grid.x + w.x) * 64u + local;
+  let index = groupIndex(w) * 64u + local;
   if (index >= p.batch * p.size) { return; }
   let batch = index / p.size;
   let at = index % p.size;

@@ -9,7 +9,7 @@
 //
 // Plan: FORWARD one thread per element of bias; GRADIENT one thread per element of the table, which walks over (i, j).
 
-struct Params { H: u32, Sq: u32, Sk: u32, buckets: u32, offset: u32 }
+struct Params { grid: Grid, H: u32, Sq: u32, Sk: u32, buckets: u32, offset: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> source: array<f32>; // table, or dbias
 @group(0) @binding(2) var<storage, read> buckets_of: array<u32>;
@@ -31,10 +31,9 @@ fn bucket(i: u32, j: u32) -> u32 {
 @compute @workgroup_size(64)
 fn main(
   @builtin(workgroup_id) w: vec3u,
-  @builtin(num_workgroups) grid: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let at = (w.y * grid.x + w.x) * 64u + local;
+  let at = groupIndex(w) * 64u + local;
 #if GRADIENT
   if (at >= p.buckets * p.H) { return; }
   let wanted = at / p.H;

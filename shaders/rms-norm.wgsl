@@ -9,7 +9,7 @@
 // Plan: FORWARD and GRAD_X one thread per row; GRAD_W one thread per column (only when the norm itself is
 // trained), and each of a workgroup of 64 computes the scale of one of 64 rows for all.
 
-struct Params { rows: u32, columns: u32, eps: f32, offset: f32 }
+struct Params { grid: Grid, rows: u32, columns: u32, eps: f32, offset: f32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> x: array<f32>;
 #if FORWARD
@@ -42,10 +42,9 @@ fn scale(row: u32) -> f32 {
 @compute @workgroup_size({{SIZE}})
 fn main(
   @builtin(workgroup_id) w: vec3u,
-  @builtin(num_workgroups) grid: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let i = (w.y * grid.x + w.x) * {{SIZE}}u + local;
+  let i = groupIndex(w) * {{SIZE}}u + local;
 #if FORWARD
   if (i >= p.rows) { return; }
   let s = scale(i);

@@ -11,7 +11,7 @@
 // Plan: one thread per pair (e, e + d/2).
 // Care: positions beyond the table are read as its last one; the host does not ask for them.
 
-struct Params { pairs: u32, B: u32, S: u32, H: u32, half: u32, Bs: u32, positions: u32 }
+struct Params { grid: Grid, pairs: u32, B: u32, S: u32, H: u32, half: u32, Bs: u32, positions: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> x: array<f32>;
 @group(0) @binding(2) var<storage, read> table: array<f32>;
@@ -22,10 +22,9 @@ struct Params { pairs: u32, B: u32, S: u32, H: u32, half: u32, Bs: u32, position
 @compute @workgroup_size(64)
 fn main(
   @builtin(workgroup_id) w: vec3u,
-  @builtin(num_workgroups) grid: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let at = (w.y * grid.x + w.x) * 64u + local;
+  let at = groupIndex(w) * 64u + local;
   if (at >= p.pairs) { return; }
   let e = at % p.half;
   let head = at / p.half;

@@ -12,7 +12,7 @@
 // neither overflow nor vanish. A row that keeps less than `noise` of its length is noise: pseudo-random numbers take its
 // place. ROTATE accumulates rotations, so its rows are orthonormal even where singular values are zero.
 
-struct Params { rows: u32, columns: u32, sweeps: u32, noise: f32 }
+struct Params { grid: Grid, rows: u32, columns: u32, sweeps: u32, noise: f32 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> x: array<f32>;
 @group(0) @binding(2) var<storage, read_write> y: array<f32>;
@@ -102,7 +102,6 @@ fn hash(word: u32) -> u32 {
 @compute @workgroup_size({{THREADS}})
 fn main(
   @builtin(workgroup_id) w: vec3u,
-  @builtin(num_workgroups) grid: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
 #if ORTHONORMALISE
@@ -188,7 +187,7 @@ fn main(
   }
 #endif
 #if SIGNS
-  let row = min(w.y * grid.x + w.x, p.rows - 1u);
+  let row = min(groupIndex(w), p.rows - 1u);
   let at = row * p.columns;
   var place = 0u;
   var largest = -1.0;

@@ -5,8 +5,8 @@ export interface Kernel {
   /** Family and variant, such as `matmul/nt-8x8`. */
   readonly name: string;
   /**
-   * Complete WGSL with entry point `main`. Group 0: binding 0 is the uniform `params`, tensors follow from 1. Made when a
-   * WebGPU device asks for it.
+   * WGSL with entry point `main`, to which the device appends `shaders/grid.wgsl`. Group 0: binding 0 is the uniform `p`,
+   * which begins with `grid`, then {@link KernelPlan.params}; tensors follow from 1. Made when a WebGPU device asks for it.
    */
   readonly wgsl?: () => string;
   /** The function of `src/device/wasm/kernels` that computes the same. */
@@ -22,7 +22,7 @@ export type Param = { readonly u32: number } | { readonly f32: number };
 export const u32 = (value: number): Param => ({ u32: value });
 export const f32 = (value: number): Param => ({ f32: value });
 
-/** How many workgroups to start in x, y and z. */
+/** How many workgroups to start in x, y and z. They compute independently of each other: some may run long after others. */
 export type Workgroups = readonly [number, number, number];
 
 /** A kernel and how it is called, but for the tensors. */
@@ -58,7 +58,7 @@ const MAX_WORKGROUPS = 65_535;
 
 /**
  * Workgroups for `threads` independent threads in workgroups of `size`. Kernels recover the flat index as
- * `(w.y * grid.x + w.x) * size + local`, so more than 65,535 workgroups spread over two dimensions.
+ * `groupIndex(w) * size + local`, so more than 65,535 workgroups spread over two dimensions.
  */
 export function flatWorkgroups(threads: number, size: number): Workgroups {
   const groups = Math.max(1, Math.ceil(threads / size));

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { GorpError } from '../base/errors.ts';
 import { METHOD_NAMES, planOf } from '../methods/registry.ts';
 import type { Device } from '../device/device.ts';
-import { acquireMeasuringGpu, acquireTestGpu, acquireTestDevice } from '../testing/devices.ts';
+import { acquireMeasuringGpu, acquirePacedGpu, acquireTestDevice } from '../testing/devices.ts';
 import { tinyModel } from '../testing/tiny-model.ts';
 import { tinyHost, tinySettings, onDevice } from '../testing/tiny-run.ts';
 import type { RunEvent } from './events.ts';
@@ -361,7 +361,7 @@ describe('a run that fails', () => {
         if (at('train', 1, 1)(event)) run.pause();
         if (event.type === 'paused') run.breakDevice();
       },
-      onDevice(acquireTestGpu),
+      onDevice(acquirePacedGpu),
     );
     expect(ended.last).toMatchObject({ type: 'failed', error: { code: 'device/lost' } });
   });
@@ -376,7 +376,7 @@ describe('a run that fails', () => {
     const ended = await execute(
       tinySettings('gorp-plus'),
       once(is, (run) => run.breakDevice()),
-      onDevice(acquireTestGpu),
+      onDevice(acquirePacedGpu),
     );
     expect(ended.last).toMatchObject({ type: 'failed', error: { code: 'device/lost' } });
     const [{ error }] = ended.of('failed');

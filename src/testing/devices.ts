@@ -2,8 +2,9 @@ import { DAWN_OPTIONS } from '../cli/node-device.ts';
 import { nodeWasmHost } from '../cli/wasm-host.ts';
 import type { Device } from '../device/device.ts';
 import { WasmDevice } from '../device/wasm/wasm-device.ts';
-import { acquireGpu, openAdapter, requestAdapter } from '../device/webgpu/gpu.ts';
+import { type Gpu, openAdapter, requestAdapter } from '../device/webgpu/gpu.ts';
 import type { MatmulVariant } from '../device/webgpu/kernels/matmul-variants.ts';
+import { Pace, type Paced, type Place, type Slice } from '../device/webgpu/pace.ts';
 import { openWebGpu, WebGpuDevice } from '../device/webgpu/webgpu-device.ts';
 
 /** WebGPU of Deno, which is wgpu, where the tests run there; else Dawn's, the npm package `webgpu`. */
@@ -18,12 +19,30 @@ async function openInstance(): Promise<GPU> {
 const instance = await openInstance();
 
 /**
- * A device, for tests of WGSL and of what belongs to WebGPU. It measures no kernels. Its absence is a
- * failure: the test command has promised an adapter. With `GORP_TEST_GPU=plain` (`npm run test:limits`) it has default limits.
+ * A device, for tests of WGSL and of what belongs to WebGPU. It measures no kernels, and submits every call in two pieces, so
+ * that what is tested of a kernel holds of its pieces. Its absence is a failure: the test command has promised an adapter.
+ * With `GORP_TEST_GPU=plain` (`npm run test:limits`) it has default limits.
  */
-export async function acquireTestGpu(): Promise<WebGpuDevice> {
-  if (process.env.GORP_TEST_GPU === 'plain') return acquirePlainGpu();
-  return new WebGpuDevice(await acquireGpu(instance));
+export const acquireTestGpu = async (): Promise<WebGpuDevice> =>
+  new WebGpuDevice(await openTestGpu(), { pace: new HalvingPace() });
+
+/** The same, which submits work by measured time, as in a run. */
+export const acquirePacedGpu = async (): Promise<WebGpuDevice> => new WebGpuDevice(await openTestGpu());
+
+async function openTestGpu(): Promise<Gpu> {
+  const adapter = await requestAdapter(instance);
+  return openAdapter(process.env.GORP_TEST_GPU === 'plain' ? plain(adapter) : adapter);
+}
+
+/** Cuts every call that can be cut in two, whatever it takes. */
+class HalvingPace extends Pace {
+  override cut<Call extends Paced>(work: readonly Call[], { call: at, piece: from }: Place): Slice<Call> {
+    const call = work[at] as Call | undefined;
+    if (call === undefined) return super.cut(work, { call: at, piece: from });
+    const to = from > 0 || call.pieces === 1 ? call.pieces : Math.floor(call.pieces / 2);
+    const next = to === call.pieces ? { call: at + 1, piece: 0 } : { call: at, piece: to };
+    return { calls: [call], pieces: { from, to }, next, expected: 0, isGuess: false };
+  }
 }
 
 /** WebGPU's default limits: those that kernels can use more of. */
@@ -49,6 +68,9 @@ function plain(adapter: GPUAdapter): GPUAdapter {
 
 /** Whether tests were asked to run where there are no optional features: wgpu in Deno, or a device of default limits. */
 const LACKS_FEATURES = 'Deno' in globalThis || process.env.GORP_TEST_GPU === 'plain';
+
+/** Whether tests of a device's own clock run: everywhere but where they were asked to do without optional features. */
+export const TESTS_CLOCK = process.env.GORP_TEST_GPU !== 'plain';
 
 /** Whether a test of kernels that need subgroups runs: everywhere but where it was asked to do without them. */
 export const testsKernel = (variant: MatmulVariant): boolean => !LACKS_FEATURES || !/subgroup|padded/.test(variant);

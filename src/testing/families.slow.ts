@@ -1,7 +1,7 @@
 /** The whole product of families, methods and devices, and on the quicker device every way of a run: minutes. */
 import { describe, test } from 'vitest';
 import { METHOD_NAMES } from '../methods/registry.ts';
-import { acquireTestGpu } from './devices.ts';
+import { acquirePacedGpu } from './devices.ts';
 import { CHAT, learns, WAYS } from './family-run.ts';
 import { TINY_FAMILIES } from './tiny-families.ts';
 
@@ -10,6 +10,6 @@ describe.each(TINY_FAMILIES)('$family', (family) => {
   describe.each(METHOD_NAMES)('%s', (method) => {
     test.each(ways.map((way) => [way]))('on WebAssembly, %j', (way) => learns(family, method, way));
 
-    test('on WebGPU', () => learns(family, method, {}, { acquire: acquireTestGpu }));
+    test('on WebGPU', () => learns(family, method, {}, { acquire: acquirePacedGpu }));
   });
 });

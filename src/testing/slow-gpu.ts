@@ -10,9 +10,10 @@ let pipelines = 0;
 /** A pipeline of such calls. */
 export const newPipeline = (): GPUComputePipeline => ({ label: `${pipelines++}` }) as unknown as GPUComputePipeline;
 
-export const timedCall = (pipeline: GPUComputePipeline, cost: number, takes: number): TimedCall => {
-  const bindGroup = { takes } as unknown as GPUBindGroup; // what is encoded tells how long it takes
-  return { pipeline, cost, takes, bindGroup, workgroups: [1, 1, 1] };
+export const timedCall = (pipeline: GPUComputePipeline, cost: number, takes: number, pieces = 1): TimedCall => {
+  const bindGroup = { each: takes / pieces } as unknown as GPUBindGroup; // what is encoded tells how long it takes
+  const parameters = { buffer: {} as GPUBuffer, offset: 0 };
+  return { pipeline, cost, takes, bindGroup, workgroups: [1, pieces, 1], pieces, parameters };
 };
 
 /** What was submitted, in milliseconds of the device's clock. */
@@ -37,11 +38,12 @@ export class SlowGpu {
   readonly device = {
     createCommandEncoder: () => {
       const takes: number[] = [];
+      let each = 0;
       return {
         beginComputePass: () => ({
           setPipeline: () => undefined,
-          setBindGroup: (_: number, group: { takes: number }) => void takes.push(group.takes),
-          dispatchWorkgroups: () => undefined,
+          setBindGroup: (_: number, group: { each: number }) => void (each = group.each),
+          dispatchWorkgroups: (_x: number, y: number) => void takes.push(y * each),
           end: () => undefined,
         }),
         copyBufferToBuffer: () => undefined,
@@ -56,6 +58,7 @@ export class SlowGpu {
         this.submitted.push({ begin, end: this.#free, calls: takes.length });
         this.maxWaiting = Math.max(this.maxWaiting, begin - this.now);
       },
+      writeBuffer: () => undefined,
       onSubmittedWorkDone: () => this.until(this.#free),
     },
   } as unknown as GPUDevice;

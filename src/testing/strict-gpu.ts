@@ -23,8 +23,10 @@ export interface StrictGpu {
 /**
  * Opens such a device. Browsers refuse a bind group of a destroyed buffer when it is made (Firefox) or when it is submitted
  * (Chrome); this device does both, and refuses writes and copies too.
+ *
+ * @param description of its adapter.
  */
-export async function openStrictGpu(): Promise<StrictGpu> {
+export async function openStrictGpu(description = 'strict'): Promise<StrictGpu> {
   const refused: string[] = [];
   const submits: string[][] = [];
   let held = Promise.resolve();
@@ -87,7 +89,7 @@ export async function openStrictGpu(): Promise<StrictGpu> {
     destroy: () => undefined,
   };
   const adapter = {
-    info: { vendor: 'test', architecture: '', description: 'strict', device: '' },
+    info: { vendor: 'test', architecture: '', description, device: '' },
     features: new Set<string>(),
     limits: device.limits,
     requestDevice: () => Promise.resolve(device),

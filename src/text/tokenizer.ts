@@ -5,6 +5,7 @@ import { GorpError } from '../base/errors.ts';
 import type { TokenizerGuard } from '../base/tokenizer-guard.ts';
 import { byteTokenizer } from './byte-tokenizer.ts';
 import type { PromptMark, Tokenizer } from './tokenizer-form.ts';
+import { addByteFallback } from './unigram-bytes.ts';
 
 export type { PromptMark, Tokenizer } from './tokenizer-form.ts';
 
@@ -19,6 +20,7 @@ const TokenizerJsonSchema = v.looseObject({
       type: v.literal('Unigram'),
       vocab: v.pipe(v.array(v.tuple([v.string(), v.pipe(v.number(), v.finite())])), v.minLength(1)),
       unk_id: idSchema,
+      byte_fallback: v.optional(v.boolean()),
     }),
     v.looseObject({
       type: v.literal('BPE'),
@@ -63,6 +65,8 @@ export function loadTokenizer(
   if (json.model.type === 'Unigram' && json.model.unk_id >= json.model.vocab.length) {
     throw badTokenizer(`tokenizer.json: unk_id ${json.model.unk_id} is outside its ${json.model.vocab.length} entries`);
   }
+  if (json.model.type === 'Unigram' && json.model.byte_fallback === true && library.model)
+    addByteFallback(library.model);
   const idOf = (token: string): number | null => library.token_to_id(token) ?? null;
   const named = (name: keyof Tokenizer['written'], otherwise: string): string => {
     const token = config[name];
@@ -81,7 +85,7 @@ export function loadTokenizer(
     working(() => library.encode(text, { add_special_tokens: false }).ids);
   const isGuarded = hasPattern(json['normalizer']) || hasPattern(json['pre_tokenizer']);
   const encode = isGuarded ? (text: string): number[] => guard(() => encodeFreely(text)) : encodeFreely;
-  const front = promptMark === 'begun' && bosId !== null ? [bosId] : [];
+  const front = promptMark === 'begun' ? tokensBefore(library) : [];
   const behind = promptMark === 'closed' ? [eosId] : [];
   return {
     encode,
@@ -100,6 +104,22 @@ export function loadTokenizer(
     unkId: idOf(names.unk_token),
     size: library.model?.vocab.length ?? 0,
   };
+}
+
+const ANY_TEXT = 'a';
+
+/**
+ * What is put before a text: the token that begins one, where the model was trained with such. The post-processor of
+ * tokenizer.json tells, as in transformers 5: a `bos_token` in the configuration may be there for templates alone, as
+ * SmolLM2's is. What is put behind a text is left out, since an answer is to follow.
+ */
+function tokensBefore(library: HuggingFaceTokenizer): number[] {
+  const { ids: plain } = library.encode(ANY_TEXT, { add_special_tokens: false });
+  const { ids: whole } = library.encode(ANY_TEXT, { add_special_tokens: true });
+  const begin = whole.findIndex((_, at) => plain.every((id, i) => whole[at + i] === id));
+  const before = whole.slice(0, Math.max(begin, 0));
+  if (before.every((id: number | undefined) => id !== undefined)) return before;
+  throw badTokenizer('tokenizer.json: post_processor puts a token before texts that the vocabulary lacks');
 }
 
 /** Whether there is a regular expression of the file's own somewhere in a part of it. */

@@ -10,9 +10,7 @@ const DENO = 'deno@2.9.6';
 const npx: Command = [process.platform === 'win32' ? 'npx.cmd' : 'npx', '--yes', DENO];
 const deno: Command = [...npx, 'run', '--allow-all', '--unstable-webgpu'];
 
-// Deno starts no processes of its own kind for tests: they run in threads.
-const threads = ['--pool=threads', '--max-workers=1'];
-
-await runOrFail([...deno, projectPath('node_modules', 'vitest', 'vitest.mjs'), 'run', ...threads, ...KERNEL_TESTS]);
+const tests = ['run', '--config', 'vitest.wgpu.config.ts', ...KERNEL_TESTS];
+await runOrFail([...deno, projectPath('node_modules', 'vitest', 'vitest.mjs'), ...tests]);
 const reference = await trainQuick([process.execPath]);
 checkRun(await trainQuick(deno), reference);

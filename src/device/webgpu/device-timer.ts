@@ -16,7 +16,6 @@ export interface Clocks {
 // host by a message.
 const SHORTEST = { device: 3, host: 30 };
 const MAX_REPEATS = 256;
-const MAX_TRIES = 3;
 // A device whose clock tells of less than the above, while this long passed on the host, is asked again, so often at most.
 const LONG = 50;
 const DOUBTS = 3;
@@ -74,47 +73,54 @@ export class DeviceTimer {
     if (spans) return spans.map((span) => span / repeats);
     this.#clocks.timestamps = false;
     const times: number[] = [];
-    for (const program of programs) times.push((await this.#plausibleSpan(program, repeats)) / repeats);
+    for (const program of programs) times.push((await this.hostSpan(program, repeats)) / repeats);
     return times;
   }
 
   /**
-   * By the host's clock. A host that is busy is told late that what was submitted before is done, with the program's own
-   * end at the worst: what is implausibly short is measured again, and the longest counts.
+   * Milliseconds that the device takes for a program, and a driver that compiles at first use. By the host's clock.
+   *
+   * It begins when what was submitted before is done. A host that is busy hears of that late, with the program's own end at
+   * the worst, and Deno always tells of all that has been submitted at once: where that is how it looks, the program runs
+   * again behind nothing, and if it looks so again, it began when it was submitted.
    */
-  async #plausibleSpan(program: GpuProgram, repeats: number): Promise<number> {
-    let longest = 0;
-    for (let tries = 0; tries < MAX_TRIES && longest < SHORTEST.host / 4; tries++) {
-      longest = Math.max(longest, await this.hostSpan(program, repeats));
+  async hostSpan(program: GpuProgram, repeats = 1): Promise<number> {
+    const work = new Array<GpuProgram>(repeats).fill(program);
+    for (let isAlone = false; ; isAlone = true) {
+      if (isAlone) await this.#whenDone();
+      const asked = this.#clocks.now();
+      const before = this.#whenDone();
+      submitWhole(this.#gpu, work);
+      const [begin, end] = await Promise.all([before, this.#whenDone()]);
+      if (2 * (end - begin) >= end - asked) return end - begin;
+      if (isAlone) return end - asked;
     }
-    return longest;
   }
 
-  /** Milliseconds that the device takes for a program, and a driver that compiles at first use. By the host's clock. */
-  async hostSpan(program: GpuProgram, repeats = 1): Promise<number> {
-    const { queue } = this.#gpu.device;
-    const { answers } = this.#gpu;
-    const before = answers.of(queue.onSubmittedWorkDone()).then(() => this.#clocks.now());
-    submitWhole(this.#gpu, new Array<GpuProgram>(repeats).fill(program));
-    const behind = answers.of(queue.onSubmittedWorkDone()).then(() => this.#clocks.now());
-    const [begin, end] = await Promise.race([Promise.all([before, behind]), this.#gpu.lost, this.#givenUp]);
-    return end - begin;
+  /** The time, by the host's clock, at which the device has done what has been submitted. */
+  #whenDone(): Promise<number> {
+    const done = this.#gpu.answers.of(this.#gpu.device.queue.onSubmittedWorkDone()).then(() => this.#clocks.now());
+    return Promise.race([done, this.#gpu.lost, this.#givenUp]);
   }
 
   /** By the device's clock; undefined where it tells nonsense. */
   async #deviceSpans(programs: readonly GpuProgram[], repeats: number): Promise<number[] | undefined> {
     const [set, ticks] = [this.#set, this.#ticks];
     if (set === undefined || ticks === undefined) return undefined;
-    const encoder = this.#gpu.device.createCommandEncoder();
+    const { device, buffers } = this.#gpu;
+    // Each on its own: all together would be long for one submit.
     for (const [i, program] of programs.entries()) {
+      const encoder = device.createCommandEncoder();
       const pass = encoder.beginComputePass({
         timestampWrites: { querySet: set, beginningOfPassWriteIndex: 2 * i, endOfPassWriteIndex: 2 * i + 1 },
       });
       for (let n = 0; n < repeats; n++) program.encode(pass);
       pass.end();
+      device.queue.submit([encoder.finish()]);
     }
-    encoder.resolveQuerySet(set, 0, 2 * programs.length, this.#gpu.buffers.memoryOf(ticks), 0);
-    this.#gpu.device.queue.submit([encoder.finish()]);
+    const encoder = device.createCommandEncoder();
+    encoder.resolveQuerySet(set, 0, 2 * programs.length, buffers.memoryOf(ticks), 0);
+    device.queue.submit([encoder.finish()]);
     const range = { buffer: ticks, offset: 0, bytes: 16 * programs.length };
     const nanoseconds = new BigUint64Array(await readBytes(this.#gpu, range, AT_ONCE));
     const spans = programs.map((_, i) => Number(nanoseconds[2 * i + 1] - nanoseconds[2 * i]) / 1e6);

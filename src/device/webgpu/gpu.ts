@@ -118,7 +118,7 @@ export async function openAdapter(adapter: GPUAdapter): Promise<Gpu> {
       { cause },
     );
   }
-  return wrapDevice(device, factsOf(adapter), new Tuning(subgroupsOf(adapter)));
+  return wrapDevice(device, factsOf(adapter), new Tuning(subgroupsOf(adapter), isSoftware(adapter)));
 }
 
 /** What an adapter says of itself. */

@@ -1,3 +1,4 @@
+import grid from '../../../shaders/grid.wgsl?raw';
 import type { Kernel } from '../kernel.ts';
 
 /** Compiled pipelines of one device, by WGSL text. */
@@ -35,7 +36,7 @@ export class PipelineCache {
   }
 
   async #compile(name: string, code: string): Promise<GPUComputePipeline> {
-    const module = this.#device.createShaderModule({ label: name, code });
+    const module = this.#device.createShaderModule({ label: name, code: `${code}\n${grid}` });
     try {
       return await this.#device.createComputePipelineAsync({
         label: name,

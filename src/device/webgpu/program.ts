@@ -1,6 +1,6 @@
 import type { OwnedBuffer } from '../buffers.ts';
 import type { Program } from '../device.ts';
-import { buffersOf, type Dispatch, type Workgroups } from '../kernel.ts';
+import { buffersOf, type Dispatch, type Param, u32, type Workgroups } from '../kernel.ts';
 import type { Gpu } from './gpu.ts';
 import { type Call, encodeCalls } from './submitter.ts';
 import { BUFFER_USAGE } from './usage.ts';
@@ -109,7 +109,7 @@ function record(
     const recorded = dispatches.map((dispatch, i): Call => {
       const { params, tensors, workgroups = ONE_WORKGROUP } = dispatch;
       const offset = i * UNIFORM_ALIGNMENT;
-      params.forEach((param, p) => {
+      [...gridOf(workgroups), ...params].forEach((param, p) => {
         if ('u32' in param) contents.setUint32(offset + p * 4, param.u32, true);
         else contents.setFloat32(offset + p * 4, param.f32, true);
       });
@@ -121,7 +121,11 @@ function record(
         })),
       ];
       const bindGroup = gpu.device.createBindGroup({ layout: layoutOf(pipelines[i]), entries });
-      return { pipeline: pipelines[i], bindGroup, workgroups, cost: costOf(dispatch) };
+      const pieces = Math.max(...workgroups);
+      return {
+        ...{ pipeline: pipelines[i], bindGroup, workgroups, pieces, cost: costOf(dispatch) },
+        parameters: { buffer: parameters, offset },
+      };
     });
     gpu.device.queue.writeBuffer(parameters, 0, contents.buffer);
     return { calls: recorded, uniforms, buffers: buffersOf(dispatches) };
@@ -130,6 +134,9 @@ function record(
     throw error;
   }
 }
+
+/** What the parameters begin with: `Grid` of `shaders/grid.wgsl`, of a whole call. */
+const gridOf = ([width]: Workgroups): Param[] => [0, 0, 0, width].map(u32);
 
 /** About how many operations a dispatch takes: one for each float of its tensors, where it does not say. */
 const costOf = ({ cost, tensors }: Dispatch): number => cost ?? tensors.reduce((sum, { bytes }) => sum + bytes / 4, 0);

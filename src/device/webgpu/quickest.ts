@@ -114,7 +114,9 @@ export function quickestMatmul(gpu: Gpu, product: MatmulShape, measuring: Measur
 export function quickestAttention(gpu: Gpu, measuring: Measuring): Promise<AttentionVariant> {
   const { B, Sq, H, d } = ATTENTION;
   const values = B * Sq * H * d;
-  const candidates = ATTENTION_VARIANTS.map((name) => ({
+  const safe = gpu.tuning.safeAttention;
+  const variants = [safe, ...ATTENTION_VARIANTS.filter((name) => name !== safe)];
+  const candidates = variants.map((name) => ({
     name,
     steps: (tensors: readonly BufferRange[]) => [{ ...planAttention('FORWARD', ATTENTION, name), tensors }],
     error: ATTENTION_ERROR,

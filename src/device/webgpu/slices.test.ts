@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from 'vitest';
-import { acquireTestGpu } from '../../testing/devices.ts';
+import { acquirePacedGpu } from '../../testing/devices.ts';
 import { openStrictGpu } from '../../testing/strict-gpu.ts';
 import { type OwnedBuffer, wholeOf } from '../buffers.ts';
 import type { Device } from '../device.ts';
@@ -7,13 +7,15 @@ import type { Dispatch } from '../kernel.ts';
 import { plainProduct } from '../matmul-shape.ts';
 import { WebGpuDevice } from './webgpu-device.ts';
 
-// A clock by which every call takes long: once it has run, each is submitted on its own.
+// A clock by which every call takes long: once it has run, its workgroups are submitted one by one along the longest side.
 const slowClock = (): (() => number) => {
   let time = 0;
   return () => (time += 1000);
 };
 
-const SIDE = 33;
+const SIDE = 70;
+// Workgroups of a product along the longer side of its grid.
+const PIECES = 5;
 
 /** A chain of products, x ← x·wᵀ by turns between two buffers. */
 async function chain(device: Device, name: string, length: number, seed = 1) {
@@ -56,10 +58,11 @@ function countSubmits({ gpu }: WebGpuDevice): { submits: number } {
 describe('a step in slices', () => {
   it('gives the same values, bit for bit, whatever the slices', async () => {
     const results: ArrayBuffer[] = [];
-    for (const options of [{}, { now: slowClock() }, { now: slowClock(), share: 0.999_999 }]) {
-      const device = new WebGpuDevice((await acquireTestGpu()).gpu, options);
+    const standing = { now: () => 0 }; // by which nothing takes any time
+    for (const options of [standing, { now: slowClock() }, { now: slowClock(), share: 0.999_999 }]) {
+      const device = new WebGpuDevice((await acquirePacedGpu()).gpu, options);
       const { program, write, result } = await chain(device, 'chain', 12);
-      const wanted = options.now === undefined ? 1 : 12;
+      const wanted = options === standing ? 1 : PIECES * 12;
       const count = countSubmits(device);
       // What a run took is noted a little after its end, and the next is cut by it.
       await vi.waitFor(async () => {
@@ -67,7 +70,7 @@ describe('a step in slices', () => {
         count.submits = 0;
         await device.run([program]);
         expect(count.submits).toBe(wanted);
-      });
+      }, 30_000);
       results.push(await device.read(wholeOf(result)));
       await device.destroy();
     }
@@ -77,7 +80,7 @@ describe('a step in slices', () => {
   });
 
   it('happens in the order of the calls, whatever is asked for while it is under way', async () => {
-    const device = new WebGpuDevice((await acquireTestGpu()).gpu, { now: slowClock() });
+    const device = new WebGpuDevice((await acquirePacedGpu()).gpu, { now: slowClock() });
     const one = await chain(device, 'one', 8);
     await device.run([one.program]);
     const expected = new Float32Array(await device.read(wholeOf(one.result)));
@@ -112,7 +115,7 @@ describe('a step in slices', () => {
     expect(strict.submits.length - before).toBeLessThan(6);
     for (const owned of [program, ...buffers]) owned.destroy();
     await running;
-    expect(strict.submits.length - before).toBe(6);
+    expect(strict.submits.length - before).toBe(PIECES * 6);
     expect(strict.refused).toEqual([]);
     await device.destroy();
   });
@@ -133,7 +136,7 @@ describe('a step in slices', () => {
   });
 
   it('fails by the loss of the device', async () => {
-    const device = new WebGpuDevice((await acquireTestGpu()).gpu, { now: slowClock() });
+    const device = new WebGpuDevice((await acquirePacedGpu()).gpu, { now: slowClock() });
     const { program } = await chain(device, 'chain', 64);
     await device.run([program]);
     await device.read(wholeOf((await chain(device, 'other', 1)).result));
@@ -146,7 +149,7 @@ describe('a step in slices', () => {
 
 describe('what is written', () => {
   it('goes to the device in pieces of 16 MiB', async () => {
-    const device = await acquireTestGpu();
+    const device = await acquirePacedGpu();
     const sizes: number[] = [];
     const { queue } = device.gpu.device;
     const write = queue.writeBuffer.bind(queue);

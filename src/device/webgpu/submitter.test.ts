@@ -72,6 +72,22 @@ describe('work in slices', () => {
     expect(gpu.now - begin).toBeGreaterThan(4 * total(calls)); // whoever runs more waits for the device
   });
 
+  it('is cut within calls that take seconds, the first time too', async () => {
+    const [slow, fast] = [newPipeline(), newPipeline()];
+    const calls = [timedCall(fast, 1e6, 0.5), timedCall(slow, 4e9, 4000, 252), timedCall(fast, 1e6, 0.5)];
+    await run(calls);
+    expect(longest()).toBeLessThan(200);
+    const first = gpu.submitted.length;
+    const begin = gpu.now;
+    await run(calls);
+    await gpu.passUntil(gpu.device.queue.onSubmittedWorkDone());
+    const again = gpu.submitted.slice(first);
+    expect(longest()).toBeLessThan(200);
+    expect(Math.max(...again.map((slice) => slice.end - slice.begin))).toBeLessThan(1.1 * SLICE);
+    expect(again.reduce((sum, slice) => sum + slice.end - slice.begin, 0)).toBeCloseTo(total(calls));
+    expect(gpu.now - begin).toBeLessThan(total(calls) + 1); // it never waits for the host
+  });
+
   it('is one submit where it is short, at once', async () => {
     const calls = Array.from({ length: 30 }, () => timedCall(newPipeline(), 1e3, 0.1));
     const running = submitter.submit(calls, []);

@@ -1,11 +1,14 @@
+import type { Workgroups } from '../kernel.ts';
 import type { Answers } from './answers.ts';
-import { type Cut, Pace, type Paced, SLICE } from './pace.ts';
+import { Pace, type Paced, type Place, SLICE, type Slice } from './pace.ts';
 
 /** A kernel call that is ready to be encoded. */
 export interface Call extends Paced {
   readonly pipeline: GPUComputePipeline;
   readonly bindGroup: GPUBindGroup;
-  readonly workgroups: readonly [number, number, number];
+  readonly workgroups: Workgroups;
+  /** Where its parameters begin, in bytes, and with them `origin` of `shaders/grid.wgsl`. It is 0 but for pieces. */
+  readonly parameters: { readonly buffer: GPUBuffer; readonly offset: number };
 }
 
 /** A copy between buffers of the device. */
@@ -23,6 +26,8 @@ export interface PaceOptions {
   readonly now: () => number;
   /** Share of the time that the device may be kept busy, above 0 and at most 1. */
   readonly share: number;
+  /** Cuts work into slices; by measured time when left out. */
+  readonly pace?: Pick<Pace, 'cut' | 'note'>;
 }
 
 // Milliseconds of work that the device has at hand: it never waits for the host, and others wait for no more than this.
@@ -43,7 +48,7 @@ export class Submitter {
   readonly #answers: Pick<Answers, 'of'>;
   readonly #lost: Promise<never>;
   readonly #options: PaceOptions;
-  readonly #pace = new Pace();
+  readonly #pace: Pick<Pace, 'cut' | 'note'>;
   readonly #inFlight: InFlight[] = [];
   /** When the device had done all that has been heard of. */
   #lastDone = -Infinity;
@@ -61,6 +66,7 @@ export class Submitter {
     this.#answers = answers;
     this.#lost = lost;
     this.#options = options;
+    this.#pace = options.pace ?? new Pace();
   }
 
   /**
@@ -70,16 +76,16 @@ export class Submitter {
    * @throws what the device was lost by.
    */
   async submit(calls: readonly Call[], copies: readonly MemoryCopy[]): Promise<void> {
-    for (let from = 0; from < calls.length || from === 0;) {
-      let cut = this.#pace.cut(calls, from);
-      while (!this.#hasRoom(cut)) {
+    for (let place: Place = { call: 0, piece: 0 }; ;) {
+      let slice = this.#pace.cut(calls, place);
+      while (!this.#hasRoom(slice)) {
         await this.#change();
-        cut = this.#pace.cut(calls, from); // more may have been timed meanwhile
+        slice = this.#pace.cut(calls, place); // more may have been timed meanwhile
       }
-      const isLast = cut.to === calls.length;
-      this.#send(calls.slice(from, cut.to), isLast ? copies : [], cut.expected);
+      place = slice.next;
+      const isLast = place.call === calls.length;
+      this.#send(slice, isLast ? copies : []);
       if (isLast) return;
-      from = cut.to;
     }
   }
 
@@ -87,7 +93,7 @@ export class Submitter {
    * Whether a slice may be submitted at once. What is timed for the first time waits until the device has nothing else to
    * do: so its time is never told too short, and the guesses that follow from it are safe.
    */
-  #hasRoom({ expected, isGuess }: Cut): boolean {
+  #hasRoom({ expected, isGuess }: Slice): boolean {
     const { now, share } = this.#options;
     if (this.#inFlight.length === 0) return share === 1 || now() >= this.#restedAt;
     return share === 1 && !isGuess && this.#inFlight.reduce((sum, slice) => sum + slice.expected, expected) <= AT_HAND;
@@ -100,19 +106,28 @@ export class Submitter {
     await Promise.race([first?.done ?? new Promise((resolve) => setTimeout(resolve, rest)), this.#lost]);
   }
 
-  #send(slice: readonly Call[], copies: readonly MemoryCopy[], expected: number): void {
+  #send(slice: Slice<Call>, copies: readonly MemoryCopy[]): void {
     const { queue } = this.#device;
+    const { calls, pieces, expected } = slice;
     const encoder = this.#device.createCommandEncoder();
-    if (slice.length > 0) {
+    if (calls.length > 0) {
       const pass = encoder.beginComputePass();
-      encodeCalls(pass, slice);
+      encodeCalls(pass, calls, pieces && pieces.to - pieces.from);
       pass.end();
     }
     for (const { from, fromOffset, to, toOffset, bytes } of copies) {
       encoder.copyBufferToBuffer(from, fromOffset, to, toOffset, bytes);
     }
     const begin = this.#options.now();
+    const beginAt = (piece: number): void => {
+      const [{ parameters, workgroups }] = calls;
+      const offset = parameters.offset + 4 * longestSide(workgroups);
+      queue.writeBuffer(parameters.buffer, offset, Uint32Array.of(piece));
+    };
+    const isWithin = pieces !== undefined && pieces.from > 0;
+    if (isWithin) beginAt(pieces.from);
     queue.submit([encoder.finish()]);
+    if (isWithin) beginAt(0); // in its turn: what is submitted reads what was written before it
     const done = this.#answers.of(queue.onSubmittedWorkDone()).then(
       () => this.#heard(inFlight, slice, begin),
       () => this.#forget(inFlight), // the device is lost, which others tell
@@ -121,7 +136,7 @@ export class Submitter {
     this.#inFlight.push(inFlight);
   }
 
-  #heard(inFlight: InFlight, slice: readonly Call[], begin: number): void {
+  #heard(inFlight: InFlight, slice: Slice, begin: number): void {
     const { now, share } = this.#options;
     const end = now();
     const taken = end - Math.max(begin, this.#lastDone); // it began when what was before it was done
@@ -138,12 +153,16 @@ export class Submitter {
   }
 }
 
-/** Encodes calls into a compute pass that is open. */
-export function encodeCalls(pass: GPUComputePassEncoder, calls: readonly Call[]): void {
+/** The side of a grid along which calls are cut. */
+const longestSide = (workgroups: Workgroups): number => workgroups.indexOf(Math.max(...workgroups));
+
+/** Encodes calls into a compute pass that is open. @param pieces of them are started; all when left out. */
+export function encodeCalls(pass: GPUComputePassEncoder, calls: readonly Call[], pieces?: number): void {
   let current: GPUComputePipeline | undefined;
   for (const { pipeline, bindGroup, workgroups } of calls) {
     if (pipeline !== current) pass.setPipeline((current = pipeline));
     pass.setBindGroup(0, bindGroup);
-    pass.dispatchWorkgroups(...workgroups);
+    const [x, y, z] = pieces === undefined ? workgroups : workgroups.with(longestSide(workgroups), pieces);
+    pass.dispatchWorkgroups(x, y, z);
   }
 }

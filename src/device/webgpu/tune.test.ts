@@ -1,14 +1,14 @@
 import fc from 'fast-check';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, test, vi } from 'vitest';
 import { type Compiled, compile } from '../../graph/compile.ts';
 import { Graph } from '../../graph/graph.ts';
 import { matmul } from '../../graph/ops/matmul.ts';
 import type { Tensor } from '../../graph/tensor.ts';
-import { acquireTestGpu, testsKernel } from '../../testing/devices.ts';
+import { openStrictGpu } from '../../testing/strict-gpu.ts';
+import { acquirePacedGpu, TESTS_CLOCK, testsKernel } from '../../testing/devices.ts';
 import { type OwnedBuffer, wholeOf } from '../buffers.ts';
 import type { Gpu } from './gpu.ts';
 import { DeviceTimer } from './device-timer.ts';
-import { SAFE_ATTENTION } from './kernels/attention.ts';
 import { plainProduct, windowOf } from '../matmul-shape.ts';
 import { planVariant, SAFE_VARIANT, shapeClass, variantsOf } from './kernels/matmul-variants.ts';
 import { GpuProgram, submitWhole } from './program.ts';
@@ -85,7 +85,7 @@ function biased(): void {
 let device: WebGpuDevice;
 let gpu: Gpu;
 beforeEach(async () => {
-  device = await acquireTestGpu();
+  device = await acquirePacedGpu();
   ({ gpu } = device);
 });
 afterEach(async () => {
@@ -139,9 +139,9 @@ describe('a driver that compiles a kernel wrongly', () => {
     miscompiled(gpu, 'attention/forward-32×rolled');
     const warnings: string[] = [];
     await tuneGpu(gpu, { ...memoryHost().host, warn: (text) => warnings.push(text) });
-    expect(gpu.tuning.attention).toBe(SAFE_ATTENTION);
+    expect(gpu.tuning.attention).toBe(gpu.tuning.safeAttention);
     await gpu.tuning.settled();
-    expect(gpu.tuning.attention).not.toBe(SAFE_ATTENTION);
+    expect(gpu.tuning.attention).not.toBe(gpu.tuning.safeAttention);
     expect(warnings).toHaveLength(1);
   });
 });
@@ -151,7 +151,7 @@ describe('tuneGpu', () => {
     const { host, clock, choices } = memoryHost();
     await tuneGpu(gpu, host);
     expect(gpu.tuning.variantOf(SHAPE)).toBe(SAFE_VARIANT);
-    expect(gpu.tuning.attention).toBe(SAFE_ATTENTION);
+    expect(gpu.tuning.attention).toBe(gpu.tuning.safeAttention);
     await gpu.tuning.settled();
     const chosen = gpu.tuning.variantOf(SHAPE);
     expect(variantsOf(SHAPE, gpu.tuning.subgroups)).toContain(chosen);
@@ -159,7 +159,7 @@ describe('tuneGpu', () => {
     expect(choices()).toEqual({ attention: gpu.tuning.attention, matmul: { [CLASS]: chosen } });
     expect(clock.readings).toBeGreaterThan(0);
 
-    const { gpu: next } = await acquireTestGpu();
+    const { gpu: next } = await acquirePacedGpu();
     clock.readings = 0;
     await tuneGpu(next, host);
     expect(next.tuning.variantOf(SHAPE)).toBe(chosen);
@@ -398,8 +398,9 @@ describe('DeviceTimer', () => {
     return { clocks, least, repeats };
   }
 
-  it.each([true, false])('tells how long programs take, by the clock of the device: %s', async (timestamps) => {
-    expect(gpu.facts.features).toContain('timestamp-query');
+  const clocks = TESTS_CLOCK ? [true, false] : [false];
+  it.each(clocks)('tells how long programs take, by the clock of the device: %s', async (timestamps) => {
+    expect(gpu.facts.features.includes('timestamp-query')).toBe(TESTS_CLOCK);
     const { clocks, least } = await timed(timestamps);
     expect(clocks.timestamps).toBe(timestamps);
     expect(least[0]).toBeGreaterThan(0);
@@ -408,7 +409,7 @@ describe('DeviceTimer', () => {
     expect(least[1] / least[0]).toBeLessThan(TIMES * 10);
   });
 
-  it.each([
+  it.runIf(TESTS_CLOCK).each([
     ['stands still', () => 0n],
     ['runs backwards', (i: number) => BigInt(1e12 - i * 1e6)],
     ['does not heed the work', (i: number) => BigInt(1e12 + i)],
@@ -431,6 +432,14 @@ describe('DeviceTimer', () => {
     expect(clocks.timestamps).toBe(false);
     expect(least[1] / least[0]).toBeGreaterThan(2);
   });
+});
+
+test.each([
+  ['llvmpipe', 'rolled'],
+  ['NVIDIA GeForce RTX 3060', 'one-row'],
+])('attention on %s begins with %s', async (description, variant) => {
+  const { gpu } = await openStrictGpu(description);
+  expect(gpu.tuning.attention).toBe(variant);
 });
 
 describe('readKernelChoices', () => {

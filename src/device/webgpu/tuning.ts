@@ -1,5 +1,5 @@
 import { GorpError } from '../../base/errors.ts';
-import { ATTENTION_VARIANTS, type AttentionVariant, SAFE_ATTENTION } from './kernels/attention.ts';
+import { ATTENTION_VARIANTS, type AttentionVariant, safeAttention } from './kernels/attention.ts';
 import type { MatmulShape } from '../matmul-shape.ts';
 import {
   MATMUL_VARIANTS,
@@ -60,8 +60,19 @@ export class Tuning {
   #version = 0;
   #measurer: Measurer | undefined;
 
-  /** @param subgroups those of the device, where they are all of one size. */
-  constructor(readonly subgroups?: Subgroups) {}
+  /** The kernel of attention that programs begin with. */
+  readonly safeAttention: AttentionVariant;
+
+  /**
+   * @param subgroups those of the device, where they are all of one size.
+   * @param isSoftware whether the device computes on the CPU.
+   */
+  constructor(
+    readonly subgroups?: Subgroups,
+    isSoftware = true,
+  ) {
+    this.safeAttention = safeAttention(isSoftware);
+  }
 
   /** The kernel of a product; {@link SAFE_VARIANT} where nothing was measured. */
   variantOf(shape: MatmulShape): MatmulVariant {
@@ -74,14 +85,14 @@ export class Tuning {
     return SAFE_VARIANT;
   }
 
-  /** The kernel of an attention; {@link SAFE_ATTENTION} where nothing was measured. */
+  /** The kernel of an attention; {@link safeAttention} where nothing was measured. */
   get attention(): AttentionVariant {
     if (this.#attention === undefined) this.#want('attention', { of: 'attention' });
-    return this.#attention ?? SAFE_ATTENTION;
+    return this.#attention ?? this.safeAttention;
   }
 
   set attention(variant: AttentionVariant) {
-    const before = this.#attention ?? SAFE_ATTENTION;
+    const before = this.#attention ?? this.safeAttention;
     this.#attention = variant;
     this.#wanted.delete('attention');
     if (variant !== before) this.#changed();

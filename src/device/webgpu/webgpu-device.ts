@@ -22,9 +22,9 @@ export class WebGpuDevice implements Device {
     readonly gpu: Gpu,
     options: Partial<PaceOptions> = {},
   ) {
-    const { now = () => performance.now(), share = 1 } = options;
+    const { now = () => performance.now(), share = 1, ...rest } = options;
     this.planner = new GpuPlanner(gpu.tuning);
-    this.#submitter = new Submitter(gpu.device, gpu.answers, gpu.lost, { now, share });
+    this.#submitter = new Submitter(gpu.device, gpu.answers, gpu.lost, { now, share, ...rest });
   }
 
   get facts(): DeviceFacts {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Device } from '../../device/device.ts';
-import { ATTENTION_VARIANTS, SAFE_ATTENTION } from '../../device/webgpu/kernels/attention.ts';
+import { ATTENTION_VARIANTS } from '../../device/webgpu/kernels/attention.ts';
 import { WebGpuDevice } from '../../device/webgpu/webgpu-device.ts';
 import { F32, relativeError } from '../../testing/compare.ts';
 import { TEST_DEVICES } from '../../testing/devices.ts';
@@ -79,11 +79,11 @@ describe.each(TEST_DEVICES)('on $name', ({ acquire }) => {
       await t.checkDevice(device, 1e-4);
       if (!(device instanceof WebGpuDevice)) return;
       const { tuning } = device.gpu;
-      for (const variant of ATTENTION_VARIANTS.filter((name) => name !== SAFE_ATTENTION)) {
+      for (const variant of ATTENTION_VARIANTS.filter((name) => name !== tuning.safeAttention)) {
         tuning.attention = variant;
         await t.checkDevice(device, 1e-4);
       }
-      tuning.attention = SAFE_ATTENTION;
+      tuning.attention = tuning.safeAttention;
     });
 
     test.each([null, 2, 4])('with a position, as in generation, and a window of %s', async (window) => {

@@ -9,8 +9,11 @@ import { fillTemplate } from '../../template.ts';
  */
 export const ATTENTION_VARIANTS = ['rolled', 'one-row', 'several-rows'] as const;
 export type AttentionVariant = (typeof ATTENTION_VARIANTS)[number];
-/** Compiles quickly: what is used before anything has been measured. */
-export const SAFE_ATTENTION: AttentionVariant = 'rolled';
+/**
+ * What is used before anything has been measured. Compilers of software adapters are slow, and are quickest with loops. On a
+ * graphics card loops over sums in memory take about twenty times as long as registers, which compile as quickly there.
+ */
+export const safeAttention = (isSoftware: boolean): AttentionVariant => (isSoftware ? 'rolled' : 'one-row');
 
 const MAX_ROWS = 4;
 // Floats of queries that one thread holds: more take more registers, and far longer to compile.
