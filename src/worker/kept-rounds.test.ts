@@ -14,7 +14,7 @@ import { RunFolder } from './run-folders.ts';
 async function outputsOfRun(): Promise<{ rounds: RoundOutput[]; checkpoint: RoundOutput['trained'] }> {
   const rounds: RoundOutput[] = [];
   let checkpoint: RoundOutput['trained'] = [];
-  const read = async (files: RoundOutput['trained']): Promise<RoundOutput['trained']> => {
+  const read = async (files: readonly RoundOutput['trained'][number][]): Promise<RoundOutput['trained']> => {
     const inMemory: RoundOutput['trained'] = [];
     // In their order: what is written last may tell of what came before.
     for (const file of files) {
