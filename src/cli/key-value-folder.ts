@@ -46,14 +46,29 @@ export class FolderKeyValue implements KeyValue {
     this.#locks = join(root, 'locks');
   }
 
-  /** Makes the folder where there is none. @throws GorpError `store/failed`. */
+  /** Makes the folder where there is none. @throws GorpError `store/failed`, `store/quota`. */
   static async open(root: string): Promise<FolderKeyValue> {
     const values = new FolderKeyValue(root);
-    await values.#guarded(async () => {
+    await values.#withRoom(async () => {
       for (const folder of [values.#objects, values.#bytes, values.#locks]) await mkdir(folder, { recursive: true });
       for (const folder of [values.#objects, values.#bytes]) await removeOldDrafts(folder);
     });
     return values;
+  }
+
+  /** As {@link #guarded}, for what is no value: a full disk is told as what it is. */
+  async #withRoom<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await this.#guarded(work);
+    } catch (cause) {
+      if (cause instanceof GorpError) throw cause;
+      throw new GorpError(
+        'store/quota',
+        `The disk of ${this.#root} is full.`,
+        'Free space on it, or name another folder with GORP_WEB_CACHE.',
+        { cause },
+      );
+    }
   }
 
   /** Passes a full disk on as a browser tells a full quota, and names every other failure. */
@@ -151,7 +166,7 @@ export class FolderKeyValue implements KeyValue {
   async run<T>(name: string, work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
     const path = join(this.#locks, hashOf(name));
     let lock: FileLock | null = null;
-    while ((lock = await this.#guarded(() => FileLock.take(path, name))) === null) {
+    while ((lock = await this.#withRoom(() => FileLock.take(path, name))) === null) {
       signal?.throwIfAborted();
       await wait(RETRY_MS);
     }

@@ -63,6 +63,18 @@ export class ToldResults {
         this.#since += this.#now() - (this.#pausedAt ?? this.#now());
         this.#pausedAt = null;
         break;
+      case 'device':
+      case 'plan':
+      case 'progress':
+      case 'so-far':
+      case 'reading':
+      case 'memory-plan':
+      case 'warning':
+      case 'recovering':
+      case 'finished':
+      case 'stopped':
+      case 'failed':
+        break;
     }
   }
 
