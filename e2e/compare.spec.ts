@@ -1,3 +1,5 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { expect, type Page, test } from '@playwright/test';
 import { unzipSync } from 'fflate';
 import * as v from 'valibot';
@@ -10,6 +12,7 @@ import type { RunSettings } from '../src/run/settings.ts';
 import { expectTablesBehindCharts } from './support/access.ts';
 import { expectConsistent } from './support/consistency.ts';
 import { chartDrawing, chartNumbers, savedBy } from './support/downloads.ts';
+import { dropFromDisk } from './support/drop.ts';
 import { choose, expectNoWorkers, openWorkbench } from './support/workbench.ts';
 
 const METHODS = ['gorp-plus', 'gorp', 'seq-lora'] as const;
@@ -42,7 +45,7 @@ test('three methods with two seeds are queued, survive a reload, and are compare
     await expect(queued(page, 'running')).toHaveCount(1);
     await page.reload();
     await openTab(page, 'queue');
-    await expect(queued(page, 'running'), 'the run that was broken off begins anew').toHaveCount(1);
+    await expect(queued(page, 'running'), 'the run that was broken off goes on').toHaveCount(1);
     await expect(page.getByTestId('queue-status')).toContainText(/done at about \d\d:\d\d/);
     await expect(queued(page, 'finished')).toHaveCount(6, { timeout: 240_000 });
     await expect(page.getByTestId('queue-status')).toHaveText('6 of 6 done.');
@@ -150,7 +153,14 @@ test('what cannot be compared or taken over says why, and a queue passes over wh
     await expect(problem).toContainText(code);
     await expect(page.getByTestId('compared').getByRole('listitem'), 'nothing is taken').toHaveCount(0);
   }
-  await takeResults(page, [good]);
+  const folder = test.info().outputPath();
+  await mkdir(folder, { recursive: true });
+  const [foreign, own] = [join(folder, 'foreign.json'), join(folder, 'own.json')];
+  await writeFile(foreign, '{"loss":[1,2]}');
+  await writeFile(own, JSON.stringify(good));
+  await dropFromDisk(page.getByTestId('compared'), foreign);
+  await expect(problem).toContainText('foreign.json is not a results file of gorp-web.');
+  await dropFromDisk(page.getByTestId('compared'), own);
   await expect(problem).toBeHidden();
   await expect(page.getByTestId('compared').getByRole('listitem')).toHaveText([/^gorp, seed 1/]);
 
@@ -165,6 +175,7 @@ test('what cannot be compared or taken over says why, and a queue passes over wh
     [text({ seed: 1 }).slice(0, 300), 'settings/no-set-up'],
     [setUpText({ ...settings, order: ['gloss', 'dbpedia'] }, []), 'CL_Benchmark'],
     [setUpText({ ...settings, order: ['gloss', 'letters'] }, []), 'letters is not here'],
+    [setUpText({ ...settings, model: 'embedded-gone' }, []), 'Give a repository as org/name'],
   ]) {
     await page
       .getByTestId('open-set-up')

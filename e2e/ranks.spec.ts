@@ -18,7 +18,7 @@ test('ranks of fifteen tasks and the 96 matrices of T5-large are grouped, folded
   await page.getByTestId('tab-ranks').click();
 
   const map = page.getByTestId('ranks-map');
-  const lines = map.locator('tbody tr');
+  const lines = map.getByRole('row').filter({ has: page.getByRole('rowheader') });
   await expect(lines, 'folded').toHaveCount(2);
   await map.getByRole('button', { name: /^decoder EncDecAttention/ }).click();
   await expect(lines).toHaveCount(2 + 24);
@@ -29,11 +29,11 @@ test('ranks of fifteen tasks and the 96 matrices of T5-large are grouped, folded
     const { tensors } = results.spaces[4];
     const space = tensors.find(({ name }) => name === 'decoder.block.7.layer.1.EncDecAttention.q');
     const task = results.settings.order[4];
-    const cell = map.getByRole('button', {
+    const cell = map.getByRole('gridcell', {
       name: `decoder 7 EncDecAttention.q, ${task}: ${space?.added} added, ${space?.total} of 1024 held`,
     });
     await cell.click();
-    await expect(cell).toHaveAttribute('aria-pressed', 'true');
+    await expect(cell).toHaveAttribute('aria-selected', 'true');
     await expect(page.getByTestId('spectrum')).toContainText(`decoder 7 EncDecAttention.q after task 5, ${task}`);
     await page.keyboard.press('ArrowDown');
     await page.keyboard.press('ArrowRight');
@@ -44,9 +44,11 @@ test('ranks of fifteen tasks and the 96 matrices of T5-large are grouped, folded
   await test.step('with everything unfolded a choice draws two lines anew, not a hundred', async () => {
     await page.getByTestId('unfold-all').click();
     await expect(lines).toHaveCount(2 + 48 + 96);
-    const changed = await changedLines(page, () =>
-      map.getByRole('button', { name: /^encoder 20 SelfAttention\.v, WiC/ }).click(),
-    );
+    const far = map.getByRole('gridcell', { name: /^encoder 20 SelfAttention\.v, WiC/ });
+    await expect(far, 'out of sight no cell is drawn').toHaveCount(0);
+    await map.getByRole('button', { name: /^Layer 20, adapters/ }).focus();
+    await expect(far, 'nor is it missed when the line comes into sight').toHaveCount(1);
+    const changed = await changedLines(page, () => far.click());
     expect(changed).toBe(2);
     await map.getByRole('button', { name: /^Layer 0, adapters/ }).click();
     await expect(lines).toHaveCount(2 + 48 + 94);
@@ -56,7 +58,7 @@ test('ranks of fifteen tasks and the 96 matrices of T5-large are grouped, folded
     for (const width of [1280, 390]) {
       await page.setViewportSize({ width, height: 900 });
       const room = page.getByRole('region', { name: 'Map of directions kept' });
-      const last = map.locator('thead th').nth(results.settings.order.length);
+      const last = map.getByRole('columnheader').nth(results.settings.order.length);
       const [frame, head] = [await room.boundingBox(), await last.boundingBox()];
       expect((head?.x ?? 0) + (head?.width ?? 0), `all tasks are in sight at ${width}`).toBeLessThanOrEqual(
         (frame?.x ?? 0) + (frame?.width ?? 0),
@@ -79,15 +81,15 @@ async function changedLines(page: Page, act: () => Promise<void>): Promise<numbe
     const observer = new MutationObserver((records) => {
       for (const { target } of records) {
         const element = target instanceof Element ? target : target.parentElement;
-        const line = element?.closest('tr');
+        const line = element?.closest('[role=row]');
         if (line) seen.add(line);
       }
     });
-    const body = document.querySelector('[data-testid=ranks-map] tbody');
+    const body = document.querySelector('[data-testid=ranks-map]');
     if (body) observer.observe(body, { subtree: true, childList: true, attributes: true, characterData: true });
     Object.assign(globalThis, { changedLines: seen });
   });
   await act();
-  await expect(page.locator('[data-testid=ranks-map] [aria-pressed=true]')).toBeVisible();
+  await expect(page.locator('[data-testid=ranks-map] [aria-selected=true]')).toBeVisible();
   return page.evaluate(() => (globalThis as unknown as { changedLines: Set<Element> }).changedLines.size);
 }

@@ -76,12 +76,12 @@ test('a run goes to its end, shows what it measured and gives it as a file; the 
 
   await test.step('the ranks are shown, with a spectrum for each layer and round', async () => {
     await page.getByTestId('tab-ranks').click();
-    const cells = page.getByTestId('ranks-map').getByRole('button');
+    const cells = page.getByTestId('ranks-map').locator('[aria-selected]');
     const shown = await cells.evaluateAll((buttons) => buttons.map((button) => button.getAttribute('aria-label')));
     expect(shown.toSorted()).toEqual(rankLabels(results).toSorted());
     const { tensors } = results.spaces[1];
     const last = tensors[tensors.length - 1];
-    await page.getByRole('button', { name: rankLabel(last, results.settings.order[1]), exact: true }).click();
+    await page.getByRole('gridcell', { name: rankLabel(last, results.settings.order[1]), exact: true }).click();
     await expect(page.getByTestId('spectrum').locator('code')).toHaveText(shortName(last.name));
     // A bar for each direction, and one for what was held before.
     await expect(page.getByTestId('spectrum').locator('svg rect')).toHaveCount(last.spectrum.length + 1);
@@ -104,7 +104,7 @@ test('a run goes to its end, shows what it measured and gives it as a file; the 
     const losses = await chartTable(page, 'loss-chart');
     expect(losses.map(([step]) => Number(step))).toEqual(results.curves.step);
     await page.getByTestId('tab-ranks').click();
-    await expect(page.getByTestId('ranks-map').getByRole('button')).toHaveCount(rankLabels(results).length);
+    await expect(page.getByTestId('ranks-map').locator('[aria-selected]')).toHaveCount(rankLabels(results).length);
     expect((await downloadResults(page)).results).toEqual(results);
   });
 

@@ -1,6 +1,14 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { expect, type Locator, type Page, test } from '@playwright/test';
+import { unzipSync } from 'fflate';
+import { startLocalHub } from '../src/testing/local-hub.ts';
+import { repositoryOf } from '../src/testing/model-repository.ts';
+import { TINY_FAMILIES } from '../src/testing/tiny-families.ts';
+import type { ModelFiles } from '../src/weights/model-folder.ts';
 import { namelessControls } from './support/access.ts';
-import { choose, expectNoWorkers, openWorkbench, start, waitForStatus } from './support/workbench.ts';
+import { dropFromDisk } from './support/drop.ts';
+import { choose, expectNoWorkers, openWorkbench, start, waitForStatus, waitForStep } from './support/workbench.ts';
 
 const TINY = { method: 'seq-lora', trainExamples: 64, testExamples: 4, batchSize: 8 };
 
@@ -19,7 +27,10 @@ async function answers(page: Page): Promise<Map<number, string>> {
 /** What a cell of the list of examples says was written. */
 const written = (cell: Locator): Promise<string> => cell.locator('[data-written]').innerText();
 
-test('a model is asked before training and after every round, on the page’s own runtime', async ({ page, baseURL }) => {
+test('a model is asked before training and after every round, on the page’s own runtime', async ({
+  page,
+  baseURL,
+}, info) => {
   test.setTimeout(300_000);
   // Downloads come without a dialogue then.
   await page.addInitScript(() => Reflect.deleteProperty(globalThis, 'showSaveFilePicker'));
@@ -39,6 +50,7 @@ test('a model is asked before training and after every round, on the page’s ow
   ).toEqual([]);
 
   let first = new Map<number, string>();
+  let archive = Buffer.of();
   await test.step('the answers to an example are those that its rounds gave when they were tested', async () => {
     await page.getByTestId('tab-try').click();
     await expect(page.getByTestId('try-source')).toContainText('seq-lora on embedded, 2 rounds');
@@ -71,10 +83,24 @@ test('a model is asked before training and after every round, on the page’s ow
     expect(await namelessControls(page)).toEqual([]);
   });
 
+  await test.step('they are compared with the model before training, which is asked for it', async () => {
+    await page.getByTestId('examples-from').selectOption('before training');
+    await page.getByTestId('examples-ask-all').click();
+    await expect(page.getByTestId('examples-untrained')).toBeHidden({ timeout: 60_000 });
+    const cells = page.getByTestId('example').first().locator('td');
+    expect(await written(cells.nth(1))).toBe(first.get(0));
+    const [wrong, right] = [page.getByTestId('example').locator('td:nth-of-type(2)[data-right=false]'), 'turned-right'];
+    const before = await wrong.count();
+    await page.getByTestId('examples-shown').selectOption(right);
+    await expect(wrong, 'only what was wrong turns right').toHaveCount(await page.getByTestId('example').count());
+    expect(await wrong.count()).toBeLessThanOrEqual(before);
+    await page.getByTestId('examples-shown').selectOption('all');
+  });
+
   await test.step('fewer bits, a text of one’s own, a raw prompt, and one that is too long', async () => {
     await page.getByTestId('try-dtype').selectOption('q8');
     await page.getByTestId('try-text').fill('a small animal that barks');
-    await page.getByLabel('before training').uncheck();
+    await page.getByRole('checkbox', { name: 'before training' }).uncheck();
     await page.getByTestId('try-ask').click();
     expect([...(await answers(page)).keys()]).toEqual([1, 2]);
     await expect(page.getByTestId('asked').first()).toContainText('8 bits');
@@ -88,9 +114,26 @@ test('a model is asked before training and after every round, on the page’s ow
     await expect(page.getByTestId('task-problem')).toContainText('text/prompt-too-long');
   });
 
-  await test.step('leaving the tab ends its worker', async () => {
+  await test.step('what is larger than the memory to use is refused, with the form that fits', async () => {
+    const taken = async (dtype: string): Promise<number> => {
+      await page.getByTestId('try-dtype').selectOption(dtype);
+      const [, size] = /One round at a time: ([\d.]+) MiB/.exec(await page.getByTestId('try-memory').innerText()) ?? [];
+      return Number(size);
+    };
+    const between = ((await taken('f32')) + (await taken('q8'))) / 2;
     await page.getByTestId('tab-run').click();
+    await page.getByTestId('memory-budget').fill(String(between / 2 ** 10));
     await expectNoWorkers(page);
+    await page.getByTestId('tab-try').click();
+    await page.getByTestId('try-dtype').selectOption('f32');
+    await expect(page.getByTestId('try-memory')).toContainText('With 8 bits it fits.');
+    await page.getByTestId('example-ask').first().click();
+    await expect(page.getByTestId('task-problem')).toContainText('Choose 8 bits for the weights.');
+    await page.getByTestId('try-dtype').selectOption('q8');
+    await page.getByTestId('example-ask').first().click();
+    expect((await answers(page)).size).toBe(2);
+    await page.getByTestId('tab-run').click();
+    await page.getByTestId('memory-budget').fill('');
   });
 
   await test.step('after a reload the saved rounds answer the same', async () => {
@@ -109,20 +152,96 @@ test('a model is asked before training and after every round, on the page’s ow
     );
     await page.getByTestId('tab-try').click();
     await expect(page.getByTestId('nothing-to-try')).toBeVisible();
-    await page.getByTestId('try-zip').setInputFiles({
-      name: 'rounds.zip',
-      mimeType: 'application/zip',
-      buffer: await bytesOf(await download.createReadStream()),
-    });
+    archive = await readFile(await download.path());
+    await page
+      .getByTestId('try-zip')
+      .setInputFiles({ name: 'rounds.zip', mimeType: 'application/zip', buffer: archive });
     await expect(page.getByTestId('try-source')).toContainText('2 rounds from');
     await page.getByTestId('examples-shown').selectOption('all');
     await page.getByTestId('example-ask').first().click();
     expect(await answers(page)).toEqual(first);
   });
+
+  await test.step('and from a folder that is dropped', async () => {
+    const folder = info.outputPath('rounds');
+    for (const [path, bytes] of Object.entries(unzipSync(new Uint8Array(archive)))) {
+      await mkdir(dirname(join(folder, path)), { recursive: true });
+      await writeFile(join(folder, path), bytes);
+    }
+    await dropFromDisk(page.getByTestId('ask'), folder);
+    await expect(page.getByTestId('try-source')).toContainText('2 rounds from rounds');
+    await page.getByTestId('example-ask').first().click();
+    expect(await answers(page)).toEqual(first);
+  });
 });
 
-async function bytesOf(stream: AsyncIterable<Uint8Array>): Promise<Buffer> {
-  const pieces: Uint8Array[] = [];
-  for await (const piece of stream) pieces.push(piece);
-  return Buffer.concat(pieces);
+test('a decoder-only model with chat prompts is tried during a pause, and no more once its base model is gone', async ({
+  page,
+  context,
+}) => {
+  const hub = await startLocalHub();
+  try {
+    hub.push('tiny/chat', await repositoryOf(await chatModel()));
+    await openWorkbench(page);
+    // The second round is long enough to be paused in.
+    await choose(page, { method: 'seq-lora', trainExamples: 200, testExamples: 2, batchSize: 4 });
+    await page.getByText(/^All settings of/).click();
+    await page.locator('[data-setting="training.promptForm"]').selectOption('chat');
+    const field = page.getByTestId('model-field');
+    await field.getByLabel('From the Hugging Face hub').check();
+    await field.getByLabel('Repository or address').fill('tiny/chat');
+    await field.getByText('Gated models and mirrors').click();
+    await field.getByLabel('Hub', { exact: true }).fill(hub.endpoint);
+    await start(page);
+    await waitForStep(page, 52);
+    await page.getByTestId('pause').click();
+    await waitForStatus(page, 'paused');
+
+    await page.getByTestId('tab-try').click();
+    await expect(page.getByTestId('try-source')).toContainText('1 round, the last run of this browser');
+    await page.getByTestId('examples-shown').selectOption('all');
+    const row = page.getByTestId('example').first();
+    await row.getByTestId('example-ask').click();
+    expect((await answers(page)).get(1)).toBe(await written(row.locator('td').nth(2)));
+    await page.getByRole('radiogroup', { name: 'What to ask' }).getByText('Raw prompt').click();
+    await expect(page.getByTestId('try-text')).toHaveAttribute('placeholder', /chat template/);
+    await page.getByTestId('try-text').fill('red ball');
+    await page.getByTestId('try-ask').click();
+    expect((await answers(page)).size).toBe(2);
+  } finally {
+    await hub.close();
+  }
+  const { origin } = new URL(page.url());
+  await page.goto('about:blank');
+  const client = await context.newCDPSession(page);
+  await client.send('Storage.clearDataForOrigin', { origin, storageTypes: 'indexeddb' });
+  await page.goto('/');
+  await page.getByTestId('tab-try').click();
+  await page.getByTestId('examples-shown').selectOption('all');
+  await page.getByTestId('example-ask').first().click();
+  const problem = page.getByTestId('task-problem');
+  await expect(problem).toContainText('run/no-base-model');
+  await expect(problem).toContainText('tiny/chat');
+  await expect(page.getByTestId('try-ask'), 'another question may be put').toHaveText('Ask');
+});
+
+test('a part of the page that cannot be loaded leaves the rest as it is', async ({ page }) => {
+  await openWorkbench(page);
+  await page.route('**/assets/TryTab-*', (route) => route.abort());
+  await page.getByTestId('tab-try').click();
+  await expect(page.getByTestId('part-missing')).toContainText('Check that the server of the page is running');
+  await page.getByTestId('tab-run').click();
+  await expect(page.getByTestId('start')).toBeEnabled();
+});
+
+/** A LLaMA with random weights, the embedded model's tokenizer and a chat template. */
+async function chatModel(): Promise<ModelFiles> {
+  const model = TINY_FAMILIES.find(({ family }) => family === 'llama-tiny')?.open({ vocab_size: 4096 });
+  if (model === undefined) throw new Error('There is no reference LLaMA.');
+  const json = async (name: string): Promise<unknown> =>
+    JSON.parse(await readFile(join('public', 'embedded', 'llama', name), 'utf8'));
+  const chat_template =
+    "{% for m in messages %}{{ m.role + ': ' + m.content + '</s>' }}{% endfor %}{% if add_generation_prompt %}assistant: {% endif %}";
+  const tokenizerConfig = { ...((await json('tokenizer_config.json')) as object), chat_template };
+  return { ...model, tokenizer: await json('tokenizer.json'), tokenizerConfig };
 }

@@ -8,6 +8,7 @@ import { damageChunk, storedWeights } from './support/stored.ts';
 import {
   choose,
   downloadResults,
+  expectNoWorkers,
   openWorkbench,
   shownError,
   start,
@@ -178,4 +179,29 @@ test('a model folder on this machine is trained where it is', async ({ page }, t
   await start(page);
   await waitForStep(page, 1);
   expect(await storedWeights(page)).toEqual({ files: [], strayChunks: 0, begunChunks: 0 });
+});
+
+test('a model whose tokenizer never comes back from a text is ended by Stop within seconds', async ({
+  page,
+}, testInfo) => {
+  const folder = testInfo.outputPath('crafted-model');
+  await cp(join('public', 'embedded', 'model'), folder, { recursive: true });
+  const path = join(folder, 'tokenizer.json');
+  const tokenizer = JSON.parse(await readFile(path, 'utf8')) as { pre_tokenizer: unknown };
+  // Any text matches it in 2ⁿ ways, but for the tilde that is not there.
+  const split = { type: 'Split', pattern: { Regex: '([^~]+)+~' }, behavior: 'Isolated', invert: false };
+  tokenizer.pre_tokenizer = { type: 'Sequence', pretokenizers: [split, tokenizer.pre_tokenizer] };
+  await writeFile(path, JSON.stringify(tokenizer));
+
+  await openWorkbench(page);
+  await choose(page, TINY);
+  await page.getByTestId('model-field').getByLabel('Files on this machine').check();
+  await page.getByTestId('pick-model-folder').setInputFiles(folder);
+  await expect(page.getByTestId('model-field')).toContainText('crafted-model: ');
+  await start(page);
+  await expect(page.getByTestId('phase')).toHaveText(/^Tokenizing gloss/);
+  await page.getByTestId('stop').click();
+  expect((await shownError(page)).code).toBe('worker/no-answer');
+  await expect(page.getByTestId('start')).toBeEnabled();
+  await expectNoWorkers(page);
 });

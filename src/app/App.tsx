@@ -1,4 +1,4 @@
-import { lazy, Suspense, useEffect } from 'react';
+import { Suspense, useEffect } from 'react';
 import styles from './App.module.css';
 import { CompareTab } from './compare/CompareTab.tsx';
 import { DeviceLine } from './device/DeviceLine.tsx';
@@ -17,10 +17,11 @@ import { SetupPanel } from './setup/SetupPanel.tsx';
 import { runTitle } from './progress/phase.ts';
 import type { Tab } from './store.ts';
 import { ImportDialog } from './tasks/ImportDialog.tsx';
+import { lazyPart } from './ui/lazy-part.tsx';
 import { Tabs } from './ui/Tabs.tsx';
 
 /** Loaded when it is first looked at, as is all that it needs. */
-const TryTab = lazy(() => import('./try/TryTab.tsx'));
+const TryTab = lazyPart(() => import('./try/TryTab.tsx'));
 
 const TABS: readonly { id: Tab; label: string }[] = [
   { id: 'run', label: 'Run' },

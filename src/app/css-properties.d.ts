@@ -6,5 +6,12 @@ declare module 'react' {
     '--share'?: string;
     /** Colour of a series. */
     '--series'?: string;
+    /** Of a cell in the map of ranks, in percent: tint by the rank added, tint by the room left, share held. */
+    '--added'?: string;
+    '--room'?: string;
+    '--held'?: string;
+    /** Of the map of ranks: number of rounds, letters of the longest name. */
+    '--rounds'?: number;
+    '--letters'?: number;
   }
 }

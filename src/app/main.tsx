@@ -25,6 +25,7 @@ import { openWorkerSession } from './session.ts';
 import { createTableClient, openTablesWorker } from './tasks/table-client.ts';
 import { browserTasks } from './tasks/task-store.ts';
 import { applyTheme, storedTheme } from './theme.ts';
+import { watched } from './watched-session.ts';
 
 const root = document.getElementById('root');
 if (root === null) throw new Error('index.html has no element #root.');
@@ -33,7 +34,7 @@ const theme = storedTheme();
 applyTheme(theme);
 
 const page = createPage({
-  openSession: openWorkerSession,
+  openSession: watched(openWorkerSession, () => performance.now()),
   history: browserHistory(),
   tasks: browserTasks(),
   tableClient: createTableClient(openTablesWorker()),

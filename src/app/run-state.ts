@@ -124,6 +124,8 @@ export function applyEvent(state: RunState, event: RunEvent): RunState {
       const message = `${event.error.message} The run goes on by itself, from step ${event.step}.`;
       return { ...state, curve, spaces, layerSamples, warnings: [...state.warnings, message] };
     }
+    case 'so-far':
+      return state; // of use to whoever ends the worker
     case 'warning':
       return state.warnings.includes(event.message)
         ? state

@@ -3,7 +3,7 @@ import { methodPreset } from '../methods/registry.ts';
 import { planMemory } from '../run/plan-memory.ts';
 import { FAMILY_MODULES } from '../run/trained-modules.ts';
 import { GALLERY } from '../weights/gallery.ts';
-import { llama, t5, TODAY } from './published-models.ts';
+import { llama, t5, TODAY, UMT5_SMALL } from './published-models.ts';
 
 const FLAN = { feed_forward_proj: 'gated-gelu', tie_word_embeddings: false };
 
@@ -14,6 +14,7 @@ const CONFIGS: Readonly<Record<string, Record<string, unknown>>> = {
   'Flan-T5-small': { ...t5(512, 1024, 8, 6), ...FLAN },
   'T5-base': t5(768, 3072, 12, 12),
   'Flan-T5-base': { ...t5(768, 2048, 12, 12), ...FLAN },
+  'umT5-small': UMT5_SMALL,
   'T5-large': t5(1024, 4096, 24, 16),
   ...TODAY,
   'TinyLlama-1.1B': llama(2048, 5632, 22, 32, 4),
@@ -24,7 +25,8 @@ test.each(GALLERY.map((model) => [model.name, model] as const))(
   'the gallery says what %s takes as the planner does',
   async (name, { family, trainingBytes, largestTrained }) => {
     const config = CONFIGS[name];
-    const [B, storedAs] = family === 't5' ? [8, 'F32'] : [1, 'F16'];
+    const isT5 = family === 't5' || family === 'umt5';
+    const [B, storedAs] = isT5 ? [8, 'F32'] : [1, 'F16'];
     const sizes = { B, S: 512, T: 10 };
     const plan = await planMemory({
       config,
@@ -43,7 +45,7 @@ test.each(GALLERY.map((model) => [model.name, model] as const))(
     });
     expect(Math.abs(plan.total / trainingBytes - 1)).toBeLessThan(0.01);
     const { d_model, d_kv, num_heads, hidden_size, intermediate_size } = config as Record<string, number>;
-    const trained = family === 't5' ? d_model * d_kv * num_heads : hidden_size * intermediate_size;
+    const trained = isT5 ? d_model * d_kv * num_heads : hidden_size * intermediate_size;
     expect(largestTrained).toBe(trained);
   },
 );

@@ -11,6 +11,7 @@ import { readPrompts } from './prompts.ts';
 import { openRoundFolder } from './round-folder.ts';
 import { openShown, openTrainedModel } from './shown-model.ts';
 import { oneLine, Terminal } from './terminal.ts';
+import { nodeTokenizerGuard } from './tokenizer-guard.ts';
 
 export const GENERATE_USAGE = `Usage: gorp-web generate --round DIR --prompt TEXT [options]
        gorp-web generate --model NAME --prompt TEXT [options]
@@ -58,7 +59,8 @@ export async function generate(args: string[]): Promise<number> {
   const prompts = await readPrompts(values.prompt, values.jsonl);
   const { device } = await openDevice(choice, nodeDeviceHost());
   try {
-    const answering = answeringOf(saved, { promptForm, maxNewTokens });
+    const guard = nodeTokenizerGuard(values.model ?? saved?.results.settings.model ?? 'the model');
+    const answering = { ...answeringOf(saved, { promptForm, maxNewTokens }), guard };
     let loaded = 0;
     const answers = answerPrompts(device, base, prompts, answering, saved, (name, all) =>
       terminal.live(`Preparing ${name}: ${++loaded} of ${all}`),

@@ -14,6 +14,7 @@ import { nodeDevices } from './node-device.ts';
 import { embeddedFolder, openNamedModel } from './places.ts';
 import { platformName } from './platform.ts';
 import { cacheFile, fileStore } from './file-store.ts';
+import { nodeTokenizerGuard } from './tokenizer-guard.ts';
 
 declare const __APP_VERSION__: string;
 declare const __APP_COMMIT__: string;
@@ -40,6 +41,7 @@ export function nodeHost(choices: NodeChoices): Omit<RunHost, 'emit'> {
       return opened;
     },
     openModel: (model, onProgress, signal, inspect) => openNamedModel(model, { onProgress, signal, inspect }),
+    guardTokenizer: nodeTokenizerGuard,
     customTask: (name) => Promise.resolve(customTasks.find((task) => task.name === name)),
     taskReader: nodeTaskReader,
     memoryBudget,

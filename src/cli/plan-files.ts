@@ -10,6 +10,7 @@ import { reportText } from '../run/study/report.ts';
 import type { MadeRun, StudySummary } from '../run/study/summary.ts';
 import { writeText } from './round-folder.ts';
 import { RunFile } from './run-file.ts';
+import type { GoingOn } from './study-checkpoints.ts';
 
 const FailureSchema = v.strictObject({
   code: v.custom<ErrorReport['code']>((code) => typeof code === 'string' && code.includes('/')),
@@ -56,6 +57,11 @@ export class PlanFiles {
     const failure = this.#failure(run);
     if (!existsSync(failure)) return null;
     return { error: v.parse(FailureSchema, JSON.parse(await readFile(failure, 'utf8'))) };
+  }
+
+  /** As {@link RunFile.goingOn}. */
+  goingOn(run: PlannedRun, warn: (message: string) => void): Promise<GoingOn> {
+    return this.#file(run).goingOn(run.settings(), warn);
   }
 
   claim(run: PlannedRun): Promise<(() => Promise<void>) | null> {

@@ -54,6 +54,7 @@ export const TODAY: Readonly<Record<string, Record<string, unknown>>> = {
 };
 
 const GATED = { feed_forward_proj: 'gated-gelu', tie_word_embeddings: false };
+export const UMT5_SMALL = { ...t5(512, 1024, 8, 6), ...GATED, model_type: 'umt5', vocab_size: 256_384 };
 
 interface PublishedModel {
   name: string;
@@ -86,12 +87,7 @@ export const PUBLISHED_MODELS: readonly PublishedModel[] = [
   ...t5Rows('t5-large', t5(1024, 4096, 24, 16), ['f32', 'keep'], ['f32', 'recompute'], ['8-bit', 'recompute']),
   ...t5Rows('Flan-T5-small', { ...t5(512, 1024, 8, 6), ...GATED }, ['f32', 'recompute']),
   ...t5Rows('Flan-T5-base', { ...t5(768, 2048, 12, 12), ...GATED }, ['f32', 'recompute']),
-  ...t5Rows(
-    'umT5-small',
-    { ...t5(512, 1024, 8, 6), ...GATED, model_type: 'umt5', vocab_size: 256_384 },
-    ['f32', 'recompute'],
-    ['8-bit', 'recompute'],
-  ),
+  ...t5Rows('umT5-small', UMT5_SMALL, ['f32', 'recompute'], ['8-bit', 'recompute']),
   ...Object.entries(TODAY).flatMap(([name, config]) => decoderRows(name, config, 'stored', '8-bit')),
   ...decoderRows('TinyLlama-1.1B', llama(2048, 5632, 22, 32, 4), 'stored', '8-bit'),
   ...decoderRows('LLaMA-2-7B', llama(4096, 11008, 32, 32, 32), '8-bit', '4-bit'),

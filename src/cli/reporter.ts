@@ -23,7 +23,8 @@ export function runReporter(
   let round = 0;
   const note = (text: string): void => terminal.note(label + text);
   return (event) => {
-    terminal.event(event);
+    // The last event has the results once more, and a folder of --out those so far.
+    if (event.type !== 'so-far') terminal.event(event);
     switch (event.type) {
       case 'device': {
         note(deviceText(event.device));
@@ -76,6 +77,7 @@ export function runReporter(
         note(`Warning: ${event.message}`);
         break;
       case 'space':
+      case 'so-far':
       case 'memory':
       case 'paused':
       case 'resumed':
@@ -113,6 +115,7 @@ const DOING: Record<Progress['phase'], string> = {
   device: 'Opening the GPU',
   weights: 'Loading',
   tasks: 'Reading',
+  tokenize: 'Tokenizing',
   compile: 'Preparing',
   evaluate: 'Testing on',
   train: 'Learning',

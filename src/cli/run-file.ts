@@ -7,6 +7,7 @@ import { type Results, ResultsSchema } from '../run/results.ts';
 import type { RunSettings } from '../run/settings.ts';
 import { FileLock } from './file-lock.ts';
 import { named, writeText } from './round-folder.ts';
+import { type GoingOn, goingOn } from './study-checkpoints.ts';
 
 /** The results of one run of a study on disk. */
 export class RunFile {
@@ -36,6 +37,11 @@ export class RunFile {
 
   keep(results: Results): Promise<void> {
     return writeText(this.#path, JSON.stringify(results));
+  }
+
+  /** As {@link goingOn}. */
+  goingOn(settings: RunSettings, warn: (message: string) => void): Promise<GoingOn> {
+    return goingOn(this.#path, settings, warn);
   }
 
   /**

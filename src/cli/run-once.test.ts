@@ -1,8 +1,13 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { slowTokenizer } from '../testing/slow-tokenizer.ts';
+import { tinyModel } from '../testing/tiny-model.ts';
 import { tinyHost, tinySettings } from '../testing/tiny-run.ts';
+import type { Task } from '../tasks/task.ts';
 import type { RunEvent } from '../run/events.ts';
+import { STOP_MS } from '../run/stop-limit.ts';
 import { EXIT } from './exit-codes.ts';
-import { runOnce, STOP_MS } from './run-once.ts';
+import { runOnce } from './run-once.ts';
+import { nodeTokenizerGuard } from './tokenizer-guard.ts';
 
 beforeEach(() => vi.useFakeTimers());
 afterEach(() => {
@@ -39,5 +44,22 @@ describe('a stopped run', () => {
     await vi.advanceTimersByTimeAsync(STOP_MS);
     expect(await ended).toMatchObject({ exit: EXIT.interrupted, results: null });
     expect(process.listeners('SIGINT')).toHaveLength(before);
+  });
+});
+
+test('a tokenizer that takes for ever ends the run, by name', async () => {
+  const texts = { train: [{ sentence: 'a'.repeat(60), label: 'warm' }], dev: [], test: [] };
+  const task: Task = { name: 'mine', kind: 'TC', instruction: '', labels: ['warm'], ...texts };
+  const settings = { ...tinySettings('seq-lora'), model: 'org/crafted', order: ['mine'] };
+  const host = tinyHost(() => undefined, {
+    openModel: () => Promise.resolve({ ...tinyModel(), tokenizer: slowTokenizer() }),
+    customTask: () => Promise.resolve(task),
+    guardTokenizer: (model) => nodeTokenizerGuard(model, 0.2),
+  });
+  const { exit, error } = await runOnce(host, settings, () => undefined);
+  expect(exit).toBe(EXIT.input);
+  expect(error).toMatchObject({
+    code: 'text/tokenizer-too-slow',
+    message: expect.stringContaining('org/crafted') as string,
   });
 });

@@ -1,18 +1,14 @@
 import { reportOf, type ErrorReport } from '../base/errors.ts';
-import type { Phase, RunEvent } from '../run/events.ts';
+import type { RunEvent } from '../run/events.ts';
 import type { RunHost } from '../run/host.ts';
 import type { Results } from '../run/results.ts';
 import { Run } from '../run/run.ts';
 import type { RunSettings } from '../run/settings.ts';
+import { isSaving, STOP_MS } from '../run/stop-limit.ts';
 import { EXIT, exitCodeOf } from './exit-codes.ts';
 
-/** What a run may do for longer than {@link STOP_MS} before it ends. */
-const SAVING: readonly Phase[] = ['save', 'checkpoint'];
 /** What asks a process to end: Ctrl-C, the system or a scheduler, and a terminal that goes away. */
 const STOPPING = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
-
-/** How long a run may take to heed a stop; while it saves what is large, it may take longer. */
-export const STOP_MS = 5000;
 
 /** How a run ended. */
 export interface Ended {
@@ -40,7 +36,7 @@ export async function runOnce(
   let savedAt = -Infinity;
   const emit = (event: RunEvent): void => {
     report(event);
-    if (event.type === 'progress' && SAVING.includes(event.phase)) savedAt = host.now();
+    if (isSaving(event)) savedAt = host.now();
     if ('results' in event) ended.results = event.results;
     if (event.type === 'finished') ended.exit = EXIT.ok;
     else if (event.type === 'stopped') ended.exit = EXIT.interrupted;

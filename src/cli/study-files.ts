@@ -5,6 +5,7 @@ import type { Results } from '../run/results.ts';
 import type { RunSettings } from '../run/settings.ts';
 import { writeText } from './round-folder.ts';
 import { readResults, RunFile } from './run-file.ts';
+import type { GoingOn } from './study-checkpoints.ts';
 import { studyTable } from './study-table.ts';
 
 /** The runs of a study on disk: `OUT/runs/METHOD-seedS.json` each, and `results.json` and `table.md` of them all. */
@@ -39,6 +40,11 @@ export class StudyFiles {
     if (there !== null) return there.id === results.id && there.startedAt === results.startedAt;
     await this.keep(results);
     return true;
+  }
+
+  /** As {@link RunFile.goingOn}. */
+  goingOn(settings: RunSettings, warn: (message: string) => void): Promise<GoingOn> {
+    return this.#file(settings).goingOn(settings, warn);
   }
 
   /** As {@link RunFile.claim}. */

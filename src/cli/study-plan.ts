@@ -78,13 +78,19 @@ async function oneRun(run: PlannedRun, files: PlanFiles, machine: NodeChoices, t
   try {
     if ((await files.outcomeOf(run)) !== null) return EXIT.ok; // made by another process meanwhile
     terminal.event({ type: 'run', part: run.part, method: run.label, order: run.order + 1, seed: run.seed });
-    const { exit, results, error } = await runOnce(nodeHost(machine), run.settings(), runReporter(terminal, { label }));
+    const saves = await files.goingOn(run, (message) => terminal.note(`${label}Warning: ${message}`));
+    const host = { ...nodeHost(machine), ...saves.host };
+    const { exit, results, error } = await runOnce(host, run.settings(), runReporter(terminal, { label }));
     if (error) {
       terminal.note(`${label}${error.code}: ${error.message} ${error.nextStep}`);
-      if (OWN_FAILURES.test(error.code)) await files.keepFailure(run, error);
+      if (OWN_FAILURES.test(error.code)) {
+        await files.keepFailure(run, error);
+        await saves.clear();
+      }
     }
     if (exit !== EXIT.ok || results === null) return exit;
     await files.keep(run, results);
+    await saves.clear();
     terminal.note(`${label}${spell(results.seconds)}`);
     return EXIT.ok;
   } finally {

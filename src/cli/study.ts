@@ -17,7 +17,7 @@ export const STUDY_USAGE = `Usage: gorp-web study [options]
        gorp-web study --merge DIR… --out DIR
 
 Trains an order with several methods and seeds, one run after another. Runs that are in OUT already are not made again,
-so a study that was broken off goes on when it is started again; a run that fails does not end the others.
+so a study that was broken off goes on when it is started again, a run that was begun from its last checkpoint; a run that fails does not end the others.
 
   --methods LIST   default seq-lora,gorp,gorp-plus
   --seeds LIST     default 1,2,3
@@ -122,10 +122,13 @@ async function oneRun(
   const { method, training } = settings;
   const label = `${method.name} seed ${training.seed}: `;
   terminal.event({ type: 'run', method: method.name, seed: training.seed });
-  const { exit, results, error } = await runOnce(nodeHost(machine), settings, runReporter(terminal, { label }));
+  const saves = await files.goingOn(settings, (message) => terminal.note(`${label}Warning: ${message}`));
+  const host = { ...nodeHost(machine), ...saves.host };
+  const { exit, results, error } = await runOnce(host, settings, runReporter(terminal, { label }));
   if (error) terminal.note(`${label}${explainedWithCode(error)}`);
   if (exit !== EXIT.ok || results === null) return exit;
   await files.keep(results);
+  await saves.clear();
   await files.summarise();
   terminal.note(`${label}${spell(results.seconds)}`);
   return EXIT.ok;

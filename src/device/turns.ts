@@ -1,17 +1,7 @@
+import { nextTurn } from '../base/next-turn.ts';
+
 /** Milliseconds of work after which other tasks of the thread get a turn: messages to pause or stop, for instance. */
 const TURN = 20;
-
-/** Resolves when tasks that wait in the thread's queue have had their turn. */
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => {
-    const { port1, port2 } = new MessageChannel();
-    port1.onmessage = () => {
-      port1.close();
-      resolve();
-    };
-    port2.postMessage(null);
-  });
-}
 
 /**
  * Does pieces of work in the order in which they are asked for. Work is done at once where nothing is under way; long

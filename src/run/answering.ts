@@ -1,3 +1,4 @@
+import type { TokenizerGuard } from '../base/tokenizer-guard.ts';
 import type { OwnedBuffer } from '../device/buffers.ts';
 import type { Device } from '../device/device.ts';
 import { compile } from '../graph/compile.ts';
@@ -19,6 +20,8 @@ import type { TrainingSettings } from './settings.ts';
 export interface Answering extends Pick<TrainingSettings, 'promptForm' | 'frozenWeights' | 'evaluationBatchSize'> {
   /** Tokens of an answer, the one that ends it among them. */
   readonly maxNewTokens: number;
+  /** Of the model's tokenizer. */
+  readonly guard?: TokenizerGuard;
 }
 
 /** What is merged into the base model. */
@@ -42,7 +45,7 @@ export async function* answerPrompts(
 ): AsyncGenerator<WrittenText> {
   const { maxNewTokens, frozenWeights, evaluationBatchSize } = answering;
   if (trained) checkTrainedLayers(model, trained.changed);
-  const known = await readTexts(model, answering);
+  const known = await readTexts(model, answering, answering.guard);
   const sources = prompts.map((prompt) => known.tokenizer.encodePrompt(prompt));
   const lengths = { sourceLength: longestOf(sources), targetLength: maxNewTokens };
   const { network, storedName } = openNetwork(device, model, lengths, known);

@@ -16,11 +16,12 @@ import {
 /** Numbers that come in thousands: that they are an array is checked, their elements are not. */
 const numbers = v.custom<number[]>(Array.isArray);
 
-/** What a run is doing now. `weights`, `evaluate`, `train` and `checkpoint` carry progress. */
+/** What a run is doing now. `weights`, `tokenize`, `evaluate`, `train` and `checkpoint` carry progress. */
 const PhaseSchema = v.picklist([
   'device',
   'weights',
   'tasks',
+  'tokenize',
   'compile',
   'evaluate',
   'train',
@@ -108,6 +109,8 @@ export const RunEventSchema = v.variant('type', [
     peakBytes: v.number(),
     liveBuffers: v.number(),
   }),
+  /** All results so far, as if the run were stopped: before its first round and after each. What is told later adds to it. */
+  v.strictObject({ type: v.literal('so-far'), results: ResultsSchema }),
   v.strictObject({ type: v.literal('warning'), message: v.string() }),
   /** The device was lost; the run goes on from a step by itself, 0 being its beginning. What came behind it is told again. */
   v.strictObject({ type: v.literal('recovering'), error: ErrorReportSchema, step: v.number() }),

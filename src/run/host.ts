@@ -1,4 +1,5 @@
 import type { DeviceReason } from '../base/device-choice.ts';
+import type { TokenizerGuard } from '../base/tokenizer-guard.ts';
 import type { Device, DeviceFacts } from '../device/device.ts';
 import type { OutputFile } from '../weights/exports/output-file.ts';
 import type { InspectTexts, ModelFiles } from '../weights/model-folder.ts';
@@ -52,6 +53,8 @@ export interface RunHost extends TaskHost {
     signal: AbortSignal,
     inspect: InspectTexts,
   ): Promise<ModelFiles>;
+  /** What bounds the time of a model's tokenizer, where that can be done within the thread. */
+  guardTokenizer?(model: string): TokenizerGuard;
   /** Bytes of GPU memory that the run may take, where that is known; browsers do not tell. */
   memoryBudget?: number | null;
   /** A round of an earlier run to resume from. */

@@ -1,4 +1,5 @@
 import { GorpError, reportOf } from '../base/errors.ts';
+import type { TokenizerGuard } from '../base/tokenizer-guard.ts';
 import type { Device } from '../device/device.ts';
 import { ConfigReader } from '../models/config.ts';
 import { familyOf, type ParsedConfig } from '../models/families.ts';
@@ -34,11 +35,14 @@ export interface KnownModel {
   readonly networkOn: (device: Device, lengths: Lengths) => Network;
 }
 
-/** @throws GorpError `model/…` or `text/…`, naming the field or token. */
-export async function readTexts(texts: Texts, { promptForm }: Reading): Promise<KnownModel> {
+/**
+ * @param guard of the tokenizer, where there is one.
+ * @throws GorpError `model/…` or `text/…`, naming the field or token.
+ */
+export async function readTexts(texts: Texts, { promptForm }: Reading, guard?: TokenizerGuard): Promise<KnownModel> {
   const { read, promptMark, targets } = familyOf(texts.config);
   const { config, networkOn } = read(texts.config);
-  const raw = loadTokenizer(texts.tokenizer, texts.tokenizerConfig, promptMark);
+  const raw = loadTokenizer(texts.tokenizer, texts.tokenizerConfig, promptMark, guard);
   checkVocabulary(raw, config.vocabSize);
   const tokenizer = promptForm === 'chat' ? chatTokenizer(raw, await chatTemplate(texts)) : raw;
   // Generation ends where generation_config.json says, which overrides config.json. Labels end with the tokenizer's

@@ -1,3 +1,4 @@
+import { nextTurn } from '../base/next-turn.ts';
 import { countingDevice, type DeviceOutline, outlineOf } from '../device/counting-device.ts';
 import type { Device } from '../device/device.ts';
 import { sizeOf } from '../graph/tensor.ts';
@@ -125,7 +126,10 @@ export class Opening {
 
   async #inspect(texts: ModelTexts, trains: boolean): Promise<Inspected> {
     if (this.#inspected) return this.#inspected;
-    const known = await discarding(texts, () => readTexts(texts, this.#settings.training));
+    const guard = this.#host.guardTokenizer?.(this.#settings.model);
+    this.#progress({ phase: 'tokenize', item: 'tokenizer.json', done: 0, total: 0, unit: 'items' });
+    const known = await discarding(texts, () => readTexts(texts, this.#settings.training, guard));
+    this.#readingTask(0);
     if (this.#checkpoint) checkSettings(this.#checkpoint, this.#settings);
     const saved = await this.#openRound(texts, trains);
     const tasks = await this.#prepareTasks(known);
@@ -155,14 +159,25 @@ export class Opening {
     const { order } = this.#settings;
     const tasks: EncodedTask[] = [];
     for (const [i, name] of order.entries()) {
-      this.#progress({ phase: 'tasks', item: name, done: i, total: order.length, unit: 'items' });
       const warn = (message: string): void => this.#host.emit({ type: 'warning', message });
       // A server that never answers holds nobody up who wants to stop.
-      const prepared = prepareTask(this.#host, name, this.#settings, tokenizer, warn, this.#control.stopSignal);
+      const { stopSignal } = this.#control;
+      const prepared = prepareTask(this.#host, name, this.#settings, tokenizer, warn, stopSignal, (done, total) => {
+        this.#progress({ phase: 'tokenize', item: name, done, total, unit: 'examples' });
+        return this.#turn();
+      });
       tasks.push(await this.#control.untilStopped(prepared));
+      this.#readingTask(i + 1);
       await this.#heed();
     }
     return tasks;
+  }
+
+  /** @param index of the order. */
+  #readingTask(index: number): void {
+    const { order } = this.#settings;
+    const item = order[Math.min(index, order.length - 1)];
+    this.#progress({ phase: 'tasks', item, done: index, total: order.length, unit: 'items' });
   }
 
   /** Tells what the run will take on the GPU, and refuses it where that is too much. */
@@ -191,6 +206,12 @@ export class Opening {
 
   #progress(progress: Omit<Progress, 'type' | 'round' | 'secondsLeft'>): void {
     this.#host.emit({ type: 'progress', round: 0, secondsLeft: null, ...progress });
+  }
+
+  /** Lets messages to pause or stop in, and heeds them. */
+  async #turn(): Promise<void> {
+    await nextTurn();
+    await this.#heed();
   }
 
   #heed(): Promise<void> {

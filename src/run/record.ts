@@ -8,8 +8,8 @@ import { EvenSamples } from './samples.ts';
 import type { Break, DeviceReport, LayerSample, Results, TaskReport, TensorSpace, TestTime } from './results.ts';
 import type { RunSettings } from './settings.ts';
 
-// Samples of the layers' statistics in a results file.
-const MAX_SAMPLES = 400;
+/** Samples of the layers' statistics in a results file, at most. */
+export const MAX_SAMPLES = 400;
 const NO_TIME: TestTime = { promptTokens: 0, promptSeconds: 0, answerTokens: 0, answerSeconds: 0 };
 const noCurves = (): Results['curves'] => ({ round: [], step: [], loss: [], gradientNorm: [], seconds: [] });
 

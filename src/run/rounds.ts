@@ -89,6 +89,7 @@ export class Rounds {
     if (from) {
       for (const event of replayEvents(record.results('stopped', null), reports)) host.emit(event);
     }
+    host.emit({ type: 'so-far', results: record.results('stopped', null) });
   }
 
   async run(): Promise<void> {
@@ -143,6 +144,7 @@ export class Rounds {
         this.#place.phase = 'test';
       }
       const tests = await this.#evaluate(round.tests);
+      this.#host.emit({ type: 'so-far', results: this.#record.results('stopped', null) });
       const seen = tests.filter((_, k) => round.tests[k] < number);
       await this.#save(roundFolder(i + 1, name), { epochs, examples: examples.length }, seen);
     }

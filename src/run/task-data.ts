@@ -51,6 +51,7 @@ export interface TaskHost {
  *
  * @param warn is told of rows left out and of texts cut.
  * @param signal ends the reading of files.
+ * @param onEncoded is told how many of how many examples are tokenised: before the first, and then ever again.
  * @throws GorpError `tasks/…`, naming file, row and field.
  */
 export async function prepareTask(
@@ -60,6 +61,7 @@ export async function prepareTask(
   tokenizer: Tokenizer,
   warn: (message: string) => void,
   signal: AbortSignal = new AbortController().signal,
+  onEncoded: (done: number, total: number) => Promise<void> = () => Promise.resolve(),
 ): Promise<EncodedTask> {
   const { testExamples, testSet } = settings.training;
   const { task: whole, leftOut } = await loadNamed(host, name, settings.tasks, signal);
@@ -74,11 +76,14 @@ export async function prepareTask(
   const train = trainSample(task, settings.training);
   // Every seed is measured on the same test examples.
   const test = sampleBalanced(task.test, testExamples, mixSeed(0, 'test', name));
-  const encodedTrain = encodeExamples(tokenizer, task, train, settings.training);
-  const encodedTest = encodeExamples(tokenizer, task, test, settings.training);
+  const all = train.length + test.length;
+  await onEncoded(0, all);
+  const encodedTrain = await encodeExamples(tokenizer, task, train, settings.training, (done) => onEncoded(done, all));
+  const encodedTest = await encodeExamples(tokenizer, task, test, settings.training, (done) =>
+    onEncoded(train.length + done, all),
+  );
   const cut = encodedTrain.cut + encodedTest.cut;
   if (cut > 0) {
-    const all = train.length + test.length;
     warn(`${name}: ${cut} of ${all} texts are cut to fit ${settings.training.sourceLength} tokens.`);
   }
   return {
@@ -109,7 +114,7 @@ export async function firstExample(
   const task = settings.training.testSet === 'dev' ? onDevSet(whole) : whole;
   const [first] = trainSample(task, settings.training);
   if (first === undefined) return null;
-  const { encoded, cut } = encodeExamples(tokenizer, task, [first], settings.training);
+  const { encoded, cut } = await encodeExamples(tokenizer, task, [first], settings.training);
   return { example: encoded[0], cut: cut > 0 };
 }
 

@@ -109,9 +109,12 @@ describe('fitLabel', () => {
 });
 
 describe('encodeExamples', () => {
-  it('keeps the order and counts what was cut', () => {
+  it('keeps the order and counts what was cut', async () => {
     const examples = ['one', 'one two', 'three'].map((sentence) => ({ sentence, label: 'bb' }));
-    const { encoded, cut } = encodeExamples(characters, task, examples, { sourceLength: frame + 3, targetLength: 9 });
+    const { encoded, cut } = await encodeExamples(characters, task, examples, {
+      sourceLength: frame + 3,
+      targetLength: 9,
+    });
     expect(encoded.map(({ source }) => textOf([...source]))).toEqual([around('one'), around('one'), around('thr')]);
     expect(encoded[1].label).toEqual([98, 98, EOS]);
     expect(cut).toBe(2);

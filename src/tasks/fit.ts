@@ -15,6 +15,9 @@ export interface EncodedExample {
   readonly label: readonly number[];
 }
 
+/** Milliseconds of tokenising after which others of the thread get a turn. */
+const PIECE = 50;
+
 /** What prose takes, or less: a text that fits is mostly found to fit at once. */
 const CHARACTERS_PER_TOKEN = 6;
 
@@ -79,21 +82,28 @@ export function fitLabel(tokenizer: Tokenizer, label: string, targetLength: numb
 /**
  * Encodes examples of a task, in their order.
  *
+ * @param onPiece is told every {@link PIECE} how many are done, and waited for.
  * @returns the encoded examples, and of how many the sentence was cut.
- * @throws GorpError `tasks/prompt-too-long`.
+ * @throws GorpError `tasks/prompt-too-long`, and what `onPiece` throws.
  */
-export function encodeExamples(
+export async function encodeExamples(
   tokenizer: Tokenizer,
   task: Task,
   examples: readonly Example[],
   { sourceLength, targetLength }: Lengths,
-): { encoded: EncodedExample[]; cut: number } {
+  onPiece?: (done: number) => Promise<void>,
+): Promise<{ encoded: EncodedExample[]; cut: number }> {
+  const encoded: EncodedExample[] = [];
   let cut = 0;
-  const encoded = examples.map(({ sentence, label }) => {
+  let since = performance.now();
+  for (const { sentence, label } of examples) {
     const prompt = fitPrompt(tokenizer, task, sentence, sourceLength);
     if (prompt.cut) cut++;
-    return { source: prompt.ids, label: fitLabel(tokenizer, label, targetLength) };
-  });
+    encoded.push({ source: prompt.ids, label: fitLabel(tokenizer, label, targetLength) });
+    if (onPiece === undefined || performance.now() - since < PIECE) continue;
+    await onPiece(encoded.length);
+    since = performance.now();
+  }
   return { encoded, cut };
 }
 

@@ -47,7 +47,7 @@ export async function embeddedModel(
     Object.entries(LABELS).map(([label, sentences]) => ({ sentence: sentences[i], label })),
   );
   const task: Task = { name: 'gloss', kind: 'TC', instruction, labels: Object.keys(LABELS), train, dev: [], test: [] };
-  const { encoded } = encodeExamples(tokenizer, task, train, lengths);
+  const { encoded } = await encodeExamples(tokenizer, task, train, lengths);
   const batches = [0, 6].map((first) =>
     sizedBatch(
       encoded,

@@ -1,6 +1,6 @@
 /**
- * How a model family marks a prompt: closed by the end-of-text token (T5), or begun by the one token that begins a text,
- * where the tokenizer has one (decoder-only models; docs/method.md, section 5).
+ * How a model family marks a prompt: closed by the end-of-text token (T5), or begun by what its tokenizer puts before a
+ * text, one token or none (decoder-only models; docs/method.md, section 5).
  */
 export type PromptMark = 'closed' | 'begun';
 
@@ -24,7 +24,7 @@ export interface Tokenizer {
   readonly eosId: number;
   /** Fills up rows of a batch. Where the files name no padding token, as LLaMA's, it is the one that begins a text. */
   readonly padId: number;
-  /** Begins a text (LLaMA); null where the model has no such token (T5). */
+  /** The token named as the one that begins a text; null where there is none (T5). Not every prompt begins with it. */
   readonly bosId: number | null;
   /** Stands for what the vocabulary lacks; null where nothing can be lacking. */
   readonly unkId: number | null;

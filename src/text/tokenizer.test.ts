@@ -91,6 +91,8 @@ function small(change: (json: Record<string, Record<string, unknown>>) => void =
   return copy;
 }
 
+const REPLACE = { type: 'Replace', pattern: { Regex: '(a+)+!' }, content: '' };
+
 describe('loadTokenizer', () => {
   const tokenizer = loadTokenizer(small(), {});
 
@@ -114,6 +116,14 @@ describe('loadTokenizer', () => {
     });
   });
 
+  it('refuses by name what the library finds out on a text only', () => {
+    const broken = loadTokenizer(
+      small((json) => (json['post_processor'] = { type: 'TemplateProcessing', single: ['no object'], pair: [] })),
+      {},
+    );
+    expect(() => broken.encode('a')).toThrow(expect.objectContaining({ code: 'text/bad-tokenizer' }) as GorpError);
+  });
+
   it('takes empty and unknown text', () => {
     expect(tokenizer.encode('')).toEqual([]);
     expect(tokenizer.encode(' \n ')).toEqual([]);
@@ -133,6 +143,7 @@ describe('loadTokenizer', () => {
     ['a piece without a score', small((json) => (json['model']['vocab'] = [['a']])), {}],
     ['a score that is no number', small((json) => (json['model']['vocab'] = [['a', 'b']])), {}],
     ['an unknown token outside the vocabulary', small((json) => (json['model']['unk_id'] = 6)), {}],
+    ['a decoder with a regular expression', small((json) => (json['decoder'] = REPLACE)), {}],
     [
       'an added token without text',
       small((json) => Object.assign(json, { added_tokens: [{ id: 1, content: '' }] })),
@@ -178,6 +189,14 @@ describe('a byte-level BPE, as SmolLM has it', () => {
   };
   const end = { bos_token: '<|endoftext|>', eos_token: '<|endoftext|>', unk_token: '<|endoftext|>' };
   const tokenizer = loadTokenizer(json, end, 'begun');
+  /** The same with a token in front of every text and one behind it. */
+  const around = (front: string, behind: string): unknown => {
+    const tokens = [front, behind].map((name) => [name, { id: name, ids: [0], tokens: [name] }]);
+    const [begin, close] = [front, behind].map((name) => ({ SpecialToken: { id: name, type_id: 0 } }));
+    const single = [begin, { Sequence: { id: 'A', type_id: 0 } }, close];
+    const template = { type: 'TemplateProcessing', single, pair: single, special_tokens: Object.fromEntries(tokens) };
+    return { ...json, post_processor: { type: 'Sequence', processors: [json.decoder, template] } };
+  };
   const id = (piece: string): number => pieces.indexOf(piece) + 1;
 
   it('merges letters in order, across the bytes of a space', () => {
@@ -185,12 +204,21 @@ describe('a byte-level BPE, as SmolLM has it', () => {
     expect(tokenizer).toMatchObject({ eosId: 0, bosId: 0, padId: 0, size: 261 });
   });
 
-  it('reads a prompt behind one token that begins it, and gives every text back', () => {
+  it('reads a prompt as its post-processor begins one, whatever bos_token says, and gives every text back', () => {
     const prompt = 'Task:TC\nthe naïve cat, 42 ☃\nAnswer:';
-    const [first, ...rest] = tokenizer.encodePrompt(prompt);
-    expect([first, rest]).toEqual([0, tokenizer.encode(prompt)]);
-    expect(tokenizer.decode([first, ...rest, tokenizer.eosId])).toBe(prompt);
+    const plain = tokenizer.encode(prompt);
+    expect(tokenizer.encodePrompt(prompt)).toEqual(plain);
+    const begun = loadTokenizer(around(special.content, special.content), end, 'begun');
+    expect(begun.encodePrompt(prompt)).toEqual([0, ...plain]);
+    expect(begun.encodeLabel(prompt)).toEqual(plain);
+    expect(tokenizer.decode([0, ...plain, tokenizer.eosId])).toBe(prompt);
     expect(fitLabel(tokenizer, ' cat', 4)).toEqual([id('Ġ'), id('c'), id('at'), 0]);
     expect(() => checkVocabulary(tokenizer, 260)).toThrow(/261 tokens/);
+  });
+
+  it('refuses a token before texts that the vocabulary lacks', () => {
+    const json = around('<begin>', special.content);
+    const noUnknown = { ...end, unk_token: null };
+    expect(() => loadTokenizer(json, noUnknown, 'begun')).toThrow(/before texts that the vocabulary lacks/);
   });
 });

@@ -2,8 +2,10 @@ import { Tokenizer as HuggingFaceTokenizer } from '@huggingface/tokenizers';
 import * as v from 'valibot';
 import { hasByteTokens } from '../base/byte-tokens.ts';
 import { GorpError } from '../base/errors.ts';
+import type { TokenizerGuard } from '../base/tokenizer-guard.ts';
 import { byteTokenizer } from './byte-tokenizer.ts';
 import type { PromptMark, Tokenizer } from './tokenizer-form.ts';
+import { addByteFallback } from './unigram-bytes.ts';
 
 export type { PromptMark, Tokenizer } from './tokenizer-form.ts';
 
@@ -18,6 +20,7 @@ const TokenizerJsonSchema = v.looseObject({
       type: v.literal('Unigram'),
       vocab: v.pipe(v.array(v.tuple([v.string(), v.pipe(v.number(), v.finite())])), v.minLength(1)),
       unk_id: idSchema,
+      byte_fallback: v.optional(v.boolean()),
     }),
     v.looseObject({
       type: v.literal('BPE'),
@@ -39,16 +42,19 @@ const TokenizerConfigSchema = v.looseObject({
  * configuration does not name are those of Hugging Face's T5 and LLaMA classes: `</s>`, `<pad>`, `<s>`, `<unk>`.
  *
  * @param tokenizerJson null for a model whose tokens are bytes.
+ * @param guard of every text that a regular expression of the files works on.
  * @throws GorpError `text/bad-tokenizer` when the files are malformed or lack an end-of-text token.
  */
 export function loadTokenizer(
   tokenizerJson: unknown,
   tokenizerConfig: unknown,
   promptMark: PromptMark = 'closed',
+  guard: TokenizerGuard = (work) => work(),
 ): Tokenizer {
   if (tokenizerJson === null && hasByteTokens(tokenizerConfig)) return byteTokenizer();
   const json = checked(TokenizerJsonSchema, tokenizerJson, 'tokenizer.json');
   const config = checked(TokenizerConfigSchema, tokenizerConfig, 'tokenizer_config.json');
+  if (hasPattern(json['decoder'])) throw badTokenizer('tokenizer.json: its decoder has a regular expression');
   let library: HuggingFaceTokenizer;
   try {
     // The input itself, which the schema has shown to be an object: valibot's copy of a record lacks a key "constructor".
@@ -59,6 +65,8 @@ export function loadTokenizer(
   if (json.model.type === 'Unigram' && json.model.unk_id >= json.model.vocab.length) {
     throw badTokenizer(`tokenizer.json: unk_id ${json.model.unk_id} is outside its ${json.model.vocab.length} entries`);
   }
+  if (json.model.type === 'Unigram' && json.model.byte_fallback === true && library.model)
+    addByteFallback(library.model);
   const idOf = (token: string): number | null => library.token_to_id(token) ?? null;
   const named = (name: keyof Tokenizer['written'], otherwise: string): string => {
     const token = config[name];
@@ -73,8 +81,11 @@ export function loadTokenizer(
   if (eosId === null) throw badTokenizer('the vocabulary has no end-of-text token');
   const bosId = idOf(names.bos_token);
   const special = new Set(json.added_tokens.flatMap(({ id, special }) => (special === false ? [] : [id])));
-  const encode = (text: string): number[] => library.encode(text, { add_special_tokens: false }).ids;
-  const front = promptMark === 'begun' && bosId !== null ? [bosId] : [];
+  const encodeFreely = (text: string): number[] =>
+    working(() => library.encode(text, { add_special_tokens: false }).ids);
+  const isGuarded = hasPattern(json['normalizer']) || hasPattern(json['pre_tokenizer']);
+  const encode = isGuarded ? (text: string): number[] => guard(() => encodeFreely(text)) : encodeFreely;
+  const front = promptMark === 'begun' ? tokensBefore(library) : [];
   const behind = promptMark === 'closed' ? [eosId] : [];
   return {
     encode,
@@ -93,6 +104,28 @@ export function loadTokenizer(
     unkId: idOf(names.unk_token),
     size: library.model?.vocab.length ?? 0,
   };
+}
+
+const ANY_TEXT = 'a';
+
+/**
+ * What is put before a text: the token that begins one, where the model was trained with such. The post-processor of
+ * tokenizer.json tells, as in transformers 5: a `bos_token` in the configuration may be there for templates alone, as
+ * SmolLM2's is. What is put behind a text is left out, since an answer is to follow.
+ */
+function tokensBefore(library: HuggingFaceTokenizer): number[] {
+  const { ids: plain } = library.encode(ANY_TEXT, { add_special_tokens: false });
+  const { ids: whole } = library.encode(ANY_TEXT, { add_special_tokens: true });
+  const begin = whole.findIndex((_, at) => plain.every((id, i) => whole[at + i] === id));
+  const before = whole.slice(0, Math.max(begin, 0));
+  if (before.every((id: number | undefined) => id !== undefined)) return before;
+  throw badTokenizer('tokenizer.json: post_processor puts a token before texts that the vocabulary lacks');
+}
+
+/** Whether there is a regular expression of the file's own somewhere in a part of it. */
+function hasPattern(part: unknown): boolean {
+  if (typeof part !== 'object' || part === null) return false;
+  return Object.hasOwn(part, 'Regex') || Object.values(part).some(hasPattern);
 }
 
 interface PreTokenized {
@@ -131,7 +164,17 @@ export function checkVocabulary(tokenizer: Tokenizer, rows: number): void {
 
 function decodeIds(library: HuggingFaceTokenizer, ids: readonly number[], skip_special_tokens: boolean): string {
   const known = ids.filter((id) => library.id_to_token(id) !== undefined);
-  return known.length === 0 ? '' : library.decode(known, { skip_special_tokens });
+  return known.length === 0 ? '' : working(() => library.decode(known, { skip_special_tokens }));
+}
+
+/** What the library does with a text. It finds some faults of a file only then. */
+function working<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (cause) {
+    const what = cause instanceof Error ? cause.message : String(cause);
+    throw badTokenizer(`tokenizer.json: it fails on a text (${what})`, { cause });
+  }
 }
 
 function checked<S extends v.GenericSchema>(schema: S, input: unknown, file: string): v.InferOutput<S> {

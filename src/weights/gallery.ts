@@ -4,7 +4,7 @@ export interface GalleryModel {
   reference: string;
   name: string;
   /** `model_type` of its config.json. */
-  family: 't5' | 'llama' | 'qwen2' | 'qwen3' | 'smollm3' | 'gemma3_text';
+  family: 't5' | 'umt5' | 'llama' | 'qwen2' | 'qwen3' | 'smollm3' | 'gemma3_text';
   parameters: number;
   /**
    * Bytes on the GPU, to three digits, as planned for `gorp` with prompts of 512 tokens, batches of 8 (T5) or 1 (others),
@@ -84,6 +84,18 @@ export const GALLERY: readonly GalleryModel[] = [
     bytes: 993_000_000,
     bytesFrom: 'hub',
     note: 'Tuned on instructions.',
+  },
+  {
+    ...t5(512, 384),
+    // As for the first: the main branch has pickled weights only.
+    reference: 'google/umt5-small@refs/pr/1',
+    name: 'umT5-small',
+    family: 'umt5',
+    parameters: 307_000_000,
+    trainingBytes: 1_570_000_000,
+    bytes: 1_250_000_000,
+    bytesFrom: 'hub',
+    note: 'For 107 languages; pre-trained only. Most of it is its vocabulary.',
   },
   {
     ...t5(1024, 1024),

@@ -6,6 +6,7 @@ import {
   byteFile,
   failed,
   filesBelow,
+  folderIn,
   isMissing,
   makeFolder,
   privateFolder,
@@ -37,7 +38,7 @@ export class CheckpointKeeper implements CheckpointStore {
     const before = await numbersIn(all);
     const name = String((before.at(-1) ?? 0) + 1).padStart(6, '0');
     try {
-      await writeInto(await all.getDirectoryHandle(name, { create: true }), files);
+      await writeInto(await folderIn(all, name), files);
     } catch (thrown) {
       await removeFrom(all, name);
       throw thrown;

@@ -7,6 +7,7 @@ import {
   byteFile,
   failed,
   filesBelow,
+  folderIn,
   isMissing,
   makeFolder,
   piecesOf,
@@ -96,26 +97,36 @@ export class RoundKeeper {
     const folder = await this.#folder.claimed();
     const order = await makeFolder([FOLDER, folder, ...orderFolder.split('/')].filter(Boolean));
     // What is written last makes it a round; what a run before has left of it does not count meanwhile.
-    const round = await order.getDirectoryHandle(roundFolder, { create: true });
+    const round = await folderIn(order, roundFolder);
     await removeFrom(round, ROUND_FILE);
     const files = within(roundFolder, [...results, ...trained]);
     try {
       await writeInto(order, files);
     } catch (thrown) {
       if (!(thrown instanceof GorpError && thrown.code === 'store/quota')) throw thrown;
-      // The weights of this round are worth more than those of earlier ones.
-      await removeWeights(order, roundFolder);
+      // The weights of this round are worth more than those of earlier ones, but for the last, until it is complete.
+      await removeWeights(order, [roundFolder, await roundBefore(order, roundFolder)]);
       await writeInto(order, files);
     }
     if (folder !== '') await show(folder);
-    if (!this.#everyRound) await removeWeights(order, roundFolder);
+    if (!this.#everyRound) await removeWeights(order, [roundFolder]);
   }
 }
 
-/** Removes what was trained of all rounds of an order but one; their result files stay. */
-async function removeWeights(order: FileSystemDirectoryHandle, except: string): Promise<void> {
+/** The name of the round before one, `''` where there is none. */
+async function roundBefore(order: FileSystemDirectoryHandle, round: string): Promise<string> {
+  const numberOf = (name: string): number => Number.parseInt(name, 10);
+  let before = '';
+  for await (const name of order.keys()) {
+    if (numberOf(name) < numberOf(round) && !(numberOf(name) < numberOf(before))) before = name;
+  }
+  return before;
+}
+
+/** Removes what was trained of all rounds of an order but some; their result files stay. */
+async function removeWeights(order: FileSystemDirectoryHandle, except: readonly string[]): Promise<void> {
   for await (const [name, handle] of order.entries()) {
-    if (!(handle instanceof FileSystemDirectoryHandle) || name === except) continue;
+    if (!(handle instanceof FileSystemDirectoryHandle) || except.includes(name)) continue;
     for (const file of TRAINED_NAMES) await removeFrom(handle, file);
   }
 }

@@ -69,28 +69,36 @@ export async function downloadFile(name: string): Promise<FileSystemFileHandle> 
   const root = await privateFolder();
   // What was downloaded before is not needed any more.
   await root.removeEntry('download', { recursive: true }).catch(() => undefined);
-  return (await makeFolder(['download'])).getFileHandle(name, { create: true });
+  return fileIn(await makeFolder(['download']), name);
 }
 
 /** A folder by its path, made where it is not there. */
 export async function makeFolder(parts: readonly string[]): Promise<FileSystemDirectoryHandle> {
   let folder = await privateFolder();
-  try {
-    for (const part of parts) folder = await folder.getDirectoryHandle(part, { create: true });
-  } catch (thrown) {
-    throw failed(thrown);
-  }
+  for (const part of parts) folder = await folderIn(folder, part);
   return folder;
 }
 
-/** Writes files below a folder. */
+/** A folder in another, made where it is not there. @throws GorpError `store/quota`, `store/failed`. */
+export const folderIn = (folder: FileSystemDirectoryHandle, name: string): Promise<FileSystemDirectoryHandle> =>
+  folder.getDirectoryHandle(name, { create: true }).catch((thrown: unknown) => {
+    throw failed(thrown);
+  });
+
+/** A file in a folder, made where it is not there. @throws as {@link folderIn}. */
+export const fileIn = (folder: FileSystemDirectoryHandle, name: string): Promise<FileSystemFileHandle> =>
+  folder.getFileHandle(name, { create: true }).catch((thrown: unknown) => {
+    throw failed(thrown);
+  });
+
+/** Writes files below a folder. @throws as {@link writeHandle}. */
 export async function writeInto(folder: FileSystemDirectoryHandle, files: readonly OutputFile[]): Promise<void> {
   for (const { path, content } of files) {
     const parts = path.split('/');
     const name = parts.pop() as string;
     let at = folder;
-    for (const part of parts) at = await at.getDirectoryHandle(part, { create: true });
-    await writeHandle(await at.getFileHandle(name, { create: true }), content());
+    for (const part of parts) at = await folderIn(at, part);
+    await writeHandle(await fileIn(at, name), content());
   }
 }
 

@@ -1,6 +1,6 @@
 import { GorpError } from '../base/errors.ts';
 import { randomId } from '../base/random-id.ts';
-import { isMissing, makeFolder, privateFolder, removeFrom, textOf, writeHandle } from './private-files.ts';
+import { fileIn, isMissing, makeFolder, privateFolder, removeFrom, textOf, writeHandle } from './private-files.ts';
 
 /**
  * What runs keep in the browser's private file system: `rounds/RUN/…`, a folder for each run, and a file that names the
@@ -75,14 +75,16 @@ async function claim(folder: string): Promise<void> {
 export async function show(folder: string): Promise<void> {
   const rounds = await makeFolder([FOLDER]);
   if ((await shownFolder(rounds)) !== folder) {
-    await writeHandle(await rounds.getFileHandle(SHOWN, { create: true }), textOf(folder));
+    await writeHandle(await fileIn(rounds, SHOWN), textOf(folder));
   }
   const { held = [] } = await navigator.locks.query();
   const busy = new Set(held.map(({ name }) => name));
   for await (const name of rounds.keys()) {
     // What an earlier version left in `rounds` itself goes by the empty name.
     const lock = lockOf(RUN_FOLDER.test(name) ? name : '');
-    if (![folder, SHOWN].includes(name) && !busy.has(lock)) await removeFrom(rounds, name);
+    if ([folder, SHOWN].includes(name) || busy.has(lock)) continue;
+    // What somebody is reading goes the next time: the folder is shown all the same.
+    await removeFrom(rounds, name).catch(() => undefined);
   }
 }
 

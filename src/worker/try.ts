@@ -6,6 +6,7 @@ import { graphsApart } from '../onnx/onnx-files.ts';
 import type { Runtime } from '../onnx/runtime/text-model.ts';
 import { checkRuntimeHolds, loadedBytes } from '../onnx/runtime-memory.ts';
 import { readTexts } from '../run/open-network.ts';
+import type { AnsweredExample } from '../run/outputs/answers-over-rounds.ts';
 import { baseOf } from '../run/outputs/saved-round.ts';
 import { openBaseModel } from '../run/outputs/base-model.ts';
 import type { InspectTexts, ModelFiles } from '../weights/model-folder.ts';
@@ -14,8 +15,8 @@ import { unzipped } from '../weights/exports/unzip.ts';
 import { type ModelAccess, openModel, readConfigHere, requireReference } from '../weights/source.ts';
 import { keptFiles } from './kept-rounds.ts';
 import { openPlaces } from './places.ts';
-import { type AskerParts, askRounds, type Provider, StoppedAsking } from './try/asker.ts';
-import type { Asking, GivenFile, TriedRun, TryCommand, TryEvent } from './try/messages.ts';
+import { askExamples, type AskerParts, askRounds, type Provider, StoppedAsking } from './try/asker.ts';
+import type { Answering, GivenFile, Preparation, TriedRun, TryCommand, TryEvent } from './try/messages.ts';
 import { openRunFiles, type RunFiles } from './try/opened-run.ts';
 import { PreparedModels, type RoundsModel } from './try/prepared-models.ts';
 import { loadRuntime } from './try/runtime.ts';
@@ -35,7 +36,7 @@ self.onmessage = ({ data }: MessageEvent<TryCommand>) => {
     isStopping = true;
     return;
   }
-  if (data.type === 'ask') isStopping = false;
+  if (data.type !== 'open' && data.type !== 'examples') isStopping = false;
   last = last.then(() => obey(data)).catch((thrown: unknown) => emit({ type: 'failed', error: reportOf(thrown) }));
 };
 
@@ -51,13 +52,25 @@ async function obey(command: Exclude<TryCommand, { type: 'stop' }>): Promise<voi
       break;
     case 'examples': {
       const { task } = command;
-      const found = opened?.files.answers.tasks.find(({ name }) => name === task);
-      emit({ type: 'examples', task, examples: found?.examples ?? [] });
+      emit({ type: 'examples', task, examples: examplesOf(task) });
       break;
     }
-    case 'ask':
-      await ask(command.asking);
+    case 'ask': {
+      const { asking } = command;
+      const [round] = asking.rounds;
+      await answer(
+        asking,
+        (parts, provider) => askRounds(parts, asking, provider),
+        (what) => emit({ type: 'preparing', round, what }),
+      );
       break;
+    }
+    case 'ask-examples': {
+      const { task, from, answering } = command;
+      const asked = { task, examples: examplesOf(task), from, dtype: answering.dtype };
+      await answer(answering, (parts, provider) => askExamples(parts, asked, provider));
+      break;
+    }
   }
 }
 
@@ -115,21 +128,29 @@ async function plannedBytes(model: string, access: ModelAccess): Promise<TriedRu
   }
 }
 
-async function ask(asking: Asking): Promise<void> {
+/** The examples of a task, with what the rounds answered. */
+const examplesOf = (task: string): AnsweredExample[] =>
+  opened?.files.answers.tasks.find(({ name }) => name === task)?.examples ?? [];
+
+/** Opens the base model, where it is not open yet, and lets it answer. */
+async function answer(
+  answering: Answering,
+  work: (parts: AskerParts, provider: Provider) => Promise<void>,
+  onPreparing: (what: Preparation) => void = () => undefined,
+): Promise<void> {
   if (opened === undefined) throw new Error('There is no run to ask.');
   const { files } = opened;
-  const [round] = asking.rounds;
   try {
-    emit({ type: 'preparing', round, what: 'base-model' });
-    const { base, parts } = await (opened.asker ??= openForAsking(files, asking));
-    checkHolds(base.config, asking);
-    if (provider?.device !== asking.device) {
-      const { kind } = await chooseDevice(asking.device, webgpu);
-      provider = { kind, note: null, device: asking.device };
+    onPreparing('base-model');
+    const { base, parts } = await (opened.asker ??= openForAsking(files, answering));
+    checkHolds(base.config, answering);
+    if (provider?.device !== answering.device) {
+      const { kind } = await chooseDevice(answering.device, webgpu);
+      provider = { kind, note: null, device: answering.device };
     }
-    emit({ type: 'preparing', round, what: 'runtime' });
+    onPreparing('runtime');
     emit({ type: 'runtime', runtime: { provider: provider.kind, note: provider.note } });
-    await askRounds(parts, asking, provider);
+    await work(parts, provider);
     emit({ type: 'done', isStopped: false });
   } catch (thrown) {
     if (!(thrown instanceof StoppedAsking)) {
@@ -140,7 +161,7 @@ async function ask(asking: Asking): Promise<void> {
   }
 }
 
-const checkHolds = (config: unknown, { dtype, limit }: Asking): void =>
+const checkHolds = (config: unknown, { dtype, limit }: Answering): void =>
   checkRuntimeHolds(config, dtype, limit, (fitting) => `Choose ${DTYPE_WORDS[fitting]} for the weights.`);
 
 /** A base model, and what questions to it and its rounds are answered with. */
@@ -160,13 +181,16 @@ const isOpen = (asker: Promise<OpenedModel>): Promise<boolean> =>
  *
  * @throws GorpError `run/no-base-model`, `run/round-does-not-fit`, `store/…`, and as {@link readTexts}.
  */
-async function openForAsking({ results, layers, openRound, answers }: RunFiles, asking: Asking): Promise<OpenedModel> {
+async function openForAsking(
+  { results, layers, openRound, answers }: RunFiles,
+  answering: Answering,
+): Promise<OpenedModel> {
   const inspect: InspectTexts = ({ config }) => {
-    checkHolds(config, asking);
+    checkHolds(config, answering);
     return Promise.resolve();
   };
   const open = async (model: string): Promise<ModelFiles> =>
-    openModel(requireReference(parseModelReference(model), model), await openPlaces(asking.access), { inspect });
+    openModel(requireReference(parseModelReference(model), model), await openPlaces(answering.access), { inspect });
   const base = await openBaseModel({ results }, open);
   const known = await readTexts(base, results.settings.training);
   const graphs: RoundsModel['graphs'] = async (round, dtype) =>

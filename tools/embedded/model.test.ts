@@ -57,7 +57,7 @@ describe.each(EMBEDDED_MODELS)('the $name', ({ folder: name }) => {
     }
   });
 
-  it('reads and writes the labels and prompts of the embedded tasks', () => {
+  it('reads and writes the labels and prompts of the embedded tasks', async () => {
     const { training } = embeddedSettings('full', 'gorp');
     const { tasks } = readEmbeddedTasks();
     expect(tasks).toHaveLength(5);
@@ -69,7 +69,7 @@ describe.each(EMBEDDED_MODELS)('the $name', ({ folder: name }) => {
         expect(tokenizer.decode(ids), label).toBe(label);
       }
       const { test } = task;
-      const { cut } = encodeExamples(tokenizer, { ...task, dev: [] }, test, training);
+      const { cut } = await encodeExamples(tokenizer, { ...task, dev: [] }, test, training);
       expect(cut / test.length, `${task.name}: share of texts that are cut`).toBeLessThan(0.1);
     }
   });

@@ -24,14 +24,28 @@ def _byte_level(split: str, specials: list[str], begin: str | None) -> Tokenizer
     bytes_ = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Split(Regex(split), "isolated"), bytes_])
     tokenizer.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(
-        vocab_size=256 + _PIECES, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False
-    )
-    tokenizer.train_from_iterator(_corpus(), trainer)
+    tokenizer.train_from_iterator(_corpus(), _byte_trainer())
     tokenizer.add_special_tokens([AddedToken(token, normalized=False, special=True) for token in specials])
     if begin is not None:
         tokenizer.post_processor = _around(tokenizer, before=begin)
     return tokenizer
+
+
+def _digit_level(specials: list[str]) -> Tokenizer:
+    """As SmolLM2: GPT-2's words, each digit by itself, bytes as letters; nothing is put before a text."""
+    tokenizer = Tokenizer(models.BPE())
+    digits, bytes_ = pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([digits, bytes_])
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.post_processor = processors.ByteLevel(trim_offsets=False)
+    tokenizer.train_from_iterator(_corpus(), _byte_trainer())
+    tokenizer.add_special_tokens([AddedToken(token, normalized=False, special=True) for token in specials])
+    return tokenizer
+
+
+def _byte_trainer() -> trainers.BpeTrainer:
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    return trainers.BpeTrainer(vocab_size=256 + _PIECES, initial_alphabet=alphabet, show_progress=False)
 
 
 def byte_fallback(specials: list[str], begin: str, prepend: bool) -> Tokenizer:
@@ -75,6 +89,16 @@ def _unigram(specials: list[str]) -> Tokenizer:
     return tokenizer
 
 
+def _unigram_bytes(specials: list[str]) -> Tokenizer:
+    """As umT5: pieces with scores, and bytes for what is no piece."""
+    state = json.loads(_unigram(specials).to_str())
+    least = min(score for _, score in state["model"]["vocab"])
+    state["model"]["vocab"] += [[f"<0x{byte:02X}>", least] for byte in range(256)]
+    state["model"]["byte_fallback"] = True
+    state["decoder"] = {"type": "Sequence", "decoders": [{"type": "ByteFallback"}, state["decoder"]]}
+    return Tokenizer.from_str(json.dumps(state))
+
+
 def _around(tokenizer: Tokenizer, before: str | None = None, after: str | None = None) -> processors.TemplateProcessing:
     parts = [*([before] if before else []), "$A", *([after] if after else [])]
     named = [(token, tokenizer.token_to_id(token)) for token in (before, after) if token]
@@ -90,11 +114,20 @@ def _kinds() -> dict[str, tuple[Tokenizer, dict]]:
     """Folder → tokenizer and tokenizer_config.json, as the models named have them."""
     qwen = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
     llama3 = ["<|begin_of_text|>", "<|end_of_text|>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>"]
+    t5 = {
+        "tokenizer_class": "T5Tokenizer", "eos_token": "</s>", "unk_token": "<unk>", "pad_token": "<pad>",
+        "clean_up_tokenization_spaces": False,
+    }
     gemma = ["<pad>", "<eos>", "<bos>", "<unk>", "<start_of_turn>", "<end_of_turn>"]
     return {
         "byte-level-qwen": (_byte_level(_QWEN, qwen, None), {
             "tokenizer_class": "Qwen2Tokenizer", "bos_token": None, "eos_token": "<|im_end|>", "pad_token": "<|endoftext|>",
             "unk_token": None, "clean_up_tokenization_spaces": False,
+        }),
+        # Its bos_token is there for the chat template; prompts do not begin with it.
+        "byte-level-smollm2": (_digit_level(qwen), {
+            "tokenizer_class": "GPT2Tokenizer", "bos_token": "<|im_start|>", "eos_token": "<|im_end|>",
+            "pad_token": "<|im_end|>", "unk_token": "<|endoftext|>", "clean_up_tokenization_spaces": False,
         }),
         "byte-level-llama3": (_byte_level(_LLAMA3, llama3, llama3[0]), {
             "tokenizer_class": "PreTrainedTokenizerFast", "bos_token": llama3[0], "eos_token": "<|eot_id|>",
@@ -108,10 +141,8 @@ def _kinds() -> dict[str, tuple[Tokenizer, dict]]:
             "tokenizer_class": "GemmaTokenizer", "bos_token": "<bos>", "eos_token": "<eos>", "unk_token": "<unk>",
             "pad_token": "<pad>", "clean_up_tokenization_spaces": False,
         }),
-        "unigram-t5": (_unigram(["<pad>", "</s>", "<unk>"]), {
-            "tokenizer_class": "T5Tokenizer", "eos_token": "</s>", "unk_token": "<unk>", "pad_token": "<pad>",
-            "clean_up_tokenization_spaces": False,
-        }),
+        "unigram-t5": (_unigram(["<pad>", "</s>", "<unk>"]), t5),
+        "unigram-umt5": (_unigram_bytes(["<pad>", "</s>", "<unk>"]), t5),
     }
 
 

@@ -29,9 +29,13 @@ test('the page ships the licence texts of its own packages and of those of its w
   }
 });
 
-test('the text of a package that is published without one comes from this project', () => {
+test('the text of a package that is published without one comes from this project, with its third parties’', () => {
   const text = generate(bundledLicenses().page, [inPackage('onnxruntime-web/dist/ort.wasm.min.mjs')]);
-  expect(text).toMatch(/^onnxruntime-web \S+ \(MIT\)\n\nMIT License/m);
+  const [, version] = /^onnxruntime-web (\S+) \(MIT\)\n\nMIT License/m.exec(text) ?? [];
+  expect(text, 'of the version that is used').toContain(`ThirdPartyNotices.txt of onnxruntime ${version}:`);
+  // Projects whose code is in its WebAssembly.
+  for (const name of ['protocolbuffers/protobuf', 'google/flatbuffers', 'https://dawn.googlesource.com/dawn'])
+    expect(text).toContain(name);
 });
 
 test('a package without a licence text ends the build', () => {

@@ -1,31 +1,93 @@
 /**
- * `npm run pictures`: a picture of each view of the page, docs/pictures/VIEW.png, after two short runs with other methods.
- * To be made anew when a view looks different. The runs compute on the CPU, so that any machine can make them.
+ * `npm run pictures`: a picture of each view of the page, docs/pictures/VIEW.webp, after a queue of short runs. To be made
+ * anew when a view looks different. The runs compute on the CPU, so that any machine can make them.
  */
-import { mkdirSync } from 'node:fs';
-import { chromium, expect, type Page } from '@playwright/test';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { type Browser, chromium, expect, type Page } from '@playwright/test';
 import { preview } from 'vite';
-import { choose, openWorkbench, start, waitForStatus } from '../../e2e/support/workbench.ts';
+import { choose, openWorkbench } from '../../e2e/support/workbench.ts';
 import { buildApp } from '../setup/build.ts';
 import { projectPath, projectRoot } from '../setup/process.ts';
 import { findBrowser } from '../test/browser.ts';
 
 const METHODS = ['seq-lora', 'gorp-plus'];
+const SEEDS = [1, 2];
+const RUNS_TIMEOUT = 20 * 60_000;
 /** Pixels: a view is shown as far as it is seen without scrolling. */
-const SIZE = { width: 1280, height: 1200 };
+const SIZE = { width: 1280, height: 1000 };
+/** Of the WebP, from 0 to 1: small text stays sharp. */
+const QUALITY = 0.8;
 
-/** Takes a picture of the view behind each tab. */
-async function takePictures(page: Page, folder: string): Promise<void> {
+/** What a view shows only when it is asked to, by the name of its tab. */
+const PREPARED: Readonly<Record<string, (page: Page) => Promise<void>>> = {
+  ranks: async (page) => {
+    await page.getByTestId('tab-queue').click();
+    await page.getByRole('button', { name: /^Open gorp-plus, seed 1/ }).click();
+    await page.getByTestId('tab-ranks').click();
+    await expect(page.getByTestId('ranks-map').getByRole('button').first()).toBeVisible();
+  },
+  compare: async (page) => {
+    await page.getByTestId('tab-queue').click();
+    await page.getByTestId('queue-compare').click();
+    await expect(page.getByTestId('compared').getByRole('listitem')).toHaveCount(METHODS.length * SEEDS.length);
+  },
+  try: async (page) => {
+    await expect(page.getByTestId('example').first()).toBeVisible();
+    await page.getByTestId('example').first().getByTestId('example-ask').click();
+    const answers = page.getByTestId('asked').first().getByTestId('answer');
+    await expect(answers.last()).toHaveAttribute('data-status', 'answered', { timeout: 240_000 });
+  },
+};
+
+/** Runs every method with every seed, one after another. */
+async function fillTheQueue(page: Page): Promise<void> {
+  await choose(page, { method: METHODS[0], trainExamples: 160, testExamples: 60, batchSize: 8 });
+  await page.getByTestId('tab-queue').click();
+  for (const method of METHODS) await page.getByTestId(`queue-method-${method}`).check();
+  await page.getByTestId('queue-seeds').fill(SEEDS.join(', '));
+  await page.getByTestId('queue-add').click();
+  await page.getByTestId('queue-start').click();
+  const finished = page.locator('[data-testid=queued-run][data-status=finished]');
+  await expect(finished).toHaveCount(METHODS.length * SEEDS.length, { timeout: RUNS_TIMEOUT });
+}
+
+/** A picture as WebP, a fifth of the PNG that the browser takes. */
+async function asWebp(browser: Browser, png: Buffer): Promise<Buffer> {
+  const page = await browser.newPage();
+  try {
+    const address = await page.evaluate(
+      async ({ source, quality }) => {
+        const image = new Image();
+        image.src = source;
+        await image.decode();
+        const canvas = document.createElement('canvas');
+        [canvas.width, canvas.height] = [image.width, image.height];
+        canvas.getContext('2d')?.drawImage(image, 0, 0);
+        return canvas.toDataURL('image/webp', quality);
+      },
+      { source: `data:image/png;base64,${png.toString('base64')}`, quality: QUALITY },
+    );
+    return Buffer.from(address.split(',')[1], 'base64');
+  } finally {
+    await page.close();
+  }
+}
+
+/** Takes a picture of the view of each tab. */
+async function takePictures(browser: Browser, page: Page, folder: string): Promise<void> {
   for (const tab of await page.getByRole('tab').all()) {
-    await tab.click();
     const view = (await tab.getAttribute('data-testid'))?.replace('tab-', '') ?? '';
+    await tab.click();
     await expect(page.getByRole('tabpanel')).toBeVisible();
+    await PREPARED[view]?.(page);
     // What a worker has still to tell, and charts, which the next frames draw.
-    await expect(page.getByText('None yet')).toBeHidden();
+    for (const pending of ['None yet', 'Looking…']) await expect(page.getByText(pending)).toBeHidden();
+    for (const notice of await page.locator('details[open] > summary', { hasText: 'warning' }).all())
+      await notice.click();
     await page.evaluate(() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn))));
     await page.evaluate(() => document.querySelectorAll('*').forEach((element) => element.scrollTo(0, 0)));
-    await page.screenshot({ path: `${folder}/${view}.png` });
-    console.log(`docs/pictures/${view}.png`);
+    writeFileSync(`${folder}/${view}.webp`, await asWebp(browser, await page.screenshot()));
+    console.log(`docs/pictures/${view}.webp`);
   }
 }
 
@@ -39,12 +101,8 @@ const browser = await chromium.launch({ executablePath, args: ['--no-sandbox'] }
 try {
   const page = await browser.newPage({ viewport: SIZE, colorScheme: 'light' });
   await openWorkbench(page, server.resolvedUrls?.local[0]);
-  for (const method of METHODS) {
-    await choose(page, { method, trainExamples: 160, testExamples: 60, batchSize: 8 });
-    await start(page);
-    await waitForStatus(page, 'finished', 10 * 60_000);
-  }
-  await takePictures(page, folder);
+  await fillTheQueue(page);
+  await takePictures(browser, page, folder);
 } finally {
   await browser.close();
   await server.close();

@@ -3,6 +3,7 @@ import { bytes, moment, whole } from '../format.ts';
 import notices from '../Notices.module.css';
 import { usePage, usePageState } from '../page-context.tsx';
 import { isActive } from '../run-state.ts';
+import buttons from '../ui/buttons.module.css';
 import styles from './Interrupted.module.css';
 
 /** A run that was broken off, by a reload, a crash or Stop: to go on with, or to be removed. */
@@ -22,11 +23,11 @@ export function Interrupted() {
         on {moment(new Date(savedAt).toISOString())} ({bytes(size)}). Going on gives the same losses as a run without
         the break.
       </p>
-      <div className={styles.buttons}>
-        <button type="button" className={styles.primary} data-testid="go-on-at-checkpoint" onClick={goOnAtCheckpoint}>
+      <div className={`${buttons.row} ${styles.buttons}`}>
+        <button type="button" className={buttons.primary} data-testid="go-on-at-checkpoint" onClick={goOnAtCheckpoint}>
           Go on at step {whole(step)}
         </button>
-        <button type="button" className={styles.plain} data-testid="drop-checkpoint" onClick={dropCheckpoint}>
+        <button type="button" className={buttons.plain} data-testid="drop-checkpoint" onClick={dropCheckpoint}>
           Remove it
         </button>
       </div>

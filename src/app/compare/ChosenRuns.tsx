@@ -1,8 +1,11 @@
 import { useId } from 'react';
 import { seriesColor } from '../charts/colors.ts';
+import { ErrorLine } from '../ErrorLine.tsx';
 import { bytes, moment } from '../format.ts';
 import { usePage, usePageState } from '../page-context.tsx';
+import buttons from '../ui/buttons.module.css';
 import { Section } from '../ui/Section.tsx';
+import view from '../ui/view.module.css';
 import styles from './CompareTab.module.css';
 import type { SettingsGroup } from './settings-groups.ts';
 
@@ -16,11 +19,11 @@ export function ChosenRuns({ groups }: { groups: readonly SettingsGroup[] }) {
   return (
     <Section
       title="Runs compared"
-      note="Tick runs in Results, or add results files from elsewhere: they are kept in this browser as its own runs are."
+      note="Tick runs in Results, or add results files from elsewhere, chosen or dropped here: they are kept in this browser as its own runs are."
       testId="compared"
     >
       {groups.length === 0 && (
-        <p className={styles.about}>{reading > 0 ? 'Reading the results…' : 'None is ticked yet.'}</p>
+        <p className={view.about}>{reading > 0 ? 'Reading the results…' : 'None is ticked yet.'}</p>
       )}
       <ul className={styles.runs}>
         {groups.flatMap(({ runs }, color) =>
@@ -39,11 +42,11 @@ export function ChosenRuns({ groups }: { groups: readonly SettingsGroup[] }) {
           )),
         )}
       </ul>
-      <div className={styles.buttons}>
-        <button type="button" className={styles.button} onClick={() => look({ tab: 'results' })}>
+      <div className={`${buttons.row} ${styles.buttons}`}>
+        <button type="button" className={`${buttons.plain} ${buttons.small}`} onClick={() => look({ tab: 'results' })}>
           Tick runs in Results
         </button>
-        <label className={styles.button} htmlFor={picker}>
+        <label className={`${buttons.plain} ${buttons.small}`} htmlFor={picker}>
           Add results files…
         </label>
         <input
@@ -61,7 +64,7 @@ export function ChosenRuns({ groups }: { groups: readonly SettingsGroup[] }) {
         />
         <button
           type="button"
-          className={styles.button}
+          className={`${buttons.plain} ${buttons.small}`}
           data-testid="zip-results"
           disabled={ticked.length === 0 || zipping !== null}
           onClick={() => void compare.saveZip(ticked)}
@@ -69,12 +72,8 @@ export function ChosenRuns({ groups }: { groups: readonly SettingsGroup[] }) {
           {zipping === null ? 'Results files of these runs (zip)' : `Writing… ${bytes(zipping)}`}
         </button>
       </div>
-      {problem !== null && (
-        <p className={styles.problem} role="alert" data-testid="compare-problem">
-          {problem.message} {problem.nextStep} <code>{problem.code}</code>
-        </p>
-      )}
-      {storeProblem !== null && <p className={styles.problem}>{storeProblem}</p>}
+      {problem !== null && <ErrorLine error={problem} isNew testId="compare-problem" />}
+      {storeProblem !== null && <p className={view.problem}>{storeProblem}</p>}
     </Section>
   );
 }

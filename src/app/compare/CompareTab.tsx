@@ -1,9 +1,10 @@
 import { useMemo } from 'react';
-import { usePageState } from '../page-context.tsx';
+import { usePage, usePageState } from '../page-context.tsx';
+import { FileDrop } from '../ui/FileDrop.tsx';
 import { Section } from '../ui/Section.tsx';
+import view from '../ui/view.module.css';
 import { ChosenRuns } from './ChosenRuns.tsx';
 import { comparedResults } from './compare-state.ts';
-import styles from './CompareTab.module.css';
 import { CompareTools } from './CompareTools.tsx';
 import { Differences } from './Differences.tsx';
 import { LossOverlay } from './LossOverlay.tsx';
@@ -13,10 +14,11 @@ import { groupsOf } from './settings-groups.ts';
 
 /** Finished runs over each other: what sets them apart, their curves, and where they lie between learning and keeping. */
 export function CompareTab() {
+  const { compare: actions } = usePage();
   const compare = usePageState((state) => state.compare);
   const groups = useMemo(() => groupsOf(comparedResults(compare)), [compare]);
   return (
-    <div className={styles.stack}>
+    <FileDrop className={view.stack} onFiles={(files) => void actions.takeFiles(files)}>
       <ChosenRuns groups={groups} />
       {groups.length > 0 && (
         <>
@@ -29,16 +31,16 @@ export function CompareTab() {
             <Differences groups={groups} />
           </Section>
           <LossOverlay groups={groups} />
-          <div className={styles.pair}>
+          <div className={view.pair}>
             <PerformanceOverlay groups={groups} />
             <AccuracyOverlay groups={groups} />
           </div>
-          <div className={styles.pair}>
+          <div className={view.pair}>
             <Plane groups={groups} />
             <SpacesOverlay groups={groups} />
           </div>
         </>
       )}
-    </div>
+    </FileDrop>
   );
 }

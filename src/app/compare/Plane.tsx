@@ -1,13 +1,14 @@
 import { useRef } from 'react';
 import { axisOver, axisScale, axisTicks } from '../charts/axis.ts';
 import { seriesColor } from '../charts/colors.ts';
-import { linePath, spreadLabels } from '../charts/layout.ts';
+import { linePath } from '../charts/layout.ts';
 import { drawingIn } from '../charts/SaveTools.tsx';
 import { percent, points } from '../format.ts';
 import { usePageState } from '../page-context.tsx';
 import { DataTable } from '../ui/DataTable.tsx';
 import { Section } from '../ui/Section.tsx';
 import { useWidth } from '../ui/use-width.ts';
+import { dotLabels } from './dot-labels.ts';
 import { isOnFront, paretoFront, type PlanePoint } from './pareto.ts';
 import styles from './Plane.module.css';
 import type { SettingsGroup } from './settings-groups.ts';
@@ -23,7 +24,8 @@ interface Dot extends PlanePoint {
 
 const HEIGHT = 300;
 const PLOT = { top: 22, right: 16, bottom: 40, left: 46 };
-const LETTER = 6.4;
+/** Width of a letter of a name. */
+const LETTER = 7;
 
 /** Where runs lie between learning and keeping: BWT against what has just been learned, with the best of both. */
 export function Plane({ groups }: { groups: readonly SettingsGroup[] }) {
@@ -92,12 +94,13 @@ function PlaneDrawing({ dots, front, width }: { dots: readonly Dot[]; front: rea
   const scaleX = axisScale(x, PLOT.left, right);
   const scaleY = axisScale(y, bottom, PLOT.top);
   const [toX, toY] = [(value: number) => scaleX(value) ?? 0, (value: number) => scaleY(value) ?? 0];
-  const named = dots.filter(({ label }) => label !== null);
-  const labelY = spreadLabels(
-    named.map(({ backwardTransfer }) => toY(backwardTransfer)),
-    14,
-    PLOT.top,
-    bottom,
+  const named = dots.flatMap(({ key, label, color }, dot) =>
+    label === null ? [] : [{ key, label, color, dot, width: label.length * LETTER }],
+  );
+  const labels = dotLabels(
+    dots.map(({ justLearned, backwardTransfer }) => ({ x: toX(justLearned), y: toY(backwardTransfer) })),
+    named,
+    { left: PLOT.left, right, top: PLOT.top, bottom },
   );
   return (
     <svg
@@ -149,24 +152,19 @@ function PlaneDrawing({ dots, front, width }: { dots: readonly Dot[]; front: rea
           <title>{`${dot.name}: just learned ${percent(dot.justLearned)} %, BWT ${points(dot.backwardTransfer)}`}</title>
         </circle>
       ))}
-      {named.map(({ key, label, color, justLearned }, i) => {
-        const at = toX(justLearned);
-        // On the side where there is room for the name.
-        const isLeft = at + 11 + (label?.length ?? 0) * LETTER > right;
-        return (
-          <text
-            key={key}
-            className={styles.label}
-            x={isLeft ? at - 11 : at + 11}
-            y={labelY[i]}
-            dy="0.32em"
-            textAnchor={isLeft ? 'end' : 'start'}
-            style={{ '--series': seriesColor(color) }}
-          >
-            {label}
-          </text>
-        );
-      })}
+      {named.map(({ key, label, color }, i) => (
+        <text
+          key={key}
+          className={styles.label}
+          x={labels[i].x}
+          y={labels[i].y}
+          dy="0.32em"
+          textAnchor={labels[i].anchor}
+          style={{ '--series': seriesColor(color) }}
+        >
+          {label}
+        </text>
+      ))}
     </svg>
   );
 }

@@ -1,5 +1,7 @@
 import { useId, useState } from 'react';
+import { ErrorLine } from '../ErrorLine.tsx';
 import { usePage, usePageState } from '../page-context.tsx';
+import buttons from '../ui/buttons.module.css';
 import styles from './HandOver.module.css';
 
 /** The set-up as a link or a file, for somebody else or for later. */
@@ -30,14 +32,24 @@ export function HandOver() {
         All settings, as a link or a file: no token, no text, no name of a file. Whoever opens it sees what would
         change, and starts nothing by it.
       </p>
-      <div className={styles.buttons}>
-        <button type="button" className={styles.button} data-testid="copy-link" onClick={() => void copy()}>
+      <div className={buttons.row}>
+        <button
+          type="button"
+          className={`${buttons.plain} ${buttons.small}`}
+          data-testid="copy-link"
+          onClick={() => void copy()}
+        >
           Copy link
         </button>
-        <button type="button" className={styles.button} data-testid="save-set-up" onClick={handOver.saveFile}>
+        <button
+          type="button"
+          className={`${buttons.plain} ${buttons.small}`}
+          data-testid="save-set-up"
+          onClick={handOver.saveFile}
+        >
           Save set-up
         </button>
-        <label className={styles.button} htmlFor={picker}>
+        <label className={`${buttons.plain} ${buttons.small}`} htmlFor={picker}>
           Open a set-up…
         </label>
         <input
@@ -68,11 +80,7 @@ export function HandOver() {
           </>
         )}
       </div>
-      {problem !== null && (
-        <p className={styles.problem} role="alert">
-          {problem.message} {problem.nextStep} <code>{problem.code}</code>
-        </p>
-      )}
+      {problem !== null && <ErrorLine error={problem} isNew />}
     </section>
   );
 }

@@ -1,8 +1,11 @@
-import { useEffect, useId, useRef } from 'react';
+import { useId } from 'react';
+import { ErrorText } from '../ErrorText.tsx';
 import { NONE } from '../format.ts';
 import { usePage, usePageState } from '../page-context.tsx';
 import { isActive } from '../run-state.ts';
 import { draftIssues } from '../setup/validate.ts';
+import buttons from '../ui/buttons.module.css';
+import { Dialog, DialogFoot } from '../ui/Dialog.tsx';
 import type { Offer } from './offer.ts';
 import styles from './OfferDialog.module.css';
 import { changesOf, type SetUp } from './set-up.ts';
@@ -15,34 +18,25 @@ export function OfferDialog() {
 
 function OpenOffer({ offer }: { offer: Offer }) {
   const { handOver } = usePage();
-  const dialog = useRef<HTMLDialogElement>(null);
   const id = useId();
-  useEffect(() => dialog.current?.showModal(), []);
   return (
-    <dialog ref={dialog} className={styles.dialog} aria-labelledby={id} data-testid="offer" onClose={handOver.decline}>
+    <Dialog labelledBy={id} testId="offer" onClose={handOver.decline}>
       <div className={styles.content}>
         {'setUp' in offer ? (
           <OfferedSetUp id={id} from={offer.from} setUp={offer.setUp} />
         ) : (
           <>
             <h2 id={id}>This set-up cannot be taken over</h2>
-            <p>{offer.error.message}</p>
-            <p>
-              <strong>What to do: </strong>
-              {offer.error.nextStep}
-            </p>
-            <p className={styles.about}>
-              <code>{offer.error.code}</code>
-            </p>
-            <div className={styles.buttons}>
-              <button type="button" className={styles.plain} onClick={handOver.decline}>
+            <ErrorText error={offer.error} />
+            <DialogFoot>
+              <button type="button" className={buttons.plain} onClick={handOver.decline}>
                 Close
               </button>
-            </div>
+            </DialogFoot>
           </>
         )}
       </div>
-    </dialog>
+    </Dialog>
   );
 }
 
@@ -98,11 +92,14 @@ function OfferedSetUp({ id, from, setUp }: { id: string; from: string; setUp: Se
         </div>
       )}
       {active && <p className={styles.about}>A run goes on: its settings stay. Take these over when it has ended.</p>}
-      <div className={styles.buttons}>
+      <DialogFoot>
+        <button type="button" className={buttons.plain} data-testid="offer-decline" onClick={handOver.decline}>
+          {changes.length > 0 ? 'Leave as it is' : 'Close'}
+        </button>
         {changes.length > 0 && (
           <button
             type="button"
-            className={styles.primary}
+            className={buttons.primary}
             data-testid="offer-accept"
             disabled={active}
             onClick={handOver.accept}
@@ -110,10 +107,7 @@ function OfferedSetUp({ id, from, setUp }: { id: string; from: string; setUp: Se
             Take over
           </button>
         )}
-        <button type="button" className={styles.plain} data-testid="offer-decline" onClick={handOver.decline}>
-          {changes.length > 0 ? 'Leave as it is' : 'Close'}
-        </button>
-      </div>
+      </DialogFoot>
     </>
   );
 }

@@ -5,6 +5,7 @@ import { AccuracyMatrix } from './AccuracyMatrix.tsx';
 import { LossChart } from './LossChart.tsx';
 import { Measures } from './Measures.tsx';
 import { Reading } from './Reading.tsx';
+import view from '../ui/view.module.css';
 import styles from './RunTab.module.css';
 import { StatusPanel } from './StatusPanel.tsx';
 import { HeatTool, ScoreTool } from './tools.tsx';
@@ -20,7 +21,7 @@ export function RunTab() {
   const score = usePageState(({ view }) => view.score);
   if (idle) return <Welcome />;
   return (
-    <div className={styles.stack}>
+    <div className={view.stack}>
       <StatusPanel />
       <LossChart />
       <Reading />

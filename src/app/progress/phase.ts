@@ -35,6 +35,8 @@ export function phaseText({ status, progress }: Known): string {
       return 'Loading weights';
     case 'tasks':
       return 'Reading tasks';
+    case 'tokenize':
+      return `Tokenizing ${progress.item}`;
     case 'compile':
       return 'Preparing the model';
     case 'evaluate':

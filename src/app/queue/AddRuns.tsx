@@ -1,8 +1,11 @@
 import { useId, useState } from 'react';
 import { type ErrorReport, reportOf } from '../../base/errors.ts';
 import { METHOD_NAMES, type MethodName } from '../../methods/registry.ts';
+import { ErrorLine } from '../ErrorLine.tsx';
 import { usePage, usePageState } from '../page-context.tsx';
+import buttons from '../ui/buttons.module.css';
 import { Section } from '../ui/Section.tsx';
+import view from '../ui/view.module.css';
 import { MOST_SEEDS, offeredOrders, parseSeeds, settingsOfQueue } from './expand.ts';
 import styles from './QueueTab.module.css';
 
@@ -99,20 +102,21 @@ export function AddRuns() {
               onChange={({ target }) => setSeedText(target.value)}
             />
           </div>
-          <p id={`${seedsId}-help`} className={seeds === null ? styles.problem : styles.about}>
+          <p id={`${seedsId}-help`} className={seeds === null ? view.problem : view.about}>
             Whole numbers, such as 1, 2, 5-7; {MOST_SEEDS} at most.
           </p>
         </div>
-        <div className={styles.buttons}>
-          <button type="submit" className={styles.primary} data-testid="queue-add" disabled={!isMine || count === 0}>
+        <div className={buttons.row}>
+          <button
+            type="submit"
+            className={`${buttons.primary} ${buttons.small}`}
+            data-testid="queue-add"
+            disabled={!isMine || count === 0}
+          >
             {count === 1 ? 'Add 1 run' : `Add ${count} runs`}
           </button>
         </div>
-        {problem !== null && (
-          <p className={styles.problem} role="alert">
-            {problem.message} {problem.nextStep} <code>{problem.code}</code>
-          </p>
-        )}
+        {problem !== null && <ErrorLine error={problem} isNew />}
       </form>
     </Section>
   );

@@ -1,7 +1,10 @@
+import { ErrorLine } from '../ErrorLine.tsx';
 import { duration, moment } from '../format.ts';
 import { usePage, usePageState } from '../page-context.tsx';
 import { isActive } from '../run-state.ts';
+import buttons from '../ui/buttons.module.css';
 import { Section } from '../ui/Section.tsx';
+import view from '../ui/view.module.css';
 import { secondsUntilDone } from './due.ts';
 import { hasEnded, isWaiting, type QueuedRun } from './queue-state.ts';
 import styles from './QueueTab.module.css';
@@ -15,20 +18,20 @@ export function QueueList() {
   return (
     <Section
       title="Queue"
-      note="One run after another, by itself; a run that fails is passed over. The queue stays in this browser and goes on after a reload: the run that was broken off begins anew."
+      note="One run after another, by itself; a run that fails is passed over. The queue stays in this browser and goes on after a reload: the run that was broken off continues from its last checkpoint."
       testId="queue"
     >
-      <p className={styles.about} role="status" data-testid="queue-status">
+      <p className={view.about} role="status" data-testid="queue-status">
         <QueueWords />
       </p>
       {!isMine && runs.length > 0 && (
-        <p className={styles.about}>Another tab of this browser works on the queue. Close it to go on here.</p>
+        <p className={view.about}>Another tab of this browser works on the queue. Close it to go on here.</p>
       )}
-      <div className={styles.buttons}>
+      <div className={`${buttons.row} ${styles.buttons}`}>
         {isGoing ? (
           <button
             type="button"
-            className={styles.plain}
+            className={`${buttons.plain} ${buttons.small}`}
             data-testid="queue-pause"
             disabled={!isMine}
             onClick={queue.pause}
@@ -38,7 +41,7 @@ export function QueueList() {
         ) : (
           <button
             type="button"
-            className={styles.primary}
+            className={`${buttons.primary} ${buttons.small}`}
             data-testid="queue-start"
             disabled={!isMine || waiting.length === 0}
             onClick={queue.start}
@@ -48,7 +51,7 @@ export function QueueList() {
         )}
         <button
           type="button"
-          className={styles.plain}
+          className={`${buttons.plain} ${buttons.small}`}
           data-testid="queue-empty"
           disabled={!isMine || waiting.length === 0}
           onClick={queue.empty}
@@ -57,7 +60,7 @@ export function QueueList() {
         </button>
         <button
           type="button"
-          className={styles.plain}
+          className={`${buttons.plain} ${buttons.small}`}
           disabled={!isMine || !runs.some(hasEnded)}
           title="Their results stay in Results"
           onClick={queue.clear}
@@ -66,7 +69,7 @@ export function QueueList() {
         </button>
         <button
           type="button"
-          className={styles.plain}
+          className={`${buttons.plain} ${buttons.small}`}
           data-testid="queue-compare"
           disabled={kept.length === 0}
           onClick={() => {
@@ -166,9 +169,9 @@ function Row({ run, place, last, isMine }: RowProps) {
         )}
       </span>
       {error !== null && (
-        <p className={styles.problem}>
-          {error.message} {error.nextStep} <code>{error.code}</code>
-        </p>
+        <div className={styles.why}>
+          <ErrorLine error={error} isNew={false} />
+        </div>
       )}
     </li>
   );

@@ -107,7 +107,7 @@ describe('createQueue', () => {
     expect([begun, state()]).toEqual([[1], '1 running']);
   });
 
-  it('survives a reload: the run that was broken off begins anew', () => {
+  it('survives a reload: the run that was broken off is started again, before those that wait', () => {
     const place = memoryQueue();
     const before = setUp(place);
     before.queue.add([seeded(1), seeded(2), seeded(3)]);

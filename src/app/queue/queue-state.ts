@@ -1,7 +1,6 @@
 import * as v from 'valibot';
+import { ErrorReportSchema } from '../../base/error-report.ts';
 import { RunSettingsSchema } from '../../run/settings.ts';
-
-const ErrorSchema = v.strictObject({ code: v.string(), message: v.string(), nextStep: v.string() });
 
 /** A run of the queue. */
 export const QueuedRunSchema = v.strictObject({
@@ -15,7 +14,7 @@ export const QueuedRunSchema = v.strictObject({
   /** Key of its results in this browser; null before its end, and where it has none. */
   run: v.nullable(v.string()),
   /** Why it failed. */
-  error: v.nullable(ErrorSchema),
+  error: v.nullable(ErrorReportSchema),
 });
 export type QueuedRun = v.InferOutput<typeof QueuedRunSchema>;
 

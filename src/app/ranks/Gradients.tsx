@@ -7,22 +7,22 @@ import { significant } from '../format.ts';
 import { usePageState } from '../page-context.tsx';
 import { Section } from '../ui/Section.tsx';
 import styles from './Gradients.module.css';
-import { layerLines, lineOf, shortName } from './ranks.ts';
+import { type LayerCourses, lineOf, shortName } from './ranks.ts';
 import { Sparkline } from './Sparkline.tsx';
 
 /** The norm of every layer's gradient over the run, on one logarithmic scale. A choice in the map leaves it as it is. */
-export const Gradients = memo(function Gradients() {
+export const Gradients = memo(function Gradients({ courses }: { courses: LayerCourses }) {
   const samples = usePageState(({ run }) => run.layerSamples);
   const steps = usePageState(({ run }) => run.plan?.stepsPerRound.reduce((sum, count) => sum + count, 0) ?? 0);
   const rows = useMemo(() => {
-    const lines = [...layerLines(samples)].map(([name, line]) => ({ name, points: lineOf(line, 'gradientNorm') }));
+    const lines = [...courses].map(([name, line]) => ({ name, points: lineOf(line, 'gradientNorm') }));
     return lines.map(({ name, points }) => ({
       name,
       latest: points.at(-1)?.value ?? null,
       // A logarithm has no place for 0.
       points: points.flatMap(({ step, value }) => (value > 0 ? [{ step, value: Math.log10(value) }] : [])),
     }));
-  }, [samples]);
+  }, [courses]);
   const values = rows.flatMap(({ points }) => points.map(({ value }) => value));
   if (values.length === 0) return null;
   const low = values.reduce((a, b) => Math.min(a, b));

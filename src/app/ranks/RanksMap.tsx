@@ -1,17 +1,20 @@
-import { type KeyboardEvent, useMemo, useState } from 'react';
+import { type KeyboardEvent, useMemo, useRef, useState } from 'react';
+import { flushSync } from 'react-dom';
 import { SaveTools } from '../charts/SaveTools.tsx';
 import { withDrawing } from '../charts/save-svg.ts';
 import { HeatFigure } from '../charts/HeatFigure.tsx';
 import { usePage, usePageState } from '../page-context.tsx';
 import { Segmented } from '../ui/Segmented.tsx';
-import { foldableKeys, keysAbove, mapStacks, MOST_UNFOLDED, visibleLines } from './map-lines.ts';
+import { foldableKeys, isFoldable, isHeatMap, keysAbove, longestHead, mapStacks, visibleLines } from './map-lines.ts';
 import { MapRow } from './MapRow.tsx';
 import { type Heat, heatShare, heatText } from './map-heat.ts';
-import { layerLines, type TensorRow } from './ranks.ts';
+import type { LayerCourses, TensorRow } from './ranks.ts';
 import styles from './RanksMap.module.css';
+import { useLinesInSight } from './use-lines-in-sight.ts';
 
 interface Props {
   rows: readonly TensorRow[];
+  courses: LayerCourses;
   selected: { name: string; round: number } | null;
 }
 
@@ -20,30 +23,31 @@ const HEATS: readonly { value: Heat; label: string }[] = [
   { value: 'room', label: 'Room left' },
 ];
 
-/** With more rounds than this a cell has room for one number. */
-const MOST_WIDE = 6;
+/** Height of a line of a heat map and of the map itself, in rem, as the style sheet has them. */
+const LINE = 1.625;
+const ROOM = 46;
 
 /** Layers × rounds: rank added, share of the dimension held, room left; what is taken from gradients and comes back. */
-export function RanksMap({ rows, selected }: Props) {
+export function RanksMap({ rows, courses, selected }: Props) {
   const { look } = usePage();
   const order = usePageState(({ run, draft }) => run.settings?.order ?? draft.order);
   const steps = usePageState(({ run }) => run.plan?.stepsPerRound.reduce((sum, count) => sum + count, 0) ?? 0);
-  const samples = usePageState(({ run }) => run.layerSamples);
   const [open, setOpen] = useState<ReadonlySet<string>>(new Set());
   const [heat, setHeat] = useState<Heat>('added');
-  const health = useMemo(() => layerLines(samples), [samples]);
   const stacks = useMemo(() => mapStacks(rows), [rows]);
-  const folds = rows.length > MOST_UNFOLDED;
+  const folds = isFoldable(rows);
   const lines = useMemo(() => visibleLines(stacks, open, folds), [stacks, open, folds]);
   const all = useMemo(() => foldableKeys(stacks), [stacks]);
   const most = useMemo(
     () => rows.reduce((top, row) => row.rounds.reduce((max, space) => Math.max(max, space?.added ?? 0), top), 1),
     [rows],
   );
-  const isCompact = order.length > MOST_WIDE;
+  const isHeat = isHeatMap(rows, order.length);
+  const frame = useRef<HTMLDivElement>(null);
+  const sight = useLinesInSight(frame, LINE, ROOM);
   const isSeen = selected !== null && lines.some(({ key }) => key === selected.name);
   // One stop for the Tab key among the cells; arrow keys lead on from there.
-  const stop = isSeen ? selected.name : lines.find(({ kind }) => kind === 'tensor')?.key;
+  const stop = isSeen ? selected.name : lines.find(({ kind }, i) => kind === 'tensor' && i >= sight.from)?.key;
   const [toggle, choose] = useMemo(
     () => [
       (key: string): void =>
@@ -59,7 +63,7 @@ export function RanksMap({ rows, selected }: Props) {
   return (
     <div>
       <div className={styles.tools}>
-        <Segmented label="Colour by" options={HEATS} value={heat} onChange={setHeat} />
+        {isHeat && <Segmented label="Colour by" options={HEATS} value={heat} onChange={setHeat} />}
         {folds && (
           <>
             <button
@@ -74,7 +78,10 @@ export function RanksMap({ rows, selected }: Props) {
               <button
                 type="button"
                 className={styles.fold}
-                onClick={() => setOpen(new Set([...open, ...keysAbove(stacks, selected.name)]))}
+                onClick={() => {
+                  flushSync(() => setOpen(new Set([...open, ...keysAbove(stacks, selected.name)])));
+                  frame.current?.querySelector<HTMLElement>('[aria-selected=true]')?.focus();
+                }}
               >
                 Show the chosen tensor
               </button>
@@ -111,53 +118,58 @@ export function RanksMap({ rows, selected }: Props) {
           })}
         />
       </div>
-      <div className={styles.scroll} tabIndex={0} role="region" aria-label="Map of directions kept">
-        <table className={styles.map} data-testid="ranks-map" data-compact={isCompact} onKeyDown={moveFocus}>
-          <caption className="hidden-visually">
-            Rank that each task added to the shared space of each layer, the room left, the share of the latest gradient
-            that was projected away, and the share of the update that leaked back in.
-          </caption>
-          <thead>
-            <tr>
-              <th scope="col">Layer</th>
-              {order.map((name, i) => (
-                <th key={name} scope="col" className={styles.roundHead} title={`Task ${i + 1}: ${name}`}>
-                  <span className={styles.roundNumber}>{i + 1}</span> <span className={styles.roundName}>{name}</span>
-                </th>
-              ))}
-              <th scope="col" className={styles.number}>
-                Room left
-              </th>
-              <th scope="col" colSpan={2} className={styles.away}>
-                Projected away
-              </th>
-              <th scope="col" className={styles.number}>
-                Leakage
-              </th>
-            </tr>
-          </thead>
-          <tbody>
-            {lines.map((line) => (
-              <MapRow
-                key={line.key}
-                line={line}
-                order={order}
-                heat={heat}
-                most={most}
-                isOpen={!folds || line.kind === 'tensor' ? null : open.has(line.key)}
-                chosen={selected?.name === line.key ? selected.round : null}
-                isStop={line.key === stop}
-                health={line.kind === 'tensor' ? health.get(line.key) : undefined}
-                steps={steps}
-                isNested={folds}
-                onToggle={toggle}
-                onChoose={choose}
-              />
+      <div ref={frame} className={styles.scroll} tabIndex={0} role="region" aria-label="Map of directions kept">
+        <div
+          role="grid"
+          aria-label="Rank that each task added to the shared space of each layer, the room left, the share of the latest gradient that was projected away, and the share of the update that leaked back in"
+          className={styles.map}
+          data-testid="ranks-map"
+          data-drawn={isHeat ? 'heat' : 'wide'}
+          data-heat={heat}
+          data-folds={folds}
+          style={{ '--rounds': order.length, '--letters': longestHead(stacks, folds) }}
+          onKeyDown={moveFocus}
+        >
+          <div role="row" className={styles.head}>
+            <div role="columnheader" className={styles.name}>
+              Layer
+            </div>
+            {order.map((name, i) => (
+              <div key={name} role="columnheader" className={styles.round} title={`Task ${i + 1}: ${name}`}>
+                <span className={styles.roundNumber}>{i + 1}</span> <span className={styles.roundName}>{name}</span>
+              </div>
             ))}
-          </tbody>
-        </table>
+            <div role="columnheader" className={styles.number}>
+              Room left
+            </div>
+            <div role="columnheader" aria-colspan={2} className={styles.away}>
+              Projected away
+            </div>
+            <div role="columnheader" className={styles.number}>
+              Leakage
+            </div>
+          </div>
+          {lines.map((line, i) => (
+            <MapRow
+              key={line.key}
+              line={line}
+              order={order}
+              most={most}
+              isOpen={!folds || line.kind === 'tensor' ? null : open.has(line.key)}
+              chosen={selected?.name === line.key ? selected.round : null}
+              isStop={line.key === stop}
+              course={line.kind === 'tensor' ? courses.get(line.key) : undefined}
+              steps={steps}
+              isNested={folds}
+              isHeat={isHeat}
+              isDrawn={!isHeat || (i >= sight.from && i < sight.to) || line.key === selected?.name}
+              onToggle={toggle}
+              onChoose={choose}
+            />
+          ))}
+        </div>
       </div>
-      {isCompact && (
+      {isHeat && (
         <p className={styles.scale}>
           {heat === 'added'
             ? `The stronger the colour, the more rank a task added, ${most} at most.`
@@ -170,21 +182,23 @@ export function RanksMap({ rows, selected }: Props) {
 }
 
 /** Arrow keys lead from cell to cell of the tensors that are seen. */
-function moveFocus(event: KeyboardEvent<HTMLTableElement>): void {
-  const from = event.target instanceof Element ? event.target.closest('td') : null;
+function moveFocus(event: KeyboardEvent<HTMLElement>): void {
+  const from = event.target instanceof Element ? event.target.closest('[role=gridcell]') : null;
   const line = from?.parentElement;
   if (!from || !line) return;
-  const sideways = { ArrowLeft: 'previousElementSibling', ArrowRight: 'nextElementSibling' } as const;
+  const at = [...line.children].indexOf(from);
   let target: Element | null | undefined;
-  if (event.key === 'ArrowLeft' || event.key === 'ArrowRight') target = from[sideways[event.key]];
+  if (event.key === 'ArrowLeft') target = from.previousElementSibling;
+  else if (event.key === 'ArrowRight') target = from.nextElementSibling;
   else if (event.key === 'ArrowUp' || event.key === 'ArrowDown') {
-    const at = [...line.children].indexOf(from);
     const step = event.key === 'ArrowUp' ? 'previousElementSibling' : 'nextElementSibling';
     let other = line[step];
-    while (other !== null && !(target = other.children[at])?.querySelector('button')) other = other[step];
+    while (other !== null && !isChoosable((target = other.children[at]))) other = other[step];
   } else return;
-  const button = target?.querySelector('button');
-  if (!button) return;
+  if (!isChoosable(target)) return;
   event.preventDefault();
-  button.focus();
+  target.focus();
 }
+
+const isChoosable = (cell: Element | null | undefined): cell is HTMLButtonElement =>
+  cell instanceof HTMLButtonElement && cell.role === 'gridcell';

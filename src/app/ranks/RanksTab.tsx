@@ -3,11 +3,13 @@ import { isSoft } from '../../gorp/method-plan.ts';
 import { planOf } from '../../methods/registry.ts';
 import { usePageState } from '../page-context.tsx';
 import { Section } from '../ui/Section.tsx';
+import view from '../ui/view.module.css';
 import { Angles } from './Angles.tsx';
 import { Gradients } from './Gradients.tsx';
 import { LayerSummary } from './LayerSummary.tsx';
+import { isHeatMap } from './map-lines.ts';
 import { RanksMap } from './RanksMap.tsx';
-import { shortName, taskLikeness, tensorRows } from './ranks.ts';
+import { layerLines, shortName, taskLikeness, tensorRows } from './ranks.ts';
 import styles from './RanksTab.module.css';
 import { Spectrum } from './Spectrum.tsx';
 
@@ -17,18 +19,20 @@ export function RanksTab() {
   const settings = usePageState(({ run, draft }) => run.settings ?? draft);
   const started = usePageState(({ run }) => run.status !== 'idle');
   const selected = usePageState(({ view }) => view.selected);
+  const samples = usePageState(({ run }) => run.layerSamples);
+  const courses = useMemo(() => layerLines(samples), [samples]);
   const rows = useMemo(() => tensorRows(spaces, settings.order.length), [spaces, settings]);
   const likeness = useMemo(() => taskLikeness(spaces, settings.order.length), [spaces, settings]);
 
   const { space: spacePlan } = planOf(settings.method);
   if (spacePlan === null) {
     return (
-      <div className={styles.stack}>
+      <div className={view.stack}>
         <p className={styles.empty}>
           <code>{settings.method.name}</code> keeps no shared space: nothing of earlier tasks is held, and nothing is
           taken from a gradient. Choose <code>gorp-plus</code>, <code>gorp</code> or <code>gorp-bs</code> to see one.
         </p>
-        <Gradients />
+        <Gradients courses={courses} />
       </div>
     );
   }
@@ -40,7 +44,7 @@ export function RanksTab() {
   const row = rows.find((one) => one.name === name);
   const space = row?.rounds[round - 1];
   return (
-    <div className={styles.stack}>
+    <div className={view.stack}>
       <LayerSummary />
       {full.length > 0 && (
         <div className={styles.full} role="status" data-testid="space-full">
@@ -64,11 +68,7 @@ export function RanksTab() {
       <div className={styles.pair}>
         <Section
           title="Directions kept, by layer and task"
-          note={`${
-            soft
-              ? 'The directions that each task added to those kept out of updates by half or more (+), and all of them'
-              : 'The rank that each task added (+), and the directions held after it'
-          }; the bar is their share of the dimension. Choose a cell for its spectrum.`}
+          note={`${aboutCells(soft, isHeatMap(rows, settings.order.length))} Choose a cell for its spectrum.`}
         >
           {rows.length === 0 ? (
             <p className={styles.empty} data-testid="ranks-map">
@@ -77,7 +77,7 @@ export function RanksTab() {
                 : 'Start a run: the first space is built at the end of its first task.'}
             </p>
           ) : (
-            <RanksMap rows={rows} selected={name === undefined ? null : { name, round }} />
+            <RanksMap rows={rows} courses={courses} selected={name === undefined ? null : { name, round }} />
           )}
         </Section>
         {space !== undefined && (
@@ -87,7 +87,18 @@ export function RanksTab() {
       {row !== undefined && settings.order.length > 1 && (
         <Angles likeness={likeness} row={row} round={round} order={settings.order} />
       )}
-      <Gradients />
+      <Gradients courses={courses} />
     </div>
   );
+}
+
+/** What the cells of the map show. @param isSoft whether directions are kept out by weights. */
+function aboutCells(isSoft: boolean, isHeat: boolean): string {
+  const added = isSoft
+    ? 'The directions that each task added to those kept out of updates by half or more'
+    : 'The rank that each task added';
+  if (isHeat) return `${added}, or the room that was left after it, in percent.`;
+  return isSoft
+    ? `${added} (+), and all of them; the bar is their share of the dimension.`
+    : `${added} (+), and the directions held after it; the bar is their share of the dimension.`;
 }

@@ -1,8 +1,11 @@
 import { linearScale, linePath } from '../charts/layout.ts';
+import { drawnIndices } from '../charts/series.ts';
 import styles from './Sparkline.module.css';
 
 const WIDTH = 64;
 const HEIGHT = 22;
+/** The lowest and the highest point of every pixel. */
+const MOST_POINTS = 2 * WIDTH;
 
 interface Props {
   points: readonly { step: number; value: number }[];
@@ -17,10 +20,12 @@ interface Props {
 export function Sparkline({ points, steps, low = 0, high = 1 }: Props) {
   const x = linearScale(0, Math.max(steps, points.at(-1)?.step ?? 1), 1, WIDTH - 1);
   const y = linearScale(low, high, HEIGHT - 2, 2);
+  const values = points.map(({ value }) => value);
+  const drawn = drawnIndices(values, MOST_POINTS).map((i) => points[i]);
   return (
     <svg width={WIDTH} height={HEIGHT} aria-hidden="true">
       <line className={styles.base} x1={0} x2={WIDTH} y1={HEIGHT - 1.5} y2={HEIGHT - 1.5} />
-      <path className={styles.line} d={linePath(points.map(({ step, value }) => [x(step), y(value)]))} />
+      <path className={styles.line} d={linePath(drawn.map(({ step, value }) => [x(step), y(value)]))} />
     </svg>
   );
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { largeSpaces } from '../testing/large-spaces.ts';
-import { foldableKeys, keysAbove, mapStacks, visibleLines } from './map-lines.ts';
+import { foldableKeys, headOf, keysAbove, longestHead, mapStacks, visibleLines } from './map-lines.ts';
 import { tensorRows } from './ranks.ts';
 
 const spaces = largeSpaces(15);
@@ -38,6 +38,18 @@ describe('the map of T5-large', () => {
     expect(count(foldableKeys(stacks))).toBe(2 + 48 + 96);
     expect(visibleLines(stacks, new Set(), false)).toHaveLength(2 + 96);
     expect(keysAbove(stacks, 'none')).toEqual([]);
+  });
+
+  it('heads a line by what the lines above it do not say, and knows the longest head', () => {
+    const [{ line, layers }] = stacks;
+    expect(headOf(line, true)).toEqual({ name: 'encoder SelfAttention', mark: 'A' });
+    expect(headOf(line, false)).toEqual({ name: 'encoder SelfAttention', mark: 'adapters, A' });
+    expect([true, false].map((isNested) => headOf(layers[3].tensors[0], isNested).name)).toEqual([
+      'q',
+      'encoder 3 SelfAttention.q',
+    ]);
+    expect(longestHead(stacks, true)).toBe('decoder EncDecAttention W 48'.length);
+    expect(longestHead(stacks, false)).toBe('decoder 10 EncDecAttention.q'.length);
   });
 
   it('leaves rounds empty that have not ended, and knows names of decoders and others', () => {

@@ -1,7 +1,17 @@
 import { mean, shortName, type TensorRow } from './ranks.ts';
 
 /** With more tensors than this the map begins folded. */
-export const MOST_UNFOLDED = 32;
+const MOST_UNFOLDED = 32;
+
+/** With more rounds than this a cell has room for one number. */
+const MOST_WIDE = 6;
+
+/** Whether the map can be folded. */
+export const isFoldable = (rows: readonly TensorRow[]): boolean => rows.length > MOST_UNFOLDED;
+
+/** Whether colours say what is in a cell; else it has room for more numbers and a bar. */
+export const isHeatMap = (rows: readonly TensorRow[], rounds: number): boolean =>
+  isFoldable(rows) || rounds > MOST_WIDE;
 
 /** What a line of the map shows in a round. */
 export interface MapCell {
@@ -72,6 +82,32 @@ export function visibleLines(stacks: readonly MapStack[], open: ReadonlySet<stri
       ...layers.flatMap((layer) => (open.has(layer.line.key) ? [layer.line, ...layer.tensors] : [layer.line])),
     ];
   });
+}
+
+/** What is trained in a part; the letter at its end is the sign of the part. */
+export const PARTS: Readonly<Record<MapLine['part'], string>> = {
+  lora: 'adapters, A',
+  'full-rank': 'full-rank weights, W',
+};
+
+/**
+ * What heads a line. A stack also has the mark of its part.
+ *
+ * @param isNested whether it stands below the names of its stack and its layer, which it need not repeat.
+ */
+export function headOf({ kind, name, part }: MapLine, isNested: boolean): { name: string; mark: string } {
+  if (kind === 'stack') return { name, mark: isNested ? PARTS[part].slice(-1) : PARTS[part] };
+  return { name: kind === 'tensor' && isNested ? (name.split('.').at(-1) ?? name) : name, mark: '' };
+}
+
+/** Letters of the longest name that heads a line with cells. The columns of all lines are laid out by it. */
+export function longestHead(stacks: readonly MapStack[], folds: boolean): number {
+  const tensors = stacks.flatMap(({ layers }) => layers.flatMap((layer) => layer.tensors));
+  const lines = folds ? stacks.map(({ line }) => line) : tensors;
+  return lines.reduce((most, line) => {
+    const { name, mark } = headOf(line, folds);
+    return Math.max(most, folds ? `${name} ${mark} ${line.rows.length}`.length : name.length);
+  }, 0);
 }
 
 /** Keys of all that can be unfolded. */

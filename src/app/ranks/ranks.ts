@@ -73,8 +73,10 @@ export interface LayerPoint {
   leakage: number | null;
 }
 
-/** The statistics of each layer over the run, as lines over steps. */
-export function layerLines(samples: readonly LayerSample[]): Map<string, LayerPoint[]> {
+/** The statistics of each layer over the run, by its name. */
+export type LayerCourses = ReadonlyMap<string, readonly LayerPoint[]>;
+
+export function layerLines(samples: readonly LayerSample[]): LayerCourses {
   const lines = new Map<string, LayerPoint[]>();
   for (const { step, layers } of samples) {
     for (const { name, gradientNorm, projectedAway, leakage } of layers) {

@@ -1,14 +1,17 @@
-import { useEffect, useId, useState } from 'react';
+import { Suspense, useEffect, useId, useState } from 'react';
 import type { OnnxDtype } from '../../onnx/dtypes.ts';
 import { bytes } from '../format.ts';
 import { ErrorText } from '../ErrorText.tsx';
 import { usePage, usePageState } from '../page-context.tsx';
 import { isActive } from '../run-state.ts';
+import { lazyPart } from '../ui/lazy-part.tsx';
 import { Section } from '../ui/Section.tsx';
 import { OnnxButton } from './OnnxButton.tsx';
-import { UseModel } from './UseModel.tsx';
 import { useKeptRounds, useKeptState } from './kept-rounds-context.tsx';
 import styles from './FilesSection.module.css';
+
+/** Loaded when there is a model to use: the first load of the page does without. */
+const UseModel = lazyPart(() => import('./UseModel.tsx'));
 
 /** What the last run leaves behind besides its results: to be downloaded, and to resume from. */
 export function FilesSection() {
@@ -110,8 +113,10 @@ export function FilesSection() {
           disabled={active}
           onChange={({ target }) => page.keepEveryRound(target.checked)}
         />
-        In the next run, save adapter, weights and space of every round, not of the last alone: <em>Try it</em> asks
-        every round that is saved so
+        <span>
+          In the next run, save adapter, weights and space of every round, not of the last alone: <em>Try it</em> asks
+          every round that is saved so
+        </span>
       </label>
       <p className={styles.about} role="status" data-testid="files-status">
         {writing !== null &&
@@ -122,7 +127,11 @@ export function FilesSection() {
           <ErrorText error={problem} />
         </div>
       )}
-      {last !== null && <UseModel last={last} dtype={dtype} />}
+      {last !== null && (
+        <Suspense fallback={null}>
+          <UseModel last={last} dtype={dtype} />
+        </Suspense>
+      )}
     </Section>
   );
 }

@@ -8,7 +8,7 @@ import { type Snippet, snippetsFor } from './use-snippets.ts';
 import styles from './UseModel.module.css';
 
 /** The few lines that ask the model of the last round for an answer, in the programs that people use. */
-export function UseModel({ last: { round, settings, use }, dtype }: { last: LastRound; dtype: OnnxDtype }) {
+export default function UseModel({ last: { round, settings, use }, dtype }: { last: LastRound; dtype: OnnxDtype }) {
   const snippets = snippetsFor(use, dtype, settings.method.name);
   const [chosen, choose] = useState<Snippet['id']>('transformers.js');
   const { id, title, needs, code } = snippets.find((one) => one.id === chosen) ?? snippets[0];

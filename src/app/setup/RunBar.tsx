@@ -5,6 +5,7 @@ import { estimateText } from '../estimate/estimate.ts';
 import { useEstimate } from '../estimate/use-estimate.ts';
 import { usePage, usePageState } from '../page-context.tsx';
 import { isActive } from '../run-state.ts';
+import buttons from '../ui/buttons.module.css';
 import { KeepAwake } from './KeepAwake.tsx';
 import styles from './RunBar.module.css';
 
@@ -46,13 +47,13 @@ export function RunBar() {
       <div className={styles.bar}>
         <div className={styles.buttons}>
           {status === 'paused' ? (
-            <button type="button" className={styles.primary} data-testid="resume" onClick={page.resume}>
+            <button type="button" className={buttons.primary} data-testid="resume" onClick={page.resume}>
               Resume
             </button>
           ) : (
             <button
               type="button"
-              className={styles.plain}
+              className={buttons.plain}
               data-testid="pause"
               disabled={status !== 'running'}
               onClick={page.pause}
@@ -62,7 +63,7 @@ export function RunBar() {
           )}
           <button
             type="button"
-            className={styles.plain}
+            className={buttons.plain}
             data-testid="stop"
             disabled={status === 'stopping'}
             onClick={page.stop}
@@ -71,7 +72,7 @@ export function RunBar() {
           </button>
           <button
             type="button"
-            className={styles.plain}
+            className={buttons.plain}
             data-testid="step"
             title="Goes on to the end of the next optimizer step, and pauses there"
             disabled={!canStep}
@@ -81,7 +82,7 @@ export function RunBar() {
           </button>
           <button
             type="button"
-            className={styles.plain}
+            className={buttons.plain}
             data-testid="step-round"
             title="Goes on until the round has been tested, and pauses there"
             disabled={!canStep}
@@ -102,7 +103,7 @@ export function RunBar() {
       <div className={`${styles.buttons} ${styles.begin}`}>
         <button
           type="button"
-          className={styles.primary}
+          className={buttons.primary}
           data-testid="start"
           aria-describedby="run-amount"
           onClick={page.start}
@@ -145,7 +146,7 @@ export function RunBar() {
       {resumePoint !== null && (
         <p className={styles.amount} data-testid="goes-on">
           Resumes after round {resumePoint.round} of the run that this browser keeps.{' '}
-          <button type="button" className={styles.plain} onClick={() => page.resumeFrom(null)}>
+          <button type="button" className={buttons.plain} onClick={() => page.resumeFrom(null)}>
             Begin anew instead
           </button>
         </p>

@@ -1,4 +1,4 @@
-import { useEffect, useId, useRef, useState } from 'react';
+import { useId, useRef, useState } from 'react';
 import * as v from 'valibot';
 import { type ErrorReport, reportOf } from '../../base/errors.ts';
 import { KINDS } from '../../tasks/kinds.ts';
@@ -7,6 +7,8 @@ import type { ChosenColumns, TablePreview } from '../../tasks/table-preview.ts';
 import type { OpenedFile } from '../../run/table-messages.ts';
 import fieldStyles from '../setup/field.module.css';
 import { usePage, usePageState } from '../page-context.tsx';
+import buttons from '../ui/buttons.module.css';
+import { Dialog, DialogFoot } from '../ui/Dialog.tsx';
 import { ErrorNote } from './ErrorNote.tsx';
 import styles from './ImportDialog.module.css';
 import { guessedSpec, nameIssue } from './import-form.ts';
@@ -27,12 +29,10 @@ function ImportForm({ file }: { file: OpenedFile }) {
   const custom = usePageState(({ taskData }) => taskData.custom);
   const taken = custom.map((task) => task.spec.name);
   const problem = usePageState((state) => state.taskProblem);
-  const dialog = useRef<HTMLDialogElement>(null);
   const [spec, setSpec] = useState<TaskSpec>(() => guessedSpec(file, taken));
   const [{ preview, error, isLooking }, look] = usePreview(file);
   const [isAdding, setAdding] = useState(false);
   const id = useId();
-  useEffect(() => dialog.current?.showModal(), []);
 
   const change = (part: Partial<TaskSpec>): void => setSpec((old) => ({ ...old, ...part }));
   const { textColumn, labelColumn } = spec;
@@ -68,13 +68,7 @@ function ImportForm({ file }: { file: OpenedFile }) {
     );
   };
   return (
-    <dialog
-      ref={dialog}
-      className={styles.dialog}
-      aria-labelledby={`${id}-title`}
-      data-testid="import-dialog"
-      onClose={() => tasks.closeFile()}
-    >
+    <Dialog labelledBy={`${id}-title`} testId="import-dialog" onClose={() => tasks.closeFile()}>
       <form
         method="dialog"
         className={styles.form}
@@ -171,16 +165,16 @@ function ImportForm({ file }: { file: OpenedFile }) {
           {help('seed', 'Same file and seed, same split.')}
         </div>
         {problem !== null && <ErrorNote error={problem} title="The task was not added" />}
-        <div className={styles.buttons}>
-          <button type="button" className={styles.button} onClick={() => dialog.current?.close()}>
+        <DialogFoot>
+          <button type="button" className={buttons.plain} onClick={() => tasks.closeFile()}>
             Cancel
           </button>
-          <button type="submit" className={`${styles.button} ${styles.primary}`} disabled={!isReady}>
+          <button type="submit" className={buttons.primary} disabled={!isReady}>
             Add task
           </button>
-        </div>
+        </DialogFoot>
       </form>
-    </dialog>
+    </Dialog>
   );
 }
 

@@ -8,11 +8,11 @@ import styles from './Answers.module.css';
 
 /** What was asked, newest first: the answers of the rounds of a run side by side. */
 export function Answers({ desk }: { desk: TryDesk }) {
-  const { asked, status, run } = useStore(desk.store);
+  const { asked, status, run, asksExamples } = useStore(desk.store);
   return (
     <>
       <p className="hidden-visually" role="status">
-        {statusText(asked.at(0), status === 'asking')}
+        {statusText(asked.at(0), status === 'asking' && !asksExamples)}
       </p>
       {asked.map((one) => (
         <QuestionCard key={one.id} asked={one} isOfOpenRun={one.run.id === run?.id} />

@@ -5,11 +5,13 @@ import { RUNTIME_FILE_BYTES } from '../../onnx/runtime-limit.ts';
 import type { TriedRun } from '../../worker/try/messages.ts';
 import { bytes } from '../format.ts';
 import { budgetBytes } from '../memory/budget.ts';
-import { usePage, usePageState } from '../page-context.tsx';
+import { usePageState } from '../page-context.tsx';
 import { Segmented } from '../ui/Segmented.tsx';
+import { Choice } from './Choice.tsx';
 import { limitOf, type TryDesk } from './try-desk.ts';
 import { questionOf } from './try-form.ts';
 import { roundsToAsk } from './try-state.ts';
+import { useTryContext } from './use-try-context.ts';
 import styles from './TryTab.module.css';
 
 const KINDS = [
@@ -17,16 +19,17 @@ const KINDS = [
   { value: 'raw', label: 'Raw prompt' },
 ] as const;
 
+const DTYPES = ONNX_DTYPES.map((value) => ({ value, label: DTYPE_WORDS[value] }));
+
 /** What is asked, of which rounds, and with how many bits. */
 export function AskForm({ desk, run }: { desk: TryDesk; run: TriedRun }) {
-  const page = usePage();
+  const context = useTryContext();
   const { form, status } = useStore(desk.store);
   const field = useId();
   const isChat = run.settings.training.promptForm === 'chat';
   const submit = (event: FormEvent): void => {
     event.preventDefault();
-    const { access, device, memoryBudget } = page.store.getState();
-    desk.ask({ access, device, budget: budgetBytes(memoryBudget) });
+    desk.ask(context());
   };
   const rounds = roundsToAsk(run);
   const asksNone = rounds.every(({ round, hasWeights }) => !hasWeights || form.skipped.includes(round));
@@ -35,19 +38,13 @@ export function AskForm({ desk, run }: { desk: TryDesk; run: TriedRun }) {
       <div className={styles.line}>
         <Segmented label="What to ask" options={KINDS} value={form.kind} onChange={(kind) => desk.edit({ kind })} />
         {form.kind === 'task' && (
-          <label className={styles.choice}>
-            Task
-            <select
-              className={styles.select}
-              data-testid="try-task"
-              value={form.task}
-              onChange={({ target }) => desk.chooseTask(target.value)}
-            >
-              {run.tasks.map(({ name }) => (
-                <option key={name}>{name}</option>
-              ))}
-            </select>
-          </label>
+          <Choice
+            label="Task"
+            testId="try-task"
+            options={run.tasks.map(({ name }) => ({ value: name, label: name }))}
+            value={form.task}
+            onChange={desk.chooseTask}
+          />
         )}
       </div>
       <label className="hidden-visually" htmlFor={field}>
@@ -109,21 +106,13 @@ export function AskForm({ desk, run }: { desk: TryDesk; run: TriedRun }) {
             Ask
           </button>
         )}
-        <label className={styles.choice}>
-          Weights
-          <select
-            className={styles.select}
-            data-testid="try-dtype"
-            value={form.dtype}
-            onChange={({ target }) => desk.edit({ dtype: ONNX_DTYPES.find((one) => one === target.value) ?? 'f32' })}
-          >
-            {ONNX_DTYPES.map((one) => (
-              <option key={one} value={one}>
-                {DTYPE_WORDS[one]}
-              </option>
-            ))}
-          </select>
-        </label>
+        <Choice
+          label="Weights"
+          testId="try-dtype"
+          options={DTYPES}
+          value={form.dtype}
+          onChange={(dtype) => desk.edit({ dtype })}
+        />
         <Memory desk={desk} run={run} />
       </div>
     </form>

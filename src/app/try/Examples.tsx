@@ -3,11 +3,13 @@ import { useStore } from 'zustand';
 import type { TriedRun } from '../../worker/try/messages.ts';
 import type { RoundAnswer } from '../../run/outputs/answers-over-rounds.ts';
 import { whole } from '../format.ts';
-import { budgetBytes } from '../memory/budget.ts';
-import { usePage } from '../page-context.tsx';
+import { Choice } from './Choice.tsx';
 import type { TryDesk } from './try-desk.ts';
 import { chosenExamples, type Compared, SHOWN, type Shown } from './try-form.ts';
+import { UNTRAINED, untrainedKey } from './try-state.ts';
+import { useTryContext } from './use-try-context.ts';
 import styles from './Examples.module.css';
+import tab from './TryTab.module.css';
 
 const SHOWN_WORDS: Readonly<Record<Shown, string>> = {
   'turned-wrong': 'turned wrong',
@@ -15,71 +17,50 @@ const SHOWN_WORDS: Readonly<Record<Shown, string>> = {
   wrong: 'wrong in the end',
   all: 'all',
 };
+const SHOWN_OPTIONS = SHOWN.map((value) => ({ value, label: SHOWN_WORDS[value] }));
 /** Rows that are shown at first, and more at a time. */
 const ROWS = 25;
 
 /** Test examples of a task: what two rounds answered to them, filtered and searched. */
 export function Examples({ desk, run }: { desk: TryDesk; run: TriedRun }) {
-  const { form, examples } = useStore(desk.store);
+  const { form, examples, untrained } = useStore(desk.store);
   const [rows, setRows] = useState(ROWS);
   const rounds = run.tasks.find(({ name }) => name === form.task)?.rounds ?? [];
-  const found = examples?.task === form.task ? chosenExamples(examples.examples, form) : [];
+  const all = examples?.task === form.task ? examples.examples : [];
+  const answersBefore = untrained[untrainedKey(form.task, form.dtype)] ?? [];
+  const found = chosenExamples(all, form, answersBefore);
   const nameOf = (round: number): string => run.rounds.find((one) => one.round === round)?.name ?? String(round);
-  const roundMenu = (key: 'from' | 'to', label: string) => (
-    <label className={styles.choice}>
-      {label}
-      <select
-        className={styles.select}
-        data-testid={`examples-${key}`}
-        value={form[key]}
-        onChange={({ target }) => desk.edit({ [key]: Number(target.value) })}
-      >
-        {rounds.map((round) => (
-          <option key={round} value={round}>
-            {nameOf(round)}
-          </option>
-        ))}
-      </select>
-    </label>
-  );
+  const tested = rounds.map((round) => ({ value: round, label: nameOf(round) }));
   return (
     <>
       <div className={styles.tools}>
-        <label className={styles.choice}>
-          Task
-          <select
-            className={styles.select}
-            data-testid="examples-task"
-            value={form.task}
-            onChange={({ target }) => desk.chooseTask(target.value)}
-          >
-            {run.tasks.map(({ name }) => (
-              <option key={name}>{name}</option>
-            ))}
-          </select>
-        </label>
-        {roundMenu('from', 'From')}
-        {roundMenu('to', 'to')}
-        <label className={styles.choice}>
-          Show
-          <select
-            className={styles.select}
-            data-testid="examples-shown"
-            value={form.shown}
-            onChange={({ target }) => desk.edit({ shown: SHOWN.find((one) => one === target.value) ?? 'all' })}
-          >
-            {SHOWN.map((one) => (
-              <option key={one} value={one}>
-                {SHOWN_WORDS[one]}
-              </option>
-            ))}
-          </select>
-        </label>
-        <label className={styles.choice}>
+        <Choice
+          label="Task"
+          testId="examples-task"
+          options={run.tasks.map(({ name }) => ({ value: name, label: name }))}
+          value={form.task}
+          onChange={desk.chooseTask}
+        />
+        <Choice
+          label="From"
+          testId="examples-from"
+          options={[{ value: 0, label: UNTRAINED }, ...tested]}
+          value={form.from}
+          onChange={(from) => desk.edit({ from })}
+        />
+        <Choice label="to" testId="examples-to" options={tested} value={form.to} onChange={(to) => desk.edit({ to })} />
+        <Choice
+          label="Show"
+          testId="examples-shown"
+          options={SHOWN_OPTIONS}
+          value={form.shown}
+          onChange={(shown) => desk.edit({ shown })}
+        />
+        <label className={tab.choice}>
           Search
           <input
             type="search"
-            className={styles.select}
+            className={tab.select}
             data-testid="examples-search"
             value={form.search}
             onChange={({ target }) => desk.edit({ search: target.value })}
@@ -87,8 +68,9 @@ export function Examples({ desk, run }: { desk: TryDesk; run: TriedRun }) {
         </label>
       </div>
       <p className={styles.count} role="status" data-testid="examples-count">
-        {whole(found.length)} of {whole(examples?.examples.length ?? 0)} examples
+        {whole(found.length)} of {whole(all.length)} examples
       </p>
+      {form.from === 0 && <Untrained desk={desk} answered={answersBefore.length} all={all.length} />}
       {found.length > 0 && (
         <div className={styles.scroll} tabIndex={0} role="region" aria-label="Test examples">
           <table className={styles.table}>
@@ -97,7 +79,7 @@ export function Examples({ desk, run }: { desk: TryDesk; run: TriedRun }) {
               <tr>
                 <th scope="col">Text</th>
                 <th scope="col">Right answer</th>
-                <th scope="col">After {nameOf(form.from)}</th>
+                <th scope="col">{form.from === 0 ? 'Before training' : `After ${nameOf(form.from)}`}</th>
                 <th scope="col">After {nameOf(form.to)}</th>
                 <td />
               </tr>
@@ -119,14 +101,49 @@ export function Examples({ desk, run }: { desk: TryDesk; run: TriedRun }) {
   );
 }
 
+/** How many examples the model before training has answered; runs save answers of rounds alone, so it is asked here. */
+function Untrained({ desk, answered, all }: { desk: TryDesk; answered: number; all: number }) {
+  const context = useTryContext();
+  const { status, asksExamples } = useStore(desk.store);
+  if (answered === all) return null;
+  return (
+    <div className={styles.untrained} data-testid="examples-untrained">
+      <p className={styles.count}>
+        A run does not save what the model answered before training. Here it has answered {whole(answered)} of{' '}
+        {whole(all)}.
+      </p>
+      {asksExamples ? (
+        <button
+          type="button"
+          className={styles.more}
+          data-testid="examples-stop"
+          disabled={status === 'stopping'}
+          onClick={desk.stop}
+        >
+          Stop
+        </button>
+      ) : (
+        <button
+          type="button"
+          className={styles.more}
+          data-testid="examples-ask-all"
+          disabled={status !== 'open'}
+          onClick={() => desk.askExamples(context())}
+        >
+          {answered === 0 ? `Ask it all ${whole(all)}` : `Ask it the other ${whole(all - answered)}`}
+        </button>
+      )}
+    </div>
+  );
+}
+
 function Row({ desk, compared: { example, before, after } }: { desk: TryDesk; compared: Compared }) {
-  const page = usePage();
+  const context = useTryContext();
   const { status } = useStore(desk.store);
   const { sentence, label } = example;
   const ask = (): void => {
     desk.edit({ kind: 'task', sentence, label });
-    const { access, device, memoryBudget } = page.store.getState();
-    desk.ask({ access, device, budget: budgetBytes(memoryBudget) });
+    desk.ask(context());
   };
   return (
     <tr data-testid="example">

@@ -68,6 +68,12 @@ export default function TryTab() {
           </p>
         )}
         <Answers desk={desk} />
+        <p className={styles.notices}>
+          <a href="./licenses.txt" target="_blank" rel="noreferrer">
+            Licences of onnxruntime-web
+          </a>{' '}
+          and of the other packages in this page.
+        </p>
       </Section>
       {run !== null && run.tasks.length > 0 && (
         <Section

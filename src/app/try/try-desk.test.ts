@@ -77,6 +77,37 @@ describe('the tab Try it', () => {
     expect(state().asked[0].answers.map(({ state }) => state.status)).toEqual(['answered', 'failed']);
   });
 
+  it('asks the model before training the examples of a task, and goes on where it was stopped', () => {
+    const answer = { written: 'warm', isRight: true };
+    const answered = { type: 'example-answered', task: 'gloss', dtype: 'f32', answer } as const;
+    const from = () => sent.flatMap((command) => (command.type === 'ask-examples' ? [command.from] : []));
+    openRun();
+    desk.ask(CONTEXT);
+    tell({ type: 'answered', round: 0, answer: ANSWER });
+    tell({ type: 'done', isStopped: false });
+    const [question] = state().asked;
+    desk.askExamples(CONTEXT);
+    expect(state()).toMatchObject({ status: 'asking', asksExamples: true });
+    tell({ ...answered, example: 0 });
+    desk.stop();
+    tell({ type: 'done', isStopped: true });
+    expect(state()).toMatchObject({ status: 'open', asksExamples: false });
+    expect(state().asked[0], 'the question before').toEqual(question);
+    desk.askExamples(CONTEXT);
+    tell({ ...answered, example: 1 });
+    tell({ type: 'done', isStopped: false });
+    desk.edit({ dtype: 'q4' });
+    desk.askExamples(CONTEXT);
+    expect(from(), 'other forms of the weights answer anew').toEqual([0, 1, 0]);
+    expect(state().untrained).toEqual({ 'f32 gloss': [answer, answer].map((one) => ({ round: 0, ...one })) });
+    desk.close();
+    desk.reopen(CONTEXT.access);
+    tell({ type: 'opened', run: RUN });
+    expect(Object.keys(state().untrained), 'of the same run').toHaveLength(1);
+    tell({ type: 'opened', run: { ...RUN, id: 'another' } });
+    expect(state().untrained).toEqual({});
+  });
+
   it('stops, and what has not come by then does not come', () => {
     openRun();
     desk.stop();

@@ -1,11 +1,12 @@
 import { createStore, type StoreApi } from 'zustand/vanilla';
 import type { DeviceChoice } from '../../base/device-choice.ts';
 import { RUNTIME_BYTES } from '../../onnx/runtime-limit.ts';
+import type { Answering } from '../../worker/try/messages.ts';
 import type { ModelAccess } from '../../weights/source.ts';
 import type { Picked } from '../models/picked-files.ts';
 import { EMPTY_FORM, formFor, questionOf, type TryForm, withTask } from './try-form.ts';
 import type { OpenTrySession } from './try-session.ts';
-import { applyTryEvent, asking, CLOSED, ended, roundsToAsk, type TryState } from './try-state.ts';
+import { applyTryEvent, asking, CLOSED, ended, roundsToAsk, type TryState, untrainedKey } from './try-state.ts';
 
 /** What of the page a question depends on. */
 export interface TryContext {
@@ -26,6 +27,8 @@ export interface TryDesk {
   readonly chooseTask: (name: string) => void;
   /** Asks what the form says. */
   readonly ask: (context: TryContext) => void;
+  /** Asks the model before training the test examples of the task that it has not answered yet. */
+  readonly askExamples: (context: TryContext) => void;
   readonly stop: () => void;
   /** Ends the worker and frees what it holds; what has been asked stays. */
   readonly close: () => void;
@@ -33,6 +36,10 @@ export interface TryDesk {
 
 /** Bytes that weights may take in the runtime: what it can hold, and what the person allows. */
 export const limitOf = (budget: number | null): number => Math.min(RUNTIME_BYTES, budget ?? Infinity);
+
+const answering = ({ dtype }: TryForm, { access, device, budget }: TryContext): Answering => {
+  return { dtype, device, access, limit: limitOf(budget) };
+};
 
 export function createTryDesk(openSession: OpenTrySession): TryDesk {
   const store = createStore<TryState & { form: TryForm }>(() => ({ ...CLOSED, form: EMPTY_FORM }));
@@ -72,7 +79,7 @@ export function createTryDesk(openSession: OpenTrySession): TryDesk {
       setState(({ form, run }) => ({ form: withTask(form, run?.tasks ?? [], name) }));
       showTask(name);
     },
-    ask: ({ access, device, budget }) => {
+    ask: (context) => {
       const { run, form, status } = getState();
       const question = questionOf(form);
       if (run === null || question === null || status !== 'open') return;
@@ -88,11 +95,15 @@ export function createTryDesk(openSession: OpenTrySession): TryDesk {
         }),
       );
       const asked = rounds.map(({ round }) => round);
-      const { dtype } = form;
-      session.send({
-        type: 'ask',
-        asking: { question, rounds: asked, dtype, device, access, limit: limitOf(budget) },
-      });
+      session.send({ type: 'ask', asking: { question, rounds: asked, ...answering(form, context) } });
+    },
+    askExamples: (context) => {
+      const { form, status, untrained } = getState();
+      if (status !== 'open') return;
+      const { task, dtype } = form;
+      const from = untrained[untrainedKey(task, dtype)]?.length ?? 0;
+      setState({ status: 'asking', asksExamples: true, problem: null });
+      session.send({ type: 'ask-examples', task, from, answering: answering(form, context) });
     },
     stop: () => {
       if (getState().status !== 'asking') return;
@@ -101,7 +112,7 @@ export function createTryDesk(openSession: OpenTrySession): TryDesk {
     },
     close: () => {
       session.close();
-      setState((state) => ({ ...ended(state), status: 'closed' }));
+      setState((state) => ({ ...ended(state), status: 'closed', asksExamples: false }));
     },
   };
 }

@@ -38,6 +38,18 @@ describe('the list of examples', () => {
   });
 });
 
+it('compares with the answers before training, as far as there are any', () => {
+  const untrained = [true, false].map((isRight) => ({ round: 0, written: isRight ? 'warm' : 'hot', isRight }));
+  const form = { ...EMPTY_FORM, from: 0, to: 1 };
+  const sentences = (more: Partial<typeof form>): string[] =>
+    chosenExamples(EXAMPLES, { ...form, ...more }, untrained).map(({ example }) => example.sentence);
+  expect(sentences({ shown: 'turned-right' })).toEqual(['forgotten']);
+  expect(sentences({ shown: 'turned-wrong' })).toEqual([]);
+  expect(sentences({ shown: 'all', search: 'hot' })).toEqual(['forgotten']);
+  const chosen = { ...withTask(EMPTY_FORM, TASKS, 'gloss'), from: 0 };
+  expect(withTask(chosen, TASKS, 'gloss'), 'what was chosen stays').toEqual(chosen);
+});
+
 it('compares the examples of a task between the first and the last round that tested it', () => {
   const first = withTask(EMPTY_FORM, TASKS, 'gloss');
   expect(first).toMatchObject({ task: 'gloss', from: 1, to: 2 });

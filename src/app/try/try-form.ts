@@ -18,7 +18,7 @@ export interface TryForm {
   /** Rounds that are not asked. */
   skipped: number[];
   shown: Shown;
-  /** The two rounds that examples are compared between. */
+  /** The two rounds that examples are compared between; the first may be 0, before training. */
   from: number;
   to: number;
   search: string;
@@ -47,7 +47,7 @@ export function formFor(form: TryForm, { tasks }: TriedRun): TryForm {
 export function withTask(form: TryForm, tasks: TriedRun['tasks'], name: string): TryForm {
   const rounds = tasks.find((task) => task.name === name)?.rounds ?? [];
   const compared = { from: rounds[0] ?? 0, to: rounds.at(-1) ?? 0 };
-  const isSame = form.task === name && rounds.includes(form.from) && form.to === compared.to;
+  const isSame = form.task === name && [0, ...rounds].includes(form.from) && form.to === compared.to;
   return { ...form, task: name, ...(isSame ? {} : compared), ...(form.task === name ? {} : { label: null }) };
 }
 
@@ -64,12 +64,21 @@ export interface Compared {
   after: RoundAnswer | undefined;
 }
 
-/** The examples that the form asks for, in the order of the test set. */
-export function chosenExamples(examples: readonly AnsweredExample[], form: TryForm): Compared[] {
+/**
+ * The examples that the form asks for, in the order of the test set.
+ *
+ * @param untrained what the model before training answered to the first of them.
+ */
+export function chosenExamples(
+  examples: readonly AnsweredExample[],
+  form: TryForm,
+  untrained: readonly RoundAnswer[] = [],
+): Compared[] {
   const wanted = form.search.trim().toLowerCase();
   return examples
-    .map((example) => {
-      const of = (round: number): RoundAnswer | undefined => example.answers.find((answer) => answer.round === round);
+    .map((example, i) => {
+      const of = (round: number): RoundAnswer | undefined =>
+        round === 0 ? untrained.at(i) : example.answers.find((answer) => answer.round === round);
       return { example, before: of(form.from), after: of(form.to) };
     })
     .filter((compared) => isShown(compared, form.shown) && (wanted === '' || textOf(compared).includes(wanted)));

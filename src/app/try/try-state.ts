@@ -1,6 +1,6 @@
 import type { ErrorReport } from '../../base/errors.ts';
 import type { OnnxDtype } from '../../onnx/dtypes.ts';
-import type { AnsweredExample } from '../../run/outputs/answers-over-rounds.ts';
+import type { AnsweredExample, RoundAnswer } from '../../run/outputs/answers-over-rounds.ts';
 import type { Preparation, Question, TriedAnswer, TriedRun, TryEvent, TryRuntime } from '../../worker/try/messages.ts';
 
 /** How far the answer after a round is. */
@@ -35,6 +35,10 @@ export interface TryState {
   asked: Asked[];
   /** Test examples of the task that is looked at. */
   examples: { task: string; examples: AnsweredExample[] } | null;
+  /** What the model before training answered to the first examples of tasks, by {@link untrainedKey}. */
+  untrained: Readonly<Record<string, readonly RoundAnswer[]>>;
+  /** Whether it is test examples that are being asked, and no question. */
+  asksExamples: boolean;
   problem: ErrorReport | null;
 }
 
@@ -45,8 +49,13 @@ export const CLOSED: TryState = {
   runtime: null,
   asked: [],
   examples: null,
+  untrained: {},
+  asksExamples: false,
   problem: null,
 };
+
+/** Names the answers before training to a task, with the weights in a form. */
+export const untrainedKey = (task: string, dtype: OnnxDtype): string => `${dtype} ${task}`;
 
 /** The right answer to a question, where it is known. */
 export const rightAnswer = (question: Question): string | null => (question.kind === 'task' ? question.label : null);
@@ -77,8 +86,10 @@ export function asking(state: TryState, asked: Omit<Asked, 'id'>): TryState {
 /** The state after an event of the worker. Pure. */
 export function applyTryEvent(state: TryState, event: TryEvent): TryState {
   switch (event.type) {
-    case 'opened':
-      return { ...state, status: 'open', run: event.run, examples: null, problem: null };
+    case 'opened': {
+      const untrained = event.run?.id === state.run?.id ? state.untrained : {};
+      return { ...state, status: 'open', run: event.run, examples: null, untrained, problem: null };
+    }
     case 'examples':
       return { ...state, examples: { task: event.task, examples: event.examples } };
     case 'preparing':
@@ -89,12 +100,22 @@ export function applyTryEvent(state: TryState, event: TryEvent): TryState {
       return withAnswer(state, event.round, { status: 'writing', text: event.text });
     case 'answered':
       return withAnswer(state, event.round, { status: 'answered', answer: event.answer });
+    case 'example-answered': {
+      const key = untrainedKey(event.task, event.dtype);
+      const answers = [...(state.untrained[key] ?? []), { round: 0, ...event.answer }];
+      return { ...state, untrained: { ...state.untrained, [key]: answers } };
+    }
     case 'unanswered':
       return withAnswer(state, event.round, { status: 'failed', error: event.error });
     case 'done':
-      return { ...ended(state), status: 'open' };
+      return { ...ended(state), status: 'open', asksExamples: false };
     case 'failed':
-      return { ...ended(state), status: state.run === null ? 'closed' : 'open', problem: event.error };
+      return {
+        ...ended(state),
+        status: state.run === null ? 'closed' : 'open',
+        asksExamples: false,
+        problem: event.error,
+      };
   }
 }
 

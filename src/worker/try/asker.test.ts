@@ -7,7 +7,7 @@ import { readTexts } from '../../run/open-network.ts';
 import { bytesOfFile } from '../../testing/output-files.ts';
 import { tinyModel } from '../../testing/tiny-model.ts';
 import { tinySettings } from '../../testing/tiny-run.ts';
-import { type AskerParts, askRounds, type Provider, StoppedAsking } from './asker.ts';
+import { askExamples, type AskerParts, askRounds, type Provider, StoppedAsking } from './asker.ts';
 import type { Asking, Question, TryEvent } from './messages.ts';
 import { PreparedModels, type Stage } from './prepared-models.ts';
 
@@ -202,6 +202,24 @@ describe('rounds that are asked', () => {
   ] as const)('are not asked %s', async (code, question) => {
     await expect(askRounds(await partsWith(), asking([0], question), cpu())).rejects.toMatchObject({ code });
     expect(events).toEqual([]);
+  });
+
+  it('of which the one before training answers test examples, from one of them on, as it answers a question', async () => {
+    const parts = await partsWith();
+    await askRounds(parts, asking([0]), cpu());
+    const examples = ['red', 'ball', QUESTION.sentence].map((sentence) => ({ sentence, label: 'warm' }));
+    await askExamples(parts, { task: 'gloss', examples, from: 1, dtype: 'f32' }, cpu());
+    const found = events.flatMap((event) => (event.type === 'example-answered' ? [event] : []));
+    expect(found.map(({ task, dtype, example }) => [task, dtype, example])).toEqual([
+      ['gloss', 'f32', 1],
+      ['gloss', 'f32', 2],
+    ]);
+    const [{ answer }] = answered();
+    expect(found[1].answer).toEqual({ written: answer.text, isRight: answer.isRight });
+    await parts.models.close();
+    const failing = await partsWith({ loadRuntime: () => Promise.reject(new Error('no memory')) });
+    const asked = askExamples(failing, { task: 'gloss', examples, from: 0, dtype: 'f32' }, cpu());
+    await expect(asked).rejects.toMatchObject({ code: 'worker/runtime-failed' });
   });
 
   it('cut a sentence as training does, and say so', async () => {

@@ -1,27 +1,20 @@
 import { GorpError, reportOf } from '../../base/errors.ts';
-import type { ParsedConfig } from '../../models/families.ts';
-import { positionsOf } from '../../onnx/decoder-graph.ts';
+import type { OnnxDtype } from '../../onnx/dtypes.ts';
 import { labelProbabilities, writeAnswer } from '../../onnx/runtime/answers.ts';
 import type { Runtime, TextModel } from '../../onnx/runtime/text-model.ts';
 import type { KnownModel } from '../../run/open-network.ts';
-import type { AnsweredTask } from '../../run/outputs/answers-over-rounds.ts';
-import type { RunSettings } from '../../run/settings.ts';
-import { fitLabel, fitPrompt } from '../../tasks/fit.ts';
-import { instructionOf } from '../../tasks/prompt.ts';
 import { scoreOf } from '../../text/scores.ts';
-import type { Tokenizer } from '../../text/tokenizer.ts';
-import type { Asking, Question, TriedAnswer, TryEvent } from './messages.ts';
+import type { AnsweredExample } from '../../run/outputs/answers-over-rounds.ts';
+import type { Asking, TriedAnswer, TryEvent } from './messages.ts';
 import type { PreparedModels } from './prepared-models.ts';
+import { type Prompt, promptFor, type PromptParts } from './prompts.ts';
 
 /** Thrown to break off an answer. */
 export class StoppedAsking extends Error {}
 
 /** What questions are answered with. */
-export interface AskerParts {
+export interface AskerParts extends PromptParts {
   known: Pick<KnownModel, 'tokenizer' | 'config' | 'endIds'>;
-  settings: RunSettings;
-  /** Tasks that can be asked, with their labels. */
-  tasks: readonly (Pick<AnsweredTask, 'name' | 'kind' | 'instruction'> & { labels: readonly string[] })[];
   models: PreparedModels;
   loadRuntime: (provider: 'webgpu' | 'wasm') => Promise<Runtime>;
   emit: (event: TryEvent) => void;
@@ -33,19 +26,6 @@ export interface AskerParts {
 export interface Provider {
   kind: 'webgpu' | 'wasm';
   note: string | null;
-}
-
-/** Tokens written at most to a raw prompt, where the run's answers are shorter. */
-const RAW_ANSWER_TOKENS = 64;
-
-/** A question as token ids. */
-interface Prompt {
-  ids: readonly number[];
-  isCut: boolean;
-  right: string | null;
-  labels: readonly { label: string; ids: readonly number[] }[];
-  /** Tokens of the answer at most. */
-  most: number;
 }
 
 /**
@@ -73,6 +53,39 @@ export async function askRounds(
       if (thrown instanceof StoppedAsking) throw thrown;
       emit({ type: 'unanswered', round, error: reportOf(asRefusal(thrown)) });
     }
+  }
+}
+
+/** Examples of a task to be asked, from one of them on. */
+export interface ExamplesToAsk {
+  task: string;
+  examples: readonly Pick<AnsweredExample, 'sentence' | 'label'>[];
+  from: number;
+  dtype: OnnxDtype;
+}
+
+/**
+ * Asks the model before training test examples of a task, one after another, for what it writes alone.
+ *
+ * @throws StoppedAsking; GorpError as {@link askRounds}, and where the model cannot answer.
+ */
+export async function askExamples(
+  parts: AskerParts,
+  { task, examples, from, dtype }: ExamplesToAsk,
+  provider: Provider,
+): Promise<void> {
+  try {
+    for (const [example, { sentence, label }] of examples.entries()) {
+      if (example < from) continue;
+      const prompt = { ...promptFor(parts, { kind: 'task', task, sentence, label }), labels: [] };
+      const { text } = await onProvider(parts, provider, async (runtime, kind) =>
+        answerOf(parts, await parts.models.open(runtime, kind, 0, dtype), prompt, () => undefined),
+      );
+      const isRight = scoreOf(text, label).exactMatch;
+      parts.emit({ type: 'example-answered', task, dtype, example, answer: { written: text, isRight } });
+    }
+  } catch (thrown) {
+    throw thrown instanceof StoppedAsking ? thrown : asRefusal(thrown);
   }
 }
 
@@ -121,64 +134,6 @@ async function answerOf(
   } finally {
     model.drop(read);
   }
-}
-
-function promptFor({ known: { tokenizer, config }, settings, tasks }: AskerParts, question: Question): Prompt {
-  const { sourceLength, targetLength } = settings.training;
-  if (question.kind === 'raw') {
-    const most = Math.max(targetLength, RAW_ANSWER_TOKENS);
-    const ids = wholePrompt(tokenizer, config, question.text, { sourceLength, most });
-    return { ids, isCut: false, right: null, labels: [], most };
-  }
-  const task = tasks.find(({ name }) => name === question.task);
-  if (task === undefined) {
-    throw new GorpError(
-      'tasks/not-found',
-      `No round of this run has tested a task ${question.task}.`,
-      'Choose one of its tasks, or ask by a raw prompt.',
-    );
-  }
-  const { name, kind, labels } = task;
-  const prompted = {
-    name,
-    kind,
-    labels,
-    instruction: instructionOf(task.instruction, labels),
-    train: [],
-    dev: [],
-    test: [],
-  };
-  const { ids, cut } = fitPrompt(tokenizer, prompted, question.sentence, sourceLength);
-  return {
-    ids,
-    isCut: cut,
-    right: question.label,
-    labels: labels.map((label) => ({ label, ids: fitLabel(tokenizer, label, targetLength) })),
-    most: targetLength,
-  };
-}
-
-/** Tokens that T5 was pre-trained with; it reads more, and worse. */
-const T5_POSITIONS = 512;
-
-/** @throws GorpError `text/prompt-too-long`, `text/empty-prompt`. */
-function wholePrompt(
-  tokenizer: Tokenizer,
-  config: ParsedConfig,
-  text: string,
-  { sourceLength, most }: { sourceLength: number; most: number },
-): readonly number[] {
-  const room = config.kind === 'decoder-only' ? positionsOf(config) - most : Math.max(T5_POSITIONS, sourceLength);
-  const ids = tokenizer.encodePrompt(text);
-  if (ids.length === 0) {
-    throw new GorpError('text/empty-prompt', 'The prompt has no token.', 'Write something to ask the model.');
-  }
-  if (ids.length <= room) return ids;
-  throw new GorpError(
-    'text/prompt-too-long',
-    `The prompt takes ${ids.length} tokens; this model reads ${room} at most.`,
-    'Shorten it.',
-  );
 }
 
 const messageOf = (thrown: unknown): string =>

@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import type { DeviceChoice } from '../../base/device-choice.ts';
 import { ErrorReportSchema } from '../../base/error-report.ts';
-import type { OnnxDtype } from '../../onnx/dtypes.ts';
+import { ONNX_DTYPES, type OnnxDtype } from '../../onnx/dtypes.ts';
 import type { AnsweredExample } from '../../run/outputs/answers-over-rounds.ts';
 import { RunSettingsSchema } from '../../run/settings.ts';
 import type { ModelAccess } from '../../weights/source.ts';
@@ -13,16 +13,20 @@ import type { ModelAccess } from '../../weights/source.ts';
 export type Question =
   { kind: 'task'; task: string; sentence: string; label: string | null } | { kind: 'raw'; text: string };
 
-/** How and with what a question is answered. */
-export interface Asking {
-  question: Question;
-  /** Rounds to ask, in this order; 0 is the model before training. */
-  rounds: readonly number[];
+/** With what models answer. */
+export interface Answering {
   dtype: OnnxDtype;
   device: DeviceChoice;
   /** Bytes that the weights may take in the runtime. */
   limit: number;
   access: ModelAccess;
+}
+
+/** How and with what a question is answered. */
+export interface Asking extends Answering {
+  question: Question;
+  /** Rounds to ask, in this order; 0 is the model before training. */
+  rounds: readonly number[];
 }
 
 /** Files of rounds from disk: a folder's, or one zip of them. */
@@ -37,6 +41,8 @@ export type TryCommand =
   | { type: 'open'; files: readonly GivenFile[] | null; access: ModelAccess }
   | { type: 'examples'; task: string }
   | { type: 'ask'; asking: Asking }
+  /** Asks the model before training the test examples of a task, from one of them on. */
+  | { type: 'ask-examples'; task: string; from: number; answering: Answering }
   | { type: 'stop' };
 
 const roundNumber = v.pipe(v.number(), v.integer(), v.minValue(0));
@@ -90,7 +96,7 @@ const AnsweredExampleSchema: v.GenericSchema<unknown, AnsweredExample> = v.stric
   answers: v.array(v.strictObject({ round: roundNumber, written: v.string(), isRight: v.boolean() })),
 });
 
-/** What that worker tells the page. `done` or `failed` ends a question. */
+/** What that worker tells the page. `done` or `failed` ends a question, and the examples that are asked. */
 export const TryEventSchema = v.variant('type', [
   v.strictObject({ type: v.literal('opened'), run: v.nullable(TriedRunSchema) }),
   v.strictObject({ type: v.literal('examples'), task: v.string(), examples: v.array(AnsweredExampleSchema) }),
@@ -98,6 +104,14 @@ export const TryEventSchema = v.variant('type', [
   v.strictObject({ type: v.literal('runtime'), runtime: TryRuntimeSchema }),
   v.strictObject({ type: v.literal('token'), round: roundNumber, text: v.string() }),
   v.strictObject({ type: v.literal('answered'), round: roundNumber, answer: TriedAnswerSchema }),
+  /** The answer to a test example of a task before training; examples come in their order. */
+  v.strictObject({
+    type: v.literal('example-answered'),
+    task: v.string(),
+    dtype: v.picklist(ONNX_DTYPES),
+    example: v.number(),
+    answer: v.strictObject({ written: v.string(), isRight: v.boolean() }),
+  }),
   /** A round cannot answer; the others are asked all the same. */
   v.strictObject({ type: v.literal('unanswered'), round: roundNumber, error: ErrorReportSchema }),
   v.strictObject({ type: v.literal('done'), isStopped: v.boolean() }),

@@ -1,0 +1,71 @@
+/** A point of a drawing, in CSS pixels. */
+interface Point {
+  readonly x: number;
+  readonly y: number;
+}
+
+interface Box {
+  readonly left: number;
+  readonly right: number;
+  readonly top: number;
+  readonly bottom: number;
+}
+
+/** Where a name stands: its middle height, and the end or the middle of it that `x` means. */
+export interface DotLabel extends Point {
+  readonly anchor: 'start' | 'middle' | 'end';
+}
+
+/** From the middle of a dot to a name beside it, and to the middle of one above or below. */
+const BESIDE = 11;
+const ABOVE = 17;
+/** Half the height of a name. */
+const HALF = 8;
+const RADIUS = 6;
+
+/**
+ * Names at their dots: beside, above or below, where they cover the fewest dots and other names and do not leave the frame.
+ *
+ * @param dots all that are drawn.
+ * @param named which of them have names, with the width of each name.
+ */
+export function dotLabels(
+  dots: readonly Point[],
+  named: readonly { readonly dot: number; readonly width: number }[],
+  frame: Box,
+): DotLabel[] {
+  const taken = dots.map(({ x, y }): Box => ({
+    left: x - RADIUS,
+    right: x + RADIUS,
+    top: y - RADIUS,
+    bottom: y + RADIUS,
+  }));
+  return named.map(({ dot, width }) => {
+    const places = placesAround(dots[dot]).map((label) => ({ label, box: boxOf(label, width) }));
+    const costs = places.map(
+      ({ box }) => taken.filter((other) => overlap(box, other)).length + (isInside(box, frame) ? 0 : taken.length + 1),
+    );
+    const { label, box } = places[costs.indexOf(Math.min(...costs))];
+    taken.push(box);
+    return label;
+  });
+}
+
+const ANCHORS = ['middle', 'start', 'end'] as const;
+
+const placesAround = ({ x, y }: Point): DotLabel[] => [
+  { x: x + BESIDE, y, anchor: 'start' },
+  { x: x - BESIDE, y, anchor: 'end' },
+  ...[y - ABOVE, y + ABOVE].flatMap((height) => ANCHORS.map((anchor) => ({ x, y: height, anchor }))),
+];
+
+function boxOf({ x, y, anchor }: DotLabel, width: number): Box {
+  const left = anchor === 'start' ? x : anchor === 'end' ? x - width : x - width / 2;
+  return { left, right: left + width, top: y - HALF, bottom: y + HALF };
+}
+
+const overlap = (a: Box, b: Box): boolean =>
+  a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
+
+const isInside = (box: Box, frame: Box): boolean =>
+  box.left >= frame.left && box.right <= frame.right && box.top >= frame.top && box.bottom <= frame.bottom;

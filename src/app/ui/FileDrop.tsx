@@ -1,0 +1,37 @@
+import { type DragEvent, type ReactNode, useState } from 'react';
+import styles from './FileDrop.module.css';
+
+interface Props {
+  className: string;
+  onFiles: (files: File[]) => void;
+  children: ReactNode;
+}
+
+/** A place that files can be dropped on. A button in it must do the same by keyboard. */
+export function FileDrop({ className, onFiles, children }: Props) {
+  const [isOver, setOver] = useState(false);
+  const carriesFiles = ({ dataTransfer }: DragEvent): boolean => dataTransfer.types.includes('Files');
+  return (
+    <div
+      className={`${className} ${styles.place}`}
+      data-over={isOver}
+      onDragOver={(event) => {
+        if (!carriesFiles(event)) return;
+        // Without this the browser would open the file in place of the page.
+        event.preventDefault();
+        setOver(true);
+      }}
+      onDragLeave={({ currentTarget, relatedTarget }) => {
+        if (!(relatedTarget instanceof Node && currentTarget.contains(relatedTarget))) setOver(false);
+      }}
+      onDrop={(event) => {
+        setOver(false);
+        if (!carriesFiles(event)) return;
+        event.preventDefault();
+        onFiles([...event.dataTransfer.files]);
+      }}
+    >
+      {children}
+    </div>
+  );
+}

@@ -1,0 +1,113 @@
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import type { RunEvent } from '../run/events.ts';
+import { embeddedSettings } from '../run/presets.ts';
+import { STOP_MS } from '../run/stop-limit.ts';
+import type { WorkerCommand } from '../worker/protocol.ts';
+import { scriptedRun } from './testing/script.ts';
+import { TOKENIZER_SECONDS, watched } from './watched-session.ts';
+
+const SETTINGS = { ...embeddedSettings('quick', 'gorp'), model: 'org/crafted' };
+const EVENTS = scriptedRun(SETTINGS);
+
+/** A session whose worker does nothing by itself, and what the page hears. */
+function setUp() {
+  const heard: RunEvent[] = [];
+  let closed = 0;
+  let emit: (event: RunEvent) => void = () => undefined;
+  const open = watched(
+    (onEvent) => {
+      emit = onEvent;
+      return { send: () => undefined, close: () => (closed += 1) };
+    },
+    () => performance.now(),
+  );
+  const session = open((event) => heard.push(event));
+  session.send({ type: 'start', settings: SETTINGS } as WorkerCommand);
+  return { heard, session, tell: (event: RunEvent) => emit(event), closed: () => closed };
+}
+
+const progress = (phase: 'tokenize' | 'tasks' | 'checkpoint'): RunEvent => ({
+  ...{ type: 'progress', phase, round: 0, item: 'gloss', done: 0, total: 1, unit: 'items', secondsLeft: null },
+});
+
+/** The run as it is told up to its first losses. */
+function begun(tell: (event: RunEvent) => void): void {
+  const last = EVENTS.at(-1);
+  if (last?.type !== 'finished') throw new Error('the script does not end');
+  const { curves, spaces, health } = {
+    curves: { round: [], step: [], loss: [], gradientNorm: [], seconds: [] },
+    spaces: [],
+    health: [],
+  };
+  tell({ type: 'so-far', results: { ...last.results, status: 'stopped', curves, spaces, health } });
+  for (const event of EVENTS.filter((one) => one.type === 'steps').slice(0, 2)) tell(event);
+}
+
+beforeEach(() => vi.useFakeTimers());
+afterEach(() => vi.useRealTimers());
+
+it('ends a worker that does not heed Stop within five seconds, with what was measured', () => {
+  const { heard, session, tell, closed } = setUp();
+  begun(tell);
+  session.send({ type: 'stop' });
+  vi.advanceTimersByTime(STOP_MS - 1000);
+  expect(closed()).toBe(0);
+  vi.advanceTimersByTime(1000);
+  expect(closed()).toBe(1);
+  expect(heard.slice(-2)).toMatchObject([
+    { type: 'warning', message: expect.stringContaining('did not heed Stop within 5 seconds') as string },
+    { type: 'stopped', results: { status: 'stopped', curves: { step: [1, 2, 3, 4, 5, 6] } } },
+  ]);
+  vi.advanceTimersByTime(60_000);
+  expect(closed(), 'once').toBe(1);
+});
+
+it('says so where nothing was measured yet', () => {
+  const { heard, session, closed } = setUp();
+  session.send({ type: 'stop' });
+  vi.advanceTimersByTime(STOP_MS);
+  expect(closed()).toBe(1);
+  expect(heard).toMatchObject([{ type: 'failed', error: { code: 'worker/no-answer' }, results: null }]);
+});
+
+it('lets a stopped run save what is large, as long as it tells of it', () => {
+  const { session, tell, closed } = setUp();
+  begun(tell);
+  session.send({ type: 'stop' });
+  for (let i = 0; i < 20; i++) {
+    vi.advanceTimersByTime(2000);
+    tell(progress('checkpoint'));
+  }
+  expect(closed()).toBe(0);
+  vi.advanceTimersByTime(STOP_MS);
+  expect(closed()).toBe(1);
+});
+
+it('ends a worker whose tokenizer does not come back, and names the model', () => {
+  const { heard, tell, closed } = setUp();
+  for (let i = 0; i < 3; i++) {
+    tell(progress('tokenize'));
+    vi.advanceTimersByTime(1000 * (TOKENIZER_SECONDS - 1));
+  }
+  expect(closed(), 'it tells that it goes on').toBe(0);
+  vi.advanceTimersByTime(1000);
+  expect(closed()).toBe(1);
+  expect(heard.at(-1)).toMatchObject({
+    type: 'failed',
+    error: { code: 'text/tokenizer-too-slow', message: expect.stringContaining('org/crafted') as string },
+  });
+});
+
+it('lets everything else take its time, and watches nobody who has ended', () => {
+  const { heard, session, tell, closed } = setUp();
+  tell(progress('tokenize'));
+  tell(progress('tasks'));
+  vi.advanceTimersByTime(3_600_000);
+  begun(tell);
+  session.send({ type: 'stop' });
+  const last = EVENTS[EVENTS.length - 1];
+  tell(last);
+  vi.advanceTimersByTime(60_000);
+  expect(closed()).toBe(0);
+  expect(heard.at(-1)).toBe(last);
+});

@@ -1,0 +1,95 @@
+import { GorpError, reportOf } from '../base/errors.ts';
+import { tokenizerTooSlow } from '../base/tokenizer-guard.ts';
+import type { RunEvent } from '../run/events.ts';
+import { isSaving, STOP_MS } from '../run/stop-limit.ts';
+import { ToldResults } from '../run/told-results.ts';
+import type { WorkerCommand } from '../worker/protocol.ts';
+import type { OpenSession, TrainingSession } from './session.ts';
+
+const TICK_MS = 1000;
+/** Seconds without news after which a worker that tokenises is ended: it tells of every few milliseconds of that work. */
+export const TOKENIZER_SECONDS = 10;
+
+const ENDED = `The training worker did not heed Stop within ${STOP_MS / 1000} seconds, so the page ended it.`;
+
+/**
+ * Sessions whose worker is ended as a last resort, with what was measured: where it does not heed Stop in time, and where
+ * the model's tokenizer never comes back from a text. A worker cannot do that by itself, since it hears nothing then.
+ */
+export const watched =
+  (open: OpenSession, now: () => number): OpenSession =>
+  (onEvent) =>
+    new WatchedSession(open, onEvent, now);
+
+class WatchedSession implements TrainingSession {
+  readonly #session: TrainingSession;
+  readonly #onEvent: (event: RunEvent) => void;
+  readonly #told: ToldResults;
+  #timer: ReturnType<typeof setInterval> | undefined;
+  #model = '';
+  #isTokenizing = false;
+  /** Seconds since the last news. They stand still while the machine sleeps. */
+  #silent = 0;
+  /** Seconds since Stop, or since the run has last told that it saves; null before Stop. */
+  #unheeded: number | null = null;
+
+  constructor(open: OpenSession, onEvent: (event: RunEvent) => void, now: () => number) {
+    this.#onEvent = onEvent;
+    this.#told = new ToldResults(now);
+    this.#session = open((event) => this.#hear(event));
+  }
+
+  readonly send = (command: WorkerCommand): void => {
+    if (command.type === 'start') {
+      this.#model = command.settings.model;
+      this.#timer ??= setInterval(() => this.#tick(), TICK_MS);
+    } else if (command.type === 'stop') this.#unheeded ??= 0;
+    this.#session.send(command);
+  };
+
+  readonly close = (): void => {
+    clearInterval(this.#timer);
+    this.#session.close();
+  };
+
+  #hear(event: RunEvent): void {
+    this.#silent = 0;
+    this.#isTokenizing = event.type === 'progress' && event.phase === 'tokenize';
+    if (this.#unheeded !== null && isSaving(event)) this.#unheeded = 0;
+    this.#told.hear(event);
+    if (event.type === 'finished' || event.type === 'stopped' || event.type === 'failed') clearInterval(this.#timer);
+    this.#onEvent(event);
+  }
+
+  #tick(): void {
+    this.#silent += TICK_MS / 1000;
+    if (this.#unheeded !== null) {
+      this.#unheeded += TICK_MS / 1000;
+      if (this.#unheeded >= STOP_MS / 1000) this.#stop();
+    } else if (this.#isTokenizing && this.#silent >= TOKENIZER_SECONDS) {
+      this.#fail(tokenizerTooSlow(this.#model, TOKENIZER_SECONDS));
+    }
+  }
+
+  #stop(): void {
+    const { results } = this.#told;
+    if (results === null) {
+      this.#fail(new GorpError('worker/no-answer', ENDED, 'Nothing was measured yet: start again.'));
+      return;
+    }
+    this.close();
+    this.#onEvent({ type: 'warning', message: `${ENDED} What was measured until then is in the results.` });
+    this.#onEvent({ type: 'stopped', results });
+  }
+
+  #fail(error: GorpError): void {
+    const { results } = this.#told;
+    this.close();
+    const report = reportOf(error);
+    this.#onEvent({
+      type: 'failed',
+      error: report,
+      results: results && { ...results, status: 'failed', error: report },
+    });
+  }
+}

@@ -1,0 +1,60 @@
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import type { RunEvent } from '../run/events.ts';
+import type { Results } from '../run/results.ts';
+import { Run } from '../run/run.ts';
+import type { RunSettings } from '../run/settings.ts';
+import { tinyHost, tinySettings } from '../testing/tiny-run.ts';
+import { type GoingOn, goingOn } from './study-checkpoints.ts';
+
+const SETTINGS = tinySettings('gorp-plus');
+let folder: string;
+beforeEach(async () => (folder = await mkdtemp(join(tmpdir(), 'study-'))));
+afterEach(() => rm(folder, { recursive: true }));
+
+/** A run to its end, or to where `stopAt` stops it. */
+async function execute(
+  host: GoingOn['host'],
+  stopAt: (event: RunEvent) => boolean = () => false,
+): Promise<{ results: Results; phases: string[] }> {
+  const phases: string[] = [];
+  let results: Results | null = null;
+  const run: Run = new Run(
+    tinyHost((event) => {
+      if (event.type === 'progress') phases.push(`${event.phase} ${event.round}`);
+      if (stopAt(event)) run.stop();
+      if (event.type === 'finished' || event.type === 'stopped') ({ results } = event);
+    }, host),
+    SETTINGS,
+  );
+  await run.execute();
+  if (results === null) throw new Error('the run failed');
+  return { results, phases };
+}
+
+test('a run of a study that is broken off goes on inside its round, and ends as one without a break', async () => {
+  const file = join(folder, 'runs', 'gorp-plus-seed1.json');
+  const open = (settings: RunSettings = SETTINGS): Promise<GoingOn> => goingOn(file, settings, () => undefined);
+  const whole = await execute({});
+  const first = await open();
+  expect(first.host.savedCheckpoint, 'there is nothing to go on from').toBeUndefined();
+  await execute(first.host, (event) => event.type === 'progress' && event.phase === 'train' && event.round === 2);
+  const second = await open();
+  const { results, phases } = await execute(second.host);
+  expect(phases).not.toContain('train 1');
+  expect(results.curves.loss).toEqual(whole.results.curves.loss);
+  expect(results.accuracy).toEqual(whole.results.accuracy);
+  await second.clear();
+  expect(existsSync(join(folder, 'runs', 'gorp-plus-seed1'))).toBe(false);
+});
+
+test('checkpoints of other settings are not gone on from', async () => {
+  const file = join(folder, 'runs', 'gorp-plus-seed1.json');
+  const { host } = await goingOn(file, SETTINGS, () => undefined);
+  await execute(host, (event) => event.type === 'progress' && event.phase === 'train');
+  const other = { ...SETTINGS, training: { ...SETTINGS.training, epochs: 3 } };
+  expect((await goingOn(file, other, () => undefined)).host.savedCheckpoint).toBeUndefined();
+});

@@ -1,0 +1,47 @@
+import { rm } from 'node:fs/promises';
+import { GorpError } from '../base/errors.ts';
+import { checkSettings } from '../run/checkpoint/fitting.ts';
+import type { RunHost } from '../run/host.ts';
+import type { RunSettings } from '../run/settings.ts';
+import { CheckpointFolder } from './checkpoint-folder.ts';
+import { removeDrafts } from './durable-write.ts';
+
+/** Seconds between two checkpoints of a run of a study, at least. */
+const EVERY = 120;
+
+/** What lets a run of a study go on where it was broken off. */
+export interface GoingOn {
+  readonly host: Pick<RunHost, 'checkpoints' | 'savedCheckpoint'>;
+  /** Removes the checkpoints: the run is finished. */
+  readonly clear: () => Promise<void>;
+}
+
+/**
+ * Saves the checkpoints of a run of a study in a folder beside its results file, `METHOD-seedS/checkpoints` beside
+ * `METHOD-seedS.json`, and goes on from the last one that is of the same settings. Nobody else may be making the run.
+ *
+ * @param file the results file of the run.
+ * @param warn is told of checkpoints that cannot be used.
+ */
+export async function goingOn(file: string, settings: RunSettings, warn: (message: string) => void): Promise<GoingOn> {
+  const folder = file.replace(/\.json$/, '');
+  const checkpoints = new CheckpointFolder(folder, EVERY, warn);
+  const clear = (): Promise<void> => rm(folder, { recursive: true, force: true });
+  await removeDrafts(folder);
+  const last = await checkpoints.last();
+  if (last !== null && isOf(last, settings)) {
+    return { host: { checkpoints, savedCheckpoint: () => Promise.resolve(last) }, clear };
+  }
+  await clear();
+  return { host: { checkpoints }, clear };
+}
+
+function isOf(checkpoint: Parameters<typeof checkSettings>[0], settings: RunSettings): boolean {
+  try {
+    checkSettings(checkpoint, settings);
+    return true;
+  } catch (thrown) {
+    if (thrown instanceof GorpError) return false;
+    throw thrown;
+  }
+}

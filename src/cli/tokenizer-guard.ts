@@ -1,0 +1,24 @@
+import { createContext, Script } from 'node:vm';
+import { type TokenizerGuard, tokenizerTooSlow } from '../base/tokenizer-guard.ts';
+
+/** Less than a run may take to heed a stop, so that Ctrl-C is heard in time: the thread hears nothing while a text is tokenised. */
+export const TOKENIZER_SECONDS = 4;
+
+const script = new Script('work()');
+
+/**
+ * Ends a text that takes too long, as only Node's `vm` can within a thread. What is called from there runs as always.
+ *
+ * @param model as the settings name it.
+ * @throws GorpError `text/tokenizer-too-slow`, and what the work throws.
+ */
+export function nodeTokenizerGuard(model: string, seconds = TOKENIZER_SECONDS): TokenizerGuard {
+  return <T>(work: () => T): T => {
+    try {
+      return script.runInContext(createContext({ work }), { timeout: 1000 * seconds }) as T;
+    } catch (thrown) {
+      const { code } = thrown as Partial<NodeJS.ErrnoException>;
+      throw code === 'ERR_SCRIPT_EXECUTION_TIMEOUT' ? tokenizerTooSlow(model, seconds) : thrown;
+    }
+  };
+}

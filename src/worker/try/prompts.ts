@@ -1,0 +1,94 @@
+import { GorpError } from '../../base/errors.ts';
+import type { ParsedConfig } from '../../models/families.ts';
+import { positionsOf } from '../../onnx/decoder-graph.ts';
+import type { KnownModel } from '../../run/open-network.ts';
+import type { AnsweredTask } from '../../run/outputs/answers-over-rounds.ts';
+import type { RunSettings } from '../../run/settings.ts';
+import { fitLabel, fitPrompt } from '../../tasks/fit.ts';
+import { instructionOf } from '../../tasks/prompt.ts';
+import type { Tokenizer } from '../../text/tokenizer.ts';
+import type { Question } from './messages.ts';
+
+/** Tokens written at most to a raw prompt, where the run's answers are shorter. */
+const RAW_ANSWER_TOKENS = 64;
+
+/** What questions are made to prompts with. */
+export interface PromptParts {
+  known: Pick<KnownModel, 'tokenizer' | 'config'>;
+  settings: RunSettings;
+  /** Tasks that can be asked, with their labels. */
+  tasks: readonly (Pick<AnsweredTask, 'name' | 'kind' | 'instruction'> & { labels: readonly string[] })[];
+}
+
+/** A question as token ids. */
+export interface Prompt {
+  ids: readonly number[];
+  isCut: boolean;
+  right: string | null;
+  labels: readonly { label: string; ids: readonly number[] }[];
+  /** Tokens of the answer at most. */
+  most: number;
+}
+
+/**
+ * A question as the model reads it: a sentence of a task is cut to fit, as in training; a raw prompt must fit as it is.
+ *
+ * @throws GorpError `text/prompt-too-long`, `text/empty-prompt`, `tasks/…`.
+ */
+export function promptFor({ known: { tokenizer, config }, settings, tasks }: PromptParts, question: Question): Prompt {
+  const { sourceLength, targetLength } = settings.training;
+  if (question.kind === 'raw') {
+    const most = Math.max(targetLength, RAW_ANSWER_TOKENS);
+    const ids = wholePrompt(tokenizer, config, question.text, { sourceLength, most });
+    return { ids, isCut: false, right: null, labels: [], most };
+  }
+  const task = tasks.find(({ name }) => name === question.task);
+  if (task === undefined) {
+    throw new GorpError(
+      'tasks/not-found',
+      `No round of this run has tested a task ${question.task}.`,
+      'Choose one of its tasks, or ask by a raw prompt.',
+    );
+  }
+  const { name, kind, labels } = task;
+  const prompted = {
+    name,
+    kind,
+    labels,
+    instruction: instructionOf(task.instruction, labels),
+    train: [],
+    dev: [],
+    test: [],
+  };
+  const { ids, cut } = fitPrompt(tokenizer, prompted, question.sentence, sourceLength);
+  return {
+    ids,
+    isCut: cut,
+    right: question.label,
+    labels: labels.map((label) => ({ label, ids: fitLabel(tokenizer, label, targetLength) })),
+    most: targetLength,
+  };
+}
+
+/** Tokens that T5 was pre-trained with; it reads more, and worse. */
+const T5_POSITIONS = 512;
+
+/** @throws GorpError `text/prompt-too-long`, `text/empty-prompt`. */
+function wholePrompt(
+  tokenizer: Tokenizer,
+  config: ParsedConfig,
+  text: string,
+  { sourceLength, most }: { sourceLength: number; most: number },
+): readonly number[] {
+  const room = config.kind === 'decoder-only' ? positionsOf(config) - most : Math.max(T5_POSITIONS, sourceLength);
+  const ids = tokenizer.encodePrompt(text);
+  if (ids.length === 0) {
+    throw new GorpError('text/empty-prompt', 'The prompt has no token.', 'Write something to ask the model.');
+  }
+  if (ids.length <= room) return ids;
+  throw new GorpError(
+    'text/prompt-too-long',
+    `The prompt takes ${ids.length} tokens; this model reads ${room} at most.`,
+    'Shorten it.',
+  );
+}

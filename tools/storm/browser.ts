@@ -1,0 +1,78 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type BrowserContext, chromium, type Page } from '@playwright/test';
+import { preview } from 'vite';
+import { choose, type Choice, openWorkbench, start } from '../../e2e/support/workbench.ts';
+import { projectRoot } from '../setup/process.ts';
+import { findBrowser } from '../test/browser.ts';
+
+const WEBGPU = ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader'];
+
+/** A browser with a profile of its own, which stays when it is closed and opened again, and the built app. */
+export interface StormBrowser {
+  readonly url: string;
+  /** Opens the browser anew: browsers remember crashes, and may switch the GPU off. */
+  open(device: 'cpu' | 'gpu'): Promise<BrowserContext>;
+  close(): Promise<void>;
+}
+
+/** @throws where no browser is found, or the app is not built. */
+export async function stormBrowser(): Promise<StormBrowser> {
+  const executablePath = findBrowser();
+  if (executablePath === undefined)
+    throw new Error('No browser found. Install Chrome or Chromium, or set CHROME_PATH.');
+  const profile = await mkdtemp(join(tmpdir(), 'gorp-storm-'));
+  const server = await preview({ root: projectRoot, preview: { port: 0, host: 'localhost' }, logLevel: 'error' });
+  let context: BrowserContext | undefined;
+  const end = async (): Promise<void> => {
+    await context?.close();
+    context = undefined;
+  };
+  return {
+    url: server.resolvedUrls?.local[0] ?? '',
+    open: async (device) => {
+      await end();
+      const args = ['--no-sandbox', ...(device === 'gpu' ? WEBGPU : [])];
+      context = await chromium.launchPersistentContext(profile, { executablePath, args });
+      await context.addInitScript(saveEverySecond);
+      await context.addInitScript((chosen) => localStorage.setItem('gorp-web-device', chosen), device);
+      return context;
+    },
+    close: async () => {
+      await end();
+      await server.close();
+      await rm(profile, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Runs in the page: a page saves once a minute at most, and the runs of a storm take less. */
+function saveEverySecond(): void {
+  // eslint-disable-next-line @typescript-eslint/unbound-method -- it is called on its worker
+  const { postMessage } = Worker.prototype;
+  Worker.prototype.postMessage = function (this: Worker, message: unknown, ...rest: unknown[]): void {
+    const { type, checkpoints } = message as { type?: string; checkpoints?: { everySeconds: number } };
+    if (type === 'start' && checkpoints) checkpoints.everySeconds = 1;
+    Reflect.apply(postMessage, this, [message, ...rest]);
+  };
+}
+
+/** Begins a run, or goes on with the one that was broken off. @returns the step that it goes on at; 0 for a new one. */
+export async function beginOrGoOn(page: Page, url: string, choice: Choice): Promise<number> {
+  await openWorkbench(page, url);
+  const goOn = page.getByTestId('go-on-at-checkpoint');
+  // What there is of it is looked for by a worker, and may take a moment.
+  const isThere = await goOn.waitFor({ timeout: 5000 }).then(
+    () => true,
+    () => false,
+  );
+  if (isThere) {
+    const step = Number(/\d+/.exec(await goOn.innerText())?.[0] ?? 0);
+    await goOn.click();
+    return step;
+  }
+  await choose(page, choice);
+  await start(page);
+  return 0;
+}

@@ -1,0 +1,145 @@
+import { existsSync } from 'node:fs';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import * as v from 'valibot';
+import { GorpError } from '../../src/base/errors.ts';
+import { CheckpointFolder } from '../../src/cli/checkpoint-folder.ts';
+import { FolderKeyValue } from '../../src/cli/key-value-folder.ts';
+import { openRoundFolder, writeResults, writeRound } from '../../src/cli/round-folder.ts';
+import { ordersFolder } from '../../src/run/outputs/layout.ts';
+import { type Results, ResultsSchema } from '../../src/run/results.ts';
+import { Run } from '../../src/run/run.ts';
+import { startLocalHub } from '../../src/testing/local-hub.ts';
+import { tinyHost, tinySettings } from '../../src/testing/tiny-run.ts';
+import { openStore } from '../../src/weights/store.ts';
+import { modelFiles } from '../../src/weights/testing/model-of.ts';
+import { CHUNK, ELEMENTS, isWhole, openFromHub, REPO } from './download.ts';
+import { FailingDisk } from './failing-disk.ts';
+import type { Outcome, Storm, StormOptions } from './storm.ts';
+
+const SETTINGS = tinySettings('gorp-plus');
+
+/** Lets the disk be full at every write of a run with its rounds and checkpoints, and of a download, one after another. */
+export const disk: Storm = {
+  whole: 100,
+  what: 'a disk that is full at every write of a run and of a download, once and from then on',
+  run: async ({ count, note }: StormOptions): Promise<Outcome> => {
+    const folder = await mkdtemp(join(tmpdir(), 'gorp-storm-'));
+    const hub = await startLocalHub();
+    hub.push(REPO, await modelFiles(ELEMENTS));
+    const expected = await trained(join(folder, 'whole'));
+    const full = new FailingDisk();
+    full.install();
+    const problems: string[] = [];
+    try {
+      const runs = await everyWrite(full, count, problems, async (name) => {
+        const out = join(folder, name);
+        const { results, faults } = await trained(out);
+        return async () => [
+          ...faults,
+          ...(JSON.stringify(measured(results)) === JSON.stringify(measured(expected.results)) ? [] : ['other losses']),
+          ...(await faultsIn(out)),
+        ];
+      });
+      note(`${runs} writes of a run`);
+      const downloads = await everyWrite(full, count, problems, async (name) => {
+        const at = join(folder, `store-${name}`);
+        const open = async (): Promise<boolean> =>
+          isWhole(await openFromHub(hub.endpoint, await openStore(await FolderKeyValue.open(at), CHUNK)));
+        const first = await open().then((whole) => (whole ? null : 'other weights'), faultOf);
+        return async () => {
+          const second = await open().then((whole) => (whole ? null : 'other weights'), String);
+          return [first, second && `once there was room: ${second}`].filter((fault) => fault !== null);
+        };
+      });
+      const figures = `${runs} writes of a run that keeps a round and a checkpoint, and ${downloads} of a download, each one alone and with all after it: every run ended with the losses of one without a fault, and nothing half written; every download came whole once there was room`;
+      return { figures, problems };
+    } finally {
+      full.remove();
+      await hub.close();
+      await rm(folder, { recursive: true, force: true });
+    }
+  },
+};
+
+/**
+ * Does something while the disk is full at its first write, at its second and so on, then looks at what came of it.
+ *
+ * @param percent of the writes, evenly spread.
+ * @param attempt gives what looks, which finds the disk with room.
+ * @returns the number of its writes.
+ */
+async function everyWrite(
+  full: FailingDisk,
+  percent: number,
+  problems: string[],
+  attempt: (name: string) => Promise<() => Promise<string[]>>,
+): Promise<number> {
+  full.full(Infinity, false);
+  await attempt('sound');
+  const { writes } = full;
+  for (let at = 1; at <= writes; at += Math.round(100 / percent)) {
+    for (const stays of [false, true]) {
+      full.full(at, stays);
+      const look = await attempt(`${at}-${stays ? 'on' : 'once'}`);
+      full.full(Infinity, false);
+      const how = `write ${at} of ${writes}${stays ? ' and all after it' : ''}`;
+      problems.push(...(await look()).map((fault) => `${how}: ${fault}`));
+    }
+  }
+  return writes;
+}
+
+/** A run that is stopped in its second round, and keeps rounds and a checkpoint as `train --out` does. */
+async function trained(out: string): Promise<{ results: Results | null; faults: string[] }> {
+  const faults: string[] = [];
+  let results: Results | null = null;
+  const run: Run = new Run(
+    tinyHost(
+      (event) => {
+        if (event.type === 'progress' && event.phase === 'train' && event.round === 2 && event.done === 4) run.stop();
+        if ('results' in event && event.type !== 'so-far') ({ results } = event);
+        if (event.type === 'failed') faults.push(event.error.message);
+        if (event.type === 'warning' && !event.message.includes('Check the folder and the room on its disk.'))
+          faults.push(`no next step: ${event.message}`);
+      },
+      {
+        saveRound: writeRound.bind(null, out, SETTINGS.order),
+        checkpoints: new CheckpointFolder(out, Infinity, (message) => faults.push(message)),
+      },
+    ),
+    SETTINGS,
+  );
+  await run.execute();
+  if (results !== null) {
+    const fault = await writeResults(out, results).then(() => null, faultOf);
+    if (fault !== null) faults.push(fault);
+  }
+  return { results, faults };
+}
+
+const measured = (results: Results | null): unknown =>
+  results && [results.status, results.curves.loss, results.accuracy, results.memory.liveBuffersAtEnd];
+
+/** What should not be in the folder of a run. */
+async function faultsIn(out: string): Promise<string[]> {
+  const faults: string[] = [];
+  const names = await readdir(out, { recursive: true }).catch((): string[] => []);
+  faults.push(...names.filter((name) => name.endsWith('.partial')).map((name) => `${name} is left`));
+  if (existsSync(join(out, 'results.json')))
+    v.parse(ResultsSchema, JSON.parse(await readFile(join(out, 'results.json'), 'utf8')));
+  const outputs = join(out, ordersFolder(SETTINGS.order));
+  for (const name of await readdir(outputs).catch((): string[] => [])) {
+    if (/^\d+-[a-z]+$/.test(name))
+      await openRoundFolder(join(outputs, name)).catch((thrown) => faults.push(String(thrown)));
+  }
+  await new CheckpointFolder(out, 0, (message) => faults.push(message)).last();
+  return faults;
+}
+
+/** What is wrong with how something was refused; null where nothing is. */
+const faultOf = (thrown: unknown): string | null =>
+  thrown instanceof GorpError && thrown.code.startsWith('store/') && thrown.nextStep.length > 10
+    ? null
+    : String(thrown instanceof Error ? thrown.stack : thrown);

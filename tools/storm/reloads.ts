@@ -1,0 +1,51 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import { downloadResults, waitForStatus } from '../../e2e/support/workbench.ts';
+import { beginOrGoOn, stormBrowser } from './browser.ts';
+import { differences } from './same-results.ts';
+import type { Outcome, Storm, StormOptions } from './storm.ts';
+
+const CHOICE = { method: 'gorp-plus', trainExamples: 120, testExamples: 8, batchSize: 4 };
+
+/** Reloads the page at random moments of runs, which go on with one click. */
+export const reloads: Storm = {
+  whole: 20,
+  what: 'reload of the page at a random moment of a run, then _Go on_',
+  run: async ({ count, random, note }: StormOptions): Promise<Outcome> => {
+    const browser = await stormBrowser();
+    const problems: string[] = [];
+    try {
+      const page = await (await browser.open('cpu')).newPage();
+      page.on('dialog', (dialog) => void dialog.accept()); // the run would be lost, says the browser
+      const begun = performance.now();
+      await beginOrGoOn(page, browser.url, CHOICE);
+      await waitForStatus(page, 'finished', 600_000);
+      const whole = performance.now() - begun;
+      const { results: expected } = await downloadResults(page);
+      let [done, runs, wentOn] = [0, 0, 0];
+      while (done < count) {
+        runs++;
+        let saved = await beginOrGoOn(page, browser.url, CHOICE);
+        for (;;) {
+          const lives = done < count ? whole * random() : Infinity;
+          const isOver = await Promise.race([
+            waitForStatus(page, 'finished', 600_000).then(() => true),
+            Number.isFinite(lives) ? wait(lives, false) : new Promise<never>(() => undefined),
+          ]);
+          if (isOver) break;
+          done++;
+          const step = await beginOrGoOn(page, browser.url, CHOICE);
+          if (step < saved) problems.push(`reload ${done}: ${saved} steps were saved, now ${step}`);
+          if (step > 0) wentOn++;
+          saved = step;
+          note(`reload ${done} of run ${runs}: on from step ${step}`);
+        }
+        const { results } = await downloadResults(page);
+        problems.push(...differences(expected, results).map((one) => `run ${runs}: ${one}`));
+      }
+      const figures = `${runs} runs of ${expected.curves.step.length} steps came to their end, ${wentOn} times on from a checkpoint; losses and matrices bit for bit those of a run without a break`;
+      return { figures, problems };
+    } finally {
+      await browser.close();
+    }
+  },
+};

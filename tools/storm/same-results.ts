@@ -1,0 +1,19 @@
+import type { Results } from '../../src/run/results.ts';
+
+/** What is not the same in the results of two runs with the same settings, apart from times. */
+export function differences(a: Results, b: Results): string[] {
+  const [one, other] = [partsOf(a), partsOf(b)];
+  return Object.keys(one).flatMap((name) =>
+    JSON.stringify(one[name]) === JSON.stringify(other[name]) ? [] : [`other ${name} than without a break`],
+  );
+}
+
+const partsOf = ({ curves, accuracy, spaces, status, memory }: Results): Record<string, unknown> => ({
+  losses: curves.loss,
+  steps: curves.step,
+  'gradient norms': curves.gradientNorm,
+  matrices: accuracy,
+  spaces,
+  status,
+  'live buffers': memory.liveBuffersAtEnd,
+});

@@ -1,0 +1,89 @@
+import { GorpError } from '../../src/base/errors.ts';
+import { type Fault, startLocalHub } from '../../src/testing/local-hub.ts';
+import { MemoryKeyValue } from '../../src/weights/key-value-memory.ts';
+import { openStore } from '../../src/weights/store.ts';
+import { modelFiles } from '../../src/weights/testing/model-of.ts';
+import { CHUNK, ELEMENTS, isWhole, openFromHub, REPO } from './download.ts';
+import { between, oneOf, type Outcome, type Storm, type StormOptions } from './storm.ts';
+
+const WEIGHTS = 'model.safetensors';
+/** In place of half a minute without a byte, and of seconds between tries. */
+const IMPATIENT = { stallMs: 300, backoffMs: [1, 1] };
+/** Milliseconds that one opening may take with that patience. */
+const LONG = 10_000;
+
+/** Opens a model from a hub that does what a bad one may do, then from a sound one. */
+export const server: Storm = {
+  whole: 2000,
+  what: 'a server that stalls, cuts and lies, up to six times in a download',
+  run: async ({ count, random, note }: StormOptions): Promise<Outcome> => {
+    const hub = await startLocalHub();
+    const problems: string[] = [];
+    const codes = new Set<string>();
+    let [atOnce, refused, longest] = [0, 0, 0];
+    try {
+      const files = await modelFiles(ELEMENTS);
+      hub.push(REPO, files);
+      for (let i = 0; i < count; i++) {
+        const store = await openStore(new MemoryKeyValue(), CHUNK);
+        const drawn = faultsOf(random);
+        for (const [file, faults] of drawn) hub.fault(file, ...faults);
+        const told = JSON.stringify([...drawn], (key, value: unknown) => (key === 'body' ? '…' : value));
+        const begun = performance.now();
+        try {
+          if (!(await isWhole(await openFromHub(hub.endpoint, store, IMPATIENT))))
+            problems.push(`${told} gave other weights`);
+          atOnce++;
+        } catch (thrown) {
+          refused++;
+          if (thrown instanceof GorpError && thrown.nextStep.length > 10) codes.add(thrown.code);
+          else problems.push(`${told}: ${String(thrown)}`);
+        }
+        const took = performance.now() - begun;
+        longest = Math.max(longest, took);
+        if (took > LONG) problems.push(`${told} took ${(took / 1000).toFixed(1)} s`);
+        for (const file of ['api', ...Object.keys(files)]) hub.fault(file);
+        const mended = await openFromHub(hub.endpoint, store).then(isWhole, String);
+        if (mended !== true)
+          problems.push(`${told}, then a sound server: ${mended === false ? 'other weights' : mended}`);
+        if ((await store.partials()).length > 0) problems.push(`${told} left a part of a file behind`);
+        if ((i + 1) % 200 === 0) note(`${i + 1} downloads`);
+      }
+    } finally {
+      await hub.close();
+    }
+    const figures = `${atOnce} came whole all the same, ${refused} were refused with ${codes.size} codes and a next step each (${[...codes].sort().join(', ')}); from a sound server then all came whole; longest ${(longest / 1000).toFixed(1)} s`;
+    return { figures, problems };
+  },
+};
+
+function faultsOf(random: () => number): Map<string, Fault[]> {
+  const faults = new Map<string, Fault[]>();
+  for (let i = between(random, 1, 7); i > 0; i--) {
+    const file = oneOf(random, ['api', 'config.json', 'tokenizer.json', WEIGHTS, WEIGHTS, WEIGHTS]);
+    const fault = file === 'api' ? { status: oneOf(random, STATUSES) } : faultOf(random, file);
+    faults.set(file, [...(faults.get(file) ?? []), fault]);
+  }
+  return faults;
+}
+
+const STATUSES = [400, 401, 403, 404, 408, 410, 416, 429, 500, 502, 503];
+
+function faultOf(random: () => number, file: string): Fault {
+  const after = between(random, 0, file === WEIGHTS ? 4 * ELEMENTS : 20);
+  const faults: Fault[] = [
+    { status: oneOf(random, STATUSES) },
+    { cutAfter: after },
+    { cutAfter: after },
+    { stallAfter: after },
+    { html: true },
+    { ignoresRange: true },
+  ];
+  // A hash is known of the weights alone: of what is small nobody can tell that it is another.
+  if (file === WEIGHTS) {
+    const body = new Uint8Array(between(random, 0, 8 * ELEMENTS));
+    faults.push({ corrupts: true }, { corrupts: true, cutAfter: after }, { changedTo: { etag: '"other"', body } });
+    faults.push({ headers: { 'content-length': '7' }, status: 200 });
+  }
+  return oneOf(random, faults);
+}
