@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { MethodName } from '../methods/registry.ts';
 import { ONLY_VARIANT, ROUNDING_VARIANTS, variantsOf } from '../device/webgpu/kernels/matmul-variants.ts';
 import { WebGpuDevice } from '../device/webgpu/webgpu-device.ts';
-import { acquireTestGpu } from '../testing/devices.ts';
+import { acquirePacedGpu } from '../testing/devices.ts';
 import { tinyModel } from '../testing/tiny-model.ts';
 import { tinyHost, tinySettings, onDevice } from '../testing/tiny-run.ts';
 import type { RunEvent } from './events.ts';
@@ -10,7 +10,7 @@ import { Run } from './run.ts';
 
 let device: WebGpuDevice;
 beforeEach(async () => {
-  device = await acquireTestGpu();
+  device = await acquirePacedGpu();
 });
 afterEach(async () => {
   vi.restoreAllMocks();
