@@ -194,7 +194,12 @@ describe('a byte-level BPE, as SmolLM has it', () => {
     const tokens = [front, behind].map((name) => [name, { id: name, ids: [0], tokens: [name] }] as const);
     const [begin, close] = [front, behind].map((name) => ({ SpecialToken: { id: name, type_id: 0 } }));
     const single = [begin, { Sequence: { id: 'A', type_id: 0 } }, close];
-    const template = { type: 'TemplateProcessing', single, pair: single, special_tokens: Object.fromEntries(tokens) };
+    const template = {
+      type: 'TemplateProcessing',
+      single,
+      pair: single,
+      special_tokens: Object.fromEntries(tokens) as unknown,
+    };
     return { ...json, post_processor: { type: 'Sequence', processors: [json.decoder, template] } };
   };
   const id = (piece: string): number => pieces.indexOf(piece) + 1;
