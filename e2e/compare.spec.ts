@@ -41,6 +41,13 @@ test('three methods with two seeds are queued, survive a reload, and are compare
 
   await test.step('it goes on by itself, and after a reload in the middle of a run', async () => {
     await page.getByTestId('queue-start').click();
+    await expect(queued(page, 'running')).toHaveCount(1);
+    await page.getByTestId('queue-pause').click();
+    await expect(page.getByTestId('queue-status'), 'after its run it waits').toContainText('It is not started.', {
+      timeout: 120_000,
+    });
+    await expect(queued(page, 'waiting')).toHaveCount(5);
+    await page.getByTestId('queue-start').click();
     await expect(queued(page, 'finished')).toHaveCount(2, { timeout: 120_000 });
     await expect(queued(page, 'running')).toHaveCount(1);
     await page.reload();
@@ -69,6 +76,11 @@ test('three methods with two seeds are queued, survive a reload, and are compare
   });
 
   await test.step('the overlay holds what the files hold', async () => {
+    const loss = page.getByTestId('overlay-loss');
+    const ticks = (): Promise<string[]> => loss.locator('svg text').allTextContents();
+    const linear = await ticks();
+    for (const axis of ['Log loss', 'Log steps']) await loss.getByLabel(axis).check();
+    await expect.poll(ticks, 'the axes change').not.toEqual(linear);
     await expectTablesBehindCharts(page);
     await expect(page.getByTestId('differences').locator('tbody tr')).toHaveCount(3);
     const smoothing = 0.8;
@@ -206,6 +218,11 @@ test('what cannot be compared or taken over says why, and a queue passes over wh
     await page.reload();
     await openTab(page, 'queue');
     await expect(queued(page, 'failed').locator('code')).toBeVisible();
+    await page.getByTestId('queue-add').click();
+    await expect(queued(page, 'waiting')).not.toHaveCount(0);
+    await page.getByTestId('queue-empty').click();
+    await expect(queued(page, 'waiting')).toHaveCount(0);
+    await expect(page.getByTestId('queue-status'), 'what has ended stays').toHaveText('2 of 2 done, 1 of them failed.');
   });
 });
 
