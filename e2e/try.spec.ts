@@ -8,7 +8,7 @@ import { TINY_FAMILIES } from '../src/testing/tiny-families.ts';
 import type { ModelFiles } from '../src/weights/model-folder.ts';
 import { namelessControls } from './support/access.ts';
 import { dropFromDisk } from './support/drop.ts';
-import { choose, expectNoWorkers, openWorkbench, start, waitForStatus, waitForStep } from './support/workbench.ts';
+import { choose, expectNoWorkers, openWorkbench, start, waitForStatus } from './support/workbench.ts';
 
 const TINY = { method: 'seq-lora', trainExamples: 64, testExamples: 4, batchSize: 8 };
 
@@ -183,8 +183,7 @@ test('a decoder-only model with chat prompts is tried during a pause, and no mor
   try {
     hub.push('tiny/chat', await repositoryOf(await chatModel()));
     await openWorkbench(page);
-    // The second round is long enough to be paused in.
-    await choose(page, { method: 'seq-lora', trainExamples: 200, testExamples: 2, batchSize: 4 });
+    await choose(page, { method: 'seq-lora', trainExamples: 8, testExamples: 2, batchSize: 4 });
     await page.getByText(/^All settings of/).click();
     await page.locator('[data-setting="training.promptForm"]').selectOption('chat');
     const field = page.getByTestId('model-field');
@@ -193,8 +192,10 @@ test('a decoder-only model with chat prompts is tried during a pause, and no mor
     await field.getByText('Gated models and mirrors').click();
     await field.getByLabel('Hub', { exact: true }).fill(hub.endpoint);
     await start(page);
-    await waitForStep(page, 52);
-    await page.getByTestId('pause').click();
+    await page.getByTestId('step').click();
+    await waitForStatus(page, 'paused');
+    await page.getByTestId('step-round').click();
+    await expect(page.getByTestId('cell-1-1'), 'the first round is tested').not.toBeEmpty();
     await waitForStatus(page, 'paused');
 
     await page.getByTestId('tab-try').click();
