@@ -1,15 +1,19 @@
-import type { Param } from '../../../src/device/kernel.ts';
+import type { Param, Workgroups } from '../../../src/device/kernel.ts';
 import { plainProduct } from '../../../src/device/matmul-shape.ts';
 import { MATMUL_VARIANTS, planVariant, ROUNDING_VARIANTS } from '../../../src/device/webgpu/kernels/matmul-variants.ts';
+import { wgslOf } from '../../../src/device/webgpu/pipelines.ts';
 import { NO_MATRICES, type Subgroups } from '../../../src/device/webgpu/subgroups.ts';
 
 /** The kernel as the harness binds it: A, B and C from binding 0; what the project passes as a uniform is constant. */
-function withoutUniform(wgsl: string, params: readonly Param[]): string {
-  const values = params.map((param) => ('u32' in param ? `${param.u32}u` : `f32(${param.f32})`));
+function withoutUniform(wgsl: string, [width]: Workgroups, params: readonly Param[]): string {
+  const grid = `Grid(vec3u(), ${width}u)`;
+  const values = [grid, ...params.map((param) => ('u32' in param ? `${param.u32}u` : `f32(${param.f32})`))];
   return wgsl
     .replace(/@group\(0\) @binding\(0\) var<uniform> p: Params;/, `const p = Params(${values.join(', ')});`)
     .replace(/@binding\((\d)\)/g, (_, binding: string) => `@binding(${Number(binding) - 1})`);
 }
+
+const ONE: Workgroups = [1, 1, 1];
 
 /** Threads of a subgroup on the two software adapters: llvmpipe and SwiftShader. Where it is another, results are wrong. */
 const SUBGROUPS: readonly Subgroups[] = [8, 4].map((lanes) => ({ lanes, matrices: NO_MATRICES }));
@@ -26,11 +30,10 @@ export const variants = F32_VARIANTS.flatMap((variant) => {
     name: `gorp-web ${variant}${subgroups === undefined ? '' : ` of ${subgroups.lanes}`}`,
     ...(isSubgroup && { needs: ['subgroups'] }),
     code: (M: number, K: number, N: number): string => {
-      const { kernel, params } = planVariant(plainProduct('nn', M, N, K), variant, subgroups);
-      if (kernel.wgsl === undefined) throw new Error(`kernel ${kernel.name} has no WGSL`);
-      return withoutUniform(kernel.wgsl(), params);
+      const { kernel, params, workgroups } = planVariant(plainProduct('nn', M, N, K), variant, subgroups);
+      return withoutUniform(wgslOf(kernel), workgroups ?? ONE, params);
     },
     grid: (M: number, K: number, N: number): readonly number[] =>
-      planVariant(plainProduct('nn', M, N, K), variant, subgroups).workgroups ?? [1, 1, 1],
+      planVariant(plainProduct('nn', M, N, K), variant, subgroups).workgroups ?? ONE,
   }));
 });

@@ -36,7 +36,7 @@ export class PipelineCache {
   }
 
   async #compile(name: string, code: string): Promise<GPUComputePipeline> {
-    const module = this.#device.createShaderModule({ label: name, code: `${code}\n${grid}` });
+    const module = this.#device.createShaderModule({ label: name, code });
     try {
       return await this.#device.createComputePipelineAsync({
         label: name,
@@ -51,7 +51,8 @@ export class PipelineCache {
   }
 }
 
-function wgslOf({ name, wgsl }: Kernel): string {
+/** All the WGSL of a kernel, with `shaders/grid.wgsl`. */
+export function wgslOf({ name, wgsl }: Kernel): string {
   if (wgsl === undefined) throw new Error(`kernel ${name} has no WGSL`);
-  return wgsl();
+  return `${wgsl()}\n${grid}`;
 }
