@@ -24,7 +24,7 @@ const PREPARED: Readonly<Record<string, (page: Page) => Promise<void>>> = {
     await page.getByTestId('tab-queue').click();
     await page.getByRole('button', { name: /^Open gorp-plus, seed 1/ }).click();
     await page.getByTestId('tab-ranks').click();
-    await expect(page.getByTestId('ranks-map').getByRole('button').first()).toBeVisible();
+    await expect(page.getByTestId('ranks-map').getByRole('gridcell').first()).toBeVisible();
   },
   compare: async (page) => {
     await page.getByTestId('tab-queue').click();
