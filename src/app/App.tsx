@@ -1,11 +1,9 @@
 import { Suspense, useEffect } from 'react';
 import styles from './App.module.css';
-import { CompareTab } from './compare/CompareTab.tsx';
 import { DeviceLine } from './device/DeviceLine.tsx';
 import { Header } from './Header.tsx';
 import { usePage, usePageState } from './page-context.tsx';
 import { OfferDialog } from './handover/OfferDialog.tsx';
-import { QueueTab } from './queue/QueueTab.tsx';
 import { ModelsTab } from './models/ModelsTab.tsx';
 import { Notices } from './Notices.tsx';
 import { RunTab } from './progress/RunTab.tsx';
@@ -20,8 +18,10 @@ import { ImportDialog } from './tasks/ImportDialog.tsx';
 import { lazyPart } from './ui/lazy-part.tsx';
 import { Tabs } from './ui/Tabs.tsx';
 
-/** Loaded when it is first looked at, as is all that it needs. */
+// Loaded when they are first looked at, with all that they need.
 const TryTab = lazyPart(() => import('./try/TryTab.tsx'));
+const CompareTab = lazyPart(async () => ({ default: (await import('./compare/CompareTab.tsx')).CompareTab }));
+const QueueTab = lazyPart(async () => ({ default: (await import('./queue/QueueTab.tsx')).QueueTab }));
 
 const TABS: readonly { id: Tab; label: string }[] = [
   { id: 'run', label: 'Run' },
@@ -51,17 +51,15 @@ export function App() {
           <DeviceLine />
           <Notices />
           <Tabs tabs={TABS} selected={tab} onSelect={(next) => look({ tab: next })} label="Views of the run">
-            {tab === 'run' && <RunTab />}
-            {tab === 'ranks' && <RanksTab />}
-            {tab === 'try' && (
-              <Suspense fallback={<p>Loading…</p>}>
-                <TryTab />
-              </Suspense>
-            )}
-            {tab === 'results' && <ResultsTab />}
-            {tab === 'compare' && <CompareTab />}
-            {tab === 'queue' && <QueueTab />}
-            {tab === 'models' && <ModelsTab />}
+            <Suspense fallback={<p>Loading…</p>}>
+              {tab === 'run' && <RunTab />}
+              {tab === 'ranks' && <RanksTab />}
+              {tab === 'try' && <TryTab />}
+              {tab === 'results' && <ResultsTab />}
+              {tab === 'compare' && <CompareTab />}
+              {tab === 'queue' && <QueueTab />}
+              {tab === 'models' && <ModelsTab />}
+            </Suspense>
           </Tabs>
         </main>
       </div>
