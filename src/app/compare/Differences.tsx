@@ -15,6 +15,9 @@ const MEASURES: readonly { measure: Measure; name: string; isDifference: boolean
   { measure: 'forgetting', name: 'Forgetting', isDifference: false },
 ];
 
+/** Letters of a value, an order of fifteen tasks for instance, that needs a wide column so that its row is not a tower. */
+const LONG = 40;
+
 /** A row for each setting: what it has that others have not, and its measures as mean ± deviation over its runs. */
 export function Differences({ groups }: { groups: readonly SettingsGroup[] }) {
   const score = usePageState(({ view }) => view.score);
@@ -58,7 +61,9 @@ export function Differences({ groups }: { groups: readonly SettingsGroup[] }) {
                 </td>
               ))}
               {differences.map(({ path, values }) => (
-                <td key={path}>{values[i] ?? NONE}</td>
+                <td key={path} className={(values[i] ?? '').length > LONG ? styles.long : undefined}>
+                  {values[i] ?? NONE}
+                </td>
               ))}
             </tr>
           ))}
