@@ -7,7 +7,7 @@ const FISHER = 'fisher';
 const ANCHOR = 'anchor';
 
 /**
- * Online elastic weight consolidation on one adapter pair: λ/2 Σ F ∘ (θ − θ*)² in the loss from the second task on. θ* is
+ * Online elastic weight consolidation on one adapter pair, eq. (30): λ/2 Σ F ∘ (θ − θ*)² in the loss from the second task on. θ* is
  * what the pair was at the end of the task before, and after each task F ← γ F + F_t, where F_t is the mean over single
  * examples of (∂ log p(label | prompt) / ∂θ)², at the end of the task and without dropout, divided by its own mean over
  * all numbers of the pair: so one range of λ fits all models.
