@@ -68,13 +68,15 @@ export function createPageHistory(store: PageStore, history: RunHistory): PageHi
       await withHistory(() => history.remove(key));
     },
     openRun: async (key) => {
+      const { tab: from } = getState().view;
       const results = await resultsOf(key);
       // A run may have been started while it was read.
       if (results === null || isActive(getState().run.status)) return;
       setState(({ view }) => ({
         run: openedRun(results),
         refused: null,
-        view: { ...view, selected: null, tab: 'run' },
+        // Reading takes a moment, in which a person may have gone to another tab.
+        view: { ...view, selected: null, tab: view.tab === from ? 'run' : view.tab },
       }));
     },
   };

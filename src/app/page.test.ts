@@ -207,6 +207,12 @@ describe('createPage', () => {
     expect(page.store.getState().view.tab).toBe('run');
     expect(await page.resultsOf(startedAt)).toEqual(before.results);
 
+    page.look({ tab: 'results' });
+    const opened = page.openRun(startedAt);
+    page.look({ tab: 'ranks' });
+    await opened;
+    expect(page.store.getState().view.tab, 'who has gone on is not called back').toBe('ranks');
+
     page.start();
     emit({ type: 'warning', message: 'on its way' });
     await settle();

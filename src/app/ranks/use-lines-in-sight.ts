@@ -27,10 +27,15 @@ export function useLinesInSight(frame: RefObject<HTMLElement | null>, line: numb
   return linesAt(steps, Math.ceil(room / line));
 }
 
-/** The lines in sight after some steps of scrolling. @param fit how many lines the list has room for. */
+/**
+ * The lines in sight after some steps of scrolling. A list that has not been scrolled has no spare lines, so that it opens
+ * sooner.
+ *
+ * @param fit how many lines the list has room for.
+ */
 export const linesAt = (steps: number, fit: number): LinesInSight => ({
   from: Math.max(0, (steps - 1) * STEP),
-  to: (steps + 2) * STEP + fit,
+  to: (steps === 0 ? 1 : steps + 2) * STEP + fit,
 });
 
 const pixels = (rem: number): number => rem * parseFloat(getComputedStyle(document.documentElement).fontSize);
