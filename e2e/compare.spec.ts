@@ -39,7 +39,7 @@ test('three methods with two seeds are queued, survive a reload, and are compare
   await page.getByRole('button', { name: /^Later: gorp-plus, seed 1/ }).click();
   await expect(page.getByTestId('queued-run').first(), 'it can be reordered').toContainText('gorp-plus, seed 2');
 
-  await test.step('it goes on by itself, and after a reload in the middle of a run', async () => {
+  await test.step('it continues by itself, even after a reload in the middle of a run', async () => {
     await page.getByTestId('queue-start').click();
     await expect(queued(page, 'running')).toHaveCount(1);
     await page.getByTestId('queue-pause').click();
@@ -52,7 +52,7 @@ test('three methods with two seeds are queued, survive a reload, and are compare
     await expect(queued(page, 'running')).toHaveCount(1);
     await page.reload();
     await openTab(page, 'queue');
-    await expect(queued(page, 'running'), 'the run that was broken off goes on').toHaveCount(1);
+    await expect(queued(page, 'running'), 'the interrupted run resumes').toHaveCount(1);
     await expect(page.getByTestId('queue-status')).toContainText(/done at about \d\d:\d\d/);
     await expect(queued(page, 'finished')).toHaveCount(6, { timeout: 240_000 });
     await expect(page.getByTestId('queue-status')).toHaveText('6 of 6 done.');
@@ -197,7 +197,7 @@ test('what cannot be compared or taken over says why, and a queue passes over wh
     await expect(page.getByTestId('offer')).toBeHidden();
   }
 
-  await test.step('a queue whose run fails goes on, and why stays readable', async () => {
+  await test.step('a queue continues after a run fails, and the cause stays readable', async () => {
     const waiting = (one: RunSettings, id: string): object => ({
       ...{ id, settings: one, status: 'waiting', estimate: null, seconds: null, run: null, error: null },
     });

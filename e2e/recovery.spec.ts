@@ -10,7 +10,7 @@ import {
   waitForStep,
 } from './support/workbench.ts';
 
-test('a run that a reload has broken off goes on at its step, and ends as one without a break', async ({ page }) => {
+test('a run interrupted by a reload resumes at its step and ends like an uninterrupted one', async ({ page }) => {
   test.setTimeout(300_000);
   page.on('dialog', (dialog) => void dialog.accept()); // the run would be lost, says the browser
   const choice = { method: 'gorp-plus', leaveOut: ['field'], trainExamples: 160, testExamples: 4, batchSize: 2 };
@@ -56,7 +56,7 @@ test('a run that a reload has broken off goes on at its step, and ends as one wi
   });
 });
 
-test('what is kept of a run that was stopped can be removed', async ({ page }) => {
+test('what a stopped run has saved can be removed', async ({ page }) => {
   await openWorkbench(page);
   await choose(page, { method: 'seq-lora', leaveOut: ['field'], trainExamples: 400, testExamples: 4, batchSize: 2 });
   await start(page);

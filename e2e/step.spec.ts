@@ -1,7 +1,7 @@
 import { expect, test } from '@playwright/test';
 import { choose, downloadResults, lastStep, openWorkbench, start, waitForStatus } from './support/workbench.ts';
 
-test('a paused run goes on by one optimizer step, or to the end of its round', async ({ page }) => {
+test('a paused run advances by one optimizer step, or to the end of its round', async ({ page }) => {
   await openWorkbench(page);
   await choose(page, { method: 'seq-lora', trainExamples: 24, testExamples: 4, batchSize: 4 });
   await start(page);

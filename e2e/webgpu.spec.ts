@@ -67,7 +67,7 @@ test('a model is tried on the GPU, and answers as its rounds did', async ({ page
   );
 });
 
-test('when the GPU process crashes the run goes on by itself from its last checkpoint', async ({
+test('after the GPU process crashes the run resumes by itself from its last checkpoint', async ({
   playwright,
   launchOptions,
   baseURL,

@@ -1,3 +1,4 @@
+import { ErrorLine } from '../ErrorLine.tsx';
 import { usePage, usePageState } from '../page-context.tsx';
 import { countsOf, ReadExample } from '../preview/ReadExample.tsx';
 import fields from './field.module.css';
@@ -29,11 +30,7 @@ function Shown() {
       {state.status === 'none' && <p className={fields.help}>Shown once the settings are complete.</p>}
       {state.status === 'reading' && example === null && <p className={fields.help}>Reading…</p>}
       {state.status === 'read' && example === null && <p className={fields.help}>The first task has no examples.</p>}
-      {state.status === 'failed' && (
-        <p className={fields.issue}>
-          {state.error.message} {state.error.nextStep}
-        </p>
-      )}
+      {state.status === 'failed' && <ErrorLine error={state.error} isNew={false} />}
       {state.status === 'elsewhere' && (
         <>
           <p className={fields.help}>The tokenizer or the task is on another server, which has not been asked yet.</p>
