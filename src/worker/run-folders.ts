@@ -16,8 +16,16 @@ const SHOWN = 'shown';
 export const RUN_FOLDER = /^[0-9a-f-]{36}$/;
 const lockOf = (folder: string): string => `gorp-web-rounds/${folder}`;
 
+/** Held while the name of the folder that is shown is read or written: a file that another tab writes cannot be read. */
+const SHOWN_LOCK = 'gorp-web-shown';
+
 /** The folder that is shown; empty for what an earlier version left in `rounds` itself. */
 export async function shownFolder(rounds: FileSystemDirectoryHandle): Promise<string> {
+  return await navigator.locks.request(SHOWN_LOCK, { mode: 'shared' }, () => readShown(rounds));
+}
+
+/** The same, for who holds the lock. */
+async function readShown(rounds: FileSystemDirectoryHandle): Promise<string> {
   try {
     return await (await (await rounds.getFileHandle(SHOWN)).getFile()).text();
   } catch (thrown) {
@@ -74,9 +82,9 @@ async function claim(folder: string): Promise<void> {
 /** Makes a folder the one that is shown, and removes those of other runs that have ended. */
 export async function show(folder: string): Promise<void> {
   const rounds = await makeFolder([FOLDER]);
-  if ((await shownFolder(rounds)) !== folder) {
-    await writeHandle(await fileIn(rounds, SHOWN), textOf(folder));
-  }
+  await navigator.locks.request(SHOWN_LOCK, async () => {
+    if ((await readShown(rounds)) !== folder) await writeHandle(await fileIn(rounds, SHOWN), textOf(folder));
+  });
   const { held = [] } = await navigator.locks.query();
   const busy = new Set(held.map(({ name }) => name));
   for await (const name of rounds.keys()) {
