@@ -43,7 +43,7 @@ test('the page can be used without seeing it and without a mouse', async ({ page
 test('the keyboard reaches every control, and Start names a setting that is wrong', async ({ page }) => {
   await openWorkbench(page);
   // The plan of memory comes a little later, and what it takes can be unfolded.
-  await expect(page.locator('summary', { hasText: 'What for' })).toBeVisible();
+  await expect(page.locator('summary', { hasText: 'Breakdown' })).toBeVisible();
   const stops = await tabThrough(page);
   expect(stops.missed).toEqual([]);
   expect(stops.unmarked, 'the focus can be seen').toEqual([]);

@@ -186,8 +186,8 @@ test('what cannot be compared or taken over says why, and a queue passes over wh
     [text({ seed: 1 }, 7), 'settings/newer-version'],
     [text({ seed: 1 }).slice(0, 300), 'settings/no-set-up'],
     [setUpText({ ...settings, order: ['gloss', 'dbpedia'] }, []), 'CL_Benchmark'],
-    [setUpText({ ...settings, order: ['gloss', 'letters'] }, []), 'letters is not here'],
-    [setUpText({ ...settings, model: 'embedded-gone' }, []), 'Give a repository as org/name'],
+    [setUpText({ ...settings, order: ['gloss', 'letters'] }, []), 'letters is missing'],
+    [setUpText({ ...settings, model: 'embedded-gone' }, []), 'Enter a repository as org/name'],
   ]) {
     await page
       .getByTestId('open-set-up')

@@ -58,7 +58,7 @@ test('a page without the headers, on a name of the network, trains with one thre
     await expect(line(page)).toContainText('COOP and COEP');
 
     await openWorkbench(page, server.url.replace('127.0.0.1', 'gorp.test'));
-    await expect(line(page)).toContainText('over https or from this machine only');
+    await expect(line(page)).toContainText('over https or from this machine');
     await choose(page, TINY);
     await start(page);
     await waitForStatus(page, 'finished');

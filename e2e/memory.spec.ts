@@ -10,7 +10,7 @@ test('the page plans the memory of a run, and a run that needs more than is allo
   const total = plan.getByTestId('planned-total');
   await expect(plan).toHaveAttribute('data-status', 'planned');
   const before = await total.innerText();
-  await plan.getByText('What for').click();
+  await plan.getByText('Breakdown').click();
   await expect(plan.getByRole('row', { name: 'Frozen weights' })).toContainText('MiB');
 
   await choose(page, { method: 'seq-lora', leaveOut: ['field'], trainExamples: 8, testExamples: 2, batchSize: 64 });

@@ -25,7 +25,7 @@ test('a run interrupted by a reload resumes at its step and ends like an uninter
 
   await page.reload();
   const goOn = page.getByTestId('go-on-at-checkpoint');
-  await expect(goOn).toHaveText(`Go on at step ${step}`);
+  await expect(goOn).toHaveText(`Resume at step ${step}`);
   await expect(page.getByTestId('interrupted')).toContainText('while learning gloss (task 1 of 1)');
   await goOn.click();
   await waitForStep(page, step + 5);

@@ -199,7 +199,7 @@ test('a decoder-only model with chat prompts is tried during a pause, and no mor
     await waitForStatus(page, 'paused');
 
     await page.getByTestId('tab-try').click();
-    await expect(page.getByTestId('try-source')).toContainText('1 round, the last run of this browser');
+    await expect(page.getByTestId('try-source')).toContainText('1 round, the last run in this browser');
     await page.getByTestId('examples-shown').selectOption('all');
     const row = page.getByTestId('example').first();
     await row.getByTestId('example-ask').click();

@@ -33,7 +33,7 @@ test('a software adapter is left alone unless the GPU is asked for, and the choi
   await expect(line).toContainText('is software, which is slower');
   await chooseDevice(page, 'GPU');
   await expect(line).toHaveAttribute('data-kind', 'webgpu');
-  await expect(line).toContainText('graphics adapter of software, as you chose');
+  await expect(line).toContainText('a software graphics adapter, as you chose');
   await page.getByLabel('Share of the GPU').selectOption('75 %');
   await page.reload();
   await expect(line).toHaveAttribute('data-kind', 'webgpu');
@@ -87,7 +87,7 @@ test('after the GPU process crashes the run resumes by itself from its last chec
     await page.getByTestId('resume').click();
     await waitForStep(page, saved + 1);
     await crashGpuProcess(browser);
-    const notice = page.getByTestId('warnings').getByText(`The run goes on by itself, from step ${saved}.`);
+    const notice = page.getByTestId('warnings').getByText(`The run resumes automatically from step ${saved}.`);
     await expect(notice).toBeVisible();
     await waitForStatus(page, 'finished');
     await expectNoWorkers(page);

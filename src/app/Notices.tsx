@@ -4,7 +4,7 @@ import { ErrorText } from './ErrorText.tsx';
 import styles from './Notices.module.css';
 import { usePageState } from './page-context.tsx';
 
-/** What stands above the views when something is wrong: an error, warnings, a browser that slows the run down. */
+/** Shown above the views: an unfinished run, an error, warnings, a browser that slows the run down. */
 export function Notices() {
   const refused = usePageState((state) => state.refused);
   const error = usePageState(({ run }) => run.error);
@@ -20,14 +20,14 @@ export function Notices() {
           <h2 className={styles.title}>{refused === null ? 'The run has failed' : 'The run cannot start'}</h2>
           <ErrorText error={report} />
           {refused === null && results !== null && (
-            <p>What was measured until then is kept below and can be downloaded under Results.</p>
+            <p>What was measured before that is below and can be downloaded under Results.</p>
           )}
         </div>
       )}
       {slowdown !== null && (
         <p className={`${styles.panel} ${styles.warning}`} data-testid="slowdown">
           The browser slows this tab while it is hidden: steps took {slowdown.toFixed(1)} times as long. Keep the page
-          in sight, in a window of its own, or switch off energy saving for it.
+          visible in its own window, or switch off energy saving for it.
         </p>
       )}
       {warnings.length > 0 && (

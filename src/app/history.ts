@@ -161,7 +161,7 @@ const isQuota = (thrown: unknown): boolean => thrown instanceof DOMException && 
 const noRoom = (bytes: number, cause: unknown): GorpError =>
   new GorpError(
     'store/quota',
-    `The browser has no room for the results of this run (${bytes} bytes): its losses, matrices and spaces are gone with this page.`,
+    `The browser has no room for the results of this run (${bytes} bytes): its losses, matrices and spaces are lost when the page closes.`,
     'Download the results now. Remove models or free disk space before the next run.',
     { cause },
   );
@@ -170,14 +170,14 @@ const noRoom = (bytes: number, cause: unknown): GorpError =>
 export const noResults = (): GorpError =>
   new GorpError(
     'store/no-results',
-    'Of this run only the summary is kept.',
-    'Start a run with its settings to see its losses and spaces.',
+    'Only the summary of this run is stored.',
+    'Run its settings again to see losses and spaces.',
   );
 
 const unreadable = (where: string, cause: unknown): GorpError =>
   new GorpError(
     'store/unreadable-results',
-    `The results of this run were kept by another version and cannot be read (${where}).`,
-    'Forget the run, or open it with the version that made it.',
+    `The results of this run were saved by another version and cannot be read (${where}).`,
+    'Forget the run, or open it with the version that saved it.',
     { cause },
   );

@@ -220,7 +220,7 @@ describe('createPage', () => {
     expect(run().status, 'a run is not left for another').toBe('starting');
     page.stop();
     await page.openRun('unknown');
-    expect(page.store.getState().historyProblem).toContain('only the summary');
+    expect(page.store.getState().historyProblem).toContain('Only the summary');
   });
 
   it('asks for pause, resume and stop only where they mean something', async () => {

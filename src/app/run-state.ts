@@ -121,7 +121,7 @@ export function applyEvent(state: RunState, event: RunEvent): RunState {
       return { ...state, memory: event };
     case 'recovering': {
       const { curve, spaces, layerSamples } = IDLE; // they are told again
-      const message = `${event.error.message} The run goes on by itself, from step ${event.step}.`;
+      const message = `${event.error.message} The run resumes automatically from step ${event.step}.`;
       return { ...state, curve, spaces, layerSamples, warnings: [...state.warnings, message] };
     }
     case 'so-far':

@@ -55,7 +55,7 @@ it('ends a worker that does not heed Stop within five seconds, with what was mea
   vi.advanceTimersByTime(1000);
   expect(closed()).toBe(1);
   expect(heard.slice(-2)).toMatchObject([
-    { type: 'warning', message: expect.stringContaining('did not heed Stop within 5 seconds') as string },
+    { type: 'warning', message: expect.stringContaining('did not respond to Stop within 5 seconds') as string },
     { type: 'stopped', results: { status: 'stopped', curves: { step: [1, 2, 3, 4, 5, 6] } } },
   ]);
   vi.advanceTimersByTime(60_000);

@@ -10,7 +10,7 @@ const TICK_MS = 1000;
 /** Seconds without news after which a worker that tokenises is ended: it tells of every few milliseconds of that work. */
 export const TOKENIZER_SECONDS = 10;
 
-const ENDED = `The training worker did not heed Stop within ${STOP_MS / 1000} seconds, so the page ended it.`;
+const ENDED = `The training worker did not respond to Stop within ${STOP_MS / 1000} seconds, so the page ended it.`;
 
 /**
  * Sessions whose worker is ended as a last resort, with what was measured: where it does not heed Stop in time, and where
@@ -74,11 +74,11 @@ class WatchedSession implements TrainingSession {
   #stop(): void {
     const { results } = this.#told;
     if (results === null) {
-      this.#fail(new GorpError('worker/no-answer', ENDED, 'Nothing was measured yet: start again.'));
+      this.#fail(new GorpError('worker/no-answer', ENDED, 'Nothing had been measured yet: start again.'));
       return;
     }
     this.close();
-    this.#onEvent({ type: 'warning', message: `${ENDED} What was measured until then is in the results.` });
+    this.#onEvent({ type: 'warning', message: `${ENDED} The results hold what was measured until then.` });
     this.#onEvent({ type: 'stopped', results });
   }
 

@@ -9,7 +9,7 @@ const CHOICE = { method: 'gorp-plus', trainExamples: 120, testExamples: 8, batch
 /** Reloads the page at random moments of runs, which go on with one click. */
 export const reloads: Storm = {
   whole: 20,
-  what: 'reload of the page at a random moment of a run, then _Go on_',
+  what: 'reload of the page at a random moment of a run, then _Resume_',
   run: async ({ count, random, note }: StormOptions): Promise<Outcome> => {
     const browser = await stormBrowser();
     const problems: string[] = [];

@@ -6,7 +6,7 @@ import { isActive } from '../run-state.ts';
 import buttons from '../ui/buttons.module.css';
 import styles from './Interrupted.module.css';
 
-/** A run that was broken off, by a reload, a crash or Stop: to go on with, or to be removed. */
+/** Offers to resume or remove a run that a reload, a crash or Stop interrupted. */
 export function Interrupted() {
   const { goOnAtCheckpoint, dropCheckpoint } = usePage();
   const checkpoint = usePageState(({ interrupted }) => interrupted);
@@ -19,13 +19,13 @@ export function Interrupted() {
   return (
     <section className={`${notices.panel} ${styles.panel}`} aria-label="Unfinished run" data-testid="interrupted">
       <p>
-        A run of <strong>{settings.method.name}</strong> is not finished. It was saved at step {whole(step)}, {where},
-        on {moment(new Date(savedAt).toISOString())} ({bytes(size)}). Going on gives the same losses as a run without
-        the break.
+        An unfinished run of <strong>{settings.method.name}</strong> was saved at step {whole(step)}, {where}, on{' '}
+        {moment(new Date(savedAt).toISOString())} ({bytes(size)}). Resuming gives the same losses as an uninterrupted
+        run.
       </p>
       <div className={`${buttons.row} ${styles.buttons}`}>
         <button type="button" className={buttons.primary} data-testid="go-on-at-checkpoint" onClick={goOnAtCheckpoint}>
-          Go on at step {whole(step)}
+          Resume at step {whole(step)}
         </button>
         <button type="button" className={buttons.plain} data-testid="drop-checkpoint" onClick={dropCheckpoint}>
           Remove it

@@ -6,10 +6,10 @@ import {
 } from '../../worker/protocol.ts';
 import { connectWorker } from '../worker-client.ts';
 
-/** Asks what this browser keeps of a run in the middle; null where that is nothing, or nothing can be kept. Never fails. */
+/** Requests the stored checkpoint of an unfinished run; null if there is none or storage is unavailable. Never fails. */
 export type AskForCheckpoints = (command: CheckpointsCommand) => Promise<KeptCheckpoint | null>;
 
-/** Asks a worker that lives for this one question. */
+/** Asks a worker that lives for this one request. */
 export const askCheckpointsWorker: AskForCheckpoints = (command) =>
   new Promise((resolve) => {
     const { send, close } = connectWorker<CheckpointsCommand, CheckpointsAnswer>(
@@ -17,11 +17,11 @@ export const askCheckpointsWorker: AskForCheckpoints = (command) =>
         new Worker(new URL('../../worker/checkpoints.ts', import.meta.url), { type: 'module', name: 'checkpoints' }),
       CheckpointsAnswerSchema,
       {
-        name: 'The worker that looks after checkpoints',
-        nextStep: 'Reload the page. A run can be started without them.',
+        name: 'The checkpoint worker',
+        nextStep: 'Reload the page, or start a run anyway.',
         onMessage: (answer) => {
           close();
-          // A browser that keeps nothing has nothing to go on with, and a page without it is as good as ever.
+          // Without storage there is nothing to resume, and the page works without it.
           resolve(answer.type === 'found' ? answer.checkpoint : null);
         },
         onFault: () => resolve(null),

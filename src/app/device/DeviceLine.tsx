@@ -4,7 +4,7 @@ import styles from './DeviceLine.module.css';
 import { deviceLine, gpuObstacle, singleThreadNote } from './device-words.ts';
 import { GpuHelp } from './GpuHelp.tsx';
 
-/** What a run would compute on and why, before it is started; how to use the graphics card, where it is not used. */
+/** Before a run: the device it would use and why, and how to use the graphics card if it would not be used. */
 export function DeviceLine() {
   const found = usePageState(({ deviceFound }) => deviceFound);
   const active = usePageState(({ run }) => isActive(run.status));
@@ -26,7 +26,7 @@ export function DeviceLine() {
           </p>
           {known !== null && <GpuHelp obstacle={known} />}
           <button type="button" className={styles.again} onClick={lookAgain}>
-            Look again
+            Check again
           </button>
         </div>
       </div>
@@ -35,7 +35,7 @@ export function DeviceLine() {
   if (found.status === 'looking') {
     return (
       <div className={styles.line} data-testid="device-line" data-status="looking" role="status">
-        <p>Looking at what this machine can train on…</p>
+        <p>Checking what this machine can train on…</p>
       </div>
     );
   }
@@ -53,7 +53,7 @@ export function DeviceLine() {
           <summary>How to use the graphics card</summary>
           <GpuHelp obstacle={obstacle} />
           <button type="button" className={styles.again} onClick={lookAgain}>
-            Look again
+            Check again
           </button>
         </details>
       )}

@@ -2,7 +2,7 @@ import type { ReactNode } from 'react';
 import type { GpuObstacle } from './device-words.ts';
 import styles from './DeviceLine.module.css';
 
-/** How to get the graphics card to work. */
+/** Steps that get the graphics card to work. */
 export function GpuHelp({ obstacle }: { obstacle: GpuObstacle }) {
   return <ol className={styles.steps}>{STEPS[obstacle]}</ol>;
 }
@@ -16,16 +16,16 @@ const acceleration: ReactNode = (
 
 const drivers: ReactNode = (
   <li>
-    Open <code>chrome://gpu</code>: the line <em>WebGPU</em> says whether it is on and why not. Update the graphics
-    driver if it names the driver, then restart the browser.
+    Open <code>chrome://gpu</code>: the line <em>WebGPU</em> says whether WebGPU is on and, if not, why. If it names the
+    graphics driver, update the driver and restart the browser.
   </li>
 );
 
 const linux: ReactNode = (
   <li>
-    On Linux, Chrome may keep WebGPU off: switch on <code>chrome://flags/#enable-unsafe-webgpu</code> and{' '}
-    <code>chrome://flags/#enable-vulkan</code>, and install the Vulkan driver of your card (<code>vulkaninfo</code> must
-    list it).
+    On Linux, Chrome may disable WebGPU: switch on <code>chrome://flags/#enable-unsafe-webgpu</code> and{' '}
+    <code>chrome://flags/#enable-vulkan</code>, and install your card’s Vulkan driver (<code>vulkaninfo</code> must list
+    the card).
   </li>
 );
 
@@ -44,16 +44,16 @@ const STEPS: Readonly<Record<GpuObstacle, ReactNode>> = {
         Open the page over <code>https://</code>.
       </li>
       <li>
-        If you serve it yourself, open it on the same machine as <code>http://localhost</code>; a name or an address of
-        the local network is not enough.
+        If you serve it yourself, open it on the same machine as <code>http://localhost</code>; a local network name or
+        address is not enough.
       </li>
     </>
   ),
   'no-webgpu': (
     <>
       <li>
-        Open the page in Chrome or Edge, version 124 or newer: <code>chrome://version</code> tells which you have. Other
-        browsers with WebGPU may work; they are not tested.
+        Open the page in Chrome or Edge, version 124 or newer; <code>chrome://version</code> shows yours. Other browsers
+        with WebGPU may work but are not tested.
       </li>
       {acceleration}
       {linux}

@@ -16,7 +16,7 @@ const GPU: DeviceOutlook = { ...CPU, kind: 'webgpu', why: 'hardware', name: 'RTX
 
 describe('the line of the device', () => {
   it.each([
-    [CPU, true, 'the CPU (WebAssembly, 2 threads): the browser found no graphics card', 'no-adapter'],
+    [CPU, true, 'the CPU (WebAssembly, 2 threads): the browser found no usable graphics card', 'no-adapter'],
     [{ ...CPU, why: 'no-webgpu', threads: 1 } as const, true, '1 thread): this browser has no WebGPU', 'no-webgpu'],
     [{ ...CPU, why: 'no-webgpu' } as const, false, 'over https or from this machine', 'insecure'],
     [{ ...CPU, why: 'software-adapter' } as const, true, 'is software, which is slower', 'software-adapter'],
@@ -26,7 +26,7 @@ describe('the line of the device', () => {
     [
       { ...GPU, why: 'asked', isSoftwareAdapter: true } as const,
       true,
-      'of software, as you chose.',
+      'a software graphics adapter, as you chose.',
       'software-adapter',
     ],
   ] as const)('of %o (secure: %s) says “%s”', (outlook, isSecure, words, obstacle) => {

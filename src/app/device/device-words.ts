@@ -1,10 +1,10 @@
 import type { DeviceOutlook } from '../../worker/protocol.ts';
 import type { DeviceReport } from '../../run/results.ts';
 
-/** What keeps a page from using the graphics card, as far as it can tell. */
+/** What prevents the page from using the graphics card, as far as it can tell. */
 export type GpuObstacle = 'insecure' | 'no-webgpu' | 'no-adapter' | 'software-adapter';
 
-/** What stands between this page and the graphics card; null where a run uses one, or the person wants the CPU. */
+/** What prevents the page from using the graphics card; null if a run uses one or the user chose the CPU. */
 export function gpuObstacle({ why, isSoftwareAdapter }: DeviceOutlook, isSecure: boolean): GpuObstacle | null {
   switch (why) {
     case 'no-webgpu':
@@ -19,9 +19,9 @@ export function gpuObstacle({ why, isSoftwareAdapter }: DeviceOutlook, isSecure:
 }
 
 const WHY: Readonly<Record<GpuObstacle, string>> = {
-  insecure: 'browsers offer graphics cards to pages over https or from this machine only',
+  insecure: 'browsers allow the graphics card only to pages loaded over https or from this machine',
   'no-webgpu': 'this browser has no WebGPU',
-  'no-adapter': 'the browser found no graphics card that it may use',
+  'no-adapter': 'the browser found no usable graphics card',
   'software-adapter': 'the only graphics adapter here is software, which is slower',
 };
 
@@ -29,7 +29,7 @@ const WHY: Readonly<Record<GpuObstacle, string>> = {
 export function deviceLine(outlook: DeviceOutlook, isSecure: boolean): string {
   const { kind, why, name, isSoftwareAdapter, threads } = outlook;
   if (kind === 'webgpu') {
-    if (isSoftwareAdapter) return `Trains on ${name}, a graphics adapter of software, as you chose.`;
+    if (isSoftwareAdapter) return `Trains on ${name}, a software graphics adapter, as you chose.`;
     return why === 'asked'
       ? `Trains on the graphics card (${name}), as you chose.`
       : `Trains on the graphics card (${name}).`;
@@ -39,22 +39,22 @@ export function deviceLine(outlook: DeviceOutlook, isSecure: boolean): string {
   return obstacle === null ? `${cpu}, as you chose.` : `${cpu}: ${WHY[obstacle]}.`;
 }
 
-/** Why only one of the CPU's cores is used, with what would change it; null where that is not so. */
+/** Why only one CPU core is used, and what would change that; null if more are used. */
 export function singleThreadNote({ singleThread }: DeviceOutlook, isSecure: boolean): string | null {
   switch (singleThread) {
     case 'not-isolated':
       return isSecure
-        ? 'It uses one core only: threads share memory, which browsers allow on pages whose server sends the headers COOP and COEP, and this server does not. “npm start” sends them.'
-        : 'It uses one core only: threads share memory, which browsers allow on pages over https or from this machine only.';
+        ? 'It uses only one core: threads need shared memory, which browsers allow only if the server sends the headers COOP and COEP. This server does not; “npm start” does.'
+        : 'It uses only one core: threads need shared memory, which browsers allow only over https or from this machine.';
     case 'no-worker':
-      return 'It uses one core only: the browser started no further workers. Close other tabs and reload the page.';
+      return 'It uses only one core: the browser could not start more workers. Close other tabs and reload the page.';
     case 'one-core':
     case null:
       return null;
   }
 }
 
-/** What computed a run, by name. */
+/** The name of the device that computed a run. */
 export const deviceName = ({
   description,
   vendor,
@@ -70,6 +70,6 @@ const REASONS: Readonly<Record<DeviceReport['why'], string>> = {
   'software-adapter': 'the graphics adapter is software',
 };
 
-/** Why a run computed where it did, in a few words; empty where there is nothing to explain. */
+/** Why a run used its device, in a few words; empty if there is nothing to explain. */
 export const reasonNote = ({ kind, why, software }: Pick<DeviceReport, 'kind' | 'why' | 'software'>): string =>
   kind === 'webgpu' && software ? 'software' : REASONS[why];

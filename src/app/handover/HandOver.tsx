@@ -4,19 +4,19 @@ import { usePage, usePageState } from '../page-context.tsx';
 import buttons from '../ui/buttons.module.css';
 import styles from './HandOver.module.css';
 
-/** The set-up as a link or a file, for somebody else or for later. */
+/** Shares the set-up as a link or a file, and opens one. */
 export function HandOver() {
   const { handOver } = usePage();
   const draft = usePageState((state) => state.draft);
   const problem = usePageState((state) => state.handOverProblem);
-  /** The link that was made last, with the settings it holds. */
+  /** The latest link, with the settings it holds. */
   const [made, setMade] = useState<{ link: string; of: typeof draft; isCopied: boolean } | null>(null);
   const picker = useId();
   const shown = made?.of === draft ? made : null;
   const copy = async (): Promise<void> => {
     const link = handOver.link();
     if (link === null) return;
-    // Browsers refuse where the page has no focus or is not secure; the link can be copied by hand then.
+    // Browsers refuse if the page lacks focus or is not secure; the user can then copy the link by hand.
     const isCopied = await (navigator.clipboard as Clipboard | undefined)?.writeText(link).then(
       () => true,
       () => false,
@@ -26,11 +26,11 @@ export function HandOver() {
   return (
     <section className={styles.panel} aria-labelledby={`${picker}-title`} data-testid="hand-over">
       <h2 id={`${picker}-title`} className={styles.title}>
-        Hand this set-up on
+        Share this set-up
       </h2>
       <p className={styles.help}>
-        All settings, as a link or a file: no token, no text, no name of a file. Whoever opens it sees what would
-        change, and starts nothing by it.
+        All settings as a link or a file, without tokens, texts or file names. Opening it shows what would change and
+        starts nothing.
       </p>
       <div className={buttons.row}>
         <button

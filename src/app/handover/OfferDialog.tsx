@@ -10,7 +10,7 @@ import type { Offer } from './offer.ts';
 import styles from './OfferDialog.module.css';
 import { changesOf, type SetUp } from './set-up.ts';
 
-/** A set-up from a link or a file, against the present one, before it is taken over. */
+/** Compares a set-up from a link or a file with the current one before it is applied. */
 export function OfferDialog() {
   const offer = usePageState((state) => state.offer);
   return offer === null ? null : <OpenOffer offer={offer} />;
@@ -26,7 +26,7 @@ function OpenOffer({ offer }: { offer: Offer }) {
           <OfferedSetUp id={id} from={offer.from} setUp={offer.setUp} />
         ) : (
           <>
-            <h2 id={id}>This set-up cannot be taken over</h2>
+            <h2 id={id}>This set-up cannot be applied</h2>
             <ErrorText error={offer.error} />
             <DialogFoot>
               <button type="button" className={buttons.plain} onClick={handOver.decline}>
@@ -50,11 +50,10 @@ function OfferedSetUp({ id, from, setUp }: { id: string; from: string; setUp: Se
   const issues = [...draftIssues(settings, data)];
   return (
     <>
-      <h2 id={id}>{changes.length === 0 ? 'This set-up is the present one' : 'Take over this set-up?'}</h2>
+      <h2 id={id}>{changes.length === 0 ? 'These are already your settings' : 'Apply this set-up?'}</h2>
       <p className={styles.about}>
-        {from} holds settings of a run. Nothing is started, and nothing is changed until you take them over.
-        {lacksModel &&
-          ' It was made with a model from somebody’s disk, which it does not name: the model stays as it is here.'}
+        {from} holds the settings of a run. Nothing changes until you apply them, and no run starts.
+        {lacksModel && ' It was made with a model from someone’s disk and does not name it: your model stays.'}
       </p>
       {changes.length > 0 && (
         <div className={styles.scroll} tabIndex={0} role="region" aria-label="What would change">
@@ -83,7 +82,7 @@ function OfferedSetUp({ id, from, setUp }: { id: string; from: string; setUp: Se
       )}
       {issues.length > 0 && (
         <div className={styles.issues} data-testid="offer-issues">
-          <p>Before it can be started here, this has to be seen to:</p>
+          <p>To start it here, first fix:</p>
           <ul>
             {issues.map(([path, message]) => (
               <li key={path}>{message}</li>
@@ -91,10 +90,10 @@ function OfferedSetUp({ id, from, setUp }: { id: string; from: string; setUp: Se
           </ul>
         </div>
       )}
-      {active && <p className={styles.about}>A run goes on: its settings stay. Take these over when it has ended.</p>}
+      {active && <p className={styles.about}>A run is in progress. Apply these settings when it has ended.</p>}
       <DialogFoot>
         <button type="button" className={buttons.plain} data-testid="offer-decline" onClick={handOver.decline}>
-          {changes.length > 0 ? 'Leave as it is' : 'Close'}
+          {changes.length > 0 ? 'Keep mine' : 'Close'}
         </button>
         {changes.length > 0 && (
           <button
@@ -104,7 +103,7 @@ function OfferedSetUp({ id, from, setUp }: { id: string; from: string; setUp: Se
             disabled={active}
             onClick={handOver.accept}
           >
-            Take over
+            Apply
           </button>
         )}
       </DialogFoot>

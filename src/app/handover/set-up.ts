@@ -6,45 +6,45 @@ import { flatSettings, settingName } from './setting-names.ts';
 
 const SCHEMA = 'gorp-web/set-up';
 const VERSION = 1;
-/** Longest text that is read: settings take about a thousand characters, those of twenty tasks two thousand. */
+/** The longest text accepted: settings take about a thousand characters, with twenty tasks two thousand. */
 const MOST_CHARACTERS = 32_768;
-/** What an address holds after its hash when it has a set-up. */
+/** The key before a set-up in the hash of an address. */
 const KEY = 'set-up';
 
 const HeadSchema = v.object({ schema: v.literal(SCHEMA), version: v.number() });
 const BodySchema = v.strictObject({
   schema: v.literal(SCHEMA),
   version: v.literal(VERSION),
-  /** null where the model is files of whoever made it, which nobody else can name. */
+  /** null if the model was files on the sharer's disk, which nobody else can name. */
   model: v.nullable(v.string()),
   /** The rest of the settings of a run. */
   settings: v.record(v.string(), v.unknown()),
 });
 
-/** Settings that were handed on, checked. */
+/** Validated settings from a link or a file. */
 export interface SetUp {
   settings: RunSettings;
-  /** Whether the model in them is that of the page, since the one that was meant was not named. */
+  /** Whether the set-up names no model, so the settings use the page's. */
   lacksModel: boolean;
 }
 
 /**
- * Settings as the text of a file, without anything private: a model from disk is not named, and an access token was
- * never a part of settings.
+ * Settings as the text of a file, without anything private: a model from disk is not named, and settings never include
+ * an access token.
  *
- * @param own names of the user's own tasks.
- * @throws GorpError `settings/private` where own tasks are in the order: their names are made from those of files;
- * `settings/invalid` and `settings/address` for settings that cannot be started.
+ * @param own names of the user's custom tasks.
+ * @throws GorpError `settings/private` if the order has custom tasks, whose names come from file names;
+ * `settings/invalid` and `settings/address` for settings that cannot start a run.
  */
 export function setUpText(draft: RunSettings, own: readonly string[]): string {
-  // An address that holds a secret is refused here already.
+  // This already refuses an address that holds a secret.
   const { model, ...settings } = parseSettings(draft);
   const mine = settings.order.filter((name) => own.includes(name));
   if (mine.length > 0) {
     throw new GorpError(
       'settings/private',
-      `The order has tasks of your own (${mine.join(', ')}): their names may say more than you want to hand on, and nobody else has their texts.`,
-      'Take them out of the order, or save the order as a file, which describes how they are made.',
+      `The order has custom tasks (${mine.join(', ')}): their names may reveal more than you want to share, and nobody else has their texts.`,
+      'Remove them from the order, or save the order as a file, which describes how they are made.',
     );
   }
   const isPicked = parseModelReference(model)?.kind === 'picked';
@@ -54,10 +54,10 @@ export function setUpText(draft: RunSettings, own: readonly string[]): string {
 /**
  * Reads what {@link setUpText} wrote.
  *
- * @param name of what it was read from, for messages.
- * @param model of the page, for a set-up that names none.
- * @throws GorpError `settings/no-set-up` for anything else, `settings/newer-version` for one of a later version,
- * `settings/invalid` and `settings/address` for settings that cannot be, naming the setting.
+ * @param name of the source, for messages.
+ * @param model the page's model, for a set-up that names none.
+ * @throws GorpError `settings/no-set-up` for anything else, `settings/newer-version` for a later version,
+ * `settings/invalid` and `settings/address` for invalid settings, naming the setting.
  */
 export function parseSetUp(text: string, name: string, model: string): SetUp {
   let json: unknown;
@@ -72,8 +72,8 @@ export function parseSetUp(text: string, name: string, model: string): SetUp {
   if (head.output.version > VERSION) {
     throw new GorpError(
       'settings/newer-version',
-      `${name} is of version ${head.output.version}; this page reads version ${VERSION}.`,
-      'Reload the page, or open it in the gorp-web that made it.',
+      `${name} has version ${head.output.version}; this page reads version ${VERSION}.`,
+      'Reload the page, or use the gorp-web version that made it.',
     );
   }
   const body = v.safeParse(BodySchema, json);
@@ -85,12 +85,12 @@ export function parseSetUp(text: string, name: string, model: string): SetUp {
 const noSetUp = (name: string, cause: unknown): GorpError =>
   new GorpError(
     'settings/no-set-up',
-    `${name} holds no set-up of gorp-web, or was cut off.`,
+    `${name} is not a gorp-web set-up, or was cut off.`,
     'Copy the whole link again, or choose a file that “Save set-up” wrote.',
     { cause },
   );
 
-/** The address of this page with a set-up in its hash, which no server is sent. */
+/** The address of this page with a set-up in its hash, which browsers do not send to servers. */
 export function setUpLink(page: string, text: string): string {
   const url = new URL(page);
   url.search = '';
@@ -100,7 +100,7 @@ export function setUpLink(page: string, text: string): string {
   return url.href;
 }
 
-/** The text of the set-up in the hash of an address; null where it has none. What is damaged gives an empty text. */
+/** The text of the set-up in the hash of an address; null if it has none, an empty text if it is damaged. */
 export function setUpOfHash(hash: string): string | null {
   const base64 = new RegExp(`^#${KEY}=(.*)$`, 's').exec(hash)?.[1];
   if (base64 === undefined) return null;
@@ -116,12 +116,12 @@ export function setUpOfHash(hash: string): string | null {
 export interface Change {
   path: string;
   name: string;
-  /** null where the settings do not have it. */
+  /** null if the settings lack it. */
   now: string | null;
   then: string | null;
 }
 
-/** What would change if settings were taken over, in the order of the settings. */
+/** What would change if settings were applied, in the order of the settings. */
 export function changesOf(now: RunSettings, then: RunSettings): Change[] {
   const [before, after] = [flatSettings(now), flatSettings(then)];
   return [...new Set([...before.keys(), ...after.keys()])]

@@ -1,17 +1,17 @@
 import { type PlanAnswer, PlanAnswerSchema, type PlanCommand } from '../../worker/protocol.ts';
 import { connectWorker } from '../worker-client.ts';
 
-/** Asks for a plan of memory; the answer comes once. Returns what gives the question up. */
+/** Requests a memory plan, answered once. Returns a function that cancels the request. */
 export type AskForPlan = (command: PlanCommand, onAnswer: (answer: PlanAnswer) => void) => () => void;
 
-/** Asks a training worker, which lives for this one question: a plan that is out of date ends with it. */
+/** Asks a training worker that lives for this one request: canceling an outdated plan ends the worker. */
 export const askPlanWorker: AskForPlan = (command, onAnswer) => {
   const { send, close } = connectWorker<PlanCommand, PlanAnswer>(
     () => new Worker(new URL('../../worker/main.ts', import.meta.url), { type: 'module', name: 'plan' }),
     PlanAnswerSchema,
     {
       name: 'The worker that plans memory',
-      nextStep: 'Reload the page. A run can be started without the plan.',
+      nextStep: 'Reload the page, or start a run without the plan.',
       onMessage: (answer) => {
         close();
         onAnswer(answer);

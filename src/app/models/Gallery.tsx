@@ -9,13 +9,13 @@ import { whyTooLarge } from './device-fit.ts';
 import styles from './ModelsTab.module.css';
 import { roomLeft } from './models-state.ts';
 
-/** Models to begin with, with what they take and whether this device can hold them. */
+/** Known models, what each needs, and whether this device can hold it. */
 export function Gallery() {
   return (
     <div className={styles.scroll}>
       <p className={styles.muted}>
-        ≈ is computed from a model’s config, not measured: its memory for <code>gorp</code> with prompts of 512 tokens,
-        8 of them at once for T5 and 1 for the others, weights as stored, activations computed again.
+        ≈ is computed from the config, not measured. Memory is for <code>gorp</code> with prompts of 512 tokens, 8 at a
+        time (T5) or 1 (others), weights as stored, activations recomputed.
       </p>
       <table className={styles.table}>
         <caption className="hidden-visually">Known models</caption>
@@ -104,7 +104,7 @@ function Row({ model }: { model: GalleryModel }) {
 const millions = (count: number): string =>
   count >= 1e9 ? `${(count / 1e9).toPrecision(3)} B` : `${(count / 1e6).toPrecision(3)} M`;
 
-/** Whether some commit of the model is there as a whole. */
+/** Whether any commit of the model is stored completely. */
 function isStored(stored: readonly StoredModel[] | null, { reference }: GalleryModel): boolean {
   const asked = parseModelReference(reference);
   return (

@@ -8,18 +8,18 @@ import { roomLeft } from './models-state.ts';
 import { StoredModels } from './StoredModels.tsx';
 import { WorkPanel } from './WorkPanel.tsx';
 
-/** Models to begin with, and those that this browser keeps. */
+/** Known models, and those stored in this browser. */
 export function ModelsTab() {
   const { models } = usePage();
   const runStatus = usePageState(({ run }) => run.status);
-  // A run may have fetched a model, too.
+  // A run may have fetched a model.
   useEffect(() => void models.refresh(), [models, runStatus]);
   return (
     <div className={styles.stack}>
       <WorkPanel />
       <Section
         title="In this browser"
-        note="Fetched once, checked by hash, and read from here by every later run."
+        note="Fetched once, checked by hash, and reused by every run."
         tools={<Storage />}
         testId="stored-models"
       >
@@ -27,7 +27,7 @@ export function ModelsTab() {
       </Section>
       <Section
         title="Known models"
-        note="Any repository of T5, umT5, LLaMA, Mistral, Qwen 2 and 3, SmolLM or Gemma 3 (text) with safetensors and a tokenizer.json should do; these are some to begin with. Sizes are computed from their configs. GPU memory is what gorp takes with prompts of 512 tokens, 8 at a time (T5) or 1 (others), weights as they are stored and activations computed again; what your settings take is planned beside them."
+        note="Any T5, umT5, LLaMA, Mistral, Qwen 2 or 3, SmolLM or Gemma 3 (text) repository with safetensors and a tokenizer.json should work; these are a start. The Memory section of the form plans what your settings need."
         testId="gallery"
       >
         <Gallery />

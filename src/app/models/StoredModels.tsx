@@ -5,12 +5,11 @@ import { usePage, usePageState } from '../page-context.tsx';
 import { isActive } from '../run-state.ts';
 import styles from './ModelsTab.module.css';
 
-/** What the store of this browser holds, model by model. */
+/** The models stored in this browser. */
 export function StoredModels() {
   const stored = usePageState((state) => state.models.stored);
-  if (stored === null) return <p className={styles.muted}>Looking…</p>;
-  if (stored.length === 0)
-    return <p className={styles.muted}>None yet. A model is kept here when a run first uses it.</p>;
+  if (stored === null) return <p className={styles.muted}>Loading…</p>;
+  if (stored.length === 0) return <p className={styles.muted}>None yet. The first run with a model stores it here.</p>;
   return (
     <div className={styles.scroll}>
       <table className={styles.table}>
@@ -94,7 +93,7 @@ function Row({ model }: { model: StoredModel }) {
   );
 }
 
-/** The embedded model whose files are kept in a folder of the store. */
+/** The embedded model whose files a folder of the store holds. */
 const embeddedIn = ({ folder }: StoredModel): EmbeddedModel | undefined =>
   EMBEDDED_MODELS.find((model) => folder === new URL(`embedded/${model.folder}/`, document.baseURI).href);
 
@@ -108,5 +107,5 @@ function nameOf(model: StoredModel): string {
 
 function detailOf({ reference, isComplete }: StoredModel): string {
   const commit = reference.includes('@') ? `commit ${reference.slice(reference.indexOf('@') + 1).slice(0, 7)}` : '';
-  return [commit, isComplete ? '' : 'not complete'].filter((text) => text !== '').join(', ');
+  return [commit, isComplete ? '' : 'incomplete'].filter((text) => text !== '').join(', ');
 }

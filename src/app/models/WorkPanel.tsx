@@ -5,7 +5,7 @@ import { usePage, usePageState } from '../page-context.tsx';
 import type { ModelProgress } from '../../weights/model-messages.ts';
 import styles from './ModelsTab.module.css';
 
-/** What is being done with the models, how far it is, and how the last of it ended. */
+/** The current work on models, its progress, and the outcome of the last one. */
 export function WorkPanel() {
   const { models } = usePage();
   const { work, paused, outcome, error } = usePageState((state) => state.models);
@@ -38,7 +38,7 @@ export function WorkPanel() {
       {paused !== null && (
         <>
           <Bar
-            title={`${paused.model} is not complete`}
+            title={`${paused.model} is incomplete`}
             detail={paused.progress === null ? '' : `${fetchText({ ...paused.progress, bytesPerSecond: null })} so far`}
             share={shareOf(paused.progress)}
           />
@@ -64,7 +64,7 @@ const shareOf = (progress: Progress | null): number =>
 
 /** `1.2 GiB of 2.7 GiB, 24 MiB/s, 1 min 05 s left`. */
 function fetchText(progress: Progress | null): string {
-  if (progress === null) return 'asking for the files';
+  if (progress === null) return 'requesting the files';
   const { bytes: done, totalBytes, bytesPerSecond = null } = progress;
   const amount = totalBytes === null ? bytes(done) : `${bytes(done)} of ${bytes(totalBytes)}`;
   const left = totalBytes === null ? null : totalBytes - done;

@@ -1,27 +1,27 @@
 import type { GalleryModel } from '../../weights/gallery.ts';
 
-/** What can be known of a device before anything is put on it. */
+/** The limits of a device that are known before anything is put on it. */
 export interface DeviceLimits {
-  /** Largest buffer, and largest part of one that a kernel may see. Null until it is known. */
+  /** The largest buffer that a kernel may bind as a whole. Null until known. */
   bufferBytes: number | null;
-  /** Memory that the user lets a run have. Null where nothing was entered. */
+  /** The memory that the user lets a run use. Null if none was entered. */
   budgetBytes: number | null;
-  /** Free and used storage of this page together, less what is used. Null where the browser does not tell. */
+  /** The storage still free for this page. Null if the browser does not report it. */
   storageBytes: number | null;
 }
 
 /** Trained weights are f32. */
 const BYTES_PER_VALUE = 4;
 
-/** Why a device cannot hold a model, in words; null where nothing is known against it. */
+/** Why a device cannot hold a model, in words; null if nothing speaks against it. */
 export function whyTooLarge(
   { trainingBytes, largestTrained, bytes }: Pick<GalleryModel, 'trainingBytes' | 'largestTrained' | 'bytes'>,
   { bufferBytes, budgetBytes, storageBytes }: DeviceLimits,
 ): string | null {
   if (bufferBytes !== null && largestTrained * BYTES_PER_VALUE > bufferBytes)
-    return 'a weight that is trained is larger than one buffer may be';
+    return 'a trained weight exceeds the largest buffer';
   if (budgetBytes !== null && trainingBytes > budgetBytes)
-    return 'more than the memory to use; fewer bits and shorter prompts take less';
+    return 'over your memory to use; fewer bits or shorter prompts need less';
   if (storageBytes !== null && bytes > storageBytes) return 'the browser has no room for the files';
   return null;
 }

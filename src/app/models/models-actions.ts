@@ -61,7 +61,7 @@ export function createModelsActions(store: PageStore, { openModels, storage }: M
         const isPersistent = (await storage?.persist()) ?? false;
         const outcome = isPersistent
           ? 'The browser will keep the models until you remove them.'
-          : 'The browser does not promise it: when its disk runs full it may remove them. Installing or bookmarking the page can change that.';
+          : 'The browser does not promise this: it may remove the models when the disk is full. Installing or bookmarking the page can change that.';
         change((models) => ({ ...models, isPersistent, outcome, error: null }));
       } catch (thrown) {
         change((models) => ({ ...models, error: reportOf(thrown) }));

@@ -1,10 +1,10 @@
 import { type ModelsCommand, type ModelsEvent, ModelsEventSchema } from '../../worker/protocol.ts';
 import { connectWorker, type WorkerClient } from '../worker-client.ts';
 
-/** The worker that keeps the models, seen from the page. */
+/** The page's view of the worker that manages the stored models. */
 export type ModelsSession = Pick<WorkerClient<ModelsCommand>, 'send'>;
 
-/** Opens the worker that keeps the models; its events go to `onEvent`, its own faults as a `failed` event. */
+/** Opens the models worker. Its events go to `onEvent`, and its own faults arrive as a `failed` event. */
 export type OpenModelsSession = (onEvent: (event: ModelsEvent) => void) => ModelsSession;
 
 /** A Web Worker that lives as long as the page. */
@@ -13,8 +13,8 @@ export const openModelsWorker: OpenModelsSession = (onEvent) =>
     () => new Worker(new URL('../../worker/models.ts', import.meta.url), { type: 'module', name: 'models' }),
     ModelsEventSchema,
     {
-      name: 'The worker that keeps the models',
-      nextStep: 'Reload the page; a download resumes where it was.',
+      name: 'The models worker',
+      nextStep: 'Reload the page; a download resumes where it stopped.',
       onMessage: onEvent,
       onFault: (error) => onEvent({ type: 'failed', error }),
     },

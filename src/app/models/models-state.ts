@@ -77,10 +77,10 @@ function inWords({ mended, removed }: Verdict): string {
     ...(removed.length === 0
       ? []
       : [
-          `Damaged and removed: ${removed.join(', ')}. The next download fetches ${removed.length === 1 ? 'it' : 'them'} anew.`,
+          `Damaged and removed: ${removed.join(', ')}. The next download fetches ${removed.length === 1 ? 'it' : 'them'} again.`,
         ]),
   ];
-  return found.length === 0 ? 'Every part has the content that was downloaded.' : found.join(' ');
+  return found.length === 0 ? 'Every part matches what was downloaded.' : found.join(' ');
 }
 
 /** Bytes that can still be stored; null where the browser does not tell. */

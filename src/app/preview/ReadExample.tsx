@@ -6,13 +6,13 @@ interface Props {
   tokens: readonly ReadToken[];
 }
 
-/** How many tokens an example has, and how many of them the loss counts. */
+/** How many tokens an example has, and how many of them count in the loss. */
 export function countsOf({ task, tokens }: Props): string {
   const label = tokens.filter(({ isLabel }) => isLabel).length;
-  return `The first example of ${task}: ${tokens.length} tokens, ${label} of them of the label, which are marked and alone count in the loss.`;
+  return `First example of ${task}: ${tokens.length} tokens. Only the marked label, ${label} of them, counts in the loss.`;
 }
 
-/** An example exactly as the model reads it, the tokens of its label marked. */
+/** An example exactly as the model reads it, with the label's tokens marked. */
 export function ReadExample({ task, tokens }: Props) {
   return (
     <pre className={styles.text} tabIndex={0} aria-label={`First example of ${task}`}>

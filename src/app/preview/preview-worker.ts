@@ -2,20 +2,20 @@ import { GorpError, reportOf } from '../../base/errors.ts';
 import { type PreviewAnswer, PreviewAnswerSchema, type PreviewCommand } from '../../worker/protocol.ts';
 import { connectWorker } from '../worker-client.ts';
 
-/** Seconds that an example may take; from a file anywhere, a tokenizer may take for ever. */
+/** Time limit for reading an example: a tokenizer from an untrusted file may never finish. */
 const SECONDS = 30;
 
-/** Asks what the model would read first; the answer comes once. Returns what gives the question up. */
+/** Requests the first example, answered once. Returns a function that cancels the request. */
 export type AskForPreview = (command: PreviewCommand, onAnswer: (answer: PreviewAnswer) => void) => () => void;
 
-/** Asks a training worker, which lives for this one question: an example that is out of date ends with it. */
+/** Asks a training worker that lives for this one request: canceling an outdated example ends the worker. */
 export const askPreviewWorker: AskForPreview = (command, onAnswer) => {
   const client = connectWorker<PreviewCommand, PreviewAnswer>(
     () => new Worker(new URL('../../worker/main.ts', import.meta.url), { type: 'module', name: 'preview' }),
     PreviewAnswerSchema,
     {
       name: 'The worker that reads an example',
-      nextStep: 'Reload the page. A run can be started without it, and shows what the model reads.',
+      nextStep: 'Reload the page, or start a run, which also shows what the model reads.',
       onMessage: (answer) => {
         close();
         onAnswer(answer);
@@ -41,6 +41,6 @@ export const askPreviewWorker: AskForPreview = (command, onAnswer) => {
 const tooSlow = (model: string): GorpError =>
   new GorpError(
     'worker/too-slow',
-    `The example could not be read within ${SECONDS} seconds: a server does not answer, or the tokenizer of ${model} takes too long.`,
-    "Look at it again, or use the tokenizer.json that was published with the model's weights.",
+    `Reading the example took over ${SECONDS} seconds: a server does not answer, or the tokenizer of ${model} is too slow.`,
+    "Try again, or use the tokenizer.json published with the model's weights.",
   );

@@ -4,7 +4,7 @@ import { bytes } from '../format.ts';
 import { usePage, usePageState } from '../page-context.tsx';
 import fields from './field.module.css';
 
-/** How often the run is saved, to go on with after a crash or a reload. */
+/** How often the run is saved, so that it can resume after a crash or a reload. */
 export function CheckpointField() {
   const { prefer } = usePage();
   const minutes = usePageState(({ checkpointMinutes }) => checkpointMinutes);
@@ -28,8 +28,8 @@ export function CheckpointField() {
         ))}
       </select>
       <p id={`${id}-help`} className={fields.help}>
-        After a crash, a reload or a stop the page goes on from there.
-        {minutes > 0 && size !== null && ` Two checkpoints are kept, of ${bytes(size)} at most.`}
+        Lets the run resume after a crash, a reload or a stop.
+        {minutes > 0 && size !== null && ` Stores two checkpoints of up to ${bytes(size)} each.`}
       </p>
     </div>
   );

@@ -10,7 +10,7 @@ const CHOICES: readonly { value: DeviceChoice; label: string }[] = [
   { value: 'cpu', label: 'CPU' },
 ];
 
-/** What to train on, and whether the screen stays on meanwhile: of this machine, and no settings of a run. */
+/** What to train on, and whether the screen stays on. Both belong to this machine, not to a run's settings. */
 export function DeviceField() {
   const { prefer } = usePage();
   const device = usePageState((state) => state.device);
@@ -18,7 +18,7 @@ export function DeviceField() {
     <div className={styles.block} data-testid="device-field">
       <span className={styles.label}>Device</span>
       <Segmented label="Device" options={CHOICES} value={device} onChange={(next) => prefer({ device: next })} />
-      <p className={styles.help}>Automatic takes a graphics card where the browser has one, else the CPU.</p>
+      <p className={styles.help}>Automatic uses the graphics card if the browser can, otherwise the CPU.</p>
       <KeepAwake />
     </div>
   );

@@ -3,7 +3,7 @@ import { GPU_SHARES } from '../device/preferences.ts';
 import { usePage, usePageState } from '../page-context.tsx';
 import fields from './field.module.css';
 
-/** How much of the graphics card the next run may take. */
+/** The share of the graphics card's time that the next run may use. */
 export function GpuShareField() {
   const { prefer } = usePage();
   const share = usePageState(({ gpuShare }) => gpuShare);
@@ -26,7 +26,7 @@ export function GpuShareField() {
         ))}
       </select>
       <p id={`${id}-help`} className={fields.help}>
-        Training rests in between when it is less than 100 %, so that games, films and other pages stay smooth.
+        Below 100 %, training takes short breaks so that games, films and other pages stay smooth.
       </p>
     </div>
   );

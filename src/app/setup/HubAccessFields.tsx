@@ -4,7 +4,7 @@ import { hubOrigin } from '../../weights/hub.ts';
 import { usePage, usePageState } from '../page-context.tsx';
 import styles from './field.module.css';
 
-/** The hub, and the token for its gated models. Both are in memory only, and gone with the page. */
+/** The hub, and the token for its gated models. Both exist in memory only, until the page closes. */
 export function HubAccessFields() {
   const { setHub, setToken } = usePage();
   const hub = usePageState(({ access }) => access.hub);
@@ -42,8 +42,8 @@ export function HubAccessFields() {
         />
         <p id={`${id}-token-help`} className={styles.help}>
           {receiver === null
-            ? 'Enter the address of the hub first, beginning with https://.'
-            : `Sent to ${receiver} only, when you start, fetch or look up a model. It is not stored: enter it again after a reload, or for another hub.`}
+            ? 'First enter the https:// address of the hub.'
+            : `Sent only to ${receiver}, when you start a run or fetch or look up a model. Not stored: enter it again after a reload or for another hub.`}
         </p>
       </div>
     </details>

@@ -2,7 +2,7 @@ import { useId } from 'react';
 import { usePage, usePageState } from '../page-context.tsx';
 import styles from './field.module.css';
 
-/** Whether the screen stays on while a run goes on. It can be changed meanwhile, too. */
+/** Whether the screen stays on during a run. It can be changed at any time. */
 export function KeepAwake() {
   const { prefer } = usePage();
   const keepAwake = usePageState((state) => state.keepAwake);
@@ -16,7 +16,7 @@ export function KeepAwake() {
         data-testid="keep-awake"
         onChange={({ target }) => prefer({ keepAwake: target.checked })}
       />
-      Keep the screen on while a run goes on
+      Keep the screen on during a run
     </label>
   );
 }

@@ -9,7 +9,7 @@ import { usePage, usePageState } from '../page-context.tsx';
 import fields from './field.module.css';
 import styles from './MemoryField.module.css';
 
-/** What the run would take of the device's memory, and what it may. */
+/** The device memory that the run would need, and the limit on it. */
 export function MemoryField() {
   const state = usePageState(({ memoryPlan }) => memoryPlan);
   const plan = state.status === 'planned' ? state.plan : state.status === 'planning' ? state.last : null;
@@ -26,11 +26,11 @@ export function MemoryField() {
       <div role="status">
         {plan !== null && <Planned plan={plan} isOld={state.status === 'planning'} />}
         {state.status === 'planning' && plan === null && <p className={fields.help}>Planning…</p>}
-        {state.status === 'none' && <p className={fields.help}>Known once the settings are complete.</p>}
-        {state.status === 'unknown-model' && <p className={fields.help}>Known once the model has been looked up.</p>}
+        {state.status === 'none' && <p className={fields.help}>Shown once the settings are complete.</p>}
+        {state.status === 'unknown-model' && <p className={fields.help}>Shown once the model has been looked up.</p>}
         {state.status === 'failed' && state.error.code === 'run/too-little-memory' && <Refusal error={state.error} />}
         {state.status === 'failed' && state.error.code !== 'run/too-little-memory' && (
-          <p className={fields.help}>Known once the config of the model can be read. {explained(state.error)}</p>
+          <p className={fields.help}>Shown once the model’s config can be read. {explained(state.error)}</p>
         )}
       </div>
       <LookUp />
@@ -39,7 +39,7 @@ export function MemoryField() {
   );
 }
 
-/** The model's server is asked for its config when this is pressed, and not before. */
+/** Fetches the model's config from its server, and only when pressed. */
 function LookUp() {
   const { lookUp } = usePage();
   const state = usePageState(({ memoryPlan }) => memoryPlan);
@@ -57,7 +57,7 @@ function LookUp() {
   );
 }
 
-/** Bytes that laptop cards of 6 GiB have left beside the desktop. */
+/** Bytes that the desktop leaves free on a 6 GiB laptop card. */
 const COMMON_CARD = 5 * 2 ** 30;
 
 const WHILE: Readonly<Record<Moment, string>> = {
@@ -83,7 +83,7 @@ function Planned({ plan, isOld }: { plan: MemoryPlan; isOld: boolean }) {
         </p>
       )}
       <details className={styles.details}>
-        <summary>What for</summary>
+        <summary>Breakdown</summary>
         <table className={styles.parts}>
           <caption className="hidden-visually">Memory by use, {WHILE[plan.moment]}</caption>
           <tbody>
@@ -95,14 +95,14 @@ function Planned({ plan, isOld }: { plan: MemoryPlan; isOld: boolean }) {
             ))}
             {others.map((moment) => (
               <tr key={moment} className={styles.other}>
-                <th scope="row">In all, {WHILE[moment]}</th>
+                <th scope="row">Total, {WHILE[moment]}</th>
                 <td>{bytes(plan.moments[moment] ?? 0)}</td>
               </tr>
             ))}
           </tbody>
         </table>
         <p className={fields.help}>
-          For texts of the full length. The run plans again from its tasks before it fetches weights. Drivers take some
+          Assumes texts of full length. The run plans again from its tasks before it fetches weights. Drivers need some
           more.
         </p>
       </details>
@@ -122,7 +122,7 @@ function Budget() {
   const { setMemoryBudget } = usePage();
   const budget = usePageState(({ memoryBudget }) => memoryBudget);
   const id = useId();
-  // While it is typed in, the field shows what was typed.
+  // While a person types, the field shows the typed text.
   const [typed, setTyped] = useState<string | null>(null);
   const isWrong = typed !== null && typed !== '' && !isBudget(Number(typed));
   return (
@@ -150,7 +150,7 @@ function Budget() {
       <p id={`${id}-help`} className={isWrong ? fields.issue : fields.help}>
         {isWrong
           ? 'Must be a number above 0, or empty.'
-          : 'Browsers do not tell how much your GPU has. Enter it, and a run that needs more is refused before anything is fetched.'}
+          : 'Browsers hide your GPU’s memory size. Enter it, and a run that needs more is refused before it fetches anything.'}
       </p>
     </div>
   );

@@ -12,9 +12,9 @@ interface Props {
 
 interface Choice {
   label: string;
-  /** What the field of the model begins with. */
+  /** What the model field starts with when this is chosen. */
   start: string;
-  /** Whether a model is of this choice. */
+  /** Whether this choice covers a model. */
   holds: (model: string) => boolean;
 }
 
@@ -64,7 +64,7 @@ interface NamedProps extends Props {
 function NamedModel({ model, issue, onChange }: NamedProps) {
   const { look } = usePage();
   const id = useId();
-  // An empty field is no mistake yet, nor is a name that is still being typed.
+  // An empty field or a half-typed name is not an error yet.
   const [wasLeft, setWasLeft] = useState(false);
   const shown = wasLeft && model !== '' ? issue : undefined;
   return (
@@ -93,10 +93,10 @@ function NamedModel({ model, issue, onChange }: NamedProps) {
       </datalist>
       <p id={`${id}-help`} className={shown === undefined ? styles.help : styles.issue}>
         {shown ??
-          'A repository of a known family (T5, LLaMA, Qwen, Mistral, SmolLM3, Gemma 3 …), org/name or org/name@revision, or the address of a folder with its files. The presets suit the embedded model: the paper trains t5-large with rates 1e-3 and 1e-5, prompts of 512 and answers of 50 tokens.'}
+          'A repository of a supported family (T5, LLaMA, Qwen, Mistral, SmolLM3, Gemma 3 …) as org/name or org/name@revision, or the address of a model folder. The presets suit the embedded model; the paper trains t5-large with learning rates 1e-3 and 1e-5, prompts of 512 tokens and answers of 50.'}
       </p>
       <button type="button" className={styles.link} onClick={() => look({ tab: 'models' })}>
-        Known models, and those in this browser
+        Known and stored models
       </button>
       <HubAccessFields />
     </>

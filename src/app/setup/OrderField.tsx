@@ -10,14 +10,14 @@ import fieldStyles from './field.module.css';
 import styles from './OrderField.module.css';
 
 interface Props {
-  /** What is wrong with the order, and with the address of CL_Benchmark. */
+  /** Why the order is invalid, and why the address of CL_Benchmark is. */
   issue: string | undefined;
   sourceIssue: string | undefined;
 }
 
 type Direction = 'up' | 'down';
 
-/** The tasks in the order they are learned, and where they come from. Files and folders can be dropped on it. */
+/** The tasks in the order they are learned, and their sources. Accepts dropped files and folders. */
 export function OrderField({ issue, sourceIssue }: Props) {
   const { tasks } = usePage();
   const plain = usePageState(({ draft, taskData }) => draft.tasks === 'embedded' && taskData.custom.length === 0);
@@ -41,7 +41,7 @@ export function OrderField({ issue, sourceIssue }: Props) {
         setDropping(false);
         if (!carriesFiles(event)) return;
         event.preventDefault();
-        setAsked(true); // what comes of it, good or bad, is told there
+        setAsked(true); // the result or the error appears there
         void tasks.give(filesOfDrop(event.dataTransfer));
       }}
     >
@@ -99,15 +99,15 @@ function PublishedOrders() {
       </select>
       {chosen !== null && (
         <p className={fieldStyles.help}>
-          With the published method settings, {draft.training.batchSize} × {draft.training.gradientAccumulation}{' '}
-          examples a step. For a laptop, lower “Training examples” and “Test examples”; 0 takes all, as published.
+          Published method settings, {draft.training.batchSize} × {draft.training.gradientAccumulation} examples per
+          step. On a laptop, lower “Training examples” and “Test examples”; 0 uses all, as published.
         </p>
       )}
     </>
   );
 }
 
-/** The order itself: by dragging, or by the buttons of each task. */
+/** The order itself, changed by dragging or by each task's buttons. */
 function TaskList() {
   const { edit } = usePage();
   const order = usePageState(({ draft }) => draft.order);
@@ -128,7 +128,7 @@ function TaskList() {
     setOver(null);
   };
 
-  // Moving an item takes the focus from its button; give it back, or to the other one at an end of the list.
+  // Moving an item takes the focus from its button. Give it back, or at an end of the list to the other button.
   useEffect(() => {
     if (lastMove.current === null) return;
     const { name, direction } = lastMove.current;

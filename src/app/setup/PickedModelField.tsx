@@ -10,7 +10,7 @@ interface Props {
   issue: string | undefined;
 }
 
-/** A model folder, or its files, picked or dropped. They stay where they are. */
+/** A model folder, or its files, picked or dropped; read in place. */
 export function PickedModelField({ issue }: Props) {
   const { chooseModel, setFiles } = usePage();
   const files = usePageState(({ access }) => access.files);
@@ -68,7 +68,7 @@ export function PickedModelField({ issue }: Props) {
       </div>
       <p className={issue === undefined || name === '' ? styles.help : styles.issue}>
         {issue === undefined || name === ''
-          ? 'config.json, tokenizer.json, tokenizer_config.json and model.safetensors or its shards. They are read in place and sent nowhere.'
+          ? 'config.json, tokenizer.json, tokenizer_config.json and model.safetensors or its shards. Read in place, never uploaded.'
           : issue}
       </p>
     </div>

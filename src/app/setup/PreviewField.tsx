@@ -4,7 +4,7 @@ import { countsOf, ReadExample } from '../preview/ReadExample.tsx';
 import fields from './field.module.css';
 import styles from './PreviewField.module.css';
 
-/** What the model would read of the first example with the settings as they are; read once it is unfolded. */
+/** The first example as the model would read it with the current settings; read when unfolded. */
 export function PreviewField() {
   const { preview } = usePage();
   const status = usePageState((state) => state.preview.status);
@@ -33,16 +33,16 @@ function Shown() {
       {state.status === 'failed' && <ErrorLine error={state.error} isNew={false} />}
       {state.status === 'elsewhere' && (
         <>
-          <p className={fields.help}>The tokenizer or the task is on another server, which has not been asked yet.</p>
+          <p className={fields.help}>The tokenizer or the task is on another server.</p>
           <button type="button" className={fields.link} data-testid="preview-look-up" onClick={preview.lookUp}>
-            Fetch what is needed to show an example
+            Fetch it to show an example
           </button>
         </>
       )}
       {example !== null && (
         <>
           <p className={fields.help}>
-            {countsOf(example)} {example.cut && 'Its text is cut to the prompt’s length.'}
+            {countsOf(example)} {example.cut && 'Its text is cut to the prompt length.'}
           </p>
           <ReadExample {...example} />
         </>

@@ -14,7 +14,7 @@ const PRESETS: readonly { name: PresetName; label: string }[] = [
   { name: 'quick', label: 'Quick: two tasks' },
 ];
 
-/** The preset a draft is, its seed aside; null once anything else was changed. */
+/** The preset that a draft equals in all but the seed; null if it equals none. */
 function presetOf(draft: RunSettings): PresetName | null {
   const { seed } = draft.training;
   for (const { name } of PRESETS) {
@@ -25,7 +25,7 @@ function presetOf(draft: RunSettings): PresetName | null {
   return null;
 }
 
-/** What the draft amounts to, in a line. */
+/** The size of the run in one line: tasks, examples, epochs. */
 function amount({ order, training }: RunSettings): string {
   const tasks = order.length === 1 ? '1 task' : `${order.length} tasks`;
   const examples = training.trainExamples === 0 ? 'all examples' : `${training.trainExamples} examples each`;
@@ -33,7 +33,7 @@ function amount({ order, training }: RunSettings): string {
   return `${tasks}, ${examples}, ${epochs}`;
 }
 
-/** Preset and Start; while a run goes on, Pause or Resume, Stop, and steps from pause to pause. */
+/** Preset and Start; during a run, Pause or Resume, Stop, One step and One round. */
 export function RunBar() {
   const page = usePage();
   const status = usePageState(({ run }) => run.status);
@@ -74,7 +74,7 @@ export function RunBar() {
             type="button"
             className={buttons.plain}
             data-testid="step"
-            title="Goes on to the end of the next optimizer step, and pauses there"
+            title="Runs to the end of the next optimizer step, then pauses"
             disabled={!canStep}
             onClick={() => page.goOnTo('step')}
           >
@@ -84,7 +84,7 @@ export function RunBar() {
             type="button"
             className={buttons.plain}
             data-testid="step-round"
-            title="Goes on until the round has been tested, and pauses there"
+            title="Runs to the end of the round’s tests, then pauses"
             disabled={!canStep}
             onClick={() => page.goOnTo('round')}
           >
@@ -92,7 +92,7 @@ export function RunBar() {
           </button>
         </div>
         <div className={styles.amount}>
-          <p>Settings are locked while the run goes on.</p>
+          <p>Settings are locked during the run.</p>
           <KeepAwake />
         </div>
       </div>
@@ -136,7 +136,7 @@ export function RunBar() {
             data-testid="estimate"
             data-seconds={estimate.seconds}
             title={
-              estimate.isRefined ? 'By the last run of this model here.' : 'By a short measurement of this device.'
+              estimate.isRefined ? 'From the last run of this model here.' : 'From a short benchmark of this device.'
             }
           >
             {estimateText(estimate)}
@@ -145,9 +145,9 @@ export function RunBar() {
       </p>
       {resumePoint !== null && (
         <p className={styles.amount} data-testid="goes-on">
-          Resumes after round {resumePoint.round} of the run that this browser keeps.{' '}
+          Resumes after round {resumePoint.round} of the saved run.{' '}
           <button type="button" className={buttons.plain} onClick={() => page.resumeFrom(null)}>
-            Begin anew instead
+            Start over instead
           </button>
         </p>
       )}

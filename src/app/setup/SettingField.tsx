@@ -7,7 +7,7 @@ import styles from './field.module.css';
 interface Props<F extends Field> {
   field: F;
   settings: RunSettings;
-  /** What is wrong with the value; undefined where it is fine. */
+  /** Why the value is invalid; undefined if it is valid. */
   issue: string | undefined;
 }
 
@@ -23,7 +23,7 @@ export function SettingField({ field, settings, issue }: Props<Field>) {
 function NumberSetting({ field, settings, issue }: Props<NumberField>) {
   const { edit } = usePage();
   const id = useId();
-  // While it is typed in, the field shows what was typed (`1e-`), not the number it stands for so far.
+  // While a person types, the field shows the typed text (`1e-`), not the number parsed from it.
   const [typed, setTyped] = useState<string | null>(null);
   const value = field.read(settings);
   return (

@@ -15,7 +15,7 @@ import styles from './TrainedLayersField.module.css';
 
 const WORDS: Readonly<Record<Training, string>> = { lora: 'LoRA', fullRank: 'full-rank', frozen: 'frozen' };
 
-/** Which layers of the model are trained, and how: those of its family, until others are chosen. */
+/** Which layers of the model are trained, and how. The family's defaults apply until others are chosen. */
 export function TrainedLayersField({ issue }: { issue: string | undefined }) {
   const { edit } = usePage();
   const draft = usePageState((state) => state.draft);
@@ -28,7 +28,7 @@ export function TrainedLayersField({ issue }: { issue: string | undefined }) {
         Trained layers
       </h2>
       {model === null ? (
-        <p className={fields.help}>Listed once the config of the model is known.</p>
+        <p className={fields.help}>Listed once the model’s config is known.</p>
       ) : (
         <details className={styles.details}>
           <summary data-testid="trained-layers-summary">{layersInWords(draft, model)}</summary>
@@ -92,7 +92,7 @@ export function TrainedLayersField({ issue }: { issue: string | undefined }) {
       )}
       {namesLayers(draft) && (
         <button type="button" className={fields.link} onClick={() => edit(withOwnLayers)}>
-          Train the layers of the model’s family instead
+          Train the default layers instead
         </button>
       )}
     </section>

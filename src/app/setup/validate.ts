@@ -17,8 +17,8 @@ const fieldsOf = (draft: RunSettings): ReadonlyMap<string, Field> =>
     ].map((field) => [field.id, field]),
   );
 
-const MODEL_HELP = 'Give a repository as org/name, the address of a folder beginning with https://, or choose files.';
-const FOLDER_HELP = 'Enter the address of a folder, beginning with https://.';
+const MODEL_HELP = 'Enter a repository as org/name or the https:// address of a folder, or choose files.';
+const FOLDER_HELP = 'Enter the https:// address of a folder.';
 
 /** What is wrong with an address, in words for its field; `otherwise` for a text that is none. */
 function addressIssue(text: string, otherwise: string): string | null {
@@ -47,7 +47,7 @@ export function draftIssues(
     issues.set(path, field?.kind === 'number' ? `Must be ${field.range}.` : issue.message);
   }
   if (draft.order.length === 0) issues.set('order', 'Choose at least one task.');
-  if (new Set(draft.order).size < draft.order.length) issues.set('order', 'Each task can be learned once.');
+  if (new Set(draft.order).size < draft.order.length) issues.set('order', 'List each task only once.');
   if (parseModelReference(draft.model) === null)
     issues.set('model', addressIssue(draft.model, MODEL_HELP) ?? MODEL_HELP);
   const unread = orderProblem(draft, data);

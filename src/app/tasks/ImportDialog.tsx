@@ -105,7 +105,7 @@ function ImportForm({ file }: { file: OpenedFile }) {
           )}
         </div>
         <Preview preview={preview} />
-        {unusable !== null && <ErrorNote error={unusable} title="These columns make no task" />}
+        {unusable !== null && <ErrorNote error={unusable} title="These columns do not make a task" />}
         {preview.found !== null && <LabelCounts found={preview.found} warnings={preview.warnings} />}
         <div className={styles.fields}>
           <label htmlFor={`${id}-name`}>Name</label>
@@ -115,7 +115,7 @@ function ImportForm({ file }: { file: OpenedFile }) {
             value={spec.name}
             onChange={({ target }) => change({ name: target.value })}
           />
-          {help('name', 'Stands in the prompt, as the names of data sets do.')}
+          {help('name', 'Appears in the prompt, like the names of datasets.')}
           <label htmlFor={`${id}-kind`}>Kind</label>
           <input
             {...field('kind')}
@@ -131,10 +131,7 @@ function ImportForm({ file }: { file: OpenedFile }) {
               <option key={kind} value={kind} />
             ))}
           </datalist>
-          {help(
-            'kind',
-            'One of CL_Benchmark (SC sentiment, TC topic, NLI, …) or your own word; scores are grouped by it.',
-          )}
+          {help('kind', 'A CL_Benchmark kind (SC sentiment, TC topic, NLI, …) or your own; scores are grouped by it.')}
           <label htmlFor={`${id}-instruction`}>Question</label>
           <input
             {...field('instruction')}
@@ -142,8 +139,8 @@ function ImportForm({ file }: { file: OpenedFile }) {
             value={spec.instruction ?? ''}
             onChange={({ target: { value } }) => change({ instruction: value === '' ? null : value })}
           />
-          {help('instruction', 'Stands in the prompt before the labels. Empty: the prompt names neither.')}
-          <label htmlFor={`${id}-testShare`}>Tested share</label>
+          {help('instruction', 'Precedes the labels in the prompt. If empty, the prompt has neither.')}
+          <label htmlFor={`${id}-testShare`}>Test share</label>
           <input
             {...field('testShare')}
             className={`${fieldStyles.input} ${fieldStyles.number}`}
@@ -152,7 +149,7 @@ function ImportForm({ file }: { file: OpenedFile }) {
             value={Number.isNaN(spec.testShare) ? '' : spec.testShare}
             onChange={({ target }) => change({ testShare: target.valueAsNumber })}
           />
-          {help('testShare', 'Of each label, drawn at random and never trained on; equal texts stay together.')}
+          {help('testShare', 'Drawn at random from each label, never trained on; equal texts stay together.')}
           <label htmlFor={`${id}-seed`}>Seed of the split</label>
           <input
             {...field('seed')}

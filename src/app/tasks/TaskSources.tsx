@@ -7,14 +7,14 @@ import { filesOfInput } from './given-files.ts';
 import { visibleText } from './visible.ts';
 import styles from './TaskSources.module.css';
 
-/** Where tasks come from besides the embedded ones: own files, CL_Benchmark, an order as a file. */
+/** Sources of tasks besides the embedded ones: a user's files, CL_Benchmark, an order file. */
 export function TaskSources({ issue }: { issue: string | undefined }) {
   const problem = usePageState((state) => state.taskProblem);
   const open = usePageState((state) => state.openFile !== null);
   const notes = usePageState((state) => state.taskNotes);
   return (
     <div className={styles.sources}>
-      {problem !== null && !open && <ErrorNote error={problem} title="That did not work" />}
+      {problem !== null && !open && <ErrorNote error={problem} title="Could not update the tasks" />}
       {notes.map((note) => (
         <p key={note} className={styles.warning}>
           {note}
@@ -34,11 +34,11 @@ interface PickProps {
   multiple?: boolean;
 }
 
-/** A button that opens the browser's choice of files, and gives what was chosen. */
+/** A button that opens the browser's file picker and passes on the chosen files. */
 function Pick({ label, accept, folder = false, multiple = false }: PickProps) {
   const { tasks } = usePage();
   const input = useRef<HTMLInputElement>(null);
-  // React does not know the attribute.
+  // React does not support this attribute.
   useEffect(() => {
     if (input.current !== null) input.current.webkitdirectory = folder;
   }, [folder]);
@@ -56,7 +56,7 @@ function Pick({ label, accept, folder = false, multiple = false }: PickProps) {
         multiple={multiple}
         onChange={({ target }) => {
           const files = filesOfInput(target.files);
-          // So that choosing the same file once more is a change.
+          // So that choosing the same file again fires a change event.
           target.value = '';
           void tasks.give(files);
         }}
@@ -118,9 +118,9 @@ function Benchmark({ issue }: { issue: string | undefined }) {
             <span className={styles.name}>
               <bdi>{visibleText(folder.name, 60)}</bdi>
               <span className={styles.facts} title={folder.datasets.join(', ')}>
-                {folder.datasets.length === 1 ? '1 dataset' : `${folder.datasets.length} datasets`}, kept in this
+                {folder.datasets.length === 1 ? '1 dataset' : `${folder.datasets.length} datasets`}, stored in this
                 browser
-                {source === 'picked' ? '' : '; not used, since an address is given'}
+                {source === 'picked' ? '' : '; unused because an address is given'}
               </span>
             </span>
             <button
@@ -151,8 +151,7 @@ function Benchmark({ issue }: { issue: string | undefined }) {
         }}
       />
       <p id={`${id}-help`} className={issue === undefined ? fieldStyles.help : fieldStyles.issue}>
-        {issue ??
-          'The folder as published, with CL_Benchmark and configs in it: from disk, dropped here, or by address.'}
+        {issue ?? 'The published folder with CL_Benchmark and configs: choose it, drop it here, or enter its address.'}
       </p>
     </div>
   );
@@ -176,7 +175,7 @@ function OrderFiles() {
         <Pick label="Load order…" accept=".json,.csv,.tsv,.tab,.txt,.jsonl,.ndjson" multiple />
       </div>
       <p className={fieldStyles.help}>
-        Tasks, method and settings, no texts. Where custom tasks are missing, choose their data files together with it.
+        Holds tasks, method and settings, but no texts. If custom tasks are missing, choose their data files with it.
       </p>
     </div>
   );

@@ -59,7 +59,7 @@ export function createTaskActions(store: PageStore, tasks: TaskStore, tableClien
     const { incomplete } = found;
     setState(({ draft }) => ({
       draft: { ...draft, tasks: 'picked' },
-      taskNotes: incomplete.length > 0 ? [`Left out, since files are missing: ${incomplete.join(', ')}.`] : [],
+      taskNotes: incomplete.length > 0 ? [`Left out because files are missing: ${incomplete.join(', ')}.`] : [],
     }));
   };
 
@@ -103,8 +103,8 @@ export function createTaskActions(store: PageStore, tasks: TaskStore, tableClien
     if (first === undefined || second !== undefined) {
       throw new GorpError(
         'tasks/several-files',
-        `${files.length} files were given at once, and none of them is an order file.`,
-        'Give files of examples one at a time.',
+        `${files.length} files were given at once, and none is an order file.`,
+        'Add files of examples one at a time.',
       );
     }
     try {

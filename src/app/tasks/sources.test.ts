@@ -28,7 +28,7 @@ describe('orderProblem', () => {
     ['https://example.org/', ['MNLI'], null],
     ['embedded', ['agnews'], 'Choose the CL_Benchmark folder'],
     ['picked', ['MNLI'], 'MNLI is not in the chosen folder'],
-    ['embedded', ['lost', 'gone'], 'lost, gone are not here'],
+    ['embedded', ['lost', 'gone'], 'lost, gone are missing'],
   ])('%s %j', (tasks, order, problem) => {
     const found = orderProblem(draft(tasks, ...order), DATA);
     if (problem === null) expect(found).toBeNull();

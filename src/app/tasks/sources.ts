@@ -40,17 +40,17 @@ export function taskCard(name: string, { custom }: TaskData): TaskCard {
     return { name, question: KINDS[BENCHMARK_KINDS[name] ?? ''] ?? 'A dataset of CL_Benchmark.', labels: [] };
   }
   const task = custom.find(({ spec }) => spec.name === name);
-  return { name, question: task?.spec.instruction ?? 'A task of your own.', labels: task?.labels ?? [] };
+  return { name, question: task?.spec.instruction ?? 'A custom task.', labels: task?.labels ?? [] };
 }
 
 /** Why an order cannot be read from what is here, in words; null where it can. */
 export function orderProblem({ order, tasks }: Pick<RunSettings, 'order' | 'tasks'>, data: TaskData): string | null {
   const custom = data.custom.map(({ spec }) => spec.name);
   const unknown = order.filter((name) => !isEmbedded(name) && !isBenchmark(name) && !custom.includes(name));
-  if (unknown.length > 0) return `${listed(unknown)} not here: add the file again, or leave the task out.`;
+  if (unknown.length > 0) return `${listed(unknown)} missing: add the file again, or remove the task.`;
   const wanted = order.filter(isBenchmark);
   if (wanted.length === 0) return null;
-  if (tasks === 'embedded') return 'Choose the CL_Benchmark folder, or enter its address, below.';
+  if (tasks === 'embedded') return 'Choose the CL_Benchmark folder below, or enter its address.';
   const missing = wanted.filter((name) => !datasetsOf(tasks, data).includes(name));
   return missing.length === 0 ? null : `${listed(missing)} not in the chosen folder.`;
 }

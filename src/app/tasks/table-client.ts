@@ -42,7 +42,7 @@ export function createTableClient({ ask: askWorker, close }: TablesWorker): Tabl
     if (isOf(answer, type)) return answer;
     throw new GorpError(
       'worker/bad-event',
-      `The worker that reads files answered ${answer.type} where ${type} was asked for.`,
+      `The worker that reads files answered ${answer.type} instead of ${type}.`,
       NEXT_STEP,
     );
   };
@@ -60,7 +60,7 @@ const isOf = <Type extends TablesAnswer['type']>(
   type: Type,
 ): answer is Extract<TablesAnswer, { type: Type }> => answer.type === type;
 
-const NEXT_STEP = 'Reload the page, and take a smaller file if it happens again.';
+const NEXT_STEP = 'Reload the page. If it happens again, use a smaller file.';
 
 /** The worker in the browser. What is asked of it when it stops is answered with its failure. */
 export function openTablesWorker(): TablesWorker {

@@ -78,9 +78,9 @@ async function guarded<T>(work: () => Promise<T>): Promise<T> {
     const full = cause instanceof Error && cause.name === 'QuotaExceededError';
     throw new GorpError(
       full ? 'store/quota' : 'store/failed',
-      full ? 'The browser has no room to keep these tasks.' : 'The browser does not keep tasks.',
+      full ? 'The browser has no room for these tasks.' : 'The browser does not let this page store tasks.',
       full
-        ? 'Delete tasks or cached models that are not needed, or take fewer rows, and try again.'
+        ? 'Delete tasks or models that you do not need, or use fewer rows, and try again.'
         : 'Reload the page and allow it to store data (a private window may not).',
       { cause },
     );

@@ -6,7 +6,7 @@ import type { TryDesk } from './try-desk.ts';
 import { type AnswerState, type Asked, rightAnswer, UNTRAINED } from './try-state.ts';
 import styles from './Answers.module.css';
 
-/** What was asked, newest first: the answers of the rounds of a run side by side. */
+/** The questions, newest first, each with the answers of all rounds side by side. */
 export function Answers({ desk }: { desk: TryDesk }) {
   const { asked, status, run, asksExamples } = useStore(desk.store);
   return (
@@ -24,7 +24,7 @@ export function Answers({ desk }: { desk: TryDesk }) {
 function statusText(newest: Asked | undefined, isAsking: boolean): string {
   if (newest === undefined) return '';
   const answered = newest.answers.filter(({ state }) => state.status === 'answered').length;
-  return isAsking ? 'Asking…' : `${answered} of ${newest.answers.length} rounds have answered.`;
+  return isAsking ? 'Asking…' : `${answered} of ${newest.answers.length} rounds answered.`;
 }
 
 function QuestionCard({ asked, isOfOpenRun }: { asked: Asked; isOfOpenRun: boolean }) {
@@ -63,13 +63,13 @@ function QuestionCard({ asked, isOfOpenRun }: { asked: Asked; isOfOpenRun: boole
 const PREPARING: Readonly<Record<Preparation, string>> = {
   'base-model': 'opening the base model…',
   runtime: 'loading onnxruntime-web…',
-  round: 'making the round ready…',
+  round: 'preparing the round…',
 };
 
 function AnswerText({ state }: { state: AnswerState }) {
   switch (state.status) {
     case 'waiting':
-      return <p className={styles.pending}>waits</p>;
+      return <p className={styles.pending}>waiting</p>;
     case 'preparing':
       return <p className={styles.pending}>{PREPARING[state.what]}</p>;
     case 'stopped':

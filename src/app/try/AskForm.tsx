@@ -21,7 +21,7 @@ const KINDS = [
 
 const DTYPES = ONNX_DTYPES.map((value) => ({ value, label: DTYPE_WORDS[value] }));
 
-/** What is asked, of which rounds, and with how many bits. */
+/** The question, the rounds to ask, and the bits of their weights. */
 export function AskForm({ desk, run }: { desk: TryDesk; run: TriedRun }) {
   const context = useTryContext();
   const { form, status } = useStore(desk.store);
@@ -48,7 +48,7 @@ export function AskForm({ desk, run }: { desk: TryDesk; run: TriedRun }) {
         )}
       </div>
       <label className="hidden-visually" htmlFor={field}>
-        {form.kind === 'task' ? 'Text to put into the task’s prompt' : 'Prompt'}
+        {form.kind === 'task' ? 'Text for the task’s prompt' : 'Prompt'}
       </label>
       <textarea
         id={field}
@@ -57,10 +57,10 @@ export function AskForm({ desk, run }: { desk: TryDesk; run: TriedRun }) {
         rows={form.kind === 'task' ? 2 : 5}
         placeholder={
           form.kind === 'task'
-            ? 'A text of your own, or choose a test example below'
+            ? 'Enter a text, or choose a test example below'
             : isChat
-              ? 'The user’s turn: the model’s chat template is put around it, as in training'
-              : 'The whole prompt, as the model is to read it'
+              ? 'The user’s turn; the model’s chat template is added, as in training'
+              : 'The whole prompt, exactly as the model reads it'
         }
         value={form.kind === 'task' ? form.sentence : form.text}
         onChange={({ target: { value } }) =>
@@ -119,7 +119,7 @@ export function AskForm({ desk, run }: { desk: TryDesk; run: TriedRun }) {
   );
 }
 
-/** What a round takes in the runtime, and what it runs on. */
+/** The memory that a round needs in the runtime, and the device it runs on. */
 function Memory({ desk, run }: { desk: TryDesk; run: TriedRun }) {
   const { form, runtime } = useStore(desk.store);
   const budget = usePageState(({ memoryBudget }) => memoryBudget);
@@ -132,8 +132,8 @@ function Memory({ desk, run }: { desk: TryDesk; run: TriedRun }) {
       {needed === null
         ? `One round at a time, in ${bytes(limit)} at most.`
         : isTooLarge
-          ? `A round takes ${bytes(needed)}, more than the ${bytes(limit)} there are. ${fitting ? `With ${DTYPE_WORDS[fitting]} it fits.` : 'No form of the weights fits.'}`
-          : `One round at a time: ${bytes(needed)} of the ${bytes(limit)} there are.`}{' '}
+          ? `A round takes ${bytes(needed)}, more than the ${bytes(limit)} available. ${fitting ? `With ${DTYPE_WORDS[fitting]} it fits.` : 'No weight format fits.'}`
+          : `One round at a time: ${bytes(needed)} of the ${bytes(limit)} available.`}{' '}
       {runtime === null
         ? `The first question loads onnxruntime-web from this page: ${bytes(RUNTIME_FILE_BYTES.wasm)}, or ${bytes(RUNTIME_FILE_BYTES.webgpu)} with a graphics card.`
         : runtime.provider === 'webgpu'

@@ -18,10 +18,10 @@ const SHOWN_WORDS: Readonly<Record<Shown, string>> = {
   all: 'all',
 };
 const SHOWN_OPTIONS = SHOWN.map((value) => ({ value, label: SHOWN_WORDS[value] }));
-/** Rows that are shown at first, and more at a time. */
+/** Rows shown at first, and added per click. */
 const ROWS = 25;
 
-/** Test examples of a task: what two rounds answered to them, filtered and searched. */
+/** Test examples of a task with the answers of two rounds, filtered and searched. */
 export function Examples({ desk, run }: { desk: TryDesk; run: TriedRun }) {
   const { form, examples, untrained } = useStore(desk.store);
   const [rows, setRows] = useState(ROWS);
@@ -101,7 +101,7 @@ export function Examples({ desk, run }: { desk: TryDesk; run: TriedRun }) {
   );
 }
 
-/** How many examples the model before training has answered; runs save answers of rounds alone, so it is asked here. */
+/** Counts and requests the answers of the model before training, since runs save only those of rounds. */
 function Untrained({ desk, answered, all }: { desk: TryDesk; answered: number; all: number }) {
   const context = useTryContext();
   const { status, asksExamples } = useStore(desk.store);
@@ -109,8 +109,7 @@ function Untrained({ desk, answered, all }: { desk: TryDesk; answered: number; a
   return (
     <div className={styles.untrained} data-testid="examples-untrained">
       <p className={styles.count}>
-        A run does not save what the model answered before training. Here it has answered {whole(answered)} of{' '}
-        {whole(all)}.
+        Runs do not save answers from before training. Asked here: {whole(answered)} of {whole(all)}.
       </p>
       {asksExamples ? (
         <button
@@ -130,7 +129,7 @@ function Untrained({ desk, answered, all }: { desk: TryDesk; answered: number; a
           disabled={status !== 'open'}
           onClick={() => desk.askExamples(context())}
         >
-          {answered === 0 ? `Ask it all ${whole(all)}` : `Ask it the other ${whole(all - answered)}`}
+          {answered === 0 ? `Ask all ${whole(all)}` : `Ask the other ${whole(all - answered)}`}
         </button>
       )}
     </div>
@@ -169,7 +168,7 @@ function Row({ desk, compared: { example, before, after } }: { desk: TryDesk; co
   );
 }
 
-/** What a round wrote, right or wrong; nothing where it was not tested. */
+/** A round's answer, right or wrong; empty if the round was not tested. */
 function Written({ answer }: { answer: RoundAnswer | undefined }) {
   if (answer === undefined) return <td />;
   return (

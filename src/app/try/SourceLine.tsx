@@ -4,7 +4,7 @@ import { usePage } from '../page-context.tsx';
 import type { TryDesk } from './try-desk.ts';
 import styles from './TryTab.module.css';
 
-/** Which run is asked, and how to open another. */
+/** The run being asked, and buttons to open another. */
 export function SourceLine({ desk }: { desk: TryDesk }) {
   const page = usePage();
   const { status, run, source } = useStore(desk.store);
@@ -23,7 +23,7 @@ export function SourceLine({ desk }: { desk: TryDesk }) {
           <>
             <strong>{run.settings.method.name}</strong> on {run.settings.model},{' '}
             {run.rounds.length === 1 ? '1 round' : `${run.rounds.length} rounds`}
-            {source.kind === 'files' ? ` from ${source.name}` : ', the last run of this browser'}
+            {source.kind === 'files' ? ` from ${source.name}` : ', the last run in this browser'}
           </>
         )}
       </p>

@@ -12,10 +12,10 @@ import { createTryDesk } from './try-desk.ts';
 import { openTryWorker } from './try-session.ts';
 import styles from './TryTab.module.css';
 
-/** One for the page, so that what was asked stays while other tabs are looked at. */
+/** One for the whole page, so that questions and answers survive a change of tab. */
 const desk = createTryDesk(openTryWorker);
 
-/** Asks the model of a run before training and after every round, and lists what its rounds answered to test examples. */
+/** Asks a run's model before training and after every round, and lists each round's answers to test examples. */
 export default function TryTab() {
   const page = usePage();
   const runStatus = usePageState(({ run }) => run.status);
@@ -24,7 +24,7 @@ export default function TryTab() {
   const { status, run, source, problem } = useStore(desk.store);
   const [isOver, setIsOver] = useState(false);
   useEffect(() => desk.close, []);
-  // Rounds come while a run goes on. Answers that are being written are not broken off for them.
+  // A run adds rounds. Reopen for them only when no answer is being written.
   useEffect(() => {
     isDue.current = true;
   }, [runStatus, runRound]);
@@ -55,16 +55,16 @@ export default function TryTab() {
     >
       <Section
         title="Ask the model"
-        note="See what it answers before training and after every round, and how likely it finds each label. It runs here, on onnxruntime-web, as the exported ONNX model does elsewhere."
+        note="Compare its answers before training and after every round, with the probability of each label. It runs here on onnxruntime-web, as an exported ONNX model would elsewhere."
         testId="ask"
       >
         <SourceLine desk={desk} />
-        {problem !== null && <ErrorNote title="This could not be tried" error={problem} />}
+        {problem !== null && <ErrorNote title="Could not try this model" error={problem} />}
         {run !== null && <AskForm desk={desk} run={run} />}
         {run === null && problem === null && status === 'open' && (
           <p className={styles.about} data-testid="nothing-to-try">
-            Nothing to ask yet: a run leaves a model behind when its first round has ended. Start one, or drop the
-            folder or the zip of a run here.
+            Nothing to ask yet: a run saves a model after its first round. Start one, or drop a run’s folder or zip
+            here.
           </p>
         )}
         <Answers desk={desk} />
@@ -78,7 +78,7 @@ export default function TryTab() {
       {run !== null && run.tasks.length > 0 && (
         <Section
           title="Test examples"
-          note="What the rounds answered when they were tested. Compare two of them to see what was forgotten in between."
+          note="Answers from the tests after each round. Compare two rounds to see what was forgotten between them."
           testId="examples"
         >
           <Examples desk={desk} run={run} />
