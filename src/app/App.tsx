@@ -18,7 +18,7 @@ import { ImportDialog } from './tasks/ImportDialog.tsx';
 import { lazyPart } from './ui/lazy-part.tsx';
 import { Tabs } from './ui/Tabs.tsx';
 
-// Loaded when they are first looked at, with all that they need.
+// Loaded with their dependencies when first opened.
 const TryTab = lazyPart(() => import('./try/TryTab.tsx'));
 const CompareTab = lazyPart(async () => ({ default: (await import('./compare/CompareTab.tsx')).CompareTab }));
 const QueueTab = lazyPart(async () => ({ default: (await import('./queue/QueueTab.tsx')).QueueTab }));
@@ -33,7 +33,7 @@ const TABS: readonly { id: Tab; label: string }[] = [
   { id: 'models', label: 'Models' },
 ];
 
-/** The workbench: settings on the left, what comes of them in the centre. */
+/** The workbench: settings on the left, the run and its results in the centre. */
 export function App() {
   const { look } = usePage();
   const tab = usePageState(({ view }) => view.tab);
@@ -69,7 +69,7 @@ export function App() {
   );
 }
 
-/** The browser asks before it leaves the page while a run would be lost. */
+/** Makes the browser ask before leaving the page during a run. */
 function useLeaveGuard(): void {
   const active = usePageState(({ run }) => isActive(run.status));
   useEffect(() => {
@@ -80,7 +80,7 @@ function useLeaveGuard(): void {
   }, [active]);
 }
 
-/** The tab's title tells how far the run is, for a tab in the background. */
+/** Shows the run's progress in the title, for a tab in the background. */
 function useTitle(): void {
   const title = usePageState(({ run }) => runTitle(run));
   useEffect(() => {

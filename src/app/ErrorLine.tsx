@@ -1,7 +1,7 @@
 import type { ErrorReport } from '../base/errors.ts';
 import styles from './ErrorLine.module.css';
 
-/** An error in one paragraph, beside what it is about. @param isNew whether it is told at once, also to who does not look. */
+/** An error in one paragraph, next to its subject. @param isNew whether screen readers announce it at once. */
 export function ErrorLine({ error, isNew, testId }: { error: ErrorReport; isNew: boolean; testId?: string }) {
   return (
     <p className={styles.line} role={isNew ? 'alert' : undefined} data-testid={testId}>

@@ -1,7 +1,7 @@
 import type { ErrorReport } from '../base/errors.ts';
 import styles from './ErrorText.module.css';
 
-/** An error as the page writes it everywhere: what happened, what to do, and its stable name. */
+/** An error as the page shows it everywhere: what happened, what to do, and its stable code. */
 export function ErrorText({ error, title }: { error: ErrorReport; title?: string }) {
   return (
     <>

@@ -1,6 +1,6 @@
 import type { Results } from '../run/results.ts';
 
-/** Name of a results file, with method and start: `gorp-web-gorp-plus-20261124-1605.json` (UTC). */
+/** Name of a results file, with method and start time: `gorp-web-gorp-plus-20261124-1605.json` (UTC). */
 export function resultsFileName({ settings, startedAt }: Pick<Results, 'settings' | 'startedAt'>): string {
   const stamp = startedAt.slice(0, 16).replaceAll(/[-:]/g, '').replace('T', '-');
   return `gorp-web-${settings.method.name}-${stamp}.json`;
@@ -16,7 +16,7 @@ export const downloadResults = (results: Results): void => downloadText(resultsF
 export const downloadText = (name: string, text: string): void =>
   download(new Blob([text], { type: 'application/json' }), name);
 
-/** How long the address of a download stays good, in milliseconds. */
+/** How long the URL of a download stays valid, in milliseconds. */
 const REVOKE_MS = 60_000;
 
 /** Hands content to the browser's downloads. */
@@ -26,6 +26,6 @@ export function download(content: Blob, name: string): void {
   link.href = url;
   link.download = name;
   link.click();
-  // A busy browser reads the address late: revoked before that, the download is lost.
+  // A busy browser reads the URL late. Revoking it earlier would lose the download.
   setTimeout(() => URL.revokeObjectURL(url), REVOKE_MS);
 }

@@ -1,4 +1,4 @@
-/** File System Access API, which not every browser has and lib.dom lacks. */
+/** File System Access API: missing from lib.dom, and from some browsers. */
 declare function showSaveFilePicker(options: {
   suggestedName: string;
   types: { accept: Record<string, string[]> }[];

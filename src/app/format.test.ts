@@ -42,7 +42,7 @@ describe('format', () => {
     expect(duration(null)).toBe(NONE);
   });
 
-  it('writes a moment, and a dash for what is none', () => {
+  it('writes a moment, and a dash for an invalid date', () => {
     expect(moment('2026-11-24T16:05:00')).toBe('2026-11-24 16:05');
     expect(moment('yesterday')).toBe(NONE);
   });

@@ -2,7 +2,7 @@ import { formatBytes } from '../base/format-bytes.ts';
 
 /** Numbers as the page writes them. One locale, so that columns and tests agree. */
 
-/** What stands where there is no value: an en dash, never 0. */
+/** Shown for a missing value: an en dash, never 0. */
 export const NONE = '–';
 
 const MINUS = '\u2212';

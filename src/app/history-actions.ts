@@ -5,20 +5,20 @@ import { openedRun } from './opened-run.ts';
 import { isActive } from './run-state.ts';
 import type { PageStore } from './store.ts';
 
-/** What a person can do with the runs of this browser. */
+/** What a person can do with the runs stored in this browser. */
 export interface HistoryActions {
-  /** The whole results of a run of this browser; null where they cannot be had, and why is shown. */
+  /** The full results of a stored run. If they are unavailable, shows why and returns null. */
   readonly resultsOf: (key: string) => Promise<Results | null>;
-  /** Shows a run of this browser in Run and Ranks, as when it ended. */
+  /** Shows a stored run in Run and Ranks as it was when it ended. */
   readonly openRun: (key: string) => Promise<void>;
 }
 
-/** What the page does with them besides. */
+/** What else the page does with stored runs. */
 export interface PageHistory extends HistoryActions {
   readonly refresh: () => Promise<void>;
-  /** Where a run cannot be kept, why is shown. */
+  /** Stores a run. Shows why if that fails. */
   readonly keep: (results: Results) => Promise<void>;
-  /** @throws where it cannot be kept. */
+  /** Stores a run. @throws if that fails. */
   readonly add: (results: Results) => Promise<void>;
   readonly remove: (key: string) => Promise<void>;
 }
@@ -34,7 +34,7 @@ export function createPageHistory(store: PageStore, history: RunHistory): PageHi
     }
   };
 
-  /** What `work` gives, and the history as it is then; null where it fails, which is told. */
+  /** Runs `work`, then refreshes the history. If `work` fails, shows why and returns null. */
   const withHistory = async <T>(work: () => Promise<T>): Promise<T | null> => {
     let problem: string | null = null;
     const done = await work().catch((error: unknown) => {
@@ -48,7 +48,7 @@ export function createPageHistory(store: PageStore, history: RunHistory): PageHi
 
   const resultsOf = (key: string): Promise<Results | null> => {
     const { results } = getState().run;
-    // The run that is shown may be one that the browser had no room for.
+    // The shown run may be one that the browser had no room to store.
     return results !== null && runKey(results) === key
       ? Promise.resolve(results)
       : withHistory(() => history.open(key));
@@ -70,12 +70,12 @@ export function createPageHistory(store: PageStore, history: RunHistory): PageHi
     openRun: async (key) => {
       const { tab: from } = getState().view;
       const results = await resultsOf(key);
-      // A run may have been started while it was read.
+      // A run may have started while the results were read.
       if (results === null || isActive(getState().run.status)) return;
       setState(({ view }) => ({
         run: openedRun(results),
         refused: null,
-        // Reading takes a moment, in which a person may have gone to another tab.
+        // Meanwhile the person may have opened another tab.
         view: { ...view, selected: null, tab: view.tab === from ? 'run' : view.tab },
       }));
     },

@@ -24,7 +24,7 @@ beforeEach(() => clear(inStore()));
 afterEach(() => vi.restoreAllMocks());
 
 describe('browserHistory', () => {
-  it('keeps runs newest first, bounded, and forgets on demand', async () => {
+  it('lists runs newest first, drops the oldest beyond the limit, and forgets on demand', async () => {
     const history = browserHistory();
     expect(await history.list()).toEqual([]);
     const first = resultsAt(day(1));
@@ -35,10 +35,10 @@ describe('browserHistory', () => {
     expect(kept.at(-1)?.startedAt).toBe(day(4));
     await history.remove(day(10));
     expect((await browserHistory().list()).map(({ startedAt }) => startedAt)).not.toContain(day(10));
-    expect(await keys(inStore()), 'nothing of what is gone stays').toHaveLength(2 * (KEPT_RUNS - 1));
+    expect(await keys(inStore()), 'no results of removed runs remain').toHaveLength(2 * (KEPT_RUNS - 1));
   });
 
-  it('gives the whole results again, in another visit too', async () => {
+  it('returns the full results, also in a later visit', async () => {
     const results = whole(1);
     await browserHistory().add(results);
     const again = browserHistory();
@@ -49,7 +49,7 @@ describe('browserHistory', () => {
     expect(await again.open(runKey(summary))).toEqual(results);
   });
 
-  it('keeps two runs that started at the same moment apart', async () => {
+  it('distinguishes two runs that started at the same moment', async () => {
     const history = browserHistory();
     const startedAt = day(1);
     await history.add({ ...whole(1), startedAt });
@@ -57,7 +57,7 @@ describe('browserHistory', () => {
     expect(await history.list()).toHaveLength(2);
   });
 
-  it('makes room by taking the whole results of the oldest, whose summaries stay', async () => {
+  it('makes room by removing the oldest runs’ full results but not their summaries', async () => {
     await browserHistory().add(whole(1));
     const [{ resultsBytes: size }] = await browserHistory().list();
     const history = browserHistory((size ?? 0) * 2.5);
@@ -69,11 +69,11 @@ describe('browserHistory', () => {
     expect(await keys(inStore())).toHaveLength(6);
   });
 
-  it('on a full disk takes the oldest, then says that the newest is only a summary', async () => {
+  it('on a full disk removes the oldest results, then reports that only the newest summary was stored', async () => {
     const history = browserHistory();
     await history.add(whole(1));
     await history.add(whole(2));
-    // eslint-disable-next-line @typescript-eslint/unbound-method -- called with the store it belongs to, below.
+    // eslint-disable-next-line @typescript-eslint/unbound-method -- applied to its store below.
     const { put } = IDBObjectStore.prototype;
     vi.spyOn(IDBObjectStore.prototype, 'put').mockImplementation(function (this: IDBObjectStore, ...args) {
       if (args[0] instanceof Uint8Array) {
@@ -93,7 +93,7 @@ describe('browserHistory', () => {
     ]);
   });
 
-  it('reads what earlier versions left, and skips what it cannot read', async () => {
+  it('reads runs of earlier versions, and skips what it cannot read', async () => {
     const { id, resultsBytes, ...old } = summaryOf(whole(1));
     expect([id, resultsBytes]).toEqual([expect.any(String), null]);
     await set('old', { version: 0 }, inStore());
@@ -106,9 +106,9 @@ describe('browserHistory', () => {
     expect((await history.list()).map(({ startedAt }) => startedAt)).toEqual([day(2)]);
   });
 
-  it('names results that this version cannot read', async () => {
+  it('refuses results that this version cannot read, and says why', async () => {
     const history = browserHistory();
-    const strange = { ...whole(1), version: 3 } as unknown as Results; // of a version to come
+    const strange = { ...whole(1), version: 3 } as unknown as Results; // from a future version
     await history.add(strange);
     await expect(history.open(strange.id ?? '')).rejects.toMatchObject({
       code: 'store/unreadable-results',
@@ -127,7 +127,7 @@ describe('summaryOf', () => {
 });
 
 describe('resultsFileName', () => {
-  it('has method and start', () => {
+  it('contains method and start time', () => {
     expect(resultsFileName(resultsAt('2026-11-24T16:05:59.123Z'))).toBe('gorp-web-gorp-20261124-1605.json');
   });
 });

@@ -5,14 +5,14 @@ import { DeviceReportSchema, MeasuresSchema, type Results, ResultsSchema } from 
 import { RunSettingsSchema } from '../run/settings.ts';
 import { gunzipJson, gzipJson } from './gzip-json.ts';
 
-/** Most runs kept; the oldest go first. */
+/** The most runs stored; the oldest are dropped first. */
 export const KEPT_RUNS = 60;
-/** Room for the whole results of the last runs, compressed: of older ones the summary stays. */
+/** Bytes for the compressed full results of the latest runs; older runs have only a summary. */
 export const RESULTS_BYTES = 64 * 2 ** 20;
 
-/** What is shown of a run in the table: all but its curves, matrices and spaces. */
+/** A run as the table shows it: all but its curves, matrices and spaces. */
 const RunSummarySchema = v.strictObject({
-  /** Runs of earlier versions have none; they are known by the time they started. */
+  /** Missing from runs of earlier versions, which are identified by their start time. */
   id: v.optional(v.string()),
   startedAt: v.string(),
   status: v.picklist(['finished', 'stopped', 'failed']),
@@ -25,31 +25,31 @@ const RunSummarySchema = v.strictObject({
   }),
   settings: RunSettingsSchema,
   measures: v.strictObject({ exact: MeasuresSchema, ranked: MeasuresSchema }),
-  /** Bytes that the whole results take, compressed; null where only this summary is kept. */
+  /** Compressed size of the full results; null if only this summary is stored. */
   resultsBytes: v.optional(v.nullable(v.number()), null),
 });
 export type RunSummary = v.InferOutput<typeof RunSummarySchema>;
 
-/** Runs of this browser. A run goes by {@link runKey}. */
+/** The runs stored in this browser. {@link runKey} identifies a run. */
 export interface RunHistory {
-  /** Newest first. What an older version left and this one cannot read is skipped. */
+  /** Newest first. Skips entries of older versions that this one cannot read. */
   list(): Promise<RunSummary[]>;
   /**
-   * Keeps a run with its whole results. Where there is no room for them, those of the oldest runs go; their summaries
-   * stay.
+   * Stores a run with its full results. To make room, removes the full results of the oldest runs but not their
+   * summaries.
    *
-   * @throws GorpError `store/quota` where the browser has no room at all for the results; the summary is kept then.
+   * @throws GorpError `store/quota` if there is still no room for the results; the summary is stored anyway.
    */
   add(results: Results): Promise<void>;
-  /** The whole results of a run. @throws GorpError `store/no-results`, `store/unreadable-results`. */
+  /** The full results of a run. @throws GorpError `store/no-results`, `store/unreadable-results`. */
   open(key: string): Promise<Results>;
   remove(key: string): Promise<void>;
 }
 
-/** What a run is known by in this browser. */
+/** The key of a run in this browser. */
 export const runKey = ({ id, startedAt }: Pick<RunSummary, 'id' | 'startedAt'>): string => id ?? startedAt;
 
-/** The small part of a results file. @param resultsBytes of the whole, compressed; null where it is not kept. */
+/** The summary of a results file. @param resultsBytes compressed size of the full results; null if not stored. */
 export function summaryOf(results: Results, resultsBytes: number | null = null): RunSummary {
   const { id, startedAt, status, seconds, settings, measures } = results;
   const { vendor, architecture, description, software, kind, why } = results.device;
@@ -70,12 +70,12 @@ export function summaryOf(results: Results, resultsBytes: number | null = null):
 /** Newest first. */
 export const byStart = (a: RunSummary, b: RunSummary): number => b.startedAt.localeCompare(a.startedAt);
 
-/** Whole results lie beside the summaries, so that both are written and removed together. */
+/** Key prefix of full results. They share a store with the summaries, so both are written and removed together. */
 const RESULTS = 'results/';
 
-/** A history in IndexedDB. Its promises reject where the browser refuses to store. */
+/** A history in IndexedDB. Its promises reject if the browser refuses to store. */
 export function browserHistory(room = RESULTS_BYTES): RunHistory {
-  // Opened at the first use, so that a browser without IndexedDB can still show the page.
+  // Opened on first use, so that a browser without IndexedDB can still show the page.
   let opened: UseStore | undefined;
   const store = (): UseStore => (opened ??= createStore('gorp-web-runs', 'runs'));
 
@@ -95,7 +95,7 @@ export function browserHistory(room = RESULTS_BYTES): RunHistory {
       store(),
     );
 
-  /** Takes the whole results of runs away and leaves their summaries. */
+  /** Removes the full results of runs but not their summaries. */
   const shrink = async (all: readonly RunSummary[]): Promise<void> => {
     await setMany(
       all.map((run): [string, RunSummary] => [runKey(run), { ...run, resultsBytes: null }]),
@@ -115,7 +115,7 @@ export function browserHistory(room = RESULTS_BYTES): RunHistory {
       const key = runKey(summary);
       const others = (await list()).filter((run) => runKey(run) !== key);
       const whole = others.filter(({ resultsBytes }) => resultsBytes !== null);
-      // The newest that fit beside this one stay whole.
+      // Only the newest full results that fit next to this one stay.
       let left = room - packed.length;
       await shrink(whole.filter(({ resultsBytes }) => (left -= resultsBytes ?? 0) < 0));
       await remove(
@@ -166,7 +166,7 @@ const noRoom = (bytes: number, cause: unknown): GorpError =>
     { cause },
   );
 
-/** The error of a run of which only a summary is kept. */
+/** The error for a run with only a summary. */
 export const noResults = (): GorpError =>
   new GorpError(
     'store/no-results',

@@ -49,12 +49,12 @@ const page = createPage({
   address: browserAddress,
 });
 const kept = createKeptRounds(openExportsWorker, askWhereToSave, download);
-// Browsers without wake locks lack the property, whatever the types say.
+// Despite its type, the property is missing in browsers without wake locks.
 keepAwake(page.store, 'wakeLock' in navigator ? navigator.wakeLock : undefined, document);
 watchSlowdown(page.store, document, () => performance.now());
 saveWhenHidden(page, document);
 void page.load();
-// A link that is opened in a tab that shows the page already.
+// A set-up link may be opened in a tab that already shows the page.
 window.addEventListener('hashchange', page.handOver.readAddress);
 
 createRoot(root).render(

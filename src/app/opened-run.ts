@@ -1,7 +1,7 @@
 import type { Results } from '../run/results.ts';
 import { IDLE, type RunState, type StepChunk } from './run-state.ts';
 
-/** A run as the page shows it, from its results file: what its events would have led to. */
+/** The state of a run from its results file, as its events would have produced it. */
 export function openedRun(results: Results): RunState {
   const { status, error, settings, device, tasks, model, accuracy, spaces, health, memory, testTime } = results;
   const curve = chunksOf(results.curves);
@@ -17,7 +17,7 @@ export function openedRun(results: Results): RunState {
     settings,
     device,
     plan: { type: 'plan', tasks, stepsPerRound, model },
-    // The file does not tell how many steps a round would have had: one that was broken off counts as what was done.
+    // The file does not say how many steps an interrupted round would have had, so only the completed steps count.
     progress: {
       type: 'progress',
       phase: 'evaluate',
@@ -48,7 +48,7 @@ export function openedRun(results: Results): RunState {
 
 const rate = (tokens: number, seconds: number): number => (seconds > 0 ? tokens / seconds : 0);
 
-/** The curves cut into one chunk a round. */
+/** The curves as one chunk per round. */
 function chunksOf({ round, step, loss, gradientNorm }: Results['curves']): StepChunk[] {
   const chunks: StepChunk[] = [];
   let start = 0;

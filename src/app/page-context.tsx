@@ -14,5 +14,5 @@ export function usePage(): Page {
   return page;
 }
 
-/** A part of the page's state; the component renders again when that part changes, and only then. */
+/** A part of the page's state. The component renders again only when that part changes. */
 export const usePageState = <T,>(select: (state: PageState) => T): T => useStore(usePage().store, select);

@@ -13,7 +13,7 @@ import { memoryQueue } from './testing/memory-queue.ts';
 import { memoryTasks } from './testing/memory-tasks.ts';
 import { scriptedRun } from './testing/script.ts';
 
-/** A page with a session that does nothing by itself. */
+/** A page whose session does nothing by itself. */
 function setUp(parts: Partial<PageParts> = {}) {
   const commands: WorkerCommand[] = [];
   let emit: (event: RunEvent) => void = () => undefined;
@@ -52,7 +52,7 @@ beforeEach(() => vi.useFakeTimers());
 afterEach(() => vi.useRealTimers());
 
 describe('createPage', () => {
-  it('starts with settings that can be started', () => {
+  it('starts with settings that can start a run', () => {
     const { page, commands, run } = setUp();
     page.start();
     const access = { hub: { endpoint: 'https://huggingface.co', token: null }, files: [] };
@@ -71,7 +71,7 @@ describe('createPage', () => {
     const { page, commands } = setUp();
     const hub = () => page.store.getState().access.hub;
     page.setToken('hf_secret');
-    // As it is typed: the first other server on the way takes the token away.
+    // Typing clears the token as soon as the address names another server.
     page.setHub('https://huggingface.co/');
     expect(hub().token).toBe('hf_secret');
     page.setHub('https://huggingface.c');
@@ -88,7 +88,7 @@ describe('createPage', () => {
     expect(commands).toEqual([]);
   });
 
-  it('resumes from a kept round once, with its settings', () => {
+  it('resumes from a saved round once, with its settings', () => {
     const { page, commands } = setUp();
     const settings = embeddedSettings('quick', 'gorp');
     page.keepEveryRound(true);
@@ -99,7 +99,7 @@ describe('createPage', () => {
     expect(page.store.getState().resumePoint).toBeNull();
   });
 
-  it('goes on at the checkpoint of a run that was broken off, with its settings, and removes it once that is kept', async () => {
+  it('resumes an interrupted run from its checkpoint, and removes it once the run is stored', async () => {
     const settings = embeddedSettings('quick', 'gorp');
     const last = scriptedRun(settings).at(-1);
     if (last?.type !== 'finished') throw new Error('the script does not end');
@@ -127,7 +127,7 @@ describe('createPage', () => {
     expect(page.store.getState().interrupted).toBeNull();
   });
 
-  it('offers a run that was stopped, until it is removed; another one can be started', async () => {
+  it('offers a stopped run until it is removed', async () => {
     const settings = embeddedSettings('quick', 'gorp');
     let kept: KeptCheckpoint | null = { folder: 'f', savedAt: 1, bytes: 2, id: 'x', settings, round: 1, step: 3 };
     const { page, commands, emit } = setUp({
@@ -145,7 +145,7 @@ describe('createPage', () => {
     expect(page.store.getState().interrupted).toBeNull();
   });
 
-  it('refuses settings that are wrong, without a worker, and says which', () => {
+  it('refuses invalid settings without starting a worker, and names them', () => {
     const { page, commands, run } = setUp();
     page.edit((draft) => ({ ...draft, training: { ...draft.training, epochs: NaN } }));
     page.start();
@@ -157,7 +157,7 @@ describe('createPage', () => {
     expect(page.store.getState().refused).toBeNull();
   });
 
-  it('shows events in batches: one change of state for thousands of them', async () => {
+  it('shows events in batches: thousands of them change the state once', async () => {
     const { page, emit, run } = setUp();
     page.start();
     let changes = 0;
@@ -174,7 +174,7 @@ describe('createPage', () => {
     ).toBe(true);
   });
 
-  it('ends the worker and keeps the run when it is finished', async () => {
+  it('ends the worker and stores the run when it finishes', async () => {
     const { page, emit, closed } = setUp();
     page.start();
     emit(...scriptedRun(embeddedSettings('quick', 'gorp'), { startedAt: '2026-11-24T10:00:00.000Z' }));
@@ -185,7 +185,7 @@ describe('createPage', () => {
     expect(page.store.getState().history).toEqual([]);
   });
 
-  it('shows a run of before a reload as it was when it ended', async () => {
+  it('shows a run from before a reload as it was when it ended', async () => {
     const history = memoryHistory();
     const first = setUp({ history });
     first.page.choosePreset('quick');
@@ -211,19 +211,19 @@ describe('createPage', () => {
     const opened = page.openRun(startedAt);
     page.look({ tab: 'ranks' });
     await opened;
-    expect(page.store.getState().view.tab, 'who has gone on is not called back').toBe('ranks');
+    expect(page.store.getState().view.tab, 'the tab chosen meanwhile stays open').toBe('ranks');
 
     page.start();
     emit({ type: 'warning', message: 'on its way' });
     await settle();
     await page.openRun(startedAt);
-    expect(run().status, 'a run is not left for another').toBe('starting');
+    expect(run().status, 'an active run is not replaced').toBe('starting');
     page.stop();
     await page.openRun('unknown');
     expect(page.store.getState().historyProblem).toContain('Only the summary');
   });
 
-  it('asks for pause, resume and stop only where they mean something', async () => {
+  it('sends pause, resume and stop only when they make sense', async () => {
     const { page, commands, emit, run } = setUp();
     page.pause();
     page.stop();
@@ -253,7 +253,7 @@ describe('createPage', () => {
     expect(run().status).toBe('stopping');
   });
 
-  it('can start again after a failure, from a clean state', async () => {
+  it('can start again after a failure from a clean state', async () => {
     const { page, emit, closed, run } = setUp();
     page.start();
     const error = { code: 'device/lost', message: 'gone', nextStep: 'again' } as const;
@@ -265,7 +265,7 @@ describe('createPage', () => {
     expect(run()).toMatchObject({ status: 'starting', error: null, warnings: [] });
   });
 
-  it('keeps seed and training when preset and method change', () => {
+  it('preserves the seed across presets, and the training settings across methods', () => {
     const { page } = setUp();
     const draft = () => page.store.getState().draft;
     page.edit((old) => ({ ...old, training: { ...old.training, seed: 7 } }));
@@ -275,7 +275,7 @@ describe('createPage', () => {
     expect(draft()).toMatchObject({ method: { name: 'seq-lora' }, training: { seed: 7, epochs: 1 } });
   });
 
-  it('says so where the browser does not keep runs, and works on', async () => {
+  it('reports that the browser cannot store runs, and works on', async () => {
     const refuse = () => Promise.reject(new Error('storage is off'));
     const { page, emit, run } = setUp({ history: { list: refuse, add: refuse, open: refuse, remove: refuse } });
     await page.load();

@@ -45,14 +45,14 @@ export interface PageParts {
   address: PageAddress;
 }
 
-/** Where devices are looked for, and choices about this machine are kept. */
+/** How devices are detected, and where choices about this machine are stored. */
 export interface DeviceParts {
   ask: AskForDevice;
   preferences: Preferences;
   keep: (preferences: Preferences) => void;
 }
 
-/** Where plans of memory are made, and the budget is kept. */
+/** How memory plans are made, and where the budget is stored. */
 export interface MemoryParts {
   ask: AskForPlan;
   budget: number | null;
@@ -62,34 +62,34 @@ export interface MemoryParts {
 /** Everything a person can do on the page, over one store. */
 export interface Page extends SetUpActions, RunActions, HistoryActions {
   readonly store: PageStore;
-  /** Looks for the device, and reads tasks and earlier runs. */
+  /** Detects the device, and reads stored tasks and runs. */
   readonly load: () => Promise<void>;
   readonly look: (change: Partial<View>) => void;
-  /** The models kept in this browser. */
+  /** The models stored in this browser. */
   readonly models: ModelsActions;
-  /** The example that the model would read first. */
+  /** The preview of the first example. */
   readonly preview: Previewer;
-  /** Asks the hub or server of the model for its config, to plan memory. Before a start nothing else asks. */
+  /** Fetches the model's config from its hub or server, to plan memory. Nothing else does so before a start. */
   readonly lookUp: () => void;
   /** Custom tasks, the CL_Benchmark folder, order files. */
   readonly tasks: TaskActions;
-  /** Looks for the device again. */
+  /** Detects the device again. */
   readonly lookAgain: () => void;
-  /** How long earlier runs took, beside their estimates. */
+  /** How long earlier runs took, compared with their estimates. */
   readonly pace: Pace;
-  /** Removes what is kept of the run that was broken off. */
+  /** Removes the checkpoint of the interrupted run. */
   readonly dropCheckpoint: () => void;
-  /** Removes a run of this browser. */
+  /** Removes a stored run. */
   readonly forget: (key: string) => Promise<void>;
-  /** Several runs laid over each other, and handed on. */
+  /** Compares several runs, and exports the comparison. */
   readonly compare: CompareActions;
-  /** Runs that are started one after another. */
+  /** Runs that start one after another. */
   readonly queue: QueueActions;
-  /** The set-up as a link or a file, and those of others. */
+  /** Shares the set-up as a link or a file, and opens shared ones. */
   readonly handOver: HandOverActions;
 }
 
-/** Puts the page together: each of its subjects has a file of its own. */
+/** Assembles the page; each subject has its own file. */
 export function createPage(parts: PageParts): Page {
   const { memory, device, pace, address } = parts;
   const store = createPageStore(parts.theme, memory.budget, device.preferences);
@@ -102,7 +102,7 @@ export function createPage(parts: PageParts): Page {
   const compare = createCompareActions(store, history);
   const interruptedRun = createInterruptedRun(store, parts.checkpoints);
 
-  /** What was measured is kept before the next run of the queue begins. */
+  /** Stores an ended run before the next run of the queue begins. */
   const keepEnded = async (run: RunState): Promise<void> => {
     if (run.results !== null) await history.keep(run.results);
     await interruptedRun.look();
@@ -118,10 +118,10 @@ export function createPage(parts: PageParts): Page {
     place: parts.queue,
     begin: (settings) => {
       const { interrupted, taskData } = getState();
-      // A run of the queue that was broken off goes on where it was.
+      // An interrupted run of the queue resumes from its checkpoint.
       const isSame = interrupted !== null && JSON.stringify(interrupted.settings) === JSON.stringify(settings);
       try {
-        // Its estimate was made with the plan of another method: it says nothing of the device's pace.
+        // No estimate: it would use the plan of another method, which says nothing about the device's pace.
         const from = isSame ? interrupted.folder : null;
         control.begin(checkedSettings(settings, taskData), { resumes: false, from, estimated: null });
         return null;

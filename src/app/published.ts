@@ -1,4 +1,4 @@
-/** Averages as published, to stand beside a user's own: docs/method.md, section 6. Percent. */
+/** Published averages in percent, to compare with a user's own: docs/method.md, section 6. */
 export interface PublishedRow {
   method: string;
   /** T5-large, mean over orders 1-3 (4 tasks). */

@@ -11,19 +11,19 @@ import { checkedSettings } from './setup/validate.ts';
 import type { PageStore } from './store.ts';
 import { pageTasksOf } from './tasks/sources.ts';
 
-/** Events are shown in batches this far apart, however fast they come. Milliseconds. */
+/** Milliseconds between batches of events shown, however fast they arrive. */
 export const BATCH_MS = 80;
 
-/** What a person can do with the run that goes on, and how one is started. */
+/** What a person can do with the current run, and how to start one. */
 export interface RunActions {
   readonly start: () => void;
-  /** Goes on with the run that was broken off, at its last checkpoint and with its settings. */
+  /** Resumes the interrupted run from its last checkpoint, with its settings. */
   readonly goOnAtCheckpoint: () => void;
-  /** Saves a checkpoint of the run that goes on, as soon as can be. */
+  /** Saves a checkpoint of the current run as soon as possible. */
   readonly saveNow: () => void;
   readonly pause: () => void;
   readonly resume: () => void;
-  /** Goes on to the end of the next optimizer step or of the round, and pauses there. */
+  /** Runs to the end of the next optimizer step or of the round, then pauses. */
   readonly goOnTo: (milestone: Milestone) => void;
   readonly stop: () => void;
 }
@@ -32,14 +32,14 @@ export interface RunActions {
 export interface Beginning {
   /** Whether it resumes from the last saved round. */
   readonly resumes: boolean;
-  /** The checkpoint's folder that it goes on from; null where it begins. */
+  /** The folder of the checkpoint to resume from; null for none. */
   readonly from: string | null;
-  /** How long it is thought to take; null where nothing is known. */
+  /** The estimated duration; null if unknown. */
   readonly estimated: Estimate | null;
 }
 
 export interface RunControl {
-  /** Starts a worker on a run, whoever asked for it. */
+  /** Starts a worker on a run, whoever requested it. */
   readonly begin: (settings: RunSettings, beginning: Beginning) => void;
   readonly actions: RunActions;
 }
@@ -48,7 +48,7 @@ export interface RunControl {
 export interface RunParts {
   readonly openSession: OpenSession;
   readonly pace: Pace;
-  /** Told of a run that has ended, when its worker is closed. */
+  /** Called with the ended run after its worker is closed. */
   readonly onEnd: (run: RunState) => void;
 }
 
@@ -56,7 +56,7 @@ export interface RunParts {
 export function createRunControl(store: PageStore, { openSession, pace, onEnd }: RunParts): RunControl {
   const { getState, setState } = store;
   let session: TrainingSession | null = null;
-  /** What was estimated of the run that goes on. */
+  /** The estimate for the current run. */
   let estimate: Estimate | null = null;
   let waiting: RunEvent[] = [];
   let timer: ReturnType<typeof setTimeout> | null = null;
@@ -80,7 +80,7 @@ export function createRunControl(store: PageStore, { openSession, pace, onEnd }:
 
   const receive = (event: RunEvent): void => {
     waiting.push(event);
-    // The end is not waited for: in a hidden tab timers may be a minute late, and the worker holds memory until then.
+    // Show the end at once: in a hidden tab timers may be a minute late, and the worker holds memory until then.
     if (event.type === 'finished' || event.type === 'stopped' || event.type === 'failed') {
       if (timer !== null) clearTimeout(timer);
       flush();
@@ -110,7 +110,7 @@ export function createRunControl(store: PageStore, { openSession, pace, onEnd }:
     });
   };
 
-  /** Begins by the person's own act: the run is shown, and what speaks against it too. */
+  /** Starts a run that the person requested, and shows the run or the reason why it is refused. */
   const beginShown = (work: () => void): void => {
     if (isActive(getState().run.status)) return;
     try {

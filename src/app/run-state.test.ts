@@ -33,7 +33,7 @@ const failure: RunEvent = {
 };
 
 describe('applyEvent', () => {
-  it('folds a whole run into its results', () => {
+  it('folds the events of a run into its results', () => {
     const events = scriptedRun(settings);
     const end = applyEvents(started, events);
     expect(end.status).toBe('finished');
@@ -46,7 +46,7 @@ describe('applyEvent', () => {
     expect(end.settings).toEqual(settings);
   });
 
-  it('lays out empty matrices with the plan: nothing measured is not 0', () => {
+  it('creates empty matrices from the plan, with null rather than 0 for unmeasured cells', () => {
     const { exact, ranked, examples } = applyEvent(started, plan);
     for (const matrix of [exact, ranked, examples]) {
       expect(matrix).toEqual([
@@ -75,7 +75,7 @@ describe('applyEvent', () => {
     expect(before.exact[1]).toEqual([null, null]);
   });
 
-  it('leaves out a cell outside the plan', () => {
+  it('ignores a cell outside the plan', () => {
     const planned = applyEvent(started, plan);
     const outside = applyEvent(planned, {
       type: 'evaluation',
@@ -89,7 +89,7 @@ describe('applyEvent', () => {
     expect(outside.exact).toEqual(planned.exact);
   });
 
-  it('appends losses without touching what was there', () => {
+  it('appends losses without changing earlier ones', () => {
     const one = applyEvent(started, steps(1, 2));
     const two = applyEvent(one, steps(3, 1));
     expect(two.curve).toHaveLength(2);
@@ -98,7 +98,7 @@ describe('applyEvent', () => {
     expect(applyEvent(two, steps(4, 0)).curve).toBe(two.curve);
   });
 
-  it('keeps a bounded number of samples of the layers, the newest exactly', () => {
+  it('bounds the number of layer samples, and thins only the older ones', () => {
     let state: RunState = started;
     const count = 3 * MAX_SAMPLES;
     for (let i = 1; i <= count; i++) state = applyEvent(state, steps(i, 1));
@@ -109,7 +109,7 @@ describe('applyEvent', () => {
     expect(applyEvent(started, steps(1, 0)).layerSamples).toEqual([]);
   });
 
-  it('goes from starting to running at the first sign of life, and follows pause and resume', () => {
+  it('changes from starting to running with the first event, and follows pause and resume', () => {
     const running = applyEvent(started, plan);
     expect([started.status, running.status]).toEqual(['starting', 'running']);
     const paused = applyEvent({ ...running, status: 'pausing' }, { type: 'paused' });
@@ -120,7 +120,7 @@ describe('applyEvent', () => {
     expect(applyEvent(stopping, plan).status).toBe('stopping');
   });
 
-  it('keeps what was measured when a run fails, and hears nothing afterwards', () => {
+  it('preserves measurements when a run fails, and ignores later events', () => {
     const failed = applyEvents(started, [plan, steps(1, 2), failure]);
     expect(failed).toMatchObject({ status: 'failed', error: { code: 'device/lost' } });
     expect(failed.curve).toHaveLength(1);

@@ -7,28 +7,28 @@ import type { RunSettings } from '../run/settings.ts';
 
 type EventOf<Type extends RunEvent['type']> = Extract<RunEvent, { type: Type }>;
 
-/** Where a run is. `pausing` and `stopping` last from the button to the worker's answer. */
+/** The status of a run. `pausing` and `stopping` last from the click to the worker's answer. */
 export type RunStatus =
   'idle' | 'starting' | 'running' | 'pausing' | 'paused' | 'stopping' | 'finished' | 'stopped' | 'failed';
 
-/** Losses as they came, one entry per optimizer step; chunks are kept so that adding one copies nothing else. */
+/** Losses as they arrived, one per optimizer step. Chunks stay separate, so that adding one copies no others. */
 export type StepChunk = Pick<EventOf<'steps'>, 'round' | 'steps' | 'losses' | 'gradientNorms'>;
 
-/** What the page knows of a run: the events so far, folded. Plain data. */
+/** What the page knows about a run: its events so far, folded. Plain data. */
 export interface RunState {
   status: RunStatus;
-  /** The settings the run was started with, which the form may have left behind. */
+  /** The settings that the run started with; the form may differ by now. */
   settings: RunSettings | null;
   device: DeviceReport | null;
   plan: EventOf<'plan'> | null;
   progress: EventOf<'progress'> | null;
   curve: readonly StepChunk[];
   tokensPerSecond: number | null;
-  /** Of the last test: tokens of prompts read, and of answers written, a second. */
+  /** In the last test: prompt tokens read and answer tokens written per second. */
   testSpeed: { prompts: number; answers: number } | null;
   exact: AccuracyMatrix;
   ranked: AccuracyMatrix;
-  /** Number of test examples behind each cell of the matrices. */
+  /** The number of test examples for each cell of the matrices. */
   examples: AccuracyMatrix;
   spaces: readonly { round: number; tensors: TensorSpace[] }[];
   layerSamples: readonly LayerSample[];
@@ -63,13 +63,13 @@ export const IDLE: RunState = {
   error: null,
 };
 
-/** The most samples of the layers' statistics that are kept for drawing. */
+/** The most samples of layer statistics stored for drawing. */
 export const MAX_SAMPLES = 400;
 
-/** A run just asked for. */
+/** A run that was just requested. */
 export const startingRun = (settings: RunSettings): RunState => ({ ...IDLE, status: 'starting', settings });
 
-/** Whether a worker is busy with the run, so that leaving the page would lose it. */
+/** Whether a worker is busy with the run, so that leaving the page would interrupt it. */
 export const isActive = (status: RunStatus): boolean =>
   status !== 'idle' && status !== 'finished' && status !== 'stopped' && status !== 'failed';
 
@@ -120,12 +120,12 @@ export function applyEvent(state: RunState, event: RunEvent): RunState {
     case 'memory':
       return { ...state, memory: event };
     case 'recovering': {
-      const { curve, spaces, layerSamples } = IDLE; // they are told again
+      const { curve, spaces, layerSamples } = IDLE; // the worker sends them again
       const message = `${event.error.message} The run resumes automatically from step ${event.step}.`;
       return { ...state, curve, spaces, layerSamples, warnings: [...state.warnings, message] };
     }
     case 'so-far':
-      return state; // of use to whoever ends the worker
+      return state; // only for whoever ends the worker
     case 'warning':
       return state.warnings.includes(event.message)
         ? state
@@ -142,22 +142,22 @@ export function applyEvent(state: RunState, event: RunEvent): RunState {
   }
 }
 
-/** Events that came together, in order. */
+/** The state after several events, in order. */
 export const applyEvents = (state: RunState, events: readonly RunEvent[]): RunState => events.reduce(applyEvent, state);
 
-/** First sign of life of the worker ends `starting`. */
+/** The worker's first event ends `starting`. */
 const running = (state: RunState): RunState => (state.status === 'starting' ? { ...state, status: 'running' } : state);
 
 /** (T+1)×T of nulls: rows are rounds from 0 (before training), columns are tasks. */
 const emptyMatrix = (tasks: number): AccuracyMatrix =>
   Array.from({ length: tasks + 1 }, () => Array.from({ length: tasks }, () => null));
 
-/** The matrix with one cell set; only its row is copied. A cell outside the plan is left out. */
+/** The matrix with one cell set, copying only its row. A cell outside the matrix is ignored. */
 function withCell(matrix: AccuracyMatrix, round: number, task: number, value: number): AccuracyMatrix {
   return matrix.map((row, t) => (t === round ? row.map((old, j) => (j === task ? value : old)) : row));
 }
 
-/** Every second sample of the older half once there are too many: the newest stay exact, memory stays bounded. */
+/** Drops every second sample of the older half once there are too many, to bound memory. */
 function thinned(samples: LayerSample[]): LayerSample[] {
   if (samples.length <= MAX_SAMPLES) return samples;
   const half = samples.length >> 1;

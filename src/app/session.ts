@@ -2,10 +2,10 @@ import { type RunEvent, RunEventSchema } from '../run/events.ts';
 import type { WorkerCommand } from '../worker/protocol.ts';
 import { connectWorker, type WorkerClient } from './worker-client.ts';
 
-/** A training worker. The page knows this interface only, so that tests can put a script in its place. */
+/** A training worker. The page uses only this interface, so that tests can replace it with a script. */
 export type TrainingSession = WorkerClient<WorkerCommand>;
 
-/** Opens a session whose events go to `onEvent`. Faults of the worker itself come as a `failed` event. */
+/** Opens a session whose events go to `onEvent`. Faults of the worker itself arrive as a `failed` event. */
 export type OpenSession = (onEvent: (event: RunEvent) => void) => TrainingSession;
 
 /** A session in a Web Worker: one worker for one run. */

@@ -25,72 +25,72 @@ export type Tab = 'run' | 'ranks' | 'try' | 'results' | 'compare' | 'queue' | 'm
 /** How an answer is scored: what the model writes by itself, or the best of the task's own labels. */
 export type Scoring = 'exact' | 'ranked';
 
-/** What the viewer chose to look at; none of it touches a run. */
+/** What the viewer chose to see; none of it affects a run. */
 export interface View {
   tab: Tab;
   score: Scoring;
-  /** What the colour of a matrix cell stands for: its accuracy, or its change since the task was learned. */
+  /** What a matrix cell's colour shows: its accuracy, or the change since the task was learned. */
   heat: 'accuracy' | 'change';
   /** Weight of the past in the loss curve's moving average, [0, 1). */
   smoothing: number;
   logLoss: boolean;
-  /** Tensor and round whose spectrum is shown; null until one is chosen. */
+  /** The tensor and round whose spectrum is shown; null until chosen. */
   selected: { name: string; round: number } | null;
   theme: Theme;
 }
 
 export interface PageState {
-  /** The form: may hold values that do not pass the schema, NaN for an empty number. */
+  /** The form's settings. They may fail the schema; an empty number is NaN. */
   draft: RunSettings;
-  /** What the model needs beside its name: never stored, recorded or put into an address. */
+  /** What the model needs besides its name. Never stored, recorded or put into an address. */
   access: ModelAccess;
   models: ModelsState;
-  /** What to train on. Kept in this browser. */
+  /** What to train on. Stored in this browser. */
   device: DeviceChoice;
-  /** What that would be. */
+  /** The device that this choice leads to. */
   deviceFound: DeviceState;
-  /** Whether the screen is kept on while a run goes on. Kept in this browser. */
+  /** Whether the screen stays on during a run. Stored in this browser. */
   keepAwake: boolean;
-  /** Minutes between two checkpoints; 0 for none. Kept in this browser. */
+  /** Minutes between two checkpoints; 0 for none. Stored in this browser. */
   checkpointMinutes: number;
-  /** The run in the middle that this browser keeps, to go on with. */
+  /** The stored checkpoint of an unfinished run, to resume from. */
   interrupted: KeptCheckpoint | null;
-  /** How many times as long steps of this run take while the tab is hidden; null where that is not much. */
+  /** How many times as long this run's steps take while the tab is hidden; null if not much longer. */
   slowdown: number | null;
-  /** GiB of memory that a run may take; null where the person has not said. Kept in this browser. */
+  /** GiB of memory that a run may use; null for no limit. Stored in this browser. */
   memoryBudget: number | null;
-  /** Percent of a graphics card's time that the next run may take. Saved in this browser. */
+  /** Percent of the graphics card's time that the next run may use. Stored in this browser. */
   gpuShare: number;
-  /** The memory that a run with the draft's settings would take. */
+  /** The memory that a run with the draft's settings would use. */
   memoryPlan: PlanState;
-  /** The example that the model would read first, for who looks at it. */
+  /** The preview of the first example. */
   preview: PreviewState;
-  /** The layers of the model that can be trained; null until they are known. */
+  /** The layers of the model that can be trained; null until known. */
   modelModules: ModelModules | null;
-  /** Whether the weights of every round are kept by the next run. */
+  /** Whether the next run saves the weights of every round. */
   everyRound: boolean;
-  /** The round that the next run resumes from; null when it begins anew. */
+  /** The round that the next run resumes from; null to start from the beginning. */
   resumePoint: { round: number } | null;
-  /** Why the last start was refused before a worker was asked. */
+  /** Why the last start was refused before a worker started. */
   refused: ErrorReport | null;
   /** Custom tasks, and the CL_Benchmark folder on disk. */
   taskData: TaskData;
   /** The file of examples whose columns are being chosen. */
   openFile: OpenedFile | null;
-  /** Why the last thing asked for with tasks was not done; what to look at when it was. */
+  /** Why the last action on tasks failed; and notes from a successful one. */
   taskProblem: ErrorReport | null;
   taskNotes: readonly string[];
-  /** A set-up that was handed on, to be looked at. */
+  /** A shared set-up offered for review. */
   offer: Offer | null;
-  /** Why the set-up of the page could not be handed on. */
+  /** Why the page's set-up could not be shared. */
   handOverProblem: ErrorReport | null;
   run: RunState;
   history: readonly RunSummary[];
-  /** Why a run could not be kept, opened or forgotten. */
+  /** Why a run could not be stored, opened or forgotten. */
   historyProblem: string | null;
-  /** Runs that are laid over each other. */
+  /** The compared runs. */
   compare: CompareState;
-  /** Runs that are started one after another. */
+  /** Runs that start one after another. */
   queue: QueueState;
   view: View;
 }

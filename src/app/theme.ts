@@ -5,22 +5,22 @@ const KEY = 'gorp-web-theme';
 
 const isTheme = (text: string | null): text is Theme => text === 'system' || text === 'light' || text === 'dark';
 
-/** The theme chosen earlier in this browser. */
+/** The theme stored in this browser. */
 export function storedTheme(): Theme {
   try {
     const text = localStorage.getItem(KEY);
     return isTheme(text) ? text : 'system';
   } catch {
-    return 'system'; // storage is blocked: nothing was chosen
+    return 'system'; // storage is blocked, so nothing was stored
   }
 }
 
-/** Puts a theme on the document, where the style sheet reads it, and keeps it for the next visit. */
+/** Sets the theme on the document, where the style sheet reads it, and stores it for the next visit. */
 export function applyTheme(theme: Theme): void {
   document.documentElement.dataset['theme'] = theme;
   try {
     localStorage.setItem(KEY, theme);
   } catch {
-    // Storage is blocked: the choice lasts until the page is closed.
+    // Storage is blocked: the choice lasts until the page closes.
   }
 }

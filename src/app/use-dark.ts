@@ -9,7 +9,7 @@ const subscribe = (listener: () => void): (() => void) => {
   return () => media.removeEventListener('change', listener);
 };
 
-/** Whether the page is dark now, by choice or by the system: for canvases, which have to be drawn anew. */
+/** Whether the page is dark, by choice or by the system. Canvases use this to redraw. */
 export function useDark(): boolean {
   const theme = usePageState(({ view }) => view.theme);
   const system = useSyncExternalStore(subscribe, () => matchMedia(query).matches);

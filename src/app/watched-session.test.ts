@@ -9,7 +9,7 @@ import { TOKENIZER_SECONDS, watched } from './watched-session.ts';
 const SETTINGS = { ...embeddedSettings('quick', 'gorp'), model: 'org/crafted' };
 const EVENTS = scriptedRun(SETTINGS);
 
-/** A session whose worker does nothing by itself, and what the page hears. */
+/** A session whose worker does nothing by itself, and the events that the page receives. */
 function setUp() {
   const heard: RunEvent[] = [];
   let closed = 0;
@@ -30,7 +30,7 @@ const progress = (phase: 'tokenize' | 'tasks' | 'checkpoint'): RunEvent => ({
   ...{ type: 'progress', phase, round: 0, item: 'gloss', done: 0, total: 1, unit: 'items', secondsLeft: null },
 });
 
-/** The run as it is told up to its first losses. */
+/** Emits a run's events up to its first losses. */
 function begun(tell: (event: RunEvent) => void): void {
   const last = EVENTS.at(-1);
   if (last?.type !== 'finished') throw new Error('the script does not end');
@@ -46,7 +46,7 @@ function begun(tell: (event: RunEvent) => void): void {
 beforeEach(() => vi.useFakeTimers());
 afterEach(() => vi.useRealTimers());
 
-it('ends a worker that does not heed Stop within five seconds, with what was measured', () => {
+it('ends a worker that ignores Stop for five seconds, and returns what was measured', () => {
   const { heard, session, tell, closed } = setUp();
   begun(tell);
   session.send({ type: 'stop' });
@@ -62,7 +62,7 @@ it('ends a worker that does not heed Stop within five seconds, with what was mea
   expect(closed(), 'once').toBe(1);
 });
 
-it('says so where nothing was measured yet', () => {
+it('fails with no results if nothing was measured yet', () => {
   const { heard, session, closed } = setUp();
   session.send({ type: 'stop' });
   vi.advanceTimersByTime(STOP_MS);
@@ -70,7 +70,7 @@ it('says so where nothing was measured yet', () => {
   expect(heard).toMatchObject([{ type: 'failed', error: { code: 'worker/no-answer' }, results: null }]);
 });
 
-it('lets a stopped run save what is large, as long as it tells of it', () => {
+it('lets a stopped run save for as long as it reports progress', () => {
   const { session, tell, closed } = setUp();
   begun(tell);
   session.send({ type: 'stop' });
@@ -83,13 +83,13 @@ it('lets a stopped run save what is large, as long as it tells of it', () => {
   expect(closed()).toBe(1);
 });
 
-it('ends a worker whose tokenizer does not come back, and names the model', () => {
+it('ends a worker whose tokenizer hangs, and names the model', () => {
   const { heard, tell, closed } = setUp();
   for (let i = 0; i < 3; i++) {
     tell(progress('tokenize'));
     vi.advanceTimersByTime(1000 * (TOKENIZER_SECONDS - 1));
   }
-  expect(closed(), 'it tells that it goes on').toBe(0);
+  expect(closed(), 'it reports progress').toBe(0);
   vi.advanceTimersByTime(1000);
   expect(closed()).toBe(1);
   expect(heard.at(-1)).toMatchObject({
@@ -98,7 +98,7 @@ it('ends a worker whose tokenizer does not come back, and names the model', () =
   });
 });
 
-it('lets everything else take its time, and watches nobody who has ended', () => {
+it('sets no limit on other work, and stops watching an ended run', () => {
   const { heard, session, tell, closed } = setUp();
   tell(progress('tokenize'));
   tell(progress('tasks'));

@@ -7,14 +7,14 @@ import type { WorkerCommand } from '../worker/protocol.ts';
 import type { OpenSession, TrainingSession } from './session.ts';
 
 const TICK_MS = 1000;
-/** Seconds without news after which a worker that tokenises is ended: it tells of every few milliseconds of that work. */
+/** The page ends a tokenising worker after this many silent seconds; it normally reports every few milliseconds. */
 export const TOKENIZER_SECONDS = 10;
 
 const ENDED = `The training worker did not respond to Stop within ${STOP_MS / 1000} seconds, so the page ended it.`;
 
 /**
- * Sessions whose worker is ended as a last resort, with what was measured: where it does not heed Stop in time, and where
- * the model's tokenizer never comes back from a text. A worker cannot do that by itself, since it hears nothing then.
+ * Sessions that end their worker as a last resort and return what was measured: if it does not respond to Stop in time,
+ * or if the model's tokenizer hangs on a text. The worker cannot do this itself, since it then receives no messages.
  */
 export const watched =
   (open: OpenSession, now: () => number): OpenSession =>
@@ -28,9 +28,9 @@ class WatchedSession implements TrainingSession {
   #timer: ReturnType<typeof setInterval> | undefined;
   #model = '';
   #isTokenizing = false;
-  /** Seconds since the last news. They stand still while the machine sleeps. */
+  /** Seconds since the last event, not counting time in which the machine sleeps. */
   #silent = 0;
-  /** Seconds since Stop, or since the run has last told that it saves; null before Stop. */
+  /** Seconds since Stop, or since the run last reported that it is saving; null before Stop. */
   #unheeded: number | null = null;
 
   constructor(open: OpenSession, onEvent: (event: RunEvent) => void, now: () => number) {

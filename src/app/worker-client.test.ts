@@ -55,7 +55,7 @@ describe('a client of a worker', () => {
     expect(worker.url.pathname).toMatch(/worker\/main\.ts$/);
   });
 
-  it('lets every event of a run through unchanged', () => {
+  it('passes every event of a run unchanged', () => {
     const { events, worker } = open();
     const sent = scriptedRun(embeddedSettings('quick', 'gorp'));
     for (const event of sent) worker.onmessage?.({ data: event });
@@ -70,7 +70,7 @@ describe('a client of a worker', () => {
     expect(worker.terminated).toBe(true);
   });
 
-  it('fails once on a message it cannot read or understand', () => {
+  it('fails once on a message that it cannot read or understand', () => {
     const unknown = open();
     unknown.worker.onmessage?.({ data: { type: 'exploded' } });
     unknown.worker.onmessage?.({ data: { type: 'paused' } });
@@ -80,7 +80,7 @@ describe('a client of a worker', () => {
     expect(unreadable.events).toMatchObject([{ type: 'failed', error: { code: 'worker/unreadable-message' } }]);
   });
 
-  it('hears nothing after it was closed', () => {
+  it('ignores events after it was closed', () => {
     const { events, session, worker } = open();
     session.close();
     worker.onmessage?.({ data: { type: 'paused' } });
@@ -89,7 +89,7 @@ describe('a client of a worker', () => {
     expect(worker.terminated).toBe(true);
   });
 
-  it('starts another worker for what is asked after a fault', () => {
+  it('starts another worker for the first command after a fault', () => {
     const faults: string[] = [];
     const { send } = connectWorker<string, RunEvent>(
       () => new Worker(new URL('x.ts', import.meta.url)),
@@ -108,7 +108,7 @@ describe('a client of a worker', () => {
     expect(FakeWorker.made.map(({ sent }) => sent)).toEqual([['first'], ['second']]);
   });
 
-  it('lets a fault of the page itself surface as what it is', () => {
+  it('does not hide an error thrown by the page itself', () => {
     openWorkerSession(() => {
       throw new Error('the page is broken');
     }).send({ type: 'pause' });

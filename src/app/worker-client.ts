@@ -1,30 +1,30 @@
 import * as v from 'valibot';
 import { type ErrorReport, GorpError, reportOf } from '../base/errors.ts';
 
-/** A worker seen from the page. */
+/** The page's view of a worker. */
 export interface WorkerClient<Command> {
-  /** Starts the worker when there is none: at the first command, and at the first after it has ended. */
+  /** Sends a command. Starts the worker if none is running. */
   readonly send: (command: Command) => void;
-  /** Ends the worker with all it holds, the GPU's memory too. Nothing comes from it afterwards. */
+  /** Ends the worker and frees its memory, including the GPU's. No messages arrive afterwards. */
   readonly close: () => void;
 }
 
 export interface WorkerListener<Message> {
   /** The worker as the subject of a sentence: `The training worker`. */
   readonly name: string;
-  /** What the person can do when it has stopped. */
+  /** What the person can do after it stopped. */
   readonly nextStep: string;
   readonly onMessage: (message: Message) => void;
-  /** It stopped, or sent what the page cannot read or understand. It has been ended. */
+  /** Called after the worker stopped, or was ended because the page could not understand a message. */
   readonly onFault: (error: ErrorReport) => void;
 }
 
 /**
- * A client of a Web Worker, whose messages are checked: after an update of the site, page and worker can be of different
- * versions.
+ * A client of a Web Worker that checks every message, since after an update of the site page and worker may have
+ * different versions.
  *
- * @param start makes the worker; `new Worker(new URL(…))` has to be written out there, for the bundler to find it.
- * @param schema of what it sends.
+ * @param start creates the worker; it must spell out `new Worker(new URL(…))` for the bundler to find it.
+ * @param schema the schema of the worker's messages.
  */
 export function connectWorker<Command, Message>(
   start: () => Worker,

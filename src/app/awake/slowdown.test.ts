@@ -1,14 +1,14 @@
 import { expect, test } from 'vitest';
 import { SlowdownWatch } from './slowdown.ts';
 
-/** Reports steps at a pace. @returns what the last report found, and the time after it. */
+/** Reports steps at a steady pace. @returns what the last report found, and the time after it. */
 function train(watch: SlowdownWatch, from: number, reports: number, everyMs: number): [number | null, number] {
   let found: number | null = null;
   for (let i = 1; i <= reports; i++) found = watch.report(2, from + i * everyMs);
   return [found, from + reports * everyMs];
 }
 
-test('a hidden tab that trains on as before is not slowed', () => {
+test('reports nothing for a hidden tab that trains as fast as before', () => {
   const watch = new SlowdownWatch();
   let [found, now] = train(watch, 0, 10, 250);
   expect(found).toBeNull();
@@ -19,7 +19,7 @@ test('a hidden tab that trains on as before is not slowed', () => {
   expect(train(watch, now, 5, 250)[0]).toBeNull();
 });
 
-test('steps that take many times as long while hidden are told, after some seconds of them', () => {
+test('reports steps that take many times as long while hidden, after some seconds of them', () => {
   const watch = new SlowdownWatch();
   let [found, now] = train(watch, 0, 10, 250);
   watch.hide(true);
@@ -29,7 +29,7 @@ test('steps that take many times as long while hidden are told, after some secon
   expect(found).toBeCloseTo(4, 1);
 });
 
-test('what passes between rounds, and a pause, counts for nothing', () => {
+test('ignores pauses and the time between rounds', () => {
   const watch = new SlowdownWatch();
   let [, now] = train(watch, 0, 10, 250);
   watch.hide(true);
@@ -37,5 +37,5 @@ test('what passes between rounds, and a pause, counts for nothing', () => {
   watch.rest();
   expect(watch.report(2, now + 60_000)).toBeNull();
   watch.startRound();
-  expect(train(watch, now + 60_000, 50, 2000)[0], 'nothing is known of the round in sight').toBeNull();
+  expect(train(watch, now + 60_000, 50, 2000)[0], 'no step of this round was timed while visible').toBeNull();
 });

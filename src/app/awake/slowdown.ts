@@ -1,12 +1,12 @@
-// Steps in sight whose pace is compared with; and the time out of sight that is enough to judge by, in milliseconds.
+// The least number of steps while visible, and the least milliseconds while hidden, for a judgment.
 const STEPS_IN_SIGHT = 5;
 const ENOUGH_HIDDEN = 10_000;
-/** From so many times the usual time of a step on the browser is held to slow the page down. */
+/** The browser counts as slowing the page once steps take this many times as long. */
 const SLOW = 2.5;
 
 /**
- * Finds out whether the browser slows a run down while its tab is hidden: by the time between reports of steps, out of
- * sight and in sight. Times in milliseconds.
+ * Detects whether the browser slows a run while its tab is hidden, by comparing the time between step reports while
+ * hidden and while visible. Times in milliseconds.
  */
 export class SlowdownWatch {
   #isHidden = false;
@@ -14,30 +14,30 @@ export class SlowdownWatch {
   #seen = { steps: 0, time: 0 };
   #hidden = { steps: 0, time: 0 };
 
-  /** Told of the visibility, when it changes. */
+  /** Call when the visibility changes. */
   hide(isHidden: boolean): void {
     if (this.#isHidden === isHidden) return;
     this.#isHidden = isHidden;
-    // The report that comes next is of steps from both times, unless the page stood still: that shows in how late it is.
+    // The next report mixes steps from before and after hiding, so its time must not count.
     if (isHidden) {
       this.#hidden = { steps: 0, time: 0 };
       this.#last = undefined;
     }
   }
 
-  /** Forgets when the last report came: after a pause, a test, or a change of what steps take. */
+  /** Forgets when the last report came: after a pause, a test, or a change in the duration of steps. */
   rest(): void {
     this.#last = undefined;
     this.#hidden = { steps: 0, time: 0 };
   }
 
-  /** A new task has texts of other lengths. */
+  /** Starts the comparison again: a new task has texts of other lengths. */
   startRound(): void {
     this.rest();
     this.#seen = { steps: 0, time: 0 };
   }
 
-  /** @returns how many times as long steps take while hidden, where that is known and much. */
+  /** @returns how many times as long steps take while hidden; null if unknown or below {@link SLOW}. */
   report(steps: number, now: number): number | null {
     const last = this.#last;
     this.#last = now;

@@ -6,7 +6,7 @@ import { keepAwake } from './wake-lock.ts';
 
 const settle = (): Promise<void> => new Promise((resolve) => setTimeout(resolve));
 
-/** A screen, the page on it, and who keeps it on. */
+/** A page with a fake screen lock. */
 function setUp() {
   const store = createPageStore('system');
   const heard: (() => void)[] = [];
@@ -51,7 +51,7 @@ function setUp() {
   return { store, state, show, run };
 }
 
-test('the screen is kept on while a run goes on and the page is in sight', async () => {
+test('holds the lock while a run is in progress and the page is visible', async () => {
   const { state, show, run } = setUp();
   expect(state.held).toBe(0);
   await run('running');
@@ -67,7 +67,7 @@ test('the screen is kept on while a run goes on and the page is in sight', async
   expect(state.held).toBe(0);
 });
 
-test('not where the person does not want it, and a refusal does no harm', async () => {
+test('releases the lock when the person turns it off, and survives a refusal', async () => {
   const { store, state, run } = setUp();
   await run('running');
   store.setState({ keepAwake: false });
@@ -79,7 +79,7 @@ test('not where the person does not want it, and a refusal does no harm', async 
   expect([state.held, state.requests]).toEqual([0, 2]);
 });
 
-test('a run that has ended before the browser answers leaves nothing held', async () => {
+test('holds nothing if the run ends before the browser answers', async () => {
   const { store, state } = setUp();
   store.setState({ run: startingRun(embeddedSettings('quick', 'gorp')) });
   store.setState({ run: IDLE });

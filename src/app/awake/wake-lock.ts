@@ -1,7 +1,7 @@
 import { isActive } from '../run-state.ts';
 import type { PageStore } from '../store.ts';
 
-/** What keeps a screen on; browsers give it to pages in sight only. */
+/** Locks that keep the screen on; browsers grant them only to visible pages. */
 export interface WakeLocks {
   request(
     type: 'screen',
@@ -15,10 +15,10 @@ export interface Visibility {
 }
 
 /**
- * Keeps the screen on while a run goes on, unless the person does not want it. The browser takes the lock away when the
- * page goes out of sight, so it is asked for again when the page comes back.
+ * Keeps the screen on during a run, unless the person turned this off. The browser releases the lock when the page is
+ * hidden, so it is requested again when the page is shown.
  *
- * @param locks undefined where the browser has none: screens go off as they are set to.
+ * @param locks undefined if the browser has none; the screen then turns off as usual.
  */
 export function keepAwake(store: PageStore, locks: WakeLocks | undefined, page: Visibility): void {
   if (locks === undefined) return;
@@ -29,7 +29,7 @@ export function keepAwake(store: PageStore, locks: WakeLocks | undefined, page: 
     return wanted && isActive(run.status) && run.status !== 'paused' && page.visibilityState === 'visible';
   };
   const update = async (): Promise<void> => {
-    if (isAsking) return; // it looks again when it has its answer
+    if (isAsking) return; // the pending call checks again after the answer
     if (!isWanted()) {
       const lock = held;
       held = null;
@@ -45,7 +45,7 @@ export function keepAwake(store: PageStore, locks: WakeLocks | undefined, page: 
         if (held === lock) held = null;
       });
     } catch {
-      return; // a battery that is low, for instance: the run goes on with a dark screen
+      return; // for example on low battery: the run continues with a dark screen
     } finally {
       isAsking = false;
     }

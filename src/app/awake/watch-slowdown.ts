@@ -2,7 +2,7 @@ import type { PageStore } from '../store.ts';
 import { SlowdownWatch } from './slowdown.ts';
 import type { Visibility } from './wake-lock.ts';
 
-/** Notes in the store how many times as long steps take while the tab is hidden. @param now a clock in milliseconds. */
+/** Stores how many times as long steps take while the tab is hidden. @param now a clock in milliseconds. */
 export function watchSlowdown(store: PageStore, page: Visibility, now: () => number): void {
   const watch = new SlowdownWatch();
   page.addEventListener('visibilitychange', () => watch.hide(page.visibilityState === 'hidden'));

@@ -6,7 +6,7 @@ import {
 } from '../../worker/protocol.ts';
 import { connectWorker } from '../worker-client.ts';
 
-/** Requests the stored checkpoint of an unfinished run; null if there is none or storage is unavailable. Never fails. */
+/** Requests the stored checkpoint of an unfinished run; null if there is none or storage is blocked. Never fails. */
 export type AskForCheckpoints = (command: CheckpointsCommand) => Promise<KeptCheckpoint | null>;
 
 /** Asks a worker that lives for this one request. */

@@ -3,18 +3,18 @@ import { isActive } from '../run-state.ts';
 import type { PageStore } from '../store.ts';
 import type { AskForCheckpoints } from './ask.ts';
 
-/** The run in the middle that this browser keeps. */
+/** The unfinished run whose checkpoint this browser stores. */
 export interface InterruptedRun {
-  /** Shows it. */
+  /** Looks for it and shows it. */
   readonly look: () => Promise<void>;
-  /** Removes what is kept of it. */
+  /** Removes its checkpoint. */
   readonly drop: () => Promise<void>;
 }
 
 export function createInterruptedRun(store: PageStore, ask: AskForCheckpoints): InterruptedRun {
   const { getState, setState } = store;
 
-  /** Whether a run has come to its end, and is kept: it needs no checkpoint any more. */
+  /** Whether a run has finished and is stored, so that it no longer needs a checkpoint. */
   const isFinished = ({ id }: KeptCheckpoint): boolean =>
     id !== undefined && getState().history.some((run) => run.id === id && run.status === 'finished');
 

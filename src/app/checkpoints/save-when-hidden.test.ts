@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import type { Visibility } from '../awake/wake-lock.ts';
 import { saveWhenHidden } from './save-when-hidden.ts';
 
-it('saves the run when the page is hidden, and not when it is shown', () => {
+it('saves the run when the page is hidden, but not when it is shown', () => {
   let hear = (): void => undefined;
   const page: Visibility = {
     visibilityState: 'visible',

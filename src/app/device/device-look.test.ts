@@ -16,7 +16,7 @@ const outlook: DeviceOutlook = {
 };
 const speed = { operationsPerSecond: 1e9, secondsPerKernel: 1e-6 };
 
-test('looks at once, when another device is chosen, and after a run that was in the way', () => {
+test('looks at once, when another device is chosen, and after a run that interrupted it', () => {
   const store = createPageStore('system');
   const asked: { command: LookCommand; answer: (answer: LookAnswer) => void; givenUp: boolean }[] = [];
   const look = createDeviceLook(store, (command, answer) => {
@@ -45,7 +45,7 @@ test('looks at once, when another device is chosen, and after a run that was in 
   expect(asked).toHaveLength(4);
   asked[3].answer({ type: 'device', outlook });
   asked[3].answer({ type: 'speed', speed });
-  // A run that nothing was in the way of changes nothing.
+  // A run that interrupts nothing changes nothing.
   store.setState({ run: startingRun(embeddedSettings('quick', 'gorp')) });
   store.setState({ run: IDLE });
   expect(asked).toHaveLength(4);

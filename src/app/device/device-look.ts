@@ -3,15 +3,15 @@ import type { PageStore } from '../store.ts';
 import { LOOKING } from './device-state.ts';
 import type { AskForDevice } from './look-worker.ts';
 
-/** Looks for the device that a run would compute on. */
+/** Detects the device that a run would use. */
 export interface DeviceLook {
   /** Looks now, and again whenever another device is chosen. */
   readonly watch: () => void;
-  /** Looks again: a driver may be there now, or a switch turned. */
+  /** Looks again, for example after a driver was installed or a browser setting changed. */
   readonly again: () => void;
 }
 
-/** A run needs the device for itself: a look that is under way is given up then, and taken up after it. */
+/** Cancels a look when a run starts, since the run needs the device to itself, and looks again after the run. */
 export function createDeviceLook(store: PageStore, ask: AskForDevice): DeviceLook {
   const { getState, setState } = store;
   let giveUp: (() => void) | null = null;

@@ -14,7 +14,7 @@ const CPU: DeviceOutlook = {
 };
 const GPU: DeviceOutlook = { ...CPU, kind: 'webgpu', why: 'hardware', name: 'RTX', threads: null };
 
-describe('the line of the device', () => {
+describe('the device line', () => {
   it.each([
     [CPU, true, 'the CPU (WebAssembly, 2 threads): the browser found no usable graphics card', 'no-adapter'],
     [{ ...CPU, why: 'no-webgpu', threads: 1 } as const, true, '1 thread): this browser has no WebGPU', 'no-webgpu'],
@@ -29,19 +29,19 @@ describe('the line of the device', () => {
       'a software graphics adapter, as you chose.',
       'software-adapter',
     ],
-  ] as const)('of %o (secure: %s) says “%s”', (outlook, isSecure, words, obstacle) => {
+  ] as const)('for %o (secure: %s) says “%s”', (outlook, isSecure, words, obstacle) => {
     expect(deviceLine(outlook, isSecure)).toContain(words);
     expect(gpuObstacle(outlook, isSecure)).toBe(obstacle);
   });
 
-  it('is there for every reason', () => {
+  it('exists for every reason', () => {
     for (const why of DEVICE_REASONS) {
       for (const outlook of [CPU, GPU]) expect(deviceLine({ ...outlook, why }, true)).toMatch(/^Trains on .*\.$/);
     }
   });
 });
 
-it('a single thread has its cause', () => {
+it('explains why there is only one thread', () => {
   const note = (singleThread: DeviceOutlook['singleThread'], isSecure = true): string | null =>
     singleThreadNote({ ...CPU, threads: 1, singleThread }, isSecure);
   expect(note('not-isolated')).toContain('COOP and COEP');
@@ -50,7 +50,7 @@ it('a single thread has its cause', () => {
   expect([note('one-core'), note(null)]).toEqual([null, null]);
 });
 
-it('a run names its device truthfully', () => {
+it('names a run’s device, and says when it is software', () => {
   const cpu = { kind: 'wasm', why: 'no-webgpu', software: true } as const;
   expect(reasonNote(cpu)).toBe('no WebGPU');
   expect(reasonNote({ ...cpu, why: 'asked' })).toBe('');

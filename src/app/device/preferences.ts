@@ -1,18 +1,18 @@
 import { DEVICE_CHOICES, type DeviceChoice } from '../../base/device-choice.ts';
 
-/** A person's choices about this machine, saved in the browser. None is a setting of a run. */
+/** A person's choices about this machine, stored in the browser. They are not settings of a run. */
 export interface Preferences {
   /** What to train on. */
   readonly device: DeviceChoice;
-  /** Whether the screen is kept on while a run goes on. */
+  /** Whether the screen stays on during a run. */
   readonly keepAwake: boolean;
   /** Minutes between two checkpoints of a run; 0 for none. */
   readonly checkpointMinutes: number;
-  /** The part of the graphics card's time that training may take, in percent: one of {@link GPU_SHARES}. */
+  /** The percentage of the graphics card's time that training may use: one of {@link GPU_SHARES}. */
   readonly gpuShare: number;
 }
 
-/** What can be chosen. */
+/** The values offered. */
 export const CHECKPOINT_MINUTES: readonly number[] = [1, 2, 5, 10, 30, 0];
 export const GPU_SHARES: readonly number[] = [100, 75, 50, 25];
 
@@ -23,7 +23,7 @@ const AWAKE = 'gorp-web-keep-awake';
 const CHECKPOINTS = 'gorp-web-checkpoint-minutes';
 const GPU_SHARE = 'gorp-web-gpu-share';
 
-/** The choices made earlier in this browser. */
+/** The choices stored in this browser. */
 export function storedPreferences(): Preferences {
   try {
     const device = DEVICE_CHOICES.find((choice) => choice === localStorage.getItem(DEVICE)) ?? USUAL.device;
@@ -32,7 +32,7 @@ export function storedPreferences(): Preferences {
     const gpuShare = GPU_SHARES.find((share) => String(share) === localStorage.getItem(GPU_SHARE)) ?? USUAL.gpuShare;
     return { device, keepAwake: localStorage.getItem(AWAKE) !== 'no', checkpointMinutes, gpuShare };
   } catch {
-    return USUAL; // storage is blocked: nothing was chosen
+    return USUAL; // storage is blocked, so nothing was stored
   }
 }
 
@@ -43,6 +43,6 @@ export function keepPreferences({ device, keepAwake, checkpointMinutes, gpuShare
     localStorage.setItem(CHECKPOINTS, String(checkpointMinutes));
     localStorage.setItem(GPU_SHARE, String(gpuShare));
   } catch {
-    // Storage is blocked: they last until the page is closed.
+    // Storage is blocked: the choices last until the page closes.
   }
 }

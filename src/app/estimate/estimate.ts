@@ -5,11 +5,11 @@ import type { Pace } from './pace.ts';
 
 /** How long a run with the page's settings would take. */
 export interface Estimate {
-  /** By the work and the measured speed of the device alone. */
+  /** From the work and the measured speed of the device alone. */
   readonly plainSeconds: number;
-  /** The same, refined by earlier runs. */
+  /** The same, corrected by earlier runs. */
   readonly seconds: number;
-  /** Whether a run of this model on this device has finished before. */
+  /** Whether a run of this model has already finished on this device. */
   readonly isRefined: boolean;
   readonly device: string;
   readonly kind: 'webgpu' | 'wasm';
@@ -17,7 +17,7 @@ export interface Estimate {
 
 type Known = Pick<PageState, 'draft' | 'taskData' | 'memoryPlan' | 'deviceFound' | 'resumePoint'>;
 
-/** Null while something that it depends on is not known; and for a run that resumes, whose rest is not. */
+/** Null until everything it depends on is known, and for a run that resumes, whose remaining work is unknown. */
 export function estimateOf(
   { draft, taskData, memoryPlan, deviceFound, resumePoint }: Known,
   pace: Pace,
@@ -41,7 +41,7 @@ export function estimateOf(
   };
 }
 
-/** `About 40 s on this CPU`; with what would make a long run shorter. */
+/** `About 40 s on this CPU.`, with advice to shorten a long run. */
 export function estimateText({ seconds, kind }: Estimate): string {
   const where = kind === 'wasm' ? 'this CPU' : 'this GPU';
   const text = `A${roughly(seconds).slice(1)} on ${where}`;

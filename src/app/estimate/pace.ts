@@ -1,19 +1,19 @@
-/** How much longer runs took than was estimated, by device and model: it refines the next estimate. */
+/** The ratio of actual to estimated time by device and model, which corrects the next estimate. */
 export interface Pace {
-  /** 1 where no run has finished yet. */
+  /** Null if no run has finished yet. */
   factor(device: string, model: string): number | null;
   note(device: string, model: string, factor: number): void;
 }
 
 const KEY = 'gorp-web-pace';
-/** Most pairs of device and model that are kept; the oldest go first. */
+/** The most pairs of device and model stored; the oldest are dropped first. */
 const MOST = 40;
-/** A factor beyond this says that something else was measured: a computer that slept, a clock that was set. */
+/** Factors outside [LEAST, 1 / LEAST] are ignored: the computer slept, or its clock was set. */
 const LEAST = 1 / 50;
 
 const pairOf = (device: string, model: string): string => `${device} | ${model}`;
 
-/** Kept in localStorage, where there is one. */
+/** A pace stored in localStorage, if available. */
 export function browserPace(): Pace {
   const read = (): [string, number][] => {
     try {
@@ -36,7 +36,7 @@ export function browserPace(): Pace {
       try {
         localStorage.setItem(KEY, JSON.stringify(kept));
       } catch {
-        // Storage is blocked: the next estimate is as good as this one.
+        // Storage is blocked: the next estimate stays uncorrected.
       }
     },
   };

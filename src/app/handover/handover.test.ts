@@ -15,7 +15,7 @@ const offered = { ...embeddedSettings('quick', 'o-lora'), model: 'org/name' };
 const { hash } = new URL(setUpLink('http://localhost/', setUpText(offered, [])));
 
 describe('createHandOver', () => {
-  it('offers what the address holds, changes nothing by that, and takes it over when asked to', () => {
+  it('offers the set-up in the address, and applies it only when accepted', () => {
     const { store, handOver, dropped } = setUp(hash);
     const before = store.getState().draft;
     handOver.readAddress();
@@ -25,7 +25,7 @@ describe('createHandOver', () => {
     expect(dropped()).toBe(1);
   });
 
-  it('leaves all as it is when declined, and says why a damaged link cannot be read', () => {
+  it('changes nothing when declined, and says why a damaged link cannot be read', () => {
     const { store, handOver, dropped } = setUp(hash.slice(0, 60));
     const before = store.getState().draft;
     handOver.readAddress();
@@ -35,14 +35,14 @@ describe('createHandOver', () => {
     expect(dropped()).toBe(1);
   });
 
-  it('makes no link of settings that cannot be started', () => {
+  it('makes no link from settings that cannot start a run', () => {
     const { store, handOver } = setUp();
     store.setState(({ draft }) => ({ draft: { ...draft, order: [] } }));
     expect(handOver.link()).toBeNull();
     expect(store.getState().handOverProblem).toMatchObject({ code: 'settings/invalid' });
   });
 
-  it('opens a file, which touches no address', async () => {
+  it('opens a file without touching the address', async () => {
     const { store, handOver, dropped } = setUp();
     await handOver.openFile(new File([setUpText(offered, [])], 'class.json'));
     expect(store.getState().offer).toMatchObject({ from: 'class.json', setUp: { settings: offered } });

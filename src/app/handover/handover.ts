@@ -4,21 +4,21 @@ import { downloadText } from '../download.ts';
 import type { PageStore } from '../store.ts';
 import { parseSetUp, setUpLink, setUpOfHash, setUpText } from './set-up.ts';
 
-/** Handing a set-up on and taking one over. Nothing is started. */
+/** Sharing a set-up and applying a shared one. Starts no run. */
 export interface HandOverActions {
-  /** The link that holds the present settings; null where they cannot be handed on, and why is told. */
+  /** A link with the current settings. If they cannot be shared, shows why and returns null. */
   readonly link: () => string | null;
-  /** The same as a file, into the browser's downloads. */
+  /** Downloads the same as a file. */
   readonly saveFile: () => void;
   readonly openFile: (file: File) => Promise<void>;
-  /** Looks whether the page was opened by a link with a set-up. */
+  /** Offers the set-up in the page's address, if any. */
   readonly readAddress: () => void;
-  /** Takes the offered settings over. */
+  /** Applies the offered settings. */
   readonly accept: () => void;
   readonly decline: () => void;
 }
 
-/** The address of the page, and how its hash is taken away. */
+/** The address of the page, and a way to drop its hash. */
 export interface PageAddress {
   readonly read: () => string;
   readonly dropHash: () => void;
@@ -27,7 +27,7 @@ export interface PageAddress {
 /** The address of the browser's tab. */
 export const browserAddress: PageAddress = {
   read: () => location.href,
-  // Not by `location.hash`: that would leave a step in the history that offers the set-up again.
+  // Not `location.hash`, which would leave a history entry that offers the set-up again.
   dropHash: () => history.replaceState(history.state, '', location.pathname + location.search),
 };
 

@@ -1,5 +1,5 @@
 import type { ErrorReport } from '../../base/errors.ts';
 import type { SetUp } from './set-up.ts';
 
-/** A set-up that somebody has handed on, to be looked at before it is taken over; or why it cannot be. */
+/** A shared set-up for review before it is applied, or why it cannot be applied. */
 export type Offer = { from: string; setUp: SetUp } | { from: string; error: ErrorReport };

@@ -17,14 +17,14 @@ const changed = (change: (json: { version: number; settings: RunSettings }) => v
 };
 
 describe('a link with a set-up', () => {
-  it('holds the settings of every method as they are', () => {
+  it('preserves the settings of every method', () => {
     for (const name of METHOD_NAMES) {
       const one = { ...embeddedSettings('full', name), model: 'google-t5/t5-small@main' };
       expect(roundTrip(one)).toEqual({ settings: one, lacksModel: false });
     }
   });
 
-  it('names no file of this machine and no secret', () => {
+  it('contains no file name of this machine and no secret', () => {
     const local = { ...settings, model: 'picked:my thesis, do not share' };
     const text = setUpText(local, []);
     expect(text).not.toContain('thesis');
@@ -57,7 +57,7 @@ describe('a link with a set-up', () => {
     expect(() => parseSetUp(text, 'The link', 'embedded')).toThrow(expect.objectContaining({ code }));
   });
 
-  it('tells a damaged hash from none', () => {
+  it('distinguishes a damaged hash from a missing one', () => {
     expect(setUpOfHash('')).toBeNull();
     expect(setUpOfHash('#other')).toBeNull();
     expect(setUpOfHash('#set-up=%%%')).toBe('');
@@ -66,7 +66,7 @@ describe('a link with a set-up', () => {
 });
 
 describe('changesOf', () => {
-  it('lists what would change, by the names of the form', () => {
+  it('lists what would change, by the form’s names', () => {
     const then = { ...settings, order: ['field'], training: { ...settings.training, epochs: 4 } };
     expect(changesOf(settings, then)).toEqual([
       { path: 'order', name: 'Order', now: 'gloss, field', then: 'field' },

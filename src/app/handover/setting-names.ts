@@ -1,10 +1,10 @@
 import type { RunSettings } from '../../run/settings.ts';
 import { commonFields, type Field, moreGroups } from '../setup/fields.ts';
 
-/** A value of the settings under its dotted path, as text. */
+/** The values of settings as text, by dotted path. */
 export type FlatSettings = ReadonlyMap<string, string>;
 
-/** Settings as one text a leaf. An order is one text, since its tasks mean little one by one. */
+/** Settings with one text per leaf. An order is a single text, since its tasks mean little one by one. */
 export function flatSettings(settings: RunSettings): FlatSettings {
   const flat = new Map<string, string>();
   const visit = (path: string, value: unknown): void => {
@@ -24,7 +24,7 @@ const PLAIN_NAMES: Readonly<Record<string, string>> = {
   'method.name': 'Method',
 };
 
-/** What the form calls a setting; its path where the form has no field for it. */
+/** A setting's name in the form; its path if the form has no field for it. */
 export function settingName(path: string, { method }: Pick<RunSettings, 'method'>): string {
   const plain = PLAIN_NAMES[path];
   if (plain !== undefined) return plain;

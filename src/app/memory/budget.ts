@@ -5,7 +5,7 @@ import type { RunSettings } from '../../run/settings.ts';
 /** A budget, entered in GiB, as bytes. */
 export const budgetBytes = (budget: number | null): number | null => (budget === null ? null : budget * 2 ** 30);
 
-/** Why a plan is refused under a budget in GiB; null where it is not. */
+/** Why a budget in GiB refuses a plan; null if it does not. */
 export function refusalOf(
   plan: MemoryPlan,
   budget: number | null,
@@ -22,13 +22,13 @@ export function refusalOf(
 
 const KEY = 'gorp-web-gpu-memory';
 
-/** The budget in GiB that was entered earlier in this browser; null where there is none. It is of the machine, no setting of a run. */
+/** The budget in GiB stored in this browser, or null. It belongs to the machine, not to a run's settings. */
 export function storedBudget(): number | null {
   try {
     const budget = Number(localStorage.getItem(KEY));
     return budget > 0 && Number.isFinite(budget) ? budget : null;
   } catch {
-    return null; // storage is blocked: nothing was entered
+    return null; // storage is blocked, so nothing was stored
   }
 }
 
@@ -37,6 +37,6 @@ export function keepBudget(budget: number | null): void {
     if (budget === null) localStorage.removeItem(KEY);
     else localStorage.setItem(KEY, String(budget));
   } catch {
-    // Storage is blocked: it lasts until the page is closed.
+    // Storage is blocked: the budget lasts until the page closes.
   }
 }

@@ -2,12 +2,12 @@ import type { ErrorReport } from '../../base/errors.ts';
 import type { Effort } from '../../run/duration.ts';
 import type { MemoryPlan } from '../../run/memory-plan.ts';
 
-/** What is known of the memory and the work that a run with the present settings would take. */
+/** The planned memory and work of a run with the current settings. */
 export type PlanState =
   | { status: 'none' }
-  /** The model's config is on another server, which is asked when the person says so. */
+  /** The model's config is on another server, which is asked only when the person requests it. */
   | { status: 'unknown-model' }
-  /** `last` is the plan of the settings before. */
+  /** `last` is the plan for the previous settings. */
   | { status: 'planning'; last: MemoryPlan | null }
   | { status: 'planned'; plan: MemoryPlan; effort: Effort }
   | { status: 'failed'; error: ErrorReport };

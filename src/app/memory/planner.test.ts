@@ -30,7 +30,7 @@ const modules: ModelModules = {
   defaults: { lora: ['encoder.block.*.q'], fullRank: [] },
 };
 
-test('plans once settings rest, gives up what is out of date, and fetches the config of a model once', () => {
+test('plans after settings stop changing, cancels outdated plans, and fetches a model’s config once', () => {
   const store = createPageStore('system');
   const asked: { command: PlanCommand; answer: (answer: PlanAnswer) => void; givenUp: boolean }[] = [];
   createMemoryPlanner(store, (command, answer) => {
@@ -70,7 +70,7 @@ test('plans once settings rest, gives up what is out of date, and fetches the co
   expect([asked.length, asked[3].givenUp, store.getState().memoryPlan]).toEqual([4, true, { status: 'none' }]);
 });
 
-test('a plan is refused under a budget in GiB, with what helps at its fullest moment', () => {
+test('refuses a plan over the budget in GiB, with advice for its peak moment', () => {
   const { draft } = createPageStore('system').getState();
   expect([refusalOf(plan, null, draft), refusalOf(plan, 8 / 1024, draft)]).toEqual([null, null]);
   const refusal = refusalOf(plan, 7 / 1024, draft);
@@ -82,7 +82,7 @@ test('a plan is refused under a budget in GiB, with what helps at its fullest mo
   expect(refusal?.nextStep).not.toContain('compute activations again');
 });
 
-test('asks no other server until the person says so, and the token stays here until then', () => {
+test('asks no other server, and sends no token, until the person requests it', () => {
   const store = createPageStore('system');
   const asked: { command: PlanCommand; answer: (answer: PlanAnswer) => void }[] = [];
   const planner = createMemoryPlanner(store, (command, answer) => {

@@ -5,10 +5,10 @@ import { taskCard } from '../tasks/sources.ts';
 import { NO_PLAN } from './plan-state.ts';
 import type { AskForPlan } from './plan-worker.ts';
 
-/** Milliseconds without a change of settings before a plan is made: typing should not start one per letter. */
+/** Milliseconds without a change before a plan starts, so that typing does not start one per letter. */
 export const QUIET_MS = 500;
 
-/** What a plan depends on, of the page's state. */
+/** The parts of the page's state that a plan depends on. */
 const basisOf = ({ draft, access, taskData, device }: PageState): readonly unknown[] => [
   draft,
   access,
@@ -18,13 +18,13 @@ const basisOf = ({ draft, access, taskData, device }: PageState): readonly unkno
 
 /** Plans of memory for the settings of the page. */
 export interface MemoryPlanner {
-  /** Keeps `memoryPlan` of the store up with the settings from now on. No other server is asked for anything. */
+  /** Updates the store's `memoryPlan` whenever the settings change. Asks no other server. */
   readonly watch: () => void;
-  /** Plans at once, and lets the worker ask the hub or server of the model for its config. */
+  /** Plans at once, and lets the worker fetch the config from the model's hub or server. */
   readonly lookUp: () => void;
 }
 
-/** What tells one model from another: its name, and where it is looked for. */
+/** What identifies a model: its name and where it is looked up. */
 type Source = readonly [model: string, endpoint: string, files: unknown];
 
 const sourceOf = ({ draft, access }: PageState): Source => [draft.model, access.hub.endpoint, access.files];
@@ -33,7 +33,7 @@ const isSame = (a: Source, b: Source): boolean => a.every((part, i) => part === 
 
 export function createMemoryPlanner(store: PageStore, ask: AskForPlan): MemoryPlanner {
   const { getState, setState } = store;
-  /** The config of the model that was planned last, so that it is read once. */
+  /** The config of the last planned model, so that it is read once. */
   let known: { source: Source; config: unknown } | null = null;
   let giveUp: (() => void) | null = null;
   let timer: ReturnType<typeof setTimeout> | undefined;

@@ -12,7 +12,7 @@ describe('whyTooLarge', () => {
     [{ bufferBytes: 3999 }, /buffer/],
     [{ budgetBytes: 8999 }, /memory to use/],
     [{ storageBytes: 4999 }, /room/],
-  ])('of %j', (limits, expected) => {
+  ])('with the limits %j', (limits, expected) => {
     const why = whyTooLarge(model, { ...unknown, ...limits });
     if (expected === null) expect(why).toBeNull();
     else expect(why).toMatch(expected);
@@ -20,9 +20,9 @@ describe('whyTooLarge', () => {
 });
 
 describe('the gallery', () => {
-  it.each(GALLERY.map((model) => [model.reference, model] as const))('%s makes sense', (reference, model) => {
+  it.each(GALLERY.map((model) => [model.reference, model] as const))('%s has a hub reference and a plausible size', (reference, model) => {
     expect(parseModelReference(reference)).toMatchObject({ kind: 'hub' });
-    // 16 or 32 bits a parameter, and a tokenizer.
+    // 16 or 32 bits per parameter, plus a tokenizer.
     expect(model.bytes / model.parameters).toBeGreaterThan(1.9);
     expect(model.bytes / model.parameters).toBeLessThan(4.2);
   });

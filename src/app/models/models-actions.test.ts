@@ -18,7 +18,7 @@ function setUp(storage: ModelsParts['storage'] = undefined) {
 }
 
 describe('createModelsActions', () => {
-  it('does one thing at a time, with the access that is entered on the page', () => {
+  it('does one thing at a time, with the access entered on the page', () => {
     const { actions, commands, emit, models, store } = setUp();
     const access = { hub: { endpoint: 'https://mirror', token: 'hf_x' }, files: [] };
     store.setState({ access });
@@ -33,7 +33,7 @@ describe('createModelsActions', () => {
     expect(commands.slice(1)).toEqual([{ type: 'break' }, { type: 'verify', folder: 'f', access }]);
   });
 
-  it('asks for a lasting store and says what the browser answers', async () => {
+  it('asks for persistent storage and reports the browser’s answer', async () => {
     const answers = [false, true];
     const persist = (): Promise<boolean> => Promise.resolve(answers.shift() ?? false);
     const { actions, commands, models } = setUp({ persist, persisted: () => Promise.resolve(false) });

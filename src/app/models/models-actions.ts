@@ -3,15 +3,15 @@ import type { PageStore } from '../store.ts';
 import type { ModelsSession, OpenModelsSession } from './models-session.ts';
 import { applyModelsEvent, type ModelsState, startingWork } from './models-state.ts';
 
-/** What a person can do with the models of this browser. One thing at a time: while one goes on others do nothing. */
+/** What a person can do with the stored models. While one action is in progress, others do nothing. */
 export interface ModelsActions {
-  /** Asks what is stored, and what the browser allows. */
+  /** Requests the list of models, and whether storage is persistent. */
   readonly refresh: () => Promise<void>;
   readonly fetch: (model: string) => void;
   readonly pause: () => void;
   readonly verify: (folder: string) => void;
   readonly remove: (folder: string) => void;
-  /** Asks the browser to keep what is stored when disks run full. Browsers want a click for that. */
+  /** Asks the browser to keep what is stored when the disk is full. Browsers require a click for this. */
   readonly persist: () => Promise<void>;
 }
 

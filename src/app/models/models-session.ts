@@ -7,7 +7,7 @@ export type ModelsSession = Pick<WorkerClient<ModelsCommand>, 'send'>;
 /** Opens the models worker. Its events go to `onEvent`, and its own faults arrive as a `failed` event. */
 export type OpenModelsSession = (onEvent: (event: ModelsEvent) => void) => ModelsSession;
 
-/** A Web Worker that lives as long as the page. */
+/** The models worker as a Web Worker that lives as long as the page. */
 export const openModelsWorker: OpenModelsSession = (onEvent) =>
   connectWorker(
     () => new Worker(new URL('../../worker/models.ts', import.meta.url), { type: 'module', name: 'models' }),

@@ -11,7 +11,7 @@ const stored: ModelsEvent = {
   quotaBytes: 100,
 };
 const fetching = startingWork(NO_MODELS, { kind: 'fetch', model: 'a/b', progress: null, isPausing: false });
-/** Events go through the check of the seam, as messages do. */
+/** Events pass through the message schema, as in the page. */
 const after = (state: ModelsState, ...events: ModelsEvent[]): ModelsState =>
   events.map((event) => v.parse(ModelsEventSchema, structuredClone(event))).reduce(applyModelsEvent, state);
 
@@ -29,7 +29,7 @@ describe('applyModelsEvent', () => {
     expect([ended.stored?.length, roomLeft(ended)]).toEqual([1, 95]);
   });
 
-  it('keeps what can be gone on with when a download is paused or fails', () => {
+  it('remembers a paused or failed download, so that it can resume', () => {
     const error = { code: 'weights/interrupted' as const, message: 'broke', nextStep: 'again' };
     const midway = after(fetching, { type: 'fetching', model: 'a/b', progress });
     const paused = { model: 'a/b', progress };
@@ -45,7 +45,7 @@ describe('applyModelsEvent', () => {
     });
   });
 
-  it('tells what a check has found', () => {
+  it('reports what a check found', () => {
     const checking = startingWork(NO_MODELS, { kind: 'verify', folder: 'f', progress: null });
     const midway = after(checking, { type: 'verifying', folder: 'f', progress: { bytes: 1, totalBytes: 2 } });
     expect(midway.work).toMatchObject({ progress: { bytes: 1 } });
@@ -56,7 +56,7 @@ describe('applyModelsEvent', () => {
     expect(told(['v'], ['w'])).toMatch(/fetched again: v\. Damaged and removed: w\./);
   });
 
-  it('ends a removal with the list that lacks the model', () => {
+  it('ends a removal with the new list of models', () => {
     const removing = startingWork(NO_MODELS, { kind: 'remove', folder: 'f' });
     expect(after(removing, { ...stored, models: [] })).toMatchObject({ work: null, stored: [] });
     expect(after(fetching, stored).work).not.toBeNull();

@@ -2,7 +2,7 @@ import type { ErrorReport } from '../../base/errors.ts';
 import type { ModelProgress, StoredModel, Verdict, VerifyProgress } from '../../weights/model-messages.ts';
 import type { ModelsEvent } from '../../worker/protocol.ts';
 
-/** What the models worker is busy with. */
+/** The current work of the models worker. */
 export type ModelsWork =
   | { kind: 'fetch'; model: string; progress: ModelProgress | null; isPausing: boolean }
   | { kind: 'verify'; folder: string; progress: VerifyProgress | null }
@@ -10,17 +10,17 @@ export type ModelsWork =
 
 /** What the page knows of the models in this browser. Plain data. */
 export interface ModelsState {
-  /** Null until the worker has told. */
+  /** Null until the worker has answered. */
   stored: readonly StoredModel[] | null;
   usageBytes: number | null;
   quotaBytes: number | null;
   work: ModelsWork | null;
-  /** A download that was paused, or broke off, and how far it was. */
+  /** A paused or interrupted download, and how far it got. */
   paused: { model: string; progress: ModelProgress | null } | null;
   /** How the last work ended, in words. */
   outcome: string | null;
   error: ErrorReport | null;
-  /** Whether the browser has promised to keep what is stored; null until it was asked. */
+  /** Whether the browser has promised to keep what is stored; null until asked. */
   isPersistent: boolean | null;
 }
 
@@ -35,7 +35,7 @@ export const NO_MODELS: ModelsState = {
   isPersistent: null,
 };
 
-/** The state once a work was asked for. */
+/** The state after work was requested. */
 export const startingWork = (state: ModelsState, work: ModelsWork): ModelsState => ({
   ...state,
   work,
@@ -50,7 +50,7 @@ export function applyModelsEvent(state: ModelsState, event: ModelsEvent): Models
   switch (event.type) {
     case 'stored': {
       const { models, usageBytes, quotaBytes } = event;
-      // It follows the end of a removal; of the other works their own events tell.
+      // This event ends a removal. Other work has its own final events.
       return { ...state, stored: models, usageBytes, quotaBytes, work: work?.kind === 'remove' ? null : work };
     }
     case 'fetching':
@@ -83,6 +83,6 @@ function inWords({ mended, removed }: Verdict): string {
   return found.length === 0 ? 'Every part matches what was downloaded.' : found.join(' ');
 }
 
-/** Bytes that can still be stored; null where the browser does not tell. */
+/** Bytes that can still be stored; null if the browser does not report them. */
 export const roomLeft = ({ usageBytes, quotaBytes }: ModelsState): number | null =>
   usageBytes === null || quotaBytes === null ? null : Math.max(0, quotaBytes - usageBytes);

@@ -8,7 +8,7 @@ const fileEntry = (fullPath: string): FileSystemEntry =>
     fullPath,
     file: (resolve: (of: File) => void) => resolve(file(fullPath)),
   }) as unknown as FileSystemEntry;
-/** A folder that gives its entries in portions, as browsers do. */
+/** A folder that returns its entries in portions, as browsers do. */
 const folderEntry = (entries: FileSystemEntry[]): FileSystemEntry => {
   const portions = [entries.slice(0, 1), entries.slice(1)].filter(({ length }) => length > 0);
   const readEntries = (resolve: (of: FileSystemEntry[]) => void): void => resolve(portions.shift() ?? []);
@@ -21,7 +21,7 @@ const item = (entry: FileSystemEntry | null, own: File | null = null, kind = 'fi
 });
 
 describe('pickedFrom', () => {
-  it('takes a folder with its name, and single files', () => {
+  it('takes a folder and its name, or single files', () => {
     const folder = pickedFrom([file('config.json', 't5/config.json'), file('w', 't5/onnx/w')]);
     expect([folder?.name, folder?.files.map(({ path }) => path)]).toEqual(['t5', ['t5/config.json', 't5/onnx/w']]);
     expect(pickedFrom([file('config.json')])?.name).toBe('files');
@@ -30,7 +30,7 @@ describe('pickedFrom', () => {
 });
 
 describe('pickedFromDrop', () => {
-  it('walks through folders, to the last portion', async () => {
+  it('walks through folders to the last portion of entries', async () => {
     const inner = folderEntry([fileEntry('/t5/sub/a'), fileEntry('/t5/sub/b')]);
     const dropped = await pickedFromDrop([
       item(folderEntry([fileEntry('/t5/config.json'), inner, fileEntry('/t5/w')])),
@@ -39,7 +39,7 @@ describe('pickedFromDrop', () => {
     expect(dropped?.files.map(({ path }) => path)).toEqual(['t5/config.json', 't5/sub/a', 't5/sub/b', 't5/w']);
   });
 
-  it('takes files where a browser has no entries, and nothing that is no file', async () => {
+  it('takes plain files if the browser has no entries, and ignores everything else', async () => {
     const dropped = await pickedFromDrop([item(null, file('config.json')), item(null, null, 'string')]);
     expect(dropped?.files.map(({ path }) => path)).toEqual(['config.json']);
     expect(await pickedFromDrop([item(null, null, 'string')])).toBeNull();

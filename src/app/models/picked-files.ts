@@ -1,23 +1,23 @@
 import type { PickedFile } from '../../weights/picked-folder.ts';
 
-/** Files that a person picked or dropped, with a name for them all. */
+/** Files that a person picked or dropped, and a name for all of them. */
 export interface Picked {
   name: string;
   files: PickedFile[];
 }
 
-/** What a file input holds: files of a folder know their path below it. */
+/** The files of a file input; files of a folder carry their path in it. */
 export function pickedFrom(list: Iterable<File>): Picked | null {
   const files = [...list].map((file) => ({ path: file.webkitRelativePath || file.name, blob: file }));
   return files.length === 0 ? null : { name: nameOf(files), files };
 }
 
-/** The parts of a drop that are read: those of `DataTransferItem` and `FileSystemEntry`. */
+/** The parts of `DataTransferItem` used here. */
 export type DroppedItem = Pick<DataTransferItem, 'kind' | 'getAsFile' | 'webkitGetAsEntry'>;
 
-/** What was dropped: files and folders with all that is in them. Must be called while the event is handled. */
+/** The dropped files, including all files in dropped folders. Must be called while the event is handled. */
 export async function pickedFromDrop(items: Iterable<DroppedItem>): Promise<Picked | null> {
-  // The items are empty once the handler has returned, so all of them are taken before the first wait.
+  // The items are emptied when the handler returns, so read all of them before the first await.
   const dropped = [...items]
     .filter(({ kind }) => kind === 'file')
     .map((item) => ({ entry: item.webkitGetAsEntry(), file: item.getAsFile() }));
@@ -37,14 +37,14 @@ async function filesIn(entry: FileSystemEntry): Promise<PickedFile[]> {
   const reader = (entry as FileSystemDirectoryEntry).createReader();
   const files: PickedFile[] = [];
   for (;;) {
-    // A reader gives a hundred at most at a time, and nothing at the end.
+    // A reader returns at most a hundred entries at a time, and none at the end.
     const entries = await new Promise<FileSystemEntry[]>((resolve, reject) => reader.readEntries(resolve, reject));
     if (entries.length === 0) return files;
     for (const inner of entries) files.push(...(await filesIn(inner)));
   }
 }
 
-/** The folder that all files are in, or that of the first one, or `files`. */
+/** The top folder of the first file, or `files`. */
 function nameOf(files: readonly PickedFile[]): string {
   const [folder, ...rest] = files[0].path.split('/');
   return rest.length === 0 ? 'files' : folder;

@@ -1,17 +1,17 @@
 import type { ErrorReport } from '../../base/errors.ts';
 import type { Reading } from '../../tasks/reading.ts';
 
-/** What is shown of the example that the model would read first. */
+/** The state of the first example's preview. */
 export type PreviewState =
-  /** Nobody looks at it. */
+  /** The preview is folded. */
   | { status: 'closed' }
   /** The settings are not complete. */
   | { status: 'none' }
-  /** `last` is the preview of the settings before. */
+  /** `last` is the preview for the previous settings. */
   | { status: 'reading'; last: Reading | null }
-  /** Null where the first task has no examples. */
+  /** Null if the first task has no examples. */
   | { status: 'read'; preview: Reading | null }
-  /** Model or tasks are on another server, which is asked when the person says so. */
+  /** Model or tasks are on another server, which is asked only when the person requests it. */
   | { status: 'elsewhere' }
   | { status: 'failed'; error: ErrorReport };
 

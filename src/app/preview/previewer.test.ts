@@ -20,7 +20,7 @@ function setUp() {
   return { store, asked, previewer, edit, state: () => store.getState().preview };
 }
 
-test('an example is read while somebody looks, and again when settings rest', () => {
+test('reads an example while the preview is open, and again after settings stop changing', () => {
   const { asked, previewer, edit, state } = setUp();
   edit({ order: ['field'] });
   vi.advanceTimersByTime(QUIET_MS);
@@ -42,7 +42,7 @@ test('an example is read while somebody looks, and again when settings rest', ()
   expect([asked.length, state()]).toEqual([2, { status: 'closed' }]);
 });
 
-test('another server is asked once the person says so, with the token, for that model alone', () => {
+test('asks another server, with the token, only when requested and only for that model', () => {
   const { store, asked, previewer, edit, state } = setUp();
   store.setState(({ access }) => ({ access: { ...access, hub: { ...access.hub, token: 'hf_secret' } } }));
   edit({ model: 'org/one' });

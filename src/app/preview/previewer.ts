@@ -4,15 +4,15 @@ import { pageTasksOf } from '../tasks/sources.ts';
 import { CLOSED, type PreviewState } from './preview-state.ts';
 import type { AskForPreview } from './preview-worker.ts';
 
-/** Milliseconds without a change of settings before an example is read: typing should not start one per letter. */
+/** Milliseconds without a change before an example is read, so that typing does not start one per letter. */
 export const QUIET_MS = 500;
 
-/** The example that the model would read first, for the settings of the page. */
+/** The first example as the model would read it with the page's settings. */
 export interface Previewer {
-  /** Keeps `preview` of the store up with the settings from now on, until it is closed. No other server is asked. */
+  /** Updates the store's `preview` whenever the settings change, until closed. Asks no other server. */
   readonly open: () => void;
   readonly close: () => void;
-  /** Reads it at once, and lets the worker ask the servers of model and tasks, until others are named. */
+  /** Reads it at once, and lets the worker ask the servers of model and tasks until the settings name others. */
   readonly lookUp: () => void;
 }
 
@@ -20,14 +20,14 @@ type Basis = readonly unknown[];
 
 const basisOf = ({ draft, access, taskData }: PageState): Basis => [draft, access, taskData];
 
-/** What servers are asked for. */
+/** The settings that decide which servers are asked. */
 const serversOf = ({ draft, access }: PageState): Basis => [draft.model, draft.tasks, access.hub.endpoint];
 
 const isSame = (a: Basis | null, b: Basis): boolean => a !== null && a.every((part, i) => part === b[i]);
 
 export function createPreviewer(store: PageStore, ask: AskForPreview): Previewer {
   const { getState, setState } = store;
-  /** The servers that may be asked. */
+  /** The settings whose servers may be asked. */
   let allowed: Basis | null = null;
   let basis: Basis | null = null;
   let giveUp: (() => void) | null = null;

@@ -4,7 +4,7 @@ import { METHOD_NAMES, methodOf, METHODS } from '../../methods/registry.ts';
 import { usePage, usePageState } from '../page-context.tsx';
 import styles from './field.module.css';
 
-/** The methods by what they compare; a group without one is left out. */
+/** The methods by menu group, without empty groups. */
 const GROUPS = MENU.map((title) => ({
   title,
   names: METHODS.filter(({ menu }) => menu === title).map(({ name }) => name),

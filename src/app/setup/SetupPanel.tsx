@@ -16,7 +16,7 @@ import styles from './SetupPanel.module.css';
 import { TrainedLayersField } from './TrainedLayersField.tsx';
 import { draftIssues } from './validate.ts';
 
-/** The form of a run. On a narrow page it is folded, so that the run stays in sight. */
+/** The form of a run. A narrow page folds it, so that the run stays in view. */
 export function SetupPanel() {
   const draft = usePageState((state) => state.draft);
   const data = usePageState((state) => state.taskData);

@@ -9,7 +9,7 @@ describe('moved', () => {
     [3, 0, 'dabc'],
     [-1, 2, 'abcd'],
     [0, 4, 'abcd'],
-  ])('from %i to %i', (from, to, expected) => {
+  ])('moves from %i to %i', (from, to, expected) => {
     const items = [...'abcd'];
     expect(moved(items, from, to).join('')).toBe(expected);
     expect(items.join('')).toBe('abcd');

@@ -1,4 +1,4 @@
-/** A copy of a list with the item at one place moved to another; the same items where a place is not in it. */
+/** A copy of a list with one item moved; unchanged if either index is out of range. */
 export function moved<T>(items: readonly T[], from: number, to: number): T[] {
   const copy = items.slice();
   if (from < 0 || from >= copy.length || to < 0 || to >= copy.length) return copy;

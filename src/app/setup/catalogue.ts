@@ -1,7 +1,7 @@
-/** A task as the page describes it. */
+/** How the page describes a task. */
 export interface TaskCard {
   name: string;
-  /** What the model is asked. */
+  /** The question that the model answers. */
   question: string;
   labels: readonly string[];
 }

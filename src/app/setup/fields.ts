@@ -15,14 +15,14 @@ interface FieldBase {
   id: string;
   label: string;
   help: string;
-  /** Whether the field has any effect beside the other settings. */
+  /** Whether the field has an effect, given the other settings. */
   applies: (settings: RunSettings) => boolean;
 }
 
 export interface NumberField extends FieldBase {
   kind: 'number';
   integer: boolean;
-  /** Allowed values in words: shown when a value is refused. */
+  /** The allowed values in words, shown when a value is refused. */
   range: string;
   read: (settings: RunSettings) => number;
   write: (settings: RunSettings, value: number) => RunSettings;
@@ -42,13 +42,13 @@ export interface FieldGroup {
   fields: readonly Field[];
 }
 
-/** The range of a field, as a setting declares it. */
+/** The range of a field, from its setting. */
 const within = ({ words, integer }: Range): Pick<NumberField, 'range' | 'integer'> => ({ range: words, integer });
 
 /** The values of settings, by name. */
 type Values = Record<string, unknown>;
 
-/** The field of a setting, as the method or the training declares it. */
+/** The field for a setting that the method or the training declares. */
 function fieldOf(part: 'method' | 'training', key: string, setting: Setting): Field {
   const valuesOf = (settings: RunSettings): Values => settings[part] as unknown as Values;
   const base = {
@@ -75,19 +75,19 @@ function fieldOf(part: 'method' | 'training', key: string, setting: Setting): Fi
   };
 }
 
-/** The fields of settings in one section of the form. */
+/** The fields for the settings of one section. */
 const fieldsIn = (section: Section, part: 'method' | 'training', settings: Settings): Field[] =>
   Object.entries(settings)
     .filter(([, setting]) => setting.section === section)
     .map(([key, setting]) => fieldOf(part, key, setting));
 
-/** The fields of a section, of the method and of every run. */
+/** The fields of a section: settings of every run, then the method's. */
 const sectionOf = (name: MethodName, section: Section): Field[] => [
   ...fieldsIn(section, 'training', TRAINING_SETTINGS),
   ...fieldsIn(section, 'method', methodOf({ name }).settings),
 ];
 
-/** Epochs of the tasks that have their own number of them. */
+/** A field for each task that has its own number of epochs. */
 export const perTaskFields = ({ order, perTask = {} }: RunSettings): NumberField[] =>
   order
     .filter((name) => Object.hasOwn(perTask, name))
@@ -102,12 +102,12 @@ export const perTaskFields = ({ order, perTask = {} }: RunSettings): NumberField
       write: (settings, value) => ({ ...settings, perTask: { ...settings.perTask, [name]: { epochs: value } } }),
     }));
 
-/** Shown at once for a method: what most runs change. */
+/** The fields always shown for a method: those that most runs change. */
 export const commonFields = (name: MethodName): readonly Field[] => [
   ...sectionOf(name, 'first'),
   ...sectionOf(name, 'last'),
 ];
 
-/** Folded away for a method: its own settings, then those of the training. */
+/** The folded fields for a method, in titled groups. */
 export const moreGroups = (name: MethodName): readonly FieldGroup[] =>
   FOLDED_SECTIONS.map((title) => ({ title, fields: sectionOf(name, title) })).filter(({ fields }) => fields.length > 0);

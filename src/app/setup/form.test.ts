@@ -33,17 +33,17 @@ const page = (): Page =>
     address: { read: () => 'http://localhost/', dropHash: () => undefined },
   });
 
-/** What is shown of a page as it is now; without a browser React would show it as it began. */
+/** Renders a page's current state. On a server, React would render the initial state. */
 function markup(shown: Page, content: ReactNode): string {
   const store = { ...shown.store, getInitialState: shown.store.getState };
   return renderToStaticMarkup(createElement(PageProvider, { value: { ...shown, store } }, content));
 }
 const textOf = (html: string): string => html.replaceAll(/<[^>]*>/g, ' ').replaceAll('&#x27;', "'");
 
-describe('the menu', () => {
+describe('the menu of methods', () => {
   const html = markup(page(), createElement(MethodField));
 
-  it('has every method of the registry, in its group', () => {
+  it('lists every method of the registry in its group', () => {
     expect(html).toContain('data-testid="method-select"');
     const groups = [...html.matchAll(/<optgroup label="([^"]*)">(.*?)<\/optgroup>/g)].map(([, title, options]) => ({
       title,
@@ -54,7 +54,7 @@ describe('the menu', () => {
     expect(groups.flatMap(({ names }) => names).sort()).toEqual(METHOD_NAMES.toSorted());
   });
 
-  it('says of the method that is chosen what the registry says', () => {
+  it('shows the summary and needs of the chosen method', () => {
     for (const { name, summary, needs } of METHODS) {
       const shown = page();
       shown.chooseMethod(name);
@@ -65,7 +65,7 @@ describe('the menu', () => {
   });
 });
 
-it.each(METHODS)('the form of $name has its settings and no other method’s', ({ name, settings }) => {
+it.each(METHODS)('the form of $name has exactly the method’s settings', ({ name, settings }) => {
   const draft = embeddedSettings('full', name);
   const fields = [...commonFields(name), ...moreGroups(name).flatMap((group) => group.fields)];
   const html = markup(

@@ -10,30 +10,30 @@ import type { Preferences } from '../device/preferences.ts';
 import { withMethod } from '../queue/expand.ts';
 import type { PageStore } from '../store.ts';
 
-/** What a person can change before a run is started. */
+/** What a person can change before starting a run. */
 export interface SetUpActions {
   readonly edit: (change: (draft: RunSettings) => RunSettings) => void;
-  /** Another model, trained in the layers that its family gives. */
+  /** Chooses another model, with the default layers of its family. */
   readonly chooseModel: (model: string) => void;
-  /** The hub to ask; its token is gone where that is another server. */
+  /** Sets the hub. The token is cleared if that is another server. */
   readonly setHub: (endpoint: string) => void;
   readonly setToken: (token: string | null) => void;
-  /** The files of a model that were picked. */
+  /** Sets the picked files of a model. */
   readonly setFiles: (files: ModelAccess['files']) => void;
   readonly choosePreset: (preset: PresetName) => void;
-  /** A published order by its id, with its settings; the method stays. */
+  /** Chooses a published order by id, with its settings but not its method. */
   readonly chooseOrder: (id: string) => void;
   readonly chooseMethod: (method: MethodName) => void;
   readonly prefer: (change: Partial<Preferences>) => void;
-  /** GiB of memory that runs may take; null for no limit. */
+  /** Sets the GiB of memory that runs may use; null for no limit. */
   readonly setMemoryBudget: (budget: number | null) => void;
-  /** Whether the weights of every round are kept by the next run. */
+  /** Sets whether the next run saves the weights of every round. */
   readonly keepEveryRound: (everyRound: boolean) => void;
-  /** Lets the next run resume from a kept round, with its settings; null begins anew. */
+  /** Makes the next run resume from a saved round, with its settings; null starts from the beginning. */
   readonly resumeFrom: (last: { round: number; settings: RunSettings } | null) => void;
 }
 
-/** What is kept of it in this browser. */
+/** Stores choices in this browser. */
 export interface SetUpParts {
   readonly keepPreferences: (preferences: Preferences) => void;
   readonly keepBudget: (budget: number | null) => void;

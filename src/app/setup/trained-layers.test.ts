@@ -14,8 +14,8 @@ const MODEL: ModelModules = {
 };
 const draft = embeddedSettings('quick', 'gorp');
 
-describe('trained layers of a draft', () => {
-  it('are those of the family until others are chosen, in the order of the model', () => {
+describe('trained layers', () => {
+  it('are the family’s defaults until others are chosen, and follow the model’s order', () => {
     expect([Q, GATE, UP].map((name) => trainingOf(draft, MODEL, name))).toEqual(['lora', 'fullRank', 'frozen']);
     expect(layersInWords(draft, MODEL)).toBe('12 with LoRA, 6 full-rank');
     const more = withTraining(withTraining(draft, MODEL, UP, 'lora'), MODEL, Q, 'frozen');
@@ -26,19 +26,19 @@ describe('trained layers of a draft', () => {
     expect(back).toEqual(draft);
   });
 
-  it('are trained in one way each', () => {
+  it('are each trained in only one way', () => {
     const moved = withTraining(draft, MODEL, GATE, 'lora');
     expect(moved.training).toMatchObject({ loraModules: [Q, V, GATE], fullRankModules: [] });
     expect(draftIssues(moved, undefined, MODEL).get('training.fullRankModules')).toContain('full-rank');
     expect(trainingOf(moved, MODEL, GATE)).toBe('lora');
   });
 
-  it('of a method that has LoRA alone leave the others as they are', () => {
+  it('leave the full-rank layers alone when the method has only LoRA', () => {
     const alone = { ...draft, method: embeddedSettings('quick', 'seq-lora').method };
     const changed = withTraining(alone, MODEL, GATE, 'lora');
     expect(changed.training).toMatchObject({ loraModules: [Q, V, GATE], fullRankModules: null });
     expect(draftIssues(changed, undefined, MODEL).size).toBe(0);
-    // With a method that trains full-rank, too, the layer would be trained in both ways.
+    // A method that also trains full-rank would train the layer both ways.
     const both = { ...changed, method: draft.method };
     expect(draftIssues(both, undefined, MODEL).get('training.fullRankModules')).toContain('both');
   });

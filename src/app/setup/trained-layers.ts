@@ -8,18 +8,18 @@ import {
 } from '../../run/trained-modules.ts';
 import type { RunSettings } from '../../run/settings.ts';
 
-/** How a module is trained: in one of the ways of the method, or not at all. */
+/** How a module is trained: in one of the method's ways, or not at all. */
 export type Training = Role | 'frozen';
 
-/** The modules that settings name for a way of training, or those of the family. */
+/** The modules trained in one way: those that the settings name, otherwise the family's defaults. */
 const modulesFor = ({ training }: RunSettings, { defaults }: ModelModules, role: Role): readonly string[] =>
   training[MODULE_SETTINGS[role]] ?? defaults[role];
 
-/** How a module is trained by a draft. */
+/** How a draft trains a module. */
 export const trainingOf = (draft: RunSettings, model: ModelModules, name: string): Training =>
   rolesOf(draft).find((role) => modulesFor(draft, model, role).includes(name)) ?? 'frozen';
 
-/** A draft with one module trained in another way; what comes to the family's own choice is saved as such. */
+/** A draft with one module trained another way. A choice equal to the family's defaults is stored as null. */
 export function withTraining(draft: RunSettings, model: ModelModules, name: string, as: Training): RunSettings {
   const training = { ...draft.training };
   for (const role of rolesOf(draft)) {
@@ -32,20 +32,20 @@ export function withTraining(draft: RunSettings, model: ModelModules, name: stri
   return { ...draft, training };
 }
 
-/** A draft with the layers that the family of its model gives. */
+/** A draft with the default layers of its model's family. */
 export const withOwnLayers = (draft: RunSettings): RunSettings => ({
   ...draft,
   training: { ...draft.training, ...FAMILY_MODULES },
 });
 
-/** Whether any layers are named that need not be those of the family. */
+/** Whether a draft names layers instead of using the family's defaults. */
 export const namesLayers = ({ training }: RunSettings): boolean =>
   ROLES.some((role) => training[MODULE_SETTINGS[role]] !== null);
 
-/** A module's name without what all names of a model repeat: `self_attn.q_proj`, `encoder.SelfAttention.q`. */
+/** A module's name without the parts that all names share: `self_attn.q_proj`, `encoder.SelfAttention.q`. */
 export const shortName = (name: string): string => name.replace(/\.(block|layers?)\.\*/g, '').replace(/^model\./, '');
 
-/** How many layers of a draft are trained in each of the method's ways: `12 with LoRA, 6 full-rank`. */
+/** How many layers a draft trains in each of the method's ways: `12 with LoRA, 6 full-rank`. */
 export const layersInWords = (draft: RunSettings, model: ModelModules): string =>
   rolesOf(draft)
     .map((role) => {

@@ -12,7 +12,7 @@ const fieldsOf = (name: MethodName): readonly Field[] => [
   ...moreGroups(name).flatMap(({ fields }) => fields),
 ];
 const preset = embeddedSettings('full', 'gorp');
-/** Each field once, with the first method that has it. */
+/** Every field once, with the first method that has it. */
 const FIELDS = new Map(
   METHOD_NAMES.toReversed().flatMap((name) =>
     fieldsOf(name).map((field) => [field.id, { field, settings: embeddedSettings('full', name) }] as const),
@@ -20,7 +20,7 @@ const FIELDS = new Map(
 );
 
 describe('fields', () => {
-  it.each(METHOD_NAMES)('of %s are its settings and those of the training, each once', (name) => {
+  it.each(METHOD_NAMES)('of %s cover the method’s and the training’s settings exactly once', (name) => {
     const method = METHODS.find((one) => one.name === name);
     expect(
       fieldsOf(name)
@@ -29,14 +29,14 @@ describe('fields', () => {
     ).toEqual(
       [
         ...Object.keys(preset.training)
-          .filter((key) => !Object.hasOwn(FAMILY_MODULES, key)) // a list of its own, beside the fields
+          .filter((key) => !Object.hasOwn(FAMILY_MODULES, key)) // set in a separate list
           .map((key) => `training.${key}`),
         ...Object.keys(method?.settings ?? {}).map((key) => `method.${key}`),
       ].sort(),
     );
   });
 
-  it('say of a setting what its method says', () => {
+  it('take label and help from the method’s setting', () => {
     for (const { name, settings } of METHODS) {
       for (const field of fieldsOf(name)) {
         const setting = settings[field.id.replace('method.', '')];
@@ -47,7 +47,7 @@ describe('fields', () => {
     }
   });
 
-  it.each([...FIELDS])('%s reads what it writes and nothing else', (id, { field, settings }) => {
+  it.each([...FIELDS])('%s reads what it writes and changes nothing else', (id, { field, settings }) => {
     const [section = '', key = ''] = id.split('.');
     let written: RunSettings;
     if (field.kind === 'number') {
@@ -64,7 +64,7 @@ describe('fields', () => {
     expect(written).toEqual(changed);
   });
 
-  it('say the range that the schema has', () => {
+  it('state the range that the schema accepts', () => {
     for (const { field, settings } of FIELDS.values()) {
       if (field.kind !== 'number') continue;
       const accepted = (value: number): boolean => !draftIssues(field.write(settings, value)).has(field.id);
@@ -75,7 +75,7 @@ describe('fields', () => {
     }
   });
 
-  it('are offered where they have an effect', () => {
+  it('apply only where they have an effect', () => {
     const shown = (name: MethodName, changes: Partial<RunSettings['method']> = {}) => {
       const settings = embeddedSettings('full', name);
       const draft = { ...settings, method: { ...settings.method, ...changes } };
@@ -92,7 +92,7 @@ describe('fields', () => {
 });
 
 describe('draftIssues', () => {
-  it('finds nothing wrong with the presets', () => {
+  it('accepts the presets', () => {
     for (const method of METHOD_NAMES) {
       for (const name of ['full', 'quick'] as const) {
         expect([...draftIssues(embeddedSettings(name, method))]).toEqual([]);
@@ -100,7 +100,7 @@ describe('draftIssues', () => {
     }
   });
 
-  it('names every fault at once, in words', () => {
+  it('reports every fault at once, in words', () => {
     const issues = draftIssues({
       ...preset,
       model: '',
@@ -124,18 +124,18 @@ describe('draftIssues', () => {
 });
 
 describe('checkedSettings', () => {
-  it('gives the settings, or an error that names the first fault', () => {
+  it('returns the settings or throws an error that names the first fault', () => {
     expect(checkedSettings(preset)).toEqual(preset);
     expect(() => checkedSettings({ ...preset, order: [] })).toThrow(/order/);
     expect(() => checkedSettings({ ...preset, model: 'my model' })).toThrow(/model/);
   });
 });
 
-describe('addresses', () => {
+describe('an address', () => {
   const issue = (field: 'model' | 'tasks', text: string): string | undefined =>
     draftIssues({ ...preset, [field]: text }).get(field);
 
-  it('are web addresses and nothing else', () => {
+  it('must be a web address', () => {
     for (const good of ['https://example.org/t5/', 'http://localhost:8000/m']) {
       expect([issue('model', good), issue('tasks', good)], good).toEqual([undefined, undefined]);
     }
@@ -152,7 +152,7 @@ describe('addresses', () => {
     }
   });
 
-  it('hold no secrets and are not sent in the clear, and the field says so', () => {
+  it('must not contain secrets or use plain http, and the message says why', () => {
     expect(issue('model', 'https://example.org/m/?token=secret')).toMatch(
       /written into results.*example\.org\/m\/ alone/,
     );

@@ -20,7 +20,7 @@ const fieldsOf = (draft: RunSettings): ReadonlyMap<string, Field> =>
 const MODEL_HELP = 'Enter a repository as org/name or the https:// address of a folder, or choose files.';
 const FOLDER_HELP = 'Enter the https:// address of a folder.';
 
-/** What is wrong with an address, in words for its field; `otherwise` for a text that is none. */
+/** Why an address is invalid, as a message for its field; `otherwise` for a text that is not an address. */
 function addressIssue(text: string, otherwise: string): string | null {
   const problem = addressProblem(text);
   if (problem === null) return null;
@@ -28,10 +28,10 @@ function addressIssue(text: string, otherwise: string): string | null {
 }
 
 /**
- * What is wrong with a draft, by dotted path of the setting, in words for its field. Empty when it can be started with
- * the tasks that are here. The same schema as {@link parseSettings}, which names the first fault only.
+ * The faults of a draft: a message for each invalid field, by the setting's dotted path. Empty if a run can start with
+ * the tasks at hand. Uses the schema of {@link parseSettings}, which names only the first fault.
  *
- * @param model the layers of the model, where they are known.
+ * @param model the layers of the model; null until known.
  */
 export function draftIssues(
   draft: RunSettings,
@@ -59,7 +59,7 @@ export function draftIssues(
   return issues;
 }
 
-/** A draft as settings to start with. @throws GorpError `settings/invalid`, naming the setting. */
+/** A draft as settings that can start a run. @throws GorpError `settings/invalid`, naming the setting. */
 export function checkedSettings(
   draft: RunSettings,
   data: TaskData = NO_TASKS,

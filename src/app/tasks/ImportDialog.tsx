@@ -14,11 +14,11 @@ import styles from './ImportDialog.module.css';
 import { guessedSpec, nameIssue } from './import-form.ts';
 import { visibleText } from './visible.ts';
 
-// Characters of each cell that are shown.
+// Characters shown of each cell.
 const PREVIEW_CHARACTERS = 160;
 const MAX_SHOWN_LABELS = 20;
 
-/** The form for the file that is open, if one is. */
+/** The form for the open file, if any. */
 export function ImportDialog() {
   const file = usePageState((state) => state.openFile);
   return file === null ? null : <ImportForm key={file.sha256} file={file} />;
@@ -260,17 +260,17 @@ function LabelCounts({ found: { examples, labels }, warnings }: LabelCountsProps
 
 interface Looking {
   preview: TablePreview;
-  /** Why the file cannot be read in this way. */
+  /** Why the file cannot be read this way. */
   error: ErrorReport | null;
   isLooking: boolean;
 }
 
-/** What is to be seen of a file, and a function that looks at it in another way; the last look counts. */
+/** A file's preview, and a function that reads the file another way; the latest call wins. */
 function usePreview(file: OpenedFile) {
   const { tasks } = usePage();
   const [state, setState] = useState<Looking>({ preview: file.preview, error: null, isLooking: false });
   const latest = useRef(0);
-  /** Null when it failed, or another look has begun since. */
+  /** Null if it failed or a later call has begun. */
   const look = async (header: boolean, columns: ChosenColumns | null): Promise<TablePreview | null> => {
     const turn = ++latest.current;
     setState((old) => ({ ...old, isLooking: true }));

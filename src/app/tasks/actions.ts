@@ -9,26 +9,26 @@ import type { PageStore } from '../store.ts';
 import type { TableClient } from './table-client.ts';
 import type { TaskStore } from './task-store.ts';
 
-/** A file that was chosen or dropped; its path has forward slashes and begins with the folder that was chosen. */
+/** A chosen or dropped file. Its path has forward slashes and begins with the chosen folder. */
 export interface GivenFile {
   path: string;
   file: File;
 }
 
-/** What a person can do with tasks. Every failure is told by `taskProblem` and leaves all else as it was. */
+/** What a person can do with tasks. A failure sets `taskProblem` and changes nothing else. */
 export interface TaskActions {
-  /** Reads what an earlier visit left. */
+  /** Reads what earlier visits stored. */
   load(): Promise<void>;
-  /** A CL_Benchmark folder, an order file with its data files, or a file of examples: whichever was given. */
+  /** Takes a CL_Benchmark folder, an order file with its data files, or a file of examples. */
   give(files: readonly GivenFile[] | Promise<readonly GivenFile[]>): Promise<void>;
-  /** The open file with other columns; null: those that are likely to be meant. Rejects with a GorpError. */
+  /** Previews the open file with other columns; null guesses them. Rejects with a GorpError. */
   preview(header: boolean, columns: ChosenColumns | null): Promise<TablePreview>;
-  /** Makes a task of the file that is open and puts it at the end of the order. */
+  /** Makes a task from the open file and appends it to the order. */
   addTask(spec: TaskSpec): Promise<void>;
   closeFile(): void;
   removeTask(name: string): Promise<void>;
   forgetFolder(): Promise<void>;
-  /** The order of the draft as the text of a file. */
+  /** The draft's order as the text of a file. */
   orderText(): string;
 }
 
@@ -71,7 +71,7 @@ export function createTaskActions(store: PageStore, tasks: TaskStore, tableClien
     await refresh();
     const { perTask, method, training } = order;
     setState(({ draft: { model }, taskData }) => {
-      // An order that was made with a folder on disk takes the one that is here; one by address keeps its address.
+      // An order made with a folder on disk uses the folder stored here; an order with an address keeps the address.
       const source = order.tasks === 'embedded' && taskData.folder !== null ? 'picked' : order.tasks;
       const draft = { model, tasks: source, order: order.order, method, training };
       return {
@@ -157,10 +157,10 @@ export function createTaskActions(store: PageStore, tasks: TaskStore, tableClien
 
 const namedFile = ({ path, file }: GivenFile): NamedFile => ({ name: path, file });
 
-// An order file holds no texts: a larger one is a file of examples.
+// An order file holds no texts, so a larger file holds examples.
 const LONGEST_ORDER_FILE = 2 ** 20;
 
-/** The text of an order file; null when the file is none. */
+/** The text of an order file; null for any other file. */
 async function orderText({ path, file }: GivenFile): Promise<string | null> {
   if (file.size > LONGEST_ORDER_FILE) return null;
   const { text } = decodeText(new Uint8Array(await file.arrayBuffer()), path);

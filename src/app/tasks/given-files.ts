@@ -1,16 +1,16 @@
 import { GorpError } from '../../base/errors.ts';
 import type { GivenFile } from './actions.ts';
 
-// A benchmark has some hundred files; more is some other folder.
+// A benchmark has a few hundred files; with more, it is another folder.
 const MAX_FILES = 20_000;
 
-/** Files of a file input; those of a folder carry their path in it. */
+/** The files of a file input; files of a folder carry their path in it. */
 export const filesOfInput = (files: FileList | null): GivenFile[] =>
   Array.from(files ?? [], (file) => ({ path: file.webkitRelativePath || file.name, file }));
 
 /**
- * What was dropped, folders with all that is in them. Must be called while the event is handled: the browser forgets
- * afterwards what was dropped.
+ * The dropped files, including all files in dropped folders. Must be called while the event is handled: afterwards the
+ * browser forgets what was dropped.
  *
  * @throws GorpError `tasks/too-many-files`.
  */
@@ -35,7 +35,7 @@ export async function filesOfDrop(data: DataTransfer): Promise<GivenFile[]> {
 const isFile = (entry: FileSystemEntry): entry is FileSystemFileEntry => entry.isFile;
 const isFolder = (entry: FileSystemEntry): entry is FileSystemDirectoryEntry => entry.isDirectory;
 
-/** The entries of a folder; the browser gives them in parts of a hundred. */
+/** The entries of a folder, which the browser returns a hundred at a time. */
 async function childrenOf(folder: FileSystemDirectoryEntry): Promise<FileSystemEntry[]> {
   const reader = folder.createReader();
   const children: FileSystemEntry[] = [];

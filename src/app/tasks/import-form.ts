@@ -2,7 +2,7 @@ import { KINDS } from '../../tasks/kinds.ts';
 import type { TaskSpec } from '../../tasks/custom-task.ts';
 import type { OpenedFile } from '../../run/table-messages.ts';
 
-/** What a file is likely to be; its columns as they were guessed. */
+/** A first specification for a file, with the guessed columns. */
 export function guessedSpec({ name, sha256, preview }: OpenedFile, taken: readonly string[]): TaskSpec {
   return {
     name: freeName(name, taken),
@@ -18,7 +18,7 @@ export function guessedSpec({ name, sha256, preview }: OpenedFile, taken: readon
   };
 }
 
-/** The name of a file without its end, as far as a task can have it. */
+/** A file's name without its extension, reduced to what a task name allows and made unique. */
 function freeName(file: string, taken: readonly string[]): string {
   const stem = file.replace(/\.[a-z]+$/i, '').replace(/[^\p{L}\p{N}_-]+/gu, ' ');
   const name =
@@ -31,6 +31,6 @@ function freeName(file: string, taken: readonly string[]): string {
   return free;
 }
 
-/** Why a custom task cannot have this name, beside its spelling. */
+/** Why a well-formed name is not available for a custom task. */
 export const nameIssue = (name: string, taken: readonly string[]): string | undefined =>
   taken.includes(name) ? 'Another task of yours has this name' : undefined;

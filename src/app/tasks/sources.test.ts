@@ -29,7 +29,7 @@ describe('orderProblem', () => {
     ['embedded', ['agnews'], 'Choose the CL_Benchmark folder'],
     ['picked', ['MNLI'], 'MNLI is not in the chosen folder'],
     ['embedded', ['lost', 'gone'], 'lost, gone are missing'],
-  ])('%s %j', (tasks, order, problem) => {
+  ])('with tasks from %s, for %j', (tasks, order, problem) => {
     const found = orderProblem(draft(tasks, ...order), DATA);
     if (problem === null) expect(found).toBeNull();
     else expect(found).toContain(problem);
@@ -37,7 +37,7 @@ describe('orderProblem', () => {
 });
 
 describe('tasks of the page', () => {
-  it('are offered by where they come from, without those of the order', () => {
+  it('are offered by source, without those already in the order', () => {
     const offered = (tasks: string) =>
       addableTasks(draft(tasks, 'gloss'), DATA).map(({ title, names }) => [title, names]);
     expect(offered('picked')).toEqual([
@@ -49,13 +49,13 @@ describe('tasks of the page', () => {
     expect(offered('https://example.org/')[2]?.[1]).toHaveLength(15);
   });
 
-  it('are sent only where the order needs them', () => {
+  it('are sent only if the order needs them', () => {
     expect(pageTasksOf(draft('embedded', 'gloss'), DATA)).toEqual({ folder: new Map(), custom: new Map() });
     const sent = pageTasksOf(draft('picked', 'mine', 'agnews'), DATA);
     expect([[...sent.folder.keys()], [...sent.custom.keys()]]).toEqual([['x'], ['mine']]);
   });
 
-  it('are described', () => {
+  it('have a question and labels', () => {
     expect(taskCard('mine', DATA)).toEqual({ name: 'mine', question: 'Which?', labels: ['a', 'b'] });
     expect(taskCard('agnews', DATA).question).toContain('topic');
     expect(taskCard('COPA', DATA).question).toContain('CL_Benchmark');

@@ -5,7 +5,7 @@ import type { PageTasks } from '../../worker/protocol.ts';
 import { EMBEDDED_TASKS, type TaskCard } from '../setup/catalogue.ts';
 import type { TaskData } from './task-store.ts';
 
-/** Tasks that can be added to an order, by where they come from. */
+/** Tasks that can be added to an order, from one source. */
 export interface TaskGroup {
   title: string;
   names: readonly string[];
@@ -14,7 +14,7 @@ export interface TaskGroup {
 const isBenchmark = (name: string): boolean => Object.hasOwn(BENCHMARK_KINDS, name);
 const isEmbedded = (name: string): boolean => embeddedTask(name) !== null;
 
-/** What can be added to the order of a draft. Datasets of CL_Benchmark are offered once there is a folder for them. */
+/** What can be added to a draft's order. CL_Benchmark datasets need a folder or an address. */
 export function addableTasks({ order, tasks }: Pick<RunSettings, 'order' | 'tasks'>, data: TaskData): TaskGroup[] {
   const groups: TaskGroup[] = [
     { title: 'Custom', names: data.custom.map(({ spec }) => spec.name) },
@@ -26,13 +26,13 @@ export function addableTasks({ order, tasks }: Pick<RunSettings, 'order' | 'task
     .filter(({ names }) => names.length > 0);
 }
 
-/** Datasets that a source has, as far as is known before it is read. */
+/** The datasets of a source, as far as they are known before it is read. */
 function datasetsOf(tasks: string, { folder }: TaskData): readonly string[] {
   if (tasks === 'picked') return folder?.datasets ?? [];
   return tasks === 'embedded' ? [] : Object.keys(BENCHMARK_KINDS);
 }
 
-/** What is asked in a task; its labels where they are known before it is read. */
+/** A task's question, and its labels if they are known before it is read. */
 export function taskCard(name: string, { custom }: TaskData): TaskCard {
   const embedded = EMBEDDED_TASKS.find((task) => task.name === name);
   if (embedded !== undefined) return embedded;
@@ -43,7 +43,7 @@ export function taskCard(name: string, { custom }: TaskData): TaskCard {
   return { name, question: task?.spec.instruction ?? 'A custom task.', labels: task?.labels ?? [] };
 }
 
-/** Why an order cannot be read from what is here, in words; null where it can. */
+/** Why an order cannot run with the tasks at hand, in words; null if it can. */
 export function orderProblem({ order, tasks }: Pick<RunSettings, 'order' | 'tasks'>, data: TaskData): string | null {
   const custom = data.custom.map(({ spec }) => spec.name);
   const unknown = order.filter((name) => !isEmbedded(name) && !isBenchmark(name) && !custom.includes(name));
@@ -58,7 +58,7 @@ export function orderProblem({ order, tasks }: Pick<RunSettings, 'order' | 'task
 const listed = (names: readonly string[]): string =>
   `${names.slice(0, 3).join(', ')}${names.length > 3 ? ' and others' : ''} ${names.length === 1 ? 'is' : 'are'}`;
 
-/** What a run with these settings needs of the page's own. */
+/** The page's own tasks that a run with these settings needs. */
 export function pageTasksOf({ order, tasks }: RunSettings, { custom, folder }: TaskData): PageTasks {
   const needed = custom.filter(({ spec }) => order.includes(spec.name));
   return {

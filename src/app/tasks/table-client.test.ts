@@ -12,7 +12,7 @@ const REVIEWS = ['when,review,stars', ...Array.from({ length: 30 }, (_, i) => `d
 const reviews = named('my reviews!.csv', REVIEWS.join('\n'));
 
 describe('a table client', () => {
-  it('shows ten rows and the counts of the columns that are likely to be meant', async () => {
+  it('shows ten rows, and counts for the guessed columns', async () => {
     const { preview, ...file } = await createTableClient(tablesHere()).open(reviews);
     expect(file).toMatchObject({ name: 'my reviews!.csv', namesColumns: false });
     expect(preview).toMatchObject({
@@ -37,7 +37,7 @@ describe('a table client', () => {
     });
   });
 
-  it('guesses by what columns hold where names say nothing, and shows of a long cell its beginning', async () => {
+  it('guesses columns by content where names do not help, and cuts long cells', async () => {
     const rows = Array.from({ length: 12 }, (_, i) => ({
       a: `${i}`,
       b: 'x'.repeat(5000) + i,
@@ -48,7 +48,7 @@ describe('a table client', () => {
     expect(preview.rows[0][1].length).toBeLessThan(1000);
   });
 
-  it('looks at other columns, without a row of names too, and says when they make no task', async () => {
+  it('previews other columns, also without a header row, and says when they do not make a task', async () => {
     const tableClient = createTableClient(tablesHere());
     await tableClient.open(reviews);
     const wrong = await tableClient.preview(true, { textColumn: 'stars', labelColumn: 'when' });
@@ -63,7 +63,7 @@ describe('a table client', () => {
     expect(many).toMatchObject({ found: null, problem: { code: 'tasks/unknown-column' } });
   });
 
-  it('makes a task, whose texts are in a Blob, and the same one from an order file and the data', async () => {
+  it('makes a task with its texts in a Blob, and the same task from an order file and the data', async () => {
     const tableClient = createTableClient(tablesHere());
     const spec = guessedSpec(await tableClient.open(reviews), []);
     const [task] = await tableClient.make(spec);
@@ -78,7 +78,7 @@ describe('a table client', () => {
     await expect(tableClient.makeOrder(order, [], [])).rejects.toMatchObject({ code: 'tasks/data-missing' });
   });
 
-  it('hands on what is wrong with a file, and keeps the one that is open', async () => {
+  it('reports why a file is refused, and leaves the previous one open', async () => {
     const tableClient = createTableClient(tablesHere());
     const spec = guessedSpec(await tableClient.open(reviews), []);
     for (const [name, text, code] of [
@@ -96,7 +96,7 @@ describe('a table client', () => {
     await expect(createTableClient(tablesHere()).make(spec)).rejects.toMatchObject({ code: 'tasks/no-file' });
   });
 
-  it('refuses the answer to another question', async () => {
+  it('refuses an answer of the wrong type', async () => {
     const ask = () => Promise.resolve({ type: 'made' as const, tasks: [] });
     const tableClient = createTableClient({ ask, close: () => undefined });
     await expect(tableClient.preview(true, null)).rejects.toMatchObject({ code: 'worker/bad-event' });

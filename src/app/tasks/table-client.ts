@@ -12,26 +12,26 @@ import type { TaskSpec } from '../../tasks/custom-task.ts';
 import type { ChosenColumns, TablePreview } from '../../tasks/table-preview.ts';
 import { connectWorker } from '../worker-client.ts';
 
-/** Reads files of examples, and makes tasks of them, outside of the page. Promises reject with a GorpError. */
+/** Reads files of examples and makes tasks from them in a worker. Promises reject with a GorpError. */
 export interface TableClient {
   open(file: NamedFile): Promise<OpenedFile>;
-  /** The open file with other columns; null: those that are likely to be meant. */
+  /** Previews the open file with other columns; null guesses them. */
   preview(header: boolean, columns: ChosenColumns | null): Promise<TablePreview>;
-  /** A task of the open file. */
+  /** Makes a task from the open file. */
   make(spec: TaskSpec): Promise<CustomTask[]>;
-  /** The tasks that an order describes and that are not kept. */
+  /** Makes the tasks that an order describes and this browser does not store. */
   makeOrder(order: OrderFile, kept: TaskSpec[], files: NamedFile[]): Promise<CustomTask[]>;
-  /** Frees what the open file takes. */
+  /** Frees the open file. */
   close(): void;
 }
 
-/** Answers commands one by one, in their order. */
+/** Answers commands one by one, in order. */
 export interface TablesWorker {
   readonly ask: (command: TablesCommand) => Promise<TablesAnswer>;
   readonly close: () => void;
 }
 
-/** A client of a worker that is opened when something is first asked of it. */
+/** A client whose worker starts with the first command. */
 export function createTableClient({ ask: askWorker, close }: TablesWorker): TableClient {
   const ask = async <Type extends TablesAnswer['type']>(
     type: Type,
@@ -62,7 +62,7 @@ const isOf = <Type extends TablesAnswer['type']>(
 
 const NEXT_STEP = 'Reload the page. If it happens again, use a smaller file.';
 
-/** The worker in the browser. What is asked of it when it stops is answered with its failure. */
+/** The worker in the browser. If it stops, pending commands are answered with its failure. */
 export function openTablesWorker(): TablesWorker {
   const waiting: ((answer: TablesAnswer) => void)[] = [];
   const { send, close } = connectWorker<TablesCommand, TablesAnswer>(
@@ -84,7 +84,7 @@ export function openTablesWorker(): TablesWorker {
         send(command);
       }),
     close: () => {
-      waiting.length = 0; // nobody hears their answers any more
+      waiting.length = 0; // nobody awaits these answers any more
       close();
     },
   };

@@ -5,15 +5,15 @@ import { type CustomTask, CustomTaskSchema } from '../../run/table-messages.ts';
 
 const PickedFolderSchema = v.strictObject({
   name: v.string(),
-  /** Path below the folder that holds CL_Benchmark and configs → file. */
+  /** Files by path below the folder that holds CL_Benchmark and configs. */
   files: v.map(v.string(), v.instance(Blob)),
-  /** Datasets whose files are all there. */
+  /** Datasets with no file missing. */
   datasets: v.array(v.string()),
 });
 /** The CL_Benchmark folder that was chosen or dropped. */
 export type PickedFolder = v.InferOutput<typeof PickedFolderSchema>;
 
-/** What the page holds of tasks besides those that are embedded. */
+/** The page's tasks besides the embedded ones. */
 export interface TaskData {
   custom: readonly CustomTask[];
   folder: PickedFolder | null;
@@ -21,7 +21,7 @@ export interface TaskData {
 
 export const NO_TASKS: TaskData = { custom: [], folder: null };
 
-/** Keeps tasks so that a reload of the page finds them. Promises reject where the browser refuses to store. */
+/** Stores tasks across reloads. Promises reject if the browser refuses to store. */
 export interface TaskStore {
   load(): Promise<TaskData>;
   addCustom(tasks: readonly CustomTask[]): Promise<void>;
@@ -34,14 +34,14 @@ const customKey = (name: string): string => `own/${name}`;
 
 /** A store in IndexedDB. Blobs stay on disk until a run reads them. */
 export function browserTasks(): TaskStore {
-  // Opened at the first use, so that a browser without IndexedDB can still show the page.
+  // Opened on first use, so that a browser without IndexedDB can still show the page.
   let opened: UseStore | undefined;
   const store = (): UseStore => (opened ??= createStore('gorp-web-tasks', 'tasks'));
   return {
     load: async () => {
       const custom: CustomTask[] = [];
       let folder: PickedFolder | null = null;
-      // What an older version left and this one cannot read is skipped.
+      // Entries of older versions that this one cannot read are skipped.
       for (const [key, value] of await guarded(() => entries<string, unknown>(store()))) {
         if (key === FOLDER_KEY) {
           const parsed = v.safeParse(PickedFolderSchema, value);

@@ -1,9 +1,9 @@
 /**
- * A text to look at: as one line of at most `longest` characters, with what cannot be seen or would change how its
- * neighbours read (control characters, marks of writing direction) as visible signs.
+ * A text as one line of at most `longest` characters. Characters that are invisible or change how their neighbours read
+ * (control characters, direction marks) become visible signs.
  */
 export function visibleText(text: string, longest: number): string {
-  // Cut first: a cell may hold a megabyte. Twice the length, for characters of two units.
+  // Cut first, since a cell may hold a megabyte, and to twice the length, since a character may take two units.
   const begin = Array.from(text.slice(0, 2 * longest))
     .slice(0, longest)
     .join('');

@@ -8,7 +8,7 @@ interface Props<Value extends string | number> {
   onChange: (value: Value) => void;
 }
 
-/** One of several, in a menu with its label before it. */
+/** A labelled menu. */
 export function Choice<Value extends string | number>({ label, options, value, testId, onChange }: Props<Value>) {
   const choose = (chosen: string): void => {
     const option = options.find((one) => String(one.value) === chosen);

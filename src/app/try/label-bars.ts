@@ -9,14 +9,14 @@ export interface LabelBar {
   isRight: boolean;
 }
 
-/** Labels that are shown by name; the others are summed up. */
+/** How many labels get a bar of their own; the rest share one. */
 const NAMED_LABELS = 8;
 const OTHERS = 'other labels';
 const ELSE = 'anything else';
 
 /**
- * The bars of the answer after a round: the same labels in the same order for all rounds that were asked, then the others
- * together, then what is no label. They sum up to 1.
+ * The bars of the answer after a round: the same labels in the same order for every asked round, then one bar for the
+ * other labels and one for anything else. They sum to 1.
  */
 export function labelBars({ answers, question }: Pick<Asked, 'answers' | 'question'>, round: number): LabelBar[] {
   const label = rightAnswer(question);
@@ -28,11 +28,11 @@ export function labelBars({ answers, question }: Pick<Asked, 'answers' | 'questi
   const sum = (some: TriedAnswer['labels']): number => some.reduce((total, { probability }) => total + probability, 0);
   const bars = named.map((one) => ({ name: one.label, share: one.probability, isRight: one.label === label }));
   if (named.length < labels.length) bars.push({ name: OTHERS, share: sum(labels) - sum(named), isRight: false });
-  // Rounding may take the sum of all labels a little above 1.
+  // Rounding may push the sum of all labels slightly above 1.
   return [...bars, { name: ELSE, share: Math.max(0, 1 - sum(labels)), isRight: false }];
 }
 
-/** The right label and those that some round finds likeliest. */
+/** The right label, and the labels with the highest probability in any round. */
 function namedLabels(answers: readonly TriedAnswer[], right: string | null): Set<string> {
   const largest = new Map<string, number>();
   for (const { label, probability } of answers.flatMap(({ labels }) => labels)) {

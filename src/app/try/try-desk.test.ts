@@ -48,7 +48,7 @@ function openRun(): void {
 }
 
 describe('the tab Try it', () => {
-  it('opens the saved rounds, and looks at the examples of the first task', () => {
+  it('opens the saved rounds and requests the examples of the first task', () => {
     openRun();
     expect(sent).toEqual([
       { type: 'open', files: null, access: CONTEXT.access },
@@ -57,7 +57,7 @@ describe('the tab Try it', () => {
     expect(state()).toMatchObject({ status: 'open', form: { task: 'gloss', from: 1, to: 2 } });
   });
 
-  it('asks every round whose weights are there, and shows what comes', () => {
+  it('asks every round that has weights, and shows the answers', () => {
     openRun();
     desk.ask({ ...CONTEXT, budget: 5 });
     const question = { kind: 'task', task: 'gloss', sentence: 'red ball', label: 'warm' };
@@ -77,7 +77,7 @@ describe('the tab Try it', () => {
     expect(state().asked[0].answers.map(({ state }) => state.status)).toEqual(['answered', 'failed']);
   });
 
-  it('asks the model before training the examples of a task, and goes on where it was stopped', () => {
+  it('asks the model before training a task’s examples, and resumes where it was stopped', () => {
     const answer = { written: 'warm', isRight: true };
     const answered = { type: 'example-answered', task: 'gloss', dtype: 'f32', answer } as const;
     const from = () => sent.flatMap((command) => (command.type === 'ask-examples' ? [command.from] : []));
@@ -98,7 +98,7 @@ describe('the tab Try it', () => {
     tell({ type: 'done', isStopped: false });
     desk.edit({ dtype: 'q4' });
     desk.askExamples(CONTEXT);
-    expect(from(), 'other forms of the weights answer anew').toEqual([0, 1, 0]);
+    expect(from(), 'another weight format starts from the first example').toEqual([0, 1, 0]);
     expect(state().untrained).toEqual({ 'f32 gloss': [answer, answer].map((one) => ({ round: 0, ...one })) });
     desk.close();
     desk.reopen(CONTEXT.access);
@@ -108,7 +108,7 @@ describe('the tab Try it', () => {
     expect(state().untrained).toEqual({});
   });
 
-  it('stops, and what has not come by then does not come', () => {
+  it('stops, and marks pending answers as stopped', () => {
     openRun();
     desk.stop();
     expect(sent.at(-1)?.type).toBe('examples');
@@ -120,7 +120,7 @@ describe('the tab Try it', () => {
     expect(state().asked[0].answers.map(({ state }) => state.status)).toEqual(['answered', 'stopped']);
   });
 
-  it('ends its worker when it is left, and opens the same files when it is looked at again', () => {
+  it('ends its worker when left, and opens the same files when shown again', () => {
     desk.open(CONTEXT.access, { name: 'rounds', files: [{ path: 'round.json', blob: new Blob() }] });
     tell({ type: 'opened', run: RUN });
     desk.edit({ sentence: 'red ball' });
@@ -133,7 +133,7 @@ describe('the tab Try it', () => {
     expect(state().source).toEqual({ kind: 'files', name: 'rounds' });
   });
 
-  it('shows why nothing can be asked, and lets the person try again', () => {
+  it('shows why a run cannot be opened, and lets the person try again', () => {
     desk.open(CONTEXT.access);
     const error = { code: 'run/bad-round', message: 'm', nextStep: 'n' } as const;
     tell({ type: 'failed', error });
@@ -156,14 +156,14 @@ describe('the tab Try it', () => {
   });
 });
 
-it('takes no more than the person allows, nor than the runtime can hold', () => {
+it('limits memory to the person’s budget and the runtime’s capacity', () => {
   expect([limitOf(null), limitOf(100), limitOf(2 ** 40)]).toEqual([2 ** 32, 100, 2 ** 32]);
 });
 
-describe('the bars of an answer', () => {
+describe('labelBars', () => {
   const question = { kind: 'task', task: 'gloss', sentence: 's', label: 'l9' } as const;
 
-  it('are the labels and what is none, and sum up to 1', () => {
+  it('returns the labels and anything else, summing to 1', () => {
     const answers = [{ round: 1, name: '1-gloss', state: { status: 'answered', answer: ANSWER } as const }];
     expect(labelBars({ answers, question: { ...question, label: 'warm' } }, 1)).toEqual([
       { name: 'warm', share: 0.75, isRight: true },
@@ -173,7 +173,7 @@ describe('the bars of an answer', () => {
     expect(labelBars({ answers, question }, 2)).toEqual([]);
   });
 
-  it('of many labels name the right one and the likeliest of any round, the same for all', () => {
+  it('names the right label and the likeliest of any round, the same for every round', () => {
     const answerOf = (likeliest: number): TriedAnswer => ({
       ...ANSWER,
       labels: Array.from({ length: 20 }, (_, i) => ({ label: `l${i}`, probability: i === likeliest ? 0.5 : 0.01 })),

@@ -8,33 +8,33 @@ import { EMPTY_FORM, formFor, questionOf, type TryForm, withTask } from './try-f
 import type { OpenTrySession } from './try-session.ts';
 import { applyTryEvent, asking, CLOSED, ended, roundsToAsk, type TryState, untrainedKey } from './try-state.ts';
 
-/** What of the page a question depends on. */
+/** The parts of the page's state that a question depends on. */
 export interface TryContext {
   access: ModelAccess;
   device: DeviceChoice;
-  /** Bytes that the person lets models take; null where none are given. */
+  /** Bytes that the person lets models use; null for no limit. */
   budget: number | null;
 }
 
 /** Everything a person can do in the tab. */
 export interface TryDesk {
   readonly store: StoreApi<TryState & { form: TryForm }>;
-  /** Opens the rounds that this browser keeps, or those of files. */
+  /** Opens the rounds stored in this browser, or those in files. */
   readonly open: (access: ModelAccess, picked?: Picked) => void;
-  /** Opens what was open before, in a new worker or as it is now. */
+  /** Opens the same source again, starting a new worker if the last one has ended. */
   readonly reopen: (access: ModelAccess) => void;
   readonly edit: (change: Partial<TryForm>) => void;
   readonly chooseTask: (name: string) => void;
-  /** Asks what the form says. */
+  /** Asks the form's question. */
   readonly ask: (context: TryContext) => void;
-  /** Asks the model before training the test examples of the task that it has not answered yet. */
+  /** Asks the model before training the task's test examples that it has not answered yet. */
   readonly askExamples: (context: TryContext) => void;
   readonly stop: () => void;
-  /** Ends the worker and frees what it holds; what has been asked stays. */
+  /** Ends the worker and frees its memory. Questions and answers stay. */
   readonly close: () => void;
 }
 
-/** Bytes that weights may take in the runtime: what it can hold, and what the person allows. */
+/** Bytes that weights may use in the runtime: the smaller of its capacity and the person's budget. */
 export const limitOf = (budget: number | null): number => Math.min(RUNTIME_BYTES, budget ?? Infinity);
 
 const answering = ({ dtype }: TryForm, { access, device, budget }: TryContext): Answering => {
@@ -44,7 +44,7 @@ const answering = ({ dtype }: TryForm, { access, device, budget }: TryContext): 
 export function createTryDesk(openSession: OpenTrySession): TryDesk {
   const store = createStore<TryState & { form: TryForm }>(() => ({ ...CLOSED, form: EMPTY_FORM }));
   const { getState, setState } = store;
-  /** Files that are open, or being opened, in place of the rounds that this browser keeps. */
+  /** Files that are open, or being opened, instead of the rounds stored in this browser. */
   let files: Picked | undefined;
   let opening: Picked | undefined;
 

@@ -31,14 +31,14 @@ describe('the list of examples', () => {
     expect(found.map(({ example }) => example.sentence)).toEqual(sentences);
   });
 
-  it('is searched in texts and answers, whatever their case', () => {
+  it('can be searched by text and answer, ignoring case', () => {
     const search = (text: string) =>
       chosenExamples(EXAMPLES, { ...EMPTY_FORM, from: 1, to: 2, shown: 'all', search: text }).length;
     expect([search(' Known '), search('COLD'), search('nothing')]).toEqual([1, 3, 0]);
   });
 });
 
-it('compares with the answers before training, as far as there are any', () => {
+it('compares with the answers before training, as far as they exist', () => {
   const untrained = [true, false].map((isRight) => ({ round: 0, written: isRight ? 'warm' : 'hot', isRight }));
   const form = { ...EMPTY_FORM, from: 0, to: 1 };
   const sentences = (more: Partial<typeof form>): string[] =>
@@ -58,7 +58,7 @@ it('compares the examples of a task between the first and the last round that te
   expect(withTask(chosen, TASKS, 'gloss'), 'what was chosen stays').toEqual(chosen);
 });
 
-it('asks only what has been entered', () => {
+it('asks nothing until a question is entered', () => {
   const form = { ...EMPTY_FORM, task: 'gloss' };
   expect(questionOf(form)).toBeNull();
   expect(questionOf({ ...form, sentence: 'a' })).toEqual({ kind: 'task', task: 'gloss', sentence: 'a', label: null });

@@ -2,7 +2,7 @@ import type { OnnxDtype } from '../../onnx/dtypes.ts';
 import type { AnsweredExample, RoundAnswer } from '../../run/outputs/answers-over-rounds.ts';
 import type { Question, TriedRun } from '../../worker/try/messages.ts';
 
-/** Which test examples are listed: all, those that turned between two rounds, those that are wrong after the later one. */
+/** Which test examples are listed: those that turned wrong or right between two rounds, those still wrong, or all. */
 export const SHOWN = ['turned-wrong', 'turned-right', 'wrong', 'all'] as const;
 export type Shown = (typeof SHOWN)[number];
 
@@ -11,14 +11,14 @@ export interface TryForm {
   kind: Question['kind'];
   task: string;
   sentence: string;
-  /** The right answer to the sentence as it stands, where it is an example of the test set. */
+  /** The right answer if the sentence is an unchanged test example; otherwise null. */
   label: string | null;
   text: string;
   dtype: OnnxDtype;
-  /** Rounds that are not asked. */
+  /** Rounds not to ask. */
   skipped: number[];
   shown: Shown;
-  /** The two rounds that examples are compared between; the first may be 0, before training. */
+  /** The two rounds whose answers are compared; the first may be 0, before training. */
   from: number;
   to: number;
   search: string;
@@ -38,12 +38,12 @@ export const EMPTY_FORM: TryForm = {
   search: '',
 };
 
-/** The form for a run: what fits it stays, and the first task is looked at otherwise. */
+/** The form for a run: its task stays if the run has it; otherwise the first task is chosen. */
 export function formFor(form: TryForm, { tasks }: TriedRun): TryForm {
   return withTask(form, tasks, tasks.some(({ name }) => name === form.task) ? form.task : (tasks[0]?.name ?? ''));
 }
 
-/** The form with a task, its examples compared between the first and the last round that tested it. */
+/** The form for a task, comparing the first and the last round that tested it. */
 export function withTask(form: TryForm, tasks: TriedRun['tasks'], name: string): TryForm {
   const rounds = tasks.find((task) => task.name === name)?.rounds ?? [];
   const compared = { from: rounds[0] ?? 0, to: rounds.at(-1) ?? 0 };
@@ -51,13 +51,13 @@ export function withTask(form: TryForm, tasks: TriedRun['tasks'], name: string):
   return { ...form, task: name, ...(isSame ? {} : compared), ...(form.task === name ? {} : { label: null }) };
 }
 
-/** What the form asks; null where nothing is entered. */
+/** The form's question; null if nothing is entered. */
 export function questionOf({ kind, task, sentence, label, text }: TryForm): Question | null {
   if (kind === 'raw') return text.trim() === '' ? null : { kind, text };
   return sentence.trim() === '' || task === '' ? null : { kind, task, sentence, label };
 }
 
-/** An example between two rounds. */
+/** An example with its answers after two rounds. */
 export interface Compared {
   example: AnsweredExample;
   before: RoundAnswer | undefined;
@@ -65,9 +65,9 @@ export interface Compared {
 }
 
 /**
- * The examples that the form asks for, in the order of the test set.
+ * The examples that match the form, in the order of the test set.
  *
- * @param untrained what the model before training answered to the first of them.
+ * @param untrained answers of the model before training to the first examples.
  */
 export function chosenExamples(
   examples: readonly AnsweredExample[],

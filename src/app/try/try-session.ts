@@ -1,13 +1,13 @@
 import { type TryCommand, type TryEvent, TryEventSchema } from '../../worker/try/messages.ts';
 import { connectWorker, type WorkerClient } from '../worker-client.ts';
 
-/** The worker that tries models, seen from the page. */
+/** The page's view of the worker that tries models. */
 export type TrySession = WorkerClient<TryCommand>;
 
-/** Opens a session whose events go to `onEvent`. Faults of the worker itself come as a `failed` event. */
+/** Opens a session whose events go to `onEvent`. Faults of the worker itself arrive as a `failed` event. */
 export type OpenTrySession = (onEvent: (event: TryEvent) => void) => TrySession;
 
-/** A session in a Web Worker, which lives as long as the tab is looked at. */
+/** A session in a Web Worker that lives as long as the tab is open. */
 export const openTryWorker: OpenTrySession = (onEvent) =>
   connectWorker(
     () => new Worker(new URL('../../worker/try.ts', import.meta.url), { type: 'module', name: 'try' }),

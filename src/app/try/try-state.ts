@@ -3,7 +3,7 @@ import type { OnnxDtype } from '../../onnx/dtypes.ts';
 import type { AnsweredExample, RoundAnswer } from '../../run/outputs/answers-over-rounds.ts';
 import type { Preparation, Question, TriedAnswer, TriedRun, TryEvent, TryRuntime } from '../../worker/try/messages.ts';
 
-/** How far the answer after a round is. */
+/** The progress of a round's answer. */
 export type AnswerState =
   | { status: 'waiting' }
   | { status: 'preparing'; what: Preparation }
@@ -12,32 +12,32 @@ export type AnswerState =
   | { status: 'failed'; error: ErrorReport }
   | { status: 'stopped' };
 
-/** A question, and the answers of the rounds of a run, in their order. */
+/** A question, and the answers of a run's rounds, in order. */
 export interface Asked {
   id: number;
-  /** The run that was asked: one that was asked earlier stays beside the next. */
+  /** The run that was asked. Questions to earlier runs stay in the list. */
   run: { id: string; method: string };
   question: Question;
   dtype: OnnxDtype;
   answers: { round: number; name: string; state: AnswerState }[];
 }
 
-/** Where rounds come from: those that this browser keeps, or files from disk, by the name of what was picked. */
+/** Where rounds come from: this browser's store, or files from disk, with the name of the pick. */
 export type TrySource = { kind: 'kept' } | { kind: 'files'; name: string };
 
 export interface TryState {
   status: 'closed' | 'opening' | 'open' | 'asking' | 'stopping';
   source: TrySource;
   run: TriedRun | null;
-  /** What the last question was computed on. */
+  /** The runtime that computed the last question. */
   runtime: TryRuntime | null;
   /** Newest first. */
   asked: Asked[];
-  /** Test examples of the task that is looked at. */
+  /** Test examples of the chosen task. */
   examples: { task: string; examples: AnsweredExample[] } | null;
-  /** What the model before training answered to the first examples of tasks, by {@link untrainedKey}. */
+  /** Answers of the model before training to the first examples of tasks, by {@link untrainedKey}. */
   untrained: Readonly<Record<string, readonly RoundAnswer[]>>;
-  /** Whether it is test examples that are being asked, and no question. */
+  /** Whether test examples are being asked, rather than a question. */
   asksExamples: boolean;
   problem: ErrorReport | null;
 }
@@ -54,25 +54,25 @@ export const CLOSED: TryState = {
   problem: null,
 };
 
-/** Names the answers before training to a task, with the weights in a form. */
+/** The key of a task's answers before training, for one weight format. */
 export const untrainedKey = (task: string, dtype: OnnxDtype): string => `${dtype} ${task}`;
 
-/** The right answer to a question, where it is known. */
+/** The right answer to a question; null if unknown. */
 export const rightAnswer = (question: Question): string | null => (question.kind === 'task' ? question.label : null);
 
-/** Questions whose answers stay on the page. */
+/** How many questions stay on the page with their answers. */
 export const KEPT_QUESTIONS = 8;
 
-/** Before any task. */
+/** The name of the model before any task. */
 export const UNTRAINED = 'before training';
 
-/** The rounds of a run that can be asked, the model before training among them. */
+/** The rounds of a run that can be asked, including the model before training. */
 export const roundsToAsk = ({ rounds }: TriedRun): { round: number; name: string; hasWeights: boolean }[] => [
   { round: 0, name: UNTRAINED, hasWeights: true },
   ...rounds,
 ];
 
-/** The state with a question that has just been put. */
+/** The state after a question is asked. */
 export function asking(state: TryState, asked: Omit<Asked, 'id'>): TryState {
   const id = (state.asked.at(0)?.id ?? 0) + 1;
   return {
@@ -119,7 +119,7 @@ export function applyTryEvent(state: TryState, event: TryEvent): TryState {
   }
 }
 
-/** Answers that have not come will not come any more. */
+/** Marks unfinished answers as stopped. */
 export function ended(state: TryState): TryState {
   return changed(state, (answer) =>
     answer.status === 'answered' || answer.status === 'failed' ? answer : { status: 'stopped' },

@@ -2,7 +2,7 @@ import { budgetBytes } from '../memory/budget.ts';
 import { usePage } from '../page-context.tsx';
 import type { TryContext } from './try-desk.ts';
 
-/** Gives what of the page a question depends on, at the time it is asked. */
+/** Returns a function that reads the question's context from the page when it is asked. */
 export function useTryContext(): () => TryContext {
   const page = usePage();
   return () => {
