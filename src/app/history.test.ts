@@ -69,7 +69,7 @@ describe('browserHistory', () => {
     expect(await keys(inStore())).toHaveLength(6);
   });
 
-  it('on a full disk removes the oldest results, then reports that only the newest summary was stored', async () => {
+  it('on a full disk removes the oldest results, then reports that the newest run has only a summary', async () => {
     const history = browserHistory();
     await history.add(whole(1));
     await history.add(whole(2));

@@ -10,7 +10,7 @@ describe('whyTooLarge', () => {
     [{}, null],
     [{ bufferBytes: 4000, budgetBytes: 9000, storageBytes: 5000 }, null],
     [{ bufferBytes: 3999 }, /buffer/],
-    [{ budgetBytes: 8999 }, /memory to use/],
+    [{ budgetBytes: 8999 }, /Memory to use/],
     [{ storageBytes: 4999 }, /room/],
   ])('with the limits %j', (limits, expected) => {
     const why = whyTooLarge(model, { ...unknown, ...limits });
@@ -20,7 +20,7 @@ describe('whyTooLarge', () => {
 });
 
 describe('the gallery', () => {
-  it.each(GALLERY.map((model) => [model.reference, model] as const))('%s has a hub reference and a plausible size', (reference, model) => {
+  it.each(GALLERY.map((model) => [model.reference, model] as const))('%s is plausible', (reference, model) => {
     expect(parseModelReference(reference)).toMatchObject({ kind: 'hub' });
     // 16 or 32 bits per parameter, plus a tokenizer.
     expect(model.bytes / model.parameters).toBeGreaterThan(1.9);

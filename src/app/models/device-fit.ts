@@ -21,7 +21,7 @@ export function whyTooLarge(
   if (bufferBytes !== null && largestTrained * BYTES_PER_VALUE > bufferBytes)
     return 'a trained weight exceeds the largest buffer';
   if (budgetBytes !== null && trainingBytes > budgetBytes)
-    return 'over your memory to use; fewer bits or shorter prompts need less';
+    return 'over “Memory to use”; fewer bits or shorter prompts need less';
   if (storageBytes !== null && bytes > storageBytes) return 'the browser has no room for the files';
   return null;
 }

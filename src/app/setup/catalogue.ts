@@ -27,11 +27,7 @@ export const EMBEDDED_TASKS: readonly TaskCard[] = [
     question: 'Which group does an emoji belong to?',
     labels: ['face', 'people', 'nature', 'food', 'travel', 'object', 'symbol'],
   },
-  {
-    name: 'mood',
-    question: 'Does a word have a good or a bad meaning? Hard for a small model.',
-    labels: ['good', 'bad'],
-  },
+  { name: 'mood', question: 'Is a word’s meaning good or bad? Hard for a small model.', labels: ['good', 'bad'] },
   { name: 'pos', question: 'What kind of word is defined?', labels: ['noun', 'verb', 'adjective', 'adverb'] },
   {
     name: 'action',
