@@ -10,8 +10,8 @@ export interface Numbers {
 }
 
 /**
- * A table as CSV (RFC 4180) with a header; null becomes an empty field. Text that a spreadsheet would take for a formula
- * is marked as text.
+ * A table as CSV (RFC 4180) with a header; null becomes an empty field. Text that a spreadsheet would take for a
+ * formula is marked as text.
  */
 export function csvOf({ columns, rows }: Numbers): string {
   return `${[columns, ...rows].map((row) => row.map(csvCell).join(',')).join('\r\n')}\r\n`;

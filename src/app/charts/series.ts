@@ -49,8 +49,8 @@ export function smoothed(
 }
 
 /**
- * Which points to draw when there are too many: the first, the last, and the lowest and highest of each stretch, so that
- * no spike is lost. Smoothing comes before, over all points, and does not depend on this choice.
+ * Which points to draw when there are too many: the first, the last, and the lowest and highest of each stretch, so
+ * that no spike is lost. Smoothing comes first, over all points, and does not depend on this choice.
  *
  * @param max upper bound on the number of indices returned, at least 4.
  * @returns indices in ascending order, without repeats.

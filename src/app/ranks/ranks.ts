@@ -121,8 +121,8 @@ export function taskLikeness(spaces: RunState['spaces'], tasks: number): (number
 export const degrees = (cosine: number): number => (Math.acos(Math.min(1, cosine)) * 180) / Math.PI;
 
 /**
- * The angle expected between the directions of unrelated tasks: for random subspaces of k and l dimensions out of d, the
- * mean squared cosine is max(k, l) / d.
+ * The angle expected between the directions of unrelated tasks: for random subspaces of k and l dimensions out of d,
+ * the mean squared cosine is max(k, l) / d.
  */
 export const chanceAngle = (k: number, l: number, dimension: number): number =>
   degrees(Math.sqrt(Math.max(k, l) / dimension));
