@@ -65,7 +65,7 @@ describe('runs', () => {
     }
   });
 
-  test('replay from the second task on in as many steps, report the bytes of the memory, and resume with it', async () => {
+  test('replay from the second task on without more steps, report the memory size, and resume with it', async () => {
     const settings = tinySettings('er', {}, { loraDropout: 0.2, replayShare: 0.5 });
     const whole = await runKeepingRounds(settings);
     const { curves, stateBytes: told } = whole.results;

@@ -46,7 +46,7 @@ export const ewc = defineMethod({
     ewcExamples: number({
       section: 'This method',
       label: 'Examples for importances',
-      help: 'Examples of each task that importances are computed from after training; at most all.',
+      help: 'Examples per task used to compute importances after training on it; at most all.',
       range: COUNT,
       initial: 256,
     }),
@@ -65,7 +65,7 @@ async function consolidated({ state, squares, adapters: read }: FinishedTask, de
   const all = [...squares.values()];
   const count = all.reduce((sum, { data }) => sum + data.length, 0);
   const mean = all.reduce((sum, { data }) => sum + data.reduce((a, b) => a + b, 0), 0) / count;
-  const factor = mean > 0 ? 1 / mean : 0; // all gradients are 0
+  const factor = mean > 0 ? 1 / mean : 0; // 0 if all gradients are 0
   const fisher = [...squares].map(([name, { rows, columns, data }]) => {
     const before = state.tensors.get(stateName(FISHER, name))?.data;
     const values = data.map((square, i) => decay * (before?.[i] ?? 0) + factor * square);

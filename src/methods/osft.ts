@@ -30,7 +30,7 @@ export const osft = defineMethod({
     firstFrozenShare: number({
       section: 'This method',
       label: 'Frozen share, first task',
-      help: 'Share of the singular directions of each weight that the first task leaves unchanged.',
+      help: 'Share of each weight’s singular directions, largest first, that the first task leaves unchanged.',
       range: PART,
       initial: 0.3,
     }),

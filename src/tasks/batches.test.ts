@@ -60,7 +60,7 @@ describe('orders of batches', () => {
     );
   });
 
-  it('differ by seed and epoch in training, and repeat for the same ones', () => {
+  it('differ by seed and epoch in training, and are reproducible', () => {
     const same = Array.from({ length: 40 }, () => ofLength(5, 1));
     const order = (seed: number, epoch: number): string => JSON.stringify(trainingOrder(same, 8, seed, epoch));
     expect(order(1, 0)).toBe(order(1, 0));

@@ -15,7 +15,7 @@ export interface EncodedExample {
   readonly label: readonly number[];
 }
 
-/** Milliseconds of tokenising after which other tasks of the thread get a turn. */
+/** Milliseconds of tokenising after which other work on the thread gets a turn. */
 const PIECE = 50;
 
 /** At least what prose takes, so that most texts that fit are recognised at the first try. */

@@ -34,7 +34,7 @@ export function Welcome() {
       <dl className={styles.views}>
         <div>
           <dt>Run</dt>
-          <dd>The loss of every step, and an accuracy matrix that fills row by row as tasks are learned.</dd>
+          <dd>The loss of every step, and an accuracy matrix that fills in row by row as tasks are learned.</dd>
         </div>
         <div>
           <dt>Ranks</dt>

@@ -91,7 +91,7 @@ export function QueueList() {
   );
 }
 
-/** `2 of 6 done, 1 running, 3 waiting: done in about 4 min (16:40).` */
+/** `2 of 6 done, 1 running, 3 waiting; about 4 min left, done at about 16:40.` */
 function QueueWords() {
   const { runs, isGoing } = usePageState((state) => state.queue);
   const active = usePageState(({ run }) => isActive(run.status));

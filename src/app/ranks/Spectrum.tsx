@@ -45,7 +45,7 @@ export function Spectrum({ space, isSoft, round, task }: Props) {
           {isSoft
             ? `directions suppressed by half or more: ${space.added} more, ${space.total} in all.`
             : `${space.added} of ${count} directions added.`}{' '}
-          The space holds {percent(heldAfter)} % of the energy, {percent(held)} % before.
+          The space holds {percent(heldAfter)} % of the energy (before: {percent(held)} %).
           {!isSoft && space.total >= space.dimension && ' The space is full.'}
         </>
       }
