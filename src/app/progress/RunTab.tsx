@@ -38,7 +38,7 @@ export function RunTab() {
           <Section
             level={3}
             title="After each task"
-            note="Each row tests all tasks after learning one. A number that falls down a column is forgetting."
+            note="Each row tests all tasks after learning one. Numbers that fall down a column show forgetting."
             tools={<HeatTool />}
           >
             <AccuracyMatrix />
