@@ -63,7 +63,7 @@ export const PROJECTED_SETTINGS = {
   clipNorm: choice({
     section: 'Low-rank gradient',
     label: 'Norm for clipping',
-    help: 'Which norm counts for clipping; that of the full gradient costs time in every step.',
+    help: 'Which norm counts; that of the full gradient costs time in every step.',
     initial: 'projected',
     before: 'exact',
     applies: ({ projection }) => projection === 'fast',

@@ -49,7 +49,7 @@ export const SPACE_SETTINGS = {
   loraSpace: choice({
     section: 'Shared space',
     label: 'Side of A',
-    help: 'Side of A on which the space acts.',
+    help: 'Which side the space acts on.',
     initial: 'rank',
     options: [
       { value: 'rank', label: 'rank side, as published' },
@@ -84,7 +84,7 @@ export const WEIGHT_SPACE_SETTINGS = {
   spaceSide: choice({
     section: 'Shared space',
     label: 'Side of W',
-    help: 'Side of a full-rank gradient on which the space acts.',
+    help: 'Which side of a full-rank gradient the space acts on.',
     initial: 'kept',
     applies: ofMoments,
     options: [
