@@ -17,7 +17,7 @@ const LONE_SURROGATE = /\p{Surrogate}/gu;
 /** Parses a JSON file, a list of objects. @throws GorpError `tasks/malformed-json`, `tasks/wrong-shape`. */
 export function parseJsonRows(text: string, name: string): JsonRecords {
   const rows: unknown = parsed(text, name);
-  if (!Array.isArray(rows)) throw wrongShape(name, 'it is not a list of objects');
+  if (!Array.isArray(rows)) throw wrongShape(name, 'not a list of objects');
   return tabulated(
     rows,
     (i) => `${name}, entry ${i + 1}`,
@@ -54,7 +54,7 @@ function tabulated(rows: unknown[], where: (row: number) => string, lineOf: (row
   const columns = new Map<string, number>();
   const nested = new Set<string>();
   const cells = rows.map((row, i) => {
-    if (typeof row !== 'object' || row === null || Array.isArray(row)) throw wrongShape(where(i), 'it is not an object');
+    if (typeof row !== 'object' || row === null || Array.isArray(row)) throw wrongShape(where(i), 'not an object');
     const values: string[] = [];
     for (const [key, value] of Object.entries(row)) {
       let column = columns.get(key);
