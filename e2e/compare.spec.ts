@@ -43,7 +43,7 @@ test('three methods with two seeds are queued, survive a reload, and are compare
     await page.getByTestId('queue-start').click();
     await expect(queued(page, 'running')).toHaveCount(1);
     await page.getByTestId('queue-pause').click();
-    await expect(page.getByTestId('queue-status'), 'after its run it waits').toContainText('It is not started.', {
+    await expect(page.getByTestId('queue-status'), 'after its run it waits').toContainText('Not started.', {
       timeout: 120_000,
     });
     await expect(queued(page, 'waiting')).toHaveCount(5);
@@ -171,7 +171,7 @@ test('what cannot be compared or taken over says why, and a queue passes over wh
   await writeFile(foreign, '{"loss":[1,2]}');
   await writeFile(own, JSON.stringify(good));
   await dropFromDisk(page.getByTestId('compared'), foreign);
-  await expect(problem).toContainText('foreign.json is not a results file of gorp-web.');
+  await expect(problem).toContainText('foreign.json is not a gorp-web results file.');
   await dropFromDisk(page.getByTestId('compared'), own);
   await expect(problem).toBeHidden();
   await expect(page.getByTestId('compared').getByRole('listitem')).toHaveText([/^gorp, seed 1/]);

@@ -57,7 +57,7 @@ test('ranks of fifteen tasks and the 96 matrices of T5-large are grouped, folded
   await test.step('it fits the page, wide and narrow', async () => {
     for (const width of [1280, 390]) {
       await page.setViewportSize({ width, height: 900 });
-      const room = page.getByRole('region', { name: 'Map of directions kept' });
+      const room = page.getByRole('region', { name: 'Map of directions held' });
       const last = map.getByRole('columnheader').nth(results.settings.order.length);
       const [frame, head] = [await room.boundingBox(), await last.boundingBox()];
       expect((head?.x ?? 0) + (head?.width ?? 0), `all tasks are in sight at ${width}`).toBeLessThanOrEqual(

@@ -230,7 +230,7 @@ test('a part of the page that cannot be loaded leaves the rest as it is', async 
   await openWorkbench(page);
   await page.route('**/assets/TryTab-*', (route) => route.abort());
   await page.getByTestId('tab-try').click();
-  await expect(page.getByTestId('part-missing')).toContainText('Check that the server of the page is running');
+  await expect(page.getByTestId('part-missing')).toContainText('Check that the page’s server is running');
   await page.getByTestId('tab-run').click();
   await expect(page.getByTestId('start')).toBeEnabled();
 });

@@ -20,7 +20,7 @@ import { perTask } from './per-task.ts';
 import { seqFt } from './seq-ft.ts';
 import { seqLora } from './seq-lora.ts';
 
-/** Every method that there is a file of, by the name of its file. */
+/** Every method, in order of file names. */
 export const ALL = [
   er,
   ewc,

@@ -23,7 +23,7 @@ describe('the memory', () => {
   };
   const many = Array.from({ length: 100 }, (_, i) => (i < 90 ? 5 : 6));
 
-  test('is a part of each task, balanced over labels', async () => {
+  test('holds a share of each task, balanced over labels', async () => {
     const { examples } = await remember(0.1, many, many);
     for (const task of [1, 2]) {
       const own = examples.filter((one) => one.task === task);
@@ -33,7 +33,7 @@ describe('the memory', () => {
     }
   });
 
-  test('has two of each label at least, or all there are', async () => {
+  test('holds at least two examples of each label, or all there are', async () => {
     const { examples } = await remember(0.01, many, [5, 6, 6, 6]);
     expect(
       examples
@@ -45,7 +45,7 @@ describe('the memory', () => {
     expect((await remember(1, [5, 6])).examples).toHaveLength(2);
   });
 
-  test('is counted by its tokens', async () => {
+  test('is measured by its tokens', async () => {
     expect(stateBytes(await remember(0.01, many))).toBe(4 * 3 * 4);
   });
 });
@@ -54,7 +54,7 @@ describe('runs', () => {
   const run = (name: 'er' | 'seq-lora', changes: object = {}, order = ['gloss', 'field']) =>
     runKeepingRounds({ ...tinySettings(name, {}, { loraDropout: 0.2, ...changes }), order });
 
-  test('of one task are those of seq-lora bit for bit, and of two with nothing replayed', async () => {
+  test('of one task, or of two without replay, equal those of seq-lora bit for bit', async () => {
     const one = [await run('er', {}, ['gloss']), await run('seq-lora', {}, ['gloss'])];
     const two = [await run('er', { replayShare: 0 }), await run('seq-lora')];
     for (const [er, base] of [one, two]) {
@@ -65,7 +65,7 @@ describe('runs', () => {
     }
   });
 
-  test('replay from the second task on, in as many steps, and resume with the memory, whose bytes are told', async () => {
+  test('replay from the second task on without more steps, report the memory size, and resume with it', async () => {
     const settings = tinySettings('er', {}, { loraDropout: 0.2, replayShare: 0.5 });
     const whole = await runKeepingRounds(settings);
     const { curves, stateBytes: told } = whole.results;

@@ -32,7 +32,7 @@ describe('the penalty', () => {
   const plan = planOf({ ...methodPreset('ewc'), loraRank: 3, ewcLambda: LAMBDA });
   const square = (x: Matrix): Matrix => ({ ...x, data: x.data.map((value) => value ** 2) });
 
-  test('has the gradient that finite differences of λ/2 Σ F ∘ (θ − θ*)² have', async () => {
+  test('has the gradient given by finite differences of λ/2 Σ F ∘ (θ − θ*)²', async () => {
     const group = new LoraGroup(device, { names: LAYERS, out: 7, inputs: 5 }, plan.adapters as AdapterPlan, plan);
     const tensors = new Map<string, Matrix>();
     const values = new Map<string, Matrix>();
@@ -84,7 +84,7 @@ describe('importances', () => {
   ];
   const { endTask } = planOf({ ...methodPreset('ewc'), ewcDecay: 0.5 });
 
-  test('have mean 1 over all numbers, and fade as tasks are added', async () => {
+  test('have mean 1 over all numbers, and decay as tasks are added', async () => {
     const first = await endTask!(finished(NO_STATE, { 'x.lora_A': [2, 0], 'x.lora_B': [4, 6] }));
     expect(fisherOf(first, 'x.lora_A')).toEqual([2 / 3, 0]);
     expect(fisherOf(first, 'x.lora_B')).toEqual([4 / 3, 2]);
@@ -94,7 +94,7 @@ describe('importances', () => {
     expect(fisherOf(second, 'x.lora_B')).toEqual([2 / 3 + 1, 1 + 2]);
   });
 
-  test('of a task that nothing matters to are 0', async () => {
+  test('are 0 if all gradients of a task are 0', async () => {
     const kept = await endTask!(finished(NO_STATE, { 'x.lora_A': [0, 0] }));
     expect(fisherOf(kept, 'x.lora_A')).toEqual([0, 0]);
   });
@@ -104,7 +104,7 @@ describe('runs', () => {
   const run = (name: 'ewc' | 'seq-lora', changes: object = {}, order = ['gloss', 'field']) =>
     runKeepingRounds({ ...tinySettings(name, {}, { loraDropout: 0.2, ...changes }), order });
 
-  test('of one task are those of seq-lora bit for bit, and of two with λ = 0', async () => {
+  test('of one task, or of two with λ = 0, equal those of seq-lora bit for bit', async () => {
     const adapterOf = ({ rounds }: Awaited<ReturnType<typeof run>>): unknown[] =>
       [...rounds.values()].map((files) => files.get('adapter/adapter_model.safetensors'));
     const one = [await run('ewc', {}, ['gloss']), await run('seq-lora', {}, ['gloss'])];
@@ -116,7 +116,7 @@ describe('runs', () => {
     }
   });
 
-  test('move the pair less from where it was, the stronger the penalty', async () => {
+  test('move the pair less, the stronger the penalty', async () => {
     const moved: number[] = [];
     for (const ewcLambda of [0, 10, 1000]) {
       const { rounds } = await run('ewc', { ewcLambda, loraDropout: 0 });
@@ -137,7 +137,7 @@ describe('runs', () => {
     expect(moved[2]).toBeLessThan(0.5 * moved[0]);
   });
 
-  test('resume with importances and anchors, whose bytes are told', async () => {
+  test('resume with importances and anchors, and report their bytes', async () => {
     const settings = tinySettings('ewc', {}, { loraDropout: 0.2 });
     const whole = await runKeepingRounds(settings);
     const [first] = whole.rounds.values();

@@ -7,22 +7,23 @@ const FISHER = 'fisher';
 const ANCHOR = 'anchor';
 
 /**
- * Online elastic weight consolidation on one adapter pair, eq. (30): λ/2 Σ F ∘ (θ − θ*)² in the loss from the second task on. θ* is
- * what the pair was at the end of the task before, and after each task F ← γ F + F_t, where F_t is the mean over single
- * examples of (∂ log p(label | prompt) / ∂θ)², at the end of the task and without dropout, divided by its own mean over
- * all numbers of the pair: so one range of λ fits all models.
+ * Online elastic weight consolidation on one adapter pair, eq. (30): λ/2 Σ F ∘ (θ − θ*)² in the loss from the second
+ * task on. θ* is the pair at the end of the previous task. After each task F ← γ F + F_t, where F_t is the mean over
+ * single examples of (∂ log p(label | prompt) / ∂θ)², computed at the end of the task without dropout. F_t is divided
+ * by its own mean over all numbers of the pair, so that one range of λ fits all models.
  *
- * It is entry by entry on A and B and so depends on how ΔW is factored: ΔW is held indirectly.
+ * The penalty acts on the entries of A and B, not on ΔW, and so depends on how ΔW is factored.
  *
- * Code of others differs: some squares the mean gradient of a batch, which shrinks F by about the size of the batch, or
- * sums the gradients of training steps; some weighs the examples by their probabilities or has no ½. Their λ is another.
+ * Other implementations differ: some square the mean gradient of a batch, which shrinks F by about the batch size, or
+ * sum the gradients of training steps; some weight the examples by their probabilities or omit the ½. Their λ is not
+ * comparable.
  */
 export const ewc = defineMethod({
   name: 'ewc',
   menu: 'LoRA methods',
   summary:
-    'Online EWC: trains one adapter on every task in turn, with a penalty that holds each number back by as much as ' +
-    'earlier tasks depend on it.',
+    'Online EWC: trains one adapter on every task in turn, with a penalty on changing each number in proportion to ' +
+    'its importance for earlier tasks.',
   citation:
     'Kirkpatrick et al.: Overcoming catastrophic forgetting in neural networks. PNAS 2017, arXiv 1612.00796; online ' +
     'form: Schwarz et al.: Progress & Compress. ICML 2018, arXiv 1805.06370.',
@@ -31,21 +32,21 @@ export const ewc = defineMethod({
     ewcLambda: number({
       section: 'This method',
       label: 'Strength λ',
-      help: 'Weight of the penalty, for importances whose mean is 1 in each task.',
+      help: 'Weight of the penalty. Importances have mean 1 in each task.',
       range: NOT_NEGATIVE,
       initial: 100,
     }),
     ewcDecay: number({
       section: 'This method',
       label: 'Memory γ',
-      help: 'What importances of earlier tasks are multiplied by when a task is added.',
+      help: 'Factor on the importances of earlier tasks when a task is added.',
       range: SHARE,
       initial: 1,
     }),
     ewcExamples: number({
       section: 'This method',
       label: 'Examples for importances',
-      help: 'Examples of each task, taken one by one when it has been learned; at most all.',
+      help: 'Examples per task used to compute importances after training on it; at most all.',
       range: COUNT,
       initial: 256,
     }),
@@ -59,12 +60,12 @@ export const ewc = defineMethod({
   }),
 });
 
-/** The importances with those of the finished task, and the adapter as it is now. */
+/** The importances, updated with those of the finished task, and the current adapter. */
 async function consolidated({ state, squares, adapters: read }: FinishedTask, decay: number): Promise<MethodState> {
   const all = [...squares.values()];
   const count = all.reduce((sum, { data }) => sum + data.length, 0);
   const mean = all.reduce((sum, { data }) => sum + data.reduce((a, b) => a + b, 0), 0) / count;
-  const factor = mean > 0 ? 1 / mean : 0; // a task that no number matters to holds nothing
+  const factor = mean > 0 ? 1 / mean : 0; // 0 if all gradients are 0
   const fisher = [...squares].map(([name, { rows, columns, data }]) => {
     const before = state.tensors.get(stateName(FISHER, name))?.data;
     const values = data.map((square, i) => decay * (before?.[i] ?? 0) + factor * square);

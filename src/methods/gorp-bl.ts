@@ -9,7 +9,7 @@ export const gorpBl = defineMethod({
   menu: 'Parts of GORP',
   summary:
     'GORP without its shared space: trains a new adapter per task together with full-rank weights through a ' +
-    'low-rank projection, with nothing kept of earlier gradients.',
+    'low-rank projection, with no memory of earlier gradients.',
   citation: GORP_PAPER,
   settings: { ...ADAPTER_SETTINGS, ...PROJECTED_SETTINGS },
   plan: (values) => ({ ...NOTHING, adapters: adapters('per-task', values), fullRank: projected(values) }),

@@ -3,7 +3,7 @@ import { GORP_PAPER } from './parts/citations.ts';
 import { defineMethod, NOTHING } from './parts/method.ts';
 import { space, SPACE_RULE, SPACE_SETTINGS } from './parts/space.ts';
 
-/** Ablation: a new adapter pair per task; the gradient of A leaves the shared space. */
+/** Ablation: a new adapter pair per task; the gradient of A is projected out of the shared space. */
 export const gorpBs = defineMethod({
   name: 'gorp-bs',
   menu: 'Parts of GORP',

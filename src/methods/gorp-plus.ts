@@ -4,17 +4,16 @@ import { starting } from './parts/setting.ts';
 import { SPACE_RULE } from './parts/space.ts';
 
 /**
- * This project's own form: a new adapter pair per task and projected full-rank weights, with gradients, updates and the
- * fresh A kept out of the inputs of earlier tasks.
+ * This project's own form: a new adapter pair per task and projected full-rank weights. Gradients, updates and the new
+ * A are projected out of the inputs of earlier tasks.
  */
 export const gorpPlus = defineMethod({
   name: 'gorp-plus',
   menu: 'GORP',
   leads: true,
   summary:
-    'GORP in this project’s own form: where the published form keeps gradients out of the main gradient directions ' +
-    'of earlier tasks, it keeps every update out of the input directions of earlier tasks, by as much as these used ' +
-    'them, for adapters and full-rank weights alike.',
+    'GORP in this project’s own form: instead of keeping gradients out of the main gradient directions of earlier ' +
+    'tasks, it suppresses all updates along the layers’ input directions, the more earlier tasks used them.',
   citation: null,
   settings: starting(GORP_SETTINGS, {
     loraSpace: 'input',
@@ -23,7 +22,7 @@ export const gorpPlus = defineMethod({
     threshold: 0.97,
     softness: 0.0625,
     taskRates: 'compensated',
-    // The space leaves less to learn with; higher ranks give that back.
+    // The space leaves fewer directions to learn in; higher ranks compensate.
     loraRank: 16,
     loraAlpha: 64,
     galoreRank: 16,

@@ -3,7 +3,7 @@ import { GORP_SETTINGS, gorpPlan } from './parts/gorp-settings.ts';
 import { defineMethod } from './parts/method.ts';
 import { SPACE_RULE } from './parts/space.ts';
 
-/** A new adapter pair per task and projected full-rank weights; the gradients of A and W leave the shared space. */
+/** A new adapter pair per task and projected full-rank weights; gradients of A and W are projected out of the space. */
 export const gorp = defineMethod({
   name: 'gorp',
   menu: 'GORP',

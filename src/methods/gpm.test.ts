@@ -5,11 +5,11 @@ import { changesOf, expectSame, methodRun } from '../testing/method-runs.ts';
 
 const LAYER = 'decoder.block.0.layer.1.EncDecAttention.q';
 
-test('a run of one task is that of seq-ft bit for bit', async () => {
+test('a run of one task equals that of seq-ft bit for bit', async () => {
   expectSame(await methodRun('gpm', {}, ['gloss']), await methodRun('seq-ft', {}, ['gloss']));
 });
 
-test('what the second task changes does not answer to inputs of the first', async () => {
+test('the change of the second task does not respond to inputs of the first', async () => {
   const run = await methodRun('gpm', { threshold: 0.8 });
   const [files] = run.rounds.values();
   const S = await (await openRound(files)).training.space(LAYER);

@@ -4,12 +4,13 @@ import { starting } from './parts/setting.ts';
 import { hardInputSpace, SPACE_SETTINGS } from './parts/space.ts';
 
 /**
- * Gradient projection memory: full-rank weights whose gradients and updates are kept out of the space of earlier tasks'
- * inputs, cut at a threshold on the eigenvalues of C = X Xᵀ, that is on σ² of the inputs.
+ * Gradient projection memory: projects gradients and updates of full-rank weights out of the space of earlier tasks'
+ * inputs, cut at a threshold on the eigenvalues of C = X Xᵀ, that is, on σ² of the inputs.
  *
- * The published method uses plain SGD, where projecting the gradient is projecting the update; Adam's quotient would let
+ * The published method uses plain SGD, where projecting the gradient projects the update. Adam's quotient would let
  * part of it back in, so the update is projected too. The released code raises the threshold from task to task (0.97 +
- * 0.003 t on CIFAR-100) and takes one direction too few in the first task; here it is one threshold and the exact number.
+ * 0.003 t on CIFAR-100) and takes one direction too few in the first task; here the threshold is constant and the
+ * number exact.
  */
 export const gpm = defineMethod({
   name: 'gpm',

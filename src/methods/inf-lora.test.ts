@@ -19,12 +19,12 @@ async function after({ rounds }: KeptRun): Promise<{ A: Matrix; B: Matrix; S: Ma
   );
 }
 
-test('trains B alone, on an A that is designed and stays, outside the inputs of earlier tasks', async () => {
+test('trains only B, on a fixed A designed to lie outside the inputs of earlier tasks', async () => {
   const run = await methodRun('inf-lora', { threshold: 0.3 });
   const base = await methodRun('inc-lora');
   expect(run.results.model.trainable).toBe(base.results.model.trainable / 2); // layers are square
   const [first, second] = await after(run);
-  // Orthogonal rows of length 1/√3 after training: nothing has moved them.
+  // After training the rows are still orthogonal, of length 1/√3.
   const gram = multiplyTranspose(first.A, first.A).data;
   gram.forEach((value, at) => expect(value).toBeCloseTo(at % (RANK + 1) === 0 ? 1 / 3 : 0, 5));
   const { columns } = first.A;
@@ -36,7 +36,7 @@ test('trains B alone, on an A that is designed and stays, outside the inputs of 
   expect(energy(second.B)).toBeGreaterThan(energy(first.B));
 });
 
-test('the threshold rises by equal steps, by the number of tasks', () => {
+test('the threshold rises in equal steps that depend on the number of tasks', () => {
   const { space } = planOf(methodPreset('inf-lora'));
   if (space === null) throw new Error('inf-lora has no space');
   const thresholds = [1, 2, 3, 4, 5].map((task) => thresholdOf(space, task, 5));

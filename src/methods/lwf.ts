@@ -3,20 +3,20 @@ import { defineMethod, NOTHING } from './parts/method.ts';
 import { NOT_NEGATIVE, number, POSITIVE } from './parts/setting.ts';
 
 /**
- * Learning without forgetting: a new pair per task with α τ² KL(before ‖ now) in the loss, from the second task on, over
- * the vocabulary and the label tokens of the new task’s examples. The model before the task is the same one with the new
- * pair off, so nothing is kept of earlier tasks; a step takes a forward pass more.
+ * Learning without forgetting: a new pair per task with α τ² KL(before ‖ now) in the loss, from the second task on,
+ * over the vocabulary and the label tokens of the new task’s examples. The model before the task is the same one with
+ * the new pair switched off, so nothing is stored of earlier tasks; each step takes one more forward pass.
  *
- * Code of others differs: some swap the two distributions, leave τ² out, average over prompt and padding too, or index
- * cached teacher scores by step though examples are shuffled. α 0.5, τ 2 and α 1, τ 2 without τ² are found as values.
+ * Other implementations differ: some swap the two distributions, omit τ², average over prompt and padding too, or index
+ * cached teacher scores by step although examples are shuffled. Their values are α 0.5, τ 2, or α 1, τ 2 without τ².
  *
- * What the model said before of new prompts tells little of old labels: expect little of it.
+ * Earlier answers to new prompts say little about old labels, so expect little of this method.
  */
 export const lwf = defineMethod({
   name: 'lwf',
   menu: 'LoRA methods',
   summary:
-    'LwF: trains a new adapter per task, with a penalty on answering the new task’s prompts otherwise than before ' +
+    'LwF: trains a new adapter per task, with a penalty on answering the new task’s prompts differently than before ' +
     'the task.',
   citation: 'Li, Hoiem: Learning without Forgetting. ECCV 2016, arXiv 1606.09282.',
   settings: {
@@ -31,7 +31,7 @@ export const lwf = defineMethod({
     temperature: number({
       section: 'This method',
       label: 'Temperature τ',
-      help: 'Scores are divided by it before they are compared: higher counts unlikely answers more.',
+      help: 'Divides the scores before they are compared; higher values weight unlikely answers more.',
       range: POSITIVE,
       initial: 2,
     }),

@@ -6,12 +6,12 @@ import { tinySettings } from '../testing/tiny-run.ts';
 
 const LAYER = 'encoder.block.0.layer.0.SelfAttention.q';
 
-test('a run of one task is that of seq-lora bit for bit', async () => {
+test('a run of one task equals that of seq-lora bit for bit', async () => {
   expectSame(await methodRun('migu', {}, ['gloss']), await methodRun('seq-lora', {}, ['gloss']));
 });
 
 test.each([1, 2])(
-  'a step of %i micro-batches of the second task leaves the rows of small outputs as they are',
+  'a step of %i micro-batches in the second task leaves rows with small outputs unchanged',
   async (micro) => {
     const training = { epochs: 1, trainExamples: 2, batchSize: 2 / micro, gradientAccumulation: micro };
     const { rounds } = await runKeepingRounds(tinySettings('migu', training, { loraDropout: 0 }));
@@ -29,7 +29,7 @@ test.each([1, 2])(
   },
 );
 
-test('rows are cut off as torch.quantile has it', () => {
+test('the number of masked rows follows torch.quantile', () => {
   expect([8, 16, 128, 1].map((rows) => rowsBelow({ share: 0.7 }, rows))).toEqual([5, 11, 89, 0]);
   expect(rowsBelow({ share: 0 }, 8)).toBe(0);
 });

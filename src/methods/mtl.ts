@@ -2,13 +2,13 @@ import { ADAPTER_SETTINGS, adapters } from './parts/adapters.ts';
 import { projected, PROJECTED_SETTINGS } from './parts/full-rank.ts';
 import { defineMethod, NOTHING } from './parts/method.ts';
 
-/** The upper bound: what `gorp` trains, on all tasks at once. Nothing can be forgotten. */
+/** The upper bound: trains what `gorp` trains on all tasks at once, so nothing can be forgotten. */
 export const mtl = defineMethod({
   name: 'mtl',
   menu: 'Upper bounds',
   summary:
     'Multi-task training, the upper bound: trains an adapter and the full-rank weights on all tasks mixed, so that ' +
-    'nothing has to be remembered.',
+    'nothing is forgotten.',
   citation: null,
   needs: { oldData: true, taskCount: true },
   settings: { ...ADAPTER_SETTINGS, ...PROJECTED_SETTINGS },

@@ -6,9 +6,9 @@ import { choice, NOT_NEGATIVE, number } from './parts/setting.ts';
  * `inc-lora` with λ Σ |B A| of the new pair in the loss. The weight is this project's choice: 1e-4 makes the term
  * comparable to the loss at the sizes of T5 trained here.
  *
- * The released code sums |A B| instead, an r × r matrix that exists only where a layer has as many inputs as outputs and
- * that says little of the change B A. Its weight is set order by order (0.4 in orders 1-3, 0.4 to 1.8 in the others), with
- * 10 passes over each task of T5. `released` is that term, for the record.
+ * The released code sums |A B| instead, an r × r matrix that exists only if a layer has as many inputs as outputs and
+ * that says little about the change B A. It sets the weight per order (0.4 in orders 1-3, 0.4 to 1.8 in the others) and
+ * trains T5 for 10 epochs per task. `released` selects that term.
  */
 export const nLora = defineMethod({
   name: 'n-lora',
@@ -31,7 +31,7 @@ export const nLora = defineMethod({
     sparsityForm: choice({
       section: 'This method',
       label: 'What is sparse',
-      help: 'N-LoRA: the change of the weight, or the product that the released code takes.',
+      help: 'N-LoRA: the weight change, or the product in the released code.',
       initial: 'paper',
       before: 'paper',
       options: [

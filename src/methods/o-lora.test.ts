@@ -4,7 +4,7 @@ import { publishedSettings } from '../run/presets.ts';
 import { PUBLISHED_ORDERS } from '../tasks/orders.ts';
 import { methodPreset, planOf } from './registry.ts';
 
-test('penalties are the same in every task, or the released ones of each task of order 6', () => {
+test('penalties are the same in every task, or those released for each task of order 6', () => {
   const weights = (settings: Parameters<typeof planOf>[0], task: number): number[] =>
     planOf(settings).loss.map((term) => weightIn(term, task));
   const constant = { ...methodPreset('o-lora'), normPenalty: 0.2 };

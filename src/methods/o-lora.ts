@@ -4,7 +4,7 @@ import { choice, NOT_NEGATIVE, number, type OtherSettings } from './parts/settin
 
 const isConstant = ({ penalties }: OtherSettings): boolean => penalties === 'constant';
 
-/** What the released `scripts/long.sh` sets, task by task, in the order yelp, amazon, MNLI, …, WiC, which is T5's order 6. */
+/** Penalties per task in the released `scripts/long.sh`, in the order yelp, amazon, MNLI, …, WiC: T5's order 6. */
 const LONG_ORDER = {
   orthogonal: [0, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 5, 5, 5, 5, 5, 5],
   norm: [0, 0, 0, 0, 0.1, 0.1, 0.3, 0, 0.1, 0, 0, 0.1, 0, 0.1, 0.3],
@@ -13,8 +13,8 @@ const LONG_ORDER = {
 /**
  * `inc-lora` with λ₁ Σ |A_prev Aᵀ| + λ₂ Σ (‖A‖ + ‖B‖) in the loss.
  *
- * The released scripts set λ₁ 0.5 and λ₂ 0 in orders 1-3, and both task by task in the long order ({@link LONG_ORDER}). λ₁
- * multiplies a sum over all layers, entries and earlier tasks, so a value suits one model and length.
+ * The released scripts set λ₁ 0.5 and λ₂ 0 in orders 1-3, and both per task in the long order ({@link LONG_ORDER}). λ₁
+ * multiplies a sum over all layers, entries and earlier tasks, so a value fits only one model and order length.
  */
 export const oLora = defineMethod({
   name: 'o-lora',
@@ -47,7 +47,7 @@ export const oLora = defineMethod({
     penalties: choice({
       section: 'This method',
       label: 'Penalties',
-      help: 'O-LoRA: the same in every task, or as the released scripts set them in their order of 15.',
+      help: 'O-LoRA: the same in every task, or as the released scripts set them for 15 tasks.',
       initial: 'constant',
       before: 'constant',
       options: [

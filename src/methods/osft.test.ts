@@ -7,12 +7,12 @@ import { tinyModel } from '../testing/tiny-model.ts';
 
 const LAYER = 'decoder.block.0.layer.1.EncDecAttention.v';
 
-test('a run in which nothing is kept is that of seq-ft bit for bit', async () => {
+test('a run without frozen directions equals that of seq-ft bit for bit', async () => {
   const none = { firstFrozenShare: 0, lastFrozenShare: 0 };
   expectSame(await methodRun('osft', none), await methodRun('seq-ft'));
 });
 
-test('no task changes the main directions that the weight had at its start, on either side', async () => {
+test('no task changes the main directions that the weight has at its start, on either side', async () => {
   const changes = await changesOf(await methodRun('osft', { firstFrozenShare: 0.25, lastFrozenShare: 0.5 }), LAYER);
   let W = matrix(16, 16, await tinyModel().readTensor(`${LAYER}.weight`));
   for (const [task, change] of changes.entries()) {
@@ -30,7 +30,7 @@ test('no task changes the main directions that the weight had at its start, on e
   }
 });
 
-test('the share grows by equal steps from the first task to the last', () => {
+test('the share grows in equal steps from the first task to the last', () => {
   const counts = [1, 2, 3, 4, 5].map((task) => frozenCount({ first: 0.3, last: 0.7 }, 100, task, 5));
   expect(counts).toEqual([30, 40, 50, 60, 70]);
   expect(frozenCount({ first: 0.3, last: 0.7 }, 10, 1, 1)).toBe(3);

@@ -14,14 +14,14 @@ import {
 } from './registry.ts';
 import { MethodSchema } from './schema.ts';
 
-it('has every method that there is a file of, under its name', () => {
+it('has a method for every file, under its name', () => {
   const files = readdirSync(new URL('.', import.meta.url)).flatMap(
     (file) => /^([a-z0-9-]+)\.ts$/.exec(file)?.[1] ?? [],
   );
   expect(METHOD_NAMES.toSorted()).toEqual(files.filter((name) => !['all', 'registry', 'schema'].includes(name)).sort());
 });
 
-it('lists them by group of the menu, in each the one that leads it first and the others by name', () => {
+it('lists methods by menu group, the leading one first and the others by name', () => {
   for (const group of MENU) {
     const [first, ...others] = METHODS.filter(({ menu }) => menu === group);
     const names = others.map(({ name }) => name);
@@ -44,18 +44,18 @@ describe.each(METHOD_NAMES)('%s', (name) => {
     expect(preset.name).toBe(name);
   });
 
-  it('has settings of its own and nothing else', () => {
+  it('has its own settings and no others', () => {
     expect(Object.keys(preset)).toEqual(['name', ...Object.keys(settings)]);
     const { issues = [] } = v.safeParse(MethodSchema, { ...preset, other: 1 });
     expect(issues.map((issue) => v.getDotPath(issue))).toEqual(['other']);
   });
 
-  it('trains something, and has a shared space only where there is a gradient to project', () => {
+  it('trains something, and has a shared space only if there is a gradient to project', () => {
     expect(plan.adapters ?? plan.fullRank).not.toBeNull();
     if (plan.space) expect(plan.adapters?.pairs === 'per-task' || plan.fullRank !== null).toBe(true);
   });
 
-  it('builds the space from inputs only where it acts on the input side', () => {
+  it('builds the space from inputs only if it acts on the input side', () => {
     if (plan.space?.source === 'activation') expect(plan.space.adapterSide).toBe('input');
   });
 
@@ -64,7 +64,7 @@ describe.each(METHOD_NAMES)('%s', (name) => {
     expect(needs.taskIdentity).toBe(plan.schedule === 'apart');
   });
 
-  it('is described in one sentence and stands in the menu', () => {
+  it('is described in one sentence and listed in the menu', () => {
     expect(methodSummary(name)).toMatch(/^[A-Z][^.]*\.$/);
     expect(MENU).toContain(menu);
     if (citation !== null) expect(citation).toMatch(/(19|20)\d\d/);
@@ -72,24 +72,24 @@ describe.each(METHOD_NAMES)('%s', (name) => {
 });
 
 describe('settings', () => {
-  it('are an object of their own each time', () => {
+  it('are a new object each time', () => {
     methodPreset('gorp').threshold = 0.5;
     expect(methodPreset('gorp').threshold).not.toBe(0.5);
   });
 
-  it('change where the method has them', () => {
+  it('change only if the method has them', () => {
     const changed = withValues(methodPreset('seq-lora'), { loraRank: 3, galoreRank: 5 });
     expect(changed).toEqual({ ...methodPreset('seq-lora'), loraRank: 3 });
   });
 
-  it('are the same whatever their order', () => {
+  it('are equal whatever their order', () => {
     const { name, ...rest } = methodPreset('gorp');
     expect(sameMethod(methodPreset('gorp'), { ...rest, name })).toBe(true);
     expect(sameMethod(methodPreset('gorp'), { ...rest, name, loraRank: 9 })).toBe(false);
     expect(sameMethod(methodPreset('gorp-b'), methodPreset('inc-lora'))).toBe(false);
   });
 
-  it('refuse a space of inputs that would act on the rank side of A', () => {
+  it('refuse a space of inputs on the rank side of A', () => {
     const { issues = [] } = v.safeParse(MethodSchema, { ...methodPreset('gorp-plus'), loraSpace: 'rank' });
     expect(issues.map((issue) => v.getDotPath(issue))).toEqual(['loraSpace']);
   });
@@ -103,7 +103,7 @@ describe('plans', () => {
     expect(planOf(methodPreset('per-task'))).toEqual({ ...planOf(methodPreset('inc-lora')), schedule: 'apart' });
   });
 
-  it('of the ablations of GORP differ from it in the named parts only', () => {
+  it('of the ablations of GORP differ from it only in the named parts', () => {
     const gorp = planOf(methodPreset('gorp'));
     expect(planOf(methodPreset('gorp-bl'))).toEqual({ ...gorp, space: null });
     expect(planOf(methodPreset('gorp-bs'))).toEqual({ ...gorp, fullRank: null });

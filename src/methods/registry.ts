@@ -8,14 +8,14 @@ export type MethodName = Registered['name'];
 type UnionToIntersection<U> = (U extends unknown ? (one: U) => void : never) extends (all: infer I) => void ? I : never;
 type AllValues = UnionToIntersection<ValuesOf<Registered['settings']>>;
 
-/** The settings of one method: its name, and those that it has of all there are. */
+/** The name of a method and the settings it has. */
 export interface MethodSettings extends Partial<AllValues> {
   name: MethodName;
 }
 
 /**
- * All methods, in the order of menus and documents: page, command line, results and documents are made from it. They are
- * given as their common interface, without the types of their settings.
+ * All methods, in the order used by the page, command line, results and documents, typed by their common interface,
+ * without the types of their settings.
  */
 export const METHODS = (ALL as unknown as readonly Method<MethodName>[]).toSorted(
   (a, b) => MENU.indexOf(a.menu) - MENU.indexOf(b.menu) || Number(b.leads) - Number(a.leads),
@@ -31,20 +31,20 @@ export function methodOf({ name }: { readonly name: MethodName }): Method<Method
   return method;
 }
 
-/** A method's settings as published, or as tried for methods of this project. A fresh object every time. */
+/** A method's settings as published, or as tuned for methods of this project. A new object every time. */
 export const methodPreset = (name: MethodName): MethodSettings => ({
   name,
   ...initialValues(methodOf({ name }).settings),
 });
 
-/** What a method trains and what it does about forgetting, in one sentence for the page. */
+/** One sentence for the page: what a method trains, and how it prevents forgetting. */
 export const methodSummary = (name: MethodName): string => methodOf({ name }).summary;
 
-/** What the learner is to do by these settings. */
+/** What the learner has to do with these settings. */
 export const planOf = (settings: MethodSettings): MethodPlan =>
   methodOf(settings).plan(settings as unknown as ValuesOf<Settings>);
 
-/** Settings with changes, as far as the method has the settings that they name. */
+/** Applies changes to settings, ignoring those that the method does not have. */
 export function withValues(settings: MethodSettings, changes: Partial<AllValues>): MethodSettings {
   const known = Object.entries(changes).filter(([key]) => Object.hasOwn(methodOf(settings).settings, key));
   return { ...settings, ...Object.fromEntries(known) };

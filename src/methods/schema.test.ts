@@ -4,7 +4,7 @@ import { describe, expect, it, test } from 'vitest';
 import { type MethodName, methodPreset, type MethodSettings } from './registry.ts';
 import { MethodSchema } from './schema.ts';
 
-/** What 559f152 and versions before it wrote of every method, beside what was its own. */
+/** Settings that versions up to 559f152 wrote for every method, in addition to its own. */
 const EARLIER = {
   schedule: 'in-turn',
   adapters: 'none',
@@ -54,16 +54,16 @@ const DIFFERS: Partial<Record<MethodName, object>> = {
 };
 const EARLIER_METHODS = Object.entries(DIFFERS) as [MethodName, object][];
 
-/** What a schema says is wrong, by place. */
+/** The paths at which the schema reports issues. */
 const faults = (input: unknown): (string | null)[] =>
   (v.safeParse(MethodSchema, input).issues ?? []).map((issue) => v.getDotPath(issue));
 
 describe('settings of earlier versions', () => {
-  it.each(EARLIER_METHODS)('of %s are read as its own', (name, differs) => {
+  it.each(EARLIER_METHODS)('of %s are read as its preset', (name, differs) => {
     expect(v.parse(MethodSchema, { name, ...EARLIER, ...differs })).toEqual(methodPreset(name));
   });
 
-  it('keep what was changed, and lose what has no part in the method', () => {
+  it('preserve changed values, and drop settings that the method does not have', () => {
     const earlier = {
       name: 'seq-lora',
       ...EARLIER,
@@ -75,7 +75,7 @@ describe('settings of earlier versions', () => {
     expect(v.parse(MethodSchema, earlier)).toEqual({ ...methodPreset('seq-lora'), loraRank: 3 });
   });
 
-  it('are exact and constant where they are of before there was a choice', () => {
+  it('are exact and constant if written before there was a choice', () => {
     const { projection, clipNorm, softness, taskRates, ...before } = { ...EARLIER, ...DIFFERS.gorp };
     expect([projection, clipNorm, softness, taskRates]).toEqual(['fast', 'projected', 0, 'constant']);
     expect(v.parse(MethodSchema, { name: 'gorp', ...before })).toEqual({
@@ -85,7 +85,7 @@ describe('settings of earlier versions', () => {
     });
   });
 
-  it('are refused where they make another method than they name, or are not of those versions', () => {
+  it('are refused if they describe another method than they name, or are not of those versions', () => {
     const earlier = { name: 'gorp', ...EARLIER, ...DIFFERS.gorp };
     expect(faults(earlier)).toEqual([]);
     expect(faults({ ...earlier, sharedSpace: false })).toEqual(['sharedSpace']);
@@ -96,7 +96,7 @@ describe('settings of earlier versions', () => {
 });
 
 describe('anything else', () => {
-  it.each([null, 7, 'gorp', [], {}, { name: 'gorp-minus' }])('%j is refused', (input) => {
+  it.each([null, 7, 'gorp', [], {}, { name: 'gorp-minus' }])('is refused: %j', (input) => {
     expect(v.safeParse(MethodSchema, input).success).toBe(false);
   });
 });

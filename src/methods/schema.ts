@@ -10,7 +10,7 @@ import {
   planOf,
 } from './registry.ts';
 
-/** What versions before 0.2 wrote of every method, whether it was a setting of it or not. */
+/** Keys that versions before 0.2 wrote for every method, whether or not it had such a setting. */
 const EARLIER_KEYS: ReadonlySet<string> = new Set([
   ...['schedule', 'adapters', 'fullRank', 'sharedSpace'],
   ...['loraRank', 'loraAlpha', 'loraDropout', 'learningRate', 'loraSpace', 'spaceSource', 'spaceSide', 'spaceRule'],
@@ -18,7 +18,7 @@ const EARLIER_KEYS: ReadonlySet<string> = new Set([
   ...['updateProjGap', 'projType', 'projection', 'clipNorm', 'orthogonalPenalty', 'sparsityPenalty'],
 ]);
 
-/** What makes a method, as those versions wrote it beside the settings. */
+/** The four facts that define a method, as those versions wrote them with the settings. */
 const earlierForm = ({ schedule, adapters, fullRank, space }: MethodPlan): Record<string, unknown> => ({
   schedule,
   adapters: adapters?.pairs ?? 'none',
@@ -32,9 +32,9 @@ const isRecord = (value: unknown): value is Record<string, unknown> =>
 const isName = (name: unknown): name is MethodName => METHOD_NAMES.some((known) => known === name);
 
 /**
- * Method settings from outside: the name of a method and its settings, flat, and nothing else. Files of versions before
- * 0.2 name the settings of all methods and four facts of this one; what is not a setting of the method is left out, and
- * the facts must be those of the method.
+ * Method settings from outside: the name of a method and exactly its settings, flat. Files of versions before 0.2 have
+ * the settings of all methods and four facts about this one. Settings that the method does not have are dropped, and
+ * the facts must match the method.
  */
 export const MethodSchema = v.pipe(
   v.unknown(),
@@ -45,7 +45,7 @@ export const MethodSchema = v.pipe(
     for (const [key, fact] of Object.entries(wanted)) {
       if (value[key] === fact) continue;
       addIssue({
-        message: `${name} has ${key} ${JSON.stringify(fact)}, not ${JSON.stringify(value[key])}: no method trains like that.`,
+        message: `${name} has ${key} ${JSON.stringify(fact)}, not ${JSON.stringify(value[key])}: no method trains this way.`,
         path: [{ type: 'object', origin: 'value', input: value, key, value: value[key] }],
       });
       return NEVER;

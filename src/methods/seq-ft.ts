@@ -1,12 +1,12 @@
 import { plain, PLAIN_SETTINGS } from './parts/full-rank.ts';
 import { defineMethod, NOTHING } from './parts/method.ts';
 
-/** The target modules in full rank with plain Adam, task after task. */
+/** Trains the target modules in full rank with plain Adam, task after task. */
 export const seqFt = defineMethod({
   name: 'seq-ft',
   menu: 'Full-rank methods',
   leads: true,
-  summary: 'Trains the full-rank weights on every task in turn, with nothing done against forgetting.',
+  summary: 'Trains the full-rank weights on every task in turn, with no protection against forgetting.',
   citation: null,
   settings: PLAIN_SETTINGS,
   plan: (values) => ({ ...NOTHING, fullRank: plain(values) }),

@@ -7,7 +7,7 @@ export const seqLora = defineMethod({
   name: 'seq-lora',
   menu: 'LoRA methods',
   leads: true,
-  summary: 'Trains one and the same adapter on every task in turn, with nothing done against forgetting.',
+  summary: 'Trains the same adapter on every task in turn, with no protection against forgetting.',
   citation: LORA_PAPER,
   settings: ADAPTER_SETTINGS,
   plan: (values) => ({ ...NOTHING, adapters: adapters('one', values) }),

@@ -10,7 +10,7 @@ const ofLength = (source: number, label: number): EncodedExample => ({
 });
 
 describe('bucketLength', () => {
-  it('is the smallest multiple that holds the length, never beyond the maximum', () => {
+  it('is the smallest multiple that holds the length, at most the maximum', () => {
     expect([0, 1, 4, 5, 8, 9, 10].map((length) => bucketLength(length, 4, 10))).toEqual([4, 4, 4, 8, 8, 10, 10]);
   });
 });
@@ -19,7 +19,7 @@ describe('sizedBatch', () => {
   const sizesOf = (source: number, label: number): unknown =>
     sizedBatch([ofLength(source, label), ofLength(1, 1)], [1, 0], shape).sizes;
 
-  it('pads sources to the next bucket, labels to the longest, and keeps the order that was asked for', () => {
+  it('pads sources to the next bucket and labels to the longest, in the given order', () => {
     expect([sizesOf(16, 2), sizesOf(17, 1), sizesOf(33, 5)]).toEqual([
       { B: 3, S: 16, T: 2 },
       { B: 3, S: 32, T: 1 },
@@ -29,11 +29,11 @@ describe('sizedBatch', () => {
     expect(sizedBatch(examples, [1, 0], shape).rows).toEqual([examples[1], examples[0]]);
   });
 
-  it('makes an empty batch of the smallest size', () => {
+  it('gives an empty batch the smallest size', () => {
     expect(sizedBatch([], [], shape)).toEqual({ sizes: { B: 3, S: 16, T: 1 }, rows: [] });
   });
 
-  it('refuses what does not fit', () => {
+  it('refuses examples that do not fit', () => {
     expect(() => sizedBatch([ofLength(41, 1)], [0], shape)).toThrow(RangeError);
     expect(() => sizedBatch([ofLength(1, 6)], [0], shape)).toThrow(RangeError);
     expect(() => sizedBatch([ofLength(1, 1)], [0, 0, 0, 0], shape)).toThrow(RangeError);
@@ -41,7 +41,7 @@ describe('sizedBatch', () => {
 });
 
 describe('orders of batches', () => {
-  it('hold every example once; training in full batches but the last, tests in no larger ones that hold their texts', () => {
+  it('hold every example once; training batches are full but for the last, test batches fit their texts', () => {
     fc.assert(
       fc.property(fc.array(fc.nat(9)), fc.integer({ min: 1, max: 7 }), fc.integer(), (lengths, batchSize, seed) => {
         const examples = lengths.map((length) => ofLength(length, 1));
@@ -60,14 +60,14 @@ describe('orders of batches', () => {
     );
   });
 
-  it('train in another order for another seed or epoch, the same for the same', () => {
+  it('differ by seed and epoch in training, and are reproducible', () => {
     const same = Array.from({ length: 40 }, () => ofLength(5, 1));
     const order = (seed: number, epoch: number): string => JSON.stringify(trainingOrder(same, 8, seed, epoch));
     expect(order(1, 0)).toBe(order(1, 0));
     expect(new Set([order(1, 0), order(2, 0), order(1, 1), order(2, 1)]).size).toBe(4);
   });
 
-  it('train on examples of like length together', () => {
+  it('put training examples of similar length together', () => {
     const examples = Array.from({ length: 64 }, (_, i) => ofLength(1 + ((i * 37) % 64), 1));
     const spread = (batch: number[]): number => {
       const lengths = batch.map((i) => examples[i].source.length);
@@ -82,7 +82,7 @@ describe('orders of batches', () => {
       { batchSize, sourceLength: 512 },
     ).map(({ indexes, S }) => [S, ...indexes]);
 
-  it('test like lengths together, the most tokens first', () => {
+  it('put tests of similar length together, the batch with the most tokens first', () => {
     expect(evaluated([2, 9, 4, 9, 1], 3)).toEqual([
       [12, 1, 3],
       [4, 2, 0, 4],
@@ -90,7 +90,7 @@ describe('orders of batches', () => {
     expect(longestSource(evaluationOrder([], { batchSize: 3, sourceLength: 9 }))).toBe(1);
   });
 
-  it('test few texts that are longer than the rest by themselves, where padding would cost more than a batch', () => {
+  it('test a few longer texts separately if padding the rest would cost more than another batch', () => {
     expect(evaluated([10, 300, 10, 10], 4)).toEqual([
       [300, 1],
       [12, 0, 2, 3],

@@ -1,22 +1,22 @@
 import { mixSeed, seededRandom, shuffled } from '../base/random.ts';
 import type { EncodedExample } from './fit.ts';
 
-/** Padded lengths of sources grow in this step, in tokens, so that few lengths occur. */
+/** Sources are padded to multiples of this many tokens, so that few lengths occur. */
 export const SOURCE_BUCKET = 16;
 
-/** How batches are laid out. Lengths in tokens. */
+/** The shape of batches. Lengths in tokens. */
 export interface BatchShape {
   /** Rows, B. */
   batchSize: number;
-  /** The longest source and label. */
+  /** Longest source and label. */
   sourceLength: number;
   targetLength: number;
 }
 
-/** Examples of one batch, and the sizes they are padded to: B rows, S source and T label tokens. */
+/** Examples of one batch and their padded sizes: B rows, S source and T label tokens. */
 export interface Batch {
   sizes: { B: number; S: number; T: number };
-  /** Fewer than B where the last rows are empty. */
+  /** Fewer than B if the last rows are empty. */
   rows: EncodedExample[];
 }
 
@@ -25,13 +25,13 @@ export function bucketLength(length: number, bucket: number, maximum: number): n
   return Math.min(Math.max(1, Math.ceil(length / bucket)) * bucket, maximum);
 }
 
-// Batches that are drawn together and sorted by length among themselves.
+// Batches drawn together and sorted by length within this pool.
 const POOL_BATCHES = 8;
 
 /**
- * Which examples each training batch of an epoch holds: every example once, in an order drawn anew from seed and epoch.
- * Examples of like length go into a batch together, within a pool of batches drawn at random, so that little is padding
- * (the idea of Hugging Face's `group_by_length`). The last batch may be smaller.
+ * The examples of each training batch of an epoch: every example once, in an order drawn from seed and epoch. Within
+ * pools of randomly drawn batches, examples of similar length share a batch to reduce padding, as with Hugging Face's
+ * `group_by_length`. The last batch may be smaller.
  */
 export function trainingOrder(
   examples: readonly EncodedExample[],
@@ -48,27 +48,27 @@ export function trainingOrder(
     pool.sort((a, b) => examples[b].source.length - examples[a].source.length);
     return inBatches(pool, batchSize);
   });
-  // Only whole batches change places: the smaller one, if any, stays the last.
+  // Only full batches are shuffled; a smaller one stays last.
   const whole = batches.filter((batch) => batch.length === batchSize);
   return [...shuffled(whole, random), ...batches.slice(whole.length)];
 }
 
-/** A batch of a test: which examples, and the length that their sources are padded to. */
+/** A test batch: its examples, and the length that their sources are padded to. */
 export interface EvaluationBatch {
   readonly indexes: readonly number[];
   readonly S: number;
 }
 
-// Padded lengths in tests grow in this step: their programs are made for each batch anyway.
+// Tests pad to multiples of this, finer than in training because each batch gets its own program anyway.
 const EVALUATION_BUCKET = 4;
-// What a batch costs beside its tokens, in tokens: its programs, and kernels that few rows keep less busy.
+// The overhead of a batch, in tokens: its programs, and kernels that few rows use less well.
 const BATCH_COST = 256;
 
 /**
- * Which examples each evaluation batch holds: every example once, neighbours in length together, and so many that
- * padding and batches together cost least. The batch of most tokens first, so that a lack of memory shows at once.
+ * The examples of each evaluation batch: every example once, similar lengths together, split to minimise the total cost
+ * of padding and batches. The batch with the most tokens comes first, so that a lack of memory shows at once.
  *
- * @param batchSize rows of a batch at most.
+ * @param batchSize most rows of a batch.
  */
 export function evaluationOrder(
   examples: readonly EncodedExample[],
@@ -77,7 +77,7 @@ export function evaluationOrder(
   const order = examples.map((_, i) => i);
   order.sort((a, b) => examples[b].source.length - examples[a].source.length);
   const padded = order.map((i) => bucketLength(examples[i].source.length, EVALUATION_BUCKET, sourceLength));
-  // The least that the first `end` examples cost, and where the last batch of these begins.
+  // The least cost of the first `end` examples, and where the last of their batches begins.
   const least = [{ cost: 0, begin: 0 }];
   for (let end = 1; end <= order.length; end++) {
     let best = { cost: Infinity, begin: 0 };
@@ -96,15 +96,15 @@ export function evaluationOrder(
   return batches.reverse().sort((a, b) => tokens(b) - tokens(a));
 }
 
-/** The longest padded source of batches. */
+/** The longest padded source of all batches. */
 export const longestSource = (batches: readonly EvaluationBatch[]): number =>
   batches.reduce((longest, { S }) => Math.max(longest, S), 1);
 
 /**
- * Examples as one batch of `shape.batchSize` rows, padded to the smallest sizes that hold them.
+ * Makes one batch of `shape.batchSize` rows, padded to the smallest sizes that hold its examples.
  *
- * @param indexes which of the examples, one per row.
- * @throws RangeError when an example is longer than the shape allows, or there are more of them than rows.
+ * @param indexes indexes of the examples, one per row.
+ * @throws RangeError if an example is longer than the shape allows, or there are more examples than rows.
  */
 export function sizedBatch(examples: readonly EncodedExample[], indexes: readonly number[], shape: BatchShape): Batch {
   const { batchSize, sourceLength, targetLength } = shape;

@@ -40,7 +40,7 @@ describe('loadTask', () => {
     });
   });
 
-  it('has no instruction where the configuration names none, whatever the kind is called', async () => {
+  it('has no instruction if the configuration names none, whatever the name of the kind', async () => {
     for (const kind of ['COPA', 'constructor', 'toString']) {
       const moved = Object.fromEntries(
         Object.entries(FILES).map(([path, text]) => [path.replace('/TC/', `/${kind}/`), text]),
@@ -49,7 +49,7 @@ describe('loadTask', () => {
     }
   });
 
-  it('leaves out rows of unlisted labels and says how many', async () => {
+  it('leaves out rows of unlisted labels and counts them', async () => {
     const rows = ['-', 'a', '-', 'A'].map((label) => ({ label, sentence: 'x' }));
     const { task, leftOut } = await loadTask(reading({ [own('test')]: JSON.stringify(rows) }), 'TC', 'own');
     expect(task.test).toEqual([{ label: 'a', sentence: 'x' }]);
@@ -59,7 +59,7 @@ describe('loadTask', () => {
     ]);
   });
 
-  it('takes a byte order mark', async () => {
+  it('accepts a byte order mark', async () => {
     expect((await loadTask(reading({ [own('labels')]: '\ufeff["a"]' }), 'TC', 'own')).task.labels).toEqual(['a']);
   });
 
@@ -107,7 +107,7 @@ describe('loadTask', () => {
     expect(error).toMatchObject({ code, message: expect.stringMatching(message) as string });
   });
 
-  it('says which file cannot be read, and lets a named error through', async () => {
+  it('names a file that cannot be read, and passes on a GorpError', async () => {
     await expect(loadTask(reading(), 'TC', 'missing')).rejects.toMatchObject({
       code: 'tasks/unreadable',
       message: expect.stringMatching(/CL_Benchmark\/TC\/missing\/.*404 Not Found/) as string,
@@ -124,7 +124,7 @@ describe.each(referencesWith('cl-benchmark'))('with the rows of $name', (referen
     .flatMap((kind) => reference.list(`${folder}/${kind}`).map((name) => ({ kind, name })));
   const read: ReadText = (path) => readFile(reference.path(`cl-benchmark/${path}`), 'utf8');
 
-  it.each(tasks)('loads $kind/$name, no row lost', async ({ kind, name }) => {
+  it.each(tasks)('loads $kind/$name without losing a row', async ({ kind, name }) => {
     const { task, leftOut } = await loadTask(read, kind, name);
     for (const split of ['train', 'dev', 'test'] as const) {
       const rows = JSON.parse(await read(`CL_Benchmark/${kind}/${name}/${split}.json`)) as { label: string }[];

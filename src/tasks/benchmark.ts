@@ -3,20 +3,20 @@ import { GorpError, type ErrorCode } from '../base/errors.ts';
 import { INSTRUCTIONS_PATH } from './folder.ts';
 import type { Example, Task } from './task.ts';
 
-/** Reads a text file by its path below the benchmark's root, with forward slashes; rejects when it cannot. */
+/** Reads a text file by its path below the benchmark's root, with forward slashes; rejects if it cannot. */
 export type ReadText = (path: string) => Promise<string>;
 
 const SPLITS = ['train', 'dev', 'test'] as const;
 type Split = (typeof SPLITS)[number];
 
-/** Rows whose label the task does not list, which no answer could meet: MNLI's `-`. */
+/** Rows with a label that the task does not list, so that no answer could be right: MNLI's `-`. */
 export interface LeftOut {
   split: Split;
   label: string;
   rows: number;
 }
 
-/** A task, and what was left out of it. */
+/** A task, and the rows left out of it. */
 export interface LoadedTask {
   task: Task;
   leftOut: LeftOut[];
@@ -34,13 +34,13 @@ const InstructionsSchema = v.record(
 );
 
 /**
- * Loads a task laid out as CL_Benchmark is: `CL_Benchmark/{kind}/{name}/{train,dev,test,labels}.json`, and the first
+ * Loads a task in the layout of CL_Benchmark: `CL_Benchmark/{kind}/{name}/{train,dev,test,labels}.json`, and the first
  * instruction of its kind in `configs/instruction_config.json` (docs/method.md, section 5).
  *
- * @param read reads below the folder that holds `CL_Benchmark` and `configs`.
- * @returns the task, and how many rows of which label were left out of it.
+ * @param read reads files below the folder that holds `CL_Benchmark` and `configs`.
+ * @returns the task, and the number of rows left out, by label.
  * @throws GorpError, naming file, row and field: `tasks/unreadable`, `tasks/malformed-json`, `tasks/wrong-shape`, or
- * `tasks/empty` when nothing is left to train on or to test.
+ * `tasks/empty` if nothing is left to train on or to test.
  */
 export async function loadTask(read: ReadText, kind: string, name: string): Promise<LoadedTask> {
   const folder = `CL_Benchmark/${kind}/${name}`;
@@ -52,7 +52,7 @@ export async function loadTask(read: ReadText, kind: string, name: string): Prom
   const [train, dev, test] = files.map((rows) => rows.filter(({ label }) => labels.includes(label)).map(exampleOf));
   for (const [split, examples] of Object.entries({ train, test })) {
     if (examples.length === 0) {
-      throw taskError('tasks/empty', `${folder}/${split}.json has no row with a label of ${labels.join(', ')}`);
+      throw taskError('tasks/empty', `${folder}/${split}.json has no row with one of the labels ${labels.join(', ')}`);
     }
   }
   const instruction = Object.hasOwn(instructions, kind) ? instructions[kind][0].instruction : null;
@@ -60,7 +60,7 @@ export async function loadTask(read: ReadText, kind: string, name: string): Prom
   return { task: { name, kind, instruction, labels, train, dev, test }, leftOut };
 }
 
-/** A row without the columns that own data may have besides. */
+/** A row without the extra columns that a user's own data may have. */
 const exampleOf = ({ sentence, label }: Example): Example => ({ sentence, label });
 
 function countUnlisted(split: Split, rows: readonly Example[], labels: readonly string[]): LeftOut[] {
@@ -89,7 +89,7 @@ async function readJson<S extends v.GenericSchema>(read: ReadText, path: string,
   throw taskError('tasks/wrong-shape', `${path}${placeOf(issue)}: ${issue.message}`, parsed.issues);
 }
 
-/** Where in a file an issue is: rows count from 1, as in an editor's list; fields are named. */
+/** The place of an issue in a file: its row, counted from 1, and its field. */
 function placeOf(issue: v.BaseIssue<unknown>): string {
   const keys: unknown[] = issue.path?.map(({ key }) => key) ?? [];
   return keys.map((key) => (typeof key === 'number' ? `, row ${key + 1}` : `, field "${String(key)}"`)).join('');
@@ -101,7 +101,7 @@ function taskError(code: ErrorCode, message: string, cause?: unknown): GorpError
   return new GorpError(
     code,
     `${message}.`,
-    'Check that the folder is laid out as CL_Benchmark is and correct the named file, then load the tasks again.',
+    'Check that the folder has the layout of CL_Benchmark and correct the named file, then load the tasks again.',
     { cause },
   );
 }

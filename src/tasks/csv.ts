@@ -1,18 +1,18 @@
 import type { parse as parseNow } from 'papaparse';
 import { GorpError } from '../base/errors.ts';
 
-/** Rows of a file with the line that each begins in, counted from 1. */
+/** Rows of a file, and the line in which each begins, counted from 1. */
 export interface Records {
   rows: string[][];
   lines: number[];
 }
 
 /**
- * Splits text with separated values, quotes and line breaks in quotes as RFC 4180 has them. Blank lines are left out.
- * Papa Parse does it; it is loaded when the first such file is opened.
+ * Parses delimited text with quoting as in RFC 4180, skipping blank lines. Uses Papa Parse, which is loaded when the
+ * first such file is opened.
  *
- * @param delimiter undefined: found out (comma, tab, bar or semicolon).
- * @throws GorpError `tasks/malformed-csv`, naming the line, when a quote is not closed or stands in the wrong place.
+ * @param delimiter if undefined, it is detected (comma, tab, bar or semicolon).
+ * @throws GorpError `tasks/malformed-csv`, naming the line, if a quote is not closed or is misplaced.
  */
 export async function parseCsv(text: string, name: string, delimiter?: string): Promise<Records> {
   const { default: Papa } = await import('papaparse');
@@ -41,12 +41,12 @@ export async function parseCsv(text: string, name: string, delimiter?: string): 
   return records;
 }
 
-// What is looked at to find the separator.
+// The part of a file used to detect the separator.
 const [SAMPLE_CHARACTERS, SAMPLE_ROWS] = [100_000, 50];
 
 /**
- * The separator by which most of the first rows have as many columns as the very first, which has at least two; a comma
- * where none does that. (Papa Parse's own guess counts separators inside of quoted texts.)
+ * The separator with which most of the first rows have as many columns as the very first, which must have at least two;
+ * by default a comma. Papa Parse's own guess counts separators inside quoted text.
  */
 function likelyDelimiter(parse: typeof parseNow, text: string): string {
   let [best, bestShare] = [',', 0];
@@ -75,5 +75,5 @@ const malformed = (name: string, line: number, what: string): GorpError =>
   new GorpError(
     'tasks/malformed-csv',
     `${name}, line ${line}: ${what}.`,
-    'Put a text that holds quotes, separators or line breaks in double quotes, with each quote in it written twice, and choose the file again.',
+    'Put texts that contain quotes, separators or line breaks in double quotes, double each quote inside, and choose the file again.',
   );

@@ -26,7 +26,7 @@ describe('splitExamples', () => {
     fc.record({ sentence: fc.constantFrom(...'abcdefghijk'), label: fc.constantFrom('x', 'y', 'z') }),
   );
 
-  it('keeps every example, equal texts on one side, and order', () => {
+  it('preserves all examples and their order, with equal texts on one side', () => {
     fc.assert(
       fc.property(examples, fc.double({ min: 0.01, max: 0.99, noNaN: true }), fc.integer(), (all, share, seed) => {
         const { train, test } = splitExamples(all, share, seed);
@@ -38,7 +38,7 @@ describe('splitExamples', () => {
     );
   });
 
-  it('takes the share of each label, at least one where there are two', () => {
+  it('tests the share of each label, and at least one text of two', () => {
     const rows: Example[] = [...many(['a'], 100), ...many(['b'], 10), ...many(['c'], 2), ...many(['d'], 1)].map(
       ([sentence, label]) => ({ sentence, label }),
     );
@@ -47,7 +47,7 @@ describe('splitExamples', () => {
     expect(['a', 'b', 'c', 'd'].map(count)).toEqual([20, 2, 1, 0]);
   });
 
-  it('chooses by the seed', () => {
+  it('depends on the seed', () => {
     const rows = many(['a', 'b'], 50).map(([sentence, label]) => ({ sentence, label }));
     expect(splitExamples(rows, 0.2, 1)).toEqual(splitExamples(rows, 0.2, 1));
     expect(splitExamples(rows, 0.2, 1)).not.toEqual(splitExamples(rows, 0.2, 2));
@@ -55,7 +55,7 @@ describe('splitExamples', () => {
 });
 
 describe('labelledTexts', () => {
-  it('counts labels, sorted, and leaves out rows that lack a part', () => {
+  it('counts and sorts labels, and leaves out incomplete rows', () => {
     const rows: [string, string][] = [
       ['one', ' b\n c '],
       ['two', 'a'],
@@ -77,14 +77,14 @@ describe('labelledTexts', () => {
     });
   });
 
-  it('sorts numbers by their value, only where all are numbers', () => {
+  it('sorts labels by value only if all are numbers', () => {
     const sorted = (labels: string[]) =>
       labelledTexts(table(many(labels, 1)), 'text', 'label').labels.map(({ label }) => label);
     expect(sorted(['10', '9', '2'])).toEqual(['2', '9', '10']);
     expect(sorted(['10', '9', '2', '1a'])).toEqual(['10', '1a', '2', '9']);
   });
 
-  it('warns of commas in labels and of texts with two labels', () => {
+  it('warns about commas in labels and texts with two labels', () => {
     const { warnings } = labelledTexts(table([['t', 'a, b'], ['t', 'c'], ['u', 'c']]), 'text', 'label'); // prettier-ignore
     expect(warnings).toEqual([expect.stringContaining('“a, b”'), expect.stringContaining('different labels: 1')]);
   });
@@ -107,7 +107,7 @@ describe('labelledTexts', () => {
     expect(() => labelledTexts(table(rows), 'text', 'label')).toThrow(expect.objectContaining({ code }));
   });
 
-  it('refuses a column that is not there', () => {
+  it('refuses an unknown column', () => {
     expect(() => labelledTexts(table([]), 'text', 'answer')).toThrow(
       expect.objectContaining({ code: 'tasks/unknown-column', message: expect.stringContaining('answer') as string }),
     );
@@ -115,7 +115,7 @@ describe('labelledTexts', () => {
 });
 
 describe('makeCustomTask', () => {
-  it('makes a task that passes its schema, the question ending in a line feed', () => {
+  it('makes a task that passes its schema, with a question that ends in a line feed', () => {
     const { task, warnings } = makeCustomTask(table(many(['b', 'a'], 8)), SPEC);
     expect(v.parse(TaskSchema, task)).toEqual(task);
     expect(task).toMatchObject({ name: 'mine', kind: 'TC', instruction: 'Which?\n', labels: ['a', 'b'] });
@@ -124,7 +124,7 @@ describe('makeCustomTask', () => {
     expect(makeCustomTask(table(many(['a', 'b'], 8)), { ...SPEC, instruction: null }).task.instruction).toBeNull();
   });
 
-  it('says which labels cannot be tested or trained', () => {
+  it('names labels that cannot be tested or trained', () => {
     const { warnings } = makeCustomTask(table([...many(['a'], 8), ['only', 'b']]), SPEC);
     expect(warnings).toEqual([expect.stringContaining('test “b”')]);
   });
@@ -148,7 +148,7 @@ describe('makeCustomTask', () => {
 describe('TaskSpecSchema', () => {
   const issues = (change: Partial<TaskSpec>) => v.safeParse(TaskSpecSchema, { ...SPEC, ...change }).issues?.length ?? 0;
 
-  it.each(['mine', 'Mine 2', 'größe', 'a-b_c.d', '評判'])('takes the name %j', (name) => {
+  it.each(['mine', 'Mine 2', 'größe', 'a-b_c.d', '評判'])('accepts the name %j', (name) => {
     expect(issues({ name })).toBe(0);
   });
 
@@ -174,7 +174,7 @@ describe('TaskSpecSchema', () => {
     expect(issues({ name })).toBeGreaterThan(0);
   });
 
-  it('refuses shares that leave a side empty, and a missing question that is not said to be none', () => {
+  it('refuses test shares of 0 and 1, and a blank question', () => {
     for (const testShare of [0, 1, NaN]) expect(issues({ testShare })).toBe(1);
     expect(issues({ instruction: '  ' })).toBe(1);
     expect(issues({ seed: 0.5 })).toBe(1);

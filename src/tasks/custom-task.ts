@@ -6,7 +6,7 @@ import { splitExamples } from './split.ts';
 import type { Table } from './table.ts';
 import type { Example, Task } from './task.ts';
 
-/** A name that can stand in a prompt, in a file's name and as a key. */
+/** A name that is valid in a prompt, in a file name and as a key. */
 const Name = v.pipe(
   v.string(),
   v.regex(
@@ -14,10 +14,10 @@ const Name = v.pipe(
     'Use letters and digits, with - _ . or a space between them',
   ),
   v.maxLength(40, 'Use at most 40 characters'),
-  v.check((name) => !(name in {}), 'Take another name'),
+  v.check((name) => !(name in {}), 'Choose another name'),
 );
 
-/** Name of a custom task: none that an embedded task or a dataset of CL_Benchmark has. */
+/** Name of a custom task, different from all embedded tasks and datasets of CL_Benchmark. */
 export const CustomNameSchema = v.pipe(
   Name,
   v.check(
@@ -26,27 +26,27 @@ export const CustomNameSchema = v.pipe(
   ),
 );
 
-/** How a custom task is made from a file: all that another machine needs beside that file. */
+/** How to make a custom task from a file: all that another machine needs in addition to that file. */
 export const TaskSpecSchema = v.strictObject({
   name: CustomNameSchema,
   kind: Name,
-  /** The question of the prompt, in one line; null: the prompt has neither question nor options. */
+  /** The question of the prompt, in one line; null for a prompt without question and options. */
   instruction: v.nullable(v.pipe(v.string(), v.trim(), v.nonEmpty('Write a question, or choose none'))),
-  /** Name of the file, and SHA-256 of its bytes in hexadecimal digits, which alone tells whether a file is the one. */
+  /** Name of the file, and SHA-256 of its bytes in hexadecimal digits. Only the hash identifies the file. */
   file: v.string(),
   sha256: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/, 'Expected 64 hexadecimal digits')),
   /** Whether the first row of the file names its columns. */
   header: v.boolean(),
   textColumn: v.string(),
   labelColumn: v.string(),
-  /** Share of the texts that is tested on and not trained on. */
+  /** Share of the texts held out for testing. */
   testShare: v.pipe(v.number(), v.gtValue(0, 'Must be above 0'), v.ltValue(1, 'Must be below 1')),
   seed: v.pipe(v.number('Must be a whole number'), v.integer('Must be a whole number')),
 });
 export type TaskSpec = v.InferOutput<typeof TaskSpecSchema>;
 
 const ExampleSchema = v.strictObject({ sentence: v.string(), label: v.string() });
-/** A task as it is kept and sent. */
+/** A task as it is stored and sent. */
 export const TaskSchema = v.strictObject({
   name: v.string(),
   kind: v.string(),
@@ -60,21 +60,21 @@ export const TaskSchema = v.strictObject({
 /** The labelled texts in two columns of a table. */
 export interface Labelled {
   examples: Example[];
-  /** In the order the prompt names them: by number where all are numbers, otherwise by their characters. */
+  /** In the order of the prompt: by value if all are numbers, otherwise by characters. */
   labels: { label: string; rows: number }[];
-  /** What was left out, and what to look at, in sentences. */
+  /** What was left out and what to check, in sentences. */
   warnings: string[];
 }
 
-/** More labels than this are no labels: the prompt names them all. */
+/** Most labels of a task, because the prompt lists them all. */
 export const MAX_LABELS = 100;
 
 /**
- * Takes texts and labels from a table. White space around a label is dropped and within it folded; rows that lack a text
- * or a label are left out.
+ * Takes texts and labels from a table. White space is trimmed around labels and collapsed within them; rows without a
+ * text or a label are left out.
  *
- * @throws GorpError `tasks/unknown-column`; `tasks/empty` when no row has both; `tasks/one-label`;
- * `tasks/too-many-labels`; `tasks/labels-alike` when exact match cannot tell two labels apart.
+ * @throws GorpError `tasks/unknown-column`; `tasks/empty` if no row has both; `tasks/one-label`;
+ * `tasks/too-many-labels`; `tasks/labels-alike` if exact match cannot distinguish two labels.
  */
 export function labelledTexts(table: Table, textColumn: string, labelColumn: string): Labelled {
   const [text, label] = [textColumn, labelColumn].map((name) => {
@@ -105,18 +105,18 @@ export function labelledTexts(table: Table, textColumn: string, labelColumn: str
   if (withoutLabel > 0) warnings.push(`${rowsText(withoutLabel)} without a label left out.`);
   const commas = labels.filter((one) => one.label.includes(',')).map((one) => `“${one.label}”`);
   if (commas.length > 0) {
-    warnings.push(`The prompt separates options by commas, which stand within ${listed(commas)}: consider renaming.`);
+    warnings.push(`Commas separate the options in the prompt, but occur within ${listed(commas)}: consider renaming.`);
   }
   const contradicted = contradictions(examples);
-  if (contradicted > 0) warnings.push(`Texts that occur with different labels: ${contradicted}.`);
+  if (contradicted > 0) warnings.push(`Texts with different labels: ${contradicted}.`);
   return { examples, labels, warnings };
 }
 
 /**
- * Makes a task of a table, as its specification says.
+ * Makes a task from a table according to its specification.
  *
- * @returns the task, and what to look at, in sentences.
- * @throws as {@link labelledTexts}; GorpError `tasks/empty` when there are too few texts to train and to test.
+ * @returns the task, and what to check, in sentences.
+ * @throws as {@link labelledTexts}; GorpError `tasks/empty` if there are too few texts to train and test on.
  */
 export function makeCustomTask(table: Table, spec: TaskSpec): { task: Task; warnings: string[] } {
   const { examples, labels, warnings } = labelledTexts(table, spec.textColumn, spec.labelColumn);
@@ -124,8 +124,8 @@ export function makeCustomTask(table: Table, spec: TaskSpec): { task: Task; warn
   if (test.length === 0) {
     throw customTaskError(
       'tasks/empty',
-      'No label has two different texts, one to train and one to test',
-      'Add examples.',
+      'No label has two different texts, one to train on and one to test on',
+      'Add examples to the file.',
     );
   }
   const trained = new Set(train.map(({ label }) => label));
@@ -133,8 +133,8 @@ export function makeCustomTask(table: Table, spec: TaskSpec): { task: Task; warn
   const untrained = labels.filter(({ label }) => !trained.has(label));
   const all = [...table.warnings, ...warnings];
   const named = (rows: typeof labels): string => listed(rows.map(({ label }) => `“${label}”`));
-  if (untested.length > 0) all.push(`There are too few texts to test ${named(untested)}.`);
-  if (untrained.length > 0) all.push(`There are too few texts to train ${named(untrained)}.`);
+  if (untested.length > 0) all.push(`Too few texts to test ${named(untested)}.`);
+  if (untrained.length > 0) all.push(`Too few texts to train ${named(untrained)}.`);
   const { name, kind } = spec;
   const instruction = spec.instruction === null ? null : `${spec.instruction}\n`;
   return {
@@ -156,14 +156,14 @@ function checkLabels(labels: readonly string[]): void {
     throw customTaskError(
       'tasks/one-label',
       `All rows have the label “${labels[0]}”`,
-      'Choose the column that holds the answers; a task needs two different ones.',
+      'Choose the column with the labels; a task needs at least two.',
     );
   }
   if (labels.length > MAX_LABELS) {
     throw customTaskError(
       'tasks/too-many-labels',
-      `The column holds ${labels.length} different labels; at most ${MAX_LABELS} fit into a prompt`,
-      'Choose the column that holds the answers, or fold rare labels into one.',
+      `The column has ${labels.length} different labels; at most ${MAX_LABELS} fit into a prompt`,
+      'Choose the column with the labels, or merge rare labels into one.',
     );
   }
   const seen = new Map<string, string>();
@@ -174,9 +174,9 @@ function checkLabels(labels: readonly string[]): void {
       throw customTaskError(
         'tasks/labels-alike',
         other === undefined
-          ? `The label “${label}” has neither letters nor digits, and answers are compared by these alone`
-          : `The labels “${other}” and “${label}” are the same once case and punctuation are left out, as answers are compared`,
-        'Rename labels in the file, to words that differ.',
+          ? `The label “${label}” has no letters or digits, and answers are compared only by these`
+          : `The labels “${other}” and “${label}” differ only in case or punctuation, which the comparison of answers ignores`,
+        'Rename labels in the file to distinct words.',
       );
     }
     seen.set(compared, label);

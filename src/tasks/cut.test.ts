@@ -12,7 +12,7 @@ const task: Task = {
 };
 
 describe('a task cut by label', () => {
-  it('has its share of the labels and their examples; the parts together are the whole', () => {
+  it('has its share of the labels and their examples, and the parts add up to the whole', () => {
     const parts = [1, 2].map((part) => cutByLabel(task, `letters-${part}of2`, { part, parts: 2 }));
     expect(parts.map(({ labels }) => labels.length).sort()).toEqual([2, 3]);
     expect(parts.flatMap(({ labels }) => labels)).toEqual(LABELS);
@@ -21,11 +21,11 @@ describe('a task cut by label', () => {
     for (const { labels, train } of parts) expect([...new Set(train.map(({ label }) => label))]).toEqual(labels);
   });
 
-  it('is refused, by name, where nothing is left to choose from', () => {
+  it('is refused if a part has fewer than two labels', () => {
     expect(() => cutByLabel(task, 'letters-1of4', { part: 1, parts: 4 })).toThrow(/letters-1of4.*1 of the 5 labels/);
   });
 
-  it('is known by its name', () => {
+  it('is identified by its name', () => {
     expect(embeddedTask('gloss')).toEqual({ source: 'gloss', kind: 'TC', cut: null });
     expect(embeddedTask('gloss-2of2')).toEqual({ source: 'gloss', kind: 'TC', cut: { part: 2, parts: 2 } });
     for (const name of ['gloss-3of2', 'gloss-0of2', 'yelp-1of2', 'other', 'toString']) {
@@ -35,7 +35,7 @@ describe('a task cut by label', () => {
 });
 
 describe('a task on its dev set', () => {
-  it('trains on none of what it is tested on, and on no test example', () => {
+  it('trains on no example that it is tested on, and tests on no test example', () => {
     const onDev = onDevSet(task);
     expect(onDev.train.length + onDev.test.length).toBe(task.train.length);
     expect(onDev.train.filter((one) => onDev.test.includes(one))).toEqual([]);
@@ -44,7 +44,7 @@ describe('a task on its dev set', () => {
     expect(onDevSet(task)).toEqual(onDev);
   });
 
-  it('takes the dev set that it has', () => {
+  it('uses its dev set if it has one', () => {
     const dev = examples('dev', 1);
     expect(onDevSet({ ...task, dev })).toEqual({ ...task, dev, test: dev });
   });

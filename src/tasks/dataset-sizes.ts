@@ -1,17 +1,17 @@
-/** What is known of a dataset before it is read. */
+/** What is known about a dataset before it is read. */
 export interface DatasetSize {
-  /** Examples. */
+  /** Number of examples. */
   readonly train: number;
   readonly test: number;
-  /** Tokens of a prompt, question and labels included, on average. */
+  /** Average tokens of a prompt, including question and labels. */
   readonly promptTokens: number;
 }
 
 const size = (train: number, test: number, promptTokens: number): DatasetSize => ({ train, test, promptTokens });
 
 /**
- * Sizes of the embedded tasks and of CL_Benchmark's datasets as their authors published them, for estimates only. Where
- * files differ the run counts again.
+ * Sizes of the embedded tasks and of CL_Benchmark's datasets as published, used only for estimates. A run counts the
+ * examples in the files.
  */
 export const DATASET_SIZES: Readonly<Record<string, DatasetSize>> = {
   gloss: size(1200, 238, 64),

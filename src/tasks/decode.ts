@@ -1,16 +1,16 @@
 import { GorpError } from '../base/errors.ts';
 
-/** A file's text, and how its bytes were read. */
+/** A file's text and its encoding. */
 export interface DecodedText {
   text: string;
   encoding: 'UTF-8' | 'UTF-16' | 'Windows-1252';
 }
 
 /**
- * Bytes of a text file as text: UTF-16 where a byte order mark says so, otherwise UTF-8; bytes that are no UTF-8 are read
- * as Windows-1252, the superset of Latin-1 that spreadsheets write. A byte order mark is no part of the text.
+ * Decodes a text file: as UTF-16 if a byte order mark says so, otherwise as UTF-8, or, if that fails, as Windows-1252,
+ * the superset of Latin-1 that spreadsheets write. The byte order mark is dropped.
  *
- * @throws GorpError `tasks/not-text` for a file with NUL characters: a spreadsheet, an archive, UTF-16 without its mark.
+ * @throws GorpError `tasks/not-text` for a file with NUL characters: a spreadsheet, an archive, UTF-16 without a mark.
  */
 export function decodeText(bytes: Uint8Array, name: string): DecodedText {
   const decoded = decode(bytes);

@@ -7,7 +7,7 @@ import { promptFrame, promptOf } from './prompt.ts';
 import type { Task } from './task.ts';
 
 const EOS = 1;
-/** One token per character but white space, so that lengths are plain to see. */
+/** One token per character except white space, so that lengths are easy to read. */
 const encode = (text: string): number[] =>
   Array.from(text.replace(/\s+/g, ''), (character) => character.codePointAt(0) ?? 0);
 const characters: Tokenizer = {
@@ -38,13 +38,13 @@ const textOf = (ids: number[]): string => characters.decode(ids.slice(0, -1));
 const around = (sentence: string): string => textOf([...characters.encode(promptOf(task, sentence)), EOS]);
 
 describe('fitPrompt', () => {
-  it('gives the ids of the whole prompt when it fits exactly', () => {
+  it('returns the ids of the whole prompt if it fits exactly', () => {
     const fitted = fitPrompt(characters, task, 'one two', frame + 6);
     expect(fitted.cut).toBe(false);
     expect(fitted.ids).toEqual([...characters.encode(promptOf(task, 'one two')), EOS]);
   });
 
-  it('cuts behind a word, and keeps white space inside what is left', () => {
+  it('cuts after a word, and preserves white space inside the rest', () => {
     for (const [room, left] of [
       [5, 'one'],
       [3, 'one'],
@@ -56,11 +56,11 @@ describe('fitPrompt', () => {
     }
   });
 
-  it('cuts inside a word only when the first does not fit, never through a character', () => {
+  it('cuts inside a word only if the first does not fit, never through a character', () => {
     expect(textOf(fitPrompt(characters, task, ' 😀😀😀 x', frame + 2).ids)).toBe(around('😀😀'));
   });
 
-  it('reads of a long text only what can be of use', () => {
+  it('reads only the useful beginning of a long text', () => {
     let read = 0;
     const encodePrompt = (text: string): number[] => {
       read += text.length;
@@ -74,7 +74,7 @@ describe('fitPrompt', () => {
     }
   });
 
-  it('refuses a prompt that does not fit without a sentence, naming the task and both lengths', () => {
+  it('refuses a prompt that does not fit even without a sentence, naming the task and both lengths', () => {
     const refused = (sentence: string) => () => fitPrompt(characters, task, sentence, frame - 1);
     for (const sentence of ['one two', '', ' ']) {
       expect(refused(sentence)).toThrow(expect.objectContaining({ code: 'tasks/prompt-too-long' }) as Error);
@@ -82,7 +82,7 @@ describe('fitPrompt', () => {
     }
   });
 
-  it('always fits, keeps both ends, and drops no more than it must', () => {
+  it('always fits, preserves both ends, and drops as little as possible', () => {
     const word = fc.string({ unit: fc.constantFrom('x', 'y', '😀'), minLength: 1, maxLength: 6 });
     fc.assert(
       fc.property(fc.array(word, { maxLength: 12 }), fc.nat(30), (words, room) => {
@@ -102,14 +102,14 @@ describe('fitPrompt', () => {
 });
 
 describe('fitLabel', () => {
-  it('closes a label, and cuts a long one so that it is still closed', () => {
+  it('ends a label with the end token, even if the label is cut', () => {
     expect(fitLabel(characters, 'ab', 3)).toEqual([97, 98, EOS]);
     expect(fitLabel(characters, 'abc', 3)).toEqual([97, 98, EOS]);
   });
 });
 
 describe('encodeExamples', () => {
-  it('keeps the order and counts what was cut', async () => {
+  it('preserves the order and counts cut examples', async () => {
     const examples = ['one', 'one two', 'three'].map((sentence) => ({ sentence, label: 'bb' }));
     const { encoded, cut } = await encodeExamples(characters, task, examples, {
       sourceLength: frame + 3,
@@ -122,7 +122,7 @@ describe('encodeExamples', () => {
 });
 
 describe.each(referencesWith('tokenizers', 'golden/prompts.json'))('with the T5 tokenizer of $name', (reference) => {
-  it('fits prompts into half their length and keeps instruction and "Answer:"', () => {
+  it('fits prompts into half their length and preserves instruction and "Answer:"', () => {
     const folder = tokenizersOf(reference).find(({ form, hasBytes }) => form === 'closed' && !hasBytes)?.folder;
     const tokenizer = loadTokenizer(
       reference.json(`${folder}/tokenizer.json`),
@@ -144,7 +144,7 @@ describe.each(referencesWith('tokenizers', 'golden/prompts.json'))('with the T5 
       expect(ids.length).toBeLessThanOrEqual(room);
       expect(ids.slice(0, head.length)).toEqual(head);
       expect(ids.slice(-tail.length)).toEqual(tail);
-      // Words are tokenised one by one, so what is left is a beginning of the whole.
+      // Words are tokenised one by one, so the rest is a beginning of the whole.
       expect(ids.slice(0, -tail.length)).toEqual(whole.slice(0, ids.length - tail.length));
     }
   });

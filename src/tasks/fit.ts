@@ -3,22 +3,22 @@ import type { Tokenizer } from '../text/tokenizer.ts';
 import { promptFrame } from './prompt.ts';
 import type { Example, Task } from './task.ts';
 
-/** The longest source and label in tokens, special tokens included. */
+/** The longest source and label in tokens, including special tokens. */
 export interface Lengths {
   sourceLength: number;
   targetLength: number;
 }
 
-/** An example as a model reads it: token ids of the prompt, marked by a special token, and of the label, closed by end-of-text. */
+/** An example as token ids: the prompt with its special token, and the label with its end token. */
 export interface EncodedExample {
   readonly source: readonly number[];
   readonly label: readonly number[];
 }
 
-/** Milliseconds of tokenising after which others of the thread get a turn. */
+/** Milliseconds of tokenising after which other work on the thread gets a turn. */
 const PIECE = 50;
 
-/** What prose takes, or less: a text that fits is mostly found to fit at once. */
+/** At least what prose takes, so that most texts that fit are recognised at the first try. */
 const CHARACTERS_PER_TOKEN = 6;
 
 /** A prompt's token ids, and whether its sentence was cut. */
@@ -28,17 +28,17 @@ export interface FittedPrompt {
 }
 
 /**
- * A task's prompt for a sentence as at most `sourceLength` token ids, the special token that marks it included.
+ * A task's prompt for a sentence as at most `sourceLength` token ids, including its special token.
  *
- * A prompt that fits is tokenised as it is. Otherwise the sentence, and only it, is cut behind a word; when not even its
- * first word fits, inside that word. (The released code cuts the prompt's end instead, and with it "Answer:".)
+ * A prompt that fits is tokenised unchanged. Otherwise only the sentence is cut, after a word, or inside the first word
+ * if even that does not fit. (The released code instead cuts the end of the prompt, and with it "Answer:".)
  *
- * @throws GorpError `tasks/prompt-too-long` when the prompt does not fit without any sentence.
+ * @throws GorpError `tasks/prompt-too-long` if the prompt does not fit even without a sentence.
  */
 export function fitPrompt(tokenizer: Tokenizer, task: Task, sentence: string, sourceLength: number): FittedPrompt {
   const { before, after } = promptFrame(task);
   const encode = (text: string): number[] => tokenizer.encodePrompt(before + text + after);
-  // A beginning that does not fit holds all that can be of use; a text may be thousands of times as long.
+  // A beginning that does not fit is all that is needed; the text may be thousands of times as long.
   let beginning = '';
   for (let length = CHARACTERS_PER_TOKEN * sourceLength; ; length *= 2) {
     beginning = beginningOf(sentence, length);
@@ -47,7 +47,7 @@ export function fitPrompt(tokenizer: Tokenizer, task: Task, sentence: string, so
     if (beginning.length === sentence.length) return { ids, cut: false };
   }
 
-  // The longest part that fits, by bisection: more text never takes fewer tokens, or hardly ever.
+  // The longest part that fits, by bisection: more text hardly ever takes fewer tokens.
   const longest = (cuts: readonly number[]): number[] | null => {
     let best: number[] | null = null;
     let low = 0;
@@ -67,23 +67,23 @@ export function fitPrompt(tokenizer: Tokenizer, task: Task, sentence: string, so
   if (ids.length > sourceLength) {
     throw new GorpError(
       'tasks/prompt-too-long',
-      `The prompt of task ${task.name} takes ${ids.length} tokens without any text, but only ${sourceLength} are allowed.`,
+      `The prompt of task ${task.name} takes ${ids.length} tokens even without a text, but only ${sourceLength} are allowed.`,
       'Raise the source length, or shorten the instruction or the labels of this task.',
     );
   }
   return { ids, cut: true };
 }
 
-/** A label as at most `targetLength` token ids, the token that ends an answer last. */
+/** A label as at most `targetLength` token ids, including the end token. */
 export function fitLabel(tokenizer: Tokenizer, label: string, targetLength: number): number[] {
   return [...tokenizer.encodeLabel(label).slice(0, targetLength - 1), tokenizer.eosId];
 }
 
 /**
- * Encodes examples of a task, in their order.
+ * Encodes examples of a task, in order.
  *
- * @param onPiece is told every {@link PIECE} how many are done, and waited for.
- * @returns the encoded examples, and of how many the sentence was cut.
+ * @param onPiece called and awaited every {@link PIECE} milliseconds with the number of encoded examples.
+ * @returns the encoded examples, and the number of cut sentences.
  * @throws GorpError `tasks/prompt-too-long`, and what `onPiece` throws.
  */
 export async function encodeExamples(
@@ -107,7 +107,7 @@ export async function encodeExamples(
   return { encoded, cut };
 }
 
-/** The first characters of a text, `length` at least, none of them torn in two. */
+/** The first `length` code units of a text, plus one if they would split a character. */
 function beginningOf(text: string, length: number): string {
   const last = text.codePointAt(length - 1) ?? 0;
   return text.slice(0, last > 0xffff ? length + 1 : length);

@@ -15,13 +15,13 @@ describe('findBenchmark', () => {
     });
   });
 
-  it('names datasets that lack a file', () => {
+  it('lists datasets that lack a file', () => {
     const found = findBenchmark([...agnews, ...datasetPaths('NLI', 'MNLI').slice(1), INSTRUCTIONS_PATH]);
     expect(found).toMatchObject({ datasets: ['agnews'], incomplete: ['MNLI'] });
     expect([...found.files.keys()].join()).not.toContain('MNLI');
   });
 
-  it('takes the copy that has instructions', () => {
+  it('uses the copy that has instructions', () => {
     const found = findBenchmark([...agnews, ...below('x/', [...agnews, INSTRUCTIONS_PATH])]);
     expect(found.files.get(agnews[0])).toBe(`x/${agnews[0]}`);
   });

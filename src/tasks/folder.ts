@@ -1,7 +1,7 @@
 import { GorpError } from '../base/errors.ts';
 import { BENCHMARK_KINDS } from './orders.ts';
 
-/** Where the instructions stand, below the folder that also holds `CL_Benchmark`. */
+/** Path of the instructions, below the folder that also holds `CL_Benchmark`. */
 export const INSTRUCTIONS_PATH = 'configs/instruction_config.json';
 
 /** The files of a dataset, below the folder that holds `CL_Benchmark` and `configs`. */
@@ -10,34 +10,34 @@ export const datasetPaths = (kind: string, name: string): string[] =>
 
 /** The benchmark among the files of a folder. */
 export interface FoundBenchmark {
-  /** Path below the root → path as it was given; the files that tasks are read from, and no others. */
+  /** Path below the root → given path, only for files that tasks are read from. */
   files: Map<string, string>;
-  /** Datasets whose files are all there, in the order of {@link BENCHMARK_KINDS}. */
+  /** Complete datasets, in the order of {@link BENCHMARK_KINDS}. */
   datasets: string[];
-  /** Datasets that lack some of their files; those of which nothing is there are not named. */
+  /** Datasets that lack some, but not all, of their files. */
   incomplete: string[];
 }
 
 /**
- * Finds the benchmark in a folder that was picked or dropped: its root is the folder, or one below it, that holds
+ * Finds the benchmark in a picked or dropped folder. Its root is that folder, or one below it, that holds
  * `CL_Benchmark` and `configs`.
  *
- * @param paths of all files, with forward slashes, in any order.
- * @throws GorpError `tasks/no-config` when `CL_Benchmark` is there without its instructions, `tasks/not-a-benchmark`
- * when it is not there or holds no whole dataset.
+ * @param paths paths of all files, with forward slashes, in any order.
+ * @throws GorpError `tasks/no-config` if `CL_Benchmark` lacks its instructions, `tasks/not-a-benchmark` if there is no
+ * `CL_Benchmark` or it has no complete dataset.
  */
 export function findBenchmark(paths: readonly string[]): FoundBenchmark {
   const given = new Set(paths);
   const parts = paths.map((path) => /^(.*\/)?CL_Benchmark\//.exec(path)).filter((match) => match !== null);
-  // The outermost one, should a folder hold copies.
+  // Outermost first, in case the folder contains copies.
   const roots = [...new Set(parts.map((match) => match[1] ?? ''))].sort((a, b) => a.length - b.length);
-  if (roots.length === 0) throw notABenchmark('The folder holds no folder CL_Benchmark');
+  if (roots.length === 0) throw notABenchmark('The folder does not contain CL_Benchmark');
   const root = roots.find((one) => given.has(one + INSTRUCTIONS_PATH));
   if (root === undefined) {
     throw new GorpError(
       'tasks/no-config',
-      `${INSTRUCTIONS_PATH} is missing beside CL_Benchmark.`,
-      'Choose the folder above, which holds both CL_Benchmark and configs, as the repository has them.',
+      `${INSTRUCTIONS_PATH} is missing next to CL_Benchmark.`,
+      'Choose the folder above, which holds both CL_Benchmark and configs as in the repository.',
     );
   }
   const found: FoundBenchmark = {
@@ -53,7 +53,7 @@ export function findBenchmark(paths: readonly string[]): FoundBenchmark {
       for (const path of wanted) found.files.set(path, root + path);
     } else if (there.length > 0) found.incomplete.push(name);
   }
-  if (found.datasets.length === 0) throw notABenchmark('CL_Benchmark holds no dataset with all of its files');
+  if (found.datasets.length === 0) throw notABenchmark('CL_Benchmark has no complete dataset');
   return found;
 }
 

@@ -1,23 +1,23 @@
 import { GorpError } from '../base/errors.ts';
 import type { Records } from './csv.ts';
 
-/** Rows of objects as a table: its columns are all keys, in the order in which they first occur. */
+/** Objects as rows of a table, whose columns are all keys in order of first occurrence. */
 export interface JsonRecords extends Records {
   columns: string[];
-  /** Columns some of whose values are lists or objects; these values are taken for missing. */
+  /** Columns with lists or objects among their values, which count as missing. */
   nested: string[];
 }
 
-// More than a table for labelled texts has; sparse objects would otherwise fill the memory with empty cells.
+// More than any table of labelled texts has. Without limits, sparse objects would fill the memory with empty cells.
 const MAX_COLUMNS = 200;
 const MAX_CELLS = 20_000_000;
-// An escape can write half of a character, which no encoding knows.
+// A JSON escape can write half a character, which has no encoding.
 const LONE_SURROGATE = /\p{Surrogate}/gu;
 
-/** A JSON file: a list of objects. @throws GorpError `tasks/malformed-json`, `tasks/wrong-shape`. */
+/** Parses a JSON file, a list of objects. @throws GorpError `tasks/malformed-json`, `tasks/wrong-shape`. */
 export function parseJsonRows(text: string, name: string): JsonRecords {
   const rows: unknown = parsed(text, name);
-  if (!Array.isArray(rows)) throw wrongShape(name, 'it is no list of objects');
+  if (!Array.isArray(rows)) throw wrongShape(name, 'not a list of objects');
   return tabulated(
     rows,
     (i) => `${name}, entry ${i + 1}`,
@@ -25,7 +25,7 @@ export function parseJsonRows(text: string, name: string): JsonRecords {
   );
 }
 
-/** A JSONL file: an object in each line; blank lines are left out. @throws as {@link parseJsonRows}, naming the line. */
+/** Parses a JSONL file, one object per line, skipping blank lines. @throws as {@link parseJsonRows}. */
 export function parseJsonLines(text: string, name: string): JsonRecords {
   const lines = text.split(/\r\n|\n|\r/).map((content, i) => ({ content, line: i + 1 }));
   const filled = lines.filter(({ content }) => content.trim() !== '');
@@ -44,7 +44,7 @@ function parsed(text: string, where: string): unknown {
     throw new GorpError(
       'tasks/malformed-json',
       `${where} is not JSON (${cause instanceof Error ? cause.message : String(cause)}).`,
-      'Correct the file, and choose it again: .json holds one list of objects, .jsonl one object in each line.',
+      'Correct the file and choose it again: .json holds one list of objects, .jsonl one object per line.',
       { cause },
     );
   }
@@ -54,7 +54,7 @@ function tabulated(rows: unknown[], where: (row: number) => string, lineOf: (row
   const columns = new Map<string, number>();
   const nested = new Set<string>();
   const cells = rows.map((row, i) => {
-    if (typeof row !== 'object' || row === null || Array.isArray(row)) throw wrongShape(where(i), 'it is no object');
+    if (typeof row !== 'object' || row === null || Array.isArray(row)) throw wrongShape(where(i), 'not an object');
     const values: string[] = [];
     for (const [key, value] of Object.entries(row)) {
       let column = columns.get(key);
@@ -79,5 +79,5 @@ const wrongShape = (where: string, what: string): GorpError =>
   new GorpError(
     'tasks/wrong-shape',
     `${where}: ${what}.`,
-    'Write each example as an object such as {"text": "…", "label": "…"}, and choose the file again.',
+    'Write each example as an object such as {"text": "…", "label": "…"} and choose the file again.',
   );

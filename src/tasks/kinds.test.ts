@@ -4,7 +4,7 @@ import { KINDS } from './kinds.ts';
 import { BENCHMARK_KINDS } from './orders.ts';
 
 describe('KINDS', () => {
-  it('are those of all datasets', () => {
+  it('cover exactly the kinds of all datasets', () => {
     expect(Object.keys(KINDS).sort()).toEqual([...new Set(Object.values(BENCHMARK_KINDS))].sort());
   });
 

@@ -1,6 +1,6 @@
 /**
- * The kinds of CL_Benchmark with the question that its prompts put, without the line feed behind it; COPA has none.
- * Custom tasks may take a kind and its question, or have their own.
+ * The kinds of CL_Benchmark with the question of their prompts, without the line feed after it; COPA has none. Custom
+ * tasks may use a kind and its question, or have their own.
  */
 export const KINDS: Readonly<Record<string, string | null>> = {
   SC: 'What is the sentiment of the following paragraph? Choose one from the option.',

@@ -18,7 +18,7 @@ interface ReferenceOrder {
   rounds: ReferenceRound[];
 }
 
-/** Names in cl-benchmark/ORDERS.json; the accumulation is compared by the number of examples in a step. */
+/** Names in cl-benchmark/ORDERS.json. Accumulation is compared through the number of examples per step. */
 const NAMES: Record<Exclude<keyof RoundSettings, 'gradientAccumulation'>, string> = {
   seed: 'seed',
   epochs: 'num_train_epochs',
@@ -43,7 +43,7 @@ const ORDERS = 'cl-benchmark/ORDERS.json';
 describe.each(referencesWith(ORDERS))('PUBLISHED_ORDERS against $name', (folder) => {
   const reference = Object.values(folder.json<{ orders: Record<string, ReferenceOrder> }>(ORDERS).orders);
 
-  it('are all of the reference, in its order', () => {
+  it('match the orders of the reference, in sequence', () => {
     const names = (orders: readonly { family: string; order: number }[]) =>
       orders.map((one) => [one.family, one.order]);
     expect(names(PUBLISHED_ORDERS)).toEqual(names(reference));
@@ -61,7 +61,7 @@ describe.each(referencesWith(ORDERS))('PUBLISHED_ORDERS against $name', (folder)
     }
   });
 
-  it.each(reference)('$family $order is tested after each round on all tasks so far, as the run does', ({ rounds }) => {
+  it.each(reference)('$family $order is tested after each round on all tasks so far, as in a run', ({ rounds }) => {
     for (const [i, round] of rounds.entries()) {
       const tested = round.tests_after_round.map(({ dataset }) => dataset).sort();
       expect(tested).toEqual(
@@ -75,7 +75,7 @@ describe.each(referencesWith(ORDERS))('PUBLISHED_ORDERS against $name', (folder)
 });
 
 describe('kinds', () => {
-  it('are known for every dataset of every order, and no name stands for two tasks', () => {
+  it('are known for every dataset of every order, and no name means two tasks', () => {
     for (const { rounds } of PUBLISHED_ORDERS) for (const { kind } of rounds) expect(kind).toEqual(expect.any(String));
     for (const name of EMBEDDED_ORDER) expect(EMBEDDED_KINDS[name]).toBe('TC');
     expect(Object.keys(EMBEDDED_KINDS).filter((name) => name in BENCHMARK_KINDS)).toEqual([]);

@@ -29,10 +29,10 @@ export const EMBEDDED_KINDS: Readonly<Record<string, string>> = {
   notion: 'TC',
 };
 
-/** The order in which the embedded tasks are learned by default. `mood` is left out: hard for so small a model. */
+/** The default order of the embedded tasks. `mood` is left out because it is hard for so small a model. */
 export const EMBEDDED_ORDER: readonly string[] = ['gloss', 'field', 'people', 'emoji'];
 
-/** An embedded task, or one of the parts that its labels are cut into. */
+/** An embedded task, or a part of one with some of its labels. */
 export interface EmbeddedTask {
   /** The task whose files are read. */
   readonly source: string;
@@ -41,7 +41,7 @@ export interface EmbeddedTask {
   readonly cut: { readonly part: number; readonly parts: number } | null;
 }
 
-/** The embedded task of a name: `gloss`, or `gloss-1of2` for the first half of its labels. Null where there is none. */
+/** The embedded task of a name: `gloss`, or `gloss-1of2` for the first half of its labels. Null if there is none. */
 export function embeddedTask(name: string): EmbeddedTask | null {
   const [, source = name, part, parts] = /^(.+)-([1-9])of([2-9])$/.exec(name) ?? [];
   if (!Object.hasOwn(EMBEDDED_KINDS, source)) return null;
@@ -50,13 +50,13 @@ export function embeddedTask(name: string): EmbeddedTask | null {
   return Number(part) <= Number(parts) ? { source, kind, cut: { part: Number(part), parts: Number(parts) } } : null;
 }
 
-/** What the released scripts set for one round, under the names of the run's settings. */
+/** The settings of one round in the released scripts, under the names of the run's settings. */
 export interface RoundSettings {
   seed: number;
   epochs: number;
-  /** Examples of one forward and backward pass. */
+  /** Examples per forward and backward pass. */
   batchSize: number;
-  /** Passes averaged in one step: of all 8 processes of the scripts, so that a step is over 64 examples. */
+  /** Passes averaged in one step, over all 8 processes of the scripts: 64 examples per step. */
   gradientAccumulation: number;
   evaluationBatchSize: number;
   sourceLength: number;
@@ -150,10 +150,10 @@ export const PUBLISHED_ORDERS: readonly PublishedOrder[] = [
   ...SHORT.map((sequence, i) => published('llama', i + 1, sequence, LLAMA)),
 ];
 
-/** What an order is called on the command line and in order files: `1` to `6`, `llama-1` to `llama-3`. */
+/** Id of an order on the command line and in order files: `1` to `6`, `llama-1` to `llama-3`. */
 export const orderId = ({ family, order }: PublishedOrder): string => (family === 't5' ? `${order}` : `llama-${order}`);
 
-/** The published order of that {@link orderId}, if there is one. */
+/** The published order with this {@link orderId}, if there is one. */
 export const publishedOrder = (id: string): PublishedOrder | undefined =>
   PUBLISHED_ORDERS.find((order) => orderId(order) === id);
 

@@ -3,11 +3,11 @@ import { labelledTexts } from './custom-task.ts';
 import { type Table, type TableFile, tableOf } from './table.ts';
 import type { ChosenColumns, TablePreview } from './table-preview.ts';
 
-// Of a cell that holds a megabyte nobody reads more.
+// Limits of the preview: a cell may hold a megabyte.
 const [SHOWN_ROWS, SHOWN_CHARACTERS] = [10, 400];
 
 /**
- * What there is to see with these columns, or with those that are likely to be meant.
+ * The preview of a file with the chosen columns, or with the likely ones.
  *
  * @throws GorpError as {@link tableOf}.
  */
@@ -29,7 +29,7 @@ const TEXT_NAMES = /^(text|sentence|review|content|comment|message|title|questio
 const LABEL_NAMES = /^(label|class|category|target|sentiment|topic|answer|rating|stars)/i;
 const SAMPLE_ROWS = 100;
 
-/** The columns by their names, else that of the longest texts and that of the fewest different values. */
+/** Guesses the columns by name, otherwise by the longest texts and the fewest different values. */
 function likelyColumns({ columns, rows }: Table): ChosenColumns {
   const sample = rows.slice(0, SAMPLE_ROWS);
   const facts = columns.map((name, i) => ({

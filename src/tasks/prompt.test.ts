@@ -27,12 +27,12 @@ describe('promptOf', () => {
     }
   });
 
-  it('keeps braces, dollar signs and line feeds of a sentence as they are', () => {
+  it('leaves braces, dollar signs and line feeds of a sentence unchanged', () => {
     const task = { kind: 'TC', name: 'own', instruction: 'Which?\n', labels: ['a', 'b'] };
     expect(promptOf(task, '{0} $& $1\n')).toBe('Task:TC\nDataset:own\nWhich?\nOption: a, b \n{0} $& $1\n\nAnswer:');
   });
 
-  it('leaves out the options where there is no instruction', () => {
+  it('omits the options without an instruction', () => {
     const task = { kind: 'COPA', name: 'COPA', instruction: null, labels: ['A', 'B'] };
     expect(promptFrame(task)).toEqual({ before: 'Task:COPA\nDataset:COPA\n', after: '\nAnswer:' });
   });

@@ -2,22 +2,22 @@ import type { Task } from './task.ts';
 
 type Prompted = Pick<Task, 'name' | 'kind' | 'instruction' | 'labels'>;
 
-/** What stands before and after the sentence in a task's prompt. */
+/** The text before and after the sentence in a task's prompt. */
 export interface PromptFrame {
   before: string;
   after: string;
 }
 
-/** The task's prompt without a sentence: docs/method.md, eq. (20), as every script of the released code builds it. */
+/** The task's prompt without a sentence, as in the released code: docs/method.md, eq. (20). */
 export function promptFrame(task: Prompted): PromptFrame {
   const names = `Task:${task.kind}\nDataset:${task.name}\n`;
   return { before: names + questionOf(task), after: '\nAnswer:' };
 }
 
-/** What the task asks, with `{0}` for the sentence and without the task's names: the `instruction` of result files. */
+/** The prompt with `{0}` for the sentence and without the task's names: the `instruction` of result files. */
 export const instructionTemplate = (task: Prompted): string => `${questionOf(task)}{0}\nAnswer:`;
 
-/** The instruction of a task, from its {@link instructionTemplate}. */
+/** Recovers the instruction of a task from its {@link instructionTemplate}. */
 export function instructionOf(template: string, labels: readonly string[]): string | null {
   const rest = instructionTemplate({ name: '', kind: '', instruction: '', labels });
   return template.endsWith(rest) ? template.slice(0, -rest.length) : null;
@@ -26,7 +26,7 @@ export function instructionOf(template: string, labels: readonly string[]): stri
 const questionOf = ({ instruction, labels }: Prompted): string =>
   instruction === null ? '' : `${instruction}Option: ${labels.join(', ')} \n`;
 
-/** The whole prompt that asks for a sentence's label. */
+/** The full prompt that asks for the label of a sentence. */
 export function promptOf(task: Prompted, sentence: string): string {
   const { before, after } = promptFrame(task);
   return before + sentence + after;

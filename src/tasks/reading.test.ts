@@ -14,7 +14,7 @@ describe.each(TOKENIZERS)('what is read with $name of $reference.name', ({ folde
   const tokenizer = loadTokenizer(hasBytes ? null : json('tokenizer'), json('tokenizer_config'), form);
   const { eos_token: end, bos_token: begin } = tokenizer.written;
 
-  it('is the prompt as it is marked, then the label with the token that ends it', () => {
+  it('is the prompt with its special token, then the label with the end token', () => {
     const [source, label] = [tokenizer.encodePrompt('Is it so?\nAnswer:'), tokenizer.encodeLabel('very good')];
     const tokens = readingOf(tokenizer, { source, label: [...label, tokenizer.eosId] });
     const text = (isLabel: boolean): string =>

@@ -15,7 +15,7 @@ describe('rawFolder', () => {
   });
 });
 
-test('http on another machine is refused, given or by a redirect', async () => {
+test('refuses http on another machine, given directly or by a redirect', async () => {
   expect(() => rawFolder('http://example.org/tasks')).toThrow(/anyone on the way/);
   const redirected = new Response('[1]');
   Object.defineProperties(redirected, { redirected: { value: true }, url: { value: 'http://example.org/a' } });
@@ -27,7 +27,7 @@ describe('remoteReader', () => {
   const read = (answer: () => Promise<Response>) =>
     remoteReader(new URL('https://example.org/t/'), null, answer)('a/b.json');
 
-  it('gives the text', async () => {
+  it('returns the text', async () => {
     expect(await read(() => Promise.resolve(new Response('[1]')))).toBe('[1]');
   });
 
@@ -39,7 +39,7 @@ describe('remoteReader', () => {
       () => Promise.resolve(new Response('<p>', { headers: { 'content-type': 'text/html' } })),
       'tasks/not-found',
     ],
-  ])('names the address at %s', async (_, answer, code) => {
+  ])('names the address on %s', async (_, answer, code) => {
     await expect(read(answer)).rejects.toMatchObject({
       code,
       message: expect.stringContaining('https://example.org/t/a/b.json') as string,

@@ -3,8 +3,8 @@ import { GorpError } from '../base/errors.ts';
 import type { ReadText } from './benchmark.ts';
 
 /**
- * The address from which the raw files of a folder come: pages of GitHub and of Hugging Face data sets, as a browser
- * shows them, become the folder of their raw files; any other address stays. Ends in a slash.
+ * The address of the raw files of a folder, ending in a slash. Converts GitHub pages and Hugging Face dataset pages to
+ * the folder of their raw files; other addresses stay the same.
  *
  * @throws GorpError `tasks/insecure` for http on another machine.
  */
@@ -32,9 +32,9 @@ const folder = (address: string): URL => new URL(address.endsWith('/') ? address
 /**
  * Reads text files below an address.
  *
- * @param signal ends what is being fetched.
- * @returns a reader that rejects with GorpError `tasks/unreachable` when no answer comes (no network, or the server does
- * not let other pages read), `tasks/not-found` when there is no such file.
+ * @param signal aborts the current fetch.
+ * @returns a reader that rejects with GorpError `tasks/unreachable` if there is no answer (no network, or the server
+ * forbids other pages to read), `tasks/not-found` if there is no such file.
  */
 export function remoteReader(root: URL, signal: AbortSignal | null = null, fetchFile: typeof fetch = fetch): ReadText {
   return async (path) => {
@@ -45,8 +45,8 @@ export function remoteReader(root: URL, signal: AbortSignal | null = null, fetch
     } catch (cause) {
       throw new GorpError(
         'tasks/unreachable',
-        `${url.href} gave no answer that this page may read.`,
-        'Check the network, and that the server lets other pages read its files (CORS); or download the folder and choose it from disk.',
+        `${url.href} did not answer, or does not let this page read the answer.`,
+        'Check the network and that the server lets other pages read its files (CORS), or download the folder and choose it from disk.',
         { cause },
       );
     }
@@ -56,7 +56,7 @@ export function remoteReader(root: URL, signal: AbortSignal | null = null, fetch
     throw new GorpError(
       'tasks/not-found',
       `${url.href} ${answer.trim()}.`,
-      'Check the address of the task folder: CL_Benchmark and configs lie directly below it.',
+      'Check the address of the task folder: it must contain CL_Benchmark and configs.',
     );
   };
 }

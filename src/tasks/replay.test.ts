@@ -15,7 +15,7 @@ const batchesOf = (sizes: readonly number[]): number[][] => {
 const tasksOf = (perTask: readonly number[]): number[] =>
   perTask.flatMap((count, task) => Array.from({ length: count }, () => task + 1));
 
-test('batches keep their size, and over all of them so far old rows are the share to less than one', () => {
+test('batches keep their size, and the share of old rows so far is exact to within one row', () => {
   fc.assert(
     fc.property(runs, ({ sizes, perTask, share, seed }) => {
       let [old, rows] = [0, 0];
@@ -29,7 +29,7 @@ test('batches keep their size, and over all of them so far old rows are the shar
   );
 });
 
-test('new rows that stay are where they were, and old ones come from all tasks evenly', () => {
+test('remaining new rows keep their places, and old rows come evenly from all tasks', () => {
   fc.assert(
     fc.property(runs, ({ sizes, perTask, share, seed }) => {
       const [batches, tasks] = [batchesOf(sizes), tasksOf(perTask)];
@@ -42,7 +42,7 @@ test('new rows that stay are where they were, and old ones come from all tasks e
         }),
       );
       expect(Math.max(...seen) - Math.min(...seen)).toBeLessThanOrEqual(1);
-      // Of one task none comes again before all have been seen.
+      // No example of a task repeats before all have been seen.
       for (const task of new Set(tasks)) {
         const own = times.filter((_, i) => tasks[i] === task);
         expect(Math.max(...own) - Math.min(...own)).toBeLessThanOrEqual(1);
@@ -51,13 +51,13 @@ test('new rows that stay are where they were, and old ones come from all tasks e
   );
 });
 
-test('without a memory or a share everything is new', () => {
+test('without a memory or a share, all rows are new', () => {
   const all = [[{ from: 'new', index: 0 }], [{ from: 'new', index: 1 }]];
   expect(withReplay([[0], [1]], [], 0.5, 1, 0)).toEqual(all);
   expect(withReplay([[0], [1]], [1, 1], 0, 1, 0)).toEqual(all);
 });
 
-test('another epoch leaves out other rows', () => {
+test('another epoch replaces other rows', () => {
   const batches = batchesOf([8, 8, 8]);
   const places = (epoch: number): string => JSON.stringify(withReplay(batches, [1, 1, 1], 0.25, 1, epoch));
   expect(places(0)).toBe(places(0));

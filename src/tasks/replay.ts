@@ -1,21 +1,21 @@
 import { mixSeed, type Random, seededRandom, shuffled } from '../base/random.ts';
 
-/** A row of a batch: a new example, or one of the memory, each by its index. */
+/** A row of a batch: the index of a new example, or of one in the memory. */
 export interface MixedRow {
   readonly from: 'new' | 'memory';
   readonly index: number;
 }
 
 /**
- * Replaces a share of every batch by examples of earlier tasks, so that steps and examples seen stay as many as without.
- * Which new ones make room is drawn anew in every epoch. Old ones come from all earlier tasks evenly, each task's in an
- * order of its own until all have been seen.
+ * Replaces a share of every batch by examples of earlier tasks, so that the number of steps and examples stays the
+ * same. Each epoch draws again which new examples are replaced. Old examples come evenly from all earlier tasks; no
+ * example of a task repeats before all have been seen.
  *
- * The share holds over all batches so far, to less than a row: a batch of one row is old every so many times.
+ * The share is exact over all batches so far, to within one row; with batches of one row, some batches are old.
  *
- * @param batches of new examples, as `trainingOrder` gives them: their order and what is in them stay as they are.
- * @param tasks the task of each example of the memory.
- * @param share of old rows, in [0, 1).
+ * @param batches batches of new examples from `trainingOrder`.
+ * @param tasks task of each example in the memory.
+ * @param share share of old rows, in [0, 1).
  */
 export function withReplay(
   batches: readonly (readonly number[])[],
@@ -37,7 +37,7 @@ export function withReplay(
   });
 }
 
-/** Examples one task after the other, without end. */
+/** An endless sequence of examples that cycles through the tasks. */
 function inTurn(tasks: readonly number[], random: Random): () => number {
   const decks = [...new Set(tasks)].map((task) => {
     const own = [...tasks.keys()].filter((i) => tasks[i] === task);

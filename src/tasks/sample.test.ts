@@ -16,28 +16,28 @@ describe('sampleBalanced', () => {
     expect(['a', 'b', 'c'].map((label) => countOf(sample, label))).toEqual([10, 10, 10]);
   });
 
-  it('takes all of a label that has too few, and fills up from the rest', () => {
+  it('takes all examples of a rare label, and fills up from the rest', () => {
     const sample = sampleBalanced(make({ a: 50, b: 3, c: 30 }), 30, 1);
     expect(countOf(sample, 'b')).toBe(3);
     expect(Math.abs(countOf(sample, 'a') - countOf(sample, 'c'))).toBeLessThanOrEqual(1);
     expect(sample.length).toBe(30);
   });
 
-  it('gives all for 0, for more than there is, and nothing for nothing', () => {
+  it('returns all examples for size 0 and for sizes above their number', () => {
     const all = make({ a: 2, b: 5 });
     expect(sampleBalanced(all, 0, 1)).toEqual(all);
     expect(sampleBalanced(all, 8, 1)).toEqual(all);
     expect(sampleBalanced([], 8, 1)).toEqual([]);
   });
 
-  it('chooses by the seed, and not the first rows', () => {
+  it('depends on the seed, and does not take the first rows', () => {
     const all = make({ a: 40, b: 40 });
     expect(sampleBalanced(all, 20, 1)).toEqual(sampleBalanced(all, 20, 1));
     expect(sampleBalanced(all, 20, 1)).not.toEqual(sampleBalanced(all, 20, 2));
     expect(sampleBalanced(all, 20, 1).some(({ sentence }) => Number(sentence.slice(1)) >= 10)).toBe(true);
   });
 
-  it('is balanced, as large as can be, without repetition, in order, and grows by adding', () => {
+  it('is balanced, as large as possible, without repeats, in order, and part of any larger sample', () => {
     const counts = fc.dictionary(fc.constantFrom('a', 'b', 'c', '-'), fc.nat(12));
     fc.assert(
       fc.property(counts, fc.integer({ min: 1, max: 40 }), fc.integer(), (labels, size, seed) => {

@@ -2,13 +2,13 @@ import { mixSeed, type Random, seededRandom, shuffled } from '../base/random.ts'
 import type { Example } from './task.ts';
 
 /**
- * A random sample, balanced over labels: no label has more than one example more than another, unless the other has no
- * more to give; what is missing then comes from the rest. So the sample is as large as asked, or everything.
+ * A random sample, balanced over labels: counts differ by at most one, except for labels with too few examples, which
+ * others make up for. The sample has the requested size, or all examples.
  *
- * The same seed gives the same sample, and a smaller one is part of a larger one.
+ * The same seed gives the same sample, and a smaller sample is part of a larger one.
  *
- * @param size number of examples wanted; 0 = all.
- * @returns examples in the order they were given in.
+ * @param size number of examples; 0 for all.
+ * @returns examples in their original order.
  */
 export function sampleBalanced(examples: readonly Example[], size: number, seed: number): Example[] {
   if (size === 0) return examples.slice();
@@ -17,9 +17,9 @@ export function sampleBalanced(examples: readonly Example[], size: number, seed:
 }
 
 /**
- * Which examples a sample holds that is balanced over labels, see {@link sampleBalanced}.
+ * The indexes of a balanced sample, see {@link sampleBalanced}.
  *
- * @param labels of all examples.
+ * @param labels labels of all examples.
  * @param randomOf random numbers for the examples of one label.
  * @returns indexes, ascending.
  */

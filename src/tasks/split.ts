@@ -2,20 +2,20 @@ import { mixSeed, seededRandom, shuffled } from '../base/random.ts';
 import type { Example } from './task.ts';
 
 /**
- * Splits examples into a training and a test part, label by label: of each label about `testShare` of its texts, but at
- * least one where there are two or more. Equal texts stay on one side, so that no test text was trained on.
+ * Splits examples into a training and a test part. The test part gets about `testShare` of the texts of each label, and
+ * at least one if there are two or more. Equal texts stay on one side, so that no test text is trained on.
  *
  * The same examples, share and seed give the same parts on every machine.
  *
  * @param testShare in (0, 1).
- * @returns both parts in the order the examples were given in.
+ * @returns both parts, each in the original order.
  */
 export function splitExamples(
   examples: readonly Example[],
   testShare: number,
   seed: number,
 ): { train: Example[]; test: Example[] } {
-  // Texts by the label they have first; a text with two labels counts with one of them.
+  // Texts by their first label; a text with two labels counts only for that one.
   const textsOf = new Map<string, string[]>();
   const seen = new Set<string>();
   for (const { sentence, label } of examples) {

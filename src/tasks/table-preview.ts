@@ -7,20 +7,20 @@ export interface ChosenColumns {
   labelColumn: string;
 }
 
-/** What is shown of a file while its columns are chosen: little, however large the file. */
+/** The part of a file shown while its columns are chosen, small even if the file is large. */
 export const TablePreviewSchema = v.strictObject({
   textColumn: v.string(),
   labelColumn: v.string(),
   columns: v.array(v.string()),
-  /** The first rows; of each cell the beginning. */
+  /** The beginnings of the cells of the first rows. */
   rows: v.array(v.array(v.string())),
-  /** What these columns hold; null where they make no task. */
+  /** The content of these columns; null if they do not make a task. */
   found: v.nullable(
     v.strictObject({ examples: v.number(), labels: v.array(v.strictObject({ label: v.string(), rows: v.number() })) }),
   ),
-  /** Why they make none. */
+  /** Why they do not make a task. */
   problem: v.nullable(ErrorReportSchema),
-  /** What was left out, and what to look at, in sentences. */
+  /** What was left out and what to check, in sentences. */
   warnings: v.array(v.string()),
 });
 export type TablePreview = v.InferOutput<typeof TablePreviewSchema>;

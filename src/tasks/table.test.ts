@@ -7,7 +7,7 @@ const utf8 = (text: string): Uint8Array<ArrayBuffer> => new TextEncoder().encode
 const read = async (name: string, content: string | Uint8Array<ArrayBuffer>, header = true) =>
   tableOf(await readTableFile(name, typeof content === 'string' ? utf8(content) : content), header);
 
-/** UTF-16 with its mark, little or big end first. */
+/** UTF-16 with its byte order mark, little- or big-endian. */
 function utf16(text: string, littleEnd: boolean): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(2 + 2 * text.length);
   const view = new DataView(bytes.buffer);
@@ -29,11 +29,11 @@ const CSV = 'text,label\r\n"Grüße, ""du""\nda",a\r\n\r\nx,b\r\n';
 describe('a file of examples', () => {
   it.each<[string, string, string | Uint8Array<ArrayBuffer>]>([
     ['CSV', 'a.csv', CSV],
-    ['CSV with LF, without an end', 'A.CSV', CSV.replaceAll('\r\n', '\n').trimEnd()],
+    ['CSV with LF, without a final line break', 'A.CSV', CSV.replaceAll('\r\n', '\n').trimEnd()],
     ['CSV with semicolons', 'a.csv', CSV.replaceAll(',a', ';a').replaceAll(',b', ';b').replace(',label', ';label')],
     ['CSV with a byte order mark', 'a.csv', `\ufeff${CSV}`],
-    ['UTF-16, little end first', 'a.csv', utf16(CSV, true)],
-    ['UTF-16, big end first', 'a.csv', utf16(CSV, false)],
+    ['little-endian UTF-16', 'a.csv', utf16(CSV, true)],
+    ['big-endian UTF-16', 'a.csv', utf16(CSV, false)],
     ['TSV', 'a.tsv', 'text\tlabel\n"Grüße, ""du""\nda"\ta\nx\tb\n'],
     ['JSON', 'a.json', '[{"text": "Grüße, \\"du\\"\\nda", "label": "a"}, {"label": "b", "text": "x"}]'],
     ['JSONL', 'a.jsonl', '{"text": "Grüße, \\"du\\"\\nda", "label": "a"}\r\n\n{"label": "b", "text": "x"}\n'],
@@ -46,13 +46,13 @@ describe('a file of examples', () => {
     expect(sha256).toBe('ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad');
   });
 
-  it('tells of letters that were no UTF-8', async () => {
+  it('warns about bytes that are not UTF-8', async () => {
     const { rows, warnings } = await read('a.csv', Uint8Array.of(...utf8('t,l\nGr'), 0xfc, 0xdf, ...utf8('e,a\n')));
     expect(rows).toEqual([['Grüße', 'a']]);
     expect(warnings).toEqual([expect.stringContaining('Latin-1')]);
   });
 
-  it('gives back what a writer of CSV wrote, whatever stands in the cells', async () => {
+  it('reads back what a CSV writer wrote, whatever the cells contain', async () => {
     const cell = fc.oneof(
       fc.string({ unit: 'grapheme' }),
       fc.constantFrom('"', ',', '\n', '\r\n', ';', '\t', "'", '""'),
@@ -67,7 +67,7 @@ describe('a file of examples', () => {
     );
   });
 
-  it('leaves out rows of another length, and names their lines, quoted line breaks counted', async () => {
+  it('leaves out rows of another length and names their lines, counting quoted line breaks', async () => {
     const { rows, warnings } = await read('a.csv', 't,l\n"a\nb",x\none\n\nc,d,e\nf,y\n');
     expect(rows).toEqual([
       ['a\nb', 'x'],
@@ -76,7 +76,7 @@ describe('a file of examples', () => {
     expect(warnings).toEqual(['2 rows do not have 2 columns and are left out: lines 4, 6.']);
   });
 
-  it('names columns, with and without a first row for it', async () => {
+  it('names columns with and without a header row', async () => {
     expect((await read('a.csv', 'a,,a,a\n1,2,3,4\n')).columns).toEqual(['a', 'column 2', 'a (2)', 'a (3)']);
     expect(await read('a.csv', 'good,1\nbad,0\n', false)).toEqual({
       columns: ['column 1', 'column 2'],
@@ -88,7 +88,7 @@ describe('a file of examples', () => {
     });
   });
 
-  it('takes numbers, truth values, missing keys and keys of any name from JSON, and no nested values', async () => {
+  it('reads numbers, booleans, missing keys and any key names from JSON, but no nested values', async () => {
     const rows = '[{"__proto__": "x", "label": 1}, {"text": true, "label": null}, {"text": ["a"], "label": "\\ud800"}]';
     expect(await read('a.json', rows)).toEqual({
       columns: ['__proto__', 'label', 'text'],
@@ -105,17 +105,17 @@ describe('a file of examples', () => {
     ['one column', 'a.csv', 'text\none\ntwo\n', 'tasks/one-column', /a\.csv/],
     ['an empty file', 'a.csv', '', 'tasks/empty', /no rows/],
     ['blank lines', 'a.csv', '\n\n  \n', 'tasks/empty', /no rows/],
-    ['a first row alone', 'a.csv', 'text,label\n', 'tasks/empty', /below/],
+    ['only a header row', 'a.csv', 'text,label\n', 'tasks/empty', /below/],
     ['an empty list', 'a.json', '[]', 'tasks/empty', /no rows/],
     ['an open quote', 'a.csv', 't,l\na,b\n"c,d\n', 'tasks/malformed-csv', /line 3/],
     ['a quote in the wrong place', 'a.csv', 't,l\n"a" b,c\n', 'tasks/malformed-csv', /line 2/],
     ['a spreadsheet', 'a.csv', Uint8Array.of(0x50, 0x4b, 3, 4, 0, 0), 'tasks/not-text', /a\.csv/],
     ['unquoted commas', 'a.csv', 't,l\na,b,c\nd,e,f\ng,h\n', 'tasks/ragged', /line 2/],
     ['another kind of file', 'a.xlsx', 'a,b', 'tasks/unknown-format', /xlsx/],
-    ['a file without an ending', 'csv', 'a,b', 'tasks/unknown-format', /csv/],
+    ['a file without an extension', 'csv', 'a,b', 'tasks/unknown-format', /csv/],
     ['malformed JSON', 'a.json', '[{"a": 1', 'tasks/malformed-json', /a\.json/],
     ['a malformed line', 'a.jsonl', '{"a": 1}\n\n{"a"\n', 'tasks/malformed-json', /line 3/],
-    ['JSON that is no list', 'a.json', '{"rows": []}', 'tasks/wrong-shape', /list/],
+    ['JSON that is not a list', 'a.json', '{"rows": []}', 'tasks/wrong-shape', /list/],
     ['lists in a list', 'a.json', '[["a", "b"]]', 'tasks/wrong-shape', /entry 1/],
     ['text in lines', 'a.jsonl', '"a"', 'tasks/wrong-shape', /line 1/],
     [
@@ -133,7 +133,7 @@ describe('a file of examples', () => {
     });
   });
 
-  it('is refused before it is read when it is too large', () => {
+  it('is refused before reading if it is too large', () => {
     expect(() => checkFileSize('big.csv', LARGEST_FILE)).not.toThrow();
     expect(() => checkFileSize('big.csv', 500 * 2 ** 20)).toThrow(
       expect.objectContaining({ code: 'tasks/too-large', message: expect.stringContaining('500 MiB') as string }),

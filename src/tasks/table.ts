@@ -5,19 +5,19 @@ import { parseCsv } from './csv.ts';
 import { decodeText, type DecodedText } from './decode.ts';
 import { parseJsonLines, parseJsonRows } from './json-rows.ts';
 
-/** A file of examples as it was read, before columns have names. */
+/** A file of examples as read, before its columns are named. */
 export interface TableFile {
   /** Name of the file. */
   name: string;
   /** SHA-256 of its bytes, in hexadecimal digits. */
   sha256: string;
   encoding: DecodedText['encoding'];
-  /** Names of the columns; null where the first row may hold them. */
+  /** Names of the columns; null if the first row may hold them. */
   columns: string[] | null;
   rows: string[][];
-  /** The line in which each row begins, or its place in a list; both count from 1. */
+  /** The line in which each row begins, or its position in a list, from 1. */
   lines: number[];
-  /** What to know about the file, in sentences. */
+  /** Warnings about the file, in sentences. */
   warnings: string[];
 }
 
@@ -29,21 +29,21 @@ export interface Table {
   warnings: string[];
 }
 
-/** The largest file that is read: the page holds its text, and no run trains on that many examples. */
+/** The largest file to read: the page holds its text, and no run trains on that many examples. */
 export const LARGEST_FILE = 50 * 2 ** 20;
 
-/** @throws GorpError `tasks/too-large`; asked before the bytes of a file are read. */
+/** Checks the size of a file before it is read. @throws GorpError `tasks/too-large`. */
 export function checkFileSize(name: string, bytes: number): void {
   if (bytes <= LARGEST_FILE) return;
   throw new GorpError(
     'tasks/too-large',
-    `${name} has ${formatBytes(bytes)}; files of up to ${formatBytes(LARGEST_FILE)} are read.`,
-    'Take a part of its rows, some thousands for each label: a run draws its examples from them.',
+    `${name} has ${formatBytes(bytes)}, more than the limit of ${formatBytes(LARGEST_FILE)}.`,
+    'Use only part of its rows; some thousands per label are plenty for a run.',
   );
 }
 
 /**
- * Reads a file of examples: CSV and TSV (also .txt, with the separator found out), JSON, JSONL; by the end of its name.
+ * Reads a file of examples by its extension: CSV, TSV, .txt (with the separator detected), JSON or JSONL.
  *
  * @throws GorpError `tasks/too-large`, `tasks/unknown-format`, `tasks/not-text`, `tasks/empty`, `tasks/malformed-csv`,
  * `tasks/malformed-json`, `tasks/wrong-shape`.
@@ -54,15 +54,15 @@ export async function readTableFile(name: string, bytes: Uint8Array<ArrayBuffer>
   const { text, encoding } = decodeText(bytes, name);
   const warnings =
     encoding === 'Windows-1252'
-      ? ['The file is not UTF-8; it was read as Windows-1252 (Latin-1). Look at its letters.']
+      ? ['The file is not UTF-8; it was read as Windows-1252 (Latin-1). Check accented letters.']
       : [];
   const facts = { name, sha256: await sha256Of(bytes), encoding };
   const { columns, rows, lines, nested } = await parse(text, name, format);
   if (rows.length === 0) {
-    throw new GorpError('tasks/empty', `${name} holds no rows.`, 'Choose a file with a row for each example.');
+    throw new GorpError('tasks/empty', `${name} has no rows.`, 'Choose a file with one row per example.');
   }
   if (nested.length > 0) {
-    warnings.push(`Values that are lists or objects are taken for missing, in ${nested.slice(0, 5).join(', ')}.`);
+    warnings.push(`Lists and objects count as missing, in ${nested.slice(0, 5).join(', ')}.`);
   }
   return { ...facts, columns, rows, lines, warnings };
 }
@@ -87,17 +87,17 @@ async function parse(
     default:
       throw new GorpError(
         'tasks/unknown-format',
-        `${name} is not of a kind that is read.`,
+        `${name} has an unsupported format.`,
         'Choose a file that ends in .csv, .tsv, .json or .jsonl.',
       );
   }
 }
 
 /**
- * Names the columns, and leaves out rows that have more or fewer of them.
+ * Names the columns, and leaves out rows with another number of columns.
  *
- * @param header whether the first row holds the names; without it, and for names that are empty, columns are numbered.
- * @throws GorpError `tasks/one-column`; `tasks/ragged` when most rows are of another length; `tasks/empty`.
+ * @param header whether the first row holds the names; otherwise, and for empty names, columns are numbered.
+ * @throws GorpError `tasks/one-column`; `tasks/ragged` if most rows have another length; `tasks/empty`.
  */
 export function tableOf(file: TableFile, header: boolean): Table {
   const hasHeader = header && file.columns === null;
@@ -105,8 +105,8 @@ export function tableOf(file: TableFile, header: boolean): Table {
   if (names.length < 2) {
     throw new GorpError(
       'tasks/one-column',
-      `${file.name} has one column only; a text and a label are needed.`,
-      'Check that commas, semicolons or tabs separate its columns, and choose it again.',
+      `${file.name} has only one column; a text and a label are needed.`,
+      'Check that commas, semicolons or tabs separate its columns and choose it again.',
     );
   }
   const from = hasHeader ? 1 : 0;
@@ -119,12 +119,12 @@ export function tableOf(file: TableFile, header: boolean): Table {
   if (ragged.length > rows.length) {
     throw new GorpError(
       'tasks/ragged',
-      `In ${file.name} most rows do not have ${names.length} columns as the first row has; line ${ragged[0]} is the first.`,
-      'Put texts that hold the separator in double quotes, and choose the file again.',
+      `Most rows of ${file.name} do not have ${names.length} columns like the first row; line ${ragged[0]} is the first that differs.`,
+      'Put texts that contain the separator in double quotes and choose the file again.',
     );
   }
   if (rows.length === 0) {
-    throw new GorpError('tasks/empty', `${file.name} holds no rows below its first.`, 'Choose a file with examples.');
+    throw new GorpError('tasks/empty', `${file.name} has no rows below its header.`, 'Choose a file with examples.');
   }
   const warnings = file.warnings.slice();
   if (ragged.length > 0) {

@@ -4,15 +4,15 @@ export interface Example {
   label: string;
 }
 
-/** A dataset of the benchmark, or of the user's own, as it is learned: docs/method.md, section 5. */
+/** A dataset to learn, from the benchmark or the user: docs/method.md, section 5. */
 export interface Task {
   /** Name of the dataset, as in the prompt: agnews. */
   name: string;
-  /** Kind of the benchmark, as in the prompt: TC. */
+  /** Its kind, as in the prompt: TC. */
   kind: string;
-  /** Ends in its own line feed. Null: the prompt names neither an instruction nor the options (COPA). */
+  /** Ends in a line feed. Null if the prompt has neither instruction nor options (COPA). */
   instruction: string | null;
-  /** In the order the prompt names them. */
+  /** In the order of the prompt. */
   labels: readonly string[];
   train: readonly Example[];
   dev: readonly Example[];

@@ -19,7 +19,7 @@ export function listText(folder: string): string {
     '// Written by `npm run methods` from the files of this folder; `npm run check` compares.',
     ...methods.map(({ name, file }) => `import { ${name} } from './${file}.ts';`),
     '',
-    '/** Every method that there is a file of, by the name of its file. */',
+    '/** Every method, in order of file names. */',
     `export const ALL = [${methods.map(({ name }) => name).join(', ')}] as const;`,
     '',
   ].join('\n');

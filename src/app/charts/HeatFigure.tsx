@@ -17,10 +17,10 @@ const CELL = { width: 52, height: 24 };
 const LETTER = 6.8;
 const HEAD = 20;
 
-/** A heat map as a drawing, for what the page shows as a table. */
+/** A heat map as SVG, for saving what the page shows as a table. */
 export function HeatFigure({ title, columns, rows }: Props) {
   const left = Math.max(...rows.map(({ name }) => name.length), 4) * LETTER + 12;
-  // Long names of columns stand on end.
+  // Long column names are drawn vertically.
   const stand = columns.some((name) => name.length * LETTER > CELL.width);
   const head = HEAD + (stand ? Math.max(...columns.map((name) => name.length)) * LETTER : HEAD);
   return (

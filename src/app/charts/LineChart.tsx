@@ -6,7 +6,7 @@ import { linePath } from './layout.ts';
 import { legendPlaces } from './legend.ts';
 import styles from './LineChart.module.css';
 
-/** A line of a chart, with a band around it where `low` and `high` are there. */
+/** A line of a chart, with a band around it where `low` and `high` are given. */
 export interface ChartLine {
   readonly name: string;
   /** Place in the sequence of colours and dashes. */
@@ -21,7 +21,7 @@ export interface ChartLine {
 }
 
 interface Props {
-  /** What is drawn, for screen readers. */
+  /** Description for screen readers. */
   label: string;
   lines: readonly ChartLine[];
   x: Axis;
@@ -30,7 +30,7 @@ interface Props {
   yName: string;
   formatX: (value: number) => string;
   formatY: (value: number) => string;
-  /** Whether every point is marked: where there are few, or one alone. */
+  /** Whether every point is marked, for lines with few points. */
   marked?: boolean;
   height?: number;
 }
@@ -51,7 +51,7 @@ export function LineChart(props: Props) {
   );
 }
 
-/** {@link LineChart} at a width that is known: for what is saved without being shown. */
+/** {@link LineChart} at a given width, for a chart that is saved without being shown. */
 export function LineDrawing(props: Props & { width: number; height: number }) {
   const { label, lines, x, y, xName, yName, formatX, formatY, marked = false, width, height } = props;
   const legend = legendPlaces(
@@ -155,7 +155,7 @@ const colorOf = ({ color }: ChartLine): { '--series': string } => ({ '--series':
 
 const clamp = (value: number, low: number, high: number): number => Math.min(high, Math.max(low, value));
 
-/** The area between the lower and the upper ends of a line's band, in pieces where there is none between. */
+/** The area between the lower and upper ends of a line's band, split at gaps. */
 function bandPath(
   { points }: ChartLine,
   at: (x: number, y: number | null) => readonly [number, number] | null,

@@ -4,14 +4,14 @@ import { saveSvg } from './save-svg.ts';
 import styles from './SaveTools.module.css';
 
 export interface Savable {
-  /** Of the files, without their end: `loss`. */
+  /** File name without extension: `loss`. */
   file: string;
-  /** Gives the drawing to `take`, as it looks now; does nothing where there is none yet. */
+  /** Passes the drawing, as it looks now, to `take`; does nothing if there is none yet. */
   draw: (take: (drawing: SVGSVGElement) => void) => void;
   numbers: () => Numbers;
 }
 
-/** Saves a chart as it looks (SVG), and its numbers unrounded (CSV). @param title of the chart, for screen readers. */
+/** Saves a chart as it looks (SVG), and its numbers unrounded (CSV). @param title chart title, for screen readers. */
 export function SaveTools({ file, draw, numbers, title }: Savable & { title: string }) {
   const name = `gorp-web-${file}`;
   return (
@@ -39,7 +39,7 @@ export function SaveTools({ file, draw, numbers, title }: Savable & { title: str
   );
 }
 
-/** Gives the drawing in an element of the page to `take`. */
+/** Passes the drawing inside an element to `take`. */
 export function drawingIn(frame: HTMLElement | null, take: (drawing: SVGSVGElement) => void): void {
   const drawing = frame?.querySelector('svg');
   if (drawing) take(drawing);

@@ -10,7 +10,7 @@ describe('axisTicks', () => {
     expect(axisTicks({ from: 1e-4, to: 1e3, isLog: true }, 5)).toEqual([1e-4, 1e-3, 1e-2, 0.1, 1, 10, 100, 1000]);
   });
 
-  it('stays within the axis and is not too many', () => {
+  it('stays within the axis and near the number asked for', () => {
     const ends = fc.tuple(
       fc.double({ min: -1e6, max: 1e6, noNaN: true }),
       fc.double({ min: 1e-3, max: 1e6, noNaN: true }),
@@ -30,14 +30,14 @@ describe('axisTicks', () => {
 });
 
 describe('axisScale', () => {
-  it('has no place for 0 on a logarithmic axis', () => {
+  it('maps 0 and below to null on a logarithmic axis', () => {
     const scale = axisScale({ from: 0.01, to: 1, isLog: true }, 0, 200);
     expect([scale(0.1), scale(0), scale(-1)]).toEqual([100, null, null]);
   });
 });
 
 describe('axisOver', () => {
-  it('holds every value with some room, and what is positive on a logarithmic axis', () => {
+  it('spans every value with a margin, on a logarithmic axis every positive one', () => {
     const linear = axisOver([null, 2, 4], false);
     expect([linear.from < 2, linear.to > 4]).toEqual([true, true]);
     const log = axisOver([0, 0.1, 10], true);

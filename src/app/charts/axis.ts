@@ -1,20 +1,20 @@
 import { linearScale } from './layout.ts';
 
-/** An axis of a chart: the values at its ends, and how they are laid out between. */
+/** An axis of a chart: the values at its ends, linear or logarithmic. */
 export interface Axis {
   readonly from: number;
   readonly to: number;
   readonly isLog: boolean;
 }
 
-/** Maps the values of an axis on [start, end]. A logarithmic one has no place for 0 and less: null. */
+/** Maps the values of an axis to [start, end]. A logarithmic axis maps 0 and below to null. */
 export function axisScale({ from, to, isLog }: Axis, start: number, end: number): (value: number) => number | null {
   if (!isLog) return linearScale(from, to, start, end);
   const scale = linearScale(Math.log10(from), Math.log10(to), start, end);
   return (value) => (value > 0 ? scale(Math.log10(value)) : null);
 }
 
-/** Round values along an axis, about `count` of them, within its ends. */
+/** About `count` round values within the ends of an axis. */
 export function axisTicks({ from, to, isLog }: Axis, count: number): number[] {
   if (!(to > from)) return [from];
   return isLog ? logTicks(from, to, count) : linearTicks(from, to, count);
@@ -29,7 +29,7 @@ function linearTicks(from: number, to: number, count: number): number[] {
   return Array.from({ length: Math.max(0, last - first + 1) }, (_, i) => Number(((first + i) * step).toPrecision(12)));
 }
 
-/** 1, 2 and 5 times powers of ten, or powers alone where those would be too many. */
+/** 1, 2 and 5 times powers of ten, or only the powers if those would be too many. */
 function logTicks(from: number, to: number, count: number): number[] {
   const powers: number[] = [];
   for (let power = Math.floor(Math.log10(from)); power <= Math.ceil(Math.log10(to)); power++) powers.push(power);
@@ -39,7 +39,7 @@ function logTicks(from: number, to: number, count: number): number[] {
   return powers.map((power) => Number(`1e${power}`)).filter(within);
 }
 
-/** The ends of all values that are there, widened so that none lies on the frame; 0 to 1 where there are none. */
+/** An axis over all values, widened so that none lies on the frame; 0 to 1 if there are none. */
 export function axisOver(values: Iterable<number | null>, isLog: boolean, room = 0.04): Axis {
   let from = Infinity;
   let to = -Infinity;

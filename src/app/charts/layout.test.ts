@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { linearScale, linePath, spreadLabels, wilsonInterval } from './layout.ts';
 
 describe('linearScale', () => {
-  it('maps the ends on the ends, also downwards, and a point on the middle', () => {
+  it('maps ends to ends, in either direction, and an empty range to the middle', () => {
     const y = linearScale(0, 1, 200, 0);
     expect([y(0), y(0.5), y(1)]).toEqual([200, 100, 0]);
     expect(linearScale(3, 3, 0, 10)(3)).toBe(5);
@@ -15,12 +15,12 @@ describe('spreadLabels', () => {
     expect(spreadLabels([10, 50, 90], 12, 0, 100)).toEqual([10, 50, 90]);
   });
 
-  it('moves equal labels apart and keeps the order they came in', () => {
+  it('moves equal labels apart and preserves their order', () => {
     expect(spreadLabels([50, 50], 12, 0, 100)).toEqual([50, 62]);
     expect(spreadLabels([99, 98], 12, 0, 100)).toEqual([100, 88]);
   });
 
-  it('keeps distance, limits and order for any labels', () => {
+  it('respects distance, limits and order for any labels', () => {
     const labels = fc.array(fc.double({ min: -20, max: 320, noNaN: true }), { maxLength: 40 });
     fc.assert(
       fc.property(labels, fc.double({ min: 1, max: 30, noNaN: true }), (wanted, gap) => {

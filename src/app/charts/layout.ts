@@ -1,17 +1,17 @@
 /** Pure geometry of the hand-drawn charts: scales, label placement, paths, intervals. Lengths in CSS pixels. */
 
-/** Maps [from, to] on [start, end] linearly; a range without length goes to the middle. */
+/** Maps [from, to] to [start, end] linearly; an empty range maps to the middle. */
 export function linearScale(from: number, to: number, start: number, end: number): (value: number) => number {
   if (from === to) return () => (start + end) / 2;
   return (value) => start + ((value - from) / (to - from)) * (end - start);
 }
 
 /**
- * Moves labels apart so that none overlaps, as little as it can, in the order they are in.
+ * Moves labels apart as little as possible so that none overlap, preserving their order.
  *
- * @param wanted centre of each label, any order.
- * @param gap smallest distance of two centres.
- * @param low @param high limits of the centres; when all cannot fit, they are spread evenly between the limits.
+ * @param wanted centre of each label, in any order.
+ * @param gap smallest distance between two centres.
+ * @param low @param high limits of the centres; labels that cannot all fit are spread evenly between them.
  * @returns centres in the order of `wanted`.
  */
 export function spreadLabels(wanted: readonly number[], gap: number, low: number, high: number): number[] {
@@ -19,7 +19,7 @@ export function spreadLabels(wanted: readonly number[], gap: number, low: number
   const count = order.length;
   const step = count > 1 ? Math.min(gap, (high - low) / (count - 1)) : 0;
   const placed: number[] = [];
-  // Down from the top each keeps its distance to the one above; up from the bottom, to the one below.
+  // A pass from the top keeps the distance to the label above; a pass from the bottom, to the label below.
   for (const index of order) placed.push(Math.max(wanted[index] ?? low, (placed.at(-1) ?? low - step) + step, low));
   for (let i = count - 1; i >= 0; i--) {
     const limit = high - (count - 1 - i) * step;
@@ -31,7 +31,7 @@ export function spreadLabels(wanted: readonly number[], gap: number, low: number
   return centres;
 }
 
-/** SVG path through points; a null starts a new piece. */
+/** SVG path through points; null starts a new piece. */
 export function linePath(points: readonly (readonly [x: number, y: number] | null)[]): string {
   let pen = 'M';
   let path = '';
@@ -50,7 +50,7 @@ export function linePath(points: readonly (readonly [x: number, y: number] | nul
  * Wilson's 95 % interval of a proportion.
  *
  * @param share measured fraction.
- * @param count number of examples behind it, at least 1.
+ * @param count number of examples it was measured on, at least 1.
  */
 export function wilsonInterval(share: number, count: number): [low: number, high: number] {
   const z = 1.959964;

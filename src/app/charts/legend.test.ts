@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { legendPlaces } from './legend.ts';
 
 describe('legendPlaces', () => {
-  it('begins a row where an entry does not fit, and cuts a name that no row can hold', () => {
+  it('starts a new row where an entry does not fit, and cuts a name longer than a row', () => {
     const { names, places, rows } = legendPlaces(['gorp', 'seq-lora', 'x'.repeat(100)], 200);
     expect(places.map(({ row }) => row)).toEqual([0, 0, 1]);
     expect(rows).toBe(2);

@@ -1,17 +1,17 @@
-/** Widths of the text of a legend, estimated: a drawing cannot measure its own text before it is drawn. */
+/** Estimated widths of legend text: a drawing cannot measure its text before it is drawn. */
 const LETTER = 6.7;
 const SAMPLE = 26;
 const GAP = 18;
 
 interface Legend {
-  /** The names as far as they fit into a row. */
+  /** The names, cut to fit a row. */
   readonly names: readonly string[];
-  /** Where each begins, in CSS pixels from the left, and its row from 0. */
+  /** Where each entry begins, in CSS pixels from the left, and its row from 0. */
   readonly places: readonly { readonly x: number; readonly row: number }[];
   readonly rows: number;
 }
 
-/** Lays the entries of a legend out in rows of a width. */
+/** Lays out the entries of a legend in rows of a given width. */
 export function legendPlaces(all: readonly string[], width: number): Legend {
   const most = Math.max(4, Math.floor((width - SAMPLE) / LETTER));
   const names = all.map((name) => (name.length > most ? `${name.slice(0, most - 1)}…` : name));

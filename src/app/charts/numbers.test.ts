@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { csvOf } from './numbers.ts';
 
 describe('csvOf', () => {
-  it('is read back as it was, with nothing where nothing was measured', () => {
+  it('parses back to the same values, with empty fields for null', () => {
     const rows = [
       ['a "quoted", name', 0.1 + 0.2, null],
       ['two\nlines', -1.5e-7, 3],
@@ -17,7 +17,7 @@ describe('csvOf', () => {
     ]);
   });
 
-  it('gives spreadsheets no formula', () => {
+  it('marks text that spreadsheets would take for a formula', () => {
     expect(csvOf({ columns: ['name'], rows: [['=1+1'], ['@x']] })).toBe("name\r\n'=1+1\r\n'@x\r\n");
   });
 });

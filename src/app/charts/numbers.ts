@@ -1,6 +1,6 @@
 import { download } from '../download.ts';
 
-/** A number of a chart, or the name it goes by; null where nothing was measured. */
+/** A number of a chart, or a name; null where nothing was measured. */
 export type Cell = string | number | null;
 
 /** The numbers of a chart as a table: unrounded, null where nothing was measured. */
@@ -10,8 +10,8 @@ export interface Numbers {
 }
 
 /**
- * A table as CSV (RFC 4180), with a header; nothing stands where nothing was measured. Text that a spreadsheet would
- * take for a formula is marked as text.
+ * A table as CSV (RFC 4180) with a header; null becomes an empty field. Text that a spreadsheet would take for a
+ * formula is marked as text.
  */
 export function csvOf({ columns, rows }: Numbers): string {
   return `${[columns, ...rows].map((row) => row.map(csvCell).join(',')).join('\r\n')}\r\n`;
@@ -24,6 +24,6 @@ function csvCell(cell: Cell): string {
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
-/** Hands the numbers of a chart to the browser's downloads. @param name of the file, without its end. */
+/** Downloads the numbers of a chart. @param name file name without extension. */
 export const saveCsv = (name: string, numbers: Numbers): void =>
   download(new Blob([csvOf(numbers)], { type: 'text/csv' }), `${name}.csv`);

@@ -4,7 +4,7 @@ import { createRoot } from 'react-dom/client';
 import { download } from '../download.ts';
 
 const SVG = 'http://www.w3.org/2000/svg';
-/** What the page's style sheets say of a drawing, written into it: a file has no style sheets. */
+/** Style properties that are copied into the file, which has no style sheet. */
 const STYLES = [
   'fill',
   'fill-opacity',
@@ -24,14 +24,14 @@ const STYLES = [
 const COLORS: readonly string[] = ['fill', 'stroke'];
 const DROPPED = new Set(['class', 'style', 'role', 'aria-label', 'aria-hidden', 'tabindex']);
 
-/** Hands a drawing of the page to the browser's downloads, as it looks now. @param name without its end. */
+/** Downloads a drawing of the page as it looks now. @param name file name without extension. */
 export const saveSvg = (name: string, drawing: SVGSVGElement): void =>
   download(new Blob([svgText(drawing)], { type: 'image/svg+xml' }), `${name}.svg`);
 
 /**
- * A drawing that is on the page as a file of its own.
+ * The text of an SVG file of a drawing on the page.
  *
- * It is built anew, not cloned: the page's policy lets no style attribute in.
+ * The drawing is rebuilt, not cloned, because the page's security policy forbids style attributes.
  */
 export function svgText(drawing: SVGSVGElement): string {
   const toRgb = colorReader();
@@ -53,7 +53,7 @@ export function svgText(drawing: SVGSVGElement): string {
   return `<?xml version="1.0" encoding="UTF-8"?>\n${new XMLSerializer().serializeToString(root)}\n`;
 }
 
-/** Draws something that the page shows otherwise (on a canvas, as a table), hands it to `take`, and takes it away. */
+/** Renders an SVG of something the page shows on a canvas or as a table, passes it to `take`, then removes it. */
 export function withDrawing(figure: ReactElement, take: (drawing: SVGSVGElement) => void): void {
   const host = document.createElement('div');
   host.className = 'hidden-visually';
@@ -86,7 +86,7 @@ function copyOf(element: Element, toRgb: (color: string) => string): Element {
   return copy;
 }
 
-/** Turns what browsers compute of `color-mix` and `light-dark` into what every program that reads SVG knows. */
+/** Converts what browsers compute from `color-mix` and `light-dark` to `rgb()`, which every SVG reader knows. */
 function colorReader(): (color: string) => string {
   const canvas = document.createElement('canvas');
   canvas.width = canvas.height = 1;

@@ -5,7 +5,7 @@ import { drawnIndices, drawnPoints, lossColumns, sampledRows, smoothed, taskStre
 const oneRound = (values: readonly unknown[]): number[] => values.map(() => 1);
 
 describe('lossColumns', () => {
-  it('lays chunks end to end and turns what is not finite into a gap', () => {
+  it('concatenates chunks and turns non-finite values into gaps', () => {
     const columns = lossColumns([
       { round: 1, steps: [1, 2], losses: [2, NaN], gradientNorms: [1, Infinity] },
       { round: 2, steps: [3], losses: [1], gradientNorms: [0.5] },
@@ -24,11 +24,11 @@ describe('lossColumns', () => {
 });
 
 describe('smoothed', () => {
-  it('gives the values back at weight 0', () => {
+  it('returns the values at weight 0', () => {
     expect(smoothed([3, 1, null, 2], oneRound([1, 2, 3, 4]), 0)).toEqual([3, 1, null, 2]);
   });
 
-  it('leaves a constant as it is, at any weight', () => {
+  it('leaves a constant unchanged at any weight', () => {
     fc.assert(
       fc.property(fc.double({ min: 0, max: 0.999, noNaN: true }), fc.integer({ min: -5, max: 5 }), (weight, value) => {
         for (const out of smoothed([value, value, value], [1, 1, 1], weight)) expect(out).toBeCloseTo(value, 9);
@@ -36,7 +36,7 @@ describe('smoothed', () => {
     );
   });
 
-  it('starts anew with each round and carries on behind a gap', () => {
+  it('restarts with each round and continues after a gap', () => {
     const out = smoothed([4, 0, null, 0, 8], [1, 1, 1, 1, 2], 0.5);
     expect(out[0]).toBe(4);
     expect(out[1]).toBeCloseTo(4 / 3);
@@ -47,19 +47,19 @@ describe('smoothed', () => {
 });
 
 describe('drawnIndices', () => {
-  it('keeps all of a short series', () => {
+  it('returns all indices of a short series', () => {
     expect(drawnIndices([5, 6, 7], 10)).toEqual([0, 1, 2]);
     expect(drawnIndices([], 10)).toEqual([]);
   });
 
-  it('keeps ends, every spike and its bound', () => {
+  it('includes the ends and every spike within the bound', () => {
     const values = Array.from({ length: 10_000 }, (_, i) => (i === 4321 ? 99 : i === 8765 ? -99 : Math.sin(i / 500)));
     const kept = drawnIndices(values, 400);
     expect(kept.length).toBeLessThanOrEqual(400);
     expect(kept).toEqual(expect.arrayContaining([0, 4321, 8765, 9999]));
   });
 
-  it('rises, stays in range and within its bound for any series', () => {
+  it('ascends, stays in range and within the bound for any series', () => {
     const value = fc.option(fc.double({ noNaN: true, min: -10, max: 10 }), { nil: null });
     fc.assert(
       fc.property(fc.array(value, { maxLength: 200 }), fc.integer({ min: 4, max: 50 }), (values, max) => {
@@ -75,7 +75,7 @@ describe('drawnIndices', () => {
 });
 
 describe('drawnPoints', () => {
-  it('breaks the line between rounds, and only there', () => {
+  it('breaks the line only between rounds', () => {
     const columns = { steps: [1, 2, 3], rounds: [1, 1, 2], losses: [3, null, 2], gradientNorms: [1, 1, 1] };
     expect(drawnPoints(columns, [3, null, 2], 100)).toEqual({
       steps: [1, 2, 2.5, 3],
@@ -96,7 +96,7 @@ describe('taskStretches', () => {
 });
 
 describe('sampledRows', () => {
-  it('keeps first and last', () => {
+  it('includes the first and last', () => {
     expect(sampledRows(0, 5)).toEqual([]);
     expect(sampledRows(3, 5)).toEqual([0, 1, 2]);
     const rows = sampledRows(1000, 5);

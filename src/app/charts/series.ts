@@ -4,14 +4,14 @@ import type { StepChunk } from '../run-state.ts';
 export interface LossColumns {
   steps: number[];
   rounds: number[];
-  /** null where the loss is not finite: a gap in the line, not a value. */
+  /** null where the loss is not finite, which leaves a gap in the line. */
   losses: (number | null)[];
   gradientNorms: (number | null)[];
 }
 
 const finite = (value: number): number | null => (Number.isFinite(value) ? value : null);
 
-/** The chunks of a run laid end to end. */
+/** Concatenates the chunks of a run. */
 export function lossColumns(curve: readonly StepChunk[]): LossColumns {
   const columns: LossColumns = { steps: [], rounds: [], losses: [], gradientNorms: [] };
   for (const chunk of curve) {
@@ -26,11 +26,11 @@ export function lossColumns(curve: readonly StepChunk[]): LossColumns {
 }
 
 /**
- * Exponential moving average, corrected for its start as Adam's moments are, so that it begins at the first value and
- * leaves a constant as it is. It starts anew with every round, because the next task's loss says nothing of the last's.
+ * Exponential moving average with Adam's bias correction, so that it begins at the first value and leaves a constant
+ * unchanged. It restarts with every round, because the losses of different tasks are unrelated.
  *
- * @param weight share that the past keeps at each step, in [0, 1); 0 gives the values back.
- * @returns null where the value is null; the average goes on behind a gap.
+ * @param weight weight of the past at each step, in [0, 1); 0 returns the values.
+ * @returns null where the value is null; the average continues after a gap.
  */
 export function smoothed(
   values: readonly (number | null)[],
@@ -49,11 +49,11 @@ export function smoothed(
 }
 
 /**
- * Which points to draw when there are too many: the first, the last, and of each stretch the lowest and the highest, so
- * that no spike is lost. What is smoothed is smoothed before, over all points, and does not depend on this choice.
+ * Which points to draw when there are too many: the first, the last, and the lowest and highest of each stretch, so
+ * that no spike is lost. Smoothing comes first, over all points, and does not depend on this choice.
  *
  * @param max upper bound on the number of indices returned, at least 4.
- * @returns indices in rising order, without repeats.
+ * @returns indices in ascending order, without repeats.
  */
 export function drawnIndices(values: readonly (number | null)[], max: number): number[] {
   const { length } = values;
@@ -75,9 +75,9 @@ export function drawnIndices(values: readonly (number | null)[], max: number): n
 }
 
 /**
- * What is drawn of a run, with a gap between two rounds so that no line leads from one task to the next.
+ * The points to draw of a run, with gaps between rounds so that no line joins two tasks.
  *
- * @param max upper bound on the points, gaps aside.
+ * @param max upper bound on the points, not counting gaps.
  * @returns columns of equal length; a gap lies half a step before its round.
  */
 export function drawnPoints(
@@ -101,14 +101,14 @@ export function drawnPoints(
   return points;
 }
 
-/** A stretch of the step axis that belongs to one task. Steps count from 1 and both ends belong to it. */
+/** The steps of one task on the step axis, from 1, both ends included. */
 export interface TaskStretch {
   task: string;
   from: number;
   to: number;
 }
 
-/** Where each task lies on the step axis, from the plan: known before the first step. Rounds without steps are left out. */
+/** The steps of each task according to the plan, known before the first step. Rounds without steps are left out. */
 export function taskStretches(stepsPerRound: readonly number[], nameOf: (round: number) => string): TaskStretch[] {
   let end = 0;
   return stepsPerRound
@@ -120,7 +120,7 @@ export function taskStretches(stepsPerRound: readonly number[], nameOf: (round: 
     .filter(({ from, to }) => to >= from);
 }
 
-/** At most `most` indices of `length`, evenly spread, first and last among them: rows of a table behind a chart. */
+/** At most `max` evenly spaced indices below `length`, including the first and last: rows of a chart's table. */
 export function sampledRows(length: number, max: number): number[] {
   if (length <= max) return Array.from({ length }, (_, i) => i);
   return Array.from({ length: max }, (_, i) => Math.round((i * (length - 1)) / (max - 1)));

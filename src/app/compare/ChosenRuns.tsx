@@ -19,11 +19,11 @@ export function ChosenRuns({ groups }: { groups: readonly SettingsGroup[] }) {
   return (
     <Section
       title="Runs compared"
-      note="Tick runs in Results, or add results files from elsewhere, chosen or dropped here: they are kept in this browser as its own runs are."
+      note="Tick runs in Results, or choose or drop results files here. They are stored in this browser like its own runs."
       testId="compared"
     >
       {groups.length === 0 && (
-        <p className={view.about}>{reading > 0 ? 'Reading the results…' : 'None is ticked yet.'}</p>
+        <p className={view.about}>{reading > 0 ? 'Reading the results…' : 'No runs ticked yet.'}</p>
       )}
       <ul className={styles.runs}>
         {groups.flatMap(({ runs }, color) =>
@@ -33,7 +33,7 @@ export function ChosenRuns({ groups }: { groups: readonly SettingsGroup[] }) {
               <button
                 type="button"
                 className={styles.remove}
-                aria-label={`Take ${name} out of the comparison`}
+                aria-label={`Remove ${name} from the comparison`}
                 onClick={() => void compare.tick(key, false)}
               >
                 ×
@@ -69,7 +69,7 @@ export function ChosenRuns({ groups }: { groups: readonly SettingsGroup[] }) {
           disabled={ticked.length === 0 || zipping !== null}
           onClick={() => void compare.saveZip(ticked)}
         >
-          {zipping === null ? 'Results files of these runs (zip)' : `Writing… ${bytes(zipping)}`}
+          {zipping === null ? 'Download results files (zip)' : `Writing… ${bytes(zipping)}`}
         </button>
       </div>
       {problem !== null && <ErrorLine error={problem} isNew testId="compare-problem" />}

@@ -12,7 +12,7 @@ import { Plane } from './Plane.tsx';
 import { AccuracyOverlay, PerformanceOverlay, SpacesOverlay } from './RoundOverlays.tsx';
 import { groupsOf } from './settings-groups.ts';
 
-/** Finished runs over each other: what sets them apart, their curves, and where they lie between learning and keeping. */
+/** Compares finished runs: the settings that differ, their curves, and what they learned and forgot. */
 export function CompareTab() {
   const { compare: actions } = usePage();
   const compare = usePageState((state) => state.compare);
@@ -23,8 +23,8 @@ export function CompareTab() {
       {groups.length > 0 && (
         <>
           <Section
-            title="What sets them apart"
-            note="The settings in which the runs differ, the seed aside; all others are the same."
+            title="Differences"
+            note="Settings that differ between these runs, apart from the seed."
             tools={<CompareTools />}
             testId="differences"
           >

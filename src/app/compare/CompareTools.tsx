@@ -13,7 +13,7 @@ const BANDS: readonly { value: CompareState['band']; label: string }[] = [
   { value: 'interval', label: '95 % interval' },
 ];
 
-/** How all charts of the comparison are drawn. */
+/** Controls that apply to all charts of the comparison. */
 export function CompareTools() {
   const { compare } = usePage();
   const by = usePageState((state) => state.compare.by);

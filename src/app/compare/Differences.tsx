@@ -15,10 +15,10 @@ const MEASURES: readonly { measure: Measure; name: string; isDifference: boolean
   { measure: 'forgetting', name: 'Forgetting', isDifference: false },
 ];
 
-/** Letters of a value, an order of fifteen tasks for instance, that needs a wide column so that its row is not a tower. */
+/** A longer value, such as an order of fifteen tasks, gets a wide column so that its row does not become too tall. */
 const LONG = 40;
 
-/** A row for each setting: what it has that others have not, and its measures as mean ± deviation over its runs. */
+/** One row per group: the settings in which it differs, and its measures as mean ± deviation over its runs. */
 export function Differences({ groups }: { groups: readonly SettingsGroup[] }) {
   const score = usePageState(({ view }) => view.score);
   const differences = differencesOf(groups).filter(({ path }) => path !== 'method.name');
@@ -26,7 +26,7 @@ export function Differences({ groups }: { groups: readonly SettingsGroup[] }) {
     <div className={styles.scroll} tabIndex={0} role="region" aria-label="Settings and measures side by side">
       <table className={styles.table}>
         <caption className="hidden-visually">
-          Settings in which the compared runs differ, and the measures of each, mean and deviation over its seeds
+          Settings that differ between the compared runs, and their measures: mean and deviation over seeds
         </caption>
         <thead>
           <tr>
@@ -73,7 +73,7 @@ export function Differences({ groups }: { groups: readonly SettingsGroup[] }) {
   );
 }
 
-/** `78.7 ± 1.2`; the mean alone of a single run. */
+/** `78.7 ± 1.2`; for a single run, only the mean. */
 function summary(all: readonly Measures[], measure: Measure, isDifference: boolean): string {
   const values = all.map((measures) => measures[measure]).filter((value) => value !== null);
   const mean = meanOf(values);

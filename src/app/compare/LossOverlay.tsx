@@ -12,7 +12,7 @@ import { lossCurve } from './curves.ts';
 import { lineNumbers, overlayLines, thinnedLine } from './lines.ts';
 import type { SettingsGroup } from './settings-groups.ts';
 
-/** Rows of the table, of each line. */
+/** Table rows per line. */
 const TABLE_ROWS = 40;
 
 /** The losses of the compared runs, smoothed. */
@@ -38,7 +38,7 @@ export function LossOverlay({ groups }: { groups: readonly SettingsGroup[] }) {
     <Section
       title="Loss"
       testId="overlay-loss"
-      note="Every optimizer step; the average starts anew with each task, and is taken over all steps before any is left out of the drawing."
+      note="Moving average over every optimizer step, restarted with each task."
       tools={
         <>
           <label className={styles.choice}>

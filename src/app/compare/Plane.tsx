@@ -16,18 +16,18 @@ import type { SettingsGroup } from './settings-groups.ts';
 interface Dot extends PlanePoint {
   key: string;
   name: string;
-  /** Of its method. */
+  /** Colour of its method. */
   color: number;
-  /** Of its setting, at its first dot. */
+  /** Name of its group, on the group's first dot only. */
   label: string | null;
 }
 
 const HEIGHT = 300;
 const PLOT = { top: 22, right: 16, bottom: 40, left: 46 };
-/** Width of a letter of a name. */
+/** Approximate width of a letter in a label. */
 const LETTER = 7;
 
-/** Where runs lie between learning and keeping: BWT against what has just been learned, with the best of both. */
+/** Plots BWT against just-learned accuracy, with the Pareto front. */
 export function Plane({ groups }: { groups: readonly SettingsGroup[] }) {
   const score = usePageState(({ view }) => view.score);
   const frame = useRef<HTMLDivElement>(null);
@@ -49,16 +49,14 @@ export function Plane({ groups }: { groups: readonly SettingsGroup[] }) {
   const isBest = (dot: Dot): boolean => isOnFront(dot, front);
   return (
     <Section
-      title="Learning and keeping"
+      title="Learning and forgetting"
       testId="plane"
-      note="Each dot is a run: to the right it learned its tasks better, further up it kept them better. The line joins the runs that no other beats in both."
+      note="Each dot is a run: further right it learned its tasks better, further up it forgot less. The line joins the runs that no other beats on both."
     >
       <div ref={frame} className={styles.frame}>
         {width > 0 && <PlaneDrawing dots={dots} front={front} width={width} />}
       </div>
-      {left.length > 0 && (
-        <p className={styles.left}>Not on the plane, since a measure is missing: {left.join('; ')}.</p>
-      )}
+      {left.length > 0 && <p className={styles.left}>Not shown because a measure is missing: {left.join('; ')}.</p>}
       <DataTable
         caption="Just learned and BWT of the compared runs"
         columns={['Run', 'Just learned %', 'BWT', 'On the front']}
@@ -107,7 +105,7 @@ function PlaneDrawing({ dots, front, width }: { dots: readonly Dot[]; front: rea
       width={width}
       height={HEIGHT}
       role="img"
-      aria-label="Backward transfer against just learned, a dot a run; the table below has the numbers."
+      aria-label="Backward transfer against just learned, one dot per run; the table below has the numbers."
     >
       {axisTicks(y, 5).map((tick) => (
         <g key={tick}>

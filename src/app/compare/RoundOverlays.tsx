@@ -24,7 +24,7 @@ export function PerformanceOverlay({ groups }: Props) {
       groups={groups}
       title="Average performance"
       file="compare-ap"
-      note="After each task, the mean accuracy of the tasks learned until then."
+      note="Mean accuracy over the tasks learned so far."
       yName="AP, %"
       curveOf={(results) => performanceCurve(results, score)}
     />
@@ -43,7 +43,7 @@ export function AccuracyOverlay({ groups }: Props) {
       groups={groups}
       title="Accuracy of a task"
       file="compare-accuracy"
-      note="From before training (0) over all rounds."
+      note="From round 0, before training, to the last."
       yName={`accuracy on ${task}, %`}
       tools={
         <label className={styles.choice}>
@@ -64,14 +64,14 @@ export function AccuracyOverlay({ groups }: Props) {
   );
 }
 
-/** What the shared spaces hold over the rounds. */
+/** Share of the dimensions that the shared spaces hold, over the rounds. */
 export function SpacesOverlay({ groups }: Props) {
   return (
     <RoundOverlay
       groups={groups}
       title="Shared spaces"
       file="compare-spaces"
-      note="Share of their dimensions that the spaces hold, mean over layers. Methods without a space have no line."
+      note="Share of the dimensions that the spaces hold, mean over layers. Methods without a space have no line."
       yName="held, %"
       curveOf={spaceCurve}
     />
@@ -87,7 +87,7 @@ interface RoundProps extends Props {
   curveOf: (results: Results) => CurvePoint[] | null;
 }
 
-/** A share of each run over its rounds. */
+/** A chart of one share per run over the rounds. */
 function RoundOverlay({ groups, title, file, note, yName, tools, curveOf }: RoundProps) {
   const by = usePageState((state) => state.compare.by);
   const band = usePageState((state) => state.compare.band);

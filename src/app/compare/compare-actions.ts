@@ -7,22 +7,22 @@ import type { CompareState } from './compare-state.ts';
 import { parseResultsFile } from './results-file.ts';
 import { zipOfRuns } from './zip-of-runs.ts';
 
-/** What a person can do with several runs. */
+/** Actions on the compared runs. */
 export interface CompareActions {
-  /** Lays a run over the others, or takes it away. */
+  /** Adds a run to the comparison, or removes it. */
   readonly tick: (key: string, ticked: boolean) => Promise<void>;
   /** Compares these runs and no others. */
   readonly tickOnly: (keys: readonly string[]) => Promise<void>;
   readonly show: (change: Partial<Pick<CompareState, 'by' | 'band' | 'task' | 'logLoss' | 'logSteps'>>) => void;
-  /** Takes results files from disk among the runs of this browser, and compares them. One that is none takes nothing. */
+  /** Adds results files from disk to the runs of this browser and compares them. If one is invalid, none is added. */
   readonly takeFiles: (files: readonly File[]) => Promise<void>;
   /** Writes the results files of runs as one zip into the browser's downloads. */
   readonly saveZip: (keys: readonly string[]) => Promise<void>;
 }
 
-/** Where whole results come from and go to. */
+/** Reads and stores full results. */
 export interface RunsAtHand {
-  /** null where they cannot be had, and why is shown. */
+  /** null if they cannot be read; the page shows why. */
   readonly resultsOf: (key: string) => Promise<Results | null>;
   readonly add: (results: Results) => Promise<void>;
 }

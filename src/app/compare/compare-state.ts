@@ -2,22 +2,22 @@ import type { ErrorReport } from '../../base/errors.ts';
 import type { Results } from '../../run/results.ts';
 import type { Band } from './statistics.ts';
 
-/** Which runs are laid over each other, and how. */
+/** Which runs are compared, and how they are drawn. */
 export interface CompareState {
-  /** Keys of the runs that are ticked, in the order of ticking. */
+  /** Keys of the ticked runs, in the order they were ticked. */
   readonly ticked: readonly string[];
-  /** Their whole results, as far as they have been read. */
+  /** Full results of the ticked runs read so far. */
   readonly opened: ReadonlyMap<string, Results>;
-  /** Each run as a line of its own, or the runs of one setting as their mean. */
+  /** One line per run, or the mean of each group of runs. */
   readonly by: 'run' | 'setting';
   readonly band: Band;
-  /** Task whose accuracy is shown; null for the first there is. */
+  /** Task whose accuracy is shown; null for the first one. */
   readonly task: string | null;
   readonly logLoss: boolean;
   readonly logSteps: boolean;
-  /** Bytes of the archive that is being written; null while none is. */
+  /** Bytes written of the current archive; null when none is being written. */
   readonly zipping: number | null;
-  /** Why the last thing asked for was not done. */
+  /** Why the last action failed. */
   readonly problem: ErrorReport | null;
 }
 
@@ -33,6 +33,6 @@ export const NOTHING_COMPARED: CompareState = {
   problem: null,
 };
 
-/** The whole results of the ticked runs that have been read, in the order of ticking. */
+/** The full results read so far, in the order the runs were ticked. */
 export const comparedResults = ({ ticked, opened }: CompareState): Results[] =>
   ticked.map((key) => opened.get(key)).filter((results) => results !== undefined);

@@ -9,7 +9,7 @@ const runs = [quickResults('gorp', 1), quickResults('gorp', 2)];
 const [run] = runs;
 
 describe('curves of a run', () => {
-  it('are what its results file holds', () => {
+  it('match its results file', () => {
     expect(lossCurve(run, 0).map(({ y }) => y)).toEqual(run.curves.loss);
     expect(performanceCurve(run, 'exact').map(({ y }) => y)).toEqual(run.measures.exact.averagePerformanceCurve);
     expect(accuracyCurve(run, 'ranked', 'field')?.map(({ y }) => y)).toEqual(run.accuracy.ranked.map((row) => row[1]));
@@ -19,7 +19,7 @@ describe('curves of a run', () => {
     expect(spaceCurve(run)[0]).toEqual({ x: 1, y: held });
   });
 
-  it('leave a gap where a loss is none', () => {
+  it('leave a gap where a loss is not finite', () => {
     const broken = { curves: { ...run.curves, loss: run.curves.loss.map((loss, i) => (i === 1 ? NaN : loss)) } };
     expect(
       lossCurve(broken, 0.5)
@@ -30,7 +30,7 @@ describe('curves of a run', () => {
 });
 
 describe('meanCurve', () => {
-  it('takes mean and band where there are values, and says of how many', () => {
+  it('computes mean and band where there are values, and counts them', () => {
     const mean = meanCurve(
       [
         [
@@ -52,7 +52,7 @@ describe('meanCurve', () => {
 });
 
 describe('overlayLines', () => {
-  it('gives a line a run, or one a setting; a run without the curve gets none', () => {
+  it('draws one line per run or per setting, and none for a run without the curve', () => {
     const groups = groupsOf([...runs, quickResults('seq-lora', 1)]);
     const each = overlayLines(groups, { by: 'run', band: 'deviation' }, spaceCurve);
     expect(each.map(({ name, color, dash }) => [name, color, dash])).toEqual([
@@ -67,7 +67,7 @@ describe('overlayLines', () => {
     expect(numbers.rows).toHaveLength(2 * run.curves.step.length);
   });
 
-  it('smooths over all steps before any is left out', () => {
+  it('smooths over all steps before thinning them', () => {
     const loss = Array.from({ length: 5000 }, (_, i) => 1 + Math.sin(i * 12.9898) / 2);
     const long = { curves: { ...run.curves, loss, step: loss.map((_, i) => i + 1), round: loss.map(() => 1) } };
     const points = lossCurve(long, 0.9);

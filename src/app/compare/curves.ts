@@ -3,13 +3,13 @@ import type { Scoring } from '../store.ts';
 import { smoothed } from '../charts/series.ts';
 import { type Band, halfWidth, meanOf } from './statistics.ts';
 
-/** A point of a curve; y is null where nothing was measured: a gap. */
+/** A point of a curve; y is null where nothing was measured, which leaves a gap. */
 export interface CurvePoint {
   readonly x: number;
   readonly y: number | null;
 }
 
-/** A point of a mean over runs, with the band around it where there are two runs at least. */
+/** A point of a mean over runs, with a band around it if there are at least two runs. */
 export interface MeanPoint extends CurvePoint {
   readonly low: number | null;
   readonly high: number | null;
@@ -19,17 +19,17 @@ export interface MeanPoint extends CurvePoint {
 
 const finite = (value: number): number | null => (Number.isFinite(value) ? value : null);
 
-/** The loss of every optimizer step, smoothed over all of them before any is left out. @param weight see `smoothed`. */
+/** The smoothed loss of every optimizer step, before points are thinned. @param weight see `smoothed`. */
 export function lossCurve({ curves }: Pick<Results, 'curves'>, weight: number): CurvePoint[] {
   const losses = smoothed(curves.loss.map(finite), curves.round, weight);
   return curves.step.map((x, i) => ({ x, y: losses[i] ?? null }));
 }
 
-/** AP over the rounds: after round t, the mean accuracy of the tasks learned until then. */
+/** AP over the rounds: after round t, the mean accuracy over the tasks learned so far. */
 export const performanceCurve = ({ measures }: Pick<Results, 'measures'>, score: Scoring): CurvePoint[] =>
   measures[score].averagePerformanceCurve.map((y, i) => ({ x: i + 1, y }));
 
-/** The accuracy of a task over the rounds, from before training (round 0); null where the run does not have the task. */
+/** The accuracy of a task over the rounds, from round 0 (before training); null if the run does not have the task. */
 export function accuracyCurve(
   { accuracy, settings }: Pick<Results, 'accuracy' | 'settings'>,
   score: Scoring,
@@ -39,14 +39,14 @@ export function accuracyCurve(
   return column < 0 ? null : accuracy[score].map((row, x) => ({ x, y: row[column] ?? null }));
 }
 
-/** The share of its dimensions that the shared spaces hold after each round, mean over the trained layers. */
+/** The share of the dimensions that the shared spaces hold after each round, mean over the trained layers. */
 export const spaceCurve = ({ spaces }: Pick<Results, 'spaces'>): CurvePoint[] =>
   spaces.map(({ round, tensors }) => ({
     x: round,
     y: meanOf(tensors.map(({ total, dimension }) => total / dimension)),
   }));
 
-/** The mean of curves of several runs, at every x that one of them has a value at. */
+/** The mean of the curves of several runs, at every x where at least one has a point. */
 export function meanCurve(curves: readonly (readonly CurvePoint[])[], band: Band): MeanPoint[] {
   const byX = new Map<number, number[]>();
   for (const curve of curves) {

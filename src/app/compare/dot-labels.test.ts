@@ -4,7 +4,7 @@ import { dotLabels } from './dot-labels.ts';
 const frame = { left: 0, right: 300, top: 0, bottom: 200 };
 
 describe('dotLabels', () => {
-  it('puts a name to the right of its dot, and to the left at the right edge', () => {
+  it('puts a label to the right of its dot, and to the left at the right edge', () => {
     const dots = [
       { x: 100, y: 100 },
       { x: 290, y: 50 },
@@ -21,7 +21,7 @@ describe('dotLabels', () => {
     ]);
   });
 
-  it('covers neither other dots nor names', () => {
+  it('covers neither other dots nor other labels', () => {
     const dots = [
       { x: 100, y: 100 },
       { x: 125, y: 100 },
@@ -39,7 +39,7 @@ describe('dotLabels', () => {
     ]);
   });
 
-  it('puts long names of two dots at the same height above each other', () => {
+  it('puts long labels of two dots at the same height one above the other', () => {
     const dots = [
       { x: 30, y: 100 },
       { x: 280, y: 100 },
@@ -53,7 +53,7 @@ describe('dotLabels', () => {
     expect(second).toEqual({ x: 280, y: 83, anchor: 'end' });
   });
 
-  it('keeps a name inside the frame where it cannot but cover something', () => {
+  it('stays inside the frame when a label must cover something', () => {
     const dots = [
       { x: 10, y: 10 },
       { x: 40, y: 10 },

@@ -11,23 +11,23 @@ interface Box {
   readonly bottom: number;
 }
 
-/** Where a name stands: its middle height, and the end or the middle of it that `x` means. */
+/** Position of a label: `y` is its vertical middle, `anchor` the part of it at `x`. */
 export interface DotLabel extends Point {
   readonly anchor: 'start' | 'middle' | 'end';
 }
 
-/** From the middle of a dot to a name beside it, and to the middle of one above or below. */
+/** Distance from the middle of a dot to a label beside it, and to the middle of one above or below. */
 const BESIDE = 11;
 const ABOVE = 17;
-/** Half the height of a name. */
+/** Half the height of a label. */
 const HALF = 8;
 const RADIUS = 6;
 
 /**
- * Names at their dots: beside, above or below, where they cover the fewest dots and other names and do not leave the frame.
+ * Places labels beside, above or below their dots, where they cover the fewest dots and labels and stay in the frame.
  *
- * @param dots all that are drawn.
- * @param named which of them have names, with the width of each name.
+ * @param dots all dots drawn.
+ * @param named the dots that have labels, with the width of each label.
  */
 export function dotLabels(
   dots: readonly Point[],

@@ -6,18 +6,18 @@ import type { CompareState } from './compare-state.ts';
 import { type CurvePoint, meanCurve } from './curves.ts';
 import type { SettingsGroup } from './settings-groups.ts';
 
-/** More points than pixels cannot be seen. */
+/** More points than pixels would not be visible. */
 const MOST_POINTS = 1200;
 
-/** A line of the overlay with all its points; how many runs are behind each is told where it is a mean. */
+/** A line of the overlay with all its points. `runs` counts the runs averaged at a point of a mean. */
 export interface OverlayLine extends ChartLine {
   readonly points: readonly (CurvePoint & { low?: number | null; high?: number | null; runs?: number })[];
 }
 
 /**
- * One curve of every run, or the mean of every setting.
+ * One line per run, or the mean of each group.
  *
- * @param curveOf null for a run that has no such curve: it gets no line.
+ * @param curveOf returns null for a run without this curve; such a run gets no line.
  */
 export function overlayLines(
   groups: readonly SettingsGroup[],
@@ -39,7 +39,7 @@ export function overlayLines(
   });
 }
 
-/** The line with as many points as can be seen: what is smoothed or averaged is so before, over all of them. */
+/** The line with only as many points as are visible. Smoothing and averaging come first, over all points. */
 export function thinnedLine(line: OverlayLine): OverlayLine {
   const kept = drawnIndices(
     line.points.map(({ y }) => y),
@@ -48,7 +48,7 @@ export function thinnedLine(line: OverlayLine): OverlayLine {
   return { ...line, points: kept.map((i) => line.points[i]) };
 }
 
-/** The numbers of lines, a row a point; with the ends of the band where the lines are means. */
+/** The numbers of lines, one row per point; for means, with the ends of the band. */
 export function lineNumbers(lines: readonly OverlayLine[], xName: string, yName: string): Numbers {
   const isMean = lines.some(({ points }) => points.some(({ runs }) => runs !== undefined));
   return {

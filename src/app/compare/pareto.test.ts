@@ -8,14 +8,14 @@ const beats = (a: PlanePoint, b: PlanePoint): boolean =>
   (a.justLearned > b.justLearned || a.backwardTransfer > b.backwardTransfer);
 
 describe('paretoFront', () => {
-  it('keeps what no other beats in both, by rising accuracy', () => {
+  it('keeps the points that no other beats, by ascending accuracy', () => {
     const point = (justLearned: number, backwardTransfer: number): PlanePoint => ({ justLearned, backwardTransfer });
     const all = [point(0.8, -0.3), point(0.7, -0.1), point(0.6, -0.2), point(0.8, -0.4), point(0.5, 0.1)];
     expect(paretoFront(all)).toEqual([point(0.5, 0.1), point(0.7, -0.1), point(0.8, -0.3)]);
     expect(paretoFront([])).toEqual([]);
   });
 
-  it('beats all that is not on it, and nothing that is', () => {
+  it('beats every point off the front and none on it', () => {
     const share = fc.integer({ min: 0, max: 6 }).map((n) => n / 6);
     const points = fc.array(fc.record({ justLearned: share, backwardTransfer: share }), {
       minLength: 1,

@@ -1,13 +1,13 @@
-/** A run on the plane: both are better the larger they are. */
+/** A run in the plane. Larger is better for both measures. */
 export interface PlanePoint {
   readonly justLearned: number;
   readonly backwardTransfer: number;
 }
 
 /**
- * The points that no other is better than: none is at least as large in both and larger in one.
+ * The points that no other point beats, that is, equals or exceeds in both measures and exceeds in one.
  *
- * @returns by rising `justLearned`; equal points once.
+ * @returns by ascending `justLearned`; equal points once.
  */
 export function paretoFront<Point extends PlanePoint>(points: readonly Point[]): Point[] {
   const front: Point[] = [];
@@ -21,7 +21,7 @@ export function paretoFront<Point extends PlanePoint>(points: readonly Point[]):
   return front.reverse();
 }
 
-/** Whether a point lies on a front; equal points all do. */
+/** Whether a point, or one equal to it, lies on a front. */
 export const isOnFront = (point: PlanePoint, front: readonly PlanePoint[]): boolean =>
   front.some(
     ({ justLearned, backwardTransfer }) =>

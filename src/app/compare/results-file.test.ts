@@ -16,7 +16,7 @@ const codeOf = (text: string): string => {
 };
 
 describe('parseResultsFile', () => {
-  it('reads what a download has written', () => {
+  it('reads what a download wrote', () => {
     expect(parseResultsFile(resultsText(results), 'a.json')).toEqual(results);
   });
 

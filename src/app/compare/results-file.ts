@@ -8,9 +8,9 @@ const HeadSchema = v.object({ schema: v.literal('gorp-web/results'), version: v.
 /**
  * Reads a results file.
  *
- * @param name of the file, for messages.
- * @throws GorpError `run/no-results-file` for anything else, `run/results-version` for one of another version,
- * `run/bad-results-file`, naming the field, for one that was damaged or changed.
+ * @param name file name, for error messages.
+ * @throws GorpError `run/results-version` for a results file of another version, `run/bad-results-file`, naming the
+ * field, for one that was damaged or edited, `run/no-results-file` for anything else.
  */
 export function parseResultsFile(text: string, name: string): Results {
   let json: unknown;
@@ -25,10 +25,10 @@ export function parseResultsFile(text: string, name: string): Results {
   if (version !== VERSION) {
     throw new GorpError(
       'run/results-version',
-      `${name} is a results file of version ${version}; this page reads version ${VERSION}.`,
+      `${name} is a results file of version ${version}, but this page reads version ${VERSION}.`,
       version > VERSION
         ? 'Reload the page, or open the file with the newer gorp-web that wrote it.'
-        : 'Open the file with the gorp-web that wrote it, or start the run again with its settings.',
+        : 'Open it with the version of gorp-web that wrote it, or repeat the run with its settings.',
     );
   }
   const parsed = v.safeParse(ResultsSchema, json);
@@ -36,8 +36,8 @@ export function parseResultsFile(text: string, name: string): Results {
     const [issue] = parsed.issues;
     throw new GorpError(
       'run/bad-results-file',
-      `${name} is a results file with something wrong in it: ${v.getDotPath(issue) ?? 'its content'}: ${issue.message}.`,
-      'Download the file again from the browser that ran it, and choose it unchanged.',
+      `${name} is a damaged results file: ${v.getDotPath(issue) ?? 'its content'}: ${issue.message}.`,
+      'Download the file again from the browser that ran it, and do not edit it.',
       { cause: parsed.issues },
     );
   }
@@ -45,8 +45,8 @@ export function parseResultsFile(text: string, name: string): Results {
   if (new Set(Object.values(curves).map(({ length }) => length)).size > 1) {
     throw new GorpError(
       'run/bad-results-file',
-      `${name} is a results file whose curves differ in length.`,
-      'Download the file again from the browser that ran it, and choose it unchanged.',
+      `${name} is a damaged results file: its curves differ in length.`,
+      'Download the file again from the browser that ran it, and do not edit it.',
     );
   }
   return parsed.output;
@@ -55,7 +55,7 @@ export function parseResultsFile(text: string, name: string): Results {
 const noResultsFile = (name: string, cause: unknown): GorpError =>
   new GorpError(
     'run/no-results-file',
-    `${name} is not a results file of gorp-web.`,
+    `${name} is not a gorp-web results file.`,
     'Choose a JSON file that “Download results” or the command line wrote.',
     { cause },
   );

@@ -4,7 +4,7 @@ import { quickResults } from '../testing/scripted-results.ts';
 import { differencesOf, groupsOf } from './settings-groups.ts';
 
 describe('groupsOf', () => {
-  it('puts runs together that differ in the seed alone, by seed, whatever the order of their settings', () => {
+  it('groups runs that differ only in the seed, sorted by seed, whatever the order of their settings', () => {
     const one = quickResults('gorp', 2);
     const { training, ...others } = quickResults('gorp', 1).settings;
     const groups = groupsOf([
@@ -18,14 +18,14 @@ describe('groupsOf', () => {
     ]);
   });
 
-  it('names what sets groups of one method apart, and no more', () => {
+  it('names only the settings that differ between groups of one method', () => {
     const wide = quickResults('gorp', 1);
     wide.settings = { ...wide.settings, method: { ...wide.settings.method, loraRank: 16 } };
     const names = groupsOf([quickResults('gorp', 1), wide, quickResults('seq-lora', 1)]).map(({ name }) => name);
     expect(names).toEqual(['gorp · loraRank 8', 'gorp · loraRank 16', 'seq-lora']);
   });
 
-  it('numbers runs of one setting and one seed', () => {
+  it('numbers runs with equal settings and seed', () => {
     const twice = [quickResults('gorp', 1), quickResults('gorp', 1, '2026-11-25T10:00:00.000Z')];
     const [{ runs }] = groupsOf(twice);
     expect(runs.map(({ name }) => name)).toEqual(['gorp, seed 1, run 1', 'gorp, seed 1, run 2']);
@@ -33,7 +33,7 @@ describe('groupsOf', () => {
 });
 
 describe('differencesOf', () => {
-  it('lists the settings that differ, by the names of the form, and not the seed', () => {
+  it('lists the settings that differ by their names in the form, without the seed', () => {
     const longer = quickResults('gorp', 2);
     longer.settings = {
       ...longer.settings,
@@ -47,7 +47,7 @@ describe('differencesOf', () => {
     expect(differencesOf(groupsOf([quickResults('gorp', 1), quickResults('gorp', 2)]))).toEqual([]);
   });
 
-  it('leaves out what only some methods have, unless it differs among these', () => {
+  it('leaves out settings that only some methods have, unless they differ among these', () => {
     const wide = quickResults('gorp', 1);
     wide.settings = { ...wide.settings, method: { ...wide.settings.method, loraRank: 16 } };
     const paths = (...all: Results[]): unknown =>

@@ -6,18 +6,18 @@ import { runKey } from '../history.ts';
 const SEED = 'training.seed';
 const METHOD = 'method.name';
 
-/** A run that is compared. */
+/** A run in the comparison. */
 export interface ComparedRun {
   readonly key: string;
   readonly seed: number;
-  /** Name of its group and its seed, and what else tells it from others of the same seed. */
+  /** Name of its group, its seed, and a number if others have the same seed. */
   readonly name: string;
   readonly results: Results;
 }
 
-/** Runs whose settings differ in the seed at most. */
+/** Runs whose settings differ at most in the seed. */
 export interface SettingsGroup {
-  /** Its method, and what else sets it apart from the other groups. */
+  /** Its method, and the settings that distinguish it from other groups of that method. */
   readonly name: string;
   readonly settings: RunSettings;
   readonly runs: readonly ComparedRun[];
@@ -31,7 +31,7 @@ export interface Difference {
   readonly values: readonly (string | null)[];
 }
 
-/** Runs by their settings, in the order in which these first occur; runs of a group by seed. */
+/** Groups runs by their settings, in order of first occurrence; sorts the runs of a group by seed. */
 export function groupsOf(all: readonly Results[]): SettingsGroup[] {
   const byText = new Map<string, { settings: RunSettings; flat: FlatSettings; results: Results[] }>();
   for (const results of all) {
@@ -46,12 +46,12 @@ export function groupsOf(all: readonly Results[]): SettingsGroup[] {
   return groups.map(({ settings, results }, i) => ({ name: names[i], settings, runs: namedRuns(names[i], results) }));
 }
 
-/** The settings in which groups differ, in the order of the form's schema: the seed is none of them. */
+/** The settings in which groups differ, without the seed, in the order of the form's schema. */
 export function differencesOf(groups: readonly SettingsGroup[]): Difference[] {
   const flats = groups.map(({ settings }) => flatSettings(settings));
   return differingPaths(flats).flatMap((path): Difference[] => {
     const values = flats.map((flat) => flat.get(path) ?? null);
-    // What only one method has at all is told by the method's name.
+    // A setting that only one method has is implied by the method's name.
     if (new Set(values.filter((value) => value !== null)).size < 2) return [];
     const owner = groups[values.findIndex((value) => value !== null)];
     return [{ path, name: settingName(path, owner.settings), values }];
@@ -66,7 +66,7 @@ function differingPaths(flats: readonly FlatSettings[]): string[] {
   return [...paths].filter((path) => path !== SEED && new Set(flats.map((flat) => flat.get(path))).size > 1);
 }
 
-/** The method of each group; where several have it, also the settings in which these differ. */
+/** The method of each group; if several groups share it, also the settings in which these differ. */
 function groupNames(flats: readonly FlatSettings[]): string[] {
   return flats.map((flat) => {
     const method = flat.get(METHOD) ?? '';

@@ -2,13 +2,13 @@ import { describe, expect, it } from 'vitest';
 import { deviationOf, halfWidth, meanOf } from './statistics.ts';
 
 describe('statistics over seeds', () => {
-  it('takes the deviation of a sample', () => {
+  it('compute the sample standard deviation', () => {
     expect(meanOf([2, 4, 4, 4, 5, 5, 7, 9])).toBe(5);
     expect(deviationOf([2, 4, 4, 4, 5, 5, 7, 9])).toBeCloseTo(Math.sqrt(32 / 7), 12);
     expect([meanOf([]), deviationOf([1]), halfWidth([1], 'interval')]).toEqual([null, null, null]);
   });
 
-  it('takes the interval of the mean by Student’s t', () => {
+  it('compute the interval of the mean by Student’s t', () => {
     // Three values with deviation 1: t(0.975, 2) = 4.303.
     expect(halfWidth([1, 2, 3], 'interval')).toBeCloseTo(4.303 / Math.sqrt(3), 3);
     expect(halfWidth([1, 2, 3], 'deviation')).toBe(1);

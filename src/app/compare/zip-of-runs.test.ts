@@ -13,7 +13,7 @@ const runs = [
 const summaries = runs.map((run) => summaryOf(run));
 
 describe('zipOfRuns', () => {
-  it('holds every file as it is downloaded by itself; those of one name are numbered', async () => {
+  it('holds every file as a single download would, and numbers equal names', async () => {
     const seen: number[] = [];
     const zip = await zipOfRuns(
       summaries,
@@ -31,7 +31,7 @@ describe('zipOfRuns', () => {
     expect(seen.at(-1)).toBe(zip.size);
   });
 
-  it('is not written without one of its runs', async () => {
+  it('fails if a run is missing', async () => {
     const zip = zipOfRuns(
       summaries,
       () => Promise.resolve(null),

@@ -2,7 +2,7 @@ import type { Results } from '../../run/results.ts';
 import { resultsFileName, resultsText } from '../download.ts';
 import { noResults, runKey, type RunSummary } from '../history.ts';
 
-/** Names of the results files of runs; several of one method and minute are numbered. */
+/** Names of the results files of runs; runs of one method and minute are numbered. */
 export function fileNames(runs: readonly Pick<RunSummary, 'settings' | 'startedAt'>[]): string[] {
   const all = runs.map(resultsFileName);
   return all.map((name, i) => {
@@ -12,11 +12,11 @@ export function fileNames(runs: readonly Pick<RunSummary, 'settings' | 'startedA
 }
 
 /**
- * The results files of runs as one zip, each as it would be downloaded by itself. One run is in memory at a time, and
- * what is compressed of the others.
+ * Zips the results files of runs, each as a single download would write it. Holds one run at a time in memory, plus the
+ * compressed bytes so far.
  *
- * @param resultsOf gives null for a run that cannot be had.
- * @param onBytes told how much has been written.
+ * @param resultsOf returns null for a run that cannot be read.
+ * @param onBytes called with the bytes written so far.
  * @throws GorpError `store/no-results` for such a run.
  */
 export async function zipOfRuns(
@@ -24,7 +24,7 @@ export async function zipOfRuns(
   resultsOf: (key: string) => Promise<Results | null>,
   onBytes: (bytes: number) => void,
 ): Promise<Blob> {
-  // Few people ask for it: no part of what every page loads.
+  // Loaded on demand: few visitors need it.
   const { zipped } = await import('../../weights/exports/zip.ts');
   const names = fileNames(runs);
   const files = runs.map((run, i) => ({

@@ -14,7 +14,7 @@ const PLOT = { top: 10, right: 74, bottom: 26, left: 34 };
 const TICKS = [0, 0.25, 0.5, 0.75, 1];
 const LABEL_GAP = 14;
 
-/** Accuracy of each task over the rounds: a line a task, named at its end. */
+/** Accuracy over the rounds: one line per task, labelled at its end. */
 export function AccuracyChart() {
   const settings = usePageState(({ run, draft }) => run.settings ?? draft);
   const matrix = usePageState(({ run, view }) => run[view.score]);
@@ -37,7 +37,7 @@ export function AccuracyChart() {
     PLOT.top,
     HEIGHT - PLOT.bottom,
   );
-  // Names of rounds are left out where they would run into each other.
+  // Names of rounds are left out where they would overlap.
   const every = Math.max(1, Math.ceil((last * 58) / Math.max(width - PLOT.left - PLOT.right, 1)));
   return (
     <div>

@@ -11,7 +11,7 @@ import styles from './AccuracyMatrix.module.css';
 
 type Cell = readonly [round: number, task: number];
 
-/** R as a heat map that is a table: rows are rounds, columns are tasks. One tab stop; arrow keys move in it. */
+/** R as a table drawn as a heat map: rows are rounds, columns are tasks. One tab stop; arrow keys move within it. */
 export function AccuracyMatrix() {
   const settings = usePageState(({ run, draft }) => run.settings ?? draft);
   const { order } = settings;
@@ -144,7 +144,7 @@ export function AccuracyMatrix() {
         />
       </div>
       <p className={styles.detail} aria-hidden="true">
-        {shown === null ? 'Point at a cell for its count, its interval and its change.' : describe(shown)}
+        {shown === null ? 'Point at a cell for its count, interval and change.' : describe(shown)}
       </p>
     </div>
   );
@@ -156,7 +156,7 @@ interface Tint {
   share: number;
 }
 
-/** A change of this many points has the full colour. */
+/** A change of at least this much gets the full colour. */
 const FULL_CHANGE = 0.6;
 
 function tintOf(heat: 'accuracy' | 'change', value: number | null, change: number | null): Tint | null {

@@ -16,7 +16,7 @@ import styles from './LossChart.module.css';
 import { createLossPlot, type LossPlot, type LossPlotData } from './loss-plot.ts';
 
 const HEIGHT = 260;
-/** More points than pixels cannot be seen. */
+/** More points than pixels would not be visible. */
 const MAX_POINTS = 2400;
 const TABLE_ROWS = 60;
 
@@ -49,7 +49,7 @@ export function LossChart() {
       total: Math.max(stretches.at(-1)?.to ?? 0, columns.steps.at(-1) ?? 0),
     };
   }, [columns, averages, plan, settings]);
-  // What the plot's listener reads: the data it shows now.
+  // The data now shown, for the plot's listener.
   const latest = useRef(data);
 
   useEffect(() => {
@@ -78,7 +78,7 @@ export function LossChart() {
       made.destroy();
       plot.current = null;
     };
-    // The colours are read from the page, so they belong to `dark` though it is not used by name.
+    // `dark` is a dependency because the colours are read from the page.
   }, [measured, log, dark]);
 
   useEffect(() => {
@@ -108,7 +108,7 @@ export function LossChart() {
               step={0.02}
               value={smoothing}
               aria-valuetext={smoothing.toFixed(2)}
-              title="Weight of the past in the moving average. It starts anew with each task."
+              title="Weight of the past in the moving average, which restarts with each task."
               onChange={({ target }) => look({ smoothing: target.valueAsNumber })}
             />
             <span className={styles.weight}>{smoothing.toFixed(2)}</span>
@@ -135,7 +135,7 @@ export function LossChart() {
               : `Loss per step: ${significant(columns.losses[last] ?? null)} at step ${columns.steps[last] ?? 0}, average ${significant(averages[last] ?? null)}.`
           }
         />
-        {last < 0 && <p className={styles.empty}>The first losses come with the first training steps.</p>}
+        {last < 0 && <p className={styles.empty}>Losses appear with the first training steps.</p>}
       </div>
       <DataTable
         caption={columns.steps.length > TABLE_ROWS ? `Loss at ${TABLE_ROWS} steps of the run` : 'Loss per step'}
@@ -169,7 +169,7 @@ export function LossChart() {
   );
 }
 
-/** What the canvas shows, as a drawing. */
+/** The chart of the canvas as SVG. */
 function LossDrawing({ data, log }: { data: LossPlotData; log: boolean }) {
   const { steps, losses, averages, total } = data;
   const line = (name: string, values: (number | null)[], color: number): ChartLine => ({

@@ -18,7 +18,7 @@ export function Measures() {
       title="Measures"
       note={
         tested === 0
-          ? 'They are known from the end of the first task on.'
+          ? 'Available after the first task.'
           : tested < tasks
             ? `After ${tested} of ${tasks} tasks, as if the run ended here.`
             : 'R[t][j] is the accuracy on task j after learning task t; R[0] is before training.'
@@ -32,7 +32,7 @@ export function Measures() {
           value={percent(measures.averagePerformance)}
           unit="%"
           formula="mean of R[T][j] over all j"
-          about={`Mean accuracy over the tasks learned, at the end (T = ${t}).`}
+          about={`Mean accuracy over the learned tasks, at the end (T = ${t}).`}
         />
         <Measure
           name="Just learned"
@@ -40,7 +40,7 @@ export function Measures() {
           value={percent(measures.justLearned)}
           unit="%"
           formula="mean of R[j][j] over all j"
-          about="Mean accuracy of each task right after it was learned: how well the model still takes in new things."
+          about="Mean accuracy of each task right after it was learned: how well the model still learns."
         />
         <Measure
           name="Backward transfer"
@@ -48,7 +48,7 @@ export function Measures() {
           value={points(measures.backwardTransfer)}
           unit="points"
           formula="mean of R[T][j] − R[j][j] over j < T"
-          about="What later tasks did to earlier ones, after Lopez-Paz and Ranzato; negative is forgetting."
+          about="How later tasks changed earlier ones (Lopez-Paz and Ranzato); negative means forgetting."
         />
         <Measure
           name="Forgetting"
@@ -56,7 +56,7 @@ export function Measures() {
           value={points(measures.forgetting).replace(/^[+±]/, '')}
           unit="points"
           formula="mean of maxₜ R[t][j] − R[T][j] over j < T"
-          about="Loss against the best round of each task. The last round counts among them, so it is never negative."
+          about="Drop from the best accuracy on each task to the last. The last counts too, so it is never negative."
         />
         <Measure
           name="Forward transfer"

@@ -11,10 +11,10 @@ import { StatusPanel } from './StatusPanel.tsx';
 import { HeatTool, ScoreTool } from './tools.tsx';
 import { Welcome } from './Welcome.tsx';
 
-/** More tasks than this need the whole width for their matrix. */
+/** With more tasks than this, the matrix takes the whole width. */
 const MANY_TASKS = 6;
 
-/** The run as it goes: where it is, loss, accuracies, measures. Before the first run, what will happen. */
+/** The current run: status, loss, accuracies, measures. Before the first run, an introduction. */
 export function RunTab() {
   const idle = usePageState(({ run }) => run.status === 'idle');
   const many = usePageState(({ run }) => (run.settings?.order.length ?? 0) > MANY_TASKS);
@@ -30,15 +30,15 @@ export function RunTab() {
         tools={<ScoreTool />}
         note={
           score === 'exact'
-            ? 'Exact: the answer that the model writes by itself equals the label.'
-            : 'Ranked: the right label is the likeliest among the task’s own labels.'
+            ? 'Exact: the generated answer equals the label.'
+            : 'Ranked: the correct label is the likeliest of the task’s labels.'
         }
       >
         <div className={styles.pair} data-many={many}>
           <Section
             level={3}
             title="After each task"
-            note="A row is a test of all tasks after learning one. Down a column, a task is kept or forgotten."
+            note="Each row tests all tasks after learning one. Numbers that fall down a column show forgetting."
             tools={<HeatTool />}
           >
             <AccuracyMatrix />
@@ -46,7 +46,7 @@ export function RunTab() {
           <Section
             level={3}
             title="Each task over the run"
-            note="A ring marks where the task itself was learned; dotted is before."
+            note="A ring marks where a task was learned; before that, its line is dotted."
           >
             <AccuracyChart />
           </Section>

@@ -6,7 +6,7 @@ import { isActive, type RunState } from '../run-state.ts';
 import { phaseText, progressText, roundShares, roundText } from './phase.ts';
 import styles from './StatusPanel.module.css';
 
-/** Where the run is and how fast it goes. */
+/** Where the run is, and how fast it trains. */
 export function StatusPanel() {
   const run = usePageState((state) => state.run);
   const active = isActive(run.status);
@@ -24,7 +24,7 @@ export function StatusPanel() {
         {left !== null && <p className={styles.left}>about {duration(left)} left</p>}
         {run.results !== null && (
           <p className={styles.left}>
-            {duration(run.results.seconds)} of work, started {moment(run.results.startedAt)}
+            took {duration(run.results.seconds)}, started {moment(run.results.startedAt)}
           </p>
         )}
       </div>
@@ -58,15 +58,15 @@ export function StatusPanel() {
       </dl>
       {run.device?.software === true && run.device.kind === 'webgpu' && (
         <p className={styles.software}>
-          This adapter is software: it computes on the CPU, and takes many times as long as the device CPU would. Its
-          numbers are as good, but its tokens/s say nothing about a graphics card.
+          This adapter is software: it computes on the CPU, many times slower than the CPU device would. Results are as
+          accurate, but tokens/s say nothing about a graphics card.
         </p>
       )}
     </section>
   );
 }
 
-/** `peak 84 MiB of 91 MiB planned`, as far as it is known. */
+/** `peak 84 MiB of 91 MiB planned`, or the part that is known. */
 function memoryNote({ memory, memoryPlan }: RunState): string {
   const planned = memoryPlan === null ? '' : `${bytes(memoryPlan.total)} planned`;
   if (memory === null) return planned;
@@ -92,7 +92,7 @@ function Fact({ name, value, note = '', title }: FactProps) {
   );
 }
 
-/** One bar a round, as long as its share of the steps, filled as they are done; then the thing worked on now. */
+/** One bar per round, as long as its share of the steps and filled as they are done; below, the current phase. */
 function Rounds({ run }: { run: RunState }) {
   const { plan, progress, status, settings } = run;
   const shares = status === 'finished' ? (plan?.stepsPerRound.map(() => 1) ?? []) : roundShares(run);

@@ -3,10 +3,10 @@ import { taskCard } from '../tasks/sources.ts';
 import { visibleText } from '../tasks/visible.ts';
 import styles from './Welcome.module.css';
 
-/** What the embedded models are called in a sentence. */
+/** The embedded models as named within a sentence. */
 const MODELS: Readonly<Record<string, string>> = { embedded: 'a small T5', 'embedded-llama': 'a small LLaMA' };
 
-/** Before the first run: what Start does, and what will be seen. */
+/** Before the first run: what Start does, and what each view will show. */
 export function Welcome() {
   const order = usePageState(({ draft }) => draft.order);
   const data = usePageState((state) => state.taskData);
@@ -17,8 +17,8 @@ export function Welcome() {
       <h2 className={styles.title}>Teach a language model one task after another, and see what it forgets.</h2>
       <p className={styles.lead}>
         Start trains {MODELS[model] ?? 'the model you chose'} on your own machine, in this tab. It learns the tasks
-        below in order and is tested on all of them after each. Trained plainly, it forgets much of what it has learned
-        before. GORP keeps its gradients out of the directions that earlier tasks needed: choose another method and
+        below in order and is tested on all of them after each. Plain fine-tuning makes it forget much of what it
+        learned before. GORP keeps gradients out of the directions that earlier tasks need: choose another method and
         compare.
       </p>
       <ol className={styles.tasks}>
@@ -34,22 +34,21 @@ export function Welcome() {
       <dl className={styles.views}>
         <div>
           <dt>Run</dt>
-          <dd>The loss of every step, and a matrix of accuracies that fills in row by row as tasks are learned.</dd>
+          <dd>The loss of every step, and an accuracy matrix that fills in row by row as tasks are learned.</dd>
         </div>
         <div>
           <dt>Ranks</dt>
           <dd>
-            The directions each layer keeps for earlier tasks, the room left, and how much of each gradient they take
-            away.
+            The directions each layer reserves for earlier tasks, the room left, and the share of each gradient removed.
           </dd>
         </div>
         <div>
           <dt>Try it</dt>
-          <dd>One sentence, and what the model answers before training and after every task.</dd>
+          <dd>The model’s answers to your sentence, before training and after every task.</dd>
         </div>
         <div>
           <dt>Results</dt>
-          <dd>Your runs side by side, with the published averages, and every number as a JSON file.</dd>
+          <dd>Your runs beside the published averages, and every number as a JSON file.</dd>
         </div>
       </dl>
     </div>

@@ -8,7 +8,7 @@ export interface LossPlotOptions {
   log: boolean;
   colors: { raw: string; average: string; text: string; grid: string; boundary: string };
   font: string;
-  /** Hears of the point under the pointer, as an index into the data shown; null when it leaves. */
+  /** Called with the index of the point under the pointer; null when the pointer leaves. */
   onPoint: (index: number | null) => void;
 }
 
@@ -17,7 +17,7 @@ export interface LossPlotData {
   losses: (number | null)[];
   averages: (number | null)[];
   stretches: TaskStretch[];
-  /** Steps of the whole run: the axis has its final length from the start. */
+  /** Steps of the whole run, so that the axis has its final length from the start. */
   total: number;
 }
 
@@ -27,10 +27,10 @@ export interface LossPlot {
   destroy(): void;
 }
 
-/** 1, 2 or 5 times a power of ten: the lines of a logarithmic axis that are named, and enough of them. */
+/** Whether a value is 1, 2 or 5 times a power of ten: a labelled line of a logarithmic axis. */
 const isRound = (value: number): boolean => /^[125](\.0*)?e/.test(value.toExponential(6));
 
-/** A line that is lifted at a gap. uPlot's own clips a line drawn through it, which shows where it is steep. */
+/** A line that breaks at gaps. uPlot draws through a gap and clips, which is visible where the line is steep. */
 const brokenLine: uPlot.Series.PathBuilder = (plot, series, first, last) => {
   const steps = plot.data[0];
   const values = plot.data[series] ?? [];
@@ -44,7 +44,7 @@ const brokenLine: uPlot.Series.PathBuilder = (plot, series, first, last) => {
     }
     const x = plot.valToPos(steps[i] ?? 0, 'x', true);
     const y = plot.valToPos(value, 'y', true);
-    // A point alone is a dot, as wide as a pixel.
+    // A single point is drawn as a dot one pixel wide.
     if (!drawing) stroke.moveTo(x - 0.5, y);
     stroke.lineTo(drawing ? x : x + 0.5, y);
     drawing = true;
@@ -58,7 +58,7 @@ export function createLossPlot(host: HTMLElement, options: LossPlotOptions): Los
   let stretches: TaskStretch[] = [];
   let total = 1;
 
-  // A boundary lies between two steps; the name of the task stands behind it where there is room.
+  // A boundary lies between two steps; the name of the task follows it where there is room.
   const drawBoundaries = (plot: uPlot): void => {
     const { ctx, bbox } = plot;
     ctx.save();
@@ -131,7 +131,7 @@ export function createLossPlot(host: HTMLElement, options: LossPlotOptions): Los
   return {
     show: (data) => {
       ({ stretches, total } = data);
-      // A logarithm has no place for 0.
+      // A logarithmic axis cannot show 0.
       const drawable = (values: (number | null)[]): (number | null)[] =>
         log ? values.map((value) => (value !== null && value > 0 ? value : null)) : values;
       plot.setData([data.steps, drawable(data.losses), drawable(data.averages)]);

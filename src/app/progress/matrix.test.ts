@@ -9,7 +9,7 @@ const R = [
 ];
 
 describe('roundsTested', () => {
-  it('is the last round that was tested on its own task, whatever else was measured', () => {
+  it('is the last round tested on its own task, whatever else was measured', () => {
     expect(roundsTested(R)).toBe(3);
     expect(roundsTested(R.slice(0, 3))).toBe(2);
     expect(roundsTested([...R.slice(0, 3), [0.4, null, null]])).toBe(2);
@@ -20,7 +20,7 @@ describe('roundsTested', () => {
 });
 
 describe('changeSinceLearned', () => {
-  it('is the difference to the diagonal, and nothing above it or at a gap', () => {
+  it('is the difference from the diagonal, and null above it and at gaps', () => {
     expect(changeSinceLearned(R, 3, 0)).toBeCloseTo(-0.4);
     expect(changeSinceLearned(R, 1, 0)).toBe(0);
     expect(changeSinceLearned(R, 1, 1)).toBeNull();
@@ -31,7 +31,7 @@ describe('changeSinceLearned', () => {
 });
 
 describe('gridStep', () => {
-  it('moves by a cell and stops at the edges', () => {
+  it('moves by one cell and stops at the edges', () => {
     expect(gridStep('ArrowDown', [3, 1], 4, 3)).toEqual([3, 1]);
     expect(gridStep('ArrowUp', [3, 1], 4, 3)).toEqual([2, 1]);
     expect(gridStep('ArrowLeft', [0, 0], 4, 3)).toEqual([0, 0]);

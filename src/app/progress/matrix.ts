@@ -1,8 +1,8 @@
 import type { AccuracyMatrix } from '../../run/measures.ts';
 
 /**
- * The last round whose own task has been tested, which is the last of the learned tasks to be tested: the measures can
- * be taken over the rounds up to it.
+ * The last round whose own task has been tested. That test is the last of its learned tasks, so the measures can be
+ * computed over the rounds up to this one.
  */
 export const roundsTested = (matrix: AccuracyMatrix): number =>
   Math.max(
@@ -11,7 +11,7 @@ export const roundsTested = (matrix: AccuracyMatrix): number =>
   );
 
 /**
- * R[round][task] less R[j][j] of the same task: what became of it since it was learned. null before it was learned and
+ * Change in accuracy since the task was learned: R[round][task] − R[task + 1][task]. null before it was learned and
  * where either is missing.
  *
  * @param task column, from 0; its own round is `task + 1`.
@@ -22,7 +22,7 @@ export function changeSinceLearned(matrix: AccuracyMatrix, round: number, task: 
   return round <= task || now === null || learned === null ? null : now - learned;
 }
 
-/** Where the arrow keys lead in a grid of `rows` × `columns`; null for other keys. Movement stops at the edges. */
+/** The cell that a key moves to in a grid of `rows` × `columns`; null for other keys. Movement stops at the edges. */
 export function gridStep(
   key: string,
   [row, column]: readonly [number, number],

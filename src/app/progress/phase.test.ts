@@ -27,7 +27,7 @@ const at = (progress: Partial<RunState['progress']>): RunState => ({
 });
 
 describe('phaseText and progressText', () => {
-  it('says what is done with what, and how far', () => {
+  it('name the phase and its progress', () => {
     expect(phaseText(at({}))).toBe('Learning gloss');
     expect(progressText(at({}).progress)).toBe('step 5 of 10');
     const weights = at({ phase: 'weights', unit: 'bytes', done: 1024, total: 4096, source: 'cache' });
@@ -47,21 +47,21 @@ describe('phaseText and progressText', () => {
     expect(progressText(null)).toBe('');
   });
 
-  it('lets the status of the run win over its phase', () => {
+  it('prefer the status of the run to its phase', () => {
     expect(phaseText({ ...at({}), status: 'paused' })).toBe('Paused');
     expect(phaseText({ ...IDLE, status: 'running' })).toBe('Starting');
   });
 });
 
 describe('roundShares', () => {
-  it('counts rounds before as done and later ones as not begun', () => {
+  it('counts earlier rounds as done and later ones as not begun', () => {
     expect(roundShares(at({ round: 2, done: 5 }))).toEqual([1, 0.25, 0]);
     expect(roundShares(at({ phase: 'evaluate', round: 0 }))).toEqual([0, 0, 0]);
     expect(roundShares(at({ phase: 'evaluate', round: 1 }))).toEqual([1, 0, 0]);
     expect(roundShares({ ...IDLE })).toEqual([]);
   });
 
-  it('takes the losses where they are further than the last progress', () => {
+  it('uses the losses where they are ahead of the last progress event', () => {
     const curve = [{ round: 2, steps: [24, 25], losses: [1, 1], gradientNorms: [1, 1] }];
     expect(roundShares({ ...at({ round: 2, done: 5 }), curve })).toEqual([1, 0.75, 0]);
   });

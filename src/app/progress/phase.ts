@@ -46,20 +46,20 @@ export function phaseText({ status, progress }: Known): string {
     case 'space':
       return `Measuring the space of ${progress.item}`;
     case 'save':
-      return `Keeping the files of ${progress.item}`;
+      return `Saving the files of ${progress.item}`;
     case 'checkpoint':
       return `Saving a checkpoint at ${progress.item}`;
   }
 }
 
-/** `24.1 MiB/s` and `1 min 05 s left`, as far as they are known. */
+/** `24.1 MiB/s` and `1 min 05 s left`, each only if known. */
 export function paceTexts(bytesLeft: number | null, bytesPerSecond: number | null = null): string[] {
   if (bytesPerSecond === null) return [];
   const rate = `${bytes(bytesPerSecond)}/s`;
   return bytesPerSecond > 0 && bytesLeft !== null ? [rate, `${duration(bytesLeft / bytesPerSecond)} left`] : [rate];
 }
 
-/** How far the thing worked on is: `step 42 of 75`, `1.2 of 3.6 MiB from the network`. Empty where there is nothing to say. */
+/** Progress of the current phase: `step 42 of 75`, `1.2 of 3.6 MiB from the network`; empty without a total. */
 export function progressText(progress: RunState['progress']): string {
   if (progress === null || progress.total === 0) return '';
   const { done, total, unit, source } = progress;
@@ -71,7 +71,7 @@ export function progressText(progress: RunState['progress']): string {
   return `${noun}${whole(done)} of ${whole(total)}`;
 }
 
-/** Where the run is among its rounds: `before training`, `task 2 of 4`, `all 4 tasks`. Empty before the plan is known. */
+/** The current round: `before training`, `task 2 of 4`, `all 4 tasks`. Empty before the plan is known. */
 export function roundText({ progress, plan, settings }: Known): string {
   if (plan === null || progress === null) return '';
   const { round } = progress;
@@ -79,7 +79,7 @@ export function roundText({ progress, plan, settings }: Known): string {
   return round === 0 ? 'before training' : `task ${round} of ${plan.tasks.length}`;
 }
 
-/** Share of each round's steps that is done, in [0, 1]. */
+/** Share of each round's steps done, in [0, 1]. */
 export function roundShares({ progress, plan, curve }: Pick<RunState, 'progress' | 'plan' | 'curve'>): number[] {
   if (plan === null) return [];
   const lastRound = progress?.round ?? 0;
@@ -89,7 +89,7 @@ export function roundShares({ progress, plan, curve }: Pick<RunState, 'progress'
     const isLearning = progress?.phase === 'train' || progress?.phase === 'checkpoint';
     if (round < lastRound || (round === lastRound && !isLearning)) return 1;
     if (round > lastRound || steps === 0) return 0;
-    // Progress events may be rarer than losses: whichever is further.
+    // Progress events may be rarer than losses, so take whichever is further.
     const before = plan.stepsPerRound.slice(0, i).reduce((sum, count) => sum + count, 0);
     const byLosses = shown?.round === round ? (shown.steps.at(-1) ?? before) - before : 0;
     const byProgress = progress?.phase === 'train' && progress.unit === 'steps' ? progress.done : 0;

@@ -12,14 +12,14 @@ const HEATS: readonly { value: View['heat']; label: string }[] = [
   { value: 'change', label: 'Change since learned' },
 ];
 
-/** Which score the charts show: one choice for all of them. */
+/** Chooses the score that all charts show. */
 export function ScoreTool() {
   const { look } = usePage();
   const score = usePageState(({ view }) => view.score);
   return <Segmented label="Score" options={SCORES} value={score} onChange={(next) => look({ score: next })} />;
 }
 
-/** What the colour of a matrix cell stands for. */
+/** Chooses what the colour of a matrix cell means. */
 export function HeatTool() {
   const { look } = usePage();
   const heat = usePageState(({ view }) => view.heat);

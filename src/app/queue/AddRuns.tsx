@@ -9,7 +9,7 @@ import view from '../ui/view.module.css';
 import { MOST_SEEDS, offeredOrders, parseSeeds, settingsOfQueue } from './expand.ts';
 import styles from './QueueTab.module.css';
 
-/** Methods × orders × seeds, everything else as it is set up. */
+/** Adds methods × orders × seeds to the queue; all other settings come from the form. */
 export function AddRuns() {
   const { queue } = usePage();
   const draft = usePageState((state) => state.draft);
@@ -44,7 +44,7 @@ export function AddRuns() {
   return (
     <Section
       title="Add runs"
-      note="Every method with every order and every seed. All else is as it is set up on the left: model, tasks, examples, epochs; the method that is set up keeps its settings, others take their presets."
+      note="One run for each method, order and seed. All other settings come from the form on the left; methods not selected there use their presets."
       testId="add-runs"
     >
       <form
@@ -103,7 +103,7 @@ export function AddRuns() {
             />
           </div>
           <p id={`${seedsId}-help`} className={seeds === null ? view.problem : view.about}>
-            Whole numbers, such as 1, 2, 5-7; {MOST_SEEDS} at most.
+            Whole numbers, such as 1, 2, 5-7; at most {MOST_SEEDS}.
           </p>
         </div>
         <div className={buttons.row}>

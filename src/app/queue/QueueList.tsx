@@ -9,7 +9,7 @@ import { secondsUntilDone } from './due.ts';
 import { hasEnded, isWaiting, type QueuedRun } from './queue-state.ts';
 import styles from './QueueTab.module.css';
 
-/** The runs of the queue in the order they are started, with what became of them. */
+/** The runs of the queue in the order they start, with their status. */
 export function QueueList() {
   const { compare, look, queue } = usePage();
   const { runs, isGoing, isMine } = usePageState((state) => state.queue);
@@ -18,14 +18,14 @@ export function QueueList() {
   return (
     <Section
       title="Queue"
-      note="One run after another, by itself; a run that fails is passed over. The queue stays in this browser and goes on after a reload: the run that was broken off continues from its last checkpoint."
+      note="Runs start one after another; failed runs are skipped. The queue is stored in this browser and resumes after a reload: an interrupted run continues from its last checkpoint."
       testId="queue"
     >
       <p className={view.about} role="status" data-testid="queue-status">
         <QueueWords />
       </p>
       {!isMine && runs.length > 0 && (
-        <p className={view.about}>Another tab of this browser works on the queue. Close it to go on here.</p>
+        <p className={view.about}>Another tab is running the queue. Close it to continue here.</p>
       )}
       <div className={`${buttons.row} ${styles.buttons}`}>
         {isGoing ? (
@@ -46,7 +46,7 @@ export function QueueList() {
             disabled={!isMine || waiting.length === 0}
             onClick={queue.start}
           >
-            {runs.some(hasEnded) ? 'Go on with the queue' : 'Start the queue'}
+            {runs.some(hasEnded) ? 'Resume the queue' : 'Start the queue'}
           </button>
         )}
         <button
@@ -56,7 +56,7 @@ export function QueueList() {
           disabled={!isMine || waiting.length === 0}
           onClick={queue.empty}
         >
-          Empty it
+          Clear waiting
         </button>
         <button
           type="button"
@@ -65,7 +65,7 @@ export function QueueList() {
           title="Their results stay in Results"
           onClick={queue.clear}
         >
-          Clear ended runs
+          Clear ended
         </button>
         <button
           type="button"
@@ -91,7 +91,7 @@ export function QueueList() {
   );
 }
 
-/** `2 of 6 done, 1 running, 3 waiting: done in about 4 min (16:40).` */
+/** `2 of 6 done, 1 running, 3 waiting; about 4 min left, done at about 16:40.` */
 function QueueWords() {
   const { runs, isGoing } = usePageState((state) => state.queue);
   const active = usePageState(({ run }) => isActive(run.status));
@@ -109,13 +109,13 @@ function QueueWords() {
   const left = secondsUntilDone(runs, runningLeft);
   const when =
     left === null
-      ? 'how long it takes is known after the first run'
-      : `about ${duration(left)} of work left${isGoing ? `, done at about ${clock(left)}` : ''}`;
-  const held = isGoing ? '' : active ? ' It is paused: no further run is started.' : ' It is not started.';
+      ? 'estimate available after the first run'
+      : `about ${duration(left)} left${isGoing ? `, done at about ${clock(left)}` : ''}`;
+  const held = isGoing ? '' : active ? ' Paused: no further run will start.' : ' Not started.';
   return `${parts}; ${when}.${held}`;
 }
 
-/** The time of the day in some seconds: `16:40`. */
+/** The time of day in some seconds: `16:40`. */
 const clock = (seconds: number): string => moment(new Date(Date.now() + 1000 * seconds).toISOString()).slice(-5);
 
 const WORDS: Readonly<Record<QueuedRun['status'], string>> = {
@@ -128,7 +128,7 @@ const WORDS: Readonly<Record<QueuedRun['status'], string>> = {
 
 interface RowProps {
   run: QueuedRun;
-  /** Among those that wait, from 0; −1 for others. */
+  /** Position among the waiting runs, from 0; −1 for others. */
   place: number;
   last: number;
   isMine: boolean;
@@ -165,7 +165,7 @@ function Row({ run, place, last, isMine }: RowProps) {
           <Act name="Again" label={`Queue again: ${which}`} off={!isMine} act={() => queue.again(id)} />
         )}
         {status !== 'running' && (
-          <Act name="×" label={`Take out of the queue: ${which}`} off={!isMine} act={() => queue.remove(id)} />
+          <Act name="×" label={`Remove from the queue: ${which}`} off={!isMine} act={() => queue.remove(id)} />
         )}
       </span>
       {error !== null && (

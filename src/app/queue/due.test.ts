@@ -14,18 +14,18 @@ const run = (status: QueuedRun['status'], estimate: number | null, seconds: numb
 });
 
 describe('secondsUntilDone', () => {
-  it('corrects what was estimated by how long ended runs took', () => {
+  it('scales estimates by how long finished runs took', () => {
     expect(secondsUntilDone([run('waiting', 10), run('waiting', 20)], null)).toBe(30);
     expect(secondsUntilDone([run('finished', 10, 15), run('waiting', 20)], null)).toBe(30);
     expect(secondsUntilDone([run('failed', 10, 1), run('waiting', 20)], null)).toBe(20);
   });
 
-  it('takes what a running run tells, once it does', () => {
+  it('uses the time a running run reports, once it does', () => {
     expect(secondsUntilDone([run('running', 10), run('waiting', 20)], null)).toBe(30);
     expect(secondsUntilDone([run('running', 10), run('waiting', 20)], 3)).toBe(23);
   });
 
-  it('takes the mean of finished runs where nothing was estimated, and says nothing before there is one', () => {
+  it('uses the mean of finished runs where there is no estimate, and is null before one has finished', () => {
     expect(secondsUntilDone([run('waiting', null)], null)).toBeNull();
     expect(secondsUntilDone([run('finished', null, 8), run('finished', null, 12), run('waiting', null)], null)).toBe(
       10,

@@ -1,11 +1,11 @@
 import type { QueuedRun } from './queue-state.ts';
 
 /**
- * Seconds until the queue is done: of each run what was estimated, by the factor that the ended ones took longer or
- * shorter than that; where none was estimated, the mean of those that have finished.
+ * Seconds until the queue is done. Estimates are scaled by how long finished runs took relative to theirs; a run
+ * without an estimate counts as the mean of the finished runs.
  *
- * @param runningLeft seconds that the running run still needs, as it tells itself; null where it does not know yet.
- * @returns null where nothing is known of a run that is still to come.
+ * @param runningLeft seconds left as the current run reports them; null if it does not know yet.
+ * @returns null if the time of some remaining run is unknown.
  */
 export function secondsUntilDone(runs: readonly QueuedRun[], runningLeft: number | null): number | null {
   const finished = runs.filter(({ status, seconds }) => status === 'finished' && seconds !== null);

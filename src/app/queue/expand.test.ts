@@ -28,7 +28,7 @@ describe('offeredOrders', () => {
     expect(offeredOrders(['a'])).toHaveLength(1);
   });
 
-  it('offers the published orders over these tasks', () => {
+  it('offers the published orders of these tasks', () => {
     const [first, second] = PUBLISHED_ORDERS;
     const names = offeredOrders(first.rounds.map(({ dataset }) => dataset)).map(({ order }) => order.join());
     expect(names).toContain(second.rounds.map(({ dataset }) => dataset).join());
@@ -37,7 +37,7 @@ describe('offeredOrders', () => {
 });
 
 describe('settingsOfQueue', () => {
-  it('is every method with every order and seed; the method that is set up keeps its settings', () => {
+  it('combines methods, orders and seeds; the method chosen in the form keeps its settings', () => {
     const draft = embeddedSettings('quick', 'gorp');
     const own = { ...draft, method: { ...draft.method, loraRank: 4 } };
     const all = settingsOfQueue(

@@ -3,10 +3,10 @@ import { embeddedMethod, publishedMethod, publishedOrderOf } from '../../run/pre
 import type { RunSettings } from '../../run/settings.ts';
 import { orderId, PUBLISHED_ORDERS } from '../../tasks/orders.ts';
 
-/** Orders of more tasks are offered as they are and reversed only. */
+/** Orders of more tasks are not offered rotated. */
 const MOST_ROTATED = 6;
 
-/** Settings with another method; its own settings are those that go with the order. */
+/** Settings with another method, whose own settings are the preset for the order. */
 export function withMethod(settings: RunSettings, name: MethodName): RunSettings {
   const order = publishedOrderOf(settings);
   return { ...settings, method: order === null ? embeddedMethod(name) : publishedMethod(order, name) };
@@ -18,7 +18,7 @@ export interface OfferedOrder {
   readonly order: readonly string[];
 }
 
-/** The order of the set-up and others of the same tasks: reversed, begun at each other task, as published. */
+/** The order in the form and others of the same tasks: reversed, rotated to start at each task, and published. */
 export function offeredOrders(order: readonly string[]): OfferedOrder[] {
   const rotations =
     order.length > MOST_ROTATED
@@ -44,7 +44,7 @@ export function offeredOrders(order: readonly string[]): OfferedOrder[] {
 const sameTasks = (a: readonly string[], b: readonly string[]): boolean =>
   a.length === b.length && a.every((name) => b.includes(name));
 
-/** Seeds from a text such as `1, 2, 5-7`; null where it is none. At most {@link MOST_SEEDS}. */
+/** Parses seeds such as `1, 2, 5-7`; null if invalid or more than {@link MOST_SEEDS}. */
 export function parseSeeds(text: string): number[] | null {
   const seeds: number[] = [];
   for (const part of text.split(/[\s,;]+/).filter(Boolean)) {
@@ -59,7 +59,7 @@ export function parseSeeds(text: string): number[] | null {
 
 export const MOST_SEEDS = 20;
 
-/** Every method with every order and every seed: seeds next to each other, so that a setting is done before the next. */
+/** One run per method, order and seed. Seeds vary fastest, so that one setting finishes before the next begins. */
 export function settingsOfQueue(
   draft: RunSettings,
   methods: readonly MethodName[],
@@ -67,7 +67,7 @@ export function settingsOfQueue(
   seeds: readonly number[],
 ): RunSettings[] {
   return methods.flatMap((name) => {
-    // The method of the set-up keeps what was entered for it.
+    // The method chosen in the form keeps the settings entered for it.
     const base = name === draft.method.name ? draft : withMethod(draft, name);
     return orders.flatMap((order) =>
       seeds.map((seed) => ({ ...base, order: [...order], training: { ...base.training, seed } })),

@@ -25,7 +25,7 @@ function setUp(place: QueuePlace = memoryQueue()) {
     estimate: () => 10,
   });
   queue.load();
-  /** Ends the run that goes on. */
+  /** Ends the current run. */
   const end = (status: 'finished' | 'stopped' | 'failed', error: ErrorReport | null = null): void => {
     const run: RunState = {
       ...IDLE,
@@ -50,7 +50,7 @@ const seeded = (seed: number, epochs = 1): RunSettings => {
 };
 
 describe('createQueue', () => {
-  it('goes on by itself until it is done, and tells what became of each run', () => {
+  it('runs until it is done, and records how each run ended', () => {
     const { store, queue, begun, end, state } = setUp();
     queue.add([seeded(1), seeded(2)]);
     expect(begun).toEqual([]);
@@ -63,7 +63,7 @@ describe('createQueue', () => {
     expect(store.getState().queue.runs[0]).toMatchObject({ seconds: 4, run: quickResults('gorp', 1).startedAt });
   });
 
-  it('passes over runs that fail or cannot be started; why stays readable', () => {
+  it('skips runs that fail or cannot start, and keeps their errors', () => {
     const { store, queue, begun, end, state } = setUp();
     queue.add([seeded(1), seeded(2, 99), seeded(3)]);
     queue.start();
@@ -79,7 +79,7 @@ describe('createQueue', () => {
     expect(state()).toBe('2 failed, 3 running, 1 waiting');
   });
 
-  it('can be paused, reordered and emptied; a run that is stopped pauses it', () => {
+  it('can be paused, reordered and emptied; stopping a run pauses it', () => {
     const { store, queue, begun, end, state } = setUp();
     queue.add([seeded(1), seeded(2), seeded(3)]);
     queue.start();
@@ -97,7 +97,7 @@ describe('createQueue', () => {
     expect(state()).toBe('');
   });
 
-  it('waits for a run that was started by hand, and takes nothing of it', () => {
+  it('waits for a run that was started by hand, and does not record it', () => {
     const { store, queue, begun, end, state } = setUp();
     store.setState({ run: startingRun(seeded(7)) });
     queue.add([seeded(1)]);
@@ -107,7 +107,7 @@ describe('createQueue', () => {
     expect([begun, state()]).toEqual([[1], '1 running']);
   });
 
-  it('survives a reload: the run that was broken off is started again, before those that wait', () => {
+  it('survives a reload: the interrupted run starts again, before the waiting ones', () => {
     const place = memoryQueue();
     const before = setUp(place);
     before.queue.add([seeded(1), seeded(2), seeded(3)]);
@@ -119,7 +119,7 @@ describe('createQueue', () => {
     expect([paused.begun, paused.state()]).toEqual([[], '1 finished, 2 waiting, 3 waiting']);
   });
 
-  it('is shown and left alone in a second tab, which takes it when the first is gone', () => {
+  it('is shown but not run in a second tab, which takes over when the first has closed', () => {
     let hand: () => void = () => undefined;
     const place = { ...memoryQueue(), own: (onOwn: () => void) => (hand = onOwn) };
     const { store, queue, begun } = setUp(place);
@@ -131,7 +131,7 @@ describe('createQueue', () => {
     expect(begun).toEqual([5]);
   });
 
-  it('holds no more than it can show', () => {
+  it('refuses more runs than it holds', () => {
     const { queue } = setUp();
     expect(() => queue.add(Array.from({ length: 201 }, (_, i) => seeded(i)))).toThrow(
       expect.objectContaining({ code: 'run/queue-full' }),

@@ -15,36 +15,36 @@ import {
   type QueuedRun,
 } from './queue-state.ts';
 
-/** What a person can do with the queue. */
+/** Actions on the queue. */
 export interface QueueActions {
-  /** Puts runs at its end. @throws GorpError `run/queue-full`. */
+  /** Appends runs. @throws GorpError `run/queue-full`. */
   readonly add: (settings: readonly RunSettings[]) => void;
   readonly start: () => void;
-  /** Lets the run that goes on end, and starts no other. */
+  /** Lets the current run finish, and starts no other. */
   readonly pause: () => void;
   readonly move: (id: string, by: number) => void;
   readonly remove: (id: string) => void;
-  /** Takes away the runs that wait. */
+  /** Removes the waiting runs. */
   readonly empty: () => void;
-  /** Takes those away that have ended; their results stay. */
+  /** Removes the ended runs; their results stay. */
   readonly clear: () => void;
-  /** Puts a run that failed or was stopped at its end again. */
+  /** Queues an ended run again, at the end. */
   readonly again: (id: string) => void;
 }
 
 export interface Queue extends QueueActions {
-  /** Finds what an earlier visit left, and goes on with it. */
+  /** Loads the queue of an earlier visit and resumes it. */
   readonly load: () => void;
-  /** To be called when a run has ended and what was measured is kept. */
+  /** Must be called after a run has ended and its results are stored. */
   readonly ended: (run: RunState) => void;
 }
 
-/** What the queue works with. */
+/** Dependencies of the queue. */
 export interface QueueParts {
   place: QueuePlace;
-  /** Starts a run. @returns why not, where it cannot be started. */
+  /** Starts a run. @returns the error if it cannot start, else null. */
   begin: (settings: RunSettings) => ErrorReport | null;
-  /** Seconds that a run is thought to take. */
+  /** Estimated seconds of a run; null if unknown. */
   estimate: (settings: RunSettings) => number | null;
 }
 
@@ -60,7 +60,7 @@ export function createQueue(store: PageStore, { place, begin, estimate }: QueueP
   const put = (id: string, change: Partial<QueuedRun>): void =>
     set({ runs: state().runs.map((run) => (run.id === id ? { ...run, ...change } : run)) });
 
-  /** Starts the next run if the queue goes on and no run does. One that cannot be started has failed. */
+  /** Starts the next run if the queue is going and no run is active. A run that cannot start counts as failed. */
   const next = (): void => {
     while (store.getState().queue.isMine && state().isGoing && !isActive(store.getState().run.status)) {
       const run = state().runs.find(isWaiting);
@@ -68,7 +68,7 @@ export function createQueue(store: PageStore, { place, begin, estimate }: QueueP
         set({ isGoing: false });
         return;
       }
-      // Before it begins: a page that is closed now finds that it was running.
+      // Marked before it begins, so that the queue resumes this run if the page closes now.
       put(run.id, { status: 'running' });
       const error = begin(run.settings);
       if (error === null) return;
@@ -105,7 +105,7 @@ export function createQueue(store: PageStore, { place, begin, estimate }: QueueP
           run: results === null ? null : runKey(results),
           error,
         });
-        // Whoever stops a run does not want the next one to begin.
+        // Someone who stops a run does not want the next one to start.
         if (status === 'stopped') set({ isGoing: false });
       }
       next();
@@ -115,8 +115,8 @@ export function createQueue(store: PageStore, { place, begin, estimate }: QueueP
       if (runs.length + all.length > MOST_QUEUED) {
         throw new GorpError(
           'run/queue-full',
-          `The queue would have ${runs.length + all.length} runs; it holds ${MOST_QUEUED}.`,
-          'Clear those that have ended, or choose fewer methods, seeds or orders.',
+          `The queue would have ${runs.length + all.length} runs, but it holds at most ${MOST_QUEUED}.`,
+          'Clear ended runs, or choose fewer methods, orders or seeds.',
         );
       }
       mine(() => {

@@ -1,9 +1,9 @@
-/** Where the queue is kept, and who works on it. */
+/** Where the queue is stored, and which tab runs it. */
 export interface QueuePlace {
-  /** What was kept last, by whichever tab; null where there is nothing. */
+  /** The queue as last written by any tab; null if there is none. */
   read(): unknown;
   write(queue: unknown): void;
-  /** Calls back once this tab is the one that works on the queue: at once, or when the other tab has been closed. */
+  /** Calls back once this tab runs the queue: at once, or after the tab that ran it has closed. */
   own(onOwn: () => void): void;
   /** Calls back when another tab has written. */
   watch(onChange: () => void): void;
@@ -11,7 +11,7 @@ export interface QueuePlace {
 
 const KEY = 'gorp-web-queue';
 
-/** Kept in localStorage: written before the page can be left. One tab works on it, told by a lock of the browser. */
+/** The queue in localStorage, which writes before the page can close. A browser lock picks the tab that runs it. */
 export function browserQueue(): QueuePlace {
   return {
     read: () => {
@@ -29,7 +29,7 @@ export function browserQueue(): QueuePlace {
       }
     },
     own: (onOwn) => {
-      // Only secure pages have locks; on others every tab works on its queue.
+      // Only secure pages have locks; elsewhere every tab runs the queue.
       if (!('locks' in navigator)) {
         onOwn();
         return;

@@ -14,7 +14,7 @@ const run = (id: string, status: QueuedRun['status'] = 'waiting'): QueuedRun => 
 const ids = (runs: readonly QueuedRun[]): string => runs.map(({ id }) => id).join('');
 
 describe('movedRun', () => {
-  it('moves a waiting run among those that wait', () => {
+  it('moves a waiting run among the waiting ones', () => {
     const runs = [run('a', 'finished'), run('b', 'running'), run('c'), run('d'), run('e')];
     expect(ids(movedRun(runs, 'd', -1))).toBe('abdce');
     expect(ids(movedRun(runs, 'c', 1))).toBe('abdce');
@@ -29,7 +29,7 @@ describe('movedRun', () => {
 });
 
 describe('foundQueue', () => {
-  it('begins with the run that was broken off', () => {
+  it('begins with the interrupted run', () => {
     const kept = { isGoing: true, runs: [run('a', 'finished'), run('b', 'running'), run('c'), run('d', 'failed')] };
     const found = foundQueue(JSON.parse(JSON.stringify(kept)));
     expect([found.isGoing, ids(found.runs), found.runs[2].status]).toEqual([true, 'adbc', 'waiting']);

@@ -7,36 +7,36 @@ export const QueuedRunSchema = v.strictObject({
   id: v.string(),
   settings: RunSettingsSchema,
   status: v.picklist(['waiting', 'running', 'finished', 'stopped', 'failed']),
-  /** Seconds that it was thought to take when it was queued; null where nobody could tell. */
+  /** Seconds estimated when it was queued; null if unknown. */
   estimate: v.nullable(v.number()),
   /** Seconds that it took. */
   seconds: v.nullable(v.number()),
-  /** Key of its results in this browser; null before its end, and where it has none. */
+  /** Key of its results in this browser; null before it ends, or if it has none. */
   run: v.nullable(v.string()),
   /** Why it failed. */
   error: v.nullable(ErrorReportSchema),
 });
 export type QueuedRun = v.InferOutput<typeof QueuedRunSchema>;
 
-/** What is kept of the queue in this browser. */
+/** The queue as stored in this browser. */
 export const KeptQueueSchema = v.strictObject({ isGoing: v.boolean(), runs: v.array(QueuedRunSchema) });
 export type KeptQueue = v.InferOutput<typeof KeptQueueSchema>;
 
-/** Runs that are started one after another. */
+/** Runs that start one after another. */
 export interface QueueState extends KeptQueue {
-  /** Whether this tab works on it; another tab of this browser may. */
+  /** Whether this tab runs the queue; another tab of this browser may. */
   readonly isMine: boolean;
 }
 
 export const EMPTY_QUEUE: QueueState = { isGoing: false, runs: [], isMine: false };
 
-/** Most runs of a queue, those that have ended included. */
+/** Most runs in a queue, including ended ones. */
 export const MOST_QUEUED = 200;
 
 export const isWaiting = ({ status }: QueuedRun): boolean => status === 'waiting';
 export const hasEnded = ({ status }: QueuedRun): boolean => status !== 'waiting' && status !== 'running';
 
-/** Waiting runs with the one of an id moved by a number of places among them; ended and running ones stay where they are. */
+/** Moves the waiting run `id` by some places among the waiting runs. All other runs come first, in their order. */
 export function movedRun(runs: readonly QueuedRun[], id: string, by: number): QueuedRun[] {
   const waiting = runs.filter(isWaiting);
   const from = waiting.findIndex((run) => run.id === id);
@@ -47,9 +47,9 @@ export function movedRun(runs: readonly QueuedRun[], id: string, by: number): Qu
 }
 
 /**
- * A queue as a page finds it that has just been loaded: what was running was broken off, and is the next to be started.
+ * Restores the queue after a page load: a run that was running was interrupted, and starts next.
  *
- * @param json what was kept; anything that is none counts as an empty queue, a run that cannot be read is left out.
+ * @param json the stored queue. An invalid one counts as empty; invalid runs are left out.
  */
 export function foundQueue(json: unknown): KeptQueue {
   const outer = v.safeParse(v.object({ isGoing: v.boolean(), runs: v.array(v.unknown()) }), json);

@@ -11,28 +11,28 @@ import styles from './Angles.module.css';
 import { chanceAngle, degrees, mean, shortName, type TensorRow } from './ranks.ts';
 
 interface Props {
-  /** By the later task and the earlier one: mean cosine over all tensors. */
+  /** Mean cosine over all tensors, by later and earlier task. */
   likeness: readonly (readonly (number | null)[])[];
   row: TensorRow;
-  /** Of the task whose angles are listed. */
+  /** Round of the task whose angles are listed. */
   round: number;
   order: readonly string[];
 }
 
-/** More tasks than this need the whole width for the cosines of their pairs. */
+/** With more tasks than this, the table of cosines takes the whole width. */
 const MANY_TASKS = 6;
 
 const ROW = 26;
 const PLOT = { top: 4, right: 10, bottom: 22 };
 const TICKS = [0, 30, 60, 90];
 
-/** How alike the main directions of the tasks are: all pairs in a heat map, one tensor's angles beside it. */
+/** How similar the main directions of the tasks are: a heat map of all pairs, and the angles of one tensor. */
 export function Angles({ likeness, row, round, order }: Props) {
   return (
     <Section
       title="Principal angles between tasks"
       testId="angles"
-      note="Each task’s own main directions (up to 16 a layer, before anything is projected out), compared with those of earlier tasks. 0° is a direction that both take: learning there changes the earlier task. 90° is none in common."
+      note="Each task’s main directions (up to 16 per layer, before projection), compared with those of earlier tasks. 0° is a shared direction: learning along it changes the earlier task. 90° means nothing in common."
     >
       <div className={styles.pair} data-many={order.length > MANY_TASKS}>
         <Likeness likeness={likeness} name={row.name} round={round} order={order} />
@@ -89,7 +89,7 @@ function Likeness({ likeness, name, round, order }: Omit<Props, 'row'> & { name:
       </table>
       <SaveTools
         file="likeness"
-        title="Mean cosine of every two tasks"
+        title="Mean cosine of each pair of tasks"
         draw={(take) =>
           withDrawing(
             <HeatFigure
@@ -130,7 +130,7 @@ function AngleList({ row, round, order }: Pick<Props, 'row' | 'round' | 'order'>
         {angles.length > 0
           ? `${order[round - 1] ?? ''} and each task before it, degrees`
           : round === 1
-            ? 'the first task: there is none before it to compare with. Choose a later one.'
+            ? 'the first task: no earlier one to compare with. Choose a later task.'
             : 'not compared'}
       </p>
       <div ref={frame}>
@@ -174,7 +174,7 @@ function AngleList({ row, round, order }: Pick<Props, 'row' | 'round' | 'order'>
         <>
           <ul className={styles.key}>
             <li className={styles.keyAngle}>an angle</li>
-            <li className={styles.keyChance}>what unrelated directions would have</li>
+            <li className={styles.keyChance}>expected for unrelated directions</li>
           </ul>
           <DataTable
             caption={`Principal angles of ${title}, degrees`}

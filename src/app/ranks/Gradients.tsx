@@ -10,7 +10,7 @@ import styles from './Gradients.module.css';
 import { type LayerCourses, lineOf, shortName } from './ranks.ts';
 import { Sparkline } from './Sparkline.tsx';
 
-/** The norm of every layer's gradient over the run, on one logarithmic scale. A choice in the map leaves it as it is. */
+/** Gradient norm of every layer over the run, on one log scale. Memoised: selecting a map cell does not redraw it. */
 export const Gradients = memo(function Gradients({ courses }: { courses: LayerCourses }) {
   const samples = usePageState(({ run }) => run.layerSamples);
   const steps = usePageState(({ run }) => run.plan?.stepsPerRound.reduce((sum, count) => sum + count, 0) ?? 0);
@@ -19,7 +19,7 @@ export const Gradients = memo(function Gradients({ courses }: { courses: LayerCo
     return lines.map(({ name, points }) => ({
       name,
       latest: points.at(-1)?.value ?? null,
-      // A logarithm has no place for 0.
+      // A logarithmic scale cannot show 0.
       points: points.flatMap(({ step, value }) => (value > 0 ? [{ step, value: Math.log10(value) }] : [])),
     }));
   }, [courses]);
@@ -30,7 +30,7 @@ export const Gradients = memo(function Gradients({ courses }: { courses: LayerCo
   return (
     <Section
       title="Gradient norms"
-      note={`The latest of each layer, before clipping, and its course on a logarithmic scale from ${significant(10 ** low)} to ${significant(10 ** high)}. For adapters, A and B together.`}
+      note={`The latest of each layer, before clipping, and its history on a log scale from ${significant(10 ** low)} to ${significant(10 ** high)}. For adapters, A and B together.`}
       testId="gradients"
       tools={
         <SaveTools

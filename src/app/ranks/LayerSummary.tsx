@@ -4,10 +4,10 @@ import { usePageState } from '../page-context.tsx';
 import styles from './LayerSummary.module.css';
 import { layerSummary, shortName } from './ranks.ts';
 
-/** An error of orthonormality above this is more than rounding in f32. */
+/** A larger deviation from orthonormality is more than f32 rounding. */
 const ROUNDING = 1e-4;
 
-/** Whether the projections do what they are meant to do, in one line. */
+/** One line that shows whether the projections work as intended. */
 export function LayerSummary() {
   const spaces = usePageState(({ run }) => run.spaces);
   const samples = usePageState(({ run }) => run.layerSamples);
@@ -22,9 +22,9 @@ export function LayerSummary() {
         <Fact
           name="Orthonormality"
           value={orthonormality.toExponential(1)}
-          note={orthonormality <= ROUNDING ? 'rounding only' : 'off: projections are not exact'}
+          note={orthonormality <= ROUNDING ? 'rounding only' : 'too large: projections are inexact'}
           warn={orthonormality > ROUNDING}
-          title="‖SᵀS − I‖max, the worst of all spaces as the GPU holds them"
+          title="‖SᵀS − I‖max, the worst of all spaces as stored on the device"
         />
       )}
       {projectedAway !== null && (
@@ -32,7 +32,7 @@ export function LayerSummary() {
           name="Projected away"
           value={`${percent(projectedAway)} %`}
           note="of the latest gradients"
-          title="Energy of the gradients that lay in the shared spaces and was taken away, mean over layers"
+          title="Share of gradient energy removed because it lay in the shared spaces, mean over layers"
         />
       )}
       {leakage !== null && (
@@ -40,14 +40,14 @@ export function LayerSummary() {
           name="Update leakage"
           value={`${percent(leakage)} %`}
           note="of the latest updates"
-          title="Energy of the updates that lies in the shared spaces nevertheless, since Adam divides each entry by its own scale; mean over layers"
+          title="Share of update energy that still falls in the shared spaces, because Adam scales each entry separately; mean over layers"
         />
       )}
       <Fact
         name="Largest gradient"
         value={significant(largest.gradientNorm)}
         note={shortName(largest.name)}
-        title="Norm of the gradient of a layer before clipping, at the latest step"
+        title="Largest gradient norm of a layer before clipping, at the latest step"
       />
     </dl>
   );

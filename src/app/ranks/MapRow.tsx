@@ -10,20 +10,20 @@ interface Props {
   line: MapLine;
   order: readonly string[];
   most: number;
-  /** Whether what belongs to it is seen; null where it cannot be folded. */
+  /** Whether it is unfolded; null if it cannot be folded. */
   isOpen: boolean | null;
-  /** Round of the chosen cell, where it is in this line. */
+  /** Round of the chosen cell if it is in this line. */
   chosen: number | null;
   /** Whether the Tab key stops in this line. */
   isStop: boolean;
   /** Its statistics over the run. */
   course: readonly LayerPoint[] | undefined;
   steps: number;
-  /** Whether it stands below the names of its stack and its layer. */
+  /** Whether it is listed under its stack and layer. */
   isNested: boolean;
-  /** Whether colours say what is in a cell: there is no room for more than one number then. */
+  /** Whether colours show the values; then a cell has room for only one number. */
   isHeat: boolean;
-  /** Whether its cells are drawn; out of sight they are not. */
+  /** Whether its cells are drawn; those out of sight are not. */
   isDrawn: boolean;
   onToggle: (key: string) => void;
   onChoose: (name: string, round: number) => void;
@@ -31,13 +31,13 @@ interface Props {
 
 const NO_COURSE: readonly LayerPoint[] = [];
 
-/** Percent; empty while there is nothing to be kept out of. */
+/** Percent; empty while there is no space to project out. */
 const shareText = (share: number | null | undefined): string =>
   typeof share === 'number' ? `${percent(share)} %` : '';
 
 const inPercent = (share: number): string => `${Math.round(100 * share)}%`;
 
-/** A line of the map. Only those whose own part changes are drawn anew. */
+/** A line of the map, redrawn only when its own props change. */
 export const MapRow = memo(function MapRow(props: Props) {
   const { line, isOpen, isNested, isHeat, isDrawn, course = NO_COURSE, steps, onToggle } = props;
   const { kind, rows } = line;
@@ -115,14 +115,14 @@ export const MapRow = memo(function MapRow(props: Props) {
   );
 });
 
-/** The share projected away over the run: hundreds of points that no choice in the map changes. */
+/** The share projected away over the run: hundreds of points, unaffected by choices in the map. */
 const ProjectedAway = memo(function ProjectedAway({ course, steps }: Required<Pick<Props, 'course' | 'steps'>>) {
   return <Sparkline points={lineOf(course ?? NO_COURSE, 'projectedAway')} steps={steps} />;
 });
 
 /**
- * What a round added to a line; of a tensor it is a button that chooses it. One element a cell, since there are thousands:
- * the style sheet draws its numbers and its bar, and what the colour stands for, so that recolouring touches no cell.
+ * What a round added to a line; for a tensor, a button that chooses it. There are thousands of cells, so each is one
+ * element: the style sheet draws its numbers, bar and colour, and recolouring touches no cell.
  */
 function Cell({ line, cell, round, order, most, chosen, isStop, onChoose }: Props & { cell: MapCell; round: number }) {
   const { name, kind, rows } = line;
@@ -132,7 +132,7 @@ function Cell({ line, cell, round, order, most, chosen, isStop, onChoose }: Prop
     '--room': inPercent(heatShare(cell, 'room', most)),
   };
   if (kind !== 'tensor') {
-    const words = `${name}, ${task}: ${cell.added.toFixed(1)} added on average, ${percent(cell.room)} % of the room left`;
+    const words = `${name}, ${task}: ${cell.added.toFixed(1)} added on average, ${percent(cell.room)} % room left`;
     return (
       <div
         role="gridcell"

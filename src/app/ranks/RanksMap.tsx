@@ -23,11 +23,11 @@ const HEATS: readonly { value: Heat; label: string }[] = [
   { value: 'room', label: 'Room left' },
 ];
 
-/** Height of a line of a heat map and of the map itself, in rem, as the style sheet has them. */
+/** Height of a heat map line and of the whole map, in rem, as in the style sheet. */
 const LINE = 1.625;
 const ROOM = 46;
 
-/** Layers × rounds: rank added, share of the dimension held, room left; what is taken from gradients and comes back. */
+/** Layers × rounds: rank added, share of the dimension held, room left; share projected away, and leakage. */
 export function RanksMap({ rows, courses, selected }: Props) {
   const { look } = usePage();
   const order = usePageState(({ run, draft }) => run.settings?.order ?? draft.order);
@@ -46,7 +46,7 @@ export function RanksMap({ rows, courses, selected }: Props) {
   const frame = useRef<HTMLDivElement>(null);
   const sight = useLinesInSight(frame, LINE, ROOM);
   const isSeen = selected !== null && lines.some(({ key }) => key === selected.name);
-  // One stop for the Tab key among the cells; arrow keys lead on from there.
+  // The cells have one tab stop; arrow keys move on from there.
   const stop = isSeen ? selected.name : lines.find(({ kind }, i) => kind === 'tensor' && i >= sight.from)?.key;
   const [toggle, choose] = useMemo(
     () => [
@@ -90,7 +90,7 @@ export function RanksMap({ rows, courses, selected }: Props) {
         )}
         <SaveTools
           file="ranks"
-          title="Directions kept, by layer and task"
+          title="Directions held, by layer and task"
           draw={(take) =>
             withDrawing(
               <HeatFigure
@@ -118,10 +118,10 @@ export function RanksMap({ rows, courses, selected }: Props) {
           })}
         />
       </div>
-      <div ref={frame} className={styles.scroll} tabIndex={0} role="region" aria-label="Map of directions kept">
+      <div ref={frame} className={styles.scroll} tabIndex={0} role="region" aria-label="Map of directions held">
         <div
           role="grid"
-          aria-label="Rank that each task added to the shared space of each layer, the room left, the share of the latest gradient that was projected away, and the share of the update that leaked back in"
+          aria-label="Rank that each task added to each layer’s shared space, room left, share of the latest gradient projected away, and share of the update that leaked back in"
           className={styles.map}
           data-testid="ranks-map"
           data-drawn={isHeat ? 'heat' : 'wide'}
@@ -172,16 +172,16 @@ export function RanksMap({ rows, courses, selected }: Props) {
       {isHeat && (
         <p className={styles.scale}>
           {heat === 'added'
-            ? `The stronger the colour, the more rank a task added, ${most} at most.`
-            : 'The stronger the colour, the more room is left, in percent of the dimension.'}{' '}
-          {folds && 'A line that can be unfolded shows the mean of its tensors.'}
+            ? `A stronger colour means more rank added, at most ${most}.`
+            : 'A stronger colour means more room left, in percent of the dimension.'}{' '}
+          {folds && 'Stacks and layers show the mean of their tensors.'}
         </p>
       )}
     </div>
   );
 }
 
-/** Arrow keys lead from cell to cell of the tensors that are seen. */
+/** Moves between the visible tensor cells with the arrow keys. */
 function moveFocus(event: KeyboardEvent<HTMLElement>): void {
   const from = event.target instanceof Element ? event.target.closest('[role=gridcell]') : null;
   const line = from?.parentElement;

@@ -13,7 +13,7 @@ import { layerLines, shortName, taskLikeness, tensorRows } from './ranks.ts';
 import styles from './RanksTab.module.css';
 import { Spectrum } from './Spectrum.tsx';
 
-/** What the shared space holds, by layer and round; what it does to gradients and updates; how alike the tasks are. */
+/** The shared spaces by layer and round, their effect on gradients and updates, and the similarity of the tasks. */
 export function RanksTab() {
   const spaces = usePageState(({ run }) => run.spaces);
   const settings = usePageState(({ run, draft }) => run.settings ?? draft);
@@ -29,8 +29,8 @@ export function RanksTab() {
     return (
       <div className={view.stack}>
         <p className={styles.empty}>
-          <code>{settings.method.name}</code> keeps no shared space: nothing of earlier tasks is held, and nothing is
-          taken from a gradient. Choose <code>gorp-plus</code>, <code>gorp</code> or <code>gorp-bs</code> to see one.
+          <code>{settings.method.name}</code> has no shared space, so it removes nothing from gradients. Choose{' '}
+          <code>gorp-plus</code>, <code>gorp</code> or <code>gorp-bs</code> to see one.
         </p>
         <Gradients courses={courses} />
       </div>
@@ -55,8 +55,8 @@ export function RanksTab() {
                 ? '1 space is full.'
                 : `${full.length} of ${rows.length} spaces are full.`}
           </strong>{' '}
-          {full.length === 1 ? 'This tensor no longer learns' : 'These tensors no longer learn'}, since every direction
-          is kept for earlier tasks:{' '}
+          {full.length === 1 ? 'This tensor no longer learns' : 'These tensors no longer learn'}: earlier tasks hold
+          every direction of{' '}
           {full
             .slice(0, 6)
             .map((row) => shortName(row.name))
@@ -67,7 +67,7 @@ export function RanksTab() {
       )}
       <div className={styles.pair}>
         <Section
-          title="Directions kept, by layer and task"
+          title="Directions held, by layer and task"
           note={`${aboutCells(soft, isHeatMap(rows, settings.order.length))} Choose a cell for its spectrum.`}
         >
           {rows.length === 0 ? (
@@ -92,13 +92,13 @@ export function RanksTab() {
   );
 }
 
-/** What the cells of the map show. @param isSoft whether directions are kept out by weights. */
+/** What the cells of the map show. @param isSoft whether directions are suppressed by weights. */
 function aboutCells(isSoft: boolean, isHeat: boolean): string {
   const added = isSoft
-    ? 'The directions that each task added to those kept out of updates by half or more'
+    ? 'The directions that each task added to those suppressed by half or more'
     : 'The rank that each task added';
-  if (isHeat) return `${added}, or the room that was left after it, in percent.`;
+  if (isHeat) return `${added}, or the room left after it, in percent.`;
   return isSoft
-    ? `${added} (+), and all of them; the bar is their share of the dimension.`
+    ? `${added} (+), and their total; the bar is its share of the dimension.`
     : `${added} (+), and the directions held after it; the bar is their share of the dimension.`;
 }

@@ -16,7 +16,7 @@ interface Props {
   steps: number;
 }
 
-/** A number over the run, a share unless its range is given. The number beside it says the latest. */
+/** A value over the run, by default a share. The number beside it is the latest. */
 export function Sparkline({ points, steps, low = 0, high = 1 }: Props) {
   const x = linearScale(0, Math.max(steps, points.at(-1)?.step ?? 1), 1, WIDTH - 1);
   const y = linearScale(low, high, HEIGHT - 2, 2);

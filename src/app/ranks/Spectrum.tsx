@@ -11,7 +11,7 @@ import styles from './Spectrum.module.css';
 
 interface Props {
   space: TensorSpace;
-  /** Whether directions are kept out by weights: no threshold decides then. */
+  /** Whether directions are suppressed by weights, without a threshold. */
   isSoft: boolean;
   round: number;
   task: string;
@@ -19,11 +19,11 @@ interface Props {
 
 const HEIGHT = 230;
 const PLOT = { top: 12, right: 12, bottom: 34, left: 34 };
-/** So that few directions are not drawn as broad blocks. */
+/** Room for at least this many bars, so that a few are not drawn too wide. */
 const LEAST_PLACES = 12;
 const TICKS = [0, 0.25, 0.5, 0.75, 1];
 
-/** Energy of the directions of one tensor and round: bars for each, a line for their sum, the threshold across. */
+/** Energy of the directions of one tensor after a round: a bar each, a line for their sum, and the threshold. */
 export function Spectrum({ space, isSoft, round, task }: Props) {
   const frame = useRef<HTMLDivElement>(null);
   const width = useWidth(frame);
@@ -43,9 +43,9 @@ export function Spectrum({ space, isSoft, round, task }: Props) {
         <>
           <code className={styles.name}>{shortName(space.name)}</code> after task {round}, {task}:{' '}
           {isSoft
-            ? `directions kept out by half or more: ${space.added} more, ${space.total} in all.`
+            ? `directions suppressed by half or more: ${space.added} more, ${space.total} in all.`
             : `${space.added} of ${count} directions added.`}{' '}
-          {percent(heldAfter)} % of the energy is held, {percent(held)} % was before.
+          The space holds {percent(heldAfter)} % of the energy (before: {percent(held)} %).
           {!isSoft && space.total >= space.dimension && ' The space is full.'}
         </>
       }
@@ -103,7 +103,7 @@ export function Spectrum({ space, isSoft, round, task }: Props) {
               ) : null,
             )}
             <text className={styles.tick} x={(PLOT.left + width - PLOT.right) / 2} y={HEIGHT - 4} textAnchor="middle">
-              direction, by energy in percent
+              direction; bars: energy in percent
             </text>
           </svg>
         )}

@@ -28,7 +28,7 @@ describe('the map of T5-large', () => {
     expect(line.cells).toHaveLength(15);
   });
 
-  it('unfolds stacks, then layers; a small one is not folded', () => {
+  it('unfolds stacks, then layers; a small map is not folded', () => {
     const count = (open: string[]): number => visibleLines(stacks, new Set(open), true).length;
     const [stack, layer] = keysAbove(stacks, 'decoder.block.7.layer.1.EncDecAttention.v');
     expect(count([])).toBe(2);
@@ -40,7 +40,7 @@ describe('the map of T5-large', () => {
     expect(keysAbove(stacks, 'none')).toEqual([]);
   });
 
-  it('heads a line by what the lines above it do not say, and knows the longest head', () => {
+  it('leaves out of a heading what the lines above say, and finds the longest heading', () => {
     const [{ line, layers }] = stacks;
     expect(headOf(line, true)).toEqual({ name: 'encoder SelfAttention', mark: 'A' });
     expect(headOf(line, false)).toEqual({ name: 'encoder SelfAttention', mark: 'adapters, A' });
@@ -52,7 +52,7 @@ describe('the map of T5-large', () => {
     expect(longestHead(stacks, false)).toBe('decoder 10 EncDecAttention.q'.length);
   });
 
-  it('leaves rounds empty that have not ended, and knows names of decoders and others', () => {
+  it('leaves rounds that have not ended empty, and parses the names of decoders and others', () => {
     const early = tensorRows(largeSpaces(2), 15);
     expect(
       mapStacks(early)[0]

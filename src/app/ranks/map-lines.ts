@@ -1,15 +1,15 @@
 import { mean, shortName, type TensorRow } from './ranks.ts';
 
-/** With more tensors than this the map begins folded. */
+/** With more tensors than this, the map starts folded. */
 const MOST_UNFOLDED = 32;
 
-/** With more rounds than this a cell has room for one number. */
+/** With more rounds than this, a cell has room for only one number. */
 const MOST_WIDE = 6;
 
 /** Whether the map can be folded. */
 export const isFoldable = (rows: readonly TensorRow[]): boolean => rows.length > MOST_UNFOLDED;
 
-/** Whether colours say what is in a cell; else it has room for more numbers and a bar. */
+/** Whether colours show the values; otherwise a cell has room for two numbers and a bar. */
 export const isHeatMap = (rows: readonly TensorRow[], rounds: number): boolean =>
   isFoldable(rows) || rounds > MOST_WIDE;
 
@@ -19,7 +19,7 @@ export interface MapCell {
   readonly added: number;
   /** Directions held after it, mean over the tensors. */
   readonly total: number;
-  /** Share of the dimensions that is left, mean over the tensors. */
+  /** Share of the dimensions left, mean over the tensors. */
   readonly room: number;
 }
 
@@ -29,9 +29,9 @@ export interface MapLine {
   readonly kind: 'stack' | 'layer' | 'tensor';
   readonly name: string;
   readonly part: TensorRow['part'];
-  /** The tensors behind it. */
+  /** The tensors it covers. */
   readonly rows: readonly TensorRow[];
-  /** By round from 1; null where it has not ended. */
+  /** By round, from 1; null for rounds not yet ended. */
   readonly cells: readonly (MapCell | null)[];
 }
 
@@ -68,10 +68,10 @@ export function mapStacks(rows: readonly TensorRow[]): MapStack[] {
 }
 
 /**
- * The lines that are seen.
+ * The visible lines.
  *
- * @param open keys of the stacks and layers that are unfolded.
- * @param folds whether anything is folded at all; else every tensor stands below the name of its stack.
+ * @param open keys of the unfolded stacks and layers.
+ * @param folds whether the map folds; if not, every tensor is listed under its stack.
  */
 export function visibleLines(stacks: readonly MapStack[], open: ReadonlySet<string>, folds: boolean): MapLine[] {
   return stacks.flatMap(({ line, layers }) => {
@@ -84,23 +84,23 @@ export function visibleLines(stacks: readonly MapStack[], open: ReadonlySet<stri
   });
 }
 
-/** What is trained in a part; the letter at its end is the sign of the part. */
+/** What is trained in a part; the last letter is the mark of the part. */
 export const PARTS: Readonly<Record<MapLine['part'], string>> = {
   lora: 'adapters, A',
   'full-rank': 'full-rank weights, W',
 };
 
 /**
- * What heads a line. A stack also has the mark of its part.
+ * The heading of a line; for a stack, with the mark of its part.
  *
- * @param isNested whether it stands below the names of its stack and its layer, which it need not repeat.
+ * @param isNested whether the line is listed under its stack and layer, so that it need not repeat their names.
  */
 export function headOf({ kind, name, part }: MapLine, isNested: boolean): { name: string; mark: string } {
   if (kind === 'stack') return { name, mark: isNested ? PARTS[part].slice(-1) : PARTS[part] };
   return { name: kind === 'tensor' && isNested ? (name.split('.').at(-1) ?? name) : name, mark: '' };
 }
 
-/** Letters of the longest name that heads a line with cells. The columns of all lines are laid out by it. */
+/** Length of the longest heading of a line with cells, in letters. It determines the column layout of all lines. */
 export function longestHead(stacks: readonly MapStack[], folds: boolean): number {
   const tensors = stacks.flatMap(({ layers }) => layers.flatMap((layer) => layer.tensors));
   const lines = folds ? stacks.map(({ line }) => line) : tensors;
@@ -110,11 +110,11 @@ export function longestHead(stacks: readonly MapStack[], folds: boolean): number
   }, 0);
 }
 
-/** Keys of all that can be unfolded. */
+/** Keys of all foldable lines. */
 export const foldableKeys = (stacks: readonly MapStack[]): string[] =>
   stacks.flatMap(({ line, layers }) => [line.key, ...layers.map((layer) => layer.line.key)]);
 
-/** Keys of the stack and the layer that a tensor stands in. */
+/** Keys of the stack and the layer that contain a tensor. */
 export function keysAbove(stacks: readonly MapStack[], name: string): string[] {
   for (const { line, layers } of stacks) {
     const layer = layers.find(({ tensors }) => tensors.some(({ key }) => key === name));

@@ -27,7 +27,7 @@ const space = (name: string, added: number, total: number, dimension = 8): Tenso
 });
 
 describe('tensorRows', () => {
-  it('keeps rounds apart, takes the latest total, and leaves what has not come undefined', () => {
+  it('separates rounds, takes the latest total, and leaves future rounds undefined', () => {
     const rows = tensorRows(
       [
         { round: 1, tensors: [space('b', 3, 3), space('a', 2, 2)] },
@@ -48,7 +48,7 @@ describe('tensorRows', () => {
 });
 
 describe('shortName', () => {
-  it('drops what repeats, and only that', () => {
+  it('drops only what every row repeats', () => {
     expect(shortName('encoder.block.0.layer.0.SelfAttention.q')).toBe('encoder 0 SelfAttention.q');
     expect(shortName('decoder.block.11.layer.1.EncDecAttention.v')).toBe('decoder 11 EncDecAttention.v');
     expect(shortName('model.layers.12.mlp.gate_proj')).toBe('12 mlp.gate_proj');
@@ -57,7 +57,7 @@ describe('shortName', () => {
 });
 
 describe('spectrumPoints', () => {
-  it('adds up from what was held, and marks what was added', () => {
+  it('sums from the share held before, and marks added directions', () => {
     expect(spectrumPoints(space('a', 2, 2), false)).toEqual([
       { index: 1, energy: 0.5, cumulative: 0.75, added: true },
       { index: 2, energy: 0.125, cumulative: 0.875, added: true },
@@ -76,7 +76,7 @@ const layer = (name: string, gradientNorm: number, projectedAway: number | null 
 });
 
 describe('layerLines', () => {
-  it('follows each layer through the samples, and leaves out what is not known', () => {
+  it('follows each layer through the samples, and leaves out unknown values', () => {
     const lines = layerLines([
       { round: 1, step: 5, layers: [layer('a', 2), layer('b', 3)] },
       { round: 2, step: 9, layers: [layer('a', 1, 0.5), layer('b', 4, 0)] },
@@ -113,7 +113,7 @@ describe('layerSummary', () => {
 });
 
 describe('angles between tasks', () => {
-  it('are told as the mean cosine over tensors, by pair of tasks', () => {
+  it('are summarised as the mean cosine over tensors, by pair of tasks', () => {
     const tensors = [
       { ...space('a', 1, 1), angles: [{ task: 1, cosines: [1, 0.5] }] },
       { ...space('b', 1, 1), angles: [{ task: 1, cosines: [0.25] }] },
@@ -128,7 +128,7 @@ describe('angles between tasks', () => {
     expect(likeness).toEqual([[], [0.5], [null, null]]);
   });
 
-  it('are 0° for a cosine of 1, 90° for 0, and what chance would give', () => {
+  it('are 0° for a cosine of 1, 90° for 0, and have a value expected by chance', () => {
     expect([1, 1.0000001, 0.5, 0].map(degrees)).toEqual([0, 0, 60, 90].map((x) => expect.closeTo(x, 10) as number));
     expect(chanceAngle(8, 3, 8)).toBe(0);
     expect(chanceAngle(1, 2, 8)).toBeCloseTo(60, 10);

@@ -9,13 +9,13 @@ export interface TensorRow {
   dimension: number;
   /** Directions held after the latest round. */
   total: number;
-  /** By round 1..T; undefined where the round has not ended. */
+  /** By round 1..T; undefined for rounds not yet ended. */
   rounds: (TensorSpace | undefined)[];
-  /** The space spans its whole dimension: whatever gradient comes is taken away entirely. */
+  /** Whether the space spans its whole dimension, so that it removes every gradient entirely. */
   full: boolean;
 }
 
-/** The spaces of a run as rows of a map: tensors in the order they were first named, columns rounds 1..`rounds`. */
+/** The spaces of a run as rows of a map: one row per tensor, in order of first appearance; columns are rounds. */
 export function tensorRows(spaces: RunState['spaces'], rounds: number): TensorRow[] {
   const rows = new Map<string, TensorRow>();
   for (const { round, tensors } of spaces) {
@@ -37,7 +37,7 @@ export function tensorRows(spaces: RunState['spaces'], rounds: number): TensorRo
 }
 
 /**
- * A Hugging Face layer name without what repeats in every row:
+ * A Hugging Face layer name without the parts that every row repeats:
  * `encoder.block.0.layer.0.SelfAttention.q` → `encoder 0 SelfAttention.q`, `model.layers.12.mlp.gate_proj` → `12 mlp.gate_proj`.
  */
 export function shortName(name: string): string {
@@ -46,14 +46,14 @@ export function shortName(name: string): string {
     .replace(/^(?:model\.)?layers\.(\d+)\./, '$1 ');
 }
 
-/** Points of the energy spectrum of one tensor and round. Shares of the round's energy. */
+/** A point of the energy spectrum of one tensor and round, in shares of the round's energy. */
 export interface SpectrumPoint {
   /** Direction, from 1. */
   index: number;
   energy: number;
-  /** Held before, plus this and all larger directions. */
+  /** Share held before, plus this and all larger directions. */
   cumulative: number;
-  /** Whether the direction was added to the space; a soft space adds no direction as such. */
+  /** Whether the direction was added to the space; always false for a soft space. */
   added: boolean;
 }
 
@@ -96,16 +96,16 @@ export const lineOf = (
 ): { step: number; value: number }[] =>
   line.flatMap(({ step, [field]: value }) => (value === null ? [] : [{ step, value }]));
 
-/** Mean of what is known; null where nothing is. */
+/** Mean of the known values; null if there are none. */
 export function mean(values: readonly (number | null)[]): number | null {
   const known = values.filter((value) => value !== null);
   return known.length === 0 ? null : known.reduce((sum, value) => sum + value, 0) / known.length;
 }
 
 /**
- * How alike the main directions of two tasks are: the mean cosine of their principal angles, over all tensors.
+ * How similar the main directions of two tasks are: the mean cosine of their principal angles, over all tensors.
  *
- * @returns by the later task and the earlier one, both from 0; null where they were not compared.
+ * @returns by later and earlier task, both from 0; null where they were not compared.
  */
 export function taskLikeness(spaces: RunState['spaces'], tasks: number): (number | null)[][] {
   return Array.from({ length: tasks }, (_, later) => {
@@ -121,13 +121,13 @@ export function taskLikeness(spaces: RunState['spaces'], tasks: number): (number
 export const degrees = (cosine: number): number => (Math.acos(Math.min(1, cosine)) * 180) / Math.PI;
 
 /**
- * The angle that directions of unrelated tasks would have: for random subspaces of k and l dimensions out of d, the mean
- * squared cosine is max(k, l) / d.
+ * The angle expected between the directions of unrelated tasks: for random subspaces of k and l dimensions out of d,
+ * the mean squared cosine is max(k, l) / d.
  */
 export const chanceAngle = (k: number, l: number, dimension: number): number =>
   degrees(Math.sqrt(Math.max(k, l) / dimension));
 
-/** What the spaces and the latest step say of the run's health, in a few numbers. */
+/** A few numbers on the health of the run, from its spaces and the latest step. */
 export interface LayerSummary {
   /** The worst ‖SᵀS − I‖max of the latest round. */
   orthonormality: number | null;

@@ -1,13 +1,13 @@
 import { expect, it } from 'vitest';
 import { linesAt } from './use-lines-in-sight.ts';
 
-it('draws all lines that are in sight between two looks', () => {
+it('draws all lines that can become visible before the next update', () => {
   const fit = 29;
   for (let top = 0; top <= 200; top++) {
-    // Where the last look found the list, at any line of the same step or of the one before.
+    // The last update saw any line of the same step or of the one before.
     const { from, to } = linesAt(Math.floor(top / 8), fit);
     expect(from, `from line ${top}`).toBeLessThanOrEqual(Math.max(0, top - 8));
-    const spare = top < 8 ? 1 : 8; // part of a line at least
+    const spare = top < 8 ? 1 : 8; // at least part of a line
     expect(to, `from line ${top}`).toBeGreaterThanOrEqual(top + fit + spare);
     expect(to - from).toBeLessThanOrEqual(fit + 24);
   }

@@ -1,18 +1,18 @@
 import { type RefObject, useEffect, useState } from 'react';
 
-/** Lines that scroll by before the lines in sight are looked for again. */
+/** Lines to scroll before the visible lines are computed again. */
 const STEP = 8;
 
-/** The lines of a scrolled list that are in sight, from `from` until before `to`, with a few more on either side. */
+/** The visible lines of a scrolled list, from `from` up to but excluding `to`, with a few more on either side. */
 export interface LinesInSight {
   readonly from: number;
   readonly to: number;
 }
 
 /**
- * Which lines have to be drawn in full. Known from where the list is scrolled to, so that none is seen empty.
+ * The lines to draw in full, computed from the scroll position so that none is seen empty.
  *
- * @param line height of a line, in rem. All are as high.
+ * @param line height of each line, in rem.
  * @param room height of the list, in rem.
  */
 export function useLinesInSight(frame: RefObject<HTMLElement | null>, line: number, room: number): LinesInSight {
@@ -28,10 +28,10 @@ export function useLinesInSight(frame: RefObject<HTMLElement | null>, line: numb
 }
 
 /**
- * The lines in sight after some steps of scrolling. A list that has not been scrolled has no spare lines, so that it opens
+ * The visible lines after some steps of scrolling. Before scrolling there are fewer spare lines, so that the list opens
  * sooner.
  *
- * @param fit how many lines the list has room for.
+ * @param fit number of lines that the list has room for.
  */
 export const linesAt = (steps: number, fit: number): LinesInSight => ({
   from: Math.max(0, (steps - 1) * STEP),

@@ -1,7 +1,7 @@
 import { useState } from 'react';
 import styles from './UseModel.module.css';
 
-/** What has become of the last press. */
+/** Outcome of the last press. */
 type Copied = 'not yet' | 'copied' | 'refused';
 const TEXTS: Readonly<Record<Copied, string>> = {
   'not yet': 'Copy',
@@ -9,7 +9,7 @@ const TEXTS: Readonly<Record<Copied, string>> = {
   refused: 'Select and copy by hand',
 };
 
-/** Puts a text on the clipboard. @param label what the button does, for those who cannot see beside what it stands. */
+/** Copies a text to the clipboard. @param label what the button does, for screen readers. */
 export function CopyButton({ text, label }: { text: string; label: string }) {
   const [state, setState] = useState<Copied>('not yet');
   const copy = async (): Promise<void> => {
@@ -17,7 +17,7 @@ export function CopyButton({ text, label }: { text: string; label: string }) {
       await navigator.clipboard.writeText(text);
       setState('copied');
     } catch {
-      setState('refused'); // pages over plain http have no clipboard, and a person may have forbidden it
+      setState('refused'); // pages over plain http have no clipboard, and the user may have blocked it
     }
   };
   return (

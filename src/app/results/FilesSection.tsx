@@ -10,10 +10,10 @@ import { OnnxButton } from './OnnxButton.tsx';
 import { useKeptRounds, useKeptState } from './kept-rounds-context.tsx';
 import styles from './FilesSection.module.css';
 
-/** Loaded when there is a model to use: the first load of the page does without. */
+/** Loaded only when there is a model to use, to speed up the first page load. */
 const UseModel = lazyPart(() => import('./UseModel.tsx'));
 
-/** What the last run leaves behind besides its results: to be downloaded, and to resume from. */
+/** Files of the last run besides its results, to download or to resume from. */
 export function FilesSection() {
   const kept = useKeptRounds();
   const page = usePage();
@@ -23,7 +23,7 @@ export function FilesSection() {
   const active = isActive(status);
   const [dtype, setDtype] = useState<OnnxDtype>('f32');
   const picker = useId();
-  // Rounds come while a run goes on; what there is is shown once it has ended.
+  // Rounds are saved during a run, but listed only after it has ended.
   useEffect(() => {
     if (!active) kept.refresh();
   }, [active, kept]);
@@ -32,13 +32,13 @@ export function FilesSection() {
   return (
     <Section
       title="Files of the last run"
-      note="Kept by this browser until the next run has finished a round."
+      note="Stored in this browser until the next run finishes a round."
       testId="files"
     >
       {rounds.length === 0 ? (
         <p className={styles.about}>
-          None yet. Every round leaves result files as the paper’s code writes them, the adapter (PEFT), changes of
-          full-rank weights and the shared space.
+          None yet. Each round writes result files in the format of the paper’s code, the adapter (PEFT), full-rank
+          weight changes and the shared space.
         </p>
       ) : (
         <p className={styles.about} data-testid="kept-rounds">
@@ -49,8 +49,8 @@ export function FilesSection() {
       )}
       {broken.length > 0 && (
         <p className={styles.problem} data-testid="broken-rounds">
-          The files of {broken.join(', ')} cannot be used: something is missing or was written by another version. They
-          can still be downloaded.
+          The files of {broken.join(', ')} cannot be used: parts are missing or come from another version. They can
+          still be downloaded.
         </p>
       )}
       <div className={styles.buttons}>
@@ -114,8 +114,8 @@ export function FilesSection() {
           onChange={({ target }) => page.keepEveryRound(target.checked)}
         />
         <span>
-          In the next run, save adapter, weights and space of every round, not of the last alone: <em>Try it</em> asks
-          every round that is saved so
+          In the next run, save adapter, weights and space of every round, not just the last, so that <em>Try it</em>{' '}
+          can ask each one
         </span>
       </label>
       <p className={styles.about} role="status" data-testid="files-status">

@@ -9,7 +9,7 @@ interface Props {
   save: () => void;
 }
 
-/** Writes the merged model as ONNX, in a form of the weights that the person chooses. */
+/** Exports the merged model as ONNX, with the chosen weight format. */
 export function OnnxButton({ isDisabled, dtype, choose, save }: Props) {
   const menu = useId();
   return (

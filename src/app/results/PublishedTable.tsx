@@ -10,7 +10,7 @@ export function PublishedTable() {
   return (
     <Section
       title="Published averages"
-      note="AP in percent, means over task orders, on the 4 and 15 datasets of CL_Benchmark with models hundreds of times larger. They compare with a run of those models on those tasks, not with the embedded ones."
+      note="AP in percent, means over task orders, on 4 or 15 datasets of CL_Benchmark. Compare them only with runs of these models on these tasks: the embedded models are hundreds of times smaller."
     >
       <div className={styles.scroll} tabIndex={0} role="region" aria-label="Table of published averages">
         <table className={`${styles.table} ${styles.published}`} data-testid="published">

@@ -10,7 +10,7 @@ import { FilesSection } from './FilesSection.tsx';
 import { PublishedTable } from './PublishedTable.tsx';
 import styles from './ResultsTab.module.css';
 
-/** This run beside earlier ones of this browser and beside what was published; the results file. */
+/** The results file, the runs in this browser, and the published averages. */
 export function ResultsTab() {
   const results = usePageState(({ run }) => run.results);
   const active = usePageState(({ run }) => isActive(run.status));
@@ -31,16 +31,16 @@ export function ResultsTab() {
         </button>
         <p className={styles.about}>
           {results !== null
-            ? 'Settings, seed, device, every loss, both matrices, measures and spaces: enough to draw all of this again.'
+            ? 'Settings, seed, device, every loss, both matrices, measures and spaces.'
             : active
               ? 'The file is ready when the run ends or is stopped.'
-              : 'Start a run, or open one of this browser below: settings, losses, matrices, measures and spaces.'}
+              : 'Finish a run or open one below to download its settings, losses, matrices, measures and spaces.'}
         </p>
       </div>
       <FilesSection />
       <Section
-        title="Runs of this browser"
-        note={`Kept on this machine only: the last ${KEPT_RUNS}, and of those that fit into ${bytes(RESULTS_BYTES)} every loss, matrix and space (${bytes(wholeBytes)} now). Points are differences of percent; see Run for the formulas.`}
+        title="Runs in this browser"
+        note={`Stored on this machine only: the last ${KEPT_RUNS} runs, the newest in full up to ${bytes(RESULTS_BYTES)} (now ${bytes(wholeBytes)}). BWT, Forgetting and FWT are in points; see Run for the formulas.`}
         tools={
           <>
             <CompareButton />
@@ -51,9 +51,7 @@ export function ResultsTab() {
       >
         {problem !== null && <p className={styles.problem}>{problem}</p>}
         {history.length === 0 ? (
-          <p className={styles.about}>
-            None yet. A finished or stopped run appears here, so that the next can be compared.
-          </p>
+          <p className={styles.about}>None yet. Finished and stopped runs appear here.</p>
         ) : (
           <HistoryTable runs={history} current={results === null ? null : runKey(results)} />
         )}
@@ -63,7 +61,7 @@ export function ResultsTab() {
   );
 }
 
-/** Leads from the ticked runs to their comparison. */
+/** Opens the comparison of the ticked runs. */
 function CompareButton() {
   const { look } = usePage();
   const count = usePageState((state) => state.compare.ticked.length);
@@ -88,7 +86,7 @@ function HistoryTable({ runs, current }: { runs: readonly RunSummary[]; current:
   return (
     <div className={styles.scroll}>
       <table className={styles.table}>
-        <caption className="hidden-visually">Runs of this browser, newest first</caption>
+        <caption className="hidden-visually">Runs in this browser, newest first</caption>
         <thead>
           <tr>
             <td />
@@ -159,7 +157,7 @@ function HistoryTable({ runs, current }: { runs: readonly RunSummary[]; current:
                     type="button"
                     className={styles.act}
                     disabled={active || !isWhole}
-                    title={isWhole ? undefined : 'Of this run only the summary is kept.'}
+                    title={isWhole ? undefined : 'Only the summary of this run is stored.'}
                     aria-label={`Open ${which}`}
                     onClick={() => void openRun(key)}
                   >

@@ -7,7 +7,7 @@ import { CopyButton } from './CopyButton.tsx';
 import { type Snippet, snippetsFor } from './use-snippets.ts';
 import styles from './UseModel.module.css';
 
-/** The few lines that ask the model of the last round for an answer, in the programs that people use. */
+/** Short programs in common libraries that ask the model of the last round for an answer. */
 export default function UseModel({ last: { round, settings, use }, dtype }: { last: LastRound; dtype: OnnxDtype }) {
   const snippets = snippetsFor(use, dtype, settings.method.name);
   const [chosen, choose] = useState<Snippet['id']>('transformers.js');
@@ -17,7 +17,7 @@ export default function UseModel({ last: { round, settings, use }, dtype }: { la
       <Section
         level={3}
         title="Use this model"
-        note={`The files above, in programs: the model as ${settings.method.name} left it after round ${round}.`}
+        note={`Programs that load the files above: the model after round ${round} of ${settings.method.name}.`}
         tools={
           <Segmented
             label="Program"
@@ -39,7 +39,7 @@ export default function UseModel({ last: { round, settings, use }, dtype }: { la
         </div>
         {use.example !== null && (
           <p className={styles.about}>
-            The prompt is one of the round’s test, where the model answered{' '}
+            The prompt comes from the round’s test, where the model answered{' '}
             <code>{JSON.stringify(use.example.answer)}</code>.
           </p>
         )}

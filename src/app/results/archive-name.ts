@@ -1,12 +1,12 @@
 import type { OnnxDtype } from '../../onnx/dtypes.ts';
 
 /**
- * What is written: all files of the rounds, or the model with the last round merged in, as Hugging Face's tools or as
- * ONNX runtimes load it.
+ * What to write: all files of the rounds, or the model with the last round merged in, for Hugging Face libraries or for
+ * ONNX runtimes.
  */
 export type SavedAs = { what: 'zip' | 'merge' } | { what: 'onnx'; dtype: OnnxDtype };
 
-/** The name of the archive. @param method of the run. */
+/** The name of the archive. @param method name of the run's method. */
 export function archiveName(as: SavedAs, method: string): string {
   switch (as.what) {
     case 'zip':

@@ -12,35 +12,35 @@ import {
 import { connectWorker, type WorkerClient } from '../worker-client.ts';
 import { archiveName, type SavedAs } from './archive-name.ts';
 
-/** What this browser keeps of the last run's rounds. */
+/** The rounds of the last run that this browser has stored. */
 export interface KeptState {
   rounds: readonly KeptRound[];
-  /** The last round whose weights are there. */
+  /** The last round with stored weights. */
   last: LastRound | null;
-  /** Rounds behind the last whose files cannot be used. */
+  /** Rounds after `last` whose files cannot be used. */
   broken: readonly string[];
-  /** What is being written, and how much of it has been. */
+  /** What is being written, and the bytes written so far. */
   writing: { what: SavedAs['what'] | 'import'; bytes: number } | null;
   problem: ErrorReport | null;
 }
 
-/** Opens the worker that writes files; its events go to `onEvent`, its own faults as a `failed` event. */
+/** Opens the worker that writes files. `onEvent` receives its events, and its faults as a `failed` event. */
 export type OpenExports = (onEvent: (event: ExportsEvent) => void) => Pick<WorkerClient<ExportsCommand>, 'send'>;
 
-/** Asks where a file is to be written; null where the browser only knows downloads. @throws DOMException when given up. */
+/** Asks where to write a file; null if the browser only supports downloads. @throws DOMException if cancelled. */
 export type AskWhere = (name: string) => Promise<FileSystemFileHandle | null>;
 
-/** What a person can do with the kept rounds. */
+/** Actions on the stored rounds. */
 export interface KeptRounds {
   readonly store: StoreApi<KeptState>;
   readonly refresh: () => void;
-  /** Writes what the person asks for, as one zip. */
+  /** Writes the requested files as one zip. */
   readonly save: (as: SavedAs, access: ModelAccess) => Promise<void>;
-  /** Takes a round's folder from disk in place of what is kept. */
+  /** Imports a round's folder from disk, replacing the stored rounds. */
   readonly take: (files: readonly File[]) => void;
 }
 
-/** @param handOver gives a file to the browser's downloads. */
+/** @param handOver downloads a file. */
 export function createKeptRounds(
   open: OpenExports,
   askWhere: AskWhere,
@@ -84,7 +84,7 @@ export function createKeptRounds(
       try {
         to = await askWhere(name);
       } catch (thrown) {
-        // Given up in the dialogue.
+        // Cancelled in the dialogue: no error.
         if (!(thrown instanceof DOMException && thrown.name === 'AbortError')) setState({ problem: reportOf(thrown) });
         return;
       }
@@ -110,7 +110,7 @@ function commandFor(as: SavedAs, name: string, to: FileSystemFileHandle | null, 
   }
 }
 
-/** A Web Worker that is started when it is first needed, and serves as long as the page is there. */
+/** A Web Worker that starts when first needed and lives as long as the page. */
 export const openExportsWorker: OpenExports = (onEvent) =>
   connectWorker(
     () => new Worker(new URL('../../worker/exports.ts', import.meta.url), { type: 'module', name: 'exports' }),
@@ -123,7 +123,7 @@ export const openExportsWorker: OpenExports = (onEvent) =>
     },
   );
 
-/** The browser's own dialogue where it has one: what is written goes straight to disk then. */
+/** Opens the browser's save dialogue if it has one, so that writing goes straight to disk. */
 export const askWhereToSave: AskWhere = (name) =>
   'showSaveFilePicker' in globalThis
     ? showSaveFilePicker({ suggestedName: name, types: [{ accept: { 'application/zip': ['.zip'] } }] })

@@ -17,7 +17,7 @@ const T5: RoundUse = {
 const codeOf = (id: Snippet['id'], use: Partial<RoundUse>, dtype: 'f32' | 'q8' = 'f32'): string =>
   snippetsFor({ ...T5, ...use }, dtype, 'seq-lora').find((snippet) => snippet.id === id)?.code ?? '';
 
-// That the programs work is tested where they are run: e2e/downloads.spec.ts, tools/package, tools/onnx/use_check.py.
+// The programs are run by e2e/downloads.spec.ts, tools/package and tools/onnx/use_check.py.
 describe('programs that use a round', () => {
   test('name folders, model, revision and prompt of the run', () => {
     expect(codeOf('transformers.js', {})).toContain(`pipeline('text2text-generation', 'gorp-web-onnx-f32-seq-lora')`);
@@ -29,7 +29,7 @@ describe('programs that use a round', () => {
     );
   });
 
-  test('say where a base model is to lie that cannot be fetched by its name', () => {
+  test('say where to put a base model that cannot be fetched by name', () => {
     const needs = (model: string): string[] => snippetsFor({ ...T5, model }, 'f32', 'gorp').map((one) => one.needs);
     expect(codeOf('peft', { model: 'picked:mine', commit: null })).toContain('from_pretrained("base-model")');
     expect(codeOf('command-line', { model: 'picked:mine' })).toContain(' --model ./base-model ');
@@ -40,7 +40,7 @@ describe('programs that use a round', () => {
     expect(needs('org/name').join(' ')).not.toContain('base-model');
   });
 
-  test('add what was trained beside an adapter, and leave PEFT out where there is none', () => {
+  test('add weights trained in addition to an adapter, and omit PEFT without one', () => {
     const both = codeOf('peft', { hasDeltas: true });
     expect(both).toContain('full_rank_deltas.safetensors');
     expect(both).toContain('PeftModel');
@@ -48,7 +48,7 @@ describe('programs that use a round', () => {
     expect(codeOf('peft', { hasAdapter: false, hasDeltas: true })).not.toMatch(/peft/i);
   });
 
-  test('ask decoder-only models as they were trained: greedily, raw or by their chat template', () => {
+  test('prompt decoder-only models as in training, raw or by chat template, and decode greedily', () => {
     const raw = { isDecoderOnly: true } as const;
     const chat = { ...raw, promptForm: 'chat' } as const;
     expect(codeOf('transformers.js', raw)).toContain(

@@ -7,22 +7,22 @@ import { archiveName } from './archive-name.ts';
 export interface Snippet {
   readonly id: 'transformers.js' | 'optimum' | 'peft' | 'command-line';
   readonly title: string;
-  /** What is to be there before it runs: a sentence. */
+  /** A sentence that says what the program needs. */
   readonly needs: string;
   readonly code: string;
 }
 
-/** Where a base model is taken to lie that no program can fetch by its name. */
+/** Folder assumed for a base model that no program can fetch by name. */
 const BASE_FOLDER = 'base-model';
-/** What stands for a prompt where no test has left one. */
-const NO_EXAMPLE = 'Write a prompt here, as the tasks have it.';
+/** Prompt to show if there is none from a test. */
+const NO_EXAMPLE = 'Write a prompt here, in the format of the tasks.';
 
 /**
- * Programs that use what a round has trained, for the archives that the page writes of it, unpacked into folders of their
- * names. They ask for the answer to a prompt of the round's own test.
+ * Programs that use the model trained in a round, from the page's archives unpacked into folders of the same name. They
+ * ask for the answer to a prompt from the round's test.
  *
- * @param dtype the form of the ONNX export.
- * @param method by whose name archives go.
+ * @param dtype weight format of the ONNX export.
+ * @param method method name in the archive names.
  */
 export function snippetsFor(use: RoundUse, dtype: OnnxDtype, method: string): Snippet[] {
   const onnx = archiveName({ what: 'onnx', dtype }, method);
@@ -33,25 +33,25 @@ export function snippetsFor(use: RoundUse, dtype: OnnxDtype, method: string): Sn
     {
       id: 'transformers.js',
       title: 'transformers.js',
-      needs: `Unpack ${onnx} into a folder of its name beside the program; npm install @huggingface/transformers.`,
+      needs: `Unpack ${onnx} into a folder of that name beside the program; npm install @huggingface/transformers.`,
       code: transformersJs(use, folderOf(onnx)),
     },
     {
       id: 'optimum',
       title: 'Optimum',
-      needs: `Unpack ${onnx} into a folder of its name; pip install optimum-onnx onnxruntime.`,
+      needs: `Unpack ${onnx} into a folder of that name; pip install optimum-onnx onnxruntime.`,
       code: optimum(use, folderOf(onnx), FILE_SUFFIX[dtype]),
     },
     {
       id: 'peft',
       title: use.hasAdapter ? 'PEFT' : 'transformers',
-      needs: `Unpack ${rounds} into a folder of its name; ${base.needs}pip install torch transformers${use.hasAdapter ? ' peft' : ''}.`,
+      needs: `Unpack ${rounds} into a folder of that name; ${base.needs}pip install torch transformers${use.hasAdapter ? ' peft' : ''}.`,
       code: peft(use, round, base),
     },
     {
       id: 'command-line',
       title: 'Command line',
-      needs: `Unpack ${rounds} into a folder of its name; ${isPicked(use) ? base.needs : ''}install this project as a package.`,
+      needs: `Unpack ${rounds} into a folder of that name; ${isPicked(use) ? base.needs : ''}install this project as a package.`,
       code: commandLine(use, round),
     },
   ];
@@ -59,17 +59,17 @@ export function snippetsFor(use: RoundUse, dtype: OnnxDtype, method: string): Sn
 
 const folderOf = (archive: string): string => archive.replace(/\.zip$/, '');
 const promptOf = ({ example }: RoundUse): string => example?.prompt ?? NO_EXAMPLE;
-/** A text as JavaScript and Python write it. */
+/** A string literal for JavaScript and Python. */
 const quoted = (text: string): string => JSON.stringify(text);
 
-/** Whether the base model was picked from disk, so that the command line cannot find it by its name either. */
+/** Whether the base model was picked from disk, so that even the command line cannot find it by name. */
 const isPicked = ({ model }: RoundUse): boolean => parseModelReference(model)?.kind === 'picked';
 
 interface BaseModel {
-  /** As programs of Python and this project name it. */
+  /** Name in Python and in this project's command line. */
   readonly name: string;
   readonly revision: string | null;
-  /** What the person has to do to have it there: the beginning of a sentence, or nothing. */
+  /** How to provide it, as the beginning of a sentence; may be empty. */
   readonly needs: string;
 }
 
@@ -83,14 +83,14 @@ function baseModel(use: RoundUse): BaseModel {
   return { name: BASE_FOLDER, revision: null, needs: `copy the files of ${what} into ${BASE_FOLDER}; ` };
 }
 
-/** The turns of a conversation that is to be answered. */
+/** The messages of a conversation to answer. */
 const MESSAGES = '[{ role: "user", content: prompt }]';
 
 function transformersJs(use: RoundUse, folder: string): string {
   const { isDecoderOnly, promptForm, maxNewTokens } = use;
   const task = isDecoderOnly ? 'text-generation' : 'text2text-generation';
   const isChat = promptForm === 'chat';
-  // Greedy and without penalties, as the engine answers, whatever the model's own generation_config.json says.
+  // Greedy and without penalties, as in the engine, overriding the model's generation_config.json.
   const greedy = isDecoderOnly ? ', do_sample: false, repetition_penalty: 1' : '';
   const reading = isChat
     ? ', tokenizer_encode_kwargs: { enable_thinking: false }'
@@ -142,7 +142,7 @@ function peft(use: RoundUse, round: string, { name, revision }: BaseModel): stri
     `model = ${model}.from_pretrained(${quoted(name)}${at}, dtype="float32")`,
     ...(use.hasDeltas
       ? [
-          'with torch.no_grad():  # what the method trained beside the adapter',
+          'with torch.no_grad():  # weights trained in addition to the adapter',
           '    for name, change in load_file(round_folder + "/full_rank_deltas.safetensors").items():',
           '        model.get_parameter(name).add_(change)',
         ]
@@ -152,7 +152,7 @@ function peft(use: RoundUse, round: string, { name, revision }: BaseModel): stri
   );
 }
 
-/** Lines that ask `model` and `tokenizer` of Python for the answer. */
+/** Python lines that ask `model` and `tokenizer` for the answer. */
 function pythonAnswer(use: RoundUse): string[] {
   const { isDecoderOnly, promptForm, maxNewTokens } = use;
   const read =
@@ -178,7 +178,7 @@ function commandLine(use: RoundUse, round: string): string {
   return `npx --no gorp-web generate --round ${shellQuoted(round)}${model} --prompt ${shellQuoted(promptOf(use))}\n`;
 }
 
-/** A text as POSIX shells take it. */
+/** Quotes a text for POSIX shells. */
 const shellQuoted = (text: string): string =>
   /^[\w./-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`;
 

@@ -4,7 +4,7 @@ import { PUBLISHED_ORDERS } from '../../tasks/orders.ts';
 import { largeHealth, largeSpaces } from './large-spaces.ts';
 import { resultsOfScript } from './scripted-results.ts';
 
-/** Invented results of fifteen tasks with the 96 trained matrices of T5-large. */
+/** Invented results of a run of fifteen tasks on the 96 trained matrices of T5-large. */
 export function largeResults(): Results {
   const order = PUBLISHED_ORDERS.find(({ rounds }) => rounds.length === 15)?.rounds.map(({ dataset }) => dataset) ?? [];
   const settings = { ...embeddedSettings('full', 'gorp'), tasks: 'https://example.org/CL_Benchmark/', order };

@@ -4,7 +4,7 @@ import type { Results, TensorSpace } from '../../run/results.ts';
 const LAYERS = 24;
 const WIDTH = 1024;
 
-/** The trained matrices of T5-large, as far as the map of ranks is concerned: 96 of them. */
+/** The 96 trained matrices of T5-large, for the map of ranks. */
 const TENSORS: readonly { name: string; part: TensorSpace['part'] }[] = Array.from({ length: LAYERS }, (_, layer) =>
   (['q', 'v'] as const).flatMap((matrix) => [
     { name: `encoder.block.${layer}.layer.0.SelfAttention.${matrix}`, part: 'lora' as const },
@@ -12,7 +12,7 @@ const TENSORS: readonly { name: string; part: TensorSpace['part'] }[] = Array.fr
   ]),
 ).flat();
 
-/** Invented spaces of T5-large after each of some tasks. */
+/** Invented spaces of T5-large after each task. */
 export function largeSpaces(rounds: number): Results['spaces'] {
   const random = seededRandom(15);
   const totals = new Map<string, number>();
@@ -44,7 +44,7 @@ export function largeSpaces(rounds: number): Results['spaces'] {
   }));
 }
 
-/** Invented health of its layers, sampled over some steps. */
+/** Invented layer statistics of T5-large, sampled over some steps. */
 export const largeHealth = (rounds: number, steps: number, samples: number): Results['health'] =>
   Array.from({ length: samples }, (_, i) => {
     const round = Math.floor((i * rounds) / samples) + 1;

@@ -1,8 +1,9 @@
 /**
- * The page with a script in place of the worker, served by `vite` at `/src/app/testing/`. The address says what to show:
- * `scene` (idle, running, slowed, finished, failed, interrupted, quick, many, large, compared, queued, too-large, or one of `DEVICE_SCENES`), `method`, `tab`, `theme`,
- * `ahead` (share of the events that has come), `run` (starts in a scene of a device). `model` fills the model field. With `tab=models` a download is under way (`scene=running`), or has failed
- * (`scene=failed`).
+ * The page with a script in place of the worker, served by `vite` at `/src/app/testing/`. Query parameters: `scene`
+ * (idle, running, slowed, finished, failed, interrupted, quick, many, large, compared, queued, too-large, or one of
+ * `DEVICE_SCENES`), `method`, `tab`, `theme`, `ahead` (share of the events already received), `run` (starts the run in
+ * a device scene), `model` (fills the model field). With `tab=models` a download is under way (`scene=running`) or has
+ * failed (`scene=failed`).
  */
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';

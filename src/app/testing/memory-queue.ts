@@ -1,6 +1,6 @@
 import type { QueuePlace } from '../queue/queue-place.ts';
 
-/** A queue that lasts as long as the page. @param kept what an earlier visit has left. */
+/** A queue that lasts as long as the page. @param kept the queue of an earlier visit. */
 export function memoryQueue(kept: unknown = null): QueuePlace {
   let queue = kept;
   return {

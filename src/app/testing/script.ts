@@ -223,7 +223,7 @@ export function scriptedRun(settings: RunSettings, options: ScriptOptions = {}):
   return events;
 }
 
-/** Accuracy to the grain of the test set, as a measured one is. */
+/** Accuracy rounded to a multiple of 1 / examples, like a measured one. */
 const rounded = (share: number, examples: number): number => Math.round(Math.min(1, share) * examples) / examples;
 
 function scripted({ method }: RunSettings, round: number, task: number, random: Random): number {

@@ -2,7 +2,7 @@ import { embeddedSettings } from '../../run/presets.ts';
 import type { KeptCheckpoint } from '../../worker/protocol.ts';
 import type { AskForCheckpoints } from '../checkpoints/ask.ts';
 
-/** A run that was broken off in its second task, in the scene of that name, until it is removed. */
+/** In the scene `interrupted`, a run interrupted in its second task, until it is removed. */
 export function scriptedCheckpoints(scene: string): AskForCheckpoints {
   let kept: KeptCheckpoint | null =
     scene === 'interrupted'

@@ -19,7 +19,7 @@ const CPU: DeviceOutlook = {
   bufferBytes: 2 ** 32,
 };
 
-/** What is found in a scene, by its name; a graphics card where the scene is about something else. */
+/** The device found in each scene, by name; other scenes find a graphics card. */
 const SCENES: Readonly<Record<string, DeviceOutlook>> = {
   cpu: { ...CPU, why: 'asked' },
   'no-webgpu': { ...CPU, why: 'no-webgpu' },
@@ -44,7 +44,7 @@ const NO_DEVICE: Readonly<Record<string, Extract<LookAnswer, { type: 'no-device'
 
 export const DEVICE_SCENES: readonly string[] = [...Object.keys(SCENES), ...Object.keys(NO_DEVICE)];
 
-/** The device of a scene, and a speed of invented numbers. */
+/** The device of a scene, with an invented speed. */
 export const scriptedDevice =
   (scene: string): AskForDevice =>
   (_, onAnswer) => {

@@ -1,7 +1,7 @@
 import { embeddedSettings } from '../../run/presets.ts';
 import type { OpenExports } from '../results/kept-rounds.ts';
 
-/** Two rounds that are kept, of which the last can be gone on from. */
+/** Two stored rounds; the last can be resumed. */
 export const scriptedExports: OpenExports = (onEvent) => ({
   send: () =>
     onEvent({

@@ -19,7 +19,7 @@ const STORED: ModelsEvent = {
   quotaBytes: 9000 * MIB,
 };
 
-/** Models that are there, and downloads as the scene has them. */
+/** Stored models, and the downloads of the scene. */
 export const scriptedModels =
   (scene: string): OpenModelsSession =>
   (onEvent) => ({

@@ -14,7 +14,7 @@ const PLANNED: Readonly<Partial<Parts>> = {
   readBack: MIB / 4,
 };
 
-/** So many operations and kernels that the default order takes half a minute on the scripted CPU. */
+/** With this effort, the default order takes half a minute on the scripted CPU. */
 const EFFORT: Effort = {
   step: { operations: 5e8, kernels: 600 },
   example: { operations: 3e7, kernels: 20 },
@@ -33,7 +33,7 @@ const MODULES: ModelModules = {
   },
 };
 
-/** A plan of invented numbers. */
+/** An invented plan. */
 export const scriptedPlan: AskForPlan = (_, onAnswer) => {
   const parts = Object.fromEntries(PARTS.map((part) => [part, PLANNED[part] ?? 0])) as Parts;
   const total = totalOf(parts);

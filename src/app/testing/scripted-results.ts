@@ -11,7 +11,7 @@ export function resultsOfScript(settings: RunSettings, startedAt: string): Resul
   return last.results;
 }
 
-/** Invented results of the quick preset. */
+/** Invented results of a run with the quick preset. */
 export function quickResults(method: MethodName, seed: number, startedAt = `2026-11-24T10:0${seed}:00.000Z`): Results {
   const settings = embeddedSettings('quick', method);
   return resultsOfScript({ ...settings, training: { ...settings.training, seed } }, startedAt);

@@ -4,9 +4,9 @@ import type { OpenSession } from '../session.ts';
 
 export interface Playback {
   script: (settings: RunSettings) => RunEvent[];
-  /** Share of the events that comes at once at the start, in [0, 1]. */
+  /** Share of the events sent at once at the start, in [0, 1]. */
   ahead: number;
-  /** Milliseconds between two of the others. */
+  /** Milliseconds between the other events. */
   pace: number;
 }
 

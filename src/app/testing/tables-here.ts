@@ -3,7 +3,7 @@ import type { TablesAnswer } from '../../run/table-messages.ts';
 import { createTableWork } from '../../run/table-work.ts';
 import type { TablesWorker } from '../tasks/table-client.ts';
 
-/** The work of the tables worker without a worker. */
+/** The tables worker's work, done without a worker. */
 export function tablesHere(): TablesWorker {
   let work = createTableWork();
   return {

@@ -3,16 +3,16 @@ import { type Savable, SaveTools } from '../charts/SaveTools.tsx';
 import styles from './DataTable.module.css';
 
 interface Props {
-  /** What the rows are, for the folded title and for screen readers. */
+  /** What the rows are, for the summary line and for screen readers. */
   caption: string;
   columns: readonly string[];
-  /** Rows are made when the table is opened, not with every event. */
+  /** Makes the rows when the table is opened, not on every event. */
   rows: () => readonly (readonly string[])[];
   /** The chart and its numbers as files. */
   save: Savable;
 }
 
-/** The numbers behind a chart, folded, and both as files. The first column heads its row. */
+/** The numbers of a chart in a collapsed table, and buttons to save both. The first column is the row header. */
 export function DataTable({ caption, columns, rows, save }: Props) {
   const [open, setOpen] = useState(false);
   return (

@@ -2,18 +2,18 @@ import { type ReactNode, useLayoutEffect, useRef } from 'react';
 import styles from './Dialog.module.css';
 
 interface Props {
-  /** Of its title. */
+  /** Id of its title. */
   labelledBy: string;
   testId: string;
-  /** Told that it was closed, by Escape too. */
+  /** Called when it is closed, also by Escape. */
   onClose: () => void;
   children: ReactNode;
 }
 
-/** A dialog over the page, open as long as it is drawn. What had the focus before has it again afterwards. */
+/** A modal dialog, open while it is rendered. Closing it returns the focus to where it was. */
 export function Dialog({ labelledBy, testId, onClose, children }: Props) {
   const dialog = useRef<HTMLDialogElement>(null);
-  // Closed before it is taken out of the page: browsers give the focus back only then.
+  // Closed before it is removed from the page: only then do browsers return the focus.
   useLayoutEffect(() => {
     const element = dialog.current;
     element?.showModal();
@@ -26,7 +26,7 @@ export function Dialog({ labelledBy, testId, onClose, children }: Props) {
       aria-labelledby={labelledBy}
       data-testid={testId}
       onClose={({ currentTarget }) => {
-        // React's strict mode closes and opens it once more.
+        // React's strict mode closes and reopens it.
         if (!currentTarget.open) onClose();
       }}
     >
@@ -35,7 +35,7 @@ export function Dialog({ labelledBy, testId, onClose, children }: Props) {
   );
 }
 
-/** The buttons at the foot of a dialog, in sight however long it is. The last one does what the dialog is for. */
+/** The buttons at the foot of a dialog, always in sight. The last one is the main action. */
 export function DialogFoot({ children }: { children: ReactNode }) {
   return <div className={styles.foot}>{children}</div>;
 }

@@ -7,7 +7,7 @@ interface Props {
   children: ReactNode;
 }
 
-/** A place that files can be dropped on. A button in it must do the same by keyboard. */
+/** An area that accepts dropped files. It must contain a button that does the same by keyboard. */
 export function FileDrop({ className, onFiles, children }: Props) {
   const [isOver, setOver] = useState(false);
   const carriesFiles = ({ dataTransfer }: DragEvent): boolean => dataTransfer.types.includes('Files');
@@ -17,7 +17,7 @@ export function FileDrop({ className, onFiles, children }: Props) {
       data-over={isOver}
       onDragOver={(event) => {
         if (!carriesFiles(event)) return;
-        // Without this the browser would open the file in place of the page.
+        // Otherwise the browser would open the file in place of the page.
         event.preventDefault();
         setOver(true);
       }}

@@ -3,12 +3,12 @@ import styles from './Section.module.css';
 
 interface Props {
   title: string;
-  /** One line on how to read what is shown. */
+  /** How to read the section, in one line. */
   note?: ReactNode;
   /** Controls at the end of the title line. */
   tools?: ReactNode;
   testId?: string;
-  /** 3 for a part of another section. */
+  /** 3 for a section within a section. */
   level?: 2 | 3;
   children: ReactNode;
 }

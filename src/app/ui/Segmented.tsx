@@ -8,7 +8,7 @@ interface Props<Value extends string> {
   onChange: (value: Value) => void;
 }
 
-/** One of a few: radio buttons drawn as one control, so that arrow keys work as the browser has them. */
+/** Radio buttons drawn as one control, so that arrow keys work natively. */
 export function Segmented<Value extends string>({ label, options, value, onChange }: Props<Value>) {
   const name = useId();
   return (

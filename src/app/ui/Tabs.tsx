@@ -10,7 +10,7 @@ interface Props<Id extends string> {
   children: ReactNode;
 }
 
-/** Tabs after the ARIA pattern: one stop for the Tab key, arrows, Home and End move and select. */
+/** Tabs that follow the ARIA pattern: one tab stop; arrows, Home and End move and select. */
 export function Tabs<Id extends string>({ label, tabs, selected, onSelect, children }: Props<Id>) {
   const id = useId();
   const list = useRef<HTMLDivElement>(null);

@@ -1,6 +1,6 @@
 import { type RefObject, useEffect, useState } from 'react';
 
-/** Width of an element's content in CSS pixels, followed as it changes; 0 before the first layout. */
+/** Width of an element's content in CSS pixels, updated as it changes; 0 before the first layout. */
 export function useWidth(ref: RefObject<HTMLElement | null>): number {
   const [width, setWidth] = useState(0);
   useEffect(() => {

@@ -1,7 +1,7 @@
 import type { AdapterPlan } from '../../gorp/method-plan.ts';
 import { COUNT, number, PART, POSITIVE, type ValuesOf } from './setting.ts';
 
-/** Settings of LoRA adapters, as published in orders 1-3 of GORP. */
+/** Settings of LoRA adapters, as published for orders 1-3 of GORP. */
 export const ADAPTER_SETTINGS = {
   learningRate: number({
     section: 'first',

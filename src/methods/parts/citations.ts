@@ -1,4 +1,4 @@
-/** Sources that more than one method has. */
+/** Sources shared by several methods. */
 export const GORP_PAPER =
   'Wang, Lyu, Sun, Jing: Continual Gradient Low-Rank Projection Fine-Tuning for LLMs. ACL 2025, arXiv 2507.02503.';
 export const LORA_PAPER = 'Hu, Shen, Wallis, Allen-Zhu, Li, Wang, Wang, Chen: LoRA. ICLR 2022, arXiv 2106.09685.';

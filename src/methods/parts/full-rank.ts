@@ -1,7 +1,7 @@
 import type { PlainPlan, ProjectedPlan } from '../../gorp/method-plan.ts';
 import { choice, COUNT, number, POSITIVE, type ValuesOf } from './setting.ts';
 
-/** Settings of full-rank weights that are trained on their whole gradient. */
+/** Settings of full-rank weights trained on the full gradient. */
 export const PLAIN_SETTINGS = {
   galoreLearningRate: number({
     section: 'first',
@@ -12,27 +12,27 @@ export const PLAIN_SETTINGS = {
   }),
 };
 
-/** Settings of full-rank weights whose gradients are compressed, as published in orders 1-3 of GORP. */
+/** Settings of full-rank weights trained on compressed gradients, as published for orders 1-3 of GORP. */
 export const PROJECTED_SETTINGS = {
   ...PLAIN_SETTINGS,
   galoreRank: number({
     section: 'Low-rank gradient',
     label: 'Gradient rank',
-    help: 'Singular vectors that a full-rank gradient is compressed to.',
+    help: 'Number of singular vectors that a gradient is compressed to.',
     range: COUNT,
     initial: 8,
   }),
   galoreScale: number({
     section: 'Low-rank gradient',
     label: 'Scale',
-    help: 'Factor on the update that is projected back.',
+    help: 'Factor on the update after it is projected back.',
     range: POSITIVE,
     initial: 1,
   }),
   updateProjGap: number({
     section: 'Low-rank gradient',
     label: 'Steps between bases',
-    help: 'Steps after which the singular vectors are taken anew.',
+    help: 'Steps after which the singular vectors are computed again.',
     range: COUNT,
     initial: 10,
   }),
@@ -63,24 +63,24 @@ export const PROJECTED_SETTINGS = {
   clipNorm: choice({
     section: 'Low-rank gradient',
     label: 'Norm for clipping',
-    help: 'Which norm of a projected gradient counts; the whole one costs time in every step.',
+    help: 'Which norm counts; that of the full gradient costs time in every step.',
     initial: 'projected',
     before: 'exact',
     applies: ({ projection }) => projection === 'fast',
     options: [
       { value: 'projected', label: 'of the compressed gradient' },
-      { value: 'exact', label: 'of the whole gradient' },
+      { value: 'exact', label: 'of the full gradient' },
     ],
   }),
 };
 
-/** Full-rank weights on their whole gradient. */
+/** Full-rank weights trained on the full gradient. */
 export const plain = (
   { galoreLearningRate }: ValuesOf<typeof PLAIN_SETTINGS>,
   frozen: PlainPlan['frozen'] = null,
 ): PlainPlan => ({ form: 'adam', learningRate: galoreLearningRate, frozen });
 
-/** Full-rank weights through the compressed gradient that the settings describe. */
+/** Full-rank weights trained on the compressed gradient that the settings describe. */
 export const projected = (values: ValuesOf<typeof PROJECTED_SETTINGS>): ProjectedPlan => ({
   form: 'projected',
   learningRate: values.galoreLearningRate,

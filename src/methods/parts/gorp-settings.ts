@@ -5,7 +5,7 @@ import { NOTHING } from './method.ts';
 import type { ValuesOf } from './setting.ts';
 import { space, SPACE_SETTINGS, WEIGHT_SPACE_SETTINGS } from './space.ts';
 
-/** All settings of GORP: adapters, a projected gradient, and a space that both are kept out of. */
+/** All settings of GORP: adapters, a projected gradient, and the space that both avoid. */
 export const GORP_SETTINGS = {
   ...ADAPTER_SETTINGS,
   ...PROJECTED_SETTINGS,
@@ -13,7 +13,7 @@ export const GORP_SETTINGS = {
   ...WEIGHT_SPACE_SETTINGS,
 };
 
-/** GORP: a new pair per task and projected full-rank weights, both kept out of the space. */
+/** GORP: a new pair per task and projected full-rank weights, both projected out of the space. */
 export const gorpPlan = (values: ValuesOf<typeof GORP_SETTINGS>): MethodPlan => ({
   ...NOTHING,
   adapters: adapters('per-task', values),

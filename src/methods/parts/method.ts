@@ -2,7 +2,7 @@ import * as v from 'valibot';
 import type { MethodPlan } from '../../gorp/method-plan.ts';
 import { schemaOf, type Setting, type Settings, type ValuesOf } from './setting.ts';
 
-/** The groups of the menu, in its order. Within one, methods stand by name, after the one that leads it. */
+/** The groups of the menu, in order. Within a group, the leading method comes first, the others by name. */
 export const MENU = [
   'GORP',
   'Parts of GORP',
@@ -12,41 +12,41 @@ export const MENU = [
   'Upper bounds',
 ] as const;
 
-/** What a method needs beside the data of the task at hand: in every table of results. */
+/** What a method needs in addition to the data of the current task; shown in every table of results. */
 export interface Needs {
   /** Examples of earlier tasks while it learns a later one. */
   readonly oldData: boolean;
-  /** The task that a test example is from. */
+  /** The task of each test example. */
   readonly taskIdentity: boolean;
-  /** How many tasks will come. */
+  /** The number of tasks ahead. */
   readonly taskCount: boolean;
-  /** Gradients that are formed: there is no fast mode. */
+  /** Full gradients: it has no fast mode. */
   readonly exactMode: boolean;
 }
 
-/** Settings that go together. */
+/** A condition that several settings must meet together. */
 export interface Rule<S extends Settings> {
   readonly holds: (values: ValuesOf<S>) => boolean;
-  /** The setting that the message stands beside. */
+  /** The setting to show the message at. */
   readonly at: keyof S & string;
   readonly message: string;
 }
 
-/** A method of continual learning: all that there is to it, in one file. */
+/** A method of continual learning, defined in one file. */
 export interface Method<N extends string = string, S extends Settings = Settings> {
   readonly name: N;
   readonly menu: (typeof MENU)[number];
-  /** True where it stands first in its group: others of the group are compared with it. */
+  /** Whether it comes first in its group, as the baseline of the others. */
   readonly leads: boolean;
-  /** What is trained, and what is done about forgetting: one sentence for the page. */
+  /** One sentence for the page: what is trained, and how forgetting is prevented. */
   readonly summary: string;
-  /** Where it is published; null for a baseline that needs no source. */
+  /** Its publication; null for a baseline without one. */
   readonly citation: string | null;
   readonly needs: Needs;
-  /** The settings that it has, and no others. */
+  /** Exactly the settings of this method. */
   readonly settings: S;
   readonly rules: readonly Rule<S>[];
-  /** What the learner is to do. */
+  /** What the learner has to do. */
   readonly plan: (values: ValuesOf<S>) => MethodPlan;
   readonly schema: v.GenericSchema<unknown, { name: N } & ValuesOf<S>>;
 }
@@ -57,7 +57,7 @@ type Described<N extends string, S extends Settings> = Omit<Method<N, S>, 'schem
   readonly rules?: readonly Rule<S>[];
 };
 
-/** A method from its description. What it does not say that it needs, it does not need. */
+/** Creates a method from its description. Needs that are not listed default to false. */
 export function defineMethod<const N extends string, S extends Settings>(described: Described<N, S>): Method<N, S> {
   const { name, settings, leads = false, rules = [], needs } = described;
   const entries = Object.fromEntries(Object.entries(settings).map(([key, one]) => [key, schemaOf(one)]));
@@ -79,7 +79,7 @@ export function initialValues<S extends Settings>(settings: S): ValuesOf<S> {
   return Object.fromEntries(entries) as ValuesOf<S>;
 }
 
-/** A plan in which nothing is trained and nothing is done against forgetting: what a method says replaces parts of it. */
+/** A plan that trains nothing and does nothing against forgetting; methods override parts of it. */
 export const NOTHING: MethodPlan = {
   schedule: 'in-turn',
   adapters: null,
@@ -92,7 +92,7 @@ export const NOTHING: MethodPlan = {
   endTask: null,
 };
 
-/** What a method needs, for a cell of a table; a dash where it needs nothing. */
+/** What a method needs, for a table cell; a dash if nothing. */
 export function needsBriefly({ oldData, taskIdentity, taskCount, exactMode }: Needs): string {
   const needs = [
     ...(oldData ? ['old data'] : []),
@@ -103,13 +103,13 @@ export function needsBriefly({ oldData, taskIdentity, taskCount, exactMode }: Ne
   return needs.join(', ') || '–';
 }
 
-/** What a method needs, in a sentence; empty where it needs nothing. */
+/** What a method needs, as a sentence; empty if nothing. */
 export function needsInWords({ oldData, taskIdentity, taskCount, exactMode }: Needs): string {
   const needs = [
     ...(oldData ? ['examples of earlier tasks'] : []),
     ...(taskIdentity ? ['the task of each test example'] : []),
     ...(taskCount ? ['the number of tasks ahead'] : []),
-    ...(exactMode ? ['gradients in full'] : []),
+    ...(exactMode ? ['full gradients'] : []),
   ];
   if (needs.length === 0) return '';
   const last = needs.pop() as string;

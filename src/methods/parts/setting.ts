@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 
-/** The parts of the form that are folded away, in its order. */
+/** The collapsed sections of the form, in order. */
 export const FOLDED_SECTIONS = [
   'This method',
   'Adapters',
@@ -10,7 +10,7 @@ export const FOLDED_SECTIONS = [
   'Memory',
 ] as const;
 
-/** Where the form shows a setting. `first` and `last` are shown at once: what most runs change. */
+/** Where the form shows a setting. `first` and `last` are always visible, for settings that most runs change. */
 export type Section = (typeof FOLDED_SECTIONS)[number] | 'first' | 'last';
 
 /** The other settings of a method, by name. */
@@ -22,9 +22,9 @@ interface SettingBase<T> {
   /** One sentence for the form. */
   readonly help: string;
   readonly initial: T;
-  /** Its value in files that were written before there was such a setting; undefined where it was there from the start. */
+  /** Its value in files written before the setting existed; undefined if it always existed. */
   readonly before?: T | undefined;
-  /** Whether it has an effect beside the others; always when left out. */
+  /** Whether it has an effect, given the other settings; if omitted, always. */
   readonly applies?: (others: OtherSettings) => boolean;
 }
 
@@ -46,10 +46,10 @@ export type ValuesOf<S extends Settings> = {
   -readonly [K in keyof S]: S[K] extends ChoiceSetting<infer T> ? T : number;
 };
 
-/** The numbers that a setting may have. */
+/** The numbers that a setting accepts. */
 export interface Range {
   readonly schema: v.GenericSchema<number, number>;
-  /** The same in words: shown when a value is refused. */
+  /** The range in words, shown when a value is refused. */
   readonly words: string;
   readonly integer: boolean;
 }
@@ -99,7 +99,7 @@ export const choice = <const T extends string>(setting: Omit<ChoiceSetting<T>, '
   ...setting,
 });
 
-/** The same settings with other initial values. */
+/** Settings with other initial values. */
 export function starting<S extends Settings>(settings: S, initial: Partial<ValuesOf<S>>): S {
   const entries = Object.entries(settings).map(([name, setting]) => [
     name,
@@ -108,7 +108,7 @@ export function starting<S extends Settings>(settings: S, initial: Partial<Value
   return Object.fromEntries(entries) as S;
 }
 
-/** What a setting accepts. */
+/** The schema of a setting. */
 export function schemaOf(setting: Setting): v.GenericSchema<unknown, number | string> {
   const values: v.GenericSchema<unknown, number | string> =
     setting.kind === 'number' ? setting.range.schema : v.picklist(setting.options.map(({ value }) => value));

@@ -18,7 +18,7 @@ export const SPACE_SETTINGS = {
   softness: number({
     section: 'Shared space',
     label: 'Softness',
-    help: 'Energy, in averages of all directions, at which one is kept out by half; 0 cuts at a threshold.',
+    help: 'Energy, relative to the average direction, at which one is suppressed by half; 0 uses the threshold.',
     range: NOT_NEGATIVE,
     initial: 0,
     before: 0,
@@ -27,17 +27,17 @@ export const SPACE_SETTINGS = {
   spaceSource: choice({
     section: 'Shared space',
     label: 'Built from',
-    help: 'What the main directions are taken from.',
+    help: 'What the main directions are computed from.',
     initial: 'moment',
     options: [
       { value: 'moment', label: 'Adam’s first moment, as published' },
-      { value: 'activation', label: 'the layers’ inputs, as GPM' },
+      { value: 'activation', label: 'the layers’ inputs, as in GPM' },
     ],
   }),
   taskRates: choice({
     section: 'Shared space',
     label: 'Learning rates',
-    help: 'A space of inputs leaves a step less effect; higher rates make up for it.',
+    help: 'A space of inputs makes steps less effective; higher rates compensate.',
     initial: 'constant',
     before: 'constant',
     applies: ofInputs,
@@ -49,11 +49,11 @@ export const SPACE_SETTINGS = {
   loraSpace: choice({
     section: 'Shared space',
     label: 'Side of A',
-    help: 'Side of A on which the space acts.',
+    help: 'Which side the space acts on.',
     initial: 'rank',
     options: [
       { value: 'rank', label: 'rank side, as published' },
-      { value: 'input', label: 'input side, as GPM' },
+      { value: 'input', label: 'input side, as in GPM' },
     ],
   }),
   spaceRule: choice({
@@ -69,8 +69,8 @@ export const SPACE_SETTINGS = {
   }),
   project: choice({
     section: 'Shared space',
-    label: 'Kept out of the space',
-    help: 'Adam lets part of the update back in.',
+    label: 'Projected',
+    help: 'Adam lets part of the update back in unless it is projected too.',
     initial: 'gradient',
     options: [
       { value: 'gradient', label: 'the gradient, as published' },
@@ -79,22 +79,22 @@ export const SPACE_SETTINGS = {
   }),
 };
 
-/** The setting that a space has besides, where full-rank weights are kept out of it as well. */
+/** The additional setting of a space that full-rank weights avoid too. */
 export const WEIGHT_SPACE_SETTINGS = {
   spaceSide: choice({
     section: 'Shared space',
     label: 'Side of W',
-    help: 'Side of a full-rank gradient on which it acts.',
+    help: 'Which side of a full-rank gradient the space acts on.',
     initial: 'kept',
     applies: ofMoments,
     options: [
-      { value: 'kept', label: 'the side kept whole' },
+      { value: 'kept', label: 'the uncompressed side' },
       { value: 'left', label: 'always left, as released' },
     ],
   }),
 };
 
-/** What settings of a space on adapters have to agree on. */
+/** A space of inputs must act on the input side of A. */
 export const SPACE_RULE: Rule<typeof SPACE_SETTINGS> = {
   holds: ({ spaceSource, loraSpace }) => spaceSource === 'moment' || loraSpace === 'input',
   at: 'loraSpace',
@@ -117,7 +117,7 @@ export const space = (
   rates: values.spaceSource === 'activation' ? values.taskRates : 'constant',
 });
 
-/** A space of inputs that is cut at a threshold, on the input side of whatever is trained. */
+/** A space of inputs cut at a threshold, on the input side of all trained weights. */
 export const hardInputSpace = (
   threshold: number,
   more: Partial<Pick<SpacePlan, 'rises' | 'energyOf'>> = {},
