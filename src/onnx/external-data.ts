@@ -105,7 +105,7 @@ async function* contentOf(groups: readonly PlacedGroup[]): AsyncGenerator<Uint8A
         throw new GorpError(
           'internal/tensor-size',
           `Tensor ${group.tensors[i].name} gave ${content.byteLength} bytes to write, not ${length}.`,
-          'This is a fault of gorp-web. Please report it with the steps that led here.',
+          'This is a bug in gorp-web. Please report it with the steps that led here.',
         );
       }
       if (offset > at) yield new Uint8Array(offset - at);
