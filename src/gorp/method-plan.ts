@@ -81,8 +81,8 @@ export interface ProjectedPlan {
    */
   readonly projection: 'exact' | 'fast';
   /**
-   * How a projected gradient counts in the clipping norm if `projection` is `fast`: by ‖G‖ itself, at a cost ({@link
-   * recordSquaredNorm}), or by ‖R‖ of its compressed form at none. An exact projection always has ‖G‖.
+   * How a `fast` projected gradient counts in the clipping norm: by ‖G‖ itself, at a cost ({@link recordSquaredNorm}),
+   * or by ‖R‖ of its compressed form at none. An exact projection always has ‖G‖.
    */
   readonly clipNorm: 'exact' | 'projected';
 }
@@ -105,10 +105,7 @@ export interface SpacePlan {
   readonly keepsOut: 'gradient' | 'update';
   /** Energy that the space must hold of each tensor, in (0, 1]. */
   readonly threshold: number;
-  /**
-   * Whether the threshold rises in equal steps from task to task, to 1 after the last of the order ({@link
-   * thresholdOf}).
-   */
+  /** Whether the threshold rises in equal steps, to 1 after the last task of the order ({@link thresholdOf}). */
   readonly rises: boolean;
   /**
    * The energies in a space of inputs: those of the `inputs`, eigenvalues of C = X Xᵀ; or of the `covariances`, their
@@ -138,9 +135,7 @@ export const thresholdOf = ({ threshold, rises }: SpacePlan, task: number, tasks
 export const keepsDirections = ({ fullRank }: Pick<MethodPlan, 'fullRank'>): boolean =>
   fullRank?.form === 'adam' && fullRank.frozen !== null;
 
-/**
- * How many directions of a weight are frozen in a task, counted from 1. @param smaller side. @param tasks of the order.
- */
+/** How many directions of a weight a task freezes. @param task counted from 1. @param tasks of the order. */
 export function frozenCount({ first, last }: FrozenDirections, smaller: number, task: number, tasks: number): number {
   const way = tasks > 1 ? (task - 1) / (tasks - 1) : 0;
   return Math.round((first + (last - first) * way) * smaller);

@@ -38,8 +38,7 @@ function partners(rows: Matrix): Matrix {
 
 /**
  * The rule for the arbitrary signs of singular vectors (docs/method.md, eq. (9)): in each column of `vectors` the entry
- * of largest magnitude becomes positive, the first on a tie. Columns of `partners` are negated together with those of
- * `vectors`.
+ * of largest magnitude becomes positive, the first on a tie. Columns of `partners` are negated with those of `vectors`.
  */
 export function signFix(vectors: Matrix, partners: Matrix): { vectors: Matrix; partners: Matrix } {
   const signs = new Float64Array(vectors.columns);

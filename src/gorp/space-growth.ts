@@ -34,8 +34,7 @@ interface Grown {
  * Grows the shared space of every tensor at the end of a task (docs/method.md, section 4), uploads it to the GPU and
  * measures it.
  *
- * @param covariances of the inputs of each layer, if spaces come from activations; else reads first moments from the
- * GPU.
+ * @param covariances of the inputs of each layer, if spaces come from activations; else reads first moments.
  */
 export async function growSpaces(
   device: Device,

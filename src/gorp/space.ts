@@ -38,7 +38,7 @@ export interface SpaceGrowth {
 }
 
 /**
- * Slack for rounding when comparing energy shares with the threshold. It makes a threshold of 1 reachable: the rest is
+ * Slack for rounding when comparing energy shares with the threshold. A threshold of 1 is thus reachable: the rest is
  * noise.
  */
 const ROUNDING = 1e-12;
@@ -108,7 +108,7 @@ export function growSpaceFromCovariance(space: Matrix | null, covariance: Matrix
   return extended(held, vectors, { heldBefore, spectrum, threshold });
 }
 
-/** Share of the energy of inputs with the covariance C = X Xᵀ that the space holds; 0 where there is no energy. */
+/** Share of the energy of inputs with the covariance C = X Xᵀ that the space holds; 0 if there is no energy. */
 export function heldShare(space: Matrix, covariance: Matrix): number {
   const all = trace(covariance);
   return all > 0 ? Math.min(1, trace(multiply(transposeMultiply(space, covariance), space)) / all) : 0;

@@ -48,7 +48,7 @@ export class Stack {
     return { buffer: this.#buffer, offset: index * this.shape.stride * 4, bytes };
   }
 
-  /** One matrix as a tensor of its own, or its first rows. */
+  /** One matrix, or its first rows, as a tensor. */
   view(name: string, trainable: boolean, rows = this.rows): Tensor {
     return { ...plainTensor(name, [rows, this.columns]), trainable, storage: this.range(name) };
   }

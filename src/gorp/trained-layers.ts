@@ -31,10 +31,7 @@ export interface LayerUses {
   readonly refresh?: boolean;
   /** Whether to omit the new pairs: the model before the task. */
   readonly withoutNewPairs?: boolean;
-  /**
-   * If output magnitudes select rows of adapters: which rows of a layer's input are tokens, and whether magnitudes add
-   * up.
-   */
+  /** If output magnitudes select rows to train: which input rows are tokens, and whether magnitudes add up. */
   readonly outputs?: { readonly rowMask: (layer: string) => Tensor; readonly adds: boolean };
   /** The input of every trained layer, by name: the source of activation spaces. */
   readonly captured?: Map<string, Tensor>;

@@ -73,8 +73,7 @@ function keptOut(
 }
 
 /**
- * Records the energy of an update, and of its coordinates in the space, which equals that of its part since S is
- * orthonormal.
+ * Records the energy of an update, and of its part in the space. S is orthonormal, so the coordinates have that energy.
  */
 function measureLeakage(g: Graph, update: Tensor, inside: Tensor, stack: StackShape, meters: SpaceMeters): void {
   const stride = inside.elements / stack.count;
