@@ -27,7 +27,7 @@ export function readRotaryScaling(read: ConfigReader | undefined): RotaryScaling
   return { type, factor, lowFactor, highFactor, originalPositions: read.size('original_max_position_embeddings') };
 }
 
-/** The settings of the angles. */
+/** The settings that determine the angles. */
 export interface RotarySettings {
   headDim: number;
   ropeTheta: number;

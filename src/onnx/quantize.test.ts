@@ -25,7 +25,7 @@ describe.each([4, 8] as const)('quantization to %i bits', (bits) => {
     [2, 32],
     [5, 33],
     [7, 97],
-  ])('is within half a step of every weight, [%i, %i]', (rows, columns) => {
+  ])('is within one step of every weight, [%i, %i]', (rows, columns) => {
     const random = seededRandom(rows * columns);
     const weights = Float32Array.from({ length: rows * columns }, () => 4 * random.next() - 2);
     const quantized = quantize(weights, rows, columns, bits);
@@ -34,7 +34,7 @@ describe.each([4, 8] as const)('quantization to %i bits', (bits) => {
     unfolded(quantized, rows, columns, bits).forEach((value, at) => {
       const block = Math.floor(at / columns) * blocksOf(columns) + Math.floor((at % columns) / BLOCK);
       const step = Math.abs(quantized.scales[block]);
-      // The far end of the range is one step short: zero takes one number, so one side has one fewer.
+      // Half a step, but the far end of the range is one step short: zero takes a number from that side.
       expect(Math.abs(value - weights[at])).toBeLessThanOrEqual(step * (1 + 1e-5));
     });
   });

@@ -42,7 +42,7 @@ export async function beginTask(
     group.prepareTerms(plan.loss, progress.state);
   }
   if (plan.adapters?.design === 'inputs') {
-    const covariances = await inputCovariances(core, sample); // B is 0: the fresh pair has no part in them
+    const covariances = await inputCovariances(core, sample); // B is 0, so the fresh pair does not affect them
     for (const group of lora) group.designA(covariances);
   }
   for (const group of full) group.beginTask();

@@ -148,7 +148,9 @@ function productsOf(shape: MatmulShape, b: Tensor): { shape: MatmulShape; b: Ten
   });
 }
 
-/** Floats of scratch memory for products that run one after another: for each piece the most that any of them needs. */
+/**
+ * Floats of scratch memory for products that run one after another: for each piece, the most that any of them needs.
+ */
 export function productScratch(
   products: readonly (readonly [shape: MatmulShape, b: Tensor])[],
   planner: Planner,
