@@ -55,7 +55,7 @@ function throughTranspose(g: Graph, { x, dy, outside }: ImplicitGradient, rows: 
  *
  * @param side of the vectors: `right`, rows v_j [n, in], or `left`, rows u_j [n, out].
  * @param sketch [n, in] or [n, out]: the vectors of the last refresh, or zero. The new ones replace them, largest
- * singular value first, signs by docs/method.md, eq. (9).
+ *   singular value first, signs by docs/method.md, eq. (9).
  */
 export function recordLeadingVectors(
   g: Graph,

@@ -43,7 +43,7 @@ export class GradientPrograms {
   /**
    * @param loss f32 [1]: the sum of the losses of micro-batches, each times its share.
    * @param options `accumulation`: micro-batches of a step, over which gradients are averaged; `recompute`: whether a
-   * block's activations are dropped after it and recomputed in the backward pass.
+   *   block's activations are dropped after it and recomputed in the backward pass.
    */
   constructor(
     device: Device,

@@ -45,7 +45,7 @@ function shareInside(x: Matrix, S: Matrix, side: Side): number {
  * Trains a group on random gradients at learning rate 0.01, as the learner does, without a model.
  *
  * @returns for the last step, by tensor: the share of the gradient's energy that was projected away, and the share of
- * the update's energy that still falls in the space.
+ *   the update's energy that still falls in the space.
  */
 async function train(
   group: LoraGroup | FullRankGroup,

@@ -19,7 +19,7 @@ const LEAST_WEIGHT = 0.02;
  * @param space S so far, dimension × columns of length √w; null before the first task.
  * @param covariance C = X Xᵀ of the inputs as columns, dimension × dimension, not necessarily divided by their number.
  * @param softness α times the dimension: the energy, relative to the average of all directions, at which the weight is
- * one half.
+ *   one half.
  * @returns `added` and `total` count directions with a weight of one half or more.
  * @throws GorpError `run/not-finite` if C has a value that is not finite.
  */

@@ -62,10 +62,10 @@ export function projectOutRight(a: Matrix, space: Matrix): Matrix {
  * @param options.space S so far, dimension × columns; null before the first task. (An empty space after a task that
  *   added nothing is not null: the official rule treats it as a later task.)
  * @param options.moment M, dimension × any: the task's first moment, transposed where needed so that its columns are
- * vectors of the space.
+ *   vectors of the space.
  * @param options.threshold share of ‖M‖² that the space must hold, in (0, 1].
  * @throws GorpError `run/not-finite` if M has a value that is not finite, `internal/shape` if the numbers of rows of M
- * and S differ.
+ *   and S differ.
  */
 export function growSpace(options: {
   space: Matrix | null;

@@ -101,8 +101,8 @@ export function recordPlainUpdate(
 }
 
 /**
- * One step for a stack of weights with directions on both sides removed from gradients and updates: G ← (I − U Uᵀ) G (I
- * − V Vᵀ), and likewise the update (docs/method.md, eq. (27)).
+ * One step for a stack of weights that removes directions on both sides from gradients and updates (docs/method.md, eq.
+ * (27)): G ← (I − U Uᵀ) G (I − V Vᵀ), and likewise the update.
  *
  * @param frozen U [n, out, k] and V [n, in, k].
  */
@@ -123,8 +123,8 @@ export function recordTwoSidedUpdate(
  * One step for a stack of full-rank weights with compressed gradients, whose change is stored separately in that form:
  * N ← N − scale · update, outside S by eq. (12) of docs/method.md.
  *
- * @param options.behind V_rᵀ [n, r, in] that already lies outside a space of inputs, and so do the gradient and the
- * update: nothing is projected here, and the refresh has recorded the gradient's energies.
+ * @param options.behind V_rᵀ [n, r, in] that outside a space of inputs, like the gradient and the update: nothing is
+ *   projected here, and the refresh has recorded the gradient's energies.
  */
 export function recordCompressedUpdate(
   g: Graph,

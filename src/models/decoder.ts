@@ -54,8 +54,7 @@ export class Decoder {
    * @param ids u32 [B, S].
    * @param mask f32 [B, S]: 0 for padding, whose results are meaningless.
    * @param at the tokens' positions; its `start` is [B].
-   * @param hidden collects the embedding and the output of every layer, that of the last after the final norm (for
-   * tests).
+   * @param hidden collects the embedding and every layer's output, the last after the final norm (for tests).
    * @returns the last hidden states after the final norm [B, S, D], and per layer the keys and values.
    */
   read(

@@ -81,7 +81,7 @@ export interface Ranking {
    * Reads all labels after all sources, shared prefixes once.
    *
    * @returns `loss` [B, C]: −log p of every choice of the tree; `best` u32 [B, N]: the token that greedy generation
-   * writes at every node.
+   *   writes at every node.
    */
   record(g: Graph, layers: Layers): { loss: Tensor; best: Tensor };
 }

@@ -31,8 +31,7 @@ export class Parameters {
    *
    * @param shapes names and shapes according to the config.
    * @param read null allocates memory without writing to it, for a memory plan.
-   * @throws GorpError `device/out-of-memory`, `device/buffer-too-large`, `model/bad-shape`, with nothing left
-   * allocated.
+   * @throws GorpError `device/out-of-memory`, `device/buffer-too-large`, `model/bad-shape`; then nothing is allocated.
    */
   static async load(
     device: Device,

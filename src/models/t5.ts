@@ -75,8 +75,7 @@ export class T5 {
    *
    * @param ids u32 [B, T]: labels shifted right, after the start token.
    * @param targetMask f32 [B, T], all ones: no target position is hidden, as in Hugging Face without a decoder mask.
-   * @param cross keys and values of the source for block `i`; their batch may divide B if several targets share a
-   * source.
+   * @param cross keys and values of the source for block `i`; their batch divides B if targets share a source.
    * @param mask f32 of the source.
    * @param pairs u32 [T, T], buckets of relative positions for {@link pairwiseBias}, if tokens are not in sequence.
    * @returns [B, T, D], after the final norm.

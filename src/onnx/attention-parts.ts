@@ -59,7 +59,7 @@ export function joinHeads(g: GraphBuilder, x: Value, heads: number, headDim: num
  * The cached keys or values of an input.
  *
  * @param isPlain whether the head size is `hidden_size / num_heads`. If not, Optimum begins with an empty cache of
- * another head size, so the dimension gets a name, and the cache is reshaped here.
+ *   another head size, so the dimension gets a name, and the cache is reshaped here.
  */
 export function pastInput(
   g: GraphBuilder,

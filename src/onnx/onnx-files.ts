@@ -29,8 +29,8 @@ const MAX_NEW_TOKENS = 128;
  *
  * @param trained the changes of a round; undefined exports the base model.
  * @throws GorpError `model/bad-config`, `model/missing-tensor`, `model/bad-shape` and so on if the model cannot be
- * exported, `weights/other-model` if the round was not trained on it, `weights/onnx-tensor-too-large`. While writing
- * files: the errors of reading tensors, `weights/f16-overflow`.
+ *   exported, `weights/other-model` if the round was not trained on it, `weights/onnx-tensor-too-large`. While writing
+ *   files: the errors of reading tensors, `weights/f16-overflow`.
  */
 export async function onnxFiles(base: ModelFiles, dtype: OnnxDtype, trained?: TrainedChanges): Promise<OutputFile[]> {
   const model = onnxModel(base.config);

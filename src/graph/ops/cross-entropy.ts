@@ -314,7 +314,7 @@ export interface Choices {
  * @param projection x is [B, N, D].
  * @param chunkBytes most bytes of logits in memory at once.
  * @returns `loss` [B, C], −log p of every choice at its node; `best` u32 [B, N], the likeliest token of the vocabulary
- * at every node (the lowest on a tie).
+ *   at every node (the lowest on a tie).
  */
 export function choiceLosses(
   g: Graph,
