@@ -123,7 +123,7 @@ export function recordTwoSidedUpdate(
  * One step for a stack of full-rank weights with compressed gradients, whose change is stored separately in that form:
  * N ← N − scale · update, outside S by eq. (12) of docs/method.md.
  *
- * @param options.behind V_rᵀ [n, r, in] that outside a space of inputs, like the gradient and the update: nothing is
+ * @param options.behind V_rᵀ [n, r, in] outside a space of inputs, like the gradient and the update: nothing is
  *   projected here, and the refresh has recorded the gradient's energies.
  */
 export function recordCompressedUpdate(

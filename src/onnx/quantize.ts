@@ -13,9 +13,9 @@ export interface QuantizedMatrix {
 export const blocksOf = (columns: number): number => Math.ceil(columns / BLOCK);
 
 /**
- * Symmetric quantization by blocks of a row: w ≈ (q − 2^(bits−1)) · scale. The entry of largest magnitude becomes q =
- * 0, so that its side uses the whole range (`quantize_blockwise` of onnxruntime, core/mlas/lib/q4_dq.cpp). Zeros pad an
- * incomplete last block.
+ * Symmetric quantization by blocks of a row: w ≈ (q − 2^(bits−1)) · scale. The largest magnitude becomes q = 0, so that
+ * its side uses the whole range (`quantize_blockwise` of onnxruntime, core/mlas/lib/q4_dq.cpp). Zeros pad an incomplete
+ * last block.
  *
  * @param weights [rows, columns], row-major.
  */
