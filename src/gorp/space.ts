@@ -38,8 +38,7 @@ export interface SpaceGrowth {
 }
 
 /**
- * Slack for rounding when comparing energy shares with the threshold. A threshold of 1 is thus reachable: the rest is
- * noise.
+ * Slack for rounding when comparing energy shares with the threshold. A threshold of 1 is reachable: the rest is noise.
  */
 const ROUNDING = 1e-12;
 

@@ -23,7 +23,7 @@ export interface TrainedParts {
   readonly records: Pick<Meters, 'squares' | 'before' | 'after' | 'placeOf'>;
 }
 
-/** Says how a graph uses the layers, and receives what it used. */
+/** How a graph uses the layers, and maps that collect what it used. */
 export interface LayerUses {
   /** Trainable tensors and their gradients; undefined if the graph trains nothing. */
   readonly trainables?: Map<Tensor, Tensor>;

@@ -56,7 +56,7 @@ export class GenerationCaches {
     this.state = inputs.generationState(B, capacity);
   }
 
-  /** Stores computed keys and values of the sources in the caches. @returns what must be computed. */
+  /** Stores computed keys and values of the sources in the caches. @returns the tensors to compute. */
   keep(computed: readonly KeyValue[]): Tensor[] {
     return computed.flatMap(({ k, v }, i) => {
       // The last kernel of each key and value writes directly to the cache.

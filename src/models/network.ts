@@ -47,7 +47,7 @@ export interface Generation {
   readonly state: GenerationState;
   /** Resets the state; rows without a source have already ended. */
   start(sources: readonly (readonly number[])[]): void;
-  /** Computes what decoding and ranking need from the sources. @returns what must be computed. */
+  /** Reads the sources for decoding and ranking. @returns the tensors to compute. */
   prefill(g: Graph, layers: Layers): Tensor[];
   /**
    * Copies sources that another generation of the same network has read: its `rows` become the rows from `at` on. Its

@@ -19,7 +19,7 @@ export interface LearnerOptions {
   readonly seed: number;
   readonly maxGradNorm: number;
   readonly gradientAccumulation: number;
-  /** Tasks of the order; undefined if not known, which methods that need the number refuse. */
+  /** Number of tasks in the order; if undefined, methods that need it refuse to train. */
   readonly tasks?: number;
   /** Whether activations are recomputed block by block for the backward pass, not stored. */
   readonly recompute?: boolean;
@@ -128,7 +128,7 @@ export class LearnerCore {
     }
   }
 
-  /** Tasks of the order. @throws GorpError `settings/open-order` if the number is not known. */
+  /** Number of tasks in the order. @throws GorpError `settings/open-order` if it is not known. */
   get tasks(): number {
     if (this.options.tasks !== undefined) return this.options.tasks;
     throw new GorpError(
