@@ -127,7 +127,8 @@ const flanT5Small: Fields = {
   tie_word_embeddings: false,
 };
 
-describe('LLaMA', () => { test('reads configs as published', () => {
+describe('LLaMA', () => {
+  test('reads configs as published', () => {
     expect(readLlama(tinyLlama)).toMatchObject({
       headDim: 64,
       numKeyHeads: 4,

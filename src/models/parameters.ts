@@ -96,7 +96,8 @@ function checkSize(name: string, shape: readonly number[], found: number): void 
   throw new GorpError(
     'model/bad-shape',
     `${name} has ${found} values, but config.json needs [${shape.join(', ')}].`,
-    'Fetch the weights and config.json again, both from the same place.', );
+    'Fetch the weights and config.json again, both from the same place.',
+  );
 }
 
 const plain = (name: string, shape: readonly number[]): Tensor => ({ ...plainTensor(name, shape), mayBeHalf: true });

@@ -69,24 +69,27 @@ describe('the files of an export', () => {
     }
   });
 
-  it.each(ONNX_DTYPES)('of a round differ from the base model only in the files of its layers, as %s', async (dtype) => {
-    const base = tinyModel();
-    const ofRound = graphsApart(base, dtype, trained.changed, trained);
-    const ofBase = graphsApart(base, dtype, trained.changed);
-    expect(ofRound.map(({ name, data }) => [name, ...data.map(({ isApart }) => isApart)])).toEqual([
-      ['encoder_model', false, true],
-      ['decoder_model_merged', false, true],
-    ]);
-    for (const [i, { model, data }] of ofRound.entries()) {
-      const [sums, sumsOfBase] = [
-        await checksums([model, ...data]),
-        await checksums([ofBase[i].model, ...ofBase[i].data]),
-      ];
-      for (const { path, isApart } of [{ ...model, isApart: false }, ...data]) {
-        expect(sums.get(path) === sumsOfBase.get(path), path).toBe(!isApart);
+  it.each(ONNX_DTYPES)(
+    'of a round differ from the base model only in the files of its layers, as %s',
+    async (dtype) => {
+      const base = tinyModel();
+      const ofRound = graphsApart(base, dtype, trained.changed, trained);
+      const ofBase = graphsApart(base, dtype, trained.changed);
+      expect(ofRound.map(({ name, data }) => [name, ...data.map(({ isApart }) => isApart)])).toEqual([
+        ['encoder_model', false, true],
+        ['decoder_model_merged', false, true],
+      ]);
+      for (const [i, { model, data }] of ofRound.entries()) {
+        const [sums, sumsOfBase] = [
+          await checksums([model, ...data]),
+          await checksums([ofBase[i].model, ...ofBase[i].data]),
+        ];
+        for (const { path, isApart } of [{ ...model, isApart: false }, ...data]) {
+          expect(sums.get(path) === sumsOfBase.get(path), path).toBe(!isApart);
+        }
       }
-    }
-  });
+    },
+  );
 
   it('tell transformers.js what it needs', async () => {
     const files = await collected(await onnxFiles({ ...tinyModel(), generationConfig: { max_new_tokens: 7 } }, 'q4'));

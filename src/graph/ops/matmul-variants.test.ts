@@ -176,27 +176,24 @@ describe('a product', () => {
       expect(rows(found, 2, 4).some((x) => Number.isFinite(x))).toBe(false);
     });
 
-    test.each([true, false])(
-      'may round parameters of a model and what they multiply: %s',
-      (halves) => {
-        const b = { ...weight([64, 64]), mayBeHalf: true } as const;
-        const t = new GraphUnderTest({ a: weight([64, 64]), b }, (g, input) => ({
-          y: matmul(g, input('a'), input('b'), { layout: 'nt' }),
-          plain: matmul(g, input('b'), input('a'), { layout: 'nt' }),
-        })).withGradients('y');
-        const tuning = new Tuning();
-        tuning.halves = halves;
-        const planner = new GpuPlanner(tuning);
-        const asked: string[] = [];
-        vi.spyOn(tuning, 'variantOf').mockImplementation((shape) => {
-          asked.push(`${shape.layout} ${shape.halves ?? 'none'}`);
-          return 'register-4';
-        });
-        for (const operation of t.graph.operations) if (operation.name === 'matmul') operation.calls(planner, []);
-        const allowed = halves ? ['nt both', 'nt none', 'nn b', 'tn b'] : ['nt none', 'nt none', 'nn none', 'tn none'];
-        expect(asked).toEqual(allowed);
-      },
-    );
+    test.each([true, false])('may round parameters of a model and what they multiply: %s', (halves) => {
+      const b = { ...weight([64, 64]), mayBeHalf: true } as const;
+      const t = new GraphUnderTest({ a: weight([64, 64]), b }, (g, input) => ({
+        y: matmul(g, input('a'), input('b'), { layout: 'nt' }),
+        plain: matmul(g, input('b'), input('a'), { layout: 'nt' }),
+      })).withGradients('y');
+      const tuning = new Tuning();
+      tuning.halves = halves;
+      const planner = new GpuPlanner(tuning);
+      const asked: string[] = [];
+      vi.spyOn(tuning, 'variantOf').mockImplementation((shape) => {
+        asked.push(`${shape.layout} ${shape.halves ?? 'none'}`);
+        return 'register-4';
+      });
+      for (const operation of t.graph.operations) if (operation.name === 'matmul') operation.calls(planner, []);
+      const allowed = halves ? ['nt both', 'nt none', 'nn b', 'tn b'] : ['nt none', 'nt none', 'nn none', 'tn none'];
+      expect(asked).toEqual(allowed);
+    });
   });
 
   test.each([
