@@ -61,7 +61,7 @@ function checkTerms(terms: readonly LossTerm[], { names, out, inputs }: LayerGro
   if (out === inputs || !terms.some(({ kind }) => kind === 'crossed')) return;
   throw new GorpError(
     'settings/not-square',
-    `The released form of N-LoRA needs the product A B, which does not exist for ${names[0]}: [${out}, ${inputs}].`,
+    `The released form of N-LoRA needs the product A B, but ${names[0]} is [${out}, ${inputs}], not square.`,
     'Choose the form of the paper, or adapt layers with as many inputs as outputs.',
   );
 }
