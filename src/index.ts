@@ -1,5 +1,5 @@
 /// <reference types="@webgpu/types" preserve="true" />
-// The library: the core that the page and the command line are built on. `gorp-web/node` has what only Node offers.
+// The library: the core of the page and the command line. `gorp-web/node` adds what needs Node.
 
 export { type ErrorCode, type ErrorReport, GorpError, reportOf } from './base/errors.ts';
 export type { Device } from './device/device.ts';

@@ -33,17 +33,17 @@ test.each([
   'https://secret@example.org/m/',
   'https://example.org/m/?token=secret',
   'https://example.org/m/#secret',
-])('%s could hold a secret, which the words do not repeat', (address) => {
+])('refuses %s, which may hold a secret, without repeating it', (address) => {
   const { message, nextStep } = addressProblem(address) ?? { message: '', nextStep: '' };
   expect(message).not.toBe('');
   expect(nextStep).toContain('https://example.org/m/');
   expect(message + nextStep).not.toContain('secret');
 });
 
-test('an address of a folder is checked as a whole', () => {
+test('accepts a secure folder address and says what is wrong with others', () => {
   expect(addressProblem('https://example.org/m')).toBeNull();
   expect(addressProblem('http://localhost:80/m/')).toBeNull();
-  expect(addressProblem('http://example.org/m/')?.message).toContain('anyone on the way');
+  expect(addressProblem('http://example.org/m/')?.message).toContain('Anyone on the network');
   for (const text of ['', 'm/', 'ftp://example.org', 'http://']) {
     expect(addressProblem(text)?.message, text).toContain('not the address');
   }

@@ -1,8 +1,8 @@
 import { type ErrorCode, GorpError } from './errors.ts';
 
 /**
- * Whether what goes to an address, and what comes from it, cannot be read or changed on the way: `https:`, or `http:` to
- * this machine itself. The page's own policy says the same; this also holds in Node, and can say why.
+ * Whether nobody can read or change the traffic with an address: `https:`, or `http:` to this machine. The page's
+ * content security policy demands the same; this check also runs in Node and can say why.
  *
  * @param address an absolute URL.
  */
@@ -13,8 +13,8 @@ export function isSecureAddress(address: string): boolean {
 }
 
 /**
- * Why a folder's address cannot be used, as a sentence and what to do; null where it can. Settings are written into
- * results and adapters, which people pass on, so an address must hold no secret. The words repeat none.
+ * Why a folder's address cannot be used, and what to do; null if it can. Results and adapters, which people pass on,
+ * contain the settings, so an address must hold no secret. The message repeats none.
  */
 export function addressProblem(text: string): { message: string; nextStep: string } | null {
   if (!URL.canParse(text) || !/^https?:$/.test(new URL(text).protocol)) {
@@ -23,19 +23,19 @@ export function addressProblem(text: string): { message: string; nextStep: strin
   const { username, password, search, hash, origin, pathname } = new URL(text);
   if (username !== '' || password !== '' || search !== '' || hash !== '') {
     return {
-      message: `The address has more than server and folder, such as a name, a password or what follows a "?" or "#"; it would be written into results.`,
-      nextStep: `Give ${origin}${pathname} alone. Download a folder that needs a login, and choose it from disk.`,
+      message: `The address has a name, a password, a "?" or a "#", which would be written into results.`,
+      nextStep: `Give ${origin}${pathname} alone. If the folder needs a login, download it and choose it from disk.`,
     };
   }
   return isSecureAddress(text) ? null : insecure(origin);
 }
 
 const insecure = (where: string): { message: string; nextStep: string } => ({
-  message: `What is exchanged with ${where} can be read and changed by anyone on the way.`,
-  nextStep: 'Give an address beginning with https://. Plain http:// is for servers on this machine only.',
+  message: `Anyone on the network can read and change the traffic with ${where}.`,
+  nextStep: 'Give an address that begins with https://. Plain http:// is for servers on this machine only.',
 });
 
-/** The error of an address that is not {@link isSecureAddress}: given by a person, or where a server has redirected to. */
+/** The error for an address that is not {@link isSecureAddress}: given by a person, or the target of a redirect. */
 export function insecureAddress(code: ErrorCode, address: string): GorpError {
   const { message, nextStep } = insecure(new URL(address).origin);
   return new GorpError(code, message, nextStep);

@@ -1,4 +1,6 @@
-/** Whether a tokenizer_config.json is that of a model whose tokens are bytes, as ByT5's are: it has no tokenizer.json. */
+/**
+ * Whether a tokenizer_config.json belongs to a model whose tokens are bytes, such as ByT5: it has no tokenizer.json.
+ */
 export const hasByteTokens = (config: unknown): boolean =>
   typeof config === 'object' &&
   config !== null &&

@@ -1,9 +1,9 @@
-/** CRC-32 of IEEE 802.3, as zip, gzip and PNG use it, eight bytes at a time ("slicing by 8"). */
+/** CRC-32 of IEEE 802.3, as in zip, gzip and PNG, eight bytes at a time ("slicing by 8"). */
 
 const POLYNOMIAL = 0xedb88320;
 const TABLES = makeTables();
 
-/** Row k gives the remainder of a byte that k zero bytes follow: 8 rows of 256 values. */
+/** Row k gives the remainder of a byte followed by k zero bytes: 8 rows of 256 values. */
 function makeTables(): Uint32Array {
   const tables = new Uint32Array(8 * 256);
   for (let byte = 0; byte < 256; byte++) {
@@ -16,7 +16,7 @@ function makeTables(): Uint32Array {
 }
 
 /**
- * The checksum of bytes, as an unsigned number of 32 bits.
+ * The checksum of bytes, as an unsigned 32-bit number.
  *
  * @param before the checksum of the bytes before these, to resume from.
  */

@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 
-/** Which part of the program an error comes from; the part before the slash of every code. */
+/** Which part of the program an error comes from: the part of every code before the slash. */
 type Area =
   | 'device'
   | 'gpu'
@@ -20,7 +20,7 @@ export type ErrorCode = `${Area}/${string}`;
 
 const isErrorCode = (text: string): text is ErrorCode => /^[a-z]+\/[a-z0-9-]+$/.test(text);
 
-/** An error as plain data, to cross from a worker to the page or into a results file. */
+/** An error as plain data, to send from a worker to the page or to write to a results file. */
 export const ErrorReportSchema = v.strictObject({
   code: v.custom<ErrorCode>((input) => typeof input === 'string' && isErrorCode(input)),
   message: v.string(),

@@ -21,17 +21,17 @@ export class GorpError extends Error {
   }
 }
 
-/** What happened and what to do, as two sentences. */
+/** What happened and what to do, in two sentences. */
 export const explained = ({ message, nextStep }: Pick<ErrorReport, 'message' | 'nextStep'>): string =>
   `${message} ${nextStep}`;
 
-/** The same behind the code, for a terminal. */
+/** The same after the code, for a terminal. */
 export const explainedWithCode = (error: ErrorReport): string => `${error.code}: ${explained(error)}`;
 
 /** A report as an error again. */
 export const errorOf = ({ code, message, nextStep }: ErrorReport): GorpError => new GorpError(code, message, nextStep);
 
-/** Any thrown value as a report; what is not a {@link GorpError} becomes `internal/unexpected`. */
+/** Any thrown value as a report; anything but a {@link GorpError} becomes `internal/unexpected`. */
 export function reportOf(thrown: unknown): ErrorReport {
   if (thrown instanceof GorpError) {
     return { code: thrown.code, message: thrown.message, nextStep: thrown.nextStep };
@@ -39,6 +39,6 @@ export function reportOf(thrown: unknown): ErrorReport {
   return {
     code: 'internal/unexpected',
     message: thrown instanceof Error ? thrown.message : String(thrown),
-    nextStep: 'This is a fault of gorp-web. Please report it with the steps that led here.',
+    nextStep: 'This is a bug in gorp-web. Please report it with the steps that led here.',
   };
 }

@@ -1,6 +1,6 @@
 const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB'] as const;
 
-/** Bytes in binary units, three digits: 45_088_768 → `43.0 MiB`. */
+/** Bytes in binary units, with three digits: 45_088_768 → `43.0 MiB`. */
 export function formatBytes(count: number): string {
   let value = count;
   let unit = 0;

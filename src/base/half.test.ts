@@ -25,7 +25,7 @@ describe('half precision', () => {
     expect(wrong).toEqual([]);
   });
 
-  it('writes every half back as it was, and NaN as NaN', () => {
+  it('writes every half back unchanged, and NaN as NaN', () => {
     const back = float32ToHalf(halfToFloat32(ALL));
     const isNaNHalf = (half: number): boolean => (half & 0x7fff) > 0x7c00;
     const wrong = [...ALL].filter((half) => (isNaNHalf(half) ? !isNaNHalf(back[half]) : back[half] !== half));
@@ -35,7 +35,7 @@ describe('half precision', () => {
   it('rounds to the nearest half and ties to even, between all neighbours', () => {
     const wrong: number[] = [];
     for (let half = 0; half < 0x7c00; half++) {
-      // After the largest half would come 65536, which stands for infinity.
+      // After the largest half comes 65536, which stands for infinity.
       const above = half === 0x7bff ? 65536 : halfValue(half + 1);
       const middle = (halfValue(half) + above) / 2;
       const even = half % 2 === 0 ? half : half + 1;
@@ -46,12 +46,12 @@ describe('half precision', () => {
     expect(wrong).toEqual([]);
   });
 
-  it('keeps zeros, infinities and what is beyond the range', () => {
+  it('converts zeros, infinities and values beyond the range', () => {
     const values = Float32Array.of(0, -0, Infinity, -Infinity, 3e38, -3e38, 1e-45, -1e-45, 2 ** -25, 2 ** -24);
     expect([...float32ToHalf(values)]).toEqual([0, 0x8000, 0x7c00, 0xfc00, 0x7c00, 0xfc00, 0, 0x8000, 0, 1]);
   });
 
-  it('keeps a NaN whose payload does not fit', () => {
+  it('converts a NaN whose payload does not fit to NaN', () => {
     const [half] = float32ToHalf(new Float32Array(Uint32Array.of(0x7f800001).buffer));
     expect(halfToFloat32(Uint16Array.of(half))[0]).toBeNaN();
   });

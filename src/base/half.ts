@@ -13,11 +13,11 @@ function float32BitsOfHalf(half: number): number {
   return sign | ((113 - shift) << 23) | (((fraction << shift) & 0x3ff) << 13);
 }
 
-/** The binary16 pattern nearest to a float32 pattern; ties go to the even one, too large becomes infinity. */
+/** The binary16 pattern nearest to a float32 pattern; ties go to the even one, values too large become infinity. */
 function halfOfFloat32Bits(bits: number): number {
   const sign = (bits >>> 16) & 0x8000;
   const magnitude = bits & 0x7fffffff;
-  // NaN stays NaN: the quiet bit is set, as the kept part of the payload may be zero.
+  // Set the quiet bit so that NaN stays NaN: the part of the payload that fits may be zero.
   if (magnitude > 0x7f800000) return sign | 0x7e00 | ((magnitude >>> 13) & 0x1ff);
   // 65520 lies half way between the largest half, 65504, and the next power of two.
   if (magnitude >= 0x477ff000) return sign | 0x7c00;
@@ -28,20 +28,20 @@ function halfOfFloat32Bits(bits: number): number {
   }
   // Below 2⁻²⁵, half of the smallest half.
   if (exponent < 102) return sign;
-  // A subnormal half counts in units of 2⁻²⁴; a carry into the exponent gives the smallest normal half, as it should.
+  // A subnormal half counts in units of 2⁻²⁴; a carry into the exponent rightly gives the smallest normal half.
   const fraction = (magnitude & 0x7fffff) | 0x800000;
   const shift = 126 - exponent;
   return sign | ((fraction + (1 << (shift - 1)) - 1 + ((fraction >>> shift) & 1)) >>> shift);
 }
 
-/** F16 → float32, exact; infinities, NaN payloads, signed zeros and subnormals included. */
+/** F16 → float32, exact, including infinities, NaN payloads, signed zeros and subnormals. */
 export function halfToFloat32(halves: Uint16Array): Float32Array<ArrayBuffer> {
   const bits = new Uint32Array(halves.length);
   for (let i = 0; i < bits.length; i++) bits[i] = float32BitsOfHalf(halves[i]);
   return new Float32Array(bits.buffer);
 }
 
-/** float32 → F16, round to nearest, ties to even (IEEE 754; what `torch.Tensor.half` and WGSL's `pack2x16float` do). */
+/** float32 → F16, round to nearest, ties to even (IEEE 754, like `torch.Tensor.half` and WGSL's `pack2x16float`). */
 export function float32ToHalf(values: Float32Array): Uint16Array<ArrayBuffer> {
   const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
   const halves = new Uint16Array(bits.length);
@@ -56,7 +56,7 @@ export function bfloat16ToFloat32(values: Uint16Array): Float32Array<ArrayBuffer
   return new Float32Array(bits.buffer);
 }
 
-/** float32 → BF16, round to nearest, ties to even; NaN stays NaN. Exact for what {@link bfloat16ToFloat32} gave. */
+/** float32 → BF16, round to nearest, ties to even; NaN stays NaN. Exact for values from {@link bfloat16ToFloat32}. */
 export function float32ToBfloat16(values: Float32Array): Uint16Array<ArrayBuffer> {
   const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
   const uppers = new Uint16Array(bits.length);

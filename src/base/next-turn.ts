@@ -1,4 +1,4 @@
-/** Resolves when tasks that wait in the thread's queue have had their turn. */
+/** Resolves after the tasks that wait in the thread's queue have run. */
 export function nextTurn(): Promise<void> {
   return new Promise((resolve) => {
     const { port1, port2 } = new MessageChannel();

@@ -1,4 +1,4 @@
-/** A name that nothing else has: a random UUID (RFC 9562, version 4). `crypto.randomUUID` is for secure pages only. */
+/** A unique name: a random UUID (RFC 9562, version 4). `crypto.randomUUID` exists on secure pages only. */
 export function randomId(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   bytes[6] = (bytes[6] & 0x0f) | 0x40;

@@ -18,7 +18,7 @@ export function seededRandom(seed: number): Random {
   return { next, below: (n) => Math.floor(next() * n) };
 }
 
-/** A shuffled copy (Fisher–Yates); the input is left alone. */
+/** A shuffled copy (Fisher–Yates); the input stays as it is. */
 export function shuffled<T>(items: readonly T[], random: Random): T[] {
   const out = items.slice();
   for (let i = out.length - 1; i > 0; i--) {

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { RecentMap } from './recent.ts';
 
-test('keeps what was asked for last, and drops each entry once', () => {
+test('holds the most recently used entries and drops each entry once', () => {
   const dropped: number[] = [];
   const map = new RecentMap<number>(2, (value) => dropped.push(value));
   map.set('a', 1);

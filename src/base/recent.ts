@@ -1,4 +1,4 @@
-/** A map of at most `limit` entries: the one that was asked for longest ago makes room, and is handed to `drop`. */
+/** A map of at most `limit` entries: to make room, it passes the least recently used one to `drop`. */
 export class RecentMap<V> {
   readonly #drop: (value: V) => void;
   readonly #entries = new Map<string, V>();
@@ -14,7 +14,7 @@ export class RecentMap<V> {
     return this.#entries.size;
   }
 
-  /** The entry, which counts as used now. */
+  /** The entry, now marked as the most recently used. */
   get(key: string): V | undefined {
     const value = this.#entries.get(key);
     if (value === undefined) return undefined;
@@ -23,7 +23,7 @@ export class RecentMap<V> {
     return value;
   }
 
-  /** Adds or replaces an entry; one that is replaced is dropped too. */
+  /** Adds or replaces an entry; the replaced one is dropped too. */
   set(key: string, value: V): void {
     this.delete(key);
     this.#entries.set(key, value);

@@ -26,7 +26,7 @@ describe('Sha256', () => {
     },
   );
 
-  it('does not depend on how the bytes are cut, nor on being kept as text in between', async () => {
+  it('gives the same digest however the bytes are split, and after resuming from a saved state', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(fc.uint8Array({ maxLength: 150 }), { maxLength: 8 }), async (pieces) => {
         let hash = await Sha256.begin();
@@ -41,7 +41,7 @@ describe('Sha256', () => {
     );
   });
 
-  it('takes other texts, and states of other code, for no state', async () => {
+  it('rejects texts that are not a state, and states of other versions', async () => {
     const { state } = await Sha256.begin();
     for (const text of ['', 'x', 'no state', state.slice(2), `${state}00`, `00000000${state.slice(8)}`]) {
       expect(await Sha256.from(text), text).toBeNull();
@@ -52,7 +52,7 @@ describe('Sha256', () => {
 describe('sha256Of', () => {
   afterEach(() => vi.unstubAllGlobals());
 
-  it('is the same with the browser’s own digest and without it, as on a page that is not secure', async () => {
+  it('gives the same digest without the browser’s own code, as on a page that is not secure', async () => {
     const bytes = Uint8Array.from({ length: 1000 }, (_, i) => i % 251);
     expect(await sha256Of(bytes)).toBe(reference(bytes));
     vi.stubGlobal('crypto', {});

@@ -7,8 +7,8 @@ export const toHex = (bytes: Uint8Array): string =>
   Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
 
 /**
- * SHA-256 in lower-case hexadecimal of bytes that are all here: by the browser's own code, which is quicker, where it
- * offers that; it does not on pages that are not secure.
+ * SHA-256, in lower-case hexadecimal, of bytes that are all in memory. Uses the browser's own code, which is faster but
+ * exists on secure pages only.
  */
 export async function sha256Of(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
   const { subtle } = crypto as Partial<Crypto>;
@@ -19,8 +19,8 @@ export async function sha256Of(bytes: Uint8Array<ArrayBuffer>): Promise<string> 
 }
 
 /**
- * SHA-256 over bytes that come piece by piece. The browser's own `crypto.subtle.digest` wants all bytes at once, which a
- * file of gigabytes cannot be; and a download that resumes after a reload needs the state in between.
+ * SHA-256 over bytes that arrive piece by piece. The browser's own `crypto.subtle.digest` needs all bytes at once,
+ * impossible for a file of gigabytes; and a download that resumes after a reload needs the intermediate state.
  */
 export class Sha256 {
   readonly #hasher: IHasher;
@@ -29,13 +29,13 @@ export class Sha256 {
     this.#hasher = hasher;
   }
 
-  /** A hash of no bytes yet. Loads the code when it is first needed. */
+  /** A hash of no bytes yet. The first call loads the code. */
   static async begin(): Promise<Sha256> {
     const { createSHA256 } = await import('hash-wasm');
     return new Sha256((await createSHA256()).init());
   }
 
-  /** Resumes from a {@link state}. Null when the text is none, or one that another version of hash-wasm has saved. */
+  /** Resumes from a {@link state}. Null if the text is not a state, or one saved by another version of hash-wasm. */
   static async from(state: string): Promise<Sha256 | null> {
     if (!STATE.test(state)) return null;
     const { createSHA256 } = await import('hash-wasm');
@@ -47,7 +47,7 @@ export class Sha256 {
     }
   }
 
-  /** The state between two pieces as text, to be saved. */
+  /** The state between two pieces, as text to save. */
   get state(): string {
     return toHex(this.#hasher.save());
   }

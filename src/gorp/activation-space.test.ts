@@ -18,7 +18,7 @@ beforeAll(async () => {
 });
 afterAll(() => device.destroy());
 
-/** Two examples in a batch of a given size; the padding must not matter. */
+/** Two examples in a batch of a given size; padding must not matter. */
 const batchOf = (B: number, S: number, T: number): SizedBatch => ({
   sizes: { B, S, T },
   rows: [
@@ -27,7 +27,7 @@ const batchOf = (B: number, S: number, T: number): SizedBatch => ({
   ],
 });
 
-test('the activation space of a sample does not depend on how the sample is padded', async () => {
+test('the activation space of a sample does not depend on padding', async () => {
   const model = tinyModel();
   const network = new T5Network(device, parseT5Config(T5_TRAITS, model.config), 32);
   const { method } = tinySettings('gorp-plus');

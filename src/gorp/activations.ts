@@ -18,8 +18,8 @@ interface CovarianceSum {
 }
 
 /**
- * C = XᵀX of the inputs of every trained layer over the tokens of a sample, padding left out: what a space of
- * activations is built from (docs/method.md, eq. (16)). Layers that read the same tensor (q and v) share one matrix.
+ * C = XᵀX of the inputs of every trained layer over the tokens of a sample, without padding: the source of an
+ * activation space (docs/method.md, eq. (16)). Layers that read the same tensor (q and v) share one matrix.
  */
 export class InputCovariances {
   readonly #device: Device;
@@ -38,11 +38,11 @@ export class InputCovariances {
     this.#arena = new Arena(device, 'inputs');
   }
 
-  /** Compiles the programs of all batch shapes that will be added, in memory that they share. */
+  /** Compiles the programs of all batch shapes to come, in shared memory. */
   async prepare(shapes: readonly BatchSizes[]): Promise<void> {
     const distinct = new Map(shapes.map((sizes) => [sizesKey(sizes), sizes]));
     for (let version: number | undefined; version !== this.#arena.version;) {
-      // A later one may have taken larger memory behind the back of those before it; the next time all fit.
+      // A later shape may have reallocated the memory of earlier ones; in the second pass all fit.
       ({ version } = this.#arena);
       this.#destroyPrograms();
       for (const [key, sizes] of distinct) this.#programs.set(key, await this.#compile(key, sizes));
@@ -83,7 +83,7 @@ export class InputCovariances {
     return tensor;
   }
 
-  /** Bytes of the largest sum: they are read back one by one. */
+  /** Bytes of the largest sum; sums are read back one by one. */
   get largestBytes(): number {
     return Math.max(0, ...[...this.#sums.values()].map(({ tensor }) => tensor.elements * 4));
   }

@@ -9,11 +9,11 @@ import { columnSlice, concatColumns, type Matrix, matrix, multiply, multiplyTran
 import { Stack } from './stack.ts';
 import type { TrainedAdapter } from './trained.ts';
 
-/** LoRA adapters of layers of one shape: the new pair, trained, and the pairs of earlier tasks, frozen. */
+/** LoRA adapters of layers of one shape: the new pair, trained, and the frozen pairs of earlier tasks. */
 export class AdapterGroup {
   readonly #device: Device;
 
-  /** A [n, r, in] and B [n, out, r] of the pair that is being trained. */
+  /** A [n, r, in] and B [n, out, r] of the pair in training. */
   readonly A: Stack;
   readonly B: Stack;
   /** Pairs of earlier tasks one after another, A_prev [(t−1) r, in] and B_prev [out, (t−1) r], on the host. */
@@ -37,7 +37,7 @@ export class AdapterGroup {
   /**
    * A fresh pair: A ~ U(−1/√in, 1/√in) (Kaiming uniform with a = √5), B = 0: docs/method.md, eq. (2).
    *
-   * @param inputSpace S [in, k] per layer, out of which the fresh A is kept: A ← A − A S Sᵀ.
+   * @param inputSpace S [in, k] per layer, removed from the fresh A: A ← A − A S Sᵀ.
    */
   reset(seed: number, inputSpace?: ReadonlyMap<string, Matrix>): void {
     const bound = 1 / Math.sqrt(this.inputs);
@@ -52,7 +52,7 @@ export class AdapterGroup {
     this.B.clear();
   }
 
-  /** Freezes the trained pair behind the earlier ones: docs/method.md, eq. (3). Waits for the GPU. */
+  /** Freezes the trained pair and appends it to the earlier ones: docs/method.md, eq. (3). Waits for the GPU. */
   async freeze(): Promise<void> {
     const [newA, newB] = [await this.A.read(), await this.B.read()];
     this.#destroyPrevious();
@@ -94,7 +94,7 @@ export class AdapterGroup {
     };
   }
 
-  /** Takes up the pairs of all tasks so far, as {@link trained} gave them: the last is the one that was trained. */
+  /** Restores the pairs of all tasks so far from {@link trained}; the last is the pair in training. */
   restore(name: string, { A, B }: { A: Matrix; B: Matrix }): void {
     const before = A.rows - this.rank;
     if (before > 0) this.#setPrevious(name, { A: firstRows(A, before), B: columnSlice(B, 0, before) });
@@ -102,12 +102,12 @@ export class AdapterGroup {
     this.B.write(name, columnSlice(B, before, A.rows));
   }
 
-  /** Puts frozen pairs in place, as {@link previous} had them. */
+  /** Restores frozen pairs from {@link previous}. */
   takeUpPrevious(name: string, pair: { A: Matrix; B: Matrix }): void {
     this.#setPrevious(name, pair);
   }
 
-  /** Sets memory aside for the frozen pairs of so many tasks, and puts nothing there: for a plan of memory. */
+  /** Allocates memory for the frozen pairs of this many tasks without writing to it, for a memory plan. */
   reserve(earlier: number): void {
     this.#destroyPrevious();
     if (earlier === 0) return;
@@ -141,8 +141,8 @@ export class AdapterGroup {
    * y + s (d(x) A_prevᵀ) B_prevᵀ + s (d(x) Aᵀ) Bᵀ with one dropout mask for both terms.
    *
    * @param pair the new pair as tensors of this graph; null for the model without it.
-   * @param drop dropout of this layer, or undefined when evaluating.
-   * @param onInner told the output of the new A, [..., r].
+   * @param drop dropout of this layer; undefined in evaluation.
+   * @param onInner receives the output of the new A, [..., r].
    */
   apply(
     g: Graph,

@@ -5,7 +5,7 @@ import { columnSlice, concatColumns, matrix, multiply } from './matrix.ts';
 import { svd } from './svd.ts';
 
 describe('principalAngles', () => {
-  it('finds given angles, whatever bases the two spaces have', () => {
+  it('finds given angles, whatever the bases of the two spaces', () => {
     const angles = [0, 0.1, 0.7, Math.PI / 2];
     const axes = randomOrthonormal(20, 8, 1);
     const towards = matrix(8, 4);
@@ -18,7 +18,7 @@ describe('principalAngles', () => {
     expect(cosines).toEqual(angles.map((angle) => expect.closeTo(Math.cos(angle), 12) as number));
   });
 
-  it('is symmetric, and says 1 where the larger space contains the smaller', () => {
+  it('is symmetric, and gives 1 if the larger space contains the smaller', () => {
     const large = randomOrthonormal(15, 6, 3);
     const small = columnSlice(large, 1, 3);
     for (const cosines of [principalAngles(large, small), principalAngles(small, large)]) {
@@ -27,7 +27,7 @@ describe('principalAngles', () => {
     }
   });
 
-  it('says 0 for orthogonal spaces, and has no angles with an empty one', () => {
+  it('gives 0 for orthogonal spaces and no angles with an empty one', () => {
     const axes = randomOrthonormal(10, 5, 4);
     const cosines = principalAngles(columnSlice(axes, 0, 2), columnSlice(axes, 2, 5));
     expect(cosines).toEqual([0, 0].map(() => expect.closeTo(0, 12) as number));
@@ -35,7 +35,7 @@ describe('principalAngles', () => {
     expect(principalAngles(matrix(10, 0), matrix(10, 0))).toEqual([]);
   });
 
-  it('refuses spaces of different dimension', () => {
+  it('refuses spaces of different dimensions', () => {
     expect(() => principalAngles(matrix(4, 1), concatColumns(matrix(5, 1), matrix(5, 1)))).toThrow('do not fit');
   });
 });

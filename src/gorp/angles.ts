@@ -7,8 +7,8 @@ import { svd } from './svd.ts';
  *
  * @param a dimension × k.
  * @param b dimension × l.
- * @returns min(k, l) cosines, descending; 1 = a shared direction. None with an empty space.
- * @throws GorpError `internal/shape` when they do not have the same number of rows.
+ * @returns min(k, l) cosines, descending; 1 = a shared direction. No cosines if a space is empty.
+ * @throws GorpError `internal/shape` if their numbers of rows differ.
  */
 export const principalAngles = (a: Matrix, b: Matrix): number[] =>
   Array.from(svd(transposeMultiply(a, b)).singularValues, (value) => Math.min(1, value));

@@ -37,7 +37,7 @@ afterAll(() => device.destroy());
 const columnsOf = (sketch: Float64Array, width: number, count: number): Matrix =>
   transpose(matrix(count, width, sketch.subarray(0, count * width)));
 
-/** dY and X with dYᵀ X of the given singular values, and more tokens than either side needs. */
+/** dY and X such that dYᵀ X has the given singular values, with more tokens than either side needs. */
 function gradientOf(out: number, inputs: number, values: number[], tokens: number): { x: Matrix; dy: Matrix } {
   const U = randomOrthonormal(out, values.length, 1);
   const V = randomOrthonormal(inputs, values.length, 2);
@@ -55,7 +55,7 @@ interface Case {
   rank: number;
   values: number[];
 }
-// Singular values that fall by half; a gap of a tenth behind the rank; and fewer than the rank.
+// Singular values that halve; a gap of a tenth after the rank; and fewer than the rank.
 const halves = (count: number): number[] => Array.from({ length: count }, (_, i) => 2 ** -i);
 const CASES: Case[] = [
   { out: 24, inputs: 16, tokens: 40, rank: 4, values: halves(12) },
@@ -72,7 +72,7 @@ describe.each(CASES)('$out × $inputs, rank $rank', ({ out, inputs, tokens, rank
   const size = sketchSize(rank, out, inputs);
   const operands = { x: { shape: [tokens, inputs], values: x.data }, dy: { shape: [tokens, out], values: dy.data } };
 
-  test.each(['right', 'left'] as const)('%s vectors are the exact ones, signs and order too', async (side) => {
+  test.each(['right', 'left'] as const)('%s vectors match the exact ones, including signs and order', async (side) => {
     const width = side === 'right' ? inputs : out;
     const t = new GraphUnderTest(
       { ...operands, sketch: { shape: [size, width], values: new Float64Array(size * width) } },
@@ -92,7 +92,7 @@ describe.each(CASES)('$out × $inputs, rank $rank', ({ out, inputs, tokens, rank
         const [cosine] = principalAngles(columnSlice(V, j, j + 1), columnSlice(exact, j, j + 1));
         expect(cosine, `vector ${j}`).toBeGreaterThan(0.999);
         const dot = energyProduct(columnSlice(V, j, j + 1), columnSlice(exact, j, j + 1));
-        // A largest entry that is rivalled by another may be either; elsewhere the rule fixes the sign.
+        // If two entries are nearly the largest, either may fix the sign; otherwise the rule does.
         if (!hasRival(columnSlice(exact, j, j + 1))) expect(dot, `sign of vector ${j}`).toBeGreaterThan(0);
       }
     }
@@ -128,7 +128,7 @@ test.each(['right', 'left'] as const)('with a space of inputs, %s: the vectors o
       x: { shape: [tokens, inputs], values: x.data },
       dy: { shape: [tokens, out], values: dy.data },
       S: { shape: [inputs, 9], values: S.data },
-      // From the vectors of a refresh before, which knew of no space.
+      // From the vectors of an earlier refresh without a space.
       sketch: { shape: [size, width], values: transpose(randomOrthonormal(width, size, 9)).data },
     },
     (g, input) => {
@@ -142,7 +142,7 @@ test.each(['right', 'left'] as const)('with a space of inputs, %s: the vectors o
   if (side === 'right') expect(energy(multiply(transpose(V), S))).toBeLessThan(1e-10);
 });
 
-test('real gradients: from nothing and from the last batch, at least 0.99 of the exact energy', async () => {
+test('real gradients: from zero or the last batch, vectors hold at least 0.99 of the exact energy', async () => {
   const { network, read, batches } = await embeddedModel(device);
   const parameters = await Parameters.load(device, network.shapes, read);
   const owned: OwnedBuffer[] = [];
@@ -208,7 +208,7 @@ test('real gradients: from nothing and from the last batch, at least 0.99 of the
 
 const energyProduct = (a: Matrix, b: Matrix): number => a.data.reduce((sum, v, i) => sum + v * b.data[i], 0);
 
-/** Whether another entry is nearly as large as the largest and of the other sign. */
+/** Whether another entry is nearly as large as the largest and has the opposite sign. */
 function hasRival({ data }: Matrix): boolean {
   const largest = data.reduce((max, v) => (Math.abs(v) > Math.abs(max) ? v : max), 0);
   return data.some((v) => v * largest < 0 && Math.abs(v) > 0.9 * Math.abs(largest));

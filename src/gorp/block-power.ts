@@ -5,7 +5,7 @@ import { matmul } from '../graph/ops/matmul.ts';
 import { fixSigns, orthonormaliseRows, rightSingularRows } from '../graph/ops/subspace.ts';
 import type { Tensor } from '../graph/tensor.ts';
 
-/** Vectors carried beside the wanted ones, so that those converge fast whatever the gap behind them. */
+/** Extra vectors, so that the wanted ones converge fast whatever the gap after them. */
 const OVERSAMPLING = 8;
 /** Passes over G and Gᵀ at a refresh. */
 const PASSES = 2;
@@ -14,11 +14,11 @@ const PASSES = 2;
 export interface ImplicitGradient {
   readonly x: Tensor;
   readonly dy: Tensor;
-  /** S [in, k]: in place of G stands G − G S Sᵀ (activation space, docs/method.md, eq. (17)). */
+  /** S [in, k]: G − G S Sᵀ replaces G (activation space, docs/method.md, eq. (17)). */
   readonly outside?: Tensor | undefined;
 }
 
-/** How many vectors are carried for a rank, at most as many as the smaller side has. */
+/** How many vectors are computed for a rank, at most the smaller side. */
 export const sketchSize = (rank: number, out: number, inputs: number): number =>
   Math.min(Math.ceil((rank + OVERSAMPLING) / 4) * 4, out, inputs);
 
@@ -49,12 +49,12 @@ function throughTranspose(g: Graph, { x, dy, outside }: ImplicitGradient, rows: 
 }
 
 /**
- * Records the leading singular vectors of an implicit gradient by block power iteration: as docs/method.md, eq. (14), has
- * it, with G·Ω = dYᵀ(XΩ) and Gᵀ·Q = Xᵀ(dY Q), every half step orthonormalised. Small singular values keep their
- * precision: the last half step Z = L Ω is turned by the singular vectors of L, and no Gram matrix is formed.
+ * Records the leading singular vectors of an implicit gradient by block power iteration (docs/method.md, eq. (14)),
+ * with G·Ω = dYᵀ(XΩ) and Gᵀ·Q = Xᵀ(dY Q), orthonormalising every half step. Small singular values stay precise: the
+ * singular vectors of L rotate the last half step Z = L Ω, and no Gram matrix is formed.
  *
- * @param side on which the vectors lie: `right`, rows v_j [n, in], or `left`, rows u_j [n, out].
- * @param sketch [n, in] or [n, out]: where the last refresh left its vectors, or zero. The new ones go here, largest
+ * @param side of the vectors: `right`, rows v_j [n, in], or `left`, rows u_j [n, out].
+ * @param sketch [n, in] or [n, out]: the vectors of the last refresh, or zero. The new ones replace them, largest
  *   singular value first, signs by docs/method.md, eq. (9).
  */
 export function recordLeadingVectors(
@@ -67,7 +67,7 @@ export function recordLeadingVectors(
   const outside = isRight ? gradient.outside : undefined;
   const away = isRight ? throughGradient : throughTranspose;
   const back = isRight ? throughTranspose : throughGradient;
-  // Rows that replace others need not lie outside S: hence the projection behind each orthonormalisation too.
+  // Orthonormalisation may replace rows by ones inside S, so the projection follows it again.
   const turned = (rows: Tensor): Tensor =>
     outsideRows(g, orthonormaliseRows(g, rows), isRight ? undefined : gradient.outside);
   let rows = outsideRows(g, orthonormaliseRows(g, outsideRows(g, sketch, outside)), outside);
@@ -90,7 +90,7 @@ export function recordLeadingVectors(
  * Records the rows v_j that belong to the left vectors u_j: Gᵀ u_j made orthonormal in order.
  *
  * @param left rows u_j [n, out], largest singular value first.
- * @param into where they go, [n, in].
+ * @param into the rows v_j, [n, in].
  */
 export function recordRightPartners(g: Graph, gradient: ImplicitGradient, left: Tensor, into: Tensor): void {
   const rows = orthonormaliseRows(g, throughTranspose(g, gradient, left));
@@ -98,9 +98,9 @@ export function recordRightPartners(g: Graph, gradient: ImplicitGradient, left: 
 }
 
 /**
- * Records an estimate of how much of a gradient lies in a space of inputs: energies of `probes` G and of its part outside
- * S, into `before[index]` and `after[index]`. With independent ±1 as entries of the probes each has the expectation of
- * the whole energy (Hutchinson), times the number of probes.
+ * Records an estimate of the share of a gradient in a space of inputs: the energies of `probes` G and of its part
+ * outside S, into `before[index]` and `after[index]`. If the entries of the probes are independent ±1, each energy has
+ * the expectation of the full energy times the number of probes (Hutchinson).
  *
  * @param probes [n, out].
  */

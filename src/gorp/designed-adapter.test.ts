@@ -6,12 +6,12 @@ import { columnSlice, energy, type Matrix, multiply, multiplyTranspose, transpos
 import { growSpaceFromCovariance, projectOutLeft } from './space.ts';
 import { svd } from './svd.ts';
 
-/** Covariance of few inputs, so that some directions have none. */
+/** Covariance of few inputs, so that some directions have no energy. */
 const covariance = (seed: number, inputs = 12, rank = 7): Matrix => {
   const X = randomMatrix(inputs, rank, seed);
   return multiplyTranspose(X, X);
 };
-/** AᵀA: what does not depend on signs. */
+/** AᵀA, which does not depend on signs. */
 const gram = (A: Matrix): Matrix => multiply(transpose(A), A);
 
 test('A is the main directions of the inputs outside the space, each of length 1/√3', () => {
@@ -30,10 +30,10 @@ test('A is the main directions of the inputs outside the space, each of length 1
   expect(relativeError(multiplyTranspose(A, A).data, svdIdentity(4))).toBeLessThan(1e-9);
 });
 
-test('rows that no direction is left for are 0, and answer to nothing', () => {
+test('rows without a direction left are 0', () => {
   const C = covariance(3);
   const { space } = growSpaceFromCovariance(null, C, 1);
-  // All of the task's inputs are in the space: what singular vectors of zero there are may not be taken.
+  // All of the task's inputs are in the space: singular vectors of zero must not be used.
   const A = designedA(C, space, 4);
   expect(energy(multiply(A, space))).toBeLessThan(1e-20);
 });

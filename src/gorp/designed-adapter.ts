@@ -3,12 +3,12 @@ import { leadingSingularVectors } from './singular-vectors.ts';
 import { projectOutLeft } from './space.ts';
 
 /**
- * The A of InfLoRA (docs/method.md, eq. (26)): the first r left singular vectors of C − S SᵀC, as rows, over √3. It answers
- * to the main inputs of the task that begins as far as they lie outside the space of earlier tasks.
+ * The A of InfLoRA (docs/method.md, eq. (26)): the first r left singular vectors of C − S SᵀC, as rows, over √3. It
+ * responds to the main inputs of the new task outside the space of earlier tasks.
  *
  * @param covariance C = X Xᵀ of the task's inputs as columns, [in, in], not necessarily divided by their number.
  * @param space S [in, k]; null before the first task.
- * @param rank r, at most in. Where fewer directions lie outside S, the other rows are 0.
+ * @param rank r, at most in. If fewer directions lie outside S, the other rows are 0.
  * @returns [r, in].
  */
 export function designedA(covariance: Matrix, space: Matrix | null, rank: number): Matrix {

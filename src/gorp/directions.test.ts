@@ -24,12 +24,12 @@ describe('directions of a task', () => {
     expect(cosines).toEqual([1, 1].map(() => expect.closeTo(1, 10) as number));
   });
 
-  it('are at most so many, and at least one', () => {
+  it('are at most as many as the limit, and at least one', () => {
     expect(directionsOfMoment(randomMatrix(40, 40, 3), 1).columns).toBe(MAX_DIRECTIONS);
     expect(directionsOfMoment(moment, 1e-9).columns).toBe(1);
   });
 
-  it('are the same from a covariance, whatever the space holds already', () => {
+  it('are the same from a covariance, whatever the space already holds', () => {
     const covariance = multiplyTranspose(moment, moment);
     const expected = directionsOfMoment(moment, 0.95);
     for (const space of [null, columnSlice(u, 0, 1), randomOrthonormal(24, 5, 4)]) {
@@ -40,7 +40,7 @@ describe('directions of a task', () => {
     }
   });
 
-  it('say nothing where there was no gradient', () => {
+  it('are none if there was no gradient', () => {
     const none = directionsOfMoment(matrix(24, 30), 0.9);
     expect(none.columns).toBe(0);
     expect(anglesToEarlier(none, [u, none])).toEqual([
@@ -52,7 +52,7 @@ describe('directions of a task', () => {
     expect(directionsOfCovariance(covariance, 0.9, growth).columns).toBe(0);
   });
 
-  it('tell a task that turned by an angle from one that did not', () => {
+  it('distinguish a task rotated by an angle from one that is not', () => {
     const axes = randomOrthonormal(24, 4, 5);
     const turned = multiply(axes, matrix(4, 2, [1, 0, 0, Math.cos(0.6), 0, Math.sin(0.6), 0, 0]));
     const [first, second] = anglesToEarlier(turned, [columnSlice(axes, 0, 2), columnSlice(axes, 3, 4)]);

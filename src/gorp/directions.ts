@@ -3,10 +3,10 @@ import { columnSlice, type Matrix, matrix, trace } from './matrix.ts';
 import { growSpace, type SpaceGrowth } from './space.ts';
 import { symmetricEigen } from './symmetric-eigen.ts';
 
-/** Most directions of a task that are kept to compare it with others. */
+/** Most directions stored per task to compare it with others. */
 export const MAX_DIRECTIONS = 16;
 
-/** How the main directions of a task lie to those of an earlier one, for one tensor. */
+/** The angles between the main directions of a task and of an earlier one, for one tensor. */
 export interface TaskAngles {
   /** The earlier task, from 1. */
   task: number;
@@ -15,11 +15,11 @@ export interface TaskAngles {
 }
 
 /**
- * A task's own main directions: the fewest left singular vectors of a matrix that hold `threshold` of its energy, at most
- * {@link MAX_DIRECTIONS}. Unlike what a task adds to the shared space they may lie inside it: what is added is orthogonal
- * to the space by construction, so that it could say nothing about how alike two tasks are.
+ * A task's own main directions: the fewest left singular vectors of a matrix that hold `threshold` of its energy, at
+ * most {@link MAX_DIRECTIONS}. They may lie inside the shared space. What a task adds to the space is orthogonal to it
+ * by construction, so it cannot show how alike two tasks are.
  *
- * @param moment dimension × any: mean gradient from which nothing was projected away.
+ * @param moment dimension × any: mean gradient with nothing projected away.
  */
 export function directionsOfMoment(moment: Matrix, threshold: number): Matrix {
   const { space } = growSpace({ space: null, moment, threshold, rule: 'paper' });
@@ -29,7 +29,7 @@ export function directionsOfMoment(moment: Matrix, threshold: number): Matrix {
 /**
  * The same from a covariance X Xᵀ (dimension × dimension).
  *
- * @param growth what the task added to the space by the same threshold: if it was the first, its directions are the same.
+ * @param growth what the task added to the space by the same threshold; for the first task these are its directions.
  */
 export function directionsOfCovariance(covariance: Matrix, threshold: number, growth?: SpaceGrowth): Matrix {
   if (growth && growth.added === growth.total) return atMost(growth.space);

@@ -23,7 +23,7 @@ afterEach(() => {
 });
 afterAll(() => device.destroy());
 
-/** What a learner has come to after two tasks. */
+/** The result of a learner after two tasks. */
 interface Outcome {
   records: StepRecord[];
   /** Change of each full-rank weight since the start. */
@@ -65,7 +65,7 @@ async function learnTwoTasks(
     for (let step = 0; step < STEPS; step++) {
       const first = 2 * task + gradientAccumulation * step;
       await learner.step(Array.from({ length: gradientAccumulation }, (_, i) => batchOf(first + i)));
-      // Reading in the middle of a task moves the pair into the weights, and changes nothing.
+      // Reading in the middle of a task merges the pair into the weights, and changes nothing.
       if (step === 4) await learner.readTrained();
     }
     await learner.endTask({ sample: sample });
@@ -88,13 +88,13 @@ const differences = (now: ReadonlyMap<string, Matrix>, before: ReadonlyMap<strin
 /** ‖a − b‖ / ‖b‖. */
 const distance = (a: Matrix, b: Matrix): number => Math.sqrt(energy(subtract(a, b)) / energy(b));
 
-/** The losses of two trajectories differ by at most this, as a share of the loss. */
+/** The largest difference between the losses of two trajectories, as a share of the loss. */
 function lossDistance(a: Outcome, b: Outcome): number {
   expect(a.records).toHaveLength(b.records.length);
   return Math.max(...a.records.map(({ loss }, i) => Math.abs(loss / b.records[i].loss - 1)));
 }
 
-describe('two tasks, fast and exact, go the same way', () => {
+describe('over two tasks, fast and exact projections agree', () => {
   test.each([
     ['gorp', 'std', {}],
     ['gorp', 'left', { spaceSide: 'left' }],
@@ -117,7 +117,7 @@ describe('two tasks, fast and exact, go the same way', () => {
   });
 });
 
-test('a space of inputs: no change of the second task lies in it, whatever the side', async () => {
+test('a space of inputs holds no part of the second task’s change, whatever the side', async () => {
   for (const projType of ['right', 'left', 'full'] as const) {
     const model = tinyModel();
     const network = new T5Network(device, parseT5Config(T5_TRAITS, model.config), 32);
@@ -149,7 +149,7 @@ test('a space of inputs: no change of the second task lies in it, whatever the s
   }
 });
 
-test('the estimated share that a space of inputs takes away is near the exact one at a refresh', async () => {
+test('at a refresh, the estimated share that a space of inputs removes is near the exact one', async () => {
   const shares: Map<string, number>[] = [];
   for (const projection of ['exact', 'fast'] as const) {
     const { records } = await learnTwoTasks('gorp-plus', { projection, updateProjGap: 1 });
@@ -162,14 +162,14 @@ test('the estimated share that a space of inputs takes away is near the exact on
   for (const [name, share] of exact) expect(Math.abs((fast.get(name) ?? -1) - share), name).toBeLessThan(0.15);
 });
 
-test('with gradient accumulation the basis comes from the first micro-batch, and learning goes on', async () => {
+test('with gradient accumulation the basis comes from the first micro-batch, and training continues', async () => {
   const fast = await learnTwoTasks('gorp', {}, 2);
   const exact = await learnTwoTasks('gorp', { projection: 'exact' }, 2);
   expect(lossDistance(fast, exact)).toBeLessThan(0.1);
   for (const change of fast.changes.values()) expect(energy(change)).toBeGreaterThan(0);
 });
 
-test('the embedded model: fast and exact go the same way, with either norm', async () => {
+test('on the embedded model fast and exact projections agree, with either norm', async () => {
   const { network, read, batches } = await embeddedModel(device);
   const learn = async (settings: Partial<MethodSettings>): Promise<StepRecord[]> => {
     const preset = methodPreset('gorp');
@@ -196,7 +196,7 @@ test('the embedded model: fast and exact go the same way, with either norm', asy
   exact.forEach(({ loss, gradientNorm }, i) => {
     expect(Math.abs(fast[i].loss / loss - 1), `loss of step ${i}`).toBeLessThan(0.02);
     expect(Math.abs(projected[i].loss / loss - 1), `loss of step ${i}, projected norm`).toBeLessThan(0.05);
-    // The compressed gradient has most of the norm; the trajectories differ a little.
+    // The compressed gradient has most of the norm, so the trajectories differ a little.
     const norms = projected[i].gradientNorm / fast[i].gradientNorm;
     expect(norms).toBeGreaterThan(0.6);
     expect(norms).toBeLessThan(1.05);

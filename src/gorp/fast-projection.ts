@@ -18,12 +18,14 @@ import { Stack } from './stack.ts';
 import type { StatePart } from './state-part.ts';
 import type { GroupSpace } from './trainable-group.ts';
 
-/** Probes of an estimate: its error is a few percent of the energy where several directions matter, and none for one. */
+/**
+ * Probes of an estimate: its error is a few percent of the energy if several directions matter, zero for a single one.
+ */
 const PROBES = 16;
 
 /**
- * Projected full-rank training in which no gradient is formed (docs/method.md, eq. (13)). What the
- * weights have gained since the last refresh is kept beside them as a low-rank pair,
+ * Projected full-rank training that forms no gradient (docs/method.md, eq. (13)). The change of the weights since the
+ * last refresh is stored separately, as a low-rank pair,
  *
  *     y = x Wᵀ + (x V_r) Nᵀ      or  (x Nᵀ) U_rᵀ      or  ((x V_r) Nᵀ) U_rᵀ
  *
@@ -36,14 +38,14 @@ export class FastProjection {
   readonly pair: Stack;
   /** Singular vectors as rows, largest first: V_rᵀ with `right`, else U_rᵀ; the first r are the basis, the rest oversampling. */
   readonly #sketch: Stack;
-  /** V_rᵀ where both sides are kept. */
+  /** V_rᵀ if the basis has both sides. */
   readonly #partners: Stack | undefined;
-  /** Random signs that the share of gradients inside the input space is estimated with. */
+  /** Random signs that estimate the share of gradients inside the input space. */
   readonly #probes: Stack | undefined;
   readonly #side: BasisSide;
   readonly #rank: number;
 
-  /** @param inputSpace the space of each layer's inputs that its basis is kept out of. */
+  /** @param inputSpace the space of each layer's inputs, removed from its basis. */
   constructor(
     device: Device,
     { names, out, inputs }: LayerGroup,
@@ -81,12 +83,12 @@ export class FastProjection {
     }
   }
 
-  /** V_rᵀ [n, r, in] where right vectors are kept. */
+  /** V_rᵀ [n, r, in] if the basis has right vectors. */
   get Vt(): Tensor | undefined {
     return this.#basis((stack, rows) => stack.leadingRows(rows)).Vt;
   }
 
-  /** Forgets the basis, so that a task begins the same whatever came before it. The pair must have been merged. */
+  /** Drops the basis, so that a task begins the same whatever came before. The pair must have been merged. */
   beginTask(): void {
     this.#sketch.clear();
     this.pair.clear();
@@ -101,9 +103,9 @@ export class FastProjection {
   }
 
   /**
-   * Records a new basis for a layer from its implicit gradient. Must run while N is zero, that is merged.
+   * Records a new basis for a layer from its implicit gradient. N must be zero, that is, merged.
    *
-   * @param energies where the gradient's energy is estimated before and after the input space is taken out of it.
+   * @param energies receive estimates of the gradient's energy before and after removing the input space.
    * @returns R of the same gradient in the new basis.
    */
   recordRefresh(
@@ -124,7 +126,7 @@ export class FastProjection {
     return matmul(g, left, right, { layout: 'tn' });
   }
 
-  /** W ← W + N V_rᵀ, U_r N or U_r N V_rᵀ for all layers; {@link Stack.clear} of the pair is left to the caller. */
+  /** W ← W + N V_rᵀ, U_r N or U_r N V_rᵀ for all layers; the caller clears the pair ({@link Stack.clear}). */
   recordMerge(g: Graph, weights: Tensor): void {
     const { Ut, Vt } = this.#basis((stack, rows) => stack.leadingRows(rows));
     const N = this.pair.tensor;
@@ -140,7 +142,7 @@ export class FastProjection {
     return { Ut: sketch, ...(this.#partners && { Vt: part(this.#partners, this.#rank) }) };
   }
 
-  /** What steps leave to the next one. The probes are the same in every run. */
+  /** The state that a step passes to the next. The probes are the same in every run. */
   parts(): StatePart[] {
     return [this.pair, this.#sketch, this.#partners].flatMap((part) => part?.parts() ?? []);
   }
@@ -151,8 +153,8 @@ export class FastProjection {
 }
 
 /**
- * ‖G‖² of an implicit gradient into `into[index]`: Σ (dY dYᵀ) ∘ (X Xᵀ), which costs tokens² (in + out), or where that
- * would be dearer with G formed for the moment, which costs tokens · in · out.
+ * ‖G‖² of an implicit gradient into `into[index]`: Σ (dY dYᵀ) ∘ (X Xᵀ), which costs tokens² (in + out), or, where
+ * cheaper, from a temporary G, which costs tokens · in · out.
  */
 export function recordSquaredNorm(g: Graph, { x, dy }: ImplicitGradient, into: Tensor, index: number): void {
   const [inputs, out] = [x, dy].map((tensor) => tensor.shape.at(-1) ?? 1);

@@ -36,7 +36,7 @@ export class FullRankGroup {
   readonly gradient: Stack;
   readonly moments: Moments;
   readonly space: GroupSpace | undefined;
-  /** Set where gradients are projected and never formed. */
+  /** Defined if gradients are projected and never formed. */
   readonly fast: FastProjection | undefined;
   readonly #U: Stack | undefined;
   readonly #Vt: Stack | undefined;
@@ -45,7 +45,7 @@ export class FullRankGroup {
   readonly #side: BasisSide | undefined;
   readonly #device: Device;
   readonly #frozenPlan: FrozenDirections | null;
-  /** U [n, out, k] and V [n, in, k] that this task's gradients and updates are kept out of. */
+  /** U [n, out, k] and V [n, in, k], removed from this task's gradients and updates. */
   #frozen: { readonly U: Stack; readonly V: Stack } | undefined;
 
   constructor(
@@ -82,12 +82,12 @@ export class FullRankGroup {
     } else this.gradient = new Stack(device, 'trained', 'gradient of full-rank weights', names, out, inputs);
   }
 
-  /** Whether the host makes the basis, from a gradient that is formed. */
+  /** Whether the host computes the basis, from a full gradient. */
   get isExact(): boolean {
     return this.#projected?.projection === 'exact';
   }
 
-  /** Whether S lives in the layer's inputs: of a projected weight before compression, of a plain one always. */
+  /** Whether S lies in the layer's inputs: for a projected weight before compression, for a plain one always. */
   get #onInputs(): boolean {
     return this.#spacePlan?.source === 'activation';
   }
@@ -105,7 +105,7 @@ export class FullRankGroup {
     this.fast?.beginTask();
   }
 
-  /** Sets memory aside for the spaces of earlier tasks, as large as they can be: for a plan of memory. */
+  /** Allocates memory for the spaces of earlier tasks at their largest size, for a memory plan. */
   reserve({ spaces }: { spaces: number }): void {
     const { out, inputs } = this.layers;
     this.space?.reserve(spaces * (this.#onInputs ? inputs : Math.min(this.#projected?.rank ?? inputs, out, inputs)));
@@ -115,7 +115,7 @@ export class FullRankGroup {
     this.#reserveFrozen(Math.max(1, Math.round(Math.max(first, last) * Math.min(out, inputs))));
   }
 
-  /** New bases from the gradients as they are now: exact SVD on the host. Waits for the GPU. */
+  /** Computes new bases from the current gradients by exact SVD on the host. Waits for the GPU. */
   async refreshBasis(): Promise<void> {
     const projected = this.#projected;
     if (!projected) return;
@@ -123,22 +123,22 @@ export class FullRankGroup {
       if (!G.data.every(Number.isFinite)) {
         throw new GorpError(
           'run/not-finite',
-          `Training has diverged: the gradient of ${name} is no longer a number.`,
+          `Training has diverged: the gradient of ${name} is not finite.`,
           'Start again with a smaller learning rate.',
         );
       }
       const S = this.#onInputs ? this.space?.spaces.get(name) : undefined;
       const { left, right } = makeBasis(S ? projectOutRight(G, S) : G, projected.rank, projected.side);
       if (left) this.#U?.write(name, left);
-      // Where S leaves fewer directions than the rank asks for, the other right vectors are arbitrary and can lie in S; and
-      // what a soft S keeps out in part it has to keep out of the update, too.
+      // If S leaves fewer directions than the rank, the other right vectors are arbitrary and can lie in S. And what a
+      // soft S removes in part must be removed from the update, too.
       if (right) this.#Vt?.write(name, transpose(S ? projectOutLeft(right, S) : right));
     }
   }
 
   /**
-   * Takes the main singular directions of the weights as they are now, to keep gradients and updates out of them for the
-   * task that begins. Reads the weights: waits for the device.
+   * Removes the current main singular directions of the weights from gradients and updates of the new task. Reads the
+   * weights: waits for the device.
    */
   async freezeDirections(task: number, tasks: number): Promise<void> {
     const count = this.resumeTask(task, tasks);
@@ -153,9 +153,10 @@ export class FullRankGroup {
   }
 
   /**
-   * Takes up a task that another learner had begun: memory for the directions that it keeps, which are written afterwards.
+   * Resumes a task that another learner had begun: allocates the directions to remove; the caller writes them
+   * afterwards.
    *
-   * @returns how many directions of each weight the task keeps.
+   * @returns how many directions of each weight the task removes.
    */
   resumeTask(task: number, tasks: number): number {
     this.#dropFrozen();
@@ -218,7 +219,7 @@ export class FullRankGroup {
     return names.map((layer) => ({ layer, out, inputs, read: () => this.weights.readOne(layer) }));
   }
 
-  /** Adds what earlier tasks changed to the weights of the base model. @throws GorpError `run/round-does-not-fit`. */
+  /** Adds the change of earlier tasks to the weights of the base model. @throws GorpError `run/round-does-not-fit`. */
   async restore(saved: SavedTraining): Promise<void> {
     const { names, out, inputs } = this.layers;
     for (const name of names) {
@@ -231,14 +232,14 @@ export class FullRankGroup {
   }
 
   /**
-   * First moments, turned so that their columns are vectors of the space: as Adam has them, and as they would be with
-   * nothing projected away.
+   * First moments, transposed where needed so that their columns are vectors of the space: Adam's own, and as they
+   * would be with nothing projected away.
    */
   async momentsForSpace(): Promise<MomentPair[]> {
     return pairMoments(this.moments.m, this.space?.stackSpace && this.#unprojected, this.#spaceSide() === 'columns');
   }
 
-  /** What a step depends on, as far as it is on the device and does not follow from what is on the host. */
+  /** The state on the device that a step needs and the host cannot compute. */
   parts(): StatePart[] {
     const { weights, moments, fast } = this;
     const kept = [this.#frozen?.U, this.#frozen?.V];

@@ -16,7 +16,7 @@ beforeAll(async () => {
 });
 afterAll(() => device.destroy());
 
-/** Numbers that belong to a batch of these sizes, with every row filled. */
+/** A batch of these sizes, with every row filled. */
 function batchOf(sizes: BatchSizes): SizedBatch {
   const ids = (length: number, row: number): number[] => Array.from({ length }, (_, i) => 3 + ((7 * row + 3 * i) % 10));
   const { B, S, T } = sizes;
@@ -55,7 +55,7 @@ const slotBytes = (): number =>
     .reduce((sum, { bytes }) => sum + bytes, 0);
 
 describe('recomputation of activations', () => {
-  test('gives the same losses, norms and weights bit for bit, dropout included, in less memory', async () => {
+  test('gives the same losses, norms and weights bit for bit in less memory, even with dropout', async () => {
     const runs = [];
     for (const recompute of [false, true]) {
       const { learner, end } = await learnerOf({ recompute });
@@ -76,7 +76,7 @@ describe('recomputation of activations', () => {
 });
 
 describe('programs of many batch shapes', () => {
-  test('share the memory of the largest, and only the latest are kept', async () => {
+  test('share the memory of the largest, and only the latest stay compiled', async () => {
     const { learner, end } = await learnerOf({});
     const sizes = (i: number): BatchSizes => ({ B: 2, S: 4 + i, T: 2 });
     const max = PROGRAM_LIMIT + 3;
@@ -85,7 +85,7 @@ describe('programs of many batch shapes', () => {
     for (let i = 0; i < max; i++) await learner.prepareStep([sizes(i)]);
     expect(learner.keptPrograms).toBe(PROGRAM_LIMIT);
     expect(slotBytes()).toBe(largest);
-    // What had made room comes back and computes as before.
+    // An evicted program is compiled again and computes as before.
     const first = batchOf(sizes(0));
     await learner.step([first]);
     const [{ loss }] = await learner.takeRecords();
@@ -96,7 +96,7 @@ describe('programs of many batch shapes', () => {
     alone.end();
   });
 
-  test('a larger shape among micro-batches takes new memory, and the smaller one goes with it', async () => {
+  test('a larger shape among micro-batches takes new memory, which the smaller one uses too', async () => {
     const losses: number[] = [];
     const [small, large] = [batchOf({ B: 1, S: 3, T: 1 }), batchOf({ B: 4, S: 40, T: 4 })];
     for (const order of [

@@ -14,22 +14,22 @@ import { trainedLayers, type TrainedParts } from './trained-layers.ts';
 /** A name for a batch shape. */
 export const sizesKey = ({ B, S, T }: BatchSizes): string => `${B}×${S}×${T}`;
 
-/** Forward and backward pass of one batch shape: leaves gradients in their stacks and adds the loss to its sum. */
+/** Forward and backward pass of one batch shape: writes gradients to their stacks and adds the loss to its sum. */
 export interface GradientProgram {
   readonly batch: TrainingBatch;
   readonly compiled: Compiled;
   /** Buffers of the batch. */
   readonly owned: readonly OwnedBuffer[];
-  /** State of the shared memory that it was compiled for. */
+  /** Version of the shared memory that it was compiled for. */
   readonly arenaVersion: number;
 }
 
-/** Batch shapes whose programs are kept. A program that has made room is compiled anew when its shape comes back. */
+/** Number of batch shapes that stay compiled. An evicted program is compiled again when its shape returns. */
 export const PROGRAM_LIMIT = 16;
 
 /**
- * The forward and backward passes of a task, one program per batch shape, compiled when first asked for. They share the
- * memory of their intermediates.
+ * The forward and backward passes of a task, one program per batch shape, compiled at first use. They share the memory
+ * of their intermediates.
  */
 export class GradientPrograms {
   readonly #device: Device;
@@ -41,9 +41,9 @@ export class GradientPrograms {
   readonly #arena: Arena;
 
   /**
-   * @param loss f32 [1]: where losses of micro-batches are added up, each times its share.
-   * @param options `accumulation`: micro-batches of a step, over which gradients are averaged; `recompute`: whether
-   *   activations of a block are dropped after it and computed again for the backward pass.
+   * @param loss f32 [1]: the sum of the losses of micro-batches, each times its share.
+   * @param options `accumulation`: micro-batches of a step, over which gradients are averaged; `recompute`: whether a
+   *   block's activations are dropped after it and recomputed in the backward pass.
    */
   constructor(
     device: Device,
@@ -62,7 +62,7 @@ export class GradientPrograms {
     this.#programs = new RecentMap(limit, (program) => destroyProgram(program));
   }
 
-  /** Programs that are kept. */
+  /** Number of compiled programs. */
   get count(): number {
     return this.#programs.size;
   }
@@ -70,11 +70,11 @@ export class GradientPrograms {
   /**
    * The programs of a step's micro-batches; batches of one size share one.
    *
-   * @param refresh whether fast projections take a new basis from the first micro-batch, before it is compressed.
+   * @param refresh whether fast projections compute a new basis from the first micro-batch before compressing it.
    */
   async of(sizes: readonly BatchSizes[], refresh: boolean): Promise<GradientProgram[]> {
     for (const [i, each] of sizes.entries()) await this.#compiled(each, refresh && i === 0);
-    // A large shape may have taken new memory behind the back of a smaller one; the second time all is large enough.
+    // A large shape may have reallocated the memory of a smaller one; in the second pass all fit.
     const programs: GradientProgram[] = [];
     for (const [i, each] of sizes.entries()) programs.push(await this.#compiled(each, refresh && i === 0));
     return programs;
@@ -115,8 +115,8 @@ export class GradientPrograms {
     const roots: Tensor[] = [loss];
     for (const [tensor, place] of trainables) {
       const gradient = gradients.get(tensor);
-      if (gradient === undefined) throw new Error(`${tensor.name} has no part in the loss`);
-      // With one micro-batch gradients are written where they belong; with more they are added there.
+      if (gradient === undefined) throw new Error(`The loss does not depend on ${tensor.name}.`);
+      // One micro-batch writes its gradients in place; several add them up.
       if (accumulation === 1) placeIn(gradient, storageOf(place));
       else addInto(g, gradient, place, share, 1);
       roots.push(gradient);
@@ -131,7 +131,7 @@ export class GradientPrograms {
   }
 }
 
-/** The loss that is told, and what is descended: with the divergence from the model before the task where a term asks for it. */
+/** The reported loss, and the objective: with the divergence from the model before the task if a term demands it. */
 function recordObjective(
   g: Graph,
   batch: TrainingBatch,

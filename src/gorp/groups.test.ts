@@ -25,9 +25,9 @@ afterEach(() => {
 });
 afterAll(() => device.destroy());
 
-/** What an exact statement may be off by in f32. */
+/** Largest error of an exact statement in f32. */
 const EXACT = 1e-5;
-/** What is not exact must be off by more than this, or the test would show nothing. */
+/** An inexact statement must be off by more than this, or the test would prove nothing. */
 const FAR = 1e-3;
 const STEPS = 7;
 const GAP = 3;
@@ -44,8 +44,8 @@ function shareInside(x: Matrix, S: Matrix, side: Side): number {
 /**
  * Trains a group on random gradients at learning rate 0.01, as the learner does, without a model.
  *
- * @returns of the last step, by tensor: the share of the gradient's energy that was projected away, and the share of the
- * update's energy that is in the space nevertheless.
+ * @returns for the last step, by tensor: the share of the gradient's energy that was projected away, and the share of
+ *   the update's energy that still falls in the space.
  */
 async function train(
   group: LoraGroup | FullRankGroup,
@@ -91,7 +91,7 @@ async function train(
   }));
 }
 
-/** Spaces of 3 directions and 1 direction: the narrower one is filled up with zeros on the GPU. */
+/** Spaces of 3 directions and 1 direction: the GPU pads the narrower one with zeros. */
 const spacesOf = (names: readonly string[], dimension: number): [string, Matrix][] =>
   names.map((name, i) => [name, randomOrthonormal(dimension, i === 0 ? 3 : 1, 40 + i)]);
 
@@ -132,7 +132,7 @@ describe('adapters', () => {
     group.destroy();
   }
 
-  test('input side, updates projected: A S = 0 from the fresh A on', async () => {
+  test('input side, updates projected: A S = 0 from the start', async () => {
     await trained({ loraSpace: 'input', project: 'update' }, (name, S, { start, A }, { leaked }) => {
       expect(leaked, name).toBeLessThan(EXACT ** 2);
       expect(shareInside(start, S, 'columns'), name).toBeLessThan(EXACT);
@@ -148,7 +148,7 @@ describe('adapters', () => {
     });
   });
 
-  test('as published: the first moment is outside S, the update is not, and both shares are recorded', async () => {
+  test('as published: the first moment lies outside S, the update does not, and both shares are recorded', async () => {
     await trained({}, (name, S, { start, A, moment }, { taken, leaked }) => {
       expect(shareInside(moment, S, 'rows'), name).toBeLessThan(EXACT);
       expect(shareInside(subtract(A, start), S, 'rows'), name).toBeGreaterThan(FAR);
@@ -183,7 +183,7 @@ describe('full-rank weights', () => {
     const group = fullRankGroup([out, inputs], method);
     for (const [name, S] of spaces) group.space?.spaces.set(name, S);
     group.beginTask();
-    // The weights begin at zero, so that the change is not lost in their rounding.
+    // The weights begin at zero, so that rounding does not hide the change.
     await train(group, [group.gradient]);
     const [changes, moments] = [await group.weights.read(), await group.moments.m.read()];
     for (const [name, S] of spaces) {
@@ -204,7 +204,7 @@ describe('full-rank weights', () => {
     });
   });
 
-  test('wide: ΔW S = 0 with updates projected, on the side that is kept whole', async () => {
+  test('wide: ΔW S = 0 with updates projected, on the uncompressed side', async () => {
     await trained(WIDE, { project: 'update' }, 20, (name, { S, change }) => {
       expect(shareInside(change, S, 'columns'), name).toBeLessThan(EXACT);
     });
@@ -245,7 +245,7 @@ describe('full-rank weights', () => {
   );
 });
 
-describe('what is measured', () => {
+describe('measurements', () => {
   const adapters = (settings: Partial<MethodSettings>): LoraGroup =>
     loraGroup({ ...methodPreset('gorp'), projection: 'exact' as const, loraRank: RANK, ...settings });
   const weights = (shape: [number, number], settings: Partial<MethodSettings>): FullRankGroup =>

@@ -8,29 +8,29 @@ import { slice } from './trainable-group.ts';
 import type { SpaceMeters } from './update.ts';
 
 /**
- * Statistics of a layer in one step. Shares are measured at every refresh of the projection basis and in a task's second step;
- * the steps between have those of the last one.
+ * Statistics of a layer in one step. Shares are measured at every refresh of the projection basis and in a task's
+ * second step; other steps repeat the last measurement.
  */
 export interface LayerStatistics {
   /** Hugging Face name of the layer. */
   name: string;
   part: 'lora' | 'full-rank';
-  /** Norm of its gradient before clipping, of A and B together for adapters. */
+  /** Norm of its gradient before clipping; for adapters, of A and B together. */
   gradientNorm: number;
-  /** Share of the gradient's energy that lay in the shared space and was taken away; null while there is none, or no gradient. */
+  /** Share of the gradient's energy that was projected away; null without a space or a gradient. */
   projectedAway: number | null;
-  /** Share of the update's energy that lies in the shared space nevertheless; null while there is none, or no update. */
+  /** Share of the update's energy that still falls in the shared space; null without a space or an update. */
   leakage: number | null;
 }
 
-// Floats between the places of two stacks in a buffer that all share, so that each can be bound.
+// Alignment, in floats, of each stack's part of a shared buffer, so that each can be bound.
 const PLACE = 64;
 
 const places = (count: number): number => Math.ceil(count / PLACE) * PLACE;
 
-/** The energies of a step on the GPU, one number per trained tensor in each buffer, and what they say. */
+/** The energies of a step on the GPU, one number per trained tensor in each buffer, and the statistics from them. */
 export class Meters {
-  /** ‖G‖² of every tensor. Adapters have two places: A, and behind all of A, B. */
+  /** ‖G‖² of every tensor. Adapters have two places: first all A, then all B. */
   readonly squares: Tensor;
   readonly #space: SpaceMeters;
   readonly #first = new Map<LoraGroup | FullRankGroup, number>();
@@ -58,7 +58,7 @@ export class Meters {
     };
   }
 
-  /** Energies of gradients before and after their part in a space is taken out of them. */
+  /** Energies of gradients before and after projecting their part in a space away. */
   get before(): Tensor {
     return this.#space.before;
   }
@@ -75,7 +75,7 @@ export class Meters {
     throw new Error(`${layer} is not trained full-rank`);
   }
 
-  /** What is to be read of a step, in the order that {@link statistics} expects it. */
+  /** The buffers of a step to read, in the order that {@link statistics} expects. */
   get sources(): BufferRange[] {
     const { before, after, update, leaked } = this.#space;
     return [this.squares, before, after, update, leaked].map(storageOf);
@@ -120,7 +120,7 @@ export class Meters {
     });
   }
 
-  /** What steps between two measurements tell again. */
+  /** The values that steps between two measurements repeat. */
   parts(): StatePart[] {
     const { before, after, update, leaked } = this.#space;
     return [before, after, update, leaked].map(({ name, elements, storage }) => {
@@ -141,5 +141,5 @@ export class Meters {
   }
 }
 
-/** The share of a part; null where there is nothing to have a part of. Rounding can leave a little less than 0. */
+/** The share of a part; null if the whole is 0. Rounding can leave a little less than 0. */
 const share = (part: number, whole: number): number | null => (whole > 0 ? Math.max(0, part / whole) : null);

@@ -28,7 +28,7 @@ interface ContinualRun {
 const adapterName = (layer: string): string => `base_model.model.${layer}.loranew_A`;
 
 describe.each(referencesWith('golden/continual', 'golden/t5-tiny'))(
-  'two tasks on the GPU equal those of $name',
+  'two tasks on the GPU match those of $name',
   (reference) => {
     test('losses, gradient norms, trained tensors, ranks and spaces', async () => {
       const run = reference.json<ContinualRun>('golden/continual/run.json');

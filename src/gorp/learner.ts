@@ -54,28 +54,28 @@ export class Learner {
   }
 
   /**
-   * Starts task t = 1, 2, …: fresh adapter pair, moments at zero, the space of the tasks before. Where tasks are learned
-   * apart, the pair of the task before is given up, so that the model is the base model again.
+   * Starts task t = 1, 2, …: a fresh adapter pair, moments at zero, the space of earlier tasks. If tasks are learned
+   * apart, drops the previous task's pair, so that the model is the base model again.
    *
-   * @param sample batches of the task's training prompts, read when learning rates are to make up for a space of inputs.
+   * @param sample batches of the task's training prompts, read if learning rates compensate for a space of inputs.
    */
   beginTask(sample: readonly SizedBatch[] = []): Promise<void> {
     return beginTask(this.#core, this.#programs, sample);
   }
 
-  /** Compiles what a step of micro-batches of these sizes needs, as far as it is not there yet. */
+  /** Compiles what a step of micro-batches of these sizes still needs. */
   async prepareStep(sizes: readonly BatchSizes[]): Promise<void> {
     await this.#programs.gradients(sizes);
     await this.#programs.optimizer();
   }
 
-  /** Programs of batch shapes that are kept at the moment. */
+  /** Number of batch shapes with a compiled program. */
   get keptPrograms(): number {
     return this.#programs.count;
   }
 
   /**
-   * One optimizer step. Nothing is waited for, except at the refresh of an exact projection's basis.
+   * One optimizer step. It waits for the device only to refresh an exact projection's basis.
    *
    * @param batches `gradientAccumulation` micro-batches; the last step of an epoch may have fewer.
    */
@@ -83,12 +83,12 @@ export class Learner {
     return takeStep(this.#core, this.#programs, batches);
   }
 
-  /** Bytes that are read back at most when numbers are taken. */
+  /** Most bytes that {@link takeRecords} reads back. */
   get recordBytes(): number {
     return this.#core.ring.bytes;
   }
 
-  /** Steps whose numbers have not been taken; at {@link ringSteps} they must be. */
+  /** Steps whose numbers have not been taken; at most {@link ringSteps}. */
   get untakenSteps(): number {
     return this.#core.ring.used;
   }
@@ -96,58 +96,58 @@ export class Learner {
     return this.#core.ring.capacity;
   }
 
-  /** Numbers of the steps since the last call; resolves when the device has done them. */
+  /** Numbers of the steps since the last call; resolves after the device has finished these steps. */
   takeRecords(): Promise<StepRecord[]> {
     return takeRecords(this.#core);
   }
 
   /**
-   * Ends a task: runs the passes that the method asks for, lets it keep what it needs, and grows the shared spaces from
-   * first moments or from the layers' inputs.
+   * Ends a task: runs the method's passes, updates its state, and grows the shared spaces from first moments or from
+   * the layers' inputs.
    */
   endTask(data: TaskData): Promise<NamedGrowth[]> {
     return endTask(this.#core, this.#programs, data);
   }
 
-  /** Examples of earlier tasks that the method remembers, to be mixed into batches. */
+  /** Examples of earlier tasks that the method remembers, to mix into batches. */
   get rememberedExamples(): readonly RememberedExample[] {
     return this.#core.progress.state.examples;
   }
 
-  /** Bytes that the method keeps between tasks beside the model and what it trains: shared spaces, and its own state. */
+  /** Bytes that the method stores between tasks besides the trained model: shared spaces and its own state. */
   get stateBytes(): number {
     const spaces = this.#core.groups.flatMap(({ space }) => [...(space?.spaces.values() ?? [])]);
     const numbers = spaces.reduce((sum, { rows, columns }) => sum + rows * columns, 0);
     return 4 * numbers + stateBytes(this.#core.progress.state);
   }
 
-  /** Everything that was trained, to be saved: to be read before the next task begins. */
+  /** Everything that was trained, to save; read it before the next task begins. */
   get trained(): Trained {
     return trainedOf(this.#core);
   }
 
   /**
-   * Resumes from where another learner was after a task; the next task is the one after it.
+   * Resumes from another learner's state after a task; the next task is the one after it.
    *
-   * @throws GorpError `run/round-does-not-fit` when it was of another model or method.
+   * @throws GorpError `run/round-does-not-fit` if its model or method differs.
    */
   restore(saved: SavedTraining): Promise<void> {
     return restoreTo(this.#core, saved);
   }
 
-  /** All that the next step depends on. Its matrices are to be read before anything else is asked of the learner. */
+  /** All that the next step depends on. Read its matrices before any other call to the learner. */
   get state(): LearnerState {
     return stateOf(this.#core);
   }
 
-  /** Bytes of the matrices of {@link state} in the last of a number of tasks, at most, once memory is set aside for them. */
+  /** Most bytes of the matrices of {@link state} in the last of a number of tasks, once their memory is reserved. */
   savedBytes(tasks: number): number {
     return savedBytes(this.#core, tasks);
   }
 
   /**
-   * Goes on as another learner of the same model, method and seed would have, from where that was: the next step is the
-   * same to the last bit. For a learner that has done nothing yet.
+   * Resumes from the state of another learner of the same model, method and seed: the next step is the same to the last
+   * bit. For a new learner only.
    *
    * @throws GorpError `run/checkpoint-does-not-fit`.
    */
@@ -155,13 +155,13 @@ export class Learner {
     return takeUp(this.#core, saved);
   }
 
-  /** Everything that was trained, as it is now; waits for the device. Names are layers, without `.weight`. */
+  /** The current values of everything trained; waits for the device. Names are layers, without `.weight`. */
   async readTrained(): Promise<ReadTrained> {
     await this.#programs.merge();
     return readTrained(this.#core);
   }
 
-  /** Replaces the pair that is being trained: to resume from saved adapters. A [r, in], B [out, r]. */
+  /** Replaces the pair in training, to resume from saved adapters. A [r, in], B [out, r]. */
   setAdapter(name: string, A: Matrix, B: Matrix): void {
     const group = this.#core.lora.find(({ layers }) => layers.names.includes(name));
     if (group === undefined) throw new Error(`${name} has no adapter`);
@@ -169,17 +169,17 @@ export class Learner {
     group.adapters.B.write(name, B);
   }
 
-  /** Sets memory aside as for training: see {@link reserveTraining}. */
+  /** Reserves the memory for training: see {@link reserveTraining}. */
   reserveTraining(tasks: number, sizes: readonly BatchSizes[]): Promise<Program[]> {
     return reserveTraining(this.#core, this.#programs, tasks, sizes);
   }
 
-  /** Sets memory aside as for testing: see {@link reserveTesting}. */
+  /** Reserves the memory for testing: see {@link reserveTesting}. */
   reserveTesting(tasks: number): void {
     reserveTesting(this.#core, this.#programs, tasks);
   }
 
-  /** Sets memory aside as for each measurement at the end of a task: see {@link reserveMeasuring}. */
+  /** Reserves the memory of each measurement at the end of a task: see {@link reserveMeasuring}. */
   reserveMeasuring(sizes: BatchSizes): AsyncGenerator<Reserved> {
     return reserveMeasuring(this.#core, this.#programs, sizes);
   }

@@ -32,11 +32,11 @@ afterAll(() => device.destroy());
 
 const RATE = 2e-3;
 const STEPS = 36;
-// Steps that the reference, which is slow, takes as well.
+// Steps that the slow reference takes, too.
 const REFERENCE_STEPS = 4;
 
 describe.each(trainedModels)('$name learns sentences with plain Adam', ({ reference, folder }) => {
-  test('on the GPU as the reference in f64 does, and goes on until it knows them', async () => {
+  test('matches the f64 reference on the GPU, and then learns all of them', async () => {
     const config = parseDecoderConfig(LLAMA, reference.json(`${folder}/config.json`));
     const model = reference.tensors(`${folder}/model.safetensors`);
     const batch = sentences(reference, folder);
@@ -66,10 +66,10 @@ describe.each(trainedModels)('$name learns sentences with plain Adam', ({ refere
     expect(relativeError(losses.slice(0, REFERENCE_STEPS), referenceLosses(config, model, batch))).toBeLessThan(2e-4);
     expect(losses[REFERENCE_STEPS - 1]).toBeLessThan(losses[0]);
     expect(losses[STEPS - 1], losses.join(', ')).toBeLessThan(losses[0] / 2);
-  }, 180_000); // where nothing is in the driver's shader cache, most of it is compilation
+  }, 180_000); // with an empty shader cache, most of it is compilation
 });
 
-/** The beginnings of three sentences of SST-2, begun by `<s>` and a few tokens; the label is what follows. */
+/** Three sentences of SST-2, each cut after `<s>` and a few tokens; the label is the rest. */
 function sentences(reference: ReferenceFolder, folder: string): SizedBatch {
   const [json, options] = ['tokenizer', 'tokenizer_config'].map((file) => reference.json(`${folder}/${file}.json`));
   const tokenizer = loadTokenizer(json, options, 'begun');

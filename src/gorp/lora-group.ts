@@ -48,11 +48,11 @@ export class LoraGroup {
   readonly momentsA: Moments;
   readonly #momentsB: Moments;
   readonly space: GroupSpace | undefined;
-  /** What decides about rows in this task; undefined where all are trained. */
+  /** Decides which rows this task trains; undefined if all are trained. */
   magnitudes: OutputMagnitudes | undefined;
   readonly #rowMask: RowMaskPlan | null;
   #task = 1;
-  /** Whether A is trained, and not B alone. */
+  /** Whether A is trained, not only B. */
   readonly trainsA: boolean;
   readonly #unprojected: Stack | undefined;
   readonly #spacePlan: SpacePlan | null;
@@ -87,7 +87,7 @@ export class LoraGroup {
     }
   }
 
-  /** Fresh pair and moments, and the space of the tasks before. */
+  /** Sets a fresh pair and moments, and the space of earlier tasks. */
   beginTask(seed: number, freshPair: boolean, task: number): void {
     this.#task = task;
     this.#maskRows(task > 1);
@@ -98,7 +98,7 @@ export class LoraGroup {
     if (freshPair) this.adapters.reset(seed, this.#spacePlan?.adapterSide === 'input' ? this.space?.spaces : undefined);
   }
 
-  /** Takes up a task that another learner had begun: what is on the device is written afterwards. */
+  /** Resumes a task that another learner had begun; the caller writes the state on the device afterwards. */
   resumeTask(task: number): void {
     this.#task = task;
     this.#maskRows(task > 1);
@@ -112,7 +112,7 @@ export class LoraGroup {
         : undefined;
   }
 
-  /** Gives every layer the A that its inputs and the space of earlier tasks make. @param covariances by layer. */
+  /** Gives every layer the A designed from its inputs and the space of earlier tasks. @param covariances by layer. */
   designA(covariances: ReadonlyMap<string, Matrix>): void {
     for (const name of this.layers.names) {
       const covariance = covariances.get(name);
@@ -121,23 +121,23 @@ export class LoraGroup {
     }
   }
 
-  /** Sets memory aside for the pairs and spaces of earlier tasks, as large as they can be: for a plan of memory. */
+  /** Allocates memory for the pairs and spaces of earlier tasks at their largest size, for a memory plan. */
   reserve({ pairs, spaces }: { pairs: number; spaces: number }): void {
     if (this.#keepsPairs) this.adapters.reserve(pairs);
     this.#maskRows(pairs > 0);
     this.space?.reserve(spaces * (this.#spacePlan?.source === 'activation' ? this.layers.inputs : this.#plan.rank));
   }
 
-  /** Bytes of the frozen pairs and of what terms of the loss refer to, on the device. */
+  /** Bytes on the device of the frozen pairs and of tensors that terms of the loss use. */
   get reservedBytes(): number {
     const terms = [...this.#quadratic.values()].flat();
     return this.adapters.previousBytes + terms.reduce((sum, { bytes }) => sum + bytes, 0);
   }
 
   /**
-   * Puts the state of a method on the device, as far as terms of the loss refer to it: for the task that begins.
+   * Uploads the part of a method's state that terms of the loss use, for the new task.
    *
-   * @param isReserved sets the memory aside whatever is in the state: for a plan of memory.
+   * @param isReserved allocates the memory whatever the state holds, for a memory plan.
    */
   prepareTerms(terms: readonly LossTerm[], state: MethodState, isReserved = false): void {
     this.#destroyTerms();
@@ -154,7 +154,7 @@ export class LoraGroup {
     }
   }
 
-  /** Adds the gradients of a method's own terms to those of the loss, and leaves out the rows that are not trained. */
+  /** Adds the gradients of a method's own terms to those of the loss, without the untrained rows. */
   recordTerms(g: Graph, terms: readonly LossTerm[]): void {
     for (const name of this.layers.names) {
       const pair = {
@@ -187,7 +187,7 @@ export class LoraGroup {
     }
   }
 
-  /** Values of the pair that is trained, by {@link adapterName}; waits for the device. */
+  /** Values of the pair in training, by {@link adapterName}; waits for the device. */
   async readPair(): Promise<[name: string, values: Matrix][]> {
     return namedPair(await this.adapters.A.read(), await this.adapters.B.read());
   }
@@ -197,7 +197,7 @@ export class LoraGroup {
     this.#quadratic.clear();
   }
 
-  /** A: kept out of the space, or left as it is; B: plain Adam. */
+  /** A: projected out of the space if there is one; B: plain Adam. */
   recordUpdate({ g, clip, rates, meters }: UpdateContext): void {
     const { A, B } = this.adapters;
     if (this.magnitudes) {
@@ -245,8 +245,8 @@ export class LoraGroup {
   }
 
   /**
-   * First moments of A, turned so that their columns are vectors of the space: as Adam has them, and as they would be
-   * with nothing projected away.
+   * First moments of A, transposed where needed so that their columns are vectors of the space: Adam's own, and as they
+   * would be with nothing projected away.
    */
   async momentsForSpace(): Promise<MomentPair[]> {
     return pairMoments(
@@ -256,7 +256,7 @@ export class LoraGroup {
     );
   }
 
-  /** What a step depends on, as far as it is on the device and does not follow from what is on the host. */
+  /** The state on the device that a step needs and the host cannot compute. */
   parts(): StatePart[] {
     const { A, B } = this.adapters;
     return [A, B, this.momentsA, this.#momentsB, this.#unprojected].flatMap((part) => part?.parts() ?? []);

@@ -42,7 +42,7 @@ beforeAll(async () => {
 afterAll(() => device.destroy());
 
 const FOLDERS = referencesWith('golden/lora', 'golden/t5-tiny');
-describe.each(FOLDERS)('an adapter with a frozen earlier pair, and full-rank weights, of $name', (reference) => {
+describe.each(FOLDERS)('an adapter with a frozen earlier pair, and full-rank weights, from $name', (reference) => {
   const read = (file: string): Map<string, GoldenTensor> => reference.tensors(`golden/${file}.safetensors`);
   const model = read('t5-tiny/model');
   const adapter = read('lora/adapter');
@@ -59,8 +59,8 @@ describe.each(FOLDERS)('an adapter with a frozen earlier pair, and full-rank wei
   const config = parseT5Config(T5_TRAITS, reference.json('golden/t5-tiny/config.json'));
 
   /**
-   * A layer's pairs, the new one last. The earlier pair, of any rank, is cut into pairs of rank r, the last of them
-   * filled up with zeros: their sum is the same.
+   * A layer's pairs, the new one last. The earlier pair, of any rank, is split into pairs of rank r, the last padded
+   * with zeros: their sum is the same.
    */
   function pairsOf(layer: string): { A: Matrix; B: Matrix }[] {
     const pair = (which: string) => ({
@@ -87,7 +87,7 @@ describe.each(FOLDERS)('an adapter with a frozen earlier pair, and full-rank wei
     const groups = layerGroups(shapes, T5_TARGETS.lora).map(
       (group) => new AdapterGroup(device, group.names, group.out, group.inputs, r),
     );
-    // As training leaves it: earlier pairs frozen, the new one in training.
+    // As after training: earlier pairs frozen, the new one in training.
     for (const group of groups) {
       for (let i = 0; i < count; i++) {
         for (const layer of group.names) {
@@ -126,7 +126,7 @@ describe.each(FOLDERS)('an adapter with a frozen earlier pair, and full-rank wei
       if (!tensor) throw new Error(`The model has no ${name}.`);
       return tensor;
     };
-    const trained = new Map<Tensor, string>(); // by the names of the reference
+    const trained = new Map<Tensor, string>(); // by reference name
     for (const [name, tensor] of parameters) if (tensor.trainable) trained.set(tensor, name);
     const layers: Layers = {
       parameter,
@@ -183,7 +183,7 @@ describe.each(FOLDERS)('an adapter with a frozen earlier pair, and full-rank wei
     expect(device.buffers.liveLabels).toEqual([]);
   });
 
-  test('the learner in its last task sees the same loss, and the norm of all those gradients', async () => {
+  test('the learner in its last task reports the same loss and gradient norm', async () => {
     const batch = goldenBatch(part('input_ids'), part('attention_mask'), part('labels'));
     const network = new T5Network(device, config, Math.max(batch.sizes.S, batch.sizes.T));
     const method = {

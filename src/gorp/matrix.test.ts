@@ -32,7 +32,7 @@ function product(a: Matrix, b: Matrix): Matrix {
 const size = fc.integer({ min: 0, max: 11 });
 
 describe('products', () => {
-  it('agree with the definition for all small shapes, empty ones included', () => {
+  it('agree with the definition for all small shapes, even empty ones', () => {
     fc.assert(
       fc.property(size, size, size, fc.nat(), (m, k, n, seed) => {
         const a = randomMatrix(m, k, seed);
@@ -90,14 +90,14 @@ describe('measures', () => {
     expect(energy(matrix(0, 5))).toBe(0);
   });
 
-  it('normalised divides by the largest magnitude, negative ones too, also at the ends of the number range', () => {
+  it('normalised divides by the largest magnitude, even if negative or at the ends of the number range', () => {
     expect(normalised(matrix(1, 3, [1, -4, 3]))).toEqual({ unit: 4, normal: matrix(1, 3, [0.25, -1, 0.75]) });
     expect(normalised(matrix(1, 2, [5e-324, 0])).normal).toEqual(matrix(1, 2, [1, 0]));
     expect(normalised(matrix(1, 2))).toEqual({ unit: 1, normal: matrix(1, 2) });
     expect(normalised(matrix(3, 0)).unit).toBe(1);
   });
 
-  it('normalised refuses what is not finite', () => {
+  it('normalised refuses values that are not finite', () => {
     for (const bad of [NaN, Infinity, -Infinity]) {
       expect(() => normalised(matrix(1, 2, [1, bad]))).toThrow(
         expect.objectContaining({ code: 'run/not-finite', message: expect.stringContaining(String(bad)) as string }),

@@ -1,6 +1,6 @@
 import { GorpError } from '../base/errors.ts';
 
-/** A dense row-major matrix in f64. Functions here return new matrices and leave their arguments alone. */
+/** A dense row-major matrix in f64. Functions here return new matrices and never change their arguments. */
 export interface Matrix {
   readonly rows: number;
   readonly columns: number;
@@ -8,7 +8,7 @@ export interface Matrix {
   readonly data: Float64Array;
 }
 
-/** A matrix of the given values, copied; of zeros without them. @throws GorpError `internal/shape` */
+/** A matrix with a copy of the values, or of zeros without them. @throws GorpError `internal/shape` */
 export function matrix(rows: number, columns: number, values?: ArrayLike<number>): Matrix {
   if (values !== undefined && values.length !== rows * columns) {
     throw shapeError(`${values.length} values do not fill a ${rows}×${columns} matrix`);
@@ -39,11 +39,11 @@ export function transposeMultiply(a: Matrix, b: Matrix): Matrix {
 /** a · bᵀ. @throws GorpError `internal/shape` */
 export function multiplyTranspose(a: Matrix, b: Matrix): Matrix {
   if (a.columns !== b.columns) throw shapeError(`${shape(a)} · (${shape(b)})ᵀ`);
-  // Transposing is cheap beside the product, and makes the inner loop of combineRows long.
+  // Transposing is cheap compared with the product, and makes the inner loop of combineRows long.
   return multiply(a, transpose(b));
 }
 
-/** aᵀ · a, of which only the lower triangle is computed: the upper one is zero. */
+/** The lower triangle of aᵀ · a; the upper one is zero. */
 export function lowerGram(a: Matrix): Matrix {
   const out = matrix(a.columns, a.columns);
   for (let i = 0; i < a.columns; i++) {
@@ -55,8 +55,8 @@ export function lowerGram(a: Matrix): Matrix {
 /**
  * out[at … at + width) += Σ_k w_k · b[k, 0 … width), with w_k = weights[from + k · stride].
  *
- * The inner loop runs along rows, which lie side by side in memory, and takes four of them at once, so that each value
- * of `out` is read and written once for four products.
+ * The inner loop runs along rows, which are contiguous in memory, four at a time, so that each value of `out` is read
+ * and written once per four products.
  */
 function combineRows(
   out: Float64Array,
@@ -138,8 +138,8 @@ export function trace({ rows, data }: Matrix): number {
 }
 
 /**
- * The largest magnitude of an entry, and the matrix divided by it: squares of its entries neither overflow nor vanish
- * where they matter. A zero matrix is divided by 1.
+ * The largest magnitude of an entry, and the matrix divided by it, so that squares of entries that matter neither
+ * overflow nor underflow. A zero matrix is divided by 1.
  *
  * @throws GorpError `run/not-finite` when an entry is infinite or not a number.
  */
@@ -149,8 +149,8 @@ export function normalised(a: Matrix): { unit: number; normal: Matrix } {
     if (!Number.isFinite(value)) {
       throw new GorpError(
         'run/not-finite',
-        `A ${shape(a)} matrix to be decomposed holds the value ${value}.`,
-        'Training has diverged: start again with a smaller learning rate.',
+        `Training has diverged: a ${shape(a)} matrix to decompose contains ${value}.`,
+        'Start again with a smaller learning rate.',
       );
     }
     largest = Math.max(largest, Math.abs(value));
@@ -165,6 +165,6 @@ function shapeError(what: string): GorpError {
   return new GorpError(
     'internal/shape',
     `Matrix shapes do not fit: ${what}.`,
-    'This is a fault of gorp-web. Please report it with the steps that led here.',
+    'This is a bug in gorp-web. Please report it with the steps that led here.',
   );
 }

@@ -1,4 +1,4 @@
-/** Layers of one shape that are trained in one way. */
+/** Layers of one shape that are trained the same way. */
 export interface LayerGroup {
   readonly names: readonly string[];
   readonly out: number;
@@ -6,10 +6,10 @@ export interface LayerGroup {
 }
 
 /**
- * The layers that a pattern picks, in groups of one shape each.
+ * The layers that match a pattern, grouped by shape.
  *
  * @param shapes parameters by name; those ending in `.weight` with two dimensions are layers.
- * @param limit bytes that the f32 matrices of a group may take together: they share a buffer.
+ * @param limit most bytes of the f32 matrices of a group, which share a buffer.
  */
 export function layerGroups(
   shapes: ReadonlyMap<string, readonly number[]>,
@@ -22,7 +22,7 @@ export function layerGroups(
     const name = parameter.replace(/\.weight$/, '');
     if (name === parameter || !pattern.test(name)) continue;
     const key = `${out}×${inputs}`;
-    const matrixBytes = Math.ceil((out * inputs) / 64) * 256; // each begins where it can be bound
+    const matrixBytes = Math.ceil((out * inputs) / 64) * 256; // aligned, so that each can be bound
     let group = open.get(key);
     if (group === undefined || (group.names.length + 1) * matrixBytes > limit) {
       group = { names: [], out, inputs };

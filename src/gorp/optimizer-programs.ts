@@ -10,7 +10,7 @@ import { LoraGroup } from './lora-group.ts';
 import type { MethodPlan } from './method-plan.ts';
 import { takesExactNorm } from './trained-layers.ts';
 
-/** What an optimizer works with, beside the groups that it trains. */
+/** What an optimizer needs besides the groups that it trains. */
 export interface OptimizerParts {
   readonly lora: readonly LoraGroup[];
   readonly full: readonly FullRankGroup[];
@@ -23,12 +23,12 @@ export interface OptimizerParts {
   readonly rates: Tensor;
 }
 
-/** What follows the gradients in a step of a task: norm and clip factor, the update, and the merge of what is kept beside. */
+/** What follows the gradients in a step: norm and clip factor, the update, and the merge of fast projections' pairs. */
 export class OptimizerPrograms {
   readonly #device: Device;
   readonly #full: readonly FullRankGroup[];
   readonly #compiled: readonly Compiled[];
-  /** What a method adds to the loss, then squared norms of all gradient stacks and the clip factor. */
+  /** The method's terms of the loss, then the squared norms of all gradient stacks and the clip factor. */
   readonly norm: Program;
   readonly #update: Program;
   readonly #measuringUpdate: Program;
@@ -48,7 +48,7 @@ export class OptimizerPrograms {
     this.#merge = merge.program;
   }
 
-  /** For the groups as they are at the beginning of a task, with the spaces of the tasks before. */
+  /** Compiles for the groups at the beginning of a task, with the spaces of earlier tasks. */
   static async compile(device: Device, parts: OptimizerParts): Promise<OptimizerPrograms> {
     const { lora, full } = parts;
     // Without a space there is nothing to measure.
@@ -69,12 +69,12 @@ export class OptimizerPrograms {
     return new OptimizerPrograms(device, full, compiled);
   }
 
-  /** Adam for everything that is trained. @param measures whether it notes what spaces take away and let back. */
+  /** Adam for everything that is trained. @param measures whether it records what spaces remove and what leaks back. */
   update(measures: boolean): Program {
     return measures ? this.#measuringUpdate : this.#update;
   }
 
-  /** Moves what fast projections hold beside the weights into them. */
+  /** Merges the pairs of fast projections into the weights. */
   async merge(): Promise<void> {
     await this.#device.run([this.#merge]);
     for (const { fast } of this.#full) fast?.pair.clear();
@@ -89,7 +89,7 @@ function normGraph({ lora, full, plan, maxGradNorm, meters, clip }: OptimizerPar
   const g = new Graph();
   for (const group of lora) group.recordTerms(g, plan.loss);
   for (const group of [...lora, ...full]) {
-    // Fast projections whose gradients count whole have put their norms there as they went.
+    // Fast projections with the exact norm have already written it.
     if (group instanceof FullRankGroup && group.fast && takesExactNorm(plan)) continue;
     const places = meters.squaresOf(group);
     const gradients = group instanceof LoraGroup ? [group.gradA, group.gradB] : [group.gradient];

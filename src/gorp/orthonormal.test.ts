@@ -5,7 +5,7 @@ import { columnSlice, concatColumns, matrix, multiply, transpose, transposeMulti
 import { orthonormaliseRows } from './orthonormal.ts';
 
 describe('orthonormaliseRows', () => {
-  it('gives orthonormal rows from any rows, dependent and zero ones included', () => {
+  it('gives orthonormal rows from any rows, even dependent and zero ones', () => {
     fc.assert(
       fc.property(awkwardMatrix(12), (a) => {
         const rows = a.rows <= a.columns ? a : transpose(a);
@@ -15,7 +15,7 @@ describe('orthonormaliseRows', () => {
     );
   });
 
-  it('leaves the rows before `first` alone and is orthogonal to them, also when nearly in their span', () => {
+  it('does not change the rows before `first` and is orthogonal to them, even when nearly in their span', () => {
     const space = randomOrthonormal(20, 6, 1);
     const nearly = multiply(space, matrix(6, 2, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]));
     nearly.data[0] += 1e-6;
@@ -27,7 +27,7 @@ describe('orthonormaliseRows', () => {
     expect(orthonormalityError(transpose(rows))).toBeLessThan(1e-14);
   });
 
-  it('keeps the order: the first rows span what the first given rows spanned', () => {
+  it('preserves the order: the first rows span what the first given rows spanned', () => {
     const given = randomOrthonormal(9, 5, 2);
     const mixed = multiply(
       given,

@@ -1,6 +1,6 @@
 import type { Matrix } from './matrix.ts';
 
-/** A row that keeps less than this share of its length outside the span of the others is rounding noise. */
+/** A row with less than this share of its length outside the span of the others is rounding noise. */
 const NOISE = 1e-8;
 
 /**
@@ -36,7 +36,7 @@ function removeRowsBefore(data: Float64Array, count: number, row: Float64Array):
   }
 }
 
-/** The coordinate axis of which the first `count` rows hold least. With fewer rows than axes, some of it is left. */
+/** The coordinate axis that the first `count` rows cover least. With fewer rows than axes, part of it is free. */
 function mostFreeAxis(data: Float64Array, count: number, columns: number): number {
   const held = new Float64Array(columns);
   for (let i = 0; i < count; i++) {

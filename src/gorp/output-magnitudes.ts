@@ -10,8 +10,8 @@ import { rowsBelow, type RowMaskPlan } from './method-plan.ts';
 import { Stack } from './stack.ts';
 
 /**
- * Σ |output| over the tokens of a step, padding left out, of every row of the A and B of a group (docs/method.md, eq. (28)), and
- * the rows that it leaves out of the step.
+ * Σ |output| over the tokens of a step, without padding, for every row of a group's A and B (docs/method.md, eq. (28)),
+ * and the mask of the rows that the step does not train.
  */
 export class OutputMagnitudes {
   readonly #sums: Readonly<Record<'A' | 'B', Stack>>;
@@ -25,17 +25,17 @@ export class OutputMagnitudes {
     };
   }
 
-  /** Before the micro-batches of a step that are added up. */
+  /** Clears the sums before the micro-batches of a step. */
   clear(): void {
     this.#sums.A.clear();
     this.#sums.B.clear();
   }
 
   /**
-   * Takes the outputs of a layer in a forward pass.
+   * Sums the outputs of a layer in a forward pass.
    *
    * @param output [..., r] of A, [..., out] of the layer. @param mask f32, 1 for each row that is a token.
-   * @param adds whether to what is there from micro-batches before.
+   * @param adds whether to add to the sums of earlier micro-batches.
    */
   record(g: Graph, part: 'A' | 'B', name: string, output: Tensor, mask: Tensor, adds: boolean): void {
     const absolute = add(g, activation(g, 'relu', output), activation(g, 'relu', scale(g, output, -1)));
@@ -43,7 +43,7 @@ export class OutputMagnitudes {
     matmul(g, column, absolute, { layout: 'tn', into: this.#sums[part].view(name, false), accumulate: adds });
   }
 
-  /** A stack of A or B with the rows of small outputs 0. @param shape its layout. */
+  /** A stack of A or B with its rows of small outputs set to 0. @param shape its layout. */
   masked(g: Graph, part: 'A' | 'B', stack: Tensor, shape: StackShape): Tensor {
     const sums = this.#sums[part];
     return maskRows(

@@ -28,7 +28,7 @@ const INPUTS = 8;
 interface Penalty {
   readonly out: number;
   readonly record: (g: Graph, pair: PenalisedPair, previous: Tensor) => void;
-  /** The term itself, plainly. */
+  /** The plain formula of the term. */
   readonly term: (A: Matrix, B: Matrix, previous: Matrix) => number;
   readonly ofB: boolean;
 }
@@ -73,7 +73,7 @@ function penalised({ out, record }: Penalty, B?: number[]): GraphUnderTest {
 }
 
 describe.each(Object.entries(PENALTIES))('%s penalty', (_, penalty) => {
-  test('adds the gradient of its term to what the gradients hold, and the device agrees', async () => {
+  test('adds the gradient of its term to the gradients, and the device agrees', async () => {
     const t = penalised(penalty);
     const value = (name: string): Matrix => {
       const { shape } = t.input(name);
@@ -97,13 +97,13 @@ describe.each(Object.entries(PENALTIES))('%s penalty', (_, penalty) => {
   });
 });
 
-test('the norm of a matrix of zeros pushes nowhere', async () => {
+test('the norm of a zero matrix has a zero gradient', async () => {
   const t = penalised(PENALTIES.norm, new Array<number>(5 * R).fill(0));
   expect(t.onCpu().get('gradB')).toEqual(Float64Array.from(t.values.get(t.input('gradB')) ?? []));
   await t.checkDevice(device, 2e-5);
 });
 
-test('the released form of N-LoRA is refused, by the layer, where a layer is not square', () => {
+test('refuses the released form of N-LoRA if a layer is not square, and names the layer', () => {
   const plan = planOf({ ...methodPreset('n-lora'), sparsityForm: 'released', loraRank: 2 });
   const shapes = new Map([
     ['one.q.weight', [8, 8]],

@@ -4,7 +4,7 @@ import { innerProduct } from '../graph/ops/inner-product.ts';
 import { matmul } from '../graph/ops/matmul.ts';
 import type { Tensor } from '../graph/tensor.ts';
 
-/** An adapter pair with the places of its gradients. A [r, in], B [out, r]. */
+/** An adapter pair with its gradients. A [r, in], B [out, r]. */
 export interface PenalisedPair {
   readonly A: Tensor;
   readonly B: Tensor;
@@ -30,9 +30,9 @@ export function recordSparsityPenalty(g: Graph, { A, B, gradA, gradB }: Penalise
 }
 
 /**
- * N-LoRA's term as its code computes it (docs/method.md, eq. (25)): λ Σ|A B| of the two matrices multiplied the other way
- * round, A [r, in] times B [out, r], which there is only where in = out. Adds λ sign(A B) Bᵀ to the gradient of A and
- * λ Aᵀ sign(A B) to that of B.
+ * N-LoRA's term as its code computes it (docs/method.md, eq. (25)): λ Σ|A B| with the matrices multiplied the other way
+ * round, A [r, in] times B [out, r], which requires in = out. Adds λ sign(A B) Bᵀ to the gradient of A and λ Aᵀ sign(A
+ * B) to that of B.
  */
 export function recordCrossedPenalty(g: Graph, { A, B, gradA, gradB }: PenalisedPair, lambda: number): void {
   const signs = sign(g, matmul(g, A, B, { layout: 'nn' })); // [r, r]
@@ -41,8 +41,8 @@ export function recordCrossedPenalty(g: Graph, { A, B, gradA, gradB }: Penalised
 }
 
 /**
- * O-LoRA's second term λ (‖A‖ + ‖B‖), norms and not their squares (docs/method.md, eq. (23)): adds λ A / ‖A‖ and
- * λ B / ‖B‖ to the gradients, 0 where a matrix is 0.
+ * O-LoRA's second term λ (‖A‖ + ‖B‖), with norms, not squared norms (docs/method.md, eq. (23)): adds λ A / ‖A‖ and λ B
+ * / ‖B‖ to the gradients, 0 if a matrix is 0.
  */
 export function recordNormPenalty(g: Graph, { A, B, gradA, gradB }: PenalisedPair, lambda: number): void {
   for (const [x, gradient] of [[A, gradA] as const, [B, gradB] as const]) {

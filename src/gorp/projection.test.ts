@@ -15,7 +15,7 @@ const SHAPES: [number, number][] = [
 ];
 
 describe('basisSide', () => {
-  it('follows the longer side with std, out on a tie, and the other one with reverse_std', () => {
+  it('follows the longer side with std, out on a tie, and the shorter one with reverse_std', () => {
     expect(SHAPES.map(([m, n]) => basisSide('std', m, n))).toEqual(['right', 'left', 'right', 'left', 'right']);
     expect(SHAPES.map(([m, n]) => basisSide('reverse_std', m, n))).toEqual(['left', 'right', 'left', 'right', 'left']);
     for (const fixed of ['left', 'right', 'full'] as const) {
@@ -30,7 +30,7 @@ const largestIsPositive = ({ rows, columns, data }: Matrix): boolean =>
   );
 
 describe.each(PROJ_TYPES)('a %s projection', (projType) => {
-  it.each(SHAPES)('of %i × %i keeps the gradient’s largest singular values and no more', (rows, columns) => {
+  it.each(SHAPES)('of %i × %i preserves only the gradient’s largest singular values', (rows, columns) => {
     const g = randomMatrix(rows, columns, rows);
     const { singularValues } = svd(g);
     for (const rank of [1, 3, 100]) {
@@ -45,7 +45,7 @@ describe.each(PROJ_TYPES)('a %s projection', (projType) => {
     }
   });
 
-  it.each(SHAPES)('of %i × %i has orthonormal vectors with the sign rule', (rows, columns) => {
+  it.each(SHAPES)('of %i × %i has orthonormal vectors that follow the sign rule', (rows, columns) => {
     const g = randomMatrix(rows, columns, columns);
     const { left, right } = makeBasis(g, 4, projType);
     const side = basisSide(projType, rows, columns);
@@ -67,7 +67,7 @@ describe.each(PROJ_TYPES)('a %s projection', (projType) => {
     expect(largestDifference(basis[side] as Matrix, other[side] as Matrix)).toBeLessThan(1e-12);
   });
 
-  it('takes a zero gradient', () => {
+  it('accepts a zero gradient', () => {
     const basis = makeBasis(matrix(6, 5), 2, projType);
     for (const vectors of [basis.left, basis.right]) {
       if (vectors) expect(orthonormalityError(vectors)).toBeLessThan(1e-14);

@@ -2,12 +2,12 @@ import { type Matrix, multiply, multiplyTranspose, transposeMultiply } from './m
 import type { ProjType } from './method-plan.ts';
 import { leadingSingularVectors, signFix } from './singular-vectors.ts';
 
-/** Which singular vectors a projection keeps: U_r, V_r, or with `full` both. */
+/** Which singular vectors a projection uses: U_r, V_r, or with `full` both. */
 export type BasisSide = 'left' | 'right' | 'full';
 
 /**
- * The basis of a low-rank projection. The compressed form of a gradient G is G V_r (out × r) with `right` alone, U_rᵀ G
- * (r × in) with `left` alone, and U_rᵀ G V_r (r × r) with both.
+ * The basis of a low-rank projection. The compressed form of a gradient G is G V_r (out × r) with only `right`, U_rᵀ G
+ * (r × in) with only `left`, and U_rᵀ G V_r (r × r) with both.
  */
 export interface Basis {
   /** U_r: out × r, orthonormal columns. */
@@ -33,11 +33,11 @@ export function compressedShape(rows: number, columns: number, rank: number, pro
 
 /**
  * The first `rank` singular vectors of a gradient, by the sign rule of docs/method.md, eq. (9): the entry of largest
- * magnitude is positive in v_j for a right basis, in u_j for a left one and for both.
+ * magnitude is positive in v_j for a right basis, in u_j for a left or two-sided one.
  *
  * @param g out × in.
- * @param rank at most min(out, in) vectors are kept.
- * @throws GorpError `run/not-finite` when g holds an infinite value or not a number.
+ * @param rank number of vectors, at most min(out, in).
+ * @throws GorpError `run/not-finite` if g has a value that is not finite.
  */
 export function makeBasis(g: Matrix, rank: number, projType: ProjType): Basis {
   const { left, right } = leadingSingularVectors(g, rank);
@@ -54,7 +54,7 @@ export function compress(g: Matrix, { left, right }: Basis): Matrix {
   return left ? transposeMultiply(left, half) : half;
 }
 
-/** N V_rᵀ, U_r N or U_r N V_rᵀ: the compressed form back in the shape of the weight. */
+/** N V_rᵀ, U_r N or U_r N V_rᵀ: expands the compressed form to the shape of the weight. */
 export function expand(n: Matrix, { left, right }: Basis): Matrix {
   const half = left ? multiply(left, n) : n;
   return right ? multiplyTranspose(half, right) : half;

@@ -6,12 +6,12 @@ import type { Matrix } from './matrix.ts';
 import { type MethodState, stateName } from './method-plan.ts';
 import { Stack } from './stack.ts';
 
-/** All numbers of a stack as rows of one number each, the gaps between its matrices among them: these are 0. */
+/** All numbers of a stack as rows of one number each, including the gaps between its matrices, which are 0. */
 export const entries = (stack: Tensor): Tensor => ({ ...stack, shape: [stack.elements, 1] });
 
 /**
- * The term weight / 2 · Σ importance ∘ (θ − anchor)² of a stack of trained tensors (elastic weight consolidation,
- * Kirkpatrick et al. 2017, eq. 3), with what it holds on the device.
+ * The term weight / 2 · Σ importance ∘ (θ − anchor)² for a stack of trained tensors (elastic weight consolidation,
+ * Kirkpatrick et al. 2017, eq. 3), with its tensors on the device.
  */
 export class QuadraticTerm {
   readonly #like: Stack;
@@ -31,7 +31,7 @@ export class QuadraticTerm {
     return 2 * 4 * tensor.elements;
   }
 
-  /** Puts the tensors of a method's state in place. @param named the name of a layer's tensor in the state. */
+  /** Uploads the tensors of a method's state. @param named the name of a layer's tensor in the state. */
   write(state: MethodState, what: { importance: string; anchor: string }, named: (layer: string) => string): void {
     for (const layer of this.#like.names) {
       const of = (part: string): Matrix => {

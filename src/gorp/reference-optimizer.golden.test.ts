@@ -71,7 +71,7 @@ describe.each(referencesWith('golden/optimizer'))('the trajectories of $name', (
     const start = goldenMatrix(gradients, `${shape}.w0`);
     const space = one.has_S ? goldenMatrix(expected, `${one.id}/S`) : null;
     const group = groupOf(one, one.weight_decay ?? defaults.weight_decay, space);
-    // The sign rule of docs/method.md, eq. (9), is that of the `signfix` runs; without singular vectors there is one run.
+    // The `signfix` runs use the sign rule of docs/method.md, eq. (9); without singular vectors there is one run.
     const run = one.group === 'galore' ? 'signfix' : 'official';
     const compared: string[] = [];
     const compare = (name: string, found: Matrix, tolerance: number): void => {
@@ -92,7 +92,7 @@ describe.each(referencesWith('golden/optimizer'))('the trajectories of $name', (
         if (right) compare(`${one.id}/${run}/V.${step}`, transpose(right), TOLERANCE.vectors);
       }
       if (!snapshots_after_step.includes(step + 1)) continue;
-      // Where signs do not matter yet, the run with LAPACK's signs has to come out too.
+      // While signs do not matter yet, the run with LAPACK's signs must match too.
       const unsigned = run !== 'official' && one.sign_sensitivity?.[step + 1] === 0;
       for (const name of [run, ...(unsigned ? ['official'] : [])]) {
         const snapshot = `${one.id}/${name}/w.${step + 1}`;
@@ -107,7 +107,7 @@ describe.each(referencesWith('golden/optimizer'))('the trajectories of $name', (
     compare(`${one.id}/${run}/exp_avg_sq`, state.v, TOLERANCE.v);
 
     const stored = [...expected.keys()].filter((name) => name.startsWith(`${one.id}/${run}/`));
-    // Of a one-sided basis the reference may store the other side too.
+    // For a one-sided basis the reference may also store the other side.
     expect(stored.filter((name) => !/\/[UV]\.\d+$/.test(name) && !compared.includes(name))).toEqual([]);
   });
 });

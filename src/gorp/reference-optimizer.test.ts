@@ -18,7 +18,7 @@ function train(rows: number, columns: number, group: ReferenceGroup, steps = 9):
   return subtract(weight, start);
 }
 
-/** Share of the change that lies in the space, on its left or right. */
+/** Share of the change in the space, on its left or right. */
 const leftShare = (change: Matrix, space: Matrix): number => energy(transposeMultiply(space, change)) / energy(change);
 const rightShare = (change: Matrix, space: Matrix): number => energy(multiply(change, space)) / energy(change);
 
@@ -41,7 +41,7 @@ describe('referenceStep', () => {
     expect([...weight.data]).toEqual([0.95, 1.9, 2.85, 3.8].map((value) => expect.closeTo(value, 12) as number));
   });
 
-  it('leaves its arguments alone', () => {
+  it('does not change its arguments', () => {
     const group: ReferenceGroup = { ...GALORE, projType: 'std', spaceSide: 'kept', project: 'gradient', space: null };
     const [w, g] = [randomMatrix(6, 5, 1), randomMatrix(6, 5, 2)];
     const state = referenceState(6, 5, group);
@@ -49,7 +49,7 @@ describe('referenceStep', () => {
     expect([w, g, state]).toEqual([randomMatrix(6, 5, 1), randomMatrix(6, 5, 2), referenceState(6, 5, group)]);
   });
 
-  it('refreshes the basis every gap steps and keeps the moments then', () => {
+  it('refreshes the basis every gap steps and preserves the moments', () => {
     const group: ReferenceGroup = { ...GALORE, projType: 'std', spaceSide: 'kept', project: 'gradient', space: null };
     let state = referenceState(8, 6, group);
     const bases = [];
@@ -74,7 +74,7 @@ describe('referenceStep', () => {
     ]);
   });
 
-  it('clips the rank at the shorter side', () => {
+  it('limits the rank to the shorter side', () => {
     const group: ReferenceGroup = {
       ...GALORE,
       rank: 50,
@@ -99,7 +99,7 @@ describe('the shared space of LoRA’s A', () => {
     space: loraSpace === 'rank' ? rank : input,
   });
 
-  it('lets part of the update back in when only the gradient is projected', () => {
+  it('leaks part of the update when only the gradient is projected', () => {
     for (const share of [
       leftShare(train(8, 30, group('rank', 'gradient')), rank),
       rightShare(train(8, 30, group('input', 'gradient')), input),
@@ -109,12 +109,12 @@ describe('the shared space of LoRA’s A', () => {
     }
   });
 
-  it('is kept out of the change altogether when the update is projected', () => {
+  it('holds no part of the change when the update is projected', () => {
     expect(leftShare(train(8, 30, group('rank', 'update')), rank)).toBeLessThan(1e-28);
     expect(rightShare(train(8, 30, group('input', 'update')), input)).toBeLessThan(1e-28);
   });
 
-  it('acts as none when null or empty', () => {
+  it('does nothing when null or empty', () => {
     const plain = train(8, 30, { kind: 'regular', ...RATES });
     for (const space of [null, matrix(8, 0)]) {
       const change = train(8, 30, { kind: 'lora', ...RATES, loraSpace: 'rank', project: 'update', space });
@@ -122,7 +122,7 @@ describe('the shared space of LoRA’s A', () => {
     }
   });
 
-  it('stops all learning once it is full', () => {
+  it('stops all learning when it is full', () => {
     const space = randomOrthonormal(8, 8, 3);
     const change = train(8, 30, { kind: 'lora', ...RATES, loraSpace: 'rank', project: 'update', space });
     expect(energy(change)).toBeLessThan(1e-24);
@@ -142,7 +142,7 @@ describe('the shared space of a full-rank weight', () => {
     ['right', 'kept', 24, leftShare],
     ['right', 'left', 24, leftShare],
     ['left', 'kept', 20, rightShare],
-  ] as const)('with a %s basis and side %s lies on the side kept whole', (projType, side, dimension, share) => {
+  ] as const)('with a %s basis and side %s acts on the uncompressed side', (projType, side, dimension, share) => {
     const space = randomOrthonormal(dimension, 6, 1);
     const leaked = share(train(24, 20, group(projType, side, 'gradient', space)), space);
     expect(leaked).toBeGreaterThan(1e-4);
@@ -150,12 +150,12 @@ describe('the shared space of a full-rank weight', () => {
     expect(share(train(24, 20, group(projType, side, 'update', space)), space)).toBeLessThan(1e-28);
   });
 
-  it.each(PROJ_TYPES)('on the input side stays out of the whole change with %s and projected updates', (projType) => {
+  it.each(PROJ_TYPES)('on the input side holds no part of the change with %s and projected updates', (projType) => {
     for (const [rows, columns] of [
       [24, 20],
       [20, 24],
     ]) {
-      // So large a space leaves fewer dimensions than the rank, and the basis has to go into S.
+      // A space this large leaves fewer dimensions than the rank, so the basis must reach into S.
       for (const dimension of [6, columns - 2, columns]) {
         const space = randomOrthonormal(columns, dimension, 2);
         const change = train(rows, columns, group(projType, 'input', 'update', space));
@@ -164,7 +164,7 @@ describe('the shared space of a full-rank weight', () => {
     }
   });
 
-  it('on the input side makes the right basis avoid S', () => {
+  it('on the input side has a right basis outside S', () => {
     const space = randomOrthonormal(20, 6, 3);
     const step = group('right', 'input', 'gradient', space);
     const { state } = referenceStep(matrix(24, 20), randomMatrix(24, 20, 4), referenceState(24, 20, step), step);
@@ -173,7 +173,7 @@ describe('the shared space of a full-rank weight', () => {
     expect(energy(transposeMultiply(space, right))).toBeLessThan(1e-24);
   });
 
-  it.each(['left', 'full'] as const)('acts in the rank dimensions with side left and %s, as released', (projType) => {
+  it.each(['left', 'full'] as const)('acts on the rank dimensions with side left and %s, as released', (projType) => {
     const space = randomOrthonormal(GALORE.rank, 2, 4);
     for (const project of ['gradient', 'update'] as const) {
       const step = group(projType, 'left', project, space);

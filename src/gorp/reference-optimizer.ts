@@ -3,15 +3,15 @@ import type { ProjType, SpacePlan } from './method-plan.ts';
 import { type Basis, compress, compressedShape, expand, makeBasis } from './projection.ts';
 import { projectOutLeft, projectOutRight } from './space.ts';
 
-// A reference has its own constants: it must not follow a slip of what is compared with it.
+// The reference has its own constants, so that it does not repeat a mistake in the tested code.
 const BETA1 = 0.9;
 const BETA2 = 0.999;
 const EPSILON = 1e-6;
 
 /**
  * Side of a full-rank gradient on which the shared space S acts.
- * - `kept`: the one the low-rank form keeps whole: out for G V_r, in for U_rᵀ G. U_rᵀ G V_r keeps none, and S acts on
- *   its left, in r dimensions, as released.
+ * - `kept`: the side that the low-rank form leaves uncompressed: out for G V_r, in for U_rᵀ G. U_rᵀ G V_r leaves none,
+ *   so S acts on its left, in r dimensions, as released.
  * - `left`: always the left of the low-rank form, as released.
  * - `input`: the input side of the full gradient, before its SVD (activation space).
  */
@@ -24,18 +24,18 @@ interface Rates {
 }
 
 interface Projected {
-  /** S with orthonormal columns, in the dimension of the side it acts on; null acts as an empty one. */
+  /** S with orthonormal columns, in the dimension of the side it acts on; null means an empty one. */
   space: Matrix | null;
-  /** What is kept out of S: the gradient, or the update as well. */
+  /** What S is removed from: the gradient, or the update as well. */
   project: SpacePlan['keepsOut'];
 }
 
 /** How a tensor is trained, in the groups of the released optimizer: docs/method.md, section 3. */
 export type ReferenceGroup =
   | (Rates & { kind: 'regular' })
-  /** Rows that are trained; the others stay as they are. */
+  /** Trained rows; the others do not change. */
   | (Rates & { kind: 'masked'; rows: readonly boolean[] })
-  /** Kept out of the columns of U on the left and of those of V on the right. */
+  /** The columns of U are removed on the left, those of V on the right. */
   | (Rates & { kind: 'two-sided'; U: Matrix; V: Matrix })
   | (Rates & Projected & { kind: 'lora'; loraSpace: SpacePlan['adapterSide'] })
   | (Rates &
@@ -50,10 +50,10 @@ export type ReferenceGroup =
       });
 
 export interface ReferenceState {
-  /** Adam's moments: of the weight's shape, or of the low-rank shape in the galore group. */
+  /** Adam's moments, in the weight's shape, or in the low-rank shape for the galore group. */
   m: Matrix;
   v: Matrix;
-  /** Steps done. */
+  /** Number of steps taken. */
   step: number;
   /** The basis of the last refresh; null before the first step and in other groups. */
   basis: Basis | null;
@@ -67,12 +67,12 @@ export function referenceState(rows: number, columns: number, group: ReferenceGr
 }
 
 /**
- * One step of the projected AdamW in f64: the plain reference of what the GPU does (docs/method.md, section 3). Gradients are
- * taken as given, clipped and averaged already.
+ * One step of the projected AdamW in f64: the plain reference for the GPU (docs/method.md, section 3). Gradients must
+ * already be averaged and clipped.
  *
  * @param weight out × in; LoRA's A as r × in, its B as out × r.
  * @param gradient of the same shape.
- * @returns the weight and state after the step; the arguments are left alone.
+ * @returns the weight and state after the step; the arguments do not change.
  */
 export function referenceStep(
   weight: Matrix,
@@ -84,7 +84,7 @@ export function referenceStep(
   const m = combine(state.m, kept, (old, g) => BETA1 * old + (1 - BETA1) * g);
   const v = combine(state.v, kept, (old, g) => BETA2 * old + (1 - BETA2) * g * g);
   const step = state.step + 1;
-  // The bias of both moments is corrected here; ε is added to the uncorrected √v.
+  // Corrects the bias of both moments; ε is added to the uncorrected √v.
   const stepSize = (group.learningRate * Math.sqrt(1 - BETA2 ** step)) / (1 - BETA1 ** step);
   const quotient = combine(m, v, (first, second) => (stepSize * first) / (Math.sqrt(second) + EPSILON));
   const moved = subtract(weight, keptUpdate(quotient, basis, group));
@@ -95,7 +95,7 @@ export function referenceStep(
   };
 }
 
-/** The gradient as Adam sees it: outside S, and in its low-rank form where there is one. */
+/** The gradient as Adam sees it: outside S, and in its low-rank form if there is one. */
 function keptGradient(
   gradient: Matrix,
   { step, basis }: ReferenceState,
@@ -121,7 +121,7 @@ function keptGradient(
   }
 }
 
-/** What is subtracted from the weight. */
+/** The update subtracted from the weight. */
 function keptUpdate(update: Matrix, basis: Basis | null, group: ReferenceGroup): Matrix {
   if (group.kind === 'regular') return update;
   if (group.kind === 'masked') return keepRows(update, group.rows);
@@ -147,7 +147,7 @@ function combine(a: Matrix, b: Matrix, entry: (a: number, b: number) => number):
   return { rows: a.rows, columns: a.columns, data: a.data.map((value, i) => entry(value, b.data[i])) };
 }
 
-/** The matrix with 0 in the rows that are not kept. */
+/** The matrix with 0 in all rows but the given ones. */
 export const keepRows = (a: Matrix, kept: readonly boolean[]): Matrix => ({
   ...a,
   data: a.data.map((value, i) => (kept[Math.floor(i / a.columns)] ? value : 0)),

@@ -20,15 +20,15 @@ afterEach(() => device.buffers.destroyAll());
 afterAll(() => device.destroy());
 
 const TASKS = 2;
-const STEPS = 4; // one more than between two refreshes of a basis
+const STEPS = 4; // one more than the gap between two refreshes of a basis
 const MAX_GRAD_NORM = 1;
-// Few and well separated singular vectors: those of close values may be any mixture, in f32 another than in f64.
+// Few, well separated singular vectors: for close values f32 and f64 may mix vectors differently.
 const EXACT = { projection: 'exact', clipNorm: 'exact', loraDropout: 0, galoreRank: 2 } as const;
 
-/** What f32 may do to a loss, and to the change of a tensor over a task, in which small gradients count like large ones. */
+/** Errors of f32 in a loss, a norm, and a tensor's change over a task, where small gradients count like large ones. */
 const TOLERANCE = { loss: 1e-4, norm: 2e-3, change: 1e-2 };
 
-/** Batches of random tokens; each task has words and answers of its own. */
+/** Batches of random tokens; each task has its own words and answers. */
 function batchesOf(task: number): SizedBatch[] {
   const random = seededRandom(100 + task);
   const ids = (count: number): number[] =>
@@ -42,11 +42,11 @@ function batchesOf(task: number): SizedBatch[] {
 /** A batch of one example. */
 const single = (row: TokenPair): SizedBatch => ({ sizes: { B: 1, S: 8, T: row.label.length }, rows: [row] });
 
-/** The error of how a tensor has changed, relative to the change. */
+/** The error of a tensor's change, relative to the change. */
 const changeError = (found: Matrix, wanted: Matrix, start: Matrix): number =>
   relativeError(subtract(found, start).data, subtract(wanted, start).data);
 
-/** Every method, and forms of some that their initial settings do not show. */
+/** Every method with its initial settings, and other forms of some. */
 const CASES: readonly (readonly [title: string, name: MethodName, settings: Partial<MethodSettings>])[] = [
   ...METHOD_NAMES.map((name) => [name, name, {}] as const),
   ['o-lora with λ₂', 'o-lora', { normPenalty: 0.1 }],
@@ -56,7 +56,7 @@ const CASES: readonly (readonly [title: string, name: MethodName, settings: Part
 ];
 
 describe.each(CASES)('%s', (_, name, changes) => {
-  test('learns two tasks as its formulas say, tensor by tensor', async () => {
+  test('learns two tasks according to its formulas, tensor by tensor', async () => {
     const settings = tinySettings(name, {}, { ...EXACT, ...changes });
     const [plan, { training }] = [planOf(settings.method), settings];
     const model = tinyModel();
@@ -125,18 +125,15 @@ describe.each(CASES)('%s', (_, name, changes) => {
   });
 });
 
-test.each(['inf-lora', 'osft'] as const)(
-  '%s is refused before it trains where nobody knows the number of tasks',
-  async (name) => {
-    const { method, training } = tinySettings(name);
-    const model = tinyModel();
-    const { network, targets } = openNetwork(device, model, training, await readTexts(model, training));
-    const options = { seed: 1, maxGradNorm: MAX_GRAD_NORM, gradientAccumulation: 1 };
-    const learner = await Learner.create(device, network, planOf(method), targets, options, (one) =>
-      model.readTensor(one),
-    );
-    await expect(learner.beginTask(batchesOf(0))).rejects.toMatchObject({ code: 'settings/open-order' });
-    learner.destroy();
-    network.destroy();
-  },
-);
+test.each(['inf-lora', 'osft'] as const)('%s refuses to train if the number of tasks is not known', async (name) => {
+  const { method, training } = tinySettings(name);
+  const model = tinyModel();
+  const { network, targets } = openNetwork(device, model, training, await readTexts(model, training));
+  const options = { seed: 1, maxGradNorm: MAX_GRAD_NORM, gradientAccumulation: 1 };
+  const learner = await Learner.create(device, network, planOf(method), targets, options, (one) =>
+    model.readTensor(one),
+  );
+  await expect(learner.beginTask(batchesOf(0))).rejects.toMatchObject({ code: 'settings/open-order' });
+  learner.destroy();
+  network.destroy();
+});

@@ -12,7 +12,7 @@ export function rotateRows({ columns, data }: Matrix, p: number, q: number, cosi
   }
 }
 
-/** Reflects every row x in place: x ← x − factor · (vᵀx) v, where v counts from place `first` on. */
+/** Reflects every row x in place: x ← x − factor · (vᵀx) v, where v begins at column `first`. */
 export function reflectRows(rows: Matrix, v: Float64Array, factor: number, first: number, fromRow = 0): void {
   const { columns, data } = rows;
   if (factor === 0) return;

@@ -19,7 +19,7 @@ const agreement = (a: Matrix, b: Matrix): number[] => {
 };
 
 describe('leadingSingularVectors', () => {
-  it('gives orthonormal pairs with σ = uᵀ A v, for awkward matrices too', () => {
+  it('gives orthonormal pairs with σ = uᵀ A v, even for awkward matrices', () => {
     fc.assert(
       fc.property(awkwardMatrix(41), fc.integer({ min: 1, max: 8 }), (a, count) => {
         const { left, right } = leadingSingularVectors(a, count);
@@ -28,7 +28,7 @@ describe('leadingSingularVectors', () => {
         expect(orthonormalityError(left)).toBeLessThan(1e-13);
         expect(orthonormalityError(right)).toBeLessThan(1e-13);
         const { singularValues } = svd(a);
-        // Squares of singular values are compared: that is what the Gram matrix is exact in.
+        // Compare squares of singular values: the Gram matrix is exact in these.
         const found = multiply(transposeMultiply(left, a), right);
         const expected = diagonalMatrix(singularValues.slice(0, k));
         expect(largestDifference(found, expected)).toBeLessThanOrEqual(1e-7 * (singularValues[0] ?? 0));
@@ -58,12 +58,12 @@ describe('leadingSingularVectors', () => {
 });
 
 describe('signFix', () => {
-  it('makes the entry of largest magnitude positive, the first one on a tie, and leaves zero columns', () => {
+  it('makes the entry of largest magnitude positive, the first one on a tie, and does not change zero columns', () => {
     const { vectors } = signFix(matrix(3, 4, [1, -2, 2, 0, -3, 2, -2, 0, 2, 1, 1, 0]), matrix(0, 4));
     expect([...vectors.data].map((value) => value + 0)).toEqual([-1, 2, 2, 0, 3, -2, -2, 0, -2, -1, 1, 0]);
   });
 
-  it('negates partners together with vectors, so that their product stays', () => {
+  it('negates partners together with vectors, so that their product does not change', () => {
     const [u, v] = [randomMatrix(7, 3, 1), randomMatrix(5, 3, 2)];
     const { vectors, partners } = signFix(u, v);
     expect(largestDifference(multiplyTranspose(vectors, partners), multiplyTranspose(u, v))).toBe(0);

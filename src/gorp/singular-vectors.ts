@@ -5,7 +5,7 @@ import { symmetricEigen } from './symmetric-eigen.ts';
 export interface SingularVectors {
   /** m × count, orthonormal columns, largest singular value first. */
   left: Matrix;
-  /** n × count, likewise; column j belongs to column j of `left`, signs included. */
+  /** n × count, likewise; column j belongs to column j of `left`, including its sign. */
   right: Matrix;
 }
 
@@ -13,12 +13,12 @@ export interface SingularVectors {
  * The singular vectors of the largest singular values, from the eigenvectors of the smaller of g gᵀ and gᵀ g.
  *
  * This is exact to the precision of f64 for singular values down to 1e-8 of the largest; vectors of smaller ones are
- * still orthonormal, but a gradient in f32 says nothing about them. It is the quickest route here: in Node on one core
- * 8 vectors take 5 ms at 128 × 128 and 1.3 s at 1024 × 1024, where all of them take 5 s.
+ * still orthonormal, but a gradient in f32 says nothing about them. It is the fastest way here: in Node on one core, 8
+ * vectors take 5 ms at 128 × 128 and 1.3 s at 1024 × 1024, where all of them take 5 s.
  *
  * @param g m × n.
- * @param count at most min(m, n) are returned.
- * @throws GorpError `run/not-finite` when an entry is infinite or not a number.
+ * @param count number of vectors, at most min(m, n).
+ * @throws GorpError `run/not-finite` if an entry is not finite.
  */
 export function leadingSingularVectors(g: Matrix, count: number): SingularVectors {
   const { normal } = normalised(g);
@@ -30,16 +30,15 @@ export function leadingSingularVectors(g: Matrix, count: number): SingularVector
   return { left: partners(multiplyTranspose(transpose(right), normal)), right };
 }
 
-/** Rows σ_j u_jᵀ as columns u_j. Dividing by σ_j would fail where it is zero. */
+/** Turns rows σ_j u_jᵀ into columns u_j. Dividing by σ_j would fail if it is zero. */
 function partners(rows: Matrix): Matrix {
   orthonormaliseRows(rows);
   return transpose(rows);
 }
 
 /**
- * The rule for the arbitrary signs of singular vectors (docs/method.md, eq. (9)): in each column of `vectors` the entry of
- * largest magnitude becomes positive, the first of them on a tie. Columns of `partners` are negated together with those
- * of `vectors`.
+ * The rule for the arbitrary signs of singular vectors (docs/method.md, eq. (9)): in each column of `vectors` the entry
+ * of largest magnitude becomes positive, the first on a tie. Columns of `partners` are negated with those of `vectors`.
  */
 export function signFix(vectors: Matrix, partners: Matrix): { vectors: Matrix; partners: Matrix } {
   const signs = new Float64Array(vectors.columns);

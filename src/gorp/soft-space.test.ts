@@ -7,7 +7,7 @@ import { projectOutLeft } from './space.ts';
 
 const SOFTNESS = 0.1;
 
-/** Inputs of `rank` directions as columns, and noise. */
+/** Covariance of inputs with `rank` directions, and noise. */
 function covarianceOf(n: number, rank: number, seed: number, noise = 0.05): Matrix {
   const random = seededRandom(seed);
   const uniform = (rows: number, columns: number, scale: number): Matrix =>
@@ -21,7 +21,7 @@ function covarianceOf(n: number, rank: number, seed: number, noise = 0.05): Matr
   return multiply(X, transpose(X));
 }
 
-/** (E/α + I)⁻¹ x by solving, E = Σ C / tr C: what I − S Sᵀ is to be. */
+/** (E/α + I)⁻¹ x by solving, with E = Σ C / tr C: the expected (I − S Sᵀ) x. */
 function kept(covariances: readonly Matrix[], x: Float64Array): Float64Array {
   const n = x.length;
   const alpha = SOFTNESS / n;
@@ -43,7 +43,7 @@ function kept(covariances: readonly Matrix[], x: Float64Array): Float64Array {
 }
 
 describe('growSoftSpace', () => {
-  test.each([1, 5, 24])('keeps out what (E/α + I)⁻¹ does, over tasks, in %i dimensions', (n) => {
+  test.each([1, 5, 24])('removes what (E/α + I)⁻¹ removes, over several tasks, in %i dimensions', (n) => {
     const covariances = [1, 2, 3].map((seed) => covarianceOf(n, Math.ceil(n / 4), seed));
     const x = Float64Array.from({ length: n }, (_, i) => Math.sin(3 * i + 1));
     let space: Matrix | null = null;
@@ -52,7 +52,7 @@ describe('growSoftSpace', () => {
       const growth = growSoftSpace(space, C, SOFTNESS);
       const found = projectOutLeft(matrix(n, 1, x), growth.space);
       const wanted = kept(covariances.slice(0, task + 1), x);
-      // In each task directions below the least weight, 2 %, are let be.
+      // Each task drops directions below the least weight, 2 %.
       expect(relativeError(found.data, wanted)).toBeLessThan(0.02 * (task + 1));
       expect(growth.total).toBeGreaterThanOrEqual(total);
       expect(growth.added).toBe(growth.total - total);
@@ -82,7 +82,7 @@ describe('growSoftSpace', () => {
     expect(growSoftSpace(null, matrix(4, 4), SOFTNESS)).toMatchObject({ added: 0, total: 0 });
   });
 
-  test('resumes from a space that was saved in f32, however small the softness', () => {
+  test('resumes from a space saved in f32, however small the softness', () => {
     const { space } = growSoftSpace(null, covarianceOf(6, 2, 3, 1), 1e-9);
     const saved = matrix(6, space.columns, Float32Array.from(space.data));
     const again = growSoftSpace(saved, covarianceOf(6, 2, 4, 1), 1e-9);
@@ -90,7 +90,7 @@ describe('growSoftSpace', () => {
     expect(again).toMatchObject({ total: 6, added: 0 });
   });
 
-  test('refuses inputs that are no numbers', () => {
+  test('refuses inputs that are not finite', () => {
     expect(() => growSoftSpace(null, matrix(3, 3, new Float64Array(9).fill(NaN)), SOFTNESS)).toThrow();
   });
 });

@@ -2,24 +2,26 @@ import { type Matrix, matrix, multiplyTranspose, trace } from './matrix.ts';
 import { heldShare, projectOutLeft, projectOutRight, type SpaceGrowth } from './space.ts';
 import { symmetricEigen } from './symmetric-eigen.ts';
 
-// Weights above this are 1 to rounding in f32, as spaces are saved; the energy behind them could not be told from it.
+// Weights above this round to 1 in f32, in which spaces are saved, and their energy could not be recovered.
 const MAX_WEIGHT = 1 - 1e-6;
-// Directions that are kept out by less are let be: S stays narrower.
+// Directions with a smaller weight are dropped, so that S stays narrower.
 const LEAST_WEIGHT = 0.02;
 
 /**
- * Grows the soft space of a layer's inputs (docs/method.md, eq. (18)). Instead of cutting directions off at a threshold it keeps each
- * out by the weight w = λ / (λ + α), where λ is the energy that earlier tasks had in it: I − S Sᵀ with S = U √w is
- * α (E + α I)⁻¹, the projector of OWM (Zeng et al. 2019, "Continual learning of context-dependent processing in neural
- * networks"). Of all changes with one effect on new inputs, those that it lets through change the answers to old ones least.
+ * Grows the soft space of a layer's inputs (docs/method.md, eq. (18)). Instead of cutting directions off at a
+ * threshold, it removes each by the weight w = λ / (λ + α), where λ is the energy of earlier tasks in it: I − S Sᵀ with
+ * S = U √w is α (E + α I)⁻¹, the projector of OWM (Zeng et al. 2019, "Continual learning of context-dependent
+ * processing in neural networks"). Of all changes with the same effect on new inputs, those that it lets through affect
+ * outputs for old inputs least.
  *
- * E, the sum of the earlier tasks' covariances with a trace of 1 each, is not kept: it follows from S.
+ * E, the sum of the earlier tasks' covariances with a trace of 1 each, is not stored: it follows from S.
  *
  * @param space S so far, dimension × columns of length √w; null before the first task.
  * @param covariance C = X Xᵀ of the inputs as columns, dimension × dimension, not necessarily divided by their number.
- * @param softness α times the dimension: the energy, relative to the average of all directions, that is kept out by half.
- * @returns `added` and `total` count directions that are kept out by half or more.
- * @throws GorpError `run/not-finite` when C holds an infinite value or not a number.
+ * @param softness α times the dimension: the energy, relative to the average of all directions, at which the weight is
+ *   one half.
+ * @returns `added` and `total` count directions with a weight of one half or more.
+ * @throws GorpError `run/not-finite` if C has a value that is not finite.
  */
 export function growSoftSpace(space: Matrix | null, covariance: Matrix, softness: number): SpaceGrowth {
   const n = covariance.rows;
@@ -46,7 +48,7 @@ export function growSoftSpace(space: Matrix | null, covariance: Matrix, softness
     vectors,
     Array.from(values, (value) => Math.sqrt(weightOf(value))),
   );
-  // √(I − S Sᵀ) = I − R Rᵀ, so that what S holds and what lies outside add up to all.
+  // √(I − S Sᵀ) = I − R Rᵀ, so that the parts inside and outside S add up to the whole.
   const root = scaledColumns(
     held,
     weights.map((w) => Math.sqrt(w > 0 ? (1 - Math.sqrt(1 - w)) / w : 0)),
@@ -64,7 +66,7 @@ export function growSoftSpace(space: Matrix | null, covariance: Matrix, softness
   };
 }
 
-/** Every column times a factor of its own. */
+/** Every column times its factor. */
 function scaledColumns({ rows, columns, data }: Matrix, factors: readonly number[]): Matrix {
   return matrix(
     rows,

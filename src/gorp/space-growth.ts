@@ -16,25 +16,25 @@ export interface NamedGrowth extends Omit<SpaceGrowth, 'space'> {
   name: string;
   part: 'lora' | 'full-rank';
   dimension: number;
-  /** ‖SᵀS − I‖max of the space as the GPU holds it; of a soft space, whose columns are shorter, without the diagonal. */
+  /** ‖SᵀS − I‖max of the space on the GPU; without the diagonal for a soft space, whose columns are shorter. */
   orthonormality: number;
   /** Number of the task's own main directions. */
   directions: number;
-  /** How these lie to the main directions of each earlier task. */
+  /** Their angles to the main directions of each earlier task. */
   angles: TaskAngles[];
 }
 
-/** A tensor's growth, and the task's own main directions behind it. */
+/** A tensor's growth, with the task's own main directions. */
 interface Grown {
   growth: SpaceGrowth;
   directions: Matrix;
 }
 
 /**
- * Grows the shared space of every tensor at the end of a task (docs/method.md, section 4), puts it on the GPU, and measures it.
+ * Grows the shared space of every tensor at the end of a task (docs/method.md, section 4), uploads it to the GPU and
+ * measures it.
  *
- * @param covariances of the inputs of each layer, where spaces are built from activations; else first moments are read
- * from the GPU.
+ * @param covariances of the inputs of each layer, if spaces come from activations; else reads first moments.
  */
 export async function growSpaces(
   device: Device,
@@ -45,7 +45,7 @@ export async function growSpaces(
   const { threshold, rule } = plan;
   const soft = isSoft(plan);
   const growths: NamedGrowth[] = [];
-  // Layers that read the same inputs (q and v, and every layer on the encoder's output) grow the same space once.
+  // Layers with the same inputs (q and v, and every layer on the encoder's output) share one computation.
   const shared = new Map<Matrix, Grown>();
   const fromCovariance = (space: GroupSpace, name: string, covariance: Matrix): Grown => {
     const growth = space.grownFromCovariance(name, covariance, plan);
@@ -94,7 +94,7 @@ export async function growSpaces(
   return growths;
 }
 
-/** ‖SᵀS − I‖max of the spaces of a group on the GPU, in the order of their names; 0 where all are empty. */
+/** ‖SᵀS − I‖max of the spaces of a group on the GPU, in the order of their names; 0 if all are empty. */
 async function measureOrthonormality(
   device: Device,
   { names, stackSpace }: GroupSpace,

@@ -20,7 +20,7 @@ function momentOf(values: number[], rows: number, columns: number, seed: number)
 }
 
 describe('projectOutLeft and projectOutRight', () => {
-  it('leave nothing inside the space and do not change what is outside', () => {
+  it('remove everything inside the space and nothing outside', () => {
     const space = randomOrthonormal(9, 3, 1);
     const a = randomMatrix(9, 5, 2);
     const out = projectOutLeft(a, space);
@@ -35,7 +35,7 @@ describe('growSpace', () => {
   // Energies 0.5, 0.3, 0.15, 0.05 of the whole.
   const moment = momentOf([0.5, 0.3, 0.15, 0.05].map(Math.sqrt), 12, 6, 1);
 
-  it('takes the fewest directions that hold the threshold, by the paper', () => {
+  it('adds the fewest directions that hold the threshold, as in the paper', () => {
     for (const [threshold, expected] of [
       [0.4, 1],
       [0.51, 2],
@@ -50,14 +50,14 @@ describe('growSpace', () => {
     }
   });
 
-  it('takes one fewer on the first task by the official rule, and as the paper later, also on an empty space', () => {
+  it('adds one fewer on the first task by the official rule, and as in the paper later, even to an empty space', () => {
     const growth = (space: Matrix | null, threshold: number): number =>
       growSpace({ space, moment, threshold, rule: 'official' }).added;
     expect([0.4, 0.51, 0.81, 0.951, 1].map((threshold) => growth(null, threshold))).toEqual([0, 1, 2, 3, 3]);
     expect([0.4, 0.51, 0.81, 0.951, 1].map((threshold) => growth(matrix(12, 0), threshold))).toEqual([1, 2, 3, 4, 4]);
   });
 
-  it('reports the spectrum outside the space and what was held', () => {
+  it('reports the spectrum outside the space and the share held before', () => {
     const first = growSpace({ space: null, moment, threshold: 0.79, rule: 'paper' });
     expect(first.spectrum).toEqual([0.5, 0.3, 0.15, 0.05, 0, 0].map((share) => expect.closeTo(share, 12) as number));
     const second = growSpace({ space: first.space, moment, threshold: 0.9, rule: 'paper' });
@@ -67,7 +67,7 @@ describe('growSpace', () => {
     expect(largestDifference(columnSlice(second.space, 0, 2), first.space)).toBe(0);
   });
 
-  it('adds nothing for a moment of zeros or one that the space holds already', () => {
+  it('adds nothing for a moment of zeros or one that the space already holds', () => {
     const { space } = growSpace({ space: null, moment, threshold: 1, rule: 'paper' });
     for (const rule of ['paper', 'official'] as const) {
       expect(growSpace({ space: null, moment: matrix(12, 6), threshold: 0.9, rule })).toMatchObject({
@@ -81,7 +81,7 @@ describe('growSpace', () => {
     }
   });
 
-  it('fills up and then stays as it is', () => {
+  it('stops growing when it is full', () => {
     let space: Matrix | null = null;
     for (let task = 0; task < 5; task++) {
       const growth = growSpace({ space, moment: randomMatrix(8, 40, task), threshold: 0.9, rule: 'paper' });
@@ -96,7 +96,7 @@ describe('growSpace', () => {
     expect(after.heldBefore).toBeCloseTo(1, 12);
   });
 
-  it('stays orthonormal over many tasks, also when the space is kept in float32 in between', () => {
+  it('stays orthonormal over many tasks, even when saved in float32 in between', () => {
     let space: Matrix | null = null;
     for (let task = 0; task < 40; task++) {
       const moment = momentOf([1, 0.1, 1e-3], 120, 9, task);
@@ -107,14 +107,14 @@ describe('growSpace', () => {
     expect(space?.columns).toBeGreaterThan(100);
   });
 
-  it('holds the threshold afterwards, with as few directions as possible, for awkward moments', () => {
+  it('holds the threshold with as few directions as possible, even for awkward moments', () => {
     fc.assert(
       fc.property(
         awkwardMatrix(13),
         fc.double({ min: 0.01, max: 1, noNaN: true }),
         fc.nat(),
         (moment, threshold, k) => {
-          // Energies of such sizes cannot be written in f64.
+          // f64 cannot represent other energies.
           fc.pre(energy(moment) < Infinity && (energy(moment) > 1e-300 || moment.data.every((value) => value === 0)));
           const space = randomOrthonormal(moment.rows, k % moment.rows, k);
           const growth = growSpace({ space, moment, threshold, rule: 'paper' });
@@ -132,7 +132,7 @@ describe('growSpace', () => {
     );
   });
 
-  it('refuses a moment of another dimension and values that are not finite', () => {
+  it('refuses a moment of the wrong dimension and values that are not finite', () => {
     const options = { threshold: 0.9, rule: 'paper' } as const;
     expect(() => growSpace({ space: matrix(5, 1), moment: matrix(4, 3), ...options })).toThrow('do not fit');
     expect(() => growSpace({ space: null, moment: matrix(1, 2, [1, NaN]), ...options })).toThrow(
@@ -147,7 +147,7 @@ describe('growSpaceFromCovariance', () => {
     ['many tokens', 40, 500],
     ['one token', 40, 1],
     ['a large layer', 150, 60],
-  ])('grows as growSpace does with the inputs themselves: %s', (_, dimension, tokens) => {
+  ])('grows like growSpace on the inputs themselves: %s', (_, dimension, tokens) => {
     let space: Matrix | null = null;
     for (let task = 0; task < 3; task++) {
       const spread = diagonalMatrix(Float64Array.from({ length: dimension }, (_, i) => 0.9 ** i));
@@ -170,7 +170,7 @@ describe('growSpaceFromCovariance', () => {
     [200, 100, 0.98],
     [200, 400, 0.9],
     [250, 125, 0.5],
-  ])('copes with %i dimensions of which rounding noise fills most: %i inputs, decay %f', (dimension, tokens, decay) => {
+  ])('handles %i dimensions that are mostly rounding noise: %i inputs, decay %f', (dimension, tokens, decay) => {
     const spread = diagonalMatrix(Float64Array.from({ length: dimension }, (_, i) => decay ** i));
     let space: Matrix | null = null;
     for (let task = 0; task < 2; task++) {

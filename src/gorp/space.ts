@@ -19,36 +19,35 @@ import { symmetricEigen } from './symmetric-eigen.ts';
 /** What a task added to the shared space of one tensor. */
 export interface SpaceGrowth {
   /**
-   * S: dimension × total, orthonormal columns, those held before first and unchanged. A soft space has other columns after
-   * every task, as many as it needs, of lengths up to 1.
+   * S: dimension × total, orthonormal columns, first the earlier ones, unchanged. A soft space gets new columns after
+   * every task, as many as it needs, of length at most 1.
    */
   space: Matrix;
-  /** Number of directions added, and held in all. */
+  /** Number of directions added, and in total. */
   added: number;
   total: number;
-  /** Share of the task's energy that the space held before; 0 where the task has no energy at all. */
+  /** Share of the task's energy that the space held before; 0 if the task has no energy. */
   heldBefore: number;
   /**
    * Energy of the directions outside the space before, as shares of the task's energy, descending. The first `added` of
-   * them were added, unless the space is soft. As many as could be told apart and had room.
+   * them were added, unless the space is soft. As many as were distinguishable and had room.
    */
   spectrum: number[];
-  /** Share of the task's energy that the space had to hold; what it holds now, if it is a soft one. */
+  /** Share of the task's energy that the space had to hold; for a soft one, the share it holds now. */
   threshold: number;
 }
 
 /**
- * Slack of the comparison of energy shares with the threshold, for rounding. It lets a threshold of 1 be reached: what
- * is left below it is noise.
+ * Slack for rounding when comparing energy shares with the threshold. A threshold of 1 is reachable: the rest is noise.
  */
 const ROUNDING = 1e-12;
 
-/** a − S Sᵀ a: what of the columns of a lies outside the space. */
+/** a − S Sᵀ a: the part of a's columns outside the space. */
 export function projectOutLeft(a: Matrix, space: Matrix): Matrix {
   return subtract(a, multiply(space, transposeMultiply(space, a)));
 }
 
-/** a − a S Sᵀ: what of the rows of a lies outside the space. */
+/** a − a S Sᵀ: the part of a's rows outside the space. */
 export function projectOutRight(a: Matrix, space: Matrix): Matrix {
   return subtract(a, multiplyTranspose(multiply(a, space), space));
 }
@@ -56,16 +55,16 @@ export function projectOutRight(a: Matrix, space: Matrix): Matrix {
 /**
  * Grows the shared gradient space of a tensor by a task's main directions (docs/method.md, eq. (15)).
  *
- * Rule `paper`: the fewest left singular vectors of M − S Sᵀ M are added with which the space holds `threshold` of
- * ‖M‖². Rule `official`, as released: the same, but one fewer on the first task.
+ * Rule `paper`: adds the fewest left singular vectors of M − S Sᵀ M with which the space holds `threshold` of ‖M‖².
+ * Rule `official`, as released: the same, but one fewer on the first task.
  *
  * @param options.space S so far, dimension × columns; null before the first task. (An empty space after a task that
  *   added nothing is not null: the official rule treats it as a later task.)
- * @param options.moment M, dimension × any: what is kept of the task's gradients, turned so that its columns are
+ * @param options.moment M, dimension × any: the task's first moment, transposed where needed so that its columns are
  *   vectors of the space.
- * @param options.threshold share of ‖M‖² that the space is to hold, in (0, 1].
- * @throws GorpError `run/not-finite` when M holds an infinite value or not a number, `internal/shape` when M and S do
- *   not have the same number of rows.
+ * @param options.threshold share of ‖M‖² that the space must hold, in (0, 1].
+ * @throws GorpError `run/not-finite` if M has a value that is not finite, `internal/shape` if the numbers of rows of M
+ *   and S differ.
  */
 export function growSpace(options: {
   space: Matrix | null;
@@ -87,9 +86,8 @@ export function growSpace(options: {
 }
 
 /**
- * Grows the space of a layer's inputs (docs/method.md, section 4.2, after GPM). The same as
- * {@link growSpace} by the paper's rule with a moment M for which M Mᵀ is the covariance, the inputs X themselves
- * (dimension × tokens) among them.
+ * Grows the space of a layer's inputs (docs/method.md, section 4.2, after GPM). The same as {@link growSpace} by the
+ * paper's rule for any moment M with M Mᵀ = C, such as the inputs X themselves (dimension × tokens).
  *
  * @param space S so far, dimension × columns; null before the first task.
  * @param covariance C = X Xᵀ of the inputs as columns, dimension × dimension, not necessarily divided by their number.
@@ -109,16 +107,16 @@ export function growSpaceFromCovariance(space: Matrix | null, covariance: Matrix
   return extended(held, vectors, { heldBefore, spectrum, threshold });
 }
 
-/** Share of the energy of inputs with the covariance C = X Xᵀ that the space holds; 0 where there is no energy. */
+/** Share of the energy of inputs with the covariance C = X Xᵀ that the space holds; 0 if there is no energy. */
 export function heldShare(space: Matrix, covariance: Matrix): number {
   const all = trace(covariance);
   return all > 0 ? Math.min(1, trace(multiply(transposeMultiply(space, covariance), space)) / all) : 0;
 }
 
-/** How many more columns the space can take. */
+/** How many more columns fit in the space. */
 const room = ({ rows, columns }: Matrix): number => rows - columns;
 
-/** The smallest number of directions with which the space holds the threshold. */
+/** The smallest number of new directions with which the space holds the threshold. */
 function fewest(spectrum: readonly number[], heldBefore: number, threshold: number): number {
   let held = heldBefore;
   let count = 0;
@@ -126,7 +124,7 @@ function fewest(spectrum: readonly number[], heldBefore: number, threshold: numb
   return count;
 }
 
-/** The released rule for a first task: the number of cumulative shares that are below the threshold. */
+/** The released rule for a first task: the number of cumulative shares below the threshold. */
 function firstOfficial(spectrum: readonly number[], threshold: number): number {
   let held = 0;
   const reached = spectrum.findIndex((share) => (held += share) >= threshold - ROUNDING);
@@ -138,8 +136,8 @@ function extended(
   added: Matrix,
   about: Pick<SpaceGrowth, 'heldBefore' | 'spectrum' | 'threshold'>,
 ): SpaceGrowth {
-  // The new directions are orthogonal to S up to rounding, and S is only as orthonormal as it was kept: without this
-  // the errors would add up from task to task.
+  // The new directions are orthogonal to S up to rounding, and S as saved is not exactly orthonormal: without this,
+  // errors would add up from task to task.
   const rows = transpose(concatColumns(space, added));
   orthonormaliseRows(rows, space.columns);
   return { space: transpose(rows), added: added.columns, total: rows.rows, ...about };

@@ -13,8 +13,8 @@ import type { TrainedParts } from './trained-layers.ts';
 
 /**
  * The mean over examples of (∂ log p(label | prompt) / ∂θ)² of every number of the adapters: the diagonal of the
- * empirical Fisher matrix. One example at a time, since the square of a batch's mean gradient is another thing and
- * shrinks with the batch; without dropout. It leaves its gradients in the stacks of the groups.
+ * empirical Fisher matrix. It takes one example at a time, since the square of a batch's mean gradient differs and
+ * shrinks with the batch, and uses no dropout. It overwrites the gradients in the stacks of the groups.
  */
 export class SquaredGradients {
   readonly #device: Device;
@@ -25,11 +25,11 @@ export class SquaredGradients {
   readonly #adding = new Map<number, Compiled>();
   #count = 0;
 
-  /** @param loss f32 [1]: what the programs add the losses to, which nobody reads. */
+  /** @param loss f32 [1]: a sum of losses, which is never read. */
   constructor(device: Device, network: Network, parts: TrainedParts, loss: Tensor, options: { recompute: boolean }) {
     this.#device = device;
     const { adapters } = parts.plan;
-    if (!adapters || parts.full.length > 0) throw new Error('squares are taken of adapters alone');
+    if (!adapters || parts.full.length > 0) throw new Error('squares are taken of adapters only');
     const undropped = { ...parts, plan: { ...parts.plan, adapters: { ...adapters, dropout: 0 } } };
     this.#gradients = new GradientPrograms(device, network, undropped, loss, { accumulation: 1, ...options });
     this.#sums = parts.lora.map((group) => {
@@ -43,7 +43,7 @@ export class SquaredGradients {
     });
   }
 
-  /** Compiles what an example of these sizes needs. */
+  /** Compiles the programs for an example of these sizes. */
   async prepare(sizes: BatchSizes, labelTokens: number): Promise<void> {
     await this.#gradients.of([sizes], false);
     await this.#programOf(labelTokens);
@@ -75,12 +75,12 @@ export class SquaredGradients {
     return compiled;
   }
 
-  /** Bytes of the largest sum: they are read back one by one. */
+  /** Bytes of the largest sum; sums are read back one by one. */
   get largestBytes(): number {
     return Math.max(0, ...this.#sums.flatMap(({ A, B }) => [A, B].map(({ shape }) => shape.count * shape.stride * 4)));
   }
 
-  /** The means by the name of the tensor; waits for the device. */
+  /** The means by tensor name; waits for the device. */
   async read(): Promise<Map<string, Matrix>> {
     const means = new Map<string, Matrix>();
     for (const { A, B } of this.#sums) {

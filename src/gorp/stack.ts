@@ -10,8 +10,8 @@ import type { StatePart } from './state-part.ts';
 const ALIGNMENT_FLOATS = 64;
 
 /**
- * n matrices of one shape in one buffer, so that one dispatch serves all layers. Each begins at a multiple of 256 bytes,
- * so that a single one can be bound too; the gap between them holds nothing anyone reads.
+ * n matrices of one shape in one buffer, so that one dispatch serves all layers. Each begins at a multiple of 256
+ * bytes, so that a single one can be bound too; the gaps between them are never read.
  */
 export class Stack {
   readonly #device: Device;
@@ -19,7 +19,7 @@ export class Stack {
   /** All matrices as one tensor [n, rows, columns], `shape.stride` elements apart. */
   readonly tensor: StoredTensor;
 
-  /** @param purpose what its memory is counted as. */
+  /** @param purpose how its memory is counted. */
   constructor(
     device: Device,
     purpose: BufferPurpose,
@@ -40,7 +40,7 @@ export class Stack {
     return this.tensor.storage.buffer;
   }
 
-  /** Where one matrix lies. */
+  /** The range of one matrix. */
   range(name: string): BufferRange {
     const index = this.names.indexOf(name);
     if (index < 0) throw new Error(`${this.label} does not hold ${name}`);
@@ -48,12 +48,12 @@ export class Stack {
     return { buffer: this.#buffer, offset: index * this.shape.stride * 4, bytes };
   }
 
-  /** One matrix as a tensor of its own, or its first rows. */
+  /** One matrix, or its first rows, as a tensor. */
   view(name: string, trainable: boolean, rows = this.rows): Tensor {
     return { ...plainTensor(name, [rows, this.columns]), trainable, storage: this.range(name) };
   }
 
-  /** The first rows of every matrix as one tensor [n, rows, columns], as far apart as the matrices. */
+  /** The first rows of every matrix as one tensor [n, rows, columns], with the stride of the matrices. */
   leadingRows(rows: number): Tensor {
     return { ...this.tensor, shape: [this.names.length, rows, this.columns] };
   }
@@ -70,7 +70,7 @@ export class Stack {
     this.#device.clear(this.#buffer);
   }
 
-  /** All matrices, read back in one go; waits for the GPU. */
+  /** All matrices, read back at once; waits for the GPU. */
   async read(): Promise<Map<string, Matrix>> {
     const bytes = await this.#device.read({ buffer: this.#buffer, offset: 0, bytes: this.#buffer.bytes });
     const { stride, size } = this.shape;
@@ -87,7 +87,7 @@ export class Stack {
     return new Float32Array(await this.#device.read(this.range(name)), 0, this.shape.size);
   }
 
-  /** Every matrix, to be saved and taken up again. */
+  /** Every matrix, to save and restore. */
   parts(): StatePart[] {
     const { rows, columns } = this;
     return this.names.map((name) => ({

@@ -1,6 +1,6 @@
 import { GorpError } from '../base/errors.ts';
 
-/** Numbers as they are where they live: f32 on a device, f64 on the host. Nothing is rounded on the way. */
+/** Numbers in the type of their origin: f32 on a device, f64 on the host. Saving rounds nothing. */
 export type StateNumbers = Float32Array<ArrayBuffer> | Float64Array<ArrayBuffer>;
 
 /** A matrix of a learner's state, row-major. */
@@ -10,27 +10,27 @@ export interface StateMatrix {
   readonly data: StateNumbers;
 }
 
-/** A matrix of a learner's state that is not in memory; it is read when it is asked for. */
+/** A matrix of a learner's state that is not in memory; it is read on demand. */
 export interface StateSource extends Omit<StateMatrix, 'data'> {
   readonly name: string;
   readonly dtype: 'F32' | 'F64';
   readonly read: () => Promise<StateNumbers>;
 }
 
-/** A matrix on the device that a step depends on: to be read when the state is saved, and written when it is taken up. */
+/** A matrix on the device that a step depends on: read to save the state, and written to resume it. */
 export interface StatePart extends StateSource {
   readonly dtype: 'F32';
   write(values: Float32Array<ArrayBuffer>): void;
 }
 
-/** A state that was saved: its matrices by name. */
+/** A saved state: its matrices by name. */
 export interface SavedMatrices {
   readonly names: readonly string[];
-  /** Undefined where there is none of the name. */
+  /** Undefined if no matrix has the name. */
   read(name: string): Promise<StateMatrix | undefined>;
 }
 
-/** @throws GorpError `run/checkpoint-does-not-fit` when a matrix is absent, of another size or of another type. */
+/** @throws GorpError `run/checkpoint-does-not-fit` if a matrix is missing, or its size or type differs. */
 export async function readPart(
   { name, rows, columns }: Pick<StateSource, 'name' | 'rows' | 'columns'>,
   saved: SavedMatrices,
@@ -41,6 +41,6 @@ export async function readPart(
   throw new GorpError(
     'run/checkpoint-does-not-fit',
     `The checkpoint does not fit this run: ${name} is ${what}, but [${rows}, ${columns}] is needed.`,
-    'Go on with the model, the method and the settings of the run that saved it, or begin anew.',
+    'Resume with the model, the method and the settings of the run that saved it, or start again.',
   );
 }

@@ -25,7 +25,7 @@ function expectSvd(a: Matrix): void {
 }
 
 describe('svd', () => {
-  it('takes awkward matrices apart and puts them together again', () => {
+  it('decomposes awkward matrices so that the product gives them back', () => {
     fc.assert(
       fc.property(awkwardMatrix(37), (a) => {
         expectSvd(a);
@@ -41,12 +41,12 @@ describe('svd', () => {
     [2, 1021],
     [1021, 8],
     [101, 97],
-  ])('copes with %i × %i', (rows, columns) => {
+  ])('handles %i × %i', (rows, columns) => {
     expectSvd(randomMatrix(rows, columns, rows + columns));
     expectSvd(matrix(rows, columns));
   });
 
-  it('finds given singular values, equal, close and tiny ones included', () => {
+  it('finds given singular values, even equal, close and tiny ones', () => {
     const given = [7, 7, 7, 3, 3 - 1e-12, 1, 1e-6, 1e-13, 0];
     const left = randomOrthonormal(30, given.length, 1);
     const right = randomOrthonormal(20, given.length, 2);
@@ -57,7 +57,7 @@ describe('svd', () => {
     });
   });
 
-  it('finds small singular values to full relative precision where columns are of different length', () => {
+  it('finds small singular values to full relative precision if columns differ in length', () => {
     const lengths = [1, 1e-5, 1e-10, 1e-15, 1e-20];
     const a = multiply(randomOrthonormal(12, 5, 4), diagonalMatrix(lengths));
     svd(a).singularValues.forEach((value, i) => {
@@ -65,19 +65,19 @@ describe('svd', () => {
     });
   });
 
-  it.each([0.98, 0.7, 0.3])('copes with matrices that are mostly rounding noise: decay %f', (decay) => {
+  it.each([0.98, 0.7, 0.3])('handles matrices that are mostly rounding noise: decay %f', (decay) => {
     const spread = diagonalMatrix(Float64Array.from({ length: 120 }, (_, i) => decay ** i));
     expectSvd(multiply(multiply(spread, randomMatrix(120, 40, 1)), randomMatrix(40, 90, 2)));
   });
 
-  it('knows 1 × n and 2 × 2', () => {
+  it('matches the closed forms for 1 × n and 2 × 2', () => {
     expect(svd(matrix(1, 2, [3, -4])).singularValues[0]).toBeCloseTo(5, 14);
     const values = svd(matrix(2, 2, [3, 0, 4, 5])).singularValues;
     expect(values[0]).toBeCloseTo(3 * Math.sqrt(5), 14);
     expect(values[1]).toBeCloseTo(Math.sqrt(5), 14);
   });
 
-  it('leaves its argument alone, takes empty matrices and refuses what is not finite', () => {
+  it('does not change its argument, accepts empty matrices and refuses values that are not finite', () => {
     const a = randomMatrix(5, 3, 1);
     const before = transpose(transpose(a));
     svd(a);

@@ -12,21 +12,21 @@ export interface Svd {
   v: Matrix;
 }
 
-/** A sum of squares, beside a largest entry of 1, below which products of its rounding errors fall out of the number range. */
+/** If the largest entry is 1, products of rounding errors underflow for sums of squares below this. */
 const VANISHED = 1e-275;
 /** Jacobi converges quadratically: matrices of any kind need fewer than 15 sweeps. */
 const MAX_SWEEPS = 40;
 
 /**
  * Thin singular value decomposition by QR and one-sided Jacobi rotations (Golub and Van Loan, Matrix Computations,
- * 8.6.3). U and V are orthonormal also where singular values are zero or equal. Signs are arbitrary but paired: see
+ * 8.6.3). U and V are orthonormal even if singular values are zero or equal. Signs are arbitrary but paired: see
  * `signFix`.
  *
- * Meant for matrices with one short side; it takes about a second at 256 × 256. For a few singular vectors of a large
- * matrix use `leadingSingularVectors`.
+ * It is meant for matrices with one short side, and takes about a second at 256 × 256. For a few singular vectors of a
+ * large matrix use `leadingSingularVectors`.
  *
  * @param a m × n.
- * @throws GorpError `run/not-finite` when an entry is infinite or not a number.
+ * @throws GorpError `run/not-finite` if an entry is not finite.
  */
 export function svd(a: Matrix): Svd {
   if (a.rows < a.columns) {
@@ -57,7 +57,7 @@ export function svd(a: Matrix): Svd {
     for (let j = 0; j < n; j++) v.data[place * n + j] = r.data[from * n + j] / lengths[from];
   }
   orthonormaliseRows(v, positive);
-  // u has the left singular vectors of R, padded with zeros; Q turns them into those of A.
+  // u holds the left singular vectors of R, padded with zeros; Q turns them into those of A.
   for (let k = n - 1; k >= 0; k--)
     reflectRows(u, reflections.data.subarray(k * a.rows, (k + 1) * a.rows), factors[k], k);
   return {
@@ -68,7 +68,7 @@ export function svd(a: Matrix): Svd {
 }
 
 /**
- * Householder QR of the matrix whose columns are the given rows, in place: row k keeps reflection k from place k on.
+ * Householder QR of the matrix whose columns are the given rows, in place: row k holds reflection k from column k on.
  *
  * @param columns n × m, n ≤ m: the transpose of the matrix.
  * @returns the upper triangular R, n × n, and the reflections' factors: I − factors[k] · v vᵀ.

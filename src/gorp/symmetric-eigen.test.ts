@@ -35,7 +35,7 @@ function expectEigenpairs(a: Matrix, count: number): void {
 }
 
 describe('symmetricEigen', () => {
-  it('finds eigenpairs of awkward matrices, all of them or a few', () => {
+  it('finds all or a few eigenpairs of awkward matrices', () => {
     fc.assert(
       fc.property(awkwardMatrix(41), fc.integer({ min: 1, max: 5 }), (a, count) => {
         const square = symmetric({ rows: a.rows, columns: a.rows, data: multiplyTranspose(a, a).data });
@@ -67,7 +67,7 @@ describe('symmetricEigen', () => {
     ['in close groups', Float64Array.from({ length: 64 }, (_, i) => 64 - Math.floor(i / 3) + 1e-14 * (i % 3))],
     ['falling over 30 orders', Float64Array.from({ length: 64 }, (_, i) => 10 ** (-i / 2))],
     ['positive and negative', Float64Array.from({ length: 64 }, (_, i) => (i % 2 ? 1 : -1))],
-  ])('copes with eigenvalues that are %s', (_, values) => {
+  ])('handles eigenvalues that are %s', (_, values) => {
     expectEigenpairs(withValues(values, 5), 8);
     expectEigenpairs(withValues(values, 5), 64);
     expectEigenpairs(diagonalMatrix(values), 8);
@@ -77,7 +77,7 @@ describe('symmetricEigen', () => {
     expect(error).toBeLessThan(1e-13 * Math.max(1, expected[0]));
   });
 
-  it('knows closed forms: [[a, b], [b, c]], and the second difference matrix', () => {
+  it('matches the closed forms for [[a, b], [b, c]] and the second difference matrix', () => {
     const [large, small] = symmetricEigen(matrix(2, 2, [1, 0, 2, 4])).values;
     expect(large).toBeCloseTo(5, 14);
     expect(small).toBeCloseTo(0, 14);
@@ -92,13 +92,13 @@ describe('symmetricEigen', () => {
     });
   });
 
-  it('reads the lower triangle only', () => {
+  it('reads only the lower triangle', () => {
     const a = symmetric(randomMatrix(6, 6, 3));
     const lower = { ...a, data: a.data.map((value, i) => (i % 6 > Math.floor(i / 6) ? 0 : value)) };
     expect(symmetricEigen(lower)).toEqual(symmetricEigen(a));
   });
 
-  it('lets a function choose the number of vectors from the values, and leaves its argument alone', () => {
+  it('lets a function choose the number of vectors from the values, and does not change its argument', () => {
     const a = withValues([5, 4, 3, 2, 1], 1);
     const before = transpose(transpose(a));
     const { vectors } = symmetricEigen(a, (values) => values.filter((value) => value > 2.5).length);
@@ -106,7 +106,7 @@ describe('symmetricEigen', () => {
     expect(a).toEqual(before);
   });
 
-  it('handles the empty matrix and refuses what is not finite', () => {
+  it('handles the empty matrix and refuses values that are not finite', () => {
     expect(symmetricEigen(matrix(0, 0))).toEqual({ values: new Float64Array(0), vectors: matrix(0, 0) });
     expect(() => symmetricEigen(matrix(1, 1, [NaN]))).toThrow(expect.objectContaining({ code: 'run/not-finite' }));
   });

@@ -8,7 +8,7 @@ import { reflectRows, rotateRows } from './row-transforms.ts';
 export interface SymmetricEigen {
   /** All n eigenvalues, descending. */
   values: Float64Array;
-  /** n × count: orthonormal columns, column j belonging to `values[j]`. */
+  /** n × count: orthonormal columns; column j belongs to `values[j]`. */
   vectors: Matrix;
 }
 
@@ -23,20 +23,20 @@ interface Tridiagonal {
   factors: Float64Array;
 }
 
-/** A sum of squares, beside a largest entry of 1, whose root is far below rounding noise. */
+/** If the largest entry is 1, the root of a sum of squares below this is far below rounding noise. */
 const NEGLIGIBLE = Number.EPSILON ** 4;
-/** Up to this share of all eigenvectors, computing each alone is quicker than computing all at once. */
+/** Up to this share of all eigenvectors, computing each alone is faster than computing all at once. */
 const FEW = 1 / 8;
-/** Below this size all eigenvectors are computed at once, however few are asked for. */
+/** Below this size all eigenvectors are computed at once, however few are needed. */
 const SMALL = 32;
 
 /**
  * Eigen-decomposition of a real symmetric matrix: Householder reduction to tridiagonal form and implicit QL (Golub and
- * Van Loan, Matrix Computations, 8.3). A few eigenvectors of a larger matrix are found by inverse iteration instead.
+ * Van Loan, Matrix Computations, 8.3). Inverse iteration finds a few eigenvectors of a larger matrix instead.
  *
  * @param a n × n; only its lower triangle is read.
- * @param count number of eigenvectors wanted (all without it), or a function that chooses it from the eigenvalues.
- * @throws GorpError `run/not-finite` when an entry is infinite or not a number.
+ * @param count number of eigenvectors (all by default), or a function that chooses it from the eigenvalues.
+ * @throws GorpError `run/not-finite` if an entry is not finite.
  */
 export function symmetricEigen(a: Matrix, count: number | ((values: Float64Array) => number) = a.rows): SymmetricEigen {
   const n = a.rows;
@@ -55,7 +55,7 @@ export function symmetricEigen(a: Matrix, count: number | ((values: Float64Array
   return { values, vectors: transpose(rows) };
 }
 
-/** Householder reduction of a symmetric matrix, of which the lower triangle is used; overwrites it. */
+/** Householder reduction of a symmetric matrix; reads its lower triangle and overwrites it. */
 function tridiagonalise(a: Matrix): Tridiagonal {
   const { rows: n, data } = a;
   const diagonal = new Float64Array(n);
@@ -64,7 +64,7 @@ function tridiagonalise(a: Matrix): Tridiagonal {
   const product = new Float64Array(n);
   for (let k = 0; k < n - 1; k++) {
     diagonal[k] = data[k * n + k];
-    // Column k below the diagonal moves to row k, right of it: that place is free, and side by side in memory.
+    // Column k below the diagonal moves to row k, right of it: that place is free, and contiguous in memory.
     const v = data.subarray(k * n, (k + 1) * n);
     let tail = 0;
     for (let i = k + 1; i < n; i++) {
@@ -126,11 +126,11 @@ function reflectBothSides(
  * Eigenvalues of a tridiagonal matrix by the implicit QL method with Wilkinson's shift (EISPACK's imtql2). Overwrites
  * the diagonal with them, in no order, and the off-diagonal with zeros.
  *
- * @param vectors rows that take part in the rotations: the identity becomes the eigenvectors.
+ * @param vectors rows to rotate along: the identity becomes the eigenvectors.
  */
 function implicitQl(diagonal: Float64Array, offDiagonal: Float64Array, vectors?: Matrix): void {
   const n = diagonal.length;
-  // Measured against the largest entries: beside them, smaller ones are rounding noise that would never settle.
+  // Relative to the largest entries: anything smaller is rounding noise that would never converge.
   const noise =
     Number.EPSILON * diagonal.reduce((max, d, i) => Math.max(max, Math.abs(d) + Math.abs(offDiagonal[i])), 0);
   for (let l = 0; l < n; l++) {
@@ -190,7 +190,7 @@ function allVectors({ diagonal, offDiagonal }: Tridiagonal, count: number): Matr
 
 /**
  * The eigenvectors of T with the `count` largest eigenvalues, as rows, by inverse iteration from random starts. Every
- * vector is kept orthogonal to all before it, so that equal eigenvalues get different vectors.
+ * vector is made orthogonal to all before it, so that equal eigenvalues get different vectors.
  *
  * @param values the eigenvalues, descending.
  */
@@ -198,7 +198,7 @@ function inverseIteration(t: Tridiagonal, values: Float64Array, count: number): 
   const n = t.diagonal.length;
   const rows = matrix(count, n);
   const random = seededRandom(n);
-  // T has entries of order 1. Shifts closer together than this would give the same linear system.
+  // T has entries of order 1. Shifts closer than this would give the same linear system.
   const apart = 10 * Number.EPSILON * Math.max(Math.abs(values[0]), Math.abs(values[n - 1]));
   let shift = Infinity;
   for (let i = 0; i < count; i++) {
@@ -207,7 +207,7 @@ function inverseIteration(t: Tridiagonal, values: Float64Array, count: number): 
     const row = rows.data.subarray(i * n, (i + 1) * n);
     for (let j = 0; j < n; j++) row[j] = random.next() - 0.5;
     const soFar = { rows: i + 1, columns: n, data: rows.data };
-    // Each solution gains about 1/ε in the wanted direction; the third makes up for an unlucky start.
+    // Each solve gains a factor of about 1/ε in the wanted direction; the third compensates for an unlucky start.
     for (let step = 0; step < 3; step++) {
       solve(row);
       orthonormaliseRows(soFar, i);
@@ -242,7 +242,7 @@ function shiftedSolver({ diagonal, offDiagonal }: Tridiagonal, shift: number): (
       pivot[i + 1] -= multiplier[i] * above[i];
     }
   }
-  // A pivot of zero says that the shift is an eigenvalue to the last digit; a tiny one keeps the solution finite.
+  // A zero pivot means that the shift is an eigenvalue to the last digit; a tiny one makes the solution finite.
   for (let i = 0; i < n; i++) {
     if (Math.abs(pivot[i]) < Number.EPSILON ** 2) pivot[i] = Number.EPSILON ** 2;
   }
@@ -269,6 +269,6 @@ function notConverged(n: number): GorpError {
   return new GorpError(
     'internal/no-convergence',
     `The eigenvalues of a ${n}×${n} matrix did not converge.`,
-    'This is a fault of gorp-web. Please report it with the steps that led here.',
+    'This is a bug in gorp-web. Please report it with the steps that led here.',
   );
 }

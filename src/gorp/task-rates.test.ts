@@ -31,7 +31,7 @@ describe('compensation', () => {
     expect(compensation(spaces, covariances)).toBeCloseTo(1 / Math.sqrt(0.35), 12);
   });
 
-  test('is one without spaces, or where inputs have no energy', () => {
+  test('is one without spaces, or if inputs have no energy', () => {
     expect(compensation([], new Map())).toBe(1);
     expect(compensation([['a', leading(3, 1)]], new Map([['a', diagonal(0, 0, 0)]]))).toBe(1);
   });

@@ -1,17 +1,17 @@
 import type { Matrix } from './matrix.ts';
 import { heldShare } from './space.ts';
 
-// Where next to nothing lies outside the space, rates as high as that asks for would follow noise.
+// If almost nothing lies outside the space, full compensation would only amplify noise.
 const MOST = 4;
 
 /**
- * Factor of a learning rate that makes up for a space of inputs (docs/method.md, eq. (19)): 1 / √(mean share of the
- * inputs' energy outside the space), at most {@link MOST}. Adam's steps are of one size whatever the gradient, and a
- * change that answers to the inputs outside the space alone changes the output by the root of their share. Of a soft space
- * that is an approximation, since weights w let (1 − w)² of the energy through and not 1 − w.
+ * The factor of a learning rate that compensates for a space of inputs (docs/method.md, eq. (19)): 1 / √(mean share of
+ * the inputs' energy outside the space), at most {@link MOST}. Adam's steps have the same size whatever the gradient,
+ * and a change restricted to inputs outside the space changes the output in proportion to the root of their share. For
+ * a soft space this is an approximation, since weights w let (1 − w)² of the energy through, not 1 − w.
  *
  * @param spaces S of each layer, by name.
- * @param covariances of the inputs of the task that begins, by layer.
+ * @param covariances of the inputs of the new task, by layer.
  */
 export function compensation(
   spaces: Iterable<readonly [string, Matrix]>,

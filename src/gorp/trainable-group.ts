@@ -12,7 +12,7 @@ import type { StatePart } from './state-part.ts';
 import { fitting, type SavedTraining } from './trained.ts';
 import type { Side, SpaceMeters, StackSpace } from './update.ts';
 
-/** A tensor [n] inside a buffer that many share, by place. */
+/** A tensor [n] inside a shared buffer, by position. */
 export function slice(name: string, whole: BufferRange, first: number, count: number): Tensor {
   const storage = { buffer: whole.buffer, offset: whole.offset + first * 4, bytes: Math.ceil(count / 4) * 16 };
   return { ...plainTensor(name, [count]), storage };
@@ -47,19 +47,19 @@ export class Moments {
   }
 }
 
-/** The shared spaces of the tensors of a group: on the host as they grow, on the GPU for the task that keeps out. */
+/** The shared spaces of the tensors of a group: on the host while they grow, on the GPU for the task in training. */
 export class GroupSpace {
   readonly #device: Device;
 
   /** S [dimension, k] of each tensor; absent before the first task. */
   readonly spaces = new Map<string, Matrix>();
-  /** Main directions [dimension, ≤ 16] of each task learned, by tensor: to compare tasks with each other. */
+  /** Main directions [dimension, ≤ 16] of each learned task, by tensor, to compare tasks. */
   readonly directions = new Map<string, Matrix[]>();
   #onGpu: Stack | undefined;
 
   /**
    * @param dimension size of the side on which S acts.
-   * @param side where that side lies in the matrices that are projected.
+   * @param side that side of the projected matrices.
    */
   constructor(
     device: Device,
@@ -70,7 +70,7 @@ export class GroupSpace {
     this.#device = device;
   }
 
-  /** Puts the spaces on the GPU as they are now; narrower ones are filled with zero columns. */
+  /** Uploads the current spaces to the GPU; narrower ones are padded with zero columns. */
   upload(): void {
     this.#onGpu?.destroy();
     this.#onGpu = undefined;
@@ -86,7 +86,7 @@ export class GroupSpace {
     }
   }
 
-  /** Sets memory aside for spaces of so many directions each, and puts nothing there: for a plan of memory. */
+  /** Allocates memory for spaces of this many directions each without writing to it, for a memory plan. */
   reserve(directions: number): void {
     this.#onGpu?.destroy();
     const widest = Math.min(directions, this.dimension);
@@ -94,21 +94,21 @@ export class GroupSpace {
       widest === 0 ? undefined : new Stack(this.#device, 'spaces', 'shared space', this.names, this.dimension, widest);
   }
 
-  /** Takes up the spaces and directions of the tasks before. @throws GorpError `run/round-does-not-fit`. */
+  /** Restores the spaces and directions of earlier tasks. @throws GorpError `run/round-does-not-fit`. */
   async restore(saved: SavedTraining): Promise<void> {
     for (const name of this.names) {
       const S = fitting(`The shared space of ${name}`, await saved.space(name), this.dimension, null);
       this.spaces.set(name, S);
       const directions: Matrix[] = [];
       for (let task = 1; task <= saved.tasks; task++) {
-        const what = `What task ${task} used of ${name}`;
+        const what = `The matrix of directions of task ${task} in ${name}`;
         directions.push(fitting(what, await saved.directions(name, task), this.dimension, null));
       }
       this.directions.set(name, directions);
     }
   }
 
-  /** The spaces for an update program; undefined while there is nothing to keep out of. */
+  /** The spaces for an update program; undefined while they are empty. */
   get stackSpace(): StackSpace | undefined {
     return this.#onGpu && { S: this.#onGpu.tensor, side: this.side };
   }
@@ -118,12 +118,12 @@ export class GroupSpace {
     return this.#onGpu?.view(name, false);
   }
 
-  /** The space of a tensor with a task's first moment, whose columns are vectors of the space. */
+  /** The space of a tensor, grown by a task's first moment, whose columns are vectors of the space. */
   grownFromMoment(name: string, moment: Matrix, threshold: number, rule: 'paper' | 'official'): SpaceGrowth {
     return growSpace({ space: this.spaces.get(name) ?? null, moment, threshold, rule });
   }
 
-  /** The space of a tensor with the covariance of its layer's inputs; a soft one where `softness` is not 0. */
+  /** The space of a tensor, grown by the covariance of its layer's inputs; a soft one if `softness` is not 0. */
   grownFromCovariance(
     name: string,
     covariance: Matrix,
@@ -141,25 +141,25 @@ export class GroupSpace {
   }
 }
 
-/** What update programs of all groups share. */
+/** What the update programs of all groups share. */
 export interface UpdateContext {
   readonly g: Graph;
   readonly clip: Tensor;
   readonly rates: Tensor;
-  /** Where the energies of this group are noted; undefined where they are not measured. */
+  /** Buffers for the energies of this group; undefined if they are not measured. */
   readonly meters: SpaceMeters | undefined;
 }
 
 /** First moments of a tensor, whose columns are vectors of its space. */
 export interface MomentPair {
   readonly name: string;
-  /** As Adam has it: without its part in the space so far. */
+  /** Adam's own, without its part in the space so far. */
   readonly moment: Matrix;
-  /** With nothing projected away. The same while there is no space. */
+  /** With nothing projected away. The same without a space. */
   readonly unprojected: Matrix;
 }
 
-/** Reads moments back, transposed where vectors of the space are rows; waits for the GPU. */
+/** Reads moments back, transposed if vectors of the space are rows; waits for the GPU. */
 export async function pairMoments(m: Stack, unprojected: Stack | undefined, turned: boolean): Promise<MomentPair[]> {
   const moments = await m.read();
   const others = unprojected ? await unprojected.read() : moments;

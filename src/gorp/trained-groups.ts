@@ -14,7 +14,7 @@ export interface TrainedGroups {
   readonly full: readonly FullRankGroup[];
 }
 
-/** @throws GorpError `settings/rank-too-large`, `device/out-of-memory`, …; nothing stays allocated then. */
+/** @throws GorpError `settings/rank-too-large`, `device/out-of-memory`, …; then nothing stays allocated. */
 export function createGroups(
   device: Device,
   shapes: Network['shapes'],
@@ -61,12 +61,12 @@ function checkTerms(terms: readonly LossTerm[], { names, out, inputs }: LayerGro
   if (out === inputs || !terms.some(({ kind }) => kind === 'crossed')) return;
   throw new GorpError(
     'settings/not-square',
-    `The released form of N-LoRA multiplies A by B, but ${names[0]} is [${out}, ${inputs}] and no such product exists.`,
+    `The released form of N-LoRA needs the product A B, but ${names[0]} is [${out}, ${inputs}], not square.`,
     'Choose the form of the paper, or adapt layers with as many inputs as outputs.',
   );
 }
 
-/** What was trained, read from the GPU. Names are layers, without `.weight`. */
+/** Everything trained, read from the GPU. Names are layers, without `.weight`. */
 export interface ReadTrained {
   readonly adapters: Map<string, { A: Matrix; B: Matrix; previous: { A: Matrix; B: Matrix } | undefined }>;
   readonly weights: Map<string, Matrix>;
@@ -75,7 +75,7 @@ export interface ReadTrained {
   readonly spaces: Map<string, Matrix>;
 }
 
-/** Waits for the GPU. What fast projections hold beside the weights must have been merged. */
+/** Waits for the GPU. The pairs of fast projections must have been merged. */
 export async function readTrained({ lora, full }: TrainedGroups): Promise<ReadTrained> {
   const read: ReadTrained = { adapters: new Map(), weights: new Map(), moments: new Map(), spaces: new Map() };
   for (const group of lora) {

@@ -11,7 +11,7 @@ import type { Meters } from './layer-statistics.ts';
 import type { LoraGroup } from './lora-group.ts';
 import type { MethodPlan } from './method-plan.ts';
 
-/** What layers are made of: the model's parameters, and the groups of those that are trained. */
+/** What layers consist of: the model's parameters and the trained groups. */
 export interface TrainedParts {
   readonly parameters: Parameters;
   readonly lora: readonly LoraGroup[];
@@ -19,27 +19,27 @@ export interface TrainedParts {
   readonly plan: Pick<MethodPlan, 'adapters' | 'fullRank' | 'loss'>;
   /** Seeds the dropout masks of a step, u32 [1]. */
   readonly dropoutStep: Tensor;
-  /** What is kept of every trained tensor, and the place of a full-rank layer there. */
+  /** The measurements of every trained tensor, and the position of a full-rank layer in them. */
   readonly records: Pick<Meters, 'squares' | 'before' | 'after' | 'placeOf'>;
 }
 
-/** Receives what a graph uses of the layers. */
+/** How a graph uses the layers, and maps that collect what it used. */
 export interface LayerUses {
-  /** Trainable tensors and the place of their gradients; undefined when nothing is trained by the graph. */
+  /** Trainable tensors and their gradients; undefined if the graph trains nothing. */
   readonly trainables?: Map<Tensor, Tensor>;
-  /** Whether fast projections take a new basis from the gradients of this graph. */
+  /** Whether fast projections compute a new basis from the gradients of this graph. */
   readonly refresh?: boolean;
-  /** Whether the new pairs are left out: the model as it was before the task. */
+  /** Whether to omit the new pairs: the model before the task. */
   readonly withoutNewPairs?: boolean;
-  /** Which rows of a layer's input are tokens, where sizes of outputs decide about rows of adapters; and whether sizes add up. */
+  /** If output magnitudes select rows to train: which input rows are tokens, and whether magnitudes add up. */
   readonly outputs?: { readonly rowMask: (layer: string) => Tensor; readonly adds: boolean };
-  /** The input of every layer that is trained, by name: what spaces of activations are built from. */
+  /** The input of every trained layer, by name: the source of activation spaces. */
   readonly captured?: Map<string, Tensor>;
 }
 
 /**
- * The layers of a model as they are now, adapters included (docs/method.md, eq. (1)). For a graph that trains nothing, what
- * fast projections hold beside the weights must have been merged into them.
+ * The current layers of a model, including adapters (docs/method.md, eq. (1)). For a graph that trains nothing, the
+ * pairs of fast projections must have been merged into the weights.
  */
 export function trainedLayers(parts: TrainedParts, uses: LayerUses = {}): Layers {
   const { parameters, lora, full, plan, dropoutStep } = parts;
@@ -96,11 +96,11 @@ export function trainedLayers(parts: TrainedParts, uses: LayerUses = {}): Layers
   return { parameter, linear };
 }
 
-/** Whether the norm that clips is that of the whole projected gradient. */
+/** Whether clipping uses the norm of the whole projected gradient. */
 export const takesExactNorm = ({ fullRank }: Pick<MethodPlan, 'fullRank'>): boolean =>
   fullRank?.form === 'projected' && fullRank.clipNorm === 'exact';
 
-/** What a fast projection takes from the gradient of a layer's weight, which is not formed: its norm, and a new basis. */
+/** What a fast projection computes from the implicit gradient of a layer's weight: its norm, and a new basis. */
 function fastGradient(
   g: Graph,
   { plan, records }: TrainedParts,

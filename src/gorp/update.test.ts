@@ -57,13 +57,14 @@ function toleranceOf({ group, proj_type }: Case, place: Place): Tolerance {
   return { weight: 1e-5, change, m: onDevice ? 2e-4 : 5e-5, v: onDevice ? 4e-4 : 1e-4 };
 }
 
-// Each case is trained beside its mirror image, with start and gradients negated: that shows whether stacks are kept apart.
+// Each case is trained with its mirror image, start and gradients negated, to show that the matrices of a stack do not
+// mix.
 const NAMES = ['case', 'mirror'];
 const mirrored = (m: Matrix): Matrix => ({ ...m, data: m.data.map((value) => -value) });
 
 type Place = 'reference' | 'device';
 
-/** The update of a stack as a graph with its persistent tensors, on the CPU and on the GPU side by side. */
+/** The update of a stack as a graph with its persistent tensors, on both the CPU and the GPU. */
 class UpdateUnderTest {
   readonly #graph = new Graph();
   readonly #stacks = new Map<string, Stack>();
@@ -79,14 +80,14 @@ class UpdateUnderTest {
     const weights = this.#stack('weights', rows, columns);
     const gradient = this.#stack('gradient', rows, columns);
     const [m, v] = [this.#stack('m', ...low), this.#stack('v', ...low)];
-    // Norm and clip factor, and the step size, are the same for all of a stack: places of the first matrix.
+    // Norm, clip factor and step size are the same for the whole stack: use those of the first matrix.
     const firstOf = (stack: Stack): Tensor => {
       const tensor = slice(stack.label, stack.range(NAMES[0]), 0, stack.shape.size);
       this.#values.set(tensor, this.#valuesOf(stack));
       return tensor;
     };
     const state = { m: m.tensor, v: v.tensor, clip: firstOf(this.#clip), rates: firstOf(this.#rates), index: 0 };
-    // The released code has S on the left of whatever Adam sees.
+    // The released code applies S on the left of what Adam sees.
     const S = space && { S: this.#stack('space', space.rows, space.columns).tensor, side: 'rows' as const };
     const whole = { gradient: gradient.tensor, weights: weights.tensor, shape: weights.shape };
     if (one.group === 'galore') {
@@ -141,7 +142,7 @@ class UpdateUnderTest {
       );
   }
 
-  /** One step in both places. */
+  /** One step on both. */
   async step(learningRate: number, step: number): Promise<void> {
     const rate = matrix(1, 1, [adamStepSize(learningRate, step)]);
     this.write('rates', [rate, rate]);
@@ -166,10 +167,11 @@ class UpdateUnderTest {
   }
 }
 
-// docs/method.md, section 3, has no weight decay, so these graphs have none; reference-optimizer.golden.test.ts covers its case.
+// docs/method.md, section 3, has no weight decay, so these graphs have none; reference-optimizer.golden.test.ts covers
+// that case.
 const TRAJECTORIES = referencesWith('golden/optimizer');
 describe.each(TRAJECTORIES)(
-  'updates equal the trajectories of $name without weight decay, reference and GPU',
+  'updates match the trajectories of $name without weight decay, on the CPU and the GPU',
   (reference) => {
     const given = reference.json<Cases>('golden/optimizer/cases.json');
     const gradients = reference.tensors('golden/optimizer/gradients.safetensors');

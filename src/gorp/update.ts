@@ -7,7 +7,7 @@ import type { Tensor } from '../graph/tensor.ts';
 /** Side of a matrix on which the shared space acts: S ∈ R^{rows×k} from the left, or R^{columns×k} from the right. */
 export type Side = 'rows' | 'columns';
 
-/** The shared space of a stack: S [n, dimension, k], of which unused columns are zero. */
+/** The shared space of a stack: S [n, dimension, k], whose unused columns are zero. */
 export interface StackSpace {
   readonly S: Tensor;
   readonly side: Side;
@@ -19,22 +19,22 @@ export interface StackBasis {
   readonly Vt?: Tensor | undefined;
 }
 
-/** What is measured while a stack is kept out of a space: [n] each, energies (‖·‖²). */
+/** The energies (‖·‖²) measured while a stack is projected out of a space, [n] each. */
 export interface SpaceMeters {
   /** Of the gradient, before and after its part in the space is projected away. */
   readonly before: Tensor;
   readonly after: Tensor;
-  /** Of the update that Adam makes of it, and of the part of the update that lies in the space again. */
+  /** Of Adam's update, and of the part of the update that falls in the space again. */
   readonly update: Tensor;
   readonly leaked: Tensor;
 }
 
-/** How a stack is kept out of a space, beside what its gradient is. */
+/** How a stack is projected out of a space, apart from its gradient. */
 export interface KeepingOut {
-  /** Whether updates are kept out of the space, not gradients alone. */
+  /** Whether updates are projected, not only gradients. */
   readonly projectUpdate?: boolean;
   readonly meters?: SpaceMeters | undefined;
-  /** Adam's first moment as it would be with nothing projected away, of the projected form; changed in place. */
+  /** Adam's first moment as it would be with nothing projected away, in the projected form; changed in place. */
   readonly unprojected?: Tensor | undefined;
 }
 
@@ -54,7 +54,7 @@ export function projectAway(g: Graph, x: Tensor, space: StackSpace, stride: numb
 const partInside = (g: Graph, x: Tensor, { S, side }: StackSpace): Tensor =>
   side === 'rows' ? batchedMatmul(g, S, x, { layout: 'tn' }) : batchedMatmul(g, x, S, { layout: 'nn' });
 
-/** The gradient without its part in the space; notes what it was before. */
+/** The gradient without its part in the space; records its energy before and after. */
 function keptOut(
   g: Graph,
   x: Tensor,
@@ -72,14 +72,16 @@ function keptOut(
   return y;
 }
 
-/** Notes the energy of an update, and of its coordinates in the space. S is orthonormal, so these have its energy. */
+/**
+ * Records the energy of an update, and of its part in the space. S is orthonormal, so the coordinates have that energy.
+ */
 function measureLeakage(g: Graph, update: Tensor, inside: Tensor, stack: StackShape, meters: SpaceMeters): void {
   const stride = inside.elements / stack.count;
   squares(g, update, stack, meters.update);
   squares(g, inside, { count: stack.count, size: stride, stride }, meters.leaked);
 }
 
-/** One step for a stack of plainly trained tensors or of LoRA's A: docs/method.md, eq. (6) and eq. (7). */
+/** One step for a stack of tensors trained by plain Adam, or of LoRA's A: docs/method.md, eq. (6) and eq. (7). */
 export function recordPlainUpdate(
   g: Graph,
   stack: { gradient: Tensor; weights: Tensor; shape: StackShape },
@@ -99,8 +101,8 @@ export function recordPlainUpdate(
 }
 
 /**
- * One step for a stack of weights whose gradients and updates are kept out of directions on both sides:
- * G ← (I − U Uᵀ) G (I − V Vᵀ), and the update likewise (docs/method.md, eq. (27)).
+ * One step for a stack of weights that removes directions on both sides from gradients and updates (docs/method.md, eq.
+ * (27)): G ← (I − U Uᵀ) G (I − V Vᵀ), and likewise the update.
  *
  * @param frozen U [n, out, k] and V [n, in, k].
  */
@@ -118,11 +120,11 @@ export function recordTwoSidedUpdate(
 }
 
 /**
- * One step for a stack of full-rank weights whose gradients come compressed, and whose change is kept in that form
- * beside them: N ← N − scale · update, outside S by eq. (12) of docs/method.md.
+ * One step for a stack of full-rank weights with compressed gradients, whose change is stored separately in that form:
+ * N ← N − scale · update, outside S by eq. (12) of docs/method.md.
  *
- * @param options.behind V_rᵀ [n, r, in] that lies outside a space of inputs by itself, and with it the gradient and the
- *   update: nothing is projected away here, and the refresh has noted the gradient's energies.
+ * @param options.behind V_rᵀ [n, r, in] outside a space of inputs, like the gradient and the update: nothing is
+ *   projected here, and the refresh has recorded the gradient's energies.
  */
 export function recordCompressedUpdate(
   g: Graph,
@@ -148,7 +150,7 @@ export function recordCompressedUpdate(
   applyUpdate(g, update, lowRank, stack.change, stack.scale);
 }
 
-/** What a projected full-rank stack is updated with. */
+/** The inputs of an update of a projected full-rank stack. */
 export interface ProjectedStack {
   gradient: Tensor;
   weights: Tensor;
@@ -162,8 +164,8 @@ export interface ProjectedStack {
 /**
  * One step for a stack of full-rank weights: docs/method.md, eq. (11), without the refresh of the basis.
  *
- * @param space acts on the low-rank form, or with `onFullGradient` on the full gradient before it is compressed
- *   (activation space, docs/method.md, eq. (17)).
+ * @param space acts on the low-rank form, or with `onFullGradient` on the full gradient before compression (activation
+ *   space, docs/method.md, eq. (17)).
  */
 export function recordProjectedUpdate(
   g: Graph,
@@ -176,11 +178,11 @@ export function recordProjectedUpdate(
   const onFull = options.onFullGradient === true;
   const isBehindV = onFull && basis.Vt !== undefined;
   const G = onFull ? keptOut(g, stack.gradient, space, shape, options) : stack.gradient;
-  // A right basis outside S keeps S out by itself: V is (I − S Sᵀ) V, and G V what (G − G S Sᵀ) V is.
+  // A right basis outside S needs no projection: V = (I − S Sᵀ) V, so G V = (G − G S Sᵀ) V.
   const compressed = compress(g, isBehindV ? stack.gradient : G, basis, lowRank);
   const R = onFull ? compressed : keptOut(g, compressed, space, lowRank, options);
   let N = adam(g, R, lowRank, state);
-  // With a right basis inside the complement of S, N Vᵀ cannot leave it; a left one keeps the input side whole.
+  // With a right basis outside S, N Vᵀ stays outside; a left one leaves the input side uncompressed.
   if (space && options.projectUpdate && !isBehindV) N = projectAway(g, N, space, lowRank.stride);
   if (space && options.meters) {
     // The update is N Vᵀ (U and V are orthonormal): its part in a space of inputs is N (Vᵀ S).

@@ -2,8 +2,8 @@ import type { OwnedBuffer } from '../device/buffers.ts';
 import type { Device } from '../device/device.ts';
 
 /**
- * Memory for the intermediates of programs that run one after another and read nothing that another left there. They
- * share it, so that many batch shapes need no more than the largest.
+ * Shared memory for the intermediates of programs that run one after another and never read each other's values. Many
+ * batch shapes need only as much as the largest.
  */
 export class Arena {
   readonly #device: Device;
@@ -18,16 +18,16 @@ export class Arena {
     this.#label = label;
   }
 
-  /** Changes when memory has been made anew: programs compiled before must be compiled again. */
+  /** Changes when memory is reallocated: earlier programs must then be compiled again. */
   get version(): number {
     return this.#version;
   }
 
   /**
-   * A buffer for each of these slots. Where those that there are do not suffice, larger ones take their place.
+   * A buffer for each of these slots; replaces buffers that are too small by larger ones.
    *
-   * @param slots bytes.
-   * @throws GorpError `device/buffer-too-large`; lack of memory is told by `gpu.buffers.verified`.
+   * @param slots bytes of each.
+   * @throws GorpError `device/buffer-too-large`; `gpu.buffers.verified` reports lack of memory.
    */
   take(slots: readonly number[]): OwnedBuffer[] {
     const largestFirst = slots.map((_, slot) => slot).sort((a, b) => slots[b] - slots[a]);

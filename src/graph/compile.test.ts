@@ -25,13 +25,15 @@ interface Program {
   keep: Tensor[];
 }
 
-/** Random programs: operations with up to three inputs made before, one or two outputs, and sometimes scratch memory. */
+/**
+ * Random programs: operations with up to three earlier tensors as inputs, one or two outputs, some with scratch memory.
+ */
 const programs: fc.Arbitrary<Program> = fc
   .array(
     fc.record({
       inputs: fc.array(fc.nat(), { maxLength: 3 }),
       outputs: fc.array(fc.integer({ min: 0, max: 40 }), { minLength: 1, maxLength: 2 }),
-      // Pieces that an operation does not need have no size.
+      // Pieces that an operation does not need have size 0.
       scratch: fc.array(fc.integer({ min: 0, max: 40 }), { maxLength: 2 }),
       keep: fc.integer({ min: 0, max: 5 }).map((n) => n === 0),
     }),
@@ -79,7 +81,7 @@ describe('assignSlots', () => {
             if (meet) expect(slotOf.get(a.tensor)).not.toBe(slotOf.get(b.tensor));
           }
         }
-        // No more slots than tensors that are alive at once: nothing is set aside without need.
+        // No more slots than tensors alive at once: nothing is allocated without need.
         const max = Math.max(
           0,
           ...operations.map((_, i) => lives.filter(({ from, to }) => from <= i && i <= to).length),
@@ -96,7 +98,7 @@ describe('assignSlots', () => {
     expect(assignSlots(planned([operation([], [tensors[0]]), ...operations]), []).slots).toEqual([48, 48]);
   });
 
-  it('takes the slot that fits best, and lets the largest grow where none fits', () => {
+  it('uses the slot that fits best, and grows the largest if none fits', () => {
     const g = new Graph();
     const [large, middle, small] = [100, 50, 10].map((size) => g.intermediate(`of ${size}`, [size]));
     const [fits, grows] = [45, 200].map((size) => g.intermediate(`later, ${size}`, [size]));
@@ -108,7 +110,7 @@ describe('assignSlots', () => {
     expect(slots).toEqual([800, 200, 40]);
   });
 
-  it('sets nothing aside for tensors that live in buffers of their own', () => {
+  it('allocates nothing for tensors in buffers of their own', () => {
     const g = new Graph();
     const buffer = device.buffers.storage('own', 16);
     const own = g.persistent('own', [4], { storage: { buffer, offset: 0, bytes: 16 } });
@@ -118,7 +120,7 @@ describe('assignSlots', () => {
 });
 
 describe('liveOperations', () => {
-  it('keeps what the roots need, and what changes persistent tensors, in order', () => {
+  it('includes what the roots need and what changes persistent tensors, in order', () => {
     const g = new Graph();
     const [a, b, unused, c, forEffect] = ['a', 'b', 'unused', 'c', 'for effect'].map((name) =>
       g.intermediate(name, [1]),
@@ -136,7 +138,7 @@ describe('liveOperations', () => {
 });
 
 describe('compile', () => {
-  it('computes the same as the reference where memory is shared', async () => {
+  it('computes the same as the reference when memory is shared', async () => {
     for (let seed = 1; seed <= 3; seed++) {
       const random = seededRandom(seed);
       const inputs = { x: { shape: [40] }, y: { shape: [40] } };
@@ -164,7 +166,7 @@ describe('compile', () => {
     expect(device.buffers.liveLabels).toEqual([]);
   });
 
-  it('knows the place of its roots, not of tensors whose memory others have taken', async () => {
+  it('gives the range of its roots, not of tensors whose memory is reused', async () => {
     const g = new Graph();
     const [root, other] = ['root', 'other'].map((name) => g.intermediate(name, [5]));
     g.record(operation([], [root]));

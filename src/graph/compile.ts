@@ -5,7 +5,7 @@ import { Arena } from './arena.ts';
 import type { Graph, Operation } from './graph.ts';
 import { bytesOf, type Tensor } from './tensor.ts';
 
-/** The operations that are needed for `roots`, in order: dead gradients and unused branches drop out. */
+/** The operations needed for `roots`, in order, without dead gradients and unused branches. */
 export function liveOperations(graph: Graph, roots: readonly Tensor[]): Operation[] {
   const wanted = new Set(roots);
   const live: Operation[] = [];
@@ -17,20 +17,20 @@ export function liveOperations(graph: Graph, roots: readonly Tensor[]): Operatio
   return live.reverse();
 }
 
-/** Where each intermediate lives: slots are shared by tensors whose lifetimes do not meet. */
+/** Where each intermediate lives: tensors whose lifetimes do not overlap share a slot. */
 export interface SlotPlan {
   /** Bytes of each slot. */
   readonly slots: readonly number[];
   readonly slotOf: ReadonlyMap<Tensor, number>;
 }
 
-/** An operation with the memory that it needs on a device only while it runs. */
+/** An operation with the memory that it needs on a device while it runs. */
 export interface PlannedOperation {
   readonly operation: Operation;
   readonly scratch: readonly (Tensor | undefined)[];
 }
 
-/** Sets memory between the kernels of operations aside, as a device needs it. */
+/** Adds the memory that a device needs between the kernels of an operation. */
 export function withScratch(operations: readonly Operation[], planner: Planner): PlannedOperation[] {
   return operations.map((operation) => ({
     operation,
@@ -43,10 +43,10 @@ export function withScratch(operations: readonly Operation[], planner: Planner):
 }
 
 /**
- * Gives every intermediate a slot for the time between the operation that makes it and the last that reads it. The slot
- * that fits best is taken; where none fits, the largest free one grows.
+ * Gives every intermediate a slot from the operation that makes it to the last that reads it: the free slot that fits
+ * best or, if none fits, the largest free one, which grows.
  *
- * @param keep intermediates that must survive to the end, because the host reads them.
+ * @param keep intermediates that must survive to the end because the host reads them.
  */
 export function assignSlots(planned: readonly PlannedOperation[], keep: readonly Tensor[]): SlotPlan {
   const lastUse = new Map<Tensor, number>();
@@ -91,7 +91,7 @@ function takeSlot(slots: number[], free: Set<number>, bytes: number): number {
 /** A compiled graph: its program and the memory of its intermediates. */
 export interface Compiled {
   readonly program: Program;
-  /** Where a tensor lives; intermediates only when they were among the roots. */
+  /** The memory of a tensor; of intermediates only for roots. */
   rangeOf(tensor: Tensor): BufferRange;
   destroy(): void;
 }
@@ -99,9 +99,9 @@ export interface Compiled {
 /**
  * Turns a graph into a program.
  *
- * @param roots tensors whose values are wanted; those without storage keep their memory to the end.
- * @param arena memory that is shared with other programs, whose owner frees it; without it the program has its own.
- * @throws GorpError `device/out-of-memory` or `device/buffer-too-large`; nothing stays allocated then.
+ * @param roots tensors to compute; nothing reuses the memory of those without storage.
+ * @param arena memory shared with other programs, freed by its owner; without it the program has its own.
+ * @throws GorpError `device/out-of-memory` or `device/buffer-too-large`; then nothing stays allocated.
  */
 export async function compile(
   device: Device,

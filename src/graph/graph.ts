@@ -3,7 +3,7 @@ import type { BufferRange } from '../device/buffers.ts';
 import type { Planner } from '../device/planner.ts';
 import { type DataType, sizeOf, type Tensor } from './tensor.ts';
 
-/** Values of tensors on the CPU: reals as f64, so that finite differences are sharp; ids as integers. */
+/** Values of tensors on the CPU: reals as f64, so that finite differences are precise; ids as integers. */
 export type Numbers = Float64Array | Int32Array | Uint32Array;
 
 /** A kernel on tensors of the graph. */
@@ -14,40 +14,40 @@ export interface Operation {
   readonly name: string;
   readonly inputs: readonly Tensor[];
   readonly outputs: readonly Tensor[];
-  /** True when it changes a persistent tensor in place and must run even if nobody reads its outputs. */
+  /** Whether it changes a persistent tensor in place, so that it must run even if nothing reads its outputs. */
   readonly effect?: boolean;
-  /** Floats of each piece of memory that the kernels need only while they run; 0 for a piece that is not needed. */
+  /** Floats of each piece of memory that the kernels need while they run; 0 for a piece not needed. */
   scratch?(planner: Planner): readonly number[];
   /**
    * The kernels that compute the outputs, as the device plans them.
    *
-   * @param scratch the pieces of memory that {@link scratch} asks for; undefined in place of 0.
+   * @param scratch the pieces of memory from {@link scratch}; undefined for 0.
    */
   calls(planner: Planner, scratch: readonly (Tensor | undefined)[]): readonly KernelCall[];
   /** The same on the CPU: reads inputs, fills outputs. */
   reference(value: (tensor: Tensor) => Numbers): void;
   /**
-   * Records the gradient: d loss / d input for each input (undefined where there is none), given d loss / d output.
-   * `wanted` tells which inputs need one.
+   * Records the gradient: d loss / d input for each input (undefined if there is none), given d loss / d output.
+   * `wanted` says which inputs need one.
    */
   gradient?(outputGradients: readonly (Tensor | undefined)[], wanted: readonly boolean[]): (Tensor | undefined)[];
   /** Set on operations that can add another tensor to their result for free. */
   fuseAddend?(addend: Tensor): boolean;
 }
 
-/** The pieces of scratch memory that were asked for. */
+/** The pieces of scratch memory that are not empty. */
 export const present = (scratch: readonly (Tensor | undefined)[]): Tensor[] =>
   scratch.filter((tensor) => tensor !== undefined);
 
 /** Records operations in the order in which they run. */
 export class Graph {
   readonly operations: Operation[] = [];
-  /** Parts of the forward pass that {@link recomputeBlocks} may compute again, by places of operations. */
+  /** Parts of the forward pass that {@link recomputeBlocks} may compute again, as ranges of operations. */
   readonly blocks: { readonly first: number; readonly end: number }[] = [];
   #forwardOperations: number | undefined;
   readonly #producer = new Map<Tensor, Operation>();
 
-  /** A persistent tensor: `storage` may be left out in graphs that run on the CPU only. */
+  /** A persistent tensor; `storage` is optional in graphs that run only on the CPU. */
   persistent(
     name: string,
     shape: readonly number[],
@@ -60,7 +60,7 @@ export class Graph {
   /**
    * A value that some operation will produce.
    *
-   * @param elements memory to set aside, where a stack of matrices is padded and needs more than its shape says.
+   * @param elements memory to allocate if a padded stack of matrices needs more than its shape says.
    */
   intermediate(name: string, shape: readonly number[], dtype: DataType = 'f32', elements = sizeOf(shape)): Tensor {
     return { name, shape, dtype, trainable: false, elements };
@@ -73,7 +73,7 @@ export class Graph {
     return operation.outputs[0];
   }
 
-  /** Records a block of the model, such as a transformer layer: a part that hands little to the rest. */
+  /** Records a block of the model with few outputs, such as a transformer layer. */
   block<T>(record: () => T): T {
     const first = this.operations.length;
     const result = record();
@@ -81,7 +81,7 @@ export class Graph {
     return result;
   }
 
-  /** Operations of the forward pass: all that were recorded before the backward pass. */
+  /** Number of operations in the forward pass: all recorded before the backward pass. */
   get forwardOperations(): number {
     return this.#forwardOperations ?? this.operations.length;
   }
@@ -130,7 +130,7 @@ export class Graph {
           gradients.set(input, gradient);
           return;
         }
-        // A gradient can take in the other one for free if it was made just now for this input alone.
+        // A gradient can absorb the other one for free if it was just made for this input only.
         const producer = this.producerOf(gradient);
         const isOwn =
           producer !== undefined &&

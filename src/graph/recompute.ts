@@ -2,11 +2,11 @@ import type { Graph, Operation } from './graph.ts';
 import type { Tensor } from './tensor.ts';
 
 /**
- * Trades time for memory: what a block of the forward pass makes and only its own backward pass reads is dropped after
- * the block and computed again, by the same kernels, when the backward pass gets there (activation recomputation, or
- * gradient checkpointing). What other blocks read, such as a block's output, is kept. Values are the same bit for bit.
+ * Trades time for memory (activation recomputation, or gradient checkpointing): drops values that only a block's own
+ * backward pass reads after the block's forward pass, and recomputes them with the same kernels when the backward pass
+ * gets there. Values that other blocks read, such as a block's output, stay. Results are the same bit for bit.
  *
- * Call it when everything is recorded; blocks are what {@link Graph.block} marked.
+ * Call it after recording everything; {@link Graph.block} marks the blocks.
  */
 export function recomputeBlocks(graph: Graph): void {
   const { operations, blocks, forwardOperations } = graph;

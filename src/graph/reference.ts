@@ -11,8 +11,8 @@ export function emptyValues(tensor: Tensor): Numbers {
 /**
  * Runs a graph on the CPU in f64 with the plain TypeScript references of its kernels.
  *
- * @param values of persistent tensors; those that are written to are changed in place.
- * @returns the value of any tensor of the graph.
+ * @param values of persistent tensors; operations change them in place.
+ * @returns a function that gives the value of any tensor of the graph.
  */
 export function runOnCpu(graph: Graph, values: ReadonlyMap<Tensor, Numbers>): (tensor: Tensor) => Numbers {
   const all = new Map(values);

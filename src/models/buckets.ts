@@ -1,7 +1,7 @@
 import { relativePositionBucket, type T5Config } from './t5-config.ts';
 
 /**
- * Buckets of all relative positions −reach … reach, as T5's position bias looks them up.
+ * Buckets of all relative positions −reach … reach, for T5's position bias.
  *
  * @returns entry `distance + reach` is the bucket of key − query = distance.
  */

@@ -14,7 +14,7 @@ const readT5 = (config: unknown): T5Config => parseT5Config(T5_TRAITS, config);
 
 type Fields = Record<string, unknown>;
 
-/** What the error of a config says; fails when there is none. */
+/** The error message for a config; throws if the config is accepted. */
 function refusal(parse: (config: unknown) => unknown, config: unknown): string {
   try {
     parse(config);
@@ -128,7 +128,7 @@ const flanT5Small: Fields = {
 };
 
 describe('LLaMA', () => {
-  test('configs as published are read', () => {
+  test('reads configs as published', () => {
     expect(readLlama(tinyLlama)).toMatchObject({
       headDim: 64,
       numKeyHeads: 4,
@@ -148,7 +148,7 @@ describe('LLaMA', () => {
     });
   });
 
-  test('defaults are those of LlamaConfig', () => {
+  test('uses the defaults of LlamaConfig', () => {
     const { model_type, vocab_size, hidden_size, intermediate_size, num_hidden_layers, num_attention_heads } =
       tinyLlama;
     const bare = { model_type, vocab_size, hidden_size, intermediate_size, num_hidden_layers, num_attention_heads };
@@ -162,7 +162,7 @@ describe('LLaMA', () => {
     });
   });
 
-  test('a size of heads that is not hidden_size / heads is honoured', () => {
+  test('respects a head size other than hidden_size / heads', () => {
     const config = readLlama({ ...tinyLlama, head_dim: 80 });
     const shapes = decoderParameterShapes(config);
     expect(shapes.get('model.layers.0.self_attn.q_proj.weight')).toEqual([2560, 2048]);
@@ -170,7 +170,7 @@ describe('LLaMA', () => {
     expect(shapes.get('model.layers.0.self_attn.o_proj.weight')).toEqual([2048, 2560]);
   });
 
-  test('rope_parameters of later transformers take the place of rope_theta and rope_scaling', () => {
+  test('reads rope_parameters of later transformers in place of rope_theta and rope_scaling', () => {
     const rope = { rope_type: 'linear', factor: 4, rope_theta: 5e5 };
     expect(readLlama({ ...tinyLlama, rope_parameters: rope })).toMatchObject({
       rotaries: [{ ropeTheta: 5e5, ropeScaling: { type: 'linear', factor: 4 } }],
@@ -209,16 +209,16 @@ describe('LLaMA', () => {
     ['vocab_size', { vocab_size: 2 ** 40 }],
     ['rms_norm_eps', { rms_norm_eps: -1 }],
     ['tie_word_embeddings', { tie_word_embeddings: 'no' }],
-  ])('refuses %s by name: %j', (field, change) => {
+  ])('refuses %s and names the field: %j', (field, change) => {
     expect(refusal(readLlama, { ...tinyLlama, ...change })).toContain(` ${field} = `);
   });
 
-  test('a padding id of −1 is none', () => {
+  test('reads a padding id of −1 as none', () => {
     expect(readLlama({ ...tinyLlama, pad_token_id: -1 }).padId).toBe(2);
     expect(readLlama({ ...tinyLlama, pad_token_id: 0 }).padId).toBe(0);
   });
 
-  test('names that published checkpoints hold besides', () => {
+  test('recognises redundant names in published checkpoints', () => {
     const [tied, untied] = [smolLm2, tinyLlama].map(readLlama);
     for (const config of [tied, untied]) {
       expect(isRedundantDecoderName('model.layers.3.self_attn.rotary_emb.inv_freq', config)).toBe(true);
@@ -232,7 +232,7 @@ describe('LLaMA', () => {
 });
 
 describe('T5', () => {
-  test('configs as published are read', () => {
+  test('reads configs as published', () => {
     expect(readT5(t5Small)).toMatchObject({
       activation: 'relu',
       gated: false,
@@ -266,11 +266,11 @@ describe('T5', () => {
     ['num_layers', { num_layers: 1e6 }],
     ['num_decoder_layers', { num_decoder_layers: 1e6 }],
     ['d_ff', { d_ff: 2 ** 40 }],
-  ])('refuses %s by name: %j', (field, change) => {
+  ])('refuses %s and names the field: %j', (field, change) => {
     expect(refusal(readT5, { ...t5Small, ...change })).toContain(` ${field} = `);
   });
 
-  test('names that published checkpoints hold besides', () => {
+  test('recognises redundant names in published checkpoints', () => {
     const [tied, untied] = [t5Small, flanT5Small].map(readT5);
     for (const name of ['encoder.embed_tokens.weight', 'decoder.embed_tokens.weight']) {
       expect([isRedundantT5Name(name, tied), isRedundantT5Name(name, untied)]).toEqual([true, true]);
@@ -285,7 +285,7 @@ describe('T5', () => {
   });
 });
 
-test('what is no object is refused', () => {
+test('refuses a config that is not an object', () => {
   for (const config of [null, [], 'llama', 3]) {
     expect(refusal(readLlama, config)).toContain('config.json is not a JSON object');
   }

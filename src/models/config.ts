@@ -4,11 +4,11 @@ import { GorpError } from '../base/errors.ts';
 const MAX_DIMENSION = 2 ** 22;
 const MAX_LAYERS = 1024;
 
-/** Reads fields of a Hugging Face config.json, and refuses what is missing or not understood by name. */
+/** Reads fields of a Hugging Face config.json. Errors name the field that is missing or unsupported. */
 export class ConfigReader {
   readonly #fields: Record<string, unknown>;
   readonly #family: string;
-  /** What stands in front of names, where the fields are those of an object inside the file. */
+  /** Prefix of field names, if the fields are in an object inside the file. */
   readonly #prefix: string;
   readonly #file: string;
 
@@ -32,7 +32,7 @@ export class ConfigReader {
     return this.#fields;
   }
 
-  /** A positive integer that the dimension of a published model could have: others would only fill the memory. */
+  /** A positive integer, plausible as a dimension of a published model: larger ones would only exhaust memory. */
   size(name: string, fallback?: number, max = MAX_DIMENSION): number {
     const value = this.#fields[name] ?? fallback;
     if (!isWhole(value) || value < 1) throw this.refuse(name, 'a positive whole number');
@@ -40,19 +40,19 @@ export class ConfigReader {
     return value;
   }
 
-  /** A number of layers. Names and shapes of them all are made before any weight is read. */
+  /** A number of layers, limited because all names and shapes are created before any weight is read. */
   layers(name: string, fallback?: number): number {
     return this.size(name, fallback, MAX_LAYERS);
   }
 
-  /** A whole number, 0 included. */
+  /** A whole number, including 0. */
   count(name: string, fallback: number): number {
     const value = this.#fields[name] ?? fallback;
     if (!isWhole(value) || value < 0) throw this.refuse(name, 'a whole number');
     return value;
   }
 
-  /** A list with one of the values that are implemented for each of `count` layers; undefined where it is missing or null. */
+  /** A list with one of the supported values for each of `count` layers; undefined if missing or null. */
   list<T>(name: string, count: number, allowed: readonly T[]): T[] | undefined {
     const value = this.#fields[name] ?? undefined;
     if (value === undefined) return undefined;
@@ -79,12 +79,12 @@ export class ConfigReader {
     return value;
   }
 
-  /** The id of a token that a model may lack: undefined where the field is missing, null or −1. */
+  /** The id of an optional token: undefined if the field is missing, null or −1. */
   tokenOrNone(name: string, vocabSize: number): number | undefined {
     return this.has(name) && this.#fields[name] !== -1 ? this.token(name, vocabSize) : undefined;
   }
 
-  /** The ids of one or of several tokens. */
+  /** The ids of one or several tokens. */
   tokens(name: string, vocabSize: number, fallback?: number): number[] {
     const value = this.#fields[name] ?? fallback;
     const ids: unknown[] = Array.isArray(value) ? value : [value];
@@ -99,7 +99,7 @@ export class ConfigReader {
     return value;
   }
 
-  /** One of the values that are implemented. */
+  /** One of the supported values. */
   choice<T extends string>(name: string, allowed: readonly T[], fallback?: T): T {
     const value = this.#fields[name] ?? fallback;
     const found = allowed.find((option) => option === value);
@@ -107,7 +107,7 @@ export class ConfigReader {
     return found;
   }
 
-  /** The fields of an object inside the file; undefined where it is missing or null. */
+  /** The fields of an object inside the file; undefined if missing or null. */
   part(name: string): ConfigReader | undefined {
     const value = this.#fields[name] ?? undefined;
     if (value === undefined) return undefined;
@@ -115,7 +115,7 @@ export class ConfigReader {
     return new ConfigReader(value, this.#family, `${this.#prefix}${name}.`, this.#file);
   }
 
-  /** Whether the file says null, which is not the same as saying nothing for some fields. */
+  /** Whether the field is null, which for some fields differs from missing. */
   isNull(name: string): boolean {
     return this.#fields[name] === null;
   }
@@ -125,9 +125,9 @@ export class ConfigReader {
   }
 
   /**
-   * Fields that change the computation of some models in ways that are not implemented. Missing or null is always fine.
+   * Refuses fields that change the computation in unsupported ways. Missing or null is always fine.
    *
-   * @param neutral for each name the values that leave the computation as it is.
+   * @param neutral by field name, the values that do not change the computation.
    */
   refuseUnlessNeutral(neutral: Readonly<Record<string, readonly unknown[]>>): void {
     for (const [name, values] of Object.entries(neutral)) {
@@ -137,7 +137,7 @@ export class ConfigReader {
     }
   }
 
-  /** Refuses a checkpoint whose weights are stored in a quantised form. @throws GorpError `model/quantised-checkpoint`. */
+  /** Refuses a checkpoint with quantised weights. @throws GorpError `model/quantised-checkpoint`. */
   refuseQuantised(): void {
     const quantisation = this.part('quantization_config') ?? this.part('compression_config');
     if (quantisation === undefined) return;
@@ -145,11 +145,11 @@ export class ConfigReader {
     throw new GorpError(
       'model/quantised-checkpoint',
       `The weights of this ${this.#family} model are stored quantised (${String(method)}).`,
-      'Choose the same model with 16-bit or 32-bit weights, which its card names as the base model; to save memory, set frozen weights to 8-bit or 4-bit here.',
+      'Choose the same model with 16-bit or 32-bit weights, which its card names as the base model. To save memory, set frozen weights to 8-bit or 4-bit here.',
     );
   }
 
-  /** The `architectures` that a checkpoint was saved as, where it says so, must be able to answer. */
+  /** Refuses a checkpoint whose `architectures`, if given, cannot generate answers. */
   architecture(allowed: readonly string[]): void {
     const names = this.#fields['architectures'] ?? [];
     if (Array.isArray(names) && names.every((name: unknown) => allowed.some((known) => known === name))) return;

@@ -3,7 +3,7 @@ import { referencesWith } from '../testing/reference.ts';
 import { layOutDecoderBatch, padLeft } from './decoder-batch.ts';
 
 describe('layOutDecoderBatch', () => {
-  it('puts labels behind prompts, pads on the left, and leaves missing rows empty', () => {
+  it('puts labels after prompts, pads on the left, and leaves missing rows empty', () => {
     const rows = [
       { source: [1, 5], label: [7, 2] },
       { source: [1, 5, 6], label: [8, 9, 2] },
@@ -16,7 +16,7 @@ describe('layOutDecoderBatch', () => {
     });
   });
 
-  it('refuses what does not fit', () => {
+  it('refuses examples that do not fit', () => {
     const sizes = { B: 1, S: 3, T: 2 };
     const fits = { source: [1, 2, 3], label: [4, 5] };
     expect(() => layOutDecoderBatch([fits], sizes, 0)).not.toThrow();
@@ -27,7 +27,7 @@ describe('layOutDecoderBatch', () => {
 
   const FOLDER = 'golden/llama-tiny';
 
-  it.each(referencesWith(FOLDER))('lays out the prompts of llama-tiny as $name does', (reference) => {
+  it.each(referencesWith(FOLDER))('lays out the prompts of llama-tiny like $name', (reference) => {
     const golden = reference.tensors(`${FOLDER}/batch.safetensors`);
     const { pad_token_id: padId } = reference.json<{ pad_token_id: number }>(`${FOLDER}/config.json`);
     const part = (name: string): number[] => Array.from(golden.get(name)?.data ?? []);

@@ -6,17 +6,17 @@ export interface LeftPadded {
   ids: Uint32Array<ArrayBuffer>;
   /** [B, S]: 1 for tokens, 0 for padding. */
   mask: Float32Array<ArrayBuffer>;
-  /** [B]: position of the first place, so that the first token stands at 0: minus the padding. */
+  /** [B]: position of the first element, minus the padding, so that the first token has position 0. */
   start: Int32Array<ArrayBuffer>;
 }
 
-/** A batch as a decoder-only model learns from it. Rows without an example are padding only. */
+/** A training batch of a decoder-only model. Rows without an example are all padding. */
 export interface DecoderBatch extends LeftPadded {
-  /** [B, T]: what the last T places predict; {@link IGNORED_LABEL} before the label. */
+  /** [B, T]: what the last T positions predict; {@link IGNORED_LABEL} before the label. */
   labels: Int32Array<ArrayBuffer>;
 }
 
-/** Rows of tokens in a batch of B rows of S, padded on the left. @throws RangeError when they do not fit. */
+/** Rows of tokens in a batch of B rows of S, padded on the left. @throws RangeError if they do not fit. */
 export function padLeft(
   rows: readonly (readonly number[])[],
   { B, S }: { B: number; S: number },
@@ -38,10 +38,10 @@ export function padLeft(
 }
 
 /**
- * Prompt and label one after the other, as docs/method.md, section 5, has it. The label's last token is predicted and not
- * read, so rows are S + T − 1 long, and labels end where rows end.
+ * Prompt and label, concatenated (docs/method.md, section 5). The label's last token is predicted but not read, so rows
+ * are S + T − 1 long, and labels end where rows end.
  *
- * @throws RangeError when an example does not fit the sizes.
+ * @throws RangeError if an example does not fit the sizes.
  */
 export function layOutDecoderBatch(rows: readonly TokenPair[], { B, S, T }: BatchSizes, padId: number): DecoderBatch {
   for (const { source, label } of rows) {

@@ -2,21 +2,21 @@ import type { Activation } from '../graph/ops/elementwise.ts';
 import { ConfigReader } from './config.ts';
 import { readRotaryScaling, type RotarySettings } from './rotary-angles.ts';
 
-/** The attention of a layer: how positions enter, and how far it sees. */
+/** The attention of a layer: how it uses positions, and how far it sees. */
 export interface DecoderLayer {
-  /** Which of the model's rotary tables turns queries and keys; null leaves them as they are. */
+  /** Index of the rotary table that rotates queries and keys; null for no rotation. */
   rotary: number | null;
-  /** Places that a token sees, its own among them; null is no limit. */
+  /** Number of positions that a token sees, including its own; null for no limit. */
   window: number | null;
 }
 
-/** What of the config of a decoder-only model changes the computation. Parameters have the names of LLaMA's. */
+/** The part of a decoder-only model's config that changes the computation. Parameters are named as in LLaMA. */
 export interface DecoderConfig {
   vocabSize: number;
   hiddenSize: number;
   intermediateSize: number;
   numHeads: number;
-  /** Heads of keys and values; each serves numHeads / numKeyHeads heads of queries. */
+  /** Heads of keys and values; each serves numHeads / numKeyHeads query heads. */
   numKeyHeads: number;
   /** Size of a head; numHeads · headDim need not be hiddenSize. */
   headDim: number;
@@ -24,33 +24,33 @@ export interface DecoderConfig {
   eps: number;
   /** Tied: the output layer is the embedding. */
   tied: boolean;
-  /** Tokens of the longest text. */
+  /** Most tokens of a text. */
   maxPositions: number;
   layers: DecoderLayer[];
   rotaries: RotarySettings[];
   /** Which linear layers have a bias. */
   biases: { qkv: boolean; o: boolean; mlp: boolean };
-  /** Whether the heads of queries and keys have a norm each: `q_norm`, `k_norm`. */
+  /** Whether query and key heads are normalised: `q_norm`, `k_norm`. */
   headNorms: boolean;
   /** Whether norms multiply by 1 + weight. */
   normAddsOne: boolean;
-  /** Whether the output of attention and feed-forward is normed as well, before it is added. */
+  /** Whether the output of attention and feed-forward is normalised too, before it is added. */
   outputNorms: boolean;
   /** Factor of embeddings. */
   embeddingScale: number;
   /** Factor of q·k. */
   attentionScale: number;
-  /** Tokens that end a text; generation ends at any of them. */
+  /** Tokens that end a text and generation. */
   endIds: number[];
   padId: number;
 }
 
-/** How a family of decoder-only models differs from LLaMA: what its configuration class in transformers says. */
+/** How a family of decoder-only models differs from LLaMA: what its configuration class in transformers defines. */
 export interface DecoderTraits {
   /** `model_type` of config.json. */
   readonly modelType: string;
   readonly architectures: readonly string[];
-  /** Values of fields that are missing. */
+  /** Values of missing fields. */
   readonly defaults: {
     readonly eps?: number;
     readonly ropeTheta?: number;
@@ -60,13 +60,13 @@ export interface DecoderTraits {
     readonly tied?: boolean;
     readonly endId?: number;
   };
-  /** Fields beyond {@link NEUTRAL} that this family's computation has no place for. */
+  /** Fields besides {@link NEUTRAL} that this family does not support. */
   readonly neutral?: Readonly<Record<string, readonly unknown[]>>;
-  /** Name of the field of the activation, and its value where it is missing. */
+  /** Field name of the activation, and its value if missing. */
   readonly activation?: readonly [field: string, fallback: string];
-  /** Full attention with the one rotary table where it is left out. */
+  /** By default, full attention with a single rotary table. */
   readonly layers?: (read: ConfigReader, count: number) => DecoderLayer[];
-  /** What else differs. */
+  /** Other differences. */
   readonly more?: (read: ConfigReader, config: DecoderConfig) => Partial<DecoderConfig>;
 }
 
@@ -79,8 +79,8 @@ const ACTIVATIONS: Readonly<Record<string, Activation>> = {
 };
 
 /**
- * Fields that change the computation of some models in ways that no family here has, and the values that leave it as it
- * is. What does not change the function that a model computes is not here: `attention_dropout`, for example.
+ * Fields that change the computation in ways that no supported family uses, and their neutral values. Fields that do
+ * not change a model's function, such as `attention_dropout`, are not listed.
  */
 const NEUTRAL: Readonly<Record<string, readonly unknown[]>> = {
   qkv_bias: [false],
@@ -120,7 +120,7 @@ export function parseDecoderConfig(traits: DecoderTraits, json: unknown): Decode
   const count = read.layers('num_hidden_layers');
   const attentionBias = read.flag('attention_bias', false);
   const endIds = read.tokens('eos_token_id', vocabSize, defaults.endId);
-  // Saved by later versions of transformers in place of rope_theta and rope_scaling.
+  // Later versions of transformers save this in place of rope_theta and rope_scaling.
   const rope = read.part('rope_parameters');
   const [activation, activationFallback] = traits.activation ?? ['hidden_act', 'silu'];
   const config: DecoderConfig = {
@@ -157,11 +157,11 @@ export function parseDecoderConfig(traits: DecoderTraits, json: unknown): Decode
 
 const fullAttention = (_: ConfigReader, count: number): DecoderLayer[] => windowed(null, count, () => false);
 
-/** Layers with the first rotary table, and a window where `slides` says so. */
+/** Layers with the first rotary table, and a window if `slides`. */
 export const windowed = (window: number | null, count: number, slides: (layer: number) => boolean): DecoderLayer[] =>
   Array.from({ length: count }, (_, i) => ({ rotary: 0, window: slides(i) ? window : null }));
 
-/** Names and shapes of every parameter, Hugging Face's. */
+/** Hugging Face names and shapes of all parameters. */
 export function decoderParameterShapes(config: DecoderConfig): Map<string, number[]> {
   const { vocabSize, hiddenSize, intermediateSize, numHeads, numKeyHeads, headDim, biases } = config;
   const shapes = new Map<string, number[]>([['model.embed_tokens.weight', [vocabSize, hiddenSize]]]);
@@ -189,11 +189,13 @@ export function decoderParameterShapes(config: DecoderConfig): Map<string, numbe
   return shapes;
 }
 
-/** The other name of an embedding that is the output layer too. */
+/** The other name of an embedding that is also the output layer. */
 export const tiedDecoderNames = (parameter: string, { tied }: Pick<DecoderConfig, 'tied'>): string[] =>
   tied && parameter === 'model.embed_tokens.weight' ? ['lm_head.weight'] : [];
 
-/** Names that published checkpoints hold besides: angles that are computed here, and a copy of a tied embedding. */
+/**
+ * Names in published checkpoints that are not needed: angles, which are computed here, and a copy of a tied embedding.
+ */
 export function isRedundantDecoderName(name: string, config: Pick<DecoderConfig, 'tied'>): boolean {
   return (
     /^model\.(layers\.\d+\.self_attn\.)?rotary_emb\.inv_freq$/.test(name) ||

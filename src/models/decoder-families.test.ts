@@ -19,7 +19,7 @@ function form(model_type: string, more: object = {}) {
 const windows = (model_type: string, more: object = {}) => form(model_type, more).layers.map(({ window }) => window);
 
 describe('the config of a decoder-only model', () => {
-  it('has windows where the family has them', () => {
+  it('has the windows of the family', () => {
     expect(windows('llama')).toEqual(Array(6).fill(null));
     expect(windows('mistral')).toEqual(Array(6).fill(4096));
     expect(windows('mistral', { sliding_window: null })).toEqual(Array(6).fill(null));
@@ -31,7 +31,7 @@ describe('the config of a decoder-only model', () => {
     expect(windows('gemma3_text', { sliding_window: 8, layer_types })).toEqual([null, 8, 8, 8, 8, 8]);
   });
 
-  it('knows which layers have positions, and of which base', () => {
+  it('knows which layers have positions, and their base', () => {
     const rotary = (model_type: string, more: object = {}) => form(model_type, more).layers.map(({ rotary }) => rotary);
     expect(rotary('smollm3')).toEqual([0, 0, 0, null, 0, 0]);
     expect(rotary('smollm3', { no_rope_layers: [0, 1, 1, 0, 1, 1] })).toEqual([null, 0, 0, null, 0, 0]);

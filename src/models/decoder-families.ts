@@ -4,7 +4,7 @@ import { readRotaryScaling } from './rotary-angles.ts';
 
 const noBias = { attention_bias: [false], mlp_bias: [false] };
 
-/** LlamaConfig: LLaMA, TinyLlama, SmolLM2 and others that are saved as LLaMA. */
+/** LlamaConfig: LLaMA, TinyLlama, SmolLM2 and others saved as LLaMA. */
 export const LLAMA: DecoderTraits = {
   modelType: 'llama',
   architectures: ['LlamaForCausalLM', 'LLaMAForCausalLM'],
@@ -21,7 +21,7 @@ export const MISTRAL: DecoderTraits = {
   layers: (read, count) => windowed(windowOf(read), count, () => true),
 };
 
-/** Qwen2Config: queries, keys and values have biases. */
+/** Qwen2Config: biases for queries, keys and values. */
 export const QWEN2: DecoderTraits = {
   modelType: 'qwen2',
   architectures: ['Qwen2ForCausalLM'],
@@ -31,7 +31,7 @@ export const QWEN2: DecoderTraits = {
   more: () => ({ biases: { qkv: true, o: false, mlp: false } }),
 };
 
-/** Qwen3Config: no biases, and a norm in every head of queries and keys. */
+/** Qwen3Config: no biases, and a norm in every query and key head. */
 export const QWEN3: DecoderTraits = {
   modelType: 'qwen3',
   architectures: ['Qwen3ForCausalLM'],
@@ -49,7 +49,7 @@ export const SMOLLM3: DecoderTraits = {
   layers: smolLayers,
 };
 
-/** Gemma3TextConfig: norms on both sides of a block, scaled embeddings, and local layers with angles of their own. */
+/** Gemma3TextConfig: norms on both sides of a block, scaled embeddings, and local layers with their own angles. */
 export const GEMMA3: DecoderTraits = {
   modelType: 'gemma3_text',
   architectures: ['Gemma3ForCausalLM'],
@@ -60,11 +60,11 @@ export const GEMMA3: DecoderTraits = {
   more: gemmaParts,
 };
 
-/** `sliding_window`: null in the file is no window. */
+/** `sliding_window`: null means no window. */
 const windowOf = (read: ConfigReader): number | null =>
   read.isNull('sliding_window') ? null : read.size('sliding_window', 4096);
 
-/** Which layers slide by `layer_types`; `fallback` where the file has none. */
+/** Which layers slide according to `layer_types`; `fallback` if missing. */
 function slidingBy(
   read: ConfigReader,
   count: number,
@@ -93,7 +93,7 @@ function smolLayers(read: ConfigReader, count: number): DecoderLayer[] {
   return windowed(window, count, slides).map((layer, i) => (turns(i) ? layer : { ...layer, rotary: null }));
 }
 
-/** Five layers of six see a window, and turn by the second table. */
+/** Five layers of six see a window, and use the second rotary table. */
 function gemmaLayers(read: ConfigReader, count: number): DecoderLayer[] {
   const name = read.has('_sliding_window_pattern') ? '_sliding_window_pattern' : 'sliding_window_pattern';
   const pattern = read.size(name, 6);
@@ -101,9 +101,9 @@ function gemmaLayers(read: ConfigReader, count: number): DecoderLayer[] {
   return windowed(windowOf(read), count, slides).map((layer, i) => (slides(i) ? { ...layer, rotary: 1 } : layer));
 }
 
-/** Gemma3RMSNorm, Gemma3TextScaledWordEmbedding and the two rotary tables: of full attention, then of windows. */
+/** Gemma3RMSNorm, Gemma3TextScaledWordEmbedding and the two rotary tables: for full attention, then for windows. */
 function gemmaParts(read: ConfigReader, { headDim, hiddenSize }: DecoderConfig): Partial<DecoderConfig> {
-  const byType = read.part('rope_parameters'); // of newer files
+  const byType = read.part('rope_parameters'); // in newer files
   const [full, local] = [byType?.part('full_attention'), byType?.part('sliding_attention')];
   return {
     headNorms: true,
@@ -126,5 +126,5 @@ function gemmaParts(read: ConfigReader, { headDim, hiddenSize }: DecoderConfig):
   };
 }
 
-/** Every family of decoder-only models that is known, those that others resemble most first. */
+/** All supported families of decoder-only models, those that others resemble most first. */
 export const DECODER_TRAITS: readonly DecoderTraits[] = [LLAMA, MISTRAL, QWEN2, QWEN3, SMOLLM3, GEMMA3];

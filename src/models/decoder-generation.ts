@@ -14,7 +14,7 @@ import { type LabelTree, leadsTo } from './label-tree.ts';
 import type { Layers } from './layers.ts';
 import type { Generation, Ranking, TreeSizes } from './network.ts';
 
-/** What all graphs of a decoder-only model read besides parameters and a batch. */
+/** What all graphs of a decoder-only model read, apart from parameters and a batch. */
 export interface Constants {
   /** f32 [reach, d] for each of the model's rotary settings: cos and sin of all positions. */
   readonly tables: readonly Tensor[];
@@ -23,8 +23,8 @@ export interface Constants {
 }
 
 /**
- * Greedy generation with a decoder-only model. The prompt but for its last token is read once; generation and ranking
- * start from that last token, after keys and values that they share.
+ * Greedy generation with a decoder-only model. It reads the prompt without its last token once; generation and ranking
+ * start from that last token and share the prompt's keys and values.
  */
 export class DecoderGeneration implements Generation {
   readonly #device: Device;
@@ -35,7 +35,7 @@ export class DecoderGeneration implements Generation {
   readonly #promptStart: Tensor; // i32 [B]
   readonly #answerStart: Tensor; // i32 [B]: position of the prompt's last token
   #sources: (readonly number[])[] = [];
-  /** The last token of every prompt, where a row has one. */
+  /** The last token of every prompt, if a row has one. */
   #lastIds: number[] = [];
   /** The positions of these tokens. */
   #lastPositions: number[] = [];
@@ -50,7 +50,7 @@ export class DecoderGeneration implements Generation {
     this.#device = device;
     this.#config = config;
     this.#constants = constants;
-    const P = Math.max(1, S - 1); // a prompt of one token leaves one place, which is hidden
+    const P = Math.max(1, S - 1); // a prompt of one token leaves one position, which is hidden
     const { layers, numKeyHeads, headDim } = config;
     const sizes = { B, places: P, capacity, layers: layers.length, width: numKeyHeads * headDim };
     this.#caches = new GenerationCaches(device, sizes, 'left', owned);
@@ -101,7 +101,7 @@ export class DecoderGeneration implements Generation {
   }
 
   async adopt(other: Generation, rows: readonly number[], at: number): Promise<void> {
-    if (!(other instanceof DecoderGeneration)) throw new Error('a decoder adopts what a decoder has read');
+    if (!(other instanceof DecoderGeneration)) throw new Error('a decoder can only adopt prompts from a decoder');
     await this.#caches.adopt(other.#caches, rows, at);
     rows.forEach((row, i) => (this.#sources[at + i] = other.#sources[row]));
   }
@@ -161,7 +161,9 @@ export class DecoderGeneration implements Generation {
   }
 }
 
-/** What hides nodes of a tree from each other, [query, key]: a node sees itself and what leads to it, in its window. */
+/**
+ * The bias that hides a tree's nodes from each other, [query, key]: a node sees itself and its ancestors in its window.
+ */
 function hiddenNodes(tree: LabelTree, window: number | null): Float32Array<ArrayBuffer> {
   const { depths } = tree;
   const N = depths.length;
@@ -172,7 +174,7 @@ function hiddenNodes(tree: LabelTree, window: number | null): Float32Array<Array
   });
 }
 
-/** What hides the prompt's places, which end where the tree begins, from its nodes: [query, place]. */
+/** The bias that hides positions of the prompt, which end where the tree begins, from its nodes: [query, position]. */
 function hiddenPrompts({ depths }: LabelTree, window: number, places: number): Float32Array<ArrayBuffer> {
   return Float32Array.from({ length: depths.length * places }, (_, at) => {
     const distance = places + depths[Math.floor(at / places)] - (at % places);

@@ -41,7 +41,7 @@ class OpenedModel {
     this.#parameters = parameters;
   }
 
-  /** @param fields of config.json that are to be others. */
+  /** @param fields of config.json to replace. */
   static async open(
     reference: ReferenceFolder,
     folder: string,
@@ -92,7 +92,7 @@ interface Generator {
   step: Compiled;
 }
 
-/** The ids behind the prompts: [B][capacity − 1], and how many rows have not ended. */
+/** The ids after the prompts, [B][capacity − 1], and how many rows have not ended. */
 async function generate(
   { generation, prefill, step }: Generator,
   sources: readonly (readonly number[])[],
@@ -129,20 +129,20 @@ describe.each(familiesIn(DECODERS))('$family of $reference.name', ({ family, ref
   });
   afterAll(() => model.destroy());
 
-  test('greedy generation gives the ids of the reference, padded on the left, a whole batch and a part of one', async () => {
+  test('greedy generation gives the ids of the reference, padded on the left, for a whole and a partial batch', async () => {
     const { padId, endIds } = model.network.tokens;
     const empty = new Array<number>(count).fill(padId);
-    // One row and some places more than there are prompts, as in the last batch of a test set.
+    // One row more than prompts and a few more positions, as in the last batch of a test set.
     const generator = await model.generator(sources.length + 1, S + 3, count + 1);
     const all = await generate(generator, sources);
     expect(all.rows).toEqual([...wanted, empty]);
     expect(all.remaining).toBe(wanted.filter((row) => !row.some((id) => endIds.includes(id))).length);
-    // Again with other rows: nothing of the first batch may be left in the caches.
+    // Again with other rows: nothing of the first batch may remain in the caches.
     const part = await generate(generator, [sources[2], sources[1]]);
     expect(part.rows).toEqual([wanted[2], wanted[1], ...sources.slice(1).map(() => empty)]);
   });
 
-  test('an answer ends at any of several end-of-text tokens', async () => {
+  test('ends an answer at any of several end-of-text tokens', async () => {
     const end = wanted[0][3];
     const { padId, endIds } = model.network.tokens;
     const ends = { eos_token_id: [...endIds, end] };
@@ -158,7 +158,7 @@ describe.each(familiesIn(DECODERS))('$family of $reference.name', ({ family, ref
     other.destroy();
   });
 
-  test('prompts that have been read elsewhere are answered as they are there', async () => {
+  test('gives the same answers to prompts that another generation has read', async () => {
     const { padId } = model.network.tokens;
     const empty = new Array<number>(count).fill(padId);
     const { generation, prefill } = await model.generator(sources.length, S, count + 1);
@@ -180,14 +180,14 @@ describe.each(familiesIn(DECODERS))('$family of $reference.name', ({ family, ref
     expect(rows).toEqual([wanted[1], wanted[2], empty]);
   });
 
-  test('losses of labels are those of a plain forward pass', async () => {
+  test('gives labels the losses of a plain forward pass', async () => {
     const T = 4;
-    // Of each answer some tokens, fewer from row to row, and none after its end.
+    // The first tokens of each answer, fewer from row to row, and none after its end.
     const labels = wanted.map((row, b) => {
       const end = row.findIndex((id) => model.network.tokens.endIds.includes(id));
       return row.slice(0, Math.min(Math.max(T - b, 1), end < 0 ? T : end + 1));
     });
-    labels.push([...labels[0].slice(0, 2), labels[1][0]]); // begins as another does
+    labels.push([...labels[0].slice(0, 2), labels[1][0]]); // has the beginning of another
     const B = sources.length;
     const { generation, prefill } = await model.generator(B, S, 2);
     const tree = labelTree(labels);
@@ -206,7 +206,7 @@ describe.each(familiesIn(DECODERS))('$family of $reference.name', ({ family, ref
     const sumOf = (source: number, label: number): number =>
       tree.paths[label].reduce((sum, choice) => sum + flat[source * choices + choice], 0);
 
-    // Behind the nodes of its own answer a prompt goes on as generation does.
+    // After the nodes of its own answer, a prompt continues as in generation.
     const ids = best ? new Uint32Array(await device.read(rank.rangeOf(best)), 0, sizeOf(best.shape)) : [];
     sources.forEach((_, b) => {
       const nodes = [0, ...tree.paths[b].map((choice) => tree.choices.nodes[choice])].slice(0, labels[b].length);
@@ -228,7 +228,7 @@ describe.each(familiesIn(DECODERS))('$family of $reference.name', ({ family, ref
     }
   });
 
-  test('the loss is that of the reference logits over the label, whatever the padding', async () => {
+  test('gives the loss of the reference logits over the label, whatever the padding', async () => {
     const [logits, batchOf] = ['expected', 'batch'].map((file) => reference.tensors(`${folder}/${file}.safetensors`));
     const part = (name: string): number[] => Array.from(batchOf.get(name)?.data ?? []);
     const [ids, mask, lossMask] = ['input_ids', 'attention_mask', 'loss_mask'].map(part);
@@ -238,7 +238,7 @@ describe.each(familiesIn(DECODERS))('$family of $reference.name', ({ family, ref
     const rows = Array.from({ length: B }, (_, b): TokenPair => {
       const place = (i: number): number => b * L + i;
       const places = Array.from({ length: L }, (_, i) => i).filter((i) => mask[place(i)] === 1);
-      // The mask is 1 from the place that predicts the first token of the label.
+      // The mask is 1 from the position that predicts the first token of the label.
       const border = places.findIndex((i) => lossMask[place(i)] === 1) + 1;
       for (const i of places.slice(border)) {
         const row = data.subarray(place(i - 1) * V, place(i) * V);
@@ -260,7 +260,7 @@ describe.each(familiesIn(DECODERS))('$family of $reference.name', ({ family, ref
     );
   });
 
-  test('refuses texts longer than the model has positions', () => {
+  test('refuses texts longer than the model’s positions', () => {
     const config = model.network.config;
     const make = (): DecoderNetwork => new DecoderNetwork(device, config, config.maxPositions + 1);
     expect(make).toThrow(expect.objectContaining({ code: 'settings/text-too-long' }) as Error);

@@ -21,7 +21,7 @@ import type { Layers } from './layers.ts';
 import type { BatchSizes, Generation, Network, TokenPair, TrainingBatch } from './network.ts';
 import { rotaryTable } from './rotary-angles.ts';
 
-/** Everything of a decoder-only model that the method and the run need: programs' graphs, and the constants they share. */
+/** A decoder-only model for the method and the run: the graphs of its programs, and the constants they share. */
 export class DecoderNetwork implements Network {
   readonly #device: Device;
   readonly shapes: ReadonlyMap<string, readonly number[]>;
@@ -30,8 +30,8 @@ export class DecoderNetwork implements Network {
   readonly #constants: Constants;
 
   /**
-   * @param reach tokens of the longest prompt and answer together that will be asked for.
-   * @throws GorpError `settings/text-too-long` when the model has fewer positions.
+   * @param reach most tokens of prompt and answer together.
+   * @throws GorpError `settings/text-too-long` if the model has fewer positions.
    */
   constructor(
     device: Device,
@@ -42,7 +42,7 @@ export class DecoderNetwork implements Network {
     if (reach > config.maxPositions) {
       throw new GorpError(
         'settings/text-too-long',
-        `Prompt and answer may take ${reach} tokens together; this model reads at most ${config.maxPositions} (max_position_embeddings).`,
+        `Prompt and answer together may have ${reach} tokens, but this model reads at most ${config.maxPositions} (max_position_embeddings).`,
         'Set shorter prompts or answers.',
       );
     }

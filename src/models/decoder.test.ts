@@ -31,7 +31,7 @@ class TextGraph {
   readonly loss: Tensor;
   readonly gradients: Map<Tensor, Tensor>;
 
-  /** @param text ids, mask [B, S], start [B]; labels and loss weights [B · S]: what each place predicts. */
+  /** @param text ids, mask [B, S], start [B]; labels and loss weights [B · S]: what each position predicts. */
   constructor(
     config: unknown,
     model: ReadonlyMap<string, GoldenTensor>,
@@ -103,7 +103,8 @@ describe.each(familiesIn(DECODERS))('$family of $reference.name', ({ family, ref
   const mask = find(batch, 'attention_mask').data;
   const labels = find(batch, 'labels').data;
   const lossMask = find(batch, 'loss_mask').data;
-  // The official formula: place s predicts label s + 1; the divisor counts the last place, which predicts nothing.
+  // The official formula: position s predicts label s + 1; the divisor counts the last position, which predicts
+  // nothing.
   const divisor = Array.from(lossMask).reduce((sum, x) => sum + x, 0) + 1e-8;
   const isLast = (i: number): boolean => i % S === S - 1;
   const positions = find(batch, 'position_ids_from_mask').data;
@@ -116,7 +117,7 @@ describe.each(familiesIn(DECODERS))('$family of $reference.name', ({ family, ref
     weights: Float64Array.from(lossMask, (x, i) => (isLast(i) ? 0 : x / divisor)),
   });
 
-  /** Rows at padding are 0 in the reference, and undefined here. */
+  /** Rows of padding are 0 in the reference, and undefined here. */
   function atTokens(tensor: Tensor, values: ArrayLike<number>): number[] {
     const columns = tensor.shape.at(-1) ?? 1;
     return Array.from(values, (x, i) => (mask[Math.floor(i / columns)] === 1 ? x : 0));
@@ -176,7 +177,7 @@ describe.each(trainedModels)('$name', ({ reference, folder }) => {
       weights: ids.map((_, i) => (i === S - 1 ? 0 : 1 / (S - 1))),
     });
     const actual = await text.onDevice();
-    expect(Math.abs(actual(text.loss)[0] - mean)).toBeLessThan(2e-5 * mean + 1e-6); // six places are given
+    expect(Math.abs(actual(text.loss)[0] - mean)).toBeLessThan(2e-5 * mean + 1e-6); // the reference gives six decimals
     for (const [name, wanted] of Object.entries(norms)) {
       const [, gradient] = [...text.gradients].find(([tensor]) => tensor.name === name) ?? [];
       if (gradient === undefined) throw new Error(`${name} has no gradient`);

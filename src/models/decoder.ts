@@ -12,30 +12,30 @@ import type { Tensor } from '../graph/tensor.ts';
 import type { DecoderConfig } from './decoder-config.ts';
 import type { KeyValue, Layers } from './layers.ts';
 
-/** Keys and values of prompts that answers are read behind. */
+/** Keys and values of prompts, shared by answers. */
 export interface Prompts {
-  /** Per layer [Bp, P, Hk·d]; Bp divides the number of answers, those of one prompt side by side. */
+  /** Per layer [Bp, P, Hk·d]; Bp divides the number of answers, and answers to one prompt are adjacent. */
   readonly keyValues: readonly KeyValue[];
   /** f32 [Bp, P]: 0 hides padding. */
   readonly mask: Tensor;
 }
 
-/** Where the tokens of a text stand, and the angles of positions by each of the model's rotary tables. */
+/** The positions of a text's tokens, and the model's rotary tables. */
 export interface TextPlaces extends Pick<RotaryLookup, 'start' | 'position'> {
   readonly tables: readonly Tensor[];
 }
 
-/** What hides keys from queries that do not stand in a line, added to scores: f32, for a window or for none (null). */
+/** The bias added to scores that hides keys from queries not in sequence: f32, for a window or none (null). */
 export interface HiddenPairs {
-  /** [1, T, P]: the prompt's; where there is no window, none is hidden. */
+  /** [1, T, P]: for the prompt; without a window, nothing is hidden. */
   readonly prompt: (window: number | null) => Tensor | undefined;
-  /** [1, T, T]: the answer's own. */
+  /** [1, T, T]: for the answer itself. */
   readonly own: (window: number | null) => Tensor;
 }
 
 /**
- * A decoder-only model as graph builder: LlamaForCausalLM of Hugging Face transformers and its relatives, as the config
- * says. Letters in shape comments: B batch, S tokens, D hidden_size, H heads and Hk key heads of size d, F
+ * A decoder-only model as graph builder: LlamaForCausalLM of Hugging Face transformers and its relatives, depending on
+ * the config. Letters in shape comments: B batch, S tokens, D hidden_size, H heads and Hk key heads of size d, F
  * intermediate_size, V vocabulary.
  */
 export class Decoder {
@@ -52,10 +52,10 @@ export class Decoder {
    * Whole texts, padded on the left or on the right.
    *
    * @param ids u32 [B, S].
-   * @param mask f32 [B, S]: 0 for padding, whose places keep numbers without meaning.
-   * @param at where the tokens stand; its `start` is [B].
-   * @param hidden collects the embedding and the output of every layer, of the last behind the final norm (for tests).
-   * @returns the last hidden states behind the final norm [B, S, D], and per layer the keys and values.
+   * @param mask f32 [B, S]: 0 for padding, whose results are meaningless.
+   * @param at the tokens' positions; its `start` is [B].
+   * @param hidden collects the embedding and every layer's output, the last after the final norm (for tests).
+   * @returns the last hidden states after the final norm [B, S, D], and per layer the keys and values.
    */
   read(
     g: Graph,
@@ -73,12 +73,12 @@ export class Decoder {
   }
 
   /**
-   * Answers to prompts that have been read, their tokens not in a line: every prefix that several share is read once.
+   * Answers to prompts already read, as a tree: shared prefixes are read once.
    *
    * @param ids u32 [R, T]: the last token of the prompt, then those of answers; R = prompts · answers of each.
-   * @param mask f32 [R, T], all ones: what is hidden is so by `hidden`.
+   * @param mask f32 [R, T], all ones: `hidden` hides tokens.
    * @param at its `start` is [R, T]: the position of every token.
-   * @returns [R, T, D], behind the final norm.
+   * @returns [R, T, D], after the final norm.
    */
   answer(g: Graph, ids: Tensor, mask: Tensor, at: TextPlaces, prompts: Prompts, hidden: HiddenPairs): Tensor {
     return this.#stack(g, ids, at, [], (i, q, own) => {
@@ -89,13 +89,13 @@ export class Decoder {
   }
 
   /**
-   * One step of an answer with caches: reads the token at `position`, appends its keys and values.
+   * One step of an answer with caches: reads the token at `position` and appends its keys and values.
    *
    * @param ids u32 [B, 1].
    * @param at its `start` is [B], position of the prompt's last token, to which `position` is added.
    * @param caches per layer [B, capacity, Hk·d] each, persistent.
-   * @param cacheMask f32 [B, capacity], all ones: what lies ahead is hidden by the causal rule.
-   * @returns [B, 1, D], behind the final norm.
+   * @param cacheMask f32 [B, capacity], all ones: the causal rule hides later tokens.
+   * @returns [B, 1, D], after the final norm.
    */
   answerStep(
     g: Graph,
@@ -116,7 +116,7 @@ export class Decoder {
     });
   }
 
-  /** What the scores over the vocabulary are computed from: x [B, S, D]. */
+  /** The projection to scores over the vocabulary: x [B, S, D]. */
   projection(x: Tensor): Projection {
     const head = this.#layers.parameter(this.config.tied ? 'model.embed_tokens.weight' : 'lm_head.weight'); // [V, D]
     return { x, head, alpha: 1 };
@@ -127,7 +127,7 @@ export class Decoder {
     return matmul(g, x, this.projection(x).head, { layout: 'nt' });
   }
 
-  /** Every layer; `attend` gives the attention of a layer from its queries and its own keys and values, rotated. */
+  /** Runs every layer; `attend` computes a layer's attention from its rotated queries and its own keys and values. */
   #stack(
     g: Graph,
     ids: Tensor,
@@ -165,7 +165,9 @@ export class Decoder {
     return last;
   }
 
-  /** Queries or keys of a layer, normed by head and turned where the family does so: y [B, S, D] → [B, S, heads · d]. */
+  /**
+   * Queries or keys of a layer, normalised by head and rotated if the family does so: y [B, S, D] → [B, S, heads · d].
+   */
   #turned(g: Graph, i: number, part: 'q' | 'k', y: Tensor, heads: number, { tables, start, position }: TextPlaces) {
     const { headNorms, layers } = this.config;
     const name = `model.layers.${i}.self_attn.${part}`;
@@ -182,7 +184,7 @@ export class Decoder {
     return this.#linear(g, `${name}.down_proj`, gatedActivation(g, this.config.activation, gate, up), addend);
   }
 
-  /** A linear layer with the bias that it may have. */
+  /** A linear layer with its bias, if any. */
   #linear(g: Graph, name: string, x: Tensor, addend?: Tensor): Tensor {
     const { qkv, o, mlp } = this.config.biases;
     const hasBias = name.includes('.mlp.') ? mlp : name.endsWith('.o_proj') ? o : qkv;

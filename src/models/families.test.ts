@@ -5,7 +5,7 @@ import { FAMILIES, familyOf } from './families.ts';
 
 type Fields = Record<string, unknown>;
 
-/** The report of the error that a config is refused with. */
+/** The report of the error for a config. */
 function refusal(config: unknown): ReturnType<typeof reportOf> {
   try {
     familyOf(config).read(config);
@@ -32,24 +32,24 @@ describe.each(familiesIn([...ENCODER_DECODERS, ...DECODERS]))('$family of $refer
 
   const newer = `${folder}/config.transformers5.json`;
   if (reference.has(newer))
-    test('is read alike as transformers 5 saves it', () => {
+    test('reads the same config as saved by transformers 5', () => {
       expect(read(reference.json(newer))).toEqual(read(config));
     });
 
-  test('refuses quantised weights, and says what to use instead', () => {
+  test('refuses quantised weights and says what to use instead', () => {
     const report = refusal({ ...config, quantization_config: { quant_method: 'gptq', bits: 4 } });
     expect(report).toMatchObject({ code: 'model/quantised-checkpoint' });
     expect(report.message).toContain('gptq');
     expect(report.nextStep).toContain('frozen weights');
   });
 
-  test('refuses another task than answering', () => {
+  test('refuses architectures that cannot generate answers', () => {
     const report = refusal({ ...config, architectures: ['SomethingForSequenceClassification'] });
     expect(report.message).toContain(' architectures = ');
   });
 });
 
-// As published, but for fields that nothing is computed from.
+// As published, without fields that do not affect the computation.
 const qwen25: Fields = {
   ...{ architectures: ['Qwen2ForCausalLM'], model_type: 'qwen2', hidden_act: 'silu', hidden_size: 896 },
   ...{ intermediate_size: 4864, max_position_embeddings: 32768, max_window_layers: 21, num_attention_heads: 14 },
@@ -71,10 +71,10 @@ const mistral: Fields = {
   ...{ num_key_value_heads: 8, rms_norm_eps: 1e-5, rope_theta: 10000, vocab_size: 32000 },
 };
 
-describe('what a config leaves out is as transformers has it', () => {
+describe('missing fields have the defaults of transformers', () => {
   const layersOf = (config: Fields): unknown => (familyOf(config).read(config).config as unknown as Fields)['layers'];
 
-  test('Qwen2 without a window, and with one from a layer on', () => {
+  test('Qwen2: no window, or one from a layer on', () => {
     expect(familyOf(qwen25).read(qwen25).config).toMatchObject({
       headDim: 64,
       biases: { qkv: true, o: false, mlp: false },
@@ -96,7 +96,7 @@ describe('what a config leaves out is as transformers has it', () => {
     });
   });
 
-  test('Mistral: a window of 4096 unless the file says another or null', () => {
+  test('Mistral: a window of 4096 unless the file gives another or null', () => {
     const windows = (more: Fields): unknown[] =>
       (layersOf({ ...mistral, ...more }) as Fields[]).map((one) => one['window']);
     expect(windows({})).toEqual([4096, 4096]);
@@ -104,7 +104,7 @@ describe('what a config leaves out is as transformers has it', () => {
     expect(windows({ sliding_window: null })).toEqual([null, null]);
   });
 
-  test('Qwen has no end of text of its own', () => {
+  test('Qwen: no default end-of-text token', () => {
     expect(refusal({ ...qwen25, eos_token_id: undefined }).message).toContain(' eos_token_id = nothing');
   });
 
@@ -124,7 +124,7 @@ describe('what a config leaves out is as transformers has it', () => {
   });
 });
 
-describe('a family that is not known', () => {
+describe('an unknown family', () => {
   test.each([
     ['qwen3_moe', 'qwen3', 'mixture of experts'],
     ['qwen2_5_vl', 'qwen2', 'images'],
@@ -134,22 +134,22 @@ describe('a family that is not known', () => {
   ])('%s: names %s and what differs', (type, nearest, differs) => {
     const { code, message, nextStep } = refusal({ ...qwen25, model_type: type });
     expect(code).toBe('model/unknown-family');
-    expect(message).toContain(`The nearest known family is ${nearest};`);
+    expect(message).toContain(`The nearest supported family is ${nearest};`);
     expect(message).toContain(differs);
     for (const { modelType } of FAMILIES) expect(nextStep).toContain(modelType);
   });
 
-  test('one that nobody has heard of is compared field by field', () => {
+  test('compares a family without an entry field by field', () => {
     const { message } = refusal({ ...mistral, model_type: 'mistral_next', clip_qkv: 8 });
-    expect(message).toContain('nearest known family is mistral; read as one,');
+    expect(message).toContain('nearest supported family is mistral; read as one,');
     expect(message).toContain('clip_qkv = 8');
     expect(refusal({ ...qwen25, model_type: 'elephant', qk_norm: true }).message).toContain('is llama; read as one,');
     expect(refusal({ model_type: 'elephant', is_encoder_decoder: true }).message).toContain('is t5; read as one,');
     expect(refusal({ ...mistral, model_type: 'constructor' }).message).toContain('of the family constructor');
   });
 
-  test('no family at all', () => {
-    expect(refusal({ vocab_size: 3 }).message).toContain('says no model_type');
+  test('refuses a config without a family', () => {
+    expect(refusal({ vocab_size: 3 }).message).toContain('has no model_type');
     expect(refusal([])).toMatchObject({ code: 'model/bad-config' });
   });
 });

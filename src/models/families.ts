@@ -14,18 +14,18 @@ import { T5Network } from './t5-network.ts';
 import { DECODER_TARGETS, T5_TARGETS, type TargetModules } from './targets.ts';
 import { unknownFamily } from './unknown-family.ts';
 
-/** Longest texts that a network is asked for, in tokens. */
+/** Longest texts of a network, in tokens. */
 export interface TextLengths {
   readonly sourceLength: number;
   readonly targetLength: number;
 }
 
-/** What of a config.json changes the computation. */
+/** The part of a config.json that changes the computation. */
 export type ParsedConfig =
   | ({ readonly kind: 'encoder-decoder' } & Readonly<T5Config>)
   | ({ readonly kind: 'decoder-only' } & Readonly<DecoderConfig>);
 
-/** A config.json that was read, and the network that it describes. */
+/** A parsed config.json, and the network that it describes. */
 export interface ReadModel {
   readonly config: ParsedConfig;
   /** Parameters by Hugging Face name. */
@@ -34,12 +34,12 @@ export interface ReadModel {
   readonly networkOn: (device: Device, lengths: TextLengths, endIds?: number[]) => Network;
 }
 
-/** A model family: everything that tells it from others. */
+/** A model family: everything that distinguishes it from others. */
 export interface Family {
   /** `model_type` of config.json. */
   readonly modelType: string;
   readonly kind: ParsedConfig['kind'];
-  /** How a raw prompt is marked: closed by the end-of-text token, or begun by the token that begins a text. */
+  /** How a raw prompt is marked: the end-of-text token closes it, or the token that begins a text begins it. */
   readonly promptMark: 'closed' | 'begun';
   /** Layers that methods train by default. */
   readonly targets: TargetModules;
@@ -80,13 +80,13 @@ export const encoderDecoder = (traits: T5Traits): Family => ({
   },
 });
 
-/** Every family that is known; a new one is a line here, and its traits where its config is read. */
+/** All supported families; a new one takes a line here, and traits next to the code that reads its config. */
 export const FAMILIES: readonly Family[] = [...T5_FAMILY.map(encoderDecoder), ...DECODER_TRAITS.map(decoderOnly)];
 
 /**
  * The family of a config.json.
  *
- * @throws GorpError `model/bad-config` when it is no JSON object; `model/unknown-family`, naming the nearest known one.
+ * @throws GorpError `model/bad-config` if it is not a JSON object; `model/unknown-family`, naming the nearest one.
  */
 export function familyOf(config: unknown): Family {
   const fields = ConfigReader.from(config, 'language').all;

@@ -5,29 +5,29 @@ import { placeIn, sizeOf, storageOf, type Tensor } from '../graph/tensor.ts';
 import { InputBuffers } from './input-buffers.ts';
 import type { KeyValue } from './layers.ts';
 
-/** Sizes of what generation keeps on the device. */
+/** Sizes of generation's caches on the device. */
 export interface CacheSizes {
   readonly B: number;
-  /** Places of a source, padding included. */
+  /** Length of a source, including padding. */
   readonly places: number;
-  /** Tokens of an answer at most, and one more: the token that generation starts from. */
+  /** Most tokens of an answer, plus one for the token that generation starts from. */
   readonly capacity: number;
   readonly layers: number;
-  /** Values of a key of all heads. */
+  /** Values of a key, over all heads. */
   readonly width: number;
 }
 
-/** What generation keeps on the device: keys and values of sources that were read and of answers, and where it stands. */
+/** Generation's state on the device: keys and values of sources and answers, and its progress. */
 export class GenerationCaches {
   readonly #device: Device;
   readonly #padding: 'left' | 'right';
   readonly inputs: InputBuffers;
   readonly state: GenerationState;
-  /** Per layer: of the sources, [B, places, width]. */
+  /** Per layer, for the sources: [B, places, width]. */
   readonly source: readonly KeyValue[];
   /** f32 [B, places]: 0 hides padding. */
   readonly sourceMask: Tensor;
-  /** Per layer: of the answers, [B, capacity, width]. */
+  /** Per layer, for the answers: [B, capacity, width]. */
   readonly own: readonly KeyValue[];
   /** f32 [B, capacity], all ones. */
   readonly ownMask: Tensor;
@@ -56,17 +56,17 @@ export class GenerationCaches {
     this.state = inputs.generationState(B, capacity);
   }
 
-  /** Makes computed keys and values of the sources the kept ones. @returns what must be computed. */
+  /** Stores computed keys and values of the sources in the caches. @returns the tensors to compute. */
   keep(computed: readonly KeyValue[]): Tensor[] {
     return computed.flatMap(({ k, v }, i) => {
-      // The last kernel of each key and value writes straight into the cache.
+      // The last kernel of each key and value writes directly to the cache.
       placeIn(k, storageOf(this.source[i].k));
       placeIn(v, storageOf(this.source[i].v));
       return [k, v];
     });
   }
 
-  /** Copies rows of sources from other caches of the same layers, which may have fewer places; they become rows from `at` on. */
+  /** Copies rows of sources from other caches of the same layers, which may be shorter, to rows from `at` on. */
   async adopt(other: GenerationCaches, rows: readonly number[], at: number): Promise<void> {
     const copies = this.source.flatMap(({ k, v }, i) =>
       [
@@ -77,7 +77,7 @@ export class GenerationCaches {
     await this.#device.run([], copies);
   }
 
-  /** Shows so many tokens of each source, and hides its padding. */
+  /** Shows this many tokens of each source, and hides its padding. */
   showTokens(counts: readonly number[]): void {
     const { B, places } = this.sizes;
     const mask = new Float32Array(B * places);
@@ -88,7 +88,7 @@ export class GenerationCaches {
     this.inputs.write(this.sourceMask, mask);
   }
 
-  /** All of it for the first rows alone. */
+  /** The same for the first rows only. */
   first(rows: number): Pick<GenerationCaches, 'state' | 'source' | 'sourceMask' | 'own' | 'ownMask'> {
     const { state, source, sourceMask, own, ownMask } = this;
     const [current, done, tokens] = [state.current, state.done, state.tokens].map((tensor) => firstRows(tensor, rows));
@@ -102,7 +102,7 @@ export class GenerationCaches {
   }
 }
 
-/** The first rows of a tensor as a tensor of its own. */
+/** The first rows of a tensor as a separate tensor. */
 export function firstRows(tensor: Tensor, rows: number): Tensor {
   const shape = [rows, ...tensor.shape.slice(1)];
   return { ...tensor, shape, elements: sizeOf(shape) };

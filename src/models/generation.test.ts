@@ -76,14 +76,14 @@ function checkFamily(reference: ReferenceFolder, family: string): void {
   const readReals = async (one: Compiled, tensor: Tensor): Promise<number[]> =>
     Array.from(new Float32Array(await device.read(one.rangeOf(tensor)), 0, sizeOf(tensor.shape)));
 
-  test('greedy generation gives the ids of the reference, a whole batch and a part of one', async () => {
+  test('greedy generation gives the ids of the reference, for a whole and a partial batch', async () => {
     const golden = reference.json<{ max_new_tokens: number; output_ids: number[][] }>(`golden/${family}/generate.json`);
     const capacity = golden.max_new_tokens + 1;
     const wanted = golden.output_ids.map((row) => [
       ...row,
       ...new Array<number>(capacity - row.length).fill(config.padId),
     ]);
-    // One row more than there are sources, as in the last batch of a test set.
+    // One row more than sources, as in the last batch of a test set.
     const rows = B + 1;
     const generation = network.generation({ B: rows, S, capacity }, owned);
     const { state } = generation;
@@ -104,7 +104,7 @@ function checkFamily(reference: ReferenceFolder, family: string): void {
     const open = wanted.filter((row) => !row.includes(config.endIds[0])).length;
     expect(new Uint32Array(await device.read(step.rangeOf(state.remaining)))[0]).toBe(open);
 
-    // Sources that have been read elsewhere, padded to more there, in another order and beside others.
+    // Sources read by another generation, with more padding, in another order and among others.
     const other = network.generation({ B: 3, S: S + 4, capacity }, owned);
     const shared = await program('decode the first rows', (g) => {
       other.decodeStep(g, layers, 2);
@@ -117,13 +117,13 @@ function checkFamily(reference: ReferenceFolder, family: string): void {
     for (let i = 1; i < capacity; i++) await device.run([shared.program]);
     expect(await readIds(shared, other.state.tokens)).toEqual([wanted[1], wanted[0], empty]);
 
-    // The same state again with other rows: nothing of the first batch may be left in the caches.
+    // The same state again with other rows: nothing of the first batch may remain in the caches.
     generation.start(sources.slice(1));
     expect(await generate()).toEqual([...wanted.slice(1), empty, empty]);
   });
 
-  test('losses of labels are those of the reference and of a plain forward pass', async () => {
-    // Every source is asked about every label of the batch.
+  test('gives labels the losses of the reference and of a plain forward pass', async () => {
+    // Rank every label of the batch for every source.
     const generation = network.generation({ B, S, capacity: 2 }, owned);
     const tree = labelTree(labels);
     const choices = tree.choices.tokens.length;
@@ -142,7 +142,7 @@ function checkFamily(reference: ReferenceFolder, family: string): void {
     const lossesOf = (source: number, label: number): number[] =>
       tree.paths[label].map((choice) => flat[source * choices + choice]);
 
-    // What is likeliest behind nothing is what generation writes first.
+    // The likeliest token at the root is the first one that generation writes.
     const { output_ids } = reference.json<{ output_ids: number[][] }>(`golden/${family}/generate.json`);
     const likeliest = best ? await readIds(rank, best) : [];
     expect(likeliest.map(([first]) => first)).toEqual(output_ids.map((row) => row[1]));

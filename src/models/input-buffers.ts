@@ -11,7 +11,7 @@ export class InputBuffers {
   readonly #device: Device;
   readonly #owned: OwnedBuffer[];
 
-  /** @param owned receives the buffers; whoever has the list destroys them. */
+  /** @param owned receives the buffers; the owner of the list destroys them. */
   constructor(device: Device, owned: OwnedBuffer[]) {
     this.#device = device;
     this.#owned = owned;
@@ -24,7 +24,7 @@ export class InputBuffers {
     return tensor;
   }
 
-  /** Keys or values of generation, f32, which are kept from token to token. */
+  /** Keys or values of generation, f32, stored from token to token. */
   cache(name: string, shape: readonly number[]): Tensor {
     return this.#store(plainTensor(name, shape), 'caches');
   }
@@ -41,7 +41,7 @@ export class InputBuffers {
     this.#device.write(buffer, offset, values);
   }
 
-  /** Room for trees of labels with so many nodes and choices. */
+  /** Buffers for label trees with this many nodes and choices. */
   choices(nodes: number, choices: number): Choices {
     return {
       begins: this.make('first choices', [nodes + 1], 'u32'),
@@ -49,14 +49,14 @@ export class InputBuffers {
     };
   }
 
-  /** Writes the choices of a tree, which must be as many as there is room for. */
+  /** Writes the choices of a tree, which must fill the buffers exactly. */
   writeChoices({ begins, tokens }: Choices, { choices }: LabelTree): void {
     this.write(begins, Uint32Array.from(choices.begins));
     this.write(tokens, Uint32Array.from(choices.tokens));
   }
 
   /**
-   * The copies of rows of a tensor [B, …] into another, from row `at` on. Rows there may be longer: what is copied becomes
+   * The copies of rows of a tensor [B, …] into another, from row `at` on. Rows there may be longer: the copy fills
    * their beginning, or with `toEnd` their end.
    */
   copiesOfRows(from: Tensor, rows: readonly number[], into: Tensor, at: number, toEnd = false): Copy[] {
@@ -71,7 +71,7 @@ export class InputBuffers {
     }));
   }
 
-  /** Where a batch of B rows stands in greedy generation, with room for `capacity` tokens each. */
+  /** The progress of greedy generation for a batch of B rows, with room for `capacity` tokens each. */
   generationState(B: number, capacity: number): GenerationState {
     return {
       position: this.make('position', [1], 'u32'),
@@ -83,10 +83,10 @@ export class InputBuffers {
   }
 
   /**
-   * Sets the state to the beginning.
+   * Resets the state.
    *
-   * @param first the token that each row starts from; null for rows that are ended from the start.
-   * @param at the position of that token, and what stands for it in rows that are ended.
+   * @param first the token that each row starts from; null for rows that have already ended.
+   * @param at the position of that token, the token in its place in ended rows, and the padding.
    */
   startState(
     state: GenerationState,

@@ -1,11 +1,11 @@
 import type { Tensor } from '../graph/tensor.ts';
 import type { InputBuffers } from './input-buffers.ts';
 
-/** Labels of a batch on the device, and what each of their tokens weighs in the loss: the mean over all of them. */
+/** Labels of a batch on the device, and the weights of their tokens in the loss, the mean over all tokens. */
 export class LabelInputs {
   readonly #inputs: InputBuffers;
 
-  /** i32 [B, T], below 0 where there is no label. */
+  /** i32 [B, T], below 0 for no label. */
   readonly labels: Tensor;
   /** f32 [B · T]: loss mask over its divisor. */
   readonly weights: Tensor;

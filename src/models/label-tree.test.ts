@@ -3,7 +3,7 @@ import { choiceOf, labelTree, leadsTo } from './label-tree.ts';
 
 const END = 1;
 
-test('labels share the prefixes that they begin with, and each goes along its own choices', () => {
+test('labels share prefixes, and each follows its own choices', () => {
   const labels = [
     [5, 6, END],
     [5, 7, END],
@@ -30,13 +30,13 @@ test('labels share the prefixes that they begin with, and each goes along its ow
   labels.forEach((label, i) => expect(tree.paths[i].map((choice) => tree.choices.tokens[choice])).toEqual(label));
 });
 
-test('a label that was cut may be the beginning of another, or another once more', () => {
+test('a cut label may be a prefix or a duplicate of another', () => {
   const tree = labelTree([[5, 6], [5], [5, 6]]);
   expect(tree.tokens).toEqual([0, 5]);
   expect(tree.paths).toEqual([[0, 1], [0], [0, 1]]);
 });
 
-test('a choice is found by its token behind a node, and a node knows who leads to it', () => {
+test('finds a choice by its token at a node, and the ancestors of a node', () => {
   const tree = labelTree([
     [5, 6, END],
     [7, 6, END],

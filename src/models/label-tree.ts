@@ -1,29 +1,29 @@
-/** The texts that answers are compared with, and how they branch: every prefix that several share is read once. */
+/** The labels that answers are compared with, as a tree: shared prefixes are read once. */
 export interface LabelTree {
   /**
-   * A node for every prefix that goes on, the empty one first and each behind the one it continues: the token that it
-   * ends in. That of the first node says nothing: it stands for what answers start from.
+   * The last token of each node. A node is a prefix with a continuation, the empty one first and each after its parent.
+   * The token of the first node is a placeholder for the token that answers start from.
    */
   readonly tokens: readonly number[];
-  /** The node that a node continues; −1 for the first. */
+  /** The parent of each node; −1 for the first. */
   readonly parents: readonly number[];
-  /** Tokens of a node's prefix. */
+  /** Number of tokens in each node's prefix. */
   readonly depths: readonly number[];
-  /** What may follow: a node's choices are those from `begins[node]` to `begins[node + 1]`. */
+  /** Possible next tokens: a node has choices `begins[node]` up to `begins[node + 1]`. */
   readonly choices: {
     readonly begins: readonly number[];
     readonly tokens: readonly number[];
-    /** The node that a choice leads to; −1 where nothing follows it. */
+    /** The node that a choice leads to; −1 if nothing follows it. */
     readonly nodes: readonly number[];
   };
-  /** The choices that lead along each label. */
+  /** The choices along each label. */
   readonly paths: readonly (readonly number[])[];
 }
 
-/** A node while the tree is built: what may follow it. */
+/** A node while the tree is built: its possible next tokens. */
 type Branches = Map<number, Branches>;
 
-/** @param labels token ids, end-of-text last where they were not cut. */
+/** @param labels token ids, ending in end-of-text unless cut. */
 export function labelTree(labels: readonly (readonly number[])[]): LabelTree {
   const root: Branches = new Map();
   for (const label of labels) {
@@ -64,7 +64,7 @@ function pathOf(tree: Pick<LabelTree, 'choices'>, label: readonly number[]): num
   return path;
 }
 
-/** The choice of a token behind a node; −1 where no label goes on with it. */
+/** The choice of a token at a node; −1 if no label continues with it. */
 export function choiceOf(
   { choices: { begins, tokens } }: Pick<LabelTree, 'choices'>,
   node: number,
@@ -74,7 +74,7 @@ export function choiceOf(
   return place < 0 ? -1 : begins[node] + place;
 }
 
-/** Whether node j is node i or lies on the way to it. */
+/** Whether node j is node i or an ancestor of it. */
 export function leadsTo({ parents }: Pick<LabelTree, 'parents'>, j: number, i: number): boolean {
   for (let node = i; node >= j; node = parents[node]) if (node === j) return true;
   return false;

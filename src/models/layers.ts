@@ -2,7 +2,7 @@ import type { Graph } from '../graph/graph.ts';
 import { matmul } from '../graph/ops/matmul.ts';
 import type { Tensor } from '../graph/tensor.ts';
 
-/** What a model is built on: its parameters by Hugging Face name, and its linear layers, adapters included. */
+/** What a model consists of: its parameters by Hugging Face name, and its linear layers, including adapters. */
 export interface Layers {
   /** A parameter by its full name, `encoder.block.0.layer.0.layer_norm.weight`. */
   parameter(name: string): Tensor;

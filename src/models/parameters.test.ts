@@ -46,7 +46,7 @@ function t5Case(reference: ReferenceFolder): Case {
 
 function llamaCase({ name, reference, folder }: TrainedModel): Case {
   const config = parseDecoderConfig(LLAMA, reference.json(`${folder}/config.json`));
-  // Any text does: losses with packed weights are compared with those of f32 weights.
+  // Any text will do: the test compares losses of packed and f32 weights.
   const ids = (length: number, from: number): number[] =>
     Array.from({ length }, (_, i) => 3 + ((from + 37 * i) % (config.vocabSize - 3)));
   const rows = [1, 2].map((row) => ({ source: [1, ...ids(30, row)], label: ids(12, 100 * row) }));
@@ -59,7 +59,7 @@ function llamaCase({ name, reference, folder }: TrainedModel): Case {
   };
 }
 
-/** Loss of a batch with the model's weights loaded in some way, on a device with some limit. */
+/** Loss of a batch with the given loading options and buffer limit. */
 async function lossOf(
   { network: make, reference, folder, batch }: Case,
   options: LoadOptions,
@@ -92,13 +92,13 @@ async function lossOf(
   return value;
 }
 
-/** Matrices packed, position biases and norms not. */
+/** Packs matrices, but not position biases and norms. */
 const packedAs =
   (packing: Packing, shapes: ReadonlyMap<string, readonly number[]>) =>
   (name: string): Packing | undefined =>
     shapes.get(name)?.length === 2 && !name.includes('relative_attention_bias') ? packing : undefined;
 
-// Relative change of the loss that a packing may make.
+// Largest relative change of the loss by packing.
 const BOUNDS: [Packing, number][] = [
   ['f16', 1e-3],
   ['bf16', 5e-3],
@@ -108,7 +108,7 @@ const BOUNDS: [Packing, number][] = [
 
 describe('a model loaded', () => {
   describe.each([...referencesWith(T5).map(t5Case), ...trainedModels.map(llamaCase)])('$name', (one) => {
-    test('in packed form loses little', async () => {
+    test('in packed form has nearly the same loss', async () => {
       const exact = await lossOf(one, {});
       const probe = one.network(device);
       const { shapes } = probe;
@@ -124,7 +124,7 @@ describe('a model loaded', () => {
       }
     });
 
-    test('in parts, where the device allows little in one buffer, is the same', async () => {
+    test('in parts, on a device with small buffers, has the same loss', async () => {
       const exact = await lossOf(one, {});
       const parts = await lossOf(one, {}, 4096);
       expect(Math.abs(parts / exact - 1)).toBeLessThan(1e-6);

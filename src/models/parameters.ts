@@ -8,7 +8,7 @@ import { bytesOf, plainTensor, sizeOf, type StoredTensor, storeTensor, type Tens
 export type ReadParameter = (name: string) => Promise<Float32Array>;
 
 export interface LoadOptions {
-  /** Where a parameter is to live when it must lie inside another buffer (trainable full-rank weights, f32). */
+  /** The place of a parameter inside another buffer, if it has one (trainable full-rank weights, f32). */
   place?: (name: string) => BufferRange | undefined;
   /** How a frozen parameter is stored; undefined is f32. */
   packing?: ((name: string) => Packing | undefined) | undefined;
@@ -26,12 +26,12 @@ export class Parameters {
   }
 
   /**
-   * Loads parameters one tensor at a time, so that the host never holds the model. A matrix that exceeds what the device
-   * allows in one buffer is stored in parts of consecutive rows.
+   * Loads parameters one tensor at a time, so that the host never holds the whole model. A matrix larger than the
+   * device's buffer limit is split into consecutive rows.
    *
-   * @param shapes names and shapes that the config asks for.
-   * @param read null sets the memory aside and leaves it as it is: for a plan.
-   * @throws GorpError `device/out-of-memory`, `device/buffer-too-large`, `model/bad-shape`; nothing stays allocated then.
+   * @param shapes names and shapes according to the config.
+   * @param read null allocates memory without writing to it, for a memory plan.
+   * @throws GorpError `device/out-of-memory`, `device/buffer-too-large`, `model/bad-shape`; then nothing is allocated.
    */
   static async load(
     device: Device,
@@ -82,7 +82,7 @@ export class Parameters {
   }
 }
 
-/** Number of a model's parameters that are no embeddings: `num_parameters(exclude_embeddings=True)` of Hugging Face. */
+/** Number of a model's parameters without embeddings: `num_parameters(exclude_embeddings=True)` of Hugging Face. */
 export function parametersWithoutEmbeddings(shapes: ReadonlyMap<string, readonly number[]>): number {
   let count = 0;
   for (const [name, shape] of shapes) if (!EMBEDDING.test(name)) count += sizeOf(shape);
@@ -95,14 +95,14 @@ function checkSize(name: string, shape: readonly number[], found: number): void 
   if (found === sizeOf(shape)) return;
   throw new GorpError(
     'model/bad-shape',
-    `${name} has ${found} values; the config asks for [${shape.join(', ')}].`,
-    'The weights and config.json do not belong together: fetch both again from the same place.',
+    `${name} has ${found} values, but config.json needs [${shape.join(', ')}].`,
+    'Fetch the weights and config.json again, both from the same place.',
   );
 }
 
 const plain = (name: string, shape: readonly number[]): Tensor => ({ ...plainTensor(name, shape), mayBeHalf: true });
 
-/** A frozen parameter, stored in parts of consecutive rows where the whole is larger than `limit` bytes. */
+/** A frozen parameter, split into consecutive rows if it is larger than `limit` bytes. */
 function frozen(
   name: string,
   shape: readonly number[],
@@ -132,10 +132,10 @@ function write(device: Device, { storage, packing }: Tensor, values: Float32Arra
 }
 
 /**
- * Checks a checkpoint against what the config asks for.
+ * Checks a checkpoint against the config.
  *
- * @param isRedundant names that may be there besides.
- * @param storedName under which the checkpoint holds a parameter.
+ * @param isRedundant whether an extra name is allowed.
+ * @param storedName name of a parameter in the checkpoint.
  * @throws GorpError `model/missing-tensor`, `model/extra-tensor` or `model/bad-shape`, naming the tensor.
  */
 export function checkShapes(
@@ -144,7 +144,7 @@ export function checkShapes(
   isRedundant: (name: string) => boolean,
   storedName: (name: string) => string = (name) => name,
 ): void {
-  const nextStep = 'The weights and config.json do not belong together: fetch both again from the same place.';
+  const nextStep = 'Fetch the weights and config.json again, both from the same place.';
   for (const [name, shape] of wanted) {
     const tensor = found.get(storedName(name));
     if (tensor === undefined) {
@@ -153,7 +153,7 @@ export function checkShapes(
     if (tensor.shape.length !== shape.length || tensor.shape.some((size, i) => size !== shape[i])) {
       throw new GorpError(
         'model/bad-shape',
-        `${storedName(name)} is [${tensor.shape.join(', ')}]; config.json asks for [${shape.join(', ')}].`,
+        `${storedName(name)} is [${tensor.shape.join(', ')}], but config.json needs [${shape.join(', ')}].`,
         nextStep,
       );
     }

@@ -10,12 +10,12 @@ describe('rotary frequencies', () => {
     for (let e = 1; e < 32; e++) expect(plain[e] / plain[e - 1]).toBeCloseTo(500_000 ** (-1 / 32), 6);
   });
 
-  test('linear scaling divides every one', () => {
+  test('linear scaling divides all of them', () => {
     const scaled = of({ type: 'linear', factor: 4 });
     scaled.forEach((frequency, e) => expect(frequency * 4).toBeCloseTo(plain[e], 12));
   });
 
-  test('llama3 leaves fast ones, divides slow ones, and blends monotonically between', () => {
+  test('llama3 preserves fast ones, divides slow ones, and blends monotonically in between', () => {
     const scaled = of({ type: 'llama3', factor: 32, lowFactor: 1, highFactor: 4, originalPositions: 8192 });
     const kinds = scaled.map((frequency, e) => {
       const length = (2 * Math.PI) / plain[e];

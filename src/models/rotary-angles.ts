@@ -1,17 +1,17 @@
 import type { ConfigReader } from './config.ts';
 
-/** How the frequencies of rotary embeddings are stretched for texts longer than a model was first trained on. */
+/** How rotary frequencies are scaled for texts longer than a model was first trained on. */
 export type RotaryScaling =
   | { type: 'default' }
   /** Positions divided by `factor`. */
   | { type: 'linear'; factor: number }
-  /** Slow frequencies divided by `factor`, fast ones left, those between blended; LLaMA 3.1 and later. */
+  /** Slow frequencies divided by `factor`, fast ones unchanged, those between blended; LLaMA 3.1 and later. */
   | { type: 'llama3'; factor: number; lowFactor: number; highFactor: number; originalPositions: number };
 
 /**
- * Reads `rope_scaling` (or `rope_parameters`); what is missing is no scaling.
+ * Reads `rope_scaling` (or `rope_parameters`); if missing, no scaling.
  *
- * @throws GorpError `model/bad-config` for the kinds that are not implemented: dynamic, yarn, longrope.
+ * @throws GorpError `model/bad-config` for unsupported kinds: dynamic, yarn, longrope.
  */
 export function readRotaryScaling(read: ConfigReader | undefined): RotaryScaling {
   if (read === undefined) return { type: 'default' };
@@ -27,14 +27,16 @@ export function readRotaryScaling(read: ConfigReader | undefined): RotaryScaling
   return { type, factor, lowFactor, highFactor, originalPositions: read.size('original_max_position_embeddings') };
 }
 
-/** What the angles depend on. */
+/** The settings that determine the angles. */
 export interface RotarySettings {
   headDim: number;
   ropeTheta: number;
   ropeScaling: RotaryScaling;
 }
 
-/** Frequencies of the headDim / 2 pairs, radians per position; rounded to f32 as Hugging Face's ROPE_INIT_FUNCTIONS are. */
+/**
+ * Frequencies of the headDim / 2 pairs, radians per position; rounded to f32 like Hugging Face's ROPE_INIT_FUNCTIONS.
+ */
 export function rotaryFrequencies({ headDim, ropeTheta, ropeScaling: scaling }: RotarySettings): Float32Array {
   return Float32Array.from({ length: headDim / 2 }, (_, e) => {
     const frequency = Math.fround(1 / Math.fround(ropeTheta ** ((2 * e) / headDim)));

@@ -29,7 +29,7 @@ describe('layOutT5Batch', () => {
     ]);
   });
 
-  it('refuses what does not fit', () => {
+  it('refuses examples that do not fit', () => {
     expect(() => layOutT5Batch([ofLength(11, 1)], { B: 1, S: 10, T: 5 }, tokens)).toThrow(RangeError);
     expect(() => layOutT5Batch([ofLength(1, 6)], { B: 1, S: 10, T: 5 }, tokens)).toThrow(RangeError);
     expect(() => layOutT5Batch([ofLength(1, 1), ofLength(1, 1)], { B: 1, S: 10, T: 5 }, tokens)).toThrow(RangeError);
@@ -37,7 +37,7 @@ describe('layOutT5Batch', () => {
 
   const FOLDER = 'golden/t5-tiny';
 
-  it.each(referencesWith(FOLDER))('lays out the batch of t5-tiny as $name does', (reference) => {
+  it.each(referencesWith(FOLDER))('lays out the batch of t5-tiny like $name', (reference) => {
     const golden = reference.tensors(`${FOLDER}/batch.safetensors`);
     const config = reference.json<{ pad_token_id: number; decoder_start_token_id: number }>(`${FOLDER}/config.json`);
     const [ids, mask, labels, inputs] = ['input_ids', 'attention_mask', 'labels', 'decoder_input_ids'].map((name) => {

@@ -1,6 +1,6 @@
 import { type BatchSizes, IGNORED_LABEL, type TokenPair } from './network.ts';
 
-/** A batch as T5 reads it, row-major. Rows without an example have source length 0 and no label. */
+/** A batch for T5, row-major. Rows without an example have source length 0 and no label. */
 export interface T5Batch {
   /** [B, S], padded on the right. */
   sourceIds: Uint32Array<ArrayBuffer>;
@@ -8,11 +8,11 @@ export interface T5Batch {
   sourceMask: Float32Array<ArrayBuffer>;
   /** [B, T], padded with {@link IGNORED_LABEL}. */
   labels: Int32Array<ArrayBuffer>;
-  /** [B, T]: the start token, then the labels without their last place (HF `T5PreTrainedModel._shift_right`). */
+  /** [B, T]: the start token, then the labels without their last element (HF `T5PreTrainedModel._shift_right`). */
   decoderIds: Uint32Array<ArrayBuffer>;
 }
 
-/** Sources as T5's encoder reads them: ids [B, S] and mask [B, S]. */
+/** Sources for T5's encoder: ids [B, S] and mask [B, S]. */
 export function layOutSources(
   sources: readonly (readonly number[])[],
   { B, S }: { B: number; S: number },
@@ -28,7 +28,7 @@ export function layOutSources(
   return { sourceIds, sourceMask };
 }
 
-/** Answers as T5's decoder reads and predicts them. */
+/** Answers, as input and labels of T5's decoder. */
 export function layOutLabels(
   answers: readonly (readonly number[])[],
   { B, T }: { B: number; T: number },
@@ -45,7 +45,7 @@ export function layOutLabels(
   return { labels, decoderIds };
 }
 
-/** Examples as one batch of T5. @throws RangeError when they do not fit the sizes. */
+/** Examples as one batch for T5. @throws RangeError if they do not fit the sizes. */
 export function layOutT5Batch(
   rows: readonly TokenPair[],
   sizes: BatchSizes,

@@ -1,7 +1,7 @@
 import type { Activation } from '../graph/ops/elementwise.ts';
 import { ConfigReader } from './config.ts';
 
-/** What of a T5 config changes the computation; T5Config and UMT5Config of Hugging Face transformers. */
+/** The part of a T5 config that changes the computation; T5Config and UMT5Config of Hugging Face transformers. */
 export interface T5Config {
   vocabSize: number;
   dModel: number;
@@ -13,7 +13,7 @@ export interface T5Config {
   numDecoderLayers: number;
   buckets: number;
   maxDistance: number;
-  /** Whether every layer has a position bias of its own, and not the first for all. */
+  /** Whether every layer has its own position bias, instead of sharing the first. */
   biasPerLayer: boolean;
   eps: number;
   /** Plain with wi, wo (v1.0: relu); gated with wi_0, wi_1, wo (v1.1: gelu_new). */
@@ -27,7 +27,7 @@ export interface T5Config {
   startId: number;
 }
 
-/** `feed_forward_proj` as T5Config reads it: "gated-gelu" means gelu_new, for the sake of the published files. */
+/** `feed_forward_proj` as T5Config reads it: "gated-gelu" means gelu_new, for compatibility with published files. */
 const FEED_FORWARD: Readonly<Record<string, { activation: Activation; gated: boolean }>> = {
   relu: { activation: 'relu', gated: false },
   silu: { activation: 'silu', gated: false },
@@ -38,20 +38,20 @@ const FEED_FORWARD: Readonly<Record<string, { activation: Activation; gated: boo
   'gated-gelu_new': { activation: 'gelu_new', gated: true },
 };
 
-/** How a relative of T5 differs from it: what its configuration class in transformers says. */
+/** How a relative of T5 differs from it: what its configuration class in transformers defines. */
 export interface T5Traits {
   /** `model_type` of config.json. */
   readonly modelType: string;
   readonly architectures: readonly string[];
   readonly biasPerLayer: boolean;
-  /** `feed_forward_proj` where it is missing. */
+  /** The default of `feed_forward_proj`. */
   readonly feedForward: string;
 }
 
 /** T5 v1.0 and v1.1, Flan-T5, ByT5. */
 export const T5_TRAITS: T5Traits = {
   modelType: 't5',
-  architectures: ['T5ForConditionalGeneration', 'T5WithLMHeadModel'], // the first files of T5 say the latter
+  architectures: ['T5ForConditionalGeneration', 'T5WithLMHeadModel'], // T5's first files have the latter
   biasPerLayer: false,
   feedForward: 'relu',
 };
@@ -64,7 +64,7 @@ const UMT5_TRAITS: T5Traits = {
   feedForward: 'gated-gelu',
 };
 
-/** T5 and every relative of it that is known. */
+/** T5 and all supported relatives. */
 export const T5_FAMILY: readonly T5Traits[] = [T5_TRAITS, UMT5_TRAITS];
 
 /**
@@ -81,11 +81,11 @@ export function parseT5Config(traits: T5Traits, config: unknown): T5Config {
   const vocabSize = read.size('vocab_size');
   const numLayers = read.layers('num_layers');
   const { activation, gated } = FEED_FORWARD[read.choice('feed_forward_proj', Object.keys(FEED_FORWARD), feedForward)];
-  // Later versions of transformers save tie_word_embeddings = true for every T5, and say whether the output layer is the
-  // embedding by scale_decoder_outputs.
+  // Later versions of transformers save tie_word_embeddings = true for every T5, and use scale_decoder_outputs to say
+  // whether the output layer is the embedding.
   const saysTied = read.flag('tie_word_embeddings', true);
   const tied = read.flag('scale_decoder_outputs', saysTied);
-  if (tied && !saysTied) throw read.refuse('scale_decoder_outputs', 'false, as tie_word_embeddings is,');
+  if (tied && !saysTied) throw read.refuse('scale_decoder_outputs', 'false, like tie_word_embeddings,');
   read.refuseUnlessNeutral({
     dense_act_fn: [activation],
     is_gated_act: [gated],
@@ -95,7 +95,7 @@ export function parseT5Config(traits: T5Traits, config: unknown): T5Config {
     num_experts: [0],
   });
   const buckets = read.size('relative_attention_num_buckets', 32);
-  // Half of the encoder's buckets are for either direction, and half of those for one distance each.
+  // Each direction has half of the encoder's buckets, and half of these stand for a single distance each.
   if (buckets < 4) throw read.refuse('relative_attention_num_buckets', 'at least 4');
   const maxDistance = read.size('relative_attention_max_distance', 128);
   if (maxDistance <= buckets / 2) throw read.refuse('relative_attention_max_distance', `more than ${buckets / 2}`);
@@ -120,7 +120,7 @@ export function parseT5Config(traits: T5Traits, config: unknown): T5Config {
   };
 }
 
-/** Names and shapes of every parameter, Hugging Face's. */
+/** Hugging Face names and shapes of all parameters. */
 export function t5ParameterShapes(config: T5Config): Map<string, number[]> {
   const { dModel, dFf, vocabSize } = config;
   const inner = config.numHeads * config.dKv;
@@ -161,14 +161,14 @@ export function t5ParameterShapes(config: T5Config): Map<string, number[]> {
 export const positionBiasName = (stack: 'encoder' | 'decoder', layer: number): string =>
   `${stack}.block.${layer}.layer.0.SelfAttention.relative_attention_bias.weight`;
 
-/** Other names of the embedding, which both stacks share, and the output layer where it is tied to them. */
+/** Other names of the embedding, which both stacks share, and of the output layer if it is tied. */
 export function tiedT5Names(parameter: string, { tied }: Pick<T5Config, 'tied'>): string[] {
   if (parameter !== 'shared.weight') return [];
   return ['encoder.embed_tokens.weight', 'decoder.embed_tokens.weight', ...(tied ? ['lm_head.weight'] : [])];
 }
 
 /**
- * Names that published T5 checkpoints hold besides: copies of the embedding, and a table no T5 uses
+ * Names in published T5 checkpoints that are not needed: copies of the embedding, and an unused table
  * (decoder.block.0.layer.1.EncDecAttention.relative_attention_bias).
  */
 export function isRedundantT5Name(name: string, config: T5Config): boolean {
@@ -179,8 +179,8 @@ export function isRedundantT5Name(name: string, config: T5Config): boolean {
 }
 
 /**
- * Bucket of a relative position (key − query): T5Attention._relative_position_bucket. Near positions have a bucket each,
- * far ones share logarithmic ones, up to `maxDistance`.
+ * Bucket of a relative position (key − query): T5Attention._relative_position_bucket. Near positions have a bucket
+ * each, far ones share logarithmic buckets up to `maxDistance`.
  */
 export function relativePositionBucket(
   relative: number,
@@ -200,7 +200,7 @@ export function relativePositionBucket(
   }
   const exact = Math.floor(count / 2);
   if (distance < exact) return base + distance;
-  // Hugging Face computes this in float32; the same rounding keeps the borders between buckets where it has them.
+  // Hugging Face computes this in float32; the same rounding gives the same borders between buckets.
   const f = Math.fround;
   const ratio = f(f(Math.log(f(distance / exact))) / f(Math.log(maxDistance / exact)));
   return base + Math.min(count - 1, exact + Math.floor(f(ratio * (count - exact))));

@@ -14,14 +14,14 @@ import type { T5 } from './t5.ts';
 import { layOutSources } from './t5-batch.ts';
 import { relativePositionBucket, type T5Config } from './t5-config.ts';
 
-/** Greedy generation with T5: the source's keys and values once, those of the answer in caches. */
+/** Greedy generation with T5: computes the source's keys and values once, and caches those of the answer. */
 export class T5Generation implements Generation {
   readonly #device: Device;
   readonly #config: T5Config;
   readonly #model: (layers: Layers) => T5;
   readonly #caches: GenerationCaches;
   readonly #sourceIds: Tensor; // u32 [B, S]
-  /** Tokens of each source. */
+  /** Number of tokens of each source. */
   #lengths: number[] = [];
 
   constructor(
@@ -67,7 +67,7 @@ export class T5Generation implements Generation {
   }
 
   async adopt(other: Generation, rows: readonly number[], at: number): Promise<void> {
-    if (!(other instanceof T5Generation)) throw new Error('T5 adopts what T5 has read');
+    if (!(other instanceof T5Generation)) throw new Error('T5 can only adopt sources from T5');
     await this.#caches.adopt(other.#caches, rows, at);
     rows.forEach((row, i) => (this.#lengths[at + i] = other.#lengths[row]));
   }
@@ -112,7 +112,7 @@ export class T5Generation implements Generation {
   }
 }
 
-/** Buckets of the relative positions of a tree's nodes, [query, key]; a node sees itself and what leads to it. */
+/** Buckets of the relative positions of a tree's nodes, [query, key]; a node sees itself and its ancestors. */
 function pairBuckets(tree: LabelTree, { buckets, maxDistance }: T5Config): Uint32Array<ArrayBuffer> {
   const { depths } = tree;
   const N = depths.length;

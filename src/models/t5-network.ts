@@ -15,7 +15,7 @@ import { T5 } from './t5.ts';
 import { isRedundantT5Name, type T5Config, t5ParameterShapes, tiedT5Names } from './t5-config.ts';
 import { T5Generation } from './t5-generation.ts';
 
-/** Everything of T5 that the method and the run need: programs' graphs, and the constants they share on the GPU. */
+/** T5 for the method and the run: the graphs of its programs, and the constants they share on the GPU. */
 export class T5Network implements Network {
   readonly #device: Device;
   readonly shapes: ReadonlyMap<string, readonly number[]>;
@@ -24,7 +24,7 @@ export class T5Network implements Network {
   readonly #encoderBuckets: BucketLookup;
   readonly #decoderBuckets: BucketLookup;
 
-  /** @param reach the longest source or target that will be asked for. */
+  /** @param reach most tokens of a source or target. */
   constructor(
     device: Device,
     readonly config: T5Config,

@@ -24,7 +24,7 @@ afterAll(() => device.destroy());
 
 const BUCKETS = 'golden/t5_relative_buckets.json';
 
-test.each(referencesWith(BUCKETS))('relative position buckets equal those of $name', (reference) => {
+test.each(referencesWith(BUCKETS))('relative position buckets match those of $name', (reference) => {
   const { bidirectional, unidirectional } = readBuckets(reference);
   for (const [i, distance] of bidirectional.distances.entries()) {
     expect(relativePositionBucket(distance, true, 32, 128)).toBe(bidirectional.buckets[i]);

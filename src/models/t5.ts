@@ -11,7 +11,9 @@ import type { Tensor } from '../graph/tensor.ts';
 import type { KeyValue, Layers } from './layers.ts';
 import { positionBiasName, type T5Config } from './t5-config.ts';
 
-/** What a T5 graph needs besides its parameters. Letters in shape comments: B batch, S source, T target, D d_model. */
+/**
+ * What a T5 graph needs, apart from its parameters. Letters in shape comments: B batch, S source, T target, D d_model.
+ */
 export interface T5Inputs {
   /** Buckets of relative positions, for the encoder and for the decoder. */
   encoderBuckets: BucketLookup;
@@ -37,7 +39,7 @@ export class T5 {
    *
    * @param ids u32 [B, S].
    * @param mask f32 [B, S]: 0 for padding.
-   * @param hidden collects the embedding and the output of every block, and of the final norm last (for tests).
+   * @param hidden collects the embedding and the output of every block, and last of the final norm (for tests).
    * @returns [B, S, D].
    */
   encode(g: Graph, ids: Tensor, mask: Tensor, hidden: Tensor[] = []): Tensor {
@@ -71,13 +73,12 @@ export class T5 {
   /**
    * The decoder on whole target sequences.
    *
-   * @param ids u32 [B, T]: labels shifted right behind the start token.
-   * @param targetMask f32 [B, T], all ones: no target position is hidden, as in Hugging Face without decoder mask.
-   * @param cross keys and values of the source for block `i`; their batch may divide B, when several targets share a
-   *   source.
+   * @param ids u32 [B, T]: labels shifted right, after the start token.
+   * @param targetMask f32 [B, T], all ones: no target position is hidden, as in Hugging Face without a decoder mask.
+   * @param cross keys and values of the source for block `i`; their batch divides B if targets share a source.
    * @param mask f32 of the source.
-   * @param pairs u32 [T, T], buckets of relative positions by {@link pairwiseBias}, where tokens do not stand in a line.
-   * @returns [B, T, D], behind the final norm.
+   * @param pairs u32 [T, T], buckets of relative positions for {@link pairwiseBias}, if tokens are not in sequence.
+   * @returns [B, T, D], after the final norm.
    */
   decode(
     g: Graph,
@@ -111,12 +112,12 @@ export class T5 {
   }
 
   /**
-   * One step of the decoder with caches: reads the token at `position`, appends its keys and values.
+   * One step of the decoder with caches: reads the token at `position` and appends its keys and values.
    *
    * @param ids u32 [B, 1].
    * @param position u32 [1].
    * @param caches per block, [B, capacity, H·d] each, persistent.
-   * @param cacheMask f32 [B, capacity], all ones: what lies ahead is hidden by the causal rule.
+   * @param cacheMask f32 [B, capacity], all ones: the causal rule hides later tokens.
    * @returns [B, 1, D].
    */
   decodeStep(
@@ -145,7 +146,7 @@ export class T5 {
     return this.#finalNorm(g, x); // [B, 1, D]
   }
 
-  /** What the scores over the vocabulary are computed from: x [B, T, D]. Tied models scale by D^-0.5. */
+  /** The projection to scores over the vocabulary: x [B, T, D]. Tied models scale by D^-0.5. */
   projection(x: Tensor): Projection {
     const { tied, dModel } = this.config;
     const head = this.#layers.parameter(tied ? 'shared.weight' : 'lm_head.weight'); // [V, D]
@@ -158,7 +159,7 @@ export class T5 {
     return matmul(g, x, head, { layout: 'nt', alpha }); // [B, T, V]
   }
 
-  /** The position bias [H, Sq, Sk] of each block: that of block 0 for all, or with `biasPerLayer` its own. */
+  /** The position bias [H, Sq, Sk] of each block: that of block 0 for all, or with `biasPerLayer` each its own. */
   #biases(stack: 'encoder' | 'decoder', make: (table: Tensor) => Tensor): (block: number) => Tensor {
     const ofBlock = (i: number): Tensor => make(this.#layers.parameter(positionBiasName(stack, i)));
     if (this.config.biasPerLayer) return ofBlock;

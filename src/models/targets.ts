@@ -1,4 +1,6 @@
-/** Which layers a model family gives to adapters and to full-rank training by default: docs/method.md, section 1. */
+/**
+ * Which layers of a model family get adapters and which are trained full-rank by default: docs/method.md, section 1.
+ */
 export interface TargetModules {
   /** Layers that get LoRA. */
   readonly lora: RegExp;
@@ -16,22 +18,22 @@ export const DECODER_TARGETS: TargetModules = {
   fullRank: /\.mlp\.gate_proj$/,
 };
 
-/** The layers of one name in all blocks of a model. */
+/** The layers with one name in all blocks of a model. */
 export interface TargetModule {
   /** The name with `*` for the number of a block: `model.layers.*.self_attn.q_proj`. */
   readonly name: string;
   /** How many blocks have it. */
   readonly layers: number;
-  /** Outputs and inputs of the first of them. */
+  /** Outputs and inputs of the first one. */
   readonly out: number;
   readonly inputs: number;
 }
 
-/** Matrices that are looked up in, or scored by: no linear layers. */
+/** Matrices that are not linear layers: lookup tables and output layers. */
 const NO_LAYER = /(^|\.)(shared|embed_tokens|lm_head|relative_attention_bias)\.weight$/;
 
 /**
- * Every module of a model that can be trained, in the model's order.
+ * Every trainable module of a model, in the model's order.
  *
  * @param shapes parameters by Hugging Face name.
  */
@@ -49,6 +51,6 @@ export function targetModules(shapes: ReadonlyMap<string, readonly number[]>): T
   return [...modules.values()];
 }
 
-/** Picks the layers of modules by their names; none where there are none. */
+/** Matches the layers of modules by name; without names, none. */
 export const layersOfModules = (names: readonly string[]): RegExp =>
   new RegExp(`^(?:${names.map((name) => name.replace(/\./g, '\\.').replace(/\*/g, '\\d+')).join('|') || '(?!)'})$`);

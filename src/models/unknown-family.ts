@@ -1,8 +1,8 @@
 import { GorpError, reportOf } from '../base/errors.ts';
 
-/** What sets known relatives of a family apart, by `model_type`: they cannot be computed by its graph. */
+/** Why a family's graph cannot compute its known relatives, by `model_type`. */
 const RELATIVES: Readonly<Record<string, readonly [nearest: string, differs: string]>> = {
-  mt5: ['t5', 'nobody has compared it with transformers yet'],
+  mt5: ['t5', 'it has not been compared with transformers yet'],
   switch_transformers: ['t5', 'it is a mixture of experts'],
   longt5: ['t5', 'its encoder sees a window of the source'],
   mllama: ['llama', 'it reads images as well'],
@@ -11,7 +11,7 @@ const RELATIVES: Readonly<Record<string, readonly [nearest: string, differs: str
   llama4_text: ['llama', 'it is a mixture of experts'],
   phi3: ['llama', 'its projections of queries, keys and values are one matrix'],
   granite: ['llama', 'it scales embeddings, residuals and logits'],
-  olmo2: ['llama', 'it has norms after its blocks in place of those before'],
+  olmo2: ['llama', 'it has norms after its blocks, not before'],
   mixtral: ['mistral', 'it is a mixture of experts'],
   mistral3: ['mistral', 'it reads images as well'],
   pixtral: ['mistral', 'it reads images as well'],
@@ -24,23 +24,23 @@ const RELATIVES: Readonly<Record<string, readonly [nearest: string, differs: str
   qwen3_vl: ['qwen3', 'it reads images as well'],
   qwen3_next: ['qwen3', 'it is a mixture of experts with linear attention'],
   smolvlm: ['smollm3', 'it reads images as well'],
-  gemma: ['gemma3_text', 'it has no norms after its blocks and none in heads'],
+  gemma: ['gemma3_text', 'it has no norms after its blocks or in heads'],
   gemma2: ['gemma3_text', 'it caps scores and logits (attn_logit_softcapping)'],
   gemma3: ['gemma3_text', 'it reads images as well; the text-only files of this family say gemma3_text'],
   gemma3n: ['gemma3_text', 'it reads images and sound, and has embeddings in every layer'],
   gemma3n_text: ['gemma3_text', 'it has embeddings in every layer'],
 };
 
-/** A family as {@link unknownFamily} compares with it. */
+/** A family for comparison in {@link unknownFamily}. */
 export interface KnownFamily {
   readonly modelType: string;
   readonly parse: (config: unknown) => unknown;
 }
 
 /**
- * The error for a `model_type` that is not in the table of families: it names the nearest one that is, and what differs.
+ * The error for an unsupported `model_type`: it names the nearest supported family, and what differs.
  *
- * @param families all that are known, those that others resemble most first.
+ * @param families all supported ones, those that others resemble most first.
  */
 export function unknownFamily(config: Readonly<Record<string, unknown>>, families: readonly KnownFamily[]): GorpError {
   const { model_type: type } = config;
@@ -49,19 +49,19 @@ export function unknownFamily(config: Readonly<Record<string, unknown>>, familie
   if (typeof type !== 'string') {
     return new GorpError(
       'model/unknown-family',
-      `config.json says no model_type, so its family is not known.`,
+      `config.json has no model_type, so the model family is unknown.`,
       nextStep,
     );
   }
   const [nearest, differs] = (Object.hasOwn(RELATIVES, type) && RELATIVES[type]) || compared(type, config, families);
   return new GorpError(
     'model/unknown-family',
-    `Models of the family ${type} are not known. The nearest known family is ${nearest}; ${differs}.`,
+    `Models of the family ${type} are not supported. The nearest supported family is ${nearest}; ${differs}.`,
     nextStep,
   );
 }
 
-/** The family whose name begins as this one does, or of the same kind, and the first field that it cannot have. */
+/** The family whose name begins like this one, or of the same kind, and the first field that it does not support. */
 function compared(
   type: string,
   config: Readonly<Record<string, unknown>>,
@@ -81,5 +81,5 @@ function compared(
   } catch (thrown) {
     return [nearest.modelType, `read as one, ${reportOf(thrown).message.replace(/\.$/, '')}`];
   }
-  return [nearest.modelType, 'its fields are those of one, but nobody has compared what it computes'];
+  return [nearest.modelType, 'its fields match, but its results have not been compared'];
 }

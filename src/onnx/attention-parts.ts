@@ -1,12 +1,12 @@
 import type { GraphBuilder, Value } from './graph-builder.ts';
 
 /**
- * What hides a position: added to a score, it makes its probability 0. Two of them in one place, for padding and for
- * the future, are still finite, so that a row that sees nothing has no NaN.
+ * Hides a position: added to a score, it makes the probability 0. Even the sum of two, for padding and the future, is
+ * finite, so a row that sees nothing has no NaN.
  */
 export const HIDDEN = -1.7e38;
 
-/** f32 [B, S] with 0 where a mask [B, S] (i64) is 1, and {@link HIDDEN} elsewhere; `axes` are put in. */
+/** f32 [B, S] with 0 where a mask [B, S] (i64) is 1, and {@link HIDDEN} elsewhere; inserts `axes`. */
 export function paddingMask(g: GraphBuilder, mask: Value, axes: readonly number[]): Value {
   const seen = g.node('Cast', [mask], { to: 1 }); // [B, S]
   const hides = g.node('Mul', [g.node('Sub', [g.float(1), seen]), g.float(HIDDEN)]); // [B, S]
@@ -18,15 +18,14 @@ export const dimension = (g: GraphBuilder, of: Value, axis: number): Value =>
   g.node('Shape', [of], { start: axis, end: axis + 1 });
 
 /**
- * One dimension of a value, as an i64 scalar. It is gathered, not squeezed: where a graph runs on WebGPU, onnxruntime 1.30
- * lets `Add` write into the memory of its input though the result of `Squeeze`, which shares it, is still to be read.
+ * One dimension of a value, as an i64 scalar. It is gathered, not squeezed: on WebGPU, onnxruntime 1.30 lets `Add`
+ * overwrite its input although the result of `Squeeze`, which shares that memory, has not been read yet.
  */
 export const dimensionScalar = (g: GraphBuilder, of: Value, axis: number): Value =>
   g.node('Gather', [g.node('Shape', [of]), g.int(axis)]);
 
 /**
- * Position of the key less that of the query, clipped to [low, high], less low: i64 [Q, K], rows of a table of
- * high − low + 1 rows.
+ * Key position − query position, clipped to [low, high], − low: i64 [Q, K], rows of a table of high − low + 1 rows.
  *
  * @param past i64 scalar: positions before the first query.
  * @param length i64 scalar: Q; K is past + Q.
@@ -59,8 +58,8 @@ export function joinHeads(g: GraphBuilder, x: Value, heads: number, headDim: num
 /**
  * The cached keys or values of an input.
  *
- * @param isPlain whether the head size is what `hidden_size / num_heads` gives. Where it is not, Optimum begins with an
- * empty cache of another head size, so the dimension has a name, and the cache is given its form here.
+ * @param isPlain whether the head size is `hidden_size / num_heads`. If not, Optimum begins with an empty cache of
+ *   another head size, so the dimension gets a name, and the cache is reshaped here.
  */
 export function pastInput(
   g: GraphBuilder,

@@ -6,11 +6,11 @@ import { collected, emptyCaches, int64, modelOnDisk, nextCaches, onnxSession, re
 import { committedReference } from '../testing/reference.ts';
 import { onnxFiles } from './onnx-files.ts';
 
-/** The reference numbers are f32 themselves; the graph's sums are in another order. */
+/** The reference numbers are f32, too, but the graph sums in another order. */
 const TOLERANCE = 2e-5;
 
 describe.each(DECODERS)('the export of %s', (name) => {
-  it('gives the reference logits, whole and token by token, with padding on the left', async () => {
+  it('gives the reference logits, at once and token by token, with padding on the left', async () => {
     const files = await collected(await onnxFiles(await modelOnDisk(committedReference.path(`golden/${name}`)), 'f32'));
     const session = await onnxSession(files, 'onnx/model.onnx');
     const batch = committedReference.tensors(`golden/${name}/batch.safetensors`);
@@ -20,7 +20,7 @@ describe.each(DECODERS)('the export of %s', (name) => {
     const [B, T] = ids.shape;
     const reference = goldenReal(committedReference.tensors(`golden/${name}/expected.safetensors`), 'logits'); // [B, T, V]
     const V = reference.shape[2];
-    /** Rows of real tokens alone: the reference has zeros at padding. */
+    /** Rows of real tokens only: the reference has zeros at padding. */
     const real = (logits: Float32Array, length: number, begin: number): number[] => {
       const rows: number[] = [];
       for (let b = 0; b < B; b++) {

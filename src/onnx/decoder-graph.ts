@@ -15,22 +15,19 @@ import type { OnnxDtype } from './dtypes.ts';
 import { GraphBuilder, type Value } from './graph-builder.ts';
 import { GraphWeights, type ReadWeight } from './graph-weights.ts';
 
-/**
- * Positions that the graph has angles for, at most. More would be written into every file: 128 Ki positions of heads
- * of 128 take 67 MB.
- */
+/** Most positions with angles in the graph. Every file contains them: 128 Ki positions for heads of 128 take 67 MB. */
 const MAX_POSITIONS = 8192;
 
-/** Positions that an export of this model reads; its config says the same number. */
+/** Positions that an export of this model reads, also given in its config. */
 export const positionsOf = ({ maxPositions }: Pick<DecoderConfig, 'maxPositions'>): number =>
   Math.min(maxPositions, MAX_POSITIONS);
 
-/** What a graph is made of. */
+/** The parts of a graph. */
 interface Parts {
   g: GraphBuilder;
   weights: GraphWeights;
   form: Readonly<DecoderConfig>;
-  /** The shapes of scores: with the heads of a group together [B, Hk, G · T, K], and apart [B, Hk, G, T, K]. */
+  /** The shapes of scores: with the heads of a group merged, [B, Hk, G · T, K], and separate, [B, Hk, G, T, K]. */
   together: Value;
   apart: Value;
   positions: Value;
@@ -40,7 +37,7 @@ interface Parts {
  * `model.onnx` of a decoder-only model: input_ids [B, T], attention_mask [B, P + T], position_ids [B, T] and the caches
  * of P tokens → logits [B, T, V] and the caches of P + T tokens. P is 0 in the first call.
  *
- * @param read gives the parameters when the data is written.
+ * @param read gives the parameters as the data is written.
  */
 export function decoderGraph(form: Readonly<DecoderConfig>, dtype: OnnxDtype, read: ReadWeight): GraphBuilder {
   const { vocabSize, hiddenSize, numHeads, numKeyHeads, headDim, eps, normAddsOne } = form;
@@ -99,8 +96,8 @@ export function decoderGraph(form: Readonly<DecoderConfig>, dtype: OnnxDtype, re
 }
 
 /**
- * What hides keys from queries, [B, 1, 1, T, K], by the layer's window: padding, what is to come, and what lies before
- * the window. Distances are those of places, as in Hugging Face's masks, not of position ids.
+ * The mask of keys for queries, [B, 1, 1, T, K], by the layer's window: hides padding, the future, and keys before the
+ * window. Distances are between indices, as in Hugging Face's masks, not position ids.
  *
  * @param cache of keys, [B, Hk, P, d]; @param ids [B, T].
  */
@@ -125,7 +122,7 @@ function hiddenPairs({ g, weights }: Parts, cache: Value, ids: Value, padding: V
 
 /**
  * Softmax(s q kᵀ + mask) v and the output layer, with the caches; LlamaAttention and its relatives. Keys are not
- * repeated for the heads that share them: those heads' queries stand together in one matrix.
+ * repeated for the heads that share them: one matrix holds those heads' queries.
  *
  * @param present names of the new caches.
  */

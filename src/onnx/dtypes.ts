@@ -1,12 +1,12 @@
-/** How the weights of an export are stored, by the names that transformers.js gives them. */
+/** How the weights of an export are stored. */
 export const ONNX_DTYPES = ['f32', 'f16', 'q8', 'q4'] as const;
 
 export type OnnxDtype = (typeof ONNX_DTYPES)[number];
 
-/** What the names of model files end with, by which transformers.js finds the form it was asked for. */
+/** The suffixes of model files, by which transformers.js finds the requested form. */
 export const FILE_SUFFIX: Readonly<Record<OnnxDtype, string>> = { f32: '', f16: '_fp16', q8: '_quantized', q4: '_q4' };
 
-/** The name that transformers.js has for a form: `dtype` of its calls. */
+/** The name of a form in transformers.js: `dtype` of its calls. */
 export const TRANSFORMERS_JS_DTYPE: Readonly<Record<OnnxDtype, string>> = {
   f32: 'fp32',
   f16: 'fp16',

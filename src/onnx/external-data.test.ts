@@ -4,13 +4,13 @@ import { type DataGroup, layOutData } from './external-data.ts';
 
 const PAGE = 4096;
 
-/** A group of u8 tensors of these lengths, filled with a number each. */
+/** A group of u8 tensors of these lengths, each filled with one number. */
 const group = (name: string, ...lengths: number[]): DataGroup => ({
   tensors: lengths.map((length, i) => ({ name: `${name}${i}`, element: 'u8', shape: [length] })),
   make: () => Promise.resolve(lengths.map((length, i) => new Uint8Array(length).fill(i + 1))),
 });
 
-it('begins tensors at pages, and gives back their content', async () => {
+it('aligns tensors to pages and writes their content', async () => {
   const { places, files } = layOutData('m.onnx', [group('a', 5), group('b', PAGE, 1), group('c', 0)]);
   expect(Object.fromEntries(places)).toEqual({
     a0: { location: 'm.onnx_data', offset: 0, length: 5 },
@@ -26,7 +26,7 @@ it('begins tensors at pages, and gives back their content', async () => {
   expect(bytes[2 * PAGE]).toBe(2);
 });
 
-it('begins another file where one would be too large, and never tears a group', async () => {
+it('begins another file if one would be too large, and never splits a group', async () => {
   const { places, files } = layOutData('m.onnx', [group('a', 10), group('b', PAGE), group('c', 1, 1)], {
     maxBytes: 2 * PAGE,
   });
@@ -37,7 +37,7 @@ it('begins another file where one would be too large, and never tears a group', 
   expect((await Promise.all(files.map(bytesOfFile))).map(({ length }) => length)).toEqual([2 * PAGE, PAGE + 1]);
 });
 
-it('lays tensors apart in files of their own, after the others', async () => {
+it('puts separate tensors in their own files, after the others', async () => {
   const groups = [group('a', 3), group('b', PAGE), group('c', 5), group('d', PAGE)];
   const isApart = (name: string): boolean => 'a0 d0'.includes(name);
   const { places, files } = layOutData('m.onnx', groups, { isApart });
@@ -50,13 +50,13 @@ it('lays tensors apart in files of their own, after the others', async () => {
   expect((await Promise.all(files.map(bytesOfFile))).map(({ length }) => length)).toEqual([PAGE + 5, 2 * PAGE]);
 });
 
-it('refuses a tensor that no file can hold', () => {
+it('refuses a tensor too large for any file', () => {
   expect(() => layOutData('m.onnx', [group('a', 9)], { maxBytes: 8 })).toThrow(
     expect.objectContaining({ code: 'weights/onnx-tensor-too-large' }),
   );
 });
 
-it('reports content of another length as a fault', async () => {
+it('reports content of the wrong length as a bug', async () => {
   const wrong: DataGroup = { ...group('a', 4), make: () => Promise.resolve([new Uint8Array(3)]) };
   const { files } = layOutData('m.onnx', [wrong]);
   await expect(bytesOfFile(files[0])).rejects.toMatchObject({ code: 'internal/tensor-size' });

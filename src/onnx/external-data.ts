@@ -2,28 +2,28 @@ import { GorpError } from '../base/errors.ts';
 import type { OutputFile } from '../weights/exports/output-file.ts';
 import { ELEMENT, type Element, type ExternalPlace } from './onnx-messages.ts';
 
-/** ONNX asks that tensors begin at multiples of a page, so that a reader can map the file (docs/ExternalData.md). */
+/** ONNX aligns tensors to pages so that a reader can map the file (docs/ExternalData.md). */
 const ALIGNMENT = 4096;
-/** A browser reads each file into one ArrayBuffer, and those of 2 GiB and more cannot be had everywhere. */
+/** A browser reads each file into one ArrayBuffer, and not every browser allows 2 GiB or more. */
 const MAX_FILE_BYTES = 2 ** 31 - ALIGNMENT;
 
-/** A tensor that lies in a file of its model's data. */
+/** A tensor in a data file of its model. */
 export interface DataTensor {
   name: string;
   element: Element;
   shape: readonly number[];
 }
 
-/** Tensors that are made together, such as the numbers and the scales of one quantized matrix. */
+/** Tensors made together, such as the numbers and the scales of one quantized matrix. */
 export interface DataGroup {
   tensors: readonly DataTensor[];
-  /** Their content, in order; asked for when it is written. */
+  /** Makes their content, in order, as it is written. */
   make: () => Promise<readonly ArrayBufferView[]>;
 }
 
 /** A data file of a model. */
 export interface DataFile extends OutputFile {
-  /** Whether it holds the tensors that were to lie apart from the others, and only these. */
+  /** Whether it holds exactly the tensors stored apart from the others. */
   readonly isApart: boolean;
 }
 
@@ -32,11 +32,11 @@ interface PlacedGroup {
   places: readonly ExternalPlace[];
 }
 
-/** How tensors are laid out in files. */
+/** How tensors are assigned to files. */
 export interface DataLayout {
-  /** Whether the tensor of this name lies in other files than the rest, after theirs. */
+  /** Whether the tensor of this name is in separate files, after those of the rest. */
   isApart?: ((tensor: string) => boolean) | undefined;
-  /** Of one file. */
+  /** Most bytes of one file. */
   maxBytes?: number;
 }
 
@@ -44,10 +44,10 @@ export const bytesOf = ({ element, shape }: DataTensor): number =>
   shape.reduce((product, size) => product * size, ELEMENT[element].bytes);
 
 /**
- * Lays tensors out in data files: `model.onnx_data`, then `model.onnx_data_1` and so on, each below 2 GiB.
+ * Assigns tensors to data files: `model.onnx_data`, then `model.onnx_data_1` and so on, each below 2 GiB.
  *
  * @param model the name of the model's file, `model.onnx`.
- * @throws GorpError `weights/onnx-tensor-too-large` when one group does not fit into a file.
+ * @throws GorpError `weights/onnx-tensor-too-large` if a group does not fit into a file.
  */
 export function layOutData(
   model: string,
@@ -82,7 +82,7 @@ export function layOutData(
   };
 }
 
-/** Where the tensors of a group come to lie in a file that is filled up to `begin`. */
+/** The places of a group's tensors in a file that is filled up to `begin`. */
 function placesIn(location: string, begin: number, { tensors }: DataGroup): { places: ExternalPlace[]; end: number } {
   let end = begin;
   const places = tensors.map((tensor) => {
@@ -104,8 +104,8 @@ async function* contentOf(groups: readonly PlacedGroup[]): AsyncGenerator<Uint8A
       if (content.byteLength !== length) {
         throw new GorpError(
           'internal/tensor-size',
-          `Tensor ${group.tensors[i].name} gave ${content.byteLength} bytes to write, not ${length}.`,
-          'This is a fault of gorp-web. Please report it with the steps that led here.',
+          `Tensor ${group.tensors[i].name} has ${content.byteLength} bytes to write, not ${length}.`,
+          'This is a bug in gorp-web. Please report it with the steps that led here.',
         );
       }
       if (offset > at) yield new Uint8Array(offset - at);
@@ -118,6 +118,6 @@ async function* contentOf(groups: readonly PlacedGroup[]): AsyncGenerator<Uint8A
 const tooLarge = ({ tensors }: DataGroup, bytes: number, maxBytes: number): GorpError =>
   new GorpError(
     'weights/onnx-tensor-too-large',
-    `${tensors[0].name} takes ${bytes} bytes; a data file of an ONNX model may have ${maxBytes}.`,
-    'Export as f16, which halves it, or choose a smaller model.',
+    `${tensors[0].name} takes ${bytes} bytes, but a data file of an ONNX model may have at most ${maxBytes}.`,
+    'Export as f16, which takes half, or choose a smaller model.',
   );

@@ -13,18 +13,18 @@ import {
 } from './onnx-messages.ts';
 import { Message } from './protobuf.ts';
 
-/** Operators that only onnxruntime has, in its own domain. */
+/** Operators of onnxruntime's own domain. */
 const OWN_OPERATORS: ReadonlySet<string> = new Set(['RotaryEmbedding', 'FastGelu', 'MatMulNBits']);
 
-/** Written into the model, for whoever looks at it. */
+/** Written into the model, for information. */
 const PRODUCER = 'gorp-web';
 
 /** The name of a tensor of the graph. */
 export type Value = string;
 
 /**
- * Builds an ONNX graph node by node. Nodes stand in the order of the calls, which is an order in which they can run.
- * Weights are named here and written later, into the data files.
+ * Builds an ONNX graph node by node. Nodes are in the order of the calls, so they can run in this order. Weights are
+ * named here and written to the data files later.
  */
 export class GraphBuilder {
   readonly #nodes: Message[] = [];
@@ -47,7 +47,7 @@ export class GraphBuilder {
   /**
    * Adds a node with one output.
    *
-   * @param name of the output, where it must have a certain one.
+   * @param name of the output, if it needs a certain one.
    */
   node(
     operator: string,
@@ -75,12 +75,12 @@ export class GraphBuilder {
     return this.#constant(`float_${value}`, 'f32', [], Float32Array.of(value));
   }
 
-  /** A weight that is written into the data files; naming the same one again gives the same value. */
+  /** A weight in the data files; naming the same one again gives the same value. */
   weight(name: string, element: Element, shape: readonly number[], make: () => Promise<ArrayBufferView>): Value {
     return this.weights([{ name, element, shape }], async () => [await make()])[0];
   }
 
-  /** Weights that are made together. */
+  /** Weights made together. */
   weights(tensors: readonly DataTensor[], make: DataGroup['make']): Value[] {
     const [{ name }] = tensors;
     if (!this.#groups.has(name)) this.#groups.set(name, { tensors, make });
@@ -88,10 +88,10 @@ export class GraphBuilder {
   }
 
   /**
-   * The files of the model: `file`, some KB, and its data.
+   * The files of the model: `file`, a few KB, and its data.
    *
    * @param file `model.onnx`.
-   * @param isApart which tensors lie in data files of their own.
+   * @param isApart which tensors are in separate data files.
    * @throws GorpError as {@link layOutData}.
    */
   files(file: string, isApart?: (tensor: string) => boolean): { model: OutputFile; data: DataFile[] } {
@@ -111,7 +111,7 @@ export class GraphBuilder {
     return { model: { path: file, content: () => once(model) }, data: files };
   }
 
-  /** The weights, as they are written. */
+  /** The weights, in the order written. */
   tensors(): DataTensor[] {
     return [...this.#groups.values()].flatMap(({ tensors }) => tensors);
   }
@@ -122,7 +122,7 @@ export class GraphBuilder {
   }
 }
 
-// eslint-disable-next-line @typescript-eslint/require-await -- all content is asked for in the same way.
+// eslint-disable-next-line @typescript-eslint/require-await -- all content has the same interface.
 async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
   yield bytes;
 }

@@ -7,7 +7,7 @@ import { BLOCK, blocksOf, quantize } from './quantize.ts';
 /** Gives the values of a parameter by Hugging Face name. */
 export type ReadWeight = (name: string) => Promise<Float32Array>;
 
-/** The parameter that a tensor of the graph holds, by the tensor's name. */
+/** The parameter in a tensor of the graph, from the tensor's name. */
 export const parameterOf = (tensor: string): string => tensor.replace(/_(transposed|q8|q4|scales)$/, '');
 
 /** Sizes of a linear layer. */
@@ -17,9 +17,9 @@ export interface LinearSizes {
 }
 
 /**
- * The weights of a model in a graph, in one form for all of it: f32, f16 or quantized. Large matrices take that form;
- * norms, biases and small tables stay f32. The graph computes in f32 in every form: T5 overflows in f16, and
- * onnxruntime folds the casts of f16 weights when it loads them.
+ * The weights of a model in a graph, in one form: f32, f16 or quantized. Large matrices have that form; norms, biases
+ * and small tables stay f32. The graph computes in f32 in every form: T5 overflows in f16, and onnxruntime folds the
+ * casts of f16 weights at load time.
  */
 export class GraphWeights {
   readonly #g: GraphBuilder;
@@ -45,7 +45,7 @@ export class GraphWeights {
   }
 
   /**
-   * y = x Eᵀ where E is the embedding: the output layer of a model that ties the two; x [B, T, D] → [B, T, V].
+   * y = x Eᵀ with the embedding E: the output layer of a tied model; x [B, T, D] → [B, T, V].
    *
    * @param shape [V, D].
    * @param name of the result.
@@ -53,7 +53,7 @@ export class GraphWeights {
   tiedOutput(parameter: string, x: Value, shape: readonly [rows: number, columns: number], name: Value): Value {
     const [out, inputs] = shape;
     if (this.#dtype === 'q8' || this.#dtype === 'q4') return this.#product(parameter, x, { out, inputs }, name);
-    // One copy in memory: `MatMul` with a transposed embedding would be folded into a second one.
+    // This needs one copy in memory: onnxruntime would fold a transposed embedding for `MatMul` into a second one.
     const rows = this.#g.node('Reshape', [x, this.#g.ints(-1, inputs)]); // [B · T, D]
     const weight = this.#embeddingWeight(parameter, shape);
     const logits = this.#g.node('Gemm', [rows, weight], { transB: 1 }); // [B · T, V]
@@ -62,7 +62,7 @@ export class GraphWeights {
     return this.#g.node('Reshape', [logits, into], {}, name);
   }
 
-  /** y = x Wᵀ with a result of a certain name, for the output layer of a model that does not tie it. */
+  /** y = x Wᵀ with a named result: the output layer of an untied model. */
   output(layer: string, x: Value, sizes: LinearSizes, name: Value): Value {
     return this.#product(`${layer}.weight`, x, sizes, name);
   }
@@ -70,14 +70,15 @@ export class GraphWeights {
   /**
    * RMS norm over the last axis, which is `size` long.
    *
-   * @param addsOne whether the parameter is the weight less 1, as Gemma stores it.
+   * @param addsOne whether the parameter is the weight − 1, as in Gemma.
    */
   norm(parameter: string, x: Value, size: number, eps: number, addsOne = false): Value {
     const weight = this.#g.weight(parameter, 'f32', [size], async () => {
       const values = await this.#read(parameter);
       return addsOne ? values.map((value) => 1 + value) : values;
     });
-    // Both providers of onnxruntime have a kernel for it, which sums in f32; the standard has none before opset 23.
+    // Both providers of onnxruntime have a kernel for it that sums in f32; the standard has no such operator before
+    // opset 23.
     return this.#g.node('SimplifiedLayerNormalization', [x, weight], {
       axis: -1,
       epsilon: { float: eps },
@@ -85,7 +86,7 @@ export class GraphWeights {
     });
   }
 
-  /** A small parameter, or what is computed from one, as f32. */
+  /** A small parameter, or a table computed from one, as f32. */
   table(name: string, shape: readonly number[], make: (read: ReadWeight) => Promise<Float32Array>): Value {
     return this.#g.weight(name, 'f32', shape, () => make(this.#read));
   }
@@ -120,14 +121,14 @@ export class GraphWeights {
       const attributes = { K: inputs, N: out, bits, block_size: BLOCK };
       return g.node('MatMulNBits', [x, numbers, scales], attributes, name);
     }
-    // `MatMul` wants [inputs, out].
+    // `MatMul` needs [inputs, out].
     const weight = this.#matrix(parameter, `${parameter}_transposed`, [inputs, out], async () =>
       transposed(await read(parameter), out, inputs),
     );
     return g.node('MatMul', [x, weight], {}, name);
   }
 
-  /** A matrix in f32 or f16, as f32. The cast is of the weight itself, so that onnxruntime does it once, at loading. */
+  /** A matrix in f32 or f16, as f32. The cast applies to the weight itself, so onnxruntime does it once, on loading. */
   #matrix(parameter: string, name: string, shape: readonly number[], make: () => Promise<Float32Array>): Value {
     if (this.#dtype !== 'f16') return this.#g.weight(name, 'f32', shape, make);
     const known = this.#casts.get(name);
@@ -139,7 +140,7 @@ export class GraphWeights {
   }
 }
 
-/** A tile fits into a CPU's first cache. */
+/** A tile fits into a CPU's L1 cache. */
 const TILE = 32;
 
 /** W [rows, columns] → Wᵀ [columns, rows], tile by tile: strided writes of a whole matrix would miss every cache. */
@@ -155,14 +156,14 @@ export function transposed(values: Float32Array, rows: number, columns: number):
   return into;
 }
 
-/** @throws GorpError `weights/f16-overflow` when a weight is larger than f16 holds. */
+/** @throws GorpError `weights/f16-overflow` if f16 cannot hold a weight. */
 function halves(parameter: string, values: Float32Array): Uint16Array {
   const bits = float32ToHalf(values);
   const overflow = bits.findIndex((half, i) => (half & 0x7fff) === 0x7c00 && Number.isFinite(values[i]));
   if (overflow < 0) return bits;
   throw new GorpError(
     'weights/f16-overflow',
-    `${parameter} has a weight of ${values[overflow]}; f16 ends at 65504.`,
+    `${parameter} has a weight of ${values[overflow]}, but f16 ends at 65504.`,
     'Export as f32 or q8.',
   );
 }

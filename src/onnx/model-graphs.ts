@@ -8,19 +8,19 @@ import { t5DecoderGraph, t5EncoderGraph } from './t5-graphs.ts';
 
 /** How a model is exported. */
 export interface OnnxModel {
-  /** Names and shapes of its parameters, Hugging Face's. */
+  /** Hugging Face names and shapes of its parameters. */
   shapes: ReadonlyMap<string, readonly number[]>;
-  /** Other names under which a checkpoint may hold the embedding, where that is more than one layer. */
+  /** Other names of the embedding in checkpoints, if it is more than one layer. */
   embeddingNames: readonly string[];
-  /** Its graphs by the names of their files, without suffix and ending: `decoder_model_merged`. */
+  /** Its graphs by file name without suffix and extension: `decoder_model_merged`. */
   graphs(dtype: OnnxDtype, read: ReadWeight): ReadonlyMap<string, GraphBuilder>;
-  /** Fields that readers of the export need in config.json, also where the model's own leaves them out. */
+  /** Fields that readers of the export need in config.json, even if the model's own lacks them. */
   configFields: Readonly<Record<string, unknown>>;
-  /** What `generation_config.json` says where the model has none. */
+  /** The content of `generation_config.json` if the model has none. */
   generationFields: Readonly<Record<string, unknown>>;
 }
 
-/** mT5 has T5 v1.1's layers. It is exported; training it has not been tried, so it is not in the table of families. */
+/** mT5 has T5 v1.1's layers. It can be exported, but training is untested, so it is not in the table of families. */
 const MT5 = encoderDecoder({
   modelType: 'mt5',
   architectures: ['MT5ForConditionalGeneration'],
@@ -28,7 +28,7 @@ const MT5 = encoderDecoder({
   feedForward: 'gated-gelu',
 });
 
-/** The export that a config.json asks for. @throws GorpError as {@link familyOf} and what reads the config. */
+/** The export of the model in a config.json. @throws GorpError as {@link familyOf} and the family's `read`. */
 export function onnxModel(config: unknown): OnnxModel {
   const isMt5 = ConfigReader.from(config, 'language').all['model_type'] === MT5.modelType;
   const { config: form, shapes } = (isMt5 ? MT5 : familyOf(config)).read(config);

@@ -33,7 +33,7 @@ const changes: WeightChanges = {
 };
 const trained = { changed: new Set([LAYER, DENSE]), changes };
 
-/** A model in memory whose tensors are those of another model's file. */
+/** A model in memory with the tensors of another model's file. */
 async function withTensors(base: ModelFiles, file: Uint8Array<ArrayBuffer>): Promise<ModelFiles> {
   const tensors = await openTensors([
     {
@@ -46,13 +46,13 @@ async function withTensors(base: ModelFiles, file: Uint8Array<ArrayBuffer>): Pro
   return { ...base, ...tensors };
 }
 
-/** Files by path, as checksums: comparing bytes one by one takes seconds. */
+/** Checksums of files by path: comparing bytes one by one takes seconds. */
 async function checksums(files: readonly OutputFile[]): Promise<Map<string, number>> {
   return new Map([...(await collected(files))].map(([path, bytes]) => [path, crc32(bytes)]));
 }
 
 describe('the files of an export', () => {
-  it('are those of the merged model, to the last byte', async () => {
+  it('match those of the merged model to the last byte', async () => {
     const base = tinyModel();
     const all = await mergedModelFiles(base, trained.changed, changes);
     const weights = all.find(({ path }) => path === 'model.safetensors');
@@ -69,26 +69,29 @@ describe('the files of an export', () => {
     }
   });
 
-  it.each(ONNX_DTYPES)('of a round differ from the base model where its layers lie apart, as %s', async (dtype) => {
-    const base = tinyModel();
-    const ofRound = graphsApart(base, dtype, trained.changed, trained);
-    const ofBase = graphsApart(base, dtype, trained.changed);
-    expect(ofRound.map(({ name, data }) => [name, ...data.map(({ isApart }) => isApart)])).toEqual([
-      ['encoder_model', false, true],
-      ['decoder_model_merged', false, true],
-    ]);
-    for (const [i, { model, data }] of ofRound.entries()) {
-      const [sums, sumsOfBase] = [
-        await checksums([model, ...data]),
-        await checksums([ofBase[i].model, ...ofBase[i].data]),
-      ];
-      for (const { path, isApart } of [{ ...model, isApart: false }, ...data]) {
-        expect(sums.get(path) === sumsOfBase.get(path), path).toBe(!isApart);
+  it.each(ONNX_DTYPES)(
+    'of a round differ from the base model only in the files of its layers, as %s',
+    async (dtype) => {
+      const base = tinyModel();
+      const ofRound = graphsApart(base, dtype, trained.changed, trained);
+      const ofBase = graphsApart(base, dtype, trained.changed);
+      expect(ofRound.map(({ name, data }) => [name, ...data.map(({ isApart }) => isApart)])).toEqual([
+        ['encoder_model', false, true],
+        ['decoder_model_merged', false, true],
+      ]);
+      for (const [i, { model, data }] of ofRound.entries()) {
+        const [sums, sumsOfBase] = [
+          await checksums([model, ...data]),
+          await checksums([ofBase[i].model, ...ofBase[i].data]),
+        ];
+        for (const { path, isApart } of [{ ...model, isApart: false }, ...data]) {
+          expect(sums.get(path) === sumsOfBase.get(path), path).toBe(!isApart);
+        }
       }
-    }
-  });
+    },
+  );
 
-  it('say what transformers.js has to know', async () => {
+  it('tell transformers.js what it needs', async () => {
     const files = await collected(await onnxFiles({ ...tinyModel(), generationConfig: { max_new_tokens: 7 } }, 'q4'));
     const json = (path: string): unknown => JSON.parse(new TextDecoder().decode(files.get(path)));
     expect([...files.keys()]).toEqual([
@@ -118,7 +121,7 @@ describe('the files of an export', () => {
     });
   });
 
-  it('have the chat template where the model has one, and no tokenizer where its tokens are bytes', async () => {
+  it('have the chat template if the model has one, and no tokenizer if its tokens are bytes', async () => {
     const template = '{% for m in messages %}{{ m.content }}{% endfor %}';
     const chat = { ...tinyModel(), chatTemplate: () => Promise.resolve(template) };
     for (const files of [await onnxFiles(chat, 'f32'), await mergedModelFiles(chat, new Set(), changes)]) {
@@ -134,7 +137,7 @@ describe('the files of an export', () => {
     expect(paths).not.toContain('chat_template.jinja');
   });
 
-  it('take the embedding by any of its names', async () => {
+  it('find the embedding by any of its names', async () => {
     const base = tinyModel();
     const other = 'encoder.embed_tokens.weight';
     const named = (name: string): string => (name === other ? 'shared.weight' : name);
@@ -156,14 +159,14 @@ describe('the files of an export', () => {
     await expect(make()).rejects.toMatchObject({ code });
   });
 
-  it('are not written with weights that f16 cannot hold', async () => {
+  it('are refused with weights that f16 cannot hold', async () => {
     const base = tinyModel();
     const large = { ...base, readTensor: async (name: string) => (await base.readTensor(name)).map((w) => w * 1e6) };
     await expect(collected(await onnxFiles(large, 'f16'))).rejects.toMatchObject({ code: 'weights/f16-overflow' });
   });
 });
 
-/** Largest relative errors of the logits: what the forms give on these weights, and some room. Random weights are the hardest. */
+/** Largest relative errors of the logits, with a margin. Random weights are the hardest case. */
 const BOUNDS: [OnnxDtype, number][] = [
   ['f16', 1e-3],
   ['q8', 2e-2],
@@ -171,7 +174,7 @@ const BOUNDS: [OnnxDtype, number][] = [
 ];
 
 describe('the logits of a LLaMA', () => {
-  it('are near those of f32 in every form', async () => {
+  it('are close to those of f32 in every form', async () => {
     const base = await modelOnDisk(committedReference.path('models/stories-tiny'));
     const ids = [1, 403, 407, 261, 378, 432, 383, 286, 261];
     const logits = async (dtype: OnnxDtype, path: string): Promise<Float32Array> => {

@@ -10,27 +10,27 @@ import type { DataFile } from './external-data.ts';
 import { parameterOf, type ReadWeight } from './graph-weights.ts';
 import { onnxModel, type OnnxModel } from './model-graphs.ts';
 
-/** What was trained, to be merged into the weights. */
+/** Trained changes to merge into the weights. */
 export interface TrainedChanges {
-  /** Layers, without `.weight`, that {@link changes} has anything for. */
+  /** Layers, without `.weight`, with an entry in {@link changes}. */
   changed: ReadonlySet<string>;
   changes: WeightChanges;
 }
 
 /**
- * Tokens that a model writes at most, where neither its files nor the caller say: transformers.js and transformers stop
- * after 20 otherwise, the prompt of a decoder-only model included.
+ * Most tokens that a model writes unless its files or the caller set another limit. Otherwise transformers.js and
+ * transformers stop after 20, including the prompt of a decoder-only model.
  */
 const MAX_NEW_TOKENS = 128;
 
 /**
- * A model as ONNX: the folder that transformers.js and Optimum load as it is. Weights are read, merged and written one
- * tensor at a time.
+ * A model as ONNX: a folder that transformers.js and Optimum load. It reads, merges and writes weights one tensor at a
+ * time.
  *
- * @param trained what a round has trained; undefined exports the base model.
- * @throws GorpError `model/bad-config`, `model/missing-tensor`, `model/bad-shape` and so on when the model is not one
- *   that can be exported, `weights/other-model` when the round was not trained on it,
- *   `weights/onnx-tensor-too-large`. While files are written: what reading tensors throws, `weights/f16-overflow`.
+ * @param trained the changes of a round; undefined exports the base model.
+ * @throws GorpError `model/bad-config`, `model/missing-tensor`, `model/bad-shape` and so on if the model cannot be
+ *   exported, `weights/other-model` if the round was not trained on it, `weights/onnx-tensor-too-large`. While writing
+ *   files: the errors of reading tensors, `weights/f16-overflow`.
  */
 export async function onnxFiles(base: ModelFiles, dtype: OnnxDtype, trained?: TrainedChanges): Promise<OutputFile[]> {
   const model = onnxModel(base.config);
@@ -53,18 +53,18 @@ export async function onnxFiles(base: ModelFiles, dtype: OnnxDtype, trained?: Tr
 
 /** The files of one graph of an export. */
 export interface GraphFiles {
-  /** `encoder_model`, without suffix and ending. */
+  /** `encoder_model`, without suffix and extension. */
   name: string;
   model: OutputFile;
   data: DataFile[];
 }
 
 /**
- * The graphs of {@link onnxFiles}, with the weights of layers that a run trains in data files apart from the others: of
- * its rounds only these differ. Names and places are the same for every round and for the base model.
+ * The graphs of {@link onnxFiles}, with the weights of the layers that a run trains in separate data files: its rounds
+ * differ only in these. Names and places are the same for every round and for the base model.
  *
- * @param layers that the run trains, without `.weight`.
- * @throws GorpError as {@link onnxFiles}; `run/round-does-not-fit` when the round has trained other layers as well.
+ * @param layers trained by the run, without `.weight`.
+ * @throws GorpError as {@link onnxFiles}; `run/round-does-not-fit` if the round has trained other layers, too.
  */
 export function graphsApart(
   base: ModelFiles,
@@ -76,8 +76,8 @@ export function graphsApart(
   if (other !== undefined) {
     throw new GorpError(
       'run/round-does-not-fit',
-      `The round has trained ${other}, which the other rounds have not.`,
-      'Choose the rounds of one run alone.',
+      `The round has trained ${other}, but the other rounds have not.`,
+      'Choose rounds of a single run.',
     );
   }
   return graphFiles(base, onnxModel(base.config), dtype, trained, layers);
@@ -101,7 +101,7 @@ function graphFiles(
   }));
 }
 
-/** config.json with what transformers.js has to know: the form of the weights, and how many data files a graph has. */
+/** config.json with what transformers.js needs: the form of the weights, and the number of data files per graph. */
 function exportedConfig(
   config: unknown,
   { configFields }: OnnxModel,
@@ -115,18 +115,18 @@ function exportedConfig(
   };
 }
 
-/** The name under which a checkpoint holds a parameter: its own, or another one of a shared embedding. */
+/** The name of a parameter in a checkpoint: its own, or another one of a shared embedding. */
 function storedNames({ embeddingNames }: OnnxModel, found: ReadonlyMap<string, unknown>): (name: string) => string {
   const embedding = embeddingNames.find((name) => found.has(name)) ?? embeddingNames[0];
   return (name) => (name === embeddingNames[0] ? embedding : name);
 }
 
-/** Names that published checkpoints hold besides: copies of an embedding, and what no graph uses. */
+/** Names in published checkpoints that are not needed: copies of an embedding, and unused tensors. */
 const isRedundant = (name: string, { embeddingNames }: OnnxModel): boolean =>
   embeddingNames.includes(name) ||
   /(^|\.)rotary_emb\.inv_freq$|\.EncDecAttention\.relative_attention_bias\.weight$/.test(name);
 
-/** Reads parameters with what was trained merged in. */
+/** Reads parameters with the trained changes merged in. */
 function reader(
   base: ModelFiles,
   trained: TrainedChanges | undefined,

@@ -1,6 +1,6 @@
 import { Message } from './protobuf.ts';
 
-/** The messages of onnx.proto that an export needs. Field numbers are those of onnx/onnx.proto. */
+/** The messages of onnx.proto that an export needs, with the field numbers of onnx/onnx.proto. */
 
 /** Element types by their number in `TensorProto.DataType`, and the bytes of one element. */
 export const ELEMENT = {
@@ -15,13 +15,13 @@ export type Element = keyof typeof ELEMENT;
 /** An attribute of a node. Whole numbers are `INT`, so a float is marked as such. */
 export type Attribute = number | readonly number[] | { float: number };
 
-/** Opset 18 and IR version 8: every kernel that the graphs need is there for it, on WebAssembly and WebGPU. */
+/** Opset 18 and IR version 8 have every kernel that the graphs need, on WebAssembly and WebGPU. */
 const IR_VERSION = 8;
 const OPSET = 18;
-/** The domain of the operators that only onnxruntime has. */
+/** The domain of onnxruntime's own operators. */
 export const MICROSOFT = 'com.microsoft';
 
-/** A dimension: a size, or the name of one that is only known when the model runs. */
+/** A dimension: a size, or a name if the size is known only when the model runs. */
 export type Dimension = number | string;
 
 /** `ModelProto`. */
@@ -34,7 +34,7 @@ export function modelMessage(graph: Message, producer: string): Message {
     .message(8, new Message().text(1, MICROSOFT).int(2, 1));
 }
 
-/** `NodeProto`. An empty string among the inputs leaves that input out. */
+/** `NodeProto`. An empty string omits an input. */
 export function nodeMessage(
   operator: string,
   inputs: readonly string[],
@@ -85,14 +85,14 @@ export function inlineTensor(
   return tensorMessage(name, element, dimensions).bytes(9, bytes);
 }
 
-/** Where the content of a tensor lies: `location` is the name of a file beside the model's. */
+/** The place of a tensor's content: `location` is the name of a file next to the model's. */
 export interface ExternalPlace {
   location: string;
   offset: number;
   length: number;
 }
 
-/** `TensorProto` whose content lies in another file. */
+/** `TensorProto` with its content in another file. */
 export function externalTensor(
   name: string,
   element: Element,

@@ -1,7 +1,6 @@
 /**
- * Writes protobuf messages: what an ONNX file needs of the wire format, and nothing else
- * (protobuf.dev, "Encoding"). Libraries hold whole messages as objects and need generated code; this is shorter than
- * the code they would generate.
+ * Writes protobuf messages: only the part of the wire format that an ONNX file needs (protobuf.dev, "Encoding").
+ * Libraries hold whole messages as objects and need generated code, which would be longer than this.
  */
 
 const VARINT = 0;
@@ -61,7 +60,7 @@ export class Message {
     this.#varint(BigInt(field * 8 + wireType));
   }
 
-  /** Seven bits a byte, the lowest first; a negative number as its 64-bit two's complement. */
+  /** Seven bits per byte, lowest first; negative numbers as 64-bit two's complement. */
   #varint(value: bigint): void {
     const bytes: number[] = [];
     let rest = BigInt.asUintN(64, value);

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { seededRandom } from '../base/random.ts';
 import { BLOCK, blocksOf, quantize } from './quantize.ts';
 
-/** What `MatMulNBits` reads: (q − zero) · scale. */
+/** The weights as `MatMulNBits` reads them: (q − zero) · scale. */
 function unfolded(
   { numbers, scales }: ReturnType<typeof quantize>,
   rows: number,
@@ -25,7 +25,7 @@ describe.each([4, 8] as const)('quantization to %i bits', (bits) => {
     [2, 32],
     [5, 33],
     [7, 97],
-  ])('is within half a step of every weight, [%i, %i]', (rows, columns) => {
+  ])('is within one step of every weight, [%i, %i]', (rows, columns) => {
     const random = seededRandom(rows * columns);
     const weights = Float32Array.from({ length: rows * columns }, () => 4 * random.next() - 2);
     const quantized = quantize(weights, rows, columns, bits);
@@ -34,12 +34,12 @@ describe.each([4, 8] as const)('quantization to %i bits', (bits) => {
     unfolded(quantized, rows, columns, bits).forEach((value, at) => {
       const block = Math.floor(at / columns) * blocksOf(columns) + Math.floor((at % columns) / BLOCK);
       const step = Math.abs(quantized.scales[block]);
-      // The far end of the range is one step short: as many numbers lie below zero as above it, and zero is one.
+      // Half a step, but the far end of the range is one step short: zero takes a number from that side.
       expect(Math.abs(value - weights[at])).toBeLessThanOrEqual(step * (1 + 1e-5));
     });
   });
 
-  it('keeps a block of zeros, and the largest entry exactly', () => {
+  it('preserves a block of zeros and the largest entry exactly', () => {
     const weights = new Float32Array(2 * BLOCK);
     weights[BLOCK + 3] = -0.75;
     const quantized = quantize(weights, 2, BLOCK, bits);

@@ -1,21 +1,21 @@
-/** Weights in a block share a scale. 32 is what transformers.js and onnxruntime write by default. */
+/** Number of weights that share a scale: 32, the default of transformers.js and onnxruntime. */
 export const BLOCK = 32;
 
-/** A matrix as onnxruntime's `MatMulNBits` reads it. */
+/** A matrix for onnxruntime's `MatMulNBits`. */
 export interface QuantizedMatrix {
-  /** u8 [rows, blocks, BLOCK · bits / 8]; of two 4-bit numbers in a byte the first has the low bits. */
+  /** u8 [rows, blocks, BLOCK · bits / 8]; in a byte of two 4-bit numbers, the first has the low bits. */
   numbers: Uint8Array<ArrayBuffer>;
   /** f32 [rows, blocks]. */
   scales: Float32Array<ArrayBuffer>;
 }
 
-/** Blocks of a row. */
+/** Number of blocks per row. */
 export const blocksOf = (columns: number): number => Math.ceil(columns / BLOCK);
 
 /**
- * Symmetric quantization by blocks of a row: w ≈ (q − 2^(bits−1)) · scale. The entry of largest magnitude becomes
- * q = 0, so that the whole range is used on its side (`quantize_blockwise` of onnxruntime,
- * core/mlas/lib/q4_dq.cpp). A last block that is not full is padded with zeros.
+ * Symmetric quantization by blocks of a row: w ≈ (q − 2^(bits−1)) · scale. The largest magnitude becomes q = 0, so that
+ * its side uses the whole range (`quantize_blockwise` of onnxruntime, core/mlas/lib/q4_dq.cpp). Zeros pad an incomplete
+ * last block.
  *
  * @param weights [rows, columns], row-major.
  */

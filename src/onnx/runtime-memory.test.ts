@@ -22,19 +22,20 @@ const SMOLLM3 = {
   num_key_value_heads: 4,
 };
 
-it('counts the weights of both graphs, and unfolds f16', () => {
+it('counts the weights of both graphs, and expands f16', () => {
   const [f32, f16, q8, q4] = (['f32', 'f16', 'q8', 'q4'] as const).map((dtype) => loadedBytes(T5_LARGE, dtype));
   const parameters = 737_668_096; // torch's count of the published model
   const secondEmbedding = 32_128 * 1024; // each graph has its own
-  const tables = (257 + 130 - 2 * 32) * 16; // rows by distance in place of buckets
+  const tables = (257 + 130 - 2 * 32) * 16; // rows by distance instead of buckets
   expect(f32).toBe(4 * (parameters + secondEmbedding + tables));
   expect(f16).toBe(f32);
-  // 8 bits and a scale of 32 for every 32 weights; the embeddings stay f32 and the output layer is a third one.
+  // 8 bits per weight and 32 bits of scale per 32 weights; the embeddings stay f32 and the output layer is a third
+  // copy.
   expect(q8 / f32).toBeCloseTo(0.36, 1);
   expect(q4).toBeLessThan(q8);
 });
 
-it('refuses what onnxruntime-web cannot hold, and names the form that it can', () => {
+it('refuses models too large for onnxruntime-web, and names a form that fits', () => {
   expect(() => checkRuntimeHolds(T5_LARGE, 'f32')).not.toThrow();
   expect(() => checkRuntimeHolds(SMOLLM3, 'f32')).toThrow(
     expect.objectContaining({ code: 'weights/onnx-too-large', nextStep: 'Export it as q4.' }),

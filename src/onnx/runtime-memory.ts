@@ -6,7 +6,7 @@ import { onnxModel } from './model-graphs.ts';
 import { RUNTIME_BYTES } from './runtime-limit.ts';
 
 /**
- * Bytes that the weights of an export take once onnxruntime has loaded them. It unfolds f16 to f32.
+ * Bytes of an export's weights after onnxruntime has loaded them. It expands f16 to f32.
  *
  * @throws GorpError `model/bad-config`.
  */
@@ -20,9 +20,9 @@ export function loadedBytes(config: unknown, dtype: OnnxDtype): number {
 }
 
 /**
- * @param limit bytes that may be taken.
- * @param advise what to do where another form of the weights fits.
- * @throws GorpError `weights/onnx-too-large`, with the form of the weights that fits, where there is one.
+ * @param limit most bytes allowed.
+ * @param advise what to do if another form of the weights fits.
+ * @throws GorpError `weights/onnx-too-large`, with a form of the weights that fits, if any.
  */
 export function checkRuntimeHolds(
   config: unknown,
@@ -35,7 +35,7 @@ export function checkRuntimeHolds(
   const fitting = ONNX_DTYPES.find((other) => loadedBytes(config, other) <= limit);
   throw new GorpError(
     'weights/onnx-too-large',
-    `The model as ${dtype} takes ${formatBytes(needed)} in onnxruntime-web, which may take ${formatBytes(limit)} here.`,
+    `The model as ${dtype} takes ${formatBytes(needed)} in onnxruntime-web; the limit here is ${formatBytes(limit)}.`,
     fitting ? advise(fitting) : 'Choose a smaller model, or run the export with onnxruntime outside a browser.',
   );
 }

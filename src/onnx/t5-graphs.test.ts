@@ -6,7 +6,7 @@ import { collected, emptyCaches, int64, modelOnDisk, nextCaches, onnxSession, re
 import { committedReference } from '../testing/reference.ts';
 import { onnxFiles } from './onnx-files.ts';
 
-/** The reference numbers are f32 themselves; the graph's sums are in another order. */
+/** The reference numbers are f32, too, but the graph sums in another order. */
 const TOLERANCE = 2e-5;
 
 describe.each(ENCODER_DECODERS)('the export of %s', (name) => {
@@ -19,7 +19,7 @@ describe.each(ENCODER_DECODERS)('the export of %s', (name) => {
     return { encoder, decoder, ids, expected: committedReference.tensors(`golden/${name}/expected.safetensors`) };
   };
 
-  it('gives the reference logits, whole and token by token', async () => {
+  it('gives the reference logits, at once and token by token', async () => {
     const { encoder, decoder, ids, expected } = await opened();
     const [source, mask, target] = ['input_ids', 'attention_mask', 'decoder_input_ids'].map(ids);
     const attention_mask = int64(mask.data, mask.shape);

@@ -17,7 +17,7 @@ import { GraphWeights, type ReadWeight } from './graph-weights.ts';
 /** The end of an axis, whatever its length. */
 const END = Number.MAX_SAFE_INTEGER;
 
-/** What a T5 graph is made of. */
+/** The parts of a T5 graph. */
 interface Parts {
   g: GraphBuilder;
   weights: GraphWeights;
@@ -27,7 +27,7 @@ interface Parts {
 /**
  * `encoder_model.onnx`: input_ids and attention_mask [B, S] → last_hidden_state [B, S, D]; T5Stack of Hugging Face.
  *
- * @param read gives the parameters when the data is written.
+ * @param read gives the parameters as the data is written.
  */
 export function t5EncoderGraph(form: Readonly<T5Config>, dtype: OnnxDtype, read: ReadWeight): GraphBuilder {
   const g = new GraphBuilder();
@@ -58,9 +58,9 @@ export function t5EncoderGraph(form: Readonly<T5Config>, dtype: OnnxDtype, read:
 }
 
 /**
- * `decoder_model_merged.onnx`: one graph for the first token and for all later ones. It reads how much is cached from
- * the lengths of the caches, which begin at 0. Keys and values of the encoder's text are computed in the first call;
- * later, where they come in as the cache, the slice that they are computed from is empty.
+ * `decoder_model_merged.onnx`: one graph for the first token and all later ones. The lengths of the caches, which begin
+ * at 0, say how much is cached. The first call computes keys and values of the encoder's text; later they come from the
+ * cache, and the slice to compute them from is empty.
  */
 export function t5DecoderGraph(form: Readonly<T5Config>, dtype: OnnxDtype, read: ReadWeight): GraphBuilder {
   const g = new GraphBuilder();
@@ -136,8 +136,8 @@ function cacheInputs({ g, form }: Parts, layer: number): { own: Cache; encoder: 
 }
 
 /**
- * Position bias [1, H, Q, K] of a layer: a table by clipped distance instead of buckets, which are the same from the
- * largest distance on. In the decoder the last row hides what is to come.
+ * Position bias [1, H, Q, K] of a layer: a table by clipped distance instead of buckets, which do not change beyond the
+ * largest distance. In the decoder the last row hides the future.
  *
  * @param past i64 scalar, @param length i64 scalar: of the queries.
  */

@@ -8,7 +8,7 @@ import { committedReference } from '../testing/reference.ts';
 import { transformersJs } from '../testing/transformers-js.ts';
 import { onnxFiles } from './onnx-files.ts';
 
-/** What transformers of Python wrote to prompts; of T5 those of the batch. */
+/** Answers of transformers in Python to prompts; for T5, those of the batch. */
 interface Generated {
   max_new_tokens: number;
   output_ids: number[][];
@@ -20,7 +20,7 @@ let folder: string;
 beforeAll(() => (folder = mkdtempSync(join(tmpdir(), 'gorp-onnx-'))));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-/** Rows of whole numbers as transformers.js takes them. */
+/** Rows of whole numbers for transformers.js. */
 type Rows = number[][];
 
 describe.each(['t5-tiny', 't5-v1_1-tiny', 'llama-tiny'])('%s in transformers.js', (name) => {
@@ -46,7 +46,7 @@ describe.each(['t5-tiny', 't5-v1_1-tiny', 'llama-tiny'])('%s in transformers.js'
     const prompt = isSeq2Seq ? 1 : input_ids[0].length;
     const untilEnd = (row: number[]): number[] => {
       const end = row.indexOf(eos_token_id, prompt);
-      return end < 0 ? row : row.slice(0, end + 1); // transformers.js fills ended rows with what comes next
+      return end < 0 ? row : row.slice(0, end + 1); // transformers.js pads ended rows with further tokens
     };
     expect(written.map(untilEnd)).toEqual(wanted.output_ids.map(untilEnd));
   });

@@ -16,7 +16,7 @@ describe('rawFolder', () => {
 });
 
 test('refuses http on another machine, given directly or by a redirect', async () => {
-  expect(() => rawFolder('http://example.org/tasks')).toThrow(/anyone on the way/);
+  expect(() => rawFolder('http://example.org/tasks')).toThrow(/Anyone on the network/);
   const redirected = new Response('[1]');
   Object.defineProperties(redirected, { redirected: { value: true }, url: { value: 'http://example.org/a' } });
   const read = remoteReader(new URL('https://example.org/t/'), null, () => Promise.resolve(redirected));

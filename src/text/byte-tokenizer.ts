@@ -30,7 +30,7 @@ export function byteTokenizer(): Tokenizer {
     encode,
     encodePrompt: (text) => [...encode(text), END],
     encodeLabel: encode,
-    decode: (ids) => textOf(ids.filter(isByte)).replaceAll('\ufffd', ''), // what is no UTF-8 is left out
+    decode: (ids) => textOf(ids.filter(isByte)).replaceAll('\ufffd', ''), // omits what is not UTF-8
     decodeWhole: (ids) => {
       const parts: (number[] | string)[] = [];
       for (const id of ids) {

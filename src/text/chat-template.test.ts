@@ -33,7 +33,7 @@ const TEMPLATES = referencesWith(GOLDEN).flatMap((reference) => {
 describe.each(TEMPLATES)('$name of $reference.name', (one) => {
   it('renders what apply_chat_template renders, and refuses what it refuses', async () => {
     const template = await ChatTemplate.read(one.chat_template);
-    // Templates are told not to think: of those that could, the renderings without thinking count.
+    // Templates are rendered without thinking, so those that offer it are compared with thinking off.
     const thinks = one.renderings.some(({ enable_thinking: thinking }) => thinking === false);
     const cases = one.renderings.filter(({ enable_thinking: thinking, add_generation_prompt: generates }) =>
       thinks && generates ? thinking === false : thinking !== true,
@@ -48,7 +48,7 @@ describe.each(TEMPLATES)('$name of $reference.name', (one) => {
   });
 });
 
-/** The report of what a template fails with. */
+/** The report of the error that a template causes. */
 async function failure(source: string): Promise<ReturnType<typeof reportOf>> {
   try {
     const template = await ChatTemplate.read(source);
@@ -56,10 +56,10 @@ async function failure(source: string): Promise<ReturnType<typeof reportOf>> {
   } catch (error) {
     return reportOf(error);
   }
-  throw new Error('it was rendered');
+  throw new Error('the template was rendered');
 }
 
-describe('a template that cannot be trusted', () => {
+describe('an untrusted template', () => {
   it.each([
     ['no template', '{% for %}', ''],
     ['no end', '{% for m in messages %}', ''],
@@ -70,12 +70,12 @@ describe('a template that cannot be trusted', () => {
       `{% for a in range(9999) %}{% for b in range(9999) %}{% set c = a %}{% endfor %}{% endfor %}`,
       'it takes more',
     ],
-    ['a large range', '{% for a in range(1000000000) %}{% endfor %}', 'counts to 1000000000'],
-    ['a large range of products', '{% set a = 99999 * 99999 %}{{ a }}', 'counts to'],
+    ['a large range', '{% for a in range(1000000000) %}{% endfor %}', 'number 1000000000'],
+    ['a large range of products', '{% set a = 99999 * 99999 %}{{ a }}', 'too large'],
     [
       'growing text',
       "{% set ns = namespace(t='xy') %}{% for i in range(60) %}{% set ns.t = ns.t ~ ns.t %}{% endfor %}",
-      'longer',
+      'too long',
     ],
     ['recursion', '{% macro m(x) %}{{ m(x) }}{% endmacro %}{{ m(1) }}', ''],
     ['length', 'x'.repeat(131_073), '131073 characters'],
@@ -89,7 +89,7 @@ describe('a template that cannot be trusted', () => {
   });
 });
 
-it('the template is that of its file, else of the tokenizer’s configuration', () => {
+it('the template comes from its file, else from the tokenizer’s configuration', () => {
   expect(templateOf({ chat_template: 'a' }, 'b')).toBe('b');
   expect(templateOf({ chat_template: 'a' }, null)).toBe('a');
   const several = [
@@ -109,12 +109,12 @@ const TOKENIZERS = referencesWith('tokenizers/golden.json').flatMap((reference) 
 describe.each(TOKENIZERS)('prompts of $name of $reference.name', ({ folder, reference }) => {
   const json = (file: string): unknown => reference.json(`${folder}/${file}.json`);
   const tokenizer = loadTokenizer(json('tokenizer'), json('tokenizer_config'), 'begun');
-  // Written with tokens that this tokenizer has.
+  // Uses only tokens that this tokenizer has.
   const { eos_token: end } = tokenizer.written;
   const source = `{{ bos_token }}{% for m in messages %}{{ m.role }}:{{ m.content | trim }}${end}{% endfor %}{% if add_generation_prompt %}assistant:{% endif %}`;
   const open = async (text = source): Promise<Tokenizer> => chatTokenizer(tokenizer, await ChatTemplate.read(text));
 
-  it('prompt and label together are the whole conversation, up to the token that ends the answer', async () => {
+  it('prompt and label together give the whole conversation, up to the token that ends the answer', async () => {
     const chat = await open();
     for (const label of ['yes', 'very negative', ' no', 'Sci/Tech', '再']) {
       const ids = [...chat.encodePrompt('Is it so?\nAnswer:'), ...chat.encodeLabel(label), chat.eosId];
@@ -124,7 +124,7 @@ describe.each(TOKENIZERS)('prompts of $name of $reference.name', ({ folder, refe
     }
   });
 
-  it('refuses a template whose tokens it does not have, or that ends no answer', async () => {
+  it('refuses a template that writes unknown tokens or does not end the answer', async () => {
     const refusal = { code: 'settings/template-tokens' };
     await expect(open(source.replaceAll('{{ m.role }}:', '<|nobody|>{{ m.role }}:'))).rejects.toMatchObject(refusal);
     await expect(open('{% for m in messages %}{{ m.content }}{% endfor %}')).rejects.toMatchObject(refusal);

@@ -1,27 +1,27 @@
 import type * as Jinja from '@huggingface/jinja';
 import { GorpError } from '../base/errors.ts';
 
-/** A turn of a conversation, as chat templates know it. */
+/** A turn of a conversation, as chat templates expect it. */
 export interface ChatTurn {
   readonly role: 'user' | 'assistant';
   readonly content: string;
 }
 
-/** What a template is rendered with besides the turns. */
+/** What a template needs besides the turns. */
 export interface ChatOptions {
-  /** Whether the text is to end where the assistant's answer begins. */
+  /** Whether the text should end where the assistant's answer begins. */
   readonly addGenerationPrompt: boolean;
   /** Special tokens as they are written. */
   readonly tokens: Readonly<Record<string, string | null>>;
 }
 
-// The template comes with the model, from anywhere, so it may be made to take for ever. Those of the largest published
-// models have 30,000 characters and take some thousand steps.
+// The template comes with the model and is not trusted: it could run for ever. Those of the largest published models
+// have 30,000 characters and take a few thousand steps.
 const MAX_TEMPLATE = 131_072;
 const MAX_TEXT = 4_194_304;
 const MAX_STEPS = 1_000_000;
 const MAX_MILLISECONDS = 2000;
-/** Bounds ranges, widths and counts of repetition. */
+/** Bounds ranges, widths and repetition counts. */
 const MAX_NUMBER = 100_000;
 const STEPS_PER_CLOCK = 1024;
 
@@ -36,17 +36,17 @@ export class ChatTemplate {
   }
 
   /**
-   * Reads a template. The library for it is loaded when the first one is read.
+   * Reads a template. The first call loads the library.
    *
-   * @throws GorpError `settings/template-failed` when it is no template, or longer than any of use.
+   * @throws GorpError `settings/template-failed` if it is not a template, or is too long.
    */
   static async read(source: string): Promise<ChatTemplate> {
     if (source.length > MAX_TEMPLATE) {
-      throw templateFailed(`it has ${source.length} characters; at most ${MAX_TEMPLATE} are read`);
+      throw templateFailed(`it has ${source.length} characters; the limit is ${MAX_TEMPLATE}`);
     }
     const jinja = await import('@huggingface/jinja');
     try {
-      // As transformers compiles templates.
+      // The same options as in transformers.
       const tokens = jinja.tokenize(source, { lstrip_blocks: true, trim_blocks: true });
       return new ChatTemplate(jinja, jinja.parse(tokens));
     } catch (cause) {
@@ -55,9 +55,9 @@ export class ChatTemplate {
   }
 
   /**
-   * The text of a conversation. A template that thinks before it answers is told not to.
+   * The text of a conversation. Thinking is off in templates that offer it.
    *
-   * @throws GorpError `settings/template-failed` when the template refuses it, fails, or takes too long or too much.
+   * @throws GorpError `settings/template-failed` if the template refuses it, fails, or exceeds a limit.
    */
   render(turns: readonly ChatTurn[], { addGenerationPrompt, tokens }: ChatOptions): string {
     const { Environment } = this.#jinja;
@@ -76,7 +76,7 @@ export class ChatTemplate {
     try {
       for (const [name, value] of Object.entries(variables)) environment.set(name, value);
       const text: unknown = limitedInterpreter(this.#jinja, environment).run(this.#program).value;
-      if (typeof text !== 'string') throw new Error('it gives no text');
+      if (typeof text !== 'string') throw new Error('it renders no text');
       return text;
     } catch (cause) {
       throw templateFailed(messageOf(cause), cause);
@@ -84,7 +84,7 @@ export class ChatTemplate {
   }
 }
 
-/** An interpreter that gives up where a template does not end, or makes more than anyone reads. */
+/** An interpreter that stops templates that run too long or write too much. */
 function limitedInterpreter({ Interpreter }: typeof Jinja, environment: Jinja.Environment): Jinja.Interpreter {
   const end = performance.now() + MAX_MILLISECONDS;
   let steps = 0;
@@ -94,8 +94,9 @@ function limitedInterpreter({ Interpreter }: typeof Jinja, environment: Jinja.En
       if (steps % STEPS_PER_CLOCK === 0 && performance.now() > end) throw new Error('it takes more than two seconds');
       const found = super.evaluate(...node);
       const value: unknown = found.value;
-      if (typeof value === 'string' && value.length > MAX_TEXT) throw new Error('its text is longer than any prompt');
-      if (typeof value === 'number' && Math.abs(value) > MAX_NUMBER) throw new Error(`it counts to ${value}`);
+      if (typeof value === 'string' && value.length > MAX_TEXT) throw new Error('its text is too long');
+      if (typeof value === 'number' && Math.abs(value) > MAX_NUMBER)
+        throw new Error(`its number ${value} is too large`);
       return found;
     }
   }
@@ -110,7 +111,7 @@ function rangeOf(start: number, stop?: number, step = 1): number[] {
   return Array.from({ length }, (_, i) => from + i * step);
 }
 
-/** Python's strftime of today, for what templates ask of it. */
+/** Python's strftime of today, as far as templates use it. */
 function formatDate(format: string): string {
   const now = new Date();
   const named = (options: Intl.DateTimeFormatOptions): string => new Intl.DateTimeFormat('en-US', options).format(now);
@@ -129,9 +130,9 @@ function formatDate(format: string): string {
 }
 
 /**
- * The template of a model: chat_template.jinja, else what tokenizer_config.json says; null where there is none.
+ * The template of a model: chat_template.jinja, else the one in tokenizer_config.json; null if there is none.
  *
- * @param file the text of chat_template.jinja; null where there is none.
+ * @param file the text of chat_template.jinja; null if there is none.
  */
 export function templateOf(tokenizerConfig: unknown, file: string | null): string | null {
   if (file !== null) return file;

@@ -37,7 +37,7 @@ describe('porterStem', () => {
     expect(porterStem(word)).toBe(stem);
   });
 
-  it('never throws and never makes a word longer than by one letter', () => {
+  it('never throws and never adds more than one letter', () => {
     const word = fc.string({ unit: fc.constantFrom(...'aeiouybdglnrstz0'), maxLength: 14 });
     fc.assert(
       fc.property(word, (text) => porterStem(text).length <= text.length + 1),

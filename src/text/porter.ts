@@ -1,7 +1,7 @@
-/** A suffix, what it becomes, and what must hold of the stem before it. */
+/** A suffix, its replacement, and a condition on the stem before it. */
 type Rule = readonly [suffix: string, replacement: string, condition?: (stem: string) => boolean];
 
-/** Whole words with a stem of their own, taken before any rule. */
+/** Words with irregular stems, looked up before any rule applies. */
 const IRREGULAR: ReadonlyMap<string, string> = new Map([
   ['sky', 'sky'],
   ['skies', 'sky'],
@@ -50,7 +50,7 @@ const STEP_2: readonly Rule[] = [
   ['iviti', 'ive', hasMeasure],
   ['biliti', 'ble', hasMeasure],
   ['fulli', 'ful', hasMeasure],
-  // The l counts as part of the stem, so that "geologi" is shortened as "archaeologi" is.
+  // The l counts as part of the stem, so that "geologi" is shortened like "archaeologi".
   ['logi', 'log', (stem) => hasMeasure(stem + 'l')],
 ];
 
@@ -115,7 +115,7 @@ function step1c(word: string): string {
   return word.endsWith('y') && before > 0 && isConsonant(word, before) ? word.slice(0, -1) + 'i' : word;
 }
 
-/** Double suffixes. After -alli has become -al the step runs again (NLTK: "rationally" → "ration"). */
+/** Double suffixes. When -alli has become -al, the step runs again (NLTK: "rationally" → "ration"). */
 function step2(word: string): string {
   if (word.endsWith('alli') && hasMeasure(word.slice(0, -4))) return step2(word.slice(0, -2));
   return applyFirst(word, STEP_2);
@@ -131,7 +131,7 @@ function step5(word: string): string {
   return out.endsWith('ll') && isLong(out.slice(0, -1)) ? out.slice(0, -1) : out;
 }
 
-/** Applies the first rule whose suffix fits; when its condition does not hold, no later rule is tried. */
+/** Applies the first rule whose suffix fits; if its condition fails, no later rule is tried. */
 function applyFirst(word: string, rules: readonly Rule[]): string {
   const rule = rules.find(([suffix]) => word.endsWith(suffix));
   if (rule === undefined) return word;
@@ -140,14 +140,14 @@ function applyFirst(word: string, rules: readonly Rule[]): string {
   return condition === undefined || condition(stem) ? stem + replacement : word;
 }
 
-/** Every letter but a, e, i, o, u, and but a y that follows a consonant. */
+/** Every letter except a, e, i, o, u and a y after a consonant. */
 function isConsonant(word: string, at: number): boolean {
   const letter = word.charAt(at);
   if (letter === 'y') return at === 0 || !isConsonant(word, at - 1);
   return !'aeiou'.includes(letter);
 }
 
-/** Porter's m: how often a vowel is followed by a consonant. */
+/** Porter's m: how often a consonant follows a vowel. */
 function measure(stem: string): number {
   let count = 0;
   for (let i = 1; i < stem.length; i++) if (isConsonant(stem, i) && !isConsonant(stem, i - 1)) count++;
@@ -167,7 +167,7 @@ function endsInDoubleConsonant(word: string): boolean {
   return last > 0 && word[last] === word[last - 1] && isConsonant(word, last);
 }
 
-/** Consonant, vowel, consonant but w, x or y; or (NLTK) the whole word is vowel and consonant. */
+/** Consonant, vowel, then a consonant other than w, x or y; or (NLTK) a whole word of vowel and consonant. */
 function endsInShortSyllable(word: string): boolean {
   const last = word.length - 1;
   if (last < 1 || !isConsonant(word, last) || isConsonant(word, last - 1)) return false;

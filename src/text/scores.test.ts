@@ -42,7 +42,7 @@ describe.each(referencesWith(PAIRS, AGGREGATED))('against the metrics of $name',
 });
 
 describe('scoreOf', () => {
-  it('works a case by hand', () => {
+  it('matches a case worked by hand', () => {
     // "the cats sat" against "cat the sat down": stems the/cat/sat shared 3 of 3 and 4; in order 2 (the sat or cat sat).
     const score = scoreOf('The cats, sat', 'cat the sat down');
     expect(score.exactMatch).toBe(false);
@@ -50,11 +50,11 @@ describe('scoreOf', () => {
     expect(score.rougeL).toBeCloseTo(4 / 7, 12);
   });
 
-  it('counts repeated words as often as they stand in both', () => {
+  it('counts repeated words as often as both texts have them', () => {
     expect(scoreOf('a a a', 'a').rouge1).toBeCloseTo(0.5, 12);
   });
 
-  it('takes two empty texts as equal, with nothing shared', () => {
+  it('scores two empty texts as an exact match with ROUGE 0', () => {
     expect(scoreOf('', ' .')).toEqual({ exactMatch: true, rouge1: 0, rougeL: 0 });
   });
 
@@ -75,12 +75,12 @@ describe('scoreOf', () => {
 });
 
 describe('normalisedAnswer', () => {
-  it('folds what Python calls white space and keeps what it does not', () => {
+  it('folds what Python calls white space and nothing else', () => {
     expect(normalisedAnswer('  A\u00a0b\u0085c\u001cd\u3000e\n')).toBe('a b c d e');
     expect(normalisedAnswer('a\ufeffb\u200bc')).toBe('a\ufeffb\u200bc');
   });
 
-  it('takes away ASCII punctuation only', () => {
+  it('removes only ASCII punctuation', () => {
     expect(normalisedAnswer('!"#$%&\'()*+,-./:;<=>?@[\\]^_`{|}~x“y”')).toBe('x“y”');
   });
 });
@@ -90,20 +90,20 @@ describe('averageScores', () => {
     return { kind, dataset, exactMatch, rouge1: rouge, rougeL: rouge };
   };
 
-  it('lets a dataset overwrite a kind of the same name', () => {
+  it('lets a dataset override a kind of the same name', () => {
     const averages = averageScores([score('QQP', 'QQP', true, 1), score('QQP', 'other', false, 0)]);
     expect(averages['exact_match']).toBe(50);
     expect(averages['exact_match_for_QQP']).toBe(100);
     expect(averages['exact_match_for_other']).toBe(0);
   });
 
-  it('gives nothing for nothing', () => {
+  it('gives no averages for no scores', () => {
     expect(averageScores([])).toEqual({});
   });
 });
 
 describe('roundedTo4', () => {
-  it('rounds halves to even, as 1 of 640 right answers needs', () => {
+  it('rounds halves to even, as in 1 of 640 right answers', () => {
     expect(roundedTo4(100 / 640)).toBe(0.1562);
     expect(roundedTo4(300 / 640)).toBe(0.4688);
     expect(roundedTo4(200 / 3)).toBe(66.6667);

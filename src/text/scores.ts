@@ -1,13 +1,13 @@
 import { porterStem } from './porter.ts';
 
-/** How well one answer meets its label, each from 0 to 1. docs/method.md, section 6. */
+/** How well an answer matches its label, each from 0 to 1. docs/method.md, section 6. */
 export interface Score {
   exactMatch: boolean;
   rouge1: number;
   rougeL: number;
 }
 
-/** A score with the groups it is averaged in. */
+/** A score with the groups in which it is averaged. */
 export interface GroupedScore extends Score {
   /** Kind of the task: TC, SC, … */
   kind: string;
@@ -16,7 +16,7 @@ export interface GroupedScore extends Score {
 }
 
 const ASCII_PUNCTUATION = /[!-/:-@[-`{-~]/g;
-// What Python's str.split() splits at: unlike \s with U+001C–U+001F and U+0085, and without U+FEFF.
+// What Python's str.split() splits at. Unlike \s, it includes U+001C–U+001F and U+0085, but not U+FEFF.
 const INFORMATION_SEPARATORS = '\u001c\u001d\u001e\u001f';
 const PYTHON_WHITE_SPACE = new RegExp(
   `[\\t-\\r \\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000${INFORMATION_SEPARATORS}]+`,
@@ -40,10 +40,10 @@ export function scoreOf(prediction: string, label: string): Score {
 
 /**
  * Averages scores in percent, rounded to 4 places: over all (`exact_match`, `rouge1`, `rougeL`), then per kind and per
- * dataset (`exact_match_for_TC`, …). Where a kind and a dataset share a name, the dataset's average stands, as in the
+ * dataset (`exact_match_for_TC`, …). If a kind and a dataset share a name, the dataset's average wins, as in the
  * released code (`compute_metrics`, `compute_grouped_metrics`).
  *
- * @returns an empty record when there is nothing to average.
+ * @returns an empty record if there are no scores.
  */
 export function averageScores(scores: readonly GroupedScore[]): Record<string, number> {
   if (scores.length === 0) return {};
@@ -79,13 +79,13 @@ export function roundedTo4(value: number): number {
   return (below % 2 === 0 ? below : below + 1) / 1e4;
 }
 
-/** Lower-case runs of a–z and 0–9, stemmed where longer than three letters. */
+/** Lower-case runs of a–z and 0–9, stemmed if longer than three letters. */
 function rougeTokens(text: string): string[] {
   const tokens = text.toLowerCase().match(/[a-z0-9]+/g) ?? [];
   return tokens.map((token) => (token.length > 3 ? porterStem(token) : token));
 }
 
-/** Number of tokens in common, each counted as often as it stands in both. */
+/** Number of tokens in common, each counted as often as it occurs in both. */
 function sharedTokens(a: readonly string[], b: readonly string[]): number {
   const left = new Map<string, number>();
   for (const token of a) left.set(token, (left.get(token) ?? 0) + 1);
@@ -100,7 +100,7 @@ function sharedTokens(a: readonly string[], b: readonly string[]): number {
 }
 
 function longestCommonSubsequence(a: readonly string[], b: readonly string[]): number {
-  // lengths[j]: longest one of a's tokens so far and b's first j.
+  // lengths[j]: length of the longest common subsequence of a's tokens so far and b's first j.
   const lengths = new Array<number>(b.length + 1).fill(0);
   for (const token of a) {
     let diagonal = 0;

@@ -4,13 +4,13 @@ import { fitLabel } from '../tasks/fit.ts';
 import { referencesWith, tokenizersOf } from '../testing/reference.ts';
 import { checkVocabulary, loadTokenizer } from './tokenizer.ts';
 
-/** Of each text the ids by every tokenizer of the folder, named as its folder is. */
+/** A text with its ids by every tokenizer of the folder, named after its folder. */
 type TextIds = { text: string } & Record<string, number[]>;
 
 interface Golden {
   items: TextIds[];
   labels: TextIds[];
-  /** Texts with two splits of equal score, of the published tokenizer of T5. */
+  /** Texts that T5's published tokenizer can split in two ways of equal score. */
   t5_equal_score_splits?: { items: { text: string; ids: number[]; sentencepiece_ids: number[] }[] };
 }
 
@@ -24,25 +24,25 @@ describe.each(TOKENIZERS)('$name of $reference.name', ({ name, folder, form, has
   const json = (file: string): unknown => reference.json(`${folder}/${file}.json`);
   const tokenizer = loadTokenizer(hasBytes ? null : json('tokenizer'), json('tokenizer_config'), form);
 
-  it('gives the ids of the reference, with the token that closes or begins a prompt', () => {
+  it('gives the ids of the reference, including the token that closes or begins a prompt', () => {
     expect(golden.items.length).toBeGreaterThan(0);
     for (const one of [...golden.items, ...golden.labels]) {
       expect(tokenizer.encodePrompt(one.text), JSON.stringify(one.text)).toEqual(one[name]);
     }
   });
 
-  it('gives labels back, and leaves special tokens and padding rows out', () => {
+  it('decodes labels without special tokens and padding rows', () => {
     for (const one of golden.labels) {
       const ids = one[name];
       const text = tokenizer.decode([tokenizer.padId, ...ids, tokenizer.padId, tokenizer.size + 1]);
-      // A piece that the vocabulary lacks cannot come back; what is known does.
+      // A piece that the vocabulary lacks cannot be decoded.
       const isWhole = tokenizer.unkId === null || !ids.includes(tokenizer.unkId);
       if (isWhole) expect(text).toBe(one.text);
       else expect(text).toBe(tokenizer.decode(ids.filter((id) => id !== tokenizer.unkId)));
     }
   });
 
-  it('fits a vocabulary with padding rows, not a smaller one', () => {
+  it('accepts an embedding with padding rows, not a smaller one', () => {
     const { size } = tokenizer;
     expect(() => checkVocabulary(tokenizer, size)).not.toThrow();
     expect(() => checkVocabulary(tokenizer, size + 28)).not.toThrow();
@@ -51,7 +51,7 @@ describe.each(TOKENIZERS)('$name of $reference.name', ({ name, folder, form, has
 
   const ties = name === 't5' ? (golden.t5_equal_score_splits?.items ?? []) : [];
   if (ties.length > 0) {
-    it('splits words of equal score as the fast tokenizer does, all of them', () => {
+    it('splits all words of equal score like the fast tokenizer', () => {
       const rule = (ids: (text: (typeof ties)[number]) => number[]): boolean =>
         ties.every(
           (tie) => JSON.stringify([...tokenizer.encode(tie.text), tokenizer.eosId]) === JSON.stringify(ids(tie)),
@@ -61,7 +61,7 @@ describe.each(TOKENIZERS)('$name of $reference.name', ({ name, folder, form, has
   }
 });
 
-/** A small tokenizer of our own; `change` may break it. */
+/** A small tokenizer, which `change` may break. */
 function small(change: (json: Record<string, Record<string, unknown>>) => void = () => undefined): unknown {
   const special = (id: number, content: string) => ({ id, content, special: true, normalized: false });
   const json = {
@@ -96,18 +96,18 @@ const REPLACE = { type: 'Replace', pattern: { Regex: '(a+)+!' }, content: '' };
 describe('loadTokenizer', () => {
   const tokenizer = loadTokenizer(small(), {});
 
-  it('takes the special tokens of the Hugging Face classes where the configuration names none', () => {
+  it('uses the special tokens of the Hugging Face classes if the configuration names none', () => {
     expect(tokenizer).toMatchObject({ padId: 0, eosId: 1, unkId: 2, bosId: null, size: 6 });
   });
 
-  it('takes a special token given as text or as an object', () => {
+  it('reads a special token given as text or as an object', () => {
     expect(loadTokenizer(small(), { eos_token: { content: 'b' }, pad_token: '▁' })).toMatchObject({
       eosId: 5,
       padId: 3,
     });
   });
 
-  it('keeps pieces that are names of object members', () => {
+  it('reads pieces that are names of object members', () => {
     const model = { type: 'BPE', vocab: { constructor: 0, '</s>': 1, toString: 2 }, merges: [] };
     const json = small((whole) => Object.assign(whole, { added_tokens: [], model }));
     expect(loadTokenizer(json, { pad_token: 'constructor', unk_token: 'toString' })).toMatchObject({
@@ -116,7 +116,7 @@ describe('loadTokenizer', () => {
     });
   });
 
-  it('refuses by name what the library finds out on a text only', () => {
+  it('reports faults that the library finds only on a text', () => {
     const broken = loadTokenizer(
       small((json) => (json['post_processor'] = { type: 'TemplateProcessing', single: ['no object'], pair: [] })),
       {},
@@ -124,7 +124,7 @@ describe('loadTokenizer', () => {
     expect(() => broken.encode('a')).toThrow(expect.objectContaining({ code: 'text/bad-tokenizer' }) as GorpError);
   });
 
-  it('takes empty and unknown text', () => {
+  it('encodes empty and unknown text', () => {
     expect(tokenizer.encode('')).toEqual([]);
     expect(tokenizer.encode(' \n ')).toEqual([]);
     expect(tokenizer.encode('ab ☃')).toEqual([4, 5, 3, 2]);
@@ -157,7 +157,9 @@ describe('loadTokenizer', () => {
   });
 });
 
-/** The letters that stand for bytes in GPT-2's byte-level BPE: printable ones for themselves, the others from U+0100 on. */
+/**
+ * The letters for bytes in GPT-2's byte-level BPE: printable bytes stand for themselves, the others start at U+0100.
+ */
 function byteLetters(): string[] {
   let next = 0x100;
   const isPlain = (byte: number): boolean =>
@@ -165,7 +167,7 @@ function byteLetters(): string[] {
   return Array.from({ length: 256 }, (_, byte) => String.fromCodePoint(isPlain(byte) ? byte : next++));
 }
 
-describe('a byte-level BPE, as SmolLM has it', () => {
+describe('a byte-level BPE, as in SmolLM', () => {
   const merges = ['t h', 'Ġ th', 'Ġth e', 'a t'];
   const pieces = [...byteLetters(), ...merges.map((merge) => merge.replace(' ', ''))];
   const special = { id: 0, content: '<|endoftext|>', special: true, normalized: false };
@@ -189,7 +191,7 @@ describe('a byte-level BPE, as SmolLM has it', () => {
   };
   const end = { bos_token: '<|endoftext|>', eos_token: '<|endoftext|>', unk_token: '<|endoftext|>' };
   const tokenizer = loadTokenizer(json, end, 'begun');
-  /** The same with a token in front of every text and one behind it. */
+  /** The same with a token before every text and one after it. */
   const around = (front: string, behind: string): unknown => {
     const tokens = [front, behind].map((name) => [name, { id: name, ids: [0], tokens: [name] }] as const);
     const [begin, close] = [front, behind].map((name) => ({ SpecialToken: { id: name, type_id: 0 } }));
@@ -209,7 +211,7 @@ describe('a byte-level BPE, as SmolLM has it', () => {
     expect(tokenizer).toMatchObject({ eosId: 0, bosId: 0, padId: 0, size: 261 });
   });
 
-  it('reads a prompt as its post-processor begins one, whatever bos_token says, and gives every text back', () => {
+  it('begins a prompt as its post-processor says, whatever bos_token says, and decodes every text', () => {
     const prompt = 'Task:TC\nthe naïve cat, 42 ☃\nAnswer:';
     const plain = tokenizer.encode(prompt);
     expect(tokenizer.encodePrompt(prompt)).toEqual(plain);
@@ -221,9 +223,11 @@ describe('a byte-level BPE, as SmolLM has it', () => {
     expect(() => checkVocabulary(tokenizer, 260)).toThrow(/261 tokens/);
   });
 
-  it('refuses a token before texts that the vocabulary lacks', () => {
+  it('refuses a post-processor that begins texts with an unknown token', () => {
     const json = around('<begin>', special.content);
     const noUnknown = { ...end, unk_token: null };
-    expect(() => loadTokenizer(json, noUnknown, 'begun')).toThrow(/before texts that the vocabulary lacks/);
+    expect(() => loadTokenizer(json, noUnknown, 'begun')).toThrow(
+      /begins texts with a token that the vocabulary lacks/,
+    );
   });
 });

@@ -10,7 +10,7 @@ import { addByteFallback } from './unigram-bytes.ts';
 export type { PromptMark, Tokenizer } from './tokenizer-form.ts';
 
 const idSchema = v.pipe(v.number(), v.integer(), v.minValue(0));
-// What the library takes on trust and would answer to with wrong ids or an endless loop.
+// Checks what the library does not: faults that would give wrong ids or an endless loop.
 const TokenizerJsonSchema = v.looseObject({
   added_tokens: v.array(
     v.looseObject({ id: idSchema, content: v.pipe(v.string(), v.minLength(1)), special: v.optional(v.boolean()) }),
@@ -38,12 +38,12 @@ const TokenizerConfigSchema = v.looseObject({
 });
 
 /**
- * Reads a tokenizer from the parsed `tokenizer.json` and `tokenizer_config.json` of a model. Special tokens that the
- * configuration does not name are those of Hugging Face's T5 and LLaMA classes: `</s>`, `<pad>`, `<s>`, `<unk>`.
+ * Reads a tokenizer from the parsed `tokenizer.json` and `tokenizer_config.json` of a model. If the configuration does
+ * not name a special token, it is that of Hugging Face's T5 and LLaMA classes: `</s>`, `<pad>`, `<s>`, `<unk>`.
  *
- * @param tokenizerJson null for a model whose tokens are bytes.
- * @param guard of every text that a regular expression of the files works on.
- * @throws GorpError `text/bad-tokenizer` when the files are malformed or lack an end-of-text token.
+ * @param tokenizerJson null if the model's tokens are bytes.
+ * @param guard limits how long a regular expression of the files may take on a text.
+ * @throws GorpError `text/bad-tokenizer` if the files are malformed or lack an end-of-text token.
  */
 export function loadTokenizer(
   tokenizerJson: unknown,
@@ -57,7 +57,7 @@ export function loadTokenizer(
   if (hasPattern(json['decoder'])) throw badTokenizer('tokenizer.json: its decoder has a regular expression');
   let library: HuggingFaceTokenizer;
   try {
-    // The input itself, which the schema has shown to be an object: valibot's copy of a record lacks a key "constructor".
+    // Pass the input itself, which the schema has checked: valibot's copy of a record lacks a key "constructor".
     library = new HuggingFaceTokenizer(withUnicodeSpaces(tokenizerJson as PreTokenized), config);
   } catch (error) {
     throw badTokenizer(`tokenizer.json: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
@@ -110,9 +110,9 @@ export function loadTokenizer(
 const ANY_TEXT = 'a';
 
 /**
- * What is put before a text: the token that begins one, where the model was trained with such. The post-processor of
- * tokenizer.json tells, as in transformers 5: a `bos_token` in the configuration may be there for templates alone, as
- * SmolLM2's is. What is put behind a text is left out, since an answer is to follow.
+ * The tokens before a text: the one that begins a text, if the model was trained with it. The post-processor of
+ * tokenizer.json decides, as in transformers 5: a `bos_token` in the configuration may serve templates only, as in
+ * SmolLM2. Tokens after a text are ignored, since an answer follows.
  */
 function tokensBefore(library: HuggingFaceTokenizer): number[] {
   const { ids: plain } = library.encode(ANY_TEXT, { add_special_tokens: false });
@@ -120,10 +120,10 @@ function tokensBefore(library: HuggingFaceTokenizer): number[] {
   const begin = whole.findIndex((_, at) => plain.every((id, i) => whole[at + i] === id));
   const before = whole.slice(0, Math.max(begin, 0));
   if (before.every((id: number | undefined) => id !== undefined)) return before;
-  throw badTokenizer('tokenizer.json: post_processor puts a token before texts that the vocabulary lacks');
+  throw badTokenizer('tokenizer.json: post_processor begins texts with a token that the vocabulary lacks');
 }
 
-/** Whether there is a regular expression of the file's own somewhere in a part of it. */
+/** Whether a part of the file contains a regular expression of its own. */
 function hasPattern(part: unknown): boolean {
   if (typeof part !== 'object' || part === null) return false;
   return Object.hasOwn(part, 'Regex') || Object.values(part).some(hasPattern);
@@ -138,8 +138,8 @@ interface PreTokenizer {
 }
 
 /**
- * The same tokenizer with words split where Unicode has white space. The library splits at JavaScript's `\s`, Hugging
- * Face's own tokenizers at Unicode's property: they differ in U+0085 (next line) and U+FEFF (byte order mark).
+ * The same tokenizer with words split at Unicode's white space. The library splits at JavaScript's `\s`, Hugging Face's
+ * own tokenizers at Unicode's property: they differ in U+0085 (next line) and U+FEFF (byte order mark).
  */
 function withUnicodeSpaces(json: PreTokenized): object {
   const replaced = (one: PreTokenizer): PreTokenizer => {
@@ -168,7 +168,7 @@ function decodeIds(library: HuggingFaceTokenizer, ids: readonly number[], skip_s
   return known.length === 0 ? '' : working(() => library.decode(known, { skip_special_tokens }));
 }
 
-/** What the library does with a text. It finds some faults of a file only then. */
+/** Runs the library on a text. It finds some faults of a file only then. */
 function working<T>(work: () => T): T {
   try {
     return work();

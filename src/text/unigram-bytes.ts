@@ -5,9 +5,10 @@ type Model = NonNullable<HuggingFaceTokenizer['model']>;
 const BYTES = Array.from({ length: 256 }, (_, byte) => `<0x${byte.toString(16).toUpperCase().padStart(2, '0')}>`);
 
 /**
- * Makes a Unigram model write what is no piece as the bytes of its UTF-8, as `byte_fallback` asks for (umT5). The library
- * has that for BPE alone, and gives one unknown token otherwise: github.com/huggingface/tokenizers.js/issues/26. A
- * vocabulary without pieces for all 256 bytes is left as it is, as in Hugging Face's own tokenizers.
+ * Makes a Unigram model write text that is not a piece as its UTF-8 bytes, as `byte_fallback` demands (umT5). The
+ * library supports that only for BPE, and gives one unknown token otherwise:
+ * github.com/huggingface/tokenizers.js/issues/26. A vocabulary without pieces for all 256 bytes stays as it is, as in
+ * Hugging Face's own tokenizers.
  */
 export function addByteFallback(model: Model): void {
   if (!BYTES.every((piece) => model.tokens_to_ids.has(piece))) return;

@@ -248,7 +248,7 @@ describe('what is wrong with a repository', () => {
     await expect(openModel(repository, clear, { fetch: watched })).rejects.toMatchObject({ code: 'weights/insecure' });
     expect(asked).toEqual([]);
     expect(() => requireReference(parseModelReference('http://example.org/m/'), 'http://example.org/m/')).toThrow(
-      /anyone on the way/,
+      /Anyone on the network/,
     );
     for (const end of ['/revision/main?blobs=true', '/config.json']) {
       const redirected = async (input: RequestInfo | URL, init?: RequestInit): Promise<Response> => {

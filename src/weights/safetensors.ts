@@ -245,7 +245,7 @@ export async function* writeSafetensors(
       throw new GorpError(
         'internal/tensor-size',
         `Tensor ${source.name} gave ${data.byteLength} bytes to write, not ${sizes[i]}.`,
-        'This is a fault of gorp-web. Please report it with the steps that led here.',
+        'This is a bug in gorp-web. Please report it with the steps that led here.',
       );
     }
     yield new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
@@ -271,7 +271,7 @@ function headerBytes(
       throw new GorpError(
         'internal/tensor-list',
         `Tensor ${name}, ${dtype} [${shape.join(', ')}], cannot be written: its name is taken or its size not countable.`,
-        'This is a fault of gorp-web. Please report it with the steps that led here.',
+        'This is a bug in gorp-web. Please report it with the steps that led here.',
       );
     }
     names.add(name);

@@ -157,7 +157,7 @@ describe('an address', () => {
       /written into results.*example\.org\/m\/ alone/,
     );
     expect(issue('tasks', 'https://secret@example.org/m/')).toContain('written into results');
-    expect(issue('model', 'http://example.org/m/')).toContain('anyone on the way');
-    expect(issue('tasks', 'http://example.org/m/')).toContain('anyone on the way');
+    expect(issue('model', 'http://example.org/m/')).toContain('Anyone on the network');
+    expect(issue('tasks', 'http://example.org/m/')).toContain('Anyone on the network');
   });
 });

@@ -14,40 +14,40 @@ import { type MethodPlan, type MethodState, NO_STATE } from '../method-plan.ts';
 import { createGroups, type TrainedGroups } from '../trained-groups.ts';
 import type { TrainedParts } from '../trained-layers.ts';
 
-/** How a learner trains, beside its method. */
+/** How a learner trains, apart from its method. */
 export interface LearnerOptions {
   readonly seed: number;
   readonly maxGradNorm: number;
   readonly gradientAccumulation: number;
-  /** Tasks of the order; undefined where nobody knows, and methods that need the number are refused. */
+  /** Number of tasks in the order; if undefined, methods that need it refuse to train. */
   readonly tasks?: number;
-  /** Whether activations are computed again for the backward pass, block by block, rather than kept. */
+  /** Whether activations are recomputed block by block for the backward pass, not stored. */
   readonly recompute?: boolean;
   /** How a frozen parameter is stored; undefined is f32. */
   readonly packing?: (name: string) => Packing | undefined;
 }
 
-// Steps between two reads of losses, at most: the ring's size.
+// Most steps between two reads of losses: the ring's size.
 const RING_STEPS = 32;
 
-/** Where a learner stands. */
+/** A learner's progress. */
 export interface Progress {
-  /** Tasks that have begun. */
+  /** Number of tasks begun. */
   task: number;
   /** Steps of this task, and of all. */
   step: number;
   totalSteps: number;
   /** Whether a task has begun and not ended. */
   training: boolean;
-  /** Whether fast projections hold changes beside the weights. */
+  /** Whether fast projections hold changes not yet merged into the weights. */
   isUnmerged: boolean;
   /** Factors of the learning rates of adapters and of full-rank weights in this task. */
   rateFactors: readonly [lora: number, full: number];
-  /** What the method keeps between tasks. */
+  /** The method's state between tasks. */
   state: MethodState;
 }
 
-/** What the parts of a learner share: its settings, its memory on the device, and where it stands. */
+/** What the parts of a learner share: its settings, its memory on the device and its progress. */
 export class LearnerCore {
   readonly #parameters: Parameters;
   readonly lora: readonly LoraGroup[];
@@ -61,7 +61,7 @@ export class LearnerCore {
   readonly dropoutStep: StoredTensor;
   /** f32 [1]: the loss of a step. */
   readonly loss: StoredTensor;
-  /** Loss, norm and statistics of the steps that have not been read yet. */
+  /** Loss, norm and statistics of the steps not read yet. */
   readonly ring: ScalarRing;
   readonly parts: TrainedParts;
   readonly progress: Progress = {
@@ -99,8 +99,8 @@ export class LearnerCore {
   /**
    * Loads a model for training.
    *
-   * @param read values of a parameter by Hugging Face name; null leaves them as they are: for a plan of memory.
-   * @throws GorpError `settings/rank-too-large`, `device/out-of-memory`, …; nothing stays allocated then.
+   * @param read values of a parameter by Hugging Face name; null reads none, for a memory plan.
+   * @throws GorpError `settings/rank-too-large`, `device/out-of-memory`, …; then nothing stays allocated.
    */
   static async load(
     device: Device,
@@ -128,12 +128,12 @@ export class LearnerCore {
     }
   }
 
-  /** Tasks of the order. @throws GorpError `settings/open-order` where nobody knows. */
+  /** Number of tasks in the order. @throws GorpError `settings/open-order` if it is not known. */
   get tasks(): number {
     if (this.options.tasks !== undefined) return this.options.tasks;
     throw new GorpError(
       'settings/open-order',
-      'This method has to know how many tasks will come, and the order is open-ended.',
+      'This method needs to know the number of tasks, but the order is open-ended.',
       'Name all tasks of the order, or choose a method that does not need their number.',
     );
   }

@@ -4,7 +4,7 @@ import { MEASURING_GAP } from '../method-plan.ts';
 import { OptimizerPrograms } from '../optimizer-programs.ts';
 import type { LearnerCore } from './core.ts';
 
-/** The programs of a task: gradients by batch shape, and what follows them in a step. Compiled when first asked for. */
+/** The programs of a task: gradients by batch shape, and what follows them in a step. Compiled at first use. */
 export class LearnerPrograms {
   readonly #core: LearnerCore;
   #gradients: GradientPrograms;
@@ -21,24 +21,24 @@ export class LearnerPrograms {
     return new GradientPrograms(device, network, parts, loss, { accumulation, recompute });
   }
 
-  /** Programs of batch shapes that are there at the moment. */
+  /** Number of batch shapes with a compiled program. */
   get count(): number {
     return this.#gradients.count;
   }
 
-  /** Whether the next step takes new bases, and measures what spaces take away. */
+  /** Whether the next step computes new bases and measures what spaces remove. */
   get isRefresh(): boolean {
     const { plan, progress } = this.#core;
     const gap = plan.fullRank?.form === 'projected' ? plan.fullRank.gap : MEASURING_GAP;
     return progress.step % gap === 0;
   }
 
-  /** Whether fast projections take a new basis in the next step: from its first micro-batch, for all of it. */
+  /** Whether fast projections compute a new basis in the next step, from its first micro-batch for all of them. */
   get takesBasis(): boolean {
     return this.isRefresh && this.#core.hasFast;
   }
 
-  /** Programs of micro-batches of these sizes. @param refresh whether the first takes new bases. */
+  /** Programs of micro-batches of these sizes. @param refresh whether the first computes new bases. */
   gradients(sizes: readonly BatchSizes[], refresh = this.takesBasis): Promise<GradientProgram[]> {
     return this.#gradients.of(sizes, refresh);
   }
@@ -57,16 +57,18 @@ export class LearnerPrograms {
     }));
   }
 
-  /** Merges what fast projections hold beside the weights, so that the model computes the same and tests see all of it. */
+  /**
+   * Merges the pairs of fast projections into the weights: the model computes the same, and tests see the whole change.
+   */
   async merge(): Promise<void> {
     const { progress } = this.#core;
     const { isUnmerged } = progress;
     progress.isUnmerged = false;
-    // A learner that was taken up in the middle of a task may not have any programs yet.
+    // A learner that resumed in the middle of a task may have no programs yet.
     if (isUnmerged) await (await this.optimizer()).merge();
   }
 
-  /** Gives up all programs: what they refer to is about to change. */
+  /** Destroys all programs: what they refer to is about to change. */
   drop(): void {
     this.#gradients.destroy();
     this.#gradients = this.#fresh();

@@ -6,7 +6,7 @@ import { SquaredGradients } from '../squared-gradients.ts';
 import type { LearnerCore } from './core.ts';
 import type { LearnerPrograms } from './programs.ts';
 
-/** A measurement whose memory is set aside: the caller destroys it. */
+/** A measurement with reserved memory: the caller destroys it. */
 export interface Reserved {
   /** Bytes that it reads back at once. */
   readonly largestBytes: number;
@@ -14,10 +14,10 @@ export interface Reserved {
 }
 
 /**
- * Sets memory aside as for steps of the last of a number of tasks, with spaces as large as they can be by then, and puts
- * nothing there: for a plan of memory.
+ * Reserves the memory for steps of the last of a number of tasks, with spaces at their largest, and writes nothing to
+ * it, for a memory plan.
  *
- * @returns the programs of a step that takes no new bases.
+ * @returns the programs of a step without new bases.
  */
 export async function reserveTraining(
   core: LearnerCore,
@@ -34,15 +34,15 @@ export async function reserveTraining(
   return [...gradients.map(({ compiled }) => compiled.program), optimizer.norm, optimizer.update(false)];
 }
 
-/** Sets memory aside as after the last of a number of tasks, when its spaces have grown: for a plan of memory. */
+/** Reserves the memory for the end of the last of a number of tasks, after its spaces have grown, for a memory plan. */
 export function reserveTesting(core: LearnerCore, programs: LearnerPrograms, tasks: number): void {
   programs.drop();
   for (const group of core.groups) group.reserve({ pairs: tasks - 1, spaces: tasks });
 }
 
 /**
- * What the end of a task would measure with, one after the other, for a plan of memory. Spaces that come from moments
- * need none: reading these takes less than training.
+ * The measurements at the end of a task, one after another, for a memory plan. Spaces from moments need none: reading
+ * moments takes less than training.
  */
 export async function* reserveMeasuring(
   core: LearnerCore,

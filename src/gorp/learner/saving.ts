@@ -1,7 +1,7 @@
 import type { SavedTraining, Trained } from '../trained.ts';
 import type { LearnerCore } from './core.ts';
 
-/** Everything that was trained, to be saved: to be read before the next task begins. */
+/** Everything that was trained, to save; read it before the next task begins. */
 export function trainedOf({ plan, progress, lora, full, groups }: LearnerCore): Trained {
   return {
     tasks: progress.task,
@@ -15,7 +15,7 @@ export function trainedOf({ plan, progress, lora, full, groups }: LearnerCore): 
   };
 }
 
-/** Resumes from where another learner was after a task: see {@link Learner.restore}. */
+/** Resumes from another learner's state after a task: see {@link Learner.restore}. */
 export async function restoreTo(core: LearnerCore, saved: SavedTraining): Promise<void> {
   for (const group of core.groups) await group.restore(saved);
   if (core.plan.endTask) core.progress.state = await saved.state();

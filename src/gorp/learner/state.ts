@@ -4,25 +4,25 @@ import { readPart, type SavedMatrices, type StatePart, type StateSource } from '
 import type { GroupSpace } from '../trainable-group.ts';
 import type { LearnerCore, Progress } from './core.ts';
 
-/** Where a learner stands, as plain data. */
+/** A learner's progress, as plain data. */
 export interface SavedProgress extends Omit<Progress, 'state'> {
   /** Examples that the method remembers. */
   examples: readonly RememberedExample[];
 }
 
-/** All that the next step of a learner depends on beside its model, its method and its seed. */
+/** All that the next step of a learner depends on, apart from its model, method and seed. */
 export interface LearnerState {
   readonly progress: SavedProgress;
   readonly matrices: readonly StateSource[];
 }
 
-/** A {@link LearnerState} that was saved. */
+/** A saved {@link LearnerState}. */
 export interface SavedState {
   readonly progress: SavedProgress;
   readonly matrices: SavedMatrices;
 }
 
-/** Names of what is kept on the host, in f64, begin so; what is on the device goes by the labels of its stacks. */
+/** Prefix of the names of f64 matrices on the host; matrices on the device have the labels of their stacks. */
 const HOST = 'host';
 const nameOnHost = (kind: HostKind, name: string): string => `${HOST}/${kind}/${name}`;
 type HostKind = 'space' | 'previous_A' | 'previous_B' | 'method' | `directions_${number}`;
@@ -107,12 +107,12 @@ async function onHost(matrices: SavedMatrices, kind: HostKind, name: string): Pr
   return found && matrix(found.rows, found.columns, found.data);
 }
 
-// Spaces and frozen pairs are f32 on the device and f64 on the host, and that is how they are saved.
+// Spaces and frozen pairs are f32 on the device, but saved in f64 from the host.
 const HOST_SHARE = 2;
-/** Of every tensor of a task the main directions are kept, at most so many. */
+/** Most bytes per row of a tensor for the main directions of a task. */
 const MOST_DIRECTIONS_BYTES = 16 * 8;
 
-/** See {@link Learner.savedBytes}. @param tasks for which memory has been set aside. */
+/** See {@link Learner.savedBytes}. @param tasks with reserved memory. */
 export function savedBytes(core: LearnerCore, tasks: number): number {
   const onDevice = partsOf(core).reduce((sum, { rows, columns }) => sum + rows * columns * 4, 0);
   const ofHost = core.groups.reduce((sum, group) => {

@@ -6,7 +6,7 @@ import type { LayerStatistics } from '../layer-statistics.ts';
 import type { LearnerCore } from './core.ts';
 import type { LearnerPrograms } from './programs.ts';
 
-/** What is known of a step when its numbers have been read back. */
+/** The numbers of a step, read back from the device. */
 export interface StepRecord {
   loss: number;
   gradientNorm: number;
@@ -35,7 +35,7 @@ export async function takeStep(
     if (i < batches.length - 1) await device.run([compiled.program]);
     else first.push(compiled.program);
   }
-  // A task's first step tells nothing of its adapters: while B is 0, A has no gradient.
+  // A task's first step shows nothing about its adapters: while B is 0, A has no gradient.
   const update = optimizer.update(programs.isRefresh || progress.step === 1);
   const exact = core.full.filter((group) => group.isExact);
   if (programs.isRefresh && exact.length > 0) {
@@ -49,7 +49,7 @@ export async function takeStep(
   progress.totalSteps++;
 }
 
-/** Adam's step sizes, an empty loss, and where micro-batches are added up empty gradients. */
+/** Writes Adam's step sizes and clears the loss and, if micro-batches are added up, the gradients. */
 function writeScalars({ device, plan, progress, options, rates, loss, lora, full }: LearnerCore): void {
   const learningRates = [plan.adapters?.learningRate ?? 0, plan.fullRank?.learningRate ?? 0];
   const sizes = learningRates.map((rate, i) => adamStepSize(rate * progress.rateFactors[i], progress.step + 1));
@@ -64,7 +64,7 @@ function writeScalars({ device, plan, progress, options, rates, loss, lora, full
   for (const { gradient } of full) gradient.clear();
 }
 
-/** Numbers of the steps since the last call; resolves when the device has done them. */
+/** Numbers of the steps since the last call; resolves after the device has finished these steps. */
 export async function takeRecords({ ring, meters }: LearnerCore): Promise<StepRecord[]> {
   const steps = await ring.take();
   return steps.map(([loss, clip, ...energies]) => ({

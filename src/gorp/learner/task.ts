@@ -9,11 +9,11 @@ import { compensation } from '../task-rates.ts';
 import type { LearnerCore } from './core.ts';
 import type { LearnerPrograms } from './programs.ts';
 
-/** What a learner reads of a task when it ends. */
+/** What a learner reads from a task at its end. */
 export interface TaskData {
   /** Batches of its training prompts, for spaces that come from the layers' inputs. */
   readonly sample: readonly SizedBatch[];
-  /** Batches of one example each, as many as the plan's pass `squares` asks for. */
+  /** Batches of one example each, as many as the plan's pass `squares` needs. */
   readonly singles?: readonly SizedBatch[];
   /** All training examples, in the order of the data. */
   readonly examples?: readonly TokenPair[];
@@ -27,7 +27,7 @@ export async function beginTask(
 ): Promise<void> {
   const { plan, progress, options, lora, full } = core;
   const keepsOwn = keepsDirections(plan);
-  // Asked for before anything is done: it refuses where nobody knows the number.
+  // Read this first: it throws if the number is not known.
   const tasks = keepsOwn || plan.space?.rises === true ? core.tasks : 0;
   progress.task++;
   progress.step = 0;
@@ -42,7 +42,7 @@ export async function beginTask(
     group.prepareTerms(plan.loss, progress.state);
   }
   if (plan.adapters?.design === 'inputs') {
-    const covariances = await inputCovariances(core, sample); // B is 0: the fresh pair has no part in them
+    const covariances = await inputCovariances(core, sample); // B is 0, so the fresh pair does not affect them
     for (const group of lora) group.designA(covariances);
   }
   for (const group of full) group.beginTask();
@@ -50,7 +50,7 @@ export async function beginTask(
   progress.rateFactors = await compensations(core, sample);
 }
 
-/** Factors of the learning rates of adapters and of full-rank weights in the task that begins. */
+/** Factors of the learning rates of adapters and of full-rank weights in the new task. */
 async function compensations(
   core: LearnerCore,
   sample: readonly SizedBatch[],
@@ -75,7 +75,7 @@ export async function endTask(core: LearnerCore, programs: LearnerPrograms, data
   return growSpaces(device, groups, { ...plan.space, threshold }, covariances);
 }
 
-/** What the method keeps of the task, beside what it kept before. */
+/** The method's state after the task, including what it stored before. */
 async function nextState(core: LearnerCore, { singles = [], examples = [] }: TaskData): Promise<MethodState> {
   const { plan, progress, options, lora } = core;
   const { task, state } = progress;

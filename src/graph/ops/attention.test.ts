@@ -37,7 +37,7 @@ describe.each(TEST_DEVICES)('on $name', ({ acquire }) => {
       { B: 2, Sq: 6, Sk: 6, H: 4, Hk: 2, d: 4, causal: true },
       { B: 6, Bk: 2, Sq: 2, Sk: 9, H: 2, d: 8, bias: true },
       { B: 2, Sq: 18, Sk: 18, H: 4, Hk: 2, d: 4, bias: 'shared', causal: true },
-      // A window: of one place, shorter than the text, as long, longer, and over keys that lie before the queries.
+      // A window of one position, shorter than the text, as long, longer, and over keys before the queries.
       { B: 1, Sq: 7, Sk: 7, H: 1, d: 3, causal: true, window: 1 },
       { B: 2, Sq: 33, Sk: 33, H: 4, Hk: 2, d: 8, causal: true, window: 5 },
       { B: 1, Sq: 17, Sk: 17, H: 2, d: 5, causal: true, window: 17, bias: true },
@@ -47,7 +47,7 @@ describe.each(TEST_DEVICES)('on $name', ({ acquire }) => {
     ];
     test.each(cases)('%o', async (c) => {
       const { B, Bk = B, Sq, Sk, H, Hk = H, d, causal = false, bias = false, offset, window } = c;
-      // The last keys of every row are hidden, and every key of the last row.
+      // Hide the last keys of every row, and every key of the last row.
       const mask = Array.from({ length: Bk * Sk }, (_, n) =>
         n % Sk < Sk - Math.floor(Sk / 4) && (Bk === 1 || n < (Bk - 1) * Sk) ? 1 : 0,
       );
@@ -86,7 +86,7 @@ describe.each(TEST_DEVICES)('on $name', ({ acquire }) => {
       tuning.attention = tuning.safeAttention;
     });
 
-    test.each([null, 2, 4])('with a position, as in generation, and a window of %s', async (window) => {
+    test.each([null, 2, 4])('with a position, as in generation, and window %s', async (window) => {
       const position = { shape: [1], dtype: 'u32' as const, values: [2] };
       await new GraphUnderTest(
         {
@@ -120,7 +120,7 @@ describe.each(TEST_DEVICES)('on $name', ({ acquire }) => {
       [1, 1, 1, 1, 1, 2],
       [6, 2, 3, 5, 4, 4],
       [3, 3, 17, 33, 1, 6],
-    ])('%i answers, %i prompts of %i tokens, own %i', async (B, Bk, P, S, Hk, d) => {
+    ])('%i answers, %i prompts of %i tokens, %i answer tokens', async (B, Bk, P, S, Hk, d) => {
       const H = 2 * Hk;
       // The first prompt is padding only.
       const mask = Array.from({ length: Bk * P }, (_, n) => (n < P || n % P < P / 3 ? 0 : 1));

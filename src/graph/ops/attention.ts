@@ -7,7 +7,7 @@ import { fillTemplate } from '../../device/template.ts';
 import type { Graph, KernelCall, Numbers } from '../graph.ts';
 import type { Tensor } from '../tensor.ts';
 
-/** What attention is computed from; see `shaders/attention.wgsl` for shapes and the meaning of batch and head groups. */
+/** The inputs of attention; `shaders/attention.wgsl` explains shapes, batch groups and head groups. */
 export interface AttentionInputs {
   /** [B, Sq, heads · d]. */
   q: Tensor;
@@ -16,23 +16,23 @@ export interface AttentionInputs {
   v: Tensor;
   /** [Bk, Sk]; 0 hides a key. */
   mask: Tensor;
-  /** [heads, Sq, Sk], or [1, Sq, Sk] for all heads, which has no gradient then; added to the scores. */
+  /** Added to the scores: [heads, Sq, Sk], or [1, Sq, Sk] for all heads, without a gradient. */
   bias?: Tensor | undefined;
   heads: number;
   keyHeads: number;
   /** Factor of q·k: 1 for T5, 1/√d for LLaMA. */
   scale: number;
-  /** Key j only for queries whose place among the keys is j or later. */
+  /** Whether a query sees only keys up to its own position. */
   causal: boolean;
-  /** Place of the first query among the keys, 0 when left out; `position` is added to it. */
+  /** Position of the first query among the keys, default 0; `position` is added to it. */
   offset?: number | undefined;
-  /** Places that a query sees, its own among them: sliding attention. Without a limit when left out or null. */
+  /** Number of positions that a query sees, including its own: sliding attention. Without it or null: no limit. */
   window?: number | null | undefined;
-  /** u32 [1]: added to the places of queries, for generation; gradients have none. */
+  /** u32 [1]: added to the positions of queries in generation; absent where gradients are needed. */
   position?: Tensor | undefined;
 }
 
-/** Log-sum-exp of the scores of a query that may see no key; `NONE` in the shader. */
+/** Log-sum-exp of the scores of a query that sees no key; `NONE` in the shader. */
 const NO_KEYS = -3e38;
 
 function sizesOf({ q, k, heads, keyHeads }: AttentionInputs): AttentionSizes {
@@ -67,7 +67,7 @@ function biasOf({ bias, heads }: AttentionInputs): AttentionShape['bias'] {
   return bias.shape[0] === heads ? true : 'shared';
 }
 
-/** Visits every allowed (b, h, i, j) with the offsets of its rows, in the order of the kernels. */
+/** Iterates over every allowed (b, h, i, j) with the offsets of its rows, in the order of the kernels. */
 function* pairs(at: AttentionInputs, mask: Numbers, position: number) {
   const { B, Sq, Bk, Sk, H, Hk, d } = sizesOf(at);
   const isShared = biasOf(at) === 'shared';
@@ -123,7 +123,7 @@ export function attention(g: Graph, at: AttentionInputs): Tensor {
   return attentionParts(g, at).o;
 }
 
-/** The same with the logarithms of the sums that it divides by, lse [B, heads, Sq]; {@link NO_KEYS} where no key is allowed. */
+/** The same with the log-sum-exp of the scores, lse [B, heads, Sq]; {@link NO_KEYS} if no key is allowed. */
 export function attentionParts(g: Graph, at: AttentionInputs): { o: Tensor; lse: Tensor } {
   const { q, k, v, mask, bias, position } = at;
   const { B, Sq, H } = sizesOf(at);
@@ -148,7 +148,7 @@ export function attentionParts(g: Graph, at: AttentionInputs): { o: Tensor; lse:
   return { o, lse };
 }
 
-/** Probability and ds of one pair, from what the forward pass left behind. */
+/** Probability and ds of one pair, from the values saved by the forward pass. */
 function backOfPair(
   at: AttentionInputs,
   value: (t: Tensor) => Numbers,
@@ -164,11 +164,11 @@ function backOfPair(
   };
 }
 
-/** @returns what the gradients read of every query and key: lse and delta [B, H, Sq, 2], then the mask [Bk, Sk]. */
+/** @returns what the gradients read for every query and key: lse and delta [B, H, Sq, 2], then the mask [Bk, Sk]. */
 function recordDelta(g: Graph, at: AttentionInputs, { lse, o, dout }: Record<'lse' | 'o' | 'dout', Tensor>): Tensor {
   const { B, Sq, Bk, Sk, H, d } = sizesOf(at);
   const [queries, keys] = [B * H * Sq, Bk * Sk];
-  // An even number: it is read in pairs.
+  // An even size, since it is read in pairs.
   const back = g.intermediate('log-sum-exp, delta and mask', [2 * queries + keys + (keys % 2)]);
   const vec = d % 4 === 0;
   const wgsl = (): string =>
@@ -203,14 +203,14 @@ function recordDelta(g: Graph, at: AttentionInputs, { lse, o, dout }: Record<'ls
   });
 }
 
-/** What the gradients are computed from. */
+/** The inputs of the gradients. */
 interface Saved {
   readonly dout: Tensor;
-  /** As {@link recordDelta} makes it. */
+  /** From {@link recordDelta}. */
   readonly back: Tensor;
 }
 
-/** @returns dq, and where it is wanted the gradient of the bias: that of the scores, summed over batches. */
+/** @returns dq and, if wanted, the gradient of the bias: that of the scores, summed over batches. */
 function recordQueryGradient(
   g: Graph,
   at: AttentionInputs,
@@ -244,7 +244,7 @@ function recordQueryGradient(
   return [dq, ds && sumOverBatch(g, ds)];
 }
 
-/** The mask that lies behind what {@link recordDelta} says of queries. */
+/** The mask at the end of the tensor from {@link recordDelta}. */
 const maskOf = (at: AttentionInputs, back: Numbers): Numbers => {
   const { B, H, Sq } = sizesOf(at);
   return back.subarray(2 * B * H * Sq);
@@ -280,7 +280,7 @@ function recordKeyGradient(g: Graph, at: AttentionInputs, t: Saved): [dk: Tensor
   return [dk, dv];
 }
 
-/** Σ_b of the gradients of scores [B, H, Sq, Sk]: that of a bias [H, Sq, Sk]. */
+/** Σ_b of the gradients of scores [B, H, Sq, Sk]: the gradient of a bias [H, Sq, Sk]. */
 function sumOverBatch(g: Graph, ds: Tensor): Tensor {
   const [B, ...shape] = ds.shape;
   const dbias = g.intermediate('d bias', shape);

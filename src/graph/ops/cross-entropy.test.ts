@@ -6,7 +6,7 @@ import { GraphUnderTest, integers, PACKINGS, type TestInput, weight } from '../.
 import { argMax, choiceLosses, crossEntropy } from './cross-entropy.ts';
 import { matmul } from './matmul.ts';
 
-/** Operands of a cross-entropy over V entries of a vocabulary; nothing is to be learned from the third row. */
+/** Operands of a cross-entropy over V entries of a vocabulary; the third row does not count. */
 const inputs = (rows: number, D: number, V: number, head: Omit<TestInput, 'shape'>) => ({
   x: weight([rows, D]),
   head: { shape: [V, D], ...head },
@@ -61,7 +61,7 @@ describe.each(TEST_DEVICES)('on $name', ({ acquire }) => {
     });
   });
 
-  describe('choices behind nodes', () => {
+  describe('choices at nodes', () => {
     test.each([
       [1, 1, 1, [1]],
       [3, 4, 7, [2, 0, 70, 1]],
@@ -87,7 +87,7 @@ describe.each(TEST_DEVICES)('on $name', ({ acquire }) => {
       }
     });
 
-    test('lose what cross-entropy does', () => {
+    test('have the losses of cross-entropy', () => {
       const [B, D, V] = [3, 5, 11];
       const labels = integers(B, V);
       const t = new GraphUnderTest(
@@ -113,7 +113,7 @@ describe.each(TEST_DEVICES)('on $name', ({ acquire }) => {
 });
 
 test.each((['subgroup-wide', 'register-8'] as const).filter(testsKernel))(
-  'cross-entropy over a vocabulary of a size that is no multiple of four, by %s',
+  'cross-entropy over a vocabulary whose size is not a multiple of four, by %s',
   async (variant) => {
     const device = await acquireTestGpu();
     vi.spyOn(device.gpu.tuning, 'variantOf').mockReturnValue(variant);

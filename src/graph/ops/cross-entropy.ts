@@ -10,7 +10,7 @@ import { productCalls, productScratch } from './matmul.ts';
 
 type Form = 'ROWS' | 'TOTAL' | 'GRADIENT' | 'ARGMAX' | 'CHOICES';
 
-/** The kernels on WebAssembly. */
+/** The kernels in WebAssembly. */
 const ENTRIES: Readonly<Record<Form, string>> = {
   ROWS: 'crossEntropyRows',
   TOTAL: 'crossEntropyTotal',
@@ -18,10 +18,10 @@ const ENTRIES: Readonly<Record<Form, string>> = {
   ARGMAX: 'argMax',
   CHOICES: 'choiceLosses',
 };
-// Operations per element of a row there.
+// Operations per element of a row in WebAssembly.
 const COST = 20;
 
-/** Rows of scores [rows, vocabulary], `row` elements apart; the first is `first` in tensors of all rows. */
+/** Rows of scores [rows, vocabulary], `row` elements apart; the first has index `first` in tensors of all rows. */
 interface Scores {
   readonly rows: number;
   readonly vocabulary: number;
@@ -67,7 +67,7 @@ export interface Projection {
   readonly alpha: number;
 }
 
-/** Bytes of logits that are held at once, at most. */
+/** Most bytes of logits in memory at once. */
 const CHUNK_BYTES = 2 ** 25;
 
 /** Some rows of the logits. */
@@ -76,12 +76,12 @@ interface Chunk {
   readonly rows: number;
 }
 
-/** The logits of a projection in chunks of rows, so that those of a whole batch are never held. */
+/** The logits of a projection in chunks of rows, so that those of a whole batch are never in memory. */
 class ChunkedLogits {
   readonly rows: number;
   readonly columns: number;
   readonly vocabulary: number;
-  /** From one row of logits to the next: a multiple of four, so that products read four at once. */
+  /** Stride of the rows of logits: a multiple of four, so that products read four at once. */
   readonly row: number;
   readonly chunks: readonly Chunk[];
 
@@ -100,14 +100,14 @@ class ChunkedLogits {
     }));
   }
 
-  /** Memory that a pass over the chunks needs: logits of one chunk, then what its products need. Floats. */
+  /** Memory, in floats, for a pass over the chunks: the logits of one chunk, then the scratch of its products. */
   scratch(planner: Planner, forms: readonly ProductForm[]): number[] {
     const max = this.chunks[0]?.rows ?? 0;
     const products = this.chunks.flatMap((chunk) => forms.map((form) => form(chunk)));
     return [max * this.row, ...productScratch(products, planner)];
   }
 
-  /** The logits of a chunk, as kernels read them. */
+  /** The logits of a chunk, for the kernels. */
   scores({ first, rows }: Chunk): Scores {
     return { rows, vocabulary: this.vocabulary, row: this.row, first };
   }
@@ -155,9 +155,9 @@ function chunkMemory([logits, ...scratch]: readonly (Tensor | undefined)[]): Chu
   return { logits, scratch };
 }
 
-/** Loss of each row, and what its gradient needs. */
+/** Loss of each row, and the input of its gradient. */
 export interface RowLosses {
-  /** [rows]: −log p(label); 0 where the label is negative. */
+  /** [rows]: −log p(label); 0 if the label is negative. */
   readonly loss: Tensor;
   readonly logSumExp: Tensor;
 }
@@ -165,7 +165,7 @@ export interface RowLosses {
 /**
  * Cross-entropy of each row of x. Labels i32 [...]; negative labels (−100) do not count.
  *
- * @param chunkBytes of logits held at once.
+ * @param chunkBytes most bytes of logits in memory at once.
  */
 export function rowLosses(g: Graph, projection: Projection, labels: Tensor, chunkBytes = CHUNK_BYTES): RowLosses {
   const { x, head } = projection;
@@ -214,10 +214,10 @@ function scoresOf(chunked: ChunkedLogits, chunk: Chunk, value: (tensor: Tensor) 
 
 /**
  * Weighted sum of row losses, Σ_r weight[r] loss[r]: a scalar [1]. Projection and loss are one operation, so that the
- * logits of a whole batch are never held: the backward pass computes them again, chunk by chunk.
+ * logits of a whole batch are never in memory: the backward pass recomputes them chunk by chunk.
  *
  * @param weight f32 [rows]: loss mask over its divisor, 1 / (number of label tokens) for T5.
- * @param chunkBytes of logits held at once.
+ * @param chunkBytes most bytes of logits in memory at once.
  */
 export function crossEntropy(
   g: Graph,
@@ -237,7 +237,7 @@ export function crossEntropy(
     reference: (value) => {
       value(total)[0] = Float64Array.from(value(loss)).reduce((sum, x, r) => sum + value(weight)[r] * x, 0);
     },
-    // The gradient goes straight to x and head: row losses and log-sum-exp are only on the way.
+    // The gradient goes directly to x and head: row losses and log-sum-exp are intermediates.
     gradient: ([dtotal], [wantsX, wantsHead]) => {
       if (dtotal === undefined) return [];
       const chunked = new ChunkedLogits(projection, chunkBytes);
@@ -300,7 +300,7 @@ function recordProjectionGradient(
   return [dx, dhead];
 }
 
-/** What may follow each of N nodes, C choices in all: node n has those from `begins[n]` to `begins[n + 1]`. */
+/** The choices at each of N nodes, C in all: node n has choices `begins[n]` up to `begins[n + 1]`. */
 export interface Choices {
   /** u32 [N + 1]. */
   readonly begins: Tensor;
@@ -309,12 +309,12 @@ export interface Choices {
 }
 
 /**
- * How likely the choices behind nodes are, and what is likeliest of all. Has no gradient.
+ * How likely the choices at nodes are, and the likeliest token at each. Has no gradient.
  *
  * @param projection x is [B, N, D].
- * @param chunkBytes of logits held at once.
- * @returns `loss` [B, C], −log p of every choice behind its node; `best` u32 [B, N], the likeliest token of the
- *   vocabulary behind every node (the lowest on a tie).
+ * @param chunkBytes most bytes of logits in memory at once.
+ * @returns `loss` [B, C], −log p of every choice at its node; `best` u32 [B, N], the likeliest token of the vocabulary
+ *   at every node (the lowest on a tie).
  */
 export function choiceLosses(
   g: Graph,

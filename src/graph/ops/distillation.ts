@@ -6,7 +6,7 @@ import { sizeOf, type Tensor } from '../tensor.ts';
 import type { Projection } from './cross-entropy.ts';
 import { matmul } from './matmul.ts';
 
-// Operations per element of a row on WebAssembly.
+// Operations per element of a row in WebAssembly.
 const COST = 60;
 
 function call(form: 'ROWS' | 'GRADIENT', rows: number, vocabulary: number, tensors: Tensor[]): KernelCall {
@@ -34,8 +34,8 @@ function logProbabilities(scores: Numbers, row: number, vocabulary: number): num
 }
 
 /**
- * KL(teacher ‖ scores) of every row: Σ q (log q − log p), where q and p are the softmax of the teacher's scores and of the
- * others. The teacher has no gradient.
+ * KL(teacher ‖ scores) of every row: Σ q (log q − log p), where q and p are the softmax of the teacher's scores and of
+ * `scores`. The teacher has no gradient.
  *
  * @param scores [..., V] @param teacher of the same shape.
  * @param labels i32 [...]: rows of negative labels (−100) count as 0.
@@ -91,10 +91,10 @@ function divergenceGradient(
 }
 
 /**
- * Weighted sum of KL(teacher ‖ student) over the vocabulary at a temperature τ, Σ_r weight[r] KL(softmax(t/τ) ‖ softmax(s/τ)):
- * a scalar [1, 1] (docs/method.md, eq. (29)). The scores of both are held as a whole, [rows, V].
+ * Weighted sum of KL(teacher ‖ student) over the vocabulary at a temperature τ, a scalar [1, 1] (docs/method.md, eq.
+ * (29)): Σ_r weight[r] KL(softmax(t/τ) ‖ softmax(s/τ)). The scores of both, [rows, V], are in memory at once.
  *
- * @param labels i32, negative where a row does not count. @param weight f32 [1, rows].
+ * @param labels i32, negative if a row does not count. @param weight f32 [1, rows].
  */
 export function distillation(
   g: Graph,

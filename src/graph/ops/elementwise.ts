@@ -9,7 +9,7 @@ import type { Graph, KernelCall } from '../graph.ts';
 import { sizeOf, type Tensor } from '../tensor.ts';
 import { hash } from './random-bits.ts';
 
-/** Activations by their Hugging Face names, in the order in which WebAssembly counts them. */
+/** Activations by their Hugging Face names, in the order of their numbers in WebAssembly. */
 const ACTIVATIONS = ['relu', 'gelu_new', 'silu'] as const;
 export type Activation = (typeof ACTIVATIONS)[number];
 
@@ -125,10 +125,10 @@ export function isDropped(step: number, salt: number, index: number, rate: numbe
 }
 
 /**
- * Inverted dropout. The mask depends on the step and the salt alone, so the gradient applies it again.
+ * Inverted dropout. The mask depends only on the step and the salt, so the gradient can apply it again.
  *
  * @param step u32 [1], changed by the host before every optimizer step.
- * @param salt tells this layer's mask from others.
+ * @param salt distinguishes this layer's mask from others.
  * @param rate probability of dropping, in [0, 1).
  */
 export function dropout(g: Graph, x: Tensor, step: Tensor, salt: number, rate: number): Tensor {
@@ -159,7 +159,7 @@ export function dropout(g: Graph, x: Tensor, step: Tensor, salt: number, rate: n
   });
 }
 
-/** Keeps {@link unit} from dividing by 0. */
+/** Stops {@link unit} from dividing by 0. */
 const UNIT_EPSILON = 1e-6;
 
 const ARITHMETIC_ENTRIES = {
@@ -179,7 +179,7 @@ function arithmeticCall(
   tensors: Tensor[],
 ): KernelCall {
   const [a] = tensors;
-  // In place, both have one layout: the gaps of a stack go along.
+  // In place, both have the same layout, including the gaps of a stack.
   const size = form === 'IN_PLACE' ? a.elements : sizeOf(a.shape);
   const columns = a.shape.at(-1) ?? 1;
   const byRow = form === 'ROWS' || form === 'COLUMNS';
@@ -207,7 +207,7 @@ function arithmeticCall(
   };
 }
 
-/** alpha a + beta b, elementwise. Its name says nothing of a and b: sums of sums would have names of any length. */
+/** alpha a + beta b, elementwise. Its name does not include a and b: sums of sums would have names of any length. */
 export function add(g: Graph, a: Tensor, b: Tensor, alpha = 1, beta = 1): Tensor {
   const y = g.intermediate('sum', a.shape);
   return g.record({
@@ -220,7 +220,7 @@ export function add(g: Graph, a: Tensor, b: Tensor, alpha = 1, beta = 1): Tensor
   });
 }
 
-/** factor · x, elementwise; x itself where the factor is 1. */
+/** factor · x, elementwise; x itself if the factor is 1. */
 export function scale(g: Graph, x: Tensor, factor: number): Tensor {
   if (factor === 1) return x;
   const y = g.intermediate('scaled', x.shape);
@@ -264,7 +264,9 @@ function sumOfRows(g: Graph, dy: Tensor, bias: Tensor): Tensor {
   });
 }
 
-/** into ← alpha a + beta into, both of one layout: sums gradients of micro-batches, and keeps a moving average. */
+/**
+ * into ← alpha a + beta into, both in the same layout: sums gradients of micro-batches, and updates moving averages.
+ */
 export function addInto(g: Graph, a: Tensor, into: Tensor, alpha: number, beta: number): void {
   g.record({
     name: 'add into',
@@ -276,7 +278,7 @@ export function addInto(g: Graph, a: Tensor, into: Tensor, alpha: number, beta: 
   });
 }
 
-/** Row r of x times weight[r]: hides padded rows. x [rows, columns], weight [rows]. */
+/** Row r of x times weight[r], for example to hide padding. x [rows, columns], weight [rows]. */
 export function scaleRows(g: Graph, x: Tensor, weight: Tensor): Tensor {
   const columns = x.shape.at(-1) ?? 1;
   const y = g.intermediate(`rows of ${x.name}`, x.shape);
@@ -301,7 +303,7 @@ export function sign(g: Graph, x: Tensor): Tensor {
   });
 }
 
-/** x / (‖x‖ + 10⁻⁶), elementwise: the gradient of ‖x‖, and 0 where x is. @param squared ‖x‖², [1]. */
+/** x / (‖x‖ + 10⁻⁶), elementwise: the gradient of ‖x‖, and 0 where x is 0. @param squared ‖x‖², [1]. */
 export function unit(g: Graph, x: Tensor, squared: Tensor): Tensor {
   const y = g.intermediate(`unit(${x.name})`, x.shape);
   return g.record({
@@ -316,7 +318,7 @@ export function unit(g: Graph, x: Tensor, squared: Tensor): Tensor {
   });
 }
 
-/** Adds two gradients; what {@link Graph.backward} asks for. */
+/** Adds two gradients, for {@link Graph.backward}. */
 export const sumGradients =
   (g: Graph) =>
   (a: Tensor, b: Tensor): Tensor =>

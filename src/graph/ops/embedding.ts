@@ -6,8 +6,8 @@ import type { Graph, KernelCall } from '../graph.ts';
 import { sizeOf, type Tensor } from '../tensor.ts';
 
 /**
- * Rows of a table: ids u32 [B, S], table [vocabulary, columns] → [B, S, columns]. A frozen table may be packed and may
- * lie in parts.
+ * Rows of a table: ids u32 [B, S], table [vocabulary, columns] → [B, S, columns]. A frozen table may be packed and
+ * split into parts.
  */
 export function embedding(g: Graph, table: Tensor, ids: Tensor): Tensor {
   const columns = table.shape[1];

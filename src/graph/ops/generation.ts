@@ -4,7 +4,7 @@ import { fillTemplate } from '../../device/template.ts';
 import type { Graph } from '../graph.ts';
 import type { Tensor } from '../tensor.ts';
 
-/** Puts x [B, 1, columns] into place `position` of a cache [B, capacity, columns]. */
+/** Writes x [B, 1, columns] at `position` of a cache [B, capacity, columns]. */
 export function appendToCache(g: Graph, x: Tensor, position: Tensor, cache: Tensor): void {
   const [B, capacity, columns] = cache.shape;
   g.record({
@@ -41,15 +41,15 @@ export interface GenerationState {
   readonly position: Tensor;
   /** [B]: the token being read. */
   readonly current: Tensor;
-  /** [B]: 1 where the row has ended. */
+  /** [B]: 1 if the row has ended. */
   readonly done: Tensor;
-  /** [B, capacity]: what was generated, behind the start token. */
+  /** [B, capacity]: the generated tokens, after the start token. */
   readonly tokens: Tensor;
-  /** [1]: rows that have not ended. */
+  /** [1]: number of rows that have not ended. */
   readonly remaining: Tensor;
 }
 
-/** Takes the best token of each row, ends rows at any of `ends`, and moves on by one position. */
+/** Appends the best token of each row, ends rows at any of `ends`, and advances by one position. */
 export function nextToken(g: Graph, best: Tensor, state: GenerationState, ends: readonly number[], pad: number): void {
   const [B, capacity] = state.tokens.shape;
   const { position, current, done, tokens, remaining } = state;

@@ -4,11 +4,11 @@ import { fillTemplate } from '../../device/template.ts';
 import { type Graph, type KernelCall, present } from '../graph.ts';
 import { sizeOf, type Tensor } from '../tensor.ts';
 
-/** Elements that one workgroup sums, about, and the most workgroups: enough to fill a device. */
+/** Approximate number of elements per workgroup, and the most workgroups: enough to fill a device. */
 const ELEMENTS_PER_GROUP = 4096;
 const MAX_GROUPS = 256;
 
-/** into[index] ← Σ a b over all elements; a and b of one size. The rest of `into` is left as it is. */
+/** into[index] ← Σ a b over all elements; a and b of one size. The rest of `into` does not change. */
 export function innerProduct(g: Graph, a: Tensor, b: Tensor, into: Tensor, index: number): void {
   const size = sizeOf(a.shape);
   if (size !== sizeOf(b.shape)) throw new Error(`inner product of ${a.name} and ${b.name}: sizes differ`);

@@ -21,7 +21,7 @@ export function lastTokens(g: Graph, x: Tensor, count: number): Tensor {
     units: B,
     cost: sizeOf(out.shape) * 4,
   });
-  /** Place in x of element i of y. */
+  /** Index in x of element i of y. */
   const place = (i: number): number => {
     const token = Math.floor(i / columns);
     return (Math.floor(token / count) * S + S - count + (token % count)) * columns + (i % columns);

@@ -5,10 +5,10 @@ import type { Tensor } from '../tensor.ts';
 import type { StackShape } from './optimizer.ts';
 
 /**
- * A stack in which rows that belong to small values are 0.
+ * A stack with the rows of the smallest values set to 0.
  *
- * @param x [n, rows, columns], as `stack` says. @param values [n, 1, rows], `apart` elements from one matrix to the next.
- * @param cut rows of each matrix that are set to 0: those of the smallest values, of equal ones those that come first.
+ * @param x [n, rows, columns], laid out as `stack` says. @param values [n, 1, rows], with stride `apart`.
+ * @param cut number of rows of each matrix to set to 0: those of the smallest values, the first ones on a tie.
  */
 export function maskRows(
   g: Graph,
@@ -47,7 +47,7 @@ export function maskRows(
   });
 }
 
-/** Which of some values are not among the `cut` smallest; of equal ones the first count as smaller. */
+/** Which values are not among the `cut` smallest; on a tie the first counts as smaller. */
 export function rowsKept(values: readonly number[], cut: number): boolean[] {
   const order = [...values.keys()].sort((a, b) => values[a] - values[b] || a - b);
   const cutOff = new Set(order.slice(0, cut));

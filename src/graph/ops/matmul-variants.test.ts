@@ -15,15 +15,16 @@ beforeAll(async () => {
 });
 afterAll(() => device.destroy());
 
-/** The class of a product that kernels are chosen for. */
+/** The class of a product, for which kernels are chosen. */
 function classOf(shape: MatmulShape): string {
   const name = shapeClass(shape);
-  if (name === undefined) throw new Error('there is nothing to choose for this product');
+  if (name === undefined) throw new Error('this product has no choice of kernels');
   return name;
 }
 
 describe('a product', () => {
-  // No multiples of the tiles; of odd sizes there is no register tile of 16, whose other layouts register-16.slow.ts tests.
+  // Sizes that are not multiples of the tiles. The register tile of 16 does not support odd sizes; register-16.slow.ts
+  // tests its other layouts.
   const large = [
     { layout: 'nt', variant: 'register-16', sizes: [260, 68, 36] },
     { layout: 'nt', variant: 'block', sizes: [260, 132, 36] },
@@ -40,12 +41,12 @@ describe('a product', () => {
     { layout: 'nn', variant: 'subgroup-tall', sizes: [65, 129, 259] },
     { layout: 'nt', variant: 'subgroup-wide', sizes: [67, 129, 36] },
     { layout: 'tn', variant: 'subgroup-tall', sizes: [68, 65, 37] },
-    // Those of adapters, K split by the kernels that can.
+    // Products of adapters, with K split by the kernels that can.
     { layout: 'nt', variant: 'subgroup-tall', sizes: [515, 16, 128] },
     { layout: 'nn', variant: 'subgroup-wide', sizes: [509, 128, 8] },
     { layout: 'tn', variant: 'subgroup-wide', sizes: [16, 128, 512] },
     { layout: 'tn', variant: 'register-4', sizes: [128, 16, 509] },
-    // Both operands in padded rows, then one of them.
+    // Padded rows in both operands, then in one of them.
     { layout: 'nt', variant: 'padded-wide', sizes: [67, 129, 37] },
     { layout: 'nn', variant: 'padded-wide', sizes: [67, 129, 37] },
     { layout: 'tn', variant: 'padded-wide', sizes: [67, 129, 37] },
@@ -70,10 +71,10 @@ describe('a product', () => {
   );
 
   describe('with operands rounded to 16-bit floats', () => {
-    // Two operands that are off by 2^-11 of themselves at most, at random: half of that for a product, about.
+    // Rounding errors of two operands are random, at most 2^-11 of each: for a product, about half of that.
     const F16 = 5e-4;
     const HALF = { nt: 'both', nn: 'b', tn: 'b' } as const;
-    const canBeHalf = (): boolean => device.gpu.device.features.has('shader-f16'); // SwiftShader's cannot
+    const canBeHalf = (): boolean => device.gpu.device.features.has('shader-f16'); // not in SwiftShader
     beforeAll(() => {
       device.gpu.tuning.halves = canBeHalf();
     });
@@ -81,7 +82,7 @@ describe('a product', () => {
       device.gpu.tuning.halves = false;
     });
 
-    /** Makes the kernel the one of a product; false where the device cannot have it. */
+    /** Chooses the 16-bit kernel for a product; false if the device does not support it. */
     function chooseHalf(layout: MatmulLayout, M: number, N: number, K: number): boolean {
       const plain = plainProduct(layout, M, N, K);
       const shape = { ...plain, halves: HALF[layout] };
@@ -95,7 +96,7 @@ describe('a product', () => {
       return canBeHalf();
     }
 
-    /** Whether what is computed is as far from the reference as rounding makes it. */
+    /** Expects results whose distance from the reference matches 16-bit rounding. */
     async function expectRounded(t: GraphUnderTest, isHalf: boolean): Promise<void> {
       const expected = t.onCpu();
       for (const [name, actual] of await t.onDevice(device)) {
@@ -105,7 +106,7 @@ describe('a product', () => {
       }
     }
 
-    // Sides of a tile (64 × 128, 8 of K), one less and one more, odd ones, and none that fits.
+    // The sides of a tile (64 × 128, 8 of K), one less and one more, and odd sides.
     const sizes = [
       [64, 128, 64],
       [65, 129, 65],
@@ -124,7 +125,7 @@ describe('a product', () => {
       });
     }
 
-    test('are added to what is there, with something else', async () => {
+    test('accumulate into a tensor, with an addend', async () => {
       const [M, N, K] = [68, 132, 36];
       const isHalf = chooseHalf('nt', M, N, K);
       const added = { shape: [M, N] };
@@ -139,7 +140,7 @@ describe('a product', () => {
       await expectRounded(t, isHalf);
     });
 
-    test('gradients of 1e-9, which 16 bits cannot hold, are not rounded', async () => {
+    test('does not round gradients of 1e-9, which 16 bits cannot hold', async () => {
       const [M, N, K] = [64, 64, 64];
       const isHalf = [chooseHalf('nn', M, K, N), chooseHalf('tn', N, K, M)].every(Boolean);
       const dy = { shape: [M, N], values: noise(M * N, 4).map((x) => x * 1e-9) };
@@ -149,7 +150,7 @@ describe('a product', () => {
       })).checkDevice(device, isHalf ? F16 : F32);
     });
 
-    test('values beyond the range end at its bounds, and what is no number stays so', async () => {
+    test('clamps values beyond the range to its bounds, and NaN stays NaN', async () => {
       const [M, N, K] = [64, 64, 64];
       const isHalf = chooseHalf('nt', M, N, K);
       const a = noise(M * K, 1);
@@ -175,34 +176,31 @@ describe('a product', () => {
       expect(rows(found, 2, 4).some((x) => Number.isFinite(x))).toBe(false);
     });
 
-    test.each([true, false])(
-      'parameters of a model and what they multiply may be rounded where that is %s',
-      (halves) => {
-        const b = { ...weight([64, 64]), mayBeHalf: true } as const;
-        const t = new GraphUnderTest({ a: weight([64, 64]), b }, (g, input) => ({
-          y: matmul(g, input('a'), input('b'), { layout: 'nt' }),
-          plain: matmul(g, input('b'), input('a'), { layout: 'nt' }),
-        })).withGradients('y');
-        const tuning = new Tuning();
-        tuning.halves = halves;
-        const planner = new GpuPlanner(tuning);
-        const asked: string[] = [];
-        vi.spyOn(tuning, 'variantOf').mockImplementation((shape) => {
-          asked.push(`${shape.layout} ${shape.halves ?? 'none'}`);
-          return 'register-4';
-        });
-        for (const operation of t.graph.operations) if (operation.name === 'matmul') operation.calls(planner, []);
-        const allowed = halves ? ['nt both', 'nt none', 'nn b', 'tn b'] : ['nt none', 'nt none', 'nn none', 'tn none'];
-        expect(asked).toEqual(allowed);
-      },
-    );
+    test.each([true, false])('may round parameters of a model and what they multiply: %s', (halves) => {
+      const b = { ...weight([64, 64]), mayBeHalf: true } as const;
+      const t = new GraphUnderTest({ a: weight([64, 64]), b }, (g, input) => ({
+        y: matmul(g, input('a'), input('b'), { layout: 'nt' }),
+        plain: matmul(g, input('b'), input('a'), { layout: 'nt' }),
+      })).withGradients('y');
+      const tuning = new Tuning();
+      tuning.halves = halves;
+      const planner = new GpuPlanner(tuning);
+      const asked: string[] = [];
+      vi.spyOn(tuning, 'variantOf').mockImplementation((shape) => {
+        asked.push(`${shape.layout} ${shape.halves ?? 'none'}`);
+        return 'register-4';
+      });
+      for (const operation of t.graph.operations) if (operation.name === 'matmul') operation.calls(planner, []);
+      const allowed = halves ? ['nt both', 'nt none', 'nn b', 'tn b'] : ['nt none', 'nt none', 'nn none', 'tn none'];
+      expect(asked).toEqual(allowed);
+    });
   });
 
   test.each([
     [67, 132, 36, 'subgroup-wide'],
     [67, 129, 35, 'subgroup-wide'],
     [67, 129, 35, 'padded-wide'],
-  ] as const)('%i × %i × %i by %s is added to what is there', async (M, N, K, variant) => {
+  ] as const)('%i × %i × %i by %s accumulates', async (M, N, K, variant) => {
     device.gpu.tuning.choose(classOf(plainProduct('nt', M, N, K)), variant);
     const inputs = { a: { shape: [M, K] }, b: { shape: [N, K] }, into: { shape: [M, N] } };
     await new GraphUnderTest(inputs, (g, input) => ({

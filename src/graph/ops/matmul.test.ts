@@ -65,11 +65,11 @@ describe.each(TEST_DEVICES)('on $name', ({ acquire }) => {
     });
 
     describe.each(PACKINGS)('with a frozen matrix stored as %s', (packing) => {
-      // Sides that vectors of four do not fit and that they fit; blocks of 32 that end within a row; K long enough to be split.
+      // Sides that are and are not multiples of four; blocks of 32 that end within a row; K long enough to be split.
       test.each([
         [7, 13, 11],
         [9, 32, 260],
-      ])('%i × %i × %i, whole and in parts of rows, and its gradient', async (M, N, K) => {
+      ])('%i × %i × %i, whole and split into rows, with its gradient', async (M, N, K) => {
         for (const rowsPerPart of [undefined, Math.ceil(N / 3)]) {
           const frozen = { shape: [N, K], packing, ...(rowsPerPart && { rowsPerPart }) };
           const t = new GraphUnderTest({ a: weight([M, K]), b: frozen, d: { shape: [M, N] } }, (g, input) => ({
@@ -82,7 +82,7 @@ describe.each(TEST_DEVICES)('on $name', ({ acquire }) => {
       });
     });
 
-    test('with a large f32 matrix in parts of rows', async () => {
+    test('with a large f32 matrix split into rows', async () => {
       const b = { shape: [70, 20], rowsPerPart: 33 };
       const t = new GraphUnderTest({ a: weight([9, 20]), b, d: { shape: [9, 70] } }, (g, input) => ({
         y: matmul(g, input('a'), input('b'), { layout: 'nt', addend: input('d') }),

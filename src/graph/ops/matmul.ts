@@ -8,25 +8,25 @@ import { sizeOf, type Tensor } from '../tensor.ts';
 export interface MatmulOptions {
   /** `nt`: a [M, K] b [N, K]; `nn`: a [M, K] b [K, N]; `tn`: a [K, M] b [K, N]. */
   layout: MatmulLayout;
-  /** Factor of the product; 1 when left out. */
+  /** Factor of the product, default 1. */
   alpha?: number;
-  /** Added to the product; of its shape. */
+  /** Added to the product; of the same shape. */
   addend?: Tensor | undefined;
-  /** Where the result goes: a persistent tensor. Without it the result is an intermediate. */
+  /** A persistent tensor for the result. Without it the result is an intermediate. */
   into?: Tensor | undefined;
   /** Adds to what `into` holds. */
   accumulate?: boolean;
   /**
-   * Records what is wanted of b's gradient, given d loss / d y, where the gradient itself is not to be formed. What it
-   * returns stands for the gradient of b.
+   * Records what is needed of b's gradient, given d loss / d y, without forming the gradient. Its result replaces the
+   * gradient of b.
    */
   gradientOfB?: ((dy: Tensor) => Tensor | undefined) | undefined;
   /**
-   * Operands that may be rounded to 16-bit floats where the run allows it, and neither is a gradient; when left out, the
-   * tensor b says it ({@link Tensor.mayBeHalf}).
+   * Operands that may be rounded to 16-bit floats if the run allows it; neither is a gradient. By default tensor b
+   * decides ({@link Tensor.mayBeHalf}).
    */
   halves?: HalfOperands | undefined;
-  /** Elements from one matrix of the result to the next, where a stack is padded; operands know their own. */
+  /** Stride of the result's matrices in a padded stack; operands have their own. */
   stride?: number;
 }
 
@@ -51,7 +51,7 @@ export function matmul(g: Graph, a: Tensor, b: Tensor, options: MatmulOptions): 
   return recordMatmul(g, a, b, shape, { ...options, M, N, K, batch: 1 });
 }
 
-/** Products of stacks: a [n, …], b [n, …] matrix by matrix; a stack of one matrix is shared by all. */
+/** Products of stacks a [n, …] and b [n, …], matrix by matrix; a stack of one matrix is shared by all. */
 export function batchedMatmul(g: Graph, a: Tensor, b: Tensor, options: MatmulOptions): Tensor {
   const [an, a1, a2] = a.shape;
   const [bn, b1, b2] = b.shape;
@@ -63,11 +63,11 @@ export function batchedMatmul(g: Graph, a: Tensor, b: Tensor, options: MatmulOpt
   return recordMatmul(g, a, b, [batch, M, N], { ...options, M, N, K, batch });
 }
 
-/** Elements from one matrix of a stack to the next; 0 shares a single one. */
+/** Stride of the matrices of a stack; 0 shares a single one. */
 const strideOf = (stack: Tensor, batch: number): number =>
   batch === 1 || stack.shape[0] === 1 ? 0 : stack.elements / stack.shape[0];
 
-/** Operands that may be rounded in a product by a parameter of a model, which in `nn` is one of gradients. */
+/** Operands that may be rounded in a product with a model parameter; in `nn` the other operand is a gradient. */
 const HALVES_BY: Readonly<Record<MatmulLayout, HalfOperands | undefined>> = { nt: 'both', nn: 'b', tn: undefined };
 
 function recordMatmul(
@@ -126,13 +126,13 @@ function recordMatmul(
   return g.record(operation);
 }
 
-/** The products that B is read in: one, or one for each of its parts, which are consecutive rows. */
+/** The products that read B: one, or one per part, each part being consecutive rows. */
 function productsOf(shape: MatmulShape, b: Tensor): { shape: MatmulShape; b: Tensor }[] {
   const packed = (part: Tensor): Pick<MatmulShape, 'packedB'> =>
     part.packing ? { packedB: { packing: part.packing, elements: part.elements } } : {};
   if (b.parts === undefined) return [{ shape: { ...shape, ...packed(b) }, b }];
   const { layout, N, K, window = {} } = shape;
-  if (layout === 'tn') throw new Error(`${b.name} lies in parts: it can be multiplied as nt or nn only`);
+  if (layout === 'tn') throw new Error(`${b.name} is split into parts, which only nt and nn support`);
   let row = 0;
   return b.parts.map((part) => {
     const rows = part.shape[0];
@@ -148,7 +148,9 @@ function productsOf(shape: MatmulShape, b: Tensor): { shape: MatmulShape; b: Ten
   });
 }
 
-/** Floats of the memory that products need which run one after another: of each piece the most that one of them needs. */
+/**
+ * Floats of scratch memory for products that run one after another: for each piece, the most that any of them needs.
+ */
 export function productScratch(
   products: readonly (readonly [shape: MatmulShape, b: Tensor])[],
   planner: Planner,
@@ -159,7 +161,7 @@ export function productScratch(
   return max;
 }
 
-/** The kernels of a product. B may be packed and may lie in parts. */
+/** The kernels of a product. B may be packed and split into parts. */
 export function productCalls(
   shape: MatmulShape,
   tensors: ProductTensors<Tensor>,
@@ -191,7 +193,7 @@ function gradientOfB(
   a: Tensor,
   halves: HalfOperands | undefined,
 ): Tensor {
-  // Rounded only where it was as a factor of the product: a is a gradient where that had b rounded alone.
+  // Round a only if the product rounded it: if only b was rounded, a is a gradient.
   const rounded = halves === 'both' ? 'b' : undefined;
   if (layout === 'nt') return matmul(g, dy, a, { layout: 'tn', alpha, halves: rounded });
   return matmul(g, a, dy, { layout: layout === 'nn' ? 'tn' : 'nn', alpha });

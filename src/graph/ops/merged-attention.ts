@@ -6,8 +6,8 @@ import { sizeOf, type Tensor } from '../tensor.ts';
 import { attentionParts, type AttentionInputs } from './attention.ts';
 
 /**
- * Attention of the same queries over two sets of keys, as if they were one: the prompt's, which several answers may
- * share, and the answer's own. Has no gradient.
+ * Attention of the same queries over two sets of keys, as if they were one: those of the prompt, which several answers
+ * may share, and those of the answer. Has no gradient.
  *
  * @returns o, of q's shape.
  */

@@ -4,7 +4,7 @@ import { fillTemplate } from '../../device/template.ts';
 import type { Graph, KernelCall, Numbers } from '../graph.ts';
 import { sizeOf, type Tensor } from '../tensor.ts';
 
-// Threads of a workgroup: rows are long and few, columns of a weight's gradient many.
+// Threads per workgroup: rows are long and few, the columns of a weight's gradient are many.
 const ROWS = 16;
 const COLUMNS = 64;
 
@@ -52,10 +52,10 @@ interface Norm {
 }
 
 /**
- * RMS norm (T5LayerNorm, LlamaRMSNorm): no mean, no bias, eps inside the root. Rows are as long as the weight: of
- * [B, S, heads · d] and a weight [d], every head is normed on its own.
+ * RMS norm (T5LayerNorm, LlamaRMSNorm): no mean, no bias, eps inside the root. Rows are as long as the weight: with [B,
+ * S, heads · d] and a weight [d], every head is normalised separately.
  *
- * @param offset added to the weight: 1 for Gemma3RMSNorm.
+ * @param offset added to the weight; 1 for Gemma3RMSNorm.
  */
 export function rmsNorm(g: Graph, x: Tensor, weight: Tensor, eps: number, offset = 0): Tensor {
   const columns = weight.shape[0];

@@ -23,7 +23,7 @@ describe.each(TEST_DEVICES)('on $name', ({ acquire }) => {
 
   describe('elementwise', () => {
     test.each(['relu', 'gelu_new', 'silu'] as const)('%s, plain and gated', async (kind) => {
-      // Elements and vectors of four, of one workgroup and of several.
+      // Single elements and vectors of four, in one workgroup and in several.
       for (const size of [1, 65, 1028, 1031]) {
         const t = new GraphUnderTest({ x: weight([size]), u: weight([size]) }, (g, input) => ({
           y: add(g, activation(g, kind, input('x')), gatedActivation(g, kind, input('x'), input('u')), 1, 3),
@@ -59,7 +59,7 @@ describe.each(TEST_DEVICES)('on $name', ({ acquire }) => {
       );
     });
 
-    test.each([1, 65, 1031])('a tensor of %i made one of length 1, and 0 left 0', async (size) => {
+    test.each([1, 65, 1031])('scales a tensor of %i to length 1, and leaves 0 at 0', async (size) => {
       for (const squared of [noise(size, 1).reduce((sum, x) => sum + x * x, 0), 0]) {
         const x = { shape: [size], ...(squared === 0 && { values: new Float64Array(size) }) };
         await new GraphUnderTest({ x, squared: { shape: [1], values: [squared] } }, (g, input) => ({
@@ -81,9 +81,9 @@ describe.each(TEST_DEVICES)('on $name', ({ acquire }) => {
     [3, 64, 66, 49],
     [1, 4, 9, 0],
     [1, 4, 9, 4],
-  ])('%i matrices of %i rows of %i, of which %i are left out', async (count, rows, columns, cut) => {
+  ])('%i matrices of %i rows of %i, with %i rows masked', async (count, rows, columns, cut) => {
     const size = rows * columns;
-    // Some values are equal: the first of them count as smaller.
+    // Some values are equal: the first counts as smaller.
     const values = Float64Array.from({ length: count * rows }, (_, i) => (i * 7) % 5);
     const inputs = { x: { shape: [count, rows, columns] }, values: { shape: [count, 1, rows], values } };
     const t = new GraphUnderTest(inputs, (g, input) => ({
@@ -162,7 +162,7 @@ describe.each(TEST_DEVICES)('on $name', ({ acquire }) => {
       [33, 128],
     ])('%i rows of %i', async (rows, columns) => {
       const t = new GraphUnderTest({ x: weight([rows, columns]), w: weight([columns]) }, (g, input) => {
-        // x is used twice, so that the residual gradient is folded into the norm's.
+        // Use x twice, so that the residual gradient is fused into the norm's.
         return { y: add(g, rmsNorm(g, input('x'), input('w'), 1e-6), input('x')) };
       }).withGradients('y');
       t.checkFiniteDifferences(1e-5);
@@ -218,7 +218,7 @@ describe.each(TEST_DEVICES)('on $name', ({ acquire }) => {
     });
   });
 
-  test('rotary embedding of tokens with positions of their own is that of the same tokens in a line', async () => {
+  test('rotary embedding of tokens with their own positions equals that of the same tokens in sequence', async () => {
     const [B, S, H, d] = [2, 5, 2, 4];
     const i32 = (shape: number[], values: number[]): TestInput => ({ shape, dtype: 'i32', values });
     const inputs = {
@@ -226,7 +226,7 @@ describe.each(TEST_DEVICES)('on $name', ({ acquire }) => {
       table: { shape: [9, d] },
       position: { shape: [1], dtype: 'u32' as const, values: [1] },
       rows: i32([B], [-2, 3]),
-      // The same but for two tokens that change places, and one that stands beside another.
+      // The same, except that two tokens swap places and one shares its position with another.
       tokens: i32([B, S], [-2, -1, 0, 1, 2, 4, 3, 5, 5, 7]),
     };
     const t = new GraphUnderTest(inputs, (g, input) => {
@@ -279,7 +279,7 @@ describe.each(TEST_DEVICES)('on $name', ({ acquire }) => {
     await t.checkDevice(device, F32);
   });
 
-  test('position bias from a bucket for every pair, of which some are hidden', async () => {
+  test('position bias from one bucket per pair, with some pairs hidden', async () => {
     const [S, H, buckets] = [9, 3, 5];
     const pairs = integers(S * S, buckets + 1).map((bucket) => (bucket === buckets ? HIDDEN : bucket));
     const t = new GraphUnderTest(
@@ -341,7 +341,7 @@ describe.each(TEST_DEVICES)('on $name', ({ acquire }) => {
       }
     });
 
-    test('of random columns, of zeros, and of what is not a number', async () => {
+    test('of random columns, zeros and NaN', async () => {
       const values = [...noise(24, 7), ...new Array<number>(24).fill(0)];
       const t = new GraphUnderTest({ S: { shape: [2, 8, 3], values }, error: { shape: [2] } }, (g, input) => {
         orthonormality(g, input('S'), input('error'));

@@ -9,7 +9,7 @@ import { sizeOf, type Tensor } from '../tensor.ts';
 export const ADAM = { beta1: 0.9, beta2: 0.999, eps: 1e-6 } as const;
 
 /**
- * The factor of m / (√v + ε) in a step: the learning rate with the bias of both moments corrected.
+ * The factor of m / (√v + ε) in a step: the learning rate with bias correction for both moments.
  *
  * @param step counted from 1, the first step of a task.
  */
@@ -20,7 +20,7 @@ export function adamStepSize(learningRate: number, step: number): number {
 const ENTRIES = { SQUARES: 'squares', CLIP: 'clipFactor', ADAM: 'adam', APPLY: 'applyUpdate' } as const;
 type Form = keyof typeof ENTRIES;
 
-/** n tensors of `size` elements, `stride` elements from one to the next. */
+/** `count` tensors of `size` elements, `stride` elements apart. */
 export interface StackShape {
   count: number;
   size: number;
@@ -83,9 +83,10 @@ export function squares(g: Graph, x: Tensor, stack: StackShape, into: Tensor): v
 }
 
 /**
- * Norm of all gradients together and the factor that clips it, as torch.nn.utils.clip_grad_norm_ has it: docs/method.md, eq. (4).
+ * Norm of all gradients together and the factor that clips it, as in torch.nn.utils.clip_grad_norm_: docs/method.md,
+ * eq. (4).
  *
- * @param squared [n]: ‖·‖² of every trainable tensor; places that hold none are 0.
+ * @param squared [n]: ‖·‖² of every trainable tensor; unused entries are 0.
  * @param into [2]: norm, factor.
  */
 export function clipFactor(g: Graph, squared: Tensor, maxNorm: number, into: Tensor): void {
@@ -104,7 +105,7 @@ export function clipFactor(g: Graph, squared: Tensor, maxNorm: number, into: Ten
   });
 }
 
-/** What Adam keeps and reads. */
+/** Adam's state and inputs. */
 export interface AdamState {
   /** First and second moment, of the gradient's shape; changed in place. */
   m: Tensor;
@@ -113,11 +114,11 @@ export interface AdamState {
   clip: Tensor;
   /** Step sizes of the groups, lr √(1−β₂ᵗ)/(1−β₁ᵗ), written by the host before every step. */
   rates: Tensor;
-  /** This group's place in `rates`. */
+  /** This group's index in `rates`. */
   index: number;
 }
 
-/** Moments of a stack moved on by a gradient. @returns rate · m / (√v + ε) of an element. */
+/** Updates the moments of a stack by a gradient. @returns rate · m / (√v + ε) of an element. */
 function adamReference(value: (t: Tensor) => Numbers, gradient: Tensor, { m, v, clip, rates, index }: AdamState) {
   return (i: number): number => {
     const x = value(gradient)[i] * value(clip)[1];
@@ -127,7 +128,7 @@ function adamReference(value: (t: Tensor) => Numbers, gradient: Tensor, { m, v, 
   };
 }
 
-/** One step of Adam on a stack of gradients. @returns rate · m / (√v + ε), to be subtracted from the weights. */
+/** One step of Adam on a stack of gradients. @returns rate · m / (√v + ε), to subtract from the weights. */
 export function adam(g: Graph, gradient: Tensor, stack: StackShape, state: AdamState): Tensor {
   const { m, v, clip, rates, index } = state;
   const elements = stack.count * stack.stride;

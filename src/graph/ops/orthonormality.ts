@@ -4,12 +4,12 @@ import type { Graph } from '../graph.ts';
 import type { Tensor } from '../tensor.ts';
 import { batchedMatmul } from './matmul.ts';
 
-/** What an entry that is not a number counts as. */
+/** The value that stands for NaN. */
 const LARGEST = 3.4e38;
 
 /**
- * ‖SᵀS − I‖max of every matrix of a stack: how far its columns are from orthonormal. Columns of zeros, which fill up
- * narrower matrices, count as none.
+ * ‖SᵀS − I‖max of every matrix of a stack: how far its columns are from orthonormal. Columns of zeros, which pad
+ * narrower matrices, do not count.
  *
  * @param S [n, dimension, k].
  * @param into [≥ n].

@@ -5,7 +5,7 @@ import { floatWord } from '../../device/units.ts';
 import type { Graph, KernelCall, Numbers } from '../graph.ts';
 import { sizeOf, type Tensor } from '../tensor.ts';
 
-/** Where the buckets of relative positions are looked up; made by {@link bucketTable} of the model. */
+/** The table of buckets by relative position, made by {@link bucketTable} of the model. */
 export interface BucketLookup {
   /** u32 [n]: entry `distance + offset` is the bucket of distance = key − query. */
   readonly buckets: Tensor;
@@ -14,17 +14,17 @@ export interface BucketLookup {
   readonly position: Tensor;
 }
 
-/** In place of a bucket: the key is hidden from the query. */
+/** Replaces a bucket: hides the key from the query. */
 export const HIDDEN = 0xffffffff;
-/** Added to a score, it makes an exponential of nothing. */
+/** Added to a score, it makes the exponential 0. */
 export const HIDING_BIAS = -3e38;
 const HIDING = { HIDDEN, NONE: String(HIDING_BIAS) };
 
 /**
- * T5's relative position bias [H, S, S] where tokens do not stand in a line. Has no gradient.
+ * T5's relative position bias [H, S, S] for tokens that are not in sequence. Has no gradient.
  *
  * @param table [buckets, H].
- * @param buckets u32 [S, S]: that of each pair of query and key, or {@link HIDDEN}.
+ * @param buckets u32 [S, S]: the bucket of each query and key, or {@link HIDDEN}.
  */
 export function pairwiseBias(g: Graph, table: Tensor, buckets: Tensor): Tensor {
   const [, H] = table.shape;

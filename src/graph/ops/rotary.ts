@@ -4,23 +4,23 @@ import { fillTemplate } from '../../device/template.ts';
 import type { Graph } from '../graph.ts';
 import { sizeOf, type Tensor } from '../tensor.ts';
 
-/** Where tokens stand in their texts, and the angles of positions. */
+/** The positions of tokens, and the angles of positions. */
 export interface RotaryLookup {
   /** f32 [positions, d]: cos of the d/2 angles of each position, then sin. */
   readonly table: Tensor;
   /**
-   * i32 [Bs], Bs divides B: position of the first place of a row, below 0 where the row begins with padding. Or [B, S]:
-   * the position of every token, wherever it stands in its row.
+   * i32 [Bs], Bs divides B: position of the first token of a row, below 0 if the row begins with padding. Or [B, S]:
+   * the position of every token, whatever its index in its row.
    */
   readonly start: Tensor;
-  /** u32 [1], added to the place of every token: 0 but for generation. */
+  /** u32 [1], added to the position of every token: 0 except in generation. */
   readonly position: Tensor;
 }
 
 /**
  * Rotary position embedding of queries or keys x [B, S, heads · d], pairs (e, e + d/2) as in Hugging Face's
- * `apply_rotary_pos_emb`. The token at place s of row b stands at max(0, s + position + start[b / (B / Bs)]), or at
- * max(0, position + start[b, s]).
+ * `apply_rotary_pos_emb`. Token s of row b has position max(0, s + position + start[b / (B / Bs)]), or max(0, position
+ * + start[b, s]).
  */
 export function rotary(g: Graph, x: Tensor, heads: number, lookup: RotaryLookup): Tensor {
   return rotate(g, x, heads, lookup, false);
@@ -29,7 +29,7 @@ export function rotary(g: Graph, x: Tensor, heads: number, lookup: RotaryLookup)
 function rotate(g: Graph, x: Tensor, heads: number, lookup: RotaryLookup, back: boolean): Tensor {
   const { table, start, position } = lookup;
   const width = x.shape[2];
-  // Tokens with positions of their own are rows of one token.
+  // Tokens with their own positions are rows of one token.
   const [B, S] = start.shape.length === 2 ? [x.shape[0] * x.shape[1], 1] : x.shape;
   const half = width / heads / 2;
   const Bs = sizeOf(start.shape);

@@ -28,7 +28,7 @@ describe.each(TEST_DEVICES)('on $name', ({ acquire }) => {
     return worst;
   }
 
-  /** Values on the GPU of a graph with one input and one output. */
+  /** The output on the GPU of a graph with one input and one output. */
   async function onGpu(
     shape: number[],
     values: ArrayLike<number>,
@@ -53,11 +53,11 @@ describe.each(TEST_DEVICES)('on $name', ({ acquire }) => {
         y: orthonormaliseRows(g, input('x')),
       }));
       expect(orthonormalityError(t.onCpu().get('y') ?? new Float64Array(), rows, columns)).toBeLessThan(1e-12);
-      // A square matrix leaves little for its last rows, so that rounding shows in them.
+      // In a square matrix the last rows have little left, so rounding shows.
       await t.checkDevice(device, rows === columns ? 1e-3 : F32);
     });
 
-    test('zero rows and repeated rows are replaced, the same in both places', async () => {
+    test('replaces zero rows and repeated rows by the same rows as the reference', async () => {
       const values = noise(6 * 40, 3);
       values.fill(0, 40, 80);
       values.copyWithin(120, 0, 40);
@@ -83,13 +83,13 @@ describe.each(TEST_DEVICES)('on $name', ({ acquire }) => {
       expect(orthonormalityError(await onGpu([8, 50], values, orthonormaliseRows), 8, 50)).toBeLessThan(5e-6);
     });
 
-    test('more rows than columns are an error', async () => {
+    test('refuses more rows than columns', async () => {
       await expect(() => onGpu([3, 2], noise(6, 1), orthonormaliseRows)).rejects.toThrow('cannot be orthonormal');
     });
   });
 
   describe('rightSingularRows', () => {
-    // x Pᵀᵀ has orthogonal columns of falling length, whatever the signs: those are fixed for the comparison.
+    // x Pᵀᵀ has orthogonal columns of decreasing length, whatever the signs. Fix the signs for the comparison.
     test.each([1, 2, 3, 8, 13, 16, 40])('of size %i', async (size) => {
       const t = new GraphUnderTest({ x: { shape: [size, size] }, into: { shape: [size, size] } }, (g, input) => {
         fixSigns(g, rightSingularRows(g, input('x')), input('into'));
@@ -109,9 +109,9 @@ describe.each(TEST_DEVICES)('on $name', ({ acquire }) => {
       for (let j = 1; j < size; j++) {
         expect(lengths[j]).toBeLessThanOrEqual(lengths[j - 1]);
         const dot = image[j].reduce((sum, v, i) => sum + v * image[j - 1][i], 0);
-        expect(Math.abs(dot)).toBeLessThan(1e-6 * lengths[0] ** 2); // pairs below 1e-7 are not turned
+        expect(Math.abs(dot)).toBeLessThan(1e-6 * lengths[0] ** 2); // pairs below 1e-7 are not rotated
       }
-      await t.checkDevice(device, 5e-3); // vectors of close singular values are known to few digits
+      await t.checkDevice(device, 5e-3); // vectors of close singular values have few exact digits
     });
 
     test.each([
@@ -119,7 +119,7 @@ describe.each(TEST_DEVICES)('on $name', ({ acquire }) => {
       ['zero', () => 0],
       ['tiny', (i: number) => 1e-30 * Math.sin(i * i)],
       ['steep', (i: number) => Math.sin(i * i) * 10 ** -(i % 9)],
-    ] as const)('%s: orthonormal all the same', async (_, at) => {
+    ] as const)('gives orthonormal rows for a matrix %s', async (_, at) => {
       const values = Float64Array.from({ length: 81 }, (__, i) => at(i));
       expect(orthonormalityError(await onGpu([9, 9], values, rightSingularRows), 9, 9)).toBeLessThan(5e-6);
     });
@@ -138,7 +138,7 @@ describe.each(TEST_DEVICES)('on $name', ({ acquire }) => {
     await t.checkDevice(device, F32);
   });
 
-  test('a tie of magnitudes goes to the first entry', async () => {
+  test('on a tie of magnitudes, the first entry sets the sign', async () => {
     const values = [1, -2, 2, 0.5, /**/ 2, 1, -2, 0, /**/ 0, 0, 0, 0];
     const t = new GraphUnderTest({ x: { shape: [3, 4], values }, into: { shape: [3, 4] } }, (g, input) => {
       fixSigns(g, input('x'), input('into'));

@@ -5,9 +5,9 @@ import { type Graph, type KernelCall, type Numbers, present } from '../graph.ts'
 import type { Tensor } from '../tensor.ts';
 import { hash } from './random-bits.ts';
 
-/** A row that keeps less than this share of its length outside the rows before it is noise in f32. */
+/** A row with less than this share of its length outside the rows before it is noise in f32. */
 const NOISE = 1e-5;
-/** Jacobi sweeps: convergence is quadratic, and f32 is reached in six to eight for any size here. */
+/** Jacobi sweeps: convergence is quadratic, and reaches f32 precision in six to eight for any size here. */
 const SWEEPS = 10;
 
 const ENTRIES = { ORTHONORMALISE: 'orthonormaliseRows', ROTATE: 'rightSingularRows', SIGNS: 'fixSigns' } as const;
@@ -15,7 +15,7 @@ type Form = keyof typeof ENTRIES;
 
 function call(form: Form, tensors: readonly Tensor[]): KernelCall {
   const [rows, columns] = tensors[0].shape;
-  // Long rows keep more threads busy; each of them costs something at every barrier.
+  // Long rows use more threads, but each thread adds cost at every barrier.
   const threads = form !== 'ROTATE' && columns >= 1024 ? 256 : 64;
   return {
     kernel: {
@@ -38,8 +38,8 @@ function call(form: Form, tensors: readonly Tensor[]): KernelCall {
 }
 
 /**
- * Rows made orthonormal in order: each loses its part in the rows before it. A row that depends on them, or is zero, is
- * replaced by a pseudo-random one.
+ * Makes rows orthonormal in order, by removing from each its part in the rows before it. Replaces a row that depends on
+ * them, or is zero, by a pseudo-random one.
  *
  * @param x [rows, columns], rows ≤ columns.
  */
@@ -90,8 +90,8 @@ function removeRowsBefore(rows: Numbers, row: number, columns: number): void {
 }
 
 /**
- * The right singular vectors of a small matrix as rows, largest singular value first: Pᵀ of x = W Σ Pᵀ. Orthonormal
- * whatever the rank of x.
+ * The right singular vectors of a small matrix as rows, largest singular value first: Pᵀ of x = W Σ Pᵀ. They are
+ * orthonormal whatever the rank of x.
  *
  * @param x [size, size].
  */
@@ -147,11 +147,11 @@ function rotatePair(columns: number[][], vectors: number[][], [a, b]: [number, n
 }
 
 /**
- * The rule for the arbitrary signs of singular vectors (docs/method.md, eq. (9)): in each row the entry of largest magnitude
- * becomes positive, the first of them on a tie.
+ * The rule for the arbitrary signs of singular vectors (docs/method.md, eq. (9)): in each row the entry of largest
+ * magnitude becomes positive, the first on a tie.
  *
  * @param x [rows, columns].
- * @param into where the rows go: a persistent tensor of the same shape.
+ * @param into the result: a persistent tensor of the same shape.
  */
 export function fixSigns(g: Graph, x: Tensor, into: Tensor): void {
   const [rows, columns] = x.shape;

@@ -4,15 +4,15 @@ import type { ReadText, TextModel } from './text-model.ts';
 export interface AnswerEnd {
   /** Tokens that end a text. */
   endIds: readonly number[];
-  /** Tokens that are written at most. */
+  /** Most tokens to write. */
   most: number;
 }
 
 /**
- * Writes the likeliest token after the other until one ends the text.
+ * Writes the likeliest tokens until one ends the text.
  *
- * @param onToken told all tokens so far after each; it may throw to stop.
- * @returns the tokens, without the one that ends them. What `prompt` holds is not freed.
+ * @param onToken receives all tokens so far after each one; it may throw to stop.
+ * @returns the tokens, without the one that ends the text. Does not free `prompt`.
  */
 export async function writeAnswer(
   model: TextModel,
@@ -40,10 +40,10 @@ export async function writeAnswer(
 }
 
 /**
- * The probability that a model answers a prompt with each of some labels and nothing more. They exclude each other, so
- * their sum is 1 at most.
+ * The probability of each label as the model's whole answer to a prompt. Labels exclude each other, so the sum is at
+ * most 1.
  *
- * @param labels token ids, the one that ends a text last.
+ * @param labels token ids, including the one that ends the text.
  * @param between called after each label; it may throw to stop.
  */
 export async function labelProbabilities(
@@ -73,7 +73,7 @@ export function logProbability(logits: Float32Array, token: number): number {
   return logits[token] - largest - Math.log(sum);
 }
 
-/** The token of the largest logit; of equal ones the first. */
+/** The token of the largest logit, the first on a tie. */
 function likeliest(logits: Float32Array): number {
   let best = 0;
   for (let i = 1; i < logits.length; i++) if (logits[i] > logits[best]) best = i;

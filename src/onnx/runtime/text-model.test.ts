@@ -7,7 +7,7 @@ import { onnxFiles } from '../onnx-files.ts';
 import { labelProbabilities, logProbability, writeAnswer } from './answers.ts';
 import { openTextModel, type ReadText, type TextModel } from './text-model.ts';
 
-/** What transformers wrote to prompts; of T5 those of the batch. */
+/** Answers of transformers to prompts; for T5, those of the batch. */
 interface Generated {
   max_new_tokens: number;
   output_ids: number[][];
@@ -17,7 +17,7 @@ interface Generated {
 
 const nothing = (): Promise<void> => Promise.resolve();
 
-/** A reference model on onnxruntime, its prompts without padding, and what transformers wrote to each. */
+/** A reference model on onnxruntime, its prompts without padding, and the answer of transformers to each. */
 async function opened(name: string) {
   const base = await modelOnDisk(committedReference.path(`golden/${name}`));
   const files = await collected(await onnxFiles(base, 'f32'));
@@ -51,7 +51,7 @@ function batchPrompts(name: string): number[][] {
 }
 
 describe.each(['t5-tiny', 't5-v1_1-tiny', 'llama-tiny', 'gemma3-tiny'])('%s on onnxruntime', (name) => {
-  it('writes what transformers writes, and stops where it is told to', async () => {
+  it('writes what transformers writes, and stops at the given tokens', async () => {
     const { model, prompts, written, endIds, most } = await opened(name);
     for (const [i, prompt] of prompts.entries()) {
       const read = await model.read(prompt);
@@ -69,7 +69,7 @@ describe.each(['t5-tiny', 't5-v1_1-tiny', 'llama-tiny', 'gemma3-tiny'])('%s on o
     await model.release();
   });
 
-  it('gives labels the probability of writing them, token by token', async () => {
+  it('gives labels the probability of their tokens, one after another', async () => {
     const { model, prompts, endIds } = await opened(name);
     const [end] = endIds;
     const read = await model.read(prompts[0]);
@@ -79,7 +79,7 @@ describe.each(['t5-tiny', 't5-v1_1-tiny', 'llama-tiny', 'gemma3-tiny'])('%s on o
       const expected = await stepByStep(model, read, label);
       expect(probabilities[i] / expected).toBeCloseTo(1, 3);
     }
-    // The prompt is still there after all of that.
+    // The prompt is still usable after all that.
     expect((await model.follow(read, [7])).logits).toHaveLength(1);
     await model.release();
   });
@@ -96,7 +96,7 @@ async function stepByStep(model: TextModel, read: ReadText, label: readonly numb
   return Math.exp(log);
 }
 
-it('reads a prompt that is longer than what is read at a time', async () => {
+it('reads a prompt longer than one pass', async () => {
   const { model, prompts } = await opened('llama-tiny');
   const long = Array.from({ length: 60 }, () => prompts[0].slice(1, 3)).flat();
   const whole = await model.read(long);
@@ -107,7 +107,7 @@ it('reads a prompt that is longer than what is read at a time', async () => {
   await model.release();
 });
 
-it('leaves nothing open when a graph cannot be opened', async () => {
+it('leaves nothing open if a graph cannot be opened', async () => {
   const files = await collected(await onnxFiles(await modelOnDisk(committedReference.path('golden/t5-tiny')), 'f32'));
   const { config } = familyOf(committedReference.json('golden/t5-tiny/config.json')).read(
     committedReference.json('golden/t5-tiny/config.json'),

@@ -1,20 +1,20 @@
 import type * as ort from 'onnxruntime-web';
 import type { ParsedConfig } from '../../models/families.ts';
 
-/** What is used of onnxruntime-web; which of its builds it comes from is the caller's choice. */
+/** The part of onnxruntime-web in use; the caller chooses the build. */
 export type Runtime = Pick<typeof ort, 'Tensor' | 'InferenceSession'>;
 
 /** Opens a graph of an export by its name: `encoder_model`. */
 export type OpenGraph = (name: string) => Promise<ort.InferenceSession>;
 
-/** Text that a model has read, to go on from. Its caches are freed by {@link TextModel.drop}. */
+/** Text that a model has read and can continue. {@link TextModel.drop} frees its caches. */
 export interface ReadText {
-  /** Logits of the token that comes next, [V]. */
+  /** Logits of the next token, [V]. */
   readonly next: Float32Array;
   /** Tokens in the caches. */
   readonly length: number;
   readonly caches: Tensors;
-  /** Inputs that stay the same for all that is written after a prompt. */
+  /** Inputs that stay the same for every token after a prompt. */
   readonly given: Tensors;
 }
 
@@ -24,9 +24,9 @@ type Tensors = Readonly<Record<string, ort.Tensor>>;
 export interface TextModel {
   /** Reads a prompt of one token or more. */
   read(prompt: readonly number[]): Promise<ReadText>;
-  /** Goes on from a text with more tokens. @returns the text with them, and the logits after each of them, [V] each. */
+  /** Continues a text with more tokens. @returns the longer text, and the logits after each token, [V] each. */
   follow(text: ReadText, tokens: readonly number[]): Promise<{ text: ReadText; logits: Float32Array[] }>;
-  /** Frees what a text holds and the text that it follows does not. */
+  /** Frees the memory of a text, except what it shares with the text that it follows. */
   drop(text: ReadText, followed?: ReadText): void;
   /** Frees the sessions. */
   release(): Promise<void>;
@@ -35,7 +35,7 @@ export interface TextModel {
 /**
  * Opens the graphs of an export.
  *
- * @throws what `open` throws; nothing stays open then.
+ * @throws what `open` throws; then nothing stays open.
  */
 export async function openTextModel(
   { Tensor }: Pick<Runtime, 'Tensor'>,
@@ -84,7 +84,7 @@ function encoderDecoder(
   };
 }
 
-/** Tokens of a prompt that are read at a time: every one of them gives a row of logits. */
+/** Tokens of a prompt to read at once: each one gives a row of logits. */
 const PROMPT_TOKENS = 64;
 
 function decoderOnly(Tensor: TensorClass, session: ort.InferenceSession): TextModel {
@@ -119,14 +119,14 @@ function decoderOnly(Tensor: TensorClass, session: ort.InferenceSession): TextMo
   };
 }
 
-/** What a call of a decoder has made of a text. */
+/** A text after a call of the decoder. */
 function after(
   { caches, given, length }: Omit<ReadText, 'next'>,
   outputs: ort.InferenceSession.ReturnType,
 ): { text: ReadText; logits: Float32Array[] } {
   const next = Object.entries(caches).map(([name, cache]): [string, ort.Tensor] => {
     const present = outputs[name.replace(PAST, 'present')];
-    // Of the prompt keys and values come in the first call, and empty ones later.
+    // The first call returns the keys and values of the prompt, later calls empty ones.
     if (!isOfEncoder(name) || cache.dims[2] === 0) return [name, present];
     present.dispose();
     return [name, cache];
@@ -144,7 +144,7 @@ const drop: TextModel['drop'] = ({ caches, given }, followed) => {
   }
 };
 
-/** Caches of no tokens: a dimension without a number is 0, but for the batch, which is 1. */
+/** Caches of no tokens: dimensions without a number are 0, except the batch, which is 1. */
 function emptyCaches(Tensor: TensorClass, { inputMetadata }: ort.InferenceSession): Tensors {
   const caches: Record<string, ort.Tensor> = {};
   for (const input of inputMetadata) {
