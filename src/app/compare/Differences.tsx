@@ -1,6 +1,8 @@
 import { seriesColor } from '../charts/colors.ts';
 import { NONE, percent, points } from '../format.ts';
 import { usePageState } from '../page-context.tsx';
+import { needsBriefly } from '../../methods/parts/method.ts';
+import { methodOf } from '../../methods/registry.ts';
 import type { Measures } from '../../run/results.ts';
 import styles from './CompareTab.module.css';
 import { differencesOf, type SettingsGroup } from './settings-groups.ts';
@@ -18,7 +20,7 @@ const MEASURES: readonly { measure: Measure; name: string; isDifference: boolean
 /** Letters of a value, an order of fifteen tasks for instance, that needs a wide column so that its row is not a tower. */
 const LONG = 40;
 
-/** A row for each setting: what it has that others have not, and its measures as mean ± deviation over its runs. */
+/** A row for each setting: what its method needs, what it has that others have not, and its measures as mean ± deviation over its runs. */
 export function Differences({ groups }: { groups: readonly SettingsGroup[] }) {
   const score = usePageState(({ view }) => view.score);
   const differences = differencesOf(groups).filter(({ path }) => path !== 'method.name');
@@ -31,6 +33,7 @@ export function Differences({ groups }: { groups: readonly SettingsGroup[] }) {
         <thead>
           <tr>
             <th scope="col">Method</th>
+            <th scope="col">Needs</th>
             <th scope="col">Seeds</th>
             {MEASURES.map(({ name }) => (
               <th key={name} scope="col" className={styles.number}>
@@ -50,6 +53,7 @@ export function Differences({ groups }: { groups: readonly SettingsGroup[] }) {
               <th scope="row" className={styles.key} style={{ '--series': seriesColor(i) }}>
                 {settings.method.name}
               </th>
+              <td>{needsBriefly(methodOf(settings.method).needs)}</td>
               <td className={styles.seeds}>{runs.map(({ seed }) => seed).join(', ')}</td>
               {MEASURES.map(({ measure, isDifference }) => (
                 <td key={measure} className={styles.number}>
