@@ -5,7 +5,7 @@ import { EXIT } from './exit-codes.ts';
 export const ELSEWHERE = 'elsewhere';
 
 /** How long runs of other processes are left alone before they are looked at again. */
-const WAIT_MS = 2000;
+const WAIT_MS = 1000;
 
 /**
  * Makes runs one after another. Those that another process is making come again after all others, until they have been

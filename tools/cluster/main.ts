@@ -1,4 +1,4 @@
-import { chmod, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readRuns } from '../../src/cli/study-files.ts';
@@ -128,12 +128,12 @@ async function onCluster(slurm: Slurm, folder: string, shared: string, problems:
 /** Whether the process that writes a log now has begun to train. */
 const trainsNow = (log: string): boolean => log.slice(log.lastIndexOf('"type":"device"')).includes('"type":"steps"');
 
-/** The package as `npm install` of its file lays it out, as far as npx needs it. */
+/** A folder in which npx finds the command, as in one where the package is installed. */
 async function install(folder: string): Promise<void> {
   await mkdir(join(folder, 'node_modules/.bin'), { recursive: true });
   await writeFile(join(folder, 'package.json'), '{"private":true}');
-  await symlink(ROOT, join(folder, 'node_modules/gorp-web'));
-  await symlink('../gorp-web/dist-lib/cli.js', join(folder, 'node_modules/.bin/gorp-web'));
+  const command = `#!/bin/sh\nexec node '${join(ROOT, 'dist-lib/cli.js')}' "$@"\n`;
+  await writeFile(join(folder, 'node_modules/.bin/gorp-web'), command, { mode: 0o755 });
 }
 
 /** Merges what the array has made, and names what is not as in one process. */
