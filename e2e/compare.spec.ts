@@ -175,6 +175,9 @@ test('what cannot be compared or taken over says why, and a queue passes over wh
   await dropFromDisk(page.getByTestId('compared'), own);
   await expect(problem).toBeHidden();
   await expect(page.getByTestId('compared').getByRole('listitem')).toHaveText([/^gorp, seed 1/]);
+  await takeResults(page, [quickResults('er', 1)]);
+  const needs = page.getByTestId('differences').locator('tbody tr td:first-of-type');
+  await expect(needs, 'what each method needs').toHaveText(['–', 'old data']);
 
   const settings = embeddedSettings('quick', 'gorp');
   const text = (change: object, version = 1): string =>

@@ -50,10 +50,10 @@ export class PlanFiles {
     return join(this.#out, path.replace(/\.json$/, '.failed'));
   }
 
-  /** What came of a run; null where it has not been made. Its curves are left out. @throws GorpError `run/…`. */
+  /** What came of a run; null where it has not been made. @throws GorpError `run/…`. */
   async outcomeOf(run: PlannedRun): Promise<MadeRun['outcome']> {
     const results = await this.#file(run).finished(run.settings());
-    if (results) return { results: withoutCurves(results) };
+    if (results) return { results };
     const failure = this.#failure(run);
     if (!existsSync(failure)) return null;
     return { error: v.parse(FailureSchema, JSON.parse(await readFile(failure, 'utf8'))) };
@@ -68,8 +68,9 @@ export class PlanFiles {
     return this.#file(run).claim(run.label);
   }
 
+  /** Saves a run without its curves: hundreds of runs are a few megabytes then, small enough for a repository. */
   keep(run: PlannedRun, results: Results): Promise<void> {
-    return this.#file(run).keep(results);
+    return this.#file(run).keep(withoutCurves(results));
   }
 
   /** Keeps that a run has failed by what it is, so that it is not made again. */
@@ -97,7 +98,7 @@ export class PlanFiles {
   }
 }
 
-/** Tables need the matrix: of a study of hundreds of runs the curves would fill the memory. */
+/** What tables and plots are made of: the matrix and what the run took. */
 const withoutCurves = (results: Results): Results => ({
   ...results,
   curves: { round: [], step: [], loss: [], gradientNorm: [], seconds: [] },

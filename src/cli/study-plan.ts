@@ -5,6 +5,7 @@ import { parseStudyPlan, type PlannedRun } from '../run/study/plan.ts';
 import { collect, summarise } from '../run/study/summary.ts';
 import { EXIT } from './exit-codes.ts';
 import { type NodeChoices, nodeHost } from './host.ts';
+import { ELSEWHERE, oneByOne } from './one-by-one.ts';
 import { PlanFiles } from './plan-files.ts';
 import { runReporter } from './reporter.ts';
 import { runOnce } from './run-once.ts';
@@ -51,15 +52,10 @@ export async function studyByPlan(options: PlanOptions, terminal: Terminal): Pro
     const missing = new Set(made.filter(({ outcome }) => outcome === null).map(({ run }) => run.path));
     const next = partOf(all, options.shard).filter(({ path }) => missing.has(path) && !tried.has(path));
     if (options.reportOnly || next.length === 0) break;
-    for (const run of next) {
-      tried.add(run.path);
-      const code = await oneRun(run, files, options.machine, terminal);
-      if (code === EXIT.interrupted) {
-        await conclude();
-        return code;
-      }
-      if (exit === EXIT.ok) exit = code;
-    }
+    for (const { path } of next) tried.add(path);
+    const code = await oneByOne(next, (run, isAgain) => oneRun(run, files, options.machine, terminal, isAgain));
+    if (exit === EXIT.ok || code === EXIT.interrupted) exit = code;
+    if (code === EXIT.interrupted) break;
   }
   await conclude();
   return exit;
@@ -68,12 +64,19 @@ export async function studyByPlan(options: PlanOptions, terminal: Terminal): Pro
 /** Failures that are of the run and not of the machine: made again it would fail again. */
 const OWN_FAILURES = /^run\/not-finite$|^settings\//;
 
-async function oneRun(run: PlannedRun, files: PlanFiles, machine: NodeChoices, terminal: Terminal): Promise<number> {
+/** @param isAgain whether another process was making it before. @returns the exit code, or that one is making it. */
+async function oneRun(
+  run: PlannedRun,
+  files: PlanFiles,
+  machine: NodeChoices,
+  terminal: Terminal,
+  isAgain: boolean,
+): Promise<number | typeof ELSEWHERE> {
   const label = `${run.path.replace(/^runs\/|\.json$/g, '')}: `;
   const free = await files.claim(run);
   if (free === null) {
-    terminal.note(`${label}is being made by another process`);
-    return EXIT.ok;
+    if (!isAgain) terminal.note(`${label}is being made by another process`);
+    return ELSEWHERE;
   }
   try {
     if ((await files.outcomeOf(run)) !== null) return EXIT.ok; // made by another process meanwhile

@@ -6,6 +6,7 @@ import { EXIT, exitCodeOf, UsageError } from './exit-codes.ts';
 import { type NodeChoices, nodeHost } from './host.ts';
 import { runReporter } from './reporter.ts';
 import { runOnce } from './run-once.ts';
+import { ELSEWHERE, oneByOne } from './one-by-one.ts';
 import { chooseRun, SETTINGS_OPTIONS } from './run-settings.ts';
 import { partOf, readShard } from './shard.ts';
 import { readRuns, StudyFiles } from './study-files.ts';
@@ -72,30 +73,29 @@ export async function study(args: string[]): Promise<number> {
   const shard = readShard(values.shard, process.env);
   const machine = deviceChoices(values);
   const runs = methods.flatMap((method) => seeds.map((seed): [MethodName, number] => [method, seed]));
-  let exit: number = EXIT.ok;
-  for (const [method, seed] of partOf(runs, shard)) {
+  const exit = await oneByOne(partOf(runs, shard), async ([method, seed], isAgain) => {
     const { settings, customTasks } = await chooseRun({ ...values, method, seed: String(seed) });
     const free = await files.claim(settings);
     if (free === null) {
-      terminal.note(`${method} seed ${seed}: is being made by another process`);
-      continue;
+      if (!isAgain) terminal.note(`${method} seed ${seed}: is being made by another process`);
+      return ELSEWHERE;
     }
-    let code: number = EXIT.ok;
     try {
-      if (await files.finished(settings)) terminal.note(`${method} seed ${seed}: is in ${values.out} already`);
-      else code = await oneRun(settings, { customTasks, ...machine }, files, terminal);
+      if (!(await files.finished(settings)))
+        return await oneRun(settings, { customTasks, ...machine }, files, terminal);
+      terminal.note(`${method} seed ${seed}: is in ${values.out} already`);
+      return EXIT.ok;
     } catch (thrown) {
       // One unreadable file does not end the others.
       const error = reportOf(thrown);
       if (error.code !== 'run/bad-results') throw thrown;
       terminal.note(`Left out: ${explained(error)}`);
-      code = exitCodeOf(error.code);
+      return exitCodeOf(error.code);
     } finally {
       await free();
     }
-    if (code === EXIT.interrupted) return code;
-    if (exit === EXIT.ok) exit = code;
-  }
+  });
+  if (exit === EXIT.interrupted) return exit;
   const code = await conclude(files, terminal);
   return exit === EXIT.ok ? code : exit;
 }

@@ -1,5 +1,6 @@
 // Written by `npm run methods` from the files of this folder; `npm run check` compares.
 import { er } from './er.ts';
+import { erFullRank } from './er-full-rank.ts';
 import { ewc } from './ewc.ts';
 import { galore } from './galore.ts';
 import { gorp } from './gorp.ts';
@@ -23,6 +24,7 @@ import { seqLora } from './seq-lora.ts';
 /** Every method, in order of file names. */
 export const ALL = [
   er,
+  erFullRank,
   ewc,
   galore,
   gorp,

@@ -51,7 +51,7 @@ describe('the memory', () => {
 });
 
 describe('runs', () => {
-  const run = (name: 'er' | 'seq-lora', changes: object = {}, order = ['gloss', 'field']) =>
+  const run = (name: 'er' | 'er-full-rank' | 'seq-lora' | 'mtl', changes: object = {}, order = ['gloss', 'field']) =>
     runKeepingRounds({ ...tinySettings(name, {}, { loraDropout: 0.2, ...changes }), order });
 
   test('of one task, or of two without replay, equal those of seq-lora bit for bit', async () => {
@@ -63,6 +63,21 @@ describe('runs', () => {
         [...rounds.values()].map((files) => files.get('adapter/adapter_model.safetensors'));
       expect(adapterOf(er)).toEqual(adapterOf(base));
     }
+  });
+
+  test('with full-rank weights, of one task equal those of mtl bit for bit, and of two replay in the second', async () => {
+    const [one, bound] = [await run('er-full-rank', {}, ['gloss']), await run('mtl', {}, ['gloss'])];
+    expect(one.results.curves.loss).toEqual(bound.results.curves.loss);
+    for (const file of ['adapter/adapter_model.safetensors', 'full_rank_deltas.safetensors']) {
+      const [own] = [...one.rounds.values()].map((files) => files.get(file));
+      expect(own, file).toBeDefined();
+      expect([own], file).toEqual([...bound.rounds.values()].map((files) => files.get(file)));
+    }
+    const [none, some] = [await run('er-full-rank', { replayShare: 0 }), await run('er-full-rank')];
+    const second = some.results.curves.round.indexOf(2);
+    expect(some.results.curves.loss.slice(0, second)).toEqual(none.results.curves.loss.slice(0, second));
+    expect(some.results.curves.loss.slice(second)).not.toEqual(none.results.curves.loss.slice(second));
+    expect(some.results.stateBytes).toEqual((await run('er')).results.stateBytes);
   });
 
   test('replay from the second task on without more steps, report the memory size, and resume with it', async () => {

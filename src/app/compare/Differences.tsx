@@ -1,6 +1,8 @@
 import { seriesColor } from '../charts/colors.ts';
 import { NONE, percent, points } from '../format.ts';
 import { usePageState } from '../page-context.tsx';
+import { needsBriefly } from '../../methods/parts/method.ts';
+import { methodOf } from '../../methods/registry.ts';
 import type { Measures } from '../../run/results.ts';
 import styles from './CompareTab.module.css';
 import { differencesOf, type SettingsGroup } from './settings-groups.ts';
@@ -18,7 +20,7 @@ const MEASURES: readonly { measure: Measure; name: string; isDifference: boolean
 /** A longer value, such as an order of fifteen tasks, gets a wide column so that its row does not become too tall. */
 const LONG = 40;
 
-/** One row per group: the settings in which it differs, and its measures as mean ± deviation over its runs. */
+/** One row per group: what its method needs, the settings in which it differs, and its measures as mean ± deviation over its runs. */
 export function Differences({ groups }: { groups: readonly SettingsGroup[] }) {
   const score = usePageState(({ view }) => view.score);
   const differences = differencesOf(groups).filter(({ path }) => path !== 'method.name');
@@ -31,6 +33,7 @@ export function Differences({ groups }: { groups: readonly SettingsGroup[] }) {
         <thead>
           <tr>
             <th scope="col">Method</th>
+            <th scope="col">Needs</th>
             <th scope="col">Seeds</th>
             {MEASURES.map(({ name }) => (
               <th key={name} scope="col" className={styles.number}>
@@ -50,6 +53,7 @@ export function Differences({ groups }: { groups: readonly SettingsGroup[] }) {
               <th scope="row" className={styles.key} style={{ '--series': seriesColor(i) }}>
                 {settings.method.name}
               </th>
+              <td>{needsBriefly(methodOf(settings.method).needs)}</td>
               <td className={styles.seeds}>{runs.map(({ seed }) => seed).join(', ')}</td>
               {MEASURES.map(({ measure, isDifference }) => (
                 <td key={measure} className={styles.number}>

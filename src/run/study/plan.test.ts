@@ -1,5 +1,9 @@
+import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { balancedSquare, combinations, ordersOf, parseStudyPlan, plannedRuns } from './plan.ts';
+
+/** Where the plans of this project are. */
+const STUDIES = new URL('../../../docs/studies/', import.meta.url);
 
 interface Written {
   claim: { rivals: string[] };
@@ -70,6 +74,11 @@ describe('the runs of a plan', () => {
     expect(runs[2].settings()).toMatchObject({ order: square[2], method: { ewcLambda: 10, loraRank: 16 } });
     expect(runs[0].settings().method).not.toHaveProperty('galoreRank');
   });
+});
+
+it.each(readdirSync(STUDIES).filter((name) => name.endsWith('-plan.json')))('%s of this project can be run', (name) => {
+  const read = parseStudyPlan(readFileSync(new URL(name, STUDIES), 'utf8'), name);
+  for (const part of read.parts) expect(plannedRuns(read, part, () => ({})).length).toBeGreaterThan(0);
 });
 
 it('a grid without settings is one run', () => {

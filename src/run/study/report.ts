@@ -1,5 +1,6 @@
 import type { Interval } from './statistics.ts';
 import {
+  type Bound,
   type Contrast,
   type MeasureName,
   MEASURES,
@@ -65,7 +66,7 @@ const contrastCells = ({ rival, ap }: Contrast): (string | number)[] => [
 
 const pText = (p: number | null): string => (p === null ? '–' : p < 0.001 ? '< 0.001' : p.toFixed(3));
 
-function partLines({ name, about, methods, contrasts }: PartSummary): string[] {
+function partLines({ name, about, methods, choices, bound, contrasts }: PartSummary): string[] {
   const measures = Object.keys(MEASURES) as MeasureName[];
   const head = ['method', 'runs', ...measures.map((one) => MEASURES[one]), 'trained', 'state KiB', 'seconds', 'needs'];
   const lines = [`## ${name}`, '', about, ''];
@@ -83,6 +84,8 @@ function partLines({ name, about, methods, contrasts }: PartSummary): string[] {
       ]),
     ),
   );
+  if (choices.length > 0) lines.push('', 'Chosen here:', '', ...table(CHOICE_HEAD, choices.map(choiceCells)));
+  if (bound !== null) lines.push('', boundLine(bound));
   const withGaps = methods.filter(({ gaps }) => gaps !== null);
   if (withGaps.length > 0) {
     const places = Math.max(...withGaps.map(({ gaps }) => gaps?.length ?? 0));
@@ -92,7 +95,7 @@ function partLines({ name, about, methods, contrasts }: PartSummary): string[] {
         ['method', ...Array.from({ length: places }, (_, i) => `${i + 1}`), 'slope'],
         withGaps.map((one) => [
           titleOf(one),
-          ...(one.gaps ?? []).map((gap) => gap.toFixed(1)),
+          ...(one.gaps ?? []).map((gap) => intervalText(gap)),
           intervalText(one.gapSlope, 2),
         ]),
       ),
@@ -103,6 +106,25 @@ function partLines({ name, about, methods, contrasts }: PartSummary): string[] {
     lines.push(...table(CONTRAST_HEAD, contrasts.map(contrastCells)));
   }
   return lines;
+}
+
+const CHOICE_HEAD = ['method', 'values', 'score', 'at an end of the grid'];
+
+const choiceCells = ({ label, values, score, atEnd }: PartSummary['choices'][number]): string[] => [
+  label,
+  Object.entries(values)
+    .map(([key, value]) => `${key}=${value}`)
+    .join(' '),
+  score.toFixed(1),
+  atEnd.join(', ') || '–',
+];
+
+/** Whether the upper bound is one. */
+function boundLine({ mtl, perTask, trained }: Bound): string {
+  const figures = `\`mtl\` ends at ${mtl.toFixed(1)}, \`per-task\` has learned ${perTask.toFixed(1)}`;
+  return trained
+    ? `${figures}: \`mtl\` is well trained.`
+    : `${figures}: **\`mtl\` is undertrained**, more than a point below. It is no upper bound here.`;
 }
 
 /** `5`, `3 of 5`, `5 (1 failed: run/not-finite)`. */

@@ -71,12 +71,79 @@ const rule = (run: PlannedRun): MadeRun['outcome'] => {
 describe('a study', () => {
   it('takes the grid value with the highest AP, once the grid is complete', async () => {
     const all = await made(rule);
-    expect(bestOf(all.filter(({ run }) => run.part === 'tuning'))).toEqual({ ewcLambda: 10 });
+    expect(bestOf(all.filter(({ run }) => run.part === 'tuning'))).toEqual({
+      ...{ values: { ewcLambda: 10 }, score: 50, atEnd: [] },
+    });
     const chosen = all.filter(({ run }) => run.part === 'main' && run.label === 'ewc');
     expect(chosen.map(({ run }) => run.settings().method.ewcLambda)).toEqual(new Array(6).fill(10));
     const half = await made((run) => (run.tried.ewcLambda === 100 ? null : rule(run)));
     expect(half.filter(({ run }) => run.part === 'main' && run.label === 'ewc')).toEqual([]);
     expect(summarise(PLAN, half).untuned).toEqual([{ part: 'main', label: 'ewc' }]);
+  });
+
+  it('takes what per-task has just learned for its AP, and a run that failed for 0', async () => {
+    const plan = parseStudyPlan(
+      JSON.stringify({
+        ...{ schema: 'gorp-web/study-plan', version: 1, title: 'Bounds' },
+        claim: { statement: 'Nothing.', part: 'bounds', entry: 'per-task', rivals: ['per-task'] },
+        parts: [
+          {
+            ...{ name: 'bounds', about: 'Tunes.', orders: [['gloss', 'field']], seeds: [101, 102] },
+            entries: [{ method: 'per-task', grid: { learningRate: [0.001, 0.003, 0.01] } }],
+          },
+        ],
+      }),
+      'plan.json',
+    );
+    const learned = new Map([
+      [0.001, 0.6],
+      [0.003, 0.7],
+      [0.01, 0.9],
+    ]);
+    const runs = await collect(plan, (run) => {
+      const results = resultsOf(run, learned.get(run.tried.learningRate as number) ?? 0);
+      const { exact } = results.measures;
+      const failed = run.tried.learningRate === 0.01 && run.seed === 102;
+      return Promise.resolve(
+        failed
+          ? { error: { code: 'run/not-finite', message: '', nextStep: '' } }
+          : {
+              results: { ...results, measures: { ...results.measures, exact: { ...exact, averagePerformance: null } } },
+            },
+      );
+    });
+    expect(bestOf(runs)).toEqual({ values: { learningRate: 0.003 }, score: 70, atEnd: [] });
+    const text = reportText(summarise(plan, runs));
+    expect(text).toContain('| per-task | learningRate=0.003 | 70.0 | – |');
+    const low = runs.filter(({ run }) => run.tried.learningRate !== 0.01);
+    expect(bestOf(low)?.atEnd).toEqual(['learningRate']);
+  });
+
+  it.each([
+    [0.9, 'is well trained'],
+    [0.88, 'is undertrained'],
+  ])('says of an upper bound at %s, where per-task is at 0.9, that it %s', async (ap, said) => {
+    const plan = parseStudyPlan(
+      JSON.stringify({
+        ...{ schema: 'gorp-web/study-plan', version: 1, title: 'Bounds' },
+        claim: { statement: 'Nothing.', part: 'main', entry: 'mtl', rivals: ['per-task'] },
+        parts: [
+          {
+            ...{ name: 'main', about: 'Compares.', orders: [['gloss', 'field']], seeds: [1] },
+            entries: [{ method: 'mtl' }, { method: 'per-task' }],
+          },
+        ],
+      }),
+      'plan.json',
+    );
+    const runs = await collect(plan, (run) =>
+      Promise.resolve({ results: resultsOf(run, run.label === 'mtl' ? ap : 0.9) }),
+    );
+    expect(reportText(summarise(plan, runs))).toContain(said);
+    const one = await collect(plan, (run) =>
+      Promise.resolve(run.label === 'mtl' ? { results: resultsOf(run, ap) } : null),
+    );
+    expect(reportText(summarise(plan, one))).not.toContain(said);
   });
 
   it('compares pairs, and measures what per-task shows', async () => {
@@ -86,7 +153,10 @@ describe('a study', () => {
     expect(gorp?.measures.ap?.mean).toBeCloseTo(77, 10);
     expect(gorp?.measures.bwt?.mean).toBeCloseTo(-10, 10);
     expect(gorp?.measures.intransigence?.mean).toBeCloseTo(8, 10);
-    expect(gorp?.gaps?.map((gap) => Math.round(gap))).toEqual([-8, -8]);
+    expect(gorp?.gaps?.map(({ mean, count }) => [Math.round(mean), count])).toEqual([
+      [-8, 3],
+      [-8, 3],
+    ]);
     expect(gorp?.measures.worst?.mean).toBeCloseTo(72, 10);
     expect(gorp?.measures.anytime?.mean).toBeCloseTo(79.5, 10);
     const [first] = summary.claim.contrasts;

@@ -70,10 +70,29 @@ export interface MethodSummary {
   readonly seconds: number | null;
   readonly stateBytes: number | null;
   readonly trained: number | null;
-  /** Mean gap to `per-task` at each position, and its slope with an interval over seeds. */
-  readonly gaps: readonly number[] | null;
+  /** Gap to `per-task` at each position, and its slope, with intervals over seeds. */
+  readonly gaps: readonly Interval[] | null;
   readonly gapSlope: Interval | null;
   readonly runs: readonly RunFacts[];
+}
+
+/** What a grid has chosen for a method. */
+export interface Choice {
+  readonly values: Values;
+  /** What it was chosen by, in percent: see {@link bestOf}. */
+  readonly score: number;
+  /** The settings whose chosen value is the least or the most that was tried: a better one may lie beyond. */
+  readonly atEnd: readonly string[];
+}
+
+/** Whether `mtl` is an upper bound that has learned as much as there is to learn; percent. */
+export interface Bound {
+  /** Its AP. */
+  readonly mtl: number;
+  /** What `per-task` has just learned. */
+  readonly perTask: number;
+  /** Whether `mtl` is less than a point below `per-task`. */
+  readonly trained: boolean;
 }
 
 /** AP of one entry less that of another. */
@@ -87,6 +106,10 @@ export interface PartSummary {
   readonly name: string;
   readonly about: string;
   readonly methods: readonly MethodSummary[];
+  /** Of every grid that is complete. */
+  readonly choices: readonly ({ readonly label: string } & Choice)[];
+  /** Null where one of both is missing. */
+  readonly bound: Bound | null;
   /** The entry of the claim against every other method of this part: exploration but for the claim. */
   readonly contrasts: readonly Contrast[];
 }
@@ -159,7 +182,20 @@ function summaryOfPart(plan: StudyPlan, part: StudyPart, all: readonly MadeRun[]
     if (differences.length === 0) return [];
     return [{ entry: plan.claim.entry, rival: rival.label, ap: comparePaired(differences) }];
   });
-  return { name: part.name, about: part.about, methods, contrasts };
+  const choices = part.entries.flatMap((entry) => {
+    const label = labelOf(entry);
+    const choice = entry.grid ? bestOf(made.filter(({ run }) => run.label === label)) : null;
+    return choice ? [{ label, ...choice }] : [];
+  });
+  return { name: part.name, about: part.about, methods, choices, bound: boundOf(methods), contrasts };
+}
+
+function boundOf(methods: readonly MethodSummary[]): Bound | null {
+  const plain = (name: StudyEntry['method']): MethodSummary | undefined =>
+    methods.find(({ method, tried }) => method === name && isPlain(tried));
+  const mtl = plain('mtl')?.measures.ap?.mean;
+  const perTask = plain('per-task')?.measures.justLearned?.mean;
+  return mtl === undefined || perTask === undefined ? null : { mtl, perTask, trained: mtl >= perTask - 1 };
 }
 
 const isPlain = (tried: Values): boolean => Object.keys(tried).length === 0;
@@ -181,7 +217,8 @@ function figuresOf(
     return bySeed.length > 0 ? studentInterval(bySeed) : null;
   };
   const names = Object.keys(MEASURES) as MeasureName[];
-  const gaps = runs.flatMap((run) => (run.gaps ? [run.gaps] : []));
+  const places = runs.find(({ gaps }) => gaps !== null)?.gaps?.map((_, at) => at) ?? [];
+  const gaps = places.flatMap((at) => known(({ gaps: own }) => own?.[at] ?? null) ?? []);
   const average = (pick: (run: RunFacts) => number): number | null => (runs.length > 0 ? mean(runs.map(pick)) : null);
   return {
     planned: made.length,
@@ -191,7 +228,7 @@ function figuresOf(
     seconds: average(({ seconds }) => seconds),
     stateBytes: average(({ stateBytes }) => stateBytes),
     trained: average(({ trained }) => trained),
-    gaps: gaps.length > 0 ? gaps[0].map((_, at) => mean(gaps.map((one) => one[at]))) : null,
+    gaps: gaps.length > 0 ? gaps : null,
     gapSlope: known(({ gaps: own }) => (own && own.length > 1 ? slope(own) : null)),
     runs,
   };
@@ -254,17 +291,32 @@ export function pairedAp(entry: readonly RunFacts[], rival: readonly RunFacts[])
 
 /**
  * The values of a grid with the highest mean AP over seeds and orders, that is on dev where the part tests there; null
- * until all of its runs have been made.
+ * until all of its runs have been made. `per-task` has no AP, since no model has learned all tasks: what it has just
+ * learned counts. A run that failed counts as 0: a value is not better for the runs that it spoils.
  *
- * @param made every run of the part.
+ * @param made every run of one method of the part.
  */
-export function bestOf(made: readonly MadeRun[]): Values | null {
+export function bestOf(made: readonly MadeRun[]): Choice | null {
   if (made.length === 0 || made.some(({ outcome }) => outcome === null)) return null;
-  const facts = factsOf(made);
-  const forms = [...new Map(facts.map(({ tried }) => [JSON.stringify(tried), tried])).values()];
-  const apOf = (tried: Values): number =>
-    mean(facts.filter((one) => JSON.stringify(one.tried) === JSON.stringify(tried)).map(({ ap }) => ap ?? 0));
-  return forms.reduce<Values | null>((best, one) => (best === null || apOf(one) > apOf(best) ? one : best), null);
+  const scoreOf = ({ outcome }: MadeRun): number => {
+    if (!outcome || 'error' in outcome) return 0;
+    const { ap, justLearned } = measuredOf(outcome.results);
+    return ap ?? justLearned ?? 0;
+  };
+  const forms = new Map<string, { values: Values; scores: number[] }>();
+  for (const one of made) {
+    const { tried } = one.run;
+    const form = forms.get(JSON.stringify(tried)) ?? { values: tried, scores: [] };
+    form.scores.push(scoreOf(one));
+    forms.set(JSON.stringify(tried), form);
+  }
+  const all = [...forms.values()].map(({ values, scores }) => ({ values, score: mean(scores) }));
+  const best = all.reduce((one, other) => (other.score > one.score ? other : one));
+  const atEnd = Object.entries(best.values).flatMap(([key, value]) => {
+    const tried = all.map(({ values }) => Number(values[key]));
+    return value === Math.min(...tried) || value === Math.max(...tried) ? [key] : [];
+  });
+  return { ...best, atEnd };
 }
 
 /** Every run of a plan that can be named by now. @param outcomeOf what came of a run. */
@@ -279,7 +331,7 @@ export async function collect(
         .find(({ name }) => name === from)
         ?.entries.find((one) => one.grid && one.method === method);
       if (!entry) return null;
-      return bestOf(made.filter(({ run }) => run.part === from && run.label === labelOf(entry)));
+      return bestOf(made.filter(({ run }) => run.part === from && run.label === labelOf(entry)))?.values ?? null;
     });
     for (const run of runs) made.push({ run, outcome: await outcomeOf(run) });
   }

@@ -1,0 +1,27 @@
+import { expect, test } from 'vitest';
+import { EXIT } from './exit-codes.ts';
+import { ELSEWHERE, oneByOne } from './one-by-one.ts';
+
+test('what another process is making comes again after all others, until it has been made', async () => {
+  const calls: string[] = [];
+  let busy = 2;
+  const exit = await oneByOne(['a', 'b', 'c'], (run, isAgain) => {
+    calls.push(isAgain ? `${run} again` : run);
+    return Promise.resolve(run === 'a' && busy-- > 0 ? ELSEWHERE : EXIT.ok);
+  });
+  expect(exit).toBe(EXIT.ok);
+  expect(calls).toEqual(['a', 'b', 'c', 'a again', 'a again']);
+});
+
+test('a run that fails does not end the others, and one that is interrupted does', async () => {
+  const made: number[] = [];
+  const all = (codes: readonly number[]): Promise<number> =>
+    oneByOne(codes, (code) => {
+      made.push(code);
+      return Promise.resolve(code);
+    });
+  expect(await all([EXIT.ok, EXIT.device, EXIT.input, EXIT.ok])).toBe(EXIT.device);
+  expect(made.splice(0)).toHaveLength(4);
+  expect(await all([EXIT.device, EXIT.interrupted, EXIT.ok])).toBe(EXIT.interrupted);
+  expect(made).toEqual([EXIT.device, EXIT.interrupted]);
+});

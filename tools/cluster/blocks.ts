@@ -1,0 +1,12 @@
+/**
+ * A code block of a Markdown document, so that what the document tells its readers to run is what is run.
+ *
+ * @param mark a text that the block has and no other has.
+ * @throws where there is not exactly one.
+ */
+export function codeBlock(markdown: string, mark: string): string {
+  const blocks = [...markdown.matchAll(/^```\w+\n(.*?)^```$/gms)].map(([, text]) => text);
+  const found = blocks.filter((text) => text.includes(mark));
+  if (found.length !== 1) throw new Error(`${found.length} code blocks have ${mark}, not one.`);
+  return found[0];
+}
