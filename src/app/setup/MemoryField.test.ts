@@ -25,8 +25,8 @@ function shown(plan: MemoryPlan, memoryBudget: number | null): string {
 describe('the memory of a run, before it starts', () => {
   it('is said to be more than many cards have, with what would help', () => {
     const text = shown(planOf(6.4), null);
-    expect(text).toContain('6.4 GiB');
-    expect(text).toContain('Many graphics cards have no more than 5.0 GiB');
+    expect(text).toContain('6.40 GiB');
+    expect(text).toContain('Many graphics cards have no more than 5.00 GiB');
     expect(text).toContain('a smaller test batch');
   });
 
