@@ -115,6 +115,15 @@ describe('work in slices', () => {
     expect(gpu.now - begin).toBeGreaterThan(4 * total(calls));
   });
 
+  it('is cut as finely where answers come late by a timer, early and late by chance', async () => {
+    const random = seededRandom(3);
+    open(1, () => 17 * random.next());
+    const calls = Array.from({ length: 40 }, () => timedCall(newPipeline(), 1e7, 4, 100));
+    await run(calls);
+    expect(gpu.submitted.length).toBeLessThan(8 * calls.length);
+    expect(longest()).toBeLessThan(200);
+  });
+
   it('is not submitted for long where the first answer is the latest', async () => {
     let answers = 0;
     open(1, () => (answers++ === 0 ? 2000 : 1));

@@ -32,8 +32,11 @@ export interface PaceOptions {
 
 // Milliseconds of work that the device has at hand: it never waits for the host, and others wait for no more than this.
 const AT_HAND = 2 * SLICE;
-// Milliseconds that answers are late at most: a longer delay is that of a busy host.
+// Answers are late by the median of so many empty submits, and by so many milliseconds at most: more is a busy host's doing.
+const PROBES = 5;
 const LATEST = 200;
+// Milliseconds after which the oldest of them is replaced, when the device has nothing to do.
+const PROBE_AGE = 1000;
 // A slice takes at least this share of the time until its answer: the delay of answers is known only roughly, and work that
 // seems to take no time would be submitted all at once.
 const LEAST_SHARE = 1 / 8;
@@ -55,8 +58,11 @@ export class Submitter {
   readonly #options: PaceOptions;
   readonly #pace: Pick<Pace, 'cut' | 'note'>;
   readonly #inFlight: InFlight[] = [];
-  /** Milliseconds from the end of some work to its answer: the shortest seen. Infinite before the first. */
-  #delay = Infinity;
+  /** How late the answers of the last empty submits came, in milliseconds, and when the last one did. */
+  readonly #probes: number[] = [];
+  #probedAt = -Infinity;
+  /** Milliseconds from the end of some work to its answer. */
+  #delay = 0;
   /** When the device had done all that has been heard of, and when that was heard. */
   #lastDone = -Infinity;
   #lastHeard = -Infinity;
@@ -84,7 +90,7 @@ export class Submitter {
    * @throws what the device was lost by.
    */
   async submit(calls: readonly Call[], copies: readonly MemoryCopy[]): Promise<void> {
-    if (this.#delay === Infinity) await this.#measureDelay();
+    while (this.#isProbeDue) await this.#probe();
     for (let place: Place = { call: 0, piece: 0 }; ;) {
       let slice = this.#pace.cut(calls, place);
       while (!this.#hasRoom(slice)) {
@@ -98,13 +104,25 @@ export class Submitter {
     }
   }
 
-  /** Measures how late answers come: work that takes no time is answered by the delay alone. */
-  async #measureDelay(): Promise<void> {
+  /**
+   * Measures how late answers come, since they come late for all kinds of work. Engines look for what is done by a timer, so
+   * that a single answer may come at once by chance.
+   */
+  async #probe(): Promise<void> {
     const { queue } = this.#device;
     const begin = this.#options.now();
     queue.submit([]);
     await Promise.race([this.#answers.of(queue.onSubmittedWorkDone()), this.#lost]);
-    this.#delay = this.#options.now() - begin;
+    this.#probedAt = this.#options.now();
+    this.#probes.push(this.#probedAt - begin);
+    if (this.#probes.length > PROBES) this.#probes.shift();
+    const sorted = this.#probes.toSorted((a, b) => a - b);
+    this.#delay = Math.min(LATEST, sorted[sorted.length >> 1]);
+  }
+
+  get #isProbeDue(): boolean {
+    if (this.#probes.length < PROBES) return true;
+    return this.#inFlight.length === 0 && this.#options.now() - this.#probedAt > PROBE_AGE;
   }
 
   /**
@@ -115,7 +133,7 @@ export class Submitter {
     const { now, share } = this.#options;
     if (this.#inFlight.length === 0) return share === 1 || now() >= this.#restedAt;
     // Some of what is in flight may be done, and its answer on the way.
-    const max = AT_HAND + Math.min(LATEST, this.#delay);
+    const max = AT_HAND + this.#delay;
     return share === 1 && !isGuess && this.#inFlight.reduce((sum, slice) => sum + slice.expected, expected) <= max;
   }
 
@@ -160,7 +178,6 @@ export class Submitter {
     const { now, share } = this.#options;
     const heard = now();
     const mayBeShort = begin < this.#lastDone; // it waited for what was before it, which may have been heard of late
-    if (!mayBeShort) this.#delay = Math.min(this.#delay, heard - begin);
     const done = heard - this.#delay;
     const least = LEAST_SHARE * (heard - Math.max(begin, this.#lastHeard));
     const taken = Math.max(least, done - Math.max(begin, this.#lastDone));
