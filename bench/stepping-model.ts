@@ -141,15 +141,16 @@ export class SteppingModel {
   }
 
   /** The next step: they are by turns one with a refresh and one without. */
-  async measure(kind: 'refresh' | 'step'): Promise<void> {
+  async measure(kind: 'refresh' | 'step'): Promise<Spent> {
     const isStep = kind === 'step';
-    this.#calls[kind] = await countCalls(async () => {
-      const spent = await timed(this.#place.clock, async () => {
+    const spent = await timed(this.#place.clock, async () => {
+      this.#calls[kind] = await countCalls(async () => {
         const host = await this.#step();
         if (isStep) this.#host.push(host);
       });
-      (isStep ? this.#steps : this.#refreshes).push(spent);
     });
+    (isStep ? this.#steps : this.#refreshes).push(spent);
+    return spent;
   }
 
   get timings(): StepTimings {

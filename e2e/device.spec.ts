@@ -70,6 +70,26 @@ test('a page without the headers, on a name of the network, trains with one thre
   }
 });
 
+test('a browser that lacks what older ones lack trains to the end, and says what it cannot save', async ({ page }) => {
+  await page.addInitScript(() => {
+    Reflect.deleteProperty(globalThis, 'showSaveFilePicker');
+    Reflect.deleteProperty(Navigator.prototype, 'wakeLock');
+  });
+  await page.route(/\/assets\/main-[^/]*\.js$/, async (route) => {
+    const response = await route.fetch();
+    const body = `delete FileSystemFileHandle.prototype.createWritable;\n${await response.text()}`;
+    await route.fulfill({ response, body });
+  });
+  await openWorkbench(page);
+  await choose(page, TINY);
+  await start(page);
+  await waitForStatus(page, 'finished');
+  await expect(page.getByTestId('warnings')).toContainText('it lacks createWritable');
+  const { results } = await downloadResults(page);
+  expect(results.status).toBe('finished');
+  await page.unrouteAll({ behavior: 'ignoreErrors' }); // a worker may be loading still
+});
+
 test('an engine without SIMD is told before Start, with what to do', async ({ page }) => {
   await page.route(/\/assets\/main-[^/]*\.js$/, async (route) => {
     const response = await route.fetch();

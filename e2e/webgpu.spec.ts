@@ -1,5 +1,6 @@
 import { type Browser, expect, type Page, test } from '@playwright/test';
 import { expectConsistent } from './support/consistency.ts';
+import { framesAtEvents, installProbe, workerEvents } from './support/probe.ts';
 import {
   choose,
   type Choice,
@@ -65,6 +66,25 @@ test('a model is tried on the GPU, and answers as its rounds did', async ({ page
   expect(await answer.getByTestId('answer-text').innerText()).toBe(
     await row.locator('[data-written]').last().innerText(),
   );
+});
+
+test('the page draws frames while steps are computed', async ({ page }) => {
+  test.slow(); // every kernel is compiled
+  await installProbe(page);
+  await openWorkbench(page);
+  await chooseDevice(page, 'GPU');
+  await choose(page, { ...TINY, method: 'gorp', trainExamples: 32, batchSize: 4 });
+  await start(page);
+  await waitForStatus(page, 'finished', 500_000);
+  const [events, frames] = await Promise.all([workerEvents(page), framesAtEvents(page)]);
+  const told = events.flatMap((event, i) =>
+    event.type === 'steps' ? [{ losses: event.losses, frames: frames[i] }] : [],
+  );
+  const [first, ...others] = told;
+  const steps = others.reduce((sum, { losses }) => sum + losses.length, 0);
+  const drawn = (others.at(-1)?.frames ?? 0) - first.frames;
+  expect(steps).toBeGreaterThan(2);
+  expect(drawn / steps).toBeGreaterThan(3);
 });
 
 test('after the GPU process crashes the run resumes by itself from its last checkpoint', async ({

@@ -4,6 +4,7 @@ import { blockSection } from './block.ts';
 import { evaluationSection } from './evaluation.ts';
 import { matmulSection } from './matmul.ts';
 import { selectionSection } from './selection.ts';
+import { slicesSection } from './slices.ts';
 import { embeddedSteps, t5SmallSteps } from './steps.ts';
 
 /** What can be measured, in the order in which it is. */
@@ -13,6 +14,7 @@ export const SECTIONS = {
   selection: selectionSection,
   block: blockSection,
   embedded: embeddedSteps,
+  slices: slicesSection,
   evaluation: evaluationSection,
   't5-small': t5SmallSteps,
 } satisfies Record<string, Section>;

@@ -40,12 +40,15 @@ export const embeddedSteps: Section = (place, { rounds }) =>
 // A step takes about ten CPU seconds where an adapter computes on the CPU, and is the steadier for it.
 const T5_SMALL_ROUNDS = 3;
 
-/** Steps of a random t5-small at 8 × 128. */
+/** A random t5-small with a batch of 8 × 128. */
+export const openT5SmallSteps: OpenModel = (device) => {
+  const { network, targets } = networkOf(device, T5_SMALL, { sourceLength: 128, targetLength: 4 });
+  return Promise.resolve({ network, targets, read: randomWeights(network.shapes), batch: randomBatch(8, 128, 4) });
+};
+
+/** Steps of it. */
 export const t5SmallSteps: Section = (place, { rounds }) =>
-  steps(place, Math.min(rounds, T5_SMALL_ROUNDS), 't5-small, random weights', STEP_METHODS, (device) => {
-    const { network, targets } = networkOf(device, T5_SMALL, { sourceLength: 128, targetLength: 4 });
-    return Promise.resolve({ network, targets, read: randomWeights(network.shapes), batch: randomBatch(8, 128, 4) });
-  });
+  steps(place, Math.min(rounds, T5_SMALL_ROUNDS), 't5-small, random weights', STEP_METHODS, openT5SmallSteps);
 
 async function steps(place: Place, rounds: number, name: string, methods: readonly StepMethod[], open: OpenModel) {
   const store = memoryStore();

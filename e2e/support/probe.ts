@@ -5,6 +5,8 @@ import type { RunEvent } from '../../src/run/events.ts';
 interface Probe {
   /** What the training workers sent, in order. */
   events: RunEvent[];
+  /** Frames that the page had drawn at each of them. */
+  frames: number[];
   /** Longest time between two turns of a timer and between two frames, in milliseconds. */
   longestGap: number;
 }
@@ -16,12 +18,16 @@ export async function installProbe(page: Page): Promise<void> {
 
 /** Runs in the page, before its own scripts. */
 function install(): void {
-  const probe: Probe = { events: [], longestGap: 0 };
+  const probe: Probe = { events: [], frames: [], longestGap: 0 };
+  let frames = 0;
   Object.assign(globalThis, { probe });
   globalThis.Worker = class extends Worker {
     constructor(...args: ConstructorParameters<typeof Worker>) {
       super(...args);
-      this.addEventListener('message', ({ data }: MessageEvent<RunEvent>) => probe.events.push(data));
+      this.addEventListener('message', ({ data }: MessageEvent<RunEvent>) => {
+        probe.events.push(data);
+        probe.frames.push(frames);
+      });
     }
   };
   const clock = (): (() => void) => {
@@ -35,6 +41,7 @@ function install(): void {
   setInterval(clock(), 20);
   const tick = clock();
   const frame = (): void => {
+    frames++;
     tick();
     requestAnimationFrame(frame);
   };
@@ -45,6 +52,10 @@ function install(): void {
 export const workerEvents = (page: Page): Promise<RunEvent[]> =>
   // The cast names what `install` has put there.
   page.evaluate(() => (globalThis as unknown as { probe: Probe }).probe.events);
+
+/** Frames that the page had drawn at each of {@link workerEvents}. */
+export const framesAtEvents = (page: Page): Promise<number[]> =>
+  page.evaluate(() => (globalThis as unknown as { probe: Probe }).probe.frames);
 
 /** The longest that the page hung since it was last asked, in milliseconds. */
 export const longestGap = (page: Page): Promise<number> =>

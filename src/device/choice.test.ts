@@ -1,12 +1,15 @@
 import { describe, expect, test } from 'vitest';
 import { GorpError } from '../base/errors.ts';
-import { chooseDevice } from './choice.ts';
+import { chooseDevice, factsAhead } from './choice.ts';
+import { subgroupsOf } from './webgpu/subgroups.ts';
+
+const CARD_LIMITS = { maxBufferSize: 7, maxStorageBufferBindingSize: 5 };
 
 /** An adapter that says it is this one. */
 const adapterOf = (info: Partial<GPUAdapterInfo>): GPUAdapter =>
   ({
     info: { vendor: '', architecture: '', device: '', description: '', ...info },
-    limits: { maxBufferSize: 7, maxStorageBufferBindingSize: 5 },
+    limits: CARD_LIMITS,
   }) as unknown as GPUAdapter;
 
 const finding =
@@ -14,6 +17,8 @@ const finding =
   () =>
     Promise.resolve({ requestAdapter: () => Promise.resolve(adapter) } as unknown as GPU);
 
+/** As in browsers that came before the attribute. */
+const WITHOUT_INFO = { limits: CARD_LIMITS, features: new Set() } as unknown as GPUAdapter;
 const CARD = adapterOf({ vendor: 'acme', architecture: 'rocket' });
 const NO_WEBGPU = (): Promise<undefined> => Promise.resolve(undefined);
 
@@ -39,6 +44,13 @@ describe('what is chosen by itself', () => {
     ],
   ] as const)('with %s', async (_, webgpu, kind, why) => {
     expect(await chooseDevice('auto', webgpu)).toMatchObject({ kind, why });
+  });
+
+  test('an adapter that says nothing of itself is a graphics card', async () => {
+    const chosen = await chooseDevice('auto', finding(WITHOUT_INFO));
+    expect(chosen).toMatchObject({ kind: 'webgpu', why: 'hardware' });
+    expect(factsAhead(chosen)).toMatchObject({ vendor: '', architecture: '', description: '', software: false });
+    expect(subgroupsOf(WITHOUT_INFO)).toBeUndefined();
   });
 
   test('says what the device can hold', async () => {

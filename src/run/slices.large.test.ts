@@ -4,6 +4,7 @@ import { Learner } from '../gorp/learner.ts';
 import { methodPreset, planOf } from '../methods/registry.ts';
 import { sizeOf } from '../graph/tensor.ts';
 import { acquirePacedGpu } from '../testing/devices.ts';
+import { timeSubmits } from '../testing/submit-times.ts';
 import { networkOf } from './open-network.ts';
 import { embeddedSettings } from './presets.ts';
 
@@ -60,23 +61,3 @@ async function trainTwoSteps(): Promise<number[]> {
 }
 
 const range = (length: number): number[] => Array.from({ length }, (_, i) => 3 + i);
-
-/** Times every submit from now on, from the end of the one before to its own. @returns what waits for all of them. */
-function timeSubmits(queue: GPUQueue): () => Promise<number[]> {
-  const ends: Promise<{ begin: number; end: number }>[] = [];
-  const submit = queue.submit.bind(queue);
-  queue.submit = (commands) => {
-    const isWork = [...commands].length > 0;
-    const begin = performance.now();
-    submit(commands);
-    if (isWork) ends.push(queue.onSubmittedWorkDone().then(() => ({ begin, end: performance.now() })));
-  };
-  return async () => {
-    let before = 0;
-    return (await Promise.all(ends)).map(({ begin, end }) => {
-      const taken = end - Math.max(before, begin);
-      before = end;
-      return taken;
-    });
-  };
-}

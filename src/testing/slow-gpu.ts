@@ -34,6 +34,12 @@ export class SlowGpu {
   maxWaiting = 0;
   #free = 0;
   readonly #events: { at: number; happen: () => void }[] = [];
+  readonly #delay: () => number;
+
+  /** @param delay milliseconds from the end of some work to its answer. */
+  constructor(delay = () => 0) {
+    this.#delay = delay;
+  }
 
   readonly device = {
     createCommandEncoder: () => {
@@ -59,7 +65,7 @@ export class SlowGpu {
         this.maxWaiting = Math.max(this.maxWaiting, begin - this.now);
       },
       writeBuffer: () => undefined,
-      onSubmittedWorkDone: () => this.until(this.#free),
+      onSubmittedWorkDone: () => this.until(Math.max(this.now, this.#free) + this.#delay()),
     },
   } as unknown as GPUDevice;
 

@@ -53,6 +53,13 @@ export async function* piecesOf(file: Blob): AsyncGenerator<Uint8Array> {
  * @throws GorpError `store/quota`, `store/failed`, and what the content throws.
  */
 export async function writeHandle(handle: FileSystemFileHandle, content: AsyncIterable<Uint8Array>): Promise<void> {
+  if (!('createWritable' in handle)) {
+    throw new GorpError(
+      'store/failed',
+      'This browser cannot save files of a page: it lacks createWritable.',
+      'Use a current version of Chrome, Edge, Firefox or Safari.',
+    );
+  }
   let writable: FileSystemWritableFileStream | undefined;
   try {
     writable = await handle.createWritable();

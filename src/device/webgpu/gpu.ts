@@ -2,6 +2,7 @@ import { GorpError } from '../../base/errors.ts';
 import { type Allocator, BufferLedger } from '../buffers.ts';
 import type { DeviceFacts } from '../device.ts';
 import { Turns } from '../turns.ts';
+import { infoOf } from './adapter-info.ts';
 import { Answers } from './answers.ts';
 import { PipelineCache } from './pipelines.ts';
 import { SUBGROUP_MATRIX, subgroupsOf } from './subgroups.ts';
@@ -89,8 +90,8 @@ export async function requestAdapter(gpu: GPU | undefined): Promise<GPUAdapter> 
 }
 
 /** Whether an adapter computes on the CPU, as far as it says. */
-export function isSoftware({ info }: GPUAdapter): boolean {
-  const { isFallbackAdapter = false, description, device, architecture } = info;
+export function isSoftware(adapter: GPUAdapter): boolean {
+  const { isFallbackAdapter = false, description, device, architecture } = infoOf(adapter);
   return (
     isFallbackAdapter ||
     /swiftshader|llvmpipe|lavapipe|basic render|warp/i.test([description, device, architecture].join(' '))
@@ -121,9 +122,9 @@ export async function openAdapter(adapter: GPUAdapter): Promise<Gpu> {
   return wrapDevice(device, factsOf(adapter), new Tuning(subgroupsOf(adapter), isSoftware(adapter)));
 }
 
-/** What an adapter says of itself. */
+/** The facts of a device, as far as its adapter says. */
 export function factsOf(adapter: GPUAdapter): DeviceFacts {
-  const { vendor, architecture, description, device } = adapter.info;
+  const { vendor = '', architecture = '', description = '', device = '' } = infoOf(adapter);
   const limits: Record<string, number> = {};
   for (const limit of WANTED_LIMITS) limits[limit] = adapter.limits[limit];
   return {

@@ -1,3 +1,5 @@
+import { infoOf } from './adapter-info.ts';
+
 /** The feature of subgroup matrices, as browsers offer it behind a flag until it is a standard's. */
 export const SUBGROUP_MATRIX = 'chromium-experimental-subgroup-matrix' as GPUFeatureName;
 
@@ -29,7 +31,9 @@ interface MatrixConfig extends MatrixSizes {
 }
 
 /** Reads an adapter's subgroups. @returns undefined where they are not all of one size: a kernel cannot know what it runs with. */
-export function subgroupsOf({ features, info }: GPUAdapter): Subgroups | undefined {
+export function subgroupsOf(adapter: GPUAdapter): Subgroups | undefined {
+  const { features } = adapter;
+  const info = infoOf(adapter);
   const { subgroupMinSize, subgroupMaxSize } = info;
   const { subgroupMatrixConfigs } = info as { subgroupMatrixConfigs?: readonly MatrixConfig[] };
   if (!features.has('subgroups') || subgroupMinSize === undefined || subgroupMinSize !== subgroupMaxSize)

@@ -24,8 +24,8 @@ function step(slowest: number, seed = 1): TimedCall[] {
 
 let gpu: SlowGpu;
 let submitter: Submitter;
-const open = (share = 1): void => {
-  gpu = new SlowGpu();
+const open = (share = 1, delay = () => 0): void => {
+  gpu = new SlowGpu(delay);
   submitter = new Submitter(gpu.device, direct, never, { now: () => gpu.now, share });
 };
 const run = async (calls: readonly TimedCall[]): Promise<void> => {
@@ -90,9 +90,46 @@ describe('work in slices', () => {
 
   it('is one submit where it is short, at once', async () => {
     const calls = Array.from({ length: 30 }, () => timedCall(newPipeline(), 1e3, 0.1));
+    await run([]); // learns how late answers come
+    await gpu.passUntil(gpu.device.queue.onSubmittedWorkDone());
+    gpu.submitted.length = 0;
     const running = submitter.submit(calls, []);
     expect(gpu.submitted).toHaveLength(1);
     await running;
+  });
+
+  it.each([10, 50, 100])('is cut as finely where answers come %i ms late, and the device stays busy', async (delay) => {
+    const calls = step(1e6);
+    open(1, () => delay);
+    for (let i = 0; i < 12; i++) await run(calls);
+    const [begin, first] = [gpu.now, gpu.submitted.length];
+    gpu.maxWaiting = 0;
+    for (let i = 0; i < 5; i++) await run(calls);
+    const last = gpu.submitted.slice(first);
+    expect(last.length).toBeLessThan(5 * 1.6 * (total(calls) / SLICE));
+    expect(Math.max(...last.map((slice) => slice.end - slice.begin))).toBeLessThan(1.6 * SLICE);
+    const idle = last.slice(1).reduce((sum, slice, i) => sum + slice.begin - last[i].end, 0);
+    expect(idle).toBeLessThan(0.01 * 5 * total(calls));
+    expect(gpu.maxWaiting).toBeLessThan(4 * SLICE);
+    expect(longest()).toBeLessThan(500);
+    expect(gpu.now - begin).toBeGreaterThan(4 * total(calls));
+  });
+
+  it('is cut as finely where answers come late by a timer, early and late by chance', async () => {
+    const random = seededRandom(3);
+    open(1, () => 17 * random.next());
+    const calls = Array.from({ length: 40 }, () => timedCall(newPipeline(), 1e7, 4, 100));
+    await run(calls);
+    expect(gpu.submitted.length).toBeLessThan(8 * calls.length);
+    expect(longest()).toBeLessThan(200);
+  });
+
+  it('is not submitted for long where the first answer is the latest', async () => {
+    let answers = 0;
+    open(1, () => (answers++ === 0 ? 2000 : 1));
+    const slow = newPipeline();
+    await run([timedCall(slow, 4e9, 4000, 252), ...step(1e6)]);
+    expect(longest()).toBeLessThan(500);
   });
 
   it('takes a new beginning for a kernel that becomes slow', async () => {

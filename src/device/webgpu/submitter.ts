@@ -32,6 +32,14 @@ export interface PaceOptions {
 
 // Milliseconds of work that the device has at hand: it never waits for the host, and others wait for no more than this.
 const AT_HAND = 2 * SLICE;
+// Answers are late by the median of so many empty submits, and by so many milliseconds at most: more is a busy host's doing.
+const PROBES = 5;
+const LATEST = 200;
+// Milliseconds after which the oldest of them is replaced, when the device has nothing to do.
+const PROBE_AGE = 1000;
+// A slice takes at least this share of the time until its answer: the delay of answers is known only roughly, and work that
+// seems to take no time would be submitted all at once.
+const LEAST_SHARE = 1 / 8;
 
 interface InFlight {
   readonly expected: number;
@@ -50,8 +58,14 @@ export class Submitter {
   readonly #options: PaceOptions;
   readonly #pace: Pick<Pace, 'cut' | 'note'>;
   readonly #inFlight: InFlight[] = [];
-  /** When the device had done all that has been heard of. */
+  /** How late the answers of the last empty submits came, in milliseconds, and when the last one did. */
+  readonly #probes: number[] = [];
+  #probedAt = -Infinity;
+  /** Milliseconds from the end of some work to its answer. */
+  #delay = 0;
+  /** When the device had done all that has been heard of, and when that was heard. */
   #lastDone = -Infinity;
+  #lastHeard = -Infinity;
   /** When the device has rested enough. */
   #restedAt = -Infinity;
 
@@ -76,6 +90,7 @@ export class Submitter {
    * @throws what the device was lost by.
    */
   async submit(calls: readonly Call[], copies: readonly MemoryCopy[]): Promise<void> {
+    while (this.#isProbeDue) await this.#probe();
     for (let place: Place = { call: 0, piece: 0 }; ;) {
       let slice = this.#pace.cut(calls, place);
       while (!this.#hasRoom(slice)) {
@@ -90,13 +105,36 @@ export class Submitter {
   }
 
   /**
+   * Measures how late answers come, since they come late for all kinds of work. Engines look for what is done by a timer, so
+   * that a single answer may come at once by chance.
+   */
+  async #probe(): Promise<void> {
+    const { queue } = this.#device;
+    const begin = this.#options.now();
+    queue.submit([]);
+    await Promise.race([this.#answers.of(queue.onSubmittedWorkDone()), this.#lost]);
+    this.#probedAt = this.#options.now();
+    this.#probes.push(this.#probedAt - begin);
+    if (this.#probes.length > PROBES) this.#probes.shift();
+    const sorted = this.#probes.toSorted((a, b) => a - b);
+    this.#delay = Math.min(LATEST, sorted[sorted.length >> 1]);
+  }
+
+  get #isProbeDue(): boolean {
+    if (this.#probes.length < PROBES) return true;
+    return this.#inFlight.length === 0 && this.#options.now() - this.#probedAt > PROBE_AGE;
+  }
+
+  /**
    * Whether a slice may be submitted at once. What is timed for the first time waits until the device has nothing else to
    * do: so its time is never told too short, and the guesses that follow from it are safe.
    */
   #hasRoom({ expected, isGuess }: Slice): boolean {
     const { now, share } = this.#options;
     if (this.#inFlight.length === 0) return share === 1 || now() >= this.#restedAt;
-    return share === 1 && !isGuess && this.#inFlight.reduce((sum, slice) => sum + slice.expected, expected) <= AT_HAND;
+    // Some of what is in flight may be done, and its answer on the way.
+    const max = AT_HAND + this.#delay;
+    return share === 1 && !isGuess && this.#inFlight.reduce((sum, slice) => sum + slice.expected, expected) <= max;
   }
 
   /** Resolves when there may be room. */
@@ -138,11 +176,14 @@ export class Submitter {
 
   #heard(inFlight: InFlight, slice: Slice, begin: number): void {
     const { now, share } = this.#options;
-    const end = now();
-    const taken = end - Math.max(begin, this.#lastDone); // it began when what was before it was done
-    const mayBeShort = begin < this.#lastDone;
-    this.#lastDone = end;
-    this.#restedAt = end + taken * (1 / share - 1);
+    const heard = now();
+    const mayBeShort = begin < this.#lastDone; // it waited for what was before it, which may have been heard of late
+    const done = heard - this.#delay;
+    const least = LEAST_SHARE * (heard - Math.max(begin, this.#lastHeard));
+    const taken = Math.max(least, done - Math.max(begin, this.#lastDone));
+    this.#lastDone = done;
+    this.#lastHeard = heard;
+    this.#restedAt = done + taken * (1 / share - 1);
     this.#forget(inFlight);
     this.#pace.note(slice, taken, mayBeShort);
   }

@@ -1,0 +1,36 @@
+import { createElement, type ReactNode } from 'react';
+import { renderToStaticMarkup } from 'react-dom/server';
+import { USUAL } from '../device/preferences.ts';
+import { createPage, type Page } from '../page.ts';
+import { PageProvider } from '../page-context.tsx';
+import { createTableClient } from '../tasks/table-client.ts';
+import { memoryHistory } from './memory-history.ts';
+import { memoryQueue } from './memory-queue.ts';
+import { memoryTasks } from './memory-tasks.ts';
+import { tablesHere } from './tables-here.ts';
+
+/** A page whose workers never answer. */
+export const silentPage = (): Page =>
+  createPage({
+    openSession: () => ({ send: () => undefined, close: () => undefined }),
+    history: memoryHistory(),
+    tasks: memoryTasks(),
+    tableClient: createTableClient(tablesHere()),
+    theme: 'system',
+    models: { openModels: () => ({ send: () => undefined }), storage: undefined },
+    askForPreview: () => () => undefined,
+    memory: { ask: () => () => undefined, budget: null, keep: () => undefined },
+    device: { ask: () => () => undefined, preferences: USUAL, keep: () => undefined },
+    pace: { factor: () => null, note: () => undefined },
+    checkpoints: () => Promise.resolve(null),
+    queue: memoryQueue(),
+    address: { read: () => 'http://localhost/', dropHash: () => undefined },
+  });
+
+/** What is shown of a page as it is now; without a browser React would show it as it began. */
+export function markup(shown: Page, content: ReactNode): string {
+  const store = { ...shown.store, getInitialState: shown.store.getState };
+  return renderToStaticMarkup(createElement(PageProvider, { value: { ...shown, store } }, content));
+}
+
+export const textOf = (html: string): string => html.replaceAll(/<[^>]*>/g, ' ').replaceAll('&#x27;', "'");
