@@ -52,8 +52,8 @@ const STEPS: Readonly<Record<GpuObstacle, ReactNode>> = {
   'no-webgpu': (
     <>
       <li>
-        Open the page in a current version of Chrome, Edge or Firefox. Safari and other browsers with WebGPU may work but
-        are not tested.
+        Open the page in a current version of Chrome, Edge or Firefox. Safari and other browsers with WebGPU may work
+        but are not tested.
       </li>
       {acceleration}
       {linux}
