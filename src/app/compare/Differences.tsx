@@ -1,10 +1,9 @@
 import { seriesColor } from '../charts/colors.ts';
-import { NONE, percent, points } from '../format.ts';
+import { NONE } from '../format.ts';
 import { usePageState } from '../page-context.tsx';
-import type { Measures } from '../../run/results.ts';
 import styles from './CompareTab.module.css';
 import { differencesOf, type SettingsGroup } from './settings-groups.ts';
-import { deviationOf, meanOf } from './statistics.ts';
+import { measureText } from './measure-text.ts';
 
 type Measure = 'averagePerformance' | 'justLearned' | 'backwardTransfer' | 'forgetting';
 
@@ -18,15 +17,17 @@ const MEASURES: readonly { measure: Measure; name: string; isDifference: boolean
 /** Letters of a value, an order of fifteen tasks for instance, that needs a wide column so that its row is not a tower. */
 const LONG = 40;
 
-/** A row for each setting: what it has that others have not, and its measures as mean ± deviation over its runs. */
+/** A row for each setting: what it has that others have not, and its measures as mean ± what the band shows over its runs. */
 export function Differences({ groups }: { groups: readonly SettingsGroup[] }) {
   const score = usePageState(({ view }) => view.score);
+  const band = usePageState((state) => state.compare.band);
   const differences = differencesOf(groups).filter(({ path }) => path !== 'method.name');
   return (
     <div className={styles.scroll} tabIndex={0} role="region" aria-label="Settings and measures side by side">
       <table className={styles.table}>
         <caption className="hidden-visually">
-          Settings in which the compared runs differ, and the measures of each, mean and deviation over its seeds
+          Settings in which the compared runs differ, and the measures of each, mean and{' '}
+          {band === 'deviation' ? 'deviation' : '95 % interval'} over its seeds
         </caption>
         <thead>
           <tr>
@@ -53,9 +54,9 @@ export function Differences({ groups }: { groups: readonly SettingsGroup[] }) {
               <td className={styles.seeds}>{runs.map(({ seed }) => seed).join(', ')}</td>
               {MEASURES.map(({ measure, isDifference }) => (
                 <td key={measure} className={styles.number}>
-                  {summary(
-                    runs.map(({ results }) => results.measures[score]),
-                    measure,
+                  {measureText(
+                    runs.map(({ results }) => results.measures[score][measure]),
+                    band,
                     isDifference,
                   )}
                 </td>
@@ -71,13 +72,4 @@ export function Differences({ groups }: { groups: readonly SettingsGroup[] }) {
       </table>
     </div>
   );
-}
-
-/** `78.7 ± 1.2`; the mean alone of a single run. */
-function summary(all: readonly Measures[], measure: Measure, isDifference: boolean): string {
-  const values = all.map((measures) => measures[measure]).filter((value) => value !== null);
-  const mean = meanOf(values);
-  const deviation = deviationOf(values);
-  const text = isDifference ? points(mean) : percent(mean);
-  return deviation === null ? text : `${text} ± ${percent(deviation)}`;
 }
