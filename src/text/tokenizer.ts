@@ -42,7 +42,7 @@ const TokenizerConfigSchema = v.looseObject({
  * configuration does not name are those of Hugging Face's T5 and LLaMA classes: `</s>`, `<pad>`, `<s>`, `<unk>`.
  *
  * @param tokenizerJson null for a model whose tokens are bytes.
- * @param guard of every text that a regular expression of the files works on.
+ * @param guard of every text that the files can make the tokenizer take for ever for.
  * @throws GorpError `text/bad-tokenizer` when the files are malformed or lack an end-of-text token.
  */
 export function loadTokenizer(
@@ -54,7 +54,8 @@ export function loadTokenizer(
   if (tokenizerJson === null && hasByteTokens(tokenizerConfig)) return byteTokenizer();
   const json = checked(TokenizerJsonSchema, tokenizerJson, 'tokenizer.json');
   const config = checked(TokenizerConfigSchema, tokenizerConfig, 'tokenizer_config.json');
-  if (hasPattern(json['decoder'])) throw badTokenizer('tokenizer.json: its decoder has a regular expression');
+  if (mayTakeForEver(json['decoder']))
+    throw badTokenizer('tokenizer.json: its decoder has a regular expression, or replaces a text by a longer one');
   let library: HuggingFaceTokenizer;
   try {
     // The input itself, which the schema has shown to be an object: valibot's copy of a record lacks a key "constructor".
@@ -83,7 +84,7 @@ export function loadTokenizer(
   const special = new Set(json.added_tokens.flatMap(({ id, special }) => (special === false ? [] : [id])));
   const encodeFreely = (text: string): number[] =>
     working(() => library.encode(text, { add_special_tokens: false }).ids);
-  const isGuarded = hasPattern(json['normalizer']) || hasPattern(json['pre_tokenizer']);
+  const isGuarded = mayTakeForEver(json['normalizer']) || mayTakeForEver(json['pre_tokenizer']);
   const encode = isGuarded ? (text: string): number[] => guard(() => encodeFreely(text)) : encodeFreely;
   const before = (): number[] => tokensBefore(library);
   const front = promptMark === 'begun' ? (isGuarded ? guard(before) : before()) : [];
@@ -123,10 +124,20 @@ function tokensBefore(library: HuggingFaceTokenizer): number[] {
   throw badTokenizer('tokenizer.json: post_processor puts a token before texts that the vocabulary lacks');
 }
 
-/** Whether there is a regular expression of the file's own somewhere in a part of it. */
-function hasPattern(part: unknown): boolean {
+/**
+ * Whether a part of the file can take time, or make a text grow, without limit: a regular expression can have 2ⁿ ways not
+ * to match, and n replacements of a text by a longer one can make it 2ⁿ times as long.
+ */
+function mayTakeForEver(part: unknown): boolean {
   if (typeof part !== 'object' || part === null) return false;
-  return Object.hasOwn(part, 'Regex') || Object.values(part).some(hasPattern);
+  const { Regex, pattern, content } = part as {
+    Regex?: unknown;
+    pattern?: { String?: unknown } | null;
+    content?: unknown;
+  };
+  const replaced = pattern?.String;
+  const grows = typeof replaced === 'string' && typeof content === 'string' && content.length > replaced.length;
+  return Regex !== undefined || grows || Object.values(part).some(mayTakeForEver);
 }
 
 interface PreTokenized {
