@@ -80,6 +80,16 @@ describe('the folder of a run', () => {
     ]);
   });
 
+  test('is free where a killed process has left folders and nothing in them', async () => {
+    await mkdir(join(out, 'checkpoints'), { recursive: true });
+    await mkdir(rounds(), { recursive: true });
+    await (
+      await claimOut(out, { order: ORDER })
+    )();
+    await writeFile(join(out, 'checkpoints', 'x'), '');
+    await expect(claimOut(out, { order: ORDER })).rejects.toMatchObject({ code: 'run/out-is-taken' });
+  });
+
   test('that cannot be made is named', async () => {
     await writeFile(join(folder, 'file'), '');
     const made = claimOut(join(folder, 'file', 'run'));

@@ -43,7 +43,8 @@ export const kills: Storm = {
         for (;;) {
           const lived = await life(out, killed < count ? usual * random() : Infinity);
           silent = Math.max(silent, lived.silent);
-          if (lived.exit !== null && lived.exit !== 0) problems.push(`exit ${lived.exit}: ${lived.stderr}`);
+          if (lived.exit !== null && lived.exit !== 0)
+            problems.push(`run ${runs}, after kill ${killed}: exit ${lived.exit}, ${lived.stderr}`);
           if (lived.exit !== null) {
             // How long a run takes depends on what else the machine does, so the latest time counts.
             if (confirmed === 0) usual = lived.milliseconds;
@@ -56,7 +57,9 @@ export const kills: Storm = {
           confirmed = steps;
           note(`kill ${killed} of run ${runs}: ${steps} steps are saved`);
         }
-        problems.push(...differences(expected, await resultsOf(out)).map((one) => `run ${runs}: ${one}`));
+        const results = await resultsOf(out).catch(() => null);
+        if (results === null) problems.push(`run ${runs} left no results`);
+        else problems.push(...differences(expected, results).map((one) => `run ${runs}: ${one}`));
         const left = (await readdir(out, { recursive: true })).filter((name) => /\.partial|checkpoints/.test(name));
         if (left.length > 0) problems.push(`run ${runs} left ${left.join(', ')}`);
         await rm(out, { recursive: true });
