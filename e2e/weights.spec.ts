@@ -1,5 +1,5 @@
 import { cp, mkdir, readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { expect, type Page, test } from '@playwright/test';
 import { type LocalHub, startLocalHub } from '../src/testing/local-hub.ts';
 import { serveLocally } from '../src/testing/local-server.ts';
@@ -181,27 +181,46 @@ test('a model folder on this machine is trained where it is', async ({ page }, t
   expect(await storedWeights(page)).toEqual({ files: [], strayChunks: 0, begunChunks: 0 });
 });
 
-test('a model whose tokenizer never comes back from a text is ended by Stop within seconds', async ({
-  page,
-}, testInfo) => {
-  const folder = testInfo.outputPath('crafted-model');
+/** Chooses a copy of the embedded model whose tokenizer splits texts at a regular expression of somebody's own. */
+async function chooseCrafted(page: Page, folder: string, pattern: string): Promise<void> {
   await cp(join('public', 'embedded', 'model'), folder, { recursive: true });
   const path = join(folder, 'tokenizer.json');
   const tokenizer = JSON.parse(await readFile(path, 'utf8')) as { pre_tokenizer: unknown };
-  // Any text matches it in 2ⁿ ways, but for the tilde that is not there.
-  const split = { type: 'Split', pattern: { Regex: '([^~]+)+~' }, behavior: 'Isolated', invert: false };
+  const split = { type: 'Split', pattern: { Regex: pattern }, behavior: 'Isolated', invert: false };
   tokenizer.pre_tokenizer = { type: 'Sequence', pretokenizers: [split, tokenizer.pre_tokenizer] };
   await writeFile(path, JSON.stringify(tokenizer));
-
-  await openWorkbench(page);
-  await choose(page, TINY);
   await page.getByTestId('model-field').getByLabel('Files on this machine').check();
   await page.getByTestId('pick-model-folder').setInputFiles(folder);
-  await expect(page.getByTestId('model-field')).toContainText('crafted-model: ');
+  await expect(page.getByTestId('model-field')).toContainText(`${basename(folder)}: `);
+}
+
+test('a model whose tokenizer never comes back from a text is ended by Stop within seconds', async ({
+  page,
+}, testInfo) => {
+  await openWorkbench(page);
+  await choose(page, TINY);
+  // Any text matches it in 2ⁿ ways, but for the tilde that is not there.
+  await chooseCrafted(page, testInfo.outputPath('crafted-model'), '([^~]+)+~');
   await start(page);
   await expect(page.getByTestId('phase')).toHaveText(/^Tokenizing gloss/);
   await page.getByTestId('stop').click();
   expect((await shownError(page)).code).toBe('worker/no-answer');
   await expect(page.getByTestId('start')).toBeEnabled();
+  await expectNoWorkers(page);
+});
+
+test('a question that the tokenizer never comes back from is ended, and says why', async ({ page }, testInfo) => {
+  await openWorkbench(page);
+  await choose(page, TINY);
+  // No text of the tasks has many of this letter in a row.
+  await chooseCrafted(page, testInfo.outputPath('crafted-model'), '(q+)+~');
+  await start(page);
+  await waitForStatus(page, 'finished');
+  await page.getByTestId('tab-try').click();
+  await page.getByRole('radiogroup', { name: 'What to ask' }).getByText('Raw prompt').click();
+  await page.getByTestId('try-text').fill('q'.repeat(60));
+  await page.getByTestId('try-ask').click();
+  await expect(page.getByTestId('task-problem')).toContainText('text/tokenizer-too-slow');
+  await expect(page.getByTestId('task-problem')).toContainText('What to do: ');
   await expectNoWorkers(page);
 });

@@ -3,6 +3,7 @@ import {
   chmodSync,
   existsSync,
   mkdirSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -49,6 +50,13 @@ beforeAll(async () => {
 describe('the command line of the package', () => {
   test('is a program by itself, as npx starts it', () => {
     expect(readFileSync(join(installed, 'dist-lib', 'cli.js'), 'utf8')).toMatch(/^#!\/usr\/bin\/env node\n/);
+  });
+
+  test('is never written in the documentation so that npx could fetch a stranger’s package of that name', () => {
+    const pages = readdirSync(projectPath('docs'), { recursive: true, encoding: 'utf8' }).map((name) => `docs/${name}`);
+    for (const page of ['README.md', 'CONTRIBUTING.md', ...pages.filter((name) => name.endsWith('.md'))]) {
+      expect(readFileSync(projectPath(page), 'utf8'), page).not.toMatch(/npx gorp-web/);
+    }
   });
 
   test('tells its commands, and the options of each', () => {
