@@ -3,6 +3,7 @@ import type { BufferRange, OwnedBuffer } from '../device/buffers.ts';
 import type { Device } from '../device/device.ts';
 import { pack, packedBytes, type Packing } from '../device/packing.ts';
 import { bytesOf, plainTensor, sizeOf, type StoredTensor, storeTensor, type Tensor } from '../graph/tensor.ts';
+import { quantisedCheckpoint } from './config.ts';
 
 /** Gives the values of a parameter by Hugging Face name. */
 export type ReadParameter = (name: string) => Promise<Float32Array>;
@@ -132,11 +133,18 @@ function write(device: Device, { storage, packing }: Tensor, values: Float32Arra
 }
 
 /**
+ * Tensors beside or in place of a weight by which a checkpoint is known as quantised where its config.json says nothing:
+ * GPTQ and AWQ (older ones have a quantize_config.json), FP8, compressed-tensors, bitsandbytes.
+ */
+const QUANTISED = /\.(qweight|weight_packed|weight_scale(_inv)?|weight\.absmax)$/;
+
+/**
  * Checks a checkpoint against what the config asks for.
  *
  * @param isRedundant names that may be there besides.
  * @param storedName under which the checkpoint holds a parameter.
- * @throws GorpError `model/missing-tensor`, `model/extra-tensor` or `model/bad-shape`, naming the tensor.
+ * @throws GorpError `model/quantised-checkpoint`, `model/missing-tensor`, `model/extra-tensor` or `model/bad-shape`, naming
+ *   the tensor.
  */
 export function checkShapes(
   wanted: ReadonlyMap<string, readonly number[]>,
@@ -145,6 +153,9 @@ export function checkShapes(
   storedName: (name: string) => string = (name) => name,
 ): void {
   const nextStep = 'The weights and config.json do not belong together: fetch both again from the same place.';
+  const quantised = [...found.keys()].find((name) => QUANTISED.test(name));
+  if (quantised !== undefined)
+    throw quantisedCheckpoint(`The weights of this model are stored quantised: the checkpoint holds ${quantised}.`);
   for (const [name, shape] of wanted) {
     const tensor = found.get(storedName(name));
     if (tensor === undefined) {
