@@ -4,9 +4,10 @@
 //   gradient  dx = dy f'(x)       or  dx = dy u f'(x),  du = dy f(x)
 // f: relu; gelu_new (tanh form, Hugging Face NewGELUActivation); silu. All tensors have `size` elements.
 //
-// Plan: a workgroup of 64 takes a few times 64 values, neighbours side by side: one value would cost less than starting a
-// thread. A value is a vec4 where `size` is a multiple of four, and an element otherwise.
-// Care: tanh is clamped to ±15 inside, where it is ±1 in f32, since some drivers overflow in its exponentials.
+// Plan: a workgroup of 64 threads takes several times 64 values, adjacent threads adjacent values: a single value costs
+// less than starting a thread. A value is a vec4 where `size` is a multiple of four, otherwise one element.
+// Care: the argument of tanh is clamped to ±15, where tanh is ±1 in f32, since some drivers overflow in its
+// exponentials.
 
 struct Params { grid: Grid, size: u32 }  // in values
 @group(0) @binding(0) var<uniform> p: Params;

@@ -1,15 +1,15 @@
-// What the gradients of an attention read of every query and key, in one buffer
+// Packs what attention's gradients read of every query and key into one buffer
 //
 //   back = lse_i and delta_i = do_i·o_i of every query, [B, H, Sq, 2], then mask [Bk, Sk]
 //
-// do, o [B, Sq, H, d]: heads side by side. lse [B, H, Sq]. Why: `attention.wgsl` binds few buffers so.
-// Plan: one thread for each query of a head, then one for each key.
+// do, o [B, Sq, H, d]: heads side by side. lse [B, H, Sq]. One buffer keeps `attention.wgsl` within eight bindings.
+// Plan: one thread per query and head, then one per key.
 
 struct Params {
   grid: Grid,
   H: u32, Sq: u32,
   d: u32,
-  // Queries of all heads and batches, and keys of all batches.
+  // Queries of all heads and batches, then keys of all batches.
   queries: u32, keys: u32,
 }
 @group(0) @binding(0) var<uniform> p: Params;

@@ -1,29 +1,29 @@
-// Attention of many heads, without storing its scores; forward and gradients
+// Multi-head attention without stored scores; forward and gradients
 //
-//   s_ij = scale q_i·k_j + bias[h, i, j],  p = softmax_j(s) over the keys that are allowed,  o_i = Σ_j p_ij v_j
+//   s_ij = scale q_i·k_j + bias[h, i, j],  p = softmax_j(s) over the allowed keys,  o_i = Σ_j p_ij v_j
 //   FORWARD   o, and lse_i = log Σ_j exp s_ij
 //   GRAD_Q    ds_ij = p_ij (do_i·v_j - delta_i);  dq_i = scale Σ_j ds_ij k_j
-//             and with SCORES ds [B, H, Sq, Sk] itself, whose sum over b is the gradient of the bias
+//             with SCORES also ds [B, H, Sq, Sk] itself, whose sum over b is the gradient of the bias
 //   GRAD_KV   dk_j = scale Σ_i ds_ij q_i,  dv_j = Σ_i p_ij do_i       (sums also over the query heads of a key head)
-// (the scheme of FlashAttention, Dao et al. 2022: p is recomputed from lse in the gradients.)
+// (FlashAttention's scheme, Dao et al. 2022: the gradients recompute p from lse.)
 //
 // q, o, do, dq [B, Sq, H, d]; k, v, dk, dv [Bk, Sk, Hk, d]: heads side by side, as linear layers leave them.
-// bias [H, Sq, Sk], or [1, Sq, Sk] for all heads (BIAS). mask [Bk, Sk]: 0 hides a key. lse [B, H, Sq]. back has lse and
-// delta_i = do_i·o_i of every query, [B, H, Sq, 2], then the mask (`attention-delta.wgsl`): no form binds more than the eight
-// storage buffers that every device has.
-// Query head h uses key head h / (H / Hk) (grouped-query attention); query batch b uses key batch b / (B / Bk), so that
+// bias [H, Sq, Sk], or [1, Sq, Sk] for all heads (BIAS). mask [Bk, Sk]: 0 hides a key. lse [B, H, Sq]. back holds lse
+// and delta_i = do_i·o_i of every query, [B, H, Sq, 2], then the mask (`attention-delta.wgsl`), so that no form binds
+// more than the eight storage buffers that every device has.
+// Query head h uses key head h / (H / Hk) (grouped-query attention); query batch b uses key batch b / (B / Bk), so
 // several targets share one encoded source.
-// The place of query i among the keys is n = i + offset, and + position[0] with POSITION. CAUSAL: key j is allowed for
-// j <= n. WINDOW: for j > n - window, so that a query sees `window` places, its own among them (sliding attention).
+// Query i is at position n = i + offset (+ position[0] with POSITION) among the keys. CAUSAL allows key j if j <= n.
+// WINDOW allows it if j > n - window: a query sees `window` positions, including its own (sliding attention).
 //
-// Plan: FORWARD, GRAD_Q: one thread per (b, h) and R neighbouring queries, their q, o and sums in registers, keys
-// streamed with an online softmax; GRAD_KV: likewise R keys. Workgroups run along i (or j), so neighbours read the same
-// keys. R > 1 reads keys less often, where registers are plenty. d is unrolled into registers; loads are vec4 where
-// d % 4 = 0 (then E = d / 4 and T = vec4f), else scalar. ROLLED: loops over d instead, with R = 1 and sums in arrays: a
-// tenth of the code, for compilers that take long for each load of the text. Its E is the one of the parameters, since some
-// would unroll a loop whose length they know.
-// No branch depends on a score or a mask: behind one, compilers of software adapters select every sum anew.
-// Care: the running maximum keeps exp in range; a row without any allowed key gives o = 0, lse = -3e38 and gradients 0.
+// Plan: FORWARD, GRAD_Q: one thread per (b, h) and R adjacent queries, their q, o and sums in registers, keys streamed
+// with an online softmax; GRAD_KV does the same with R keys. Workgroups run along i (or j), so adjacent threads read
+// the same keys. R > 1 reads keys less often, if registers suffice. d is unrolled into registers; loads are vec4 where
+// d % 4 = 0 (then E = d / 4 and T = vec4f), else scalar. ROLLED loops over d instead, with R = 1 and sums in arrays: a
+// tenth of the code, for compilers whose time grows with every load. It takes E from the parameters, since some
+// compilers unroll a loop of known length.
+// No branch depends on a score or a mask: after one, compilers of software adapters add a select to every sum.
+// Care: the running maximum keeps exp in range; a row without allowed keys gives o = 0, lse = -3e38 and zero gradients.
 
 struct Params {
   grid: Grid,
@@ -67,7 +67,7 @@ const NONE = -3.0e38;
 fn product(a: f32, b: f32) -> f32 { return a * b; }
 #endif
 
-// The place of query i among the keys.
+// The position of query i among the keys.
 fn placeOf(i: u32) -> u32 {
 #if POSITION
   return i + p.offset + position[0];
@@ -76,7 +76,7 @@ fn placeOf(i: u32) -> u32 {
 #endif
 }
 
-// The first key that the window lets query i see: keys before it need not be read, unless every score is to be written.
+// The first key in the window of query i. Earlier keys need no read, unless every score must be written.
 fn firstKey(i: u32) -> u32 {
 #if SCORES
   return 0u;
@@ -90,7 +90,7 @@ fn firstKey(i: u32) -> u32 {
 #endif
 }
 
-// Whether the causal rule and the window let query i see key j.
+// Whether the causal rule and the window allow query i to see key j.
 fn visible(i: u32, j: u32) -> bool {
 #if CAUSAL
 #if WINDOW
@@ -108,7 +108,7 @@ fn visible(i: u32, j: u32) -> bool {
 #endif
 }
 
-// Whether a key is shown at all.
+// Whether the mask shows a key.
 fn isShown(key: u32) -> bool {
 #if FORWARD
   return mask[key] != 0.0;

@@ -4,13 +4,13 @@
 //   TOTAL     total = Σ_r weight[r] loss[r]           (weight holds mask / divisor)
 //   GRADIENT  logits[r, v] ← dtotal weight[r] (exp(logits - lse) - [v = label]), in place
 //   ARGMAX    best[r] = the lowest v with the largest logits[r, v]
-//   CHOICES   best likewise, and loss[r / N, c] = lse[r] - logits[r, token[c]] for the choices c of node r % N: those from
+//   CHOICES   best as in ARGMAX, and loss[r / N, c] = lse[r] - logits[r, token[c]] for the choices c of node r % N, from
 //             begins[r % N] to begins[r % N + 1]; begins [N + 1], tokens [C], loss [rows / N, C]
-// logits [rows, V], their rows `row` elements apart, labels i32, lse, loss and weight [rows]. Logits may be those of some
-// rows only: then row r of logits is row first + r of the others.
+// logits [rows, V], rows `row` elements apart; labels i32, lse, loss and weight [rows]. Logits may cover only some
+// rows: then their row r is row first + r of the other tensors.
 //
-// Plan: ROWS, ARGMAX and CHOICES one workgroup of 64 per row, strided over V, combined in workgroup memory; GRADIENT one thread per
-// element; TOTAL one workgroup, in order of strides, so the sum is the same on every run.
+// Plan: ROWS, ARGMAX and CHOICES one workgroup of 64 per row, strided over V, combined in workgroup memory; GRADIENT
+// one thread per element; TOTAL one workgroup that adds in a fixed order, so the sum is the same on every run.
 // Care: the maximum is subtracted first.
 
 struct Params { grid: Grid, rows: u32, V: u32, row: u32, first: u32, N: u32, C: u32 }
@@ -79,7 +79,7 @@ fn main(
   }
 #endif
 #if PER_ROW
-  // Rows beyond the end repeat the last one, so that every thread reaches the barriers.
+  // Rows beyond the end repeat the last one, so every thread reaches the barriers.
   let r = min(group, p.rows - 1u);
   let row = r * p.row;
   var top = -3.0e38;

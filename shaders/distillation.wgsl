@@ -1,7 +1,7 @@
-// Kullback–Leibler divergence of rows of scores from those of a teacher, and its gradient
+// Kullback–Leibler divergence of rows of scores from a teacher's, and its gradient
 //
 //   ROWS      loss[r] = Σ_v q[r, v] (log q[r, v] − log p[r, v]),  0 where label[r] < 0
-//             p = softmax(scores[r]), q = softmax(teacher[r]); their log Σ exp go to lse[2 r] and lse[2 r + 1]
+//             p = softmax(scores[r]), q = softmax(teacher[r]); writes their log Σ exp to lse[2 r] and lse[2 r + 1]
 //   GRADIENT  out[r, v] = dloss[r] (p[r, v] − q[r, v]),  0 where label[r] < 0
 // scores, teacher, out [rows, V]; labels i32, loss, dloss [rows]; lse [2 rows].
 //
@@ -40,7 +40,7 @@ fn main(
   out[at] = select(slope, 0.0, labels[r] < 0);
 #endif
 #if ROWS
-  // Rows beyond the end repeat the last one, so that every thread reaches the barriers.
+  // Rows beyond the end repeat the last one, so every thread reaches the barriers.
   let r = min(group, p.rows - 1u);
   let row = r * p.V;
   own[local] = -3.0e38;

@@ -1,7 +1,7 @@
 // Inverted dropout  y = x * keep / (1 - rate),  keep ~ Bernoulli(1 - rate)
 //
-// x, y: `size` elements. `step` [1] changes every optimizer step; `salt` tells layers apart. The mask is a function of
-// (step, salt, index) alone, so the gradient is the same kernel applied to dy: nothing is stored.
+// x, y: `size` elements. `step` [1] changes with every optimizer step; `salt` differs between layers. The mask depends
+// on (step, salt, index) alone, so the gradient is the same kernel applied to dy, and nothing is stored.
 //
 // Plan: one thread per element. PCG-style hash (Jarzynski & Olano 2020), three rounds over the three words.
 

@@ -1,12 +1,13 @@
 // Embedding  y[r] = table[ids[r]], and its gradient  dtable[id] = Σ over rows r with ids[r] = id of dy[r]
 //
-// table [vocabulary, columns], ids [rows], y [rows, columns]. The table bound may be some of its rows only, from row `first`
-// on: rows of y whose id is not among them are left alone. PACKED: it is stored as `shaders/packed.wgsl` says.
-// Plan: one thread per element of the result, or per four of them where rows of f32 are multiples of four. The gradient walks over all rows for each element, in order: slow but free
-// of atomics and the same on every run; embeddings are frozen in every method here, so only tests and seq-ft of whole
-// models use it.
+// table [vocabulary, columns], ids [rows], y [rows, columns]. The bound table may start at row `first` and hold only
+// some rows: a row of y whose id is not among them stays as it is. PACKED: stored as described in
+// `shaders/packed.wgsl`.
+// Plan: one thread per element of the result, or per four where rows of f32 are multiples of four. For each element the
+// gradient walks over all rows in order: slow, but without atomics and the same on every run. Every method here freezes
+// embeddings, so only tests and seq-ft of whole models use it.
 
-struct Params { grid: Grid, rows: u32, columns: u32, vocabulary: u32, first: u32, scales: u32 } // columns in fours where T is vec4f
+struct Params { grid: Grid, rows: u32, columns: u32, vocabulary: u32, first: u32, scales: u32 } // columns: groups of four if T is vec4f
 @group(0) @binding(0) var<uniform> p: Params;
 #if PACKED
 fn value_at(i: u32) -> f32 { return unpacked(i / 4u, p.scales)[i % 4u]; }
@@ -34,7 +35,7 @@ fn main(
   out[at] = sum;
 #else
   if (at >= p.rows * p.columns) { return; }
-  let row = ids[at / p.columns] - p.first; // wraps around where the id is smaller
+  let row = ids[at / p.columns] - p.first; // wraps around if the id is smaller
   if (row < p.vocabulary) { out[at] = value_at(row * p.columns + column); }
 #endif
 }

@@ -1,9 +1,9 @@
-// Small steps of greedy generation, all on the GPU
+// Small steps of greedy generation, on the GPU
 //
 //   APPEND_KV  cache[b, position] = x[b]         cache [B, capacity, columns], x [B, columns]
-//   NEXT       tokens[b, position + 1] = done[b] ? pad : best[b];  done[b] |= best[b] in ENDS;  remaining = rows not done
+//   NEXT       tokens[b, position + 1] = done[b] ? pad : best[b];  done[b] |= best[b] in ENDS;  remaining: rows left
 //              current[b] = that token, the input of the next step;  position += 1
-// `position` [1] is the index of the token that is being read.
+// `position` [1] is the index of the token being read.
 //
 // Plan: APPEND_KV one thread per element; NEXT one thread for all rows, since it also counts.
 

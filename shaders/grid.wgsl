@@ -1,15 +1,15 @@
-// Where a workgroup stands in the grid of its kernel. The device appends this to every kernel, whose parameters begin with
-// `grid: Grid`.
+// The position of a workgroup in the grid of its kernel. The device appends this file to every kernel; the kernel's
+// parameters begin with `grid: Grid`.
 //
-// A call that takes too long for one submit is cut along its grid: every part starts some of the workgroups, and numbers
-// them from 0. `origin` is where a part begins. A workgroup computes the same in every part, so the cuts change no value.
+// The device cuts a call that takes too long for one submit along its grid. Each part starts some of the workgroups,
+// numbered from 0, at `origin`. A workgroup computes the same in every part, so cutting changes no value.
 
-struct Grid { origin: vec3u, width: u32 }  // in workgroups; `width` is that of the whole grid, in x
+struct Grid { origin: vec3u, width: u32 }  // in workgroups; `width`: of the whole grid, in x
 
-// The place of a workgroup, by the number that it has within its part.
+// The position of a workgroup in the whole grid, from its number within the part.
 fn groupAt(group: vec3u) -> vec3u { return p.grid.origin + group; }
 
-// The same as one number, row by row.
+// The same position as one number, row by row.
 fn groupIndex(group: vec3u) -> u32 {
   let place = groupAt(group);
   return place.y * p.grid.width + place.x;

@@ -3,8 +3,8 @@
 //   PARTS   parts[g] = Σ of a b over every groups-th run of 64 elements, g < groups
 //   TOTAL   into[index] = Σ parts
 //
-// Plan: one workgroup of 64 per part, one in all for the total; each thread strides, sums are added in order.
-// Care: f32, but every sum is short: at most size / (64 groups) products, then 64 sums, then groups of them.
+// Plan: one workgroup of 64 per part, a single one for the total; threads stride, and sums are added in a fixed order.
+// Care: f32, but every sum is short: at most size / (64 groups) products, then 64 sums, then one per group.
 
 struct Params { grid: Grid, size: u32, groups: u32, index: u32 }
 @group(0) @binding(0) var<uniform> p: Params;

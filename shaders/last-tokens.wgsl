@@ -1,4 +1,4 @@
-// The last tokens of every row, and the gradient of taking them
+// The last tokens of every row, and the gradient of this selection
 //
 //   y[b, t, c]  = x[b, S - T + t, c]
 //   GRADIENT    dx[b, s, c] = s < S - T ? 0 : dy[b, s - (S - T), c]

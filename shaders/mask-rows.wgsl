@@ -1,12 +1,11 @@
-// Rows of a stack of matrices that belong to small values are set to 0
+// Sets the rows of a stack of matrices that belong to small values to 0
 //
-//   out[n, i, :] = x[n, i, :]  where fewer than `cut` of the values of matrix n come before i, else 0
-//   j comes before i where value[n, j] < value[n, i], or where they are equal and j < i
+//   out[n, i, :] = x[n, i, :]  if fewer than `cut` values of matrix n come before i, else 0
+//   j comes before i if value[n, j] < value[n, i], or if they are equal and j < i
 //
-// A stack holds `count` matrices of rows × columns, `stride` elements from one to the next; values are `apart` elements from
-// one matrix to the next.
+// A stack holds `count` matrices of rows × columns, `stride` elements apart; their values are `apart` elements apart.
 //
-// Plan: one workgroup of 64 per row: it counts the values before its own, strided, then copies.
+// Plan: one workgroup of 64 per row: it counts, strided, the values that come before its own, then copies.
 
 struct Params { grid: Grid, count: u32, rows: u32, columns: u32, stride: u32, apart: u32, cut: u32 }
 @group(0) @binding(0) var<uniform> p: Params;
@@ -20,7 +19,7 @@ fn main(
   @builtin(workgroup_id) w: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  // Groups beyond the end repeat the last row, so that every thread reaches the barrier.
+  // Groups beyond the end repeat the last row, so every thread reaches the barrier.
   let group = min(groupIndex(w), p.count * p.rows - 1u);
   let n = group / p.rows;
   let i = group % p.rows;

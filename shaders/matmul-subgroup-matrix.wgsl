@@ -1,19 +1,19 @@
 // Matrix product with subgroup matrices  C = alpha * op(A) op(B) [+ D] [+ C]      row-major, batched
 //
-// Operands, layouts (NT, NN, TN), windows and parameters as in matmul.wgsl; PACKED as there, with VEC only. Sums are f32;
-// operands are f32, or rounded to f16 on their way, as the device has matrices of SM x SK times SK x SN for.
+// Operands, layouts (NT, NN, TN), windows and parameters as in matmul.wgsl; PACKED too, but only with VEC. Sums are
+// f32; operands are f32 or rounded to f16 when read, depending on the device's matrices (SM x SK times SK x SN).
 //
-// Plan: a workgroup of SUBGROUPS subgroups, SX of them side by side, computes a block of BM x BN. BK rows or columns of K at
-// a time are copied into workgroup memory, four floats at once where VEC is set, the lines STRIDE_A and STRIDE_B apart, a few
-// floats more than they are long, so that neighbours in a column lie in different banks. Each subgroup multiplies TM x TN of
-// its matrices, whose sums stay with the hardware that adds them. In the end they pass through workgroup memory, TN at a
-// time, for what is added to them and for the edges.
-// VEC: what is read begins at multiples of 4; without it floats are read one by one, where they are.
-// Edges: rows and columns beyond the end are clamped when read and not written; k beyond the end is zero in both operands.
+// Plan: a workgroup of SUBGROUPS subgroups, SX of them side by side, computes a block of BM x BN. BK rows or columns of
+// K at a time are copied into workgroup memory, four floats at once with VEC. Lines are STRIDE_A and STRIDE_B apart, a
+// few floats longer than their content, so adjacent elements of a column lie in different banks. Each subgroup
+// multiplies TM x TN of its matrices; the sums stay in the matrix hardware. At the end they pass through workgroup
+// memory, TN at a time, where addends are added and edges cut off.
+// VEC: reads begin at multiples of 4; without it floats are read one by one, at any index.
+// Edges: rows and columns beyond the end are clamped when read and not written; k beyond the end is zero in both
+// operands.
 // Grid: x over column blocks, y over row blocks, z = batch.
-// Care: LANES must be the device's one and only subgroup size. How the hardware rounds on its way is not specified: the
-// kernel is used only where its numbers agree with those of matmul.wgsl (tune.ts). What rounding to f16 costs is in
-// product.wgsl.
+// Care: LANES must be the device's only subgroup size. The hardware's rounding is not specified, so the kernel is used
+// only where its results agree with matmul.wgsl's (tune.ts). product.wgsl says what rounding to f16 costs.
 
 alias Left = subgroup_matrix_left<{{TYPE}}, {{SK}}, {{SM}}>;  // columns, rows
 alias Right = subgroup_matrix_right<{{TYPE}}, {{SN}}, {{SK}}>;
@@ -33,9 +33,9 @@ fn b(i: u32) -> vec4f { return B[i]; }
 #endif
 var<workgroup> blockA: array<{{TYPE}}, {{LINES_A * STRIDE_A}}>;  // NT, NN: [BM][BK]; TN: [BK][BM]
 var<workgroup> blockB: array<{{TYPE}}, {{LINES_B * STRIDE_B}}>;  // NT: [BN][BK]; NN, TN: [BK][BN]
-var<workgroup> finished: array<f32, {{SUBGROUPS * SM * TN * SN}}>;  // of each subgroup [SM][TN SN]
+var<workgroup> finished: array<f32, {{SUBGROUPS * SM * TN * SN}}>;  // per subgroup [SM][TN SN]
 
-// Four neighbours of a stored line, from `column`; line and column are clamped.
+// Four adjacent elements of a stored line, from `column`; line and column are clamped.
 fn fourOfA(start: u32, line: u32, lines: u32, column: u32, width: u32) -> vec4f {
   let first = start + min(line, lines - 1u) * p.rowA;
 #if VEC
@@ -67,7 +67,7 @@ fn main(
   let column0 = group.x * {{BN}}u;
   let startA = p.offsetA + group.z * p.batchA;
   let startB = p.offsetB + group.z * p.batchB;
-  // What is this subgroup's of the block.
+  // This subgroup's part of the block.
   let ownRow = subgroup / {{SX}}u * {{TM * SM}}u;
   let ownColumn = subgroup % {{SX}}u * {{TN * SN}}u;
 #for i in TM

@@ -1,23 +1,23 @@
-// Matrix product with operands handed from lane to lane  C = alpha * op(A) op(B) [+ D] [+ C]      f32, row-major, batched
+// Matrix product by subgroup broadcasts  C = alpha * op(A) op(B) [+ D] [+ C]      f32, row-major, batched
 //
-// Operands, layouts (NT, NN, TN), windows and parameters as in matmul.wgsl; PACKED as there, with VEC only.
+// Operands, layouts (NT, NN, TN), windows and parameters as in matmul.wgsl; PACKED too, but only with VEC.
 //
-// Plan: a workgroup is one subgroup of LANES threads and computes TM x (4 TG LANES) of C. Every lane keeps TG groups of four
-// neighbouring columns for all TM rows in registers, unrolled. It loads floats of A that no other lane loads, and all lanes
-// get them by a broadcast: a float of A is loaded once for the whole workgroup, without a barrier or workgroup memory. That
-// pays where loads are dear, as on software adapters, which gather them lane by lane. In subgroups of four a broadcast
-// within a quad is one, and cheaper. Four steps of K at a time are one product of a matrix and a vector: compilers of
-// software adapters then finish one sum after another, which needs few registers.
-// VEC reads four floats at once, as in matmul.wgsl, VEC_C writes so: N, rowC and what C and D begin at are multiples of 4.
-// Without them floats are read and written one by one, where they are.
-// Edges: rows beyond the end are clamped when read and not written; columns beyond the end are read as they come and not
+// Plan: a workgroup is one subgroup of LANES threads and computes TM x (4 TG LANES) of C. Every lane holds TG groups of
+// four adjacent columns for all TM rows in registers, unrolled. Each lane loads its own floats of A and broadcasts
+// them: a float of A is loaded once per workgroup, without barriers or workgroup memory. This pays where loads are
+// expensive, as on software adapters, which gather them lane by lane. In subgroups of four, the cheaper quad broadcast
+// serves. Four steps of K form one matrix-vector product: compilers of software adapters then finish one sum after
+// another, which needs few registers.
+// VEC reads four floats at once, as in matmul.wgsl; VEC_C writes four: N, rowC and the offsets of C and D are multiples
+// of 4. Without them floats are read and written one by one, at any index.
+// Edges: rows beyond the end are clamped when read and not written; columns beyond the end are read unclamped and not
 // written; k beyond the end meets a zero in A.
 // Grid: x over column blocks, y over row blocks, z = batch.
-// Care: LANES must be the device's one and only subgroup size, so the kernel is used only where the smallest and the largest
-// are the same, and where its numbers agree with those of matmul.wgsl (tune.ts). f32 sums in order of K, 4 partial products
+// Care: LANES must be the device's only subgroup size, so the kernel is used only where the smallest and the largest
+// size are equal, and where its results agree with matmul.wgsl's (tune.ts). f32 sums in order of K, 4 partial products
 // at a time; the error bound is K eps |A||B|.
 
-// Four neighbours from an index in elements.
+// Four adjacent elements from an index.
 #if VEC
 @group(0) @binding(1) var<storage, read> A: array<vec4f>;
 fn a(i: u32) -> vec4f { return A[i / 4u]; }
@@ -70,7 +70,7 @@ fn main(@builtin(workgroup_id) w: vec3u, @builtin(subgroup_invocation_id) lane: 
 #else
     let k0 = k * p.rowB;
 #if TAIL
-    // Rows of B beyond the last are not there.
+    // B has no rows beyond the last.
     let k1 = min(k + 1u, p.K - 1u) * p.rowB;
     let k2 = min(k + 2u, p.K - 1u) * p.rowB;
     let k3 = min(k + 3u, p.K - 1u) * p.rowB;
@@ -128,7 +128,7 @@ fn main(@builtin(workgroup_id) w: vec3u, @builtin(subgroup_invocation_id) lane: 
 #endfor
 #endfor
 #else
-  // One copy of the code that writes column by column: with one for each of them it takes seconds to compile.
+  // One copy of the code writes every column: a copy for each takes seconds to compile.
   var sums: array<vec4f, {{TM * TG}}>;
 #for i in TM
 #for g in TG

@@ -2,15 +2,15 @@
 //
 // Operands, layouts (NT, NN, TN) and parameters as in matmul.wgsl, any size.
 //
-// Plan: a workgroup of WX x WY threads computes a block of BM x BN = TM WY x TN WX. BK rows or columns of K at a time are
-// copied into workgroup memory, four floats at once along the contiguous side, and every thread adds its TM x TN tile
-// in registers, unrolled. A float from memory so serves 64 products and more. Thread x owns the column groups of four
-// x, x + WX, ...: neighbours write side by side.
-// VEC reads storage as vec4f, where the contiguous sides are multiples of 4; else four floats one by one.
+// Plan: a workgroup of WX x WY threads computes a block of BM x BN = TM WY x TN WX. BK rows or columns of K at a time
+// are copied into workgroup memory, four floats at once along the contiguous side, and every thread sums its TM x TN
+// tile in registers, unrolled. So a float from memory serves at least 64 products. Thread x owns the column groups of
+// four x, x + WX, ...: adjacent threads write adjacent groups.
+// VEC reads storage as vec4f if the contiguous sides are multiples of 4; otherwise four floats one by one.
 // Edges: rows and columns beyond the end are clamped when read and not written; k beyond the end reads zero in A.
 // Grid: x over column blocks, y over row blocks, z = batch.
-// TYPE_A, TYPE_B: where it is vec4h, the operand lies in workgroup memory as f16, which takes half the room; it is
-// multiplied and summed as f32.
+// TYPE_A, TYPE_B: vec4h stores the operand in workgroup memory as f16, which halves its size; products and sums are
+// f32.
 // Care: f32 sums in order of K, 4 partial products at a time; the error bound is K eps |A||B|.
 
 #if VEC
@@ -23,7 +23,7 @@
 var<workgroup> blockA: array<{{TYPE_A}}, {{BM * BK4}}>;  // NT, NN: [BM][BK / 4]; TN: [BK][BM / 4]
 var<workgroup> blockB: array<{{TYPE_B}}, {{BN * BK4}}>;  // NT: [BN][BK / 4]; NN, TN: [BK][BN / 4]
 
-// Four neighbours of a row-major matrix with rows of `width`, from `row` and `column`; both are clamped.
+// Four adjacent elements of a row-major matrix with rows of `width`, from `row` and `column`; both are clamped.
 fn fourOfA(start: u32, row: u32, rows: u32, column: u32, width: u32) -> vec4f {
   let r = min(row, rows - 1u);
 #if VEC

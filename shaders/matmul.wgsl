@@ -1,19 +1,20 @@
 // Matrix product  C = alpha * op(A) op(B) [+ D] [+ C]      f32, row-major, batched
 //
-// C [batch, M, N]; op(A) [M, K], op(B) [K, N]. Layouts of what is stored:
+// C [batch, M, N]; op(A) [M, K], op(B) [K, N]. Stored layouts:
 //   NT  A [M, K], B [N, K]    y = x Wᵀ, the forward of a linear layer
 //   NN  A [M, K], B [K, N]    dx = dy W
 //   TN  A [K, M], B [K, N]    dW = dyᵀ x
-// D has the shape of C. ACCUMULATE adds to what C holds. Rows of A are `rowA` elements apart and begin at `offsetA`, those
-// of B `rowB` and `offsetB`, those of C and D `rowC` and `offsetC`: so a product can work on some rows or columns of larger
-// matrices. PACKED: B is a frozen matrix stored as `shaders/packed.wgsl` says.
+// D has the shape of C. ACCUMULATE adds to C. Rows of A are `rowA` elements apart and begin at `offsetA`; B has `rowB`
+// and `offsetB`, C and D `rowC` and `offsetC`. So a product can work on some rows or columns (a window) of larger
+// matrices.
+// PACKED: B is a frozen matrix, stored as described in `shaders/packed.wgsl`.
 //
-// Plan: one thread computes a tile of TM x TN in registers, unrolled; no workgroup memory, so it suits adapters whose
-// barriers are dear, and any size: rows and columns beyond the edge are clamped when read and not written.
-// VEC reads four floats at once along the contiguous side (K for NT; K and N for NN; M and N for TN): rows then begin at
-// multiples of 4, K is one where it is such a side, and what lies between the end of a row and the next is read too.
-// SPLIT cuts K into `splits` parts whose sums are written to C [batch * splits, M, N] and added by reduce-splits: long K
-// with a small C would otherwise keep few threads busy.
+// Plan: one thread computes a tile of TM x TN in registers, unrolled; no workgroup memory, so it suits adapters with
+// expensive barriers, and any size: rows and columns beyond the edge are clamped when read and not written.
+// VEC reads four floats at once along the contiguous side (K for NT; K and N for NN; M and N for TN): rows then begin
+// at multiples of 4, K is a multiple of 4 if contiguous, and reads may cover the gap between two rows.
+// SPLIT cuts K into `splits` parts, whose sums go to C [batch * splits, M, N] and are added by reduce-splits: otherwise
+// a long K with a small C would occupy few threads.
 // Grid: x over column tiles, y over row tiles, z = batch * splits + split.
 // Care: f32 sums in order of K, 4 partial products at a time; the error bound is K eps |A||B|.
 

@@ -1,10 +1,10 @@
 // Attention over two sets of keys from the attention over each: o = (o1 exp l1 + o2 exp l2) / (exp l1 + exp l2)
 //
 // o1, o2, o [B, S, H, d]; l1, l2 [B, H, S]: log-sum-exp of the scores of each set, as attention.wgsl leaves them.
-// So answers share the keys of one prompt, and those never stand in one buffer with the answers' own.
+// So answers share the keys of one prompt, which are never copied into a buffer with the answers' own.
 //
 // Plan: one thread per element.
-// Care: the larger of l1 and l2 is subtracted first; a set without any allowed key has l = -3e38 and o = 0.
+// Care: the larger of l1 and l2 is subtracted first; a set without allowed keys has l = -3e38 and o = 0.
 
 struct Params { grid: Grid, size: u32, S: u32, H: u32, d: u32 }
 @group(0) @binding(0) var<uniform> p: Params;

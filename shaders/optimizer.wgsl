@@ -1,15 +1,15 @@
 // Adam, clipping and norms over stacks of tensors
 //
-// A stack holds n tensors of one shape, `stride` elements from one to the next, so that one dispatch serves all layers.
+// A stack holds n tensors of one shape, `stride` elements apart, so one dispatch serves all layers.
 //   SQUARES   squares[i] = Σ x²  of tensor i                                (x: `size` elements each)
 //   CLIP      norm = sqrt(Σ squares), factor = min(1, limit / (norm + 1e-6))         (torch clip_grad_norm_)
 //   ADAM      g = factor x;  m = b1 m + (1-b1) g;  v = b2 v + (1-b2) g²;  update = rate m / (sqrt(v) + eps)
-//             with ε added to the uncorrected root, rate = rates[index] with the bias correction in it;
-//             with INTO  w = w - scale update  in the same pass
+//             where ε is added to the uncorrected root and rate = rates[index] includes the bias correction;
+//             INTO also computes  w = w - scale update
 //   APPLY     w = w - scale update
 //
-// Plan: SQUARES one workgroup of 64 per tensor, strided, partial sums added in order; ADAM and APPLY one thread for four
-// elements where the stack is a multiple of four (T = vec4f), else for one; CLIP one thread in all.
+// Plan: SQUARES one workgroup of 64 per tensor, strided, partial sums added in order; ADAM and APPLY one thread per
+// four elements if the stack is a multiple of four (T = vec4f), else per element; CLIP a single thread.
 
 struct Params { grid: Grid, count: u32, size: u32, stride: u32, index: u32, beta1: f32, beta2: f32, eps: f32, limit: f32, scale: f32 }
 @group(0) @binding(0) var<uniform> p: Params;

@@ -1,14 +1,13 @@
-// How far the columns of S are from orthonormal, from the Gram matrices G = SᵀS of a stack
+// The distance of S's columns from orthonormality, from the Gram matrices G = SᵀS of a stack
 //
 //   error[n] = max over i, j of |G[n][i][j] - d(i, j)|        G: [n, k, k], one after another
-//   d(i, j)  = 1 where i = j and G[n][j][j] is not 0, else 0; with anyLength G[n][i][j] itself where i = j
+//   d(i, j)  = 1 if i = j and G[n][j][j] is not 0, else 0; with anyLength G[n][i][j] itself if i = j
 //
-// Narrower spaces of a stack are filled up with columns of zeros, which are to be nothing: hence the condition.
+// Columns of zeros pad the narrower spaces of a stack. They are no error, hence the condition.
 //
-// Plan: one workgroup of 64 per tensor, strided over the k² entries; each thread keeps its largest error, and the first
-// one takes the largest of those.
-// Numerical care: a maximum has no rounding. max() may drop a value that is not a number, so such an entry counts as the
-// largest float.
+// Plan: one workgroup of 64 per tensor, strided over the k² entries; each thread finds its largest error, and the first
+// thread the largest of all.
+// Numerical care: a maximum does not round. max() may drop NaN, so NaN counts as the largest float.
 
 struct Params { grid: Grid, count: u32, k: u32, anyLength: u32 }
 @group(0) @binding(0) var<uniform> p: Params;

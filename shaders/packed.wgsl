@@ -1,13 +1,13 @@
-// Values of a frozen matrix that is stored packed: four neighbours of row-major order at a time
+// Values of a packed frozen matrix, four adjacent ones in row-major order at a time
 //
-//   F16    two halfs a word                                     (exact copy of a checkpoint's f16)
-//   BF16   two upper halfs of f32 a word                        (exact copy of a checkpoint's bf16)
+//   F16    two values a word                                    (exact copy of a checkpoint's f16)
+//   BF16   two values a word, each the upper half of an f32     (exact copy of a checkpoint's bf16)
 //   INT8   value = scale[i / 32] q,   q in -127 … 127, four a word
 //   INT4   value = scale[i / 32] q,   q in -7 … 7, eight a word
-// Blocks of 32 neighbours share a scale, f32, the largest |value| of the block over 127 or 7. Scales follow the values,
-// from word `scales` on. Arithmetic on the values is f32 everywhere.
-// Care: only core WGSL, no device feature; the sign of q is spread by shifting to the top of an i32 and back.
-// Put in front of a kernel, which binds the words at {{BINDING}}.
+// Blocks of 32 adjacent values share an f32 scale, the largest |value| of the block over 127 or 7. Scales follow the
+// values, from word `scales` on. All arithmetic is f32.
+// Care: core WGSL only, no device feature; shifting q to the top of an i32 and back extends its sign.
+// This file is prepended to a kernel, which binds the words at {{BINDING}}.
 
 #if HALF
 @group(0) @binding({{BINDING}}) var<storage, read> packed: array<vec2u>;

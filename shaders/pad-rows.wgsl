@@ -1,6 +1,7 @@
-// A matrix with its rows at multiples of four floats  Y[r, c] = X[r, c], and 0 beyond the rows and columns of X
+// Copies a matrix so that its rows begin at multiples of four floats  Y[r, c] = X[r, c], and 0 beyond the rows and
+// columns of X
 //
-// X [rows, columns], Y [paddedRows, 4 groups]: what a matrix product reads four at once.
+// X [rows, columns], Y [paddedRows, 4 groups], which a matrix product can read four floats at a time.
 // Plan: one thread per four floats of Y.
 
 struct Params { grid: Grid, rows: u32, columns: u32, paddedRows: u32, groups: u32 }

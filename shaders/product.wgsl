@@ -1,10 +1,10 @@
-// What the kernels of a matrix product share, put before them: parameters, the result C, what is added to it, and writing.
-// See matmul.wgsl for what they mean.
+// The common part of all matrix product kernels, prepended to each: parameters, the result C, addends and writing.
+// matmul.wgsl explains them.
 //
-// VEC_C writes four floats at once: N, rowC and what C and D begin at are multiples of 4. SPLIT writes sums of a part of K,
-// C [batch * splits, M, N], to which nothing is added yet.
-// HALVES: operands are rounded to f16 on their way. A value is then off by 2^-11 of itself, one below 6e-5 by 3e-8; finite
-// ones end at +-65504.
+// VEC_C writes four floats at once: N, rowC and the offsets of C and D are multiples of 4. SPLIT writes the sums of one
+// part of K, C [batch * splits, M, N], without addends.
+// HALVES rounds operands to f16 when read: the error is 2^-11 of a value, or 3e-8 for values below 6e-5; finite values
+// are clamped to +-65504.
 
 struct Params {
   grid: Grid,
@@ -19,8 +19,7 @@ struct Params {
 @group(0) @binding(4) var<storage, read> D: array<{{TYPE_C}}>;
 #endif
 
-// Writes four neighbouring columns, as far as there are any; one call for four keeps unrolled code, and so the time that it
-// takes to compile, small.
+// Writes up to four adjacent columns. One call for four keeps unrolled code short and quick to compile.
 fn put(row: u32, column: u32, z: u32, values: vec4f) {
   if (row >= p.M || column >= p.N) { return; }
 #if VEC_C
@@ -53,7 +52,7 @@ fn put(row: u32, column: u32, z: u32, values: vec4f) {
 }
 
 #if HALVES
-// Rounded. What is infinite or no number stays so, by its bits: compilers may take it that there is none.
+// Rounds to f16. Tests the bits for infinity and NaN, which stay as they are: compilers may assume that neither occurs.
 fn rounded(four: vec4f) -> vec4h {
   let isFinite = (bitcast<vec4u>(four) & vec4u(0x7f800000u)) != vec4u(0x7f800000u);
   return vec4h(select(four, clamp(four, vec4f(-65504.0), vec4f(65504.0)), isFinite));

@@ -1,7 +1,7 @@
 // Second half of a matrix product whose K was split:  C = Σ_s partial[s] [+ D] [+ C]
 //
-// partial [batch * splits, size], C [batch, M, N] with size = M N (batches `batchC` elements apart, rows `rowC`, the first
-// at `offsetC`), D likewise.
+// partial [batch * splits, size], C [batch, M, N] with size = M N (batches `batchC` elements apart, rows `rowC`, the
+// first at `offsetC`); D has the same layout.
 // Plan: one thread per element of C. Sums run in order of s, so the result does not depend on scheduling.
 
 struct Params { grid: Grid, size: u32, splits: u32, batch: u32, batchC: u32, batchD: u32, N: u32, rowC: u32, offsetC: u32 }

@@ -1,10 +1,10 @@
 // T5's relative position bias  bias[h, i, j] = table[bucket(j - (i + position)), h], and its gradient
 //
 //   FORWARD   bias [H, Sq, Sk] from table [buckets, H]
-//   PAIRS     bias [H, Sq, Sk] likewise, from a bucket for every pair (i, j), one of which hides j from i
+//   PAIRS     the same, with a bucket for every pair (i, j); one bucket hides j from i
 //   GRADIENT  dtable[bucket, h] = Σ over (i, j) in that bucket of dbias[h, i, j]
-// `buckets_of` [Sq + Sk ...] is a look-up made on the host: entry j - i + offset holds the bucket of that distance, so
-// that the logarithm of the bucket rule is never computed in f32 (an off-by-one there changes the model).
+// `buckets_of` [Sq + Sk ...] is a table from the host: entry j - i + offset holds the bucket of that distance. So the
+// bucket rule's logarithm is never computed in f32, where an off-by-one would change the model.
 // position [1] is the index of the first query (generation); 0 in training.
 //
 // Plan: FORWARD one thread per element of bias; GRADIENT one thread per element of the table, which walks over (i, j).

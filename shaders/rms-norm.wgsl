@@ -3,11 +3,11 @@
 //   FORWARD   y = x s (offset + w),                s = 1 / sqrt(mean(x²) + eps)
 //   GRAD_X    dx = s ((offset + w) dy) - x s³ mean((offset + w) dy x)  [+ d]
 //   GRAD_W    dw[c] = Σ_rows dy x s
-// x, y, dy, dx, d [rows, columns]; w, dw [columns]; s is recomputed where it is needed: one more pass over a row that
-// is in the cache is cheaper than storing it.
+// x, y, dy, dx, d [rows, columns]; w, dw [columns]. Every form recomputes s: another pass over a cached row is cheaper
+// than storing it.
 //
-// Plan: FORWARD and GRAD_X one thread per row; GRAD_W one thread per column (only when the norm itself is
-// trained), and each of a workgroup of 64 computes the scale of one of 64 rows for all.
+// Plan: FORWARD and GRAD_X one thread per row; GRAD_W (only if the norm itself is trained) one thread per column, where
+// each thread of a workgroup of 64 computes the scale of one of 64 rows for all.
 
 struct Params { grid: Grid, rows: u32, columns: u32, eps: f32, offset: f32 }
 @group(0) @binding(0) var<uniform> p: Params;

@@ -1,15 +1,16 @@
-// Rotary position embedding (Su et al. 2021) in the halves layout of Hugging Face (apply_rotary_pos_emb), and its gradient
+// Rotary position embedding (Su et al. 2021) in the halves layout of Hugging Face (apply_rotary_pos_emb), and its
+// gradient
 //
 //   y[e]     = x[e] cos a - x[e + d/2] sin a
 //   y[e+d/2] = x[e + d/2] cos a + x[e] sin a          e < d/2, a = n * frequency[e]
-//   GRADIENT turns back: a -> -a
+//   GRADIENT rotates back: a -> -a
 // x, y [B, S, H, d]: heads side by side, as linear layers leave them. The position of token s of row b is
 // n = max(0, s + position[0] + start[b / (B / Bs)]), start [Bs]: negative where a row begins with padding.
-// table [positions, d]: cos of the d/2 angles of a position, then sin; made on the host, since the angles of late
-// positions are too large for the sin and cos of some drivers.
+// table [positions, d]: cos of a position's d/2 angles, then sin; computed on the host, since the angles of late
+// positions are too large for some drivers' sin and cos.
 //
 // Plan: one thread per pair (e, e + d/2).
-// Care: positions beyond the table are read as its last one; the host does not ask for them.
+// Care: a position beyond the table reads its last row; the host never asks for one.
 
 struct Params { grid: Grid, pairs: u32, B: u32, S: u32, H: u32, half: u32, Bs: u32, positions: u32 }
 @group(0) @binding(0) var<uniform> p: Params;

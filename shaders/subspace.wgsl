@@ -1,16 +1,16 @@
-// Small dense work on a subspace that is held as rows: what block power iteration needs beside matrix products
+// Small dense operations on a subspace stored as rows, which block power iteration needs besides matrix products
 //
 //   ORTHONORMALISE  y = rows of x made orthonormal in order; y [rows, columns], rows <= columns
 //   ROTATE          t = Pᵀ of x = W Σ Pᵀ, one row per right singular vector, largest singular value first; x [rows, rows]
-//   SIGNS           y[r] = ±x[r], so that the entry of largest magnitude is positive, the first of them on a tie
+//   SIGNS           y[r] = ±x[r], such that the entry of largest magnitude is positive (the first one on a tie)
 //
-// Plan: ORTHONORMALISE and ROTATE one workgroup in all, SIGNS one per row. A thread of ORTHONORMALISE and SIGNS owns
-// every {{THREADS}}th column, so rows need no barrier, only the sums do; eight inner products are summed at a time. ROTATE:
-// one-sided Jacobi, disjoint pairs of columns of a round (circle method) side by side, one thread each.
+// Plan: ORTHONORMALISE and ROTATE a single workgroup, SIGNS one per row. A thread of ORTHONORMALISE and SIGNS owns
+// every {{THREADS}}th column, so only the sums need barriers; eight inner products are summed at a time. ROTATE:
+// one-sided Jacobi; a round rotates disjoint pairs of columns (circle method), one thread each.
 // Care: Gram-Schmidt block by block and twice, which stays orthonormal to rounding where Cholesky of a Gram matrix
 // fails (it squares the condition, and gradients have steep spectra). Entries are divided by the largest, so squares
-// neither overflow nor vanish. A row that keeps less than `noise` of its length is noise: pseudo-random numbers take its
-// place. ROTATE accumulates rotations, so its rows are orthonormal even where singular values are zero.
+// neither overflow nor vanish. A row left with less than `noise` of its length is noise: pseudo-random numbers replace
+// it. ROTATE accumulates rotations, so its rows are orthonormal even if singular values are zero.
 
 struct Params { grid: Grid, rows: u32, columns: u32, sweeps: u32, noise: f32 }
 @group(0) @binding(0) var<uniform> p: Params;
@@ -30,7 +30,7 @@ var<workgroup> places: array<u32, {{THREADS}}>;
 var<workgroup> shared_value: f32;
 
 #if !SIGNS
-// 1 / largest magnitude of `size` entries of x; 1 where all are zero.
+// 1 / largest magnitude of `size` entries of x; 1 if all are zero.
 fn unit(size: u32, local: u32) -> f32 {
   var largest = 0.0;
   for (var i = local; i < size; i += {{THREADS}}u) { largest = max(largest, abs(x[i])); }
@@ -170,7 +170,7 @@ fn main(
       storageBarrier();
     }
   }
-  // The length of every column goes into its first place, which nobody reads any more.
+  // The length of each column goes into its first element, which is no longer read.
   for (var a = local; a < n; a += {{THREADS}}u) {
     var sum = 0.0;
     for (var i = 0u; i < n; i++) { sum += work[a * n + i] * work[a * n + i]; }
