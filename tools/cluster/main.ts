@@ -51,8 +51,8 @@ export async function main(): Promise<number> {
     note(`what was written is in ${folder}`);
     return 1;
   }
-  await rm(folder, { recursive: true, force: true });
   console.log(await tableOf(shared));
+  await rm(folder, { recursive: true, force: true });
   return 0;
 }
 
