@@ -27,8 +27,10 @@ export const crashes: Storm = {
         });
         const breaks = (results.breaks ?? []).filter(({ cause }) => cause === 'device-lost');
         if (breaks.length > 0) recovered++;
-        problems.push(...differences(expected, results).map((one) => `crash ${crash}: ${one}`));
-        note(`crash ${crash}: ${breaks.length === 0 ? 'no device was lost' : `resumed at step ${breaks[0].step}`}`);
+        const faults = differences(expected, results).map((one) => `crash ${crash}: ${one}`);
+        problems.push(...faults);
+        const resumed = breaks.length === 0 ? 'no device was lost' : `resumed at step ${breaks[0].step}`;
+        note(`crash ${crash}: ${resumed}, ${faults.length} problems`);
       }
       const figures = `${count} runs of ${expected.curves.step.length} steps finished, ${recovered} of them lost their device and resumed by themselves; losses, matrices and spaces equal those of an uninterrupted run bit for bit`;
       return { figures, problems };
