@@ -1,5 +1,6 @@
 import type { Page } from '@playwright/test';
 import type { RunEvent } from '../../src/run/events.ts';
+import type { ThreadRequest } from '../../src/worker/protocol.ts';
 
 /** What a page under test tells of itself. */
 interface Probe {
@@ -21,7 +22,10 @@ function install(): void {
   globalThis.Worker = class extends Worker {
     constructor(...args: ConstructorParameters<typeof Worker>) {
       super(...args);
-      this.addEventListener('message', ({ data }: MessageEvent<RunEvent>) => probe.events.push(data));
+      // Threads of the CPU device send no events, nor is what asks for one an event.
+      this.addEventListener('message', ({ data }: MessageEvent<RunEvent | ThreadRequest | 'ready'>) => {
+        if (data !== 'ready' && data.type !== 'start-thread') probe.events.push(data);
+      });
     }
   };
   const clock = (): (() => void) => {

@@ -1,11 +1,12 @@
 import * as v from 'valibot';
 import { type ErrorReport, GorpError, reportOf } from '../base/errors.ts';
+import { WorkerThreads } from './worker-threads.ts';
 
 /** A worker seen from the page. */
 export interface WorkerClient<Command> {
   /** Starts the worker when there is none: at the first command, and at the first after it has ended. */
   readonly send: (command: Command) => void;
-  /** Ends the worker with all it holds, the GPU's memory too. Nothing comes from it afterwards. */
+  /** Ends the worker with all it holds, its threads and the GPU's memory too. Nothing comes from it afterwards. */
   readonly close: () => void;
 }
 
@@ -32,10 +33,12 @@ export function connectWorker<Command, Message>(
   { name, nextStep, onMessage, onFault }: WorkerListener<Message>,
 ): WorkerClient<Command> {
   let worker: Worker | null = null;
+  const threads = new WorkerThreads();
   const close = (): void => {
     if (worker === null) return;
     worker.onmessage = worker.onerror = worker.onmessageerror = null;
     worker.terminate();
+    threads.close();
     worker = null;
   };
   const fail = (error: GorpError): void => {
@@ -45,6 +48,7 @@ export function connectWorker<Command, Message>(
   const started = (): Worker => {
     const made = start();
     made.onmessage = ({ data }: MessageEvent<unknown>) => {
+      if (threads.take(data)) return;
       const parsed = v.safeParse(schema, data);
       if (parsed.success) onMessage(parsed.output);
       else fail(notUnderstood(name, nextStep, parsed.issues));
