@@ -101,8 +101,8 @@ export function recordPlainUpdate(
 }
 
 /**
- * One step for a stack of weights that removes directions on both sides from gradients and updates (docs/method.md, eq.
- * (27)): G ← (I − U Uᵀ) G (I − V Vᵀ), and likewise the update.
+ * One step for a stack of weights that removes directions on both sides from gradients and updates
+ * (docs/method.md, eq. (27)): G ← (I − U Uᵀ) G (I − V Vᵀ), and likewise the update.
  *
  * @param frozen U [n, out, k] and V [n, in, k].
  */

@@ -91,8 +91,8 @@ function divergenceGradient(
 }
 
 /**
- * Weighted sum of KL(teacher ‖ student) over the vocabulary at a temperature τ, a scalar [1, 1] (docs/method.md, eq.
- * (29)): Σ_r weight[r] KL(softmax(t/τ) ‖ softmax(s/τ)). The scores of both, [rows, V], are in memory at once.
+ * Weighted sum of KL(teacher ‖ student) over the vocabulary at a temperature τ, a scalar [1, 1]
+ * (docs/method.md, eq. (29)): Σ_r weight[r] KL(softmax(t/τ) ‖ softmax(s/τ)). The scores of both, [rows, V], are in memory at once.
  *
  * @param labels i32, negative if a row does not count. @param weight f32 [1, rows].
  */
