@@ -1,4 +1,4 @@
-import type { MethodName } from '../../methods/registry.ts';
+import { METHOD_NAMES, type MethodName } from '../../methods/registry.ts';
 import { embeddedSettings } from '../../run/presets.ts';
 import type { Results } from '../../run/results.ts';
 import type { RunSettings } from '../../run/settings.ts';
@@ -11,8 +11,11 @@ export function resultsOfScript(settings: RunSettings, startedAt: string): Resul
   return last.results;
 }
 
-/** Invented results of a run with the quick preset. */
-export function quickResults(method: MethodName, seed: number, startedAt = `2026-11-24T10:0${seed}:00.000Z`): Results {
+/** Invented results of a run with the quick preset; by default, no two methods or seeds start at the same time. */
+export function quickResults(method: MethodName, seed: number, startedAt = startOf(method, seed)): Results {
   const settings = embeddedSettings('quick', method);
   return resultsOfScript({ ...settings, training: { ...settings.training, seed } }, startedAt);
 }
+
+const startOf = (method: MethodName, seed: number): string =>
+  new Date(Date.UTC(2026, 10, 24, 10, seed, METHOD_NAMES.indexOf(method))).toISOString();
