@@ -13,7 +13,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true }));
 
-/** Tries until the lock is had. */
+/** Retries until it has the lock. */
 async function taken(name: string): Promise<FileLock> {
   for (;;) {
     const lock = await FileLock.take(path, name);
@@ -22,7 +22,7 @@ async function taken(name: string): Promise<FileLock> {
   }
 }
 
-test('one holds it, until it is released', async () => {
+test('has one holder until it is released', async () => {
   const lock = await taken('first');
   expect(await FileLock.take(path, 'second')).toBeNull();
   expect(await FileLock.holder(path)).toBe('first');
@@ -32,7 +32,7 @@ test('one holds it, until it is released', async () => {
   expect(await readdir(folder)).toEqual([]);
 });
 
-test('of many that find a lock left behind, one takes it over at a time', async () => {
+test('an abandoned lock is taken over by one finder at a time', async () => {
   for (let trial = 0; trial < 12; trial++) {
     await writeFile(path, trial % 2 === 0 ? 'of an earlier version' : '{"token":"dead","name":"dead"}');
     await utimes(path, 0, 0);
@@ -51,7 +51,7 @@ test('of many that find a lock left behind, one takes it over at a time', async 
   expect(await readdir(folder)).toEqual([]);
 }, 60_000);
 
-test('who has lost it to another neither touches nor removes it', async () => {
+test('a holder that lost it neither touches nor removes it', async () => {
   const lost = await taken('asleep');
   await utimes(path, 0, 0);
   const now = await taken('awake');
@@ -61,7 +61,7 @@ test('who has lost it to another neither touches nor removes it', async () => {
   await now.release();
 });
 
-test('a takeover that was killed half-way stops nobody for long', async () => {
+test('a takeover killed midway blocks others only briefly', async () => {
   await writeFile(path, 'dead');
   await writeFile(`${path}.takeover`, 'dead too');
   await utimes(path, 0, 0);
@@ -70,7 +70,7 @@ test('a takeover that was killed half-way stops nobody for long', async () => {
   expect(await readdir(folder)).toEqual([]);
 });
 
-test('the lock of a process of this machine that has ended is free at once', async () => {
+test('the lock of an ended process on this machine is free at once', async () => {
   const script = `import('${new URL('file-lock.ts', import.meta.url).href}').then(({ FileLock }) => FileLock.take(process.argv[1], 'killed')).then(() => process.kill(process.pid, 'SIGKILL'))`;
   const child = spawn(process.execPath, ['--import', 'tsx', '-e', script, path], { stdio: 'inherit' });
   expect(await new Promise((resolve) => child.once('exit', (_, signal) => resolve(signal)))).toBe('SIGKILL');

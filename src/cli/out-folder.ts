@@ -25,8 +25,8 @@ interface ResumedRound {
 }
 
 /**
- * Locks the folder of a run, from its start to its end, so that no other run writes into it. What killed processes have
- * left half-way goes.
+ * Locks the folder of a run, from its start to its end, so that no other run writes into it. Removes what killed
+ * processes left unfinished.
  *
  * @returns what gives the folder free again.
  * @throws GorpError `run/out-is-busy`, `store/failed`.

@@ -7,7 +7,7 @@ import type { RunSettings } from '../run/settings.ts';
 import { isSaving, STOP_MS } from '../run/stop-limit.ts';
 import { EXIT, exitCodeOf } from './exit-codes.ts';
 
-/** What asks a process to end: Ctrl-C, the system or a scheduler, and a terminal that goes away. */
+/** Signals that end a process: from Ctrl-C, the system or a scheduler, and a closing terminal. */
 const STOPPING = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /** How a run ended. */
