@@ -17,7 +17,8 @@ export const MODELS_USAGE = `Usage: gorp-web models list
        gorp-web models delete NAME
 
 Manages models fetched from the hub or from an address. NAME is org/name[@revision] or an address; verify and delete
-also take a name that list shows. Models are stored in GORP_WEB_CACHE, by default ~/.cache/gorp-web/models. HF_TOKEN opens gated repositories; HF_ENDPOINT names another hub.
+also take a name that list shows. Models are stored in GORP_WEB_CACHE, by default ~/.cache/gorp-web/models.
+HF_TOKEN opens gated repositories; HF_ENDPOINT names another hub.
 
   --json           one JSON object on stdout
   --help`;

@@ -204,7 +204,7 @@ describe('rounds that are asked', () => {
     expect(events).toEqual([]);
   });
 
-  it('of which the one before training answers test examples, from one of them on, as it answers a question', async () => {
+  it('answer test examples before training as they answer a question, starting at a given one', async () => {
     const parts = await partsWith();
     await askRounds(parts, asking([0]), cpu());
     const examples = ['red', 'ball', QUESTION.sentence].map((sentence) => ({ sentence, label: 'warm' }));

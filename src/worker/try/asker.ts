@@ -139,25 +139,25 @@ async function answerOf(
 const messageOf = (thrown: unknown): string =>
   (thrown instanceof Error ? thrown.message : String(thrown)).split('\n')[0];
 
-/** Files that are not there any more give these. */
+/** Missing files give these. */
 const isGone = (thrown: unknown): boolean =>
   thrown instanceof DOMException && ['NotFoundError', 'NotReadableError'].includes(thrown.name);
 
-/** What onnxruntime throws is a plain error, or a number where its memory was not enough. */
+/** What onnxruntime throws is a plain error, or a number when memory ran out. */
 function asRefusal(thrown: unknown): unknown {
   if (thrown instanceof GorpError) return thrown;
   if (isGone(thrown)) {
     return new GorpError(
       'run/round-gone',
-      'The files of this round are not there any more.',
-      'Open the tab again: a later run has taken their place, or they were moved on the disk.',
+      'The files of this round are gone.',
+      'Open the tab again: a later run replaced them, or they were moved on disk.',
       { cause: thrown },
     );
   }
   if (typeof thrown === 'number' || /bad_alloc|out of memory|failed to allocate/i.test(messageOf(thrown))) {
     return new GorpError(
       'weights/runtime-memory',
-      'onnxruntime-web had not enough memory for this model.',
+      'onnxruntime-web ran out of memory for this model.',
       'Choose a form of the weights with fewer bits, or close other tabs.',
       { cause: thrown },
     );

@@ -47,7 +47,7 @@ export function promptFor({ known: { tokenizer, config }, settings, tasks }: Pro
     throw new GorpError(
       'tasks/not-found',
       `No round of this run has tested a task ${question.task}.`,
-      'Choose one of its tasks, or ask by a raw prompt.',
+      'Choose one of its tasks, or ask with a raw prompt.',
     );
   }
   const { name, kind, labels } = task;
