@@ -60,13 +60,13 @@ it('reads answers back as a round wrote them', async () => {
 });
 
 it.each([
-  ['{', 'it is no JSON'],
+  ['{', 'it is not JSON'],
   ['{"Task": "TC", "Dataset": "gloss", "Prediction": "x"}', 'Instance'],
 ])('refuses a line %s', (line, what) => {
   expect(() => readPredictions(`\n${line}`)).toThrow(
     expect.objectContaining({
       code: 'run/bad-predictions',
-      message: expect.stringContaining(`Line 2 of ${PREDICTIONS_FILE} holds no answer: ${what}`) as unknown,
+      message: expect.stringContaining(`Line 2 of ${PREDICTIONS_FILE} contains no answer: ${what}`) as unknown,
     }),
   );
 });

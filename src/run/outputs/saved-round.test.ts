@@ -19,7 +19,7 @@ test.each(['inf-lora', 'osft'] as const)(
   (name) => {
     expect(() => goOn(name, ['gloss', 'field', 'mood'])).not.toThrow();
     expect(() => goOn(name, [...ORDER, 'emoji'])).toThrow(
-      new RegExp(`${name} has to know how many tasks will come; it was told 3`),
+      new RegExp(`${name} needs the number of tasks in advance; it was set up for 3`),
     );
     expect(() => goOn(name, ['gloss', 'field'])).toThrow(/the order has 2/);
   },

@@ -118,6 +118,6 @@ describe('a plan is refused', () => {
   });
 
   it('that is not JSON', () => {
-    expect(() => parseStudyPlan('{', 'plan.json')).toThrow(/plan\.json is no plan of a study: it is not JSON/);
+    expect(() => parseStudyPlan('{', 'plan.json')).toThrow(/plan\.json is not a study plan: it is not JSON/);
   });
 });
