@@ -24,7 +24,7 @@ import type { RunSettings, TrainingSettings } from './settings.ts';
 const outlineFor = (buffer: number): DeviceOutline => ({ kind: 'webgpu', limits: { buffer, total: null } });
 const OUTLINE = outlineFor(2 ** 31);
 
-/** What a run has planned, and what it took at most. */
+/** The planned and the peak memory of a run. */
 async function runOf(settings: RunSettings, parts: Partial<RunHost>): Promise<{ plan: MemoryPlan; peak: number }> {
   const events: RunEvent[] = [];
   const host = tinyHost((event) => events.push(event), {
@@ -46,7 +46,7 @@ const workOf = ({ batchSize: B, sourceLength: S, targetLength: T, evaluationBatc
   tests: [{ B: evaluationBatchSize, S, nodes: 1 + 3 * (T - 1), choices: 3 * T, pool: { B: evaluationBatchSize, S } }],
 });
 
-describe('a plan of training is what training takes', () => {
+describe('training takes the planned memory', () => {
   test.each<[MethodName, Partial<TrainingSettings>, Partial<MethodSettings>?]>([
     ['gorp', {}],
     ['gorp', {}, { projection: 'exact' }],
@@ -91,7 +91,7 @@ describe('a plan of training is what training takes', () => {
     await device.destroy();
 
     const outline = { ...outlineOf(device), limits: OUTLINE.limits };
-    // Without tests, so that training is the fullest moment.
+    // Without tests, so that memory peaks in training.
     const trains = { ...work, tests: [] };
     const plan = await planMemory({ config: model.config, method, training, work: trains, storedAs, device: outline });
     expect(plan.moment).toBe('training');
@@ -101,7 +101,7 @@ describe('a plan of training is what training takes', () => {
   }
 });
 
-describe('a whole run takes what was planned, tests and spaces included', () => {
+describe('a whole run takes the planned memory, including tests and spaces', () => {
   interface Case {
     settings: RunSettings;
     host: Partial<RunHost>;
@@ -141,11 +141,11 @@ describe('a whole run takes what was planned, tests and spaces included', () => 
       expect(plan.moments.testing).toBeGreaterThan(plan.parts.weights);
       expect(plan.parts.spaces).toBeGreaterThan(0);
     },
-    300_000, // where nothing is in the driver's shader cache
+    300_000, // with an empty shader cache
   );
 });
 
-/** As wide as t5-small, but two layers of six. */
+/** As wide as t5-small, but with two of its six layers. */
 const WIDE = {
   model_type: 't5',
   vocab_size: 32128,
@@ -161,7 +161,7 @@ const question = (more: Partial<TrainingSettings> = {}): MemoryQuestion & { trai
   return { config: WIDE, method: embeddedMethod('gorp'), training, work: workOf(training), device: OUTLINE };
 };
 
-test('each setting that is said to save memory does', async () => {
+test('every setting that should save memory does', async () => {
   const weights: number[] = [];
   for (const frozenWeights of FROZEN_WEIGHTS) {
     const { parts } = await planMemory({ ...question({ frozenWeights }), storedAs: () => 'F16' });
@@ -179,7 +179,7 @@ test('each setting that is said to save memory does', async () => {
   expect(moments.testing).toBeLessThan(kept.moments.testing ?? 0);
 });
 
-test('no buffer exceeds what the device allows in one; where one would have to, the plan fails', async () => {
+test('no buffer exceeds the device’s limit; a plan that needs a larger one fails', async () => {
   const small = outlineFor(2 ** 25);
   const short = question({ activations: 'recompute', sourceLength: 128 });
   const plan = await planMemory({ ...short, device: small });
@@ -194,7 +194,7 @@ test('no buffer exceeds what the device allows in one; where one would have to, 
 
 const ADVICE = /again.*8 or 4 bits.*smaller batch or shorter prompts/;
 
-test('a plan beyond the budget is refused with what would help', async () => {
+test('refuses a plan above the budget, and says what would help', async () => {
   const { training } = question();
   const plan = await planMemory(question());
   expect(() => checkBudget(plan, plan.total, training)).not.toThrow();
