@@ -15,7 +15,7 @@ export const EXPORT_USAGE = `Usage: gorp-web export --round DIR --out DIR [--mod
        gorp-web export --model NAME --out DIR [--dtype DTYPE]
 
 Writes a model as ONNX, with a round's training merged in: a folder that transformers.js, Optimum and
-onnxruntime load. Weights are written one tensor at a time, in files beside the graphs.
+onnxruntime load. Weights are written one tensor at a time, in files next to the graphs.
 
   --round DIR      the folder of a round that train --out wrote
   --model NAME     the model to export; with --round, the base model if it has moved

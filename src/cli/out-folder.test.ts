@@ -130,7 +130,7 @@ describe('what is written', () => {
     expect(await readFile(join(rounds(), 'task_order.txt'), 'utf8')).toBe('gloss,field,mood');
   });
 
-  test('in place of a folder leaves the old one where the new one cannot be made', async () => {
+  test('in place of a folder leaves the old one if the new one cannot be made', async () => {
     const path = join(out, 'x');
     await writeFolderDurably(path, (draft) => writeFile(join(draft, 'old'), ''));
     const fails = writeFolderDurably(path, () => Promise.reject(new Error('no room')));

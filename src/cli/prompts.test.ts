@@ -36,7 +36,7 @@ describe('prompts of a command', () => {
     ['a terminal', [], false, stdin('', true)],
     ['an empty stdin', [], false, stdin('\n \n')],
     ['an empty option', [''], false, stdin('a')],
-    ['--jsonl beside options', ['a'], true, stdin('a')],
+    ['--jsonl with --prompt', ['a'], true, stdin('a')],
   ] as const)('are missing with %s', async (_, given, jsonl, stream) => {
     await expect(readPrompts(given, jsonl, stream)).rejects.toBeInstanceOf(UsageError);
   });

@@ -51,7 +51,7 @@ export interface ChosenRun {
 }
 
 /**
- * The run that a command line asks for.
+ * The run that a command line describes.
  *
  * @param options `readsTasks`: whether the tasks must be readable.
  * @throws UsageError; GorpError `settings/…`, `tasks/…` for what is named but not usable.

@@ -9,7 +9,7 @@ import { removeDrafts } from './durable-write.ts';
 /** Seconds between two checkpoints of a run of a study, at least. */
 const EVERY = 120;
 
-/** What lets a run of a study resume where it was interrupted. */
+/** Lets a run of a study resume where it was interrupted. */
 export interface GoingOn {
   readonly host: Pick<RunHost, 'checkpoints' | 'savedCheckpoint'>;
   /** Removes the checkpoints: the run is finished. */

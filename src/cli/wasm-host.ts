@@ -47,7 +47,7 @@ function startThread(file: string, start: ThreadStart): Promise<{ terminate(): v
   });
 }
 
-/** The folder with the kernels: beside the program in a package, in `build` in a checkout. */
+/** The folder with the kernels: next to the program in a package, in `build` in a checkout. */
 function findKernels(from: string): string {
   for (const folder of [join(from, 'wasm'), join(from, 'build', 'wasm')])
     if (existsSync(join(folder, 'thread.mjs'))) return folder;

@@ -53,7 +53,7 @@ describe('RunControl', () => {
     expect(told).toEqual([true, false]);
   });
 
-  it('can be resumed by the listener to the pause', async () => {
+  it('can be resumed by whoever receives the pause', async () => {
     const { control } = underTest();
     const told: boolean[] = [];
     control.pause();

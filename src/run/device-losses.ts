@@ -1,6 +1,6 @@
 import { GorpError } from '../base/errors.ts';
 
-/** So many losses in so many minutes end the run: resuming does not fix what is wrong. */
+/** This many losses in this many minutes end the run: resuming does not fix the cause. */
 const MAX = 3;
 const MINUTES = 10;
 

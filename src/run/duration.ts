@@ -98,5 +98,5 @@ export function roughly(seconds: number): string {
   return `about ${Math.round(seconds / 86_400)} days`;
 }
 
-/** From so many seconds on, the page suggests how to shorten the run. */
+/** Above this many seconds, the page suggests how to shorten the run. */
 export const LONG_RUN = 3 * 3600;

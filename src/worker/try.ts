@@ -132,7 +132,7 @@ async function plannedBytes(model: string, access: ModelAccess): Promise<TriedRu
 const examplesOf = (task: string): AnsweredExample[] =>
   opened?.files.answers.tasks.find(({ name }) => name === task)?.examples ?? [];
 
-/** Opens the base model, where it is not open yet, and lets it answer. */
+/** Opens the base model, unless it is open, and lets it answer. */
 async function answer(
   answering: Answering,
   work: (parts: AskerParts, provider: Provider) => Promise<void>,

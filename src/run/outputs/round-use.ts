@@ -25,7 +25,7 @@ export type RoundUse = v.InferOutput<typeof RoundUseSchema>;
 
 /**
  * @param folder of the round, as in {@link RoundUseSchema}.
- * @param predictions the beginning of the round's `predict_eval_predictions.jsonl`; empty where there is none.
+ * @param predictions the beginning of the round's `predict_eval_predictions.jsonl`; empty if there is none.
  */
 export function useOfRound({ results, changed }: SavedRound, folder: string, predictions: string): RoundUse {
   const { settings, model } = results;

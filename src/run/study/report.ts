@@ -124,7 +124,7 @@ function boundLine({ mtl, perTask, trained }: Bound): string {
   const figures = `\`mtl\` ends at ${mtl.toFixed(1)}, \`per-task\` has learned ${perTask.toFixed(1)}`;
   return trained
     ? `${figures}: \`mtl\` is well trained.`
-    : `${figures}: **\`mtl\` is undertrained**, more than a point below. It is no upper bound here.`;
+    : `${figures}: **\`mtl\` is undertrained**, more than a point below. It is not an upper bound here.`;
 }
 
 /** `5`, `3 of 5`, `5 (1 failed: run/not-finite)`. */

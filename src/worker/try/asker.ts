@@ -9,27 +9,27 @@ import type { Asking, TriedAnswer, TryEvent } from './messages.ts';
 import type { PreparedModels } from './prepared-models.ts';
 import { type Prompt, promptFor, type PromptParts } from './prompts.ts';
 
-/** Thrown to break off an answer. */
+/** Thrown to interrupt an answer. */
 export class StoppedAsking extends Error {}
 
-/** What questions are answered with. */
+/** What answering questions needs. */
 export interface AskerParts extends PromptParts {
   known: Pick<KnownModel, 'tokenizer' | 'config' | 'endIds'>;
   models: PreparedModels;
   loadRuntime: (provider: 'webgpu' | 'wasm') => Promise<Runtime>;
   emit: (event: TryEvent) => void;
-  /** Lets messages in; throws {@link StoppedAsking} when one of them was to stop. */
+  /** Receives messages; throws {@link StoppedAsking} if one of them says stop. */
   breathe: () => Promise<void>;
 }
 
-/** What the runtime computes on: chosen once, and the CPU from the first failure of the graphics card on. */
+/** The device of the runtime: chosen once; the CPU after the first failure of the graphics card. */
 export interface Provider {
   kind: 'webgpu' | 'wasm';
   note: string | null;
 }
 
 /**
- * Asks rounds one after another. A round that fails tells so, and the next is asked.
+ * Asks rounds one after another. Reports a round that fails, and asks the next.
  *
  * @throws StoppedAsking; GorpError `text/prompt-too-long`, `tasks/…` before any round is asked.
  */
@@ -56,7 +56,7 @@ export async function askRounds(
   }
 }
 
-/** Examples of a task to be asked, from one of them on. */
+/** Examples of a task to ask, from one of them on. */
 export interface ExamplesToAsk {
   task: string;
   examples: readonly Pick<AnsweredExample, 'sentence' | 'label'>[];
@@ -65,9 +65,9 @@ export interface ExamplesToAsk {
 }
 
 /**
- * Asks the model before training test examples of a task, one after another, for what it writes alone.
+ * Asks the model before training test examples of a task, one after another, for the written answer only.
  *
- * @throws StoppedAsking; GorpError as {@link askRounds}, and where the model cannot answer.
+ * @throws StoppedAsking; GorpError as {@link askRounds}, and if the model cannot answer.
  */
 export async function askExamples(
   parts: AskerParts,
@@ -89,7 +89,7 @@ export async function askExamples(
   }
 }
 
-/** Works on the graphics card where it is to be used, and goes over to the CPU for good when that fails. */
+/** Works on the graphics card if chosen, and switches to the CPU for good if that fails. */
 async function onProvider<T>(
   parts: AskerParts,
   provider: Provider,
