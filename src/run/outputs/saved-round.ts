@@ -169,7 +169,7 @@ export function checkGoesOn({ round, results }: SavedRound, { order, method }: R
   if (methodOf(method).needs.taskCount && order.length !== told) {
     throw doesNotFit(
       `${method.name} needs the number of tasks in advance; it was set up for ${told}, but the order has ${order.length}`,
-      `Choose an order of ${told} tasks, or choose a method that does not need their number.`,
+      `Choose an order of ${told} tasks or a method that does not need their number.`,
     );
   }
   const learned = results.settings.order.slice(0, round).join(', ');

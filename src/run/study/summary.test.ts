@@ -179,7 +179,7 @@ describe('a study', () => {
     const text = reportText(summary);
     expect(text).toContain(`${summary.made} of ${summary.planned} runs have been made.`);
     expect(text).toContain('2 of 6 (2 failed: run/not-finite)');
-    expect(text).toContain('Nothing can be said yet of seq-lora');
+    expect(text).toContain('Nothing can be said yet about seq-lora');
     const gorp = summary.parts[1].methods.find(({ label }) => label === 'gorp');
     expect([gorp?.measures.intransigence, gorp?.gaps]).toEqual([null, null]);
   });
