@@ -53,7 +53,7 @@ export interface RunPlan {
   readonly effort: Effort;
 }
 
-/** Share of test examples whose answers are decoded token by token: all of them if the model writes no label. */
+/** Assumed share of test examples whose answers are not labels, so that they are decoded token by token. */
 const DECODED_SHARE = 0.5;
 
 /**

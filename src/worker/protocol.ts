@@ -225,7 +225,7 @@ export type KeptRound = v.InferOutput<typeof KeptRoundSchema>;
 /** The last round whose weights are stored. */
 const LastRoundSchema = v.strictObject({
   round: v.number(),
-  /** Rounds of its run. */
+  /** Settings of its run. */
   settings: RunSettingsSchema,
   use: RoundUseSchema,
 });
