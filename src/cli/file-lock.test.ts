@@ -70,7 +70,7 @@ test('a takeover killed midway blocks others only briefly', async () => {
   expect(await readdir(folder)).toEqual([]);
 });
 
-test('the lock of an ended process on this machine is free at once', async () => {
+test('the lock of a process of this machine that has ended is free at once', async () => {
   const script = `import('${new URL('file-lock.ts', import.meta.url).href}').then(({ FileLock }) => FileLock.take(process.argv[1], 'killed')).then(() => process.kill(process.pid, 'SIGKILL'))`;
   const child = spawn(process.execPath, ['--import', 'tsx', '-e', script, path], { stdio: 'inherit' });
   expect(await new Promise((resolve) => child.once('exit', (_, signal) => resolve(signal)))).toBe('SIGKILL');

@@ -73,7 +73,7 @@ export class FileLock {
   }
 }
 
-/** @returns whether it created the file; false if the file exists. */
+/** @returns whether the file is there with this content now, and was not before. */
 async function create(path: string, content: Content): Promise<boolean> {
   try {
     const file = await open(path, 'wx');
@@ -93,12 +93,12 @@ async function takeOver(path: string, content: Content): Promise<boolean> {
   if (await isAlive(path)) return false;
   const guard = `${path}.takeover`;
   if (!(await create(guard, content))) {
-    // The guard's owner died during these few lines; the next try finds it gone.
+    // Its owner has died within these few lines; the next try finds it gone.
     if (!(await isAlive(guard))) await rm(guard, { force: true });
     return false;
   }
   try {
-    // Another process may have taken over before the guard existed.
+    // Another may have been here between the look and the guard.
     if (await isAlive(path)) return false;
     const draft = `${path}.${content.token}`;
     await writeFile(draft, JSON.stringify(content));

@@ -32,7 +32,7 @@ export interface PageTasks {
   custom: ReadonlyMap<string, Blob>;
 }
 
-/** Commands to the training worker. The access is separate from the settings, so that no record of them contains it. */
+/** What the page may ask of the training worker. The access goes beside the settings, so that no record of them has it. */
 export type WorkerCommand =
   | {
       type: 'start';

@@ -17,11 +17,7 @@ const FILES: Readonly<Record<WasmBuild, string>> = {
   'relaxed-shared': relaxedShared,
 };
 
-/**
- * The kernels from the app's own origin, and workers as threads.
- *
- * @param count threads that compute; one per core by default.
- */
+/** The kernels from the app's own origin, and workers as threads. @param count threads that compute; as many as there are cores when left out. */
 export const browserWasmHost = (count = Math.min(MAX_THREADS, navigator.hardwareConcurrency)): WasmHost => ({
   compile: async (build) => {
     const response = await fetch(FILES[build]).catch(() => undefined);
@@ -40,8 +36,8 @@ export const browserWasmHost = (count = Math.min(MAX_THREADS, navigator.hardware
 function startThread(start: ThreadStart): Promise<{ terminate(): void }> {
   const worker = new Worker(new URL('./wasm-thread.ts', import.meta.url), { type: 'module' });
   return new Promise((resolve, reject) => {
-    // When told to end, it only goes idle and ends with its parent, which the page ends. In Chromium a worker whose child is
-    // ending at the same time, by `terminate` or by `close`, may never end itself.
+    // Told to end it only goes idle: it goes with its parent, which the page ends. In Chromium a worker whose child is ending
+    // at the same time, by `terminate` or by `close`, may never end itself.
     worker.onmessage = () => resolve({ terminate: () => undefined });
     worker.onerror = (event) => {
       worker.terminate();

@@ -18,7 +18,7 @@ export interface AskerParts extends PromptParts {
   models: PreparedModels;
   loadRuntime: (provider: 'webgpu' | 'wasm') => Promise<Runtime>;
   emit: (event: TryEvent) => void;
-  /** Receives messages; throws {@link StoppedAsking} if one of them says stop. */
+  /** Lets messages in; throws {@link StoppedAsking} when one of them was to stop. */
   breathe: () => Promise<void>;
 }
 

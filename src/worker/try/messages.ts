@@ -93,7 +93,7 @@ const AnsweredExampleSchema: v.GenericSchema<unknown, AnsweredExample> = v.stric
   answers: v.array(v.strictObject({ round: roundNumber, written: v.string(), isRight: v.boolean() })),
 });
 
-/** Messages of that worker. `done` or `failed` ends a question, and asking examples. */
+/** What that worker tells the page. `done` or `failed` ends a question, and the examples that are asked. */
 export const TryEventSchema = v.variant('type', [
   v.strictObject({ type: v.literal('opened'), run: v.nullable(TriedRunSchema) }),
   v.strictObject({ type: v.literal('examples'), task: v.string(), examples: v.array(AnsweredExampleSchema) }),
