@@ -3,8 +3,8 @@ import { refuseOptions } from './arguments.ts';
 import { UsageError } from './exit-codes.ts';
 import { hubAccess, modelsFolder } from './places.ts';
 
-test('options that would be ignored are refused by name', () => {
-  const refuse = (...args: string[]) => refuseOptions(args, ['model', 'method'], 'they are those of the round');
+test('refuses options that would be ignored, by name', () => {
+  const refuse = (...args: string[]) => refuseOptions(args, ['model', 'method'], 'the round sets them');
   expect(() => refuse('--round', 'run/1-gloss', '--model', 'org/name')).toThrow(/--model has no effect/);
   expect(() => refuse('--method=gorp')).toThrow(UsageError);
   expect(() => refuse('--round', 'model', '--set', 'method.loraRank=4')).not.toThrow();

@@ -40,7 +40,7 @@ function positiveNumber(option: string, text: string): number {
   return value;
 }
 
-/** `--gpu-memory` as bytes; null where it is not given. @throws UsageError. */
+/** `--gpu-memory` as bytes; null if not given. @throws UsageError. */
 export const memoryBudget = (gib: string | undefined): number | null =>
   gib === undefined ? null : positiveNumber('--gpu-memory', gib) * 2 ** 30;
 
@@ -67,9 +67,9 @@ export function oneOf<T extends string>(option: string, text: string, allowed: r
   return found;
 }
 
-/** @throws UsageError when a command that takes none is given any. */
+/** Refuses positional arguments. @throws UsageError. */
 export function noPositionals(positionals: readonly string[]): void {
-  if (positionals.length > 0) throw new UsageError(`What is ${JSON.stringify(positionals[0])} for?`);
+  if (positionals.length > 0) throw new UsageError(`Unexpected argument ${JSON.stringify(positionals[0])}.`);
 }
 
 /** Options of commands that compute. */
@@ -80,8 +80,8 @@ export const DEVICE_OPTIONS = {
 } as const satisfies Options;
 
 export const DEVICE_USAGE = `  --device NAME    auto (default: a graphics card, else the CPU), gpu or cpu
-  --gpu-memory GIB refuses what needs more memory, before weights are fetched
-  --gpu-share PERCENT  of the time that a graphics card is kept busy (default: 100)`;
+  --gpu-memory GIB refuses runs that need more memory, before fetching weights
+  --gpu-share PERCENT  limits the run to this share of a graphics card's time (default: 100)`;
 
 /** What {@link DEVICE_OPTIONS} choose. @throws UsageError. */
 export const deviceChoices = (values: {
@@ -94,11 +94,11 @@ export const deviceChoices = (values: {
   gpuShare: shareOf(values['gpu-share']),
 });
 
-/** Whether an option was given, and is not only its default. */
+/** Whether an option was given rather than left at its default. */
 export const isGiven = (args: readonly string[], option: string): boolean =>
   args.some((arg) => arg === `--${option}` || arg.startsWith(`--${option}=`));
 
-/** Options that would be without effect are refused. @param why what the command takes instead. @throws UsageError. */
+/** Refuses options that would have no effect. @param why what the command uses instead. @throws UsageError. */
 export function refuseOptions(args: readonly string[], options: readonly string[], why: string): void {
   const given = options.find((option) => isGiven(args, option));
   if (given !== undefined) throw new UsageError(`--${given} has no effect here: ${why}.`);

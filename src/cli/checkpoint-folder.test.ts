@@ -34,7 +34,7 @@ async function leaveCheckpoints(): Promise<number> {
 }
 
 describe('checkpoints on disk', () => {
-  test('are the last two of a run, each whole, and go with it', async () => {
+  test('are the last two of a run, both complete, and are removed when it ends', async () => {
     expect(await leaveCheckpoints()).toBeGreaterThan(2);
     const names = await numbers();
     expect(names).toHaveLength(2);
@@ -65,7 +65,7 @@ describe('checkpoints on disk', () => {
     ],
     ['of another version', (path: string) => writeFile(join(path, CHECKPOINT_FILE), '{"schema":"x"}'), /schema/],
     ['without its state', (path: string) => rm(join(path, STATE_FILE)), /has no state/],
-  ])('one that is %s is told, and the one before it is used', async (_, harm, told) => {
+  ])('reports one that is %s, and uses the one before it', async (_, harm, told) => {
     await leaveCheckpoints();
     const [before, last] = await numbers();
     await harm(join(out, 'checkpoints', last));
@@ -76,7 +76,7 @@ describe('checkpoints on disk', () => {
     });
   });
 
-  test('that cannot be written leave those that are there, and nothing half-way', async () => {
+  test('that cannot be written leave earlier ones intact, and no partial one', async () => {
     await folder().keep([textFile('a', () => '1')]);
     const broken = {
       path: 'b',
@@ -93,7 +93,7 @@ describe('checkpoints on disk', () => {
     expect(await numbers()).toEqual(['000002', '000003', 'of somebody else']);
   });
 
-  test('an empty folder is begun in, and a folder must be named', async () => {
+  test('start fresh in an empty folder, and need a folder', async () => {
     expect(await openOrigin('auto', out, warn)).toBeNull();
     await expect(openOrigin('auto', undefined, warn)).rejects.toThrow('--out');
   });

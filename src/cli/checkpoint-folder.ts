@@ -7,24 +7,24 @@ import type { OutputFile } from '../weights/exports/output-file.ts';
 import { writeFolderDurably } from './durable-write.ts';
 import { named, opensIn, writeFiles } from './round-folder.ts';
 
-/** The folder of a run's checkpoints below its `--out`: in it one folder each, by the order in which they were made. */
+/** The folder of a run's checkpoints in its `--out`: one folder per checkpoint, numbered in order. */
 export const CHECKPOINTS = 'checkpoints';
 const KEPT = 2;
 const NUMBER = /^\d{6}$/;
 
-/** A checkpoint, and where it lies. */
+/** A checkpoint and its path. */
 export interface FoundCheckpoint {
   readonly path: string;
   readonly checkpoint: SavedCheckpoint;
 }
 
-/** Keeps checkpoints on disk. One is written aside and put in place as a whole, then older ones are removed. */
+/** Saves checkpoints on disk: writes one aside, moves it into place as a whole, then removes all but the last two. */
 export class CheckpointFolder implements CheckpointStore {
   readonly everySeconds: number;
   readonly #folder: string;
   readonly #warn: (message: string) => void;
 
-  /** @param warn is told of checkpoints that cannot be used. */
+  /** @param warn reports checkpoints that cannot be used. */
   constructor(out: string, everySeconds: number, warn: (message: string) => void) {
     this.everySeconds = everySeconds;
     this.#warn = warn;
@@ -43,7 +43,7 @@ export class CheckpointFolder implements CheckpointStore {
     return (await this.find())?.checkpoint ?? null;
   }
 
-  /** The last checkpoint that can be used, and where it lies. */
+  /** The last usable checkpoint and its path. */
   async find(): Promise<FoundCheckpoint | null> {
     for (const number of (await this.#numbers()).reverse()) {
       const path = this.#pathOf(number);
@@ -57,7 +57,7 @@ export class CheckpointFolder implements CheckpointStore {
     return null;
   }
 
-  /** Removes all of them: the run has ended. */
+  /** Removes all checkpoints: the run has ended. */
   clear(): Promise<void> {
     return rm(this.#folder, { recursive: true, force: true });
   }

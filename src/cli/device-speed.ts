@@ -5,7 +5,7 @@ import { measureSpeed } from '../run/measure-speed.ts';
 import { platformName } from './platform.ts';
 import { cacheFile, fileStore } from './file-store.ts';
 
-/** How fast a device is: measured once on a machine, which takes some hundred milliseconds, and kept in a file. */
+/** The speed of a device, measured once per machine (a few hundred milliseconds) and saved in a file. */
 export async function deviceSpeed(device: Device, file = cacheFile('speeds.json')): Promise<Speed> {
   const store = fileStore(file);
   const { vendor, architecture, description } = device.facts;

@@ -5,7 +5,7 @@ import { noSafetensors } from '../weights/hub.ts';
 import type { ByteFile } from '../weights/model-files.ts';
 import { missingFile, type ModelFolder } from '../weights/model-folder.ts';
 
-/** A model folder on disk, read where it is; its files are never removed. */
+/** A model folder on disk, read in place; its files are never removed. */
 export class DiskFolder implements ModelFolder {
   readonly #files: ReadonlySet<string>;
   readonly commit = null;
@@ -46,7 +46,7 @@ export class DiskFolder implements ModelFolder {
       try {
         const bytes = new Uint8Array(end - begin);
         const { bytesRead } = await handle.read(bytes, 0, bytes.length, begin);
-        if (bytesRead < bytes.length) throw unreadable(path, new Error('it has become shorter'));
+        if (bytesRead < bytes.length) throw unreadable(path, new Error('it shrank while it was read'));
         return bytes;
       } finally {
         await handle.close();

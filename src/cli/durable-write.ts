@@ -2,13 +2,13 @@ import { randomUUID } from 'node:crypto';
 import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
-/** How a file is called until it is complete: no two processes choose the same, on whatever machines. */
+/** The name of a file until it is complete: unique across processes and machines. */
 const draftOf = (path: string): string => `${path}.${randomUUID()}.partial`;
 const DRAFT = /\.[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\.partial$/;
 
 /**
- * Writes a file aside, flushes it to disk and renames it: whatever happens, there is the old file, the new one or none,
- * and never a part. Folders on the way are made.
+ * Writes a file aside, flushes it to disk and renames it: a crash leaves the old file, the new one or none, never a
+ * partial one. Creates missing folders.
  */
 export async function writeDurably(path: string, content: AsyncIterable<Uint8Array> | string): Promise<void> {
   await mkdir(dirname(path), { recursive: true });
@@ -31,9 +31,9 @@ export async function writeDurably(path: string, content: AsyncIterable<Uint8Arr
 }
 
 /**
- * Puts a folder in its place once all of its files are written, in one step. One that is there is replaced.
+ * Moves a folder into place in one step once all its files are written. Replaces an existing one.
  *
- * @param fill writes the files below the folder that it is given.
+ * @param fill writes the files into the folder it is given.
  */
 export async function writeFolderDurably(path: string, fill: (draft: string) => Promise<void>): Promise<void> {
   await mkdir(dirname(path), { recursive: true });
@@ -61,7 +61,7 @@ export async function writeFolderDurably(path: string, fill: (draft: string) => 
   }
 }
 
-/** Removes the drafts that killed processes have left in a folder and below. Nobody may be writing there. */
+/** Removes the drafts that killed processes left in a folder and below. No process may be writing there. */
 export async function removeDrafts(folder: string): Promise<void> {
   for (const entry of await readdir(folder, { withFileTypes: true }).catch(() => [])) {
     const path = join(folder, entry.name);
@@ -70,7 +70,7 @@ export async function removeDrafts(folder: string): Promise<void> {
   }
 }
 
-/** A rename is on disk when its folder is. Some systems (Windows) cannot flush one, and need not. */
+/** A rename is on disk once its folder is flushed. Some systems (Windows) cannot flush folders, and need not. */
 async function flushFolder(folder: string): Promise<void> {
   const handle = await open(folder, 'r').catch(() => null);
   await handle?.sync().catch(() => undefined);

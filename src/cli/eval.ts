@@ -26,14 +26,14 @@ import { Terminal } from './terminal.ts';
 
 export const EVAL_USAGE = `Usage: gorp-web eval [options]
 
-Tests a model on the tasks of an order, without training: as it is, or with what a round has trained.
+Tests a model on the tasks of an order, without training: as it is or after a round.
 
 ${SETTINGS_USAGE}
-  --round DIR      the folder of a round that train --out wrote; the settings are its own then, but for --order's tasks
-                   and --set
-  --out DIR        keeps results.json, predict_results.json and predict_eval_predictions.jsonl
+  --round DIR      the folder of a round that train --out wrote; its settings apply, except for --set and
+                   the tasks of --order
+  --out DIR        gets results.json, predict_results.json and predict_eval_predictions.jsonl
 ${DEVICE_USAGE}
-  --json           events on stdout, one JSON object a line; the last has the results
+  --json           events on stdout, one JSON object per line; the last has the results
   --help`;
 
 /** `gorp-web eval`. @returns the exit code. */
@@ -75,7 +75,7 @@ export async function evaluate(args: string[]): Promise<number> {
   }
 }
 
-/** The settings of the command line, or those of a round, with the tasks of `--order` where it is given. */
+/** The settings of the command line, or of a round with the tasks of `--order` if given. */
 async function whatToTest(
   args: readonly string[],
   values: SettingsValues,
@@ -83,8 +83,8 @@ async function whatToTest(
 ): Promise<ChosenRun> {
   if (saved === undefined) return chooseRun(values);
   const { settings } = saved.results;
-  refuseOptions(args, ['model', 'method'], 'model and method are those of the round');
-  if (!isGiven(args, 'order')) refuseOptions(args, ['tasks', 'preset'], 'tasks are those of the round without --order');
+  refuseOptions(args, ['model', 'method'], 'the round sets model and method');
+  if (!isGiven(args, 'order')) refuseOptions(args, ['tasks', 'preset'], 'without --order, the round sets the tasks');
   if (!isGiven(args, 'order')) return { settings: changed(settings, values.seed, values.set), customTasks: [] };
   const { settings: chosen, customTasks } = await chooseRun({ ...values, method: settings.method.name });
   return { settings: { ...chosen, model: settings.model, method: settings.method }, customTasks };

@@ -1,17 +1,17 @@
 import type { ErrorCode } from '../base/errors.ts';
 
-/** Exit codes: which kind of cause ended a command. */
+/** Exit codes, by kind of cause. */
 export const EXIT = {
   ok: 0,
   /** The command line is not understood. */
   usage: 2,
-  /** A model, task, setting, file or place on disk that was named is not usable. */
+  /** A named model, task, setting, file or folder is not usable. */
   input: 3,
   /** No GPU, or it failed. */
   device: 4,
-  /** A fault of gorp-web (EX_SOFTWARE of BSD). */
+  /** A bug in gorp-web (EX_SOFTWARE of BSD). */
   internal: 70,
-  /** Ended by Ctrl-C or SIGTERM; what there was is kept. */
+  /** Ended by Ctrl-C or SIGTERM; results so far are saved. */
   interrupted: 130,
 } as const;
 
@@ -31,7 +31,7 @@ export function exitCodeOf(code: ErrorCode): number {
   }
 }
 
-/** A command line that is not understood; its message goes to the terminal with the command's usage. */
+/** A command line that is not understood; its message is printed with the command's usage. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';
 }

@@ -1,6 +1,6 @@
 /**
- * Ends the process once all that it has written has gone out: a pipe takes 64 KiB at a time, and the rest would be lost.
- * The end must be explicit, since Dawn keeps the process alive.
+ * Ends the process once all its output has gone out: a pipe takes 64 KiB at a time, and the rest would be lost. The
+ * exit must be explicit, since Dawn keeps the process alive.
  */
 export async function exitWhenWritten(code: number): Promise<never> {
   for (const stream of [process.stdout, process.stderr])

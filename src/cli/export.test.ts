@@ -30,7 +30,7 @@ describe('gorp-web export', () => {
     ]);
     const config = JSON.parse(readFileSync(join(out, 'config.json'), 'utf8')) as Record<string, unknown>;
     expect(config['transformers.js_config']).toMatchObject({ dtype: 'q8' });
-    // What is there is not written over.
+    // An existing model is not overwritten.
     await expect(exportModel(['--model', 'embedded', '--out', out])).rejects.toMatchObject({
       code: 'run/out-is-taken',
     });
@@ -46,7 +46,7 @@ describe('gorp-web export', () => {
     await expect(exportModel(args)).rejects.toBeInstanceOf(UsageError);
   });
 
-  it('refuses a folder that is no round, and leaves nothing', async () => {
+  it('refuses a folder that is not a round, and leaves nothing behind', async () => {
     const out = join(folder, 'out');
     await expect(exportModel(['--round', folder, '--out', out])).rejects.toMatchObject({ code: 'run/bad-round' });
     expect(readdirSync(folder)).toEqual([]);

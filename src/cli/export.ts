@@ -14,11 +14,11 @@ import { Terminal } from './terminal.ts';
 export const EXPORT_USAGE = `Usage: gorp-web export --round DIR --out DIR [--model NAME] [--dtype DTYPE]
        gorp-web export --model NAME --out DIR [--dtype DTYPE]
 
-Writes a model as ONNX, with everything that a round has trained merged in: a folder that transformers.js, Optimum and
-onnxruntime load. Weights are written one tensor at a time, in files beside the graphs.
+Writes a model as ONNX, with a round's training merged in: a folder that transformers.js, Optimum and
+onnxruntime load. Weights are written one tensor at a time, in files next to the graphs.
 
   --round DIR      the folder of a round that train --out wrote
-  --model NAME     the model to export; with --round, the base model where it is not the one that the round names any more
+  --model NAME     the model to export; with --round, the base model if it has moved
   --out DIR        where the model is written
   --dtype DTYPE    how weights are stored: f32, f16, q8 or q4 (8 and 4 bits in blocks of 32); f32 by default
   --format onnx    the only format
@@ -44,7 +44,7 @@ export async function exportModel(args: string[]): Promise<number> {
   }
   const terminal = new Terminal(values.json);
   const { files, config } = await whatToWrite(round, model, dtype, terminal);
-  // config.json last: a folder without it is not taken for a model, should writing be broken off.
+  // config.json last: if writing is interrupted, a folder without it does not pass for a model.
   for (const file of [...files].reverse()) {
     terminal.live(`Writing ${file.path}`);
     await writeFiles(out, [file]);
@@ -73,7 +73,7 @@ async function whatToWrite(
   return { files: await onnxFiles(base, dtype), config: base.config };
 }
 
-/** Why onnxruntime-web cannot hold an export, and what to do; null where it can. Outside browsers there is more room. */
+/** Why onnxruntime-web cannot hold an export, and what to do; null if it can. Other runtimes have more room. */
 function whyTooLarge(config: unknown, dtype: OnnxDtype): string | null {
   try {
     checkRuntimeHolds(config, dtype);

@@ -13,7 +13,7 @@ import { generate } from './generate.ts';
 import { merge } from './merge.ts';
 import { train } from './train.ts';
 
-/** Datasets of the benchmark, with the tiny tasks in their place. */
+/** Datasets of the benchmark, and the tiny tasks that stand in for them. */
 const DATASETS = { 'SST-2': 'gloss', yelp: 'field' };
 
 let hub: LocalHub;
@@ -73,7 +73,7 @@ describe.each(TINY_FAMILIES)('$family from the hub', (family) => {
   beforeAll(async () => void hub.push(model, await repositoryOf(family.open())));
 
   test.each(['gorp-plus', 'gorp'] as const)(
-    'is trained with %s and tested; a round is exported and resumed',
+    'trains with %s and tests; merges a round and resumes from it',
     async (method) => {
       const name = `${family.family}-${method}`;
       const [one, two] = [['SST-2'], ['SST-2', 'yelp']].map((order, i) =>
@@ -86,7 +86,7 @@ describe.each(TINY_FAMILIES)('$family from the hub', (family) => {
       const [order] = readdirSync(rounds);
       const round = join(rounds, order, 'outputs', '1-SST-2');
 
-      // The adapter says what it is for, in the names of the family.
+      // The adapter names its base model and its modules as the family does.
       const config = read(round, 'adapter', 'adapter_config.json');
       expect(config).toMatchObject({
         base_model_name_or_path: model,
@@ -102,7 +102,7 @@ describe.each(TINY_FAMILIES)('$family from the hub', (family) => {
         readFileSync(join(out(part), 'predict_eval_predictions.jsonl'), 'utf8');
       expect(predictions('merged-eval')).toBe(predictions('eval'));
 
-      // Prompts of the test, asked one by one, of the round and of the merged model.
+      // The round and the merged model answer the prompts of the test, one by one.
       const tested = readPredictions(predictions('eval'));
       const prompts = tested.flatMap((answer) => ['--prompt', promptOfPrediction(answer)]);
       const length = ['--max-new-tokens', String(family.lengths.targetLength)];

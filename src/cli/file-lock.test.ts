@@ -14,7 +14,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true }));
 
-/** Tries until the lock is had. */
+/** Retries until it has the lock. */
 async function taken(name: string): Promise<FileLock> {
   for (;;) {
     const lock = await FileLock.take(path, name);
@@ -23,7 +23,7 @@ async function taken(name: string): Promise<FileLock> {
   }
 }
 
-test('one holds it, until it is released', async () => {
+test('has one holder until it is released', async () => {
   const lock = await taken('first');
   expect(await FileLock.take(path, 'second')).toBeNull();
   expect(await FileLock.holder(path)).toBe('first');
@@ -33,7 +33,7 @@ test('one holds it, until it is released', async () => {
   expect(await readdir(folder)).toEqual([]);
 });
 
-test('of many that find a lock left behind, one takes it over at a time', async () => {
+test('an abandoned lock is taken over by one finder at a time', async () => {
   for (let trial = 0; trial < 12; trial++) {
     await writeFile(path, trial % 2 === 0 ? 'of an earlier version' : '{"token":"dead","name":"dead"}');
     await utimes(path, 0, 0);
@@ -52,7 +52,7 @@ test('of many that find a lock left behind, one takes it over at a time', async 
   expect(await readdir(folder)).toEqual([]);
 }, 60_000);
 
-test('who has lost it to another neither touches nor removes it', async () => {
+test('a holder that lost it neither touches nor removes it', async () => {
   const lost = await taken('asleep');
   await utimes(path, 0, 0);
   const now = await taken('awake');
@@ -62,7 +62,7 @@ test('who has lost it to another neither touches nor removes it', async () => {
   await now.release();
 });
 
-test('a takeover that was killed half-way stops nobody for long', async () => {
+test('a takeover killed midway blocks others only briefly', async () => {
   await writeFile(path, 'dead');
   await writeFile(`${path}.takeover`, 'dead too');
   await utimes(path, 0, 0);

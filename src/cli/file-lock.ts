@@ -4,22 +4,22 @@ import { link, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/pro
 import { hostname } from 'node:os';
 import { setTimeout as wait } from 'node:timers/promises';
 
-/** A lock whose process is alive is touched this often; one not touched for longer than STALE_MS counts for nothing. */
+/** A live process touches its lock this often; a lock untouched for STALE_MS counts as free. */
 const BEAT_MS = 5000;
 export const STALE_MS = 30_000;
-/** How long a lock that was taken over is left alone before it counts as ours. */
+/** How long to wait after a takeover before the lock counts as ours. */
 const SETTLE_MS = 50;
 
 interface Content {
-  /** Of the one that holds it: nobody else touches or removes the lock. */
+  /** Identifies the holder: nobody else touches or removes the lock. */
   token: string;
   /** What it is for. */
   name: string;
-  /** The process that holds it, where it can be looked for; locks of earlier versions do not tell. */
+  /** The process that holds it, if it can be looked up; locks of earlier versions do not name it. */
   process?: { id: number; where: string };
 }
 
-/** Where process ids mean the same processes: this machine, and of its containers this one. */
+/** Where process ids are comparable: this machine and container. */
 const HERE = `${hostname()} ${pidNamespace()}`;
 
 function pidNamespace(): string {
@@ -30,7 +30,7 @@ function pidNamespace(): string {
   }
 }
 
-/** A lock on disk, a file: for processes on one machine, or on machines that share a folder. */
+/** A lock file for processes on one machine, or on machines that share a folder. */
 export class FileLock {
   readonly #path: string;
   readonly #token: string;
@@ -44,10 +44,10 @@ export class FileLock {
   }
 
   /**
-   * Takes a lock that nobody holds. One that a killed process has left behind is replaced by a rename, which only one
-   * of those who find it may do: it is never missing in between, and never replaced twice.
+   * Takes a lock that nobody holds. The lock of a killed process is replaced by a rename, which only one of its finders
+   * may do: it is never missing in between, and never replaced twice.
    *
-   * @returns null where somebody holds it.
+   * @returns null if somebody holds it.
    * @throws what the file system throws, such as ENOENT for a missing folder.
    */
   static async take(path: string, name: string): Promise<FileLock | null> {
@@ -56,14 +56,14 @@ export class FileLock {
     return new FileLock(path, content.token);
   }
 
-  /** What a lock is for; null where nobody holds it. */
+  /** What a lock is for; null if nobody holds it. */
   static async holder(path: string): Promise<string | null> {
     return (await isAlive(path)) ? ((await read(path))?.name ?? '') : null;
   }
 
   async release(): Promise<void> {
     clearInterval(this.#beat);
-    // After a long sleep it may have become another's.
+    // After a long sleep another process may hold it.
     if ((await read(this.#path))?.token === this.#token) await rm(this.#path, { force: true });
   }
 
@@ -134,7 +134,7 @@ async function takeOver(path: string, content: Content): Promise<boolean> {
   }
 }
 
-/** A lock is alive while it is touched. One of a process of this machine that has ended is not, from that moment on. */
+/** A lock is alive while it is touched. The lock of a process on this machine dies with it. */
 async function isAlive(path: string): Promise<boolean> {
   const isTouched = await stat(path).then(
     ({ mtimeMs }) => Date.now() - mtimeMs < STALE_MS,
@@ -153,7 +153,7 @@ function hasEnded(holder: Content['process']): boolean {
   }
 }
 
-/** Null for a lock that is gone. One that an earlier version wrote holds its name alone. */
+/** Null if the lock is gone. Locks of earlier versions contain only their name. */
 async function read(path: string): Promise<Content | null> {
   const text = await readFile(path, 'utf8').catch(() => null);
   if (text === null) return null;

@@ -12,7 +12,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true }));
 
-it('keeps the choices of several devices in one file', async () => {
+it('stores the choices of several devices in one file', async () => {
   const file = join(folder, 'deep', 'tuning.json');
   expect(await fileStore(file).read('one')).toBeUndefined();
   await fileStore(file).write('one', CHOICES);
@@ -21,7 +21,7 @@ it('keeps the choices of several devices in one file', async () => {
   expect(await fileStore(file).read('two')).toEqual({ ...CHOICES, attention: 'one-row' });
 });
 
-it('takes a damaged file for none, and a folder that cannot be written to for nothing worse', async () => {
+it('ignores a damaged file and an unwritable folder', async () => {
   const file = join(folder, 'tuning.json');
   await writeFile(file, '{"one": ');
   expect(await fileStore(file).read('one')).toBeUndefined();
@@ -29,12 +29,12 @@ it('takes a damaged file for none, and a folder that cannot be written to for no
   expect(await readFile(file, 'utf8')).toBe('{"one": ');
 });
 
-it('is whole whoever writes at once', async () => {
+it('stays whole under concurrent writes', async () => {
   const file = join(folder, 'tuning.json');
   const names = Array.from({ length: 8 }, (_, i) => `device ${i}`);
   await Promise.all(names.map((name) => fileStore(file).write(name, CHOICES)));
   const kept = JSON.parse(await readFile(file, 'utf8')) as Record<string, unknown>;
   expect(Object.values(kept).length).toBeGreaterThan(0);
   for (const value of Object.values(kept)) expect(value).toEqual(CHOICES);
-  expect(await readdir(folder), 'and no draft stays').toEqual(['tuning.json']);
+  expect(await readdir(folder), 'no draft is left').toEqual(['tuning.json']);
 });

@@ -13,7 +13,7 @@ export interface FileStore {
   write(device: string, value: object): Promise<void>;
 }
 
-/** Values in one JSON file. Without a readable file everything is measured anew. */
+/** Values in one JSON file. Without a readable file everything is measured again. */
 export function fileStore(file: string): FileStore {
   const readAll = async (): Promise<Record<string, unknown>> => {
     try {
@@ -28,10 +28,11 @@ export function fileStore(file: string): FileStore {
     write: async (device, value) => {
       const text = JSON.stringify({ ...(await readAll()), [device]: value }, null, 2);
       try {
-        // Other processes may read and write meanwhile, on other machines too: they see the old file or the new one.
+        // Processes on this and other machines may read and write at the same time: they see the old file or the new
+        // one.
         await writeDurably(file, text);
       } catch {
-        // A folder that cannot be written to: the next start measures again.
+        // The folder cannot be written to: the next start measures again.
       }
     },
   };

@@ -22,7 +22,7 @@ const CONFIGS: Readonly<Record<string, Record<string, unknown>>> = {
 };
 
 test.each(GALLERY.map((model) => [model.name, model] as const))(
-  'the gallery says what %s takes as the planner does',
+  'the gallery and the planner agree on the memory of %s',
   async (name, { family, trainingBytes, largestTrained }) => {
     const config = CONFIGS[name];
     const isT5 = family === 't5' || family === 'umt5';

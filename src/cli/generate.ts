@@ -16,26 +16,24 @@ import { nodeTokenizerGuard } from './tokenizer-guard.ts';
 export const GENERATE_USAGE = `Usage: gorp-web generate --round DIR --prompt TEXT [options]
        gorp-web generate --model NAME --prompt TEXT [options]
 
-Lets a model answer prompts, as it is or with what a round has trained. It writes the likeliest token each time, so the
-same prompt gives the same answer.
+Answers prompts with a model, as it is or after a round. Decoding is greedy, so the same prompt gives the same answer.
 
-  --round DIR      the folder of a round that train --out wrote, or that was unpacked from the page's zip
-  --model NAME     the model that answers; with --round, the base model where it is not the one that the round names any
-                   more
-  --prompt TEXT    what the model reads; may be given many times. Without it prompts are read from stdin, one a line
+  --round DIR      the folder of a round, written by train --out or unpacked from the page's zip
+  --model NAME     the model that answers; with --round, the base model if it has moved
+  --prompt TEXT    what the model reads; repeatable. Without it, prompts are read from stdin, one per line
   --jsonl          lines of stdin are JSON: a string, or an object with "prompt"
-  --max-new-tokens N  tokens of an answer at most (default: as the round was tested; 128 without a round)
-  --prompt-form FORM  raw (default), or chat: as the user's turn in the model's chat template. A round has its own
+  --max-new-tokens N  most tokens of an answer (default: as in the round's test; 128 without a round)
+  --prompt-form FORM  raw (default), or chat: as the user's turn in the model's chat template. A round sets it
   --device NAME    auto (default: a graphics card, else the CPU), gpu or cpu
-  --json           an answer is a line of JSON on stdout: {"type":"answer","prompt","text","tokens","ended"}; "ended" is
+  --json           each answer is a line of JSON on stdout: {"type":"answer","prompt","text","tokens","ended"}; "ended" is
                    false where the answer was cut off
   --help
 
-An answer goes to stdout; of several prompts, each takes one line, with \\n for a line's end.`;
+Answers go to stdout; with several prompts, each takes one line, its line breaks written as \\n.`;
 
-/** Tokens of an answer where nothing says how many. */
+/** Most tokens of an answer, unless a round or an option sets them. */
 const MAX_NEW_TOKENS = 128;
-/** Prompts that are answered at a time where no round says how many are tested at a time. */
+/** Prompts answered at a time, unless a round sets it. */
 const BATCH_SIZE = 8;
 
 /** `gorp-web generate`. @returns the exit code. */
@@ -50,7 +48,7 @@ export async function generate(args: string[]): Promise<number> {
     device: { type: 'string', default: 'auto' },
   });
   noPositionals(positionals);
-  if (values.round !== undefined) refuseOptions(args, ['prompt-form'], 'prompts have the form that the round learned');
+  if (values.round !== undefined) refuseOptions(args, ['prompt-form'], 'the round sets the prompt form');
   const choice = oneOf('--device', values.device, DEVICE_CHOICES);
   const promptForm = oneOf('--prompt-form', values['prompt-form'], PROMPT_FORMS);
   const maxNewTokens = lengthOf(values['max-new-tokens']);
@@ -76,7 +74,7 @@ export async function generate(args: string[]): Promise<number> {
   return EXIT.ok;
 }
 
-/** The model that answers, and what a round has trained of it. */
+/** The model that answers, and what a round trained. */
 async function openAnswering(
   { round, model }: { round?: string | undefined; model?: string | undefined },
   terminal: Terminal,
@@ -89,7 +87,7 @@ async function openAnswering(
   return { base: await openShown(model, terminal), saved: undefined };
 }
 
-/** How a round was tested, with the length of answers that was asked for; otherwise the model's own weights. */
+/** The settings of the round's test, else those for a model as it is, with the requested answer length. */
 function answeringOf(
   saved: SavedRound | undefined,
   { promptForm, maxNewTokens }: Pick<Answering, 'promptForm'> & { maxNewTokens: number | undefined },
@@ -106,6 +104,6 @@ function answeringOf(
 function lengthOf(text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   const length = wholeNumber('--max-new-tokens', text);
-  if (length < 1) throw new UsageError(`--max-new-tokens takes a number from 1 on, not ${text}.`);
+  if (length < 1) throw new UsageError(`--max-new-tokens takes a whole number above 0, not ${text}.`);
   return length;
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { nodeTaskReader } from './host.ts';
 
-test('tasks are read from the folder that holds CL_Benchmark, or from CL_Benchmark itself', async () => {
+test('reads tasks from the folder that holds CL_Benchmark, or from CL_Benchmark itself', async () => {
   const root = mkdtempSync(join(tmpdir(), 'gorp-tasks-'));
   try {
     for (const folder of ['CL_Benchmark', 'configs']) mkdirSync(join(root, folder));

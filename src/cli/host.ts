@@ -25,13 +25,13 @@ export interface NodeChoices {
   readonly customTasks?: readonly Task[];
   /** Bytes. */
   readonly memoryBudget?: number | null;
-  /** Share of the time that a graphics card may be kept busy, above 0; 1 when left out. */
+  /** Share of a graphics card's time that the run may use, above 0; 1 by default. */
   readonly gpuShare?: number;
-  /** Told how fast the device is, before the run begins on it. */
+  /** Receives the speed of the device before the run begins. */
   readonly onSpeed?: (speed: Speed) => void;
 }
 
-/** What a run needs, in Node: Dawn, and models and tasks as the command line names them. */
+/** What a run needs in Node: Dawn, and models and tasks as the command line names them. */
 export function nodeHost(choices: NodeChoices): Omit<RunHost, 'emit'> {
   const { customTasks = [], memoryBudget = null, gpuShare = 1, device, onSpeed } = choices;
   return {
@@ -53,17 +53,17 @@ export function nodeHost(choices: NodeChoices): Omit<RunHost, 'emit'> {
 const now = (): number => performance.now();
 const warn = (text: string): void => console.warn(text);
 
-/** Devices of Node whose kernel choices are kept on disk. */
+/** Devices of Node that save kernel choices on disk. */
 export const nodeDeviceHost = (): DeviceHost =>
   nodeDevices({ store: fileStore(cacheFile('tuning.json')), platform: platformName(), now, warn });
 
-/** The folder that holds CL_Benchmark and configs: the one that is named, or that in which a named CL_Benchmark lies. */
+/** The folder that holds CL_Benchmark and configs: the named one, or the parent of a named CL_Benchmark. */
 const benchmarkRoot = (folder: string): string =>
   basename(resolve(folder)) === 'CL_Benchmark' && !existsSync(join(folder, 'CL_Benchmark'))
     ? join(folder, '..')
     : folder;
 
-/** Reads text files of the embedded tasks, of a folder on disk, or of one by address. */
+/** Reads text files of the embedded tasks, of a folder on disk or at an address. */
 export function nodeTaskReader(tasks: string, signal: AbortSignal | null = null): ReadText {
   if (/^https?:/.test(tasks)) return remoteReader(rawFolder(tasks), signal);
   const folder = tasks === 'embedded' ? join(embeddedFolder, 'tasks') : benchmarkRoot(tasks);
@@ -73,7 +73,7 @@ export function nodeTaskReader(tasks: string, signal: AbortSignal | null = null)
       throw new GorpError(
         'tasks/not-found',
         `${file} cannot be read.`,
-        'Name the folder in which CL_Benchmark and configs lie.',
+        'Name the folder that holds CL_Benchmark and configs.',
         { cause },
       );
     });

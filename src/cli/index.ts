@@ -1,4 +1,4 @@
-// `gorp-web/node`: what a program in Node needs beside the core.
+// `gorp-web/node`: what a program in Node needs besides the core.
 
 export { nodeDevices } from './node-device.ts';
 export { nodeHost, nodeTaskReader } from './host.ts';

@@ -16,7 +16,7 @@ const origin = { url: 'https://a/w', etag: '"1"', bytes: 350, sha256: null };
 const piecesOf = (of: Uint8Array<ArrayBuffer>): ReadableStream<Uint8Array> => new Blob([of]).stream();
 
 describe('a weight store in a folder', () => {
-  it('keeps files between processes, and an interrupted one', async () => {
+  it('stores files across processes, interrupted ones included', async () => {
     const store = await openStore(await FolderKeyValue.open(root), 100);
     await writePieces(store, 'https://a/w', origin, piecesOf(bytes));
     await store
@@ -35,7 +35,7 @@ describe('a weight store in a folder', () => {
     expect([await readdir(join(root, 'objects')), await readdir(join(root, 'bytes'))]).toEqual([[], []]);
   });
 
-  it('removes what a killed process left half-written, once it is old', async () => {
+  it('removes old drafts of killed processes', async () => {
     await FolderKeyValue.open(root);
     const [old, recent] = ['old', 'recent'].map((name) => join(root, 'bytes', `${name}.draft`));
     for (const path of [old, recent]) await writeFile(path, 'half');
@@ -44,7 +44,7 @@ describe('a weight store in a folder', () => {
     expect(await readdir(join(root, 'bytes'))).toEqual(['recent.draft']);
   });
 
-  it('knows the room on the disk, and finds a damaged chunk', async () => {
+  it('reports the free space on the disk, and detects a damaged chunk', async () => {
     const values = await FolderKeyValue.open(root);
     expect(await values.room()).toBeGreaterThan(0);
     const store = await openStore(values, 100);
@@ -74,7 +74,7 @@ describe('a weight store in a folder', () => {
     release();
     await Promise.all([first, second]);
     expect(order).toEqual(['first', 'first ends', 'second']);
-    // A lock that its process has left behind.
+    // The lock of a dead process.
     const held = one.run('w', async () => {
       const [name] = await readdir(join(root, 'locks'));
       await utimes(join(root, 'locks', name), 0, 0);

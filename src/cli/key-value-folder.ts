@@ -8,7 +8,7 @@ import { FileLock } from './file-lock.ts';
 
 const RETRY_MS = 200;
 
-/** A draft that nobody has touched for so long was left by a process that is gone: a chunk is written in moments. */
+/** A draft untouched this long was left by a dead process: a chunk is written in moments. */
 const ABANDONED_MS = 3_600_000;
 
 async function removeOldDrafts(folder: string): Promise<void> {
@@ -25,13 +25,13 @@ interface Named {
   value: unknown;
 }
 
-/** Keys may be addresses, too long and too odd for file names. */
+/** Keys may be addresses, which are too long for file names and contain slashes. */
 const hashOf = (key: string): string => createHash('sha256').update(key).digest('hex').slice(0, 40);
 const isMissing = (thrown: unknown): boolean => (thrown as NodeJS.ErrnoException | null)?.code === 'ENOENT';
 
 /**
- * Values in a folder on disk, for the weight store in Node. A value is a file that is renamed into its place when it is
- * complete; running work holds a lock file, which other processes on the same disk heed.
+ * Values in a folder on disk, for the weight store in Node. A value is a file, renamed into place when it is complete;
+ * running work holds a lock file that other processes on the same disk respect.
  */
 export class FolderKeyValue implements KeyValue {
   readonly #root: string;
@@ -46,7 +46,7 @@ export class FolderKeyValue implements KeyValue {
     this.#locks = join(root, 'locks');
   }
 
-  /** Makes the folder where there is none. @throws GorpError `store/failed`, `store/quota`. */
+  /** Creates the folder if it is missing. @throws GorpError `store/failed`, `store/quota`. */
   static async open(root: string): Promise<FolderKeyValue> {
     const values = new FolderKeyValue(root);
     await values.#withRoom(async () => {
@@ -56,7 +56,7 @@ export class FolderKeyValue implements KeyValue {
     return values;
   }
 
-  /** As {@link #guarded}, for what is no value: a full disk is told as what it is. */
+  /** As {@link #guarded}, for lock files: reports a full disk as such. */
   async #withRoom<T>(work: () => Promise<T>): Promise<T> {
     try {
       return await this.#guarded(work);
@@ -71,7 +71,7 @@ export class FolderKeyValue implements KeyValue {
     }
   }
 
-  /** Passes a full disk on as a browser tells a full quota, and names every other failure. */
+  /** Reports a full disk as browsers report a full quota, and names every other failure. */
   async #guarded<T>(work: () => Promise<T>): Promise<T> {
     try {
       return await work();

@@ -17,16 +17,16 @@ const USAGE = `gorp-web ${__APP_VERSION__}: continual fine-tuning of language mo
 Usage: gorp-web COMMAND [options]
 
   train    trains a model on tasks one after another
-  eval     tests a model, or what a round has trained
+  eval     tests a model, as it is or after a round
   study    methods × seeds, also split over many machines
   merge    writes a model with a round's training merged in
-  export   writes a model, or what a round has trained, as ONNX
-  generate lets a model answer prompts, as it is or with what a round has trained
-  plan     tells what training takes on a GPU
+  export   writes a model as ONNX, as it is or after a round
+  generate answers prompts with a model, as it is or after a round
+  plan     estimates memory and time of training
   models   lists, fetches, verifies and deletes models
 
-"gorp-web COMMAND --help" tells the options of a command.
-Exit codes: 0 done, 2 wrong usage, 3 unusable input or place on disk, 4 no GPU or a failing one, 70 a fault of gorp-web,
+"gorp-web COMMAND --help" lists the options of a command.
+Exit codes: 0 done, 2 wrong usage, 3 unusable input or folder, 4 no GPU or a failed one, 70 a bug in gorp-web,
 130 interrupted.`;
 
 const COMMANDS: Readonly<Record<string, { run: (args: string[]) => Promise<number>; usage: string }>> = {
@@ -53,7 +53,7 @@ export async function main(args: string[]): Promise<number> {
   }
   const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
   if (command === undefined) {
-    console.error(name === '' ? USAGE : `There is no command ${JSON.stringify(name)}.\n\n${USAGE}`);
+    console.error(name === '' ? USAGE : `Unknown command ${JSON.stringify(name)}.\n\n${USAGE}`);
     return EXIT.usage;
   }
   if (rest.includes('--help') || rest.includes('-h')) {

@@ -15,7 +15,7 @@ sharded above 5 GB, config.json and the tokenizer's files.
 
   --round DIR      the folder of a round that train --out wrote
   --out DIR        where the model is written
-  --model NAME     the base model, where it is not the one that the round names any more
+  --model NAME     the base model, if it has moved
   --json           one JSON object on stdout at the end
   --help`;
 

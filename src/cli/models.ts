@@ -16,8 +16,8 @@ export const MODELS_USAGE = `Usage: gorp-web models list
        gorp-web models verify NAME
        gorp-web models delete NAME
 
-Models that have been fetched from the hub or from an address. NAME is org/name[@revision] or an address; verify and
-delete take a name as list shows it too. They are kept in GORP_WEB_CACHE, by default ~/.cache/gorp-web/models.
+Manages models fetched from the hub or from an address. NAME is org/name[@revision] or an address; verify and delete
+also take a name that list shows. Models are stored in GORP_WEB_CACHE, by default ~/.cache/gorp-web/models.
 HF_TOKEN opens gated repositories; HF_ENDPOINT names another hub.
 
   --json           one JSON object on stdout
@@ -28,7 +28,8 @@ export async function models(args: string[]): Promise<number> {
   const { values, positionals } = readArguments(args, {});
   const terminal = new Terminal(values.json);
   const [action, name, ...rest] = positionals;
-  if (rest.length > 0 || (action === 'list') !== (name === undefined)) throw new UsageError('What is to be done?');
+  if (rest.length > 0 || (action === 'list') !== (name === undefined))
+    throw new UsageError('models takes list, or fetch, verify or delete with a NAME.');
   const store = await openModels();
   switch (action) {
     case 'list':
@@ -42,7 +43,7 @@ export async function models(args: string[]): Promise<number> {
           ),
       });
       terminal.event({ type: 'fetched', model: name });
-      terminal.result(`${name} is here.`);
+      terminal.result(`${name} is downloaded.`);
       return EXIT.ok;
     case 'verify':
       return verify(store, await find(store, name), terminal);
@@ -54,7 +55,7 @@ export async function models(args: string[]): Promise<number> {
       return EXIT.ok;
     }
     default:
-      throw new UsageError(`There is no action ${JSON.stringify(action)}.`);
+      throw new UsageError(`Unknown action ${JSON.stringify(action)}.`);
   }
 }
 
@@ -63,9 +64,9 @@ async function list(store: WeightStore, terminal: Terminal): Promise<number> {
   terminal.event({ type: 'models', folder: modelsFolder(), models: all });
   const lines = all.map(
     ({ reference, bytes, isComplete }) =>
-      `${reference}  ${formatBytes(bytes)}${isComplete ? '' : '  (incomplete: fetch goes on with it)'}`,
+      `${reference}  ${formatBytes(bytes)}${isComplete ? '' : '  (incomplete: fetch resumes it)'}`,
   );
-  terminal.result(lines.length === 0 ? `No model is kept in ${modelsFolder()}.` : lines.join('\n'));
+  terminal.result(lines.length === 0 ? `No models are stored in ${modelsFolder()}.` : lines.join('\n'));
   return EXIT.ok;
 }
 
@@ -87,14 +88,14 @@ async function verify(
   });
   if (mended.length > 0) terminal.result(`Damaged parts were fetched again: ${mended.join(', ')}.`);
   if (removed.length > 0) {
-    terminal.result(`Damaged and removed: ${removed.join(', ')}. "gorp-web models fetch" gets them anew.`);
+    terminal.result(`Damaged and removed: ${removed.join(', ')}. "gorp-web models fetch" gets them again.`);
     return EXIT.input;
   }
   if (!isComplete) {
-    terminal.result(`${reference} is not complete. "gorp-web models fetch" goes on with it.`);
+    terminal.result(`${reference} is incomplete. "gorp-web models fetch" resumes it.`);
     return EXIT.input;
   }
-  terminal.result(`${reference} is as it was fetched.`);
+  terminal.result(`${reference} is intact.`);
   return EXIT.ok;
 }
 
@@ -108,7 +109,7 @@ async function find(store: WeightStore, name: string): Promise<StoredModel> {
   const which = all.map(({ reference }) => reference).join(', ') || 'none';
   throw new GorpError(
     'store/no-model',
-    found.length === 0 ? `No model ${name} is kept.` : `${found.length} versions of ${name} are kept.`,
+    found.length === 0 ? `No model ${name} is stored.` : `${found.length} versions of ${name} are stored.`,
     `Name one of these: ${which}.`,
   );
 }

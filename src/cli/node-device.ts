@@ -3,13 +3,13 @@ import { GorpError } from '../base/errors.ts';
 import type { TuningHost } from '../device/webgpu/tune.ts';
 import { nodeWasmHost } from './wasm-host.ts';
 
-/** Subgroup matrices are behind this switch, as they are behind one of browsers. What is not asked for stays off. */
+/** Enables subgroup matrices, which browsers also hide behind a flag. They stay off unless requested. */
 export const DAWN_OPTIONS = ['enable-dawn-features=allow_unsafe_apis'];
 
 // Held for the life of the process: Dawn crashes when its instance is collected before its devices.
 let dawn: GPU | undefined;
 
-/** WebGPU of the runtime itself, which Deno has and Node has not. */
+/** The runtime's own WebGPU: Deno has it, Node does not. */
 const ownGpu = (): GPU | undefined => (globalThis.navigator as Partial<Navigator> | undefined)?.gpu;
 
 /** What devices need in Node: Dawn, the npm package `webgpu`, and the kernels on disk. In Deno, its own WebGPU. */
@@ -19,7 +19,7 @@ export const nodeDevices = (tuning: TuningHost): DeviceHost => ({
   wasm: nodeWasmHost(),
 });
 
-/** Loaded when it is needed, since the package is optional: not every platform has a build of it. */
+/** Loaded on demand, since the package is optional: not every platform has a build of it. */
 async function openDawn(): Promise<GPU> {
   const webgpu = await import('webgpu').catch((cause: unknown) => {
     throw new GorpError(

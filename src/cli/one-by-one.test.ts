@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { EXIT } from './exit-codes.ts';
 import { ELSEWHERE, oneByOne } from './one-by-one.ts';
 
-test('what another process is making comes again after all others, until it has been made', async () => {
+test('retries runs of other processes after all others, until they are made', async () => {
   const calls: string[] = [];
   let busy = 2;
   const exit = await oneByOne(['a', 'b', 'c'], (run, isAgain) => {
@@ -13,7 +13,7 @@ test('what another process is making comes again after all others, until it has 
   expect(calls).toEqual(['a', 'b', 'c', 'a again', 'a again']);
 });
 
-test('a run that fails does not end the others, and one that is interrupted does', async () => {
+test('continues after a failed run, and stops after an interrupted one', async () => {
   const made: number[] = [];
   const all = (codes: readonly number[]): Promise<number> =>
     oneByOne(codes, (code) => {

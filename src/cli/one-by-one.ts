@@ -1,18 +1,18 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EXIT } from './exit-codes.ts';
 
-/** Said of a run that another process is making. */
+/** Returned for a run that another process is making. */
 export const ELSEWHERE = 'elsewhere';
 
-/** How long runs of other processes are left alone before they are looked at again. */
+/** How long to wait before retrying the runs of other processes. */
 const WAIT_MS = 1000;
 
 /**
- * Makes runs one after another. Those that another process is making come again after all others, until they have been
- * made: that process may be dead already, on a machine where nobody can look, and its lock outlive it.
+ * Makes runs one after another. Retries those that another process is making after all others, until they are made:
+ * that process may have died on another machine and left its lock behind.
  *
- * @param make one run; `isAgain` where it has been made elsewhere before. @returns its exit code, or {@link ELSEWHERE}.
- * @returns the exit code: 0, or that of the first run that failed. One that is interrupted is the last.
+ * @param make makes one run; `isAgain` for a retry. @returns its exit code, or {@link ELSEWHERE}.
+ * @returns the exit code: 0, or that of the first run that failed. An interrupted run is the last.
  */
 export async function oneByOne<R>(
   runs: readonly R[],

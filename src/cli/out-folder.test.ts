@@ -51,7 +51,7 @@ describe('the folder of a run', () => {
     expect(await readdir(out), 'and stays free').toEqual([name]);
   });
 
-  test('goes on behind its last round, and replaces no round that there is', async () => {
+  test('continues after its last round, and replaces no existing round', async () => {
     await leaveRounds('1-gloss', '2-field');
     const last = { path: join(rounds(), '2-field'), round: 2 };
     await (
@@ -64,7 +64,7 @@ describe('the folder of a run', () => {
     });
   });
 
-  test('is freed of what a killed process left half-way, and of nothing else', async () => {
+  test('is cleared of what a killed process left unfinished, and of nothing else', async () => {
     await leaveRounds('1-gloss');
     const killed = `2-field.${crypto.randomUUID()}.partial`;
     await mkdir(join(rounds(), killed));
@@ -155,7 +155,7 @@ describe('what is written', () => {
     expect(await readFile(join(rounds(), 'task_order.txt'), 'utf8')).toBe('gloss,field,mood');
   });
 
-  test('in place of a folder leaves the old one where the new one cannot be made', async () => {
+  test('in place of a folder leaves the old one if the new one cannot be made', async () => {
     const path = join(out, 'x');
     await writeFolderDurably(path, (draft) => writeFile(join(draft, 'old'), ''));
     const fails = writeFolderDurably(path, () => Promise.reject(new Error('no room')));

@@ -24,10 +24,10 @@ interface ResumedRound {
 }
 
 /**
- * Locks the folder of a run, from its start to its end, so that no other run writes into it. What killed processes have
- * left half-way goes.
+ * Locks the folder of a run, from its start to its end, so that no other run writes into it. Removes what killed
+ * processes left unfinished.
  *
- * @returns what gives the folder free again.
+ * @returns a function that releases the folder.
  * @throws GorpError `run/out-is-busy`, `store/failed`.
  */
 export async function lockOut(out: string): Promise<() => Promise<void>> {
@@ -38,8 +38,8 @@ export async function lockOut(out: string): Promise<() => Promise<void>> {
 }
 
 /**
- * Locks a folder as {@link lockOut} does, so that nothing that is there is replaced. On from a round in the folder itself
- * the run may add what comes after it.
+ * Locks a folder as {@link lockOut} does, refusing one in which the run would replace anything. After a round in the
+ * folder itself, the run may add later rounds.
  *
  * @param order of the run's tasks.
  * @throws GorpError `run/out-is-taken`, and as {@link lockOut}.
@@ -82,7 +82,7 @@ async function takeLock(out: string): Promise<FileLock> {
 /**
  * Refuses a folder that a run would replace something in.
  *
- * @param resumed a run that goes on from its own checkpoint may write its rounds again: `round` is Infinity then.
+ * @param resumed the round to resume from; `round` is Infinity after a checkpoint: the run may write its rounds again.
  * @throws GorpError `run/out-is-taken`.
  */
 export async function refuseTaken(out: string, order: readonly string[], resumed: ResumedRound | null): Promise<void> {

@@ -11,7 +11,7 @@ import { openStore, type WeightStore } from '../weights/store.ts';
 import { DiskFolder } from './disk-folder.ts';
 import { FolderKeyValue } from './key-value-folder.ts';
 
-/** The folder with the model and the tasks that come with the package, built or not. */
+/** The folder of the embedded models and tasks, in the built package or a checkout. */
 export const embeddedFolder = findEmbedded(dirname(fileURLToPath(import.meta.url)));
 
 function findEmbedded(from: string): string {
@@ -22,11 +22,11 @@ function findEmbedded(from: string): string {
   return findEmbedded(above);
 }
 
-/** Where fetched models are kept: `GORP_WEB_CACHE`, else the user's folder for caches. */
+/** Where fetched models are stored: `GORP_WEB_CACHE`, else the user's cache folder. */
 export const modelsFolder = (env: Readonly<Record<string, string | undefined>> = process.env): string =>
   env['GORP_WEB_CACHE'] || join(env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'gorp-web', 'models');
 
-/** The models that have been fetched. @throws GorpError `store/failed`. */
+/** The fetched models. @throws GorpError `store/failed`. */
 export const openModels = async (): Promise<WeightStore> => openStore(await FolderKeyValue.open(modelsFolder()));
 
 /** The hub as the environment names it. Empty variables count as unset. */
@@ -36,9 +36,9 @@ export const hubAccess = (env: Readonly<Record<string, string | undefined>> = pr
 });
 
 /**
- * Opens a model as the command line names it: `embedded`, `embedded-llama`, a folder on disk, `org/name[@revision]` or an address. What
- * has to be fetched is kept. `HF_TOKEN` opens gated repositories, `HF_ENDPOINT` names another hub, as for Hugging
- * Face's own tools.
+ * Opens a model as the command line names it: `embedded`, `embedded-llama`, a folder on disk, `org/name[@revision]` or
+ * an address. Stores what it fetches. `HF_TOKEN` opens gated repositories, `HF_ENDPOINT` names another hub, as for
+ * Hugging Face's own tools.
  *
  * @throws GorpError as {@link openModel}.
  */
@@ -54,14 +54,18 @@ async function places(): Promise<ModelPlaces> {
   return { hub: hubAccess(), files: [], embedded: { model: onDisk, llama: onDisk }, store: await openModels() };
 }
 
-/** The folder of a model that is on this machine: of an embedded one, or the one that its name is. */
+/** The folder of a model on this machine, embedded or named; else null. */
 function folderOnDisk(name: string): string | null {
   const embedded = embeddedModel(name);
   if (embedded !== undefined) return join(embeddedFolder, embedded.folder);
   return isFolder(name) ? name : null;
 }
 
-/** The config.json of a model as the command line names it; nothing is kept. @throws GorpError as {@link readConfig}. */
+/**
+ * The config.json of a model as the command line names it; nothing is stored.
+ *
+ * @throws GorpError as {@link readConfig}.
+ */
 export async function openNamedConfig(name: string): Promise<unknown> {
   const folder = folderOnDisk(name);
   if (folder !== null) return openConfig(await DiskFolder.open(folder));

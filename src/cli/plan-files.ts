@@ -19,7 +19,7 @@ const FailureSchema = v.strictObject({
 });
 
 /**
- * A planned study on disk: `OUT/plan.json`, `OUT/runs/PART/….json` of each run, and what is made of them: `report.md`,
+ * A planned study on disk: `OUT/plan.json`, `OUT/runs/PART/….json` for each run, and the reports on them: `report.md`,
  * `report.json`, `plots/*.svg`.
  */
 export class PlanFiles {
@@ -29,7 +29,7 @@ export class PlanFiles {
     this.#out = out;
   }
 
-  /** The folder of a plan, which no other plan has. @throws GorpError `run/other-study`. */
+  /** The folder of a plan; no other plan may use it. @throws GorpError `run/other-study`. */
   static async open(out: string, plan: StudyPlan): Promise<PlanFiles> {
     const path = join(out, 'plan.json');
     if (!existsSync(path)) await writeText(path, `${JSON.stringify(plan, null, 2)}\n`);
@@ -37,7 +37,7 @@ export class PlanFiles {
     if (JSON.stringify(there) === JSON.stringify(plan)) return new PlanFiles(out);
     throw new GorpError(
       'run/other-study',
-      `${out} holds the study “${there.title}” by another plan.`,
+      `${out} holds the study “${there.title}” of another plan.`,
       'Name another folder with --out: runs of two plans are not mixed.',
     );
   }
@@ -50,7 +50,7 @@ export class PlanFiles {
     return join(this.#out, path.replace(/\.json$/, '.failed'));
   }
 
-  /** What came of a run; null where it has not been made. @throws GorpError `run/…`. */
+  /** The outcome of a run; null if it has not been made. @throws GorpError `run/…`. */
   async outcomeOf(run: PlannedRun): Promise<MadeRun['outcome']> {
     const results = await this.#file(run).finished(run.settings());
     if (results) return { results };
@@ -68,12 +68,12 @@ export class PlanFiles {
     return this.#file(run).claim(run.label);
   }
 
-  /** Saves a run without its curves: hundreds of runs are a few megabytes then, small enough for a repository. */
+  /** Saves a run without its curves, so that hundreds of runs take a few megabytes and fit in a repository. */
   keep(run: PlannedRun, results: Results): Promise<void> {
     return this.#file(run).keep(withoutCurves(results));
   }
 
-  /** Keeps that a run has failed by what it is, so that it is not made again. */
+  /** Records that a run failed because of its settings, so that it is not made again. */
   keepFailure(run: PlannedRun, error: ErrorReport): Promise<void> {
     return writeText(this.#failure(run), JSON.stringify(error));
   }
@@ -98,7 +98,7 @@ export class PlanFiles {
   }
 }
 
-/** What tables and plots are made of: the matrix and what the run took. */
+/** The inputs of tables and plots: the matrix and what the run took. */
 const withoutCurves = (results: Results): Results => ({
   ...results,
   curves: { round: [], step: [], loss: [], gradientNorm: [], seconds: [] },

@@ -26,17 +26,17 @@ import { Terminal } from './terminal.ts';
 export const PLAN_USAGE = `Usage: gorp-web plan [options]
        gorp-web plan --published
 
-Tells what training takes: memory, with texts of the full length, and time, by a short measurement of the device. Needs
-no weights, only the config.json of the model. Drivers take some more memory.
+Estimates the memory that training takes, with texts of full length, and its time, from a short measurement of the
+device. Needs no weights, only the config.json of the model. Drivers take some more memory.
 
 ${SETTINGS_USAGE}
-  --device NAME    auto (default: a graphics card, else the CPU), gpu or cpu; a plan for gpu without one tells no time
-  --gpu-memory GIB fails, with what would help, when more is needed
-  --published      a table of models of published sizes instead, by gorp and with labels of up to 50 tokens
-  --json           one JSON object on stdout, bytes
+  --device NAME    auto (default: a graphics card, else the CPU), gpu or cpu; no time for gpu if there is none
+  --gpu-memory GIB fails if more is needed, and says what would help
+  --published      prints a table of published model sizes instead, for gorp and labels of up to 50 tokens
+  --json           one JSON object on stdout, in bytes
   --help`;
 
-// What browsers allow in one buffer on most cards.
+// The largest buffer that browsers allow on most cards.
 const DEVICE: DeviceOutline = { kind: 'webgpu', limits: { buffer: 2 ** 31 - 4, total: null } };
 
 /** `gorp-web plan`. @returns the exit code. */
@@ -79,7 +79,7 @@ export async function plan(args: string[]): Promise<number> {
   return EXIT.ok;
 }
 
-/** The device that would train, and its speed; undefined where a GPU is asked for and there is none. */
+/** The device that would train, and its speed; undefined if a GPU is requested and there is none. */
 async function measuredDevice(
   choice: DeviceChoice,
 ): Promise<{ outline: DeviceOutline; speed: Speed; name: string } | undefined> {
@@ -104,7 +104,7 @@ async function planOf(question: MemoryQuestion & { training: Parameters<typeof c
   }
 }
 
-/** Labels of every task of the order; none of those that are read from elsewhere. */
+/** Labels of every task of the order; empty for tasks read from elsewhere. */
 function labelsOf({ settings, customTasks }: ChosenRun): Promise<string[][]> {
   const own = new Map(customTasks.map(({ name, labels }) => [name, labels]));
   return Promise.all(

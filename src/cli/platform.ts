@@ -1,4 +1,4 @@
 import { cpus } from 'node:os';
 
-/** What measurements hold for, by name: a driver that computes on the CPU says of it only how wide its registers are. */
+/** The platform of a measurement. It names the CPU, since software drivers report only its register width. */
 export const platformName = (): string => [`Node ${process.versions.node}`, cpus().at(0)?.model ?? 'CPU'].join(' on ');

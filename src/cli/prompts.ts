@@ -6,11 +6,11 @@ import { UsageError } from './exit-codes.ts';
 const PromptSchema = v.union([v.string(), v.object({ prompt: v.string() })]);
 
 /**
- * The prompts that a command is to answer: those that were given as options, else those on stdin.
+ * The prompts to answer: those given as options, else those on stdin.
  *
  * @param given the values of `--prompt`.
  * @param jsonl whether lines of stdin are JSON, so that a prompt may have several lines.
- * @throws UsageError where there is none; GorpError `run/bad-prompts`, naming the line.
+ * @throws UsageError if there is none; GorpError `run/bad-prompts`, naming the line.
  */
 export async function readPrompts(
   given: readonly string[],
@@ -18,7 +18,7 @@ export async function readPrompts(
   stdin: NodeJS.ReadStream = process.stdin,
 ): Promise<string[]> {
   if (given.length > 0) {
-    if (jsonl) throw new UsageError('--jsonl tells how stdin is read, which --prompt takes the place of.');
+    if (jsonl) throw new UsageError('--jsonl applies to stdin, which --prompt replaces.');
     if (given.includes('')) throw new UsageError('--prompt needs a text.');
     return [...given];
   }
@@ -28,7 +28,7 @@ export async function readPrompts(
   return prompts;
 }
 
-/** The prompts of a text, one a line; empty lines are none. */
+/** The prompts of a text, one per line; skips empty lines. */
 function promptsOf(lines: string, jsonl: boolean): string[] {
   return lines.split(/\r?\n/).flatMap((line, i) => {
     if (line.trim() === '') return [];
@@ -41,7 +41,7 @@ function promptOfLine(line: string, number: number): string {
   try {
     value = JSON.parse(line);
   } catch (cause) {
-    throw badPrompts(number, 'is no JSON', cause);
+    throw badPrompts(number, 'is not JSON', cause);
   }
   const parsed = v.safeParse(PromptSchema, value);
   if (!parsed.success) throw badPrompts(number, 'has no prompt');

@@ -32,14 +32,14 @@ export const llama = (
   eos_token_id: 2,
 });
 
-/** A config.json of a decoder-only model of another family: LLaMA's fields with its own in addition. */
+/** A config.json of a decoder-only model of another family: LLaMA's fields plus its own. */
 const decoder = (
   model_type: string,
   sizes: Parameters<typeof llama>,
   more: Record<string, unknown>,
 ): Record<string, unknown> => ({ ...llama(...sizes), tie_word_embeddings: true, model_type, ...more });
 
-/** Models of today by name, sizes as their config.json has them. */
+/** Current models by name, with the sizes in their config.json. */
 export const TODAY: Readonly<Record<string, Record<string, unknown>>> = {
   'Gemma-3-270m': decoder('gemma3_text', [640, 2048, 18, 4, 1], {
     ...{ vocab_size: 262_144, head_dim: 256, sliding_window: 512, query_pre_attn_scalar: 256, eos_token_id: 1 },
@@ -74,13 +74,13 @@ const t5Rows = (name: string, config: Record<string, unknown>, ...fits: Fit[]): 
     return { name, config, batchSize: 8, frozenWeights, activations, storedAs: 'F32' };
   });
 
-/** A decoder-only model, one prompt at a time, activations computed again. */
+/** A decoder-only model, one prompt at a time, with recomputed activations. */
 const decoderRows = (name: string, config: Record<string, unknown>, ...frozen: FrozenWeights[]): PublishedModel[] =>
   frozen.map((frozenWeights) => {
     return { name, config, batchSize: 1, frozenWeights, activations: 'recompute', storedAs: 'F16' };
   });
 
-/** Sizes of published models, as their config.json has them. */
+/** Sizes of published models, from their config.json. */
 export const PUBLISHED_MODELS: readonly PublishedModel[] = [
   ...t5Rows('t5-small', t5(512, 2048, 6, 8), ['f32', 'keep']),
   ...t5Rows('t5-base', t5(768, 3072, 12, 12), ['f32', 'keep'], ['f32', 'recompute']),

@@ -8,11 +8,11 @@ import { spell, type Terminal } from './terminal.ts';
 type Progress = Extract<RunEvent, { type: 'progress' }>;
 
 /**
- * Tells a run in the terminal as it goes on: one line that is written over where there is a terminal, else a line for
- * everything that has come to an end. With `--json` every event is a line of JSON.
+ * Reports a running run: on a terminal in one line that is overwritten, else in a line for everything that has ended.
+ * With `--json` every event is a line of JSON.
  *
- * @param options `label`: put before each line, where several runs share the terminal; `speed`: that of the device, once
- *   it is known, to tell how long the run will take.
+ * @param options `label` precedes each line when several runs share the terminal; `speed` is the device's once known,
+ *   to estimate the time of the run.
  */
 export function runReporter(
   terminal: Terminal,
@@ -23,7 +23,7 @@ export function runReporter(
   let round = 0;
   const note = (text: string): void => terminal.note(label + text);
   return (event) => {
-    // The last event has the results once more, and a folder of --out those so far.
+    // Omitted: the last event repeats the results, and --out has them so far.
     if (event.type !== 'so-far') terminal.event(event);
     switch (event.type) {
       case 'device': {
@@ -71,7 +71,7 @@ export function runReporter(
         break;
       }
       case 'recovering':
-        note(`Recovering: ${event.error.message} The run goes on from step ${event.step}.`);
+        note(`Recovering: ${event.error.message} The run resumes from step ${event.step}.`);
         break;
       case 'warning':
         note(`Warning: ${event.message}`);
@@ -90,9 +90,9 @@ export function runReporter(
 }
 
 const REASONS: Readonly<Record<DeviceReason, string>> = {
-  asked: 'as asked for',
-  hardware: 'a graphics card is there',
-  'no-webgpu': 'there is no WebGPU',
+  asked: 'as requested',
+  hardware: 'a graphics card is available',
+  'no-webgpu': 'no WebGPU',
   'no-adapter': 'no graphics card was found',
   'software-adapter': 'the only graphics adapter is software, which is slower',
 };
@@ -100,7 +100,7 @@ const REASONS: Readonly<Record<DeviceReason, string>> = {
 /** `Device: CPU by WebAssembly, SIMD, 2 threads (no graphics card was found)`. */
 function deviceText({ kind, why, vendor, architecture, description, software }: DeviceReport): string {
   const name = description || `${vendor} ${architecture}`;
-  const slow = kind === 'webgpu' && software ? '; a graphics adapter of software: slow' : '';
+  const slow = kind === 'webgpu' && software ? '; a software adapter: slow' : '';
   return `Device: ${name} (${REASONS[why]}${slow})`;
 }
 

@@ -10,7 +10,7 @@ import { train } from './train.ts';
 let folder: string;
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'resume-'));
-  vi.stubGlobal('__APP_VERSION__', '0.0.0'); // what the build puts in
+  vi.stubGlobal('__APP_VERSION__', '0.0.0'); // set by the build
   vi.stubGlobal('__APP_COMMIT__', 'test');
   vi.spyOn(process.stdout, 'write').mockReturnValue(true);
   vi.spyOn(process.stderr, 'write').mockReturnValue(true);
@@ -39,10 +39,10 @@ async function trainAndBeKilled(out: string): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
   child.kill('SIGKILL');
-  expect(await ended, 'it was killed, and had not come to its end').toBe('SIGKILL');
+  expect(await ended, 'it was killed before its end').toBe('SIGKILL');
 }
 
-test('a killed run goes on by the command that began it, and ends as one that was not', async () => {
+test('a killed run resumes with the command that began it, and ends like one that was not killed', async () => {
   const [whole, out] = [join(folder, 'whole'), join(folder, 'run')];
   await trainAndBeKilled(out);
   expect(await readdir(join(out, 'checkpoints'))).not.toHaveLength(0);
@@ -54,10 +54,10 @@ test('a killed run goes on by the command that began it, and ends as one that wa
   expect(killed.status).toBe('finished');
   expect(killed.curves.loss).toEqual(unbroken.curves.loss);
   expect(killed.accuracy).toEqual(unbroken.accuracy);
-  expect(existsSync(join(out, 'checkpoints')), 'what is finished needs none').toBe(false);
+  expect(existsSync(join(out, 'checkpoints')), 'a finished run needs none').toBe(false);
 
   const { id } = killed;
-  expect(await train(again), 'and once more there is nothing to do').toBe(0);
+  expect(await train(again), 'another start has nothing to do').toBe(0);
   expect((await resultsIn(out)).id).toBe(id);
   expect(await readdir(out), 'no draft and no lock is left').toEqual(['logs_and_outputs', 'results.json']);
 });

@@ -12,10 +12,10 @@ import { UsageError } from './exit-codes.ts';
 import { openRoundFolder, opensIn, RESULTS_FILE } from './round-folder.ts';
 import { chooseRun, type ChosenRun, SETTINGS_OPTIONS, type SettingsValues } from './run-settings.ts';
 
-/** Goes on from whatever `--out` has, and begins where it has nothing: for jobs that are started again. */
+/** Resumes from whatever `--out` has, or begins if it has nothing: for jobs that are restarted. */
 export const AUTO = 'auto';
 
-/** What a run goes on from, and the folder it lies in. */
+/** What a run resumes from, and its folder. */
 export type Origin =
   | { readonly path: string; readonly checkpoint: SavedCheckpoint }
   | { readonly path: string; readonly round: SavedRound };
@@ -28,7 +28,7 @@ export const resultsOf = (origin: Origin): Results =>
  * Opens what `--resume` names: the folder of a checkpoint or of a round, or with `auto` the last checkpoint in `out`, else
  * its last round, else null.
  *
- * @param warn is told of checkpoints that cannot be used.
+ * @param warn reports checkpoints that cannot be used.
  * @throws UsageError; GorpError `run/bad-checkpoint`, `run/bad-round`, `run/unreadable-file`.
  */
 export async function openOrigin(
@@ -41,7 +41,7 @@ export async function openOrigin(
       ? { path: resume, checkpoint: await openCheckpoint(opensIn(resume)) }
       : { path: resume, round: await openRoundFolder(resume) };
   }
-  if (out === undefined) throw new UsageError(`--resume ${AUTO} goes on from what is in --out: name that folder, too.`);
+  if (out === undefined) throw new UsageError(`--resume ${AUTO} resumes from what is in --out: name that folder too.`);
   const found = await new CheckpointFolder(out, 0, warn).find();
   if (found) return found;
   const path = await lastRound(out);
@@ -62,7 +62,7 @@ async function lastRound(out: string): Promise<string | null> {
   return rounds.sort((a, b) => b.number - a.number).at(0)?.path ?? null;
 }
 
-/** The results that a run has left at the top of its folder; null where there are none that can be read. */
+/** The results that a run left at the top of its folder; null if none can be read. */
 export async function resultsIn(out: string): Promise<Results | null> {
   const text = await readFile(join(out, RESULTS_FILE), 'utf8').catch(() => null);
   if (text === null) return null;
@@ -74,8 +74,8 @@ export async function resultsIn(out: string): Promise<Results | null> {
 }
 
 /**
- * The settings of a run that goes on as it was. What the command line says beside `--resume` must be the same, so that a
- * job can be started again with the command that began it.
+ * The settings of a resumed run. Other options may repeat them but not change them, so that a job can be restarted with
+ * the command that began it.
  *
  * @throws GorpError `run/checkpoint-does-not-fit`, naming the setting that differs.
  */

@@ -9,7 +9,8 @@ import { DiskFolder } from './disk-folder.ts';
 import { writeDurably, writeFolderDurably } from './durable-write.ts';
 
 /**
- * Writes files below a folder, each under another name until it is complete and on disk, so that none is ever half there.
+ * Writes files into a folder, each under a temporary name until it is complete and on disk, so that none is ever
+ * partial.
  *
  * @throws GorpError `store/failed`, naming the file.
  */
@@ -20,7 +21,7 @@ export async function writeFiles(folder: string, files: readonly OutputFile[]): 
   }
 }
 
-/** Writes a text in one piece, in place of what was there. @throws GorpError `store/failed`. */
+/** Writes a text in one piece, replacing the file. @throws GorpError `store/failed`. */
 export const writeText = (path: string, text: string): Promise<void> => named(path, () => writeDurably(path, text));
 
 /** Writes the results file of a run, finished or not, into its folder. @throws GorpError `store/failed`. */
@@ -28,8 +29,8 @@ export const writeResults = (out: string, results: Results): Promise<void> =>
   writeText(join(out, RESULTS_FILE), `${JSON.stringify(results)}\n`);
 
 /**
- * Writes the files of a round below a folder, all of them or none, the order of the tasks, which the released scripts
- * read, and the results of the run so far.
+ * Writes the files of a round into a folder, all or none; also the order of the tasks, which the released scripts read,
+ * and the results so far.
  *
  * @throws GorpError `store/failed`.
  */
@@ -63,7 +64,7 @@ export const opensIn =
 /** At the top of a run's folder. */
 export const RESULTS_FILE = 'results.json';
 
-/** Work on a file, whose failures are told with its path. */
+/** Runs work on a file; its failures name the path. */
 export async function named<T>(path: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
@@ -76,6 +77,6 @@ const unwritable = (path: string, cause: unknown): GorpError =>
   new GorpError(
     'store/failed',
     `${path} could not be written: ${cause instanceof Error ? cause.message : String(cause)}.`,
-    'Check the folder and the room on its disk.',
+    'Check the folder and the free space on its disk.',
     { cause },
   );

@@ -18,9 +18,9 @@ export class RunFile {
   }
 
   /**
-   * The results of the run if it has been finished before; null where there are none.
+   * The results of the run if it has finished; else null.
    *
-   * @throws GorpError `run/other-study` when those that are there have other settings, `run/bad-results`.
+   * @throws GorpError `run/other-study` when the file has other settings, `run/bad-results`.
    */
   async finished(settings: RunSettings): Promise<Results | null> {
     if (!existsSync(this.#path)) return null;
@@ -28,8 +28,8 @@ export class RunFile {
     if (JSON.stringify(results.settings) !== JSON.stringify(v.parse(ResultsSchema.entries.settings, settings))) {
       throw new GorpError(
         'run/other-study',
-        `${this.#path} is of a run with other settings.`,
-        'Name another folder with --out, or delete that file to have its run made again.',
+        `${this.#path} belongs to a run with other settings.`,
+        'Name another folder with --out, or delete that file to repeat its run.',
       );
     }
     return results;
@@ -47,7 +47,7 @@ export class RunFile {
   /**
    * Claims the run, so that no other process makes it too.
    *
-   * @returns what gives it free again; null where another process is making it.
+   * @returns a function that releases it; null if another process is making it.
    */
   async claim(method: string): Promise<(() => Promise<void>) | null> {
     const path = `${this.#path}.lock`;
@@ -69,9 +69,5 @@ export async function readResults(path: string): Promise<Results> {
   } catch (cause) {
     problem = cause instanceof Error ? cause.message : String(cause);
   }
-  throw new GorpError(
-    'run/bad-results',
-    `${path} is no results file: ${problem}.`,
-    'Delete it; its run is made again then.',
-  );
+  throw new GorpError('run/bad-results', `${path} is not a results file: ${problem}.`, 'Delete it to repeat its run.');
 }

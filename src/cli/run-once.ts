@@ -7,7 +7,7 @@ import type { RunSettings } from '../run/settings.ts';
 import { isSaving, STOP_MS } from '../run/stop-limit.ts';
 import { EXIT, exitCodeOf } from './exit-codes.ts';
 
-/** What asks a process to end: Ctrl-C, the system or a scheduler, and a terminal that goes away. */
+/** Signals that end a process: from Ctrl-C, the system or a scheduler, and a closing terminal. */
 const STOPPING = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /** How a run ended. */
@@ -20,10 +20,11 @@ export interface Ended {
 }
 
 /**
- * One run, to its end. Ctrl-C, SIGTERM and SIGHUP stop it at the next step, with what it has; a second one ends the process.
- * A run that does not heed that within {@link STOP_MS} is left as it is, for the process to end with what was measured.
+ * One run, to its end. Ctrl-C, SIGTERM and SIGHUP stop it at the next step, with its results so far; a second one ends
+ * the process. A run that does not stop within {@link STOP_MS} is abandoned, and the process ends with the results so
+ * far.
  *
- * @param host all that a run needs but `emit`.
+ * @param host all that a run needs except `emit`.
  * @param work `execute` or `evaluate`.
  */
 export async function runOnce(

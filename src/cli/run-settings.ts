@@ -11,7 +11,7 @@ import { embeddedModel } from '../weights/embedded-models.ts';
 import { oneOf, wholeNumber } from './arguments.ts';
 import { UsageError } from './exit-codes.ts';
 
-/** Options that choose what is trained on what. */
+/** Options that choose model, tasks and method. */
 export const SETTINGS_OPTIONS = {
   model: { type: 'string', default: 'embedded' },
   tasks: { type: 'string', default: 'embedded' },
@@ -24,13 +24,13 @@ export const SETTINGS_OPTIONS = {
 
 export const SETTINGS_USAGE = `  --model NAME     embedded (a T5, default), embedded-llama, a folder on disk, org/name[@revision] of the hub,
                    or an address
-  --tasks NAME     embedded (default), CL_Benchmark on disk or the folder it lies in, or an address
+  --tasks NAME     embedded (default), CL_Benchmark on disk or its parent folder, or an address
   --order NAME     embedded (default), 1 to 6, llama-1 to llama-3, or an order file (the page writes them)
   --method NAME    ${METHOD_NAMES.join(', ')};
                    default gorp-plus, or the order file's
-  --seed N         of samples, orders of examples and initial values; default 1, published orders 42
+  --seed N         seed of samples, example order and initial values; default 1, published orders 42
   --preset NAME    full (default) or quick, for the embedded order
-  --set PATH=VALUE any other setting, as often as needed: --set training.trainExamples=500
+  --set PATH=VALUE any other setting; repeatable: --set training.trainExamples=500
                    (training.epochs, .batchSize, .testExamples, …; method.loraRank, .learningRate, …;
                    training.loraModules, .fullRankModules: '["model.layers.*.self_attn.q_proj"]')`;
 
@@ -51,9 +51,9 @@ export interface ChosenRun {
 }
 
 /**
- * The run that a command line asks for.
+ * The run that a command line describes.
  *
- * @param options `readsTasks`: whether tasks must be named that can be read.
+ * @param options `readsTasks`: whether the tasks must be readable.
  * @throws UsageError; GorpError `settings/…`, `tasks/…` for what is named but not usable.
  */
 export async function chooseRun(values: SettingsValues, { readsTasks = true } = {}): Promise<ChosenRun> {
@@ -64,7 +64,7 @@ export async function chooseRun(values: SettingsValues, { readsTasks = true } = 
   let customTasks: readonly Task[] = [];
   if (published) {
     if (tasks === 'embedded' && readsTasks)
-      throw new UsageError(`Order ${order} is of CL_Benchmark: name its folder with --tasks.`);
+      throw new UsageError(`Order ${order} needs CL_Benchmark: name its folder with --tasks.`);
     settings = { model, tasks, ...publishedSettings(published, method ?? 'gorp-plus') };
   } else if (order === 'embedded') {
     const chosen = embeddedSettings(oneOf('--preset', preset, ['full', 'quick']), method ?? 'gorp-plus');
@@ -82,14 +82,14 @@ async function fromFile(
   const text = await readFile(path, 'utf8').catch((cause: unknown) => {
     throw new GorpError(
       'run/unreadable-file',
-      `There is no order ${JSON.stringify(path)}: it is no published order, and no file that can be read.`,
+      `${JSON.stringify(path)} is neither a published order nor a readable file.`,
       'Name embedded, 1 to 6, llama-1 to llama-3 or the path of an order file.',
       { cause },
     );
   });
   const file = parseOrderFile(text, basename(path));
   const names = [...new Set(file.own.map((spec) => spec.file))];
-  // The files that custom tasks are made from lie beside the order; which is missing, makeOrderTasks says.
+  // The source files of custom tasks lie beside the order file; makeOrderTasks reports missing ones.
   const read = await Promise.allSettled(
     names.map(async (name) => ({ name, bytes: new Uint8Array(await readFile(join(dirname(path), basename(name)))) })),
   );
@@ -116,7 +116,7 @@ export function changed(settings: RunSettings, seed: string | undefined, sets: r
   return parseSettings(copy);
 }
 
-/** Puts a value, JSON or else a word, at a path that is there. @throws UsageError when there is no such setting. */
+/** Sets the value, JSON or else a word, of an existing path. @throws UsageError when there is no such setting. */
 function put(settings: RunSettings, path: readonly string[], text: string): void {
   let at: unknown = settings;
   for (const key of path.slice(0, -1)) at = isRecord(at) && Object.hasOwn(at, key) ? at[key] : undefined;

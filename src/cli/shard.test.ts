@@ -30,11 +30,11 @@ test.each<[string | undefined, NodeJS.ProcessEnv]>([
   [undefined, { SLURM_ARRAY_TASK_ID: '5', SLURM_ARRAY_TASK_MIN: '1', SLURM_ARRAY_TASK_COUNT: '3' }],
   [undefined, { JOB_COMPLETION_INDEX: '0' }],
   [undefined, { JOB_COMPLETION_INDEX: 'x', JOB_COMPLETION_COUNT: '2' }],
-])('--shard %s with %j is refused', (option, env) => {
+])('refuses --shard %s with %j', (option, env) => {
   expect(() => readShard(option, env)).toThrow(UsageError);
 });
 
-test('the parts together are the whole, each run once', () => {
+test('the parts together contain each run once', () => {
   const runs = Array.from({ length: 11 }, (_, i) => i);
   const parts = Array.from({ length: 4 }, (_, index) => partOf(runs, { index, count: 4 }));
   expect(parts.flat().sort((a, b) => a - b)).toEqual(runs);

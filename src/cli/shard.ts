@@ -7,11 +7,11 @@ export interface Shard {
 }
 
 /**
- * `--shard I/N`, or what the scheduler says: a task of a Slurm array (`SLURM_ARRAY_TASK_ID`, `…_MIN`, `…_STEP`, `…_COUNT`), a pod
- * of a Kubernetes indexed job (`JOB_COMPLETION_INDEX`, and `JOB_COMPLETION_COUNT`, which the manifest has to set). All of
- * the list where nothing is said.
+ * `--shard I/N`, or what the scheduler sets: a task of a Slurm array (`SLURM_ARRAY_TASK_ID`, `…_MIN`, `…_STEP`,
+ * `…_COUNT`), a pod of a Kubernetes indexed job (`JOB_COMPLETION_INDEX`, and `JOB_COMPLETION_COUNT`, which the manifest
+ * has to set). By default the whole list.
  *
- * @throws UsageError when the part is not one of N, or a scheduler tells an index without a count.
+ * @throws UsageError when the part is not one of N, or a scheduler sets an index without a count.
  */
 export function readShard(option: string | undefined, env: NodeJS.ProcessEnv): Shard {
   if (option !== undefined) {
@@ -40,7 +40,7 @@ export function readShard(option: string | undefined, env: NodeJS.ProcessEnv): S
 
 function checked(index: number, count: number, source: string): Shard {
   if (Number.isInteger(index) && Number.isInteger(count) && index >= 0 && index < count) return { index, count };
-  throw new UsageError(`${source}: part ${index} of ${count} is none; parts count from 0.`);
+  throw new UsageError(`${source}: there is no part ${index} of ${count}; parts count from 0.`);
 }
 
 /** The part of a list. */

@@ -15,7 +15,7 @@ export const openShown = (name: string, terminal: Terminal): Promise<ModelFiles>
 /**
  * Opens the model that a round was trained on.
  *
- * @param named where the person says that it lies; else it is looked for where the round says.
+ * @param named where to look instead of where the round says.
  * @throws GorpError as {@link openBaseModel}.
  */
 export const openTrainedModel = (
@@ -25,5 +25,5 @@ export const openTrainedModel = (
 ): Promise<ModelFiles> =>
   openBaseModel(saved, (model) => openShown(model, terminal), {
     model: named,
-    otherwise: 'If it lies elsewhere now, name it with --model.',
+    otherwise: 'If it has moved, name it with --model.',
   });

@@ -15,7 +15,7 @@ let folder: string;
 beforeEach(async () => (folder = await mkdtemp(join(tmpdir(), 'study-'))));
 afterEach(() => rm(folder, { recursive: true }));
 
-/** A run to its end, or to where `stopAt` stops it. */
+/** Runs to the end, or to where `stopAt` stops it. */
 async function execute(
   host: GoingOn['host'],
   stopAt: (event: RunEvent) => boolean = () => false,
@@ -35,12 +35,12 @@ async function execute(
   return { results, phases };
 }
 
-test('a run of a study that is broken off goes on inside its round, and ends as one without a break', async () => {
+test('an interrupted run of a study resumes within its round, and ends like one without a break', async () => {
   const file = join(folder, 'runs', 'gorp-plus-seed1.json');
   const open = (settings: RunSettings = SETTINGS): Promise<GoingOn> => goingOn(file, settings, () => undefined);
   const whole = await execute({});
   const first = await open();
-  expect(first.host.savedCheckpoint, 'there is nothing to go on from').toBeUndefined();
+  expect(first.host.savedCheckpoint, 'there is nothing to resume from').toBeUndefined();
   await execute(first.host, (event) => event.type === 'progress' && event.phase === 'train' && event.round === 2);
   const second = await open();
   const { results, phases } = await execute(second.host);
@@ -51,7 +51,7 @@ test('a run of a study that is broken off goes on inside its round, and ends as 
   expect(existsSync(join(folder, 'runs', 'gorp-plus-seed1'))).toBe(false);
 });
 
-test('checkpoints of other settings are not gone on from', async () => {
+test('does not resume from checkpoints of other settings', async () => {
   const file = join(folder, 'runs', 'gorp-plus-seed1.json');
   const { host } = await goingOn(file, SETTINGS, () => undefined);
   await execute(host, (event) => event.type === 'progress' && event.phase === 'train');

@@ -9,7 +9,7 @@ import { removeDrafts } from './durable-write.ts';
 /** Seconds between two checkpoints of a run of a study, at least. */
 const EVERY = 120;
 
-/** What lets a run of a study go on where it was broken off. */
+/** Lets a run of a study resume where it was interrupted. */
 export interface GoingOn {
   readonly host: Pick<RunHost, 'checkpoints' | 'savedCheckpoint'>;
   /** Removes the checkpoints: the run is finished. */
@@ -18,10 +18,10 @@ export interface GoingOn {
 
 /**
  * Saves the checkpoints of a run of a study in a folder beside its results file, `METHOD-seedS/checkpoints` beside
- * `METHOD-seedS.json`, and goes on from the last one that is of the same settings. Nobody else may be making the run.
+ * `METHOD-seedS.json`, and resumes from the last one with the same settings. No other process may be making the run.
  *
  * @param file the results file of the run.
- * @param warn is told of checkpoints that cannot be used.
+ * @param warn reports checkpoints that cannot be used.
  */
 export async function goingOn(file: string, settings: RunSettings, warn: (message: string) => void): Promise<GoingOn> {
   const folder = file.replace(/\.json$/, '');

@@ -20,7 +20,7 @@ function resultsOf(epochs: number, startedAt = '2026-11-24T10:00:00.000Z'): Resu
   return last.results;
 }
 
-test('a run of the same method and seed but other settings is refused by name, not dropped', async () => {
+test('refuses a run of the same method and seed but other settings, by name', async () => {
   const files = new StudyFiles(out);
   expect(await files.take(resultsOf(1))).toBe(true);
   await expect(files.take(resultsOf(2))).rejects.toMatchObject({
@@ -30,7 +30,7 @@ test('a run of the same method and seed but other settings is refused by name, n
   expect((await readRuns(out)).runs.map(({ settings }) => settings.training.epochs)).toEqual([1]);
 });
 
-test('of two runs with the same settings the first stays, and the second is told to be left out', async () => {
+test('of two runs with the same settings keeps the first, and reports the second as left out', async () => {
   const files = new StudyFiles(out);
   await files.take(resultsOf(1));
   expect(await files.take(resultsOf(1))).toBe(true);
@@ -38,7 +38,7 @@ test('of two runs with the same settings the first stays, and the second is told
   expect((await readRuns(out)).runs.map(({ startedAt }) => startedAt)).toEqual(['2026-11-24T10:00:00.000Z']);
 });
 
-test('a file that cannot be read is left out and named', async () => {
+test('leaves out an unreadable file and names it', async () => {
   const files = new StudyFiles(out);
   await files.take(resultsOf(1));
   await writeFile(join(out, 'runs', 'gorp-seed2.json'), '{"half":');
@@ -49,7 +49,7 @@ test('a file that cannot be read is left out and named', async () => {
   ]);
 });
 
-test('a run is made by one process at a time', async () => {
+test('only one process at a time makes a run', async () => {
   const [files, others] = [new StudyFiles(out), new StudyFiles(out)];
   const { settings } = resultsOf(1);
   const free = await files.claim(settings);

@@ -30,9 +30,9 @@ export class StudyFiles {
   }
 
   /**
-   * Takes a run of another folder.
+   * Adds a run from another folder.
    *
-   * @returns whether it is here now: not where another run with the same settings is.
+   * @returns whether it was added; false if a run with the same settings exists.
    * @throws GorpError `run/other-study` when one of the same method and seed has other settings.
    */
   async take(results: Results): Promise<boolean> {
@@ -52,7 +52,7 @@ export class StudyFiles {
     return this.#file(settings).claim(settings.method.name);
   }
 
-  /** Writes what is there of all runs: `results.json`, `table.md`. @returns the table, and files that were left out. */
+  /** Writes `results.json` and `table.md` of the existing runs. @returns the table, and files that were left out. */
   async summarise(): Promise<{ runs: Results[]; table: string; unreadable: GorpError[] }> {
     const { runs, unreadable } = await readRuns(this.#out);
     const table = studyTable(runs);
@@ -65,7 +65,7 @@ export class StudyFiles {
 /**
  * The runs in a study's folder, in order of their names, and why others were left out.
  *
- * @throws GorpError `run/unreadable-file` where there is no such folder.
+ * @throws GorpError `run/unreadable-file` if there is no such folder.
  */
 export async function readRuns(out: string): Promise<{ runs: Results[]; unreadable: GorpError[] }> {
   const folder = join(out, 'runs');

@@ -39,7 +39,7 @@ async function keep(files: PlanFiles, run: PlannedRun): Promise<void> {
   await files.keep(run, last.results);
 }
 
-test('a report is made of the runs that are there, and says how many are not', async () => {
+test('reports on the existing runs, and says how many are missing', async () => {
   const path = join(out, 'the-plan.json');
   await writeFile(path, JSON.stringify(PLAN));
   const plan = parseStudyPlan(JSON.stringify(PLAN), 'the-plan.json');
@@ -51,12 +51,12 @@ test('a report is made of the runs that are there, and says how many are not', a
   expect(await readFile(join(out, 'report.md'), 'utf8')).toContain('3 of 4 runs have been made.');
   expect((await readdir(join(out, 'plots'))).sort()).toEqual(['main-ap.svg', 'main-pareto.svg']);
   await keep(files, runs[3]);
-  // Nothing is left to do: no run is made, though runs may be.
+  // All runs exist, so none is made, even without `reportOnly`.
   expect(await studyByPlan({ ...options, reportOnly: false }, SILENT)).toBe(0);
   expect(await readFile(join(out, 'report.md'), 'utf8')).toContain('4 of 4 runs have been made.');
 });
 
-test('two plans in one folder are refused by name, and so is a run with other settings', async () => {
+test('refuses a second plan in a folder by name, and a run with other settings', async () => {
   const plan = parseStudyPlan(JSON.stringify(PLAN), 'plan.json');
   const files = await PlanFiles.open(out, plan);
   await expect(PlanFiles.open(out, { ...plan, title: 'Another' })).rejects.toMatchObject({

@@ -12,19 +12,19 @@ import { runOnce } from './run-once.ts';
 import { partOf, type Shard } from './shard.ts';
 import { spell, type Terminal } from './terminal.ts';
 
-/** What a planned study is run with. */
+/** Options of a planned study. */
 export interface PlanOptions {
   readonly plan: string;
   readonly out: string;
   readonly shard: Shard;
   readonly machine: NodeChoices;
-  /** Whether to make tables and plots of what is there, and no run. */
+  /** Whether to make tables and plots of existing runs, and no run. */
   readonly reportOnly: boolean;
 }
 
 /**
- * Makes the runs of a plan that its folder lacks, part after part, then tables, plots and JSON of all that is there. Runs
- * whose settings are chosen by a grid follow once that grid is complete.
+ * Makes the runs of a plan that its folder lacks, part by part, then tables, plots and JSON of all runs. Runs whose
+ * settings a grid chooses follow once that grid is complete.
  *
  * @returns the exit code: 0, or that of the first run that failed.
  * @throws GorpError `run/unreadable-file`, `run/bad-study-plan`, `run/other-study`, `tasks/unknown-dataset`.
@@ -61,7 +61,7 @@ export async function studyByPlan(options: PlanOptions, terminal: Terminal): Pro
   return exit;
 }
 
-/** Failures that are of the run and not of the machine: made again it would fail again. */
+/** Failures caused by the run, not the machine: they would recur. */
 const OWN_FAILURES = /^run\/not-finite$|^settings\//;
 
 /** @param isAgain whether another process was making it before. @returns the exit code, or that one is making it. */

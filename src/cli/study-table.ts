@@ -3,7 +3,7 @@ import { needsBriefly } from '../methods/parts/method.ts';
 import { methodOf } from '../methods/registry.ts';
 import { namedRounds } from '../run/schedule.ts';
 
-/** Mean and standard deviation (n − 1) of what is known; "–" where nothing is. */
+/** Mean and standard deviation (n − 1) of the known values; "–" if there are none. */
 function meanAndDeviation(values: readonly (number | null)[], digits = 1): string {
   const known = values.filter((value) => value !== null);
   if (known.length === 0) return '–';

@@ -17,21 +17,22 @@ export const STUDY_USAGE = `Usage: gorp-web study [options]
        gorp-web study --plan FILE [--out DIR] [--shard I/N] [--report]
        gorp-web study --merge DIR… --out DIR
 
-Trains an order with several methods and seeds, one run after another. Runs that are in OUT already are not made again,
-so a study that was broken off goes on when it is started again, a run that was begun from its last checkpoint; a run that fails does not end the others.
+Trains an order with several methods and seeds, one run after another. Skips runs that OUT already has
+and resumes an unfinished one from its last checkpoint, so an interrupted study can be restarted. A failed run does not
+end the study.
 
   --methods LIST   default seq-lora,gorp,gorp-plus
   --seeds LIST     default 1,2,3
   --out DIR        default build/study; gets runs/METHOD-seedS.json, results.json (all runs) and table.md
-  --shard I/N      does part I of N, from 0 to N − 1; by default what Slurm (SLURM_ARRAY_TASK_ID and _COUNT) or
-                   Kubernetes (JOB_COMPLETION_INDEX and JOB_COMPLETION_COUNT) says
-  --plan FILE      makes the runs of a plan (docs/studies/README.md) and of them report.md, report.json and plots/*.svg;
-                   methods, orders, seeds and settings are the plan's
-  --report         with --plan: makes the report of the runs that are there, and no run
-  --merge          puts the runs of several folders together in OUT
+  --shard I/N      runs part I of N, from 0 to N − 1; by default as Slurm (SLURM_ARRAY_TASK_ID and _COUNT) or
+                   Kubernetes (JOB_COMPLETION_INDEX and JOB_COMPLETION_COUNT) sets it
+  --plan FILE      makes the runs of a plan (docs/studies/README.md), then report.md, report.json and plots/*.svg;
+                   the plan sets methods, orders, seeds and settings
+  --report         with --plan: reports on existing runs without making any
+  --merge          combines the runs of several folders in OUT
   --model, --tasks, --order, --preset, --set: as for train
 ${DEVICE_USAGE}
-  --json           the runs' events on stdout, one JSON object a line, "run" before those of each, "table" at the end
+  --json           the runs' events on stdout, one JSON object per line, "run" before those of each, "table" at the end
   --help`;
 
 const OPTIONS = {
@@ -55,7 +56,7 @@ export async function study(args: string[]): Promise<number> {
   const { values, positionals } = readArguments(args, OPTIONS);
   const terminal = new Terminal(values.json);
   if (values.plan !== undefined) {
-    if (positionals.length > 0 || values.merge) throw new UsageError('--plan says all that is run.');
+    if (positionals.length > 0 || values.merge) throw new UsageError('--plan takes neither folders nor --merge.');
     const { plan, out, report: reportOnly } = values;
     const shard = readShard(values.shard, process.env);
     return studyByPlan({ plan, out, shard, machine: deviceChoices(values), reportOnly }, terminal);
@@ -63,11 +64,11 @@ export async function study(args: string[]): Promise<number> {
   if (values.report) throw new UsageError('--report needs --plan.');
   const files = new StudyFiles(values.out);
   if (values.merge) {
-    if (positionals.length === 0) throw new UsageError('--merge needs the folders to put together.');
+    if (positionals.length === 0) throw new UsageError('--merge needs the folders to combine.');
     for (const folder of positionals) await takeRuns(folder, files, terminal);
     return conclude(files, terminal);
   }
-  if (positionals.length > 0) throw new UsageError(`What is ${JSON.stringify(positionals[0])} for?`);
+  if (positionals.length > 0) throw new UsageError(`Unexpected argument ${JSON.stringify(positionals[0])}.`);
   const methods = values.methods.split(',').map((name) => oneOf('--methods', name, METHOD_NAMES));
   const seeds = values.seeds.split(',').map((text) => wholeNumber('--seeds', text));
   const shard = readShard(values.shard, process.env);
@@ -83,10 +84,10 @@ export async function study(args: string[]): Promise<number> {
     try {
       if (!(await files.finished(settings)))
         return await oneRun(settings, { customTasks, ...machine }, files, terminal);
-      terminal.note(`${method} seed ${seed}: is in ${values.out} already`);
+      terminal.note(`${method} seed ${seed}: is already in ${values.out}`);
       return EXIT.ok;
     } catch (thrown) {
-      // One unreadable file does not end the others.
+      // One unreadable file does not prevent the other runs.
       const error = reportOf(thrown);
       if (error.code !== 'run/bad-results') throw thrown;
       terminal.note(`Left out: ${explained(error)}`);
@@ -100,16 +101,14 @@ export async function study(args: string[]): Promise<number> {
   return exit === EXIT.ok ? code : exit;
 }
 
-/** Puts the runs of another study beside those that are there; nothing is replaced, and what is left out is named. */
+/** Adds the runs of another study; replaces nothing, and names the runs it leaves out. */
 async function takeRuns(folder: string, files: StudyFiles, terminal: Terminal): Promise<void> {
   const { runs, unreadable } = await readRuns(folder);
   for (const error of unreadable) terminal.note(`Left out: ${explained(error)}`);
   for (const results of runs) {
     if (await files.take(results)) continue;
     const { method, training } = results.settings;
-    terminal.note(
-      `Left out: ${method.name} seed ${training.seed} of ${folder}; a run with the same settings is there.`,
-    );
+    terminal.note(`Left out: ${method.name} seed ${training.seed} of ${folder}; a run with the same settings exists.`);
   }
 }
 

@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest';
 import { Terminal } from './terminal.ts';
 
-/** Both streams of a terminal, as what was written. */
+/** Both streams of a terminal, and what was written to them. */
 function watched(json: boolean, isTTY = false): { terminal: Terminal; out: () => string; err: () => string } {
   let [out, err] = ['', ''];
   const stream = (write: (text: string) => void): NodeJS.WriteStream =>
-    ({ write, isTTY, columns: 200 }) as unknown as NodeJS.WriteStream; // as much of one as is used
+    ({ write, isTTY, columns: 200 }) as unknown as NodeJS.WriteStream; // only the parts in use
   return {
     terminal: new Terminal(
       json,
@@ -17,10 +17,10 @@ function watched(json: boolean, isTTY = false): { terminal: Terminal; out: () =>
   };
 }
 
-// A title set, the screen wiped, C1 controls, text turned round, a line that was never written.
+// Sets the title, clears the screen, C1 controls, reverses text, forges a line.
 const HOSTILE = 'good\u001b]0;owned\u0007\u001b[2J\u009b31m\u202eevil\r\nDone.';
 
-test('what a terminal would obey is shown, not obeyed', () => {
+test('escapes what a terminal would obey', () => {
   const { terminal, out, err } = watched(false);
   terminal.result(`| ${HOSTILE} |`);
   terminal.note(HOSTILE);
@@ -30,14 +30,14 @@ test('what a terminal would obey is shown, not obeyed', () => {
   expect(out().split('\n'), 'results may have several lines').toHaveLength(3);
 });
 
-test('the line that is written over is one line', () => {
+test('the overwritten line is a single line', () => {
   const { terminal, err } = watched(false, true);
   terminal.live(HOSTILE);
   expect(err().startsWith('\r\u001b[2Kgood\\u001b]0;')).toBe(true);
   expect(err()).not.toContain('\n');
 });
 
-test('lines of JSON mean the same, and hold nothing that a terminal obeys', () => {
+test('lines of JSON keep their meaning and contain nothing that a terminal obeys', () => {
   const { terminal, out } = watched(true);
   terminal.event({ type: 'task', name: HOSTILE });
 

@@ -1,5 +1,5 @@
 /**
- * A text as it may be shown in a terminal. Names of tasks, labels and models come from files: what a terminal would obey
+ * A text made safe for a terminal. Names of tasks, labels and models come from files: what a terminal would obey
  * (control characters, escape sequences, changes of writing direction) is shown as `\\u001b` instead.
  */
 export const printable = (text: string): string =>
@@ -10,7 +10,7 @@ const escaped = (character: string): string => `\\u${character.charCodeAt(0).toS
 /** The same for a text of one line. */
 export const oneLine = (text: string): string => printable(text).replaceAll('\n', '\\n');
 
-/** Where a command writes: results to stdout, all that passes by to stderr; with `--json`, JSON lines on stdout only. */
+/** Where a command writes: results to stdout, progress to stderr; with `--json`, JSON lines on stdout only. */
 export class Terminal {
   readonly #out: NodeJS.WriteStream;
   readonly #err: NodeJS.WriteStream;
@@ -25,7 +25,7 @@ export class Terminal {
     this.#err = err;
   }
 
-  /** Whether a line can be written over. */
+  /** Whether a line can be overwritten. */
   get isLive(): boolean {
     return this.#err.isTTY && !this.json;
   }
@@ -49,7 +49,7 @@ export class Terminal {
     this.#err.write(`${oneLine(text)}\n`);
   }
 
-  /** What is going on: the one line that is written over, on a terminal; nothing elsewhere. */
+  /** Progress: on a terminal, the one line that is overwritten; nothing elsewhere. */
   live(text: string): void {
     if (!this.isLive) return;
     const line = oneLine(text).slice(0, Math.max(20, (this.#err.columns || 80) - 1));

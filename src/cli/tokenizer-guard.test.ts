@@ -4,7 +4,7 @@ import { loadTokenizer } from '../text/tokenizer.ts';
 import { slowTokenizer } from '../testing/slow-tokenizer.ts';
 import { nodeTokenizerGuard } from './tokenizer-guard.ts';
 
-test('a regular expression that takes for ever is given up, and the error names the model', () => {
+test('gives up on an endless regular expression, and names the model', () => {
   const tokenizer = loadTokenizer(slowTokenizer(), {}, 'closed', nodeTokenizerGuard('org/crafted', 0.2));
   expect(tokenizer.encode('red ball').length).toBeGreaterThan(0);
   expect(() => tokenizer.encode('a'.repeat(60))).toThrow(
@@ -13,10 +13,10 @@ test('a regular expression that takes for ever is given up, and the error names 
       message: expect.stringContaining('org/crafted') as string,
     }) as GorpError,
   );
-  expect(tokenizer.encode('blue').length, 'it can be used afterwards').toBeGreaterThan(0);
+  expect(tokenizer.encode('blue').length, 'it works afterwards').toBeGreaterThan(0);
 });
 
-test('what the work throws and gives comes through', () => {
+test('passes on what the work throws and returns', () => {
   const guard = nodeTokenizerGuard('m');
   const error = new RangeError('of its own');
   expect(guard(() => 7)).toBe(7);

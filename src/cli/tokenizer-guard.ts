@@ -1,19 +1,19 @@
 import { createContext, Script } from 'node:vm';
 import { type TokenizerGuard, tokenizerTooSlow } from '../base/tokenizer-guard.ts';
 
-/** Less than a run may take to heed a stop, so that Ctrl-C is heard in time: the thread hears nothing while a text is tokenised. */
+/** Less than the time a run has to stop, so that Ctrl-C works: the thread cannot react while it tokenises a text. */
 export const TOKENIZER_SECONDS = 4;
 
 const script = new Script('work()');
 
 /**
- * Ends a text that takes too long, as only Node's `vm` can within a thread. What is called from there runs as always.
+ * Ends work on a text that takes too long, as only Node's `vm` can within a thread.
  *
  * @param model as the settings name it.
  * @throws GorpError `text/tokenizer-too-slow`, and what the work throws.
  */
 export function nodeTokenizerGuard(model: string, seconds = TOKENIZER_SECONDS): TokenizerGuard {
-  // One for all texts: to make a context takes longer than most texts do.
+  // One for all texts: creating a context takes longer than most texts.
   const context: { work?: () => unknown } = {};
   createContext(context);
   return <T>(work: () => T): T => {

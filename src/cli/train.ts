@@ -37,15 +37,15 @@ export const TRAIN_USAGE = `Usage: gorp-web train [options]
 Trains a model on the tasks of an order, one after another, and tests it after each.
 
 ${SETTINGS_USAGE}
-  --out DIR        keeps results.json, and for every round its result files, adapter, changes of full-rank weights
-                   and shared spaces, as DIR/logs_and_outputs/order_K/outputs/N-TASK
-  --checkpoint MINUTES  how often the run is saved in DIR/checkpoints, to go on from after a crash (default: 2; 0: never)
-  --resume DIR     goes on from the folder of a checkpoint as if nothing had happened, or from that of a round, with its
-                   settings; with --order (and --tasks) from a round into another order that begins with the same tasks
-  --resume auto    goes on from the last checkpoint in --out, else from its last round, else begins: the same command
-                   can be started again whatever ended it
+  --out DIR        gets results.json, and for every round its result files, adapter, changes of full-rank weights
+                   and shared spaces, in DIR/logs_and_outputs/order_K/outputs/N-TASK
+  --checkpoint MINUTES  saves the run this often in DIR/checkpoints, to resume after a crash (default: 2; 0: never)
+  --resume DIR     resumes from the folder of a checkpoint or of a round, with its settings; after a round, --order (and
+                   --tasks) may name another order that begins with the same tasks
+  --resume auto    resumes from the last checkpoint in --out, else from its last round, else begins: restart with the
+                   same command however the run ended
 ${DEVICE_USAGE}
-  --json           events of the run on stdout, one JSON object a line; the last has the results
+  --json           events of the run on stdout, one JSON object per line; the last has the results
   --help`;
 
 /** `gorp-web train`. @returns the exit code. */
@@ -78,7 +78,7 @@ export async function train(args: string[]): Promise<number> {
     const { settings, customTasks } = await whatToTrain(args, values, origin);
     const { order } = settings;
     if (out !== undefined) await refuseTaken(out, order, origin ? roundOf(origin) : before && gotNowhere(out));
-    // From here on the run is another one than that which they are of.
+    // From here on this is a new run; the checkpoints are of the old one.
     if (origin && 'round' in origin) await checkpoints?.clear();
     let speed: Speed | undefined;
     const host = {
@@ -101,16 +101,16 @@ export async function train(args: string[]): Promise<number> {
   }
 }
 
-/** What a run may write beside in its folder: one that goes on from its own checkpoint saves its rounds again. */
+/** The round that a run resumes from; Infinity after a checkpoint, as the run then saves its rounds again. */
 const roundOf = (origin: Origin): { path: string; round: number } => ({
   path: origin.path,
   round: 'checkpoint' in origin ? Infinity : origin.round.round,
 });
 
-/** A run that ended before its first checkpoint and round has left its results, and may begin again. */
+/** A run that ended before its first checkpoint and round left only its results, and may begin again. */
 const gotNowhere = (out: string): { path: string; round: number } => ({ path: join(out, RESULTS_FILE), round: 0 });
 
-/** The run of the command line; on from a round it is that round's run, with what `--order` and others name beside it. */
+/** The run of the command line; when resuming, the earlier run, with the order and settings that options change. */
 async function whatToTrain(
   args: readonly string[],
   values: SettingsValues & { resume?: string | undefined },
@@ -120,7 +120,7 @@ async function whatToTrain(
   if ('checkpoint' in origin || values.resume === AUTO) return sameRun(args, values, resultsOf(origin));
   const { settings } = resultsOf(origin);
   if (!isGiven(args, 'order')) {
-    refuseOptions(args, ['model', 'tasks', 'method', 'preset'], 'they are those of the round without --order');
+    refuseOptions(args, ['model', 'tasks', 'method', 'preset'], 'without --order, the round sets them');
     return { settings: changed(settings, values.seed, values.set), customTasks: [] };
   }
   const method = values.method ?? settings.method.name;

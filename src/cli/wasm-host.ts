@@ -12,7 +12,7 @@ import type { WasmHost } from '../device/wasm/wasm-device.ts';
 /** More threads than this gain little: they wait for the same memory. */
 const MAX_THREADS = 8;
 
-/** What a thread runs first. It is text, since Node's threads start from files that need not exist in a bundle. */
+/** What a thread runs first. It is text, since Node's threads start from files, which a bundle may lack. */
 const THREAD = `
 const { workerData, parentPort } = require('node:worker_threads');
 import(workerData.file).then(({ serve }) => serve(workerData.start, () => parentPort.postMessage('ready')));
@@ -20,9 +20,9 @@ import(workerData.file).then(({ serve }) => serve(workerData.start, () => parent
 
 const compiled = new Map<WasmBuild, Promise<WebAssembly.Module>>();
 
-/** The kernels from disk, and Node's threads. @param count threads that compute; as many as there are cores when left out. */
+/** The kernels from disk, and Node's threads. @param count threads that compute; one per core by default. */
 export function nodeWasmHost(count = Math.min(MAX_THREADS, availableParallelism())): WasmHost {
-  // Node 20 has fused multiply-add behind a switch, which counts for what is compiled later.
+  // Node 20 needs a flag for fused multiply-add; it applies to modules compiled later.
   if (!wasmAbilities().relaxed) setFlagsFromString('--experimental-wasm-relaxed-simd');
   const folder = findKernels(dirname(fileURLToPath(import.meta.url)));
   const file = pathToFileURL(join(folder, 'thread.mjs')).href;
@@ -40,14 +40,14 @@ function startThread(file: string, start: ThreadStart): Promise<{ terminate(): v
   const worker = new Worker(THREAD, { eval: true, workerData: { file, start } });
   return new Promise((resolve, reject) => {
     worker.once('message', () => {
-      worker.unref(); // it does not hold up the end of the process
+      worker.unref(); // it does not delay the end of the process
       resolve({ terminate: () => void worker.terminate() });
     });
     worker.once('error', reject);
   });
 }
 
-/** The folder with the kernels: beside the program in a package, in `build` in a checkout. */
+/** The folder with the kernels: next to the program in a package, in `build` in a checkout. */
 function findKernels(from: string): string {
   for (const folder of [join(from, 'wasm'), join(from, 'build', 'wasm')])
     if (existsSync(join(folder, 'thread.mjs'))) return folder;

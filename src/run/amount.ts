@@ -11,7 +11,7 @@ export interface TaskAmount {
 
 /** How much a run does. */
 export interface RunAmount {
-  /** Optimizer steps of round 1, 2, …; 0 for rounds that do not take place. */
+  /** Optimizer steps of round 1, 2, …; 0 for rounds that are not run. */
   readonly steps: number[];
   /** Test examples before training and after each round, from round 0 on. */
   readonly tests: number[];

@@ -34,7 +34,7 @@ describe('answers of a round', () => {
     ['t5-tiny', 'raw'],
     ['llama-tiny', 'raw'],
     ['qwen3-tiny', 'chat'],
-  ] as const)('are those of its test: %s, %s prompts', async (name, promptForm) => {
+  ] as const)('are the same as in its test: %s, %s prompts', async (name, promptForm) => {
     const { open, lengths } = family(name);
     const settings = tinySettings('gorp', { ...lengths, promptForm, sourceLength: 60, epochs: 8 });
     const { rounds } = await runKeepingRounds(settings, { openModel: () => Promise.resolve(open()) });
@@ -49,7 +49,7 @@ describe('answers of a round', () => {
 });
 
 describe('answers of a model', () => {
-  test('are cut off at the length that is asked for, or end by themselves', async () => {
+  test('are cut off at the requested length, or end by themselves', async () => {
     const prompts = ['red ball', 'blue box', 'round'];
     const { open } = family('t5-tiny');
     const [long, short] = [[], []] as { text: string; generated: number; hasEnded: boolean }[][];
@@ -62,21 +62,21 @@ describe('answers of a model', () => {
     expect(short.some(({ hasEnded }) => !hasEnded)).toBe(true);
   });
 
-  test('can be given up after the first: nothing stays on the device', async () => {
+  test('can be abandoned after the first: nothing stays on the device', async () => {
     const answers = answerPrompts(device, family('llama-tiny').open(), ['red ball', 'blue', 'red'], READING);
     expect((await answers.next()).done).toBe(false);
     await answers.return(undefined);
     expect(device.buffers.liveLabels).toEqual([]);
   });
 
-  test('are refused where prompt and answer are longer than the model reads', async () => {
+  test('are refused if prompt and answer are longer than the model reads', async () => {
     const { open } = family('llama-tiny');
     const { max_position_embeddings: positions } = open().config as { max_position_embeddings: number };
     const answers = answerPrompts(device, open(), ['red '.repeat(positions)], READING);
     await expect(textsOf(answers)).rejects.toMatchObject({ code: 'settings/text-too-long' });
   });
 
-  test('are refused of a model that lacks what was trained', async () => {
+  test('are refused from a model that lacks the trained layers', async () => {
     const changes = { scaling: 1, adapter: () => Promise.resolve(undefined), delta: () => Promise.resolve(undefined) };
     const trained = { changed: new Set(['encoder.block.9.q']), changes };
     const answers = answerPrompts(device, family('t5-tiny').open(), ['red'], READING, trained);

@@ -18,20 +18,20 @@ import type { TrainingSettings } from './settings.ts';
 
 /** How prompts are read and answers written. */
 export interface Answering extends Pick<TrainingSettings, 'promptForm' | 'frozenWeights' | 'evaluationBatchSize'> {
-  /** Tokens of an answer, the one that ends it among them. */
+  /** Tokens of an answer, including the one that ends it. */
   readonly maxNewTokens: number;
   /** Of the model's tokenizer. */
   readonly guard?: TokenizerGuard;
 }
 
-/** What is merged into the base model. */
+/** What to merge into the base model. */
 type Trained = Pick<SavedRound, 'changed' | 'changes'>;
 
 /**
- * Answers prompts greedily, in their order, a batch at a time. Prompts are read whole: nothing is cut off.
+ * Answers prompts greedily, in order, a batch at a time. Prompts are never cut.
  *
- * @param trained what a round has trained; undefined answers with the base model.
- * @param onLoaded called with the name of each parameter that is on the device, and the number of all.
+ * @param trained what a round trained; if undefined, the base model answers.
+ * @param onLoaded called with the name of each parameter that is on the device, and the number of parameters.
  * @throws GorpError `model/…` and `text/…` as {@link readTexts}, `weights/other-model`, `settings/text-too-long` when a
  *   prompt and its answer may take more tokens than the model has positions for, `device/…`. Nothing stays allocated.
  */
@@ -56,7 +56,7 @@ export async function* answerPrompts(
   try {
     parameters = await Parameters.load(device, network.shapes, (name) => read(storedName(name)), {
       packing: (name) =>
-        trained?.changed.has(name.replace(/\.weight$/, '')) // trained weights are f32, as they were while they learned
+        trained?.changed.has(name.replace(/\.weight$/, '')) // trained weights are f32, as in training
           ? undefined
           : frozenPacking(
               frozenWeights,

@@ -17,17 +17,17 @@ afterEach(async () => {
   await device.destroy();
 });
 
-/** SwiftShader's device cannot: the run is refused there, which is what is tested of it. */
+/** SwiftShader's device cannot; there the tests check that the run is refused. */
 const canBeHalf = (): boolean => device.gpu.device.features.has('shader-f16');
 
 interface Told {
   last: RunEvent | undefined;
   losses: number[];
-  /** Whether weights were asked for. */
+  /** Whether weights were requested. */
   opened: boolean;
 }
 
-/** What a run of one task tells. */
+/** The events of a run of one task. */
 async function run(arithmetic: 'f32' | 'f16', method: MethodName = 'seq-lora'): Promise<Told> {
   const events: RunEvent[] = [];
   const openModel = vi.fn(() => Promise.resolve(tinyModel()));
@@ -42,7 +42,7 @@ async function run(arithmetic: 'f32' | 'f16', method: MethodName = 'seq-lora'): 
 }
 
 describe('a run with products of 16-bit floats', () => {
-  test('is refused before weights are fetched where the device cannot', async () => {
+  test('is refused before weights are fetched if the device cannot do it', async () => {
     Object.defineProperty(device.gpu.device, 'features', { value: new Set<string>() });
     const { last, opened } = await run('f16');
     expect(last).toMatchObject({ type: 'failed', error: { code: 'device/no-f16' } });
@@ -51,26 +51,26 @@ describe('a run with products of 16-bit floats', () => {
     expect(device.gpu.tuning.halves).toBe(false);
   });
 
-  test('allows its kernels where the device can, and no other run does', async () => {
+  test('allows its kernels if the device can, and no other run does', async () => {
     const { last } = await run('f16');
     expect(last?.type).toBe(canBeHalf() ? 'finished' : 'failed');
     expect(device.gpu.tuning.halves).toBe(canBeHalf());
   });
 
-  test('is not what settings ask for by themselves', async () => {
+  test('is not the default', async () => {
     device.gpu.tuning.halves = canBeHalf();
     expect((await run('f32')).last?.type).toBe('finished');
     expect(device.gpu.tuning.halves).toBe(false);
   });
 });
 
-describe('a tiny run with every product rounded that may be', () => {
-  // Shares of the loss. The rounding of an operand is 5e-4 of it; later steps amplify what rounding began.
+describe('a tiny run with every eligible product rounded', () => {
+  // Shares of the loss. The rounding of an operand is 5e-4 of it; later steps amplify the rounding error.
   const BOUND = { first: 3e-3, later: 5e-3 };
 
   // gorp-plus has products of adapters and of whole weights, forwards and backwards.
   test('learns by gorp-plus as it does in f32', async () => {
-    if (!canBeHalf()) return; // there are no such kernels
+    if (!canBeHalf()) return; // the device has no such kernels
     const learn = async (arithmetic: 'f32' | 'f16'): Promise<{ losses: number[]; rounded: number }> => {
       let rounded = 0;
       const { tuning } = device.gpu;
@@ -91,7 +91,7 @@ describe('a tiny run with every product rounded that may be', () => {
     expect(exact.losses.at(-1)).toBeLessThan(exact.losses[0]);
     const changes = half.losses.map((loss, i) => Math.abs(loss / exact.losses[i] - 1));
     expect(changes[0]).toBeLessThan(BOUND.first);
-    expect(changes[0], 'rounding is felt').toBeGreaterThan(1e-6);
+    expect(changes[0], 'rounding has an effect').toBeGreaterThan(1e-6);
     expect(Math.max(...changes)).toBeLessThan(BOUND.later);
   });
 });

@@ -32,7 +32,7 @@ async function filesOf(dtype: keyof typeof TYPES, embedding = 'shared.weight'): 
   return new PickedFolder('tiny', [...files, { path: 'model.safetensors', blob: weights }]);
 }
 
-/** The losses of a whole run from files, with weights kept as they are stored. */
+/** The losses of a whole run from files, with weights held as stored. */
 async function lossesOf(folder: PickedFolder): Promise<number[]> {
   const events: RunEvent[] = [];
   const parts: Partial<RunHost> = {
@@ -64,13 +64,13 @@ describe('a run from files as people store them', () => {
   });
 
   test.each(['encoder.embed_tokens.weight', 'decoder.embed_tokens.weight', 'lm_head.weight'])(
-    'an embedding that is stored as %s alone is the shared one',
+    'an embedding stored only as %s is the shared one',
     async (name) => {
       expect(await lossesOf(await filesOf('F32', name))).toEqual(await lossesOf(await filesOf('F32')));
     },
   );
 
-  test('a config that cannot be used costs no weights', async () => {
+  test('an unusable config fails before weights are fetched', async () => {
     const folder = await filesOf('F32');
     let asked = 0;
     const watched = Object.assign(Object.create(folder) as PickedFolder, {
@@ -95,7 +95,7 @@ describe('a run from files as people store them', () => {
 
 const RAW = { promptForm: 'raw' } as const;
 
-test('answers end at the tokens that generation_config.json names, and at those of the labels', async () => {
+test('answers end at the tokens in generation_config.json, and at the end of labels', async () => {
   const device = await acquireTestDevice();
   const ends = async (generationConfig: unknown): Promise<readonly number[]> => {
     const model: ModelFiles = { ...tinyModel(), generationConfig };

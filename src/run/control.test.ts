@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { RunControl, Stopped } from './control.ts';
 
-/** A control with a clock that is set by hand, and what it told. */
+/** A control with a manual clock, and what it reported. */
 function underTest(): { control: RunControl; clock: { ms: number }; told: boolean[]; pass: () => Promise<void> } {
   const clock = { ms: 500 };
   const control = new RunControl(() => clock.ms);
@@ -10,7 +10,7 @@ function underTest(): { control: RunControl; clock: { ms: number }; told: boolea
 }
 
 describe('RunControl', () => {
-  it('lets a run pass that is not held up', async () => {
+  it('lets a run pass if nobody paused it', async () => {
     const { control, clock, told, pass } = underTest();
     await pass();
     clock.ms += 2500;
@@ -18,12 +18,12 @@ describe('RunControl', () => {
     expect(told).toEqual([]);
   });
 
-  it('holds a paused run up until it is resumed, and does not count that time', async () => {
+  it('holds a paused run until it is resumed, and does not count that time', async () => {
     const { control, clock, told, pass } = underTest();
     clock.ms += 1000;
     control.pause();
     control.pause();
-    clock.ms += 1000; // still at work: it may be held up only now
+    clock.ms += 1000; // still working: it can pause only now
     let passed = false;
     const waiting = pass().then(() => (passed = true));
     await Promise.resolve();
@@ -39,7 +39,7 @@ describe('RunControl', () => {
     expect(told).toEqual([true, false]);
   });
 
-  it('does not hold up a run that is resumed before it notices, and can be paused again', async () => {
+  it('does not hold a run that is resumed before it notices, and can be paused again', async () => {
     const { control, told, pass } = underTest();
     control.pause();
     control.resume();
@@ -53,7 +53,7 @@ describe('RunControl', () => {
     expect(told).toEqual([true, false]);
   });
 
-  it('can be resumed by whoever hears of the pause', async () => {
+  it('can be resumed by whoever receives the pause', async () => {
     const { control } = underTest();
     const told: boolean[] = [];
     control.pause();
@@ -66,7 +66,7 @@ describe('RunControl', () => {
     expect(told).toEqual([true, false]);
   });
 
-  it('goes on to a milestone and waits there; what is pressed in the meantime counts more', async () => {
+  it('continues to a milestone and waits there; a later press of a button takes precedence', async () => {
     const { control, told, pass } = underTest();
     control.pause();
     const waiting = pass();
@@ -86,7 +86,7 @@ describe('RunControl', () => {
     expect(told).toEqual([true, false, true, false]);
   });
 
-  it('can be told of a milestone while it runs', async () => {
+  it('accepts a milestone while it runs', async () => {
     const { control, told, pass } = underTest();
     control.goOnTo('step');
     await pass();
@@ -97,7 +97,7 @@ describe('RunControl', () => {
     await expect(waiting).rejects.toThrow(Stopped);
   });
 
-  it('stops a run at the next place where it may be held up, also one that waits; it cannot be paused then', async () => {
+  it('stops a run, also a waiting one, at the next place where it can; it then cannot be paused', async () => {
     const { control, told, pass } = underTest();
     control.pause();
     const waiting = pass();
@@ -109,7 +109,7 @@ describe('RunControl', () => {
     expect(told).toEqual([true]);
   });
 
-  it.each(['pause', 'stop'] as const)('settles what is under way before it heeds a %s', async (what) => {
+  it.each(['pause', 'stop'] as const)('finishes pending work before it obeys a %s', async (what) => {
     const { control, clock, told } = underTest();
     control[what]();
     const settle = (): Promise<void> => {
@@ -122,7 +122,7 @@ describe('RunControl', () => {
     expect([control.seconds, told]).toEqual([2, []]); // resumed in the meantime, it did not wait
   });
 
-  it('does not wait for a resume when what it works with is gone; its clock goes on', async () => {
+  it('does not wait for a resume if its device is gone; its clock continues', async () => {
     const { control, clock, told } = underTest();
     control.pause();
     let lose: (reason: Error) => void = () => undefined;
@@ -136,7 +136,7 @@ describe('RunControl', () => {
     expect([control.seconds, told]).toEqual([1, [true]]);
   });
 
-  it('interrupts work that cannot be held up, once for every pause, and for good when stopped', () => {
+  it('interrupts work that cannot wait, once for every pause, and permanently when stopped', () => {
     const { control } = underTest();
     const first = control.interruption();
     control.pause();

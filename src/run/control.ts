@@ -1,26 +1,26 @@
 import { GorpError } from '../base/errors.ts';
 
-/** Thrown inside a run when the person stops it: not a failure. */
+/** Thrown inside a run when the user stops it: not a failure. */
 export class Stopped extends GorpError {
   constructor() {
-    super('run/stopped', 'The run was stopped.', 'Start a new run; results up to here can be downloaded.');
+    super('run/stopped', 'The run was stopped.', 'Start a new run; results so far can be downloaded.');
   }
 }
 
-/** What a run does at a place where it may be held up. */
+/** What a run does at a place where it may pause or stop. */
 export interface HoldUp {
-  /** Brings what is still under way to its end, before the clock stops or the run ends. */
+  /** Finishes pending work before the clock stops or the run ends. */
   readonly settle?: () => Promise<void>;
-  /** Told when the run begins and ends to wait. */
+  /** Called when the run begins and ends to wait. */
   readonly onPause: (paused: boolean) => void;
-  /** Rejects with what ends a waiting run: the loss of its device. */
+  /** Rejects with the error that ends a waiting run: the loss of its device. */
   readonly broken?: Promise<never> | undefined;
 }
 
-/** Where a run may be asked to pause by itself: after its next optimizer step, or when its round has ended. */
+/** Where a run can be asked to pause: after its next optimizer step, or when its round has ended. */
 export type Milestone = 'step' | 'round';
 
-/** Pause, resume and stop from outside; seconds of work without the pauses. */
+/** Pause, resume and stop from outside; counts seconds of work without pauses. */
 export class RunControl {
   readonly #now: () => number;
   #stopped = false;
@@ -53,13 +53,13 @@ export class RunControl {
     this.#paused = undefined;
   }
 
-  /** Goes on, if the run waits, and pauses at the next such milestone. */
+  /** Resumes a waiting run, and pauses it at the next such milestone. */
   goOnTo(milestone: Milestone): void {
     this.resume();
     this.#until = milestone;
   }
 
-  /** Told by the run where it is. */
+  /** Called by the run at a milestone. */
   reached(milestone: Milestone): void {
     if (this.#until === milestone) this.pause();
   }
@@ -71,20 +71,20 @@ export class RunControl {
     this.#interruption.abort();
   }
 
-  /** Ends with the next pause or stop, at once while paused: for work that is broken off then and taken up again. */
+  /** Aborts at the next pause or stop, at once while paused: for work that is interrupted and resumed. */
   interruption(): AbortSignal {
     if (!this.#paused && !this.#stopped) this.#interruption = new AbortController();
     return this.#interruption.signal;
   }
 
-  /** Ends when the run is stopped: for work that is given up then. */
+  /** Aborts when the run is stopped: for work that is then abandoned. */
   get stopSignal(): AbortSignal {
     return this.#stop.signal;
   }
 
   /**
-   * Waits for work that may take longer than a person who has pressed Stop should wait. The work itself goes on unless it
-   * heeds {@link stopSignal}, and nobody hears of it any more.
+   * Waits for work that may take longer than somebody who pressed Stop should wait. The work continues unless it
+   * observes {@link stopSignal}, but its outcome is ignored.
    *
    * @throws Stopped as soon as the run is stopped, and what the work throws.
    */
@@ -108,25 +108,25 @@ export class RunControl {
     return this.untilStopped(new Promise((resolve) => setTimeout(resolve, milliseconds)));
   }
 
-  /** Whether the run is to wait or to stop at the next place where it may be held up. */
+  /** Whether the run is to wait or stop at the next place where it can. */
   get isHeldUp(): boolean {
     return this.#paused !== undefined || this.#stopped;
   }
 
-  /** Seconds of work since the start. They stand still while the run waits. */
+  /** Seconds of work since the start, not counting waits. */
   get seconds(): number {
     return ((this.#waitingSince ?? this.#now()) - this.#startedAt - this.#pausedFor) / 1000;
   }
 
   /**
-   * A place where the run may be held up: waits while paused.
+   * A place where the run may pause or stop: waits while paused.
    *
    * @throws Stopped, and whatever {@link HoldUp.settle} and {@link HoldUp.broken} throw.
    */
   async heed({ settle, onPause, broken }: HoldUp): Promise<void> {
     if (settle && (this.#paused || this.#stopped)) await settle();
     if (this.#paused) {
-      const { promise } = this.#paused; // whoever is told may resume at once
+      const { promise } = this.#paused; // the listener may resume at once
       const began = this.#now();
       this.#waitingSince = began;
       onPause(true);

@@ -4,22 +4,22 @@ import type { GenerationState } from '../graph/ops/generation.ts';
 import { sizeOf, type Tensor } from '../graph/tensor.ts';
 import type { Tokenizer } from '../text/tokenizer.ts';
 
-/** What a model wrote to a prompt. */
+/** What a model answered to a prompt. */
 export interface WrittenText {
   readonly text: string;
-  /** Tokens written, the end-of-text token among them. */
+  /** Tokens written, including the end-of-text token. */
   readonly generated: number;
-  /** Whether the model ended the text by itself, and not the limit of its length. */
+  /** Whether the model ended the text itself rather than reaching the length limit. */
   readonly hasEnded: boolean;
 }
 
-// Most answers are a word or two and the end; the rest is looked for in growing strides.
+// Most answers are a word or two and the end; longer ones are checked for their end in growing strides.
 const FIRST_STRIDE = 2;
 
 /**
  * Replays a step of greedy decoding until every row has ended or is full.
  *
- * @returns tokens of the rows, u32 [rows, capacity]: the one that a row starts from, then its answer.
+ * @returns tokens of the rows, u32 [rows, capacity]: the start token, then the answer.
  * @throws GorpError `device/lost`.
  */
 export async function decodeToEnd(device: Device, step: Compiled, state: GenerationState): Promise<Uint32Array> {

@@ -1,6 +1,6 @@
 import { GorpError } from '../base/errors.ts';
 
-/** So many losses within so many minutes are one too many: something is wrong that going on does not mend. */
+/** This many losses in this many minutes end the run: resuming does not fix the cause. */
 const MAX = 3;
 const MINUTES = 10;
 
@@ -25,8 +25,8 @@ export class DeviceLosses {
     if (this.#times.length < MAX) return;
     throw new GorpError(
       loss.code,
-      `${loss.message} It was the loss number ${MAX} within ${MINUTES} minutes.`,
-      'Go on from the last checkpoint later: with a smaller batch, other programs that use the GPU closed, or on the CPU.',
+      `${loss.message} This was loss ${MAX} within ${MINUTES} minutes.`,
+      'Close other programs that use the GPU, and resume from the last checkpoint; or use a smaller batch, or the CPU.',
       { cause: loss },
     );
   }

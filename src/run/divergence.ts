@@ -2,15 +2,15 @@ import { GorpError } from '../base/errors.ts';
 import type { StepRecord } from '../gorp/learner.ts';
 
 /**
- * Whether the numbers of a model have left the range of f32. RMS norm turns what is too large into zeros, so that the
- * loss may stay finite; nothing that is trained has any part in it then, though it is not 0.
+ * Whether the numbers of a model have left the range of f32. RMS norm turns values that are too large into zeros. The
+ * loss may then stay finite, but no longer depends on any trained weight.
  */
 export function isBroken({ loss, gradientNorm }: StepRecord): boolean {
   return !Number.isFinite(loss) || !Number.isFinite(gradientNorm) || (gradientNorm === 0 && loss > 0);
 }
 
 /**
- * The error of a run whose numbers are broken: what broke first, by name.
+ * The error of a diverged run, naming what broke first.
  *
  * @param record of the broken step.
  * @param parameters of the model, in the order in which it uses them.
@@ -25,11 +25,11 @@ export function diverged(step: number, record: StepRecord, parameters: readonly 
 
 function whatBroke({ loss, gradientNorm, layers }: StepRecord, parameters: readonly string[]): string {
   if (!Number.isFinite(loss)) return 'the loss is no longer a number';
-  if (gradientNorm === 0) return 'nothing that is trained has any part in the loss';
+  if (gradientNorm === 0) return 'the gradient is zero: the loss no longer depends on any trained weight';
   const place = ({ name }: { name: string }): number => parameters.indexOf(`${name}.weight`);
-  // Gradients go from the last layer to the first, so the last one that is bad was the first to be.
+  // Gradients flow from the last layer to the first, so the last bad one broke first.
   const bad = layers.filter((layer) => !Number.isFinite(layer.gradientNorm)).toSorted((a, b) => place(b) - place(a));
-  if (bad.length === 0) return 'the norm of all gradients together is beyond the range of numbers';
-  const others = bad.length === 1 ? '' : `, and after it of ${bad.length - 1} more`;
+  if (bad.length === 0) return 'the norm of all gradients together overflows';
+  const others = bad.length === 1 ? '' : `, then those of ${bad.length - 1} more`;
   return `the gradient of ${bad[0].name}${bad[0].part === 'lora' ? ' (adapter)' : ''} is no longer a number${others}`;
 }

@@ -27,7 +27,7 @@ describe('the amount of a run', () => {
   });
 });
 
-test('the work of a run is that of its steps and tests, by the length of their texts', () => {
+test('the work of a run is the sum of its steps and tests, by the length of their texts', () => {
   const settings = { ...quick, training: { ...quick.training, batchSize: 10, epochs: 1 } };
   // One step and two, half as long in the second task but for 12 tokens of padding; 2 tests before and after each round.
   const work = workOfRun(settings, [task('a', 10, 1), task('b', 20, 1, 48)], effort);
@@ -38,7 +38,7 @@ test('the work of a run is that of its steps and tests, by the length of their t
   expect(secondsFor({ operations: 200, kernels: 4 }, speed, 1.5)).toBeCloseTo(1.5 * (1.6 * 2 + 2), 6);
 });
 
-test('tasks that have not been read have the examples that are asked for, as far as there are any', () => {
+test('unread tasks have the requested number of examples, or all if they have fewer', () => {
   const many = {
     ...quick,
     order: ['gloss', 'people'],

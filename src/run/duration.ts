@@ -9,7 +9,7 @@ import { planOf } from '../methods/registry.ts';
 const positive = v.pipe(v.number(), v.finite(), v.gtValue(0));
 export const WorkSchema = v.strictObject({ operations: v.number(), kernels: v.number() });
 
-/** What the parts of a run take, on prompts of {@link Effort.promptTokens} tokens. */
+/** The cost of a run's parts, on prompts of {@link Effort.promptTokens} tokens. */
 export const EffortSchema = v.strictObject({
   /** One optimizer step. */
   step: WorkSchema,
@@ -19,31 +19,31 @@ export const EffortSchema = v.strictObject({
 });
 export type Effort = v.InferOutput<typeof EffortSchema>;
 
-/** How fast a device is, as it was measured. */
+/** The measured speed of a device. */
 export const SpeedSchema = v.strictObject({ operationsPerSecond: positive, secondsPerKernel: positive });
 export type Speed = v.InferOutput<typeof SpeedSchema>;
 
-/** A task of an order, as far as its time depends on it. */
+/** What the time of a run needs to know of a task. */
 export interface PlannedTask extends TaskAmount {
   /** Tokens of a prompt on average. */
   readonly promptTokens: number;
 }
 
-/** Tokens of a prompt where nothing is known of the texts: most are far shorter than what is allowed. */
+/** Tokens of a prompt when the texts are unknown: most are far shorter than the limit. */
 const TYPICAL_TOKENS = 160;
-/** Tokens by which a batch is longer than its texts are on average, to the longest of it and the next bucket. */
+/** Tokens of padding: a batch is as long as its longest text, rounded up to the next bucket. */
 const PADDING = 0.75 * SOURCE_BUCKET;
 /**
- * What a run takes for each second that its products would take at the measured speed: attention, normalisation, the
+ * Seconds of a run for each second that its products would take at the measured speed: attention, normalisation, the
  * loss over the vocabulary and the optimizer are slower than products. Measured on one CPU core with the embedded T5.
  */
 const BESIDE_PRODUCTS = 1.6;
 
 /**
- * The tasks of a run that have not been read, by what is known of them.
+ * The tasks of a run before they are read, from what is known of them.
  *
  * @param own examples of the user's own tasks, by name.
- * @returns null when a task's examples are not known.
+ * @returns null if a task's examples are not known.
  */
 export function tasksAhead(
   { order, training }: Pick<RunSettings, 'order' | 'training'>,
@@ -65,13 +65,13 @@ export function tasksAhead(
   return tasks.includes(null) ? null : tasks.filter((task) => task !== null);
 }
 
-/** What a whole run takes to compute: its steps and tests, each as long as its texts are. */
+/** The compute of a whole run: its steps and tests, each by the length of its texts. */
 export function workOfRun(settings: RunSettings, tasks: readonly PlannedTask[], effort: Effort): Work {
   const { steps, tests } = amountOf(settings, tasks);
   const meanTokens = (of: readonly PlannedTask[]): number =>
     of.reduce((sum, { promptTokens }) => sum + promptTokens, 0) / Math.max(1, of.length);
   const all = meanTokens(tasks);
-  // A mixed round trains on all tasks; another one on its own.
+  // A mixed round trains on all tasks, any other on its own.
   const tokensOf = (round: number): number =>
     planOf(settings.method).schedule === 'mixed' ? all : tasks[round - 1].promptTokens;
   let operations = 0;
@@ -85,11 +85,11 @@ export function workOfRun(settings: RunSettings, tasks: readonly PlannedTask[], 
   return { operations, kernels };
 }
 
-/** Seconds that work takes at a speed. @param factor by which earlier runs took longer than was estimated. */
+/** Seconds that work takes at a speed. @param factor by which earlier runs exceeded their estimate. */
 export const secondsFor = ({ operations, kernels }: Work, speed: Speed, factor = 1): number =>
   factor * (BESIDE_PRODUCTS * (operations / speed.operationsPerSecond) + kernels * speed.secondsPerKernel);
 
-/** `about 40 s`, `about 12 min`, `about 5 h`, `about 9 days`: as exact as an estimate is. */
+/** `about 40 s`, `about 12 min`, `about 5 h`, `about 9 days`: rounded as an estimate should be. */
 export function roughly(seconds: number): string {
   const round = (value: number): number => (value < 10 ? Math.max(1, Math.round(value)) : Math.round(value / 5) * 5);
   if (seconds < 90) return `about ${round(seconds)} s`;
@@ -98,5 +98,5 @@ export function roughly(seconds: number): string {
   return `about ${Math.round(seconds / 86_400)} days`;
 }
 
-/** From so many seconds on a person should know what would make the run shorter. */
+/** Above this many seconds, the page suggests how to shorten the run. */
 export const LONG_RUN = 3 * 3600;

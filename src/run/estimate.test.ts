@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { TimeEstimate } from './estimate.ts';
 
 describe('TimeEstimate', () => {
-  it('knows nothing until both kinds of work have been seen', () => {
+  it('gives no estimate until both kinds of work have been seen', () => {
     const estimate = new TimeEstimate(10, 20);
     expect([estimate.secondsLeft, estimate.stepSeconds]).toEqual([null, undefined]);
     estimate.didExamples(5, 10);
@@ -12,7 +12,7 @@ describe('TimeEstimate', () => {
     expect(estimate.secondsLeft).toBe(8 * 3 + 15 * 2);
   });
 
-  it('needs no price of work that is not asked for', () => {
+  it('needs no price of work that is not requested', () => {
     const estimate = new TimeEstimate(4, 0);
     estimate.didSteps(1, 2);
     expect(estimate.secondsLeft).toBe(6);

@@ -11,7 +11,7 @@ export class TimeEstimate {
     this.#examplesLeft = examplesLeft;
   }
 
-  /** Seconds of one step, averaged with recent ones weighing more; undefined before the first. */
+  /** Seconds of one step, averaged with more weight on recent ones; undefined before the first. */
   get stepSeconds(): number | undefined {
     return this.#stepSeconds;
   }
@@ -26,7 +26,7 @@ export class TimeEstimate {
     this.#exampleSeconds = blend(this.#exampleSeconds, seconds / count);
   }
 
-  /** Null until both kinds of work have been seen, as far as any of them is left. */
+  /** Null until each kind of work that is left has been seen. */
   get secondsLeft(): number | null {
     const part = (left: number, each: number | undefined): number => (left <= 0 ? 0 : left * (each ?? NaN));
     const total = part(this.#stepsLeft, this.#stepSeconds) + part(this.#examplesLeft, this.#exampleSeconds);

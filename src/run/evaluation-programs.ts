@@ -7,29 +7,31 @@ import type { Tensor } from '../graph/tensor.ts';
 import type { Layers } from '../models/layers.ts';
 import type { Generation, Network, Ranking, TreeSizes } from '../models/network.ts';
 
-/** A batch that is tested: rows, tokens of a padded source, and the tree of the labels that are ranked. */
+/** A test batch: rows, tokens of a padded source, and the tree of the labels to rank. */
 export interface EvaluationSizes extends TreeSizes {
   readonly B: number;
   readonly S: number;
 }
 
-/** The programs of one batch shape. They share the memory of their intermediates, so one's end is another's beginning. */
+/**
+ * The programs of one batch shape. They share the memory of their intermediates, so each starts after the one before it
+ * ends.
+ */
 export interface EvaluationPrograms {
   readonly generation: Generation;
   readonly ranking: Ranking;
-  /** What `rank` leaves, [B, choices] and [B, nodes]: to be read before another of the programs runs. */
+  /** Results of `rank`, [B, choices] and [B, nodes]: read them before another of the programs runs. */
   readonly ranked: { readonly loss: Tensor; readonly best: Tensor };
   readonly prefill: Compiled;
   readonly rank: Compiled;
 }
 
-// Memory for sources that wait for their answers, at most. They lie in it beside those that are being read.
+// Most memory for sources that wait for their answers, next to those being read.
 const POOL_BYTES = 2 ** 25;
 
 /**
- * How many sources may wait for their answers, so that those of several batches are written together: as many as a batch
- * has rows, or as there is room for. 0 where that would be but a part of a batch, and each batch is better answered in
- * its own place.
+ * How many sources may wait, so that answers of several batches are written together: as many as a batch has rows, or
+ * as fit. 0 if only a part of a batch fits: then each batch is better answered in place.
  *
  * @param sizes rows of a batch, and the longest padded source.
  */
@@ -38,7 +40,7 @@ export function poolRows(network: Pick<Network, 'sourceBytes'>, { B, S }: { B: n
   return B > 1 && rows >= B / 2 ? rows : 0;
 }
 
-/** Something on the GPU that is kept until another takes its place. */
+/** Something on the GPU that is held until another replaces it. */
 interface Kept<T> {
   readonly key: string;
   readonly value: T;
@@ -48,8 +50,8 @@ interface Kept<T> {
 }
 
 /**
- * Programs that test a model. Those of one batch shape are kept at a time: a shape that has passed seldom comes back
- * within a task, and its keys and values are the largest buffers of a test.
+ * Programs that test a model. Holds those of one batch shape at a time: an earlier shape seldom returns within a task,
+ * and its keys and values are the largest buffers of a test.
  */
 export class Evaluations {
   readonly #device: Device;
@@ -61,7 +63,7 @@ export class Evaluations {
   #pool: Kept<Generation> | undefined;
   #decoder: (Kept<Compiled> & { readonly generation: Generation }) | undefined;
 
-  /** @param capacity tokens of an answer at most, and the one that it starts from. */
+  /** @param capacity most tokens of an answer, plus its start token. */
   constructor(device: Device, network: Network, layers: Layers, capacity: number) {
     this.#device = device;
     this.#network = network;
@@ -70,7 +72,7 @@ export class Evaluations {
     this.#arena = new Arena(device, 'testing');
   }
 
-  /** The programs of a batch shape; those of another are given up. @throws GorpError as {@link compile}. */
+  /** The programs of a batch shape; frees those of another. @throws GorpError as {@link compile}. */
   async of(sizes: EvaluationSizes): Promise<EvaluationPrograms> {
     const { B, S, nodes, choices } = sizes;
     const key = `${B}×${S}×${nodes}×${choices}`;
@@ -103,7 +105,7 @@ export class Evaluations {
           this.#batch = { key, value, version, release };
           return value;
         }
-        releasePrograms(); // one has taken larger memory behind the back of another; the next time all fit
+        releasePrograms(); // a later program enlarged the shared memory; the next time all fit
       }
     } catch (error) {
       release();
@@ -112,7 +114,7 @@ export class Evaluations {
   }
 
   /**
-   * Room for the sources whose answers are still to be written, of several batches: generation that adopts them.
+   * A generation that adopts sources of several batches whose answers are still to be written.
    *
    * @param sizes rows, and the longest padded source.
    */
@@ -132,7 +134,7 @@ export class Evaluations {
     }
   }
 
-  /** The decoding step of the first rows of a generation. @throws GorpError as {@link compile}. */
+  /** The decoding step for the first rows of a generation. @throws GorpError as {@link compile}. */
   async decoder(generation: Generation, rows: number): Promise<Compiled> {
     const key = String(rows);
     const kept = this.#decoder;

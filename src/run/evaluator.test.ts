@@ -14,7 +14,7 @@ import { openNetwork, type OpenedNetwork, readTexts } from './open-network.ts';
 import type { EncodedTask } from './task-data.ts';
 
 const { method, training } = tinySettings('gorp-b', { sourceLength: 40, targetLength: 5 });
-// Of lengths that make batches of different shapes, and some texts twice.
+// The lengths give batches of different shapes; some texts occur twice.
 const SOURCES = [3, 40, 5, 9, 21, 3, 7, 12, 38, 4].map((length, i) =>
   Array.from({ length }, (_, at) => 2 + ((5 * (i % 7) + 3 * at + at * at) % 11)),
 );
@@ -96,19 +96,19 @@ async function evaluated(task: EncodedTask, evaluationBatchSize: number) {
   return { ...found, done };
 }
 
-describe('answers and rankings of batches are those of examples by themselves', () => {
+describe('batches give the same answers and rankings as single examples', () => {
   const others = [
     [3, 4, 1],
     [3, 5, 6, 1],
     [7, 1],
   ];
   const cases: [string, () => number[][]][] = [
-    ['where no answer is a label', () => others],
+    ['if no answer is a label', () => others],
     [
-      'where some answers are labels, and some begin as one',
+      'if some answers are labels, and some begin like one',
       () => [...others, alone[0], alone[1], [...alone[3].slice(0, 2), 1]],
     ],
-    ['where every answer is a label', () => [...others, ...alone]],
+    ['if every answer is a label', () => [...others, ...alone]],
   ];
   describe.each(cases)('%s', (_, labels) => {
     // With room for too few sources each batch is answered in its own place.
@@ -119,7 +119,7 @@ describe('answers and rankings of batches are those of examples by themselves', 
       [10, 20],
       [4, 3],
       [4, 1],
-    ])('%i at a time, and room for %i that wait', async (batchSize, room) => {
+    ])('%i at a time, with room for %i waiting', async (batchSize, room) => {
       const { network, tokenizer } = opened;
       const sourceBytes = vi.spyOn(network, 'sourceBytes').mockReturnValue(2 ** 25 / room);
       const distinct = [...new Map(labels().map((label) => [label.join(), label])).values()];
@@ -137,7 +137,7 @@ describe('answers and rankings of batches are those of examples by themselves', 
         for (const label of distinct) losses.push(await lossOf(source, label));
         const right = i % distinct.length;
         if (losses.indexOf(Math.min(...losses)) === right) ranked++;
-        expect(Math.abs(answers[i].loss / losses[right] - 1)).toBeLessThan(1e-4); // two orders of sums in f32
+        expect(Math.abs(answers[i].loss / losses[right] - 1)).toBeLessThan(1e-4); // sums in two different orders in f32
         expect(answers[i].labelTokens).toBe(distinct[right].length);
       }
       expect(accuracy.ranked).toBe(ranked / SOURCES.length);
@@ -148,7 +148,7 @@ describe('answers and rankings of batches are those of examples by themselves', 
   });
 });
 
-test('nothing is decoded where every answer is a label', async () => {
+test('decodes nothing if every answer is a label', async () => {
   const decoder = vi.spyOn(Evaluations.prototype, 'decoder');
   const distinct = [...new Map(alone.map((label) => [label.join(), label])).values()];
   await evaluated(taskOf(distinct), 4);

@@ -11,7 +11,7 @@ import type { EncodedTask } from './task-data.ts';
 import type { TestTime } from './results.ts';
 import type { TrainingSettings } from './settings.ts';
 
-/** Accuracy of a task, both ways: the share of right answers. */
+/** Accuracy of a task, scored both ways: the share of right answers. */
 export interface Accuracy {
   /** The generated text equals the label (docs/method.md, section 6). */
   exact: number;
@@ -20,12 +20,12 @@ export interface Accuracy {
   examples: number;
 }
 
-/** What the model answered to one example. */
+/** The answer of the model to one example. */
 export interface Answer extends Score {
   text: string;
-  /** Tokens written, the end-of-text token among them. */
+  /** Tokens written, including the end-of-text token. */
   generated: number;
-  /** −log p of the right label: summed up over its tokens, and their number. */
+  /** −log p of the right label, summed over its tokens, and their number. */
   loss: number;
   labelTokens: number;
 }
@@ -33,8 +33,8 @@ export interface Answer extends Score {
 const NO_TIME: TestTime = { promptTokens: 0, promptSeconds: 0, answerTokens: 0, answerSeconds: 0 };
 
 /**
- * Measures a model as it is now: greedy generation and ranking of the task's labels, a whole batch at a time. Sources
- * are encoded once for both, and an answer that is a label has been written when the labels have been ranked.
+ * Measures a model as it is now, by greedy generation and by ranking the task's labels, a batch at a time. Sources are
+ * encoded once for both, and ranking the labels already decodes an answer that is a label.
  */
 export class Evaluator {
   readonly #device: Device;
@@ -62,7 +62,7 @@ export class Evaluator {
   }
 
   /**
-   * @param onBatch called behind every batch with the number of examples done; it may throw to stop.
+   * @param onBatch called after every batch with the number of examples done; it may throw to stop.
    * @returns the accuracy, the answers in the order of the task's test examples, and the time it took.
    * @throws GorpError `device/lost`.
    */
@@ -88,14 +88,14 @@ export class Evaluator {
       await this.#device.run([programs.prefill.program]);
       const prompts = this.#device.read(programs.prefill.rangeOf(programs.generation.state.remaining));
       const hasRead = prompts.then(() => this.#now());
-      hasRead.catch(() => undefined); // reported below, if what comes before does not fail as well
+      hasRead.catch(() => undefined); // reported below, unless an earlier step fails too
       await this.#device.run([programs.rank.program]);
       const [read, loss, best] = await Promise.all([
         hasRead,
         readValues(this.#device, programs.rank, programs.ranked.loss, Float32Array),
         readValues(this.#device, programs.rank, programs.ranked.best, Uint32Array),
       ]);
-      const open: number[] = []; // rows whose answers are no labels
+      const open: number[] = []; // rows whose answers are not labels
       indexes.forEach((example, row) => {
         losses[example] = tree.paths.map((path) => path.reduce((sum, choice) => sum + loss[row * choices + choice], 0));
         const answer = this.#alongLabels(tree, best.subarray(row * nodes, (row + 1) * nodes));
@@ -127,8 +127,8 @@ export class Evaluator {
   }
 
   /**
-   * The answer of a row as greedy generation writes it, from the likeliest token behind every node: as long as it writes
-   * what a label goes on with, the pass that ranked the labels has told what comes next. Undefined when it leaves them.
+   * The greedy answer of a row, from the likeliest token after every node: while it follows a label, the pass that
+   * ranked the labels has its next token. Undefined if it leaves the labels.
    */
   #alongLabels(tree: LabelTree, best: Uint32Array): number[] | undefined {
     const answer: number[] = [];
@@ -142,7 +142,7 @@ export class Evaluator {
     return undefined;
   }
 
-  /** Collects rows of batches whose answers must be decoded, so that these are as many at a time as may be. */
+  /** Collects rows whose answers must be decoded, to decode as many at a time as possible. */
   #unanswered(task: EncodedTask, batches: readonly EvaluationBatch[]): Unanswered {
     const longest = { B: Math.min(this.#settings.evaluationBatchSize, task.test.length), S: longestSource(batches) };
     const room = { ...longest, B: poolRows(this.#network, longest) };
@@ -178,16 +178,16 @@ export class Evaluator {
     return decodeToEnd(this.#device, await this.#programs.decoder(generation, rows), generation.state);
   }
 
-  /** Frees programs and buffers. An evaluator serves one state of the adapters' shapes: make a new one each round. */
+  /** Frees programs and buffers. An evaluator fits one set of adapter shapes: make a new one each round. */
   destroy(): void {
     this.#programs.destroy();
   }
 }
 
-/** Rows whose answers are still to be written. */
+/** Rows whose answers still have to be written. */
 interface Unanswered {
   /**
-   * Takes over rows of a batch that has been read, and writes answers where there is no more room.
+   * Takes rows of a batch that was read, and writes answers when it is full.
    *
    * @param indexes the example of every row of the batch.
    * @param written receives tokens by example.
@@ -198,6 +198,6 @@ interface Unanswered {
     indexes: readonly number[],
     written: ArrayLike<number>[],
   ): Promise<void>;
-  /** Writes what is left. */
+  /** Writes the remaining answers. */
   write(written: ArrayLike<number>[]): Promise<void>;
 }

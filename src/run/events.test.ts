@@ -9,7 +9,7 @@ const problemOf = (data: unknown): string => {
 };
 
 describe('the schema of a run’s events', () => {
-  it('refuses what it does not know, and names the field', () => {
+  it('refuses unknown types and fields, and names the field', () => {
     for (const data of [undefined, null, 'paused', {}, { type: 'exploded' }, { type: 'paused', extra: 1 }]) {
       expect(accepts(data)).toBe(false);
     }

@@ -13,7 +13,7 @@ import {
   TestTimeSchema,
 } from './results.ts';
 
-/** Numbers that come in thousands: that they are an array is checked, their elements are not. */
+/** Thousands of numbers: checks that they are an array, not the elements. */
 const numbers = v.custom<number[]>(Array.isArray);
 
 /** What a run is doing now. `weights`, `tokenize`, `evaluate`, `train` and `checkpoint` carry progress. */
@@ -36,20 +36,20 @@ const ProgressSchema = v.strictObject({
   phase: PhaseSchema,
   /** Round 1..T; 0 before the first. */
   round: v.number(),
-  /** What is worked on: a file or a task. */
+  /** The current file or task. */
   item: v.string(),
   done: v.number(),
   total: v.number(),
   unit: v.picklist(['bytes', 'steps', 'examples', 'items']),
   /** Weights only: where the bytes come from. */
   source: v.exactOptional(v.picklist(['network', 'cache'])),
-  /** Of late, from the network. */
+  /** Recent download speed. */
   bytesPerSecond: v.exactOptional(v.number()),
-  /** Estimated seconds left in the whole run, once there is something to estimate from. */
+  /** Estimated seconds left in the whole run, once an estimate is possible. */
   secondsLeft: v.nullable(v.number()),
 });
 
-/** Losses read back since the last such event; arrays of equal length, one entry per optimizer step. */
+/** Losses read back since the last event of this type; arrays of equal length, one entry per optimizer step. */
 const StepsSchema = v.pipe(
   v.strictObject({
     type: v.literal('steps'),
@@ -59,7 +59,7 @@ const StepsSchema = v.pipe(
     losses: numbers,
     gradientNorms: numbers,
     tokensPerSecond: v.number(),
-    /** Every trained layer in the last of these steps; none where that is not known. */
+    /** Every trained layer in the last of these steps; empty if unknown. */
     layers: v.array(LayerStatisticsSchema),
   }),
   v.check(
@@ -76,14 +76,14 @@ const EvaluationSchema = v.strictObject({
   exact: v.number(),
   ranked: v.number(),
   examples: v.number(),
-  /** Null for a test of an earlier run that is told again. */
+  /** Null for a repeated test of an earlier run. */
   time: v.nullable(TestTimeSchema),
 });
 
-/** What a run tells while it goes on, in order. Plain data: it crosses from the worker to the page. */
+/** The events of a run, in order. Plain data: it crosses from the worker to the page. */
 export const RunEventSchema = v.variant('type', [
   v.strictObject({ type: v.literal('device'), device: DeviceReportSchema }),
-  /** Sent once tasks and model are known: everything the page needs to lay out its charts. */
+  /** Sent once tasks and model are known: what the page needs to lay out its charts. */
   v.strictObject({
     type: v.literal('plan'),
     tasks: v.array(TaskReportSchema),
@@ -101,7 +101,7 @@ export const RunEventSchema = v.variant('type', [
     task: v.string(),
     tokens: v.array(ReadTokenSchema),
   }),
-  /** What the run will take: memory, and what there is to compute; sent before weights are fetched. */
+  /** The memory and the compute that the run will take; sent before weights are fetched. */
   v.strictObject({ type: v.literal('memory-plan'), plan: MemoryPlanSchema, work: WorkSchema }),
   v.strictObject({
     type: v.literal('memory'),
@@ -109,10 +109,10 @@ export const RunEventSchema = v.variant('type', [
     peakBytes: v.number(),
     liveBuffers: v.number(),
   }),
-  /** All results so far, as if the run were stopped: before its first round and after each. What is told later adds to it. */
+  /** All results so far, as if the run were stopped: before its first round and after each. Later events add to it. */
   v.strictObject({ type: v.literal('so-far'), results: ResultsSchema }),
   v.strictObject({ type: v.literal('warning'), message: v.string() }),
-  /** The device was lost; the run goes on from a step by itself, 0 being its beginning. What came behind it is told again. */
+  /** The device was lost; the run resumes from a step by itself (0: its beginning), and repeats later events. */
   v.strictObject({ type: v.literal('recovering'), error: ErrorReportSchema, step: v.number() }),
   v.strictObject({ type: v.literal('paused') }),
   v.strictObject({ type: v.literal('resumed') }),

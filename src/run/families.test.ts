@@ -7,8 +7,8 @@ import { TINY_FAMILIES } from '../testing/tiny-families.ts';
 const [ONE, TWO] = [['gloss'], ['gloss', 'field']];
 
 // Pairs of family and method, of family and device, and of family and way; `npm run test:slow` runs the whole product,
-// with two tasks throughout. Here a second task, which takes as long as the first, is learned by turns: by every method
-// on some families, on every family by some methods, and by the two that the project is about on all.
+// with two tasks throughout. Here a second task, which takes as long as the first, is learned only in some pairs: by
+// every method on some families, on every family by some methods, and by the project's two main methods on all.
 describe.each(TINY_FAMILIES.map((family, i) => ({ ...family, i })))('$family', (family) => {
   const runs = METHOD_NAMES.map((method, j) => {
     const isMain = method === 'gorp-plus' || method === 'gorp';
@@ -16,7 +16,7 @@ describe.each(TINY_FAMILIES.map((family, i) => ({ ...family, i })))('$family', (
   });
   test.each(runs)('$method learns $order', ({ method, order }) => learns(family, method, {}, { order }));
 
-  // One task: a software adapter takes seconds to compile what a second one adds.
+  // One task: a software adapter takes seconds to compile the kernels that a second one adds.
   test('gorp-plus on WebGPU', () => learns(family, 'gorp-plus', {}, { acquire: acquirePacedGpu, order: ONE }));
 
   test('gorp-plus with less memory', () => learns(family, 'gorp-plus', WAYS[family.i % WAYS.length], { order: ONE }));

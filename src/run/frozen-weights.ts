@@ -1,13 +1,13 @@
 import type { Packing } from '../device/packing.ts';
 
 /**
- * How frozen weights are kept on the GPU: as f32; as the checkpoint stores them, where it stores 16 bits; or in blocks of
- * 8-bit or 4-bit integers. Trained weights are f32 always.
+ * How frozen weights are stored on the GPU: as f32; as in the checkpoint, if it stores 16 bits; or in blocks of 8-bit
+ * or 4-bit integers. Trained weights are f32 always.
  */
 export const FROZEN_WEIGHTS = ['f32', 'stored', '8-bit', '4-bit'] as const;
 export type FrozenWeights = (typeof FROZEN_WEIGHTS)[number];
 
-/** Tables whose single rows are looked up, or that give the scores over the vocabulary: 4 bits would be felt most here. */
+/** Tables that are read by row or that score the vocabulary: 4 bits would cost most accuracy here. */
 const VOCABULARY = /(^|\.)(shared|embed_tokens|lm_head)\.weight$/;
 /** T5's table of position biases is a matrix in name only. */
 const POSITIONS = /\.relative_attention_bias\.weight$/;

@@ -13,7 +13,7 @@ import type { Results } from './results.ts';
 import { Run } from './run.ts';
 import type { RunSettings } from './settings.ts';
 
-/** Runs to the end; whatever the end is, nothing is left on the GPU. */
+/** Runs to the end; however it ends, nothing is left on the GPU. */
 async function executeWith(
   openModel: () => Promise<ModelFiles>,
   settings: RunSettings,
@@ -38,7 +38,7 @@ function resultsOf(end: RunEvent): Results {
   return end.results;
 }
 
-// Milliseconds: where nothing is in the driver's shader cache, a run is a matter of minutes.
+// Milliseconds: with an empty shader cache a run takes minutes.
 const COLD = 300_000;
 
 const isFraction = (value: number | null): boolean => value !== null && value >= 0 && value <= 1;
@@ -54,7 +54,7 @@ describe.each(trainedModels)('a run of $name', ({ reference, folder }) => {
     'gorp-plus learns two tasks, measured both ways, with a space for every trained layer',
     async () => {
       const training = { sourceLength: 112, targetLength: 12, epochs: 5 };
-      // Rates that leave room for being raised in the second task.
+      // Rates low enough to be raised in the second task.
       const rates = { learningRate: 3e-3, galoreLearningRate: 3e-3 };
       const results = resultsOf(await execute(tinySettings('gorp-plus', training, rates)));
       const { curves } = results;
@@ -121,7 +121,7 @@ describe.each(trainedModels)('a run of $name', ({ reference, folder }) => {
   const configOf = (model: ModelFiles, fields: Record<string, unknown>): { config: unknown } => ({
     config: { ...(model.config as object), ...fields },
   });
-  // Another number that divides the heads.
+  // A different number that divides the heads.
   const otherKeyHeads = config.numKeyHeads === 1 ? config.numHeads : 1;
   const broken: Broken[] = [
     {
@@ -131,7 +131,7 @@ describe.each(trainedModels)('a run of $name', ({ reference, folder }) => {
       change: (model) => ({ tensors: without(model, `${lastLayer}.mlp.up_proj.weight`) }),
     },
     {
-      what: 'a tensor is one too many',
+      what: 'there is an extra tensor',
       code: 'model/extra-tensor',
       names: 'model.layers.0.self_attn.q_proj.bias',
       change: (model) => ({ tensors: withTensor(model, 'model.layers.0.self_attn.q_proj.bias', [config.hiddenSize]) }),
@@ -149,7 +149,7 @@ describe.each(trainedModels)('a run of $name', ({ reference, folder }) => {
       change: (model) => configOf(model, { num_key_value_heads: otherKeyHeads }),
     },
     {
-      what: 'the head is not tied and not there',
+      what: 'the head is neither tied nor present',
       code: 'model/missing-tensor',
       names: 'lm_head.weight',
       change: (model) => configOf(model, { tie_word_embeddings: false }),
@@ -161,7 +161,7 @@ describe.each(trainedModels)('a run of $name', ({ reference, folder }) => {
       change: (model) => configOf(model, { vocab_size: config.vocabSize - 12 }),
     },
     {
-      what: 'the family is another',
+      what: 'the family differs',
       code: 'model/bad-config',
       names: 'mistral',
       change: (model) => configOf(model, { model_type: 'mistral' }),
@@ -195,11 +195,11 @@ describe.each(trainedModels)('a run of $name', ({ reference, folder }) => {
     expect(end).toMatchObject({ type: 'failed', error: { code } });
     expect(end.type === 'failed' && end.error.message).toContain(names);
     expect(read).toBe(0);
-    expect(discarded).toBe(code.startsWith('settings/') ? 0 : 1); // settings are no fault of the files
+    expect(discarded).toBe(code.startsWith('settings/') ? 0 : 1); // wrong settings are not the fault of the files
   });
 
   test(
-    'what published checkpoints hold besides is passed over',
+    'ignores other tensors of published checkpoints',
     async () => {
       const openModel = async (): Promise<ModelFiles> => {
         const model = await openTrained();

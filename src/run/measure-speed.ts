@@ -11,13 +11,13 @@ import type { Speed } from './duration.ts';
 
 // A feed-forward layer of a small transformer: rows are tokens.
 const LAYER = { tokens: 512, width: 256, inner: 1024 };
-// Kernels so small that what they take is what a call takes.
+// Kernels so small that they measure the cost of a call.
 const TINY = { calls: 64, tokens: 4, width: 16 };
-/** Milliseconds that a measurement lasts at least, so that clocks of browsers are exact enough. */
+/** Least milliseconds of a measurement, so that browser clocks are exact enough. */
 const ENOUGH = 40;
 const TAKES = 3;
 
-/** A program with what it works on. */
+/** A program with its tensors. */
 interface Probe {
   readonly compiled: Compiled;
   readonly result: Tensor;
@@ -25,8 +25,8 @@ interface Probe {
 }
 
 /**
- * Measures how fast a device is, in some hundred milliseconds: how many operations a second it does in products of
- * training, and what the call of a kernel takes. Its buffers are freed when it ends.
+ * Measures the speed of a device in a few hundred milliseconds: operations per second in products of training, and the
+ * cost of a kernel call. Its buffers are freed when it ends.
  *
  * @param now a clock in milliseconds.
  * @throws GorpError as the device does.
@@ -35,14 +35,14 @@ export async function measureSpeed(device: Device, now: () => number): Promise<S
   const secondsPerKernel = (await timeOf(device, tinyProbe, now)) / TINY.calls;
   const { operations, kernels } = await workOf(device, layerProbe);
   const seconds = await timeOf(device, layerProbe, now);
-  // Where calls take most of the time, what is left of it says little.
+  // If calls take most of the time, the remainder says little.
   const computing = Math.max(seconds - kernels * secondsPerKernel, seconds / 4);
   return { operationsPerSecond: operations / computing, secondsPerKernel };
 }
 
 type MakeProbe = (device: Device) => Promise<Probe>;
 
-/** Seconds of one run of a program: the quickest of a few measurements, each of many runs. */
+/** Seconds of one run of a program: the fastest of a few measurements, each of many runs. */
 async function timeOf(device: Device, make: MakeProbe, now: () => number): Promise<number> {
   const probe = await make(device);
   const { program } = probe.compiled;
@@ -67,14 +67,14 @@ async function timeOf(device: Device, make: MakeProbe, now: () => number): Promi
   }
 }
 
-/** What a program takes, as plans count it. */
+/** The work of a program, as plans count it. */
 async function workOf(device: Device, make: MakeProbe): Promise<Work> {
   const counting = countingDevice(outlineOf(device));
   const { compiled } = await make(counting);
   return counting.workOf(compiled.program);
 }
 
-/** Makes tensors of a device, and a program of what is recorded with them. */
+/** Makes tensors on a device, and a program of what is recorded with them. */
 async function probeOf(
   device: Device,
   record: (g: Graph, tensor: (...shape: number[]) => Tensor) => Tensor,
@@ -105,8 +105,8 @@ const layerProbe: MakeProbe = (device) =>
     const [x, weight, up, down] = [tensor(tokens, width), tensor(width), tensor(inner, width), tensor(width, inner)];
     const hidden = activation(g, 'relu', matmul(g, rmsNorm(g, x, weight, 1e-6), up, { layout: 'nt' }));
     const y = matmul(g, hidden, down, { layout: 'nt' });
-    const back = matmul(g, y, down, { layout: 'nn' }); // as gradients of activations are
-    return matmul(g, back, x, { layout: 'tn' }); // and those of weights
+    const back = matmul(g, y, down, { layout: 'nn' }); // as for gradients of activations
+    return matmul(g, back, x, { layout: 'tn' }); // and of weights
   });
 
 const tinyProbe: MakeProbe = (device) =>

@@ -21,7 +21,7 @@ describe('measuresOf', () => {
     expect(m.justLearned).toBeCloseTo((0.8 + 0.7 + 0.9) / 3);
   });
 
-  it('keeps a missing entry apart from 0', () => {
+  it('distinguishes a missing entry from 0', () => {
     const m = measuresOf([
       [null, null],
       [0, null],
@@ -37,7 +37,7 @@ describe('measuresOf', () => {
     });
   });
 
-  it('knows no transfer with one task, and nothing without one', () => {
+  it('gives no transfer with one task, and nothing without one', () => {
     expect(measuresOf([[0.2], [0.9]])).toMatchObject({
       averagePerformance: 0.9,
       backwardTransfer: null,
@@ -72,7 +72,7 @@ describe('identities', () => {
       .chain((t) => fc.array(fc.array(entry, { minLength: t, maxLength: t }), { minLength: t + 1, maxLength: t + 1 }));
   const fraction = fc.double({ min: 0, max: 1, noNaN: true });
 
-  it('without change there is nothing forgotten and nothing transferred', () => {
+  it('gives no forgetting and no transfer without change', () => {
     fc.assert(
       fc.property(fraction, fc.integer({ min: 2, max: 6 }), (value, t) => {
         const m = measuresOf(Array.from({ length: t + 1 }, () => new Array<number>(t).fill(value)));
@@ -94,7 +94,7 @@ describe('identities', () => {
     );
   });
 
-  it('every measure is null exactly when an entry it needs is', () => {
+  it('gives null for a measure exactly if an entry it needs is null', () => {
     fc.assert(
       fc.property(matrixOf(fc.option(fraction, { freq: 4 })), (matrix) => {
         const m = measuresOf(matrix);
@@ -124,7 +124,7 @@ describe('identities', () => {
 });
 
 describe('firstRounds', () => {
-  it('cuts rows and columns, so that measures so far can be shown while the run goes on', () => {
+  it('cuts rows and columns, to show measures during a run', () => {
     expect(firstRounds(R, 2)).toEqual([
       [0.1, 0.2],
       [0.8, 0.3],

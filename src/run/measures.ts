@@ -1,6 +1,6 @@
 import type { Measures, Results } from './results.ts';
 
-/** R[t][j]: rows 0..T (0 = before training), columns tasks 1..T; null where nothing was measured. */
+/** R[t][j]: rows 0..T (0 = before training), columns tasks 1..T; null if not measured. */
 export type AccuracyMatrix = Results['accuracy']['exact'];
 
 /** Mean of a list; null when it is empty or lacks an entry, so that a gap is never read as 0. */
@@ -21,7 +21,7 @@ const difference = (a: number | null, b: number | null): number | null => (a ===
  * al. 2018 for forgetting, with the last round among those the maximum runs over, so that forgetting is never negative.
  *
  * @param matrix (T+1)×T, fractions.
- * @returns null where an entry the measure needs is missing, or with one task where it is defined between tasks.
+ * @returns null if an entry that the measure needs is missing, or, for measures between tasks, with a single task.
  */
 export function measuresOf(matrix: AccuracyMatrix): Measures {
   const rounds = matrix.length - 1;

@@ -4,11 +4,11 @@ import { GorpError } from '../base/errors.ts';
 import { formatBytes } from '../base/format-bytes.ts';
 import type { TrainingSettings } from './settings.ts';
 
-/** What memory is used for: what buffers are for, and what is read back from them. */
+/** What memory is used for: the purposes of buffers, and read-back. */
 export const PARTS = [...BUFFER_PURPOSES, 'readBack'] as const;
 export type Part = (typeof PARTS)[number];
 
-/** Bytes by what they are used for. */
+/** Bytes by use. */
 export type Parts = Readonly<Record<Part, number>>;
 
 /** {@link Part} in words. */
@@ -23,21 +23,21 @@ export const PART_NAMES: Readonly<Record<Part, string>> = {
   readBack: 'Read back, for a moment',
 };
 
-/** When memory is taken: in a training step, when a task has ended and spaces grow, and in a test. */
+/** When memory is taken: in a training step, when spaces grow after a task, and in a test. */
 export const MOMENTS = ['training', 'measuring', 'testing'] as const;
 export type Moment = (typeof MOMENTS)[number];
 
 const bytes = v.pipe(v.number(), v.minValue(0));
 
-/** What a run takes on the GPU at its fullest moment. Drivers take some more. */
+/** GPU memory of a run at its peak. Drivers take some more. */
 export const MemoryPlanSchema = v.strictObject({
   total: bytes,
   moment: v.picklist(MOMENTS),
   /** The parts of that moment. */
   parts: v.strictObject(v.entriesFromList(PARTS, bytes)),
-  /** Totals of every moment that there is. */
+  /** Totals of every moment. */
   moments: v.partial(v.strictObject(v.entriesFromList(MOMENTS, bytes))),
-  /** What a checkpoint takes on disk, at most. */
+  /** The most that a checkpoint takes on disk. */
   checkpoint: bytes,
 });
 export type MemoryPlan = v.InferOutput<typeof MemoryPlanSchema>;
@@ -46,12 +46,12 @@ export const totalOf = (parts: Parts): number => PARTS.reduce((sum, part) => sum
 
 type Advised = Pick<TrainingSettings, 'frozenWeights' | 'activations'>;
 
-/** What would make a run need less, for these settings; at one moment, where it is known which. */
+/** What would reduce the memory of a run with these settings; for one moment, if it is known. */
 export function adviceFor({ frozenWeights, activations }: Advised, moment?: Moment): string {
   const helpsToRecompute = activations === 'keep' && (moment === undefined || moment === 'training');
   const batch = moment === 'testing' ? 'a smaller test batch' : 'a smaller batch';
   const advice = [
-    ...(helpsToRecompute ? ['compute activations again instead of keeping them'] : []),
+    ...(helpsToRecompute ? ['compute activations again instead of storing them'] : []),
     ...(frozenWeights === '4-bit' ? [] : [`store frozen weights in ${frozenWeights === '8-bit' ? 4 : '8 or 4'} bits`]),
     `use ${batch} or shorter prompts`,
   ];
@@ -59,28 +59,28 @@ export function adviceFor({ frozenWeights, activations }: Advised, moment?: Mome
 }
 
 /**
- * Refuses a plan that exceeds what the user lets it have. Browsers do not tell how much memory a GPU has.
+ * Refuses a plan above the user's limit. Browsers do not say how much memory a GPU has.
  *
- * @param budget bytes; null where nothing is known.
- * @throws GorpError `run/too-little-memory`, with what would make it smaller.
+ * @param budget bytes; null if unknown.
+ * @throws GorpError `run/too-little-memory`, with what would reduce it.
  */
 export function checkBudget(plan: MemoryPlan, budget: number | null, training: Advised): void {
   if (budget === null || plan.total <= budget) return;
   const when = { training: 'Training', measuring: 'Measuring the spaces', testing: 'Testing' }[plan.moment];
   throw new GorpError(
     'run/too-little-memory',
-    `${when} needs ${formatBytes(plan.total)} of memory; ${formatBytes(budget)} are allowed.`,
+    `${when} needs ${formatBytes(plan.total)} of memory; the limit is ${formatBytes(budget)}.`,
     adviceFor(training, plan.moment),
   );
 }
 
-/** What no longer fits one buffer while planning, as a refusal of the plan; anything else as it is. */
+/** Turns a buffer that is too large for the device into a refusal of the plan; returns other errors unchanged. */
 export function asRefusal(thrown: unknown, training: Advised): unknown {
   if (!isCode(thrown, 'device/buffer-too-large')) return thrown;
   return new GorpError('run/too-little-memory', thrown.message, adviceFor(training), { cause: thrown });
 }
 
-/** What the device had no room for, with the advice for these settings; anything else as it is. */
+/** Adds advice for these settings to an out-of-memory error; returns other errors unchanged. */
 export function withAdvice(thrown: unknown, training: Advised): unknown {
   if (!isCode(thrown, 'device/out-of-memory')) return thrown;
   const { code, message } = thrown;

@@ -10,7 +10,7 @@ export function modulesOfConfig(config: unknown): ModelModules {
   return modulesOf(read(config).shapes, targets);
 }
 
-/** The modules of a model by its parameters, and those of them that its family trains. */
+/** The modules of a model, from its parameters, and those that its family trains. */
 export function modulesOf(shapes: Shapes, { lora, fullRank }: TargetModules): ModelModules {
   const modules = targetModules(shapes);
   const picked = (pattern: RegExp): string[] => modules.flatMap(({ name }) => (pattern.test(name) ? [name] : []));

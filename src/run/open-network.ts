@@ -12,7 +12,7 @@ import { checkVocabulary, loadTokenizer, type Tokenizer } from '../text/tokenize
 import type { InspectTexts, ModelFiles, ModelTexts } from '../weights/model-folder.ts';
 import type { TrainingSettings } from './settings.ts';
 
-/** A network ready for weights, what reads text for it, and the layers that methods train in it by default. */
+/** A network ready for weights, its tokenizer and prompt form, and the layers that methods train by default. */
 export interface OpenedNetwork {
   network: Network;
   tokenizer: Tokenizer;
@@ -24,7 +24,7 @@ export interface OpenedNetwork {
 type Reading = Pick<TrainingSettings, 'promptForm'>;
 type Lengths = Pick<TrainingSettings, 'sourceLength' | 'targetLength'>;
 
-/** What the small files of a model say, once they are known to belong together. */
+/** What the small files of a model say, once they are known to fit together. */
 export interface KnownModel {
   readonly tokenizer: Tokenizer;
   readonly targets: TargetModules;
@@ -36,7 +36,7 @@ export interface KnownModel {
 }
 
 /**
- * @param guard of the tokenizer, where there is one.
+ * @param guard of the tokenizer, if any.
  * @throws GorpError `model/…` or `text/…`, naming the field or token.
  */
 export async function readTexts(texts: Texts, { promptForm }: Reading, guard?: TokenizerGuard): Promise<KnownModel> {
@@ -45,8 +45,8 @@ export async function readTexts(texts: Texts, { promptForm }: Reading, guard?: T
   const raw = loadTokenizer(texts.tokenizer, texts.tokenizerConfig, promptMark, guard);
   checkVocabulary(raw, config.vocabSize);
   const tokenizer = promptForm === 'chat' ? chatTokenizer(raw, await chatTemplate(texts)) : raw;
-  // Generation ends where generation_config.json says, which overrides config.json. Labels end with the tokenizer's
-  // end-of-text token, so answers do, too, should neither of them name it.
+  // generation_config.json overrides config.json on where generation ends. Labels end with the tokenizer's end-of-text
+  // token, so answers do too, even if neither file names it.
   const named = generationEnds(texts.generationConfig, config.vocabSize) ?? config.endIds;
   const endIds = [...new Set([...named, tokenizer.eosId])];
   return { tokenizer, targets, config, endIds, networkOn: (device, lengths) => networkOn(device, lengths, endIds) };
@@ -63,11 +63,11 @@ async function chatTemplate({ config, tokenizerConfig, chatTemplate }: Texts): P
   );
 }
 
-/** Refuses a model whose small files are not such as {@link readTexts} reads, and forgets them. */
+/** Refuses a model whose small files {@link readTexts} cannot read, and removes them from the store. */
 export const inspectTexts: InspectTexts = async (texts) =>
   void (await discarding(texts, () => readTexts(texts, { promptForm: 'raw' })));
 
-/** Kept, files that are no model would fail every later start, though they were mended where they come from. */
+/** If they stayed in the store, every later start would fail, even after they were fixed at their source. */
 export async function discarding<T>(files: Pick<ModelTexts, 'discard'>, read: () => T | Promise<T>): Promise<T> {
   try {
     return await read();
@@ -79,7 +79,11 @@ export async function discarding<T>(files: Pick<ModelTexts, 'discard'>, read: ()
 
 type Texts = Pick<ModelTexts, 'config' | 'tokenizer' | 'tokenizerConfig' | 'generationConfig' | 'chatTemplate'>;
 
-/** Tokens that end an answer by `generation_config.json`; null where it names none. @throws GorpError `model/bad-config`. */
+/**
+ * Tokens that end an answer by `generation_config.json`; null if it names none.
+ *
+ * @throws GorpError `model/bad-config`.
+ */
 function generationEnds(generationConfig: unknown, vocabSize: number): number[] | null {
   if (generationConfig === null) return null;
   const read = ConfigReader.from(generationConfig, 'language', 'generation_config.json');
@@ -87,10 +91,10 @@ function generationEnds(generationConfig: unknown, vocabSize: number): number[] 
 }
 
 /**
- * Makes the network that a model's files describe, once they are known to belong together.
+ * Makes the network that a model's files describe, once they are known to fit together.
  *
  * @param known what {@link readTexts} has read.
- * @throws GorpError `model/…` naming the tensor, or `settings/text-too-long`; nothing stays allocated then.
+ * @throws GorpError `model/…` naming the tensor, or `settings/text-too-long`; then nothing stays allocated.
  */
 export function openNetwork(
   device: Device,
@@ -119,7 +123,7 @@ export function networkOf(
   return { network: read(config).networkOn(device, lengths), targets };
 }
 
-/** The name that a parameter has in a checkpoint: its own, or the first of those of the tensors that it is tied to. */
+/** The name of a parameter in a checkpoint: its own, or the first found among the tensors it is tied to. */
 function tiedNames(network: Network, found: ReadonlyMap<string, unknown>): (name: string) => string {
   return (name) => (found.has(name) ? name : (network.tiedNames(name).find((other) => found.has(other)) ?? name));
 }

@@ -25,17 +25,17 @@ import { chosenTargets, modulesOf } from './model-modules.ts';
 
 type Progress = Extract<RunEvent, { type: 'progress' }>;
 
-/** What a run works with, all of it known to fit together. */
+/** What a run works with, all known to fit together. */
 export interface Opened extends OpenedNetwork {
   readonly model: ModelFiles;
   readonly tasks: EncodedTask[];
   /** Names the tasks' examples: see {@link dataHash}. */
   readonly data: string;
-  /** The round of an earlier run to go on from. */
+  /** The round of an earlier run to resume from. */
   readonly saved: SavedRound | undefined;
 }
 
-/** What the small files are good for: they are looked at once, however often a download is taken up again. */
+/** The outcome of checking the small files: they are checked once, however often a download resumes. */
 interface Inspected {
   readonly known: KnownModel;
   readonly tasks: EncodedTask[];
@@ -44,8 +44,8 @@ interface Inspected {
 }
 
 /**
- * Opens a run's model and tasks. The model's small files come first: whether they belong together, whether the tasks can
- * be read and whether the device can hold the run is known before the weights are fetched.
+ * Opens a run's model and tasks. The model's small files come first. Before the weights are fetched, it checks that the
+ * files fit together, that the tasks can be read and that the device can hold the run.
  */
 export class Opening {
   readonly #host: RunHost;
@@ -56,7 +56,7 @@ export class Opening {
   #inspected: Inspected | undefined;
   #saved: Promise<SavedRound | undefined> | undefined;
 
-  /** @param checkpoint where the same run was, to go on from; the model is the one that it was trained on. */
+  /** @param checkpoint of the same run, to resume from; the model is the one it was trained on. */
   constructor(
     host: RunHost,
     settings: RunSettings,
@@ -72,14 +72,14 @@ export class Opening {
   }
 
   /**
-   * @param trains whether the run is to train, and not only to test.
+   * @param trains whether the run trains, and does not only test.
    * @throws GorpError `model/…`, `text/…`, `tasks/…`, `settings/…`, `run/too-little-memory`, and what fetching the files
    *   throws; nothing stays allocated then. Stopped.
    */
   async open(trains: boolean): Promise<Opened> {
     const model = await this.#fetch(trains);
     await this.#heed();
-    const { known, tasks, data, saved } = await this.#inspect(model, trains); // hosts need not have asked for it
+    const { known, tasks, data, saved } = await this.#inspect(model, trains); // the host may not have called `inspect`
     const from = this.#checkpoint ?? saved;
     if (from) await checkBase(from, this.#settings.model, model);
     const opened = await discarding(model, () => openNetwork(this.#device, model, this.#settings.training, known));
@@ -96,7 +96,7 @@ export class Opening {
     return { ...opened, targets, model, tasks, data, saved };
   }
 
-  /** A pause or stop breaks a download off; it goes on behind what has come. */
+  /** A pause or stop interrupts a download, which resumes where it stopped. */
   async #fetch(trains: boolean): Promise<ModelFiles> {
     const inspect: InspectTexts = async (texts) => void (await this.#inspect(texts, trains));
     const name = await this.#modelToOpen();
@@ -112,7 +112,7 @@ export class Opening {
     }
   }
 
-  /** The model of the settings; on from a round or a checkpoint, at the commit that it was trained on. */
+  /** The model of the settings; after a round or checkpoint, at the commit it was trained on. */
   async #modelToOpen(): Promise<string> {
     const from = this.#checkpoint ?? (await this.#savedRound());
     const { model } = this.#settings;
@@ -120,7 +120,7 @@ export class Opening {
   }
 
   #savedRound(): Promise<SavedRound | undefined> {
-    if (this.#checkpoint) return Promise.resolve(undefined); // which is behind it
+    if (this.#checkpoint) return Promise.resolve(undefined); // which is newer
     return (this.#saved ??= this.#host.savedRound?.() ?? Promise.resolve(undefined));
   }
 
@@ -144,7 +144,7 @@ export class Opening {
     return this.#inspected;
   }
 
-  /** The round to resume from. Checked before the tasks are read, which may take a minute. */
+  /** The round to resume from, checked before the tasks are read, which may take a minute. */
   async #openRound({ config }: ModelTexts, trains: boolean): Promise<SavedRound | undefined> {
     const saved = await this.#savedRound();
     if (saved === undefined) return undefined;
@@ -160,7 +160,7 @@ export class Opening {
     const tasks: EncodedTask[] = [];
     for (const [i, name] of order.entries()) {
       const warn = (message: string): void => this.#host.emit({ type: 'warning', message });
-      // A server that never answers holds nobody up who wants to stop.
+      // A server that never answers does not delay a stop.
       const { stopSignal } = this.#control;
       const prepared = prepareTask(this.#host, name, this.#settings, tokenizer, warn, stopSignal, (done, total) => {
         this.#progress({ phase: 'tokenize', item: name, done, total, unit: 'examples' });
@@ -173,14 +173,14 @@ export class Opening {
     return tasks;
   }
 
-  /** @param index of the order. */
+  /** @param index in the order. */
   #readingTask(index: number): void {
     const { order } = this.#settings;
     const item = order[Math.min(index, order.length - 1)];
     this.#progress({ phase: 'tasks', item, done: index, total: order.length, unit: 'items' });
   }
 
-  /** Tells what the run will take on the GPU, and refuses it where that is too much. */
+  /** Reports what the run will take on the GPU, and refuses too much. */
   async #plan(
     { config }: ModelTexts,
     tasks: readonly EncodedTask[],
@@ -208,7 +208,7 @@ export class Opening {
     this.#host.emit({ type: 'progress', round: 0, secondsLeft: null, ...progress });
   }
 
-  /** Lets messages to pause or stop in, and heeds them. */
+  /** Receives messages to pause or stop, and obeys them. */
   async #turn(): Promise<void> {
     await nextTurn();
     await this.#heed();
@@ -222,7 +222,7 @@ export class Opening {
   }
 }
 
-/** A task that is encoded, as far as the time of a run depends on it. */
+/** What the time of a run needs to know of an encoded task. */
 function plannedTask({ name, train, test }: EncodedTask): PlannedTask {
   const texts = [...train, ...test];
   const tokens = texts.reduce((sum, { source }) => sum + source.length, 0) / Math.max(1, texts.length);
@@ -232,7 +232,7 @@ function plannedTask({ name, train, test }: EncodedTask): PlannedTask {
 export const parametersOf = ({ shapes }: Pick<Network, 'shapes'>): number =>
   [...shapes.values()].reduce((sum, shape) => sum + sizeOf(shape), 0);
 
-/** Bytes that a run may take: what the person allows, and what the device has. */
+/** Bytes that a run may take: the user's limit and the device's memory. */
 function allowed(budget: number | null, { limits }: DeviceOutline): number | null {
   const known = [budget, limits.total].filter((bytes) => bytes !== null);
   return known.length === 0 ? null : Math.min(...known);

@@ -21,7 +21,7 @@ const settings = { ...embeddedSettings('full', 'gorp'), order: ['gloss', 'mine']
 const file = orderFileOf(settings, [SPEC, { ...SPEC, name: 'other' }]);
 
 describe('an order file', () => {
-  it('holds what its order needs, and comes back as it was', () => {
+  it('contains what its order needs, and is read back unchanged', () => {
     expect(file.own).toEqual([SPEC]);
     const text = JSON.stringify(file, null, 2);
     expect(isOrderFile(text)).toBe(true);
@@ -62,14 +62,14 @@ describe('makeOrderTasks', () => {
     expect(await makeOrderTasks(file, [], data)).toEqual([made]);
   });
 
-  it('leaves kept tasks as they are', async () => {
+  it('leaves stored tasks unchanged', async () => {
     expect(await makeOrderTasks(file, [{ ...SPEC }], [])).toEqual([]);
   });
 
   it.each<[string, OrderFile, TaskSpec[], typeof data, string, RegExp]>([
     ['the file is missing', file, [], [], 'tasks/data-missing', /reviews\.csv/],
     [
-      'the file is another',
+      'the file differs',
       file,
       [],
       [{ name: 'reviews.csv', bytes: bytes.slice(0, -7) }],

@@ -8,8 +8,8 @@ import type { Task } from '../tasks/task.ts';
 import { PerTaskSchema, type RunSettings, TrainingSchema } from './settings.ts';
 
 /**
- * An order with its settings, as a file. It holds no texts: a custom task is described by how it is made from a file, which
- * the reader must have too and which is known by its hash.
+ * An order with its settings, as a file. It contains no texts: a custom task is described by how to make it from a
+ * file, which the reader must have too and which its hash identifies.
  */
 export const OrderFileSchema = v.strictObject({
   schema: v.literal('gorp-web/order'),
@@ -39,15 +39,15 @@ export function orderFileOf(
   return { ...file, ...(perTask !== undefined && { perTask }), own };
 }
 
-/** Whether a text looks like an order file, rather than like a file of examples. */
+/** Whether a text looks like an order file rather than a file of examples. */
 export const isOrderFile = (text: string): boolean => /^\ufeff?\s*\{\s*"schema"\s*:\s*"gorp-web\/order"/.test(text);
 
 /**
  * Reads an order file.
  *
  * @param name of the file, for messages.
- * @throws GorpError `tasks/bad-order-file`, naming the field; `tasks/unknown-dataset` for a task that it neither describes
- * nor is known by its name.
+ * @throws GorpError `tasks/bad-order-file`, naming the field; `tasks/unknown-dataset` for a task that it does not
+ *   describe and whose name is unknown.
  */
 export function parseOrderFile(text: string, name: string): OrderFile {
   let json: unknown;
@@ -69,8 +69,8 @@ export function parseOrderFile(text: string, name: string): OrderFile {
   if (unknown === undefined) return file;
   throw new GorpError(
     'tasks/unknown-dataset',
-    `${name} names ${unknown}, which is no embedded task, no dataset of CL_Benchmark and not described in it.`,
-    'Add its description to the list "own", or take it out of the order.',
+    `${name} names ${unknown}, which is neither an embedded task, nor a dataset of CL_Benchmark, nor described in it.`,
+    'Add its description to the list "own", or remove it from the order.',
   );
 }
 
@@ -82,12 +82,12 @@ export interface MadeTask {
 }
 
 /**
- * Makes the custom tasks of an order from the files at hand; those that are kept already are not made again.
+ * Makes the custom tasks of an order from the given files; skips those that are stored already.
  *
- * @param kept custom tasks that are there.
- * @param files name and bytes of each; which of them is meant is told by its hash alone.
- * @throws GorpError `tasks/name-taken` when another task of that name is kept, `tasks/data-missing` when the file is not
- * among those at hand, and as `readTableFile` and `makeCustomTask`.
+ * @param kept stored custom tasks.
+ * @param files name and bytes of each; only the hash decides which one is meant.
+ * @throws GorpError `tasks/name-taken` if another task of that name is stored, `tasks/data-missing` if the file is not
+ *   among those given, and as `readTableFile` and `makeCustomTask`.
  */
 export async function makeOrderTasks(
   { own }: OrderFile,
@@ -100,8 +100,8 @@ export async function makeOrderTasks(
     if (sameSpec(other, spec)) return false;
     throw new GorpError(
       'tasks/name-taken',
-      `The order describes a custom task ${spec.name}, but another task of that name is here.`,
-      'Delete the one that is here, or give the one in the order file another name, and load the order again.',
+      `The order describes a custom task ${spec.name}, but another task of that name is stored.`,
+      'Delete the stored one, or rename the one in the order file, and load the order again.',
     );
   });
   if (wanted.length === 0) return [];
@@ -125,7 +125,7 @@ const sameSpec = (a: TaskSpec, b: TaskSpec): boolean =>
 const badOrder = (name: string, what: string, cause: unknown): GorpError =>
   new GorpError(
     'tasks/bad-order-file',
-    `${name} is no order file: ${what}.`,
+    `${name} is not an order file: ${what}.`,
     'Choose a file that “Save order” wrote, or correct the named field as docs/tasks.md describes it.',
     { cause },
   );

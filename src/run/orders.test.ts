@@ -32,7 +32,7 @@ describe.each(referencesWith('cl-benchmark', 'tokenizers'))('published orders on
   const tokenizer = loadTokenizer(json('tokenizer.json'), json('tokenizer_config.json'));
   const datasets = [...new Set(PUBLISHED_ORDERS.flatMap(({ rounds }) => rounds.map(({ dataset }) => dataset)))];
 
-  it.each(datasets)('%s is prepared as published, every label in the sample', { timeout: 60_000 }, async (name) => {
+  it.each(datasets)('prepares %s as published, every label in the sample', { timeout: 60_000 }, async (name) => {
     const settings = smallOrder('4', 30, 15);
     const warnings: string[] = [];
     const task = await prepareTask(host, name, settings, tokenizer, (message) => warnings.push(message));
@@ -51,9 +51,9 @@ describe.each(referencesWith('cl-benchmark', 'tokenizers'))('published orders on
     expect(warnings.some((message) => message.includes(`${unusable} row`))).toBe(unusable > 0);
   });
 
-  it('order 1 goes through all of its four datasets', { timeout: 240_000 }, async () => {
+  it('order 1 runs through all its four datasets', { timeout: 240_000 }, async () => {
     const settings = smallOrder('1', 4, 2);
-    // The tiny model knows ten words; what it does not know is one token.
+    // The tiny model knows ten words; all others are one token.
     settings.training.sourceLength = 128;
     settings.training.gradientAccumulation = 1;
     const events: RunEvent[] = [];

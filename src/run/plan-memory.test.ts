@@ -25,7 +25,7 @@ import type { RunSettings, TrainingSettings } from './settings.ts';
 const outlineFor = (buffer: number): DeviceOutline => ({ kind: 'webgpu', limits: { buffer, total: null } });
 const OUTLINE = outlineFor(2 ** 31);
 
-/** What a run has planned, and what it took at most. */
+/** The planned and the peak memory of a run. */
 async function runOf(settings: RunSettings, parts: Partial<RunHost>): Promise<{ plan: MemoryPlan; peak: number }> {
   const events: RunEvent[] = [];
   const host = tinyHost((event) => events.push(event), {
@@ -116,7 +116,7 @@ describe('a plan of training is what training takes', () => {
     await device.destroy();
 
     const outline = { ...outlineOf(device), limits: OUTLINE.limits };
-    // Without tests, so that training is the fullest moment.
+    // Without tests, so that memory peaks in training.
     const trains = { ...work, tests: [] };
     const plan = await planMemory({ config: model.config, method, training, work: trains, storedAs, device: outline });
     expect(plan.moment).toBe('training');
@@ -127,7 +127,7 @@ describe('a plan of training is what training takes', () => {
   }
 });
 
-describe('a whole run takes what was planned, tests and spaces included', () => {
+describe('a whole run takes the planned memory, including tests and spaces', () => {
   interface Case {
     settings: RunSettings;
     host: Partial<RunHost>;
@@ -167,11 +167,11 @@ describe('a whole run takes what was planned, tests and spaces included', () => 
       expect(plan.moments.testing).toBeGreaterThan(plan.parts.weights);
       expect(plan.parts.spaces).toBeGreaterThan(0);
     },
-    300_000, // where nothing is in the driver's shader cache
+    300_000, // with an empty shader cache
   );
 });
 
-/** As wide as t5-small, but two layers of six. */
+/** As wide as t5-small, but with two of its six layers. */
 const WIDE = {
   model_type: 't5',
   vocab_size: 32128,
@@ -187,7 +187,7 @@ const question = (more: Partial<TrainingSettings> = {}): MemoryQuestion & { trai
   return { config: WIDE, method: embeddedMethod('gorp'), training, work: workOf(training), device: OUTLINE };
 };
 
-test('each setting that is said to save memory does', async () => {
+test('every setting that should save memory does', async () => {
   const weights: number[] = [];
   for (const frozenWeights of FROZEN_WEIGHTS) {
     const { parts } = await planMemory({ ...question({ frozenWeights }), storedAs: () => 'F16' });
@@ -205,7 +205,7 @@ test('each setting that is said to save memory does', async () => {
   expect(moments.testing).toBeLessThan(kept.moments.testing ?? 0);
 });
 
-test('no buffer exceeds what the device allows in one; where one would have to, the plan fails', async () => {
+test('no buffer exceeds the device’s limit; a plan that needs a larger one fails', async () => {
   const small = outlineFor(2 ** 25);
   const short = question({ activations: 'recompute', sourceLength: 128 });
   const plan = await planMemory({ ...short, device: small });
@@ -220,7 +220,7 @@ test('no buffer exceeds what the device allows in one; where one would have to, 
 
 const ADVICE = /again.*8 or 4 bits.*smaller batch or shorter prompts/;
 
-test('a plan beyond the budget is refused with what would help', async () => {
+test('refuses a plan above the budget, and says what would help', async () => {
   const { training } = question();
   const plan = await planMemory(question());
   expect(() => checkBudget(plan, plan.total, training)).not.toThrow();

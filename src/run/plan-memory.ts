@@ -13,7 +13,7 @@ import type { PlannedWork } from './planned-work.ts';
 import type { TrainingSettings } from './settings.ts';
 import { chosenTargets } from './model-modules.ts';
 
-/** What a plan of memory depends on. */
+/** What a memory plan depends on. */
 export interface MemoryQuestion {
   /** The model's config.json. */
   readonly config: unknown;
@@ -29,36 +29,36 @@ export interface MemoryQuestion {
     | 'fullRankModules'
   >;
   readonly work: PlannedWork;
-  /** The type that a parameter has in the checkpoint, as safetensors names it; F32 when left out. */
+  /** The type of a parameter in the checkpoint, as safetensors names it; F32 by default. */
   readonly storedAs?: (name: string) => string | undefined;
   readonly device: DeviceOutline;
 }
 
-/** The type that config.json says a model's weights are stored as, as safetensors names it; F32 where it does not. */
+/** The type of stored weights according to config.json, as safetensors names it; F32 if not given. */
 export function declaredType(config: unknown): string {
   const { dtype, torch_dtype: earlier } = (config ?? {}) as Record<string, unknown>;
   return { float16: 'F16', bfloat16: 'BF16' }[String(dtype ?? earlier)] ?? 'F32';
 }
 
-/** Bytes of buffers by what they are for. Nothing is being read back. */
+/** Bytes of buffers by use. Nothing is being read back. */
 export function bytesByPart({ buffers }: Device): Parts {
   const parts = Object.fromEntries(PARTS.map((part) => [part, 0])) as Record<keyof Parts, number>;
   for (const { purpose, bytes } of buffers.live) parts[purpose] += bytes;
   return parts;
 }
 
-/** What a run takes. */
+/** The memory and work of a run. */
 export interface RunPlan {
   readonly memory: MemoryPlan;
   readonly effort: Effort;
 }
 
-/** Share of test examples whose answers are decoded token by token: those of a model that writes no label. */
+/** Assumed share of test examples whose answers are not labels, so that they are decoded token by token. */
 const DECODED_SHARE = 0.5;
 
 /**
- * How much memory and how much work a run takes, without a GPU and without weights: everything is set up on a device that
- * only counts, as it is in the last of the tasks, with the longest texts and spaces as large as they can be by then.
+ * The memory and work of a run, computed without a GPU or weights: everything is set up on a device that only counts,
+ * as in the last task, with the longest texts and the largest possible spaces.
  *
  * @throws GorpError `model/bad-config`, `settings/…`, or `device/buffer-too-large` when something needs a larger buffer than
  *   the limits allow.
@@ -86,7 +86,7 @@ export async function planRun(question: MemoryQuestion): Promise<RunPlan> {
   );
   const moments = new Map<Moment, Parts>();
   const note = (moment: Moment, readBack: number): void => {
-    // What the CPU reads back it copies out of the device's memory, with no buffer in between.
+    // On the CPU, read-back copies straight from the device's memory, without another buffer.
     const parts = { ...bytesByPart(device), readBack: question.device.kind === 'webgpu' ? readBack : 0 };
     const before = moments.get(moment);
     if (before === undefined || totalOf(before) < totalOf(parts)) moments.set(moment, parts);
@@ -148,7 +148,7 @@ function fullestOf(moments: ReadonlyMap<Moment, Parts>): Omit<MemoryPlan, 'check
   return { ...fullest, moments: Object.fromEntries(totals.map(({ moment, total }) => [moment, total])) };
 }
 
-/** Bytes of the largest stack of gradients: it is read back as a whole. */
+/** Bytes of the largest stack of gradients: it is read back in one piece. */
 function largestStack(shapes: Network['shapes'], pattern: RegExp, limit: number): number {
   return Math.max(
     0,

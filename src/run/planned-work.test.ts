@@ -19,7 +19,7 @@ const task = (lengths: number[], test: number, candidates: number[]): EncodedTas
   candidates: candidates.map((length) => new Array<number>(length).fill(5)),
 });
 
-test('the work of tasks is that of their longest texts; equal tests count once', () => {
+test('the work of tasks follows from their longest texts; equal tests count once', () => {
   const settings = tinySettings('gorp', { sourceLength: 40, batchSize: 8, evaluationBatchSize: 4 });
   const tasks = [task([5, 17], 10, [2, 3]), task([39], 12, [3, 1]), task([1], 33, [2])];
   expect(workOf(settings, tasks)).toEqual({
@@ -34,7 +34,7 @@ test('the work of tasks is that of their longest texts; equal tests count once',
   expect(workOf(mixed, tasks)).toMatchObject({ tasks: 1, batch: { B: 4 } });
 });
 
-test('ahead of the tasks texts have the full length, and labels are counted by their letters', () => {
+test('before tasks are read, texts have full length, and labels are counted by their letters', () => {
   const settings = tinySettings('gorp', { sourceLength: 40, targetLength: 5, batchSize: 8, evaluationBatchSize: 4 });
   expect(workAhead(settings, [['yes', 'no'], []])).toEqual({
     tasks: 2,
@@ -46,7 +46,7 @@ test('ahead of the tasks texts have the full length, and labels are counted by t
   });
 });
 
-test('a test is planned by its batches that are not smaller than another in every way', () => {
+test('a test is planned by the batches that no other exceeds in every dimension', () => {
   const settings = tinySettings('gorp', { sourceLength: 400, batchSize: 8, evaluationBatchSize: 4 });
   const { tests } = workOf(settings, [
     { ...task([5], 1, [2]), test: [400, 100, 100, 100, 100, 20].map((n) => example(n, 1)) },

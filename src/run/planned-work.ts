@@ -8,14 +8,14 @@ import { scheduledRounds } from './schedule.ts';
 import type { RunSettings } from './settings.ts';
 import type { EncodedTask } from './task-data.ts';
 
-/** A batch of a test, and the sources that may wait for their answers meanwhile: rows, and their padded length. */
+/** A test batch, and the sources that may wait for their answers: rows and padded length. */
 export interface PlannedTest extends EvaluationSizes {
   readonly pool: { readonly B: number; readonly S: number };
 }
 
-/** The work of a run, as far as memory depends on it. */
+/** What memory needs to know of a run's work. */
 export interface PlannedWork {
-  /** Tasks that are learned one after another: what spaces and frozen adapters grow with. */
+  /** Tasks learned one after another: spaces and frozen adapters grow with them. */
   readonly tasks: number;
   /** The largest batch of training. */
   readonly batch: BatchSizes;
@@ -25,7 +25,7 @@ export interface PlannedWork {
 
 type Planned = Pick<RunSettings, 'method' | 'training'>;
 
-/** The work of a run on tasks that are encoded. */
+/** The work of a run on encoded tasks. */
 export function workOf({ method, training }: Planned, tasks: readonly EncodedTask[]): PlannedWork {
   const { batchSize, sourceLength, evaluationBatchSize } = training;
   const rounds = scheduledRounds(planOf(method).schedule, tasks.length);
@@ -53,16 +53,15 @@ export function workOf({ method, training }: Planned, tasks: readonly EncodedTas
   };
 }
 
-/** Letters of a label that make a token, about. */
+/** Approximate letters per label token. */
 const LETTERS = 3;
-/** Labels that are not known are taken to be as many and as long as the most of CL_Benchmark, dbpedia's. */
+/** Unknown labels are assumed to be as many and as long as the largest of CL_Benchmark, dbpedia's. */
 const MAX_LABELS = { candidates: 14, letters: 'Educational Institution'.length };
 
 /**
- * The work of a run whose tasks have not been read: prompts of the longest length, and labels by the length of their
- * text.
+ * The work of a run whose tasks have not been read: prompts of full length, and labels by the length of their text.
  *
- * @param labels of each task; empty where they are not known.
+ * @param labels of each task; empty if unknown.
  */
 export function workAhead({ method, training }: Planned, labels: readonly (readonly string[])[]): PlannedWork {
   const { batchSize, sourceLength: S, targetLength, evaluationBatchSize: B } = training;
@@ -72,7 +71,7 @@ export function workAhead({ method, training }: Planned, labels: readonly (reado
       list.length === 0 ? MAX_LABELS : { candidates: list.length, letters: Math.max(...list.map((one) => one.length)) };
     return { candidates, T: tokens(letters) };
   });
-  // Labels that have nothing in common but where they begin.
+  // Labels that share nothing but the start token.
   const trees = answers.map(({ candidates, T }) => ({ nodes: 1 + candidates * (T - 1), choices: candidates * T }));
   return {
     tasks: scheduledRounds(planOf(method).schedule, labels.length).length,
@@ -84,7 +83,7 @@ export function workAhead({ method, training }: Planned, labels: readonly (reado
 const longest = (rows: readonly (readonly number[])[]): number =>
   rows.reduce((max, { length }) => Math.max(max, length), 1);
 
-/** Batches that are not smaller than another in every way. */
+/** Batches that no other exceeds in every dimension. */
 const largest = (batches: readonly { B: number; S: number }[]): { B: number; S: number }[] =>
   batches.filter(({ B, S }, i) =>
     batches.every((one, j) => one.B < B || one.S < S || (one.B === B && one.S === S && j >= i)),

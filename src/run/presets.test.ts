@@ -14,7 +14,7 @@ describe('embeddedSettings', () => {
     }
   });
 
-  it('are read as before where they are of a version that did not know of 16-bit products', () => {
+  it('are read from a version without 16-bit products', () => {
     const settings = embeddedSettings('quick', 'gorp');
     const { arithmetic, ...training } = settings.training;
     expect(arithmetic).toBe('f32');
@@ -44,7 +44,7 @@ describe('embeddedSettings', () => {
 });
 
 describe('embeddedMethod', () => {
-  it('keeps what makes the method, and changes only rates and dropout', () => {
+  it('changes only rates and dropout of a method', () => {
     expect(embeddedMethod('seq-lora')).toEqual({ ...methodPreset('seq-lora'), learningRate: 3e-3, loraDropout: 0 });
     const rates = { learningRate: 3e-3, galoreLearningRate: 3e-3, loraDropout: 0 };
     expect(embeddedMethod('gorp')).toEqual({ ...methodPreset('gorp'), ...rates });
@@ -54,7 +54,7 @@ describe('embeddedMethod', () => {
 describe('publishedSettings', () => {
   const orders = PUBLISHED_ORDERS.map((order) => [orderId(order), order] as const);
 
-  it.each(orders)('of order %s give every round what the released scripts set', (_, order) => {
+  it.each(orders)('for order %s give every round the values of the released scripts', (_, order) => {
     const settings = parseSettings({ ...embeddedSettings('full', 'gorp'), ...publishedSettings(order, 'gorp') });
     expect(settings.order).toEqual(order.rounds.map(({ dataset }) => dataset));
     for (const { dataset, settings: expected } of order.rounds) {
@@ -63,22 +63,19 @@ describe('publishedSettings', () => {
     }
   });
 
-  it.each(orders)(
-    'of order %s are known again whatever the method and the amount of data, not after a change',
-    (id, order) => {
-      for (const name of METHOD_NAMES) {
-        const settings = publishedSettings(order, name);
-        expect(settings.method.name).toBe(name);
-        const found = publishedOrderOf(settings);
-        expect(found && orderId(found)).toBe(id);
-        expect(publishedOrderOf({ ...settings, order: settings.order.slice(1) })).toBeNull();
-        const other = withValues(settings.method, { learningRate: 0.5, galoreLearningRate: 0.5 });
-        expect(publishedOrderOf({ ...settings, method: other })).toBeNull();
-      }
-    },
-  );
+  it.each(orders)('for order %s are recognised with any method and amount of data, not after a change', (id, order) => {
+    for (const name of METHOD_NAMES) {
+      const settings = publishedSettings(order, name);
+      expect(settings.method.name).toBe(name);
+      const found = publishedOrderOf(settings);
+      expect(found && orderId(found)).toBe(id);
+      expect(publishedOrderOf({ ...settings, order: settings.order.slice(1) })).toBeNull();
+      const other = withValues(settings.method, { learningRate: 0.5, galoreLearningRate: 0.5 });
+      expect(publishedOrderOf({ ...settings, method: other })).toBeNull();
+    }
+  });
 
-  it('leave embedded settings unknown', () => {
+  it('do not match embedded settings', () => {
     expect(publishedOrderOf(embeddedSettings('full', 'gorp'))).toBeNull();
   });
 });

@@ -9,7 +9,7 @@ export type PresetName = 'full' | 'quick';
 
 const QUICK: Partial<TrainingSettings> = { epochs: 1, trainExamples: 48, testExamples: 24 };
 
-/** A method as the embedded model uses it: the published form at the learning rates of a model this small, no dropout. */
+/** A method for the embedded model: the published form with learning rates for so small a model, no dropout. */
 export function embeddedMethod(name: MethodName): MethodSettings {
   return withValues(methodPreset(name), { learningRate: 3e-3, galoreLearningRate: 3e-3, loraDropout: 0 });
 }
@@ -18,7 +18,7 @@ export function embeddedMethod(name: MethodName): MethodSettings {
  * Settings for the embedded models and tasks.
  *
  * @param model one of the embedded models.
- * @param preset `full` learns four tasks well enough to see forgetting; `quick` shows in a short time that all works.
+ * @param preset `full` learns four tasks well enough to see forgetting; `quick` shows quickly that everything works.
  */
 export function embeddedSettings(preset: PresetName, method: MethodName, model = 'embedded'): RunSettings {
   return {
@@ -30,7 +30,7 @@ export function embeddedSettings(preset: PresetName, method: MethodName, model =
   };
 }
 
-/** A method with the rates, ranks and scale that the released scripts give it in an order. */
+/** A method with the rates, ranks and scale of the released scripts for an order. */
 export function publishedMethod({ rounds, family, order }: PublishedOrder, name: MethodName): MethodSettings {
   const { settings } = rounds[0];
   return withValues(methodPreset(name), {
@@ -48,8 +48,8 @@ export function publishedMethod({ rounds, family, order }: PublishedOrder, name:
 }
 
 /**
- * A published order as settings of a run, over all examples. What the scripts set is the same in every round but for the
- * epochs, which {@link RunSettings.perTask} holds where they are not the usual number.
+ * A published order as settings of a run, over all examples. The scripts set the same values in every round except for
+ * epochs; {@link RunSettings.perTask} has the exceptions.
  */
 export function publishedSettings(
   order: PublishedOrder,
@@ -80,7 +80,7 @@ export function publishedSettings(
   };
 }
 
-/** The published order that settings follow in their sequence of tasks and in the method; the amount of data is free. */
+/** The published order that settings match in tasks and method; the amount of data may differ. */
 export function publishedOrderOf({ order, method }: Pick<RunSettings, 'order' | 'method'>): PublishedOrder | null {
   const same = (one: PublishedOrder): boolean =>
     one.rounds.map(({ dataset }) => dataset).join('\n') === order.join('\n') &&

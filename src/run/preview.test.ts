@@ -19,7 +19,7 @@ test('shows the example that the run reads first, and says where it is cut', asy
   expect(await previewOf(long, settings, tinyModel())).toMatchObject({ cut: true });
 });
 
-/** The tiny task, each sentence as long as no prompt of its settings is. */
+/** The tiny task, each sentence longer than a prompt may be. */
 async function longTask(path: string): Promise<string> {
   const text = await readTinyTask(path);
   return path.endsWith('train.json') ? text.replace(/"sentence":"/g, `"sentence":"${'red '.repeat(30)}`) : text;

@@ -5,7 +5,7 @@ import type { RunSettings } from './settings.ts';
 import { firstExample, type TaskHost } from './task-data.ts';
 
 /**
- * The example that a run learns from first, exactly as the model reads it; null where its first task has none.
+ * The example that a run learns from first, exactly as the model reads it; null if its first task has none.
  *
  * @throws GorpError `model/…`, `text/…`, `tasks/…`, `settings/…`.
  */

@@ -22,7 +22,7 @@ beforeAll(async () => {
 });
 afterAll(() => device.destroy());
 
-/** Uniform in ±bound, quick enough for tens of millions: a linear congruential generator. */
+/** Uniform in ±bound, fast enough for tens of millions: a linear congruential generator. */
 function uniform(size: number, seed: number, bound: number): Float32Array<ArrayBuffer> {
   const values = new Float32Array(size);
   let state = seed >>> 0;
@@ -57,7 +57,7 @@ const LLAMA_40M = {
   eos_token_id: 2,
 };
 
-/** Table, norm and weight of the first layer that is compared with the reference. */
+/** Table, norm and weight of the first layer, which is compared with the reference. */
 const FIRST = {
   t5: ['shared.weight', 'encoder.block.0.layer.0.layer_norm.weight', 'encoder.block.0.layer.0.SelfAttention.q.weight'],
   llama: [
@@ -71,7 +71,7 @@ describe.each([
   ['t5-small', T5_SMALL, FIRST.t5],
   ['a LLaMA of 41 million parameters', LLAMA_40M, FIRST.llama],
 ])('%s with random weights', (_, config, first) => {
-  test('takes a full step of GORP, generates, and its first layer is that of the reference', async () => {
+  test('takes a full step of GORP and generates; its first layer matches the reference', async () => {
     const lengths = { sourceLength: 32, targetLength: 4 };
     const { network, targets } = networkOf(device, config, lengths);
     const { shapes } = network;
@@ -135,7 +135,7 @@ describe.each([
     network.destroy();
     expect(device.buffers.liveLabels).toEqual([]);
 
-    /** q(norm(embedding)) with 8-bit weights against the same in f64 with the weights that were read. */
+    /** q(norm(embedding)) with 8-bit weights against f64 with the weights that were read. */
     async function firstLayerError(from: Learner, names: readonly string[], mine: OwnedBuffer[]): Promise<number> {
       const tokenIds = ids(8, 3);
       const build = (g: Graph, [table, norm, weight]: Tensor[], at: Tensor): Tensor =>

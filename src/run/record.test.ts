@@ -27,7 +27,7 @@ function record(): RunRecord {
 }
 
 describe('RunRecord', () => {
-  it('has nothing to show before device and tasks are known', () => {
+  it('has no results before device and tasks are known', () => {
     const one = record();
     expect(one.isStarted).toBe(false);
     expect(() => one.results('failed', null)).toThrow();
@@ -38,7 +38,7 @@ describe('RunRecord', () => {
     expect(one.isStarted).toBe(true);
   });
 
-  it('gives the results as they stand, gaps as null', () => {
+  it('gives the results so far, gaps as null', () => {
     const one = record();
     one.device = DEVICE;
     one.model = { name: 'tiny', commit: null, parameters: 10, trainable: 2 };
@@ -88,7 +88,7 @@ describe('RunRecord', () => {
         gradientNorm: [1, 0.5, 0.25],
         seconds: [7, 7, 8],
       },
-      // The last step of each report stands for the others.
+      // The last step of each report represents the others.
       health: [
         { round: 1, step: 2, layers: [before] },
         { round: 2, step: 3, layers: [layer] },

@@ -8,12 +8,12 @@ import { EvenSamples } from './samples.ts';
 import type { Break, DeviceReport, LayerSample, Results, TaskReport, TensorSpace, TestTime } from './results.ts';
 import type { RunSettings } from './settings.ts';
 
-/** Samples of the layers' statistics in a results file, at most. */
+/** Most samples of layer statistics in a results file. */
 export const MAX_SAMPLES = 400;
 const NO_TIME: TestTime = { promptTokens: 0, promptSeconds: 0, answerTokens: 0, answerSeconds: 0 };
 const noCurves = (): Results['curves'] => ({ round: [], step: [], loss: [], gradientNorm: [], seconds: [] });
 
-/** Gathers what a run finds out, and gives it as a results file at any time. */
+/** Gathers the results of a run, and returns them as a results file at any time. */
 export class RunRecord {
   readonly #settings: RunSettings;
   readonly #code: Results['code'];
@@ -24,7 +24,7 @@ export class RunRecord {
   #id: string = randomId();
   #startedAt = new Date().toISOString();
   #secondsBefore = 0;
-  /** {@link seconds} when it was begun or taken up. */
+  /** {@link seconds} when it began or resumed. */
   #began = 0;
   #tasks: TaskReport[] = [];
   #curves = noCurves();
@@ -44,12 +44,12 @@ export class RunRecord {
     this.model = { name: settings.model, commit: null, parameters: 0, trainable: 0 };
   }
 
-  /** Whether there is anything to show: device and tasks are known. */
+  /** Whether there are results to show: device and tasks are known. */
   get isStarted(): boolean {
     return this.device !== undefined && this.#tasks.length > 0;
   }
 
-  /** Begins, or begins again behind the loss of a device: what was found out until then is forgotten. */
+  /** Begins, or begins again after the loss of a device, discarding earlier results. */
   start(tasks: TaskReport[]): void {
     if (this.#tasks.length > 0) this.#began = this.#seconds();
     this.#tasks = tasks;
@@ -65,7 +65,7 @@ export class RunRecord {
     this.#ranked = empty();
   }
 
-  /** Goes on with the rows, curves and spaces of an earlier run, as far as its rounds and this run's tasks go. */
+  /** Resumes with the rows, curves and spaces of an earlier run that belong to its rounds and this run's tasks. */
   resume({ round, results }: Pick<SavedRound, 'round' | 'results'>): void {
     const { curves, accuracy, spaces, stateBytes, health } = results;
     for (const key of ['round', 'step', 'loss', 'gradientNorm', 'seconds'] as const) {
@@ -87,20 +87,20 @@ export class RunRecord {
     this.#secondsBefore = results.seconds;
   }
 
-  /** Known of no other run. */
+  /** Unique to this run. */
   get id(): string {
     return this.#id;
   }
 
-  /** Notes that the device was lost. @param step that the run goes on from. */
+  /** Records the loss of the device. @param step that the run resumes from. */
   noteLoss(step: number): void {
     const done = this.#curves.step.at(-1) ?? 0;
     this.#breaks.push({ cause: 'device-lost', step, again: Math.max(0, done - step) });
   }
 
-  /** Goes on as the same run, from where a checkpoint was made. */
+  /** Resumes the same run from a checkpoint. */
   takeUp({ results, sampling }: Pick<SavedCheckpoint, 'results' | 'sampling'>): void {
-    // A run that goes on by itself knows its breaks better than its checkpoint does.
+    // A run that resumes by itself knows more breaks than its checkpoint.
     if (results.id !== this.#id) {
       const step = results.curves.step.at(-1) ?? 0;
       this.#breaks = [...(results.breaks ?? []), { cause: 'restart', step, again: null }];
@@ -118,7 +118,7 @@ export class RunRecord {
     this.#testTime = { ...testTime };
   }
 
-  /** How samples of the layers' statistics are taken. */
+  /** How layer statistics are sampled. */
   get sampling(): { every: number; seen: number } {
     return this.#layerSamples.sampling;
   }
@@ -148,7 +148,7 @@ export class RunRecord {
     this.#ranked[round][task] = ranked;
   }
 
-  /** Bytes that the method keeps after a round, beside the model and what it trains. */
+  /** Bytes that the method stores after a round, besides the model and what it trains. */
   addStateBytes(round: number, bytes: number): void {
     this.#stateBytes.push({ round, bytes });
   }
@@ -163,12 +163,12 @@ export class RunRecord {
     this.#spaces.push({ round, tensors });
   }
 
-  /** Seconds of the run's work, those before it was taken up among them. */
+  /** Seconds of the run's work, including those before it resumed. */
   #at(seconds: number): number {
     return this.#secondsBefore + seconds - this.#began;
   }
 
-  /** The results file as it stands. */
+  /** The results file so far. */
   results(status: Results['status'], error: ErrorReport | null): Results {
     const { device } = this;
     if (device === undefined) throw new Error('no results before the device is known');

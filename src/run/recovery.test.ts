@@ -10,7 +10,7 @@ import { Run } from './run.ts';
 
 const SETTINGS = tinySettings('gorp-plus');
 
-/** Runs to the end, breaking the device as often as `breaks` says so. */
+/** Runs to the end, breaking the device whenever `breaks` says so. */
 async function execute(
   breaks: (event: RunEvent, run: Run) => boolean,
   parts: Partial<RunHost> = memoryCheckpoints(0).parts(),
@@ -33,7 +33,7 @@ async function execute(
 const isAt = (event: RunEvent, phase: string, round: number, done: number): boolean =>
   event.type === 'progress' && event.phase === phase && event.round === round && event.done === done;
 
-/** True the first time that something is. */
+/** True the first time that something holds. */
 function once(is: (event: RunEvent) => boolean): (event: RunEvent) => boolean {
   let done = false;
   return (event) => {
@@ -52,7 +52,7 @@ describe('a run whose device is lost', () => {
     ['while it is saved', (event) => isAt(event, 'checkpoint', 1, 0)],
     ['when spaces grow', (event) => isAt(event, 'space', 1, 0)],
     ['in the tests of a round', (event) => isAt(event, 'evaluate', 2, 4)],
-  ])('%s goes on by itself, and ends as one without a loss', async (_, is) => {
+  ])('resumes by itself %s, and ends like one without a loss', async (_, is) => {
     const { events, last, results } = await execute(once(is));
     expect(last.type).toBe('finished');
     const expected = (await whole).results;
@@ -66,12 +66,12 @@ describe('a run whose device is lost', () => {
     expect(results?.breaks).toEqual([
       { cause: 'device-lost', step: told[0].step, again: expect.any(Number) as number },
     ]);
-    // Who listens has the whole curve: what was told before is told again.
+    // A listener gets the whole curve: earlier events are repeated.
     const after = events.slice(events.indexOf(told[0])).flatMap((event) => (event.type === 'steps' ? event.steps : []));
     expect(after).toEqual(results?.curves.step);
   });
 
-  test('while it is paused waits on, with another device', async () => {
+  test('keeps waiting with another device if it was paused', async () => {
     let losses = 0;
     const { last, results } = await execute((event, run) => {
       if (isAt(event, 'train', 1, 2)) run.pause();
@@ -85,16 +85,16 @@ describe('a run whose device is lost', () => {
     expect(results?.curves.loss).toEqual((await whole).results?.curves.loss);
   });
 
-  test('gives up at the third loss within ten minutes, with what it has measured', async () => {
+  test('gives up at the third loss within ten minutes, with its results so far', async () => {
     const { events, last, results } = await execute((event) => event.type === 'steps' && event.steps.includes(3));
     expect(events.filter(({ type }) => type === 'recovering')).toHaveLength(2);
     expect(last).toMatchObject({ type: 'failed', error: { code: 'device/lost' } });
-    expect(last.type === 'failed' && last.error.message).toContain('loss number 3 within 10 minutes');
+    expect(last.type === 'failed' && last.error.message).toContain('loss 3 within 10 minutes');
     expect(results?.curves.step.length).toBeGreaterThan(0);
     expect(results?.breaks).toHaveLength(2);
   });
 
-  test('goes on however often that happens, as long as it is seldom', async () => {
+  test('resumes after any number of losses that are far enough apart', async () => {
     let ms = 0;
     let losses = 0;
     const parts = { ...memoryCheckpoints(0).parts(), now: () => ms };
@@ -107,7 +107,7 @@ describe('a run whose device is lost', () => {
     expect([last.type, losses]).toEqual(['finished', 5]);
   });
 
-  test('asks for a device of the same kind until there is one', async () => {
+  test('requests a device of the same kind until there is one', async () => {
     const kinds: (string | undefined)[] = [];
     const acquireDevice: RunHost['acquireDevice'] = async (kind) => {
       kinds.push(kind);
@@ -124,7 +124,7 @@ describe('a run whose device is lost', () => {
     expect(results?.device.why, 'why it was chosen at first').toBe('no-adapter');
   });
 
-  test('can be stopped while no device comes', async () => {
+  test('can be stopped while it waits for a device', async () => {
     let asked = 0;
     const parts: Partial<RunHost> = {
       ...memoryCheckpoints(0).parts(),
@@ -138,6 +138,6 @@ describe('a run whose device is lost', () => {
       return isAt(event, 'train', 1, 4);
     }, parts);
     expect(last.type).toBe('stopped');
-    expect(results?.curves.step.length, 'what was measured stays').toBeGreaterThan(0);
+    expect(results?.curves.step.length, 'results so far are preserved').toBeGreaterThan(0);
   });
 });

@@ -4,10 +4,10 @@ import { ErrorReportSchema } from '../base/error-report.ts';
 import { RunSettingsSchema } from './settings.ts';
 
 const accuracy = v.nullable(v.pipe(v.number(), v.minValue(0), v.maxValue(1)));
-/** Rows 0..T (0 = before training), columns tasks 1..T; null where it was not measured. */
+/** Rows 0..T (0 = before training), columns tasks 1..T; null if not measured. */
 const AccuracyMatrixSchema = v.array(v.array(accuracy));
 
-/** docs/method.md, section 6; null where the matrix lacks an entry. Fractions, not percent. */
+/** docs/method.md, section 6; null if the matrix lacks an entry. Fractions, not percent. */
 export const MeasuresSchema = v.strictObject({
   /** Mean of R[T][·]. */
   averagePerformance: v.nullable(v.number()),
@@ -30,7 +30,7 @@ export const TensorSpaceSchema = v.strictObject({
   part: v.picklist(['lora', 'full-rank']),
   /** Number of dimensions the space lives in. */
   dimension: v.number(),
-  /** Directions added after this round, and held in all. */
+  /** Directions added after this round, and the total. */
   added: v.number(),
   total: v.number(),
   /** Share of this round's energy that the space held before anything was added. */
@@ -38,9 +38,9 @@ export const TensorSpaceSchema = v.strictObject({
   /** Energy of the remaining directions, largest first, as shares of the round's energy. */
   spectrum: v.array(v.number()),
   threshold: v.number(),
-  /** ‖SᵀS − I‖max: how far the space is from orthonormal as the GPU holds it. */
+  /** ‖SᵀS − I‖max: how far the space on the GPU is from orthonormal. */
   orthonormality: v.number(),
-  /** Number of this task's own main directions, counted without regard to the space; at most 16. */
+  /** Number of this task's own main directions, regardless of the space; at most 16. */
   directions: v.number(),
   /** Principal angles between these and the main directions of each earlier task, from 1: cosines, descending. */
   angles: v.array(v.strictObject({ task: v.number(), cosines: v.array(v.number()) })),
@@ -53,9 +53,9 @@ export const LayerStatisticsSchema = v.strictObject({
   part: v.picklist(['lora', 'full-rank']),
   /** Norm of its gradient before clipping, of A and B together for adapters. */
   gradientNorm: v.number(),
-  /** Share of the gradient's energy that lay in the shared space and was taken away; null while there is none. */
+  /** Share of the gradient's energy that lay in the shared space and was removed; null while there is none. */
   projectedAway: v.nullable(v.number()),
-  /** Share of the update's energy that lies in the shared space nevertheless; null while there is none. */
+  /** Share of the update's energy that still falls in the shared space; null while there is none. */
   leakage: v.nullable(v.number()),
 });
 
@@ -80,9 +80,9 @@ export const DeviceReportSchema = v.strictObject({
   vendor: v.string(),
   architecture: v.string(),
   description: v.string(),
-  /** True where the adapter computes on the CPU. */
+  /** True if the adapter computes on the CPU. */
   software: v.boolean(),
-  /** What computed; results of versions that knew WebGPU alone do not say. */
+  /** The kind of device; results of versions that had only WebGPU do not say. */
   kind: v.optional(v.picklist(['webgpu', 'wasm']), 'webgpu'),
   /** Why this device, see {@link DeviceReason}. */
   why: v.optional(v.picklist(DEVICE_REASONS), 'asked'),
@@ -102,7 +102,7 @@ export const ModelReportSchema = v.strictObject({
 });
 export type ModelReport = v.InferOutput<typeof ModelReportSchema>;
 
-/** Tokens of prompts that tests have read and of answers that they have written, padding left out, and the time for it. */
+/** Tokens of prompts read and answers written in tests, without padding, and the time this took. */
 export const TestTimeSchema = v.strictObject({
   promptTokens: v.number(),
   promptSeconds: v.number(),
@@ -111,27 +111,27 @@ export const TestTimeSchema = v.strictObject({
 });
 export type TestTime = v.InferOutput<typeof TestTimeSchema>;
 
-/** A break: the run was started again from a checkpoint, or its device was lost and it went on by itself. */
+/** A break: the run was restarted from a checkpoint, or lost its device and resumed by itself. */
 export const BreakSchema = v.strictObject({
   cause: v.picklist(['restart', 'device-lost']),
-  /** The step that it went on from. */
+  /** The step it resumed from. */
   step: v.number(),
-  /** Steps that were known and had to be done again; null where that is not known. */
+  /** Completed steps that had to be repeated; null if unknown. */
   again: v.nullable(v.number()),
 });
 export type Break = v.InferOutput<typeof BreakSchema>;
 
-/** The results file. Its version rises when a field changes its meaning or goes away. */
+/** The results file. Its version increases when a field changes its meaning or is removed. */
 export const ResultsSchema = v.strictObject({
   schema: v.literal('gorp-web/results'),
   version: v.literal(2),
-  /** Known of no other run, here or elsewhere; files of earlier versions lack it. */
+  /** Unique among all runs; files of earlier versions lack it. */
   id: v.optional(v.pipe(v.string(), v.uuid())),
   code: v.strictObject({ version: v.string(), commit: v.string() }),
   status: v.picklist(['finished', 'stopped', 'failed']),
   error: v.nullable(ErrorReportSchema),
   startedAt: v.string(),
-  /** Seconds of work, pauses left out. */
+  /** Seconds of work, without pauses. */
   seconds: v.number(),
   device: DeviceReportSchema,
   model: ModelReportSchema,
@@ -150,11 +150,11 @@ export const ResultsSchema = v.strictObject({
   measures: v.strictObject({ exact: MeasuresSchema, ranked: MeasuresSchema }),
   spaces: v.array(v.strictObject({ round: v.number(), tensors: v.array(TensorSpaceSchema) })),
   /**
-   * What the method keeps after each round beside the model and what it trains: shared spaces, importances, remembered
-   * examples. Files of earlier versions do not say.
+   * What the method stores after each round besides the model and what it trains: shared spaces, importances,
+   * remembered examples. Files of earlier versions do not say.
    */
   stateBytes: v.optional(v.array(v.strictObject({ round: v.number(), bytes: v.number() }))),
-  /** Where the run was broken off and went on; files of earlier versions do not say. */
+  /** Where the run was interrupted and resumed; files of earlier versions do not say. */
   breaks: v.optional(v.array(BreakSchema)),
   /** Statistics of every trained layer, sampled evenly over the run, at most 400 times. */
   health: v.array(LayerSampleSchema),

@@ -9,12 +9,12 @@ import { type Round, roundName } from './schedule.ts';
 import { epochsOf, type RunSettings } from './settings.ts';
 import type { EncodedTask } from './task-data.ts';
 
-// Prompts of a task that its activation space is built from.
+// Prompts from which a task's activation space is built.
 const ACTIVATION_SAMPLE = 192;
 
-/** What a round trains on, a task's examples or those of all tasks together, and the batches that they make. */
+/** What a round trains on, the examples of one task or of all tasks together, and their batches. */
 export class RoundBatches {
-  /** What is learned, in a word. */
+  /** Name of what is learned. */
   readonly name: string;
   readonly examples: readonly EncodedExample[];
   readonly epochs: number;
@@ -35,7 +35,7 @@ export class RoundBatches {
   }
 
   /**
-   * The batches of an epoch, with examples of earlier tasks among them where the method replays some.
+   * The batches of an epoch, including examples of earlier tasks if the method replays some.
    *
    * @param epoch from 0.
    * @param memory what the method remembers of earlier tasks.

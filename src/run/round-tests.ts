@@ -12,10 +12,10 @@ import type { RunRecord } from './record.ts';
 import type { RunSettings } from './settings.ts';
 import type { EncodedTask } from './task-data.ts';
 
-/** A test, with the task it was made with. */
+/** A test and its task. */
 export type TestOfTask = TestedTask & { task: EncodedTask };
 
-/** What tests are made with, and who hears of them. */
+/** What tests need, and who receives their results. */
 export interface TestParts {
   readonly device: Device;
   readonly network: Network;
@@ -30,11 +30,11 @@ export interface TestParts {
 }
 
 /**
- * Tests tasks where a run is, records and tells what comes out. Those that are complete at the place are not tested again.
+ * Tests tasks at a place of a run, records and reports the results. Skips tests already completed at the place.
  *
  * @param indexes of the tasks, in the order, from 0.
- * @param place tests of what a round has learned are added to it.
- * @param onBatch called after each batch with the examples of the task that are done; the run may be held up there.
+ * @param place receives the completed tests after a round's training.
+ * @param onBatch called after each batch with the completed examples of the task; the run may pause there.
  */
 export async function testTasks(
   { device, network, learner, tokenizer, tasks, settings, host, control, record, estimate }: TestParts,

@@ -26,7 +26,7 @@ import type { RunSettings } from './settings.ts';
 import { StepReports } from './step-reports.ts';
 import { type EncodedTask, reportOfTask } from './task-data.ts';
 
-/** What a run has opened, and where it goes on from. */
+/** What a run has opened, and where it resumes. */
 export interface RoundsParts {
   readonly device: Device;
   readonly network: Network;
@@ -37,12 +37,14 @@ export interface RoundsParts {
   /** Names the tasks' examples. */
   readonly data: string;
   readonly checkpointer: Checkpointer;
-  /** Where the same run was, or the round of an earlier one, to go on from: the learner is there already. */
+  /**
+   * The checkpoint of the same run, or the round of an earlier one, to resume from: the learner has its state already.
+   */
   readonly checkpoint: SavedCheckpoint | undefined;
   readonly saved: SavedRound | undefined;
 }
 
-/** The rounds of a run: evaluation before training, then for each round training, growing of the space, evaluation. */
+/** The rounds of a run: evaluation before training, then in each round training, growth of the space and evaluation. */
 export class Rounds {
   readonly #host: RunHost;
   readonly #settings: RunSettings;
@@ -55,7 +57,7 @@ export class Rounds {
   readonly #rounds: Round[];
   /** Optimizer steps of every round. */
   readonly #steps: readonly number[];
-  /** Where the run is in its data. Seconds of training in the round are those until {@link #learningSince}. */
+  /** The place of the run in its data. Its seconds of training count up to {@link #learningSince}. */
   #place: Place;
   #learningSince = 0;
 
@@ -96,7 +98,7 @@ export class Rounds {
     try {
       await this.#learn();
     } catch (thrown) {
-      // What stumbles over numbers that are none comes after the step that broke them: its record says what broke.
+      // A NaN error here is a symptom: flush pending records to name the step that diverged.
       if (thrown instanceof GorpError && thrown.code === 'run/not-finite') await this.#settle();
       throw thrown;
     } finally {
@@ -104,7 +106,7 @@ export class Rounds {
     }
   }
 
-  /** Tests on all tasks, and trains nothing: row 0 of the matrix is the model as it is. */
+  /** Tests on all tasks without training: row 0 of the matrix is the model as it is. */
   async test(): Promise<void> {
     const tests = await this.#evaluate(this.#all);
     const orderFolder = ordersFolder(this.#settings.order);
@@ -117,7 +119,7 @@ export class Rounds {
     this.#reports.restartClock();
     if (this.#place.phase === 'begin') {
       const { round } = this.#place;
-      // Of a row that was begun elsewhere, the tasks are tested that it lacks: those that were not in that order.
+      // Tests the tasks that a row of another run lacks: those that were not in its order.
       const first = this.#rounds.find(({ number }) => number === round)?.tests ?? this.#all;
       await this.#evaluate(first.filter((task) => !this.#record.isMeasured(round, task)));
     }
@@ -150,7 +152,7 @@ export class Rounds {
     }
   }
 
-  /** Hands the files of the round to the host. What prevents it from keeping them does not end the run. */
+  /** Passes the files of the round to the host. A failure to save them does not end the run. */
   async #save(
     folder: string,
     { epochs, examples }: { epochs: number; examples: number },
@@ -181,7 +183,7 @@ export class Rounds {
     } catch (thrown) {
       const error = reportOf(thrown);
       if (error.code.startsWith('device/')) throw thrown;
-      const what = `The files of ${output.roundFolder} could not be kept: ${explained(error)}`;
+      const what = `The files of ${output.roundFolder} could not be saved: ${explained(error)}`;
       this.#host.emit({ type: 'warning', message: what });
     }
   }
@@ -200,7 +202,7 @@ export class Rounds {
     for (let epoch = 0; epoch < batches.epochs; epoch++) {
       const all = batches.ofEpoch(epoch, learner.rememberedExamples);
       for (let at = 0; at < all.length; at += gradientAccumulation) {
-        if (++done <= before) continue; // of a run that goes on
+        if (++done <= before) continue; // of a resumed run
         const micro = all.slice(at, at + gradientAccumulation);
         for (const { sizes } of micro) this.#place.paddedTokens += sizes.B * sizes.S;
         await learner.step(micro);
@@ -241,7 +243,7 @@ export class Rounds {
     const { round } = this.#place;
     this.#record.addSpaces(round, tensors);
     this.#host.emit({ type: 'space', round, tensors });
-    // A soft space leaves something of every direction.
+    // A soft space leaves a part of every direction.
     const full =
       this.#plan.space && isSoft(this.#plan.space) ? [] : tensors.filter(({ total, dimension }) => total >= dimension);
     if (full.length > 0 && round < this.#parts.tasks.length) {
@@ -266,12 +268,12 @@ export class Rounds {
     this.#host.emit({ type: 'progress', phase, round: this.#place.round, item, done, total, unit, secondsLeft });
   }
 
-  /** A place between two steps or two batches of a test: saves what is due, and waits or ends as it is told. */
+  /** A place between two steps or two batches of a test: saves a due checkpoint, and pauses or stops on request. */
   async #heed(): Promise<void> {
     const { checkpointer } = this.#parts;
     if (checkpointer.isOn && (this.#control.isHeldUp || checkpointer.isDue)) await this.#saveCheckpoint();
     await this.#control.heed({
-      // The numbers of steps that the GPU has still to do belong to the time before.
+      // Steps that the GPU has yet to finish count as time before the pause.
       settle: () => this.#settle(),
       onPause: (paused) => this.#host.emit({ type: paused ? 'paused' : 'resumed' }),
       broken: this.#parts.device.lost,

@@ -12,7 +12,7 @@ import type { RunHost } from './host.ts';
 import { Run } from './run.ts';
 import type { RunSettings } from './settings.ts';
 
-// Measuring kernels takes longer than the rest of these runs: most do without.
+// Measuring kernels takes longer than the rest of these runs, so most skip it.
 type EventOf<T extends RunEvent['type']> = Extract<RunEvent, { type: T }>;
 
 /** Events of a run that has ended. */
@@ -29,7 +29,9 @@ class Ended {
     return event;
   }
 
-  /** The results of the last event, which must be such as the results file allows, also after a trip through JSON. */
+  /**
+   * The results of the last event, which must match the schema of results files, also after a round trip through JSON.
+   */
   get results(): Results {
     if (!('results' in this.last) || !this.last.results) throw new Error(`${this.last.type} without results`);
     return v.parse(ResultsSchema, JSON.parse(JSON.stringify(this.last.results)));
@@ -37,9 +39,9 @@ class Ended {
 }
 
 /**
- * Runs to the end, and checks what every end has in common: one last word, and no buffer left alive.
+ * Runs to the end, and checks what every end has in common: one final event, and no buffer left alive.
  *
- * @param interfere is told of every event while the run goes on.
+ * @param interfere receives every event during the run.
  */
 async function execute(
   settings: RunSettings,
@@ -68,7 +70,7 @@ const at =
   (event: RunEvent): boolean =>
     event.type === 'progress' && event.phase === phase && event.round === round && event.done >= done;
 
-/** Does something the first time an event is met. */
+/** Does something the first time that an event matches. */
 function once(is: (event: RunEvent) => boolean, act: (run: Run) => void): (event: RunEvent, run: Run) => void {
   let done = false;
   return (event, run) => {
@@ -81,7 +83,7 @@ function once(is: (event: RunEvent) => boolean, act: (run: Run) => void): (event
 const isFraction = (value: unknown): boolean => typeof value === 'number' && value >= 0 && value <= 1;
 
 describe('a run to the end', () => {
-  test('tells its plan, its losses, its accuracies and its spaces, and gives them all as results', async () => {
+  test('reports its plan, losses, accuracies and spaces, and returns them all as results', async () => {
     const settings = tinySettings('gorp-plus');
     const ended = await execute(settings, undefined, onDevice(acquireMeasuringGpu));
     expect(ended.last.type).toBe('finished');
@@ -140,7 +142,7 @@ describe('a run to the end', () => {
       expect(tensor.angles).toEqual([]);
       const [{ task, cosines }] = second[i].angles;
       expect([task, cosines.length]).toEqual([1, Math.min(tensor.directions, second[i].directions)]);
-      // The tasks share their words: by their inputs they are alike, and yet not the same.
+      // The tasks share their words, so their inputs are similar but not identical.
       expect(cosines[0] > 0.1 && cosines.every((cosine) => cosine <= 1), tensor.name).toBe(true);
     });
 
@@ -150,23 +152,24 @@ describe('a run to the end', () => {
       const energy = layers.reduce((sum, { gradientNorm }) => sum + gradientNorm ** 2, 0);
       expect(Math.sqrt(energy) / curves.gradientNorm[step - 1]).toBeCloseTo(1, 4);
       for (const { name, projectedAway, leakage } of layers) {
-        // There is nothing to be kept out of in the first round.
+        // In the first round there is no space to stay out of.
         if (round === 1) {
           expect([projectedAway, leakage]).toEqual([null, null]);
           continue;
         }
-        // In the first step of a task B is still 0: the fresh A has no gradient of which anything could be taken.
+        // In the first step of a task B is still 0, so the gradient of the new A is zero and nothing can be removed
+        // from it.
         if (step === plan.stepsPerRound[0] + 1 && name.includes('.SelfAttention.')) {
           expect([projectedAway, leakage]).toEqual([null, null]);
           continue;
         }
         const share = projectedAway ?? NaN;
         expect(share > 0 && share < 1.001, `${name} in step ${step}: ${share}`).toBe(true);
-        // gorp-plus keeps the update out too; of a soft space, most of it.
+        // gorp-plus also removes the update's share; with a soft space, most of it.
         expect(leakage).toBeLessThan(0.1);
       }
     }
-  }, 180_000); // where nothing is in the driver's shader cache, it is a matter of minutes
+  }, 180_000); // with an empty shader cache it takes minutes
 
   test('counts every optimizer step once, with micro-batches of one size and a smaller last step', async () => {
     const ended = await execute(tinySettings('gorp', { gradientAccumulation: 2, epochs: 1 }));
@@ -175,7 +178,7 @@ describe('a run to the end', () => {
     expect(ended.results.curves.step).toEqual([1, 2, 3, 4]);
   });
 
-  test('gives the same losses and accuracies with the same seed, and others with another', async () => {
+  test('gives the same losses and accuracies with the same seed, and others with another seed', async () => {
     const runs: Results[] = [];
     for (const seed of [5, 5, 6]) {
       runs.push((await execute(tinySettings('gorp', { seed, epochs: 1 }, { loraDropout: 0.3 }))).results);
@@ -218,7 +221,7 @@ describe('upper bounds', () => {
     expect([backwardTransfer, forgetting, forwardTransfer, justLearned]).toEqual([null, null, null, null]);
   });
 
-  test('per-task: each task is learned by the base model, as if there had been none before it', async () => {
+  test('per-task: the base model learns each task as if there had been none before', async () => {
     const { results } = await execute(tinySettings('per-task'));
     expect(measured(results)).toEqual([
       [true, true],
@@ -229,7 +232,8 @@ describe('upper bounds', () => {
     expect([averagePerformance, backwardTransfer]).toEqual([null, null]);
     expect(isFraction(justLearned)).toBe(true);
 
-    // While B is 0 an adapter says nothing: with all examples in one batch, the first loss is that of the model before.
+    // While B is 0 an adapter has no effect: with all examples in one batch, the first loss is that of the model
+    // before.
     const firstLoss = async (name: 'per-task' | 'inc-lora', order: string[]): Promise<number> => {
       const { curves } = (await execute({ ...tinySettings(name, { batchSize: 6 }), order })).results;
       return curves.loss[curves.round.indexOf(order.length)];
@@ -241,7 +245,7 @@ describe('upper bounds', () => {
 });
 
 describe('a run that is stopped', () => {
-  test('in the middle of a round keeps what there is', async () => {
+  test('in the middle of a round preserves its results', async () => {
     const ended = await execute(
       tinySettings('gorp'),
       once(at('train', 2, 2), (run) => run.stop()),
@@ -272,7 +276,7 @@ describe('a run that is stopped', () => {
     expect(ended.of('evaluation')).toEqual([]);
   });
 
-  test('before it has begun ends at the first occasion', async () => {
+  test('before it has begun ends at the first opportunity', async () => {
     const ended = await execute(
       tinySettings('gorp'),
       once(
@@ -284,9 +288,9 @@ describe('a run that is stopped', () => {
     expect(ended.results).toMatchObject({ tasks: [], accuracy: { exact: [], ranked: [] }, curves: { step: [] } });
   });
 
-  test.each(['paused and resumed', 'stopped'])('while its model comes, when %s', async (how) => {
+  test.each(['paused and resumed', 'stopped'])('while its model downloads, when %s', async (how) => {
     let calls = 0;
-    // A download ends when it is interrupted, and goes on when it is asked for again.
+    // A download ends when it is interrupted, and resumes when it is requested again.
     const openModel: RunHost['openModel'] = async (_, onProgress, signal) => {
       calls++;
       onProgress({ file: 'w', bytes: calls, totalBytes: 2, source: 'network', bytesPerSecond: 5 });
@@ -308,7 +312,7 @@ describe('a run that is stopped', () => {
     if (how !== 'stopped') expect(ended.results?.model.commit).toBe('abc');
   });
 
-  test('while it is paused does not go on', async () => {
+  test('while it is paused does not continue', async () => {
     const ended = await execute(tinySettings('seq-lora'), (event, run) => {
       if (at('train', 1, 1)(event)) run.pause();
       if (event.type === 'paused') setTimeout(() => run.stop(), 0);
@@ -319,7 +323,7 @@ describe('a run that is stopped', () => {
 });
 
 describe('a run whose kernels are being measured', () => {
-  // It waits for the measuring to begin; what is left alive and rejections that nobody hears fail the test.
+  // It waits for the measuring to begin; leaks and unhandled rejections fail the test.
   test.each(['stopped', 'failed', 'finished'] as const)('is %s with everything freed', async (end) => {
     let run: Run | undefined;
     let hasBegun = false;
@@ -385,7 +389,7 @@ describe('a run that fails', () => {
     if (ended.of('plan').length > 0) expect(ended.results).toMatchObject({ status: 'failed', error });
   });
 
-  // At 1e20 hidden states overflow and the norm makes zeros of them; at 1e38 the loss itself is no longer a number.
+  // At 1e20 hidden states overflow and the norm turns them into zeros; at 1e38 the loss itself is no longer a number.
   test.each([
     ['gorp', 1e20],
     ['seq-lora', 1e20],
@@ -397,7 +401,7 @@ describe('a run that fails', () => {
     const { curves, error } = ended.results;
     expect(error?.nextStep).toContain('learning rate');
     expect(curves.loss.every(Number.isFinite)).toBe(true);
-    expect(error?.message).toMatch(/the loss is no longer|the gradient of \S+|nothing that is trained/);
+    expect(error?.message).toMatch(/the loss is no longer|the gradient of \S+|the gradient is zero/);
   });
 
   const lost = new GorpError('weights/unreachable', 'There is no model.', 'Look elsewhere.');
@@ -409,7 +413,7 @@ describe('a run that fails', () => {
     ['a rank that is too large', tinySettings('gorp', {}, { loraRank: 17 }), {}, 'settings/rank-too-large'],
     ['prompts that do not fit', tinySettings('gorp', { sourceLength: 3 }), {}, 'tasks/prompt-too-long'],
     [
-      'a fault of the program',
+      'a bug in the program',
       tinySettings('gorp'),
       { openModel: () => Promise.reject(new Error('oh')) },
       'internal/unexpected',
@@ -420,7 +424,7 @@ describe('a run that fails', () => {
   });
 });
 
-test('a pause is told, holds the run up, and does not count as work', async () => {
+test('reports a pause, waits, and does not count it as work', async () => {
   let ahead = 0;
   let stepsAtPause = 0;
   let stepsAtResume = 0;

@@ -18,7 +18,7 @@ import type { DeviceReport, Results } from './results.ts';
 import { Rounds } from './rounds.ts';
 import type { RunSettings } from './settings.ts';
 
-// Milliseconds between two tries to open a device again: half a minute in all.
+// Milliseconds between attempts to open a device again: half a minute in all.
 const FIRST_WAIT = 250;
 const LAST_WAIT = 16_000;
 
@@ -30,7 +30,7 @@ export class Run {
   readonly #record: RunRecord;
   readonly #checkpointer: Checkpointer;
   #device: Device | undefined;
-  /** What the run computes on, and why, from its first device on. */
+  /** The device of the run and the reason for it, from its first device on. */
   #opened: { kind: DeviceFacts['kind']; why: DeviceReason } | undefined;
 
   constructor(host: RunHost, settings: RunSettings) {
@@ -47,7 +47,7 @@ export class Run {
   resume(): void {
     this.#control.resume();
   }
-  /** Goes on and pauses again at the milestone. */
+  /** Resumes, and pauses again at the milestone. */
   goOnTo(milestone: Milestone): void {
     this.#control.goOnTo(milestone);
   }
@@ -55,22 +55,24 @@ export class Run {
     this.#control.stop();
   }
 
-  /** What is known of the run now, as if it were stopped; null before there is anything. */
+  /** The results so far, as if the run were stopped now; null before there are any. */
   get resultsSoFar(): Results | null {
     return this.#record.isStarted ? this.#record.results('stopped', null) : null;
   }
 
-  /** Saves a checkpoint as soon as can be: the page may be about to go away. */
+  /** Saves a checkpoint as soon as possible: the page may be about to close. */
   save(): void {
     this.#checkpointer.ask();
   }
 
-  /** Runs to the end and tells it by an event: `finished`, `stopped` or `failed`. Never throws. */
+  /** Runs to the end and reports it by an event: `finished`, `stopped` or `failed`. Never throws. */
   execute(): Promise<void> {
     return this.#toTheEnd(true);
   }
 
-  /** Tests the model on all tasks as it is, or as a saved round left it, and trains nothing. Tells as {@link execute}. */
+  /**
+   * Tests the model on all tasks as it is, or as a saved round left it, without training. Reports like {@link execute}.
+   */
   evaluate(): Promise<void> {
     return this.#toTheEnd(false);
   }
@@ -90,7 +92,7 @@ export class Run {
     }
   }
 
-  /** Goes on from the last checkpoint when the device is lost, as long as that does not happen too often. */
+  /** Resumes from the last checkpoint when the device is lost, unless that happens too often. */
   async #work(trains: boolean): Promise<void> {
     const { checkpoints } = this.#host;
     const losses = new DeviceLosses(() => this.#host.now());
@@ -112,7 +114,7 @@ export class Run {
     }
   }
 
-  /** Opens the device. After a loss one of the same kind, which may take a moment: so does a driver that starts again. */
+  /** Opens the device; after a loss one of the same kind, which may take a moment while the driver restarts. */
   async #acquire(): Promise<Device> {
     if (this.#opened === undefined) {
       const { device, why } = await this.#host.acquireDevice();
@@ -168,7 +170,7 @@ export class Run {
     }
   }
 
-  /** Breaks the device on purpose, as a crash of the GPU process would: for tests of what comes of it. */
+  /** Breaks the device on purpose, as a crash of the GPU process would, for tests. */
   breakDevice(): void {
     this.#device?.breakOnPurpose();
   }
@@ -222,10 +224,13 @@ export class Run {
   }
 }
 
-// Milliseconds from the first call that fails on a lost device to the news of its loss, at most.
+// Most milliseconds from the first failing call on a lost device to the report of its loss.
 const NEWS_OF_LOSS = 1000;
 
-/** Calls on a lost device fail with errors of the browser's own, a moment before the loss is told: the loss then. */
+/**
+ * Calls on a lost device fail with the browser's own errors a moment before the loss is reported; returns the loss
+ * then.
+ */
 function causeOf(thrown: unknown, device: Device): Promise<unknown> {
   if (thrown instanceof GorpError) return Promise.resolve(thrown);
   const waited = new Promise<void>((resolve) => setTimeout(resolve, NEWS_OF_LOSS));

@@ -1,4 +1,4 @@
-/** At most `most` of what comes, evenly spread over all of it, however much that gets: for a record of a long run. */
+/** At most `max` samples, evenly spread over a run of any length. */
 export class EvenSamples<T> {
   readonly #max: number;
   #kept: T[] = [];
@@ -18,19 +18,19 @@ export class EvenSamples<T> {
     this.#every *= 2;
   }
 
-  /** Goes on as another did that kept these of those it had seen. */
+  /** Continues from the state of another. */
   takeUp(kept: readonly T[], { every, seen }: { every: number; seen: number }): void {
     this.#kept = kept.slice();
     this.#every = every;
     this.#seen = seen;
   }
 
-  /** How it takes samples: each so many, and how many have come. */
+  /** The sampling state: takes every n-th, and how many were seen. */
   get sampling(): { every: number; seen: number } {
     return { every: this.#every, seen: this.#seen };
   }
 
-  /** What is kept, in order. */
+  /** The samples, in order. */
   get kept(): readonly T[] {
     return this.#kept;
   }

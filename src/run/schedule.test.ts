@@ -28,7 +28,7 @@ describe('scheduledRounds', () => {
     ]);
   });
 
-  it.each(['in-turn', 'mixed', 'apart'] as const)('%s: every task is learned once and tested behind it', (schedule) => {
+  it.each(['in-turn', 'mixed', 'apart'] as const)('%s: every task is learned once and tested after it', (schedule) => {
     const rounds = scheduledRounds(schedule, 3);
     expect(rounds.flatMap(({ trains }) => trains)).toEqual([0, 1, 2]);
     for (const task of [0, 1, 2]) {
@@ -40,7 +40,7 @@ describe('scheduledRounds', () => {
 });
 
 describe('names of rounds', () => {
-  it('are those of the tasks, or one for all of them', () => {
+  it('are the names of the tasks, or one for all of them', () => {
     expect(roundName(settings('in-turn'), 2)).toBe('field');
     expect(namedRounds(settings('apart')).map(({ name }) => name)).toEqual(['gloss', 'field', 'people']);
     expect(namedRounds(settings('mixed'))).toEqual([{ round: 3, name: 'all tasks' }]);

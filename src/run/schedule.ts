@@ -3,7 +3,7 @@ import { type MethodSettings, planOf } from '../methods/registry.ts';
 
 /** What a round is: the tasks it trains on and those it is tested on, both counted from 0. */
 export interface Round {
-  /** Row of the accuracy matrix: R[t] is what the model can do once tasks 1..t have been learned. */
+  /** Row of the accuracy matrix: R[t] is the accuracy after tasks 1..t have been learned. */
   readonly number: number;
   readonly trains: readonly number[];
   readonly tests: readonly number[];
@@ -12,10 +12,10 @@ export interface Round {
 /**
  * The rounds of a run.
  *
- * - `in-turn`: round t trains task t, and tests the tasks seen and the next one, which forward transfer asks for.
- * - `mixed`: a single round of all tasks, tested on all. It is round T, for all T tasks are learned behind it; the rounds
- *   before it do not take place.
- * - `apart`: round t trains task t, and tests nothing else: its adapter has no part in other tasks.
+ * - `in-turn`: round t trains task t, and tests the tasks seen and the next one, which forward transfer needs.
+ * - `mixed`: a single round of all tasks, tested on all. It is round T, since all T tasks are learned after it; the
+ *   rounds before it are not run.
+ * - `apart`: round t trains task t, and tests nothing else: its adapter is not used for other tasks.
  */
 export function scheduledRounds(schedule: Schedule, tasks: number): Round[] {
   const all = Array.from({ length: tasks }, (_, task) => task);
@@ -26,17 +26,17 @@ export function scheduledRounds(schedule: Schedule, tasks: number): Round[] {
   });
 }
 
-/** The settings that rounds depend on. */
+/** Settings that rounds depend on. */
 export interface Scheduled {
   readonly order: readonly string[];
   readonly method: MethodSettings;
 }
 
-/** What is learned in a round, in a word: its task, or `all tasks`. */
+/** The name of what a round learns: its task, or `all tasks`. */
 export const roundName = ({ order, method }: Scheduled, round: number): string =>
   planOf(method).schedule === 'mixed' ? 'all tasks' : (order[round - 1] ?? '');
 
-/** The rounds that take place, by name. */
+/** The rounds that are run, by name. */
 export const namedRounds = (settings: Scheduled): { round: number; name: string }[] =>
   scheduledRounds(planOf(settings.method).schedule, settings.order.length).map(({ number }) => ({
     round: number,

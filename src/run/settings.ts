@@ -8,22 +8,25 @@ import { TrainingSchema } from './training-settings.ts';
 
 export { TrainingSchema, type TrainingSettings } from './training-settings.ts';
 
-/** What differs for single tasks, by name: the published orders 5 and 6 pass over MNLI twice. */
+/** What differs for individual tasks, by name: the published orders 5 and 6 pass over MNLI twice. */
 export const PerTaskSchema = v.record(v.string(), v.strictObject({ epochs: COUNT.schema }));
 
 const Settings = v.strictObject({
   /**
    * Where the model comes from: `embedded`, a repository on the hub as `org/name` or `org/name@revision`, the URL of a
-   * folder with Hugging Face files, or `picked:NAME` for files that are handed over beside the settings
+   * folder with Hugging Face files, or `picked:NAME` for files passed alongside the settings
    * (src/weights/model-reference.ts).
    */
   model: v.string(),
   /**
-   * Where datasets of CL_Benchmark come from: the URL of a folder, `picked` for the folder that was chosen or dropped,
-   * `embedded` for none, so that only embedded and custom tasks can be in the order.
+   * Where datasets of CL_Benchmark come from: the URL of a folder, `picked` for the chosen or dropped folder,
+   * `embedded` for none: then the order can contain only embedded and custom tasks.
    */
   tasks: v.string(),
-  /** Task names in the order they are learned; the name tells whether a task is embedded, of CL_Benchmark or the user's. */
+  /**
+   * Task names in the order they are learned; the name shows whether a task is embedded, from CL_Benchmark or the
+   * user's.
+   */
   order: v.pipe(v.array(v.string()), v.minLength(1)),
   method: MethodSchema,
   training: TrainingSchema,
@@ -39,12 +42,12 @@ export const RunSettingsSchema = v.pipe(
       if (fullRank?.form !== 'projected' || fullRank.projection === 'exact') return true;
       return fullRank.clipNorm === 'projected' || gradientAccumulation === 1;
     }, 'The exact norm of a sum of micro-batches needs the whole gradient: choose the projected norm, the exact ' + 'projection, or no gradient accumulation.'),
-    ['method', 'clipNorm'] as never, // of those methods that have it
+    ['method', 'clipNorm'] as never, // in methods that have it
   ),
 );
 export type RunSettings = v.InferOutput<typeof RunSettingsSchema>;
 
-/** Passes over the examples of a round: those of its one task, or of the run where it trains on several. */
+/** Passes over the examples of a round: its task's, or the run's if it trains on several. */
 export function epochsOf({ training, perTask = {} }: RunSettings, tasks: readonly string[]): number {
   const own = tasks.length === 1 && Object.hasOwn(perTask, tasks[0]) ? perTask[tasks[0]] : undefined;
   return own?.epochs ?? training.epochs;

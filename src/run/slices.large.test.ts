@@ -8,7 +8,7 @@ import { timeSubmits } from '../testing/submit-times.ts';
 import { networkOf } from './open-network.ts';
 import { embeddedSettings } from './presets.ts';
 
-/** Shapes of google-t5/t5-large, with fewer layers, so that its memory is that of a small machine. */
+/** Shapes of google-t5/t5-large, with fewer layers, to fit a small machine. */
 const T5_LARGE = {
   model_type: 't5',
   vocab_size: 32128,
@@ -20,11 +20,11 @@ const T5_LARGE = {
   num_heads: 16,
 };
 const SOURCE = 32;
-/** Milliseconds that no submit may take: a driver of Windows resets the device after two seconds. */
+/** Most milliseconds of a submit: Windows drivers reset the device after two seconds. */
 const MOST = 1000;
 
-test('a step of t5-large is submitted in slices, none of which takes a second, the first time neither', async () => {
-  // A driver of the CPU compiles within the first submit of a kernel, and keeps what it has compiled for other devices.
+test('submits a step of t5-large in slices of less than a second each, also the first time', async () => {
+  // A software driver compiles a kernel in its first submit, and caches it for other devices.
   await trainTwoSteps();
   const times = await trainTwoSteps();
   console.log(`${times.length} submits, the longest of ${Math.max(...times).toFixed(0)} ms`);
@@ -32,7 +32,7 @@ test('a step of t5-large is submitted in slices, none of which takes a second, t
   expect(Math.max(...times)).toBeLessThan(MOST);
 });
 
-/** Takes two steps on a new device. @returns what its submits took. */
+/** Takes two steps on a new device. @returns the times of its submits. */
 async function trainTwoSteps(): Promise<number[]> {
   const device = await acquirePacedGpu();
   const { training } = embeddedSettings('quick', 'gorp');

@@ -7,10 +7,10 @@ import type { TimeEstimate } from './estimate.ts';
 import { memoryOf, type RunHost } from './host.ts';
 import type { RunRecord } from './record.ts';
 
-// Seconds of training between two reports, about.
+// Approximate seconds of training between two reports.
 const REPORT_SECONDS = 0.25;
 
-/** What reports are made from, and who hears them. */
+/** What reports need, and who receives them. */
 export interface ReportParts {
   readonly device: Device;
   readonly network: Network;
@@ -21,24 +21,24 @@ export interface ReportParts {
   readonly estimate: TimeEstimate;
 }
 
-/** Reads loss and norms of the steps some steps after the device was told to do them, records and tells them. */
+/** Reads loss and norms of steps some steps after they were submitted, records and reports them. */
 export class StepReports {
   readonly #parts: ReportParts;
-  /** Steps of the run whose losses are known. */
+  /** Steps of the run with known losses. */
   #step: number;
   /** Tokens of the prompts since the last report. */
   #tokens = 0;
   #since: number;
   #pending: Promise<void> | undefined;
 
-  /** @param step the last one that was reported, of a run that goes on; else 0. */
+  /** @param step the last reported step of a resumed run, else 0. */
   constructor(parts: ReportParts, step: number) {
     this.#parts = parts;
     this.#step = step;
     this.#since = parts.control.seconds;
   }
 
-  /** To be called after each step: reports where it is time. @param batches of the step. */
+  /** Call after each step: reports when due. @param batches of the step. */
   async stepped(round: number, batches: readonly SizedBatch[]): Promise<void> {
     const { learner, estimate } = this.#parts;
     for (const { rows } of batches) this.#tokens += rows.reduce((sum, { source }) => sum + source.length, 0);
@@ -46,23 +46,23 @@ export class StepReports {
     if (learner.untakenSteps >= Math.min(every, learner.ringSteps)) await this.#report(round);
   }
 
-  /** Brings the numbers of the steps that the device has still to do. @throws GorpError `run/not-finite`. */
+  /** Reads the numbers of the steps that the device has yet to finish. @throws GorpError `run/not-finite`. */
   async settle(round: number): Promise<void> {
     await this.#report(round);
     await this.#pending;
   }
 
-  /** Begins to count the time anew: what went by was not training. */
+  /** Restarts the clock: the time since was not training. */
   restartClock(): void {
     this.#since = this.#parts.control.seconds;
   }
 
-  /** Waits for a read that is under way, since it holds a buffer. It brings the last losses. */
+  /** Waits for a pending read, since it holds a buffer. It returns the last losses. */
   async end(): Promise<void> {
     await this.#pending?.catch(() => undefined);
   }
 
-  /** Asks for the numbers of the steps so far, once the numbers asked for before have come: one report of lead. */
+  /** Requests the numbers of the steps so far, once those requested before have arrived: one report ahead. */
   async #report(round: number): Promise<void> {
     await this.#pending;
     const { learner } = this.#parts;
@@ -71,7 +71,7 @@ export class StepReports {
     const tokens = this.#tokens;
     this.#tokens = 0;
     this.#pending = this.#take(round, count, tokens);
-    this.#pending.catch(() => undefined); // heard by whoever awaits it next
+    this.#pending.catch(() => undefined); // handled by the next await
   }
 
   async #take(round: number, count: number, tokens: number): Promise<void> {

@@ -5,13 +5,13 @@ import { tinyModel } from '../testing/tiny-model.ts';
 import type { planRun as plan } from './plan-memory.ts';
 import { embeddedSettings } from './presets.ts';
 
-/** Storage buffers that WebGPU guarantees to a kernel. */
+/** Storage buffers per kernel that WebGPU guarantees. */
 const GUARANTEED = 8;
 
 const bound = new Map<string, number>();
 const programs = new Set<string>();
 
-/** The same, and notes every kernel that is recorded. */
+/** The same, and notes every recorded kernel. */
 const noting = (device: CountingDevice): CountingDevice => {
   const record = device.record.bind(device);
   return Object.assign(device, {
@@ -25,8 +25,8 @@ const noting = (device: CountingDevice): CountingDevice => {
   });
 };
 
-// Everything that a run records is recorded by a plan of its memory. Test files share modules, so those that know the
-// noting device are imported for this file alone.
+// A memory plan records everything that a run records. Test files share modules, so those that use the noting device
+// are imported for this file alone.
 let planRun: typeof plan;
 beforeAll(async () => {
   vi.resetModules();
@@ -74,7 +74,7 @@ const FORMS = [
 
 describe.each([
   ['T5', tinyModel().config, 8],
-  ['LLaMA', LLAMA, 7], // no bias of positions
+  ['LLaMA', LLAMA, 7], // no position bias
 ])('no kernel of %s binds more storage buffers than every device has', (_, config, max) => {
   test.each(METHOD_NAMES)('by %s', async (name) => {
     for (const form of FORMS) {

@@ -10,40 +10,40 @@ export interface NamedFile {
   file: Blob;
 }
 
-/** A task that the user made from a file, as the page keeps it. */
+/** A task that the user made from a file, as the page stores it. */
 export const CustomTaskSchema = v.strictObject({
   spec: TaskSpecSchema,
   labels: v.array(v.string()),
   trainExamples: v.number(),
   testExamples: v.number(),
-  /** What to look at, in sentences. */
+  /** Warnings, as sentences. */
   warnings: v.array(v.string()),
   /** The task with its texts, as JSON. */
   data: v.instance(Blob),
 });
 export type CustomTask = v.InferOutput<typeof CustomTaskSchema>;
 
-/** The file of examples whose columns are being chosen. */
+/** The file of examples for which columns are chosen. */
 const OpenedFileSchema = v.strictObject({
   name: v.string(),
-  /** Of its bytes, in hexadecimal digits. */
+  /** SHA-256 of its bytes, in hexadecimal. */
   sha256: v.string(),
-  /** Whether its format names the columns, so that the first row does not. */
+  /** Whether its format names the columns, so that the first row is data. */
   namesColumns: v.boolean(),
-  /** With the first row as names, and the columns that are likely to be meant. */
+  /** With the first row as names, and the likely columns. */
   preview: TablePreviewSchema,
 });
 export type OpenedFile = v.InferOutput<typeof OpenedFileSchema>;
 
-/** What the page may ask of the worker that reads files of examples. Each command has one answer, in their order. */
+/** Commands to the worker that reads files of examples. Each has one answer, in order. */
 export type TablesCommand =
   | { type: 'open'; file: NamedFile }
-  /** `columns` null: those that are likely to be meant. */
+  /** `columns` null: the likely ones. */
   | { type: 'preview'; header: boolean; columns: ChosenColumns | null }
   | { type: 'make'; spec: TaskSpec }
   | { type: 'make-order'; order: OrderFile; kept: TaskSpec[]; files: NamedFile[] };
 
-/** What that worker answers. */
+/** Answers of that worker. */
 export const TablesAnswerSchema = v.variant('type', [
   v.strictObject({ type: v.literal('opened'), file: OpenedFileSchema }),
   v.strictObject({ type: v.literal('previewed'), preview: TablePreviewSchema }),

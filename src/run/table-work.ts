@@ -5,7 +5,7 @@ import { checkFileSize, readTableFile, type TableFile, tableOf } from '../tasks/
 import { makeOrderTasks, type MadeTask } from './order-file.ts';
 import type { CustomTask, NamedFile, TablesAnswer, TablesCommand } from './table-messages.ts';
 
-/** What the worker of tables does: it holds the file that is open, so that the page need not. */
+/** The work of the table worker: it holds the open file, so that the page need not. */
 export function createTableWork(): (command: TablesCommand) => Promise<TablesAnswer> {
   let open: TableFile | null = null;
   const opened = (): TableFile => {
@@ -17,7 +17,7 @@ export function createTableWork(): (command: TablesCommand) => Promise<TablesAns
       case 'open': {
         const { name, bytes } = await readBytes(command.file);
         const file = await readTableFile(name, bytes);
-        // A file that can be no table is told at once, not in the form for its columns.
+        // Reports a file that cannot be a table at once, not in the form for its columns.
         const preview = previewOf(file, true, null);
         open = file;
         return { type: 'opened', file: { name, sha256: file.sha256, namesColumns: file.columns !== null, preview } };

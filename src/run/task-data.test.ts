@@ -66,7 +66,7 @@ describe('prepareTask', () => {
     }
   });
 
-  it('tells of rows whose label is not listed and of texts that are cut', async () => {
+  it('reports rows whose label is not listed and texts that are cut', async () => {
     const long = `${'red '.repeat(40)}ball`;
     const rows = JSON.stringify([
       { sentence: long, label: 'warm' },
@@ -83,7 +83,7 @@ describe('prepareTask', () => {
     expect(warnings[1]).toMatch(/^gloss: 1 of 8 texts are cut to fit 24 tokens/);
   });
 
-  it('knows embedded tasks, those of a folder that is chosen, and no other', async () => {
+  it('finds embedded tasks, those of a chosen folder, and no others', async () => {
     for (const name of ['agnews', 'constructor', '']) {
       await expect(prepared(name)).rejects.toThrow(
         expect.objectContaining({ code: 'tasks/unknown-dataset', message: expect.stringContaining(name) as string }),
@@ -100,7 +100,7 @@ describe('prepareTask', () => {
     expect(paths).toContain('CL_Benchmark/TC/agnews/train.json');
   });
 
-  it('takes custom tasks by their name, beside the others', async () => {
+  it('finds custom tasks by name, alongside the others', async () => {
     const { task: loaded } = await loadTask(readTinyTask, 'TC', 'gloss');
     const own: Task = { ...loaded, name: 'mine' };
     const host = hostOf(readTinyTask, own);

@@ -19,7 +19,7 @@ export interface EncodedTask {
   readonly train: readonly EncodedExample[];
   readonly test: readonly EncodedExample[];
   readonly testLabels: readonly string[];
-  /** Sentences of the test examples, and what is asked of them, `{0}` being the sentence: for result files. */
+  /** Sentences of the test examples, and the question with `{0}` for the sentence: for result files. */
   readonly testSentences: readonly string[];
   readonly instruction: string;
   /** The task's labels as token ids, end-of-text last. */
@@ -34,24 +34,24 @@ export const reportOfTask = ({ name, kind, labels, train, test }: EncodedTask): 
   testExamples: test.length,
 });
 
-/** Where tasks are read from. */
+/** The source of tasks. */
 export interface TaskHost {
   /**
    * Reads text files of the embedded tasks (`embedded`), or of the CL_Benchmark folder that the settings name.
    *
-   * @param signal ends what is being fetched.
+   * @param signal cancels the fetch.
    */
   taskReader(tasks: string, signal: AbortSignal): ReadText;
-  /** The user's own task of that name, if there is one. */
+  /** The user's own task of that name, if any. */
   customTask(name: string): Promise<Task | undefined>;
 }
 
 /**
- * Loads one task of the order, draws the sample that the settings ask for, and encodes it.
+ * Loads one task of the order, draws the sample that the settings request, and encodes it.
  *
- * @param warn is told of rows left out and of texts cut.
- * @param signal ends the reading of files.
- * @param onEncoded is told how many of how many examples are tokenised: before the first, and then ever again.
+ * @param warn reports rows left out and texts cut.
+ * @param signal cancels the reading of files.
+ * @param onEncoded receives the number of tokenised examples and of all: before the first, then repeatedly.
  * @throws GorpError `tasks/…`, naming file, row and field.
  */
 export async function prepareTask(
@@ -100,7 +100,7 @@ export async function prepareTask(
 }
 
 /**
- * The first example that {@link prepareTask} has to learn from; null where there is none.
+ * The first training example of {@link prepareTask}; null if there is none.
  *
  * @throws GorpError `tasks/…`.
  */
@@ -121,7 +121,7 @@ export async function firstExample(
 const trainSample = ({ name, train }: Task, { seed, trainExamples }: RunSettings['training']): readonly Example[] =>
   sampleBalanced(train, trainExamples, mixSeed(seed, 'train', name));
 
-/** The name tells where a task is from: custom tasks cannot take one of the others' names. */
+/** The name shows the source of a task: custom tasks cannot take the name of another task. */
 async function loadNamed(host: TaskHost, name: string, source: string, signal: AbortSignal): Promise<LoadedTask> {
   const embedded = embeddedTask(name);
   if (embedded) {
@@ -131,11 +131,11 @@ async function loadNamed(host: TaskHost, name: string, source: string, signal: A
   }
   if (Object.hasOwn(BENCHMARK_KINDS, name)) {
     if (source !== 'embedded') return loadTask(host.taskReader(source, signal), BENCHMARK_KINDS[name], name);
-    throw unknownTask(`${name}, a dataset of CL_Benchmark, but no folder is chosen to read it from`);
+    throw unknownTask(`${name}, a dataset of CL_Benchmark, but no folder was chosen`);
   }
   const task = await host.customTask(name);
   if (task === undefined)
-    throw unknownTask(`${name}, which is no embedded task, no dataset of CL_Benchmark and no custom task`);
+    throw unknownTask(`${name}, which is neither an embedded task, nor a dataset of CL_Benchmark, nor a custom task`);
   return { task, leftOut: [] };
 }
 
@@ -143,5 +143,5 @@ const unknownTask = (what: string): GorpError =>
   new GorpError(
     'tasks/unknown-dataset',
     `The order names ${what}.`,
-    'Take it out of the order, or give the folder or the file that it is read from.',
+    'Remove it from the order, or provide its folder or file.',
   );

@@ -6,7 +6,7 @@ import type { Results } from './results.ts';
 import { Run } from './run.ts';
 import { ToldResults } from './told-results.ts';
 
-/** What does not depend on time, without the parts that are told at the end of a round alone. */
+/** Everything that does not depend on time or is reported only at the end of a round. */
 const measured = ({ id, settings, curves, accuracy, measures, spaces }: Results): unknown => ({
   ...{ id, settings, accuracy, measures, spaces },
   ...{ round: curves.round, step: curves.step, loss: curves.loss, gradientNorm: curves.gradientNorm },
@@ -15,7 +15,7 @@ const measured = ({ id, settings, curves, accuracy, measures, spaces }: Results)
 test.each([
   ['a run', () => false],
   ['a run whose device is lost', (event: RunEvent) => event.type === 'steps' && event.round === 2],
-])('what %s has told is what it has measured, at every step', async (_, breaks) => {
+])('the events of %s give the measured results, at every step', async (_, breaks) => {
   const told = new ToldResults(() => performance.now());
   let lost = false;
   let compared = 0;
@@ -39,7 +39,7 @@ test.each([
   expect(told.results?.status).toBe('stopped');
 });
 
-test('pauses count as no work', () => {
+test('pauses do not count as work', () => {
   let now = 0;
   const told = new ToldResults(() => now);
   expect(told.results).toBeNull();

@@ -5,13 +5,13 @@ import type { Results } from './results.ts';
 
 type EventOf<Type extends RunEvent['type']> = Extract<RunEvent, { type: Type }>;
 
-/** What a run has told of its results, for when it cannot be asked any more. */
+/** The results that a run has reported, for when it no longer responds. */
 export class ToldResults {
   readonly #now: () => number;
   #results: Results | null = null;
-  /** Whether the run begins again behind a loss of its device, and tells again what is known. */
+  /** Whether the run restarts after losing its device, and repeats known events. */
   #isAgain = false;
-  /** When the run had worked for no longer than the results say, pauses since then left out. */
+  /** When the run had worked as long as the results say; later pauses are left out. */
   #since = 0;
   #pausedAt: number | null = null;
 
@@ -20,7 +20,7 @@ export class ToldResults {
     this.#now = now;
   }
 
-  /** As if the run were stopped now; null before there is anything to tell. */
+  /** As if the run were stopped now; null before there are any. */
   get results(): Results | null {
     if (this.#results === null) return null;
     const { accuracy } = this.#results;
@@ -53,7 +53,7 @@ export class ToldResults {
         results.spaces.push({ round: event.round, tensors: event.tensors });
         break;
       case 'memory':
-        // Whatever ends the worker frees what is alive.
+        // Ending the worker frees everything.
         results.memory = { peakBytes: event.peakBytes, liveBuffersAtEnd: 0 };
         break;
       case 'paused':

@@ -17,13 +17,13 @@ const model = modulesOfConfig(config);
 const SELF = 'encoder.block.*.layer.*.SelfAttention';
 const CROSS = 'decoder.block.*.layer.*.EncDecAttention';
 
-test.each(TINY_FAMILIES)('the modules of $family are its layers, and its own are among them', ({ open }) => {
+test.each(TINY_FAMILIES)('the modules of $family are its layers, including its defaults', ({ open }) => {
   const { config: json } = open();
   const { shapes } = familyOf(json).read(json);
   const { modules, defaults } = modulesOfConfig(json);
   const matrices = [...shapes.values()].filter(({ length }) => length === 2).length;
   const layers = modules.reduce((sum, one) => sum + one.layers, 0);
-  // The rest are embeddings, output layers and tables of positions.
+  // The rest are embeddings, output layers and position tables.
   expect([layers > 0.7 * matrices, layers < matrices]).toEqual([true, true]);
   for (const { name } of modules)
     expect(name).toMatch(/\.\*\..*(SelfAttention|EncDecAttention|DenseReluDense|self_attn|mlp)\.\w+$/);
@@ -39,7 +39,7 @@ describe('what settings name', () => {
     fullRankModules: string[] | null = null,
   ) => ({ method: methodPreset(name), training: { loraModules, fullRankModules } });
 
-  test('is trained in place of what the family has, and only in the ways of the method', () => {
+  test('is trained instead of the family’s defaults, only in the roles of the method', () => {
     expect(trainedModules(chosen('gorp', null), model)).toEqual(model.defaults);
     expect(trainedModules(chosen('seq-ft', []), model)).toEqual({ lora: [], fullRank: model.defaults.fullRank });
     expect(trainedModules(chosen('seq-lora', [`${SELF}.o`], []), model)).toEqual({ lora: [`${SELF}.o`], fullRank: [] });
@@ -50,7 +50,7 @@ describe('what settings name', () => {
     expect([...shapes.keys()].some((name) => fullRank.test(name.replace('.weight', '')))).toBe(false);
   });
 
-  test('is refused where there are no such layers, none at all, or the same in both ways', () => {
+  test('is refused if no such layers exist, none are named, or both roles share some', () => {
     const unknown = chosen('gorp', ['model.layers.*.self_attn.q_proj']);
     expect(modulesProblem(unknown, null)).toBeNull();
     expect(() => trainedModules(unknown, model)).toThrow(
@@ -85,7 +85,7 @@ describe('a run', () => {
     return events;
   };
 
-  test('trains the layers that its settings name, as the plan has it', async () => {
+  test('trains the layers in its settings, as planned', async () => {
     const asked = settings([`${SELF}.k`, `${SELF}.o`, `${CROSS}.v`]);
     const end = (await execute(asked)).at(-1);
     if (end?.type !== 'finished') throw new Error(JSON.stringify(end));
@@ -99,7 +99,7 @@ describe('a run', () => {
     expect((await plan(asked.training)).parts.trained).not.toBe(own.parts.trained);
   });
 
-  test('ends before weights are asked for where a model has no such layers', async () => {
+  test('ends before weights are requested if a model has no such layers', async () => {
     expect((await execute(settings(['mlp']))).at(-1)).toMatchObject({
       type: 'failed',
       error: { code: 'settings/modules' },

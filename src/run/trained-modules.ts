@@ -7,7 +7,7 @@ import { type MethodSettings, planOf } from '../methods/registry.ts';
 export const ROLES = ['lora', 'fullRank'] as const;
 export type Role = (typeof ROLES)[number];
 
-/** Names of the modules that are trained in each way. */
+/** Names of the modules trained in each way. */
 export type TrainedModules = Readonly<Record<Role, readonly string[]>>;
 
 const names = v.array(v.string());
@@ -23,7 +23,7 @@ export type ModelModules = v.InferOutput<typeof ModelModulesSchema>;
 /** The settings that name modules. */
 export const MODULE_SETTINGS = { lora: 'loraModules', fullRank: 'fullRankModules' } as const;
 
-/** The settings of a run that trains what the family of its model gives. */
+/** Settings of a run that trains its model family's default modules. */
 export const FAMILY_MODULES = { loraModules: null, fullRankModules: null } as const;
 
 type ModuleSetting = (typeof MODULE_SETTINGS)[Role];
@@ -31,7 +31,7 @@ type ModuleSetting = (typeof MODULE_SETTINGS)[Role];
 /** The settings of a run that the choice of modules depends on. */
 export interface Chosen {
   readonly method: MethodSettings;
-  /** Names of modules; null for those of the model's family. */
+  /** Names of modules; null for the defaults of the model's family. */
   readonly training: Readonly<Record<ModuleSetting, readonly string[] | null>>;
 }
 
@@ -43,9 +43,9 @@ export const rolesOf = ({ method }: Pick<Chosen, 'method'>): Role[] =>
   ROLES.filter((role) => hasRole(planOf(method), role));
 
 /**
- * What is wrong with the modules that settings name, by the setting and in a sentence; null where nothing is.
+ * The problem with the modules in the settings: the setting and a sentence; null if there is none.
  *
- * @param model null where the model is not known yet.
+ * @param model null if the model is not known yet.
  */
 export function modulesProblem(
   chosen: Chosen,
@@ -75,10 +75,10 @@ const named = ({ training }: Chosen, { defaults }: ModelModules): TrainedModules
 });
 
 /**
- * The modules that a run trains: those that its settings name, else those of the family. None in a way that its method
+ * The modules that a run trains: those in its settings, else the family's defaults. None for a role that its method
  * does not train.
  *
- * @throws GorpError `settings/modules`, naming the module and those that there are.
+ * @throws GorpError `settings/modules`, naming the module and the available ones.
  */
 export function trainedModules(chosen: Chosen, model: ModelModules): TrainedModules {
   const problem = modulesProblem(chosen, model);
@@ -86,7 +86,7 @@ export function trainedModules(chosen: Chosen, model: ModelModules): TrainedModu
     throw new GorpError(
       'settings/modules',
       `Setting training.${problem.setting}: ${problem.message}`,
-      `Name some of ${model.modules.map(({ name }) => name).join(', ')}; or null for those of the family.`,
+      `Name some of ${model.modules.map(({ name }) => name).join(', ')}; or null for the family's defaults.`,
     );
   }
   const roles = rolesOf(chosen);

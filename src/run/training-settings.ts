@@ -15,7 +15,7 @@ import { FAMILY_MODULES } from './trained-modules.ts';
 
 /**
  * The settings of a run that do not depend on its method, as the page's form shows them: schema, form, command line and
- * the values to begin with are made from this table. The values are those for the embedded model.
+ * defaults are made from this table. The defaults are for the embedded model.
  */
 export const TRAINING_SETTINGS = {
   trainExamples: number({
@@ -28,7 +28,7 @@ export const TRAINING_SETTINGS = {
   testExamples: number({
     section: 'first',
     label: 'Test examples',
-    help: 'Per task; more make accuracies surer and testing slower.',
+    help: 'Per task; more give surer accuracies and slower tests.',
     range: COUNT_OR_ZERO,
     initial: 100,
   }),
@@ -84,7 +84,7 @@ export const TRAINING_SETTINGS = {
   promptForm: choice({
     section: 'Training',
     label: 'Prompts',
-    help: 'By the model’s chat template the prompt is a user’s turn and the label the answer. The run shows what the model reads.',
+    help: 'The chat template makes the prompt a user’s turn and the label the answer. The run shows what the model reads.',
     initial: 'raw',
     before: 'raw',
     options: [
@@ -102,7 +102,7 @@ export const TRAINING_SETTINGS = {
   testSet: choice({
     section: 'Training',
     label: 'Tests on',
-    help: 'The dev set is for choosing settings; where a task has none, a fifth of its training examples is taken away for it.',
+    help: 'Choose settings on the dev set. A task without one sets aside a fifth of its training examples.',
     initial: 'test',
     before: 'test',
     options: [
@@ -118,7 +118,7 @@ export const TRAINING_SETTINGS = {
     before: 'f32',
     options: [
       { value: 'f32', label: 'f32' },
-      { value: 'stored', label: '16-bit, where so stored' },
+      { value: 'stored', label: '16-bit, if stored so' },
       { value: '8-bit', label: '8-bit blocks' },
       { value: '4-bit', label: '4-bit blocks' },
     ],
@@ -126,7 +126,7 @@ export const TRAINING_SETTINGS = {
   activations: choice({
     section: 'Memory',
     label: 'Activations',
-    help: 'Computing them again gives the same numbers in a fraction of the memory, a third slower.',
+    help: 'Computing them again gives the same numbers with a fraction of the memory, a third slower.',
     initial: 'keep',
     before: 'keep',
     options: [
@@ -143,7 +143,7 @@ export const TRAINING_SETTINGS = {
     before: 'f32',
     options: [
       { value: 'f32', label: 'f32' },
-      { value: 'f16', label: 'f16, where quicker' },
+      { value: 'f16', label: 'f16, where faster' },
     ],
   }),
 } as const satisfies Settings;
@@ -159,13 +159,13 @@ const modules = v.optional(v.nullable(v.array(v.string())), null);
 export const TrainingSchema = v.strictObject({
   ...entries,
   /**
-   * Layers that get LoRA, and that are trained full-rank, as `model.layers.*.self_attn.q_proj`; null leaves it to the
-   * model's family. Results of earlier versions do not name them. The page has a list of its own for them.
+   * Layers that get LoRA, and that are trained full-rank, as `model.layers.*.self_attn.q_proj`; null for the defaults
+   * of the model's family. Results of earlier versions lack them. The page shows them in its own list.
    */
   loraModules: modules,
   fullRankModules: modules,
 });
 export type TrainingSettings = v.InferOutput<typeof TrainingSchema>;
 
-/** The values to begin with. A fresh object every time. */
+/** The default values, as a new object each time. */
 export const initialTraining = (): TrainingSettings => ({ ...initialValues(TRAINING_SETTINGS), ...FAMILY_MODULES });

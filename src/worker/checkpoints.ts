@@ -2,7 +2,7 @@ import { reportOf } from '../base/errors.ts';
 import { dropCheckpoints, findCheckpoint } from './kept-checkpoints.ts';
 import type { CheckpointsAnswer, CheckpointsCommand } from './protocol.ts';
 
-// The worker that looks after checkpoints of runs that have ended or were broken off. It answers once.
+// The worker that manages checkpoints of ended or interrupted runs. It answers once.
 declare const self: DedicatedWorkerGlobalScope;
 
 self.onmessage = ({ data }: MessageEvent<CheckpointsCommand>) => {

@@ -15,13 +15,13 @@ import { openPlaces } from './places.ts';
 import { downloadFile, piecesOf, writeHandle } from './private-files.ts';
 import type { ExportsCommand, ExportsEvent, KeptFile } from './protocol.ts';
 
-// The worker that writes archives of what a run leaves behind. It streams: no file is ever whole in memory.
+// The worker that writes archives of a run's files. It streams: no file is ever whole in memory.
 declare const self: DedicatedWorkerGlobalScope;
 
 const emit = (event: ExportsEvent): void => self.postMessage(event);
-/** Bytes of a round's predictions that an example of its use is looked for in. */
+/** Bytes of a round's predictions in which to look for an example of its use. */
 const SHOWN_BYTES = 2 ** 16;
-/** Commands follow each other. */
+/** Commands run one after another. */
 let last: Promise<void> = Promise.resolve();
 
 self.onmessage = ({ data }: MessageEvent<ExportsCommand>) => {
@@ -56,14 +56,14 @@ async function obey(command: ExportsCommand): Promise<void> {
   await tellKept();
 }
 
-/** Writes a zip to where the person wants it, or to the private file system for the page to hand to the downloads. */
+/** Writes a zip where the user wants it, or to the private file system for the page to download. */
 async function write(files: readonly OutputFile[], name: string, to: FileSystemFileHandle | null): Promise<void> {
   const handle = to ?? (await downloadFile(name));
   await writeHandle(handle, counted(zipped(files)));
   emit({ type: 'written', name, file: to === null ? await handle.getFile() : null });
 }
 
-/** Tells how much has been written, a few times a second. */
+/** Reports how much has been written, a few times a second. */
 async function* counted(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   let bytes = 0;
   let told = 0;
@@ -76,7 +76,7 @@ async function* counted(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8
   }
 }
 
-/** The last round, and the model that it was trained on. */
+/** The last round and the model it was trained on. */
 async function openTrained(access: ModelAccess): Promise<{ saved: SavedRound; base: ModelFiles }> {
   const saved = await openLastRound();
   const open = async (model: string): Promise<ModelFiles> =>
@@ -95,7 +95,7 @@ async function tellKept(): Promise<void> {
   emit({ type: 'kept', rounds: roundsOf(files), last: told, broken });
 }
 
-/** The first lines of a file; empty where there is none. */
+/** The first lines of a file; empty if there is none. */
 async function beginningOf(files: readonly KeptFile[], path: string): Promise<string> {
   const file = files.find((one) => one.path === path)?.file;
   const text = (await file?.slice(0, SHOWN_BYTES).text()) ?? '';

@@ -20,8 +20,8 @@ const KEPT = 2;
 const NUMBER = /^\d{6}$/;
 
 /**
- * Keeps the checkpoints of a run in its folder: `rounds/RUN/checkpoints/000001/…`. What is written last makes one count,
- * and only then the one before the last two goes, so that two are whole at any time.
+ * Stores the checkpoints of a run in its folder: `rounds/RUN/checkpoints/000001/…`. A checkpoint counts once its last
+ * file is written. Only then is the third last removed, so that two are complete at any time.
  */
 export class CheckpointKeeper implements CheckpointStore {
   readonly everySeconds: number;
@@ -58,18 +58,18 @@ export class CheckpointKeeper implements CheckpointStore {
     return null;
   }
 
-  /** @throws GorpError `run/bad-checkpoint` where there is none that can be used, and as {@link last}. */
+  /** @throws GorpError `run/bad-checkpoint` if none can be used, and as {@link last}. */
   async mustHave(): Promise<SavedCheckpoint> {
     const last = await this.last();
     if (last) return last;
     throw new GorpError(
       'run/bad-checkpoint',
-      'The checkpoint that the run was to go on from cannot be used: something is missing or damaged.',
-      'Go on from the last round under Results, or begin anew.',
+      'The checkpoint to resume from cannot be used: part of it is missing or damaged.',
+      'Resume from the last round under Results, or start a new run.',
     );
   }
 
-  /** Removes them. */
+  /** Removes all checkpoints. */
   async clear(): Promise<void> {
     await removeFrom(await makeFolder([FOLDER, await this.#folder.claimed()].filter(Boolean)), CHECKPOINTS);
   }
@@ -93,7 +93,7 @@ async function openIn(folder: FileSystemDirectoryHandle): Promise<SavedCheckpoin
   });
 }
 
-/** The newest checkpoint of a run that goes on nowhere now; null where there is none. Its state is not looked at. */
+/** The newest checkpoint of a run that no tab is running; null if there is none. Does not read its state. */
 export async function findCheckpoint(): Promise<KeptCheckpoint | null> {
   let newest: KeptCheckpoint | null = null;
   for (const { name, checkpoints } of await runFolders()) {
@@ -112,7 +112,7 @@ export async function findCheckpoint(): Promise<KeptCheckpoint | null> {
   return newest;
 }
 
-/** Removes the checkpoints of the run in a folder; where nothing else is in it, the folder too. */
+/** Removes the checkpoints of the run in a folder, and the folder if it is then empty. */
 export async function dropCheckpoints(folder: string): Promise<void> {
   for (const { name, above, checkpoints } of await runFolders()) {
     if (name !== folder || !(await isFree(name))) continue;
@@ -121,7 +121,7 @@ export async function dropCheckpoints(folder: string): Promise<void> {
   }
 }
 
-/** Every folder that has checkpoints; the empty name is what an earlier version left in `rounds` itself. */
+/** Every folder that has checkpoints; the empty name is for those an earlier version left in `rounds` itself. */
 async function runFolders(): Promise<
   { name: string; above: FileSystemDirectoryHandle; checkpoints: FileSystemDirectoryHandle }[]
 > {

@@ -10,13 +10,13 @@ import { makeFolder, writeInto } from './private-files.ts';
 import type { KeptFile } from './protocol.ts';
 import { RunFolder } from './run-folders.ts';
 
-/** The files of a run's rounds and of its last checkpoint, read while they are offered. */
+/** The files of a run's rounds and of its last checkpoint, read while they are available. */
 async function outputsOfRun(): Promise<{ rounds: RoundOutput[]; checkpoint: RoundOutput['trained'] }> {
   const rounds: RoundOutput[] = [];
   let checkpoint: RoundOutput['trained'] = [];
   const read = async (files: readonly RoundOutput['trained'][number][]): Promise<RoundOutput['trained']> => {
     const inMemory: RoundOutput['trained'] = [];
-    // In their order: what is written last may tell of what came before.
+    // In order: the last file may describe the ones before it.
     for (const file of files) {
       const bytes = await bytesOfFile(file);
       inMemory.push({ path: file.path, content: () => piece(bytes) });
@@ -46,17 +46,17 @@ let disk: PrivateFileSystem;
 beforeEach(() => void (disk = new PrivateFileSystem()));
 afterEach(() => vi.unstubAllGlobals());
 
-/** The last round that can be opened; 0 where there is none. */
+/** The last round that can be opened; 0 if there is none. */
 const lastRound = async (): Promise<number> => (await findLastRound(await keptFiles())).last?.round ?? 0;
 
-/** Round 1 of a run as another browser has saved it. */
+/** Round 1 of a run, as another browser saved it. */
 async function savedElsewhere(): Promise<KeptFile[]> {
   const { rounds } = await outputs;
   await new RoundKeeper(new RunFolder(null), true).keep(rounds[0]);
   return keptFiles();
 }
 
-/** Keeps a run's rounds in a new disk. */
+/** Saves a run's rounds on a new disk. */
 async function keepRounds(rounds: readonly RoundOutput[], every = true): Promise<RoundKeeper> {
   disk = new PrivateFileSystem();
   const keeper = new RoundKeeper(new RunFolder(null), every);
@@ -64,7 +64,9 @@ async function keepRounds(rounds: readonly RoundOutput[], every = true): Promise
   return keeper;
 }
 
-/** Prepares a disk and does some work, again and again, while the disk is full at its first change, its second, and so on. */
+/**
+ * Prepares a disk and does some work, repeatedly: the disk is full at its first change, then at its second, and so on.
+ */
 async function atEveryChange<T>(
   prepare: () => Promise<T>,
   work: (prepared: T) => Promise<void>,
@@ -77,7 +79,7 @@ async function atEveryChange<T>(
   expect(changes).toBeGreaterThan(5);
   for (let at = 1; at <= changes; at++) {
     const prepared = await prepare();
-    disk.full(at, at % 2 === 0); // in turn at this change alone, and from it on
+    disk.full(at, at % 2 === 0); // alternately at this change alone, and from it on
     const thrown: unknown = await work(prepared).then(
       () => null,
       (error: unknown) => error,
@@ -89,8 +91,8 @@ async function atEveryChange<T>(
 
 const QUOTA = { code: 'store/quota' };
 
-describe('a browser that is full', () => {
-  test.each([true, false])('while a round is saved loses none before it (every round is kept: %s)', async (every) => {
+describe('a full browser', () => {
+  test.each([true, false])('loses no earlier round while one is saved (every round is stored: %s)', async (every) => {
     const [first, second] = (await outputs).rounds;
     await atEveryChange(
       () => keepRounds([first], every),
@@ -102,7 +104,7 @@ describe('a browser that is full', () => {
     );
   });
 
-  test('while a checkpoint is saved loses none before it', async () => {
+  test('loses no earlier checkpoint while one is saved', async () => {
     const { checkpoint } = await outputs;
     let keeper: CheckpointKeeper;
     await atEveryChange(
@@ -121,7 +123,7 @@ describe('a browser that is full', () => {
     );
   });
 
-  test('during an import shows the rounds from before', async () => {
+  test('shows the earlier rounds during an import', async () => {
     const files = await savedElsewhere();
     const { rounds } = await outputs;
     await atEveryChange(
@@ -135,7 +137,7 @@ describe('a browser that is full', () => {
   });
 });
 
-test('an import is whole though what it replaces cannot be removed yet', async () => {
+test('an import is complete even if the rounds it replaces cannot be removed yet', async () => {
   const files = await savedElsewhere();
   const { rounds } = await outputs;
   await keepRounds(rounds);
@@ -146,7 +148,7 @@ test('an import is whole though what it replaces cannot be removed yet', async (
   expect(await lastRound()).toBe(1);
 });
 
-test('rounds as 559f152 kept them, in the folder itself, are shown, gone on from, and replaced by a newer run', async () => {
+test('rounds that 559f152 stored in the folder itself are shown, resumed, and replaced by a newer run', async () => {
   const { rounds } = await outputs;
   for (const { orderFolder, roundFolder, results, trained } of rounds) {
     const order = await makeFolder(['rounds', ...orderFolder.split('/')]);
@@ -157,7 +159,7 @@ test('rounds as 559f152 kept them, in the folder itself, are shown, gone on from
   }
   expect(await lastRound()).toBe(2);
   await new RoundKeeper(new RunFolder('shown'), true).keep(rounds[0]);
-  expect(await lastRound(), 'a run that goes on adds to them').toBe(2);
+  expect(await lastRound(), 'a resumed run adds to them').toBe(2);
   disk.releaseLocks();
   await new RoundKeeper(new RunFolder(null), true).keep(rounds[0]);
   expect(await lastRound()).toBe(1);

@@ -18,13 +18,13 @@ import {
 import type { KeptFile, KeptRound } from './protocol.ts';
 import { CHECKPOINTS, FOLDER, inNewFolder, RUN_FOLDER, type RunFolder, show, shownFolder } from './run-folders.ts';
 
-/** Every file of the rounds that are shown, in order of their paths. */
+/** Every file of the shown rounds, in order of path. */
 export async function keptFiles(): Promise<KeptFile[]> {
   const root = await privateFolder();
   try {
     const rounds = await root.getDirectoryHandle(FOLDER);
     const shown = await shownFolder(rounds);
-    // Beside what an earlier version left, a run may have begun whose first round is not complete.
+    // Next to an earlier version's rounds there may be a new run that has not completed its first.
     const isRound = (name: string): boolean => name !== CHECKPOINTS && (shown !== '' || !RUN_FOLDER.test(name));
     return inOrder(await filesBelow(shown === '' ? rounds : await rounds.getDirectoryHandle(shown), isRound));
   } catch (thrown) {
@@ -51,7 +51,7 @@ export function roundsOf(files: readonly KeptFile[]): KeptRound[] {
   return [...rounds.values()];
 }
 
-/** The last of the kept rounds that can be opened, its folder with `/` at the end, and the names of those after it that cannot. */
+/** The last stored round that can be opened, its folder with a final `/`, and the names of later rounds that cannot. */
 export async function findLastRound(
   files: readonly KeptFile[],
 ): Promise<{ last: SavedRound | null; folder: string; broken: string[] }> {
@@ -68,25 +68,25 @@ export async function findLastRound(
   return { last: null, folder: '', broken };
 }
 
-/** Opens the last of the kept rounds whose weights are there. @throws GorpError `run/bad-round`. */
+/** Opens the last stored round that has weights. @throws GorpError `run/bad-round`. */
 export async function openLastRound(): Promise<SavedRound> {
   const files = await keptFiles();
   return (await findLastRound(files)).last ?? openRoundOf(files, '');
 }
 
-/** Opens the round in a folder among files. */
+/** Opens the round in a folder, given the files. */
 export const openRoundOf = (files: readonly KeptFile[], folder: string): Promise<SavedRound> =>
   openSavedRound((name) => {
     const found = files.find(({ path }) => path === folder + name);
     return Promise.resolve(found ? byteFile(name, found.file) : null);
   });
 
-/** Keeps the rounds of one run. */
+/** Stores the rounds of one run. */
 export class RoundKeeper {
   readonly #folder: RunFolder;
   readonly #everyRound: boolean;
 
-  /** @param everyRound whether the weights of every round are kept, and not only those of the last. */
+  /** @param everyRound whether to store the weights of every round, not only of the last. */
   constructor(folder: RunFolder, everyRound: boolean) {
     this.#folder = folder;
     this.#everyRound = everyRound;
@@ -96,7 +96,7 @@ export class RoundKeeper {
   async keep({ orderFolder, roundFolder, results, trained }: RoundOutput): Promise<void> {
     const folder = await this.#folder.claimed();
     const order = await makeFolder([FOLDER, folder, ...orderFolder.split('/')].filter(Boolean));
-    // What is written last makes it a round; what a run before has left of it does not count meanwhile.
+    // The file written last makes it a round; until then, remains of an earlier run do not count as one.
     const round = await folderIn(order, roundFolder);
     await removeFrom(round, ROUND_FILE);
     const files = within(roundFolder, [...results, ...trained]);
@@ -104,7 +104,7 @@ export class RoundKeeper {
       await writeInto(order, files);
     } catch (thrown) {
       if (!(thrown instanceof GorpError && thrown.code === 'store/quota')) throw thrown;
-      // The weights of this round are worth more than those of earlier ones, but for the last, until it is complete.
+      // The weights of this round matter more than earlier ones; only the previous round's stay until it is complete.
       await removeWeights(order, [roundFolder, await roundBefore(order, roundFolder)]);
       await writeInto(order, files);
     }
@@ -113,7 +113,7 @@ export class RoundKeeper {
   }
 }
 
-/** The name of the round before one, `''` where there is none. */
+/** The name of the round before one, `''` if there is none. */
 async function roundBefore(order: FileSystemDirectoryHandle, round: string): Promise<string> {
   const numberOf = (name: string): number => Number.parseInt(name, 10);
   let before = '';
@@ -123,7 +123,7 @@ async function roundBefore(order: FileSystemDirectoryHandle, round: string): Pro
   return before;
 }
 
-/** Removes what was trained of all rounds of an order but some; their result files stay. */
+/** Removes the trained files of all but some rounds of an order; result files stay. */
 async function removeWeights(order: FileSystemDirectoryHandle, except: readonly string[]): Promise<void> {
   for await (const [name, handle] of order.entries()) {
     if (!(handle instanceof FileSystemDirectoryHandle) || except.includes(name)) continue;
@@ -132,9 +132,9 @@ async function removeWeights(order: FileSystemDirectoryHandle, except: readonly 
 }
 
 /**
- * Puts the files of a round, chosen from disk, in place of the ones that are shown, once all of them are here.
+ * Replaces the shown rounds by one chosen from disk, once all its files are stored.
  *
- * @throws GorpError `run/bad-round`, `store/…`; the rounds that were shown stay then.
+ * @throws GorpError `run/bad-round`, `store/…`; the shown rounds then stay.
  */
 export async function importRound(files: readonly KeptFile[]): Promise<void> {
   const state = files.find(({ path }) => path === ROUND_FILE || path.endsWith(`/${ROUND_FILE}`));

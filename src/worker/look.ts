@@ -8,8 +8,8 @@ import type { DeviceOutlook, LookAnswer, SingleThreadReason } from './protocol.t
 import { browserSpeedStore } from './speed-store.ts';
 
 /**
- * Tells what a run would compute on, then how fast that is. A speed that is known is not measured again. A graphics card
- * is opened only to measure it; the CPU's threads are started in any case, since only that tells how many there are.
+ * Reports the device that a run would use, then its speed. Measures a speed only if it is unknown. Opens a graphics
+ * card only to measure it; always starts the CPU's threads, since only that shows how many there are.
  */
 export async function lookAtDevice(
   choice: DeviceChoice,
@@ -34,7 +34,7 @@ export async function lookAtDevice(
     try {
       const outlook = outlookOf(chosen, device.facts);
       if (ahead === undefined) answer({ type: 'device', outlook });
-      await device.settle(); // what it measures on its own account would be in the way
+      await device.settle(); // its own measurements would interfere
       speed = (await speeds.read(outlook.name)) ?? (await measureSpeed(device, () => performance.now()));
       await speeds.write(outlook.name, speed);
     } finally {

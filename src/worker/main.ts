@@ -31,7 +31,7 @@ import { RunFolder } from './run-folders.ts';
 import { browserTuningStore } from './tuning-store.ts';
 import { browserWasmHost } from './wasm-host.ts';
 
-// The training worker: one run, told by commands, telling by events.
+// The training worker: one run, controlled by commands, reporting by events.
 declare const self: DedicatedWorkerGlobalScope;
 declare const __APP_VERSION__: string;
 declare const __APP_COMMIT__: string;
@@ -72,7 +72,7 @@ self.onmessage = ({ data }: MessageEvent<WorkerCommand | PlanCommand | PreviewCo
   }
 };
 
-/** Plans memory and work of a run whose tasks have not been read. */
+/** Plans the memory and work of a run whose tasks have not been read. */
 async function plan({ settings, device: choice, access, mayAsk, labels, config: known }: PlanCommand): Promise<void> {
   const answer = (message: PlanAnswer): void => self.postMessage(message);
   const { model, method, training } = settings;
@@ -106,7 +106,7 @@ const deviceHost = (): DeviceHost => ({
   wasm: browserWasmHost(),
 });
 
-/** What training would compute on. */
+/** The device that training would use. */
 async function plannedDevice(choice: DeviceChoice): Promise<DeviceOutline> {
   const { kind, limits } = await chooseDevice(choice, webgpu);
   return { kind, limits };
@@ -129,7 +129,7 @@ function start(command: Extract<WorkerCommand, { type: 'start' }>): void {
       ...pageTaskHost(pageTasks),
       ...(resumes && {
         savedRound: async () => {
-          await saves.clear(); // which are behind the round
+          await saves.clear(); // they are older than the round
           return openLastRound();
         },
       }),

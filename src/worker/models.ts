@@ -9,12 +9,12 @@ import { listModels, removeModel, verifyModel } from '../weights/stored-models.t
 import { openPlaces } from './places.ts';
 import type { ModelsCommand, ModelsEvent } from './protocol.ts';
 
-// The worker that keeps the models: it fetches, checks and removes them while nothing is trained.
+// The worker that manages stored models: it fetches, checks and removes them while nothing trains.
 declare const self: DedicatedWorkerGlobalScope;
 
 const emit = (event: ModelsEvent): void => self.postMessage(event);
 let stop = new AbortController();
-/** Commands follow each other. */
+/** Commands run one after another. */
 let last: Promise<void> = Promise.resolve();
 
 self.onmessage = ({ data }: MessageEvent<ModelsCommand>) => {

@@ -6,7 +6,7 @@ import { rawFolder, remoteReader } from '../tasks/remote.ts';
 import { appRoot } from './places.ts';
 import type { PageTasks } from './protocol.ts';
 
-/** Where a worker reads tasks: what the page has sent along, the app's own folder, or the address that settings name. */
+/** Where a worker reads tasks: from the page, the app's own folder, or the address in the settings. */
 export const pageTaskHost = ({ folder, custom }: PageTasks): TaskHost => ({
   taskReader: (tasks, signal) => {
     if (tasks === 'picked') return (path) => pickedText(folder, path);
@@ -23,7 +23,7 @@ async function pickedText(folder: PageTasks['folder'], path: string): Promise<st
   if (file !== undefined) return file.text();
   throw new GorpError(
     'tasks/not-found',
-    `The folder that was chosen holds no ${path}.`,
-    'Choose the folder with all files of the dataset, or take it out of the order.',
+    `The chosen folder has no ${path}.`,
+    'Choose the folder with all files of the dataset, or remove it from the order.',
   );
 }

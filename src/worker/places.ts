@@ -8,7 +8,7 @@ declare const __MODEL_VERSIONS__: Readonly<Record<EmbeddedModel['folder'], strin
 /** The page's folder. A built worker lies in `assets/` below it; the development server serves it from `src/`. */
 export const appRoot = import.meta.env.DEV ? new URL('/', self.location.href) : new URL('../', self.location.href);
 
-/** Where models are kept in this browser, and where the embedded ones come from. @throws GorpError `store/failed`. */
+/** Where this browser stores models, and where the embedded ones come from. @throws GorpError `store/failed`. */
 export async function openPlaces(access: ModelAccess): Promise<ModelPlaces> {
   const place = (folder: EmbeddedModel['folder']): { url: string; version: string } => ({
     url: new URL(`embedded/${folder}/`, appRoot).href,

@@ -7,7 +7,7 @@ import { pageTaskHost } from './page-tasks.ts';
 import { openPlaces } from './places.ts';
 import type { PreviewAnswer, PreviewCommand } from './protocol.ts';
 
-/** What the model would read first in a run with these settings. */
+/** The first example that the model would read in a run with these settings. */
 export async function preview({ settings, access, tasks, mayAsk }: PreviewCommand): Promise<PreviewAnswer> {
   try {
     const reference = requireReference(parseModelReference(settings.model), settings.model);

@@ -4,14 +4,14 @@ import type { ByteFile } from '../weights/model-files.ts';
 
 // The browser's private file system.
 
-/** @throws GorpError `store/failed` where the browser has no such file system, or not for this page. */
+/** @throws GorpError `store/failed` if the browser has no such file system, or none for this page. */
 export async function privateFolder(): Promise<FileSystemDirectoryHandle> {
   const { storage } = navigator as Partial<Navigator>;
   if (storage === undefined) {
     throw new GorpError(
       'store/failed',
-      'The browser keeps no files for this page: it does so for pages over https or from this machine only.',
-      'Open the page over https, or on the machine that serves it as http://localhost.',
+      'The browser stores files only for pages over https or from this machine.',
+      'Open the page over https, or as http://localhost on the machine that serves it.',
     );
   }
   try {
@@ -26,14 +26,14 @@ export async function* textOf(text: string): AsyncGenerator<Uint8Array> {
   yield new TextEncoder().encode(text);
 }
 
-/** Removes a file or a folder with all that is in it, where it is there. */
+/** Removes a file, or a folder with its contents, if it exists. */
 export async function removeFrom(folder: FileSystemDirectoryHandle, name: string): Promise<void> {
   await folder.removeEntry(name, { recursive: true }).catch((thrown: unknown) => {
     if (!isMissing(thrown)) throw failed(thrown);
   });
 }
 
-/** The bytes of a file, piece by piece. (Streams can be iterated over in newer browsers only.) */
+/** The bytes of a file, piece by piece. (Only newer browsers can iterate over streams.) */
 export async function* piecesOf(file: Blob): AsyncGenerator<Uint8Array> {
   const reader = file.stream().getReader();
   try {
@@ -48,7 +48,7 @@ export async function* piecesOf(file: Blob): AsyncGenerator<Uint8Array> {
 }
 
 /**
- * Writes a stream to a file, which gets its content when all of it has come; on a failure the file stays as it was.
+ * Writes a stream to a file, which changes only when all content has arrived; after a failure it is as before.
  *
  * @throws GorpError `store/quota`, `store/failed`, and what the content throws.
  */
@@ -56,7 +56,7 @@ export async function writeHandle(handle: FileSystemFileHandle, content: AsyncIt
   if (!('createWritable' in handle)) {
     throw new GorpError(
       'store/failed',
-      'This browser cannot save files of a page: it lacks createWritable.',
+      'This browser cannot save files for a page: it lacks createWritable.',
       'Use a current version of Chrome, Edge, Firefox or Safari.',
     );
   }
@@ -71,34 +71,34 @@ export async function writeHandle(handle: FileSystemFileHandle, content: AsyncIt
   }
 }
 
-/** A file in the browser's private file system, to be written and handed to the downloads. */
+/** A file in the browser's private file system, to be written and then downloaded. */
 export async function downloadFile(name: string): Promise<FileSystemFileHandle> {
   const root = await privateFolder();
-  // What was downloaded before is not needed any more.
+  // Earlier downloads are no longer needed.
   await root.removeEntry('download', { recursive: true }).catch(() => undefined);
   return fileIn(await makeFolder(['download']), name);
 }
 
-/** A folder by its path, made where it is not there. */
+/** A folder by its path, created if missing. */
 export async function makeFolder(parts: readonly string[]): Promise<FileSystemDirectoryHandle> {
   let folder = await privateFolder();
   for (const part of parts) folder = await folderIn(folder, part);
   return folder;
 }
 
-/** A folder in another, made where it is not there. @throws GorpError `store/quota`, `store/failed`. */
+/** A folder in another, created if missing. @throws GorpError `store/quota`, `store/failed`. */
 export const folderIn = (folder: FileSystemDirectoryHandle, name: string): Promise<FileSystemDirectoryHandle> =>
   folder.getDirectoryHandle(name, { create: true }).catch((thrown: unknown) => {
     throw failed(thrown);
   });
 
-/** A file in a folder, made where it is not there. @throws as {@link folderIn}. */
+/** A file in a folder, created if missing. @throws as {@link folderIn}. */
 export const fileIn = (folder: FileSystemDirectoryHandle, name: string): Promise<FileSystemFileHandle> =>
   folder.getFileHandle(name, { create: true }).catch((thrown: unknown) => {
     throw failed(thrown);
   });
 
-/** Writes files below a folder. @throws as {@link writeHandle}. */
+/** Writes files into a folder. @throws as {@link writeHandle}. */
 export async function writeInto(folder: FileSystemDirectoryHandle, files: readonly OutputFile[]): Promise<void> {
   for (const { path, content } of files) {
     const parts = path.split('/');
@@ -112,7 +112,7 @@ export async function writeInto(folder: FileSystemDirectoryHandle, files: readon
 export const isMissing = (thrown: unknown): boolean =>
   thrown instanceof DOMException && thrown.name === 'NotFoundError';
 
-/** What the file system throws, as an error that a person can act on. */
+/** A file system error as one that a person can act on. */
 export function failed(cause: unknown): GorpError {
   if (cause instanceof DOMException && cause.name === 'QuotaExceededError') {
     return new GorpError(
@@ -124,13 +124,13 @@ export function failed(cause: unknown): GorpError {
   }
   return new GorpError(
     'store/failed',
-    `The browser could not keep or read files: ${cause instanceof Error ? cause.message : String(cause)}.`,
-    'Private windows often keep nothing: use a usual one.',
+    `The browser could not store or read files: ${cause instanceof Error ? cause.message : String(cause)}.`,
+    'Private windows often store nothing: use a normal one.',
     { cause },
   );
 }
 
-/** A file that is read in parts. */
+/** A file read in parts. */
 export const byteFile = (name: string, file: Blob): ByteFile => ({
   name,
   bytes: file.size,
@@ -138,7 +138,7 @@ export const byteFile = (name: string, file: Blob): ByteFile => ({
   discard: () => Promise.resolve(),
 });
 
-/** Every file below a folder, by its path there. @param isWanted whether an entry of the folder itself is looked into. */
+/** Every file below a folder, by its path there. @param isWanted whether to include an entry of the folder itself. */
 export async function filesBelow(
   folder: FileSystemDirectoryHandle,
   isWanted: (name: string) => boolean = () => true,

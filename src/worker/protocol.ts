@@ -18,13 +18,13 @@ import {
 } from '../weights/model-messages.ts';
 import type { ModelAccess } from '../weights/source.ts';
 
-// What passes between the page and its workers. Commands are types: the page makes them. What a worker tells is a schema,
-// which the page checks: after an update of the site a page and a worker of different versions may meet. A run tells its
-// events (src/run/events.ts); the worker that reads files of examples has src/run/table-messages.ts.
+// Messages between the page and its workers. Commands are types: the page makes them. Messages of a worker have a
+// schema, which the page checks: after an update of the site, a page and a worker of different versions may meet. A run
+// sends its events (src/run/events.ts); the worker that reads files of examples has src/run/table-messages.ts.
 
 /**
- * Texts that the page holds and a run needs, sent along with its start; a Blob is passed on, not copied. Unknown to the
- * results.
+ * Texts that the page holds and a run needs, sent when it starts; a Blob is passed on, not copied. Results do not
+ * contain them.
  */
 export interface PageTasks {
   /** The CL_Benchmark folder that was picked: path below it → file. */
@@ -55,31 +55,31 @@ export type WorkerCommand =
       rounds: RoundsChoice;
       checkpoints: CheckpointsChoice;
       device: DeviceChoice;
-      /** Bytes of memory that the run may take; null where the person has not said. */
+      /** Bytes of memory that the run may take; null if the user set no limit. */
       memoryBudget: number | null;
-      /** Share of the time that a graphics card may be kept busy, above 0 and at most 1. */
+      /** Share of a graphics card's time that the run may use, above 0 and at most 1. */
       gpuShare: number;
     }
   | { type: 'pause' }
   | { type: 'resume' }
-  /** Saves a checkpoint as soon as can be: the page may be about to go away. */
+  /** Saves a checkpoint as soon as possible: the page may be about to close. */
   | { type: 'save' }
-  /** Goes on to the end of the next optimizer step or of the round, and pauses there. */
+  /** Continues to the end of the next optimizer step or of the round, and pauses there. */
   | { type: 'go-on-to'; milestone: Milestone }
   | { type: 'stop' };
 
-/** What the page may ask a training worker instead of a run: how much memory a run with these settings would take. */
+/** Asks a training worker, instead of a run, how much memory a run with these settings would take. */
 export interface PlanCommand {
   type: 'plan';
   settings: RunSettings;
   device: DeviceChoice;
-  /** Without token where `mayAsk` is false. */
+  /** Without token if `mayAsk` is false. */
   access: ModelAccess;
-  /** Whether the person has asked to look the model up, so that a hub or another server may be asked for its config. */
+  /** Whether the user asked to look up the model, so that its config may be requested from a hub or another server. */
   mayAsk: boolean;
-  /** Labels of each task of the order, empty where the page does not know them. */
+  /** Labels of each task of the order, empty if the page does not know them. */
   labels: string[][];
-  /** The model's config.json from an earlier answer, so that it need not be fetched again; null where there is none. */
+  /** The model's config.json from an earlier answer, to avoid fetching it again; null if there is none. */
   config: unknown;
 }
 
@@ -92,9 +92,9 @@ export const PlanAnswerSchema = v.variant('type', [
     config: v.unknown(),
     modules: ModelModulesSchema,
   }),
-  /** The config is not here, and no server may be asked for it yet. */
+  /** The config is not stored here, and no server may be asked for it yet. */
   v.strictObject({ type: v.literal('unknown-model') }),
-  /** The device cannot hold it, or the config cannot be had or used: `modules` is null then. */
+  /** The device cannot hold it, or the config cannot be fetched or used (then `modules` is null). */
   v.strictObject({
     type: v.literal('unplanned'),
     error: ErrorReportSchema,
@@ -103,19 +103,19 @@ export const PlanAnswerSchema = v.variant('type', [
 ]);
 export type PlanAnswer = v.InferOutput<typeof PlanAnswerSchema>;
 
-/** What the page may ask a training worker instead of a run: what the model would read first. */
+/** Asks a training worker, instead of a run, what the model would read first. */
 export interface PreviewCommand {
   type: 'preview';
   settings: RunSettings;
   access: ModelAccess;
   tasks: PageTasks;
-  /** Whether the person has asked to look it up, so that the servers of model and tasks may be asked. */
+  /** Whether the user asked to look it up, so that the servers of model and tasks may be asked. */
   mayAsk: boolean;
 }
 
 /** The answer, which is the only message. */
 export const PreviewAnswerSchema = v.variant('type', [
-  /** Null where the first task has no examples. */
+  /** Null if the first task has no examples. */
   v.strictObject({ type: v.literal('preview'), preview: v.nullable(ReadingSchema) }),
   /** Model or tasks are on another server, which may not be asked yet. */
   v.strictObject({ type: v.literal('elsewhere') }),
@@ -123,33 +123,33 @@ export const PreviewAnswerSchema = v.variant('type', [
 ]);
 export type PreviewAnswer = v.InferOutput<typeof PreviewAnswerSchema>;
 
-/** What the page may ask a training worker instead of a run: what it would compute on, and how fast that is. */
+/** Asks a training worker, instead of a run, which device it would use, and its speed. */
 export interface LookCommand {
   type: 'look';
   device: DeviceChoice;
 }
 
-/** What a run would compute on. */
+/** The device that a run would use. */
 const DeviceOutlookSchema = v.strictObject({
   kind: v.picklist(['webgpu', 'wasm']),
   why: v.picklist(DEVICE_REASONS),
   name: v.string(),
-  /** True where a graphics adapter computes on the CPU. */
+  /** True if a graphics adapter computes on the CPU. */
   isSoftwareAdapter: v.boolean(),
   /** On the CPU; null on WebGPU. */
   threads: v.nullable(v.number()),
   /**
-   * Why there is one thread only: the page is not isolated from others, there is one core, or no worker starts. Null
-   * where there are several threads, and on WebGPU.
+   * Why there is only one thread: the page is not isolated, there is one core, or no worker starts. Null with several
+   * threads, and on WebGPU.
    */
   singleThread: v.nullable(v.picklist(['not-isolated', 'one-core', 'no-worker'])),
-  /** Largest buffer. */
+  /** Bytes of the largest buffer. */
   bufferBytes: v.number(),
 });
 export type DeviceOutlook = v.InferOutput<typeof DeviceOutlookSchema>;
 export type SingleThreadReason = NonNullable<DeviceOutlook['singleThread']>;
 
-/** The answers: the device, then its speed; or why there is none. */
+/** The answers: the device, then its speed; or why there is no device. */
 export const LookAnswerSchema = v.variant('type', [
   v.strictObject({ type: v.literal('device'), outlook: DeviceOutlookSchema }),
   v.strictObject({ type: v.literal('speed'), speed: SpeedSchema }),
@@ -157,7 +157,7 @@ export const LookAnswerSchema = v.variant('type', [
 ]);
 export type LookAnswer = v.InferOutput<typeof LookAnswerSchema>;
 
-/** What the page may ask of the worker that keeps the models. It does one thing at a time; `break` ends a fetch. */
+/** Commands to the worker that manages the models. It does one thing at a time; `break` ends a fetch. */
 export type ModelsCommand =
   | { type: 'list' }
   | { type: 'fetch'; model: string; access: ModelAccess }
@@ -167,7 +167,7 @@ export type ModelsCommand =
 
 const bytes = v.pipe(v.number(), v.minValue(0));
 
-/** What that worker tells the page. `stored` follows everything that may have changed the store. */
+/** Messages of that worker. `stored` follows everything that may have changed the store. */
 export const ModelsEventSchema = v.variant('type', [
   v.strictObject({
     type: v.literal('stored'),
@@ -184,73 +184,73 @@ export const ModelsEventSchema = v.variant('type', [
 ]);
 export type ModelsEvent = v.InferOutput<typeof ModelsEventSchema>;
 
-/** What is kept of a run's rounds, and whether it resumes from the last one that is. */
+/** What is stored of a run's rounds, and whether it resumes from the last stored one. */
 export interface RoundsChoice {
-  /** Whether the weights of every round are kept, and not only those of the last. */
+  /** Whether to store the weights of every round, not only of the last. */
   everyRound: boolean;
   resumes: boolean;
 }
 
-/** How often a run is saved in the middle, and the checkpoint that it goes on from. */
+/** How often to save checkpoints of a run, and the one it resumes from. */
 export interface CheckpointsChoice {
   /** Seconds between two, at least; 0 for none. */
   everySeconds: number;
-  /** The folder of {@link KeptCheckpoint}; null where the run begins, or goes on from a round. */
+  /** The folder of {@link KeptCheckpoint}; null if the run begins, or resumes from a round. */
   from: string | null;
 }
 
-/** A run in the middle, as this browser keeps it. */
+/** A checkpoint stored in this browser. */
 const KeptCheckpointSchema = v.strictObject({
-  /** Where it lies. */
+  /** Its folder. */
   folder: v.string(),
   /** Milliseconds since 1970. */
   savedAt: v.number(),
   bytes,
-  /** The run that it is of. */
+  /** The run it belongs to. */
   id: v.optional(v.string()),
   settings: RunSettingsSchema,
   round: v.number(),
-  /** Optimizer steps that are done in all. */
+  /** Optimizer steps done in all. */
   step: v.number(),
 });
 export type KeptCheckpoint = v.InferOutput<typeof KeptCheckpointSchema>;
 
-/** What the page may ask of the worker that looks after checkpoints, which answers once. */
+/** Commands to the worker that manages checkpoints, which answers once. */
 export type CheckpointsCommand = { type: 'find' } | { type: 'drop'; folder: string };
 
-/** The answer: the newest checkpoint that there is then. */
+/** The answer: the newest checkpoint after the command. */
 export const CheckpointsAnswerSchema = v.variant('type', [
   v.strictObject({ type: v.literal('found'), checkpoint: v.nullable(KeptCheckpointSchema) }),
   v.strictObject({ type: v.literal('failed'), error: ErrorReportSchema }),
 ]);
 export type CheckpointsAnswer = v.InferOutput<typeof CheckpointsAnswerSchema>;
 
-/** A round whose files are kept. */
+/** A stored round. */
 const KeptRoundSchema = v.strictObject({
   /** `1-gloss`. */
   name: v.string(),
   bytes,
-  /** Whether its adapter, weights and spaces are kept, and not its result files only. */
+  /** Whether its adapter, weights and spaces are stored, not only its result files. */
   hasWeights: v.boolean(),
 });
 export type KeptRound = v.InferOutput<typeof KeptRoundSchema>;
 
-/** The last round whose weights are kept. */
+/** The last round whose weights are stored. */
 const LastRoundSchema = v.strictObject({
   round: v.number(),
-  /** Of its run. */
+  /** Settings of its run. */
   settings: RunSettingsSchema,
   use: RoundUseSchema,
 });
 export type LastRound = v.InferOutput<typeof LastRoundSchema>;
 
-/** A file of the kept rounds, by its path below them: `logs_and_outputs/order_1/outputs/1-dbpedia/round.json`. */
+/** A file of the stored rounds, by its path below them: `logs_and_outputs/order_1/outputs/1-dbpedia/round.json`. */
 export interface KeptFile {
   path: string;
   file: File;
 }
 
-/** What the page may ask of the worker that writes files. `to` is where; null is the browser's downloads. */
+/** Commands to the worker that writes files. `to` is the target; null means the browser's downloads. */
 export type ExportsCommand =
   | { type: 'list' }
   | { type: 'import'; files: KeptFile[] }
@@ -258,7 +258,7 @@ export type ExportsCommand =
   | { type: 'merge'; name: string; to: FileSystemFileHandle | null; access: ModelAccess }
   | { type: 'onnx'; name: string; to: FileSystemFileHandle | null; access: ModelAccess; dtype: OnnxDtype };
 
-/** What that worker tells the page. `kept` ends every command that went well. */
+/** Messages of that worker. `kept` ends every command that succeeded. */
 export const ExportsEventSchema = v.variant('type', [
   v.strictObject({
     type: v.literal('kept'),

@@ -3,28 +3,28 @@ import { randomId } from '../base/random-id.ts';
 import { fileIn, isMissing, makeFolder, privateFolder, removeFrom, textOf, writeHandle } from './private-files.ts';
 
 /**
- * What runs keep in the browser's private file system: `rounds/RUN/…`, a folder for each run, and a file that names the
- * one whose rounds are shown. A run shows itself, and removes the others, when its first round is kept, not earlier; it
+ * What runs store in the browser's private file system: `rounds/RUN/…`, a folder for each run, and a file that names
+ * the one whose rounds are shown. A run shows itself, and removes the others, only when its first round is stored. It
  * holds a Web Lock on its folder, so that no other tab removes it or writes into it.
  */
 export const FOLDER = 'rounds';
 /** The checkpoints of a run, in its folder. */
 export const CHECKPOINTS = 'checkpoints';
-/** Names the folder that is shown. Where there is none, an earlier version has left rounds in `rounds` itself. */
+/** Names the shown folder. Without it, an earlier version left rounds in `rounds` itself. */
 const SHOWN = 'shown';
 
 export const RUN_FOLDER = /^[0-9a-f-]{36}$/;
 const lockOf = (folder: string): string => `gorp-web-rounds/${folder}`;
 
-/** Held while the name of the folder that is shown is read or written: a file that another tab writes cannot be read. */
+/** Held while the name of the shown folder is read or written: a file that another tab writes cannot be read. */
 const SHOWN_LOCK = 'gorp-web-shown';
 
-/** The folder that is shown; empty for what an earlier version left in `rounds` itself. */
+/** The shown folder; empty for what an earlier version left in `rounds` itself. */
 export async function shownFolder(rounds: FileSystemDirectoryHandle): Promise<string> {
   return await navigator.locks.request(SHOWN_LOCK, { mode: 'shared' }, () => readShown(rounds));
 }
 
-/** The same, for who holds the lock. */
+/** The same, for the holder of the lock. */
 async function readShown(rounds: FileSystemDirectoryHandle): Promise<string> {
   try {
     return await (await (await rounds.getFileHandle(SHOWN)).getFile()).text();
@@ -34,12 +34,12 @@ async function readShown(rounds: FileSystemDirectoryHandle): Promise<string> {
   }
 }
 
-/** The folder in which a run keeps its rounds and checkpoints, by its name below {@link FOLDER}. */
+/** The folder in which a run stores its rounds and checkpoints, by its name below {@link FOLDER}. */
 export class RunFolder {
   readonly #from: { readonly name: string } | 'shown' | null;
   #claimed: Promise<string> | undefined;
 
-  /** @param from the folder that the run goes on in: one by its name, or the one that is shown; null for a new one. */
+  /** @param from the folder that the run continues in: by name, or the shown one; null for a new one. */
   constructor(from: { readonly name: string } | 'shown' | null) {
     this.#from = from;
   }
@@ -50,7 +50,7 @@ export class RunFolder {
   }
 
   async #claim(): Promise<string> {
-    await privateFolder(); // pages that have none have no locks either
+    await privateFolder(); // without it a page has no locks either
     const folder = await this.#name();
     await claim(folder);
     return folder;
@@ -74,12 +74,12 @@ async function claim(folder: string): Promise<void> {
   if (isOurs) return;
   throw new GorpError(
     'store/busy',
-    'A run in another tab is going on from the same round or checkpoint, and keeps its files there.',
-    'Let that run end, or begin a run anew.',
+    'A run in another tab continues from the same round or checkpoint, and stores its files there.',
+    'Let that run end, or start a new run.',
   );
 }
 
-/** Makes a folder the one that is shown, and removes those of other runs that have ended. */
+/** Shows a folder, and removes those of other runs that have ended. */
 export async function show(folder: string): Promise<void> {
   const rounds = await makeFolder([FOLDER]);
   await navigator.locks.request(SHOWN_LOCK, async () => {
@@ -88,22 +88,22 @@ export async function show(folder: string): Promise<void> {
   const { held = [] } = await navigator.locks.query();
   const busy = new Set(held.map(({ name }) => name));
   for await (const name of rounds.keys()) {
-    // What an earlier version left in `rounds` itself goes by the empty name.
+    // The empty name stands for what an earlier version left in `rounds` itself.
     const lock = lockOf(RUN_FOLDER.test(name) ? name : '');
     if ([folder, SHOWN].includes(name) || busy.has(lock)) continue;
-    // What somebody is reading goes the next time: the folder is shown all the same.
+    // A folder that is being read is removed next time; the new one is shown anyway.
     await removeFrom(rounds, name).catch(() => undefined);
   }
 }
 
-// A worker that has been ended lets go of its locks a moment later.
+// A terminated worker releases its locks a moment later.
 const END_MS = 2000;
 
-/** Whether no run goes on in a folder, here or in another tab. */
+/** Whether no run is using a folder, here or in another tab. */
 export const isFree = (folder: string): Promise<boolean> =>
   navigator.locks.request(lockOf(folder), { signal: AbortSignal.timeout(END_MS) }, () => true).catch(() => false);
 
-/** Fills a new folder and shows it. When that fails, nothing of it stays. */
+/** Fills a new folder and shows it. On failure nothing of it remains. */
 export async function inNewFolder(fill: (folder: FileSystemDirectoryHandle) => Promise<void>): Promise<void> {
   const name = randomId();
   await navigator.locks.request(lockOf(name), async () => {

@@ -2,7 +2,9 @@ import { createStore, get, set } from 'idb-keyval';
 import * as v from 'valibot';
 import { type Speed, SpeedSchema } from '../run/duration.ts';
 
-/** Speeds of devices in IndexedDB, by name. A browser that stores nothing (a private window may not) measures anew. */
+/**
+ * Speeds of devices in IndexedDB, by name. A browser that stores nothing (as in some private windows) measures again.
+ */
 export function browserSpeedStore(): {
   read(device: string): Promise<Speed | undefined>;
   write(device: string, speed: Speed): Promise<void>;

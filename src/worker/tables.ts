@@ -2,11 +2,11 @@ import { reportOf } from '../base/errors.ts';
 import type { TablesAnswer, TablesCommand } from '../run/table-messages.ts';
 import { createTableWork } from '../run/table-work.ts';
 
-// The worker that reads files of examples: one of 50 MB takes seconds, in which the page must stay quick.
+// The worker that reads files of examples: 50 MB take seconds, while the page must stay responsive.
 declare const self: DedicatedWorkerGlobalScope;
 
 const work = createTableWork();
-/** Every command is answered, in their order. */
+/** Answers every command, in order. */
 let last: Promise<void> = Promise.resolve();
 
 self.onmessage = ({ data }: MessageEvent<TablesCommand>) => {

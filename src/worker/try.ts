@@ -23,13 +23,13 @@ import { PreparedModels, type RoundsModel } from './try/prepared-models.ts';
 import { loadRuntime } from './try/runtime.ts';
 import { openStage } from './try/stage.ts';
 
-// The worker that tries models: rounds of a run on onnxruntime-web. It is ended when it is no longer looked at, and all
-// that it holds goes with it.
+// The worker that tries models: rounds of a run on onnxruntime-web. It ends, and frees everything, when its tab is
+// left.
 declare const self: DedicatedWorkerGlobalScope;
 
 const emit = (message: TryMessage): void => self.postMessage(message);
 let isStopping = false;
-/** Commands follow each other. */
+/** Commands run one after another. */
 let last: Promise<void> = Promise.resolve();
 
 self.onmessage = ({ data }: MessageEvent<TryCommand>) => {
@@ -81,18 +81,18 @@ async function open(given: readonly GivenFile[] | null, access: ModelAccess): Pr
     throw new GorpError(
       'run/bad-round',
       'There is no round among these files.',
-      'Choose the folder of a run or of one round, such as 1-dbpedia, or the zip that was downloaded of them.',
+      'Choose the folder of a run or of one round, such as 1-dbpedia, or its downloaded zip.',
     );
   }
   const run = files && (await triedRun(files, access));
-  // Until here what was open stays open, should these files be of no use.
+  // What was open stays open until here, in case these files are unusable.
   const before = await opened?.asker?.catch(() => undefined);
   await before?.parts.models.close();
   opened = files === null ? undefined : { files, asker: undefined };
   emit({ type: 'opened', run });
 }
 
-/** The files, of an archive those in it. */
+/** The files, or those inside an archive. */
 async function unpacked(files: readonly GivenFile[]): Promise<readonly GivenFile[]> {
   const [{ path, file }] = files;
   if (files.length > 1 || !/\.zip$/i.test(path)) return files;
@@ -116,14 +116,14 @@ async function triedRun({ results, rounds, answers }: RunFiles, access: ModelAcc
   };
 }
 
-/** What the weights take, where it can be told without asking another server. */
+/** What the weights take, if known without asking another server. */
 async function plannedBytes(model: string, access: ModelAccess): Promise<TriedRun['bytes']> {
   try {
     const config = await readConfigHere(requireReference(parseModelReference(model), model), await openPlaces(access));
     if (config === null) return null;
     return Object.fromEntries(ONNX_DTYPES.map((dtype) => [dtype, loadedBytes(config, dtype)])) as TriedRun['bytes'];
   } catch (thrown) {
-    // A base model that is gone is told when it is asked.
+    // A missing base model is reported when it is asked.
     if (thrown instanceof GorpError) return null;
     throw thrown;
   }
@@ -133,7 +133,7 @@ async function plannedBytes(model: string, access: ModelAccess): Promise<TriedRu
 const examplesOf = (task: string): AnsweredExample[] =>
   opened?.files.answers.tasks.find(({ name }) => name === task)?.examples ?? [];
 
-/** Opens the base model, where it is not open yet, and lets it answer. */
+/** Opens the base model, unless it is open, and lets it answer. */
 async function answer(
   answering: Answering,
   work: (parts: AskerParts, provider: Provider) => Promise<void>,

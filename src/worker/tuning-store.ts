@@ -1,7 +1,7 @@
 import { createStore, get, set } from 'idb-keyval';
 import type { TuningStore } from '../device/webgpu/tune.ts';
 
-/** Kernel choices in IndexedDB. A browser that stores nothing (a private window may not) measures at every start. */
+/** Kernel choices in IndexedDB. A browser that stores nothing (as in some private windows) measures at every start. */
 export function browserTuningStore(): TuningStore {
   const store = createStore('gorp-web-tuning', 'values');
   return {

@@ -12,24 +12,24 @@ import { type Results, ResultsSchema } from '../results.ts';
 import type { RunSettings } from '../settings.ts';
 import { type Place, PlaceSchema } from './place.ts';
 
-/** Names the state, its bytes and their hashes; written behind it. */
+/** Names the state, its bytes and their hashes; written after it. */
 export const CHECKPOINT_FILE = 'checkpoint.json';
 /** The learner's matrices: f32 as the device has them, f64 as the host has them. */
 export const STATE_FILE = 'state.safetensors';
 
-/** All that a run needs to go on between two steps as if nothing had happened. */
+/** All that a run needs to resume between two steps as if nothing had happened. */
 export interface Checkpoint {
   readonly place: Place;
   /** The run so far, as if it were stopped now. */
   readonly results: Results;
-  /** How samples of the layers' health are taken. */
+  /** How layer health is sampled. */
   readonly sampling: { every: number; seen: number };
   /** Names the data: see {@link dataHash}. */
   readonly data: string;
   readonly learner: LearnerState;
 }
 
-/** A {@link Checkpoint} that was saved; its matrices are read when they are asked for. */
+/** A saved {@link Checkpoint}; its matrices are read on demand. */
 export interface SavedCheckpoint extends Omit<Checkpoint, 'learner'> {
   readonly learner: SavedState;
 }
@@ -62,7 +62,7 @@ export const bytesOf = ({ learner }: Checkpoint): number =>
 /**
  * The files of a checkpoint, to be written in this order, once. One matrix is in memory at a time.
  *
- * @param onBytes told how much of the matrices has been written.
+ * @param onBytes receives how much of the matrices has been written.
  */
 export function checkpointFiles(checkpoint: Checkpoint, onBytes: (bytes: number) => void): OutputFile[] {
   const { place, sampling, data, learner, results } = checkpoint;
@@ -94,7 +94,7 @@ export function checkpointFiles(checkpoint: Checkpoint, onBytes: (bytes: number)
   return [{ path: STATE_FILE, content }, textFile(CHECKPOINT_FILE, manifest)];
 }
 
-/** SHA-256 of each {@link HASHED_BYTES} of a file that comes piece by piece. */
+/** SHA-256 of each {@link HASHED_BYTES} of a file that arrives in pieces. */
 class PieceHashes {
   readonly hashes: string[] = [];
   bytes = 0;
@@ -120,7 +120,7 @@ class PieceHashes {
 }
 
 /**
- * Opens the folder of a checkpoint, and reads all of it once, to see that it is whole.
+ * Opens the folder of a checkpoint, and reads all of it once to check that it is complete.
  *
  * @throws GorpError `run/bad-checkpoint` when a file is missing, damaged or of something else.
  */
@@ -156,17 +156,17 @@ export async function openCheckpoint(open: OpenFile): Promise<SavedCheckpoint> {
   };
 }
 
-/** What a person is told of a checkpoint. */
+/** What the page shows of a checkpoint. */
 export interface CheckpointSummary {
-  /** The run that it is of. */
+  /** The run it belongs to. */
   readonly id: string | undefined;
   readonly settings: RunSettings;
   readonly round: number;
-  /** Optimizer steps that are done in all. */
+  /** Optimizer steps done in all. */
   readonly step: number;
 }
 
-/** What a checkpoint is of, by its manifest alone. @throws GorpError `run/bad-checkpoint`. */
+/** Describes a checkpoint from its manifest alone. @throws GorpError `run/bad-checkpoint`. */
 export async function summaryOf(file: ByteFile): Promise<CheckpointSummary> {
   const { place, learner, results } = await readManifest(file);
   return { id: results.id, settings: results.settings, round: place.round, step: learner.totalSteps };
@@ -196,5 +196,5 @@ const bad = (problem: string): GorpError =>
   new GorpError(
     'run/bad-checkpoint',
     `This checkpoint cannot be used: ${problem}.`,
-    'Go on from the checkpoint before it, or from the last round that was saved.',
+    'Resume from the checkpoint before it, or from the last saved round.',
   );

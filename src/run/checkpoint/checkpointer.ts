@@ -3,11 +3,11 @@ import type { RunHost } from '../host.ts';
 import { bytesOf, type Checkpoint, checkpointFiles } from './checkpoint.ts';
 import type { Place } from './place.ts';
 
-// A page that is hidden again and again does not save each time.
+// A page that is hidden repeatedly does not save each time.
 const LEAST_SECONDS = 15;
 const TELL_MS = 200;
 
-/** Saves the checkpoints of a run when they are due. What prevents it from that does not end the run. */
+/** Saves the checkpoints of a run when they are due. A failure to save does not end the run. */
 export class Checkpointer {
   readonly #host: Pick<RunHost, 'checkpoints' | 'emit' | 'now'>;
   #savedAt: number;
@@ -19,12 +19,12 @@ export class Checkpointer {
     this.#savedAt = host.now();
   }
 
-  /** Whether checkpoints are kept at all. */
+  /** Whether checkpoints are saved at all. */
   get isOn(): boolean {
     return this.#host.checkpoints !== undefined;
   }
 
-  /** Whether enough time has gone since the last one, or one has been asked for. */
+  /** Whether enough time has passed since the last one, or one was requested. */
   get isDue(): boolean {
     const { checkpoints } = this.#host;
     if (checkpoints === undefined) return false;
@@ -32,15 +32,15 @@ export class Checkpointer {
     return seconds >= checkpoints.everySeconds || (this.#isAsked && seconds >= LEAST_SECONDS);
   }
 
-  /** Asks for one as soon as can be: the page may go away. */
+  /** Requests one as soon as possible: the page may close. */
   ask(): void {
     this.#isAsked = true;
   }
 
   /**
-   * Saves a checkpoint, unless the last one is of the same place.
+   * Saves a checkpoint, unless the last one has the same place.
    *
-   * @param secondsLeft of the run, to be told meanwhile.
+   * @param secondsLeft of the run, to report while saving.
    * @throws what the device throws while its state is read.
    */
   async save(checkpoint: Checkpoint, secondsLeft: number | null): Promise<void> {

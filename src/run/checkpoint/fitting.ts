@@ -3,7 +3,7 @@ import type { RunSettings } from '../settings.ts';
 import type { SavedCheckpoint } from './checkpoint.ts';
 
 /**
- * Checks that a run is the one that saved a checkpoint: a run goes on with its own settings and its own data.
+ * Checks that a run is the one that saved a checkpoint: a run resumes only with the same settings and data.
  *
  * @param data of the run, as {@link dataHash} names it.
  * @throws GorpError `run/checkpoint-does-not-fit`, naming what is different.
@@ -11,17 +11,17 @@ import type { SavedCheckpoint } from './checkpoint.ts';
 export function checkSame(saved: Pick<SavedCheckpoint, 'results' | 'data'>, settings: RunSettings, data: string): void {
   checkSettings(saved, settings);
   if (saved.data === data) return;
-  throw doesNotFit('the examples of its tasks have changed since', 'Bring back the tasks as they were, or begin anew.');
+  throw doesNotFit('the examples of its tasks have changed', 'Restore the tasks, or start a new run.');
 }
 
 /** @throws GorpError `run/checkpoint-does-not-fit`, naming the first setting that is different. */
 export function checkSettings({ results }: Pick<SavedCheckpoint, 'results'>, settings: RunSettings): void {
   const path = difference(results.settings, settings);
   if (path === null) return;
-  throw doesNotFit(`${path} is not what it was`, 'Go on with the settings of the run that saved it, or begin anew.');
+  throw doesNotFit(`${path} has changed`, 'Resume with the settings of the run that saved it, or start a new run.');
 }
 
-/** The path of the first value that differs; null where all are the same. */
+/** The path of the first value that differs; null if all are equal. */
 function difference(a: unknown, b: unknown, path = 'the settings'): string | null {
   if (!isObject(a) || !isObject(b)) return Object.is(a, b) ? null : path;
   for (const key of new Set([...Object.keys(a), ...Object.keys(b)])) {
@@ -35,4 +35,4 @@ function difference(a: unknown, b: unknown, path = 'the settings'): string | nul
 const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;
 
 const doesNotFit = (what: string, nextStep: string): GorpError =>
-  new GorpError('run/checkpoint-does-not-fit', `The run cannot go on from its checkpoint: ${what}.`, nextStep);
+  new GorpError('run/checkpoint-does-not-fit', `The run cannot resume from its checkpoint: ${what}.`, nextStep);

@@ -1,15 +1,15 @@
 import * as v from 'valibot';
 
 const count = v.pipe(v.number(), v.integer(), v.minValue(0));
-/** JSON has no infinity; a loss that is none ends a run. */
+/** JSON has no infinity; a loss that is not a number ends a run. */
 const loss = v.pipe(
   v.nullable(v.number()),
   v.transform((value) => value ?? Infinity),
 );
 
-/** A test of a task that is complete, with what result files tell of it. */
+/** A completed test of a task, with what result files say of it. */
 const TestSchema = v.strictObject({
-  /** Of the order, from 0. */
+  /** Index in the order, from 0. */
   task: count,
   batches: count,
   seconds: v.number(),
@@ -28,16 +28,16 @@ const TestSchema = v.strictObject({
 
 /** Where in its data a run is, at a boundary between two steps or two test batches. */
 export const PlaceSchema = v.strictObject({
-  /** Round at work; 0 before the first. */
+  /** Current round; 0 before the first. */
   round: count,
-  /** `begin`: testing what the run began with; `learn`: training in the round; `test`: testing what was learned in it. */
+  /** `begin`: testing the model that the run began with; `learn`: training in the round; `test`: testing after it. */
   phase: v.picklist(['begin', 'learn', 'test']),
-  /** Optimizer steps of the round that are done. */
+  /** Completed optimizer steps of the round. */
   steps: count,
   /** Seconds of training in the round, and tokens of its batches with padding. */
   seconds: v.number(),
   paddedTokens: count,
-  /** Tests of the round that are complete. */
+  /** Completed tests of the round. */
   tests: v.array(TestSchema),
 });
 export type Place = v.InferOutput<typeof PlaceSchema>;
@@ -52,14 +52,14 @@ export const placeAt = (round: number, phase: 'begin' | 'learn'): Place => ({
   tests: [],
 });
 
-/** Optimizer steps and test examples that are left at a place. @param amount of rounds 1, 2, … and of tests from round 0 on. */
+/** Optimizer steps and test examples left at a place. @param amount of rounds 1, 2, … and of tests from round 0 on. */
 export function leftAt(
   { round, phase, steps, tests }: Place,
   amount: { steps: readonly number[]; tests: readonly number[] },
 ): { steps: number; tests: number } {
   const sum = (counts: readonly number[]): number => counts.reduce((a, b) => a + b, 0);
   const tested = sum(tests.map(({ answers }) => answers.length));
-  // A round that another run has saved is tested on a task at most that it lacks: next to nothing.
+  // A round saved by another run is tested at most on one task that it lacks: a negligible cost.
   const isTestLeft = phase !== 'begin' || round === 0;
   return {
     steps: sum(amount.steps.slice(round)) + (phase === 'learn' ? amount.steps[round - 1] - steps : 0),

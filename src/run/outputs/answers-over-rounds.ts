@@ -1,11 +1,11 @@
 import { scoreOf } from '../../text/scores.ts';
 import type { Prediction } from './predictions.ts';
 
-/** What the model wrote to an example after a round. */
+/** The answer of the model to an example after a round. */
 export interface RoundAnswer {
   round: number;
   written: string;
-  /** Whether it is the label, as exact match has it. */
+  /** Whether it is the label, by exact match. */
   isRight: boolean;
 }
 
@@ -16,11 +16,11 @@ export interface AnsweredExample {
   answers: RoundAnswer[];
 }
 
-/** A task that rounds of a run have tested. */
+/** A task that rounds of a run tested. */
 export interface AnsweredTask {
   kind: string;
   name: string;
-  /** What is asked, `{0}` being the sentence. */
+  /** The question, with `{0}` for the sentence. */
   instruction: string;
   examples: AnsweredExample[];
 }
@@ -41,7 +41,7 @@ export class AnswersOverRounds {
       const at = seen.get(name) ?? 0;
       seen.set(name, at + 1);
       const example = (task.examples[at] ??= { sentence, label, answers: [] });
-      // Rounds of one run test the same examples in the same order; what is of another run is left out.
+      // Rounds of one run test the same examples in the same order; answers of another run are left out.
       if (example.sentence !== sentence) continue;
       example.answers.push({ round, written, isRight: scoreOf(written, label).exactMatch });
     }

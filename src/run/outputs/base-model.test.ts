@@ -18,7 +18,7 @@ it('opens the model that the round names', async () => {
   expect(names).toEqual(['tiny']);
 });
 
-it('says that the model is gone, why, and what can be done', async () => {
+it('says that the model is gone, why, and what to do', async () => {
   const gone = () => Promise.reject(new GorpError('weights/not-found', 'tiny has no config.json.', 'Look again.'));
   await expect(openBaseModel(saved, gone, { otherwise: 'Or name it with --model.' })).rejects.toMatchObject({
     code: 'run/no-base-model',

@@ -6,10 +6,9 @@ import { baseOf, checkBase, type SavedRound } from './saved-round.ts';
  * Opens the model that a round was trained on, at the commit it had then.
  *
  * @param model where to look instead of where the round says.
- * @param open opens a model by the name that settings have for it.
- * @param otherwise what a person can do besides when it is gone: a sentence.
- * @throws GorpError `run/no-base-model` when it cannot be opened any more, `run/round-does-not-fit` when its weights are
- *   others.
+ * @param open opens a model by its name in the settings.
+ * @param otherwise a sentence: what else to do when it is gone.
+ * @throws GorpError `run/no-base-model` if it can no longer be opened, `run/round-does-not-fit` if its weights differ.
  */
 export async function openBaseModel(
   saved: Pick<SavedRound, 'results'>,

@@ -2,7 +2,7 @@ import { PUBLISHED_ORDERS } from '../../tasks/orders.ts';
 
 /**
  * The folder of an order's result files, as the released scripts lay them out: `logs_and_outputs/order_3/outputs`. An
- * order that was not published goes by `order_custom`.
+ * order that was not published is `order_custom`.
  */
 export function ordersFolder(order: readonly string[]): string {
   const isThis = ({ rounds }: (typeof PUBLISHED_ORDERS)[number]): boolean =>
@@ -10,7 +10,9 @@ export function ordersFolder(order: readonly string[]): string {
   return `logs_and_outputs/order_${PUBLISHED_ORDERS.find(isThis)?.order ?? 'custom'}/outputs`;
 }
 
-/** The folder of a round within it: `1-dbpedia`. What a file system would not take in a task's name becomes `_`. */
+/**
+ * The folder of a round within it: `1-dbpedia`. Characters of a task's name that a file system may refuse become `_`.
+ */
 export const roundFolder = (round: number, name: string): string => `${round}-${name.replaceAll(/[^\w.-]+/g, '_')}`;
 
 /** Names of the files of a round that hold what was trained, below the round's folder. */
@@ -20,12 +22,12 @@ export const DELTAS_FILE = 'full_rank_deltas.safetensors';
 export const SPACES_FILE = 'shared_space.safetensors';
 export const DIRECTIONS_FILE = 'task_directions.safetensors';
 export const ROUND_FILE = 'round.json';
-/** What the model wrote to every example of the round's test. */
+/** The model's answers to every example of the round's test. */
 export const PREDICTIONS_FILE = 'predict_eval_predictions.jsonl';
-/** What a method keeps besides: its tensors, and the examples that it remembers, as token ids. */
+/** What a method stores in addition: its tensors, and the examples it remembers, as token ids. */
 export const STATE_FILE = 'method_state.safetensors';
 export const EXAMPLES_FILE = 'remembered_examples.json';
-/** What lies in a round's folder besides its result files. */
+/** Files in a round's folder besides its result files. */
 export const TRAINED_NAMES: readonly string[] = [
   'adapter',
   DELTAS_FILE,

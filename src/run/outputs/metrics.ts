@@ -18,7 +18,7 @@ export interface TrainedRound {
   parameters: number;
 }
 
-/** Answers to the test examples of a task that the model has seen. */
+/** Answers to the test examples of a task seen so far. */
 export interface TestedTask {
   kind: string;
   name: string;

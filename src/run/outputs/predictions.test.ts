@@ -38,7 +38,7 @@ const tested = (name: string, ...written: [string, string]): Tests[number] => {
   };
 };
 
-/** What is read back of a round's file of answers. */
+/** The answers read back from a round's file. */
 async function written(tests: Tests): Promise<Prediction[]> {
   const file = testFiles(tests).find(({ path }) => path === PREDICTIONS_FILE);
   if (file === undefined) throw new Error('no answers');
@@ -60,13 +60,13 @@ it('reads answers back as a round wrote them', async () => {
 });
 
 it.each([
-  ['{', 'it is no JSON'],
+  ['{', 'it is not JSON'],
   ['{"Task": "TC", "Dataset": "gloss", "Prediction": "x"}', 'Instance'],
 ])('refuses a line %s', (line, what) => {
   expect(() => readPredictions(`\n${line}`)).toThrow(
     expect.objectContaining({
       code: 'run/bad-predictions',
-      message: expect.stringContaining(`Line 2 of ${PREDICTIONS_FILE} holds no answer: ${what}`) as unknown,
+      message: expect.stringContaining(`Line 2 of ${PREDICTIONS_FILE} contains no answer: ${what}`) as unknown,
     }),
   );
 });
@@ -93,7 +93,7 @@ describe('answers over rounds', () => {
     expect(answers.tasks[1].examples[0].answers).toEqual([{ round: 2, written: 'warm', isRight: true }]);
   });
 
-  it('of another test set are left out', async () => {
+  it('leave out another test set', async () => {
     const answers = new AnswersOverRounds();
     const [first, second] = await written([tested('gloss', 'warm', 'cold')]);
     answers.add(1, [first, second]);

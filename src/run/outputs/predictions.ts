@@ -2,12 +2,12 @@ import * as v from 'valibot';
 import { GorpError } from '../../base/errors.ts';
 import { PREDICTIONS_FILE } from './layout.ts';
 
-/** A test example and what the model wrote to it. */
+/** A test example and the model's answer. */
 export interface Prediction {
   /** Kind and name of the task, as its prompt has them. */
   kind: string;
   task: string;
-  /** What is asked, `{0}` being the sentence, without kind and name. */
+  /** The question, with `{0}` for the sentence, without kind and name. */
   instruction: string;
   sentence: string;
   label: string;
@@ -36,7 +36,7 @@ function readLine(line: string, number: number): Prediction {
   try {
     json = JSON.parse(line);
   } catch (cause) {
-    throw badLine(number, 'it is no JSON', cause);
+    throw badLine(number, 'it is not JSON', cause);
   }
   const parsed = v.safeParse(LineSchema, json);
   if (!parsed.success) {
@@ -50,11 +50,11 @@ function readLine(line: string, number: number): Prediction {
 const badLine = (number: number, what: string, cause: unknown): GorpError =>
   new GorpError(
     'run/bad-predictions',
-    `Line ${number} of ${PREDICTIONS_FILE} holds no answer: ${what}.`,
+    `Line ${number} of ${PREDICTIONS_FILE} contains no answer: ${what}.`,
     'Choose the files of a round as gorp-web or the released code of the paper writes them.',
     { cause },
   );
 
-/** The prompt that a model was asked with: as `promptOf` of the task has it. */
+/** The prompt that the model read, as `promptOf` makes it. */
 export const promptOfPrediction = ({ kind, task, instruction, sentence }: Prediction): string =>
   `Task:${kind}\nDataset:${task}\n${instruction.replace('{0}', () => sentence)}`;

@@ -21,7 +21,7 @@ test.each<[PythonValue, string]>([
   expect(pythonJson(value)).toBe(text);
 });
 
-test('metrics are indented and sorted as save_metrics does it', () => {
+test('indents and sorts metrics as save_metrics does', () => {
   const metrics = { predict_samples: 8, epoch: new PythonFloat(1), nested: {} };
   expect(pythonJson(metrics, 4)).toBe('{\n    "epoch": 1.0,\n    "nested": {},\n    "predict_samples": 8\n}');
 });

@@ -3,14 +3,14 @@ export class PythonFloat {
   constructor(readonly value: number) {}
 }
 
-/** What the result files hold; a plain number is an integer. */
+/** A value in a result file; a plain number is an integer. */
 export type PythonValue = null | string | number | PythonFloat | { readonly [key: string]: PythonValue };
 
 /**
  * JSON as Python's `json.dumps` writes it: `", "` and `": "` between parts, everything but ASCII escaped, and floats as
- * `repr` gives them, so that programs and people find in the result files what the released code puts there.
+ * `repr` gives them, so that the result files match those of the released code.
  *
- * @param indent spaces of a level, and then one entry a line with sorted keys, as `Trainer.save_metrics` asks for.
+ * @param indent spaces per level; if given, one entry per line with sorted keys, as in `Trainer.save_metrics`.
  */
 export function pythonJson(value: PythonValue, indent?: number): string {
   const write = (part: PythonValue, depth: number): string => {

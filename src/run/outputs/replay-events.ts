@@ -1,12 +1,12 @@
 import type { RunEvent } from '../events.ts';
 import type { Results, TaskReport } from '../results.ts';
 
-/** What an earlier run told of its rounds, from its results: so that who listens to the run that goes on has it all. */
+/** The events of an earlier run, from its results, so that a listener to the resumed run gets all of them. */
 export function replayEvents({ curves, accuracy, spaces, health }: Results, tasks: readonly TaskReport[]): RunEvent[] {
   const events: RunEvent[] = [];
   accuracy.exact.forEach((row, round) => {
     let indexes = curves.round.flatMap((one, i) => (one === round ? [i] : []));
-    // A sample of the layers' statistics ends the report it came with; behind the last one there may be steps without.
+    // A sample of layer statistics ends the report it came with; steps after the last one may have none.
     const samples = health.filter((sample) => sample.round === round);
     for (const { step, layers } of [...samples, { step: Infinity, layers: [] }]) {
       const told = indexes.filter((i) => curves.step[i] <= step);

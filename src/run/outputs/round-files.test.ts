@@ -20,7 +20,7 @@ import { Run } from '../run.ts';
 import type { RunSettings } from '../settings.ts';
 import { baseOf } from './saved-round.ts';
 
-// One device for all runs, so that every kernel is compiled once; each run has a ledger of its own.
+// One device for all runs, so that every kernel is compiled once; each run has its own ledger.
 const { acquireDevice } = onDevice(acquireTestDevice);
 
 const textOf = (files: Files | undefined, path: string): string => new TextDecoder().decode(files?.get(path));
@@ -30,7 +30,7 @@ const jsonOf = (files: Files | undefined, path: string): Record<string, unknown>
 const FOLDER = 'logs_and_outputs/order_custom/outputs';
 
 describe('a round that was saved', () => {
-  // Dropout, so that its masks go on as well; a refresh of the basis falls into the second round.
+  // Dropout, so that its masks must resume as well; the second round refreshes the basis.
   const settings = tinySettings('gorp', {}, { loraDropout: 0.2 });
   let whole: Awaited<ReturnType<typeof runKeepingRounds>>;
   beforeAll(async () => {
@@ -38,7 +38,7 @@ describe('a round that was saved', () => {
   }, 180_000); // on a new machine the kernels are compiled at first use
   const files = (folder: string): Files => whole.rounds.get(`${FOLDER}/${folder}`) as Files;
 
-  test('is gone on from as if there had been no break', async () => {
+  test('is resumed as if there had been no break', async () => {
     const first = files('1-gloss');
     const resumed = await runKeepingRounds(settings, { savedRound: () => openRound(first) });
     const steps = whole.results.curves.step.length;
@@ -66,7 +66,7 @@ describe('a round that was saved', () => {
     const healthOf = ({ health }: Results): unknown => health.filter(({ round }) => round === 1);
     expect(healthOf(resumed.results)).toEqual(healthOf(JSON.parse(JSON.stringify(whole.results)) as Results));
     expect([...resumed.rounds.keys()]).toEqual([`${FOLDER}/2-field`]);
-    // Who listens is told everything once, the first round too.
+    // A listener gets every event once, the first round included.
     const told = resumed.events.flatMap((event) => (event.type === 'steps' ? event.steps : []));
     expect(told).toEqual(whole.results.curves.step);
     expect(resumed.events.filter(({ type }) => type === 'evaluation')).toHaveLength(6);
@@ -100,7 +100,7 @@ describe('a round that was saved', () => {
     expect(predicted(rounds.get(`${FOLDER}/1-gloss`))).toEqual(predicted(first));
   });
 
-  test('is tested as it is, without training', async () => {
+  test('is tested without training', async () => {
     const events: RunEvent[] = [];
     let kept: Files = new Map();
     const host = tinyHost((event) => events.push(event), {
@@ -173,7 +173,7 @@ describe('a round that was saved', () => {
     });
   });
 
-  test('has an adapter of all tasks so far whose scaling PEFT keeps', () => {
+  test('has an adapter of all tasks so far, scaled as in PEFT', () => {
     const [one, two] = ['1-gloss', '2-field'].map((folder) => ({
       config: jsonOf(files(folder), 'adapter/adapter_config.json'),
       tensors: readSafetensors(files(folder).get('adapter/adapter_model.safetensors') as Uint8Array),
@@ -211,7 +211,7 @@ describe('a round that was saved', () => {
   test.each<[string, (files: Files) => void, Partial<RunSettings>, string]>([
     ['the round file is missing', (all) => all.delete('round.json'), {}, 'run/bad-round'],
     ['the adapter is missing', (all) => all.delete('adapter/adapter_model.safetensors'), {}, 'run/bad-round'],
-    ['the order begins otherwise', () => undefined, { order: ['field', 'gloss'] }, 'run/round-does-not-fit'],
+    ['the order begins differently', () => undefined, { order: ['field', 'gloss'] }, 'run/round-does-not-fit'],
     ['nothing is left to learn', () => undefined, { order: ['gloss'] }, 'run/round-does-not-fit'],
     [
       'another method is chosen',
@@ -253,7 +253,7 @@ describe('the base model of a round', () => {
     first = rounds.get(`${FOLDER}/1-gloss`) as Files;
   });
 
-  /** What the host is asked to open, and how the run ends. */
+  /** What the host is asked to open, and the last event of the run. */
   async function onwards(
     files: Files,
     model: ModelFiles,
@@ -274,7 +274,7 @@ describe('the base model of a round', () => {
     return { asked, last: events.at(-1) };
   }
 
-  test('is opened at the commit that it was trained on, though its branch has moved on', async () => {
+  test('is opened at the commit it was trained on, although its branch has moved on', async () => {
     const { asked, last } = await onwards(first, hubModel(COMMIT, WEIGHTS));
     expect(asked).toEqual([`some-org/tiny@${COMMIT}`]);
     expect(last).toMatchObject({ type: 'finished', results: { settings: { model: 'some-org/tiny' } } });
@@ -282,7 +282,7 @@ describe('the base model of a round', () => {
     expect(jsonOf(first, 'adapter/adapter_config.json')).toMatchObject({ revision: COMMIT });
   });
 
-  test.each(['execute', 'evaluate'] as const)('with other weights is refused by name (%s)', async (work) => {
+  test.each(['execute', 'evaluate'] as const)('is refused by name with other weights (%s)', async (work) => {
     const { last } = await onwards(first, hubModel(COMMIT, OTHERS), { model: './copy' }, work);
     expect(last).toMatchObject({ type: 'failed', error: { code: 'run/round-does-not-fit' } });
     const { message, nextStep } = (last as Extract<RunEvent, { type: 'failed' }>).error;
@@ -291,7 +291,7 @@ describe('the base model of a round', () => {
     }
   });
 
-  test('may lie elsewhere, and rounds of earlier versions tell nothing of it', async () => {
+  test('may lie elsewhere; rounds of earlier versions do not name its weights', async () => {
     const { asked, last } = await onwards(first, hubModel('', WEIGHTS), { model: './copy' }, 'evaluate');
     expect([asked, last?.type]).toEqual([['./copy'], 'finished']);
     const old = new Map(first);
@@ -303,14 +303,14 @@ describe('the base model of a round', () => {
   });
 });
 
-test('rounds that cannot be kept are told, and the run goes on', async () => {
+test('reports rounds that cannot be saved, and continues', async () => {
   const full = (): Promise<void> => Promise.reject(new Error('disk full'));
   const { events } = await runKeepingRounds(tinySettings('seq-lora', { epochs: 1 }), { saveRound: full });
   const warnings = events.filter((event) => event.type === 'warning').map(({ message }) => message);
   expect(warnings.filter((text) => text.includes('disk full'))).toHaveLength(2);
 });
 
-test('a device that is lost while a round is saved ends the run, and is no mere warning', async () => {
+test('fails, rather than warns, if the device is lost while a round is saved', async () => {
   const lost = new GorpError('device/lost', 'It is gone.', 'Start again.');
   const events: RunEvent[] = [];
   const host = tinyHost((event) => events.push(event), { acquireDevice, saveRound: () => Promise.reject(lost) });
@@ -318,7 +318,7 @@ test('a device that is lost while a round is saved ends the run, and is no mere 
   expect(events.at(-1)).toMatchObject({ type: 'failed', error: { code: 'device/lost' } });
 });
 
-test.each(['galore', 'mtl', 'per-task'] as const)('method %s has its files', async (name) => {
+test.each(['galore', 'mtl', 'per-task'] as const)('method %s saves its files', async (name) => {
   const settings = tinySettings(name, { epochs: 1 });
   const { rounds } = await runKeepingRounds(settings);
   const wanted = { galore: ['1-gloss', '2-field'], mtl: ['1-all_tasks'], 'per-task': ['1-gloss', '2-field'] }[name];

@@ -63,8 +63,8 @@ const predictionsFile = (tests: EndedRound['tests']): OutputFile => ({
   content: () => predictions(tests),
 });
 
-/** A line for every test example: the task, the example and what the model wrote. */
-// eslint-disable-next-line @typescript-eslint/require-await -- all content is asked for in the same way.
+/** A line for every test example: the task, the example and the answer. */
+// eslint-disable-next-line @typescript-eslint/require-await -- all content is requested in the same way.
 async function* predictions(tests: EndedRound['tests']): AsyncGenerator<Uint8Array> {
   for (const { task, answers } of tests) {
     const lines = answers.map(({ text }, i) => {
@@ -79,10 +79,10 @@ async function* predictions(tests: EndedRound['tests']): AsyncGenerator<Uint8Arr
 }
 
 /**
- * What a round leaves behind for the next one: the adapter in PEFT's format, the changes of full-rank weights, the
- * shared spaces, and where the run was. Weights are read from the GPU when a file is written.
+ * What a round saves for the next one: the adapter in PEFT's format, the changes of full-rank weights, the shared
+ * spaces, and the place in the run. Weights are read from the GPU when a file is written.
  *
- * @param base the model that was trained, as it was loaded.
+ * @param base the trained model, as it was loaded.
  */
 export function trainedFiles(trained: Trained, base: ModelFiles, { round, results }: EndedRound): OutputFile[] {
   const { adapters, weights, spaces, directions, state, scaling, optimizerSteps } = trained;

@@ -4,11 +4,11 @@ import { PROMPT_FORMS } from '../../tasks/prompt-form.ts';
 import { type Prediction, promptOfPrediction, readPredictions } from './predictions.ts';
 import type { SavedRound } from './saved-round.ts';
 
-/** What a person has to know of a round to use what it has trained. */
+/** What a user has to know to use what a round trained. */
 export const RoundUseSchema = v.strictObject({
   /** Its folder below those of all rounds: `logs_and_outputs/order_1/outputs/1-dbpedia`. */
   folder: v.string(),
-  /** The base model as the settings name it, and the commit it was at; null where it has none. */
+  /** The base model as the settings name it, and its commit; null if it has none. */
   model: v.string(),
   commit: v.nullable(v.string()),
   isDecoderOnly: v.boolean(),
@@ -16,16 +16,16 @@ export const RoundUseSchema = v.strictObject({
   hasAdapter: v.boolean(),
   hasDeltas: v.boolean(),
   promptForm: v.picklist(PROMPT_FORMS),
-  /** Tokens of an answer at most, as the round was tested. */
+  /** Most tokens of an answer, as in the round's test. */
   maxNewTokens: v.number(),
-  /** A prompt of the round's test, and what the model wrote to it; null where its predictions are not there. */
+  /** A prompt of the round's test and its answer; null if the predictions are missing. */
   example: v.nullable(v.strictObject({ prompt: v.string(), answer: v.string() })),
 });
 export type RoundUse = v.InferOutput<typeof RoundUseSchema>;
 
 /**
- * @param folder of the round, as {@link RoundUseSchema} has it.
- * @param predictions the beginning of the round's `predict_eval_predictions.jsonl`; empty where there is none.
+ * @param folder of the round, as in {@link RoundUseSchema}.
+ * @param predictions the beginning of the round's `predict_eval_predictions.jsonl`; empty if there is none.
  */
 export function useOfRound({ results, changed }: SavedRound, folder: string, predictions: string): RoundUse {
   const { settings, model } = results;
@@ -44,7 +44,7 @@ export function useOfRound({ results, changed }: SavedRound, folder: string, pre
   };
 }
 
-/** A right answer rather than a wrong one. Predictions that cannot be read do not hide a round: there is no example then. */
+/** Prefers a right answer. Unreadable predictions do not hide a round: it then has no example. */
 function exampleIn(predictions: string): RoundUse['example'] {
   let answers: readonly Prediction[];
   try {

@@ -23,14 +23,14 @@ import {
   STATE_FILE,
 } from './layout.ts';
 
-/** A file of a round's folder by its path in it, or null where there is none. */
+/** A file of a round's folder by its path there, or null. */
 export type OpenFile = (path: string) => Promise<ByteFile | null>;
 
 /** A round that was saved: to resume from, or to merge into its model. */
 export interface SavedRound {
-  /** Rounds that are done. */
+  /** Completed rounds. */
   round: number;
-  /** The run as it was after the round. */
+  /** The results of the run after the round. */
   results: Results;
   training: SavedTraining;
   changes: WeightChanges;
@@ -43,7 +43,7 @@ const RoundSchema = v.object({
   version: v.literal(1),
   round: v.pipe(v.number(), v.integer(), v.minValue(1)),
   optimizerSteps: v.pipe(v.number(), v.integer(), v.minValue(0)),
-  /** How much a method keeps besides; absent where it keeps nothing. */
+  /** How much a method stores in addition; absent if nothing. */
   state: v.optional(v.object({ tensors: v.number(), examples: v.number() })),
   results: ResultsSchema,
 });
@@ -58,9 +58,9 @@ const AdapterConfigSchema = v.object({
 });
 
 /**
- * Opens the folder of a round as `trainedFiles` wrote it. Tensors are read when they are asked for.
+ * Opens the folder of a round as `trainedFiles` wrote it. Tensors are read on demand.
  *
- * @throws GorpError `run/bad-round` when files are missing or of something else, and as {@link openTensors}.
+ * @throws GorpError `run/bad-round` if files are missing or invalid, and as {@link openTensors}.
  */
 export async function openSavedRound(open: OpenFile): Promise<SavedRound> {
   const state = await json(open, ROUND_FILE, RoundSchema);
@@ -128,22 +128,19 @@ export function checkFits({ results }: Pick<SavedRound, 'results'>, { method }: 
   }
 }
 
-/** Checks that a run trains the layers that a round has trained. @throws GorpError `run/round-does-not-fit`. */
+/** Checks that a run trains the same layers as a round. @throws GorpError `run/round-does-not-fit`. */
 export function checkTrained({ results }: SavedRound, settings: RunSettings, model: ModelModules): void {
   if (trainsSame(results.settings, settings, model)) return;
   const { lora, fullRank } = trainedModules(results.settings, model);
-  throw doesNotFit(
-    `it has trained other layers: ${[...lora, ...fullRank].join(', ')}`,
-    'Choose the same trained layers.',
-  );
+  throw doesNotFit(`it trained other layers: ${[...lora, ...fullRank].join(', ')}`, 'Choose the same trained layers.');
 }
 
-/** The base model of a round as it is to be opened: at the commit that the round was trained on. */
+/** The base model of a round, at the commit that it was trained on. */
 export const baseOf = ({ results }: Pick<SavedRound, 'results'>): string =>
   atCommit(results.settings.model, results.model.commit);
 
 /**
- * Checks that weights are those that a round was trained on. (Rounds of earlier versions do not tell.)
+ * Checks that weights are those that a round was trained on. (Rounds of earlier versions do not say.)
  *
  * @param model where the weights come from, for the message.
  * @throws GorpError `run/round-does-not-fit`, naming both.
@@ -158,8 +155,8 @@ export async function checkBase(
   const found = await weights.contentHash();
   if (found === wanted) return;
   throw doesNotFit(
-    `it was trained on the weights ${wanted.slice(0, 12)} of ${baseOf(saved)}, and those of ${model} are others (${found.slice(0, 12)})`,
-    `Choose ${baseOf(saved)} with the files it had then.`,
+    `it was trained on the weights ${wanted.slice(0, 12)} of ${baseOf(saved)}, but ${model} has others (${found.slice(0, 12)})`,
+    `Choose ${baseOf(saved)} with its original files.`,
   );
 }
 
@@ -171,19 +168,19 @@ export function checkGoesOn({ round, results }: SavedRound, { order, method }: R
   const told = results.settings.order.length;
   if (methodOf(method).needs.taskCount && order.length !== told) {
     throw doesNotFit(
-      `${method.name} has to know how many tasks will come; it was told ${told}, and the order has ${order.length}`,
-      `Keep an order of ${told} tasks, or choose a method that does not need their number.`,
+      `${method.name} needs the number of tasks in advance; it was set up for ${told}, but the order has ${order.length}`,
+      `Choose an order of ${told} tasks or a method that does not need their number.`,
     );
   }
   const learned = results.settings.order.slice(0, round).join(', ');
   if (order.slice(0, round).join(', ') !== learned) {
     throw doesNotFit(
-      `it has learned ${learned}, and the order begins otherwise`,
-      `Begin the order with ${learned}, and put new tasks behind.`,
+      `it has learned ${learned}, but the order begins differently`,
+      `Begin the order with ${learned}, and add new tasks after them.`,
     );
   }
   if (order.length <= round) {
-    throw doesNotFit(`it has learned all ${round} tasks of the order`, 'Put a task behind those that it has learned.');
+    throw doesNotFit(`it has learned all ${round} tasks of the order`, 'Add a task after those it has learned.');
   }
 }
 
@@ -200,7 +197,7 @@ async function read(file: ModelTensors | null, name: string): Promise<Matrix | u
   return matrix(info.shape[0], info.shape[1], await file.readTensor(name));
 }
 
-/** What a method kept. @throws GorpError `run/bad-round` when there is less of it than was saved. */
+/** What a method stored. @throws GorpError `run/bad-round` if less is there than was saved. */
 async function readState(open: OpenFile, saved: { tensors: number; examples: number }): Promise<MethodState> {
   const file = await tensors(open, STATE_FILE, saved.tensors > 0);
   const kept = new Map<string, Matrix>();
@@ -211,7 +208,7 @@ async function readState(open: OpenFile, saved: { tensors: number; examples: num
   const examples = saved.examples > 0 ? ((await json(open, EXAMPLES_FILE, ExamplesSchema)) ?? []) : [];
   if (kept.size !== saved.tensors || examples.length !== saved.examples)
     throw badRound(
-      `its method kept ${saved.tensors} tensors and ${saved.examples} examples, but ${kept.size} and ${examples.length} are there`,
+      `its method saved ${saved.tensors} tensors and ${saved.examples} examples, but the folder has ${kept.size} and ${examples.length}`,
     );
   return { tensors: kept, examples };
 }
@@ -239,6 +236,6 @@ async function json<S extends v.GenericSchema>(
 const badRound = (problem: string): GorpError =>
   new GorpError(
     'run/bad-round',
-    `This is no saved round: ${problem}.`,
-    `Choose the folder of one round, such as 1-dbpedia, with ${ROUND_FILE} and the files that were saved beside it.`,
+    `This is not a saved round: ${problem}.`,
+    `Choose the folder of one round, such as 1-dbpedia, with ${ROUND_FILE} and the files saved with it.`,
   );

@@ -38,7 +38,7 @@ const changed = (change: Change): string => {
 };
 
 describe('a balanced square', () => {
-  it.each([2, 4, 8])('of %i has every task once in each place, and once right after every other', (count) => {
+  it.each([2, 4, 8])('of %i tasks has each once in every place, and once right after every other', (count) => {
     const tasks = Array.from({ length: count }, (_, i) => `task ${i}`);
     const square = balancedSquare(tasks);
     for (const row of square) expect(new Set(row).size).toBe(count);
@@ -61,7 +61,7 @@ describe('the runs of a plan', () => {
     expect(settings.method).toMatchObject({ name: 'ewc', ewcLambda: 10, learningRate: 1e-2, loraDropout: 0 });
   });
 
-  it('wait for what is chosen there, and take it', () => {
+  it('wait for the values chosen there, and use them', () => {
     expect(plannedRuns(plan, main, () => null).map(({ label }) => label)).toEqual(new Array(4).fill('seq-lora'));
     const runs = plannedRuns(plan, main, (part, method) =>
       part === 'tuning' && method === 'ewc' ? { ewcLambda: 10 } : null,
@@ -76,12 +76,12 @@ describe('the runs of a plan', () => {
   });
 });
 
-it.each(readdirSync(STUDIES).filter((name) => name.endsWith('-plan.json')))('%s of this project can be run', (name) => {
+it.each(readdirSync(STUDIES).filter((name) => name.endsWith('-plan.json')))('plans the runs of %s', (name) => {
   const read = parseStudyPlan(readFileSync(new URL(name, STUDIES), 'utf8'), name);
   for (const part of read.parts) expect(plannedRuns(read, part, () => ({})).length).toBeGreaterThan(0);
 });
 
-it('a grid without settings is one run', () => {
+it('make one run of a grid without settings', () => {
   expect(combinations({})).toEqual([{}]);
 });
 
@@ -100,11 +100,11 @@ describe('a plan is refused', () => {
       (p) => p.parts[1].entries.push({ method: 'seq-lora' }),
       /two entries of main are called seq-lora/,
     ],
-    ['tuned where nothing is', (p) => (p.parts[1].entries[1].tunedIn = 'tuning'), /no grid of seq-lora/],
-    ['with a claim about nothing', (p) => (p.claim.rivals = ['gorp']), /claim names gorp in main/],
-    ['with a field that there is not', (p) => Object.assign(p, { seeds: [1] }), /seeds/],
+    ['tuned in a part without a grid', (p) => (p.parts[1].entries[1].tunedIn = 'tuning'), /no grid of seq-lora/],
+    ['with a claim about an unknown entry', (p) => (p.claim.rivals = ['gorp']), /claim names gorp in main/],
+    ['with an unknown field', (p) => Object.assign(p, { seeds: [1] }), /seeds/],
     [
-      'with a setting that the method has not',
+      'with a setting that the method lacks',
       (p) => Object.assign(p.parts[1].entries[1], { settings: { ewcLambda: 1 } }),
       /ewcLambda/,
     ],
@@ -117,7 +117,7 @@ describe('a plan is refused', () => {
     expect(() => parseStudyPlan(changed(change), 'plan.json')).toThrow(message);
   });
 
-  it('that is not JSON', () => {
-    expect(() => parseStudyPlan('{', 'plan.json')).toThrow(/plan\.json is no plan of a study: it is not JSON/);
+  it('if it is not JSON', () => {
+    expect(() => parseStudyPlan('{', 'plan.json')).toThrow(/plan\.json is not a study plan: it is not JSON/);
   });
 });

@@ -10,10 +10,10 @@ const name = v.pipe(v.string(), v.regex(/^[a-z0-9][a-z0-9.-]*$/, 'Use small lett
 const training = v.partial(TrainingSchema);
 const several = <T extends v.GenericSchema>(one: T) => v.pipe(v.array(one), v.nonEmpty('Name at least one'));
 
-/** A method of a part, with what is changed of its settings. */
+/** A method of a part, with its changed settings. */
 const EntrySchema = v.strictObject({
   method: v.picklist(METHOD_NAMES, ({ input }) => `There is no method ${String(input)}`),
-  /** What tables call it; the method's name when left out. */
+  /** Its label in tables; the method's name by default. */
   label: v.optional(name),
   settings: v.optional(values, {}),
   /** Values to try of each setting, all combinations; the best is what {@link tunedIn} takes. */
@@ -33,13 +33,13 @@ const PartSchema = v.strictObject({
   about: v.string(),
   orders: OrdersSchema,
   seeds: several(v.pipe(v.number(), v.integer())),
-  /** Settings of all its methods, as far as they have them. */
+  /** Settings for all its methods that have them. */
   settings: v.optional(values, {}),
   training: v.optional(training, {}),
   entries: several(EntrySchema),
 });
 
-/** A study: what is run, and the claim that it is to decide, written down before. */
+/** A study: its runs, and the claim to decide, stated in advance. */
 export const StudyPlanSchema = v.strictObject({
   schema: v.literal('gorp-web/study-plan'),
   version: v.literal(1),
@@ -47,7 +47,7 @@ export const StudyPlanSchema = v.strictObject({
   model: v.optional(v.string(), 'embedded'),
   tasks: v.optional(v.string(), 'embedded'),
   training: v.optional(training, {}),
-  /** Average performance of `entry` against each of `rivals` in `part`; all else is exploration. Labels. */
+  /** Average performance of `entry` against each of `rivals` in `part`; all else is exploratory. Values are labels. */
   claim: v.strictObject({ statement: v.string(), part: name, entry: name, rivals: several(name) }),
   parts: several(PartSchema),
 });
@@ -65,7 +65,7 @@ export const labelOf = ({ label, method }: StudyEntry): string => label ?? metho
  */
 export function parseStudyPlan(text: string, source: string): StudyPlan {
   const bad = (what: string, cause?: unknown): GorpError =>
-    new GorpError('run/bad-study-plan', `${source} is no plan of a study: ${what}.`, 'Correct the named field.', {
+    new GorpError('run/bad-study-plan', `${source} is not a study plan: ${what}.`, 'Correct the named field.', {
       cause,
     });
   let json: unknown;
@@ -97,7 +97,7 @@ export function parseStudyPlan(text: string, source: string): StudyPlan {
   const claimed = plan.parts.find((part) => part.name === plan.claim.part);
   for (const label of [plan.claim.entry, ...plan.claim.rivals]) {
     if (!claimed?.entries.some((entry) => labelOf(entry) === label))
-      throw bad(`its claim names ${label} in ${plan.claim.part}, and there is none`);
+      throw bad(`its claim names ${label} in ${plan.claim.part}, which does not exist`);
   }
   for (const { settings } of plan.parts.flatMap((part) => plannedRuns(plan, part, () => ({})))) settings();
   return plan;
@@ -112,8 +112,8 @@ function checkOrder(part: string, order: readonly string[], bad: (what: string) 
   if (unknown === undefined) return;
   throw new GorpError(
     'tasks/unknown-dataset',
-    `An order of ${part} names ${unknown}, which is no embedded task and no dataset of CL_Benchmark.`,
-    'Take it out of the plan, or correct its name.',
+    `An order of ${part} names ${unknown}, which is neither an embedded task nor a dataset of CL_Benchmark.`,
+    'Remove it from the plan, or correct its name.',
   );
 }
 
@@ -125,8 +125,8 @@ export function ordersOf({ orders }: StudyPart): string[][] {
 }
 
 /**
- * A balanced Latin square (Williams 1949): every task stands once in each place, and for an even number of tasks once right
- * after every other. So the difficulty of a task does not pass for an effect of its place.
+ * A balanced Latin square (Williams 1949): every task appears once in each place, and for an even number of tasks once
+ * right after every other. So the difficulty of a task is not mistaken for an effect of its place.
  */
 export function balancedSquare(tasks: readonly string[]): string[][] {
   const count = tasks.length;
@@ -144,7 +144,7 @@ export interface PlannedRun {
   /** Index of its order in the part. */
   readonly order: number;
   readonly seed: number;
-  /** The values of its grid; empty where there is none. */
+  /** The values of its grid; empty if there is none. */
   readonly tried: Values;
   /** Path of its results in the folder of the study. */
   readonly path: string;
@@ -153,10 +153,10 @@ export interface PlannedRun {
 }
 
 /**
- * The runs of a part, one seed and order after another with all methods each, so that a study that is broken off has
- * compared what it has run.
+ * The runs of a part, by seed and order, each with all methods, so that an interrupted study can compare the runs it
+ * has.
  *
- * @param tuned the best values of a method in another part; null while they are not known, and its runs are left out.
+ * @param tuned the best values of a method in another part; null while unknown: its runs are then left out.
  */
 export function plannedRuns(
   plan: StudyPlan,

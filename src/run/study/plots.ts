@@ -14,7 +14,7 @@ interface Point {
   readonly y: number;
 }
 
-/** Round numbers from at or below the least to at or above the most, about five of them. */
+/** About five round numbers that span the values. */
 export function ticksOf(values: readonly number[]): number[] {
   const [least, most] = [Math.min(...values), Math.max(...values)];
   const rough = Math.max(most - least, 1) / 5;
@@ -25,7 +25,7 @@ export function ticksOf(values: readonly number[]): number[] {
   return Array.from({ length: last - first + 1 }, (_, i) => (first + i) * step);
 }
 
-/** The points that no other is at least as good as in both, from left to right: more is better. */
+/** The Pareto front, from left to right: points that no other equals or beats in both values; more is better. */
 export function paretoFront<P extends Point>(points: readonly P[]): P[] {
   const dominates = (a: Point, b: Point): boolean => a.x >= b.x && a.y >= b.y && (a.x > b.x || a.y > b.y);
   return points.filter((one) => !points.some((other) => dominates(other, one))).sort((a, b) => a.x - b.x);
@@ -41,7 +41,7 @@ function mark(index: number, { x, y }: Point, size: number, opacity: number): st
   return `<rect x="${left}" y="${top}" width="${2 * size}" height="${2 * size}" ${paint}${turn}/>`;
 }
 
-/** A frame with axes, and where a value lies in it. */
+/** A frame with axes, and the position of a value in it. */
 function frame(title: string, xName: string, yName: string, xs: readonly number[], ys: readonly number[]) {
   const [xTicks, yTicks] = [ticksOf(xs), ticksOf(ys)];
   const [right, bottom] = [WIDTH - MARGIN.right, HEIGHT - MARGIN.bottom];
@@ -83,7 +83,7 @@ const document = (title: string, body: readonly string[]): string =>
   `font-family="system-ui, sans-serif" font-size="12" role="img"><title>${escaped(title)}</title>` +
   `<rect width="100%" height="100%" fill="#fff"/>\n${body.join('\n')}\n</svg>\n`;
 
-/** Points with a run or a mean behind each, by method. */
+/** Points by method, each a run or a mean. */
 interface Series {
   readonly name: string;
   readonly mean: Point;
@@ -103,8 +103,8 @@ function seriesOf(
 }
 
 /**
- * BWT against what has just been learned: each run a faint mark, each method's mean a full one, and a line through the
- * methods that no other beats in both. To forget nothing of what was never learned is no merit. Null without such runs.
+ * BWT against accuracy just learned: a faint mark per run, a full one per method's mean, and a line through the methods
+ * that no other beats in both. (Never learning is no way to avoid forgetting.) Null without such runs.
  */
 export function paretoPlot({ name, methods }: PartSummary): string | null {
   const series = seriesOf(methods, ({ bwt, justLearned }) =>
@@ -131,7 +131,7 @@ export function paretoPlot({ name, methods }: PartSummary): string | null {
   ]);
 }
 
-/** AP of every run, a column a method: a mean hides two modes. Null without runs. */
+/** AP of every run, one column per method, since a mean would hide two modes. Null without runs. */
 export function apPlot({ name, methods }: PartSummary): string | null {
   const columns = methods.filter(({ tried, measures }) => Object.keys(tried).length === 0 && measures.ap !== null);
   const values = columns.flatMap(({ runs }) => runs.flatMap(({ ap }) => ap ?? []));
@@ -152,7 +152,10 @@ export function apPlot({ name, methods }: PartSummary): string | null {
   ]);
 }
 
-/** AP over the values of a grid, a line a method and other setting: flat is worth more than a high peak. Null without one. */
+/**
+ * AP over the values of a grid, one line per method and other settings: flat is better than a high peak. Null without a
+ * grid.
+ */
 export function sensitivityPlots({ name, methods }: PartSummary): { setting: string; label: string; svg: string }[] {
   const labels = [...new Set(methods.filter(({ tried }) => Object.keys(tried).length > 0).map(({ label }) => label))];
   return labels.flatMap((label) => {

@@ -9,7 +9,7 @@ import {
   type StudySummary,
 } from './summary.ts';
 
-/** `79.0 [77.5, 80.5]`; without the ends where one seed says nothing of them. */
+/** `79.0 [77.5, 80.5]`; without the interval if there is only one seed. */
 export function intervalText(interval: Interval | null, digits = 1): string {
   if (interval === null) return '–';
   const { mean, low, high } = interval;
@@ -49,7 +49,7 @@ function claimLines({ statement, part, contrasts, lacking }: StudySummary['claim
       ),
     );
   }
-  if (lacking.length > 0) lines.push('', `Nothing can be said yet of ${lacking.join(', ')}: no pair of runs.`);
+  if (lacking.length > 0) lines.push('', `Nothing can be said yet about ${lacking.join(', ')}: no pair of runs.`);
   return lines;
 }
 
@@ -119,12 +119,12 @@ const choiceCells = ({ label, values, score, atEnd }: PartSummary['choices'][num
   atEnd.join(', ') || '–',
 ];
 
-/** Whether the upper bound is one. */
+/** Whether the upper bound holds. */
 function boundLine({ mtl, perTask, trained }: Bound): string {
   const figures = `\`mtl\` ends at ${mtl.toFixed(1)}, \`per-task\` has learned ${perTask.toFixed(1)}`;
   return trained
     ? `${figures}: \`mtl\` is well trained.`
-    : `${figures}: **\`mtl\` is undertrained**, more than a point below. It is no upper bound here.`;
+    : `${figures}: **\`mtl\` is undertrained**, more than a point below. It is not an upper bound here.`;
 }
 
 /** `5`, `3 of 5`, `5 (1 failed: run/not-finite)`. */

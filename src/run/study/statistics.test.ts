@@ -32,7 +32,7 @@ describe('Student’s t', () => {
     expect(studentP([1, 2, 3, 4, 5])).toBeCloseTo(0.01324, 4);
   });
 
-  it('says nothing of a single value', () => {
+  it('gives no interval for a single value', () => {
     expect(studentInterval([7])).toEqual({ mean: 7, low: null, high: null, count: 1 });
     expect(studentP([7])).toBeNull();
   });
@@ -45,7 +45,7 @@ it('the sign test cannot go below 2/2ⁿ', () => {
   expect(signP([1, -1, 0])).toBe(1);
 });
 
-it('Holm’s correction multiplies by what is left, never falls, and leaves gaps alone', () => {
+it('Holm’s correction multiplies by the number left, never falls, and leaves gaps', () => {
   expect(holm([0.01, null, 0.04, 0.03])).toEqual([0.03, null, 0.06, 0.06]);
   expect(holm([0.9, 0.8])).toEqual([1, 1]);
 });
@@ -58,13 +58,13 @@ describe('a paired comparison', () => {
   const grid = (value: (seed: number, order: number) => number): Difference[] =>
     [1, 2, 3, 4, 5].flatMap((seed) => [0, 1, 2, 3].map((order) => ({ seed, order, value: value(seed, order) })));
 
-  it('takes seeds for what is independent: orders of one seed do not narrow it', () => {
+  it('treats only seeds as independent: orders of one seed do not narrow it', () => {
     const { overSeeds, pairs } = comparePaired(grid((seed) => seed));
     expect(overSeeds).toEqual(studentInterval([1, 2, 3, 4, 5]));
     expect(pairs).toBe(20);
   });
 
-  it('is wide by the bootstrap where orders disagree and seeds do not', () => {
+  it('is wide by the bootstrap if orders disagree and seeds do not', () => {
     const { overSeeds, bootstrap, wider } = comparePaired(grid((_, order) => 10 * order));
     expect((overSeeds.high as number) - (overSeeds.low as number)).toBeCloseTo(0, 10);
     expect(bootstrap.low as number).toBeLessThan(10);

@@ -2,31 +2,31 @@ import { type Random, seededRandom } from '../../base/random.ts';
 
 export const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length;
 
-/** Standard deviation (n − 1); NaN of fewer than two values. */
+/** Standard deviation (n − 1); NaN for fewer than two values. */
 export function deviation(values: readonly number[]): number {
   const centre = mean(values);
   return Math.sqrt(values.reduce((sum, x) => sum + (x - centre) ** 2, 0) / (values.length - 1));
 }
 
-/** A mean with the ends of its 95 % interval; the ends are null where one value says nothing of the spread. */
+/** A mean with the ends of its 95 % interval, which are null for a single value. */
 export interface Interval {
   readonly mean: number;
   readonly low: number | null;
   readonly high: number | null;
-  /** Values that it is of. */
+  /** Number of values. */
   readonly count: number;
 }
 
 /**
- * Share of Student's t distribution within ±t. With t = √ν tan θ its density is cosᵛ⁻¹ θ, up to a factor: nothing but an
- * integral of that from 0 to θ, over the one to π/2.
+ * Share of Student's t distribution within ±t. With t = √ν tan θ its density is cosᵛ⁻¹ θ, up to a factor: the share is
+ * its integral from 0 to θ over the one to π/2.
  */
 export function studentShare(t: number, freedom: number): number {
   const total = cosineIntegral(Math.PI / 2, freedom - 1);
   return cosineIntegral(Math.atan(Math.abs(t) / Math.sqrt(freedom)), freedom - 1) / total;
 }
 
-/** t with {@link studentShare} of 0.95. */
+/** The t for which {@link studentShare} is 0.95. */
 export function studentQuantile(freedom: number): number {
   let [low, high] = [0, Math.PI / 2];
   for (let i = 0; i < 60; i++) {
@@ -56,7 +56,7 @@ export function studentInterval(values: readonly number[]): Interval {
   return { mean: centre, low: centre - half, high: centre + half, count: values.length };
 }
 
-/** Two-sided p of a mean of 0 by Student's t test; null where one value says nothing of the spread. */
+/** Two-sided p of a mean of 0 by Student's t test; null for a single value. */
 export function studentP(values: readonly number[]): number | null {
   if (values.length < 2) return null;
   const spread = deviation(values);
@@ -64,7 +64,9 @@ export function studentP(values: readonly number[]): number | null {
   return 1 - studentShare(mean(values) / (spread / Math.sqrt(values.length)), values.length - 1);
 }
 
-/** Two-sided p of as many positive as negative values: the sign test, which knows of no distribution. Zeros are left out. */
+/**
+ * Two-sided p of as many positive as negative values: the sign test, which assumes no distribution. Zeros are left out.
+ */
 export function signP(values: readonly number[]): number {
   const [above, below] = [values.filter((x) => x > 0).length, values.filter((x) => x < 0).length];
   const count = above + below;
@@ -84,9 +86,9 @@ export interface Difference {
 }
 
 /**
- * The mean difference with two 95 % intervals. Runs of one seed over several orders are not independent: `overSeeds` takes
- * the mean over orders within a seed and Student's interval over seeds, `bootstrap` draws seeds and orders anew, 10,000
- * times, with differences left paired. `wider` is the one to believe where they disagree.
+ * The mean difference with two 95 % intervals. Runs of one seed over several orders are not independent: `overSeeds`
+ * takes the mean over orders within a seed and Student's interval over seeds, `bootstrap` resamples seeds and orders
+ * 10,000 times, leaving differences paired. If they disagree, trust `wider`.
  */
 export interface PairedComparison {
   readonly overSeeds: Interval;
@@ -143,8 +145,8 @@ function bootstrapped(differences: readonly Difference[], random: Random): Inter
 }
 
 /**
- * Holm's correction of several tests of one claim: each p times how many are left, in ascending order, and none below the
- * one before it.
+ * Holm's correction of several tests of one claim: each p, in ascending order, times the number left, and never below
+ * the one before it.
  */
 export function holm(ps: readonly (number | null)[]): (number | null)[] {
   const known = [...ps.keys()].filter((i) => ps[i] !== null).sort((a, b) => (ps[a] as number) - (ps[b] as number));

@@ -37,7 +37,7 @@ const PLAN = parseStudyPlan(
   'plan.json',
 );
 
-/** Results of a run whose matrix is all of one number, but for what was forgotten of the first task. */
+/** Results of a run with one number in the whole matrix, except for forgetting of the first task. */
 function resultsOf(run: PlannedRun, learned: number, forgotten = 0): Results {
   const last = scriptedRun(run.settings()).at(-1);
   if (last?.type !== 'finished') throw new Error('the script does not end in results');
@@ -81,7 +81,7 @@ describe('a study', () => {
     expect(summarise(PLAN, half).untuned).toEqual([{ part: 'main', label: 'ewc' }]);
   });
 
-  it('takes what per-task has just learned for its AP, and a run that failed for 0', async () => {
+  it('takes what per-task just learned as its AP, and a failed run as 0', async () => {
     const plan = parseStudyPlan(
       JSON.stringify({
         ...{ schema: 'gorp-web/study-plan', version: 1, title: 'Bounds' },
@@ -122,7 +122,7 @@ describe('a study', () => {
   it.each([
     [0.9, 'is well trained'],
     [0.88, 'is undertrained'],
-  ])('says of an upper bound at %s, where per-task is at 0.9, that it %s', async (ap, said) => {
+  ])('says that an upper bound at %s, with per-task at 0.9, %s', async (ap, said) => {
     const plan = parseStudyPlan(
       JSON.stringify({
         ...{ schema: 'gorp-web/study-plan', version: 1, title: 'Bounds' },
@@ -146,7 +146,7 @@ describe('a study', () => {
     expect(reportText(summarise(plan, one))).not.toContain(said);
   });
 
-  it('compares pairs, and measures what per-task shows', async () => {
+  it('compares pairs, and measures gaps to per-task', async () => {
     const summary = summarise(PLAN, await made(rule));
     const [, main] = summary.parts;
     const gorp = main.methods.find(({ label }) => label === 'gorp');
@@ -161,7 +161,7 @@ describe('a study', () => {
     expect(gorp?.measures.anytime?.mean).toBeCloseTo(79.5, 10);
     const [first] = summary.claim.contrasts;
     expect(first.rival).toBe('seq-lora');
-    // Seeds differ by a point each, and both methods alike: nothing of that is in the difference.
+    // Seeds shift both methods by the same point, which cancels in the difference.
     expect(first.ap.overSeeds.mean).toBeCloseTo(10, 10);
     expect((first.ap.overSeeds.high as number) - (first.ap.overSeeds.low as number)).toBeLessThan(1e-6);
     expect(first.ap.pairs).toBe(6);
@@ -179,7 +179,7 @@ describe('a study', () => {
     const text = reportText(summary);
     expect(text).toContain(`${summary.made} of ${summary.planned} runs have been made.`);
     expect(text).toContain('2 of 6 (2 failed: run/not-finite)');
-    expect(text).toContain('Nothing can be said yet of seq-lora');
+    expect(text).toContain('Nothing can be said yet about seq-lora');
     const gorp = summary.parts[1].methods.find(({ label }) => label === 'gorp');
     expect([gorp?.measures.intransigence, gorp?.gaps]).toEqual([null, null]);
   });
@@ -196,7 +196,7 @@ describe('a study', () => {
   });
 });
 
-it('a Pareto front has what no other beats', () => {
+it('a Pareto front has the points that no other beats', () => {
   const points = [
     { x: 0, y: 3 },
     { x: 2, y: 1 },
@@ -206,7 +206,7 @@ it('a Pareto front has what no other beats', () => {
   expect(paretoFront(points)).toEqual([points[0], points[2], points[1]]);
 });
 
-it('ticks are round and hold all values', () => {
+it('ticks are round and span all values', () => {
   expect(ticksOf([43, 81])).toEqual([40, 50, 60, 70, 80, 90]);
   expect(ticksOf([7, 7])[0]).toBeLessThanOrEqual(7);
 });

@@ -22,13 +22,13 @@ import {
   studentInterval,
 } from './statistics.ts';
 
-/** A planned run with what came of it; null while it has not been made. */
+/** A planned run with its outcome; null while it has not been made. */
 export interface MadeRun {
   readonly run: PlannedRun;
   readonly outcome: { readonly results: Results } | { readonly error: ErrorReport } | null;
 }
 
-/** What is measured of a run, in percent; null where its matrix lacks an entry. */
+/** The measures of a run, in percent; null if its matrix lacks an entry. */
 export const MEASURES = {
   ap: 'AP exact',
   apRanked: 'AP ranked',
@@ -52,7 +52,7 @@ export interface RunFacts extends Measured {
   readonly seconds: number;
   readonly stateBytes: number;
   readonly trained: number;
-  /** Just learned less what `per-task` of the same order and seed has, by position in the order; percent. */
+  /** Accuracy just learned minus that of `per-task` with the same order and seed, by position in the order; percent. */
   readonly gaps: readonly number[] | null;
 }
 
@@ -64,7 +64,7 @@ export interface MethodSummary {
   readonly needs: string;
   readonly planned: number;
   readonly made: number;
-  /** Runs that failed, with what they say. They count as runs, and have no measures. */
+  /** Failed runs, with their errors. They count as runs but have no measures. */
   readonly failed: readonly string[];
   readonly measures: Readonly<Record<MeasureName, Interval | null>>;
   readonly seconds: number | null;
@@ -76,26 +76,26 @@ export interface MethodSummary {
   readonly runs: readonly RunFacts[];
 }
 
-/** What a grid has chosen for a method. */
+/** The values a grid chose for a method. */
 export interface Choice {
   readonly values: Values;
-  /** What it was chosen by, in percent: see {@link bestOf}. */
+  /** The score that decided, in percent: see {@link bestOf}. */
   readonly score: number;
-  /** The settings whose chosen value is the least or the most that was tried: a better one may lie beyond. */
+  /** Settings whose chosen value is the lowest or highest tried: a better one may lie beyond. */
   readonly atEnd: readonly string[];
 }
 
-/** Whether `mtl` is an upper bound that has learned as much as there is to learn; percent. */
+/** Whether `mtl` is well enough trained to be an upper bound; percent. */
 export interface Bound {
   /** Its AP. */
   readonly mtl: number;
-  /** What `per-task` has just learned. */
+  /** Accuracy of `per-task` just learned. */
   readonly perTask: number;
   /** Whether `mtl` is less than a point below `per-task`. */
   readonly trained: boolean;
 }
 
-/** AP of one entry less that of another. */
+/** AP of one entry minus AP of another. */
 export interface Contrast {
   readonly entry: string;
   readonly rival: string;
@@ -106,11 +106,11 @@ export interface PartSummary {
   readonly name: string;
   readonly about: string;
   readonly methods: readonly MethodSummary[];
-  /** Of every grid that is complete. */
+  /** The choices of every complete grid. */
   readonly choices: readonly ({ readonly label: string } & Choice)[];
-  /** Null where one of both is missing. */
+  /** Null if either is missing. */
   readonly bound: Bound | null;
-  /** The entry of the claim against every other method of this part: exploration but for the claim. */
+  /** The entry of the claim against every other method of this part: exploratory except for the claim. */
   readonly contrasts: readonly Contrast[];
 }
 
@@ -118,13 +118,13 @@ export interface StudySummary {
   readonly title: string;
   readonly claim: StudyPlan['claim'] & {
     readonly contrasts: readonly (Contrast & { readonly holmP: number | null })[];
-    /** Rivals of which there is no pair of runs yet. */
+    /** Rivals without a pair of runs yet. */
     readonly lacking: readonly string[];
   };
   readonly parts: readonly PartSummary[];
   readonly planned: number;
   readonly made: number;
-  /** Entries that wait for their settings to be chosen, by part. */
+  /** Entries whose settings are still to be chosen, by part. */
   readonly untuned: readonly { readonly part: string; readonly label: string }[];
 }
 
@@ -204,7 +204,7 @@ const needsOf = ({ method }: StudyEntry): { needs: string } => ({
   needs: needsBriefly(methodOf({ name: method }).needs),
 });
 
-/** What a method is on average. Means over seeds are of means over orders. */
+/** The averages of a method. Means over seeds are taken of means over orders. */
 function figuresOf(
   made: readonly MadeRun[],
   runs: readonly RunFacts[],
@@ -281,7 +281,7 @@ function measuredOf({ measures: { exact, ranked }, accuracy }: Results): Omit<Me
   };
 }
 
-/** Differences of AP where both have a run of the same seed and order: the same initial weights, batches and tests. */
+/** Differences of AP between runs of the same seed and order: the same initial weights, batches and tests. */
 export function pairedAp(entry: readonly RunFacts[], rival: readonly RunFacts[]): Difference[] {
   return entry.flatMap(({ seed, order, ap }) => {
     const other = rival.find((one) => one.seed === seed && one.order === order);
@@ -290,9 +290,9 @@ export function pairedAp(entry: readonly RunFacts[], rival: readonly RunFacts[])
 }
 
 /**
- * The values of a grid with the highest mean AP over seeds and orders, that is on dev where the part tests there; null
- * until all of its runs have been made. `per-task` has no AP, since no model has learned all tasks: what it has just
- * learned counts. A run that failed counts as 0: a value is not better for the runs that it spoils.
+ * The values of a grid with the highest mean AP over seeds and orders, on the dev set if the part tests there; null
+ * until all its runs have been made. `per-task` has no AP, since no model has learned all tasks: its accuracy just
+ * learned counts. A failed run counts as 0: a value must not gain from the runs it spoils.
  *
  * @param made every run of one method of the part.
  */
@@ -319,7 +319,7 @@ export function bestOf(made: readonly MadeRun[]): Choice | null {
   return { ...best, atEnd };
 }
 
-/** Every run of a plan that can be named by now. @param outcomeOf what came of a run. */
+/** Every run of a plan that is known so far. @param outcomeOf the outcome of a run. */
 export async function collect(
   plan: StudyPlan,
   outcomeOf: (run: PlannedRun) => Promise<MadeRun['outcome']>,
@@ -338,7 +338,7 @@ export async function collect(
   return made;
 }
 
-/** The parts, those that tune others first. */
+/** The parts, tuning parts first. */
 function inOrderOfTuning({ parts }: StudyPlan): StudyPart[] {
   const tunes = (part: StudyPart): boolean => part.entries.some(({ grid }) => grid !== undefined);
   return [...parts.filter(tunes), ...parts.filter((part) => !tunes(part))];

@@ -45,7 +45,7 @@ beforeEach(() => {
   [live, most] = [0, 0];
 });
 
-/** A stage in memory that notes what is written and read. */
+/** A stage in memory that records writes and reads. */
 function memoryStage(): Stage {
   const files = new Map<string, Uint8Array>();
   return {
@@ -76,7 +76,7 @@ const counted: Runtime = {
   } as Runtime['InferenceSession'],
 };
 
-/** What the rounds of a tiny model are asked with. */
+/** What asking rounds of a tiny model needs. */
 async function partsWith(more: Partial<AskerParts> = {}): Promise<AskerParts> {
   const base = tinyModel();
   const known = await readTexts(base, { promptForm: 'raw' });
@@ -150,7 +150,7 @@ describe('rounds that are asked', () => {
     expect(live).toBe(0);
   });
 
-  it('tell every token as it comes, and stop when they are told to', async () => {
+  it('report every token as it comes, and stop on request', async () => {
     let breaths = 0;
     const breathe = (): Promise<void> => (++breaths > 4 ? Promise.reject(new StoppedAsking()) : Promise.resolve());
     const parts = await partsWith({ breathe });
@@ -161,7 +161,7 @@ describe('rounds that are asked', () => {
     expect(live).toBe(0);
   });
 
-  it('go over to the CPU for good when the graphics card cannot run them, and say so', async () => {
+  it('switch to the CPU for good if the graphics card cannot run them, and say so', async () => {
     const lacking: Runtime = {
       Tensor: ort.Tensor,
       InferenceSession: {
@@ -184,7 +184,7 @@ describe('rounds that are asked', () => {
     await parts.models.close();
   });
 
-  it('that cannot answer leave the others be', async () => {
+  it('that cannot answer do not affect the others', async () => {
     const parts = await partsWith();
     await askRounds(parts, asking([9, 1]), cpu());
     expect(events).toContainEqual({
@@ -204,7 +204,7 @@ describe('rounds that are asked', () => {
     expect(events).toEqual([]);
   });
 
-  it('of which the one before training answers test examples, from one of them on, as it answers a question', async () => {
+  it('answer test examples before training as they answer a question, starting at a given one', async () => {
     const parts = await partsWith();
     await askRounds(parts, asking([0]), cpu());
     const examples = ['red', 'ball', QUESTION.sentence].map((sentence) => ({ sentence, label: 'warm' }));

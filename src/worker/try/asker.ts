@@ -9,10 +9,10 @@ import type { Asking, TriedAnswer, TryMessage } from './messages.ts';
 import type { PreparedModels } from './prepared-models.ts';
 import { type Prompt, promptFor, type PromptParts } from './prompts.ts';
 
-/** Thrown to break off an answer. */
+/** Thrown to interrupt an answer. */
 export class StoppedAsking extends Error {}
 
-/** What questions are answered with. */
+/** What answering questions needs. */
 export interface AskerParts extends PromptParts {
   known: Pick<KnownModel, 'tokenizer' | 'config' | 'endIds'>;
   models: PreparedModels;
@@ -22,14 +22,14 @@ export interface AskerParts extends PromptParts {
   breathe: () => Promise<void>;
 }
 
-/** What the runtime computes on: chosen once, and the CPU from the first failure of the graphics card on. */
+/** The device of the runtime: chosen once; the CPU after the first failure of the graphics card. */
 export interface Provider {
   kind: 'webgpu' | 'wasm';
   note: string | null;
 }
 
 /**
- * Asks rounds one after another. A round that fails tells so, and the next is asked.
+ * Asks rounds one after another. Reports a round that fails, and asks the next.
  *
  * @throws StoppedAsking; GorpError `text/prompt-too-long`, `tasks/…` before any round is asked.
  */
@@ -56,7 +56,7 @@ export async function askRounds(
   }
 }
 
-/** Examples of a task to be asked, from one of them on. */
+/** Examples of a task to ask, from one of them on. */
 export interface ExamplesToAsk {
   task: string;
   examples: readonly Pick<AnsweredExample, 'sentence' | 'label'>[];
@@ -65,9 +65,9 @@ export interface ExamplesToAsk {
 }
 
 /**
- * Asks the model before training test examples of a task, one after another, for what it writes alone.
+ * Asks the model before training test examples of a task, one after another, for the written answer only.
  *
- * @throws StoppedAsking; GorpError as {@link askRounds}, and where the model cannot answer.
+ * @throws StoppedAsking; GorpError as {@link askRounds}, and if the model cannot answer.
  */
 export async function askExamples(
   parts: AskerParts,
@@ -89,7 +89,7 @@ export async function askExamples(
   }
 }
 
-/** Works on the graphics card where it is to be used, and goes over to the CPU for good when that fails. */
+/** Works on the graphics card if chosen, and switches to the CPU for good if that fails. */
 async function onProvider<T>(
   parts: AskerParts,
   provider: Provider,
@@ -139,25 +139,25 @@ async function answerOf(
 const messageOf = (thrown: unknown): string =>
   (thrown instanceof Error ? thrown.message : String(thrown)).split('\n')[0];
 
-/** Files that are not there any more give these. */
+/** Missing files give these. */
 const isGone = (thrown: unknown): boolean =>
   thrown instanceof DOMException && ['NotFoundError', 'NotReadableError'].includes(thrown.name);
 
-/** What onnxruntime throws is a plain error, or a number where its memory was not enough. */
+/** What onnxruntime throws is a plain error, or a number when memory ran out. */
 function asRefusal(thrown: unknown): unknown {
   if (thrown instanceof GorpError) return thrown;
   if (isGone(thrown)) {
     return new GorpError(
       'run/round-gone',
-      'The files of this round are not there any more.',
-      'Open the tab again: a later run has taken their place, or they were moved on the disk.',
+      'The files of this round are gone.',
+      'Open the tab again: a later run replaced them, or they were moved on disk.',
       { cause: thrown },
     );
   }
   if (typeof thrown === 'number' || /bad_alloc|out of memory|failed to allocate/i.test(messageOf(thrown))) {
     return new GorpError(
       'weights/runtime-memory',
-      'onnxruntime-web had not enough memory for this model.',
+      'onnxruntime-web ran out of memory for this model.',
       'Choose a form of the weights with fewer bits, or close other tabs.',
       { cause: thrown },
     );

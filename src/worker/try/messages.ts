@@ -6,14 +6,11 @@ import type { AnsweredExample } from '../../run/outputs/answers-over-rounds.ts';
 import { RunSettingsSchema } from '../../run/settings.ts';
 import type { ModelAccess } from '../../weights/source.ts';
 
-/**
- * What the model is asked: a sentence in the template of a task, with the right answer where it is known, or a text as it
- * stands.
- */
+/** A question: a sentence for the template of a task, with the right answer if known, or a text as it is. */
 export type Question =
   { kind: 'task'; task: string; sentence: string; label: string | null } | { kind: 'raw'; text: string };
 
-/** With what models answer. */
+/** The settings of answering. */
 export interface Answering {
   dtype: OnnxDtype;
   device: DeviceChoice;
@@ -22,7 +19,7 @@ export interface Answering {
   access: ModelAccess;
 }
 
-/** How and with what a question is answered. */
+/** How to answer a question. */
 export interface Asking extends Answering {
   question: Question;
   /** Rounds to ask, in this order; 0 is the model before training. */
@@ -35,9 +32,9 @@ export interface GivenFile {
   file: Blob;
 }
 
-/** What the page may ask of the worker that tries models. It does one thing after another; `stop` breaks off an answer. */
+/** Commands to the worker that tries models. It does one thing after another; `stop` interrupts an answer. */
 export type TryCommand =
-  /** Opens the rounds that this browser keeps, or those of files. */
+  /** Opens the rounds stored in this browser, or those in files. */
   | { type: 'open'; files: readonly GivenFile[] | null; access: ModelAccess }
   | { type: 'examples'; task: string }
   | { type: 'ask'; asking: Asking }
@@ -61,12 +58,12 @@ const TriedRunSchema = v.strictObject({
       rounds: v.array(roundNumber),
     }),
   ),
-  /** Bytes that the weights take in the runtime, by form; null where the model's config is not in this browser. */
+  /** Bytes that the weights take in the runtime, by form; null if the model's config is not in this browser. */
   bytes: v.nullable(v.strictObject({ f32: v.number(), f16: v.number(), q8: v.number(), q4: v.number() })),
 });
 export type TriedRun = v.InferOutput<typeof TriedRunSchema>;
 
-/** What onnxruntime-web computes on. `note` says why it is not the graphics card, where one was to be used. */
+/** The device of onnxruntime-web. `note` says why it is not the graphics card, if that was chosen. */
 const TryRuntimeSchema = v.strictObject({
   provider: v.picklist(['webgpu', 'wasm']),
   note: v.nullable(v.string()),
@@ -76,7 +73,7 @@ export type TryRuntime = v.InferOutput<typeof TryRuntimeSchema>;
 /** The whole answer after a round. */
 const TriedAnswerSchema = v.strictObject({
   text: v.string(),
-  /** Whether it is the right answer, as exact match has it; null where that is not known. */
+  /** Whether it is the right answer, by exact match; null if unknown. */
   isRight: v.nullable(v.boolean()),
   /** The probability of each label of the task, in their order; empty for a raw prompt. */
   labels: v.array(v.strictObject({ label: v.string(), probability: v.number() })),
@@ -85,7 +82,7 @@ const TriedAnswerSchema = v.strictObject({
 });
 export type TriedAnswer = v.InferOutput<typeof TriedAnswerSchema>;
 
-/** What is being done before a round can answer. */
+/** The current step before a round can answer. */
 const PreparationSchema = v.picklist(['runtime', 'base-model', 'round']);
 export type Preparation = v.InferOutput<typeof PreparationSchema>;
 
@@ -115,7 +112,7 @@ export const TryMessageSchema = v.variant('type', [
     example: v.number(),
     answer: v.strictObject({ written: v.string(), isRight: v.boolean() }),
   }),
-  /** A round cannot answer; the others are asked all the same. */
+  /** A round cannot answer; the others are still asked. */
   v.strictObject({ type: v.literal('unanswered'), round: roundNumber, error: ErrorReportSchema }),
   v.strictObject({ type: v.literal('done'), isStopped: v.boolean() }),
   v.strictObject({ type: v.literal('failed'), error: ErrorReportSchema }),

@@ -8,7 +8,7 @@ import type { Results } from '../../run/results.ts';
 import { byteFile } from '../private-files.ts';
 import type { GivenFile } from './messages.ts';
 
-/** A round of a run: where its files lie. */
+/** A round of a run, and the place of its files. */
 export interface RoundFolder {
   round: number;
   /** `1-gloss`. */
@@ -33,11 +33,10 @@ export interface RunFiles {
 const NAMED = /^(\d+)-/;
 
 /**
- * Reads what rounds of a run there are, and what they answered. Where there are files of several runs, it is the run of the
- * last round.
+ * Reads the rounds of a run and their answers. Among files of several runs, chooses the run of the last round.
  *
- * @returns null where there is no round at all.
- * @throws GorpError `run/bad-round` where no round can be opened, `run/bad-predictions`.
+ * @returns null if there is no round at all.
+ * @throws GorpError `run/bad-round` if no round can be opened, `run/bad-predictions`.
  */
 export async function openRunFiles(files: readonly GivenFile[]): Promise<RunFiles | null> {
   const folders = [...new Set(files.flatMap(({ path }) => folderOf(path) ?? []))].sort(inOrder);
@@ -76,7 +75,7 @@ const inOrder = (a: string, b: string): number => a.localeCompare(b, 'en', { num
 const nameOf = (folder: string): string => folder.split('/').at(-2) ?? '';
 const parentOf = (folder: string): string => folder.slice(0, folder.length - nameOf(folder).length - 1);
 
-/** The last round that can be opened. @throws GorpError `run/bad-round` of the last where none can. */
+/** The last round that can be opened. @throws GorpError `run/bad-round` of the last if none can. */
 async function lastRound(
   files: readonly GivenFile[],
   folders: readonly string[],

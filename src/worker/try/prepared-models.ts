@@ -5,25 +5,25 @@ import { openTextModel, type Runtime, type TextModel } from '../../onnx/runtime/
 import type { OutputFile } from '../../weights/exports/output-file.ts';
 import { fileBytes } from './file-bytes.ts';
 
-/** Where data files lie while a session is made from them. */
+/** Stores data files while a session is made from them. */
 export interface Stage {
-  /** Writes a file in place of the one of the same path. */
+  /** Writes a file, replacing one at the same path. */
   write(file: OutputFile): Promise<void>;
   size(path: string): number;
-  /** Bytes of a file that has been written. */
+  /** Bytes of a written file. */
   read(path: string, begin: number, end: number): Uint8Array;
 }
 
-/** A model whose rounds are asked. */
+/** A model whose rounds can be asked. */
 export interface RoundsModel {
   config: ParsedConfig;
-  /** Its graphs after a round, 0 being before training; only data that lies apart differs between rounds. */
+  /** Its graphs after a round, 0 before training; only the external data differs between rounds. */
   graphs(round: number, dtype: OnnxDtype): Promise<GraphFiles[]>;
 }
 
 /**
- * Makes rounds ready for the runtime, one at a time: there is never more than one in memory. What rounds share is written
- * once, and what a round has trained when it is asked for.
+ * Prepares rounds for the runtime, one at a time: there is never more than one in memory. What rounds share is written
+ * once, what a round trained on demand.
  */
 export class PreparedModels {
   readonly #written = new Set<string>();
@@ -40,7 +40,7 @@ export class PreparedModels {
   /**
    * Opens the model after a round; the one before it is closed.
    *
-   * @throws GorpError as what gives and writes the files; what onnxruntime throws when it cannot make a session.
+   * @throws what reading and writing the files throws; what onnxruntime throws if it cannot make a session.
    */
   async open(runtime: Runtime, provider: 'webgpu' | 'wasm', round: number, dtype: OnnxDtype): Promise<TextModel> {
     const key = `${provider} ${dtype} ${round}`;

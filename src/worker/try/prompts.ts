@@ -9,10 +9,10 @@ import { instructionOf } from '../../tasks/prompt.ts';
 import type { Tokenizer } from '../../text/tokenizer.ts';
 import type { Question } from './messages.ts';
 
-/** Tokens written at most to a raw prompt, where the run's answers are shorter. */
+/** Most tokens of an answer to a raw prompt, unless the run allows more. */
 const RAW_ANSWER_TOKENS = 64;
 
-/** What questions are made to prompts with. */
+/** What turning questions into prompts needs. */
 export interface PromptParts {
   known: Pick<KnownModel, 'tokenizer' | 'config'>;
   settings: RunSettings;
@@ -26,7 +26,7 @@ export interface Prompt {
   isCut: boolean;
   right: string | null;
   labels: readonly { label: string; ids: readonly number[] }[];
-  /** Tokens of the answer at most. */
+  /** Most tokens of the answer. */
   most: number;
 }
 
@@ -47,7 +47,7 @@ export function promptFor({ known: { tokenizer, config }, settings, tasks }: Pro
     throw new GorpError(
       'tasks/not-found',
       `No round of this run has tested a task ${question.task}.`,
-      'Choose one of its tasks, or ask by a raw prompt.',
+      'Choose one of its tasks, or ask with a raw prompt.',
     );
   }
   const { name, kind, labels } = task;
@@ -70,7 +70,7 @@ export function promptFor({ known: { tokenizer, config }, settings, tasks }: Pro
   };
 }
 
-/** Tokens that T5 was pre-trained with; it reads more, and worse. */
+/** Tokens that T5 was pre-trained with; it reads longer prompts, but worse. */
 const T5_POSITIONS = 512;
 
 /** @throws GorpError `text/prompt-too-long`, `text/empty-prompt`. */

@@ -10,7 +10,7 @@ declare const self: DedicatedWorkerGlobalScope;
 /**
  * onnxruntime-web from the app's own files: the small build for the CPU, or the one that has WebGPU too.
  *
- * @throws GorpError `worker/no-runtime` where its files cannot be had.
+ * @throws GorpError `worker/no-runtime` if its files cannot be loaded.
  */
 export async function loadRuntime(provider: 'webgpu' | 'wasm'): Promise<Runtime> {
   try {

@@ -9,9 +9,9 @@ const FOLDER = 'try';
 const lockOf = (id: string): string => `gorp-web-${FOLDER}/${id}`;
 
 /**
- * A stage of this worker alone. What workers before have left is removed.
+ * A stage of this worker alone. Removes what earlier workers left.
  *
- * @throws GorpError `store/failed` where the browser has no such file system; `write` also `store/quota`.
+ * @throws GorpError `store/failed` if the browser has no such file system; `write` also `store/quota`.
  */
 export async function openStage(): Promise<Stage> {
   const all = await makeFolder([FOLDER]);
