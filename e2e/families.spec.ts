@@ -23,7 +23,7 @@ const REFUSED = [
     name: 'seeing',
     config: { model_type: 'qwen2_5_vl', vision_config: {} },
     code: 'model/unknown-family',
-    says: /nearest known family is qwen2; this model reads images as well/,
+    says: /nearest supported family is qwen2; this model reads images as well/,
   },
   {
     name: 'chatting',
