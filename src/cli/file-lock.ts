@@ -73,7 +73,7 @@ export class FileLock {
   }
 }
 
-/** What a file system answers that has no hard links. */
+/** Error codes of file systems without hard links. */
 const NO_LINKS = ['EPERM', 'ENOSYS', 'ENOTSUP', 'EOPNOTSUPP'];
 
 /**
@@ -90,7 +90,7 @@ async function create(path: string, content: Content): Promise<boolean> {
   } catch (thrown) {
     const { code = '' } = thrown as NodeJS.ErrnoException;
     if (NO_LINKS.includes(code)) return await createInPlace(path, content);
-    // The one that holds the lock may have removed the draft with those of killed processes.
+    // The lock's holder may have removed this draft along with the drafts of killed processes.
     if (code === 'EEXIST' || code === 'ENOENT') return false;
     throw thrown;
   } finally {
@@ -108,7 +108,7 @@ async function createInPlace(path: string, content: Content): Promise<boolean> {
   }
 }
 
-/** Named as the drafts of other files are, which are removed when a killed process has left them. */
+/** Named like the drafts of other files, which are removed once their process is dead. */
 const draftOf = (path: string, { token }: Content): string => `${path}.${token}.partial`;
 
 async function takeOver(path: string, content: Content): Promise<boolean> {
@@ -116,12 +116,12 @@ async function takeOver(path: string, content: Content): Promise<boolean> {
   const guard = `${path}.takeover`;
   if (!(await create(guard, content))) {
     if (await isAlive(guard)) return false;
-    // Its owner has died within these few lines.
+    // Its owner died during this takeover.
     await rm(guard, { force: true });
     return takeOver(path, content);
   }
   try {
-    // Others may have been here between the look and the guard. A lock that is gone is for whoever creates it first.
+    // Another process may have come between the check and the guard. If the lock is gone, whoever creates it first wins.
     if (await isAlive(path)) return false;
     if ((await read(path)) === null) return await create(path, content);
     const draft = draftOf(path, content);

@@ -45,7 +45,7 @@ export interface ThreadRequest {
 /** Null once the thread is ready, otherwise why it could not start. */
 export type ThreadAnswer = string | null;
 
-/** What the page may ask of the training worker. The access goes beside the settings, so that no record of them has it. */
+/** Commands to the training worker. Access stays apart from the settings, so that no record of them contains it. */
 export type WorkerCommand =
   | {
       type: 'start';

@@ -39,7 +39,7 @@ const isAt =
   (event: RunEvent): boolean =>
     event.type === 'progress' && event.phase === phase && event.round === round && event.done === done;
 
-/** Places of every kind: tests before training, steps of either round, tests behind it. */
+/** Places of every kind: tests before training, steps of both rounds, tests after training. */
 const PLACES = {
   'the tests before training': isAt('evaluate', 0, 4),
   'the first step': isAt('train', 1, 1),
@@ -49,13 +49,13 @@ const PLACES = {
   'the last step of all': isAt('train', 2, 6),
 };
 
-/** What must be the same: everything but times, and samples of health, whose moments depend on them. */
+/** What must be equal: everything but times, and health samples, which are taken at certain times. */
 const comparable = ({ curves, accuracy, measures, spaces, stateBytes, tasks }: Results): unknown => ({
   ...{ step: curves.step, round: curves.round, loss: curves.loss, gradientNorm: curves.gradientNorm },
   ...{ accuracy, measures, spaces, stateBytes, tasks },
 });
 
-/** The plan says how much a checkpoint takes at most. */
+/** The plan gives the largest size of a checkpoint. */
 function expectPlannedSize(events: readonly RunEvent[], name: string): void {
   const planned = events.find((event) => event.type === 'memory-plan')?.plan.checkpoint ?? 0;
   const sizes = events.flatMap((event) =>
@@ -66,7 +66,7 @@ function expectPlannedSize(events: readonly RunEvent[], name: string): void {
 }
 
 /**
- * Stops a run at every one of the places, each time going on from where the last one was stopped.
+ * Stops a run at each of the places, resuming each time from the previous one.
  *
  * @param everySeconds between two checkpoints; 0 saves at every step.
  */
@@ -103,7 +103,7 @@ const DROPOUT = { loraDropout: 0.1 };
 const placesOf = (method: MethodName): string[] =>
   Object.keys(PLACES).filter((name) => method !== 'mtl' || !/first|second/.test(name));
 
-/** Ways of a run that have state of their own. */
+/** Settings that add state of their own to a run. */
 const WAYS: [string, MethodName, Partial<TrainingSettings>, Partial<MethodSettings>][] = [
   ['accumulated gradients', 'gorp-plus', { gradientAccumulation: 2, batchSize: 1 }, DROPOUT],
   ['an exact projection', 'gorp', {}, { projection: 'exact' }],
@@ -111,7 +111,7 @@ const WAYS: [string, MethodName, Partial<TrainingSettings>, Partial<MethodSettin
   ['weights of 8 bits, computed again', 'gorp', { frozenWeights: '8-bit', activations: 'recompute' }, {}],
 ];
 
-describe('a run that goes on from its checkpoints ends as one without a break, to the last bit', () => {
+describe('a run resumed from its checkpoints ends as an uninterrupted one, bit for bit', () => {
   test.each(METHOD_NAMES.map((method, i) => ({ method, family: i % 2 === 0 ? T5 : LLAMA })))(
     '$method on $family.family',
     ({ method, family }) =>

@@ -18,7 +18,7 @@ export interface AskerParts extends PromptParts {
   models: PreparedModels;
   loadRuntime: (provider: 'webgpu' | 'wasm') => Promise<Runtime>;
   emit: (message: TryMessage) => void;
-  /** Lets messages in; throws {@link StoppedAsking} when one of them was to stop. */
+  /** Lets messages arrive; throws {@link StoppedAsking} if one of them is `stop`. */
   breathe: () => Promise<void>;
 }
 

@@ -93,9 +93,9 @@ const AnsweredExampleSchema: v.GenericSchema<unknown, AnsweredExample> = v.stric
   answers: v.array(v.strictObject({ round: roundNumber, written: v.string(), isRight: v.boolean() })),
 });
 
-/** What that worker tells the page. `done` or `failed` ends a question, and the examples that are asked. */
+/** Messages of that worker. `done` or `failed` ends a question or a request for examples. */
 export const TryMessageSchema = v.variant('type', [
-  /** A regular expression of the model's tokenizer.json begins to work on a text, and has come back from it. */
+  /** A regular expression of the model's tokenizer.json starts on a text, and has finished with it. */
   v.strictObject({ type: v.literal('tokenizing'), model: v.string() }),
   v.strictObject({ type: v.literal('tokenized') }),
   v.strictObject({ type: v.literal('opened'), run: v.nullable(TriedRunSchema) }),
@@ -119,8 +119,8 @@ export const TryMessageSchema = v.variant('type', [
 ]);
 export type TryMessage = v.InferOutput<typeof TryMessageSchema>;
 
-/** What is shown of that, and of the worker's end. */
+/** The part of it that is shown, and the worker's end. */
 export type TryEvent =
   | Exclude<TryMessage, { type: 'tokenizing' | 'tokenized' }>
-  /** The worker is no more, and with it the run that it had open. */
+  /** The worker has ended, and its open run is closed. */
   | { type: 'ended'; error: ErrorReport };
