@@ -29,7 +29,7 @@ const REFUSED = [
     name: 'chatting',
     template: '{% for m in messages %}<|im_start|>{{ m.content }}<|im_end|>{% endfor %}',
     code: 'settings/template-tokens',
-    says: /<\|im_start\|>, which the tokenizer has no token for.*raw prompts/s,
+    says: /<\|im_start\|>, which the tokenizer lacks.*raw prompts/s,
   },
 ];
 
