@@ -21,12 +21,12 @@ import { GpuProgram } from './program.ts';
 import { QuietTime } from './quiet-time.ts';
 import { AT_ONCE, readBytes } from './readback.ts';
 
-/** What measurements of a device have in common. */
+/** Shared state of a device's measurements. */
 export interface Measuring {
   readonly clocks: Clocks;
   /** Kernels that took too long to compile. */
   readonly tooSlow: Set<unknown>;
-  /** Rejects when nothing is to be measured any more. */
+  /** Rejects when measuring ends. */
   readonly givenUp: Promise<never>;
   /** Leaves the device to others for a while, for the milliseconds that it was used. */
   readonly pause: (used: number) => Promise<void>;
@@ -168,14 +168,14 @@ interface Entry<Name> {
 }
 
 /**
- * What a kernel takes when nothing else goes on: the lower quartile of its times. On a busy machine most are too long, and
- * some are too short, where a driver notes the begin of a pass late.
+ * A kernel's time on an idle machine: the lower quartile of its times. On a busy machine most are too long, and some
+ * too short because a driver records the start of a pass late.
  */
 export const undisturbed = (times: readonly number[]): number =>
   [...times].sort((a, b) => a - b)[Math.floor(times.length / 4)];
 
 /**
- * The quickest of the kernels that are right and compile in time.
+ * The fastest of the kernels that are correct and compile in time.
  *
  * @param candidates the safe one first, then in the order of how long they take to compile.
  * @param tensors floats of what they read and, behind it, write. The last of these is the result.
