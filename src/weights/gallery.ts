@@ -170,7 +170,7 @@ export const GALLERY: readonly GalleryModel[] = [
     bytesFrom: 'config',
     licence: 'Apache-2.0',
     isGated: false,
-    note: 'With a chat template that can think; it is told not to.',
+    note: 'Chat template with a thinking mode, turned off.',
   },
   {
     reference: 'TinyLlama/TinyLlama-1.1B-Chat-v1.0',

@@ -39,7 +39,7 @@ export async function tuneGpu(gpu: Gpu, host: TuningHost): Promise<void> {
   gpu.tuning.measureWith(new BackgroundMeasurer(gpu, host, () => host.store.write(device, gpu.tuning.choices)));
 }
 
-// A program is taken as compiled when nothing has been compiled for so long. Milliseconds.
+// A program counts as compiled when nothing has been compiled for this many milliseconds.
 const QUIET = 200;
 
 /** Thrown through a measurement that is broken off. */
@@ -56,11 +56,11 @@ class BackgroundMeasurer implements Measurer {
   readonly #measuring: Measuring;
   readonly #givenUp: Promise<never>;
   #giveUp: (reason: GivenUp) => void = () => undefined;
-  /** Wrong kernels that were told of. */
+  /** Wrong kernels already reported. */
   readonly #told = new Set<string>();
   #hasEnded = false;
   #working: Promise<void> | undefined;
-  /** How many wait for the end: there is no pause then. */
+  /** Number of callers that wait for the end; then there is no pause. */
   #waiting = 0;
   #endPause: (() => void) | undefined;
 
@@ -99,7 +99,7 @@ class BackgroundMeasurer implements Measurer {
   }
 
   async #work(): Promise<void> {
-    await Promise.resolve(); // whoever asks for kernels goes on asking
+    await Promise.resolve(); // the caller may request more kernels
     const { tuning } = this.#gpu;
     try {
       for (let { wanted } = tuning; wanted; { wanted } = tuning) {
@@ -110,7 +110,7 @@ class BackgroundMeasurer implements Measurer {
           if (thrown instanceof GivenUp) throw thrown;
           this.#gpu.check();
           if (thrown instanceof GorpError && thrown.code === 'device/wrong-results') this.#gpu.fail(thrown);
-          tuning.giveUp(wanted); // there is no room for it, or the like: the safe kernel does
+          tuning.giveUp(wanted); // for instance no room: the safe kernel serves
           continue;
         } finally {
           this.#tellOfWrong();

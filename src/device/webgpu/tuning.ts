@@ -147,7 +147,7 @@ export class Tuning {
   /**
    * Tells of every change of what is chosen.
    *
-   * @param since a {@link version}: whether anything has changed behind it is told at once.
+   * @param since a {@link version}; reports at once if anything has changed after it.
    * @param update takes the kernels that are chosen now; must not reject.
    * @returns a function that ends it.
    */

@@ -175,7 +175,7 @@ class FollowingProgram implements Program {
   }
 
   async #update(): Promise<void> {
-    if (this.#isAtIt) return; // the update that is under way sees the new version, too
+    if (this.#isAtIt) return; // the running update sees the new version too
     this.#isAtIt = true;
     try {
       while (this.#version !== this.#gpu.tuning.version) {
