@@ -48,7 +48,7 @@ const choose = async (): Promise<void> => {
 
 const run = async ({ program }: Compiled): Promise<void> => device.run([program]);
 
-/** The device has been asked for nothing that it refuses. */
+/** Expects that the device has refused nothing. */
 function expectNothingRefused(): void {
   expect(strict.refused).toEqual([]);
   expect(() => device.check()).not.toThrow();

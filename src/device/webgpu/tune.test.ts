@@ -335,7 +335,7 @@ describe('tuneGpu', () => {
     expect(gpu.buffers.liveLabels).toEqual([]);
     expect(choices()?.matmul ?? {}).toEqual(gpu.tuning.choices.matmul);
     expect(Object.keys(gpu.tuning.choices.matmul)).not.toContain(shapeClass(OTHER));
-    // What is asked for from now on is not measured.
+    // Later requests are not measured.
     const before = turns;
     gpu.tuning.variantOf(plainProduct('tn', 70, 64, 33));
     await gpu.tuning.settled();

@@ -69,7 +69,7 @@ class BackgroundMeasurer implements Measurer {
     this.#host = host;
     this.#keep = keep;
     this.#givenUp = new Promise((_, reject) => (this.#giveUp = reject));
-    this.#givenUp.catch(() => undefined); // heard by whoever is at work
+    this.#givenUp.catch(() => undefined); // reported to the running measurement
     this.#measuring = {
       clocks: { now: host.now, timestamps: gpu.device.features.has('timestamp-query') },
       tooSlow: new Set(),

@@ -25,7 +25,7 @@ export type Wanted =
   | {
       readonly of: 'matmul';
       readonly shapeClass: string;
-      /** The first product of the class that was asked for. */
+      /** The first requested product of the class. */
       readonly shape: MatmulShape;
     };
 
@@ -111,12 +111,12 @@ export class Tuning {
     this.#measurer.wake();
   }
 
-  /** What has been asked for first and is still to be measured. */
+  /** The earliest request still to be measured. */
   get wanted(): Wanted | undefined {
     return this.#wanted.values().next().value;
   }
 
-  /** Leaves what was asked for to the safe kernel, and to the next start to be measured. */
+  /** Leaves a request to the safe kernel; the next start will measure it. */
   giveUp(wanted: Wanted): void {
     const name = wanted.of === 'attention' ? wanted.of : wanted.shapeClass;
     this.#wanted.delete(name);
@@ -167,7 +167,7 @@ export class Tuning {
     void switching.finally(() => this.#switching.delete(switching));
   }
 
-  /** From now on what is asked for and unknown is measured. */
+  /** Measures unknown requests from now on. */
   measureWith(measurer: Measurer): void {
     this.#measurer = measurer;
   }
@@ -176,7 +176,7 @@ export class Tuning {
     return this.#measurer !== undefined;
   }
 
-  /** Resolves when everything that was asked for has been measured, and those who follow have the kernels chosen. */
+  /** Resolves when all requests have been measured and followers have the chosen kernels. */
   async settled(): Promise<void> {
     await this.#measurer?.finish();
     await Promise.all(this.#switching);
