@@ -1,4 +1,4 @@
-/** Sizes of an attention, as `shaders/attention.wgsl` names them. */
+/** Sizes of an attention, named as in `shaders/attention.wgsl`. */
 export interface AttentionSizes {
   readonly B: number;
   readonly Sq: number;
@@ -6,32 +6,32 @@ export interface AttentionSizes {
   readonly Sk: number;
   readonly H: number;
   readonly Hk: number;
-  /** Size of a head. */
+  /** Head size. */
   readonly d: number;
 }
 
-/** An attention, and which of the optional tensors there are. */
+/** An attention's sizes and its optional tensors. */
 export interface AttentionShape extends AttentionSizes {
   readonly scale: number;
   readonly causal: boolean;
-  /** Place of the first query among the keys, before `position` is added. */
+  /** Index of the first query among the keys, before `position` is added. */
   readonly offset: number;
-  /** Places that a query sees, its own among them; null is no limit. */
+  /** Number of positions that a query sees, including its own; null means no limit. */
   readonly window: number | null;
-  /** Whether there is one, for each head or one that all share. */
+  /** Whether there is a bias, per head or shared. */
   readonly bias: boolean | 'shared';
   readonly position: boolean;
   /** Whether `GRAD_Q` also gives the gradient of the scores. */
   readonly scores?: boolean;
 }
 
-/** What is computed: the result, or gradients. */
+/** What to compute: the result or gradients. */
 export type AttentionForm = 'FORWARD' | 'GRAD_Q' | 'GRAD_KV';
 
-/** Products of queries by keys that each form takes. */
+/** Query-key products in each form. */
 const PRODUCTS = { FORWARD: 2, GRAD_Q: 3, GRAD_KV: 4 } as const;
 
-/** Operations of an attention or of one of its gradients, about. */
+/** Approximate operations of an attention or of one of its gradients. */
 export function attentionOperations(form: AttentionForm, { B, H, Sq, Sk, d }: AttentionSizes): number {
   return PRODUCTS[form] * 2 * B * H * Sq * Sk * d;
 }

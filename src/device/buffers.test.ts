@@ -11,7 +11,7 @@ beforeAll(async () => {
 afterAll(() => gpu.destroy());
 
 describe('BufferLedger', () => {
-  it('counts what is alive and what was at most, in multiples of 16 bytes', () => {
+  it('counts live and peak bytes, in multiples of 16', () => {
     const ledger = new BufferLedger(gpuAllocator(gpu.device, new Turns()));
     const sizes = [0, 1, 16, 17];
     const buffers = sizes.map((bytes) => ledger.storage(`${bytes} bytes`, bytes));
@@ -34,7 +34,7 @@ describe('BufferLedger', () => {
     expect(ledger.liveBytes).toBe(0);
   });
 
-  it('refuses what the device cannot bind, by name and with the limit', () => {
+  it('refuses a buffer the device cannot bind, with its name and the limit', () => {
     const ledger = new BufferLedger(gpuAllocator(gpu.device, new Turns()));
     const { maxStorageBufferBindingSize, maxBufferSize } = gpu.device.limits;
     const tooLarge = Math.min(maxStorageBufferBindingSize, maxBufferSize) + 1;
@@ -50,14 +50,14 @@ describe('BufferLedger', () => {
     expect([ledger.liveBuffers, ledger.liveBytes, ledger.peakBytes]).toEqual([0, 0, 0]);
   });
 
-  it('is verified when the device has confirmed every buffer', async () => {
+  it('is verified once the device has confirmed every buffer', async () => {
     const ledger = new BufferLedger(gpuAllocator(gpu.device, new Turns()));
     ledger.storage('small', 16);
     await expect(ledger.verified()).resolves.toBeUndefined();
     ledger.destroyAll();
   });
 
-  it('reports a lack of memory with the buffer it concerns, once', async () => {
+  it('reports a lack of memory once, naming the buffer', async () => {
     const device = deviceWithRoomFor(100);
     const ledger = new BufferLedger(gpuAllocator(device, new Turns()));
     ledger.storage('weights', 64);
@@ -76,7 +76,7 @@ describe('BufferLedger', () => {
   });
 });
 
-/** A device that reports a lack of memory for larger buffers: a real one would have to be filled. */
+/** A device that reports a lack of memory above a size, since filling a real one would take long. */
 function deviceWithRoomFor(bytes: number): GPUDevice {
   let lacking = false;
   const device = {
@@ -88,5 +88,5 @@ function deviceWithRoomFor(bytes: number): GPUDevice {
       return { destroy: () => undefined };
     },
   };
-  return device as unknown as GPUDevice; // the part of a device that the ledger uses
+  return device as unknown as GPUDevice; // the only parts that the ledger uses
 }

@@ -1,7 +1,7 @@
 import type { BufferPurpose } from '../base/buffer-purpose.ts';
 import { GorpError } from '../base/errors.ts';
 
-/** Memory of a device with an owner: it counts as live until `destroy` is called. */
+/** Device memory with an owner, live until `destroy` is called. */
 export interface OwnedBuffer {
   readonly label: string;
   readonly bytes: number;
@@ -20,51 +20,51 @@ export interface BufferRange {
 /** All of a buffer. */
 export const wholeOf = (buffer: OwnedBuffer): BufferRange => ({ buffer, offset: 0, bytes: buffer.bytes });
 
-/** The buffers of a device, and how many bytes they take. */
+/** The buffers of a device and their total bytes. */
 export interface Buffers {
   readonly liveBuffers: number;
   readonly liveBytes: number;
   readonly peakBytes: number;
-  /** What is alive. */
+  /** The live buffers. */
   readonly live: readonly OwnedBuffer[];
-  /** Labels of what is alive, for messages of leak tests. */
+  /** Labels of the live buffers, for messages of leak tests. */
   readonly liveLabels: readonly string[];
   /**
    * A buffer that kernels read and write and the host can write, copy and read. Its content is zero.
    *
-   * @param bytes size; rounded up to a multiple of 16, so that it can always be read as vec4f.
-   * @param purpose what it is counted as.
-   * @throws GorpError `device/buffer-too-large`, `device/out-of-memory`. Some devices report lack of memory later:
-   *   {@link verified} tells of it.
+   * @param bytes size, rounded up to a multiple of 16 so that it can always be read as vec4f.
+   * @param purpose the purpose to count it under.
+   * @throws GorpError `device/buffer-too-large`, `device/out-of-memory`. Some devices report a lack of memory later,
+   * through {@link verified}.
    */
   storage(label: string, bytes: number, purpose?: BufferPurpose): OwnedBuffer;
   /** Resolves when the device has confirmed every buffer made so far. @throws GorpError `device/out-of-memory`. */
   verified(): Promise<void>;
-  /** Destroys whatever is still alive: the end of a failed run. */
+  /** Destroys all live buffers, at the end of a failed run. */
   destroyAll(): void;
 }
 
-/** Where a ledger gets memory from. */
+/** Provides a ledger's memory. */
 export interface Allocator<Memory> {
   /** Bytes of the largest buffer. */
   limit(usage: number): number;
   /**
-   * @param usage what the memory is for, in the device's own terms; 0 is storage.
-   * @returns `confirmed` resolves to true when there is room, to false when there is none.
+   * @param usage the device's own usage flags; 0 is storage.
+   * @returns `confirmed` resolves to whether there is room.
    */
   allocate(label: string, bytes: number, usage: number): { memory: Memory; confirmed: Promise<boolean> | boolean };
   free(memory: Memory, bytes: number): void;
 }
 
-/** A buffer, and what resolves when the device has confirmed it; undefined when it is certain. */
+/** A buffer and the promise of its confirmation; undefined if already confirmed. */
 interface Made {
   readonly buffer: OwnedBuffer;
   readonly confirmed: Promise<void> | undefined;
 }
 
 /**
- * Makes every buffer of a device, and knows the bytes: how much is alive, how much was at most. A run, finished or
- * failed, ends with `liveBuffers` 0. Only live buffers lead to memory, so nothing can be made of a destroyed one.
+ * Creates every buffer of a device and counts live and peak bytes. A run, finished or failed, ends with `liveBuffers`
+ * 0. Only live buffers map to memory, so a destroyed one cannot be used.
  */
 export class BufferLedger<Memory> implements Buffers {
   readonly #allocator: Allocator<Memory>;
@@ -103,10 +103,10 @@ export class BufferLedger<Memory> implements Buffers {
   }
 
   /**
-   * Storage buffers that the device has confirmed: whoever asks for them learns that there is no room, nobody else does.
+   * Creates storage buffers and waits for their confirmation, so that only the caller learns of a lack of memory.
    *
    * @param sizes in bytes.
-   * @throws GorpError as {@link storage}, `device/out-of-memory`; then none is alive.
+   * @throws GorpError as {@link storage}, `device/out-of-memory`; then none of them is live.
    */
   async confirmed(label: string, sizes: readonly number[]): Promise<OwnedBuffer[]> {
     const buffers: OwnedBuffer[] = [];
@@ -124,12 +124,12 @@ export class BufferLedger<Memory> implements Buffers {
     }
   }
 
-  /** Whether buffers are of this ledger and none has been destroyed. */
+  /** Whether all buffers belong to this ledger and are live. */
   areLive(buffers: readonly OwnedBuffer[]): boolean {
     return buffers.every((buffer) => this.#memory.has(buffer));
   }
 
-  /** @throws Error when a program names a buffer that has been destroyed: a mistake of whoever runs it. */
+  /** @throws Error when a program names a destroyed buffer: a bug in the caller. */
   checkProgram(name: string, buffers: readonly OwnedBuffer[]): void {
     for (const buffer of buffers) {
       if (this.#memory.has(buffer)) continue;
@@ -137,10 +137,11 @@ export class BufferLedger<Memory> implements Buffers {
     }
   }
 
-  /** The memory of a live buffer. @throws Error when it has been destroyed: a mistake of this program. */
+  /** The memory of a live buffer. @throws Error when it has been destroyed: a bug in the caller. */
   memoryOf(buffer: OwnedBuffer): Memory {
     const memory = this.#memory.get(buffer);
-    if (memory === undefined) throw new Error(`the buffer ${buffer.label} has been destroyed, or is of another device`);
+    if (memory === undefined)
+      throw new Error(`the buffer ${buffer.label} has been destroyed or belongs to another device`);
     return memory;
   }
 
@@ -181,7 +182,7 @@ export class BufferLedger<Memory> implements Buffers {
     const heard = confirmed.then((hasRoom) => {
       if (!hasRoom) throw outOfMemory(label, size, this.#liveBytes);
     });
-    heard.catch(() => undefined); // reported to whoever asks for it
+    heard.catch(() => undefined); // reported to the caller that awaits it
     return heard;
   }
 

@@ -5,7 +5,7 @@ import { subgroupsOf } from './webgpu/subgroups.ts';
 
 const CARD_LIMITS = { maxBufferSize: 7, maxStorageBufferBindingSize: 5 };
 
-/** An adapter that says it is this one. */
+/** An adapter with this info. */
 const adapterOf = (info: Partial<GPUAdapterInfo>): GPUAdapter =>
   ({
     info: { vendor: '', architecture: '', device: '', description: '', ...info },
@@ -17,12 +17,12 @@ const finding =
   () =>
     Promise.resolve({ requestAdapter: () => Promise.resolve(adapter) } as unknown as GPU);
 
-/** As in browsers that came before the attribute. */
+/** As in browsers without the attribute. */
 const WITHOUT_INFO = { limits: CARD_LIMITS, features: new Set() } as unknown as GPUAdapter;
 const CARD = adapterOf({ vendor: 'acme', architecture: 'rocket' });
 const NO_WEBGPU = (): Promise<undefined> => Promise.resolve(undefined);
 
-describe('what is chosen by itself', () => {
+describe('the automatic choice', () => {
   test.each([
     ['a graphics card', finding(CARD), 'webgpu', 'hardware'],
     ['SwiftShader', finding(adapterOf({ architecture: 'swiftshader' })), 'wasm', 'software-adapter'],
@@ -37,7 +37,7 @@ describe('what is chosen by itself', () => {
       'no-webgpu',
     ],
     [
-      'a browser that fails to look',
+      'a browser whose search fails',
       () => Promise.resolve({ requestAdapter: () => Promise.reject(new Error('no')) } as unknown as GPU),
       'wasm',
       'no-adapter',
@@ -46,36 +46,36 @@ describe('what is chosen by itself', () => {
     expect(await chooseDevice('auto', webgpu)).toMatchObject({ kind, why });
   });
 
-  test('an adapter that says nothing of itself is a graphics card', async () => {
+  test('takes an adapter without info for a graphics card', async () => {
     const chosen = await chooseDevice('auto', finding(WITHOUT_INFO));
     expect(chosen).toMatchObject({ kind: 'webgpu', why: 'hardware' });
     expect(factsAhead(chosen)).toMatchObject({ vendor: '', architecture: '', description: '', software: false });
     expect(subgroupsOf(WITHOUT_INFO)).toBeUndefined();
   });
 
-  test('says what the device can hold', async () => {
+  test('states what the device can hold', async () => {
     expect((await chooseDevice('auto', finding(CARD))).limits).toEqual({ buffer: 5, total: null });
     const { limits } = await chooseDevice('auto', NO_WEBGPU);
     expect(limits.total).toBeGreaterThan(4.2e9);
     expect(limits.total).toBeLessThan(2 ** 32);
   });
 
-  test('a fault of the program is no reason to choose the CPU', async () => {
+  test('does not choose the CPU because of a bug', async () => {
     await expect(chooseDevice('auto', () => Promise.reject(new TypeError('oops')))).rejects.toThrow('oops');
   });
 });
 
-describe('what is asked for', () => {
-  test('the CPU, though there is a card', async () => {
+describe('the user’s choice', () => {
+  test('is the CPU even if there is a graphics card', async () => {
     expect(await chooseDevice('cpu', finding(CARD))).toMatchObject({ kind: 'wasm', why: 'asked' });
   });
 
-  test('the GPU, though it is software', async () => {
+  test('is the GPU even if it is software', async () => {
     const chosen = await chooseDevice('gpu', finding(adapterOf({ architecture: 'swiftshader' })));
     expect(chosen).toMatchObject({ kind: 'webgpu', why: 'asked' });
   });
 
-  test('a GPU that is not there is an error with the next step', async () => {
+  test('reports a missing GPU with the next step', async () => {
     await expect(chooseDevice('gpu', finding(null))).rejects.toMatchObject({ code: 'gpu/no-adapter' });
     await expect(chooseDevice('gpu', NO_WEBGPU)).rejects.toMatchObject({ code: 'gpu/unsupported' });
   });

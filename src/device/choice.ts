@@ -7,7 +7,7 @@ import { factsOf, isSoftware, requestAdapter } from './webgpu/gpu.ts';
 import type { TuningHost } from './webgpu/tune.ts';
 import { openWebGpu } from './webgpu/webgpu-device.ts';
 
-/** The device that a run will compute on, before it is opened. */
+/** The device chosen for a run, before it is opened. */
 export interface ChosenDevice {
   readonly kind: DeviceFacts['kind'];
   readonly why: DeviceReason;
@@ -16,13 +16,13 @@ export interface ChosenDevice {
   readonly adapter?: GPUAdapter;
 }
 
-/** What devices need from where the program runs. */
+/** What devices need from the host environment. */
 export interface DeviceHost {
-  /** `navigator.gpu`, or Dawn's in Node. @throws GorpError where it should be there and cannot be loaded. */
+  /** `navigator.gpu`, or Dawn's in Node. @throws GorpError when it should exist but cannot be loaded. */
   webgpu(): Promise<GPU | undefined>;
   readonly tuning: TuningHost;
   readonly wasm: WasmHost;
-  /** Share of the time that a graphics card may be kept busy, above 0; 1 when left out. */
+  /** Share of the time that a graphics card may be busy, above 0; 1 by default. */
   readonly gpuShare?: number;
 }
 
@@ -39,9 +39,9 @@ function gpu(adapter: GPUAdapter, why: DeviceReason): ChosenDevice {
 }
 
 /**
- * Chooses: a graphics card where there is one, else the CPU, unless the person wants something else. Opens nothing.
+ * Chooses a graphics card if there is one, else the CPU, unless the user decides otherwise. Opens nothing.
  *
- * @throws GorpError `gpu/…` when a GPU is asked for and there is none.
+ * @throws GorpError `gpu/…` when a GPU is required but missing.
  */
 export async function chooseDevice(choice: DeviceChoice, webgpu: DeviceHost['webgpu']): Promise<ChosenDevice> {
   if (choice === 'cpu') return cpu('asked');
@@ -55,10 +55,10 @@ export async function chooseDevice(choice: DeviceChoice, webgpu: DeviceHost['web
   }
 }
 
-/** What the device says of itself, where that is known before it is opened: of graphics adapters. */
+/** Facts of the device if known before it is opened, which holds for graphics adapters. */
 export const factsAhead = ({ adapter }: ChosenDevice): DeviceFacts | undefined => adapter && factsOf(adapter);
 
-/** Opens the device that {@link chooseDevice} chooses. @throws GorpError `gpu/…`, `device/no-simd`, `device/no-memory`. */
+/** Opens the device from {@link chooseDevice}. @throws GorpError `gpu/…`, `device/no-simd`, `device/no-memory`. */
 export async function openDevice(
   choice: DeviceChoice,
   host: DeviceHost,

@@ -6,32 +6,31 @@ import { GpuPlanner } from './webgpu/planner.ts';
 import { bytesOfUniforms } from './webgpu/program.ts';
 import { Tuning } from './webgpu/tuning.ts';
 
-/** What a plan of memory must know of a device. */
+/** What a memory plan needs to know about a device. */
 export type DeviceOutline = Pick<DeviceFacts, 'kind'> & { readonly limits: MemoryLimits };
 
-/** What a plan of memory must know of this device. */
+/** The outline of this device. */
 export const outlineOf = ({ facts, limits }: Device): DeviceOutline => ({ kind: facts.kind, limits });
 
-/** How much there is to compute. */
+/** An amount of computation. */
 export interface Work {
-  /** As kernels state them, see {@link KernelPlan.cost}. */
+  /** As stated by kernels, see {@link KernelPlan.cost}. */
   readonly operations: number;
   readonly kernels: number;
 }
 
-/** A device that counts: memory in its ledger, and the work of the programs that it has recorded. */
+/** A device that counts memory, in its ledger, and the work of its recorded programs. */
 export interface CountingDevice extends Device {
-  /** What running a program of this device once would take. */
+  /** The work of running a program of this device once. */
   workOf(program: Program): Work;
 }
 
-// What the parameters of a program's kernels take.
+// Bytes of the parameters of a program's kernels.
 const PARAMETER_BYTES = { webgpu: bytesOfUniforms, wasm: bytesOfArguments };
 
 /**
- * A device that holds nothing and computes nothing: its ledger counts what a real one of its kind and limits would hold.
- * Whoever allocates on a device can allocate on this one, so a plan of memory is made by the code that it plans for.
- * Reading from it is an error.
+ * A device that stores and computes nothing: its ledger counts what a real one of its kind and limits would hold. Code
+ * that allocates on a device can allocate on this one, so it plans its own memory. Reading from it is an error.
  */
 export function countingDevice({ kind, limits }: DeviceOutline): CountingDevice {
   const nothing = (): void => undefined;
@@ -64,7 +63,7 @@ export function countingDevice({ kind, limits }: DeviceOutline): CountingDevice 
       return work;
     },
     run: () => Promise.resolve(),
-    read: () => Promise.reject(new Error('a device that only counts has nothing to read')),
+    read: () => Promise.reject(new Error('cannot read from a device that only counts')),
     allowHalves: nothing,
     check: nothing,
     lost: new Promise<never>(nothing),

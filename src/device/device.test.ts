@@ -21,13 +21,13 @@ describe.each(TEST_DEVICES)('a buffer on $name', ({ acquire }) => {
     ...new Float32Array(await device.read(wholeOf(buffer))),
   ];
 
-  /** c = a · b, of one number each. */
+  /** c = a · b, one number each. */
   const product = (a: OwnedBuffer, b: OwnedBuffer, c: OwnedBuffer): (() => Dispatch[]) => {
     const tensors = { a: wholeOf(a), b: wholeOf(b), c: wholeOf(c) };
     return () => device.planner.product(plainProduct('nt', 1, 1, 1), tensors, []);
   };
 
-  it('that has been destroyed can be neither written, cleared, copied, read nor recorded', async () => {
+  it('cannot be written, cleared, copied, read or recorded after it is destroyed', async () => {
     const [kept, gone] = [bufferOf('kept', 3), bufferOf('gone', 5)];
     gone.destroy();
     const copy = (from: OwnedBuffer, to: OwnedBuffer) => () =>
@@ -50,7 +50,7 @@ describe.each(TEST_DEVICES)('a buffer on $name', ({ acquire }) => {
     expect(device.buffers.liveLabels).toEqual([]);
   });
 
-  it('that is destroyed keeps programs that name it from running, and no others', async () => {
+  it('stops only the programs that name it from running once it is destroyed', async () => {
     const [a, b, c, other] = [bufferOf('a', 3), bufferOf('b', 5), bufferOf('c', 0), bufferOf('other', 7)];
     const [stale, fresh] = [
       await device.record('stale', product(a, b, c)),
@@ -59,11 +59,11 @@ describe.each(TEST_DEVICES)('a buffer on $name', ({ acquire }) => {
     await device.run([stale]);
     expect((await valuesOf(c))[0]).toBe(15);
     b.destroy();
-    const reuse = bufferOf('made after it', 11); // where memory is a heap, in its place
+    const reuse = bufferOf('made after it', 11); // on a heap, in its place
     await expect((async () => device.run([fresh, stale]))()).rejects.toThrow(
       /^stale cannot run: its buffer b has been destroyed/,
     );
-    expect((await valuesOf(c))[0]).toBe(15); // the other one has not run either
+    expect((await valuesOf(c))[0]).toBe(15); // neither has run
     await device.run([fresh]);
     expect((await valuesOf(c))[0]).toBe(21);
     expect(await valuesOf(reuse)).toEqual([11, 11, 11, 11]);

@@ -2,35 +2,35 @@ import type { BufferRange, Buffers, OwnedBuffer } from './buffers.ts';
 import type { Dispatch } from './kernel.ts';
 import type { Planner } from './planner.ts';
 
-/** What a device says of itself. */
+/** A device's description. */
 export interface DeviceFacts {
   /** `webgpu`: shaders on a graphics adapter. `wasm`: WebAssembly on the CPU. */
   readonly kind: 'webgpu' | 'wasm';
   readonly vendor: string;
   readonly architecture: string;
   readonly description: string;
-  /** True where the CPU computes: WebAssembly, or an adapter of software (SwiftShader, llvmpipe, WARP). */
+  /** True if the CPU computes: WebAssembly or a software adapter (SwiftShader, llvmpipe, WARP). */
   readonly software: boolean;
   readonly features: readonly string[];
   readonly limits: Readonly<Record<string, number>>;
 }
 
-/** What bounds the memory of a device, in bytes. */
+/** Limits of a device's memory, in bytes. */
 export interface MemoryLimits {
   /** The largest single buffer. */
   readonly buffer: number;
-  /** All buffers together, where that is known; browsers do not say how much a graphics card has. */
+  /** All buffers together, if known; browsers do not report a graphics card's memory. */
   readonly total: number | null;
 }
 
-/** A list of kernels, recorded once and replayed: running it allocates nothing and compiles nothing. */
+/** A list of kernels, recorded once and replayed. Running it neither allocates nor compiles. */
 export interface Program {
   readonly name: string;
   readonly dispatchCount: number;
   destroy(): void;
 }
 
-/** Bytes copied from one buffer to another, or within one; multiples of 4, ranges that do not overlap. */
+/** Bytes copied between buffers or within one: multiples of 4, ranges that do not overlap. */
 export interface Copy {
   readonly from: OwnedBuffer;
   readonly fromOffset: number;
@@ -43,8 +43,8 @@ export interface Copy {
 export type Values = Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer> | Int32Array<ArrayBuffer>;
 
 /**
- * What computes. Everything happens in the order of the calls: a read sees all runs before it, a run sees all writes
- * before it. Nothing above this interface knows which device is at work.
+ * Computes. Everything happens in call order: a read sees all earlier runs, a run sees all earlier writes. Nothing
+ * above this interface depends on the kind of device.
  */
 export interface Device {
   readonly facts: DeviceFacts;
@@ -52,40 +52,40 @@ export interface Device {
   readonly buffers: Buffers;
   readonly planner: Planner;
 
-  /** Writes values to a buffer from `offset` on, in bytes. */
+  /** Writes values to a buffer from byte `offset` on. */
   write(buffer: OwnedBuffer, offset: number, values: Values): void;
   /** Sets a whole buffer to zero. */
   clear(buffer: OwnedBuffer): void;
   /**
    * Records a program.
    *
-   * @param plan gives its kernels as the planner has them now. A device that finds better kernels later asks again, and
-   *   replaces those of the program; the plan must give the same values then.
-   * @throws GorpError `device/out-of-memory`; nothing stays allocated then.
+   * @param plan returns the kernels that the planner currently has. A device that later finds better kernels calls it
+   * again and replaces the program's; the plan must then compute the same values.
+   * @throws GorpError `device/out-of-memory`; then nothing stays allocated.
    */
   record(name: string, plan: () => readonly Dispatch[]): Promise<Program>;
   /**
    * Runs programs one after another, then copies.
    *
-   * @returns resolves when the device takes more work, which may be at once: it does not tell that the work is done.
+   * @returns resolves when the device accepts more work, possibly at once and before this work is done.
    */
   run(programs: readonly Program[], copies?: readonly Copy[]): Promise<void>;
-  /** Reads bytes back: what is there after everything that was run before. @throws GorpError `device/lost`. */
+  /** Reads bytes back, after everything that was run before. @throws GorpError `device/lost`. */
   read(range: BufferRange): Promise<ArrayBuffer>;
 
   /**
-   * Whether kernels may round operands of products to 16-bit floats; they may not when this is not called.
+   * Sets whether kernels may round operands of products to 16-bit floats; by default they may not.
    *
-   * @throws GorpError `device/no-f16` where they may and cannot.
+   * @throws GorpError `device/no-f16` when allowed but unsupported.
    */
   allowHalves(allowed: boolean): void;
   /** Throws GorpError `device/lost` once the device is gone, `device/invalid-operation` once it has refused work. */
   check(): void;
-  /** Rejects with GorpError `device/lost` when the device goes away unasked; pending otherwise. */
+  /** Rejects with GorpError `device/lost` when the device is lost unexpectedly; pending otherwise. */
   readonly lost: Promise<never>;
-  /** Ends what the device does on its own account, and resolves when all that this took of it is free. */
+  /** Ends the device's own background work, and resolves when its memory is freed. */
   settle(): Promise<void>;
-  /** Breaks the device, as a crash of the driver would: for tests of the failure path. */
+  /** Breaks the device as a driver crash would, to test the failure path. */
   breakOnPurpose(): void;
   /** Settles, then frees every buffer and the device. */
   destroy(): Promise<void>;

@@ -1,18 +1,19 @@
 import type { BufferRange, OwnedBuffer } from './buffers.ts';
 
-/** A compute kernel as data, in the forms that the devices run. Shapes travel in parameters, not in its code. */
+/** A compute kernel as data, in each device's form. Shapes are parameters, not part of the code. */
 export interface Kernel {
   /** Family and variant, such as `matmul/nt-8x8`. */
   readonly name: string;
   /**
-   * WGSL with entry point `main`, to which the device appends `shaders/grid.wgsl`. Group 0: binding 0 is the uniform `p`,
-   * which begins with `grid`, then {@link KernelPlan.params}; tensors follow from 1. Made when a WebGPU device asks for it.
+   * WGSL with entry point `main`, to which the device appends `shaders/grid.wgsl`. Group 0: binding 0 is the uniform
+   * `p`, with `grid`, then {@link KernelPlan.params}; tensors follow from binding 1. Generated when a WebGPU device
+   * needs it.
    */
   readonly wgsl?: () => string;
   /** The function of `src/device/wasm/kernels` that computes the same. */
   readonly wasm?: {
     readonly entry: string;
-    /** What the WGSL is filled in with, as 32-bit words after the parameters. */
+    /** The values filled into the WGSL, as 32-bit words after the parameters. */
     readonly constants?: readonly number[];
   };
 }
@@ -22,25 +23,25 @@ export type Param = { readonly u32: number } | { readonly f32: number };
 export const u32 = (value: number): Param => ({ u32: value });
 export const f32 = (value: number): Param => ({ f32: value });
 
-/** How many workgroups to start in x, y and z. They compute independently of each other: some may run long after others. */
+/** Number of workgroups in x, y and z. They are independent: some may run long after others. */
 export type Workgroups = readonly [number, number, number];
 
-/** A kernel and how it is called, but for the tensors. */
+/** A kernel and how to call it, without the tensors. */
 export interface KernelPlan {
   readonly kernel: Kernel;
   readonly params: readonly Param[];
-  /** On WebGPU; one when left out. */
+  /** On WebGPU; one by default. */
   readonly workgroups?: Workgroups;
-  /** On WebAssembly: independent pieces that threads may share in any way; one when left out. */
+  /** On WebAssembly: independent pieces that threads may share in any way; one by default. */
   readonly units?: number;
   /**
-   * About how many operations the kernel takes: says whether threads are worth it and, until it has been timed, how much
-   * goes to a graphics card at once; the time of a run is estimated from it.
+   * Approximate operations of the kernel. Decides whether threads pay off and, until the kernel has been timed, how
+   * much goes to a graphics card at once. Also used to estimate the time of a run.
    */
   readonly cost?: number;
 }
 
-/** A kernel with the tensors that it reads and writes, in the order of its bindings, from binding 1. */
+/** A kernel with the tensors it reads and writes, in binding order from binding 1. */
 export interface KernelCall<T> extends KernelPlan {
   readonly tensors: readonly T[];
 }
@@ -53,7 +54,7 @@ export const buffersOf = (dispatches: readonly Dispatch[]): OwnedBuffer[] => [
   ...new Set(dispatches.flatMap(({ tensors }) => tensors.map(({ buffer }) => buffer))),
 ];
 
-/** Most workgroups in one dimension that WebGPU guarantees. */
+/** WebGPU's guaranteed limit of workgroups in one dimension. */
 const MAX_WORKGROUPS = 65_535;
 
 /**

@@ -1,6 +1,6 @@
 import { type MatmulShape, windowOf } from './matmul-shape.ts';
 
-/** The plain reference of every matmul kernel. Arrays hold whole tensors; offsets follow from the batch strides. */
+/** The plain reference of every matmul kernel. Arrays hold whole tensors; batch strides give the offsets. */
 export function matmulReference(
   shape: MatmulShape,
   a: ArrayLike<number>,

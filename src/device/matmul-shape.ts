@@ -1,9 +1,9 @@
 import type { Packing } from './packing.ts';
 
-/** How the operands are stored: see `shaders/matmul.wgsl`. */
+/** Storage layout of the operands: see `shaders/matmul.wgsl`. */
 export type MatmulLayout = 'nt' | 'nn' | 'tn';
 
-/** Operands of a product that may be rounded to 16-bit floats: never gradients, which underflow there. */
+/** Operands of a product that may be rounded to 16-bit floats: never gradients, which would underflow. */
 export type HalfOperands = 'both' | 'b';
 
 /** A product C [batch, M, N] = alpha op(A) op(B) (+ D) (+ C). Batch strides are in elements; 0 shares an operand. */
@@ -20,52 +20,52 @@ export interface MatmulShape {
   readonly alpha: number;
   readonly addend: boolean;
   readonly accumulate: boolean;
-  /** Set where the operands are parts of larger matrices. */
+  /** Set if the operands are parts of larger matrices. */
   readonly window?: MatmulWindow;
-  /** Set where B is packed: how, and the elements of all of it. */
+  /** Set if B is packed: how, and its total number of elements. */
   readonly packedB?: { readonly packing: Packing; readonly elements: number };
-  /** Set where a kernel may round operands to 16-bit floats. */
+  /** Set if a kernel may round operands to 16-bit floats. */
   readonly halves?: HalfOperands;
 }
 
 /** Floating point operations of a product. */
 export const productOperations = ({ batch, M, N, K }: MatmulShape): number => 2 * batch * M * N * K;
 
-/** The product of two whole matrices, with nothing added. */
+/** The product of two whole matrices without an addend. */
 export const plainProduct = (layout: MatmulLayout, M: number, N: number, K: number): MatmulShape => ({
   ...{ layout, M, N, K, alpha: 1, addend: false, accumulate: false },
   ...{ batch: 1, batchStrideA: 0, batchStrideB: 0, batchStrideC: 0, batchStrideD: 0 },
 });
 
-/** Where operands lie in larger matrices, in elements; what is left out is as if they were whole. */
+/** The position of operands in larger matrices, in elements. Defaults to whole matrices. */
 export interface MatmulWindow {
-  /** From one stored row of A to the next, and the first. */
+  /** Distance between stored rows of A, and the start of the first. */
   readonly rowA?: number;
   readonly offsetA?: number;
-  /** The same of B. */
+  /** The same for B. */
   readonly rowB?: number;
   readonly offsetB?: number;
-  /** The same of C and D. */
+  /** The same for C and D. */
   readonly rowC?: number;
   readonly offsetC?: number;
 }
 
-/** Where the operands of a product lie, whole or not. */
+/** The position of a product's operands, whole or not. */
 export function windowOf({ layout, M, N, K, window = {} }: MatmulShape): Required<MatmulWindow> {
   const [rowA, rowB] = [layout === 'tn' ? M : K, layout === 'nt' ? K : N];
   return { rowA, rowB, offsetA: 0, offsetB: 0, rowC: N, offsetC: 0, ...window };
 }
 
-/** Whether every row that is read starts at a multiple of four floats. */
+/** Whether every input row starts at a multiple of four floats. */
 export function areInputsVec4Aligned(shape: MatmulShape): boolean {
   const { rowA, rowB, offsetA, offsetB } = windowOf(shape);
   return [rowA, rowB, offsetA, offsetB, shape.batchStrideA, shape.batchStrideB].every((size) => size % 4 === 0);
 }
 
-/** Whether all that is read can be read four floats at once. */
+/** Whether all inputs can be read four floats at a time. */
 export const canUseVectors = (shape: MatmulShape): boolean =>
   areInputsVec4Aligned(shape) && (shape.layout === 'tn' || shape.K % 4 === 0);
 
-/** Whether B can be read by kernels that read a packed one in groups of four only. */
+/** Whether kernels that read packed values only in groups of four can read B. */
 export const canUnpackVec4 = (shape: MatmulShape): boolean =>
   shape.packedB === undefined || areInputsVec4Aligned(shape);

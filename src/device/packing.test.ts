@@ -11,7 +11,7 @@ describe('16-bit values of a checkpoint', () => {
   test.each([
     ['f16', halfToFloat32],
     ['bf16', bfloat16ToFloat32],
-  ] as const)('every finite %s stays what it is, the sign of zero too', (packing, read) => {
+  ] as const)('every finite %s is unchanged, including the sign of zero', (packing, read) => {
     const all = read(Uint16Array.from({ length: 65536 }, (_, i) => i)).filter(Number.isFinite);
     expect(all.length).toBeGreaterThan(63_000);
     expect(there(all, packing).every((value, i) => Object.is(value, all[i]))).toBe(true);
@@ -22,7 +22,7 @@ describe.each([
   ['int8', 127],
   ['int4', 7],
 ] as const)('%s', (packing, largest) => {
-  test('is off by at most half a step of the block, whose largest value is met', () => {
+  test('is off by at most half a step of the block, and exact for its largest value', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 200 }), fc.nat(), fc.integer({ min: -20, max: 20 }), (size, seed, e) => {
         const random = seededRandom(seed);
@@ -40,12 +40,12 @@ describe.each([
     );
   });
 
-  test('a block of zeros stays zero', () => {
+  test('leaves a block of zeros zero', () => {
     const values = new Float32Array(3 * BLOCK).fill(1, BLOCK, 2 * BLOCK);
     expect(there(values, packing)).toEqual(values);
   });
 
-  test('packs what was unpacked to the same words', () => {
+  test('packs unpacked values to the same words', () => {
     const random = seededRandom(3);
     const words = pack(
       Float32Array.from({ length: 1000 }, () => random.next() - 0.5),
@@ -56,7 +56,7 @@ describe.each([
   });
 });
 
-test('bytes per value: two, and with the scales 9/8 and 5/8', () => {
+test('takes two bytes per value, or 9/8 and 5/8 with the scales', () => {
   const size = 100 * BLOCK;
   expect(['f16', 'bf16', 'int8', 'int4'].map((p) => packedBytes(p as 'f16', size) / size)).toEqual([
     2,

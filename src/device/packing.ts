@@ -3,8 +3,8 @@ import template from '../../shaders/packed.wgsl?raw';
 import { fillTemplate } from './template.ts';
 
 /**
- * How the values of a frozen matrix are stored when not as f32: 16-bit floats as a checkpoint has them, or integers of
- * 8 or 4 bits with a scale per block. Layouts are in `shaders/packed.wgsl`.
+ * Formats of a frozen matrix other than f32: 16-bit floats as in a checkpoint, or 8- or 4-bit integers with a scale per
+ * block. Layouts are in `shaders/packed.wgsl`.
  */
 export const PACKINGS = ['f16', 'bf16', 'int8', 'int4'] as const;
 export type Packing = (typeof PACKINGS)[number];
@@ -13,7 +13,7 @@ export type Packing = (typeof PACKINGS)[number];
 export const BLOCK = 32;
 const LARGEST = { int8: 127, int4: 7 } as const;
 
-/** Words in front of the scales; all words of a packing without scales. */
+/** Words before the scales; all words if there are none. */
 export function valueWords(packing: Packing, elements: number): number {
   if (packing === 'f16' || packing === 'bf16') return Math.ceil(elements / 4) * 2;
   return (Math.ceil(elements / BLOCK) * BLOCK) / (packing === 'int8' ? 4 : 8);
@@ -25,7 +25,7 @@ export function packedBytes(packing: Packing, elements: number): number {
   return (valueWords(packing, elements) + scales) * 4;
 }
 
-/** Packs values; f16 and bf16 round to nearest even, so that values read from such a checkpoint stay as they are. */
+/** Packs values. f16 and bf16 round to nearest even, so values from such a checkpoint stay exact. */
 export function pack(values: Float32Array, packing: Packing): Uint32Array<ArrayBuffer> {
   const words = new Uint32Array(packedBytes(packing, values.length) / 4);
   if (packing === 'f16' || packing === 'bf16') {
@@ -66,7 +66,7 @@ export function unpack(words: Uint32Array<ArrayBuffer>, packing: Packing, elemen
   return values;
 }
 
-/** The WGSL function `unpacked(i, scales)` that reads four values at once from the words bound at `binding`. */
+/** The WGSL function `unpacked(i, scales)` that reads four values at a time from the words at `binding`. */
 export function packedReader(packing: Packing, binding: number): string {
   return fillTemplate(template, {
     BINDING: binding,

@@ -2,7 +2,7 @@ import type { AttentionForm, AttentionShape } from './attention-shape.ts';
 import type { KernelCall, KernelPlan } from './kernel.ts';
 import type { MatmulShape } from './matmul-shape.ts';
 
-/** What a product C = alpha op(A) op(B) (+ D) reads and writes. */
+/** The tensors of a product C = alpha op(A) op(B) (+ D). */
 export interface ProductTensors<T> {
   readonly a: T;
   readonly b: T;
@@ -10,14 +10,14 @@ export interface ProductTensors<T> {
   readonly d?: T | undefined;
 }
 
-/** How a device computes what there are several ways to compute. */
+/** Chooses a device's kernels for products and attention. */
 export interface Planner {
-  /** Floats of each piece of memory that a product needs while it runs; 0 for a piece that it does not need. */
+  /** Floats of each piece of scratch memory of a product; 0 for a piece it does not need. */
   productScratch(shape: MatmulShape): readonly number[];
   /**
    * The kernels of a product.
    *
-   * @param scratch pieces of at least the sizes that {@link productScratch} asks for; undefined in place of 0.
+   * @param scratch pieces of at least the sizes from {@link productScratch}; undefined instead of 0.
    */
   product<T>(shape: MatmulShape, tensors: ProductTensors<T>, scratch: readonly (T | undefined)[]): KernelCall<T>[];
   /** The kernel of an attention or of one of its gradients. Tensors are in the order of `shaders/attention.wgsl`. */

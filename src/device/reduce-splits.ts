@@ -3,9 +3,9 @@ import { flatWorkgroups, type KernelPlan, u32 } from './kernel.ts';
 import { fillTemplate } from './template.ts';
 import { ELEMENTS_PER_UNIT, elementUnits } from './units.ts';
 
-/** Sums of parts, as `shaders/reduce-splits.wgsl` names them. */
+/** Sums of parts, named as in `shaders/reduce-splits.wgsl`. */
 export interface ReductionShape {
-  /** Parts that are added up. */
+  /** Number of parts to add up. */
   readonly splits: number;
   readonly batch: number;
   /** Rows and columns of each result. */

@@ -2,7 +2,7 @@ import type { BufferRange, OwnedBuffer } from './buffers.ts';
 import type { Copy, Device } from './device.ts';
 
 /**
- * Collects a few numbers of every step on the device and reads many steps back at once, so that the loop never waits for a
+ * Collects a few numbers per step on the device and reads many steps back at once, so that the loop never waits for a
  * single loss.
  */
 export class ScalarRing {
@@ -13,8 +13,8 @@ export class ScalarRing {
   #used = 0;
 
   /**
-   * @param sources where the numbers of a step stand when it is done.
-   * @param capacity steps held before they must be taken.
+   * @param sources locations of a step's numbers after the step.
+   * @param capacity most steps held before {@link take}.
    */
   constructor(
     device: Device,
@@ -27,17 +27,17 @@ export class ScalarRing {
     this.#ring = device.buffers.storage('step records', capacity * this.#floats * 4);
   }
 
-  /** Steps recorded and not yet taken. */
+  /** Steps recorded but not yet taken. */
   get used(): number {
     return this.#used;
   }
 
-  /** Bytes of all that it can hold: what is read back at most. */
+  /** Bytes of a full ring, the most that is read back. */
   get bytes(): number {
     return this.#ring.bytes;
   }
 
-  /** The copies that note a step, to be run after its programs. */
+  /** The copies that record a step, to be run after its programs. */
   record(): Copy[] {
     if (this.#used === this.capacity) throw new Error('the ring of step records is full');
     let toOffset = this.#used * this.#floats * 4;
@@ -50,10 +50,10 @@ export class ScalarRing {
   }
 
   /**
-   * Takes what was recorded. The copy is ordered at once, so recording can go on; the promise resolves when the device has
-   * got there.
+   * Takes all recorded steps. Queues the copy at once, so recording can continue; the promise resolves when the device
+   * has made it.
    *
-   * @returns per step the numbers of each source.
+   * @returns the numbers of each source, per step.
    * @throws GorpError `device/lost`.
    */
   async take(): Promise<Float32Array[][]> {

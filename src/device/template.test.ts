@@ -12,7 +12,7 @@ describe('fillTemplate', () => {
     ]);
   });
 
-  it('leaves WGSL alone that looks alike', () => {
+  it('leaves similar-looking WGSL alone', () => {
     const wgsl = [
       'struct P { a: u32 }',
       'for (var i = 0u; i < 4u; i++) { if (i > 2u) { x = {}; } else { } }',
@@ -27,30 +27,30 @@ describe('fillTemplate', () => {
     [true, false, ['A', 'not B', 'end']],
     [false, true, ['not A', 'end']],
     [0, '', ['not A', 'end']],
-  ])('keeps the lines of the branch that is taken: A = %s, B = %s', (A, B, expected) => {
+  ])('emits the lines of the taken branch: A = %s, B = %s', (A, B, expected) => {
     const template = ['#if A', 'A', '  #if !B', 'not B', '  #else', 'B', '  #endif', '#else', 'not A', '#endif', 'end'];
     expect(fill(template, { A, B })).toEqual(expected);
   });
 
-  it('repeats lines, also within each other, also not at all', () => {
+  it('repeats lines, nested or zero times', () => {
     const template = ['#for i in N', '#for j in 2', '{{i}}{{j}}', '#endfor', '#if LAST', 'x{{i}}', '#endif', '#endfor'];
     expect(fill(template, { N: 2, LAST: true })).toEqual(['00', '01', 'x0', '10', '11', 'x1']);
     expect(fillTemplate(template.join('\n'), { N: 0, LAST: true })).toBe('');
   });
 
-  it('does not ask for names in lines that are not kept', () => {
+  it('ignores unknown names in dropped lines', () => {
     expect(fill(['#if A', '{{nothing}}', '#for i in nothing', '#endfor', '#endif', 'x'], { A: false })).toEqual(['x']);
   });
 
   it.each([
-    ['a name that is not given', ['{{nothing}}']],
+    ['an unknown name', ['{{nothing}}']],
     ['an object member as a name', ['{{constructor}}']],
     ['a name in a condition', ['#if nothing', '#endif']],
     ['a count', ['#for i in nothing', '#endfor']],
-    ['a condition that does not end', ['#if A', 'x']],
-    ['a loop that does not end', ['#for i in 2', 'x']],
-    ['a loop that ends as a condition', ['#for i in 2', 'x', '#endif']],
-    ['an end without a beginning', ['x', '#endif']],
+    ['an unclosed condition', ['#if A', 'x']],
+    ['an unclosed loop', ['#for i in 2', 'x']],
+    ['a loop closed as a condition', ['#for i in 2', 'x', '#endif']],
+    ['an end without a start', ['x', '#endif']],
     ['an else without a condition', ['#else', 'x']],
     ['two elses', ['#if A', '#else', '#else', '#endif']],
   ])('refuses %s', (_, lines) => {

@@ -2,7 +2,7 @@
  * Fills in a shader template, the text of a file in `shaders/`:
  *
  * - `{{name}}` or `{{i * 4 + q}}`: a value, or sums and products of integers;
- * - `#if NAME`, `#if !NAME`, `#else`, `#endif`: lines kept when the value is truthy (nesting allowed);
+ * - `#if NAME`, `#if !NAME`, `#else`, `#endif`: lines emitted if the value is truthy (nesting allowed);
  * - `#for i in COUNT`, `#endfor`: lines repeated with `i` = 0 … COUNT − 1, unrolled because shader compilers of software
  *   adapters do not unroll by themselves, and registers cannot be indexed by a loop variable.
  *
@@ -19,7 +19,7 @@ export function fillTemplate(template: string, values: Readonly<Record<string, T
   return text;
 }
 
-// Hundreds of operations of a program use few kernels between them.
+// The hundreds of operations of a program share few kernels.
 const filledTexts = new Map<string, Map<string, string>>();
 
 function fill(template: string, values: Readonly<Record<string, TemplateValue>>): string {
@@ -53,7 +53,7 @@ function emit(
       const [name, , countText] = words;
       const count = active ? Number(evaluate(countText, values)) : 0;
       const start = i + 1;
-      i = emit(lines, start, values, false, []); // find the end, even when the body is repeated zero times
+      i = emit(lines, start, values, false, []); // find the end even if the body repeats zero times
       for (let k = 0; k < count; k++) emit(lines, start, { ...values, [name]: k }, true, out);
       expectDirective(lines, i, '#endfor');
     } else if (active) {

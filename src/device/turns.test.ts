@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { Turns } from './turns.ts';
 
-/** Work of some pieces that take longer than a turn each. */
+/** Work in pieces that each take longer than a turn. */
 function* slowly(done: string[], name: string, pieces: number): Generator<void> {
   for (let i = 0; i < pieces; i++) {
     const until = performance.now() + 25;
@@ -11,7 +11,7 @@ function* slowly(done: string[], name: string, pieces: number): Generator<void> 
   }
 }
 
-test('work begins at once, and what is short is done at once when nothing is under way', async () => {
+test('starts work at once, and does short work at once if idle', async () => {
   const turns = new Turns();
   const done: string[] = [];
   turns.then(() => done.push('first'));
@@ -22,7 +22,7 @@ test('work begins at once, and what is short is done at once when nothing is und
   expect(turns.isBusy).toBe(false);
 });
 
-test('everything is done in the order in which it was asked for, across turns', async () => {
+test('does everything in the order of the calls, across turns', async () => {
   const turns = new Turns();
   const done: string[] = [];
   const works = [turns.work(slowly(done, 'a', 3)), turns.work(slowly(done, 'b', 2))];
@@ -32,7 +32,7 @@ test('everything is done in the order in which it was asked for, across turns', 
   expect(done).toEqual(['a0', 'a1', 'a2', 'b0', 'b1', 'then', 'c0']);
 });
 
-test('a message arrives while long work is under way', async () => {
+test('lets messages arrive during long work', async () => {
   const turns = new Turns();
   const done: string[] = [];
   setTimeout(() => done.push('message'), 0);
@@ -40,7 +40,7 @@ test('a message arrives while long work is under way', async () => {
   expect(done.indexOf('message')).toBeLessThan(7);
 });
 
-test('what fails is reported to whoever asked for it, and the next goes on', async () => {
+test('reports a failure to its caller, and continues with the next work', async () => {
   const turns = new Turns();
   const done: string[] = [];
   const failing = turns.work(

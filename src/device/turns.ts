@@ -1,48 +1,48 @@
 import { nextTurn } from '../base/next-turn.ts';
 
-/** Milliseconds of work after which other tasks of the thread get a turn: messages to pause or stop, for instance. */
+/** Milliseconds of work before other tasks of the thread, such as messages to pause or stop, get a turn. */
 const TURN = 20;
 
 /**
- * Does pieces of work in the order in which they are asked for. Work is done at once where nothing is under way; long
- * work lets other tasks of the thread have turns, and what is asked for meanwhile waits.
+ * Does work in call order. Starts at once if idle. Long work gives turns to the thread's other tasks; work requested
+ * meanwhile waits.
  */
 export class Turns {
   #last: Promise<void> | undefined;
   #since = 0;
 
-  /** Whether work is under way. */
+  /** Whether work is in progress. */
   get isBusy(): boolean {
     return this.#last !== undefined;
   }
 
-  /** Does something short. */
+  /** Does short work. */
   then(action: () => void): void {
     if (this.#last === undefined) action();
     else void this.follow(() => Promise.resolve(action()));
   }
 
   /**
-   * Does something long.
+   * Does long work.
    *
-   * @param pieces may be left for a turn after each.
-   * @returns rejects with what a piece throws.
+   * @param pieces of the work; other tasks may get a turn after each.
+   * @returns rejects with whatever a piece throws.
    */
   work(pieces: Iterator<void>): Promise<void> {
     return this.follow(() => this.#doPieces(pieces));
   }
 
-  /** Resolves when nothing is under way. */
+  /** Resolves when idle. */
   async idle(): Promise<void> {
     while (this.#last !== undefined) await this.#last;
   }
 
-  /** Does something that takes its own turns. It begins at once where nothing is under way. @returns as {@link work}. */
+  /** Does work that takes its own turns. Starts at once if idle. @returns as {@link work}. */
   follow(work: () => Promise<void>): Promise<void> {
     const done = (this.#last === undefined ? work() : this.#last.then(work)).finally(() => {
       if (this.#last === last) this.#last = undefined;
     });
-    const last = done.catch(() => undefined); // reported to whoever asked for it
+    const last = done.catch(() => undefined); // reported to its caller
     this.#last = last;
     return done;
   }

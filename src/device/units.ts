@@ -1,13 +1,13 @@
 /**
- * Neighbouring elements that are one piece of an elementwise kernel on WebAssembly: a multiple of 16, so that every piece
- * but the last is made of whole vectors.
+ * Consecutive elements in one unit of an elementwise WebAssembly kernel: a multiple of 16, so that every unit but the
+ * last consists of whole vectors.
  */
 export const ELEMENTS_PER_UNIT = 1024;
 
-/** Pieces of an elementwise kernel. */
+/** Number of units of an elementwise kernel. */
 export const elementUnits = (elements: number): number => Math.ceil(elements / ELEMENTS_PER_UNIT);
 
-/** The word that a kernel reads as this float. */
+/** The bits of a float as a 32-bit word. */
 export function floatWord(value: number): number {
   return new Uint32Array(Float32Array.of(value).buffer)[0];
 }

@@ -1,7 +1,7 @@
-/** Relative Frobenius error allowed between the GPU, which computes in f32, and its reference in f64. */
+/** Allowed relative Frobenius error between a device, in f32, and its reference, in f64. */
 export const F32 = 2e-5;
 
-/** ‖x − reference‖ / ‖reference‖, the error measure of the reference data; absolute where the reference is zero. */
+/** ‖x − reference‖ / ‖reference‖, the error measure of the reference data; absolute if the reference is zero. */
 export function relativeError(x: ArrayLike<number>, reference: ArrayLike<number>): number {
   if (x.length !== reference.length) return Infinity;
   let difference = 0;

@@ -17,7 +17,7 @@ const FOODS = ['a flat cake baked on a stone', 'a thick soup of beans and pork',
 const PLACES = ['the largest city in Portugal', 'a river that flows north to the sea', 'a mountain pass in the Alps'];
 const LABELS = { plant: PLANTS, animal: ANIMALS, food: FOODS, place: PLACES };
 
-/** The embedded model, and batches of a small task whose texts it can read. */
+/** The embedded model and batches of a small task in its vocabulary. */
 export async function embeddedModel(
   device: Device,
 ): Promise<{ network: Network; read: (name: string) => Promise<Float32Array>; batches: SizedBatch[] }> {
@@ -42,7 +42,7 @@ export async function embeddedModel(
   const known = await readTexts(texts, { promptForm: 'raw' });
   const { network, tokenizer } = openNetwork(device, tensors, lengths, known);
   const instruction = 'What is the topic of the following paragraph? Choose one from the option.\n';
-  // One text of every kind after another, so that every batch has several labels.
+  // Interleave the kinds, so that every batch has several labels.
   const train = PLANTS.flatMap((_, i) =>
     Object.entries(LABELS).map(([label, sentences]) => ({ sentence: sentences[i], label })),
   );

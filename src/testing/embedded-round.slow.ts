@@ -6,9 +6,9 @@ import { embeddedSettings } from '../run/presets.ts';
 import { Run } from '../run/run.ts';
 import { tinyHost } from './tiny-run.ts';
 
-/** Losses are compared as means over this many steps: a single one depends on its eight examples. */
+/** Compares mean losses over this many steps, since a single loss depends on its eight examples. */
 const WINDOW = 10;
-/** Shares of the loss by which two trajectories may differ: in any window, and on average over the round. */
+/** Allowed relative difference of two trajectories, in any window and on average over the round. */
 const BOUND = { window: 0.05, round: 0.02 };
 
 /** Losses of the first round of the embedded order. */
@@ -34,7 +34,7 @@ async function lossesOf(projection: 'fast' | 'exact'): Promise<number[]> {
 
 const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length;
 
-it('learns a round of the embedded order alike with a fast and an exact projection', async () => {
+it('learns a round of the embedded order equally well with a fast and an exact projection', async () => {
   const [fast, exact] = [await lossesOf('fast'), await lossesOf('exact')];
   expect(fast.length).toBe(80);
   expect(exact.length).toBe(80);

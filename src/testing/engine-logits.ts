@@ -14,8 +14,8 @@ import { T5 } from '../models/t5.ts';
 import { readValues } from '../run/decoding.ts';
 
 /**
- * The logits that this engine gives to a prompt: at each of its tokens, or of an encoder–decoder those of the first token
- * of the answer. [rows, vocab_size].
+ * This engine's logits for a prompt, [rows, vocab_size]: one row per token, or for an encoder–decoder that of the
+ * answer's first token.
  */
 export async function engineLogits(
   device: Device,

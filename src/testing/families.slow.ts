@@ -1,4 +1,4 @@
-/** The whole product of families, methods and devices, and on the quicker device every way of a run: minutes. */
+/** Every family with every method on every device, and on the faster device every variant of a run. Takes minutes. */
 import { describe, test } from 'vitest';
 import { METHOD_NAMES, methodPreset } from '../methods/registry.ts';
 import { acquirePacedGpu } from './devices.ts';

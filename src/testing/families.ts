@@ -7,7 +7,7 @@ interface Typed {
   readonly modelType: string;
 }
 
-/** Folders of the project's reference numbers whose config.json is of these families. */
+/** Folders of the project's reference numbers with a config.json of these families. */
 const foldersOf = (families: readonly Typed[]): string[] =>
   committedReference.list('golden').filter((name) => {
     const path = `golden/${name}/config.json`;
@@ -16,22 +16,22 @@ const foldersOf = (families: readonly Typed[]): string[] =>
     return families.some(({ modelType }) => modelType === type);
   });
 
-/** The reference numbers of encoder–decoder and of decoder-only families, by the names of their folders. */
+/** Folder names of the reference numbers of encoder–decoder and of decoder-only families. */
 export const ENCODER_DECODERS = foldersOf(T5_FAMILY);
 export const DECODERS = foldersOf(DECODER_TRAITS);
 
-/** The families of a list in every folder of reference numbers that has them. */
+/** The listed families, in every folder of reference numbers that has them. */
 export const familiesIn = (names: readonly string[]): { family: string; reference: ReferenceFolder }[] =>
   names.flatMap((family) => referencesWith(`golden/${family}`).map((reference) => ({ family, reference })));
 
-/** Reads the config.json of a decoder-only model of whichever family. */
+/** Reads the config.json of a decoder-only model of any family. */
 export const readDecoderConfig = (config: unknown): DecoderConfig =>
   parseDecoderConfig(of(DECODER_TRAITS, config), config);
 
-/** The same of T5 and its relatives. */
+/** The same for T5 and its relatives. */
 export const readT5Config = (config: unknown): T5Config => parseT5Config(of(T5_FAMILY, config), config);
 
-/** Names and shapes of the parameters that a config.json describes, without the graphs of the families. */
+/** Names and shapes of the parameters that a config.json describes, derived without the families' graphs. */
 export function parameterShapes(config: Readonly<Record<string, unknown>>): Map<string, number[]> {
   return T5_FAMILY.some(({ modelType }) => modelType === config['model_type'])
     ? t5ParameterShapes(readT5Config(config))
@@ -41,6 +41,6 @@ export function parameterShapes(config: Readonly<Record<string, unknown>>): Map<
 function of<Traits extends Typed>(all: readonly Traits[], config: unknown): Traits {
   const { model_type: type } = config as { model_type: string };
   const found = all.find(({ modelType }) => modelType === type);
-  if (found === undefined) throw new Error(`the reference numbers are of no known family: ${type}`);
+  if (found === undefined) throw new Error(`no known family has the reference numbers’ model_type ${type}`);
   return found;
 }

@@ -9,7 +9,7 @@ import { acquireTestDevice } from './devices.ts';
 import type { TinyFamily } from './tiny-families.ts';
 import { onDevice, tinyHost, tinySettings } from './tiny-run.ts';
 
-/** Trains and tests two tasks; whatever the end is, nothing is left on the device. */
+/** Trains and tests two tasks, and checks that nothing is left on the device. */
 async function execute({ open }: TinyFamily, settings: RunSettings, acquire: () => Promise<Device>): Promise<Results> {
   const events: RunEvent[] = [];
   const host = tinyHost((event) => events.push(event), {
@@ -33,7 +33,7 @@ interface How {
 
 const mean = (part: readonly number[]): number => part.reduce((a, b) => a + b, 0) / part.length;
 
-/** Asserts that a family learns tasks by a method: the first one's loss falls, and every test gives a share. */
+/** Asserts that a family learns tasks by a method: the first task's loss falls, and every test yields a score. */
 export async function learns(
   family: TinyFamily,
   method: MethodName,
@@ -44,7 +44,7 @@ export async function learns(
   const { curves, accuracy } = await execute(family, settings, acquire);
   expect(curves.loss.every(Number.isFinite)).toBe(true);
   const first = curves.loss.filter((_, i) => curves.round[i] === curves.round[0]);
-  const steps = first.length / settings.training.epochs; // whole epochs hold the same examples
+  const steps = first.length / settings.training.epochs; // whole epochs have the same examples
   expect(mean(first.slice(-steps)), first.join(', ')).toBeLessThan(mean(first.slice(0, steps)));
   for (const row of [...accuracy.ranked, ...accuracy.exact]) {
     for (const value of row) expect(value === null || (value >= 0 && value <= 1)).toBe(true);
@@ -54,7 +54,7 @@ export async function learns(
 /** The projection that is not the default. */
 export const EXACT: Partial<MethodSettings> = { projection: 'exact' };
 
-/** Other ways of a run. */
+/** Variants of a run's settings. */
 export const WAYS: readonly Partial<TrainingSettings>[] = [
   { activations: 'recompute' },
   { frozenWeights: '8-bit' },
@@ -62,5 +62,5 @@ export const WAYS: readonly Partial<TrainingSettings>[] = [
   { frozenWeights: '4-bit', activations: 'recompute' },
 ];
 
-/** A prompt by the chat template. */
+/** Prompts in the chat template. */
 export const CHAT: Partial<TrainingSettings> = { promptForm: 'chat', sourceLength: 40 };

@@ -14,7 +14,7 @@ export function goldenReal(tensors: Map<string, GoldenTensor>, name: string): { 
   return { shape: tensor.shape, data: tensor.data };
 }
 
-/** A padded batch of the reference data as examples, with the sizes it is padded to. Shapes [B, S], [B, S], [B, T]. */
+/** A padded batch of the reference data as examples, with its padded sizes. Shapes [B, S], [B, S], [B, T]. */
 export function goldenBatch(ids: GoldenTensor, mask: GoldenTensor, labels: GoldenTensor): SizedBatch {
   const [B, S] = ids.shape;
   const T = labels.shape[1];

@@ -7,7 +7,7 @@ import { committedReference } from './reference.ts';
 describe('projectedGradient', () => {
   const folder = 'golden/llama-tiny';
 
-  it('gives what the generator stored beside whole gradients', () => {
+  it('equals the projection that the generator stored with whole gradients', () => {
     const whole = committedReference.tensors(`${folder}/grads.safetensors`);
     const projected = committedReference.tensors(`${folder}/grads-projected.safetensors`);
     expect([...projected.keys()]).toEqual([...whole.keys()]);
@@ -17,7 +17,7 @@ describe('projectedGradient', () => {
     }
   });
 
-  it('shows an error anywhere in a gradient', () => {
+  it('detects an error anywhere in a gradient', () => {
     const random = seededRandom(3);
     const gradient = Float64Array.from({ length: 1000 }, () => 2 * random.next() - 1);
     const size = Math.hypot(...gradient);
@@ -33,7 +33,7 @@ describe('projectedGradient', () => {
 });
 
 describe('referenceGradients', () => {
-  it('compares with whole gradients where there are any, with projections elsewhere', () => {
+  it('compares with whole gradients if stored, else with projections', () => {
     for (const family of ['llama-tiny', 'qwen2-tiny']) {
       const folder = `golden/${family}`;
       const errors = referenceGradients(committedReference, folder);

@@ -2,11 +2,11 @@ import { relativeError } from './compare.ts';
 import type { ReferenceFolder } from './reference.ts';
 
 /**
- * K random projections of a gradient: p_j = K^-0.5 Σ_i r_ji g_i over its row-major entries, r_ji = ±1. ‖p‖ is about ‖g‖,
- * and the relative error of p about that of g, so a few numbers stand for a gradient of any size.
+ * K random projections of a gradient: p_j = K^-0.5 Σ_i r_ji g_i over its row-major entries, r_ji = ±1. ‖p‖ and the
+ * relative error of p are close to those of g, so a few numbers represent a gradient of any size.
  *
  * The sign is the top bit of MurmurHash3's finaliser of i + 1 + (j + 1) · 0x9E3779B9 in unsigned 32-bit arithmetic, as
- * `signs` in tools/golden/files.py has it.
+ * in `signs` of tools/golden/files.py.
  */
 export function projectedGradient(gradient: ArrayLike<number>, K: number): Float64Array {
   const projected = new Float64Array(K);
@@ -28,8 +28,8 @@ export function projectedGradient(gradient: ArrayLike<number>, K: number): Float
 }
 
 /**
- * The reference gradients of a model, by parameter: how far a gradient is from the reference, relative (of its
- * projections where the folder has no whole gradients).
+ * A model's reference gradients, by parameter, as functions that return a gradient's relative error (of its projections
+ * if the folder has no whole gradients).
  */
 export function referenceGradients(
   reference: ReferenceFolder,

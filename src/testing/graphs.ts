@@ -15,13 +15,13 @@ export interface TestInput {
   shape: number[];
   dtype?: DataType;
   trainable?: boolean;
-  /** Stores a matrix packed; its values become those that the packing can hold. */
+  /** Stores a matrix packed, rounding its values to the packing. */
   packing?: Packing;
-  /** Stores a matrix in parts of so many rows each. */
+  /** Stores a matrix in parts of this many rows. */
   rowsPerPart?: number;
   /** Marks a parameter of a model. */
   mayBeHalf?: true;
-  /** Values; normal-ish random numbers when left out. */
+  /** Values; roughly normal random numbers by default. */
   values?: ArrayLike<number>;
 }
 
@@ -33,14 +33,14 @@ export function noise(size: number, seed: number): Float64Array {
 
 export { PACKINGS };
 
-/** An input that is trained. */
+/** A trained input. */
 export const weight = (shape: number[]): TestInput => ({ shape, trainable: true });
 
-/** Integers from 0 to below a bound, as random as {@link noise}. */
+/** Random integers in [0, below), from {@link noise}. */
 export const integers = (size: number, below: number, seed = 3): number[] =>
   Array.from(noise(size, seed), (x) => Math.floor(Math.abs(x) * 1000) % below);
 
-/** Shapes of the operands of a product as they are stored. */
+/** Stored shapes of a product's operands. */
 export const operandsOf = (layout: MatmulLayout, M: number, N: number, K: number): [a: number[], b: number[]] => [
   layout === 'tn' ? [K, M] : [M, K],
   layout === 'nt' ? [N, K] : [K, N],
@@ -60,7 +60,7 @@ const rowParts = (name: string, [rows, columns]: number[], max: number, packing:
     return packing ? { ...part, packing } : part;
   });
 
-/** Values as the packing of a tensor, or of its parts, can hold them. */
+/** Values rounded to the packing of a tensor or of its parts. */
 function packed(values: ArrayLike<number>, tensor: Tensor): ArrayLike<number> {
   return partsWithValues(tensor, Float64Array.from(values)).flatMap(([{ packing, elements }, data]) =>
     Array.from(packing ? unpack(pack(Float32Array.from(data), packing), packing, elements) : data),
@@ -130,13 +130,13 @@ export class GraphUnderTest {
     return this;
   }
 
-  /** Values of all outputs from the CPU references; inputs that are written to are left as they were. */
+  /** Values of all outputs from the CPU references. Leaves the inputs unchanged. */
   onCpu(values: ReadonlyMap<Tensor, Numbers> = this.values): Map<string, Float64Array> {
     const value = runOnCpu(this.graph, new Map([...values].map(([tensor, data]) => [tensor, data.slice()])));
     return new Map([...this.outputs].map(([name, tensor]) => [name, Float64Array.from(value(tensor))]));
   }
 
-  /** Compares every analytic gradient with central differences of the reference, at up to `probes` places each. */
+  /** Compares every analytic gradient with central differences of the reference, at up to `probes` elements each. */
   checkFiniteDifferences(tolerance = 1e-6, probes = 12): void {
     const analytic = this.onCpu();
     for (const [tensor, data] of this.values) {
@@ -166,7 +166,7 @@ export class GraphUnderTest {
     }
   }
 
-  /** Values of all outputs on a device, as {@link runOnDevice} gives them. */
+  /** Values of all outputs on a device, by {@link runOnDevice}. */
   async onDevice(device: Device): Promise<Map<string, Float64Array>> {
     const wanted = [...this.outputs].filter(([name]) => name !== 'probe loss');
     const roots = wanted.map(([, tensor]) => tensor);

@@ -8,17 +8,17 @@ import type { RunSettings } from '../run/settings.ts';
 import { bytesOfFile, memoryFile } from './output-files.ts';
 import { tinyHost } from './tiny-run.ts';
 
-/** The files of a round's folder, by path in it. */
+/** The files of a round's folder, by relative path. */
 export type Files = Map<string, Uint8Array<ArrayBuffer>>;
 
-/** A run that came to its end, and the files of every round by the round's folder. */
+/** A finished run and the files of every round, by folder. */
 export interface KeptRun {
   results: Results;
   rounds: Map<string, Files>;
   events: RunEvent[];
 }
 
-/** Runs to the end on a test device, and keeps the files of every round. */
+/** Runs to the end on a test device and returns the files of every round. */
 export async function runKeepingRounds(settings: RunSettings, parts: Partial<RunHost> = {}): Promise<KeptRun> {
   const rounds = new Map<string, Files>();
   const events: RunEvent[] = [];

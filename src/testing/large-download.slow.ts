@@ -8,7 +8,7 @@ const MIB = 2 ** 20;
 const TOTAL = 1024 * MIB;
 const MAX_GROWTH = 64 * MIB;
 
-it('streams 1 GiB into the store while the memory of JavaScript grows by less than 64 MiB', async () => {
+it('streams 1 GiB into the store while JavaScript memory grows by less than 64 MiB', async () => {
   const used = (): number => {
     const { heapUsed, arrayBuffers } = process.memoryUsage();
     return heapUsed + arrayBuffers;

@@ -2,26 +2,26 @@ import { createHash } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type LocalServer, serveLocally } from './local-server.ts';
 
-/** How one answer differs from that of a sound server. */
+/** How one answer differs from a healthy server's. */
 export interface Fault {
-  /** An answer without the file. */
+  /** Answers with this status, without the file. */
   status?: number;
   headers?: Record<string, string>;
-  /** A web page with status 200. */
+  /** Answers with a web page and status 200. */
   html?: boolean;
-  /** The connection breaks after so many bytes of the body. */
+  /** Breaks the connection after this many bytes of the body. */
   cutAfter?: number;
-  /** Nothing more comes after so many bytes of the body. */
+  /** Sends nothing more after this many bytes of the body. */
   stallAfter?: number;
-  /** All of the file, whatever range was asked for. */
+  /** Sends the whole file, whatever range was requested. */
   ignoresRange?: boolean;
-  /** Another version of the content: its ETag, and its bytes. */
+  /** Sends another version of the content, with this ETag and these bytes. */
   changedTo?: { etag: string; body: Uint8Array };
-  /** The last byte of the body is another. */
+  /** Changes the last byte of the body. */
   corrupts?: boolean;
 }
 
-/** A file request as it came to the CDN. */
+/** A file request that reached the CDN. */
 export interface CdnRequest {
   file: string;
   range: string | undefined;
@@ -29,25 +29,25 @@ export interface CdnRequest {
   authorization: string | undefined;
 }
 
-/** Plays the Hugging Face hub: its API, its redirects to a CDN on another origin, tokens, and faults on request. */
+/** Simulates the Hugging Face hub: its API, redirects to a CDN on another origin, tokens, and faults on request. */
 export interface LocalHub {
   /** Address of the hub, without slash at the end. */
   endpoint: string;
-  /** Paths asked of the hub, in order. */
+  /** Paths requested from the hub, in order. */
   requests: string[];
   /** Requests that reached the CDN, in order. */
   cdnRequests: CdnRequest[];
-  /** Makes `revision` of a repository a new commit with these files. @returns its hash. */
+  /** Points `revision` of a repository to a new commit with these files. @returns its hash. */
   push(repo: string, files: Record<string, string | Uint8Array>, revision?: string): string;
-  /** From now on the repository is gated: files need this token; null opens it. */
+  /** Gates the repository: files need this token; null opens it. */
   gate(repo: string, token: string | null): void;
-  /** The next requests for a file get these faults, one each. */
+  /** Gives the next requests for a file these faults, one each. */
   fault(file: string, ...faults: Fault[]): void;
   close(): Promise<void>;
 }
 
 interface Repository {
-  /** By hash and by revision. */
+  /** By hash and revision. */
   commits: Map<string, { sha: string; files: Map<string, Buffer> }>;
   token: string | null;
 }
@@ -128,7 +128,7 @@ export async function startLocalHub(): Promise<LocalHub> {
   };
 }
 
-/** As the hub answers to `?blobs=true`: big files are kept by LFS, which knows their SHA-256. */
+/** The hub's answer to `?blobs=true`: large files are in LFS, with their SHA-256. */
 function modelInfo(id: string, commit: { sha: string; files: Map<string, Buffer> }, gated: boolean): object {
   const siblings = [...commit.files].map(([rfilename, body]) => ({
     rfilename,
@@ -140,14 +140,14 @@ function modelInfo(id: string, commit: { sha: string; files: Map<string, Buffer>
   return { id, sha: commit.sha, private: false, gated: gated ? 'manual' : false, siblings };
 }
 
-/** Answers a CORS preflight. Like most servers it knows Range but not If-Range. */
+/** Answers a CORS preflight. Like most servers, allows Range but not If-Range. */
 function preflight(request: IncomingMessage, response: ServerResponse): boolean {
   if (request.method !== 'OPTIONS') return false;
   response.writeHead(204, { ...CORS, 'access-control-allow-headers': 'authorization, range' }).end();
   return true;
 }
 
-/** A file with its ETag, or the range of it that was asked for; or what a fault makes of that. */
+/** Sends a file or the requested range with its ETag, altered by a fault if there is one. */
 export function sendFile(
   response: ServerResponse,
   file: Uint8Array,

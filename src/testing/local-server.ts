@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 export interface LocalServer {
   /** Its address, with a slash at the end. */
   url: string;
-  /** Paths asked for so far, in order. */
+  /** Paths requested so far, in order. */
   requests: string[];
   close(): Promise<void>;
 }
@@ -18,7 +18,7 @@ export async function serveLocally(listener: RequestListener): Promise<LocalServ
     listener(request, response);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo; // A server that listens on a port, not on a pipe.
+  const { port } = server.address() as AddressInfo; // The server listens on a port, not on a pipe.
   return {
     url: `http://127.0.0.1:${port}/`,
     requests,

@@ -45,7 +45,7 @@ export function diagonalMatrix(values: ArrayLike<number>): Matrix {
   return out;
 }
 
-/** The largest magnitude of an entry of a − b; infinite when the shapes differ, NaN where an entry is. */
+/** The largest magnitude in a − b; infinite if the shapes differ, NaN if an entry is NaN. */
 export function largestDifference(a: Matrix, b: Matrix): number {
   if (a.rows !== b.rows || a.columns !== b.columns) return Infinity;
   return a.data.reduce((largest, value, i) => Math.max(largest, Math.abs(value - b.data[i])), 0);
@@ -57,8 +57,8 @@ export function orthonormalityError(a: Matrix): number {
 }
 
 /**
- * Matrices of awkward kinds: 1 × n, prime sizes, rank-deficient, zero, diagonal with equal values, with columns of very
- * different length, very large and very small.
+ * Awkward matrices: 1 × n, prime sizes, rank-deficient, zero, diagonal with equal values, columns of very different
+ * length, very large and very small.
  */
 export function awkwardMatrix(largest: number): fc.Arbitrary<Matrix> {
   const size = fc.oneof(fc.constantFrom(1, 2, 3, 7, 31, largest), fc.integer({ min: 1, max: largest }));

@@ -4,7 +4,7 @@ import { bytesOfFile, memoryFile } from './output-files.ts';
 
 type Files = Map<string, Uint8Array<ArrayBuffer>>;
 
-/** Checkpoints in memory, the last two, as if they lay on disk. */
+/** Holds the last two checkpoints in memory, as if on disk. */
 export function memoryCheckpoints(everySeconds = Infinity) {
   let kept: Files[] = [];
   const open = (files: Files): Promise<SavedCheckpoint> =>
@@ -20,7 +20,7 @@ export function memoryCheckpoints(everySeconds = Infinity) {
     get count(): number {
       return kept.length;
     },
-    /** What a host of the next run of the same settings needs. */
+    /** The parts of a host that the next run of the same settings needs. */
     parts: (): Partial<RunHost> => ({
       checkpoints: {
         everySeconds,

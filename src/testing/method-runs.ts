@@ -5,11 +5,11 @@ import type { MethodName } from '../methods/registry.ts';
 import { type KeptRun, openRound, runKeepingRounds } from './kept-run.ts';
 import { tinySettings } from './tiny-run.ts';
 
-/** A run of seconds of a method with dropout, one task or two. */
+/** A short run of a method with dropout, over one or two tasks. */
 export const methodRun = (name: MethodName, changes: object = {}, order = ['gloss', 'field']): Promise<KeptRun> =>
   runKeepingRounds({ ...tinySettings(name, {}, { loraDropout: 0.2, ...changes }), order });
 
-/** Expects two runs to have learned the same, bit for bit. */
+/** Expects two runs to have equal results, bit for bit. */
 export function expectSame(a: KeptRun, b: KeptRun): void {
   expect(a.results.curves.loss).toEqual(b.results.curves.loss);
   expect(a.results.curves.gradientNorm).toEqual(b.results.curves.gradientNorm);
@@ -21,7 +21,7 @@ export function expectSame(a: KeptRun, b: KeptRun): void {
   expect(trained(a)).toEqual(trained(b));
 }
 
-/** What a layer's full-rank weight has changed by in each round: W after it less W before it. */
+/** The change of a layer's full-rank weight in each round: W after it minus W before. */
 export async function changesOf({ rounds }: KeptRun, layer: string): Promise<Matrix[]> {
   const sums = await Promise.all(
     [...rounds.values()].map(async (files) => {

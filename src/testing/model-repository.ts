@@ -1,7 +1,7 @@
 import type { ModelFiles } from '../weights/model-folder.ts';
 import { safetensorsOf, type Tensors } from '../weights/testing/model-of.ts';
 
-/** The files of a model as a repository on the hub has them. */
+/** The files of a model, as in a repository on the hub. */
 export async function repositoryOf(model: ModelFiles): Promise<Record<string, string | Uint8Array>> {
   const tensors: Tensors = {};
   for (const [name, { shape }] of model.tensors) {

@@ -6,7 +6,7 @@ import { compile } from '../graph/compile.ts';
 import type { Graph, Numbers } from '../graph/graph.ts';
 import { bytesOf, placeIn, sizeOf, type Tensor } from '../graph/tensor.ts';
 
-/** Tensors that are stored, with what is stored: a matrix in parts gives its parts, each packed as it says. */
+/** Stored tensors with their stored values. A matrix in parts yields its parts, each in its packing. */
 export const storedValues = (values: ReadonlyMap<Tensor, Numbers>): [Tensor, Values][] =>
   [...values]
     .flatMap(([tensor, data]) => partsWithValues(tensor, data))
@@ -15,17 +15,17 @@ export const storedValues = (values: ReadonlyMap<Tensor, Numbers>): [Tensor, Val
       return [tensor, (tensor.packing ? pack(reals as Float32Array, tensor.packing) : reals) as Values];
     });
 
-/** Tensors that are stored, with their values: a matrix in parts gives its parts. */
+/** Stored tensors with their values. A matrix in parts yields its parts. */
 export function partsWithValues(tensor: Tensor, data: Numbers): [Tensor, Numbers][] {
   let at = 0;
   return (tensor.parts ?? [tensor]).map((part) => [part, data.slice(at, (at += part.elements))]);
 }
 
 /**
- * Runs a graph on a device, which accepts every call, without leaving a buffer alive.
+ * Runs a graph on a device, and checks that it refuses no call and leaves no live buffer.
  *
  * @param values of the persistent tensors.
- * @returns the values of the roots, without what their memory is padded by.
+ * @returns the values of the roots, without padding.
  */
 export async function runOnDevice(
   device: Device,
@@ -50,7 +50,7 @@ export async function runOnDevice(
   }
   compiled.destroy();
   for (const buffer of buffers) buffer.destroy();
-  device.check(); // reading has waited for everything, errors included
+  device.check(); // after the reads, which waited for all work and its errors
   expect(device.buffers.liveBuffers).toBe(before);
   return found;
 }

@@ -28,7 +28,7 @@ import { transformersJsAnswers } from './transformers-js.ts';
 
 /** f32 sums in another order. */
 const LOGITS_TOLERANCE = 1e-4;
-/** Prompts whose logits are compared. */
+/** Number of prompts with compared logits. */
 const LOGITS_PROMPTS = 10;
 
 interface Case {
@@ -37,7 +37,7 @@ interface Case {
   /** Whether the model is trained first. */
   isTrained: boolean;
   targetLength: number;
-  /** Answers of 200 that may change in a form: those that did when it was measured, and some room. */
+  /** Answers of 200 that may differ per dtype: the measured number plus a margin. */
   changed: Partial<Record<OnnxDtype, number>>;
 }
 const CASES: Case[] = [
@@ -53,7 +53,7 @@ const CASES: Case[] = [
     model: committedReference.path('models/stories-tiny'),
     isTrained: false,
     targetLength: 12,
-    changed: { f32: 0, f16: 20 }, // in fewer bits a model this small writes other texts
+    changed: { f32: 0, f16: 20 }, // with fewer bits a model this small writes other texts
   },
 ];
 
@@ -86,9 +86,9 @@ describe.each(CASES)('$name', ({ name, model, isTrained, targetLength, changed }
     if (last?.type !== 'finished') throw new Error(JSON.stringify(last));
     answers = readPredictions(readFileSync(join(round, PREDICTIONS_FILE), 'utf8'));
     trained = isTrained ? await openRoundFolder(round) : undefined;
-  }, 300_000); // on a new machine the kernels are compiled at first use
+  }, 300_000); // a new machine compiles the kernels at first use
 
-  it('answers in transformers.js as in this engine', async () => {
+  it('answers the same in transformers.js as in this engine', async () => {
     const prompts = answers.map(promptOfPrediction);
     const base = await openNamedModel(model);
     for (const dtype of ONNX_DTYPES) {
@@ -108,7 +108,7 @@ describe.each(CASES)('$name', ({ name, model, isTrained, targetLength, changed }
 });
 
 describe.each(TRAINABLE_FAMILIES)('$family after a run of gorp-plus', (family) => {
-  it('has the logits and the answers of this engine in transformers.js', async () => {
+  it('has this engine’s logits and answers in transformers.js', async () => {
     const { onnx, use, answers } = await writeTrained(join(folder, family.family), family, 'gorp-plus');
     const prompts = answers.map(promptOfPrediction);
     if (family.family === 'umt5-tiny') callT5(join(folder, family.family, onnx, 'config.json'));
@@ -125,13 +125,13 @@ describe.each(TRAINABLE_FAMILIES)('$family after a run of gorp-plus', (family) =
   });
 });
 
-/** transformers.js does not know umT5, whose graphs it runs as those of T5: docs/onnx.md tells it. */
+/** transformers.js does not know umT5 but runs its graphs as T5 (docs/onnx.md). */
 function callT5(path: string): void {
   const config = JSON.parse(readFileSync(path, 'utf8')) as object;
   writeFileSync(path, JSON.stringify({ ...config, model_type: 't5' }));
 }
 
-/** How far the logits of an export are from this engine's, over some prompts (relative, Frobenius). */
+/** Relative Frobenius error of an export's logits against this engine's, over some prompts. */
 async function logitsError(
   base: ModelFiles,
   dtype: OnnxDtype,
@@ -154,7 +154,7 @@ async function logitsError(
   return relativeError(found, wanted);
 }
 
-/** The graphs of an export, as a function that gives what `engineLogits` gives. */
+/** The graphs of an export as a function like `engineLogits`. */
 async function openGraphs(
   files: ReadonlyMap<string, Uint8Array>,
   dtype: OnnxDtype,

@@ -4,7 +4,6 @@ import { openTensors } from '../weights/model-files.ts';
 import type { ModelFiles } from '../weights/model-folder.ts';
 import type { OutputFile } from '../weights/exports/output-file.ts';
 
-/** A file that is there for everyone, without the network: onnxruntime-web beside this project's other packages. */
 ort.env.wasm.numThreads = 1;
 
 /** The model in a folder on disk; `tokenizer` may be missing, as in the reference data. */
@@ -38,7 +37,7 @@ export async function modelOnDisk(folder: string): Promise<ModelFiles> {
   };
 }
 
-/** Files in memory by path. */
+/** Collects files in memory, by path. */
 export async function collected(files: readonly OutputFile[]): Promise<Map<string, Uint8Array>> {
   const all = new Map<string, Uint8Array>();
   for (const { path, content } of files) {
@@ -49,7 +48,7 @@ export async function collected(files: readonly OutputFile[]): Promise<Map<strin
   return all;
 }
 
-/** A session of one graph of an export: `onnx/model.onnx`. */
+/** A session of one graph of an export, such as `onnx/model.onnx`. */
 export async function onnxSession(files: ReadonlyMap<string, Uint8Array>, path: string): Promise<ort.InferenceSession> {
   const model = files.get(path);
   if (model === undefined) throw new Error(`the export has no ${path}: ${[...files.keys()].join(', ')}`);
@@ -59,14 +58,16 @@ export async function onnxSession(files: ReadonlyMap<string, Uint8Array>, path: 
   return ort.InferenceSession.create(model, { executionProviders: ['wasm'], externalData });
 }
 
-/** Whole numbers as the graphs take them. */
+/** Integers as the graphs take them. */
 export const int64 = (values: Iterable<number>, dims: readonly number[]): ort.Tensor =>
   new ort.Tensor('int64', BigInt64Array.from(Array.from(values, BigInt)), dims);
 
 /** The values of a float output. */
 export const reals = (tensor: ort.OnnxValue): Float32Array => tensor.data as Float32Array;
 
-/** Caches of length 0 for all `past_key_values` inputs of a session; a dimension without a number is 0, as in transformers.js. */
+/**
+ * Caches of length 0 for all `past_key_values` inputs of a session. A symbolic dimension is 0, as in transformers.js.
+ */
 export function emptyCaches({ inputMetadata }: ort.InferenceSession, batch: number): Record<string, ort.Tensor> {
   const caches: Record<string, ort.Tensor> = {};
   for (const input of inputMetadata) {
@@ -77,7 +78,7 @@ export function emptyCaches({ inputMetadata }: ort.InferenceSession, batch: numb
   return caches;
 }
 
-/** The caches of the next call: what this one gave, but for the encoder's, which only the first call gives. */
+/** The caches for the next call: this call's outputs, except the encoder's, which only the first call returns. */
 export function nextCaches(
   caches: Readonly<Record<string, ort.Tensor>>,
   outputs: ort.InferenceSession.ReturnType,

@@ -4,9 +4,9 @@ import { basename, dirname, join } from 'node:path';
 import * as ort from 'onnxruntime-web';
 
 /**
- * onnxruntime-web's WebAssembly in the place of onnxruntime-node, which fetches parts of itself at installation, so that it
- * is not installed. It does what transformers.js expects of onnxruntime-node: it computes on the `cpu`, and finds the data
- * files beside a model. Programs get it by `--import` of this file, before they import transformers.js.
+ * Replaces onnxruntime-node, which is not installed because it downloads parts of itself at installation, by
+ * onnxruntime-web's WebAssembly. As transformers.js expects of onnxruntime-node, it computes on the `cpu` and finds the
+ * data files next to a model. Load this file by `--import`, before transformers.js.
  */
 const create = (path: string, options: ort.InferenceSession.SessionOptions): Promise<ort.InferenceSession> => {
   const session = lastSession.then(() => createBesideData(path, options));
@@ -14,7 +14,7 @@ const create = (path: string, options: ort.InferenceSession.SessionOptions): Pro
   return session;
 };
 
-/** onnxruntime-web forgets the data files of all sessions that are being made when one of them is ready. */
+/** onnxruntime-web drops the data files of all pending sessions when one of them is ready, so create one at a time. */
 let lastSession: Promise<unknown> = Promise.resolve();
 
 async function createBesideData(
@@ -32,7 +32,7 @@ async function createBesideData(
 }
 
 ort.env.wasm.numThreads = 1;
-// By its version in `env` transformers.js knows the runtime of browsers, whose files it would take from a CDN.
+// By the version in `env` transformers.js would detect the browser runtime and fetch its files from a CDN.
 const env = { ...ort.env, versions: {} };
 const { resolve, cache } = createRequire(import.meta.resolve('@huggingface/transformers'));
 const id = resolve('onnxruntime-node');

@@ -1,14 +1,14 @@
 import type { OutputFile } from '../weights/exports/output-file.ts';
 import type { ByteFile } from '../weights/model-files.ts';
 
-/** The bytes of a file that is written piece by piece. */
+/** Collects the bytes of a file that is written piece by piece. */
 export async function bytesOfFile({ content }: OutputFile): Promise<Uint8Array<ArrayBuffer>> {
   const pieces: Uint8Array<ArrayBuffer>[] = [];
   for await (const piece of content()) pieces.push(piece.slice());
   return new Uint8Array(await new Blob(pieces).arrayBuffer());
 }
 
-/** Bytes as a file that is read in parts. */
+/** A file in memory that is read in parts. */
 export const memoryFile = (name: string, bytes: Uint8Array<ArrayBuffer>): ByteFile => ({
   name,
   bytes: bytes.length,

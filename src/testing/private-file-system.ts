@@ -1,6 +1,6 @@
 import { vi } from 'vitest';
 
-// What the browser's private file system does, as far as the worker uses it, in memory; and the browser's locks.
+// The parts of the browser's private file system that the worker uses, in memory, and the browser's locks.
 
 type Entry = Directory | FileEntry;
 const missing = (name: string): DOMException => new DOMException(`${name} is not there`, 'NotFoundError');
@@ -16,7 +16,7 @@ class FileEntry {
     return Promise.resolve(new File([this.content], this.name, { lastModified: 1 }));
   }
 
-  /** What is written counts from `close` on. */
+  /** Writes take effect at `close`. */
   createWritable(): Promise<{
     write(piece: Uint8Array): Promise<void>;
     close(): Promise<void>;
@@ -79,14 +79,14 @@ class Directory {
   }
 }
 
-/** A private file system, put in the place of the browser's until the globals are restored. */
+/** A private file system that replaces the browser's until the globals are restored. */
 export class PrivateFileSystem {
   readonly root = new Directory('', this);
-  /** Names that cannot be removed: somebody uses them. */
+  /** Names that cannot be removed because they are in use. */
   readonly keeps = new Set<string>();
-  /** Changes that have been made, or have failed. */
+  /** Number of changes, made or failed. */
   changes = 0;
-  /** The change at which the quota is full; `stays`: and from then on. */
+  /** The change at which the quota is full; with `stays`, from then on. */
   #full = { at: Infinity, stays: false };
   readonly #held = new Set<string>();
 
@@ -100,7 +100,7 @@ export class PrivateFileSystem {
     vi.stubGlobal('navigator', { storage: { getDirectory: () => Promise.resolve(this.root) }, locks });
   }
 
-  /** Lets the quota be full at a change, counted from now on. */
+  /** Makes the quota full at a change, counted from now. */
   full(at: number, stays = false): void {
     this.changes = 0;
     this.#full = { at, stays };
@@ -115,7 +115,7 @@ export class PrivateFileSystem {
     return Promise.resolve(work());
   }
 
-  /** Ends every lock, as the end of their workers does. */
+  /** Releases every lock, as if their workers had ended. */
   releaseLocks(): void {
     this.#held.clear();
   }

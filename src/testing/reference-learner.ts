@@ -40,21 +40,21 @@ interface Pair {
   B: Matrix;
 }
 
-/** A forward and backward pass: the loss, the gradients of what is trained, and the rows that layers read. */
+/** A forward and backward pass: the loss, the gradients of trained weights, and the rows that layers read. */
 interface Pass {
   loss: number;
   /** Gradients by key of {@link ReferenceLearner}: `W name`, `A name`, `B name`. */
   gradients: Map<string, Matrix>;
-  /** Inputs of the trained layers, a token a row, padding left out. */
+  /** Inputs of the trained layers, one token per row, without padding. */
   inputs: Map<string, Matrix>;
-  /** Σ |output| over tokens of every row of A, and of the layer for B, by the keys of `gradients`; padding left out. */
+  /** Σ |output| over tokens of every row of A, and of the layer for B, by the keys of `gradients`, without padding. */
   magnitudes: Map<string, number[]>;
 }
 
 /**
- * A model that learns by a method on the CPU in f64, one tensor at a time and straight from the formulas of docs/method.md,
- * sections 2 to 4 and 7: what the learner does in stacks on the GPU. The optimizer is {@link referenceStep}; gradients are
- * those of the graph's references. Projections are exact, and dropout is none.
+ * A model that learns by a method on the CPU in f64, one tensor at a time, straight from the formulas of
+ * docs/method.md, sections 2 to 4 and 7; the learner does the same in stacks on the GPU. The optimizer is {@link
+ * referenceStep}; gradients come from the graph's references. Projections are exact, and there is no dropout.
  */
 export class ReferenceLearner {
   readonly #device: Device;
@@ -62,19 +62,19 @@ export class ReferenceLearner {
   readonly #plan: MethodPlan;
   readonly #targets: TargetModules;
 
-  /** Full-rank weights by layer, and what is trained of adapters. */
+  /** Full-rank weights by layer, and the trained adapter pairs. */
   readonly weights = new Map<string, Matrix>();
   readonly pairs = new Map<string, Pair>();
   readonly #frozen = new Map<string, Pair[]>();
   readonly #parameters = new Map<string, { shape: readonly number[]; values: Float64Array }>();
   readonly #tasks: number;
   readonly #spaces = new Map<string, Matrix>();
-  /** Singular directions of a weight that the task at hand leaves alone. */
+  /** Singular directions of a weight that the current task leaves alone. */
   readonly #frozenSides = new Map<string, { U: Matrix; V: Matrix }>();
   #states = new Map<string, ReferenceState>();
   #rateFactors = { lora: 1, full: 1 };
   #task = 0;
-  /** What the method keeps between tasks. */
+  /** The method's state between tasks. */
   state: MethodState = NO_STATE;
 
   /** @param read values of a parameter by Hugging Face name. @param tasks of the order. */
@@ -105,14 +105,15 @@ export class ReferenceLearner {
     this.#targets = targets;
   }
 
-  /** The shared space of a layer's A or W, [dimension, k]; undefined before there is one. */
+  /** The shared space of a layer's A or W, [dimension, k]; undefined before the first. */
   spaceOf(layer: string): Matrix | undefined {
     return this.#spaces.get(layer);
   }
 
   /**
-   * @param fresh the pair that each layer with adapters starts the task from; where one pair serves all, its own.
-   * @param sample as for {@link endTask}, of the task that begins.
+   * @param fresh the pair from which each layer with adapters starts the task; its current one if one pair serves all
+   * tasks.
+   * @param sample as for {@link endTask}, but of the new task.
    */
   async beginTask(fresh: ReadonlyMap<string, Pair>, sample: readonly SizedBatch[]): Promise<void> {
     this.#states = new Map();
@@ -144,7 +145,7 @@ export class ReferenceLearner {
     this.#rateFactors = { lora: factor([...this.pairs.keys()]), full: factor([...this.weights.keys()]) };
   }
 
-  /** X Xᵀ of the inputs of every layer over a sample, tokens as columns of X. */
+  /** X Xᵀ of every layer's inputs over a sample, with tokens as columns of X. */
   async #covariances(sample: readonly SizedBatch[]): Promise<Map<string, Matrix>> {
     const passes = await Promise.all(sample.map((batch) => this.#pass(batch)));
     const layers = [...(passes[0]?.inputs.keys() ?? [])];
@@ -153,7 +154,7 @@ export class ReferenceLearner {
     return new Map(layers.map((layer) => [layer, ofLayer(layer)]));
   }
 
-  /** One optimizer step. @returns the loss before it, and the norm of all gradients before they are clipped. */
+  /** One optimizer step. @returns the loss before it and the norm of all gradients before clipping. */
   async step(batch: SizedBatch, maxGradNorm: number): Promise<{ loss: number; gradientNorm: number }> {
     const { loss, gradients, magnitudes } = await this.#pass(batch);
     for (const layer of this.pairs.keys()) this.#addPenalties(layer, gradients);
@@ -177,7 +178,7 @@ export class ReferenceLearner {
     return { loss, gradientNorm };
   }
 
-  /** Lets the method keep what it needs, and grows the spaces: docs/method.md, section 4. */
+  /** Updates the method's state and grows the spaces: docs/method.md, section 4. */
   async endTask({ sample, singles = [], examples = [] }: TaskData): Promise<void> {
     if (this.#plan.endTask) {
       const squares = this.#plan.passes.squares > 0 ? await this.#squares(singles) : new Map<string, Matrix>();
@@ -216,7 +217,7 @@ export class ReferenceLearner {
     }
   }
 
-  /** The mean over examples of (∂ log p / ∂θ)², where the loss is −log p over the number of label tokens. */
+  /** The mean over examples of (∂ log p / ∂θ)²; the loss is −log p divided by the number of label tokens. */
   async #squares(singles: readonly SizedBatch[]): Promise<Map<string, Matrix>> {
     const sums = new Map<string, Matrix>();
     for (const one of singles) {
@@ -232,7 +233,7 @@ export class ReferenceLearner {
     return sums;
   }
 
-  /** The rows that a step trains, by key; empty where it trains all. */
+  /** The rows that a step trains, by key; empty if it trains all. */
   #keptRows(magnitudes: ReadonlyMap<string, readonly number[]>): Map<string, boolean[]> {
     const { rowMask } = this.#plan;
     if (rowMask === null || this.#task === 1) return new Map();
@@ -255,7 +256,7 @@ export class ReferenceLearner {
     const learningRate = part === 'W' ? full * (fullRank?.learningRate ?? 0) : lora * (adapters?.learningRate ?? 0);
     const rates = { learningRate, weightDecay: 0 };
     const projected = { space: this.#spaces.get(layer) ?? null, project: space?.keepsOut ?? 'gradient' };
-    // A plain weight with a space of its inputs takes the steps that A takes.
+    // A plain weight with a space of its inputs takes the same steps as A.
     const isPlain = part === 'W' && fullRank?.form === 'adam' && space !== null;
     if (part === 'A' || isPlain)
       return { ...rates, ...projected, kind: 'lora', loraSpace: space?.adapterSide ?? 'rank' };
@@ -350,7 +351,7 @@ export class ReferenceLearner {
     }
   }
 
-  /** The cross-entropy, and with it α τ² KL(teacher ‖ model) where the method has that; the teacher lacks the new pair. */
+  /** The cross-entropy, plus α τ² KL(teacher ‖ model) if the method uses it; the teacher lacks the new pair. */
   #objective(
     g: Graph,
     batch: TrainingBatch,
@@ -367,7 +368,7 @@ export class ReferenceLearner {
     return { loss, objective: add(g, loss, divergence, 1, term.weight * term.temperature ** 2) };
   }
 
-  /** y = x Wᵀ + s Σ (x A_iᵀ) B_iᵀ over the frozen pairs and the one that is trained. */
+  /** y = x Wᵀ + s Σ (x A_iᵀ) B_iᵀ over the frozen pairs and the trained one. */
   #layers(
     g: Graph,
     values: Map<Tensor, Numbers>,
@@ -401,7 +402,7 @@ export class ReferenceLearner {
       const addPair = (A: Tensor, B: Tensor): void => {
         const h = matmul(graph, x, A, { layout: 'nt' }); // [..., r]
         y = matmul(graph, h, B, { layout: 'nt', alpha: scale, addend: y }); // [..., out]
-        outputs.set(`A ${name}`, h).set(`B ${name}`, y); // of the pair that comes last, which is trained
+        outputs.set(`A ${name}`, h).set(`B ${name}`, y); // of the last pair, which is trained
       };
       for (const [i, { A, B }] of (this.#frozen.get(name) ?? []).entries())
         addPair(ofMatrix(`frozen A${i} ${name}`, A, false), ofMatrix(`frozen B${i} ${name}`, B, false));
@@ -436,7 +437,7 @@ async function readValues(device: Device, tensor: Tensor): Promise<Numbers> {
 
 /** A tensor [..., columns] as a matrix. */
 function asMatrix(tensor: Tensor | undefined, valueOf: (tensor: Tensor) => Numbers): Matrix {
-  if (tensor === undefined) throw new Error('Something that is trained has no part in the loss.');
+  if (tensor === undefined) throw new Error('The loss does not depend on a trained weight.');
   const columns = tensor.shape[tensor.shape.length - 1];
   return matrix(tensor.elements / columns, columns, valueOf(tensor));
 }

@@ -6,19 +6,19 @@ import { committedReference, referenceFolders, referencesWith } from './referenc
 describe('ReferenceFolder', () => {
   const batch = committedReference.tensors('golden/llama-tiny/batch.safetensors');
 
-  it('reads every tensor with as many values as its shape says, reals and integers apart', () => {
+  it('reads every tensor with the number of values in its shape, reals and integers separately', () => {
     for (const { shape, data } of batch.values()) expect(data.length).toBe(shape.reduce((a, b) => a * b, 1));
     expect(batch.get('input_ids')?.data).toBeInstanceOf(Int32Array);
     expect(batch.get('loss_mask')?.data).toBeInstanceOf(Float32Array);
     expect(new Set(batch.get('attention_mask')?.data)).toEqual(new Set([0, 1]));
   });
 
-  it('refuses a missing name and integers where reals are asked for', () => {
+  it('refuses a missing name, and integers in place of reals', () => {
     expect(() => goldenReal(batch, 'nothing')).toThrow('nothing');
     expect(() => goldenReal(batch, 'input_ids')).toThrow('float32');
   });
 
-  it('is part of the project, and a test asks for no path that it lacks', () => {
+  it('is part of the project, and reports a path that it lacks', () => {
     expect(referenceFolders[0]).toBe(committedReference);
     expect(() => referencesWith('golden/no-such-family')).toThrow('no-such-family');
   });

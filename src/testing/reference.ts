@@ -15,7 +15,7 @@ interface HeaderEntry {
 export class ReferenceFolder {
   readonly #root: string;
 
-  /** As test names show it: the last part of the path. */
+  /** The last part of the path, for test names. */
   readonly name: string;
 
   constructor(root: string) {
@@ -31,12 +31,12 @@ export class ReferenceFolder {
     return existsSync(this.path(path));
   }
 
-  /** Names in a folder, sorted; none where the folder is missing. */
+  /** Sorted names in a folder; empty if the folder is missing. */
   list(folder: string): string[] {
     return this.has(folder) ? readdirSync(this.path(folder)).sort() : [];
   }
 
-  /** Paths below this folder of all files in `folder`, however deep, that end in `ending`. */
+  /** Paths, relative to this folder, of all files at any depth in `folder` that end in `ending`. */
   files(folder: string, ending: string): string[] {
     if (!this.has(folder)) return [];
     return readdirSync(this.path(folder), { recursive: true, encoding: 'utf8' })
@@ -51,10 +51,10 @@ export class ReferenceFolder {
   }
 
   /**
-   * Reads a safetensors file, whole.
+   * Reads a whole safetensors file.
    *
-   * For tests only: the file is trusted, so nothing is checked but the two dtypes that the reference data uses. It
-   * shares no code with `src/weights`, whose reader is compared with it.
+   * For tests only: it trusts the file and checks only that dtypes are the two that the reference data uses. It shares
+   * no code with `src/weights`, whose reader is compared with it.
    */
   tensors(path: string): Map<string, GoldenTensor> {
     const file = readFileSync(this.path(path));
@@ -64,10 +64,10 @@ export class ReferenceFolder {
     for (const [name, entry] of Object.entries(header)) {
       if (name === '__metadata__') continue;
       const [begin, end] = entry.data_offsets;
-      // A copy, because a typed array must begin at a multiple of four bytes and the header may end anywhere.
+      // A copy, because a typed array must start at a multiple of four bytes and the header may end anywhere.
       const bytes = new Uint8Array(file.subarray(8 + headerBytes + begin, 8 + headerBytes + end)).buffer;
       if (entry.dtype !== 'F32' && entry.dtype !== 'I32') {
-        throw new Error(`${path}: ${name} is ${entry.dtype}; the reference data holds F32 and I32 only.`);
+        throw new Error(`${path}: ${name} is ${entry.dtype}; the reference data has only F32 and I32.`);
       }
       const data = entry.dtype === 'F32' ? new Float32Array(bytes) : new Int32Array(bytes);
       tensors.set(name, { shape: entry.shape, data });
@@ -76,12 +76,12 @@ export class ReferenceFolder {
   }
 }
 
-/** The numbers that are part of the project. */
+/** The numbers committed with the project. */
 export const committedReference = new ReferenceFolder(join(projectRoot, 'reference'));
 
 /**
- * The folders that every reference test runs on: the project's own, and the one that `GORP_SHARED` names (relative to
- * the project's root) or, where it is not set, `../shared` if that holds reference numbers.
+ * The folders of every reference test: the project's own, and the one in `GORP_SHARED` (relative to the project's root)
+ * or, if unset, `../shared` if it has reference numbers.
  */
 export const referenceFolders: readonly ReferenceFolder[] = [committedReference, ...furtherFolder()];
 
@@ -94,8 +94,8 @@ function furtherFolder(): ReferenceFolder[] {
 }
 
 /**
- * The folders that hold all these paths. A further folder may have a part of the numbers; the project's own has them
- * all, so that no test is without any.
+ * The folders that have all these paths. A further folder may be incomplete; the project's own has all, so every test
+ * has numbers.
  *
  * @throws Error when the project's own folder lacks a path.
  */
@@ -105,7 +105,7 @@ export function referencesWith(...paths: string[]): ReferenceFolder[] {
   return referenceFolders.filter((folder) => paths.every((path) => folder.has(path)));
 }
 
-/** A small LLaMA that has learned some language, with its tokenizer and its `golden.json`: a folder below `models`. */
+/** A small trained LLaMA with its tokenizer and `golden.json`: a folder in `models`. */
 export interface TrainedModel {
   /** As test names show it. */
   name: string;
@@ -120,12 +120,12 @@ export const trainedModels: readonly TrainedModel[] = referencesWith('models').f
     .map((model) => ({ name: `${model} of ${reference.name}`, reference, folder: `models/${model}` })),
 );
 
-/** A tokenizer of a folder, and how its family marks a prompt. */
+/** A folder's tokenizer, and how its family marks a prompt. */
 export interface TokenizerFolder {
   name: string;
   folder: string;
   form: 'closed' | 'begun';
-  /** Whether its tokens are bytes, so that there is no tokenizer.json. */
+  /** Whether its tokens are bytes; then there is no tokenizer.json. */
   hasBytes: boolean;
 }
 

@@ -7,14 +7,14 @@ import { acquireTestGpu } from './devices.ts';
 import { GraphUnderTest, operandsOf } from './graphs.ts';
 import { matmul } from '../graph/ops/matmul.ts';
 
-// A kernel takes ten seconds to compile where a software adapter does it for the first time.
+// A software adapter takes ten seconds to compile a kernel for the first time.
 let device: WebGpuDevice;
 beforeAll(async () => {
   device = await acquireTestGpu();
 });
 afterAll(() => device.destroy());
 
-test.each(['nt', 'nn', 'tn'] as const)('%s by register-16, of a matrix of f32 and of a packed one', async (layout) => {
+test.each(['nt', 'nn', 'tn'] as const)('%s by register-16, of an f32 and of a packed matrix', async (layout) => {
   const [M, N, K] = [260, 68, 36];
   const product = plainProduct(layout, M, N, K);
   const [a, b] = operandsOf(layout, M, N, K);

@@ -1,6 +1,6 @@
 import type { Call } from '../device/webgpu/submitter.ts';
 
-/** A kernel call that says how long it takes on a {@link SlowGpu}. */
+/** A kernel call with its duration on a {@link SlowGpu}. */
 export interface TimedCall extends Call {
   readonly takes: number;
 }
@@ -11,12 +11,12 @@ let pipelines = 0;
 export const newPipeline = (): GPUComputePipeline => ({ label: `${pipelines++}` }) as unknown as GPUComputePipeline;
 
 export const timedCall = (pipeline: GPUComputePipeline, cost: number, takes: number, pieces = 1): TimedCall => {
-  const bindGroup = { each: takes / pieces } as unknown as GPUBindGroup; // what is encoded tells how long it takes
+  const bindGroup = { each: takes / pieces } as unknown as GPUBindGroup; // the bind group carries the duration
   const parameters = { buffer: {} as GPUBuffer, offset: 0 };
   return { pipeline, cost, takes, bindGroup, workgroups: [1, pieces, 1], pieces, parameters };
 };
 
-/** What was submitted, in milliseconds of the device's clock. */
+/** A submit, in milliseconds of the device's clock. */
 export interface Submitted {
   readonly begin: number;
   readonly end: number;
@@ -24,19 +24,19 @@ export interface Submitted {
 }
 
 /**
- * A device that computes nothing and takes its time, on a clock of its own: it works on one submit after another. The clock
- * stands still while the host is at work, and goes to the next thing that happens when the host waits.
+ * A device that computes nothing but takes time on its own clock, one submit after another. The clock stands still
+ * while the host works, and jumps to the next event when the host waits.
  */
 export class SlowGpu {
   now = 0;
   readonly submitted: Submitted[] = [];
-  /** Most milliseconds of work that waited at any time, but for the submit that is at work. */
+  /** Most milliseconds of work that waited at any time, without the running submit. */
   maxWaiting = 0;
   #free = 0;
   readonly #events: { at: number; happen: () => void }[] = [];
   readonly #delay: () => number;
 
-  /** @param delay milliseconds from the end of some work to its answer. */
+  /** @param delay milliseconds from the end of work to its answer. */
   constructor(delay = () => 0) {
     this.#delay = delay;
   }
@@ -69,22 +69,22 @@ export class SlowGpu {
     },
   } as unknown as GPUDevice;
 
-  /** Resolves when the clock has come so far. */
+  /** Resolves when the clock reaches this time. */
   until(at: number): Promise<undefined> {
     return new Promise((resolve) => this.#events.push({ at, happen: () => resolve(undefined) }));
   }
 
-  /** Lets time pass until something is done. */
+  /** Advances the clock until a promise resolves. */
   async passUntil(done: Promise<unknown>): Promise<void> {
     let isDone = false;
     const noteDone = (): void => void (isDone = true);
     done.then(noteDone, noteDone);
     for (;;) {
-      await new Promise((resolve) => setImmediate(resolve)); // the host does all that it can do
+      await new Promise((resolve) => setImmediate(resolve)); // the host does all that it can
       if (isDone) return;
       this.#events.sort((a, b) => a.at - b.at);
       const next = this.#events.shift();
-      if (next === undefined) throw new Error('nothing will happen any more');
+      if (next === undefined) throw new Error('no event is left to wait for');
       this.now = Math.max(this.now, next.at);
       next.happen();
     }

@@ -1,6 +1,6 @@
 import { tinyModel } from './tiny-model.ts';
 
-/** The tiny model's tokenizer.json with a regular expression that has 2ⁿ ways not to match n letters "a". */
+/** The tiny model's tokenizer.json with a regular expression that fails on n letters "a" in 2ⁿ ways. */
 export function slowTokenizer(): object {
   const json = tinyModel().tokenizer as { pre_tokenizer: object };
   const split = { type: 'Split', pattern: { Regex: '(a+)+!' }, behavior: 'Isolated', invert: false };

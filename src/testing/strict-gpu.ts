@@ -9,19 +9,19 @@ interface BindGroup {
   readonly buffers: readonly StrictBuffer[];
 }
 
-/** A device that computes nothing, and is as strict about destroyed buffers as the strictest browser. */
+/** A device that computes nothing but is as strict about destroyed buffers as the strictest browser. */
 export interface StrictGpu {
   readonly gpu: Gpu;
-  /** What it has refused so far. Like a real one, it also reports this as an uncaptured error. */
+  /** What it has refused so far, which it also reports as an uncaptured error, like a real device. */
   readonly refused: readonly string[];
-  /** Labels of the pipelines of each submit that was accepted. */
+  /** Labels of the pipelines of each accepted submit. */
   readonly submits: readonly (readonly string[])[];
-  /** Holds up what is compiled from now on. @returns lets it be done. */
+  /** Suspends compilation from now on. @returns a function that resumes it. */
   holdCompiling(): () => void;
 }
 
 /**
- * Opens such a device. Browsers refuse a bind group of a destroyed buffer when it is made (Firefox) or when it is submitted
+ * Opens such a device. Browsers refuse a bind group with a destroyed buffer at creation (Firefox) or at submission
  * (Chrome); this device does both, and refuses writes and copies too.
  *
  * @param description of its adapter.
@@ -94,7 +94,7 @@ export async function openStrictGpu(description = 'strict'): Promise<StrictGpu> 
     limits: device.limits,
     requestDevice: () => Promise.resolve(device),
   };
-  const gpu = await openAdapter(adapter as unknown as GPUAdapter); // the part of WebGPU that programs use
+  const gpu = await openAdapter(adapter as unknown as GPUAdapter); // the parts of WebGPU that programs use
   const holdCompiling = (): (() => void) => {
     let release = (): void => undefined;
     held = new Promise((resolve) => (release = resolve));

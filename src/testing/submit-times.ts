@@ -1,8 +1,7 @@
 /**
- * Times every submit of work from now on: from the end of the one before, or from when it was submitted if that is later,
- * to its own end.
+ * Times every submit from now on: from its submission, or from the end of the previous one if later, to its own end.
  *
- * @returns stops, and resolves with the milliseconds of each when all are done.
+ * @returns a function that stops timing and resolves with the milliseconds of each submit when all are done.
  */
 export function timeSubmits(queue: GPUQueue): () => Promise<number[]> {
   const spans: Promise<{ begin: number; end: number }>[] = [];

@@ -1,13 +1,13 @@
 import type { Task } from '../tasks/task.ts';
 
-/** Sentences that a test asks about. */
+/** Number of test sentences. */
 export const THINGS_PROMPTS = 200;
 
 const NOUNS = { plant: ['tree', 'shrub', 'herb'], animal: ['cat', 'bird', 'horse'], food: ['cake', 'soup', 'drink'] };
 const KINDS = ['tall', 'large', 'small', 'sweet', 'white', 'yellow', 'wild', 'common'];
 const ENDS = ['of Asia', 'with red spots', 'that is sold at markets', 'from Wales', 'seen at night'];
 
-/** Sentences about plants, animals and food, each with its label, of which no two are equal. */
+/** Distinct labelled sentences about plants, animals and food. */
 const EXAMPLES = KINDS.flatMap((kind) =>
   ENDS.flatMap((end) =>
     Object.entries(NOUNS).flatMap(([label, nouns]) =>

@@ -2,7 +2,7 @@ import type { ModelFiles } from '../weights/model-folder.ts';
 import { DECODERS, ENCODER_DECODERS, familiesIn } from './families.ts';
 import { tinyModel } from './tiny-model.ts';
 
-/** A model of a family with random weights and the words of {@link tinyModel}, of the sizes of the reference numbers. */
+/** A family's model with random weights, the sizes of the reference numbers and the vocabulary of {@link tinyModel}. */
 export interface TinyFamily {
   readonly family: string;
   readonly isDecoderOnly: boolean;
@@ -12,7 +12,7 @@ export interface TinyFamily {
   readonly open: (more?: Readonly<Record<string, unknown>>) => ModelFiles;
 }
 
-/** A user's turn and the assistant's, each in a line of its own. */
+/** A user's turn and the assistant's, one per line. */
 const CHAT_TEMPLATE =
   "{% for m in messages %}{{ m.role + '\n' + m.content + '</s>' }}{% endfor %}{% if add_generation_prompt %}assistant\n{% endif %}";
 

@@ -3,7 +3,7 @@ import type { ModelFiles } from '../weights/model-folder.ts';
 import type { TensorInfo } from '../weights/safetensors.ts';
 import { parameterShapes } from './families.ts';
 
-// Plain files alone, so that end-to-end tests can make models, too.
+// Imports only plain files, so that end-to-end tests can make models too.
 const elementsOf = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
 
 const WORDS = ['red', 'blue', 'round', 'square', 'ball', 'box', 'warm', 'cold', 'roll', 'stand'];
@@ -20,7 +20,7 @@ const CONFIG = {
   relative_attention_max_distance: 16,
 };
 
-/** A tokenizer of a few words; what it does not know is `<unk>`. */
+/** A tokenizer of a few words; others become `<unk>`. */
 function tinyTokenizer(): unknown {
   const special = (id: number, content: string) => ({ id, content, special: true, normalized: false });
   const metaspace = { type: 'Metaspace', replacement: '▁', prepend_scheme: 'always' };
@@ -44,10 +44,10 @@ function tinyTokenizer(): unknown {
 }
 
 /**
- * A model with random weights, as the weight store would give it: a T5.
+ * A T5 with random weights, as from the weight store.
  *
- * @param more overrides its config; with another `model_type` it must be the whole config of a model of that family, with
- *   the special tokens of {@link tinyTokenizer}.
+ * @param more overrides its config. With another `model_type`, must be a whole config of that family with the special
+ * tokens of {@link tinyTokenizer}.
  */
 export function tinyModel(more: Readonly<Record<string, unknown>> = {}): ModelFiles {
   const config = 'model_type' in more ? more : { ...CONFIG, ...more };

@@ -7,7 +7,7 @@ import { initialTraining } from '../run/training-settings.ts';
 import { acquireTestDevice } from './devices.ts';
 import { tinyModel } from './tiny-model.ts';
 
-/** Sentences of two words, and the label that the task's rule gives them. */
+/** Short sentences with labels by the task's rule. */
 const TASKS: Record<string, { labels: string[]; examples: [sentence: string, label: string][] }> = {
   gloss: {
     labels: ['warm', 'cold'],
@@ -32,7 +32,7 @@ const TASKS: Record<string, { labels: string[]; examples: [sentence: string, lab
   },
 };
 
-/** Reads the tiny tasks as if they lay in a CL_Benchmark folder. */
+/** Reads the tiny tasks as if from a CL_Benchmark folder. */
 export function readTinyTask(path: string): Promise<string> {
   if (path === 'configs/instruction_config.json') {
     return Promise.resolve(JSON.stringify({ TC: [{ instruction: 'warm or cold\n' }] }));
@@ -43,7 +43,7 @@ export function readTinyTask(path: string): Promise<string> {
   return Promise.resolve(JSON.stringify(file === 'labels.json' ? labels : rows));
 }
 
-/** Settings of a run of seconds: two tasks of two epochs. */
+/** Settings of a short run: two tasks of two epochs. */
 export function tinySettings(
   name: MethodName,
   training: Partial<TrainingSettings> = {},
@@ -79,7 +79,7 @@ export const onDevice = (open: () => Promise<Device>): Pick<RunHost, 'acquireDev
   acquireDevice: async () => ({ device: await open(), why: 'asked' }),
 });
 
-/** What a run asks for, in memory. */
+/** An in-memory host for a run. */
 export function tinyHost(emit: (event: RunEvent) => void, parts: Partial<RunHost> = {}): RunHost {
   return {
     ...onDevice(acquireTestDevice),

@@ -19,14 +19,14 @@ import { THINGS } from './things-task.ts';
 import { tinyModel } from './tiny-model.ts';
 import { tinyHost, tinySettings } from './tiny-run.ts';
 
-/** A tiny model of a family with random weights and a tokenizer as models of the family have it. */
+/** A tiny model of a family with random weights and the family's kind of tokenizer. */
 export interface TrainableFamily {
   readonly family: string;
   readonly promptForm: PromptForm;
   readonly open: () => ModelFiles;
 }
 
-/** The tokenizers of the reference data, by the families that have such. */
+/** Tokenizers of the reference data, by family. */
 const TOKENIZERS: Readonly<Record<string, string>> = {
   'byt5-tiny': 'bytes-byt5',
   'llama-tiny': 'byte-fallback-llama2',
@@ -37,9 +37,9 @@ const TOKENIZERS: Readonly<Record<string, string>> = {
   'qwen3-tiny': 'byte-level-qwen',
   'gemma3-tiny': 'byte-fallback-gemma',
 };
-/** More than the largest of those tokenizers has tokens, and than a prompt of bytes has. */
+/** More than the tokens of the largest such tokenizer, and of a prompt of bytes. */
 const [ROWS, POSITIONS] = [520, 512];
-/** The family that reads prompts by its chat template, and the template. */
+/** The family that reads prompts in its chat template, and the template. */
 const CHAT = 'qwen3-tiny';
 const CHAT_TEMPLATE = `{%- for message in messages -%}
     {{- '<|im_start|>' + message.role + '\\n' + message.content + '<|im_end|>\\n' -}}
@@ -76,22 +76,22 @@ interface Tokenizer {
   added_tokens: { id: number; content: string }[];
 }
 
-/** What a family that has learned a task left, in folders by the names that the page's programs have for them. */
+/** The output of a family after a task, in folders named as in the page's example programs. */
 export interface TrainedFamily {
-  /** The folder in which all others lie. */
+  /** The folder that contains all others. */
   readonly folder: string;
   /** Names of the folders of the ONNX export, and of the model with the round merged in. */
   readonly onnx: string;
   readonly merged: string;
   readonly use: RoundUse;
-  /** What the engine wrote to the test's prompts. */
+  /** The engine's answers to the test prompts. */
   readonly answers: readonly Prediction[];
 }
 
 const BASE = 'base-model';
 const ANSWER_LENGTH = 12;
 
-/** Trains a family on {@link THINGS}, and writes what its round leaves below a folder. */
+/** Trains a family on {@link THINGS} and writes its round's exports to a folder. */
 export async function writeTrained(
   folder: string,
   { promptForm, open }: TrainableFamily,

@@ -10,7 +10,7 @@ type Library = typeof transformers;
 /**
  * transformers.js in Node, on onnxruntime-web.
  *
- * @param folder in which models lie; the names of models are those of its folders.
+ * @param folder that contains the models; their names are those of its subfolders.
  */
 export async function transformersJs(folder: string): Promise<Library> {
   const library = await import('@huggingface/transformers');
@@ -22,9 +22,9 @@ export async function transformersJs(folder: string): Promise<Library> {
 const BATCH = 50;
 
 /**
- * What transformers.js writes to prompts, greedily.
+ * The greedy answers of transformers.js to prompts.
  *
- * @param folder in which the model lies, and @param name its folder there.
+ * @param folder that contains the model. @param name of its subfolder.
  */
 export async function transformersJsAnswers(
   folder: string,
@@ -39,7 +39,7 @@ export async function transformersJsAnswers(
   const tokenizer = await tokenizerOf(library, join(folder, name), name, isSeq2Seq ? 'right' : 'left');
   const { eos_token_id } = model.generation_config as { eos_token_id: number | number[] };
   const ends = [eos_token_id].flat();
-  /** In a batch transformers.js fills rows that have ended with what comes next. */
+  /** In a batch, transformers.js continues rows that have ended. */
   const untilEnd = (row: number[]): number[] => {
     const end = row.findIndex((id) => ends.includes(id));
     return end < 0 ? row : row.slice(0, end);
@@ -60,13 +60,13 @@ interface Inputs {
   attention_mask: transformers.Tensor;
 }
 
-/** Reads and writes text for a model in transformers.js. */
+/** Encodes and decodes text for a model in transformers.js. */
 interface TextTokenizer {
   read(prompts: string[], form: PromptForm): Inputs;
   decode(ids: number[]): string;
 }
 
-/** The model's own tokenizer in transformers.js; where it has no `tokenizer.json`, which that needs, the engine's for bytes. */
+/** The model's tokenizer in transformers.js; without the `tokenizer.json` that needs, the engine's byte tokenizer. */
 async function tokenizerOf(
   library: Library,
   path: string,

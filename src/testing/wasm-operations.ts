@@ -10,10 +10,10 @@ import type { WasmKernels, WasmTensor } from './wasm.ts';
 const PLANNER = new WasmPlanner();
 
 /**
- * Runs a graph operation by operation with the WebAssembly kernels, each call whole and in pieces, and compares every
- * output with the reference. What has no kernel here is computed by its reference.
+ * Runs a graph operation by operation with the WebAssembly kernels, each call whole and in pieces. Operations without a
+ * kernel run by their reference.
  *
- * @returns names of the kernels that ran, and values of the outputs.
+ * @returns names of the kernels that ran and values of the outputs.
  */
 export function runOperations(
   kernels: WasmKernels,
@@ -24,7 +24,7 @@ export function runOperations(
   const place = (tensor: Tensor): WasmTensor => {
     let data = stored.get(tensor);
     if (data === undefined) {
-      // Memory of a slot holds what was there before.
+      // A slot's memory holds old values.
       data = tensor.dtype === 'f32' ? new Float32Array(tensor.elements).fill(NaN) : new Uint32Array(tensor.elements);
       stored.set(tensor, data);
     }

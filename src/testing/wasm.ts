@@ -4,7 +4,7 @@ import { expect } from 'vitest';
 import { seededRandom } from '../base/random.ts';
 import type { Param } from '../device/kernel.ts';
 
-/** The forms of the WebAssembly kernels that a test runs: every engine has the first. */
+/** The variants of the WebAssembly kernels under test. Every engine runs the first. */
 export const WASM_VARIANTS = ['plain', 'relaxed'] as const;
 export type WasmVariant = (typeof WASM_VARIANTS)[number];
 
@@ -17,7 +17,7 @@ export interface WasmCall {
   readonly constants?: readonly number[];
   /** In the order of the call; results are written back into them. */
   readonly tensors: readonly WasmTensor[];
-  /** Pieces that the call is made of. */
+  /** Number of units in the call. */
   readonly units: number;
 }
 
@@ -27,12 +27,12 @@ type Entry = (args: number, from: number, to: number) => void;
 export const wasmBytes = (file: string): Uint8Array<ArrayBuffer> =>
   new Uint8Array(readFileSync(new URL(`../../build/wasm/${file}`, import.meta.url)));
 
-/** Makes Node 20 accept relaxed SIMD; newer ones do so by themselves. */
+/** Makes Node 20 accept relaxed SIMD; newer versions accept it by default. */
 export function allowRelaxedSimd(): void {
   if (!WebAssembly.validate(wasmBytes('relaxed.wasm'))) v8.setFlagsFromString('--experimental-wasm-relaxed-simd');
 }
 
-// Written beside tensors: a kernel that writes past an end is found out, one that reads there gets NaN.
+// Written around tensors to detect a kernel that writes out of bounds; one that reads there gets NaN.
 const GUARD_BYTES = 64;
 const GUARD = 0x7fc0_dead;
 const FIRST = 65536;
@@ -58,8 +58,8 @@ export class WasmKernels {
   #top: number;
 
   /**
-   * Runs a call whole, and again in pieces of random size in random order; both must give the same bits and write
-   * nothing beside their tensors.
+   * Runs a call whole, and again in pieces of random size in random order; both must produce the same bits and write
+   * only to their tensors.
    */
   run(call: WasmCall, seed = 1): void {
     const whole = this.#run(call, [[0, call.units]]);
@@ -111,7 +111,7 @@ export class WasmKernels {
       tensors.some((tensor, i) => at + 4 > places[i] && at < places[i] + tensor.byteLength);
     for (const [i, word] of before.entries()) {
       const at = this.#top + 4 * i;
-      if (words[at / 4] !== word && !inside(at)) expect.unreachable(`${entry} wrote beside its tensors, at ${at}`);
+      if (words[at / 4] !== word && !inside(at)) expect.unreachable(`${entry} wrote outside its tensors, at ${at}`);
     }
     return tensors.map((tensor, i) => bytes.slice(places[i], places[i] + tensor.byteLength));
   }

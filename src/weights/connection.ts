@@ -2,15 +2,15 @@ import { BrokenDownload, stalled } from './response-checks.ts';
 
 /** How long to wait for a server, and how often to try again. */
 export interface Patience {
-  /** Milliseconds without a byte after which a connection is given up. */
+  /** Gives up a connection after this many milliseconds without a byte. */
   stallMs: number;
-  /** Milliseconds before each new try; as many tries in a row as there are entries may bring nothing. */
+  /** Milliseconds before each retry. Gives up after as many fruitless retries in a row as there are entries. */
   backoffMs: readonly number[];
 }
 
 export const PATIENCE: Patience = { stallMs: 30_000, backoffMs: [1000, 3000, 8000] };
 
-/** One request: ends when the user stops it, or when nothing has come for too long. */
+/** One request. Ends when the user stops it or when no data arrives for too long. */
 export class Connection {
   readonly #url: string;
   readonly #stallMs: number;
@@ -30,7 +30,7 @@ export class Connection {
     return this.#controller.signal;
   }
 
-  /** What is waited for, if it comes in time. @throws BrokenDownload `weights/stalled`. */
+  /** The awaited value, if it arrives in time. @throws BrokenDownload `weights/stalled`. */
   async within<T>(awaited: Promise<T>, bytes: number): Promise<T> {
     let timer: ReturnType<typeof setTimeout> | undefined;
     let onAbort = (): void => undefined;
@@ -47,7 +47,7 @@ export class Connection {
     }
   }
 
-  /** Ends what may still be under way. */
+  /** Aborts the request if it is still running. */
   close(): void {
     this.#stopped?.removeEventListener('abort', this.#stop);
     this.#controller.abort();
@@ -55,11 +55,11 @@ export class Connection {
 }
 
 /**
- * Tries again what breaks off, unless it was stopped, as often as there is patience for; a try that gets further than
- * all before it renews the patience.
+ * Retries broken downloads until they are stopped or patience runs out. A try that gets further than all earlier ones
+ * resets the count.
  *
  * @param reached how far the tries have come.
- * @throws whatever the last try threw; at once what is no {@link BrokenDownload}.
+ * @throws whatever the last try threw. Anything but a {@link BrokenDownload} is thrown at once.
  */
 export async function patiently<T>(
   attempt: () => Promise<T>,
@@ -81,7 +81,7 @@ export async function patiently<T>(
   }
 }
 
-/** Waits; shorter when the signal comes. */
+/** Waits until the time is up or the signal aborts. */
 function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
   return new Promise((resolve) => {
     const timer = setTimeout(resolve, ms);

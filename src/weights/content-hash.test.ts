@@ -8,7 +8,7 @@ import { openStore } from './store.ts';
 const bytesOf = (length: number, seed: number): Uint8Array<ArrayBuffer> =>
   Uint8Array.from({ length }, (_, i) => (i * 7 + seed) % 251);
 
-test('is of the content, not of the place or the order of files', async () => {
+test('depends on the content, not on the location or order of the files', async () => {
   const [a, b] = [bytesOf(1000, 1), bytesOf(37, 2)];
   const hash = await contentHash([memoryFile('a', a), memoryFile('b', b)]);
   expect(hash).toMatch(/^[0-9a-f]{64}$/);
@@ -24,15 +24,15 @@ test('is of the content, not of the place or the order of files', async () => {
   expect(new Set([hash, ...all]).size).toBe(others.length + 1);
 });
 
-test('what the store knows of a file and what reading it tells are the same, over several parts', async () => {
+test('is the same from stored hashes and from reading the file, over several parts', async () => {
   const content = bytesOf(HASHED_BYTES + 5, 3);
   const store = await openStore(new MemoryKeyValue());
   const options = { fetch: () => Promise.resolve(new Response(content)) };
   const file = await new RemoteFolder('https://example.org/m/', store, options).file('model.safetensors');
   expect(file.hashes).toHaveLength(2);
-  const unread = { ...file, read: () => Promise.reject(new Error('nothing has to be read')) };
+  const unread = { ...file, read: () => Promise.reject(new Error('nothing should be read')) };
   expect(await contentHash([unread])).toBe(await contentHash([memoryFile('model.safetensors', content)]));
   const small = await openStore(new MemoryKeyValue(), 1000);
   const other = await new RemoteFolder('https://example.org/m/', small, options).file('model.safetensors');
-  expect(await contentHash([other]), 'kept in other parts').toBe(await contentHash([unread]));
+  expect(await contentHash([other]), 'stored in other parts').toBe(await contentHash([unread]));
 });

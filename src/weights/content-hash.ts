@@ -1,21 +1,21 @@
 import { sha256Of } from '../base/sha256.ts';
 
-/** What is needed of a file. */
+/** The parts of a file that hashing needs. */
 interface HashedFile {
   readonly name: string;
   readonly bytes: number;
-  /** SHA-256 of each {@link HASHED_BYTES} of it, where that is known without reading it. */
+  /** SHA-256 of each block of {@link HASHED_BYTES}, if known without reading the file. */
   readonly hashes?: readonly string[];
   read(begin: number, end: number): Promise<Uint8Array<ArrayBuffer>>;
 }
 
-/** Bytes that are hashed at once, and that the store keeps together: so it knows these hashes without reading anything. */
+/** Bytes hashed at once. Equal to the store's chunk size, so the store knows these hashes without reading. */
 export const HASHED_BYTES = 4 * 2 ** 20;
 
 /**
- * Names the content of a model's weight files: SHA-256 over a line for each file, in order of their names, with its
- * length and the SHA-256 of each {@link HASHED_BYTES} of it. The same files have the same hash wherever they lie; saved
- * in another type or with other shards they have another. Four megabytes are held at a time.
+ * Identifies the content of a model's weight files: SHA-256 over one line per file, sorted by name, with its length and
+ * the SHA-256 of each block of {@link HASHED_BYTES}. The hash does not depend on where the files are; another dtype or
+ * sharding changes it. Holds 4 MiB at a time.
  */
 export async function contentHash(files: readonly HashedFile[]): Promise<string> {
   const lines: string[] = [];

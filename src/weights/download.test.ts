@@ -68,7 +68,7 @@ afterEach(() => server.close());
 const download = (path: string, options: DownloadOptions = {}): ReturnType<typeof fetchToStore> =>
   fetchToStore(server.url + path, store, { patience: QUICK, ...options });
 
-/** A fetch that answers with a body of these pieces, given out one by one as they are asked for. */
+/** A fetch whose body yields these pieces one by one, on demand. */
 const fakeFetch =
   (headers: Record<string, string>, ...pieces: Uint8Array<ArrayBuffer>[]): typeof fetch =>
   () => {
@@ -84,7 +84,7 @@ const fakeFetch =
   };
 
 describe('fetchToStore', () => {
-  it('keeps a file, its etag, and tells how it comes', async () => {
+  it('stores a file and its etag, and reports progress', async () => {
     const progress: [number, number | null][] = [];
     const manifest = await download('weights', { onProgress: (...at) => progress.push(at) });
     expect(manifest).toMatchObject({
@@ -100,19 +100,19 @@ describe('fetchToStore', () => {
     );
   });
 
-  it('keeps it under another name when asked', async () => {
+  it('stores it under another name if asked to', async () => {
     await download('weights', { file: 'model' });
     expect((await store.list()).map(({ file, url }) => [file, url])).toEqual([['model', `${server.url}weights`]]);
   });
 
-  it.each(['unannounced', 'gzip'])('takes a body whose length is not known beforehand: %s', async (path) => {
+  it.each(['unannounced', 'gzip'])('accepts a body of unknown length: %s', async (path) => {
     const totals = new Set<number | null>();
     const { file, bytes } = await download(path, { onProgress: (_, total) => totals.add(total) });
     expect([bytes, totals]).toEqual([BODY.length, new Set([null])]);
     expect(await store.read(file, 0, bytes)).toEqual(BODY);
   });
 
-  it('takes an empty file for what it is', async () => {
+  it('accepts an empty file', async () => {
     expect(await download('empty')).toMatchObject({ bytes: 0, chunks: [] });
   });
 
@@ -129,7 +129,7 @@ describe('fetchToStore', () => {
     ['hidden-page', 'weights/html'],
     ['truncated', 'weights/interrupted'],
     ['truncated-chunked', 'weights/interrupted'],
-  ])('refuses %s with %s, and keeps nothing', async (path, code) => {
+  ])('refuses %s with %s, and stores nothing', async (path, code) => {
     await expect(download(path)).rejects.toMatchObject({
       code,
       message: expect.stringContaining(server.url + path) as string,
@@ -138,7 +138,7 @@ describe('fetchToStore', () => {
     expect(await values.keys()).toEqual([]);
   });
 
-  it('names a server that cannot be reached', async () => {
+  it('reports a server that cannot be reached', async () => {
     const { url } = server;
     await server.close();
     await expect(fetchToStore(`${url}weights`, store)).rejects.toMatchObject({ code: 'weights/network' });
@@ -163,7 +163,7 @@ describe('fetchToStore', () => {
     expect(await download('w', { fetch })).toMatchObject({ bytes: 50 });
   });
 
-  it('does not hold another site to it, whose Content-Encoding a page cannot see', async () => {
+  it('nor one from another site, whose Content-Encoding a page cannot see', async () => {
     const crossOrigin: typeof fetch = async (...request) => {
       const response = await fakeFetch({ 'content-length': '12' }, BODY.slice(0, 8), BODY.slice(8, 50))(...request);
       return Object.defineProperty(response, 'type', { value: 'cors' });
@@ -175,7 +175,7 @@ describe('fetchToStore', () => {
     expect(totals).toEqual([12, null]);
   });
 
-  it('refuses a file above the limit before and while it comes', async () => {
+  it('refuses a file above the limit before and during the download', async () => {
     const tooLarge = { code: 'weights/too-large' };
     let pulled = 0;
     const endless = new ReadableStream<Uint8Array>({
@@ -193,12 +193,12 @@ describe('fetchToStore', () => {
     expect(await download('weights', { maxBytes: BODY.length })).toMatchObject({ bytes: BODY.length });
   });
 
-  it('stops midway when told to', async () => {
+  it('stops midway on request', async () => {
     const stop = new AbortController();
     let chunksMidway: string[] = [];
     const onProgress = (bytes: number): void => {
       if (bytes < 3300) return;
-      // Once the last complete chunk is in.
+      // After the last complete chunk.
       setTimeout(() => {
         void values.keys().then((keys) => {
           chunksMidway = keys;
@@ -213,7 +213,7 @@ describe('fetchToStore', () => {
     expect(await values.keys()).toEqual([]);
   });
 
-  it('stops a source that does not heed the signal, and does not begin when stopped before', async () => {
+  it('stops a source that ignores the signal, and does not start if already stopped', async () => {
     const stop = new AbortController();
     const options = {
       fetch: fakeFetch({}, ...Array<Uint8Array<ArrayBuffer>>(20).fill(BODY.slice(0, 400))),
@@ -229,7 +229,7 @@ describe('fetchToStore', () => {
     expect([server.requests, await values.keys()]).toEqual([[], []]);
   });
 
-  it('leaves nothing when the quota is full midway, and ends the request', async () => {
+  it('stores nothing when the quota fills up midway, and ends the request', async () => {
     values.quotaBytes = 2500;
     let cancelled = false;
     const body = new ReadableStream<Uint8Array>({
@@ -247,7 +247,7 @@ describe('fetchToStore', () => {
     expect([cancelled, await values.keys()]).toEqual([true, []]);
   });
 
-  it('keeps the earlier copy when a new download of it fails', async () => {
+  it('preserves the earlier copy when a new download fails', async () => {
     await download('weights', { file: 'model' });
     await expect(download('truncated', { file: 'model' })).rejects.toMatchObject({ code: 'weights/interrupted' });
     expect(await store.read('model', 0, BODY.length)).toEqual(BODY);
@@ -255,7 +255,7 @@ describe('fetchToStore', () => {
 });
 
 describe('memory', () => {
-  it('holds a few chunks of a 64 MiB body at most', async () => {
+  it('holds at most a few chunks of a 64 MiB body', async () => {
     const MIB = 2 ** 20;
     const watched = new WatchedKeyValue(new MemoryKeyValue(), false);
     const large = await openStore(watched);

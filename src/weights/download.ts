@@ -15,28 +15,28 @@ import {
 import type { WeightStore } from './store.ts';
 import { isResumable, isStrong, type Manifest } from './store-format.ts';
 
-/** How to fetch a file, and what to tell while it comes. */
+/** How to fetch a file and report progress. */
 export interface DownloadOptions {
   /** Replaces the global fetch, to add credentials or to test. */
   fetch?: typeof globalThis.fetch | undefined;
-  /** Ends the download with `weights/aborted`; what came is kept where it can be gone on from. */
+  /** Ends the download with `weights/aborted`. What arrived is stored if it can be resumed. */
   signal?: AbortSignal | undefined;
-  /** Bytes of the file that have come, and its length where known. Called for every piece that the network gives. */
+  /** Bytes received so far and the file's length, if known. Called for every piece from the network. */
   onProgress?: ((bytes: number, total: number | null) => void) | undefined;
-  /** The file's name in the store; its URL when not given. */
+  /** The file's name in the store; its URL by default. */
   file?: string | undefined;
-  /** Longest file that is accepted. */
+  /** Largest accepted size of the file. */
   maxBytes?: number | undefined;
-  /** What its publisher says of the file: other content is refused. */
+  /** What the publisher states about the file; other content is refused. */
   expected?: Pick<Origin, 'bytes' | 'sha256'> | undefined;
   patience?: Patience | undefined;
 }
 
 /**
- * Streams a file into the store; one chunk of it is held in memory at a time. The file is there only when all of it has
- * come. What an earlier download has left is gone on from, by a Range request, when the server still has the same
- * content; a connection that breaks or stalls is taken up again in the same way, a few times. When that does not help
- * the chunks so far stay for the next download; when the content itself is wrong or does not fit, nothing stays.
+ * Streams a file into the store, one chunk in memory at a time. The file exists only when it is complete. An
+ * interrupted download resumes by a Range request if the server still has the same content, and so does a connection
+ * that breaks or stalls, a few times. If all tries fail, the stored chunks remain for the next download; if the content
+ * is wrong or does not fit, they are deleted.
  *
  * @throws GorpError `weights/offline`, `weights/cors`, `weights/network`, `weights/not-found`, `weights/denied`,
  * `weights/gated`, `weights/http`, `weights/html`, `weights/interrupted`, `weights/stalled`, `weights/wrong-length`,
@@ -55,28 +55,28 @@ export function fetchToStore(url: string, store: WeightStore, options: DownloadO
     }
   };
   return store.write(file, fill, signal).catch((thrown: unknown) => {
-    // Stopped while another tab was writing the same file.
+    // Stopped while waiting for another tab to write the same file.
     throw thrown === signal?.reason ? aborted(url) : thrown;
   });
 }
 
-/** One file on its way into the store, over as many connections as it takes. */
+/** One file's transfer into the store, over as many connections as it takes. */
 class Transfer {
   readonly #url: string;
   readonly #writer: FileWriter;
   readonly #options: DownloadOptions;
   readonly #fetch: typeof globalThis.fetch;
   readonly #patience: Patience;
-  /** A request with If-Range needs the server's consent (CORS preflight), which some give for Range only. */
+  /** If-Range needs a CORS preflight; some servers allow only Range. */
   #usesIfRange = true;
-  /** Whether what came is of no use, or could not be stored: nothing to resume from. */
+  /** Whether the content was unusable or could not be stored, so that there is nothing to resume from. */
   hasBadContent = false;
 
   constructor(url: string, writer: FileWriter, options: DownloadOptions) {
     this.#url = url;
     this.#writer = writer;
     this.#options = options;
-    // Browsers refuse their fetch when it is called as a method of something else.
+    // Browsers throw when their fetch is called as a method of another object.
     const { fetch = globalThis.fetch } = options;
     this.#fetch = (...request) => fetch(...request);
     this.#patience = options.patience ?? PATIENCE;
@@ -91,7 +91,7 @@ class Transfer {
     );
   }
 
-  /** One connection: the rest of the file when some of it is there, else all of it. */
+  /** One connection: fetches the rest of a partial file, or all of it. */
   async #attempt(): Promise<void> {
     const { origin, bytes } = this.#writer;
     const connection = new Connection(this.#url, this.#patience.stallMs, this.#options.signal);
@@ -102,7 +102,7 @@ class Transfer {
           await this.#take(connection, response, origin.bytes);
           return;
         }
-        // Anything but the rest of the same content: all of it anew, from this answer if it holds that.
+        // Not the rest of the same content: start over, from this response if it has the whole file.
         if (response.status === 200) return await this.#takeAll(connection, response);
         await response.body?.cancel();
         const refusal =
@@ -117,7 +117,7 @@ class Transfer {
 
   async #requestRest(connection: Connection, origin: Origin): Promise<Response> {
     const range = { range: `bytes=${this.#writer.bytes}-` };
-    // Where a hash is known it tells other content, so the server need not.
+    // A known hash detects other content, so the server need not.
     if (origin.sha256 !== null || origin.etag === null || !this.#usesIfRange) return this.#request(connection, range);
     try {
       return await this.#request(connection, { ...range, 'if-range': origin.etag });
@@ -127,10 +127,10 @@ class Transfer {
     }
   }
 
-  /** @throws GorpError; a {@link BrokenDownload} once anything has come of the file. */
+  /** @throws GorpError; a {@link BrokenDownload} once part of the file has arrived. */
   async #request(connection: Connection, headers: Record<string, string>): Promise<Response> {
     try {
-      // no-store: the browser's own cache would keep a second copy, and could answer with an older version.
+      // no-store: the browser's cache would hold a second copy and could answer with an older version.
       return await connection.within(
         this.#fetch(this.#url, { cache: 'no-store', signal: connection.signal, headers }),
         this.#writer.bytes,
@@ -143,7 +143,7 @@ class Transfer {
     }
   }
 
-  /** The whole file from an answer to a request for it. */
+  /** Stores the whole file from a response. */
   async #takeAll(connection: Connection, response: Response): Promise<void> {
     const { expected, maxBytes } = this.#options;
     const announced = declaredLength(response);
@@ -163,7 +163,7 @@ class Transfer {
     await this.#take(connection, response, expected?.bytes ?? (announced.binding ? announced.bytes : null), bytes);
   }
 
-  /** @param binding length that the file must have. @param told the same, or a length that may be wrong. */
+  /** @param binding length that the file must have. @param told the length to report, which may be wrong. */
   async #take(connection: Connection, response: Response, binding: number | null, told = binding): Promise<void> {
     try {
       await this.#writer.append(this.#pieces(connection, response, binding, told));
@@ -173,7 +173,7 @@ class Transfer {
     }
   }
 
-  /** The body, piece by piece, checked as it passes. */
+  /** Yields the body piece by piece, checking each. */
   async *#pieces(
     connection: Connection,
     response: Response,
@@ -198,7 +198,7 @@ class Transfer {
       }
       if (binding !== null && bytes < binding) throw wrongLength(this.#url, binding, bytes);
     } finally {
-      // Closes the connection when the rest is not wanted; a stream that has failed answers with its failure once more.
+      // Closes the connection if the rest is not wanted. A failed stream rejects again here.
       await reader?.cancel().catch(() => undefined);
     }
   }
@@ -219,13 +219,13 @@ class Transfer {
   }
 }
 
-/** Whether a 206 holds the bytes behind the first `bytes` of the same content. */
+/** Whether a 206 continues the same content after the first `bytes`. */
 function continues(response: Response, origin: Origin, bytes: number): boolean {
   const { headers } = response;
   const etag = headers.get('etag');
   if (isStrong(etag) && isStrong(origin.etag) && etag !== origin.etag) return false;
   if (origin.sha256 === null && etag !== origin.etag) return false;
-  // Both may be hidden from a page; what is told must fit.
+  // A page may see neither header; those it sees must match.
   const range = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(headers.get('content-range') ?? '');
   if (range !== null && (Number(range[1]) !== bytes || ![`${origin.bytes}`, '*'].includes(range[2]))) return false;
   const { bytes: length, binding } = declaredLength(response);
@@ -233,7 +233,7 @@ function continues(response: Response, origin: Origin, bytes: number): boolean {
 }
 
 interface DeclaredLength {
-  /** Bytes of the body, or null when the server does not say. */
+  /** Bytes of the body; null if the server does not state them. */
   bytes: number | null;
   /** Whether a body of another length is wrong. */
   binding: boolean;
@@ -243,8 +243,8 @@ interface DeclaredLength {
 function declaredLength(response: Response): DeclaredLength {
   const text = response.headers.get('content-length') ?? '';
   const encoding = response.headers.get('content-encoding') ?? 'identity';
-  // Of an encoded body, Content-Length counts the bytes before decoding.
+  // Content-Length counts the encoded bytes.
   if (!/^\d{1,15}$/.test(text) || encoding !== 'identity') return { bytes: null, binding: false };
-  // Another site's Content-Encoding is hidden from the page unless the server exposes it.
+  // A page sees another site's Content-Encoding only if the server exposes it.
   return { bytes: Number(text), binding: response.type !== 'cors' };
 }

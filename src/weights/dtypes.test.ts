@@ -5,20 +5,20 @@ const bytesOf = (array: ArrayBufferView): Uint8Array<ArrayBuffer> =>
   new Uint8Array(array.buffer as ArrayBuffer, array.byteOffset, array.byteLength); // Not shared memory in this file.
 
 describe('isDtype', () => {
-  it('knows the names of the format and nothing an object inherits', () => {
+  it('accepts the format’s names, not those that objects inherit', () => {
     expect(Object.keys(DTYPE_BITS).every(isDtype)).toBe(true);
     expect([undefined, 32, 'f32', 'F128', 'toString', '__proto__'].some(isDtype)).toBe(false);
   });
 });
 
 describe('tensorBytes', () => {
-  it('multiplies, from scalars to empty tensors', () => {
+  it('multiplies sizes, from scalars to empty tensors', () => {
     expect(tensorBytes('F32', [])).toBe(4);
     expect(tensorBytes('BF16', [3, 5])).toBe(30);
     expect(tensorBytes('I64', [7, 0, 2])).toBe(0);
   });
 
-  it('refuses elements that do not fill bytes, and sizes no double can count', () => {
+  it('refuses elements that do not fill whole bytes, and sizes beyond a double', () => {
     expect(tensorBytes('F4', [3])).toBeNull();
     expect(tensorBytes('F4', [4])).toBe(2);
     expect(tensorBytes('F6_E2M3', [4])).toBe(3);
@@ -55,14 +55,14 @@ describe('tensorData', () => {
 });
 
 describe('floatData', () => {
-  it('gives float32 of every float type', () => {
+  it('converts every float type to float32', () => {
     expect(floatData('w', 'F32', bytesOf(Float32Array.of(0.25)))).toEqual(Float32Array.of(0.25));
     expect(floatData('w', 'F16', bytesOf(Uint16Array.of(0x3400)))).toEqual(Float32Array.of(0.25));
     expect(floatData('w', 'BF16', bytesOf(Uint16Array.of(0x3e80)))).toEqual(Float32Array.of(0.25));
     expect(floatData('w', 'F64', bytesOf(Float64Array.of(0.1)))).toEqual(Float32Array.of(0.1));
   });
 
-  it.each(['I8', 'U8', 'F8_E4M3', 'F4', 'I64'] as const)('refuses %s by name', (dtype) => {
+  it.each(['I8', 'U8', 'F8_E4M3', 'F4', 'I64'] as const)('refuses %s, naming it', (dtype) => {
     expect(() => floatData('h.0.w', dtype, new Uint8Array(8))).toThrowError(
       expect.objectContaining({
         code: 'weights/unsupported-dtype',

@@ -2,8 +2,8 @@ import { GorpError } from '../base/errors.ts';
 import { bfloat16ToFloat32, halfToFloat32 } from '../base/half.ts';
 
 /**
- * Bits per element of every safetensors dtype, in the format's order of alignment
- * (`Dtype` in safetensors/src/tensor.rs), by which a writer sorts its tensors.
+ * Bits per element of every safetensors dtype, in the format's alignment order (`Dtype` in safetensors/src/tensor.rs),
+ * by which writers sort tensors.
  */
 export const DTYPE_BITS = {
   BOOL: 8,
@@ -36,8 +36,8 @@ export type Dtype = keyof typeof DTYPE_BITS;
 export const isDtype = (name: unknown): name is Dtype => typeof name === 'string' && Object.hasOwn(DTYPE_BITS, name);
 
 /**
- * Bytes of a tensor of this dtype and shape, or null when the elements do not fill whole bytes (sub-byte dtypes) or
- * the number of bits is beyond what a double counts exactly.
+ * Bytes of a tensor of this dtype and shape; null if the elements do not fill whole bytes (sub-byte dtypes) or a double
+ * cannot count the bits exactly.
  */
 export function tensorBytes(dtype: Dtype, shape: readonly number[]): number | null {
   let bits: number = DTYPE_BITS[dtype];
@@ -48,12 +48,12 @@ export function tensorBytes(dtype: Dtype, shape: readonly number[]): number | nu
   return bits % 8 === 0 ? bits / 8 : null;
 }
 
-/** The same bytes in a buffer of their own, when a typed array of `size`-byte elements could not be laid over them. */
+/** The bytes, copied if their alignment rules out a typed array of `size`-byte elements. */
 function aligned(bytes: Uint8Array<ArrayBuffer>, size: number): Uint8Array<ArrayBuffer> {
   return bytes.byteOffset % size === 0 ? bytes : bytes.slice();
 }
 
-/** A tensor's elements in memory. F16 and BF16 become float32; types JavaScript has no array for stay bytes. */
+/** A tensor's elements in memory. F16 and BF16 become float32; types without a JavaScript array stay bytes. */
 export type TensorData =
   | { dtype: 'F32' | 'F16' | 'BF16'; data: Float32Array }
   | { dtype: 'F64'; data: Float64Array }
@@ -70,8 +70,8 @@ export type TensorData =
     };
 
 /**
- * The elements that lie in `bytes`, little-endian as the format has it; so is every machine with WebGPU.
- * The result may share memory with `bytes`.
+ * The elements in `bytes`, little-endian like the format and every machine with WebGPU. The result may share memory
+ * with `bytes`.
  *
  * @param bytes whole elements, at any alignment.
  */

@@ -1,18 +1,18 @@
 /** A model that comes with the app. */
 export interface EmbeddedModel {
-  /** As the settings of a run name it. */
+  /** Its name in a run's settings. */
   readonly reference: string;
   /** Its folder in `public/embedded`. */
   readonly folder: 'model' | 'llama';
   readonly name: string;
 }
 
-/** The first is the one that runs begin with. */
+/** The first is the default of new runs. */
 export const EMBEDDED_MODELS: readonly EmbeddedModel[] = [
   { reference: 'embedded', folder: 'model', name: 'Embedded small T5' },
   { reference: 'embedded-llama', folder: 'llama', name: 'Embedded small LLaMA' },
 ];
 
-/** The embedded model that a setting names; undefined where it names another model. */
+/** The embedded model that a setting names; undefined for any other model. */
 export const embeddedModel = (reference: string): EmbeddedModel | undefined =>
   EMBEDDED_MODELS.find((model) => model.reference === reference);

@@ -13,43 +13,44 @@ import {
   partialKey,
 } from './store-format.ts';
 
-/** Where a file's content comes from. */
+/** The source of a file's content. */
 export interface Origin {
   url: string;
   /** The server's name for this version of the content. */
   etag: string | null;
-  /** Bytes to expect, where known: to find out early that they do not fit. */
+  /** Expected bytes, if known, to detect early that they do not fit. */
   bytes: number | null;
-  /** SHA-256 of the whole content in hexadecimal, where known: other content is refused. */
+  /** SHA-256 of the whole content in hexadecimal, if known; other content is refused. */
   sha256: string | null;
 }
 
 /** Writes one file, holding one chunk of it in memory. */
 export interface FileWriter {
-  /** What the content so far comes from, that of an interrupted write too; null before {@link begin}. */
+  /** The source of the content so far, also after an interrupted write; null before {@link begin}. */
   readonly origin: Origin | null;
-  /** Bytes kept so far: whole chunks. */
+  /** Bytes stored so far, in whole chunks. */
   readonly bytes: number;
-  /** Starts from zero: what was kept so far goes. @throws GorpError `store/quota` when the browser has no room. */
+  /** Starts from zero and discards what was stored. @throws GorpError `store/quota` when the browser has no room. */
   begin(origin: Origin): Promise<void>;
   /**
-   * Adds the bytes behind {@link bytes}. When `pieces` fails, the whole chunks that came are kept and the rest is lost.
+   * Appends bytes after the first {@link bytes}. If `pieces` fails, the whole chunks received so far stay and the rest
+   * is lost.
    *
    * @throws whatever `pieces` throws.
    */
   append(pieces: AsyncIterable<Uint8Array>): Promise<void>;
-  /** Lets the kept chunks stay when the write fails, so that a later one can resume from them. */
+  /** Leaves the stored chunks in place if the write fails, so that a later write can resume. */
   keep(): void;
 }
 
-/** The store's side of {@link FileWriter}: it also ends the write, well or not. */
+/** The store's side of {@link FileWriter}: also ends the write, whether it succeeded or failed. */
 export class ChunkWriter implements FileWriter {
   readonly #values: KeyValue;
   readonly #file: string;
   #partial: PartialManifest | null;
   readonly #buffer: Uint8Array<ArrayBuffer>;
   #filled = 0;
-  /** Made before a server is asked: what a broken response has brought and nobody has read by then is lost. */
+  /** Created before any request: unread data of a broken response would be lost while waiting for it. */
   readonly #hash: Sha256;
   #isKept = false;
 
@@ -67,7 +68,7 @@ export class ChunkWriter implements FileWriter {
     this.#hash = hash;
   }
 
-  /** A writer that resumes from what an interrupted write of the file has left, if it has. */
+  /** Opens a writer, which resumes an interrupted write of the file if there is one. */
   static async open(values: KeyValue, file: string, chunkBytes: number): Promise<ChunkWriter> {
     const partial = await loadPartial(values, file);
     const hash = partial?.hash == null ? await Sha256.begin() : await Sha256.from(partial.hash);
@@ -136,7 +137,7 @@ export class ChunkWriter implements FileWriter {
     return { sha256, bytes: bytes.length };
   }
 
-  /** The running hash, to be saved; null where no hash is expected, so that none is computed. */
+  /** The state of the running hash, to be saved; null if no hash is expected or computed. */
   #state(expected: string | null): string | null {
     return expected === null ? null : this.#hash.state;
   }
@@ -147,18 +148,18 @@ export class ChunkWriter implements FileWriter {
   }
 
   #begun(): PartialManifest {
-    if (this.#partial === null) throw new Error(`${this.#file} was written to before its write began.`);
+    if (this.#partial === null) throw new Error(`${this.#file} was appended to before begin().`);
     return this.#partial;
   }
 
-  /** Makes what was written the file. @throws GorpError `weights/wrong-hash`. */
+  /** Completes the file. @throws GorpError `weights/wrong-hash`. */
   async finish(): Promise<Manifest> {
     const partial = this.#begun();
     const { file, id, url, etag, chunkBytes, sha256 } = partial;
     const chunks = [...partial.chunks];
     const tail = this.#buffer.slice(0, this.#filled);
     if (tail.length > 0) chunks.push(await this.#write(partial, tail));
-    // Counted among the chunks to delete, should anything fail from here on.
+    // Lists the last chunk for deletion if anything fails from here on.
     this.#partial = { ...partial, chunks };
     const bytes = this.bytes - (tail.length > 0 ? chunkBytes - tail.length : 0);
     const digest = sha256 === null ? null : this.#hash.digest();
@@ -170,9 +171,9 @@ export class ChunkWriter implements FileWriter {
     return manifest;
   }
 
-  /** After a failure: deletes what was written, unless it is to be kept. */
+  /** After a failure: deletes what was written, unless keep() was called. */
   async fail(): Promise<void> {
-    // What cannot be deleted now goes when the store is opened next; what made the write fail matters more.
+    // Leftovers are deleted when the store is next opened; the original error matters more.
     if (!this.#isKept) await this.discard().catch(() => undefined);
   }
 
@@ -186,17 +187,17 @@ export class ChunkWriter implements FileWriter {
 
 const chunkKeysOf = ({ id, chunks }: Pick<Manifest, 'id' | 'chunks'>): string[] => chunkKeys(id, chunks.length);
 
-/** Deletes an interrupted write; the chunk that it may have written without listing it too. */
+/** Deletes an interrupted write, including a chunk that it may have written but not listed. */
 export const removePartial = (values: KeyValue, { file, id, chunks }: PartialManifest): Promise<void> =>
   values.delete([partialKey(file), ...chunkKeys(id, chunks.length + 1)]);
 
-/** @throws GorpError `store/quota` when the browser says that there is not so much room. */
+/** @throws GorpError `store/quota` when the browser reports too little room. */
 export async function requireRoom(values: KeyValue, origin: Pick<Origin, 'url' | 'bytes'>): Promise<void> {
   const room = origin.bytes === null ? null : await values.room();
   if (origin.bytes !== null && room !== null && room < origin.bytes) throw noRoom(origin, origin.bytes, room);
 }
 
-/** @param room what the browser says, or null when a write has failed whatever it said. */
+/** @param room what the browser reports; null if a write failed regardless. */
 export function noRoom(
   { url, bytes }: Pick<Origin, 'url' | 'bytes'>,
   needed: number,
@@ -207,8 +208,8 @@ export function noRoom(
   const atLeast = bytes === null ? 'at least ' : '';
   return new GorpError(
     'store/quota',
-    `${url} needs ${atLeast}${needed} bytes of storage, but ${has}. Nothing of it was kept.`,
-    'Remove stored models that are not needed, or free disk space, and start again.',
+    `${url} needs ${atLeast}${needed} bytes of storage, but ${has}. Nothing was stored.`,
+    'Remove models you no longer need or free disk space, then start again.',
     { cause },
   );
 }
@@ -216,6 +217,6 @@ export function noRoom(
 const wrongHash = (url: string, expected: string | null, got: string | null): GorpError =>
   new GorpError(
     'weights/wrong-hash',
-    `${url} came with other content than its publisher lists (SHA-256 ${got}, not ${expected}). Nothing of it was kept.`,
-    'Start again. If it stays so, something between the publisher and this machine changes files: use another network.',
+    `The content of ${url} is not what its publisher lists (SHA-256 ${got}, not ${expected}). Nothing was stored.`,
+    'Start again. If the error persists, something on the way changes files: use another network.',
   );

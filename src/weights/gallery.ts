@@ -1,21 +1,21 @@
-/** A model on the hub that this project is known to read. */
+/** A model on the hub that this project can read. */
 export interface GalleryModel {
-  /** As the settings of a run name it. */
+  /** Its name in a run's settings. */
   reference: string;
   name: string;
   /** `model_type` of its config.json. */
   family: 't5' | 'umt5' | 'llama' | 'qwen2' | 'qwen3' | 'smollm3' | 'gemma3_text';
   parameters: number;
   /**
-   * Bytes on the GPU, to three digits, as planned for `gorp` with prompts of 512 tokens, batches of 8 (T5) or 1 (others),
-   * weights as the checkpoint stores them and activations computed again.
+   * Planned bytes on the GPU, to three digits, for `gorp` with prompts of 512 tokens, batches of 8 (T5) or 1 (others),
+   * weights in the checkpoint's dtype and recomputed activations.
    */
   trainingBytes: number;
-  /** Elements of the largest matrix that is trained full-rank by default: it has to fit one buffer, as f32. */
+  /** Elements of the largest matrix trained full-rank by default, which must fit one buffer as f32. */
   largestTrained: number;
   /**
-   * Bytes of weights and tokenizer, to three digits: as the hub's page lists the files, or computed, parameters × bytes
-   * of a value. The hub tells them exactly before a download.
+   * Bytes of weights and tokenizer, to three digits: from the hub's file list, or parameters × bytes per value. The hub
+   * states them exactly before a download.
    */
   bytes: number;
   bytesFrom: 'hub' | 'config';
@@ -36,7 +36,7 @@ const t5 = (width: number, keys: number): Pick<GalleryModel, 'family' | 'largest
 export const GALLERY: readonly GalleryModel[] = [
   {
     ...t5(256, 256),
-    // The main branch has pickled weights only; the hub's own bot has added safetensors here.
+    // The main branch has only pickled weights; the hub's bot added safetensors in this pull request.
     reference: 'google/t5-efficient-tiny@refs/pr/1',
     name: 'T5-efficient-tiny',
     parameters: 15_600_000,
@@ -87,7 +87,7 @@ export const GALLERY: readonly GalleryModel[] = [
   },
   {
     ...t5(512, 384),
-    // As for the first: the main branch has pickled weights only.
+    // As above: the main branch has only pickled weights.
     reference: 'google/umt5-small@refs/pr/1',
     name: 'umT5-small',
     family: 'umt5',
@@ -131,7 +131,7 @@ export const GALLERY: readonly GalleryModel[] = [
     bytesFrom: 'config',
     licence: 'Gemma Terms of Use',
     isGated: true,
-    note: 'Two thirds of it are its vocabulary, 16-bit.',
+    note: 'Two thirds of it is vocabulary, 16-bit.',
   },
   {
     reference: 'HuggingFaceTB/SmolLM2-360M',
@@ -170,7 +170,7 @@ export const GALLERY: readonly GalleryModel[] = [
     bytesFrom: 'config',
     licence: 'Apache-2.0',
     isGated: false,
-    note: 'With a chat template that can think; it is told not to.',
+    note: 'Chat template with a thinking mode, turned off.',
   },
   {
     reference: 'TinyLlama/TinyLlama-1.1B-Chat-v1.0',

@@ -37,7 +37,7 @@ const open = (name = REPO, token: string | null = null, options: RemoteOptions =
     { onProgress: (at) => progress.push(at), patience: { stallMs: 2000, backoffMs: [1, 1] }, ...options },
   );
 const addressOf = (input: RequestInfo | URL): string => (input instanceof Request ? input.url : input.toString());
-/** Everything that the store holds, as text. */
+/** The whole store as text. */
 const everythingKept = async (): Promise<string> => {
   let text = '';
   for (const key of await values.keys()) {
@@ -48,7 +48,7 @@ const everythingKept = async (): Promise<string> => {
 };
 
 describe('a repository on the hub', () => {
-  it('is pinned to the commit that its revision stands for', async () => {
+  it('is pinned to the commit of its revision', async () => {
     const commit = hub.push(REPO, files);
     const model = await open();
     expect(model.commit).toBe(commit);
@@ -56,11 +56,11 @@ describe('a repository on the hub', () => {
     expect(model.generationConfig).toBeNull();
     expect(hub.requests[0]).toBe(`/api/models/${REPO}/revision/main?blobs=true`);
     expect(hub.requests.slice(1).every((path) => path.startsWith(`/${REPO}/resolve/${commit}/`))).toBe(true);
-    // No request for a file that the hub does not list.
+    // Requests only files that the hub lists.
     expect(hub.cdnRequests.map(({ file }) => file)).toEqual(Object.keys(files));
   });
 
-  it('tells the bytes of all files from the first one on', async () => {
+  it('reports the total bytes from the first file on', async () => {
     hub.push(REPO, { ...files, 'pytorch_model.bin': 'x'.repeat(9999), 'onnx/model.safetensors': 'no' });
     await open();
     const total = Object.values(files).reduce((sum, content) => sum + Buffer.byteLength(content), 0);
@@ -68,7 +68,7 @@ describe('a repository on the hub', () => {
     expect(progress.at(-1)?.bytes).toBe(total);
   });
 
-  it('is asked for once more each time, and fetched again only when it has moved on', async () => {
+  it('is looked up on each opening and fetched again only after a new commit', async () => {
     hub.push(REPO, files);
     await open();
     hub.requests.length = 0;
@@ -85,13 +85,13 @@ describe('a repository on the hub', () => {
     const dev = hub.push(REPO, { ...files, 'config.json': '{"model_type":"dev"}' }, 'refs/pr/3');
     expect((await open(`${REPO}@refs/pr/3`)).commit).toBe(dev);
     expect((await open(`${REPO}@${first}`)).config).toEqual({ model_type: 't5' });
-    // What a commit holds never changes: nothing is asked the second time.
+    // A commit never changes, so the second time makes no request.
     hub.requests.length = 0;
     expect((await open(`${REPO}@${first}`)).fromCache).toBe(true);
     expect(hub.requests).toEqual([]);
   });
 
-  it('can be used again without network, as it was when last asked for', async () => {
+  it('works without network, as it was when last looked up', async () => {
     const commit = hub.push(REPO, files);
     await open();
     hub.fault('api', { status: 503 });
@@ -103,7 +103,7 @@ describe('a repository on the hub', () => {
     await expect(open(`${REPO}@dev`)).rejects.toMatchObject({ code: 'weights/network' });
   });
 
-  it('can be used again behind a captive portal, and where the hub does not answer in time', async () => {
+  it('works behind a captive portal and when the hub does not answer in time', async () => {
     const commit = hub.push(REPO, files);
     await open();
     hub.fault('api', { status: 200 });
@@ -122,7 +122,7 @@ describe('a repository on the hub', () => {
     });
   });
 
-  it('needs no room for the hub’s answer', async () => {
+  it('works when there is no room to store the hub’s answer', async () => {
     hub.push(REPO, files);
     await open();
     vi.spyOn(values, 'room').mockResolvedValue(0);
@@ -141,7 +141,7 @@ describe('a repository on the hub', () => {
     expect(progress.at(-1)?.bytes).toBe(progress[0].totalBytes);
   });
 
-  it('goes on with an interrupted download, and refuses wrong bytes by the hub’s own SHA-256', async () => {
+  it('resumes an interrupted download and refuses bytes that differ from the hub’s SHA-256', async () => {
     hub.push(REPO, files);
     hub.fault('model.safetensors', { cutAfter: 700 });
     await open();
@@ -156,7 +156,7 @@ describe('a repository on the hub', () => {
     expect((await open(`${REPO}@again`)).commit).not.toBeNull();
   });
 
-  it('asks for room for all weights before the first byte of them', async () => {
+  it('checks that all weights fit before it fetches any', async () => {
     hub.push(REPO, files);
     values.roomBytes = 500;
     await expect(open()).rejects.toMatchObject({ code: 'store/quota' });
@@ -170,7 +170,7 @@ describe('a gated repository', () => {
     hub.gate(REPO, TOKEN);
   });
 
-  it('is opened with the token, which goes to the hub alone and is kept nowhere', async () => {
+  it('is opened with the token, which goes only to the hub and is never stored', async () => {
     const model = await open(REPO, TOKEN);
     expect(await model.readTensor('shared.weight')).toEqual(ramp(200));
     expect(hub.cdnRequests.every(({ authorization }) => authorization === undefined)).toBe(true);
@@ -179,7 +179,7 @@ describe('a gated repository', () => {
     expect(JSON.stringify(progress)).not.toContain(TOKEN);
   });
 
-  it('says without token what to do', async () => {
+  it('says what to do when there is no token', async () => {
     await expect(open()).rejects.toMatchObject({
       code: 'weights/gated',
       nextStep: expect.stringMatching(/accept the terms.*token/i) as string,
@@ -189,14 +189,14 @@ describe('a gated repository', () => {
   it.each([
     ['wrong', 'hf_wrong', 'weights/denied'],
     ['mistyped', 'hf_ab cd', 'weights/bad-token'],
-  ])('names a %s token without repeating it', async (_, token, code) => {
+  ])('reports a %s token without repeating it', async (_, token, code) => {
     const thrown = await open(REPO, token).catch((error: unknown) => error);
     expect(thrown).toMatchObject({ code, nextStep: expect.stringMatching(/token/i) as string });
     expect(String(thrown) + JSON.stringify(thrown) + String((thrown as Error).cause)).not.toContain(token);
     expect(await values.keys()).toEqual([]);
   });
 
-  it('is no obstacle once its files are there', async () => {
+  it('opens without a token once its files are stored', async () => {
     await open(REPO, TOKEN);
     expect((await open()).fromCache).toBe(true);
   });
@@ -204,11 +204,11 @@ describe('a gated repository', () => {
 
 describe('what is wrong with a repository', () => {
   it.each([
-    ['that is not there', 'some-org/none', 'weights/no-repository', /private/],
+    ['that does not exist', 'some-org/none', 'weights/no-repository', /private/],
     ['without that revision', `${REPO}@v9`, 'weights/no-revision', /v9/],
     ['with pickled weights only', 'some-org/bin', 'weights/no-safetensors', /pytorch_model.bin/],
     ['without a fast tokenizer', 'some-org/slow', 'weights/not-found', /tokenizer.json/],
-  ])('%s is named before anything is downloaded', async (_, name, code, message) => {
+  ])('%s is reported before anything is downloaded', async (_, name, code, message) => {
     const { 'model.safetensors': weights, ...small } = files;
     const { 'tokenizer.json': tokenizer, ...slow } = files;
     hub.push(REPO, files);
@@ -218,7 +218,7 @@ describe('what is wrong with a repository', () => {
     expect([hub.cdnRequests, await values.keys()]).toEqual([[], []]);
   });
 
-  it('a hub that is none, or is busy, is named too', async () => {
+  it('reports an address that is not a hub, and a busy hub', async () => {
     hub.push(REPO, files);
     hub.fault('api', { status: 200 }, { status: 429 });
     await expect(open()).rejects.toMatchObject({ code: 'weights/hub-answer' });
@@ -230,7 +230,7 @@ describe('what is wrong with a repository', () => {
     ).rejects.toMatchObject({ code: 'weights/bad-hub' });
   });
 
-  it('http on another machine is refused: as hub, as folder, and where a redirect leads', async () => {
+  it('refuses http on another machine: as hub, as folder, and after a redirect', async () => {
     hub.push(REPO, files);
     const places = {
       store,
@@ -243,7 +243,7 @@ describe('what is wrong with a repository', () => {
     const asked: string[] = [];
     const watched = (input: RequestInfo | URL): Promise<Response> => {
       asked.push(addressOf(input));
-      return Promise.reject(new Error('nothing should be asked'));
+      return Promise.reject(new Error('nothing should be requested'));
     };
     await expect(openModel(repository, clear, { fetch: watched })).rejects.toMatchObject({ code: 'weights/insecure' });
     expect(asked).toEqual([]);
@@ -264,7 +264,7 @@ describe('what is wrong with a repository', () => {
     }
   });
 
-  it('a name that is none is a wrong setting', () => {
+  it('reports an invalid name as a wrong setting', () => {
     expect(() => requireReference(parseModelReference('t5-small'), 't5-small')).toThrow(/org\/name|t5-small/);
   });
 });

@@ -13,22 +13,21 @@ import {
 import { RemoteFolder, type RemoteOptions } from './remote-folder.ts';
 import { type WeightStore, writePieces } from './store.ts';
 
-/** Failures of the hub that leave an earlier answer as good as it was. */
+/** Failures of the hub after which an earlier answer still serves. */
 const UNREACHED = [
   'weights/offline',
   'weights/network',
   'weights/cors',
   'weights/http',
   'weights/stalled',
-  // A captive portal answers in the hub's name, or leads elsewhere.
+  // A captive portal answers in the hub's place or redirects.
   'weights/hub-answer',
   'weights/insecure',
 ];
 
 /**
- * A repository on the hub, pinned to the commit that its revision stands for now. The hub's answer is kept beside the
- * files, so that a model that was used before can be used again without network; a revision that is a commit itself is
- * asked for only once.
+ * Opens a repository on the hub, pinned to its revision's current commit. The hub's answer is stored with the files, so
+ * that a model used before works without network. A revision that is a commit is looked up only once.
  *
  * @throws GorpError as {@link resolveRevision} and {@link checkListing}; `weights/bad-hub`, `weights/bad-token`.
  */
@@ -61,7 +60,7 @@ async function findListing(
   try {
     const listing = await resolveRevision(asked, access, options);
     checkListing(listing);
-    // It helps when there is no network: where it cannot be kept, on a full disk, the model is as good without.
+    // Only needed without network: if the disk is full, the model works without it.
     await keepListing(store, access.endpoint, listing).catch((thrown: unknown) => {
       if (!(thrown instanceof GorpError) || !thrown.code.startsWith('store/')) throw thrown;
     });
@@ -73,7 +72,7 @@ async function findListing(
   }
 }
 
-/** A listing lies in the store under the address of its folder. */
+/** Stores a listing under the address of its folder. */
 async function keepListing(store: WeightStore, endpoint: string, listing: HubListing): Promise<void> {
   const url = commitUrl(endpoint, listing.id, listing.commit);
   const bytes = new TextEncoder().encode(JSON.stringify(listing));

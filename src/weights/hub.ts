@@ -4,14 +4,14 @@ import { GorpError } from '../base/errors.ts';
 import { type Patience, PATIENCE } from './connection.ts';
 import { denied, stalled, unreachable } from './response-checks.ts';
 
-/** The hub that Hugging Face runs. Others speak the same language: mirrors, and the one that tests play. */
+/** Hugging Face's hub. Mirrors, and the tests' local hub, have the same API. */
 export const HUB = 'https://huggingface.co';
 
 /** How to reach the hub. */
 export interface HubAccess {
-  /** Its address, as `HF_ENDPOINT` names it for Hugging Face's own tools. */
+  /** Its address, as in `HF_ENDPOINT` of Hugging Face's tools. */
   endpoint: string;
-  /** An access token of the user's account. It goes to the hub with requests, and nowhere else. */
+  /** An access token of the user's account. It is sent only to the hub. */
   token: string | null;
 }
 
@@ -19,17 +19,17 @@ export interface HubAccess {
 const HubFileSchema = v.object({
   name: v.string(),
   bytes: v.nullable(v.pipe(v.number(), v.safeInteger(), v.minValue(0))),
-  /** Known of big files, which the hub keeps by Git LFS. */
+  /** Known for large files, which the hub stores with Git LFS. */
   sha256: v.nullable(v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/))),
 });
 export type HubFile = v.InferOutput<typeof HubFileSchema>;
 
-/** A commit of a repository with the files at its root. */
+/** A commit of a repository and the files at its root. */
 export const HubListingSchema = v.object({
-  /** As it was asked for. */
+  /** As requested. */
   repository: v.string(),
   revision: v.string(),
-  /** Full name of the repository, which may have moved. */
+  /** Current full name of the repository, which may have moved. */
   id: v.string(),
   commit: v.pipe(v.string(), v.regex(/^[0-9a-f]{40}$/)),
   /** ISO 8601, UTC. */
@@ -38,7 +38,7 @@ export const HubListingSchema = v.object({
 });
 export type HubListing = v.InferOutput<typeof HubListingSchema>;
 
-/** What the hub answers: huggingface_hub, `ModelInfo` with `files_metadata=True`. */
+/** The hub's answer: huggingface_hub, `ModelInfo` with `files_metadata=True`. */
 const ModelInfoSchema = v.object({
   id: v.pipe(v.string(), v.regex(/^[\w.-]+(?:\/[\w.-]+)?$/)),
   sha: HubListingSchema.entries.commit,
@@ -51,38 +51,40 @@ const ModelInfoSchema = v.object({
   ),
 });
 
-/** @throws GorpError `weights/bad-hub`, `weights/insecure`, `weights/bad-token`; the token is not repeated in it. */
+/**
+ * @throws GorpError `weights/bad-hub`, `weights/insecure`, `weights/bad-token`; the error does not contain the token.
+ */
 export function checkAccess({ endpoint, token }: HubAccess): HubAccess {
   const isUrl = URL.canParse(endpoint) && /^https?:$/.test(new URL(endpoint).protocol);
   if (!isUrl) {
     throw new GorpError(
       'weights/bad-hub',
       `${JSON.stringify(endpoint)} is not the address of a hub.`,
-      `Give an address as ${HUB}, or leave it empty.`,
+      `Enter an address such as ${HUB}, or leave it empty.`,
     );
   }
   if (!isSecureAddress(endpoint)) throw insecureAddress('weights/insecure', endpoint);
   if (token !== null && !/^[\x21-\x7e]{1,1000}$/.test(token)) {
     throw new GorpError(
       'weights/bad-token',
-      'The access token has characters that no token has.',
-      'Copy the token again from the settings of your account on the hub; it begins with hf_.',
+      'The access token contains invalid characters.',
+      'Copy the token again from your account settings on the hub; it begins with hf_.',
     );
   }
   return { endpoint: endpoint.replace(/\/+$/, ''), token };
 }
 
-/** The origin of a hub's address, which its token belongs to; null for a text that is no address. */
+/** The origin of a hub's address, to which its token belongs; null if the text is not an address. */
 export const hubOrigin = (endpoint: string): string | null =>
   URL.canParse(endpoint) && /^https?:/.test(endpoint) ? new URL(endpoint).origin : null;
 
-/** Access with another hub. A token belongs to the origin it was entered for: at another one it has to be entered anew. */
+/** Access to another hub. Drops the token if the origin differs, since a token belongs to one origin. */
 export const withEndpoint = (before: HubAccess, endpoint: string): HubAccess => ({
   endpoint,
   token: hubOrigin(endpoint) === hubOrigin(before.endpoint) ? before.token : null,
 });
 
-/** A fetch that shows the token to the hub, and to no other server that a redirect may lead to. */
+/** A fetch that sends the token to the hub but not to servers it redirects to. */
 export function authorizedFetch({ endpoint, token }: HubAccess, fetch = globalThis.fetch): typeof globalThis.fetch {
   if (token === null) return fetch;
   return (input, init) => {
@@ -94,7 +96,7 @@ export function authorizedFetch({ endpoint, token }: HubAccess, fetch = globalTh
   };
 }
 
-/** The folder that the files of a commit are fetched from, with a slash at its end. Its content never changes. */
+/** The folder of a commit's files, with a slash at the end. Its content never changes. */
 export const commitUrl = (endpoint: string, id: string, commit: string): string =>
   `${endpoint}/${id}/resolve/${commit}/`;
 
@@ -105,7 +107,7 @@ export function parseCommitUrl(url: string): { id: string; commit: string } | nu
 }
 
 /**
- * Asks the hub which commit a revision stands for now, and for its files.
+ * Asks the hub for a revision's current commit and its files.
  *
  * @throws GorpError `weights/offline`, `weights/cors`, `weights/network`, `weights/stalled`, `weights/denied`, `weights/insecure`,
  * `weights/no-repository`, `weights/no-revision`, `weights/hub-answer`, `weights/http`.
@@ -141,8 +143,8 @@ export async function resolveRevision(
   if (!parsed.success) {
     throw new GorpError(
       'weights/hub-answer',
-      `${endpoint} did not answer as a hub does (${v.getDotPath(parsed.issues[0]) ?? 'no JSON object'}).`,
-      `Check the address of the hub; that of Hugging Face is ${HUB}.`,
+      `${endpoint} did not answer like a hub (${v.getDotPath(parsed.issues[0]) ?? 'no JSON object'}).`,
+      `Check the address of the hub; Hugging Face's is ${HUB}.`,
     );
   }
   const { id, sha, siblings } = parsed.output;
@@ -166,15 +168,15 @@ function hubRefusal(response: Response, { repository, revision, url, hasToken }:
     return new GorpError(
       'weights/no-revision',
       `${repository} has no branch, tag or commit ${JSON.stringify(revision)}.`,
-      'Check the part behind the @, or leave it away for the main branch.',
+      'Check the part after the @, or omit it for the main branch.',
     );
   }
-  // To those without token the hub does not tell a private repository from none.
+  // Without a token, the hub answers alike for private and missing repositories.
   if (status === 404 || code === 'RepoNotFound' || (status === 401 && !hasToken)) {
     return new GorpError(
       'weights/no-repository',
       `The hub has no model ${repository}${hasToken ? ' that this token may read' : ', or it is private'}.`,
-      'Check the name, as org/name; for a private model enter an access token of an account that may read it.',
+      'Check the name (org/name). For a private model, enter an access token that may read it.',
     );
   }
   if (status === 401 || status === 403) return denied(response, url);
@@ -182,20 +184,19 @@ function hubRefusal(response: Response, { repository, revision, url, hasToken }:
     'weights/http',
     `The hub answered HTTP ${status} to the request for ${repository}.`,
     status === 429
-      ? 'It asks for fewer requests: wait some minutes and start again.'
+      ? 'There were too many requests: wait some minutes and start again.'
       : 'Wait a moment and start again.',
   );
 }
 
 /**
- * Whether a repository has what this project reads, before anything is downloaded.
+ * Checks that a repository has the files this project reads, before any download.
  *
  * @throws GorpError `weights/no-safetensors`, `weights/not-found`.
  */
 export function checkListing({ id, files }: HubListing): void {
   const names = new Set(files.map(({ name }) => name));
-  // Whether the tokens are bytes, so that there is no tokenizer.json, only tokenizer_config.json says: a repository of
-  // a model of that kind names it.
+  // Models whose tokens are bytes have no tokenizer.json. Only tokenizer_config.json says so, so go by the name.
   const isByteModel = /byt5/i.test(id);
   for (const name of ['config.json', 'tokenizer.json', 'tokenizer_config.json']) {
     if (!names.has(name) && !(name === 'tokenizer.json' && isByteModel)) {
@@ -203,7 +204,7 @@ export function checkListing({ id, files }: HubListing): void {
         'weights/not-found',
         `${id} has no ${name}.`,
         name === 'tokenizer.json'
-          ? 'Choose a repository with a fast tokenizer, or save one with AutoTokenizer of transformers and pick the folder.'
+          ? 'Choose a repository with a fast tokenizer, or save one with transformers’ AutoTokenizer and pick the folder.'
           : 'Choose the repository of a transformers model.',
       );
     }
@@ -220,6 +221,6 @@ export const noSafetensors = (where: string, others: readonly string[], cause?: 
   new GorpError(
     'weights/no-safetensors',
     `${where} has neither model.safetensors nor model.safetensors.index.json${others.length === 0 ? '' : `, only ${others.slice(0, 3).join(', ')}`}.`,
-    'Weights in other formats (pytorch_model.bin, GGUF) must be saved as safetensors first: load the model with transformers, call save_pretrained, and pick the folder.',
+    'Convert other formats (pytorch_model.bin, GGUF) to safetensors first: load the model with transformers, call save_pretrained, and pick the folder.',
     { cause },
   );

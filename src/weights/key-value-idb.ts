@@ -2,7 +2,7 @@ import { createStore, delMany, get, keys, set, type UseStore } from 'idb-keyval'
 import { GorpError } from '../base/errors.ts';
 import type { KeyValue } from './key-value.ts';
 
-/** Passes a full quota on, for the caller knows what it was writing, and names every other failure of the database. */
+/** Rethrows a full quota, since the caller knows what it was writing, and wraps every other failure of the database. */
 async function guarded<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
@@ -18,8 +18,8 @@ async function guarded<T>(work: () => Promise<T>): Promise<T> {
 }
 
 /**
- * Values in IndexedDB. Byte arrays are kept as Blobs, which Chromium writes and reads 1.4 to 2 times as fast.
- * In a page or worker the names of running work are Web Locks, so that they end with the tab that holds them.
+ * Values in IndexedDB. Byte arrays are stored as Blobs, which Chromium writes and reads 1.4 to 2 times as fast. In a
+ * page or worker the names of running work are Web Locks, which end with the tab that holds them.
  */
 export class IndexedDbKeyValue implements KeyValue {
   readonly #store: UseStore;
@@ -38,7 +38,7 @@ export class IndexedDbKeyValue implements KeyValue {
   async getBytes(key: string): Promise<Uint8Array<ArrayBuffer> | undefined> {
     const value = await guarded(() => get<unknown>(key, this.#store));
     if (!(value instanceof Blob)) return undefined;
-    // A Blob whose file was lost or damaged on disk is found here, not by get.
+    // A Blob whose file is lost or damaged on disk fails here, not in get.
     return value.arrayBuffer().then(
       (buffer) => new Uint8Array(buffer),
       () => undefined,
@@ -62,7 +62,7 @@ export class IndexedDbKeyValue implements KeyValue {
   }
 
   async room(): Promise<number | null> {
-    // Some browsers and Node have no estimate; then the write itself tells.
+    // Some browsers and Node have no estimate; then the write itself fails.
     const { quota, usage } = (await globalThis.navigator?.storage?.estimate?.()) ?? {};
     return quota === undefined || usage === undefined ? null : Math.max(0, quota - usage);
   }

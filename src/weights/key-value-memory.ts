@@ -1,10 +1,10 @@
 import type { KeyValue } from './key-value.ts';
 
-/** Values in this process's memory: for Node, where the operating system caches files anyway, and for tests. */
+/** Values in memory: for tests, and for Node, where the operating system caches files anyway. */
 export class MemoryKeyValue implements KeyValue {
   readonly #objects = new Map<string, object>();
   readonly #bytes = new Map<string, Uint8Array<ArrayBuffer>>();
-  /** The last work of each name, settled or not. */
+  /** The latest work of each name, settled or not. */
   readonly #running = new Map<string, Promise<unknown>>();
 
   getObject(key: string): Promise<unknown> {

@@ -3,16 +3,16 @@ import { contentHash } from './content-hash.ts';
 import { type Dtype, floatData } from './dtypes.ts';
 import { headerLength, LENGTH_BYTES, parseHeader, type SafetensorsHeader, type TensorInfo } from './safetensors.ts';
 
-/** A file that can be read in parts, wherever it lies. */
+/** A file that can be read in parts, wherever it is. */
 export interface ByteFile {
-  /** Plain name, as `config.json`. */
+  /** Plain name, such as `config.json`. */
   name: string;
   bytes: number;
-  /** SHA-256 of each `HASHED_BYTES` of it, where that is known without reading it. */
+  /** SHA-256 of each block of `HASHED_BYTES`, if known without reading the file. */
   hashes?: readonly string[];
   /** Bytes `begin` to `end` (exclusive), in memory of their own. */
   read(begin: number, end: number): Promise<Uint8Array<ArrayBuffer>>;
-  /** Called when the content is of no use: a cached copy is dropped, so that the next start fetches it anew. */
+  /** Called when the content is unusable: drops a cached copy, so that the next start downloads it again. */
   discard(): Promise<void>;
 }
 
@@ -23,15 +23,15 @@ export interface RawTensor {
   bytes: Uint8Array<ArrayBuffer>;
 }
 
-/** The tensors of a model, of one safetensors file or of several. */
+/** The tensors of a model in one or several safetensors files. */
 export interface ModelTensors {
-  /** By Hugging Face name; `file` is the safetensors file it lies in, `begin` and `end` are places in its data. */
+  /** By Hugging Face name; `file` is its safetensors file, `begin` and `end` are offsets in that file's data. */
   tensors: Map<string, TensorInfo & { file: string }>;
   /** One tensor as float32. @throws GorpError `weights/no-tensor`, `weights/unsupported-dtype`, and what the file throws. */
   readTensor(name: string): Promise<Float32Array>;
   /** One tensor as stored. @throws GorpError `weights/no-tensor`, and what the file throws. */
   readRaw(name: string): Promise<RawTensor>;
-  /** Names the content of the files: see {@link contentHash}. Files that were picked or lie on disk are read for it. */
+  /** Identifies the content of the files: see {@link contentHash}. Reads picked files and files on disk. */
   contentHash(): Promise<string>;
 }
 
@@ -45,7 +45,7 @@ export async function readJson(file: ByteFile): Promise<unknown> {
     throw new GorpError(
       'weights/invalid-json',
       `${file.name} is not valid JSON: ${cause instanceof Error ? cause.message : String(cause)}.`,
-      'Start again to fetch it anew; if it stays so, the file is damaged where it comes from.',
+      'Start again to download it again; if the error persists, the file is damaged at its source.',
       { cause },
     );
   }
@@ -65,7 +65,7 @@ async function readHeader(file: ByteFile): Promise<SafetensorsHeader> {
 }
 
 /**
- * Opens the tensors of a model that lies in one or several safetensors files.
+ * Opens the tensors of a model in one or several safetensors files.
  *
  * @throws GorpError as {@link parseHeader}, and `weights/duplicate-tensor` when two files hold the same name; the
  * files are discarded then.
@@ -82,7 +82,7 @@ export async function openTensors(files: readonly ByteFile[]): Promise<ModelTens
         throw new GorpError(
           'weights/duplicate-tensor',
           `Tensor ${name} is both in ${other.file} and in ${file.name}.`,
-          'Save the model anew: its shards do not fit together.',
+          'Save the model again: its shards do not fit together.',
         );
       }
       tensors.set(name, { ...info, file: file.name });

@@ -5,7 +5,7 @@ import { type ByteFile, type ModelTensors, openTensors, readJson } from './model
 import { checkShards, parseShardIndex } from './shards.ts';
 
 const MIB = 2 ** 20;
-/** Longest JSON files that are accepted, in bytes; those of the largest published models are several times smaller. */
+/** Largest accepted JSON files, in bytes, several times those of the largest published models. */
 const MAX_CONFIG_BYTES = 4 * MIB;
 const MAX_TOKENIZER_BYTES = 128 * MIB;
 const MAX_TEMPLATE_BYTES = MIB;
@@ -14,64 +14,64 @@ const MAX_INDEX_BYTES = 64 * MIB;
 const SINGLE = 'model.safetensors';
 const INDEX = `${SINGLE}.index.json`;
 
-/** Files of a model side by side, wherever they lie. */
+/** A model's files in one folder, wherever it is. */
 export interface ModelFolder {
-  /** For messages: an address, a path, `org/name`. */
+  /** For messages: an address, a path or `org/name`. */
   readonly name: string;
   /** The commit that the files are pinned to; null where they have none. */
   readonly commit: string | null;
-  /** False once anything was asked of the network. */
+  /** False after any network request. */
   readonly fromCache: boolean;
   /** A file of the folder. @throws GorpError `weights/not-found`, and what fetching it throws. */
   file(name: string, maxBytes?: number): Promise<ByteFile>;
-  /** A file that the folder may lack: null then. */
+  /** A file that the folder may lack; null if it does. */
   optionalFile(name: string, maxBytes: number): Promise<ByteFile | null>;
-  /** Whether a file is known to be there, without asking for it. */
+  /** Whether a file is known to exist, without requesting it. */
   has(name: string): Promise<boolean>;
   /**
-   * Told before the weights are asked for: their files, and the bytes of the tensors in them where known.
+   * Announces the weight files before they are requested, and the bytes of their tensors if known.
    *
-   * @throws GorpError `store/quota` when the browser has no room for what is missing of them.
+   * @throws GorpError `store/quota` when the browser has no room for the missing ones.
    */
   expectWeights(names: readonly string[], bytes: number | null): Promise<void>;
-  /** Called when the files turn out not to be a model that can be used: the next start fetches them anew. */
+  /** Called when the files are not a usable model, so that the next start downloads them again. */
   discard(): Promise<void>;
 }
 
-/** The small files of a model, and what is known of where they come from. */
+/** The small files of a model and their origin. */
 export interface ModelTexts {
-  /** The JSON files' content, unchecked. */
+  /** The JSON files' contents, unchecked. */
   config: unknown;
   /** Null when the folder has no `tokenizer.json`: the tokens of some models are bytes. */
   tokenizer: unknown;
   tokenizerConfig: unknown;
   /** Null when the folder has no `generation_config.json`. */
   generationConfig: unknown;
-  /** The text of `chat_template.jinja`, fetched when it is asked for; null when the folder has none. */
+  /** The text of `chat_template.jinja`, fetched on demand; null when the folder has none. */
   chatTemplate(): Promise<string | null>;
   /** The commit that the files are pinned to; null where they have none. */
   commit: string | null;
-  /** Whether nothing had to be asked of the network. */
+  /** Whether no network request was needed. */
   fromCache: boolean;
-  /** Called when the files turn out not to be a model that can be used: the next start fetches them anew. */
+  /** Called when the files are not a usable model, so that the next start downloads them again. */
   discard(): Promise<void>;
 }
 
 /** The files of a model. */
 export interface ModelFiles extends ModelTexts, ModelTensors {}
 
-/** Looks at the small files of a model before its weights are asked for. What it throws ends the opening. */
+/** Inspects a model's small files before its weights are requested. If it throws, opening ends. */
 export type InspectTexts = (texts: ModelTexts) => Promise<void>;
 
 /**
- * Opens the small files of a model: `config.json`, `tokenizer.json` (but for models whose tokens are bytes),
- * `tokenizer_config.json`, and `generation_config.json` and `chat_template.jinja` where there are such.
+ * Opens the small files of a model: `config.json`, `tokenizer.json` (unless tokens are bytes), `tokenizer_config.json`,
+ * and, if present, `generation_config.json` and `chat_template.jinja`.
  *
  * @throws GorpError `weights/not-found`, `weights/invalid-json`, and what fetching them throws. A file that turns out
  *   unusable is discarded.
  */
 export async function openTexts(folder: ModelFolder): Promise<ModelTexts> {
-  // Each is checked at once: a wrong address should not cost a long download.
+  // Check each at once: a wrong address should not cost a long download.
   const config = await openConfig(folder);
   const tokenizerConfig = await readJson(await folder.file('tokenizer_config.json', MAX_CONFIG_BYTES));
   const tokenizer = hasByteTokens(tokenizerConfig)
@@ -89,8 +89,8 @@ export async function openTexts(folder: ModelFolder): Promise<ModelTexts> {
 }
 
 /**
- * Opens a model in a folder of Hugging Face files: those of {@link openTexts} first, then `model.safetensors` or the
- * shards that `model.safetensors.index.json` names.
+ * Opens a model in a folder of Hugging Face files: first those of {@link openTexts}, then `model.safetensors` or the
+ * shards named in `model.safetensors.index.json`.
  *
  * @param inspect decides whether the weights are worth fetching.
  * @throws GorpError as {@link openTexts} and {@link openTensors}; `weights/no-safetensors`, `weights/invalid-index`.
@@ -103,7 +103,7 @@ export async function openModelFolder(folder: ModelFolder, inspect?: InspectText
   return { ...texts, ...weights, fromCache: folder.fromCache };
 }
 
-/** The config.json of a folder alone: some KB. @throws GorpError as {@link openModelFolder}. */
+/** Only the config.json of a folder: some KB. @throws GorpError as {@link openModelFolder}. */
 export const openConfig = async (folder: ModelFolder): Promise<unknown> =>
   readJson(await folder.file('config.json', MAX_CONFIG_BYTES));
 
@@ -129,7 +129,7 @@ async function openWeights(folder: ModelFolder): Promise<ModelTensors> {
   return tensors;
 }
 
-/** What `check` returns; when it throws, the files that it found at fault are discarded first. */
+/** Returns what `check` returns. If it throws, discards the files first. */
 async function checked<T>(files: readonly ByteFile[], check: () => T): Promise<T> {
   try {
     return check();
@@ -139,7 +139,7 @@ async function checked<T>(files: readonly ByteFile[], check: () => T): Promise<T
   }
 }
 
-/** Whether a file could not be had because there is no such file. Some servers answer with their start page then. */
+/** Whether an error means that the file does not exist. Some servers then answer with their start page. */
 export const isAbsence = (thrown: unknown): thrown is GorpError =>
   thrown instanceof GorpError && (thrown.code === 'weights/not-found' || thrown.code === 'weights/html');
 

@@ -1,44 +1,44 @@
 import * as v from 'valibot';
 
-// What is told of models while they are fetched, listed and checked. Plain data: it crosses from a worker to the page.
+// Messages about models while they are fetched, listed and checked: plain data, sent from a worker to the page.
 
 const bytes = v.pipe(v.number(), v.minValue(0));
 
 /** A model in the store: the files of one folder. */
 export const StoredModelSchema = v.strictObject({
-  /** Address of the folder, with a slash at its end: its name in the functions of stored-models.ts. */
+  /** Address of the folder, with a slash at the end; stored-models.ts identifies models by it. */
   folder: v.string(),
-  /** As the settings of a run name it: `org/name@commit`, or the address. */
+  /** Its name in a run's settings: `org/name@commit`, or the address. */
   reference: v.string(),
-  /** Bytes that are there. */
+  /** Bytes stored. */
   bytes,
-  /** Whether every file is there; a download that was interrupted can be resumed. */
+  /** Whether every file is complete; an interrupted download can be resumed. */
   isComplete: v.boolean(),
 });
 export type StoredModel = v.InferOutput<typeof StoredModelSchema>;
 
-/** How far the files of a model have come, counted over all of them. */
+/** Progress over all files of a model. */
 export const ModelProgressSchema = v.strictObject({
-  /** The file that is worked on. */
+  /** The current file. */
   file: v.string(),
   bytes,
-  /** Null until the weights' length is known. Where no list of files is to be had it is close for sharded weights. */
+  /** Null until the weights' length is known. Approximate for sharded weights without a list of files. */
   totalBytes: v.nullable(bytes),
   source: v.picklist(['network', 'cache']),
-  /** Of late; null until it is known, and for the cache. */
+  /** Recent rate; null until known, and for the cache. */
   bytesPerSecond: v.nullable(v.number()),
 });
 export type ModelProgress = v.InferOutput<typeof ModelProgressSchema>;
 
-/** How far checking a model has come. */
+/** Progress of checking a model. */
 export const VerifyProgressSchema = v.strictObject({ bytes, totalBytes: bytes });
 export type VerifyProgress = v.InferOutput<typeof VerifyProgressSchema>;
 
-/** What checking a model has found, by the files' names. */
+/** Result of checking a model, by file name. */
 export const VerdictSchema = v.strictObject({
-  /** Had damaged parts, which were fetched again. */
+  /** Damaged parts of these were fetched again. */
   mended: v.array(v.string()),
-  /** Could not be mended, and are removed: the next use of the model fetches them anew. */
+  /** Removed as unrepairable; the next use of the model downloads them again. */
   removed: v.array(v.string()),
 });
 export type Verdict = v.InferOutput<typeof VerdictSchema>;

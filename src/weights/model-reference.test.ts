@@ -40,7 +40,7 @@ describe('parseModelReference', () => {
     'https://example.org/t5/?token=secret',
     'https://user:secret@example.org/t5/',
     'https://huggingface.co/a/b?token=secret',
-  ])('does not take %j', (text) => {
+  ])('refuses %j', (text) => {
     expect(parseModelReference(text)).toBeNull();
   });
 });

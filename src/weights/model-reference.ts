@@ -1,18 +1,18 @@
 import { addressProblem } from '../base/address.ts';
 import { type EmbeddedModel, embeddedModel } from './embedded-models.ts';
 
-/** Where a model comes from, as the settings of a run name it. */
+/** Where a model comes from, as named in a run's settings. */
 export type ModelReference =
   /** A model that comes with the app. */
   | { kind: 'embedded'; folder: EmbeddedModel['folder'] }
-  /** A folder of Hugging Face files by address. */
+  /** A folder of Hugging Face files, by address. */
   | { kind: 'url'; url: string }
   /** A repository on the hub; `revision` is a branch, a tag or a commit. */
   | { kind: 'hub'; repository: string; revision: string }
-  /** Files that the person picked, which are handed over beside the settings. */
+  /** Files that the user picked, passed separately from the settings. */
   | { kind: 'picked'; name: string };
 
-/** The branch that a name without revision means. */
+/** The branch of a name without revision. */
 export const DEFAULT_REVISION = 'main';
 /** As the hub has it: `org/name`, letters, digits, `-`, `_`, `.`; no part begins with a dot. */
 const REPOSITORY = /^[A-Za-z0-9_-][\w.-]*\/[A-Za-z0-9_-][\w.-]*$/;
@@ -22,8 +22,9 @@ const HUB_PAGE = /^https:\/\/huggingface\.co\/([^/]+\/[^/]+?)(?:\/tree\/([^/?#]+
 const PICKED = 'picked:';
 
 /**
- * Reads `embedded`, `embedded-llama`, `https://…`, `org/name`, `org/name@revision` or `picked:NAME`; the address of a repository's page on
- * huggingface.co counts as its name. Null when the text is none of them, or an address with an {@link addressProblem}.
+ * Reads `embedded`, `embedded-llama`, `https://…`, `org/name`, `org/name@revision` or `picked:NAME`; the address of a
+ * repository's page on huggingface.co counts as its name. Null for any other text, or an address with an {@link
+ * addressProblem}.
  */
 export function parseModelReference(text: string): ModelReference | null {
   const embedded = embeddedModel(text);
@@ -40,14 +41,14 @@ export function parseModelReference(text: string): ModelReference | null {
   return isValid ? { kind: 'hub', repository, revision } : null;
 }
 
-/** Whether a text is meant as an address, right or wrong. */
+/** Whether a text is meant as an address, valid or not. */
 export const isAddress = (text: string): boolean => /^https?:\/\//i.test(text);
 
-/** The model of a setting at the commit it was opened at: a name on the hub means another one once its branch has moved on. */
+/** A setting's model pinned to the commit it was opened at, since a name on the hub follows its branch. */
 export function atCommit(model: string, commit: string | null): string {
   const reference = parseModelReference(model);
   return reference?.kind === 'hub' && commit !== null ? `${reference.repository}@${commit}` : model;
 }
 
-/** A picked folder as the settings name it. */
+/** The name of a picked folder in the settings. */
 export const pickedReference = (name: string): string => PICKED + name;

@@ -56,7 +56,7 @@ describe('a picked folder', () => {
     });
   });
 
-  it('names a file that has changed since, and one that is too large', async () => {
+  it('names a file that has changed since it was picked, and one that is too large', async () => {
     const [config] = picked({ 'config.json': '{}' });
     const gone = { slice: () => ({ arrayBuffer: () => Promise.reject(new DOMException('gone', 'NotReadableError')) }) };
     const changed = new PickedFolder('t5', [{ ...config, blob: Object.assign(config.blob, gone) }]);
@@ -64,13 +64,13 @@ describe('a picked folder', () => {
     await expect(changed.file('config.json', 1)).rejects.toMatchObject({ code: 'weights/too-large' });
   });
 
-  it('asks for the files again when there are none', () => {
-    expect(() => new PickedFolder('t5', [])).toThrow(/not at hand/);
+  it('asks for the files again when there are none left', () => {
+    expect(() => new PickedFolder('t5', [])).toThrow(/no longer available/);
   });
 });
 
 describe('modelFilesOf', () => {
-  it('keeps all files where none is a config.json, so that the lack of it can be named', () => {
+  it('returns all files if none is a config.json, so that the error can name it', () => {
     const files = picked({ 'a.txt': '', 'b/c.txt': '' });
     expect(modelFilesOf(files)).toEqual(files);
   });

@@ -3,9 +3,9 @@ import { noSafetensors } from './hub.ts';
 import type { ByteFile } from './model-files.ts';
 import { missingFile, type ModelFolder } from './model-folder.ts';
 
-/** A file that a person picked or dropped. It stays on disk and is read in parts. */
+/** A file that the user picked or dropped. It stays on disk and is read in parts. */
 export interface PickedFile {
-  /** Path below what was picked, as `t5-small/config.json`, or the plain name. */
+  /** Path relative to what was picked, such as `t5-small/config.json`, or the plain name. */
   path: string;
   blob: Blob;
 }
@@ -14,8 +14,8 @@ const nameOf = (path: string): string => path.slice(path.lastIndexOf('/') + 1);
 const depthOf = (path: string): number => path.split('/').length;
 
 /**
- * The files that lie beside the topmost `config.json`: a model may be picked with the folder that it is in, and may hold
- * folders with other forms of itself.
+ * The files next to the topmost `config.json`: the user may pick a parent folder, and a model folder may contain other
+ * forms of the model in subfolders.
  */
 export function modelFilesOf(files: readonly PickedFile[]): PickedFile[] {
   const configs = files.map(({ path }) => path).filter((path) => nameOf(path) === 'config.json');
@@ -25,13 +25,13 @@ export function modelFilesOf(files: readonly PickedFile[]): PickedFile[] {
   return files.filter(({ path }) => path.startsWith(folder) && depthOf(path) === depthOf(top));
 }
 
-/** A folder or files on the person's disk. They are never changed, nor copied to the store. */
+/** A folder or files on the user's disk. They are never changed, nor copied to the store. */
 export class PickedFolder implements ModelFolder {
   readonly commit = null;
   readonly fromCache = true;
   readonly #blobs: ReadonlyMap<string, Blob>;
 
-  /** @param name as the person knows it. */
+  /** @param name shown to the user. */
   constructor(
     readonly name: string,
     files: readonly PickedFile[],
@@ -40,8 +40,8 @@ export class PickedFolder implements ModelFolder {
     if (this.#blobs.size === 0) {
       throw new GorpError(
         'weights/nothing-picked',
-        `The files of ${name} are not at hand any more.`,
-        'Choose the folder or its files again: a page may not keep them over a reload.',
+        `The files of ${name} are no longer available.`,
+        'Choose the folder or its files again: a page loses access to them when it reloads.',
       );
     }
   }
@@ -93,7 +93,7 @@ export class PickedFolder implements ModelFolder {
       } catch (cause) {
         throw new GorpError(
           'weights/file-changed',
-          `${name} cannot be read any more: it was changed, moved or removed since it was picked.`,
+          `${name} can no longer be read: it was changed, moved or removed after it was picked.`,
           'Choose the folder or its files again.',
           { cause },
         );

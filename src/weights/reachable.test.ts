@@ -4,7 +4,7 @@ import { isThere } from './reachable.ts';
 const refused = (): Promise<Response> => Promise.reject(new TypeError('Failed to fetch'));
 afterEach(() => vi.unstubAllGlobals());
 
-/** A browser that reports blocked answers of these addresses, a moment after they were observed. */
+/** A browser that reports blocked responses from these addresses shortly after observation starts. */
 function reporting(...blocked: string[]): { ended: () => number } {
   let ended = 0;
   vi.stubGlobal(
@@ -16,7 +16,7 @@ function reporting(...blocked: string[]): { ended: () => number } {
         this.#tell = tell;
       }
       observe(): void {
-        // As in Chromium, the fields are there in JSON only.
+        // As in Chromium, the fields appear only in JSON.
         const reports = blocked.map((blockedURL) => ({ body: { toJSON: () => ({ type: 'corp', blockedURL }) } }));
         if (reports.length > 0) setTimeout(() => this.#tell([{ body: null }, ...reports]), 5);
       }
@@ -28,17 +28,17 @@ function reporting(...blocked: string[]): { ended: () => number } {
   return { ended: () => ended };
 }
 
-test('a server that answers is there', async () => {
+test('a server that answers is reachable', async () => {
   expect(await isThere('https://example.org/a', () => Promise.resolve(new Response()))).toBe(true);
 });
 
-test('one whose answer an isolated page may not have is there too', async () => {
+test('a server whose answer is blocked in an isolated page is reachable', async () => {
   const { ended } = reporting('https://example.org/b');
   expect(await isThere('https://example.org/a', refused)).toBe(true);
   expect(ended()).toBe(1);
 });
 
-test('no answer and no report of this server means nobody is there', async () => {
+test('a server with neither answer nor report is unreachable', async () => {
   const { ended } = reporting('https://other.example/a');
   expect(await isThere('https://example.org/a', refused)).toBe(false);
   expect(ended()).toBe(1);

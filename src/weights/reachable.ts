@@ -1,12 +1,11 @@
 import * as v from 'valibot';
 
-/** Milliseconds that a browser may take to report a request that the page's policy has blocked. */
+/** Milliseconds to wait for the browser's report of a blocked request. */
 const REPORT_MS = 500;
 
 /**
- * Whether a server is there although a page may not read from it. A request that asks for nothing to be read shows it.
- * In an isolated page (COEP `require-corp`) its answer is blocked too; the browser then reports the block, which it does
- * not where there was no answer.
+ * Whether a server is reachable even if a page may not read from it, as a `no-cors` request shows. An isolated page
+ * (COEP `require-corp`) blocks that response too, but the browser reports the block only if there was a response.
  */
 export async function isThere(url: string, fetch: typeof globalThis.fetch): Promise<boolean> {
   const watch = watchBlocks(new URL(url).origin);
@@ -20,10 +19,10 @@ export async function isThere(url: string, fetch: typeof globalThis.fetch): Prom
   }
 }
 
-/** A COEP report as JSON: Chromium's report bodies show their fields in no other form. */
+/** A COEP report as JSON, the only form in which Chromium's report bodies show their fields. */
 const BlockSchema = v.object({ body: v.object({ blockedURL: v.pipe(v.string(), v.url()) }) });
 
-/** Watches for answers of a server that the embedder policy blocks. Node, and browsers without reports, tell of none. */
+/** Watches for a server's responses that the embedder policy blocks. Node and browsers without reports see none. */
 function watchBlocks(origin: string): { hasBlocked(): Promise<boolean>; end(): void } {
   if (globalThis.ReportingObserver === undefined) return { hasBlocked: () => Promise.resolve(false), end: () => {} };
   let told = (): void => undefined;

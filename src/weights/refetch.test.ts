@@ -23,7 +23,7 @@ beforeEach(async () => {
 });
 afterEach(() => hub.close());
 
-/** Opens the model as a later session would, with nothing checked yet. */
+/** Opens the model as a later session would, with nothing verified yet. */
 const open = async (signal?: AbortSignal): Promise<ModelFiles> =>
   openModel(
     { kind: 'hub', repository: 'org/one', revision: commit },
@@ -50,13 +50,13 @@ describe('a run that reads a damaged part', () => {
     hub.cdnRequests.length = 0;
   });
 
-  it('fetches that part again, alone, and goes on', async () => {
+  it('fetches only that part again and continues', async () => {
     const before = (await values.keys()).sort();
     const model = await open();
     expect(await model.readTensor('shared.weight')).toEqual(ramp(200));
     expect(asked()).toEqual([PART]);
     expect((await values.keys()).sort()).toEqual(before);
-    // It is kept: the next session asks for nothing.
+    // It is stored: the next session makes no request.
     expect(await (await open()).readTensor('shared.weight')).toEqual(ramp(200));
     expect(asked()).toEqual([PART]);
   });
@@ -64,20 +64,20 @@ describe('a run that reads a damaged part', () => {
   it.each<[string, Fault]>([
     ['breaks off', { cutAfter: 100 }],
     ['stalls', { stallAfter: 100 }],
-    ['is refused for a moment', { status: 503 }],
-  ])('asks once more when the answer %s', async (_, fault) => {
+    ['is refused temporarily', { status: 503 }],
+  ])('retries when the answer %s', async (_, fault) => {
     hub.fault(FILE, fault);
     expect(await (await open()).readTensor('shared.weight')).toEqual(ramp(200));
     expect(asked()).toEqual([PART, PART]);
   });
 
   it.each<[string, Fault]>([
-    ['gives all of the file', { ignoresRange: true }],
-    ['gives other bytes', { corrupts: true }],
-    ['has another content now', { changedTo: { etag: '"v2"', body: new Uint8Array(2000) } }],
+    ['sends the whole file', { ignoresRange: true }],
+    ['sends other bytes', { corrupts: true }],
+    ['has other content now', { changedTo: { etag: '"v2"', body: new Uint8Array(2000) } }],
     ['has a shorter file now', { changedTo: { etag: '"v2"', body: new Uint8Array(20) } }],
-    ['has no such file any more', { status: 404 }],
-  ])('removes the file when the server %s; the next session fetches all of it', async (_, fault) => {
+    ['no longer has the file', { status: 404 }],
+  ])('removes the file when the server %s; the next session downloads all of it', async (_, fault) => {
     hub.fault(FILE, fault);
     const model = await open();
     await expect(model.readTensor('shared.weight')).rejects.toMatchObject({
@@ -94,7 +94,7 @@ describe('a run that reads a damaged part', () => {
     ['is busy', { status: 503 }, 'HTTP 503'],
     ['wants a login', { html: true }, 'is a web page'],
     ['refuses the token', { status: 401 }, 'refused access'],
-  ])('leaves the file when the server %s, and tells both', async (_, fault, why) => {
+  ])('leaves the file when the server %s, and reports both problems', async (_, fault, why) => {
     hub.fault(FILE, fault, fault);
     const before = (await values.keys()).sort();
     const model = await open();
@@ -121,7 +121,7 @@ describe('a run that reads a damaged part', () => {
     expect(await (await open()).readTensor('shared.weight')).toEqual(ramp(200));
   });
 
-  it('leaves nothing behind when the file is removed in the meantime', async () => {
+  it('stores nothing when the file is removed meanwhile', async () => {
     const model = await open();
     hub.fault(FILE, { stallAfter: 0 }); // Time enough, until the second try.
     const reading = model.readTensor('shared.weight');

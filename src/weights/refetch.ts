@@ -3,10 +3,10 @@ import { aborted, BrokenDownload, interrupted, refusalOf, unreachable, wrongLeng
 import type { Manifest } from './store-format.ts';
 
 /**
- * Fetches a chunk of a stored file again from where the file came from. Null when it cannot be had there as a part, or
- * not any more; whether it has the same content its hash tells.
+ * Fetches a chunk of a stored file again from its source. Null if the source cannot send it as a part or no longer has
+ * it; the caller checks the content by its hash.
  *
- * @throws GorpError for what may pass: `weights/offline`, `weights/network`, `weights/denied`, `weights/http`, …
+ * @throws GorpError for temporary failures: `weights/offline`, `weights/network`, `weights/denied`, `weights/http`, …
  */
 export type Refetch = (manifest: Manifest, index: number) => Promise<Uint8Array<ArrayBuffer> | null>;
 
@@ -16,7 +16,7 @@ interface RefetchOptions {
   patience?: Patience | undefined;
 }
 
-/** A {@link Refetch} by Range requests; one that breaks or stalls is made again a few times. */
+/** A {@link Refetch} by Range requests. Retries a few times if one breaks or stalls. */
 export function refetchByRange({ fetch = globalThis.fetch, signal, patience = PATIENCE }: RefetchOptions): Refetch {
   return ({ url, chunkBytes, chunks }, index) => {
     const request = new RangeRequest(url, index * chunkBytes, chunks[index].bytes, fetch, signal);
@@ -59,7 +59,7 @@ class RangeRequest {
 
   async #answer(connection: Connection): Promise<Response> {
     const [fetch, url, begin, bytes] = [this.#fetch, this.#url, this.#begin, this.#bytes];
-    // Without If-Range, which needs a server's consent beyond that to Range: the chunk's hash tells other content.
+    // No If-Range, which a server must allow separately from Range: the chunk's hash detects other content.
     const headers = { range: `bytes=${begin}-${begin + bytes - 1}` };
     try {
       return await connection.within(fetch(url, { cache: 'no-store', signal: connection.signal, headers }), begin);
@@ -69,7 +69,7 @@ class RangeRequest {
     }
   }
 
-  /** The body; null when it is longer than what was asked for. */
+  /** The body; null if it is longer than requested. */
   async #take(connection: Connection, response: Response): Promise<Uint8Array<ArrayBuffer> | null> {
     const reader = response.body?.getReader();
     const part = new Uint8Array(this.#bytes);

@@ -33,7 +33,7 @@ const kinds: [name: string, make: () => KeyValue][] = [
 
 type Options = RemoteOptions & { version?: string };
 
-/** Opens the model of a folder by its address. */
+/** Opens the model at a folder's address. */
 async function openModel(url: string, store: WeightStore, { version, ...options }: Options = {}): Promise<ModelFiles> {
   const folder = new RemoteFolder(url, store, options, { version });
   await folder.removeOtherVersions();
@@ -84,7 +84,7 @@ describe.each(kinds)('a model in a remote folder, with the store in %s', (_, mak
     'block.1.count': 'model-00002-of-00002.safetensors',
   };
 
-  it('fetches a model and gives its files and tensors', async () => {
+  it('fetches a model and returns its files and tensors', async () => {
     const model = await open();
     expect(model.fromCache).toBe(false);
     expect(model.config).toEqual({ model_type: 't5' });
@@ -106,7 +106,7 @@ describe.each(kinds)('a model in a remote folder, with the store in %s', (_, mak
     await expect(model.readRaw('__proto__')).rejects.toMatchObject({ code: 'weights/no-tensor' });
   });
 
-  it('starts the second time without any request, whatever became of the server', async () => {
+  it('starts a second time without any request, whatever the server does', async () => {
     await open();
     await server.close();
     server.requests.length = 0;
@@ -122,7 +122,7 @@ describe.each(kinds)('a model in a remote folder, with the store in %s', (_, mak
     expect(progress.at(-1)).toMatchObject({ bytes: totalBytes(), totalBytes: totalBytes() });
   });
 
-  it('counts one progress over all files', async () => {
+  it('counts progress over all files together', async () => {
     await open();
     expect(
       progress.every(({ bytes, source }, i) => source === 'network' && bytes >= (progress[i - 1]?.bytes ?? 0)),
@@ -135,7 +135,7 @@ describe.each(kinds)('a model in a remote folder, with the store in %s', (_, mak
   });
 
   it.each(['absent', 'answered with the start page'])(
-    'does without a generation_config.json that is %s, and remembers',
+    'works without a generation_config.json that is %s, and remembers that',
     async (how) => {
       if (how === 'absent') folder.delete('generation_config.json');
       else folder.set('generation_config.json', '<!doctype html>');
@@ -146,7 +146,7 @@ describe.each(kinds)('a model in a remote folder, with the store in %s', (_, mak
     },
   );
 
-  it('resumes from the files that are there when a start was broken off', async () => {
+  it('resumes from the stored files after an interrupted start', async () => {
     const weights = folder.get('model.safetensors') ?? '';
     folder.delete('model.safetensors');
     await expect(open()).rejects.toMatchObject({
@@ -167,7 +167,7 @@ describe.each(kinds)('a model in a remote folder, with the store in %s', (_, mak
     });
   });
 
-  it('uses another version’s copies for nothing, and removes them', async () => {
+  it('ignores and removes copies of another version', async () => {
     await open({ version: 'one' });
     folder.set('config.json', '{"model_type":"llama"}');
     expect((await open({ version: 'one' })).config).toEqual({ model_type: 't5' });
@@ -179,7 +179,7 @@ describe.each(kinds)('a model in a remote folder, with the store in %s', (_, mak
     expect([model.config, model.fromCache]).toEqual([{ model_type: 'llama' }, false]);
     expect(await store.size()).toBe(totalBytes() + 1);
     expect((await open({ version: 'two' })).fromCache).toBe(true);
-    // A folder above or below is another model.
+    // A parent folder or subfolder is another model.
     await openModel(server.url, store).catch(() => undefined);
     expect((await open({ version: 'two' })).fromCache).toBe(true);
   });
@@ -199,7 +199,7 @@ describe.each(kinds)('a model in a remote folder, with the store in %s', (_, mak
     expect([(await open()).fromCache, server.requests]).toEqual([true, []]);
   });
 
-  it('opens sharded weights where missing files are answered with the start page, and without total_size', async () => {
+  it('opens sharded weights without total_size where missing files return the start page', async () => {
     await sharded({ weight_map: weightMap });
     folder.set('model.safetensors', '<html><body>Hello</body></html>');
     const model = await open();
@@ -214,27 +214,27 @@ describe.each(kinds)('a model in a remote folder, with the store in %s', (_, mak
     ['an empty one', { weight_map: {} }],
     ['a list', { weight_map: [] }],
     ['a path', { weight_map: { a: '../other/model.safetensors' } }],
-    ['a path of the other kind', { weight_map: { a: '..\\model.safetensors' } }],
+    ['a path with a backslash', { weight_map: { a: '..\\model.safetensors' } }],
     ['another site', { weight_map: { a: 'https://elsewhere/model.safetensors' } }],
-    ['a hidden or other file', { weight_map: { a: '.safetensors' } }],
+    ['a hidden file', { weight_map: { a: '.safetensors' } }],
     ['a pickle', { weight_map: { a: 'pytorch_model.bin' } }],
-    ['a coded slash', { weight_map: { a: 'a%2fb.safetensors' } }],
+    ['an encoded slash', { weight_map: { a: 'a%2fb.safetensors' } }],
     ['a number', { weight_map: { a: 1 } }],
     ['a bad total', { metadata: { total_size: -1 }, weight_map: weightMap }],
     [
       'too many shards',
       { weight_map: Object.fromEntries(Array.from({ length: 10_001 }, (_, i) => [`t${i}`, `${i}.safetensors`])) },
     ],
-    ['a tensor that is not there', { weight_map: { ...weightMap, extra: 'model-00001-of-00002.safetensors' } }],
+    ['a missing tensor', { weight_map: { ...weightMap, extra: 'model-00001-of-00002.safetensors' } }],
     ['a tensor in another shard', { weight_map: { ...weightMap, 'block.0.half': 'model-00002-of-00002.safetensors' } }],
-  ])('refuses an index with %s, and fetches it anew next time', async (_, index) => {
+  ])('refuses an index with %s, and downloads it again next time', async (_, index) => {
     await sharded(index);
     await expect(open()).rejects.toMatchObject({ code: 'weights/invalid-index' });
     await sharded({ weight_map: weightMap });
     expect((await open()).tensors.size).toBe(4);
   });
 
-  it('refuses shards that share a tensor, and drops them', async () => {
+  it('refuses shards that share a tensor, and removes them', async () => {
     await sharded({ weight_map: weightMap });
     folder.set(
       'model-00002-of-00002.safetensors',
@@ -247,35 +247,35 @@ describe.each(kinds)('a model in a remote folder, with the store in %s', (_, mak
 
   it.each([
     [
-      'a cut weight file',
+      'a truncated weight file',
       'model.safetensors',
       (good: Buffer) => good.subarray(0, good.length - 5),
       'weights/incomplete-file',
     ],
     [
-      'a weight file cut in the header',
+      'a weight file truncated in the header',
       'model.safetensors',
       (good: Buffer) => good.subarray(0, 30),
       'weights/invalid-header-length',
     ],
     ['an empty weight file', 'model.safetensors', () => Buffer.alloc(0), 'weights/header-too-small'],
     [
-      'a pickle for a weight file',
+      'a pickle as weight file',
       'model.safetensors',
       () => Buffer.from('PK\u0003\u0004 archive/data.pkl'),
       'weights/header-too-large',
     ],
     [
-      'a pointer for a weight file',
+      'a pointer as weight file',
       'model.safetensors',
       () => Buffer.from('version https://git-lfs.github.com/spec/v1'),
       'weights/header-too-large',
     ],
-    ['a cut config', 'config.json', (good: Buffer) => good.subarray(0, 7), 'weights/invalid-json'],
+    ['a truncated config', 'config.json', (good: Buffer) => good.subarray(0, 7), 'weights/invalid-json'],
     ['an empty config', 'config.json', () => Buffer.alloc(0), 'weights/invalid-json'],
     ['a tokenizer that is not UTF-8', 'tokenizer.json', () => Buffer.of(0x22, 0xff, 0x22), 'weights/invalid-json'],
     ['a config of 5 MiB', 'config.json', () => Buffer.alloc(5 * 2 ** 20, ' '), 'weights/too-large'],
-  ])('refuses %s by name, and fetches it anew next time', async (_, name, damage, code) => {
+  ])('refuses %s, naming the file, and downloads it again next time', async (_, name, damage, code) => {
     const good = Buffer.from(folder.get(name) ?? '');
     folder.set(name, damage(good));
     await expect(open()).rejects.toMatchObject({
@@ -288,7 +288,7 @@ describe.each(kinds)('a model in a remote folder, with the store in %s', (_, mak
     expect(await (await open()).readTensor('shared.weight')).toEqual(ramp(200));
   });
 
-  it('fetches everything anew once a model was discarded, and leaves other folders alone', async () => {
+  it('downloads a discarded model again, and leaves other folders alone', async () => {
     folder.delete('generation_config.json');
     await openModel(`${server.url}m`, store, { version: '1' });
     const other = origin(`${server.url}m/other/config.json`);
@@ -298,7 +298,7 @@ describe.each(kinds)('a model in a remote folder, with the store in %s', (_, mak
     expect(await open()).toMatchObject({ fromCache: false });
   });
 
-  it('heals a damaged copy at the next start', async () => {
+  it('repairs a damaged copy at the next start', async () => {
     await open();
     const weights = (await store.list()).find(({ file }) => file.endsWith('model.safetensors'));
     await values.setBytes(`chunk/${weights?.id}/1`, new Uint8Array(CHUNK));
@@ -311,7 +311,7 @@ describe.each(kinds)('a model in a remote folder, with the store in %s', (_, mak
     expect(server.requests).toEqual(['/m/model.safetensors']);
   });
 
-  it('keeps the small files and nothing of the weights when the quota is full or the start is stopped', async () => {
+  it('stores the small files but no weights when the quota is full or the start is stopped', async () => {
     const names = async (): Promise<string[]> =>
       (await store.list()).map(({ url }) => url.split('/').at(-1) ?? '').sort();
     const small = [...folder.keys()].filter((name) => name !== 'model.safetensors').sort();
@@ -319,7 +319,7 @@ describe.each(kinds)('a model in a remote folder, with the store in %s', (_, mak
     const stopAtWeights = (at: ModelProgress): void => {
       if (at.file === 'model.safetensors') stop.abort();
     };
-    // The signal is looked at with every piece; a model this small comes in one, so the stop is seen at the one after.
+    // The signal is checked at every piece; a model this small arrives in one, so the stop shows at the next.
     await expect(open({ signal: stop.signal, onProgress: stopAtWeights })).rejects.toMatchObject({
       code: 'weights/aborted',
     });
@@ -330,7 +330,7 @@ describe.each(kinds)('a model in a remote folder, with the store in %s', (_, mak
     expect(await values.keys()).toHaveLength(2 * small.length);
   });
 
-  it.each(['', 'models/t5', '/models/t5'])('refuses %j for an address', async (address) => {
+  it.each(['', 'models/t5', '/models/t5'])('refuses %j as an address', async (address) => {
     await expect(openModel(address, store)).rejects.toMatchObject({ code: 'weights/bad-url' });
   });
 });

@@ -11,40 +11,39 @@ import { type WeightStore, writePieces } from './store.ts';
 import type { Manifest } from './store-format.ts';
 import { TransferRate } from './transfer-rate.ts';
 
-/** Milliseconds between two reports of one file, at least. */
+/** Least milliseconds between two reports of one file. */
 const REPORT_MS = 100;
 
 export interface RemoteOptions {
   fetch?: DownloadOptions['fetch'];
   signal?: AbortSignal | undefined;
-  /** Called at the first and last piece of every file, and some times a second in between. */
+  /** Called at the first and last piece of every file, and a few times a second in between. */
   onProgress?: ((progress: ModelProgress) => void) | undefined;
   patience?: Patience | undefined;
 }
 
-/** What is known of a folder beforehand. */
+/** What is known about a folder in advance. */
 export interface RemoteFacts {
-  /** For messages; the address when not given. */
+  /** For messages; the address by default. */
   name?: string;
   commit?: string;
   /**
-   * Names the content behind the URL, a checksum for instance. Copies of another version are not used, and are removed.
-   * Without it a cached copy is good for ever.
+   * Identifies the content behind the URL, for instance a checksum. Copies of another version are removed. Without it,
+   * a cached copy never expires.
    */
   version?: string | undefined;
-  /** All files that there are; null when only asking for one tells. */
+  /** All files of the folder; null if only a request can tell. */
   files?: readonly HubFile[];
 }
 
 /**
- * Name in the store of the copy of a file. A URL without version is a name too, and the mark between them is in no such
- * URL.
+ * Name of a file's copy in the store. A URL without version is a valid name too; no such URL contains the separator.
  */
 export const nameInStore = (url: string, version: string): string => (version === '' ? url : `${url}#${version}`);
 
 /**
- * A folder on a server, seen through the store: what the store lacks is downloaded into it first; what it has is used as
- * it is, without a request, but for a part that has been damaged: that one is fetched again.
+ * A folder on a server, read through the store. Missing files are downloaded into the store first; stored ones are used
+ * without a request, except that damaged parts are fetched again.
  */
 export class RemoteFolder implements ModelFolder {
   readonly #store: WeightStore;
@@ -57,7 +56,7 @@ export class RemoteFolder implements ModelFolder {
   readonly #rate = new TransferRate(() => performance.now());
   #finishedBytes = 0;
   #reportedAt = -Infinity;
-  /** Weight files that will be asked for, and what is known of their bytes together. */
+  /** Weight files still to be requested, and their total bytes if known. */
   #weights: { left: Set<string>; bytes: number | null } = { left: new Set(), bytes: null };
 
   readonly #refetch: Refetch;
@@ -93,18 +92,18 @@ export class RemoteFolder implements ModelFolder {
     return (await this.#manifest(name)) !== null;
   }
 
-  /** They can never be read again, and would take the room that this version needs. */
+  /** Nothing can read them any more, and they take up room that this version needs. */
   async removeOtherVersions(): Promise<void> {
     for (const { url, file } of await this.#stored()) if (file !== this.#nameOf(url)) await this.#store.remove(file);
   }
 
   async discard(): Promise<void> {
-    // Of a commit the same would come again.
+    // A commit's content would come back the same.
     if (this.commit !== null) return;
     for (const { file } of await this.#stored()) await this.#store.remove(file);
   }
 
-  /** Copies of files that lie in the folder itself, of every version. */
+  /** Copies, of every version, of files directly in this folder. */
   async #stored(): Promise<{ url: string; file: string }[]> {
     const all = [...(await this.#store.list()), ...(await this.#store.partials())];
     return all.filter(({ url }) => url.startsWith(this.#base) && !url.slice(this.#base.length).includes('/'));
@@ -127,7 +126,7 @@ export class RemoteFolder implements ModelFolder {
     };
   }
 
-  /** An empty copy stands for a file that is not there, so that the next start need not ask. */
+  /** An empty copy marks a missing file, so that the next start need not ask. */
   async optionalFile(name: string, maxBytes: number): Promise<ByteFile | null> {
     try {
       const file = await this.file(name, maxBytes);
@@ -195,18 +194,18 @@ export class RemoteFolder implements ModelFolder {
     });
   }
 
-  /** Bytes of all files, as far as is known; `bytes` are those of the file under way. */
+  /** Bytes of all files, if known; `bytes` are those of the current file. */
   #total(file: string, bytes: number | null): number | null {
     const { left } = this.#weights;
     if (!left.has(file)) return this.#listedTotal();
-    // The last of the weights tells the sum exactly, as far as it tells anything.
+    // The last weight file gives the exact sum, if its size is known.
     if (left.size === 1) return bytes === null ? this.#weights.bytes : this.#finishedBytes + bytes;
     return bytes === null || this.#weights.bytes === null
       ? null
       : Math.max(this.#weights.bytes, this.#finishedBytes + bytes);
   }
 
-  /** What a list of all files says before the weights come. */
+  /** Total from the list of all files, before the weights arrive. */
   #listedTotal(): number | null {
     const single = this.#listed?.has('model.safetensors') === true;
     let sum = 0;
@@ -227,7 +226,7 @@ const SMALL_FILES = [
   'chat_template.jinja',
 ];
 
-/** A folder's address in one form: with a slash at its end, without query. @throws GorpError `weights/bad-url`. */
+/** A folder's normalised address: with a slash at the end, without query. @throws GorpError `weights/bad-url`. */
 export function folderUrl(text: string): string {
   if (!URL.canParse(text)) {
     throw new GorpError(
@@ -241,7 +240,7 @@ export function folderUrl(text: string): string {
   return new URL('.', url).href;
 }
 
-// eslint-disable-next-line @typescript-eslint/require-await -- the store takes what a download gives: async pieces.
+// eslint-disable-next-line @typescript-eslint/require-await -- the store takes async pieces, as from a download.
 async function* nothing(): AsyncGenerator<Uint8Array> {
   yield* [];
 }

@@ -3,15 +3,15 @@ import { GorpError } from '../base/errors.ts';
 import { isThere } from './reachable.ts';
 
 /**
- * A download that broke off for a reason that may pass: the connection, a stall, a server that is busy. It is tried
- * again, and what came of the file is kept.
+ * A download interrupted by a temporary fault: the connection, a stall, a busy server. It is retried, and the bytes
+ * received so far stay stored.
  */
 export class BrokenDownload extends GorpError {}
 
-// Servers that are busy, or restarted, or behind a proxy that lost them.
+// The server is busy or restarting, or its proxy lost it.
 const PASSING = [408, 425, 429, 500, 502, 503, 504];
 
-/** Why a response is not the file that was asked for, or null. A 206 has to have been asked for. */
+/** Why a response is not the requested file, or null. A 206 is valid only if a part was requested. */
 export function refusalOf(response: Response, url: string, asked: 'all' | 'rest'): GorpError | null {
   const { status } = response;
   // A redirect may lead anywhere.
@@ -20,7 +20,7 @@ export function refusalOf(response: Response, url: string, asked: 'all' | 'rest'
   if (status === 404 || status === 410) {
     return new GorpError(
       'weights/not-found',
-      `There is no ${url} (HTTP ${status}).`,
+      `${url} does not exist (HTTP ${status}).`,
       'Check the address of the model.',
     );
   }
@@ -35,24 +35,24 @@ export function refusalOf(response: Response, url: string, asked: 'all' | 'rest'
   return /^text\/html\b/i.test(response.headers.get('content-type') ?? '') ? htmlInstead(url) : null;
 }
 
-/** What a 401 or 403 means. The hub says in a header whether it is about the repository's terms or about the token. */
+/** What a 401 or 403 means. On the hub a header tells whether the repository's terms or the token is the cause. */
 export function denied(response: Response, url: string): GorpError {
   const { status, headers } = response;
   if (headers.get('x-error-code') === 'GatedRepo') {
     return new GorpError(
       'weights/gated',
-      `${url} belongs to a gated repository: its owner gives access to accounts that have accepted the terms.`,
-      'Accept the terms on the page of the repository, then enter an access token of that account (Settings, Access Tokens on the hub).',
+      `${url} belongs to a gated repository: only accounts that have accepted its terms have access.`,
+      'Accept the terms on the repository’s page, then enter an access token of that account (on the hub: Settings, Access Tokens).',
     );
   }
   return new GorpError(
     'weights/denied',
     `The server refused access to ${url} (HTTP ${status}).`,
-    'Check the access token: it may be mistyped, expired or without permission to read this model. Or use a model that is public.',
+    'Check the access token: it may be mistyped or expired, or may lack permission to read this model. Or use a public model.',
   );
 }
 
-/** Whether a body begins as a web page does. No JSON and no safetensors file begins so. */
+/** Whether a body begins like a web page. JSON and safetensors files never do. */
 export function looksLikeHtml(start: Uint8Array): boolean {
   return /^\s*<(?:!doctype|html)/i.test(new TextDecoder('latin1').decode(start.subarray(0, 256)));
 }
@@ -61,7 +61,7 @@ export function htmlInstead(url: string): GorpError {
   return new GorpError(
     'weights/html',
     `${url} is a web page, not a file of a model.`,
-    'Check the address: it may need a login, or be that of a page about the file and not of the file itself.',
+    'Check the address: it may need a login, or lead to a page about the file instead of the file.',
   );
 }
 
@@ -70,7 +70,7 @@ export function tooLarge(url: string, bytes: number | null, maxBytes = Infinity)
   return new GorpError(
     'weights/too-large',
     `${url} has ${bytes} bytes or more; ${maxBytes} are allowed for this file.`,
-    'Check that the address is that of a model folder with Hugging Face files.',
+    'Check that the address leads to a model folder with Hugging Face files.',
   );
 }
 
@@ -78,8 +78,8 @@ export function wrongLength(url: string, announced: number, got: number): GorpEr
   const kind = got < announced ? BrokenDownload : GorpError;
   return new kind(
     'weights/wrong-length',
-    `${url} was announced with ${announced} bytes, but ${got > announced ? 'more came' : `only ${got} came`}.`,
-    'Start again; if it stays so, the file is damaged on the server.',
+    `The server announced ${announced} bytes for ${url}, but sent ${got > announced ? 'more' : `only ${got}`}.`,
+    'Start again; if the error persists, the file is damaged on the server.',
   );
 }
 
@@ -94,7 +94,7 @@ export const interrupted = (url: string, bytes: number, cause: unknown): GorpErr
 export const stalled = (url: string, bytes: number, seconds: number): GorpError =>
   new BrokenDownload(
     'weights/stalled',
-    `Nothing came for ${seconds} s after ${bytes} bytes of ${url}.`,
+    `The server sent nothing for ${seconds} s after ${bytes} bytes of ${url}.`,
     'Check the connection and start again: it resumes from there where the server allows it.',
   );
 
@@ -102,19 +102,17 @@ export const aborted = (url: string): GorpError =>
   new GorpError(
     'weights/aborted',
     `The download of ${url} was stopped.`,
-    'Start again; files that were already complete are kept, and this one goes on where the server allows it.',
+    'Start again: complete files stay, and this one resumes if the server allows it.',
   );
 
-/**
- * Why a request failed without any answer. A page is not told; so {@link isThere} asks once more.
- */
+/** Why a request failed without an answer. The browser does not tell a page, so {@link isThere} probes the server. */
 export async function unreachable(url: string, fetch: typeof globalThis.fetch, cause: unknown): Promise<GorpError> {
   const why = cause instanceof Error ? cause.message : String(cause);
   if (globalThis.navigator?.onLine === false) {
     return new GorpError(
       'weights/offline',
       `${url} could not be reached: this machine is offline.`,
-      'Connect to the network and start again; models that were downloaded before work without.',
+      'Connect to the network and start again. Models already downloaded work offline.',
       { cause },
     );
   }

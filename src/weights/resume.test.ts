@@ -10,7 +10,7 @@ const CHUNK = 1000;
 const BODY = Uint8Array.from({ length: 5500 }, (_, i) => (i * 31) & 255);
 const OTHER = { etag: '"other"', body: Uint8Array.from({ length: 4200 }, (_, i) => (i * 17) & 255) };
 const SHA256 = createHash('sha256').update(BODY).digest('hex');
-// Long enough for a busy machine: an answer that only comes late is no stall.
+// Long enough for a busy machine: a late answer is not a stall.
 const QUICK = { stallMs: 700, backoffMs: [1, 1, 1] };
 
 let server: LocalServer;
@@ -36,11 +36,11 @@ const download = (options: DownloadOptions = {}): ReturnType<typeof fetchToStore
   fetchToStore(`${server.url}w`, store, { patience: QUICK, file: 'w', ...options });
 const ranges = (): (string | undefined)[] => asked.map(({ range }) => range);
 const bytesStored = async (): Promise<Uint8Array> => store.read('w', 0, (await store.manifest('w'))?.bytes ?? 0);
-/** As after closing the page and opening it again. */
+/** As if the page were closed and reopened. */
 const reopen = async (): Promise<void> => void (store = await openStore(values, CHUNK));
 
 describe('a download whose connection breaks', () => {
-  it('goes on behind the last whole chunk, asking for the same content', async () => {
+  it('resumes after the last whole chunk, requesting the same content', async () => {
     faults = [{ cutAfter: 3300 }, { cutAfter: 1200 }];
     const seen: number[] = [];
     await download({ onProgress: (bytes) => seen.push(bytes) });
@@ -51,13 +51,13 @@ describe('a download whose connection breaks', () => {
     expect(await store.partials()).toEqual([]);
   });
 
-  it('takes it up as often as it brings something', async () => {
+  it('reconnects as long as each connection makes progress', async () => {
     faults = Array.from({ length: 5 }, () => ({ cutAfter: 1100 }));
     await download();
     expect([await bytesStored(), asked.length]).toEqual([BODY, 6]);
   });
 
-  it('gives up after some tries in vain, and keeps what came for the next session', async () => {
+  it('gives up after several fruitless tries, and stores the received chunks for the next session', async () => {
     faults = [{ cutAfter: 2500 }, ...Array.from({ length: 3 }, () => ({ cutAfter: 10 }))];
     await expect(download()).rejects.toMatchObject({ code: 'weights/interrupted' });
     await reopen();
@@ -68,20 +68,20 @@ describe('a download whose connection breaks', () => {
     expect(await values.keys()).toHaveLength(7);
   });
 
-  it('goes on after a stall', async () => {
+  it('resumes after a stall', async () => {
     faults = [{ stallAfter: 2100 }];
     await download();
     expect([await bytesStored(), ranges()]).toEqual([BODY, [undefined, 'bytes=2000-']]);
   });
 
-  it('names a server that stalls for good', async () => {
+  it('reports a server that stalls for good', async () => {
     faults = Array.from({ length: 4 }, () => ({ stallAfter: 0 }));
     await expect(download({ patience: { stallMs: 40, backoffMs: [1, 1, 1] } })).rejects.toMatchObject({
       code: 'weights/stalled',
     });
   });
 
-  it('waits for a server that is busy', async () => {
+  it('waits for a busy server', async () => {
     faults = [{ status: 503 }, { cutAfter: 1500 }, { status: 429 }];
     await download();
     expect([await bytesStored(), ranges()]).toEqual([BODY, [undefined, undefined, 'bytes=1000-', 'bytes=1000-']]);
@@ -89,7 +89,7 @@ describe('a download whose connection breaks', () => {
 });
 
 describe('a download that is stopped', () => {
-  it('resumes from there, after a reload too', async () => {
+  it('resumes there, even after a reload', async () => {
     const stop = new AbortController();
     faults = [{ stallAfter: 3300 }];
     const onProgress = (bytes: number): void => {
@@ -104,11 +104,11 @@ describe('a download that is stopped', () => {
   });
 });
 
-describe('a server that does not give the rest of the same content', () => {
+describe('a server that does not send the rest of the same content', () => {
   const cases: [what: string, fault: Fault, expected: Uint8Array, requests: number][] = [
     ['answers 200 with all of it', { ignoresRange: true }, BODY, 2],
     ['has a new version', { changedTo: OTHER }, OTHER.body, 2],
-    ['has a new version and pays no heed to If-Range', { changedTo: { ...OTHER, etag: '"b"' }, status: 416 }, BODY, 3],
+    ['has a new version and ignores If-Range', { changedTo: { ...OTHER, etag: '"b"' }, status: 416 }, BODY, 3],
     ['answers 416', { status: 416 }, BODY, 3],
     ['answers 206 with another range', { headers: { 'content-range': 'bytes 0-2499/5500' } }, BODY, 3],
     ['answers 206 of another length', { headers: { 'content-range': 'bytes 3000-5499/9999' } }, BODY, 3],
@@ -126,7 +126,7 @@ describe('a server that does not give the rest of the same content', () => {
     ['a web page', { html: true }, 'weights/html'],
     ['a refusal', { status: 403 }, 'weights/denied'],
     ['an absence', { status: 404 }, 'weights/not-found'],
-  ])('answers with %s: that is named, and what came before is kept', async (_, fault: Fault, code) => {
+  ])('answers with %s: the error says so, and the chunks so far stay', async (_, fault: Fault, code) => {
     faults = [{ cutAfter: 3300 }, fault];
     await expect(download()).rejects.toMatchObject({ code });
     await download();
@@ -143,7 +143,7 @@ describe('a server that does not give the rest of the same content', () => {
 describe('a file whose SHA-256 is known', () => {
   const expected = { bytes: BODY.length, sha256: SHA256 };
 
-  it('is gone on from without If-Range, which not every server lets a page send', async () => {
+  it('resumes without If-Range, which not every server lets a page send', async () => {
     faults = [{ cutAfter: 3300, headers: { etag: 'W/"weak"' } }];
     await download({ expected });
     expect(await bytesStored()).toEqual(BODY);
@@ -155,14 +155,14 @@ describe('a file whose SHA-256 is known', () => {
 
   it.each([
     ['from the start', [{ corrupts: true }]],
-    ['in the part that was gone on with', [{ cutAfter: 3300 }, { corrupts: true }]],
-  ])('is refused with wrong bytes %s, and nothing stays', async (_, list: Fault[]) => {
+    ['in the resumed part', [{ cutAfter: 3300 }, { corrupts: true }]],
+  ])('is refused and deleted when bytes %s are wrong', async (_, list: Fault[]) => {
     faults = [...list];
     await expect(download({ expected })).rejects.toMatchObject({ code: 'weights/wrong-hash' });
     expect(await values.keys()).toEqual([]);
   });
 
-  it('is refused early when the server has another length', async () => {
+  it('is refused early when the server reports another length', async () => {
     const other = { changedTo: OTHER };
     faults = [other, other, other, other];
     await expect(download({ expected })).rejects.toMatchObject({ code: 'weights/wrong-length' });
@@ -187,7 +187,7 @@ describe('a page that may not send If-Range', () => {
 });
 
 describe('a server that cannot be read from', () => {
-  it('is told apart by whether it is there', async () => {
+  it('is reported differently when it is reachable', async () => {
     const refusing = (answers: boolean): typeof globalThis.fetch => {
       return (_, init) =>
         answers && init?.mode === 'no-cors'

@@ -13,7 +13,7 @@ import {
   writeSafetensors,
 } from './safetensors.ts';
 
-/** A file of this header text and so many bytes of data. */
+/** A file with this header text and number of data bytes. */
 function fileOf(header: string | Uint8Array, dataBytes = 0): Uint8Array {
   const json = typeof header === 'string' ? new TextEncoder().encode(header) : header;
   const file = new Uint8Array(8 + json.length + dataBytes);
@@ -24,7 +24,7 @@ function fileOf(header: string | Uint8Array, dataBytes = 0): Uint8Array {
 
 const parse = (file: Uint8Array): SafetensorsHeader => parseHeader(file, file.length);
 
-/** The code of the error that parsing throws; anything but a GorpError with words fails the test. */
+/** The code of the error that parsing throws; anything but a GorpError with a message fails the test. */
 function refusal(file: Uint8Array, fileSize = file.length): string | null {
   try {
     parseHeader(file, fileSize);
@@ -51,7 +51,7 @@ async function concat(pieces: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
 
 const I32_2X2 = '{"test":{"dtype":"I32","shape":[2,2],"data_offsets":[0,16]}}';
 
-describe('parseHeader, as the tests of the reference implementation have it', () => {
+describe('parseHeader, in the tests of the reference implementation', () => {
   it('reads a tensor', () => {
     const { tensors, metadata, dataStart } = parse(fileOf(I32_2X2, 16));
     expect(dataStart).toBe(8 + I32_2X2.length);
@@ -78,7 +78,7 @@ describe('parseHeader, as the tests of the reference implementation have it', ()
     expect(refusal(file)).toBe('weights/header-too-large');
     new DataView(file.buffer).setBigUint64(0, 100_000_001n, true);
     expect(refusal(file)).toBe('weights/header-too-large');
-    // At the limit it is the file that is too short.
+    // At the limit the file is what is too short.
     new DataView(file.buffer).setBigUint64(0, 100_000_000n, true);
     expect(refusal(file)).toBe('weights/invalid-header-length');
   });
@@ -109,7 +109,7 @@ describe('parseHeader, as the tests of the reference implementation have it', ()
     expect(parse(fileOf('{}\r \t\n')).tensors.size).toBe(0);
   });
 
-  it('test_whitespace_leading_padded_header, which the format refuses, and a byte order mark likewise', () => {
+  it('test_whitespace_leading_padded_header, which the format refuses, like a byte order mark', () => {
     expect(refusal(fileOf('\t\n{}\r '))).toBe('weights/invalid-header');
     expect(refusal(fileOf('\ufeff{}'))).toBe('weights/invalid-header');
   });
@@ -159,7 +159,7 @@ describe('parseHeader', () => {
     ['no shape', '{"a":{"dtype":"U8","data_offsets":[0,1]}}', 1],
     ['no offsets', '{"a":{"dtype":"U8","shape":[1]}}', 1],
     ['an unknown dtype', `{"a":${tensor('"float32"', '[1]', '[0,1]')}}`, 1],
-    ['a dtype that objects inherit', `{"a":${tensor('"valueOf"', '[1]', '[0,1]')}}`, 1],
+    ['a dtype that is an inherited property', `{"a":${tensor('"valueOf"', '[1]', '[0,1]')}}`, 1],
     ['a negative size', `{"a":${tensor('"U8"', '[-1]', '[0,1]')}}`, 1],
     ['two negative sizes', `{"a":${tensor('"U8"', '[-1,-1]', '[0,1]')}}`, 1],
     ['a fractional size', `{"a":${tensor('"U8"', '[1.0]', '[0,1]')}}`, 1],
@@ -188,7 +188,7 @@ describe('parseHeader', () => {
     expect(refusal(fileOf(`{${entries.slice(1).join(',')}}`))).toBeNull();
   });
 
-  it('takes names that mean something to JavaScript, and tells metadata', () => {
+  it('accepts names with a meaning in JavaScript, and returns the metadata', () => {
     const header = `{"__metadata__":{"format":"pt","__proto__":"x"},"__proto__":${tensor('"U8"', '[1]', '[0,1]')},"":${tensor('"U8"', '[]', '[1,2]')}}`;
     const { tensors, metadata } = parse(fileOf(header, 2));
     expect([...tensors.keys()]).toEqual(['__proto__', '']);
@@ -198,7 +198,7 @@ describe('parseHeader', () => {
     ]);
   });
 
-  it('orders tensors by place, empty ones in between, whatever the order of the header', () => {
+  it('orders tensors by offset, including empty ones, whatever their order in the header', () => {
     const header = `{"c":${tensor('"U8"', '[2]', '[1,3]')},"b":${tensor('"F32"', '[0]', '[1,1]')},"a":${tensor('"U8"', '[1]', '[0,1]')}}`;
     expect([...parse(fileOf(header, 3)).tensors.keys()]).toEqual(['a', 'b', 'c']);
   });
@@ -214,7 +214,7 @@ describe('parseHeader', () => {
   });
 });
 
-// Tensors as one writes them: names, dtypes and shapes of all kinds, data of random bytes.
+// Typical tensors: all kinds of names, dtypes and shapes, with random bytes.
 const dtypes = Object.keys(DTYPE_BITS).filter((name): name is Dtype => name in DTYPE_BITS);
 const arbitraryTensor = fc
   .record({ dtype: fc.constantFrom(...dtypes), shape: fc.array(fc.nat(5), { maxLength: 4 }) })
@@ -244,7 +244,7 @@ const write = ({ tensors, metadata }: TestFile): Promise<Uint8Array> =>
     ),
   );
 
-/** What must be true of any header that is accepted. */
+/** What must hold for every accepted header. */
 function expectConsistent({ tensors, dataStart }: SafetensorsHeader, fileSize: number): void {
   let position = 0;
   for (const [name, info] of tensors) {
@@ -260,7 +260,7 @@ function expectConsistent({ tensors, dataStart }: SafetensorsHeader, fileSize: n
 }
 
 describe('writeSafetensors', () => {
-  it('is read back, for any tensors and metadata', async () => {
+  it('writes what parseHeader reads back, for any tensors and metadata', async () => {
     await fc.assert(
       fc.asyncProperty(arbitraryFile, async (original) => {
         const file = await write(original);
@@ -274,7 +274,7 @@ describe('writeSafetensors', () => {
           expect(info).toMatchObject({ dtype, shape });
           const { begin, end } = info ?? { begin: 0, end: 0 };
           expect(file.slice(header.dataStart + begin, header.dataStart + end)).toEqual(bytes);
-          // Whole-byte types lie where a typed array could be laid over them.
+          // Whole-byte types are aligned for typed arrays.
           if (DTYPE_BITS[dtype] >= 8) expect(begin % (DTYPE_BITS[dtype] / 8)).toBe(0);
         }
       }),
@@ -282,7 +282,7 @@ describe('writeSafetensors', () => {
     );
   });
 
-  it('asks for one tensor at a time, after the header went out', async () => {
+  it('reads one tensor at a time, after writing the header', async () => {
     const log: string[] = [];
     const source = (name: string): TensorSource => ({
       name,
@@ -304,7 +304,7 @@ describe('writeSafetensors', () => {
     expect(readSafetensors(file).get('h')).toEqual({ dtype: 'F16', shape: [2], data: Float32Array.of(0.5, -2) });
   });
 
-  it('refuses data of another length, a name twice and the name of the metadata', async () => {
+  it('refuses data of the wrong length, a repeated name and the metadata’s name', async () => {
     const source = (name: string, bytes: number): TensorSource => ({
       name,
       dtype: 'U8',
@@ -317,7 +317,7 @@ describe('writeSafetensors', () => {
   });
 });
 
-/** `npm run test:slow` looks at more cases. */
+/** `npm run test:slow` covers more cases. */
 const FACTOR = Number(process.env['GORP_PROPERTY_FACTOR'] ?? 1);
 
 describe('mutated files', () => {
@@ -362,7 +362,7 @@ describe('mutated files', () => {
     );
   });
 
-  it('with pieces of the header doubled, dropped or replaced', async () => {
+  it('with parts of the header duplicated, dropped or replaced', async () => {
     const piece = fc.constantFrom(
       '',
       '{',
@@ -395,7 +395,7 @@ describe('mutated files', () => {
     );
   });
 
-  it('cut short or lengthened: never accepted', async () => {
+  it('truncated or lengthened: never accepted', async () => {
     await fc.assert(
       fc.asyncProperty(arbitraryFile, place, fc.integer({ min: 1, max: 40 }), async (original, where, extra) => {
         const file = await write(original);
@@ -427,11 +427,11 @@ describe('mutated files', () => {
 describe.each(referenceFolders)('the files of $name', (reference) => {
   const files = ['golden', 'models'].flatMap((folder) => reference.files(folder, '.safetensors'));
 
-  it('are there', () => {
+  it('exist', () => {
     expect(files.length).toBeGreaterThan(0);
   });
 
-  it.each(files)('%s is read as another reader reads it, and the same when written anew', async (path) => {
+  it.each(files)('%s reads as in another reader, and is the same when written again', async (path) => {
     const bytes = new Uint8Array(readFileSync(reference.path(path)));
     const tensors = readSafetensors(bytes);
     const { metadata } = parse(bytes);
@@ -450,7 +450,7 @@ describe.each(referenceFolders)('the files of $name', (reference) => {
   });
 });
 
-/** Whether two typed arrays are of one type and hold the same bits. */
+/** Whether two typed arrays have one type and the same bits. */
 function isSameArray(a: ArrayBufferView, b: ArrayBufferView | undefined): boolean {
   const bits = ({ buffer, byteOffset, byteLength }: ArrayBufferView): Buffer =>
     Buffer.from(buffer, byteOffset, byteLength);

@@ -1,22 +1,22 @@
 /**
- * The safetensors format: 8 bytes little-endian N, N bytes of JSON header, then the tensors' bytes without gaps.
- * Rules: huggingface/safetensors, README and `Metadata::validate` in src/tensor.rs. All are enforced, because a file
- * that breaks one is damaged or made to mislead: holes hide other content, overlaps make a small file expand.
+ * The safetensors format: 8 bytes little-endian N, N bytes of JSON header, then the tensors' bytes without gaps. Rules:
+ * huggingface/safetensors, README and `Metadata::validate` in src/tensor.rs. All are enforced, because a file that
+ * breaks one is damaged or malicious: gaps hide other content, overlaps make a small file expand.
  */
 import { GorpError } from '../base/errors.ts';
 import { DTYPE_BITS, type Dtype, isDtype, tensorBytes, tensorData, type TensorData } from './dtypes.ts';
 import { parseStrictJson, type StrictJson, type StrictJsonObject } from './strict-json.ts';
 
-/** Bytes of the header's length, at the very start of a file. */
+/** Size of the length field at the start of a file. */
 export const LENGTH_BYTES = 8;
 /** The format's own limit for N. */
 const MAX_HEADER_BYTES = 100_000_000;
-// Far above any real model, far below what would exhaust memory.
+// Far above any real model, far below what exhausts memory.
 const MAX_TENSORS = 100_000;
 const MAX_RANK = 32;
 const METADATA_KEY = '__metadata__';
 
-/** Where and how a tensor lies in a safetensors file. */
+/** A tensor's type, shape and place in a safetensors file. */
 export interface TensorInfo {
   name: string;
   dtype: Dtype;
@@ -24,13 +24,13 @@ export interface TensorInfo {
   shape: readonly number[];
   /** First byte, counted from the end of the header ({@link SafetensorsHeader.dataStart}). */
   begin: number;
-  /** First byte after it, counted likewise. */
+  /** First byte after it, counted in the same way. */
   end: number;
 }
 
 /** A checked header. */
 export interface SafetensorsHeader {
-  /** By name, in the order in which they lie in the file. */
+  /** By name, in file order. */
   tensors: Map<string, TensorInfo>;
   metadata: Map<string, string>;
   /** Bytes before the first tensor: 8 + N. */
@@ -49,7 +49,7 @@ function refuse(problem: Problem, message: string, cause?: unknown): never {
   throw new GorpError(
     `weights/${problem}`,
     message,
-    'Download the file again; if that does not help, save the model anew in the safetensors format.',
+    'Download the file again. If that does not help, save the model again as safetensors.',
     { cause },
   );
 }
@@ -72,11 +72,11 @@ export function headerLength(start: Uint8Array, fileSize: number): number {
   if (length > BigInt(MAX_HEADER_BYTES)) {
     refuse(
       'header-too-large',
-      `The file claims a header of ${length} bytes; ${MAX_HEADER_BYTES} are allowed. It is no safetensors file.`,
+      `The file claims a header of ${length} bytes; ${MAX_HEADER_BYTES} are allowed. It is not a safetensors file.`,
     );
   }
   if (LENGTH_BYTES + Number(length) > fileSize) {
-    refuse('invalid-header-length', `The file claims a header of ${length} bytes but has ${fileSize} bytes in all.`);
+    refuse('invalid-header-length', `The file claims a header of ${length} bytes but has only ${fileSize} bytes.`);
   }
   return Number(length);
 }
@@ -94,7 +94,7 @@ export function parseHeader(bytes: Uint8Array, fileSize: number): SafetensorsHea
   if (bytes.length < dataStart) {
     refuse(
       'invalid-header-length',
-      `The header has ${length} bytes, of which ${bytes.length - LENGTH_BYTES} are there.`,
+      `The header has ${length} bytes, but only ${bytes.length - LENGTH_BYTES} of them were read.`,
     );
   }
   const header = parseHeaderJson(bytes.subarray(LENGTH_BYTES, dataStart));
@@ -107,7 +107,7 @@ export function parseHeader(bytes: Uint8Array, fileSize: number): SafetensorsHea
   infos.sort((a, b) => a.begin - b.begin || a.end - b.end);
   const end = checkLayout(infos);
   if (dataStart + end !== fileSize) {
-    refuse('incomplete-file', `By its header the file has ${dataStart + end} bytes, but it has ${fileSize}.`);
+    refuse('incomplete-file', `By its header the file should have ${dataStart + end} bytes, but it has ${fileSize}.`);
   }
   return { tensors: new Map(infos.map((info) => [info.name, info])), metadata, dataStart };
 }
@@ -115,7 +115,7 @@ export function parseHeader(bytes: Uint8Array, fileSize: number): SafetensorsHea
 function parseHeaderJson(json: Uint8Array): StrictJsonObject {
   let text: string;
   try {
-    // ignoreBOM keeps a byte order mark in the text, where it is no '{'.
+    // ignoreBOM leaves a byte order mark in the text, so the check for '{' catches it.
     text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(json);
   } catch (cause) {
     refuse('invalid-header', 'The header is not UTF-8 text.', cause);
@@ -161,7 +161,7 @@ function readTensorInfo(name: string, entry: StrictJson): TensorInfo {
   return { name, dtype, shape, begin: offsets[0], end: offsets[1] };
 }
 
-/** A list of integers from 0 to 2⁵³ − 1, or null when it is anything else. */
+/** The list if it holds only integers from 0 to 2⁵³ − 1; else null. */
 function readSizes(list: StrictJson | undefined): number[] | null {
   if (!Array.isArray(list)) return null;
   const isSize = (item: StrictJson): item is bigint =>
@@ -169,7 +169,7 @@ function readSizes(list: StrictJson | undefined): number[] | null {
   return list.every(isSize) ? list.map(Number) : null;
 }
 
-/** Rules 5 and 6: tensors, sorted by place, follow each other without hole or overlap, each as long as its shape says. */
+/** Rules 5 and 6: tensors sorted by offset follow each other without gap or overlap, each as long as its shape says. */
 function checkLayout(infos: readonly TensorInfo[]): number {
   let position = 0;
   for (const { name, dtype, shape, begin, end } of infos) {
@@ -177,7 +177,7 @@ function checkLayout(infos: readonly TensorInfo[]): number {
     if (begin !== position || end < begin) {
       refuse(
         'invalid-tensor',
-        `Tensor ${quoted} lies at bytes ${begin} to ${end}, but must begin at ${position}, where the one before it ends.`,
+        `Tensor ${quoted} is at bytes ${begin} to ${end}, but must begin at ${position}, where the previous one ends.`,
       );
     }
     const bytes = tensorBytes(dtype, shape);
@@ -198,8 +198,8 @@ function checkLayout(infos: readonly TensorInfo[]): number {
 export type LoadedTensor = TensorData & { shape: readonly number[] };
 
 /**
- * Reads a whole file that is small enough to lie in memory: an adapter, a test's reference data.
- * The tensors are copies; F16 and BF16 become float32.
+ * Reads a whole file that fits in memory: an adapter, a test's reference data. The tensors are copies; F16 and BF16
+ * become float32.
  *
  * @throws GorpError as {@link parseHeader}.
  */
@@ -214,12 +214,12 @@ export function readSafetensors(bytes: Uint8Array): Map<string, LoadedTensor> {
   return loaded;
 }
 
-/** A tensor to be written, whose data is asked for when its turn comes. */
+/** A tensor to be written, whose data is read when its turn comes. */
 export interface TensorSource {
   name: string;
   dtype: Dtype;
   shape: readonly number[];
-  /** The elements, row-major, little-endian, as many bytes as dtype and shape need. */
+  /** The elements, row-major and little-endian, exactly as many bytes as dtype and shape need. */
   read(): ArrayBufferView | Promise<ArrayBufferView>;
 }
 
@@ -227,7 +227,7 @@ export interface TensorSource {
  * Writes a file piece by piece: the header, then one tensor at a time, in the reference implementation's order (larger
  * alignment first, then by name), so that every tensor lies at a multiple of its element size.
  *
- * @throws GorpError `internal/tensor-size` when a source gives other bytes than its shape needs.
+ * @throws GorpError `internal/tensor-size` when a source returns more or fewer bytes than its shape needs.
  */
 export async function* writeSafetensors(
   sources: Iterable<TensorSource>,
@@ -244,7 +244,7 @@ export async function* writeSafetensors(
     if (data.byteLength !== sizes[i]) {
       throw new GorpError(
         'internal/tensor-size',
-        `Tensor ${source.name} gave ${data.byteLength} bytes to write, not ${sizes[i]}.`,
+        `The source of tensor ${source.name} returned ${data.byteLength} bytes, not ${sizes[i]}.`,
         'This is a bug in gorp-web. Please report it with the steps that led here.',
       );
     }
@@ -252,7 +252,7 @@ export async function* writeSafetensors(
   }
 }
 
-/** Length and JSON of a header, padded with spaces so that the tensors begin at a multiple of 8 bytes. */
+/** Length and JSON of a header, padded with spaces so that the tensors start at a multiple of 8 bytes. */
 function headerBytes(
   sorted: readonly TensorSource[],
   sizes: readonly (number | null)[],

@@ -3,12 +3,12 @@ import { GorpError } from '../base/errors.ts';
 import type { ModelTensors } from './model-files.ts';
 
 const MAX_SHARDS = 10_000;
-/** A file beside the index: a path or an address in it would lead elsewhere. */
+/** A file next to the index. A path or an address could lead elsewhere. */
 const PLAIN_NAME = /^[\w-][\w.-]*\.safetensors$/;
 
 const IndexSchema = v.object({
   metadata: v.optional(v.object({ total_size: v.optional(v.pipe(v.number(), v.safeInteger(), v.minValue(0))) })),
-  // Pairs, not an object, so that no tensor name means anything to JavaScript.
+  // Pairs, not an object, so that no tensor name has a meaning in JavaScript.
   weight_map: v.pipe(
     v.custom<Record<string, unknown>>(
       (map) => typeof map === 'object' && map !== null && !Array.isArray(map),
@@ -25,13 +25,13 @@ const IndexSchema = v.object({
   ),
 });
 
-/** What `model.safetensors.index.json` says (Hugging Face `save_pretrained` with `max_shard_size`). */
+/** The content of `model.safetensors.index.json` (Hugging Face `save_pretrained` with `max_shard_size`). */
 export interface ShardIndex {
   /** The safetensors files, each once, in order of first mention. */
   files: string[];
-  /** Tensor name and the file it should be in. */
+  /** Each tensor's name and file. */
   places: [name: string, file: string][];
-  /** Bytes of all tensors, where the index says; the files' headers come on top. */
+  /** Bytes of all tensors, without file headers, if the index states them. */
   tensorBytes: number | null;
 }
 
@@ -55,6 +55,6 @@ function invalid(problem: string): GorpError {
   return new GorpError(
     'weights/invalid-index',
     `model.safetensors.index.json is not usable: ${problem}.`,
-    'Check that all files of the model come from one save; if so, save the model anew.',
+    'Check that all files of the model come from one save. If they do, save the model again.',
   );
 }

@@ -18,17 +18,17 @@ import { type PickedFile, PickedFolder } from './picked-folder.ts';
 import { folderUrl, nameInStore, RemoteFolder, type RemoteOptions } from './remote-folder.ts';
 import { openMemoryStore, type WeightStore } from './store.ts';
 
-/** What opening a model may need beside its name. None of it is a setting: it is not recorded anywhere. */
+/** What opening a model may need besides its name. Not settings, so never recorded. */
 export interface ModelAccess {
   hub: HubAccess;
-  /** Files that the person picked, for a reference of kind `picked`. */
+  /** Files that the user picked, for a reference of kind `picked`. */
   files: readonly PickedFile[];
 }
 
-/** Where an embedded model lies; `version` names the content behind the address. */
+/** Where each embedded model is; `version` identifies the content behind the address. */
 export type EmbeddedPlaces = Readonly<Record<EmbeddedModel['folder'], { url: string; version: string }>>;
 
-/** What else opening a model takes: the place it is kept in, and where the models that come with the app lie. */
+/** What else opening a model needs: the store, and where the embedded models are. */
 export interface ModelPlaces extends ModelAccess {
   store: WeightStore;
   embedded: EmbeddedPlaces;
@@ -39,8 +39,8 @@ export interface OpenOptions extends RemoteOptions {
 }
 
 /**
- * Opens a model wherever it comes from. What has to be fetched goes into the store first, and is used from there ever
- * after; picked files are read where they are.
+ * Opens a model from any source. Remote files are downloaded into the store once and used from there; picked files are
+ * read in place.
  *
  * @throws GorpError as {@link openModelFolder}, the folder's kind and {@link WeightStore}.
  */
@@ -52,14 +52,14 @@ export async function openModel(
   return openModelFolder(await folderOf(reference, places, options), inspect);
 }
 
-/** The small files of a model alone; what has to be fetched is kept. @throws GorpError as {@link openModel}. */
+/** Only the small files of a model; downloads are stored. @throws GorpError as {@link openModel}. */
 export const readTextFiles = async (reference: ModelReference, places: ModelPlaces): Promise<ModelTexts> =>
   openTexts(await folderOf(reference, places, {}));
 
 const CONFIG = 'config.json';
 
 /**
- * The config.json of a model alone, some KB: what the store has of it, else from where the model lies. Nothing is kept.
+ * Only the config.json of a model, some KB, from the store or else from the model's source. Stores nothing.
  *
  * @throws GorpError as {@link openModel}.
  */
@@ -70,8 +70,8 @@ export async function readConfig(reference: ModelReference, places: ModelPlaces)
 }
 
 /**
- * The config.json of a model where it can be had without asking another server: from the store, from picked files, from
- * the app's own folder. Null where it cannot.
+ * The config.json of a model without a request to another server: from the store, picked files or the app's own folder.
+ * Null if it is in none of them.
  *
  * @throws GorpError as {@link openModel}.
  */
@@ -81,7 +81,7 @@ export async function readConfigHere(reference: ModelReference, places: ModelPla
     : readConfig(reference, places);
 }
 
-/** Of a repository's commits in the store, the one that came last. */
+/** The config of a repository's latest commit in the store. */
 async function storedConfig(
   reference: ModelReference,
   { store, embedded }: Pick<ModelPlaces, 'store' | 'embedded'>,
@@ -130,14 +130,14 @@ async function folderOf(
   }
 }
 
-/** What a model setting names. @throws GorpError `settings/model`. */
+/** The model that a setting names. @throws GorpError `settings/model`. */
 export function requireReference(reference: ModelReference | null, text: string): ModelReference {
   if (reference !== null) return reference;
   const problem = isAddress(text) ? addressProblem(text) : null;
   if (problem !== null) throw new GorpError('settings/model', problem.message, problem.nextStep);
   throw new GorpError(
     'settings/model',
-    `${JSON.stringify(text)} names no model.`,
-    'Give embedded or embedded-llama, a repository as org/name or org/name@revision, or the address of a folder beginning with https://.',
+    `${JSON.stringify(text)} is not the name of a model.`,
+    'Use embedded, embedded-llama, a repository (org/name or org/name@revision) or a folder’s address beginning with https://.',
   );
 }

@@ -1,7 +1,7 @@
 /**
- * How a file lies in the store: a row of chunks under `chunk/ID/INDEX`, and one object under `manifest/FILE` that is
- * written last. While it is being written, and when that was interrupted, the object is under `partial/FILE` instead and
- * lists the chunks so far: it can be gone on from, and is never taken for a file.
+ * How the store holds a file: as chunks under `chunk/ID/INDEX`, and an object under `manifest/FILE`, written last.
+ * During a write, and after an interrupted one, the object is under `partial/FILE` instead and lists the chunks so far.
+ * A partial file can be resumed but never counts as a file.
  */
 import * as v from 'valibot';
 import type { KeyValue } from './key-value.ts';
@@ -11,9 +11,9 @@ const bytes = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 const common = {
   /** The file's name in the store. */
   file: v.string(),
-  /** Part of its chunks' keys; differs between two writes of one file. */
+  /** Part of its chunks' keys; differs between writes of one file. */
   id: v.string(),
-  /** Where the content comes from. */
+  /** Source of the content. */
   url: v.string(),
   etag: v.nullable(v.string()),
   /** Bytes of every chunk but the last. */
@@ -33,11 +33,11 @@ const ManifestSchema = v.pipe(
 const PartialSchema = v.pipe(
   v.object({
     ...common,
-    /** Bytes that the whole file has, where known. */
+    /** Bytes of the whole file, if known. */
     bytes: v.nullable(bytes),
-    /** SHA-256 that the whole file must have, where known. */
+    /** Required SHA-256 of the whole file, if known. */
     sha256: v.nullable(v.string()),
-    /** State of the whole file's running SHA-256 behind the last chunk; null where none is expected. */
+    /** State of the running SHA-256 after the last chunk; null if no hash is required. */
     hash: v.nullable(v.string()),
   }),
   v.check(
@@ -46,9 +46,9 @@ const PartialSchema = v.pipe(
   ),
 );
 
-/** What the store knows of a file. */
+/** What the store knows about a complete file. */
 export type Manifest = v.InferOutput<typeof ManifestSchema>;
-/** What the store knows of a file that is not complete. */
+/** What the store knows about an incomplete file. */
 export type PartialManifest = v.InferOutput<typeof PartialSchema>;
 
 const MANIFEST = 'manifest/';
@@ -73,25 +73,25 @@ export async function loadPartial(values: KeyValue, file: string): Promise<Parti
 const suffixes = (keys: readonly string[], prefix: string): string[] =>
   keys.filter((key) => key.startsWith(prefix)).map((key) => key.slice(prefix.length));
 
-/** Names of the files that have a manifest, and of those that have a partial one. */
+/** Names of the complete and of the partial files. */
 export async function fileNames(values: KeyValue): Promise<{ complete: string[]; partial: string[] }> {
   const keys = await values.keys();
   return { complete: suffixes(keys, MANIFEST), partial: suffixes(keys, PARTIAL) };
 }
 
-/** The name of the lock that a file is written under. */
+/** The name of the lock for writing a file. */
 export const writeLock = (file: string): string => `write/${file}`;
 
-/** Whether an interrupted write can be gone on from: only if other content in its place would be found out. */
+/** Whether an interrupted write can be resumed: only if changed content would be detected. */
 export const isResumable = ({ etag, sha256 }: Pick<PartialManifest, 'etag' | 'sha256'>): boolean =>
   sha256 !== null || isStrong(etag);
 
-/** Whether an ETag stands for one row of bytes; a weak one (`W/"…"`) may stand for several. */
+/** Whether an ETag identifies the exact bytes; a weak one (`W/"…"`) does not. */
 export const isStrong = (etag: string | null): boolean => etag?.startsWith('"') === true;
 
 /**
- * Deletes unreadable manifests, partial ones that cannot be gone on from, and chunks that belong to none of them; what
- * is being written elsewhere stays.
+ * Deletes unreadable manifests, partial files that cannot be resumed, and chunks that belong to neither. Spares files
+ * that are being written elsewhere.
  */
 export async function removeLeftovers(values: KeyValue): Promise<void> {
   const keys = await values.keys();
@@ -100,7 +100,7 @@ export async function removeLeftovers(values: KeyValue): Promise<void> {
   const leftovers: string[] = [];
   const files = new Set([...suffixes(keys, MANIFEST), ...suffixes(keys, PARTIAL)]);
   for (const file of files) {
-    // In this order: a write that ends in between has its manifest before its partial one goes.
+    // In this order, since a write that ends in between stores its manifest before it deletes the partial one.
     const partial = await loadPartial(values, file);
     const manifest = await loadManifest(values, file);
     if (partial !== null && (isResumable(partial) || running.has(writeLock(file)))) owned.add(partial.id);

@@ -14,7 +14,7 @@ const origin = (url: string, bytes: number | null = null): Origin => ({ url, eta
 const numbered = (length: number, first = 0): Uint8Array<ArrayBuffer> =>
   Uint8Array.from({ length }, (_, i) => first + i * 7);
 
-// eslint-disable-next-line @typescript-eslint/require-await -- as a download gives them.
+// eslint-disable-next-line @typescript-eslint/require-await -- async, as from a download.
 async function* pieces(bytes: Uint8Array, size: number, failure?: Error): AsyncGenerator<Uint8Array> {
   for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
   if (failure !== undefined) throw failure;
@@ -34,7 +34,7 @@ describe.each(kinds)('a weight store in %s', (_, make) => {
   const chunkKeys = async (values: KeyValue): Promise<string[]> =>
     (await values.keys()).filter((key) => key.startsWith('chunk/'));
 
-  it.each([0, 1, 99, 100, 101, 250, 300])('keeps a file of %i bytes in chunks with their hashes', async (length) => {
+  it.each([0, 1, 99, 100, 101, 250, 300])('stores a file of %i bytes in chunks with their hashes', async (length) => {
     const { values, store } = await open();
     const bytes = numbered(length);
     const manifest = await writePieces(store, 'w', origin('https://a/w', length), pieces(bytes, 33));
@@ -70,7 +70,7 @@ describe.each(kinds)('a weight store in %s', (_, make) => {
     );
   });
 
-  it('gives memory of the caller’s own', async () => {
+  it('returns memory that the caller owns', async () => {
     const { store } = await open();
     await writePieces(store, 'w', origin('u'), pieces(numbered(150), 50));
     (await store.read('w', 0, 100)).fill(0);
@@ -98,7 +98,7 @@ describe.each(kinds)('a weight store in %s', (_, make) => {
     expect(await store.read('b/c#d', 0, 30)).toEqual(numbered(30));
   });
 
-  it('puts a new file in the place of an old one, and reads the new one', async () => {
+  it('replaces an old file and reads the new one', async () => {
     const { values, store } = await open();
     await writePieces(store, 'w', origin('u'), pieces(numbered(250), 50));
     await store.read('w', 0, 10);
@@ -108,7 +108,7 @@ describe.each(kinds)('a weight store in %s', (_, make) => {
     expect(await store.size()).toBe(120);
   });
 
-  it('keeps nothing of a write whose pieces fail, and the earlier file as it was', async () => {
+  it('stores nothing of a failed write, and preserves the earlier file', async () => {
     const { values, store } = await open();
     await writePieces(store, 'w', origin('u'), pieces(numbered(150), 50));
     const before = (await values.keys()).sort();
@@ -120,7 +120,7 @@ describe.each(kinds)('a weight store in %s', (_, make) => {
     expect(await store.manifest('x')).toBeNull();
   });
 
-  it('keeps nothing when the quota is full, and says how much is needed', async () => {
+  it('stores nothing when the quota is full, and says how much is needed', async () => {
     const { values, store } = await open();
     values.quotaBytes = 250;
     for (const [bytes, needs] of [
@@ -140,7 +140,7 @@ describe.each(kinds)('a weight store in %s', (_, make) => {
     expect(await store.list()).toEqual([]);
   });
 
-  it('stops the source of a write that fails', async () => {
+  it('stops the source of a failed write', async () => {
     const { values, store } = await open();
     values.quotaBytes = 0;
     let stopped = false;
@@ -155,7 +155,7 @@ describe.each(kinds)('a weight store in %s', (_, make) => {
     expect(stopped).toBe(true);
   });
 
-  it('does not begin a write that the browser has no room for', async () => {
+  it('does not start a write that the browser has no room for', async () => {
     const { values, store } = await open();
     values.roomBytes = 500;
     let asked = false;
@@ -171,16 +171,16 @@ describe.each(kinds)('a weight store in %s', (_, make) => {
 
   it.each([
     ['a changed byte', 1, (bytes: Uint8Array<ArrayBuffer>) => bytes.fill(bytes[9] ^ 1, 9, 10)],
-    ['a chunk cut short', 0, (bytes: Uint8Array<ArrayBuffer>) => bytes.slice(1)],
+    ['a truncated chunk', 0, (bytes: Uint8Array<ArrayBuffer>) => bytes.slice(1)],
     ['an empty chunk', 2, () => new Uint8Array()],
-  ])('finds %s, names it, and removes the file', async (_, index, damage) => {
+  ])('finds %s, reports it, and removes the file', async (_, index, damage) => {
     const { values, store } = await open();
     await writePieces(store, 'other', origin('u'), pieces(numbered(10), 10));
     const { id } = await writePieces(store, 'w', origin('https://a/w'), pieces(numbered(250), 50));
     const key = `chunk/${id}/${index}`;
     const good = (await values.getBytes(key)) ?? new Uint8Array();
     await values.setBytes(key, damage(good));
-    // The other chunks are still right.
+    // The other chunks are intact.
     const sound = index === 0 ? 100 : 0;
     expect(await store.read('w', sound, sound + 5)).toEqual(numbered(250).slice(sound, sound + 5));
     await expect(store.read('w', 0, 250)).rejects.toMatchObject({
@@ -189,12 +189,12 @@ describe.each(kinds)('a weight store in %s', (_, make) => {
     });
     expect(await store.manifest('w')).toBeNull();
     expect(await chunkKeys(values)).toHaveLength(1);
-    // A fresh copy is read as if nothing had happened.
+    // A new copy reads normally.
     await writePieces(store, 'w', origin('https://a/w'), pieces(numbered(250), 50));
     expect(await store.read('w', 0, 250)).toEqual(numbered(250));
   });
 
-  it('finds a chunk that is gone', async () => {
+  it('finds a missing chunk', async () => {
     const { values, store } = await open();
     const { id } = await writePieces(store, 'w', origin('u'), pieces(numbered(250), 50));
     await values.delete([`chunk/${id}/1`]);
@@ -202,7 +202,7 @@ describe.each(kinds)('a weight store in %s', (_, make) => {
     expect(await values.keys()).toEqual([]);
   });
 
-  it('checks each chunk’s hash once in a session, and reads neighbours in one chunk once', async () => {
+  it('checks each chunk’s hash once a session, and reads a chunk once for adjacent ranges', async () => {
     const digest = vi.spyOn(crypto.subtle, 'digest');
     const { values, store } = await open();
     await writePieces(store, 'w', origin('u'), pieces(numbered(250), 50));
@@ -217,14 +217,14 @@ describe.each(kinds)('a weight store in %s', (_, make) => {
     digest.mockRestore();
   });
 
-  it('reads files of another chunk size, from an earlier session', async () => {
+  it('reads an earlier session’s files with another chunk size', async () => {
     const { values, store } = await open();
     await writePieces(store, 'w', origin('u'), pieces(numbered(250), 50));
     const later = await openStore(values, 64);
     expect(await later.read('w', 95, 205)).toEqual(numbered(250).slice(95, 205));
   });
 
-  it('removes at the next start what an interrupted write or another format left', async () => {
+  it('removes leftovers of interrupted writes and other formats at the next start', async () => {
     const { values, store } = await open();
     const { id } = await writePieces(store, 'w', origin('u'), pieces(numbered(250), 50));
     await values.setBytes('chunk/interrupted/0', numbered(CHUNK));
@@ -233,7 +233,7 @@ describe.each(kinds)('a weight store in %s', (_, make) => {
     const manifest = await store.manifest('w');
     await values.setObject('manifest/short', { ...manifest, file: 'short', id: 'short', bytes: 251 });
     await values.setBytes('chunk/short/0', numbered(CHUNK));
-    // None of it counts as a file before either.
+    // None of it counted as a file before, either.
     expect((await store.list()).map(({ file }) => file)).toEqual(['w']);
     const later = await openStore(values, CHUNK);
     expect((await values.keys()).sort()).toEqual([`chunk/${id}/0`, `chunk/${id}/1`, `chunk/${id}/2`, 'manifest/w']);
@@ -242,7 +242,7 @@ describe.each(kinds)('a weight store in %s', (_, make) => {
 });
 
 describe('a store opened while another tab writes', () => {
-  it('leaves the unfinished chunks alone until that tab is gone', async () => {
+  it('leaves unfinished chunks alone until that tab is gone', async () => {
     const values = new MemoryKeyValue();
     const store = await openStore(values, CHUNK);
     let opened = 0;
@@ -265,7 +265,7 @@ describe.each(kinds)('an interrupted write in %s', (_, make) => {
     const values = make();
     return { values, store: await openStore(values, CHUNK) };
   };
-  /** Writes the first bytes, then fails and keeps them. */
+  /** Writes the first bytes, then fails and leaves them stored. */
   const interrupt = (store: WeightStore, of: Origin, bytes: Uint8Array): Promise<unknown> =>
     store
       .write('w', async (writer) => {
@@ -275,7 +275,7 @@ describe.each(kinds)('an interrupted write in %s', (_, make) => {
       })
       .catch((thrown: unknown) => thrown);
 
-  it('is no file, counts in the size, and is gone on from in a later session', async () => {
+  it('is not a file, counts towards the size, and resumes in a later session', async () => {
     const { values, store } = await open();
     const bytes = numbered(350);
     const of = { ...origin('u', 350), sha256: sha256(bytes) };
@@ -292,7 +292,7 @@ describe.each(kinds)('an interrupted write in %s', (_, make) => {
     expect([await later.partials(), (await values.keys()).length]).toEqual([[], 5]);
   });
 
-  it('can be gone on from by the same writer, as when a connection is taken up again', async () => {
+  it('can be resumed by the same writer, as after a reconnection', async () => {
     const { store } = await open();
     const bytes = numbered(350);
     await store.write('w', async (writer) => {
@@ -304,7 +304,7 @@ describe.each(kinds)('an interrupted write in %s', (_, make) => {
     expect(await store.read('w', 0, 350)).toEqual(bytes);
   });
 
-  it('is forgotten when the write begins anew, with a smaller file', async () => {
+  it('is dropped when the write starts over, with a smaller file', async () => {
     const { values, store } = await open();
     await interrupt(store, origin('u'), numbered(450));
     await writePieces(store, 'w', origin('u'), pieces(numbered(120, 3), 50));
@@ -312,7 +312,7 @@ describe.each(kinds)('an interrupted write in %s', (_, make) => {
     expect(await values.keys()).toHaveLength(3);
   });
 
-  it('goes with remove', async () => {
+  it('is deleted by remove', async () => {
     const { values, store } = await open();
     await interrupt(store, origin('u'), numbered(250));
     await store.remove('w');
@@ -322,7 +322,7 @@ describe.each(kinds)('an interrupted write in %s', (_, make) => {
   it.each([
     ['without a strong ETag or a hash', { etag: 'W/"v1"' }],
     ['without any ETag', { etag: null }],
-  ])('%s cannot be gone on from: the next session removes it', async (_, of) => {
+  ])('%s cannot be resumed: the next session removes it', async (_, of) => {
     const { values, store } = await open();
     await interrupt(store, { ...origin('u'), ...of }, numbered(250));
     expect(await store.partials()).toHaveLength(1);
@@ -330,7 +330,7 @@ describe.each(kinds)('an interrupted write in %s', (_, make) => {
     expect(await values.keys()).toEqual([]);
   });
 
-  it('is removed when what is known of it makes no sense', async () => {
+  it('is removed when its record makes no sense', async () => {
     const { values, store } = await open();
     await interrupt(store, { ...origin('u'), sha256: sha256(numbered(9)) }, numbered(250));
     const [partial] = await store.partials();
@@ -346,7 +346,7 @@ describe.each(kinds)('an interrupted write in %s', (_, make) => {
     expect([await later.partials(), await later.size(), (await values.keys()).length]).toEqual([[], 10, 2]);
   });
 
-  it('refuses content of another hash, and keeps nothing of it', async () => {
+  it('refuses content with another hash, and stores none of it', async () => {
     const { values, store } = await open();
     const of = { ...origin('https://a/w'), sha256: sha256(numbered(350)) };
     await expect(writePieces(store, 'w', of, pieces(numbered(350, 1), 90))).rejects.toMatchObject({
@@ -360,7 +360,7 @@ describe.each(kinds)('an interrupted write in %s', (_, make) => {
 });
 
 describe('two writes of one file', () => {
-  it('follow each other: the later one takes what the earlier one has brought', async () => {
+  it('run in turn: the later one uses what the earlier one stored', async () => {
     const store = await openStore(new MemoryKeyValue(), CHUNK);
     const filled: string[] = [];
     const write = (name: string): ReturnType<typeof store.write> =>
@@ -371,12 +371,12 @@ describe('two writes of one file', () => {
       });
     const [first, second] = await Promise.all([write('first'), write('second')]);
     expect([filled, second.id]).toEqual([['first'], first.id]);
-    // One that begins later does write.
+    // One that starts later does write.
     await write('third');
     expect(filled).toEqual(['first', 'third']);
   });
 
-  it('the later one can be stopped while it waits', async () => {
+  it('stop on request while they wait', async () => {
     const store = await openStore(new MemoryKeyValue(), CHUNK);
     let finish: (() => void) | undefined;
     const first = store.write('w', async (writer) => {
@@ -396,7 +396,7 @@ describe('two writes of one file', () => {
 describe('IndexedDbKeyValue', () => {
   afterEach(() => vi.unstubAllGlobals());
 
-  it('tells running work of all tabs by Web Locks, its own names only', async () => {
+  it('lists running work of all tabs by Web Locks, only under its own names', async () => {
     const held = new Set<string>(['another app/lock']);
     const locks = {
       request: async (name: string, _: object, work: () => Promise<unknown>) => {
@@ -412,7 +412,7 @@ describe('IndexedDbKeyValue', () => {
     expect(await values.room()).toBe(70);
   });
 
-  it('names a database that cannot be opened', async () => {
+  it('reports a database that cannot be opened', async () => {
     vi.stubGlobal('indexedDB', {
       open: () => {
         throw new DOMException('no storage here', 'SecurityError');
@@ -424,7 +424,7 @@ describe('IndexedDbKeyValue', () => {
     });
   });
 
-  it('takes a Blob that cannot be read for a chunk that is gone', async () => {
+  it('treats an unreadable Blob as a missing chunk', async () => {
     const values = new IndexedDbKeyValue('lost-blob');
     const store = await openStore(values, CHUNK);
     await writePieces(store, 'w', origin('u'), pieces(numbered(50), 50));
@@ -438,7 +438,7 @@ describe('IndexedDbKeyValue', () => {
 });
 
 describe('the stores of the app', () => {
-  it('use chunks of 4 MiB; the browser’s is the same one whenever it is opened', async () => {
+  it('use chunks of 4 MiB; the browser’s persists from one opening to the next', async () => {
     const bytes = new Uint8Array(4 * 2 ** 20 + 1).fill(5);
     for (const open of [openMemoryStore, openBrowserStore]) {
       const manifest = await writePieces(await open(), 'w', origin('u'), pieces(bytes, 2 ** 20));

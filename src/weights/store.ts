@@ -1,6 +1,6 @@
 /**
- * Weight files kept between visits. A file is a row of chunks, each with its SHA-256, and a manifest that is written
- * last: without manifest there is no file, so a write that ends midway leaves nothing that could be taken for one.
+ * Weight files stored between visits. A file consists of chunks, each with its SHA-256, and a manifest that is written
+ * last. Without a manifest there is no file, so a write that ends midway cannot pass for one.
  */
 import { GorpError } from '../base/errors.ts';
 import { sha256Of } from '../base/sha256.ts';
@@ -24,63 +24,66 @@ import {
 } from './store-format.ts';
 
 const CHUNK_BYTES = HASHED_BYTES;
-/** The format in store-format.ts belongs to this name: another format needs another name. */
+/** Identifies the format in store-format.ts: another format needs another name. */
 const DATABASE = 'gorp-web-weights';
 
 /** A cache of weight files. All methods may throw GorpError `store/failed` when the database does. */
 export interface WeightStore {
-  /** The file's manifest, or null when the file is not (wholly) there. */
+  /** The file's manifest; null if the file is missing or incomplete. */
   manifest(file: string): Promise<Manifest | null>;
   list(): Promise<Manifest[]>;
-  /** Interrupted writes that can be gone on from, and those under way. */
+  /** Interrupted writes that can be resumed, and running ones. */
   partials(): Promise<PartialManifest[]>;
   /** Bytes of all files, interrupted ones included. */
   size(): Promise<number>;
-  /** @throws GorpError `store/quota` when the browser says that there is no room for so many bytes. */
+  /** @throws GorpError `store/quota` when the browser reports too little room for these bytes. */
   requireRoom(origin: Pick<Origin, 'url' | 'bytes'>): Promise<void>;
   /**
-   * Writes a file, holding one chunk of it. An earlier file of that name stays readable until the new one is complete.
-   * When `fill` or the database fails nothing of the new file stays, unless `fill` said that it should. One write of a
-   * file goes on at a time, in all tabs: a later one waits, and takes the file that the earlier one has brought.
+   * Writes a file, with one chunk in memory. An earlier file of that name stays readable until the new one is complete.
+   * If `fill` or the database fails, nothing of the new file stays unless `fill` called {@link FileWriter.keep}. Writes
+   * of one file run one at a time across all tabs; a later one waits, then uses the file that the earlier one stored.
    *
-   * @param fill begins (or resumes from {@link FileWriter.origin}) and appends all bytes.
-   * @param signal ends the waiting.
+   * @param fill begins, or resumes from {@link FileWriter.origin}, and appends all bytes.
+   * @param signal ends the wait.
    * @throws GorpError `store/quota` when it does not fit, `weights/wrong-hash`, and whatever `fill` throws.
    */
   write(file: string, fill: (writer: FileWriter) => Promise<void>, signal?: AbortSignal): Promise<Manifest>;
   /**
-   * Bytes `begin` to `end` (exclusive) of a file, in memory of their own. Every chunk's hash is checked when this store
-   * object first reads it.
+   * Bytes `begin` to `end` (exclusive) of a file, in memory of their own. Checks a chunk's hash when this store object
+   * first reads it.
    *
-   * @param refetch brings a chunk that is damaged or gone anew: it takes its place when its hash is right.
-   * @throws GorpError `store/missing` when the file is not there; `weights/corrupt-chunk` when a chunk is damaged and
-   * stays so: the file is removed then, so that it will be downloaded anew, unless `refetch` threw, which the message
-   * tells. `weights/aborted` as `refetch` throws it.
+   * @param refetch fetches a damaged or missing chunk again; its result replaces the chunk if the hash is right.
+   * @throws GorpError `store/missing` when the file is missing; `weights/corrupt-chunk` when a damaged chunk cannot be
+   * replaced. The file is then removed, so that it is downloaded again, unless `refetch` threw; the message says why.
+   * `weights/aborted` as `refetch` throws it.
    */
   read(file: string, begin: number, end: number, refetch?: Refetch): Promise<Uint8Array<ArrayBuffer>>;
   /** Whether a file is being written now, here or in another tab or process. */
   isBeingWritten(file: string): Promise<boolean>;
-  /** Removes a file, if it is there, and what an interrupted write of it has left. */
+  /** Removes a file, if it exists, and what an interrupted write of it left. */
   remove(file: string): Promise<void>;
 }
 
-/** The store of this browser (IndexedDB), freed of what interrupted writes left behind. */
+/** Opens this browser's store (IndexedDB) and removes leftovers of interrupted writes. */
 export function openBrowserStore(): Promise<WeightStore> {
   return openStore(new IndexedDbKeyValue(DATABASE));
 }
 
-/** A store that lives as long as the process: for Node. */
+/** Opens a store for Node that lives as long as the process. */
 export function openMemoryStore(): Promise<WeightStore> {
   return openStore(new MemoryKeyValue());
 }
 
-/** A store over any database, freed of what interrupted writes left behind. @param chunkBytes of files to be written. */
+/** Opens a store over any database and removes leftovers of interrupted writes. @param chunkBytes of new files. */
 export async function openStore(values: KeyValue, chunkBytes = CHUNK_BYTES): Promise<WeightStore> {
   await removeLeftovers(values);
   return new ChunkStore(values, chunkBytes);
 }
 
-/** Writes a file whose bytes come in one go. @throws GorpError as {@link WeightStore.write}, and whatever `pieces` throws. */
+/**
+ * Writes a file from one sequence of pieces. @throws GorpError as {@link WeightStore.write}, and whatever `pieces`
+ * throws.
+ */
 export function writePieces(
   store: WeightStore,
   file: string,
@@ -97,11 +100,11 @@ class ChunkStore implements WeightStore {
   readonly #values: KeyValue;
   readonly #chunkBytes: number;
 
-  /** Manifests of files read from, as they were then. */
+  /** Manifests of the files read from, as of the first read. */
   readonly #open = new Map<string, Manifest>();
-  /** Keys of the chunks whose hash has been found right. */
+  /** Keys of chunks whose hash has been verified. */
   readonly #verified = new Set<string>();
-  /** The chunk read last: tensors are mostly read in the order in which they lie, many to a chunk. */
+  /** The last chunk read: tensors are mostly read in file order, many per chunk. */
   #last: { key: string; bytes: Uint8Array<ArrayBuffer> } | null = null;
 
   constructor(values: KeyValue, chunkBytes: number) {
@@ -172,11 +175,11 @@ class ChunkStore implements WeightStore {
       throw new GorpError(
         'store/missing',
         `${file} is not in the store; the browser or another tab may have removed it.`,
-        'Start again: the file will be downloaded anew.',
+        'Start again to download the file again.',
       );
     }
     if (begin < 0 || end < begin || end > manifest.bytes) {
-      throw new RangeError(`Bytes ${begin} to ${end} were asked of ${file}, which has ${manifest.bytes}.`);
+      throw new RangeError(`Cannot read bytes ${begin} to ${end} of ${file}, which has ${manifest.bytes}.`);
     }
     this.#open.set(file, manifest);
     const out = new Uint8Array(end - begin);
@@ -202,7 +205,7 @@ class ChunkStore implements WeightStore {
     return chunk;
   }
 
-  /** A damaged chunk anew, put in its place; or the end of the whole file. */
+  /** Fetches a damaged chunk again and replaces it, or removes the whole file. */
   async #mend(manifest: Manifest, index: number, refetch: Refetch | undefined): Promise<Uint8Array<ArrayBuffer>> {
     const { id, file, url, chunks } = manifest;
     const key = chunkKey(id, index);
@@ -211,7 +214,7 @@ class ChunkStore implements WeightStore {
       const anew = await refetch?.(manifest, index);
       if (anew != null && (await this.#isRight(key, anew, chunks[index]))) {
         await this.#values.setBytes(key, anew);
-        // Removed or replaced meanwhile, perhaps by another tab: then nobody would ever delete the chunk.
+        // If another tab removed or replaced the file meanwhile, nothing would ever delete this chunk.
         if ((await this.manifest(file))?.id !== id) await this.#values.delete([key]);
         return anew;
       }
@@ -228,7 +231,7 @@ class ChunkStore implements WeightStore {
     throw new GorpError(
       'weights/corrupt-chunk',
       `The stored copy of ${url} is damaged (part ${index + 1} of ${chunks.length}) and was removed.`,
-      'Start again: the file will be downloaded anew.',
+      'Start again to download the file again.',
     );
   }
 
@@ -244,11 +247,11 @@ class ChunkStore implements WeightStore {
     if (partial !== null) await removePartial(this.#values, partial);
   }
 
-  /** Removes what one write left, but not what a later one of the same file has put in its place. */
+  /** Removes one write's data, but not that of a later write of the same file. */
   async #removeCopy({ file, id, chunks }: Manifest): Promise<void> {
     this.#open.delete(file);
     this.#last = null;
-    // The manifest first: a file must never lack chunks.
+    // Delete the manifest first: a file must never lack chunks.
     if ((await this.manifest(file))?.id === id) await this.#values.delete([manifestKey(file)]);
     await this.#values.delete(chunkKeys(id, chunks.length));
   }

@@ -33,7 +33,7 @@ const open = (name: string): Promise<unknown> =>
   );
 
 describe('removeModel', () => {
-  it('leaves a model that another tab is fetching', async () => {
+  it('does not remove a model that another tab is fetching', async () => {
     await open('org/one');
     const [{ folder }] = await listModels(store);
     const [{ file }] = (await store.list()).filter(({ file }) => file.endsWith('config.json'));
@@ -54,7 +54,7 @@ describe('removeModel', () => {
 });
 
 describe('listModels', () => {
-  it('gives whole models and begun ones, by the name that opens them again', async () => {
+  it('lists complete and partial models by the name that opens them again', async () => {
     expect(await listModels(store)).toEqual([]);
     await open('org/one');
     hub.fault('model.safetensors', { cutAfter: 600 });
@@ -101,14 +101,14 @@ describe('verifyModel', () => {
     hub.cdnRequests.length = 0;
   });
 
-  it('finds nothing wrong with what is sound, and tells how far it is', async () => {
+  it('finds no fault in an intact model, and reports progress', async () => {
     const progress: number[] = [];
     expect(await verify((at) => progress.push(at.bytes))).toEqual({ mended: [], removed: [] });
     expect(progress.at(-1)).toBe((await listModels(store))[0].bytes);
     expect(asked()).toEqual([]);
   });
 
-  it('fetches the damaged parts again, and no other', async () => {
+  it('fetches only the damaged parts again', async () => {
     await damage(0);
     await damage(2);
     expect(await verify()).toEqual({ mended: ['model.safetensors'], removed: [] });
@@ -119,7 +119,7 @@ describe('verifyModel', () => {
     expect(await verify()).toEqual({ mended: [], removed: [] });
   });
 
-  it('removes a file that cannot be mended, which the next use fetches anew', async () => {
+  it('removes a file that cannot be repaired, which the next use downloads again', async () => {
     await damage(1);
     hub.fault('model.safetensors', { ignoresRange: true });
     expect(await verify()).toEqual({ mended: [], removed: ['model.safetensors'] });
@@ -130,7 +130,7 @@ describe('verifyModel', () => {
     expect(await verify()).toEqual({ mended: [], removed: [] });
   });
 
-  it('leaves a file that cannot be mended now as it is', async () => {
+  it('leaves a file in place that cannot be repaired for now', async () => {
     await damage(1);
     hub.fault('model.safetensors', { status: 503 });
     await expect(verify()).rejects.toMatchObject({
@@ -143,7 +143,7 @@ describe('verifyModel', () => {
 });
 
 describe('removeModel', () => {
-  it('removes all of a model, what was begun too, and no other', async () => {
+  it('removes all of a model, partial files included, and no other', async () => {
     hub.fault('model.safetensors', { cutAfter: 600 });
     await open('org/one').catch(() => undefined);
     await open('org/two');

@@ -26,7 +26,7 @@ async function foldersOf(store: WeightStore): Promise<Map<string, StoredFolder>>
   return folders;
 }
 
-/** All models that the store has something of, by address. */
+/** All models with files in the store, partial ones included, by address. */
 export async function listModels(store: WeightStore): Promise<StoredModel[]> {
   const folders = [...(await foldersOf(store))].sort(([a], [b]) => (a < b ? -1 : 1));
   return Promise.all(
@@ -58,9 +58,9 @@ async function readIndex(store: WeightStore, { file, bytes }: Manifest): Promise
 }
 
 /**
- * Reads all of a model and compares every chunk with its hash; what is damaged is fetched again.
+ * Reads a whole model, compares every chunk with its hash, and fetches damaged ones again.
  *
- * @param store opened for this: another may have checked some of the chunks before.
+ * @param store newly opened: one in use may have checked some chunks already.
  * @throws GorpError `weights/corrupt-chunk` when a damaged chunk cannot be fetched now; the file stays as it is.
  */
 export async function verifyModel(
@@ -83,7 +83,7 @@ export async function verifyModel(
     };
     try {
       for (let at = 0; at < manifest.bytes; at += manifest.chunkBytes) {
-        // A name ends the address of a file; the hub's answer, kept beside the files, can be asked for only as a whole.
+        // Without a file name it is the hub's stored answer, which cannot be fetched in parts.
         const end = Math.min(manifest.bytes, at + manifest.chunkBytes);
         await store.read(manifest.file, at, end, name === '' ? undefined : mend);
         onProgress({ bytes: bytes + at, totalBytes });
@@ -101,7 +101,7 @@ export async function verifyModel(
 
 const LISTING = 'list of files';
 
-/** Removes everything that the store has of a model. */
+/** Removes everything of a model from the store. */
 export async function removeModel(store: WeightStore, folder: string): Promise<void> {
   const { files, partials } = (await foldersOf(store)).get(folder) ?? {
     files: new Map<string, Manifest>(),
@@ -112,8 +112,8 @@ export async function removeModel(store: WeightStore, folder: string): Promise<v
     if (!(await store.isBeingWritten(file))) continue;
     throw new GorpError(
       'store/busy',
-      `${folder} is being fetched by another tab or process.`,
-      'Wait until it has ended, or end it there, and remove the model then.',
+      `Another tab or process is downloading ${folder}.`,
+      'Wait until the download ends, or stop it there; then remove the model.',
     );
   }
   for (const { file } of all) await store.remove(file);

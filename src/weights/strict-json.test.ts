@@ -2,7 +2,7 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseStrictJson, type StrictJson } from './strict-json.ts';
 
-/** The same value as JSON.parse would give it; integers beyond 2⁵³ lose digits. */
+/** The value that JSON.parse would return; integers beyond 2⁵³ lose digits. */
 function plain(value: StrictJson): unknown {
   if (typeof value === 'bigint') return Number(value);
   if (Array.isArray(value)) return value.map(plain);
@@ -45,7 +45,7 @@ describe('parseStrictJson', () => {
           expect(accepts(text)).toBe(false);
           return;
         }
-        // White space in front and keys given twice are refused on purpose.
+        // Leading white space and repeated keys are refused on purpose.
         if (accepts(text)) expect(JSON.stringify(plain(parseStrictJson(text)))).toBe(JSON.stringify(value));
       }),
       { numRuns: 2000 },
@@ -59,7 +59,7 @@ describe('parseStrictJson', () => {
     },
   );
 
-  it('keeps every key and every digit', () => {
+  it('preserves every key and every digit', () => {
     const value = parseStrictJson(
       '{"__proto__":[18446744073709551615,-9007199254740993],"constructor":"\\ud83d\\ude00"}',
     );
@@ -78,8 +78,8 @@ describe('parseStrictJson', () => {
     ['a trailing comma', '{"a":1,}'],
     ['half a surrogate pair', '"\\ud83d"'],
     ['a raw line break in a string', '"a\nb"'],
-    ['an open string', '"a\\'],
-    ['an open object', '{"a":'],
+    ['an unclosed string', '"a\\'],
+    ['an unclosed object', '{"a":'],
     ['nothing', ''],
     ['deep nesting', '['.repeat(100_000)],
     ['a number of a million digits', '1'.repeat(1_000_000)],

@@ -1,29 +1,28 @@
 /**
- * A JSON reader for files nobody vouches for. It differs from `JSON.parse` in what it returns and refuses: objects are
- * Maps (so `__proto__` is a key like any other), a key given twice is an error, integers are BigInts (so none is
- * rounded), and depth and number of values are limited.
+ * A JSON reader for untrusted files. Unlike `JSON.parse`, it returns objects as Maps (so `__proto__` is a key like any
+ * other) and integers as BigInts (so none is rounded), refuses repeated keys, and limits depth and number of values.
  */
 export type StrictJson = null | boolean | number | bigint | string | StrictJson[] | StrictJsonObject;
 export type StrictJsonObject = Map<string, StrictJson>;
 
 const MAX_DEPTH = 32;
-/** Bounds the memory that a text of a given size can ask for. */
+/** Bounds the memory that a text can take. */
 const MAX_VALUES = 2_000_000;
 /** Longest number, in characters. Every double and every 64-bit integer is shorter; BigInt takes quadratic time. */
 const MAX_NUMBER_LENGTH = 64;
 
 const NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
-// "-0" is left to the doubles: it is no integer of any file format.
+// "-0" becomes a double: no file format has it as an integer.
 const INTEGER = /^(?:0|-?[1-9]\d*)$/;
 const NUMBER_CHARACTERS = '+-.0123456789eE';
 const SPACE_CHARACTERS = ' \t\n\r';
-/** Half of a surrogate pair on its own: it has no UTF-8, so it cannot be a name that another program wrote. */
+/** Half a surrogate pair has no UTF-8 form, so no other program can have written such a name. */
 const LONE_SURROGATE = /\p{Surrogate}/u;
 
 /**
- * Reads one JSON value; white space may follow it, but not precede it.
+ * Reads one JSON value. White space may follow it but not precede it.
  *
- * @throws SyntaxError with the place, in characters from the start.
+ * @throws SyntaxError with the position in characters from the start.
  */
 export function parseStrictJson(text: string): StrictJson {
   let at = 0;
@@ -43,7 +42,7 @@ export function parseStrictJson(text: string): StrictJson {
     expect('"');
     while (at < text.length && text[at] !== '"') at += text[at] === '\\' ? 2 : 1;
     expect('"');
-    // JSON.parse knows the escapes and refuses control characters; of text in quotes it makes a string or an error.
+    // JSON.parse handles escapes and refuses control characters; for quoted text it returns a string or throws.
     let value: string;
     try {
       value = JSON.parse(text.slice(begin, at)) as string;

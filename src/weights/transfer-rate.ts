@@ -1,9 +1,9 @@
-/** Milliseconds that the rate is a mean over. */
+/** Milliseconds over which the rate is averaged. */
 const WINDOW_MS = 5000;
-/** Samples closer together are one. */
+/** Samples closer together count as one. */
 const SAMPLE_MS = 250;
 
-/** How fast bytes have come lately. */
+/** The recent transfer rate. */
 export class TransferRate {
   readonly #now: () => number;
   #samples: { at: number; bytes: number }[] = [];
@@ -13,7 +13,7 @@ export class TransferRate {
     this.#now = now;
   }
 
-  /** @param bytes all bytes so far; fewer than before when something began anew. @returns bytes a second, null at first. */
+  /** @param bytes all bytes so far; may drop after a restart. @returns bytes a second, null at first. */
   update(bytes: number): number | null {
     const at = this.#now();
     const last = this.#samples.at(-1);

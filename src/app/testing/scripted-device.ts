@@ -37,7 +37,7 @@ const NO_DEVICE: Readonly<Record<string, Extract<LookAnswer, { type: 'no-device'
   },
   'no-gpu': {
     code: 'gpu/no-adapter',
-    message: 'WebGPU is there, but it found no graphics adapter it may use.',
+    message: 'WebGPU found no graphics adapter that it may use.',
     nextStep: 'Turn on hardware acceleration in the browser settings, or train on the CPU.',
   },
 };

@@ -31,11 +31,11 @@ const CASES: Case[] = [
   // Several blocks of queries.
   { B: 1, Sq: 131, Sk: 131, H: 2, Hk: 1, d: 16, causal: true },
   { B: 2, Sq: 75, Sk: 1100, H: 1, d: 3, bias: true },
-  // A token at a time, and a few.
+  // One token at a time, and a few.
   { B: 3, Sq: 1, Sk: 70, H: 4, Hk: 2, d: 16, causal: true, position: 41 },
   { B: 2, Sq: 3, Sk: 9, H: 2, d: 6, causal: true, position: 2, bias: true },
   { B: 2, Sq: 0, Sk: 3, H: 1, d: 2 },
-  // A window: of one place, over several blocks of queries, over keys that lie before the queries, a token at a time.
+  // A window: of one position, over several blocks of queries, over keys before the queries, one token at a time.
   { B: 1, Sq: 7, Sk: 7, H: 1, d: 3, causal: true, window: 1 },
   { B: 2, Sq: 131, Sk: 131, H: 4, Hk: 2, d: 6, causal: true, window: 37 },
   { B: 1, Sq: 66, Sk: 66, H: 2, d: 16, causal: true, window: 65, bias: true },
@@ -45,10 +45,10 @@ const CASES: Case[] = [
   { B: 3, Sq: 2, Sk: 7, H: 4, Hk: 1, d: 16, position: 3, offset: 7, window: 9 },
 ];
 
-/** An attention, and its gradients where it has any. @param q numbers, random ones when left out. */
+/** An attention and its gradients, if any. @param q numbers; random by default. */
 function graphOf(at: Case, q?: number[]): GraphUnderTest {
   const { B, Bk = B, Sq, Sk, H, Hk = H, d, causal = false, bias = false, position, offset, window } = at;
-  // The last keys of every row are hidden, and every key of the last row.
+  // Hides the last keys of every row, and every key of the last row.
   const mask = Array.from({ length: Bk * Sk }, (_, n) =>
     n % Sk < Sk - Math.floor(Sk / 4) && (Bk === 1 || n < (Bk - 1) * Sk) ? 1 : 0,
   );
@@ -81,18 +81,18 @@ describe.each(WASM_VARIANTS)('attention, %s', (variant) => {
     expect([...entries]).toEqual(expect.arrayContaining(['attention', ...gradients]));
   });
 
-  test.each([NaN, Infinity])('of scores that are all %d shows it', (value) => {
+  test.each([NaN, Infinity])('propagates scores that are all %d', (value) => {
     const q = new Array<number>(8).fill(value);
     const { outputs } = runOperations(kernels, graphOf({ B: 1, Sq: 2, Sk: 1, H: 1, d: 4 }, q));
     expect([...(outputs.get('o') ?? [])]).toEqual(new Array(8).fill(NaN));
   });
 
-  test('shows what is no number in the rows that it reaches', () => {
+  test('propagates NaN to the rows it reaches', () => {
     const q = Array.from({ length: 36 }, (_, i) => (i === 20 ? NaN : 1));
     const { outputs } = runOperations(kernels, graphOf({ B: 1, Sq: 9, Sk: 9, H: 1, d: 4 }, q));
     const isNone = (name: string): boolean[] => Array.from(outputs.get(name) ?? [], Number.isNaN);
     expect(isNone('o')).toEqual(Array.from(q, (_, i) => i >= 20 && i < 24));
-    // Every key that is not hidden is read by the row.
+    // The row reads every key that is not hidden.
     expect(isNone('d k').slice(0, 28)).toEqual(new Array(28).fill(true));
   });
 });

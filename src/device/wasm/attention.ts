@@ -6,7 +6,7 @@ const FLAGS = { bias: 1, shared: 2, causal: 4, position: 8, scores: 16, window: 
 
 const ENTRIES = { FORWARD: 'attention', GRAD_Q: 'attentionGradQ', GRAD_KV: 'attentionGradKv' } as const;
 
-/** The kernel of an attention or of one of its gradients; units are heads. Tensors are those of `shaders/attention.wgsl`. */
+/** The kernel of an attention or of one of its gradients; units are heads. Tensors as in `shaders/attention.wgsl`. */
 export function planWasmAttention(form: AttentionForm, shape: AttentionShape): KernelPlan {
   const { B, Sq, Bk, Sk, H, Hk, d, scale, bias, causal, offset, window, position, scores = false } = shape;
   const flags =

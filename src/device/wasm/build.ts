@@ -3,7 +3,7 @@ import { GorpError } from '../../base/errors.ts';
 /** The builds of the kernels: with or without fused multiply-add (relaxed SIMD), for one thread or for several. */
 export type WasmBuild = 'plain' | 'relaxed' | 'plain-shared' | 'relaxed-shared';
 
-// Modules of one function that an engine accepts only where it knows the instructions.
+// One-function modules that an engine accepts only if it supports the instructions.
 const USES_SIMD = [
   0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 10, 1, 8, 0, 65, 0, 253, 15, 253, 98, 11,
 ];
@@ -15,11 +15,11 @@ const USES_RELAXED_SIMD = [
 /** What an engine can run. */
 export interface WasmAbilities {
   readonly relaxed: boolean;
-  /** Memory that threads share: in a page only where it is cross-origin isolated. */
+  /** Memory shared by threads; in a page only with cross-origin isolation. */
   readonly shared: boolean;
 }
 
-/** @throws GorpError `device/no-simd` where the engine lacks WebAssembly or its SIMD instructions. */
+/** @throws GorpError `device/no-simd` when the engine lacks WebAssembly or its SIMD instructions. */
 export function wasmAbilities(): WasmAbilities {
   const accepts = (module: readonly number[]): boolean => WebAssembly.validate(Uint8Array.from(module));
   if (typeof WebAssembly !== 'object' || !accepts(USES_SIMD)) {

@@ -4,7 +4,7 @@ import { F32, relativeError } from '../../testing/compare.ts';
 import { integers, noise } from '../../testing/graphs.ts';
 import { WASM_VARIANTS, WasmKernels } from '../../testing/wasm.ts';
 
-// Rows, vocabulary, from one row to the next, first row among all.
+// Rows, vocabulary, row stride, index of the first row.
 const SIZES = [
   [1, 1, 4, 0],
   [3, 2, 2, 1],
@@ -15,7 +15,7 @@ const SIZES = [
   [0, 5, 8, 0],
 ] as const;
 
-/** Rows of scores, some of them large, and what is known of each row. */
+/** Rows of scores, some of them large, with the reference of each row. */
 function scoresOf(rows: number, vocabulary: number, row: number) {
   const logits = Float32Array.from(noise(rows * row, 1), (x) => 8 * x - 3);
   const valuesOf = (r: number): number[] => [...logits.subarray(r * row, r * row + vocabulary)];
@@ -67,9 +67,9 @@ describe.each(WASM_VARIANTS)('cross-entropy, %s', (variant) => {
     );
   });
 
-  test.each(SIZES)('the likeliest of %i rows of %i, and choices', (rows, vocabulary, row, first) => {
+  test.each(SIZES)('the arg-max of %i rows of %i, and choices', (rows, vocabulary, row, first) => {
     const { logits, valuesOf, lseOf } = scoresOf(rows, vocabulary, row);
-    // A tie: the lower place counts.
+    // A tie: the lower index wins.
     for (let r = 0; r < rows; r++) {
       const top = Math.max(...valuesOf(r));
       logits[r * row + vocabulary - 1] = top;
@@ -103,7 +103,7 @@ describe.each(WASM_VARIANTS)('cross-entropy, %s', (variant) => {
     expect(relativeError(loss, wanted)).toBeLessThan(1e-6);
   });
 
-  test('shows what is no number', () => {
+  test('propagates NaN', () => {
     const logits = Float32Array.of(0, 1, NaN, 2, 3, 0, 1, 2, 3, 4);
     const [loss, lse] = [new Float32Array(2), new Float32Array(2)];
     const params = [2, 5, 5, 0].map(u32);
@@ -113,8 +113,8 @@ describe.each(WASM_VARIANTS)('cross-entropy, %s', (variant) => {
     expect(loss[1]).toBeCloseTo(3.4519, 4);
   });
 
-  test('has exact exponentials: ends, and 2 units of the last place between', () => {
-    // d logits = exp(logits - 0) where the label is another one and both factors are 1.
+  test('has exponentials that are exact at the ends, and within 2 units in the last place between', () => {
+    // d logits = exp(logits - 0) for any other label if both factors are 1.
     const values = Float32Array.from({ length: 40_001 }, (_, i) => -87.3 + (i * (87.3 + 88.7)) / 40_000);
     const ends = [-Infinity, -1e4, -87.4, 88.73, Infinity, NaN, 0];
     const logits = Float32Array.of(0, ...ends, ...values);

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { allowRelaxedSimd, wasmBytes } from '../../testing/wasm.ts';
 
-// What every file must offer, of each family one; their own tests call all of them.
+// One export per family; their own tests call all of them.
 const ENTRIES = ['setScratch', 'scratchBytes', 'matmul', 'attention', 'crossEntropyRows', 'rmsNorm'];
 
 test.each(['plain', 'relaxed', 'plain-shared', 'relaxed-shared'])('%s.wasm can be loaded', (name) => {

@@ -7,7 +7,7 @@ const newHeap = (maximum = 64): { heap: Heap; memory: WebAssembly.Memory } => {
   return { heap: new Heap(memory), memory };
 };
 
-test('gives out zeros at multiples of 64 bytes, whatever was there before', () => {
+test('allocates zeros at multiples of 64 bytes, whatever was there before', () => {
   const { heap, memory } = newHeap();
   const first = heap.allocate('', 100).memory;
   new Uint8Array(memory.buffer, first, 100).fill(7);
@@ -18,7 +18,7 @@ test('gives out zeros at multiples of 64 bytes, whatever was there before', () =
   expect(new Uint8Array(memory.buffer, again, 90).every((byte) => byte === 0)).toBe(true);
 });
 
-test('parts never meet, nor the constants below, and what is freed is used again', () => {
+test('never lets parts overlap each other or the constants, and reuses freed parts', () => {
   const steps = fc.array(fc.record({ bytes: fc.integer({ min: 1, max: 200_000 }), frees: fc.nat() }), {
     maxLength: 60,
   });
@@ -43,7 +43,7 @@ test('parts never meet, nor the constants below, and what is freed is used again
         }
       }
       for (const { start, bytes } of live) heap.free(start, bytes);
-      // Everything is one gap again: the memory need not grow for as much as it has.
+      // All is one gap again, so the memory need not grow for an allocation of its size.
       const before = memory.buffer.byteLength;
       heap.allocate('', Math.max(1, Math.max(0, ...ends) - 65_536 - 64));
       expect(memory.buffer.byteLength).toBe(before);
@@ -51,7 +51,7 @@ test('parts never meet, nor the constants below, and what is freed is used again
   );
 });
 
-test('says no when the memory cannot grow, and stays usable', () => {
+test('refuses when the memory cannot grow, and stays usable', () => {
   const { heap } = newHeap(3);
   expect(heap.allocate('', 10 * 65_536)).toEqual({ memory: 0, confirmed: false });
   expect(heap.allocate('', 65_536 - 128).confirmed).toBe(true);

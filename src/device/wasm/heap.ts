@@ -1,18 +1,18 @@
 import type { Allocator } from '../buffers.ts';
 
 const PAGE = 65_536;
-/** Pages that one WebAssembly memory can have: 4 GiB. */
+/** Most pages of one WebAssembly memory: 4 GiB. */
 export const MAX_PAGES = 65_536;
-/** Below it lies what the compiler of the kernels puts into the memory: tables of constants. */
+/** Start of the heap. The kernels' compiler puts tables of constants below it. */
 const FIRST = PAGE;
 const ALIGNMENT = 64;
-/** Kernels may read so many bytes after the end of a tensor. */
+/** Bytes that kernels may read past the end of a tensor. */
 const PAD = 64;
 
-/** Bytes that buffers can have in all: one memory, less what lies below them. */
+/** Most bytes of all buffers: one memory, less the part below them. */
 export const HEAP_BYTES = MAX_PAGES * PAGE - FIRST;
 
-/** One buffer may have half of the memory. */
+/** One buffer may take half of the memory. */
 export const MAX_BUFFER_BYTES = 2 ** 31 - PAGE;
 
 /** A free part of the memory. */
@@ -22,13 +22,13 @@ interface Gap {
 }
 
 /**
- * Gives out parts of one WebAssembly memory, each filled with zeros, and takes them back. The smallest gap that fits is
- * used; neighbouring gaps are joined; the memory grows when none fits.
+ * Allocates and frees parts of one WebAssembly memory, each filled with zeros. Uses the smallest gap that fits, joins
+ * neighbouring gaps, and grows the memory when none fits.
  */
 export class Heap implements Allocator<number> {
   readonly #memory: WebAssembly.Memory;
 
-  /** In the order of their places. */
+  /** In address order. */
   readonly #gaps: Gap[] = [];
   #end = FIRST;
 
@@ -75,7 +75,7 @@ export class Heap implements Allocator<number> {
     return start;
   }
 
-  /** Room at the end of the memory, of which the last gap may be a part. */
+  /** Allocates at the end of the memory, starting in the last gap if it is there. */
   #grow(size: number): number | undefined {
     const last = this.#gaps.at(-1);
     const start = last?.end === this.#end ? last.start : this.#end;
@@ -85,7 +85,7 @@ export class Heap implements Allocator<number> {
       try {
         this.#memory.grow(missing);
       } catch {
-        return undefined; // more than a memory may have, or than the machine gives
+        return undefined; // beyond the limit of a memory or of the machine
       }
     }
     if (last !== undefined && last.start === start) this.#gaps.pop();

@@ -9,7 +9,7 @@ import { planProduct } from './products.ts';
 
 const float = (values: ArrayLike<number>): Float32Array<ArrayBuffer> => Float32Array.from(values);
 
-/** Runs a product over random numbers, whole and in pieces. @returns its error against the reference, and what it wrote. */
+/** Runs a product of random numbers, whole and in pieces. @returns its error against the reference. */
 function compare(kernels: WasmKernels, shape: MatmulShape, packing?: Packing): number {
   const { layout, M, N, K, batch } = shape;
   const { rowA, rowB, rowC, offsetA, offsetB, offsetC } = windowOf(shape);
@@ -33,7 +33,7 @@ function compare(kernels: WasmKernels, shape: MatmulShape, packing?: Packing): n
 }
 
 const LAYOUTS = ['nt', 'nn', 'tn'] as const;
-// 1, primes, a tile's rows and columns and one more or less, more than one block of K, of columns and of rows, nothing.
+// 1, primes, a tile's rows and columns ± 1, more than one block of K, of columns and of rows, nothing.
 const SHAPES = [
   [1, 1, 1],
   [1, 129, 70],
@@ -55,7 +55,7 @@ const SHAPES = [
   [4, 5, 0],
 ] as const;
 
-/** Parts of larger matrices, several of them, with everything added. */
+/** Batches of parts of larger matrices, with every addend. */
 function hardProducts(layout: MatmulLayout): MatmulShape[] {
   const part = { ...plainProduct(layout, 37, 45, 66), alpha: 0.5, addend: true, accumulate: true };
   const { rowA, rowB } = windowOf(part);
@@ -71,7 +71,7 @@ function hardProducts(layout: MatmulLayout): MatmulShape[] {
     { ...part, window, batch: 3, ...strides, batchStrideB: 0, batchStrideD: c },
     { ...few, layout },
     { ...few, layout, addend: false },
-    // As narrow as a panel, but in rows as wide as one.
+    // Narrower than a panel, in rows as wide as one.
     { ...part, N: 4, window: { ...window, rowB: layout === 'nt' ? rowB : 8 } },
     { ...part, M: 9, N: 4, window: { ...window, rowB: layout === 'nt' ? rowB : 8 } },
     { ...part, N: 9, K: 40, window: { ...window, rowC: 11 } },
@@ -87,11 +87,11 @@ describe.each(WASM_VARIANTS)('products, %s', (variant) => {
     }
   });
 
-  test.each(LAYOUTS)('%s of parts, of several, with everything added', (layout) => {
+  test.each(LAYOUTS)('%s of batches of parts, with every addend', (layout) => {
     for (const shape of hardProducts(layout)) expect(compare(kernels, shape), JSON.stringify(shape)).toBeLessThan(F32);
   });
 
-  test.each(PACKINGS)('by matrices stored as %s', (packing) => {
+  test.each(PACKINGS)('with matrices stored as %s', (packing) => {
     for (const layout of ['nt', 'nn'] as const) {
       for (const [M, N, K] of SHAPES) {
         const shape = { ...plainProduct(layout, M, N, K), window: { offsetB: 5, rowB: (layout === 'nt' ? K : N) + 3 } };
@@ -100,14 +100,14 @@ describe.each(WASM_VARIANTS)('products, %s', (variant) => {
     }
   });
 
-  test('cut into units that threads share', () => {
+  test('in units that threads share', () => {
     const { units } = planProduct(plainProduct('nn', 512, 512, 512));
     expect(units).toBeGreaterThanOrEqual(16);
     for (const layout of LAYOUTS)
       expect(compare(kernels, plainProduct(layout, 190, 210, 300)), layout).toBeLessThan(F32);
   });
 
-  test('show what is no number', () => {
+  test('propagate NaN and Infinity', () => {
     for (const layout of LAYOUTS) {
       for (const value of [NaN, Infinity]) {
         const a = new Float32Array(30 * 20).fill(1);
@@ -121,7 +121,7 @@ describe.each(WASM_VARIANTS)('products, %s', (variant) => {
     }
   });
 
-  test('read every half that a checkpoint may hold', () => {
+  test('read every half that a checkpoint may contain', () => {
     const halves = Uint16Array.from({ length: 65536 }, (_, i) => i);
     for (const packing of ['f16', 'bf16'] as const) {
       const words = new Uint32Array(halves.buffer.slice(0));
@@ -130,7 +130,7 @@ describe.each(WASM_VARIANTS)('products, %s', (variant) => {
       const { entry, params, units } = planProduct(shape);
       kernels.run({ entry, params, units, tensors: [Float32Array.of(1), words, c] });
       const wanted = unpack(words, packing, 65536);
-      // -0 + 0 is 0: a sum begins at 0.
+      // -0 + 0 is 0, since a sum starts at 0.
       expect(c.every((x, i) => Object.is(x, wanted[i]) || x === wanted[i])).toBe(true);
     }
   });

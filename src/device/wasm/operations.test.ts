@@ -30,14 +30,14 @@ import { checkOperations, runOperations } from '../../testing/wasm-operations.ts
 
 const word = (...values: number[]): TestInput => ({ shape: [values.length], dtype: 'u32', values });
 
-// Units are shared out in two ways by every call, see WasmKernels.run; sizes are around those of a vector and of a unit.
+// Every call splits units in two ways, see WasmKernels.run; sizes are close to those of a vector and of a unit.
 describe.each(WASM_VARIANTS)('%s kernels', (variant) => {
   const kernels = new WasmKernels(variant);
   const check = (t: GraphUnderTest, ...entries: string[]): void => {
     const ran = checkOperations(kernels, t, F32);
     expect(Array.from(ran)).toEqual(expect.arrayContaining(entries));
   };
-  /** Values of the outputs, for inputs whose results are not finite. */
+  /** The values of an output, for inputs with non-finite results. */
   const valuesOf = (t: GraphUnderTest, name: string): number[] =>
     Array.from(runOperations(kernels, t).outputs.get(name) ?? []);
 
@@ -52,7 +52,7 @@ describe.each(WASM_VARIANTS)('%s kernels', (variant) => {
       }
     });
 
-    test.each(['relu', 'gelu_new', 'silu'] as const)('%s of large numbers and of what is not a number', (kind) => {
+    test.each(['relu', 'gelu_new', 'silu'] as const)('%s of large numbers and of NaN', (kind) => {
       const x = { shape: [6], values: [-1e30, -100, 100, 1e30, 1e4, -1e4], trainable: true };
       check(new GraphUnderTest({ x }, (g, input) => ({ y: activation(g, kind, input('x')) })).withGradients('y'));
       const bad = { shape: [5], values: [1, NaN, Infinity, 2, NaN] };
@@ -62,7 +62,7 @@ describe.each(WASM_VARIANTS)('%s kernels', (variant) => {
       expect(y[2]).toBe(Infinity);
     });
 
-    test('what is not a number stays so whatever its lower bits are', () => {
+    test('NaN stays NaN whatever its lower bits', () => {
       const x = new Float32Array(Uint32Array.of(0x7fc0dead, 0xffc00155, 0x7f8000ff, 0x7fffffff).buffer);
       for (const [kind] of ['relu', 'gelu_new', 'silu'].entries()) {
         const y = new Float32Array(4);
@@ -77,7 +77,7 @@ describe.each(WASM_VARIANTS)('%s kernels', (variant) => {
       }
     });
 
-    test('silu is right to a few units in the last place everywhere', () => {
+    test('silu is exact to a few units in the last place everywhere', () => {
       const values = Float32Array.from({ length: 8001 }, (_, i) => (i - 4000) * 0.0217);
       const t = new GraphUnderTest({ x: { shape: [8001], values } }, (g, input) => ({
         y: activation(g, 'silu', input('x')),
@@ -87,7 +87,7 @@ describe.each(WASM_VARIANTS)('%s kernels', (variant) => {
       expect(Math.max(...errors.filter((error) => !Number.isNaN(error)))).toBeLessThan(4 * 2 ** -23);
     });
 
-    test.each([1, 1000, 1027, 5000])('dropout of %i elements removes those that WGSL removes', (size) => {
+    test.each([1, 1000, 1027, 5000])('dropout of %i elements removes the same ones as WGSL', (size) => {
       for (const rate of [0.1, 0.5, 0.999]) {
         const t = new GraphUnderTest({ x: weight([size]), step: word(17) }, (g, input) => ({
           y: dropout(g, input('x'), input('step'), 0xfedcba98, rate),
@@ -112,7 +112,7 @@ describe.each(WASM_VARIANTS)('%s kernels', (variant) => {
       check(t, 'scaleRows', 'sign', 'addScaledInto');
     });
 
-    test('sums and signs show what is not a number', () => {
+    test('sums and signs propagate NaN', () => {
       const t = new GraphUnderTest({ x: { shape: [3], values: [NaN, -2, 0] } }, (g, input) => ({
         sign: sign(g, input('x')),
         sum: add(g, input('x'), input('x')),
@@ -146,7 +146,7 @@ describe.each(WASM_VARIANTS)('%s kernels', (variant) => {
         y: rmsNorm(g, input('x'), input('w'), 1e-6, 1),
       })).withGradients('y');
       if (columns > 1) check(heads, 'rmsNorm', 'rmsNormGradient', 'rmsNormWeightGradient');
-      // Of one column alone the gradient is nothing but rounding.
+      // With one column the gradient is only rounding error.
       for (const isResidual of columns === 1 ? [true] : [true, false]) {
         const t = new GraphUnderTest({ x: weight([rows, columns]), w: weight([columns]) }, (g, input) => {
           const y = rmsNorm(g, input('x'), input('w'), 1e-6);
@@ -156,7 +156,7 @@ describe.each(WASM_VARIANTS)('%s kernels', (variant) => {
       }
     });
 
-    test('no rows, a row of zeros, and a row with what is not a number', () => {
+    test('no rows, a row of zeros, and a row with NaN', () => {
       const build = (rows: number, values?: number[]): GraphUnderTest =>
         new GraphUnderTest(
           { x: { shape: [rows, 4], trainable: true, ...(values && { values }) }, w: weight([4]) },
@@ -207,7 +207,7 @@ describe.each(WASM_VARIANTS)('%s kernels', (variant) => {
       [17, 4, 0],
       [1, 9, 3],
       [33, 33, 0],
-    ])('%i queries × %i keys from position %i on', (Sq, Sk, position) => {
+    ])('of %i queries × %i keys from position %i on', (Sq, Sk, position) => {
       const buckets = word(...integers(Sq + Sk + position, 6));
       const t = new GraphUnderTest({ table: weight([6, 3]), buckets, position: word(position) }, (g, input) => {
         const lookup = { buckets: input('buckets'), offset: Sq - 1 + position, position: input('position') };
@@ -216,7 +216,7 @@ describe.each(WASM_VARIANTS)('%s kernels', (variant) => {
       check(t, 'relativeBias', 'relativeBiasGradient');
     });
 
-    test('from a bucket for every pair, of which some are hidden', () => {
+    test('from a bucket for every pair, some of them hidden', () => {
       const pairs = integers(81, 6).map((bucket) => (bucket === 5 ? HIDDEN : bucket));
       const inputs = { table: { shape: [5, 3] }, pairs: { shape: [9, 9], dtype: 'u32' as const, values: pairs } };
       const t = new GraphUnderTest(inputs, (g, input) => ({ bias: pairwiseBias(g, input('table'), input('pairs')) }));
@@ -237,7 +237,7 @@ describe.each(WASM_VARIANTS)('%s kernels', (variant) => {
       check(t, 'embedding', 'embeddingGradient');
     });
 
-    test.each(PACKINGS)('from a frozen table stored as %s, whole and in parts', (packing) => {
+    test.each(PACKINGS)('from a frozen %s table, whole and in parts', (packing) => {
       for (const columns of [1, 11, 64]) {
         for (const rowsPerPart of [7, 3]) {
           const t = new GraphUnderTest({ table: { shape: [7, columns], packing, rowsPerPart }, ids }, (g, input) => ({
@@ -327,7 +327,7 @@ describe.each(WASM_VARIANTS)('%s kernels', (variant) => {
       check(t, 'squares', 'clipFactor', 'adam', 'adamInto', 'applyUpdate');
     });
 
-    test('a gradient that is not a number shows in the factor', () => {
+    test('NaN in a gradient shows in the factor', () => {
       const inputs = { squares: { shape: [3], values: [1, NaN, 2] }, clip: { shape: [2] } };
       const t = new GraphUnderTest(inputs, (g, input) => {
         clipFactor(g, input('squares'), 1, input('clip'));
@@ -361,7 +361,7 @@ describe.each(WASM_VARIANTS)('%s kernels', (variant) => {
       const t = new GraphUnderTest({ x: { shape: [rows, columns] } }, (g, input) => ({
         y: orthonormaliseRows(g, input('x')),
       }));
-      // A square matrix leaves little for its last rows, so that rounding shows in them.
+      // A square matrix leaves little for its last rows, so rounding shows in them.
       checkOperations(kernels, t, rows === columns ? 1e-3 : F32);
       expect(error(valuesOf(t, 'y'), rows, columns)).toBeLessThan(2e-6);
     });
@@ -373,7 +373,7 @@ describe.each(WASM_VARIANTS)('%s kernels', (variant) => {
       ['a steep spectrum', (v: number, i: number) => v * 10 ** (-1.5 * Math.floor(i / 50))],
       ['tiny numbers', (v: number) => v * 1e-40],
       ['huge numbers', (v: number) => v * 1e37],
-    ] as const)('orthonormal in spite of %s', (_, change) => {
+    ] as const)('rows are orthonormal despite %s', (_, change) => {
       const values = noise(8 * 50, 5).map(change);
       const t = new GraphUnderTest({ x: { shape: [8, 50], values } }, (g, input) => ({
         y: orthonormaliseRows(g, input('x')),
@@ -386,7 +386,7 @@ describe.each(WASM_VARIANTS)('%s kernels', (variant) => {
         fixSigns(g, rightSingularRows(g, input('x')), input('into'));
         return { rows: input('into') };
       });
-      // Vectors of close singular values are known to few digits.
+      // Vectors of close singular values are accurate to few digits.
       const entries = checkOperations(kernels, t, 5e-3);
       expect(entries).toEqual(new Set(['rightSingularRows', 'fixSigns']));
     });
@@ -396,7 +396,7 @@ describe.each(WASM_VARIANTS)('%s kernels', (variant) => {
       ['zero', () => 0],
       ['tiny', (i: number) => 1e-30 * Math.sin(i * i)],
       ['steep', (i: number) => Math.sin(i * i) * 10 ** -(i % 9)],
-    ] as const)('right singular rows of a matrix that is %s are orthonormal', (_, at) => {
+    ] as const)('right singular rows of a matrix are orthonormal if it is %s', (_, at) => {
       const values = Float64Array.from({ length: 81 }, (__, i) => at(i));
       const t = new GraphUnderTest({ x: { shape: [9, 9], values } }, (g, input) => ({
         y: rightSingularRows(g, input('x')),
@@ -404,7 +404,7 @@ describe.each(WASM_VARIANTS)('%s kernels', (variant) => {
       expect(error(valuesOf(t, 'y'), 9, 9)).toBeLessThan(5e-6);
     });
 
-    test('signs: a tie of magnitudes goes to the first entry, and what is not a number stays', () => {
+    test('signs: the first of equal magnitudes decides, and NaN stays', () => {
       const values = [1, -2, 2, 0.5, -1, /**/ 2, 1, -2, 0, 1, /**/ 0, 0, 0, 0, 0, /**/ NaN, 1, -3, 2, NaN];
       const inputs = { x: { shape: [4, 5], values }, into: { shape: [4, 5] } };
       const t = new GraphUnderTest(inputs, (g, input) => {

@@ -5,7 +5,7 @@ import type { Planner, ProductTensors } from '../planner.ts';
 import { planWasmAttention } from './attention.ts';
 import { planProduct } from './products.ts';
 
-/** Plans with the one kernel that computes all products, and those of attention. They bring their own memory. */
+/** Plans with the one kernel for all products and those of attention, which have their own scratch memory. */
 export class WasmPlanner implements Planner {
   productScratch(): number[] {
     return [];

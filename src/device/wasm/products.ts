@@ -2,12 +2,12 @@ import { f32, type Param, u32 } from '../kernel.ts';
 import { type MatmulShape, productOperations, windowOf } from '../matmul-shape.ts';
 import { valueWords } from '../packing.ts';
 
-/** A product as the WebAssembly kernel `matmul` is called; its tensors are A, B, C and, where there is an addend, D. */
+/** A product as a call of the WebAssembly kernel `matmul`. Its tensors are A, B, C and, if there is an addend, D. */
 export interface WasmProduct {
   readonly entry: 'matmul';
   /** In the order of `kernels/matmul.ts`. */
   readonly params: readonly Param[];
-  /** Blocks of C that threads may compute on their own. */
+  /** Blocks of C that threads may compute independently. */
   readonly units: number;
   /** Floating point operations of all units. */
   readonly cost: number;
@@ -18,13 +18,13 @@ const FLAGS = { rowsAcross: 1, columnsAcross: 2, inPlace: 4, dots: 8, swapped: 1
 /** Numbers of packings in `kernels/unpack.ts`; 0 is f32. */
 const PACKINGS = { f16: 1, bf16: 2, int8: 3, int4: 4 } as const;
 
-// Up to so many rows read [K, columns] in place: panels take as long as a few rows.
+// Up to this many rows, [K, columns] is read in place, since panels take as long as a few rows.
 const FEW_ROWS = 24;
-// Below so many columns it takes longer to bring the rows into order than to write C transposed.
+// Below this many columns, reordering the rows takes longer than writing C transposed.
 const FEW_COLUMNS = 48;
-// Columns that are multiplied by inner products, as one token at a time is.
+// Up to this many columns use inner products, as in decoding one token at a time.
 const DOT_COLUMNS = 3;
-// Operations for which a thread is worth waking; and units that a product is cut into at most.
+// Operations worth waking a thread, and most units of a product.
 const UNIT_COST = 2e6;
 const MAX_UNITS = 64;
 // Blocks are multiples of the register tiles: of 5 and of 6 rows, and of 8 columns.
@@ -34,8 +34,8 @@ const LEAST_ROWS = 60;
 const LEAST_COLUMNS = 64;
 
 /**
- * How a product is computed by the WebAssembly kernel: which operand gives the rows of what is computed (it is read in
- * place, so it should be the larger one), whether the other one is brought into panels, and which blocks are units.
+ * Plans a product for the WebAssembly kernel: which operand gives the rows of the computation (it is read in place, so
+ * better the larger one), whether the other is copied into panels, and which blocks are units.
  */
 export function planProduct(shape: MatmulShape): WasmProduct {
   const { M, N, K, batch, batchStrideA, batchStrideB, batchStrideC, batchStrideD, alpha, packedB } = shape;
@@ -74,11 +74,11 @@ export function planProduct(shape: MatmulShape): WasmProduct {
 /** Whether B gives the rows, so that C is written transposed. */
 function isSwapped({ layout, M, N, K, packedB }: MatmulShape): boolean {
   if (layout === 'nt') return M <= DOT_COLUMNS || (M < FEW_COLUMNS && M < N && K >= 2 * M);
-  // A would be transposed for few columns only; as panels it is read in place, or nearly as it is.
+  // Transposing A would pay for few columns only; as panels it is read almost in place.
   return layout === 'tn' && packedB === undefined && N < FEW_COLUMNS && N < M && K >= 2 * N;
 }
 
-/** Rows and columns of a unit: the largest blocks that are enough for many threads. */
+/** Rows and columns of a unit: the largest blocks that still occupy many threads. */
 function unitOf(rows: number, columns: number, K: number, batch: number): [rows: number, columns: number] {
   const wanted = Math.min(MAX_UNITS / batch, (2 * rows * columns * K) / UNIT_COST);
   let [down, across] = [1, 1];

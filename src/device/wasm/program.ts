@@ -2,31 +2,31 @@ import type { BufferLedger, OwnedBuffer } from '../buffers.ts';
 import type { Program } from '../device.ts';
 import { buffersOf, type Dispatch } from '../kernel.ts';
 
-/** A call of a kernel, ready to be made. */
+/** A prepared call of a kernel. */
 interface Call {
-  /** Place of the kernel. */
+  /** Index of the kernel. */
   readonly kernel: number;
   /** Address of its arguments. */
   readonly args: number;
   readonly units: number;
-  /** Whether it is worth to be shared among threads. */
+  /** Whether sharing it among threads pays off. */
   readonly isLarge: boolean;
 }
 
 /**
- * Operations of a call from which on other threads are asked to help. Waking one takes 5 to 10 microseconds, in which one
- * thread does some 200,000 operations.
+ * Least operations of a call shared with other threads. Waking one takes 5 to 10 microseconds, in which a thread does
+ * some 200,000 operations.
  */
 const WORTH_SHARING = 2e6;
 
 const wordsOf = ({ kernel, params, tensors }: Dispatch): number =>
   params.length + (kernel.wasm?.constants?.length ?? 0) + tensors.length;
 
-/** What the arguments of a program's calls take in the memory. */
+/** Bytes of the arguments of a program's calls. */
 export const bytesOfArguments = (dispatches: readonly Dispatch[]): number =>
   4 * dispatches.reduce((sum, dispatch) => sum + wordsOf(dispatch), 0);
 
-/** A list of calls whose arguments lie in the memory of the kernels. */
+/** A list of calls with their arguments in the kernels' memory. */
 export class WasmProgram implements Program {
   readonly #parameters: OwnedBuffer;
   #calls: readonly Call[];
@@ -34,7 +34,7 @@ export class WasmProgram implements Program {
   private constructor(
     readonly name: string,
     parameters: OwnedBuffer,
-    /** Those of the tensors. */
+    /** The buffers of the tensors. */
     readonly buffers: readonly OwnedBuffer[],
     calls: readonly Call[],
   ) {
@@ -43,9 +43,9 @@ export class WasmProgram implements Program {
   }
 
   /**
-   * Writes the arguments of all calls: parameters, constants, addresses of tensors.
+   * Writes the arguments of all calls: parameters, constants and tensor addresses.
    *
-   * @param places of the kernels, by name.
+   * @param places indices of the kernels by name.
    */
   static record(
     name: string,
@@ -61,7 +61,7 @@ export class WasmProgram implements Program {
         const { kernel, params, tensors, units = 1, cost = 0 } = dispatch;
         const place = kernel.wasm && places.get(kernel.wasm.entry);
         if (kernel.wasm === undefined || place === undefined)
-          throw new Error(`kernel ${kernel.name} has no WebAssembly`);
+          throw new Error(`kernel ${kernel.name} has no WebAssembly form`);
         const view = new DataView(memory.buffer, at, 4 * wordsOf(dispatch));
         let word = 0;
         for (const param of params) {

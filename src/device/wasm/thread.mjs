@@ -1,32 +1,32 @@
-// @ts-check
-// What every thread of the WebAssembly device does, in plain JavaScript: Node's threads load this file as it is.
+// @ts-check Code of every thread of the WebAssembly device, in plain JavaScript since Node's threads load this file
+// directly.
 //
-// Threads meet in a block of 32-bit words in the shared memory, see `WORDS`. The thread that runs programs (the caller)
-// describes a call there and opens it; others enter while it is open, and all take chunks of its units until none is
-// left. The caller closes the call when it finds no more chunks, and waits for those that have entered. A thread that
-// slept through a call is not waited for.
+// Threads communicate through a block of 32-bit words in the shared memory, see `WORDS`. The thread that runs programs
+// (the caller) describes a call there and opens it. Others enter while it is open, and all take chunks of its units
+// until none is left. The caller then closes the call and waits for the threads inside, but not for one that slept
+// through it.
 
-/** Places in the block. */
+/** Indices in the block. */
 export const WORDS = /** @type {const} */ ({
   /** Counts calls: threads sleep on it. */
   sequence: 0,
   /** `OPEN` while a call may be entered, plus the number of threads inside. */
   state: 1,
-  /** The next unit that nobody has taken. */
+  /** The next untaken unit. */
   next: 2,
-  /** The call: place of its kernel, address of its arguments, units, units of a chunk. */
+  /** The call: index of its kernel, address of its arguments, units, units of a chunk. */
   kernel: 3,
   args: 4,
   units: 5,
   chunk: 6,
-  /** Not 0 when threads are to end. */
+  /** Not 0 to end the threads. */
   end: 7,
   /** Not 0 when a kernel has trapped in another thread. */
   failed: 8,
 });
 export const OPEN = 1 << 16;
 export const BLOCK_BYTES = 64;
-/** How often a thread looks before it sleeps: calls follow each other closely, and waking takes several microseconds. */
+/** Polls before a thread sleeps: calls follow each other closely, and waking takes several microseconds. */
 const LOOKS = 1000;
 
 /**
@@ -39,11 +39,11 @@ const LOOKS = 1000;
  * @property {number} scratchBytes
  */
 
-/** Exports of the kernels' module that are no kernels. */
+/** Exports of the kernels' module that are not kernels. */
 const SERVICES = new Set(['setScratch', 'scratchBytes', 'memory']);
 
 /**
- * The kernels of a module in the order of their places, which is the same in every thread.
+ * The kernels of a module in index order, which is the same in every thread.
  *
  * @param {WebAssembly.Module} module
  * @returns {string[]}
@@ -54,7 +54,7 @@ export const kernelNames = (module) =>
     .map(({ name }) => name);
 
 /**
- * Makes the instance of a thread.
+ * Creates a thread's instance.
  *
  * @param {Pick<ThreadStart, 'module' | 'memory'>} start
  * @returns {{ kernels: Kernel[], scratchBytes: number, setScratch: (address: number, bytes: number) => void }} kernels by
@@ -71,7 +71,7 @@ export function instantiate({ module, memory }) {
 }
 
 /**
- * Takes chunks of the open call until none is left.
+ * Computes chunks of the open call until none is left.
  *
  * @param {Int32Array} words
  * @param {readonly Kernel[]} kernels
@@ -90,7 +90,7 @@ export function takeChunks(words, kernels) {
  * Helps with calls until told to end.
  *
  * @param {ThreadStart} start
- * @param {() => void} onReady called when the thread can help.
+ * @param {() => void} onReady called when the thread is ready.
  */
 export function serve(start, onReady) {
   const { kernels, setScratch } = instantiate(start);

@@ -1,19 +1,19 @@
 import { BLOCK_BYTES, type Kernel, OPEN, takeChunks, type ThreadStart, WORDS } from './thread.mjs';
 
-/** Starts threads, where the program runs. */
+/** Starts threads in the host environment. */
 export interface ThreadHost {
-  /** Threads that compute at the same time, the caller among them. */
+  /** Threads that compute at the same time, including the caller. */
   readonly count: number;
-  /** Starts another thread. @returns resolves when it can help, rejects when it cannot be started. */
+  /** Starts another thread. @returns resolves when it is ready, rejects when it cannot be started. */
   start(start: ThreadStart): Promise<{ terminate(): void }>;
 }
 
-/** Chunks that a call is cut into, for each thread: more even out what other programs take, each costs an atomic addition. */
+/** Chunks of a call per thread: more of them balance the load, but each costs an atomic addition. */
 const CHUNKS = 4;
-/** How often the caller looks whether the others are done, before it sleeps. */
+/** Polls for the other threads before the caller sleeps. */
 const LOOKS = 2000;
 
-/** The threads of a device, seen from the one that runs programs (see `thread.mjs`). */
+/** The threads of a device, as used by the one that runs programs (see `thread.mjs`). */
 export class Threads {
   readonly #kernels: readonly Kernel[];
   readonly #words: Int32Array;
@@ -29,12 +29,12 @@ export class Threads {
     this.#words = new Int32Array(memory.buffer, block, BLOCK_BYTES / 4);
   }
 
-  /** Threads that compute, the caller among them. */
+  /** Threads that compute, including the caller. */
   get count(): number {
     return this.#started.length + 1;
   }
 
-  /** Starts another thread. @returns whether it could be started; without it the device is slower. */
+  /** Starts another thread. @returns whether it started; without it the device is slower. */
   async add(host: ThreadHost, start: ThreadStart): Promise<boolean> {
     try {
       this.#started.push(await host.start(start));
@@ -45,7 +45,7 @@ export class Threads {
   }
 
   /**
-   * Computes all units of a call, shared among the threads that are awake.
+   * Computes all units of a call, shared among the awake threads.
    *
    * @throws WebAssembly.RuntimeError when a kernel has trapped, in any thread.
    */
@@ -69,7 +69,7 @@ export class Threads {
     }
   }
 
-  /** Lets nobody else enter the call, and waits for those inside. */
+  /** Closes the call and waits for the threads inside. */
   #close(): void {
     const words = this.#words;
     Atomics.and(words, WORDS.state, ~OPEN);

@@ -17,7 +17,7 @@ async function open(threads: number, abilities = { relaxed: false, shared: threa
   return device;
 }
 
-/** A product of two random matrices, `repeats` times: reads a and b, writes c. */
+/** `repeats` products of two random matrices: reads a and b, writes c. */
 function productOn(device: WasmDevice, size: number, repeats = 1) {
   const [a, b, c] = ['a', 'b', 'c'].map((name) => device.buffers.storage(name, size * size * 4));
   device.write(a, 0, Float32Array.from(noise(size * size, 1)));
@@ -45,7 +45,7 @@ describe('threads', () => {
     expect(results[2]).toEqual(results[0]);
   });
 
-  test('that cannot be started are done without', async () => {
+  test('are optional when they cannot be started', async () => {
     const host = nodeWasmHost(3);
     const start = vi.fn(() => Promise.reject(new Error('no more workers')));
     const device = await WasmDevice.open({ ...host, threads: { count: 3, start } }, { relaxed: false, shared: true });
@@ -55,14 +55,14 @@ describe('threads', () => {
     await device.run([await device.record('product', plan)]);
   });
 
-  test('are not asked for where memory cannot be shared', async () => {
+  test('are not started when memory cannot be shared', async () => {
     const device = await open(4, { relaxed: false, shared: false });
     expect(device.facts.limits['threads']).toBe(1);
     expect(device.facts.features).toEqual([]);
   });
 });
 
-test('a write, a copy, a clear and a read happen in the order of the calls', async () => {
+test('writes, copies, clears and reads in the order of the calls', async () => {
   const device = await open(1);
   const [from, to] = ['from', 'to'].map((name) => device.buffers.storage(name, 32));
   const { plan } = productOn(device, 256, 30); // long enough for turns
@@ -70,7 +70,7 @@ test('a write, a copy, a clear and a read happen in the order of the calls', asy
   const running = device.run([program]);
   const values = Float32Array.of(1, 2, 3, 4);
   device.write(from, 8, values);
-  values.fill(9); // what was written is what it was then
+  values.fill(9); // the earlier values must have been written
   const copied = device.run([], [{ from, fromOffset: 8, to, toOffset: 16, bytes: 16 }]);
   const first = device.read(wholeOf(to));
   device.clear(to);
@@ -80,7 +80,7 @@ test('a write, a copy, a clear and a read happen in the order of the calls', asy
   expect(Array.from(new Float32Array(await second))).toEqual(new Array(8).fill(0));
 });
 
-test('memory that is given up is not handed out while work that is under way may write to it', async () => {
+test('does not reuse freed memory while running work may write to it', async () => {
   const device = await open(1);
   const { c, plan } = productOn(device, 256, 30); // long enough for turns
   const running = device.run([await device.record('slow', plan)]);
@@ -92,14 +92,14 @@ test('memory that is given up is not handed out while work that is under way may
   expect(device.buffers.liveLabels).not.toContain('c');
 });
 
-test('a program of a kernel that does not exist is refused, and nothing stays alive', async () => {
+test('refuses a program with an unknown kernel, and leaves no live buffers', async () => {
   const device = await open(1);
   const kernel = { name: 'made up', wasm: { entry: 'madeUp' } };
   await expect(device.record('x', () => [{ kernel, params: [], tensors: [] }])).rejects.toThrow(/made up/);
   expect(device.buffers.liveBuffers).toBe(0);
 });
 
-test('a destroyed buffer cannot be used', async () => {
+test('refuses a destroyed buffer', async () => {
   const device = await open(1);
   const buffer = device.buffers.storage('gone', 16);
   buffer.destroy();
@@ -112,11 +112,11 @@ test('a destroyed buffer cannot be used', async () => {
   await expect(device.record('x', plan)).rejects.toThrow(/b has been destroyed/);
 });
 
-test('a kernel that traps ends the run with its name, in whichever thread', async () => {
+test('ends the run with the kernel’s name when it traps, in any thread', async () => {
   for (const threads of [1, 2]) {
     const device = await open(threads);
     const { plan } = productOn(device, 256);
-    // An address outside of the memory.
+    // An address outside the memory.
     const program = await device.record('x', () =>
       plan().map((call) => ({ ...call, tensors: call.tensors.map((range) => ({ ...range, offset: 3e9 })) })),
     );
@@ -128,7 +128,7 @@ test('a kernel that traps ends the run with its name, in whichever thread', asyn
   }
 });
 
-test('too little memory is told by name, and leaves nothing alive', async () => {
+test('reports a lack of memory by buffer name, and leaves no live buffers', async () => {
   const device = await open(1);
   expect(() => device.buffers.storage('a giant', 2 ** 31)).toThrow(
     expect.objectContaining({ code: 'device/buffer-too-large' }),
@@ -145,7 +145,7 @@ test('too little memory is told by name, and leaves nothing alive', async () => 
   expect(device.buffers.liveBuffers).toBe(0);
 });
 
-test('the loss of the device, on purpose, is news to whoever waits', async () => {
+test('reports a deliberate loss of the device to those who wait', async () => {
   const device = await open(1);
   const waiting = expect(device.lost).rejects.toMatchObject({ code: 'device/lost' });
   device.breakOnPurpose();

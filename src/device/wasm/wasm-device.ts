@@ -10,15 +10,15 @@ import { BLOCK_BYTES, instantiate, type Kernel, kernelNames } from './thread.mjs
 import { type ThreadHost, Threads } from './threads.ts';
 import { Turns } from '../turns.ts';
 
-/** What the device needs from where the program runs. */
+/** What the device needs from the host environment. */
 export interface WasmHost {
   /** The compiled kernels. */
   compile(build: WasmBuild): Promise<WebAssembly.Module>;
-  /** Where threads can be started. */
+  /** Set where threads can be started. */
   readonly threads?: ThreadHost;
 }
 
-/** The device of the CPU: kernels of WebAssembly in one memory, shared by threads where the engine allows it. */
+/** The CPU device: WebAssembly kernels in one memory, shared by threads if the engine allows it. */
 export class WasmDevice implements Device {
   readonly #memory: WebAssembly.Memory;
   readonly #kernels: readonly Kernel[];
@@ -46,16 +46,16 @@ export class WasmDevice implements Device {
     this.buffers = new BufferLedger({
       limit: () => heap.limit(),
       allocate: (label, bytes) => heap.allocate(label, bytes),
-      // Work that is under way may still write to a buffer that its owner has given up.
+      // Running work may still write to a buffer that its owner has destroyed.
       free: (address, bytes) => this.#turns.then(() => heap.free(address, bytes)),
     });
     this.limits = { buffer: heap.limit(), total: HEAP_BYTES };
     this.#places = new Map(names.map((name, place) => [name, place]));
     this.lost = new Promise<never>((_, reject) => (this.#lose = reject));
-    this.lost.catch(() => undefined); // reported to whoever waits for it
+    this.lost.catch(() => undefined); // reported to those who await it
   }
 
-  /** @throws GorpError `device/no-simd`, `device/no-memory`; and what loading the kernels throws. */
+  /** @throws GorpError `device/no-simd`, `device/no-memory`; and whatever loading the kernels throws. */
   static async open(host: WasmHost, abilities: WasmAbilities = wasmAbilities()): Promise<WasmDevice> {
     const { relaxed } = abilities;
     const { threads: threadHost } = host;
@@ -92,7 +92,7 @@ export class WasmDevice implements Device {
   }
 
   record(name: string, plan: () => readonly Dispatch[]): Promise<Program> {
-    // A promise, so that whatever is wrong is a rejection.
+    // A promise, so that every error is a rejection.
     return Promise.resolve().then(() => WasmProgram.record(name, plan(), this.#places, this.buffers, this.#memory));
   }
 
@@ -129,8 +129,8 @@ export class WasmDevice implements Device {
       const [name] = [...this.#places].find(([, place]) => place === kernel) ?? ['?'];
       this.#failure = new GorpError(
         'device/invalid-operation',
-        `The kernel ${name} failed: ${cause instanceof Error ? cause.message : String(cause)}`,
-        'Start again. If it happens again, please report it with the name of the browser.',
+        `Kernel ${name} failed: ${cause instanceof Error ? cause.message : String(cause)}`,
+        'Start again. If it happens again, report it with the name of the browser.',
         { cause },
       );
       throw this.#failure;
@@ -142,7 +142,7 @@ export class WasmDevice implements Device {
     checkRange(buffer, offset, bytes);
     return new Promise((resolve) =>
       this.#turns.then(() => {
-        const copy = new Uint8Array(bytes); // never a view: what is shared cannot be handed on
+        const copy = new Uint8Array(bytes); // never a view: shared memory cannot be transferred
         copy.set(new Uint8Array(this.#memory.buffer, address, bytes));
         resolve(copy.buffer);
       }),
@@ -153,7 +153,7 @@ export class WasmDevice implements Device {
     if (!allowed) return;
     throw new GorpError(
       'device/no-f16',
-      'The settings ask for products of 16-bit floats, which training on the CPU does not have.',
+      'The settings require 16-bit products, which training on the CPU does not support.',
       'Set Products (training.arithmetic) to f32 and start again, or train on a graphics card.',
     );
   }
@@ -180,7 +180,7 @@ export class WasmDevice implements Device {
 
 /** @throws GorpError `device/no-memory`. */
 function newMemory(shared: boolean): WebAssembly.Memory {
-  // Engines set the maximum of a shared memory aside as addresses: where those are short, less will do.
+  // Engines reserve addresses for a shared memory's maximum. If those are short, try less.
   for (let maximum = MAX_PAGES; maximum >= 4096; maximum /= 2) {
     try {
       return new WebAssembly.Memory({ initial: 64, maximum, ...(shared && { shared }) });
@@ -190,18 +190,18 @@ function newMemory(shared: boolean): WebAssembly.Memory {
   }
   throw new GorpError(
     'device/no-memory',
-    'The browser gives no memory to train on the CPU.',
+    'The browser has no memory for training on the CPU.',
     'Close other tabs and programs, then start again.',
   );
 }
 
-/** Memory of the device's own, which no run owns. */
+/** Allocates the device's own memory, which no run owns. */
 function room(heap: Heap, bytes: number): number {
   const { memory, confirmed } = heap.allocate('', bytes);
   if (confirmed) return memory;
   throw new GorpError(
     'device/no-memory',
-    'There is no memory for the threads that train on the CPU.',
+    'No memory is left for the threads that train on the CPU.',
     'Close other tabs and programs, then start again.',
   );
 }
@@ -225,5 +225,6 @@ const writing =
     new Uint8Array(memory.buffer).set(bytes, address);
 
 function checkRange({ label, bytes }: OwnedBuffer, offset: number, count: number): void {
-  if (offset + count > bytes) throw new Error(`${label} has ${bytes} bytes: ${count} from ${offset} on are too many`);
+  if (offset + count > bytes)
+    throw new Error(`${label} has ${bytes} bytes; ${count} from byte ${offset} on do not fit`);
 }

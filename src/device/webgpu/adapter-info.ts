@@ -1,2 +1,2 @@
-/** What an adapter says of itself; nothing in browsers whose adapters have no `info`, as in Chrome 126 and before. */
+/** An adapter's `info`; empty in browsers without it, such as Chrome up to 126. */
 export const infoOf = (adapter: GPUAdapter): Partial<GPUAdapterInfo> => (adapter as Partial<GPUAdapter>).info ?? {};

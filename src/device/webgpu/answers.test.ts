@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Answers } from './answers.ts';
 
-/** Milliseconds between two looks of {@link LazyEngine} at what is done. */
+/** Milliseconds between two polls of {@link LazyEngine}. */
 const LOOK = 100;
 
-/** Looks at what the device has done only every so often, and at every submit, as Firefox does. */
+/** Polls the device only periodically and at every submit, like Firefox. */
 class LazyEngine {
   submits = 0;
   readonly #waiting: { readonly doneAt: number; readonly answer: () => void }[] = [];
@@ -18,7 +18,7 @@ class LazyEngine {
     this.#look();
   }
 
-  /** Resolves at the first look after so many milliseconds. */
+  /** Resolves at the first poll after this many milliseconds. */
   work(milliseconds: number): Promise<void> {
     const doneAt = Date.now() + milliseconds;
     return new Promise((answer) => this.#waiting.push({ doneAt, answer }));
@@ -29,7 +29,7 @@ class LazyEngine {
   }
 }
 
-describe('answers of an engine that looks for them rarely', () => {
+describe('answers of an engine that polls rarely', () => {
   let engine: LazyEngine;
   let answers: Answers;
   beforeEach(() => {
@@ -53,7 +53,7 @@ describe('answers of an engine that looks for them rarely', () => {
     expect(time).toBeLessThan(24);
   });
 
-  it('come soon to everyone who waits; once nobody does, nothing is submitted', async () => {
+  it('come soon to all who wait; nothing is submitted when nobody waits', async () => {
     const [first, second] = await timesOf(...[12, 40].map((ms) => answers.of(engine.work(ms))));
     expect(first).toBeLessThan(24);
     expect(second).toBeLessThan(52);
@@ -63,7 +63,7 @@ describe('answers of an engine that looks for them rarely', () => {
     expect(engine.submits).toBe(submits);
   });
 
-  it('fail as what is waited for fails', async () => {
+  it('reject with the awaited promise’s reason', async () => {
     await expect(answers.of(Promise.reject(new Error('lost')))).rejects.toThrow('lost');
     await vi.advanceTimersByTimeAsync(LOOK);
     expect(engine.submits).toBe(0);

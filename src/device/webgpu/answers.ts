@@ -2,8 +2,8 @@
 const NUDGE = 8;
 
 /**
- * Hears of what the device has done as soon as it has done it. Firefox looks only every 100 ms, and at every submit: while
- * somebody waits for an answer, empty ones are submitted.
+ * Delivers the device's answers promptly. Firefox polls only every 100 ms and at every submit, so this submits empty
+ * work while somebody waits for an answer.
  */
 export class Answers {
   readonly #queue: Pick<GPUQueue, 'submit'>;
@@ -14,7 +14,7 @@ export class Answers {
     this.#queue = queue;
   }
 
-  /** The same answer, in time. */
+  /** The same answer, promptly. */
   async of<T>(answer: Promise<T>): Promise<T> {
     this.#waiting++;
     this.#timer ??= setInterval(() => this.#queue.submit([]), NUDGE);

@@ -8,15 +8,15 @@ import { BUFFER_USAGE } from './usage.ts';
 export interface Clocks {
   /** A clock in milliseconds. */
   readonly now: () => number;
-  /** Whether the device's own clock is asked: false where there is none, and once it has told nonsense. */
+  /** Whether to use the device's own clock: false if it is missing or has returned nonsense. */
   timestamps: boolean;
 }
 
-// Milliseconds that are told apart well: browsers round a device's clock to a tenth of one, and to be done is told to the
-// host by a message.
+// Shortest milliseconds that can be timed well: browsers round a device's clock to 0.1 ms, and the host learns of
+// completion by a message.
 const SHORTEST = { device: 3, host: 30 };
 const MAX_REPEATS = 256;
-// A device whose clock tells of less than the above, while this long passed on the host, is asked again, so often at most.
+// If a device's clock reports less than that while this long passed on the host, retries up to this many times.
 const LONG = 50;
 const DOUBTS = 3;
 
@@ -33,7 +33,7 @@ export class DeviceTimer {
 
   /**
    * @param max programs that are timed at once, at most.
-   * @param givenUp rejects when no time is wanted any more.
+   * @param givenUp rejects when timing is no longer needed.
    */
   constructor(gpu: Gpu, clocks: Clocks, max: number, givenUp: Promise<never>) {
     this.#gpu = gpu;
@@ -78,11 +78,11 @@ export class DeviceTimer {
   }
 
   /**
-   * Milliseconds that the device takes for a program, and a driver that compiles at first use. By the host's clock.
+   * Milliseconds of a program by the host's clock, including a driver's compilation at first use.
    *
-   * It begins when what was submitted before is done. A host that is busy hears of that late, with the program's own end at
-   * the worst, and Deno always tells of all that has been submitted at once: where that is how it looks, the program runs
-   * again behind nothing, and if it looks so again, it began when it was submitted.
+   * Counts from the end of earlier submits. A busy host learns of that end late, at worst together with the program's
+   * own end, and Deno always reports both at once. If both seem to end together, the program runs again with nothing
+   * before it; if they still do, the time counts from its submission.
    */
   async hostSpan(program: GpuProgram, repeats = 1): Promise<number> {
     const work = new Array<GpuProgram>(repeats).fill(program);
@@ -103,7 +103,7 @@ export class DeviceTimer {
     return Promise.race([done, this.#gpu.lost, this.#givenUp]);
   }
 
-  /** By the device's clock; undefined where it tells nonsense. */
+  /** By the device's clock; undefined if that returns nonsense. */
   async #deviceSpans(programs: readonly GpuProgram[], repeats: number): Promise<number[] | undefined> {
     const [set, ticks] = [this.#set, this.#ticks];
     if (set === undefined || ticks === undefined) return undefined;

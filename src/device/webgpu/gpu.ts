@@ -9,7 +9,7 @@ import { SUBGROUP_MATRIX, subgroupsOf } from './subgroups.ts';
 import { Tuning } from './tuning.ts';
 import { BUFFER_USAGE } from './usage.ts';
 
-/** WebGPU's device with what goes with it: its buffers, its pipelines, and the news of its loss. */
+/** A WebGPU device with its buffers, its pipelines and the report of its loss. */
 export interface Gpu {
   readonly device: GPUDevice;
   readonly facts: DeviceFacts;
@@ -18,7 +18,7 @@ export interface Gpu {
   readonly tuning: Tuning;
   /** Hears of what the device has done. */
   readonly answers: Answers;
-  /** What waits to be handed to the device, in the order in which it was asked for. */
+  /** The queue of work for the device, in the order of the calls. */
   readonly turns: Turns;
   /** Throws GorpError `device/lost` once the device is gone, `device/invalid-operation` once it has refused work. */
   check(): void;
@@ -82,14 +82,14 @@ export async function requestAdapter(gpu: GPU | undefined): Promise<GPUAdapter> 
   if (adapter === null) {
     throw new GorpError(
       'gpu/no-adapter',
-      'WebGPU is there, but it found no graphics adapter it may use.',
+      'WebGPU found no graphics adapter that it may use.',
       'Turn on hardware acceleration in the browser settings, update the graphics driver, and look at chrome://gpu; or train on the CPU.',
     );
   }
   return adapter;
 }
 
-/** Whether an adapter computes on the CPU, as far as it says. */
+/** Whether an adapter reports that it computes on the CPU. */
 export function isSoftware(adapter: GPUAdapter): boolean {
   const { isFallbackAdapter = false, description, device, architecture } = infoOf(adapter);
   return (
@@ -122,7 +122,7 @@ export async function openAdapter(adapter: GPUAdapter): Promise<Gpu> {
   return wrapDevice(device, factsOf(adapter), new Tuning(subgroupsOf(adapter), isSoftware(adapter)));
 }
 
-/** The facts of a device, as far as its adapter says. */
+/** The facts of a device that its adapter reports. */
 export function factsOf(adapter: GPUAdapter): DeviceFacts {
   const { vendor = '', architecture = '', description = '', device = '' } = infoOf(adapter);
   const limits: Record<string, number> = {};
@@ -152,7 +152,7 @@ function wrapDevice(device: GPUDevice, facts: DeviceFacts, tuning: Tuning): Gpu 
       reject(failure);
     });
   });
-  // A mistake of this program, or of a driver: going on would compute rubbish in silence.
+  // A bug here or in a driver: continuing would silently compute garbage.
   device.onuncapturederror = ({ error }) => {
     failure ??= new GorpError(
       'device/invalid-operation',
@@ -160,7 +160,7 @@ function wrapDevice(device: GPUDevice, facts: DeviceFacts, tuning: Tuning): Gpu 
       'Start again. If it happens again, please report it with the name of the graphics card.',
     );
   };
-  lost.catch(() => undefined); // whoever waits for it hears of it; nobody has to
+  lost.catch(() => undefined); // those who await it learn of it; nobody has to
   return {
     device,
     facts,

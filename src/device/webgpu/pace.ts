@@ -1,16 +1,16 @@
 /** A kernel call whose time becomes known when it has run. */
 export interface Paced {
-  /** What is alike in calls of one kernel: they are taken to be alike in speed until they have been timed. */
+  /** Identifies the kernel: its calls are assumed equally fast until they have been timed. */
   readonly pipeline: object;
-  /** About how many operations it takes. */
+  /** Approximate operations. */
   readonly cost: number;
-  /** Pieces that it can be cut into, all alike: workgroups along the longest side of its grid. */
+  /** Number of equal pieces it can be cut into: workgroups along the longest side of its grid. */
   readonly pieces: number;
   /** Milliseconds, once it has been timed. */
   ms?: number;
 }
 
-/** How far some work has got: so many whole calls, and so many pieces of the one after them. */
+/** Progress in a list of calls: whole calls done, and pieces of the next one. */
 export interface Place {
   readonly call: number;
   readonly piece: number;
@@ -28,22 +28,22 @@ export interface Slice<Call extends Paced = Paced> {
   readonly isGuess: boolean;
 }
 
-/** Milliseconds that one submit should take at most: short enough for a desktop that waits behind it. */
+/** Most milliseconds that one submit should take, short enough for a desktop that has to wait for it. */
 export const SLICE = 40;
-// A submit with calls that have never been timed is made this much shorter, since its time is a guess.
+// The slice for calls that have never been timed is shorter, since its time is a guess.
 const UNTIMED_SLICE = SLICE / 4;
-// Operations a millisecond of a kernel that has never run: less than any device has been seen to do.
+// Assumed operations a millisecond of a kernel that has never run: fewer than on any known device.
 const CAUTIOUS = 2e5;
-// A time that is told too short (the host was busy, and heard of two submits at once) must not make submits grow by much.
+// A time reported too short (a busy host learned of two submits at once) must not make submits grow by much.
 const LEAST_FACTOR = 0.5;
 
 /** Milliseconds of a slice that a call is in. */
 const longest = ({ ms }: Paced): number => (ms === undefined ? UNTIMED_SLICE : SLICE);
 
 /**
- * Knows how long kernel calls take on a device, and cuts work by it: between calls, and within those that are longer than a
- * slice. What has not been timed is guessed from other calls of its kernel, and a kernel that has never run is taken to be
- * slow: it runs nearly alone the first time, and only a piece of it where it is large.
+ * Records how long kernel calls take on a device and cuts work into slices accordingly: between calls, and within those
+ * longer than a slice. Guesses untimed calls from other calls of their kernel. Assumes that a kernel that has never run
+ * is slow: it runs nearly alone the first time, and only a piece of it if it is large.
  */
 export class Pace {
   /** Operations a millisecond. */
@@ -72,7 +72,7 @@ export class Pace {
     return { calls, next: { call: to, piece: 0 }, expected, isGuess: calls.some(({ ms }) => ms === undefined) };
   }
 
-  /** Pieces of a call, as many as go into a slice; what is left is spread evenly. */
+  /** Cuts as many pieces of a call as fit a slice, spreading the rest evenly. */
   #cutCall<Call extends Paced>(call: Call, { call: at, piece: from }: Place): Slice<Call> {
     const [each, left, max] = [this.expected(call) / call.pieces, call.pieces - from, longest(call)];
     const evenly = Math.ceil(left / Math.ceil((left * each) / max));
@@ -83,9 +83,9 @@ export class Pace {
   }
 
   /**
-   * Notes what a slice took.
+   * Records the time of a slice.
    *
-   * @param mayBeShort whether it may be told too short: a host that is busy hears late of what was before it.
+   * @param mayBeShort whether the time may be too short: a busy host learns late of the end of earlier work.
    */
   note({ calls, pieces, next }: Slice, milliseconds: number, mayBeShort: boolean): void {
     const share = pieces === undefined ? 1 : (pieces.to - pieces.from) / calls[0].pieces;
@@ -98,7 +98,7 @@ export class Pace {
       const isGuess = call.ms === undefined;
       const now = this.expected(call) * (isGuess ? factor : Math.max(LEAST_FACTOR, factor));
       const ms = isGuess || call.ms === undefined || now > call.ms ? now : (call.ms + now) / 2;
-      // The first pieces are few, and what they take is mostly not their own: the call stays a guess up to its end.
+      // The first pieces are few, and overhead dominates their time: the call stays a guess until its end.
       if (!isGuess || next.piece === 0) call.ms = ms;
       const sum = sums.get(call.pipeline) ?? { cost: 0, ms: 0 };
       sums.set(call.pipeline, { cost: sum.cost + share * call.cost, ms: sum.ms + share * ms });

@@ -23,14 +23,14 @@ export class PipelineCache {
       pipeline = this.#compile(kernel.name, wgsl);
       this.#pipelines.set(wgsl, pipeline);
       const compiling: Promise<void> = pipeline
-        .catch(() => undefined) // heard by whoever has asked for it
+        .catch(() => undefined) // reported to its caller
         .then(() => void this.#compiling.delete(compiling));
       this.#compiling.add(compiling);
     }
     return pipeline;
   }
 
-  /** Resolves when nothing is being compiled. */
+  /** Resolves when no compilation is running. */
   async idle(): Promise<void> {
     while (this.#compiling.size > 0) await Promise.all(this.#compiling);
   }

@@ -12,7 +12,7 @@ const ONE_WORKGROUP: Workgroups = [1, 1, 1];
 /** What the parameters of a program's dispatches take: one uniform binding each. */
 export const bytesOfUniforms = ({ length }: readonly Dispatch[]): number => Math.max(1, length) * UNIFORM_ALIGNMENT;
 
-/** What a program is made of: what it encodes, the parameters that this reads, and the buffers of the tensors. */
+/** The parts of a program: its calls, their parameters and the buffers of the tensors. */
 interface Recording {
   readonly calls: readonly Call[];
   readonly uniforms: OwnedBuffer;
@@ -41,13 +41,13 @@ export class GpuProgram implements Program {
   }
 
   /**
-   * Does the same by other kernels from the next time on that it is encoded, once they are compiled. Nothing happens where
-   * the kernels are those it has or do not compile, or where the program has been destroyed meanwhile.
+   * Switches to other kernels with the same result, from the next encoding after they are compiled. Does nothing if the
+   * kernels are unchanged or do not compile, or if the program has been destroyed meanwhile.
    *
-   * Nothing happens either where the owner of the memory has destroyed some of it, as an arena does that makes room for
-   * other programs: this one must be recorded again before it can run, and {@link calls} sees to that.
+   * Also does nothing if the memory's owner has destroyed some of it, as an arena does to make room for other programs:
+   * then {@link calls} requires that this one be recorded again before it runs.
    *
-   * @throws GorpError `device/buffer-too-large`; any other error is a mistake of this program.
+   * @throws GorpError `device/buffer-too-large`; any other error is a bug.
    */
   async replace(dispatches: readonly Dispatch[]): Promise<void> {
     const pipelines = await pipelinesOf(this.#gpu, dispatches).catch(() => undefined);
@@ -55,7 +55,7 @@ export class GpuProgram implements Program {
     const before = this.#recording;
     const isSame = before.calls.length === pipelines.length;
     if (isSame && pipelines.every((pipeline, i) => pipeline === before.calls[i].pipeline)) return;
-    // Other kernels may need memory between them that these do without: both must be alive.
+    // Other kernels may need other scratch memory, so the buffers of both must be live.
     if (!this.#gpu.buffers.areLive([...before.buffers, ...buffersOf(dispatches)])) return;
     this.#recording = record(this.#gpu, this.name, dispatches, pipelines);
     before.uniforms.destroy();
@@ -66,16 +66,16 @@ export class GpuProgram implements Program {
   }
 
   /**
-   * What is to be submitted.
+   * The calls to submit.
    *
-   * @throws Error when a buffer has been destroyed that it reads or writes.
+   * @throws Error when a buffer that it reads or writes has been destroyed.
    */
   get calls(): readonly Call[] {
     this.#gpu.buffers.checkProgram(this.name, this.#recording.buffers);
     return this.#recording.calls;
   }
 
-  /** Encodes all calls into a compute pass that is open. @throws Error as {@link calls}; nothing is encoded then. */
+  /** Encodes all calls into an open compute pass. @throws Error as {@link calls}; nothing is encoded then. */
   encode(pass: GPUComputePassEncoder): void {
     encodeCalls(pass, this.calls);
   }
@@ -135,13 +135,13 @@ function record(
   }
 }
 
-/** What the parameters begin with: `Grid` of `shaders/grid.wgsl`, of a whole call. */
+/** The start of the parameters: `Grid` of `shaders/grid.wgsl`, for a whole call. */
 const gridOf = ([width]: Workgroups): Param[] => [0, 0, 0, width].map(u32);
 
-/** About how many operations a dispatch takes: one for each float of its tensors, where it does not say. */
+/** Approximate operations of a dispatch; if unstated, one for each float of its tensors. */
 const costOf = ({ cost, tensors }: Dispatch): number => cost ?? tensors.reduce((sum, { bytes }) => sum + bytes / 4, 0);
 
-/** Submits programs at once and as a whole, whatever else waits for the device: for programs that are known to be short. */
+/** Submits programs at once and whole, ahead of queued work: for programs known to be short. */
 export function submitWhole(gpu: Gpu, programs: readonly GpuProgram[]): void {
   const encoder = gpu.device.createCommandEncoder();
   const pass = encoder.beginComputePass();

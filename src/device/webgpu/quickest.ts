@@ -21,12 +21,12 @@ import { GpuProgram } from './program.ts';
 import { QuietTime } from './quiet-time.ts';
 import { AT_ONCE, readBytes } from './readback.ts';
 
-/** What measurements of a device have in common. */
+/** Shared state of a device's measurements. */
 export interface Measuring {
   readonly clocks: Clocks;
   /** Kernels that took too long to compile. */
   readonly tooSlow: Set<unknown>;
-  /** Rejects when nothing is to be measured any more. */
+  /** Rejects when measuring ends. */
   readonly givenUp: Promise<never>;
   /** Leaves the device to others for a while, for the milliseconds that it was used. */
   readonly pause: (used: number) => Promise<void>;
@@ -42,13 +42,13 @@ const ATTENTION: AttentionShape = {
 const LARGEST = 512;
 // A multiple of four that is long, and too short to be split.
 const UNSPLIT = 252;
-// Contenders take turns in rounds. How many times the best one's time is still in the running behind a round: there are many
-// rounds where all take no longer than so many milliseconds together, and few behind that, of those that are close.
+// Contenders take turns in rounds. After each, those within a multiple of the best time stay. There are many rounds
+// while all together take no longer than a limit in milliseconds; after that only a few, of those that are close.
 const MAX_ROUNDS = 24;
 const LONGEST = 500;
 const STILL_IN = { early: [3, 2, 2, 1.5], late: [2, 1.5, 1.25, 1.1] };
-// What a kernel may take to be ready, in milliseconds of quiet, or how many times what the safe one took, if that is more. One that
-// takes longer is left out, and so are those that compile longer still: this measurer does not try them again.
+// Limit for compiling a kernel, in quiet milliseconds, or as a multiple of the safe one's time if that is more. A
+// kernel above it is left out, as are those that take even longer to compile; this measurer does not retry them.
 const COMPILE_LIMIT = 4000;
 const COMPILE_FACTOR = 6;
 // Entries of a result that are computed on the host, to be compared.
@@ -60,8 +60,8 @@ const HALF_ERROR = 1e-3; // two operands that are off by 2^-11 of themselves
 const ATTENTION_ERROR = 1e-4;
 
 /**
- * A product that the same kernels compute in the same way, and that does not take long. Parts of larger matrices become
- * matrices whose rows begin at multiples of four floats where those of the parts do.
+ * A quick product that the same kernels compute in the same way. Parts of larger matrices become whole matrices with
+ * the same alignment of rows to four floats.
  */
 export function measured(product: MatmulShape): MatmulShape {
   const { layout, halves } = product;
@@ -79,7 +79,7 @@ export function measured(product: MatmulShape): MatmulShape {
   return { ...small, window: { rowA: row(rowA, starts), rowB: row(rowB, starts), rowC: row(rowC, ends) } };
 }
 
-/** The kernel that computes products like this one in the least time. */
+/** The fastest kernel for products like this one. */
 export function quickestMatmul(gpu: Gpu, product: MatmulShape, measuring: Measuring): Promise<MatmulVariant> {
   const { subgroups } = gpu.tuning;
   const shape = measured(product);
@@ -110,7 +110,7 @@ export function quickestMatmul(gpu: Gpu, product: MatmulShape, measuring: Measur
   return quickestOf(gpu, candidates, tensors, probe, measuring);
 }
 
-/** The kernel that computes an attention in the least time. */
+/** The fastest kernel for attention. */
 export function quickestAttention(gpu: Gpu, measuring: Measuring): Promise<AttentionVariant> {
   const { B, Sq, H, d } = ATTENTION;
   const values = B * Sq * H * d;
@@ -147,7 +147,7 @@ function attentionAt([q, k, v, mask]: readonly Float32Array[], entry: number): n
 /** What tells whether a result is right: entries of it, computed on the host. */
 interface Probe {
   readonly entries: number;
-  /** Where an entry stands in the result. */
+  /** The index of an entry in the result. */
   readonly placeOf: (entry: number) => number;
   readonly valueAt: (inputs: readonly Float32Array[], entry: number) => number;
 }
@@ -163,22 +163,22 @@ interface Candidate<Name> {
 interface Entry<Name> {
   readonly name: Name;
   readonly program: GpuProgram;
-  /** What it took in every round. */
+  /** Its time in every round. */
   readonly times: number[];
 }
 
 /**
- * What a kernel takes when nothing else goes on: the lower quartile of its times. On a busy machine most are too long, and
- * some are too short, where a driver notes the begin of a pass late.
+ * A kernel's time on an idle machine: the lower quartile of its times. On a busy machine most are too long, and some
+ * too short because a driver records the start of a pass late.
  */
 export const undisturbed = (times: readonly number[]): number =>
   [...times].sort((a, b) => a - b)[Math.floor(times.length / 4)];
 
 /**
- * The quickest of the kernels that are right and compile in time.
+ * The fastest of the kernels that are correct and compile in time.
  *
  * @param candidates the safe one first, then in the order of how long they take to compile.
- * @param tensors floats of what they read and, behind it, write. The last of these is the result.
+ * @param tensors floats of the tensors that they read, then those they write. The last one is the result.
  * @throws GorpError `device/wrong-results` where none is right.
  */
 async function quickestOf<Name>(
@@ -251,10 +251,10 @@ async function enter<Name>(
       return;
     }
     if (!isReady && right) continue;
-    clear(gpu, result); // what another kernel has left there is right
+    clear(gpu, result); // another kernel's result there would be correct
     const program = await GpuProgram.record(gpu, `tuning ${String(name)}`, dispatches);
     entries.push({ name, program, times: [] });
-    const first = await timer.hostSpan(program); // some drivers compile only now
+    const first = await timer.hostSpan(program); // some drivers only compile now
     const values = new Float32Array(await readBytes(gpu, result, AT_ONCE));
     const isRight = [...probes].every(([place, value]) => Math.abs(values[place] - value) <= error);
     if (isRight && agree(values, right ?? values, 2 * error)) right ??= values;

@@ -11,14 +11,14 @@ function keepBusy(milliseconds: number): void {
 }
 
 describe('QuietTime', () => {
-  it('is over when the time that was allowed has passed', async () => {
+  it('ends when the allowed time has passed', async () => {
     const time = new QuietTime(150, idle);
     expect(await Promise.race([time.over, after(5000)])).toBe('late');
     expect(time.spent).toBe(150);
     time.stop();
   });
 
-  it('does not count what the thread is busy with', async () => {
+  it('does not count while the thread is busy', async () => {
     const time = new QuietTime(300, idle);
     keepBusy(600);
     expect(await Promise.race([time.over, after(20)])).toBe('ready');
@@ -26,7 +26,7 @@ describe('QuietTime', () => {
     time.stop();
   });
 
-  it('does not count what the device is busy with, and goes on when it is not, or has failed', async () => {
+  it('does not count while the device is busy, and continues when it is idle or has failed', async () => {
     let turn = 0;
     const time = new QuietTime(300, () => (turn++ === 1 ? Promise.reject(new Error('lost')) : after(400)));
     await after(350);
@@ -37,7 +37,7 @@ describe('QuietTime', () => {
     time.stop();
   });
 
-  it('stands still when it has been stopped', async () => {
+  it('stands still when stopped', async () => {
     const time = new QuietTime(100, idle);
     time.stop();
     expect(await Promise.race([time.over, after(200)])).toBe('ready');

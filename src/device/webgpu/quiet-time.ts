@@ -2,14 +2,14 @@
 const SLICE = 50;
 
 /**
- * Counts the time in which it would have been heard that something is ready: not while this thread is busy, nor while the
- * device is, since some tell of a kernel that is compiled only when what was submitted before is done.
+ * Counts only the time in which a ready kernel would have been noticed: not while this thread is busy, nor while the
+ * device is, since some devices report a compiled kernel only after earlier submits are done.
  */
 export class QuietTime {
   #spent = 0;
   #isBusy = false;
   readonly #timer: ReturnType<typeof setInterval>;
-  /** Resolves when as much has been spent as was allowed; pending otherwise. */
+  /** Resolves when the allowed time is spent; pending otherwise. */
   readonly over: Promise<'late'>;
 
   /**
@@ -24,7 +24,7 @@ export class QuietTime {
     const isIdle = (): void => {
       this.#isBusy = false;
     };
-    // Ticks that are missed do not come later.
+    // Missed ticks do not come later.
     this.#timer = setInterval(() => {
       if (this.#isBusy) return;
       this.#spent += SLICE;

@@ -4,12 +4,12 @@ import type { Gpu } from './gpu.ts';
 import { BUFFER_USAGE } from './usage.ts';
 
 /**
- * Reads a part of a buffer back to the host, in its turn: what stands there when all that was asked for before is done.
+ * Reads a part of a buffer back to the host, in its turn, after all earlier work.
  *
- * It cannot be broken off: a buffer that is destroyed while it is being mapped can end the process in Node, where Dawn's
- * binding looks at the promise of the mapping once more after it may have been collected.
+ * It cannot be cancelled: destroying a buffer during mapping can crash Node, where Dawn's binding accesses the
+ * mapping's promise after it may have been collected.
  *
- * @param turns {@link AT_ONCE} for a buffer that nothing which waits for the device writes to.
+ * @param turns {@link AT_ONCE} for a buffer that no queued work writes to.
  * @throws GorpError `device/lost`, `device/buffer-too-large`.
  */
 export async function readBytes(
@@ -39,5 +39,5 @@ export async function readBytes(
   }
 }
 
-/** Takes no turn: what is asked for goes before all that waits for the device. */
+/** Takes no turn: the work goes ahead of everything queued. */
 export const AT_ONCE: Pick<Turns, 'then'> = { then: (action) => action() };

@@ -48,14 +48,14 @@ const choose = async (): Promise<void> => {
 
 const run = async ({ program }: Compiled): Promise<void> => device.run([program]);
 
-/** The device has been asked for nothing that it refuses. */
+/** Expects that the device has refused nothing. */
 function expectNothingRefused(): void {
   expect(strict.refused).toEqual([]);
   expect(() => device.check()).not.toThrow();
 }
 
 describe('a program whose kernels are replaced', () => {
-  it('runs by the kernels that are chosen', async () => {
+  it('runs with the chosen kernels', async () => {
     const one = await product('one');
     await run(one);
     await choose();
@@ -65,7 +65,7 @@ describe('a program whose kernels are replaced', () => {
   });
 
   it.each(['before kernels are chosen', 'while they are compiled'])(
-    'keeps away from memory that has been given away %s',
+    'does not touch memory that was freed %s',
     async (when) => {
       const stale = await product('stale');
       const before = device.buffers.liveBytes;
@@ -84,7 +84,7 @@ describe('a program whose kernels are replaced', () => {
       expect(strict.submits).toEqual([]);
       expectNothingRefused();
 
-      // Its owner records it anew: with the kernels that are chosen by now.
+      // Its owner records it again, with the kernels chosen by now.
       stale.destroy();
       const anew = await product('anew');
       await run(anew);
@@ -93,7 +93,7 @@ describe('a program whose kernels are replaced', () => {
     },
   );
 
-  it('does not run at all where a program beside it is stale', async () => {
+  it('does not run at all together with a stale program', async () => {
     const stale = await product('stale');
     giveMemoryAway();
     const fresh = await product('fresh');
@@ -104,7 +104,7 @@ describe('a program whose kernels are replaced', () => {
     expectNothingRefused();
   });
 
-  it('stays as it is where there is no room for parameters', async () => {
+  it('stays as it is when there is no room for parameters', async () => {
     const one = await product('one');
     const full = new GorpError('device/buffer-too-large', 'It is too large.', 'Do without.');
     const create = vi.spyOn(device.gpu.buffers, 'create').mockImplementation(() => {
@@ -117,7 +117,7 @@ describe('a program whose kernels are replaced', () => {
     expectNothingRefused();
   });
 
-  it('tells of a mistake of ours when it is to run, and not that it has the chosen kernels', async () => {
+  it('reports our bug when it is run, instead of claiming the chosen kernels', async () => {
     const mistake = new Error('there is no memory for padded rows');
     let isMistaken = false;
     const program = await device.record('mistaken', () => {
@@ -132,7 +132,7 @@ describe('a program whose kernels are replaced', () => {
     );
   });
 
-  it('tells of the loss of the device rather than of what failed through it', async () => {
+  it('reports the loss of the device instead of the errors it caused', async () => {
     const lost = new GorpError('device/lost', 'It is lost.', 'Start again.');
     let isLost = false;
     const program = await device.record('on a lost device', () => {

@@ -64,7 +64,7 @@ describe('a step in slices', () => {
       const { program, write, result } = await chain(device, 'chain', 12);
       const wanted = options === standing ? 1 : PIECES * 12;
       const count = countSubmits(device);
-      // What a run took is noted a little after its end, and the next is cut by it.
+      // A run's time is recorded a little after its end and decides the next cuts.
       await vi.waitFor(async () => {
         write();
         count.submits = 0;
@@ -79,7 +79,7 @@ describe('a step in slices', () => {
     expect(results[2]).toEqual(results[0]);
   });
 
-  it('happens in the order of the calls, whatever is asked for while it is under way', async () => {
+  it('happens in the order of the calls, whatever is requested meanwhile', async () => {
     const device = new WebGpuDevice((await acquirePacedGpu()).gpu, { now: slowClock() });
     const one = await chain(device, 'one', 8);
     await device.run([one.program]);
@@ -90,7 +90,7 @@ describe('a step in slices', () => {
     const running = device.run([one.program]);
     const read = device.read(wholeOf(one.result));
     device.write(one.result, 0, values);
-    values.fill(0); // what is written is what stood there at the call
+    values.fill(0); // the values at the time of the call are written
     const written = device.read(from);
     device.clear(one.result);
     const cleared = device.read(from);
@@ -104,7 +104,7 @@ describe('a step in slices', () => {
     await device.destroy();
   });
 
-  it('needs no buffer that has been destroyed meanwhile', async () => {
+  it('needs no buffer that was destroyed meanwhile', async () => {
     const strict = await openStrictGpu();
     const device = new WebGpuDevice(strict.gpu, { now: slowClock() });
     const { program, buffers } = await chain(device, 'chain', 6);
@@ -120,7 +120,7 @@ describe('a step in slices', () => {
     await device.destroy();
   });
 
-  it('runs by the kernels it began with where others are chosen meanwhile', async () => {
+  it('runs with its initial kernels when others are chosen meanwhile', async () => {
     const strict = await openStrictGpu();
     const device = new WebGpuDevice(strict.gpu, { now: slowClock() });
     const { program } = await chain(device, 'chain', 6);
@@ -135,7 +135,7 @@ describe('a step in slices', () => {
     await device.destroy();
   });
 
-  it('fails by the loss of the device', async () => {
+  it('fails when the device is lost', async () => {
     const device = new WebGpuDevice((await acquirePacedGpu()).gpu, { now: slowClock() });
     const { program } = await chain(device, 'chain', 64);
     await device.run([program]);

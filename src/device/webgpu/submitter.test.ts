@@ -50,7 +50,7 @@ describe('work in slices', () => {
     expect(gpu.submitted.reduce((sum, { calls: n }) => sum + n, 0)).toBe(calls.length);
   });
 
-  it('comes to slices that are near what they should be, and no more of them than needed', async () => {
+  it('converges to slices near the intended length, and no more of them than needed', async () => {
     const calls = step(1e6);
     for (let i = 0; i < 6; i++) await run(calls);
     const before = gpu.submitted.length;
@@ -98,7 +98,7 @@ describe('work in slices', () => {
     await running;
   });
 
-  it.each([10, 50, 100])('is cut as finely where answers come %i ms late, and the device stays busy', async (delay) => {
+  it.each([10, 50, 100])('is cut as finely when answers come %i ms late, and the device stays busy', async (delay) => {
     const calls = step(1e6);
     open(1, () => delay);
     for (let i = 0; i < 12; i++) await run(calls);
@@ -124,7 +124,7 @@ describe('work in slices', () => {
     expect(longest()).toBeLessThan(200);
   });
 
-  it('is not submitted for long where the first answer is the latest', async () => {
+  it('is not submitted in long slices when the first answer is the latest', async () => {
     let answers = 0;
     open(1, () => (answers++ === 0 ? 2000 : 1));
     const slow = newPipeline();
@@ -132,7 +132,7 @@ describe('work in slices', () => {
     expect(longest()).toBeLessThan(500);
   });
 
-  it('takes a new beginning for a kernel that becomes slow', async () => {
+  it('starts over for a kernel that becomes slow', async () => {
     const calls = step(1e6);
     for (let i = 0; i < 3; i++) await run(calls);
     const slower = calls.map((call) => ({ ...timedCall(call.pipeline, call.cost, 8 * call.takes), ms: call.ms }));
@@ -143,7 +143,7 @@ describe('work in slices', () => {
     expect(Math.max(...gpu.submitted.slice(before).map(({ begin, end }) => end - begin))).toBeLessThan(5 * SLICE);
   });
 
-  it('fails by what the device is lost by, when it waits for it', async () => {
+  it('fails with the reason of the device’s loss when waiting for it', async () => {
     let lose: (reason: Error) => void = () => undefined;
     const lost = new Promise<never>((_, reject) => (lose = reject));
     submitter = new Submitter(gpu.device, direct, lost, { now: () => gpu.now, share: 1 });

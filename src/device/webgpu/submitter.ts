@@ -7,7 +7,7 @@ export interface Call extends Paced {
   readonly pipeline: GPUComputePipeline;
   readonly bindGroup: GPUBindGroup;
   readonly workgroups: Workgroups;
-  /** Where its parameters begin, in bytes, and with them `origin` of `shaders/grid.wgsl`. It is 0 but for pieces. */
+  /** Offset in bytes of its parameters, which begin with `origin` of `shaders/grid.wgsl`: 0 except for pieces. */
   readonly parameters: { readonly buffer: GPUBuffer; readonly offset: number };
 }
 
@@ -20,24 +20,25 @@ export interface MemoryCopy {
   readonly bytes: number;
 }
 
-/** What the pace of work depends on. */
+/** Settings for the pace of work. */
 export interface PaceOptions {
   /** A clock in milliseconds. */
   readonly now: () => number;
-  /** Share of the time that the device may be kept busy, above 0 and at most 1. */
+  /** Share of the time that the device may be busy, above 0 and at most 1. */
   readonly share: number;
   /** Cuts work into slices; by measured time when left out. */
   readonly pace?: Pick<Pace, 'cut' | 'note'>;
 }
 
-// Milliseconds of work that the device has at hand: it never waits for the host, and others wait for no more than this.
+// Milliseconds of work queued on the device: enough that it never waits for the host, and the most that others wait.
 const AT_HAND = 2 * SLICE;
-// Answers are late by the median of so many empty submits, and by so many milliseconds at most: more is a busy host's doing.
+// The delay of answers is the median over this many empty submits, up to a limit in milliseconds: more comes from a
+// busy host.
 const PROBES = 5;
 const LATEST = 200;
 // Milliseconds after which the oldest of them is replaced, when the device has nothing to do.
 const PROBE_AGE = 1000;
-// A slice takes at least this share of the time until its answer: the delay of answers is known only roughly, and work that
+// A slice counts as at least this share of the time until its answer: the delay is only known roughly, and work that
 // seems to take no time would be submitted all at once.
 const LEAST_SHARE = 1 / 8;
 
@@ -47,9 +48,9 @@ interface InFlight {
 }
 
 /**
- * Submits work in slices that take a short time each, by measurement, and no more of them at once than keep the device
- * busy. One long submit freezes the desktop, and drivers reset a device that works on one for too long (two seconds on
- * Windows). The cuts change no value.
+ * Submits work in short slices, cut by measured times, and only as many at once as keep the device busy. One long
+ * submit freezes the desktop, and drivers reset a device that works on one for too long (two seconds on Windows). The
+ * cuts change no value.
  */
 export class Submitter {
   readonly #device: Pick<GPUDevice, 'createCommandEncoder' | 'queue'>;
@@ -63,10 +64,10 @@ export class Submitter {
   #probedAt = -Infinity;
   /** Milliseconds from the end of some work to its answer. */
   #delay = 0;
-  /** When the device had done all that has been heard of, and when that was heard. */
+  /** When the device finished the latest work known to be done, and when that was learned. */
   #lastDone = -Infinity;
   #lastHeard = -Infinity;
-  /** When the device has rested enough. */
+  /** The end of the device's rest. */
   #restedAt = -Infinity;
 
   /** @param lost rejects when the device goes away. */
@@ -86,8 +87,8 @@ export class Submitter {
   /**
    * Submits calls, then copies.
    *
-   * @returns resolves when all is submitted, which waits for the device where it has enough to do.
-   * @throws what the device was lost by.
+   * @returns resolves when all is submitted, which waits while the device has enough to do.
+   * @throws the reason of the device's loss.
    */
   async submit(calls: readonly Call[], copies: readonly MemoryCopy[]): Promise<void> {
     while (this.#isProbeDue) await this.#probe();
@@ -105,8 +106,8 @@ export class Submitter {
   }
 
   /**
-   * Measures how late answers come, since they come late for all kinds of work. Engines look for what is done by a timer, so
-   * that a single answer may come at once by chance.
+   * Measures the delay of answers, which affects all work. Engines poll for completion by a timer, so a single answer
+   * may come at once by chance.
    */
   async #probe(): Promise<void> {
     const { queue } = this.#device;
@@ -126,8 +127,8 @@ export class Submitter {
   }
 
   /**
-   * Whether a slice may be submitted at once. What is timed for the first time waits until the device has nothing else to
-   * do: so its time is never told too short, and the guesses that follow from it are safe.
+   * Whether a slice may be submitted at once. A call timed for the first time waits until the device is idle, so that
+   * its time is never reported too short and guesses from it are safe.
    */
   #hasRoom({ expected, isGuess }: Slice): boolean {
     const { now, share } = this.#options;
@@ -165,10 +166,10 @@ export class Submitter {
     const isWithin = pieces !== undefined && pieces.from > 0;
     if (isWithin) beginAt(pieces.from);
     queue.submit([encoder.finish()]);
-    if (isWithin) beginAt(0); // in its turn: what is submitted reads what was written before it
+    if (isWithin) beginAt(0); // in its turn, so that the work reads earlier writes
     const done = this.#answers.of(queue.onSubmittedWorkDone()).then(
       () => this.#heard(inFlight, slice, begin),
-      () => this.#forget(inFlight), // the device is lost, which others tell
+      () => this.#forget(inFlight), // the device is lost, which others report
     );
     const inFlight: InFlight = { expected, done };
     this.#inFlight.push(inFlight);
@@ -177,7 +178,7 @@ export class Submitter {
   #heard(inFlight: InFlight, slice: Slice, begin: number): void {
     const { now, share } = this.#options;
     const heard = now();
-    const mayBeShort = begin < this.#lastDone; // it waited for what was before it, which may have been heard of late
+    const mayBeShort = begin < this.#lastDone; // it waited for earlier work, whose end may have been learned late
     const done = heard - this.#delay;
     const least = LEAST_SHARE * (heard - Math.max(begin, this.#lastHeard));
     const taken = Math.max(least, done - Math.max(begin, this.#lastDone));

@@ -112,7 +112,7 @@ describe('a driver that compiles a kernel wrongly', () => {
     return { warnings };
   };
 
-  it('has that kernel left out, by name', async () => {
+  it('makes the tuner leave that kernel out, by name', async () => {
     biased(); // it would be chosen otherwise
     miscompiled(gpu, nameOf('block', gpu));
     const { warnings } = await wanted();
@@ -121,21 +121,21 @@ describe('a driver that compiles a kernel wrongly', () => {
     expect(() => gpu.check()).not.toThrow();
   });
 
-  it('ends a run that has begun with it, and lets the next begin with another', async () => {
+  it('ends a run that started with it, and lets the next start with another', async () => {
     miscompiled(gpu, nameOf(SAFE_VARIANT, gpu));
     await wanted();
     expect(gpu.tuning.variantOf(SHAPE)).not.toBe(SAFE_VARIANT);
     expect(() => gpu.check()).toThrow(expect.objectContaining({ code: 'device/wrong-results' }));
   });
 
-  it('ends a run where no kernel is right', async () => {
+  it('ends a run when no kernel is correct', async () => {
     miscompiled(gpu, 'matmul');
     await wanted();
     expect(() => gpu.check()).toThrow(expect.objectContaining({ code: 'device/wrong-results' }));
     expect(gpu.buffers.liveLabels).toEqual([]);
   });
 
-  it('has its attention left out as well', async () => {
+  it('makes the tuner leave its attention out as well', async () => {
     miscompiled(gpu, 'attention/forward-32×rolled');
     const warnings: string[] = [];
     await tuneGpu(gpu, { ...memoryHost().host, warn: (text) => warnings.push(text) });
@@ -147,7 +147,7 @@ describe('a driver that compiles a kernel wrongly', () => {
 });
 
 describe('tuneGpu', () => {
-  it('measures a class that was asked for, keeps the choice, and measures nothing at the next start', async () => {
+  it('measures a requested class, stores the choice, and measures nothing at the next start', async () => {
     const { host, clock, choices } = memoryHost();
     await tuneGpu(gpu, host);
     expect(gpu.tuning.variantOf(SHAPE)).toBe(SAFE_VARIANT);
@@ -170,7 +170,7 @@ describe('tuneGpu', () => {
     await next.destroy();
   });
 
-  it('starts a program on a safe kernel, and gives it the one that is chosen', async () => {
+  it('starts a program on a safe kernel, then gives it the chosen one', async () => {
     biased();
     const names = compiledKernels(gpu);
     await tuneGpu(gpu, memoryHost().host);
@@ -191,7 +191,7 @@ describe('tuneGpu', () => {
     expect(gpu.buffers.liveLabels).toEqual([]);
   });
 
-  it('gives no kernel to a program that has been destroyed, and the latest to one that is being compiled', async () => {
+  it('gives a destroyed program no kernel, and a compiling one the latest', async () => {
     const [gone, compiling] = [await product(), product()];
     gpu.tuning.choose(CLASS, 'block');
     gone.destroy();
@@ -222,7 +222,7 @@ describe('tuneGpu', () => {
     },
   );
 
-  it('leaves a program as it is where a chosen kernel cannot be had', async () => {
+  it('leaves a program unchanged when a chosen kernel is unavailable', async () => {
     const { values, destroy } = await product();
     const first = await values();
     vi.spyOn(gpu.pipelines, 'get').mockRejectedValue(new Error('does not compile'));
@@ -233,7 +233,7 @@ describe('tuneGpu', () => {
     expect(gpu.buffers.liveLabels).toEqual([]);
   });
 
-  it('keeps a choice as soon as it is made, and does without a class that cannot be measured', async () => {
+  it('stores a choice as soon as it is made, and skips a class that cannot be measured', async () => {
     const { host, choices } = memoryHost();
     await tuneGpu(gpu, host);
     const create = gpu.buffers.create.bind(gpu.buffers);
@@ -264,7 +264,7 @@ describe('tuneGpu', () => {
     expect(choices()?.matmul).toEqual({ [shapeClass(split) ?? '']: gpu.tuning.variantOf(split) });
   });
 
-  it('does without a class that there is no room to measure, of which nobody else hears', async () => {
+  it('silently skips a class that there is no room to measure', async () => {
     await tuneGpu(gpu, memoryHost().host);
     const createBuffer = vi.spyOn(gpu.device, 'createBuffer');
     vi.spyOn(gpu.device, 'popErrorScope').mockImplementation(() => {
@@ -281,7 +281,7 @@ describe('tuneGpu', () => {
     gpu.check();
   });
 
-  it('measures again what is kept of another device, and cannot be run on this one', async () => {
+  it('measures again when a choice stored by another device cannot run on this one', async () => {
     const packed = { ...SHAPE, packedB: { packing: 'int8', elements: SHAPE.N * SHAPE.K } } as const;
     gpu.tuning.choose(shapeClass(packed) ?? '', 'block');
     expect(gpu.tuning.variantOf(packed)).toBe(SAFE_VARIANT);
@@ -292,7 +292,7 @@ describe('tuneGpu', () => {
     expect(gpu.tuning.choices.matmul).not.toEqual({ [shapeClass(packed) ?? '']: 'block' });
   });
 
-  it('measures a product of a part of a matrix by kernels that can read one', async () => {
+  it('measures a product of a part of a matrix with kernels that can read one', async () => {
     biased(); // the last is taken
     const part = { ...plainProduct('nt', 70, 64, 32), window: { rowC: 128 } };
     await tuneGpu(gpu, memoryHost().host);
@@ -302,7 +302,7 @@ describe('tuneGpu', () => {
     expect(variantsOf(part, gpu.tuning.subgroups)).toContain(gpu.tuning.variantOf(part));
   });
 
-  it('measures a product whose operands may be rounded for itself, by a kernel that does it too', async () => {
+  it('measures a product whose operands may be rounded separately, with kernels that round', async () => {
     if (!gpu.device.features.has('shader-f16')) return; // SwiftShader's device has none
     biased(); // the last that is right is taken
     const { host, choices } = memoryHost();
@@ -335,14 +335,14 @@ describe('tuneGpu', () => {
     expect(gpu.buffers.liveLabels).toEqual([]);
     expect(choices()?.matmul ?? {}).toEqual(gpu.tuning.choices.matmul);
     expect(Object.keys(gpu.tuning.choices.matmul)).not.toContain(shapeClass(OTHER));
-    // What is asked for from now on is not measured.
+    // Later requests are not measured.
     const before = turns;
     gpu.tuning.variantOf(plainProduct('tn', 70, 64, 33));
     await gpu.tuning.settled();
     expect(turns).toBe(before);
   });
 
-  it('ends when the device is lost, and leaves nothing behind', async () => {
+  it('ends when the device is lost, with everything freed', async () => {
     const { host } = memoryHost();
     await tuneGpu(gpu, host);
     const done = gpu.device.queue.onSubmittedWorkDone.bind(gpu.device.queue);
@@ -359,7 +359,7 @@ describe('tuneGpu', () => {
     await gpu.tuning.stop();
   });
 
-  it('takes choices from a store as they are, and asks by the name of device and platform', async () => {
+  it('takes choices from a store unchanged, by the names of device and platform', async () => {
     const asked: string[] = [];
     const { host } = memoryHost();
     const choices: KernelChoices = { attention: 'several-rows', matmul: { [CLASS]: 'block' } };
@@ -399,7 +399,7 @@ describe('DeviceTimer', () => {
   }
 
   const clocks = TESTS_CLOCK ? [true, false] : [false];
-  it.each(clocks)('tells how long programs take, by the clock of the device: %s', async (timestamps) => {
+  it.each(clocks)('times programs, with the device’s clock: %s', async (timestamps) => {
     expect(gpu.facts.features.includes('timestamp-query')).toBe(TESTS_CLOCK);
     const { clocks, least } = await timed(timestamps);
     expect(clocks.timestamps).toBe(timestamps);
@@ -412,8 +412,8 @@ describe('DeviceTimer', () => {
   it.runIf(TESTS_CLOCK).each([
     ['stands still', () => 0n],
     ['runs backwards', (i: number) => BigInt(1e12 - i * 1e6)],
-    ['does not heed the work', (i: number) => BigInt(1e12 + i)],
-  ])('does without a clock of the device that %s', async (_, tick) => {
+    ['ignores the work', (i: number) => BigInt(1e12 + i)],
+  ])('ignores a device clock that %s', async (_, tick) => {
     let ticks = 0;
     const original = gpu.device.createCommandEncoder.bind(gpu.device);
     vi.spyOn(gpu.device, 'createCommandEncoder').mockImplementation(() => {
@@ -443,7 +443,7 @@ test.each([
 });
 
 describe('readKernelChoices', () => {
-  it('refuses what this version did not write', () => {
+  it('refuses values that this version did not write', () => {
     const good = { attention: 'one-row', matmul: { [CLASS]: 'register-8' } };
     expect(readKernelChoices(good)).toEqual(good);
     expect(readKernelChoices({ matmul: {} })).toEqual({ matmul: {} });
@@ -455,7 +455,7 @@ describe('readKernelChoices', () => {
 });
 
 describe('undisturbed', () => {
-  it('is misled neither by times that are too long nor by single ones that are too short', () => {
+  it('tolerates long times and single short ones', () => {
     expect(undisturbed([7])).toBe(7);
     expect(undisturbed([9, 7])).toBe(7);
     expect(undisturbed([6.1, 3.7, 6, 14])).toBe(6);
@@ -475,7 +475,7 @@ describe('measured', () => {
     ...{ accumulate: fc.boolean(), halves: fc.constantFrom(undefined, 'b', 'both') },
   });
 
-  it('is small, and computed by the kernels of the product that it stands for', () => {
+  it('is small, and has the same kernels as the product it represents', () => {
     const sizes = [{ M: 16, N: 8, K: 16 }];
     const subgroups: Subgroups = { lanes: 8, matrices: { f32: sizes, f16: sizes } };
     let classes = 0;
@@ -504,7 +504,7 @@ describe('measured', () => {
 });
 
 describe('shapeClass', () => {
-  it('tells apart what may prefer another kernel, and no more', () => {
+  it('separates only products that may prefer different kernels', () => {
     expect(shapeClass({ ...SHAPE, M: 127 })).toBe(CLASS);
     expect(shapeClass({ ...SHAPE, addend: true })).toBe(CLASS);
     expect(shapeClass({ ...SHAPE, M: 128 })).not.toBe(CLASS);

@@ -6,7 +6,7 @@ import { type Measuring, quickestAttention, quickestMatmul } from './quickest.ts
 import { describeSubgroups } from './subgroups.ts';
 import { type KernelChoices, type Measurer, readKernelChoices, type Wanted, wrongResults } from './tuning.ts';
 
-/** Where choices are kept from one start to the next, by device. */
+/** Stores choices by device from one start to the next. */
 export interface TuningStore {
   read(device: string): Promise<unknown>;
   write(device: string, choices: KernelChoices): Promise<void>;
@@ -19,14 +19,14 @@ export interface TuningHost {
   store: TuningStore;
   /** Names browser or program and their version: another compiler may prefer another kernel. */
   platform: string;
-  /** Tells whoever looks into a fault what was noticed. */
+  /** Logs what was noticed, for diagnosis. */
   warn?: (text: string) => void;
 }
 
 /**
- * Makes the device choose its kernels by measurement: the best of one adapter is a bad one of another, and its name
- * does not tell. What is known of the device is taken from the store. The rest is measured in the background when a
- * program asks for it, which starts on a safe kernel meanwhile (see {@link compile}), and kept.
+ * Makes the device choose its kernels by measurement, since the best on one adapter is bad on another and names do not
+ * tell. Takes known choices from the store. Measures the rest in the background when a program needs it, and stores the
+ * result; the program meanwhile starts with a safe kernel (see {@link compile}).
  */
 export async function tuneGpu(gpu: Gpu, host: TuningHost): Promise<void> {
   if (gpu.tuning.isMeasuring) return;
@@ -39,15 +39,15 @@ export async function tuneGpu(gpu: Gpu, host: TuningHost): Promise<void> {
   gpu.tuning.measureWith(new BackgroundMeasurer(gpu, host, () => host.store.write(device, gpu.tuning.choices)));
 }
 
-// A program is taken as compiled when nothing has been compiled for so long. Milliseconds.
+// A program counts as compiled when nothing has been compiled for this many milliseconds.
 const QUIET = 200;
 
 /** Thrown through a measurement that is broken off. */
 class GivenUp extends Error {}
 
 /**
- * Measures one class after another, while there are any. It keeps out of the way: it begins when what is being compiled
- * is ready and has run once, and leaves the device to others for as long as it has used it.
+ * Measures one class after another, in the background: it starts after pending programs have compiled and run once, and
+ * after each use leaves the device to others for as long.
  */
 class BackgroundMeasurer implements Measurer {
   readonly #gpu: Gpu;
@@ -56,11 +56,11 @@ class BackgroundMeasurer implements Measurer {
   readonly #measuring: Measuring;
   readonly #givenUp: Promise<never>;
   #giveUp: (reason: GivenUp) => void = () => undefined;
-  /** Wrong kernels that were told of. */
+  /** Wrong kernels already reported. */
   readonly #told = new Set<string>();
   #hasEnded = false;
   #working: Promise<void> | undefined;
-  /** How many wait for the end: there is no pause then. */
+  /** Number of callers that wait for the end; then there is no pause. */
   #waiting = 0;
   #endPause: (() => void) | undefined;
 
@@ -69,7 +69,7 @@ class BackgroundMeasurer implements Measurer {
     this.#host = host;
     this.#keep = keep;
     this.#givenUp = new Promise((_, reject) => (this.#giveUp = reject));
-    this.#givenUp.catch(() => undefined); // heard by whoever is at work
+    this.#givenUp.catch(() => undefined); // reported to the running measurement
     this.#measuring = {
       clocks: { now: host.now, timestamps: gpu.device.features.has('timestamp-query') },
       tooSlow: new Set(),
@@ -99,7 +99,7 @@ class BackgroundMeasurer implements Measurer {
   }
 
   async #work(): Promise<void> {
-    await Promise.resolve(); // whoever asks for kernels goes on asking
+    await Promise.resolve(); // the caller may request more kernels
     const { tuning } = this.#gpu;
     try {
       for (let { wanted } = tuning; wanted; { wanted } = tuning) {
@@ -110,7 +110,7 @@ class BackgroundMeasurer implements Measurer {
           if (thrown instanceof GivenUp) throw thrown;
           this.#gpu.check();
           if (thrown instanceof GorpError && thrown.code === 'device/wrong-results') this.#gpu.fail(thrown);
-          tuning.giveUp(wanted); // there is no room for it, or the like: the safe kernel does
+          tuning.giveUp(wanted); // for instance no room: the safe kernel serves
           continue;
         } finally {
           this.#tellOfWrong();
@@ -119,7 +119,7 @@ class BackgroundMeasurer implements Measurer {
         if (tuning.wrongSafe !== undefined) this.#gpu.fail(wrongResults(tuning.wrongSafe));
       }
     } catch {
-      this.#hasEnded = true; // stopped, nothing can be kept, or there is no device any more, which others tell
+      this.#hasEnded = true; // stopped, cannot store, or the device is lost, which others report
     } finally {
       this.#working = undefined;
     }

@@ -11,7 +11,7 @@ import {
 } from './kernels/matmul-variants.ts';
 import type { Subgroups } from './subgroups.ts';
 
-/** What was measured about a device, as it is kept. */
+/** Stored measurements of a device. */
 export interface KernelChoices {
   /** Left out until it has been measured. */
   readonly attention?: AttentionVariant;
@@ -19,13 +19,13 @@ export interface KernelChoices {
   readonly matmul: Readonly<Record<string, MatmulVariant>>;
 }
 
-/** Something that a program has asked for and that has not been measured. */
+/** Something that a program needs and that has not been measured. */
 export type Wanted =
   | { readonly of: 'attention' }
   | {
       readonly of: 'matmul';
       readonly shapeClass: string;
-      /** The first product of the class that was asked for. */
+      /** The first requested product of the class. */
       readonly shape: MatmulShape;
     };
 
@@ -35,15 +35,15 @@ export interface Measurer {
   wake(): void;
   /** Resolves when nothing is left to measure; does not wait for a good moment any longer. */
   finish(): Promise<void>;
-  /** Breaks off, and resolves when everything that was taken of the device is free. */
+  /** Stops, and resolves when all its memory on the device is free. */
   stop(): Promise<void>;
 }
 
 /**
- * Which of several kernels that compute the same a device uses. Whoever asks for a kernel gets one at once: where nothing
- * has been measured a safe one, and what is better is told later to those who {@link follow}. A choice, once made, stays:
- * other kernels round differently, and where everything has been measured a run gives the same losses from its first
- * step to its last, and when it is started again.
+ * Chooses among kernels that compute the same. Callers get a kernel at once, a safe one if nothing has been measured;
+ * those who {@link follow} learn of better ones later. A choice, once made, stays, since other kernels round
+ * differently: after everything is measured, a run has the same losses from its first step to its last, also when
+ * started again.
  */
 export class Tuning {
   #attention: AttentionVariant | undefined;
@@ -79,7 +79,7 @@ export class Tuning {
     const name = shapeClass(shape);
     if (name === undefined) return ONLY_VARIANT;
     const chosen = this.#matmul.get(name);
-    // What is kept from outside may be none that this device can run.
+    // A stored choice may be one that this device cannot run.
     if (chosen !== undefined && variantsOf(shape, this.subgroups).includes(chosen)) return chosen;
     this.#want(name, { of: 'matmul', shapeClass: name, shape });
     return SAFE_VARIANT;
@@ -111,19 +111,19 @@ export class Tuning {
     this.#measurer.wake();
   }
 
-  /** What has been asked for first and is still to be measured. */
+  /** The earliest request still to be measured. */
   get wanted(): Wanted | undefined {
     return this.#wanted.values().next().value;
   }
 
-  /** Leaves what was asked for to the safe kernel, and to the next start to be measured. */
+  /** Leaves a request to the safe kernel; the next start will measure it. */
   giveUp(wanted: Wanted): void {
     const name = wanted.of === 'attention' ? wanted.of : wanted.shapeClass;
     this.#wanted.delete(name);
     this.#givenUp.add(name);
   }
 
-  /** Notes a kernel that gives wrong results on this device. @param isSafe whether programs have begun with it. */
+  /** Excludes a kernel that gives wrong results on this device. @param isSafe whether programs have started with it. */
   leaveOut(kernel: string, isSafe: boolean): void {
     this.#wrong.add(kernel);
     if (isSafe) this.#wrongSafe ??= kernel;
@@ -147,9 +147,9 @@ export class Tuning {
   /**
    * Tells of every change of what is chosen.
    *
-   * @param since a {@link version}: whether anything has changed behind it is told at once.
+   * @param since a {@link version}; reports at once if anything has changed after it.
    * @param update takes the kernels that are chosen now; must not reject.
-   * @returns what ends it.
+   * @returns a function that ends it.
    */
   follow(since: number, update: () => Promise<void>): () => void {
     this.#followers.add(update);
@@ -167,7 +167,7 @@ export class Tuning {
     void switching.finally(() => this.#switching.delete(switching));
   }
 
-  /** From now on what is asked for and unknown is measured. */
+  /** Measures unknown requests from now on. */
   measureWith(measurer: Measurer): void {
     this.#measurer = measurer;
   }
@@ -176,13 +176,13 @@ export class Tuning {
     return this.#measurer !== undefined;
   }
 
-  /** Resolves when everything that was asked for has been measured, and those who follow have the kernels chosen. */
+  /** Resolves when all requests have been measured and followers have the chosen kernels. */
   async settled(): Promise<void> {
     await this.#measurer?.finish();
     await Promise.all(this.#switching);
   }
 
-  /** Ends the measuring, and resolves when all that it took of the device is free. Nothing is measured any more. */
+  /** Ends measuring for good, and resolves when its memory on the device is free. */
   async stop(): Promise<void> {
     this.#followers.clear();
     await this.#measurer?.stop();
@@ -203,12 +203,12 @@ export class Tuning {
   }
 }
 
-/** What a run ends with where kernels that it has computed with are wrong. */
+/** The error that ends a run when kernels it has used are wrong. */
 export const wrongResults = (kernels: string): GorpError =>
   new GorpError(
     'device/wrong-results',
     `The graphics driver compiles kernels wrongly, which gave wrong results: ${kernels}.`,
-    'Start again: other kernels are used then. If it happens again, update the driver or the browser, or train on the CPU.',
+    'Start again with other kernels. If it happens again, update the driver or the browser, or train on the CPU.',
   );
 
 /** Choices from outside, if they are such as this version makes. */

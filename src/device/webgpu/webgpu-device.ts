@@ -10,7 +10,7 @@ import { readBytes } from './readback.ts';
 import { type PaceOptions, Submitter } from './submitter.ts';
 import { tuneGpu, type TuningHost } from './tune.ts';
 
-// Bytes that are written at once: larger pieces are held twice or three times on their way, by page, transfer and driver.
+// Bytes per write: page, transfer and driver would each hold a copy of larger pieces.
 const PIECE = 2 ** 24;
 
 /** The device of a graphics adapter: WGSL kernels, chosen by measurement, submitted in slices. */
@@ -83,7 +83,7 @@ export class WebGpuDevice implements Device {
   }
 
   /**
-   * What a program runs now.
+   * What a program currently runs.
    *
    * @throws Error when it is a program of another device, or when it could not be given the kernels that are chosen, by a
    *   mistake of this program; GorpError `device/lost` where that is the cause.
@@ -101,7 +101,7 @@ export class WebGpuDevice implements Device {
     if (allowed && !this.gpu.device.features.has('shader-f16')) {
       throw new GorpError(
         'device/no-f16',
-        'The settings ask for products of 16-bit floats, which this graphics adapter cannot compute (it lacks shader-f16).',
+        'The settings require 16-bit products, which this graphics adapter cannot compute (it lacks shader-f16).',
         'Set Products (training.arithmetic) to f32 and start again, or use another adapter or driver.',
       );
     }
@@ -138,9 +138,8 @@ export async function openWebGpu(adapter: GPUAdapter, tuning: TuningHost, share 
 }
 
 /**
- * A program that takes the kernels that are measured to be best as they become known. What cannot be had, since the
- * device is out of memory or cannot compile it, leaves it as it is: it computes the same. Anything else that fails is a
- * mistake of this program, and is told when the program is to run.
+ * A program that adopts better kernels as they are measured. If the device lacks memory for them or cannot compile
+ * them, it stays as it is and computes the same. Any other failure is a bug, reported when the program is next run.
  */
 class FollowingProgram implements Program {
   readonly #gpu: Gpu;
@@ -171,12 +170,12 @@ class FollowingProgram implements Program {
   /** What is to run. @throws as {@link WebGpuDevice.programOf}. */
   current(): GpuProgram {
     if (this.#fault === undefined) return this.#program;
-    this.#gpu.check(); // on a lost device much fails that is no mistake
+    this.#gpu.check(); // on a lost device, failures are not bugs
     throw this.#fault;
   }
 
   async #update(): Promise<void> {
-    if (this.#isAtIt) return; // the update that is under way sees the new version, too
+    if (this.#isAtIt) return; // the running update sees the new version too
     this.#isAtIt = true;
     try {
       while (this.#version !== this.#gpu.tuning.version) {

@@ -1,19 +1,19 @@
 import type { ModelTensors } from '../model-files.ts';
 import type { TensorInfo, TensorSource } from '../safetensors.ts';
 
-/** What training added to the weights of layers; each is asked for when its layer is written. */
+/** What training added to the weights of layers, read when each layer is written. */
 export interface WeightChanges {
   /** s, by which B A is multiplied. */
   scaling: number;
-  /** A [R, in] and B [out, R] of a layer without `.weight`; undefined when it has no adapter. */
+  /** A [R, in] and B [out, R] of a layer (name without `.weight`); undefined if it has no adapter. */
   adapter(layer: string): Promise<{ A: Float32Array; B: Float32Array } | undefined>;
-  /** W − W₀ of a layer whose weights were trained themselves; undefined for others. */
+  /** W − W₀ of a layer trained full-rank; undefined for others. */
   delta(layer: string): Promise<Float32Array | undefined>;
 }
 
 /**
- * The tensors of a model with everything that was trained merged in: W₀ + ΔW + s·B·A, under the names and shapes of the
- * base model. A tensor that training left alone keeps its bytes and its dtype; a changed one is written as F32.
+ * The tensors of a model with all training merged in: W₀ + ΔW + s·B·A, under the names and shapes of the base model.
+ * Untrained tensors are copied byte for byte; changed ones are written as F32.
  *
  * @param changed names of the layers, without `.weight`, that have an adapter or a delta.
  */
@@ -32,7 +32,7 @@ export function mergedTensors(
 }
 
 /**
- * Reads the values of a model's tensors, with everything that was trained merged in.
+ * Reads a model's tensors with all training merged in.
  *
  * @param changed as in {@link mergedTensors}.
  */
@@ -62,7 +62,7 @@ async function mergedWeights(
   return weights;
 }
 
-/** W [out, in] += s · B [out, R] · A [R, in]. A row is summed up in f64, so that W is rounded once. */
+/** W [out, in] += s · B [out, R] · A [R, in]. Sums each row in f64, so W is rounded once. */
 function addProduct(
   W: Float32Array,
   B: Float32Array,

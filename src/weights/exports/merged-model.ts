@@ -7,9 +7,9 @@ import { shardedWeights } from './sharding.ts';
 import { textReadingFiles } from './text-reading.ts';
 
 /**
- * A model with everything that was trained merged in, as a folder that Hugging Face's tools and this project load.
+ * A model with all training merged in, as a folder that Hugging Face's tools and this project load.
  *
- * @throws GorpError `weights/other-model` when it lacks a layer that was trained.
+ * @throws GorpError `weights/other-model` when the base model lacks a trained layer.
  */
 export async function mergedModelFiles(
   base: ModelFiles,
@@ -21,12 +21,12 @@ export async function mergedModelFiles(
     ...(await textReadingFiles(base)),
     ...(base.generationConfig === null ? [] : [jsonFile('generation_config.json', base.generationConfig)]),
     ...shardedWeights(mergedTensors(base, changed, changes)),
-    // What makes the folder a model comes last: a merge that breaks off leaves none behind.
+    // config.json makes the folder a model, so it comes last: an interrupted merge leaves no model.
     jsonFile('config.json', base.config),
   ];
 }
 
-/** @throws GorpError `weights/other-model` when a model lacks a layer that was trained. */
+/** @throws GorpError `weights/other-model` when a model lacks a trained layer. */
 export function checkTrainedLayers(base: ModelTensors, changed: ReadonlySet<string>): void {
   const missing = [...changed].find((layer) => !base.tensors.has(`${layer}.weight`));
   if (missing === undefined) return;

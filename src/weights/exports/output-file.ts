@@ -1,23 +1,23 @@
-/** A file that is made piece by piece while it is written, so that no large one is ever held in memory. */
+/** A file generated piece by piece as it is written, so that it is never held in memory. */
 export interface OutputFile {
-  /** Below the folder that is written, with forward slashes. */
+  /** Relative to the output folder, with forward slashes. */
   readonly path: string;
-  /** The bytes from the first to the last; every call begins anew. */
+  /** The bytes in order; every call starts from the beginning. */
   readonly content: () => AsyncIterable<Uint8Array>;
 }
 
-/** A text as a file. */
+/** Makes a file from a text. */
 export const textFile = (path: string, text: () => string): OutputFile => ({
   path,
   content: () => pieces([new TextEncoder().encode(text())]),
 });
 
-// eslint-disable-next-line @typescript-eslint/require-await -- all content is asked for in the same way.
+// eslint-disable-next-line @typescript-eslint/require-await -- all content is async.
 async function* pieces(all: readonly Uint8Array[]): AsyncGenerator<Uint8Array> {
   yield* all;
 }
 
-/** A value as a JSON file that people can read. */
+/** Makes an indented JSON file from a value. */
 export const jsonFile = (path: string, value: unknown): OutputFile =>
   textFile(path, () => `${JSON.stringify(value, null, 2)}\n`);
 

@@ -1,21 +1,21 @@
 import type { TensorSource } from '../safetensors.ts';
 
-/** The adapter of a layer, the pairs of all tasks one after another: A [R, in] and B [out, R], row-major. */
+/** The adapter of a layer, the pairs of all tasks concatenated: A [R, in] and B [out, R], row-major. */
 export interface AdapterPair {
   layer: string;
   out: number;
   inputs: number;
-  /** R, the ranks of all tasks together. */
+  /** R, the sum of all tasks' ranks. */
   rank: number;
   A: () => Promise<Float32Array>;
   B: () => Promise<Float32Array>;
 }
 
-/** What PEFT has to know of an adapter besides its tensors. */
+/** What PEFT needs to know about an adapter besides its tensors. */
 export interface AdapterFacts {
   /** Where the base model comes from: `t5-large`, a folder, … */
   baseModel: string;
-  /** The commit that a model on the hub was at. */
+  /** The commit of a model on the hub. */
   revision: string | null;
   task: 'SEQ_2_SEQ_LM' | 'CAUSAL_LM';
   /** s, by which B A is multiplied. */
@@ -23,15 +23,15 @@ export interface AdapterFacts {
   dropout: number;
 }
 
-/** The name that PEFT gives the part of an adapter: `base_model.model.{layer}.lora_A.weight`. */
+/** PEFT's name for a part of an adapter: `base_model.model.{layer}.lora_A.weight`. */
 export const peftName = (layer: string, part: 'lora_A' | 'lora_B'): string =>
   `base_model.model.${layer}.${part}.weight`;
 
 /**
- * `adapter_config.json` of PEFT's LoRA. PEFT multiplies B A by `lora_alpha / r`, and r is that of all tasks together
- * here, so alpha grows with it: the quotient stays s (docs/method.md, eq. (3)).
+ * `adapter_config.json` of PEFT's LoRA. PEFT multiplies B A by `lora_alpha / r`. Here r is the sum of all tasks' ranks,
+ * and alpha grows with it so that the quotient stays s (docs/method.md, eq. (3)).
  *
- * @param pairs of all layers that have an adapter, of one rank.
+ * @param pairs of all layers with an adapter, all of one rank.
  */
 export function peftConfig(pairs: readonly AdapterPair[], facts: AdapterFacts): Record<string, unknown> {
   const [{ rank }] = pairs;

@@ -2,16 +2,16 @@ import { tensorBytes } from '../dtypes.ts';
 import { type TensorSource, writeSafetensors } from '../safetensors.ts';
 import { jsonFile, type OutputFile } from './output-file.ts';
 
-/** Bytes of tensors in one file, at most: what `save_pretrained` of Hugging Face chooses. */
+/** Most bytes of tensors in one file, as in Hugging Face's `save_pretrained`. */
 export const MAX_SHARD_BYTES = 5e9;
 
-/** As `transformers` writes it: the framework whose tensors these are. */
+/** The framework of the tensors, as `transformers` writes it. */
 export const PT_FORMAT: ReadonlyMap<string, string> = new Map([['format', 'pt']]);
 
 /**
- * Weights as `save_pretrained` lays them out: `model.safetensors`, or `model-00001-of-0000N.safetensors` with
- * `model.safetensors.index.json` when they are more than `maxBytes`. Tensors keep their order; one that is larger than
- * a file may be gets a file of its own.
+ * Lays weights out as `save_pretrained` does: `model.safetensors`, or `model-00001-of-0000N.safetensors` with
+ * `model.safetensors.index.json` above `maxBytes`. Preserves the order of tensors; one larger than `maxBytes` gets a
+ * file of its own.
  */
 export function shardedWeights(tensors: readonly TensorSource[], maxBytes = MAX_SHARD_BYTES): OutputFile[] {
   const shards: TensorSource[][] = [[]];

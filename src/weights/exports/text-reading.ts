@@ -2,8 +2,8 @@ import type { ModelTexts } from '../model-folder.ts';
 import { jsonFile, type OutputFile, textFile } from './output-file.ts';
 
 /**
- * The files by which text is read for a model, as its folder has them: `tokenizer.json` (but where tokens are bytes),
- * `tokenizer_config.json`, `chat_template.jinja`. Its text is in the configuration as well, where alone transformers.js looks.
+ * The tokenizer files of a model's folder: `tokenizer.json` (unless tokens are bytes), `tokenizer_config.json`,
+ * `chat_template.jinja`. The configuration contains the template too, since transformers.js looks only there.
  *
  * @throws GorpError what fetching the chat template throws.
  */

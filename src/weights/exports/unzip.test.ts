@@ -9,7 +9,7 @@ const WEIGHTS = Uint8Array.from({ length: 5000 }, (_, i) => (i * 7919) >> 3);
 
 const FILES: readonly OutputFile[] = [
   textFile('1-gloss/round.json', () => JSON.stringify({ long: 'ä'.repeat(3000) })),
-  // eslint-disable-next-line @typescript-eslint/require-await -- all content is asked for in the same way.
+  // eslint-disable-next-line @typescript-eslint/require-await -- all content is async.
   { path: '1-gloss/adapter/adapter_model.safetensors', content: async function* () { yield WEIGHTS; } }, // prettier-ignore
   textFile('1-gloss/empty.txt', () => ''),
 ];
@@ -20,7 +20,7 @@ async function archive(): Promise<Blob> {
   return new Blob(pieces);
 }
 
-it('gives back what was zipped, path by path', async () => {
+it('returns what was zipped, path by path', async () => {
   const files = await unzipped(await archive());
   expect(files.map(({ path }) => path)).toEqual(FILES.map(({ path }) => path));
   for (const [i, { open }] of files.entries()) {
@@ -28,7 +28,7 @@ it('gives back what was zipped, path by path', async () => {
   }
 });
 
-it('reads archives of others, without fields of 64 bits, with folders and a comment', async () => {
+it('reads other programs’ archives, without 64-bit fields, with folders and a comment', async () => {
   const made = zipSync({
     '1-gloss': { 'round.json': new TextEncoder().encode('{}'.repeat(400)) },
     'folder/': [] as never,
@@ -39,7 +39,7 @@ it('reads archives of others, without fields of 64 bits, with folders and a comm
   expect(await (await files[0].open()).text()).toBe('{}'.repeat(400));
 });
 
-it('refuses what is no archive, or is cut off', async () => {
+it('refuses a file that is not an archive or is truncated', async () => {
   const whole = await archive();
   for (const broken of [new Blob(['no zip']), new Blob([]), whole.slice(0, whole.size / 2)]) {
     await expect(unzipped(broken)).rejects.toMatchObject({ code: 'run/bad-zip' });

@@ -3,7 +3,7 @@ import { GorpError } from '../../base/errors.ts';
 /** A file in an archive. */
 export interface ZippedFile {
   path: string;
-  /** Its content; what is stored without compression is a part of the archive and is not copied. */
+  /** Its content. If stored without compression, a slice of the archive, not a copy. */
   open: () => Promise<Blob>;
 }
 
@@ -11,15 +11,15 @@ const [LOCAL_HEADER, DIRECTORY_HEADER, END, END_64, LOCATOR_64] = [
   0x04034b50, 0x02014b50, 0x06054b50, 0x06064b50, 0x07064b50,
 ];
 const [STORED, DEFLATED] = [0, 8];
-/** Stands in a field whose value is in the zip64 field. */
+/** Marks a field whose value is in the zip64 field. */
 const ELSEWHERE = 0xffffffff;
-/** The end of an archive without comment, with the zip64 parts before it. */
+/** Size of the end record of an archive without comment. */
 const END_BYTES = 22;
 const LONGEST_COMMENT = 0xffff;
 
 /**
- * The files of a zip archive by its directory (PKWARE APPNOTE 6.3.10, sections 4.3 and 4.5.3), those of 64 bits among
- * them. Folders are left out.
+ * The files that a zip archive's directory lists (PKWARE APPNOTE 6.3.10, sections 4.3 and 4.5.3), zip64 included. Omits
+ * folders.
  *
  * @throws GorpError `run/bad-zip`; `open` too, when the file's part of the archive is damaged.
  */
@@ -41,7 +41,7 @@ export async function unzipped(archive: Blob): Promise<ZippedFile[]> {
   return files;
 }
 
-/** Where the directory of an archive begins, and how many files it lists. */
+/** The start of an archive's directory and the number of files it lists. */
 async function directoryOf(archive: Blob): Promise<{ count: number; begin: number }> {
   const from = Math.max(0, archive.size - END_BYTES - LONGEST_COMMENT - 20);
   const tail = await viewOf(archive, from, archive.size);
@@ -62,7 +62,7 @@ interface Sizes {
   offset: number;
 }
 
-/** Size and place of a file, from its entry at `at` in the directory. Fields of 64 bits stand in a fixed order. */
+/** Size and offset of a file, from its directory entry at `at`. The 64-bit fields have a fixed order. */
 function sizesOf(directory: DataView, at: number, extra: { from: number; bytes: number }): Sizes {
   const short = [24, 20, 42].map((field) => directory.getUint32(at + field, true)); // size, compressed, offset
   let wide = extra.from;
@@ -81,12 +81,12 @@ function sizesOf(directory: DataView, at: number, extra: { from: number; bytes: 
 async function contentOf(archive: Blob, path: string, method: number, { compressed, offset }: Sizes): Promise<Blob> {
   const header = await viewOf(archive, offset, offset + 30);
   if (header.byteLength < 30 || header.getUint32(0, true) !== LOCAL_HEADER)
-    throw badZip(`${path} is not where it says`);
+    throw badZip(`${path} is not at its listed offset`);
   const begin = offset + 30 + header.getUint16(26, true) + header.getUint16(28, true);
   const bytes = archive.slice(begin, begin + compressed);
-  if (bytes.size < compressed) throw badZip(`${path} is cut off`);
+  if (bytes.size < compressed) throw badZip(`${path} is truncated`);
   if (method === STORED) return bytes;
-  if (method !== DEFLATED) throw badZip(`${path} is compressed in a way that is not known (${method})`);
+  if (method !== DEFLATED) throw badZip(`${path} uses an unknown compression (${method})`);
   try {
     return await new Response(bytes.stream().pipeThrough(new DecompressionStream('deflate-raw'))).blob();
   } catch (cause) {

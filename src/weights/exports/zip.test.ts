@@ -10,14 +10,14 @@ async function collect(pieces: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
   return new Uint8Array(await new Blob(all as BlobPart[]).arrayBuffer());
 }
 
-test('the checksum of nine digits is the one every CRC-32 gives, in one piece and in two', () => {
+test('the checksum of nine digits has the standard CRC-32 value, in one piece and in two', () => {
   const digits = new TextEncoder().encode('123456789');
   expect(crc32(digits)).toBe(0xcbf43926);
   expect(crc32(digits.subarray(4), crc32(digits.subarray(0, 4)))).toBe(0xcbf43926);
   expect(crc32(new Uint8Array(0))).toBe(0);
 });
 
-/** One buffer that is written over, as a reader of files may give it. */
+/** Yields one buffer and overwrites it, as a file reader may. */
 // eslint-disable-next-line @typescript-eslint/require-await -- content is asynchronous.
 async function* overwritten(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
   const piece = new Uint8Array(1000);
@@ -27,7 +27,7 @@ async function* overwritten(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
   }
 }
 
-test('files come out of the archive as they went in, text compressed and weights as they are', async () => {
+test('unzipped files equal the originals; text is compressed, weights are not', async () => {
   const weights = Uint8Array.from({ length: 5000 }, (_, i) => (i * 7919) % 251);
   const files: OutputFile[] = [
     textFile('a/long é.jsonl', () => 'the same line\n'.repeat(4000)),

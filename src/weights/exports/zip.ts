@@ -3,9 +3,9 @@ import { crc32 } from '../../base/crc32.ts';
 import type { OutputFile } from './output-file.ts';
 
 /**
- * Zip archives written as a stream: sizes and checksum follow each file in a data descriptor, and all of them stand
- * again in the directory at the end. Fields of 64 bits throughout (zip64), since nobody knows beforehand what a model
- * takes. PKWARE APPNOTE 6.3.10, sections 4.3 and 4.5.3.
+ * Writes zip archives as a stream: a data descriptor after each file holds its sizes and checksum, and the directory at
+ * the end repeats them. Uses 64-bit fields throughout (zip64), since a model's size is not known in advance. PKWARE
+ * APPNOTE 6.3.10, sections 4.3 and 4.5.3.
  */
 
 const STORE = 0;
@@ -13,13 +13,13 @@ const DEFLATE = 8;
 /** Sizes in a data descriptor (bit 3), names in UTF-8 (bit 11). */
 const FLAGS = 0x0808;
 const VERSION_ZIP64 = 45;
-/** What stands in a field of 32 or 16 bits whose value is in the zip64 field. */
+/** Marks a 32- or 16-bit field whose value is in the zip64 field. */
 const ELSEWHERE_32 = 0xffffffff;
 const ELSEWHERE_16 = 0xffff;
-/** 1 January 1980, the first day that the format knows: the same files give the same archive. */
+/** 1 January 1980, the format's first day, so that the same files give the same archive. */
 const DATE = 0x0021;
 
-/** Weights are noise to a compressor: they are stored as they are. */
+/** Weights look like noise to a compressor, so they are stored uncompressed. */
 const isNoise = (path: string): boolean => /\.(safetensors|onnx_data(_\d+)?)$/.test(path);
 
 interface Entry {
@@ -32,9 +32,9 @@ interface Entry {
 }
 
 /**
- * One zip of many files, made while it is read: only the piece under way is in memory.
+ * Zips many files as a stream, with only the current piece in memory.
  *
- * @param onFile told when a file is begun.
+ * @param onFile called when a file starts.
  */
 export async function* zipped(
   files: Iterable<OutputFile>,
@@ -67,7 +67,7 @@ export async function* zipped(
   yield end(entries.length, written, directory);
 }
 
-/** The bytes of a file as they lie in the archive; counts and sums up what goes in. */
+/** The bytes of a file as stored in the archive. Counts them and updates the checksum. */
 async function* packed(content: AsyncIterable<Uint8Array>, entry: Entry): AsyncGenerator<Uint8Array> {
   let ready: Uint8Array[] = [];
   const deflate = new Deflate((piece) => ready.push(piece));
@@ -164,7 +164,7 @@ function end(count: number, begin: number, length: number): Uint8Array {
     .u16(0).bytes;
 }
 
-/** Little-endian fields one after another. */
+/** Consecutive little-endian fields. */
 class Fields {
   readonly bytes: Uint8Array;
   readonly #view: DataView;

@@ -11,10 +11,10 @@ export async function safetensorsOf(tensors: Tensors): Promise<Buffer> {
   return Buffer.concat(pieces);
 }
 
-/** Values that F16 holds exactly. */
+/** Values that F16 represents exactly. */
 export const ramp = (length: number): Float32Array => Float32Array.from({ length }, (_, i) => i / 8 - 3);
 
-/** The files of a model that can be opened, though it is none that could be trained. */
+/** The files of a model that can be opened but not trained. */
 export async function modelFiles(elements = 200): Promise<Record<string, string | Buffer>> {
   return {
     'config.json': '{"model_type":"t5"}',

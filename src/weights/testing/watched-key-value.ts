@@ -1,19 +1,19 @@
 import type { KeyValue } from '../key-value.ts';
 
-/** Another {@link KeyValue} with a quota, and with numbers a test can look at. */
+/** Wraps a {@link KeyValue}, adding a quota and counters for tests. */
 export class WatchedKeyValue implements KeyValue {
   readonly #inner: KeyValue;
   readonly #keepBytes: boolean;
 
-  /** Bytes of byte arrays kept so far. */
+  /** Bytes in byte arrays written so far. */
   bytesKept = 0;
   bytesRead = 0;
-  /** Kept bytes beyond which a write fails as in a browser whose quota is full. */
+  /** Written bytes beyond which a write fails as in a browser with a full quota. */
   quotaBytes = Infinity;
-  /** What {@link room} tells, true or not: a browser's estimate may be wrong. */
+  /** The answer of {@link room}, true or not: a browser's estimate may be wrong. */
   roomBytes: number | null = null;
 
-  /** @param keepBytes false to count the bytes only, for files that need not be read again. */
+  /** @param keepBytes false to only count the bytes, for files that are not read again. */
   constructor(inner: KeyValue, keepBytes = true) {
     this.#inner = inner;
     this.#keepBytes = keepBytes;

@@ -4,11 +4,11 @@
 //   gradient  dx = dy f'(x)       or  dx = dy u f'(x),  du = dy f(x)
 // f: relu; gelu_new (tanh form, Hugging Face NewGELUActivation); silu. All tensors have size · width elements.
 //
-// Arguments: size; kind (0 relu, 1 gelu_new, 2 silu), width, elements of a unit (a multiple of four); tensors as listed at
-// each entry. Units: that many neighbouring elements.
-// Plan: four elements at a time; one loop for each kind. gelu_new and silu are x g with a gate g: ½ (1 + tanh z) is
-// 1 / (1 + exp(−2 z)), which costs one exponential and keeps its digits where tanh is close to −1.
-// Care: gelu's gate and slope do not change beyond ±100, where x is clamped inside so that powers do not overflow.
+// Arguments: size; kind (0 relu, 1 gelu_new, 2 silu), width, elements of a unit (a multiple of four); tensors as listed
+// at each entry. Units: that many consecutive elements.
+// Plan: four elements at a time; one loop per kind. gelu_new and silu are x g with a gate g: ½ (1 + tanh z) is 1 / (1 +
+// exp(−2 z)), which costs one exponential and stays precise where tanh is close to −1.
+// Care: gelu's gate and slope are constant beyond ±100, so x is clamped there to avoid overflow in powers.
 import { sigmoid4 } from './math';
 import { element, madd, word } from './simd';
 import { storeFirst } from './vectors';
@@ -25,7 +25,7 @@ function clamped(x: v128): v128 {
   return f32x4.pmax(f32x4.pmin(x, f32x4.splat(100)), f32x4.splat(-100)); // NaN stays
 }
 
-/** The factor of x in f(x); relu has no use for it. */
+/** The factor of x in f(x); unused by relu. */
 // @inline
 function gateOf(kind: i32, x: v128): v128 {
   if (kind == RELU) return x;
@@ -51,7 +51,7 @@ function slopeOf(kind: i32, x: v128, gate: v128): v128 {
   return f32x4.mul(gate, madd(one, f32x4.mul(c, rest), inner));
 }
 
-/** Four values of y, of which the first `count` are stored. */
+/** Computes four values of y and stores the first `count`. */
 // @inline
 function forwardFour(kind: i32, isGated: bool, x: usize, u: usize, y: usize, count: u32): void {
   const v = v128.load(x);
@@ -71,7 +71,7 @@ function forward(kind: i32, isGated: bool, args: usize, from: u32, to: u32): voi
   if (i < end) forwardFour(kind, isGated, element(x, i), element(u, i), element(y, i), end - i);
 }
 
-/** Four values of dx, and of du, of which the first `count` are stored. */
+/** Computes four values of dx and du and stores the first `count`. */
 // @inline
 function backwardFour(kind: i32, isGated: bool, x: usize, dy: usize, dx: usize, u: usize, du: usize, count: u32): void {
   const v = v128.load(x);

@@ -1,8 +1,8 @@
-// What attention and its gradients share: the sizes of a call, which keys a query may see, and the products of a block
+// Shared by attention and its gradients: the sizes of a call, which keys a query may see, and the products of a block
 //
-// A block is some queries of one head. Its scores, [queries, keys], lie in scratch memory as a matrix, made and used by the
-// products of `blocks.ts`; it is as large as the second cache takes, and smaller where the causal rule lets it see fewer
-// keys. The words of a call are its parameters, then the tensors; see `attention.ts`.
+// A block is some queries of one head. Its scores [queries, keys] are a matrix in scratch memory, computed and used by
+// the products of `blocks.ts`. It fills the second-level cache, or less if the causal rule lets it see fewer keys. The
+// words of a call are its parameters, then the tensors; see `attention.ts`.
 import { ACROSS, DOTS, IN_PLACE, product, PRODUCT_SCRATCH, setA, setB, setC, setInner } from './blocks';
 import { scratch } from './scratch';
 import { firstLanes, float, word } from './simd';
@@ -17,13 +17,13 @@ const WINDOW: u32 = 32;
 /** Words before the addresses of the tensors. */
 export const TENSORS: u32 = 11;
 
-// Floats of the scores of a block, as a rule and at most; there is room for two such matrices.
+// Usual and largest number of floats in a block's scores; there is room for two such matrices.
 const BLOCK_SCORES: u32 = 65536;
 const MAX_SCORES: u32 = 393216;
-/** Floats of one query, one row of a block, that lie before the scores. */
+/** Bytes for one float per query (row of a block), stored before the scores. */
 export const ROW_VALUES: usize = 16384;
 
-// Few queries read keys and values in place, fewer ones by inner products.
+// Few queries read keys and values in place; even fewer use inner products.
 const FEW_QUERIES: u32 = 24;
 const DOT_QUERIES: u32 = 3;
 
@@ -36,17 +36,17 @@ export let share: u32 = 0;
 export let d: u32 = 0;
 export let scale: f32 = 1;
 export let flags: u32 = 0;
-// Place of the first query among the keys, and places that a query sees.
+// Index of the first query among the keys, and number of positions a query sees.
 let place: u32 = 0;
 let window: u32 = 0;
 let bias: usize = 0;
 
-// Bytes from one row of a block's scores to the next, and its two matrices.
+// Row stride in bytes of a block's scores, and its two matrices.
 export let ld: usize = 0;
 export let weights: usize = 0;
 export let slopes: usize = 0;
 
-/** Reads the sizes of a call; `tensors`: how many there are before the bias. */
+/** Reads the sizes of a call. `tensors`: number of tensors before the bias. */
 export function setSizes(args: usize, tensors: u32): void {
   H = word(args, 1);
   Sq = word(args, 2);
@@ -66,12 +66,12 @@ export function setSizes(args: usize, tensors: u32): void {
   slopes = weights + 4 * MAX_SCORES;
 }
 
-/** Moves the first query of the call so many places on among the keys. */
+/** Shifts the first query of the call by this many positions among the keys. */
 export function movePlace(by: u32): void {
   place += by;
 }
 
-// Queries of a block.
+// Queries per block.
 export function blockRows(): u32 {
   const width = max<u32>(4, (<u32>ld) >> 2);
   const usual = flags & CAUSAL ? 60 : max<u32>(30, (BLOCK_SCORES / width / 30) * 30);
@@ -92,7 +92,7 @@ export function firstOf(query: u32): u32 {
   return next - min(next, window);
 }
 
-// x [rows, d] times y [keys, d] transposed: scores of a block.
+// Scores of a block: x [rows, d] times y [keys, d] transposed.
 export function scoresOf(
   x: usize,
   ldx: usize,
@@ -118,7 +118,7 @@ export function scoresOf(
   }
 }
 
-// Σ_j of a block's rows over keys: values [rows, keys] times y [keys, d].
+// Sums over keys for a block's rows: values [rows, keys] times y [keys, d].
 export function sumOverKeys(
   values: usize,
   rows: u32,
@@ -154,7 +154,7 @@ export function addOverQueries(
   product(0, keys, 0, d);
 }
 
-// Which of the keys from j on may be seen: those from `first` to `keys` that the mask does not hide.
+// Which of four keys from j on are visible: those from `first` to `keys` that the mask does not hide.
 // @inline
 export function allowed(mask: usize, j: u32, first: u32, keys: u32): v128 {
   let shown = f32x4.ne(v128.load(mask + ((<usize>j) << 2)), f32x4.splat(0));
@@ -167,12 +167,12 @@ export function isAnyAllowed(mask: usize, first: u32, keys: u32): bool {
   return false;
 }
 
-// Floats [from, to) of a row of scores become 0; `from` is rounded up to four.
+// Sets floats [from, to) of a row of scores to 0; `from` is rounded up to four.
 export function clearRow(row: usize, from: u32, to: u32): void {
   for (let j = (from + 3) & ~3; j < to; j += 4) v128.store(row + ((<usize>j) << 2), f32x4.splat(0));
 }
 
-// The bias of a head's queries from i on, or 0.
+// Address of the bias of a head's queries from i on, or 0.
 // @inline
 export function biasAt(h: u32, i: u32): usize {
   return bias ? bias + ((<usize>((flags & SHARED_BIAS ? 0 : h * Sq) + i) * Sk) << 2) : 0;

@@ -1,7 +1,7 @@
 // The gradients of multi-head attention; formulas, shapes and care: as in `attention.ts`
 //
-// Plan: a unit is one head of one batch; of attentionGradKv one key head of one key batch, with all queries that read it,
-// so that no two units write to the same place.
+// Plan: a unit is one head of one batch. For attentionGradKv it is one key head of one key batch with all queries that
+// read it, so that no two units write to the same place.
 import {
   addOverQueries,
   allowed,
@@ -32,7 +32,7 @@ import {
 import { exp4 } from './math';
 import { sum4, word } from './simd';
 
-// Of a row: scores become p, and do · v becomes ds.
+// In one row, turns scores into p and do · v into ds.
 function slopeRow(row: usize, slope: usize, mask: usize, first: u32, keys: u32, lse: f32, delta: f32): void {
   const less = f32x4.splat(lse);
   const off = f32x4.splat(delta);
@@ -54,7 +54,7 @@ function dot(a: usize, b: usize, d: u32): f32 {
   return sum;
 }
 
-// Units: heads of all batches, and one behind them for the mask. Words: H, Sq, d, queries, keys; lse, do, o, mask, back.
+// Units: heads of all batches, then one for the mask. Words: H, Sq, d, queries, keys; lse, do, o, mask, back.
 export function attentionDelta(args: usize, from: u32, to: u32): void {
   const H = word(args, 0);
   const Sq = word(args, 1);
@@ -78,7 +78,7 @@ export function attentionDelta(args: usize, from: u32, to: u32): void {
   }
 }
 
-// The mask of a batch of keys, behind what the gradients read of queries.
+// Address of a key batch's mask in `back`, after the values of queries.
 // @inline
 function maskBehind(args: usize, bk: u32): usize {
   const queries = <usize>(word(args, 0) * H * Sq);
@@ -147,7 +147,7 @@ export function attentionGradKv(args: usize, from: u32, to: u32): void {
   }
 }
 
-// Adds what the queries of one head give to the gradients of the keys and values that they read.
+// Adds the contribution of one head's queries to the gradients of the keys and values they read.
 function addHead(args: usize, b: u32, h: u32, bk: u32, key: usize, ldq: usize, ldk: usize): void {
   const maxRows = blockRows();
   const query = b * Sq * ldq + ((<usize>(h * d)) << 2);
@@ -174,7 +174,7 @@ function addHead(args: usize, b: u32, h: u32, bk: u32, key: usize, ldq: usize, l
   }
 }
 
-// ds of a query over all keys.
+// Stores ds of a query over all keys.
 function saveRow(to: usize, slope: usize, seen: u32): void {
   memory.copy(to, slope, (<usize>seen) << 2);
   memory.fill(to + ((<usize>seen) << 2), 0, (<usize>(Sk - seen)) << 2);

@@ -3,16 +3,17 @@
 //   p_ij = exp(s_ij - lse_i), s = scale q kᵀ + bias, delta_i = do_i · o_i, ds_ij = p_ij (do_i · v_j - delta_i)
 //   attention       o = Σ_j p v, lse
 //   attentionDelta  back = lse and delta of every query, then the mask
-//   attentionGradQ  dq = scale ds k, and ds itself where the bias has a gradient
+//   attentionGradQ  dq = scale ds k, and ds itself if the bias has a gradient
 //   attentionGradKv dk = scale dsᵀ q, dv = pᵀ do
 //
-// Shapes, groups of batches and heads, the causal rule, the window: as in `shaders/attention.wgsl`. The words of a call are
-// its parameters, with the size of a head in place of E, the flags below, then the tensors in the shader's order.
+// Shapes, groups of batches and heads, the causal rule, the window: as in `shaders/attention.wgsl`. The words of a call
+// are the shader's parameters, with the head size instead of E, the flags below, then the tensors in the shader's
+// order.
 //
 // Plan: a unit is one head of one batch; its queries go in blocks (`attention-blocks.ts`). The gradients are in
 // `attention-gradient.ts`.
-// Care: the maximum is subtracted first; a hidden key has weight 0 exactly; a query without any allowed key gives o = 0,
-// lse = -3e38 and gradients 0; NaN in a row of scores stays in that row.
+// Care: the maximum is subtracted first; a hidden key has weight exactly 0; a query without any allowed key gives o =
+// 0, lse = -3e38 and gradients 0; NaN in a row of scores stays in that row.
 import {
   allowed,
   BIAS,
@@ -48,9 +49,9 @@ const NO_KEYS: f32 = -3e38;
 
 let rowSum: f32 = 0;
 
-// Scores of a row become exp(score - largest), 0 where a key is hidden. @returns the logarithm of their sum.
+// Turns a row's scores into exp(score - largest), 0 for hidden keys, and returns their log-sum-exp.
 function expRow(row: usize, mask: usize, first: u32, keys: u32): f32 {
-  // pmax is one instruction, unlike max. It passes over NaN, which the sum shows.
+  // pmax is one instruction, unlike max. It skips NaN, which the sum propagates.
   let tops = f32x4.splat(-Infinity);
   for (let j: u32 = 0; j < keys; j += 4) {
     const at = row + ((<usize>j) << 2);

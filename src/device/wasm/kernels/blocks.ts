@@ -1,14 +1,14 @@
 // A product of two matrices in memory: C = alpha A B + D over a region of C
 //
-// A gives the rows of C, stored [rows, K] or [K, rows]; B gives its columns, stored [K, columns] or [columns, K]. Either may
-// be packed (`unpack.ts`). C and D are stored [rows, columns], or the other way round where the operands of a product have
-// changed places.
+// A gives the rows of C, stored [rows, K] or [K, rows]; B gives its columns, stored [K, columns] or [columns, K].
+// Either may be packed (`unpack.ts`). C and D are stored [rows, columns], or transposed if the operands are swapped.
 //
-// Plan (Goto and van de Geijn 2008): blocks of up to 512 columns and 256 of K of B become panels in scratch memory; blocks of
-// up to 120 rows of A are read in place, or become rows in scratch memory where they are stored otherwise; register tiles
-// (`tools/wasm/tiles.ts`) go over them. Few rows read a B [K, columns] in place: panels would not pay.
-// Care: how K is cut depends on K alone, and every element of C is summed in the order of K whatever tile it is in, so
-// the result is the same for every region. What a tile computes past an edge goes to scratch memory.
+// Plan (Goto and van de Geijn 2008): blocks of up to 512 columns and 256 of K of B become panels in scratch memory;
+// blocks of up to 120 rows of A are read in place, or copied as rows into scratch memory if stored otherwise; register
+// tiles (`tools/wasm/tiles.ts`) run over them. For few rows B [K, columns] is read in place, since panels would not
+// pay.
+// Care: the split of K depends only on K, and every element of C is summed in the order of K whatever its tile, so the
+// result is the same for every region. Results past an edge go to scratch memory.
 import { dots } from './dots';
 import { panelOfColumns, panelOfRows, panelsOfRows, panelWidth, rowsOfColumns, transpose4 } from './panels';
 import { setAlpha, setStrides, tile1x32, tile2x16, tile4, tile5x8, tile6x8, tile8 } from './register-tiles';
@@ -17,9 +17,9 @@ import { F32, unpackRow } from './unpack';
 
 /** [K, rows] of A, or [columns, K] of B. */
 export const ACROSS: u32 = 1;
-/** B [K, columns] is read where it lies. */
+/** B [K, columns] is read in place. */
 export const IN_PLACE: u32 = 2;
-/** B [columns, K], of three columns at most, is multiplied by inner products. */
+/** B [columns, K], with at most three columns, is multiplied by inner products. */
 export const DOTS: u32 = 4;
 
 const TILE_ROWS: u32 = ASC_FEATURE_RELAXED_SIMD ? 6 : 5;
@@ -27,12 +27,12 @@ const MAX_K: u32 = 256;
 const MAX_COLUMNS: u32 = 512;
 const MAX_ROWS: u32 = 120;
 
-// Places in scratch memory: a tile, a transposed one, rows of a packed matrix, the panels, the rows of a block.
+// Offsets in scratch memory: a tile (0), a transposed one, rows of a packed matrix, the panels, the rows of a block.
 const TURNED: usize = 256;
 const STRIP: usize = 1024;
 const PANELS: usize = STRIP + 16384;
 const ROWS: usize = PANELS + 4 * MAX_K * MAX_COLUMNS;
-/** Bytes of scratch memory that a product uses, from the beginning. */
+/** Bytes that a product uses at the start of scratch memory. */
 export const PRODUCT_SCRATCH: usize = ROWS + 4 * MAX_K * MAX_ROWS;
 
 let K: u32 = 0;
@@ -55,7 +55,7 @@ let d: usize = 0;
 let ldd: usize = 0;
 let swapped: bool = false;
 
-/** Sets A of the products that follow: its address, bytes from one stored row to the next, 0 or {@link ACROSS}. */
+/** Sets A for the next products: its address, row stride in bytes, and form, 0 or {@link ACROSS}. */
 export function setA(address: usize, ld: usize, form: u32): void {
   a = address;
   lda = ld;
@@ -63,7 +63,7 @@ export function setA(address: usize, ld: usize, form: u32): void {
   packingA = F32;
 }
 
-/** The same of B; its form may also be {@link IN_PLACE}. */
+/** The same for B, whose form may also be {@link IN_PLACE}. */
 export function setB(address: usize, ld: usize, form: u32): void {
   b = address;
   ldb = ld;
@@ -71,14 +71,16 @@ export function setB(address: usize, ld: usize, form: u32): void {
   packingB = F32;
 }
 
-/** Makes A, set before with rows of `ld` bytes of floats, packed: it begins at value `first`. It cannot be {@link ACROSS}. */
+/**
+ * Marks A, set before with rows of `ld` bytes as floats, as packed from value `first` on. It cannot be {@link ACROSS}.
+ */
 export function setPackedA(packing: u32, scales: usize, first: u32): void {
   packingA = packing;
   scalesA = scales;
   firstA = first;
 }
 
-/** The same of B, which cannot be {@link IN_PLACE}. */
+/** The same for B, which cannot be {@link IN_PLACE}. */
 export function setPackedB(packing: u32, scales: usize, first: u32): void {
   packingB = packing;
   scalesB = scales;
@@ -86,8 +88,8 @@ export function setPackedB(packing: u32, scales: usize, first: u32): void {
 }
 
 /**
- * Sets what is written: C, and D or 0 with the bytes from row to row; both are stored [columns, rows] where `isSwapped`.
- * D may be C.
+ * Sets the output C and the addend D (or 0) with their row strides in bytes; both are stored [columns, rows] if
+ * `isSwapped`. D may be C.
  */
 export function setC(address: usize, ld: usize, addend: usize, addendLd: usize, isSwapped: bool): void {
   c = address;
@@ -97,7 +99,7 @@ export function setC(address: usize, ld: usize, addend: usize, addendLd: usize, 
   swapped = isSwapped;
 }
 
-/** Sets the inner size and the factor of the products that follow. */
+/** Sets the inner size and the factor for the next products. */
 export function setInner(size: u32, factor: f32): void {
   K = size;
   alpha = factor;
@@ -136,7 +138,7 @@ function packPanels(j: u32, columns: u32, k: u32, count: u32): void {
   }
 }
 
-// Panels of a packed B: eight of its stored rows at a time are unpacked, so that they stay in the first cache.
+// Panels of a packed B: unpacks eight stored rows at a time, so that they stay in the first-level cache.
 function packUnpacked(j: u32, columns: u32, k: u32, count: u32): void {
   const to = scratch + PANELS;
   const strip = scratch + STRIP;
@@ -202,8 +204,8 @@ function block(i: u32, rows: u32, j: u32, columns: u32, k: u32, count: u32): voi
   }
 }
 
-// Tiles over a block. @param apart bytes from one panel to the next. @param ldp bytes from one k of a panel to the next,
-// and @param ldNarrow in a panel of four columns.
+// Runs tiles over a block. @param apart bytes between panels. @param ldp bytes between rows of a panel.
+// @param ldNarrow the same in a panel of four columns.
 function tiles(
   from: usize,
   ld: usize,
@@ -239,7 +241,7 @@ function tiles(
   }
 }
 
-// The rows of a block by a panel of eight columns, straight into C.
+// The rows of a block times a panel of eight columns, straight into C.
 function wholePanel(a: usize, ld: usize, rows: u32, panel: usize, to: usize, add: usize, addLd: usize): void {
   const step = TILE_ROWS * ld;
   const down = TILE_ROWS * ldc;
@@ -262,7 +264,7 @@ function wholePanel(a: usize, ld: usize, rows: u32, panel: usize, to: usize, add
   }
 }
 
-// The same of a panel of four columns.
+// The same for a panel of four columns.
 function narrowPanel(a: usize, ld: usize, rows: u32, panel: usize, to: usize, add: usize, addLd: usize): void {
   while (rows) {
     const n = tileRows(rows);
@@ -274,7 +276,7 @@ function narrowPanel(a: usize, ld: usize, rows: u32, panel: usize, to: usize, ad
   }
 }
 
-// The same of a panel that reaches past the edge, and of a C that is written transposed: by way of scratch memory.
+// The same for a panel past the edge or a transposed C, through scratch memory.
 function edgePanel(
   a: usize,
   ld: usize,
@@ -300,14 +302,14 @@ function edgePanel(
   }
 }
 
-// Rows of the next tile: the last two share what is left, since a tile of one row is slow.
+// Rows of the next tile. The last two tiles share the rest, since a tile of one row is slow.
 // @inline
 function tileRows(left: u32): u32 {
   if (left <= TILE_ROWS) return left;
   return left < 2 * TILE_ROWS ? (left + 1) >> 1 : TILE_ROWS;
 }
 
-// A tile of four to six rows and eight columns goes to a C that is stored transposed.
+// Writes a tile of four to six rows and eight columns to a transposed C.
 function transposed(rows: u32, to: usize, add: usize, addLd: usize): void {
   transpose4(scratch, 32, scratch + TURNED, 16);
   transpose4(scratch + 16, 32, scratch + TURNED + 64, 16);
@@ -324,7 +326,7 @@ function transposed(rows: u32, to: usize, add: usize, addLd: usize): void {
   }
 }
 
-// What a tile has left in scratch memory goes to C.
+// Copies a tile from scratch memory to C.
 function edge(rows: u32, columns: u32, ld: usize, to: usize, add: usize, addLd: usize): void {
   const down: usize = swapped ? 4 : ldc;
   const right: usize = swapped ? ldc : 4;
@@ -361,7 +363,7 @@ function innerProducts(
   }
 }
 
-// One or two rows by a B in place: wide tiles, or there would be too few sums to keep the processor busy.
+// One or two rows times a B in place. Uses wide tiles, since narrow ones have too few sums to keep the processor busy.
 function fewRows(
   from: usize,
   ld: usize,

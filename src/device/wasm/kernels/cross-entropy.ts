@@ -1,19 +1,19 @@
 // Cross-entropy over a vocabulary, its gradient, and the arg-max of the same rows: formulas in `shaders/cross-entropy.wgsl`
 //
-// Plan: a unit is a row (crossEntropyTotal: all of them), passed over for its largest value, for the sum, and for what is
-// written. The words of a call are the shader's parameters, then its tensors.
-// Care: the maximum is subtracted first. The arg-max is the lowest place of the largest value and passes over NaN, which
-// the sum shows.
+// Plan: a unit is a row (crossEntropyTotal: all of them), with passes for its largest value, the sum and the output.
+// The words of a call are the shader's parameters, then its tensors.
+// Care: the maximum is subtracted first. The arg-max is the lowest index of the largest value and skips NaN, which the
+// sum propagates.
 import { exp1, exp4, log1 } from './math';
 import { sum4, word } from './simd';
 
-// Words of a call: sizes, bytes from row to row and the number of the first row among all.
+// Words of a call: sizes, row stride in bytes and index of the first row.
 const VOCABULARY: u32 = 1;
 const ROW: u32 = 2;
 const FIRST: u32 = 3;
 const TENSORS: u32 = 4;
 
-// The largest of a row's values that are numbers; -Infinity where there are none.
+// The largest value of a row, ignoring NaN; -Infinity if there is no other.
 export function largest(row: usize, count: u32): f32 {
   let tops0 = f32x4.splat(-Infinity);
   let tops1 = tops0;
@@ -49,7 +49,7 @@ export function logSumExp(row: usize, count: u32, top: f32): f32 {
   return top + log1(sum);
 }
 
-// The lowest place of a value in a row; 0 where it is not there.
+// The lowest index of a value in a row; 0 if absent.
 function placeOf(row: usize, count: u32, value: f32): u32 {
   const wanted = f32x4.splat(value);
   let v: u32 = 0;
@@ -77,7 +77,7 @@ export function crossEntropyTotal(args: usize, from: u32, to: u32): void {
   const rows = word(args, 0);
   const loss = <usize>word(args, TENSORS);
   const weight = <usize>word(args, TENSORS + 1);
-  // In f64: there are few rows, and the sum of a large batch stays exact.
+  // In f64: there are few rows, and a large batch's sum stays exact.
   let sum: f64 = 0;
   for (let at: usize = 0; at < (<usize>rows) << 2; at += 4) {
     sum += <f64>load<f32>(weight + at) * <f64>load<f32>(loss + at);

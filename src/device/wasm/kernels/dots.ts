@@ -2,11 +2,11 @@
 //
 //   to[i] = alpha Σ_k a[i, k] x[k]
 //
-// Plan: four rows at a time share the loads of x, with two sums each, so that the processor has eight to work on.
-// Care: one row alone is summed in the same order as one of four.
+// Plan: four rows at a time share the loads of x, with two sums each, so that eight sums run in parallel.
+// Care: a single row is summed in the same order as one of four.
 import { madd, sum4 } from './simd';
 
-/** Inner products of `rows` rows, up to four, of k floats each; results lie `ldTo` bytes apart. */
+/** Inner products of up to four rows of k floats each; results are `ldTo` bytes apart. */
 export function dots(rows: u32, a: usize, lda: usize, x: usize, k: u32, alpha: f32, to: usize, ldTo: usize): void {
   if (rows == 4) {
     fourDots(a, lda, x, k, alpha, to, ldTo);

@@ -1,12 +1,13 @@
 // Inverted dropout  y = x keep / (1 − rate),  keep ~ Bernoulli(1 − rate)
 //
-// x, y: `size` elements; step u32 [1]. The mask is a function of (step, salt, index) alone, and the same bits as that of
+// x, y: `size` elements; step u32 [1]. The mask depends only on (step, salt, index), with the same bits as in
 // shaders/dropout.wgsl. The gradient is the same kernel applied to dy.
 //
-// Arguments: size, salt, rate; elements of a unit (a multiple of four); x, step, y. Units: that many neighbouring elements.
+// Arguments: size, salt, rate; elements of a unit (a multiple of four); x, step, y. Units: that many consecutive
+// elements.
 // Plan: four elements at a time.
 // Care: WGSL compares the upper 24 bits, as a float below 1, with the rate. Both times 2²⁴ are exact, so the bits are
-// compared with the next whole number instead.
+// compared with the next integer instead.
 import { hash1, hash4 } from './hash';
 import { element, float, word } from './simd';
 import { storeFirst } from './vectors';

@@ -1,12 +1,12 @@
 // Embedding  y[r] = table[ids[r]], and its gradient  dtable[id] = Σ over rows r with ids[r] = id of dy[r]
 //
-// table [vocabulary, columns], ids u32 [rows], y [rows, columns]. The table may be some of its rows only, from row `first`
-// on: rows of y whose id is not among them are left alone.
+// table [vocabulary, columns], ids u32 [rows], y [rows, columns]. The table may be only a range of its rows, from
+// `first` on; rows of y with an id outside are left alone.
 //
-// Arguments: rows, columns / width, vocabulary, first, scales (words in front of the scales of a packed table); packing (as
-// in unpack.ts), width; tensors as listed at each entry. Units: rows of y; of the gradient rows of dtable.
-// Plan: rows are copied or unpacked. The gradient walks over all ids once for each range of units and adds the rows that
-// fall into it, in order.
+// Arguments: rows, columns / width, vocabulary, first, scales (words before the scales of a packed table); packing (as
+// in unpack.ts), width; tensors as listed at each entry. Units: rows of y; for the gradient, rows of dtable.
+// Plan: rows are copied or unpacked. The gradient scans all ids once per range of units and adds the matching rows in
+// order.
 import { element, word } from './simd';
 import { F32, unpackRow } from './unpack';
 import { storeFirst } from './vectors';
@@ -22,7 +22,7 @@ export function embedding(args: usize, from: u32, to: u32): void {
   const ids = word(args, 8);
   const y = word(args, 9);
   for (let r = from; r < to; r++) {
-    const row = load<u32>(element(ids, r)) - first; // wraps around where the id is smaller
+    const row = load<u32>(element(ids, r)) - first; // wraps around if the id is smaller
     if (row >= vocabulary) continue;
     const at = row * columns;
     const out = element(y, r * columns);

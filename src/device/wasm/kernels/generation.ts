@@ -3,10 +3,11 @@
 //   appendToCache  cache[b, position] = x[b]         cache [B, capacity, columns], x [B, columns]
 //   nextToken      tokens[b, position + 1] = done[b] ? pad : best[b];  done[b] |= best[b] in ends;
 //                  current[b] = that token, the input of the next step;  remaining = rows not done;  position += 1
-// `position` u32 [1] is the index of the token that is being read.
+// `position` u32 [1] is the index of the token being read.
 //
-// Arguments: B, columns, capacity, pad; of nextToken the number of ends and the ends; tensors as listed at each entry.
-// Units: appendToCache rows of x, nextToken a single one.
+// Arguments: B, columns, capacity, pad; for nextToken, the number of ends and the ends; tensors as listed at each
+// entry.
+// Units: rows of x for appendToCache, one for nextToken.
 import { element, word } from './simd';
 
 /** Tensors: x, position, cache. */

@@ -1,7 +1,7 @@
-// Pseudo-random words: the hash of the WGSL kernels (PCG style, Jarzynski & Olano 2020), so that both draw the same bits
+// Pseudo-random words by the hash of the WGSL kernels (PCG style, Jarzynski & Olano 2020), so both draw the same bits
 //
-// Plan: four words at a time. No instruction shifts each lane by an amount of its own, but the upper half of the product
-// state · 2²⁸⁻ᵏ is state >> (4 + k). Constants are read from memory, see math.ts.
+// Plan: four words at a time. No instruction shifts each lane by its own amount, but the upper half of the product
+// state · 2²⁸⁻ᵏ is state >> (4 + k). Constants are in memory, see math.ts.
 
 const TABLE: usize = memory.data<u32>([747796405, 2891336453, 277803737, 155]);
 
@@ -30,7 +30,7 @@ export function hash4(words: v128): v128 {
   return v128.xor(i32x4.shr_u(mixed, 22), mixed);
 }
 
-/** Whole numbers below 2³¹ as integers. */
+/** Converts whole numbers below 2³¹ to integers. */
 // @inline
 function toWhole(floats: v128): v128 {
   if (ASC_FEATURE_RELAXED_SIMD) return i32x4.relaxed_trunc_f32x4_s(floats);

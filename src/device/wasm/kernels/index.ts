@@ -1,4 +1,5 @@
-// Every entry of the WebAssembly kernels. An entry computes the units [from, to) of a call; see `simd.ts` for its words.
+// Every entry of the WebAssembly kernels. An entry computes the units [from, to) of a call, whose words `simd.ts`
+// describes.
 export { attention } from './attention';
 export { attentionDelta, attentionGradKv, attentionGradQ } from './attention-gradient';
 export { argMax, choiceLosses, crossEntropyGradient, crossEntropyRows, crossEntropyTotal } from './cross-entropy';

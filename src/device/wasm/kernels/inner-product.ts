@@ -1,10 +1,10 @@
 // Inner product of two tensors  into[index] = Σ a b
 //
-//   innerProductParts  parts[g] = Σ of a b over part g of `groups` parts of equal length, but for the last
+//   innerProductParts  parts[g] = Σ of a b over part g of `groups` parts, all but the last of equal length
 //   innerProductTotal  into[index] = Σ parts
 //
-// Arguments: size, groups, index; tensors as listed at each entry. Units: parts; the total is a single one.
-// Care: the parts are the same however they are shared out, so the sum is, too.
+// Arguments: size, groups, index; tensors as listed at each entry. Units: parts; one for the total.
+// Care: the parts do not depend on how threads share them, so neither does the sum.
 import { element, word } from './simd';
 import { dot } from './vectors';
 

@@ -1,4 +1,4 @@
-// Rows of a stack of matrices that belong to small values are set to 0: formulas in `shaders/mask-rows.wgsl`
+// Sets rows of stacked matrices that belong to small values to 0: formulas in `shaders/mask-rows.wgsl`
 //
 // Arguments: count, rows, columns, stride, apart, cut; x, values, out. Units: rows of all matrices.
 import { element, word } from './simd';

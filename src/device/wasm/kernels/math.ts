@@ -1,18 +1,18 @@
-// Functions that WebAssembly has no instruction for, of four floats and of one
+// Functions without a WebAssembly instruction, of four floats and of one
 //
 //   exp   0 where the result would be below the smallest normal float (x < -87.34), Infinity above 88.72
-//   log   -Infinity for 0, NaN below 0, Infinity for Infinity; right for subnormal numbers, too
+//   log   -Infinity for 0, NaN below 0, Infinity for Infinity; also correct for subnormal numbers
 // Both are within one unit in the last place, and NaN stays NaN.
 //
-// Plan: the coefficients are those of Cephes (expf, logf): reduction by multiples of ln 2, which is split into two parts so
-// that the first product is exact, then a polynomial.
-// Care: exp flushes subnormal results to 0, since arithmetic on them takes some processors a hundred times as long.
+// Plan: the coefficients are from Cephes (expf, logf): reduction by multiples of ln 2, split into two parts so that the
+// first product is exact, then a polynomial.
+// Care: exp flushes subnormal results to 0, since they slow arithmetic a hundredfold on some processors.
 import { madd, nmadd } from './simd';
 
-// Engines make a constant vector anew at every use, which takes longer than reading it.
+// Engines rebuild a constant vector at every use, which is slower than reading it.
 const TABLE: usize = memory.data<f32>([
-  // exp: 1 / ln 2; what rounds to an integer when it is added, which stands in the low bits of the sum then (1.5 · 2²³);
-  // ln 2 in two parts, n times the first of which is exact for every exponent n; the polynomial from its highest power on
+  // exp: 1 / ln 2; 1.5 · 2²³, whose addition rounds to an integer in the low bits of the sum; ln 2 in two parts, the
+  // first exact when multiplied by any exponent n; the polynomial, highest power first
   1.44269504088896341,
   12582912,
   0.693359375,
@@ -28,7 +28,7 @@ const TABLE: usize = memory.data<f32>([
   Infinity,
   -87.3365402,
   88.7228317,
-  // log: the polynomial from its highest power on
+  // log: the polynomial, highest power first
   7.0376836292e-2,
   -1.151461031e-1,
   1.167699874e-1,
@@ -69,7 +69,7 @@ export function exp4(x: v128): v128 {
   p = madd(constant(EXP_POLYNOMIAL + 4), p, r);
   p = madd(constant(EXP_POLYNOMIAL + 5), p, r);
   p = f32x4.add(madd(r, f32x4.mul(r, r), p), constant(ONE));
-  // 2ⁿ p: n goes into the exponent. Of numbers beyond the range and of NaN that is nonsense, which the masks replace.
+  // 2ⁿ p: adds n to the exponent. The masks replace the garbage for NaN and values out of range.
   const scaled = i32x4.add(p, i32x4.shl(rounded, 23));
   const beyond = f32x4.add(x, constant(INFINITE)); // Infinity, or NaN
   const upward = v128.bitselect(scaled, beyond, f32x4.le(x, constant(EXP_TOP)));

@@ -2,19 +2,18 @@
 //
 //   layouts  nt: A [M, K], B [N, K];  nn: A [M, K], B [K, N];  tn: A [K, M], B [K, N]
 //
-// Rows and columns may be those of larger matrices; batches have strides, 0 where all share an operand; B may be packed.
-// The words of a call are made by `planProduct` (`src/device/wasm/products.ts`), which chooses which operand gives the rows
-// of what is computed: it is read in place, the other one is brought into panels, so it should be the smaller one. Where
-// that is A, C is written transposed.
+// Operands may be parts of larger matrices; batches have strides, 0 for a shared operand; B may be packed.
+// `planProduct` (`src/device/wasm/products.ts`) makes the words of a call and chooses the operand that gives the rows
+// of the computation. That operand is read in place; the other, better the smaller one, is copied into panels. If that
+// is A, C is written transposed.
 //
-// Plan: a unit is one block of rows and columns of one batch; units that follow one another are computed together. How:
-// `blocks.ts`.
+// Plan: a unit is one block of rows and columns of one batch; consecutive units are computed together (`blocks.ts`).
 import { ACROSS, DOTS, IN_PLACE, product, setA, setB, setC, setInner, setPackedA, setPackedB } from './blocks';
 import { float, word } from './simd';
 import { F32 } from './unpack';
 
-// Words of a call, in this order: sizes, the block of one unit, where the operand of the rows and that of the columns lie
-// (in elements), where C and D lie, how B is packed, the factor, flags; then the addresses of A, B, C and D.
+// Words of a call, in this order: sizes, the block of one unit, positions of the row operand and the column operand (in
+// elements), positions of C and D, packing of B, the factor, flags; then the addresses of A, B, C and D.
 const ROWS: u32 = 0;
 const COLUMNS: u32 = 1;
 const INNER: u32 = 2;
@@ -67,7 +66,7 @@ export function matmul(args: usize, from: u32, to: u32): void {
     const inBatch = unit - batch * down * across;
     const j = inBatch / down;
     const i = inBatch - j * down;
-    // Whole columns of units at once, or a part of one.
+    // Whole columns of units at once, or part of one.
     const whole = i == 0 ? min((to - unit) / down, across - j) : 0;
     const count = whole > 0 ? down : min(to - unit, down - i);
     const r0 = i * unitRows;
@@ -110,7 +109,7 @@ function setOperands(args: usize, flags: u32, batch: u32): void {
   setC(c, ldc, flags & ACCUMULATE ? c : d, ldc, swapped);
 }
 
-// C += D over a region, where a product is added to both.
+// C += D over a region, for a product that is added to both.
 function addAddend(r0: u32, r1: u32, c0: u32, c1: u32): void {
   for (let i = r0; i < r1; i++) {
     const row = <usize>i * ldc;

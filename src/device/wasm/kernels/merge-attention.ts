@@ -1,6 +1,6 @@
 // Attention over two sets of keys from the attention over each: o = (o1 exp l1 + o2 exp l2) / (exp l1 + exp l2)
 //
-// o1, o2, o [B, S, H, d]; l1, l2 [B, H, S]: log-sum-exp of the scores of each set, as attention leaves them.
+// o1, o2, o [B, S, H, d]; l1, l2 [B, H, S]: log-sum-exp of the scores of each set, from attention.
 //
 // Arguments: size, S, H, d; o1, l1, o2, l2, o. Units: heads of tokens, d elements each.
 // Care: the larger of l1 and l2 is subtracted first; a set without any allowed key has l = −3e38 and o = 0.

@@ -1,16 +1,16 @@
 // Adam, clipping and norms over stacks of tensors
 //
-// A stack holds `count` tensors of one shape, `stride` elements from one to the next.
+// A stack holds `count` tensors of one shape, `stride` elements apart.
 //   squares      squares[i] = Σ x²  of tensor i                             (x: `size` elements each)
 //   clipFactor   norm = √(Σ squares), factor = min(1, limit / (norm + 1e-6))         (torch clip_grad_norm_)
 //   adam         g = factor x;  m = b1 m + (1 − b1) g;  v = b2 v + (1 − b2) g²;  update = rate m / (√v + eps)
-//                with eps added to the uncorrected root, rate = rates[index] with the bias correction in it
-//   adamInto     the same, and  w = w − scale update  in place of the update
+//                with eps added to the uncorrected root; rate = rates[index] includes the bias correction
+//   adamInto     the same, but  w = w − scale update  instead of the update
 //   applyUpdate  w = w − scale update
 //
-// Arguments: count, size, stride, index, beta1, beta2, eps, limit, scale; elements of a unit (a multiple of four); tensors as
-// listed at each entry. Units: tensors of squares; a single one of clipFactor; that many neighbouring elements else.
-// Plan: four elements at a time, those between the tensors of a stack as well.
+// Arguments: count, size, stride, index, beta1, beta2, eps, limit, scale; elements of a unit (a multiple of four);
+// tensors as listed at each entry. Units: tensors for squares, one for clipFactor, else that many consecutive elements.
+// Plan: four elements at a time, including those between the tensors of a stack.
 import { element, float, madd, nmadd, word } from './simd';
 import { dot, storeFirst } from './vectors';
 
@@ -65,7 +65,7 @@ function step(isInto: bool, args: usize, from: u32, to: u32): void {
     stepFour(isInto, args, factor, rate, element(x, i), element(m, i), element(v, i), element(out, i), end - i);
 }
 
-/** A step of four elements, of which the first `count` are stored. */
+/** Steps four elements and stores the first `count`. */
 // @inline
 function stepFour(
   isInto: bool,

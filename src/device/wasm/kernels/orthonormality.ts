@@ -1,10 +1,10 @@
-// How far the columns of S are from orthonormal, from the Gram matrices G = SᵀS of a stack
+// Distance of the columns of S from orthonormal, from the Gram matrices G = SᵀS of a stack
 //
 //   error[n] = max over i, j of |G[n][i][j] − d(i, j)|        G: [count, k, k], one after another
-//   d(i, j)  = 1 where i = j and G[n][j][j] is not 0, else 0; with anyLength G[n][i][j] itself where i = j
+//   d(i, j)  = 1 if i = j and G[n][j][j] is not 0, else 0; with anyLength, G[n][i][j] itself if i = j
 //
 // Arguments: count, k, anyLength; gram, error. Units: matrices.
-// Care: an entry that is not a number counts as the largest float.
+// Care: NaN counts as the largest float.
 import { element, word } from './simd';
 
 const LARGEST: f32 = 3.4e38;

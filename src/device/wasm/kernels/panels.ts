@@ -1,11 +1,11 @@
-// Operands of a product brought into the order in which register tiles read them
+// Copies operands of a product into the order in which register tiles read them
 //
-//   panel   [k, 8]: eight columns, k after k; the last one of a matrix may be [k, 4]. What lies past the edge is 0.
+//   panel   [k, 8]: eight columns, k after k; the last one of a matrix may be [k, 4]. Padded with 0 past the edge.
 //   rows    [rows, k], k after k: transposed from [k, rows]
 //
 // Addresses and strides (`ld`) are in bytes.
 
-/** Four rows of four floats, `ld` apart, to their transpose with rows `step` apart. */
+/** Transposes four rows of four floats, `ld` apart, to rows `step` apart. */
 // @inline
 export function transpose4(from: usize, ld: usize, to: usize, step: usize): void {
   const r0 = v128.load(from);
@@ -22,13 +22,13 @@ export function transpose4(from: usize, ld: usize, to: usize, step: usize): void
   v128.store(to + 3 * step, v128.shuffle<f32>(t2, t3, 2, 3, 6, 7));
 }
 
-/** Columns of the panel of the last `left` columns: 4 where that is enough. */
+/** Width of the panel for the last `left` columns: 4 if that is enough. */
 // @inline
 export function panelWidth(left: u32): u32 {
   return left > 4 ? 8 : 4;
 }
 
-/** A panel from B[k, columns]: `count` columns of it. */
+/** A panel from `count` columns of B[k, columns]. */
 export function panelOfRows(b: usize, ld: usize, count: u32, k: u32, to: usize): void {
   if (count >= 8) {
     for (; k; k--, b += ld, to += 32) {
@@ -43,7 +43,7 @@ export function panelOfRows(b: usize, ld: usize, count: u32, k: u32, to: usize):
   }
 }
 
-/** Four panels from 32 columns of B[k, columns] at once: rows are read by whole lines of the cache. */
+/** Four panels from 32 columns of B[k, columns] at once, to read whole cache lines of rows. */
 export function panelsOfRows(b: usize, ld: usize, k: u32, to: usize): void {
   const apart = (<usize>k) << 5;
   let to1 = to + apart;
@@ -67,7 +67,7 @@ export function panelsOfRows(b: usize, ld: usize, k: u32, to: usize): void {
   }
 }
 
-/** A panel from B[columns, k]: `count` columns of it. */
+/** A panel from `count` columns of B[columns, k]. */
 export function panelOfColumns(b: usize, ld: usize, count: u32, k: u32, to: usize): void {
   const width = panelWidth(count) << 2;
   let left = k;
@@ -84,7 +84,7 @@ export function panelOfColumns(b: usize, ld: usize, count: u32, k: u32, to: usiz
   }
 }
 
-/** Rows from A[k, rows], `count` of them, `step` apart. */
+/** `count` rows from A[k, rows], `step` apart. */
 export function rowsOfColumns(a: usize, ld: usize, count: u32, k: u32, to: usize, step: usize): void {
   let i: u32 = 0;
   for (; i + 4 <= count; i += 4) {

@@ -1,8 +1,8 @@
 // Sum of parts  C = Σ_s partial[s],  partial [splits, size], C [size]
 //
-// Arguments: size, splits, then six words that only the WGSL of this kernel needs; elements of a unit (a multiple of 16);
-// partial, C. Units: that many neighbouring elements.
-// Plan: 16 elements at a time, over all parts; sums run in order of s.
+// Arguments: size, splits, then six words that only this kernel's WGSL needs; elements of a unit (a multiple of 16);
+// partial, C. Units: that many consecutive elements.
+// Plan: 16 elements at a time over all parts, summed in order of s.
 import { element, word } from './simd';
 import { storeFirst } from './vectors';
 

@@ -1,16 +1,16 @@
 // T5's relative position bias  bias[h, i, j] = table[bucket(j − (i + position)), h], and its gradient
 //
 //   relativeBias          bias [H, Sq, Sk] from table [buckets, H]
-//   pairwiseBias          likewise, from a bucket for every pair (i, j), one of which hides j from i
+//   pairwiseBias          the same from a bucket for every pair (i, j); one bucket hides j from i
 //   relativeBiasGradient  dtable[bucket, h] = Σ over (i, j) in that bucket of dbias[h, i, j]
-// Entry j − i + offset of a look-up made on the host holds the bucket of that distance. position u32 [1] is the index of the
-// first query (generation); 0 in training.
+// Entry j − i + offset of a look-up table from the host holds the bucket of that distance. position u32 [1] is the
+// index of the first query (generation); 0 in training.
 //
-// Arguments: H, Sq, Sk, buckets, offset; of pairwiseBias the hiding bucket and the bias of what it hides; tensors as listed
-// at each entry. Units: rows (h, i) of the bias; of the gradient heads.
-// Plan: a row is the one before it, moved on by one place, but for its first element. The gradient sums diagonals, which
-// have one bucket each.
-// Care: a diagonal is summed as a double.
+// Arguments: H, Sq, Sk, buckets, offset; for pairwiseBias, the hiding bucket and the bias of what it hides; tensors as
+// listed at each entry. Units: rows (h, i) of the bias; heads for the gradient.
+// Plan: a row is the previous one shifted by one, except for its first element. The gradient sums diagonals, which have
+// one bucket each.
+// Care: diagonals are summed in f64.
 import { element, float, word } from './simd';
 
 /** Tensors: table, buckets, position, bias. */

@@ -3,10 +3,10 @@
 //   rmsNorm                y = x s (offset + w),     s = 1 / √(mean(x²) + eps)
 //   rmsNormGradient        dx = s ((offset + w) dy) − x s³ mean((offset + w) dy x)  [+ d]
 //   rmsNormWeightGradient  dw[c] = Σ_rows dy x s
-// x, y, dy, dx, d [rows, columns]; w, dw [columns]; s is computed again where it is needed.
+// x, y, dy, dx, d [rows, columns]; w, dw [columns]; s is recomputed where needed.
 //
-// Arguments: rows, columns, eps, offset; of rmsNormGradient whether there is a d; tensors as listed at each entry.
-// Units: rows; of the weight's gradient a single one, since every column needs the scales of all rows.
+// Arguments: rows, columns, eps, offset; for rmsNormGradient, whether there is a d; tensors as listed at each entry.
+// Units: rows; one for the weight's gradient, since every column needs the scales of all rows.
 import { element, float, madd, nmadd, sum4, word } from './simd';
 import { dot, storeFirst } from './vectors';
 
@@ -32,7 +32,7 @@ export function rmsNorm(args: usize, from: u32, to: u32): void {
   }
 }
 
-/** Tensors: x, weight, dy, dx, and d where there is one. */
+/** Tensors: x, weight, dy, dx, and d if there is one. */
 export function rmsNormGradient(args: usize, from: u32, to: u32): void {
   const columns = word(args, 1);
   const eps = float(args, 2);
@@ -54,7 +54,7 @@ export function rmsNormGradient(args: usize, from: u32, to: u32): void {
   }
 }
 
-/** d is 0 where nothing is added. */
+/** d is 0 if nothing is added. */
 function gradientOfRow(x: usize, w: usize, dy: usize, dx: usize, d: usize, columns: u32, eps: f32, offset: f32): void {
   const s = inverseRms(x, columns, eps);
   const inner = f32x4.splat((weightedDot(w, offset, dy, x, columns) * s * s * s) / <f32>columns);

@@ -1,12 +1,13 @@
 // Rotary position embedding (Su et al. 2021) in the halves layout of Hugging Face (apply_rotary_pos_emb), and its gradient
 //
 //   y[e]     = x[e] cos a − x[e + d/2] sin a
-//   y[e+d/2] = x[e + d/2] cos a + x[e] sin a          e < d/2, a = n · frequency[e]; the gradient turns back: a → −a
-// x, y [B, S, H, d]. The position of token s of row b is n = max(0, s + position + start[b / (B / Bs)]), start i32 [Bs].
-// table [positions, d]: cos of the d/2 angles of a position, then sin, made on the host.
+//   y[e+d/2] = x[e + d/2] cos a + x[e] sin a          e < d/2, a = n · frequency[e]; the gradient rotates back: a → −a
+// x, y [B, S, H, d]. The position of token s of row b is n = max(0, s + position + start[b / (B / Bs)]), start i32
+// [Bs]. table [positions, d], from the host: cos of the d/2 angles of a position, then sin.
 //
-// Arguments: pairs, B, S, H, half = d/2, Bs, positions; whether to turn back; x, table, start, position, y. Units: tokens.
-// Care: positions beyond the table are read as its last one, as the WGSL does.
+// Arguments: pairs, B, S, H, half = d/2, Bs, positions; whether to rotate back; x, table, start, position, y. Units:
+// tokens.
+// Care: positions beyond the table read its last one, as in the WGSL.
 import { element, madd, nmadd, word } from './simd';
 import { storeFirst } from './vectors';
 
@@ -34,7 +35,7 @@ export function rotary(args: usize, from: u32, to: u32): void {
   }
 }
 
-/** Four pairs from pair e on, of which the first `count` are stored. */
+/** Rotates four pairs from pair e on and stores the first `count`. */
 // @inline
 function turnFour(turn: v128, cosines: usize, sines: usize, x: usize, y: usize, half: u32, e: u32, count: u32): void {
   const c = v128.load(element(cosines, e));

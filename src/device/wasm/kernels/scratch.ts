@@ -1,12 +1,12 @@
-// Memory for what a kernel holds while it runs: packed panels, scores of a head. Each thread has its own.
+// Memory for a kernel's intermediate values: packed panels, scores of a head. Each thread has its own.
 
-/** Bytes that {@link setScratch} must give. */
+/** Bytes that {@link setScratch} must provide. */
 const BYTES: u32 = 4 << 20;
 
-/** Where this instance's scratch memory begins: 64-byte aligned. A global of the instance, so every thread has its own. */
+/** Start of this instance's scratch memory, 64-byte aligned. A global of the instance, so every thread has its own. */
 export let scratch: usize = 0;
 
-/** Sets this instance's scratch memory; needed once, before the first kernel. */
+/** Sets this instance's scratch memory. Call once, before the first kernel. */
 export function setScratch(address: usize, bytes: u32): void {
   if (bytes < BYTES) unreachable();
   scratch = address;

@@ -1,20 +1,21 @@
-// Small dense work on a subspace that is held as rows: what block power iteration needs beside matrix products
+// Small dense operations on a subspace stored as rows, which block power iteration needs besides matrix products
 //
 //   orthonormaliseRows  y = rows of x made orthonormal in order; y [rows, columns], rows ≤ columns
 //   rightSingularRows   t = Pᵀ of x = W Σ Pᵀ, one row per right singular vector, largest singular value first; x [rows, rows]
 //   fixSigns            y[r] = ±x[r], so that the entry of largest magnitude is positive, the first of them on a tie
 //
-// Arguments: rows, columns, sweeps, noise; x, y; of rightSingularRows also work [2, rows, rows]. Units: rows of fixSigns, a
-// single one else: every row waits for those before it.
+// Arguments: rows, columns, sweeps, noise; x, y; of rightSingularRows also work [2, rows, rows]. Units: rows for
+// fixSigns, else one, since every row depends on those before it.
 // Plan: Gram-Schmidt takes four earlier rows at a time, two groups of four columns each. Singular vectors by one-sided
-// Jacobi: pairs of columns in the order of the circle method, until a sweep turns none.
-// Care: as in shaders/subspace.wgsl. Gram-Schmidt runs twice. Entries are divided by the largest, so squares neither
-// overflow nor vanish. A row that keeps less than `noise` of its length is noise: pseudo-random numbers take its place.
+// Jacobi: pairs of columns in the order of the circle method, until a sweep rotates none.
+// Care: as in shaders/subspace.wgsl. Gram-Schmidt runs twice. Entries are divided by the largest, so that squares
+// neither overflow nor underflow. A row left with less than `noise` of its length is noise, so pseudo-random numbers
+// replace it.
 import { hash1 } from './hash';
 import { element, float, madd, max4, nmadd, sum4, word } from './simd';
 import { dot, storeFirst } from './vectors';
 
-/** Largest magnitude; NaN where an entry is. */
+/** Largest magnitude; NaN if an entry is NaN. */
 function largestMagnitude(x: usize, count: u32): f32 {
   let largest = f32x4.splat(0);
   let i: u32 = 0;
@@ -66,7 +67,7 @@ function fourDots(row: usize, r0: usize, r1: usize, r2: usize, r3: usize, count:
   return sums;
 }
 
-/** row −= Σ of four others times their factors. */
+/** row −= Σ of four other rows times their factors. */
 function subtractFour(row: usize, r0: usize, r1: usize, r2: usize, r3: usize, factors: v128, count: u32): void {
   const f0 = v128.shuffle<f32>(factors, factors, 0, 0, 0, 0);
   const f1 = v128.shuffle<f32>(factors, factors, 1, 1, 1, 1);
@@ -82,7 +83,7 @@ function subtractFour(row: usize, r0: usize, r1: usize, r2: usize, r3: usize, fa
   }
 }
 
-/** One pass of Gram-Schmidt: takes the part in the rows before it out of a row. */
+/** One pass of Gram-Schmidt: removes from a row its part in the rows before it. */
 function removeRowsBefore(y: usize, row: u32, columns: u32): void {
   const own = element(y, row * columns);
   for (let k: u32 = 0; k < row; k += 4) {
@@ -90,7 +91,7 @@ function removeRowsBefore(y: usize, row: u32, columns: u32): void {
     const r1 = element(y, min(k + 1, row - 1) * columns);
     const r2 = element(y, min(k + 2, row - 1) * columns);
     const r3 = element(y, min(k + 3, row - 1) * columns);
-    // Where fewer than four are left, the last one stands in for the rest, with factors of 0.
+    // If fewer than four are left, the last one fills in for the rest, with factors of 0.
     const isOne = i32x4.gt_s(i32x4.splat(row - k), i32x4(0, 1, 2, 3));
     subtractFour(own, r0, r1, r2, r3, v128.and(fourDots(own, r0, r1, r2, r3, columns), isOne), columns);
   }
@@ -125,7 +126,7 @@ export function orthonormaliseRows(args: usize, from: u32, to: u32): void {
   }
 }
 
-/** Turns two vectors in their plane. */
+/** Rotates two vectors in their plane. */
 function turn(a: usize, b: usize, cosine: f32, sine: f32, count: u32): void {
   const c = f32x4.splat(cosine);
   const s = f32x4.splat(sine);
@@ -134,7 +135,7 @@ function turn(a: usize, b: usize, cosine: f32, sine: f32, count: u32): void {
   if (i < count) turnFour(element(a, i), element(b, i), c, s, count - i);
 }
 
-/** Four elements of each, of which the first `count` are stored. */
+/** Rotates four elements of each and stores the first `count`. */
 // @inline
 function turnFour(a: usize, b: usize, c: v128, s: v128, count: u32): void {
   const u = v128.load(a);
@@ -143,7 +144,7 @@ function turnFour(a: usize, b: usize, c: v128, s: v128, count: u32): void {
   storeFirst(b, madd(f32x4.mul(c, v), s, u), count);
 }
 
-/** Makes two columns orthogonal. @returns whether they were not. */
+/** Makes two columns orthogonal. @returns whether they had to be rotated. */
 function turnPair(columns: usize, vectors: usize, a: u32, b: u32, n: u32): bool {
   const u = element(columns, a * n);
   const v = element(columns, b * n);
@@ -192,9 +193,9 @@ export function rightSingularRows(args: usize, from: u32, to: u32): void {
   sortRows(columns, vectors, y, n);
 }
 
-/** Copies vectors to y by falling length of their columns, equal ones in order. */
+/** Copies vectors to y in descending order of column length; equal ones stay in order. */
 function sortRows(columns: usize, vectors: usize, y: usize, n: u32): void {
-  // The squared length of a column goes into its first place, which nobody reads any more; not a number is the least.
+  // Stores a column's squared length in its first element, which is no longer needed; NaN counts as the smallest.
   for (let a: u32 = 0; a < n; a++) {
     const column = element(columns, a * n);
     const length = dot(column, column, n);
@@ -224,7 +225,7 @@ export function fixSigns(args: usize, from: u32, to: u32): void {
   }
 }
 
-/** Sign of the first entry of largest magnitude; entries that are not numbers do not count. */
+/** Whether the first entry of largest magnitude is negative, ignoring NaN. */
 function isLargestNegative(x: usize, count: u32): bool {
   let largest: f32 = -1;
   let isNegative = false;

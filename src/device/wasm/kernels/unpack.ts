@@ -1,18 +1,18 @@
-// Values of a frozen matrix that is stored packed, read into floats (layouts: `shaders/packed.wgsl`)
+// Reads a packed frozen matrix into floats (layouts: `shaders/packed.wgsl`)
 //
-//   F16, BF16   halves of floats, two bytes each
+//   F16, BF16   16-bit floats
 //   INT8, INT4  value i = scale[i / 32] q[i]; the scales, f32, follow the values
 //
-// Plan: `unpackRow` reads neighbours from any place on, at first one at a time to where four (halves) or a block of 32
-// (integers) begin, then by vectors.
-// Care: every value is exact: halves keep subnormals, Infinity and NaN; q times its scale is rounded once.
+// Plan: `unpackRow` reads consecutive values from any index: one at a time up to a multiple of four (halves) or 32
+// (integers), then vectors.
+// Care: every value is exact: halves preserve subnormals, Infinity and NaN; q times its scale is rounded once.
 
 export const F32: u32 = 0;
 export const F16: u32 = 1;
 export const BF16: u32 = 2;
 export const INT8: u32 = 3;
 
-// The four halves in the lower 16 bits of lanes as floats.
+// Converts four halves, in the lower 16 bits of lanes, to floats.
 // @inline
 function halves(h: v128): v128 {
   const sign = i32x4.shl(v128.and(h, i32x4.splat(0x8000)), 16);
@@ -20,7 +20,7 @@ function halves(h: v128): v128 {
   const exponent = v128.and(bits, i32x4.splat(0x0f800000));
   const normal = i32x4.add(bits, i32x4.splat(112 << 23));
   const infinite = v128.and(i32x4.eq(exponent, i32x4.splat(0x0f800000)), i32x4.splat(112 << 23));
-  // A subnormal's bits behind the exponent of 2^-14, less 2^-14.
+  // A subnormal's bits after the exponent of 2^-14, minus 2^-14.
   const small = f32x4.sub(i32x4.add(normal, i32x4.splat(1 << 23)), i32x4.splat(113 << 23));
   const value = v128.bitselect(small, i32x4.add(normal, infinite), i32x4.eq(exponent, i32x4.splat(0)));
   return v128.or(value, sign);
@@ -34,7 +34,7 @@ function unpackOne(packing: u32, words: usize, scales: usize, i: u32): f32 {
   return scale * <f32>(((<i32>load<u8>(words + (i >> 1))) << (28 - 4 * (i & 1))) >> 28);
 }
 
-// Sixteen integers of 8 bits, times a scale, to 64 bytes.
+// Writes sixteen 8-bit integers times a scale to 64 bytes.
 // @inline
 function scaled(q: v128, scale: v128, to: usize): void {
   const low = i16x8.extend_low_i8x16_s(q);
@@ -45,7 +45,7 @@ function scaled(q: v128, scale: v128, to: usize): void {
   v128.store(to, f32x4.mul(scale, f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_s(high))), 48);
 }
 
-/** Values i to i + count of a matrix that begins at `words`, into floats from `to` on. @param scales address of the first. */
+/** Reads values [i, i + count) of a matrix at `words` into floats at `to`. @param scales address of the first scale. */
 export function unpackRow(packing: u32, words: usize, scales: usize, i: u32, count: u32, to: usize): void {
   const end = i + count;
   const group: u32 = packing < INT8 ? 4 : 32;

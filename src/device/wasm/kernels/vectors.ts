@@ -1,7 +1,9 @@
-// Loops over whole vectors of floats that several kernels share
+// Loops over vectors of floats, shared by several kernels
 //
-// Plan: four accumulators of four floats, since an addition takes about four cycles; a rest below four is added one by one.
-// Care: addresses are unsigned and may be close to 4 GiB, so ends are compared by differences. No vector is longer than 1,024 before its sum goes into a double, so errors do not grow with the length.
+// Plan: four accumulators of four floats, since an addition takes about four cycles; the last one to three are added
+// singly.
+// Care: addresses are unsigned and may be close to 4 GiB, so ends are compared by differences. Sums go into a double
+// after at most 1,024 elements, so errors do not grow with the length.
 import { madd, sum4 } from './simd';
 
 const BLOCK: usize = 4096; // bytes
@@ -46,8 +48,8 @@ function dotOfBlock(a: usize, b: usize, end: usize): f32 {
 }
 
 /**
- * Stores the first lanes of four, at most all of them. Loops that store to several places call it with a constant 4 and
- * leave the rest to another call: what must survive a call is held in memory, not in registers.
+ * Stores the first `count` of four lanes. Loops that store to several places call it with a constant 4 and leave the
+ * rest to another call, since values that live across a call are in memory, not in registers.
  */
 // @inline
 export function storeFirst(at: usize, four: v128, count: u32): void {

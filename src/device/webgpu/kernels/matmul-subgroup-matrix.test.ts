@@ -131,7 +131,7 @@ const EMULATED = [
   { component: 'f16', sizes: { M: 16, N: 8, K: 16 }, ...{ side: 16, sx: 2, sy: 1 } },
 ] as const;
 
-/** Products of a layout in all the ways that they are asked for: whole, as parts of others, by packed matrices. */
+/** Products of a layout in all forms: whole, of parts, with packed matrices. */
 function productsOf(layout: MatmulLayout): Product[] {
   const added = { alpha: 0.5, addend: true, accumulate: true };
   const part = { ...plainProduct(layout, 65, 36, 33), ...added };

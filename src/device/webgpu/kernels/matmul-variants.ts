@@ -29,7 +29,7 @@ export type MatmulVariant = (typeof MATMUL_VARIANTS)[number];
 export const SAFE_VARIANT: MatmulVariant = 'register-4';
 /** Those that round operands to 16-bit floats. */
 export const ROUNDING_VARIANTS: ReadonlySet<MatmulVariant> = new Set(['matrix-half', 'block-half']);
-/** What computes products that are in no class. */
+/** Computes products that belong to no class. */
 export const ONLY_VARIANT: MatmulVariant = 'register-8';
 
 /** Whether the operands are whole matrices of f32, which is all that the kernel with blocks reads. */
@@ -56,8 +56,8 @@ function alignmentOf(shape: MatmulShape): string {
 }
 
 /**
- * Products that one measurement speaks for: those of a layout, of the same alignment, of like sizes, with K split by those
- * kernels that can or not, and with the same operands that may be rounded.
+ * The class of products that share one measurement: same layout, alignment, size class, split of K (by kernels that
+ * can) and operands that may be rounded.
  *
  * @returns undefined for products too small to matter, and for stacks, which only one kernel computes.
  */
