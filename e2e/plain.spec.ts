@@ -11,7 +11,7 @@ import {
   waitForStep,
 } from './support/workbench.ts';
 
-test('a browser as it comes learns the default order on the CPU, to its end', async ({ page }) => {
+test('an ordinary browser learns the whole default order on the CPU', async ({ page }) => {
   test.setTimeout(600_000);
   await openWorkbench(page);
   const line = page.getByTestId('device-line');
@@ -24,7 +24,7 @@ test('a browser as it comes learns the default order on the CPU, to its end', as
   await start(page);
   await waitForStep(page, 1);
   const early = await lastStep(page);
-  await expect.poll(() => lastStep(page), 'the chart lives').toBeGreaterThan(early);
+  await expect.poll(() => lastStep(page), 'the chart updates').toBeGreaterThan(early);
   await expect(page.getByTestId('status')).toContainText('CPU by WebAssembly');
   await waitForStatus(page, 'finished', 500_000);
   await expectNoWorkers(page);
@@ -46,8 +46,8 @@ test('a browser as it comes learns the default order on the CPU, to its end', as
   await expect(row).toContainText(percent(averagePerformance));
   await expect(row).toContainText('CPU by WebAssembly');
 
-  await test.step('what it took refines the next estimate', async () => {
-    // How close the first one is depends on what else the machine does meanwhile.
+  await test.step('its duration refines the next estimate', async () => {
+    // How close the first estimate is depends on the machine's other load.
     expect(estimated).toBeGreaterThan(0);
     test
       .info()

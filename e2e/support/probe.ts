@@ -1,7 +1,7 @@
 import type { Page } from '@playwright/test';
 import type { RunEvent } from '../../src/run/events.ts';
 
-/** What a page under test tells of itself. */
+/** What a page under test records. */
 interface Probe {
   /** What the training workers sent, in order. */
   events: RunEvent[];
@@ -50,7 +50,7 @@ function install(): void {
 
 /** Events of the workers since the page was loaded. */
 export const workerEvents = (page: Page): Promise<RunEvent[]> =>
-  // The cast names what `install` has put there.
+  // `install` has added this property.
   page.evaluate(() => (globalThis as unknown as { probe: Probe }).probe.events);
 
 /** Frames that the page had drawn at each of {@link workerEvents}. */
