@@ -31,7 +31,7 @@ def name_of(layer: str, part: str) -> str:
 
 
 def attach(model: torch.nn.Module, pairs: Pairs, scaling: float) -> list:
-    """y ← y + s (x Aᵀ) Bᵀ for every pair in `pairs`, read anew at each call. Returns the hooks."""
+    """y ← y + s (x Aᵀ) Bᵀ for every pair in `pairs`, read at each call. Returns the hooks."""
 
     def hook(layer: str):
         def add(_module, inputs, output):

@@ -1,4 +1,4 @@
-/** The one statement of what the page and its workers may do. `npm start`, `_headers` and index.html are made from it. */
+/** The single source of what the page and its workers may do, for `npm start`, `_headers` and index.html. */
 
 /**
  * Content-Security-Policy: scripts, styles and workers from this server only. Data may come from https and from this

@@ -47,11 +47,11 @@ beforeAll(async () => {
 }, 300_000);
 
 describe('the command line of the package', () => {
-  test('is a program by itself, as npx starts it', () => {
+  test('starts with a shebang, so that npx can start it', () => {
     expect(readFileSync(join(installed, 'dist-lib', 'cli.js'), 'utf8')).toMatch(/^#!\/usr\/bin\/env node\n/);
   });
 
-  test('tells its commands, and the options of each', () => {
+  test('lists its commands and the options of each', () => {
     const help = gorpWeb('--help');
     expect(help).toMatchObject({ code: 0, err: '' });
     for (const command of ['train', 'eval', 'study', 'merge', 'export', 'generate', 'models']) {
@@ -107,10 +107,10 @@ describe('the command line of the package', () => {
     expect(events.at(-1)?.type).toBe('finished');
     const rounds = join('run', 'logs_and_outputs', 'order_custom', 'outputs');
     expect(existsSync(join(consumer, rounds, '1-gloss', 'all_results.json'))).toBe(true);
-    // Nothing is written over.
+    // Nothing is overwritten.
     expect(gorpWeb('train', ...small, '--out', 'run').err).toContain('run/out-is-taken');
 
-    // On from the round into a longer order: method and settings are the round's.
+    // Resumes from the round with a longer order: method and settings are the round's.
     const onward = ['--resume', join(rounds, '1-gloss'), '--order', 'embedded', '--preset', 'quick', '--out', 'onward'];
     const second = gorpWeb('train', ...onward);
     expect(second.code, second.err).toBe(0);
@@ -169,7 +169,7 @@ describe('programs that the page shows for a round', () => {
 });
 
 describe('the library of the package', () => {
-  test('is typed, and trains nothing to be used', () => {
+  test('is typed, and can be used without training', () => {
     const source = `
       import { parseSettings, scoreOf, embeddedSettings, Run, type RunEvent, type RunHost } from 'gorp-web';
       import { nodeHost } from 'gorp-web/node';
@@ -179,7 +179,7 @@ describe('the library of the package', () => {
       const run: Run = new Run(host, settings);
       run.stop();
       console.log(settings.order.join(' '), scoreOf('A cat.', 'a cat').exactMatch);
-      // @ts-expect-error a method that there is not
+      // @ts-expect-error no such method
       export const refused = () => embeddedSettings('quick', 'none');
     `;
     writeFileSync(join(consumer, 'use.mts'), source);

@@ -21,12 +21,12 @@ const STEP: Step = {
   outputs: [...WASM_FILES, 'thread.mjs'].map((file) => `${OUTPUT}/${file}`),
 };
 
-/** What the compiler must be told beside the file: no allocator, no runtime, static data in the first 64 KiB. */
+/** The compiler's options besides the file: no allocator, no runtime, static data in the first 64 KiB. */
 const FLAGS = [
   ...['-O3', '--noAssert', '--runtime', 'stub', '--use', 'abort='],
   ...['--importMemory', '--initialMemory', '1', '--maximumMemory', '65536'],
   ...['--memoryBase', '1024', '--lowMemoryLimit', '65535'],
-  ...['--disableWarning', '201'], // of conversions that matter to a memory of 64 bits only
+  ...['--disableWarning', '201'], // about conversions that matter only to a 64-bit memory
 ];
 
 /** How the sources write AssemblyScript's decorator, which Prettier and editors take for an error. */

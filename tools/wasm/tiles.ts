@@ -38,7 +38,7 @@ function tile(rows: number, columns: number): string {
       .map(line)
       .join('\n');
   const all = (line: (i: number, j: number) => string): string => each((i) => quads((j) => line(i, j)));
-  // Many columns of one or two rows: their parts of B are not kept, which leaves registers for more sums.
+  // With many columns of one or two rows no part of B stays in registers, which leaves more for sums.
   const wide = columns > 8;
 
   return `
@@ -70,7 +70,7 @@ export function tile${rows}x${columns}(${PARAMETERS}): void {
 }`;
 }
 
-/** A function that calls the tile of so many rows. */
+/** A function that calls the tile with the given number of rows. */
 function chooser(rows: readonly number[], columns: number): string {
   return `
 export function tile${columns}(rows: u32, ${PARAMETERS}): void {
