@@ -1,4 +1,4 @@
-"""The model families: config.json as the hub has it, tiny, with sizes that are odd on purpose."""
+"""The model families: config.json as on the hub, tiny, with deliberately odd sizes."""
 
 # Fields that all decoder-only families below share.
 _DECODER = {
