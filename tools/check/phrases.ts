@@ -38,7 +38,7 @@ const PHRASES: readonly Phrase[] = [
   { pattern: /\bthat this browser keeps\b/, say: '"stored in this browser"' },
   { pattern: /\b(?:is|are|be) let be\b/, say: '"is left unchanged"' },
   { pattern: /\bset(?:s|ting)? memory aside\b/, say: '"reserves memory"' },
-  { pattern: /\bas [^.,:;\n]{1,30} ha(?:s|ve) it\b/, say: '"as in …"' },
+  { pattern: /\bas (?:\S+ ){1,4}ha(?:s|ve) it\b/, say: '"as in …"' },
   { pattern: /\bso ha(?:s|ve) (?:it|they)\b/, say: 'the sentence without its inversion' },
   { pattern: /\bat the task at hand\b/, say: '"at the current task"' },
   { pattern: /\bin (?:this|that) one piece\b/, say: '"in one piece"' },
