@@ -6,10 +6,32 @@ import { type LocalHub, startLocalHub } from '../src/testing/local-hub.ts';
 import { repositoryOf } from '../src/testing/model-repository.ts';
 import type { Results } from '../src/run/results.ts';
 import { TINY_FAMILIES, type TinyFamily } from '../src/testing/tiny-families.ts';
-import { choose, downloadResults, openWorkbench, start, waitForStatus } from './support/workbench.ts';
+import { choose, downloadResults, openWorkbench, shownError, start, waitForStatus } from './support/workbench.ts';
 
 // Bytes need more positions than word pieces.
 const PROMPT = { pieces: '96', bytes: '384' };
+
+/** Models that are refused, and what the page says about them. */
+const REFUSED = [
+  {
+    name: 'quantised',
+    config: { quantization_config: { quant_method: 'awq', bits: 4 } },
+    code: 'model/quantised-checkpoint',
+    says: /stored quantised \(awq\).*16-bit/s,
+  },
+  {
+    name: 'seeing',
+    config: { model_type: 'qwen2_5_vl', vision_config: {} },
+    code: 'model/unknown-family',
+    says: /nearest known family is qwen2; this model reads images as well/,
+  },
+  {
+    name: 'chatting',
+    template: '{% for m in messages %}<|im_start|>{{ m.content }}<|im_end|>{% endfor %}',
+    code: 'settings/template-tokens',
+    says: /<\|im_start\|>, which the tokenizer has no token for.*raw prompts/s,
+  },
+];
 
 let hub: LocalHub;
 test.beforeAll(async () => {
@@ -21,11 +43,28 @@ test.beforeAll(async () => {
     const model = open({ vocab_size: 4096 });
     const readable = model.tokenizer === null ? model : { ...model, tokenizer, tokenizerConfig };
     hub.push(`tiny/${family}`, await repositoryOf(readable));
+    if (family !== 'qwen2-tiny') continue;
+    for (const { name, config = {}, template } of REFUSED) {
+      const files = {
+        config: { ...(model.config as object), ...config },
+        tokenizerConfig: { ...(tokenizerConfig as object), chat_template: template },
+      };
+      hub.push(`refused/${name}`, await repositoryOf({ ...readable, ...files }));
+    }
   }
 });
 test.afterAll(() => hub.close());
 
-/** Chooses the model on the local hub and settings that suit such a small model. */
+/** Chooses a model on the local hub. */
+async function chooseModel(page: Page, model: string): Promise<void> {
+  const field = page.getByTestId('model-field');
+  await field.getByLabel('From the Hugging Face hub').check();
+  await field.getByLabel('Repository or address').fill(model);
+  await field.getByText('Gated models and mirrors').click();
+  await field.getByLabel('Hub', { exact: true }).fill(hub.endpoint);
+}
+
+/** Chooses the model of a family and settings that suit such a small model. */
 async function chooseFamily(page: Page, { family }: TinyFamily, method: string): Promise<void> {
   await choose(page, { method, leaveOut: ['field'], trainExamples: 8, testExamples: 2, batchSize: 4 });
   await page.getByText(/^All settings of/).click();
@@ -33,11 +72,7 @@ async function chooseFamily(page: Page, { family }: TinyFamily, method: string):
   await set('method.loraRank', '4');
   await set('method.galoreRank', '4');
   await set('training.sourceLength', family === 'byt5-tiny' ? PROMPT.bytes : PROMPT.pieces);
-  const field = page.getByTestId('model-field');
-  await field.getByLabel('From the Hugging Face hub').check();
-  await field.getByLabel('Repository or address').fill(`tiny/${family}`);
-  await field.getByText('Gated models and mirrors').click();
-  await field.getByLabel('Hub', { exact: true }).fill(hub.endpoint);
+  await chooseModel(page, `tiny/${family}`);
 }
 
 /** The merged model, downloaded. */
@@ -78,6 +113,20 @@ for (const [i, family] of TINY_FAMILIES.entries()) {
     else await expectResumed(page, results);
   });
 }
+
+test('models that cannot be trained are refused, with the reason and what to choose instead', async ({ page }) => {
+  await openWorkbench(page);
+  await choose(page, { method: 'seq-lora', trainExamples: 8, testExamples: 2, batchSize: 4 });
+  await page.getByText(/^All settings of/).click();
+  await chooseModel(page, `refused/${REFUSED[0].name}`);
+  for (const { name, template, code, says } of REFUSED) {
+    await page.getByLabel('Repository or address').fill(`refused/${name}`);
+    await page.locator('[data-setting="training.promptForm"]').selectOption(template === undefined ? 'raw' : 'chat');
+    await start(page);
+    await expect(page.getByTestId('error-panel')).toContainText(code);
+    expect((await shownError(page)).text).toMatch(says);
+  }
+});
 
 test('the embedded LLaMA needs no other server: it shows an example and trains the chosen layers', async ({
   page,

@@ -1,5 +1,5 @@
 import { cp, mkdir, readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { expect, type Page, test } from '@playwright/test';
 import { type LocalHub, startLocalHub } from '../src/testing/local-hub.ts';
 import { serveLocally } from '../src/testing/local-server.ts';
@@ -179,25 +179,44 @@ test('a model folder on this machine is trained in place', async ({ page }, test
   expect(await storedWeights(page)).toEqual({ files: [], strayChunks: 0, begunChunks: 0 });
 });
 
-test('Stop ends a run within seconds although its tokenizer never returns', async ({ page }, testInfo) => {
-  const folder = testInfo.outputPath('crafted-model');
+/** Chooses a copy of the embedded model whose tokenizer splits texts at a given regular expression. */
+async function chooseCrafted(page: Page, folder: string, pattern: string): Promise<void> {
   await cp(join('public', 'embedded', 'model'), folder, { recursive: true });
   const path = join(folder, 'tokenizer.json');
   const tokenizer = JSON.parse(await readFile(path, 'utf8')) as { pre_tokenizer: unknown };
-  // Matches any text in 2ⁿ ways, and fails each time for lack of a tilde.
-  const split = { type: 'Split', pattern: { Regex: '([^~]+)+~' }, behavior: 'Isolated', invert: false };
+  const split = { type: 'Split', pattern: { Regex: pattern }, behavior: 'Isolated', invert: false };
   tokenizer.pre_tokenizer = { type: 'Sequence', pretokenizers: [split, tokenizer.pre_tokenizer] };
   await writeFile(path, JSON.stringify(tokenizer));
-
-  await openWorkbench(page);
-  await choose(page, TINY);
   await page.getByTestId('model-field').getByLabel('Files on this machine').check();
   await page.getByTestId('pick-model-folder').setInputFiles(folder);
-  await expect(page.getByTestId('model-field')).toContainText('crafted-model: ');
+  await expect(page.getByTestId('model-field')).toContainText(`${basename(folder)}: `);
+}
+
+test('Stop ends a run within seconds although its tokenizer never returns', async ({ page }, testInfo) => {
+  await openWorkbench(page);
+  await choose(page, TINY);
+  // This matches any text in 2ⁿ ways, and fails each time for lack of a tilde.
+  await chooseCrafted(page, testInfo.outputPath('crafted-model'), '([^~]+)+~');
   await start(page);
   await expect(page.getByTestId('phase')).toHaveText(/^Tokenizing gloss/);
   await page.getByTestId('stop').click();
   expect((await shownError(page)).code).toBe('worker/no-answer');
   await expect(page.getByTestId('start')).toBeEnabled();
+  await expectNoWorkers(page);
+});
+
+test('a question is stopped, with the reason, when its tokenizer never returns', async ({ page }, testInfo) => {
+  await openWorkbench(page);
+  await choose(page, TINY);
+  // No text of the tasks has many of this letter in a row.
+  await chooseCrafted(page, testInfo.outputPath('crafted-model'), '(q+)+~');
+  await start(page);
+  await waitForStatus(page, 'finished');
+  await page.getByTestId('tab-try').click();
+  await page.getByRole('radiogroup', { name: 'What to ask' }).getByText('Raw prompt').click();
+  await page.getByTestId('try-text').fill('q'.repeat(60));
+  await page.getByTestId('try-ask').click();
+  await expect(page.getByTestId('task-problem')).toContainText('text/tokenizer-too-slow');
+  await expect(page.getByTestId('task-problem')).toContainText('What to do: ');
   await expectNoWorkers(page);
 });

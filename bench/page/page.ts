@@ -1,3 +1,4 @@
+import { WorkerThreads } from '../../src/app/worker-threads.ts';
 import type { Effort, Report } from '../bench.ts';
 import type { SectionName } from '../sections/index.ts';
 import type { Answer, Question } from './messages.ts';
@@ -13,16 +14,21 @@ declare global {
 /** Runs the work in a new worker and answers the worker's questions meanwhile. */
 function inWorker(question: Question): Promise<string | Report> {
   const worker = new Worker(new URL('./worker.ts', import.meta.url), { type: 'module' });
+  const threads = new WorkerThreads();
   const tell = (message: Question): void => worker.postMessage(message);
   return new Promise<string | Report>((resolve, reject) => {
     worker.onmessage = ({ data }: MessageEvent<Answer>) => {
+      if (threads.take(data)) return;
       if (data.type === 'cpu-ms?') void window.browserCpuMs().then((ms) => tell({ type: 'cpu-ms', ms }));
       else if (data.type === 'done') resolve(data.result);
       else reject(new Error(data.error));
     };
     worker.onerror = ({ message }) => reject(new Error(message || 'the worker of the bench could not be loaded'));
     tell(question);
-  }).finally(() => worker.terminate());
+  }).finally(() => {
+    worker.terminate();
+    threads.close();
+  });
 }
 
 window.gorpBench = {

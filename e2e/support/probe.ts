@@ -1,5 +1,6 @@
 import type { Page } from '@playwright/test';
 import type { RunEvent } from '../../src/run/events.ts';
+import type { ThreadRequest } from '../../src/worker/protocol.ts';
 
 /** What a page under test records. */
 interface Probe {
@@ -24,7 +25,9 @@ function install(): void {
   globalThis.Worker = class extends Worker {
     constructor(...args: ConstructorParameters<typeof Worker>) {
       super(...args);
-      this.addEventListener('message', ({ data }: MessageEvent<RunEvent>) => {
+      // Threads of the CPU device send no events, and a request for one is no event either.
+      this.addEventListener('message', ({ data }: MessageEvent<RunEvent | ThreadRequest | 'ready'>) => {
+        if (data === 'ready' || data.type === 'start-thread') return;
         probe.events.push(data);
         probe.frames.push(frames);
       });

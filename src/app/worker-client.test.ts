@@ -89,6 +89,28 @@ describe('a client of a worker', () => {
     expect(worker.terminated).toBe(true);
   });
 
+  it('starts the threads that its worker asks for, answers when they can help, and ends them with it', () => {
+    const { events, session, worker } = open();
+    const answers: unknown[] = [];
+    const port = { postMessage: (answer: unknown) => answers.push(answer) };
+    const start = { block: 64 };
+    worker.onmessage?.({ data: { type: 'start-thread', start, port } });
+    const helping = lastMade();
+    expect(helping.url.pathname).toMatch(/worker\/wasm-thread\.ts$/);
+    expect(helping.sent).toEqual([start]);
+    expect(answers, 'not before it is ready').toEqual([]);
+    helping.onmessage?.({ data: 'ready' });
+    worker.onmessage?.({ data: { type: 'start-thread', start, port } });
+    const broken = lastMade();
+    broken.onerror?.({ message: 'no memory', preventDefault: () => undefined });
+    expect(answers).toEqual([null, 'no memory']);
+    expect(broken.terminated).toBe(true);
+    expect(helping.terminated).toBe(false);
+    session.close();
+    expect([worker.terminated, helping.terminated]).toEqual([true, true]);
+    expect(events, 'the run continues without the thread that could not start').toEqual([]);
+  });
+
   it('starts another worker for the first command after a fault', () => {
     const faults: string[] = [];
     const { send } = connectWorker<string, RunEvent>(

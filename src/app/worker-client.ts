@@ -1,11 +1,12 @@
 import * as v from 'valibot';
 import { type ErrorReport, GorpError, reportOf } from '../base/errors.ts';
+import { WorkerThreads } from './worker-threads.ts';
 
 /** The page's view of a worker. */
 export interface WorkerClient<Command> {
   /** Sends a command. Starts the worker if none is running. */
   readonly send: (command: Command) => void;
-  /** Ends the worker and frees its memory, including the GPU's. No messages arrive afterwards. */
+  /** Ends the worker and its threads, and frees its memory, including the GPU's. No messages arrive afterwards. */
   readonly close: () => void;
 }
 
@@ -32,10 +33,12 @@ export function connectWorker<Command, Message>(
   { name, nextStep, onMessage, onFault }: WorkerListener<Message>,
 ): WorkerClient<Command> {
   let worker: Worker | null = null;
+  const threads = new WorkerThreads();
   const close = (): void => {
     if (worker === null) return;
     worker.onmessage = worker.onerror = worker.onmessageerror = null;
     worker.terminate();
+    threads.close();
     worker = null;
   };
   const fail = (error: GorpError): void => {
@@ -45,6 +48,7 @@ export function connectWorker<Command, Message>(
   const started = (): Worker => {
     const made = start();
     made.onmessage = ({ data }: MessageEvent<unknown>) => {
+      if (threads.take(data)) return;
       const parsed = v.safeParse(schema, data);
       if (parsed.success) onMessage(parsed.output);
       else fail(notUnderstood(name, nextStep, parsed.issues));

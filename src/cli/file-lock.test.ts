@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
-import { mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
+import { copyFile, mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -70,13 +71,43 @@ test('a takeover that was killed half-way stops nobody for long', async () => {
   expect(await readdir(folder)).toEqual([]);
 });
 
-test('the lock of a process of this machine that has ended is free at once', async () => {
+test('the lock of a process of this machine that has ended is free at once, and so is one that it was taking over', async () => {
   const script = `import('${new URL('file-lock.ts', import.meta.url).href}').then(({ FileLock }) => FileLock.take(process.argv[1], 'killed')).then(() => process.kill(process.pid, 'SIGKILL'))`;
   const child = spawn(process.execPath, ['--import', 'tsx', '-e', script, path], { stdio: 'inherit' });
   expect(await new Promise((resolve) => child.once('exit', (_, signal) => resolve(signal)))).toBe('SIGKILL');
   expect(await readdir(folder)).toEqual(['a.lock']);
+  await copyFile(path, `${path}.takeover`);
   expect(await FileLock.holder(path)).toBeNull();
   const lock = await FileLock.take(path, 'next');
   expect(lock).not.toBeNull();
   await lock?.release();
+  expect(await readdir(folder)).toEqual([]);
+});
+
+test('a lock is never there without its content: that of a killed process always tells whose it was', async () => {
+  let isOver = false;
+  const seen = new Set<boolean>();
+  // Read in one go, between any two steps of the other.
+  const isEmpty = (): boolean => {
+    try {
+      return readFileSync(path, 'utf8') === '';
+    } catch {
+      return false; // nobody holds it
+    }
+  };
+  const watch = async (): Promise<void> => {
+    while (!isOver) {
+      seen.add(isEmpty());
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  };
+  const watching = watch();
+  for (let i = 0; i < 50; i++) {
+    const lock = await taken(`${i}`);
+    await new Promise((resolve) => setImmediate(resolve));
+    await lock.release();
+  }
+  isOver = true;
+  await watching;
+  expect([...seen]).toEqual([false]);
 });

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { readlinkSync } from 'node:fs';
-import { open, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { link, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { setTimeout as wait } from 'node:timers/promises';
 
@@ -73,15 +73,34 @@ export class FileLock {
   }
 }
 
-/** @returns whether the file is there with this content now, and was not before. */
+/** What a file system answers that has no hard links. */
+const NO_LINKS = ['EPERM', 'ENOSYS', 'ENOTSUP', 'EOPNOTSUPP'];
+
+/**
+ * Puts a lock in place together with its content: a process that is killed leaves none whose owner nobody can tell.
+ *
+ * @returns whether the file is there with this content now, and was not before.
+ */
 async function create(path: string, content: Content): Promise<boolean> {
+  const draft = draftOf(path, content);
+  await writeFile(draft, JSON.stringify(content));
   try {
-    const file = await open(path, 'wx');
-    try {
-      await file.writeFile(JSON.stringify(content));
-    } finally {
-      await file.close();
-    }
+    await link(draft, path);
+    return true;
+  } catch (thrown) {
+    const { code = '' } = thrown as NodeJS.ErrnoException;
+    if (NO_LINKS.includes(code)) return await createInPlace(path, content);
+    // The one that holds the lock may have removed the draft with those of killed processes.
+    if (code === 'EEXIST' || code === 'ENOENT') return false;
+    throw thrown;
+  } finally {
+    await rm(draft, { force: true });
+  }
+}
+
+async function createInPlace(path: string, content: Content): Promise<boolean> {
+  try {
+    await writeFile(path, JSON.stringify(content), { flag: 'wx' });
     return true;
   } catch (thrown) {
     if ((thrown as NodeJS.ErrnoException).code !== 'EEXIST') throw thrown;
@@ -89,18 +108,23 @@ async function create(path: string, content: Content): Promise<boolean> {
   }
 }
 
+/** Named as the drafts of other files are, which are removed when a killed process has left them. */
+const draftOf = (path: string, { token }: Content): string => `${path}.${token}.partial`;
+
 async function takeOver(path: string, content: Content): Promise<boolean> {
   if (await isAlive(path)) return false;
   const guard = `${path}.takeover`;
   if (!(await create(guard, content))) {
-    // Its owner has died within these few lines; the next try finds it gone.
-    if (!(await isAlive(guard))) await rm(guard, { force: true });
-    return false;
+    if (await isAlive(guard)) return false;
+    // Its owner has died within these few lines.
+    await rm(guard, { force: true });
+    return takeOver(path, content);
   }
   try {
-    // Another may have been here between the look and the guard.
+    // Others may have been here between the look and the guard. A lock that is gone is for whoever creates it first.
     if (await isAlive(path)) return false;
-    const draft = `${path}.${content.token}`;
+    if ((await read(path)) === null) return await create(path, content);
+    const draft = draftOf(path, content);
     await writeFile(draft, JSON.stringify(content));
     await rename(draft, path);
     await wait(SETTLE_MS);

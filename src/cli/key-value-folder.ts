@@ -13,7 +13,7 @@ const ABANDONED_MS = 3_600_000;
 
 async function removeOldDrafts(folder: string): Promise<void> {
   for (const name of await readdir(folder)) {
-    if (!name.endsWith('.draft')) continue;
+    if (!/\.(draft|partial)$/.test(name)) continue;
     const path = join(folder, name);
     const { mtimeMs } = await stat(path).catch(() => ({ mtimeMs: Infinity }));
     if (Date.now() - mtimeMs > ABANDONED_MS) await rm(path, { force: true });
@@ -51,7 +51,7 @@ export class FolderKeyValue implements KeyValue {
     const values = new FolderKeyValue(root);
     await values.#withRoom(async () => {
       for (const folder of [values.#objects, values.#bytes, values.#locks]) await mkdir(folder, { recursive: true });
-      for (const folder of [values.#objects, values.#bytes]) await removeOldDrafts(folder);
+      for (const folder of [values.#objects, values.#bytes, values.#locks]) await removeOldDrafts(folder);
     });
     return values;
   }
@@ -181,6 +181,7 @@ export class FolderKeyValue implements KeyValue {
     return this.#guarded(async () => {
       const names = new Set<string>();
       for (const file of await readdir(this.#locks)) {
+        if (file.includes('.')) continue; // on the way to be a lock
         const name = await FileLock.holder(join(this.#locks, file));
         if (name !== null) names.add(name);
       }

@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { type FileHandle, mkdir, mkdtemp, open, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { textFile } from '../weights/exports/output-file.ts';
 import { writeDurably, writeFolderDurably } from './durable-write.ts';
 import { claimOut } from './out-folder.ts';
@@ -80,6 +80,16 @@ describe('the folder of a run', () => {
     ]);
   });
 
+  test('is free where a killed process has left folders and nothing in them', async () => {
+    await mkdir(join(out, 'checkpoints'), { recursive: true });
+    await mkdir(rounds(), { recursive: true });
+    await (
+      await claimOut(out, { order: ORDER })
+    )();
+    await writeFile(join(out, 'checkpoints', 'x'), '');
+    await expect(claimOut(out, { order: ORDER })).rejects.toMatchObject({ code: 'run/out-is-taken' });
+  });
+
   test('that cannot be made is named', async () => {
     await writeFile(join(folder, 'file'), '');
     const made = claimOut(join(folder, 'file', 'run'));
@@ -105,6 +115,21 @@ describe('what is written', () => {
     await Promise.all(Array.from({ length: 8 }, (_, i) => writeDurably(path, String(i).repeat(1000))));
     expect(await readFile(path, 'utf8')).toMatch(/^(\d)\1{999}$/);
     expect(await readdir(out)).toEqual(['a.json']);
+  });
+
+  test('is flushed to disk before it takes the place of what was there', async () => {
+    const path = join(out, 'a.json');
+    await writeDurably(path, 'old');
+    const file = await open(path, 'r');
+    const handles = Object.getPrototypeOf(file) as FileHandle;
+    await file.close();
+    const sync = vi.spyOn(handles, 'sync').mockRejectedValueOnce(new Error('EIO: the disk is broken'));
+    try {
+      await expect(writeDurably(path, 'new')).rejects.toThrow('EIO');
+    } finally {
+      sync.mockRestore();
+    }
+    expect([await readFile(path, 'utf8'), await readdir(out)]).toEqual(['old', ['a.json']]);
   });
 
   test('as a round is a whole round, with the results so far, or none', async () => {

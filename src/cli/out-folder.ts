@@ -1,5 +1,4 @@
-import { existsSync } from 'node:fs';
-import { mkdir, readdir } from 'node:fs/promises';
+import { mkdir, readdir, stat } from 'node:fs/promises';
 import { join, relative, resolve, sep } from 'node:path';
 import { GorpError } from '../base/errors.ts';
 import { ordersFolder } from '../run/outputs/layout.ts';
@@ -89,7 +88,8 @@ async function takeLock(out: string): Promise<FileLock> {
 export async function refuseTaken(out: string, order: readonly string[], resumed: ResumedRound | null): Promise<void> {
   const isOwn = resumed !== null && isBelow(out, resumed.path);
   if (!isOwn) {
-    const found = LEFT_BEHIND.find((name) => existsSync(join(out, name)));
+    const there = await Promise.all(LEFT_BEHIND.map((name) => holdsFiles(join(out, name))));
+    const found = LEFT_BEHIND.find((_, i) => there[i]);
     if (found === undefined) return;
     throw new GorpError(
       'run/out-is-taken',
@@ -105,6 +105,14 @@ export async function refuseTaken(out: string, order: readonly string[], resumed
     `${out} has a later round already, ${later}, which would be replaced.`,
     `Resume from the last round, or name another folder with --out.`,
   );
+}
+
+/** Whether there is a file, or a folder with one: a killed process may have left folders and come no further. */
+async function holdsFiles(path: string): Promise<boolean> {
+  const found = await stat(path).catch(() => null);
+  if (found === null || !found.isDirectory()) return found !== null;
+  const entries = await readdir(path, { withFileTypes: true, recursive: true });
+  return entries.some((entry) => !entry.isDirectory());
 }
 
 function isBelow(folder: string, path: string): boolean {

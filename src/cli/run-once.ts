@@ -71,11 +71,14 @@ export async function runOnce(
       else resolve(true);
     };
     stop = () => {
-      if (overdue !== undefined) process.exit(EXIT.interrupted);
+      stopListening();
       overdue = setTimeout(check, STOP_MS);
       run.stop();
     };
   });
+  // Nobody listens after the first signal, so the system ends the process at the second, even while a driver that compiles
+  // holds up the thread.
+  const stopListening = (): void => STOPPING.forEach((signal) => process.off(signal, stop));
   for (const signal of STOPPING) process.on(signal, stop);
   try {
     if (await Promise.race([run[work](), isOverdue])) {
@@ -84,7 +87,7 @@ export async function runOnce(
     }
   } finally {
     clearTimeout(overdue);
-    for (const signal of STOPPING) process.off(signal, stop);
+    stopListening();
   }
   if (ended.exit === EXIT.ok && ended.lostFiles) ended.exit = EXIT.input;
   return ended;

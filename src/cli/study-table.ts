@@ -72,8 +72,11 @@ export function studyTable(runs: readonly Results[]): string {
       '',
     );
     lines.push(`| after | ${order.join(' | ')} |`, `|${' --- |'.repeat(order.length + 1)}`);
+    // A run that was stopped before its first test has no matrix.
     for (const { round, name } of [{ round: 0, name: 'nothing' }, ...namedRounds(settings)]) {
-      const cells = order.map((_, j) => meanAndDeviation(own.map((r) => percent(r.accuracy.exact[round][j]))));
+      const cells = order.map((_, j) =>
+        meanAndDeviation(own.map((r) => percent(r.accuracy.exact.at(round)?.[j] ?? null))),
+      );
       lines.push(`| ${[name, ...cells].join(' | ')} |`);
     }
   }

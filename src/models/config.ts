@@ -142,11 +142,7 @@ export class ConfigReader {
     const quantisation = this.part('quantization_config') ?? this.part('compression_config');
     if (quantisation === undefined) return;
     const { quant_method: method = 'an unknown method' } = quantisation.#fields;
-    throw new GorpError(
-      'model/quantised-checkpoint',
-      `The weights of this ${this.#family} model are stored quantised (${String(method)}).`,
-      'Choose the same model with 16-bit or 32-bit weights, which its card names as the base model. To save memory, set frozen weights to 8-bit or 4-bit here.',
-    );
+    throw quantisedCheckpoint(`The weights of this ${this.#family} model are stored quantised (${String(method)}).`);
   }
 
   /** Refuses a checkpoint whose `architectures`, if given, cannot generate answers. */
@@ -166,6 +162,14 @@ export class ConfigReader {
     );
   }
 }
+
+/** The error for a checkpoint whose weights are stored in a quantised form. */
+export const quantisedCheckpoint = (message: string): GorpError =>
+  new GorpError(
+    'model/quantised-checkpoint',
+    message,
+    'Choose the same model with 16-bit or 32-bit weights, which its card names as the base model; to save memory, set frozen weights to 8-bit or 4-bit here.',
+  );
 
 const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -125,14 +125,23 @@ describe('missing fields have the defaults of transformers', () => {
 });
 
 describe('an unknown family', () => {
-  test.each([
-    ['qwen3_moe', 'qwen3', 'mixture of experts'],
-    ['qwen2_5_vl', 'qwen2', 'images'],
-    ['gemma3', 'gemma3_text', 'text-only'],
-    ['mixtral', 'mistral', 'mixture of experts'],
-    ['gemma2', 'gemma3_text', 'attn_logit_softcapping'],
-  ])('%s: names %s and what differs', (type, nearest, differs) => {
-    const { code, message, nextStep } = refusal({ ...qwen25, model_type: type });
+  const sees = { vision_config: { hidden_size: 8 } };
+  test.each<[string, Fields, string, string]>([
+    ['qwen3_moe', { num_experts: 128 }, 'qwen3', 'this model is a mixture of experts.'],
+    ['qwen2_5_vl', sees, 'qwen2', 'this model reads images as well.'],
+    ['qwen2_audio', { audio_config: {} }, 'qwen2', 'this model reads sound as well.'],
+    ['gemma3', sees, 'gemma3_text', 'text-only'],
+    ['gemma4', { ...sees, audio_config: {} }, 'gemma3_text', 'this model reads images and sound as well.'],
+    ['mixtral', { num_local_experts: 8 }, 'mistral', 'this model is a mixture of experts.'],
+    [
+      'llama4',
+      { ...sees, text_config: { num_local_experts: 16 } },
+      'llama',
+      'this model is a mixture of experts and reads images as well.',
+    ],
+    ['gemma2', {}, 'gemma3_text', 'attn_logit_softcapping'],
+  ])('%s with %j: names %s and what differs', (type, fields, nearest, differs) => {
+    const { code, message, nextStep } = refusal({ ...qwen25, ...fields, model_type: type });
     expect(code).toBe('model/unknown-family');
     expect(message).toContain(`The nearest supported family is ${nearest};`);
     expect(message).toContain(differs);

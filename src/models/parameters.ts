@@ -3,6 +3,7 @@ import type { BufferRange, OwnedBuffer } from '../device/buffers.ts';
 import type { Device } from '../device/device.ts';
 import { pack, packedBytes, type Packing } from '../device/packing.ts';
 import { bytesOf, plainTensor, sizeOf, type StoredTensor, storeTensor, type Tensor } from '../graph/tensor.ts';
+import { quantisedCheckpoint } from './config.ts';
 
 /** Gives the values of a parameter by Hugging Face name. */
 export type ReadParameter = (name: string) => Promise<Float32Array>;
@@ -132,11 +133,19 @@ function write(device: Device, { storage, packing }: Tensor, values: Float32Arra
 }
 
 /**
+/**
+ * Tensors that mark a checkpoint as quantised even if its config.json does not say so: GPTQ and AWQ (older ones have a
+ * quantize_config.json), FP8, compressed-tensors, bitsandbytes.
+ */
+const QUANTISED = /\.(qweight|weight_packed|weight_scale(_inv)?|weight\.absmax)$/;
+
+/**
  * Checks a checkpoint against the config.
  *
  * @param isRedundant whether an extra name is allowed.
  * @param storedName name of a parameter in the checkpoint.
- * @throws GorpError `model/missing-tensor`, `model/extra-tensor` or `model/bad-shape`, naming the tensor.
+ * @throws GorpError `model/quantised-checkpoint`, `model/missing-tensor`, `model/extra-tensor` or `model/bad-shape`, naming
+ *   the tensor.
  */
 export function checkShapes(
   wanted: ReadonlyMap<string, readonly number[]>,
@@ -145,6 +154,9 @@ export function checkShapes(
   storedName: (name: string) => string = (name) => name,
 ): void {
   const nextStep = 'Fetch the weights and config.json again, both from the same place.';
+  const quantised = [...found.keys()].find((name) => QUANTISED.test(name));
+  if (quantised !== undefined)
+    throw quantisedCheckpoint(`The weights of this model are stored quantised: the checkpoint holds ${quantised}.`);
   for (const [name, shape] of wanted) {
     const tensor = found.get(storedName(name));
     if (tensor === undefined) {

@@ -1,35 +1,26 @@
 import { GorpError, reportOf } from '../base/errors.ts';
 
-/** Why a family's graph cannot compute its known relatives, by `model_type`. */
+/** How relatives of supported families differ, by `model_type`, if their config.json does not say it. */
 const RELATIVES: Readonly<Record<string, readonly [nearest: string, differs: string]>> = {
-  mt5: ['t5', 'it has not been compared with transformers yet'],
-  switch_transformers: ['t5', 'it is a mixture of experts'],
-  longt5: ['t5', 'its encoder sees a window of the source'],
-  mllama: ['llama', 'it reads images as well'],
-  llava: ['llama', 'it reads images as well'],
-  llama4: ['llama', 'it is a mixture of experts that reads images as well'],
-  llama4_text: ['llama', 'it is a mixture of experts'],
-  phi3: ['llama', 'its projections of queries, keys and values are one matrix'],
-  granite: ['llama', 'it scales embeddings, residuals and logits'],
-  olmo2: ['llama', 'it has norms after its blocks, not before'],
-  mixtral: ['mistral', 'it is a mixture of experts'],
-  mistral3: ['mistral', 'it reads images as well'],
-  pixtral: ['mistral', 'it reads images as well'],
-  ministral: ['mistral', 'its layers see windows of different kinds'],
-  qwen2_moe: ['qwen2', 'it is a mixture of experts'],
-  qwen2_vl: ['qwen2', 'it reads images as well'],
-  qwen2_5_vl: ['qwen2', 'it reads images as well'],
-  qwen2_audio: ['qwen2', 'it hears sound as well'],
-  qwen3_moe: ['qwen3', 'it is a mixture of experts'],
-  qwen3_vl: ['qwen3', 'it reads images as well'],
-  qwen3_next: ['qwen3', 'it is a mixture of experts with linear attention'],
-  smolvlm: ['smollm3', 'it reads images as well'],
-  gemma: ['gemma3_text', 'it has no norms after its blocks or in heads'],
-  gemma2: ['gemma3_text', 'it caps scores and logits (attn_logit_softcapping)'],
-  gemma3: ['gemma3_text', 'it reads images as well; the text-only files of this family say gemma3_text'],
-  gemma3n: ['gemma3_text', 'it reads images and sound, and has embeddings in every layer'],
-  gemma3n_text: ['gemma3_text', 'it has embeddings in every layer'],
+  mt5: ['t5', 'this model has not been compared with transformers yet'],
+  longt5: ['t5', 'the encoder of this model sees a window of the source'],
+  phi3: ['llama', 'this model stores queries, keys and values in one matrix'],
+  granite: ['llama', 'this model scales embeddings, residuals and logits'],
+  olmo2: ['llama', 'this model has norms after its blocks, not before'],
+  ministral: ['mistral', 'layers of this model see windows of different kinds'],
+  mixtral: ['mistral', 'this model is a mixture of experts'],
+  qwen3_next: ['qwen3', 'this model is a mixture of experts with linear attention'],
+  gemma: ['gemma3_text', 'this model has no norms after its blocks or in heads'],
+  gemma2: ['gemma3_text', 'this model caps scores and logits (attn_logit_softcapping)'],
+  gemma3: ['gemma3_text', 'this model reads images as well; the text-only files of this family say gemma3_text'],
+  gemma3n: ['gemma3_text', 'this model reads images and sound, and has embeddings in every layer'],
+  gemma3n_text: ['gemma3_text', 'this model has embeddings in every layer'],
 };
+
+/** Fields that count the experts of a mixture. */
+const EXPERTS = ['num_experts', 'num_local_experts', 'n_routed_experts'];
+/** Fields that describe inputs other than text. */
+const INPUTS: Readonly<Record<string, string>> = { vision_config: 'images', audio_config: 'sound' };
 
 /** A family for comparison in {@link unknownFamily}. */
 export interface KnownFamily {
@@ -61,7 +52,10 @@ export function unknownFamily(config: Readonly<Record<string, unknown>>, familie
   );
 }
 
-/** The family whose name begins like this one, or of the same kind, and the first field that it does not support. */
+/**
+ * The family whose name begins like this one, or of the same kind; and what no supported family has, or the first field
+ * that the nearest one does not support.
+ */
 function compared(
   type: string,
   config: Readonly<Record<string, unknown>>,
@@ -76,10 +70,22 @@ function compared(
     (config['is_encoder_decoder'] === true) === modelType.endsWith('t5');
   const known = families.filter(isKind);
   const nearest = known.reduce((a, b) => (shared(b.modelType) > Math.max(2, shared(a.modelType)) ? b : a));
+  const foreign = foreignParts(config);
+  if (foreign !== null) return [nearest.modelType, foreign];
   try {
     nearest.parse({ ...config, model_type: nearest.modelType, architectures: undefined });
   } catch (thrown) {
     return [nearest.modelType, `read as one, ${reportOf(thrown).message.replace(/\.$/, '')}`];
   }
-  return [nearest.modelType, 'its fields match, but its results have not been compared'];
+  return [nearest.modelType, 'the fields of this model match, but its results have not been compared'];
+}
+
+/** Experts and inputs other than text, by the fields of a config.json; null if it names none. */
+function foreignParts(config: Readonly<Record<string, unknown>>): string | null {
+  const { text_config: text } = config;
+  const fields = { ...(typeof text === 'object' ? text : null), ...config };
+  const parts = EXPERTS.some((name) => Number(fields[name] ?? 0) > 1) ? ['is a mixture of experts'] : [];
+  const inputs = Object.entries(INPUTS).flatMap(([name, what]) => (fields[name] ? [what] : []));
+  if (inputs.length > 0) parts.push(`reads ${inputs.join(' and ')} as well`);
+  return parts.length > 0 ? `this model ${parts.join(' and ')}` : null;
 }

@@ -137,6 +137,12 @@ describe.each(trainedModels)('a run of $name', ({ reference, folder }) => {
       change: (model) => ({ tensors: withTensor(model, 'model.layers.0.self_attn.q_proj.bias', [config.hiddenSize]) }),
     },
     {
+      what: 'weights are quantised and config.json does not say so',
+      code: 'model/quantised-checkpoint',
+      names: 'model.layers.0.self_attn.q_proj.qweight',
+      change: (model) => ({ tensors: withTensor(model, 'model.layers.0.self_attn.q_proj.qweight', [1, 8]) }),
+    },
+    {
       what: 'a shape disagrees with the config',
       code: 'model/bad-shape',
       names: 'model.layers.0.self_attn.k_proj.weight',

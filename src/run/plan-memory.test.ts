@@ -4,6 +4,7 @@ import { embeddedFolder } from '../cli/places.ts';
 import { nodeTaskReader } from '../cli/host.ts';
 import { Learner } from '../gorp/learner.ts';
 import { type MethodName, type MethodSettings, planOf } from '../methods/registry.ts';
+import type { OwnedBuffer } from '../device/buffers.ts';
 import { type DeviceOutline, outlineOf } from '../device/counting-device.ts';
 import { acquireTestDevice } from '../testing/devices.ts';
 import { type TrainedModel, trainedModels } from '../testing/reference.ts';
@@ -46,6 +47,12 @@ const workOf = ({ batchSize: B, sourceLength: S, targetLength: T, evaluationBatc
   tests: [{ B: evaluationBatchSize, S, nodes: 1 + 3 * (T - 1), choices: 3 * T, pool: { B: evaluationBatchSize, S } }],
 });
 
+/** What is on a device, by part and buffer by buffer. */
+interface Measured {
+  readonly measured: ReturnType<typeof bytesByPart>;
+  readonly live: readonly OwnedBuffer[];
+}
+
 describe('a plan of training is what training takes', () => {
   test.each<[MethodName, Partial<TrainingSettings>, Partial<MethodSettings>?]>([
     ['gorp', {}],
@@ -53,13 +60,30 @@ describe('a plan of training is what training takes', () => {
     ['gorp-plus', { activations: 'recompute', frozenWeights: '8-bit' }],
     ['seq-ft', { batchSize: 5, frozenWeights: '4-bit' }],
     ['seq-lora', { gradientAccumulation: 2, sourceLength: 40, frozenWeights: 'stored' }],
-  ])('%s with %o %o', (name, more, changes) => agrees(tinyModel({ num_layers: 2 }), tinySettings(name, more, changes)));
+  ])('%s with %o %o', async (name, more, changes) => {
+    await agrees(tinyModel({ num_layers: 2 }), tinySettings(name, more, changes));
+  });
 
-  test.each(TINY_FAMILIES)('gorp of $family', ({ open, lengths }) =>
-    agrees(open(), tinySettings('gorp', { ...lengths, activations: 'recompute', frozenWeights: 'stored' })),
-  );
+  test.each(TINY_FAMILIES)('gorp of $family', async ({ open, lengths }) => {
+    await agrees(open(), tinySettings('gorp', { ...lengths, activations: 'recompute', frozenWeights: 'stored' }));
+  });
 
-  async function agrees(model: ModelFiles, { method, training }: RunSettings): Promise<void> {
+  test('a vocabulary of 262,144 pieces: the tied embedding is there once, the logits of a batch never', async () => {
+    const gemma = TINY_FAMILIES.find(({ family }) => family === 'gemma3-tiny');
+    const model = gemma?.open({ vocab_size: 262_144, hidden_size: 8 });
+    if (model === undefined) throw new Error('there is no tiny Gemma');
+    const [batchSize, targetLength] = [16, 8];
+    const { measured, live } = await agrees(
+      model,
+      tinySettings('gorp', { batchSize, sourceLength: 12, targetLength, activations: 'recompute' }),
+    );
+    const embedding = 262_144 * 8 * 4;
+    expect(live.filter(({ purpose, bytes }) => purpose === 'weights' && bytes >= embedding)).toHaveLength(1);
+    expect(measured.weights).toBeLessThan(embedding * 1.1);
+    expect(measured.arena).toBeLessThan(batchSize * targetLength * 262_144 * 4 * 0.8);
+  });
+
+  async function agrees(model: ModelFiles, { method, training }: RunSettings): Promise<Measured> {
     const { gradientAccumulation, activations } = training;
     const device = await acquireTestDevice();
     const { network, targets } = networkOf(device, model.config, training);
@@ -85,6 +109,7 @@ describe('a plan of training is what training takes', () => {
     // The first step refreshes bases, and the second does not.
     for (let step = 0; step < 2; step++) await learner.step(new Array(gradientAccumulation).fill(batch));
     const measured = bytesByPart(device);
+    const { live } = device.buffers;
     await learner.takeRecords();
     learner.destroy();
     network.destroy();
@@ -98,6 +123,7 @@ describe('a plan of training is what training takes', () => {
     expect({ ...plan.parts, readBack: 0 }).toEqual({ ...measured, readBack: 0 });
     for (const part of ['weights', 'trained', 'optimizer', 'arena'] as const) expect(measured[part]).toBeGreaterThan(0);
     expect(totalOf(plan.parts)).toBe(plan.total);
+    return { measured, live };
   }
 });
 

@@ -1,6 +1,6 @@
 import { expect } from 'vitest';
 import type { Device } from '../device/device.ts';
-import type { MethodName } from '../methods/registry.ts';
+import type { MethodName, MethodSettings } from '../methods/registry.ts';
 import type { RunEvent } from '../run/events.ts';
 import type { Results } from '../run/results.ts';
 import { Run } from '../run/run.ts';
@@ -23,10 +23,12 @@ async function execute({ open }: TinyFamily, settings: RunSettings, acquire: () 
   return end.results;
 }
 
-interface Where {
+interface How {
   acquire: () => Promise<Device>;
   /** Tiny tasks. */
   order: string[];
+  /** Settings of the method that differ from its preset. */
+  changes: Partial<MethodSettings>;
 }
 
 const mean = (part: readonly number[]): number => part.reduce((a, b) => a + b, 0) / part.length;
@@ -36,9 +38,9 @@ export async function learns(
   family: TinyFamily,
   method: MethodName,
   training: Partial<TrainingSettings> = {},
-  { acquire = acquireTestDevice, order = ['gloss', 'field'] }: Partial<Where> = {},
+  { acquire = acquireTestDevice, order = ['gloss', 'field'], changes = {} }: Partial<How> = {},
 ): Promise<void> {
-  const settings = { ...tinySettings(method, { ...family.lengths, epochs: 3, ...training }), order };
+  const settings = { ...tinySettings(method, { ...family.lengths, epochs: 3, ...training }, changes), order };
   const { curves, accuracy } = await execute(family, settings, acquire);
   expect(curves.loss.every(Number.isFinite)).toBe(true);
   const first = curves.loss.filter((_, i) => curves.round[i] === curves.round[0]);
@@ -48,6 +50,9 @@ export async function learns(
     for (const value of row) expect(value === null || (value >= 0 && value <= 1)).toBe(true);
   }
 }
+
+/** The projection that is not the default. */
+export const EXACT: Partial<MethodSettings> = { projection: 'exact' };
 
 /** Other ways of a run. */
 export const WAYS: readonly Partial<TrainingSettings>[] = [

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { GorpError } from '../base/errors.ts';
+import type { TokenizerGuard } from '../base/tokenizer-guard.ts';
 import { fitLabel } from '../tasks/fit.ts';
 import { referencesWith, tokenizersOf } from '../testing/reference.ts';
 import { checkVocabulary, loadTokenizer } from './tokenizer.ts';
@@ -92,6 +93,8 @@ function small(change: (json: Record<string, Record<string, unknown>>) => void =
 }
 
 const REPLACE = { type: 'Replace', pattern: { Regex: '(a+)+!' }, content: '' };
+const DOUBLE = { type: 'Replace', pattern: { String: 'a' }, content: 'aa' };
+const SAME = { type: 'Replace', pattern: { String: 'a' }, content: 'b' };
 
 describe('loadTokenizer', () => {
   const tokenizer = loadTokenizer(small(), {});
@@ -124,6 +127,21 @@ describe('loadTokenizer', () => {
     expect(() => broken.encode('a')).toThrow(expect.objectContaining({ code: 'text/bad-tokenizer' }) as GorpError);
   });
 
+  it.each([
+    ['nothing', small(), 0],
+    ['a regular expression', small((json) => Object.assign(json, { normalizer: REPLACE })), 1],
+    ['replacing a text by a longer one', small((json) => Object.assign(json, { normalizer: DOUBLE })), 1],
+    ['replacing a text by one of its length', small((json) => Object.assign(json, { normalizer: SAME })), 0],
+  ])('bounds the time of %s', (_, json, times) => {
+    let guarded = 0;
+    const guard: TokenizerGuard = (work) => {
+      guarded++;
+      return work();
+    };
+    loadTokenizer(json, {}, 'closed', guard).encode('a b');
+    expect(guarded).toBe(times);
+  });
+
   it('encodes empty and unknown text', () => {
     expect(tokenizer.encode('')).toEqual([]);
     expect(tokenizer.encode(' \n ')).toEqual([]);
@@ -144,6 +162,7 @@ describe('loadTokenizer', () => {
     ['a score that is no number', small((json) => (json['model']['vocab'] = [['a', 'b']])), {}],
     ['an unknown token outside the vocabulary', small((json) => (json['model']['unk_id'] = 6)), {}],
     ['a decoder with a regular expression', small((json) => (json['decoder'] = REPLACE)), {}],
+    ['a decoder that makes texts longer', small((json) => (json['decoder'] = DOUBLE)), {}],
     [
       'an added token without text',
       small((json) => Object.assign(json, { added_tokens: [{ id: 1, content: '' }] })),

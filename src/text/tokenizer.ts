@@ -42,7 +42,7 @@ const TokenizerConfigSchema = v.looseObject({
  * not name a special token, it is that of Hugging Face's T5 and LLaMA classes: `</s>`, `<pad>`, `<s>`, `<unk>`.
  *
  * @param tokenizerJson null if the model's tokens are bytes.
- * @param guard limits how long a regular expression of the files may take on a text.
+ * @param guard limits how long a text may take if the files can make that long (see {@link mayTakeForEver}).
  * @throws GorpError `text/bad-tokenizer` if the files are malformed or lack an end-of-text token.
  */
 export function loadTokenizer(
@@ -54,7 +54,8 @@ export function loadTokenizer(
   if (tokenizerJson === null && hasByteTokens(tokenizerConfig)) return byteTokenizer();
   const json = checked(TokenizerJsonSchema, tokenizerJson, 'tokenizer.json');
   const config = checked(TokenizerConfigSchema, tokenizerConfig, 'tokenizer_config.json');
-  if (hasPattern(json['decoder'])) throw badTokenizer('tokenizer.json: its decoder has a regular expression');
+  if (mayTakeForEver(json['decoder']))
+    throw badTokenizer('tokenizer.json: its decoder has a regular expression, or replaces a text by a longer one');
   let library: HuggingFaceTokenizer;
   try {
     // Pass the input itself, which the schema has checked: valibot's copy of a record lacks a key "constructor".
@@ -83,7 +84,7 @@ export function loadTokenizer(
   const special = new Set(json.added_tokens.flatMap(({ id, special }) => (special === false ? [] : [id])));
   const encodeFreely = (text: string): number[] =>
     working(() => library.encode(text, { add_special_tokens: false }).ids);
-  const isGuarded = hasPattern(json['normalizer']) || hasPattern(json['pre_tokenizer']);
+  const isGuarded = mayTakeForEver(json['normalizer']) || mayTakeForEver(json['pre_tokenizer']);
   const encode = isGuarded ? (text: string): number[] => guard(() => encodeFreely(text)) : encodeFreely;
   const before = (): number[] => tokensBefore(library);
   const front = promptMark === 'begun' ? (isGuarded ? guard(before) : before()) : [];
@@ -123,10 +124,20 @@ function tokensBefore(library: HuggingFaceTokenizer): number[] {
   throw badTokenizer('tokenizer.json: post_processor begins texts with a token that the vocabulary lacks');
 }
 
-/** Whether a part of the file contains a regular expression of its own. */
-function hasPattern(part: unknown): boolean {
+/**
+ * Whether a part of the file can take time, or make a text grow, without limit: a regular expression can have 2ⁿ ways not
+ * to match, and n replacements of a text by a longer one can make it 2ⁿ times as long.
+ */
+function mayTakeForEver(part: unknown): boolean {
   if (typeof part !== 'object' || part === null) return false;
-  return Object.hasOwn(part, 'Regex') || Object.values(part).some(hasPattern);
+  const { Regex, pattern, content } = part as {
+    Regex?: unknown;
+    pattern?: { String?: unknown } | null;
+    content?: unknown;
+  };
+  const replaced = pattern?.String;
+  const grows = typeof replaced === 'string' && typeof content === 'string' && content.length > replaced.length;
+  return Regex !== undefined || grows || Object.values(part).some(mayTakeForEver);
 }
 
 interface PreTokenized {

@@ -1,6 +1,7 @@
 import * as v from 'valibot';
 import { type DeviceChoice, DEVICE_REASONS } from '../base/device-choice.ts';
 import { ErrorReportSchema } from '../base/error-report.ts';
+import type { ThreadStart } from '../device/wasm/thread.mjs';
 import type { OnnxDtype } from '../onnx/dtypes.ts';
 import type { Milestone } from '../run/control.ts';
 import { EffortSchema, SpeedSchema } from '../run/duration.ts';
@@ -31,6 +32,18 @@ export interface PageTasks {
   /** The user's custom tasks by name, each as JSON. */
   custom: ReadonlyMap<string, Blob>;
 }
+
+/** A worker that computes on the CPU asks the page for another thread. */
+export interface ThreadRequest {
+  type: 'start-thread';
+  /** The thread's first message. */
+  start: ThreadStart;
+  /** Where the page answers, once. */
+  port: MessagePort;
+}
+
+/** Null once the thread is ready, otherwise why it could not start. */
+export type ThreadAnswer = string | null;
 
 /** What the page may ask of the training worker. The access goes beside the settings, so that no record of them has it. */
 export type WorkerCommand =

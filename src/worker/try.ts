@@ -1,5 +1,6 @@
 import type { DeviceChoice } from '../base/device-choice.ts';
 import { GorpError, reportOf } from '../base/errors.ts';
+import type { TokenizerGuard } from '../base/tokenizer-guard.ts';
 import { chooseDevice } from '../device/choice.ts';
 import { DTYPE_WORDS, ONNX_DTYPES } from '../onnx/dtypes.ts';
 import { graphsApart } from '../onnx/onnx-files.ts';
@@ -16,7 +17,7 @@ import { type ModelAccess, openModel, readConfigHere, requireReference } from '.
 import { keptFiles } from './kept-rounds.ts';
 import { openPlaces } from './places.ts';
 import { askExamples, type AskerParts, askRounds, type Provider, StoppedAsking } from './try/asker.ts';
-import type { Answering, GivenFile, Preparation, TriedRun, TryCommand, TryEvent } from './try/messages.ts';
+import type { Answering, GivenFile, Preparation, TriedRun, TryCommand, TryMessage } from './try/messages.ts';
 import { openRunFiles, type RunFiles } from './try/opened-run.ts';
 import { PreparedModels, type RoundsModel } from './try/prepared-models.ts';
 import { loadRuntime } from './try/runtime.ts';
@@ -26,7 +27,7 @@ import { openStage } from './try/stage.ts';
 // that it holds goes with it.
 declare const self: DedicatedWorkerGlobalScope;
 
-const emit = (event: TryEvent): void => self.postMessage(event);
+const emit = (message: TryMessage): void => self.postMessage(message);
 let isStopping = false;
 /** Commands follow each other. */
 let last: Promise<void> = Promise.resolve();
@@ -192,7 +193,7 @@ async function openForAsking(
   const open = async (model: string): Promise<ModelFiles> =>
     openModel(requireReference(parseModelReference(model), model), await openPlaces(answering.access), { inspect });
   const base = await openBaseModel({ results }, open);
-  const known = await readTexts(base, results.settings.training);
+  const known = await readTexts(base, results.settings.training, tokenizerGuard(results.settings.model));
   const graphs: RoundsModel['graphs'] = async (round, dtype) =>
     graphsApart(base, dtype, layers, round === 0 ? undefined : await openRound(round));
   const tasks = answers.tasks.map(({ name, kind, instruction }) => {
@@ -216,6 +217,18 @@ async function openForAsking(
   };
   return { base, parts };
 }
+
+/** Tells the page of every text that may take the tokenizer for ever: the page ends this worker then. */
+const tokenizerGuard =
+  (model: string): TokenizerGuard =>
+  (work) => {
+    emit({ type: 'tokenizing', model });
+    try {
+      return work();
+    } finally {
+      emit({ type: 'tokenized' });
+    }
+  };
 
 /** `navigator.gpu`, which browsers without WebGPU lack. */
 const webgpu = (): Promise<GPU | undefined> => Promise.resolve((navigator as Partial<Navigator>).gpu);

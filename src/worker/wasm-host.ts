@@ -6,6 +6,9 @@ import { GorpError } from '../base/errors.ts';
 import type { WasmBuild } from '../device/wasm/build.ts';
 import type { ThreadStart } from '../device/wasm/thread.mjs';
 import type { WasmHost } from '../device/wasm/wasm-device.ts';
+import type { ThreadAnswer, ThreadRequest } from './protocol.ts';
+
+declare const self: DedicatedWorkerGlobalScope;
 
 /** More threads than this gain little: they wait for the same memory. */
 const MAX_THREADS = 8;
@@ -17,7 +20,7 @@ const FILES: Readonly<Record<WasmBuild, string>> = {
   'relaxed-shared': relaxedShared,
 };
 
-/** The kernels from the app's own origin, and workers as threads. @param count threads that compute; as many as there are cores when left out. */
+/** The kernels from the app's own origin, and threads that the page starts. @param count threads that compute; by default one per core. */
 export const browserWasmHost = (count = Math.min(MAX_THREADS, navigator.hardwareConcurrency)): WasmHost => ({
   compile: async (build) => {
     const response = await fetch(FILES[build]).catch(() => undefined);
@@ -33,16 +36,16 @@ export const browserWasmHost = (count = Math.min(MAX_THREADS, navigator.hardware
   threads: { count, start: startThread },
 });
 
+/** Asks the page to start a thread: a child of this worker could prevent it from ending. The thread ends itself when told. */
 function startThread(start: ThreadStart): Promise<{ terminate(): void }> {
-  const worker = new Worker(new URL('./wasm-thread.ts', import.meta.url), { type: 'module' });
+  const { port1: answers, port2: port } = new MessageChannel();
+  const request: ThreadRequest = { type: 'start-thread', start, port };
   return new Promise((resolve, reject) => {
-    // Told to end it only goes idle: it goes with its parent, which the page ends. In Chromium a worker whose child is ending
-    // at the same time, by `terminate` or by `close`, may never end itself.
-    worker.onmessage = () => resolve({ terminate: () => undefined });
-    worker.onerror = (event) => {
-      worker.terminate();
-      reject(new Error(event.message));
+    answers.onmessage = ({ data: fault }: MessageEvent<ThreadAnswer>) => {
+      answers.close();
+      if (fault === null) resolve({ terminate: () => undefined });
+      else reject(new Error(fault));
     };
-    worker.postMessage(start);
+    self.postMessage(request, [port]);
   });
 }

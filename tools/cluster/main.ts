@@ -51,8 +51,8 @@ export async function main(): Promise<number> {
     note(`what was written is in ${folder}`);
     return 1;
   }
-  await rm(folder, { recursive: true, force: true });
   console.log(await tableOf(shared));
+  await rm(folder, { recursive: true, force: true });
   return 0;
 }
 
@@ -128,7 +128,7 @@ async function onCluster(slurm: Slurm, folder: string, shared: string, problems:
 /** Whether the process that currently writes a log has begun to train. */
 const trainsNow = (log: string): boolean => log.slice(log.lastIndexOf('"type":"device"')).includes('"type":"steps"');
 
-/** A folder in which npx finds the command, as in one where the package is installed. */
+/** A folder with the command where an installed package has it. */
 async function install(folder: string): Promise<void> {
   await mkdir(join(folder, 'node_modules/.bin'), { recursive: true });
   await writeFile(join(folder, 'package.json'), '{"private":true}');

@@ -1,13 +1,14 @@
 /**
  * `npm run test:lanes`: the kernels' tests with subgroups of 4, 8 and 16 lanes, as Mesa's software adapter makes them of
- * registers of 128, 256 and 512 bits (LP_NATIVE_VECTOR_WIDTH).
+ * registers of 128, 256 and 512 bits (LP_NATIVE_VECTOR_WIDTH). It compiles for the widest ones slowly: minutes for a kernel on
+ * a busy machine.
  */
 import { nodeCommand, runOrFail } from '../setup/process.ts';
 import { KERNEL_TESTS } from './kernel-tests.ts';
 
 for (const lanes of [4, 8, 16]) {
   console.log(`\n── ${lanes} lanes ──`);
-  await runOrFail(nodeCommand('vitest/vitest.mjs', 'run', ...KERNEL_TESTS), {
+  await runOrFail(nodeCommand('vitest/vitest.mjs', 'run', '--testTimeout=600000', ...KERNEL_TESTS), {
     LP_NATIVE_VECTOR_WIDTH: String(32 * lanes),
   });
 }

@@ -3,6 +3,7 @@ import {
   chmodSync,
   existsSync,
   mkdirSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -49,6 +50,13 @@ beforeAll(async () => {
 describe('the command line of the package', () => {
   test('starts with a shebang, so that npx can start it', () => {
     expect(readFileSync(join(installed, 'dist-lib', 'cli.js'), 'utf8')).toMatch(/^#!\/usr\/bin\/env node\n/);
+  });
+
+  test('is never documented as `npx gorp-web`, which could fetch a stranger’s package', () => {
+    const pages = readdirSync(projectPath('docs'), { recursive: true, encoding: 'utf8' }).map((name) => `docs/${name}`);
+    for (const page of ['README.md', 'CONTRIBUTING.md', ...pages.filter((name) => name.endsWith('.md'))]) {
+      expect(readFileSync(projectPath(page), 'utf8'), page).not.toMatch(/npx gorp-web/);
+    }
   });
 
   test('lists its commands and the options of each', () => {

@@ -9,7 +9,7 @@ import { findBrowser } from '../test/browser.ts';
 
 const WEBGPU = ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader'];
 
-/** A browser with a profile of its own, which stays when it is closed and opened again, and the built app. */
+/** The built app, in a browser whose profile survives closing it. */
 export interface StormBrowser {
   readonly url: string;
   /** Opens the browser anew: browsers remember crashes, and may switch the GPU off. */
@@ -58,11 +58,11 @@ function saveEverySecond(): void {
   };
 }
 
-/** Begins a run, or goes on with the one that was broken off. @returns the step that it goes on at; 0 for a new one. */
+/** Starts a run, or resumes the interrupted one. @returns the step that it resumes at; 0 for a new run. */
 export async function beginOrGoOn(page: Page, url: string, choice: Choice): Promise<number> {
   await openWorkbench(page, url);
   const goOn = page.getByTestId('go-on-at-checkpoint');
-  // What there is of it is looked for by a worker, and may take a moment.
+  // A worker looks for checkpoints, which may take a moment.
   const isThere = await goOn.waitFor({ timeout: 5000 }).then(
     () => true,
     () => false,

@@ -6,20 +6,20 @@ const CLI = join(import.meta.dirname, '../../dist-lib/cli.js');
 
 /** How a process ended. */
 export interface Life {
-  /** Null where it was killed. */
+  /** Null if it was killed. */
   readonly exit: number | null;
   readonly stderr: string;
   readonly milliseconds: number;
-  /** Longest time in which it told nothing, in seconds. */
+  /** Longest time without output, in seconds. */
   readonly silent: number;
 }
 
-/** @throws where the command line has not been built. */
+/** @throws if the command line has not been built. */
 export function requireCli(): void {
   if (!existsSync(CLI)) throw new Error('First run "npm run build:lib".');
 }
 
-/** Lets a command of the built command line work until it ends, or kills it after so many milliseconds. */
+/** Runs a command of the built command line until it ends, or kills it after so many milliseconds. */
 export function live(
   args: readonly string[],
   { milliseconds = Infinity, env = {} }: { milliseconds?: number; env?: Readonly<Record<string, string>> } = {},

@@ -20,10 +20,10 @@ import type { Outcome, Storm, StormOptions } from './storm.ts';
 
 const SETTINGS = tinySettings('gorp-plus');
 
-/** Lets the disk be full at every write of a run with its rounds and checkpoints, and of a download, one after another. */
+/** Makes the disk full at each write of a run with its rounds and checkpoints, and of a download. */
 export const disk: Storm = {
   whole: 100,
-  what: 'a disk that is full at every write of a run and of a download, once and from then on',
+  what: 'the disk is full at each write of a run and of a download, once and from then on',
   run: async ({ count, note }: StormOptions): Promise<Outcome> => {
     const folder = await mkdtemp(join(tmpdir(), 'gorp-storm-'));
     const hub = await startLocalHub();
@@ -38,7 +38,9 @@ export const disk: Storm = {
         const { results, faults } = await trained(out);
         return async () => [
           ...faults,
-          ...(JSON.stringify(measured(results)) === JSON.stringify(measured(expected.results)) ? [] : ['other losses']),
+          ...(JSON.stringify(measured(results)) === JSON.stringify(measured(expected.results))
+            ? []
+            : ['the losses differ']),
           ...(await faultsIn(out)),
         ];
       });
@@ -47,13 +49,13 @@ export const disk: Storm = {
         const at = join(folder, `store-${name}`);
         const open = async (): Promise<boolean> =>
           isWhole(await openFromHub(hub.endpoint, await openStore(await FolderKeyValue.open(at), CHUNK)));
-        const first = await open().then((whole) => (whole ? null : 'other weights'), faultOf);
+        const first = await open().then((whole) => (whole ? null : 'the weights differ'), faultOf);
         return async () => {
-          const second = await open().then((whole) => (whole ? null : 'other weights'), String);
-          return [first, second && `once there was room: ${second}`].filter((fault) => fault !== null);
+          const second = await open().then((whole) => (whole ? null : 'the weights differ'), String);
+          return [first, second && `when there was room again: ${second}`].filter((fault) => fault !== null);
         };
       });
-      const figures = `${runs} writes of a run that keeps a round and a checkpoint, and ${downloads} of a download, each one alone and with all after it: every run ended with the losses of one without a fault, and nothing half written; every download came whole once there was room`;
+      const figures = `${runs} writes of a run that saves a round and a checkpoint and ${downloads} of a download, each failing alone and with all after it: every run finished with the losses of a run without faults and left nothing half-written; every download was complete when there was room again`;
       return { figures, problems };
     } finally {
       full.remove();
@@ -64,11 +66,11 @@ export const disk: Storm = {
 };
 
 /**
- * Does something while the disk is full at its first write, at its second and so on, then looks at what came of it.
+ * Repeats an attempt with the disk full at its first write, at its second and so on, and inspects each.
  *
- * @param percent of the writes, evenly spread.
- * @param attempt gives what looks, which finds the disk with room.
- * @returns the number of its writes.
+ * @param percent of the writes to try, evenly spread.
+ * @param attempt returns what inspects it, which runs when there is room again.
+ * @returns the number of writes of an attempt.
  */
 async function everyWrite(
   full: FailingDisk,
@@ -91,7 +93,7 @@ async function everyWrite(
   return writes;
 }
 
-/** A run that is stopped in its second round, and keeps rounds and a checkpoint as `train --out` does. */
+/** A run that is stopped in its second round, and saves rounds and a checkpoint as `train --out` does. */
 async function trained(out: string): Promise<{ results: Results | null; faults: string[] }> {
   const faults: string[] = [];
   let results: Results | null = null;
@@ -126,7 +128,7 @@ const measured = (results: Results | null): unknown =>
 async function faultsIn(out: string): Promise<string[]> {
   const faults: string[] = [];
   const names = await readdir(out, { recursive: true }).catch((): string[] => []);
-  faults.push(...names.filter((name) => name.endsWith('.partial')).map((name) => `${name} is left`));
+  faults.push(...names.filter((name) => name.endsWith('.partial')).map((name) => `${name} was left`));
   if (existsSync(join(out, 'results.json')))
     v.parse(ResultsSchema, JSON.parse(await readFile(join(out, 'results.json'), 'utf8')));
   const outputs = join(out, ordersFolder(SETTINGS.order));
@@ -138,7 +140,7 @@ async function faultsIn(out: string): Promise<string[]> {
   return faults;
 }
 
-/** What is wrong with how something was refused; null where nothing is. */
+/** The error in full unless it is one of the store with a next step; null if it is. */
 const faultOf = (thrown: unknown): string | null =>
   thrown instanceof GorpError && thrown.code.startsWith('store/') && thrown.nextStep.length > 10
     ? null

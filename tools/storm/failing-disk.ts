@@ -3,7 +3,7 @@ import type * as FsPromises from 'node:fs/promises';
 
 const fs = createRequire(import.meta.url)('node:fs/promises') as typeof FsPromises;
 
-/** A disk that is full at one of its writes: {@link full} says at which, from 1, and whether it stays full. */
+/** A disk that is full at one write: {@link full} says which, from 1, and whether it stays full. */
 export class FailingDisk {
   #writes = 0;
   #full = { at: Infinity, stays: false };
@@ -19,7 +19,7 @@ export class FailingDisk {
     this.#full = { at, stays };
   }
 
-  /** Puts itself in place of the functions of Node that write, for the whole process. */
+  /** Replaces the functions of Node that write, in the whole process. */
   install(): void {
     const { open, rename, mkdir, writeFile } = this.#sound;
     const failing =

@@ -12,52 +12,60 @@ import { type Life, live, requireCli } from './cli.ts';
 import { differences } from './same-results.ts';
 import type { Outcome, Storm, StormOptions } from './storm.ts';
 
-/** Of a run of a few seconds, on the CPU: its kernels are the same every time. */
+/** A run of a few seconds on the CPU, where the kernels are the same every time. */
 const SETTINGS = [
   ...['--device', 'cpu', '--preset', 'quick', '--method', 'gorp-plus'],
   ...['--set', 'training.trainExamples=64', '--set', 'training.testExamples=8', '--set', 'training.batchSize=4'],
 ];
-/** Seconds; a checkpoint is written about as often. */
+/** Seconds between two checkpoints. */
 const CHECKPOINT = 1;
-/** Seconds within which a run should tell something. */
+/** Seconds without output that count as a problem. */
 const SILENCE = 10;
 
-/** Kills processes that run the same command until it is done, and done again, as often as is asked for. */
+/** Kills a command and repeats it until its run is finished, then starts over, until there were enough kills. */
 export const kills: Storm = {
   whole: 100,
-  what: 'SIGKILL at a random moment of `train --resume auto`',
+  what: '`train --resume auto` is killed (SIGKILL) at a random moment',
   run: async ({ count, random, note }: StormOptions): Promise<Outcome> => {
     requireCli();
     const folder = await mkdtemp(join(tmpdir(), 'gorp-storm-'));
     const problems: string[] = [];
     try {
-      note('a run without a break');
+      note('an uninterrupted run');
       const whole = await life(join(folder, 'whole'), Infinity);
-      if (whole.exit !== 0) return { figures: 'no run came to its end', problems: [whole.stderr] };
+      if (whole.exit !== 0) return { figures: 'the run without faults failed', problems: [whole.stderr] };
       const expected = await resultsOf(join(folder, 'whole'));
       let [killed, runs, silent] = [0, 0, whole.silent];
+      let usual = whole.milliseconds;
       while (killed < count) {
         const out = join(folder, `run-${++runs}`);
         let confirmed = 0;
         for (;;) {
-          const lived = await life(out, killed < count ? whole.milliseconds * random() : Infinity);
+          const lived = await life(out, killed < count ? usual * random() : Infinity);
           silent = Math.max(silent, lived.silent);
-          if (lived.exit !== null && lived.exit !== 0) problems.push(`exit ${lived.exit}: ${lived.stderr}`);
-          if (lived.exit !== null) break;
+          if (lived.exit !== null && lived.exit !== 0)
+            problems.push(`run ${runs}, after kill ${killed}: exit ${lived.exit}, ${lived.stderr}`);
+          if (lived.exit !== null) {
+            // How long a run takes depends on what else the machine does, so the latest time counts.
+            if (confirmed === 0) usual = lived.milliseconds;
+            break;
+          }
           killed++;
           const { steps, faults } = await look(out, expected.settings.order);
-          problems.push(...faults.map((fault) => `behind kill ${killed}: ${fault}`));
-          if (steps < confirmed) problems.push(`behind kill ${killed}: ${confirmed} steps were saved, now ${steps}`);
+          problems.push(...faults.map((fault) => `after kill ${killed}: ${fault}`));
+          if (steps < confirmed) problems.push(`after kill ${killed}: ${confirmed} steps were saved, now ${steps}`);
           confirmed = steps;
           note(`kill ${killed} of run ${runs}: ${steps} steps are saved`);
         }
-        problems.push(...differences(expected, await resultsOf(out)).map((one) => `run ${runs}: ${one}`));
+        const results = await resultsOf(out).catch(() => null);
+        if (results === null) problems.push(`run ${runs} left no results`);
+        else problems.push(...differences(expected, results).map((one) => `run ${runs}: ${one}`));
         const left = (await readdir(out, { recursive: true })).filter((name) => /\.partial|checkpoints/.test(name));
         if (left.length > 0) problems.push(`run ${runs} left ${left.join(', ')}`);
         await rm(out, { recursive: true });
       }
       if (silent > SILENCE) problems.push(`no sign of life for ${silent.toFixed(1)} s`);
-      const figures = `${runs} runs of ${expected.curves.step.length} steps came to their end, losses and matrices bit for bit those of a run without a break; longest silence ${silent.toFixed(1)} s`;
+      const figures = `${runs} runs of ${expected.curves.step.length} steps finished; losses, matrices and spaces equal those of an uninterrupted run bit for bit; longest silence ${silent.toFixed(1)} s`;
       return { figures, problems };
     } finally {
       await rm(folder, { recursive: true, force: true });
@@ -70,7 +78,7 @@ const life = (out: string, milliseconds: number): Promise<Life> =>
     milliseconds,
   });
 
-/** What lies in the folder of a killed run: steps that are saved, and what should not be there. */
+/** What a killed run left in its folder: the saved steps, and what should not be there. */
 async function look(out: string, order: readonly string[]): Promise<{ steps: number; faults: string[] }> {
   const faults: string[] = [];
   const warn = (message: string): number => faults.push(message);

@@ -7,7 +7,7 @@ import { reloads } from './reloads.ts';
 import { server } from './server.ts';
 import type { Storm } from './storm.ts';
 
-/** All storms by their names. */
+/** All storms by name. */
 export const STORMS: Readonly<Record<string, Storm>> = {
   ...{ kills, crashes, reloads, processes },
   ...{ disk, server, mutations },

@@ -4,12 +4,12 @@ import { STORMS } from './list.ts';
 
 const USAGE = `Usage: npm run test:storm -- [STORM…] [--size SHARE] [--seed N]
 
-Storms: ${Object.keys(STORMS).join(', ')}; all of them by default.
+Storms: ${Object.keys(STORMS).join(', ')}; default: all.
 
-  --size SHARE   of a whole storm; default 1, which takes hours. 0.05 takes minutes
-  --seed N       draws the blows; default 1`;
+  --size SHARE   of the faults of a full storm; default 1, which takes hours. 0.05 takes minutes
+  --seed N       draws the faults; default 1`;
 
-/** Runs storms, one after another, and tells of each in a line of a table. @returns the exit code. */
+/** Runs storms, one after another, and prints a row of the table for each. @returns the exit code. */
 export async function main(args: string[]): Promise<number> {
   const { values, positionals } = parseArgs({
     args,

@@ -11,7 +11,7 @@ const VALUES: readonly unknown[] = [
 /** Of its own, since it may be changed in turn. */
 const value = (random: () => number): unknown => structuredClone(oneOf(random, VALUES));
 
-/** The bytes of a file with some of them changed, gone, doubled or put in. */
+/** The bytes of a file, with some of them changed, removed, doubled or inserted. */
 export function mutateBytes(random: () => number, bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   let changed = bytes.slice();
   for (let edits = between(random, 1, 5); edits > 0 && changed.length > 0; edits--) {
@@ -52,7 +52,7 @@ function joined(...parts: Uint8Array[]): Uint8Array<ArrayBuffer> {
   return whole;
 }
 
-/** A value of JSON in which some values are others, gone, doubled or renamed. */
+/** A JSON value, with some of the values in it replaced, removed or doubled. */
 export function mutateJson(random: () => number, json: unknown): unknown {
   const copy: unknown = structuredClone(json);
   for (let edits = between(random, 1, 4); edits > 0; edits--) {
@@ -74,7 +74,7 @@ export function mutateJson(random: () => number, json: unknown): unknown {
   return copy;
 }
 
-/** An object or a list somewhere within a value. */
+/** An object or a list somewhere in a value. */
 function descend(random: () => number, value: unknown): Record<string, unknown> | null {
   if (typeof value !== 'object' || value === null) return null;
   const holder = value as Record<string, unknown>;

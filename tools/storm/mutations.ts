@@ -18,7 +18,7 @@ const LONG = 5000;
 const LENGTHS = { sourceLength: 64, targetLength: 8 };
 const LIMITS = { buffer: 2 ** 31, total: 2 ** 33 };
 
-/** A kind of file: sound ones, and what is done with them. */
+/** A kind of file: sound examples, and what reads them. */
 interface Kind {
   readonly name: string;
   readonly sound: readonly Uint8Array[];
@@ -29,7 +29,7 @@ interface Kind {
 /** Reads files that were damaged or crafted at random, as a run would. */
 export const mutations: Storm = {
   whole: 10_000,
-  what: 'mutated safetensors, config, tokenizer, CSV, JSONL and order files',
+  what: 'safetensors, config, tokenizer, CSV, JSONL and order files are changed at random',
   run: async ({ count, random, note }: StormOptions): Promise<Outcome> => {
     const all = await kinds();
     const problems: string[] = [];
@@ -53,7 +53,7 @@ export const mutations: Storm = {
       if (took > LONG) problems.push(`${kind.name} ${i} took ${(took / 1000).toFixed(1)} s`);
       if ((i + 1) % 1000 === 0) note(`${i + 1} files`);
     }
-    const figures = `${read} were read, ${refused} refused with ${codes.size} codes and a next step each; the longest took ${(longest / 1000).toFixed(2)} s`;
+    const figures = `${read} were read, ${refused} refused with a next step and one of ${codes.size} codes; longest ${(longest / 1000).toFixed(2)} s`;
     return { figures, problems };
   },
 };
@@ -64,7 +64,7 @@ const mutated = (random: () => number, { sound, isJson }: Kind): Uint8Array<Arra
   return encode(JSON.stringify(mutateJson(random, JSON.parse(new TextDecoder().decode(bytes)))) ?? '');
 };
 
-/** What is wrong with how a file was refused; null where nothing is. */
+/** The error in full unless it is one with a next step; null if it is. */
 function faultOf(thrown: unknown): string | null {
   if (!(thrown instanceof GorpError))
     return thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown);

@@ -12,13 +12,13 @@ const TRAIN = [
   ...['train', '--device', 'cpu', '--preset', 'quick', '--method', 'seq-lora', '--json', '--resume', 'auto'],
   ...['--set', 'training.trainExamples=16', '--set', 'training.testExamples=4', '--checkpoint', '0.01'],
 ];
-/** How long three processes take at most of which one is killed, in milliseconds. */
+/** The third process is killed within this time, in milliseconds. */
 const LIFE = 8000;
 
-/** Two processes fetch into one store and train into one folder; another is killed meanwhile. */
+/** Two processes download into one store and train into one folder, while a third that does the same is killed. */
 export const processes: Storm = {
   whole: 20,
-  what: 'two processes, and one that is killed, on one store and on one folder',
+  what: 'two processes, and a third that is killed, share one store and one folder',
   run: async ({ count, random, note }: StormOptions): Promise<Outcome> => {
     requireCli();
     const folder = await mkdtemp(join(tmpdir(), 'gorp-storm-'));
@@ -36,7 +36,7 @@ export const processes: Storm = {
         const fetched = await Promise.all([live(fetch, { env }), live(fetch, { env }), live(fetch, killed)]);
         for (const { exit, stderr } of fetched.slice(0, 2)) if (exit !== 0) say(`fetch: exit ${exit}, ${stderr}`);
         const verified = await live(['models', 'verify', REPO], { env });
-        if (verified.exit !== 0) say(`what was fetched is damaged: ${verified.stderr}`);
+        if (verified.exit !== 0) say(`the downloaded model is damaged: ${verified.stderr}`);
 
         const train = [...TRAIN, '--out', out];
         const trained = await Promise.all([live(train, { env }), live(train, { env }), live(train, killed)]);
@@ -45,7 +45,7 @@ export const processes: Storm = {
           else if (exit !== 0 && exit !== null) say(`train: exit ${exit}, ${stderr}`);
         }
         const last = await live(train, { env });
-        if (last.exit !== 0) say(`train, alone: exit ${last.exit}, ${last.stderr}`);
+        if (last.exit !== 0) say(`train, without others: exit ${last.exit}, ${last.stderr}`);
         const results = v.parse(ResultsSchema, JSON.parse(await readFile(join(out, 'results.json'), 'utf8')));
         if (results.status !== 'finished') say(`the run is ${results.status}`);
         const left = (await readdir(out, { recursive: true })).filter((name) =>
@@ -58,7 +58,7 @@ export const processes: Storm = {
       await hub.close();
       await rm(folder, { recursive: true, force: true });
     }
-    const figures = `every store held the model whole, every folder one finished run; ${refused} processes were told that another writes there`;
+    const figures = `every store held the whole model, every folder one finished run; ${refused} processes were refused because another was writing there`;
     return { figures, problems };
   },
 };

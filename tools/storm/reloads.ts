@@ -6,10 +6,10 @@ import type { Outcome, Storm, StormOptions } from './storm.ts';
 
 const CHOICE = { method: 'gorp-plus', trainExamples: 120, testExamples: 8, batchSize: 4 };
 
-/** Reloads the page at random moments of runs, which go on with one click. */
+/** Reloads the page at random moments of runs, and resumes them with one click. */
 export const reloads: Storm = {
   whole: 20,
-  what: 'reload of the page at a random moment of a run, then _Resume_',
+  what: 'the page is reloaded at a random moment of a run, then resumed with _Resume at step N_',
   run: async ({ count, random, note }: StormOptions): Promise<Outcome> => {
     const browser = await stormBrowser();
     const problems: string[] = [];
@@ -37,12 +37,12 @@ export const reloads: Storm = {
           if (step < saved) problems.push(`reload ${done}: ${saved} steps were saved, now ${step}`);
           if (step > 0) wentOn++;
           saved = step;
-          note(`reload ${done} of run ${runs}: on from step ${step}`);
+          note(`reload ${done} of run ${runs}: resumed at step ${step}`);
         }
         const { results } = await downloadResults(page);
         problems.push(...differences(expected, results).map((one) => `run ${runs}: ${one}`));
       }
-      const figures = `${runs} runs of ${expected.curves.step.length} steps came to their end, ${wentOn} times on from a checkpoint; losses and matrices bit for bit those of a run without a break`;
+      const figures = `${runs} runs of ${expected.curves.step.length} steps finished, resumed ${wentOn} times from a checkpoint; losses, matrices and spaces equal those of an uninterrupted run bit for bit`;
       return { figures, problems };
     } finally {
       await browser.close();

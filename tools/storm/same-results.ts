@@ -1,10 +1,12 @@
 import type { Results } from '../../src/run/results.ts';
 
-/** What is not the same in the results of two runs with the same settings, apart from times. */
+/** What differs in the results of two runs with the same settings, apart from times. @param a of the run without faults. */
 export function differences(a: Results, b: Results): string[] {
   const [one, other] = [partsOf(a), partsOf(b)];
   return Object.keys(one).flatMap((name) =>
-    JSON.stringify(one[name]) === JSON.stringify(other[name]) ? [] : [`other ${name} than without a break`],
+    JSON.stringify(one[name]) === JSON.stringify(other[name])
+      ? []
+      : [`${name} differ from those of an uninterrupted run`],
   );
 }
 

@@ -7,15 +7,15 @@ import { CHUNK, ELEMENTS, isWhole, openFromHub, REPO } from './download.ts';
 import { between, oneOf, type Outcome, type Storm, type StormOptions } from './storm.ts';
 
 const WEIGHTS = 'model.safetensors';
-/** In place of half a minute without a byte, and of seconds between tries. */
+/** Instead of half a minute without a byte, and seconds between attempts. */
 const IMPATIENT = { stallMs: 300, backoffMs: [1, 1] };
-/** Milliseconds that one opening may take with that patience. */
+/** Milliseconds that one opening may take with these. */
 const LONG = 10_000;
 
-/** Opens a model from a hub that does what a bad one may do, then from a sound one. */
+/** Opens a model from a hub that misbehaves, then from a sound one. */
 export const server: Storm = {
   whole: 2000,
-  what: 'a server that stalls, cuts and lies, up to six times in a download',
+  what: 'the server stalls, cuts off or lies, up to six times in a download',
   run: async ({ count, random, note }: StormOptions): Promise<Outcome> => {
     const hub = await startLocalHub();
     const problems: string[] = [];
@@ -32,7 +32,7 @@ export const server: Storm = {
         const begun = performance.now();
         try {
           if (!(await isWhole(await openFromHub(hub.endpoint, store, IMPATIENT))))
-            problems.push(`${told} gave other weights`);
+            problems.push(`${told} gave wrong weights`);
           atOnce++;
         } catch (thrown) {
           refused++;
@@ -45,14 +45,14 @@ export const server: Storm = {
         for (const file of ['api', ...Object.keys(files)]) hub.fault(file);
         const mended = await openFromHub(hub.endpoint, store).then(isWhole, String);
         if (mended !== true)
-          problems.push(`${told}, then a sound server: ${mended === false ? 'other weights' : mended}`);
-        if ((await store.partials()).length > 0) problems.push(`${told} left a part of a file behind`);
+          problems.push(`${told}, then a sound server: ${mended === false ? 'wrong weights' : mended}`);
+        if ((await store.partials()).length > 0) problems.push(`${told} left part of a file`);
         if ((i + 1) % 200 === 0) note(`${i + 1} downloads`);
       }
     } finally {
       await hub.close();
     }
-    const figures = `${atOnce} came whole all the same, ${refused} were refused with ${codes.size} codes and a next step each (${[...codes].sort().join(', ')}); from a sound server then all came whole; longest ${(longest / 1000).toFixed(1)} s`;
+    const figures = `${atOnce} downloads succeeded anyway, ${refused} were refused with a next step and one of ${codes.size} codes (${[...codes].sort().join(', ')}); afterwards all succeeded from a sound server; longest ${(longest / 1000).toFixed(1)} s`;
     return { figures, problems };
   },
 };
@@ -79,7 +79,7 @@ function faultOf(random: () => number, file: string): Fault {
     { html: true },
     { ignoresRange: true },
   ];
-  // A hash is known of the weights alone: of what is small nobody can tell that it is another.
+  // Only the weights have a known hash: nobody can tell whether a small file was exchanged.
   if (file === WEIGHTS) {
     const body = new Uint8Array(between(random, 0, 8 * ELEMENTS));
     faults.push({ corrupts: true }, { corrupts: true, cutAfter: after }, { changedTo: { etag: '"other"', body } });

@@ -1,33 +1,33 @@
-/** What a storm is told. */
+/** How to run a storm. */
 export interface StormOptions {
-  /** How many blows; each storm has its own number for a whole one. */
+  /** How many faults to inject; {@link Storm.whole} at full size. */
   readonly count: number;
-  /** Draws the blows: the same seed draws the same. */
+  /** Draws the faults: the same seed draws the same ones. */
   readonly random: () => number;
-  /** Tells how it goes on. */
+  /** Logs progress. */
   readonly note: (text: string) => void;
 }
 
-/** What came of it. */
+/** The result of a storm. */
 export interface Outcome {
-  /** What was measured, as the table tells it. */
+  /** What was measured, in the words of the table in docs/reliability.md. */
   readonly figures: string;
-  /** What should not have been. */
+  /** What went wrong, a sentence each. */
   readonly problems: readonly string[];
 }
 
-/** One of the storms. */
+/** A test that injects faults at random. */
 export interface Storm {
-  /** How many blows a whole one has. */
+  /** Faults at full size. */
   readonly whole: number;
-  /** What it does, for the table. */
+  /** The fault, in the words of the table. */
   readonly what: string;
   run(options: StormOptions): Promise<Outcome>;
 }
 
-/** One of a list, by chance. */
+/** A random entry of a list. */
 export const oneOf = <T>(random: () => number, list: readonly T[]): T => list[Math.floor(random() * list.length)];
 
-/** A whole number from `from` to below `to`, by chance. */
+/** A random whole number, at least `from` and below `to`. */
 export const between = (random: () => number, from: number, to: number): number =>
   from + Math.floor(random() * (to - from));

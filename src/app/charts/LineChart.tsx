@@ -66,6 +66,9 @@ export function LineDrawing(props: Props & { width: number; height: number }) {
     const [sx, sy] = [toX(px), py === null ? null : toY(py)];
     return sx === null || sy === null ? null : [sx, clamp(sy, -height, 2 * height)];
   };
+  // On a logarithmic axis the end of a band at 0 or less has no place, but lies below all others.
+  const atEnd = (px: number, py: number | null): readonly [number, number] | null =>
+    at(px, py !== null && y.isLog ? Math.max(py, Number.MIN_VALUE) : py);
   return (
     <svg
       width={width}
@@ -102,7 +105,7 @@ export function LineDrawing(props: Props & { width: number; height: number }) {
         className={styles.plot}
       >
         {lines.map((line) => (
-          <path key={line.name} className={styles.band} d={bandPath(line, at)} style={colorOf(line)} />
+          <path key={line.name} className={styles.band} d={bandPath(line, atEnd)} style={colorOf(line)} />
         ))}
         {lines.map((line) => (
           <path

@@ -12,11 +12,17 @@ import { Plane } from './Plane.tsx';
 import { AccuracyOverlay, PerformanceOverlay, SpacesOverlay } from './RoundOverlays.tsx';
 import { groupsOf } from './settings-groups.ts';
 
+/** By Student's t: 12.706 ÷ √2 and 4.303 ÷ √3. */
+const OF_TWO =
+  ' With two seeds the 95 % interval is nine times as wide as the deviation; with three, two and a half times.';
+
 /** Compares finished runs: the settings that differ, their curves, and what they learned and forgot. */
 export function CompareTab() {
   const { compare: actions } = usePage();
   const compare = usePageState((state) => state.compare);
   const groups = useMemo(() => groupsOf(comparedResults(compare)), [compare]);
+  const isOfTwo =
+    compare.by === 'setting' && compare.band === 'interval' && groups.some(({ runs }) => runs.length === 2);
   return (
     <FileDrop className={view.stack} onFiles={(files) => void actions.takeFiles(files)}>
       <ChosenRuns groups={groups} />
@@ -24,7 +30,7 @@ export function CompareTab() {
         <>
           <Section
             title="Differences"
-            note="Settings that differ between these runs, apart from the seed."
+            note={`Settings that differ between these runs, apart from the seed.${isOfTwo ? OF_TWO : ''}`}
             tools={<CompareTools />}
             testId="differences"
           >

@@ -1,12 +1,11 @@
 import { seriesColor } from '../charts/colors.ts';
-import { NONE, percent, points } from '../format.ts';
+import { NONE } from '../format.ts';
 import { usePageState } from '../page-context.tsx';
 import { needsBriefly } from '../../methods/parts/method.ts';
 import { methodOf } from '../../methods/registry.ts';
-import type { Measures } from '../../run/results.ts';
 import styles from './CompareTab.module.css';
 import { differencesOf, type SettingsGroup } from './settings-groups.ts';
-import { deviationOf, meanOf } from './statistics.ts';
+import { measureText } from './measure-text.ts';
 
 type Measure = 'averagePerformance' | 'justLearned' | 'backwardTransfer' | 'forgetting';
 
@@ -20,15 +19,17 @@ const MEASURES: readonly { measure: Measure; name: string; isDifference: boolean
 /** A longer value, such as an order of fifteen tasks, gets a wide column so that its row does not become too tall. */
 const LONG = 40;
 
-/** One row per group: what its method needs, the settings in which it differs, and its measures as mean ± deviation over its runs. */
+/** One row per group: what its method needs, the settings in which it differs, and its measures as mean ± the chosen band. */
 export function Differences({ groups }: { groups: readonly SettingsGroup[] }) {
   const score = usePageState(({ view }) => view.score);
+  const band = usePageState((state) => state.compare.band);
   const differences = differencesOf(groups).filter(({ path }) => path !== 'method.name');
   return (
     <div className={styles.scroll} tabIndex={0} role="region" aria-label="Settings and measures side by side">
       <table className={styles.table}>
         <caption className="hidden-visually">
-          Settings that differ between the compared runs, and their measures: mean and deviation over seeds
+          Settings that differ between the compared runs, and their measures: mean and{' '}
+          {band === 'deviation' ? 'deviation' : '95 % interval'} over seeds
         </caption>
         <thead>
           <tr>
@@ -57,9 +58,9 @@ export function Differences({ groups }: { groups: readonly SettingsGroup[] }) {
               <td className={styles.seeds}>{runs.map(({ seed }) => seed).join(', ')}</td>
               {MEASURES.map(({ measure, isDifference }) => (
                 <td key={measure} className={styles.number}>
-                  {summary(
-                    runs.map(({ results }) => results.measures[score]),
-                    measure,
+                  {measureText(
+                    runs.map(({ results }) => results.measures[score][measure]),
+                    band,
                     isDifference,
                   )}
                 </td>
@@ -75,13 +76,4 @@ export function Differences({ groups }: { groups: readonly SettingsGroup[] }) {
       </table>
     </div>
   );
-}
-
-/** `78.7 ± 1.2`; for a single run, only the mean. */
-function summary(all: readonly Measures[], measure: Measure, isDifference: boolean): string {
-  const values = all.map((measures) => measures[measure]).filter((value) => value !== null);
-  const mean = meanOf(values);
-  const deviation = deviationOf(values);
-  const text = isDifference ? points(mean) : percent(mean);
-  return deviation === null ? text : `${text} ± ${percent(deviation)}`;
 }

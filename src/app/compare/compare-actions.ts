@@ -68,7 +68,7 @@ export function createCompareActions(store: PageStore, runs: RunsAtHand): Compar
       guarded(async () => {
         const read = await Promise.all(files.map(async (file) => parseResultsFile(await file.text(), file.name)));
         for (const results of read) await runs.add(results);
-        const keys = read.map(runKey);
+        const keys = [...new Set(read.map(runKey))]; // a file and its copy are one run
         const { ticked } = store.getState().compare;
         await tickOnly([...ticked.filter((key) => !keys.includes(key)), ...keys]);
       }),

@@ -145,6 +145,21 @@ describe('the tab Try it', () => {
     expect(state(), 'what was open stays open').toMatchObject({ status: 'open', run: RUN, source: { kind: 'kept' } });
   });
 
+  it('asks nothing of a worker that has ended, until the run is opened again', () => {
+    openRun();
+    desk.ask(CONTEXT);
+    const error = { code: 'text/tokenizer-too-slow', message: 'm', nextStep: 'n' } as const;
+    tell({ type: 'ended', error });
+    expect(state()).toMatchObject({ status: 'closed', run: null, problem: error });
+    expect(state().asked[0].answers[0].state.status).toBe('stopped');
+    const before = sent.length;
+    desk.ask(CONTEXT);
+    expect(sent).toHaveLength(before);
+    openRun();
+    desk.ask(CONTEXT);
+    expect([state().status, state().problem]).toEqual(['asking', null]);
+  });
+
   it('forgets the oldest question when there are many', () => {
     openRun();
     for (let i = 0; i <= KEPT_QUESTIONS; i++) {

@@ -109,6 +109,11 @@ export function applyTryEvent(state: TryState, event: TryEvent): TryState {
       return withAnswer(state, event.round, { status: 'failed', error: event.error });
     case 'done':
       return { ...ended(state), status: 'open', asksExamples: false };
+    case 'ended':
+      return {
+        ...ended(state),
+        ...{ status: 'closed', run: null, examples: null, asksExamples: false, problem: event.error },
+      };
     case 'failed':
       return {
         ...ended(state),

@@ -55,6 +55,16 @@ const comparable = ({ curves, accuracy, measures, spaces, stateBytes, tasks }: R
   ...{ accuracy, measures, spaces, stateBytes, tasks },
 });
 
+/** The plan says how much a checkpoint takes at most. */
+function expectPlannedSize(events: readonly RunEvent[], name: string): void {
+  const planned = events.find((event) => event.type === 'memory-plan')?.plan.checkpoint ?? 0;
+  const sizes = events.flatMap((event) =>
+    event.type === 'progress' && event.phase === 'checkpoint' ? [event.total] : [],
+  );
+  expect(Math.max(...sizes), name).toBeGreaterThan(0);
+  expect(Math.max(...sizes), name).toBeLessThanOrEqual(planned);
+}
+
 /**
  * Stops a run at every one of the places, each time going on from where the last one was stopped.
  *
@@ -75,6 +85,7 @@ async function breaksMakeNoDifference(
     const part = await execute(family, settings, checkpoints.parts(), isThere);
     expect(part.type, name).toBe('stopped');
     expect(checkpoints.count, name).toBeGreaterThan(0);
+    expectPlannedSize(part.events, name);
     id ??= part.results.id;
     expect(part.results.id, 'it is the same run').toBe(id);
   }

@@ -8,7 +8,7 @@ import { bytesOfFile } from '../../testing/output-files.ts';
 import { tinyModel } from '../../testing/tiny-model.ts';
 import { tinySettings } from '../../testing/tiny-run.ts';
 import { askExamples, type AskerParts, askRounds, type Provider, StoppedAsking } from './asker.ts';
-import type { Asking, Question, TryEvent } from './messages.ts';
+import type { Asking, Question, TryMessage } from './messages.ts';
 import { PreparedModels, type Stage } from './prepared-models.ts';
 
 ort.env.wasm.numThreads = 1;
@@ -37,7 +37,7 @@ let reads: { path: string; bytes: number }[];
 let sizes: Map<string, number>;
 let live: number;
 let most: number;
-let events: TryEvent[];
+let events: TryMessage[];
 
 beforeEach(() => {
   [written, reads, events] = [[], [], []];

@@ -5,7 +5,7 @@ import type { Runtime, TextModel } from '../../onnx/runtime/text-model.ts';
 import type { KnownModel } from '../../run/open-network.ts';
 import { scoreOf } from '../../text/scores.ts';
 import type { AnsweredExample } from '../../run/outputs/answers-over-rounds.ts';
-import type { Asking, TriedAnswer, TryEvent } from './messages.ts';
+import type { Asking, TriedAnswer, TryMessage } from './messages.ts';
 import type { PreparedModels } from './prepared-models.ts';
 import { type Prompt, promptFor, type PromptParts } from './prompts.ts';
 
@@ -17,7 +17,7 @@ export interface AskerParts extends PromptParts {
   known: Pick<KnownModel, 'tokenizer' | 'config' | 'endIds'>;
   models: PreparedModels;
   loadRuntime: (provider: 'webgpu' | 'wasm') => Promise<Runtime>;
-  emit: (event: TryEvent) => void;
+  emit: (message: TryMessage) => void;
   /** Lets messages in; throws {@link StoppedAsking} when one of them was to stop. */
   breathe: () => Promise<void>;
 }

@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import type { DeviceChoice } from '../../base/device-choice.ts';
-import { ErrorReportSchema } from '../../base/error-report.ts';
+import { type ErrorReport, ErrorReportSchema } from '../../base/error-report.ts';
 import { ONNX_DTYPES, type OnnxDtype } from '../../onnx/dtypes.ts';
 import type { AnsweredExample } from '../../run/outputs/answers-over-rounds.ts';
 import { RunSettingsSchema } from '../../run/settings.ts';
@@ -97,7 +97,10 @@ const AnsweredExampleSchema: v.GenericSchema<unknown, AnsweredExample> = v.stric
 });
 
 /** What that worker tells the page. `done` or `failed` ends a question, and the examples that are asked. */
-export const TryEventSchema = v.variant('type', [
+export const TryMessageSchema = v.variant('type', [
+  /** A regular expression of the model's tokenizer.json begins to work on a text, and has come back from it. */
+  v.strictObject({ type: v.literal('tokenizing'), model: v.string() }),
+  v.strictObject({ type: v.literal('tokenized') }),
   v.strictObject({ type: v.literal('opened'), run: v.nullable(TriedRunSchema) }),
   v.strictObject({ type: v.literal('examples'), task: v.string(), examples: v.array(AnsweredExampleSchema) }),
   v.strictObject({ type: v.literal('preparing'), round: roundNumber, what: PreparationSchema }),
@@ -117,4 +120,10 @@ export const TryEventSchema = v.variant('type', [
   v.strictObject({ type: v.literal('done'), isStopped: v.boolean() }),
   v.strictObject({ type: v.literal('failed'), error: ErrorReportSchema }),
 ]);
-export type TryEvent = v.InferOutput<typeof TryEventSchema>;
+export type TryMessage = v.InferOutput<typeof TryMessageSchema>;
+
+/** What is shown of that, and of the worker's end. */
+export type TryEvent =
+  | Exclude<TryMessage, { type: 'tokenizing' | 'tokenized' }>
+  /** The worker is no more, and with it the run that it had open. */
+  | { type: 'ended'; error: ErrorReport };

@@ -1,0 +1,42 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import type { TryEvent } from '../../worker/try/messages.ts';
+import { TOKENIZER_SECONDS } from '../watched-session.ts';
+import { watchTokenizer } from './watch-tokenizer.ts';
+
+beforeEach(() => vi.useFakeTimers());
+afterEach(() => vi.useRealTimers());
+
+const LIMIT = 1000 * TOKENIZER_SECONDS;
+const MODEL = 'org/crafted';
+
+test('a worker whose tokenizer does not come back from a text is ended, and the error names the model', () => {
+  const [told, end] = [vi.fn<(event: TryEvent) => void>(), vi.fn()];
+  const { hear } = watchTokenizer(told, end);
+  hear({ type: 'tokenizing', model: MODEL });
+  vi.advanceTimersByTime(LIMIT - 1);
+  expect(end).not.toHaveBeenCalled();
+  vi.advanceTimersByTime(1);
+  expect(end).toHaveBeenCalledOnce();
+  expect(told).toHaveBeenCalledExactlyOnceWith({
+    type: 'ended',
+    error: expect.objectContaining({
+      code: 'text/tokenizer-too-slow',
+      message: expect.stringContaining(MODEL) as string,
+    }) as object,
+  });
+});
+
+test('a text that is done, a worker that has ended, and everything else take their time', () => {
+  const [told, end] = [vi.fn<(event: TryEvent) => void>(), vi.fn()];
+  const { hear, rest } = watchTokenizer(told, end);
+  hear({ type: 'tokenizing', model: MODEL });
+  hear({ type: 'tokenized' });
+  vi.advanceTimersByTime(2 * LIMIT);
+  hear({ type: 'done', isStopped: false });
+  vi.advanceTimersByTime(2 * LIMIT);
+  hear({ type: 'tokenizing', model: MODEL });
+  rest();
+  vi.advanceTimersByTime(2 * LIMIT);
+  expect(end).not.toHaveBeenCalled();
+  expect(told).toHaveBeenCalledExactlyOnceWith({ type: 'done', isStopped: false });
+});

@@ -1,0 +1,36 @@
+import { reportOf } from '../../base/errors.ts';
+import { tokenizerTooSlow } from '../../base/tokenizer-guard.ts';
+import type { TryEvent, TryMessage } from '../../worker/try/messages.ts';
+import { TOKENIZER_SECONDS } from '../watched-session.ts';
+
+/** Hears all messages of the worker that tries models. */
+export interface TokenizerWatch {
+  readonly hear: (message: TryMessage) => void;
+  /** The worker is no more. */
+  readonly rest: () => void;
+}
+
+/**
+ * Ends the worker that tries models when the tokenizer takes too long for a text: the worker hears nothing then, so it
+ * cannot end that by itself.
+ *
+ * @param tell takes what the worker tells of anything else, and its end.
+ * @param end ends the worker.
+ */
+export function watchTokenizer(tell: (event: TryEvent) => void, end: () => void): TokenizerWatch {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const rest = (): void => clearTimeout(timer);
+  const hear = (message: TryMessage): void => {
+    rest();
+    if (message.type === 'tokenized') return;
+    if (message.type !== 'tokenizing') {
+      tell(message);
+      return;
+    }
+    timer = setTimeout(() => {
+      end();
+      tell({ type: 'ended', error: reportOf(tokenizerTooSlow(message.model, TOKENIZER_SECONDS)) });
+    }, 1000 * TOKENIZER_SECONDS);
+  };
+  return { hear, rest };
+}

@@ -1,0 +1,60 @@
+import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { runKeepingRounds } from '../testing/kept-run.ts';
+import { tinyModel } from '../testing/tiny-model.ts';
+import { tinySettings } from '../testing/tiny-run.ts';
+import { mergedModelFiles } from '../weights/exports/merged-model.ts';
+import { merge } from './merge.ts';
+import { openNamedModel } from './places.ts';
+import { writeFiles, writeRound } from './round-folder.ts';
+
+const WEIGHTS = 'model.safetensors';
+const UNCHANGED = { scaling: 1, adapter: () => Promise.resolve(undefined), delta: () => Promise.resolve(undefined) };
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'merge-'));
+  vi.spyOn(process.stdout, 'write').mockReturnValue(true);
+});
+afterEach(async () => {
+  vi.restoreAllMocks();
+  await rm(folder, { recursive: true });
+});
+
+/** Trains a model on disk. @returns the folder of its round. */
+async function trainedRound(): Promise<string> {
+  const base = join(folder, 'base');
+  await writeFiles(base, await mergedModelFiles(tinyModel(), new Set(), UNCHANGED));
+  const settings = { ...tinySettings('seq-lora', { epochs: 1 }), model: base, order: ['gloss'] };
+  await runKeepingRounds(settings, {
+    openModel: (name) => openNamedModel(name),
+    saveRound: (round) => writeRound(join(folder, 'run'), settings.order, round),
+  });
+  return join(folder, 'run', 'logs_and_outputs', 'order_custom', 'outputs', '1-gloss');
+}
+
+test('a merge that fails halfway leaves no model, and one with another base model is refused', async () => {
+  const round = await trainedRound();
+  const [out, again] = [join(folder, 'out'), join(folder, 'again')];
+  const inTheWay = join(out, WEIGHTS);
+  await mkdir(inTheWay, { recursive: true });
+  await expect(merge(['--round', round, '--out', out])).rejects.toMatchObject({
+    code: 'store/failed',
+    message: expect.stringContaining(WEIGHTS) as string,
+  });
+  expect(await readdir(out), 'a folder without config.json is no model').not.toContain('config.json');
+
+  await rm(inTheWay, { recursive: true });
+  expect(await merge(['--round', round, '--out', out]), 'the same command can be repeated').toBe(0);
+  expect(await readdir(out)).toEqual(expect.arrayContaining(['config.json', WEIGHTS]));
+  await expect(merge(['--round', round, '--out', out])).rejects.toMatchObject({ code: 'run/out-is-taken' });
+
+  // The merged model has other weights than the one that the round was trained on.
+  await expect(merge(['--round', round, '--out', again, '--model', out])).rejects.toMatchObject({
+    code: 'run/round-does-not-fit',
+    message: expect.stringContaining(out) as string,
+  });
+  expect(await readdir(folder)).not.toContain('again');
+});
