@@ -16,7 +16,7 @@ export function meanSquaredError(g: Graph, y: Tensor, goal: Tensor, into: Tensor
   return g.record({
     name: 'mean squared error',
     inputs: [d],
-    outputs: [g.intermediate('error', [1])], // stands for what is computed above
+    outputs: [g.intermediate('error', [1])], // represents what is computed above
     calls: () => [],
     reference: () => undefined,
     gradient: () => [add(g, d, d, (2 * scale) / sizeOf(y.shape), 0)],

@@ -16,7 +16,7 @@ export interface Spent {
 /** One of several ways to do the same work. */
 export interface Contender {
   readonly name: string;
-  /** Does it `times` times and resolves when the device is done. */
+  /** Runs `times` times and resolves when the device is done. */
   run(times: number): Promise<void>;
 }
 

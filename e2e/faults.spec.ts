@@ -84,7 +84,7 @@ test('files that are missing, damaged or do not fit are named, and nothing half-
     server.fault('embedded/model/model.safetensors', null);
   });
 
-  await test.step('task files that are no tasks', async () => {
+  await test.step('malformed task files', async () => {
     const file = 'CL_Benchmark/TC/gloss/train.json';
     server.fault(`embedded/tasks/${file}`, { body: utf8(JSON.stringify(rows).slice(0, -9)) });
     await expectFailure(page, 'tasks/malformed-json', file);

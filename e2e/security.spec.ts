@@ -145,7 +145,7 @@ test('the page asks no hub before a person says so, and a half-typed address nev
     await expect(plan).toHaveAttribute('data-status', 'planned');
     expect(hub.requests.length, 'the config is known').toBe(asked);
 
-    // A folder by address is no hub: the token is not for it.
+    // A folder by address is not a hub, so it does not get the token.
     await field.getByLabel('Repository or address').fill(`${other.url}model/`);
     await page.getByTestId('look-up').click();
     await expect(plan).toHaveAttribute('data-status', 'failed');

@@ -27,7 +27,7 @@ export function expectConsistent(results: Results): void {
         const where = `R[${round}][${task}], ${score}`;
         // A stopped round may have been tested on some tasks.
         if (round !== rounds + 1)
-          expect(value !== null, `${where} is there`).toBe(round <= rounds && isMeasured(settings, round, task));
+          expect(value !== null, `${where} is measured`).toBe(round <= rounds && isMeasured(settings, round, task));
         const right = (value ?? 0) * tasks[task].testExamples;
         expect(Math.abs(right - Math.round(right)), `${where} is a share of the examples`).toBeLessThan(1e-9);
       });

@@ -25,7 +25,7 @@ function install(): void {
   globalThis.Worker = class extends Worker {
     constructor(...args: ConstructorParameters<typeof Worker>) {
       super(...args);
-      // Threads of the CPU device send no events, and a request for one is no event either.
+      // Threads of the CPU device send no events, and a request for a thread is not an event.
       this.addEventListener('message', ({ data }: MessageEvent<RunEvent | ThreadRequest | 'ready'>) => {
         if (data === 'ready' || data.type === 'start-thread') return;
         probe.events.push(data);

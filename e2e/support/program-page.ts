@@ -31,7 +31,7 @@ const TYPES: Readonly<Record<string, string>> = {
   '.wasm': 'application/wasm',
 };
 
-/** A program that has run in a page of its own. */
+/** A program that has run in its own page. */
 export interface ProgramPage {
   readonly page: Page;
   /** Its console output. */
@@ -40,7 +40,8 @@ export interface ProgramPage {
 }
 
 /**
- * Runs a program that imports transformers.js in a page of its own, beside the files of a folder, and waits for its end.
+ * Runs a program that imports transformers.js in its own page, served with the files of a folder, and waits for its
+ * end.
  *
  * @param folder below which its files lie, such as models.
  */

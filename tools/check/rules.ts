@@ -1,6 +1,6 @@
 /** What the files of one folder of `src/` may import. */
 export interface LayerRule {
-  /** Folders of `src/`, beside its own. */
+  /** Other folders of `src/`. */
   layers: readonly string[];
   /** Files outside those folders, relative to `src/`. */
   files?: readonly string[];

@@ -108,8 +108,8 @@ describe('findViolations', () => {
       'app may import only',
     ],
     ['an impure file from the page', 'src/app/a.ts', `import '../run/run.ts';`, 'src/gorp/space.ts → src/models/t5.ts'],
-    ['a folder without a rule', 'src/misc/a.ts', `import '../base/errors.ts';`, 'src/misc is no layer'],
-    ['a file outside the folders', 'src/a.ts', `import './base/errors.ts';`, 'is no layer'],
+    ['a folder without a rule', 'src/misc/a.ts', `import '../base/errors.ts';`, 'src/misc is not a layer'],
+    ['a file outside the folders', 'src/a.ts', `import './base/errors.ts';`, 'is not a layer'],
   ])('finds %s', (_, path, text, fault) => {
     const violations = check({ [path]: text });
     expect(violations).toHaveLength(1);

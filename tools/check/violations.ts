@@ -46,7 +46,7 @@ function faultOf(path: string, { specifier, target, kind }: Import, imports: Imp
   if (kind === 'address' || other === undefined || other === folder) return undefined;
   if (isTest(target)) return 'only tests may import tests and their helpers';
   const rule = LAYERS[folder];
-  if (!rule) return `src/${folder} is no layer; give it a rule in tools/check/rules.ts`;
+  if (!rule) return `src/${folder} is not a layer. Give it a rule in tools/check/rules.ts`;
   if (rule.layers.includes(other) || rule.files?.includes(target.slice('src/'.length))) return undefined;
   if (rule.pureFilesOf?.includes(other)) {
     const way = kind === 'type' ? undefined : wayToImpure(target, imports);

@@ -38,7 +38,7 @@ describe('textFinder', () => {
     }
   });
 
-  it('agrees with looking for every text in turn', () => {
+  it('agrees with a search for each text', () => {
     const text = fc.array(fc.constantFrom('a', 'b', 'aa'), { maxLength: 9 }).map((words) => words.join(' '));
     fc.assert(
       fc.property(fc.array(text, { maxLength: 4 }), text, (texts, whole) => {
@@ -66,7 +66,7 @@ describe('splitTasks', () => {
     expect(splitTasks(sources, 4)).not.toEqual(splitTasks(sources, 3));
   });
 
-  it('keeps test texts of one task out of the training set of every other, whatever their case and marks', () => {
+  it('keeps test texts of one task out of the training set of every other, whatever their case and punctuation', () => {
     const shouted = many('b', 0, 30).map((one) =>
       item('b', `Word: ${one.core.toUpperCase()}!`, `${one.core.toUpperCase()}!`),
     );

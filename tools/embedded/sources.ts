@@ -18,8 +18,8 @@ import { readWordNet, type WordNet } from './wordnet.ts';
 const SPLIT_SEED = 7;
 
 /**
- * Test items whose text stands inside a line of the corpus that the embedded model was pre-trained on: the model has
- * read them, so they are neither tested nor trained on.
+ * Test items whose text is in the corpus on which the embedded model was pre-trained. The model has read them, so they
+ * are neither tested nor trained on.
  */
 export const WITHHELD: ReadonlySet<string> = new Set(
   JSON.parse(readFileSync(new URL('withheld.json', import.meta.url), 'utf8')) as string[],

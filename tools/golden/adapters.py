@@ -1,4 +1,4 @@
-"""LoRA pairs beside the layers of a model, O-LoRA style: a frozen pair of earlier tasks, and the pair in training."""
+"""LoRA pairs added to the layers of a model, O-LoRA style: a frozen pair of earlier tasks, and the pair in training."""
 import re
 
 import torch

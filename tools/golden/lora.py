@@ -75,7 +75,7 @@ def write_lora(
 
 
 def _verify(plain, pairs, full_rank, batch, outputs, gradients, verification: Verification) -> None:
-    """Without PEFT and in float64: the pairs beside the layers."""
+    """Without PEFT and in float64: the pairs are added to the layers."""
     exact = {name: pair.double().requires_grad_("loranew" in name) for name, pair in pairs.items()}
     adapters.attach(plain, exact, ALPHA_OVER_RANK)
     found = encoder_decoder_outputs(plain, batch)

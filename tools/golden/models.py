@@ -28,7 +28,7 @@ def open_model(config: dict, seed: int) -> torch.nn.Module:
         parsed._attn_implementation = "eager"
         model = kind.from_config(parsed, attn_implementation="eager")
     if not config["tie_word_embeddings"]:
-        # transformers 5 ties the output layer of every new T5; published files of v1.1 have one of its own.
+        # transformers 5 ties the output layer of every new T5; published files of v1.1 have a separate one.
         model.lm_head.weight = torch.nn.Parameter(torch.empty_like(model.lm_head.weight))
     # Padding is masked. Where it is the token that begins a text, that token's row has a gradient like any other.
     model.get_input_embeddings().padding_idx = None

@@ -20,7 +20,7 @@ import { useOfRound } from '../../src/run/outputs/round-use.ts';
 import { buildLibrary } from '../setup/build.ts';
 import { nodeCommand, projectPath } from '../setup/process.ts';
 
-// Below the project, so that the package finds its dependencies as it would find them beside it.
+// Below the project, so that the package finds its dependencies as in a real installation.
 const consumer = projectPath('build', 'consumer');
 const installed = join(consumer, 'node_modules', 'gorp-web');
 
@@ -38,7 +38,7 @@ beforeAll(async () => {
   await buildLibrary();
   rmSync(consumer, { recursive: true, force: true });
   mkdirSync(installed, { recursive: true });
-  // A scope of its own: without it the package's name would mean the project around it.
+  // Its own scope: otherwise the package's name would resolve to the surrounding project.
   writeFileSync(join(consumer, 'package.json'), JSON.stringify({ private: true, type: 'module' }));
   // `npm pack` and an install of what it packs, without npm's own rebuild.
   const pack = ['pack', '--ignore-scripts', '--json', '--pack-destination', consumer];

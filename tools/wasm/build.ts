@@ -10,10 +10,10 @@ import { registerTiles } from './tiles.ts';
 const KERNELS = 'src/device/wasm/kernels';
 export const OUTPUT = 'build/wasm';
 
-/** The files: with and without relaxed SIMD, each for a memory of its own and for one that threads share. */
+/** The files: with and without relaxed SIMD, each for private memory and for memory that threads share. */
 export const WASM_FILES = ['plain.wasm', 'relaxed.wasm', 'plain-shared.wasm', 'relaxed-shared.wasm'] as const;
 
-/** What every thread runs, beside the kernels: Node's threads load it from there. */
+/** What every thread runs, besides the kernels: Node's threads load it from there. */
 const THREAD = 'src/device/wasm/thread.mjs';
 
 const STEP: Step = {

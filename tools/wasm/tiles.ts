@@ -3,7 +3,7 @@
  *
  * A tile computes C[rows, columns] = alpha A[rows, k] B[k, columns] + D. Row i of A begins at a + i lda, row k of B at
  * b + k ldb, and so on, in bytes; D is left out where d is 0. The largest tile fills the 15 vector registers that V8 has:
- * 6 × 8 where a fused multiply-add needs none for the product between, else 5 × 8.
+ * 6 × 8 where a fused multiply-add needs none for the intermediate product, else 5 × 8.
  * One loop, tested at its top: V8 spills the sums inside other forms of it (two loops, `do … while`), at half the rate.
  */
 export function registerTiles(): string {
