@@ -14,10 +14,10 @@ export default defineConfig([
       '@typescript-eslint/no-explicit-any': 'error',
       '@typescript-eslint/no-floating-promises': 'error',
       '@typescript-eslint/consistent-type-imports': 'error',
-      // `import { type A } from 'b'` still loads b at run time, since imports are kept as written.
+      // `import { type A } from 'b'` still loads b at run time, since imports are emitted as written.
       '@typescript-eslint/no-import-type-side-effects': 'error',
       '@typescript-eslint/switch-exhaustiveness-check': 'error',
-      // What is private is so at run time too. A constructor is the one member that has no such name.
+      // Private members are private at run time too. Only a constructor cannot have such a name.
       'no-restricted-syntax': [
         'error',
         {

@@ -13,7 +13,7 @@ const url = `http://localhost:${port}/`;
 export default defineConfig({
   testDir: 'e2e',
   outputDir: 'test-results',
-  // Files in pairs: most tests wait more than they compute. On CI one after the other, where minutes matter less.
+  // Two files at a time, since most tests wait more than they compute; one on CI, where minutes matter less.
   workers: process.env['CI'] === undefined ? 2 : 1,
   fullyParallel: false,
   forbidOnly: process.env['CI'] !== undefined,
@@ -29,13 +29,13 @@ export default defineConfig({
   },
   projects: [
     {
-      // The browser as a person has it: runs compute on the CPU.
+      // An ordinary browser: runs compute on the CPU.
       name: 'plain',
       testIgnore: WEBGPU,
       use: { launchOptions: { executablePath: browser, args: ['--no-sandbox'] } },
     },
     {
-      // What belongs to WebGPU. Without a GPU Chromium offers its software adapter only when asked for it by these flags.
+      // Tests of WebGPU. Without a GPU Chromium offers its software adapter only when asked for it by these flags.
       name: 'webgpu',
       testMatch: WEBGPU,
       use: {

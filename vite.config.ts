@@ -49,7 +49,7 @@ function securityPolicy(): Plugin {
   };
 }
 
-/** What the code knows of its build. */
+/** What the code knows about its build. */
 export const constants = {
   __APP_VERSION__: JSON.stringify(version),
   __APP_COMMIT__: JSON.stringify(commit()),
@@ -63,11 +63,11 @@ const licenses = bundledLicenses();
 export default defineConfig({
   // Relative addresses, so that the built page also works from a folder of a site.
   base: './',
-  // onnxruntime-web without its own copy of what is served beside it.
+  // onnxruntime-web without a bundled copy of the files that are served beside it.
   resolve: { conditions: ['onnxruntime-web-use-extern-wasm', ...defaultClientConditions] },
   plugins: [react(), securityPolicy(), licenses.page],
   server: { headers: { ...ISOLATION_HEADERS } },
-  // What `npm start` and the end-to-end tests are served by.
+  // Serves `npm start` and the end-to-end tests.
   preview: { headers: { ...SECURITY_HEADERS } },
   define: constants,
   worker: { format: 'es', plugins: () => [licenses.worker()] },

@@ -6,8 +6,8 @@ export default defineConfig({
     exclude: ['node_modules/**', 'src/**/*.large.test.ts'],
     globalSetup: 'tools/wasm/before-tests.ts',
     pool: 'forks',
-    // Files share their process and its modules: to import them anew takes as long as half of the tests. So a test takes
-    // back what it changes of the world.
+    // Files share a process and its modules: importing them again takes as long as half of the tests. So each test
+    // undoes its global changes.
     isolate: false,
     unstubGlobals: true,
     unstubEnvs: true,

@@ -5,7 +5,7 @@ import { GpuProgram } from '../src/device/webgpu/program.ts';
 import { SubmitAndRead } from './submit-and-read.ts';
 import { type Clock, takeTurns, type Timing } from './timing.ts';
 
-/** Reads its parameter, so that the binding is there, and does nothing. */
+/** Reads its parameter, so that the binding exists, and computes nothing. */
 const IDLE: Kernel = {
   name: 'bench/idle',
   wgsl: () => `
@@ -15,7 +15,7 @@ struct Params { grid: Grid, go: u32 }
 @compute @workgroup_size(1) fn main() { if (p.go == 1u) { x[0] = 1.0; } }`,
 };
 
-/** What the API takes for a step of that many dispatches which compute nothing: one submit, and four bytes read back. */
+/** Times a step of that many dispatches that compute nothing: one submit, and four bytes read back. */
 export async function apiOverhead(gpu: Gpu, clock: Clock, dispatches: number, rounds: number): Promise<Timing> {
   const buffer = gpu.buffers.storage('idle', 16);
   const reader = new SubmitAndRead(gpu);

@@ -10,7 +10,7 @@ export interface Place {
   readonly clock: Clock;
   /** Names browser or Node, with the version. */
   readonly platform: string;
-  /** A device of its own for whoever asks, so that its peak memory and its first step are its own. */
+  /** A new device for each caller, so that peak memory and the first step are the caller's own. */
   acquire(tuning: TuningHost): Promise<WebGpuDevice>;
   /** The CPU. */
   acquireCpu(form: CpuForm): Promise<WasmDevice>;
@@ -29,7 +29,7 @@ export interface CpuForm {
   readonly plain?: boolean;
 }
 
-/** Opens the CPU in the form that is asked for. */
+/** Opens the CPU in the requested form. */
 export function openCpu(host: WasmHost, { plain = false }: CpuForm): Promise<WasmDevice> {
   const abilities = wasmAbilities();
   return WasmDevice.open(host, { ...abilities, relaxed: abilities.relaxed && !plain });
@@ -37,7 +37,7 @@ export function openCpu(host: WasmHost, { plain = false }: CpuForm): Promise<Was
 
 /** How thoroughly to measure. */
 export interface Effort {
-  /** Turns that contenders take. */
+  /** Turns per contender. */
   readonly rounds: number;
   /** Few shapes and examples. */
   readonly quick: boolean;
@@ -51,7 +51,7 @@ export interface Report {
 
 export type Section = (place: Place, effort: Effort) => Promise<Report>;
 
-/** Kernel choices in memory: what a bench measures must not come from an earlier, busier day. */
+/** Kernel choices in memory only: a bench must not use choices measured on an earlier, busier day. */
 export function memoryStore(): TuningStore {
   const kept = new Map<string, unknown>();
   return {
@@ -61,8 +61,8 @@ export function memoryStore(): TuningStore {
 }
 
 /**
- * A device that chooses its kernels by measurement; `gpu.tuning.settled()` waits until it has. Devices that share a store
- * share what was measured.
+ * A device that chooses its kernels by measurement; `gpu.tuning.settled()` waits until it has. Devices that share a
+ * store share its measurements.
  */
 export function tunedDevice(place: Place, store = memoryStore()): Promise<WebGpuDevice> {
   return place.acquire({ now: () => place.clock.now(), store, platform: place.platform });

@@ -3,7 +3,7 @@ import { TEST_DEVICES } from '../src/testing/devices.ts';
 import { BlockStep } from './block-step.ts';
 import { blockValues } from './block-values.ts';
 
-it.each(TEST_DEVICES)('trains the block on $name in few dispatches, and frees what it took', async ({ acquire }) => {
+it.each(TEST_DEVICES)('trains the block on $name in few dispatches and frees its memory', async ({ acquire }) => {
   const device = await acquire();
   const block = await BlockStep.create(device, blockValues());
   const losses = [await block.step(), await block.step(), await block.step()];

@@ -17,7 +17,7 @@ export const BLOCK = { B: 8, S: 64, D: 256, H: 4, F: 1024 } as const;
 const LEARNING_RATE = 1e-3;
 const EPS = 1e-6;
 
-/** Shapes of the parameters as the peers' harness has them: y = x W, W [in, out]. */
+/** Shapes of the parameters as in the peers' harness: y = x W, W [in, out]. */
 export const BLOCK_SHAPES: Readonly<Record<string, readonly number[]>> = {
   g1: [256],
   wq: [256, 256],
@@ -30,23 +30,23 @@ export const BLOCK_SHAPES: Readonly<Record<string, readonly number[]>> = {
   w2: [1024, 256],
 };
 
-/** Initial values of the parameters, the input and what the output should be, [8, 64, 256] each. */
+/** Initial values of the parameters, the input and the target output, [8, 64, 256] each. */
 export interface BlockValues {
   p: Readonly<Record<string, Float32Array>>;
   x: Float32Array;
   y: Float32Array;
 }
 
-// Adam here adds 1e-6 to √v, the peers 1e-8 to its corrected form. A loss gradient this large makes both vanish beside
-// √v, and Adam's step does not depend on the gradient's scale otherwise.
+// Adam adds 1e-6 to √v here, the peers add 1e-8 to its corrected form. A loss gradient this large makes both
+// negligible; otherwise Adam's step does not depend on the gradient's scale.
 const LOSS_GRADIENT = 3000;
-// Floats between the places of two tensors in the buffer of all parameters, so that each can be bound.
+// Tensors start at multiples of this many floats in the buffer of all parameters, so that each can be bound.
 const PLACE = 64;
 
 /**
  * One encoder block of T5 (RMS norm, unscaled attention with a learned position bias, ReLU feed-forward, residuals):
- * forward and backward pass and Adam, by the project's own graph. Everything is trained, and in buffers of one layout,
- * so that Adam takes all parameters in one dispatch.
+ * forward and backward pass and Adam, by the project's own graph. All parameters are trained, in buffers of one layout,
+ * so that Adam updates them in one dispatch.
  */
 export class BlockStep {
   readonly #device: Device;
@@ -119,7 +119,7 @@ export class BlockStep {
     const found = g.backward(error, one, sumGradients(g));
     for (const [tensor, gradient] of found) placeIn(gradient, partOf(gradients, tensor.name));
     const whole = { count: 1, size: total, stride: total };
-    // Adam reads the one buffer of which each gradient is a part: the order of recording is the order of execution.
+    // Adam reads the one buffer that holds all gradients, so it is recorded after them.
     adamInto(g, gradients, whole, state, weights);
     const train = await compile(device, 'block step', g, [loss, ...found.values()]);
 

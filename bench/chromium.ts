@@ -8,7 +8,7 @@ import type { SectionName } from './sections/index.ts';
 
 const config = fileURLToPath(new URL('page/vite.config.ts', import.meta.url));
 
-/** A browser that has the page of the bench open. */
+/** A browser with the bench page open. */
 export interface BenchBrowser {
   /** Name and version. */
   readonly name: string;
@@ -19,10 +19,10 @@ export interface BenchBrowser {
 }
 
 /**
- * Builds the page, serves it on this machine, and opens it in Chrome or Chromium without a window.
+ * Builds the page, serves it on this machine, and opens it in headless Chrome or Chromium.
  *
- * @param hardware whether to take the machine's graphics card; without it the browser's software adapter.
- * @throws Error where no browser is found, or none that has WebGPU.
+ * @param hardware whether to use the machine's graphics card instead of the browser's software adapter.
+ * @throws Error when no browser with WebGPU is found.
  */
 export async function openChromium(hardware: boolean): Promise<BenchBrowser> {
   const executablePath = findBrowser();
@@ -43,7 +43,7 @@ export async function openChromium(hardware: boolean): Promise<BenchBrowser> {
     const browser = await chromium.connect(launched.wsEndpoint());
     const { pid = 0 } = launched.process();
     const url = served.resolvedUrls?.local[0] ?? '';
-    // A page for each section: the devices of another one are gone with it.
+    // A new page for each section: closing the last one frees its devices.
     const inPage = async <T>(work: (page: Page) => Promise<T>): Promise<T> => {
       const page = await browser.newPage();
       page.setDefaultTimeout(0);

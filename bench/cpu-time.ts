@@ -1,8 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 
 /**
- * CPU milliseconds that a process and all that descend from it have used; null where the system does not tell (it is
- * Linux that does). Those of processes that have ended are not among them.
+ * CPU milliseconds that a process and its living descendants have used; null where the system does not report them
+ * (only Linux does).
  */
 export function treeCpuMs(root: number): number | null {
   if (process.platform !== 'linux') return null;
@@ -29,7 +29,7 @@ function unlessGone<T>(read: () => T, otherwise: T): T {
   }
 }
 
-/** From `/proc/PID/stat`: the name, in brackets, may hold anything; behind it come the state and the parent. */
+/** From `/proc/PID/stat`: the name, in brackets, may hold anything; after it come the state and the parent. */
 function parentOf(process: string): number | undefined {
   const stat = unlessGone(() => readFileSync(`/proc/${process}/stat`, 'utf8'), '');
   const [, parent] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');

@@ -27,7 +27,7 @@ export class Greedy {
     this.#owned = owned;
   }
 
-  /** @param sizes `capacity`: tokens of an answer at most, and one more. */
+  /** @param sizes `capacity`: the most tokens of an answer, plus one. */
   static async create(
     device: Device,
     network: Network,
@@ -49,7 +49,7 @@ export class Greedy {
     }
   }
 
-  /** Writes exactly `steps` tokens a row, whether the answer has ended or not. @returns tokens [B, capacity]. */
+  /** Writes exactly `steps` tokens per row, even after an answer has ended. @returns tokens [B, capacity]. */
   async write(sources: readonly (readonly number[])[], steps: number): Promise<Uint32Array> {
     this.#generation.start(sources);
     const decoding = new Array<Program>(steps).fill(this.#step.program);
@@ -57,7 +57,7 @@ export class Greedy {
     return this.#tokens();
   }
 
-  /** Writes token by token until every row has ended, as is usual. @returns tokens [B, capacity]. */
+  /** Writes token by token until every row has ended, as in normal use. @returns tokens [B, capacity]. */
   async answer(sources: readonly (readonly number[])[]): Promise<Uint32Array> {
     const { remaining, tokens } = this.#generation.state;
     this.#generation.start(sources);

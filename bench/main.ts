@@ -8,7 +8,7 @@ import { type SectionName, SECTIONS } from './sections/index.ts';
 
 const NAMES = Object.keys(SECTIONS) as SectionName[];
 const PLACES = ['node', 'chromium'] as const;
-// Takes minutes where an adapter computes on the CPU.
+// Takes minutes on an adapter that computes on the CPU.
 const SLOW: SectionName = 't5-small';
 
 const USAGE = `npm run bench -- [--on node,chromium] [--only SECTION,…] [--quick] [--rounds N] [--hardware] [--out FILE]
@@ -71,7 +71,7 @@ export async function main(args: string[]): Promise<number> {
   return 0;
 }
 
-/** The names of a list with commas; undefined when one is unknown. */
+/** The names in a comma-separated list; undefined when one is unknown. */
 function chosenFrom<T extends string>(known: readonly T[], list: string): T[] | undefined {
   const names = list.split(',');
   return names.every((name) => known.some((one) => one === name)) ? (names as T[]) : undefined;

@@ -4,7 +4,7 @@ import { innerProduct } from '../src/graph/ops/inner-product.ts';
 import { sizeOf, type Tensor } from '../src/graph/tensor.ts';
 
 /**
- * The loss of the measured block, mean((y − goal)²), which no model of this project has.
+ * The loss of the measured block, mean((y − goal)²), which no model of this project uses.
  *
  * @param into persistent [1]: receives Σ (y − goal)², to be divided by the number of elements on the host.
  * @param scale d total / d loss, by which all gradients are multiplied.
@@ -16,7 +16,7 @@ export function meanSquaredError(g: Graph, y: Tensor, goal: Tensor, into: Tensor
   return g.record({
     name: 'mean squared error',
     inputs: [d],
-    outputs: [g.intermediate('error', [1])], // stands for what is computed above
+    outputs: [g.intermediate('error', [1])], // represents what is computed above
     calls: () => [],
     reference: () => undefined,
     gradient: () => [add(g, d, d, (2 * scale) / sizeOf(y.shape), 0)],

@@ -18,10 +18,10 @@ import { type Clock, type Contender, takeTurns, type Timing } from './timing.ts'
 /** M, K, N. */
 export type Sizes = readonly [number, number, number];
 
-/** A contender with what it holds on the device. */
+/** A contender that owns memory on the device. */
 export type OwnedContender = Contender & { destroy(): void };
 
-/** The kernel that the device chooses for a product, measured now if it has not been. */
+/** The kernel that the device chooses for a product, measured first if necessary. */
 export async function chosenKernel(gpu: Gpu, shape: MatmulShape): Promise<MatmulVariant> {
   gpu.tuning.variantOf(shape);
   await gpu.tuning.settled();
@@ -67,19 +67,19 @@ export async function productBy(gpu: Gpu, shape: MatmulShape, variant: MatmulVar
   }
 }
 
-/** Every kernel of a product beside each other. */
+/** All kernels of a product, side by side. */
 export interface Comparison {
   readonly layout: MatmulLayout;
   readonly sizes: Sizes;
   /** Operands that may be rounded to 16-bit floats. */
   readonly halves?: HalfOperands;
-  /** Products that one choice is for; null where there is nothing to choose. */
+  /** The class of products that share the choice; null where there is nothing to choose. */
   readonly shapeClass: string | null;
   readonly chosen: MatmulVariant;
   readonly timings: readonly Timing[];
 }
 
-/** @param peers others that do the same, freed behind it. */
+/** @param peers contenders of other libraries, freed afterwards. */
 export async function compareKernels(
   clock: Clock,
   gpu: Gpu,

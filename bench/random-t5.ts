@@ -2,7 +2,7 @@ import { mixSeed } from '../src/base/random.ts';
 import type { SizedBatch } from '../src/models/network.ts';
 import { sizeOf } from '../src/graph/tensor.ts';
 
-/** config.json of t5-small, as far as it computes. */
+/** The fields of t5-small's config.json that affect computation. */
 export const T5_SMALL = {
   model_type: 't5',
   vocab_size: 32128,

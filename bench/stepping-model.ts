@@ -22,7 +22,7 @@ export const STEP_METHODS: readonly StepMethod[] = [
   { label: 'GORP exact', method: { name: 'gorp', projection: 'exact', clipNorm: 'exact' } },
 ];
 
-/** Opens a network on a device with what it is to train on. */
+/** Opens a network on a device, with a batch to train on. */
 export type OpenModel = (
   device: Device,
 ) => Promise<{ network: Network; targets: TargetModules; read: ReadParameter; batch: SizedBatch }>;
@@ -37,7 +37,7 @@ export interface StepTimings {
   readonly refresh: Timing;
   /** Mean over the steps from one refresh to the next. */
   readonly period: Spent & { readonly steps: number };
-  /** Until the host has encoded a step, the median. */
+  /** Median time for the host to encode a step. */
   readonly host: number;
   readonly calls: ApiCounts;
   readonly refreshCalls: ApiCounts;
@@ -46,8 +46,8 @@ export interface StepTimings {
 }
 
 /**
- * A model in the second task of a run, the first that has a shared space, stepping over one batch on a device of its
- * own. Every other step takes a new basis, so that both kinds are measured as often.
+ * A model in the second task of a run, the first that has a space, training on one batch on its own device. Every other
+ * step refreshes the basis, so that both kinds are measured equally often.
  */
 export class SteppingModel {
   readonly #place: Place;
@@ -112,7 +112,7 @@ export class SteppingModel {
     return this.#batch.sizes;
   }
 
-  /** Learns a task of one step, and goes on to the second task, until all that a step needs is compiled. */
+  /** Learns a task in one step, then trains on the second until everything that a step needs is compiled. */
   async #warmUp(): Promise<void> {
     const { wall } = await timed(this.#place.clock, async () => {
       await this.#learner.beginTask();
@@ -123,14 +123,13 @@ export class SteppingModel {
     await this.#learner.beginTask([this.#batch]);
     await this.#step();
     await this.#step();
-    // The programs of both kinds of steps take the kernels that are measured to be best, which some drivers compile at
-    // first use.
+    // Programs of both kinds of steps switch to the kernels measured fastest, which some drivers compile at first use.
     if (this.device instanceof WebGpuDevice) await this.device.gpu.tuning.settled();
     await this.#step();
     await this.#step();
   }
 
-  /** A step, until its loss is known. @returns milliseconds until it was encoded. */
+  /** Takes a step and waits for its loss. @returns milliseconds until the step was encoded. */
   async #step(): Promise<number> {
     const { clock } = this.#place;
     const start = clock.now();
@@ -140,7 +139,7 @@ export class SteppingModel {
     return host;
   }
 
-  /** The next step: they are by turns one with a refresh and one without. */
+  /** Takes the next step; steps with and without a refresh alternate. */
   async measure(kind: 'refresh' | 'step'): Promise<Spent> {
     const isStep = kind === 'step';
     const spent = await timed(this.#place.clock, async () => {

@@ -3,7 +3,7 @@ import type { Gpu } from '../src/device/webgpu/gpu.ts';
 import type { GpuProgram } from '../src/device/webgpu/program.ts';
 import { BUFFER_USAGE } from '../src/device/webgpu/usage.ts';
 
-/** Runs programs and reads a number of theirs back, all in one submit: what a step costs at least. */
+/** Runs programs and reads one of their numbers back, all in one submit: the least that a step costs. */
 export class SubmitAndRead {
   readonly #gpu: Gpu;
   readonly #staging: OwnedBuffer;
@@ -13,7 +13,7 @@ export class SubmitAndRead {
     this.#staging = gpu.buffers.create('number read back', 4, BUFFER_USAGE.MAP_READ | BUFFER_USAGE.COPY_DST);
   }
 
-  /** @param from where the number stands, f32. @returns it, when the GPU is done. @throws GorpError as {@link Gpu.check}. */
+  /** @param from location of the f32. @returns it, when the GPU is done. @throws GorpError as {@link Gpu.check}. */
   async run(program: GpuProgram, from: BufferRange): Promise<number> {
     this.#gpu.check();
     const [staging, source] = [this.#staging, from.buffer].map((buffer) => this.#gpu.buffers.memoryOf(buffer));

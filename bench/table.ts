@@ -4,7 +4,7 @@ export function markdownTable(head: readonly string[], rows: readonly (readonly 
   return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
 }
 
-/** A quantity to read: three digits or so; a dash where it could not be measured. */
+/** A quantity with about three digits; a dash where it could not be measured. */
 export function digits(value: number | null): string {
   if (value === null || !Number.isFinite(value)) return '–';
   return value.toFixed(value >= 100 ? 0 : value >= 10 ? 1 : 2);

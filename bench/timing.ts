@@ -1,4 +1,4 @@
-/** What a section measures with, wherever it runs. */
+/** The clocks of a section, wherever it runs. */
 export interface Clock {
   /** Wall clock in milliseconds. */
   now(): number;
@@ -9,14 +9,14 @@ export interface Clock {
 /** Milliseconds of some work. */
 export interface Spent {
   readonly wall: number;
-  /** On a software adapter every cycle of the "GPU" is one of the CPU: it hardly moves when others use the machine. */
+  /** On a software adapter this includes the "GPU" work, and it hardly changes when others use the machine. */
   readonly cpu: number | null;
 }
 
-/** One of several ways to do the same. */
+/** One of several ways to do the same work. */
 export interface Contender {
   readonly name: string;
-  /** Does it `times` times and resolves when the device is done. */
+  /** Runs `times` times and resolves when the device is done. */
   run(times: number): Promise<void>;
 }
 
@@ -30,7 +30,7 @@ export interface Timing {
   readonly first: number;
 }
 
-/** What to compare timings of one run by: CPU time where it is known, since it is the steadier. */
+/** The figure by which to compare timings of one run: CPU time where it is known, since it varies less. */
 export const cost = ({ cpuMedian, wallMin }: Pick<Timing, 'cpuMedian' | 'wallMin'>): number => cpuMedian ?? wallMin;
 
 export function median(values: readonly number[]): number {
@@ -47,7 +47,7 @@ export function summary(name: string, first: number, spent: readonly Spent[]): T
   return { name, wallMin: Math.min(...wall), wallMedian: median(wall), cpuMedian, first };
 }
 
-// A measurement shorter than this is repeated until it is as long. Milliseconds, wall clock.
+// A shorter measurement is repeated until it takes this long. Milliseconds, wall clock.
 const SHORTEST = 100;
 const MAX_REPEATS = 200;
 

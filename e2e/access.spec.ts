@@ -2,10 +2,10 @@ import { expect, type Page, test } from '@playwright/test';
 import { namelessControls } from './support/access.ts';
 import { expectNoWorkers, openWorkbench, shownError } from './support/workbench.ts';
 
-test('the page can be used without seeing it and without a mouse', async ({ page }) => {
+test('the page works with a screen reader and without a mouse', async ({ page }) => {
   await openWorkbench(page);
 
-  await test.step('it says what it is', async () => {
+  await test.step('the document has a language, a title, landmarks and unique ids', async () => {
     await expect(page.locator('html')).toHaveAttribute('lang', /^\w/);
     await expect(page).toHaveTitle(/\w/);
     await expect(page.getByRole('heading', { level: 1 })).toHaveCount(1);
@@ -13,12 +13,12 @@ test('the page can be used without seeing it and without a mouse', async ({ page
     const ids = await page.locator('[id]').evaluateAll((elements) => elements.map(({ id }) => id));
     expect(
       ids.filter((id, i) => ids.indexOf(id) !== i),
-      'ids are there once',
+      'ids are unique',
     ).toEqual([]);
   });
 
   await test.step('every control has a name, in every view and form', async () => {
-    // What is folded or chosen away is shown first; with every method, since each has settings of its own.
+    // First show what is folded or hidden by a choice, then every method, since each has its own settings.
     await page.locator('#setup-form summary').filter({ hasText: 'All settings of' }).click();
     await page.getByLabel('From the Hugging Face hub, or an address').check();
     await page.getByText('Gated models and mirrors').click();
@@ -34,19 +34,19 @@ test('the page can be used without seeing it and without a mouse', async ({ page
     }
   });
 
-  await test.step('a control without a name would be noticed', async () => {
+  await test.step('a control without a name would be found', async () => {
     await page.evaluate(() => document.body.append(document.createElement('input')));
     expect(await namelessControls(page)).toHaveLength(1);
   });
 });
 
-test('the keyboard reaches every control, and Start names a setting that is wrong', async ({ page }) => {
+test('the keyboard reaches every control, and Start names an invalid setting', async ({ page }) => {
   await openWorkbench(page);
-  // The plan of memory comes a little later, and what it takes can be unfolded.
+  // The memory plan appears a little later, with a breakdown to unfold.
   await expect(page.locator('summary', { hasText: 'Breakdown' })).toBeVisible();
   const stops = await tabThrough(page);
   expect(stops.missed).toEqual([]);
-  expect(stops.unmarked, 'the focus can be seen').toEqual([]);
+  expect(stops.unmarked, 'the focus is visible').toEqual([]);
   expect(stops.start, 'Start is among the first').toBeLessThan(8);
 
   await page.locator('[data-setting="training.epochs"]').fill('0');
@@ -60,12 +60,12 @@ test('the keyboard reaches every control, and Start names a setting that is wron
   await expectNoWorkers(page);
 });
 
-/** Goes through the page with the Tab key: what was not reached, what did not show its focus, and where Start came. */
+/** Tabs through the page. @returns the controls not reached, those without visible focus, and the position of Start. */
 async function tabThrough(page: Page): Promise<{ missed: string[]; unmarked: string[]; start: number }> {
   const unmarked: string[] = [];
   let start = Infinity;
   for (let stop = 0; ; stop++) {
-    expect(stop, 'the focus goes round').toBeLessThan(200);
+    expect(stop, 'the focus returns to the first control').toBeLessThan(200);
     await page.keyboard.press('Tab');
     const focused = await page.evaluate(() => {
       const element = document.activeElement;
@@ -84,7 +84,7 @@ async function tabThrough(page: Page): Promise<{ missed: string[]; unmarked: str
   const missed = await page.locator('a[href], button, input, select, textarea, summary').evaluateAll((elements) =>
     elements
       .filter((element) => element.checkVisibility() && !element.matches(':disabled, [tabindex="-1"], [data-reached]'))
-      // Of a group of radio buttons the chosen one is reached; arrow keys lead to the others.
+      // Tab reaches only the chosen radio button of a group; arrow keys reach the others.
       .filter((element) => !element.matches('[type=radio]:not(:checked)'))
       .map((element) => element.outerHTML.slice(0, 120)),
   );

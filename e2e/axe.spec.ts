@@ -45,15 +45,15 @@ test('axe finds nothing on any tab, light and dark, narrow and wide, before a ru
     }
   });
 
-  await test.step('what is wrong would be found', async () => {
+  await test.step('a violation would be found', async () => {
     await page.evaluate(() => document.body.append(document.createElement('input')));
     await expect(expectAccessible(page, 'tab-run')).rejects.toThrow('label');
   });
 });
 
 /**
- * Looks at a tab wide and light, then narrow and dark: colours do not depend on the width, nor the layout on colours.
- * What is beside the tabs is the same on each of them, so it is looked at with the first alone.
+ * Checks a tab wide and light, then narrow and dark: colours do not depend on the width, nor the layout on colours.
+ * What lies outside the tabs is the same on each of them, so it is checked with the first only.
  */
 async function expectAccessible(page: Page, tab: string): Promise<void> {
   for (const [size, colorScheme] of [
@@ -63,7 +63,7 @@ async function expectAccessible(page: Page, tab: string): Promise<void> {
     await page.setViewportSize(size);
     await page.emulateMedia({ colorScheme });
     await page.getByTestId(tab).click();
-    // Legacy mode looks at this document alone, without opening a page to merge what frames have: there are none.
+    // Legacy mode checks this document only and opens no page to merge results of frames, since there are none.
     const axe = new AxeBuilder({ page }).setLegacyMode();
     const { violations } = await (tab === 'tab-run' ? axe : axe.include('main')).analyze();
     const found = violations.flatMap(({ id, nodes }) => nodes.map(({ target }) => `${id}: ${target.join(' ')}`));

@@ -151,7 +151,9 @@ test('three methods with two seeds are queued, survive a reload, and are compare
   });
 });
 
-test('what cannot be compared or taken over says why, and a queue passes over what fails', async ({ page }) => {
+test('files that cannot be compared or taken over say why, and a queue continues after a failed run', async ({
+  page,
+}) => {
   await openWorkbench(page);
   await openTab(page, 'compare');
   const problem = page.getByTestId('compare-problem');

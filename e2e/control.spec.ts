@@ -12,7 +12,7 @@ import {
   waitForStep,
 } from './support/workbench.ts';
 
-test('a run pauses, goes on and stops, and leaves nothing on the device', async ({ page }) => {
+test('a run pauses, resumes and stops, and leaves nothing on the device', async ({ page }) => {
   await installProbe(page);
   await page.addInitScript(watchWakeLocks);
   await openWorkbench(page);
@@ -20,15 +20,15 @@ test('a run pauses, goes on and stops, and leaves nothing on the device', async 
   await start(page);
   await waitForStep(page, 1);
   await expect(page.getByTestId('preset-select'), 'settings are locked').toBeHidden();
-  expect(await wakeLocks(page), 'the screen is kept on').toBe(1);
+  expect(await wakeLocks(page), 'the screen stays on').toBe(1);
 
   await page.getByTestId('pause').click();
   await waitForStatus(page, 'paused');
-  await expect.poll(() => wakeLocks(page), 'a paused run lets the screen go off').toBe(0);
+  await expect.poll(() => wakeLocks(page), 'a paused run lets the screen turn off').toBe(0);
   const atPause = { step: await lastStep(page), events: (await workerEvents(page)).length };
   await page.waitForTimeout(2000);
   expect(await lastStep(page), 'no step while paused').toBe(atPause.step);
-  expect((await workerEvents(page)).length, 'the worker is at rest').toBe(atPause.events);
+  expect((await workerEvents(page)).length, 'the worker is idle').toBe(atPause.events);
 
   await test.step('closing the tab would lose the run: the browser asks', async () => {
     const [dialog] = await Promise.all([page.waitForEvent('dialog'), page.close({ runBeforeUnload: true })]);
@@ -60,7 +60,7 @@ test('a run pauses, goes on and stops, and leaves nothing on the device', async 
   expect(results.seconds, 'pauses are left out').toBeLessThan(elapsed - 2);
 });
 
-/** Runs in the page before its own scripts: counts the locks that are held, in place of a screen that there may not be. */
+/** Runs in the page before its own scripts: counts the wake locks held, since the machine may have no screen. */
 function watchWakeLocks(): void {
   const watch = { held: 0 };
   const request = (): Promise<object> => {

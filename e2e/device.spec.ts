@@ -16,7 +16,7 @@ const line = (page: Page) => page.getByTestId('device-line');
 const device = (page: Page, name: string): Promise<void> =>
   page.getByRole('radiogroup', { name: 'Device' }).getByText(name).click();
 
-test('the CPU by choice, the GPU where there is none, and back', async ({ page }) => {
+test('the CPU can be chosen, a missing GPU is an error, and Automatic trains again', async ({ page }) => {
   await openWorkbench(page);
   await device(page, 'CPU');
   await expect(line(page)).toContainText('as you chose');
@@ -43,7 +43,7 @@ test('the CPU by choice, the GPU where there is none, and back', async ({ page }
   expect(results.device.architecture).toContain('SIMD');
 });
 
-test('a page without the headers, on a name of the network, trains with one thread and says why', async ({
+test('a page without the headers, on a network name, trains with one thread and says why', async ({
   playwright,
   launchOptions,
   baseURL,
@@ -70,7 +70,7 @@ test('a page without the headers, on a name of the network, trains with one thre
   }
 });
 
-test('a browser that lacks what older ones lack trains to the end, and says what it cannot save', async ({ page }) => {
+test('an older browser trains to the end, and the page says what cannot be saved', async ({ page }) => {
   await page.addInitScript(() => {
     Reflect.deleteProperty(globalThis, 'showSaveFilePicker');
     Reflect.deleteProperty(Navigator.prototype, 'wakeLock');
@@ -90,7 +90,7 @@ test('a browser that lacks what older ones lack trains to the end, and says what
   await page.unrouteAll({ behavior: 'ignoreErrors' }); // a worker may be loading still
 });
 
-test('an engine without SIMD is told before Start, with what to do', async ({ page }) => {
+test('an engine without SIMD is reported before Start, with what to do', async ({ page }) => {
   await page.route(/\/assets\/main-[^/]*\.js$/, async (route) => {
     const response = await route.fetch();
     await route.fulfill({ response, body: `WebAssembly.validate = () => false;\n${await response.text()}` });

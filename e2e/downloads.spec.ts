@@ -10,7 +10,7 @@ import { runProgram } from './support/program-page.ts';
 import { choose, downloadResults, openWorkbench, start, waitForStatus } from './support/workbench.ts';
 
 const CHOICE = { method: 'gorp', trainExamples: 320, testExamples: 6, batchSize: 4 };
-const STEPS_PER_ROUND = 80; // enough to be stopped among them
+const STEPS_PER_ROUND = 80; // enough to stop between two
 const ROUNDS = 'logs_and_outputs/order_custom/outputs';
 const RESULT_FILES = [
   'all_results.json',
@@ -27,7 +27,7 @@ const TRAINED_FILES = [
   'task_directions.safetensors',
 ];
 
-/** Runs in the page, before its own scripts: presses Stop once, at the first step of round 2. A round takes moments. */
+/** Runs in the page, before its own scripts: presses Stop at the first step of round 2, since a round is short. */
 function stopInSecondRound(): void {
   let isDone = false;
   globalThis.Worker = class extends Worker {
@@ -48,7 +48,7 @@ async function unzipped(page: Page, button: string): Promise<Record<string, Uint
   return unzipSync(new Uint8Array(await readFile(await download.path())));
 }
 
-/** Unpacks the ONNX model, and runs the program that the page shows for it: its answers are those of the run's test. */
+/** Unpacks the ONNX model, runs the program that the page shows for it, and expects the answers of the run's test. */
 async function answersInTransformersJs(page: Page, disk: string, tested: Prediction[]): Promise<void> {
   await page.getByTestId('onnx-dtype').selectOption('f32');
   for (const [name, bytes] of Object.entries(await unzipped(page, 'download-onnx'))) {
@@ -66,7 +66,7 @@ async function answersInTransformersJs(page: Page, disk: string, tested: Predict
   const answers = tested.map(({ written }) => written);
   const shown = prompts.findIndex((prompt) => program.includes(JSON.stringify(prompt)));
   expect(run.told).toEqual([answers[shown]]);
-  // The program asks one prompt; the others of the test by the same library and model.
+  // The program asks one prompt; the same library and model answer the other prompts of the test here.
   const model = `gorp-web-onnx-f32-${CHOICE.method}`;
   const written = await run.page.evaluate(
     async ({ model, prompts, library }) => {
@@ -85,9 +85,11 @@ async function answersInTransformersJs(page: Page, disk: string, tested: Predict
   await run.close();
 }
 
-test('rounds are kept: a stopped run resumes from the last, and they are downloaded and loaded', async ({ page }) => {
+test('rounds are saved: a stopped run resumes after the last, and they can be downloaded and loaded', async ({
+  page,
+}) => {
   test.setTimeout(400_000);
-  // A test cannot press a button of the browser's own dialogue: the way of browsers without one is taken.
+  // A test cannot use the browser's own dialogue, so the page is made to behave as in browsers without one.
   await page.addInitScript(() => Reflect.deleteProperty(globalThis, 'showSaveFilePicker'));
   await page.addInitScript(stopInSecondRound);
   await openWorkbench(page);

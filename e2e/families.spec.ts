@@ -8,10 +8,10 @@ import type { Results } from '../src/run/results.ts';
 import { TINY_FAMILIES, type TinyFamily } from '../src/testing/tiny-families.ts';
 import { choose, downloadResults, openWorkbench, shownError, start, waitForStatus } from './support/workbench.ts';
 
-// Bytes take more places than pieces of words.
+// Bytes need more positions than word pieces.
 const PROMPT = { pieces: '96', bytes: '384' };
 
-/** What is wrong with models that are refused, and what the page says of it. */
+/** Models that are refused, and what the page says about them. */
 const REFUSED = [
   {
     name: 'quantised',
@@ -55,7 +55,7 @@ test.beforeAll(async () => {
 });
 test.afterAll(() => hub.close());
 
-/** Names a model on the local hub. */
+/** Chooses a model on the local hub. */
 async function chooseModel(page: Page, model: string): Promise<void> {
   const field = page.getByTestId('model-field');
   await field.getByLabel('From the Hugging Face hub').check();
@@ -64,7 +64,7 @@ async function chooseModel(page: Page, model: string): Promise<void> {
   await field.getByLabel('Hub', { exact: true }).fill(hub.endpoint);
 }
 
-/** Names the model of a family, and settings that suit models as small as these. */
+/** Chooses the model of a family and settings that suit such a small model. */
 async function chooseFamily(page: Page, { family }: TinyFamily, method: string): Promise<void> {
   await choose(page, { method, leaveOut: ['field'], trainExamples: 8, testExamples: 2, batchSize: 4 });
   await page.getByText(/^All settings of/).click();
@@ -83,7 +83,7 @@ async function expectExported(page: Page, parameters: number): Promise<void> {
   expect(files['model.safetensors'].length).toBeGreaterThan(parameters * 4);
 }
 
-/** One task more, resumed from the round that the browser keeps. */
+/** Learns one more task, resumed from the round saved in the browser. */
 async function expectResumed(page: Page, before: Results): Promise<void> {
   await page.getByTestId('resume-round').click();
   await page.getByLabel('Add a task').selectOption('field');
@@ -95,12 +95,12 @@ async function expectResumed(page: Page, before: Results): Promise<void> {
   expect(two).toEqual([expect.any(Number), expect.any(Number)]);
 }
 
-// By turns, since each takes seconds: the command line does everything with every family (src/cli/families.test.ts).
+// The two alternate, since each takes seconds; the command line does both with every family (src/cli/families.test.ts).
 for (const [i, family] of TINY_FAMILIES.entries()) {
   const [method, then] = i % 2 === 0 ? ['gorp-plus', 'is resumed'] : ['gorp', 'is exported'];
 
   test(`${family.family} of the hub learns by ${method}, is tested, and ${then}`, async ({ page }) => {
-    // A test cannot press a button of the browser's own dialogue: the way of browsers without one is taken.
+    // A test cannot use the browser's own dialogue, so the page is made to behave as in browsers without one.
     await page.addInitScript(() => Reflect.deleteProperty(globalThis, 'showSaveFilePicker'));
     await openWorkbench(page);
     await chooseFamily(page, family, method);
@@ -128,7 +128,7 @@ test('models that cannot be trained are refused, with the reason and what to cho
   }
 });
 
-test('the embedded LLaMA needs no other server: an example is shown, and the layers that were chosen are trained', async ({
+test('the embedded LLaMA needs no other server: it shows an example and trains the chosen layers', async ({
   page,
   baseURL,
 }) => {

@@ -18,7 +18,7 @@ const TINY: Choice = { method: 'seq-lora', leaveOut: ['field'], trainExamples: 8
 const utf8 = (text: string): Uint8Array<ArrayBuffer> => new TextEncoder().encode(text);
 const WEB_PAGE: Answer = { type: 'text/html', body: utf8('<!doctype html><title>Not here</title>') };
 
-/** Starts a run that must fail, with an error that names what is at fault. */
+/** Starts a run that must fail, with an error that names the culprit. */
 async function expectFailure(page: Page, code: string, named: string): Promise<void> {
   await start(page);
   await waitForStatus(page, 'failed');
@@ -28,19 +28,19 @@ async function expectFailure(page: Page, code: string, named: string): Promise<v
   await expectNoWorkers(page);
 }
 
-/** The small files of the model are kept, and nothing of its weights. */
+/** Expects the model's small files to be stored, and nothing of its weights. */
 async function expectNoWeights(page: Page): Promise<void> {
   const { files, strayChunks } = await storedWeights(page);
-  expect(files, 'the files before it are kept').toContain('config.json');
+  expect(files, 'the files before it are stored').toContain('config.json');
   expect(files).not.toContain('model.safetensors');
   expect(strayChunks).toBe(0);
 }
 
-test('files that are missing, damaged or do not fit are named, and nothing half-written is kept', async ({
+test('files that are missing, damaged or do not fit are named, and nothing half-written stays', async ({
   page,
   baseURL,
 }) => {
-  test.setTimeout(300_000); // a connection that breaks is tried again for some seconds
+  test.setTimeout(300_000); // a broken connection is retried for some seconds
   const server = await serveWithFaults(baseURL ?? '');
   const weights = await server.original('embedded/model/model.safetensors');
   const rows = JSON.parse(
@@ -84,7 +84,7 @@ test('files that are missing, damaged or do not fit are named, and nothing half-
     server.fault('embedded/model/model.safetensors', null);
   });
 
-  await test.step('task files that are no tasks', async () => {
+  await test.step('malformed task files', async () => {
     const file = 'CL_Benchmark/TC/gloss/train.json';
     server.fault(`embedded/tasks/${file}`, { body: utf8(JSON.stringify(rows).slice(0, -9)) });
     await expectFailure(page, 'tasks/malformed-json', file);
@@ -93,7 +93,7 @@ test('files that are missing, damaged or do not fit are named, and nothing half-
     server.fault(`embedded/tasks/${file}`, null);
   });
 
-  await test.step('with everything mended, the same page trains', async () => {
+  await test.step('without the faults, the same page trains', async () => {
     await start(page);
     await waitForStep(page, 1);
     await expect(page.getByTestId('error-panel')).toBeHidden();
@@ -104,13 +104,13 @@ test('files that are missing, damaged or do not fit are named, and nothing half-
   await server.close();
 });
 
-test('a browser without room for the weights keeps nothing of them, and trains once there is room', async ({
+test('a browser without room for the weights stores nothing of them, and trains once there is room', async ({
   page,
   baseURL,
 }) => {
   const { origin } = new URL(baseURL ?? '');
   const cdp = await page.context().newCDPSession(page);
-  // Before anything is stored: for half a minute Chromium believes in the room that it has found once.
+  // Set before anything is stored: Chromium caches the quota it found for half a minute.
   await cdp.send('Storage.overrideQuotaForOrigin', { origin, quotaSize: 2 ** 20 });
   await openWorkbench(page);
   await choose(page, TINY);

@@ -17,7 +17,7 @@ import {
 test.describe.configure({ mode: 'serial' });
 let uninterrupted: Results;
 
-test('a browser as it comes learns the default order on the CPU, to its end', async ({ page }) => {
+test('an ordinary browser learns the whole default order on the CPU', async ({ page }) => {
   test.setTimeout(600_000);
   await openWorkbench(page);
   const line = page.getByTestId('device-line');
@@ -30,7 +30,7 @@ test('a browser as it comes learns the default order on the CPU, to its end', as
   await start(page);
   await waitForStep(page, 1);
   const early = await lastStep(page);
-  await expect.poll(() => lastStep(page), 'the chart lives').toBeGreaterThan(early);
+  await expect.poll(() => lastStep(page), 'the chart updates').toBeGreaterThan(early);
   await expect(page.getByTestId('status')).toContainText('CPU by WebAssembly');
   await waitForStatus(page, 'finished', 500_000);
   await expectNoWorkers(page);
@@ -53,8 +53,8 @@ test('a browser as it comes learns the default order on the CPU, to its end', as
   await expect(row).toContainText(percent(averagePerformance));
   await expect(row).toContainText('CPU by WebAssembly');
 
-  await test.step('what it took refines the next estimate', async () => {
-    // How close the first one is depends on what else the machine does meanwhile.
+  await test.step('its duration refines the next estimate', async () => {
+    // How close the first estimate is depends on the machine's other load.
     expect(estimated).toBeGreaterThan(0);
     test
       .info()
@@ -105,12 +105,12 @@ test('a browser killed in the middle of the default order resumes, and ends with
   }
 });
 
-/** Kills the browser as the system does when memory runs out: it can save nothing. */
+/** Kills the browser as the system does when memory runs out, so that it can save nothing. */
 async function kill(context: BrowserContext): Promise<void> {
   const session = await context.browser()?.newBrowserCDPSession();
   const { processInfo } = (await session?.send('SystemInfo.getProcessInfo')) ?? { processInfo: [] };
   const browser = processInfo.find(({ type }) => type === 'browser');
-  if (browser === undefined) throw new Error('The process of the browser is unknown.');
+  if (browser === undefined) throw new Error('The process id of the browser is unknown.');
   const closed = context.waitForEvent('close');
   process.kill(browser.id, 'SIGKILL');
   await closed;

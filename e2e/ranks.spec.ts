@@ -25,7 +25,7 @@ test('ranks of fifteen tasks and the 96 matrices of T5-large are grouped, folded
   await map.getByRole('button', { name: /^Layer 7,/ }).click();
   await expect(lines).toHaveCount(2 + 24 + 2);
 
-  await test.step('a cell says what the file says, and leads on by keyboard', async () => {
+  await test.step('a cell shows the numbers of the file, and the keyboard moves to other cells', async () => {
     const { tensors } = results.spaces[4];
     const space = tensors.find(({ name }) => name === 'decoder.block.7.layer.1.EncDecAttention.q');
     const task = results.settings.order[4];
@@ -41,13 +41,13 @@ test('ranks of fifteen tasks and the 96 matrices of T5-large are grouped, folded
     await expect(page.getByTestId('spectrum')).toContainText('decoder 7 EncDecAttention.v after task 6');
   });
 
-  await test.step('with everything unfolded a choice draws two lines anew, not a hundred', async () => {
+  await test.step('with everything unfolded, a choice redraws two lines, not a hundred', async () => {
     await page.getByTestId('unfold-all').click();
     await expect(lines).toHaveCount(2 + 48 + 96);
     const far = map.getByRole('gridcell', { name: /^encoder 20 SelfAttention\.v, WiC/ });
-    await expect(far, 'out of sight no cell is drawn').toHaveCount(0);
+    await expect(far, 'no cell is drawn out of sight').toHaveCount(0);
     await map.getByRole('button', { name: /^Layer 20, adapters/ }).focus();
-    await expect(far, 'nor is it missed when the line comes into sight').toHaveCount(1);
+    await expect(far, 'a line is drawn when it comes into sight').toHaveCount(1);
     const changed = await changedLines(page, () => far.click());
     expect(changed).toBe(2);
     await map.getByRole('button', { name: /^Layer 0, adapters/ }).click();
@@ -74,7 +74,7 @@ test('ranks of fifteen tasks and the 96 matrices of T5-large are grouped, folded
   );
 });
 
-/** How many lines of the map are changed by an action. */
+/** Counts the lines of the map that an action changes. */
 async function changedLines(page: Page, act: () => Promise<void>): Promise<number> {
   await page.evaluate(() => {
     const seen = new Set<Element>();

@@ -12,7 +12,7 @@ import {
 
 test('a run interrupted by a reload resumes at its step and ends like an uninterrupted one', async ({ page }) => {
   test.setTimeout(300_000);
-  page.on('dialog', (dialog) => void dialog.accept()); // the run would be lost, says the browser
+  page.on('dialog', (dialog) => void dialog.accept()); // the browser warns that the run would be lost
   const choice = { method: 'gorp-plus', leaveOut: ['field'], trainExamples: 160, testExamples: 4, batchSize: 2 };
   await openWorkbench(page);
   await choose(page, choice);
@@ -29,7 +29,7 @@ test('a run interrupted by a reload resumes at its step and ends like an uninter
   await expect(page.getByTestId('interrupted')).toContainText('while learning gloss (task 1 of 1)');
   await goOn.click();
   await waitForStep(page, step + 5);
-  await test.step('it is broken off once more, by Stop', async () => {
+  await test.step('Stop interrupts it once more', async () => {
     await page.getByTestId('stop').click();
     await waitForStatus(page, 'stopped');
     await expect(goOn).toBeVisible();
@@ -44,9 +44,9 @@ test('a run interrupted by a reload resumes at its step and ends like an uninter
   await expect(page.getByTestId('start')).toBeEnabled();
   await page.getByTestId('tab-results').click();
   await expect(page.getByTestId('kept-rounds')).toContainText('1-gloss');
-  await expect(page.getByTestId('interrupted'), 'nothing is left of what is finished').toBeHidden();
+  await expect(page.getByTestId('interrupted'), 'a finished run leaves nothing').toBeHidden();
 
-  await test.step('without a break', async () => {
+  await test.step('an uninterrupted run', async () => {
     await choose(page, choice);
     await start(page);
     await waitForStatus(page, 'finished');

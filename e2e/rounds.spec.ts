@@ -31,7 +31,7 @@ const damage = (page: Page, path: string): Promise<void> =>
     await writable.close();
   }, path);
 
-test('two tabs that train at once keep their rounds apart, and what is unreadable hides nothing', async ({
+test('two tabs that train at once store their rounds separately, and a damaged round does not hide others', async ({
   page,
   context,
 }) => {
@@ -55,7 +55,7 @@ test('two tabs that train at once keep their rounds apart, and what is unreadabl
     expect(rounds.map(({ path }) => path.split('/').at(-2)).toSorted()).toEqual(['1-gloss', '2-field']);
   }
 
-  await test.step('a damaged round is named, and the one before it can be gone on from', async () => {
+  await test.step('a damaged round is named, and the run resumes from the one before it', async () => {
     for (const { path } of files) if (path.includes('2-field')) await damage(page, path);
     await page.reload();
     await page.getByTestId('tab-results').click();

@@ -6,7 +6,7 @@ import { serveLocally } from '../src/testing/local-server.ts';
 import { SECURITY_HEADERS } from '../tools/headers/security-headers.ts';
 import { openWorkbench } from './support/workbench.ts';
 
-/** A worker of the page that stays: the one that keeps the models. */
+/** A worker that lives as long as the page: the one that manages the models. */
 async function modelsWorker(page: Page): Promise<Worker> {
   const [worker] = await Promise.all([
     page.waitForEvent('worker', (candidate) => candidate.url().includes('models')),
@@ -61,7 +61,7 @@ test('the built page has the policy for hosts that send no headers, and the file
   ]);
 });
 
-/** Runs in the worker: what each attempt came to, `allowed` or the directive of the policy that forbade it. */
+/** Runs in the worker: the outcome of each attempt, `allowed` or the directive of the policy that forbade it. */
 async function attempts(): Promise<Record<string, string>> {
   const outcome: Record<string, string> = {};
   const attempt = async (name: string, make: () => unknown): Promise<void> => {
@@ -70,7 +70,7 @@ async function attempts(): Promise<Record<string, string>> {
       violated = (event as SecurityPolicyViolationEvent).effectiveDirective.replace(/-elem$/, '');
     };
     self.addEventListener('securitypolicyviolation', note);
-    // In a turn of its own: the test tool's own evaluation is free of the policy until it first waits.
+    // In a later turn of the event loop: the policy spares the test tool's evaluation until it first waits.
     await new Promise((resolve) => setTimeout(resolve, 10));
     const failure = await Promise.resolve()
       .then(make)
@@ -86,7 +86,7 @@ async function attempts(): Promise<Record<string, string>> {
   await attempt('http to another machine', () =>
     fetch('http://192.0.2.1/', { headers: { authorization: 'Bearer x' } }),
   );
-  // eslint-disable-next-line @typescript-eslint/no-implied-eval -- that it is forbidden is what is tested.
+  // eslint-disable-next-line @typescript-eslint/no-implied-eval -- the test expects it to be forbidden.
   await attempt('a function from text', () => new Function('return 1'));
   const from = (address: string): Promise<unknown> => import(/* @vite-ignore */ address);
   await attempt('code from another server', () => from('https://192.0.2.1/code.js'));
@@ -96,7 +96,7 @@ async function attempts(): Promise<Record<string, string>> {
   return outcome;
 }
 
-test('nothing is asked of a hub before a person says so, and a half-typed address never gets the token', async ({
+test('the page asks no hub before a person says so, and a half-typed address never gets the token', async ({
   page,
 }) => {
   const hub = await startLocalHub();
@@ -145,7 +145,7 @@ test('nothing is asked of a hub before a person says so, and a half-typed addres
     await expect(plan).toHaveAttribute('data-status', 'planned');
     expect(hub.requests.length, 'the config is known').toBe(asked);
 
-    // A folder by address is no hub: the token is not for it.
+    // A folder by address is not a hub, so it does not get the token.
     await field.getByLabel('Repository or address').fill(`${other.url}model/`);
     await page.getByTestId('look-up').click();
     await expect(plan).toHaveAttribute('data-status', 'failed');

@@ -21,7 +21,7 @@ const sources = (page: Page) => page.getByRole('button', { name: 'Custom tasks, 
 const order = (page: Page): Promise<string[]> =>
   page.getByTestId('task-order').locator('[data-task]').evaluateAll((items) => items.map((item) => item.getAttribute('data-task') ?? '')); // prettier-ignore
 
-test('an own file becomes a task that stays after a reload, is learned with embedded ones, and goes with its order file', async ({
+test('a file becomes a task that survives a reload, is learned with embedded ones, and loads with its order file', async ({
   page,
 }) => {
   await openWorkbench(page);
@@ -29,14 +29,14 @@ test('an own file becomes a task that stays after a reload, is learned with embe
   await sources(page).click();
   const add = page.getByLabel('Add a file…').locator('visible=false');
 
-  await test.step('a file that can be no task changes nothing and says what to do', async () => {
+  await test.step('a file that cannot become a task changes nothing and says what to do', async () => {
     await add.setInputFiles(csv('one.csv', 'text\na\nb\n'));
     await expect(page.getByTestId('task-problem')).toContainText(/one column.*What to do: \S+/s);
     await expect(page.getByTestId('import-dialog')).toHaveCount(0);
     expect(await order(page)).toEqual(['gloss']);
   });
 
-  await test.step('rows, labels and what is odd are shown, and nothing in them is obeyed', async () => {
+  await test.step('rows, labels and oddities are shown, and no markup in them takes effect', async () => {
     await add.setInputFiles(csv('reviews.csv', REVIEWS));
     const dialog = page.getByTestId('import-dialog');
     await expect(dialog).toBeVisible();
@@ -86,7 +86,7 @@ test('an own file becomes a task that stays after a reload, is learned with embe
   });
 
   const load = page.getByLabel('Load order…').locator('visible=false');
-  await test.step('a reload keeps the task; deleted, it comes back by the order file and its data', async () => {
+  await test.step('the task survives a reload; once deleted, the order file and its data restore it', async () => {
     await page.reload();
     await expect(page.getByTestId('custom-tasks')).toContainText('reviews');
     await page.getByLabel('Delete the custom task reviews').click();
@@ -146,7 +146,7 @@ test('a published order fills in its settings, and reads a folder from disk', as
   await waitForStatus(page, 'finished');
 });
 
-test('a folder that is dropped is walked to its end', async ({ page }, info) => {
+test('a dropped folder is read completely', async ({ page }, info) => {
   const root = info.outputPath('dropped');
   const write = async (path: string, content: unknown): Promise<void> => {
     await mkdir(dirname(`${root}/${path}`), { recursive: true });
@@ -154,11 +154,11 @@ test('a folder that is dropped is walked to its end', async ({ page }, info) => 
   };
   const rows = ['a', 'b'].map((label) => ({ label, sentence: label }));
   for (const split of ['train', 'dev', 'test']) await write(`CL_Benchmark/TC/agnews/${split}.json`, rows);
-  // The browser lists a folder in parts of a hundred; what is looked for comes behind them.
+  // The browser lists a folder in batches of a hundred; the file needed comes after the first.
   for (let i = 0; i < 250; i++) await write(`CL_Benchmark/TC/agnews/a${i}.json`, 0);
   await openWorkbench(page);
   await dropFromDisk(page.getByTestId('task-order'), root);
-  await expect(page.getByTestId('task-problem'), 'told where it is seen').toBeVisible();
+  await expect(page.getByTestId('task-problem'), 'the error is in sight').toBeVisible();
   await expect(page.getByTestId('task-problem')).toContainText('instruction_config.json');
   await write('configs/instruction_config.json', { TC: [{ instruction: 'Which?\n' }] });
   await write('CL_Benchmark/TC/agnews/labels.json', ['a', 'b']);
@@ -167,7 +167,7 @@ test('a folder that is dropped is walked to its end', async ({ page }, info) => 
   await expect(page.getByTestId('picked-folder')).toContainText('1 dataset');
 });
 
-test('the page stays quick while a large file is read, and a task is made of it', async ({ page }, info) => {
+test('the page stays responsive while a large file is read and becomes a task', async ({ page }, info) => {
   const file = info.outputPath('large.csv');
   await mkdir(dirname(file), { recursive: true });
   const row = (i: number): string => `"text ${i} ${'and so on, '.repeat(20)}",${i % 2 === 0 ? 'good' : 'bad'}`;
@@ -199,7 +199,7 @@ test('an order is changed by the keyboard', async ({ page }) => {
   const later = page.getByLabel(`Learn ${before[0]} later`);
   await later.focus();
   await page.keyboard.press('Enter');
-  await expect(later, 'the focus goes with the task').toBeFocused();
+  await expect(later, 'the focus moves with the task').toBeFocused();
   await page.keyboard.press('Enter');
   expect(await order(page)).toEqual([before[1], before[2], before[0], before[3]]);
 });

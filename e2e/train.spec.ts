@@ -20,10 +20,10 @@ import {
 const CHOICE = { trainExamples: 12, testExamples: 6, batchSize: 4 };
 /** Longest time that the page may hang while the worker trains. Milliseconds. */
 const MAX_GAP = 1000;
-/** Relative difference of losses that other kernels explain: rounding, of which Adam makes more within a few steps. */
+/** Relative difference of losses that other kernels explain: rounding, which Adam amplifies within a few steps. */
 const LOSS_TOLERANCE = 1e-3;
 
-test('a run goes to its end, shows what it measured and gives it as a file; the next takes its weights from the browser', async ({
+test('a run finishes, shows its measurements and offers them as a file; the next reads its weights from the browser', async ({
   page,
 }) => {
   // Two starts, and shaders compile slowly on a busy machine.
@@ -45,7 +45,7 @@ test('a run goes to its end, shows what it measured and gives it as a file; the 
 
   await start(page);
   await waitForStatus(page, 'finished');
-  expect(await longestGap(page), 'the page stayed quick').toBeLessThan(MAX_GAP);
+  expect(await longestGap(page), 'the page stayed responsive').toBeLessThan(MAX_GAP);
   await expect(page.getByTestId('phase')).toHaveText('Finished');
   await expectNoWorkers(page);
   expect(modelRequests('model.safetensors')).toBe(1);
@@ -56,7 +56,7 @@ test('a run goes to its end, shows what it measured and gives it as a file; the 
   const shownRanked = await shownMatrix();
 
   const { name, results } = await downloadResults(page);
-  await test.step('the results file agrees with itself, with what was asked and with the page', async () => {
+  await test.step('the results file is consistent and agrees with the settings and the page', async () => {
     const { version } = JSON.parse(await readFile('package.json', 'utf8')) as { version: string };
     expect(results).toMatchObject({ status: 'finished', error: null, code: { version } });
     expect(name).toBe(resultsFileName(results));
@@ -108,7 +108,7 @@ test('a run goes to its end, shows what it measured and gives it as a file; the 
     expect((await downloadResults(page)).results).toEqual(results);
   });
 
-  await test.step('the next run takes its weights from the browser', async () => {
+  await test.step('the next run reads its weights from the browser', async () => {
     await choose(page, CHOICE);
     requests.length = 0;
     await start(page);

@@ -24,7 +24,7 @@ async function answers(page: Page): Promise<Map<number, string>> {
   return found;
 }
 
-/** What a cell of the list of examples says was written. */
+/** The answer that a cell in the list of examples shows. */
 const written = (cell: Locator): Promise<string> => cell.locator('[data-written]').innerText();
 
 test('a model is asked before training and after every round, on the page’s own runtime', async ({
@@ -32,7 +32,7 @@ test('a model is asked before training and after every round, on the page’s ow
   baseURL,
 }, info) => {
   test.setTimeout(300_000);
-  // Downloads come without a dialogue then.
+  // Without this, downloads open a dialogue.
   await page.addInitScript(() => Reflect.deleteProperty(globalThis, 'showSaveFilePicker'));
   const requests: string[] = [];
   const complaints: string[] = [];
@@ -46,12 +46,12 @@ test('a model is asked before training and after every round, on the page’s ow
   await waitForStatus(page, 'finished');
   expect(
     requests.filter((url) => /\/(ort|Try|try)[^/]*$/.test(url)),
-    'nothing of it is loaded before it is looked at',
+    'nothing of it is loaded before its tab is opened',
   ).toEqual([]);
 
   let first = new Map<number, string>();
   let archive = Buffer.of();
-  await test.step('the answers to an example are those that its rounds gave when they were tested', async () => {
+  await test.step('the answers to an example are those that the rounds gave in their tests', async () => {
     await page.getByTestId('tab-try').click();
     await expect(page.getByTestId('try-source')).toContainText('seq-lora on embedded, 2 rounds');
     await page.getByTestId('examples-shown').selectOption('all');
@@ -67,7 +67,7 @@ test('a model is asked before training and after every round, on the page’s ow
     await expect(bars.last()).toContainText('anything else');
   });
 
-  await test.step('all of it comes from this server, under the policy of the page', () => {
+  await test.step('everything comes from this server, under the policy of the page', () => {
     expect(requests.some((url) => url.includes('ort-wasm-simd-threaded'))).toBe(true);
     expect(requests.filter((url) => !url.startsWith(baseURL ?? ''))).toEqual([]);
     expect(complaints).toEqual([]);
@@ -83,7 +83,7 @@ test('a model is asked before training and after every round, on the page’s ow
     expect(await namelessControls(page)).toEqual([]);
   });
 
-  await test.step('they are compared with the model before training, which is asked for it', async () => {
+  await test.step('they are compared with the answers of the model before training', async () => {
     await page.getByTestId('examples-from').selectOption('before training');
     await page.getByTestId('examples-ask-all').click();
     await expect(page.getByTestId('examples-untrained')).toBeHidden({ timeout: 60_000 });
@@ -92,7 +92,7 @@ test('a model is asked before training and after every round, on the page’s ow
     const [wrong, right] = [page.getByTestId('example').locator('td:nth-of-type(2)[data-right=false]'), 'turned-right'];
     const before = await wrong.count();
     await page.getByTestId('examples-shown').selectOption(right);
-    await expect(wrong, 'only what was wrong turns right').toHaveCount(await page.getByTestId('example').count());
+    await expect(wrong, 'only wrong answers turn right').toHaveCount(await page.getByTestId('example').count());
     expect(await wrong.count()).toBeLessThanOrEqual(before);
     await page.getByTestId('examples-shown').selectOption('all');
   });
@@ -114,7 +114,7 @@ test('a model is asked before training and after every round, on the page’s ow
     await expect(page.getByTestId('task-problem')).toContainText('text/prompt-too-long');
   });
 
-  await test.step('what is larger than the memory to use is refused, with the form that fits', async () => {
+  await test.step('a model larger than the memory limit is refused, with a form that fits', async () => {
     const taken = async (dtype: string): Promise<number> => {
       await page.getByTestId('try-dtype').selectOption(dtype);
       const [, size] = /One round at a time: ([\d.]+) MiB/.exec(await page.getByTestId('try-memory').innerText()) ?? [];
@@ -144,7 +144,7 @@ test('a model is asked before training and after every round, on the page’s ow
     expect(await answers(page)).toEqual(first);
   });
 
-  await test.step('so do they from their zip', async () => {
+  await test.step('so do rounds from their zip', async () => {
     await page.getByTestId('tab-results').click();
     const [download] = await Promise.all([page.waitForEvent('download'), page.getByTestId('download-files').click()]);
     await page.evaluate(async () =>
@@ -162,7 +162,7 @@ test('a model is asked before training and after every round, on the page’s ow
     expect(await answers(page)).toEqual(first);
   });
 
-  await test.step('and from a folder that is dropped', async () => {
+  await test.step('and from a dropped folder', async () => {
     const folder = info.outputPath('rounds');
     for (const [path, bytes] of Object.entries(unzipSync(new Uint8Array(archive)))) {
       await mkdir(dirname(join(folder, path)), { recursive: true });
@@ -175,7 +175,7 @@ test('a model is asked before training and after every round, on the page’s ow
   });
 });
 
-test('a decoder-only model with chat prompts is tried during a pause, and no more once its base model is gone', async ({
+test('a decoder-only model with chat prompts can be tried during a pause, but not once its base model is removed', async ({
   page,
   context,
 }) => {
@@ -223,10 +223,10 @@ test('a decoder-only model with chat prompts is tried during a pause, and no mor
   const problem = page.getByTestId('task-problem');
   await expect(problem).toContainText('run/no-base-model');
   await expect(problem).toContainText('tiny/chat');
-  await expect(page.getByTestId('try-ask'), 'another question may be put').toHaveText('Ask');
+  await expect(page.getByTestId('try-ask'), 'another question may be asked').toHaveText('Ask');
 });
 
-test('a part of the page that cannot be loaded leaves the rest as it is', async ({ page }) => {
+test('a part of the page that fails to load leaves the rest usable', async ({ page }) => {
   await openWorkbench(page);
   await page.route('**/assets/TryTab-*', (route) => route.abort());
   await page.getByTestId('tab-try').click();

@@ -28,7 +28,7 @@ let files: Record<string, Uint8Array>;
 test.beforeEach(async () => {
   files = {};
   for (const name of NAMES) files[name] = await readFile(join('public', 'embedded', 'model', name));
-  // Padded to several chunks: safetensors has no room for more, so a tokenizer of spaces is what is long.
+  // Padded to several chunks: safetensors allows no padding, so the tokenizer file ends in spaces.
   files['tokenizer.json'] = Buffer.concat([files['tokenizer.json'], Buffer.alloc(20 * 2 ** 20, ' ')]);
   hub = await startLocalHub();
   commit = hub.push(REPO, files);
@@ -46,9 +46,7 @@ async function chooseRepository(page: Page, token?: string): Promise<void> {
   if (token !== undefined) await field.getByLabel('Access token').fill(token);
 }
 
-test('a model of the hub is fetched, goes on after a reload in mid-download, and trains pinned to its commit', async ({
-  page,
-}) => {
+test('a download from the hub resumes after a reload, and the model trains pinned to its commit', async ({ page }) => {
   await openWorkbench(page);
 
   await test.step('the download stalls and the page is reloaded', async () => {
@@ -65,7 +63,7 @@ test('a model of the hub is fetched, goes on after a reload in mid-download, and
     await expect(row).toContainText(commit.slice(0, 7));
   });
 
-  await test.step('it goes on behind what has come, until it is paused', async () => {
+  await test.step('it resumes where it stopped, until it is paused', async () => {
     await chooseRepository(page);
     hub.fault('tokenizer.json', { stallAfter: 5 * 2 ** 20 });
     await page.getByRole('button', { name: `Resume fetching ${REPO}` }).click();
@@ -111,7 +109,7 @@ test('a model of the hub is fetched, goes on after a reload in mid-download, and
   });
 });
 
-test('a gated model asks for a token, which is kept nowhere', async ({ page }) => {
+test('a gated model asks for a token, which is stored nowhere', async ({ page }) => {
   hub.gate(REPO, TOKEN);
   await openWorkbench(page);
   await choose(page, TINY);
@@ -136,7 +134,7 @@ test('a gated model asks for a token, which is kept nowhere', async ({ page }) =
   expect(hub.cdnRequests.every(({ authorization }) => authorization === undefined)).toBe(true);
 });
 
-test('a server that pages may not read from is told from one that lacks the model, and nothing stays', async ({
+test('a server that pages may not read is told apart from one that lacks the model, and nothing is stored', async ({
   page,
 }) => {
   const closed = await serveLocally((_, response) => response.end('{}'));
@@ -163,7 +161,7 @@ test('a server that pages may not read from is told from one that lacks the mode
   }
 });
 
-test('a model folder on this machine is trained where it is', async ({ page }, testInfo) => {
+test('a model folder on this machine is trained in place', async ({ page }, testInfo) => {
   const folder = testInfo.outputPath('picked-t5');
   await mkdir(folder, { recursive: true });
   for (const [name, body] of Object.entries(files)) await writeFile(join(folder, name), body);
@@ -181,7 +179,7 @@ test('a model folder on this machine is trained where it is', async ({ page }, t
   expect(await storedWeights(page)).toEqual({ files: [], strayChunks: 0, begunChunks: 0 });
 });
 
-/** Chooses a copy of the embedded model whose tokenizer splits texts at a regular expression of somebody's own. */
+/** Chooses a copy of the embedded model whose tokenizer splits texts at a given regular expression. */
 async function chooseCrafted(page: Page, folder: string, pattern: string): Promise<void> {
   await cp(join('public', 'embedded', 'model'), folder, { recursive: true });
   const path = join(folder, 'tokenizer.json');
@@ -194,12 +192,10 @@ async function chooseCrafted(page: Page, folder: string, pattern: string): Promi
   await expect(page.getByTestId('model-field')).toContainText(`${basename(folder)}: `);
 }
 
-test('a model whose tokenizer never comes back from a text is ended by Stop within seconds', async ({
-  page,
-}, testInfo) => {
+test('Stop ends a run within seconds although its tokenizer never returns', async ({ page }, testInfo) => {
   await openWorkbench(page);
   await choose(page, TINY);
-  // Any text matches it in 2ⁿ ways, but for the tilde that is not there.
+  // This matches any text in 2ⁿ ways, and fails each time for lack of a tilde.
   await chooseCrafted(page, testInfo.outputPath('crafted-model'), '([^~]+)+~');
   await start(page);
   await expect(page.getByTestId('phase')).toHaveText(/^Tokenizing gloss/);
@@ -209,7 +205,7 @@ test('a model whose tokenizer never comes back from a text is ended by Stop with
   await expectNoWorkers(page);
 });
 
-test('a question that the tokenizer never comes back from is ended, and says why', async ({ page }, testInfo) => {
+test('a question is stopped, with the reason, when its tokenizer never returns', async ({ page }, testInfo) => {
   await openWorkbench(page);
   await choose(page, TINY);
   // No text of the tasks has many of this letter in a row.

@@ -1,4 +1,4 @@
-/** `npm run build:lib`: the package's library, types and command line in `dist-lib/`, as far as they are out of date. */
+/** `npm run build:lib`: the package's library, types and command line in `dist-lib/`, where out of date. */
 import { buildLibrary } from './setup/build.ts';
 
 await buildLibrary();

@@ -1,4 +1,4 @@
-/** `npm run check`: format, types, lint and layers. All are run; the exit code is 1 when one fails. */
+/** `npm run check`: format, types, lint, methods, plain English and layers. All are run; the exit code is 1 when one fails. */
 import { CHECKS } from './check/list.ts';
 import { runQuietly } from './setup/process.ts';
 

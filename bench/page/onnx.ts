@@ -1,6 +1,6 @@
 /**
- * A model file of ONNX with one MatMul node: C [M, N] = A [M, K] B [K, N], f32. Its fields are numbered as in onnx.proto
- * (https://github.com/onnx/onnx/blob/main/onnx/onnx.proto), its bytes as protocol buffers have them.
+ * An ONNX model file with one MatMul node: C [M, N] = A [M, K] B [K, N], f32. The fields are numbered as in onnx.proto
+ * (https://github.com/onnx/onnx/blob/main/onnx/onnx.proto) and encoded as protocol buffers.
  */
 export function matmulModel(M: number, K: number, N: number): Uint8Array {
   const node = message([text(1, 'A'), text(1, 'B'), text(2, 'C'), text(4, 'MatMul')]);
@@ -17,7 +17,7 @@ export function matmulModel(M: number, K: number, N: number): Uint8Array {
 
 type Bytes = readonly number[];
 
-/** ValueInfoProto: a name, and the type of a tensor of f32 (elem_type 1) with fixed sides. */
+/** ValueInfoProto: a name, and the type of a tensor of f32 (elem_type 1) with fixed sizes. */
 function valueInfo(name: string, sides: readonly number[]): Bytes {
   const shape = message(sides.map((side) => field(1, message([number(1, side)]))));
   const tensor = message([number(1, 1), field(2, shape)]);
@@ -26,7 +26,7 @@ function valueInfo(name: string, sides: readonly number[]): Bytes {
 
 const message = (fields: readonly Bytes[]): Bytes => fields.flat();
 
-/** Seven bits a byte, the lowest first; the eighth says that more follow. */
+/** Seven bits per byte, lowest first; the eighth says that more follow. */
 const varint = (value: number): Bytes =>
   value < 128 ? [value] : [(value % 128) + 128, ...varint(Math.floor(value / 128))];
 

@@ -3,7 +3,7 @@ import { noise } from '../../src/testing/graphs.ts';
 import type { OwnedContender } from '../product.ts';
 import { matmulModel } from './onnx.ts';
 
-/** A product by onnxruntime-web on one thread of the CPU; the result is copied out, as it must be to be read. */
+/** A product by onnxruntime-web on one thread of the CPU; the result is copied out, as reading requires. */
 export async function ortCpuMatmul(M: number, K: number, N: number): Promise<OwnedContender> {
   env.logLevel = 'error';
   env.wasm.numThreads = 1;

@@ -5,13 +5,13 @@ import type { Answer, Question } from './messages.ts';
 
 declare global {
   interface Window {
-    /** CPU milliseconds of the browser's processes, from the bench that has opened it. */
+    /** CPU milliseconds of the browser's processes, reported by the bench that opened it. */
     browserCpuMs(): Promise<number | null>;
     gorpBench: { adapter(): Promise<string>; run(section: SectionName, effort: Effort): Promise<Report> };
   }
 }
 
-/** Has a worker of its own do it, and answers what it asks meanwhile. */
+/** Runs the work in a new worker and answers the worker's questions meanwhile. */
 function inWorker(question: Question): Promise<string | Report> {
   const worker = new Worker(new URL('./worker.ts', import.meta.url), { type: 'module' });
   const threads = new WorkerThreads();

@@ -3,7 +3,7 @@ import { defineConfig } from 'vite';
 import { constants } from '../../vite.config.ts';
 
 const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
-// Isolated, a page has a clock of microseconds, and other libraries their threads.
+// Isolation gives the page a microsecond clock and lets other libraries use threads.
 const headers = { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Embedder-Policy': 'require-corp' };
 
 /** The page in which `npm run bench` measures. */

@@ -7,7 +7,7 @@ import type { Answer, Question } from './messages.ts';
 import { ortMatmul } from './ort.ts';
 import { ortCpuMatmul } from './ort-cpu.ts';
 
-// Measures in a worker, where the app trains: only there may a thread wait for others.
+// Measures in a worker, as the app trains in one: only there may a thread wait for others.
 declare const self: DedicatedWorkerGlobalScope;
 
 const tell = (answer: Answer): void => self.postMessage(answer);

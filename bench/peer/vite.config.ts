@@ -4,8 +4,8 @@ import { defineConfig } from 'vite';
 const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
 /**
- * Bundles products and block step for the peers' harness, which serves one folder at a time: `bench/peer` holds those of
- * WebGPU, and with `--mode cpu` `bench/peer/cpu` those of the WebAssembly device.
+ * Bundles the products and the block step for the peers' harness, which serves one folder at a time: `bench/peer` for
+ * WebGPU, or `bench/peer/cpu` for the WebAssembly device with `--mode cpu`.
  */
 export default defineConfig(({ mode }) => ({
   publicDir: false,

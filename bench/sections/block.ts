@@ -9,7 +9,7 @@ import { formatBytes } from '../../src/base/format-bytes.ts';
 import { digits, markdownTable } from '../table.ts';
 import { type Spent, takeTurns, timed } from '../timing.ts';
 
-/** One encoder block: its first step, a step of training, its forward pass, and what the API takes of it. */
+/** One encoder block: its first step, a step of training, its forward pass, and the API's overhead. */
 export const blockSection: Section = async (place, { rounds }) => {
   const store = memoryStore();
   const fresh = await firstStep(place, store);
@@ -54,7 +54,7 @@ export const blockSection: Section = async (place, { rounds }) => {
 
 const both = ({ wall, cpu }: Spent): string => `${digits(wall)} ms (${digits(cpu)} CPU ms)`;
 
-/** From a device of which the store may know to the first loss. */
+/** From opening a device, which the store may know, to the first loss. */
 async function firstStep(
   place: Place,
   store: TuningStore,

@@ -12,7 +12,7 @@ import { digits, markdownTable } from '../table.ts';
 import { cost, takeTurns, type Timing } from '../timing.ts';
 import { EMBEDDED_METHODS, openEmbeddedSteps } from './steps.ts';
 
-/** Those of the peers' harness, odd sizes, and the thin ones of adapters and projections. */
+/** Sizes of the peers' harness, odd ones, and the thin ones of adapters and projections. */
 const SHAPES: readonly Sizes[] = [
   [512, 512, 512],
   [1024, 512, 512],
@@ -30,7 +30,7 @@ const FORMS: readonly (CpuForm & { readonly name: string })[] = [
   { name: '1 thread, plain SIMD', threads: 1, plain: true },
 ];
 
-/** A product of random matrices on the CPU, layout nn as other libraries have it. */
+/** A product of random matrices on the CPU, in layout nn as in other libraries. */
 async function productOn(device: WasmDevice, [M, K, N]: Sizes, name: string): Promise<OwnedContender> {
   const sizes = [M * K, K * N, M * N];
   const buffers = sizes.map((floats, i) => device.buffers.storage(`operand ${i}`, floats * 4));
@@ -103,7 +103,7 @@ async function embedded(place: Place, threads: number, rounds: number): Promise<
   }
 }
 
-/** The WebAssembly device: products and a step of an encoder block in each of its forms, steps of the embedded model by one thread and by two. */
+/** The WebAssembly device: products and block steps in each form, steps of the embedded model with 1 and 2 threads. */
 export const cpuSection: Section = async (place, { rounds }) => {
   const devices = await Promise.all(FORMS.map((form) => place.acquireCpu(form)));
   try {

@@ -13,7 +13,7 @@ import { Greedy } from '../greedy.ts';
 import { digits, markdownTable } from '../table.ts';
 import { type Contender, cost, takeTurns } from '../timing.ts';
 
-// Tokens that every row writes where generation alone is timed.
+// Tokens per row when generation alone is timed.
 const LONG_ANSWER = 32;
 const BATCHES = [1, 8, 50] as const;
 
@@ -27,8 +27,8 @@ interface Opened {
 }
 
 /**
- * The tests of the embedded order, in batches with ranking, as a run makes them, beside plain generation for one example
- * after another; and the speed of generation by batch size.
+ * Compares the tests of the embedded order, in batches with ranking as in a run, with plain generation one example at a
+ * time. Also times generation by batch size.
  */
 export const evaluationSection: Section = async (place, { rounds, quick }) => {
   const device = await tunedDevice(place);
@@ -42,7 +42,7 @@ export const evaluationSection: Section = async (place, { rounds, quick }) => {
     const opened = { device, network, tokenizer, learner, tasks };
     const batched = inBatches(opened);
     const single = oneByOne(opened);
-    // The kernels that either needs are chosen before any is timed.
+    // Kernels for both are chosen before either is timed.
     for (const contender of [batched, single]) await contender.run(1);
     await device.gpu.tuning.settled();
     const [evaluation, oneAtATime] = await takeTurns(place.clock, [batched, single], rounds);
@@ -81,7 +81,7 @@ export const evaluationSection: Section = async (place, { rounds, quick }) => {
   }
 };
 
-/** As a run tests: a new evaluator each time, whose programs are compiled from kernels that are there. */
+/** As a run tests: a new evaluator each time, whose programs use kernels that are already compiled. */
 function inBatches({ device, network, learner, tokenizer, tasks }: Opened): Contender & { answers: string[] } {
   const answers: string[] = [];
   const test = async (): Promise<void> => {
@@ -126,7 +126,7 @@ async function writing({ device, network, learner, tasks }: Opened, B: number): 
   const prompts = tasks.flatMap(({ test }) => test.map(({ source }) => source));
   const sources = Array.from({ length: B }, (_, row) => prompts[row % prompts.length]);
   const run = (times: number): Promise<void> => repeat(times, () => greedy.write(sources, LONG_ANSWER));
-  return { name: `${B} × ${LONG_ANSWER} tokens behind ${S}`, run };
+  return { name: `${B} × ${LONG_ANSWER} tokens after ${S}`, run };
 }
 
 async function repeat(times: number, work: () => Promise<unknown>): Promise<void> {

@@ -7,7 +7,7 @@ import { selectionSection } from './selection.ts';
 import { slicesSection } from './slices.ts';
 import { embeddedSteps, t5SmallSteps } from './steps.ts';
 
-/** What can be measured, in the order in which it is. */
+/** The sections, in the order in which they run. */
 export const SECTIONS = {
   cpu: cpuSection,
   matmul: matmulSection,

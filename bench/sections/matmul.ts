@@ -6,7 +6,7 @@ import { chosenKernel, compareKernels, type Comparison, productBy, type Sizes } 
 import { digits, markdownTable } from '../table.ts';
 import { cost, takeTurns } from '../timing.ts';
 
-/** The four of the peers' harness, and the skinny ones of adapters and projections. */
+/** The four sizes of the peers' harness, and the skinny ones of adapters and projections. */
 const SHAPES: readonly Sizes[] = [
   [512, 512, 512],
   [1024, 512, 512],
@@ -15,7 +15,7 @@ const SHAPES: readonly Sizes[] = [
   [1024, 512, 8],
   [1024, 32, 512],
 ];
-/** Odd sizes, and the sizes that padding to multiples of four would make of them. */
+/** Odd sizes, and the same padded to multiples of four. */
 const ODD: readonly (readonly [odd: Sizes, padded: Sizes])[] = [
   [
     [511, 509, 513],
@@ -29,8 +29,8 @@ const ODD: readonly (readonly [odd: Sizes, padded: Sizes])[] = [
 const LAYOUTS: readonly MatmulLayout[] = ['nt', 'nn', 'tn'];
 
 /**
- * Every kernel of a matrix product beside each other, by shape and layout, and another library's where there is one; those
- * that round operands where the device can; then what odd sizes cost beside padded ones.
+ * Compares the kernels of a matrix product by shape and layout, with those of another library where there is one and
+ * those that round operands where the device can. Then compares odd sizes with padded ones.
  */
 export const matmulSection: Section = async (place, { rounds, quick }) => {
   const device = await tunedDevice(place);
@@ -66,9 +66,7 @@ export const matmulSection: Section = async (place, { rounds, quick }) => {
     );
     return {
       numbers: { products, odd },
-      text: [...products.map(productText), `### Odd sizes beside padded ones, kernels as chosen\n\n${oddTable}`].join(
-        '\n',
-      ),
+      text: [...products.map(productText), `### Odd and padded sizes, chosen kernels\n\n${oddTable}`].join('\n'),
     };
   } finally {
     await device.destroy();

@@ -5,8 +5,8 @@ import { digits, markdownTable } from '../table.ts';
 import { cost } from '../timing.ts';
 
 /**
- * One product for each class of the steps of the embedded model (8 × 96), t5-small (8 × 128) and the measured block, and
- * odd ones; sizes other than those that the measuring of a class uses, where the class allows it.
+ * One product for each class in the steps of the embedded model (8 × 96), t5-small (8 × 128) and the measured block,
+ * and some odd ones. Where the class allows it, the sizes differ from those that the device measures for the class.
  */
 const PRODUCTS: readonly (readonly [MatmulLayout, Sizes])[] = [
   // Forward pass: x Wᵀ.
@@ -55,7 +55,7 @@ export const selectionSection: Section = async (place, { rounds, quick }) => {
   }
 };
 
-/** What the choice takes, over what the best would. */
+/** Time of the chosen kernel over that of the best. */
 function distance({ chosen, timings }: Comparison): { best: string; ratio: number } {
   const best = timings.reduce((a, b) => (cost(b) < cost(a) ? b : a));
   const own = timings.find(({ name }) => name === chosen) ?? best;

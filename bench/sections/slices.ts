@@ -8,7 +8,7 @@ import { digits, markdownTable } from '../table.ts';
 import { median, type Spent } from '../timing.ts';
 import { openEmbeddedSteps, openT5SmallSteps } from './steps.ts';
 
-// Pairs of steps until slices are as long as they should be.
+// Pairs of steps until slices reach their target length.
 const WARM_UP = 4;
 
 /** Cuts work into slices by measured time, or submits each run of programs as a whole. */
@@ -26,15 +26,15 @@ class SwitchedPace {
   }
 }
 
-/** What a step costs in slices and as a whole, in milliseconds: two steps by turns, one of them with a refresh. */
+/** Milliseconds of a step in slices and as a whole: a pair of steps, one of them with a refresh. */
 interface Slicing {
   readonly model: string;
   readonly sliced: Medians;
   readonly whole: Medians;
-  /** Median over pairs of measurements, one right after the other. */
+  /** Median over pairs of consecutive measurements. */
   readonly cpuRatio: number | null;
   readonly wallRatio: number;
-  /** Of two steps in slices: how many submits, and the longest. */
+  /** Two steps in slices: the number of submits, and the longest. */
   readonly submits: number;
   readonly longestSubmit: number;
   /** The longest submit of the first steps of a device: its kernels have been compiled, but not timed. */
@@ -46,7 +46,7 @@ interface Medians {
   readonly cpu: number | null;
 }
 
-/** Steps in slices and the same steps submitted as a whole, by turns, on one device with the same programs. */
+/** Steps in slices and the same steps submitted as a whole, alternately, on one device with the same programs. */
 export const slicesSection: Section = async (place, { rounds, quick }) => {
   const models: [string, OpenModel][] = [['the embedded model', openEmbeddedSteps(place)]];
   if (!quick) models.push(['t5-small, random weights', openT5SmallSteps]);
@@ -67,7 +67,7 @@ async function compare(place: Place, name: string, open: OpenModel, rounds: numb
     return new WebGpuDevice(gpu, { now: () => place.clock.now(), pace });
   };
   const openModel = () => SteppingModel.open(place, acquire, name, embeddedMethod('gorp'), open);
-  // Drivers that compute on the CPU compile a kernel within its first submit, and save what they have compiled.
+  // Drivers that compute on the CPU compile a kernel during its first submit and cache the result.
   const compiling = await openModel();
   await firstSteps[0]();
   await compiling.destroy();
@@ -81,7 +81,7 @@ async function compare(place: Place, name: string, open: OpenModel, rounds: numb
     for (let i = 0; i < WARM_UP; i++) await pair(true);
     const [sliced, whole]: Spent[][] = [[], []];
     for (let round = 0; round < rounds; round++) {
-      // First one way, then the other: whatever drifts meanwhile favours neither.
+      // First in one order, then in the other, so that drift favours neither.
       const order = round % 2 === 0 ? [true, false] : [false, true];
       for (const isSliced of order) (isSliced ? sliced : whole).push(await pair(isSliced));
     }

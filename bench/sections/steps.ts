@@ -11,7 +11,7 @@ import { formatBytes } from '../../src/base/format-bytes.ts';
 import { digits, markdownTable } from '../table.ts';
 import type { Timing } from '../timing.ts';
 
-// What the default method takes beside one adapter for all tasks.
+// The default method, compared with one adapter for all tasks.
 export const EMBEDDED_METHODS: readonly StepMethod[] = [
   ...STEP_METHODS,
   { label: 'seq-lora', method: { name: 'seq-lora' } },
@@ -37,7 +37,7 @@ export const openEmbeddedSteps =
 export const embeddedSteps: Section = (place, { rounds }) =>
   steps(place, rounds, 'the embedded model', EMBEDDED_METHODS, openEmbeddedSteps(place));
 
-// A step takes about ten CPU seconds where an adapter computes on the CPU, and is the steadier for it.
+// On an adapter that computes on the CPU a step takes about ten CPU seconds, so few rounds suffice.
 const T5_SMALL_ROUNDS = 3;
 
 /** A random t5-small with a batch of 8 × 128. */
@@ -46,7 +46,7 @@ export const openT5SmallSteps: OpenModel = (device) => {
   return Promise.resolve({ network, targets, read: randomWeights(network.shapes), batch: randomBatch(8, 128, 4) });
 };
 
-/** Steps of it. */
+/** Steps of the random t5-small. */
 export const t5SmallSteps: Section = (place, { rounds }) =>
   steps(place, Math.min(rounds, T5_SMALL_ROUNDS), 't5-small, random weights', STEP_METHODS, openT5SmallSteps);
 

@@ -12,7 +12,7 @@ export async function expectTablesBehindCharts(page: Page): Promise<void> {
   }
 }
 
-/** Controls without a name, as the browser computes names for screen readers, in the words of its accessibility tree. */
+/** Lines of the browser's accessibility tree for controls without a name. */
 export async function namelessControls(page: Page): Promise<string[]> {
   const tree = await page.locator('body').ariaSnapshot();
   const roles = 'button|checkbox|combobox|link|radio|radiogroup|slider|spinbutton|tab|textbox|region|img|table|grid';

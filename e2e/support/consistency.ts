@@ -6,10 +6,10 @@ import { isSoft } from '../../src/gorp/method-plan.ts';
 import { planOf } from '../../src/methods/registry.ts';
 import { scheduledRounds } from '../../src/run/schedule.ts';
 
-/** Checks that the parts of a results file agree with each other. The run must have come to its first step. */
+/** Checks that the parts of a results file agree with each other. The run must have reached its first step. */
 export function expectConsistent(results: Results): void {
   const { settings, tasks, accuracy, measures, memory, model } = results;
-  // Rounds that came to their end.
+  // Completed rounds.
   const rounds = results.status === 'finished' ? tasks.length : roundsTested(accuracy.exact);
   expect(tasks.map(({ name }) => name)).toEqual(settings.order);
   expect(Date.now() - Date.parse(results.startedAt)).toBeGreaterThan(1000 * results.seconds - 1000);
@@ -25,9 +25,9 @@ export function expectConsistent(results: Results): void {
       expect(row.length).toBe(tasks.length);
       row.forEach((value, task) => {
         const where = `R[${round}][${task}], ${score}`;
-        // The round that a stop broke off may have been tested on some tasks.
+        // A stopped round may have been tested on some tasks.
         if (round !== rounds + 1)
-          expect(value !== null, `${where} is there`).toBe(round <= rounds && isMeasured(settings, round, task));
+          expect(value !== null, `${where} is measured`).toBe(round <= rounds && isMeasured(settings, round, task));
         const right = (value ?? 0) * tasks[task].testExamples;
         expect(Math.abs(right - Math.round(right)), `${where} is a share of the examples`).toBeLessThan(1e-9);
       });
@@ -36,7 +36,7 @@ export function expectConsistent(results: Results): void {
   expectSpaces(results, rounds);
 }
 
-/** Before training all tasks are tested; after a round those that it tests. */
+/** Before training all tasks are tested; after a round, those that the schedule names. */
 const isMeasured = ({ method, order }: Results['settings'], round: number, task: number): boolean =>
   round === 0 ||
   scheduledRounds(planOf(method).schedule, order.length).some(
@@ -68,7 +68,7 @@ function expectSpaces({ settings, tasks, spaces, health, curves }: Results, roun
     }
     return;
   }
-  // The space of a round is there before its tests.
+  // The space of a round is built before its tests.
   const built = rounds < tasks.length && spaces.length > rounds ? rounds + 1 : rounds;
   expect(spaces.map(({ round }) => round)).toEqual(Array.from({ length: built }, (_, i) => i + 1));
   const names = new Set(spaces[0]?.tensors.map(({ name }) => name));
@@ -80,14 +80,14 @@ function expectSpaces({ settings, tasks, spaces, health, curves }: Results, roun
       expect(total, name).toBe((totals.get(name) ?? 0) + added);
       expect(total, name).toBeLessThanOrEqual(dimension);
       totals.set(name, total);
-      expect(threshold > 0.8 && threshold <= 1, `${name}: ${threshold}`).toBe(true); // of a soft space, what it holds
+      expect(threshold > 0.8 && threshold <= 1, `${name}: ${threshold}`).toBe(true); // for soft spaces, the share held
       expect(spectrum).toEqual(spectrum.toSorted((a, b) => b - a));
       const held = spectrum.slice(0, added).reduce((sum, share) => sum + share, heldBefore);
       expect(held, `${name}: share held`).toBeLessThan(1 + 1e-6);
       if (isSoft(space)) continue;
-      // The paper's rule: just as many directions as the threshold needs, while there is room.
+      // The paper's rule: exactly as many directions as the threshold needs, while there is room.
       expect(held > threshold - 1e-9 || total === dimension, `${name}: threshold reached`).toBe(true);
-      if (added > 0) expect(held - spectrum[added - 1], `${name}: none too many`).toBeLessThan(threshold);
+      if (added > 0) expect(held - spectrum[added - 1], `${name}: no more than needed`).toBeLessThan(threshold);
     }
   }
   for (const { round, tensors } of spaces) {
@@ -103,7 +103,7 @@ function expectSpaces({ settings, tasks, spaces, health, curves }: Results, roun
   }
   // A run that is stopped in its first round has no space yet, but its layers are measured.
   const measured = names.size > 0 ? names : new Set(health[0]?.layers.map(({ name }) => name));
-  // Tens of thousands of numbers: each as an expectation of its own would take minutes.
+  // There are tens of thousands of numbers: an expectation for each would take minutes.
   const faults: string[] = [];
   for (const { round, step, layers } of health) {
     const isFirst = step === curves.step[curves.round.indexOf(round)];
@@ -111,10 +111,10 @@ function expectSpaces({ settings, tasks, spaces, health, curves }: Results, roun
     for (const { name, part, gradientNorm, projectedAway, leakage } of layers) {
       const where = `${name} in step ${step}`;
       if (!(gradientNorm >= 0)) faults.push(`norm of ${where}`);
-      // Nothing is taken away while there is no space.
+      // Nothing is projected away while there is no space.
       for (const share of [projectedAway, leakage]) {
-        // In the first step of a task the fresh A has no gradient yet. Where one vanishes, as that of the queries of a
-        // decoder's first token, there is nothing to have a share of until shares are measured again.
+        // In the first step of a task the new A has no gradient yet. Where a gradient vanishes, such as that of the
+        // queries of a decoder's first token, it has no share until shares are measured again.
         const mayLack = (part === 'lora' && isFirst) || share !== null || vanishes(health, round, name);
         if (round === 1 ? share !== null : !mayLack) faults.push(`share of ${where}`);
         if (!((share ?? 0) >= 0 && (share ?? 0) < 1 + 1e-4)) faults.push(`share ${share} of ${where}`);

@@ -2,13 +2,13 @@ import { readFile } from 'node:fs/promises';
 import { expect, type Page } from '@playwright/test';
 import Papa from 'papaparse';
 
-/** Clicks what saves a file, and reads the file. */
+/** Starts a download by `click` and reads the file. */
 export async function savedBy(page: Page, click: () => Promise<void>): Promise<{ name: string; bytes: Buffer }> {
   const [download] = await Promise.all([page.waitForEvent('download'), click()]);
   return { name: download.suggestedFilename(), bytes: await readFile(await download.path()) };
 }
 
-/** The numbers of a chart as its CSV has them: a record a row, by the names of the columns. */
+/** The numbers of a chart from its CSV: a record per row, keyed by column name. */
 export async function chartNumbers(page: Page, file: string): Promise<Record<string, string>[]> {
   const { name, bytes } = await savedBy(page, () => page.getByTestId(`csv-${file}`).click());
   expect(name).toBe(`gorp-web-${file}.csv`);
@@ -20,7 +20,7 @@ export async function chartNumbers(page: Page, file: string): Promise<Record<str
   return data;
 }
 
-/** A chart as its SVG has it: a drawing that stands by itself. */
+/** The SVG of a chart, which must be self-contained. */
 export async function chartDrawing(page: Page, file: string): Promise<string> {
   const { name, bytes } = await savedBy(page, () => page.getByTestId(`svg-${file}`).click());
   expect(name).toBe(`gorp-web-${file}.svg`);

@@ -4,7 +4,7 @@ import type { Locator } from '@playwright/test';
 export async function dropFromDisk(target: Locator, path: string): Promise<void> {
   await target.evaluate((element) => element.scrollIntoView({ block: 'center' }));
   const box = await target.boundingBox();
-  if (box === null) throw new Error('What it is to be dropped on is not to be seen.');
+  if (box === null) throw new Error('The drop target is not visible.');
   const client = await target.page().context().newCDPSession(target.page());
   const at = {
     x: box.x + box.width / 2,

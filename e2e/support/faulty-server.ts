@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { serveLocally } from '../../src/testing/local-server.ts';
 
-/** What the server gives in place of a file. */
+/** What the server sends instead of a file. */
 export interface Answer {
   status?: number;
   type?: string;
@@ -10,17 +10,17 @@ export interface Answer {
   breaks?: boolean;
 }
 
-/** The built app on an address of its own, where files can be put out of order. */
+/** The built app at its own address, where requests for files can be made to fail. */
 export interface FaultyServer {
   url: string;
-  /** The file as it is. */
+  /** The undamaged file. */
   original(path: string): Promise<Uint8Array<ArrayBuffer>>;
-  /** Makes every request for `path` (below the app) fail in this way; null mends it. */
+  /** Makes every request for `path` (below the app) fail in this way; null restores it. */
   fault(path: string, answer: Answer | null): void;
   close(): Promise<void>;
 }
 
-/** @param appUrl where the app is served as it should be. */
+/** @param appUrl where the app is served without faults. */
 export async function serveWithFaults(appUrl: string): Promise<FaultyServer> {
   const faults = new Map<string, Answer>();
   const fetched = async (path: string): Promise<Answer> => {

@@ -2,7 +2,7 @@ import type { Page } from '@playwright/test';
 import type { RunEvent } from '../../src/run/events.ts';
 import type { ThreadRequest } from '../../src/worker/protocol.ts';
 
-/** What a page under test tells of itself. */
+/** What a page under test records. */
 interface Probe {
   /** What the training workers sent, in order. */
   events: RunEvent[];
@@ -25,7 +25,7 @@ function install(): void {
   globalThis.Worker = class extends Worker {
     constructor(...args: ConstructorParameters<typeof Worker>) {
       super(...args);
-      // Threads of the CPU device send no events, and a request for one is no event either.
+      // Threads of the CPU device send no events, and a request for a thread is not an event.
       this.addEventListener('message', ({ data }: MessageEvent<RunEvent | ThreadRequest | 'ready'>) => {
         if (data === 'ready' || data.type === 'start-thread') return;
         probe.events.push(data);
@@ -53,7 +53,7 @@ function install(): void {
 
 /** Events of the workers since the page was loaded. */
 export const workerEvents = (page: Page): Promise<RunEvent[]> =>
-  // The cast names what `install` has put there.
+  // `install` has added this property.
   page.evaluate(() => (globalThis as unknown as { probe: Probe }).probe.events);
 
 /** Frames that the page had drawn at each of {@link workerEvents}. */

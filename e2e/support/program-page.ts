@@ -7,7 +7,7 @@ import type { BrowserContext, Page } from '@playwright/test';
 
 const PACKAGES = fileURLToPath(new URL('../../node_modules', import.meta.url));
 const PROGRAM = '/program.mjs';
-/** Where a page finds what programs import: as packages have it for browsers. */
+/** The packages' browser builds, by the names that programs import. */
 const IMPORTS = {
   '@huggingface/transformers': '/packages/@huggingface/transformers/dist/transformers.web.js',
   'onnxruntime-common': '/packages/onnxruntime-common/dist/esm/index.js',
@@ -31,16 +31,17 @@ const TYPES: Readonly<Record<string, string>> = {
   '.wasm': 'application/wasm',
 };
 
-/** A program that has run in a page of its own. */
+/** A program that has run in its own page. */
 export interface ProgramPage {
   readonly page: Page;
-  /** What it told the console. */
+  /** Its console output. */
   readonly told: readonly string[];
   close(): Promise<void>;
 }
 
 /**
- * Runs a program that imports transformers.js in a page of its own, beside the files of a folder, and waits for its end.
+ * Runs a program that imports transformers.js in its own page, served with the files of a folder, and waits for its
+ * end.
  *
  * @param folder below which its files lie, such as models.
  */

@@ -1,19 +1,19 @@
 import type { Page } from '@playwright/test';
 
-/** What the browser keeps of models, read past the app: the weight store's own database. */
+/** What the browser stores of models, read from the weight store's database directly. */
 export interface Stored {
   /** Names of the files that are there, without their folder. */
   files: string[];
   /** Number of chunks that belong to no file. */
   strayChunks: number;
-  /** Number of chunks of downloads that can be gone on with. */
+  /** Number of chunks of downloads that can be resumed. */
   begunChunks: number;
 }
 
 export const storedWeights = (page: Page): Promise<Stored> =>
   page.evaluate(async () => {
     const name = 'gorp-web-weights';
-    // Opening a database that is not there would make one without its object store.
+    // Opening a missing database would create one without its object store.
     if (!(await indexedDB.databases()).some((database) => database.name === name))
       return { files: [], strayChunks: 0, begunChunks: 0 };
     const settled = <T>(request: IDBRequest<T>): Promise<T> =>
@@ -41,7 +41,7 @@ export const storedWeights = (page: Page): Promise<Stored> =>
     };
   });
 
-/** Writes zeros in place of a kept chunk of a file, as a failing disk may. */
+/** Overwrites a stored chunk of a file with zeros, as a failing disk may. */
 export const damageChunk = (page: Page, file: string, index: number): Promise<void> =>
   page.evaluate(
     async ({ file, index }) => {

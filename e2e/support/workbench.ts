@@ -32,7 +32,7 @@ export async function choose(page: Page, { method, leaveOut = [], ...training }:
 
 export const start = (page: Page): Promise<void> => page.getByTestId('start').click();
 
-/** Waits until the run is at `status`, and fails at once with the page's own words when it fails instead. */
+/** Waits until the run has `status`; throws at once with the page's own words if the run fails instead. */
 export async function waitForStatus(page: Page, status: RunStatus, timeout = 180_000): Promise<void> {
   const either = page.locator(`[data-testid=status]:is([data-status=${status}], [data-status=failed])`);
   await either.waitFor({ timeout });
@@ -68,8 +68,8 @@ export async function downloadResults(page: Page): Promise<{ name: string; resul
 }
 
 /**
- * Waits until no worker is left. The training worker ends at once, but the page may look at its device anew after a run, and
- * that worker measures a step: seconds on a software adapter, more on a busy machine. A worker that is stuck never ends.
+ * Waits until no worker is left. The training worker ends at once, but the page may check its device again after a run,
+ * and that worker measures a step: seconds on a software adapter, more on a busy machine. A stuck worker never ends.
  */
 export const expectNoWorkers = (page: Page): Promise<void> =>
   expect

@@ -15,7 +15,7 @@ const inSource = new Set(
     .flatMap((path) => cited(textOf(join('src', path)))),
 );
 
-test('every equation of docs/method.md is found where it is computed, and no other is cited', () => {
+test('the source cites every equation of docs/method.md, and no other', () => {
   // An equation is a line that ends in its number, after white space.
   const stated = [...textOf('docs/method.md').matchAll(/ {4,}\((\d+)\)$/gm)].map(([, number]) => Number(number));
   expect(stated).toEqual(stated.map((_, i) => i + 1));

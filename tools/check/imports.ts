@@ -8,12 +8,12 @@ export interface Import {
   specifier: string;
   /** For a relative specifier: the path from the root, with `/`. */
   target: string | undefined;
-  /** `type` is gone at run time; `address` is `new URL(…, import.meta.url)`: a worker or a file, from which no name is used. */
+  /** `type` is gone at run time; `address` is `new URL(…, import.meta.url)`: a worker or a file, from which no name is imported. */
   kind: 'value' | 'type' | 'address';
   line: number;
 }
 
-// AssemblyScript: its imports are its own compiler's affair.
+// AssemblyScript: its own compiler checks its imports.
 const NOT_TYPESCRIPT = 'src/device/wasm/kernels/';
 
 /** Path (from the root, with `/`) → imports, for every TypeScript file at or below `folder`. */

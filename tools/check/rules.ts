@@ -1,6 +1,6 @@
 /** What the files of one folder of `src/` may import. */
 export interface LayerRule {
-  /** Folders of `src/`, beside its own. */
+  /** Other folders of `src/`. */
   layers: readonly string[];
   /** Files outside those folders, relative to `src/`. */
   files?: readonly string[];
@@ -23,7 +23,7 @@ export const LAYERS: Readonly<Record<string, LayerRule>> = {
   graph: { layers: ['base', 'device'], core: true },
   models: { layers: models, core: true },
   gorp: { layers: gorp, core: true },
-  // One file a method. They only declare, so that the page can make its menu and form from them.
+  // One file per method. They only declare, so that the page can build its menu and form from them.
   methods: { layers: ['base', 'tasks'], pureFilesOf: ['gorp'], core: true },
   text: { layers: ['base'], core: true },
   tasks: { layers: ['base', 'text'], core: true },
@@ -40,7 +40,7 @@ export const LAYERS: Readonly<Record<string, LayerRule>> = {
   },
 };
 
-/** What a pure file has no value import of, directly or through others. */
+/** Layers from which a pure file imports no value, directly or through others. */
 export const IMPURE: readonly string[] = ['device', 'graph', 'models'];
 
 /** Packages that need a page, React, Node or a test runner, so that the core may not import them. */

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { readImports } from './imports.ts';
 import { findViolations } from './violations.ts';
 
-/** A small tree that keeps every rule. */
+/** A small tree that follows every rule. */
 const GOOD: Record<string, string> = {
   'src/base/errors.ts': `export const x = 1;`,
   'src/device/device.ts': `import '../base/errors.ts'; import matmul from '../../shaders/matmul.wgsl?raw';`,
@@ -49,7 +49,7 @@ describe('findViolations', () => {
     rmSync(root, { recursive: true, force: true });
   });
 
-  it('finds nothing in a tree that keeps the rules', () => {
+  it('finds nothing in a tree that follows the rules', () => {
     expect(check({})).toEqual([]);
   });
 
@@ -108,8 +108,8 @@ describe('findViolations', () => {
       'app may import only',
     ],
     ['an impure file from the page', 'src/app/a.ts', `import '../run/run.ts';`, 'src/gorp/space.ts → src/models/t5.ts'],
-    ['a folder without a rule', 'src/misc/a.ts', `import '../base/errors.ts';`, 'src/misc is no layer'],
-    ['a file outside the folders', 'src/a.ts', `import './base/errors.ts';`, 'is no layer'],
+    ['a folder without a rule', 'src/misc/a.ts', `import '../base/errors.ts';`, 'src/misc is not a layer'],
+    ['a file outside the folders', 'src/a.ts', `import './base/errors.ts';`, 'is not a layer'],
   ])('finds %s', (_, path, text, fault) => {
     const violations = check({ [path]: text });
     expect(violations).toHaveLength(1);
@@ -117,7 +117,7 @@ describe('findViolations', () => {
     expect(violations[0]).toContain(fault);
   });
 
-  it('says on which line an import stands', () => {
+  it('reports the line of an import', () => {
     expect(check({ 'src/base/a.ts': `// one\n\nimport {\n  D,\n} from '../device/webgpu/device.ts';` })[0]).toContain(
       'src/base/a.ts:5 ',
     );

@@ -20,7 +20,7 @@ const packageOf = (specifier: string): string =>
     .join('/');
 
 /**
- * Everything in the imports of `src/` that goes against `rules.ts`, one sentence each; tests are free to import anything.
+ * Every violation of `rules.ts` in the imports of `src/`, one sentence each; tests may import anything.
  * @param imports path from the root (`src/device/device.ts`) → its imports.
  */
 export function findViolations(imports: Imports): string[] {
@@ -44,9 +44,9 @@ function faultOf(path: string, { specifier, target, kind }: Import, imports: Imp
   }
   const other = folderOf(target);
   if (kind === 'address' || other === undefined || other === folder) return undefined;
-  if (isTest(target)) return 'only tests may import tests and what helps them';
+  if (isTest(target)) return 'only tests may import tests and their helpers';
   const rule = LAYERS[folder];
-  if (!rule) return `src/${folder} is no layer; give it a rule in tools/check/rules.ts`;
+  if (!rule) return `src/${folder} is not a layer. Give it a rule in tools/check/rules.ts`;
   if (rule.layers.includes(other) || rule.files?.includes(target.slice('src/'.length))) return undefined;
   if (rule.pureFilesOf?.includes(other)) {
     const way = kind === 'type' ? undefined : wayToImpure(target, imports);
@@ -63,7 +63,7 @@ function faultOf(path: string, { specifier, target, kind }: Import, imports: Imp
 /** What is wrong with the import of a package or of a module of Node. */
 function packageFault(folder: string, specifier: string): string | undefined {
   if (!LAYERS[folder]?.core) return undefined;
-  if (isBuiltin(specifier)) return `${folder} is core code, which runs in a page as well, where Node's modules are not`;
+  if (isBuiltin(specifier)) return `${folder} is core code, which also runs in a page, without Node's modules`;
   if (NOT_FOR_CORE.includes(packageOf(specifier))) {
     return `${folder} is core code, which runs in a page, a worker and Node, and this package does not`;
   }
@@ -86,7 +86,7 @@ function wayToImpure(start: string, imports: Imports): string[] | undefined {
   return search(start);
 }
 
-/** Cycles of files, each once, with the first file repeated at the end. Type imports count: a layer is a way to read, too. */
+/** Cycles of files, each once, with the first file repeated at the end. Type imports count: layers also order reading. */
 function findCycles(imports: Imports): string[][] {
   const cycles: string[][] = [];
   const done = new Set<string>();

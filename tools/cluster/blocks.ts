@@ -1,7 +1,7 @@
 /**
- * A code block of a Markdown document, so that what the document tells its readers to run is what is run.
+ * A code block of a Markdown document, so that tests run exactly what its readers are told to run.
  *
- * @param mark a text that the block has and no other has.
+ * @param mark a text that only this block contains.
  * @throws where there is not exactly one.
  */
 export function codeBlock(markdown: string, mark: string): string {

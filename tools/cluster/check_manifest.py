@@ -2,7 +2,7 @@
 
     python3 check_manifest.py
 
-Prints a line for each check, and ends with 1 when one fails. `pip install -r requirements.txt` first.
+Prints a line for each check, and exits with 1 when one fails. `pip install -r requirements.txt` first.
 """
 import copy
 import pathlib
@@ -26,7 +26,7 @@ def report(what, passed, detail=""):
 
 
 def problem(manifest, version):
-    """What the schema says against a manifest; fields that it does not have count. Empty where it is valid."""
+    """The schema's complaints about a manifest, unknown fields included; empty where it is valid."""
     try:
         kubernetes_validate.validate(manifest, version, strict=True)
         return ""
@@ -48,7 +48,7 @@ def main():
             found = problem(other, version)
             report(f"Kubernetes {version} refuses {what}", found != "", found)
     env = {one["name"]: one["value"] for one in job["template"]["spec"]["containers"][0]["env"]}
-    report("a pod is told how many there are", env["JOB_COMPLETION_COUNT"] == str(job["completions"]))
+    report("a pod knows the number of pods", env["JOB_COMPLETION_COUNT"] == str(job["completions"]))
     sys.exit(failures > 0)
 
 

@@ -10,7 +10,7 @@ import { GRACE, Slurm } from './slurm.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 
-/** Two methods with two seeds: an element of the array each. Long enough to be struck while they train. */
+/** Two methods with two seeds, each an element of the array. They train long enough to be interrupted. */
 const STUDY = [
   ...['--preset', 'quick', '--methods', 'seq-lora,gorp-plus', '--seeds', '1,2', '--device', 'cpu'],
   ...['--set', 'training.epochs=4', '--json'],
@@ -23,8 +23,8 @@ const CLOCKED = ['seconds'];
 const note = (text: string): void => console.error(`${new Date().toISOString().slice(11, 19)} ${text}`);
 
 /**
- * Runs a small study on a Slurm of its own: as an array, with the batch file of docs/command-line.md, while elements are
- * requeued, killed and told to end, and nodes are drained and lost. Its merged table has to be that of the same study
+ * Runs a small study as an array on its own Slurm, with the batch file of docs/command-line.md, while elements are
+ * requeued, killed and interrupted, and nodes are drained and lost. The merged table must equal that of the same study
  * in one process. @returns the exit code.
  */
 export async function main(): Promise<number> {
@@ -80,33 +80,33 @@ async function onCluster(slurm: Slurm, folder: string, shared: string, problems:
   const waitsFor = (index: number, ...states: string[]): Promise<void> =>
     slurm.until(() => states.includes(state(index)), 600, `element ${index} is ${states.join(' or ')}`);
 
-  // SIGTERM, a grace, and the queue again.
+  // SIGTERM, a grace period, then back to the queue.
   await trains(0);
   slurm.run('scontrol', ['requeue', `${job}_0`]);
   note('element 0 is requeued');
   await slurm.until(
     async () => (await logOf(0)).includes('"type":"stopped"'),
     GRACE,
-    'element 0 saves within the grace',
+    'element 0 saves within the grace period',
   );
 
-  // No grace at all.
+  // No grace period.
   await trains(1);
   slurm.run('scancel', ['--signal=KILL', '--full', `${job}_1`]);
   await waitsFor(1, 'FAILED', 'NODE_FAIL', 'CANCELLED');
   note(`element 1 was killed: ${state(1)}`);
   slurm.run('scontrol', ['requeue', `${job}_1`]);
 
-  // A signal from a person, and a person who starts it again.
+  // Interrupted and requeued by hand.
   await trains(2);
   slurm.run('scancel', ['--signal=TERM', '--full', `${job}_2`]);
   await waitsFor(2, 'FAILED', 'CANCELLED');
   const code = slurm.element(job, 2).ExitCode;
-  note(`element 2 was told to end: ${state(2)}, exit code ${code}`);
+  note(`element 2 was interrupted:  ${state(2)}, exit code ${code}`);
   if (code !== '130:0') problems.push(`element 2 ended with ${code}, not 130:0`);
   slurm.run('scontrol', ['requeue', `${job}_2`]);
 
-  // Its node is drained, which lets it work, and is lost then.
+  // Its node is drained, which lets it continue, and then lost.
   await trains(3);
   const node = slurm.element(job, 3).BatchHost;
   slurm.run('scontrol', ['update', `NodeName=${node}`, 'State=DRAIN', 'Reason=drained']);
@@ -125,10 +125,10 @@ async function onCluster(slurm: Slurm, folder: string, shared: string, problems:
   if (slurm.element(job, 3).BatchHost === node) problems.push(`element 3 came back to ${node}, which is lost`);
 }
 
-/** Whether the process that writes a log now has begun to train. */
+/** Whether the process that currently writes a log has begun to train. */
 const trainsNow = (log: string): boolean => log.slice(log.lastIndexOf('"type":"device"')).includes('"type":"steps"');
 
-/** A folder that has the command where one with the package installed has it. */
+/** A folder with the command where an installed package has it. */
 async function install(folder: string): Promise<void> {
   await mkdir(join(folder, 'node_modules/.bin'), { recursive: true });
   await writeFile(join(folder, 'package.json'), '{"private":true}');
@@ -136,12 +136,12 @@ async function install(folder: string): Promise<void> {
   await writeFile(join(folder, 'node_modules/.bin/gorp-web'), command, { mode: 0o755 });
 }
 
-/** Merges what the array has made, and names what is not as in one process. */
+/** Merges the results of the array and lists how they differ from those of one process. */
 async function compare(whole: string, shared: string): Promise<string[]> {
   const merged = await live(['study', '--merge', shared, '--out', shared]);
   if (merged.exit !== 0) return [`the merge: exit ${merged.exit}, ${merged.stderr}`];
   const [one, other] = await Promise.all([tableOf(whole), tableOf(shared)]);
-  const problems = one === other ? [] : [`the merged table is another:\n${other}\nin one process:\n${one}`];
+  const problems = one === other ? [] : [`the merged table differs:\n${other}\nin one process:\n${one}`];
   const [wanted, found] = await Promise.all([readRuns(whole), readRuns(shared)]);
   const byName = (runs: readonly Results[]): Map<string, Results> =>
     new Map(runs.map((run) => [`${run.settings.method.name}, seed ${run.settings.training.seed}`, run]));
@@ -156,7 +156,7 @@ async function compare(whole: string, shared: string): Promise<string[]> {
   return left.length > 0 ? [...problems, `${left.join(', ')} left`] : problems;
 }
 
-/** The table of a study without the columns that a clock has measured. */
+/** The table of a study without measured times. */
 async function tableOf(out: string): Promise<string> {
   const lines = (await readFile(join(out, 'table.md'), 'utf8')).split('\n');
   const head = lines[0].split('|').map((cell) => cell.trim());

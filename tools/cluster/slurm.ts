@@ -5,13 +5,13 @@ import { hostname, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** What has to be installed, by the packages of Debian that have it. */
+/** The programs that must be installed, with their Debian packages. */
 const PROGRAMS = { munged: 'munge', slurmctld: 'slurmctld', slurmd: 'slurmd', sbatch: 'slurm-client' };
 
 /** Seconds that Slurm waits between SIGTERM and SIGKILL. */
 export const GRACE = 30;
 
-/** A Slurm of its own on this machine: a controller and nodes, each with one CPU and one graphics card in name. */
+/** A private Slurm on this machine: a controller and nodes, each with one CPU and one nominal graphics card. */
 export class Slurm {
   readonly #folder: string;
   readonly #children: ChildProcess[] = [];
@@ -23,7 +23,7 @@ export class Slurm {
   }
 
   /**
-   * Starts munge, slurmctld and a slurmd for each node, all of this user, and waits until the nodes take jobs.
+   * Starts munge, slurmctld and a slurmd for each node, all as this user, and waits until the nodes take jobs.
    *
    * @param folder for keys, states and logs; nobody else may write there or above.
    */
@@ -31,7 +31,7 @@ export class Slurm {
     const missing = Object.entries(PROGRAMS).filter(([name]) => !isInstalled(name));
     if (missing.length > 0) {
       const names = missing.map(([, name]) => name).join(' ');
-      throw new Error(`Slurm is not here: apt-get install --no-install-recommends ${names}`);
+      throw new Error(`Slurm is not installed. Run apt-get install --no-install-recommends ${names}`);
     }
     const slurm = new Slurm(folder, nodes);
     try {
@@ -67,7 +67,7 @@ export class Slurm {
       `SlurmdUser=${username}`,
       'AuthType=auth/munge',
       'CredType=cred/munge',
-      // How long a requeued job waits, at least: two minutes by default.
+      // The least time that a requeued job waits: two minutes by default.
       `AuthInfo=socket=${at('munge.socket')},cred_expire=5`,
       `StateSaveLocation=${at('state')}`,
       `SlurmdSpoolDir=${at('spool-%n')}`,
@@ -102,7 +102,7 @@ export class Slurm {
     this.#children.push(spawn(command, args, { env: this.#env, stdio: 'ignore' }));
   }
 
-  /** A command of Slurm. @returns what it writes. @throws with what it says where it fails. */
+  /** Runs a command of Slurm. @returns its output. @throws with its message if it fails. */
   run(command: string, args: readonly string[], cwd = this.#folder): string {
     const { status, stdout, stderr } = spawnSync(command, args, { env: this.#env, cwd, encoding: 'utf8' });
     if (status !== 0) throw new Error(`${command} ${args.join(' ')}: ${stderr || stdout}`);
@@ -120,7 +120,7 @@ export class Slurm {
     return Object.fromEntries([...text.matchAll(/(\w+)=(\S*)/g)].map(([, key, value]) => [key, value]));
   }
 
-  /** Waits until something holds. @param what that is, for the error. @throws after so many seconds. */
+  /** Waits until a condition holds. @param what the condition, for the error. @throws after `seconds`. */
   async until(holds: () => boolean | Promise<boolean>, seconds: number, what: string): Promise<void> {
     const end = performance.now() + 1000 * seconds;
     while (!(await holds())) {

@@ -33,14 +33,14 @@ if (options.corpus !== undefined) {
   };
   const emojiSubgroups: string[] = [];
   for (const { key, order } of subgroups) emojiSubgroups[order] = key;
-  // Withheld items are kept out as well: for a model trained on this corpus the list can be emptied.
+  // Withheld items are left out too, so for a model trained on this corpus the list can be emptied.
   const { tasks: allTasks } = readEmbeddedTasks(new Set());
   const sources = { wordnet, emoji, emojiSubgroups, stdlibFolder: options.stdlib };
   const counts = writeCorpus(options.corpus, sources, allTasks);
   for (const [name, lines] of counts) console.log(`${name}: ${lines} lines`);
 }
 
-/** The notices that the licences of the data ask to go with every copy. */
+/** The notices that the licences of the data require in every copy. */
 function writeNotices(path: string): void {
   const parts: [string, string][] = [
     [

@@ -15,8 +15,8 @@ export interface CorpusSources {
 
 /**
  * Writes what the embedded model is pre-trained on: running text (`*.txt`, one passage a line) and supervised pairs
- * (`*.tsv`, text → answer). Everything whose core text stands in a test set is left out, and every line that holds a test
- * text of four words or more; then both are looked for again in what was written.
+ * (`*.tsv`, text → answer). It leaves out everything whose core text is in a test set, and every line with a test text
+ * of four words or more, and then searches the result for both.
  *
  * @returns number of lines per file.
  * @throws when a test text is found in the corpus.
@@ -75,7 +75,7 @@ function sentences(folder: string, pattern: RegExp): string[] {
     .filter((sentence) => sentence.length > 10);
 }
 
-/** The ways in which a test text could stand in a line: whole, without its mark, before or behind a colon. */
+/** The forms in which a test text could appear in a line: whole, without its mark, before or after a colon. */
 function forms(text: string): string[] {
   const colon = text.indexOf(': ');
   const parts = [text, withoutMark(text), ...(colon < 0 ? [] : [text.slice(0, colon), text.slice(colon + 1)])];
@@ -90,12 +90,12 @@ function testTextFinder(tasks: readonly SplitTask[]): (line: string) => boolean 
 
 function refuseLeaks(files: ReadonlyMap<string, readonly string[]>, tasks: readonly SplitTask[]): void {
   const holdsTestText = testTextFinder(tasks);
-  // Of what is shorter only whole sentences: a short core (an emoji's name, "ice cream") is a word of the language.
+  // Of shorter texts only whole sentences: a short core (an emoji's name, "ice cream") is an ordinary word.
   const sentences = new Set(tasks.flatMap((task) => task.test).map(({ sentence }) => normalised(sentence)));
   for (const [name, lines] of files) {
     for (const line of lines) {
       if (holdsTestText(normalised(line)) || forms(line.split('\t')[0] ?? '').some((form) => sentences.has(form))) {
-        throw new Error(`a test text stands in the corpus, ${name}: ${line}`);
+        throw new Error(`a test text is in the corpus,  ${name}: ${line}`);
       }
     }
   }

@@ -23,7 +23,7 @@ const countOf = (items: readonly { label: string }[], label: string): number =>
   items.filter((one) => one.label === label).length;
 
 describe('textFinder', () => {
-  it('finds whole texts of four words or more, inside, in front, behind and as a whole', () => {
+  it('finds whole texts of four words or more, at the start, inside, at the end and alone', () => {
     const holds = textFinder(['one two three four', 'one two three', 'one two three four five six']);
     for (const text of [
       'one two three four',
@@ -38,7 +38,7 @@ describe('textFinder', () => {
     }
   });
 
-  it('agrees with looking for every text in turn', () => {
+  it('agrees with a search for each text', () => {
     const text = fc.array(fc.constantFrom('a', 'b', 'aa'), { maxLength: 9 }).map((words) => words.join(' '));
     fc.assert(
       fc.property(fc.array(text, { maxLength: 4 }), text, (texts, whole) => {
@@ -66,7 +66,7 @@ describe('splitTasks', () => {
     expect(splitTasks(sources, 4)).not.toEqual(splitTasks(sources, 3));
   });
 
-  it('keeps test texts of one task out of the training set of every other, whatever their case and marks', () => {
+  it('keeps test texts of one task out of the training set of every other, whatever their case and punctuation', () => {
     const shouted = many('b', 0, 30).map((one) =>
       item('b', `Word: ${one.core.toUpperCase()}!`, `${one.core.toUpperCase()}!`),
     );
@@ -112,7 +112,7 @@ describe('splitTasks', () => {
     for (const { core } of [tested, trained]) expect(all).not.toContain(normalised(core));
   });
 
-  it('takes a text that is listed twice once', () => {
+  it('takes a text that is listed twice only once', () => {
     const [split] = splitTasks(
       [source('one', [item('a', 'Same text.'), item('b', 'same TEXT'), item('b', 'other')], 4, 0)],
       1,
@@ -130,7 +130,7 @@ describe('the embedded tasks', () => {
     tasks = [...embedded, ...readFurtherTasks(embedded, wordnet)];
   });
 
-  it('are those the orders name', () => {
+  it('are those that the orders name', () => {
     expect(Object.fromEntries(tasks.map(({ name, kind }) => [name, kind]))).toEqual(EMBEDDED_KINDS);
   });
 
@@ -157,7 +157,7 @@ describe('the embedded tasks', () => {
         const share = Math.floor(trainSize / labels.length);
         const lacking = countOf(train, label) < share;
         expect(countOf(train, label), `${name} ${label}`).toBeLessThanOrEqual(share);
-        // What is left of a label that falls short is in a test set, repeated, or holds a test text: a few at most.
+        // Where a label falls short, its other texts are in a test set, repeated, or hold a test text: a few at most.
         if (lacking) expect(countOf(items, label) - tested - share).toBeLessThan(share / 10);
       }
     }
@@ -166,7 +166,7 @@ describe('the embedded tasks', () => {
   it('train on no test text of any task', () => {
     const tests = tasks.flatMap(({ test }) => test);
     const texts = new Set(tests.flatMap(({ core, sentence }) => [normalised(core), normalised(sentence)]));
-    // Looked for in one string, another way than the split does.
+    // Searches one string, unlike the split.
     const trained = tasks.flatMap(({ train }) =>
       train.flatMap((one) => [normalised(one.core), normalised(one.sentence)]),
     );
@@ -177,7 +177,7 @@ describe('the embedded tasks', () => {
     expect(Array.from(texts).filter((text) => sentences.has(text))).toEqual([]);
   });
 
-  it('hold a withheld item in no set, and are else as if none were withheld', () => {
+  it('hold no withheld item, and are otherwise as if none were withheld', () => {
     const { tasks: whole } = readEmbeddedTasks(new Set());
     const dropped = (items: Item[]): Item[] => items.filter(({ core }) => !WITHHELD.has(fingerprint(core)));
     for (const [i, { name, train, test }] of first.entries()) {
@@ -185,7 +185,7 @@ describe('the embedded tasks', () => {
       expect(train, name).toEqual(whole[i].train);
       expect(test, name).toEqual(dropped(whole[i].test));
     }
-    // A fingerprint that stands for no test item would be a mistake in the list.
+    // A fingerprint of no test item would be a mistake in the list.
     const known = new Set(whole.flatMap(({ test }) => test.map(({ core }) => fingerprint(core))));
     expect(Array.from(WITHHELD).filter((one) => !known.has(one))).toEqual([]);
   });

@@ -33,7 +33,7 @@ describe.each(EMBEDDED_MODELS)('the $name', ({ folder: name }) => {
         name: WEIGHTS,
         bytes: weights.length,
         read: (begin, end) => Promise.resolve(weights.slice(begin, end)),
-        discard: () => Promise.reject(new Error('the weights are of no use')),
+        discard: () => Promise.reject(new Error('the weights cannot be used')),
       },
     ]);
   });

@@ -18,8 +18,8 @@ import { readWordNet, type WordNet } from './wordnet.ts';
 const SPLIT_SEED = 7;
 
 /**
- * Test items whose text stands inside a line of the corpus that the embedded model was pre-trained on: the model has
- * read them, so they are neither tested nor trained on.
+ * Test items whose text is in the corpus on which the embedded model was pre-trained. The model has read them, so they
+ * are neither tested nor trained on.
  */
 export const WITHHELD: ReadonlySet<string> = new Set(
   JSON.parse(readFileSync(new URL('withheld.json', import.meta.url), 'utf8')) as string[],
@@ -48,9 +48,9 @@ export function readEmbeddedTasks(withheld = WITHHELD): { tasks: SplitTask[]; wo
 }
 
 /**
- * The tasks that make an order of eight, beside those of {@link readEmbeddedTasks}, which stay what they are. The embedded
- * model has read their texts, tests among them, as running text in pre-training, though not with these labels: they
- * compare methods on one model, and tell little of what it could do with texts that it has never seen.
+ * Further tasks, which make an order of eight with those of {@link readEmbeddedTasks} and leave these unchanged. The
+ * embedded model has read their texts, tests included, as running text in pre-training, though not with these labels.
+ * So they compare methods on one model, but say little about texts that it has never seen.
  */
 export const readFurtherTasks = (embedded: readonly SplitTask[], wordnet: WordNet): SplitTask[] =>
   splitBeside(embedded, [posTask(wordnet), actionTask(wordnet), notionTask(wordnet)], SPLIT_SEED);

@@ -5,7 +5,7 @@ import { seededRandom, shuffled } from '../../src/base/random.ts';
 export interface Item {
   label: string;
   sentence: string;
-  /** The text that must not stand in both a test set and anything trained on (a definition, say). */
+  /** The text that must not be both in a test set and in anything trained on (a definition, say). */
   core: string;
 }
 
@@ -34,12 +34,12 @@ export function normalised(text: string): string {
     .trim();
 }
 
-// Shorter ones, such as an emoji's name, are words of the language and stand in other texts by right.
+// Shorter ones, such as an emoji's name, are ordinary words, which other texts may hold.
 const WORDS_OF_A_TEXT = 4;
 
 /**
  * Whether a text holds one of the given texts word for word, in whole words. Texts of fewer than
- * {@link WORDS_OF_A_TEXT} words are not looked for. All of them normalised.
+ * {@link WORDS_OF_A_TEXT} words are not looked for. All texts are normalised.
  */
 export function textFinder(texts: Iterable<string>): (text: string) => boolean {
   const byBeginning = new Map<string, string[]>();
@@ -106,9 +106,9 @@ export function splitTasks(
 }
 
 /**
- * Splits further tasks beside those that are split already and stay as they are: neither trains on a test text of the
- * other. Items whose core or sentence stands in an earlier task are left out, and so are those that hold such a text or
- * stand inside one.
+ * Splits further tasks and leaves those already split unchanged: neither trains on a test text of the other. Items
+ * whose core or sentence is in an earlier task are left out, and so are those that contain such a text or are part of
+ * one.
  */
 export function splitBeside(
   earlier: readonly SplitTask[],

@@ -1,7 +1,7 @@
 import type { Item, TaskSource } from './split.ts';
 import type { PartOfSpeech, Synset, WordNet } from './wordnet.ts';
 
-/** What `emojibase-data/en/data.json` says of one emoji, as far as it is used. */
+/** The fields of an emoji in `emojibase-data/en/data.json` that are used. */
 export interface Emoji {
   label: string;
   tags?: string[];
@@ -16,7 +16,7 @@ const LONGEST_TEXT = 30; // words; keeps the prompt within 96 tokens for the 95t
 export const words = (text: string): number => text.split(/\s+/).filter(Boolean).length;
 export const firstWords = (text: string, count: number): string => text.split(/\s+/).slice(0, count).join(' ');
 
-/** Definitions of nouns, by the lexicographer file they stand in. */
+/** Definitions of nouns, by their lexicographer file. */
 export function glossTask(wordnet: WordNet): TaskSource {
   const topics: Record<string, string> = {
     'noun.animal': 'animal',
@@ -64,7 +64,7 @@ export function domainOf(synset: Synset, wordnet: WordNet): string | undefined {
   return pointer && wordnet.synsets.get(pointer.key)?.words[0];
 }
 
-/** WordNet marks a domain in front of some definitions, "(music) …": the answer, so it is taken off. */
+/** WordNet marks a domain in front of some definitions, "(music) …": the answer, so it is removed. */
 export const withoutMark = (definition: string): string => definition.replace(/^\([^)]*\)\s*/, '');
 
 /** Terms with their definitions, by the field they belong to. */
@@ -148,8 +148,8 @@ export function emojiTask(emoji: readonly Emoji[]): TaskSource {
 }
 
 /**
- * Definitions that read well or badly. The label is derived, not annotated: it is the valence that VADER gives the word,
- * put on the definition of the word's first sense.
+ * Definitions that read well or badly. The label is derived, not annotated: the valence that VADER gives the word is
+ * applied to the definition of the word's first sense.
  */
 export function moodTask(wordnet: WordNet, vaderLexicon: string): TaskSource {
   const items: Item[] = [];
@@ -200,7 +200,7 @@ const ACTIONS: Record<string, string> = {
   'verb.emotion': 'emotion',
 };
 
-/** Definitions of verbs with an example, by the lexicographer file that they stand in. */
+/** Definitions of verbs with an example, by their lexicographer file. */
 export function actionTask(wordnet: WordNet): TaskSource {
   const items: Item[] = [];
   for (const { definition, examples, lexicographer } of wordnet.synsets.values()) {
@@ -223,7 +223,7 @@ const NOTIONS: Record<string, string> = {
   'noun.group': 'group',
 };
 
-/** Definitions of abstract nouns, by the lexicographer file that they stand in; none that `gloss` takes from. */
+/** Definitions of abstract nouns, by their lexicographer file; none from those that `gloss` uses. */
 export function notionTask(wordnet: WordNet): TaskSource {
   const items: Item[] = [];
   for (const { definition, lexicographer } of wordnet.synsets.values()) {

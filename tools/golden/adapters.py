@@ -1,4 +1,4 @@
-"""LoRA pairs beside the layers of a model, O-LoRA style: a frozen pair of earlier tasks, and the pair in training."""
+"""LoRA pairs added to the layers of a model, O-LoRA style: a frozen pair of earlier tasks, and the pair in training."""
 import re
 
 import torch
@@ -31,7 +31,7 @@ def name_of(layer: str, part: str) -> str:
 
 
 def attach(model: torch.nn.Module, pairs: Pairs, scaling: float) -> list:
-    """y ← y + s (x Aᵀ) Bᵀ for every pair in `pairs`, read anew at each call. Returns the hooks."""
+    """y ← y + s (x Aᵀ) Bᵀ for every pair in `pairs`, read at each call. Returns the hooks."""
 
     def hook(layer: str):
         def add(_module, inputs, output):

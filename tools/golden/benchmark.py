@@ -87,7 +87,7 @@ def write_benchmark(folder: Path, seed: int, *, train: int = 20, dev: int = 3, t
         for number, (split, count) in enumerate((("train", train), ("dev", dev), ("test", test))):
             found = rows(kind, dataset, count, seed + number)
             if dataset == "MNLI" and split != "dev":
-                # A row whose annotators did not agree, as the published files have some: it is left out.
+                # A row whose annotators disagreed, as in the published files: it is left out.
                 found.insert(2, {"label": "-", "sentence": "sentence 1: It rains.\nsentence 2: It pours.\n"})
             write_json(place / f"{split}.json", found, compact=True)
     write_json(folder / "configs" / "instruction_config.json", {
@@ -162,6 +162,6 @@ def write_prompts(path: Path, seed: int) -> None:
 
 
 def sentences(seed: int, count: int) -> list[str]:
-    """Lines of every kind, to train small tokenizers and a small model on."""
+    """Lines of every kind, for training small tokenizers and a small model."""
     picked, pairs = random.Random(seed), [(kind, label) for (kind, _), labels in LABELS.items() for label in labels]
     return [_sentence(*picked.choice(pairs), picked) for _ in range(count)]

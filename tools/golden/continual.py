@@ -169,7 +169,7 @@ def write_continual(
         if margins["tie"] > LEAST_TIE and margins["gap"] > LEAST_GAP / 4 and margins["threshold"] > LEAST_MARGIN:
             break
     else:
-        raise AssertionError("continual: no seed keeps clear of ties")
+        raise AssertionError("continual: no seed avoids ties")
     write_tensors(folder / "batches.safetensors", batches)
     write_tensors(folder / "init.safetensors", init)
     expected = {f"{name}/{key}": tensor for name, run in runs.items() for key, tensor in run.tensors.items()}

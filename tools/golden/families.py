@@ -1,4 +1,4 @@
-"""The model families: config.json as the hub has it, tiny, with sizes that are odd on purpose."""
+"""The model families: config.json as on the hub, tiny, with deliberately odd sizes."""
 
 # Fields that all decoder-only families below share.
 _DECODER = {
@@ -41,7 +41,7 @@ DECODERS: dict[str, dict] = {
         "num_attention_heads": 6, "num_key_value_heads": 2, "rope_theta": 10000.0, "rms_norm_eps": 1e-6,
         "tie_word_embeddings": True, "use_sliding_window": False, "sliding_window": 4, "max_window_layers": 1,
     },
-    # Norms of q and k in every head, own size of a head.
+    # Norms of q and k in every head, an explicit head size.
     "qwen3-tiny": {
         **_DECODER,
         "model_type": "qwen3", "architectures": ["Qwen3ForCausalLM"],
@@ -58,7 +58,7 @@ DECODERS: dict[str, dict] = {
         "num_attention_heads": 3, "num_key_value_heads": 1, "rope_theta": 10000.0,
         "tie_word_embeddings": False, "sliding_window": 5,
     },
-    # Layers without rotary embedding, at no regular distance.
+    # Layers without rotary embedding, at irregular intervals.
     "smollm3-tiny": {
         **_DECODER,
         "model_type": "smollm3", "architectures": ["SmolLM3ForCausalLM"],
@@ -126,7 +126,7 @@ ENCODER_DECODERS: dict[str, dict] = {
     },
 }
 
-# Fields with another value that has to show in the logits: otherwise the numbers would not tell whether a field is read.
+# Fields with another value that must change the logits: otherwise the numbers would not show that a field is read.
 TELLING: dict[str, list[dict]] = {
     "llama3-tiny": [{"rope_scaling": None}, {"rope_theta": 100.0}],
     "qwen2-tiny": [{"rope_theta": 100.0}],

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 
-# Numbers that stand for a projected gradient, however large it is.
+# Numbers that represent a gradient of any size.
 PROJECTED = 16
 
 
@@ -29,7 +29,7 @@ def write_json(path: Path, value: object, *, compact: bool = False) -> None:
 def signs(count: int) -> np.ndarray:
     """The random signs r [PROJECTED, count]: the top bit of MurmurHash3's finaliser of i + 1 + (j + 1) · 0x9E3779B9.
 
-    Unsigned 32-bit arithmetic that wraps around, so that TypeScript has the same signs (src/testing/projected.ts).
+    Unsigned 32-bit arithmetic that wraps around, so that TypeScript has the same signs (src/testing/gradients.ts).
     """
     with np.errstate(over="ignore"):
         places = np.arange(1, count + 1, dtype=np.uint32)

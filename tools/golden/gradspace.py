@@ -8,7 +8,7 @@ from verification import Verification
 
 THRESHOLDS = {"paper_0.90": 0.90, "paper_0.95": 0.95}
 OFFICIAL = 0.9
-# Least distance of a cumulative energy to its threshold.
+# Least distance of a cumulative energy from its threshold.
 LEAST_MARGIN = 2e-3
 
 

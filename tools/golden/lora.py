@@ -19,7 +19,7 @@ def write_lora(
     folder: Path, config: dict, seed: int, base_seed: int, verification: Verification, *,
     rank: int = 3, earlier_rank: int = 4, rows: int = 3, source: int = 17, target: int = 6,
 ) -> None:
-    """`earlier_rank` is no multiple of `rank` on purpose: the earlier pair may come from tasks of another rank."""
+    """`earlier_rank` is deliberately not a multiple of `rank`: the earlier pair may come from tasks of another rank."""
     model = open_model(config, base_seed)
     plain = copy.deepcopy(model)
     generator = torch.Generator().manual_seed(seed)
@@ -75,7 +75,7 @@ def write_lora(
 
 
 def _verify(plain, pairs, full_rank, batch, outputs, gradients, verification: Verification) -> None:
-    """Without PEFT and in float64: the pairs beside the layers."""
+    """Without PEFT and in float64: the pairs are added to the layers."""
     exact = {name: pair.double().requires_grad_("loranew" in name) for name, pair in pairs.items()}
     adapters.attach(plain, exact, ALPHA_OVER_RANK)
     found = encoder_decoder_outputs(plain, batch)

@@ -12,14 +12,14 @@ from files import projected, relative_error, write_json, write_tensors
 from verification import Verification
 
 NEW_TOKENS = 10
-# Least distance of the best to the second best logit in greedy generation: far above rounding.
+# Least distance of the best from the second-best logit in greedy generation: far above rounding.
 LEAST_MARGIN = 0.01
 
 Tensors = dict[str, torch.Tensor]
 
 
 def open_model(config: dict, seed: int) -> torch.nn.Module:
-    """A model of the family with random weights, far from the usual start so that every term of every layer shows."""
+    """A model of the family with random weights, far from the usual start so that every term of every layer matters."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         parsed = transformers.AutoConfig.for_model(**copy.deepcopy(config))
@@ -28,7 +28,7 @@ def open_model(config: dict, seed: int) -> torch.nn.Module:
         parsed._attn_implementation = "eager"
         model = kind.from_config(parsed, attn_implementation="eager")
     if not config["tie_word_embeddings"]:
-        # transformers 5 ties the output layer of every new T5; published files of v1.1 have one of its own.
+        # transformers 5 ties the output layer of every new T5; published files of v1.1 have a separate one.
         model.lm_head.weight = torch.nn.Parameter(torch.empty_like(model.lm_head.weight))
     # Padding is masked. Where it is the token that begins a text, that token's row has a gradient like any other.
     model.get_input_embeddings().padding_idx = None
@@ -40,7 +40,7 @@ def open_model(config: dict, seed: int) -> torch.nn.Module:
 
 
 def named_parameters(model: torch.nn.Module) -> Tensors:
-    """Every parameter once, by the name that published files have for it."""
+    """Every parameter once, by its name in published files."""
     return dict(model.named_parameters(remove_duplicate=True))
 
 
@@ -54,7 +54,7 @@ def _random(name: str, shape: torch.Size, config: dict, generator: torch.Generat
         centre = 0.0 if config["model_type"].startswith("gemma") else 1.0  # Gemma's norms multiply by 1 + w
         return centre + 0.25 * values
     if name.endswith("embed_tokens.weight") and config["model_type"].startswith("gemma"):
-        return values / shape[1] ** 0.5  # what is read is multiplied by √d
+        return values / shape[1] ** 0.5  # the embeddings read are multiplied by √d
     if name in ("shared.weight", "model.embed_tokens.weight"):
         return values
     # T5 does not divide by √d in attention: its queries are smaller instead.
@@ -168,7 +168,7 @@ def generation(model: torch.nn.Module, config: dict, prompts: Tensors) -> tuple[
 
 
 def _worth(written: list[list[int]], ends: set[int]) -> int:
-    """How much greedy ids say: different tokens, and a row that ends early while another does not."""
+    """How informative greedy ids are: different tokens, and a row that ends early while another does not."""
     ended = [any(token in ends for token in row) for row in written]
     return sum(len(set(row)) for row in written) + (20 if any(ended) and not all(ended) else 0)
 
@@ -177,7 +177,7 @@ def write_family(
     folder: Path, config: dict, seed: int, verification: Verification, *,
     rows: int = 3, source: int = 19, target: int = 7, whole_gradients: bool = False, tries: int = 24,
 ) -> int:
-    """Writes one family's folder. Of `tries` seeds the one is taken whose greedy ids say most at a clear margin.
+    """Writes one family's folder. Of `tries` seeds it takes the one with the most informative ids.
 
     Returns that seed: open_model(config, seed) is the model that was written.
     """
@@ -298,7 +298,7 @@ def _unpadded_outputs(model: torch.nn.Module, batch: Tensors) -> Tensors:
 
 
 def _greedy_row(model: torch.nn.Module, config: dict, ids: list[int]) -> list[int]:
-    """Greedy ids of one prompt without padding, every step computed anew."""
+    """Greedy ids of one prompt, without padding or cache."""
     written = []
     while len(written) < NEW_TOKENS:
         with torch.no_grad():

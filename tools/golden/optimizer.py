@@ -1,4 +1,4 @@
-"""Trajectories of the projected AdamW, written anew from docs/method.md, section 3."""
+"""Trajectories of the projected AdamW, implemented from docs/method.md, section 3."""
 import dataclasses
 from pathlib import Path
 
@@ -8,9 +8,9 @@ from files import relative_error, write_json, write_tensors
 from verification import Verification
 
 BETAS, EPS = (0.9, 0.999), 1e-6
-# Relative distance of a vector's largest entry to the second: rounding must not decide a sign.
+# Relative distance of a vector's largest entry from the second: rounding must not decide a sign.
 LEAST_TIE = 2e-3
-# Relative distance of the last singular value that is kept to the first that is not.
+# Relative distance of the last singular value in the basis from the next.
 LEAST_GAP = 2e-2
 
 
@@ -197,7 +197,7 @@ def _space_rows(case: dict) -> int:
 
 
 def _trajectories(given, inputs, snapshots, refreshes, generator) -> tuple[dict, list[dict]]:
-    """In float64 from the float32 inputs that are stored: what is stored is then right to the last digit."""
+    """In float64 from the stored float32 inputs, so that the stored results are right to the last digit."""
     expected, margins = {}, []
     for case in given:
         space = None

@@ -35,7 +35,7 @@ def write_stories(folder: Path, seed: int, verification: Verification, *, steps:
     })
     greedy = [one for one in (_greedy(model, tokenizer, prompt) for prompt in PROMPTS) if one["margin"] > LEAST_MARGIN]
     if len(greedy) < 3:
-        raise AssertionError("stories: too few prompts keep clear of ties")
+        raise AssertionError("stories: too few prompts avoid ties")
     scores = [_score(model, tokenizer, text) for text in sentences(99, 3)]
     exact = [_score(model.double(), tokenizer, one["text"]) for one in scores]
     for found, wanted in zip(scores, exact):

@@ -13,7 +13,7 @@ _QWEN = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
 _LLAMA3 = _QWEN.replace(r"|\p{N}| ", r"|\p{N}{1,3}| ")
-_PIECES = 160  # beside letters and bytes
+_PIECES = 160  # in addition to letters and bytes
 
 
 def _byte_level(split: str, specials: list[str], begin: str | None) -> Tokenizer:
@@ -49,11 +49,11 @@ def _byte_trainer() -> trainers.BpeTrainer:
 
 
 def byte_fallback(specials: list[str], begin: str, prepend: bool) -> Tokenizer:
-    """As LLaMA 2 (`prepend`) and Gemma: ▁ for spaces, letters, merges, and bytes for what is no piece."""
+    """As LLaMA 2 (`prepend`) and Gemma: ▁ for spaces, letters, merges, and bytes for everything else."""
     base = Tokenizer(models.BPE())
     replace = normalizers.Replace(" ", "▁")
     base.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), replace]) if prepend else replace
-    base.pre_tokenizer = pre_tokenizers.Split("▁", "merged_with_next")  # for the training alone: no piece over two words
+    base.pre_tokenizer = pre_tokenizers.Split("▁", "merged_with_next")  # for training only: no piece spans two words
     base.train_from_iterator(_corpus(), trainers.BpeTrainer(vocab_size=80 + _PIECES, show_progress=False))
     model = json.loads(base.to_str())["model"]
     pieces = [*specials, *(f"<0x{byte:02X}>" for byte in range(256)), *sorted(model["vocab"], key=model["vocab"].get)]
@@ -75,7 +75,7 @@ def byte_fallback(specials: list[str], begin: str, prepend: bool) -> Tokenizer:
 
 
 def _unigram(specials: list[str]) -> Tokenizer:
-    """As T5: whole words, pieces with scores. What is no piece is one <unk>."""
+    """As T5: whole words, pieces with scores. Text without a piece is one <unk>."""
     tokenizer = Tokenizer(models.Unigram())
     tokenizer.normalizer = normalizers.NFKC()
     metaspace = pre_tokenizers.Metaspace(replacement="▁", prepend_scheme="always")
@@ -90,7 +90,7 @@ def _unigram(specials: list[str]) -> Tokenizer:
 
 
 def _unigram_bytes(specials: list[str]) -> Tokenizer:
-    """As umT5: pieces with scores, and bytes for what is no piece."""
+    """As umT5: pieces with scores, and bytes for everything else."""
     state = json.loads(_unigram(specials).to_str())
     least = min(score for _, score in state["model"]["vocab"])
     state["model"]["vocab"] += [[f"<0x{byte:02X}>", least] for byte in range(256)]
@@ -124,7 +124,7 @@ def _kinds() -> dict[str, tuple[Tokenizer, dict]]:
             "tokenizer_class": "Qwen2Tokenizer", "bos_token": None, "eos_token": "<|im_end|>", "pad_token": "<|endoftext|>",
             "unk_token": None, "clean_up_tokenization_spaces": False,
         }),
-        # Its bos_token is there for the chat template; prompts do not begin with it.
+        # Its bos_token is for the chat template; prompts do not begin with it.
         "byte-level-smollm2": (_digit_level(qwen), {
             "tokenizer_class": "GPT2Tokenizer", "bos_token": "<|im_start|>", "eos_token": "<|im_end|>",
             "pad_token": "<|im_end|>", "unk_token": "<|endoftext|>", "clean_up_tokenization_spaces": False,

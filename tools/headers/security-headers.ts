@@ -1,4 +1,4 @@
-/** The one statement of what the page and its workers may do. `npm start`, `_headers` and index.html are made from it. */
+/** The single source of what the page and its workers may do, for `npm start`, `_headers` and index.html. */
 
 /**
  * Content-Security-Policy: scripts, styles and workers from this server only. Data may come from https and from this
@@ -17,7 +17,7 @@ const CONTENT_SECURITY_POLICY: Readonly<Record<string, string>> = {
   'form-action': "'none'",
 };
 
-/** What a development server needs beside the policy: it injects inline scripts and styles, and opens a socket. */
+/** What a development server needs besides the policy: it injects inline scripts and styles, and opens a socket. */
 const WHILE_DEVELOPING: Readonly<Record<string, string>> = {
   'script-src': " 'unsafe-inline'",
   'style-src': " 'unsafe-inline'",

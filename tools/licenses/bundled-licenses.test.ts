@@ -38,7 +38,7 @@ test('the text of a package that is published without one comes from this projec
     expect(text).toContain(name);
 });
 
-test('a package without a licence text ends the build', () => {
+test('a package without a licence text stops the build', () => {
   const folder = mkdtempSync(join(tmpdir(), 'licenses-'));
   try {
     const root = join(folder, 'node_modules', 'unlicensed');

@@ -13,7 +13,7 @@ interface Package {
 
 /**
  * Writes `licenses.txt` beside the built page: name, version and licence text of every package whose code is in it or in
- * one of its workers. (Vite's own `build.license` leaves the workers out.) A package without a licence text ends the
+ * one of its workers. (Vite's own `build.license` leaves the workers out.) A package without a licence text stops the
  * build.
  *
  * @returns the plugin for the page, and one for its workers, which are bundled before it.

@@ -2,9 +2,9 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 /**
- * src/methods/all.ts: every method that there is a file of, by the name of its file. A file of a method calls
- * `defineMethod`; the others of the folder do not.
- * @param folder that of the methods.
+ * The text of src/methods/all.ts, which lists every method by file name. The file of a method calls `defineMethod`;
+ * other files of the folder do not.
+ * @param folder of the methods.
  */
 export function listText(folder: string): string {
   const methods = readdirSync(folder)

@@ -4,7 +4,7 @@ import { METHODS } from '../../src/methods/registry.ts';
 
 const cell = (text: string): string => text.replaceAll('|', '\\|');
 
-/** What a setting may be, and what it is at first. */
+/** The values that a setting may have. */
 const valuesOf = (setting: Setting): string =>
   setting.kind === 'number' ? setting.range.words : setting.options.map(({ value }) => `\`${value}\``).join(', ');
 
@@ -18,7 +18,7 @@ function sectionOf({ name, summary, citation, needs, settings }: Method): string
   return lines.join('\n');
 }
 
-/** Every setting that a method has, once, with what the form says of it. */
+/** Every setting of any method, once, with its label and help in the form. */
 function settingsTable(): string {
   const all = new Map(METHODS.flatMap(({ settings }) => Object.entries(settings)));
   const rows = [...all].map(([key, setting]) =>
@@ -29,7 +29,7 @@ function settingsTable(): string {
   return ['| setting | what it is | values |', '| --- | --- | --- |', ...rows.map((row) => `| ${row} |`)].join('\n');
 }
 
-/** docs/methods.md: everything that the registry says of the methods. */
+/** docs/methods.md: everything that the registry says about the methods. */
 export function methodsText(): string {
   const groups = MENU.map((title) => ({ title, methods: METHODS.filter(({ menu }) => menu === title) }))
     .filter(({ methods }) => methods.length > 0)

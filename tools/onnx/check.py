@@ -2,9 +2,9 @@
 
     python3 check.py EXPORT [MODEL]      EXPORT: a folder that `gorp-web export` wrote
                                          MODEL: the same model for transformers, as `gorp-web merge` writes it;
-                                         both then have to write the same
+                                         both must then write the same
 
-Prints a line for each check, and ends with 1 when one fails. `pip install -r requirements.txt` first.
+Prints a line for each check, and exits with 1 when one fails. `pip install -r requirements.txt` first.
 """
 import glob
 import json
@@ -67,7 +67,7 @@ def check_shapes(path):
     """onnxruntime loads the graph, infers the shapes of its nodes, and gives outputs of the declared shapes."""
     name = os.path.basename(path)
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = 2  # a warning tells of a declared shape that is not the inferred one
+    options.log_severity_level = 2  # a warning reports a declared shape that differs from the inferred one
     session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     for batch, length, past in ((1, 1, 0), (2, 5, 0), (3, 1, 4)):
         sizes = {"batch_size": batch, "sequence_length": length, "encoder_sequence_length": 7,

@@ -1,11 +1,11 @@
-"""Reads back what rounds leave, with real transformers, PEFT and Optimum, and compares the answers with this engine's.
+"""Reads saved rounds with real transformers, PEFT and Optimum, and compares the answers with this engine's.
 
     node tools/run.mjs tools/onnx/write-rounds.ts FOLDER    tiny models of every family, trained, and the engine's answers
     python3 tools/onnx/read_back.py FOLDER
 
 For every model and method: the base model with the round's changes and its adapter in PEFT, and the merged weights in
-transformers, answer 200 prompts; the programs that the page shows for PEFT and Optimum run as they stand. Prints a line
-for each check, and ends with 1 when one fails. `pip install -r requirements.txt` first.
+transformers, answer 200 prompts; the programs that the page shows for PEFT and Optimum run unchanged. Prints a line for
+each check, and exits with 1 when one fails. `pip install -r requirements.txt` first.
 """
 import json
 import re
@@ -110,7 +110,7 @@ class Case:
                 self.run(program, decoded)
 
     def run(self, program, answer):
-        """The page's program, as it stands, where the page's archives are unpacked."""
+        """Runs the page's program, unchanged, where the page's archives are unpacked."""
         done = subprocess.run([sys.executable, "-c", program["code"]], cwd=self.folder, capture_output=True, text=True)
         detail = repr(done.stdout) if done.returncode == 0 else done.stderr.strip().splitlines()[-1]
         report(f"{self.folder.name}, program for {program['id']}", done.stdout == f"{answer}\n", detail)
@@ -118,8 +118,8 @@ class Case:
 
 def text_of(tokenizer, ids):
     """
-    As the tokenizer decodes. Tokens of single bytes that are no UTF-8 together, as random models write them, are read as
-    browsers and Python read bytes: of such a run tokenizers makes every byte an U+FFFD, the valid ones too.
+    As the tokenizer decodes, except for runs of single-byte tokens that are not valid UTF-8, which random models write.
+    These are decoded as in browsers and Python; tokenizers turns every byte of such a run into U+FFFD, valid ones too.
     """
     text = tokenizer.decode(ids, skip_special_tokens=True)
     # A model may have more rows than the tokenizer has tokens.

@@ -1,6 +1,6 @@
 /**
- * Writes what `read_back.py` reads: tiny models of every family, trained by one method that has only adapters and by one
- * that trains weights as well; their rounds, merged weights and ONNX exports; the answers of this engine; and the programs
+ * Writes what `read_back.py` reads: tiny models of every family, trained by a method with adapters only and by one that
+ * also trains weights; their rounds, merged weights and ONNX exports; the answers of this engine; and the programs
  * that the page shows for them.
  *
  *     node tools/run.mjs tools/onnx/write-rounds.ts FOLDER
@@ -38,7 +38,7 @@ export async function main([folder]: string[]): Promise<number> {
   return 0;
 }
 
-/** Bytes that are no UTF-8, which random models write, are shown differently by programs: an answer without such. */
+/** An answer without bytes that are invalid UTF-8, which random models write and programs show differently. */
 function exampleOf(answers: readonly Prediction[]): RoundUse['example'] {
   const shown = answers.find(({ written }) => !written.includes('\ufffd')) ?? answers[0];
   return { prompt: promptOfPrediction(shown), answer: shown.written };

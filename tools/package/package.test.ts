@@ -20,7 +20,7 @@ import { useOfRound } from '../../src/run/outputs/round-use.ts';
 import { buildLibrary } from '../setup/build.ts';
 import { nodeCommand, projectPath } from '../setup/process.ts';
 
-// Below the project, so that the package finds its dependencies as it would find them beside it.
+// Below the project, so that the package finds its dependencies as in a real installation.
 const consumer = projectPath('build', 'consumer');
 const installed = join(consumer, 'node_modules', 'gorp-web');
 
@@ -38,7 +38,7 @@ beforeAll(async () => {
   await buildLibrary();
   rmSync(consumer, { recursive: true, force: true });
   mkdirSync(installed, { recursive: true });
-  // A scope of its own: without it the package's name would mean the project around it.
+  // Its own scope: otherwise the package's name would resolve to the surrounding project.
   writeFileSync(join(consumer, 'package.json'), JSON.stringify({ private: true, type: 'module' }));
   // `npm pack` and an install of what it packs, without npm's own rebuild.
   const pack = ['pack', '--ignore-scripts', '--json', '--pack-destination', consumer];
@@ -48,18 +48,18 @@ beforeAll(async () => {
 }, 300_000);
 
 describe('the command line of the package', () => {
-  test('is a program by itself, as npx starts it', () => {
+  test('starts with a shebang, so that npx can start it', () => {
     expect(readFileSync(join(installed, 'dist-lib', 'cli.js'), 'utf8')).toMatch(/^#!\/usr\/bin\/env node\n/);
   });
 
-  test('is never written in the documentation so that npx could fetch a stranger’s package of that name', () => {
+  test('is never documented as `npx gorp-web`, which could fetch a stranger’s package', () => {
     const pages = readdirSync(projectPath('docs'), { recursive: true, encoding: 'utf8' }).map((name) => `docs/${name}`);
     for (const page of ['README.md', 'CONTRIBUTING.md', ...pages.filter((name) => name.endsWith('.md'))]) {
       expect(readFileSync(projectPath(page), 'utf8'), page).not.toMatch(/npx gorp-web/);
     }
   });
 
-  test('tells its commands, and the options of each', () => {
+  test('lists its commands and the options of each', () => {
     const help = gorpWeb('--help');
     expect(help).toMatchObject({ code: 0, err: '' });
     for (const command of ['train', 'eval', 'study', 'merge', 'export', 'generate', 'models']) {
@@ -115,10 +115,10 @@ describe('the command line of the package', () => {
     expect(events.at(-1)?.type).toBe('finished');
     const rounds = join('run', 'logs_and_outputs', 'order_custom', 'outputs');
     expect(existsSync(join(consumer, rounds, '1-gloss', 'all_results.json'))).toBe(true);
-    // Nothing is written over.
+    // Nothing is overwritten.
     expect(gorpWeb('train', ...small, '--out', 'run').err).toContain('run/out-is-taken');
 
-    // On from the round into a longer order: method and settings are the round's.
+    // Resumes from the round with a longer order: method and settings are the round's.
     const onward = ['--resume', join(rounds, '1-gloss'), '--order', 'embedded', '--preset', 'quick', '--out', 'onward'];
     const second = gorpWeb('train', ...onward);
     expect(second.code, second.err).toBe(0);
@@ -177,7 +177,7 @@ describe('programs that the page shows for a round', () => {
 });
 
 describe('the library of the package', () => {
-  test('is typed, and trains nothing to be used', () => {
+  test('is typed, and can be used without training', () => {
     const source = `
       import { parseSettings, scoreOf, embeddedSettings, Run, type RunEvent, type RunHost } from 'gorp-web';
       import { nodeHost } from 'gorp-web/node';
@@ -187,7 +187,7 @@ describe('the library of the package', () => {
       const run: Run = new Run(host, settings);
       run.stop();
       console.log(settings.order.join(' '), scoreOf('A cat.', 'a cat').exactMatch);
-      // @ts-expect-error a method that there is not
+      // @ts-expect-error no such method
       export const refused = () => embeddedSettings('quick', 'none');
     `;
     writeFileSync(join(consumer, 'use.mts'), source);

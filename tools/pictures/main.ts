@@ -1,6 +1,6 @@
 /**
- * `npm run pictures`: a picture of each view of the page, docs/pictures/VIEW.webp, after a queue of short runs. To be made
- * anew when a view looks different. The runs compute on the CPU, so that any machine can make them.
+ * `npm run pictures`: takes a picture of each view of the page, docs/pictures/VIEW.webp, after a queue of short runs.
+ * Run it again when a view changes. The runs compute on the CPU, so any machine will do.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { type Browser, chromium, expect, type Page } from '@playwright/test';
@@ -13,12 +13,12 @@ import { findBrowser } from '../test/browser.ts';
 const METHODS = ['seq-lora', 'gorp-plus'];
 const SEEDS = [1, 2];
 const RUNS_TIMEOUT = 20 * 60_000;
-/** Pixels: a view is shown as far as it is seen without scrolling. */
+/** Pixels: a picture shows what is visible without scrolling. */
 const SIZE = { width: 1280, height: 1000 };
-/** Of the WebP, from 0 to 1: small text stays sharp. */
+/** Quality of the WebP, from 0 to 1: small text stays sharp. */
 const QUALITY = 0.8;
 
-/** What a view shows only when it is asked to, by the name of its tab. */
+/** Steps that prepare a view for its picture, by the name of its tab. */
 const PREPARED: Readonly<Record<string, (page: Page) => Promise<void>>> = {
   ranks: async (page) => {
     await page.getByTestId('tab-queue').click();
@@ -51,7 +51,7 @@ async function fillTheQueue(page: Page): Promise<void> {
   await expect(finished).toHaveCount(METHODS.length * SEEDS.length, { timeout: RUNS_TIMEOUT });
 }
 
-/** A picture as WebP, a fifth of the PNG that the browser takes. */
+/** A picture as WebP, a fifth the size of the browser's PNG. */
 async function asWebp(browser: Browser, png: Buffer): Promise<Buffer> {
   const page = await browser.newPage();
   try {
@@ -80,7 +80,7 @@ async function takePictures(browser: Browser, page: Page, folder: string): Promi
     await tab.click();
     await expect(page.getByRole('tabpanel')).toBeVisible();
     await PREPARED[view]?.(page);
-    // What a worker has still to tell, and charts, which the next frames draw.
+    // Wait for messages still to come from workers, and for charts, which the next frames draw.
     for (const pending of ['None yet', 'Loading…']) await expect(page.getByText(pending)).toBeHidden();
     for (const notice of await page.locator('details[open] > summary', { hasText: 'warning' }).all())
       await notice.click();

@@ -1,4 +1,4 @@
-"""Word vectors to start from: positive pointwise mutual information of pieces within six places, truncated SVD."""
+"""Initial word vectors: positive pointwise mutual information of pieces within six places, truncated SVD."""
 import glob
 
 import numpy as np

@@ -1,4 +1,4 @@
-"""What the two kinds of embedded models differ in: sizes, how an example is laid out, which files describe them."""
+"""How the two kinds of embedded models differ: sizes, the layout of an example, the files that describe them."""
 import json
 
 import torch
@@ -71,7 +71,7 @@ class LlamaFamily:
         texts = padded([(source + target)[:-1] for source, target in examples])
         rows = [i for i, (_, target) in enumerate(examples) for _ in target]
         places = [len(source) - 1 + j for source, target in examples for j in range(len(target))]
-        return model.logits(model(texts)[rows, places])  # of all other places no score is needed
+        return model.logits(model(texts)[rows, places])  # no other scores are needed
 
     @staticmethod
     def first_pieces(model, sources):

@@ -1,10 +1,10 @@
-"""What a checkpoint is worth: LoRA learns each embedded task alone, beside naive Bayes and LoRA from random weights.
+"""Rates a checkpoint: LoRA learns each embedded task alone, compared with naive Bayes and LoRA on random weights.
 
     python3 gate.py MODEL.pt TOKENIZER_DIR TASKS_DIR [--rate 3e-3 --batch 8 --seeds 3 --random --order]
 
-TASKS_DIR is what `npm run embedded` writes (public/embedded/tasks). Rank 8, alpha 32, self-attention q and v, two passes
-over at most 1,000 examples, one answer: the first piece of a free greedy answer, as every label begins with another one
-and is one piece long. With --order the tasks are learned one after another by the same pair (seq-lora), for forgetting.
+TASKS_DIR is what `npm run embedded` writes (public/embedded/tasks). Rank 8, alpha 32, self-attention q and v, two
+passes over at most 1,000 examples. Only the first piece of a free greedy answer counts, since it differs between all
+labels. With --order the tasks are learned one after another by the same pair (seq-lora), for forgetting.
 """
 import argparse
 import collections

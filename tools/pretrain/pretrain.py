@@ -2,8 +2,8 @@
 
     OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 python3 pretrain.py CORPUS_DIR TOKENIZER_DIR OUT.pt --minutes 75
 
-Prints the share of held-out answers that are right, by kind of example, every two minutes. Minutes are of the processor,
-so that a leg learns as much on a machine that is busy, or that stops it for a while.
+Prints the share of held-out answers that are right, by kind of example, every two minutes. Minutes are CPU time, so a
+leg learns as much on a busy machine, or when it is stopped for a while.
 """
 import argparse
 import collections
@@ -183,7 +183,7 @@ def main():
     parser.add_argument("corpus")
     parser.add_argument("tokenizer")
     parser.add_argument("out")
-    parser.add_argument("--family", choices=list(FAMILIES), default="t5", help="of a model that is started anew")
+    parser.add_argument("--family", choices=list(FAMILIES), default="t5", help="family of a new model")
     parser.add_argument("--minutes", type=float, default=75)
     parser.add_argument("--rate", type=float, default=2e-3)
     parser.add_argument("--seed", type=int, default=1)

@@ -2,8 +2,8 @@
 
     python3 reopen.py public/embedded/model OUT_DIR      writes OUT_DIR/model.pt and OUT_DIR/tokenizer/
 
-Weights come back as stored, rounded to float16; the moments of the optimizer are not kept. Needs Debian's
-python3-protobuf beside the packages of the README.
+Weights come back as stored, rounded to float16; the moments of the optimizer are not saved. Needs Debian's
+python3-protobuf besides the packages of the README.
 """
 import json
 import os

@@ -155,5 +155,5 @@ class T5(nn.Module):
 
 
 def shift_right(labels):
-    """Decoder input: labels behind a start token (pad, 0)."""
+    """Decoder input: labels after a start token (pad, 0)."""
     return torch.cat([torch.zeros_like(labels[:, :1]), labels[:, :-1]], 1)

@@ -68,7 +68,7 @@ async function buildEmbedded(): Promise<void> {
   });
 }
 
-/** Makes the kernels, the embedded tasks, then the app in `dist/`, each only when what it is made from has changed. */
+/** Builds the kernels, the embedded tasks, then the app in `dist/`, each only when its inputs have changed. */
 export async function buildApp(): Promise<void> {
   await buildKernels();
   await buildEmbedded();
@@ -78,7 +78,7 @@ export async function buildApp(): Promise<void> {
   });
 }
 
-/** Makes the kernels, the embedded tasks, then the package's library and command line in `dist-lib/`, likewise. */
+/** Likewise builds the kernels, the embedded tasks, then the package's library and command line in `dist-lib/`. */
 export async function buildLibrary(): Promise<void> {
   await buildKernels();
   await buildEmbedded();

@@ -20,7 +20,7 @@ function requireNode() {
   process.exit(1);
 }
 
-/** The `packages` of a lock file: path → `{ version, optional, … }`. npm keeps one for what it has installed, too. */
+/** The `packages` of a lock file: path → `{ version, optional, … }`. npm also writes one for the installed packages. */
 function packagesOf(lockFile) {
   return JSON.parse(readFileSync(lockFile, 'utf8')).packages;
 }
@@ -60,7 +60,7 @@ function installPackages() {
   // NODE_ENV=production would leave out the tools that build the app.
   if (!npm([command, '--include=dev', '--include=optional', '--ignore-scripts', '--no-audit', '--no-fund'])) {
     console.error(
-      'The packages could not be installed; npm says why above. With the network back, run the command again.',
+      'The packages could not be installed; npm says why above. Once the cause is gone, run the command again.',
     );
     process.exit(1);
   }

@@ -29,7 +29,7 @@ export function run([program, ...args]: Command, env: NodeJS.ProcessEnv = {}): P
   });
 }
 
-/** As {@link run}, with what the command prints given back instead of shown, so that several can run at once. */
+/** As {@link run}, but returns the output instead of showing it, so that several commands can run at once. */
 export function runQuietly([program, ...args]: Command): Promise<{ code: number; output: string }> {
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, { cwd: projectRoot, stdio: ['ignore', 'pipe', 'pipe'] });

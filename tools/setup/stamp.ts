@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative, sep } from 'node:path';
 
-/** A step that makes files from files, and may be left out while the files it reads are as they were. */
+/** A step that makes files from files, and can be skipped while its inputs are unchanged. */
 export interface Step {
   /** Files and folders read, relative to the root. One that is missing counts as empty. */
   inputs: readonly string[];

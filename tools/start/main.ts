@@ -1,6 +1,6 @@
 /**
  * Builds what has changed, serves the built app on this machine and opens it.
- * `npm start -- [--port N] [--no-open]`; the variables PORT and CI (which opens nothing) are heeded too.
+ * `npm start -- [--port N] [--no-open]`; it also reads the variables PORT and CI (which opens nothing).
  */
 import { parseArgs } from 'node:util';
 import { preview } from 'vite';

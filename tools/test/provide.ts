@@ -3,7 +3,7 @@ import { nodeCommand, run } from '../setup/process.ts';
 import { probeAdapter, swiftShaderOf } from './adapter.ts';
 import { findBrowser } from './browser.ts';
 
-/** What the tests run on. Each is undefined where it could not be had. */
+/** What the tests run on. Each is undefined where it is not available. */
 export interface TestGround {
   browser: string | undefined;
   /** Name of the adapter that Node's WebGPU gets with `env`. */
@@ -47,7 +47,7 @@ export async function provideTestGround(): Promise<TestGround> {
   const distribution = ownDistribution();
   if (distribution === 'debian' || distribution === 'ubuntu') {
     const packages: string[] = [];
-    // Ubuntu's package of that name only points to a snap, which cannot be had in a container.
+    // Ubuntu's package of that name only points to a snap, which does not work in a container.
     if (browser === undefined && distribution === 'debian') packages.push('chromium');
     if (adapter === undefined) packages.push('mesa-vulkan-drivers', 'libvulkan1');
     if (packages.length > 0) await aptInstall(packages);

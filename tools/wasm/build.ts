@@ -10,10 +10,10 @@ import { registerTiles } from './tiles.ts';
 const KERNELS = 'src/device/wasm/kernels';
 export const OUTPUT = 'build/wasm';
 
-/** The files: with and without relaxed SIMD, each for a memory of its own and for one that threads share. */
+/** The files: with and without relaxed SIMD, each for private memory and for memory that threads share. */
 export const WASM_FILES = ['plain.wasm', 'relaxed.wasm', 'plain-shared.wasm', 'relaxed-shared.wasm'] as const;
 
-/** What every thread runs, beside the kernels: Node's threads load it from there. */
+/** What every thread runs, besides the kernels: Node's threads load it from there. */
 const THREAD = 'src/device/wasm/thread.mjs';
 
 const STEP: Step = {
@@ -21,12 +21,12 @@ const STEP: Step = {
   outputs: [...WASM_FILES, 'thread.mjs'].map((file) => `${OUTPUT}/${file}`),
 };
 
-/** What the compiler must be told beside the file: no allocator, no runtime, static data in the first 64 KiB. */
+/** The compiler's options besides the file: no allocator, no runtime, static data in the first 64 KiB. */
 const FLAGS = [
   ...['-O3', '--noAssert', '--runtime', 'stub', '--use', 'abort='],
   ...['--importMemory', '--initialMemory', '1', '--maximumMemory', '65536'],
   ...['--memoryBase', '1024', '--lowMemoryLimit', '65535'],
-  ...['--disableWarning', '201'], // of conversions that matter to a memory of 64 bits only
+  ...['--disableWarning', '201'], // about conversions that matter only to a 64-bit memory
 ];
 
 /** How the sources write AssemblyScript's decorator, which Prettier and editors take for an error. */

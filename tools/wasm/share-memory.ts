@@ -1,5 +1,5 @@
 /**
- * Makes a module import a memory that threads share. The kernels use no atomic instruction, so the two modules differ in
+ * Makes a module import shared memory. The kernels use no atomic instruction, so the two modules differ in
  * one bit, and compiling twice would take twice as long. (WebAssembly core 3.0, 5.3.7: limits of a shared memory are
  * tagged 0x03, those of one with a maximum 0x01.)
  * @param module which imports one memory with a maximum.

@@ -3,7 +3,7 @@
  *
  * A tile computes C[rows, columns] = alpha A[rows, k] B[k, columns] + D. Row i of A begins at a + i lda, row k of B at
  * b + k ldb, and so on, in bytes; D is left out where d is 0. The largest tile fills the 15 vector registers that V8 has:
- * 6 × 8 where a fused multiply-add needs none for the product between, else 5 × 8.
+ * 6 × 8 where a fused multiply-add needs none for the intermediate product, else 5 × 8.
  * One loop, tested at its top: V8 spills the sums inside other forms of it (two loops, `do … while`), at half the rate.
  */
 export function registerTiles(): string {
@@ -38,7 +38,7 @@ function tile(rows: number, columns: number): string {
       .map(line)
       .join('\n');
   const all = (line: (i: number, j: number) => string): string => each((i) => quads((j) => line(i, j)));
-  // Many columns of one or two rows: their parts of B are not kept, which leaves registers for more sums.
+  // With many columns of one or two rows no part of B stays in registers, which leaves more for sums.
   const wide = columns > 8;
 
   return `
@@ -70,7 +70,7 @@ export function tile${rows}x${columns}(${PARAMETERS}): void {
 }`;
 }
 
-/** A function that calls the tile of so many rows. */
+/** A function that calls the tile with the given number of rows. */
 function chooser(rows: readonly number[], columns: number): string {
   return `
 export function tile${columns}(rows: u32, ${PARAMETERS}): void {

@@ -2,7 +2,7 @@ import { wholeOf } from '../../../src/device/buffers.ts';
 import { plainProduct } from '../../../src/device/matmul-shape.ts';
 import { openCpu } from './cpu-device.ts';
 
-/** A product C = A B on the CPU, in the form of the peers of the harness: a [M, K], b [K, N]. */
+/** A product C = A B on the CPU, with the interface of the harness: a [M, K], b [K, N]. */
 export async function matmul(M: number, K: number, N: number, a: Float32Array, b: Float32Array) {
   const device = await openCpu();
   const buffers = [M * K, K * N, M * N].map((floats, i) => device.buffers.storage(`operand ${i}`, floats * 4));

@@ -4,7 +4,7 @@ import { MATMUL_VARIANTS, planVariant, ROUNDING_VARIANTS } from '../../../src/de
 import { wgslOf } from '../../../src/device/webgpu/pipelines.ts';
 import { NO_MATRICES, type Subgroups } from '../../../src/device/webgpu/subgroups.ts';
 
-/** The kernel as the harness binds it: A, B and C from binding 0; what the project passes as a uniform is constant. */
+/** The kernel as the harness binds it: A, B and C from binding 0, uniforms as constants. */
 function withoutUniform(wgsl: string, [width]: Workgroups, params: readonly Param[]): string {
   const grid = `Grid(vec3u(), ${width}u)`;
   const values = [grid, ...params.map((param) => ('u32' in param ? `${param.u32}u` : `f32(${param.f32})`))];
@@ -15,15 +15,15 @@ function withoutUniform(wgsl: string, [width]: Workgroups, params: readonly Para
 
 const ONE: Workgroups = [1, 1, 1];
 
-/** Threads of a subgroup on the two software adapters: llvmpipe and SwiftShader. Where it is another, results are wrong. */
+/** Subgroup sizes of the two software adapters, llvmpipe and SwiftShader. With any other size results are wrong. */
 const SUBGROUPS: readonly Subgroups[] = [8, 4].map((lanes) => ({ lanes, matrices: NO_MATRICES }));
 
-/** The kernels that compute as the peers do: in f32, in one dispatch, and where there are no subgroup matrices. */
+/** The kernels that compute as the peers do: in f32, in one dispatch, and without subgroup matrices. */
 const F32_VARIANTS = MATMUL_VARIANTS.filter(
   (variant) => !ROUNDING_VARIANTS.has(variant) && !variant.startsWith('padded') && variant !== 'matrix',
 );
 
-/** The project's matrix products in the form of the peers' harness. */
+/** The project's matrix products with the interface of the peers' harness. */
 export const variants = F32_VARIANTS.flatMap((variant) => {
   const isSubgroup = variant.startsWith('subgroup');
   return (isSubgroup ? SUBGROUPS : [undefined]).map((subgroups) => ({

@@ -5,8 +5,8 @@ import { BlockStep } from '../../block-step.ts';
 import { blockValues } from '../../block-values.ts';
 
 /**
- * The block step in the form of the peers' harness. Like the peers it compiles in its first step. Kernels are measured
- * behind that, as on any device without a store of choices, and the second step waits for it: it is a usual one.
+ * The block step with the interface of the peers' harness. Like the peers it compiles in its first step. Kernels are
+ * measured after that, as on any device without stored choices. The second step waits for them, so it is a normal step.
  */
 export async function step(): Promise<{ name: string; step: () => Promise<number>; fwd: () => Promise<void> }> {
   const gpu = await acquireGpu(navigator.gpu);
