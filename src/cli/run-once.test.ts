@@ -53,7 +53,7 @@ describe('a stopped run', () => {
     expect(await runOnce(host, tinySettings('seq-lora'), told)).toMatchObject({ exit: EXIT.interrupted });
   });
 
-  test('that does not heed it is left after five seconds, and the system takes a second signal', async () => {
+  test('that does not obey it is left after five seconds, and the system takes a second signal', async () => {
     const before = process.listeners('SIGINT').length;
     const ended = runOnce(
       tinyHost(() => undefined, { acquireDevice: never }),

@@ -35,7 +35,7 @@ async function execute(
   return { results, phases };
 }
 
-test('an interrupted run of a study resumes within its round, and ends like one without a break', async () => {
+test('an interrupted run of a study resumes within its round, and ends like an uninterrupted one', async () => {
   const file = join(folder, 'runs', 'gorp-plus-seed1.json');
   const open = (settings: RunSettings = SETTINGS): Promise<GoingOn> => goingOn(file, settings, () => undefined);
   const whole = await execute({});

@@ -62,7 +62,7 @@ describe('a run that reads a damaged part', () => {
   });
 
   it.each<[string, Fault]>([
-    ['breaks off', { cutAfter: 100 }],
+    ['is cut short', { cutAfter: 100 }],
     ['stalls', { stallAfter: 100 }],
     ['is refused temporarily', { status: 503 }],
   ])('retries when the answer %s', async (_, fault) => {

@@ -12,7 +12,7 @@ const WEBGPU = ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader'];
 /** The built app, in a browser whose profile survives closing it. */
 export interface StormBrowser {
   readonly url: string;
-  /** Opens the browser anew: browsers remember crashes, and may switch the GPU off. */
+  /** Opens a new browser: browsers remember crashes, and may switch the GPU off. */
   open(device: 'cpu' | 'gpu'): Promise<BrowserContext>;
   close(): Promise<void>;
 }

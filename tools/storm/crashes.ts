@@ -56,7 +56,7 @@ async function settled(
   throw new Error(`Not every kernel is known after ${RUNS_TO_SETTLE} runs.`);
 }
 
-/** A run to its end, in the browser opened anew. @param disturb happens during the run. */
+/** A whole run, in a new browser. @param disturb happens during the run. */
 async function oneRun(
   browser: StormBrowser,
   disturb: (context: BrowserContext) => Promise<void> = () => Promise.resolve(),

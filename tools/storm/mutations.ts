@@ -74,7 +74,7 @@ function faultOf(thrown: unknown): string | null {
 
 const encode = (text: string): Uint8Array<ArrayBuffer> => new TextEncoder().encode(text);
 
-/** JSON as a model's folder reads it: what is none is told there, by name. */
+/** JSON, or null where it is invalid, which the model's folder then reports by name. */
 const jsonOf = (bytes: Uint8Array): unknown => {
   try {
     return JSON.parse(new TextDecoder().decode(bytes));

@@ -14,7 +14,7 @@ export interface TokenizerWatch {
  * Ends the worker that tries models when the tokenizer takes too long for a text: the worker hears nothing then, so it
  * cannot end that by itself.
  *
- * @param tell takes what the worker tells of anything else, and its end.
+ * @param tell receives the worker's other messages, and its end.
  * @param end ends the worker.
  */
 export function watchTokenizer(tell: (event: TryEvent) => void, end: () => void): TokenizerWatch {

@@ -67,7 +67,7 @@ export class DeviceTimer {
     return one * repeats;
   }
 
-  /** Milliseconds of one execution of each program, repeated as often as it says, in their order. */
+  /** Milliseconds of one execution of each program, in their order, measured over `repeats` executions. */
   async times(programs: readonly GpuProgram[], repeats: number): Promise<number[]> {
     const spans = this.#clocks.timestamps ? await this.#deviceSpans(programs, repeats) : undefined;
     if (spans) return spans.map((span) => span / repeats);

@@ -17,7 +17,7 @@ const SIDE = 70;
 // Workgroups of a product along the longer side of its grid.
 const PIECES = 5;
 
-/** A chain of products, x ← x·wᵀ by turns between two buffers. */
+/** A chain of products, x ← x·wᵀ, alternating between two buffers. */
 async function chain(device: Device, name: string, length: number, seed = 1) {
   const floats = SIDE * SIDE;
   const buffers = ['x', 'y', 'w'].map((label) => device.buffers.storage(`${label} of ${name}`, floats * 4));

@@ -42,7 +42,7 @@ export async function tuneGpu(gpu: Gpu, host: TuningHost): Promise<void> {
 // A program counts as compiled when nothing has been compiled for this many milliseconds.
 const QUIET = 200;
 
-/** Thrown through a measurement that is broken off. */
+/** Thrown to abandon a measurement. */
 class GivenUp extends Error {}
 
 /**

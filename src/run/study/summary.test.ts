@@ -57,7 +57,7 @@ function resultsOf(run: PlannedRun, learned: number, forgotten = 0): Results {
   return { ...last.results, accuracy: { exact, ranked: exact }, measures: { exact: measures, ranked: measures } };
 }
 
-/** Every run as a rule has it. */
+/** Every run, with outcomes from a rule. */
 const made = (outcome: (run: PlannedRun) => MadeRun['outcome']): Promise<MadeRun[]> =>
   collect(PLAN, (run) => Promise.resolve(outcome(run)));
 
