@@ -72,7 +72,7 @@ describe('the command line of the package', () => {
 
   test.each<[string[], number, string]>([
     [[], 2, 'Usage'],
-    [['frobnicate'], 2, 'no command'],
+    [['frobnicate'], 2, 'Unknown command'],
     [['train', '--frobnicate'], 2, 'Usage: gorp-web train'],
     [['train', '--seed', 'x'], 2, 'whole number'],
     [['train', '--set', 'training.nothing=1'], 2, 'no setting training.nothing'],
