@@ -134,7 +134,7 @@ test('a gated model asks for a token, which is stored nowhere', async ({ page })
   expect(hub.cdnRequests.every(({ authorization }) => authorization === undefined)).toBe(true);
 });
 
-test('a server that pages may not read is told apart from one that lacks the model, and nothing is stored', async ({
+test('distinguishes a server that blocks pages from one that lacks the model, and stores nothing', async ({
   page,
 }) => {
   const closed = await serveLocally((_, response) => response.end('{}'));

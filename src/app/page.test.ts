@@ -2,15 +2,11 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { embeddedSettings } from '../run/presets.ts';
 import type { RunEvent } from '../run/events.ts';
 import type { KeptCheckpoint, WorkerCommand } from '../worker/protocol.ts';
-import { createPage, type PageParts } from './page.ts';
+import type { PageParts } from './page.ts';
 import { BATCH_MS } from './run-control.ts';
 import { lossColumns } from './charts/series.ts';
-import { USUAL } from './device/preferences.ts';
+import { silentPage } from './testing/markup.ts';
 import { memoryHistory } from './testing/memory-history.ts';
-import { createTableClient } from './tasks/table-client.ts';
-import { tablesHere } from './testing/tables-here.ts';
-import { memoryQueue } from './testing/memory-queue.ts';
-import { memoryTasks } from './testing/memory-tasks.ts';
 import { scriptedRun } from './testing/script.ts';
 
 /** A page whose session does nothing by itself. */
@@ -18,23 +14,11 @@ function setUp(parts: Partial<PageParts> = {}) {
   const commands: WorkerCommand[] = [];
   let emit: (event: RunEvent) => void = () => undefined;
   let closed = 0;
-  const page = createPage({
+  const page = silentPage({
     openSession: (onEvent) => {
       emit = onEvent;
       return { send: (command) => commands.push(command), close: () => (closed += 1) };
     },
-    history: memoryHistory(),
-    tasks: memoryTasks(),
-    tableClient: createTableClient(tablesHere()),
-    theme: 'system',
-    models: { openModels: () => ({ send: () => undefined }), storage: undefined },
-    askForPreview: () => () => undefined,
-    memory: { ask: () => () => undefined, budget: null, keep: () => undefined },
-    device: { ask: () => () => undefined, preferences: USUAL, keep: () => undefined },
-    pace: { factor: () => null, note: () => undefined },
-    checkpoints: () => Promise.resolve(null),
-    queue: memoryQueue(),
-    address: { read: () => 'http://localhost/', dropHash: () => undefined },
     ...parts,
   });
   return {

@@ -21,6 +21,9 @@ export class GorpError extends Error {
   }
 }
 
+/** The next step of errors that only a bug can cause (`internal/…`). */
+export const REPORT_BUG = 'This is a bug in gorp-web. Please report it with the steps that led here.';
+
 /** What happened and what to do, in two sentences. */
 export const explained = ({ message, nextStep }: Pick<ErrorReport, 'message' | 'nextStep'>): string =>
   `${message} ${nextStep}`;
@@ -39,6 +42,6 @@ export function reportOf(thrown: unknown): ErrorReport {
   return {
     code: 'internal/unexpected',
     message: thrown instanceof Error ? thrown.message : String(thrown),
-    nextStep: 'This is a bug in gorp-web. Please report it with the steps that led here.',
+    nextStep: REPORT_BUG,
   };
 }

@@ -1,4 +1,4 @@
-import { GorpError } from '../base/errors.ts';
+import { GorpError, REPORT_BUG } from '../base/errors.ts';
 
 /** A dense row-major matrix in f64. Functions here return new matrices and never change their arguments. */
 export interface Matrix {
@@ -162,9 +162,5 @@ export function normalised(a: Matrix): { unit: number; normal: Matrix } {
 const shape = ({ rows, columns }: Matrix): string => `${rows}×${columns}`;
 
 function shapeError(what: string): GorpError {
-  return new GorpError(
-    'internal/shape',
-    `Matrix shapes do not fit: ${what}.`,
-    'This is a bug in gorp-web. Please report it with the steps that led here.',
-  );
+  return new GorpError('internal/shape', `Matrix shapes do not fit: ${what}.`, REPORT_BUG);
 }

@@ -108,8 +108,8 @@ export interface SpacePlan {
   /** Whether the threshold rises in equal steps, to 1 after the last task of the order ({@link thresholdOf}). */
   readonly rises: boolean;
   /**
-   * The energies in a space of inputs: those of the `inputs`, eigenvalues of C = X Xᵀ; or of the `covariances`, their
-   * squares, nearly all of which few directions hold.
+   * The energies in a space of inputs: of the `inputs`, the eigenvalues of C = X Xᵀ; or of the `covariances`, their
+   * squares, which concentrate in few directions.
    */
   readonly energyOf: 'inputs' | 'covariances';
   /**

@@ -1,4 +1,4 @@
-import { GorpError } from '../base/errors.ts';
+import { GorpError, REPORT_BUG } from '../base/errors.ts';
 import { seededRandom } from '../base/random.ts';
 import { type Matrix, matrix, normalised, transpose } from './matrix.ts';
 import { orthonormaliseRows } from './orthonormal.ts';
@@ -269,6 +269,6 @@ function notConverged(n: number): GorpError {
   return new GorpError(
     'internal/no-convergence',
     `The eigenvalues of a ${n}×${n} matrix did not converge.`,
-    'This is a bug in gorp-web. Please report it with the steps that led here.',
+    REPORT_BUG,
   );
 }

@@ -1,4 +1,4 @@
-import { GorpError } from '../base/errors.ts';
+import { GorpError, REPORT_BUG } from '../base/errors.ts';
 import type { OutputFile } from '../weights/exports/output-file.ts';
 import { ELEMENT, type Element, type ExternalPlace } from './onnx-messages.ts';
 
@@ -105,7 +105,7 @@ async function* contentOf(groups: readonly PlacedGroup[]): AsyncGenerator<Uint8A
         throw new GorpError(
           'internal/tensor-size',
           `Tensor ${group.tensors[i].name} has ${content.byteLength} bytes to write, not ${length}.`,
-          'This is a bug in gorp-web. Please report it with the steps that led here.',
+          REPORT_BUG,
         );
       }
       if (offset > at) yield new Uint8Array(offset - at);

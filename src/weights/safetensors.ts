@@ -3,7 +3,7 @@
  * huggingface/safetensors, README and `Metadata::validate` in src/tensor.rs. All are enforced, because a file that
  * breaks one is damaged or malicious: gaps hide other content, overlaps make a small file expand.
  */
-import { GorpError } from '../base/errors.ts';
+import { GorpError, REPORT_BUG } from '../base/errors.ts';
 import { DTYPE_BITS, type Dtype, isDtype, tensorBytes, tensorData, type TensorData } from './dtypes.ts';
 import { parseStrictJson, type StrictJson, type StrictJsonObject } from './strict-json.ts';
 
@@ -245,7 +245,7 @@ export async function* writeSafetensors(
       throw new GorpError(
         'internal/tensor-size',
         `The source of tensor ${source.name} returned ${data.byteLength} bytes, not ${sizes[i]}.`,
-        'This is a bug in gorp-web. Please report it with the steps that led here.',
+        REPORT_BUG,
       );
     }
     yield new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
@@ -271,7 +271,7 @@ function headerBytes(
       throw new GorpError(
         'internal/tensor-list',
         `Tensor ${name}, ${dtype} [${shape.join(', ')}], cannot be written: its name is taken or its size not countable.`,
-        'This is a bug in gorp-web. Please report it with the steps that led here.',
+        REPORT_BUG,
       );
     }
     names.add(name);

@@ -19,7 +19,7 @@ function cornersOfBand(lows: readonly number[]): number[] {
 }
 
 describe('the band around a line', () => {
-  it('goes on where its lower end has no place on a logarithmic axis', () => {
+  it('continues below a logarithmic axis whose range its lower end leaves', () => {
     const whole = cornersOfBand([0.2, 0.2, 0.2]);
     expect(whole).toHaveLength(6);
     expect(cornersOfBand([0.2, -0.3, 0.2])).toEqual(whole);

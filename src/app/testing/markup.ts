@@ -1,7 +1,7 @@
 import { createElement, type ReactNode } from 'react';
 import { renderToStaticMarkup } from 'react-dom/server';
 import { USUAL } from '../device/preferences.ts';
-import { createPage, type Page } from '../page.ts';
+import { createPage, type Page, type PageParts } from '../page.ts';
 import { PageProvider } from '../page-context.tsx';
 import { createTableClient } from '../tasks/table-client.ts';
 import { memoryHistory } from './memory-history.ts';
@@ -9,8 +9,8 @@ import { memoryQueue } from './memory-queue.ts';
 import { memoryTasks } from './memory-tasks.ts';
 import { tablesHere } from './tables-here.ts';
 
-/** A page whose workers never answer. */
-export const silentPage = (): Page =>
+/** A page whose workers never answer, but for the given parts. */
+export const silentPage = (parts: Partial<PageParts> = {}): Page =>
   createPage({
     openSession: () => ({ send: () => undefined, close: () => undefined }),
     history: memoryHistory(),
@@ -25,12 +25,14 @@ export const silentPage = (): Page =>
     checkpoints: () => Promise.resolve(null),
     queue: memoryQueue(),
     address: { read: () => 'http://localhost/', dropHash: () => undefined },
+    ...parts,
   });
 
-/** What is shown of a page as it is now; without a browser React would show it as it began. */
+/** Renders a page's current state. On a server, React would render the initial state. */
 export function markup(shown: Page, content: ReactNode): string {
   const store = { ...shown.store, getInitialState: shown.store.getState };
   return renderToStaticMarkup(createElement(PageProvider, { value: { ...shown, store } }, content));
 }
 
+/** The text of a piece of HTML. */
 export const textOf = (html: string): string => html.replaceAll(/<[^>]*>/g, ' ').replaceAll('&#x27;', "'");

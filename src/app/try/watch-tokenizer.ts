@@ -3,16 +3,16 @@ import { tokenizerTooSlow } from '../../base/tokenizer-guard.ts';
 import type { TryEvent, TryMessage } from '../../worker/try/messages.ts';
 import { TOKENIZER_SECONDS } from '../watched-session.ts';
 
-/** Hears all messages of the worker that tries models. */
+/** Receives every message of the worker that tries models. */
 export interface TokenizerWatch {
   readonly hear: (message: TryMessage) => void;
-  /** The worker is no more. */
+  /** To be called once the worker has ended. */
   readonly rest: () => void;
 }
 
 /**
- * Ends the worker that tries models when the tokenizer takes too long for a text: the worker hears nothing then, so it
- * cannot end that by itself.
+ * Ends the worker that tries models if its tokenizer takes too long on a text. Meanwhile the worker receives no messages,
+ * so it cannot stop by itself.
  *
  * @param tell receives the worker's other messages, and its end.
  * @param end ends the worker.

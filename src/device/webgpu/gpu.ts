@@ -74,7 +74,7 @@ export async function requestAdapter(gpu: GPU | undefined): Promise<GPUAdapter> 
     throw new GorpError(
       'gpu/unsupported',
       'This browser has no WebGPU.',
-      'Open the page in a current version of Chrome or Edge, over https or on localhost, or train on the CPU.',
+      'Open the page in a current version of Chrome, Edge or Firefox, over https or on localhost, or train on the CPU.',
     );
   }
   // Some browsers fail rather than find nothing.
