@@ -134,9 +134,7 @@ test('a gated model asks for a token, which is stored nowhere', async ({ page })
   expect(hub.cdnRequests.every(({ authorization }) => authorization === undefined)).toBe(true);
 });
 
-test('distinguishes a server that blocks pages from one that lacks the model, and stores nothing', async ({
-  page,
-}) => {
+test('distinguishes a server that blocks pages from one that lacks the model, and stores nothing', async ({ page }) => {
   const closed = await serveLocally((_, response) => response.end('{}'));
   const empty = await serveLocally((_, response) => {
     response.writeHead(404, { 'access-control-allow-origin': '*' }).end();
