@@ -27,64 +27,60 @@ test('the browser gives a WebGPU adapter', async ({ page }) => {
   expect(adapter, 'no WebGPU adapter: the other tests would test nothing').not.toBeNull();
 });
 
-test('a software adapter is left alone unless the GPU is asked for, and the choice is remembered', async ({ page }) => {
-  await openWorkbench(page);
-  const line = page.getByTestId('device-line');
-  await expect(line).toHaveAttribute('data-kind', 'wasm');
-  await expect(line).toContainText('is software, which is slower');
-  await chooseDevice(page, 'GPU');
-  await expect(line).toHaveAttribute('data-kind', 'webgpu');
-  await expect(line).toContainText('a software graphics adapter, as you chose');
-  await page.getByLabel('Share of the GPU').selectOption('75 %');
-  await page.reload();
-  await expect(line).toHaveAttribute('data-kind', 'webgpu');
-  await expect(page.getByLabel('Share of the GPU')).toHaveValue('75');
-
-  await choose(page, { ...TINY, method: 'gorp' });
-  await start(page);
-  await waitForStep(page, 1);
-  await expect(page.getByTestId('status')).toContainText('This adapter is software');
-  await waitForStatus(page, 'finished');
-  const { results } = await downloadResults(page);
-  expect(results.device).toMatchObject({ kind: 'webgpu', why: 'asked', software: true });
-  expectConsistent(results);
-});
-
-test('a model is tried on the GPU, and answers as its rounds did', async ({ page }) => {
-  await openWorkbench(page);
-  await chooseDevice(page, 'GPU');
-  await choose(page, TINY);
-  await start(page);
-  await waitForStatus(page, 'finished');
-  await page.getByTestId('tab-try').click();
-  await page.getByTestId('examples-shown').selectOption('all');
-  const row = page.getByTestId('example').first();
-  await row.getByTestId('example-ask').click();
-  const answer = page.getByTestId('answer').last();
-  await expect(answer).toHaveAttribute('data-status', 'answered', { timeout: 120_000 });
-  await expect(page.getByTestId('try-memory')).toContainText('Computed on the graphics card.');
-  expect(await answer.getByTestId('answer-text').innerText()).toBe(
-    await row.locator('[data-written]').last().innerText(),
-  );
-});
-
-test('the page draws frames while steps are computed', async ({ page }) => {
+test('a software adapter is left alone unless asked for; then it trains, frames are drawn, and it answers', async ({
+  page,
+}) => {
   test.slow(); // every kernel is compiled
   await installProbe(page);
   await openWorkbench(page);
-  await chooseDevice(page, 'GPU');
-  await choose(page, { ...TINY, method: 'gorp', trainExamples: 32, batchSize: 4 });
-  await start(page);
-  await waitForStatus(page, 'finished', 500_000);
-  const [events, frames] = await Promise.all([workerEvents(page), framesAtEvents(page)]);
-  const told = events.flatMap((event, i) =>
-    event.type === 'steps' ? [{ losses: event.losses, frames: frames[i] }] : [],
-  );
-  const [first, ...others] = told;
-  const steps = others.reduce((sum, { losses }) => sum + losses.length, 0);
-  const drawn = (others.at(-1)?.frames ?? 0) - first.frames;
-  expect(steps).toBeGreaterThan(2);
-  expect(drawn / steps).toBeGreaterThan(3);
+  const line = page.getByTestId('device-line');
+  await test.step('it is chosen, and the choice is remembered', async () => {
+    await expect(line).toHaveAttribute('data-kind', 'wasm');
+    await expect(line).toContainText('is software, which is slower');
+    await chooseDevice(page, 'GPU');
+    await expect(line).toHaveAttribute('data-kind', 'webgpu');
+    await expect(line).toContainText('a software graphics adapter, as you chose');
+    await page.getByLabel('Share of the GPU').selectOption('75 %');
+    await page.reload();
+    await expect(line).toHaveAttribute('data-kind', 'webgpu');
+    await expect(page.getByLabel('Share of the GPU')).toHaveValue('75');
+  });
+
+  await test.step('a run finishes', async () => {
+    await choose(page, { ...TINY, method: 'gorp', trainExamples: 32, batchSize: 4 });
+    await start(page);
+    await waitForStep(page, 1);
+    await expect(page.getByTestId('status')).toContainText('This adapter is software');
+    await waitForStatus(page, 'finished', 500_000);
+    const { results } = await downloadResults(page);
+    expect(results.device).toMatchObject({ kind: 'webgpu', why: 'asked', software: true });
+    expectConsistent(results);
+  });
+
+  await test.step('the page drew frames while steps were computed', async () => {
+    const [events, frames] = await Promise.all([workerEvents(page), framesAtEvents(page)]);
+    const reported = events.flatMap((event, i) =>
+      event.type === 'steps' ? [{ losses: event.losses, frames: frames[i] }] : [],
+    );
+    const [first, ...others] = reported;
+    const steps = others.reduce((sum, { losses }) => sum + losses.length, 0);
+    const drawn = (others.at(-1)?.frames ?? 0) - first.frames;
+    expect(steps).toBeGreaterThan(2);
+    expect(drawn / steps).toBeGreaterThan(3);
+  });
+
+  await test.step('the model is tried there, and answers as its rounds did', async () => {
+    await page.getByTestId('tab-try').click();
+    await page.getByTestId('examples-shown').selectOption('all');
+    const row = page.getByTestId('example').first();
+    await row.getByTestId('example-ask').click();
+    const answer = page.getByTestId('answer').last();
+    await expect(answer).toHaveAttribute('data-status', 'answered', { timeout: 120_000 });
+    await expect(page.getByTestId('try-memory')).toContainText('Computed on the graphics card.');
+    expect(await answer.getByTestId('answer-text').innerText()).toBe(
+      await row.locator('[data-written]').last().innerText(),
+    );
+  });
 });
 
 test('after the GPU process crashes the run resumes by itself from its last checkpoint', async ({
