@@ -40,7 +40,7 @@ test('files that are missing, damaged or do not fit are named, and nothing half-
   page,
   baseURL,
 }) => {
-  test.setTimeout(300_000); // a broken connection is retried for some seconds
+  test.setTimeout(300_000); // a broken connection is retried for a few seconds
   const server = await serveWithFaults(baseURL ?? '');
   const weights = await server.original('embedded/model/model.safetensors');
   const rows = JSON.parse(

@@ -88,7 +88,7 @@ test('after the GPU process crashes the run resumes by itself from its last chec
   launchOptions,
   baseURL,
 }) => {
-  // A browser of its own: browsers remember crashes, and may switch the GPU off.
+  // In its own browser: browsers remember crashes, and may switch the GPU off.
   const browser = await playwright.chromium.launch(launchOptions);
   try {
     const page = await browser.newPage({ baseURL: baseURL ?? '' });

@@ -66,7 +66,7 @@ test('a download from the hub resumes after a reload, and the model trains pinne
   await test.step('it resumes where it stopped, until it is paused', async () => {
     await chooseRepository(page);
     hub.fault('tokenizer.json', { stallAfter: 5 * 2 ** 20 });
-    await page.getByRole('button', { name: `Resume fetching ${REPO}` }).click();
+    await page.getByRole('button', { name: `Resume downloading ${REPO}` }).click();
     await expect(page.getByTestId('work-detail')).toContainText(' of ');
     await expect.poll(async () => (await storedWeights(page)).begunChunks, { timeout: 60_000 }).toBe(3);
     await page.getByTestId('pause-fetch').click();
@@ -83,7 +83,9 @@ test('a download from the hub resumes after a reload, and the model trains pinne
     await damageChunk(page, 'tokenizer.json', 3);
     hub.cdnRequests.length = 0;
     await page.getByRole('button', { name: `Check ${REPO}` }).click();
-    await expect(page.getByTestId('models-work')).toContainText('fetched again: tokenizer.json', { timeout: 60_000 });
+    await expect(page.getByTestId('models-work')).toContainText('downloaded again: tokenizer.json', {
+      timeout: 60_000,
+    });
     const [part, ...more] = hub.cdnRequests;
     expect([part?.file, part?.range, more]).toEqual([
       'tokenizer.json',

@@ -3,11 +3,11 @@
 //   error[n] = max over i, j of |G[n][i][j] - d(i, j)|        G: [n, k, k], one after another
 //   d(i, j)  = 1 if i = j and G[n][j][j] is not 0, else 0; with anyLength G[n][i][j] itself if i = j
 //
-// Columns of zeros pad the narrower spaces of a stack. They are no error, hence the condition.
+// Columns of zeros pad the narrower spaces of a stack and must not count as errors, hence the condition.
 //
 // Plan: one workgroup of 64 per tensor, strided over the k² entries; each thread finds its largest error, and the first
 // thread the largest of all.
-// Numerical care: a maximum does not round. max() may drop NaN, so NaN counts as the largest float.
+// Care: a maximum does not round. max() may drop NaN, so NaN counts as the largest float.
 
 struct Params { grid: Grid, count: u32, k: u32, anyLength: u32 }
 @group(0) @binding(0) var<uniform> p: Params;

@@ -60,7 +60,7 @@ export const workerEvents = (page: Page): Promise<RunEvent[]> =>
 export const framesAtEvents = (page: Page): Promise<number[]> =>
   page.evaluate(() => (globalThis as unknown as { probe: Probe }).probe.frames);
 
-/** The longest that the page hung since it was last asked, in milliseconds. */
+/** The longest time that the page hung since the last call, in milliseconds. */
 export const longestGap = (page: Page): Promise<number> =>
   page.evaluate(() => {
     const { probe } = globalThis as unknown as { probe: Probe };

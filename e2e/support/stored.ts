@@ -2,7 +2,7 @@ import type { Page } from '@playwright/test';
 
 /** What the browser stores of models, read from the weight store's database directly. */
 export interface Stored {
-  /** Names of the files that are there, without their folder. */
+  /** Names of the stored files, without their folder. */
   files: string[];
   /** Number of chunks that belong to no file. */
   strayChunks: number;

@@ -80,7 +80,7 @@ export const DEVICE_OPTIONS = {
 } as const satisfies Options;
 
 export const DEVICE_USAGE = `  --device NAME    auto (default: a graphics card, else the CPU), gpu or cpu
-  --gpu-memory GIB refuses runs that need more memory, before fetching weights
+  --gpu-memory GIB refuses runs that need more memory, before downloading weights
   --gpu-share PERCENT  limits the run to this share of a graphics card's time (default: 100)`;
 
 /** What {@link DEVICE_OPTIONS} choose. @throws UsageError. */

@@ -21,7 +21,7 @@ const text = (name: string): Promise<string> => readFile(path(name), 'utf8');
 
 const resultsThen = async (): Promise<Results> => v.parse(ResultsSchema, JSON.parse(await text('results.json')));
 
-/** A run on from the round that 559f152 saved, or a test of it. */
+/** A run resumed from the round that 559f152 saved, or a test of that round. */
 async function onward(work: 'execute' | 'evaluate'): Promise<{ results: Results; predictions: string }> {
   const saved = await openRoundFolder(path('1-gloss'));
   let last: RunEvent | undefined;

@@ -92,7 +92,7 @@ test('a lock is never there without its content: that of a killed process always
     try {
       return readFileSync(path, 'utf8') === '';
     } catch {
-      return false; // nobody holds it
+      return false; // no process holds it
     }
   };
   const watch = async (): Promise<void> => {

@@ -81,7 +81,7 @@ export class FolderKeyValue implements KeyValue {
       throw new GorpError(
         'store/failed',
         `The folder ${this.#root} could not be used: ${message}`,
-        'Check that it can be written to, or name another.',
+        'Check that it is writable, or name another.',
         { cause },
       );
     }
@@ -181,7 +181,7 @@ export class FolderKeyValue implements KeyValue {
     return this.#guarded(async () => {
       const names = new Set<string>();
       for (const file of await readdir(this.#locks)) {
-        if (file.includes('.')) continue; // on the way to be a lock
+        if (file.includes('.')) continue; // a lock that is being taken
         const name = await FileLock.holder(join(this.#locks, file));
         if (name !== null) names.add(name);
       }

@@ -86,9 +86,9 @@ async function verify(
     mended,
     removed,
   });
-  if (mended.length > 0) terminal.result(`Damaged parts were fetched again: ${mended.join(', ')}.`);
+  if (mended.length > 0) terminal.result(`Damaged parts were downloaded again: ${mended.join(', ')}.`);
   if (removed.length > 0) {
-    terminal.result(`Damaged and removed: ${removed.join(', ')}. "gorp-web models fetch" gets them again.`);
+    terminal.result(`Damaged and removed: ${removed.join(', ')}. "gorp-web models fetch" downloads them again.`);
     return EXIT.input;
   }
   if (!isComplete) {

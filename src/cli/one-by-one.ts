@@ -1,17 +1,17 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EXIT } from './exit-codes.ts';
 
-/** Returned for a run that another process is making. */
+/** Returned for a run that another process has taken. */
 export const ELSEWHERE = 'elsewhere';
 
 /** How long to wait before retrying the runs of other processes. */
 const WAIT_MS = 1000;
 
 /**
- * Makes runs one after another. Retries those that another process is making after all others, until they are made:
- * that process may have died on another machine and left its lock behind.
+ * Executes runs one after another. A run that another process has taken is retried after all others until its results
+ * exist, since that process may have died on another machine and left its lock behind.
  *
- * @param make makes one run; `isAgain` for a retry. @returns its exit code, or {@link ELSEWHERE}.
+ * @param make executes one run; `isAgain` for a retry. @returns its exit code, or {@link ELSEWHERE}.
  * @returns the exit code: 0, or that of the first run that failed. An interrupted run is the last.
  */
 export async function oneByOne<R>(

@@ -50,7 +50,7 @@ export class PlanFiles {
     return join(this.#out, path.replace(/\.json$/, '.failed'));
   }
 
-  /** The outcome of a run; null if it has not been made. @throws GorpError `run/…`. */
+  /** The outcome of a run; null if there is none yet. @throws GorpError `run/…`. */
   async outcomeOf(run: PlannedRun): Promise<MadeRun['outcome']> {
     const results = await this.#file(run).finished(run.settings());
     if (results) return { results };
@@ -73,7 +73,7 @@ export class PlanFiles {
     return this.#file(run).keep(withoutCurves(results));
   }
 
-  /** Records that a run failed because of its settings, so that it is not made again. */
+  /** Records that a run failed because of its settings, so that it is not repeated. */
   keepFailure(run: PlannedRun, error: ErrorReport): Promise<void> {
     return writeText(this.#failure(run), JSON.stringify(error));
   }

@@ -120,7 +120,7 @@ function labelsOf({ settings, customTasks }: ChosenRun): Promise<string[][]> {
 
 const WHILE: Readonly<Record<Moment, string>> = {
   training: 'training',
-  measuring: 'spaces grow',
+  measuring: 'building spaces',
   testing: 'testing',
 };
 
@@ -168,7 +168,7 @@ async function published(terminal: Terminal): Promise<number> {
     const parameters = [...shapes.values()].reduce((sum, shape) => sum + sizeOf(shape), 0);
     const download = parameters * (storedAs === 'F32' ? 4 : 2);
     const numbers = [download, weights, trained, optimizer, plan.moments.training ?? 0, plan.moments.testing ?? 0];
-    const how = activations === 'keep' ? 'kept' : 'again';
+    const how = activations === 'keep' ? 'stored' : 'recomputed';
     terminal.result(`| ${[name, `${batchSize} × 512`, frozenWeights, how, ...numbers.map(formatBytes)].join(' | ')} |`);
   }
   return EXIT.ok;

@@ -119,7 +119,7 @@ const DOING: Record<Progress['phase'], string> = {
   compile: 'Preparing',
   evaluate: 'Testing on',
   train: 'Learning',
-  space: 'Measuring the space of',
+  space: 'Building the space of',
   save: 'Keeping',
   checkpoint: 'Saving a checkpoint at',
 };

@@ -45,9 +45,9 @@ export class RunFile {
   }
 
   /**
-   * Claims the run, so that no other process makes it too.
+   * Claims the run, so that no other process executes it too.
    *
-   * @returns a function that releases it; null if another process is making it.
+   * @returns a function that releases it; null if another process has claimed it.
    */
   async claim(method: string): Promise<(() => Promise<void>) | null> {
     const path = `${this.#path}.lock`;

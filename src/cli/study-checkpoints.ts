@@ -18,7 +18,8 @@ export interface GoingOn {
 
 /**
  * Saves the checkpoints of a run of a study in a folder beside its results file, `METHOD-seedS/checkpoints` beside
- * `METHOD-seedS.json`, and resumes from the last one with the same settings. No other process may be making the run.
+ * `METHOD-seedS.json`, and resumes from the last one with the same settings. The run must not be in progress in another
+ * process.
  *
  * @param file the results file of the run.
  * @param warn reports checkpoints that cannot be used.

@@ -18,13 +18,13 @@ export interface PlanOptions {
   readonly out: string;
   readonly shard: Shard;
   readonly machine: NodeChoices;
-  /** Whether to make tables and plots of existing runs, and no run. */
+  /** Whether to write only tables and plots of existing runs. */
   readonly reportOnly: boolean;
 }
 
 /**
- * Makes the runs of a plan that its folder lacks, part by part, then tables, plots and JSON of all runs. Runs whose
- * settings a grid chooses follow once that grid is complete.
+ * Executes the runs of a plan that its folder lacks, part by part, then writes tables, plots and JSON for all runs.
+ * Runs whose settings a grid chooses follow once that grid is complete.
  *
  * @returns the exit code: 0, or that of the first run that failed.
  * @throws GorpError `run/unreadable-file`, `run/bad-study-plan`, `run/other-study`, `tasks/unknown-dataset`.
@@ -64,7 +64,7 @@ export async function studyByPlan(options: PlanOptions, terminal: Terminal): Pro
 /** Failures caused by the run, not the machine: they would recur. */
 const OWN_FAILURES = /^run\/not-finite$|^settings\//;
 
-/** @param isAgain whether another process was making it before. @returns the exit code, or that one is making it. */
+/** @param isAgain whether another process had taken it before. @returns the exit code, or {@link ELSEWHERE}. */
 async function oneRun(
   run: PlannedRun,
   files: PlanFiles,
@@ -79,7 +79,7 @@ async function oneRun(
     return ELSEWHERE;
   }
   try {
-    if ((await files.outcomeOf(run)) !== null) return EXIT.ok; // made by another process meanwhile
+    if ((await files.outcomeOf(run)) !== null) return EXIT.ok; // executed by another process meanwhile
     terminal.event({ type: 'run', part: run.part, method: run.label, order: run.order + 1, seed: run.seed });
     const saves = await files.goingOn(run, (message) => terminal.note(`${label}Warning: ${message}`));
     const host = { ...nodeHost(machine), ...saves.host };

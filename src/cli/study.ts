@@ -26,9 +26,9 @@ end the study.
   --out DIR        default build/study; gets runs/METHOD-seedS.json, results.json (all runs) and table.md
   --shard I/N      runs part I of N, from 0 to N − 1; by default as Slurm (SLURM_ARRAY_TASK_ID and _COUNT) or
                    Kubernetes (JOB_COMPLETION_INDEX and JOB_COMPLETION_COUNT) sets it
-  --plan FILE      makes the runs of a plan (docs/studies/README.md), then report.md, report.json and plots/*.svg;
+  --plan FILE      executes a plan (docs/studies/README.md), then writes report.md, report.json and plots/*.svg;
                    the plan sets methods, orders, seeds and settings
-  --report         with --plan: reports on existing runs without making any
+  --report         with --plan: reports on existing runs without executing any
   --merge          combines the runs of several folders in OUT
   --model, --tasks, --order, --preset, --set: as for train
 ${DEVICE_USAGE}

@@ -7,7 +7,7 @@ export const TOKENIZER_SECONDS = 4;
 const script = new Script('work()');
 
 /**
- * Ends work on a text that takes too long, as only Node's `vm` can within a thread.
+ * Ends work on a text that takes too long. Only Node's `vm` can do this within a thread.
  *
  * @param model as the settings name it.
  * @throws GorpError `text/tokenizer-too-slow`, and what the work throws.

@@ -29,7 +29,7 @@ export class SquaredGradients {
   constructor(device: Device, network: Network, parts: TrainedParts, loss: Tensor, options: { recompute: boolean }) {
     this.#device = device;
     const { adapters } = parts.plan;
-    if (!adapters || parts.full.length > 0) throw new Error('squares are taken of adapters only');
+    if (!adapters || parts.full.length > 0) throw new Error('squared gradients exist for adapters only');
     const undropped = { ...parts, plan: { ...parts.plan, adapters: { ...adapters, dropout: 0 } } };
     this.#gradients = new GradientPrograms(device, network, undropped, loss, { accumulation: 1, ...options });
     this.#sums = parts.lora.map((group) => {
@@ -51,7 +51,7 @@ export class SquaredGradients {
 
   /** Adds an example. @param batch of one row. */
   async add({ sizes, rows }: SizedBatch): Promise<void> {
-    if (rows.length !== 1) throw new Error(`squares are taken of one example at a time, not of ${rows.length}`);
+    if (rows.length !== 1) throw new Error(`squared gradients take one example at a time, not ${rows.length}`);
     const [{ batch, compiled }] = await this.#gradients.of([sizes], false);
     const adding = await this.#programOf(rows[0].label.length);
     batch.write(rows);

@@ -13,7 +13,7 @@ export const gorpPlus = defineMethod({
   leads: true,
   summary:
     'GORP in this project’s own form: instead of keeping gradients out of the main gradient directions of earlier ' +
-    'tasks, it suppresses all updates along the layers’ input directions, the more earlier tasks used them.',
+    'tasks, it suppresses updates along the layers’ input directions, more strongly where earlier tasks used them more.',
   citation: null,
   settings: starting(GORP_SETTINGS, {
     loraSpace: 'input',

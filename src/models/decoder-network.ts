@@ -43,7 +43,7 @@ export class DecoderNetwork implements Network {
       throw new GorpError(
         'settings/text-too-long',
         `Prompt and answer together may have ${reach} tokens, but this model reads at most ${config.maxPositions} (max_position_embeddings).`,
-        'Set shorter prompts or answers.',
+        'Lower the prompt length or the answer length.',
       );
     }
     this.shapes = decoderParameterShapes(config);

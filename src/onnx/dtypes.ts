@@ -3,10 +3,10 @@ export const ONNX_DTYPES = ['f32', 'f16', 'q8', 'q4'] as const;
 
 export type OnnxDtype = (typeof ONNX_DTYPES)[number];
 
-/** The suffixes of model files, by which transformers.js finds the requested form. */
+/** The suffixes of model files, by which transformers.js finds the requested weight format. */
 export const FILE_SUFFIX: Readonly<Record<OnnxDtype, string>> = { f32: '', f16: '_fp16', q8: '_quantized', q4: '_q4' };
 
-/** The name of a form in transformers.js: `dtype` of its calls. */
+/** The name of a weight format in transformers.js: `dtype` of its calls. */
 export const TRANSFORMERS_JS_DTYPE: Readonly<Record<OnnxDtype, string>> = {
   f32: 'fp32',
   f16: 'fp16',
@@ -14,7 +14,7 @@ export const TRANSFORMERS_JS_DTYPE: Readonly<Record<OnnxDtype, string>> = {
   q4: 'q4',
 };
 
-/** The forms in words. */
+/** The weight formats in words. */
 export const DTYPE_WORDS: Readonly<Record<OnnxDtype, string>> = {
   f32: '32 bits',
   f16: '16 bits',

@@ -101,7 +101,7 @@ function graphFiles(
   }));
 }
 
-/** config.json with what transformers.js needs: the form of the weights, and the number of data files per graph. */
+/** config.json with what transformers.js needs: the weight format, and the number of data files per graph. */
 function exportedConfig(
   config: unknown,
   { configFields }: OnnxModel,

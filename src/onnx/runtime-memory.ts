@@ -21,8 +21,8 @@ export function loadedBytes(config: unknown, dtype: OnnxDtype): number {
 
 /**
  * @param limit most bytes allowed.
- * @param advise what to do if another form of the weights fits.
- * @throws GorpError `weights/onnx-too-large`, with a form of the weights that fits, if any.
+ * @param advise what to do if another weight format fits.
+ * @throws GorpError `weights/onnx-too-large`, with a weight format that fits, if any.
  */
 export function checkRuntimeHolds(
   config: unknown,

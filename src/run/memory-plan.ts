@@ -23,13 +23,13 @@ export const PART_NAMES: Readonly<Record<Part, string>> = {
   readBack: 'Read back, for a moment',
 };
 
-/** When memory is taken: in a training step, when spaces grow after a task, and in a test. */
+/** When memory is taken: in a training step, when spaces are built after a task, and in a test. */
 export const MOMENTS = ['training', 'measuring', 'testing'] as const;
 export type Moment = (typeof MOMENTS)[number];
 
 const bytes = v.pipe(v.number(), v.minValue(0));
 
-/** GPU memory of a run at its peak. Drivers take some more. */
+/** GPU memory of a run at its peak. Drivers take a little more. */
 export const MemoryPlanSchema = v.strictObject({
   total: bytes,
   moment: v.picklist(MOMENTS),
@@ -51,7 +51,7 @@ export function adviceFor({ frozenWeights, activations }: Advised, moment?: Mome
   const helpsToRecompute = activations === 'keep' && (moment === undefined || moment === 'training');
   const batch = moment === 'testing' ? 'a smaller test batch' : 'a smaller batch';
   const advice = [
-    ...(helpsToRecompute ? ['compute activations again instead of storing them'] : []),
+    ...(helpsToRecompute ? ['recompute activations instead of storing them'] : []),
     ...(frozenWeights === '4-bit' ? [] : [`store frozen weights in ${frozenWeights === '8-bit' ? 4 : '8 or 4'} bits`]),
     `use ${batch} or shorter prompts`,
   ];
@@ -66,7 +66,7 @@ export function adviceFor({ frozenWeights, activations }: Advised, moment?: Mome
  */
 export function checkBudget(plan: MemoryPlan, budget: number | null, training: Advised): void {
   if (budget === null || plan.total <= budget) return;
-  const when = { training: 'Training', measuring: 'Measuring the spaces', testing: 'Testing' }[plan.moment];
+  const when = { training: 'Training', measuring: 'Building the spaces', testing: 'Testing' }[plan.moment];
   throw new GorpError(
     'run/too-little-memory',
     `${when} needs ${formatBytes(plan.total)} of memory; the limit is ${formatBytes(budget)}.`,

@@ -21,7 +21,7 @@ export interface ReportParts {
   readonly estimate: TimeEstimate;
 }
 
-/** Reads loss and norms of steps some steps after they were submitted, records and reports them. */
+/** Reads loss and norms a few steps after a step was submitted, records and reports them. */
 export class StepReports {
   readonly #parts: ReportParts;
   /** Steps of the run with known losses. */

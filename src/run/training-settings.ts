@@ -28,7 +28,7 @@ export const TRAINING_SETTINGS = {
   testExamples: number({
     section: 'first',
     label: 'Test examples',
-    help: 'Per task; more give surer accuracies and slower tests.',
+    help: 'Per task. More give more precise accuracies but slower tests.',
     range: COUNT_OR_ZERO,
     initial: 100,
   }),
@@ -42,7 +42,7 @@ export const TRAINING_SETTINGS = {
   batchSize: number({
     section: 'first',
     label: 'Batch size',
-    help: 'Examples on the GPU at once. Smaller needs less memory.',
+    help: 'Examples processed at once. Fewer need less memory.',
     range: COUNT,
     initial: 8,
   }),
@@ -113,7 +113,7 @@ export const TRAINING_SETTINGS = {
   frozenWeights: choice({
     section: 'Memory',
     label: 'Frozen weights',
-    help: 'As stored is exact. Blocks of 8 bits moved the loss of small models by 0.2 % at most, of 4 bits by 0.8 %.',
+    help: 'As stored is exact. Blocks of 8 bits change the loss of small models by at most 0.2 %, of 4 bits by 0.8 %.',
     initial: 'f32',
     before: 'f32',
     options: [
@@ -126,19 +126,19 @@ export const TRAINING_SETTINGS = {
   activations: choice({
     section: 'Memory',
     label: 'Activations',
-    help: 'Computing them again gives the same numbers with a fraction of the memory, a third slower.',
+    help: 'Recomputing gives the same numbers in a fraction of the memory, a third more slowly.',
     initial: 'keep',
     before: 'keep',
     options: [
-      { value: 'keep', label: 'keep' },
-      { value: 'recompute', label: 'compute again' },
+      { value: 'keep', label: 'store' },
+      { value: 'recompute', label: 'recompute' },
     ],
   }),
   /** Sums and gradients are f32 always. */
   arithmetic: choice({
     section: 'Memory',
     label: 'Products',
-    help: 'f16 rounds weights and activations in large products; sums and gradients stay f32. Not every graphics card can.',
+    help: 'f16 rounds weights and activations in large products; sums and gradients stay f32. Not every graphics card supports it.',
     initial: 'f32',
     before: 'f32',
     options: [

@@ -68,7 +68,7 @@ export function fitPrompt(tokenizer: Tokenizer, task: Task, sentence: string, so
     throw new GorpError(
       'tasks/prompt-too-long',
       `The prompt of task ${task.name} takes ${ids.length} tokens even without a text, but only ${sourceLength} are allowed.`,
-      'Raise the source length, or shorten the instruction or the labels of this task.',
+      'Raise the prompt length (training.sourceLength), or shorten the question or the labels of this task.',
     );
   }
   return { ids, cut: true };

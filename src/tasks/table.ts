@@ -37,8 +37,8 @@ export function checkFileSize(name: string, bytes: number): void {
   if (bytes <= LARGEST_FILE) return;
   throw new GorpError(
     'tasks/too-large',
-    `${name} has ${formatBytes(bytes)}, more than the limit of ${formatBytes(LARGEST_FILE)}.`,
-    'Use only part of its rows; some thousands per label are plenty for a run.',
+    `${name} takes ${formatBytes(bytes)}; the limit is ${formatBytes(LARGEST_FILE)}.`,
+    'Use only part of its rows; a few thousand per label are plenty for a run.',
   );
 }
 

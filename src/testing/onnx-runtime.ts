@@ -4,7 +4,7 @@ import { openTensors } from '../weights/model-files.ts';
 import type { ModelFiles } from '../weights/model-folder.ts';
 import type { OutputFile } from '../weights/exports/output-file.ts';
 
-ort.env.wasm.numThreads = 1;
+ort.env.wasm.numThreads = 1; // tests run in parallel
 
 /** The model in a folder on disk; `tokenizer` may be missing, as in the reference data. */
 export async function modelOnDisk(folder: string): Promise<ModelFiles> {

@@ -31,7 +31,7 @@ async function createBesideData(
   });
 }
 
-ort.env.wasm.numThreads = 1;
+ort.env.wasm.numThreads = 1; // tests run in parallel
 // By the version in `env` transformers.js would detect the browser runtime and fetch its files from a CDN.
 const env = { ...ort.env, versions: {} };
 const { resolve, cache } = createRequire(import.meta.resolve('@huggingface/transformers'));

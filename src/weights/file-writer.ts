@@ -218,5 +218,5 @@ const wrongHash = (url: string, expected: string | null, got: string | null): Go
   new GorpError(
     'weights/wrong-hash',
     `The content of ${url} is not what its publisher lists (SHA-256 ${got}, not ${expected}). Nothing was stored.`,
-    'Start again. If the error persists, something on the way changes files: use another network.',
+    'Start again. If the error persists, something between you and the server changes files: use another network.',
   );

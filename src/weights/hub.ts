@@ -184,7 +184,7 @@ function hubRefusal(response: Response, { repository, revision, url, hasToken }:
     'weights/http',
     `The hub answered HTTP ${status} to the request for ${repository}.`,
     status === 429
-      ? 'There were too many requests: wait some minutes and start again.'
+      ? 'There were too many requests: wait a few minutes and start again.'
       : 'Wait a moment and start again.',
   );
 }
@@ -216,7 +216,7 @@ export function checkListing({ id, files }: HubListing): void {
   );
 }
 
-/** @param others weight files in other formats. */
+/** @param others names of weight files in other formats. */
 export const noSafetensors = (where: string, others: readonly string[], cause?: unknown): GorpError =>
   new GorpError(
     'weights/no-safetensors',

@@ -103,7 +103,7 @@ export async function openModelFolder(folder: ModelFolder, inspect?: InspectText
   return { ...texts, ...weights, fromCache: folder.fromCache };
 }
 
-/** Only the config.json of a folder: some KB. @throws GorpError as {@link openModelFolder}. */
+/** Only the config.json of a folder: a few KB. @throws GorpError as {@link openModelFolder}. */
 export const openConfig = async (folder: ModelFolder): Promise<unknown> =>
   readJson(await folder.file('config.json', MAX_CONFIG_BYTES));
 

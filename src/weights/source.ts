@@ -59,7 +59,7 @@ export const readTextFiles = async (reference: ModelReference, places: ModelPlac
 const CONFIG = 'config.json';
 
 /**
- * Only the config.json of a model, some KB, from the store or else from the model's source. Stores nothing.
+ * Only the config.json of a model, a few KB, from the store or else from the model's source. Stores nothing.
  *
  * @throws GorpError as {@link openModel}.
  */

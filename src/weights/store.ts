@@ -224,7 +224,7 @@ class ChunkStore implements WeightStore {
         : thrown;
       if (!(cause instanceof GorpError) || cause.code === 'weights/aborted') throw cause;
       const what = `The stored copy of ${url} is damaged (part ${index + 1} of ${chunks.length})`;
-      const message = `${what}, and this part could not be fetched again. ${cause.message}`;
+      const message = `${what}, and this part could not be downloaded again. ${cause.message}`;
       throw new GorpError('weights/corrupt-chunk', message, cause.nextStep, { cause });
     }
     await this.#removeCopy(manifest);

@@ -135,7 +135,7 @@ describe('verifyModel', () => {
     hub.fault('model.safetensors', { status: 503 });
     await expect(verify()).rejects.toMatchObject({
       code: 'weights/corrupt-chunk',
-      message: expect.stringMatching(/part 2 of \d+\), and this part could not be fetched again\. .*503/) as string,
+      message: expect.stringMatching(/part 2 of \d+\), and this part could not be downloaded again\. .*503/) as string,
     });
     expect((await listModels(store))[0].isComplete).toBe(true);
     expect((await verify()).mended).toEqual(['model.safetensors']);

@@ -118,7 +118,7 @@ export function failed(cause: unknown): GorpError {
     return new GorpError(
       'store/quota',
       'The browser has no room left for the files.',
-      'Delete models that are not needed, or free space on the disk.',
+      'Delete models that you do not need, or free disk space.',
       { cause },
     );
   }

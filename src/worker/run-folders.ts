@@ -74,7 +74,7 @@ async function claim(folder: string): Promise<void> {
   if (isOurs) return;
   throw new GorpError(
     'store/busy',
-    'A run in another tab continues from the same round or checkpoint, and stores its files there.',
+    'A run in another tab has resumed from the same round or checkpoint and stores its files there.',
     'Let that run end, or start a new run.',
   );
 }

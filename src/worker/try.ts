@@ -41,7 +41,7 @@ self.onmessage = ({ data }: MessageEvent<TryCommand>) => {
   last = last.then(() => obey(data)).catch((thrown: unknown) => emit({ type: 'failed', error: reportOf(thrown) }));
 };
 
-/** The run that is open, and what has been made ready of it. */
+/** The open run, and what has been prepared of it. */
 let opened: { files: RunFiles; asker: Promise<OpenedModel> | undefined } | undefined;
 let provider: (Provider & { device: DeviceChoice }) | undefined;
 const runtimes = new Map<string, Promise<Runtime>>();
@@ -85,14 +85,14 @@ async function open(given: readonly GivenFile[] | null, access: ModelAccess): Pr
     );
   }
   const run = files && (await triedRun(files, access));
-  // What was open stays open until here, in case these files are unusable.
+  // The previous run stays open until here, in case these files are unusable.
   const before = await opened?.asker?.catch(() => undefined);
   await before?.parts.models.close();
   opened = files === null ? undefined : { files, asker: undefined };
   emit({ type: 'opened', run });
 }
 
-/** The files, or those inside an archive. */
+/** The given files, or the contents of the given archive. */
 async function unpacked(files: readonly GivenFile[]): Promise<readonly GivenFile[]> {
   const [{ path, file }] = files;
   if (files.length > 1 || !/\.zip$/i.test(path)) return files;
@@ -116,24 +116,24 @@ async function triedRun({ results, rounds, answers }: RunFiles, access: ModelAcc
   };
 }
 
-/** What the weights take, if known without asking another server. */
+/** Bytes that the weights take, if known without asking another server. */
 async function plannedBytes(model: string, access: ModelAccess): Promise<TriedRun['bytes']> {
   try {
     const config = await readConfigHere(requireReference(parseModelReference(model), model), await openPlaces(access));
     if (config === null) return null;
     return Object.fromEntries(ONNX_DTYPES.map((dtype) => [dtype, loadedBytes(config, dtype)])) as TriedRun['bytes'];
   } catch (thrown) {
-    // A missing base model is reported when it is asked.
+    // A missing base model is reported when a question needs it.
     if (thrown instanceof GorpError) return null;
     throw thrown;
   }
 }
 
-/** The examples of a task, with what the rounds answered. */
+/** The examples of a task, with the rounds' answers. */
 const examplesOf = (task: string): AnsweredExample[] =>
   opened?.files.answers.tasks.find(({ name }) => name === task)?.examples ?? [];
 
-/** Opens the base model, unless it is open, and lets it answer. */
+/** Opens the base model if necessary, and lets it answer. */
 async function answer(
   answering: Answering,
   work: (parts: AskerParts, provider: Provider) => Promise<void>,
@@ -155,7 +155,7 @@ async function answer(
     emit({ type: 'done', isStopped: false });
   } catch (thrown) {
     if (!(thrown instanceof StoppedAsking)) {
-      if (opened?.asker && !(await isOpen(opened.asker))) opened.asker = undefined; // looked for again by the next question
+      if (opened?.asker && !(await isOpen(opened.asker))) opened.asker = undefined; // the next question looks for it again
       throw thrown;
     }
     emit({ type: 'done', isStopped: true });
@@ -165,7 +165,7 @@ async function answer(
 const checkHolds = (config: unknown, { dtype, limit }: Answering): void =>
   checkRuntimeHolds(config, dtype, limit, (fitting) => `Choose ${DTYPE_WORDS[fitting]} for the weights.`);
 
-/** A base model, and what questions to it and its rounds are answered with. */
+/** A base model, with everything needed to answer questions to it and to its rounds. */
 interface OpenedModel {
   base: ModelFiles;
   parts: AskerParts;
@@ -178,7 +178,7 @@ const isOpen = (asker: Promise<OpenedModel>): Promise<boolean> =>
   );
 
 /**
- * Opens the base model. Where it has to be fetched, it is checked before whether the runtime can hold it.
+ * Opens the base model. Before a download, checks that the runtime can hold it.
  *
  * @throws GorpError `run/no-base-model`, `run/round-does-not-fit`, `store/…`, and as {@link readTexts}.
  */
@@ -218,7 +218,7 @@ async function openForAsking(
   return { base, parts };
 }
 
-/** Tells the page of every text that may take the tokenizer for ever: the page ends this worker then. */
+/** Reports every text that may take the tokenizer for ever, so that the page can end this worker. */
 const tokenizerGuard =
   (model: string): TokenizerGuard =>
   (work) => {

@@ -26,9 +26,9 @@ export function readImports(root: string, folder: string): Map<string, Import[]>
 }
 
 /**
- * The imports of a file: `import`, `export … from`, `import(…)` of a module and in a type, and the ways by which Vite
- * takes files in, `import.meta.glob(…)` and `new URL(…, import.meta.url)`.
- * @param path where the file lies, from the root, with `/`; relative specifiers start there.
+ * The imports of a file: `import`, `export … from`, `import(…)` of a module and in a type, and Vite's ways of including
+ * files, `import.meta.glob(…)` and `new URL(…, import.meta.url)`. @param path of the file from the root, with `/`;
+ * relative specifiers start there.
  */
 export function importsOf(path: string, text: string): Import[] {
   const source = ts.createSourceFile(path, text, ts.ScriptTarget.Latest, true);

@@ -2,7 +2,7 @@
  * A code block of a Markdown document, so that tests run exactly what its readers are told to run.
  *
  * @param mark a text that only this block contains.
- * @throws where there is not exactly one.
+ * @throws if there is not exactly one.
  */
 export function codeBlock(markdown: string, mark: string): string {
   const blocks = [...markdown.matchAll(/^```\w+\n(.*?)^```$/gms)].map(([, text]) => text);

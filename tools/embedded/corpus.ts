@@ -14,7 +14,7 @@ export interface CorpusSources {
 }
 
 /**
- * Writes what the embedded model is pre-trained on: running text (`*.txt`, one passage a line) and supervised pairs
+ * Writes what the embedded model is pre-trained on: running text (`*.txt`, one passage per line) and supervised pairs
  * (`*.tsv`, text → answer). It leaves out everything whose core text is in a test set, and every line with a test text
  * of four words or more, and then searches the result for both.
  *

@@ -157,7 +157,7 @@ describe('the embedded tasks', () => {
         const share = Math.floor(trainSize / labels.length);
         const lacking = countOf(train, label) < share;
         expect(countOf(train, label), `${name} ${label}`).toBeLessThanOrEqual(share);
-        // Where a label falls short, its other texts are in a test set, repeated, or hold a test text: a few at most.
+        // If a label falls short, its other texts are in a test set, repeated, or contain a test text: a few at most.
         if (lacking) expect(countOf(items, label) - tested - share).toBeLessThan(share / 10);
       }
     }

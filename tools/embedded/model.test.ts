@@ -15,7 +15,7 @@ import { readEmbeddedTasks, root } from './sources.ts';
 const WEIGHTS = 'model.safetensors';
 /** All files together: what a first visit downloads before it can train. */
 const MAX_BYTES = 8e6;
-/** With the end-of-text token they fill the four places of an answer, and generating them stays short. */
+/** Together with the end-of-text token they fit into the four tokens of an answer, so generating them is quick. */
 const MAX_LABEL_PIECES = 3;
 
 describe.each(EMBEDDED_MODELS)('the $name', ({ folder: name }) => {

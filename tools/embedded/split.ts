@@ -38,8 +38,8 @@ export function normalised(text: string): string {
 const WORDS_OF_A_TEXT = 4;
 
 /**
- * Whether a text holds one of the given texts word for word, in whole words. Texts of fewer than
- * {@link WORDS_OF_A_TEXT} words are not looked for. All texts are normalised.
+ * Whether a text contains one of the given texts word for word, in whole words. Texts of fewer than {@link
+ * WORDS_OF_A_TEXT} words are not searched for. All texts are normalised.
  */
 export function textFinder(texts: Iterable<string>): (text: string) => boolean {
   const byBeginning = new Map<string, string[]>();

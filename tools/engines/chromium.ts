@@ -1,6 +1,6 @@
 /**
  * `npm run test:chromium`: the same as `test:firefox` in Chrome or Chromium, on its software adapter. The losses are
- * compared with those of Dawn in Node, which takes another adapter.
+ * compared with those of Dawn in Node, which uses another adapter.
  */
 import puppeteer from 'puppeteer-core';
 import { findBrowser } from '../test/browser.ts';

@@ -1,4 +1,4 @@
 import { type MessagePort, parentPort } from 'node:worker_threads';
 
-/** Vitest ends a thread by this, which Deno's port lacks: a thread that has ended hears nothing anyway. */
+/** Vitest ends a thread with this call, which Deno's port lacks. A thread that has ended receives nothing anyway. */
 if (parentPort !== null) parentPort.removeAllListeners = (): MessagePort => parentPort as MessagePort;

@@ -1,7 +1,6 @@
 /**
- * `npm run test:firefox`: the quick preset in Firefox, on the page, to its end, and the results file that it gives. Firefox
- * is the system's (FIREFOX_PATH names another one); it is driven by WebDriver BiDi. The losses are compared with those of
- * Dawn in Node.
+ * `npm run test:firefox`: runs the quick preset to its end on the page in Firefox, and checks the results file. It uses
+ * the system's Firefox (or FIREFOX_PATH), driven by WebDriver BiDi. The losses are compared with those of Dawn in Node.
  */
 import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';

@@ -1,6 +1,6 @@
 /**
- * `npm run test:lanes`: the kernels' tests with subgroups of 4, 8 and 16 lanes, as Mesa's software adapter makes them of
- * registers of 128, 256 and 512 bits (LP_NATIVE_VECTOR_WIDTH). It compiles for the widest ones slowly: minutes for a kernel on
+ * `npm run test:lanes`: tests the kernels with subgroups of 4, 8 and 16 lanes, which Mesa's software adapter makes of
+ * registers of 128, 256 and 512 bits (LP_NATIVE_VECTOR_WIDTH). For the widest it compiles slowly: minutes per kernel on
  * a busy machine.
  */
 import { nodeCommand, runOrFail } from '../setup/process.ts';

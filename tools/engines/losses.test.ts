@@ -10,7 +10,7 @@ const resultsOf = (loss: number[], more: Partial<Results> = {}): Results =>
     memory: { peakBytes: 1, liveBuffersAtEnd: 0 },
     curves: { loss },
     ...more,
-  }) as unknown as Results; // the parts that are looked at
+  }) as unknown as Results; // only the parts that are compared
 
 const losses = Array.from({ length: 24 }, (_, i) => 4 - i / 10);
 const reference = resultsOf(losses);

@@ -6,8 +6,8 @@ import { type Results, ResultsSchema } from '../../src/run/results.ts';
 import { type Command, projectPath, runOrFail } from '../setup/process.ts';
 
 /**
- * Settings on top of the quick preset: more than twenty steps, at a tenth of its learning rate. At the full one, Adam makes
- * so much of rounding that the losses of two kernels differ by a hundredth after twenty steps.
+ * Settings on top of the quick preset: more than twenty steps, at a tenth of its learning rate. At the full rate, Adam
+ * amplifies rounding so much that the losses of two kernels differ by a hundredth after twenty steps.
  */
 export const SETTINGS = {
   'training.epochs': 2,
@@ -15,10 +15,10 @@ export const SETTINGS = {
   'method.galoreLearningRate': 3e-4,
 } as const;
 const COMPARED = 20;
-/** Relative difference of losses that other kernels explain: rounding, of which Adam makes more step by step. */
+/** Relative difference of losses that other kernels explain: rounding, which Adam amplifies step by step. */
 const TOLERANCE = 1e-3;
 
-/** Trains the quick preset by the command line. @param runtime Node, or what takes its place, with options of its own. */
+/** Trains the quick preset with the command line. @param runtime Node or its replacement, with its options. */
 export async function trainQuick(runtime: Command): Promise<Results> {
   const out = join(mkdtempSync(join(tmpdir(), 'gorp-web-engine-')), 'run');
   const settings = Object.entries(SETTINGS).flatMap(([name, value]) => ['--set', `${name}=${value}`]);
@@ -27,13 +27,13 @@ export async function trainQuick(runtime: Command): Promise<Results> {
   return readResults(join(out, 'results.json'));
 }
 
-/** @throws where it is no results file. */
+/** @throws if it is not a results file. */
 export const readResults = (path: string): Results => v.parse(ResultsSchema, JSON.parse(readFileSync(path, 'utf8')));
 
 /**
- * Checks a run of another engine: it went to its end on a graphics adapter, and its first losses are those of Dawn in Node.
+ * Checks a run of another engine: it finished on a graphics adapter, and its first losses are those of Dawn in Node.
  *
- * @throws what is wrong, in words.
+ * @throws an error that says what is wrong.
  */
 export function checkRun(results: Results, reference: Results): void {
   const { status, error, device, memory } = results;

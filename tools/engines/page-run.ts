@@ -14,11 +14,11 @@ const DOWNLOAD_LIMIT = 30_000;
 const PAGE_LIMIT = 120_000;
 
 /**
- * Trains the quick preset on the page in a browser, downloads the results as a person does, and compares the losses with
- * those of Dawn in Node.
+ * Trains the quick preset on the page in a browser, downloads the results as a person does, and compares the losses
+ * with those of Dawn in Node.
  *
  * @param launch opens the browser, which saves downloads in a folder.
- * @throws what is wrong, in words.
+ * @throws an error that says what is wrong.
  */
 export async function checkBrowser(launch: (downloads: string) => Promise<Browser>): Promise<void> {
   await buildApp();
@@ -46,17 +46,17 @@ async function trainInBrowser(launch: (downloads: string) => Promise<Browser>): 
   }
 }
 
-/** Presses what may be out of sight. */
+/** Presses a control that may be out of sight. */
 const press = (page: Page, selector: string): Promise<void> =>
   page.$eval(selector, (element) => (element as HTMLElement).click());
 
-/** Starts the quick preset, and waits for its end. @throws what the page says where it fails. */
+/** Starts the quick preset, and waits for its end. @throws the page's error if the run fails. */
 async function trainOnPage(page: Page, address: string): Promise<void> {
   await page.goto(address);
   await page.waitForSelector('[data-testid=start]:not(:disabled)');
   await page.select('[data-testid=preset-select]', 'quick');
   for (const [name, value] of Object.entries(SETTINGS)) await enter(page, name, String(value));
-  // A software adapter counts as the CPU until it is asked for.
+  // A software adapter counts as the CPU unless it is requested.
   const gpu = await page.waitForSelector('[data-testid=device-field] ::-p-text(GPU)');
   await gpu?.evaluate((label) => (label as HTMLElement).click());
   await press(page, '[data-testid=start]');
@@ -68,7 +68,7 @@ async function trainOnPage(page: Page, address: string): Promise<void> {
   if (text !== undefined && text !== '') throw new Error(`The run failed: ${text}`);
 }
 
-/** Enters a setting. Its field may be folded away: it is set as React expects it. */
+/** Enters a setting. Its field may be folded away, so its value is set directly, as React expects it. */
 const enter = (page: Page, name: string, value: string): Promise<void> =>
   page.$eval(
     `[data-setting="${name}"]`,

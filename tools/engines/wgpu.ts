@@ -1,6 +1,6 @@
 /**
- * `npm run test:wgpu`: the kernels' tests and a run on wgpu, the WebGPU of Firefox, which Deno brings. Deno is fetched from
- * npm when it is not there. The run's losses are compared with those of Dawn in Node.
+ * `npm run test:wgpu`: tests the kernels, and a run, on wgpu, the WebGPU of Firefox, which Deno includes. Downloads
+ * Deno from npm if it is missing. The run's losses are compared with those of Dawn in Node.
  */
 import { type Command, projectPath, runOrFail } from '../setup/process.ts';
 import { KERNEL_TESTS } from './kernel-tests.ts';

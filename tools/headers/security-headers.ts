@@ -37,8 +37,8 @@ export const ISOLATION_HEADERS: Readonly<Record<string, string>> = {
 };
 
 /**
- * Headers for the page and for every other file. Workers need them as the page does: a worker that is loaded by address
- * follows the policy of its own response, not that of the page.
+ * Headers for the page and for every other file. Workers need them too: a worker loaded by address follows the policy
+ * of its own response, not the page's.
  */
 export const SECURITY_HEADERS: Readonly<Record<string, string>> = {
   'Content-Security-Policy': contentSecurityPolicy(),

@@ -17,7 +17,7 @@ export interface StormBrowser {
   close(): Promise<void>;
 }
 
-/** @throws where no browser is found, or the app is not built. */
+/** @throws if no browser is found or the app is not built. */
 export async function stormBrowser(): Promise<StormBrowser> {
   const executablePath = findBrowser();
   if (executablePath === undefined)
@@ -47,7 +47,7 @@ export async function stormBrowser(): Promise<StormBrowser> {
   };
 }
 
-/** Runs in the page: a page saves once a minute at most, and the runs of a storm take less. */
+/** Runs in the page: a page saves at most once a minute, and the runs of a storm take less. */
 function saveEverySecond(): void {
   // eslint-disable-next-line @typescript-eslint/unbound-method -- it is called on its worker
   const { postMessage } = Worker.prototype;

@@ -66,10 +66,10 @@ export const disk: Storm = {
 };
 
 /**
- * Repeats an attempt with the disk full at its first write, at its second and so on, and inspects each.
+ * Repeats an attempt with the disk full at its first write, then at its second, and so on, and inspects each.
  *
  * @param percent of the writes to try, evenly spread.
- * @param attempt returns what inspects it, which runs when there is room again.
+ * @param attempt returns a function that inspects it once there is room again.
  * @returns the number of writes of an attempt.
  */
 async function everyWrite(
@@ -124,7 +124,7 @@ async function trained(out: string): Promise<{ results: Results | null; faults: 
 const measured = (results: Results | null): unknown =>
   results && [results.status, results.curves.loss, results.accuracy, results.memory.liveBuffersAtEnd];
 
-/** What should not be in the folder of a run. */
+/** Files that should not be in the folder of a run. */
 async function faultsIn(out: string): Promise<string[]> {
   const faults: string[] = [];
   const names = await readdir(out, { recursive: true }).catch((): string[] => []);
@@ -140,7 +140,7 @@ async function faultsIn(out: string): Promise<string[]> {
   return faults;
 }
 
-/** The error in full unless it is one of the store with a next step; null if it is. */
+/** The whole error, or null if it is a store error with a next step. */
 const faultOf = (thrown: unknown): string | null =>
   thrown instanceof GorpError && thrown.code.startsWith('store/') && thrown.nextStep.length > 10
     ? null

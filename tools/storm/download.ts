@@ -11,7 +11,7 @@ import { NO_EMBEDDED } from '../../src/weights/testing/no-embedded.ts';
 // A small model on a hub of this machine.
 
 export const REPO = 'some-org/tiny.t5';
-/** Of its one tensor. */
+/** Of the model's only tensor. */
 export const ELEMENTS = 1500;
 /** Bytes of a part in the store. */
 export const CHUNK = 1024;

@@ -3,7 +3,7 @@ import type * as FsPromises from 'node:fs/promises';
 
 const fs = createRequire(import.meta.url)('node:fs/promises') as typeof FsPromises;
 
-/** A disk that is full at one write: {@link full} says which, from 1, and whether it stays full. */
+/** A disk that is full at one write; {@link full} sets which one, from 1, and whether it stays full. */
 export class FailingDisk {
   #writes = 0;
   #full = { at: Infinity, stays: false };

@@ -46,7 +46,7 @@ export const kills: Storm = {
           if (lived.exit !== null && lived.exit !== 0)
             problems.push(`run ${runs}, after kill ${killed}: exit ${lived.exit}, ${lived.stderr}`);
           if (lived.exit !== null) {
-            // How long a run takes depends on what else the machine does, so the latest time counts.
+            // How long a run takes depends on the machine's other work, so the latest time counts.
             if (confirmed === 0) usual = lived.milliseconds;
             break;
           }
@@ -78,7 +78,7 @@ const life = (out: string, milliseconds: number): Promise<Life> =>
     milliseconds,
   });
 
-/** What a killed run left in its folder: the saved steps, and what should not be there. */
+/** What a killed run left in its folder: the saved steps, and files that should not be there. */
 async function look(out: string, order: readonly string[]): Promise<{ steps: number; faults: string[] }> {
   const faults: string[] = [];
   const warn = (message: string): number => faults.push(message);

@@ -8,7 +8,7 @@ const VALUES: readonly unknown[] = [
   ...[null, true, -1, 0, 0.5, 1, 2 ** 31, 2 ** 53, 1e308, '', 'a', 'NaN', '\ud800', [], {}, [[]], [null], { a: {} }],
 ];
 
-/** Of its own, since it may be changed in turn. */
+/** A copy, since it may be changed in turn. */
 const value = (random: () => number): unknown => structuredClone(oneOf(random, VALUES));
 
 /** The bytes of a file, with some of them changed, removed, doubled or inserted. */

@@ -13,12 +13,12 @@ import { mutateBytes, mutateJson } from './mutate.ts';
 import { oneOf, type Outcome, type Storm, type StormOptions } from './storm.ts';
 
 const EMBEDDED = join(import.meta.dirname, '../../public/embedded');
-/** Milliseconds that a file of some kilobytes may take. */
+/** Most milliseconds for a file of a few kilobytes. */
 const LONG = 5000;
 const LENGTHS = { sourceLength: 64, targetLength: 8 };
 const LIMITS = { buffer: 2 ** 31, total: 2 ** 33 };
 
-/** A kind of file: sound examples, and what reads them. */
+/** A kind of file: valid examples, and the function that reads them. */
 interface Kind {
   readonly name: string;
   readonly sound: readonly Uint8Array[];
@@ -64,7 +64,7 @@ const mutated = (random: () => number, { sound, isJson }: Kind): Uint8Array<Arra
   return encode(JSON.stringify(mutateJson(random, JSON.parse(new TextDecoder().decode(bytes)))) ?? '');
 };
 
-/** The error in full unless it is one with a next step; null if it is. */
+/** The whole error, or null if it has a next step. */
 function faultOf(thrown: unknown): string | null {
   if (!(thrown instanceof GorpError))
     return thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown);
@@ -74,7 +74,7 @@ function faultOf(thrown: unknown): string | null {
 
 const encode = (text: string): Uint8Array<ArrayBuffer> => new TextEncoder().encode(text);
 
-/** JSON, or null where it is invalid, which the model's folder then reports by name. */
+/** The parsed JSON, or null if it is invalid, which the model's folder then reports by name. */
 const jsonOf = (bytes: Uint8Array): unknown => {
   try {
     return JSON.parse(new TextDecoder().decode(bytes));

@@ -15,7 +15,7 @@ export const reloads: Storm = {
     const problems: string[] = [];
     try {
       const page = await (await browser.open('cpu')).newPage();
-      page.on('dialog', (dialog) => void dialog.accept()); // the run would be lost, says the browser
+      page.on('dialog', (dialog) => void dialog.accept()); // the browser warns that the run would be lost
       const begun = performance.now();
       await beginOrGoOn(page, browser.url, CHOICE);
       await waitForStatus(page, 'finished', 600_000);

@@ -7,9 +7,9 @@ import { CHUNK, ELEMENTS, isWhole, openFromHub, REPO } from './download.ts';
 import { between, oneOf, type Outcome, type Storm, type StormOptions } from './storm.ts';
 
 const WEIGHTS = 'model.safetensors';
-/** Instead of half a minute without a byte, and seconds between attempts. */
+/** Shorter than in normal use: half a minute without a byte, and seconds between attempts. */
 const IMPATIENT = { stallMs: 300, backoffMs: [1, 1] };
-/** Milliseconds that one opening may take with these. */
+/** Most milliseconds to open a model with these limits. */
 const LONG = 10_000;
 
 /** Opens a model from a hub that misbehaves, then from a sound one. */
@@ -79,7 +79,7 @@ function faultOf(random: () => number, file: string): Fault {
     { html: true },
     { ignoresRange: true },
   ];
-  // Only the weights have a known hash: nobody can tell whether a small file was exchanged.
+  // Only the weights have a known hash, so an exchanged small file cannot be detected.
   if (file === WEIGHTS) {
     const body = new Uint8Array(between(random, 0, 8 * ELEMENTS));
     faults.push({ corrupts: true }, { corrupts: true, cutAfter: after }, { changedTo: { etag: '"other"', body } });

@@ -24,11 +24,11 @@ export function probeAdapter(env: NodeJS.ProcessEnv = {}): string | undefined {
 
 /**
  * Variables that let Dawn in Node use SwiftShader, the software Vulkan that comes with Chrome and Chromium on Linux.
- * @returns undefined where that browser's folder has none.
+ * @returns undefined if the browser's folder has none.
  */
 export function swiftShaderOf(browser: string): NodeJS.ProcessEnv | undefined {
   if (process.platform !== 'linux') return undefined;
-  // Debian's command is a script that lies elsewhere than the browser.
+  // Debian's command is a script in another folder than the browser.
   const folders = [dirname(realpathSync(browser)), '/usr/lib/chromium', '/opt/google/chrome'];
   const folder = folders.find((candidate) => existsSync(join(candidate, 'vk_swiftshader_icd.json')));
   if (folder === undefined) return undefined;

@@ -51,7 +51,7 @@ function starts(path: string): boolean {
 
 /**
  * The browser for the end-to-end tests: CHROME_PATH, then the PATH, the usual places, Playwright's own download.
- * @returns its path, or undefined where there is none.
+ * @returns its path, or undefined if there is none.
  * @throws when CHROME_PATH names something that does not start: it was asked for, so nothing else will do.
  */
 export function findBrowser(): string | undefined {

@@ -6,7 +6,7 @@ export interface Counts {
   skipped: string[];
 }
 
-/** The parts that are read of what vitest's JSON reporter writes (the layout is Jest's). */
+/** The parts of vitest's JSON report that are read (in Jest's layout). */
 interface VitestReport {
   testResults: {
     name: string;
@@ -16,7 +16,7 @@ interface VitestReport {
   }[];
 }
 
-/** The parts that are read of what Playwright's JSON reporter writes. */
+/** The parts of Playwright's JSON report that are read. */
 interface PlaywrightReport {
   suites: PlaywrightSuite[];
   errors: { message?: string }[];

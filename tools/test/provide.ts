@@ -3,7 +3,7 @@ import { nodeCommand, run } from '../setup/process.ts';
 import { probeAdapter, swiftShaderOf } from './adapter.ts';
 import { findBrowser } from './browser.ts';
 
-/** What the tests run on. Each is undefined where it is not available. */
+/** What the tests run on; undefined if not available. */
 export interface TestGround {
   browser: string | undefined;
   /** Name of the adapter that Node's WebGPU gets with `env`. */

@@ -38,7 +38,7 @@ function tile(rows: number, columns: number): string {
       .map(line)
       .join('\n');
   const all = (line: (i: number, j: number) => string): string => each((i) => quads((j) => line(i, j)));
-  // With many columns of one or two rows no part of B stays in registers, which leaves more for sums.
+  // In a tile of one or two rows and many columns, no part of B stays in registers, which leaves more of them for sums.
   const wide = columns > 8;
 
   return `

@@ -19,7 +19,7 @@ test('reports nothing for a hidden tab that trains as fast as before', () => {
   expect(train(watch, now, 5, 250)[0]).toBeNull();
 });
 
-test('reports steps that take many times as long while hidden, after some seconds of them', () => {
+test('reports steps that take many times as long while hidden, after a few seconds of them', () => {
   const watch = new SlowdownWatch();
   let [found, now] = train(watch, 0, 10, 250);
   watch.hide(true);

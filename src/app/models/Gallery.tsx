@@ -91,10 +91,10 @@ function Row({ model }: { model: GalleryModel }) {
           type="button"
           className={styles.act}
           disabled={busy || active || stored}
-          aria-label={`${stored ? 'Fetched' : 'Fetch now'}: ${model.name}`}
+          aria-label={`${stored ? 'Stored' : 'Download'}: ${model.name}`}
           onClick={() => models.fetch(model.reference)}
         >
-          {stored ? 'Fetched' : 'Fetch now'}
+          {stored ? 'Stored' : 'Download'}
         </button>
       </td>
     </tr>

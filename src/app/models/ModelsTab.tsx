@@ -19,7 +19,7 @@ export function ModelsTab() {
       <WorkPanel />
       <Section
         title="In this browser"
-        note="Fetched once, checked by hash, and reused by every run."
+        note="Downloaded once, checked by hash, and reused by every run."
         tools={<Storage />}
         testId="stored-models"
       >
@@ -45,7 +45,7 @@ function Storage() {
     <>
       {room !== null && <span className={styles.muted}>room for {bytes(room)}</span>}
       {isPersistent === true ? (
-        <span className={styles.muted}>kept until you remove them</span>
+        <span className={styles.muted}>stored until you remove them</span>
       ) : (
         <button type="button" className={styles.act} data-testid="persist" onClick={() => void models.persist()}>
           Ask the browser to keep them

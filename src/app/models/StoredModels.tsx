@@ -73,7 +73,7 @@ function Row({ model }: { model: StoredModel }) {
             type="button"
             className={styles.act}
             disabled={busy || active || isEmbedded}
-            aria-label={`Resume fetching ${name}`}
+            aria-label={`Resume downloading ${name}`}
             onClick={() => models.fetch(model.reference)}
           >
             Resume

@@ -14,7 +14,7 @@ export function WorkPanel() {
     <div className={styles.work} data-testid="models-work" hidden={isQuiet}>
       {work?.kind === 'fetch' && (
         <>
-          <Bar title={`Fetching ${work.model}`} detail={fetchText(work.progress)} share={shareOf(work.progress)} />
+          <Bar title={`Downloading ${work.model}`} detail={fetchText(work.progress)} share={shareOf(work.progress)} />
           <button
             type="button"
             className={styles.button}
@@ -64,7 +64,7 @@ const shareOf = (progress: Progress | null): number =>
 
 /** `1.2 GiB of 2.7 GiB, 24 MiB/s, 1 min 05 s left`. */
 function fetchText(progress: Progress | null): string {
-  if (progress === null) return 'requesting the files';
+  if (progress === null) return 'requesting files';
   const { bytes: done, totalBytes, bytesPerSecond = null } = progress;
   const amount = totalBytes === null ? bytes(done) : `${bytes(done)} of ${bytes(totalBytes)}`;
   const left = totalBytes === null ? null : totalBytes - done;

@@ -52,8 +52,8 @@ describe('applyModelsEvent', () => {
     const told = (mended: string[], removed: string[]): string | null =>
       after(midway, { type: 'verified', folder: 'f', verdict: { mended, removed } }).outcome;
     expect(told([], [])).toMatch(/^Every part/);
-    expect(told(['w'], [])).toBe('Damaged parts were fetched again: w.');
-    expect(told(['v'], ['w'])).toMatch(/fetched again: v\. Damaged and removed: w\./);
+    expect(told(['w'], [])).toBe('Damaged parts were downloaded again: w.');
+    expect(told(['v'], ['w'])).toMatch(/downloaded again: v\. Damaged and removed: w\./);
   });
 
   it('ends a removal with the new list of models', () => {

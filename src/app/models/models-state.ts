@@ -73,11 +73,11 @@ const pausedOf = (work: ModelsWork | null): ModelsState['paused'] =>
 
 function inWords({ mended, removed }: Verdict): string {
   const found = [
-    ...(mended.length === 0 ? [] : [`Damaged parts were fetched again: ${mended.join(', ')}.`]),
+    ...(mended.length === 0 ? [] : [`Damaged parts were downloaded again: ${mended.join(', ')}.`]),
     ...(removed.length === 0
       ? []
       : [
-          `Damaged and removed: ${removed.join(', ')}. The next download fetches ${removed.length === 1 ? 'it' : 'them'} again.`,
+          `Damaged and removed: ${removed.join(', ')}. The next run downloads ${removed.length === 1 ? 'it' : 'them'} again.`,
         ]),
   ];
   return found.length === 0 ? 'Every part matches what was downloaded.' : found.join(' ');

@@ -38,7 +38,7 @@ export function RunTab() {
           <Section
             level={3}
             title="After each task"
-            note="Each row tests all tasks after learning one. Numbers that fall down a column show forgetting."
+            note="Each row is a test after learning one task. Numbers that fall down a column show forgetting."
             tools={<HeatTool />}
           >
             <AccuracyMatrix />

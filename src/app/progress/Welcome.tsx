@@ -17,9 +17,8 @@ export function Welcome() {
       <h2 className={styles.title}>Teach a language model one task after another, and see what it forgets.</h2>
       <p className={styles.lead}>
         Start trains {MODELS[model] ?? 'the model you chose'} on your own machine, in this tab. It learns the tasks
-        below in order and is tested on all of them after each. Plain fine-tuning makes it forget much of what it
-        learned before. GORP keeps gradients out of the directions that earlier tasks need: choose another method and
-        compare.
+        below in order and is tested after each. Plain fine-tuning makes it forget much of what it learned before. GORP
+        keeps gradients out of the directions that earlier tasks need: choose another method and compare.
       </p>
       <ol className={styles.tasks}>
         {cards.map(({ name, question, labels }, index) => (

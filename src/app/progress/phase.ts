@@ -44,7 +44,7 @@ export function phaseText({ status, progress }: Known): string {
     case 'train':
       return `Learning ${progress.item}`;
     case 'space':
-      return `Measuring the space of ${progress.item}`;
+      return `Building the space of ${progress.item}`;
     case 'save':
       return `Saving the files of ${progress.item}`;
     case 'checkpoint':

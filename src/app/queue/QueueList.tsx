@@ -18,14 +18,14 @@ export function QueueList() {
   return (
     <Section
       title="Queue"
-      note="Runs start one after another; failed runs are skipped. The queue is stored in this browser and resumes after a reload: an interrupted run continues from its last checkpoint."
+      note="Runs start one after another; failed runs are skipped. The queue is stored in this browser and resumes after a reload, from the last checkpoint of the interrupted run."
       testId="queue"
     >
       <p className={view.about} role="status" data-testid="queue-status">
         <QueueWords />
       </p>
       {!isMine && runs.length > 0 && (
-        <p className={view.about}>Another tab is running the queue. Close it to continue here.</p>
+        <p className={view.about}>Another tab is running the queue. Close it to resume here.</p>
       )}
       <div className={`${buttons.row} ${styles.buttons}`}>
         {isGoing ? (
@@ -115,7 +115,7 @@ function QueueWords() {
   return `${parts}; ${when}.${held}`;
 }
 
-/** The time of day in some seconds: `16:40`. */
+/** The time of day a number of seconds from now: `16:40`. */
 const clock = (seconds: number): string => moment(new Date(Date.now() + 1000 * seconds).toISOString()).slice(-5);
 
 const WORDS: Readonly<Record<QueuedRun['status'], string>> = {

@@ -28,8 +28,8 @@ export function useLinesInSight(frame: RefObject<HTMLElement | null>, line: numb
 }
 
 /**
- * The visible lines after some steps of scrolling. Before scrolling there are fewer spare lines, so that the list opens
- * sooner.
+ * The visible lines after a number of scroll steps. Before scrolling there are fewer spare lines, so that the list
+ * opens sooner.
  *
  * @param fit number of lines that the list has room for.
  */

@@ -43,7 +43,7 @@ export function HubAccessFields() {
         <p id={`${id}-token-help`} className={styles.help}>
           {receiver === null
             ? 'First enter the https:// address of the hub.'
-            : `Sent only to ${receiver}, when you start a run or fetch or look up a model. Not stored: enter it again after a reload or for another hub.`}
+            : `Sent only to ${receiver}, when you start a run, or download or look up a model. Not stored: enter it again after a reload or for another hub.`}
         </p>
       </div>
     </details>

@@ -62,7 +62,7 @@ const COMMON_CARD = 5 * 2 ** 30;
 
 const WHILE: Readonly<Record<Moment, string>> = {
   training: 'while training',
-  measuring: 'while spaces grow',
+  measuring: 'while building spaces',
   testing: 'while testing',
 };
 
@@ -102,8 +102,8 @@ function Planned({ plan, isOld }: { plan: MemoryPlan; isOld: boolean }) {
           </tbody>
         </table>
         <p className={fields.help}>
-          Assumes texts of full length. The run plans again from its tasks before it fetches weights. Drivers need some
-          more.
+          Assumes texts of full length. The run plans again, from its tasks, before it downloads weights. Drivers need a
+          little more.
         </p>
       </details>
     </div>
@@ -150,7 +150,7 @@ function Budget() {
       <p id={`${id}-help`} className={isWrong ? fields.issue : fields.help}>
         {isWrong
           ? 'Must be a number above 0, or empty.'
-          : 'Browsers hide your GPU’s memory size. Enter it, and a run that needs more is refused before it fetches anything.'}
+          : 'Browsers hide your GPU’s memory size. Enter it, and a run that needs more is refused before any download.'}
       </p>
     </div>
   );

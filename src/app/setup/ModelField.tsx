@@ -93,7 +93,7 @@ function NamedModel({ model, issue, onChange }: NamedProps) {
       </datalist>
       <p id={`${id}-help`} className={shown === undefined ? styles.help : styles.issue}>
         {shown ??
-          'A repository of a supported family (T5, LLaMA, Qwen, Mistral, SmolLM3, Gemma 3 …) as org/name or org/name@revision, or the address of a model folder. The presets suit the embedded model; the paper trains t5-large with learning rates 1e-3 and 1e-5, prompts of 512 tokens and answers of 50.'}
+          'A model of a supported family (T5, LLaMA, Qwen, Mistral, SmolLM3, Gemma 3 …): org/name or org/name@revision on the hub, or a folder’s address. The presets suit the embedded model; the paper trains t5-large with learning rates 1e-3 and 1e-5, prompts of 512 tokens and answers of 50.'}
       </p>
       <button type="button" className={styles.link} onClick={() => look({ tab: 'models' })}>
         Known and stored models

@@ -35,7 +35,7 @@ function Shown() {
         <>
           <p className={fields.help}>The tokenizer or the task is on another server.</p>
           <button type="button" className={fields.link} data-testid="preview-look-up" onClick={preview.lookUp}>
-            Fetch it to show an example
+            Load it to show an example
           </button>
         </>
       )}

@@ -4,7 +4,7 @@ import { type GpuProgram, submitWhole } from './program.ts';
 import { AT_ONCE, readBytes } from './readback.ts';
 import { BUFFER_USAGE } from './usage.ts';
 
-/** What times a device: its own clock while that is good for it, and that of the host. */
+/** The clocks that time a device: its own, while it can be trusted, and the host's. */
 export interface Clocks {
   /** A clock in milliseconds. */
   readonly now: () => number;
@@ -12,17 +12,18 @@ export interface Clocks {
   timestamps: boolean;
 }
 
-// Shortest milliseconds that can be timed well: browsers round a device's clock to 0.1 ms, and the host learns of
-// completion by a message.
+// The shortest times that can be measured well, in milliseconds: browsers round a device's clock to 0.1 ms, and the
+// host learns of completion by a message.
 const SHORTEST = { device: 3, host: 30 };
 const MAX_REPEATS = 256;
-// If a device's clock reports less than that while this long passed on the host, retries up to this many times.
+// If a device's clock reports less than that although LONG milliseconds passed on the host, it is read again; after
+// DOUBTS such readings it is no longer used.
 const LONG = 50;
 const DOUBTS = 3;
 
 /**
- * Times programs on a device that others use meanwhile: by timestamps around a pass, where there are any, else from the
- * end of what was submitted before to the end of the program.
+ * Times programs on a device that others use too: by timestamps around a pass if the device has them, otherwise from
+ * the end of earlier submits to the end of the program.
  */
 export class DeviceTimer {
   readonly #gpu: Gpu;
@@ -32,7 +33,7 @@ export class DeviceTimer {
   readonly #ticks: OwnedBuffer | undefined;
 
   /**
-   * @param max programs that are timed at once, at most.
+   * @param max most programs timed at once.
    * @param givenUp rejects when timing is no longer needed.
    */
   constructor(gpu: Gpu, clocks: Clocks, max: number, givenUp: Promise<never>) {
@@ -44,13 +45,13 @@ export class DeviceTimer {
     this.#ticks = gpu.buffers.create('timestamps', 16 * max, BUFFER_USAGE.QUERY_RESOLVE | BUFFER_USAGE.COPY_SRC);
   }
 
-  /** How often a program must be repeated to be timed well. Finds out as well whether the device's clock can be used. */
+  /** How often a program must be repeated to be timed well. Also finds out whether the device's clock can be used. */
   async repeatsFor(program: GpuProgram): Promise<number> {
     let repeats = 1;
     for (let doubts = 0; ;) {
       let spent = await this.#spent(program, repeats);
       const shortest = this.#clocks.timestamps ? SHORTEST.device : SHORTEST.host;
-      if (spent >= shortest) spent = await this.#spent(program, repeats); // what others do may have made it long
+      if (spent >= shortest) spent = await this.#spent(program, repeats); // other work may have lengthened it
       if (spent >= shortest) return repeats;
       if (this.#clocks.timestamps && (await this.hostSpan(program, repeats)) > LONG) {
         if (++doubts === DOUBTS) this.#clocks.timestamps = false;
@@ -67,7 +68,7 @@ export class DeviceTimer {
     return one * repeats;
   }
 
-  /** Milliseconds of one execution of each program, in their order, measured over `repeats` executions. */
+  /** Milliseconds of one execution of each program, measured over `repeats` executions. */
   async times(programs: readonly GpuProgram[], repeats: number): Promise<number[]> {
     const spans = this.#clocks.timestamps ? await this.#deviceSpans(programs, repeats) : undefined;
     if (spans) return spans.map((span) => span / repeats);
@@ -97,18 +98,18 @@ export class DeviceTimer {
     }
   }
 
-  /** The time, by the host's clock, at which the device has done what has been submitted. */
+  /** The host's time when the device has finished everything submitted so far. */
   #whenDone(): Promise<number> {
     const done = this.#gpu.answers.of(this.#gpu.device.queue.onSubmittedWorkDone()).then(() => this.#clocks.now());
     return Promise.race([done, this.#gpu.lost, this.#givenUp]);
   }
 
-  /** By the device's clock; undefined if that returns nonsense. */
+  /** Milliseconds by the device's clock; undefined if it returns nonsense. */
   async #deviceSpans(programs: readonly GpuProgram[], repeats: number): Promise<number[] | undefined> {
     const [set, ticks] = [this.#set, this.#ticks];
     if (set === undefined || ticks === undefined) return undefined;
     const { device, buffers } = this.#gpu;
-    // Each on its own: all together would be long for one submit.
+    // One submit each: all together would take too long for one.
     for (const [i, program] of programs.entries()) {
       const encoder = device.createCommandEncoder();
       const pass = encoder.beginComputePass({

@@ -16,25 +16,25 @@ export interface Gpu {
   readonly buffers: BufferLedger<GPUBuffer>;
   readonly pipelines: PipelineCache;
   readonly tuning: Tuning;
-  /** Hears of what the device has done. */
+  /** Delivers the device's answers promptly. */
   readonly answers: Answers;
-  /** The queue of work for the device, in the order of the calls. */
+  /** Orders the work for the device by call. */
   readonly turns: Turns;
   /** Throws GorpError `device/lost` once the device is gone, `device/invalid-operation` once it has refused work. */
   check(): void;
   /** Makes {@link check} throw this from now on. */
   fail(reason: GorpError): void;
-  /** Rejects with GorpError `device/lost` when the device goes away unasked; pending otherwise. */
+  /** Rejects with GorpError `device/lost` when the device is lost unexpectedly; pending otherwise. */
   readonly lost: Promise<never>;
-  /** Ends the measuring of kernels, then frees every buffer and the device. */
+  /** Stops measuring kernels, then frees every buffer and the device. */
   destroy(): Promise<void>;
 }
 
 const STORAGE = BUFFER_USAGE.STORAGE | BUFFER_USAGE.COPY_DST | BUFFER_USAGE.COPY_SRC;
 
 /**
- * Buffers of WebGPU. What they are for is a set of {@link BUFFER_USAGE}; 0 is a storage buffer that the host writes and copies. They
- * are freed in their turn: what waits for the device may use them.
+ * Allocates WebGPU buffers. `usage` is a set of {@link BUFFER_USAGE}; 0 is a storage buffer that the host writes and
+ * copies. A buffer is freed after the work that is queued, since that may use it.
  */
 export function gpuAllocator(device: GPUDevice, turns: Turns): Allocator<GPUBuffer> {
   return {
@@ -53,8 +53,8 @@ export function gpuAllocator(device: GPUDevice, turns: Turns): Allocator<GPUBuff
 }
 
 const WANTED_FEATURES: GPUFeatureName[] = ['timestamp-query', 'subgroups', 'shader-f16', SUBGROUP_MATRIX];
-// Limits that are raised to what the adapter has; the defaults of the others are enough. Storage buffers of a kernel are among
-// those: some cards have no more than the eight that are guaranteed.
+// Limits raised to the adapter's; for all others the defaults suffice, including the number of storage buffers per
+// kernel: some cards have only the eight that are guaranteed.
 const WANTED_LIMITS = [
   'maxBufferSize',
   'maxStorageBufferBindingSize',
@@ -64,9 +64,9 @@ const WANTED_LIMITS = [
 ] as const;
 
 /**
- * Asks for the adapter to train on.
+ * Requests the adapter to train on.
  *
- * @param gpu `navigator.gpu` in a browser, Dawn's in Node; undefined where there is none.
+ * @param gpu `navigator.gpu` in a browser, Dawn's in Node; undefined if there is none.
  * @throws GorpError `gpu/unsupported` or `gpu/no-adapter`.
  */
 export async function requestAdapter(gpu: GPU | undefined): Promise<GPUAdapter> {
@@ -77,7 +77,7 @@ export async function requestAdapter(gpu: GPU | undefined): Promise<GPUAdapter> 
       'Open the page in a current version of Chrome, Edge or Firefox, over https or on localhost, or train on the CPU.',
     );
   }
-  // Some browsers fail rather than find nothing.
+  // Some browsers reject instead of returning null.
   const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' }).catch(() => null);
   if (adapter === null) {
     throw new GorpError(
@@ -160,7 +160,7 @@ function wrapDevice(device: GPUDevice, facts: DeviceFacts, tuning: Tuning): Gpu 
       'Start again. If it happens again, please report it with the name of the graphics card.',
     );
   };
-  lost.catch(() => undefined); // those who await it learn of it; nobody has to
+  lost.catch(() => undefined); // reported to those who await it
   return {
     device,
     facts,

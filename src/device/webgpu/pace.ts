@@ -19,25 +19,25 @@ export interface Place {
 /** A slice of work: whole calls, or pieces of a single one that takes too long for one slice. */
 export interface Slice<Call extends Paced = Paced> {
   readonly calls: readonly Call[];
-  /** Of the single call, first and behind the last one; undefined where calls are whole. */
+  /** Of a single call: the first piece, and the one after the last; undefined if calls are whole. */
   readonly pieces?: { readonly from: number; readonly to: number };
   /** Where the next slice begins. */
   readonly next: Place;
-  /** Milliseconds that it is expected to take, and whether that is a guess. */
+  /** Expected milliseconds, and whether that is a guess. */
   readonly expected: number;
   readonly isGuess: boolean;
 }
 
-/** Most milliseconds that one submit should take, short enough for a desktop that has to wait for it. */
+/** Most milliseconds that a submit should take: the desktop has to wait for it. */
 export const SLICE = 40;
 // The slice for calls that have never been timed is shorter, since its time is a guess.
 const UNTIMED_SLICE = SLICE / 4;
-// Assumed operations a millisecond of a kernel that has never run: fewer than on any known device.
+// Assumed speed of a kernel that has never run, in operations per millisecond: slower than on any known device.
 const CAUTIOUS = 2e5;
-// A time reported too short (a busy host learned of two submits at once) must not make submits grow by much.
+// If a time is reported too short (a busy host learned of two submits at once), submits must not grow by much.
 const LEAST_FACTOR = 0.5;
 
-/** Milliseconds of a slice that a call is in. */
+/** The longest slice that may contain a call, in milliseconds. */
 const longest = ({ ms }: Paced): number => (ms === undefined ? UNTIMED_SLICE : SLICE);
 
 /**
@@ -46,7 +46,7 @@ const longest = ({ ms }: Paced): number => (ms === undefined ? UNTIMED_SLICE : S
  * is slow: it runs nearly alone the first time, and only a piece of it if it is large.
  */
 export class Pace {
-  /** Operations a millisecond. */
+  /** Operations per millisecond. */
   readonly #speeds = new Map<object, number>();
 
   /** Milliseconds that a call is expected to take. */
@@ -54,7 +54,7 @@ export class Pace {
     return ms ?? cost / (this.#speeds.get(pipeline) ?? CAUTIOUS);
   }
 
-  /** The slice of work that begins at a place: one call or one piece at least. */
+  /** The slice of work that begins at a place: at least one call or piece. */
   cut<Call extends Paced>(work: readonly Call[], { call: from, piece }: Place): Slice<Call> {
     const first = work[from] as Call | undefined;
     if (first !== undefined && (piece > 0 || (first.pieces > 1 && this.expected(first) > longest(first)))) {
@@ -94,7 +94,8 @@ export class Pace {
     const factor = milliseconds / guessed;
     const sums = new Map<object, { cost: number; ms: number }>();
     for (const call of calls) {
-      // A guess gives way to the first time; later ones correct it, so that a moment of other work does not count for long.
+      // The first time replaces the guess; later ones are averaged in, so that a moment of other work does not count
+      // for long.
       const isGuess = call.ms === undefined;
       const now = this.expected(call) * (isGuess ? factor : Math.max(LEAST_FACTOR, factor));
       const ms = isGuess || call.ms === undefined || now > call.ms ? now : (call.ms + now) / 2;

@@ -51,7 +51,7 @@ export class PipelineCache {
   }
 }
 
-/** All the WGSL of a kernel, with `shaders/grid.wgsl`. */
+/** The complete WGSL of a kernel, including `shaders/grid.wgsl`. */
 export function wgslOf({ name, wgsl }: Kernel): string {
   if (wgsl === undefined) throw new Error(`kernel ${name} has no WGSL`);
   return `${wgsl()}\n${grid}`;

@@ -7,7 +7,7 @@ import { stepsOf } from './kernels/matmul.ts';
 import { planVariant, scratchOf } from './kernels/matmul-variants.ts';
 import type { Tuning } from './tuning.ts';
 
-/** Plans with the kernels that were measured to be the quickest, where they have been measured. */
+/** Plans with the kernels measured to be the fastest, or safe ones until they have been measured. */
 export class GpuPlanner implements Planner {
   readonly #tuning: Tuning;
 

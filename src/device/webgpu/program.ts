@@ -5,11 +5,11 @@ import type { Gpu } from './gpu.ts';
 import { type Call, encodeCalls } from './submitter.ts';
 import { BUFFER_USAGE } from './usage.ts';
 
-/** WebGPU's smallest guaranteed alignment of a uniform binding: what the parameters of one kernel take. */
+/** The alignment of uniform bindings that WebGPU guarantees: the space for the parameters of one kernel. */
 export const UNIFORM_ALIGNMENT = 256;
 const ONE_WORKGROUP: Workgroups = [1, 1, 1];
 
-/** What the parameters of a program's dispatches take: one uniform binding each. */
+/** Bytes of the parameters of a program's dispatches: one uniform binding each. */
 export const bytesOfUniforms = ({ length }: readonly Dispatch[]): number => Math.max(1, length) * UNIFORM_ALIGNMENT;
 
 /** The parts of a program: its calls, their parameters and the buffers of the tensors. */

@@ -2,21 +2,21 @@
 const SLICE = 50;
 
 /**
- * Counts only the time in which a ready kernel would have been noticed: not while this thread is busy, nor while the
- * device is, since some devices report a compiled kernel only after earlier submits are done.
+ * Counts only the time in which a compiled kernel would have been noticed. Time in which this thread or the device is
+ * busy does not count, since some devices report a compiled kernel only after earlier submits are done.
  */
 export class QuietTime {
   #spent = 0;
   #isBusy = false;
   readonly #timer: ReturnType<typeof setInterval>;
-  /** Resolves when the allowed time is spent; pending otherwise. */
+  /** Resolves when the allowed time is up; pending otherwise. */
   readonly over: Promise<'late'>;
 
   /**
    * Begins to count.
    *
-   * @param limit milliseconds that are allowed.
-   * @param whenIdle resolves when the device has done what was submitted.
+   * @param limit allowed milliseconds.
+   * @param whenIdle resolves when the device has finished everything submitted.
    */
   constructor(limit: number, whenIdle: () => Promise<unknown>) {
     let end: (value: 'late') => void;
@@ -24,7 +24,7 @@ export class QuietTime {
     const isIdle = (): void => {
       this.#isBusy = false;
     };
-    // Missed ticks do not come later.
+    // Missed ticks are not made up for, so a busy thread does not count.
     this.#timer = setInterval(() => {
       if (this.#isBusy) return;
       this.#spent += SLICE;
@@ -34,7 +34,7 @@ export class QuietTime {
     }, SLICE);
   }
 
-  /** Milliseconds so far, to a twentieth of a second. */
+  /** Milliseconds so far, in steps of 50. */
   get spent(): number {
     return this.#spent;
   }

@@ -4,7 +4,7 @@ import type { Gpu } from './gpu.ts';
 import { BUFFER_USAGE } from './usage.ts';
 
 /**
- * Reads a part of a buffer back to the host, in its turn, after all earlier work.
+ * Reads part of a buffer back to the host, after all earlier work.
  *
  * It cannot be cancelled: destroying a buffer during mapping can crash Node, where Dawn's binding accesses the
  * mapping's promise after it may have been collected.

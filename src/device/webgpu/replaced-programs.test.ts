@@ -24,7 +24,7 @@ beforeEach(async () => {
   arena = new Arena(device, 'gradients');
 });
 
-/** A product of class {@link CLASS} whose result lies in the arena. */
+/** A product of class {@link CLASS} whose result is in the arena. */
 async function product(name: string): Promise<Compiled> {
   const g = new Graph();
   const [a, b] = [M, N].map((rows) => {
@@ -34,7 +34,7 @@ async function product(name: string): Promise<Compiled> {
   return compile(device, name, g, [matmul(g, a, b, { layout: 'nt' })], arena);
 }
 
-/** Makes room in the arena for a program of larger intermediates, which destroys the buffers of those before. */
+/** Makes room in the arena for a program with larger intermediates, which destroys the buffers of earlier programs. */
 function giveMemoryAway(): void {
   const { version } = arena;
   arena.take([2 * M * N * 4]);
@@ -79,12 +79,12 @@ describe('a program whose kernels are replaced', () => {
         compiled();
         await chosen;
       }
-      expect(device.buffers.liveBytes - before).toBe(M * N * 4); // nothing has been recorded
+      expect(device.buffers.liveBytes - before).toBe(M * N * 4); // nothing was recorded
       await expect(run(stale)).rejects.toThrow(/^stale cannot run: its buffer gradients slot 0 has been destroyed/);
       expect(strict.submits).toEqual([]);
       expectNothingRefused();
 
-      // Its owner records it again, with the kernels chosen by now.
+      // Its owner records it again, with the kernels now chosen.
       stale.destroy();
       const anew = await product('anew');
       await run(anew);

@@ -7,7 +7,8 @@ import type { Dispatch } from '../kernel.ts';
 import { plainProduct } from '../matmul-shape.ts';
 import { WebGpuDevice } from './webgpu-device.ts';
 
-// A clock by which every call takes long: once it has run, its workgroups are submitted one by one along the longest side.
+// A clock by which every call takes long: after its first run, its workgroups are submitted one by one along the
+// longest side.
 const slowClock = (): (() => number) => {
   let time = 0;
   return () => (time += 1000);
@@ -43,7 +44,7 @@ async function chain(device: Device, name: string, length: number, seed = 1) {
   return { program, buffers, write, result: length % 2 === 0 ? x : y };
 }
 
-/** Counts submits that hold calls. */
+/** Counts submits that contain calls. */
 function countSubmits({ gpu }: WebGpuDevice): { submits: number } {
   const count = { submits: 0 };
   const { queue } = gpu.device;
@@ -58,7 +59,7 @@ function countSubmits({ gpu }: WebGpuDevice): { submits: number } {
 describe('a step in slices', () => {
   it('gives the same values, bit for bit, whatever the slices', async () => {
     const results: ArrayBuffer[] = [];
-    const standing = { now: () => 0 }; // by which nothing takes any time
+    const standing = { now: () => 0 }; // by this clock nothing takes any time
     for (const options of [standing, { now: slowClock() }, { now: slowClock(), share: 0.999_999 }]) {
       const device = new WebGpuDevice((await acquirePacedGpu()).gpu, options);
       const { program, write, result } = await chain(device, 'chain', 12);
@@ -128,7 +129,7 @@ describe('a step in slices', () => {
     await new Promise((resolve) => setTimeout(resolve));
     const before = strict.submits.length;
     const running = device.run([program]);
-    program.destroy(); // as happens to the parameters of what is replaced
+    program.destroy(); // as when a program is replaced
     await running;
     expect(new Set(strict.submits.slice(before).flat()).size).toBe(1);
     expect(strict.refused).toEqual([]);

@@ -1,27 +1,29 @@
 import { infoOf } from './adapter-info.ts';
 
-/** The feature of subgroup matrices, as browsers offer it behind a flag until it is a standard's. */
+/** The feature of subgroup matrices, which browsers offer only behind a flag until it is standardised. */
 export const SUBGROUP_MATRIX = 'chromium-experimental-subgroup-matrix' as GPUFeatureName;
 
-/** What subgroup matrices of operands are made of. */
+/** Element type of the operands of subgroup matrices. */
 export type MatrixComponent = 'f32' | 'f16';
 
-/** A product that the device computes as one operation of a subgroup: M × K times K × N. */
+/** The sizes of a product that a subgroup computes as one operation: M × K times K × N. */
 export interface MatrixSizes {
   readonly M: number;
   readonly N: number;
   readonly K: number;
 }
 
-/** What is known of a device's subgroups, where they are all of one size. */
+/** A device's subgroups, if they are all of one size. */
 export interface Subgroups {
-  /** Threads of each. */
+  /** Threads per subgroup. */
   readonly lanes: number;
-  /** Their matrices whose products are summed as f32, by what the operands are made of; those that the driver likes come first. */
+  /**
+   * Matrices whose products are summed as f32, by element type of the operands, in the driver's order of preference.
+   */
   readonly matrices: Readonly<Record<MatrixComponent, readonly MatrixSizes[]>>;
 }
 
-/** Of a device that has no subgroup matrices. */
+/** For a device without subgroup matrices. */
 export const NO_MATRICES: Subgroups['matrices'] = { f32: [], f16: [] };
 
 /** A configuration of `GPUAdapterInfo.subgroupMatrixConfigs`. */
@@ -30,7 +32,11 @@ interface MatrixConfig extends MatrixSizes {
   readonly resultComponentType: string;
 }
 
-/** Reads an adapter's subgroups. @returns undefined where they are not all of one size: a kernel cannot know what it runs with. */
+/**
+ * Reads an adapter's subgroups.
+ *
+ * @returns undefined if they are not all of one size, since a kernel could not know the size it runs with.
+ */
 export function subgroupsOf(adapter: GPUAdapter): Subgroups | undefined {
   const { features } = adapter;
   const info = infoOf(adapter);
@@ -47,7 +53,7 @@ export function subgroupsOf(adapter: GPUAdapter): Subgroups | undefined {
   return { lanes: subgroupMinSize, matrices: { f32: matricesOf('f32'), f16 } };
 }
 
-/** What kernels there are to choose from depends on, in words. */
+/** What decides which kernels are available, in words. */
 export function describeSubgroups(subgroups: Subgroups | undefined): string {
   if (subgroups === undefined) return 'subgroups of many sizes';
   const matrices = Object.entries(subgroups.matrices).flatMap(([component, sizes]) =>

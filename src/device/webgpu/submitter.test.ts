@@ -7,7 +7,10 @@ import { Submitter } from './submitter.ts';
 const direct = { of: <T>(answer: Promise<T>): Promise<T> => answer };
 const never = new Promise<never>(() => undefined);
 
-/** Thousands of calls as in a step of a large model: 24 kernels whose speeds differ by a thousand, and those of one by five. */
+/**
+ * Thousands of calls, as in a step of a large model: 24 kernels whose speeds differ up to a thousandfold, and the calls
+ * of one up to fivefold.
+ */
 function step(slowest: number, seed = 1): TimedCall[] {
   const random = seededRandom(seed);
   const kernels = Array.from({ length: 24 }, (_, i) => ({
@@ -69,7 +72,7 @@ describe('work in slices', () => {
     const idle = gpu.submitted.slice(first + 1).map((slice, i) => slice.begin - gpu.submitted[first + i].end);
     expect(Math.max(...idle)).toBe(0);
     expect(gpu.maxWaiting).toBeLessThan(3 * SLICE);
-    expect(gpu.now - begin).toBeGreaterThan(4 * total(calls)); // whoever runs more waits for the device
+    expect(gpu.now - begin).toBeGreaterThan(4 * total(calls)); // further calls wait for the device
   });
 
   it('is cut within calls that take seconds, the first time too', async () => {

@@ -7,7 +7,7 @@ export interface Call extends Paced {
   readonly pipeline: GPUComputePipeline;
   readonly bindGroup: GPUBindGroup;
   readonly workgroups: Workgroups;
-  /** Offset in bytes of its parameters, which begin with `origin` of `shaders/grid.wgsl`: 0 except for pieces. */
+  /** Where its parameters begin, in bytes. The first one is `origin` of `shaders/grid.wgsl`: 0 except for pieces. */
   readonly parameters: { readonly buffer: GPUBuffer; readonly offset: number };
 }
 
@@ -26,20 +26,20 @@ export interface PaceOptions {
   readonly now: () => number;
   /** Share of the time that the device may be busy, above 0 and at most 1. */
   readonly share: number;
-  /** Cuts work into slices; by measured time when left out. */
+  /** Cuts work into slices; by default, by measured time. */
   readonly pace?: Pick<Pace, 'cut' | 'note'>;
 }
 
-// Milliseconds of work queued on the device: enough that it never waits for the host, and the most that others wait.
+// Milliseconds of work queued on the device: enough that it never waits for the host, and the longest that others wait.
 const AT_HAND = 2 * SLICE;
-// The delay of answers is the median over this many empty submits, up to a limit in milliseconds: more comes from a
-// busy host.
+// The delay of answers is the median over PROBES empty submits, at most LATEST milliseconds: anything longer comes from
+// a busy host.
 const PROBES = 5;
 const LATEST = 200;
-// Milliseconds after which the oldest of them is replaced, when the device has nothing to do.
+// Milliseconds after which the oldest probe is replaced, once the device is idle.
 const PROBE_AGE = 1000;
-// A slice counts as at least this share of the time until its answer: the delay is only known roughly, and work that
-// seems to take no time would be submitted all at once.
+// A slice counts as at least this share of the time until its answer. The delay is known only roughly, and work that
+// seemed to take no time would be submitted all at once.
 const LEAST_SHARE = 1 / 8;
 
 interface InFlight {
@@ -48,9 +48,9 @@ interface InFlight {
 }
 
 /**
- * Submits work in short slices, cut by measured times, and only as many at once as keep the device busy. One long
- * submit freezes the desktop, and drivers reset a device that works on one for too long (two seconds on Windows). The
- * cuts change no value.
+ * Submits work in short slices, cut by measured time, and only as many at once as keep the device busy. A long submit
+ * freezes the desktop, and drivers reset a device that spends too long on one (two seconds on Windows). Cutting changes
+ * no value.
  */
 export class Submitter {
   readonly #device: Pick<GPUDevice, 'createCommandEncoder' | 'queue'>;
@@ -59,18 +59,18 @@ export class Submitter {
   readonly #options: PaceOptions;
   readonly #pace: Pick<Pace, 'cut' | 'note'>;
   readonly #inFlight: InFlight[] = [];
-  /** How late the answers of the last empty submits came, in milliseconds, and when the last one did. */
+  /** How late the answers to the last empty submits came, in milliseconds, and when the last one came. */
   readonly #probes: number[] = [];
   #probedAt = -Infinity;
-  /** Milliseconds from the end of some work to its answer. */
+  /** Milliseconds from the end of work to its answer. */
   #delay = 0;
   /** When the device finished the latest work known to be done, and when that was learned. */
   #lastDone = -Infinity;
   #lastHeard = -Infinity;
-  /** The end of the device's rest. */
+  /** When the device's pause between slices ends. */
   #restedAt = -Infinity;
 
-  /** @param lost rejects when the device goes away. */
+  /** @param lost rejects when the device is lost. */
   constructor(
     device: Pick<GPUDevice, 'createCommandEncoder' | 'queue'>,
     answers: Pick<Answers, 'of'>,
@@ -87,7 +87,7 @@ export class Submitter {
   /**
    * Submits calls, then copies.
    *
-   * @returns resolves when all is submitted, which waits while the device has enough to do.
+   * @returns resolves when everything is submitted. Waits while the device has enough to do.
    * @throws the reason of the device's loss.
    */
   async submit(calls: readonly Call[], copies: readonly MemoryCopy[]): Promise<void> {
@@ -133,7 +133,7 @@ export class Submitter {
   #hasRoom({ expected, isGuess }: Slice): boolean {
     const { now, share } = this.#options;
     if (this.#inFlight.length === 0) return share === 1 || now() >= this.#restedAt;
-    // Some of what is in flight may be done, and its answer on the way.
+    // Some of the work in flight may be done already, with its answer on the way.
     const max = AT_HAND + this.#delay;
     return share === 1 && !isGuess && this.#inFlight.reduce((sum, slice) => sum + slice.expected, expected) <= max;
   }
@@ -166,7 +166,7 @@ export class Submitter {
     const isWithin = pieces !== undefined && pieces.from > 0;
     if (isWithin) beginAt(pieces.from);
     queue.submit([encoder.finish()]);
-    if (isWithin) beginAt(0); // in its turn, so that the work reads earlier writes
+    if (isWithin) beginAt(0); // after the submit, so that this work still reads the earlier value
     const done = this.#answers.of(queue.onSubmittedWorkDone()).then(
       () => this.#heard(inFlight, slice, begin),
       () => this.#forget(inFlight), // the device is lost, which others report
@@ -178,7 +178,7 @@ export class Submitter {
   #heard(inFlight: InFlight, slice: Slice, begin: number): void {
     const { now, share } = this.#options;
     const heard = now();
-    const mayBeShort = begin < this.#lastDone; // it waited for earlier work, whose end may have been learned late
+    const mayBeShort = begin < this.#lastDone; // it waited for earlier work, whose end may have been reported late
     const done = heard - this.#delay;
     const least = LEAST_SHARE * (heard - Math.max(begin, this.#lastHeard));
     const taken = Math.max(least, done - Math.max(begin, this.#lastDone));
@@ -198,7 +198,7 @@ export class Submitter {
 /** The side of a grid along which calls are cut. */
 const longestSide = (workgroups: Workgroups): number => workgroups.indexOf(Math.max(...workgroups));
 
-/** Encodes calls into a compute pass that is open. @param pieces of them are started; all when left out. */
+/** Encodes calls into an open compute pass. @param pieces number to start; all by default. */
 export function encodeCalls(pass: GPUComputePassEncoder, calls: readonly Call[], pieces?: number): void {
   let current: GPUComputePipeline | undefined;
   for (const { pipeline, bindGroup, workgroups } of calls) {

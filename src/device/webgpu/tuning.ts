@@ -13,13 +13,13 @@ import type { Subgroups } from './subgroups.ts';
 
 /** Stored measurements of a device. */
 export interface KernelChoices {
-  /** Left out until it has been measured. */
+  /** Missing until measured. */
   readonly attention?: AttentionVariant;
   /** Kernels by shape class. */
   readonly matmul: Readonly<Record<string, MatmulVariant>>;
 }
 
-/** Something that a program needs and that has not been measured. */
+/** A choice that a program needs and that has not been measured. */
 export type Wanted =
   | { readonly of: 'attention' }
   | {
@@ -29,21 +29,20 @@ export type Wanted =
       readonly shape: MatmulShape;
     };
 
-/** Measures in the background what is wanted of a {@link Tuning}. */
+/** Measures in the background what a {@link Tuning} lacks. */
 export interface Measurer {
-  /** There is something to measure. */
+  /** Called when there is something to measure. */
   wake(): void;
-  /** Resolves when nothing is left to measure; does not wait for a good moment any longer. */
+  /** Measures everything now, without waiting for an idle moment. Resolves when nothing is left to measure. */
   finish(): Promise<void>;
-  /** Stops, and resolves when all its memory on the device is free. */
+  /** Stops; resolves when its memory on the device is free. */
   stop(): Promise<void>;
 }
 
 /**
  * Chooses among kernels that compute the same. Callers get a kernel at once, a safe one if nothing has been measured;
- * those who {@link follow} learn of better ones later. A choice, once made, stays, since other kernels round
- * differently: after everything is measured, a run has the same losses from its first step to its last, also when
- * started again.
+ * those who {@link follow} are notified of better ones later. A choice never changes, since kernels round differently:
+ * once everything is measured, repeating a run gives the same losses from its first step to its last.
  */
 export class Tuning {
   #attention: AttentionVariant | undefined;
@@ -55,7 +54,7 @@ export class Tuning {
   readonly #givenUp = new Set<string>();
   readonly #wrong = new Set<string>();
   #wrongSafe: string | undefined;
-  /** Whether the run allows operands of products to be rounded to 16-bit floats; the device must have `shader-f16`. */
+  /** Whether the run allows operands of products to be rounded to 16-bit floats. Requires `shader-f16`. */
   halves = false;
   #version = 0;
   #measurer: Measurer | undefined;
@@ -64,7 +63,7 @@ export class Tuning {
   readonly safeAttention: AttentionVariant;
 
   /**
-   * @param subgroups those of the device, where they are all of one size.
+   * @param subgroups of the device, if they are all of one size.
    * @param isSoftware whether the device computes on the CPU.
    */
   constructor(
@@ -74,18 +73,18 @@ export class Tuning {
     this.safeAttention = safeAttention(isSoftware);
   }
 
-  /** The kernel of a product; {@link SAFE_VARIANT} where nothing was measured. */
+  /** The kernel for a product; {@link SAFE_VARIANT} until measured. */
   variantOf(shape: MatmulShape): MatmulVariant {
     const name = shapeClass(shape);
     if (name === undefined) return ONLY_VARIANT;
     const chosen = this.#matmul.get(name);
-    // A stored choice may be one that this device cannot run.
+    // This device may be unable to run a stored choice.
     if (chosen !== undefined && variantsOf(shape, this.subgroups).includes(chosen)) return chosen;
     this.#want(name, { of: 'matmul', shapeClass: name, shape });
     return SAFE_VARIANT;
   }
 
-  /** The kernel of an attention; {@link safeAttention} where nothing was measured. */
+  /** The kernel for attention; {@link safeAttention} until measured. */
   get attention(): AttentionVariant {
     if (this.#attention === undefined) this.#want('attention', { of: 'attention' });
     return this.#attention ?? this.safeAttention;
@@ -116,7 +115,7 @@ export class Tuning {
     return this.#wanted.values().next().value;
   }
 
-  /** Leaves a request to the safe kernel; the next start will measure it. */
+  /** Abandons a request: the safe kernel stays, and the next start measures again. */
   giveUp(wanted: Wanted): void {
     const name = wanted.of === 'attention' ? wanted.of : wanted.shapeClass;
     this.#wanted.delete(name);
@@ -129,7 +128,7 @@ export class Tuning {
     if (isSafe) this.#wrongSafe ??= kernel;
   }
 
-  /** A kernel that programs have begun with, and that gave wrong results: what was computed cannot be used. */
+  /** A kernel that programs have started with and that gave wrong results: what they computed cannot be used. */
   get wrongSafe(): string | undefined {
     return this.#wrongSafe;
   }
@@ -139,17 +138,17 @@ export class Tuning {
     return [...this.#wrong];
   }
 
-  /** Counts the changes of what is chosen. */
+  /** Number of changes of the choices so far. */
   get version(): number {
     return this.#version;
   }
 
   /**
-   * Tells of every change of what is chosen.
+   * Reports every change of the choices.
    *
-   * @param since a {@link version}; reports at once if anything has changed after it.
-   * @param update takes the kernels that are chosen now; must not reject.
-   * @returns a function that ends it.
+   * @param since a {@link version}; reports at once if anything has changed since.
+   * @param update adopts the current choices; must not reject.
+   * @returns a function that stops the reports.
    */
   follow(since: number, update: () => Promise<void>): () => void {
     this.#followers.add(update);
@@ -167,7 +166,7 @@ export class Tuning {
     void switching.finally(() => this.#switching.delete(switching));
   }
 
-  /** Measures unknown requests from now on. */
+  /** From now on, requests that are not measured go to this measurer. */
   measureWith(measurer: Measurer): void {
     this.#measurer = measurer;
   }
@@ -176,13 +175,13 @@ export class Tuning {
     return this.#measurer !== undefined;
   }
 
-  /** Resolves when all requests have been measured and followers have the chosen kernels. */
+  /** Resolves when all requests have been measured and followers have adopted the choices. */
   async settled(): Promise<void> {
     await this.#measurer?.finish();
     await Promise.all(this.#switching);
   }
 
-  /** Ends measuring for good, and resolves when its memory on the device is free. */
+  /** Stops measuring for good; resolves when its memory on the device is free. */
   async stop(): Promise<void> {
     this.#followers.clear();
     await this.#measurer?.stop();
@@ -203,7 +202,7 @@ export class Tuning {
   }
 }
 
-/** The error that ends a run when kernels it has used are wrong. */
+/** The error that ends a run that has used wrong kernels. */
 export const wrongResults = (kernels: string): GorpError =>
   new GorpError(
     'device/wrong-results',
@@ -211,7 +210,7 @@ export const wrongResults = (kernels: string): GorpError =>
     'Start again with other kernels. If it happens again, update the driver or the browser, or train on the CPU.',
   );
 
-/** Choices from outside, if they are such as this version makes. */
+/** Validates stored choices; undefined if this version could not have made them. */
 export function readKernelChoices(value: unknown): KernelChoices | undefined {
   if (typeof value !== 'object' || value === null) return undefined;
   const { attention, matmul } = value as Partial<Record<keyof KernelChoices, unknown>>;

@@ -1,4 +1,4 @@
-/** WebGPU's numbers for what a buffer is used for (GPUBufferUsage), so that memory can be planned where there is no WebGPU. */
+/** WebGPU's buffer usage flags (GPUBufferUsage), so that memory can be planned without WebGPU. */
 export const BUFFER_USAGE = {
   MAP_READ: 1,
   COPY_SRC: 4,

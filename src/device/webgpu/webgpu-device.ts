@@ -10,7 +10,7 @@ import { readBytes } from './readback.ts';
 import { type PaceOptions, Submitter } from './submitter.ts';
 import { tuneGpu, type TuningHost } from './tune.ts';
 
-// Bytes per write: page, transfer and driver would each hold a copy of larger pieces.
+// Most bytes per write: of larger pieces, the page, the transfer and the driver would each hold a copy.
 const PIECE = 2 ** 24;
 
 /** The device of a graphics adapter: WGSL kernels, chosen by measurement, submitted in slices. */
@@ -85,8 +85,8 @@ export class WebGpuDevice implements Device {
   /**
    * What a program currently runs.
    *
-   * @throws Error when it is a program of another device, or when it could not be given the kernels that are chosen, by a
-   *   mistake of this program; GorpError `device/lost` where that is the cause.
+   * @throws Error when the program belongs to another device, or when a bug kept it from adopting the chosen kernels;
+   *   GorpError `device/lost` if that is the cause.
    */
   programOf(program: Program): GpuProgram {
     if (!(program instanceof FollowingProgram)) throw new Error(`${program.name} is a program of another device`);
@@ -128,7 +128,7 @@ export class WebGpuDevice implements Device {
 /**
  * Opens an adapter whose kernels are chosen by measurement.
  *
- * @param share of the time that it may be kept busy.
+ * @param share of the time that the device may be busy.
  * @throws GorpError `gpu/no-device`.
  */
 export async function openWebGpu(adapter: GPUAdapter, tuning: TuningHost, share = 1): Promise<WebGpuDevice> {
@@ -150,7 +150,7 @@ class FollowingProgram implements Program {
   #isAtIt = false;
   readonly #unfollow: () => void;
 
-  /** @param version of the choices that the program was recorded with. */
+  /** @param version of the choices with which the program was recorded. */
   constructor(gpu: Gpu, program: GpuProgram, plan: () => readonly Dispatch[], version: number) {
     this.#gpu = gpu;
     this.#program = program;
@@ -167,7 +167,7 @@ class FollowingProgram implements Program {
     return this.#program.dispatchCount;
   }
 
-  /** What is to run. @throws as {@link WebGpuDevice.programOf}. */
+  /** The program to run. @throws as {@link WebGpuDevice.programOf}. */
   current(): GpuProgram {
     if (this.#fault === undefined) return this.#program;
     this.#gpu.check(); // on a lost device, failures are not bugs

@@ -52,18 +52,18 @@ export const PROJECTED_SETTINGS = {
   projection: choice({
     section: 'Low-rank gradient',
     label: 'Projection',
-    help: 'Fast never forms the gradient; exact does, and is slower, for comparison with the paper’s code.',
+    help: 'Fast never forms the gradient. Exact does and is slower: use it to compare with the paper’s code.',
     initial: 'fast',
     before: 'exact',
     options: [
       { value: 'fast', label: 'fast: block power iteration on the GPU' },
-      { value: 'exact', label: 'exact: singular values on the CPU' },
+      { value: 'exact', label: 'exact: SVD on the CPU' },
     ],
   }),
   clipNorm: choice({
     section: 'Low-rank gradient',
     label: 'Norm for clipping',
-    help: 'Which norm counts; that of the full gradient costs time in every step.',
+    help: 'Which norm is used. That of the full gradient costs time in every step.',
     initial: 'projected',
     before: 'exact',
     applies: ({ projection }) => projection === 'fast',

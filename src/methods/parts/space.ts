@@ -18,7 +18,7 @@ export const SPACE_SETTINGS = {
   softness: number({
     section: 'Shared space',
     label: 'Softness',
-    help: 'Energy, relative to the average direction, at which one is suppressed by half; 0 uses the threshold.',
+    help: 'Energy, relative to the average, at which a direction is suppressed by half; 0 uses the threshold.',
     range: NOT_NEGATIVE,
     initial: 0,
     before: 0,
@@ -43,7 +43,7 @@ export const SPACE_SETTINGS = {
     applies: ofInputs,
     options: [
       { value: 'constant', label: 'the same in every task' },
-      { value: 'compensated', label: 'higher, the less lies outside the space' },
+      { value: 'compensated', label: 'higher where less lies outside the space' },
     ],
   }),
   loraSpace: choice({
@@ -59,7 +59,7 @@ export const SPACE_SETTINGS = {
   spaceRule: choice({
     section: 'Shared space',
     label: 'Rule for new directions',
-    help: 'How many each task adds.',
+    help: 'Decides how many each task adds.',
     initial: 'paper',
     applies: ofMoments,
     options: [

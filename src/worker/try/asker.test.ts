@@ -11,12 +11,12 @@ import { askExamples, type AskerParts, askRounds, type Provider, StoppedAsking }
 import type { Asking, Question, TryMessage } from './messages.ts';
 import { PreparedModels, type Stage } from './prepared-models.ts';
 
-ort.env.wasm.numThreads = 1;
+ort.env.wasm.numThreads = 1; // tests run in parallel
 
 const LAYER = 'decoder.block.0.layer.0.SelfAttention.v';
 const LAYERS = new Set([LAYER]);
 
-/** What a round has trained: an adapter, larger after each round. */
+/** What a round trained: an adapter that grows with each round. */
 const trainedIn = (round: number): TrainedChanges => ({
   changed: LAYERS,
   changes: {
@@ -76,7 +76,7 @@ const counted: Runtime = {
   } as Runtime['InferenceSession'],
 };
 
-/** What asking rounds of a tiny model needs. */
+/** What is needed to ask rounds of a tiny model. */
 async function partsWith(more: Partial<AskerParts> = {}): Promise<AskerParts> {
   const base = tinyModel();
   const known = await readTexts(base, { promptForm: 'raw' });

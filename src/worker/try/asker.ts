@@ -22,14 +22,14 @@ export interface AskerParts extends PromptParts {
   breathe: () => Promise<void>;
 }
 
-/** The device of the runtime: chosen once; the CPU after the first failure of the graphics card. */
+/** The device of the runtime: the chosen one, or the CPU once the graphics card has failed. */
 export interface Provider {
   kind: 'webgpu' | 'wasm';
   note: string | null;
 }
 
 /**
- * Asks rounds one after another. Reports a round that fails, and asks the next.
+ * Asks rounds one after another. Reports a round that fails, then asks the next.
  *
  * @throws StoppedAsking; GorpError `text/prompt-too-long`, `tasks/…` before any round is asked.
  */
@@ -56,7 +56,7 @@ export async function askRounds(
   }
 }
 
-/** Examples of a task to ask, from one of them on. */
+/** Examples of a task to ask, starting at one of them. */
 export interface ExamplesToAsk {
   task: string;
   examples: readonly Pick<AnsweredExample, 'sentence' | 'label'>[];
@@ -139,11 +139,11 @@ async function answerOf(
 const messageOf = (thrown: unknown): string =>
   (thrown instanceof Error ? thrown.message : String(thrown)).split('\n')[0];
 
-/** Missing files give these. */
+/** Thrown for missing files. */
 const isGone = (thrown: unknown): boolean =>
   thrown instanceof DOMException && ['NotFoundError', 'NotReadableError'].includes(thrown.name);
 
-/** What onnxruntime throws is a plain error, or a number when memory ran out. */
+/** onnxruntime throws plain errors, or a number if memory ran out. */
 function asRefusal(thrown: unknown): unknown {
   if (thrown instanceof GorpError) return thrown;
   if (isGone(thrown)) {
@@ -158,14 +158,14 @@ function asRefusal(thrown: unknown): unknown {
     return new GorpError(
       'weights/runtime-memory',
       'onnxruntime-web ran out of memory for this model.',
-      'Choose a form of the weights with fewer bits, or close other tabs.',
+      'Choose a weight format with fewer bits, or close other tabs.',
       { cause: thrown },
     );
   }
   return new GorpError(
     'worker/runtime-failed',
     `onnxruntime-web could not run the model: ${messageOf(thrown)}.`,
-    'Try another form of the weights; if it fails as well, please report it.',
+    'Try another weight format. If that fails too, please report it.',
     { cause: thrown },
   );
 }

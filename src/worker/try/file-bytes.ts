@@ -1,10 +1,10 @@
 /**
- * A file as onnxruntime-web takes external data, which it reads tensor by tensor while it makes a session. It asks for a
- * `Uint8Array` and uses its `byteLength` and `subarray` alone (`LoadWebAssemblyExternalData` in
- * core/framework/tensorprotoutils.cc), so that no more than a tensor is in JavaScript's memory at a time. Given a Blob,
- * it would read all of it first.
+ * A file in the form in which onnxruntime-web accepts external data, which it reads tensor by tensor while it makes a
+ * session. It expects a `Uint8Array` but uses only `byteLength` and `subarray` (`LoadWebAssemblyExternalData` in
+ * core/framework/tensorprotoutils.cc), so JavaScript never holds more than one tensor. A Blob would be read as a whole
+ * first.
  *
- * @param read gives bytes of the file at once; a worker has `FileReaderSync` for it.
+ * @param read returns bytes of the file synchronously; a worker has `FileReaderSync` for this.
  */
 export function fileBytes(bytes: number, read: (begin: number, end: number) => Uint8Array): Uint8Array {
   const file = new Uint8Array(0);
@@ -13,6 +13,6 @@ export function fileBytes(bytes: number, read: (begin: number, end: number) => U
   return file;
 }
 
-/** A Blob's bytes at once. Works in workers only. */
+/** A Blob's bytes, synchronously. Works in workers only. */
 export const readNow = (blob: Blob, begin: number, end: number): Uint8Array =>
   new Uint8Array(new FileReaderSync().readAsArrayBuffer(blob.slice(begin, end)));

@@ -6,11 +6,11 @@ import type { AnsweredExample } from '../../run/outputs/answers-over-rounds.ts';
 import { RunSettingsSchema } from '../../run/settings.ts';
 import type { ModelAccess } from '../../weights/source.ts';
 
-/** A question: a sentence for the template of a task, with the right answer if known, or a text as it is. */
+/** A question: a sentence for a task's prompt, with the right answer if known, or a raw prompt. */
 export type Question =
   { kind: 'task'; task: string; sentence: string; label: string | null } | { kind: 'raw'; text: string };
 
-/** The settings of answering. */
+/** Settings for answering. */
 export interface Answering {
   dtype: OnnxDtype;
   device: DeviceChoice;
@@ -38,7 +38,7 @@ export type TryCommand =
   | { type: 'open'; files: readonly GivenFile[] | null; access: ModelAccess }
   | { type: 'examples'; task: string }
   | { type: 'ask'; asking: Asking }
-  /** Asks the model before training the test examples of a task, from one of them on. */
+  /** Asks the model before training the test examples of a task, starting at one of them. */
   | { type: 'ask-examples'; task: string; from: number; answering: Answering }
   | { type: 'stop' };
 
@@ -49,7 +49,7 @@ const TriedRunSchema = v.strictObject({
   id: v.string(),
   settings: RunSettingsSchema,
   rounds: v.array(v.strictObject({ round: roundNumber, name: v.string(), hasWeights: v.boolean() })),
-  /** Tasks that rounds have tested, with their labels in the order of the prompt, and the rounds that tested them. */
+  /** Tasks that rounds tested, their labels in the order of the prompt, and the rounds that tested them. */
   tasks: v.array(
     v.strictObject({
       name: v.string(),
@@ -58,7 +58,9 @@ const TriedRunSchema = v.strictObject({
       rounds: v.array(roundNumber),
     }),
   ),
-  /** Bytes that the weights take in the runtime, by form; null if the model's config is not in this browser. */
+  /**
+   * Bytes that the weights take in the runtime, by weight format; null if the model's config is not in this browser.
+   */
   bytes: v.nullable(v.strictObject({ f32: v.number(), f16: v.number(), q8: v.number(), q4: v.number() })),
 });
 export type TriedRun = v.InferOutput<typeof TriedRunSchema>;
@@ -73,7 +75,7 @@ export type TryRuntime = v.InferOutput<typeof TryRuntimeSchema>;
 /** The whole answer after a round. */
 const TriedAnswerSchema = v.strictObject({
   text: v.string(),
-  /** Whether it is the right answer, by exact match; null if unknown. */
+  /** Whether the answer is right, by exact match; null if unknown. */
   isRight: v.nullable(v.boolean()),
   /** The probability of each label of the task, in their order; empty for a raw prompt. */
   labels: v.array(v.strictObject({ label: v.string(), probability: v.number() })),
@@ -95,7 +97,7 @@ const AnsweredExampleSchema: v.GenericSchema<unknown, AnsweredExample> = v.stric
 
 /** Messages of that worker. `done` or `failed` ends a question or a request for examples. */
 export const TryMessageSchema = v.variant('type', [
-  /** A regular expression of the model's tokenizer.json starts on a text, and has finished with it. */
+  /** The tokenizer starts on a text that may take it for ever, and has finished with it. */
   v.strictObject({ type: v.literal('tokenizing'), model: v.string() }),
   v.strictObject({ type: v.literal('tokenized') }),
   v.strictObject({ type: v.literal('opened'), run: v.nullable(TriedRunSchema) }),

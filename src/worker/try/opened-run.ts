@@ -23,13 +23,13 @@ export interface RunFiles {
   results: Results;
   rounds: RoundFolder[];
   answers: AnswersOverRounds;
-  /** Layers that the run trains, without `.weight`. */
+  /** Trained layers, without `.weight`. */
   layers: ReadonlySet<string>;
   /** @throws GorpError `run/bad-round`. */
   openRound: (round: number) => Promise<SavedRound>;
 }
 
-/** Folders of rounds: `1-dbpedia`, or any that a round's files were put into. */
+/** Folders of rounds: `1-dbpedia`, or any folder with a round's files. */
 const NAMED = /^(\d+)-/;
 
 /**

@@ -5,9 +5,9 @@ import { openTextModel, type Runtime, type TextModel } from '../../onnx/runtime/
 import type { OutputFile } from '../../weights/exports/output-file.ts';
 import { fileBytes } from './file-bytes.ts';
 
-/** Stores data files while a session is made from them. */
+/** Stores data files until a session is made from them. */
 export interface Stage {
-  /** Writes a file, replacing one at the same path. */
+  /** Writes a file, replacing any at the same path. */
   write(file: OutputFile): Promise<void>;
   size(path: string): number;
   /** Bytes of a written file. */
@@ -17,13 +17,13 @@ export interface Stage {
 /** A model whose rounds can be asked. */
 export interface RoundsModel {
   config: ParsedConfig;
-  /** Its graphs after a round, 0 before training; only the external data differs between rounds. */
+  /** Its graphs after a round, or before training (0); only the external data differs between rounds. */
   graphs(round: number, dtype: OnnxDtype): Promise<GraphFiles[]>;
 }
 
 /**
- * Prepares rounds for the runtime, one at a time: there is never more than one in memory. What rounds share is written
- * once, what a round trained on demand.
+ * Prepares rounds for the runtime, one at a time, so that there is never more than one in memory. Weights shared by the
+ * rounds are written once; those that a round trained, on demand.
  */
 export class PreparedModels {
   readonly #written = new Set<string>();
@@ -38,7 +38,7 @@ export class PreparedModels {
   }
 
   /**
-   * Opens the model after a round; the one before it is closed.
+   * Opens the model after a round and closes the previous one.
    *
    * @throws what reading and writing the files throws; what onnxruntime throws if it cannot make a session.
    */
@@ -74,7 +74,7 @@ export class PreparedModels {
   }
 }
 
-/** A graph without its weights: some KB. */
+/** A graph without its weights: a few KB. */
 async function bytesOf({ content }: OutputFile): Promise<Uint8Array> {
   const pieces: Uint8Array<ArrayBuffer>[] = [];
   for await (const piece of content()) pieces.push(piece.slice());

@@ -12,7 +12,7 @@ import type { Question } from './messages.ts';
 /** Most tokens of an answer to a raw prompt, unless the run allows more. */
 const RAW_ANSWER_TOKENS = 64;
 
-/** What turning questions into prompts needs. */
+/** What is needed to turn questions into prompts. */
 export interface PromptParts {
   known: Pick<KnownModel, 'tokenizer' | 'config'>;
   settings: RunSettings;
@@ -70,7 +70,7 @@ export function promptFor({ known: { tokenizer, config }, settings, tasks }: Pro
   };
 }
 
-/** Tokens that T5 was pre-trained with; it reads longer prompts, but worse. */
+/** The prompt length of T5's pre-training; it reads longer prompts, but less well. */
 const T5_POSITIONS = 512;
 
 /** @throws GorpError `text/prompt-too-long`, `text/empty-prompt`. */
@@ -83,7 +83,7 @@ function wholePrompt(
   const room = config.kind === 'decoder-only' ? positionsOf(config) - most : Math.max(T5_POSITIONS, sourceLength);
   const ids = tokenizer.encodePrompt(text);
   if (ids.length === 0) {
-    throw new GorpError('text/empty-prompt', 'The prompt has no token.', 'Write something to ask the model.');
+    throw new GorpError('text/empty-prompt', 'The prompt is empty.', 'Write something to ask the model.');
   }
   if (ids.length <= room) return ids;
   throw new GorpError(

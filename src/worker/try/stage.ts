@@ -4,12 +4,15 @@ import { makeFolder, removeFrom, writeHandle } from '../private-files.ts';
 import { readNow } from './file-bytes.ts';
 import type { Stage } from './prepared-models.ts';
 
-/** Data files in the browser's private file system: `try/ID/…`, a folder for each worker, which holds a lock of that name. */
+/**
+ * Data files in the browser's private file system, in a folder per worker, `try/ID/…`. The worker holds a lock of that
+ * name.
+ */
 const FOLDER = 'try';
 const lockOf = (id: string): string => `gorp-web-${FOLDER}/${id}`;
 
 /**
- * A stage of this worker alone. Removes what earlier workers left.
+ * A stage for this worker alone. Removes what earlier workers left.
  *
  * @throws GorpError `store/failed` if the browser has no such file system; `write` also `store/quota`.
  */
