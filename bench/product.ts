@@ -73,7 +73,7 @@ export interface Comparison {
   readonly sizes: Sizes;
   /** Operands that may be rounded to 16-bit floats. */
   readonly halves?: HalfOperands;
-  /** The class of products that share the choice; null where there is nothing to choose. */
+  /** The class of products that share the choice; null if there is nothing to choose. */
   readonly shapeClass: string | null;
   readonly chosen: MatmulVariant;
   readonly timings: readonly Timing[];

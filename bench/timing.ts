@@ -2,7 +2,7 @@
 export interface Clock {
   /** Wall clock in milliseconds. */
   now(): number;
-  /** CPU milliseconds of everything that computes, drivers and browser processes included; null where it is unknown. */
+  /** CPU milliseconds of everything that computes, drivers and browser processes included; null if unknown. */
   cpuMs(): Promise<number | null>;
 }
 

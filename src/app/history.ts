@@ -5,7 +5,7 @@ import { DeviceReportSchema, MeasuresSchema, type Results, ResultsSchema } from 
 import { RunSettingsSchema } from '../run/settings.ts';
 import { gunzipJson, gzipJson } from './gzip-json.ts';
 
-/** The most runs stored; the oldest are dropped first. */
+/** Maximum number of runs stored; the oldest are dropped first. */
 export const KEPT_RUNS = 60;
 /** Bytes for the compressed full results of the latest runs; older runs have only a summary. */
 export const RESULTS_BYTES = 64 * 2 ** 20;

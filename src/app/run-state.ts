@@ -63,7 +63,7 @@ export const IDLE: RunState = {
   error: null,
 };
 
-/** The most samples of layer statistics stored for drawing. */
+/** Maximum number of samples of layer statistics stored for drawing. */
 export const MAX_SAMPLES = 400;
 
 /** A run that was just requested. */

@@ -31,7 +31,7 @@ Answers prompts with a model, as it is or after a round. Decoding is greedy, so 
 
 Answers go to stdout; with several prompts, each takes one line, its line breaks written as \\n.`;
 
-/** Most tokens of an answer, unless a round or an option sets them. */
+/** Maximum number of tokens in an answer, unless a round or an option sets it. */
 const MAX_NEW_TOKENS = 128;
 /** Prompts answered at a time, unless a round sets it. */
 const BATCH_SIZE = 8;

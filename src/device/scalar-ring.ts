@@ -14,7 +14,7 @@ export class ScalarRing {
 
   /**
    * @param sources locations of a step's numbers after the step.
-   * @param capacity most steps held before {@link take}.
+   * @param capacity maximum number of steps held before {@link take}.
    */
   constructor(
     device: Device,

@@ -36,13 +36,13 @@ function keepOutside(g: Graph, x: Tensor, S: Tensor | undefined): void {
   matmul(g, inside, S, { layout: 'nt', alpha: -1, into: x, accumulate: true }); // [rows, in]
 }
 
-/** (G v_j)ᵀ as rows, for v_j the rows of `rows` [n, in], themselves outside S. [n, out] */
+/** (G v_j)ᵀ as rows [n, out], for v_j the rows of `rows` [n, in], themselves outside S. */
 function throughGradient(g: Graph, { x, dy }: ImplicitGradient, rows: Tensor): Tensor {
   const inner = matmul(g, x, rows, { layout: 'nt' }); // [tokens, n]
   return matmul(g, inner, dy, { layout: 'tn' }); // [n, out]
 }
 
-/** u_jᵀ G as rows, for u_j the rows of `rows` [n, out]. [n, in] */
+/** u_jᵀ G as rows [n, in], for u_j the rows of `rows` [n, out]. */
 function throughTranspose(g: Graph, { x, dy, outside }: ImplicitGradient, rows: Tensor): Tensor {
   const inner = matmul(g, dy, rows, { layout: 'nt' }); // [tokens, n]
   return outsideRows(g, matmul(g, inner, x, { layout: 'tn' }), outside); // [n, in]

@@ -3,7 +3,7 @@ import { columnSlice, type Matrix, matrix, trace } from './matrix.ts';
 import { growSpace, type SpaceGrowth } from './space.ts';
 import { symmetricEigen } from './symmetric-eigen.ts';
 
-/** Most directions stored per task to compare it with others. */
+/** Maximum number of directions stored per task to compare it with others. */
 export const MAX_DIRECTIONS = 16;
 
 /** The angles between the main directions of a task and of an earlier one, for one tensor. */

@@ -83,7 +83,7 @@ export class Learner {
     return takeStep(this.#core, this.#programs, batches);
   }
 
-  /** Most bytes that {@link takeRecords} reads back. */
+  /** Maximum bytes that {@link takeRecords} reads back. */
   get recordBytes(): number {
     return this.#core.ring.bytes;
   }
@@ -140,7 +140,7 @@ export class Learner {
     return stateOf(this.#core);
   }
 
-  /** Most bytes of the matrices of {@link state} in the last of a number of tasks, once their memory is reserved. */
+  /** Maximum bytes of the matrices of {@link state} in the last task, once memory for this many tasks is reserved. */
   savedBytes(tasks: number): number {
     return savedBytes(this.#core, tasks);
   }

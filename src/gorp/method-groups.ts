@@ -9,7 +9,7 @@ export interface LayerGroup {
  * The layers that match a pattern, grouped by shape.
  *
  * @param shapes parameters by name; those ending in `.weight` with two dimensions are layers.
- * @param limit most bytes of the f32 matrices of a group, which share a buffer.
+ * @param limit maximum bytes of the f32 matrices of a group, which share a buffer.
  */
 export function layerGroups(
   shapes: ReadonlyMap<string, readonly number[]>,

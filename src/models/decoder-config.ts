@@ -24,7 +24,7 @@ export interface DecoderConfig {
   eps: number;
   /** Tied: the output layer is the embedding. */
   tied: boolean;
-  /** Most tokens of a text. */
+  /** Maximum number of tokens in a text. */
   maxPositions: number;
   layers: DecoderLayer[];
   rotaries: RotarySettings[];

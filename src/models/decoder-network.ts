@@ -30,7 +30,7 @@ export class DecoderNetwork implements Network {
   readonly #constants: Constants;
 
   /**
-   * @param reach most tokens of prompt and answer together.
+   * @param reach maximum number of tokens in prompt and answer together.
    * @throws GorpError `settings/text-too-long` if the model has fewer positions.
    */
   constructor(

@@ -10,7 +10,7 @@ export interface CacheSizes {
   readonly B: number;
   /** Length of a source, including padding. */
   readonly places: number;
-  /** Most tokens of an answer, plus one for the token that generation starts from. */
+  /** Maximum number of tokens in an answer, plus one for the token that generation starts from. */
   readonly capacity: number;
   readonly layers: number;
   /** Values of a key, over all heads. */

@@ -103,7 +103,7 @@ export interface Network {
   batch(sizes: BatchSizes, owned: OwnedBuffer[]): TrainingBatch;
   /** Bytes that generation stores for a source of this many tokens, including padding. */
   sourceBytes(tokens: number): number;
-  /** @param capacity most tokens of an answer, plus one for the token that generation starts from. */
+  /** @param capacity maximum number of tokens in an answer, plus one for the token that generation starts from. */
   generation(sizes: { B: number; S: number; capacity: number }, owned: OwnedBuffer[]): Generation;
   destroy(): void;
 }

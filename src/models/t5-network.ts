@@ -24,7 +24,7 @@ export class T5Network implements Network {
   readonly #encoderBuckets: BucketLookup;
   readonly #decoderBuckets: BucketLookup;
 
-  /** @param reach most tokens of a source or target. */
+  /** @param reach maximum number of tokens in a source or target. */
   constructor(
     device: Device,
     readonly config: T5Config,

@@ -15,7 +15,10 @@ import type { OnnxDtype } from './dtypes.ts';
 import { GraphBuilder, type Value } from './graph-builder.ts';
 import { GraphWeights, type ReadWeight } from './graph-weights.ts';
 
-/** Most positions with angles in the graph. Every file contains them: 128 Ki positions for heads of 128 take 67 MB. */
+/**
+ * Maximum number of positions with angles in the graph. Every file contains them: 128 Ki positions take 67 MB with
+ * heads of 128.
+ */
 const MAX_POSITIONS = 8192;
 
 /** Positions that an export of this model reads, also given in its config. */

@@ -36,7 +36,7 @@ interface PlacedGroup {
 export interface DataLayout {
   /** Whether the tensor of this name is in separate files, after those of the rest. */
   isApart?: ((tensor: string) => boolean) | undefined;
-  /** Most bytes of one file. */
+  /** Maximum bytes per file. */
   maxBytes?: number;
 }
 

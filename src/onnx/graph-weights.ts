@@ -163,7 +163,7 @@ function halves(parameter: string, values: Float32Array): Uint16Array {
   if (overflow < 0) return bits;
   throw new GorpError(
     'weights/f16-overflow',
-    `${parameter} has a weight of ${values[overflow]}, but f16 ends at 65504.`,
+    `${parameter} has a weight of ${values[overflow]}, but the largest f16 is 65504.`,
     'Export as f32 or q8.',
   );
 }

@@ -18,8 +18,8 @@ export interface TrainedChanges {
 }
 
 /**
- * Most tokens that a model writes unless its files or the caller set another limit. Otherwise transformers.js and
- * transformers stop after 20, including the prompt of a decoder-only model.
+ * Maximum number of tokens that a model writes, unless its files or the caller set another limit. Otherwise
+ * transformers.js and transformers stop after 20, including the prompt of a decoder-only model.
  */
 const MAX_NEW_TOKENS = 128;
 

@@ -1,4 +1,4 @@
-/** Most bytes that onnxruntime-web can hold: its memory has 32-bit addresses. */
+/** Maximum bytes that onnxruntime-web can hold: its memory has 32-bit addresses. */
 export const RUNTIME_BYTES = 4 * 2 ** 30;
 
 /** Bytes of onnxruntime-web's WebAssembly by device; the build with WebGPU supports both. */

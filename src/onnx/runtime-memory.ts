@@ -20,7 +20,7 @@ export function loadedBytes(config: unknown, dtype: OnnxDtype): number {
 }
 
 /**
- * @param limit most bytes allowed.
+ * @param limit maximum bytes allowed.
  * @param advise what to do if another weight format fits.
  * @throws GorpError `weights/onnx-too-large`, with a weight format that fits, if any.
  */

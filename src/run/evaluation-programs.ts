@@ -26,7 +26,7 @@ export interface EvaluationPrograms {
   readonly rank: Compiled;
 }
 
-// Most memory for sources that wait for their answers, next to those being read.
+// Maximum memory for sources that wait for their answers, next to those being read.
 const POOL_BYTES = 2 ** 25;
 
 /**
@@ -63,7 +63,7 @@ export class Evaluations {
   #pool: Kept<Generation> | undefined;
   #decoder: (Kept<Compiled> & { readonly generation: Generation }) | undefined;
 
-  /** @param capacity most tokens of an answer, plus its start token. */
+  /** @param capacity maximum number of tokens in an answer, plus its start token. */
   constructor(device: Device, network: Network, layers: Layers, capacity: number) {
     this.#device = device;
     this.#network = network;

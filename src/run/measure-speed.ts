@@ -13,7 +13,7 @@ import type { Speed } from './duration.ts';
 const LAYER = { tokens: 512, width: 256, inner: 1024 };
 // Kernels so small that they measure the cost of a call.
 const TINY = { calls: 64, tokens: 4, width: 16 };
-/** Least milliseconds of a measurement, so that browser clocks are exact enough. */
+/** Minimum milliseconds of a measurement, so that browser clocks are exact enough. */
 const ENOUGH = 40;
 const TAKES = 3;
 

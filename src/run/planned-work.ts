@@ -55,7 +55,7 @@ export function workOf({ method, training }: Planned, tasks: readonly EncodedTas
 
 /** Approximate letters per label token. */
 const LETTERS = 3;
-/** Unknown labels are assumed to be as many and as long as the largest of CL_Benchmark, dbpedia's. */
+/** If labels are unknown, assumes as many, and as long ones, as dbpedia has: the most in CL_Benchmark. */
 const MAX_LABELS = { candidates: 14, letters: 'Educational Institution'.length };
 
 /**

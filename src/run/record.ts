@@ -8,7 +8,7 @@ import { EvenSamples } from './samples.ts';
 import type { Break, DeviceReport, LayerSample, Results, TaskReport, TensorSpace, TestTime } from './results.ts';
 import type { RunSettings } from './settings.ts';
 
-/** Most samples of layer statistics in a results file. */
+/** Maximum number of samples of layer statistics in a results file. */
 export const MAX_SAMPLES = 400;
 const NO_TIME: TestTime = { promptTokens: 0, promptSeconds: 0, answerTokens: 0, answerSeconds: 0 };
 const noCurves = (): Results['curves'] => ({ round: [], step: [], loss: [], gradientNorm: [], seconds: [] });

@@ -224,7 +224,7 @@ export class Run {
   }
 }
 
-// Most milliseconds from the first failing call on a lost device to the report of its loss.
+// Maximum milliseconds from the first failing call on a lost device to the report of its loss.
 const NEWS_OF_LOSS = 1000;
 
 /**

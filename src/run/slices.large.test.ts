@@ -20,7 +20,7 @@ const T5_LARGE = {
   num_heads: 16,
 };
 const SOURCE = 32;
-/** Most milliseconds of a submit: Windows drivers reset the device after two seconds. */
+/** Maximum milliseconds of a submit: Windows drivers reset the device after two seconds. */
 const MOST = 1000;
 
 test('submits a step of t5-large in slices of less than a second each, also the first time', async () => {

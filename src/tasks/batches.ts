@@ -68,7 +68,7 @@ const BATCH_COST = 256;
  * The examples of each evaluation batch: every example once, similar lengths together, split to minimise the total cost
  * of padding and batches. The batch with the most tokens comes first, so that a lack of memory shows at once.
  *
- * @param batchSize most rows of a batch.
+ * @param batchSize maximum number of rows in a batch.
  */
 export function evaluationOrder(
   examples: readonly EncodedExample[],

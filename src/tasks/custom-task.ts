@@ -66,7 +66,7 @@ export interface Labelled {
   warnings: string[];
 }
 
-/** Most labels of a task, because the prompt lists them all. */
+/** Maximum number of labels in a task, because the prompt lists them all. */
 export const MAX_LABELS = 100;
 
 /**

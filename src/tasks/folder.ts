@@ -37,7 +37,7 @@ export function findBenchmark(paths: readonly string[]): FoundBenchmark {
     throw new GorpError(
       'tasks/no-config',
       `${INSTRUCTIONS_PATH} is missing next to CL_Benchmark.`,
-      'Choose the folder above, which holds both CL_Benchmark and configs as in the repository.',
+      'Choose the parent folder, which holds both CL_Benchmark and configs, as in the repository.',
     );
   }
   const found: FoundBenchmark = {

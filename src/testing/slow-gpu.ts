@@ -30,7 +30,7 @@ export interface Submitted {
 export class SlowGpu {
   now = 0;
   readonly submitted: Submitted[] = [];
-  /** Most milliseconds of work that waited at any time, without the running submit. */
+  /** Maximum milliseconds of work that waited at any time, without the running submit. */
   maxWaiting = 0;
   #free = 0;
   readonly #events: { at: number; happen: () => void }[] = [];

@@ -18,7 +18,7 @@ const INDEX = `${SINGLE}.index.json`;
 export interface ModelFolder {
   /** For messages: an address, a path or `org/name`. */
   readonly name: string;
-  /** The commit that the files are pinned to; null where they have none. */
+  /** The commit that the files are pinned to; null if they have none. */
   readonly commit: string | null;
   /** False after any network request. */
   readonly fromCache: boolean;
@@ -49,7 +49,7 @@ export interface ModelTexts {
   generationConfig: unknown;
   /** The text of `chat_template.jinja`, fetched on demand; null when the folder has none. */
   chatTemplate(): Promise<string | null>;
-  /** The commit that the files are pinned to; null where they have none. */
+  /** The commit that the files are pinned to; null if they have none. */
   commit: string | null;
   /** Whether no network request was needed. */
   fromCache: boolean;

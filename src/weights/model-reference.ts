@@ -14,7 +14,7 @@ export type ModelReference =
 
 /** The branch of a name without revision. */
 export const DEFAULT_REVISION = 'main';
-/** As the hub has it: `org/name`, letters, digits, `-`, `_`, `.`; no part begins with a dot. */
+/** As on the hub: `org/name`, letters, digits, `-`, `_`, `.`; no part begins with a dot. */
 const REPOSITORY = /^[A-Za-z0-9_-][\w.-]*\/[A-Za-z0-9_-][\w.-]*$/;
 /** A branch, a tag, a commit or `refs/pr/N`. */
 const REVISION = /^[A-Za-z0-9_-][\w./-]*$/;

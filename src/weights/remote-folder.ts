@@ -11,7 +11,7 @@ import { type WeightStore, writePieces } from './store.ts';
 import type { Manifest } from './store-format.ts';
 import { TransferRate } from './transfer-rate.ts';
 
-/** Least milliseconds between two reports of one file. */
+/** Minimum milliseconds between two reports of one file. */
 const REPORT_MS = 100;
 
 export interface RemoteOptions {

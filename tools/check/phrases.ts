@@ -29,8 +29,11 @@ const PHRASES: readonly Phrase[] = [
   { pattern: /\bis told (?:how|every)\b/, say: '"receives" or "is called with"' },
   { pattern: /\btells? of\b/, say: '"reports"' },
   { pattern: /\btold (?:again|at once|by name|there)\b/, say: '"reported"' },
-  { pattern: /\ba (?:dot|line|row|byte) a (?:run|task|point|round|setting)\b/, say: '"a dot per run"' },
-  { pattern: /\bnevertheless\b/i, say: '"still"' },
+  {
+    pattern: /\b(?:a|one) (?:dot|file|line|passage|row|byte) a (?:line|method|point|round|run|setting|task)\b/,
+    say: '"a dot per run"',
+  },
+  { pattern: /\bnevertheless\b/, say: '"still"' },
   { pattern: /\bkept (?:out )?by (?:half|weights)\b/, say: '"suppressed by half", "weighted"' },
   { pattern: /\bof its own accord\b/, say: '"automatically" or "by itself"' },
   { pattern: /\bas far as (?:it is|they are) out of date\b/, say: '"where out of date"' },
@@ -47,6 +50,15 @@ const PHRASES: readonly Phrase[] = [
   { pattern: /\bstumbles? over\b/, say: '"fails on"' },
   { pattern: /\bThat did not work\b/, say: 'what failed' },
   { pattern: /\bA run of this visit\b/, say: '"a run since the page was opened"' },
+  {
+    pattern:
+      /(?:\/\*\* |\/\/ |@param \w+ )(?:the )?(?:most|least) (?:bytes|tokens|steps|rows|runs|milliseconds|seconds)\b/,
+    say: '"maximum" or "minimum": most of them means the majority',
+  },
+  { pattern: /\bsome (?:seconds|minutes|hundreds?|thousands?|kilobytes|KB|MB)\b/, say: '"a few"' },
+  { pattern: /\b(?:null|undefined|@throws) where (?:it|none|there|they)\b/, say: '"if"' },
+  { pattern: /\btells? late\b/, say: '"reports late"' },
+  { pattern: /\bforms? of the weights\b/, say: '"weight format"' },
 ];
 
 /** A phrase in a text. */
@@ -63,7 +75,7 @@ const OWN = /^tools\/check\/phrases\.(?:test\.)?ts$/;
 const GAP = String.raw`(?: |\n[ \t]*(?:(?:\*|//|#)[ \t]+)?)`;
 
 const SEARCHES = PHRASES.map(({ pattern, say }) => ({
-  pattern: new RegExp(pattern.source.replaceAll(' ', GAP), `${pattern.flags}g`),
+  pattern: new RegExp(pattern.source.replaceAll(' ', GAP), 'gi'),
   say,
 }));
 

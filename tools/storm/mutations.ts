@@ -13,7 +13,7 @@ import { mutateBytes, mutateJson } from './mutate.ts';
 import { oneOf, type Outcome, type Storm, type StormOptions } from './storm.ts';
 
 const EMBEDDED = join(import.meta.dirname, '../../public/embedded');
-/** Most milliseconds for a file of a few kilobytes. */
+/** Maximum milliseconds for a file of a few kilobytes. */
 const LONG = 5000;
 const LENGTHS = { sourceLength: 64, targetLength: 8 };
 const LIMITS = { buffer: 2 ** 31, total: 2 ** 33 };

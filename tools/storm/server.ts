@@ -9,7 +9,7 @@ import { between, oneOf, type Outcome, type Storm, type StormOptions } from './s
 const WEIGHTS = 'model.safetensors';
 /** Shorter than in normal use: half a minute without a byte, and seconds between attempts. */
 const IMPATIENT = { stallMs: 300, backoffMs: [1, 1] };
-/** Most milliseconds to open a model with these limits. */
+/** Maximum milliseconds to open a model with these limits. */
 const LONG = 10_000;
 
 /** Opens a model from a hub that misbehaves, then from a sound one. */

@@ -6,7 +6,7 @@ import { linePath } from './layout.ts';
 import { legendPlaces } from './legend.ts';
 import styles from './LineChart.module.css';
 
-/** A line of a chart, with a band around it where `low` and `high` are given. */
+/** A line of a chart, with a band around it if `low` and `high` are given. */
 export interface ChartLine {
   readonly name: string;
   /** Place in the sequence of colours and dashes. */

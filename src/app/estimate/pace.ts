@@ -6,7 +6,7 @@ export interface Pace {
 }
 
 const KEY = 'gorp-web-pace';
-/** The most pairs of device and model stored; the oldest are dropped first. */
+/** Maximum number of pairs of device and model stored; the oldest are dropped first. */
 const MOST = 40;
 /** Factors outside [LEAST, 1 / LEAST] are ignored: the computer slept, or its clock was set. */
 const LEAST = 1 / 50;

@@ -53,7 +53,7 @@ function OfferedSetUp({ id, from, setUp }: { id: string; from: string; setUp: Se
       <h2 id={id}>{changes.length === 0 ? 'These are already your settings' : 'Apply this set-up?'}</h2>
       <p className={styles.about}>
         {from} holds the settings of a run. Nothing changes until you apply them, and no run starts.
-        {lacksModel && ' Its model was on someone’s disk and has no name here: yours stays.'}
+        {lacksModel && ' Its model is on someone else’s disk, so yours stays.'}
       </p>
       {changes.length > 0 && (
         <div className={styles.scroll} tabIndex={0} role="region" aria-label="What would change">

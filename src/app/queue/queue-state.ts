@@ -30,7 +30,7 @@ export interface QueueState extends KeptQueue {
 
 export const EMPTY_QUEUE: QueueState = { isGoing: false, runs: [], isMine: false };
 
-/** Most runs in a queue, including ended ones. */
+/** Maximum number of runs in a queue, including ended ones. */
 export const MOST_QUEUED = 200;
 
 export const isWaiting = ({ status }: QueuedRun): boolean => status === 'waiting';

@@ -30,7 +30,7 @@ export const Gradients = memo(function Gradients({ courses }: { courses: LayerCo
   return (
     <Section
       title="Gradient norms"
-      note={`The latest of each layer, before clipping, and its history on a log scale from ${significant(10 ** low)} to ${significant(10 ** high)}. For adapters, A and B together.`}
+      note={`Each layer’s latest norm before clipping, and its history on a log scale from ${significant(10 ** low)} to ${significant(10 ** high)}. For adapters, A and B together.`}
       testId="gradients"
       tools={
         <SaveTools

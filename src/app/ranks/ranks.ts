@@ -105,7 +105,7 @@ export function mean(values: readonly (number | null)[]): number | null {
 /**
  * How similar the main directions of two tasks are: the mean cosine of their principal angles, over all tensors.
  *
- * @returns by later and earlier task, both from 0; null where they were not compared.
+ * @returns by later and earlier task, both from 0; null if they were not compared.
  */
 export function taskLikeness(spaces: RunState['spaces'], tasks: number): (number | null)[][] {
   return Array.from({ length: tasks }, (_, later) => {

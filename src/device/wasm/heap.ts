@@ -1,7 +1,7 @@
 import type { Allocator } from '../buffers.ts';
 
 const PAGE = 65_536;
-/** Most pages of one WebAssembly memory: 4 GiB. */
+/** Maximum number of pages of one WebAssembly memory: 4 GiB. */
 export const MAX_PAGES = 65_536;
 /** Start of the heap. The kernels' compiler puts tables of constants below it. */
 const FIRST = PAGE;
@@ -9,7 +9,7 @@ const ALIGNMENT = 64;
 /** Bytes that kernels may read past the end of a tensor. */
 const PAD = 64;
 
-/** Most bytes of all buffers: one memory, less the part below them. */
+/** Maximum bytes of all buffers: one memory, less the part below them. */
 export const HEAP_BYTES = MAX_PAGES * PAGE - FIRST;
 
 /** One buffer may take half of the memory. */

@@ -33,7 +33,7 @@ export class DeviceTimer {
   readonly #ticks: OwnedBuffer | undefined;
 
   /**
-   * @param max most programs timed at once.
+   * @param max maximum number of programs timed at once.
    * @param givenUp rejects when timing is no longer needed.
    */
   constructor(gpu: Gpu, clocks: Clocks, max: number, givenUp: Promise<never>) {

@@ -28,7 +28,7 @@ export interface Slice<Call extends Paced = Paced> {
   readonly isGuess: boolean;
 }
 
-/** Most milliseconds that a submit should take: the desktop has to wait for it. */
+/** Maximum milliseconds that a submit should take: the desktop has to wait for it. */
 export const SLICE = 40;
 // The slice for calls that have never been timed is shorter, since its time is a guess.
 const UNTIMED_SLICE = SLICE / 4;

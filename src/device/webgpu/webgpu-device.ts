@@ -10,7 +10,7 @@ import { readBytes } from './readback.ts';
 import { type PaceOptions, Submitter } from './submitter.ts';
 import { tuneGpu, type TuningHost } from './tune.ts';
 
-// Most bytes per write: of larger pieces, the page, the transfer and the driver would each hold a copy.
+// Maximum bytes per write: of larger pieces, the page, the transfer and the driver would each hold a copy.
 const PIECE = 2 ** 24;
 
 /** The device of a graphics adapter: WGSL kernels, chosen by measurement, submitted in slices. */

@@ -27,7 +27,7 @@ export interface LearnerOptions {
   readonly packing?: (name: string) => Packing | undefined;
 }
 
-// Most steps between two reads of losses: the ring's size.
+// Maximum number of steps between two reads of losses: the ring's size.
 const RING_STEPS = 32;
 
 /** A learner's progress. */

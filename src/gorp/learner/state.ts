@@ -109,7 +109,7 @@ async function onHost(matrices: SavedMatrices, kind: HostKind, name: string): Pr
 
 // Spaces and frozen pairs are f32 on the device, but saved in f64 from the host.
 const HOST_SHARE = 2;
-/** Most bytes per row of a tensor for the main directions of a task. */
+/** Maximum bytes per row of a tensor for the main directions of a task. */
 const MOST_DIRECTIONS_BYTES = 16 * 8;
 
 /** See {@link Learner.savedBytes}. @param tasks with reserved memory. */

@@ -67,7 +67,7 @@ export interface Projection {
   readonly alpha: number;
 }
 
-/** Most bytes of logits in memory at once. */
+/** Maximum bytes of logits in memory at once. */
 const CHUNK_BYTES = 2 ** 25;
 
 /** Some rows of the logits. */
@@ -165,7 +165,7 @@ export interface RowLosses {
 /**
  * Cross-entropy of each row of x. Labels i32 [...]; negative labels (−100) do not count.
  *
- * @param chunkBytes most bytes of logits in memory at once.
+ * @param chunkBytes maximum bytes of logits in memory at once.
  */
 export function rowLosses(g: Graph, projection: Projection, labels: Tensor, chunkBytes = CHUNK_BYTES): RowLosses {
   const { x, head } = projection;
@@ -217,7 +217,7 @@ function scoresOf(chunked: ChunkedLogits, chunk: Chunk, value: (tensor: Tensor) 
  * logits of a whole batch are never in memory: the backward pass recomputes them chunk by chunk.
  *
  * @param weight f32 [rows]: loss mask over its divisor, 1 / (number of label tokens) for T5.
- * @param chunkBytes most bytes of logits in memory at once.
+ * @param chunkBytes maximum bytes of logits in memory at once.
  */
 export function crossEntropy(
   g: Graph,
@@ -312,7 +312,7 @@ export interface Choices {
  * How likely the choices at nodes are, and the likeliest token at each. Has no gradient.
  *
  * @param projection x is [B, N, D].
- * @param chunkBytes most bytes of logits in memory at once.
+ * @param chunkBytes maximum bytes of logits in memory at once.
  * @returns `loss` [B, C], −log p of every choice at its node; `best` u32 [B, N], the likeliest token of the vocabulary
  *   at every node (the lowest on a tie).
  */

@@ -31,8 +31,8 @@ export const PROJECTED_SETTINGS = {
   }),
   updateProjGap: number({
     section: 'Low-rank gradient',
-    label: 'Steps between bases',
-    help: 'Steps after which the singular vectors are computed again.',
+    label: 'Steps between refreshes',
+    help: 'A refresh computes the singular vectors again.',
     range: COUNT,
     initial: 10,
   }),

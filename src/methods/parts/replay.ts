@@ -2,7 +2,7 @@ import type { FinishedTask, MethodPlan, MethodState } from '../../gorp/method-pl
 import { balancedIndexes } from '../../tasks/sample.ts';
 import { number, PART, SHARE, type ValuesOf } from './setting.ts';
 
-/** Fewest examples stored of each label, if a task has that many. */
+/** Minimum number of examples stored per label, if a task has that many. */
 const LEAST = 2;
 
 /** Settings of experience replay. */

@@ -4,7 +4,7 @@ import type { ReadText, TextModel } from './text-model.ts';
 export interface AnswerEnd {
   /** Tokens that end a text. */
   endIds: readonly number[];
-  /** Most tokens to write. */
+  /** Maximum number of tokens to write. */
   most: number;
 }
 

@@ -16,7 +16,7 @@ export const RoundUseSchema = v.strictObject({
   hasAdapter: v.boolean(),
   hasDeltas: v.boolean(),
   promptForm: v.picklist(PROMPT_FORMS),
-  /** Most tokens of an answer, as in the round's test. */
+  /** Maximum number of tokens in an answer, as in the round's test. */
   maxNewTokens: v.number(),
   /** A prompt of the round's test and its answer; null if the predictions are missing. */
   example: v.nullable(v.strictObject({ prompt: v.string(), answer: v.string() })),

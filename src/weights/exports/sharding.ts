@@ -2,7 +2,7 @@ import { tensorBytes } from '../dtypes.ts';
 import { type TensorSource, writeSafetensors } from '../safetensors.ts';
 import { jsonFile, type OutputFile } from './output-file.ts';
 
-/** Most bytes of tensors in one file, as in Hugging Face's `save_pretrained`. */
+/** Maximum bytes of tensors in one file, as in Hugging Face's `save_pretrained`. */
 export const MAX_SHARD_BYTES = 5e9;
 
 /** The framework of the tensors, as `transformers` writes it. */

@@ -9,7 +9,7 @@ import { instructionOf } from '../../tasks/prompt.ts';
 import type { Tokenizer } from '../../text/tokenizer.ts';
 import type { Question } from './messages.ts';
 
-/** Most tokens of an answer to a raw prompt, unless the run allows more. */
+/** Maximum number of tokens in an answer to a raw prompt, unless the run allows more. */
 const RAW_ANSWER_TOKENS = 64;
 
 /** What is needed to turn questions into prompts. */
@@ -26,7 +26,7 @@ export interface Prompt {
   isCut: boolean;
   right: string | null;
   labels: readonly { label: string; ids: readonly number[] }[];
-  /** Most tokens of the answer. */
+  /** Maximum number of tokens in the answer. */
   most: number;
 }
 
