@@ -29,7 +29,7 @@ function unlessGone<T>(read: () => T, otherwise: T): T {
   }
 }
 
-/** From `/proc/PID/stat`: the name, in brackets, may hold anything; after it come the state and the parent. */
+/** From `/proc/PID/stat`: the name, in brackets, may contain anything; the state and the parent follow it. */
 function parentOf(process: string): number | undefined {
   const stat = unlessGone(() => readFileSync(`/proc/${process}/stat`, 'utf8'), '');
   const [, parent] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');

@@ -77,7 +77,7 @@ export class FileLock {
 const NO_LINKS = ['EPERM', 'ENOSYS', 'ENOTSUP', 'EOPNOTSUPP'];
 
 /**
- * Puts a lock in place together with its content: a process that is killed leaves none whose owner nobody can tell.
+ * Puts a lock in place together with its content: a killed process never leaves a lock without an owner.
  *
  * @returns whether the file is there with this content now, and was not before.
  */

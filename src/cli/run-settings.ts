@@ -54,7 +54,7 @@ export interface ChosenRun {
  * The run that a command line describes.
  *
  * @param options `readsTasks`: whether the tasks must be readable.
- * @throws UsageError; GorpError `settings/…`, `tasks/…` for what is named but not usable.
+ * @throws UsageError; GorpError `settings/…`, `tasks/…` if something named cannot be used.
  */
 export async function chooseRun(values: SettingsValues, { readsTasks = true } = {}): Promise<ChosenRun> {
   const { model, tasks, order, preset } = values;

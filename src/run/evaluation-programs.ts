@@ -40,7 +40,7 @@ export function poolRows(network: Pick<Network, 'sourceBytes'>, { B, S }: { B: n
   return B > 1 && rows >= B / 2 ? rows : 0;
 }
 
-/** Something on the GPU that is held until another replaces it. */
+/** A resource on the GPU that is held until another replaces it. */
 interface Kept<T> {
   readonly key: string;
   readonly value: T;

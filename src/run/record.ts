@@ -100,7 +100,7 @@ export class RunRecord {
 
   /** Resumes the same run from a checkpoint. */
   takeUp({ results, sampling }: Pick<SavedCheckpoint, 'results' | 'sampling'>): void {
-    // A run that resumes by itself knows more breaks than its checkpoint.
+    // A run that resumes by itself has had more breaks than its checkpoint records.
     if (results.id !== this.#id) {
       const step = results.curves.step.at(-1) ?? 0;
       this.#breaks = [...(results.breaks ?? []), { cause: 'restart', step, again: null }];

@@ -36,7 +36,10 @@ export const browserWasmHost = (count = Math.min(MAX_THREADS, navigator.hardware
   threads: { count, start: startThread },
 });
 
-/** Asks the page to start a thread: a child of this worker could prevent it from ending. The thread ends itself when told. */
+/**
+ * Asks the page to start a thread: a child of this worker could prevent it from ending. The thread ends itself on
+ * request.
+ */
 function startThread(start: ThreadStart): Promise<{ terminate(): void }> {
   const { port1: answers, port2: port } = new MessageChannel();
   const request: ThreadRequest = { type: 'start-thread', start, port };

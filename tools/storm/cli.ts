@@ -19,7 +19,7 @@ export function requireCli(): void {
   if (!existsSync(CLI)) throw new Error('First run "npm run build:lib".');
 }
 
-/** Runs a command of the built command line until it ends, or kills it after so many milliseconds. */
+/** Runs a command of the built command line until it ends, or kills it after a number of milliseconds. */
 export function live(
   args: readonly string[],
   { milliseconds = Infinity, env = {} }: { milliseconds?: number; env?: Readonly<Record<string, string>> } = {},

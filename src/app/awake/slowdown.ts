@@ -1,4 +1,4 @@
-// The least number of steps while visible, and the least milliseconds while hidden, for a judgment.
+// Minimum number of steps while visible, and minimum milliseconds while hidden, before a verdict.
 const STEPS_IN_SIGHT = 5;
 const ENOUGH_HIDDEN = 10_000;
 /** The browser counts as slowing the page once steps take this many times as long. */

@@ -13,7 +13,7 @@ export interface DeviceLimits {
 /** Trained weights are f32. */
 const BYTES_PER_VALUE = 4;
 
-/** Why a device cannot hold a model, in words; null if nothing speaks against it. */
+/** Why a device cannot hold a model, as a short text; null if no limit is known to be exceeded. */
 export function whyTooLarge(
   { trainingBytes, largestTrained, bytes }: Pick<GalleryModel, 'trainingBytes' | 'largestTrained' | 'bytes'>,
   { bufferBytes, budgetBytes, storageBytes }: DeviceLimits,

@@ -54,7 +54,7 @@ describe('a pace', () => {
     expect(work.map(({ ms }) => ms)).toEqual([2, 6]);
     pace.note(whole(work), 16, false);
     expect(work.map(({ ms }) => ms)).toEqual([4, 12]);
-    pace.note(whole(work), 0, true); // the host heard of two submits at once
+    pace.note(whole(work), 0, true); // the host learned of two submits at once
     expect(work.map(({ ms }) => ms)).toEqual([3, 9]);
   });
 

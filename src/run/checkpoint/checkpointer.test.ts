@@ -6,7 +6,7 @@ import { Checkpointer } from './checkpointer.ts';
 
 const EVERY_SECONDS = 120;
 
-/** Where a run is; what else a checkpoint has is nothing to when it is saved. */
+/** Where a run is; the rest of a checkpoint does not affect when it is saved. */
 const at = (steps: number): Checkpoint =>
   ({
     place: { round: 1, phase: 'learn', steps, tests: [] },
