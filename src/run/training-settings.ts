@@ -28,7 +28,7 @@ export const TRAINING_SETTINGS = {
   testExamples: number({
     section: 'first',
     label: 'Test examples',
-    help: 'Per task. More give more precise accuracies but slower tests.',
+    help: 'Per task. More are more precise but slower.',
     range: COUNT_OR_ZERO,
     initial: 100,
   }),
@@ -113,7 +113,7 @@ export const TRAINING_SETTINGS = {
   frozenWeights: choice({
     section: 'Memory',
     label: 'Frozen weights',
-    help: '16 bits as stored are exact. 8-bit blocks change the loss of small models by at most 0.2 %, 4-bit blocks by 0.8 %.',
+    help: '16 bits as stored are exact. In small models, 8-bit blocks change the loss by at most 0.2 %, 4-bit by 0.8 %.',
     initial: 'f32',
     before: 'f32',
     options: [

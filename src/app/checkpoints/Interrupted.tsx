@@ -28,7 +28,7 @@ export function Interrupted() {
           Resume at step {whole(step)}
         </button>
         <button type="button" className={buttons.plain} data-testid="drop-checkpoint" onClick={dropCheckpoint}>
-          Remove it
+          Remove
         </button>
       </div>
     </section>

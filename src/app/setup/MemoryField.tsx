@@ -102,8 +102,8 @@ function Planned({ plan, isOld }: { plan: MemoryPlan; isOld: boolean }) {
           </tbody>
         </table>
         <p className={fields.help}>
-          Assumes texts of full length. The run plans again, from its tasks, before it downloads weights. Drivers need a
-          little more.
+          Assumes texts of full length. The run plans again from its tasks before it downloads weights. Drivers need a
+          bit more.
         </p>
       </details>
     </div>

@@ -25,14 +25,14 @@ export const PROJECTED_SETTINGS = {
   galoreScale: number({
     section: 'Low-rank gradient',
     label: 'Scale',
-    help: 'Factor on the update after it is projected back.',
+    help: 'Factor on the projected update.',
     range: POSITIVE,
     initial: 1,
   }),
   updateProjGap: number({
     section: 'Low-rank gradient',
-    label: 'Steps between refreshes',
-    help: 'A refresh computes the singular vectors again.',
+    label: 'Refresh interval',
+    help: 'Steps between two computations of the basis.',
     range: COUNT,
     initial: 10,
   }),

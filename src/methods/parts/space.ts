@@ -18,7 +18,7 @@ export const SPACE_SETTINGS = {
   softness: number({
     section: 'Shared space',
     label: 'Softness',
-    help: 'Energy, relative to the average, at which a direction is suppressed by half; 0 uses the threshold.',
+    help: 'Energy (average = 1) at which a direction is suppressed by half; 0 uses the threshold.',
     range: NOT_NEGATIVE,
     initial: 0,
     before: 0,
@@ -27,7 +27,7 @@ export const SPACE_SETTINGS = {
   spaceSource: choice({
     section: 'Shared space',
     label: 'Built from',
-    help: 'What the main directions are computed from.',
+    help: 'Source of the main directions.',
     initial: 'moment',
     options: [
       { value: 'moment', label: 'Adam’s first moment, as published' },
@@ -70,7 +70,7 @@ export const SPACE_SETTINGS = {
   project: choice({
     section: 'Shared space',
     label: 'Projected',
-    help: 'Adam lets part of the update back in unless it is projected too.',
+    help: 'Adam lets part of the update back in.',
     initial: 'gradient',
     options: [
       { value: 'gradient', label: 'the gradient, as published' },
