@@ -61,7 +61,7 @@ export const constants = {
 const licenses = bundledLicenses();
 
 export default defineConfig({
-  // Relative addresses, so that the built page also works from a folder of a site.
+  // Relative addresses, so that the built page also works in a subfolder of a site.
   base: './',
   // onnxruntime-web without a bundled copy of the files that are served beside it.
   resolve: { conditions: ['onnxruntime-web-use-extern-wasm', ...defaultClientConditions] },

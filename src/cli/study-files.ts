@@ -8,7 +8,7 @@ import { readResults, RunFile } from './run-file.ts';
 import type { GoingOn } from './study-checkpoints.ts';
 import { studyTable } from './study-table.ts';
 
-/** The runs of a study on disk: `OUT/runs/METHOD-seedS.json` each, and `results.json` and `table.md` of them all. */
+/** The runs of a study on disk: one `OUT/runs/METHOD-seedS.json` each, plus `results.json` and `table.md` for all. */
 export class StudyFiles {
   readonly #out: string;
 

@@ -6,7 +6,7 @@ export const perTask = defineMethod({
   name: 'per-task',
   menu: 'Upper bounds',
   summary:
-    'One adapter per task, each on the unchanged base model, the ceiling for what a task can learn: only the ' +
+    'One adapter per task, each on the unchanged base model: the ceiling for what a task can learn. Only the ' +
     'adapter of the current task is active, so nothing is forgotten and nothing is shared.',
   citation: null,
   needs: { taskIdentity: true },
