@@ -14,8 +14,8 @@ export const migu = defineMethod({
   name: 'migu',
   menu: 'LoRA methods',
   summary:
-    'MIGU: trains one adapter on every task in turn, and from the second on only the rows with large outputs in the ' +
-    'current step.',
+    'MIGU: trains one adapter on every task in turn; from the second task on, only its rows with large outputs in ' +
+    'the current step.',
   citation:
     'Du, Cheng, Luo, Qiu, Huang, Cheung, Cheng, Fu: Unlocking Continual Learning Abilities in Language Models. ' +
     'Findings of EMNLP 2024, arXiv 2406.17245.',

@@ -25,7 +25,7 @@ export class DeviceLosses {
     if (this.#times.length < MAX) return;
     throw new GorpError(
       loss.code,
-      `${loss.message} This was loss ${MAX} within ${MINUTES} minutes.`,
+      `${loss.message} This happened ${MAX} times within ${MINUTES} minutes.`,
       'Close other programs that use the GPU, and resume from the last checkpoint; or use a smaller batch, or the CPU.',
       { cause: loss },
     );

@@ -135,7 +135,7 @@ describe.each([
     network.destroy();
     expect(device.buffers.liveLabels).toEqual([]);
 
-    /** q(norm(embedding)) with 8-bit weights against f64 with the weights that were read. */
+    /** q(norm(embedding)) with 8-bit weights, compared with f64 on the weights as read. */
     async function firstLayerError(from: Learner, names: readonly string[], mine: OwnedBuffer[]): Promise<number> {
       const tokenIds = ids(8, 3);
       const build = (g: Graph, [table, norm, weight]: Tensor[], at: Tensor): Tensor =>

@@ -38,7 +38,7 @@ export type OpenedFile = v.InferOutput<typeof OpenedFileSchema>;
 /** Commands to the worker that reads files of examples. Each has one answer, in order. */
 export type TablesCommand =
   | { type: 'open'; file: NamedFile }
-  /** `columns` null: the likely ones. */
+  /** If `columns` is null, takes the likely ones. */
   | { type: 'preview'; header: boolean; columns: ChosenColumns | null }
   | { type: 'make'; spec: TaskSpec }
   | { type: 'make-order'; order: OrderFile; kept: TaskSpec[]; files: NamedFile[] };

@@ -197,7 +197,7 @@ export async function requireRoom(values: KeyValue, origin: Pick<Origin, 'url' |
   if (origin.bytes !== null && room !== null && room < origin.bytes) throw noRoom(origin, origin.bytes, room);
 }
 
-/** @param room what the browser reports; null if a write failed regardless. */
+/** @param room what the browser reports; null if a write failed although there seemed to be room. */
 export function noRoom(
   { url, bytes }: Pick<Origin, 'url' | 'bytes'>,
   needed: number,

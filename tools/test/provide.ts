@@ -25,7 +25,7 @@ function ownDistribution(): string | undefined {
 async function aptInstall(packages: string[]): Promise<void> {
   const env = { DEBIAN_FRONTEND: 'noninteractive' };
   console.log(`Installing ${packages.join(', ')} with apt-get …`);
-  // A failing update may still leave lists good enough to install from; the install has the last word.
+  // A failed update may still leave lists good enough to install from, so try to install anyway.
   await run(['apt-get', 'update', '-qq'], env);
   await run(['apt-get', 'install', '-y', '-qq', '--no-install-recommends', ...packages], env);
 }

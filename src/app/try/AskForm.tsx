@@ -130,7 +130,7 @@ function Memory({ desk, run }: { desk: TryDesk; run: TriedRun }) {
   return (
     <p className={isTooLarge ? styles.problem : styles.about} data-testid="try-memory">
       {needed === null
-        ? `One round at a time, in ${bytes(limit)} at most.`
+        ? `One round at a time, in at most ${bytes(limit)}.`
         : isTooLarge
           ? `A round takes ${bytes(needed)}, more than the ${bytes(limit)} available. ${fitting ? `With ${DTYPE_WORDS[fitting]} it fits.` : 'No weight format fits.'}`
           : `One round at a time: ${bytes(needed)} of the ${bytes(limit)} available.`}{' '}

@@ -190,7 +190,7 @@ function newMemory(shared: boolean): WebAssembly.Memory {
   }
   throw new GorpError(
     'device/no-memory',
-    'The browser has no memory for training on the CPU.',
+    'The browser has too little memory for training on the CPU.',
     'Close other tabs and programs, then start again.',
   );
 }

@@ -138,7 +138,7 @@ export class Tuning {
     return [...this.#wrong];
   }
 
-  /** Number of changes of the choices so far. */
+  /** How often the choices have changed so far. */
   get version(): number {
     return this.#version;
   }

@@ -42,7 +42,7 @@ function inverseRms(x: Numbers, row: number, { columns, eps }: Norm): number {
   return 1 / Math.sqrt(sum / columns + eps);
 }
 
-/** A norm of rows of `columns` values each. */
+/** A norm over rows of `columns` values. */
 interface Norm {
   readonly x: Tensor;
   readonly weight: Tensor;
