@@ -38,7 +38,7 @@ export interface FittedPrompt {
 export function fitPrompt(tokenizer: Tokenizer, task: Task, sentence: string, sourceLength: number): FittedPrompt {
   const { before, after } = promptFrame(task);
   const encode = (text: string): number[] => tokenizer.encodePrompt(before + text + after);
-  // A beginning that does not fit is all that is needed; the text may be thousands of times as long.
+  // A prefix that is already too long suffices; the whole text may be thousands of times as long.
   let beginning = '';
   for (let length = CHARACTERS_PER_TOKEN * sourceLength; ; length *= 2) {
     beginning = beginningOf(sentence, length);

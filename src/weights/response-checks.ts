@@ -127,7 +127,7 @@ export async function unreachable(url: string, fetch: typeof globalThis.fetch, c
   return new GorpError(
     'weights/network',
     `${url} could not be reached: ${why}.`,
-    'Check the address and the connection and start again.',
+    'Check the address and the connection, then start again.',
     { cause },
   );
 }

@@ -17,7 +17,7 @@ const fieldsOf = (draft: RunSettings): ReadonlyMap<string, Field> =>
     ].map((field) => [field.id, field]),
   );
 
-const MODEL_HELP = 'Enter a repository as org/name or the https:// address of a folder, or choose files.';
+const MODEL_HELP = 'Enter a repository (org/name) or the https:// address of a folder, or choose files.';
 const FOLDER_HELP = 'Enter the https:// address of a folder.';
 
 /** Why an address is invalid, as a message for its field; `otherwise` for a text that is not an address. */

@@ -70,7 +70,7 @@ export const SPACE_SETTINGS = {
   project: choice({
     section: 'Shared space',
     label: 'Projected',
-    help: 'Adam lets part of the update back in.',
+    help: 'Adam puts part of updates back into the space.',
     initial: 'gradient',
     options: [
       { value: 'gradient', label: 'the gradient, as published' },

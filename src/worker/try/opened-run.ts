@@ -13,7 +13,7 @@ export interface RoundFolder {
   round: number;
   /** `1-gloss`. */
   name: string;
-  /** With its slash at the end. */
+  /** Ends in a slash. */
   path: string;
   hasWeights: boolean;
 }
